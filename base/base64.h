@@ -1,0 +1,21 @@
+// Base64 as RFC 4648 has it, with the standard alphabet.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace sightline {
+
+/// Decodes standard base64. Padding may be absent; line breaks (CR, LF) are skipped, as MIME writers put them in.
+/// Errors: invalid_argument naming the offset of the first character that does not belong.
+Result<std::string> base64_decode(std::string_view text);
+
+/// Encodes with padding and without line breaks.
+std::string base64_encode(std::span<const std::byte> bytes);
+std::string base64_encode(std::string_view bytes);
+
+}  // namespace sightline

@@ -1,0 +1,20 @@
+// `.env` files: KEY=VALUE lines, as Elastic's own samples and start-local write them.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "base/result.h"
+
+namespace sightline {
+
+/// Reads KEY=VALUE lines. Blank lines and lines beginning with # are skipped, `export ` before a key is allowed,
+/// single or double quotes around a value are taken off. A missing file is an empty map.
+/// Errors: invalid_argument naming file and line of a line that is none of these.
+Result<std::map<std::string, std::string>> read_env_file(const std::filesystem::path& file);
+
+/// The process environment first, then `file_values`; nullopt-like empty string if neither has it.
+std::string setting(const std::map<std::string, std::string>& file_values, const std::string& key);
+
+}  // namespace sightline

@@ -1,0 +1,75 @@
+// Errors as values: what every border of the project returns.
+#pragma once
+
+#include <cassert>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+
+namespace sightline {
+
+/// Why something failed. The HTTP status that a code becomes is decided in one place, server/api.
+enum class ErrorCode {
+  invalid_argument,   ///< the caller's input is wrong: bad JSON, bad base64, a broken picture
+  not_found,          ///< an unknown model, endpoint, index, file
+  too_large,          ///< over a limit on bytes, pixels, items
+  unsupported,        ///< well formed, but of a kind this program does not handle
+  overloaded,         ///< a queue is full; the same request may succeed later
+  deadline_exceeded,  ///< too late to be of use
+  cancelled,          ///< the client left
+  unavailable,        ///< another server could not be reached or answered badly
+  corrupt_data,       ///< a file of ours or of a model contradicts itself
+  internal,           ///< a fault of this program
+};
+
+/// The code's name as it stands in error bodies and logs, e.g. "invalid_argument".
+const char* to_string(ErrorCode code);
+
+/// A failure: `message` says what was wrong, where, and what to do, and may be shown to any user.
+struct Error {
+  ErrorCode code = ErrorCode::internal;
+  std::string message;
+};
+
+/// A value or an Error. Reading the wrong one is a fault of the program and asserts.
+template <class T>
+class [[nodiscard]] Result {
+ public:
+  Result(T value) : held_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit on purpose
+  Result(Error error) : held_(std::in_place_index<1>, std::move(error)) {}  // NOLINT
+
+  bool ok() const { return held_.index() == 0; }
+  explicit operator bool() const { return ok(); }
+
+  T& value() & { return assert(ok()), std::get<0>(held_); }
+  const T& value() const& { return assert(ok()), std::get<0>(held_); }
+  T&& value() && { return assert(ok()), std::get<0>(std::move(held_)); }
+  T& operator*() & { return value(); }
+  const T& operator*() const& { return value(); }
+  T&& operator*() && { return std::move(*this).value(); }
+  T* operator->() { return &value(); }
+  const T* operator->() const { return &value(); }
+
+  const Error& error() const& { return assert(!ok()), std::get<1>(held_); }
+  Error&& error() && { return assert(!ok()), std::get<1>(std::move(held_)); }
+
+ private:
+  std::variant<T, Error> held_;
+};
+
+/// Success, or an Error.
+class [[nodiscard]] Status {
+ public:
+  Status() = default;
+  Status(Error error) : error_(std::move(error)) {}  // NOLINT: implicit on purpose
+
+  bool ok() const { return !error_.has_value(); }
+  explicit operator bool() const { return ok(); }
+  const Error& error() const { return assert(error_), *error_; }
+
+ private:
+  std::optional<Error> error_;
+};
+
+}  // namespace sightline

@@ -1,0 +1,69 @@
+# What every target of the project shares: language level, warnings, sanitizers, ccache, linker.
+#
+#   sightline_add_library(NAME SOURCES... [PUBLIC_LINK ...] [PRIVATE_LINK ...] [PRECOMPILE headers...])
+#   sightline_add_program(NAME SOURCES... [LINK ...])      goes to <build>/bin
+#   sightline_add_test(NAME SOURCES... [LINK ...])         one doctest binary, run by ctest
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  # Precompiled headers carry time stamps and macros; without these two settings ccache refuses them.
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+    ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${CCACHE_PROGRAM})
+endif()
+find_program(MOLD_PROGRAM mold)
+if(MOLD_PROGRAM)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+
+add_library(sightline_options INTERFACE)
+target_include_directories(sightline_options INTERFACE ${CMAKE_SOURCE_DIR})
+target_compile_definitions(sightline_options INTERFACE
+  SIGHTLINE_VERSION="${PROJECT_VERSION}" RAPIDJSON_HAS_STDSTRING=1 RAPIDJSON_SSE2)
+target_compile_options(sightline_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Werror)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # With a precompiled header gcc needs the dependency file to name it, or an edit of a header goes unseen.
+  target_compile_options(sightline_options INTERFACE -fpch-preprocess)
+endif()
+if(SIGHTLINE_SANITIZE)
+  target_compile_options(sightline_options INTERFACE -fsanitize=${SIGHTLINE_SANITIZE} -fno-omit-frame-pointer -g1)
+  target_link_options(sightline_options INTERFACE -fsanitize=${SIGHTLINE_SANITIZE})
+endif()
+
+function(sightline_add_library name)
+  cmake_parse_arguments(ARG "" "" "PUBLIC_LINK;PRIVATE_LINK;PRECOMPILE" ${ARGN})
+  add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PUBLIC ${ARG_PUBLIC_LINK} PRIVATE sightline_options ${ARG_PRIVATE_LINK})
+  target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
+  if(ARG_PRECOMPILE)
+    target_precompile_headers(${name} PRIVATE ${ARG_PRECOMPILE})
+  endif()
+endfunction()
+
+function(sightline_add_program name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PRIVATE sightline_options ${ARG_LINK} Threads::Threads)
+endfunction()
+
+function(sightline_add_test name)
+  cmake_parse_arguments(ARG "" "" "LINK;PRECOMPILE" ${ARGN})
+  add_executable(${name} ${ARG_UNPARSED_ARGUMENTS} ${CMAKE_SOURCE_DIR}/tests/main.cpp)
+  target_link_libraries(${name} PRIVATE sightline_options ${ARG_LINK} Threads::Threads)
+  target_compile_definitions(${name} PRIVATE SIGHTLINE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  if(ARG_PRECOMPILE)
+    target_precompile_headers(${name} PRIVATE ${ARG_PRECOMPILE})
+  endif()
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 300)
+endfunction()

@@ -1,0 +1,75 @@
+#include "server/elastic/elastic_error.h"
+
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+namespace sightline::elastic {
+namespace {
+
+using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
+
+void write_fields(Writer& writer, const ElasticError& error) {
+  writer.Key("type");
+  writer.String(error.type);
+  writer.Key("reason");
+  writer.String(error.reason);
+  for (const auto& [name, value] : error.details) {
+    writer.Key(name);
+    writer.String(value);
+  }
+}
+
+void write_cause(Writer& writer, const ElasticError& error) {
+  if (error.cause_type.empty()) return;
+  writer.Key("caused_by");
+  writer.StartObject();
+  writer.Key("type");
+  writer.String(error.cause_type);
+  writer.Key("reason");
+  writer.String(error.cause_reason);
+  writer.EndObject();
+}
+
+}  // namespace
+
+std::string ElasticError::item_json() const {
+  rapidjson::StringBuffer buffer;
+  Writer writer(buffer);
+  writer.StartObject();
+  write_fields(writer, *this);
+  write_cause(writer, *this);
+  writer.EndObject();
+  return {buffer.GetString(), buffer.GetSize()};
+}
+
+std::string ElasticError::envelope_json() const {
+  rapidjson::StringBuffer buffer;
+  Writer writer(buffer);
+  writer.StartObject();
+  writer.Key("error");
+  writer.StartObject();
+  writer.Key("root_cause");
+  writer.StartArray();
+  writer.StartObject();
+  write_fields(writer, *this);
+  writer.EndObject();
+  writer.EndArray();
+  write_fields(writer, *this);
+  write_cause(writer, *this);
+  writer.EndObject();
+  writer.Key("status");
+  writer.Int(status);
+  writer.EndObject();
+  return {buffer.GetString(), buffer.GetSize()};
+}
+
+http::Response ElasticError::response() const {
+  http::Response response;
+  response.status = status;
+  response.body = envelope_json();
+  return response;
+}
+
+ElasticError illegal_argument(std::string reason) { return {400, "illegal_argument_exception", std::move(reason)}; }
+
+}  // namespace sightline::elastic

@@ -1,0 +1,59 @@
+// HTTP requests and responses, as every part of the server sees them.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace sightline::http {
+
+enum class Method { get, head, post, put, delete_, patch, options };
+
+/// "GET", "DELETE", ...
+const char* to_string(Method method);
+
+/// Header fields: names compare without case, order kept, a name may occur more than once.
+class Headers {
+ public:
+  void add(std::string name, std::string value);
+  /// Replaces all of that name.
+  void set(std::string name, std::string value);
+  /// The first of that name.
+  std::optional<std::string_view> get(std::string_view name) const;
+  const std::vector<std::pair<std::string, std::string>>& all() const { return fields_; }
+
+ private:
+  std::vector<std::pair<std::string, std::string>> fields_;
+};
+
+struct Request {
+  Method method = Method::get;
+  std::string path;   ///< as sent, percent-encoded, without the query: "/clip-images/_doc/a%20b"
+  std::string query;  ///< as sent, without '?': "refresh=true&pretty"
+  Headers headers;
+  std::string body;
+  std::string peer;   ///< address of the client, for logs
+
+  /// Path split at '/', each part percent-decoded; "/" gives none.
+  std::vector<std::string> path_parts() const;
+  /// Query parameters in order, decoded ('+' is a blank); a name without '=' has an empty value.
+  std::vector<std::pair<std::string, std::string>> query_parameters() const;
+};
+
+struct Response {
+  int status = 200;
+  Headers headers;             ///< without Content-Type and Content-Length
+  std::string content_type = "application/json";
+  std::string body;
+};
+
+/// Decodes %XX; with `plus_is_blank` also '+'. Broken escapes stay as they are.
+std::string percent_decode(std::string_view text, bool plus_is_blank = false);
+/// Encodes all but RFC 3986's unreserved characters.
+std::string percent_encode(std::string_view text);
+
+}  // namespace sightline::http
