@@ -32,12 +32,13 @@ struct Error {
   std::string message;
 };
 
-/// A value or an Error. Reading the wrong one is a fault of the program and asserts.
-template <class T>
+/// A value or an error. Reading the wrong one is a fault of the program and asserts.
+/// `E` is Error but where a part speaks a foreign protocol's errors (server/elastic).
+template <class T, class E = Error>
 class [[nodiscard]] Result {
  public:
   Result(T value) : held_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit on purpose
-  Result(Error error) : held_(std::in_place_index<1>, std::move(error)) {}  // NOLINT
+  Result(E error) : held_(std::in_place_index<1>, std::move(error)) {}  // NOLINT
 
   bool ok() const { return held_.index() == 0; }
   explicit operator bool() const { return ok(); }
@@ -51,11 +52,11 @@ class [[nodiscard]] Result {
   T* operator->() { return &value(); }
   const T* operator->() const { return &value(); }
 
-  const Error& error() const& { return assert(!ok()), std::get<1>(held_); }
-  Error&& error() && { return assert(!ok()), std::get<1>(std::move(held_)); }
+  const E& error() const& { return assert(!ok()), std::get<1>(held_); }
+  E&& error() && { return assert(!ok()), std::get<1>(std::move(held_)); }
 
  private:
-  std::variant<T, Error> held_;
+  std::variant<T, E> held_;
 };
 
 /// Success, or an Error.

@@ -13,21 +13,36 @@ void write_fields(Writer& writer, const ElasticError& error) {
   writer.String(error.type);
   writer.Key("reason");
   writer.String(error.reason);
+  if (error.line > 0) {
+    writer.Key("line");
+    writer.Int(error.line);
+    writer.Key("col");
+    writer.Int(error.column);
+  }
   for (const auto& [name, value] : error.details) {
-    writer.Key(name);
+    writer.Key(name.data(), static_cast<rapidjson::SizeType>(name.size()));
     writer.String(value);
   }
 }
 
 void write_cause(Writer& writer, const ElasticError& error) {
-  if (error.cause_type.empty()) return;
+  if (error.causes.empty() && error.cause_type.empty()) return;
   writer.Key("caused_by");
   writer.StartObject();
-  writer.Key("type");
-  writer.String(error.cause_type);
-  writer.Key("reason");
-  writer.String(error.cause_reason);
+  if (!error.causes.empty()) {
+    write_fields(writer, error.causes.front());
+    write_cause(writer, error.causes.front());
+  } else {
+    writer.Key("type");
+    writer.String(error.cause_type);
+    writer.Key("reason");
+    writer.String(error.cause_reason);
+  }
   writer.EndObject();
+}
+
+const ElasticError& root_of(const ElasticError& error) {
+  return error.root_is_cause && !error.causes.empty() ? root_of(error.causes.front()) : error;
 }
 
 }  // namespace
@@ -51,7 +66,7 @@ std::string ElasticError::envelope_json() const {
   writer.Key("root_cause");
   writer.StartArray();
   writer.StartObject();
-  write_fields(writer, *this);
+  write_fields(writer, root_of(*this));
   writer.EndObject();
   writer.EndArray();
   write_fields(writer, *this);

@@ -1,10 +1,12 @@
 // Errors in Elasticsearch's own shape.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/result.h"
 #include "server/http/message.h"
 
 namespace sightline::elastic {
@@ -16,6 +18,9 @@ struct ElasticError {
   std::string reason;
   std::vector<std::pair<std::string, std::string>> details = {};  ///< "index", "index_uuid", "resource.id", "shard", ...
   std::string cause_type = {}, cause_reason = {};                  ///< caused_by, if cause_type is not empty
+  int line = 0, column = 0;                ///< position in the body, counted from 1; written if line is not 0
+  std::vector<ElasticError> causes = {};   ///< caused_by where it has details or a cause of its own; at most one
+  bool root_is_cause = false;              ///< root_cause shows the innermost of `causes`, as for wrapped Elasticsearch exceptions
 
   /// `{"type":...,"reason":...,details...,"caused_by":{...}}`: an item error of _bulk.
   std::string item_json() const;
@@ -23,6 +28,12 @@ struct ElasticError {
   std::string envelope_json() const;
   http::Response response() const;
 };
+
+/// A value, or what Elasticsearch says instead.
+template <class T>
+using Answer = Result<T, ElasticError>;
+/// Nothing, or an error.
+using Refusal = std::optional<ElasticError>;
 
 /// 400 illegal_argument_exception.
 ElasticError illegal_argument(std::string reason);

@@ -1,0 +1,144 @@
+// What an index knows about its fields.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <rapidjson/document.h>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "server/elastic/elastic_error.h"
+
+namespace sightline::elastic {
+
+enum class FieldType {
+  object,
+  text,
+  keyword,
+  long_,
+  integer,
+  short_,
+  byte,
+  double_,
+  float_,
+  half_float,
+  boolean,
+  date,
+  binary,
+  dense_vector,
+};
+/// The name in a mapping: "long", "dense_vector", ...
+const char* to_string(FieldType type);
+bool is_whole_number(FieldType type);    ///< long, integer, short, byte
+bool is_decimal_number(FieldType type);  ///< double, float, half_float
+inline bool is_number(FieldType type) {
+  return is_whole_number(type) || is_decimal_number(type);
+}
+
+enum class VectorSimilarity { cosine, dot_product, l2_norm, max_inner_product };
+const char* to_string(VectorSimilarity similarity);
+
+/// How an indexed dense_vector asked to be indexed. Kept and shown; whether a graph is built is the search
+/// side's affair, and scores are always those of the float32 vectors.
+struct VectorIndexOptions {
+  std::string type;  ///< hnsw, int8_hnsw, int4_hnsw, bbq_hnsw, flat, int8_flat, int4_flat, bbq_flat
+  int m = 16;
+  int ef_construction = 100;
+  std::optional<double> confidence_interval;
+  std::optional<double> oversample;  ///< rescore_vector.oversample
+  bool is_graph() const { return type.ends_with("hnsw"); }
+};
+
+/// One field that documents may have values for; objects are not Fields of their own here. Never changed once
+/// made.
+struct Field {
+  std::string path;  ///< dotted, of a multi-field with its parent: "image_name.keyword"
+  FieldType type = FieldType::object;
+  bool indexed = true;     ///< `index`: searchable
+  bool doc_values = true;  ///< sortable, fit for aggregations; false for text and binary
+  bool store = false;
+  bool norms = true;                         ///< text: length counts in scores
+  std::string analyzer = "standard";         ///< text; one of k_analyzers
+  std::string search_analyzer = {};          ///< text; empty: the same
+  std::optional<std::int64_t> ignore_above;  ///< keyword: longer strings (in UTF-16 units) are not indexed
+  bool ignore_malformed = false;             ///< numbers, dates, booleans: bad values are skipped
+  bool coerce = true;                        ///< numbers: strings are read, decimals cut
+  std::string format = {};                   ///< date; empty: strict_date_optional_time||epoch_millis
+  std::optional<std::string> null_value;     ///< stands for an explicit null; of a date or number as text
+  // dense_vector
+  int dims = 0;  ///< 0: not known before the first document
+  VectorSimilarity similarity = VectorSimilarity::cosine;
+  std::optional<VectorIndexOptions> index_options;  ///< absent if not indexed or dims unknown
+  bool multi_field = false;  ///< under `fields` of another: its values are not in _source under its own path
+  std::vector<std::shared_ptr<const Field>> fields = {};  ///< multi-fields, by name
+  std::string parameters = {};  ///< the field's mapping as GET shows it: `"type":"text","fields":{..}`
+};
+using FieldPtr = std::shared_ptr<const Field>;
+
+/// Names of analyzers a text field may have.
+extern const std::vector<std::string_view> k_analyzers;
+
+enum class Dynamic { yes, no, strict };
+
+/// One node of the tree of objects and fields.
+struct MappingNode {
+  FieldPtr field;                       ///< null: an object
+  std::optional<Dynamic> dynamic = {};  ///< of an object; absent: as its parent
+  bool enabled = true;                  ///< of an object; false: kept in _source, otherwise not looked at
+  std::map<std::string, MappingNode> children = {};  ///< of an object
+};
+
+/// The mapping of an index. A value: changes make a new one, which shares the Fields that stay; see
+/// Index::mapping.
+class Mapping {
+ public:
+  Mapping() = default;
+
+  /// Reads a `mappings` object (or the body of PUT _mapping). Errors: mapper_parsing_exception with
+  /// Elasticsearch's texts, without the "Failed to parse mapping: " of index creation, which
+  /// `mapping_creation_error` adds.
+  static Answer<Mapping> parse(const rapidjson::Value& body);
+  static Answer<Mapping> parse_text(std::string_view json);
+
+  /// This mapping with `other` put over it. Errors: illegal_argument_exception naming the field and what
+  /// cannot change.
+  Answer<Mapping> merged_with(const Mapping& other) const;
+
+  /// The field of this full path, multi-fields too ("image_name.keyword"); null if there is none (objects
+  /// have none).
+  FieldPtr find(std::string_view path) const;
+  /// True if an object of that path exists.
+  bool has_object(std::string_view path) const;
+  /// All fields, multi-fields too, ordered by path.
+  std::vector<FieldPtr> fields() const;
+  /// Fields whose path fits `pattern` (`*` stands for any text), ordered by path; a plain name gives that
+  /// field or none.
+  std::vector<FieldPtr> expand(std::string_view pattern) const;
+
+  /// As `GET _mapping` shows it: `{"properties":{..}}`, or `{}`.
+  std::string to_json() const;
+
+  const MappingNode& root() const { return root_; }
+  Dynamic dynamic() const { return root_.dynamic.value_or(Dynamic::yes); }
+  bool date_detection() const { return date_detection_; }
+  bool numeric_detection() const { return numeric_detection_; }
+
+ private:
+  friend class MappingParser;
+  MappingNode root_;
+  bool date_detection_ = true;
+  bool numeric_detection_ = false;
+  std::vector<std::pair<std::string, std::string>>
+      root_parameters_;  // _meta, dynamic, ... as JSON, in the order shown
+};
+
+/// "Failed to parse mapping: ..." around a mapping's error.
+ElasticError mapping_creation_error(ElasticError error);
+
+}  // namespace sightline::elastic

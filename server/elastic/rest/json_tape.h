@@ -1,0 +1,65 @@
+// JSON read as a list of tokens that keep their place in the text, so that what is not changed is copied byte
+// by byte.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <rapidjson/document.h>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/elastic/elastic_error.h"
+
+namespace sightline::elastic::rest {
+
+/// Deepest nesting that is read, as in Elasticsearch. Within it recursion over a document is safe.
+constexpr int k_max_json_depth = 1000;
+
+/// One JSON value or key. Children of an array or object follow it directly; `next` is the token behind its
+/// last child.
+struct JsonToken {
+  enum class Kind : std::uint8_t { null, true_, false_, number, string, key, array, object };
+  Kind kind = Kind::null;
+  std::uint32_t next = 0;      ///< index of the following sibling
+  std::uint32_t size = 0;      ///< members or elements
+  std::size_t begin = 0;       ///< offset of the first byte, the quote of a string included
+  std::size_t end = 0;         ///< offset behind the last byte
+  std::string_view text = {};  ///< of a key or string: decoded; of a number: as written
+};
+
+/// A JSON text and its tokens, in order; token 0 is the root.
+/// Parsing uses no recursion, refuses nesting below k_max_json_depth, bytes that are not UTF-8, and duplicate
+/// keys. Errors: x_content_parse_exception with Elasticsearch's texts for the usual mistakes, and the
+/// position.
+class JsonTape {
+ public:
+  /// `text` must outlive the tape.
+  static Answer<JsonTape> parse(std::string_view text);
+
+  std::string_view text() const { return text_; }
+  const JsonToken& operator[](std::size_t index) const { return tokens_[index]; }
+  std::size_t size() const { return tokens_.size(); }
+  /// The value's bytes as written.
+  std::string_view raw(std::size_t index) const;
+  /// The value of member `name` of the object at `object`; 0 if it has none.
+  std::size_t member(std::size_t object, std::string_view name) const;
+
+ private:
+  friend class JsonTapeBuilder;
+  std::string_view text_;
+  std::vector<JsonToken> tokens_;
+  std::deque<std::string> decoded_;  // strings that hold escapes; a deque, so that views stay good
+};
+
+/// Position of `offset` as Elasticsearch counts it: line and column from 1.
+std::pair<int, int> line_and_column(std::string_view text, std::size_t offset);
+
+/// A DOM of a request body, checked first as JsonTape checks. Errors as there.
+Answer<rapidjson::Document> parse_json(std::string_view text);
+
+/// Appends `text` as a JSON string, quotes included.
+void append_json_string(std::string& out, std::string_view text);
+
+}  // namespace sightline::elastic::rest

@@ -1,0 +1,34 @@
+// What every answer of the Elasticsearch port has in common.
+#pragma once
+
+#include <functional>
+
+#include "server/http/message.h"
+
+namespace sightline::elastic::rest {
+
+/// Wraps a handler in the rules that hold for every Elasticsearch request.
+///
+/// Flow: 1. Content-Type and Accept are checked: 406 for a body of another kind, 400 for versions that do not
+/// agree.
+///       2. The handler answers.
+///       3. JSON answers get `filter_path`, `pretty` and the media type that was asked for; HEAD answers lose
+///       their body.
+///       4. Every answer, errors too, gets `X-elastic-product`, and `X-Opaque-Id` if the request had one.
+/// Thread safety: may be called from any thread if the handler may.
+class RestLayer {
+ public:
+  using Handler = std::function<http::Response(const http::Request&)>;
+
+  explicit RestLayer(Handler handler) : handler_(std::move(handler)) {}
+  http::Response operator()(const http::Request& request) const;
+
+ private:
+  Handler handler_;
+};
+
+/// Body and status of the HTTP server's own errors (413, 429, 503, ...) in Elasticsearch's shape, with the
+/// product header.
+http::Response error_response(int status, const std::string& message);
+
+}  // namespace sightline::elastic::rest
