@@ -1,0 +1,69 @@
+// The Elasticsearch cluster that pictures are loaded into.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "server/http/client.h"
+
+namespace sightline::ingest {
+
+/// Where the cluster is and who we are there.
+struct ClusterSettings {
+  std::string url;             ///< without a trailing '/'
+  std::string api_key;         ///< sent as `Authorization: ApiKey ...`
+  std::string user, password;  ///< else as basic authentication
+  std::string ca_file;         ///< PEM of a private certificate authority
+  int max_connections = 8;
+  std::chrono::milliseconds bulk_timeout{
+      600'000};  ///< for one bulk: its pictures are embedded before it is answered
+
+  /// Reads ELASTICSEARCH_URL, _API_KEY, _USER, _PASSWORD, _CA_FILE, else ES_LOCAL_URL and ES_LOCAL_API_KEY,
+  /// from the environment or `env_file`. The URL defaults to http://127.0.0.1:9200.
+  static Result<ClusterSettings> read(const std::filesystem::path& env_file);
+};
+
+/// Speaks Elasticsearch's REST API. Thread safety: all members may be called from any thread.
+class Cluster {
+ public:
+  static Result<std::unique_ptr<Cluster>> connect(const ClusterSettings& settings);
+
+  /// What an index has to do with us.
+  struct IndexState {
+    bool exists = false;
+    std::string default_pipeline;  ///< empty: none
+  };
+  Result<IndexState> index_state(const std::string& index);
+
+  /// Which of `ids` the index holds, seen in real time (also what no refresh has shown yet).
+  Result<std::vector<bool>> which_exist(const std::string& index, const std::vector<std::string>& ids);
+
+  Status refresh(const std::string& index);
+  Result<std::uint64_t> count(const std::string& index);
+
+  /// Sends one bulk body. `answered` runs on the client's thread.
+  void send_bulk(const std::string& index, const std::string& pipeline, std::string body,
+                 std::function<void(Result<http::Response>)> answered);
+
+ private:
+  explicit Cluster(ClusterSettings settings) : settings_(std::move(settings)) {}
+  http::ClientRequest request(http::Method method, const std::string& path, std::string body = {}) const;
+  /// Sends, and turns every status but those of `accepted` into an error with Elasticsearch's own reason.
+  Result<http::Response> exchange(http::Method method, const std::string& path, std::string body = {},
+                                  const std::vector<int>& accepted = {200});
+
+  ClusterSettings settings_;
+  std::unique_ptr<http::Client> client_;
+};
+
+/// The readable part of an Elasticsearch error body: `error.reason` with its causes, else the body's
+/// beginning.
+std::string reason_of(const std::string& body);
+
+}  // namespace sightline::ingest

@@ -1,0 +1,57 @@
+#include "ingest/progress.h"
+
+#include <algorithm>
+#include <unistd.h>
+
+namespace sightline::ingest {
+namespace {
+
+std::string left_text(const Tally& tally, std::chrono::duration<double> elapsed) {
+  if (tally.indexed == 0 || tally.done() >= tally.total) return "";
+  const double rate = static_cast<double>(tally.indexed) / elapsed.count();
+  const auto seconds = static_cast<long>(static_cast<double>(tally.total - tally.done()) / rate + 0.5);
+  char text[48];
+  std::snprintf(text, sizeof text, ", %ld:%02ld left", seconds / 60, seconds % 60);
+  return text;
+}
+
+std::string counts_text(const Tally& tally, std::chrono::duration<double> elapsed) {
+  const double rate = elapsed.count() > 0 ? static_cast<double>(tally.indexed) / elapsed.count() : 0;
+  char text[160];
+  std::snprintf(text, sizeof text, "%zu/%zu, %.1f pictures/s", tally.done(), tally.total, rate);
+  std::string all = text + left_text(tally, elapsed);
+  if (tally.failed > 0) all += ", " + std::to_string(tally.failed) + " failed";
+  return all;
+}
+
+}  // namespace
+
+std::string progress_bar(const Tally& tally, std::chrono::duration<double> elapsed) {
+  constexpr std::size_t k_width = 30;
+  const std::size_t filled = tally.total == 0 ? k_width : k_width * tally.done() / tally.total;
+  return "[" + std::string(filled, '#') + std::string(k_width - filled, '.') + "] " +
+         counts_text(tally, elapsed);
+}
+
+std::string progress_line(const Tally& tally, std::chrono::duration<double> elapsed) {
+  return "indexing: " + counts_text(tally, elapsed);
+}
+
+Progress::Progress(std::FILE* stream, bool quiet)
+    : stream_(stream), quiet_(quiet), terminal_(isatty(fileno(stream)) == 1) {}
+
+void Progress::show(const Tally& tally, bool last) {
+  if (quiet_) return;
+  const auto now = Clock::now();
+  const auto pause = terminal_ ? std::chrono::milliseconds(100) : std::chrono::milliseconds(10'000);
+  if (!last && now - std::max(shown_, start_) < pause) return;
+  shown_ = now;
+  if (terminal_) {
+    std::fprintf(stream_, "\r\x1b[K%s%s", progress_bar(tally, now - start_).c_str(), last ? "\n" : "");
+  } else {
+    std::fprintf(stream_, "%s\n", progress_line(tally, now - start_).c_str());
+  }
+  std::fflush(stream_);
+}
+
+}  // namespace sightline::ingest

@@ -1,0 +1,41 @@
+// How far the loading is, for a person watching or for a log.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdio>
+#include <string>
+
+namespace sightline::ingest {
+
+/// What has become of the pictures so far.
+struct Tally {
+  std::size_t total = 0;  ///< pictures found
+  std::size_t indexed = 0;
+  std::size_t skipped = 0;     ///< the index held them already (--resume)
+  std::size_t duplicates = 0;  ///< same bytes as another file of this run
+  std::size_t failed = 0;
+  std::size_t retried = 0;  ///< times a document was sent again
+  std::size_t done() const { return indexed + skipped + duplicates + failed; }
+};
+
+/// One line: bar, count, rate of pictures indexed a second, time left. `elapsed` is since the start.
+std::string progress_bar(const Tally& tally, std::chrono::duration<double> elapsed);
+/// The same as a line of a log.
+std::string progress_line(const Tally& tally, std::chrono::duration<double> elapsed);
+
+/// Shows progress on a stream: a bar that is redrawn on a terminal, else a line every ten seconds and none in
+/// between.
+class Progress {
+ public:
+  Progress(std::FILE* stream, bool quiet);
+  void show(const Tally& tally, bool last = false);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  std::FILE* stream_;
+  bool quiet_, terminal_;
+  Clock::time_point start_ = Clock::now(), shown_{};
+};
+
+}  // namespace sightline::ingest

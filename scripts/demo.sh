@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# Sightline's whole job on this machine, with one command: installs what is missing, builds, starts the server with its
+# embedded Elasticsearch-compatible store and a demo model, registers endpoints with the same script that a real cluster
+# uses, ingests the demo pictures through the pipeline, searches by text and by picture, and prints the hits.
+#
+#   scripts/demo.sh [--once] [--model clip=FOLDER] [--pictures FOLDER] [--port N] [--elasticsearch-port N]
+#
+#   --once                stop at the end; exit 0 only if all of it worked
+#   --model clip=FOLDER   a Hugging Face folder of your own instead of the bundled demo model
+#   --pictures FOLDER     pictures of your own instead of the demo set
+#   --port, --elasticsearch-port   default 8080 and 9200; with --once any free ports
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+once= model=clip=demo/models/demo-clip pictures=demo/pictures port= elasticsearch_port= own_pictures=
+while [ $# -gt 0 ]; do
+  case $1 in
+    --once) once=1 ;;
+    --model) model=${2:?--model needs clip=FOLDER}; shift ;;
+    --pictures) pictures=${2:?--pictures needs a folder}; own_pictures=1; shift ;;
+    --port) port=${2:?--port needs a number}; shift ;;
+    --elasticsearch-port) elasticsearch_port=${2:?--elasticsearch-port needs a number}; shift ;;
+    -h|--help) sed -n '2,/^set -/p' "${BASH_SOURCE[0]}" | sed '$d; s/^# \{0,1\}//'; exit 0 ;;
+    *) echo "demo: unknown option $1 (see --help)" >&2; exit 2 ;;
+  esac
+  shift
+done
+case $model in clip=*) ;; *) echo "demo: --model must be clip=FOLDER, not $model" >&2; exit 2 ;; esac
+[ -d "$pictures" ] || { echo "demo: no folder $pictures (--pictures)" >&2; exit 2; }
+: "${port:=${once:+0}}" "${elasticsearch_port:=${once:+0}}"
+: "${port:=8080}" "${elasticsearch_port:=9200}"
+
+step() { printf '\n== %s\n' "$*"; }
+step "Dependencies";  scripts/install_dependencies.sh
+step "Build";         cmake --preset release >/dev/null; cmake --build --preset release --target sightline-server sightline-ingest
+
+folder=$(mktemp -d "${TMPDIR:-/tmp}/sightline-demo.XXXXXX")
+server=
+finish() {
+  if [ -n "$server" ]; then kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; fi
+  rm -rf "$folder"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+step "Server"
+build/release/bin/sightline-server --model "$model" --port "$port" \
+  --embedded-elasticsearch --elasticsearch-port "$elasticsearch_port" --data-dir "$folder/data" >"$folder/ready" 2>"$folder/log" &
+server=$!
+until grep -q '^elasticsearch ' "$folder/ready"; do
+  kill -0 "$server" 2>/dev/null || { echo "demo: the server did not start:" >&2; tail -20 "$folder/log" >&2; exit 1; }
+  sleep 0.2
+done
+cat "$folder/ready"
+SIGHTLINE_URL=$(sed -n 's/^ready //p' "$folder/ready"); ELASTICSEARCH_URL=$(sed -n 's/^elasticsearch //p' "$folder/ready")
+export SIGHTLINE_URL ELASTICSEARCH_URL
+# Settings of a real cluster that this shell may hold must not reach the demo's own store.
+unset ELASTICSEARCH_API_KEY ELASTICSEARCH_USER ELASTICSEARCH_PASSWORD ELASTICSEARCH_CA_FILE ES_LOCAL_URL ES_LOCAL_API_KEY SIGHTLINE_API_KEY SIGHTLINE_CHECK_URL
+
+step "Endpoints, pipeline, index"
+scripts/register_endpoints.sh --models clip --env-file /dev/null
+
+step "Pictures"
+attributes=()
+[ -n "$own_pictures" ] || attributes=(--attributes demo/attributes.csv)
+build/release/bin/sightline-ingest "$pictures" --index clip-images --env-file /dev/null "${attributes[@]}"
+
+step "Search"
+checks=(--pictures "$pictures")
+[ -n "$own_pictures" ] || checks+=(--queries demo/queries.json)
+python3 scripts/demo_queries.py --elasticsearch "$ELASTICSEARCH_URL" "${checks[@]}"
+
+if [ -z "$once" ]; then
+  step "Running"
+  cat <<TEXT
+Sightline      $SIGHTLINE_URL
+Elasticsearch  $ELASTICSEARCH_URL   (embedded store; try the requests in es_config/console/clip.console)
+Press Ctrl-C to stop. The data of this demo goes with it.
+TEXT
+  wait "$server"
+fi

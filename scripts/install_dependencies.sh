@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Installs what Sightline needs, from Debian's packages (Debian 12 or 13). The only place that installs anything.
+#
+#   scripts/install_dependencies.sh [--tests]
+#
+#   --tests        also what scripts/test.sh needs: the official Elasticsearch Python clients, 8 and 9, in .venv-es8 and .venv-es9
+#
+# Nothing is done where everything is there already; then no network is needed.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+packages=(
+  # to build
+  build-essential cmake ninja-build ccache mold pkg-config
+  # libtorch; OpenBLAS in its OpenMP flavour: the pthread flavour is four times slower under libtorch
+  libtorch-dev libopenblas0-openmp
+  # HTTP, JSON, logs, options, metrics
+  libpistache-dev libcurl4-openssl-dev libssl-dev zlib1g-dev rapidjson-dev libspdlog-dev libfmt-dev libcli11-dev prometheus-cpp-dev
+  # pictures and text
+  libjpeg62-turbo-dev libspng-dev libwebp-dev libgif-dev libicu-dev
+  # the embedded store
+  libsqlite3-dev libhnswlib-dev
+  # scripts and tests
+  doctest-dev curl jq python3 python3-venv
+)
+tests=
+for option in "$@"; do
+  case $option in
+    --tests) tests=1 ;;
+    -h|--help) sed -n '2,9p' "${BASH_SOURCE[0]}" | sed 's/^# \{0,1\}//'; exit 0 ;;
+    *) echo "install_dependencies: unknown option $option (see --help)" >&2; exit 2 ;;
+  esac
+done
+
+missing=()
+for package in "${packages[@]}"; do
+  [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+done
+if [ ${#missing[@]} -gt 0 ]; then
+  as_root=()
+  if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null || { echo "install_dependencies: run this as root, or install sudo; missing: ${missing[*]}" >&2; exit 1; }
+    as_root=(sudo)
+  fi
+  echo "installing ${#missing[@]} packages: ${missing[*]}"
+  "${as_root[@]}" apt-get update -q
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"
+fi
+
+# Another package may have brought the pthread flavour, which Debian prefers when both are there.
+for library in libblas.so.3 liblapack.so.3; do
+  name=$library-$(gcc -print-multiarch)
+  current=$(update-alternatives --query "$name" 2>/dev/null | sed -n 's/^Value: //p')
+  case $current in
+    *openblas-openmp*|'') ;;
+    *) echo "note: $library is $current; Sightline is several times faster with OpenBLAS's OpenMP flavour. To switch:"
+       echo "  sudo update-alternatives --set $name ${current%/*/*}/openblas-openmp/${current##*/}" ;;
+  esac
+done
+
+if [ -n "$tests" ]; then
+  for major in 8 9; do
+    venv=.venv-es$major
+    if ! cmp -s "tests/e2e/requirements-es$major.txt" "$venv/installed.txt"; then
+      echo "making $venv"
+      python3 -m venv --clear "$venv"
+      "$venv/bin/pip" install -q --disable-pip-version-check -r "tests/e2e/requirements-es$major.txt"
+      cp "tests/e2e/requirements-es$major.txt" "$venv/installed.txt"
+    fi
+  done
+fi
+echo "dependencies: all there"

@@ -1,0 +1,215 @@
+#!/usr/bin/env bash
+# Registers Sightline with Elasticsearch: inference endpoints, ingest pipelines and indices, from es_config/.
+#
+#   scripts/register_endpoints.sh [--models clip] [--dry-run] [--remove [--with-data]] [--env-file FILE]
+#
+#   --models LIST   which models to set up, comma-separated (default: clip)
+#   --dry-run       print the requests as text to paste into Kibana's Dev Tools, and send nothing
+#   --remove        take it all away again; an index that holds documents is kept unless --with-data is given too
+#   --env-file F    settings file (default: .env in the current folder)
+#
+# Settings, from the environment or the settings file:
+#   ELASTICSEARCH_URL       where the cluster is; else ES_LOCAL_URL; else http://127.0.0.1:9200
+#   ELASTICSEARCH_API_KEY   else ES_LOCAL_API_KEY; or ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD
+#   ELASTICSEARCH_CA_FILE   PEM file of a private certificate authority
+#   SIGHTLINE_URL           Sightline as Elasticsearch reaches it (default http://127.0.0.1:8080)
+#   SIGHTLINE_CHECK_URL     Sightline as this machine reaches it, if that differs (a cluster in a container sees another host)
+#   SIGHTLINE_API_KEY       key that Elasticsearch must send, if Sightline asks for one
+#
+# Running it twice is safe: what is there and right stays, what differs is put right, no document is touched.
+# Needs bash, curl and jq.
+set -euo pipefail
+
+config=$(cd "$(dirname "${BASH_SOURCE[0]}")/../es_config" && pwd)
+models=clip dry_run= remove= with_data= env_file=.env
+default_dims_clip=768   # openai/clip-vit-large-patch14; used by --dry-run when Sightline cannot be asked
+
+say()  { printf '%s\n' "$*"; }
+fail() { printf 'register_endpoints: %s\n' "$*" >&2; exit 1; }
+
+while [ $# -gt 0 ]; do
+  case $1 in
+    --models) models=${2:?--models needs a list}; shift ;;
+    --models=*) models=${1#*=} ;;
+    --dry-run) dry_run=1 ;;
+    --remove) remove=1 ;;
+    --with-data) with_data=1 ;;
+    --env-file) env_file=${2:?--env-file needs a file}; shift ;;
+    -h|--help) sed -n '2,/^set -/p' "${BASH_SOURCE[0]}" | sed '$d; s/^# \{0,1\}//'; exit 0 ;;
+    *) fail "unknown option $1 (see --help)" ;;
+  esac
+  shift
+done
+for tool in curl jq; do command -v "$tool" >/dev/null || fail "$tool is missing; scripts/install_dependencies.sh installs it"; done
+
+# The settings file gives only what the environment does not.
+if [ -f "$env_file" ]; then
+  while IFS='=' read -r key value; do
+    key=${key#export }; key=${key//[[:space:]]/}
+    case $key in ''|\#*) continue ;; esac
+    value=${value%$'\r'}; value=${value#[\"\']}; value=${value%[\"\']}
+    [ -n "${!key:-}" ] || declare -x "$key=$value"
+  done < "$env_file"
+fi
+elasticsearch=${ELASTICSEARCH_URL:-${ES_LOCAL_URL:-http://127.0.0.1:9200}}; elasticsearch=${elasticsearch%/}
+sightline=${SIGHTLINE_URL:-http://127.0.0.1:8080}; sightline=${sightline%/}
+sightline_here=${SIGHTLINE_CHECK_URL:-$sightline}; sightline_here=${sightline_here%/}
+api_key=${ELASTICSEARCH_API_KEY:-${ES_LOCAL_API_KEY:-}}
+
+# curl reads credentials from a pipe, so that no process list shows them.
+curl_config() {
+  if [ -n "$api_key" ]; then printf 'header = "Authorization: ApiKey %s"\n' "$api_key"
+  elif [ -n "${ELASTICSEARCH_USER:-}" ]; then printf 'user = "%s:%s"\n' "$ELASTICSEARCH_USER" "${ELASTICSEARCH_PASSWORD:-}"; fi
+  if [ -n "${ELASTICSEARCH_CA_FILE:-}" ]; then printf 'cacert = "%s"\n' "$ELASTICSEARCH_CA_FILE"; fi
+}
+
+# es METHOD PATH [BODY]: sets $status and $answer.
+es() {
+  local method=$1 path=$2 out; shift 2
+  out=$(printf '%s' "${1:-}" | curl -sS --config <(curl_config) -X "$method" -w '\n%{http_code}' --max-time 120 \
+        -H 'Content-Type: application/json' -H 'Expect:' ${1:+--data-binary @-} "$elasticsearch$path" 2>&1) ||
+    fail "no answer from Elasticsearch at $elasticsearch: ${out%%$'\n'*}
+  Set ELASTICSEARCH_URL (environment or $env_file) to where it runs."
+  status=${out##*$'\n'}; answer=${out%$'\n'*}
+}
+reason() { jq -r '.error | if type == "object" then ([.reason] + [.caused_by?.reason // empty] | join(" Cause: ")) else . end' <<<"$answer" 2>/dev/null || printf '%s' "$answer"; }
+
+check_model_name() {
+  [ "$1" = clip ] || fail "unknown model '$1' in --models; known: clip"
+}
+
+endpoint_body() { # FILE
+  local key_filter='.'
+  if [ -n "${SIGHTLINE_API_KEY:-}" ]; then
+    key_filter='.service_settings.secret_parameters = {api_key: $key} | .service_settings.headers.Authorization = "Bearer ${api_key}"'
+  fi
+  jq --arg url "$sightline" --arg key "${SIGHTLINE_API_KEY:-}" \
+     ".service_settings.url |= sub(\"@SIGHTLINE_URL@\"; \$url) | $key_filter" "$1"
+}
+index_body() { # FILE DIMS
+  jq --argjson dims "$2" '(.mappings.properties[] | select(.type == "dense_vector") | .dims) |= (if . == "@DIMS@" then $dims else . end)' "$1"
+}
+
+check_cluster() {
+  es GET /
+  [ "$status" = 200 ] || fail "Elasticsearch at $elasticsearch answered $status: $(reason)"
+  local version major minor
+  version=$(jq -r '.version.number // empty' <<<"$answer")
+  [ -n "$version" ] || fail "$elasticsearch does not answer as Elasticsearch does"
+  major=${version%%.*}; minor=${version#*.}; minor=${minor%%.*}
+  if [ "$major" -lt 8 ] || { [ "$major" = 8 ] && [ "$minor" -lt 19 ]; } || { [ "$major" = 9 ] && [ "$minor" -lt 1 ]; }; then
+    fail "Elasticsearch $version has no 'custom' inference service; it came with 8.19 and 9.1"
+  fi
+  say "Elasticsearch $version at $elasticsearch"
+  es GET /_license
+  if [ "$status" = 200 ]; then
+    local licence; licence=$(jq -r '.license.type // "unknown"' <<<"$answer")
+    case $licence in
+      enterprise|trial|unknown) ;;
+      *) say "note: the cluster's licence is '$licence'; its inference API asks for 'enterprise' or 'trial' and may refuse the endpoints" ;;
+    esac
+  fi
+}
+
+measured_dims() { # MODEL
+  local out
+  out=$(curl -sS --max-time 30 ${SIGHTLINE_API_KEY:+--config <(printf 'header = "Authorization: Bearer %s"\n' "$SIGHTLINE_API_KEY")} \
+        "$sightline_here/v1/models/$1" 2>&1) || return 1
+  jq -er '.dims' <<<"$out" 2>/dev/null
+}
+
+register_endpoint() { # ID
+  local body; body=$(endpoint_body "$config/inference/$1.json")
+  es GET "/_inference/text_embedding/$1"
+  if [ "$status" = 200 ]; then
+    # The parts we set, as the cluster holds them; a changed secret cannot be seen, so an endpoint with one is made anew.
+    local same
+    same=$(jq -n --argjson want "$body" --argjson have "$answer" '
+      ($have.endpoints[0].service_settings) as $h | ($want.service_settings) as $w
+      | ($w.secret_parameters == null) and $h.url == $w.url and $h.request == $w.request and $h.response.json_parser == $w.response.json_parser
+        and $h.similarity == $w.similarity and $h.headers == $w.headers and $h.rate_limit == $w.rate_limit')
+    if [ "$same" = true ] && [ "$(jq -r '.endpoints[0].service_settings.dimensions' <<<"$answer")" = "$dims" ]; then
+      say "endpoint  $1: already there"; return
+    fi
+    es DELETE "/_inference/text_embedding/$1?force=true"
+    [ "$status" = 200 ] || fail "could not replace endpoint $1 ($status): $(reason)"
+  fi
+  es PUT "/_inference/text_embedding/$1" "$body"
+  [ "$status" = 200 ] || fail "could not create endpoint $1 ($status): $(reason)
+  Elasticsearch calls $sightline itself to measure the vectors: is Sightline running, and is that address right as seen from Elasticsearch (SIGHTLINE_URL)?"
+  local created; created=$(jq -r '.service_settings.dimensions' <<<"$answer")
+  say "endpoint  $1: created, $created dimensions"
+}
+
+register_pipeline() { # ID
+  es PUT "/_ingest/pipeline/$1" "$(cat "$config/pipelines/$1.json")"
+  [ "$status" = 200 ] || fail "could not put pipeline $1 ($status): $(reason)"
+  say "pipeline  $1: in place"
+}
+
+register_index() { # NAME
+  es GET "/$1"
+  if [ "$status" = 404 ]; then
+    es PUT "/$1" "$(index_body "$config/indices/$1.json" "$dims")"
+    [ "$status" = 200 ] || fail "could not create index $1 ($status): $(reason)"
+    say "index     $1: created, $dims dimensions"; return
+  fi
+  [ "$status" = 200 ] || fail "could not read index $1 ($status): $(reason)"
+  local have; have=$(jq -r --arg i "$1" '.[$i].mappings.properties.image_embedding.dims // "none"' <<<"$answer")
+  [ "$have" = "$dims" ] || fail "index $1 holds vectors of $have dimensions, but the model gives $dims.
+  Vectors of two models cannot share an index: ingest into a new one, or delete it (--remove --with-data) and run this again."
+  es PUT "/$1/_settings" "$(jq '{index: .settings.index}' "$config/indices/$1.json")"
+  [ "$status" = 200 ] || fail "could not set the default pipeline of index $1 ($status): $(reason)"
+  say "index     $1: already there"
+}
+
+remove_model() { # MODEL
+  local index=$1-images documents=0
+  es GET "/$index/_count"
+  if [ "$status" = 200 ]; then
+    documents=$(jq -r .count <<<"$answer")
+    if [ "$documents" = 0 ] || [ -n "$with_data" ]; then
+      es DELETE "/$index"; [ "$status" = 200 ] || fail "could not delete index $index ($status): $(reason)"
+      say "index     $index: deleted ($documents documents)"
+    else
+      es PUT "/$index/_settings" '{"index":{"default_pipeline":null}}'
+      [ "$status" = 200 ] || fail "could not take the default pipeline off index $index ($status): $(reason)"
+      say "index     $index: kept, it holds $documents documents (--with-data deletes them too)"
+    fi
+  fi
+  es DELETE "/_ingest/pipeline/$index"
+  case $status in 200) say "pipeline  $index: deleted" ;; 404) say "pipeline  $index: not there" ;; *) fail "could not delete pipeline $index ($status): $(reason)" ;; esac
+  local id
+  for id in "$1-ingest" "$1-search"; do
+    es DELETE "/_inference/text_embedding/$id?force=true"
+    case $status in 200) say "endpoint  $id: deleted" ;; 404) say "endpoint  $id: not there" ;; *) fail "could not delete endpoint $id ($status): $(reason)" ;; esac
+  done
+}
+
+print_console() { # MODEL
+  local id
+  for id in "$1-ingest" "$1-search"; do printf 'PUT _inference/text_embedding/%s\n%s\n\n' "$id" "$(endpoint_body "$config/inference/$id.json")"; done
+  printf 'PUT _ingest/pipeline/%s-images\n%s\n\n' "$1" "$(jq . "$config/pipelines/$1-images.json")"
+  printf 'PUT %s-images\n%s\n' "$1" "$(index_body "$config/indices/$1-images.json" "$dims")"
+}
+
+IFS=, read -ra chosen <<<"$models"
+for model in "${chosen[@]}"; do check_model_name "$model"; done
+[ -n "$dry_run" ] || check_cluster
+for model in "${chosen[@]}"; do
+  if [ -n "$remove" ] && [ -n "$dry_run" ]; then
+    printf 'DELETE %s-images\nDELETE _ingest/pipeline/%s-images\nDELETE _inference/text_embedding/%s-ingest\nDELETE _inference/text_embedding/%s-search\n' "$model" "$model" "$model" "$model"
+  elif [ -n "$remove" ]; then remove_model "$model"
+  elif [ -n "$dry_run" ]; then
+    fallback=default_dims_$model
+    dims=$(measured_dims "$model") || dims=${!fallback}
+    print_console "$model"
+  else
+    dims=$(measured_dims "$model") || fail "Sightline at $sightline_here does not serve a model named '$model'.
+  Start it with --model $model=FOLDER, or set SIGHTLINE_URL (environment or $env_file) to where it runs."
+    register_endpoint "$model-ingest"
+    register_endpoint "$model-search"
+    register_pipeline "$model-images"
+    register_index "$model-images"
+  fi
+done
