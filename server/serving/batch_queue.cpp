@@ -1,0 +1,373 @@
+#include "server/serving/batch_queue.h"
+
+#include <algorithm>
+#include <cmath>
+#include <exception>
+#include <future>
+#include <iterator>
+#include <utility>
+
+namespace sightline::serving {
+namespace {
+
+constexpr int k_query_batches_before_documents = 8;
+constexpr double k_weight_of_newest_time = 0.3;
+constexpr float k_norm_tolerance = 1e-3f;  // of bfloat16 results widened to float32
+
+std::size_t index(Lane lane) {
+  return static_cast<std::size_t>(lane);
+}
+std::size_t index(Modality modality) {
+  return static_cast<std::size_t>(modality);
+}
+
+Modality modality_of(const models::Prepared& input) {
+  return std::holds_alternative<models::PreparedText>(input) ? Modality::text : Modality::image;
+}
+
+/// The last line of defence: nothing but a finite unit vector of the right length leaves.
+Result<std::vector<float>> checked(Result<std::vector<float>> vector, std::uint32_t dims) {
+  if (!vector) return vector;
+  double squares = 0;
+  for (const float value : *vector) squares += static_cast<double>(value) * value;
+  if (vector->size() == dims && std::abs(std::sqrt(squares) - 1.0) <= k_norm_tolerance) return vector;
+  return Error{ErrorCode::internal, "the model returned " + std::to_string(vector->size()) +
+                                        " floats of norm " + std::to_string(std::sqrt(squares)) +
+                                        " instead of a unit vector of " + std::to_string(dims)};
+}
+
+}  // namespace
+
+class BatchQueue::Account {
+ public:
+  Account(std::string model_name, models::Embedder& model) : name(std::move(model_name)), embedder(model) {}
+
+  const std::string name;
+  models::Embedder& embedder;
+  std::size_t items = 0, bytes = 0;                     // of tickets out and of what was submitted
+  std::array<std::size_t, k_lanes> expected{};          // tickets not yet submitted
+  std::array<double, k_modalities> seconds_per_cost{};  // 0: not known yet
+};
+
+struct BatchQueue::Entry {
+  Ticket ticket;
+  Item item;
+  Clock::time_point arrived;
+  Modality modality() const { return modality_of(item.input); }
+};
+
+BatchQueue::Ticket::Ticket(Ticket&& other) noexcept {
+  *this = std::move(other);
+}
+
+BatchQueue::Ticket& BatchQueue::Ticket::operator=(Ticket&& other) noexcept {
+  if (this == &other) return *this;
+  give_back();
+  queue_ = std::exchange(other.queue_, nullptr);
+  account_ = other.account_;
+  lane_ = other.lane_;
+  bytes_ = other.bytes_;
+  submitted_ = other.submitted_;
+  return *this;
+}
+
+BatchQueue::Ticket::~Ticket() {
+  give_back();
+}
+
+void BatchQueue::Ticket::give_back() {
+  if (!queue_) return;
+  const std::lock_guard lock(queue_->mutex_);
+  account_->items -= 1;
+  account_->bytes -= bytes_;
+  if (!submitted_) {
+    account_->expected[index(lane_)] -= 1;
+    queue_->changed_.notify_all();  // a batch may be waiting for this one
+  }
+  queue_ = nullptr;
+}
+
+Result<std::unique_ptr<BatchQueue>> BatchQueue::create(const Options& options, Clock& clock,
+                                                       Observer& observer) {
+  const bool sound = options.max_items > 0 && options.max_bytes > 0 && options.query_share >= 0 &&
+                     options.query_share < 1 && options.max_batch_items > 0 && options.max_batch_tokens > 0 &&
+                     options.max_batch_pixels > 0 && options.max_wait.count() >= 0 &&
+                     options.target_batch_time.count() >= 0;
+  if (!sound) {
+    return Error{
+        ErrorCode::invalid_argument,
+        "the queue's limits must be greater than 0, its times not negative and its query share below 1"};
+  }
+  std::unique_ptr<BatchQueue> queue(new BatchQueue(options, clock, observer));
+  queue->model_thread_ = std::thread([raw = queue.get()] { raw->run(); });
+  return queue;
+}
+
+BatchQueue::BatchQueue(const Options& options, Clock& clock, Observer& observer)
+    : options_(options), clock_(clock), observer_(observer) {}
+
+BatchQueue::~BatchQueue() {
+  stop(Clock::time_point::min());
+}
+
+BatchQueue::Account& BatchQueue::add_model(std::string name, models::Embedder& embedder) {
+  const std::lock_guard lock(mutex_);
+  return accounts_.emplace_back(std::move(name), embedder);
+}
+
+Result<std::vector<BatchQueue::Ticket>> BatchQueue::admit(Account& account, Lane lane,
+                                                          std::span<const std::size_t> bytes) {
+  std::size_t total = 0;
+  for (const std::size_t one : bytes) total += one;
+  const double share = lane == Lane::query ? 1.0 : 1.0 - options_.query_share;
+  const auto item_limit = std::max<std::size_t>(1, static_cast<std::size_t>(options_.max_items * share));
+  const auto byte_limit = static_cast<std::size_t>(static_cast<double>(options_.max_bytes) * share);
+  if (bytes.size() > item_limit || total > byte_limit) {
+    return Error{ErrorCode::too_large, std::to_string(bytes.size()) + " inputs that take " +
+                                           std::to_string(total) + " bytes do not fit into the queue (" +
+                                           std::to_string(item_limit) + " inputs, " +
+                                           std::to_string(byte_limit) + " bytes): send fewer in one request"};
+  }
+  std::vector<Ticket> tickets;
+  tickets.reserve(bytes.size());
+  const std::lock_guard lock(mutex_);
+  if (stopping_) return Error{ErrorCode::overloaded, "the server is stopping: send the request again"};
+  if (account.items + bytes.size() > item_limit || account.bytes + total > byte_limit) {
+    return Error{ErrorCode::overloaded, "model [" + account.name + "] has " + std::to_string(account.items) +
+                                            " inputs waiting and no room for " +
+                                            std::to_string(bytes.size()) +
+                                            " more: send the request again later"};
+  }
+  account.items += bytes.size();
+  account.bytes += total;
+  account.expected[index(lane)] += bytes.size();
+  for (const std::size_t one : bytes) tickets.push_back(Ticket(this, &account, lane, one));
+  return tickets;
+}
+
+BatchQueue::Ticket BatchQueue::admit_probe(Account& account) {
+  const std::lock_guard lock(mutex_);
+  account.items += 1;
+  account.expected[index(Lane::query)] += 1;
+  return Ticket(this, &account, Lane::query, 0);
+}
+
+void BatchQueue::submit(Ticket ticket, Item item) {
+  const Clock::time_point now = clock_.now();
+  const std::lock_guard lock(mutex_);
+  Entries& lane = lanes_[index(ticket.lane_)];
+  ticket.account_->expected[index(ticket.lane_)] -= 1;
+  ticket.submitted_ = true;
+  lane.push_back(Entry{std::move(ticket), std::move(item), now});
+  changed_.notify_all();
+}
+
+void BatchQueue::teach(Account& account, Modality modality, std::size_t cost,
+                       Clock::time_point::duration took) {
+  if (cost == 0) return;
+  const double newest = in_seconds(took) / static_cast<double>(cost);
+  const std::lock_guard lock(mutex_);
+  double& known = account.seconds_per_cost[index(modality)];
+  known = known == 0 ? newest : known + k_weight_of_newest_time * (newest - known);
+}
+
+bool BatchQueue::run_on_model_thread(std::function<void()> work) {
+  const auto done = std::make_shared<std::promise<void>>();  // outlives the waiter on the model thread
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return false;
+    calls_.push_back([work = std::move(work), done] {
+      work();
+      done->set_value();
+    });
+    changed_.notify_all();
+  }
+  done->get_future().wait();
+  return true;
+}
+
+BatchQueue::Load BatchQueue::load(const Account& account) const {
+  const std::lock_guard lock(mutex_);
+  Load load{account.items, account.bytes, 0};
+  for (const Entries& lane : lanes_) {
+    load.waiting += static_cast<std::size_t>(std::count_if(
+        lane.begin(), lane.end(), [&](const Entry& e) { return e.ticket.account_ == &account; }));
+  }
+  return load;
+}
+
+void BatchQueue::stop(Clock::time_point drain_until) {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    drain_until_ = std::min(drain_until_, drain_until);
+    changed_.notify_all();
+  }
+  if (model_thread_.joinable()) model_thread_.join();
+}
+
+void BatchQueue::run() {
+  std::unique_lock lock(mutex_);
+  // Callbacks, models and tickets that are given back all run without the lock.
+  const auto unlocked = [&lock](auto&& work) {
+    lock.unlock();
+    work();
+    lock.lock();
+  };
+  for (;;) {
+    if (!calls_.empty()) {
+      auto call = std::move(calls_.front());
+      calls_.pop_front();
+      unlocked(call);
+      continue;
+    }
+    if (Entries dead = take_dead(clock_.now()); !dead.empty()) {
+      unlocked([&] { answer_dead(std::move(dead)); });
+      continue;
+    }
+    const Lane lane = next_lane();
+    Entries& waiting = lanes_[index(lane)];
+    if (waiting.empty()) {
+      if (stopping_) return;
+      changed_.wait(lock);
+      continue;
+    }
+    bool full = false;
+    const auto chosen = gather(lane, full);
+    const Clock::time_point until = company_until(waiting.front());
+    if (!full && clock_.now() < until) {
+      clock_.wait_until(changed_, lock, until);
+      continue;
+    }
+    Entries batch;
+    for (const auto entry : chosen) batch.splice(batch.end(), waiting, entry);
+    query_batches_in_a_row_ = lane == Lane::query ? query_batches_in_a_row_ + 1 : 0;
+    unlocked([&] { run_batch(std::move(batch)); });
+  }
+}
+
+/// Takes out what is late, or whose client has left.
+BatchQueue::Entries BatchQueue::take_dead(Clock::time_point now) {
+  Entries dead;
+  for (Entries& lane : lanes_) {
+    for (auto it = lane.begin(); it != lane.end();) {
+      const auto entry = it++;
+      const bool late = now >= std::min(entry->item.deadline, drain_until_);
+      if (late || (entry->item.cancelled && entry->item.cancelled())) dead.splice(dead.end(), lane, entry);
+    }
+  }
+  return dead;
+}
+
+Lane BatchQueue::next_lane() const {
+  if (lanes_[index(Lane::query)].empty()) return Lane::document;
+  const bool documents_turn = query_batches_in_a_row_ >= k_query_batches_before_documents;
+  return documents_turn && !lanes_[index(Lane::document)].empty() ? Lane::document : Lane::query;
+}
+
+/// The next batch of a lane that is not empty: what is like its first entry, in order, within the limits.
+std::vector<BatchQueue::Entries::iterator> BatchQueue::gather(Lane lane, bool& full) {
+  Entries& waiting = lanes_[index(lane)];
+  const Modality modality = waiting.front().modality();
+  const Account* const account = waiting.front().ticket.account_;
+  std::size_t cost_limit = modality == Modality::text ? options_.max_batch_tokens : options_.max_batch_pixels;
+  const double seconds_per_cost = account->seconds_per_cost[index(modality)];
+  if (options_.target_batch_time.count() > 0 && seconds_per_cost > 0) {
+    const double fits = std::chrono::duration<double>(options_.target_batch_time).count() / seconds_per_cost;
+    if (fits < static_cast<double>(cost_limit)) cost_limit = static_cast<std::size_t>(fits);
+  }
+  std::vector<Entries::iterator> chosen;
+  std::size_t total = 0;
+  full = false;
+  for (auto it = waiting.begin(); it != waiting.end() && !full; ++it) {
+    if (it->ticket.account_ != account || it->modality() != modality) continue;
+    total += cost(it->item.input);
+    if (!chosen.empty() && total > cost_limit) {
+      full = true;
+    } else {
+      chosen.push_back(it);
+      full = chosen.size() >= options_.max_batch_items || total >= cost_limit;
+    }
+  }
+  return chosen;
+}
+
+/// Until when a batch that begins with `first` may wait for more: not at all if nothing is being prepared.
+Clock::time_point BatchQueue::company_until(const Entry& first) const {
+  const bool company_expected = first.ticket.account_->expected[index(first.ticket.lane_)] > 0;
+  return company_expected && !stopping_ ? first.arrived + options_.max_wait : Clock::time_point::min();
+}
+
+void BatchQueue::run_batch(Entries batch) {
+  Account& account = *batch.front().ticket.account_;
+  const Modality modality = batch.front().modality();
+  const Clock::time_point began = clock_.now();
+  std::vector<models::Prepared> inputs;
+  inputs.reserve(batch.size());
+  std::size_t total_cost = 0;
+  for (Entry& entry : batch) {
+    observer_.input_waited(account.name, entry.ticket.lane_, in_seconds(began - entry.arrived));
+    total_cost += cost(entry.item.input);
+    inputs.push_back(std::move(entry.item.input));
+  }
+  auto vectors = embed(account, inputs);
+  const auto took = clock_.now() - began;
+  teach(account, modality, total_cost, took);
+  observer_.batch_ran(account.name, modality, batch.size(), in_seconds(took));
+  std::size_t at = 0;
+  for (Entry& entry : batch) {
+    entry.ticket.give_back();  // before the callback: whoever is answered may ask again at once
+    entry.item.done(checked(std::move(vectors[at++]), account.embedder.info().dims));
+  }
+}
+
+void BatchQueue::answer_dead(Entries dead) {
+  const Clock::time_point now = clock_.now();
+  for (Entry& entry : dead) {
+    Error error{ErrorCode::cancelled, "the client has left"};
+    if (now >= entry.item.deadline) {
+      error = {ErrorCode::deadline_exceeded,
+               "waited " + std::to_string(static_cast<long>(in_seconds(now - entry.arrived) * 1000)) +
+                   " ms for the model, past the request's deadline: the server is busy, send it again later"};
+    } else if (!entry.item.cancelled || !entry.item.cancelled()) {
+      error = {ErrorCode::overloaded, "the server is stopping: send the request again"};
+    }
+    observer_.input_dropped(entry.ticket.account_->name, error.code);
+    entry.ticket.give_back();
+    entry.item.done(std::move(error));
+  }
+}
+
+/// One answer an input, whatever the model does: if a batch throws, each input is tried alone, so that the
+/// one that cannot be run does not take its neighbours with it.
+std::vector<Result<std::vector<float>>> BatchQueue::embed(Account& account,
+                                                          std::span<const models::Prepared> inputs) {
+  std::string fault;
+  try {
+    auto vectors = account.embedder.embed(inputs);
+    if (vectors.size() == inputs.size()) return vectors;
+    fault = std::to_string(vectors.size()) + " vectors for " + std::to_string(inputs.size()) + " inputs";
+  } catch (const std::exception& exception) {
+    fault = exception.what();
+  } catch (...) {
+    fault = "unknown exception";
+  }
+  std::vector<Result<std::vector<float>>> vectors;
+  if (inputs.size() == 1) {
+    vectors.push_back(Error{ErrorCode::internal, "model [" + account.name + "] failed: " + fault});
+    return vectors;
+  }
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    auto one = embed(account, inputs.subspan(i, 1));
+    vectors.push_back(std::move(one.front()));
+  }
+  return vectors;
+}
+
+std::size_t BatchQueue::cost(const models::Prepared& input) {
+  if (const auto* text = std::get_if<models::PreparedText>(&input)) return text->ids.size();
+  const auto& image = std::get<models::PreparedImage>(input);
+  return std::size_t{image.width} * image.height;
+}
+
+}  // namespace sightline::serving

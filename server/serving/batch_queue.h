@@ -1,0 +1,151 @@
+// The queue in front of the models of one device, and the thread that runs them.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/result.h"
+#include "models/embedder.h"
+#include "server/serving/clock.h"
+#include "server/serving/embed_request.h"
+#include "server/serving/observer.h"
+
+namespace sightline::serving {
+
+/// Gathers single inputs into batches and runs them, one batch at a time, on one thread: the model thread.
+///
+/// Flow: 1. `admit` gives a request its places, one ticket an input, or refuses it at once
+/// (ErrorCode::overloaded). The
+///          bounds are kept for each model apart. The inputs are prepared while the tickets are held.
+///       2. `submit` hands in a prepared input with its ticket.
+///       3. The model thread takes queries before documents, but one batch of documents after every eight of
+///       queries,
+///          so that documents move under any load. A batch is of one model, one lane and one modality, in
+///          order of arrival, up to the limits of cost. It waits for company only while tickets of its own
+///          lane are still out in preparation.
+///       4. Inputs past their deadline, or whose client has left, are dropped unrun.
+///       5. Every callback is called exactly once, in any order, on the model thread.
+/// Thread safety: all members may be called from any thread, save that callbacks must not call `stop`,
+/// `run_on_model_thread` or the destructor.
+class BatchQueue {
+ public:
+  struct Options {
+    std::size_t max_items = 2048;        ///< places of a model, from `admit` until the callback
+    std::size_t max_bytes = 512u << 20;  ///< memory behind those places, as `admit` was told
+    double query_share = 0.125;          ///< of both bounds, kept free of documents, 0 to 1
+    std::size_t max_batch_items = 64;
+    std::size_t max_batch_tokens = 2048;
+    std::size_t max_batch_pixels = 32 * 224 * 224;
+    std::chrono::microseconds max_wait{2000};  ///< how long a batch waits for company; 0: never
+    /// A batch is kept to what is expected to run in this time, so that queries need not wait long for a
+    /// batch of documents to end; a single input always runs. 0: no limit.
+    std::chrono::milliseconds target_batch_time{500};
+  };
+  using Callback = std::function<void(Result<std::vector<float>>)>;
+
+  /// A model's share of the queue. Made by `add_model`, valid as long as the queue.
+  class Account;
+
+  /// A place in the queue; given back when destroyed or when its input's callback has been called.
+  class Ticket {
+   public:
+    Ticket(Ticket&& other) noexcept;
+    Ticket& operator=(Ticket&& other) noexcept;
+    ~Ticket();
+
+   private:
+    friend class BatchQueue;
+    Ticket(BatchQueue* queue, Account* account, Lane lane, std::size_t bytes)
+        : queue_(queue), account_(account), lane_(lane), bytes_(bytes) {}
+    void give_back();
+
+    BatchQueue* queue_ = nullptr;  ///< null: moved from, or given back
+    Account* account_ = nullptr;
+    Lane lane_ = Lane::document;
+    std::size_t bytes_ = 0;
+    bool submitted_ = false;
+  };
+
+  struct Item {
+    models::Prepared input;
+    Clock::time_point deadline = Clock::time_point::max();
+    std::function<bool()> cancelled;  ///< see EmbedOptions; may be empty
+    Callback done;
+  };
+
+  /// How full a model's share is.
+  struct Load {
+    std::size_t items = 0;  ///< places taken
+    std::size_t bytes = 0;
+    std::size_t waiting = 0;  ///< of the items: prepared, not yet running
+  };
+
+  /// Starts the model thread. Errors: invalid_argument if an option makes no sense.
+  static Result<std::unique_ptr<BatchQueue>> create(const Options& options, Clock& clock, Observer& observer);
+  ~BatchQueue();
+
+  /// `embedder` must outlive the queue's last batch of it.
+  Account& add_model(std::string name, models::Embedder& embedder);
+
+  /// Places for one request: one ticket for each of `bytes`, the memory that an input holds while it waits.
+  /// Errors: overloaded (no room now, or stopping), too_large (would not fit into an empty queue).
+  Result<std::vector<Ticket>> admit(Account& account, Lane lane, std::span<const std::size_t> bytes);
+  /// A place outside the bounds, for the server's own probes.
+  Ticket admit_probe(Account& account);
+
+  void submit(Ticket ticket, Item item);
+
+  /// Tells what `cost` units of a modality (tokens, pixels) took, as a first guess for `target_batch_time`.
+  void teach(Account& account, Modality modality, std::size_t cost, Clock::time_point::duration took);
+
+  /// Runs `work` on the model thread, before any batch, and waits for it. False: stopping, `work` was not
+  /// run.
+  bool run_on_model_thread(std::function<void()> work);
+
+  Load load(const Account& account) const;
+
+  /// Admits nothing more, runs what was submitted, and ends the model thread. What has not begun by
+  /// `drain_until` is answered with ErrorCode::overloaded. Tickets still out must be submitted or destroyed
+  /// before.
+  void stop(Clock::time_point drain_until);
+
+ private:
+  struct Entry;
+  using Entries = std::list<Entry>;
+
+  BatchQueue(const Options& options, Clock& clock, Observer& observer);
+  void run();
+  Entries take_dead(Clock::time_point now);
+  Lane next_lane() const;
+  std::vector<Entries::iterator> gather(Lane lane, bool& full);
+  Clock::time_point company_until(const Entry& first) const;
+  void run_batch(Entries batch);
+  void answer_dead(Entries dead);
+  std::vector<Result<std::vector<float>>> embed(Account& account, std::span<const models::Prepared> inputs);
+  static std::size_t cost(const models::Prepared& input);
+
+  const Options options_;
+  Clock& clock_;
+  Observer& observer_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::list<Account> accounts_;
+  std::array<Entries, k_lanes> lanes_;
+  std::list<std::function<void()>> calls_;
+  int query_batches_in_a_row_ = 0;
+  bool stopping_ = false;
+  Clock::time_point drain_until_ = Clock::time_point::max();
+  std::thread model_thread_;
+};
+
+}  // namespace sightline::serving

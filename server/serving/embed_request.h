@@ -1,0 +1,53 @@
+// What is asked of a model, and what comes back.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "models/embedder.h"
+#include "server/serving/clock.h"
+
+namespace sightline::serving {
+
+enum class Modality { text, image };
+
+/// Someone waits for a query; documents can wait for it.
+enum class Lane { query, document };
+
+inline constexpr std::size_t k_lanes = 2, k_modalities = 2;
+
+inline const char* to_string(Modality modality) {
+  return modality == Modality::text ? "text" : "image";
+}
+inline const char* to_string(Lane lane) {
+  return lane == Lane::query ? "query" : "document";
+}
+
+/// One input of a request.
+struct Input {
+  Modality modality = Modality::text;
+  std::string bytes;  ///< UTF-8 text, or an encoded picture (JPEG, PNG, ...)
+};
+
+struct EmbedOptions {
+  Lane lane = Lane::document;
+  models::Truncate truncate = models::Truncate::end;
+  Clock::time_point deadline = Clock::time_point::max();  ///< work that has not begun by then is dropped
+  /// True once nobody waits for the answer. Called from any thread and under locks: must be quick and must
+  /// not call back.
+  std::function<bool()> cancelled;
+};
+
+/// The answer for one input.
+struct Embedding {
+  std::vector<float> values;  ///< `ModelInfo::dims` floats of unit length
+  std::size_t tokens = 0;     ///< of a text, with BOS and EOS, after truncation; 0 for a picture
+  bool truncated = false;     ///< the text was cut to the model's limit
+};
+
+/// One entry an input, in input order.
+using Embeddings = std::vector<Embedding>;
+
+}  // namespace sightline::serving

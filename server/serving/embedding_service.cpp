@@ -1,0 +1,207 @@
+#include "server/serving/embedding_service.h"
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+namespace sightline::serving {
+
+/// One request on its way. Shared by the jobs of its inputs.
+class EmbeddingService::Job : public std::enable_shared_from_this<Job> {
+ public:
+  Job(EmbeddingService& service, ModelRegistry::Model& model, std::vector<Input> inputs, EmbedOptions options,
+      std::vector<BatchQueue::Ticket> tickets, Callback done)
+      : service_(service),
+        model_(model),
+        inputs_(std::move(inputs)),
+        options_(std::move(options)),
+        tickets_(std::move(tickets)),
+        done_(std::move(done)),
+        results_(inputs_.size()),
+        left_(inputs_.size()) {}
+
+  void start() {
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      service_.pool_->post(options_.lane, [job = shared_from_this(), i] { job->prepare(i); });
+    }
+  }
+
+ private:
+  static constexpr std::size_t k_none = static_cast<std::size_t>(-1);
+
+  void prepare(std::size_t i);
+  Result<models::Prepared> prepared(std::size_t i);
+  void submit(std::size_t i, models::Prepared input);
+  void fail(std::size_t i, Error error);
+  void finish_one();
+
+  EmbeddingService& service_;
+  ModelRegistry::Model& model_;
+  std::vector<Input> inputs_;
+  const EmbedOptions options_;
+  std::vector<BatchQueue::Ticket> tickets_;
+  Callback done_;
+  Embeddings results_;
+  std::atomic<std::size_t> left_;
+  std::atomic<std::size_t> first_bad_{k_none};  // the lowest index that failed
+  std::mutex error_mutex_;
+  std::optional<Error> error_;
+};
+
+void EmbeddingService::Job::prepare(std::size_t i) {
+  const auto finish_unrun = [&] {
+    const BatchQueue::Ticket given_back = std::move(tickets_[i]);
+    inputs_[i] = {};
+  };
+  // An input before the bad one is still looked at: so the error is always that of the first bad input.
+  if (i > first_bad_) {
+    finish_unrun();
+    return finish_one();
+  }
+  if (options_.cancelled && options_.cancelled()) {
+    finish_unrun();
+    return fail(i, {ErrorCode::cancelled, "the client has left"});
+  }
+  if (service_.clock_.now() >= options_.deadline) {
+    finish_unrun();
+    service_.observer_.input_dropped(model_.name(), ErrorCode::deadline_exceeded);
+    return fail(
+        i, {ErrorCode::deadline_exceeded,
+            "the deadline passed before the inputs were prepared: the server is busy, send it again later"});
+  }
+  auto input = prepared(i);
+  if (!input) {
+    finish_unrun();
+    return fail(i, {input.error().code, "input " + std::to_string(i) + ": " + input.error().message});
+  }
+  inputs_[i] = {};  // its bytes are no longer needed
+  submit(i, *std::move(input));
+}
+
+Result<models::Prepared> EmbeddingService::Job::prepared(std::size_t i) {
+  const Input& input = inputs_[i];
+  const Clock::time_point began = service_.clock_.now();
+  const auto observe = [&] {
+    service_.observer_.input_prepared(model_.name(), input.modality,
+                                      in_seconds(service_.clock_.now() - began), results_[i].truncated);
+  };
+  try {
+    if (input.modality == Modality::text) {
+      auto text = model_.embedder().prepare_text(input.bytes, options_.truncate);
+      if (!text) return text.error();
+      results_[i].tokens = text->ids.size();
+      results_[i].truncated = text->truncated();
+      observe();
+      return models::Prepared{*std::move(text)};
+    }
+    auto image = model_.embedder().prepare_image(input.bytes);
+    if (!image) return image.error();
+    observe();
+    return models::Prepared{*std::move(image)};
+  } catch (const std::bad_alloc&) {
+    return Error{ErrorCode::overloaded, "no memory left to prepare it: send the request again later"};
+  } catch (const std::exception& exception) {
+    return Error{ErrorCode::internal, std::string("preparing it failed: ") + exception.what()};
+  }
+}
+
+void EmbeddingService::Job::submit(std::size_t i, models::Prepared input) {
+  BatchQueue::Item item;
+  item.input = std::move(input);
+  item.deadline = options_.deadline;
+  item.cancelled = [job = shared_from_this()] {
+    return job->first_bad_ != k_none || (job->options_.cancelled && job->options_.cancelled());
+  };
+  item.done = [job = shared_from_this(), i](Result<std::vector<float>> vector) {
+    if (!vector) {
+      const Error& error = vector.error();
+      const bool of_this_input = error.code == ErrorCode::internal;
+      return job->fail(
+          i, of_this_input ? Error{error.code, "input " + std::to_string(i) + ": " + error.message} : error);
+    }
+    job->results_[i].values = *std::move(vector);
+    job->finish_one();
+  };
+  service_.queue_->submit(std::move(tickets_[i]), std::move(item));
+}
+
+void EmbeddingService::Job::fail(std::size_t i, Error error) {
+  {
+    const std::lock_guard lock(error_mutex_);
+    // What was dropped because a neighbour is bad must not hide the neighbour's error.
+    const bool consequence = error_ && error.code == ErrorCode::cancelled;
+    if (!consequence && (!error_ || i < first_bad_)) {
+      error_ = std::move(error);
+      first_bad_ = i;
+    }
+  }
+  finish_one();
+}
+
+void EmbeddingService::Job::finish_one() {
+  if (left_.fetch_sub(1) > 1) return;
+  if (error_) {
+    done_(*std::move(error_));
+  } else {
+    done_(std::move(results_));
+  }
+}
+
+Result<std::unique_ptr<EmbeddingService>> EmbeddingService::create(const Options& options,
+                                                                   ModelRegistry::Loader loader, Clock& clock,
+                                                                   Observer& observer) {
+  std::unique_ptr<EmbeddingService> service(new EmbeddingService(clock, observer));
+  auto queue = BatchQueue::create(options.queue, clock, observer);
+  if (!queue) return queue.error();
+  service->queue_ = *std::move(queue);
+  auto registry = ModelRegistry::create(options.models, std::move(loader), *service->queue_, clock);
+  if (!registry) return registry.error();
+  service->registry_ = *std::move(registry);
+  service->pool_ = std::make_unique<PreparationPool>(options.preparation_threads);
+  service->watchdog_ =
+      std::make_unique<Watchdog>(options.watchdog, *service->registry_, *service->queue_, clock);
+  return service;
+}
+
+EmbeddingService::~EmbeddingService() {
+  if (watchdog_) stop(Clock::time_point::min());
+}
+
+void EmbeddingService::stop(Clock::time_point drain_until) {
+  watchdog_->stop();
+  pool_->stop();  // all it holds is in the queue afterwards
+  queue_->stop(drain_until);
+}
+
+void EmbeddingService::embed(std::string_view name, std::vector<Input> inputs, EmbedOptions options,
+                             Callback done) {
+  if (inputs.empty()) return done(Error{ErrorCode::invalid_argument, "there is no input"});
+  const auto model = registry_->find(name);
+  if (!model) return done(model.error());
+  // While it waits an input is either its bytes, or what its tower takes.
+  const models::ModelInfo& info = (*model)->embedder().info();
+  const std::size_t window_bytes = std::size_t{info.image_size} * info.image_size * 3;
+  std::vector<std::size_t> bytes;
+  for (const Input& input : inputs) {
+    bytes.push_back(input.modality == Modality::image ? std::max(input.bytes.size(), window_bytes)
+                                                      : input.bytes.size());
+  }
+  auto tickets = queue_->admit((*model)->account(), options.lane, bytes);
+  if (!tickets) return done(tickets.error());
+  std::make_shared<Job>(*this, **model, std::move(inputs), std::move(options), *std::move(tickets),
+                        std::move(done))
+      ->start();
+}
+
+std::vector<EmbeddingService::ModelLoad> EmbeddingService::loads() const {
+  std::vector<ModelLoad> all;
+  for (ModelRegistry::Model* model : registry_->models()) {
+    if (model->status().loaded) all.push_back({model->name(), queue_->load(model->account())});
+  }
+  return all;
+}
+
+}  // namespace sightline::serving

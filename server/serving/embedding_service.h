@@ -1,0 +1,80 @@
+// The one door between request shapes and models.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "server/serving/batch_queue.h"
+#include "server/serving/embed_request.h"
+#include "server/serving/model_registry.h"
+#include "server/serving/preparation_pool.h"
+#include "server/serving/watchdog.h"
+
+namespace sightline::serving {
+
+/// Embeds requests.
+///
+/// Flow: 1. `embed` finds the model and takes a place in its queue for each input, or refuses at once.
+///       2. The preparation pool tokenizes and decodes, each input by itself.
+///       3. The batch queue runs what is ready, with inputs of other requests.
+///       4. Results come back by index. When the last is there the callback gets them all, or one error: that
+///       of the first
+///          bad input, with its position counted from 0 (`input 3: ...`). After an error the request's other
+///          inputs are not run; other requests in the same batch do not notice.
+/// Thread safety: all members may be called from any thread.
+class EmbeddingService {
+ public:
+  struct Options {
+    std::vector<ModelSpec> models;
+    BatchQueue::Options queue;
+    Watchdog::Options watchdog;
+    int preparation_threads = 2;
+  };
+  /// Called exactly once, on the caller's thread, a preparation thread or the model thread; must not block.
+  using Callback = std::function<void(Result<Embeddings>)>;
+
+  /// Errors: invalid_argument (options). Models are not loaded yet. `clock` and `observer` must outlive the
+  /// service.
+  static Result<std::unique_ptr<EmbeddingService>> create(const Options& options,
+                                                          ModelRegistry::Loader loader, Clock& clock,
+                                                          Observer& observer);
+  ~EmbeddingService();
+
+  /// Loads and warms up all models; until then `embed` answers `overloaded`. Errors: that of the first model
+  /// that failed.
+  Status load_models() { return registry_->load_all(); }
+
+  /// Errors: not_found, too_large, overloaded, deadline_exceeded, cancelled, internal, and an input's own.
+  void embed(std::string_view model, std::vector<Input> inputs, EmbedOptions options, Callback done);
+
+  std::vector<ModelStatus> models() const { return registry_->list(); }
+  /// Why this server should get no requests now; empty: ready.
+  std::vector<std::string> problems() const { return watchdog_->problems(); }
+
+  struct ModelLoad {
+    std::string model;
+    BatchQueue::Load load;
+  };
+  /// How full the queues of the loaded models are.
+  std::vector<ModelLoad> loads() const;
+
+  /// Finishes what was accepted; what has not reached the model by `drain_until` is answered `overloaded`.
+  void stop(Clock::time_point drain_until);
+
+ private:
+  class Job;
+  EmbeddingService(Clock& clock, Observer& observer) : clock_(clock), observer_(observer) {}
+
+  Clock& clock_;
+  Observer& observer_;
+  std::unique_ptr<BatchQueue> queue_;
+  std::unique_ptr<ModelRegistry> registry_;
+  std::unique_ptr<PreparationPool> pool_;
+  std::unique_ptr<Watchdog> watchdog_;
+};
+
+}  // namespace sightline::serving

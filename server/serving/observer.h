@@ -1,0 +1,27 @@
+// Where the serving part tells what happens in it; metrics are made from this.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "base/result.h"
+#include "server/serving/embed_request.h"
+
+namespace sightline::serving {
+
+/// Called from the preprocessing threads and the model thread, so implementations must be quick and thread
+/// safe. Durations are in seconds.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  /// A text was tokenized or a picture decoded, resized and cropped.
+  virtual void input_prepared(const std::string& /*model*/, Modality, double /*seconds*/,
+                              bool /*truncated*/) {}
+  /// A prepared input left the queue for the model after `seconds`.
+  virtual void input_waited(const std::string& /*model*/, Lane, double /*seconds*/) {}
+  /// An input left the queue unrun.
+  virtual void input_dropped(const std::string& /*model*/, ErrorCode /*reason*/) {}
+  virtual void batch_ran(const std::string& /*model*/, Modality, std::size_t /*items*/, double /*seconds*/) {}
+};
+
+}  // namespace sightline::serving

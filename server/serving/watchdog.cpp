@@ -1,0 +1,108 @@
+#include "server/serving/watchdog.h"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <utility>
+
+namespace sightline::serving {
+namespace {
+
+/// Largest difference between elements; infinite if the vectors are of different length or not finite.
+float difference(const std::vector<float>& a, const std::vector<float>& b) {
+  if (a.size() != b.size()) return INFINITY;
+  float largest = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const float distance = std::abs(a[i] - b[i]);
+    if (!(distance <= largest)) largest = std::isnan(distance) ? INFINITY : distance;
+  }
+  return largest;
+}
+
+}  // namespace
+
+Watchdog::Watchdog(const Options& options, ModelRegistry& registry, BatchQueue& queue, Clock& clock)
+    : options_(options),
+      registry_(registry),
+      queue_(queue),
+      clock_(clock),
+      models_(registry.models()),
+      probes_(models_.size()) {
+  if (options_.interval.count() > 0) thread_ = std::thread([this] { run(); });
+}
+
+Watchdog::~Watchdog() {
+  stop();
+}
+
+void Watchdog::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    changed_.notify_all();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+std::vector<std::string> Watchdog::problems() const {
+  std::vector<std::string> problems;
+  const Clock::time_point now = clock_.now();
+  for (std::size_t i = 0; i < models_.size(); ++i) {
+    const ModelStatus status = models_[i]->status();
+    if (status.state == ModelState::loading) problems.push_back("model [" + status.name + "] is loading");
+    if (status.state == ModelState::failed) problems.push_back(status.reason);
+    if (status.state != ModelState::ready || options_.interval.count() == 0) continue;
+    const std::lock_guard lock(probes_[i].mutex);
+    const auto age = now - std::max(status.loaded_at, probes_[i].last_right);  // warm-up was the first probe
+    if (age <= options_.max_age) continue;
+    problems.push_back("model [" + status.name + "] gave no right answer to the watchdog for " +
+                       std::to_string(std::chrono::duration_cast<std::chrono::seconds>(age).count()) + " s");
+  }
+  return problems;
+}
+
+void Watchdog::run() {
+  std::unique_lock lock(mutex_);
+  Clock::time_point next = clock_.now() + options_.interval;
+  while (!stopping_) {
+    if (clock_.now() < next) {
+      clock_.wait_until(changed_, lock, next);
+      continue;
+    }
+    next = clock_.now() + options_.interval;
+    lock.unlock();
+    for (std::size_t i = 0; i < models_.size(); ++i) send(i);
+    lock.lock();
+  }
+}
+
+void Watchdog::send(std::size_t index) {
+  ModelRegistry::Model& model = *models_[index];
+  if (!model.status().loaded) return;
+  Probe& probe = probes_[index];
+  {
+    const std::lock_guard lock(probe.mutex);
+    if (probe.running) return;  // its age tells
+    probe.running = true;
+  }
+  BatchQueue::Item item;
+  item.input = model.probe();
+  item.done = [this, &probe, &model](Result<std::vector<float>> vector) {
+    std::optional<Error> problem;
+    if (!vector) {
+      problem = Error{vector.error().code, "model [" + model.name() + "]: " + vector.error().message};
+    } else if (const float off = difference(*vector, model.probe_vector()); !(off <= options_.tolerance)) {
+      problem =
+          Error{ErrorCode::internal,
+                "model [" + model.name() + "] no longer gives the vector it gave after warm-up (off by " +
+                    std::to_string(off) + "): restart the server, check memory and device"};
+    }
+    if (!problem || problem->code == ErrorCode::internal) registry_.report_probe(model, problem);
+    const std::lock_guard lock(probe.mutex);
+    probe.running = false;
+    if (!problem) probe.last_right = clock_.now();
+  };
+  queue_.submit(queue_.admit_probe(model.account()), std::move(item));
+}
+
+}  // namespace sightline::serving

@@ -1,0 +1,66 @@
+// Whether the models still answer, and rightly.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "server/serving/model_registry.h"
+
+namespace sightline::serving {
+
+/// Embeds each model's probe input again and again, through the queue as a query would go, and compares the
+/// vector with the one from warm-up.
+///
+/// Flow: 1. Every `interval` a probe is sent to each loaded model whose last one came back.
+///       2. A vector that differs makes the model `failed`: requests are refused until a probe is right
+///       again.
+///       3. `problems` names the models that are not ready, and those whose last right answer is older than
+///       `max_age`: the
+///          model thread hangs, or cannot keep up.
+/// Thread safety: all members may be called from any thread.
+class Watchdog {
+ public:
+  struct Options {
+    std::chrono::milliseconds interval{
+        10'000};  ///< 0: no probes; readiness is then that of the models' states
+    std::chrono::milliseconds max_age{60'000};  ///< longer than any batch may take
+    float tolerance = 1e-3f;  ///< largest difference in an element; batches round differently
+  };
+
+  Watchdog(const Options& options, ModelRegistry& registry, BatchQueue& queue, Clock& clock);
+  ~Watchdog();
+
+  /// Why the server should get no requests; empty: it is ready.
+  std::vector<std::string> problems() const;
+
+  /// Ends the probes. To be called before the queue stops; the watchdog itself must outlive that.
+  void stop();
+
+ private:
+  struct Probe {
+    mutable std::mutex mutex;
+    bool running = false;
+    Clock::time_point last_right{};
+  };
+
+  void run();
+  void send(std::size_t index);
+
+  const Options options_;
+  ModelRegistry& registry_;
+  BatchQueue& queue_;
+  Clock& clock_;
+  const std::vector<ModelRegistry::Model*> models_;
+  std::deque<Probe> probes_;  // by model
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace sightline::serving
