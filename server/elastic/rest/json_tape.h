@@ -35,8 +35,9 @@ struct JsonToken {
 /// position.
 class JsonTape {
  public:
-  /// `text` must outlive the tape.
-  static Answer<JsonTape> parse(std::string_view text);
+  /// `text` must outlive the tape. After an error `last_token` (if given) is the offset of the last token
+  /// that was read well.
+  static Answer<JsonTape> parse(std::string_view text, std::size_t* last_token = nullptr);
 
   std::string_view text() const { return text_; }
   const JsonToken& operator[](std::size_t index) const { return tokens_[index]; }

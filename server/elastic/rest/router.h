@@ -44,7 +44,8 @@ class Router {
            Handler handler);
 
   http::Response handle(const http::Request& request) const;
-  /// The same, but nothing if no pattern fits the path: for a part that leaves all else to another.
+  /// The same, but nothing if no route takes this path and method: for a part that leaves all else to
+  /// another.
   std::optional<http::Response> try_handle(const http::Request& request) const;
 
  private:
@@ -54,6 +55,14 @@ class Router {
     std::vector<std::string> parameters;
     Handler handler;
   };
+  /// The route for a method, and all methods of the pattern that fits the path best.
+  struct Found {
+    const Route* route = nullptr;
+    std::vector<http::Method> methods = {};
+  };
+  Found find(const std::vector<std::string>& parts, http::Method method) const;
+  http::Response call(const Route& route, const http::Request& request, std::vector<std::string> parts) const;
+
   std::vector<Route> routes_;
 };
 
