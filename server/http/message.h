@@ -1,8 +1,6 @@
 // HTTP requests and responses, as every part of the server sees them.
 #pragma once
 
-#include <chrono>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,6 +13,13 @@ enum class Method { get, head, post, put, delete_, patch, options };
 
 /// "GET", "DELETE", ...
 const char* to_string(Method method);
+/// The method of that name (case counts, RFC 9110 9.1); nullopt if it is none of ours.
+std::optional<Method> method_of(std::string_view name);
+
+/// True if both are the same but for the case of ASCII letters, as field names compare.
+bool equal_ignoring_case(std::string_view a, std::string_view b);
+/// True if `name` is one of the members of the comma-separated list `list`, without regard to case.
+bool list_has(std::string_view list, std::string_view name);
 
 /// Header fields: names compare without case, order kept, a name may occur more than once.
 class Headers {
@@ -22,6 +27,7 @@ class Headers {
   void add(std::string name, std::string value);
   /// Replaces all of that name.
   void set(std::string name, std::string value);
+  void remove(std::string_view name);
   /// The first of that name.
   std::optional<std::string_view> get(std::string_view name) const;
   const std::vector<std::pair<std::string, std::string>>& all() const { return fields_; }
@@ -36,7 +42,7 @@ struct Request {
   std::string query;  ///< as sent, without '?': "refresh=true&pretty"
   Headers headers;
   std::string body;
-  std::string peer;   ///< address of the client, for logs
+  std::string peer;  ///< address of the client, for logs
 
   /// Path split at '/', each part percent-decoded; "/" gives none.
   std::vector<std::string> path_parts() const;
@@ -46,7 +52,7 @@ struct Request {
 
 struct Response {
   int status = 200;
-  Headers headers;             ///< without Content-Type and Content-Length
+  Headers headers;  ///< without Content-Type and Content-Length
   std::string content_type = "application/json";
   std::string body;
 };

@@ -1,0 +1,146 @@
+#include "server/http/message.h"
+
+#include <algorithm>
+#include <array>
+
+namespace sightline::http {
+namespace {
+
+constexpr std::array<std::pair<Method, const char*>, 7> k_methods{{{Method::get, "GET"},
+                                                                   {Method::head, "HEAD"},
+                                                                   {Method::post, "POST"},
+                                                                   {Method::put, "PUT"},
+                                                                   {Method::delete_, "DELETE"},
+                                                                   {Method::patch, "PATCH"},
+                                                                   {Method::options, "OPTIONS"}}};
+
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+bool unreserved(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+         c == '_' || c == '~';
+}
+
+/// Calls `take` with each part of `text` between `separator`s.
+template <class Take>
+void split(std::string_view text, char separator, Take take) {
+  for (;;) {
+    const auto end = text.find(separator);
+    take(text.substr(0, end));
+    if (end == std::string_view::npos) return;
+    text.remove_prefix(end + 1);
+  }
+}
+
+}  // namespace
+
+const char* to_string(Method method) {
+  for (const auto& [known, name] : k_methods) {
+    if (known == method) return name;
+  }
+  return "GET";
+}
+
+std::optional<Method> method_of(std::string_view name) {
+  for (const auto& [method, known] : k_methods) {
+    if (name == known) return method;
+  }
+  return std::nullopt;
+}
+
+bool equal_ignoring_case(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](char x, char y) { return lower(x) == lower(y); });
+}
+
+bool list_has(std::string_view list, std::string_view name) {
+  bool found = false;
+  split(list, ',', [&](std::string_view member) {
+    while (!member.empty() && (member.front() == ' ' || member.front() == '\t')) member.remove_prefix(1);
+    while (!member.empty() && (member.back() == ' ' || member.back() == '\t')) member.remove_suffix(1);
+    found = found || equal_ignoring_case(member, name);
+  });
+  return found;
+}
+
+void Headers::add(std::string name, std::string value) {
+  fields_.emplace_back(std::move(name), std::move(value));
+}
+
+void Headers::set(std::string name, std::string value) {
+  remove(name);
+  add(std::move(name), std::move(value));
+}
+
+void Headers::remove(std::string_view name) {
+  std::erase_if(fields_, [&](const auto& field) { return equal_ignoring_case(field.first, name); });
+}
+
+std::optional<std::string_view> Headers::get(std::string_view name) const {
+  for (const auto& [known, value] : fields_) {
+    if (equal_ignoring_case(known, name)) return value;
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string> Request::path_parts() const {
+  std::vector<std::string> parts;
+  std::string_view rest = path;
+  if (!rest.empty() && rest.front() == '/') rest.remove_prefix(1);
+  if (!rest.empty() && rest.back() == '/') rest.remove_suffix(1);
+  if (!rest.empty()) {
+    split(rest, '/', [&](std::string_view part) { parts.push_back(percent_decode(part)); });
+  }
+  return parts;
+}
+
+std::vector<std::pair<std::string, std::string>> Request::query_parameters() const {
+  std::vector<std::pair<std::string, std::string>> parameters;
+  split(query, '&', [&](std::string_view part) {
+    if (part.empty()) return;
+    const auto equals = part.find('=');
+    const auto value = equals == std::string_view::npos ? std::string_view{} : part.substr(equals + 1);
+    parameters.emplace_back(percent_decode(part.substr(0, equals), true), percent_decode(value, true));
+  });
+  return parameters;
+}
+
+std::string percent_decode(std::string_view text, bool plus_is_blank) {
+  std::string decoded;
+  decoded.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 && hex_digit(text[i + 2]) >= 0) {
+      decoded += static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
+      i += 2;
+    } else {
+      decoded += plus_is_blank && text[i] == '+' ? ' ' : text[i];
+    }
+  }
+  return decoded;
+}
+
+std::string percent_encode(std::string_view text) {
+  static constexpr char k_digits[] = "0123456789ABCDEF";
+  std::string encoded;
+  encoded.reserve(text.size());
+  for (const char c : text) {
+    if (unreserved(c)) {
+      encoded += c;
+    } else {
+      const auto byte = static_cast<unsigned char>(c);
+      encoded += {'%', k_digits[byte >> 4], k_digits[byte & 15]};
+    }
+  }
+  return encoded;
+}
+
+}  // namespace sightline::http

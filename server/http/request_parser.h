@@ -1,0 +1,92 @@
+// Cuts the byte stream of one connection into HTTP/1.1 requests (RFC 9112), within limits.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "server/http/message.h"
+
+namespace sightline::http {
+
+/// Reads one request after the other from bytes that arrive in pieces of any size.
+///
+/// The stream is hostile: whatever two readers of it could understand differently is refused, so that no
+/// proxy in front can be talked into seeing other request borders than we do (request smuggling): bare LF,
+/// folded lines, blanks before ':', control characters, two Content-Length, Content-Length beside
+/// Transfer-Encoding, chunk sizes that are not plain hexadecimal. Memory grows with the bytes that came,
+/// never with a length that was only announced.
+class RequestParser {
+ public:
+  struct Limits {
+    std::size_t max_header_bytes = 64u << 10;  ///< request line and fields; over it 431
+    std::size_t max_body_bytes = 64u << 20;    ///< over it 413, as soon as the head announces it
+  };
+  enum class State {
+    head,      ///< waiting for more of the request line and the fields
+    body,      ///< the head was accepted; waiting for the body
+    complete,  ///< `take` hands the request out
+    failed,    ///< see `status` and `message`; nothing more can be read from this connection
+  };
+
+  explicit RequestParser(Limits limits) : limits_(limits) {}
+
+  /// Takes bytes from the front of `input`, up to the end of this request and no further.
+  State feed(std::string_view& input);
+  State state() const { return state_; }
+
+  /// After `failed`: 400, 405, 413, 417, 431 or 505 and a sentence for the client.
+  int status() const { return status_; }
+  const std::string& message() const { return message_; }
+
+  /// True once a head with `Expect: 100-continue` was accepted and its client still waits before sending the
+  /// body.
+  bool expects_continue() const { return expects_continue_ && state_ == State::body; }
+  void continue_sent() { expects_continue_ = false; }
+
+  /// What the client asked for; the HTTP/1.0 default is to close, that of HTTP/1.1 to keep open.
+  bool keep_alive() const { return keep_alive_; }
+  bool http_1_0() const { return http_1_0_; }
+  bool is_head() const { return request_.method == Method::head; }
+  /// True before the first byte of a request.
+  bool idle() const { return state_ == State::head && line_.empty(); }
+  std::size_t body_bytes() const { return request_.body.size(); }
+
+  /// The request; the parser is then ready for the next one.
+  Request take();
+
+ private:
+  enum class BodyPart { by_length, chunk_size, chunk_data, chunk_end, trailer };
+
+  State fail(int status, std::string message);
+  State read_head(std::string_view& input);
+  State parse_head();
+  bool parse_request_line(std::string_view line);
+  bool parse_target(std::string_view target);
+  bool parse_field(std::string_view line);
+  bool decide_framing();
+  bool decide_connection();
+  State read_body(std::string_view& input);
+  State read_chunked(std::string_view& input);
+  bool parse_chunk_size();
+  void append_body(std::string_view& input);
+  /// Moves bytes up to and including LF to `line_`; true once the line is whole (then without CRLF) or it
+  /// failed.
+  bool read_line(std::string_view& input, std::size_t max_bytes);
+
+  Limits limits_;
+  State state_ = State::head;
+  Request request_;
+  std::string line_;  ///< the head so far, or the chunk line or trailer being read
+  BodyPart part_ = BodyPart::by_length;
+  std::uint64_t left_ = 0;  ///< bytes of the body or of this chunk still to come
+  std::size_t trailer_bytes_ = 0;
+  bool keep_alive_ = true;
+  bool http_1_0_ = false;
+  bool expects_continue_ = false;
+  int status_ = 0;
+  std::string message_;
+};
+
+}  // namespace sightline::http

@@ -1,0 +1,154 @@
+#include "server/http/server.h"
+
+#include <algorithm>
+#include <exception>
+#include <netdb.h>
+#include <pistache/listener.h>
+#include <sys/resource.h>
+
+#include "server/http/content_encoding.h"
+#include "server/http/io_loop.h"
+
+namespace sightline::http {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int k_backlog = 1024;
+/// After the drain: for what stands in the sockets' buffers to be taken, and for the last connections to be
+/// closed.
+constexpr std::chrono::milliseconds k_close_time{1'000};
+
+std::string place(const Server::Options& options) {
+  const bool v6 = options.host.find(':') != std::string::npos && options.host.front() != '[';
+  return (v6 ? "[" + options.host + "]" : options.host) + ":" + std::to_string(options.port);
+}
+
+Status check(const Server::Options& options) {
+  if (options.io_threads < 1 || options.workers < 1 || options.max_header_bytes < 1024 ||
+      options.max_connections < 1) {
+    return Error{
+        ErrorCode::invalid_argument,
+        "HTTP server on " + place(options) +
+            ": io_threads, workers and max_connections must be 1 or more, max_header_bytes 1024 or more"};
+  }
+  std::string host = options.host;
+  if (host.size() > 1 && host.front() == '[') host = host.substr(1, host.size() - 2);
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_PASSIVE;
+  addrinfo* found = nullptr;
+  const int status = host.empty() ? EAI_NONAME : ::getaddrinfo(host.c_str(), nullptr, &hints, &found);
+  if (status != 0) {
+    return Error{ErrorCode::invalid_argument, "cannot listen on " + place(options) + ": '" + host +
+                                                  "' is no host known here (" + gai_strerror(status) +
+                                                  "); use an address of this machine, 127.0.0.1 or 0.0.0.0"};
+  }
+  ::freeaddrinfo(found);
+  return {};
+}
+
+/// As many connections as were asked for, but leaving a quarter of the open files to the rest of the program.
+std::size_t connections_within_limits(std::size_t wanted) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return wanted;
+  return std::min(wanted, std::max<std::size_t>(limit.rlim_cur / 4 * 3, 1));
+}
+
+/// What a worker does with one request.
+void handle(const ServerCore& core, const Server::Handler& handler, Job&& job) {
+  try {
+    const auto decoded = decode_body(job.request, core.options.max_body_bytes);
+    job.share.clear();
+    if (!decoded) {
+      const auto& error = decoded.error();
+      const int status = error.code == ErrorCode::too_large     ? 413
+                         : error.code == ErrorCode::unsupported ? 415
+                                                                : 400;
+      job.reply.send(core.error(status, error.message));
+      return;
+    }
+    handler(std::move(job.request), std::move(job.reply));
+  } catch (...) {
+    // The Reply was dropped on the way out, and has answered 500.
+  }
+}
+
+class PistacheServer final : public Server {
+ public:
+  PistacheServer(const Options& options, Handler handler)
+      : core_(std::make_shared<ServerCore>(options)),
+        pool_(options.workers, options.max_queued_requests,
+              [core = core_, handler = std::move(handler)](Job&& job) {
+                handle(*core, handler, std::move(job));
+              }) {
+    core_->pool = &pool_;
+  }
+  ~PistacheServer() override { stop(); }
+
+  /// Throws what Pistache throws.
+  void listen() {
+    const auto& options = core_->options;
+    listener_ = std::make_unique<Pistache::Tcp::Listener>();
+    const auto flags = Pistache::Flags<Pistache::Tcp::Options>(Pistache::Tcp::Options::ReuseAddr) |
+                       Pistache::Tcp::Options::NoDelay | Pistache::Tcp::Options::CloseOnExec;
+    listener_->init(static_cast<std::size_t>(options.io_threads), flags, "sightline-io", k_backlog);
+    listener_->setTransportFactory(
+        [core = core_] { return std::make_shared<IoLoop>(core, std::make_shared<LoopInput>()); });
+    const std::string address = place(options);
+    listener_->bind(Pistache::Address(address.substr(0, address.rfind(':')), Pistache::Port(options.port)));
+    port_ = listener_->getPort();
+    listener_->runThreaded();
+    // Pistache loses a shutdown that comes before its threads run.
+    core_->run_on_loops([](IoLoop&) {});
+    running_ = true;
+  }
+
+  std::uint16_t port() const override { return port_; }
+  std::size_t in_flight() const override { return core_->in_flight.value(); }
+
+  void stop() override {
+    const std::lock_guard lock(stop_mutex_);
+    if (!running_) return;
+    running_ = false;
+    const auto deadline = Clock::now() + core_->options.drain_timeout;
+    core_->draining = true;
+    // Once every loop has seen this, no further request gets in flight.
+    core_->run_on_loops([](IoLoop& loop) { loop.begin_drain(); });
+    core_->in_flight.wait_for_zero(deadline);
+    core_->run_on_loops([](IoLoop& loop) { loop.close_all(false); });
+    core_->connections.wait_for_zero(std::max(deadline, Clock::now() + k_close_time));
+    core_->run_on_loops([](IoLoop& loop) { loop.close_all(true); });
+    core_->connections.wait_for_zero(Clock::now() + k_close_time);
+    pool_.stop();
+    listener_->shutdown();
+    listener_.reset();
+  }
+
+ private:
+  const std::shared_ptr<ServerCore> core_;
+  WorkerPool pool_;
+  std::unique_ptr<Pistache::Tcp::Listener> listener_;
+  std::uint16_t port_ = 0;
+  std::mutex stop_mutex_;
+  bool running_ = false;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> Server::start(const Options& options, Handler handler) {
+  if (const auto status = check(options); !status) return status.error();
+  Options bounded = options;
+  bounded.max_connections = connections_within_limits(options.max_connections);
+  try {
+    auto server = std::make_unique<PistacheServer>(bounded, std::move(handler));
+    server->listen();
+    return std::unique_ptr<Server>(std::move(server));
+  } catch (const std::exception& exception) {
+    return Error{ErrorCode::unavailable,
+                 "cannot listen on " + place(options) + ": " + exception.what() +
+                     "; choose another port or address, or stop the program that uses it"};
+  }
+}
+
+}  // namespace sightline::http

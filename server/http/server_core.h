@@ -1,0 +1,107 @@
+// What the event loops, the workers and the replies of one server share.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "server/http/buffer_budget.h"
+#include "server/http/connection.h"
+#include "server/http/response_text.h"
+#include "server/http/server.h"
+#include "server/http/worker_pool.h"
+
+namespace sightline::http {
+
+class IoLoop;
+
+/// A count that can be waited on. Thread safe.
+class Gauge {
+ public:
+  void add() {
+    const std::lock_guard lock(mutex_);
+    ++value_;
+  }
+  void remove() {
+    const std::lock_guard lock(mutex_);
+    if (--value_ == 0) zero_.notify_all();
+  }
+  std::size_t value() const {
+    const std::lock_guard lock(mutex_);
+    return value_;
+  }
+  /// False if it is still above zero at `deadline`.
+  bool wait_for_zero(std::chrono::steady_clock::time_point deadline) {
+    std::unique_lock lock(mutex_);
+    return zero_.wait_until(lock, deadline, [this] { return value_ == 0; });
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::condition_variable zero_;
+  std::size_t value_ = 0;
+};
+
+/// Tasks for one event loop, from any thread. Outlives the loop: what is posted after its end is dropped.
+class LoopMailbox {
+ public:
+  using Task = std::function<void(IoLoop&)>;
+
+  LoopMailbox();
+  ~LoopMailbox();
+  LoopMailbox(const LoopMailbox&) = delete;
+  LoopMailbox& operator=(const LoopMailbox&) = delete;
+
+  int descriptor() const { return descriptor_; }  ///< readable when there are tasks
+  void post(Task task);
+  std::vector<Task> take();
+
+ private:
+  const int descriptor_;
+  std::mutex mutex_;
+  std::vector<Task> tasks_;
+};
+
+struct ServerCore {
+  explicit ServerCore(const Server::Options& chosen)
+      : options(chosen), budget(std::make_shared<BufferBudget>(chosen.max_buffered_bytes)) {}
+
+  /// An error in the shape of this port; never throws.
+  Response error(int status, const std::string& message) const;
+  /// Runs `task` on every loop and waits until all have run it. From no loop's own thread.
+  void run_on_loops(const LoopMailbox::Task& task);
+
+  const Server::Options options;
+  const std::shared_ptr<BufferBudget> budget;
+  Gauge in_flight;
+  Gauge connections;
+  std::atomic<bool> draining{false};
+  WorkerPool* pool = nullptr;
+  std::vector<std::shared_ptr<LoopMailbox>> mailboxes;  ///< one a loop; filled before the loops run
+};
+
+/// The way from a Reply to its connection: the text is made on the sender's thread and written by the
+/// connection's loop.
+class Reply::Channel {
+ public:
+  Channel(std::shared_ptr<ServerCore> core, std::shared_ptr<LoopMailbox> mailbox,
+          std::shared_ptr<Connection> connection, Framing framing);
+
+  void send(const Response& response);
+  void send_error(int status, const std::string& message) { send(core_->error(status, message)); }
+  bool client_left() const { return connection_->left; }
+
+ private:
+  std::shared_ptr<ServerCore> core_;
+  std::shared_ptr<LoopMailbox> mailbox_;
+  std::shared_ptr<Connection> connection_;
+  Framing framing_;
+};
+
+}  // namespace sightline::http

@@ -1,0 +1,123 @@
+// A client that sends exactly the bytes it is told to, for requests that no HTTP library would make.
+#pragma once
+
+#include <arpa/inet.h>
+#include <cstdint>
+#include <cstdlib>
+#include <netinet/in.h>
+#include <string>
+#include <string_view>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+#include <utility>
+
+namespace sightline::http {
+
+struct RawResponse {
+  int status = 0;  ///< 0: the connection ended, or nothing came in time
+  std::string head;
+  std::string body;
+
+  bool has(std::string_view text) const { return head.find(text) != std::string::npos; }
+};
+
+/// One TCP connection to the loopback. Waits 10 s at most, so that a test can fail but not hang.
+class RawClient {
+ public:
+  explicit RawClient(std::uint16_t port, int receive_buffer_bytes = 0)
+      : descriptor_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    const timeval patience{10, 0};
+    ::setsockopt(descriptor_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    ::setsockopt(descriptor_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    if (receive_buffer_bytes > 0) {
+      ::setsockopt(descriptor_, SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes, sizeof receive_buffer_bytes);
+    }
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    connected_ = ::connect(descriptor_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  }
+  RawClient(RawClient&& other) noexcept
+      : descriptor_(std::exchange(other.descriptor_, -1)),
+        connected_(other.connected_),
+        received_(std::move(other.received_)) {}
+  RawClient& operator=(RawClient&&) = delete;
+  ~RawClient() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+
+  bool connected() const { return connected_; }
+  int descriptor() const { return descriptor_; }
+
+  /// False if the connection was closed before all was taken.
+  bool send(std::string_view bytes) {
+    while (!bytes.empty()) {
+      const auto count = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (count <= 0) return false;
+      bytes.remove_prefix(static_cast<std::size_t>(count));
+    }
+    return true;
+  }
+
+  /// Reads one response; `of_head`: one without a body, whatever its Content-Length says.
+  RawResponse receive(bool of_head = false) {
+    RawResponse response;
+    std::size_t end = 0;
+    while ((end = received_.find("\r\n\r\n")) == std::string::npos) {
+      if (!read_more()) return response;
+    }
+    response.head = received_.substr(0, end + 2);
+    received_.erase(0, end + 4);
+    response.status = std::atoi(response.head.c_str() + 9);
+    const auto field = response.head.find("Content-Length: ");
+    const std::size_t length = of_head || field == std::string::npos
+                                   ? 0
+                                   : std::strtoull(response.head.c_str() + field + 16, nullptr, 10);
+    while (received_.size() < length) {
+      if (!read_more()) {
+        response.status = 0;
+        return response;
+      }
+    }
+    response.body = received_.substr(0, length);
+    received_.erase(0, length);
+    return response;
+  }
+
+  RawResponse ask(std::string_view request, bool of_head = false) {
+    send(request);
+    return receive(of_head);
+  }
+
+  /// True if the server closes the connection, in order or by a reset, without another byte.
+  bool sees_end() {
+    char byte = 0;
+    if (!received_.empty()) return false;
+    const auto count = ::recv(descriptor_, &byte, 1, 0);
+    return count == 0 || (count < 0 && errno == ECONNRESET);
+  }
+
+  /// Goes away at once, by a reset.
+  void abort() {
+    const linger now{1, 0};
+    ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    ::close(std::exchange(descriptor_, -1));
+  }
+
+ private:
+  bool read_more() {
+    char buffer[16384];
+    const auto count = ::recv(descriptor_, buffer, sizeof buffer, 0);
+    if (count <= 0) return false;
+    received_.append(buffer, static_cast<std::size_t>(count));
+    return true;
+  }
+
+  int descriptor_;
+  bool connected_ = false;
+  std::string received_;
+};
+
+}  // namespace sightline::http
