@@ -16,16 +16,17 @@ class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
-  /// `max_tokens` counts BOS and EOS. Errors: invalid_argument (not UTF-8, naming the byte offset; too long with
-  /// Truncate::none, giving both numbers).
-  virtual Result<PreparedText> encode(std::string_view text, std::size_t max_tokens, Truncate truncate) const = 0;
+  /// `max_tokens` counts BOS and EOS. Errors: invalid_argument (not UTF-8, naming the byte offset; too long
+  /// with Truncate::none, giving both numbers).
+  virtual Result<PreparedText> encode(std::string_view text, std::size_t max_tokens,
+                                      Truncate truncate) const = 0;
 
   /// Size of the vocabulary: every id is below it.
   virtual std::size_t vocabulary_size() const = 0;
 };
 
-/// Reads tokenizer.json, else vocab.json + merges.txt, of `folder`. Errors: not_found, corrupt_data, unsupported (a
-/// pipeline that is not CLIP's byte-level BPE), each naming file and place.
+/// Reads tokenizer.json, else vocab.json + merges.txt, of `folder`. Errors: not_found, corrupt_data,
+/// unsupported (a pipeline that is not CLIP's byte-level BPE), each naming file and place.
 Result<std::unique_ptr<Tokenizer>> load_tokenizer(const std::filesystem::path& folder);
 
 }  // namespace sightline::models

@@ -1,0 +1,58 @@
+// Byte pair encoding of one piece of text.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+
+namespace sightline::models {
+
+/// Tokens to ids, as vocab.json has them.
+using Vocabulary = std::unordered_map<std::string, std::int32_t>;
+/// The pairs to merge, most wanted first.
+using Merges = std::vector<std::pair<std::string, std::string>>;
+
+/// Byte-level BPE with an end-of-word mark (R. Sennrich et al., "Neural Machine Translation of Rare Words
+/// with Subword Units"; the byte alphabet is GPT-2's).
+///
+/// Flow: 1. Each byte of the piece becomes a symbol; the last one carries the mark.
+///       2. While a pair of neighbours is in the list of merges, the pair of lowest rank (the leftmost of
+///       equals) is
+///          replaced by its merged symbol.
+/// A byte whose symbol the vocabulary lacks becomes `unknown`, which merges with nothing.
+/// Thread safety: immutable after create.
+class BytePairs {
+ public:
+  /// Errors: corrupt_data (a merge whose parts or whole are not in the vocabulary; a byte without a symbol
+  /// while there is no unknown token to stand for it).
+  static Result<BytePairs> create(const Vocabulary& vocabulary, const Merges& merges,
+                                  std::string_view end_of_word_suffix, std::int32_t unknown);
+
+  /// Appends the ids of one piece. Time and memory grow as n log n in its bytes; `piece` may be megabytes
+  /// long.
+  void append_ids(std::string_view piece, std::vector<std::int32_t>& ids) const;
+
+  static constexpr std::int32_t k_no_unknown = -1;
+
+ private:
+  struct Merge {
+    std::uint32_t rank;
+    std::int32_t id;
+  };
+  const Merge* find(std::int32_t left, std::int32_t right) const;
+
+  std::array<std::int32_t, 256> inner_{};  ///< ids of bytes inside a piece
+  std::array<std::int32_t, 256> last_{};   ///< ids of bytes at its end
+  std::unordered_map<std::uint64_t, Merge> merges_;
+};
+
+/// GPT-2's printable stand-in for `byte`, in UTF-8.
+std::string byte_symbol(std::uint8_t byte);
+
+}  // namespace sightline::models

@@ -1,0 +1,30 @@
+// The part of CLIP's pipeline that comes before byte pair encoding: normalising and cutting into pieces.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace sightline::models {
+
+/// The offset of the first byte that is not part of well-formed UTF-8 (overlong forms, surrogates and code
+/// points above U+10FFFF count as malformed); nullopt if there is none.
+std::optional<std::size_t> first_invalid_utf8(std::string_view text);
+
+/// Unicode NFC, then every code point lower-cased on its own (one-to-many, without context: a capital sigma
+/// at the end of a word becomes σ, as in Rust's char::to_lowercase, which the reference calls). `text` is
+/// well-formed UTF-8.
+///
+/// The reference also turns each run of white space into one space. White space separates pieces and is
+/// dropped from them, so its spelling never reaches an id, and it is left as it is here.
+std::string clip_normalize(std::string_view text);
+
+/// Calls `take` with each piece of normalised text that
+///     's|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+
+/// matches, in order. What it does not match (white space) is dropped. Letters and numbers are those of ICU's
+/// Unicode version: 15.0 on Debian 12, where the reference has 16.0.
+void for_each_clip_piece(std::string_view normalized, const std::function<void(std::string_view)>& take);
+
+}  // namespace sightline::models

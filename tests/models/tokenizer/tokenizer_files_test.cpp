@@ -1,0 +1,190 @@
+#include <doctest/doctest.h>
+
+#include "clip_vocabulary.h"
+#include "models/tokenizer/tokenizer.h"
+
+namespace sightline::models {
+namespace {
+
+using Ids = std::vector<std::int32_t>;
+using MergeList = std::vector<std::pair<std::string, std::string>>;
+
+/// A vocabulary of the byte alphabet, four merges and BOS, EOS: 518 ids.
+const MergeList k_few_merges{{"c", "a"}, {"ca", "t</w>"}, {"d", "o"}, {"do", "g</w>"}};
+
+std::vector<std::string> few_tokens() {
+  return clip_tokens_by_id(k_few_merges);
+}
+std::string small_json() {
+  return tokenizer_json(few_tokens(), k_few_merges, MergeSpelling::text);
+}
+
+std::unique_ptr<Tokenizer> load(const TemporaryFolder& folder) {
+  auto loaded = load_tokenizer(folder.path());
+  REQUIRE_MESSAGE(loaded.ok(), loaded.error().message);
+  return *std::move(loaded);
+}
+
+Ids encode(const Tokenizer& tokenizer, std::string_view text) {
+  return tokenizer.encode(text, 77, Truncate::end)->ids;
+}
+
+std::string load_error(const std::string& json, ErrorCode code) {
+  const TemporaryFolder folder;
+  folder.write("tokenizer.json", json);
+  const auto loaded = load_tokenizer(folder.path());
+  REQUIRE_FALSE(loaded.ok());
+  CHECK(loaded.error().code == code);
+  CHECK(loaded.error().message.find(folder.path().string()) != std::string::npos);
+  return loaded.error().message;
+}
+
+}  // namespace
+
+TEST_CASE("all spellings of the files give the same ids") {
+  const MergeList merges = clip_merges();
+  const std::vector<std::string> tokens = clip_tokens_by_id(merges);
+  REQUIRE(tokens.size() == 49408);
+  const TemporaryFolder older, newer;
+  older.write("tokenizer.json", tokenizer_json(tokens, merges, MergeSpelling::text));
+  newer.write("tokenizer.json", tokenizer_json(tokens, merges, MergeSpelling::pair));
+  for (const TemporaryFolder* folder : {&older, &newer}) {
+    const auto tokenizer = load(*folder);
+    CHECK(tokenizer->vocabulary_size() == 49408);
+    CHECK(encode(*tokenizer, "naïve NAÏVE <|endoftext|>") ==
+          Ids{49406, 1097, 35689, 563, 1097, 35689, 563, 49407, 49407});
+  }
+}
+
+TEST_CASE("a vocabulary of any size is taken; ids come from it and not from their order") {
+  const TemporaryFolder folder;
+  folder.write("tokenizer.json", small_json());
+  const auto tokenizer = load(folder);
+  CHECK(tokenizer->vocabulary_size() == 518);
+  CHECK(encode(*tokenizer, "Cat dog") == Ids{516, 513, 515, 517});
+  CHECK(encode(*tokenizer, "ca") == Ids{516, 'c' - '!', 256 + 'a' - '!', 517});
+
+  folder.write("tokenizer.json", replaced(small_json(), "\"cat</w>\":513", "\"cat</w>\":9000"));
+  const auto other = load(folder);
+  CHECK(other->vocabulary_size() == 9001);
+  CHECK(encode(*other, "cat") == Ids{516, 9000, 517});
+}
+
+TEST_CASE("a pattern that begins with the special tokens is CLIP's too") {
+  const TemporaryFolder folder;
+  folder.write("tokenizer.json",
+               replaced(small_json(), "\"'s|'t", R"("<\\|startoftext\\|>|<\\|endoftext\\|>|'s|'t)"));
+  CHECK(encode(*load(folder), "cat<|endoftext|>") == Ids{516, 513, 517, 517});
+}
+
+TEST_CASE("TemplateProcessing gives BOS and EOS as RobertaProcessing does") {
+  const TemporaryFolder folder;
+  std::string json = replaced(
+      small_json(),
+      R"({"type":"RobertaProcessing","sep":["<|endoftext|>",517],"cls":["<|startoftext|>",516],"trim_offsets":false,"add_prefix_space":false})",
+      R"({"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"B","type_id":0}},{"Sequence":{"id":"A","type_id":0}},)"
+      R"({"SpecialToken":{"id":"E","type_id":0}}],"pair":[],"special_tokens":{"B":{"id":"B","ids":[516],"tokens":["B"]},)"
+      R"("E":{"id":"E","ids":[517],"tokens":["E"]}}})");
+  folder.write("tokenizer.json", json);
+  CHECK(encode(*load(folder), "dog") == Ids{516, 515, 517});
+
+  CHECK(load_error(replaced(json, "\"ids\":[517]", "\"ids\":[]"), ErrorCode::corrupt_data)
+            .ends_with("post_processor.special_tokens[\"E\"] has not exactly one id"));
+  CHECK(load_error(replaced(json, R"({"SpecialToken":{"id":"B","type_id":0}},)", ""), ErrorCode::unsupported)
+            .find("post_processor.single") != std::string::npos);
+}
+
+TEST_CASE("an added token that is not normalised is found only as it is written") {
+  const TemporaryFolder folder;
+  folder.write("tokenizer.json",
+               replaced(small_json(), "\"added_tokens\":[",
+                        R"("added_tokens":[{"id":600,"content":"CaT","normalized":false},)"));
+  const auto tokenizer = load(folder);
+  CHECK(encode(*tokenizer, "CaT cat") == Ids{516, 600, 513, 517});
+  CHECK(tokenizer->vocabulary_size() == 601);
+}
+
+TEST_CASE("a pipeline that is not CLIP's is refused by the name of the part") {
+  const std::vector<std::tuple<std::string, std::string, std::string>> changes{
+      {R"("type":"BPE")", R"("type":"WordPiece")", "model.type is \"WordPiece\""},
+      {R"("end_of_word_suffix":"</w>")", R"("end_of_word_suffix":null)", "model.end_of_word_suffix"},
+      {R"("continuing_subword_prefix":"")", R"("continuing_subword_prefix":"##")",
+       "model.continuing_subword_prefix"},
+      {R"("byte_fallback":false)", R"("byte_fallback":true)", "model.byte_fallback is true"},
+      {R"("ignore_merges":false)", R"("ignore_merges":true)", "model.ignore_merges is true"},
+      {R"("dropout":null)", R"("dropout":0.1)", "model.dropout"},
+      {R"({"type":"NFC"},)", "", "normalizer.normalizers"},
+      {R"("type":"NFC")", R"("type":"NFKC")", "normalizer.normalizers[0] is \"NFKC\""},
+      {R"("Regex":"\\s+")", R"("Regex":"\\s")", "normalizer.normalizers[1]"},
+      {R"([\\p{N}])", R"([\\p{N}]+)", "pre_tokenizer.pretokenizers[0].pattern"},
+      {R"("behavior":"Removed")", R"("behavior":"Isolated")", "pre_tokenizer.pretokenizers[0]"},
+      {R"("add_prefix_space":false,"trim_offsets":true)", R"("add_prefix_space":true)",
+       "pre_tokenizer.pretokenizers[1].add_prefix_space"},
+      {R"("type":"ByteLevel")", R"("type":"Metaspace")", "pre_tokenizer"},
+      {R"("type":"RobertaProcessing")", R"("type":"BertProcessing")", "post_processor is \"BertProcessing\""},
+      {R"("id":517,"content":"<|endoftext|>","single_word":false)",
+       R"("id":517,"content":"<|endoftext|>","single_word":true)", "added_tokens[1].single_word"},
+  };
+  for (const auto& [from, to, part] : changes) {
+    CAPTURE(part);
+    const std::string message = load_error(replaced(small_json(), from, to), ErrorCode::unsupported);
+    CAPTURE(message);
+    CHECK(message.find(part) != std::string::npos);
+    CHECK(message.ends_with("only CLIP's byte-level BPE tokenizers are read"));
+  }
+}
+
+TEST_CASE("a file that contradicts itself is refused by file and place") {
+  const std::vector<std::tuple<std::string, std::string, std::string>> changes{
+      {"\"cat</w>\":513,", "", "merge 2 (\"ca\" + \"t</w>\") needs \"cat</w>\""},
+      {"\"cat</w>\":513", "\"cat</w>\":-1", "model.vocab[\"cat</w>\"] is not an id"},
+      {"\"cat</w>\":513", "\"cat</w>\":4000000000", "model.vocab[\"cat</w>\"] is not an id"},
+      {"\"d o\"", "\"d o o\"", "model.merges[2]"},
+      {"\"d o\"", "\"do\"", "model.merges[2]"},
+      {"\"d o\"", "7", "model.merges[2]"},
+      {R"("sep":["<|endoftext|>",517])", R"("sep":["<|endoftext|>"])", "post_processor.sep"},
+      {R"("unk_token":"<|endoftext|>")", R"("unk_token":"<unk>")", "model.unk_token \"<unk>\""},
+      {R"("content":"<|endoftext|>")", R"("content":"")", "added_tokens[1]"},
+  };
+  for (const auto& [from, to, part] : changes) {
+    CAPTURE(part);
+    const std::string message = load_error(replaced(small_json(), from, to), ErrorCode::corrupt_data);
+    CAPTURE(message);
+    CHECK(message.find(part) != std::string::npos);
+  }
+  CHECK(load_error("{\"model\": ", ErrorCode::corrupt_data).find("is not JSON") != std::string::npos);
+  CHECK(load_error("[]", ErrorCode::corrupt_data).find("does not hold a JSON object") != std::string::npos);
+  CHECK(load_error(std::string(1 << 20, '['), ErrorCode::corrupt_data).find("is not JSON") !=
+        std::string::npos);
+}
+
+TEST_CASE("a folder without a tokenizer says what it should hold") {
+  const TemporaryFolder folder;
+  const auto loaded = load_tokenizer(folder.path());
+  REQUIRE_FALSE(loaded.ok());
+  CHECK(loaded.error().code == ErrorCode::not_found);
+  CHECK(loaded.error().message ==
+        folder.path().string() + " holds neither tokenizer.json nor vocab.json with merges.txt");
+
+  folder.write("vocab.json", vocabulary_json(few_tokens()));
+  CHECK(load_tokenizer(folder.path()).error().message ==
+        (folder.path() / "merges.txt").string() + " cannot be read");
+}
+
+TEST_CASE("vocab.json and merges.txt take their special tokens from the files beside them") {
+  const TemporaryFolder folder;
+  std::vector<std::string> tokens = few_tokens();
+  tokens[516] = "<s>";
+  folder.write("vocab.json", vocabulary_json(tokens));
+  folder.write("merges.txt", "#version: 0.2\r\nc a\r\nca t</w>\nd o\ndo g</w>\n");
+  CHECK(load_tokenizer(folder.path()).error().message ==
+        (folder.path() / "vocab.json").string() + " lacks \"<|startoftext|>\", the bos_token");
+  folder.write("special_tokens_map.json", R"({"bos_token":{"content":"<s>"},"eos_token":"<|endoftext|>"})");
+  CHECK(encode(*load(folder), "cat<s>") == Ids{516, 513, 516, 517});
+
+  folder.write("merges.txt", "#version: 0.2\nc a\nca t</w> x\n");
+  CHECK(load_tokenizer(folder.path()).error().message ==
+        (folder.path() / "merges.txt").string() + " line 3 is not \"a b\"");
+}
+
+}  // namespace sightline::models
