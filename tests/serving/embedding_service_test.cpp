@@ -1,0 +1,284 @@
+#include "server/serving/embedding_service.h"
+
+#include <atomic>
+#include <doctest/doctest.h>
+#include <future>
+#include <semaphore>
+
+#include "tests/serving/hash_embedder.h"
+#include "tests/serving/manual_clock.h"
+
+namespace sightline::serving {
+namespace {
+
+using namespace std::chrono_literals;
+using Answer = Result<Embeddings>;
+
+/// A service with one model, "hash".
+class Bench {
+ public:
+  explicit Bench(EmbeddingService::Options options = {}, bool load = true) {
+    if (options.models.empty()) options.models = {{"hash", {}}};
+    options.watchdog.interval = watchdog_interval;
+    auto made = EmbeddingService::create(
+        options,
+        [this](const models::Embedder::Options&) -> Result<std::unique_ptr<models::Embedder>> {
+          if (!load_error.message.empty()) return load_error;
+          auto loaded = std::make_unique<HashEmbedder>();
+          embedder = loaded.get();
+          return std::unique_ptr<models::Embedder>(std::move(loaded));
+        },
+        clock, observer);
+    REQUIRE(made.ok());
+    service = *std::move(made);
+    if (load) REQUIRE(service->load_models().ok());
+  }
+  ~Bench() {
+    gate.open();
+    service->stop(Clock::time_point::max());
+  }
+
+  std::future<Answer> send(std::vector<Input> inputs, EmbedOptions options = {},
+                           std::string_view model = "hash") {
+    const auto answer = std::make_shared<std::promise<Answer>>();
+    service->embed(model, std::move(inputs), std::move(options),
+                   [answer](Answer embeddings) { answer->set_value(std::move(embeddings)); });
+    return answer->get_future();
+  }
+  std::future<Answer> send_texts(const std::vector<std::string>& texts, EmbedOptions options = {}) {
+    std::vector<Input> inputs;
+    for (const std::string& text : texts) inputs.push_back({Modality::text, text});
+    return send(std::move(inputs), std::move(options));
+  }
+  void hold_model() {
+    embedder->on_embed = [this](auto batch) {
+      gate.pass();
+      ran += batch.size();
+    };
+  }
+
+  static inline std::chrono::milliseconds watchdog_interval{0};
+  ManualClock clock;
+  Observer observer;
+  Error load_error;
+  HashEmbedder* embedder = nullptr;
+  Gate gate;
+  std::atomic<std::size_t> ran{0};  // inputs that reached the model since hold_model
+  std::unique_ptr<EmbeddingService> service;
+};
+
+TEST_CASE("answers come in input order, texts and pictures mixed") {
+  Bench bench;
+  std::vector<Input> inputs;
+  for (int i = 0; i < 40; ++i) {
+    inputs.push_back({Modality::text, "t" + std::to_string(i)});
+    inputs.push_back({Modality::image, "picture:" + std::to_string(i)});
+  }
+  const Answer answer = bench.send(inputs).get();
+  REQUIRE(answer.ok());
+  REQUIRE(answer->size() == 80);
+  for (std::size_t i = 0; i < 80; ++i) {
+    const bool text = inputs[i].modality == Modality::text;
+    CHECK((*answer)[i].values == (text ? bench.embedder->expected(inputs[i].bytes)
+                                       : bench.embedder->expected_image(inputs[i].bytes)));
+    CHECK((*answer)[i].tokens == (text ? inputs[i].bytes.size() + 2 : 0));
+  }
+}
+
+TEST_CASE("the empty string is embedded like any text") {
+  Bench bench;
+  const Answer answer = bench.send_texts({""}).get();
+  REQUIRE(answer.ok());
+  CHECK(answer->front().values == bench.embedder->expected(""));
+  CHECK(answer->front().tokens == 2);
+}
+
+TEST_CASE("a bad input fails its own request with its position, and no other request") {
+  Bench bench;
+  bench.hold_model();
+  auto blocked = bench.send_texts({"block"});
+  bench.gate.await_arrival();
+  auto good = bench.send_texts({"a", "b"});
+  auto bad = bench.send({{Modality::text, "c"}, {Modality::image, "no picture"}, {Modality::text, "d"}});
+  auto also_good = bench.send_texts({"e"});
+  bench.gate.open();
+  const Answer error = bad.get();
+  REQUIRE_FALSE(error.ok());
+  CHECK(error.error().code == ErrorCode::invalid_argument);
+  CHECK(error.error().message == "input 1: not a picture");
+  CHECK(good.get()->at(1).values == bench.embedder->expected("b"));
+  CHECK(also_good.get()->at(0).values == bench.embedder->expected("e"));
+}
+
+TEST_CASE("of several bad inputs the first is named, whichever was looked at first") {
+  EmbeddingService::Options options;
+  options.preparation_threads = 4;
+  Bench bench(options);
+  for (int round = 0; round < 200; ++round) {
+    std::vector<std::string> texts(16, "good");
+    texts[5] = texts[9] = texts[15] = "poison";
+    const Answer answer = bench.send_texts(texts).get();
+    REQUIRE_FALSE(answer.ok());
+    CHECK(answer.error().message == "input 5: not UTF-8 at byte 0");
+  }
+}
+
+TEST_CASE("a text over the limit is cut and says so, or is refused, as the request wishes") {
+  Bench bench;
+  const std::string text = "0123456789ABCDEFGHIJ";
+  const Answer cut = bench.send_texts({"short", text}).get();
+  REQUIRE(cut.ok());
+  CHECK_FALSE(cut->at(0).truncated);
+  CHECK(cut->at(1).truncated);
+  CHECK(cut->at(1).tokens == 16);
+  EmbedOptions options;
+  options.truncate = models::Truncate::none;
+  const Answer refused = bench.send_texts({"short", text}, options).get();
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().message == "input 1: 22 tokens; the model takes 16");
+}
+
+TEST_CASE("an unknown model is not found, and the known ones are named") {
+  EmbeddingService::Options options;
+  options.models = {{"one", {}}, {"two", {}}};
+  Bench bench(options);
+  const Answer answer = bench.send({{Modality::text, "x"}}, {}, "clip").get();
+  REQUIRE_FALSE(answer.ok());
+  CHECK(answer.error().code == ErrorCode::not_found);
+  CHECK(answer.error().message == "no model [clip] here; there is: one, two");
+}
+
+TEST_CASE("before it is loaded a model asks to be tried again, and the service is not ready") {
+  Bench bench({}, false);
+  CHECK(bench.send_texts({"x"}).get().error().code == ErrorCode::overloaded);
+  CHECK(bench.service->problems() == std::vector<std::string>{"model [hash] is loading"});
+  REQUIRE(bench.service->load_models().ok());
+  CHECK(bench.service->problems().empty());
+  CHECK(bench.send_texts({"x"}).get().ok());
+}
+
+TEST_CASE("a model that cannot be loaded says why, in the state and in the answer") {
+  Bench bench({}, false);
+  bench.load_error = {ErrorCode::corrupt_data, "tensor text_projection.weight is missing"};
+  const Status status = bench.service->load_models();
+  REQUIRE_FALSE(status.ok());
+  CHECK(status.error().message == "model [hash] from : tensor text_projection.weight is missing");
+  CHECK(bench.service->models().front().state == ModelState::failed);
+  CHECK(bench.send_texts({"x"}).get().error().message == status.error().message);
+  CHECK(bench.service->problems() == std::vector<std::string>{status.error().message});
+}
+
+TEST_CASE("overload is answered at once, while the model is busy") {
+  EmbeddingService::Options options;
+  options.queue.max_items = 4;
+  options.queue.query_share = 0;
+  Bench bench(options);
+  bench.hold_model();
+  auto running = bench.send_texts({"a", "b", "c"});
+  bench.gate.await_arrival();
+  CHECK(bench.send_texts({"d", "e"}).get().error().code ==
+        ErrorCode::overloaded);  // the gate is still closed
+  bench.gate.open();
+  CHECK(running.get().ok());
+}
+
+TEST_CASE("inputs of a client that left, and late ones, do not reach the model") {
+  Bench bench;
+  bench.hold_model();
+  auto blocked = bench.send_texts({"block"});
+  bench.gate.await_arrival();
+  std::atomic<bool> left{false};
+  EmbedOptions options;
+  options.cancelled = [&left] { return left.load(); };
+  auto abandoned = bench.send_texts({"a", "b"}, options);
+  EmbedOptions in_a_second;
+  in_a_second.deadline = bench.clock.now() + 1s;
+  auto late = bench.send_texts({"c"}, in_a_second);
+  left = true;
+  bench.clock.advance(1s);
+  bench.gate.open();
+  CHECK(abandoned.get().error().code == ErrorCode::cancelled);
+  CHECK(late.get().error().code == ErrorCode::deadline_exceeded);
+  CHECK(blocked.get().ok());
+  CHECK(bench.ran == 1);
+}
+
+TEST_CASE("stop answers every request that was accepted") {
+  Bench bench;
+  bench.hold_model();
+  std::vector<std::future<Answer>> answers;
+  for (int i = 0; i < 20; ++i) answers.push_back(bench.send_texts({"a", "b", "c"}));
+  bench.gate.await_arrival();
+  bench.gate.open();
+  bench.service->stop(Clock::time_point::max());
+  for (auto& answer : answers) CHECK(answer.get().ok());
+  CHECK(bench.send_texts({"late"}).get().error().code == ErrorCode::overloaded);
+}
+
+TEST_CASE("names of models must be plain and differ") {
+  ManualClock clock;
+  Observer observer;
+  const auto create = [&](std::vector<std::string> names) {
+    EmbeddingService::Options options;
+    for (auto& name : names) options.models.push_back({name, {}});
+    const auto loader = [](const auto&) -> Result<std::unique_ptr<models::Embedder>> {
+      return std::unique_ptr<models::Embedder>(std::make_unique<HashEmbedder>());
+    };
+    return EmbeddingService::create(options, loader, clock, observer);
+  };
+  CHECK(create({"clip", "jina-clip_v1.0"}).ok());
+  CHECK(create({}).error().code == ErrorCode::invalid_argument);
+  CHECK(create({"clip", "clip"}).error().code == ErrorCode::invalid_argument);
+  CHECK(create({"a/b"}).error().code == ErrorCode::invalid_argument);
+  CHECK(create({""}).error().code == ErrorCode::invalid_argument);
+}
+
+/// Turns the watchdog on for one test.
+struct WithWatchdog {
+  WithWatchdog() { Bench::watchdog_interval = 10s; }
+  ~WithWatchdog() { Bench::watchdog_interval = 0s; }
+};
+
+TEST_CASE("a model whose vectors change is refused until they are right again") {
+  const WithWatchdog on;
+  Bench bench;
+  std::atomic<bool> wrong{true};
+  std::counting_semaphore<> ran{0};
+  bench.embedder->on_answer = [&](std::vector<Result<std::vector<float>>>& vectors) {
+    if (wrong) vectors[0] = bench.embedder->expected("something else");
+    ran.release();
+  };
+  const auto probe = [&] {
+    bench.clock.await_waiters(1);
+    bench.clock.advance(10s);
+    ran.acquire();
+  };
+  probe();
+  if (bench.send_texts({"x"}).get().ok()) ran.acquire();  // it ran after the probe, so the verdict is in
+  REQUIRE(bench.service->models().front().state == ModelState::failed);
+  CHECK(bench.service->problems().size() == 1);
+  CHECK(bench.send_texts({"x"}).get().error().code == ErrorCode::internal);
+  wrong = false;
+  probe();
+  bench.clock.await_waiters(1);
+  bench.service->stop(Clock::time_point::max());  // every probe has been judged
+  CHECK(bench.service->models().front().state == ModelState::ready);
+  CHECK(bench.service->problems().empty());
+}
+
+TEST_CASE("a model that hangs turns readiness off") {
+  const WithWatchdog on;
+  Bench bench;
+  bench.hold_model();
+  auto stuck = bench.send_texts({"stuck"});
+  bench.gate.await_arrival();
+  CHECK(bench.service->problems().empty());
+  bench.clock.await_waiters(1);
+  bench.clock.advance(61s);
+  const auto problems = bench.service->problems();
+  REQUIRE(problems.size() == 1);
+  CHECK(problems.front() == "model [hash] gave no right answer to the watchdog for 61 s");
+}
+
+}  // namespace
+}  // namespace sightline::serving
