@@ -1,0 +1,197 @@
+#include "models/embedder.h"
+
+#include <cmath>
+#include <utility>
+
+#include "models/image/preprocess.h"
+#include "models/tokenizer/tokenizer.h"
+#include "models/towers/clip_towers.h"
+#include "models/weights/hugging_face_folder.h"
+#include "models/weights/preprocessor_config.h"
+
+namespace sightline::models {
+namespace {
+
+ModelInfo describe_model(const HuggingFaceFolder& folder, const ClipTowers& towers,
+                         const std::string& dtype) {
+  ModelInfo info;
+  info.architecture = "clip";
+  info.folder = folder.path.string();
+  info.description = folder.card.description;
+  info.license = folder.card.license;
+  info.demo = folder.card.demo;
+  info.dims = folder.config.projection_dim;
+  info.dtype = dtype;
+  info.device = towers.device();
+  info.parameters = towers.parameters();
+  info.weight_bytes = folder.checkpoint.file_bytes();
+  info.has_text = folder.config.text.has_value();
+  info.has_image = folder.config.vision.has_value();
+  if (info.has_text) info.max_tokens = folder.config.text->max_tokens;
+  if (info.has_image) {
+    info.image_size = folder.config.vision->image_size;
+    info.preprocessing = describe(*folder.preprocess);
+  }
+  return info;
+}
+
+/// Divides by the 2-norm, taken in double. Errors: internal (not finite, or zero: there is no direction to
+/// keep).
+Result<std::vector<float>> unit_vector(std::span<const float> raw) {
+  double squares = 0;
+  for (const float value : raw) squares += static_cast<double>(value) * value;
+  const double norm = std::sqrt(squares);
+  if (!std::isfinite(norm) || norm < 1e-20) {
+    return Error{ErrorCode::internal, std::isfinite(norm)
+                                          ? "the model gave a zero vector for this input"
+                                          : "the model gave a vector that is not finite for this input; "
+                                            "its weights, or a dtype of too small a range, may be at fault"};
+  }
+  std::vector<float> unit(raw.size());
+  for (std::size_t i = 0; i < raw.size(); ++i) unit[i] = static_cast<float>(raw[i] / norm);
+  return unit;
+}
+
+class ClipEmbedder final : public Embedder {
+ public:
+  ClipEmbedder(ModelInfo info, std::optional<PreprocessConfig> preprocess, const ImageLimits& limits,
+               std::unique_ptr<Tokenizer> tokenizer, std::unique_ptr<ClipTowers> towers)
+      : info_(std::move(info)),
+        preprocess_(std::move(preprocess)),
+        limits_(limits),
+        tokenizer_(std::move(tokenizer)),
+        towers_(std::move(towers)) {}
+
+  const ModelInfo& info() const override { return info_; }
+
+  Result<PreparedText> prepare_text(std::string_view text, Truncate truncate) const override {
+    if (!tokenizer_) return no_tower("text");
+    return tokenizer_->encode(text, info_.max_tokens, truncate);
+  }
+
+  Result<PreparedImage> prepare_image(std::string_view encoded) const override {
+    if (!preprocess_) return no_tower("vision");
+    return preprocess_image(encoded, *preprocess_, limits_);
+  }
+
+  std::vector<Result<std::vector<float>>> embed(std::span<const Prepared> batch) override;
+  Status warm_up() override;
+
+ private:
+  Error no_tower(const char* kind) const {
+    return {ErrorCode::unsupported, "the model in " + info_.folder + " has no " + kind + " tower"};
+  }
+  Status check(const PreparedImage& image) const;
+
+  ModelInfo info_;
+  std::optional<PreprocessConfig> preprocess_;
+  ImageLimits limits_;
+  std::unique_ptr<Tokenizer> tokenizer_;
+  std::unique_ptr<ClipTowers> towers_;
+};
+
+Status ClipEmbedder::check(const PreparedImage& image) const {
+  if (!preprocess_) return no_tower("vision");
+  const std::size_t edge = info_.image_size;
+  if (image.width == edge && image.height == edge && image.rgb.size() == edge * edge * 3) return {};
+  return Error{ErrorCode::invalid_argument, "a picture of " + std::to_string(image.width) + " x " +
+                                                std::to_string(image.height) + " pixels; the model takes " +
+                                                std::to_string(edge) + " x " + std::to_string(edge)};
+}
+
+/// The inputs of one tower in a batch, and where their results go.
+template <class Input>
+struct Share {
+  std::vector<Input> inputs;
+  std::vector<std::size_t> places;
+};
+
+std::vector<Result<std::vector<float>>> ClipEmbedder::embed(std::span<const Prepared> batch) {
+  std::vector<Result<std::vector<float>>> results(
+      batch.size(), Result<std::vector<float>>(Error{ErrorCode::internal, "the input was not embedded"}));
+  Share<std::span<const std::int32_t>> texts;
+  Share<const std::uint8_t*> pictures;
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    if (const auto* text = std::get_if<PreparedText>(&batch[i])) {
+      if (Status good = towers_->check_text(text->ids); !good) {
+        results[i] = good.error();
+        continue;
+      }
+      texts.inputs.emplace_back(text->ids);
+      texts.places.push_back(i);
+    } else {
+      const auto& image = std::get<PreparedImage>(batch[i]);
+      if (Status good = check(image); !good) {
+        results[i] = good.error();
+        continue;
+      }
+      pictures.inputs.push_back(image.rgb.data());
+      pictures.places.push_back(i);
+    }
+  }
+  const auto hand_out = [&](const std::vector<std::size_t>& places, const Result<std::vector<float>>& rows) {
+    for (std::size_t row = 0; row < places.size(); ++row) {
+      results[places[row]] = rows ? unit_vector(std::span(*rows).subspan(row * info_.dims, info_.dims))
+                                  : Result<std::vector<float>>(rows.error());
+    }
+  };
+  if (!texts.inputs.empty()) hand_out(texts.places, towers_->encode_texts(texts.inputs));
+  if (!pictures.inputs.empty()) hand_out(pictures.places, towers_->encode_images(pictures.inputs));
+  return results;
+}
+
+Status ClipEmbedder::warm_up() {
+  std::vector<Prepared> batch;
+  if (tokenizer_) {
+    Result<PreparedText> text = prepare_text("a photo of a house", Truncate::end);
+    if (!text) return text.error();
+    batch.emplace_back(std::move(*text));
+  }
+  if (preprocess_) {
+    PreparedImage grey;
+    grey.width = grey.height = grey.source_width = grey.source_height = info_.image_size;
+    grey.rgb.assign(std::size_t{3} * info_.image_size * info_.image_size, 128);
+    batch.emplace_back(std::move(grey));
+  }
+  for (const Result<std::vector<float>>& result : embed(batch)) {
+    if (!result) return Error{result.error().code, info_.folder + ": warm-up: " + result.error().message};
+  }
+  return {};
+}
+
+Result<std::unique_ptr<Tokenizer>> load_matching_tokenizer(const HuggingFaceFolder& folder) {
+  Result<std::unique_ptr<Tokenizer>> tokenizer = load_tokenizer(folder.path);
+  if (!tokenizer) return tokenizer.error();
+  const std::size_t rows = folder.config.text->vocabulary_size, ids = (*tokenizer)->vocabulary_size();
+  if (ids > rows) {
+    return Error{ErrorCode::corrupt_data, folder.path.string() + ": the tokenizer has " +
+                                              std::to_string(ids) + " ids but config.json's vocab_size is " +
+                                              std::to_string(rows) + "; the files are of different models"};
+  }
+  return tokenizer;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Embedder>> Embedder::load(const Options& options) {
+  const Result<HuggingFaceFolder> folder = read_hugging_face_folder(options.folder);
+  if (!folder) return folder.error();
+  std::unique_ptr<Tokenizer> tokenizer;
+  if (folder->config.text) {
+    Result<std::unique_ptr<Tokenizer>> loaded = load_matching_tokenizer(*folder);
+    if (!loaded) return loaded.error();
+    tokenizer = std::move(*loaded);
+  }
+  PixelScale pixels;
+  if (folder->preprocess)
+    pixels = {folder->preprocess->rescale_factor, folder->preprocess->mean, folder->preprocess->std};
+  Result<std::unique_ptr<ClipTowers>> towers = ClipTowers::load(
+      folder->checkpoint, folder->config, pixels, {options.device, options.dtype, options.threads});
+  if (!towers) return towers.error();
+  ModelInfo info = describe_model(*folder, **towers, options.dtype);
+  const ImageLimits limits{options.max_image_bytes, options.max_image_pixels, options.apply_exif_orientation};
+  return std::unique_ptr<Embedder>(std::make_unique<ClipEmbedder>(std::move(info), folder->preprocess, limits,
+                                                                  std::move(tokenizer), std::move(*towers)));
+}
+
+}  // namespace sightline::models

@@ -1,0 +1,79 @@
+#include "models/towers/blas_check.h"
+
+#include <ATen/Context.h>
+#include <dlfcn.h>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+
+namespace sightline::models {
+namespace {
+
+/// What openblas_get_parallel() answers.
+enum class OpenBlasThreads { none = 0, own = 1, openmp = 2 };
+
+struct Blas {
+  enum class Kind { inside_libtorch, openblas, other };
+  Kind kind = Kind::inside_libtorch;
+  OpenBlasThreads threads = OpenBlasThreads::none;
+  std::string description;
+};
+
+/// The file that a matrix product goes to, symbolic links resolved (Debian's alternatives are such links).
+std::string file_of(void* function) {
+  Dl_info found{};
+  if (function == nullptr || dladdr(function, &found) == 0 || found.dli_fname == nullptr) return {};
+  std::error_code error;
+  const std::filesystem::path real = std::filesystem::canonical(found.dli_fname, error);
+  return error ? found.dli_fname : real.string();
+}
+
+Blas find_blas() {
+  if (at::hasMKL()) return {Blas::Kind::inside_libtorch, {}, "MKL, inside libtorch"};
+  void* product = dlsym(RTLD_DEFAULT, "sgemm_");
+  if (product == nullptr) return {Blas::Kind::inside_libtorch, {}, "inside libtorch"};
+  const std::string file = file_of(product);
+  void* parallel = dlsym(RTLD_DEFAULT, "openblas_get_parallel");
+  if (parallel == nullptr || file.find("openblas") == std::string::npos) return {Blas::Kind::other, {}, file};
+
+  const auto threads = static_cast<OpenBlasThreads>(reinterpret_cast<int (*)()>(parallel)());
+  std::string name = "OpenBLAS";
+  if (void* config = dlsym(RTLD_DEFAULT, "openblas_get_config"); config != nullptr) {
+    // "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ..."
+    const std::string_view words = reinterpret_cast<const char* (*)()>(config)();
+    name = words.substr(0, words.find(' ', words.find(' ') + 1));
+  }
+  name += threads == OpenBlasThreads::openmp ? " (OpenMP), "
+          : threads == OpenBlasThreads::own  ? " (its own threads), "
+                                             : " (one thread), ";
+  return {Blas::Kind::openblas, threads, name + file};
+}
+
+}  // namespace
+
+std::string blas_description() {
+  return find_blas().description;
+}
+
+std::string blas_warning() {
+  const Blas blas = find_blas();
+  if (blas.kind == Blas::Kind::inside_libtorch || blas.threads == OpenBlasThreads::openmp) return {};
+  constexpr const char* k_cure =
+      "; install libopenblas0-openmp and make it the choice of `update-alternatives --config "
+      "libblas.so.3-$(uname -m)-linux-gnu`";
+  if (blas.kind == Blas::Kind::other) {
+    return "the BLAS in use is " + blas.description +
+           ", which multiplies matrices several to a hundred times slower than "
+           "OpenBLAS with OpenMP" +
+           k_cure;
+  }
+  if (blas.threads == OpenBlasThreads::own) {
+    return "the BLAS in use is " + blas.description +
+           ": its thread pool and libtorch's fight for the cores, which makes "
+           "embedding about four times slower" +
+           k_cure;
+  }
+  return "the BLAS in use is " + blas.description + ": it leaves all cores but one idle" + k_cure;
+}
+
+}  // namespace sightline::models

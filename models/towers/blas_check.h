@@ -1,0 +1,17 @@
+// Which matrix library libtorch was given, and whether it is one that serves well.
+#pragma once
+
+#include <string>
+
+namespace sightline::models {
+
+/// Empty if the BLAS in use shares libtorch's threads (OpenBLAS built for OpenMP, or MKL inside libtorch).
+/// Otherwise a sentence for the log that says which library it is and what to install: OpenBLAS with its own
+/// thread pool makes embedding about four times slower, the reference BLAS a hundred times.
+std::string blas_warning();
+
+/// One line for the log, e.g. "OpenBLAS 0.3.21 (OpenMP),
+/// /usr/lib/x86_64-linux-gnu/openblas-openmp/libblas.so.3".
+std::string blas_description();
+
+}  // namespace sightline::models

@@ -1,0 +1,136 @@
+#include "models/towers/clip_towers.h"
+
+#include <ATen/Parallel.h>
+#include <c10/core/InferenceMode.h>
+#include <cstring>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "models/towers/clip_text.h"
+#include "models/towers/clip_vision.h"
+#include "models/towers/compute.h"
+
+namespace sightline::models {
+namespace {
+
+/// Bounds the memory of a pass: about 60 MB for ViT-L/14, and no matrix above the 32 MiB from which the C
+/// library would give memory back to the system, and fault it in again, at every layer.
+constexpr std::int64_t k_tokens_a_pass = 1536;
+
+/// What an exception of libtorch becomes where it would leave the towers.
+Error failure(const char* doing, const std::exception& error) {
+  return {ErrorCode::internal, std::string(doing) + " failed inside libtorch: " + message_of(error)};
+}
+
+void append_rows(const at::Tensor& rows, std::vector<float>& out) {
+  const at::Tensor floats = rows.to(at::kCPU, at::kFloat).contiguous();
+  const float* const data = floats.data_ptr<float>();
+  out.insert(out.end(), data, data + floats.numel());
+}
+
+class TorchClipTowers final : public ClipTowers {
+ public:
+  TorchClipTowers(const Compute& compute, WeightBinder& weights, const ClipConfig& config,
+                  const PixelScale& pixels)
+      : compute_(compute), device_(compute.device.str()), projection_dim_(config.projection_dim) {
+    if (config.text) text_.emplace(weights, *config.text, projection_dim_, compute);
+    if (config.vision) vision_.emplace(weights, *config.vision, projection_dim_, pixels, compute);
+    weights.ignore("logit_scale");  // for scores between vectors, not for vectors
+    parameters_ = weights.parameters();
+  }
+
+  Status check_text(std::span<const std::int32_t> ids) const override {
+    if (!text_) return Error{ErrorCode::unsupported, "this model has no text tower"};
+    const Result<ClipTextTower::Ids> text = text_->cut_at_end(ids);
+    return text ? Status() : Status(text.error());
+  }
+
+  Result<std::vector<float>> encode_texts(std::span<const std::span<const std::int32_t>> ids) override {
+    if (!text_) return Error{ErrorCode::unsupported, "this model has no text tower"};
+    std::vector<ClipTextTower::Ids> texts;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      const Result<ClipTextTower::Ids> text = text_->cut_at_end(ids[i]);
+      if (!text) return Error{text.error().code, "text " + std::to_string(i) + ": " + text.error().message};
+      texts.push_back(*text);
+    }
+    return in_passes(
+        "embedding texts", texts.size(), [&](std::size_t i) { return std::ssize(texts[i]); },
+        [&](std::size_t begin, std::size_t count) {
+          return text_->run(std::span(texts).subspan(begin, count));
+        });
+  }
+
+  Result<std::vector<float>> encode_images(std::span<const std::uint8_t* const> pictures) override {
+    if (!vision_) return Error{ErrorCode::unsupported, "this model has no vision tower"};
+    return in_passes(
+        "embedding pictures", pictures.size(), [&](std::size_t) { return vision_->tokens_per_picture(); },
+        [&](std::size_t begin, std::size_t count) { return vision_->run(pictures.subspan(begin, count)); });
+  }
+
+  const std::string& device() const override { return device_; }
+  std::uint64_t parameters() const override { return parameters_; }
+
+ private:
+  /// Cuts [0, inputs) into runs of at most k_tokens_a_pass tokens, but at least one input, and joins their
+  /// results.
+  template <class TokensOf, class Run>
+  Result<std::vector<float>> in_passes(const char* doing, std::size_t inputs, TokensOf tokens_of, Run run) {
+    std::vector<float> rows;
+    try {
+      const c10::InferenceMode inference;
+      use_threads(compute_);
+      rows.reserve(inputs * static_cast<std::size_t>(projection_dim_));
+      for (std::size_t begin = 0; begin < inputs;) {
+        std::int64_t tokens = tokens_of(begin);
+        std::size_t end = begin + 1;
+        while (end < inputs && tokens + tokens_of(end) <= k_tokens_a_pass) tokens += tokens_of(end++);
+        append_rows(run(begin, end - begin), rows);
+        begin = end;
+      }
+    } catch (const std::exception& error) {
+      return failure(doing, error);
+    }
+    return rows;
+  }
+
+  Compute compute_;
+  std::string device_;
+  std::int64_t projection_dim_;
+  std::uint64_t parameters_ = 0;
+  std::optional<ClipTextTower> text_;
+  std::optional<ClipVisionTower> vision_;
+};
+
+/// Operations run one after the other here; libtorch's second pool would only hold threads. May be set once,
+/// and not after the first parallel work of another part of the program, which is then no fault of ours.
+void use_one_inter_op_thread() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    try {
+      at::set_num_interop_threads(1);
+    } catch (const std::exception&) {  // it only saves memory
+    }
+  });
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ClipTowers>> ClipTowers::load(const Checkpoint& checkpoint, const ClipConfig& config,
+                                                     const PixelScale& pixels,
+                                                     const ComputeOptions& options) {
+  use_one_inter_op_thread();
+  const Result<Compute> compute = make_compute(options);
+  if (!compute) return compute.error();
+  try {
+    const c10::InferenceMode inference;
+    WeightBinder weights(checkpoint, *compute);
+    auto towers = std::make_unique<TorchClipTowers>(*compute, weights, config, pixels);
+    if (Status complete = weights.finish(); !complete) return complete.error();
+    return std::unique_ptr<ClipTowers>(std::move(towers));
+  } catch (const std::exception& error) {
+    return failure("taking the weights", error);
+  }
+}
+
+}  // namespace sightline::models

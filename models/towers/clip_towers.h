@@ -1,0 +1,70 @@
+// CLIP's two towers: token ids and pixels in, projections out. Free of libtorch's headers.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "models/weights/checkpoint.h"
+#include "models/weights/clip_config.h"
+
+namespace sightline::models {
+
+/// Where and how the towers compute.
+struct ComputeOptions {
+  std::string device = "cpu";     ///< "cpu", "cuda" (the first one) or "cuda:N"
+  std::string dtype = "float32";  ///< "float32", "bfloat16" or "float16"
+  int threads = 0;                ///< for operations on the CPU; 0: one a core
+};
+
+/// From a byte of a picture to what the vision tower takes: (value * rescale_factor - mean) / std, channel by
+/// channel.
+struct PixelScale {
+  double rescale_factor = 1.0 / 255;
+  std::array<float, 3> mean{0, 0, 0};
+  std::array<float, 3> std{1, 1, 1};
+};
+
+/// Both towers of a CLIP, or the one that there is.
+///
+/// Flow: 1. `load` takes every tensor that the configuration asks for out of the checkpoint. Float32 weights
+/// on the CPU
+///          stay in the mapped file (no copy, shared between processes); all others are converted once.
+///       2. `encode_*` lays the inputs of a batch end to end in one matrix [tokens, width]: nothing is
+///       padded, so the
+///          linear layers run over real tokens only and attention is taken input by input. A result does not
+///          depend on its neighbours beyond rounding (about 1e-7).
+///       3. Long batches are cut into passes of bounded memory.
+/// Thread safety: one call at a time.
+class ClipTowers {
+ public:
+  /// Errors: unsupported (device or dtype that this machine or this libtorch lacks); corrupt_data, one error
+  /// that lists every tensor missing, left over or of another shape.
+  static Result<std::unique_ptr<ClipTowers>> load(const Checkpoint& checkpoint, const ClipConfig& config,
+                                                  const PixelScale& pixels, const ComputeOptions& options);
+  virtual ~ClipTowers() = default;
+
+  /// Whether `encode_texts` takes a text: 1 to max_tokens ids below vocabulary_size, an end-of-text id among
+  /// them. Errors: invalid_argument, unsupported (no text tower). Safe from any thread.
+  virtual Status check_text(std::span<const std::int32_t> ids) const = 0;
+
+  /// Projections of texts, [texts, projection_dim] row-major, not normalised. What follows the first
+  /// end-of-text id cannot influence the result and is not looked at. Errors: those of check_text, naming the
+  /// text's index; internal.
+  virtual Result<std::vector<float>> encode_texts(std::span<const std::span<const std::int32_t>> ids) = 0;
+
+  /// Projections of pictures, [pictures, projection_dim] row-major, not normalised. Each picture is
+  /// [image_size, image_size, 3] bytes RGB.
+  virtual Result<std::vector<float>> encode_images(std::span<const std::uint8_t* const> pictures) = 0;
+
+  /// "cpu", "cuda:0"
+  virtual const std::string& device() const = 0;
+  /// Elements of all weights, logit_scale included.
+  virtual std::uint64_t parameters() const = 0;
+};
+
+}  // namespace sightline::models

@@ -1,0 +1,96 @@
+#include "models/towers/compute.h"
+
+#include <ATen/Parallel.h>
+#include <algorithm>
+#include <c10/core/InferenceMode.h>
+#include <c10/util/Exception.h>
+#include <charconv>
+#include <string_view>
+#include <thread>
+
+namespace sightline::models {
+namespace {
+
+constexpr int k_max_threads = 1024;
+constexpr int k_max_devices = 128;
+
+Result<at::Device> parse_device(std::string_view name) {
+  if (name == "cpu") return at::Device(at::kCPU);
+  int index = 0;
+  if (name != "cuda") {
+    const std::string_view number = name.starts_with("cuda:") ? name.substr(5) : std::string_view();
+    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), index);
+    if (number.empty() || error != std::errc() || end != number.data() + number.size() || index < 0 ||
+        index >= k_max_devices) {
+      return Error{ErrorCode::invalid_argument,
+                   "device \"" + std::string(name) + "\" is none of cpu, cuda and cuda:N"};
+    }
+  }
+  if (!at::hasCUDA()) {
+    return Error{ErrorCode::unsupported,
+                 "device \"" + std::string(name) +
+                     "\" asks for CUDA, which this libtorch was built without or which finds no "
+                     "graphics card here; use cpu, or build against a libtorch with CUDA"};
+  }
+  return at::Device(at::kCUDA, static_cast<at::DeviceIndex>(index));
+}
+
+Result<at::ScalarType> parse_dtype(std::string_view name) {
+  if (name == "float32") return at::kFloat;
+  if (name == "bfloat16") return at::kBFloat16;
+  if (name == "float16") return at::kHalf;
+  return Error{ErrorCode::invalid_argument,
+               "dtype \"" + std::string(name) + "\" is none of float32, bfloat16 and float16"};
+}
+
+/// Every kind of operation that the towers use.
+void try_operations(const Compute& compute) {
+  const c10::InferenceMode inference;
+  const at::Tensor square = at::ones({32, 32}, compute.options());
+  const at::Tensor row = at::ones({32}, compute.options());
+  at::Tensor x = at::layer_norm(square, {32}, row, row, 1e-5);
+  x = at::addmm(row, x, square.t(), 0.5, 0.5);
+  at::silu_(x);
+  x = at::gelu(x);
+  x = at::softmax(at::baddbmm(square, x.unsqueeze(0), x.unsqueeze(0)), -1, at::kFloat);
+  x = at::bmm(x.to(compute.dtype), square.unsqueeze(0));
+  x.to(at::kCPU, at::kFloat).sum().item<float>();
+}
+
+}  // namespace
+
+std::string message_of(const std::exception& error) {
+  const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
+  const std::string text = torch_error != nullptr ? torch_error->what_without_backtrace() : error.what();
+  return text.substr(0, text.find('\n'));
+}
+
+void use_threads(const Compute& compute) {
+  at::set_num_threads(compute.threads);
+}
+
+Result<Compute> make_compute(const ComputeOptions& options) {
+  const Result<at::Device> device = parse_device(options.device);
+  if (!device) return device.error();
+  const Result<at::ScalarType> dtype = parse_dtype(options.dtype);
+  if (!dtype) return dtype.error();
+  if (options.threads < 0 || options.threads > k_max_threads) {
+    return Error{ErrorCode::invalid_argument, "threads is " + std::to_string(options.threads) +
+                                                  ", not from 0 to " + std::to_string(k_max_threads)};
+  }
+  const int threads = options.threads > 0
+                          ? options.threads
+                          : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  const Compute compute{*device, *dtype, threads};
+  try {
+    use_threads(compute);
+    try_operations(compute);
+  } catch (const std::exception& error) {
+    return Error{ErrorCode::unsupported, "dtype " + options.dtype + " on device " + options.device +
+                                             " is not computed by this libtorch: " + message_of(error) +
+                                             "; use another dtype or device"};
+  }
+  return compute;
+}
+
+}  // namespace sightline::models

@@ -1,0 +1,88 @@
+#include "models/towers/weight_binder.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace sightline::models {
+namespace {
+
+/// Names beyond these are counted, not listed: a message has to be read.
+constexpr std::size_t k_max_listed = 60;
+
+at::ScalarType torch_type(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::f32:
+      return at::kFloat;
+    case Dtype::f16:
+      return at::kHalf;
+    case Dtype::bf16:
+      return at::kBFloat16;
+    case Dtype::i64:
+      return at::kLong;
+  }
+  return at::kFloat;
+}
+
+std::string listed(const char* what, const std::vector<std::string>& names) {
+  if (names.empty()) return {};
+  std::string text = std::string("\n  ") + what + " (" + std::to_string(names.size()) + "): ";
+  for (std::size_t i = 0; i < std::min(names.size(), k_max_listed); ++i)
+    text += (i > 0 ? ", " : "") + names[i];
+  if (names.size() > k_max_listed) text += ", and " + std::to_string(names.size() - k_max_listed) + " more";
+  return text;
+}
+
+}  // namespace
+
+at::Tensor WeightBinder::take(const std::string& name, std::initializer_list<std::int64_t> shape) {
+  taken_.insert(name);
+  const TensorView* view = checkpoint_.find(name);
+  if (view == nullptr) {
+    missing_.push_back(name);
+    return at::empty(shape, at::TensorOptions(at::kMeta));
+  }
+  if (view->dtype == Dtype::i64 ||
+      !std::equal(shape.begin(), shape.end(), view->shape.begin(), view->shape.end())) {
+    misshapen_.push_back(name + " is " + to_string(view->dtype) + " " + shape_text(view->shape) +
+                         ", config.json asks for a float " + shape_text(std::vector<std::int64_t>(shape)));
+    return at::empty(shape, at::TensorOptions(at::kMeta));
+  }
+  return place(*view);
+}
+
+at::Tensor WeightBinder::place(const TensorView& view) const {
+  const at::ScalarType stored_type = torch_type(view.dtype);
+  const bool aligned =
+      reinterpret_cast<std::uintptr_t>(view.bytes.data()) % bytes_per_element(view.dtype) == 0;
+  at::Tensor stored;
+  if (aligned && !view.bytes.empty()) {
+    // Weights are only ever read, so the constness that from_blob takes away is kept in fact.
+    stored = at::from_blob(
+        const_cast<std::byte*>(view.bytes.data()), view.shape, [file = view.file](void*) {}, stored_type);
+  } else {
+    stored = at::empty(view.shape, stored_type);
+    std::memcpy(stored.data_ptr(), view.bytes.data(), view.bytes.size());
+  }
+  return stored.to(compute_.device, compute_.dtype);  // the same tensor where it is right already
+}
+
+Status WeightBinder::finish() const {
+  std::vector<std::string> unknown;
+  for (const auto& [name, view] : checkpoint_.tensors()) {
+    if (!taken_.contains(name)) unknown.push_back(name);
+  }
+  if (missing_.empty() && misshapen_.empty() && unknown.empty()) return {};
+  return Error{ErrorCode::corrupt_data,
+               checkpoint_.folder().string() + ": the tensors are not those that config.json describes" +
+                   listed("missing", missing_) + listed("of another shape", misshapen_) +
+                   listed("unknown", unknown)};
+}
+
+std::uint64_t WeightBinder::parameters() const {
+  std::uint64_t count = 0;
+  for (const auto& [name, view] : checkpoint_.tensors())
+    count += view.dtype == Dtype::i64 ? 0 : view.elements();
+  return count;
+}
+
+}  // namespace sightline::models

@@ -1,0 +1,47 @@
+// From the names of a checkpoint to the tensors of a tower. Private to models/towers.
+#pragma once
+
+#include <ATen/ATen.h>
+#include <cstdint>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "models/towers/compute.h"
+#include "models/weights/checkpoint.h"
+
+namespace sightline::models {
+
+/// Hands out a checkpoint's tensors by name and shape, and keeps account: what was asked for but is not
+/// there, what is there in another shape, and what nobody asked for. The towers take all they need and
+/// `finish` tells of all faults at once.
+class WeightBinder {
+ public:
+  WeightBinder(const Checkpoint& checkpoint, const Compute& compute)
+      : checkpoint_(checkpoint), compute_(compute) {}
+
+  /// The tensor on the device in the compute type. Float32 on the CPU borrows the mapped file, which the
+  /// tensor then keeps mapped. An empty tensor if it is missing or of another shape; `finish` will say so.
+  at::Tensor take(const std::string& name, std::initializer_list<std::int64_t> shape);
+
+  /// A tensor that may be there and is of no use.
+  void ignore(std::string_view name) { taken_.emplace(name); }
+
+  /// corrupt_data, one error that lists all of it by name; ok if each tensor was taken or ignored.
+  Status finish() const;
+
+  /// Elements of the floating-point tensors.
+  std::uint64_t parameters() const;
+
+ private:
+  at::Tensor place(const TensorView& view) const;
+
+  const Checkpoint& checkpoint_;
+  const Compute& compute_;
+  std::set<std::string, std::less<>> taken_;
+  std::vector<std::string> missing_, misshapen_;
+};
+
+}  // namespace sightline::models

@@ -1,0 +1,33 @@
+#include "models/weights/hugging_face_folder.h"
+
+#include <utility>
+
+#include "models/weights/json_file.h"
+#include "models/weights/preprocessor_config.h"
+
+namespace sightline::models {
+
+Result<HuggingFaceFolder> read_hugging_face_folder(const std::filesystem::path& folder) {
+  const Result<JsonFile> json = JsonFile::read(folder / "config.json");
+  if (!json) {
+    // A folder without config.json may be one of another kind altogether: say which, where that can be seen.
+    const Result<Checkpoint> checkpoint = Checkpoint::open(folder);
+    return !checkpoint && json.error().code == ErrorCode::not_found ? checkpoint.error() : json.error();
+  }
+  const Result<ClipConfig> config = read_clip_config(*json);
+  if (!config) return config.error();
+
+  HuggingFaceFolder read{folder, *config, {}, {}, {}};
+  if (config->vision) {
+    const Result<PreprocessConfig> preprocess = read_preprocessor_config(folder, config->vision->image_size);
+    if (!preprocess) return preprocess.error();
+    read.preprocess = *preprocess;
+  }
+  Result<Checkpoint> checkpoint = Checkpoint::open(folder);
+  if (!checkpoint) return checkpoint.error();
+  read.checkpoint = std::move(*checkpoint);
+  read.card = read_model_card(folder);
+  return read;
+}
+
+}  // namespace sightline::models

@@ -1,0 +1,123 @@
+#include "models/weights/json_file.h"
+
+#include <rapidjson/error/en.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+#include <utility>
+
+#include "models/weights/mapped_file.h"
+
+namespace sightline::models {
+namespace {
+
+/// The value as JSON in ASCII, cut to what a message can bear.
+std::string shown(const rapidjson::Value& value) {
+  rapidjson::StringBuffer buffer;
+  rapidjson::Writer<rapidjson::StringBuffer, rapidjson::UTF8<>, rapidjson::ASCII<>> writer(buffer);
+  if (value.IsObject()) return "an object";
+  if (value.IsArray()) return "an array";
+  value.Accept(writer);
+  const std::string text = buffer.GetString();
+  return text.size() <= 60 ? text : text.substr(0, 60) + "...";
+}
+
+/// 0.1 as "0.1", 1e-05 as "1e-05", 64 as "64".
+std::string number_text(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%g", value);
+  return text;
+}
+
+}  // namespace
+
+Result<JsonFile> JsonFile::read(const std::filesystem::path& file, std::size_t max_bytes) {
+  const Result<std::shared_ptr<const MappedFile>> mapped = MappedFile::open(file);
+  if (!mapped) return mapped.error();
+  const std::span<const std::byte> bytes = (*mapped)->bytes();
+  if (bytes.size() > max_bytes) {
+    return Error{ErrorCode::too_large, file.string() + " has " + std::to_string(bytes.size()) +
+                                           " bytes; at most " + std::to_string(max_bytes) + " are read"};
+  }
+  JsonFile json;
+  json.path_ = file;
+  json.document_ = std::make_unique<rapidjson::Document>();
+  // The file may be rewritten while it is mapped: parse a copy.
+  const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  json.document_->Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag>(text.data(),
+                                                                                                text.size());
+  if (json.document_->HasParseError()) {
+    return Error{ErrorCode::corrupt_data, file.string() + " is not JSON in UTF-8: " +
+                                              rapidjson::GetParseError_En(json.document_->GetParseError()) +
+                                              " At byte " + std::to_string(json.document_->GetErrorOffset())};
+  }
+  if (!json.document_->IsObject())
+    return Error{ErrorCode::corrupt_data, file.string() + " does not hold a JSON object"};
+  return json;
+}
+
+const rapidjson::Value* given_member(const rapidjson::Value& object, const char* key) {
+  if (!object.IsObject()) return nullptr;
+  const auto found = object.FindMember(key);
+  return found == object.MemberEnd() || found->value.IsNull() ? nullptr : &found->value;
+}
+
+ObjectReader::ObjectReader(const rapidjson::Value* object, std::string place)
+    : object_(object), place_(std::move(place)) {
+  if (object_ != nullptr && !object_->IsObject()) {
+    status_ = Error{ErrorCode::corrupt_data, place_ + " is " + shown(*object_) + ", not an object"};
+  }
+}
+
+const rapidjson::Value* ObjectReader::member(const char* key) const {
+  return object_ == nullptr ? nullptr : given_member(*object_, key);
+}
+
+void ObjectReader::refuse(const char* key, ErrorCode code, const std::string& what) {
+  if (status_) status_ = Error{code, place_ + "." + key + " " + what};
+}
+
+std::uint32_t ObjectReader::integer(const char* key, std::uint32_t fallback, std::uint32_t min,
+                                    std::uint32_t max) {
+  const rapidjson::Value* value = member(key);
+  if (value == nullptr) return fallback;
+  if (!value->IsUint() || value->GetUint() < min || value->GetUint() > max) {
+    refuse(key, ErrorCode::corrupt_data,
+           "is " + shown(*value) + ", not an integer from " + std::to_string(min) + " to " +
+               std::to_string(max));
+    return fallback;
+  }
+  return value->GetUint();
+}
+
+double ObjectReader::number(const char* key, double fallback, double min, double max) {
+  const rapidjson::Value* value = member(key);
+  if (value == nullptr) return fallback;
+  if (!value->IsNumber() || !(value->GetDouble() >= min && value->GetDouble() <= max)) {
+    refuse(key, ErrorCode::corrupt_data,
+           "is " + shown(*value) + ", not a number from " + number_text(min) + " to " + number_text(max));
+    return fallback;
+  }
+  return value->GetDouble();
+}
+
+bool ObjectReader::boolean(const char* key, bool fallback) {
+  const rapidjson::Value* value = member(key);
+  if (value == nullptr) return fallback;
+  if (!value->IsBool()) {
+    refuse(key, ErrorCode::corrupt_data, "is " + shown(*value) + ", neither true nor false");
+    return fallback;
+  }
+  return value->GetBool();
+}
+
+std::string ObjectReader::string(const char* key, std::string_view fallback) {
+  const rapidjson::Value* value = member(key);
+  if (value == nullptr) return std::string(fallback);
+  if (!value->IsString()) {
+    refuse(key, ErrorCode::corrupt_data, "is " + shown(*value) + ", not a string");
+    return std::string(fallback);
+  }
+  return {value->GetString(), value->GetStringLength()};
+}
+
+}  // namespace sightline::models

@@ -1,0 +1,62 @@
+// A model folder's JSON files, and typed reading of their keys.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <rapidjson/document.h>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace sightline::models {
+
+/// A JSON file whose root is an object.
+class JsonFile {
+ public:
+  /// Parses without recursion and with UTF-8 checked. Errors: not_found; too_large (over `max_bytes`);
+  /// corrupt_data (naming file and byte).
+  static Result<JsonFile> read(const std::filesystem::path& file, std::size_t max_bytes = 1u << 20);
+
+  const std::filesystem::path& path() const { return path_; }
+  const rapidjson::Value& root() const { return *document_; }
+
+ private:
+  std::filesystem::path path_;
+  std::unique_ptr<rapidjson::Document> document_;
+};
+
+/// The member of an object; null where it is absent or JSON null (Hugging Face's classes take null as not
+/// given).
+const rapidjson::Value* given_member(const rapidjson::Value& object, const char* key);
+
+/// Reads typed keys of one JSON object. An absent or null key gives the fallback, which is how Hugging Face's
+/// classes fill in defaults. The first key that is wrong is kept as the error; reading goes on with
+/// fallbacks, so that a caller checks `status` once at the end.
+class ObjectReader {
+ public:
+  /// `place` names the object in messages: "FOLDER/config.json: text_config". An absent object (null) has no
+  /// keys.
+  ObjectReader(const rapidjson::Value* object, std::string place);
+
+  /// An integer within [min, max].
+  std::uint32_t integer(const char* key, std::uint32_t fallback, std::uint32_t min, std::uint32_t max);
+  /// A number within [min, max].
+  double number(const char* key, double fallback, double min, double max);
+  bool boolean(const char* key, bool fallback);
+  std::string string(const char* key, std::string_view fallback);
+
+  const rapidjson::Value* member(const char* key) const;
+  /// Keeps an error found by the caller; `what` completes "PLACE.KEY ".
+  void refuse(const char* key, ErrorCode code, const std::string& what);
+  const Status& status() const { return status_; }
+
+ private:
+  const rapidjson::Value* object_;
+  std::string place_;
+  Status status_;
+};
+
+}  // namespace sightline::models

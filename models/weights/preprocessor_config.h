@@ -1,0 +1,28 @@
+// preprocessor_config.json: how a checkpoint wants its pictures.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "base/result.h"
+#include "models/image/preprocess.h"
+
+namespace sightline::models {
+
+/// Reads `folder`/preprocessor_config.json, or the `image_processor` of `folder`/processor_config.json
+/// (transformers 5), as transformers' CLIPImageProcessor does, and checks that what comes out is the square
+/// of `image_size` pixels that the vision tower takes.
+/// - `size` and `crop_size` may be an integer (older files) or an object: {"shortest_edge"}, {"height",
+/// "width"}.
+/// - Missing keys take CLIPImageProcessor's defaults: 224, bicubic, OpenAI's mean and standard deviation.
+/// - A missing file is an error: checkpoints differ in mean and standard deviation, and a guess would give
+/// wrong vectors. Errors: not_found; unsupported (another image processor, an unknown filter); corrupt_data;
+/// each names file and key.
+Result<PreprocessConfig> read_preprocessor_config(const std::filesystem::path& folder,
+                                                  std::uint32_t image_size);
+
+/// One line for people: "RGB, shortest edge 224 bicubic (Pillow), centre crop 224, mean ... std ...".
+std::string describe(const PreprocessConfig& config);
+
+}  // namespace sightline::models

@@ -1,0 +1,50 @@
+// One safetensors file.
+//
+// Layout: 8 bytes little-endian header length N; N bytes of JSON, an object of tensor name -> {"dtype",
+// "shape", "data_offsets": [begin, end)} with offsets counted from the end of the header, and optionally
+// "__metadata__", an object of strings; then the tensors' bytes, little-endian, row-major.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "models/weights/mapped_file.h"
+
+namespace sightline::models {
+
+/// Element types that CLIP-family checkpoints use.
+enum class Dtype { f32, f16, bf16, i64 };
+
+/// "F32", "F16", "BF16", "I64", as the header spells them.
+const char* to_string(Dtype dtype);
+std::size_t bytes_per_element(Dtype dtype);
+
+/// One tensor, its bytes still in the file.
+struct TensorView {
+  std::string name;
+  Dtype dtype = Dtype::f32;
+  std::vector<std::int64_t> shape;         ///< empty: a scalar
+  std::span<const std::byte> bytes;        ///< inside `file`; not aligned to more than one byte
+  std::shared_ptr<const MappedFile> file;  ///< keeps `bytes` valid
+
+  std::uint64_t elements() const { return bytes.size() / bytes_per_element(dtype); }
+};
+
+/// "[512, 768]"
+std::string shape_text(std::span<const std::int64_t> shape);
+
+/// Maps `file` and checks every word of its header before anything is believed: the header's length (100 MB
+/// at most, as the reference implementation has it) and its UTF-8, no name twice, no key twice, dtype x shape
+/// equal to the length of the range without overflow, and ranges that together cover the data exactly, so
+/// that none overlap and none are hidden. Tensors are in the order of their bytes. Errors: not_found;
+/// unsupported (a dtype not listed above); corrupt_data; each names the file and, where one is at fault, the
+/// tensor.
+Result<std::vector<TensorView>> read_safetensors(const std::filesystem::path& file);
+
+}  // namespace sightline::models

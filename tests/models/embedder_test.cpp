@@ -1,0 +1,212 @@
+#include "models/embedder.h"
+
+#include <doctest/doctest.h>
+#include <string>
+#include <vector>
+
+#include "models/weights/safetensors_writer.h"
+#include "tests/models/expected_vectors.h"
+#include "tests/models/model_folder.h"
+
+using namespace sightline;
+using namespace sightline::models;
+using namespace sightline::models::testing;
+
+namespace {
+
+constexpr const char* k_models[] = {"clip-quick-gelu-f32", "clip-gelu-f16"};
+
+std::unique_ptr<Embedder> load(const std::filesystem::path& folder) {
+  Embedder::Options options;
+  options.folder = folder.string();
+  options.threads = 1;  // these models are too small to gain from more
+  auto embedder = Embedder::load(options);
+  REQUIRE_MESSAGE(embedder.ok(), embedder.error().message);
+  return std::move(*embedder);
+}
+
+Error load_fault(const std::filesystem::path& folder) {
+  Embedder::Options options;
+  options.folder = folder.string();
+  const auto embedder = Embedder::load(options);
+  REQUIRE_FALSE(embedder.ok());
+  return embedder.error();
+}
+
+void has(const std::string& text, const std::string& part) {
+  INFO(text);
+  CHECK(text.find(part) != std::string::npos);
+}
+
+/// A shipped model with the tensors of one tower only.
+void write_single_tower(const TemporaryFolder& folder, const char* model, const std::string& model_type,
+                        const std::string& tower, const std::string& projection, const std::string& config) {
+  const auto views = read_safetensors(fixture(model) / "model.safetensors");
+  REQUIRE(views.ok());
+  std::vector<TensorSpec> specs;
+  std::string data;
+  for (const TensorView& view : *views) {
+    if (!view.name.starts_with(tower) && !view.name.starts_with(projection)) continue;
+    specs.push_back({view.name, view.dtype, view.shape});
+    data.append(reinterpret_cast<const char*>(view.bytes.data()), view.bytes.size());
+  }
+  folder.write("model.safetensors", safetensors_header(specs) + data);
+  folder.write("config.json", R"({"model_type":")" + model_type + "\"," + config + "}");
+}
+
+}  // namespace
+
+TEST_CASE("strings and picture files embed as the reference embeds them, in any mixture and in input order") {
+  for (const char* model : k_models) {
+    INFO(model);
+    const ExpectedVectors expected = expected_vectors(model);
+    const auto embedder = load(fixture(model));
+    REQUIRE(embedder->warm_up().ok());
+    std::vector<Prepared> batch;
+    std::vector<std::vector<float>> units;
+    REQUIRE(expected.images.size() >= 5);
+    for (std::size_t i = 0; i < expected.texts.size(); ++i) {
+      auto text = embedder->prepare_text(expected.texts[i].text, Truncate::end);
+      REQUIRE(text.ok());
+      CHECK(text->ids == expected.texts[i].ids);
+      batch.emplace_back(*text);
+      units.push_back(expected.texts[i].unit);
+      if (i >= expected.images.size()) continue;
+      const std::string file = content_of(fixture("pictures") / expected.images[i].file);
+      auto image = embedder->prepare_image(file);
+      REQUIRE(image.ok());
+      batch.emplace_back(*image);
+      units.push_back(expected.images[i].unit);
+    }
+    const auto results = embedder->embed(batch);
+    REQUIRE(results.size() == batch.size());
+    for (std::size_t i = 0; i < results.size(); ++i) {
+      INFO(i);
+      REQUIRE(results[i].ok());
+      CHECK(max_difference(*results[i], units[i]) < 1e-5);
+    }
+  }
+}
+
+TEST_CASE("a model tells what it is") {
+  const auto embedder = load(fixture("clip-gelu-f16"));
+  const ModelInfo& info = embedder->info();
+  CHECK(info.architecture == "clip");
+  CHECK(info.dims == 40);
+  CHECK(info.max_tokens == 77);
+  CHECK(info.image_size == 224);
+  CHECK(info.dtype == "float32");
+  CHECK(info.device == "cpu");
+  CHECK(info.has_text);
+  CHECK(info.has_image);
+  CHECK(info.weight_bytes == std::filesystem::file_size(fixture("clip-gelu-f16/model.safetensors")));
+  CHECK(info.parameters * 2 < info.weight_bytes);
+  CHECK(info.parameters * 2 + 16'000 > info.weight_bytes);
+  has(info.preprocessing, "centre crop 224");
+}
+
+TEST_CASE("an input that is no input fails alone") {
+  const auto embedder = load(fixture("clip-gelu-f16"));
+  PreparedImage small;
+  small.width = small.height = 100;
+  small.rgb.resize(30'000);
+  PreparedImage lying;
+  lying.width = lying.height = 224;
+  lying.rgb.resize(10);
+  PreparedText foreign;
+  foreign.ids = {788, 100'000, 789};
+  const PreparedText good = *embedder->prepare_text("a photo of a cat", Truncate::end);
+  const std::vector<Prepared> batch{good, small, foreign, lying, PreparedText{}, good};
+  const auto results = embedder->embed(batch);
+  REQUIRE(results.size() == 6);
+  REQUIRE(results[0].ok());
+  REQUIRE(results[5].ok());
+  CHECK(max_difference(*results[0], *results[5]) < 1e-6);
+  for (std::size_t i = 1; i < 5; ++i) {
+    REQUIRE_FALSE(results[i].ok());
+    CHECK(results[i].error().code == ErrorCode::invalid_argument);
+  }
+  CHECK(embedder->embed({}).empty());
+}
+
+TEST_CASE("weights that are not finite give errors, never vectors") {
+  const TemporaryFolder folder;
+  for (const char* file : {"config.json", "preprocessor_config.json", "tokenizer.json"}) {
+    folder.write(file, content_of(fixture("clip-quick-gelu-f32") / file));
+  }
+  std::string weights = content_of(fixture("clip-quick-gelu-f32/model.safetensors"));
+  const auto views = read_safetensors(fixture("clip-quick-gelu-f32/model.safetensors"));
+  REQUIRE(views.ok());
+  for (const TensorView& view : *views) {
+    if (view.name != "text_projection.weight") continue;
+    const std::size_t place = view.bytes.data() - view.file->bytes().data();
+    weights.replace(place, 4, std::string("\0\0\xc0\x7f", 4));  // a NaN
+  }
+  folder.write("model.safetensors", weights);
+  const auto embedder = load(folder.path());
+  const Status warm = embedder->warm_up();
+  REQUIRE_FALSE(warm.ok());
+  CHECK(warm.error().code == ErrorCode::internal);
+  has(warm.error().message, "not finite");
+}
+
+TEST_CASE("a text-only export embeds texts and refuses pictures") {
+  const char* const k_model = "clip-gelu-f16";
+  const TemporaryFolder folder;
+  write_single_tower(folder, k_model, "clip_text_model", "text_model.", "text_projection.",
+                     R"("hidden_size":32,"num_attention_heads":2,"num_hidden_layers":3,"intermediate_size":96,
+                        "hidden_act":"gelu","vocab_size":790,"eos_token_id":789,"projection_dim":40)");
+  folder.write("tokenizer.json", content_of(fixture(k_model) / "tokenizer.json"));
+  const auto embedder = load(folder.path());
+  CHECK(embedder->info().has_text);
+  CHECK_FALSE(embedder->info().has_image);
+  CHECK(embedder->warm_up().ok());
+  const ExpectedText expected = expected_vectors(k_model).texts[2];
+  const std::vector<Prepared> batch{*embedder->prepare_text(expected.text, Truncate::end), PreparedImage{}};
+  const auto results = embedder->embed(batch);
+  REQUIRE(results[0].ok());
+  CHECK(max_difference(*results[0], expected.unit) < 1e-5);
+  REQUIRE_FALSE(results[1].ok());
+  CHECK(results[1].error().code == ErrorCode::unsupported);
+  const auto image = embedder->prepare_image("x");
+  REQUIRE_FALSE(image.ok());
+  CHECK(image.error().code == ErrorCode::unsupported);
+}
+
+TEST_CASE("a vision-only export embeds pictures, needs no tokenizer and refuses texts") {
+  const char* const k_model = "clip-gelu-f16";
+  const TemporaryFolder folder;
+  write_single_tower(
+      folder, k_model, "clip_vision_model", "vision_model.", "visual_projection.",
+      R"("hidden_size":96,"num_attention_heads":3,"num_hidden_layers":2,"intermediate_size":192,
+                        "hidden_act":"gelu","patch_size":32,"projection_dim":40)");
+  folder.write("preprocessor_config.json", "{}");
+  const auto embedder = load(folder.path());
+  CHECK_FALSE(embedder->info().has_text);
+  CHECK(embedder->warm_up().ok());
+  const ExpectedImage expected = expected_vectors(k_model).images[0];
+  const auto image = embedder->prepare_image(content_of(fixture("pictures") / expected.file));
+  REQUIRE(image.ok());
+  const auto results = embedder->embed(std::vector<Prepared>{*image, PreparedText{}});
+  REQUIRE(results[0].ok());
+  CHECK(max_difference(*results[0], expected.unit) < 1e-5);
+  CHECK(results[1].error().code == ErrorCode::unsupported);
+  CHECK(embedder->prepare_text("x", Truncate::end).error().code == ErrorCode::unsupported);
+}
+
+TEST_CASE("a folder that lacks or mixes files is refused, naming the file") {
+  const TemporaryFolder folder;
+  has(load_fault(folder.path() / "nowhere").message, "nowhere");
+  has(load_fault(folder.path()).message, "model.safetensors");
+  folder.write("model.safetensors", content_of(fixture("clip-gelu-f16/model.safetensors")));
+  has(load_fault(folder.path()).message, "config.json");
+  folder.write("config.json", content_of(fixture("clip-gelu-f16/config.json")));
+  has(load_fault(folder.path()).message, "preprocessor_config.json");
+  folder.write("preprocessor_config.json", "{}");
+  has(load_fault(folder.path()).message, "tokenizer");
+  folder.write("tokenizer.json", content_of(fixture("clip-gelu-f16/tokenizer.json")));
+  CHECK(load(folder.path())->warm_up().ok());
+  folder.write("config.json", replaced(content_of(fixture("clip-gelu-f16/config.json")),
+                                       "\"vocab_size\": 790", "\"vocab_size\": 789, \"eos_token_id\": 2"));
+  has(load_fault(folder.path()).message, "the tokenizer has 790 ids");
+}

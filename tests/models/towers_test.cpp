@@ -1,0 +1,261 @@
+#include <doctest/doctest.h>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "models/towers/blas_check.h"
+#include "models/towers/clip_towers.h"
+#include "models/weights/hugging_face_folder.h"
+#include "models/weights/safetensors_writer.h"
+#include "tests/models/expected_vectors.h"
+#include "tests/models/model_folder.h"
+
+using namespace sightline;
+using namespace sightline::models;
+using namespace sightline::models::testing;
+
+namespace {
+
+using Ids = std::span<const std::int32_t>;
+
+constexpr const char* k_models[] = {"clip-quick-gelu-f32", "clip-gelu-f16"};
+
+/// With one thread: these models are too small to gain from more.
+Result<std::unique_ptr<ClipTowers>> load(const std::filesystem::path& path,
+                                         const ComputeOptions& options = {.threads = 1}) {
+  const Result<HuggingFaceFolder> folder = read_hugging_face_folder(path);
+  if (!folder) return folder.error();
+  return ClipTowers::load(folder->checkpoint, folder->config, {}, options);
+}
+
+std::vector<float> row(const Result<std::vector<float>>& rows, std::size_t index, std::size_t dims) {
+  REQUIRE(rows.ok());
+  REQUIRE(rows->size() >= (index + 1) * dims);
+  return {rows->begin() + index * dims, rows->begin() + (index + 1) * dims};
+}
+
+/// A copy of a shipped model whose tensors a test may drop, rename or reshape before it is written.
+struct EditableModel {
+  TemporaryFolder folder;
+  std::map<std::string, std::pair<TensorSpec, std::string>> tensors;
+
+  explicit EditableModel(const char* model) {
+    for (const char* file : {"config.json", "preprocessor_config.json", "tokenizer.json"}) {
+      folder.write(file, content_of(fixture(model) / file));
+    }
+    const auto views = read_safetensors(fixture(model) / "model.safetensors");
+    REQUIRE(views.ok());
+    for (const TensorView& view : *views) {
+      const std::string bytes(reinterpret_cast<const char*>(view.bytes.data()), view.bytes.size());
+      tensors[view.name] = {{view.name, view.dtype, view.shape}, bytes};
+    }
+  }
+
+  void write() const {
+    std::vector<TensorSpec> specs;
+    std::string data;
+    for (const auto& [name, tensor] : tensors) {
+      specs.push_back(tensor.first);
+      specs.back().name = name;
+      data += tensor.second;
+    }
+    folder.write("model.safetensors", safetensors_header(specs) + data);
+  }
+
+  std::string fault() const {
+    write();
+    const auto towers = load(folder.path());
+    REQUIRE_FALSE(towers.ok());
+    CHECK(towers.error().code == ErrorCode::corrupt_data);
+    return towers.error().message;
+  }
+};
+
+void has(const std::string& text, const std::string& part) {
+  INFO(text);
+  CHECK(text.find(part) != std::string::npos);
+}
+
+}  // namespace
+
+TEST_CASE("texts embed as the reference embeds them, alone and all together") {
+  for (const char* model : k_models) {
+    INFO(model);
+    const ExpectedVectors expected = expected_vectors(model);
+    const auto towers = load(fixture(model), {.threads = 2});
+    REQUIRE(towers.ok());
+    std::vector<Ids> all;
+    for (const ExpectedText& text : expected.texts) all.emplace_back(text.ids);
+    const auto together = (*towers)->encode_texts(all);
+    REQUIRE(expected.texts.size() >= 30);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      INFO(expected.texts[i].text);
+      const std::size_t dims = expected.texts[i].unit.size();
+      const auto alone = row((*towers)->encode_texts(std::span(&all[i], 1)), 0, dims);
+      const auto among = row(together, i, dims);
+      CHECK(max_difference(unit_of(alone), expected.texts[i].unit) < 1e-5);
+      CHECK(max_difference(unit_of(among), unit_of(alone)) < 1e-6);
+    }
+  }
+}
+
+TEST_CASE("what follows the first end of text has no say") {
+  for (const char* model : k_models) {
+    INFO(model);
+    const ExpectedText text = expected_vectors(model).texts[2];
+    const auto towers = load(fixture(model));
+    REQUIRE(towers.ok());
+    std::vector<std::int32_t> padded = text.ids;
+    padded.resize(70, text.ids.back());
+    padded.push_back(5);
+    const Ids plain_batch[] = {text.ids}, padded_batch[] = {padded};
+    const auto plain_rows = (*towers)->encode_texts(plain_batch),
+               padded_rows = (*towers)->encode_texts(padded_batch);
+    const auto from_plain = row(plain_rows, 0, text.unit.size()),
+               from_padded = row(padded_rows, 0, text.unit.size());
+    CHECK(from_plain == from_padded);
+  }
+}
+
+TEST_CASE("a batch over many passes gives each picture what it gives it alone") {
+  const auto towers = load(fixture("clip-quick-gelu-f32"));
+  REQUIRE(towers.ok());
+  constexpr std::size_t k_bytes = 224 * 224 * 3, k_dims = 32,
+                        k_pictures = 14;  // 257 tokens each: three passes
+  std::vector<std::vector<std::uint8_t>> pictures(k_pictures, std::vector<std::uint8_t>(k_bytes));
+  std::vector<const std::uint8_t*> pointers;
+  for (std::size_t p = 0; p < k_pictures; ++p) {
+    for (std::size_t i = 0; i < k_bytes; ++i)
+      pictures[p][i] = static_cast<std::uint8_t>((i * (p + 3) + i / 672 * p) % 251);
+    pointers.push_back(pictures[p].data());
+  }
+  const auto together = (*towers)->encode_images(pointers);
+  for (std::size_t p = 0; p < k_pictures; ++p) {
+    const auto alone = (*towers)->encode_images(std::span(&pointers[p], 1));
+    CHECK(max_difference(unit_of(row(together, p, k_dims)), unit_of(row(alone, 0, k_dims))) < 1e-6);
+  }
+  CHECK(max_difference(unit_of(row(together, 0, k_dims)), unit_of(row(together, 1, k_dims))) > 1e-3);
+}
+
+TEST_CASE("ids that the model cannot take are refused, saying which") {
+  const auto towers = load(fixture("clip-gelu-f16"));  // 790 ids, end of text 789
+  REQUIRE(towers.ok());
+  const auto fault = [&](const std::vector<std::int32_t>& ids) {
+    const Status status = (*towers)->check_text(ids);
+    REQUIRE_FALSE(status.ok());
+    CHECK(status.error().code == ErrorCode::invalid_argument);
+    return status.error().message;
+  };
+  has(fault({}), "0 tokens");
+  has(fault(std::vector<std::int32_t>(78, 789)), "78 tokens");
+  has(fault({788, 790, 789}), "790");
+  has(fault({788, -1, 789}), "-1");
+  has(fault({788, 5, 6}), "end-of-text id 789");
+  const std::vector<std::int32_t> good{788, 789}, bad{788, 999};
+  const Ids batch[] = {good, bad};
+  const auto rows = (*towers)->encode_texts(batch);
+  REQUIRE_FALSE(rows.ok());
+  has(rows.error().message, "text 1");
+}
+
+TEST_CASE("every missing, unknown and misshapen tensor is named in one error") {
+  EditableModel model("clip-gelu-f16");
+  model.tensors.erase("visual_projection.weight");
+  model.tensors.erase("text_model.encoder.layers.1.mlp.fc1.bias");
+  model.tensors["extra.one"] = {{"", Dtype::f32, {1}}, "1234"};
+  model.tensors["extra.two"] = {{"", Dtype::f32, {1}}, "1234"};
+  model.tensors["text_model.final_layer_norm.bias"].first.shape = {4, 8};
+  model.tensors["text_model.final_layer_norm.weight"] = {{"", Dtype::i64, {32}}, std::string(256, '1')};
+  const std::string message = model.fault();
+  has(message, "missing (2): text_model.encoder.layers.1.mlp.fc1.bias, visual_projection.weight");
+  has(message, "unknown (2): extra.one, extra.two");
+  has(message, "text_model.final_layer_norm.bias is F16 [4, 8], config.json asks for a float [32]");
+  has(message, "text_model.final_layer_norm.weight is I64 [32], config.json asks for a float [32]");
+}
+
+TEST_CASE(
+    "a checkpoint with everything else than a CLIP's tensors is refused in a message that can be read") {
+  EditableModel model("clip-gelu-f16");
+  model.tensors.clear();
+  for (int i = 0; i < 500; ++i) model.tensors["other." + std::to_string(i)] = {{"", Dtype::f32, {1}}, "1234"};
+  const std::string message = model.fault();
+  has(message, "unknown (500)");
+  has(message, "and 440 more");
+  CHECK(message.size() < 20'000);
+}
+
+TEST_CASE("position_ids of older files and an absent logit_scale are no faults") {
+  EditableModel model("clip-gelu-f16");
+  model.tensors.erase("logit_scale");
+  model.tensors["text_model.embeddings.position_ids"] = {{"", Dtype::i64, {1, 77}},
+                                                         std::string(77 * 8, '\0')};
+  model.tensors["vision_model.embeddings.position_ids"] = {{"", Dtype::i64, {1, 50}},
+                                                           std::string(50 * 8, '\0')};
+  model.write();
+  CHECK(load(model.folder.path()).ok());
+}
+
+TEST_CASE("weights at an odd place in the file give the same vectors") {
+  EditableModel model("clip-quick-gelu-f32");
+  model.write();
+  // One blank more behind the header puts every tensor at an odd address.
+  std::string file = content_of(model.folder.path() / "model.safetensors");
+  std::uint64_t length = 0;
+  for (int i = 7; i >= 0; --i) length = length << 8 | static_cast<unsigned char>(file[i]);
+  file.insert(8 + length, 1, ' ');
+  length += 1;
+  for (int i = 0; i < 8; ++i) file[i] = static_cast<char>(length >> 8 * i & 0xff);
+  model.folder.write("model.safetensors", file);
+  const ExpectedText text = expected_vectors("clip-quick-gelu-f32").texts[2];
+  const auto towers = load(model.folder.path());
+  REQUIRE(towers.ok());
+  const Ids ids[] = {text.ids};
+  CHECK(max_difference(unit_of(row((*towers)->encode_texts(ids), 0, text.unit.size())), text.unit) < 1e-5);
+}
+
+TEST_CASE("the towers outlive the checkpoint that they were read from, and its files' names") {
+  const ExpectedText text = expected_vectors("clip-quick-gelu-f32").texts[2];
+  std::unique_ptr<ClipTowers> towers;
+  {
+    EditableModel model("clip-quick-gelu-f32");
+    model.write();
+    auto loaded = load(model.folder.path());
+    REQUIRE(loaded.ok());
+    towers = std::move(*loaded);
+  }
+  const Ids ids[] = {text.ids};
+  CHECK(max_difference(unit_of(row(towers->encode_texts(ids), 0, text.unit.size())), text.unit) < 1e-5);
+}
+
+TEST_CASE("bfloat16 computes near to float32") {
+  for (const char* model : k_models) {
+    const ExpectedText text = expected_vectors(model).texts[4];
+    const auto towers = load(fixture(model), {.dtype = "bfloat16", .threads = 1});
+    REQUIRE_MESSAGE(towers.ok(), towers.error().message);
+    const Ids ids[] = {text.ids};
+    const auto unit = unit_of(row((*towers)->encode_texts(ids), 0, text.unit.size()));
+    CHECK(max_difference(unit, text.unit) < 0.05);
+    CHECK(max_difference(unit, text.unit) > 0);
+  }
+}
+
+TEST_CASE("devices and element types that are not there are refused before weights are read") {
+  const auto fault = [](const ComputeOptions& options, ErrorCode code) {
+    const auto towers = load(fixture("clip-gelu-f16"), options);
+    REQUIRE_FALSE(towers.ok());
+    CHECK(towers.error().code == code);
+    return towers.error().message;
+  };
+  has(fault({.device = "tpu"}, ErrorCode::invalid_argument), "\"tpu\"");
+  has(fault({.device = "cuda:"}, ErrorCode::invalid_argument), "\"cuda:\"");
+  has(fault({.device = "cuda:-1"}, ErrorCode::invalid_argument), "\"cuda:-1\"");
+  has(fault({.device = "cuda:99"}, ErrorCode::unsupported), "cuda:99");
+  has(fault({.dtype = "int8"}, ErrorCode::invalid_argument), "\"int8\"");
+  has(fault({.threads = -1}, ErrorCode::invalid_argument), "-1");
+}
+
+TEST_CASE("the BLAS in use is named, and found wanting only with a cure") {
+  CHECK_FALSE(blas_description().empty());
+  const std::string warning = blas_warning();
+  if (!warning.empty()) has(warning, "libopenblas0-openmp");
+}
