@@ -1,0 +1,89 @@
+#include "server/elastic/front.h"
+
+#include <algorithm>
+#include <exception>
+
+#include "server/elastic/rest/json_filter.h"
+
+namespace sightline::elastic {
+namespace {
+
+using http::Method;
+
+bool is_write(Method method) { return method == Method::put || method == Method::post; }
+bool is_read(Method method) { return method == Method::get || method == Method::post; }
+
+/// True if an index expression ("a,b*,-c") may reach the index of definitions. Plain wildcards do not, since it is hidden.
+bool reaches_definitions(std::string_view expression, bool with_hidden) {
+  while (!expression.empty()) {
+    const auto name = expression.substr(0, expression.find(','));
+    expression.remove_prefix(std::min(expression.size(), name.size() + 1));
+    const bool hidden_counts = with_hidden || name.starts_with('.');
+    if (name == k_definition_index || (hidden_counts && (name == "_all" || rest::wildcard_match(name, k_definition_index)))) return true;
+  }
+  return false;
+}
+
+bool addresses_definitions(const http::Request& request, const std::vector<std::string>& parts) {
+  bool with_hidden = false;
+  if (const auto expand = rest::query_parameter(request, "expand_wildcards")) {
+    with_hidden = expand->find("hidden") != std::string::npos || expand->find("all") != std::string::npos;
+  }
+  const bool all_indices = parts.empty() || parts.front().starts_with('_');
+  if (reaches_definitions(all_indices ? "_all" : parts.front(), with_hidden)) return true;
+  // Bodies that name indices: an _mget, an _msearch, aliases, a reindexing.
+  const std::string& action = parts.empty() ? std::string() : parts.back();
+  const bool body_names_indices = action == "_mget" || action == "_msearch" || action == "_aliases" || action == "_reindex";
+  return body_names_indices && request.body.find(k_definition_index) != std::string::npos;
+}
+
+}  // namespace
+
+Front::Front(Store& store, InferenceExecutor& executor, const Timer& timer)
+    : store_(store),
+      definitions_(store, timer),
+      ingest_(definitions_, executor),
+      index_pipelines_(store, timer),
+      writes_(store, ingest_, index_pipelines_),
+      query_vectors_(store, definitions_, executor),
+      inference_api_(definitions_, executor),
+      pipeline_api_(definitions_, ingest_) {
+  inference_api_.add_routes(router_);
+  pipeline_api_.add_routes(router_);
+}
+
+http::Response Front::handle(const http::Request& request) {
+  try {
+    const auto parts = request.path_parts();
+    if (!parts.empty() && (parts.front() == "_inference" || parts.front() == "_ingest")) return router_.handle(request);
+    if (addresses_definitions(request, parts)) return restricted_index().response();
+    return pass_on(request, parts);
+  } catch (const std::exception& exception) {
+    return ElasticError{500, "exception", std::string("a fault of this server: ") + exception.what()}.response();
+  }
+}
+
+http::Response Front::pass_on(const http::Request& request, const std::vector<std::string>& parts) {
+  const std::size_t count = parts.size();
+  const auto part_is = [&](std::size_t at, std::string_view name) { return at < count && parts[at] == name; };
+  if (is_write(request.method)) {
+    if (count == 1 && part_is(0, "_bulk")) return writes_.bulk(request, "");
+    if (count == 2 && part_is(1, "_bulk")) return writes_.bulk(request, parts[0]);
+    const bool create = part_is(1, "_create") || rest::query_parameter(request, "op_type") == "create";
+    if (count == 2 && part_is(1, "_doc") && request.method == Method::post) return writes_.document(request, parts[0], {}, create);
+    if (count == 3 && (part_is(1, "_doc") || part_is(1, "_create"))) return writes_.document(request, parts[0], parts[2], create);
+  }
+  if (is_read(request.method) && count > 0 && count <= 2) {
+    const std::string& action = parts.back();
+    if (action == "_search" || action == "_count") return query_vectors_.search(request);
+    if (action == "_msearch") return query_vectors_.multi_search(request);
+  }
+  // The settings of indices may have changed: those that name pipelines are asked for again.
+  const bool changes_indices = request.method != Method::get && request.method != Method::head && request.method != Method::post &&
+                               (count == 1 || part_is(1, "_settings") || part_is(0, "_settings"));
+  auto response = store_.handle(request);
+  if (changes_indices) index_pipelines_.forget();
+  return response;
+}
+
+}  // namespace sightline::elastic

@@ -1,0 +1,371 @@
+#include "server/elastic/inference/inference_executor.h"
+
+#include <algorithm>
+#include <cmath>
+#include <deque>
+#include <future>
+#include <map>
+#include <mutex>
+#include <set>
+#include <utility>
+
+namespace sightline::elastic {
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+using TimePoint = Timer::Clock::time_point;
+
+/// One call on its way. `callback` is empty once it is over.
+struct Job {
+  std::mutex mutex;  // held while the texts are read, so that they are not let go meanwhile
+  InferenceExecutor::Callback callback;
+  std::shared_ptr<const Endpoint> endpoint;
+  InferenceInput input;
+  http::ClientRequest target;  // without its body
+  std::string route, line;
+  TimePoint begun, deadline = TimePoint::max();
+  milliseconds timeout{0};
+  int attempts = 0;
+};
+using JobPtr = std::shared_ptr<Job>;
+
+/// Calls of endpoints with equal settings, which share a rate limit.
+struct Line {
+  std::deque<JobPtr> waiting;
+  TimePoint next_allowed = TimePoint::min();
+};
+
+/// As Java prints a TimeValue: "30s", "1.5s", "250ms".
+std::string duration_text(milliseconds duration) {
+  const auto count = duration.count();
+  if (count < 1000) return std::to_string(count) + "ms";
+  if (count % 3'600'000 == 0) return std::to_string(count / 3'600'000) + "h";
+  if (count % 60'000 == 0) return std::to_string(count / 60'000) + "m";
+  std::string text = std::to_string(count / 1000);
+  if (const auto tenths = count % 1000 / 100; tenths != 0) text += "." + std::to_string(tenths);
+  return text + "s";
+}
+
+ElasticError timed_out(milliseconds timeout) {
+  return {408, "status_exception", "Request timed out after [" + duration_text(timeout) + "]"};
+}
+
+ElasticError shutting_down() { return {503, "status_exception", "the server is shutting down, send the request again later"}; }
+
+ElasticError queue_full(const std::string& endpoint_id) {
+  return {429, "es_rejected_execution_exception",
+          "Failed to execute task for inference id [" + endpoint_id + "] because the request service queue is full"};
+}
+
+/// Answers that the same request may not get again.
+struct Failure {
+  ElasticError error;
+  bool retryable = false;
+};
+
+Failure failure_of_exchange(const Error& error, const Job& job) {
+  switch (error.code) {
+    case ErrorCode::deadline_exceeded:
+      return {timed_out(job.timeout.count() > 0 ? job.timeout : milliseconds(job.target.timeout)), false};
+    case ErrorCode::unavailable: break;
+    default: return {{400, "status_exception", error.message}, false};
+  }
+  if (error.message.find("resolve host") != std::string::npos) {
+    ElasticError unknown_host{400, "status_exception",
+                              "Invalid host [" + job.target.url + "], please check that the URL is correct."};
+    unknown_host.cause_type = "unknown_host_exception";
+    unknown_host.cause_reason = error.message;
+    return {std::move(unknown_host), false};
+  }
+  return {{500, "connect_exception", error.message}, true};
+}
+
+ElasticError count_mismatch(std::size_t results, std::size_t inputs) {
+  return {500, "status_exception",
+          "number of results [" + std::to_string(results) + "] does not match the number of inputs [" + std::to_string(inputs) + "]"};
+}
+
+Answer<Embeddings> embeddings_of(const http::Response& response, const Job& job) {
+  if (response.body.empty()) {
+    return ElasticError{400, "status_exception",
+                        "Response body was empty for request from inference entity id [" + job.endpoint->id + "]"};
+  }
+  auto embeddings = parse_embeddings(response.body, job.endpoint->embeddings_path);
+  if (!embeddings) {
+    ElasticError error{400, "status_exception",
+                       "Failed to parse custom model response, please check that the response parser path matches the "
+                       "response format."};
+    error.causes.push_back(embeddings.error());
+    return error;
+  }
+  if (embeddings->size() != job.input.texts.size()) return count_mismatch(embeddings->size(), job.input.texts.size());
+  return embeddings;
+}
+
+/// Statuses that Elasticsearch's RestStatus knows; others become 400.
+bool is_known_status(int status) {
+  static const std::set<int> known{300, 301, 302, 303, 304, 305, 307, 400, 401, 402, 403, 404, 405, 406, 407, 408, 409,
+                                   410, 411, 412, 413, 414, 415, 416, 417, 421, 422, 423, 424, 429};
+  return known.contains(status);
+}
+
+}  // namespace
+
+Refusal error_of_status(int status, std::string_view body, const std::string& endpoint_id) {
+  if (status >= 200 && status < 300) return {};
+  const char* lead = status >= 500   ? "Received a server error status code"
+                     : status == 429 ? "Received a rate limit status code"
+                     : status == 401 ? "Received an authentication error status code"
+                     : status >= 300 && status < 400 ? "Unhandled redirection"
+                                                     : "Received an unsuccessful status code";
+  std::string reason =
+      std::string(lead) + " for request from inference entity id [" + endpoint_id + "] status [" + std::to_string(status) + "]";
+  if (!body.empty()) reason += ". Error message: [" + std::string(body) + "]";
+  return ElasticError{is_known_status(status) ? status : 400, "status_exception", std::move(reason)};
+}
+
+/// What the executor's calls share; they keep it alive until the last of them is over.
+struct InferenceExecutor::Core : std::enable_shared_from_this<InferenceExecutor::Core> {
+  Core(http::Client& c, Timer& t, Options o) : client(c), timer(t), options(std::move(o)) {}
+
+  void start(JobPtr job);
+  void send_ready();
+  void finish(const JobPtr& job, Answer<Embeddings> outcome);
+  void shut_down();
+
+  http::Client& client;
+  Timer& timer;
+  const Options options;
+
+ private:
+  JobPtr next_ready(TimePoint now, TimePoint& wake_at);
+  void send(const JobPtr& job);
+  void settle(const JobPtr& job, Result<http::Response> result);
+  void fail(const JobPtr& job, Failure failure);
+  void enqueue_again(const JobPtr& job);
+  void expire(const JobPtr& job);
+  void release(const std::string& route);
+
+  std::mutex mutex_;
+  std::map<std::string, Line> lines_;
+  std::string last_served_;            // lines take turns in the map's order
+  std::map<std::string, int> in_flight_;  // by route
+  std::set<JobPtr> jobs_;              // all that are not over
+  TimePoint wake_at_ = TimePoint::max();  // when a task of the timer looks at the lines again
+  bool stopped_ = false;
+};
+
+void InferenceExecutor::Core::start(JobPtr job) {
+  std::optional<ElasticError> refused;
+  {
+    std::lock_guard lock(mutex_);
+    Line& line = lines_[job->line];
+    if (stopped_) {
+      refused = shutting_down();
+    } else if (options.queue_capacity > 0 && line.waiting.size() >= options.queue_capacity) {
+      refused = queue_full(job->endpoint->id);
+    } else {
+      line.waiting.push_back(job);
+      jobs_.insert(job);
+    }
+  }
+  if (refused) return finish(job, std::move(*refused));
+  if (job->timeout.count() > 0) {
+    timer.run_at(job->deadline, [core = weak_from_this(), waiting = std::weak_ptr(job)] {
+      const auto self = core.lock();
+      const auto late = waiting.lock();
+      if (self && late) self->expire(late);
+    });
+  }
+  send_ready();
+}
+
+void InferenceExecutor::Core::finish(const JobPtr& job, Answer<Embeddings> outcome) {
+  Callback callback;
+  {
+    std::lock_guard lock(job->mutex);
+    callback = std::exchange(job->callback, nullptr);
+  }
+  {
+    std::lock_guard lock(mutex_);
+    jobs_.erase(job);
+  }
+  if (callback) callback(std::move(outcome));
+}
+
+/// The next call whose turn it is, with its connection counted. Else nothing, and `wake_at` is moved up to the moment at
+/// which a rate limit lets one through.
+JobPtr InferenceExecutor::Core::next_ready(TimePoint now, TimePoint& wake_at) {
+  auto at = lines_.upper_bound(last_served_);
+  for (std::size_t left = lines_.size(); left > 0; --left) {
+    if (at == lines_.end()) at = lines_.begin();
+    auto& [key, line] = *at;
+    if (line.waiting.empty()) {
+      at = line.next_allowed <= now ? lines_.erase(at) : std::next(at);
+      continue;
+    }
+    const JobPtr job = line.waiting.front();
+    const bool again = job->attempts > 0;  // the rate limit was paid already
+    if (in_flight_[job->route] >= options.max_connections_per_route) {
+      ++at;
+    } else if (!again && line.next_allowed > now) {
+      wake_at = std::min(wake_at, line.next_allowed);
+      ++at;
+    } else {
+      line.waiting.pop_front();
+      ++in_flight_[job->route];
+      if (!again) {
+        const auto pace = std::chrono::nanoseconds(60'000'000'000 / job->endpoint->requests_per_minute);
+        line.next_allowed = now + pace;
+      }
+      last_served_ = key;
+      return job;
+    }
+  }
+  return nullptr;
+}
+
+void InferenceExecutor::Core::send_ready() {
+  for (;;) {
+    JobPtr job;
+    TimePoint wake_at = TimePoint::max();
+    bool wake = false;
+    {
+      std::lock_guard lock(mutex_);
+      const TimePoint now = timer.now();
+      if (wake_at_ <= now) wake_at_ = TimePoint::max();
+      job = next_ready(now, wake_at);
+      if (!job && wake_at < wake_at_) {
+        wake_at_ = wake_at;
+        wake = true;
+      }
+    }
+    if (wake) {
+      timer.run_at(wake_at, [core = weak_from_this()] {
+        if (const auto self = core.lock()) self->send_ready();
+      });
+    }
+    if (!job) return;
+    send(job);
+  }
+}
+
+void InferenceExecutor::Core::send(const JobPtr& job) {
+  http::ClientRequest request;
+  std::optional<ElasticError> refused;
+  {
+    std::lock_guard lock(job->mutex);
+    if (!job->callback) return release(job->route);
+    auto body = render_body(*job->endpoint, job->input);
+    if (body) {
+      request = job->target;
+      request.body = std::move(*body);
+    } else {
+      refused = construction_failed(body.error());
+    }
+    ++job->attempts;
+  }
+  if (refused) {
+    release(job->route);
+    return finish(job, std::move(*refused));
+  }
+  request.timeout = options.longest_call;
+  if (job->timeout.count() > 0) {
+    request.timeout = std::max(milliseconds(1), duration_cast<milliseconds>(job->deadline - timer.now()));
+  }
+  client.send(std::move(request), [self = shared_from_this(), job](Result<http::Response> result) {
+    self->release(job->route);
+    self->send_ready();
+    self->settle(job, std::move(result));
+  });
+}
+
+void InferenceExecutor::Core::settle(const JobPtr& job, Result<http::Response> result) {
+  if (!result) return fail(job, failure_of_exchange(result.error(), *job));
+  if (Refusal refusal = error_of_status(result->status, result->body, job->endpoint->id)) {
+    return fail(job, {std::move(*refusal), result->status == 429});
+  }
+  finish(job, embeddings_of(*result, *job));
+}
+
+void InferenceExecutor::Core::fail(const JobPtr& job, Failure failure) {
+  const TimePoint now = timer.now();
+  const bool again = failure.retryable && job->attempts < options.max_attempts && now - job->begun < options.retry_timeout;
+  if (!again) return finish(job, std::move(failure.error));
+  const auto bound = std::min(options.retry_delay * (1 << (job->attempts - 1)), options.max_retry_delay);
+  const auto range = (bound.count() + 1) / 2;
+  const auto wait = milliseconds(bound.count() - range + 1 + static_cast<long>(options.random() * static_cast<double>(range)));
+  timer.run_at(now + std::min<Timer::Clock::duration>(wait, bound), [core = weak_from_this(), job] {
+    if (const auto self = core.lock()) self->enqueue_again(job);
+  });
+}
+
+void InferenceExecutor::Core::enqueue_again(const JobPtr& job) {
+  {
+    std::lock_guard lock(mutex_);
+    if (!jobs_.contains(job)) return;
+    lines_[job->line].waiting.push_front(job);
+  }
+  send_ready();
+}
+
+void InferenceExecutor::Core::expire(const JobPtr& job) {
+  {
+    std::lock_guard lock(mutex_);
+    if (const auto line = lines_.find(job->line); line != lines_.end()) std::erase(line->second.waiting, job);
+  }
+  finish(job, timed_out(job->timeout));
+}
+
+void InferenceExecutor::Core::release(const std::string& route) {
+  std::lock_guard lock(mutex_);
+  const auto count = in_flight_.find(route);
+  if (count != in_flight_.end() && --count->second <= 0) in_flight_.erase(count);
+}
+
+void InferenceExecutor::Core::shut_down() {
+  std::set<JobPtr> open;
+  {
+    std::lock_guard lock(mutex_);
+    stopped_ = true;
+    lines_.clear();
+    open.swap(jobs_);
+  }
+  for (const auto& job : open) finish(job, shutting_down());
+}
+
+InferenceExecutor::InferenceExecutor(http::Client& client, Timer& timer, Options options)
+    : core_(std::make_shared<Core>(client, timer, std::move(options))) {}
+
+InferenceExecutor::~InferenceExecutor() { core_->shut_down(); }
+
+void InferenceExecutor::shut_down() { core_->shut_down(); }
+
+void InferenceExecutor::infer(std::shared_ptr<const Endpoint> endpoint, InferenceInput input, milliseconds timeout,
+                              Callback callback) {
+  auto target = render_target(*endpoint, input.parameters);
+  if (!target) return callback(construction_failed(target.error()));
+  auto job = std::make_shared<Job>();
+  job->callback = std::move(callback);
+  job->target = std::move(*target);
+  job->route = route_of(job->target.url);
+  job->line = endpoint->url + '\n' + endpoint->request + '\n' + std::to_string(endpoint->requests_per_minute);
+  job->endpoint = std::move(endpoint);
+  job->input = std::move(input);
+  job->begun = core_->timer.now();
+  job->timeout = timeout;
+  if (timeout.count() > 0) job->deadline = job->begun + timeout;
+  core_->start(std::move(job));
+}
+
+Answer<Embeddings> InferenceExecutor::infer_and_wait(std::shared_ptr<const Endpoint> endpoint, InferenceInput input,
+                                                     milliseconds timeout) {
+  std::promise<Answer<Embeddings>> promise;
+  auto outcome = promise.get_future();
+  infer(std::move(endpoint), std::move(input), timeout,
+        [&promise](Answer<Embeddings> answer) { promise.set_value(std::move(answer)); });
+  return outcome.get();
+}
+
+}  // namespace sightline::elastic

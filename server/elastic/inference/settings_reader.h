@@ -1,0 +1,70 @@
+// Reads settings out of a JSON object as Elasticsearch's inference services do: all faults are gathered, and what nobody
+// asked for is an error.
+#pragma once
+
+#include <rapidjson/document.h>
+
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "server/elastic/elastic_error.h"
+
+namespace sightline::elastic {
+
+/// A JSON value as Java prints a Map, a List or a number: `{a=1, b=[x, y]}`. Elasticsearch's messages hold such texts.
+std::string java_text(const rapidjson::Value& value);
+
+/// The faults of one request, told together: 400 validation_exception "Validation Failed: 1: ...;2: ...;".
+class ValidationFaults {
+ public:
+  void add(std::string fault) { faults_.push_back(std::move(fault)); }
+  bool empty() const { return faults_.empty(); }
+  ElasticError error() const;
+
+ private:
+  std::vector<std::string> faults_;
+};
+
+using StringPairs = std::vector<std::pair<std::string, std::string>>;
+
+/// One object of settings. `scope` names it in messages: "service_settings". The object must outlive the reader.
+/// A key that is absent, or null, is not there. Wrong kinds are added to the faults and read as absent.
+class SettingsReader {
+ public:
+  SettingsReader(const rapidjson::Value& object, std::string scope, ValidationFaults& faults)
+      : object_(object), scope_(std::move(scope)), faults_(faults) {}
+
+  std::optional<std::string> required_string(std::string_view key);
+  /// With `may_be_empty` the empty string is a value, else a fault.
+  std::optional<std::string> optional_string(std::string_view key, bool may_be_empty = false);
+  std::optional<int> positive_integer(std::string_view key);
+  /// Any integer that fits 32 bits.
+  std::optional<int> integer(std::string_view key);
+  /// One of `allowed`.
+  std::optional<std::string> choice(std::string_view key, const std::vector<std::string>& allowed);
+  /// An object, or nullptr.
+  const rapidjson::Value* required_object(std::string_view key);
+  const rapidjson::Value* optional_object(std::string_view key);
+  /// An object whose values are all strings; nulls are left out. Fields stand in the order given.
+  StringPairs string_map(std::string_view key);
+  /// Marks a key as read and returns its value, or nullptr.
+  const rapidjson::Value* take(std::string_view key);
+
+  const std::string& scope() const { return scope_; }
+  /// The members nobody took, as java_text prints a map of them; empty if there are none.
+  std::string left_over() const;
+
+ private:
+  void wrong_kind(std::string_view key, const rapidjson::Value& value, std::string_view expected);
+
+  const rapidjson::Value& object_;
+  std::string scope_;
+  ValidationFaults& faults_;
+  std::set<std::string, std::less<>> taken_;
+};
+
+}  // namespace sightline::elastic

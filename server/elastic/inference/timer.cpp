@@ -1,0 +1,64 @@
+#include "server/elastic/inference/timer.h"
+
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <thread>
+
+namespace sightline::elastic {
+namespace {
+
+class ThreadTimer : public Timer {
+ public:
+  ThreadTimer() : thread_([this] { run(); }) {}
+
+  ~ThreadTimer() override {
+    {
+      std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    changed_.notify_all();
+    thread_.join();
+  }
+
+  Clock::time_point now() const override { return Clock::now(); }
+
+  void run_at(Clock::time_point when, std::function<void()> task) override {
+    {
+      std::lock_guard lock(mutex_);
+      tasks_.emplace(when, std::move(task));
+    }
+    changed_.notify_all();
+  }
+
+ private:
+  void run() {
+    std::unique_lock lock(mutex_);
+    while (!stopping_) {
+      if (tasks_.empty()) {
+        changed_.wait(lock);
+      } else if (const auto when = tasks_.begin()->first; when > Clock::now()) {
+        changed_.wait_until(lock, when);
+      } else {
+        auto task = std::move(tasks_.begin()->second);
+        tasks_.erase(tasks_.begin());
+        lock.unlock();
+        task();
+        task = nullptr;  // what it holds is let go outside the lock
+        lock.lock();
+      }
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::multimap<Clock::time_point, std::function<void()>> tasks_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace
+
+std::unique_ptr<Timer> start_timer() { return std::make_unique<ThreadTimer>(); }
+
+}  // namespace sightline::elastic

@@ -1,0 +1,293 @@
+#include "server/elastic/inference_api.h"
+
+#include <rapidjson/document.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "base/float_text.h"
+#include "server/elastic/rest/json_tape.h"
+
+namespace sightline::elastic {
+namespace {
+
+using http::Method;
+using std::chrono::milliseconds;
+
+constexpr milliseconds k_default_timeout{30'000};
+constexpr std::array<std::string_view, 7> k_task_types{"text_embedding", "sparse_embedding", "rerank",   "completion",
+                                                       "chat_completion", "embedding",       "any"};
+
+ElasticError refused(std::string reason) { return {400, "status_exception", std::move(reason)}; }
+
+ElasticError not_found(const std::string& id) {
+  return {404, "resource_not_found_exception", "Inference endpoint not found [" + id + "]"};
+}
+
+ElasticError invalid_request(const std::string& what) {
+  return {400, "action_request_validation_exception", "Validation Failed: 1: " + what + ";"};
+}
+
+bool is_task_type(std::string_view word) { return std::find(k_task_types.begin(), k_task_types.end(), word) != k_task_types.end(); }
+
+bool is_any(std::string_view task_type) { return task_type.empty() || task_type == "any"; }
+
+/// Lower case letters and digits, with `-`, `_` and `.` between them.
+bool is_valid_id(std::string_view id) {
+  const auto alphanumeric = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+  return !id.empty() && id.size() <= 512 && alphanumeric(id.front()) && alphanumeric(id.back()) &&
+         std::all_of(id.begin(), id.end(), [&](char c) { return alphanumeric(c) || c == '-' || c == '_' || c == '.'; });
+}
+
+Answer<milliseconds> timeout_of(const http::Request& request) {
+  const auto text = rest::query_parameter(request, "timeout");
+  return text ? parse_time_value(*text, "timeout") : k_default_timeout;
+}
+
+Answer<rapidjson::Document> object_in(const http::Request& request) {
+  if (request.body.empty()) return ElasticError{400, "parse_exception", "request body is required"};
+  auto body = rest::parse_json(request.body);
+  if (body && !body->IsObject()) return ElasticError{400, "x_content_parse_exception", "[1:1] expected a JSON object"};
+  return body;
+}
+
+/// What a body of POST _inference asks for. `texts` point into the body.
+struct InferenceBody {
+  InferenceInput input;
+  Refusal fault;
+};
+
+Refusal read_texts(const rapidjson::Value& value, std::vector<std::string_view>& texts) {
+  const auto add = [&](const rapidjson::Value& text) {
+    if (text.IsString()) texts.emplace_back(text.GetString(), text.GetStringLength());
+    return text.IsString();
+  };
+  if (value.IsArray()) {
+    if (value.Empty()) return invalid_request("Field [input] cannot be an empty array");
+    for (rapidjson::SizeType i = 0; i < value.Size(); ++i) {
+      if (!add(value[i])) {
+        return ElasticError{400, "x_content_parse_exception", "[input] must hold strings only, but entry [" + std::to_string(i) + "] is none"};
+      }
+    }
+    return {};
+  }
+  if (add(value)) return {};
+  return ElasticError{400, "x_content_parse_exception", "[input] must be a string or an array of strings"};
+}
+
+Answer<InferenceInput> read_inference_body(const rapidjson::Value& body) {
+  InferenceInput input;
+  bool has_input = false;
+  for (const auto& member : body.GetObject()) {
+    const std::string_view name(member.name.GetString(), member.name.GetStringLength());
+    const auto& value = member.value;
+    if (name == "input") {
+      if (value.IsNull()) continue;
+      has_input = true;
+      if (Refusal refusal = read_texts(value, input.texts)) return *refusal;
+    } else if (name == "input_type") {
+      if (value.IsNull()) continue;
+      const std::string word = value.IsString() ? value.GetString() : java_text(value);
+      const auto type = input_type_of(word);
+      if (!type) return illegal_argument("Unrecognized input_type [" + word + "]");
+      input.type = *type;
+    } else if (name == "task_settings") {
+      auto parameters = parse_task_settings(&value);
+      if (!parameters) return parameters.error();
+      input.parameters = std::move(*parameters);
+    } else if (name == "query" || name == "return_documents" || name == "top_n") {
+      return invalid_request("Field [" + std::string(name) + "] cannot be specified for task type [text_embedding]");
+    } else {
+      return ElasticError{400, "x_content_parse_exception", "[inference_request] unknown field [" + std::string(name) + "]"};
+    }
+  }
+  if (!has_input) return invalid_request("Field [input] cannot be null");
+  return input;
+}
+
+std::string embeddings_json(const Embeddings& embeddings) {
+  std::string json = "{\"text_embedding\":[";
+  for (std::size_t i = 0; i < embeddings.size(); ++i) {
+    json += i == 0 ? "{\"embedding\":" : ",{\"embedding\":";
+    append_float_array(json, embeddings[i]);
+    json += '}';
+  }
+  return json + "]}";
+}
+
+std::string names_json(const std::vector<std::string>& names) {
+  std::string json = "[";
+  for (const auto& name : names) {
+    if (json.size() > 1) json += ',';
+    append_json_text(json, name);
+  }
+  return json + "]";
+}
+
+}  // namespace
+
+Answer<milliseconds> parse_time_value(std::string_view text, std::string_view setting) {
+  static constexpr std::array<std::pair<std::string_view, long long>, 7> k_units{
+      {{"nanos", 0}, {"micros", 0}, {"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}}};
+  const std::string value(text);
+  for (const auto& [unit, factor] : k_units) {
+    if (!text.ends_with(unit)) continue;
+    const auto number = text.substr(0, text.size() - unit.size());
+    long long count = 0;
+    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), count);
+    if (error != std::errc() || end != number.data() + number.size() || count < 0 || count > 1'000'000'000) break;
+    return std::max(milliseconds(1), milliseconds(count * factor));
+  }
+  return illegal_argument("failed to parse setting [" + std::string(setting) + "] with value [" + value +
+                          "] as a time value: unit is missing or unrecognized");
+}
+
+Answer<std::shared_ptr<const Endpoint>> InferenceApi::existing(const std::string& task_type, const std::string& id) {
+  auto endpoint = definitions_.endpoint(id);
+  if (!endpoint) return endpoint;
+  if (!*endpoint) return not_found(id);
+  if (!is_any(task_type) && task_type != (*endpoint)->task_type) {
+    return refused("Incompatible task_type, the requested type [" + task_type + "] does not match the model type [" +
+                   (*endpoint)->task_type + "]");
+  }
+  return endpoint;
+}
+
+/// Calls the endpoint once and keeps what its answer tells.
+Answer<Endpoint> InferenceApi::measured(Endpoint endpoint, milliseconds timeout) {
+  const InferenceInput probe{{"how big"}, InputType::internal_ingest};
+  const auto invalid = [](const ElasticError& cause) {
+    ValidationFaults faults;
+    faults.add("Failed to validate model configuration: " + cause.reason);
+    return faults.error();
+  };
+  if (auto target = render_target(endpoint, {}); !target) return invalid(target.error());
+  if (auto body = render_body(endpoint, probe); !body) return invalid(body.error());
+  auto vectors = executor_.infer_and_wait(std::make_shared<const Endpoint>(endpoint), probe, timeout);
+  if (!vectors) {
+    ElasticError error = refused("Could not complete inference endpoint creation as validation call to service threw an exception.");
+    error.causes.push_back(vectors.error());
+    error.root_is_cause = true;
+    return error;
+  }
+  endpoint.dimensions = static_cast<int>(vectors->front().size());
+  if (!endpoint.similarity) endpoint.similarity = "dot_product";
+  return endpoint;
+}
+
+http::Response InferenceApi::put(const http::Request& request, const std::string& task_type, const std::string& id) {
+  if (!is_valid_id(id)) {
+    return invalid_request("Invalid inference_id; '" + id +
+                           "' can contain lowercase alphanumeric (a-z and 0-9), hyphens or underscores; must start and end with alphanumeric")
+        .response();
+  }
+  if (!is_any(task_type) && !is_task_type(task_type)) return refused("Unknown task_type [" + task_type + "]").response();
+  const auto body = object_in(request);
+  if (!body) return body.error().response();
+  const auto timeout = timeout_of(request);
+  if (!timeout) return timeout.error().response();
+  auto parsed = parse_endpoint(id, task_type, *body);
+  if (!parsed) return parsed.error().response();
+  auto endpoint = measured(std::move(*parsed), *timeout);
+  if (!endpoint) return endpoint.error().response();
+  const auto made = definitions_.index().create(DefinitionIndex::Kind::endpoint, id, endpoint_json(*endpoint, true));
+  definitions_.forget();
+  if (!made) return made.error().response();
+  if (!*made) {
+    return ElasticError{400, "resource_already_exists_exception", "Inference endpoint [" + id + "] already exists"}.response();
+  }
+  return json_response(endpoint_json(*endpoint));
+}
+
+http::Response InferenceApi::get(const std::string& task_type, const std::string& id) {
+  std::string list;
+  if (id.empty() || id == "_all" || id == "*") {
+    const auto definitions = definitions_.index().list(DefinitionIndex::Kind::endpoint);
+    if (!definitions) return definitions.error().response();
+    for (const auto& definition : *definitions) {
+      const auto endpoint = endpoint_of(definition);
+      if (!endpoint) return endpoint.error().response();
+      if (!is_any(task_type) && (*endpoint)->task_type != task_type) continue;
+      list += (list.empty() ? "" : ",") + endpoint_json(**endpoint);
+    }
+  } else {
+    const auto endpoint = existing(task_type, id);
+    if (!endpoint) return endpoint.error().response();
+    list = endpoint_json(**endpoint);
+  }
+  return json_response("{\"endpoints\":[" + list + "]}");
+}
+
+Answer<std::vector<std::string>> InferenceApi::pipelines_using(const std::string& id) {
+  auto definitions = definitions_.index().list(DefinitionIndex::Kind::pipeline);
+  if (!definitions) return definitions.error();
+  std::vector<std::string> names;
+  for (const auto& definition : *definitions) {
+    const auto pipeline = pipeline_of(definition);
+    if (!pipeline) continue;
+    const auto ids = (*pipeline)->model_ids();
+    if (std::find(ids.begin(), ids.end(), id) != ids.end()) names.push_back(definition.name);
+  }
+  return names;
+}
+
+http::Response InferenceApi::remove(const http::Request& request, const std::string& task_type, const std::string& id) {
+  const auto force = rest::query_flag(request, "force", false);
+  if (!force) return force.error().response();
+  const auto dry_run = rest::query_flag(request, "dry_run", false);
+  if (!dry_run) return dry_run.error().response();
+  const auto endpoint = existing(task_type, id);
+  if (!endpoint) return endpoint.error().response();
+  const auto users = pipelines_using(id);
+  if (!users) return users.error().response();
+  const std::string pipelines = names_json(*users);
+  if (*dry_run) return json_response("{\"acknowledged\":false,\"pipelines\":" + pipelines + ",\"indexes\":[]}");
+  if (!users->empty() && !*force) {
+    std::string names;
+    for (const auto& name : *users) names += (names.empty() ? "" : ", ") + name;
+    return ElasticError{409, "status_exception",
+                        "Inference endpoint " + id + " is referenced by pipelines: [" + names +
+                            "]. Ensure that no pipelines are using this inference endpoint, or use force to ignore this warning "
+                            "and delete the inference endpoint."}
+        .response();
+  }
+  const auto removed = definitions_.index().remove(DefinitionIndex::Kind::endpoint, id);
+  definitions_.forget();
+  if (!removed) return removed.error().response();
+  if (!*removed) return not_found(id).response();
+  return json_response("{\"acknowledged\":true,\"pipelines\":" + pipelines + "}");
+}
+
+http::Response InferenceApi::infer(const http::Request& request, const std::string& task_type, const std::string& id) {
+  const auto timeout = timeout_of(request);
+  if (!timeout) return timeout.error().response();
+  if (!is_any(task_type) && !is_task_type(task_type)) return refused("Unknown task_type [" + task_type + "]").response();
+  const auto body = object_in(request);
+  if (!body) return body.error().response();
+  auto input = read_inference_body(*body);
+  if (!input) return input.error().response();
+  const auto endpoint = existing(task_type, id);
+  if (!endpoint) return endpoint.error().response();
+  const auto vectors = executor_.infer_and_wait(*endpoint, std::move(*input), *timeout);
+  return vectors ? json_response(embeddings_json(*vectors)) : vectors.error().response();
+}
+
+void InferenceApi::add_routes(rest::Router& router) {
+  using Parameters = rest::PathParameters;
+  const auto both = [&router](Method method, std::string_view parameters, auto handler) {
+    router.add({method}, "/_inference/{id}", parameters,
+               [handler](const http::Request& request, const Parameters& path) { return handler(request, "", path.get("id")); });
+    router.add({method}, "/_inference/{task}/{id}", parameters, [handler](const http::Request& request, const Parameters& path) {
+      return handler(request, path.get("task"), path.get("id"));
+    });
+  };
+  using Text = const std::string&;
+  both(Method::put, "timeout master_timeout", [this](const http::Request& r, Text task, Text id) { return put(r, task, id); });
+  both(Method::get, "", [this](const http::Request&, Text task, Text id) { return get(task, id); });
+  both(Method::delete_, "force dry_run", [this](const http::Request& r, Text task, Text id) { return remove(r, task, id); });
+  both(Method::post, "timeout", [this](const http::Request& r, Text task, Text id) { return infer(r, task, id); });
+  router.add({Method::get}, "/_inference", "", [this](const http::Request&, const Parameters&) { return get("", ""); });
+}
+
+}  // namespace sightline::elastic

@@ -1,0 +1,249 @@
+#include "server/elastic/ingest/ingest_document.h"
+
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <ctime>
+#include <vector>
+
+namespace sightline::elastic {
+namespace {
+
+using Value = rapidjson::Value;
+
+constexpr std::array<std::string_view, 7> k_metadata_names{"_index",   "_id",        "_routing",        "_version", "_version_type",
+                                                           "_if_seq_no", "_if_primary_term"};
+
+Value name_value(std::string_view name) {
+  return Value(rapidjson::StringRef(name.data(), static_cast<rapidjson::SizeType>(name.size())));
+}
+
+std::string quoted(std::string_view text) { return "[" + std::string(text) + "]"; }
+
+const char* java_class(const Value& value) {
+  if (value.IsString()) return "java.lang.String";
+  if (value.IsBool()) return "java.lang.Boolean";
+  if (value.IsObject()) return "java.util.HashMap";
+  if (value.IsArray()) return "java.util.ArrayList";
+  if (value.IsInt()) return "java.lang.Integer";
+  if (value.IsInt64()) return "java.lang.Long";
+  return value.IsUint64() ? "java.math.BigInteger" : "java.lang.Double";
+}
+
+/// A path taken apart: which of the document's three objects it begins in, and its names.
+struct FieldPath {
+  enum class Root { source, metadata, ingest };
+  Root root = Root::source;
+  std::vector<std::string_view> names;
+};
+
+Answer<FieldPath> parse_path(std::string_view path) {
+  if (path.empty()) return illegal_argument("path cannot be null nor empty");
+  FieldPath parsed;
+  std::string_view rest = path;
+  if (rest.starts_with("_ingest.")) {
+    parsed.root = FieldPath::Root::ingest;
+    rest.remove_prefix(8);
+  } else if (rest.starts_with("_source.")) {
+    rest.remove_prefix(8);
+  }
+  while (true) {
+    const std::size_t dot = rest.find('.');
+    parsed.names.push_back(rest.substr(0, dot));
+    if (dot == std::string_view::npos) break;
+    rest.remove_prefix(dot + 1);
+  }
+  while (!parsed.names.empty() && parsed.names.back().empty()) parsed.names.pop_back();
+  if (parsed.names.empty()) return illegal_argument("path " + quoted(path) + " is not valid");
+  if (parsed.root == FieldPath::Root::source &&
+      std::find(k_metadata_names.begin(), k_metadata_names.end(), parsed.names.front()) != k_metadata_names.end()) {
+    parsed.root = FieldPath::Root::metadata;
+  }
+  return parsed;
+}
+
+Answer<rapidjson::SizeType> list_index(std::string_view name, const Value& list, std::string_view path) {
+  int index = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), index);
+  if (error != std::errc() || end != name.data() + name.size()) {
+    return illegal_argument(quoted(name) + " is not an integer, cannot be used as an index as part of path " + quoted(path));
+  }
+  if (index < 0 || static_cast<rapidjson::SizeType>(index) >= list.Size()) {
+    return illegal_argument(quoted(name) + " is out of bounds for array with length [" + std::to_string(list.Size()) +
+                            "] as part of path " + quoted(path));
+  }
+  return static_cast<rapidjson::SizeType>(index);
+}
+
+/// "cannot resolve [x] from object of type [java.lang.String] as part of path [a.x]"
+ElasticError cannot(const char* what, const char* preposition, std::string_view name, const Value& parent, std::string_view path) {
+  std::string reason = std::string("cannot ") + what + " " + quoted(name) + " " + preposition;
+  reason += parent.IsNull() ? std::string(preposition) == "from" ? " null" : " null parent"
+                            : (std::string(preposition) == "from" ? " object of type [" : " parent object of type [") +
+                                  std::string(java_class(parent)) + "]";
+  return illegal_argument(reason + " as part of path " + quoted(path));
+}
+
+ElasticError not_present(std::string_view name, std::string_view path) {
+  return illegal_argument("field " + quoted(name) + " not present as part of path " + quoted(path));
+}
+
+Answer<Value*> step(Value& parent, std::string_view name, std::string_view path) {
+  if (parent.IsObject()) {
+    const auto found = parent.FindMember(name_value(name));
+    if (found == parent.MemberEnd()) return not_present(name, path);
+    return &found->value;
+  }
+  if (parent.IsArray()) {
+    const auto index = list_index(name, parent, path);
+    if (!index) return index.error();
+    return &parent[*index];
+  }
+  return cannot("resolve", "from", name, parent, path);
+}
+
+}  // namespace
+
+IngestDocument::IngestDocument(const Metadata& metadata, rapidjson::Document source)
+    : source_(std::move(source)), metadata_(rapidjson::kObjectType), ingest_(rapidjson::kObjectType) {
+  auto& allocator = source_.GetAllocator();
+  metadata_.AddMember("_index", string_value(metadata.index), allocator);
+  if (metadata.id) metadata_.AddMember("_id", string_value(*metadata.id), allocator);
+  if (metadata.routing) metadata_.AddMember("_routing", string_value(*metadata.routing), allocator);
+  metadata_.AddMember("_version", -3, allocator);
+  ingest_.AddMember("timestamp", string_value(ingest_timestamp()), allocator);
+}
+
+Answer<const Value*> IngestDocument::get(std::string_view path) const {
+  auto parsed = parse_path(path);
+  if (!parsed) return parsed.error();
+  const Value* at = parsed->root == FieldPath::Root::source     ? &source_
+                    : parsed->root == FieldPath::Root::metadata ? &metadata_
+                                                                : &ingest_;
+  for (const auto name : parsed->names) {
+    auto next = step(const_cast<Value&>(*at), name, path);  // only looked at
+    if (!next) return next.error();
+    at = *next;
+  }
+  return at;
+}
+
+bool IngestDocument::has(std::string_view path) const { return get(path).ok(); }
+
+Refusal IngestDocument::set(std::string_view path, Value value) {
+  auto parsed = parse_path(path);
+  if (!parsed) return parsed.error();
+  auto& names = parsed->names;
+  Value* at = &static_cast<Value&>(source_);
+  if (parsed->root == FieldPath::Root::ingest) at = &ingest_;
+  if (parsed->root == FieldPath::Root::metadata) {
+    at = &metadata_;
+    if (!value.IsString()) return illegal_argument(quoted(names.front()) + " must be a string, as all metadata that a pipeline sets");
+  }
+  const std::string_view leaf = names.back();
+  names.pop_back();
+  for (const auto name : names) {
+    if (at->IsObject() && !at->HasMember(name_value(name))) {
+      at->AddMember(string_value(name), Value(rapidjson::kObjectType), allocator());
+    }
+    auto next = step(*at, name, path);
+    if (!next) return next.error();
+    at = *next;
+  }
+  if (at->IsObject()) {
+    const auto found = at->FindMember(name_value(leaf));
+    if (found == at->MemberEnd()) {
+      at->AddMember(string_value(leaf), value, allocator());
+    } else {
+      found->value = value;
+    }
+    return {};
+  }
+  if (!at->IsArray()) return cannot("set", "with", leaf, *at, path);
+  const auto index = list_index(leaf, *at, path);
+  if (!index) return index.error();
+  (*at)[*index] = value;
+  return {};
+}
+
+Refusal IngestDocument::append(std::string_view path, Value value) {
+  Value list(rapidjson::kArrayType);
+  if (auto old = get(path); old) {
+    Value& there = const_cast<Value&>(**old);  // it is ours, and replaced below
+    if (there.IsArray()) {
+      list = there;  // moved
+    } else if (!there.IsNull()) {
+      list.PushBack(there, allocator());
+    }
+  }
+  if (value.IsArray()) {
+    list.Reserve(list.Size() + value.Size(), allocator());
+    for (auto& item : value.GetArray()) list.PushBack(item, allocator());
+  } else {
+    list.PushBack(value, allocator());
+  }
+  return set(path, std::move(list));
+}
+
+Refusal IngestDocument::remove(std::string_view path) {
+  auto parsed = parse_path(path);
+  if (!parsed) return parsed.error();
+  Value* at = parsed->root == FieldPath::Root::source     ? &static_cast<Value&>(source_)
+              : parsed->root == FieldPath::Root::metadata ? &metadata_
+                                                          : &ingest_;
+  const std::string_view leaf = parsed->names.back();
+  parsed->names.pop_back();
+  for (const auto name : parsed->names) {
+    auto next = step(*at, name, path);
+    if (!next) return next.error();
+    at = *next;
+  }
+  if (at == &metadata_ && leaf == "_index") return illegal_argument("field [_index] cannot be removed, a document needs it");
+  if (at->IsObject()) {
+    const auto found = at->FindMember(name_value(leaf));
+    if (found == at->MemberEnd()) return not_present(leaf, path);
+    at->EraseMember(found);  // keeps the order of the others
+    return {};
+  }
+  if (!at->IsArray()) return cannot("remove", "from", leaf, *at, path);
+  const auto index = list_index(leaf, *at, path);
+  if (!index) return index.error();
+  at->Erase(at->Begin() + *index);
+  return {};
+}
+
+std::string IngestDocument::source_json() const {
+  rapidjson::StringBuffer buffer;
+  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  source_.Accept(writer);
+  return {buffer.GetString(), buffer.GetSize()};
+}
+
+IngestDocument::Metadata IngestDocument::metadata() const {
+  const auto text = [&](const char* name) -> std::optional<std::string> {
+    const auto found = metadata_.FindMember(name);
+    if (found == metadata_.MemberEnd() || !found->value.IsString()) return {};
+    return std::string(found->value.GetString(), found->value.GetStringLength());
+  };
+  return {text("_index").value_or(""), text("_id"), text("_routing")};
+}
+
+std::string ingest_timestamp() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const auto nanoseconds = std::chrono::duration_cast<std::chrono::nanoseconds>(now).count();
+  const std::time_t seconds = nanoseconds / 1'000'000'000;
+  std::tm utc{};
+  gmtime_r(&seconds, &utc);
+  std::array<char, 64> text{};
+  const auto length = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &utc);
+  std::array<char, 16> fraction{};
+  std::snprintf(fraction.data(), fraction.size(), ".%09ldZ", static_cast<long>(nanoseconds % 1'000'000'000));
+  return std::string(text.data(), length) + fraction.data();
+}
+
+}  // namespace sightline::elastic

@@ -1,0 +1,55 @@
+// Values looked up a moment ago.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "server/elastic/inference/timer.h"
+
+namespace sightline::elastic {
+
+/// Keeps values for a second: long enough that a bulk does not ask for one thing a thousand times, short enough that what
+/// another front changed is seen soon. Thread safety: all members may be called from any thread.
+template <class T>
+class ShortCache {
+ public:
+  explicit ShortCache(const Timer& timer) : timer_(timer) {}
+
+  std::optional<T> get(const std::string& key) const {
+    std::lock_guard lock(mutex_);
+    const auto found = entries_.find(key);
+    if (found == entries_.end() || found->second.until <= timer_.now()) return {};
+    return found->second.value;
+  }
+
+  /// A value counts from the moment it was asked for: one that was read before `forget` must not come in after it.
+  void put(const std::string& key, T value, Timer::Clock::time_point asked) {
+    std::lock_guard lock(mutex_);
+    if (asked < forgotten_) return;
+    if (entries_.size() >= k_most_entries) entries_.clear();
+    entries_[key] = {std::move(value), asked + std::chrono::seconds(1)};
+  }
+
+  void forget() {
+    std::lock_guard lock(mutex_);
+    entries_.clear();
+    forgotten_ = timer_.now() + Timer::Clock::duration(1);
+  }
+
+ private:
+  static constexpr std::size_t k_most_entries = 10'000;
+  struct Entry {
+    T value;
+    Timer::Clock::time_point until;
+  };
+
+  const Timer& timer_;
+  mutable std::mutex mutex_;
+  std::map<std::string, Entry> entries_;
+  Timer::Clock::time_point forgotten_ = Timer::Clock::time_point::min();
+};
+
+}  // namespace sightline::elastic
