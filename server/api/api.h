@@ -1,0 +1,58 @@
+// The inference server's HTTP interface: which route is whose.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "server/api/embed_fields.h"
+#include "server/api/exchange.h"
+#include "server/http/server.h"
+#include "server/security/api_keys.h"
+#include "server/serving/embedding_service.h"
+
+namespace sightline::api {
+
+/// Answers requests.
+///
+/// Flow: 1. `handle` finds the route, checks the method and the key, and calls the route's handler.
+///       2. A handler parses the body on the calling thread and replies, or leaves the rest to the
+///       EmbeddingService and returns.
+///       3. The answer is counted, logged, and gets its X-Request-Id.
+/// Thread safety: all members may be called from any thread. The API must outlive the requests it handles.
+class Api {
+ public:
+  struct Options {
+    EmbedLimits limits;
+    std::optional<security::ApiKeys> keys;  ///< nullopt: every route is open; /health/* always is
+    AccessLog access_log;                   ///< may be empty
+  };
+
+  Api(Options options, serving::EmbeddingService& service, serving::Clock& clock, Metrics& metrics);
+
+  void handle(http::Request request, Responder responder);
+  /// The same, for an http::Server.
+  void handle(http::Request request, http::Reply reply);
+
+  /// From now on /health/ready answers 503, so that nobody sends more; other requests are still served.
+  void begin_stop() { stopping_ = true; }
+
+ private:
+  struct Route;
+  static const std::vector<Route>& routes();
+  void dispatch(ExchangePtr exchange);
+  bool authorised(const http::Request& request) const;
+
+  void root(ExchangePtr exchange);
+  void live(ExchangePtr exchange);
+  void ready(ExchangePtr exchange);
+  void metrics_text(ExchangePtr exchange);
+  std::vector<std::string> problems() const;
+
+  const Options options_;
+  const Context context_;
+  std::atomic<bool> stopping_{false};
+};
+
+}  // namespace sightline::api

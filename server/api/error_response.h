@@ -1,0 +1,32 @@
+// Errors as HTTP answers: the only place where a code becomes a status.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "server/http/message.h"
+
+namespace sightline::api {
+
+/// How a route words its errors.
+enum class ErrorShape {
+  openai,   ///< {"error":{"message","type","code","param"}}
+  elastic,  ///< {"error":{"root_cause":[...],"type","reason"},"status"}
+};
+
+/// The HTTP status of an error.
+///
+/// Elasticsearch retries nothing but 429 and broken connections, and shows its user a 5xx as a 400. So
+/// whatever comes of load alone is 429, the deadline that passed in a queue too, and a client's mistake is
+/// never 5xx.
+int status_of(ErrorCode code);
+
+/// `param`: the member of the body that is to blame; may be empty.
+http::Response error_response(ErrorShape shape, const Error& error, std::string_view param = {});
+
+/// An answer with a status that no ErrorCode has: 401, 405, 431 ...
+http::Response error_response(ErrorShape shape, int status, std::string_view code, std::string_view message,
+                              std::string_view param = {});
+
+}  // namespace sightline::api

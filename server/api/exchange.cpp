@@ -1,0 +1,76 @@
+#include "server/api/exchange.h"
+
+#include <algorithm>
+#include <cctype>
+#include <random>
+
+namespace sightline::api {
+namespace {
+
+constexpr std::size_t k_longest_request_id = 128;
+
+bool is_request_id(std::string_view id) {
+  return !id.empty() && id.size() <= k_longest_request_id &&
+         std::all_of(id.begin(), id.end(), [](unsigned char c) {
+           return std::isalnum(c) || c == '-' || c == '_' || c == '.' || c == ':';
+         });
+}
+
+std::string new_request_id() {
+  thread_local std::mt19937_64 random{std::random_device{}()};
+  constexpr char k_hex[] = "0123456789abcdef";
+  std::string id;
+  for (std::uint64_t bits = random(), i = 0; i < 16; ++i, bits >>= 4) id.push_back(k_hex[bits & 15]);
+  return id;
+}
+
+/// The client's own, if it may stand in a header and in a log line; else a new one.
+std::string request_id_of(const http::Request& request) {
+  const auto own = request.headers.get("X-Request-Id");
+  return own && is_request_id(*own) ? std::string(*own) : new_request_id();
+}
+
+}  // namespace
+
+Exchange::Exchange(http::Request incoming, Responder responder, serving::Clock& clock, Metrics& metrics,
+                   const AccessLog& access_log)
+    : request(std::move(incoming)),
+      responder_(std::move(responder)),
+      clock_(clock),
+      metrics_(metrics),
+      access_log_(access_log),
+      arrived_(clock.now()),
+      bytes_in_(request.body.size()),
+      request_id_(request_id_of(request)) {}
+
+void Exchange::reply(http::Response response) {
+  if (answered_.exchange(true)) return;
+  response.headers.set("X-Request-Id", request_id_);
+  const double seconds = serving::in_seconds(clock_.now() - arrived_);
+  metrics_.request_done(route, http::to_string(request.method), response.status, seconds);
+  if (access_log_) {
+    access_log_({request_id_, request.peer, http::to_string(request.method), route, model, response.status,
+                 seconds * 1000, inputs, bytes_in_, response.body.size()});
+  }
+  responder_.send(std::move(response));
+}
+
+void Exchange::reply_json(std::string body) {
+  http::Response response;
+  response.body = std::move(body);
+  reply(std::move(response));
+}
+
+void Exchange::fail(const Error& error, std::string_view param) {
+  metrics_.request_refused(to_string(error.code));
+  reply(error_response(shape, error, param));
+}
+
+void Exchange::fail(int status, std::string_view code, std::string_view message, http::Headers headers) {
+  metrics_.request_refused(std::string(code));
+  http::Response response = error_response(shape, status, code, message);
+  response.headers = std::move(headers);
+  reply(std::move(response));
+}
+
+}  // namespace sightline::api

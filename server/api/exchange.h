@@ -1,0 +1,69 @@
+// One request and its answer.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "server/api/error_response.h"
+#include "server/api/metrics.h"
+#include "server/http/message.h"
+#include "server/serving/clock.h"
+
+namespace sightline::api {
+
+/// The way back to the client: http::Reply, or what stands for it in a test.
+struct Responder {
+  std::function<void(http::Response)> send;  ///< called once, from any thread
+  std::function<bool()> client_left = [] { return false; };
+};
+
+/// What the access log says of a request. It holds nothing of what was asked.
+struct AccessEntry {
+  std::string request_id, peer, method, route, model;  ///< `model` is empty where there is none
+  int status = 0;
+  double milliseconds = 0;
+  std::size_t inputs = 0, bytes_in = 0, bytes_out = 0;
+};
+using AccessLog = std::function<void(const AccessEntry&)>;
+
+/// A request on its way through the API. Held by shared pointer until it is answered.
+class Exchange {
+ public:
+  Exchange(http::Request incoming, Responder responder, serving::Clock& clock, Metrics& metrics,
+           const AccessLog& access_log);
+
+  /// Sends the answer, counts it and logs it. Only the first answer goes out.
+  void reply(http::Response response);
+  void reply_json(std::string body);
+  /// `param`: the member of the body that is to blame; may be empty.
+  void fail(const Error& error, std::string_view param = {});
+  void fail(int status, std::string_view code, std::string_view message, http::Headers headers = {});
+
+  bool client_left() const { return responder_.client_left(); }
+  serving::Clock::time_point arrived() const { return arrived_; }
+
+  http::Request request;
+  std::vector<std::string> wildcards;  ///< the parts of the path that the route leaves open
+  std::string route = "unknown";       ///< its name, for metrics and logs
+  ErrorShape shape = ErrorShape::openai;
+  std::string model;       ///< for the log; a known model's name
+  std::size_t inputs = 0;  ///< for the log
+
+ private:
+  const Responder responder_;
+  serving::Clock& clock_;
+  Metrics& metrics_;
+  const AccessLog& access_log_;
+  const serving::Clock::time_point arrived_;
+  const std::size_t bytes_in_;
+  const std::string request_id_;
+  std::atomic<bool> answered_{false};
+};
+
+using ExchangePtr = std::shared_ptr<Exchange>;
+
+}  // namespace sightline::api

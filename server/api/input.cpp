@@ -1,0 +1,212 @@
+#include "server/api/input.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/base64.h"
+#include "server/api/json.h"
+
+namespace sightline::api {
+namespace {
+
+using serving::Input;
+using serving::Modality;
+
+constexpr std::string_view k_data_image = "data:image/";
+constexpr std::string_view k_base64_marker = ";base64";
+constexpr std::size_t k_longest_data_header = 256;  // "data:image/svg+xml;charset=utf-8;base64,"
+constexpr std::size_t k_sniffed_characters = 40;    // 30 bytes, what begins_like_picture wants
+constexpr std::size_t k_base64_line = 4;
+
+Error bad(std::string message) {
+  return {ErrorCode::invalid_argument, std::move(message)};
+}
+Error unsupported(std::string message) {
+  return {ErrorCode::unsupported, std::move(message)};
+}
+
+bool begins_with(std::string_view text, std::string_view prefix) {
+  return text.size() >= prefix.size() &&
+         std::equal(prefix.begin(), prefix.end(), text.begin(),
+                    [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); });
+}
+
+bool is_url(std::string_view text) {
+  return begins_with(text, "http://") || begins_with(text, "https://");
+}
+
+Result<Input> text_input(std::string_view text, const InputLimits& limits) {
+  if (text.size() > limits.max_text_bytes) {
+    return Error{ErrorCode::too_large, "the text has " + std::to_string(text.size()) +
+                                           " bytes, the limit is " + std::to_string(limits.max_text_bytes) +
+                                           ": cut it into shorter ones"};
+  }
+  return Input{Modality::text, std::string(text)};
+}
+
+Result<Input> base64_picture(std::string_view base64, const InputLimits& limits) {
+  if (base64.empty()) return bad("the picture is empty");
+  if (base64.size() / 4 * 3 > limits.max_image_bytes + k_base64_line) {
+    return Error{ErrorCode::too_large, "the picture has about " + std::to_string(base64.size() / 4 * 3) +
+                                           " bytes, the limit is " + std::to_string(limits.max_image_bytes) +
+                                           ": send a smaller one"};
+  }
+  auto bytes = base64_decode(base64);
+  if (!bytes) return bad("the picture is " + bytes.error().message);
+  return Input{Modality::image, *std::move(bytes)};
+}
+
+/// The part after the comma of `data:image/...;base64,`. Nullopt: no data URI of a picture, a text that
+/// begins so.
+std::optional<Result<std::string_view>> data_uri_payload(std::string_view text) {
+  if (!begins_with(text, k_data_image)) return std::nullopt;
+  const std::size_t comma = text.substr(0, k_longest_data_header).find(',');
+  const std::string_view header = text.substr(0, comma);
+  if (comma == std::string_view::npos || header.find(' ') != std::string_view::npos) return std::nullopt;
+  if (header.size() < k_base64_marker.size() ||
+      !begins_with(header.substr(header.size() - k_base64_marker.size()), k_base64_marker)) {
+    return Result<std::string_view>(
+        unsupported("a data URI of a picture must end its header in ;base64 (it is [" +
+                    std::string(header.substr(0, 80)) + "])"));
+  }
+  return Result<std::string_view>(text.substr(comma + 1));
+}
+
+bool looks_like_base64_picture(std::string_view text) {
+  if (text.size() < k_sniffed_characters) return false;
+  const auto head = base64_decode(text.substr(0, k_sniffed_characters));
+  return head.ok() && begins_like_picture(*head);
+}
+
+/// `text` is meant to be a picture.
+Result<Input> picture(std::string_view text, const InputLimits& limits) {
+  if (auto payload = data_uri_payload(text)) {
+    if (!*payload) return payload->error();
+    return base64_picture(**payload, limits);
+  }
+  if (is_url(text)) {
+    return unsupported(
+        "a URL: this server does not fetch pictures; send the picture itself, as data:image/...;base64,");
+  }
+  return base64_picture(text, limits);
+}
+
+Result<Input> string_input(std::string_view text, ModalityRule rule, const InputLimits& limits) {
+  if (rule == ModalityRule::image) return picture(text, limits);
+  if (rule == ModalityRule::automatic && (data_uri_payload(text) || looks_like_base64_picture(text))) {
+    return picture(text, limits);
+  }
+  return text_input(text, limits);
+}
+
+/// The string behind `name`, or behind `name`.`inner` if that is an object.
+Result<std::string_view> text_member(const rapidjson::Value& object, const char* name,
+                                     const char* inner = nullptr) {
+  const auto member = object.FindMember(name);
+  if (member == object.MemberEnd()) return bad(std::string("[") + name + "] is missing");
+  if (inner && member->value.IsObject()) return text_member(member->value, inner);
+  if (!member->value.IsString()) {
+    return bad(std::string("[") + name + "] must be a string, not " + type_name(member->value));
+  }
+  return as_view(member->value);
+}
+
+const char* first_member(const rapidjson::Value& object, std::initializer_list<const char*> names) {
+  for (const char* name : names) {
+    if (object.HasMember(name)) return name;
+  }
+  return *names.begin();
+}
+
+Result<Input> typed_object(const rapidjson::Value& object, std::string_view type, const InputLimits& limits) {
+  if (type == "text" || type == "input_text") {
+    const auto text = text_member(object, first_member(object, {"text", "value"}));
+    return text ? text_input(*text, limits) : text.error();
+  }
+  if (type == "image" || type == "image_url" || type == "input_image") {
+    const auto text = text_member(object, first_member(object, {"image_url", "image", "value"}), "url");
+    return text ? picture(*text, limits) : text.error();
+  }
+  return unsupported("content of type [" + std::string(type.substr(0, 40)) + "]: there are text and image");
+}
+
+Result<Input> object_input(const rapidjson::Value& object, ModalityRule rule, const InputLimits& limits) {
+  if (const auto content = object.FindMember("content"); content != object.MemberEnd()) {
+    const rapidjson::Value* part = &content->value;
+    if (part->IsArray()) {
+      if (part->Size() != 1) {
+        return unsupported("[content] has " + std::to_string(part->Size()) +
+                           " parts: one vector is made of one text or one picture");
+      }
+      part = &(*part)[0];
+    }
+    if (part->IsString()) return string_input(as_view(*part), rule, limits);
+    if (part->IsObject() && !part->HasMember("content")) return object_input(*part, rule, limits);
+    return bad(std::string("[content] must be an object with type and value, not ") + type_name(*part));
+  }
+  if (const auto type = object.FindMember("type"); type != object.MemberEnd()) {
+    if (!type->value.IsString())
+      return bad(std::string("[type] must be a string, not ") + type_name(type->value));
+    return typed_object(object, as_view(type->value), limits);
+  }
+  const bool text = object.HasMember("text"), image = object.HasMember("image");
+  if (text && image)
+    return unsupported("both [text] and [image]: one vector is made of one text or one picture");
+  if (text || image) return typed_object(object, text ? "text" : "image", limits);
+  return bad(
+      "an object without [type]: send {\"type\":\"text\",\"text\":...} or "
+      "{\"type\":\"image\",\"image\":...}");
+}
+
+Result<Input> one_input(const rapidjson::Value& value, ModalityRule rule, const InputLimits& limits) {
+  if (value.IsString()) return string_input(as_view(value), rule, limits);
+  if (value.IsObject()) return object_input(value, rule, limits);
+  if (value.IsNumber() || value.IsArray()) {
+    return bad(std::string(type_name(value)) +
+               " where a string or a content object belongs: token ids are not accepted");
+  }
+  return bad(std::string("must be a string or a content object, not ") + type_name(value));
+}
+
+}  // namespace
+
+bool begins_like_picture(std::string_view bytes) {
+  const auto at = [&](std::size_t i) { return static_cast<std::uint8_t>(bytes[i]); };
+  if (bytes.size() < 30) return false;
+  if (bytes.substr(0, 3) == "\xFF\xD8\xFF") return at(3) >= 0xC0 && at(3) != 0xFF;  // JPEG: a marker follows
+  if (bytes.substr(0, 8) == "\x89PNG\r\n\x1A\n") return true;
+  if (bytes.substr(0, 6) == "GIF87a" || bytes.substr(0, 6) == "GIF89a") return true;
+  if (bytes.substr(0, 4) == "RIFF") return bytes.substr(8, 4) == "WEBP";
+  if (bytes.substr(0, 2) != "BM") return false;
+  // Two letters prove nothing: BMP's reserved bytes are zero and its second header has one of a few sizes.
+  const auto sizes = {12, 40, 52, 56, 64, 108, 124};
+  return at(6) + at(7) + at(8) + at(9) == 0 && at(15) + at(16) + at(17) == 0 &&
+         std::find(sizes.begin(), sizes.end(), at(14)) != sizes.end();
+}
+
+Result<std::vector<Input>> read_inputs(const rapidjson::Value& input, ModalityRule rule,
+                                       const InputLimits& limits) {
+  const bool many = input.IsArray();
+  const std::size_t count = many ? input.Size() : 1;
+  if (count == 0) return bad("[input] is an empty array: send at least one text or picture");
+  if (many && (input[0].IsNumber() || input[0].IsArray())) {
+    return bad("[input] holds token ids: this server takes texts and pictures, not tokens");
+  }
+  if (count > limits.max_inputs) {
+    return Error{ErrorCode::too_large, "[input] has " + std::to_string(count) + " inputs, the limit is " +
+                                           std::to_string(limits.max_inputs) + ": send several requests"};
+  }
+  std::vector<Input> inputs;
+  inputs.reserve(count);
+  for (rapidjson::SizeType i = 0; i < count; ++i) {
+    auto one = one_input(many ? input[i] : input, rule, limits);
+    if (!one) return Error{one.error().code, "input " + std::to_string(i) + ": " + one.error().message};
+    inputs.push_back(*std::move(one));
+  }
+  return inputs;
+}
+
+}  // namespace sightline::api

@@ -1,0 +1,53 @@
+// What is a text and what is a picture: the one place that decides.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "rapidjson/document.h"
+#include "server/serving/embed_request.h"
+
+namespace sightline::api {
+
+/// The request's member `modality`.
+enum class ModalityRule {
+  automatic,  ///< a string is a picture if it is a data URI, or base64 of a known picture format
+  text,       ///< every string is a text, whatever it looks like
+  image,      ///< every string is a picture: a data URI, or bare base64
+};
+
+struct InputLimits {
+  std::size_t max_inputs = 256;  ///< of one request
+  std::size_t max_text_bytes = 256u << 10;
+  std::size_t max_image_bytes = 20u << 20;  ///< decoded from base64; models check the same again
+};
+
+/// Reads the member `input` (or its like) of a request: a string, a content object, or an array of both.
+///
+/// A string is
+///   1. with ModalityRule::text: a text.
+///   2. `data:image/...;base64,...`: a picture. Other data URIs of pictures are refused, not embedded as
+///   text.
+///   3. with ModalityRule::image: a picture in bare base64. URLs are refused: this server fetches nothing.
+///   4. bare base64 whose first bytes are those of a JPEG, PNG, WebP, GIF or BMP: a picture. No text looks
+///   like that.
+///   5. else: a text.
+/// A content object says what it is:
+///   {"type":"text","text":"..."}, {"type":"text","value":"..."}
+///   {"type":"image","image":"<data URI or base64>"}, {"type":"image","format":"base64","value":"..."}
+///   {"type":"image_url","image_url":{"url":"data:..."}} or {"type":"image_url","image_url":"data:..."}
+///   {"text":"..."}, {"image":"..."}
+///   {"content": one of these}, {"content": [one of these]}
+///
+/// Errors name the input, counted from 0 (`input 3: ...`): invalid_argument (wrong type, broken base64 with
+/// its offset, token ids, nothing in the array), too_large, unsupported (URLs, several parts for one vector,
+/// other media).
+Result<std::vector<serving::Input>> read_inputs(const rapidjson::Value& input, ModalityRule rule,
+                                                const InputLimits& limits);
+
+/// True if `bytes` begin as a JPEG, PNG, WebP, GIF or BMP file does. 30 bytes are enough to tell.
+bool begins_like_picture(std::string_view bytes);
+
+}  // namespace sightline::api

@@ -1,0 +1,62 @@
+// JSON from outside: parsed in place, bounded, valid UTF-8 throughout.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "rapidjson/document.h"
+
+namespace sightline::api {
+
+struct JsonLimits {
+  std::size_t max_depth = 32;      ///< of arrays and objects in each other
+  std::size_t max_values = 65536;  ///< values and keys: each costs 16 bytes, however short its text
+};
+
+/// Parses `text` in place: the document's strings point into it, so it must stay where it is, and is no JSON
+/// afterwards. Errors: invalid_argument naming the byte offset; too_large (too deep, too many values).
+Result<rapidjson::Document> parse_json(std::string& text, const JsonLimits& limits = {});
+
+/// Offset of the first byte of `text` that is not UTF-8 (RFC 3629: no surrogates, nothing overlong); nullopt:
+/// it is all right.
+std::optional<std::size_t> find_invalid_utf8(std::string_view text);
+
+/// Appends `text` as a JSON string. Bytes that are not UTF-8 become U+FFFD.
+void append_json_string(std::string& out, std::string_view text);
+std::string json_string(std::string_view text);
+
+inline std::string_view as_view(const rapidjson::Value& string) {
+  return {string.GetString(), string.GetStringLength()};
+}
+
+/// "an object", "a number", ...: for messages about a wrong type.
+const char* type_name(const rapidjson::Value& value);
+
+/// Reads the members of a request's body. The first failure is kept and reading goes on, so that a reader is
+/// checked once, at the end. A member that is null counts as absent.
+class FieldReader {
+ public:
+  /// Fails if `body` is no object, or has a member twice.
+  explicit FieldReader(const rapidjson::Value& body);
+
+  const rapidjson::Value* any(const char* name) const;
+  std::optional<std::string_view> string(const char* name);
+  std::optional<std::int64_t> integer(const char* name);
+  bool has(const char* name) const { return any(name) != nullptr; }
+
+  void fail(std::string field, Error error);
+  bool ok() const { return !error_; }
+  const Error& error() const { return *error_; }
+  /// The member that is to blame; empty: the body as a whole.
+  const std::string& field() const { return field_; }
+
+ private:
+  const rapidjson::Value& body_;
+  std::optional<Error> error_;
+  std::string field_;
+};
+
+}  // namespace sightline::api

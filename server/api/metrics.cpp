@@ -1,0 +1,133 @@
+#include "server/api/metrics.h"
+
+#include <iterator>
+#include <prometheus/text_serializer.h>
+
+namespace sightline::api {
+namespace {
+
+using prometheus::BuildCounter;
+using prometheus::BuildGauge;
+using prometheus::BuildHistogram;
+using Buckets = prometheus::Histogram::BucketBoundaries;
+
+// From a cached answer to a picture in the largest model on a small machine.
+const Buckets k_seconds{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120};
+const Buckets k_batch_sizes{1, 2, 4, 8, 16, 32, 64, 128};
+
+std::string name_of(serving::Modality modality) {
+  return serving::to_string(modality);
+}
+
+}  // namespace
+
+Metrics::Metrics()
+    : requests_(
+          BuildCounter().Name("sightline_http_requests_total").Help("Requests answered").Register(registry_)),
+      request_seconds_(BuildHistogram()
+                           .Name("sightline_http_request_seconds")
+                           .Help("From a request's arrival at its handler to its answer")
+                           .Register(registry_)),
+      refused_(BuildCounter()
+                   .Name("sightline_requests_refused_total")
+                   .Help("Requests answered with an error, by the code in its body")
+                   .Register(registry_)),
+      inputs_(BuildCounter()
+                  .Name("sightline_inputs_total")
+                  .Help("Inputs of well-formed requests")
+                  .Register(registry_)),
+      truncated_(BuildCounter()
+                     .Name("sightline_inputs_truncated_total")
+                     .Help("Texts cut to the model's limit")
+                     .Register(registry_)),
+      dropped_(BuildCounter()
+                   .Name("sightline_inputs_dropped_total")
+                   .Help("Inputs that left the queue unrun")
+                   .Register(registry_)),
+      preparation_seconds_(BuildHistogram()
+                               .Name("sightline_preparation_seconds")
+                               .Help("Tokenizing a text; decoding, resizing and cropping a picture")
+                               .Register(registry_)),
+      queue_seconds_(BuildHistogram()
+                         .Name("sightline_queue_seconds")
+                         .Help("What a prepared input waited for the model")
+                         .Register(registry_)),
+      batch_size_(
+          BuildHistogram().Name("sightline_batch_size").Help("Inputs in a batch").Register(registry_)),
+      inference_seconds_(BuildHistogram()
+                             .Name("sightline_inference_seconds")
+                             .Help("What a batch took in the model")
+                             .Register(registry_)),
+      queue_items_(BuildGauge()
+                       .Name("sightline_queue_items")
+                       .Help("Inputs accepted and not yet answered")
+                       .Register(registry_)),
+      queue_bytes_(BuildGauge()
+                       .Name("sightline_queue_bytes")
+                       .Help("Memory reserved for these inputs")
+                       .Register(registry_)),
+      queue_waiting_(BuildGauge()
+                         .Name("sightline_queue_waiting")
+                         .Help("Of these, prepared and waiting for the model")
+                         .Register(registry_)),
+      ready_(BuildGauge()
+                 .Name("sightline_ready")
+                 .Help("1 if /health/ready answers 200")
+                 .Register(registry_)
+                 .Add({})) {
+  BuildGauge()
+      .Name("sightline_build_info")
+      .Help("Always 1")
+      .Register(registry_)
+      .Add({{"version", SIGHTLINE_VERSION}})
+      .Set(1);
+}
+
+void Metrics::request_done(const std::string& route, const std::string& method, int status, double seconds) {
+  requests_.Add({{"route", route}, {"method", method}, {"status", std::to_string(status)}}).Increment();
+  request_seconds_.Add({{"route", route}}, k_seconds).Observe(seconds);
+}
+
+void Metrics::request_refused(const std::string& code) {
+  refused_.Add({{"code", code}}).Increment();
+}
+
+void Metrics::inputs_received(const std::string& model, serving::Modality modality, std::size_t count) {
+  inputs_.Add({{"model", model}, {"modality", name_of(modality)}}).Increment(static_cast<double>(count));
+}
+
+void Metrics::input_prepared(const std::string& model, serving::Modality modality, double seconds,
+                             bool truncated) {
+  preparation_seconds_.Add({{"model", model}, {"modality", name_of(modality)}}, k_seconds).Observe(seconds);
+  if (truncated) truncated_.Add({{"model", model}}).Increment();
+}
+
+void Metrics::input_waited(const std::string& model, serving::Lane lane, double seconds) {
+  queue_seconds_.Add({{"model", model}, {"lane", serving::to_string(lane)}}, k_seconds).Observe(seconds);
+}
+
+void Metrics::input_dropped(const std::string& model, ErrorCode reason) {
+  dropped_.Add({{"model", model}, {"reason", to_string(reason)}}).Increment();
+}
+
+void Metrics::batch_ran(const std::string& model, serving::Modality modality, std::size_t items,
+                        double seconds) {
+  const prometheus::Labels labels{{"model", model}, {"modality", name_of(modality)}};
+  batch_size_.Add(labels, k_batch_sizes).Observe(static_cast<double>(items));
+  inference_seconds_.Add(labels, k_seconds).Observe(seconds);
+}
+
+std::string Metrics::text(const std::vector<serving::EmbeddingService::ModelLoad>& loads, bool ready) {
+  for (const auto& [model, load] : loads) {
+    queue_items_.Add({{"model", model}}).Set(static_cast<double>(load.items));
+    queue_bytes_.Add({{"model", model}}).Set(static_cast<double>(load.bytes));
+    queue_waiting_.Add({{"model", model}}).Set(static_cast<double>(load.waiting));
+  }
+  ready_.Set(ready ? 1 : 0);
+  std::vector<prometheus::MetricFamily> families = registry_.Collect();
+  auto process = process_metrics();
+  std::move(process.begin(), process.end(), std::back_inserter(families));
+  return prometheus::TextSerializer().Serialize(families);
+}
+
+}  // namespace sightline::api

@@ -1,0 +1,64 @@
+// What Prometheus is told.
+#pragma once
+
+#include <prometheus/counter.h>
+#include <prometheus/family.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <string>
+#include <vector>
+
+#include "server/serving/embedding_service.h"
+#include "server/serving/observer.h"
+
+namespace sightline::api {
+
+/// Counts what happens and writes it in Prometheus' text format. Label values are names of routes, models,
+/// states and error codes, never anything a client makes up. Thread safety: all members may be called from
+/// any thread.
+class Metrics final : public serving::Observer {
+ public:
+  Metrics();
+
+  void request_done(const std::string& route, const std::string& method, int status, double seconds);
+  /// A request was refused or failed, with the code of error bodies.
+  void request_refused(const std::string& code);
+  void inputs_received(const std::string& model, serving::Modality modality, std::size_t count);
+
+  void input_prepared(const std::string& model, serving::Modality modality, double seconds,
+                      bool truncated) override;
+  void input_waited(const std::string& model, serving::Lane lane, double seconds) override;
+  void input_dropped(const std::string& model, ErrorCode reason) override;
+  void batch_ran(const std::string& model, serving::Modality modality, std::size_t items,
+                 double seconds) override;
+
+  /// All of it as text, with the state of the queues and of the process as they are now.
+  std::string text(const std::vector<serving::EmbeddingService::ModelLoad>& loads, bool ready);
+
+ private:
+  template <class T>
+  using Family = prometheus::Family<T>;
+
+  prometheus::Registry registry_;
+  Family<prometheus::Counter>& requests_;
+  Family<prometheus::Histogram>& request_seconds_;
+  Family<prometheus::Counter>& refused_;
+  Family<prometheus::Counter>& inputs_;
+  Family<prometheus::Counter>& truncated_;
+  Family<prometheus::Counter>& dropped_;
+  Family<prometheus::Histogram>& preparation_seconds_;
+  Family<prometheus::Histogram>& queue_seconds_;
+  Family<prometheus::Histogram>& batch_size_;
+  Family<prometheus::Histogram>& inference_seconds_;
+  Family<prometheus::Gauge>& queue_items_;
+  Family<prometheus::Gauge>& queue_bytes_;
+  Family<prometheus::Gauge>& queue_waiting_;
+  prometheus::Gauge& ready_;
+};
+
+/// This process' memory, processor time, descriptors and start, in the names that Prometheus' own libraries
+/// use; what the system does not tell is left out.
+std::vector<prometheus::MetricFamily> process_metrics();
+
+}  // namespace sightline::api

@@ -1,0 +1,81 @@
+#include <filesystem>
+#include <fstream>
+#include <prometheus/metric_family.h>
+#include <sstream>
+#include <unistd.h>
+
+#include "server/api/metrics.h"
+
+namespace sightline::api {
+namespace {
+
+prometheus::MetricFamily family(const char* name, const char* help, prometheus::MetricType type,
+                                double value) {
+  prometheus::MetricFamily family;
+  family.name = name;
+  family.help = help;
+  family.type = type;
+  prometheus::ClientMetric metric;
+  if (type == prometheus::MetricType::Counter) {
+    metric.counter.value = value;
+  } else {
+    metric.gauge.value = value;
+  }
+  family.metric.push_back(metric);
+  return family;
+}
+
+/// The fields of /proc/self/stat from the third (state) on; the second, the program's name, may hold blanks.
+std::vector<std::string> stat_fields() {
+  std::ifstream file("/proc/self/stat");
+  std::string line;
+  std::getline(file, line);
+  std::vector<std::string> fields;
+  if (const auto end_of_name = line.rfind(')'); end_of_name != std::string::npos) {
+    std::istringstream rest(line.substr(end_of_name + 1));
+    for (std::string field; rest >> field;) fields.push_back(field);
+  }
+  return fields;
+}
+
+/// Seconds since 1970 at which the machine was started.
+double boot_time() {
+  std::ifstream file("/proc/stat");
+  for (std::string line; std::getline(file, line);) {
+    if (line.rfind("btime ", 0) == 0) return std::stod(line.substr(6));
+  }
+  return 0;
+}
+
+}  // namespace
+
+std::vector<prometheus::MetricFamily> process_metrics() {
+  using prometheus::MetricType;
+  std::vector<prometheus::MetricFamily> families;
+  const auto fields = stat_fields();
+  constexpr std::size_t k_user_ticks = 11, k_system_ticks = 12, k_threads = 17, k_start_ticks = 19,
+                        k_virtual_bytes = 20,
+                        k_resident_pages = 21;  // proc(5), less the first two and counted from 0
+  if (fields.size() > k_resident_pages) {
+    const auto number = [&](std::size_t field) { return std::stod(fields[field]); };
+    const auto ticks_a_second = static_cast<double>(sysconf(_SC_CLK_TCK));
+    families.push_back(family("process_cpu_seconds_total", "Processor time used", MetricType::Counter,
+                              (number(k_user_ticks) + number(k_system_ticks)) / ticks_a_second));
+    families.push_back(family("process_resident_memory_bytes", "Memory in RAM", MetricType::Gauge,
+                              number(k_resident_pages) * static_cast<double>(sysconf(_SC_PAGESIZE))));
+    families.push_back(family("process_virtual_memory_bytes", "Address space in use", MetricType::Gauge,
+                              number(k_virtual_bytes)));
+    families.push_back(family("process_threads", "Threads", MetricType::Gauge, number(k_threads)));
+    families.push_back(family("process_start_time_seconds", "Start of the process, seconds since 1970",
+                              MetricType::Gauge, boot_time() + number(k_start_ticks) / ticks_a_second));
+  }
+  std::error_code error;
+  std::filesystem::directory_iterator descriptors("/proc/self/fd", error);
+  if (!error) {
+    families.push_back(family("process_open_fds", "Open file descriptors", MetricType::Gauge,
+                              static_cast<double>(std::distance(begin(descriptors), end(descriptors)))));
+  }
+  return families;
+}
+
+}  // namespace sightline::api

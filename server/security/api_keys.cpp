@@ -1,0 +1,71 @@
+#include "server/security/api_keys.h"
+
+#include <algorithm>
+#include <cctype>
+#include <fstream>
+
+#include "base/sha256.h"
+
+namespace sightline::security {
+namespace {
+
+constexpr std::size_t k_shortest_key = 8;
+
+std::string_view trimmed(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t\r");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
+}
+
+bool begins_with_word(std::string_view text, std::string_view word) {
+  return text.size() > word.size() && text[word.size()] == ' ' &&
+         std::equal(word.begin(), word.end(), text.begin(),
+                    [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); });
+}
+
+bool equal_in_constant_time(std::string_view a, std::string_view b) {
+  unsigned char difference = a.size() == b.size() ? 0 : 1;
+  for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+    difference |= static_cast<unsigned char>(a[i] ^ b[i]);
+  }
+  return difference == 0;
+}
+
+}  // namespace
+
+Result<ApiKeys> ApiKeys::read(const std::filesystem::path& file) {
+  std::ifstream in(file);
+  if (!in) return Error{ErrorCode::not_found, "cannot read the API key file " + file.string()};
+  ApiKeys keys;
+  std::string line;
+  for (int number = 1; std::getline(in, line); ++number) {
+    const std::string_view key = trimmed(line);
+    if (key.empty() || key.front() == '#') continue;
+    const bool plain =
+        std::all_of(key.begin(), key.end(), [](unsigned char c) { return c > 0x20 && c < 0x7F; });
+    if (key.size() < k_shortest_key || !plain) {
+      return Error{ErrorCode::invalid_argument,
+                   file.string() + " line " + std::to_string(number) +
+                       ": a key is at least 8 printable ASCII characters without blanks"};
+    }
+    keys.digests_.push_back(sha256_hex(key));
+  }
+  if (keys.digests_.empty()) {
+    return Error{ErrorCode::invalid_argument, file.string() + " holds no key: write one a line"};
+  }
+  return keys;
+}
+
+bool ApiKeys::admit(std::string_view authorization) const {
+  std::string_view key;
+  for (const std::string_view scheme : {"Bearer", "ApiKey"}) {
+    if (begins_with_word(authorization, scheme)) key = trimmed(authorization.substr(scheme.size()));
+  }
+  if (key.empty()) return false;
+  const std::string digest = sha256_hex(key);
+  bool found = false;
+  for (const std::string& known : digests_) found |= equal_in_constant_time(known, digest);
+  return found;
+}
+
+}  // namespace sightline::security

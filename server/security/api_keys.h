@@ -1,0 +1,29 @@
+// The keys that open the API.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace sightline::security {
+
+/// A set of API keys. Only their SHA-256 digests are kept, and comparing takes the same time whatever is
+/// presented.
+class ApiKeys {
+ public:
+  /// Reads one key a line; blank lines and lines that begin with # are skipped, blanks around a key are taken
+  /// off. Errors: not_found (no such file), invalid_argument (no key in it, or one shorter than 8 characters
+  /// or with blanks or control characters inside, naming the line).
+  static Result<ApiKeys> read(const std::filesystem::path& file);
+
+  /// True if `authorization` is `Bearer KEY` or `ApiKey KEY` with one of the keys.
+  bool admit(std::string_view authorization) const;
+
+ private:
+  std::vector<std::string> digests_;
+};
+
+}  // namespace sightline::security

@@ -1,0 +1,104 @@
+// The API over a small model, driven without a network.
+#pragma once
+
+#include <atomic>
+#include <doctest/doctest.h>
+#include <future>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "rapidjson/document.h"
+#include "server/api/api.h"
+#include "tests/serving/hash_embedder.h"
+#include "tests/serving/manual_clock.h"
+
+namespace sightline::api {
+
+/// An API with one model "hash" (8 floats, 16 tokens, pictures are bytes "picture:...").
+class ApiBench {
+ public:
+  explicit ApiBench(Api::Options options = {}, serving::EmbeddingService::Options serving_options = {},
+                    bool load = true) {
+    serving_options.models = {{"hash", {}}};
+    serving_options.watchdog.interval = std::chrono::milliseconds(0);
+    auto made = serving::EmbeddingService::create(
+        serving_options,
+        [this](const models::Embedder::Options&) -> Result<std::unique_ptr<models::Embedder>> {
+          auto loaded = std::make_unique<serving::HashEmbedder>();
+          embedder = loaded.get();
+          return std::unique_ptr<models::Embedder>(std::move(loaded));
+        },
+        clock, metrics);
+    REQUIRE(made.ok());
+    service = *std::move(made);
+    if (load) REQUIRE(service->load_models().ok());
+    options.access_log = [this](const AccessEntry& entry) { log.push_back(entry); };
+    api = std::make_unique<Api>(std::move(options), *service, clock, metrics);
+  }
+  ~ApiBench() {
+    gate.open();
+    service->stop(serving::Clock::time_point::max());
+  }
+
+  std::future<http::Response> send(http::Request request) {
+    const auto answer = std::make_shared<std::promise<http::Response>>();
+    api->handle(std::move(request),
+                Responder{[answer](http::Response response) { answer->set_value(std::move(response)); },
+                          [this] { return client_left.load(); }});
+    return answer->get_future();
+  }
+  std::future<http::Response> send_post(std::string path, std::string body, std::string query = "") {
+    http::Request request;
+    request.method = http::Method::post;
+    request.path = std::move(path);
+    request.query = std::move(query);
+    request.body = std::move(body);
+    return send(std::move(request));
+  }
+  http::Response post(std::string path, std::string body, std::string query = "") {
+    return send_post(std::move(path), std::move(body), std::move(query)).get();
+  }
+  http::Response embeddings(std::string body) { return post("/v1/embeddings", std::move(body)); }
+  http::Response get(std::string path, http::Headers headers = {}) {
+    http::Request request;
+    request.path = std::move(path);
+    request.headers = std::move(headers);
+    return send(std::move(request)).get();
+  }
+  void hold_model() {
+    embedder->on_embed = [this](auto) { gate.pass(); };
+  }
+
+  serving::ManualClock clock;
+  Metrics metrics;
+  std::vector<AccessEntry> log;  // to be read when the answers are in
+  serving::HashEmbedder* embedder = nullptr;
+  serving::Gate gate;
+  std::atomic<bool> client_left{false};
+  std::unique_ptr<serving::EmbeddingService> service;
+  std::unique_ptr<Api> api;
+};
+
+inline rapidjson::Document parsed(const http::Response& response) {
+  rapidjson::Document document;
+  document.Parse(response.body);
+  REQUIRE_MESSAGE(!document.HasParseError(), response.body);
+  return document;
+}
+
+inline std::vector<float> floats(const rapidjson::Value& array) {
+  std::vector<float> values;
+  for (const auto& value : array.GetArray()) values.push_back(value.GetFloat());
+  return values;
+}
+
+/// The message of an error in OpenAI's shape.
+inline std::string message_of(const http::Response& response) {
+  const auto body = parsed(response);
+  REQUIRE_MESSAGE((body.IsObject() && body.HasMember("error")), response.body);
+  return body["error"]["message"].GetString();
+}
+
+}  // namespace sightline::api

@@ -1,0 +1,97 @@
+#include "server/api/input.h"
+
+#include <doctest/doctest.h>
+
+#include "base/base64.h"
+
+namespace sightline::api {
+namespace {
+
+using namespace std::string_view_literals;
+using serving::Modality;
+
+serving::Input one(std::string_view text, ModalityRule rule = ModalityRule::automatic) {
+  rapidjson::Value value(rapidjson::StringRef(text.data(), text.size()));
+  auto inputs = read_inputs(value, rule, {});
+  REQUIRE_MESSAGE(inputs.ok(), inputs.error().message);
+  REQUIRE(inputs->size() == 1);
+  return inputs->front();
+}
+
+/// The first bytes of a file, and zeros behind them, as base64.
+std::string head(std::string_view bytes) {
+  std::string padded(bytes);
+  padded.resize(40, '\0');
+  return base64_encode(padded);
+}
+
+TEST_CASE("bare base64 of a picture is a picture") {
+  const std::string_view pictures[] = {
+      "\xFF\xD8\xFF\xE0\x00\x10JFIF"sv,
+      "\xFF\xD8\xFF\xDB"sv,
+      "\x89PNG\r\n\x1A\n"sv,
+      "GIF89a"sv,
+      "GIF87a"sv,
+      "RIFF\x10\x00\x00\x00WEBPVP8 "sv,
+      "BM\x46\x00\x00\x00\x00\x00\x00\x00\x36\x00\x00\x00\x28\x00\x00\x00"sv,
+  };
+  for (const std::string_view bytes : pictures) {
+    const serving::Input input = one(head(bytes));
+    CHECK(input.modality == Modality::image);
+    CHECK(input.bytes.substr(0, bytes.size()) == bytes);
+  }
+}
+
+TEST_CASE("a text stays a text, however much it is like base64") {
+  const std::string texts[] = {
+      "",
+      "a red house",
+      "how big",
+      "https://example.org/house.jpg",
+      "/9j/4AAQSkZJRg",
+      "iVBORw0KGgo=",
+      "Qk",
+      "Donaudampfschifffahrtselektrizitaetenhauptbetriebswerkbauunterbeamtengesellschaft",
+      std::string(4000, 'A'),
+      head("RIFF\x10\x00\x00\x00WAVE"),
+      head("BM and some more bytes that are no header"),
+      "data:image/",
+      "data:image/png is how such a URI begins, ;base64 or not",
+      "data:text/plain;base64,aGVsbG8=",
+      head("%PDF-1.7"),
+  };
+  for (const std::string& text : texts) {
+    CAPTURE(text);
+    const serving::Input input = one(text);
+    CHECK(input.modality == Modality::text);
+    CHECK(input.bytes == text);
+  }
+}
+
+TEST_CASE("with modality text even a data URI is a text") {
+  const std::string uri = "data:image/png;base64," + head("\x89PNG\r\n\x1A\n");
+  CHECK(one(uri).modality == Modality::image);
+  CHECK(one(uri, ModalityRule::text).modality == Modality::text);
+  CHECK(one(uri, ModalityRule::text).bytes == uri);
+}
+
+TEST_CASE("a picture's base64 that breaks off is an error with its offset, never a text") {
+  std::string base64 = head("\x89PNG\r\n\x1A\n") + std::string(400, 'A');
+  base64 = base64.substr(0, 52) + "!" + base64.substr(53);
+  rapidjson::Value value(rapidjson::StringRef(base64.data(), base64.size()));
+  const auto inputs = read_inputs(value, ModalityRule::automatic, {});
+  REQUIRE_FALSE(inputs.ok());
+  CHECK(inputs.error().code == ErrorCode::invalid_argument);
+  CHECK(inputs.error().message == "input 0: the picture is not base64: '!' at offset 52");
+}
+
+TEST_CASE("headers are told from 30 bytes, and from less nothing is") {
+  std::string png("\x89PNG\r\n\x1A\n");
+  CHECK_FALSE(begins_like_picture(png));
+  png.resize(30);
+  CHECK(begins_like_picture(png));
+  CHECK_FALSE(begins_like_picture(std::string(30, '\0')));
+}
+
+}  // namespace
+}  // namespace sightline::api

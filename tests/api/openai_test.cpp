@@ -1,0 +1,305 @@
+#include "server/api/openai.h"
+
+#include <cstring>
+
+#include "base/base64.h"
+#include "tests/api/api_bench.h"
+
+namespace sightline::api {
+namespace {
+
+TEST_CASE("a string gets OpenAI's answer with its unit vector") {
+  ApiBench bench;
+  const auto response = bench.embeddings(R"({"model":"hash","input":"how big"})");
+  CHECK(response.status == 200);
+  CHECK(response.content_type == "application/json");
+  const auto body = parsed(response);
+  CHECK(std::string(body["object"].GetString()) == "list");
+  CHECK(std::string(body["model"].GetString()) == "hash");
+  REQUIRE(body["data"].Size() == 1);
+  CHECK(std::string(body["data"][0]["object"].GetString()) == "embedding");
+  CHECK(body["data"][0]["index"].GetInt() == 0);
+  CHECK(floats(body["data"][0]["embedding"]) == bench.embedder->expected("how big"));
+  CHECK(body["usage"]["prompt_tokens"].GetInt() == 9);
+  CHECK(body["usage"]["total_tokens"].GetInt() == 9);
+  CHECK_FALSE(body.HasMember("truncated"));
+}
+
+TEST_CASE("an array keeps its order, and the empty string is a text") {
+  ApiBench bench;
+  const auto body =
+      parsed(bench.embeddings(R"({"model":"hash","input":["b","","a"],"user":{"any":1},"new_member":[2]})"));
+  REQUIRE(body["data"].Size() == 3);
+  const char* texts[] = {"b", "", "a"};
+  for (unsigned i = 0; i < 3; ++i) {
+    CHECK(body["data"][i]["index"].GetInt() == i);
+    CHECK(floats(body["data"][i]["embedding"]) == bench.embedder->expected(texts[i]));
+  }
+}
+
+TEST_CASE("base64 holds the same floats, little-endian") {
+  ApiBench bench;
+  const auto body = parsed(bench.embeddings(R"({"model":"hash","input":"x","encoding_format":"base64"})"));
+  const auto bytes = base64_decode(body["data"][0]["embedding"].GetString());
+  REQUIRE(bytes.ok());
+  REQUIRE(bytes->size() == 32);
+  std::vector<float> values(8);
+  std::memcpy(values.data(), bytes->data(), bytes->size());
+  CHECK(values == bench.embedder->expected("x"));
+}
+
+TEST_CASE("pictures come as data URI, as content object, and in bare base64 where the request says so") {
+  ApiBench bench;
+  const std::string base64 = base64_encode(std::string_view("picture:house"));
+  const std::string uri = "data:image/png;base64," + base64;
+  const std::string inputs[] = {
+      R"("input":")" + uri + R"(")",
+      R"("input":["DATA:image/jpeg;base64,)" + base64 + R"("])",
+      R"("input":")" + base64 + R"(","modality":"image")",
+      R"("input":")" + uri + R"(","modality":"IMAGE")",
+      R"("input":{"type":"image","image":")" + uri + R"("})",
+      R"("input":[{"type":"image","format":"base64","value":")" + base64 + R"("}])",
+      R"("input":[{"type":"image_url","image_url":{"url":")" + uri + R"("}}])",
+      R"("input":[{"type":"image_url","image_url":")" + uri + R"("}])",
+      R"("input":[{"image":")" + uri + R"("}])",
+      R"("input":{"content":{"type":"image","format":"base64","value":")" + uri + R"("}})",
+      R"("input":[{"content":[{"type":"image_url","image_url":{"url":")" + uri + R"("}}]}])",
+  };
+  for (const std::string& input : inputs) {
+    const auto response = bench.embeddings(R"({"model":"hash",)" + input + "}");
+    REQUIRE_MESSAGE(response.status == 200, input << " -> " << response.body);
+    const auto body = parsed(response);
+    CHECK(floats(body["data"][0]["embedding"]) == bench.embedder->expected_image("picture:house"));
+    CHECK(body["usage"]["total_tokens"].GetInt() == 0);
+  }
+}
+
+TEST_CASE("texts come as content objects, mixed with pictures") {
+  ApiBench bench;
+  const std::string uri = "data:image/png;base64," + base64_encode(std::string_view("picture:1"));
+  const auto body = parsed(
+      bench.embeddings(R"({"model":"hash","input":[{"type":"text","text":"a"},{"type":"image","image":")" +
+                       uri + R"("},{"content":{"type":"text","value":"b"}},{"text":"c"},"d"]})"));
+  REQUIRE(body["data"].Size() == 5);
+  CHECK(floats(body["data"][0]["embedding"]) == bench.embedder->expected("a"));
+  CHECK(floats(body["data"][1]["embedding"]) == bench.embedder->expected_image("picture:1"));
+  CHECK(floats(body["data"][2]["embedding"]) == bench.embedder->expected("b"));
+  CHECK(floats(body["data"][3]["embedding"]) == bench.embedder->expected("c"));
+  CHECK(floats(body["data"][4]["embedding"]) == bench.embedder->expected("d"));
+}
+
+TEST_CASE("a text over the limit is cut and reported, or refused with NONE") {
+  ApiBench bench;
+  const std::string inputs = R"("input":["0123456789abcdef","short","fedcba9876543210"])";
+  const auto response = bench.embeddings(R"({"model":"hash",)" + inputs + "}");
+  CHECK(response.status == 200);
+  CHECK(response.headers.get("X-Truncated-Inputs") == "0,2");
+  const auto body = parsed(response);
+  REQUIRE(body["truncated"].Size() == 2);
+  CHECK(body["truncated"][1].GetInt() == 2);
+  CHECK(bench.get("/metrics").body.find("sightline_inputs_truncated_total{model=\"hash\"} 2") !=
+        std::string::npos);
+  const auto refused = bench.embeddings(R"({"model":"hash","truncate":"NONE",)" + inputs + "}");
+  CHECK(refused.status == 400);
+  CHECK(message_of(refused) == "input 0: 18 tokens; the model takes 16");
+}
+
+struct Refusal {
+  const char* body;
+  int status;
+  const char* message;  // the beginning of it
+  const char* param = nullptr;
+};
+
+TEST_CASE("what is wrong is said, with its place") {
+  ApiBench bench;
+  const Refusal refusals[] = {
+      {"", 400, "the body is not JSON: The document is empty. (at byte 0)"},
+      {"{", 400, "the body is not JSON: Missing a name for object member. (at byte 1)"},
+      {R"({"model":"hash","input":"a"} x)", 400,
+       "the body is not JSON: The document root must not be followed"},
+      {R"({"model":"hash","input":"a")", 400,
+       "the body is not JSON: Missing a comma or '}' after an object member."},
+      {R"({"model":"hash","input":NaN})", 400, "the body is not JSON: Invalid value."},
+      {R"({"model":"hash","input":1e999})", 400, "the body is not JSON: Number too big"},
+      {"[]", 400, "the body must be a JSON object, not an array"},
+      {"null", 400, "the body must be a JSON object, not null"},
+      {R"({"model":"hash","model":"hash","input":"a"})", 400, "[model] stands twice in the body", "model"},
+      {R"({"input":"a"})", 400, "[model] is missing", "model"},
+      {R"({"model":null,"input":"a"})", 400, "[model] is missing", "model"},
+      {R"({"model":"","input":"a"})", 400, "[model] is missing", "model"},
+      {R"({"model":7,"input":"a"})", 400, "[model] must be a string, not a number", "model"},
+      {R"({"model":"clip","input":"a"})", 404, "no model [clip] here; there is: hash", "model"},
+      {R"({"model":"hash"})", 400, "[input] is missing", "input"},
+      {R"({"model":"hash","input":null})", 400, "[input] is missing", "input"},
+      {R"({"model":"hash","input":[]})", 400, "[input] is an empty array", "input"},
+      {R"({"model":"hash","input":7})", 400, "input 0: a number where a string", "input"},
+      {R"({"model":"hash","input":true})", 400,
+       "input 0: must be a string or a content object, not a boolean", "input"},
+      {R"({"model":"hash","input":["a",null]})", 400,
+       "input 1: must be a string or a content object, not null", "input"},
+      {R"({"model":"hash","input":["a",["b"]]})", 400, "input 1: an array where a string", "input"},
+      {R"({"model":"hash","input":[1,2,3]})", 400, "[input] holds token ids", "input"},
+      {R"({"model":"hash","input":[[1,2],[3]]})", 400, "[input] holds token ids", "input"},
+      {R"({"model":"hash","input":{}})", 400, "input 0: an object without [type]", "input"},
+      {R"({"model":"hash","input":["a",{"type":"text"}]})", 400, "input 1: [text] is missing", "input"},
+      {R"({"model":"hash","input":{"type":"text","text":7}})", 400,
+       "input 0: [text] must be a string, not a number", "input"},
+      {R"({"model":"hash","input":{"type":7}})", 400, "input 0: [type] must be a string", "input"},
+      {R"({"model":"hash","input":{"type":"audio","audio":"x"}})", 400, "input 0: content of type [audio]",
+       "input"},
+      {R"({"model":"hash","input":{"type":"image"}})", 400, "input 0: [image_url] is missing", "input"},
+      {R"({"model":"hash","input":{"type":"image_url","image_url":{}}})", 400, "input 0: [url] is missing",
+       "input"},
+      {R"({"model":"hash","input":{"text":"a","image":"b"}})", 400, "input 0: both [text] and [image]",
+       "input"},
+      {R"({"model":"hash","input":{"content":[]}})", 400, "input 0: [content] has 0 parts", "input"},
+      {R"({"model":"hash","input":{"content":[{"text":"a"},{"text":"b"}]}})", 400,
+       "input 0: [content] has 2 parts", "input"},
+      {R"({"model":"hash","input":{"content":{"content":{"text":"a"}}}})", 400,
+       "input 0: [content] must be an object", "input"},
+      {R"({"model":"hash","input":{"content":7}})", 400, "input 0: [content] must be an object", "input"},
+      {R"({"model":"hash","input":"a","encoding_format":"int8"})", 400,
+       "[encoding_format] may be float or base64", "encoding_format"},
+      {R"({"model":"hash","input":"a","encoding_format":1})", 400, "[encoding_format] must be a string",
+       "encoding_format"},
+      {R"({"model":"hash","input":"a","dimensions":4})", 400,
+       "model [hash] gives vectors of 8 floats, not of 4", "dimensions"},
+      {R"({"model":"hash","input":"a","dimensions":8.5})", 400, "[dimensions] must be a whole number",
+       "dimensions"},
+      {R"({"model":"hash","input":"a","dimensions":-8})", 400,
+       "model [hash] gives vectors of 8 floats, not of -8", "dimensions"},
+      {R"({"model":"hash","input":"a","input_type":"internal_ingest"})", 400,
+       "[input_type] is [internal_ingest]; it may be one of: document, query", "input_type"},
+      {R"({"model":"hash","input":"a","input_type":[]})", 400, "[input_type] must be a string, not an array",
+       "input_type"},
+      {R"({"model":"hash","input":"a","modality":"audio"})", 400,
+       "[modality] is [audio]; it may be one of: auto, text, image", "modality"},
+      {R"({"model":"hash","input":"a","truncate":"START"})", 400,
+       "[truncate] is [start]; it may be one of: end, none", "truncate"},
+      {R"({"model":"hash","input":"a","truncate":true})", 400, "[truncate] must be a string, not a boolean",
+       "truncate"},
+      {R"({"model":"hash","input":["a","data:image/png;base64,AA*A"]})", 400,
+       "input 1: the picture is not base64: '*' at offset 2", "input"},
+      {R"({"model":"hash","input":["data:image/png;base64,"]})", 400, "input 0: the picture is empty",
+       "input"},
+      {R"({"model":"hash","input":["data:image/png;base64,aGVsbG8="]})", 400, "input 0: not a picture",
+       "input"},
+      {R"({"model":"hash","input":["data:image/svg+xml,<svg/>"]})", 400,
+       "input 0: a data URI of a picture must end its header in ;base64", "input"},
+      {R"({"model":"hash","input":"https://example.org/a.jpg","modality":"image"})", 400,
+       "input 0: a URL: this server does not fetch pictures", "input"},
+      {R"({"model":"hash","input":{"type":"image_url","image_url":{"url":"http://x/a.jpg"}}})", 400,
+       "input 0: a URL", "input"},
+      {R"({"model":"hash","input":"a red house","modality":"image"})", 400,
+       "input 0: the picture is not base64: ' ' at offset 1", "input"},
+      {"{\"model\":\"hash\",\"input\":\"caf\xE9\"}", 400, "the body is not UTF-8: byte 3 of a string"},
+      {"{\"model\":\"hash\",\"input\":\"\xED\xA0\x80\"}", 400, "the body is not UTF-8: byte 0 of a string"},
+      {R"({"model":"hash","input":"\ud800"})", 400, "the body is not JSON: The surrogate pair"},
+      {R"({"model":"hash","input":"\udc00"})", 400, "the body is not UTF-8: byte 0 of a string"},
+      {"{\"model\":\"hash\",\"input\":\"a\nb\"}", 400, "the body is not JSON: Invalid escape character in string."},
+  };
+  for (const Refusal& refusal : refusals) {
+    const auto response = bench.embeddings(refusal.body);
+    CAPTURE(std::string(refusal.body));
+    CAPTURE(response.body);
+    CHECK(response.status == refusal.status);
+    const auto body = parsed(response);
+    CHECK(std::string(body["error"]["message"].GetString()).find(refusal.message) == 0);
+    CHECK(std::string(body["error"]["type"].GetString()) == "invalid_request_error");
+    CHECK(body["error"]["code"].IsString());
+    if (refusal.param) {
+      REQUIRE(body["error"]["param"].IsString());
+      CHECK(std::string(body["error"]["param"].GetString()) == refusal.param);
+    } else {
+      CHECK(body["error"]["param"].IsNull());
+    }
+  }
+}
+
+TEST_CASE("a zero byte after the JSON is refused") {
+  ApiBench bench;
+  const auto response = bench.embeddings(std::string(R"({"model":"hash","input":"a"})") + '\0' + "more");
+  CHECK(response.status == 400);
+  CHECK(message_of(response) == "the body is not JSON: a zero byte stands at byte 28");
+}
+
+TEST_CASE("nesting without end and values without number are refused before they cost memory") {
+  ApiBench bench;
+  const auto deep = bench.embeddings(R"({"model":"hash","input":)" + std::string(1'000'000, '['));
+  CHECK(deep.status == 413);
+  CHECK(message_of(deep).find("the body nests deeper than 32 levels") == 0);
+  std::string zeros = R"({"model":"hash","input":[0)";
+  for (int i = 0; i < 1'000'000; ++i) zeros += ",0";
+  const auto wide = bench.embeddings(zeros + "]}");
+  CHECK(wide.status == 413);
+  CHECK(message_of(wide).find("the body has more than 65536 JSON values") == 0);
+}
+
+TEST_CASE("limits on inputs, text and pictures are kept") {
+  Api::Options options;
+  options.limits.inputs = {3, 20, 30};
+  ApiBench bench(options);
+  const auto many = bench.embeddings(R"({"model":"hash","input":["a","b","c","d"]})");
+  CHECK(many.status == 413);
+  CHECK(message_of(many) == "[input] has 4 inputs, the limit is 3: send several requests");
+  const auto text = bench.embeddings(R"({"model":"hash","input":["a","123456789012345678901"]})");
+  CHECK(text.status == 413);
+  CHECK(message_of(text) == "input 1: the text has 21 bytes, the limit is 20: cut it into shorter ones");
+  const auto picture =
+      bench.embeddings(R"({"model":"hash","input":"data:image/png;base64,)" + std::string(48, 'A') + R"("})");
+  CHECK(picture.status == 413);
+  CHECK(message_of(picture) ==
+        "input 0: the picture has about 36 bytes, the limit is 30: send a smaller one");
+}
+
+TEST_CASE("overload is 429 at once, with the model still busy") {
+  serving::EmbeddingService::Options serving;
+  serving.queue.max_items = 2;
+  serving.queue.query_share = 0;
+  ApiBench bench({}, serving);
+  bench.hold_model();
+  auto running = bench.send_post("/v1/embeddings", R"({"model":"hash","input":["a","b"]})");
+  bench.gate.await_arrival();
+  const auto refused = bench.embeddings(R"({"model":"hash","input":"c"})");
+  CHECK(refused.status == 429);
+  const auto body = parsed(refused);
+  CHECK(std::string(body["error"]["code"].GetString()) == "overloaded");
+  CHECK(std::string(body["error"]["type"].GetString()) == "rate_limit_error");
+  bench.gate.open();
+  CHECK(running.get().status == 200);
+}
+
+TEST_CASE("a deadline that passes in the queue is 429, so that Elasticsearch tries again") {
+  ApiBench bench;
+  bench.hold_model();
+  auto blocked = bench.send_post("/v1/embeddings", R"({"model":"hash","input":"block"})");
+  bench.gate.await_arrival();
+  auto query =
+      bench.send_post("/v1/embeddings", R"({"model":"hash","input":"q","input_type":"search_query"})");
+  auto hasty = bench.send_post("/v1/embeddings", R"({"model":"hash","input":"d"})", "timeout=9s");
+  auto document = bench.send_post("/v1/embeddings", R"({"model":"hash","input":"d"})", "timeout=5m");
+  bench.clock.advance(std::chrono::seconds(10));
+  bench.gate.open();
+  for (auto* late : {&query, &hasty}) {
+    const auto response = late->get();
+    CHECK(response.status == 429);
+    CHECK(std::string(parsed(response)["error"]["code"].GetString()) == "deadline_exceeded");
+  }
+  CHECK(document.get().status == 200);
+  CHECK(bench.post("/v1/embeddings", R"({"model":"hash","input":"d"})", "timeout=soon").status == 400);
+}
+
+TEST_CASE("a client that left costs no inference") {
+  ApiBench bench;
+  bench.hold_model();
+  auto blocked = bench.send_post("/v1/embeddings", R"({"model":"hash","input":"block"})");
+  bench.gate.await_arrival();
+  auto abandoned = bench.send_post("/v1/embeddings", R"({"model":"hash","input":"x"})");
+  bench.client_left = true;
+  bench.gate.open();
+  CHECK(abandoned.get().status == 499);
+}
+
+}  // namespace
+}  // namespace sightline::api

@@ -1,0 +1,173 @@
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+#include "tests/api/api_bench.h"
+
+namespace sightline::api {
+namespace {
+
+TEST_CASE("the list of models tells what a user must know to make a mapping") {
+  ApiBench bench;
+  const auto body = parsed(bench.get("/v1/models"));
+  CHECK(std::string(body["object"].GetString()) == "list");
+  REQUIRE(body["data"].Size() == 1);
+  const auto& model = body["data"][0];
+  CHECK(std::string(model["id"].GetString()) == "hash");
+  CHECK(std::string(model["object"].GetString()) == "model");
+  CHECK(model["created"].GetUint64() > 1'600'000'000);
+  CHECK(std::string(model["state"].GetString()) == "ready");
+  CHECK(std::string(model["architecture"].GetString()) == "hash");
+  CHECK(model["dims"].GetInt() == 8);
+  CHECK(model["limits"]["tokens"].GetInt() == 16);
+  CHECK(model["limits"]["inputs"].GetInt() == 256);
+  CHECK(std::string(model["license"].GetString()) == "Apache-2.0");
+  CHECK(model["modalities"].Size() == 2);
+  CHECK(bench.get("/v1/models").body.find(bench.get("/v1/models/hash").body) != std::string::npos);
+  const auto missing = bench.get("/v1/models/n%20o");
+  CHECK(missing.status == 404);
+  CHECK(message_of(missing).find("no model [n o] here") == 0);
+}
+
+TEST_CASE("live is the process, ready is the models") {
+  ApiBench bench({}, {}, false);
+  CHECK(bench.get("/health/live").status == 200);
+  const auto loading = bench.get("/health/ready");
+  CHECK(loading.status == 503);
+  CHECK(loading.body == R"({"status":"not ready","reasons":["model [hash] is loading"]})");
+  CHECK(bench.embeddings(R"({"model":"hash","input":"a"})").status == 429);
+  REQUIRE(bench.service->load_models().ok());
+  CHECK(bench.get("/health/ready").body == R"({"status":"ready"})");
+  bench.api->begin_stop();
+  CHECK(bench.get("/health/ready").status == 503);
+  CHECK(bench.get("/health/live").status == 200);
+  CHECK(bench.embeddings(R"({"model":"hash","input":"a"})").status == 200);
+}
+
+TEST_CASE("unknown routes are 404, wrong methods 405 with Allow") {
+  ApiBench bench;
+  CHECK(bench.get("/v1/nothing").status == 404);
+  CHECK(bench.get("/v1/models/a/b").status == 404);
+  const auto wrong = bench.get("/v1/embeddings");
+  CHECK(wrong.status == 405);
+  CHECK(wrong.headers.get("Allow") == "POST");
+  CHECK(std::string(parsed(wrong)["error"]["code"].GetString()) == "method_not_allowed");
+  const auto posted = bench.post("/health/live", "");
+  CHECK(posted.status == 405);
+  CHECK(posted.headers.get("Allow") == "GET, HEAD");
+  http::Request head;
+  head.method = http::Method::head;
+  head.path = "/health/ready";
+  CHECK(bench.send(std::move(head)).get().status == 200);
+}
+
+TEST_CASE("the root names the routes") {
+  ApiBench bench;
+  const auto body = parsed(bench.get("/"));
+  CHECK(std::string(body["name"].GetString()) == "sightline");
+  CHECK(std::string(body["routes"][0].GetString()) == "POST /v1/embeddings");
+}
+
+TEST_CASE("a request id comes back, or is made") {
+  ApiBench bench;
+  http::Headers headers;
+  headers.set("x-request-id", "es-node-1:42");
+  CHECK(bench.get("/", headers).headers.get("X-Request-Id") == "es-node-1:42");
+  headers.set("x-request-id", "evil\r\nSet-Cookie: a=b");
+  const std::string made(bench.get("/", headers).headers.get("X-Request-Id").value_or(""));
+  CHECK(made.size() == 16);
+  CHECK(bench.get("/").headers.get("X-Request-Id") != made);
+}
+
+TEST_CASE("the access log has one line a request, without what was asked") {
+  ApiBench bench;
+  bench.embeddings(R"({"model":"hash","input":["a","b"]})");
+  bench.get("/secret-path");
+  REQUIRE(bench.log.size() == 2);
+  CHECK(bench.log[0].method == "POST");
+  CHECK(bench.log[0].route == "/v1/embeddings");
+  CHECK(bench.log[0].model == "hash");
+  CHECK(bench.log[0].status == 200);
+  CHECK(bench.log[0].inputs == 2);
+  CHECK(bench.log[0].bytes_in == 34);
+  CHECK(bench.log[0].bytes_out > 100);
+  CHECK(bench.log[0].request_id.size() == 16);
+  CHECK(bench.log[1].route == "unknown");
+  CHECK(bench.log[1].status == 404);
+}
+
+TEST_CASE("metrics count requests, inputs, batches and refusals") {
+  ApiBench bench;
+  bench.embeddings(R"({"model":"hash","input":["a","b"]})");
+  bench.embeddings(R"({"model":"hash"})");
+  bench.embeddings(R"({"model":"made-up-by-the-client","input":"a"})");
+  bench.get("/made/up/by/the/client");
+  const auto response = bench.get("/metrics");
+  CHECK(response.content_type.find("text/plain; version=0.0.4") == 0);
+  const std::string& text = response.body;
+  CAPTURE(text);
+  for (const char* line : {
+           "sightline_http_requests_total{method=\"POST\",route=\"/v1/embeddings\",status=\"200\"} 1",
+           "sightline_http_requests_total{method=\"GET\",route=\"unknown\",status=\"404\"} 1",
+           "sightline_http_request_seconds_count{route=\"/v1/embeddings\"} 3",
+           "sightline_requests_refused_total{code=\"invalid_argument\"} 1",
+           "sightline_requests_refused_total{code=\"not_found\"} 2",
+           "sightline_inputs_total{modality=\"text\",model=\"hash\"} 2",
+           "sightline_preparation_seconds_count{modality=\"text\",model=\"hash\"} 2",
+           "sightline_queue_seconds_count{lane=\"document\",model=\"hash\"} 2",
+           "sightline_batch_size_sum{modality=\"text\",model=\"hash\"} 2",
+           "sightline_queue_items{model=\"hash\"} 0",
+           "sightline_ready 1",
+           "sightline_build_info{version=\"",
+           "process_resident_memory_bytes ",
+           "process_cpu_seconds_total ",
+       }) {
+    CHECK_MESSAGE(text.find(line) != std::string::npos, line);
+  }
+  CHECK(text.find("made") == std::string::npos);
+}
+
+TEST_CASE("with keys all routes but health want one") {
+  const auto file = std::filesystem::temp_directory_path() / ("sightline_keys_" + std::to_string(getpid()));
+  std::ofstream(file) << "# team a\nkey-of-team-a\n\n  key-of-team-b \r\n";
+  auto keys = security::ApiKeys::read(file);
+  std::filesystem::remove(file);
+  REQUIRE(keys.ok());
+  Api::Options options;
+  options.keys = *std::move(keys);
+  ApiBench bench(std::move(options));
+  const auto with = [](std::string value) {
+    http::Headers headers;
+    headers.set("authorization", std::move(value));
+    return headers;
+  };
+  CHECK(bench.get("/health/live").status == 200);
+  CHECK(bench.get("/health/ready").status == 200);
+  const auto refused = bench.get("/v1/models");
+  CHECK(refused.status == 401);
+  CHECK(refused.headers.get("WWW-Authenticate") == "Bearer");
+  CHECK(std::string(parsed(refused)["error"]["type"].GetString()) == "authentication_error");
+  for (const char* wrong :
+       {"Bearer", "Bearer ", "Bearer key-of-team-", "Bearer key-of-team-aa", "Basic key-of-team-a",
+        "key-of-team-a", "Bearer # team a", "Bearerkey-of-team-a"}) {
+    CHECK(bench.get("/v1/models", with(wrong)).status == 401);
+  }
+  CHECK(bench.get("/nothing/here").status == 401);
+  CHECK(bench.get("/metrics").status == 401);
+  CHECK(bench.get("/v1/models", with("Bearer key-of-team-a")).status == 200);
+  CHECK(bench.get("/v1/models", with("bearer key-of-team-b")).status == 200);
+  CHECK(bench.get("/v1/models", with("ApiKey key-of-team-b")).status == 200);
+}
+
+TEST_CASE("a key file without a good key is refused") {
+  CHECK(security::ApiKeys::read("/nonexistent/keys").error().code == ErrorCode::not_found);
+  const auto file = std::filesystem::temp_directory_path() / ("sightline_keys_" + std::to_string(getpid()));
+  std::ofstream(file) << "# nothing\n";
+  CHECK(security::ApiKeys::read(file).error().message.find("holds no key") != std::string::npos);
+  std::ofstream(file) << "long-enough-key\nshort\n";
+  CHECK(security::ApiKeys::read(file).error().message.find("line 2") != std::string::npos);
+  std::filesystem::remove(file);
+}
+
+}  // namespace
+}  // namespace sightline::api
