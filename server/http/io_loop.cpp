@@ -135,10 +135,10 @@ void IoLoop::check_time(const std::shared_ptr<Connection>& connection, Connectio
       }
       break;
     case Phase::sending:
-      if (still > options.send_timeout) cut(*connection);
+      if (still > options.send_timeout) reset(*connection);
       break;
     case Phase::lingering:
-      if (still > k_linger_time) cut(*connection);
+      if (still > k_linger_time) reset(*connection);
       break;
     case Phase::handling:
     case Phase::closed:
@@ -214,7 +214,7 @@ void IoLoop::keep_ahead(Connection& connection, std::string_view bytes) {
   // Thrown away, so that a client in the middle of a body that was refused comes to read the refusal. Not for
   // ever.
   connection.thrown_away += bytes.size();
-  if (connection.thrown_away > core_->options.max_body_bytes + k_max_ahead_bytes) cut(connection);
+  if (connection.thrown_away > core_->options.max_body_bytes + k_max_ahead_bytes) reset(connection);
 }
 
 void IoLoop::dispatch(const std::shared_ptr<Connection>& connection) {
@@ -232,7 +232,7 @@ void IoLoop::dispatch(const std::shared_ptr<Connection>& connection) {
 }
 
 /// Answers what is wrong with the request and reads nothing more from this client.
-void IoLoop::refuse(const std::shared_ptr<Connection>& connection, int status, const std::string& message) {
+void IoLoop::refuse(const std::shared_ptr<Connection>& connection, int status, std::string message) {
   const Framing framing{connection->parser.is_head(), connection->parser.http_1_0(), true};
   connection->share.clear();
   connection->parser.take();
@@ -310,6 +310,14 @@ void IoLoop::cut(Connection& connection) {
   ::shutdown(connection.descriptor, SHUT_RDWR);
 }
 
+/// For a client that does not take what we sent, or sends what we do not take: an orderly end would wait for
+/// it.
+void IoLoop::reset(Connection& connection) {
+  const ::linger at_once{1, 0};
+  ::setsockopt(connection.descriptor, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  cut(connection);
+}
+
 void IoLoop::begin_drain() {
   for (const auto& [descriptor, connection] : connections_) {
     if (connection->phase == Phase::receiving) {
@@ -323,7 +331,11 @@ void IoLoop::begin_drain() {
 
 void IoLoop::close_all(bool at_once) {
   for (const auto& [descriptor, connection] : connections_) {
-    if (at_once || connection->phase != Phase::sending) cut(*connection);
+    if (at_once) {
+      reset(*connection);
+    } else if (connection->phase != Phase::sending) {
+      cut(*connection);
+    }
   }
 }
 

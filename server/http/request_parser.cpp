@@ -56,10 +56,12 @@ RequestParser::State RequestParser::feed(std::string_view& input) {
 }
 
 RequestParser::State RequestParser::read_head(std::string_view& input) {
-  if (line_.empty()) {
-    // RFC 9112 2.2: empty lines before a request line are skipped.
-    while (input.starts_with("\r\n")) input.remove_prefix(2);
+  // RFC 9112 2.2: empty lines before a request line are skipped.
+  if (line_ == "\r" && input.starts_with('\n')) {
+    line_.clear();
+    input.remove_prefix(1);
   }
+  while (line_.empty() && input.starts_with("\r\n")) input.remove_prefix(2);
   // The end may lie across the border of two pieces: look again at the last three bytes.
   const std::size_t from = line_.size() < 3 ? 0 : line_.size() - 3;
   const std::size_t old_size = line_.size();
