@@ -100,21 +100,26 @@ class Mapping {
  public:
   Mapping() = default;
 
-  /// Reads a `mappings` object (or the body of PUT _mapping). Errors: mapper_parsing_exception with
-  /// Elasticsearch's texts, without the "Failed to parse mapping: " of index creation, which
-  /// `mapping_creation_error` adds.
+  /// Reads a `mappings` object (or the body of PUT _mapping). Errors: mapper_parsing_exception and
+  /// illegal_argument_exception with Elasticsearch's texts, without the "Failed to parse mapping: " that
+  /// `mapping_parse_error` adds.
   static Answer<Mapping> parse(const rapidjson::Value& body);
   static Answer<Mapping> parse_text(std::string_view json);
 
   /// This mapping with `other` put over it. Errors: illegal_argument_exception naming the field and what
   /// cannot change.
   Answer<Mapping> merged_with(const Mapping& other) const;
+  /// Puts a field that is not there yet under its path, and objects above it as needed. Errors:
+  /// illegal_argument_exception if the path leads through a field, or there are more than k_max_fields.
+  Refusal add(FieldPtr field);
+  /// Puts another in the place of the field of the same path.
+  void replace(FieldPtr field);
 
   /// The field of this full path, multi-fields too ("image_name.keyword"); null if there is none (objects
   /// have none).
   FieldPtr find(std::string_view path) const;
-  /// True if an object of that path exists.
-  bool has_object(std::string_view path) const;
+  /// The node of an object or field, not of a multi-field; null if there is none.
+  const MappingNode* node(std::string_view path) const;
   /// All fields, multi-fields too, ordered by path.
   std::vector<FieldPtr> fields() const;
   /// Fields whose path fits `pattern` (`*` stands for any text), ordered by path; a plain name gives that
@@ -125,20 +130,32 @@ class Mapping {
   std::string to_json() const;
 
   const MappingNode& root() const { return root_; }
-  Dynamic dynamic() const { return root_.dynamic.value_or(Dynamic::yes); }
   bool date_detection() const { return date_detection_; }
   bool numeric_detection() const { return numeric_detection_; }
 
  private:
   friend class MappingParser;
+  void index_fields();
+
   MappingNode root_;
+  std::map<std::string, FieldPtr, std::less<>> by_path_;
   bool date_detection_ = true;
   bool numeric_detection_ = false;
-  std::vector<std::pair<std::string, std::string>>
-      root_parameters_;  // _meta, dynamic, ... as JSON, in the order shown
+  std::map<std::string, std::string> root_parameters_;  // _meta, date_detection, ...: shown as they came
 };
 
+/// Most fields a mapping may have, objects included (index.mapping.total_fields.limit).
+constexpr std::size_t k_max_fields = 1000;
+/// Deepest nesting of objects (index.mapping.depth.limit).
+constexpr int k_max_object_depth = 20;
+
+/// One field from its mapping, as JSON text: for dynamic mapping. Errors as Mapping::parse.
+Answer<FieldPtr> parse_field(const std::string& path, std::string_view json);
+
+/// A copy of a dense_vector field with its dimensions known, and the index options that follow from them.
+FieldPtr with_dims(const Field& field, int dims);
+
 /// "Failed to parse mapping: ..." around a mapping's error.
-ElasticError mapping_creation_error(ElasticError error);
+ElasticError mapping_parse_error(ElasticError error);
 
 }  // namespace sightline::elastic

@@ -1,0 +1,230 @@
+#include "server/elastic/local/mapping_parser.h"
+
+#include <algorithm>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include "server/elastic/local/field_parser.h"
+#include "server/elastic/rest/json_tape.h"
+
+namespace sightline::elastic {
+namespace {
+
+ElasticError mapper_error(std::string reason) {
+  return {400, "mapper_parsing_exception", std::move(reason)};
+}
+
+std::optional<FieldType> type_named(const std::string& name) {
+  for (int type = 0; type <= static_cast<int>(FieldType::dense_vector); ++type) {
+    if (name == to_string(static_cast<FieldType>(type))) return static_cast<FieldType>(type);
+  }
+  return std::nullopt;
+}
+
+Answer<Dynamic> parse_dynamic(const rapidjson::Value& value, const std::string& name) {
+  const std::string text = shown(value);
+  if (text == "true") return Dynamic::yes;
+  if (text == "false") return Dynamic::no;
+  if (text == "strict") return Dynamic::strict;
+  if (text == "runtime")
+    return mapper_error("[dynamic] with value [runtime] is not supported by this server");
+  ElasticError error = illegal_argument("Could not convert [" + name + ".dynamic] to boolean");
+  error.cause_type = "illegal_argument_exception";
+  error.cause_reason = "Failed to parse value [" + text + "] as only [true] or [false] are allowed.";
+  return error;
+}
+
+const char* java_class(const rapidjson::Value& value) {
+  if (value.IsString()) return "java.lang.String";
+  if (value.IsBool()) return "java.lang.Boolean";
+  if (value.IsArray()) return "java.util.ArrayList";
+  return value.IsInt() ? "java.lang.Integer" : "java.lang.Double";
+}
+
+}  // namespace
+
+std::string json_of(const rapidjson::Value& value) {
+  rapidjson::StringBuffer buffer;
+  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  value.Accept(writer);
+  return {buffer.GetString(), buffer.GetSize()};
+}
+
+std::string shown(const rapidjson::Value& value) {
+  return value.IsString() ? std::string(value.GetString(), value.GetStringLength()) : json_of(value);
+}
+
+Answer<Mapping> MappingParser::parse(const rapidjson::Value& body) {
+  Mapping mapping;
+  if (!body.IsObject()) return mapper_error("Expected a mapping object but got " + shown(body));
+  std::string unknown;
+  for (const auto& [key, value] : body.GetObject()) {
+    const std::string name = shown(key);
+    if (name == "properties") {
+      if (auto refusal = read_properties(mapping.root_, "", value)) return *refusal;
+    } else if (name == "dynamic") {
+      const auto dynamic = parse_dynamic(value, "dynamic");
+      if (!dynamic) return dynamic.error();
+      mapping.root_.dynamic = *dynamic;
+    } else if (name.starts_with('_') || name == "date_detection" || name == "numeric_detection" ||
+               name == "dynamic_templates" || name == "runtime" || name == "dynamic_date_formats") {
+      if (auto refusal = read_root_parameter(mapping, name, value)) return *refusal;
+    } else {
+      unknown += " [" + name + " : " + shown(value) + "]";
+    }
+  }
+  if (!unknown.empty()) return mapper_error("Root mapping definition has unsupported parameters: " + unknown);
+  mapping.index_fields();
+  if (mapping.by_path_.size() > k_max_fields) {
+    return illegal_argument("Limit of total fields [" + std::to_string(k_max_fields) + "] has been exceeded");
+  }
+  return mapping;
+}
+
+Refusal MappingParser::read_root_parameter(Mapping& mapping, const std::string& name,
+                                           const rapidjson::Value& value) {
+  const bool empty =
+      value.IsNull() || (value.IsArray() && value.Empty()) || (value.IsObject() && value.ObjectEmpty());
+  if (name == "_meta") {
+    if (!value.IsObject())
+      return mapper_error("Failed to parse [_meta]: expected an object but got " + shown(value));
+    mapping.root_parameters_[name] = json_of(value);
+    return std::nullopt;
+  }
+  if (name == "date_detection" || name == "numeric_detection") {
+    const std::string text = shown(value);
+    if (text != "true" && text != "false") {
+      return illegal_argument("Could not convert [" + name + "] to boolean");
+    }
+    (name == "date_detection" ? mapping.date_detection_ : mapping.numeric_detection_) = text == "true";
+    mapping.root_parameters_[name] = text;
+    return std::nullopt;
+  }
+  const bool plain_source = name == "_source" && value.IsObject() && value.MemberCount() == 1 &&
+                            value.HasMember("enabled") && value["enabled"].IsTrue();
+  if (empty || plain_source) return std::nullopt;
+  return mapper_error("mapping parameter [" + name + " : " + shown(value) +
+                      "] is not supported by this server");
+}
+
+Refusal MappingParser::read_properties(MappingNode& object, const std::string& prefix,
+                                       const rapidjson::Value& properties) {
+  if (properties.IsNull() || (properties.IsArray() && properties.Empty())) return std::nullopt;
+  if (!properties.IsObject()) {
+    return mapper_error("Expected map for property [properties] but got a class " +
+                        std::string(java_class(properties)));
+  }
+  for (const auto& [key, body] : properties.GetObject()) {
+    if (auto refusal = read_property(object, prefix, shown(key), body)) return refusal;
+  }
+  return std::nullopt;
+}
+
+Refusal MappingParser::read_property(MappingNode& object, const std::string& prefix, const std::string& name,
+                                     const rapidjson::Value& body) {
+  if (name.empty()) return illegal_argument("field name cannot be an empty string");
+  if (const std::size_t dot = name.find('.'); dot != std::string::npos) {
+    const std::string first = name.substr(0, dot);
+    if (first.empty() || dot + 1 == name.size()) {
+      return illegal_argument("field name cannot contain only whitespace or start or end with a dot: [" +
+                              name + "]");
+    }
+    MappingNode& child = object.children[first];
+    if (child.field)
+      return illegal_argument("can't merge a non object mapping [" + prefix + first +
+                              "] with an object mapping");
+    return read_property(child, prefix + first + ".", name.substr(dot + 1), body);
+  }
+  const std::string path = prefix + name;
+  if (std::count(path.begin(), path.end(), '.') >= k_max_object_depth) {
+    return illegal_argument("Limit of mapping depth [" + std::to_string(k_max_object_depth) +
+                            "] has been exceeded due to object field [" + path + "]");
+  }
+  if (!body.IsObject()) {
+    return mapper_error("Expected map for property [fields] on field [" + path + "] but got a class " +
+                        java_class(body));
+  }
+  const bool typed = body.HasMember("type") && !body["type"].IsNull();
+  const std::string type = typed ? shown(body["type"]) : "";
+  if (type == "object" ||
+      (!typed && (body.HasMember("properties") || body.HasMember("enabled") || body.HasMember("dynamic")))) {
+    return read_object(object.children[name], path, body);
+  }
+  if (!typed) return mapper_error("No type specified for field [" + path + "]");
+  auto field = parse_field(path, body, false);
+  if (!field) return field.error();
+  object.children[name].field = *field;
+  return std::nullopt;
+}
+
+Refusal MappingParser::read_object(MappingNode& node, const std::string& path, const rapidjson::Value& body) {
+  std::string unknown;
+  for (const auto& [key, value] : body.GetObject()) {
+    const std::string name = shown(key);
+    if (name == "type") continue;
+    if (name == "properties") {
+      if (auto refusal = read_properties(node, path + ".", value)) return refusal;
+    } else if (name == "dynamic") {
+      const auto dynamic = parse_dynamic(value, path);
+      if (!dynamic) return dynamic.error();
+      node.dynamic = *dynamic;
+    } else if (name == "enabled") {
+      node.enabled = shown(value) != "false";
+    } else if (name == "subobjects") {
+      if (shown(value) != "true") {
+        return mapper_error("[subobjects] with value [" + shown(value) + "] on object [" + path +
+                            "] is not supported by this server");
+      }
+    } else {
+      unknown += " [" + name + " : " + shown(value) + "]";
+    }
+  }
+  if (!unknown.empty()) {
+    return mapper_error("Mapping definition for [" + path.substr(path.rfind('.') + 1) +
+                        "] has unsupported parameters: " + unknown);
+  }
+  return std::nullopt;
+}
+
+Answer<FieldPtr> MappingParser::parse_field(const std::string& path, const rapidjson::Value& body,
+                                            bool multi_field) {
+  const std::string type_name = shown(body["type"]);
+  const std::string name = path.substr(path.rfind('.') + 1);
+  const auto type = type_named(type_name);
+  if (!type) {
+    return mapper_error(
+        "The mapper type [" + type_name + "] declared on field [" + name +
+        "] does not exist. It might have been created within a future version or requires a plugin to be "
+        "installed. Check the documentation.");
+  }
+  if (multi_field && (*type == FieldType::object || *type == FieldType::dense_vector)) {
+    return mapper_error("Type [" + type_name + "] cannot be used in multi field");
+  }
+  FieldParser parser(path, *type);
+  for (const auto& [key, value] : body.GetObject()) {
+    const std::string parameter = shown(key);
+    if (parameter == "type") continue;
+    if (parameter != "fields") {
+      if (auto refusal = parser.read(parameter, value)) return *refusal;
+      continue;
+    }
+    if (multi_field || !value.IsObject()) {
+      return mapper_error("expected map for property [fields] on field [" + shown(value) +
+                          "] or [fields] but got a class " + java_class(value));
+    }
+    for (const auto& [sub_key, sub_body] : value.GetObject()) {
+      if (!sub_body.IsObject() || !sub_body.HasMember("type")) {
+        return mapper_error("no type specified for property [" + shown(sub_key) + "]");
+      }
+      auto sub_field = parse_field(path + "." + shown(sub_key), sub_body, true);
+      if (!sub_field) return sub_field.error();
+      parser.add_multi_field(*sub_field);
+    }
+  }
+  auto field = parser.finish();
+  if (!field) return field.error();
+  field->multi_field = multi_field;
+  return FieldPtr(std::make_shared<const Field>(std::move(*field)));
+}
+
+}  // namespace sightline::elastic
