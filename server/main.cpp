@@ -1,0 +1,175 @@
+// sightline-server: image and text embeddings over HTTP, and an Elasticsearch-compatible port beside it.
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <spdlog/spdlog.h>
+#include <string>
+
+#include "models/embedder.h"
+#include "models/towers/blas_check.h"
+#include "server/api/api.h"
+#include "server/elastic/elastic_server.h"
+#include "server/http/server.h"
+#include "server/logging.h"
+#include "server/options.h"
+#include "server/stop_signal.h"
+
+namespace sightline {
+namespace {
+
+std::string url_of(const std::string& host, std::uint16_t port) {
+  const bool ipv6 = host.find(':') != std::string::npos;
+  return "http://" + (ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
+
+serving::EmbeddingService::Options serving_options(const ServerOptions& options) {
+  serving::EmbeddingService::Options serving;
+  serving.models = options.models;
+  serving.preparation_threads = options.preparation_threads;
+  serving.queue.max_items = options.max_queue_items;
+  serving.queue.max_bytes = options.max_queue_bytes;
+  serving.queue.max_batch_items = options.max_batch;
+  serving.queue.max_wait = options.max_batch_wait;
+  serving.queue.target_batch_time = options.target_batch_time;
+  serving.watchdog.interval = options.watchdog_interval;
+  serving.watchdog.max_age = 6 * options.watchdog_interval;
+  return serving;
+}
+
+Result<api::Api::Options> api_options(const ServerOptions& options) {
+  api::Api::Options api;
+  api.limits.inputs = {options.max_inputs, options.max_text_bytes, options.max_image_bytes};
+  api.limits.query_timeout = options.query_timeout;
+  api.limits.document_timeout = options.document_timeout;
+  api.access_log = log_access;
+  if (!options.api_key_file.empty()) {
+    auto keys = security::ApiKeys::read(options.api_key_file);
+    if (!keys) return keys.error();
+    api.keys = *std::move(keys);
+  }
+  return api;
+}
+
+http::Server::Options http_options(const ServerOptions& options) {
+  http::Server::Options http;
+  http.host = options.host;
+  http.port = options.port;
+  http.workers = options.workers;
+  http.max_body_bytes = options.max_body_bytes;
+  http.drain_timeout = options.drain_timeout;
+  http.error_response = [](int status, const std::string& message) {
+    return api::error_response(api::ErrorShape::openai, status, "http_" + std::to_string(status), message);
+  };
+  return http;
+}
+
+void log_models(const serving::EmbeddingService& service) {
+  for (const serving::ModelStatus& status : service.models()) {
+    if (!status.info) continue;
+    spdlog::info("model [{}]: {} of {} floats, {} tokens, {} px, {} on {}, loaded in {:.2f} s from {}{}",
+                 status.name, status.info->architecture, status.info->dims, status.info->max_tokens,
+                 status.info->image_size, status.info->dtype, status.info->device, status.load_seconds,
+                 status.info->folder, status.info->demo ? " (a demo model)" : "");
+  }
+}
+
+/// What runs between start and stop. Members are destroyed from last to first, so each outlives what uses it.
+class Program {
+ public:
+  explicit Program(const ServerOptions& options) : options_(options) {}
+
+  /// Errors: whatever keeps the server from serving.
+  Status start();
+  void announce() const;
+  void stop();
+
+ private:
+  Status start_elastic();
+
+  const ServerOptions& options_;
+  api::Metrics metrics_;
+  std::unique_ptr<serving::EmbeddingService> service_;
+  std::unique_ptr<api::Api> api_;
+  std::unique_ptr<http::Server> http_;
+  std::unique_ptr<elastic::ElasticServer> elastic_;
+};
+
+Status Program::start() {
+  auto service = serving::EmbeddingService::create(serving_options(options_), models::Embedder::load,
+                                                   serving::steady_clock(), metrics_);
+  if (!service) return service.error();
+  service_ = *std::move(service);
+
+  auto api = api_options(options_);
+  if (!api) return api.error();
+  api_ = std::make_unique<api::Api>(*std::move(api), *service_, serving::steady_clock(), metrics_);
+
+  // The port opens before the models are loaded: /health/live answers, and /health/ready says what it waits
+  // for.
+  auto http = http::Server::start(http_options(options_), [this](http::Request&& request, http::Reply reply) {
+    api_->handle(std::move(request), std::move(reply));
+  });
+  if (!http) return http.error();
+  http_ = *std::move(http);
+
+  if (const Status loaded = service_->load_models(); !loaded) return loaded;
+  log_models(*service_);
+  return options_.embedded_elasticsearch ? start_elastic() : Status{};
+}
+
+Status Program::start_elastic() {
+  elastic::ElasticServer::Options elastic;
+  elastic.host = options_.host;
+  elastic.port = options_.elasticsearch_port;
+  elastic.data_dir = options_.data_dir;
+  auto started = elastic::ElasticServer::start(elastic);
+  if (!started) return started.error();
+  elastic_ = *std::move(started);
+  return {};
+}
+
+/// The lines that scripts wait for.
+void Program::announce() const {
+  std::printf("ready %s\n", url_of(options_.host, http_->port()).c_str());
+  if (elastic_) std::printf("elasticsearch %s\n", url_of(options_.host, elastic_->port()).c_str());
+  std::fflush(stdout);
+}
+
+void Program::stop() {
+  spdlog::info("stopping: no new connections, {} requests in flight", http_->in_flight());
+  api_->begin_stop();
+  if (elastic_) elastic_->stop();  // first: its pipelines call the inference port
+  http_->stop();
+  service_->stop(
+      serving::steady_clock().now());  // whoever still had a request here has been sent away by now
+  spdlog::info("stopped");
+}
+
+int run(const ServerOptions& options, StopSignal& signal) {
+  spdlog::info("sightline-server " SIGHTLINE_VERSION ", {} threads, {}", options.threads,
+               models::blas_description());
+  if (const std::string warning = models::blas_warning(); !warning.empty()) spdlog::warn("{}", warning);
+  Program program(options);
+  if (const Status started = program.start(); !started) {
+    spdlog::error("{}", started.error().message);
+    return EXIT_FAILURE;
+  }
+  signal.serving();
+  program.announce();
+  signal.wait();
+  program.stop();
+  return EXIT_SUCCESS;
+}
+
+}  // namespace
+}  // namespace sightline
+
+int main(int argc, char** argv) {
+  const auto parsed = sightline::parse_options(argc, argv);
+  if (const int* const exit_code = std::get_if<int>(&parsed)) return *exit_code;
+  const auto& options = std::get<sightline::ServerOptions>(parsed);
+  sightline::StopSignal signal;
+  sightline::set_up_logging(options.log_format, options.log_level);
+  return sightline::run(options, signal);
+}

@@ -1,0 +1,191 @@
+#include "server/options.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <fstream>
+#include <map>
+#include <set>
+#include <thread>
+
+namespace sightline {
+namespace {
+
+std::string environment_name(const std::string& flag) {
+  std::string name = "SIGHTLINE_";
+  for (const char c : flag.substr(flag.find_first_not_of('-'))) {
+    name.push_back(c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c))));
+  }
+  return name;
+}
+
+/// Adds options so that each has its environment variable and shows its default.
+class Table {
+ public:
+  explicit Table(CLI::App& app) : app_(app) {}
+
+  void group(const char* name) { group_ = name; }
+
+  template <class T>
+  CLI::Option* value(const std::string& flag, T& target, const std::string& text) {
+    return app_.add_option(flag, target, text)
+        ->capture_default_str()
+        ->envname(environment_name(flag))
+        ->group(group_);
+  }
+
+  void flag(const std::string& flag, bool& target, const std::string& text) {
+    app_.add_flag(flag, target, text)->envname(environment_name(flag))->group(group_);
+  }
+
+  /// A number of bytes: 20MB, 512kB, 1048576.
+  void bytes(const std::string& flag, std::size_t& target, const std::string& shown,
+             const std::string& text) {
+    value(flag, target, text)->transform(CLI::AsSizeValue(false))->default_str(shown)->type_name("SIZE");
+  }
+
+  /// A span of time: 500ms, 10s, 1m.
+  void time(const std::string& flag, std::chrono::milliseconds& target, const std::string& shown,
+            const std::string& text) {
+    static const std::map<std::string, std::int64_t> units{{"ms", 1}, {"s", 1000}, {"m", 60'000}};
+    const auto read = [&target](const std::int64_t& ms) { target = std::chrono::milliseconds(ms); };
+    app_.add_option_function<std::int64_t>(flag, read, text)
+        ->transform(CLI::AsNumberWithUnit(units, CLI::AsNumberWithUnit::CASE_SENSITIVE, "TIME"))
+        ->default_str(shown)
+        ->envname(environment_name(flag))
+        ->group(group_);
+  }
+
+ private:
+  CLI::App& app_;
+  std::string group_;
+};
+
+/// The option table. docs/server.md shows it as --help prints it.
+void add_options(CLI::App& app, ServerOptions& options, std::vector<std::string>& models) {
+  Table table(app);
+  const CLI::Range count(1, 1'000'000'000);
+
+  table.group("Models");
+  table
+      .value("--model", models,
+             "A model: a name of your choosing and its Hugging Face folder; again for each")
+      ->type_name("NAME=FOLDER")
+      ->delimiter(',');
+  table.value("--device", options.device, "Where the towers run: cpu, cuda, cuda:1 ...");
+  table.value("--dtype", options.dtype, "What the towers compute in")
+      ->check(CLI::IsMember({"float32", "bfloat16", "float16"}));
+  table.flag("--exif-orientation", options.exif_orientation,
+             "Turn pictures as their EXIF tag says; the reference implementations do not");
+
+  table.group("Network");
+  table.value("--host", options.host, "Address to listen on, of both ports");
+  table.value("--port", options.port, "Port of the inference API; 0: any free one, printed at the start");
+  table.value("--workers", options.workers, "Threads that read requests and write answers")
+      ->check(CLI::Range(1, 256));
+  table.value("--api-key-file", options.api_key_file,
+              "File of keys, one a line; then all routes but /health want Authorization: Bearer KEY");
+  table.time("--drain-timeout", options.drain_timeout, "10s",
+             "At SIGTERM, how long requests in flight may take");
+
+  table.group("Elasticsearch");
+  table.flag("--embedded-elasticsearch", options.embedded_elasticsearch,
+             "Also serve an Elasticsearch-compatible port over a local store");
+  table.value("--elasticsearch-port", options.elasticsearch_port,
+              "Its port; 0: any free one, printed at the start");
+  table.value("--data-dir", options.data_dir, "Folder of the local store; made if missing");
+
+  table.group("Limits");
+  table.bytes("--max-body-bytes", options.max_body_bytes, "64MB", "Of one request; more is answered 413");
+  table.value("--max-inputs", options.max_inputs, "Inputs of one request")->check(count);
+  table.bytes("--max-text-bytes", options.max_text_bytes, "256kB",
+              "Of one text, before it is cut to the model's tokens");
+  table.bytes("--max-image-bytes", options.max_image_bytes, "20MB", "Of one encoded picture");
+  table
+      .value("--max-image-pixels", options.max_image_pixels,
+             "Width x height of one picture, read from its header")
+      ->check(count);
+  table
+      .value("--max-queue-items", options.max_queue_items,
+             "Inputs accepted and not yet answered, for each model; more: 429")
+      ->check(count);
+  table.bytes("--max-queue-bytes", options.max_queue_bytes, "512MB", "Memory behind these inputs; more: 429");
+  table.time("--query-timeout", options.query_timeout, "10s",
+             "A query that has not begun to run by then is answered 429");
+  table.time("--document-timeout", options.document_timeout, "2m", "The same for documents");
+
+  table.group("Speed");
+  table.value("--threads", options.threads, "Threads of the towers; 0: one a core")
+      ->check(CLI::Range(0, 1024));
+  table
+      .value("--preparation-threads", options.preparation_threads,
+             "Threads that decode pictures and tokenize texts; 0: one a core")
+      ->check(CLI::Range(0, 1024));
+  table.value("--max-batch", options.max_batch, "Inputs in one batch")->check(count);
+  table.time("--max-batch-wait", options.max_batch_wait, "2ms",
+             "How long a batch waits for inputs that are being prepared; 0ms: never");
+  table.time("--target-batch-time", options.target_batch_time, "500ms",
+             "Batches are kept to what runs in this time, so that queries need not wait; 0ms: no limit");
+  table.time("--watchdog-interval", options.watchdog_interval, "10s",
+             "How often each model must give a known vector again for /health/ready; 0ms: never");
+
+  table.group("Logs");
+  table.value("--log-format", options.log_format, "Of the log on standard error")
+      ->check(CLI::IsMember({"text", "json"}));
+  table
+      .value("--log-level", options.log_level,
+             "What is logged; debug has requests to /health and /metrics too")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
+}
+
+/// NAME=FOLDER, with the settings that all models share.
+serving::ModelSpec read_model(const std::string& text, const ServerOptions& options) {
+  const auto equals = text.find('=');
+  if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) {
+    throw CLI::ValidationError("--model", "[" + text + "] must be NAME=FOLDER");
+  }
+  serving::ModelSpec spec{text.substr(0, equals), {}};
+  spec.embedder.folder = text.substr(equals + 1);
+  spec.embedder.device = options.device;
+  spec.embedder.dtype = options.dtype;
+  spec.embedder.threads = options.threads;
+  spec.embedder.max_image_bytes = options.max_image_bytes;
+  spec.embedder.max_image_pixels = options.max_image_pixels;
+  spec.embedder.apply_exif_orientation = options.exif_orientation;
+  return spec;
+}
+
+}  // namespace
+
+int available_cores() {
+  int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  std::ifstream file("/sys/fs/cgroup/cpu.max");  // "max 100000" or "150000 100000": microseconds a period
+  double quota = 0, period = 0;
+  if (file >> quota >> period && quota > 0 && period > 0) {
+    cores = std::min(cores, std::max(1, static_cast<int>(std::ceil(quota / period))));
+  }
+  return cores;
+}
+
+std::variant<ServerOptions, int> parse_options(int argc, char** argv) {
+  ServerOptions options;
+  std::vector<std::string> models;
+  CLI::App app("Serves image and text embeddings of CLIP models, in shapes that Elasticsearch can call.",
+               "sightline-server");
+  app.set_version_flag("--version", "sightline-server " SIGHTLINE_VERSION);
+  app.get_formatter()->column_width(44);
+  add_options(app, options, models);
+  try {
+    app.parse(argc, argv);
+    if (options.threads == 0) options.threads = available_cores();
+    if (options.preparation_threads == 0) options.preparation_threads = available_cores();
+    if (models.empty()) throw CLI::RequiredError("--model NAME=FOLDER");
+    for (const std::string& model : models) options.models.push_back(read_model(model, options));
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  return options;
+}
+
+}  // namespace sightline

@@ -1,0 +1,60 @@
+// The server's options: flags, environment variables, and what --help says of them.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "server/serving/model_registry.h"
+
+namespace sightline {
+
+struct ServerOptions {
+  // models
+  std::vector<serving::ModelSpec> models;  ///< with device, dtype, threads and limits filled in
+
+  // network
+  std::string host = "127.0.0.1";
+  std::uint16_t port = 8080;
+  int workers = 8;
+  std::string api_key_file;
+
+  // the Elasticsearch port
+  bool embedded_elasticsearch = false;
+  std::uint16_t elasticsearch_port = 9200;
+  std::string data_dir = "data";
+
+  // limits
+  std::size_t max_body_bytes = 64u << 20;
+  std::size_t max_inputs = 256;
+  std::size_t max_text_bytes = 256u << 10;
+  std::size_t max_image_bytes = 20u << 20;
+  std::size_t max_image_pixels = 50'000'000;
+  std::size_t max_queue_items = 2048;
+  std::size_t max_queue_bytes = 512u << 20;
+  std::chrono::milliseconds query_timeout{10'000}, document_timeout{120'000}, drain_timeout{10'000};
+
+  // speed
+  int threads = 0;              ///< of the towers, after parsing never 0
+  int preparation_threads = 0;  ///< after parsing never 0
+  std::string device = "cpu", dtype = "float32";
+  std::size_t max_batch = 64;
+  std::chrono::milliseconds max_batch_wait{2}, target_batch_time{500};
+  std::chrono::milliseconds watchdog_interval{10'000};
+  bool exif_orientation = false;
+
+  // logs
+  std::string log_format = "text", log_level = "info";
+};
+
+/// Reads the command line, and for each option not on it the environment variable SIGHTLINE_ + its name
+/// (--log-format: SIGHTLINE_LOG_FORMAT). Answers the options, or the exit code if the program should end now:
+/// after --help or --version, or after an error that has been printed.
+std::variant<ServerOptions, int> parse_options(int argc, char** argv);
+
+/// Cores this process may use: those it may run on, less if a container's quota allows less.
+int available_cores();
+
+}  // namespace sightline
