@@ -16,7 +16,8 @@ struct PreprocessConfig {
   enum class Resize { shortest_edge, exact, none };
   /// Pillow's codes in `resample`.
   enum class Filter { nearest = 0, lanczos = 1, bilinear = 2, bicubic = 3, box = 4, hamming = 5 };
-  /// Where the crop begins for an odd margin d: floor(d/2) (Hugging Face), or round-half-even(d/2) (torchvision, jina).
+  /// Where the crop begins for an odd margin d: floor(d/2) (Hugging Face), or round-half-even(d/2)
+  /// (torchvision, jina).
   enum class CropRule { floor, half_even };
 
   Resize resize = Resize::shortest_edge;
@@ -25,7 +26,7 @@ struct PreprocessConfig {
   bool crop = true;
   std::uint32_t crop_width = 224, crop_height = 224;
   CropRule crop_rule = CropRule::floor;
-  double rescale_factor = 1.0 / 255;                      ///< 1 if do_rescale is false
+  double rescale_factor = 1.0 / 255;                                ///< 1 if do_rescale is false
   std::array<float, 3> mean{0.48145466f, 0.4578275f, 0.40821073f};  ///< 0,0,0 if do_normalize is false
   std::array<float, 3> std{0.26862954f, 0.26130258f, 0.27577711f};  ///< 1,1,1 if do_normalize is false
 };
@@ -36,8 +37,9 @@ struct ImageLimits {
   bool apply_exif_orientation = false;
 };
 
-/// Decodes (first frame), converts to RGB as Pillow's convert("RGB") does, resizes and crops exactly as Pillow and
-/// CLIPImageProcessor do; computes only the cropped window. Errors as Embedder::prepare_image.
-Result<PreparedImage> preprocess_image(std::string_view encoded, const PreprocessConfig& config, const ImageLimits& limits);
+/// Decodes (first frame), converts to RGB as Pillow's convert("RGB") does, resizes and crops exactly as
+/// Pillow and CLIPImageProcessor do; computes only the cropped window. Errors as Embedder::prepare_image.
+Result<PreparedImage> preprocess_image(std::string_view encoded, const PreprocessConfig& config,
+                                       const ImageLimits& limits);
 
 }  // namespace sightline::models

@@ -1,0 +1,154 @@
+// GIF through giflib: the first frame, laid on the screen as Pillow does it.
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <gif_lib.h>
+#include <memory>
+#include <vector>
+
+#include "models/image/picture.h"
+
+namespace sightline::models {
+namespace {
+
+/// What is left to read, and whether giflib asked for more than there was.
+struct GifStream {
+  std::string_view rest;
+  bool ran_out = false;
+
+  static int read(GifFileType* gif, GifByteType* out, int count) {
+    auto& stream = *static_cast<GifStream*>(gif->UserData);
+    const std::size_t wanted = static_cast<std::size_t>(std::max(count, 0));
+    const std::size_t taken = std::min(wanted, stream.rest.size());
+    std::memcpy(out, stream.rest.data(), taken);
+    stream.rest.remove_prefix(taken);
+    stream.ran_out |= taken < wanted;
+    return static_cast<int>(taken);
+  }
+};
+
+class GifReader {
+ public:
+  explicit GifReader(std::string_view file) : file_bytes_(file.size()), stream_{file} {
+    gif_ = DGifOpen(&stream_, &GifStream::read, &open_error_);
+  }
+  ~GifReader() {
+    if (gif_ != nullptr) DGifCloseFile(gif_, nullptr);
+  }
+  GifReader(const GifReader&) = delete;
+  GifReader& operator=(const GifReader&) = delete;
+
+  Result<Picture> read(const ImageLimits& limits) {
+    if (gif_ == nullptr) return failure(open_error_);
+    if (Status status = find_first_frame(); !status) return status.error();
+    const GifImageDesc& frame = gif_->Image;
+    // A frame that sticks out of the screen makes the picture larger.
+    const auto width = static_cast<std::uint32_t>(std::max(gif_->SWidth, frame.Left + frame.Width));
+    const auto height = static_cast<std::uint32_t>(std::max(gif_->SHeight, frame.Top + frame.Height));
+    if (Status status = check_size("GIF", width, height, limits); !status) return status.error();
+    if (Status status = check_size("GIF frame", frame.Width, frame.Height, limits); !status)
+      return status.error();
+
+    const std::array<std::uint8_t, 256 * 3> colours = palette();
+    Picture picture(width, height);
+    // Outside the frame shows the transparent colour, or colour 0 where there is none.
+    const std::size_t background = transparent_ >= 0 ? transparent_ : 0;
+    for (std::size_t at = 0; at < picture.size_bytes(); at += 3) {
+      std::memcpy(picture.row(0) + at, &colours[background * 3], 3);
+    }
+    if (Status status = read_rows(colours, picture); !status) return status.error();
+    return picture;
+  }
+
+ private:
+  Error failure(int code) const {
+    if (stream_.ran_out) {
+      return {ErrorCode::invalid_argument,
+              "GIF ends after " + grouped(file_bytes_) + " bytes, before its first picture is complete"};
+    }
+    const char* text = GifErrorString(code);
+    return broken("GIF", text == nullptr ? "it cannot be decoded" : text);
+  }
+
+  /// Reads up to the first frame's description, and the transparent colour on the way.
+  Status find_first_frame() {
+    while (true) {
+      GifRecordType type = UNDEFINED_RECORD_TYPE;
+      if (DGifGetRecordType(gif_, &type) != GIF_OK) return failure(gif_->Error);
+      if (type == TERMINATE_RECORD_TYPE) return broken("GIF", "it holds no picture");
+      if (type == IMAGE_DESC_RECORD_TYPE) {
+        return DGifGetImageDesc(gif_) == GIF_OK ? Status() : failure(gif_->Error);
+      }
+      if (Status status = read_extension(); !status) return status;
+    }
+  }
+
+  Status read_extension() {
+    int code = 0;
+    GifByteType* block = nullptr;  // its length, then its bytes; null at the end
+    if (DGifGetExtension(gif_, &code, &block) != GIF_OK) return failure(gif_->Error);
+    while (block != nullptr) {
+      const bool is_control = code == GRAPHICS_EXT_FUNC_CODE && block[0] >= 4;
+      if (is_control && (block[1] & 1) != 0) transparent_ = block[4];
+      if (DGifGetExtensionNext(gif_, &block) != GIF_OK) return failure(gif_->Error);
+    }
+    return {};
+  }
+
+  /// The frame's own colours, else the screen's; grey steps where the file has none. Missing entries are
+  /// black.
+  std::array<std::uint8_t, 256 * 3> palette() const {
+    std::array<std::uint8_t, 256 * 3> colours{};
+    const ColorMapObject* map = gif_->Image.ColorMap != nullptr ? gif_->Image.ColorMap : gif_->SColorMap;
+    if (map == nullptr) {
+      for (int i = 0; i < 256; ++i) std::memset(&colours[i * 3], i, 3);
+      return colours;
+    }
+    for (int i = 0; i < std::min(map->ColorCount, 256); ++i) {
+      const GifColorType& colour = map->Colors[i];
+      colours[i * 3] = colour.Red;
+      colours[i * 3 + 1] = colour.Green;
+      colours[i * 3 + 2] = colour.Blue;
+    }
+    return colours;
+  }
+
+  Status read_rows(const std::array<std::uint8_t, 256 * 3>& colours, Picture& picture) {
+    const GifImageDesc& frame = gif_->Image;
+    struct Pass {
+      int first, step;
+    };
+    static constexpr std::array k_interlaced{Pass{0, 8}, Pass{4, 8}, Pass{2, 4}, Pass{1, 2}};
+    std::vector<GifPixelType> indices(frame.Width);
+    const auto read_pass = [&](const Pass& pass) -> Status {
+      for (int y = pass.first; y < frame.Height; y += pass.step) {
+        if (DGifGetLine(gif_, indices.data(), frame.Width) != GIF_OK) return failure(gif_->Error);
+        std::uint8_t* out = picture.row(frame.Top + y) + std::size_t{3} * frame.Left;
+        for (const GifPixelType index : indices) {
+          std::memcpy(out, &colours[std::size_t{index} * 3], 3);
+          out += 3;
+        }
+      }
+      return {};
+    };
+    if (!frame.Interlace) return read_pass({0, 1});
+    for (const Pass& pass : k_interlaced) {
+      if (Status status = read_pass(pass); !status) return status;
+    }
+    return {};
+  }
+
+  std::size_t file_bytes_;
+  GifStream stream_;
+  int open_error_ = 0;
+  GifFileType* gif_ = nullptr;
+  int transparent_ = -1;
+};
+
+}  // namespace
+
+Result<Picture> decode_gif(std::string_view file, const ImageLimits& limits) {
+  return GifReader(file).read(limits);
+}
+
+}  // namespace sightline::models

@@ -1,0 +1,178 @@
+// JPEG through libjpeg-turbo with its defaults (accurate integer DCT, fancy upsampling): Pillow's pixels.
+#include <algorithm>
+#include <array>
+#include <csetjmp>
+#include <cstdio>
+#include <cstring>
+#include <jpeglib.h>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "models/image/orientation.h"
+#include "models/image/picture.h"
+
+namespace sightline::models {
+namespace {
+
+/// More scans than any encoder writes; each scan of a progressive file costs a pass over the whole picture.
+constexpr int k_max_scans = 500;
+constexpr int k_exif_marker = JPEG_APP0 + 1;
+
+/// One decompression. libjpeg reports errors by longjmp: each member that calls it sets the target itself and
+/// holds no object with a destructor while libjpeg runs.
+class JpegReader {
+ public:
+  explicit JpegReader(std::string_view file) : file_(file) {
+    info_.err = jpeg_std_error(&errors_);
+    info_.client_data = this;
+    errors_.error_exit = [](j_common_ptr info) {
+      auto* reader = static_cast<JpegReader*>(info->client_data);
+      info->err->format_message(info, reader->message_.data());
+      std::longjmp(reader->target_, 1);
+    };
+    errors_.output_message = [](j_common_ptr) {};
+  }
+  ~JpegReader() { jpeg_destroy_decompress(&info_); }
+  JpegReader(const JpegReader&) = delete;
+  JpegReader& operator=(const JpegReader&) = delete;
+
+  enum class Outcome { done, cut_short, broken };
+
+  Outcome read_header(bool with_exif) {
+    if (setjmp(target_) != 0) return Outcome::broken;
+    jpeg_create_decompress(&info_);
+    set_source();
+    info_.progress = &progress_;
+    progress_.progress_monitor = [](j_common_ptr info) {
+      auto* reader = static_cast<JpegReader*>(info->client_data);
+      if (reader->info_.input_scan_number <= k_max_scans) return;
+      std::snprintf(reader->message_.data(), reader->message_.size(), "it has more than %d scans",
+                    k_max_scans);
+      std::longjmp(reader->target_, 1);
+    };
+    if (with_exif) jpeg_save_markers(&info_, k_exif_marker, 0xFFFF);
+    return jpeg_read_header(&info_, TRUE) == JPEG_SUSPENDED ? Outcome::cut_short : Outcome::done;
+  }
+
+  Outcome start() {
+    if (setjmp(target_) != 0) return Outcome::broken;
+    info_.out_color_space = components() == 1 ? JCS_GRAYSCALE : components() == 3 ? JCS_RGB : JCS_CMYK;
+    return jpeg_start_decompress(&info_) ? Outcome::done : Outcome::cut_short;
+  }
+
+  /// Reads the next row, components() bytes a pixel.
+  Outcome read_row(std::uint8_t* row) {
+    if (setjmp(target_) != 0) return Outcome::broken;
+    JSAMPROW rows[] = {row};
+    return jpeg_read_scanlines(&info_, rows, 1) == 1 ? Outcome::done : Outcome::cut_short;
+  }
+
+  /// Reads up to the end mark, which must be there.
+  Outcome finish() {
+    if (setjmp(target_) != 0) return Outcome::broken;
+    return jpeg_finish_decompress(&info_) ? Outcome::done : Outcome::cut_short;
+  }
+
+  std::uint32_t width() const { return info_.image_width; }
+  std::uint32_t height() const { return info_.image_height; }
+  int components() const { return info_.num_components; }
+  std::uint32_t rows_read() const { return info_.output_scanline; }
+  const char* message() const { return message_.data(); }
+
+  int orientation() const {
+    for (const jpeg_marker_struct* marker = info_.marker_list; marker != nullptr; marker = marker->next) {
+      const std::string_view data(reinterpret_cast<const char*>(marker->data), marker->data_length);
+      if (marker->marker == k_exif_marker && data.starts_with("Exif")) return exif_orientation(data);
+    }
+    return 1;
+  }
+
+ private:
+  /// The whole file at once. Asked for more, it suspends libjpeg, where libjpeg's own source would make up an
+  /// end mark and leave the rest of the picture grey.
+  void set_source() {
+    source_.init_source = [](j_decompress_ptr) {};
+    source_.fill_input_buffer = [](j_decompress_ptr) -> boolean { return FALSE; };
+    source_.resync_to_restart = jpeg_resync_to_restart;
+    source_.term_source = [](j_decompress_ptr) {};
+    source_.skip_input_data = [](j_decompress_ptr info, long count) {
+      jpeg_source_mgr& source = *info->src;
+      const std::size_t skipped =
+          std::min(source.bytes_in_buffer, static_cast<std::size_t>(std::max(count, 0L)));
+      source.next_input_byte += skipped;
+      source.bytes_in_buffer -= skipped;
+    };
+    source_.next_input_byte = reinterpret_cast<const JOCTET*>(file_.data());
+    source_.bytes_in_buffer = file_.size();
+    info_.src = &source_;
+  }
+
+  std::string_view file_;
+  jpeg_decompress_struct info_{};
+  jpeg_error_mgr errors_{};
+  jpeg_progress_mgr progress_{};
+  jpeg_source_mgr source_{};
+  std::jmp_buf target_{};
+  std::array<char, JMSG_LENGTH_MAX> message_{};
+};
+
+void grey_to_rgb(const std::uint8_t* grey, std::uint32_t width, std::uint8_t* rgb) {
+  for (std::uint32_t x = 0; x < width; ++x, rgb += 3) std::memset(rgb, grey[x], 3);
+}
+
+/// Inks are stored inverted, as Adobe does it and Pillow assumes of every file; then Pillow's convert("RGB"):
+/// channel = K' - ink * K' / 255 rounded, with K' = 255 - K.
+void inverted_cmyk_to_rgb(const std::uint8_t* cmyk, std::uint32_t width, std::uint8_t* rgb) {
+  for (std::uint32_t x = 0; x < width; ++x, cmyk += 4, rgb += 3) {
+    const int white = cmyk[3];
+    for (int channel = 0; channel < 3; ++channel) {
+      const int product = (255 - cmyk[channel]) * white + 128;
+      rgb[channel] = static_cast<std::uint8_t>(std::clamp(white - (((product >> 8) + product) >> 8), 0, 255));
+    }
+  }
+}
+
+Error failure(const JpegReader& reader, JpegReader::Outcome outcome, std::size_t file_bytes) {
+  if (outcome == JpegReader::Outcome::broken) return broken("JPEG", reader.message());
+  std::string message = "JPEG ends after " + grouped(file_bytes) + " bytes, ";
+  message += reader.height() == 0
+                 ? "inside its header"
+                 : "at row " + grouped(reader.rows_read()) + " of " + grouped(reader.height());
+  return {ErrorCode::invalid_argument, message};
+}
+
+}  // namespace
+
+Result<Picture> decode_jpeg(std::string_view file, const ImageLimits& limits) {
+  using Outcome = JpegReader::Outcome;
+  JpegReader reader(file);
+  if (const Outcome outcome = reader.read_header(limits.apply_exif_orientation); outcome != Outcome::done) {
+    return failure(reader, outcome, file.size());
+  }
+  if (Status status = check_size("JPEG", reader.width(), reader.height(), limits); !status)
+    return status.error();
+  const int components = reader.components();
+  if (components != 1 && components != 3 && components != 4) {
+    return Error{ErrorCode::unsupported,
+                 "JPEG has " + std::to_string(components) +
+                     " colour components; grey (1), colour (3) and CMYK (4) are read"};
+  }
+  if (const Outcome outcome = reader.start(); outcome != Outcome::done)
+    return failure(reader, outcome, file.size());
+
+  Picture picture(reader.width(), reader.height());
+  picture.orientation = reader.orientation();
+  std::vector<std::uint8_t> native(components == 3 ? 0 : std::size_t{picture.width()} * components);
+  for (std::uint32_t y = 0; y < picture.height(); ++y) {
+    const Outcome outcome = reader.read_row(components == 3 ? picture.row(y) : native.data());
+    if (outcome != Outcome::done) return failure(reader, outcome, file.size());
+    if (components == 1) grey_to_rgb(native.data(), picture.width(), picture.row(y));
+    if (components == 4) inverted_cmyk_to_rgb(native.data(), picture.width(), picture.row(y));
+  }
+  if (const Outcome outcome = reader.finish(); outcome != Outcome::done)
+    return failure(reader, outcome, file.size());
+  return picture;
+}
+
+}  // namespace sightline::models

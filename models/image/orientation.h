@@ -1,0 +1,17 @@
+// EXIF orientation: how to turn a picture so that its top is up.
+#pragma once
+
+#include <string_view>
+
+#include "models/image/picture.h"
+
+namespace sightline::models {
+
+/// The orientation, 1 to 8, that an EXIF block (TIFF inside, with or without a leading "Exif\0\0") gives; 1
+/// if it gives none or is damaged: a picture is never refused for its EXIF.
+int exif_orientation(std::string_view exif);
+
+/// `picture` turned and mirrored as its `orientation` asks; the result's orientation is 1.
+Picture turned_upright(Picture picture);
+
+}  // namespace sightline::models

@@ -1,0 +1,53 @@
+#include "models/image/picture.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace sightline::models {
+namespace {
+
+/// Bounds the tables that resizing needs, which grow with an edge and not with the area.
+constexpr std::uint64_t k_max_edge_pixels = 1'000'000;
+
+}  // namespace
+
+Picture::Picture(std::uint32_t width, std::uint32_t height)
+    : width_(width),
+      height_(height),
+      rgb_(std::make_unique_for_overwrite<std::uint8_t[]>(size_bytes() + k_slack_bytes)) {
+  std::memset(rgb_.get() + size_bytes(), 0, k_slack_bytes);
+}
+
+Status check_size(std::string_view format, std::uint64_t width, std::uint64_t height,
+                  const ImageLimits& limits) {
+  const std::string size = std::string(format) + " is " + grouped(width) + " x " + grouped(height);
+  if (width == 0 || height == 0)
+    return Error{ErrorCode::invalid_argument, size + " pixels: it holds no picture"};
+  if (width > limits.max_pixels / height) {
+    // No format's edges exceed 32 bits: the product fits.
+    return Error{ErrorCode::too_large, size + " = " + grouped(width * height) + " pixels; the limit is " +
+                                           grouped(limits.max_pixels)};
+  }
+  if (std::max(width, height) > k_max_edge_pixels) {
+    return Error{ErrorCode::too_large,
+                 size + " pixels; the limit for an edge is " + grouped(k_max_edge_pixels)};
+  }
+  return {};
+}
+
+std::string grouped(std::uint64_t number) {
+  std::string digits = std::to_string(number);
+  for (std::size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, 1, ',');
+  return digits;
+}
+
+Error broken(std::string_view format, std::string_view what) {
+  return {ErrorCode::invalid_argument, std::string(format) + " is broken: " + std::string(what)};
+}
+
+Error cut_short(std::string_view format, std::uint64_t have, std::uint64_t need) {
+  return {ErrorCode::invalid_argument,
+          std::string(format) + " ends after " + grouped(have) + " of " + grouped(need) + " bytes"};
+}
+
+}  // namespace sightline::models

@@ -1,0 +1,65 @@
+// A decoded picture, and what every decoder checks and says.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "models/image/preprocess.h"
+
+namespace sightline::models {
+
+/// Pixels as [height, width, 3], row-major, without gaps between rows.
+class Picture {
+ public:
+  /// Bytes that may be read, but mean nothing, after the last row: vector code loads whole blocks.
+  static constexpr std::size_t k_slack_bytes = 64;
+
+  Picture() = default;
+  /// The pixels are not initialised: a decoder writes every one of them.
+  Picture(std::uint32_t width, std::uint32_t height);
+
+  std::uint32_t width() const { return width_; }
+  std::uint32_t height() const { return height_; }
+  std::size_t row_bytes() const { return std::size_t{width_} * 3; }
+  std::size_t size_bytes() const { return row_bytes() * height_; }
+  std::uint8_t* row(std::size_t y) { return rgb_.get() + y * row_bytes(); }
+  const std::uint8_t* row(std::size_t y) const { return rgb_.get() + y * row_bytes(); }
+
+  /// EXIF orientation, 1 to 8; 1 where there is none or it was not asked for.
+  int orientation = 1;
+
+ private:
+  std::uint32_t width_ = 0, height_ = 0;
+  std::unique_ptr<std::uint8_t[]> rgb_;
+};
+
+/// Checks a header's size, before memory is taken for it. Errors: invalid_argument (an edge of zero),
+/// too_large (over limits.max_pixels, or an edge over a million pixels).
+Status check_size(std::string_view format, std::uint64_t width, std::uint64_t height,
+                  const ImageLimits& limits);
+
+/// 1234567 as "1,234,567".
+std::string grouped(std::uint64_t number);
+
+/// invalid_argument: "`format` is broken: `what`".
+Error broken(std::string_view format, std::string_view what);
+
+/// invalid_argument: "`format` ends after `have` of `need` bytes".
+Error cut_short(std::string_view format, std::uint64_t have, std::uint64_t need);
+
+// The decoders. Each takes a file that begins with its format's mark. Errors: invalid_argument, too_large,
+// unsupported.
+Result<Picture> decode_jpeg(std::string_view file, const ImageLimits& limits);
+Result<Picture> decode_png(std::string_view file, const ImageLimits& limits);
+Result<Picture> decode_webp(std::string_view file, const ImageLimits& limits);
+Result<Picture> decode_gif(std::string_view file, const ImageLimits& limits);
+Result<Picture> decode_bmp(std::string_view file, const ImageLimits& limits);
+
+/// Any of them, told apart by the first bytes, turned upright if `limits` says so.
+Result<Picture> decode_picture(std::string_view file, const ImageLimits& limits);
+
+}  // namespace sightline::models

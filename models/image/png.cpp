@@ -1,0 +1,130 @@
+// PNG through libspng. Only the chunks that make up the first picture reach it, so that damage in what Pillow
+// ignores (colour profiles, texts, later frames of an animation) refuses no picture.
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <memory>
+#include <spng.h>
+#include <vector>
+
+#include "models/image/bytes.h"
+#include "models/image/orientation.h"
+#include "models/image/picture.h"
+
+namespace sightline::models {
+namespace {
+
+using namespace std::string_view_literals;
+
+constexpr std::string_view k_end_chunk = "\0\0\0\0IEND\xAE\x42\x60\x82"sv;
+constexpr std::size_t k_signature_bytes = 8, k_header_chunk_bytes = 25, k_chunk_overhead_bytes = 12;
+
+/// The file's parts to decode, one after the other.
+struct PngParts {
+  std::vector<std::string_view> spans;
+  std::string_view exif;
+};
+
+std::string chunk_name(std::string_view type) {
+  std::string name;
+  for (const char c : type) name += c >= 0x20 && c < 0x7F ? c : '?';
+  return name;
+}
+
+/// Walks the chunks up to the end of the first picture's data.
+Result<PngParts> find_parts(std::string_view file) {
+  const Bytes bytes(file);
+  PngParts parts{{file.substr(0, k_signature_bytes + k_header_chunk_bytes)}, {}};
+  bool in_data = false;
+  for (std::size_t at = k_signature_bytes + k_header_chunk_bytes; at < file.size();) {
+    const std::size_t length = bytes.u32_be(at);
+    if (file.size() - at < k_chunk_overhead_bytes || file.size() - at - k_chunk_overhead_bytes < length) {
+      return cut_short("PNG", file.size(), at + k_chunk_overhead_bytes + length);
+    }
+    const std::string_view chunk = file.substr(at, length + k_chunk_overhead_bytes);
+    const std::string_view type = chunk.substr(4, 4);
+    const bool is_data = type == "IDAT";
+    if (in_data && !is_data) break;
+    in_data = is_data;
+    if (is_data || type == "PLTE") parts.spans.push_back(chunk);
+    if (type == "eXIf") parts.exif = chunk.substr(8, length);
+    if (type == "IEND") break;
+    if (!std::all_of(type.begin(), type.end(),
+                     [](char c) { return std::isalpha(static_cast<unsigned char>(c)); })) {
+      return broken("PNG", "there is no chunk at byte " + grouped(at) + " but \"" + chunk_name(type) + "\"");
+    }
+    at += chunk.size();
+  }
+  if (parts.spans.back().substr(4, 4) != "IDAT") return broken("PNG", "it has no picture data (IDAT)");
+  parts.spans.push_back(k_end_chunk);
+  return parts;
+}
+
+/// Hands the parts to libspng as one stream.
+struct PartStream {
+  const std::vector<std::string_view>& spans;
+  std::size_t span = 0, at = 0;
+
+  static int read(spng_ctx*, void* user, void* out, std::size_t length) {
+    auto& stream = *static_cast<PartStream*>(user);
+    auto* target = static_cast<char*>(out);
+    while (length > 0) {
+      if (stream.span == stream.spans.size()) return SPNG_IO_EOF;
+      const std::string_view rest = stream.spans[stream.span].substr(stream.at);
+      const std::size_t count = std::min(length, rest.size());
+      std::memcpy(target, rest.data(), count);
+      target += count;
+      length -= count;
+      stream.at += count;
+      if (count == rest.size()) ++stream.span, stream.at = 0;
+    }
+    return SPNG_OK;
+  }
+};
+
+/// 16-bit grey is clipped at 255, not scaled: Pillow's convert("RGB") of its mode I;16.
+void clip_grey16(const std::vector<std::uint16_t>& grey, Picture& picture) {
+  std::uint8_t* out = picture.row(0);
+  for (const std::uint16_t value : grey) {
+    std::memset(out, std::min<int>(value, 255), 3);
+    out += 3;
+  }
+}
+
+}  // namespace
+
+Result<Picture> decode_png(std::string_view file, const ImageLimits& limits) {
+  const Bytes bytes(file);
+  if (file.size() < k_signature_bytes + k_header_chunk_bytes) {
+    return cut_short("PNG", file.size(), k_signature_bytes + k_header_chunk_bytes);
+  }
+  if (bytes.u32_be(8) != 13 || file.substr(12, 4) != "IHDR")
+    return broken("PNG", "its first chunk is not a header (IHDR)");
+  const std::uint32_t width = bytes.u32_be(16), height = bytes.u32_be(20);
+  if (Status status = check_size("PNG", width, height, limits); !status) return status.error();
+  Result<PngParts> parts = find_parts(file);
+  if (!parts) return parts.error();
+
+  const std::unique_ptr<spng_ctx, decltype(&spng_ctx_free)> context(spng_ctx_new(0), &spng_ctx_free);
+  if (context == nullptr) return Error{ErrorCode::internal, "no memory for a PNG decoder"};
+  PartStream stream{parts->spans};
+  int code = spng_set_png_stream(context.get(), &PartStream::read, &stream);
+  spng_ihdr header{};
+  if (code == SPNG_OK) code = spng_get_ihdr(context.get(), &header);
+  if (code != SPNG_OK) return broken("PNG", spng_strerror(code));
+
+  Picture picture(width, height);
+  if (header.color_type == SPNG_COLOR_TYPE_GRAYSCALE && header.bit_depth == 16) {
+    std::vector<std::uint16_t> grey(std::size_t{width} * height);
+    code = spng_decode_image(context.get(), grey.data(), grey.size() * 2, SPNG_FMT_PNG, 0);
+    if (code == SPNG_OK) clip_grey16(grey, picture);
+  } else {
+    // Drops alpha without compositing, takes the high byte of 16-bit colour, looks palettes up.
+    code = spng_decode_image(context.get(), picture.row(0), picture.size_bytes(), SPNG_FMT_RGB8, 0);
+  }
+  if (code != SPNG_OK) return broken("PNG", spng_strerror(code));
+  if (limits.apply_exif_orientation) picture.orientation = exif_orientation(parts->exif);
+  return picture;
+}
+
+}  // namespace sightline::models

@@ -1,0 +1,89 @@
+#include "models/image/preprocess.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "models/image/picture.h"
+#include "models/image/resample.h"
+
+namespace sightline::models {
+namespace {
+
+using Resize = PreprocessConfig::Resize;
+using CropRule = PreprocessConfig::CropRule;
+
+struct Size {
+  std::uint64_t width = 0, height = 0;
+};
+
+/// The size a picture is resized to. The long edge is rounded down, as CLIPImageProcessor does.
+Size resized_size(const Picture& picture, const PreprocessConfig& config) {
+  const Size source{picture.width(), picture.height()};
+  switch (config.resize) {
+    case Resize::none:
+      return source;
+    case Resize::exact:
+      return {config.resize_width, config.resize_height};
+    case Resize::shortest_edge:
+      break;
+  }
+  const std::uint64_t edge = config.resize_width;
+  if (source.width <= source.height) return {edge, edge * source.height / source.width};
+  return {edge * source.width / source.height, edge};
+}
+
+/// Along one axis: which of the resized samples are kept, and how many zeros come before and after them.
+struct AxisWindow {
+  Span kept;
+  std::uint64_t zeros_before = 0;
+  std::uint64_t size = 0;
+};
+
+AxisWindow centre_crop(std::uint64_t resized, std::uint64_t crop, CropRule rule) {
+  if (resized >= crop) {
+    const std::uint64_t margin = resized - crop;
+    const bool rounds_up = rule == CropRule::half_even && margin % 4 == 3;
+    return {{margin / 2 + (rounds_up ? 1 : 0), crop}, 0, crop};
+  }
+  // CLIPImageProcessor gives the odd row of zeros to the front, torchvision to the back.
+  const std::uint64_t missing = crop - resized;
+  return {{0, resized}, rule == CropRule::floor ? (missing + 1) / 2 : missing / 2, crop};
+}
+
+}  // namespace
+
+Result<PreparedImage> preprocess_image(std::string_view encoded, const PreprocessConfig& config,
+                                       const ImageLimits& limits) {
+  const Result<Picture> picture = decode_picture(encoded, limits);
+  if (!picture) return picture.error();
+
+  const Size resized = resized_size(*picture, config);
+  AxisWindow columns{{0, resized.width}, 0, resized.width}, rows{{0, resized.height}, 0, resized.height};
+  if (config.crop) {
+    columns = centre_crop(resized.width, config.crop_width, config.crop_rule);
+    rows = centre_crop(resized.height, config.crop_height, config.crop_rule);
+  }
+  if (columns.kept.size == 0 || rows.kept.size == 0) {
+    return Error{ErrorCode::internal, "the preprocessing asks for a window without pixels"};
+  }
+  constexpr std::uint64_t k_max_window_pixels = 1 << 22;
+  if (columns.size > k_max_window_pixels || rows.size > k_max_window_pixels / columns.size) {
+    return Error{ErrorCode::too_large, "picture of " + grouped(picture->width()) + " x " +
+                                           grouped(picture->height()) + " would be resized to " +
+                                           grouped(columns.size) + " x " + grouped(rows.size) +
+                                           " pixels; the limit is " + grouped(k_max_window_pixels)};
+  }
+
+  PreparedImage prepared;
+  prepared.width = static_cast<std::uint32_t>(columns.size);
+  prepared.height = static_cast<std::uint32_t>(rows.size);
+  prepared.source_width = picture->width();
+  prepared.source_height = picture->height();
+  const std::size_t stride = columns.size * 3;
+  prepared.rgb.resize(stride * rows.size);
+  resample(*picture, resized.width, resized.height, columns.kept, rows.kept, config.filter,
+           prepared.rgb.data() + rows.zeros_before * stride + columns.zeros_before * 3, stride);
+  return prepared;
+}
+
+}  // namespace sightline::models
