@@ -162,7 +162,7 @@ Status Attributes::read_ndjson(const std::string& text, const std::string& file)
       return bad_line(file, number, "expected an object with a string `file`, which names the picture");
     }
     const std::string name = document["file"].GetString();
-    document.RemoveMember("file");
+    document.EraseMember("file");
     for (const auto& member : document.GetObject()) {
       if (k_reserved.contains(member.name.GetString())) {
         return bad_line(

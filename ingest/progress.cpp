@@ -27,10 +27,11 @@ std::string counts_text(const Tally& tally, std::chrono::duration<double> elapse
 }  // namespace
 
 std::string progress_bar(const Tally& tally, std::chrono::duration<double> elapsed) {
-  constexpr std::size_t k_width = 30;
-  const std::size_t filled = tally.total == 0 ? k_width : k_width * tally.done() / tally.total;
-  return "[" + std::string(filled, '#') + std::string(k_width - filled, '.') + "] " +
-         counts_text(tally, elapsed);
+  std::string bar(30, '#');
+  const std::size_t filled =
+      tally.total == 0 ? bar.size() : std::min(bar.size(), bar.size() * tally.done() / tally.total);
+  std::fill(bar.begin() + static_cast<std::ptrdiff_t>(filled), bar.end(), '.');
+  return '[' + bar + "] " + counts_text(tally, elapsed);
 }
 
 std::string progress_line(const Tally& tally, std::chrono::duration<double> elapsed) {

@@ -128,7 +128,7 @@ TEST_CASE("bulks are cut by bytes, and a document over the cut goes alone") {
   Fixture fixture;
   fixture.write(3);
   fixture.folder.write("big.jpg", std::string(5000, 'x'));
-  fixture.options.max_bulk_bytes = 500;
+  fixture.options.max_bulk_bytes = 350;
   CHECK(fixture.load().indexed == 4);
   CHECK(fixture.elasticsearch.bulk_sizes.size() >= 3);
 }
