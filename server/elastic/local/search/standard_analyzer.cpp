@@ -1,11 +1,10 @@
 #include "server/elastic/local/search/standard_analyzer.h"
 
+#include <algorithm>
+#include <array>
 #include <unicode/uchar.h>
 #include <unicode/uscript.h>
 #include <unicode/utf8.h>
-
-#include <algorithm>
-#include <array>
 
 namespace sightline::elastic {
 namespace {
@@ -22,28 +21,41 @@ enum class WordClass : std::uint8_t {
   mid_both,
   single_quote,
   double_quote,
-  connector,     // ExtendNumLet: the underscore and its kin
-  extend,        // Extend, Format, ZWJ: belongs to the character before it (rule WB4)
-  flag_letter,   // Regional_Indicator
+  connector,    // ExtendNumLet: the underscore and its kin
+  extend,       // Extend, Format, ZWJ: belongs to the character before it (rule WB4)
+  flag_letter,  // Regional_Indicator
 };
 
 WordClass classify(UChar32 c) {
   switch (u_getIntPropertyValue(c, UCHAR_WORD_BREAK)) {
-    case U_WB_ALETTER: return WordClass::letter;
-    case U_WB_HEBREW_LETTER: return WordClass::hebrew;
-    case U_WB_NUMERIC: return WordClass::numeric;
-    case U_WB_KATAKANA: return WordClass::katakana;
-    case U_WB_MIDLETTER: return WordClass::mid_letter;
-    case U_WB_MIDNUM: return WordClass::mid_number;
-    case U_WB_MIDNUMLET: return WordClass::mid_both;
-    case U_WB_SINGLE_QUOTE: return WordClass::single_quote;
-    case U_WB_DOUBLE_QUOTE: return WordClass::double_quote;
-    case U_WB_EXTENDNUMLET: return WordClass::connector;
+    case U_WB_ALETTER:
+      return WordClass::letter;
+    case U_WB_HEBREW_LETTER:
+      return WordClass::hebrew;
+    case U_WB_NUMERIC:
+      return WordClass::numeric;
+    case U_WB_KATAKANA:
+      return WordClass::katakana;
+    case U_WB_MIDLETTER:
+      return WordClass::mid_letter;
+    case U_WB_MIDNUM:
+      return WordClass::mid_number;
+    case U_WB_MIDNUMLET:
+      return WordClass::mid_both;
+    case U_WB_SINGLE_QUOTE:
+      return WordClass::single_quote;
+    case U_WB_DOUBLE_QUOTE:
+      return WordClass::double_quote;
+    case U_WB_EXTENDNUMLET:
+      return WordClass::connector;
     case U_WB_EXTEND:
     case U_WB_FORMAT:
-    case U_WB_ZWJ: return WordClass::extend;
-    case U_WB_REGIONAL_INDICATOR: return WordClass::flag_letter;
-    default: return c >= 0xFF10 && c <= 0xFF19 ? WordClass::numeric : WordClass::other;  // full-width digits
+    case U_WB_ZWJ:
+      return WordClass::extend;
+    case U_WB_REGIONAL_INDICATOR:
+      return WordClass::flag_letter;
+    default:
+      return c >= 0xFF10 && c <= 0xFF19 ? WordClass::numeric : WordClass::other;  // full-width digits
   }
 }
 
@@ -56,18 +68,24 @@ WordClass word_class(UChar32 c) {
   return c < 128 ? ascii[static_cast<std::size_t>(c)] : classify(c);
 }
 
-bool is_letter(WordClass k) { return k == WordClass::letter || k == WordClass::hebrew; }
-bool is_content(WordClass k) { return is_letter(k) || k == WordClass::numeric || k == WordClass::katakana; }
+bool is_letter(WordClass k) {
+  return k == WordClass::letter || k == WordClass::hebrew;
+}
+bool is_content(WordClass k) {
+  return is_letter(k) || k == WordClass::numeric || k == WordClass::katakana;
+}
 
 constexpr UChar32 k_joiner = 0x200D, k_text_style = 0xFE0E, k_emoji_style = 0xFE0F, k_keycap = 0x20E3;
 
-bool is_keycap_base(UChar32 c) { return (c >= '0' && c <= '9') || c == '#' || c == '*'; }
+bool is_keycap_base(UChar32 c) {
+  return (c >= '0' && c <= '9') || c == '#' || c == '*';
+}
 
 bool is_emoji(UChar32 c) {
   if (c < 0xA9) return false;
   if (u_hasBinaryProperty(c, UCHAR_EXTENDED_PICTOGRAPHIC)) return true;
-  return u_hasBinaryProperty(c, UCHAR_EMOJI) && !u_hasBinaryProperty(c, UCHAR_REGIONAL_INDICATOR) && c != 0x3030 &&
-         c != 0x303D;
+  return u_hasBinaryProperty(c, UCHAR_EMOJI) && !u_hasBinaryProperty(c, UCHAR_REGIONAL_INDICATOR) &&
+         c != 0x3030 && c != 0x303D;
 }
 
 /// The text as characters. `cursor` members index into `at`.
@@ -113,7 +131,8 @@ struct Match {
 std::size_t emoji_unit(const Characters& text, std::size_t i) {
   if (!is_emoji(text.code(i))) return i;
   ++i;
-  while (text.kind(i) == WordClass::extend && text.code(i) != k_text_style && text.code(i) != k_emoji_style) ++i;
+  while (text.kind(i) == WordClass::extend && text.code(i) != k_text_style && text.code(i) != k_emoji_style)
+    ++i;
   if (text.code(i) == k_emoji_style) ++i;
   while (u_hasBinaryProperty(text.code(i), UCHAR_EMOJI_MODIFIER)) i = text.past_extend(i + 1);
   return i;
@@ -144,8 +163,8 @@ Match match_emoji(const Characters& text, std::size_t start) {
   return {end, TokenType::emoji};
 }
 
-/// One step of rules WB5 to WB13b: the index of the character that the word goes on with after `i` of class `last`, or
-/// `i` itself if there is a boundary.
+/// One step of rules WB5 to WB13b: the index of the character that the word goes on with after `i` of class
+/// `last`, or `i` itself if there is a boundary.
 std::size_t next_of_word(const Characters& text, std::size_t i, WordClass last) {
   const WordClass here = text.kind(i);
   const bool after_letter = is_letter(last), after_number = last == WordClass::numeric;
@@ -162,7 +181,8 @@ std::size_t next_of_word(const Characters& text, std::size_t i, WordClass last) 
   if (after_letter && middle_of_letters && is_letter(there)) return beyond + 1;
   if (after_number && middle_of_numbers && there == WordClass::numeric) return beyond + 1;
   if (last == WordClass::hebrew && here == WordClass::single_quote) return i + 1;
-  if (last == WordClass::hebrew && here == WordClass::double_quote && there == WordClass::hebrew) return beyond + 1;
+  if (last == WordClass::hebrew && here == WordClass::double_quote && there == WordClass::hebrew)
+    return beyond + 1;
   return i;
 }
 
@@ -234,14 +254,22 @@ void append_utf8(std::string& out, UChar32 c) {
 
 const char* to_string(TokenType type) {
   switch (type) {
-    case TokenType::alphanum: return "<ALPHANUM>";
-    case TokenType::num: return "<NUM>";
-    case TokenType::southeast_asian: return "<SOUTHEAST_ASIAN>";
-    case TokenType::ideographic: return "<IDEOGRAPHIC>";
-    case TokenType::hiragana: return "<HIRAGANA>";
-    case TokenType::katakana: return "<KATAKANA>";
-    case TokenType::hangul: return "<HANGUL>";
-    case TokenType::emoji: return "<EMOJI>";
+    case TokenType::alphanum:
+      return "<ALPHANUM>";
+    case TokenType::num:
+      return "<NUM>";
+    case TokenType::southeast_asian:
+      return "<SOUTHEAST_ASIAN>";
+    case TokenType::ideographic:
+      return "<IDEOGRAPHIC>";
+    case TokenType::hiragana:
+      return "<HIRAGANA>";
+    case TokenType::katakana:
+      return "<KATAKANA>";
+    case TokenType::hangul:
+      return "<HANGUL>";
+    case TokenType::emoji:
+      return "<EMOJI>";
   }
   return "word";
 }

@@ -23,9 +23,10 @@ struct Token {
 /// Longest token in UTF-16 code units; a longer one is cut into pieces of this length.
 inline constexpr std::uint32_t k_max_token_length = 255;
 
-/// Tokens of UTF-8 `text`. Boundaries are those of Unicode Standard Annex 29 with Lucene's three choices: a Han or
-/// Hiragana character is a token of its own, a run of a script without blanks (Thai, Lao, Khmer, ...) is one token, and
-/// an emoji sequence is a token. Bytes that are no UTF-8 count as U+FFFD, which separates words.
+/// Tokens of UTF-8 `text`. Boundaries are those of Unicode Standard Annex 29 with Lucene's three choices: a
+/// Han or Hiragana character is a token of its own, a run of a script without blanks (Thai, Lao, Khmer, ...)
+/// is one token, and an emoji sequence is a token. Bytes that are no UTF-8 count as U+FFFD, which separates
+/// words.
 std::vector<Token> standard_tokens(std::string_view text);
 
 /// The text with every character lower-cased by itself, as Lucene's filter does (no context, no expansion).

@@ -1,0 +1,347 @@
+#include "server/elastic/local/search/aggregations.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <map>
+#include <set>
+#include <variant>
+
+#include "server/elastic/local/date.h"
+#include "server/elastic/local/search/search_errors.h"
+
+namespace sightline::elastic {
+namespace {
+
+using Kind = Aggregation::Kind;
+
+const std::map<std::string_view, Kind>& kinds() {
+  static const std::map<std::string_view, Kind> table = {{"terms", Kind::terms},
+                                                         {"stats", Kind::stats},
+                                                         {"avg", Kind::avg},
+                                                         {"min", Kind::min},
+                                                         {"max", Kind::max},
+                                                         {"sum", Kind::sum},
+                                                         {"value_count", Kind::value_count}};
+  return table;
+}
+
+constexpr std::array k_foreign_kinds = {"adjacency_matrix",
+                                        "auto_date_histogram",
+                                        "boxplot",
+                                        "cardinality",
+                                        "categorize_text",
+                                        "children",
+                                        "composite",
+                                        "date_histogram",
+                                        "date_range",
+                                        "diversified_sampler",
+                                        "extended_stats",
+                                        "filter",
+                                        "filters",
+                                        "frequent_item_sets",
+                                        "geo_bounds",
+                                        "geo_centroid",
+                                        "geo_distance",
+                                        "geohash_grid",
+                                        "geotile_grid",
+                                        "global",
+                                        "histogram",
+                                        "ip_prefix",
+                                        "ip_range",
+                                        "matrix_stats",
+                                        "median_absolute_deviation",
+                                        "missing",
+                                        "multi_terms",
+                                        "nested",
+                                        "parent",
+                                        "percentile_ranks",
+                                        "percentiles",
+                                        "random_sampler",
+                                        "range",
+                                        "rare_terms",
+                                        "rate",
+                                        "reverse_nested",
+                                        "sampler",
+                                        "scripted_metric",
+                                        "significant_terms",
+                                        "significant_text",
+                                        "string_stats",
+                                        "time_series",
+                                        "top_hits",
+                                        "top_metrics",
+                                        "variable_width_histogram",
+                                        "weighted_avg"};
+
+Kind kind_of(const JsonView& key, const JsonView& body) {
+  if (const auto kind = kinds().find(key.text()); kind != kinds().end()) return kind->second;
+  const std::string name(key.text());
+  if (std::find(k_foreign_kinds.begin(), k_foreign_kinds.end(), name) != k_foreign_kinds.end()) {
+    refuse(illegal_argument("aggregation type [" + name +
+                            "] is not supported by this local store; it has terms, stats, avg, "
+                            "min, max, sum and value_count"));
+  }
+  std::vector<std::string_view> known(k_foreign_kinds.begin(), k_foreign_kinds.end());
+  for (const auto& [known_name, kind] : kinds()) known.push_back(known_name);
+  ElasticError error =
+      parsing_exception(body, "Unknown aggregation type [" + name + "]" + did_you_mean(name, known));
+  error.cause_type = "named_object_not_found_exception";
+  error.cause_reason = position_text(body) + " unknown field [" + name + "]";
+  refuse(std::move(error));
+}
+
+void read_body(const JsonView& key, const JsonView& body, Aggregation& out) {
+  out.kind = kind_of(key, body);
+  const std::string kind(key.text());
+  body.each_member([&](const JsonView& option, const JsonView& value) {
+    const std::string_view name = option.text();
+    if (name == "field") {
+      out.field = read_text(value, name);
+    } else if (name == "size" && out.kind == Kind::terms) {
+      const std::int64_t size = read_integer(value, name);
+      if (size < 1)
+        refuse(illegal_argument("[size] must be greater than 0. Found [" + std::to_string(size) + "] in [" +
+                                out.name + "]"));
+      out.size = static_cast<int>(std::min<std::int64_t>(size, std::numeric_limits<int>::max()));
+    } else if (name == "min_doc_count" && out.kind == Kind::terms) {
+      const std::int64_t least = read_integer(value, name);
+      if (least < 1) refuse(illegal_argument("[min_doc_count] below 1 is not supported by this local store"));
+      out.min_doc_count = static_cast<std::size_t>(least);
+    } else if (name != "shard_size") {  // counts here are always exact
+      refuse(illegal_argument("[" + kind + "] aggregation parameter [" + std::string(name) +
+                              "] is not supported by this local store"));
+    }
+  });
+  if (out.field.empty()) {
+    refuse({400, "illegal_argument_exception",
+            "Required one of fields [field, script], but none were specified."});
+  }
+}
+
+Aggregation read_aggregation(const JsonView& key, const JsonView& value) {
+  Aggregation out;
+  out.name = key.text();
+  if (!value.is_object()) {
+    refuse(parsing_exception(value, "Expected [START_OBJECT] under [" + out.name + "], but got a [" +
+                                        token_name(value) + "] in [" + out.name + "]"));
+  }
+  bool has_kind = false;
+  value.each_member([&](const JsonView& type, const JsonView& body) {
+    if (type.text() == "meta") return;
+    if (type.text() == "aggs" || type.text() == "aggregations") {
+      refuse(illegal_argument("sub-aggregations, as in [" + out.name +
+                              "], are not supported by this local store"));
+    }
+    if (has_kind)
+      refuse(parsing_exception(type, "Found two aggregation type definitions in [" + out.name + "]"));
+    if (!body.is_object()) {
+      refuse(parsing_exception(body, "Expected [START_OBJECT] under [" + std::string(type.text()) +
+                                         "], but got a [" + token_name(body) + "] in [" + out.name + "]"));
+    }
+    has_kind = true;
+    read_body(type, body, out);
+  });
+  if (!has_kind) refuse(parsing_exception(value, "Missing definition for aggregation [" + out.name + "]"));
+  return out;
+}
+
+/// Numbers and words of a document's field, each value once.
+template <class Visit>
+void each_number(const ShardView& shard, const Field& field, Doc doc, Visit&& visit) {
+  if (const auto* integers = shard.memory().integers(field.path)) {
+    for (const std::int64_t value : integers->of(doc)) visit(static_cast<double>(value));
+  } else if (const auto* doubles = shard.memory().doubles(field.path)) {
+    for (const double value : doubles->of(doc)) visit(value);
+  }
+}
+
+struct Figures {
+  std::size_t count = 0;
+  double sum = 0, min = std::numeric_limits<double>::infinity(), max = -min;
+};
+
+Figures figures_of(const Aggregation& aggregation, const std::vector<AggregatedShard>& shards) {
+  Figures figures;
+  for (const AggregatedShard& one : shards) {
+    const FieldPtr field = one.shard->mapping->find(aggregation.field);
+    if (!field) continue;
+    const KeywordColumn* keywords = one.shard->memory().keyword(field->path);
+    one.docs->for_each([&](Doc doc) {
+      if (keywords) figures.count += keywords->of(doc).size();
+      each_number(*one.shard, *field, doc, [&](double value) {
+        ++figures.count;
+        figures.sum += value;
+        figures.min = std::min(figures.min, value);
+        figures.max = std::max(figures.max, value);
+      });
+    });
+  }
+  return figures;
+}
+
+void append_or_null(std::string& out, const char* key, bool known, double value) {
+  out += std::string("\"") + key + "\":";
+  known ? append_decimal(out, value) : void(out += "null");
+}
+
+std::string figures_json(const Aggregation& aggregation, const Figures& figures) {
+  const bool any = figures.count != 0;
+  const double mean = figures.sum / static_cast<double>(figures.count);
+  std::string out = "{";
+  switch (aggregation.kind) {
+    case Kind::stats:
+      out += "\"count\":" + std::to_string(figures.count) + ",";
+      append_or_null(out, "min", any, figures.min);
+      append_or_null(out += ",", "max", any, figures.max);
+      append_or_null(out += ",", "avg", any, mean);
+      append_or_null(out += ",", "sum", true, figures.sum);
+      break;
+    case Kind::avg:
+      append_or_null(out, "value", any, mean);
+      break;
+    case Kind::min:
+      append_or_null(out, "value", any, figures.min);
+      break;
+    case Kind::max:
+      append_or_null(out, "value", any, figures.max);
+      break;
+    case Kind::sum:
+      append_or_null(out, "value", true, figures.sum);
+      break;
+    case Kind::value_count:
+      out += "\"value\":" + std::to_string(figures.count);
+      break;
+    case Kind::terms:
+      break;
+  }
+  return out + "}";
+}
+
+/// A bucket's key: words before numbers never meet, as fields of one name have one kind here.
+using BucketKey = std::variant<std::int64_t, double, std::string_view>;
+struct Bucket {
+  std::size_t count = 0;
+  const Field* field = nullptr;
+};
+
+std::map<BucketKey, Bucket> buckets_of(const Aggregation& aggregation,
+                                       const std::vector<AggregatedShard>& shards,
+                                       std::vector<FieldPtr>& held) {
+  std::map<BucketKey, Bucket> buckets;
+  for (const AggregatedShard& one : shards) {
+    const FieldPtr field = one.shard->mapping->find(aggregation.field);
+    if (!field) continue;
+    held.push_back(field);
+    const MemoryIndex& memory = one.shard->memory();
+    const auto* words = memory.keyword(field->path);
+    const auto* integers = memory.integers(field->path);
+    const auto* doubles = memory.doubles(field->path);
+    std::set<BucketKey> keys;
+    one.docs->for_each([&](Doc doc) {
+      keys.clear();
+      if (words) {
+        for (const auto term : words->of(doc)) keys.insert(std::string_view(words->text(term)));
+      } else if (integers) {
+        for (const auto value : integers->of(doc)) keys.insert(value);
+      } else if (doubles) {
+        for (const auto value : doubles->of(doc)) keys.insert(value);
+      }
+      for (const BucketKey& key : keys) {
+        Bucket& bucket = buckets[key];
+        ++bucket.count;
+        bucket.field = field.get();
+      }
+    });
+  }
+  return buckets;
+}
+
+void append_bucket(std::string& out, const BucketKey& key, const Bucket& bucket) {
+  out += "{\"key\":";
+  if (const auto* word = std::get_if<std::string_view>(&key)) {
+    rest::append_json_string(out, *word);
+  } else if (const auto* number = std::get_if<double>(&key)) {
+    append_decimal(out, *number);
+  } else {
+    const std::int64_t value = std::get<std::int64_t>(key);
+    out += std::to_string(value);
+    if (bucket.field->type == FieldType::boolean)
+      out += value != 0 ? ",\"key_as_string\":\"true\"" : ",\"key_as_string\":\"false\"";
+    if (bucket.field->type == FieldType::date) {
+      out += ",\"key_as_string\":";
+      rest::append_json_string(out, format_date(value, bucket.field->format));
+    }
+  }
+  out += ",\"doc_count\":" + std::to_string(bucket.count) + "}";
+}
+
+std::string terms_json(const Aggregation& aggregation, const std::vector<AggregatedShard>& shards) {
+  std::vector<FieldPtr> held;
+  const auto all = buckets_of(aggregation, shards, held);
+  std::vector<std::pair<BucketKey, Bucket>> buckets;
+  std::size_t others = 0;
+  for (const auto& [key, bucket] : all) {
+    if (bucket.count >= aggregation.min_doc_count) buckets.emplace_back(key, bucket);
+  }
+  std::stable_sort(buckets.begin(), buckets.end(),
+                   [](const auto& a, const auto& b) { return a.second.count > b.second.count; });
+  std::string list;
+  for (std::size_t i = 0; i < buckets.size(); ++i) {
+    if (i >= static_cast<std::size_t>(aggregation.size)) {
+      others += buckets[i].second.count;
+      continue;
+    }
+    if (i != 0) list += ',';
+    append_bucket(list, buckets[i].first, buckets[i].second);
+  }
+  return "{\"doc_count_error_upper_bound\":0,\"sum_other_doc_count\":" + std::to_string(others) +
+         ",\"buckets\":[" + list + "]}";
+}
+
+const char* name_of(Kind kind) {
+  for (const auto& [name, one] : kinds()) {
+    if (one == kind) return name.data();
+  }
+  return "";
+}
+
+}  // namespace
+
+std::vector<Aggregation> parse_aggregations(const JsonView& value) {
+  std::vector<Aggregation> aggregations;
+  value.each_member([&](const JsonView& key, const JsonView& body) {
+    aggregations.push_back(read_aggregation(key, body));
+  });
+  return aggregations;
+}
+
+void check_aggregations(const std::vector<Aggregation>& aggregations, const ShardView& shard) {
+  for (const Aggregation& aggregation : aggregations) {
+    const FieldPtr field = shard.mapping->find(aggregation.field);
+    if (!field) continue;
+    refuse_without_values(shard, *field);
+    const bool counts = aggregation.kind == Kind::terms || aggregation.kind == Kind::value_count;
+    if (counts || is_number(field->type)) continue;
+    if (field->type == FieldType::keyword) {
+      refuse_shard("Field [" + field->path + "] of type [keyword] is not supported for aggregation [" +
+                   name_of(aggregation.kind) + "]");
+    }
+    refuse_shard("aggregation [" + std::string(name_of(aggregation.kind)) + "] over a field of type [" +
+                 to_string(field->type) + "] is not supported by this local store");
+  }
+}
+
+std::string aggregations_json(const std::vector<Aggregation>& aggregations,
+                              const std::vector<AggregatedShard>& shards) {
+  std::string out = "{";
+  for (const Aggregation& aggregation : aggregations) {
+    if (out.size() > 1) out += ',';
+    rest::append_json_string(out, aggregation.name);
+    out += ':';
+    out += aggregation.kind == Kind::terms ? terms_json(aggregation, shards)
+                                           : figures_json(aggregation, figures_of(aggregation, shards));
+  }
+  return out + "}";
+}
+
+}  // namespace sightline::elastic

@@ -1,0 +1,41 @@
+// Figures over all hits of a search: the few kinds that cost little.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/elastic/local/search/json_view.h"
+#include "server/elastic/local/search/scored_docs.h"
+#include "server/elastic/local/search/shard_view.h"
+
+namespace sightline::elastic {
+
+/// One aggregation of a request.
+struct Aggregation {
+  enum class Kind { terms, stats, avg, min, max, sum, value_count };
+  std::string name;
+  Kind kind = Kind::terms;
+  std::string field;
+  int size = 10;                  ///< terms: buckets
+  std::size_t min_doc_count = 1;  ///< terms
+};
+
+/// Reads an `aggs` object. Throws Refused: Elasticsearch's errors, and illegal_argument_exception for kinds
+/// and parameters that this store does not have.
+std::vector<Aggregation> parse_aggregations(const JsonView& value);
+
+/// The hits of one index.
+struct AggregatedShard {
+  const ShardView* shard;
+  const DocSet* docs;
+};
+
+/// Throws ShardRefused if a field cannot be aggregated as asked in that index.
+void check_aggregations(const std::vector<Aggregation>& aggregations, const ShardView& shard);
+
+/// `{"name":{...},...}` over the hits of all indices together, once all of them passed check_aggregations.
+std::string aggregations_json(const std::vector<Aggregation>& aggregations,
+                              const std::vector<AggregatedShard>& shards);
+
+}  // namespace sightline::elastic

@@ -1,0 +1,109 @@
+// _analyze: what an analyzer makes of a text.
+#include <vector>
+
+#include "server/elastic/local/search/analyzers.h"
+#include "server/elastic/local/search/json_view.h"
+#include "server/elastic/local/search/search_errors.h"
+#include "server/elastic/local/search/search_handler.h"
+
+namespace sightline::elastic {
+namespace {
+
+struct AnalyzeBody {
+  std::string analyzer, field;
+  std::vector<std::string> texts;
+};
+
+AnalyzeBody read_body(const http::Request& request) {
+  const auto tape = rest::JsonTape::parse(request.body);
+  if (!tape) refuse(tape.error());
+  const JsonView root(*tape, 0);
+  if (!root.is_object()) refuse({400, "parse_exception", "request body or source parameter is required"});
+  AnalyzeBody body;
+  root.each_member([&](const JsonView& key, const JsonView& value) {
+    const std::string_view name = key.text();
+    if (name == "analyzer" && value.is_string()) {
+      body.analyzer = value.text();
+    } else if (name == "field") {
+      body.field = read_text(value, name);
+    } else if (name == "text") {
+      value.each_or_self([&](const JsonView& item) { body.texts.push_back(read_text(item, name)); });
+    } else if (name == "analyzer" || name == "tokenizer" || name == "filter" || name == "char_filter" ||
+               name == "explain" || name == "attributes" || name == "normalizer") {
+      refuse(
+          illegal_argument("[" + std::string(name) + "] is not supported by _analyze of this local store"));
+    } else {
+      refuse(content_exception(key, "[analyze_request] unknown field [" + std::string(name) + "]"));
+    }
+  });
+  if (body.texts.empty()) {
+    refuse({400, "action_request_validation_exception", "Validation Failed: 1: text is missing;"});
+  }
+  return body;
+}
+
+std::string analyzer_of(const IndexLookup& indices, const http::Request& request, const AnalyzeBody& body) {
+  const auto parts = request.path_parts();
+  if (parts.size() < 2) {
+    if (!body.field.empty()) {
+      refuse(illegal_argument("analysis based on a specific field requires an index"));
+    }
+    return body.analyzer.empty() ? "standard" : body.analyzer;
+  }
+  const auto named = indices.resolve(parts[0], {});
+  if (!named) refuse(named.error());
+  if (!body.analyzer.empty() || body.field.empty() || named->empty()) {
+    return body.analyzer.empty() ? "standard" : body.analyzer;
+  }
+  const FieldPtr field = named->front()->mapping()->find(body.field);
+  if (!field) return "standard";
+  if (field->type == FieldType::text) return field->analyzer;
+  if (field->type == FieldType::keyword) return "keyword";
+  refuse(illegal_argument("Can't process field [" + body.field +
+                          "], Analysis requests are only supported on tokenized fields"));
+}
+
+void append_token(std::string& out, const Token& token, std::uint32_t offset, std::uint32_t position,
+                  const std::string& analyzer) {
+  out += out.back() == '[' ? "{\"token\":" : ",{\"token\":";
+  rest::append_json_string(out, token.term);
+  out += ",\"start_offset\":" + std::to_string(offset + token.start) +
+         ",\"end_offset\":" + std::to_string(offset + token.end) + ",\"type\":\"" +
+         (analyzer == "standard" ? to_string(token.type) : "word") +
+         "\",\"position\":" + std::to_string(position + token.position) + "}";
+}
+
+/// UTF-16 units of UTF-8 text, as Java counts lengths.
+std::uint32_t utf16_length(std::string_view text) {
+  std::uint32_t units = 0;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte & 0xC0) != 0x80) units += byte >= 0xF0 ? 2 : 1;
+  }
+  return units;
+}
+
+}  // namespace
+
+http::Response handle_analyze(IndexLookup& indices, const http::Request& request) {
+  try {
+    const AnalyzeBody body = read_body(request);
+    const std::string analyzer = analyzer_of(indices, request, body);
+    // Values of a list stand 100 positions apart, so that phrases do not reach across.
+    constexpr std::uint32_t k_gap = 100;
+    std::string out = "{\"tokens\":[";
+    std::uint32_t offset = 0, position = 0;
+    for (const std::string& text : body.texts) {
+      const auto tokens = analyze_text(analyzer, text);
+      if (!tokens) refuse(illegal_argument("failed to find global analyzer [" + analyzer + "]"));
+      for (const Token& token : *tokens) append_token(out, token, offset, position, analyzer);
+      offset += utf16_length(text) + 1;
+      if (!tokens->empty()) position += tokens->back().position + 1 + k_gap;
+    }
+    return response_of({200, out + "]}"});
+  } catch (const Refused& refused) {
+    return refused.error.response();
+  }
+}
+
+}  // namespace sightline::elastic

@@ -1,0 +1,17 @@
+// The analyzers that a text field may name.
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "server/elastic/local/search/standard_analyzer.h"
+
+namespace sightline::elastic {
+
+/// Tokens of `text` as the analyzer of that name makes them: standard, simple (runs of letters, lower-cased),
+/// whitespace (between blanks, as they are), keyword (the whole text as one token), stop (simple without
+/// English stop words). Nothing if there is no analyzer of that name.
+std::optional<std::vector<Token>> analyze_text(std::string_view analyzer, std::string_view text);
+
+}  // namespace sightline::elastic

@@ -1,0 +1,16 @@
+// The `q` parameter.
+#pragma once
+
+#include <string_view>
+
+#include "server/elastic/local/search/query.h"
+
+namespace sightline::elastic {
+
+/// Reads the plain part of Lucene's query language: words, `field:word`, `field:"one word"`,
+/// `_exists_:field`, `*` for everything, AND, OR, NOT, and `+`, `-` in front. `default_field` (may be empty:
+/// all fields) takes words without a field. Throws Refused for all else (phrases, ranges, wildcards, groups,
+/// fuzziness, boosts), naming it.
+QueryPtr parse_query_string(std::string_view text, std::string_view default_field, bool and_by_default);
+
+}  // namespace sightline::elastic

@@ -1,0 +1,75 @@
+// A search request: its body and its URL parameters.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "server/elastic/local/search/aggregations.h"
+#include "server/elastic/local/search/query.h"
+#include "server/elastic/rest/json_filter.h"
+#include "server/http/message.h"
+
+namespace sightline::elastic {
+
+/// One key to sort hits by.
+struct SortKey {
+  enum class Kind { score, document, field };
+  enum class Mode {
+    usual,
+    min,
+    max,
+    sum,
+    avg,
+    median
+  };  ///< which of several values; usual: min ascending, else max
+  Kind kind = Kind::field;
+  std::string field;
+  bool descending = false;
+  Mode mode = Mode::usual;
+  bool missing_first = false;
+  std::optional<Literal> missing_value = {};      ///< stands for a missing value
+  std::optional<std::string> unmapped_type = {};  ///< an unmapped field counts as missing everywhere
+  std::string format = {};                        ///< of dates in `sort`
+};
+
+/// An entry of `fields`.
+struct FieldRequest {
+  std::string pattern;
+  std::string format = {};
+};
+
+/// `track_total_hits`: count up to this many hits.
+inline constexpr std::int64_t k_count_all = std::numeric_limits<std::int64_t>::max();
+inline constexpr std::int64_t k_count_none = -1;
+
+struct SearchBody {
+  QueryPtr query;          ///< null: all documents, or none beside `knn`
+  std::vector<Query> knn;  ///< each holds a KnnQuery
+  int size = 10, from = 0;
+  rest::SourceFilter source;
+  std::vector<FieldRequest> fields;
+  std::optional<float> min_score;
+  std::vector<SortKey> sort;                                        ///< empty: by score
+  std::optional<std::vector<std::optional<Literal>>> search_after;  ///< an inner nullopt: null
+  std::int64_t track_total_hits = 10'000;
+  bool total_hits_as_int = false;
+  QueryPtr post_filter;
+  bool version = false, seq_no_primary_term = false, track_scores = false;
+  std::vector<Aggregation> aggregations;
+
+  bool sorts_by_score() const { return sort.empty(); }
+};
+
+/// Reads the body (empty: all defaults) and the parameters of a search request. Errors: Elasticsearch's own
+/// for what is wrong, illegal_argument_exception naming what this store does not do.
+Answer<SearchBody> parse_search(std::string_view body, const http::Request& request);
+
+/// Reads a body that holds nothing but a query, as _count has it, and the parameter q. Null: no query.
+Answer<QueryPtr> parse_query_body(std::string_view body, const http::Request& request);
+
+}  // namespace sightline::elastic

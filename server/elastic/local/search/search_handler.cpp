@@ -1,0 +1,149 @@
+#include "server/elastic/local/search/search_handler.h"
+
+#include <chrono>
+
+#include "server/elastic/local/search/search_body.h"
+#include "server/elastic/local/search/search_runner.h"
+#include "server/elastic/rest/router.h"
+
+namespace sightline::elastic {
+namespace {
+
+/// `/{index}/_search` names indices, `/_search` means all.
+std::string expression_of(const http::Request& request) {
+  const auto parts = request.path_parts();
+  return parts.size() > 1 ? parts[0] : "";
+}
+
+/// Line by line; the last may lack its end.
+std::string_view next_line(std::string_view& rest) {
+  const std::size_t end = rest.find('\n');
+  std::string_view line = rest.substr(0, end);
+  rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  return line;
+}
+
+void read_header_flag(const JsonView& value, std::string_view name, bool& flag) {
+  flag = read_bool(value, name);
+}
+
+/// The header line of one search in an _msearch.
+struct SearchHeader {
+  std::string expression;
+  IndicesOptions options;
+};
+
+void read_wildcard_states(const JsonView& value, IndicesOptions& options) {
+  options.expand_open = options.expand_hidden = false;
+  value.each_or_self([&](const JsonView& item) {
+    const std::string state = read_text(item, "expand_wildcards");
+    if (state.find("open") != std::string::npos || state == "all") options.expand_open = true;
+    if (state.find("hidden") != std::string::npos || state == "all") options.expand_hidden = true;
+  });
+}
+
+SearchHeader read_header(std::string_view line, SearchHeader header) {
+  if (line.empty()) return header;
+  const auto tape = rest::JsonTape::parse(line);
+  if (!tape) refuse(tape.error());
+  const JsonView root(*tape, 0);
+  if (!root.is_object())
+    refuse(illegal_argument("Expected [START_OBJECT] but found [" + std::string(token_name(root)) + "]"));
+  root.each_member([&](const JsonView& key, const JsonView& value) {
+    const std::string_view name = key.text();
+    if (name == "index" || name == "indices") {
+      header.expression.clear();
+      value.each_or_self([&](const JsonView& item) {
+        if (!header.expression.empty()) header.expression += ',';
+        header.expression += read_text(item, name);
+      });
+    } else if (name == "ignore_unavailable" || name == "ignoreUnavailable") {
+      read_header_flag(value, name, header.options.ignore_unavailable);
+    } else if (name == "allow_no_indices" || name == "allowNoIndices") {
+      read_header_flag(value, name, header.options.allow_no_indices);
+    } else if (name == "expand_wildcards" || name == "expandWildcards") {
+      read_wildcard_states(value, header.options);
+    } else if (name != "search_type" && name != "request_cache" && name != "preference" &&
+               name != "routing" && name != "ccs_minimize_roundtrips" &&
+               name != "allow_partial_search_results") {
+      refuse(illegal_argument("key [" + std::string(name) + "] is not supported in the metadata section"));
+    }
+  });
+  return header;
+}
+
+/// The parameters that an _msearch hands on to its searches.
+http::Request shared_parameters(const http::Request& request) {
+  http::Request shared;
+  if (const auto as_int = rest::query_parameter(request, "rest_total_hits_as_int")) {
+    shared.query = "rest_total_hits_as_int=" + http::percent_encode(*as_int);
+  }
+  return shared;
+}
+
+Reply one_of_many(const IndexLookup& indices, const SearchHeader& header, std::string_view body,
+                  const http::Request& shared) {
+  const auto parsed = parse_search(body, shared);
+  if (!parsed) return reply_of(parsed.error());
+  Reply reply = run_search(indices, header.expression, header.options, *parsed);
+  if (reply.status == 200) reply.body.insert(reply.body.size() - 1, ",\"status\":200");
+  return reply;
+}
+
+Reply multi_search(const IndexLookup& indices, const http::Request& request) {
+  const auto started = std::chrono::steady_clock::now();
+  auto options = indices_options_of(request);
+  if (!options) return reply_of(options.error());
+  std::string_view rest = request.body;
+  if (rest.empty()) {
+    return reply_of({400, "parse_exception", "request body or source parameter is required"});
+  }
+  if (!rest.ends_with('\n')) {
+    return reply_of(illegal_argument("The msearch request must be terminated by a newline [\n]"));
+  }
+  const SearchHeader otherwise{expression_of(request), *options};
+  const http::Request shared = shared_parameters(request);
+  std::string responses;
+  while (!rest.empty()) {
+    const SearchHeader header = read_header(next_line(rest), otherwise);
+    if (rest.empty()) break;
+    if (!responses.empty()) responses += ',';
+    responses += one_of_many(indices, header, next_line(rest), shared).body;
+  }
+  if (responses.empty()) {
+    return reply_of({400, "action_request_validation_exception", "Validation Failed: 1: no requests added;"});
+  }
+  const auto took = std::chrono::steady_clock::now() - started;
+  return {200,
+          "{\"took\":" + std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(took).count()) +
+              ",\"responses\":[" + responses + "]}"};
+}
+
+}  // namespace
+
+http::Response handle_search(IndexLookup& indices, const http::Request& request) {
+  const auto options = indices_options_of(request);
+  if (!options) return options.error().response();
+  const auto body = parse_search(request.body, request);
+  if (!body) return body.error().response();
+  return response_of(run_search(indices, expression_of(request), *options, *body));
+}
+
+http::Response handle_count(IndexLookup& indices, const http::Request& request) {
+  const auto options = indices_options_of(request);
+  if (!options) return options.error().response();
+  const auto query = parse_query_body(request.body, request);
+  if (!query) return query.error().response();
+  return response_of(run_count(indices, expression_of(request), *options, *query));
+}
+
+http::Response handle_msearch(IndexLookup& indices, const http::Request& request) {
+  try {
+    return response_of(multi_search(indices, request));
+  } catch (const Refused& refused) {
+    return refused.error.response();
+  }
+}
+
+}  // namespace sightline::elastic

@@ -1,0 +1,319 @@
+#include "server/elastic/local/search/search_runner.h"
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cmath>
+#include <functional>
+
+#include "server/elastic/local/search/field_fetcher.h"
+#include "server/elastic/local/search/hit_sorter.h"
+#include "server/elastic/local/search/query_runner.h"
+
+namespace sightline::elastic {
+namespace {
+
+constexpr std::int64_t k_default_window = 10'000;
+
+std::int64_t milliseconds_now() {
+  using std::chrono::system_clock;
+  return std::chrono::duration_cast<std::chrono::milliseconds>(system_clock::now().time_since_epoch())
+      .count();
+}
+
+/// Every shard of a phase is tried before any failure is told, as each may say something else.
+class PhaseFailed {
+ public:
+  PhaseFailed(Reply reply) : reply_(std::move(reply)) {}  // NOLINT: implicit on purpose
+  Reply reply_;
+};
+
+std::string shards_json(std::size_t count) {
+  const std::string n = std::to_string(count);
+  return "\"_shards\":{\"total\":" + n + ",\"successful\":" + n + ",\"skipped\":0,\"failed\":0}";
+}
+
+class Search {
+ public:
+  Search(const IndexLookup& indices, const SearchBody& body)
+      : body_(body), started_(std::chrono::steady_clock::now()), lock_(indices.read_lock()) {}
+
+  Reply run(const std::vector<std::shared_ptr<Index>>& indices) {
+    open(indices);
+    each_shard("query", [&](std::size_t i) { check_window(shards_[i]); });
+    find_nearest();
+    find_matches();
+    collect_hits();
+    return {200, answer()};
+  }
+
+  Reply count(const std::vector<std::shared_ptr<Index>>& indices) {
+    open(indices);
+    find_matches();
+    return {200, "{\"count\":" + std::to_string(matched()) + "," + shards_json(shards_.size()) + "}"};
+  }
+
+ private:
+  void open(const std::vector<std::shared_ptr<Index>>& indices) {
+    const std::int64_t now = milliseconds_now();
+    for (const auto& index : indices) {
+      const auto& search = static_cast<const LocalSearchIndex&>(index->search());  // the only kind there is
+      shards_.push_back({index, index->mapping(), &search, now});
+    }
+    matches_.resize(shards_.size());
+  }
+
+  void each_shard(const char* phase, const std::function<void(std::size_t)>& work) {
+    std::vector<ShardFailure> failures;
+    for (std::size_t i = 0; i < shards_.size(); ++i) {
+      try {
+        work(i);
+      } catch (ShardRefused& refused) {
+        failures.push_back({&shards_[i], std::move(refused)});
+      }
+    }
+    if (!failures.empty()) throw PhaseFailed(reply_of(failures, shards_.size(), phase));
+  }
+
+  void check_window(const ShardView& shard) const {
+    std::int64_t window = k_default_window;
+    if (const auto setting = shard.index->setting("index.max_result_window")) {
+      std::from_chars(setting->data(), setting->data() + setting->size(), window);
+    }
+    const std::int64_t wanted = std::int64_t{body_.from} + body_.size;
+    if (wanted <= window) return;
+    refuse_shard(
+        "Result window is too large, from + size must be less than or equal to: [" + std::to_string(window) +
+        "] but was [" + std::to_string(wanted) +
+        "]. See the scroll api for a more efficient way to request large data sets. This limit can be set by "
+        "changing the [index.max_result_window] index level setting.");
+  }
+
+  void find_nearest() {
+    for (const Query& clause : body_.knn) {
+      std::vector<ScoredDocs> found(shards_.size());
+      each_shard("dfs", [&](std::size_t i) { found[i] = QueryRunner(shards_[i]).run(clause); });
+      if (shards_.size() > 1)
+        keep_nearest(static_cast<std::size_t>(std::get<KnnQuery>(clause.node).k), found);
+      nearest_.push_back(std::move(found));
+    }
+  }
+
+  /// Of each index's k nearest the k nearest of all.
+  static void keep_nearest(std::size_t k, std::vector<ScoredDocs>& found) {
+    std::vector<Hit> hits;
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      found[i].docs.for_each([&](Doc doc) { hits.push_back({i, doc, found[i].score(doc)}); });
+    }
+    if (hits.size() <= k) return;
+    std::sort(hits.begin(), hits.end(), [](const Hit& a, const Hit& b) { return comes_before({}, a, b); });
+    for (std::size_t i = k; i < hits.size(); ++i) found[hits[i].shard].docs.reset(hits[i].doc);
+  }
+
+  void find_matches() {
+    each_shard("query", [&](std::size_t i) {
+      std::vector<ScoredDocs> clauses;
+      const QueryRunner runner(shards_[i]);
+      if (body_.query) {
+        clauses.push_back(runner.run(*body_.query));
+      } else if (body_.knn.empty()) {
+        clauses.push_back(runner.run(Query{MatchAllQuery{}}));
+      }
+      for (const auto& found : nearest_) clauses.push_back(found[i]);
+      ScoredDocs all = sum_of_any(std::move(clauses), 1, true);
+      if (body_.min_score) {
+        const DocSet docs = all.docs;
+        docs.for_each([&](Doc doc) {
+          if (all.score(doc) < *body_.min_score) all.docs.reset(doc);
+        });
+      }
+      matches_[i] = std::move(all);
+    });
+  }
+
+  void collect_hits() {
+    if (!body_.aggregations.empty()) {
+      std::vector<AggregatedShard> aggregated;
+      for (std::size_t i = 0; i < shards_.size(); ++i) aggregated.push_back({&shards_[i], &matches_[i].docs});
+      each_shard("query", [&](std::size_t i) { check_aggregations(body_.aggregations, shards_[i]); });
+      aggregations_ = aggregations_json(body_.aggregations, aggregated);
+    }
+    if (body_.post_filter) {
+      each_shard("query", [&](std::size_t i) {
+        matches_[i].docs &= QueryRunner(shards_[i]).filter(*body_.post_filter);
+      });
+    }
+    const std::size_t count = static_cast<std::size_t>(body_.from) + static_cast<std::size_t>(body_.size);
+    each_shard("query", [&](std::size_t i) {
+      auto best = best_hits(shards_[i], i, matches_[i], body_, body_.size == 0 ? 0 : count);
+      hits_.insert(hits_.end(), std::make_move_iterator(best.begin()), std::make_move_iterator(best.end()));
+    });
+    if (shards_.size() > 1) {
+      std::sort(hits_.begin(), hits_.end(),
+                [&](const Hit& a, const Hit& b) { return comes_before(body_.sort, a, b); });
+    }
+    if (hits_.size() > count) hits_.resize(count);
+  }
+
+  std::int64_t matched() const {
+    std::size_t total = 0;
+    for (const ScoredDocs& matches : matches_) total += matches.docs.count();
+    return static_cast<std::int64_t>(total);
+  }
+
+  /// Hits carry a score if something asks for it: no sort, a sort by _score, or track_scores.
+  bool shows_scores() const {
+    return body_.sorts_by_score() || body_.track_scores ||
+           std::any_of(body_.sort.begin(), body_.sort.end(),
+                       [](const SortKey& key) { return key.kind == SortKey::Kind::score; });
+  }
+
+  std::string max_score_json() const {
+    if (shards_.empty()) return "0.0";
+    const bool by_score = body_.sorts_by_score();
+    if (body_.size == 0 || (!by_score && !body_.track_scores && body_.sort[0].kind != SortKey::Kind::score))
+      return "null";
+    if (by_score && hits_.empty()) return "null";
+    float best = by_score ? hits_[0].score : -1;
+    if (!by_score) {
+      for (const ScoredDocs& matches : matches_) {
+        matches.docs.for_each([&](Doc doc) { best = std::max(best, matches.score(doc)); });
+      }
+    }
+    std::string out;
+    if (best < 0) return "null";
+    append_decimal(out, best);
+    return out;
+  }
+
+  void append_total(std::string& out) const {
+    const std::int64_t limit = body_.track_total_hits;
+    if (limit == k_count_none) {
+      if (body_.total_hits_as_int) out += "\"total\":-1,";
+      return;
+    }
+    const std::int64_t total = matched();
+    if (body_.total_hits_as_int) {
+      out += "\"total\":" + std::to_string(total) + ",";
+      return;
+    }
+    out += "\"total\":{\"value\":" + std::to_string(std::min(total, limit)) + ",\"relation\":\"" +
+           (total > limit ? "gte" : "eq") + "\"},";
+  }
+
+  std::string answer() const {
+    std::string hits;
+    append_hits(hits);
+    const auto took = std::chrono::steady_clock::now() - started_;
+    std::string out =
+        "{\"took\":" + std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(took).count()) +
+        ",\"timed_out\":false,";
+    if (body_.total_hits_as_int && body_.size == 0) out += "\"terminated_early\":false,";
+    out += shards_json(shards_.size()) + ",\"hits\":{";
+    append_total(out);
+    out += "\"max_score\":" + max_score_json() + ",\"hits\":[";
+    out += hits;
+    out += "]}";
+    if (!aggregations_.empty()) out += ",\"aggregations\":" + aggregations_;
+    return out + "}";
+  }
+
+  void append_hits(std::string& out) const {
+    std::vector<FieldFetcher> fetchers;
+    for (const ShardView& shard : shards_) fetchers.emplace_back(shard, body_.fields);
+    const std::size_t first = std::min(static_cast<std::size_t>(body_.from), hits_.size());
+    for (std::size_t i = first; i < hits_.size(); ++i) {
+      if (i != first) out += ',';
+      append_hit(out, hits_[i], fetchers[hits_[i].shard]);
+    }
+  }
+
+  void append_hit(std::string& out, const Hit& hit, const FieldFetcher& fetcher) const {
+    const ShardView& shard = shards_[hit.shard];
+    std::optional<StoredDocument> stored;
+    if (body_.source.enabled || fetcher.needs_source() || body_.version || body_.seq_no_primary_term) {
+      auto fetched = shard.index->fetch(shard.memory().number(hit.doc), body_.source.needs_vectors());
+      if (!fetched) refuse({500, "exception", fetched.error().message});
+      if (!*fetched)
+        refuse(
+            {500, "exception", "document [" + shard.memory().id(hit.doc) + "] is searchable but not stored"});
+      stored = **std::move(fetched);
+    }
+    out += "{\"_index\":";
+    rest::append_json_string(out, shard.index->name());
+    out += ",\"_id\":";
+    rest::append_json_string(out, shard.memory().id(hit.doc));
+    if (body_.version) out += ",\"_version\":" + std::to_string(stored->version);
+    if (body_.seq_no_primary_term)
+      out += ",\"_seq_no\":" + std::to_string(stored->seq_no) + ",\"_primary_term\":1";
+    out += ",\"_score\":";
+    shows_scores() ? append_decimal(out, hit.score) : void(out += "null");
+    append_ignored(out, shard.memory().ignored(hit.doc));
+    if (body_.source.enabled) {
+      out += ",\"_source\":";
+      out += body_.source.shows_everything() ? stored->source
+                                             : rest::filter_source(stored->source, body_.source);
+    }
+    append_fields(out, hit, fetcher, stored ? stored->source : std::string());
+    if (!body_.sort.empty()) {
+      out += ",\"sort\":";
+      append_sort_values(out, shard, body_.sort, hit);
+    }
+    out += "}";
+  }
+
+  static void append_ignored(std::string& out, const std::vector<std::string>& ignored) {
+    for (std::size_t i = 0; i < ignored.size(); ++i) {
+      out += i == 0 ? ",\"_ignored\":[" : ",";
+      rest::append_json_string(out, ignored[i]);
+    }
+    if (!ignored.empty()) out += "]";
+  }
+
+  static void append_fields(std::string& out, const Hit& hit, const FieldFetcher& fetcher,
+                            std::string_view source) {
+    if (fetcher.empty()) return;
+    auto fields = fetcher.fields_json(hit.doc, source);
+    if (!fields) refuse({500, "exception", fields.error().message});
+    if (*fields != "{}") out += ",\"fields\":" + *fields;
+  }
+
+  const SearchBody& body_;
+  std::chrono::steady_clock::time_point started_;
+  VisibilityLock::Reader lock_;
+  std::vector<ShardView> shards_;
+  std::vector<std::vector<ScoredDocs>> nearest_;  // by clause, then by index
+  std::vector<ScoredDocs> matches_;               // by index
+  std::vector<Hit> hits_;
+  std::string aggregations_;
+};
+
+Reply run(const IndexLookup& indices, std::string_view expression, const IndicesOptions& options,
+          const SearchBody& body, Reply (Search::*what)(const std::vector<std::shared_ptr<Index>>&)) {
+  try {
+    Search search(indices, body);  // holds the moment from here on
+    const auto named = indices.resolve(expression, options);
+    if (!named) return reply_of(named.error());
+    return (search.*what)(*named);
+  } catch (const PhaseFailed& failed) {
+    return failed.reply_;
+  } catch (const Refused& refused) {
+    return reply_of(refused.error);
+  }
+}
+
+}  // namespace
+
+Reply run_search(const IndexLookup& indices, std::string_view expression, const IndicesOptions& options,
+                 const SearchBody& body) {
+  return run(indices, expression, options, body, &Search::run);
+}
+
+Reply run_count(const IndexLookup& indices, std::string_view expression, const IndicesOptions& options,
+                const QueryPtr& query) {
+  SearchBody body;
+  body.query = query;
+  return run(indices, expression, options, body, &Search::count);
+}
+
+}  // namespace sightline::elastic

@@ -1,0 +1,28 @@
+#include "server/elastic/local/search/shard_view.h"
+
+namespace sightline::elastic {
+
+void refuse_without_values(const ShardView& shard, const Field& field) {
+  if (field.type == FieldType::text) {
+    refuse_shard(
+        "Fielddata is disabled on [" + field.path + "] in [" + shard.index->name() +
+        "]. Text fields are not optimised for operations that require per-document field data like "
+        "aggregations "
+        "and sorting, so these operations are disabled by default. Please use a keyword field instead. "
+        "Alternatively, set fielddata=true on [" +
+        field.path +
+        "] in order to load field data by uninverting the inverted index. Note that this can use significant "
+        "memory.");
+  }
+  if (field.type == FieldType::dense_vector || field.type == FieldType::binary) {
+    refuse_shard("Fielddata is not supported on field [" + field.path + "] of type [" +
+                 to_string(field.type) + "]");
+  }
+  if (!field.doc_values) {
+    refuse_shard("Can't load fielddata on [" + field.path +
+                 "] because fielddata is unsupported on fields of type [" + to_string(field.type) +
+                 "]. Use doc values instead.");
+  }
+}
+
+}  // namespace sightline::elastic

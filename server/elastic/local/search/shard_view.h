@@ -1,0 +1,51 @@
+// What a search sees of one index, and what can go wrong there.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "server/elastic/local/index.h"
+#include "server/elastic/local/search/local_search_index.h"
+
+namespace sightline::elastic {
+
+/// One index during one search, under IndexLookup::read_lock.
+struct ShardView {
+  std::shared_ptr<Index> index;
+  std::shared_ptr<const Mapping> mapping;
+  const LocalSearchIndex* search = nullptr;
+  std::int64_t now = 0;  ///< milliseconds since 1970: the `now` of date mathematics, one for the whole search
+
+  const MemoryIndex& memory() const { return search->memory(); }
+};
+
+/// A failure while one index is searched, as Elasticsearch reports it of a shard. Thrown inside this folder,
+/// like Refused.
+struct ShardRefused {
+  std::string type;
+  std::string reason;
+  std::string cause_type = {}, cause_reason = {};
+  bool names_index = false;  ///< query_shard_exception: `index` and `index_uuid` stand beside the reason
+};
+
+/// query_shard_exception without a cause.
+[[noreturn]] inline void refuse_query(std::string reason) {
+  throw ShardRefused{"query_shard_exception", std::move(reason), {}, {}, true};
+}
+/// query_shard_exception "failed to create query: ..." with its cause.
+[[noreturn]] inline void refuse_query_because(std::string cause_reason,
+                                              std::string cause_type = "illegal_argument_exception") {
+  std::string reason = "failed to create query: " + cause_reason;
+  throw ShardRefused{"query_shard_exception", std::move(reason), std::move(cause_type),
+                     std::move(cause_reason), true};
+}
+/// illegal_argument_exception on the shard.
+[[noreturn]] inline void refuse_shard(std::string reason) {
+  throw ShardRefused{"illegal_argument_exception", std::move(reason)};
+}
+
+/// Throws ShardRefused unless the field has values by document, as sorting and aggregations need them.
+void refuse_without_values(const ShardView& shard, const Field& field);
+
+}  // namespace sightline::elastic

@@ -1,0 +1,117 @@
+#include "server/elastic/local/search/sort_parser.h"
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+
+namespace sightline::elastic {
+namespace {
+
+SortKey key_of(std::string_view name) {
+  SortKey key;
+  key.field = name;
+  if (name == "_score") key.kind = SortKey::Kind::score;
+  if (name == "_doc") key.kind = SortKey::Kind::document;
+  if (name == "_shard_doc")
+    refuse(illegal_argument("[_shard_doc] sort field cannot be used without [point in time]"));
+  if (name == "_geo_distance" || name == "_script") {
+    refuse(illegal_argument("sort by [" + std::string(name) + "] is not supported by this local store"));
+  }
+  key.descending = key.kind == SortKey::Kind::score;
+  return key;
+}
+
+bool is_descending(std::string_view order) {
+  std::string name(order);
+  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+  if (name == "desc") return true;
+  if (name == "asc") return false;
+  refuse(illegal_argument("No enum constant org.elasticsearch.search.sort.SortOrder." + std::string(order)));
+}
+
+SortKey::Mode mode_of(const std::string& name) {
+  static const std::map<std::string, SortKey::Mode> modes = {{"min", SortKey::Mode::min},
+                                                             {"max", SortKey::Mode::max},
+                                                             {"sum", SortKey::Mode::sum},
+                                                             {"avg", SortKey::Mode::avg},
+                                                             {"median", SortKey::Mode::median}};
+  const auto mode = modes.find(name);
+  if (mode == modes.end()) refuse(illegal_argument("Unknown SortMode [" + name + "]"));
+  return mode->second;
+}
+
+void read_missing(const JsonView& value, SortKey& key) {
+  const std::string text = read_text(value, "missing");
+  key.missing_first = text == "_first";
+  if (text != "_first" && text != "_last") {
+    key.missing_value = Literal{value.is_number() ? Literal::Kind::number : Literal::Kind::string, text};
+  }
+}
+
+void read_option(const JsonView& name, const JsonView& value, SortKey& key) {
+  if (name.text() == "order") {
+    key.descending = is_descending(read_text(value, "order"));
+  } else if (name.text() == "missing") {
+    read_missing(value, key);
+  } else if (name.text() == "mode") {
+    key.mode = mode_of(read_text(value, "mode"));
+  } else if (name.text() == "unmapped_type") {
+    key.unmapped_type = read_text(value, "unmapped_type");
+  } else if (name.text() == "format") {
+    key.format = read_text(value, "format");
+  } else if (name.text() == "numeric_type" || name.text() == "nested") {
+    refuse(illegal_argument("[field_sort] parameter [" + std::string(name.text()) +
+                            "] is not supported by this local store"));
+  } else {
+    refuse(content_exception(name, "[field_sort] unknown field [" + std::string(name.text()) + "]" +
+                                       did_you_mean(name.text(), {"order", "missing", "mode", "unmapped_type",
+                                                                  "format", "numeric_type", "nested"})));
+  }
+}
+
+void read_keys(const JsonView& value, std::vector<SortKey>& keys) {
+  if (value.is_string()) return keys.push_back(key_of(value.text()));
+  if (!value.is_object()) {
+    refuse(illegal_argument(
+        "malformed sort format, within the sort array, an object, or an actual string are allowed"));
+  }
+  value.each_member([&](const JsonView& name, const JsonView& options) {
+    SortKey key = key_of(name.text());
+    if (options.is_object()) {
+      options.each_member(
+          [&](const JsonView& option, const JsonView& item) { read_option(option, item, key); });
+    } else {
+      key.descending = is_descending(read_text(options, "order"));
+    }
+    keys.push_back(std::move(key));
+  });
+}
+
+}  // namespace
+
+std::vector<SortKey> parse_sort(const JsonView& value) {
+  std::vector<SortKey> keys;
+  value.each_or_self([&](const JsonView& item) { read_keys(item, keys); });
+  return keys;
+}
+
+std::vector<SortKey> parse_sort_parameter(std::string_view text) {
+  std::vector<SortKey> keys;
+  while (!text.empty()) {
+    const std::size_t comma = std::min(text.find(','), text.size());
+    const std::string_view one = text.substr(0, comma);
+    text.remove_prefix(std::min(comma + 1, text.size()));
+    const std::size_t colon = one.rfind(':');
+    SortKey key = key_of(one.substr(0, colon));
+    if (colon != std::string_view::npos) {
+      const std::string_view order = one.substr(colon + 1);
+      if (order != "asc" && order != "desc")
+        refuse(illegal_argument("Sort order [" + std::string(order) + "] is not supported"));
+      key.descending = order == "desc";
+    }
+    keys.push_back(std::move(key));
+  }
+  return keys;
+}
+
+}  // namespace sightline::elastic

@@ -1,0 +1,17 @@
+// Reading `sort`.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "server/elastic/local/search/json_view.h"
+#include "server/elastic/local/search/search_body.h"
+
+namespace sightline::elastic {
+
+/// "price", {"price":"desc"}, {"price":{"order":"desc",...}}, or a list of these. Throws Refused.
+std::vector<SortKey> parse_sort(const JsonView& value);
+/// The URL's form: "price:desc,_score". Throws Refused.
+std::vector<SortKey> parse_sort_parameter(std::string_view text);
+
+}  // namespace sightline::elastic

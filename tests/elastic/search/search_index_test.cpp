@@ -1,0 +1,230 @@
+#include <doctest/doctest.h>
+#include <sqlite3.h>
+
+#include <cmath>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "server/elastic/local/search/analyzed_document.h"
+#include "server/elastic/local/search/local_search_index.h"
+
+using namespace sightline;
+using namespace sightline::elastic;
+
+namespace {
+
+FieldPtr field(const std::string& path, FieldType type, int dims = 0) {
+  auto out = std::make_shared<Field>();
+  out->path = path;
+  out->type = type;
+  out->dims = dims;
+  return out;
+}
+
+const FieldPtr k_title = field("title", FieldType::text), k_city = field("city", FieldType::keyword),
+               k_price = field("price", FieldType::long_), k_area = field("area", FieldType::float_),
+               k_vector = field("v", FieldType::dense_vector, 3), k_data = field("data", FieldType::binary);
+
+FieldValues text(const FieldPtr& of, std::vector<std::string> values) {
+  FieldValues out;
+  out.field = of;
+  out.strings = std::move(values);
+  return out;
+}
+
+ParsedDocument document(const std::string& id, const std::string& title, const std::string& city, std::int64_t price) {
+  ParsedDocument out;
+  out.id = id;
+  out.fields = {text(k_title, {title}), text(k_city, {city}), text(k_data, {})};
+  FieldValues prices, areas, vector;
+  prices.field = k_price;
+  prices.integers = {price};
+  areas.field = k_area;
+  areas.doubles = {static_cast<double>(price) / 2};
+  vector.field = k_vector;
+  vector.vector = {1, static_cast<float>(price), 0};
+  for (FieldValues* values : {&prices, &areas, &vector}) out.fields.push_back(std::move(*values));
+  return out;
+}
+
+struct Database {
+  sqlite3* connection = nullptr;
+  Database() { REQUIRE(sqlite3_open(":memory:", &connection) == SQLITE_OK); }
+  ~Database() { CHECK(sqlite3_close(connection) == SQLITE_OK); }
+  void run(const char* sql) { REQUIRE(sqlite3_exec(connection, sql, nullptr, nullptr, nullptr) == SQLITE_OK); }
+};
+
+const LocalSearchIndex::Documents k_no_documents = [](const SearchIndex::Visit&) { return Status(); };
+
+std::unique_ptr<LocalSearchIndex> open(Database& database, const LocalSearchIndex::Documents& documents = k_no_documents) {
+  auto index = LocalSearchIndex::open(database.connection, 7, documents);
+  REQUIRE_MESSAGE(index.ok(), (index.ok() ? "" : index.error().message));
+  return *std::move(index);
+}
+
+/// One transaction of the store.
+template <class Work>
+void write(Database& database, LocalSearchIndex& index, Work&& work) {
+  database.run("BEGIN");
+  work();
+  database.run("COMMIT");
+  index.commit();
+}
+
+std::vector<std::string> ids(const LocalSearchIndex& index) {
+  std::vector<std::string> out;
+  index.memory().live().for_each([&](Doc doc) { out.push_back(index.memory().id(doc)); });
+  return out;
+}
+
+using Ids = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("documents are seen at commit, not before, and not at all after a rollback") {
+  Database database;
+  const auto index = open(database);
+  database.run("BEGIN");
+  REQUIRE(index->add(1, document("a", "red house", "Lyon", 1)));
+  CHECK(ids(*index).empty());
+  database.run("COMMIT");
+  index->commit();
+  CHECK(ids(*index) == Ids{"a"});
+
+  database.run("BEGIN");
+  REQUIRE(index->add(2, document("b", "blue house", "Nice", 2)));
+  REQUIRE(index->remove(1));
+  CHECK(ids(*index) == Ids{"a"});
+  database.run("ROLLBACK");
+  index->rollback();
+  CHECK(ids(*index) == Ids{"a"});
+  CHECK(ids(*open(database)) == Ids{"a"});
+}
+
+TEST_CASE("what was committed is there after opening again, every kind of value") {
+  Database database;
+  {
+    const auto index = open(database);
+    write(database, *index, [&] {
+      REQUIRE(index->add(3, document("a", "red house, red door", "Lyon", 10)));
+      REQUIRE(index->add(5, document("b", "garden", "Nice", 20)));
+    });
+    write(database, *index, [&] { REQUIRE(index->remove(3)); });
+    write(database, *index, [&] { REQUIRE(index->add(9, document("a", "red house, red door", "Lille", 30))); });
+  }
+  bool asked = false;
+  const auto index = open(database, [&](const SearchIndex::Visit&) { return asked = true, Status(); });
+  CHECK_FALSE(asked);
+  const MemoryIndex& memory = index->memory();
+  CHECK(ids(*index) == Ids{"b", "a"});
+  CHECK_FALSE(memory.find(3));
+  const Doc a = *memory.find(9);
+  REQUIRE(memory.text("title")->find("red"));
+  CHECK(memory.text("title")->find("red")->front().frequency == 2);
+  CHECK(memory.text("title")->length(a) == 4);
+  CHECK(memory.text("title")->statistics().tokens == 5);
+  CHECK(memory.text("title")->statistics().documents == 2);
+  CHECK(memory.keyword("city")->find("Lille")->front() == a);
+  CHECK_FALSE(memory.keyword("city")->find("Lyon"));
+  CHECK(memory.integers("price")->of(a)[0] == 30);
+  CHECK(memory.doubles("area")->of(a)[0] == 15.0);
+  CHECK(memory.presence("data")->documents().size() == 2);
+  REQUIRE(memory.vectors("v")->size() == 2);
+  CHECK(memory.vectors("v")->row(1)[1] == doctest::Approx(30 / std::sqrt(901.0)));
+}
+
+TEST_CASE("an index without records of its own is filled from the documents") {
+  Database database;
+  const auto index = open(database, [](const SearchIndex::Visit& visit) {
+    if (Status status = visit(1, document("a", "x", "Lyon", 1)); !status) return status;
+    return visit(4, document("b", "y", "Nice", 2));
+  });
+  CHECK(ids(*index) == Ids{"a", "b"});
+  write(database, *index, [&] { REQUIRE(index->remove(4)); });
+  CHECK(ids(*open(database)) == Ids{"a"});
+}
+
+TEST_CASE("an index that cannot be filled leaves nothing behind") {
+  Database database;
+  const auto failed = LocalSearchIndex::open(database.connection, 7, [](const SearchIndex::Visit& visit) {
+    if (Status status = visit(1, document("a", "x", "Lyon", 1)); !status) return status;
+    return Status(Error{ErrorCode::corrupt_data, "document 2 cannot be read"});
+  });
+  REQUIRE_FALSE(failed.ok());
+  CHECK(failed.error().message == "document 2 cannot be read");
+  CHECK(ids(*open(database)).empty());
+}
+
+TEST_CASE("a document added and removed in one transaction was never there") {
+  Database database;
+  const auto index = open(database);
+  write(database, *index, [&] {
+    REQUIRE(index->add(1, document("a", "x", "Lyon", 1)));
+    REQUIRE(index->remove(1));
+    REQUIRE(index->add(2, document("a", "y", "Lyon", 2)));
+  });
+  CHECK(index->memory().live_count() == 1);
+  CHECK(index->memory().find(2));
+  CHECK_FALSE(index->remove(1).ok());
+}
+
+TEST_CASE("a vector of another length than its field is refused") {
+  Database database;
+  const auto index = open(database);
+  ParsedDocument odd = document("a", "x", "Lyon", 1);
+  odd.fields.back().vector = {1, 2};
+  CHECK_FALSE(index->add(1, odd).ok());
+}
+
+TEST_CASE("when most documents have been replaced, memory is tidied and says the same as before") {
+  Database database;
+  const auto index = open(database);
+  std::int64_t number = 0;
+  for (int round = 0; round < 8; ++round) {
+    write(database, *index, [&] {
+      for (int i = 0; i < 300; ++i) {
+        if (round > 0) REQUIRE(index->remove(number - 300));
+        REQUIRE(index->add(number, document(std::to_string(i), "house " + std::to_string(i), "Lyon", i)));
+        ++number;
+      }
+    });
+  }
+  const MemoryIndex& memory = index->memory();
+  CHECK(memory.size() < 2'400);
+  CHECK(memory.live_count() == 300);
+  CHECK(memory.text("title")->statistics().documents == 300);
+  CHECK(memory.text("title")->statistics().tokens == 600);
+  CHECK(memory.keyword("city")->statistics().documents == 300);
+  const Doc doc = *memory.find(number - 1);
+  CHECK(memory.id(doc) == "299");
+  CHECK(memory.integers("price")->of(doc)[0] == 299);
+  CHECK(memory.text("title")->find("299")->back().doc == doc);
+  CHECK(memory.vectors("v")->documents().back() == doc);
+}
+
+TEST_CASE("drop takes the records away") {
+  Database database;
+  {
+    const auto index = open(database);
+    write(database, *index, [&] { REQUIRE(index->add(1, document("a", "x", "Lyon", 1))); });
+  }
+  REQUIRE(SearchIndex::drop(database.connection, 7));
+  CHECK(ids(*open(database)).empty());
+}
+
+TEST_CASE("a damaged record is an error, never a crash") {
+  const auto analyzed = analyze(document("a", "red house", "Lyon", 5));
+  REQUIRE(analyzed);
+  const std::string record = encode(*analyzed);
+  REQUIRE(decode(record));
+  CHECK(decode(record)->fields.size() == analyzed->fields.size());
+  for (std::size_t length = 0; length < record.size(); ++length) CHECK_FALSE(decode(record.substr(0, length)).ok());
+  CHECK_FALSE(decode(record + "x").ok());
+  for (std::size_t i = 0; i < record.size(); ++i) {
+    std::string damaged = record;
+    damaged[i] = static_cast<char>(damaged[i] ^ 0xFF);
+    (void)decode(damaged);  // may still be a record, but must not read beyond it
+  }
+}
