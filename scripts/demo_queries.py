@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""Searches the pictures that the demo loaded, through plain Elasticsearch requests, and checks what comes back.
+
+    demo_queries.py --elasticsearch URL --pictures FOLDER [--index clip-images] [--queries FILE]
+
+Checks that the index holds every picture of the folder, and that a picture query returns the picture itself first. With
+--queries (a JSON list of {"query": TEXT, "right": {ATTRIBUTE: VALUE}}) each text's best four hits are compared with the
+attributes that the documents carry, and the mean precision must be 0.9 or more; without, a few texts are searched and
+their hits printed. Exit code 0 only if every check held. Needs only Python's standard library.
+"""
+
+import argparse
+import base64
+import json
+import pathlib
+import sys
+import urllib.error
+import urllib.request
+
+DEPTH = 4
+LEAST_PRECISION = 0.9
+LEAST_SAME_KIND = 0.75
+PICTURE_NAMES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
+QUERIES_WITHOUT_ANSWERS = ("a modern kitchen with an island", "a house with a swimming pool", "a bathroom", "a bedroom with a large bed")
+
+
+class Index:
+    def __init__(self, url, name):
+        self.url, self.name = url.rstrip("/"), name
+
+    def call(self, path, body=None):
+        request = urllib.request.Request(f"{self.url}/{self.name}/{path}", data=json.dumps(body).encode() if body else None,
+                                         headers={"Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            sys.exit(f"demo_queries: {path} answered {error.code}: {error.read().decode(errors='replace')[:500]}")
+
+    def search(self, text_or_picture, size):
+        builder = {"text_embedding": {"model_id": "clip-search", "model_text": text_or_picture}}
+        knn = {"field": "image_embedding", "k": size, "num_candidates": 100, "query_vector_builder": builder}
+        return self.call("_search", {"size": size, "knn": knn, "_source": {"excludes": ["image_data"]}})["hits"]["hits"]
+
+    def count_right(self, right):
+        return self.call("_count", {"query": {"bool": {"filter": attribute_filters(right)}}})["count"]
+
+
+def attribute_filters(right):
+    # "match" works on every type that dynamic mapping gives an attribute: text, long, boolean.
+    return [{"match": {name: value}} for name, value in right.items()]
+
+
+def is_right(source, right):
+    return all(str(source.get(name)).lower() == str(value).lower() for name, value in right.items())
+
+
+def show(hit, mark):
+    source = hit["_source"]
+    return f"    {mark} {hit['_score']:.4f}  {source['image_name']}  {source.get('caption', '')}".rstrip()
+
+
+def check_texts(index, queries, verbose):
+    precisions = []
+    for item in queries:
+        enough = index.count_right(item["right"])
+        if enough < DEPTH:
+            sys.exit(f"demo_queries: {item['query']!r} has only {enough} right pictures in the index; it needs {DEPTH}")
+        hits = index.search(item["query"], DEPTH)
+        right = [is_right(hit["_source"], item["right"]) for hit in hits]
+        precisions.append(sum(right) / DEPTH)
+        print(f"  {sum(right)}/{DEPTH}  {item['query']}")
+        if verbose or not all(right):
+            for hit, good in zip(hits, right):
+                print(show(hit, "+" if good else "-"))
+    mean = sum(precisions) / len(precisions)
+    print(f"mean precision@{DEPTH} of {len(precisions)} text queries: {mean:.3f} (at least {LEAST_PRECISION})")
+    return mean >= LEAST_PRECISION
+
+
+def data_uri(file):
+    return "data:image/jpeg;base64," + base64.b64encode(file.read_bytes()).decode()  # the type is read off the bytes
+
+
+def check_pictures(index, files):
+    """A handful of pictures, spread over the folder: each must find itself, then pictures of its own kind."""
+    found_themselves, same_kind, others = 0, 0, 0
+    chosen = files[:: max(1, len(files) // 12)][:12]
+    for file in chosen:
+        hits = index.search(data_uri(file), DEPTH + 1)
+        best = hits[0]["_source"]
+        found_themselves += best["image_name"].endswith(file.name)
+        if "kind" in best:
+            same_kind += sum(hit["_source"].get("kind") == best["kind"] for hit in hits[1:])
+            others += len(hits) - 1
+    print(f"{found_themselves} of {len(chosen)} picture queries return the picture itself first")
+    if others:
+        print(f"{same_kind} of the {others} next hits are of the same kind (at least {LEAST_SAME_KIND:.0%})")
+    return found_themselves == len(chosen) and same_kind >= LEAST_SAME_KIND * others
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--elasticsearch", required=True)
+    parser.add_argument("--index", default="clip-images")
+    parser.add_argument("--pictures", required=True, type=pathlib.Path)
+    parser.add_argument("--queries", type=pathlib.Path)
+    parser.add_argument("--verbose", action="store_true", help="print the hits of every query, not only of those with wrong ones")
+    options = parser.parse_args()
+    index = Index(options.elasticsearch, options.index)
+    files = sorted(path for path in options.pictures.rglob("*") if path.suffix.lower() in PICTURE_NAMES)
+
+    count = index.call("_count")["count"]
+    print(f"{options.index} holds {count} documents, the folder {len(files)} pictures")
+    held = count == len(files)
+    if options.queries:
+        held &= check_texts(index, json.loads(options.queries.read_text(encoding="utf-8")), options.verbose)
+    else:
+        for text in QUERIES_WITHOUT_ANSWERS:
+            print(f"  {text}")
+            for hit in index.search(text, DEPTH):
+                print(show(hit, " "))
+    held &= check_pictures(index, files)
+    print("all checks held" if held else "A CHECK FAILED")
+    return 0 if held else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
