@@ -1,0 +1,215 @@
+// Compares this program with the reference over a folder of goldens, and says how far it is off.
+//
+//   sightline-parity GOLDENS
+//
+// GOLDENS holds what transformers and Pillow computed:
+//   tokenizers/clip, clip_tokens.json     strings with their ids, whole and truncated
+//   preprocess.json, images/              pictures with the SHA-256 of their crop, by configuration
+//   images/bad/                           files that must be refused
+//   models/*/                             CLIP folders with model_outputs.json: strings and pictures with
+//   unit vectors
+// Exit code: 0 if all ids and crops are equal, all bad files refused and all vectors within 1e-5; 1 if not; 2
+// for goldens that cannot be read.
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <rapidjson/document.h>
+#include <set>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "base/sha256.h"
+#include "models/embedder.h"
+#include "models/image/preprocess.h"
+#include "models/tokenizer/tokenizer.h"
+
+namespace {
+
+using namespace sightline;
+using namespace sightline::models;
+namespace fs = std::filesystem;
+
+constexpr double k_allowed_difference = 1e-5;
+
+std::string content_of(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  if (!in) throw std::runtime_error(file.string() + " cannot be read");
+  std::ostringstream text;
+  text << in.rdbuf();
+  return std::move(text).str();
+}
+
+rapidjson::Document json_of(const fs::path& file) {
+  rapidjson::Document json;
+  const std::string text = content_of(file);
+  json.Parse(text.data(), text.size());
+  if (json.HasParseError()) throw std::runtime_error(file.string() + " is not JSON");
+  return json;
+}
+
+std::string text_of(const rapidjson::Value& value) {
+  return {value.GetString(), value.GetStringLength()};
+}
+
+/// How many of a kind were compared and how many agree; tells of each that does not.
+struct Count {
+  int agree = 0, all = 0;
+
+  void add(bool equal, const std::string& what) {
+    ++all;
+    agree += equal;
+    if (!equal) std::printf("  differs: %s\n", what.c_str());
+  }
+  bool perfect() const { return agree == all && all > 0; }
+};
+
+bool same_ids(const Result<PreparedText>& text, const rapidjson::Value& ids) {
+  if (!text || text->ids.size() != ids.Size()) return false;
+  return std::equal(
+      text->ids.begin(), text->ids.end(), ids.Begin(),
+      [](std::int32_t id, const rapidjson::Value& expected) { return id == expected.GetInt(); });
+}
+
+Count compare_ids(const fs::path& goldens) {
+  Count count;
+  const auto tokenizer = load_tokenizer(goldens / "tokenizers" / "clip");
+  if (!tokenizer) throw std::runtime_error(tokenizer.error().message);
+  const rapidjson::Document cases = json_of(goldens / "clip_tokens.json");
+  for (const auto& one : cases.GetArray()) {
+    const std::string text = text_of(one["text"]);
+    const bool whole = same_ids((*tokenizer)->encode(text, 1u << 20, Truncate::end), one["ids"]);
+    const bool cut = same_ids((*tokenizer)->encode(text, 77, Truncate::end), one["ids_max_77"]);
+    count.add(whole && cut, text);
+  }
+  return count;
+}
+
+PreprocessConfig config_of(const rapidjson::Value& json) {
+  PreprocessConfig config;
+  const std::string crop = json["crop"].GetString();
+  const bool exact = std::string(json["mode"].GetString()) == "exact";
+  config.resize = exact ? PreprocessConfig::Resize::exact : PreprocessConfig::Resize::shortest_edge;
+  config.resize_width = config.resize_height = config.crop_width = config.crop_height =
+      json["size"].GetUint();
+  config.crop = crop != "none";
+  config.crop_rule =
+      crop == "half_even" ? PreprocessConfig::CropRule::half_even : PreprocessConfig::CropRule::floor;
+  return config;
+}
+
+Count compare_crops(const fs::path& goldens) {
+  Count count;
+  const rapidjson::Document expected = json_of(goldens / "preprocess.json");
+  for (const auto& image : expected["images"].GetArray()) {
+    const std::string name = image["file"].GetString(), file = content_of(goldens / "images" / name);
+    for (const auto& crop : image["crops"].GetObject()) {
+      const PreprocessConfig config = config_of(expected["configs"][crop.name]);
+      const auto prepared = preprocess_image(file, config, {});
+      const bool equal = prepared && sha256_hex({reinterpret_cast<const char*>(prepared->rgb.data()),
+                                                 prepared->rgb.size()}) == crop.value["sha256"].GetString();
+      count.add(equal,
+                name + " as " + crop.name.GetString() + (prepared ? "" : ": " + prepared.error().message));
+    }
+  }
+  return count;
+}
+
+Count refuse_bad_files(const fs::path& goldens) {
+  Count count;
+  for (const auto& entry : fs::directory_iterator(goldens / "images" / "bad")) {
+    const auto prepared = preprocess_image(content_of(entry.path()), {}, {});
+    count.add(!prepared && !prepared.error().message.empty(),
+              entry.path().filename().string() + " was accepted");
+  }
+  return count;
+}
+
+/// Ids and vectors of one model.
+struct ModelReport {
+  Count ids, vectors;
+  double largest_difference = 0;
+};
+
+ModelReport compare_model(const fs::path& folder, const fs::path& images) {
+  Embedder::Options options;
+  options.folder = folder.string();
+  const auto loaded = Embedder::load(options);
+  if (!loaded) throw std::runtime_error(loaded.error().message);
+  Embedder& embedder = **loaded;
+  const rapidjson::Document expected = json_of(folder / "model_outputs.json");
+
+  ModelReport report;
+  std::vector<Prepared> batch;
+  std::vector<const rapidjson::Value*> units;
+  std::vector<std::string> names;
+  for (const auto& one : expected["texts"].GetArray()) {
+    names.push_back(text_of(one["text"]));
+    auto text = embedder.prepare_text(names.back(), Truncate::end);
+    report.ids.add(same_ids(text, one["ids"]), names.back());
+    batch.emplace_back(text ? *text : PreparedText{});
+    units.push_back(&one["unit"]);
+  }
+  for (const auto& one : expected["images"].GetArray()) {
+    names.push_back(one["file"].GetString());
+    auto image = embedder.prepare_image(content_of(images / names.back()));
+    batch.emplace_back(image ? *image : PreparedImage{});
+    units.push_back(&one["unit"]);
+  }
+  const auto results = embedder.embed(batch);
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    double difference = results[i] && results[i]->size() == units[i]->Size() ? 0 : HUGE_VAL;
+    for (rapidjson::SizeType k = 0; difference < HUGE_VAL && k < units[i]->Size(); ++k) {
+      difference = std::max(difference, std::abs((*results[i])[k] - (*units[i])[k].GetDouble()));
+    }
+    report.vectors.add(difference <= k_allowed_difference, names[i]);
+    report.largest_difference = std::max(report.largest_difference, difference);
+  }
+  return report;
+}
+
+bool is_clip(const fs::path& folder) {
+  if (!fs::exists(folder / "config.json")) return false;
+  const rapidjson::Document config = json_of(folder / "config.json");
+  return config.HasMember("model_type") && std::string(config["model_type"].GetString()) == "clip";
+}
+
+bool compare_all(const fs::path& goldens) {
+  const Count ids = compare_ids(goldens);
+  std::printf("token ids equal %d/%d\n", ids.agree, ids.all);
+  const Count crops = compare_crops(goldens);
+  std::printf("crops equal %d/%d\n", crops.agree, crops.all);
+  const Count bad = refuse_bad_files(goldens);
+  std::printf("bad files refused %d/%d\n", bad.agree, bad.all);
+  bool good = ids.perfect() && crops.perfect() && bad.perfect();
+  std::set<fs::path> folders;
+  for (const auto& entry : fs::directory_iterator(goldens / "models")) {
+    if (is_clip(entry.path())) folders.insert(entry.path());
+  }
+  for (const fs::path& folder : folders) {
+    const ModelReport report = compare_model(folder, goldens / "images");
+    std::printf("%s: ids equal %d/%d, vectors within %g: %d/%d, max abs difference %.2e\n",
+                folder.filename().c_str(), report.ids.agree, report.ids.all, k_allowed_difference,
+                report.vectors.agree, report.vectors.all, report.largest_difference);
+    good = good && report.ids.perfect() && report.vectors.perfect();
+  }
+  return good && !folders.empty();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::fprintf(stderr, "usage: sightline-parity GOLDENS\n");
+    return 2;
+  }
+  try {
+    return compare_all(argv[1]) ? 0 : 1;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "sightline-parity: %s\n", error.what());
+    return 2;
+  }
+}
