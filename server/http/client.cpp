@@ -4,8 +4,8 @@
 #include <curl/curl.h>
 #include <deque>
 #include <future>
-#include <list>
 #include <mutex>
+#include <signal.h>
 #include <thread>
 #include <unordered_map>
 #include <vector>
@@ -43,6 +43,14 @@ std::string without_line_end(std::string_view line) {
 
 bool breaks_line(std::string_view text) {
   return text.find_first_of(std::string_view("\r\n\0", 3)) != text.npos;
+}
+
+/// Framing and connection are curl's; fields that a proxy took over from its own client must not change them.
+bool is_curls(std::string_view name) {
+  for (const char* curls : {"Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Expect"}) {
+    if (equal_ignoring_case(name, curls)) return true;
+  }
+  return false;
 }
 
 /// One request on its way, from `send` to its callback.
@@ -143,6 +151,11 @@ class CurlClient final : public Client {
   };
 
   void run() {
+    // TLS may write to a connection that its server closed; that must not end the process.
+    sigset_t broken_pipe;
+    sigemptyset(&broken_pipe);
+    sigaddset(&broken_pipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
     for (;;) {
       std::vector<std::unique_ptr<Exchange>> arrived;
       {
@@ -347,8 +360,8 @@ bool CurlClient::prepare(Exchange& exchange) {
     if (longer != nullptr) exchange.fields = longer;
   };
   for (const auto& [name, value] : request.headers.all()) {
-    // Length and connection are curl's; "Name;" is how curl writes a field without value.
-    if (equal_ignoring_case(name, "Content-Length") || equal_ignoring_case(name, "Expect")) continue;
+    if (is_curls(name)) continue;
+    // "Name;" is how curl writes a field without value.
     add(value.empty() ? name + ";" : name + ": " + value);
   }
   add("Expect:");

@@ -96,7 +96,7 @@ TEST_CASE("a late reply never reaches the client that got the connection's descr
 
 TEST_CASE("under a storm of clients that give up, every answer is the client's own") {
   constexpr int k_threads = 4;
-  constexpr int k_requests = 1500;
+  constexpr int k_requests = 400;
   Server::Options options;
   options.io_threads = 2;
   options.workers = 4;
@@ -130,9 +130,9 @@ TEST_CASE("under a storm of clients that give up, every answer is the client's o
     });
   }
   for (auto& thread : threads) thread.join();
-  CHECK(wrong == 0);
-  CHECK(unanswered == 0);
-  CHECK(answered > k_threads * k_requests / 3);
+  CHECK(wrong.load() == 0);
+  CHECK(unanswered.load() == 0);
+  CHECK(answered.load() > k_threads * k_requests / 3);
   CHECK(eventually([&] { return server->in_flight() == 0; }));
 }
 

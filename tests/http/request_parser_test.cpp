@@ -1,6 +1,7 @@
 #include "server/http/request_parser.h"
 
 #include <doctest/doctest.h>
+#include <random>
 
 using namespace sightline::http;
 using State = RequestParser::State;
@@ -157,4 +158,61 @@ TEST_CASE("targets may be paths, queries alone, absolute URLs, or * for OPTIONS"
   CHECK(target("OPTIONS *") == "* ");
   CHECK(target("GET *") == "refused");
   CHECK(target("GET ftp://host/") == "refused");
+}
+
+TEST_CASE("broken requests are judged alike in one piece and in many") {
+  const std::string seeds[] = {
+      k_get + "A: b\r\nConnection: close\r\n\r\n",
+      k_post + "Content-Length: 12\r\nExpect: 100-continue\r\n\r\nhello, world",
+      k_post + "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\na;x\r\n0123456789\r\n0\r\nT: 1\r\n\r\n",
+  };
+  const std::string alphabet("\r\n\0 \t:;,0123456789abcdefxHTP/.-+", 33);
+  std::minstd_rand random(7);
+  const auto below = [&](std::size_t end) { return static_cast<std::size_t>(random()) % end; };
+  int failed = 0;
+  int complete = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    std::string text = seeds[below(3)];
+    for (std::size_t n = below(3); n > 0; --n) {
+      const char byte = alphabet[below(alphabet.size())];
+      const std::size_t at = below(text.size());
+      switch (below(3)) {
+        case 0:
+          text[at] = byte;
+          break;
+        case 1:
+          text.insert(at, 1, byte);
+          break;
+        default:
+          text.erase(at, 1);
+          break;
+      }
+    }
+    RequestParser whole({2048, 64});
+    std::string_view rest_of_whole = text;
+    whole.feed(rest_of_whole);
+    RequestParser pieces({2048, 64});
+    std::size_t used = 0;
+    while (used < text.size() && (pieces.state() == State::head || pieces.state() == State::body)) {
+      const std::size_t size = 1 + below(9);
+      std::string_view piece = std::string_view(text).substr(used, size);
+      const std::size_t before = piece.size();
+      pieces.feed(piece);
+      used += before - piece.size();
+    }
+    REQUIRE_MESSAGE(pieces.state() == whole.state(), text);
+    REQUIRE_MESSAGE(pieces.status() == whole.status(), text);
+    failed += whole.state() == State::failed;
+    if (whole.state() == State::complete) {
+      ++complete;
+      REQUIRE_MESSAGE(used == text.size() - rest_of_whole.size(), text);
+      const auto a = whole.take();
+      const auto b = pieces.take();
+      REQUIRE(a.path == b.path);
+      REQUIRE(a.body == b.body);
+      REQUIRE(a.headers.all() == b.headers.all());
+    }
+  }
+  CHECK(failed > 2'000);
+  CHECK(complete > 2'000);
 }
