@@ -31,6 +31,12 @@ std::string chunk_name(std::string_view type) {
   return name;
 }
 
+/// A chunk's end is known, the file's is not.
+Error broken_off(std::uint64_t have, std::uint64_t need) {
+  return {ErrorCode::invalid_argument,
+          "PNG ends after " + grouped(have) + " of at least " + grouped(need) + " bytes"};
+}
+
 /// Walks the chunks up to the end of the first picture's data.
 Result<PngParts> find_parts(std::string_view file) {
   const Bytes bytes(file);
@@ -39,7 +45,7 @@ Result<PngParts> find_parts(std::string_view file) {
   for (std::size_t at = k_signature_bytes + k_header_chunk_bytes; at < file.size();) {
     const std::size_t length = bytes.u32_be(at);
     if (file.size() - at < k_chunk_overhead_bytes || file.size() - at - k_chunk_overhead_bytes < length) {
-      return cut_short("PNG", file.size(), at + k_chunk_overhead_bytes + length);
+      return broken_off(file.size(), at + k_chunk_overhead_bytes + length);
     }
     const std::string_view chunk = file.substr(at, length + k_chunk_overhead_bytes);
     const std::string_view type = chunk.substr(4, 4);
@@ -96,7 +102,7 @@ void clip_grey16(const std::vector<std::uint16_t>& grey, Picture& picture) {
 Result<Picture> decode_png(std::string_view file, const ImageLimits& limits) {
   const Bytes bytes(file);
   if (file.size() < k_signature_bytes + k_header_chunk_bytes) {
-    return cut_short("PNG", file.size(), k_signature_bytes + k_header_chunk_bytes);
+    return broken_off(file.size(), k_signature_bytes + k_header_chunk_bytes);
   }
   if (bytes.u32_be(8) != 13 || file.substr(12, 4) != "IHDR")
     return broken("PNG", "its first chunk is not a header (IHDR)");

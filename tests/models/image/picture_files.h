@@ -1,0 +1,30 @@
+// Pictures for the tests: the fixtures, and files made here.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "models/image/preprocess.h"
+
+namespace sightline::models {
+
+/// A file below tests/fixtures/images.
+std::string picture_file(const std::string& name);
+
+/// The whole picture as it was decoded: no resize, no crop.
+PreprocessConfig whole_picture();
+
+/// A PNG that says it is `width` x `height`, 8-bit RGB, and holds `data` as its only IDAT.
+std::string png_file(std::uint32_t width, std::uint32_t height, const std::string& data);
+
+/// A 24-bit BMP, bottom row first, of `width` x `height` pixels of one grey.
+std::string bmp_file(std::int32_t width, std::int32_t height, std::uint8_t grey);
+
+/// `bytes` with those from `at` on replaced by `patch`.
+std::string patched(std::string bytes, std::size_t at, const std::string& patch);
+
+/// A small file of each kind the decoders have a path for, by name below tests/fixtures/images.
+const std::vector<std::string>& small_files();
+
+}  // namespace sightline::models
