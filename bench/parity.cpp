@@ -20,6 +20,7 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/sha256.h"
@@ -101,14 +102,21 @@ PreprocessConfig config_of(const rapidjson::Value& json) {
   return config;
 }
 
+/// Ends the name of a configuration whose pictures are first turned as their EXIF tag says.
+constexpr std::string_view k_turned = "_exif_applied";
+
 Count compare_crops(const fs::path& goldens) {
   Count count;
   const rapidjson::Document expected = json_of(goldens / "preprocess.json");
   for (const auto& image : expected["images"].GetArray()) {
     const std::string name = image["file"].GetString(), file = content_of(goldens / "images" / name);
     for (const auto& crop : image["crops"].GetObject()) {
-      const PreprocessConfig config = config_of(expected["configs"][crop.name]);
-      const auto prepared = preprocess_image(file, config, {});
+      std::string configuration = text_of(crop.name);
+      ImageLimits limits;
+      limits.apply_exif_orientation = configuration.ends_with(k_turned);
+      if (limits.apply_exif_orientation) configuration.resize(configuration.size() - k_turned.size());
+      const PreprocessConfig config = config_of(expected["configs"][configuration]);
+      const auto prepared = preprocess_image(file, config, limits);
       const bool equal = prepared && sha256_hex({reinterpret_cast<const char*>(prepared->rgb.data()),
                                                  prepared->rgb.size()}) == crop.value["sha256"].GetString();
       count.add(equal,
