@@ -1,26 +1,40 @@
 #include "server/elastic/bulk_request.h"
 
+#include <algorithm>
+#include <array>
 #include <rapidjson/document.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
-
-#include <algorithm>
-#include <array>
 
 #include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
 namespace {
 
-constexpr std::array<std::string_view, 16> k_metadata{
-    "_index",      "_id",           "routing",      "pipeline",          "if_seq_no",         "if_primary_term",   "version",      "version_type",
-    "op_type",     "retry_on_conflict", "require_alias", "require_data_stream", "dynamic_templates", "list_executed_pipelines", "_source", "include_source_on_error"};
+constexpr std::array<std::string_view, 16> k_metadata{"_index",
+                                                      "_id",
+                                                      "routing",
+                                                      "pipeline",
+                                                      "if_seq_no",
+                                                      "if_primary_term",
+                                                      "version",
+                                                      "version_type",
+                                                      "op_type",
+                                                      "retry_on_conflict",
+                                                      "require_alias",
+                                                      "require_data_stream",
+                                                      "dynamic_templates",
+                                                      "list_executed_pipelines",
+                                                      "_source",
+                                                      "include_source_on_error"};
 
 ElasticError validation_failed(const std::string& what) {
   return {400, "action_request_validation_exception", "Validation Failed: 1: " + what + ";"};
 }
 
-std::string_view text_of(const rapidjson::Value& value) { return {value.GetString(), value.GetStringLength()}; }
+std::string_view text_of(const rapidjson::Value& value) {
+  return {value.GetString(), value.GetStringLength()};
+}
 
 const char* token_of(const rapidjson::Value& value) {
   if (value.IsArray()) return "START_ARRAY";
@@ -42,32 +56,38 @@ std::string plain_text(const rapidjson::Value& value) {
 Answer<std::optional<std::string_view>> next_line(std::string_view& rest) {
   if (rest.empty()) return std::optional<std::string_view>();
   const std::size_t end = rest.find('\n');
-  if (end == std::string_view::npos) return illegal_argument("The bulk request must be terminated by a newline [\\n]");
+  if (end == std::string_view::npos)
+    return illegal_argument("The bulk request must be terminated by a newline [\\n]");
   std::string_view line = rest.substr(0, end);
   rest.remove_prefix(end + 1);
   if (line.ends_with('\r')) line.remove_suffix(1);
   return std::optional(line);
 }
 
-bool is_blank(std::string_view line) { return line.find_first_not_of(" \t\r") == std::string_view::npos; }
+bool is_blank(std::string_view line) {
+  return line.find_first_not_of(" \t\r") == std::string_view::npos;
+}
 
 Refusal read_metadata(BulkItem& item, const rapidjson::Value& metadata, const std::string& where) {
   for (const auto& member : metadata.GetObject()) {
     const auto name = text_of(member.name);
     if (std::find(k_metadata.begin(), k_metadata.end(), name) == k_metadata.end()) {
-      return illegal_argument("Action/metadata line " + where + " contains an unknown parameter [" + std::string(name) + "]");
+      return illegal_argument("Action/metadata line " + where + " contains an unknown parameter [" +
+                              std::string(name) + "]");
     }
     const bool may_be_nested = name == "_source" || name == "dynamic_templates";
     if ((member.value.IsArray() || member.value.IsObject()) && !may_be_nested) {
-      return illegal_argument("Malformed action/metadata line " + where + ", expected a simple value for field [" + std::string(name) +
-                              "] but found [" + token_of(member.value) + "]");
+      return illegal_argument("Malformed action/metadata line " + where +
+                              ", expected a simple value for field [" + std::string(name) + "] but found [" +
+                              token_of(member.value) + "]");
     }
     if (member.value.IsNull()) continue;
     if (name == "_index") item.index = plain_text(member.value);
     if (name == "_id") item.id = plain_text(member.value);
     if (name == "routing") item.routing = plain_text(member.value);
     if (name == "pipeline") item.pipeline = plain_text(member.value);
-    if (name == "op_type" && item.operation == "index" && plain_text(member.value) == "create") item.operation = "create";
+    if (name == "op_type" && item.operation == "index" && plain_text(member.value) == "create")
+      item.operation = "create";
   }
   return {};
 }
@@ -76,16 +96,21 @@ Answer<BulkItem> read_action(std::string_view line, std::size_t number, const st
   const std::string where = "[" + std::to_string(number) + "]";
   auto document = rest::parse_json(line);
   if (!document) return document.error();
-  const auto malformed = [&](const std::string& what) { return illegal_argument("Malformed action/metadata line " + where + ", " + what); };
-  if (!document->IsObject()) return malformed(std::string("expected START_OBJECT but found [") + token_of(*document) + "]");
+  const auto malformed = [&](const std::string& what) {
+    return illegal_argument("Malformed action/metadata line " + where + ", " + what);
+  };
+  if (!document->IsObject())
+    return malformed(std::string("expected START_OBJECT but found [") + token_of(*document) + "]");
   if (document->ObjectEmpty()) return malformed("expected FIELD_NAME but found [END_OBJECT]");
   const auto& action = *document->MemberBegin();
   BulkItem item;
   item.operation = text_of(action.name);
   item.index = default_index;
   item.action_line = line;
-  if (item.operation != "index" && item.operation != "create" && item.operation != "update" && item.operation != "delete") {
-    return malformed("expected field [create], [delete], [index] or [update] but found [" + item.operation + "]");
+  if (item.operation != "index" && item.operation != "create" && item.operation != "update" &&
+      item.operation != "delete") {
+    return malformed("expected field [create], [delete], [index] or [update] but found [" + item.operation +
+                     "]");
   }
   if (!action.value.IsObject()) {
     return malformed(std::string("expected START_OBJECT but found [") + token_of(action.value) + "]");
@@ -111,7 +136,8 @@ std::string BulkItem::action_json(const std::string& new_index, const std::optio
   const auto action = rest::parse_json(action_line);  // it was read before
   for (const auto& member : action->MemberBegin()->value.GetObject()) {
     const auto name = text_of(member.name);
-    if (name == "_index" || name == "_id" || name == "routing" || name == "pipeline" || name == "op_type") continue;
+    if (name == "_index" || name == "_id" || name == "routing" || name == "pipeline" || name == "op_type")
+      continue;
     writer.Key(member.name.GetString(), member.name.GetStringLength());
     member.value.Accept(writer);
   }

@@ -12,10 +12,10 @@ namespace sightline::elastic {
 
 /// One action. Views point into the body.
 struct BulkItem {
-  std::string operation;          ///< index, create, update, delete
+  std::string operation;  ///< index, create, update, delete
   std::string index;
   std::optional<std::string> id, routing;
-  std::optional<std::string> pipeline;  ///< of this line; else of the request
+  std::optional<std::string> pipeline;        ///< of this line; else of the request
   std::string_view action_line, source_line;  ///< without line ends; no source for delete
 
   /// The action with other index, id and routing, and without its pipeline.

@@ -1,11 +1,10 @@
 #include "server/elastic/definition_index.h"
 
+#include <algorithm>
+#include <chrono>
 #include <rapidjson/document.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
-
-#include <algorithm>
-#include <chrono>
 
 namespace sightline::elastic {
 namespace {
@@ -13,11 +12,14 @@ namespace {
 using Definition = DefinitionIndex::Definition;
 using Kind = DefinitionIndex::Kind;
 
-constexpr const char* k_index_body = R"({"settings":{"index.hidden":true,"number_of_shards":1},)"
-                                     R"("mappings":{"dynamic":false,"properties":{"kind":{"type":"keyword"}}}})";
+constexpr const char* k_index_body =
+    R"({"settings":{"index.hidden":true,"number_of_shards":1},)"
+    R"("mappings":{"dynamic":false,"properties":{"kind":{"type":"keyword"}}}})";
 constexpr int k_most_definitions = 10'000;  // of one kind; a search gives no more
 
-const char* name_of(Kind kind) { return kind == Kind::endpoint ? "endpoint" : "pipeline"; }
+const char* name_of(Kind kind) {
+  return kind == Kind::endpoint ? "endpoint" : "pipeline";
+}
 
 std::string document_path(const char* action, Kind kind, const std::string& name) {
   return "/" + std::string(k_definition_index) + "/" + action + "/" +
@@ -42,22 +44,26 @@ std::optional<Definition> definition_in(const rapidjson::Value& hit) {
   const auto* config = member(*source, "config");
   if (!name || !name->IsString() || !config || !config->IsString()) return {};
   Definition definition{name->GetString(), {config->GetString(), config->GetStringLength()}};
-  if (const auto* created = member(*source, "created"); created && created->IsInt64()) definition.created = created->GetInt64();
-  if (const auto* modified = member(*source, "modified"); modified && modified->IsInt64()) definition.modified = modified->GetInt64();
+  if (const auto* created = member(*source, "created"); created && created->IsInt64())
+    definition.created = created->GetInt64();
+  if (const auto* modified = member(*source, "modified"); modified && modified->IsInt64())
+    definition.modified = modified->GetInt64();
   return definition;
 }
 
 }  // namespace
 
 ElasticError error_in(const http::Response& response) {
-  ElasticError error{response.status, "exception", "the store answered with status " + std::to_string(response.status)};
+  ElasticError error{response.status, "exception",
+                     "the store answered with status " + std::to_string(response.status)};
   rapidjson::Document body;
   body.Parse<rapidjson::kParseIterativeFlag>(response.body.data(), response.body.size());
   if (body.HasParseError()) return error;
   const auto* inner = member(body, "error");
   if (!inner) return error;
   if (const auto* type = member(*inner, "type"); type && type->IsString()) error.type = type->GetString();
-  if (const auto* reason = member(*inner, "reason"); reason && reason->IsString()) error.reason = reason->GetString();
+  if (const auto* reason = member(*inner, "reason"); reason && reason->IsString())
+    error.reason = reason->GetString();
   return error;
 }
 
@@ -87,26 +93,29 @@ Answer<std::optional<Definition>> DefinitionIndex::get(Kind kind, const std::str
   if (!body.HasParseError()) {
     if (auto definition = definition_in(body)) return definition;
   }
-  return ElasticError{500, "corrupt_data", "the definition of " + std::string(name_of(kind)) + " [" + name + "] cannot be read"};
+  return ElasticError{500, "corrupt_data",
+                      "the definition of " + std::string(name_of(kind)) + " [" + name + "] cannot be read"};
 }
 
 Answer<std::vector<Definition>> DefinitionIndex::list(Kind kind) {
   std::vector<Definition> definitions;
-  const std::string query = R"({"size":)" + std::to_string(k_most_definitions) + R"(,"query":{"term":{"kind":")" +
-                            name_of(kind) + R"("}}})";
-  const auto response =
-      store_.handle(store_request(http::Method::post, "/" + std::string(k_definition_index) + "/_search", {}, query));
+  const std::string query = R"({"size":)" + std::to_string(k_most_definitions) +
+                            R"(,"query":{"term":{"kind":")" + name_of(kind) + R"("}}})";
+  const auto response = store_.handle(
+      store_request(http::Method::post, "/" + std::string(k_definition_index) + "/_search", {}, query));
   if (response.status == 404) return definitions;
   if (response.status >= 400) return error_in(response);
   rapidjson::Document body;
   body.Parse<rapidjson::kParseIterativeFlag>(response.body.data(), response.body.size());
   const auto* outer = body.HasParseError() ? nullptr : member(body, "hits");
   const auto* hits = outer ? member(*outer, "hits") : nullptr;
-  if (!hits || !hits->IsArray()) return ElasticError{500, "corrupt_data", "the list of definitions cannot be read"};
+  if (!hits || !hits->IsArray())
+    return ElasticError{500, "corrupt_data", "the list of definitions cannot be read"};
   for (const auto& hit : hits->GetArray()) {
     if (auto definition = definition_in(hit)) definitions.push_back(std::move(*definition));
   }
-  std::sort(definitions.begin(), definitions.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  std::sort(definitions.begin(), definitions.end(),
+            [](const auto& a, const auto& b) { return a.name < b.name; });
   return definitions;
 }
 
@@ -130,8 +139,8 @@ http::Response DefinitionIndex::write(const char* action, Kind kind, const Defin
   writer.Key("created"), writer.Int64(definition.created);
   writer.Key("modified"), writer.Int64(definition.modified);
   writer.EndObject();
-  return store_.handle(store_request(http::Method::put, document_path(action, kind, definition.name), "refresh=true",
-                                     {buffer.GetString(), buffer.GetSize()}));
+  return store_.handle(store_request(http::Method::put, document_path(action, kind, definition.name),
+                                     "refresh=true", {buffer.GetString(), buffer.GetSize()}));
 }
 
 Answer<bool> DefinitionIndex::create(Kind kind, const std::string& name, const std::string& config) {
@@ -154,7 +163,8 @@ Refusal DefinitionIndex::put(Kind kind, const std::string& name, const std::stri
 }
 
 Answer<bool> DefinitionIndex::remove(Kind kind, const std::string& name) {
-  const auto response = store_.handle(store_request(http::Method::delete_, document_path("_doc", kind, name), "refresh=true"));
+  const auto response =
+      store_.handle(store_request(http::Method::delete_, document_path("_doc", kind, name), "refresh=true"));
   if (response.status == 404) return false;
   if (response.status >= 400) return error_in(response);
   return true;

@@ -15,11 +15,11 @@ namespace sightline::elastic {
 /// Name of the hidden index. It holds secret parameters, so the front lets nobody address it from outside.
 constexpr std::string_view k_definition_index = ".sightline";
 
-/// Reads and writes definitions through Store::handle alone, so that they live where the documents live: a front
-/// keeps no state, and any number of them may work on one store.
-/// Documents: `_id` "endpoint:clip", `{"kind":"endpoint","name":"clip","config":"{...}","created":N,"modified":N}`; the
-/// config is JSON in a string, so that no mapping grows from it; times are milliseconds since 1970.
-/// Every member blocks on the store. Errors: those of the store. Thread safety: all members may be called from any thread.
+/// Reads and writes definitions through Store::handle alone, so that they live where the documents live: a
+/// front keeps no state, and any number of them may work on one store. Documents: `_id` "endpoint:clip",
+/// `{"kind":"endpoint","name":"clip","config":"{...}","created":N,"modified":N}`; the config is JSON in a
+/// string, so that no mapping grows from it; times are milliseconds since 1970. Every member blocks on the
+/// store. Errors: those of the store. Thread safety: all members may be called from any thread.
 class DefinitionIndex {
  public:
   enum class Kind { endpoint, pipeline };
@@ -52,7 +52,8 @@ class DefinitionIndex {
 ElasticError error_in(const http::Response& response);
 
 /// A request to the store, with a JSON body if `body` is not empty.
-http::Request store_request(http::Method method, std::string path, std::string query = {}, std::string body = {});
+http::Request store_request(http::Method method, std::string path, std::string query = {},
+                            std::string body = {});
 
 http::Response json_response(std::string body, int status = 200);
 

@@ -8,7 +8,8 @@ namespace {
 /// From the cache, else from the index.
 template <class T, class Parse>
 Answer<std::shared_ptr<const T>> look_up(ShortCache<std::shared_ptr<const T>>& cache, DefinitionIndex& index,
-                                         DefinitionIndex::Kind kind, const std::string& id, const Timer& timer, Parse parse) {
+                                         DefinitionIndex::Kind kind, const std::string& id,
+                                         const Timer& timer, Parse parse) {
   if (auto kept = cache.get(id)) return *kept;
   const auto asked = timer.now();
   auto definition = index.get(kind, id);

@@ -17,7 +17,8 @@ namespace sightline::elastic {
 /// Thread safety: all members may be called from any thread.
 class Definitions {
  public:
-  Definitions(Store& store, const Timer& timer) : index_(store), timer_(timer), endpoints_(timer), pipelines_(timer) {}
+  Definitions(Store& store, const Timer& timer)
+      : index_(store), timer_(timer), endpoints_(timer), pipelines_(timer) {}
 
   /// Null if there is none of that id.
   Answer<std::shared_ptr<const Endpoint>> endpoint(const std::string& id);
@@ -37,7 +38,8 @@ class Definitions {
   ShortCache<std::shared_ptr<const Pipeline>> pipelines_;
 };
 
-/// Reads a stored endpoint or pipeline. Errors: those of parsing, if the definition was written by another version.
+/// Reads a stored endpoint or pipeline. Errors: those of parsing, if the definition was written by another
+/// version.
 Answer<std::shared_ptr<const Endpoint>> endpoint_of(const DefinitionIndex::Definition& definition);
 Answer<std::shared_ptr<const Pipeline>> pipeline_of(const DefinitionIndex::Definition& definition);
 

@@ -69,7 +69,8 @@ class Running : public ElasticServer {
     return options;
   }
 
-  // Requests use all below; so the server goes first, and the executor before the client and the timer that it uses.
+  // Requests use all below; so the server goes first, and the executor before the client and the timer that
+  // it uses.
   std::unique_ptr<Store> store_;
   std::unique_ptr<Timer> timer_;
   std::unique_ptr<http::Client> client_;

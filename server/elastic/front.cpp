@@ -4,37 +4,75 @@
 #include <exception>
 
 #include "server/elastic/rest/json_filter.h"
+#include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
 namespace {
 
 using http::Method;
 
-bool is_write(Method method) { return method == Method::put || method == Method::post; }
-bool is_read(Method method) { return method == Method::get || method == Method::post; }
+bool is_write(Method method) {
+  return method == Method::put || method == Method::post;
+}
+bool is_read(Method method) {
+  return method == Method::get || method == Method::post;
+}
 
-/// True if an index expression ("a,b*,-c") may reach the index of definitions. Plain wildcards do not, since it is hidden.
+/// True if an index expression ("a,b*,-c") may reach the index of definitions. Plain wildcards do not, since
+/// it is hidden.
 bool reaches_definitions(std::string_view expression, bool with_hidden) {
   while (!expression.empty()) {
     const auto name = expression.substr(0, expression.find(','));
     expression.remove_prefix(std::min(expression.size(), name.size() + 1));
     const bool hidden_counts = with_hidden || name.starts_with('.');
-    if (name == k_definition_index || (hidden_counts && (name == "_all" || rest::wildcard_match(name, k_definition_index)))) return true;
+    if (name == k_definition_index ||
+        (hidden_counts && (name == "_all" || rest::wildcard_match(name, k_definition_index))))
+      return true;
+  }
+  return false;
+}
+
+/// True if the JSON names the index of definitions where requests name indices: under "index", "_index" or
+/// "indices".
+bool names_definitions(const rapidjson::Value& value, bool is_index) {
+  if (value.IsString()) {
+    return is_index && reaches_definitions({value.GetString(), value.GetStringLength()}, false);
+  }
+  if (value.IsArray()) {
+    return std::any_of(value.Begin(), value.End(),
+                       [&](const rapidjson::Value& item) { return names_definitions(item, is_index); });
+  }
+  if (!value.IsObject()) return false;
+  return std::any_of(value.MemberBegin(), value.MemberEnd(), [](const auto& member) {
+    const std::string_view name(member.name.GetString(), member.name.GetStringLength());
+    return names_definitions(member.value, name == "index" || name == "_index" || name == "indices");
+  });
+}
+
+/// Bodies that name indices: one JSON object, or one a line.
+bool body_names_definitions(std::string_view body) {
+  if (const auto whole = rest::parse_json(body)) return names_definitions(*whole, false);
+  while (!body.empty()) {
+    const auto line = body.substr(0, body.find('\n'));
+    body.remove_prefix(std::min(body.size(), line.size() + 1));
+    if (const auto json = rest::parse_json(line); json && names_definitions(*json, false)) return true;
   }
   return false;
 }
 
 bool addresses_definitions(const http::Request& request, const std::vector<std::string>& parts) {
+  if (parts.empty()) return false;
   bool with_hidden = false;
   if (const auto expand = rest::query_parameter(request, "expand_wildcards")) {
     with_hidden = expand->find("hidden") != std::string::npos || expand->find("all") != std::string::npos;
   }
-  const bool all_indices = parts.empty() || parts.front().starts_with('_');
-  if (reaches_definitions(all_indices ? "_all" : parts.front(), with_hidden)) return true;
-  // Bodies that name indices: an _mget, an _msearch, aliases, a reindexing.
-  const std::string& action = parts.empty() ? std::string() : parts.back();
-  const bool body_names_indices = action == "_mget" || action == "_msearch" || action == "_aliases" || action == "_reindex";
-  return body_names_indices && request.body.find(k_definition_index) != std::string::npos;
+  const std::string& first = parts.front();
+  const std::string& action = parts.back();
+  const bool reads_all = first == "_search" || first == "_msearch" || first == "_count";
+  if (reaches_definitions(reads_all ? "_all" : first, with_hidden)) return true;
+  const bool body_names_indices =
+      action == "_mget" || action == "_msearch" || action == "_aliases" || action == "_reindex";
+  return body_names_indices && body_names_definitions(request.body);
 }
 
 }  // namespace
@@ -55,11 +93,13 @@ Front::Front(Store& store, InferenceExecutor& executor, const Timer& timer)
 http::Response Front::handle(const http::Request& request) {
   try {
     const auto parts = request.path_parts();
-    if (!parts.empty() && (parts.front() == "_inference" || parts.front() == "_ingest")) return router_.handle(request);
+    if (!parts.empty() && (parts.front() == "_inference" || parts.front() == "_ingest"))
+      return router_.handle(request);
     if (addresses_definitions(request, parts)) return restricted_index().response();
     return pass_on(request, parts);
   } catch (const std::exception& exception) {
-    return ElasticError{500, "exception", std::string("a fault of this server: ") + exception.what()}.response();
+    return ElasticError{500, "exception", std::string("a fault of this server: ") + exception.what()}
+        .response();
   }
 }
 
@@ -70,8 +110,10 @@ http::Response Front::pass_on(const http::Request& request, const std::vector<st
     if (count == 1 && part_is(0, "_bulk")) return writes_.bulk(request, "");
     if (count == 2 && part_is(1, "_bulk")) return writes_.bulk(request, parts[0]);
     const bool create = part_is(1, "_create") || rest::query_parameter(request, "op_type") == "create";
-    if (count == 2 && part_is(1, "_doc") && request.method == Method::post) return writes_.document(request, parts[0], {}, create);
-    if (count == 3 && (part_is(1, "_doc") || part_is(1, "_create"))) return writes_.document(request, parts[0], parts[2], create);
+    if (count == 2 && part_is(1, "_doc") && request.method == Method::post)
+      return writes_.document(request, parts[0], {}, create);
+    if (count == 3 && (part_is(1, "_doc") || part_is(1, "_create")))
+      return writes_.document(request, parts[0], parts[2], create);
   }
   if (is_read(request.method) && count > 0 && count <= 2) {
     const std::string& action = parts.back();
@@ -79,7 +121,8 @@ http::Response Front::pass_on(const http::Request& request, const std::vector<st
     if (action == "_msearch") return query_vectors_.multi_search(request);
   }
   // The settings of indices may have changed: those that name pipelines are asked for again.
-  const bool changes_indices = request.method != Method::get && request.method != Method::head && request.method != Method::post &&
+  const bool changes_indices = request.method != Method::get && request.method != Method::head &&
+                               request.method != Method::post &&
                                (count == 1 || part_is(1, "_settings") || part_is(0, "_settings"));
   auto response = store_.handle(request);
   if (changes_indices) index_pipelines_.forget();

@@ -18,8 +18,8 @@ namespace sightline::elastic {
 
 /// Answers every request of Elasticsearch's REST API, over a store that knows nothing of inference.
 ///
-/// Here: `/_inference`, `/_ingest/pipeline`, the pipelines of `_bulk`, `_doc` and `_create`, and query vector builders in searches. All else
-/// goes to the store as it came. Partial updates (`_update`) run no pipeline.
+/// Here: `/_inference`, `/_ingest/pipeline`, the pipelines of `_bulk`, `_doc` and `_create`, and query vector
+/// builders in searches. All else goes to the store as it came. Partial updates (`_update`) run no pipeline.
 /// The index that endpoints and pipelines are kept in cannot be reached through the front.
 /// It keeps no state but caches of a second, so any number of fronts may share a store.
 /// Thread safety: `handle` may be called from any thread; it blocks.

@@ -1,10 +1,9 @@
 #include "server/elastic/inference_api.h"
 
-#include <rapidjson/document.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <rapidjson/document.h>
 
 #include "base/float_text.h"
 #include "server/elastic/rest/json_tape.h"
@@ -16,10 +15,12 @@ using http::Method;
 using std::chrono::milliseconds;
 
 constexpr milliseconds k_default_timeout{30'000};
-constexpr std::array<std::string_view, 7> k_task_types{"text_embedding", "sparse_embedding", "rerank",   "completion",
-                                                       "chat_completion", "embedding",       "any"};
+constexpr std::array<std::string_view, 7> k_task_types{
+    "text_embedding", "sparse_embedding", "rerank", "completion", "chat_completion", "embedding", "any"};
 
-ElasticError refused(std::string reason) { return {400, "status_exception", std::move(reason)}; }
+ElasticError refused(std::string reason) {
+  return {400, "status_exception", std::move(reason)};
+}
 
 ElasticError not_found(const std::string& id) {
   return {404, "resource_not_found_exception", "Inference endpoint not found [" + id + "]"};
@@ -29,15 +30,20 @@ ElasticError invalid_request(const std::string& what) {
   return {400, "action_request_validation_exception", "Validation Failed: 1: " + what + ";"};
 }
 
-bool is_task_type(std::string_view word) { return std::find(k_task_types.begin(), k_task_types.end(), word) != k_task_types.end(); }
+bool is_task_type(std::string_view word) {
+  return std::find(k_task_types.begin(), k_task_types.end(), word) != k_task_types.end();
+}
 
-bool is_any(std::string_view task_type) { return task_type.empty() || task_type == "any"; }
+bool is_any(std::string_view task_type) {
+  return task_type.empty() || task_type == "any";
+}
 
 /// Lower case letters and digits, with `-`, `_` and `.` between them.
 bool is_valid_id(std::string_view id) {
   const auto alphanumeric = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
   return !id.empty() && id.size() <= 512 && alphanumeric(id.front()) && alphanumeric(id.back()) &&
-         std::all_of(id.begin(), id.end(), [&](char c) { return alphanumeric(c) || c == '-' || c == '_' || c == '.'; });
+         std::all_of(id.begin(), id.end(),
+                     [&](char c) { return alphanumeric(c) || c == '-' || c == '_' || c == '.'; });
 }
 
 Answer<milliseconds> timeout_of(const http::Request& request) {
@@ -48,7 +54,8 @@ Answer<milliseconds> timeout_of(const http::Request& request) {
 Answer<rapidjson::Document> object_in(const http::Request& request) {
   if (request.body.empty()) return ElasticError{400, "parse_exception", "request body is required"};
   auto body = rest::parse_json(request.body);
-  if (body && !body->IsObject()) return ElasticError{400, "x_content_parse_exception", "[1:1] expected a JSON object"};
+  if (body && !body->IsObject())
+    return ElasticError{400, "x_content_parse_exception", "[1:1] expected a JSON object"};
   return body;
 }
 
@@ -67,7 +74,8 @@ Refusal read_texts(const rapidjson::Value& value, std::vector<std::string_view>&
     if (value.Empty()) return invalid_request("Field [input] cannot be an empty array");
     for (rapidjson::SizeType i = 0; i < value.Size(); ++i) {
       if (!add(value[i])) {
-        return ElasticError{400, "x_content_parse_exception", "[input] must hold strings only, but entry [" + std::to_string(i) + "] is none"};
+        return ElasticError{400, "x_content_parse_exception",
+                            "[input] must hold strings only, but entry [" + std::to_string(i) + "] is none"};
       }
     }
     return {};
@@ -97,9 +105,11 @@ Answer<InferenceInput> read_inference_body(const rapidjson::Value& body) {
       if (!parameters) return parameters.error();
       input.parameters = std::move(*parameters);
     } else if (name == "query" || name == "return_documents" || name == "top_n") {
-      return invalid_request("Field [" + std::string(name) + "] cannot be specified for task type [text_embedding]");
+      return invalid_request("Field [" + std::string(name) +
+                             "] cannot be specified for task type [text_embedding]");
     } else {
-      return ElasticError{400, "x_content_parse_exception", "[inference_request] unknown field [" + std::string(name) + "]"};
+      return ElasticError{400, "x_content_parse_exception",
+                          "[inference_request] unknown field [" + std::string(name) + "]"};
     }
   }
   if (!has_input) return invalid_request("Field [input] cannot be null");
@@ -128,28 +138,35 @@ std::string names_json(const std::vector<std::string>& names) {
 }  // namespace
 
 Answer<milliseconds> parse_time_value(std::string_view text, std::string_view setting) {
-  static constexpr std::array<std::pair<std::string_view, long long>, 7> k_units{
-      {{"nanos", 0}, {"micros", 0}, {"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}}};
+  static constexpr std::array<std::pair<std::string_view, long long>, 7> k_units{{{"nanos", 0},
+                                                                                  {"micros", 0},
+                                                                                  {"ms", 1},
+                                                                                  {"s", 1000},
+                                                                                  {"m", 60'000},
+                                                                                  {"h", 3'600'000},
+                                                                                  {"d", 86'400'000}}};
   const std::string value(text);
   for (const auto& [unit, factor] : k_units) {
     if (!text.ends_with(unit)) continue;
     const auto number = text.substr(0, text.size() - unit.size());
     long long count = 0;
     const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), count);
-    if (error != std::errc() || end != number.data() + number.size() || count < 0 || count > 1'000'000'000) break;
+    if (error != std::errc() || end != number.data() + number.size() || count < 0 || count > 1'000'000'000)
+      break;
     return std::max(milliseconds(1), milliseconds(count * factor));
   }
   return illegal_argument("failed to parse setting [" + std::string(setting) + "] with value [" + value +
                           "] as a time value: unit is missing or unrecognized");
 }
 
-Answer<std::shared_ptr<const Endpoint>> InferenceApi::existing(const std::string& task_type, const std::string& id) {
+Answer<std::shared_ptr<const Endpoint>> InferenceApi::existing(const std::string& task_type,
+                                                               const std::string& id) {
   auto endpoint = definitions_.endpoint(id);
   if (!endpoint) return endpoint;
   if (!*endpoint) return not_found(id);
   if (!is_any(task_type) && task_type != (*endpoint)->task_type) {
-    return refused("Incompatible task_type, the requested type [" + task_type + "] does not match the model type [" +
-                   (*endpoint)->task_type + "]");
+    return refused("Incompatible task_type, the requested type [" + task_type +
+                   "] does not match the model type [" + (*endpoint)->task_type + "]");
   }
   return endpoint;
 }
@@ -166,7 +183,8 @@ Answer<Endpoint> InferenceApi::measured(Endpoint endpoint, milliseconds timeout)
   if (auto body = render_body(endpoint, probe); !body) return invalid(body.error());
   auto vectors = executor_.infer_and_wait(std::make_shared<const Endpoint>(endpoint), probe, timeout);
   if (!vectors) {
-    ElasticError error = refused("Could not complete inference endpoint creation as validation call to service threw an exception.");
+    ElasticError error = refused(
+        "Could not complete inference endpoint creation as validation call to service threw an exception.");
     error.causes.push_back(vectors.error());
     error.root_is_cause = true;
     return error;
@@ -176,13 +194,16 @@ Answer<Endpoint> InferenceApi::measured(Endpoint endpoint, milliseconds timeout)
   return endpoint;
 }
 
-http::Response InferenceApi::put(const http::Request& request, const std::string& task_type, const std::string& id) {
+http::Response InferenceApi::put(const http::Request& request, const std::string& task_type,
+                                 const std::string& id) {
   if (!is_valid_id(id)) {
     return invalid_request("Invalid inference_id; '" + id +
-                           "' can contain lowercase alphanumeric (a-z and 0-9), hyphens or underscores; must start and end with alphanumeric")
+                           "' can contain lowercase alphanumeric (a-z and 0-9), hyphens or underscores; must "
+                           "start and end with alphanumeric")
         .response();
   }
-  if (!is_any(task_type) && !is_task_type(task_type)) return refused("Unknown task_type [" + task_type + "]").response();
+  if (!is_any(task_type) && !is_task_type(task_type))
+    return refused("Unknown task_type [" + task_type + "]").response();
   const auto body = object_in(request);
   if (!body) return body.error().response();
   const auto timeout = timeout_of(request);
@@ -191,11 +212,14 @@ http::Response InferenceApi::put(const http::Request& request, const std::string
   if (!parsed) return parsed.error().response();
   auto endpoint = measured(std::move(*parsed), *timeout);
   if (!endpoint) return endpoint.error().response();
-  const auto made = definitions_.index().create(DefinitionIndex::Kind::endpoint, id, endpoint_json(*endpoint, true));
+  const auto made =
+      definitions_.index().create(DefinitionIndex::Kind::endpoint, id, endpoint_json(*endpoint, true));
   definitions_.forget();
   if (!made) return made.error().response();
   if (!*made) {
-    return ElasticError{400, "resource_already_exists_exception", "Inference endpoint [" + id + "] already exists"}.response();
+    return ElasticError{400, "resource_already_exists_exception",
+                        "Inference endpoint [" + id + "] already exists"}
+        .response();
   }
   return json_response(endpoint_json(*endpoint));
 }
@@ -232,7 +256,8 @@ Answer<std::vector<std::string>> InferenceApi::pipelines_using(const std::string
   return names;
 }
 
-http::Response InferenceApi::remove(const http::Request& request, const std::string& task_type, const std::string& id) {
+http::Response InferenceApi::remove(const http::Request& request, const std::string& task_type,
+                                    const std::string& id) {
   const auto force = rest::query_flag(request, "force", false);
   if (!force) return force.error().response();
   const auto dry_run = rest::query_flag(request, "dry_run", false);
@@ -242,13 +267,15 @@ http::Response InferenceApi::remove(const http::Request& request, const std::str
   const auto users = pipelines_using(id);
   if (!users) return users.error().response();
   const std::string pipelines = names_json(*users);
-  if (*dry_run) return json_response("{\"acknowledged\":false,\"pipelines\":" + pipelines + ",\"indexes\":[]}");
+  if (*dry_run)
+    return json_response("{\"acknowledged\":false,\"pipelines\":" + pipelines + ",\"indexes\":[]}");
   if (!users->empty() && !*force) {
     std::string names;
     for (const auto& name : *users) names += (names.empty() ? "" : ", ") + name;
     return ElasticError{409, "status_exception",
                         "Inference endpoint " + id + " is referenced by pipelines: [" + names +
-                            "]. Ensure that no pipelines are using this inference endpoint, or use force to ignore this warning "
+                            "]. Ensure that no pipelines are using this inference endpoint, or use force to "
+                            "ignore this warning "
                             "and delete the inference endpoint."}
         .response();
   }
@@ -259,10 +286,12 @@ http::Response InferenceApi::remove(const http::Request& request, const std::str
   return json_response("{\"acknowledged\":true,\"pipelines\":" + pipelines + "}");
 }
 
-http::Response InferenceApi::infer(const http::Request& request, const std::string& task_type, const std::string& id) {
+http::Response InferenceApi::infer(const http::Request& request, const std::string& task_type,
+                                   const std::string& id) {
   const auto timeout = timeout_of(request);
   if (!timeout) return timeout.error().response();
-  if (!is_any(task_type) && !is_task_type(task_type)) return refused("Unknown task_type [" + task_type + "]").response();
+  if (!is_any(task_type) && !is_task_type(task_type))
+    return refused("Unknown task_type [" + task_type + "]").response();
   const auto body = object_in(request);
   if (!body) return body.error().response();
   auto input = read_inference_body(*body);
@@ -277,17 +306,24 @@ void InferenceApi::add_routes(rest::Router& router) {
   using Parameters = rest::PathParameters;
   const auto both = [&router](Method method, std::string_view parameters, auto handler) {
     router.add({method}, "/_inference/{id}", parameters,
-               [handler](const http::Request& request, const Parameters& path) { return handler(request, "", path.get("id")); });
-    router.add({method}, "/_inference/{task}/{id}", parameters, [handler](const http::Request& request, const Parameters& path) {
-      return handler(request, path.get("task"), path.get("id"));
-    });
+               [handler](const http::Request& request, const Parameters& path) {
+                 return handler(request, "", path.get("id"));
+               });
+    router.add({method}, "/_inference/{task}/{id}", parameters,
+               [handler](const http::Request& request, const Parameters& path) {
+                 return handler(request, path.get("task"), path.get("id"));
+               });
   };
   using Text = const std::string&;
-  both(Method::put, "timeout master_timeout", [this](const http::Request& r, Text task, Text id) { return put(r, task, id); });
+  both(Method::put, "timeout master_timeout",
+       [this](const http::Request& r, Text task, Text id) { return put(r, task, id); });
   both(Method::get, "", [this](const http::Request&, Text task, Text id) { return get(task, id); });
-  both(Method::delete_, "force dry_run", [this](const http::Request& r, Text task, Text id) { return remove(r, task, id); });
-  both(Method::post, "timeout", [this](const http::Request& r, Text task, Text id) { return infer(r, task, id); });
-  router.add({Method::get}, "/_inference", "", [this](const http::Request&, const Parameters&) { return get("", ""); });
+  both(Method::delete_, "force dry_run",
+       [this](const http::Request& r, Text task, Text id) { return remove(r, task, id); });
+  both(Method::post, "timeout",
+       [this](const http::Request& r, Text task, Text id) { return infer(r, task, id); });
+  router.add({Method::get}, "/_inference", "",
+             [this](const http::Request&, const Parameters&) { return get("", ""); });
 }
 
 }  // namespace sightline::elastic

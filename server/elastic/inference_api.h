@@ -7,14 +7,16 @@
 
 namespace sightline::elastic {
 
-/// Endpoints of service `custom` and task `text_embedding`, made, shown, called and deleted as Elasticsearch does it.
+/// Endpoints of service `custom` and task `text_embedding`, made, shown, called and deleted as Elasticsearch
+/// does it.
 ///
-/// PUT measures: the endpoint is called with `["how big"]`, and the length of the first vector becomes its `dimensions`, whatever the body
-/// says; `similarity` becomes dot_product if the body has none. An endpoint that cannot be called is not made.
-/// Thread safety: handlers may run on any thread; they block.
+/// PUT measures: the endpoint is called with `["how big"]`, and the length of the first vector becomes its
+/// `dimensions`, whatever the body says; `similarity` becomes dot_product if the body has none. An endpoint
+/// that cannot be called is not made. Thread safety: handlers may run on any thread; they block.
 class InferenceApi {
  public:
-  InferenceApi(Definitions& definitions, InferenceExecutor& executor) : definitions_(definitions), executor_(executor) {}
+  InferenceApi(Definitions& definitions, InferenceExecutor& executor)
+      : definitions_(definitions), executor_(executor) {}
 
   void add_routes(rest::Router& router);
 
@@ -33,7 +35,8 @@ class InferenceApi {
   InferenceExecutor& executor_;
 };
 
-/// A time as Elasticsearch writes it: "30s", "500ms", "2m". Errors: illegal_argument_exception naming the setting.
+/// A time as Elasticsearch writes it: "30s", "500ms", "2m". Errors: illegal_argument_exception naming the
+/// setting.
 Answer<std::chrono::milliseconds> parse_time_value(std::string_view text, std::string_view setting);
 
 }  // namespace sightline::elastic

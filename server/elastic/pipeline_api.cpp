@@ -1,11 +1,10 @@
 #include "server/elastic/pipeline_api.h"
 
+#include <algorithm>
+#include <memory>
 #include <rapidjson/document.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
-
-#include <algorithm>
-#include <memory>
 #include <utility>
 #include <vector>
 
@@ -27,7 +26,8 @@ constexpr const char* k_simulated_id = "_simulate_pipeline";
 Answer<rapidjson::Document> object_in(const http::Request& request) {
   if (request.body.empty()) return ElasticError{400, "parse_exception", "request body is required"};
   auto body = rest::parse_json(request.body);
-  if (body && !body->IsObject()) return ElasticError{400, "parse_exception", "the body must be a JSON object"};
+  if (body && !body->IsObject())
+    return ElasticError{400, "parse_exception", "the body must be a JSON object"};
   return body;
 }
 
@@ -48,11 +48,14 @@ bool names_it(const std::vector<std::string>& patterns, const std::string& name)
   });
 }
 
-std::string copy_without_end(const std::string& object) { return object.substr(0, object.size() - 1); }
+std::string copy_without_end(const std::string& object) {
+  return object.substr(0, object.size() - 1);
+}
 
 std::string shown(const DefinitionIndex::Definition& definition) {
   const bool empty = definition.config == "{}";
-  return copy_without_end(definition.config) + (empty ? "" : ",") + "\"created_date_millis\":" + std::to_string(definition.created) +
+  return copy_without_end(definition.config) + (empty ? "" : ",") +
+         "\"created_date_millis\":" + std::to_string(definition.created) +
          ",\"modified_date_millis\":" + std::to_string(definition.modified) + "}";
 }
 
@@ -76,7 +79,8 @@ Answer<Documents> read_documents(const Value& body) {
     if (!item.IsObject()) return illegal_argument("malformed [docs] section, should include an inner object");
     const auto source = item.FindMember("_source");
     if (source == item.MemberEnd()) return property_error("_source", "required property is missing");
-    if (!source->value.IsObject()) return property_error("_source", "property isn't a map, but of another type");
+    if (!source->value.IsObject())
+      return property_error("_source", "property isn't a map, but of another type");
     IngestDocument::Metadata metadata{text_or(item, "_index", "_index"), text_or(item, "_id", "_id"), {}};
     if (const auto routing = text_or(item, "_routing", ""); !routing.empty()) metadata.routing = routing;
     rapidjson::Document copy;
@@ -119,7 +123,8 @@ http::Response PipelineApi::put(const http::Request& request, const std::string&
   body->Accept(writer);
   const auto pipeline = Pipeline::parse(id, std::move(*body));
   if (!pipeline) return pipeline.error().response();
-  const Refusal refusal = definitions_.index().put(DefinitionIndex::Kind::pipeline, id, {buffer.GetString(), buffer.GetSize()});
+  const Refusal refusal =
+      definitions_.index().put(DefinitionIndex::Kind::pipeline, id, {buffer.GetString(), buffer.GetSize()});
   definitions_.forget();
   return refusal ? refusal->response() : json_response(k_acknowledged);
 }
@@ -143,7 +148,8 @@ http::Response PipelineApi::remove(const std::string& id) {
   const auto removed = definitions_.index().remove(DefinitionIndex::Kind::pipeline, id);
   definitions_.forget();
   if (!removed) return removed.error().response();
-  if (!*removed) return ElasticError{404, "resource_not_found_exception", "pipeline [" + id + "] is missing"}.response();
+  if (!*removed)
+    return ElasticError{404, "resource_not_found_exception", "pipeline [" + id + "] is missing"}.response();
   return json_response(k_acknowledged);
 }
 
@@ -158,7 +164,8 @@ http::Response PipelineApi::simulate(const http::Request& request, const std::st
   std::shared_ptr<const Pipeline> pipeline;
   if (id.empty()) {
     const auto inline_pipeline = body->FindMember("pipeline");
-    if (inline_pipeline == body->MemberEnd()) return property_error("pipeline", "required property is missing").response();
+    if (inline_pipeline == body->MemberEnd())
+      return property_error("pipeline", "required property is missing").response();
     rapidjson::Document config;
     config.CopyFrom(inline_pipeline->value, config.GetAllocator());
     auto parsed = Pipeline::parse(k_simulated_id, std::move(config));
@@ -195,8 +202,9 @@ http::Response PipelineApi::simulate(const http::Request& request, const std::st
 
 void PipelineApi::add_routes(rest::Router& router) {
   using Parameters = rest::PathParameters;
-  router.add({Method::put}, "/_ingest/pipeline/{id}", "timeout master_timeout if_version",
-             [this](const http::Request& request, const Parameters& path) { return put(request, path.get("id")); });
+  router.add(
+      {Method::put}, "/_ingest/pipeline/{id}", "timeout master_timeout if_version",
+      [this](const http::Request& request, const Parameters& path) { return put(request, path.get("id")); });
   router.add({Method::get}, "/_ingest/pipeline/{id}", "master_timeout summary",
              [this](const http::Request&, const Parameters& path) { return get(path.get("id")); });
   router.add({Method::get}, "/_ingest/pipeline", "master_timeout summary",
@@ -204,7 +212,9 @@ void PipelineApi::add_routes(rest::Router& router) {
   router.add({Method::delete_}, "/_ingest/pipeline/{id}", "timeout master_timeout",
              [this](const http::Request&, const Parameters& path) { return remove(path.get("id")); });
   router.add({Method::get, Method::post}, "/_ingest/pipeline/{id}/_simulate", "verbose",
-             [this](const http::Request& request, const Parameters& path) { return simulate(request, path.get("id")); });
+             [this](const http::Request& request, const Parameters& path) {
+               return simulate(request, path.get("id"));
+             });
   router.add({Method::get, Method::post}, "/_ingest/pipeline/_simulate", "verbose",
              [this](const http::Request& request, const Parameters&) { return simulate(request, ""); });
 }

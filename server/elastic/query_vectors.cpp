@@ -1,12 +1,11 @@
 #include "server/elastic/query_vectors.h"
 
-#include <rapidjson/document.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
-
 #include <algorithm>
 #include <future>
 #include <optional>
+#include <rapidjson/document.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
 #include <utility>
 #include <vector>
 
@@ -22,9 +21,13 @@ constexpr std::chrono::milliseconds k_query_timeout{10'000};
 constexpr const char* k_builder = "query_vector_builder";
 constexpr std::size_t k_most_builders = 100;  // of one request; each is a call of its own
 
-std::string_view text_of(const Value& value) { return {value.GetString(), value.GetStringLength()}; }
+std::string_view text_of(const Value& value) {
+  return {value.GetString(), value.GetStringLength()};
+}
 
-bool has_builder(std::string_view body) { return body.find("query_vector_builder") != std::string_view::npos; }
+bool has_builder(std::string_view body) {
+  return body.find("query_vector_builder") != std::string_view::npos;
+}
 
 /// One knn object and what is to become of it.
 struct Builder {
@@ -34,7 +37,9 @@ struct Builder {
   std::future<Answer<Embeddings>> outcome = {};
 };
 
-ElasticError parse_failed(std::string reason) { return {400, "x_content_parse_exception", std::move(reason)}; }
+ElasticError parse_failed(std::string reason) {
+  return {400, "x_content_parse_exception", std::move(reason)};
+}
 
 Answer<Builder> read_builder(Value& knn) {
   if (knn.HasMember("query_vector") && !knn["query_vector"].IsNull()) {
@@ -46,7 +51,8 @@ Answer<Builder> read_builder(Value& knn) {
   }
   const auto& member = *builder.MemberBegin();
   if (text_of(member.name) != "text_embedding") {
-    return parse_failed("[query_vector_builder] builder [" + std::string(text_of(member.name)) + "] is not supported here, use [text_embedding]");
+    return parse_failed("[query_vector_builder] builder [" + std::string(text_of(member.name)) +
+                        "] is not supported here, use [text_embedding]");
   }
   if (!member.value.IsObject()) return parse_failed("[text_embedding] must be an object");
   Builder read{&knn};
@@ -56,7 +62,8 @@ Answer<Builder> read_builder(Value& knn) {
     if (name != "model_id" && name != "model_text") {
       return parse_failed("[text_embedding] unknown field [" + std::string(name) + "]");
     }
-    if (!option.value.IsString()) return parse_failed("[text_embedding] " + std::string(name) + " must be a string");
+    if (!option.value.IsString())
+      return parse_failed("[text_embedding] " + std::string(name) + " must be a string");
     if (name == "model_id") read.model_id = text_of(option.value);
     if (name == "model_text") read.text = text_of(option.value), has_text = true;
   }
@@ -78,7 +85,8 @@ Refusal gather(Value& value, bool below_knn, std::vector<Builder>& builders) {
     auto builder = read_builder(value);
     if (!builder) return builder.error();
     if (builders.size() >= k_most_builders) {
-      return illegal_argument("a request may hold " + std::to_string(k_most_builders) + " query_vector_builders at most");
+      return illegal_argument("a request may hold " + std::to_string(k_most_builders) +
+                              " query_vector_builders at most");
     }
     builders.push_back(std::move(*builder));
   }
@@ -173,8 +181,10 @@ http::Response QueryVectors::multi_search(const http::Request& request) {
     const auto response = store_.handle(changed);
     if (response.status >= 300) return response;
     stored.Parse<rapidjson::kParseIterativeFlag>(response.body.data(), response.body.size());
-    if (!stored.HasParseError() && stored.IsObject() && stored.HasMember("responses")) responses = &stored["responses"];
-    if (!responses || !responses->IsArray()) return ElasticError{500, "exception", "the store's answer to _msearch cannot be read"}.response();
+    if (!stored.HasParseError() && stored.IsObject() && stored.HasMember("responses"))
+      responses = &stored["responses"];
+    if (!responses || !responses->IsArray())
+      return ElasticError{500, "exception", "the store's answer to _msearch cannot be read"}.response();
   }
   std::string merged;
   rapidjson::SizeType next = 0;
@@ -185,11 +195,13 @@ http::Response QueryVectors::multi_search(const http::Request& request) {
     } else if (responses && next < responses->Size()) {
       merged += json_of((*responses)[next++]);
     } else {
-      return ElasticError{500, "exception", "the store answered fewer searches of _msearch than it was sent"}.response();
+      return ElasticError{500, "exception", "the store answered fewer searches of _msearch than it was sent"}
+          .response();
     }
   }
   const bool has_took = responses && stored.HasMember("took") && stored["took"].IsInt64();
-  return json_response("{\"took\":" + std::to_string(has_took ? stored["took"].GetInt64() : 0) + ",\"responses\":[" + merged + "]}");
+  return json_response("{\"took\":" + std::to_string(has_took ? stored["took"].GetInt64() : 0) +
+                       ",\"responses\":[" + merged + "]}");
 }
 
 }  // namespace sightline::elastic

@@ -9,10 +9,11 @@
 
 namespace sightline::elastic {
 
-/// Replaces `"query_vector_builder": {"text_embedding": {"model_id", "model_text"}}` by the `query_vector` that it stands for, wherever a
-/// `knn` occurs: at the top (one or a list), in a query at any depth, in a retriever. The text may be a data URI: then the
-/// query is a picture. All builders of a request are computed at once, within 10 s (xpack.inference.query_timeout).
-/// Thread safety: all members may be called from any thread; they block.
+/// Replaces `"query_vector_builder": {"text_embedding": {"model_id", "model_text"}}` by the `query_vector`
+/// that it stands for, wherever a `knn` occurs: at the top (one or a list), in a query at any depth, in a
+/// retriever. The text may be a data URI: then the query is a picture. All builders of a request are computed
+/// at once, within 10 s (xpack.inference.query_timeout). Thread safety: all members may be called from any
+/// thread; they block.
 class QueryVectors {
  public:
   QueryVectors(Store& store, Definitions& definitions, InferenceExecutor& executor)

@@ -11,8 +11,9 @@
 
 namespace sightline::elastic {
 
-/// Keeps values for a second: long enough that a bulk does not ask for one thing a thousand times, short enough that what
-/// another front changed is seen soon. Thread safety: all members may be called from any thread.
+/// Keeps values for a second: long enough that a bulk does not ask for one thing a thousand times, short
+/// enough that what another front changed is seen soon. Thread safety: all members may be called from any
+/// thread.
 template <class T>
 class ShortCache {
  public:
@@ -25,7 +26,8 @@ class ShortCache {
     return found->second.value;
   }
 
-  /// A value counts from the moment it was asked for: one that was read before `forget` must not come in after it.
+  /// A value counts from the moment it was asked for: one that was read before `forget` must not come in
+  /// after it.
   void put(const std::string& key, T value, Timer::Clock::time_point asked) {
     std::lock_guard lock(mutex_);
     if (asked < forgotten_) return;

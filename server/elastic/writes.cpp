@@ -1,12 +1,11 @@
 #include "server/elastic/writes.h"
 
+#include <chrono>
+#include <memory>
 #include <rapidjson/document.h>
 #include <rapidjson/pointer.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
-
-#include <chrono>
-#include <memory>
 #include <utility>
 
 #include "server/elastic/definition_index.h"
@@ -19,10 +18,12 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr const char* k_no_id = "auto-generated";  // what Elasticsearch shows for failed documents without an id
+constexpr const char* k_no_id =
+    "auto-generated";  // what Elasticsearch shows for failed documents without an id
 
 long milliseconds_since(Clock::time_point begun) {
-  return static_cast<long>(std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begun).count());
+  return static_cast<long>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begun).count());
 }
 
 /// The query without its `pipeline`, which the store does not run.
@@ -76,7 +77,8 @@ std::string item_head(const BulkItem& item, const std::string& index, const std:
 }
 
 std::string failed_item(const BulkItem& item, const ElasticError& error) {
-  return item_head(item, item.index, item.id) + ",\"status\":" + std::to_string(error.status) + ",\"error\":" + error.item_json() + "}}";
+  return item_head(item, item.index, item.id) + ",\"status\":" + std::to_string(error.status) +
+         ",\"error\":" + error.item_json() + "}}";
 }
 
 constexpr const char* k_dropped =
@@ -101,18 +103,21 @@ struct Writes::Write {
 
 ElasticError restricted_index() {
   return {403, "security_exception",
-          "index [" + std::string(k_definition_index) + "] holds inference endpoints and pipelines, use _inference and _ingest/pipeline"};
+          "index [" + std::string(k_definition_index) +
+              "] holds inference endpoints and pipelines, use _inference and _ingest/pipeline"};
 }
 
 Answer<IndexPipelines::Names> IndexPipelines::of(const std::string& index) {
   if (index.empty() || index.find_first_of("*,") != std::string::npos || index.front() == '_') return Names{};
   if (auto kept = cache_.get(index)) return *kept;
   const auto asked = timer_.now();
-  const auto response = store_.handle(store_request(http::Method::get, "/" + http::percent_encode(index) + "/_settings"));
+  const auto response =
+      store_.handle(store_request(http::Method::get, "/" + http::percent_encode(index) + "/_settings"));
   Names names;
   if (response.status >= 400) {
     if (response.status != 400 && response.status != 404) return error_in(response);
-    return names;  // it may be made by the write that comes now, or be no name of an index, which the store will tell
+    return names;  // it may be made by the write that comes now, or be no name of an index, which the store
+                   // will tell
   }
   rapidjson::Document body;
   body.Parse<rapidjson::kParseIterativeFlag>(response.body.data(), response.body.size());
@@ -184,7 +189,8 @@ http::Response Writes::bulk(const http::Request& request, const std::string& ind
     write->index = item.index;
     auto source = parse_source(item.source_line);
     if (source) {
-      write->document = std::make_unique<IngestDocument>(IngestDocument::Metadata{item.index, item.id, item.routing}, std::move(*source));
+      write->document = std::make_unique<IngestDocument>(
+          IngestDocument::Metadata{item.index, item.id, item.routing}, std::move(*source));
     } else {
       write->failure = source.error();
     }
@@ -212,9 +218,11 @@ http::Response Writes::store_bulk(const http::Request& request, const std::vecto
     } else if (write) {
       const auto metadata = write->document->metadata();
       if (metadata.index == k_definition_index) return restricted_index().response();
-      body += item.action_json(metadata.index, metadata.id, metadata.routing) + "\n" + write->document->source_json() + "\n";
+      body += item.action_json(metadata.index, metadata.id, metadata.routing) + "\n" +
+              write->document->source_json() + "\n";
     } else {
-      body += item.pipeline ? item.action_json(item.index, item.id, item.routing) : std::string(item.action_line);
+      body +=
+          item.pipeline ? item.action_json(item.index, item.id, item.routing) : std::string(item.action_line);
       body += '\n';
       if (item.operation != "delete") body += std::string(item.source_line) + "\n";
     }
@@ -223,8 +231,8 @@ http::Response Writes::store_bulk(const http::Request& request, const std::vecto
   return merged_answer(request, std::move(body), settled, ingest_took);
 }
 
-http::Response Writes::merged_answer(const http::Request& request, std::string body, const std::vector<SettledItem>& settled,
-                                     long ingest_took) {
+http::Response Writes::merged_answer(const http::Request& request, std::string body,
+                                     const std::vector<SettledItem>& settled, long ingest_took) {
   rapidjson::Document stored;
   const rapidjson::Value* items = nullptr;
   http::Response response = json_response({});
@@ -233,7 +241,8 @@ http::Response Writes::merged_answer(const http::Request& request, std::string b
     if (response.status >= 300) return response;
     stored.Parse<rapidjson::kParseIterativeFlag>(response.body.data(), response.body.size());
     if (!stored.HasParseError() && stored.IsObject() && stored.HasMember("items")) items = &stored["items"];
-    if (!items || !items->IsArray()) return ElasticError{500, "exception", "the store's answer to _bulk cannot be read"}.response();
+    if (!items || !items->IsArray())
+      return ElasticError{500, "exception", "the store's answer to _bulk cannot be read"}.response();
   }
   std::string merged;
   bool errors = items && stored.HasMember("errors") && stored["errors"].IsTrue();
@@ -246,7 +255,8 @@ http::Response Writes::merged_answer(const http::Request& request, std::string b
       continue;
     }
     if (!items || next >= items->Size()) {
-      return ElasticError{500, "exception", "the store answered fewer items of _bulk than it was sent"}.response();
+      return ElasticError{500, "exception", "the store answered fewer items of _bulk than it was sent"}
+          .response();
     }
     rapidjson::StringBuffer buffer;
     rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
@@ -261,8 +271,8 @@ http::Response Writes::merged_answer(const http::Request& request, std::string b
   return response;
 }
 
-http::Response Writes::document(const http::Request& request, const std::string& index, const std::optional<std::string>& id,
-                                bool create) {
+http::Response Writes::document(const http::Request& request, const std::string& index,
+                                const std::optional<std::string>& id, bool create) {
   const auto names = pipelines_.of(index);
   if (!names) return names.error().response();
   const auto given = rest::query_parameter(request, "pipeline");
@@ -274,11 +284,12 @@ http::Response Writes::document(const http::Request& request, const std::string&
   if (write.first.empty() && write.last.empty()) {
     return given ? store_.handle(with_body(request, request.body)) : store_.handle(request);
   }
-  if (request.body.empty()) return ElasticError{400, "parse_exception", "request body is required"}.response();
+  if (request.body.empty())
+    return ElasticError{400, "parse_exception", "request body is required"}.response();
   auto source = parse_source(request.body);
   if (!source) return source.error().response();
-  write.document = std::make_unique<IngestDocument>(IngestDocument::Metadata{index, id, rest::query_parameter(request, "routing")},
-                                                    std::move(*source));
+  write.document = std::make_unique<IngestDocument>(
+      IngestDocument::Metadata{index, id, rest::query_parameter(request, "routing")}, std::move(*source));
   std::vector<Write*> running{&write};
   run_pipelines(running);
   if (write.failure) return write.failure->response();

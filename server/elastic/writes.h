@@ -36,10 +36,12 @@ class IndexPipelines {
 /// `_bulk`, `_doc` and `_create`, with pipelines.
 ///
 /// Flow of a bulk: 1. The lines are read; a body that is no bulk is refused whole.
-///                 2. Each document that has a pipeline (of its line, of the request, or its index's default_pipeline) runs through it,
+///                 2. Each document that has a pipeline (of its line, of the request, or its index's
+///                 default_pipeline) runs through it,
 ///                    all at once; then those whose index has a final_pipeline through that.
 ///                 3. What is left goes to the store as one plain bulk, in order.
-///                 4. The answer holds the store's items and the failed and dropped documents in the order of the request.
+///                 4. The answer holds the store's items and the failed and dropped documents in the order of
+///                 the request.
 /// Where no document has a pipeline the request goes to the store as it came.
 /// Thread safety: all members may be called from any thread; they block.
 class Writes {
@@ -50,8 +52,8 @@ class Writes {
   /// `index` is that of the path, or empty.
   http::Response bulk(const http::Request& request, const std::string& index);
   /// PUT or POST of /{index}/_doc[/{id}] and /{index}/_create/{id}.
-  http::Response document(const http::Request& request, const std::string& index, const std::optional<std::string>& id,
-                          bool create);
+  http::Response document(const http::Request& request, const std::string& index,
+                          const std::optional<std::string>& id, bool create);
 
  private:
   struct Write;
@@ -59,8 +61,8 @@ class Writes {
   void run_pipelines(std::vector<Write*>& writes);
   http::Response store_bulk(const http::Request& request, const std::vector<BulkItem>& items,
                             std::vector<std::unique_ptr<Write>>& writes, long ingest_took);
-  http::Response merged_answer(const http::Request& request, std::string body, const std::vector<SettledItem>& settled,
-                               long ingest_took);
+  http::Response merged_answer(const http::Request& request, std::string body,
+                               const std::vector<SettledItem>& settled, long ingest_took);
 
   Store& store_;
   IngestService& ingest_;

@@ -1,11 +1,10 @@
 #include "server/elastic/inference/embedding_answer.h"
 
-#include <rapidjson/document.h>
-#include <rapidjson/error/en.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <rapidjson/document.h>
+#include <rapidjson/error/en.h>
 
 namespace sightline::elastic {
 namespace {
@@ -46,9 +45,11 @@ std::string list_name(std::string_view path, int depth) {
   return names;
 }
 
-std::string not_a(const char* pattern, const char* kind, std::string_view path, const rapidjson::Value& value) {
-  return "Current path [" + std::string(path) + "] matched the " + pattern + " pattern but the current object is not a " + kind +
-         ", found invalid type [" + java_class(value) + "] instead.";
+std::string not_a(const char* pattern, const char* kind, std::string_view path,
+                  const rapidjson::Value& value) {
+  return "Current path [" + std::string(path) + "] matched the " + pattern +
+         " pattern but the current object is not a " + kind + ", found invalid type [" + java_class(value) +
+         "] instead.";
 }
 
 /// Follows a path, as Elasticsearch's MapPathExtractor does: nested `[*]` keep their nesting.
@@ -67,12 +68,15 @@ Answer<Extracted> follow(const rapidjson::Value& value, std::string_view path) {
     }
     return list;
   }
-  const auto name = path.front() == '.' ? path.substr(1, std::min(path.find_first_of(".[", 1), path.size()) - 1) : "";
+  const auto name =
+      path.front() == '.' ? path.substr(1, std::min(path.find_first_of(".[", 1), path.size()) - 1) : "";
   if (name.empty()) {
-    return illegal_argument("Invalid path received [" + std::string(path) + "], unable to extract a field name.");
+    return illegal_argument("Invalid path received [" + std::string(path) +
+                            "], unable to extract a field name.");
   }
   if (!value.IsObject()) return illegal_argument(not_a("dot field", "map", path, value));
-  const rapidjson::Value key(rapidjson::StringRef(name.data(), static_cast<rapidjson::SizeType>(name.size())));
+  const rapidjson::Value key(
+      rapidjson::StringRef(name.data(), static_cast<rapidjson::SizeType>(name.size())));
   const auto found = value.FindMember(key);
   if (found == value.MemberEnd() || found->value.IsNull()) {
     return illegal_argument("Unable to find field [" + std::string(name) + "] in map");
@@ -82,7 +86,8 @@ Answer<Extracted> follow(const rapidjson::Value& value, std::string_view path) {
 
 Answer<float> to_float(const rapidjson::Value& value, const std::string& name) {
   if (!value.IsNumber()) {
-    return illegal_argument("Unable to convert field [" + name + "] of type [" + java_class(value) + "] to Number");
+    return illegal_argument("Unable to convert field [" + name + "] of type [" + java_class(value) +
+                            "] to Number");
   }
   const double number = value.GetDouble();
   if (!(std::abs(number) <= static_cast<double>(std::numeric_limits<float>::max()))) {
@@ -93,7 +98,8 @@ Answer<float> to_float(const rapidjson::Value& value, const std::string& name) {
 
 Answer<std::vector<float>> to_vector(const Extracted& entry, const std::string& name) {
   if (!entry.is_list()) {
-    return illegal_argument("Extracted field [" + name + "] is an invalid type, expected a list but received [" +
+    return illegal_argument("Extracted field [" + name +
+                            "] is an invalid type, expected a list but received [" +
                             java_class(*entry.value) + "]");
   }
   const std::size_t size = entry.value ? entry.value->Size() : entry.items.size();
@@ -104,9 +110,11 @@ Answer<std::vector<float>> to_vector(const Extracted& entry, const std::string& 
     const rapidjson::Value* item =
         entry.value ? &(*entry.value)[static_cast<rapidjson::SizeType>(i)] : entry.items[i].value;
     auto number = item ? to_float(*item, name)
-                       : Answer<float>(illegal_argument("Unable to convert field [" + name + "] of type [ArrayList] to Number"));
+                       : Answer<float>(illegal_argument("Unable to convert field [" + name +
+                                                        "] of type [ArrayList] to Number"));
     if (!number) {
-      return illegal_argument("Failed to parse list entry [" + std::to_string(i) + "], error: " + number.error().reason);
+      return illegal_argument("Failed to parse list entry [" + std::to_string(i) +
+                              "], error: " + number.error().reason);
     }
     vector.push_back(*number);
   }
@@ -117,33 +125,40 @@ Answer<std::vector<float>> to_vector(const Extracted& entry, const std::string& 
 
 Answer<Embeddings> parse_embeddings(std::string_view body, std::string_view path) {
   rapidjson::Document document;
-  document.Parse<rapidjson::kParseIterativeFlag>(body.data(), body.size());
+  document.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseFullPrecisionFlag>(body.data(),
+                                                                                      body.size());
   if (document.HasParseError()) {
     return ElasticError{400, "x_content_parse_exception",
                         "[1:" + std::to_string(document.GetErrorOffset() + 1) + "] " +
                             rapidjson::GetParseError_En(document.GetParseError())};
   }
   if (!document.IsObject()) {
-    return ElasticError{400, "x_content_parse_exception",
-                        std::string("the answer must be a JSON object but is of type [") + java_class(document) + "]"};
+    return ElasticError{
+        400, "x_content_parse_exception",
+        std::string("the answer must be a JSON object but is of type [") + java_class(document) + "]"};
   }
-  if (!path.starts_with('$')) return illegal_argument("Path [" + std::string(path) + "] must start with a dollar sign ($)");
-  if (path.size() > k_max_path_bytes) return illegal_argument("the path to the embeddings is longer than 1000 characters");
+  if (!path.starts_with('$'))
+    return illegal_argument("Path [" + std::string(path) + "] must start with a dollar sign ($)");
+  if (path.size() > k_max_path_bytes)
+    return illegal_argument("the path to the embeddings is longer than 1000 characters");
   auto extracted = follow(document, path.substr(1));
   if (!extracted) return extracted.error();
   if (!extracted->is_list()) {
-    return illegal_argument("Extracted field [" + list_name(path, 0) + "] is an invalid type, expected a list but received [" +
+    return illegal_argument("Extracted field [" + list_name(path, 0) +
+                            "] is an invalid type, expected a list but received [" +
                             java_class(*extracted->value) + "]");
   }
   Embeddings embeddings;
   const std::size_t size = extracted->value ? extracted->value->Size() : extracted->items.size();
   embeddings.reserve(size);
   for (std::size_t i = 0; i < size; ++i) {
-    const Extracted entry =
-        extracted->value ? Extracted{&(*extracted->value)[static_cast<rapidjson::SizeType>(i)]} : std::move(extracted->items[i]);
+    const Extracted entry = extracted->value
+                                ? Extracted{&(*extracted->value)[static_cast<rapidjson::SizeType>(i)]}
+                                : std::move(extracted->items[i]);
     auto vector = to_vector(entry, list_name(path, 1));
     if (!vector) {
-      return illegal_argument("Failed to parse text embedding entry [" + std::to_string(i) + "], error: " + vector.error().reason);
+      return illegal_argument("Failed to parse text embedding entry [" + std::to_string(i) +
+                              "], error: " + vector.error().reason);
     }
     embeddings.push_back(std::move(*vector));
   }

@@ -12,10 +12,11 @@ namespace sightline::elastic {
 /// One vector an input, in the order of the inputs; all values finite.
 using Embeddings = std::vector<std::vector<float>>;
 
-/// Reads `path` out of `body`, a JSON object. A path is `$` and steps: `.name` a field, `[*]` all items of a list. It must
-/// lead to a list of lists of numbers: `$.data[*].embedding[*]`, `$.data[*].embedding` and `$.embeddings` all can.
-/// Errors: illegal_argument_exception and the like with Elasticsearch's texts, naming the entry at fault. Unlike Elasticsearch it
-/// refuses nulls, empty vectors and numbers outside of float32, so that no vector comes out shorter or other than it was sent.
+/// Reads `path` out of `body`, a JSON object. A path is `$` and steps: `.name` a field, `[*]` all items of a
+/// list. It must lead to a list of lists of numbers: `$.data[*].embedding[*]`, `$.data[*].embedding` and
+/// `$.embeddings` all can. Errors: illegal_argument_exception and the like with Elasticsearch's texts, naming
+/// the entry at fault. Unlike Elasticsearch it refuses nulls, empty vectors and numbers outside of float32,
+/// so that no vector comes out shorter or other than it was sent.
 Answer<Embeddings> parse_embeddings(std::string_view body, std::string_view path);
 
 }  // namespace sightline::elastic

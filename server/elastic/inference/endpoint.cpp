@@ -1,11 +1,10 @@
 #include "server/elastic/inference/endpoint.h"
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
-
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
 
 namespace sightline::elastic {
 namespace {
@@ -13,14 +12,18 @@ namespace {
 using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
 
 // The order is that of Elasticsearch's enum, in which translations are shown.
-constexpr std::array<std::pair<std::string_view, InputType>, 5> k_input_types{{{"ingest", InputType::ingest},
-                                                                               {"search", InputType::search},
-                                                                               {"classification", InputType::classification},
-                                                                               {"clustering", InputType::clustering},
-                                                                               {"unspecified", InputType::unspecified}}};
-constexpr std::string_view k_default_chunking = R"({"strategy":"sentence","max_chunk_size":250,"sentence_overlap":1})";
+constexpr std::array<std::pair<std::string_view, InputType>, 5> k_input_types{
+    {{"ingest", InputType::ingest},
+     {"search", InputType::search},
+     {"classification", InputType::classification},
+     {"clustering", InputType::clustering},
+     {"unspecified", InputType::unspecified}}};
+constexpr std::string_view k_default_chunking =
+    R"({"strategy":"sentence","max_chunk_size":250,"sentence_overlap":1})";
 
-ElasticError refused(std::string reason) { return {400, "status_exception", std::move(reason)}; }
+ElasticError refused(std::string reason) {
+  return {400, "status_exception", std::move(reason)};
+}
 
 std::string json_of(const rapidjson::Value& value) {
   rapidjson::StringBuffer buffer;
@@ -38,8 +41,8 @@ Refusal nothing_unknown(const SettingsReader& reader) {
 
 Refusal nothing_unknown_in(std::string_view field, std::string_view parent, const SettingsReader& reader) {
   if (auto left = reader.left_over(); !left.empty()) {
-    return refused("Configuration contains unknown settings [" + left + "] while parsing field [" + std::string(field) +
-                   "] for settings [" + std::string(parent) + "]");
+    return refused("Configuration contains unknown settings [" + left + "] while parsing field [" +
+                   std::string(field) + "] for settings [" + std::string(parent) + "]");
   }
   return {};
 }
@@ -51,8 +54,8 @@ Refusal read_task_type(Endpoint& endpoint, SettingsReader& body, ValidationFault
   if (!faults.empty()) return faults.error();
   const bool named_in_path = !endpoint.task_type.empty() && endpoint.task_type != "any";
   if (given && named_in_path && *given != endpoint.task_type) {
-    return refused("Cannot resolve conflicting task_type parameter in the request URL [" + endpoint.task_type +
-                   "] and the request body [" + *given + "]");
+    return refused("Cannot resolve conflicting task_type parameter in the request URL [" +
+                   endpoint.task_type + "] and the request body [" + *given + "]");
   }
   if (!named_in_path) endpoint.task_type = given.value_or("");
   if (endpoint.task_type.empty()) return refused("model is missing required setting [task_type]");
@@ -71,7 +74,8 @@ Refusal check_service(const Endpoint& endpoint, SettingsReader& body) {
     return refused("The [custom] service does not support task type [" + endpoint.task_type + "]");
   }
   if (endpoint.task_type != "text_embedding") {
-    return refused("Task type [" + endpoint.task_type + "] of the [custom] service is not supported here, use [text_embedding]");
+    return refused("Task type [" + endpoint.task_type +
+                   "] of the [custom] service is not supported here, use [text_embedding]");
   }
   return {};
 }
@@ -79,12 +83,16 @@ Refusal check_service(const Endpoint& endpoint, SettingsReader& body) {
 void read_query_parameters(Endpoint& endpoint, SettingsReader& settings, ValidationFaults& faults) {
   const auto* list = settings.take("query_parameters");
   if (!list) return;
-  const auto fault = [&](const std::string& what) { faults.add("[service_settings] failed to parse [query_parameters]: " + what); };
-  if (!list->IsArray()) return fault("expected a list of [key, value] pairs but found [" + java_text(*list) + "]");
+  const auto fault = [&](const std::string& what) {
+    faults.add("[service_settings] failed to parse [query_parameters]: " + what);
+  };
+  if (!list->IsArray())
+    return fault("expected a list of [key, value] pairs but found [" + java_text(*list) + "]");
   for (rapidjson::SizeType i = 0; i < list->Size(); ++i) {
     const auto& pair = (*list)[i];
     if (!pair.IsArray() || pair.Size() != 2 || !pair[0].IsString() || !pair[1].IsString()) {
-      return fault("entry [" + std::to_string(i) + "] must be a list of two strings but is [" + java_text(pair) + "]");
+      return fault("entry [" + std::to_string(i) + "] must be a list of two strings but is [" +
+                   java_text(pair) + "]");
     }
     endpoint.query_parameters.emplace_back(pair[0].GetString(), pair[1].GetString());
   }
@@ -100,9 +108,11 @@ Refusal read_response(Endpoint& endpoint, SettingsReader& settings, ValidationFa
   endpoint.embeddings_path = json_parser.required_string("text_embeddings").value_or("");
   const auto type = json_parser.choice("embedding_type", {"binary", "bit", "byte", "float"});
   if (type && *type != "float") {
-    faults.add("[" + json_parser.scope() + "] embedding_type [" + *type + "] is not supported here, use [float]");
+    faults.add("[" + json_parser.scope() + "] embedding_type [" + *type +
+               "] is not supported here, use [float]");
   }
-  if (Refusal unknown = nothing_unknown_in("json_parser", "custom_service_settings", json_parser)) return unknown;
+  if (Refusal unknown = nothing_unknown_in("json_parser", "custom_service_settings", json_parser))
+    return unknown;
   return nothing_unknown_in("response", "custom_service_settings", reader);
 }
 
@@ -114,12 +124,14 @@ Refusal read_input_type(Endpoint& endpoint, SettingsReader& settings, Validation
     for (const auto& member : translation->GetObject()) {
       const std::string key = member.name.GetString();
       if (!member.value.IsString() || member.value.GetStringLength() == 0) {
-        faults.add("Input type translation value for key [" + key + "] must be a String that is not null and not empty, received: [" +
+        faults.add("Input type translation value for key [" + key +
+                   "] must be a String that is not null and not empty, received: [" +
                    java_text(member.value) + "].");
         continue;
       }
       std::string word = key;
-      std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+      std::transform(word.begin(), word.end(), word.begin(),
+                     [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
       const auto type = input_type_of(word);
       if (!type || *type == InputType::unspecified) {
         faults.add("Invalid input type translation for key: [" + key +
@@ -145,7 +157,8 @@ Refusal read_service_settings(Endpoint& endpoint, const rapidjson::Value& object
   if (Refusal refusal = read_response(endpoint, settings, faults)) return refusal;
   if (const auto* limit = settings.optional_object("rate_limit")) {
     SettingsReader reader(*limit, "service_settings.rate_limit", faults);
-    if (const auto rate = reader.positive_integer("requests_per_minute")) endpoint.requests_per_minute = *rate;
+    if (const auto rate = reader.positive_integer("requests_per_minute"))
+      endpoint.requests_per_minute = *rate;
     if (Refusal unknown = nothing_unknown(reader)) return unknown;
   }
   if (Refusal refusal = read_input_type(endpoint, settings, faults)) return refusal;
@@ -196,7 +209,8 @@ void write_service_settings(Writer& writer, const Endpoint& endpoint, bool with_
   }
   writer.Key("request"), writer.String(endpoint.request);
   writer.Key("response"), writer.StartObject();
-  write_pairs(writer, "json_parser", {{"text_embeddings", endpoint.embeddings_path}, {"embedding_type", "float"}});
+  write_pairs(writer, "json_parser",
+              {{"text_embeddings", endpoint.embeddings_path}, {"embedding_type", "float"}});
   writer.EndObject();
   writer.Key("input_type"), writer.StartObject();
   write_pairs(writer, "translation", endpoint.translation);
@@ -243,12 +257,13 @@ Answer<TaskParameters> parse_task_settings(const rapidjson::Value* task_settings
       const bool plain = value.IsString() || value.IsBool() || value.IsInt() || value.IsDouble();
       if (!plain) {
         const std::string text = java_text(value).substr(0, 256);
-        faults.add("Map field [parameters] has an entry that is not valid, [" + std::string(member.name.GetString()) + " => " + text +
-                   "]. Value type of [" + text + "] is not one of [Boolean, Double, Float, Integer, String].");
+        faults.add("Map field [parameters] has an entry that is not valid, [" +
+                   std::string(member.name.GetString()) + " => " + text + "]. Value type of [" + text +
+                   "] is not one of [Boolean, Double, Float, Integer, String].");
         continue;
       }
-      parameters[member.name.GetString()] = {json_of(value),
-                                             value.IsString() ? std::optional<std::string>(value.GetString()) : std::nullopt};
+      parameters[member.name.GetString()] = {
+          json_of(value), value.IsString() ? std::optional<std::string>(value.GetString()) : std::nullopt};
     }
   }
   if (!faults.empty()) return faults.error();
@@ -257,7 +272,8 @@ Answer<TaskParameters> parse_task_settings(const rapidjson::Value* task_settings
 }
 
 Answer<Endpoint> parse_endpoint(std::string id, std::string task_type, const rapidjson::Value& body) {
-  if (!body.IsObject()) return refused("the configuration of inference endpoint [" + id + "] must be a JSON object");
+  if (!body.IsObject())
+    return refused("the configuration of inference endpoint [" + id + "] must be a JSON object");
   Endpoint endpoint;
   endpoint.id = std::move(id);
   endpoint.task_type = std::move(task_type);
@@ -275,7 +291,8 @@ Answer<Endpoint> parse_endpoint(std::string id, std::string task_type, const rap
   if (Refusal refusal = read_service_settings(endpoint, *settings, faults)) return *refusal;
   for (const auto& [name, secret] : endpoint.secrets) {
     if (endpoint.parameters.contains(name)) {
-      faults.add("[secret_parameters] and [task_settings.parameters] both contain [" + name + "], give it one of the names only");
+      faults.add("[secret_parameters] and [task_settings.parameters] both contain [" + name +
+                 "], give it one of the names only");
     }
   }
   if (!faults.empty()) return faults.error();
@@ -302,7 +319,8 @@ std::string endpoint_json(const Endpoint& endpoint, bool with_secrets) {
     writer.EndObject(), writer.EndObject();
   }
   writer.Key("chunking_settings");
-  writer.RawValue(endpoint.chunking_settings.data(), endpoint.chunking_settings.size(), rapidjson::kObjectType);
+  writer.RawValue(endpoint.chunking_settings.data(), endpoint.chunking_settings.size(),
+                  rapidjson::kObjectType);
   writer.EndObject();
   return {buffer.GetString(), buffer.GetSize()};
 }

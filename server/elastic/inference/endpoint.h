@@ -1,10 +1,9 @@
 // An inference endpoint of service `custom`: what PUT _inference stores.
 #pragma once
 
-#include <rapidjson/document.h>
-
 #include <map>
 #include <optional>
+#include <rapidjson/document.h>
 #include <string>
 #include <string_view>
 
@@ -13,8 +12,17 @@
 
 namespace sightline::elastic {
 
-/// Why a text is embedded. The internal kinds come from pipelines and queries; as in Elasticsearch no translation knows them.
-enum class InputType { unspecified, ingest, search, classification, clustering, internal_ingest, internal_search };
+/// Why a text is embedded. The internal kinds come from pipelines and queries; as in Elasticsearch no
+/// translation knows them.
+enum class InputType {
+  unspecified,
+  ingest,
+  search,
+  classification,
+  clustering,
+  internal_ingest,
+  internal_search
+};
 
 /// "ingest", ...; nothing for words that a request may not use.
 std::optional<InputType> input_type_of(std::string_view word);
@@ -32,28 +40,29 @@ struct Endpoint {
   std::string id;
   std::string task_type;  ///< "text_embedding"
 
-  std::string url;      ///< may hold placeholders, as header values, parameter values and the request may
+  std::string url;  ///< may hold placeholders, as header values, parameter values and the request may
   StringPairs headers;
   StringPairs query_parameters;
-  std::string request;  ///< template of the JSON body
-  std::string embeddings_path;  ///< response.json_parser.text_embeddings: "$.data[*].embedding"
+  std::string request;                    ///< template of the JSON body
+  std::string embeddings_path;            ///< response.json_parser.text_embeddings: "$.data[*].embedding"
   std::optional<std::string> similarity;  ///< cosine, dot_product, l2_norm
   std::optional<int> dimensions;          ///< measured when the endpoint is made
   std::optional<int> max_input_tokens;
-  StringPairs translation;      ///< input_type.translation, e.g. {"ingest", "document"}
+  StringPairs translation;  ///< input_type.translation, e.g. {"ingest", "document"}
   std::string default_input_type;
   int requests_per_minute = 10'000;
-  int batch_size = 10;          ///< kept for chunked inference, which is not part of this server
-  StringPairs secrets;          ///< secret_parameters; never shown
-  TaskParameters parameters;    ///< task_settings.parameters
+  int batch_size = 10;            ///< kept for chunked inference, which is not part of this server
+  StringPairs secrets;            ///< secret_parameters; never shown
+  TaskParameters parameters;      ///< task_settings.parameters
   std::string chunking_settings;  ///< JSON, kept as given
 
   /// What ${input_type} stands for, without quotes.
   std::string translated(InputType type) const;
 };
 
-/// Reads the body of PUT _inference/{task_type}/{id}, or a stored endpoint. `task_type` is that of the path, empty if it
-/// names none. Errors: those of Elasticsearch, for missing, wrong and unknown settings, unknown services and task types.
+/// Reads the body of PUT _inference/{task_type}/{id}, or a stored endpoint. `task_type` is that of the path,
+/// empty if it names none. Errors: those of Elasticsearch, for missing, wrong and unknown settings, unknown
+/// services and task types.
 Answer<Endpoint> parse_endpoint(std::string id, std::string task_type, const rapidjson::Value& body);
 
 /// The endpoint as GET _inference shows it; `with_secrets` as it is stored.

@@ -7,7 +7,9 @@
 namespace sightline::elastic {
 namespace {
 
-ElasticError illegal_state(std::string reason) { return {500, "illegal_state_exception", std::move(reason)}; }
+ElasticError illegal_state(std::string reason) {
+  return {500, "illegal_state_exception", std::move(reason)};
+}
 
 TaskParameters merged(const TaskParameters& stored, const TaskParameters& given) {
   TaskParameters all = given;
@@ -30,17 +32,19 @@ Refusal check_url(std::string_view url) {
     const auto c = static_cast<unsigned char>(url[i]);
     if (c <= ' ' || c == 0x7f || std::string_view("\"<>\\^`{|}").find(url[i]) != std::string_view::npos) {
       const char* part = url.find('?') < i ? "query" : "path";
-      return illegal_state("Failed to build URI, error: Illegal character in " + std::string(part) + " at index " +
-                           std::to_string(i) + ": " + std::string(url));
+      return illegal_state("Failed to build URI, error: Illegal character in " + std::string(part) +
+                           " at index " + std::to_string(i) + ": " + std::string(url));
     }
   }
   const auto authority = url.find("://");
   const auto scheme = url.substr(0, authority);
   if (authority == std::string_view::npos || (scheme != "http" && scheme != "https")) {
-    return illegal_state("Failed to build URI, error: the url must begin with http:// or https:// but is: " + std::string(url));
+    return illegal_state("Failed to build URI, error: the url must begin with http:// or https:// but is: " +
+                         std::string(url));
   }
   const auto host = url.substr(authority + 3, url.find_first_of("/?#", authority + 3) - (authority + 3));
-  if (host.empty() || host.front() == ':') return illegal_state("Failed to build URI, error: no host in url: " + std::string(url));
+  if (host.empty() || host.front() == ':')
+    return illegal_state("Failed to build URI, error: no host in url: " + std::string(url));
   return {};
 }
 
@@ -80,14 +84,29 @@ void append_json_text(std::string& out, std::string_view text) {
     out += text.substr(plain, i - plain);
     plain = i + 1;
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
-      case '\b': out += "\\b"; break;
-      case '\f': out += "\\f"; break;
-      default: out += {'\\', 'u', '0', '0', k_hex[c >> 4], k_hex[c & 15]};
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      case '\b':
+        out += "\\b";
+        break;
+      case '\f':
+        out += "\\f";
+        break;
+      default:
+        out += {'\\', 'u', '0', '0', k_hex[c >> 4], k_hex[c & 15]};
     }
   }
   out += text.substr(plain);
@@ -132,9 +151,11 @@ Answer<std::string> render_body(const Endpoint& endpoint, const InferenceInput& 
   }
   list += ']';
   append_json_text(values["input_type"], endpoint.translated(input.type));
-  for (auto& [name, parameter] : merged(endpoint.parameters, input.parameters)) values.emplace(name, parameter.json);
+  for (auto& [name, parameter] : merged(endpoint.parameters, input.parameters))
+    values.emplace(name, parameter.json);
   for (const auto& [name, secret] : endpoint.secrets) {
-    if (std::string json; values.find(name) == values.end()) append_json_text(json, secret), values.emplace(name, std::move(json));
+    if (std::string json; values.find(name) == values.end())
+      append_json_text(json, secret), values.emplace(name, std::move(json));
   }
   return fill_placeholders(endpoint.request, values, "request");
 }

@@ -18,12 +18,13 @@ struct InferenceInput {
   TaskParameters parameters = {};  ///< `task_settings` of the request, over those of the endpoint
 };
 
-/// Where the request goes: URL with its query, and headers, filled from secret parameters and from string-typed task
-/// parameters, raw. Errors as fill_placeholders, and illegal_state_exception for what is no http(s) URL.
+/// Where the request goes: URL with its query, and headers, filled from secret parameters and from
+/// string-typed task parameters, raw. Errors as fill_placeholders, and illegal_state_exception for what is no
+/// http(s) URL.
 Answer<http::ClientRequest> render_target(const Endpoint& endpoint, const TaskParameters& parameters);
 
-/// The body, filled with JSON: `${input}` is a list of strings even for one input, `${input_type}` a string, secret and
-/// task parameters are JSON values. Errors as fill_placeholders.
+/// The body, filled with JSON: `${input}` is a list of strings even for one input, `${input_type}` a string,
+/// secret and task parameters are JSON values. Errors as fill_placeholders.
 Answer<std::string> render_body(const Endpoint& endpoint, const InferenceInput& input);
 
 /// 400 status_exception "Failed to construct the custom service request", with its cause.

@@ -51,11 +51,14 @@ ElasticError timed_out(milliseconds timeout) {
   return {408, "status_exception", "Request timed out after [" + duration_text(timeout) + "]"};
 }
 
-ElasticError shutting_down() { return {503, "status_exception", "the server is shutting down, send the request again later"}; }
+ElasticError shutting_down() {
+  return {503, "status_exception", "the server is shutting down, send the request again later"};
+}
 
 ElasticError queue_full(const std::string& endpoint_id) {
   return {429, "es_rejected_execution_exception",
-          "Failed to execute task for inference id [" + endpoint_id + "] because the request service queue is full"};
+          "Failed to execute task for inference id [" + endpoint_id +
+              "] because the request service queue is full"};
 }
 
 /// Answers that the same request may not get again.
@@ -68,8 +71,12 @@ Failure failure_of_exchange(const Error& error, const Job& job) {
   switch (error.code) {
     case ErrorCode::deadline_exceeded:
       return {timed_out(job.timeout.count() > 0 ? job.timeout : milliseconds(job.target.timeout)), false};
-    case ErrorCode::unavailable: break;
-    default: return {{400, "status_exception", error.message}, false};
+    case ErrorCode::cancelled:
+      return {shutting_down(), false};
+    case ErrorCode::unavailable:
+      break;
+    default:
+      return {{400, "status_exception", error.message}, false};
   }
   if (error.message.find("resolve host") != std::string::npos) {
     ElasticError unknown_host{400, "status_exception",
@@ -83,30 +90,34 @@ Failure failure_of_exchange(const Error& error, const Job& job) {
 
 ElasticError count_mismatch(std::size_t results, std::size_t inputs) {
   return {500, "status_exception",
-          "number of results [" + std::to_string(results) + "] does not match the number of inputs [" + std::to_string(inputs) + "]"};
+          "number of results [" + std::to_string(results) + "] does not match the number of inputs [" +
+              std::to_string(inputs) + "]"};
 }
 
 Answer<Embeddings> embeddings_of(const http::Response& response, const Job& job) {
   if (response.body.empty()) {
-    return ElasticError{400, "status_exception",
-                        "Response body was empty for request from inference entity id [" + job.endpoint->id + "]"};
+    return ElasticError{
+        400, "status_exception",
+        "Response body was empty for request from inference entity id [" + job.endpoint->id + "]"};
   }
   auto embeddings = parse_embeddings(response.body, job.endpoint->embeddings_path);
   if (!embeddings) {
-    ElasticError error{400, "status_exception",
-                       "Failed to parse custom model response, please check that the response parser path matches the "
-                       "response format."};
+    ElasticError error{
+        400, "status_exception",
+        "Failed to parse custom model response, please check that the response parser path matches the "
+        "response format."};
     error.causes.push_back(embeddings.error());
     return error;
   }
-  if (embeddings->size() != job.input.texts.size()) return count_mismatch(embeddings->size(), job.input.texts.size());
+  if (embeddings->size() != job.input.texts.size())
+    return count_mismatch(embeddings->size(), job.input.texts.size());
   return embeddings;
 }
 
 /// Statuses that Elasticsearch's RestStatus knows; others become 400.
 bool is_known_status(int status) {
-  static const std::set<int> known{300, 301, 302, 303, 304, 305, 307, 400, 401, 402, 403, 404, 405, 406, 407, 408, 409,
-                                   410, 411, 412, 413, 414, 415, 416, 417, 421, 422, 423, 424, 429};
+  static const std::set<int> known{300, 301, 302, 303, 304, 305, 307, 400, 401, 402, 403, 404, 405, 406, 407,
+                                   408, 409, 410, 411, 412, 413, 414, 415, 416, 417, 421, 422, 423, 424, 429};
   return known.contains(status);
 }
 
@@ -114,13 +125,13 @@ bool is_known_status(int status) {
 
 Refusal error_of_status(int status, std::string_view body, const std::string& endpoint_id) {
   if (status >= 200 && status < 300) return {};
-  const char* lead = status >= 500   ? "Received a server error status code"
-                     : status == 429 ? "Received a rate limit status code"
-                     : status == 401 ? "Received an authentication error status code"
+  const char* lead = status >= 500                   ? "Received a server error status code"
+                     : status == 429                 ? "Received a rate limit status code"
+                     : status == 401                 ? "Received an authentication error status code"
                      : status >= 300 && status < 400 ? "Unhandled redirection"
                                                      : "Received an unsuccessful status code";
-  std::string reason =
-      std::string(lead) + " for request from inference entity id [" + endpoint_id + "] status [" + std::to_string(status) + "]";
+  std::string reason = std::string(lead) + " for request from inference entity id [" + endpoint_id +
+                       "] status [" + std::to_string(status) + "]";
   if (!body.empty()) reason += ". Error message: [" + std::string(body) + "]";
   return ElasticError{is_known_status(status) ? status : 400, "status_exception", std::move(reason)};
 }
@@ -149,9 +160,9 @@ struct InferenceExecutor::Core : std::enable_shared_from_this<InferenceExecutor:
 
   std::mutex mutex_;
   std::map<std::string, Line> lines_;
-  std::string last_served_;            // lines take turns in the map's order
+  std::string last_served_;               // lines take turns in the map's order
   std::map<std::string, int> in_flight_;  // by route
-  std::set<JobPtr> jobs_;              // all that are not over
+  std::set<JobPtr> jobs_;                 // all that are not over
   TimePoint wake_at_ = TimePoint::max();  // when a task of the timer looks at the lines again
   bool stopped_ = false;
 };
@@ -194,8 +205,8 @@ void InferenceExecutor::Core::finish(const JobPtr& job, Answer<Embeddings> outco
   if (callback) callback(std::move(outcome));
 }
 
-/// The next call whose turn it is, with its connection counted. Else nothing, and `wake_at` is moved up to the moment at
-/// which a rate limit lets one through.
+/// The next call whose turn it is, with its connection counted. Else nothing, and `wake_at` is moved up to
+/// the moment at which a rate limit lets one through.
 JobPtr InferenceExecutor::Core::next_ready(TimePoint now, TimePoint& wake_at) {
   auto at = lines_.upper_bound(last_served_);
   for (std::size_t left = lines_.size(); left > 0; --left) {
@@ -216,7 +227,7 @@ JobPtr InferenceExecutor::Core::next_ready(TimePoint now, TimePoint& wake_at) {
       line.waiting.pop_front();
       ++in_flight_[job->route];
       if (!again) {
-        const auto pace = std::chrono::nanoseconds(60'000'000'000 / job->endpoint->requests_per_minute);
+        const auto pace = std::chrono::microseconds(60'000'000 / job->endpoint->requests_per_minute);
         line.next_allowed = now + pace;
       }
       last_served_ = key;
@@ -291,11 +302,13 @@ void InferenceExecutor::Core::settle(const JobPtr& job, Result<http::Response> r
 
 void InferenceExecutor::Core::fail(const JobPtr& job, Failure failure) {
   const TimePoint now = timer.now();
-  const bool again = failure.retryable && job->attempts < options.max_attempts && now - job->begun < options.retry_timeout;
+  const bool again =
+      failure.retryable && job->attempts < options.max_attempts && now - job->begun < options.retry_timeout;
   if (!again) return finish(job, std::move(failure.error));
   const auto bound = std::min(options.retry_delay * (1 << (job->attempts - 1)), options.max_retry_delay);
   const auto range = (bound.count() + 1) / 2;
-  const auto wait = milliseconds(bound.count() - range + 1 + static_cast<long>(options.random() * static_cast<double>(range)));
+  const auto wait = milliseconds(bound.count() - range + 1 +
+                                 static_cast<long>(options.random() * static_cast<double>(range)));
   timer.run_at(now + std::min<Timer::Clock::duration>(wait, bound), [core = weak_from_this(), job] {
     if (const auto self = core.lock()) self->enqueue_again(job);
   });
@@ -338,12 +351,16 @@ void InferenceExecutor::Core::shut_down() {
 InferenceExecutor::InferenceExecutor(http::Client& client, Timer& timer, Options options)
     : core_(std::make_shared<Core>(client, timer, std::move(options))) {}
 
-InferenceExecutor::~InferenceExecutor() { core_->shut_down(); }
+InferenceExecutor::~InferenceExecutor() {
+  core_->shut_down();
+}
 
-void InferenceExecutor::shut_down() { core_->shut_down(); }
+void InferenceExecutor::shut_down() {
+  core_->shut_down();
+}
 
-void InferenceExecutor::infer(std::shared_ptr<const Endpoint> endpoint, InferenceInput input, milliseconds timeout,
-                              Callback callback) {
+void InferenceExecutor::infer(std::shared_ptr<const Endpoint> endpoint, InferenceInput input,
+                              milliseconds timeout, Callback callback) {
   auto target = render_target(*endpoint, input.parameters);
   if (!target) return callback(construction_failed(target.error()));
   auto job = std::make_shared<Job>();
@@ -359,8 +376,8 @@ void InferenceExecutor::infer(std::shared_ptr<const Endpoint> endpoint, Inferenc
   core_->start(std::move(job));
 }
 
-Answer<Embeddings> InferenceExecutor::infer_and_wait(std::shared_ptr<const Endpoint> endpoint, InferenceInput input,
-                                                     milliseconds timeout) {
+Answer<Embeddings> InferenceExecutor::infer_and_wait(std::shared_ptr<const Endpoint> endpoint,
+                                                     InferenceInput input, milliseconds timeout) {
   std::promise<Answer<Embeddings>> promise;
   auto outcome = promise.get_future();
   infer(std::move(endpoint), std::move(input), timeout,

@@ -18,38 +18,44 @@ namespace sightline::elastic {
 
 /// Runs inference calls: one HTTP request a call, all its inputs in one list.
 ///
-/// Flow: 1. `infer` fills URL and headers and puts the call in line, or refuses it: the line of endpoints with equal settings
+/// Flow: 1. `infer` fills URL and headers and puts the call in line, or refuses it: the line of endpoints
+/// with equal settings
 ///          holds `queue_capacity` calls (429 es_rejected_execution_exception above).
-///       2. A call leaves the line when its route (scheme, host and port) has a free connection and its endpoint's rate limit
+///       2. A call leaves the line when its route (scheme, host and port) has a free connection and its
+///       endpoint's rate limit
 ///          allows one more. Lines take turns, so a query does not wait behind a whole bulk.
 ///       3. Only then its body is filled, so that waiting calls do not hold their pictures twice.
-///       4. 429 and I/O errors are sent again, `max_attempts` in all; other statuses become errors as Elasticsearch
+///       4. 429 and I/O errors are sent again, `max_attempts` in all; other statuses become errors as
+///       Elasticsearch
 ///          words them, with the raw answer in them. 5xx become 400 and are not sent again.
 ///       5. The vectors are read by the endpoint's path; their number must be that of the inputs.
-/// The callback is called once, from any thread; it must not block. After it the texts of the input are not read any more.
-/// Thread safety: all members may be called from any thread.
+/// The callback is called once, from any thread; it must not block. After it the texts of the input are not
+/// read any more. Thread safety: all members may be called from any thread.
 class InferenceExecutor {
  public:
   struct Options {
-    int max_connections_per_route = 20;             ///< xpack.inference.http.max_route_connections
-    std::size_t queue_capacity = 2000;              ///< xpack.inference.http.request_executor.queue_capacity; 0: no limit
+    int max_connections_per_route = 20;  ///< xpack.inference.http.max_route_connections
+    std::size_t queue_capacity = 2000;  ///< xpack.inference.http.request_executor.queue_capacity; 0: no limit
     int max_attempts = 3;
-    std::chrono::milliseconds retry_delay{1'000};   ///< bound of the first wait; doubles. Waits lie in its upper half
+    std::chrono::milliseconds retry_delay{
+        1'000};  ///< bound of the first wait; doubles. Waits lie in its upper half
     std::chrono::milliseconds max_retry_delay{5'000};
     std::chrono::milliseconds retry_timeout{30'000};  ///< no more attempts after that, counted from the first
-    std::chrono::milliseconds longest_call{7'200'000};  ///< of calls without a timeout: 2 h, as Elasticsearch's ingest has it
+    std::chrono::milliseconds longest_call{
+        7'200'000};  ///< of calls without a timeout: 2 h, as Elasticsearch's ingest has it
     /// Number in [0, 1) that places a wait in its range.
     std::function<double()> random;
   };
   using Callback = std::function<void(Answer<Embeddings>)>;
 
-  /// `client` and `timer` must outlive the executor; the client must be gone before the executor if it still has requests of it.
+  /// `client` and `timer` must outlive the executor; the client must be gone before the executor if it still
+  /// has requests of it.
   InferenceExecutor(http::Client& client, Timer& timer, Options options);
   ~InferenceExecutor();
 
   /// `timeout` covers waiting in line and all attempts; 0: none. The texts must stay until the callback.
-  void infer(std::shared_ptr<const Endpoint> endpoint, InferenceInput input, std::chrono::milliseconds timeout,
-             Callback callback);
+  void infer(std::shared_ptr<const Endpoint> endpoint, InferenceInput input,
+             std::chrono::milliseconds timeout, Callback callback);
   /// The same, waiting for the outcome.
   Answer<Embeddings> infer_and_wait(std::shared_ptr<const Endpoint> endpoint, InferenceInput input,
                                     std::chrono::milliseconds timeout);
@@ -61,7 +67,8 @@ class InferenceExecutor {
   std::shared_ptr<Core> core_;
 };
 
-/// The error that an answer with this status is, as Elasticsearch's BaseResponseHandler builds it; nothing for 2xx.
+/// The error that an answer with this status is, as Elasticsearch's BaseResponseHandler builds it; nothing
+/// for 2xx.
 Refusal error_of_status(int status, std::string_view body, const std::string& endpoint_id);
 
 }  // namespace sightline::elastic

@@ -12,7 +12,9 @@ constexpr std::string_view k_default_mark = ":-";
 constexpr std::size_t k_max_bytes = std::size_t{512} << 20;
 constexpr int k_max_replacements = 100'000;
 
-ElasticError illegal_state(std::string reason) { return {500, "illegal_state_exception", std::move(reason)}; }
+ElasticError illegal_state(std::string reason) {
+  return {500, "illegal_state_exception", std::move(reason)};
+}
 
 class Substitution {
  public:
@@ -26,7 +28,8 @@ class Substitution {
       if (Refusal refusal = append_plain(text.substr(0, prefix))) return refusal;
       if (prefix == std::string_view::npos) return {};
       text.remove_prefix(prefix);
-      if (out_.size() > region && out_.back() == '$') {  // an escape: this one stays as it is, without its `$`
+      if (out_.size() > region &&
+          out_.back() == '$') {  // an escape: this one stays as it is, without its `$`
         out_.pop_back();
         out_ += k_prefix;
         text.remove_prefix(k_prefix.size());
@@ -46,7 +49,8 @@ class Substitution {
  private:
   Refusal append_plain(std::string_view text) {
     if (text.size() > k_max_bytes - std::min(out_.size(), k_max_bytes)) {
-      return illegal_argument("the text grows over " + std::to_string(k_max_bytes) + " bytes when its placeholders are replaced");
+      return illegal_argument("the text grows over " + std::to_string(k_max_bytes) +
+                              " bytes when its placeholders are replaced");
     }
     out_ += text;
     return {};
@@ -55,7 +59,8 @@ class Substitution {
   Refusal append_value(std::string_view expression) {
     std::string_view name = expression;
     std::optional<std::string_view> otherwise;
-    // A nested placeholder ends the search for a default, as in StringSubstitutor without substitution in names.
+    // A nested placeholder ends the search for a default, as in StringSubstitutor without substitution in
+    // names.
     const std::size_t mark = expression.find(k_default_mark);
     if (mark != std::string_view::npos && expression.find(k_prefix) >= mark) {
       name = expression.substr(0, mark);
@@ -63,7 +68,8 @@ class Substitution {
     }
     if (std::find(open_.begin(), open_.end(), name) != open_.end()) return cycle();
     if (++replacements_ > k_max_replacements) {
-      return illegal_argument("more than " + std::to_string(k_max_replacements) + " placeholders had to be replaced");
+      return illegal_argument("more than " + std::to_string(k_max_replacements) +
+                              " placeholders had to be replaced");
     }
     std::string_view value;
     if (const auto found = values_.find(name); found != values_.end()) {
@@ -109,13 +115,15 @@ std::string_view placeholder_left_in(std::string_view text) {
 
 }  // namespace
 
-Answer<std::string> fill_placeholders(std::string_view text, const PlaceholderValues& values, std::string_view field) {
+Answer<std::string> fill_placeholders(std::string_view text, const PlaceholderValues& values,
+                                      std::string_view field) {
   Substitution substitution(values);
   if (Refusal refusal = substitution.append(text)) return *refusal;
   std::string filled = substitution.take();
   if (const auto left = placeholder_left_in(filled); !left.empty()) {
-    return illegal_state("Found placeholder [" + std::string(left.substr(0, 256)) + "] in field [" + std::string(field) +
-                         "] after replacement call, please check that all templates have a corresponding field definition.");
+    return illegal_state(
+        "Found placeholder [" + std::string(left.substr(0, 256)) + "] in field [" + std::string(field) +
+        "] after replacement call, please check that all templates have a corresponding field definition.");
   }
   return filled;
 }

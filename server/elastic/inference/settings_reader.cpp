@@ -1,14 +1,15 @@
 #include "server/elastic/inference/settings_reader.h"
 
+#include <algorithm>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
-
-#include <algorithm>
 
 namespace sightline::elastic {
 namespace {
 
-std::string_view text_of(const rapidjson::Value& value) { return {value.GetString(), value.GetStringLength()}; }
+std::string_view text_of(const rapidjson::Value& value) {
+  return {value.GetString(), value.GetStringLength()};
+}
 
 std::string member_text(const rapidjson::Value& name, const rapidjson::Value& value) {
   return std::string(text_of(name)) + "=" + java_text(value);
@@ -43,13 +44,14 @@ ElasticError ValidationFaults::error() const {
 
 const rapidjson::Value* SettingsReader::take(std::string_view key) {
   taken_.emplace(key);
-  const auto found =
-      object_.FindMember(rapidjson::Value(rapidjson::StringRef(key.data(), static_cast<rapidjson::SizeType>(key.size()))));
+  const auto found = object_.FindMember(
+      rapidjson::Value(rapidjson::StringRef(key.data(), static_cast<rapidjson::SizeType>(key.size()))));
   if (found == object_.MemberEnd() || found->value.IsNull()) return nullptr;
   return &found->value;
 }
 
-void SettingsReader::wrong_kind(std::string_view key, const rapidjson::Value& value, std::string_view expected) {
+void SettingsReader::wrong_kind(std::string_view key, const rapidjson::Value& value,
+                                std::string_view expected) {
   faults_.add("field [" + std::string(key) + "] is not of the expected type. The value [" + java_text(value) +
               "] cannot be converted to a [" + std::string(expected) + "]");
 }
@@ -59,7 +61,8 @@ std::optional<std::string> SettingsReader::optional_string(std::string_view key,
   if (!value) return {};
   if (!value->IsString()) return wrong_kind(key, *value, "String"), std::nullopt;
   if (!may_be_empty && value->GetStringLength() == 0) {
-    faults_.add("[" + scope_ + "] Invalid value empty string. [" + std::string(key) + "] must be a non-empty string");
+    faults_.add("[" + scope_ + "] Invalid value empty string. [" + std::string(key) +
+                "] must be a non-empty string");
     return {};
   }
   return std::string(text_of(*value));
@@ -90,12 +93,14 @@ std::optional<int> SettingsReader::positive_integer(std::string_view key) {
   return number;
 }
 
-std::optional<std::string> SettingsReader::choice(std::string_view key, const std::vector<std::string>& allowed) {
+std::optional<std::string> SettingsReader::choice(std::string_view key,
+                                                  const std::vector<std::string>& allowed) {
   auto text = optional_string(key);
   if (text && std::find(allowed.begin(), allowed.end(), *text) == allowed.end()) {
     std::string list;
     for (const auto& one : allowed) list += (list.empty() ? "" : ", ") + one;
-    faults_.add("[" + scope_ + "] Invalid value [" + *text + "] received. [" + std::string(key) + "] must be one of [" + list + "]");
+    faults_.add("[" + scope_ + "] Invalid value [" + *text + "] received. [" + std::string(key) +
+                "] must be one of [" + list + "]");
     return {};
   }
   return text;
@@ -123,8 +128,9 @@ StringPairs SettingsReader::string_map(std::string_view key) {
     if (member.value.IsNull()) continue;
     if (!member.value.IsString()) {
       const std::string text = java_text(member.value).substr(0, 256);
-      faults_.add("Map field [" + std::string(key) + "] has an entry that is not valid, [" + std::string(text_of(member.name)) +
-                  " => " + text + "]. Value type of [" + text + "] is not one of [String].");
+      faults_.add("Map field [" + std::string(key) + "] has an entry that is not valid, [" +
+                  std::string(text_of(member.name)) + " => " + text + "]. Value type of [" + text +
+                  "] is not one of [String].");
       continue;
     }
     pairs.emplace_back(text_of(member.name), text_of(member.value));

@@ -1,10 +1,9 @@
-// Reads settings out of a JSON object as Elasticsearch's inference services do: all faults are gathered, and what nobody
-// asked for is an error.
+// Reads settings out of a JSON object as Elasticsearch's inference services do: all faults are gathered, and
+// what nobody asked for is an error.
 #pragma once
 
-#include <rapidjson/document.h>
-
 #include <optional>
+#include <rapidjson/document.h>
 #include <set>
 #include <string>
 #include <string_view>
@@ -15,7 +14,8 @@
 
 namespace sightline::elastic {
 
-/// A JSON value as Java prints a Map, a List or a number: `{a=1, b=[x, y]}`. Elasticsearch's messages hold such texts.
+/// A JSON value as Java prints a Map, a List or a number: `{a=1, b=[x, y]}`. Elasticsearch's messages hold
+/// such texts.
 std::string java_text(const rapidjson::Value& value);
 
 /// The faults of one request, told together: 400 validation_exception "Validation Failed: 1: ...;2: ...;".
@@ -31,8 +31,9 @@ class ValidationFaults {
 
 using StringPairs = std::vector<std::pair<std::string, std::string>>;
 
-/// One object of settings. `scope` names it in messages: "service_settings". The object must outlive the reader.
-/// A key that is absent, or null, is not there. Wrong kinds are added to the faults and read as absent.
+/// One object of settings. `scope` names it in messages: "service_settings". The object must outlive the
+/// reader. A key that is absent, or null, is not there. Wrong kinds are added to the faults and read as
+/// absent.
 class SettingsReader {
  public:
   SettingsReader(const rapidjson::Value& object, std::string scope, ValidationFaults& faults)

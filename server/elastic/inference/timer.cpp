@@ -59,6 +59,8 @@ class ThreadTimer : public Timer {
 
 }  // namespace
 
-std::unique_ptr<Timer> start_timer() { return std::make_unique<ThreadTimer>(); }
+std::unique_ptr<Timer> start_timer() {
+  return std::make_unique<ThreadTimer>();
+}
 
 }  // namespace sightline::elastic

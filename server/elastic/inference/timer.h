@@ -7,15 +7,15 @@
 
 namespace sightline::elastic {
 
-/// Retries, rate limits and time limits of inference calls all go by one Timer, so that tests move the hands themselves.
-/// Thread safety: all members may be called from any thread.
+/// Retries, rate limits and time limits of inference calls all go by one Timer, so that tests move the hands
+/// themselves. Thread safety: all members may be called from any thread.
 class Timer {
  public:
   using Clock = std::chrono::steady_clock;
   virtual ~Timer() = default;
   virtual Clock::time_point now() const = 0;
-  /// Runs `task` once at `when` or soon after, on the timer's own thread; it must not block. Tasks still waiting when
-  /// the timer is destroyed are dropped unrun.
+  /// Runs `task` once at `when` or soon after, on the timer's own thread; it must not block. Tasks still
+  /// waiting when the timer is destroyed are dropped unrun.
   virtual void run_at(Clock::time_point when, std::function<void()> task) = 0;
 };
 

@@ -22,12 +22,15 @@ Answer<std::vector<std::string_view>> InferenceStep::inputs(const IngestDocument
     if (!value && !ignore_missing) return value.error();
     if (value && !(*value)->IsNull()) {
       if (!(*value)->IsString()) {
-        return illegal_argument("input field [" + field.input + "] cannot be processed because it is not a text field");
+        return illegal_argument("input field [" + field.input +
+                                "] cannot be processed because it is not a text field");
       }
       text = {(*value)->GetString(), (*value)->GetStringLength()};
       any = true;
     }
-    if (!any) return std::vector<std::string_view>{};  // as Elasticsearch does: it looks no further than the first field
+    if (!any)
+      return std::vector<std::string_view>{};  // as Elasticsearch does: it looks no further than the first
+                                               // field
     texts.push_back(text);
   }
   return texts;
@@ -39,7 +42,8 @@ Refusal InferenceStep::write(IngestDocument& document, const std::vector<std::ve
     if (i == 0) {
       const auto dot = fields[0].output.rfind('.');
       const std::string parent = dot == std::string::npos ? "" : fields[0].output.substr(0, dot + 1);
-      if (Refusal refusal = document.set(parent + "model_id", document.string_value(model_id))) return refusal;
+      if (Refusal refusal = document.set(parent + "model_id", document.string_value(model_id)))
+        return refusal;
     }
     rapidjson::Value list(rapidjson::kArrayType);
     list.Reserve(static_cast<rapidjson::SizeType>(vectors[i].size()), allocator);

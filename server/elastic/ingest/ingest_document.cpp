@@ -1,14 +1,13 @@
 #include "server/elastic/ingest/ingest_document.h"
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <ctime>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
 #include <vector>
 
 namespace sightline::elastic {
@@ -16,14 +15,16 @@ namespace {
 
 using Value = rapidjson::Value;
 
-constexpr std::array<std::string_view, 7> k_metadata_names{"_index",   "_id",        "_routing",        "_version", "_version_type",
-                                                           "_if_seq_no", "_if_primary_term"};
+constexpr std::array<std::string_view, 7> k_metadata_names{
+    "_index", "_id", "_routing", "_version", "_version_type", "_if_seq_no", "_if_primary_term"};
 
 Value name_value(std::string_view name) {
   return Value(rapidjson::StringRef(name.data(), static_cast<rapidjson::SizeType>(name.size())));
 }
 
-std::string quoted(std::string_view text) { return "[" + std::string(text) + "]"; }
+std::string quoted(std::string_view text) {
+  return "[" + std::string(text) + "]";
+}
 
 const char* java_class(const Value& value) {
   if (value.IsString()) return "java.lang.String";
@@ -60,8 +61,8 @@ Answer<FieldPath> parse_path(std::string_view path) {
   }
   while (!parsed.names.empty() && parsed.names.back().empty()) parsed.names.pop_back();
   if (parsed.names.empty()) return illegal_argument("path " + quoted(path) + " is not valid");
-  if (parsed.root == FieldPath::Root::source &&
-      std::find(k_metadata_names.begin(), k_metadata_names.end(), parsed.names.front()) != k_metadata_names.end()) {
+  if (parsed.root == FieldPath::Root::source && std::find(k_metadata_names.begin(), k_metadata_names.end(),
+                                                          parsed.names.front()) != k_metadata_names.end()) {
     parsed.root = FieldPath::Root::metadata;
   }
   return parsed;
@@ -71,21 +72,24 @@ Answer<rapidjson::SizeType> list_index(std::string_view name, const Value& list,
   int index = 0;
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), index);
   if (error != std::errc() || end != name.data() + name.size()) {
-    return illegal_argument(quoted(name) + " is not an integer, cannot be used as an index as part of path " + quoted(path));
+    return illegal_argument(quoted(name) + " is not an integer, cannot be used as an index as part of path " +
+                            quoted(path));
   }
   if (index < 0 || static_cast<rapidjson::SizeType>(index) >= list.Size()) {
-    return illegal_argument(quoted(name) + " is out of bounds for array with length [" + std::to_string(list.Size()) +
-                            "] as part of path " + quoted(path));
+    return illegal_argument(quoted(name) + " is out of bounds for array with length [" +
+                            std::to_string(list.Size()) + "] as part of path " + quoted(path));
   }
   return static_cast<rapidjson::SizeType>(index);
 }
 
 /// "cannot resolve [x] from object of type [java.lang.String] as part of path [a.x]"
-ElasticError cannot(const char* what, const char* preposition, std::string_view name, const Value& parent, std::string_view path) {
+ElasticError cannot(const char* what, const char* preposition, std::string_view name, const Value& parent,
+                    std::string_view path) {
   std::string reason = std::string("cannot ") + what + " " + quoted(name) + " " + preposition;
-  reason += parent.IsNull() ? std::string(preposition) == "from" ? " null" : " null parent"
-                            : (std::string(preposition) == "from" ? " object of type [" : " parent object of type [") +
-                                  std::string(java_class(parent)) + "]";
+  reason += parent.IsNull()
+                ? std::string(preposition) == "from" ? " null" : " null parent"
+                : (std::string(preposition) == "from" ? " object of type [" : " parent object of type [") +
+                      std::string(java_class(parent)) + "]";
   return illegal_argument(reason + " as part of path " + quoted(path));
 }
 
@@ -133,7 +137,9 @@ Answer<const Value*> IngestDocument::get(std::string_view path) const {
   return at;
 }
 
-bool IngestDocument::has(std::string_view path) const { return get(path).ok(); }
+bool IngestDocument::has(std::string_view path) const {
+  return get(path).ok();
+}
 
 Refusal IngestDocument::set(std::string_view path, Value value) {
   auto parsed = parse_path(path);
@@ -143,7 +149,9 @@ Refusal IngestDocument::set(std::string_view path, Value value) {
   if (parsed->root == FieldPath::Root::ingest) at = &ingest_;
   if (parsed->root == FieldPath::Root::metadata) {
     at = &metadata_;
-    if (!value.IsString()) return illegal_argument(quoted(names.front()) + " must be a string, as all metadata that a pipeline sets");
+    if (!value.IsString())
+      return illegal_argument(quoted(names.front()) +
+                              " must be a string, as all metadata that a pipeline sets");
   }
   const std::string_view leaf = names.back();
   names.pop_back();
@@ -203,7 +211,8 @@ Refusal IngestDocument::remove(std::string_view path) {
     if (!next) return next.error();
     at = *next;
   }
-  if (at == &metadata_ && leaf == "_index") return illegal_argument("field [_index] cannot be removed, a document needs it");
+  if (at == &metadata_ && leaf == "_index")
+    return illegal_argument("field [_index] cannot be removed, a document needs it");
   if (at->IsObject()) {
     const auto found = at->FindMember(name_value(leaf));
     if (found == at->MemberEnd()) return not_present(leaf, path);

@@ -1,10 +1,9 @@
 // A document on its way through a pipeline.
 #pragma once
 
-#include <rapidjson/document.h>
-
 #include <memory>
 #include <optional>
+#include <rapidjson/document.h>
 #include <string>
 #include <string_view>
 
@@ -12,11 +11,11 @@
 
 namespace sightline::elastic {
 
-/// Source, metadata and ingest metadata of one document, and paths into them as Elasticsearch's IngestDocument reads them:
-/// names with dots between ("user.name", "tags.0"), `_source.` before them or not; `_index`, `_id`, `_routing`, `_version` are the
-/// metadata, `_ingest.` leads to `_ingest.timestamp` and the like.
-/// Errors of all paths: illegal_argument_exception with Elasticsearch's texts.
-/// Thread safety: none; one thread at a time.
+/// Source, metadata and ingest metadata of one document, and paths into them as Elasticsearch's
+/// IngestDocument reads them: names with dots between ("user.name", "tags.0"), `_source.` before them or not;
+/// `_index`, `_id`, `_routing`, `_version` are the metadata, `_ingest.` leads to `_ingest.timestamp` and the
+/// like. Errors of all paths: illegal_argument_exception with Elasticsearch's texts. Thread safety: none; one
+/// thread at a time.
 class IngestDocument {
  public:
   using Value = rapidjson::Value;
@@ -38,7 +37,8 @@ class IngestDocument {
   bool has(std::string_view path) const;
   /// Puts a value (made with `allocator()`) at the path, with objects on the way there where nothing is.
   Refusal set(std::string_view path, Value value);
-  /// Adds to the list at the path; what is there and no list becomes its first item. A list is added item by item.
+  /// Adds to the list at the path; what is there and no list becomes its first item. A list is added item by
+  /// item.
   Refusal append(std::string_view path, Value value);
   Refusal remove(std::string_view path);
 

@@ -10,7 +10,8 @@ namespace {
 
 using Endpoints = std::map<std::string, Answer<std::shared_ptr<const Endpoint>>>;
 
-/// Counts documents that are done. Shared, so that the last one may still hold it when the waiting thread goes on.
+/// Counts documents that are done. Shared, so that the last one may still hold it when the waiting thread
+/// goes on.
 class Countdown {
  public:
   explicit Countdown(std::size_t count) : left_(count) {}
@@ -38,7 +39,8 @@ ElasticError unknown_model(const std::string& id) {
 }
 
 void IngestService::run(std::vector<IngestTask>& tasks) {
-  // Everything that may block is looked up here, on the request's own thread: the rest runs where inference answers arrive.
+  // Everything that may block is looked up here, on the request's own thread: the rest runs where inference
+  // answers arrive.
   std::map<std::string, Answer<std::shared_ptr<const Pipeline>>> pipelines;
   auto endpoints = std::make_shared<Endpoints>();
   const auto look_up_models = [&](const Pipeline& pipeline) {
@@ -65,11 +67,13 @@ void IngestService::run(std::vector<IngestTask>& tasks) {
     }
   }
 
-  const InferenceCall call = [this, endpoints](const std::string& id, std::vector<std::string_view> texts, auto callback) {
+  const InferenceCall call = [this, endpoints](const std::string& id, std::vector<std::string_view> texts,
+                                               auto callback) {
     const auto& endpoint = endpoints->at(id);
     if (!endpoint) return callback(endpoint.error());
     if (!*endpoint) return callback(unknown_model(id));
-    executor_.infer(*endpoint, {std::move(texts), InputType::internal_ingest}, std::chrono::milliseconds(0), std::move(callback));
+    executor_.infer(*endpoint, {std::move(texts), InputType::internal_ingest}, std::chrono::milliseconds(0),
+                    std::move(callback));
   };
   const auto countdown = std::make_shared<Countdown>(tasks.size() + 1);
   for (auto& task : tasks) {

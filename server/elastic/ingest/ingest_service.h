@@ -22,10 +22,12 @@ struct IngestTask {
 /// Thread safety: all members may be called from any thread.
 class IngestService {
  public:
-  IngestService(Definitions& definitions, InferenceExecutor& executor) : definitions_(definitions), executor_(executor) {}
+  IngestService(Definitions& definitions, InferenceExecutor& executor)
+      : definitions_(definitions), executor_(executor) {}
 
-  /// Runs every task and waits for the last. All are started before any is waited for, so their inference calls are in flight
-  /// together. A pipeline or an endpoint that does not exist fails the documents that need it, and no others.
+  /// Runs every task and waits for the last. All are started before any is waited for, so their inference
+  /// calls are in flight together. A pipeline or an endpoint that does not exist fails the documents that
+  /// need it, and no others.
   void run(std::vector<IngestTask>& tasks);
 
  private:

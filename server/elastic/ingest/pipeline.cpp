@@ -35,7 +35,8 @@ void put_failure(IngestDocument& document, const Failure& failure) {
 }
 
 void remove_failure(IngestDocument& document) {
-  for (const char* name : {k_failure_message, k_failure_type, k_failure_tag}) document.mutable_ingest_metadata().RemoveMember(name);
+  for (const char* name : {k_failure_message, k_failure_type, k_failure_tag})
+    document.mutable_ingest_metadata().RemoveMember(name);
 }
 
 /// One document in one pipeline. It lives as long as a call of it is open.
@@ -45,28 +46,31 @@ class PipelineRun : public std::enable_shared_from_this<PipelineRun> {
       : pipeline_(std::move(pipeline)), document_(document), infer_(std::move(infer)) {}
 
   void run(std::function<void(Refusal)> done) {
-    run_list(pipeline_->processors, 0, [self = shared_from_this(), done = std::move(done)](std::optional<Failure> failure) {
-      if (!failure) return done({});
-      const auto& rescue = self->pipeline_->on_failure;
-      if (rescue.empty()) return done(std::move(failure->error));
-      self->run_rescue(rescue, *failure, [done](std::optional<Failure> second) {
-        done(second ? Refusal(std::move(second->error)) : Refusal());
-      });
-    });
+    run_list(pipeline_->processors, 0,
+             [self = shared_from_this(), done = std::move(done)](std::optional<Failure> failure) {
+               if (!failure) return done({});
+               const auto& rescue = self->pipeline_->on_failure;
+               if (rescue.empty()) return done(std::move(failure->error));
+               self->run_rescue(rescue, *failure, [done](std::optional<Failure> second) {
+                 done(second ? Refusal(std::move(second->error)) : Refusal());
+               });
+             });
   }
 
  private:
   using Done = std::function<void(std::optional<Failure>)>;
 
-  /// Runs `list` from `next` on. It loops while steps end at once, and is entered again when an inference answer comes.
+  /// Runs `list` from `next` on. It loops while steps end at once, and is entered again when an inference
+  /// answer comes.
   void run_list(const std::vector<Processor>& list, std::size_t next, Done done) {
     for (; next < list.size() && !document_.dropped; ++next) {
       const Processor& processor = list[next];
       if (const auto* inference = std::get_if<InferenceStep>(&processor.step)) {
-        return run_inference(processor, *inference, [self = shared_from_this(), &list, next, done](Refusal refusal) {
-          if (!refusal) return self->run_list(list, next + 1, done);
-          self->after_failure(list, next, {std::move(*refusal), &list[next]}, done);
-        });
+        return run_inference(processor, *inference,
+                             [self = shared_from_this(), &list, next, done](Refusal refusal) {
+                               if (!refusal) return self->run_list(list, next + 1, done);
+                               self->after_failure(list, next, {std::move(*refusal), &list[next]}, done);
+                             });
       }
       if (Refusal refusal = std::get<DocumentStep>(processor.step)(document_)) {
         return after_failure(list, next, {std::move(*refusal), &processor}, done);
@@ -79,19 +83,21 @@ class PipelineRun : public std::enable_shared_from_this<PipelineRun> {
     auto texts = step.inputs(document_);
     if (!texts) return done(texts.error());
     if (texts->empty()) return done({});
-    infer_(step.model_id, std::move(*texts), [self = shared_from_this(), &step, done](Answer<Embeddings> vectors) {
-      done(vectors ? step.write(self->document_, *vectors) : Refusal(vectors.error()));
-    });
+    infer_(step.model_id, std::move(*texts),
+           [self = shared_from_this(), &step, done](Answer<Embeddings> vectors) {
+             done(vectors ? step.write(self->document_, *vectors) : Refusal(vectors.error()));
+           });
   }
 
   void after_failure(const std::vector<Processor>& list, std::size_t at, Failure failure, const Done& done) {
     const Processor& processor = list[at];
     if (processor.ignore_failure) return run_list(list, at + 1, done);
     if (processor.on_failure.empty()) return done(std::move(failure));
-    run_rescue(processor.on_failure, failure, [self = shared_from_this(), &list, at, done](std::optional<Failure> second) {
-      if (second) return done(std::move(second));
-      self->run_list(list, at + 1, done);
-    });
+    run_rescue(processor.on_failure, failure,
+               [self = shared_from_this(), &list, at, done](std::optional<Failure> second) {
+                 if (second) return done(std::move(second));
+                 self->run_list(list, at + 1, done);
+               });
   }
 
   void run_rescue(const std::vector<Processor>& rescue, const Failure& failure, Done done) {
@@ -135,14 +141,16 @@ Answer<std::shared_ptr<const Pipeline>> Pipeline::parse(std::string id, rapidjso
   pipeline->processors = std::move(*processors);
   if (on_failure) {
     if (on_failure->Empty()) {
-      return property_error({}, "pipeline [" + pipeline->id + "] cannot have an empty on_failure option defined");
+      return property_error({},
+                            "pipeline [" + pipeline->id + "] cannot have an empty on_failure option defined");
     }
     auto rescue = parse_processors(*on_failure);
     if (!rescue) return rescue.error();
     pipeline->on_failure = std::move(*rescue);
   }
   if (const auto left = reader.left_over(); !left.empty()) {
-    return property_error({}, "pipeline [" + pipeline->id + "] doesn't support one or more provided configuration parameters " + left);
+    return property_error({}, "pipeline [" + pipeline->id +
+                                  "] doesn't support one or more provided configuration parameters " + left);
   }
   return std::shared_ptr<const Pipeline>(std::move(pipeline));
 }

@@ -18,7 +18,8 @@ using Value = rapidjson::Value;
 /// A value of a `set` processor: JSON whose texts may be templates.
 class ValueSource {
  public:
-  ValueSource(const Value& value, bool json_escape, PropertyReader& reader) : value_(&value), json_escape_(json_escape) {
+  ValueSource(const Value& value, bool json_escape, PropertyReader& reader)
+      : value_(&value), json_escape_(json_escape) {
     compile(value, reader);
   }
 
@@ -45,7 +46,8 @@ class ValueSource {
   void fill(Value& value, IngestDocument& document) const {
     if (value.IsString()) {
       const auto found = templates_.find(std::string(value.GetString(), value.GetStringLength()));
-      if (found != templates_.end()) value = document.string_value(found->second.render(document, json_escape_));
+      if (found != templates_.end())
+        value = document.string_value(found->second.render(document, json_escape_));
     } else if (value.IsArray()) {
       for (auto& item : value.GetArray()) fill(item, document);
     } else if (value.IsObject()) {
@@ -58,14 +60,17 @@ class ValueSource {
   std::map<std::string, Template> templates_;
 };
 
-bool is_empty(const Value& value) { return value.IsNull() || (value.IsString() && value.GetStringLength() == 0); }
+bool is_empty(const Value& value) {
+  return value.IsNull() || (value.IsString() && value.GetStringLength() == 0);
+}
 
 DocumentStep read_set(PropertyReader& reader) {
   const Template field = reader.text_template("field");
   const auto copy_from = reader.optional_string("copy_from");
   const auto* value = reader.take("value");
   if (!copy_from && !value) reader.refuse("value", "required property is missing");
-  if (copy_from && value) reader.refuse("copy_from", "cannot set both `copy_from` and `value` in the same processor");
+  if (copy_from && value)
+    reader.refuse("copy_from", "cannot set both `copy_from` and `value` in the same processor");
   const bool override_value = reader.boolean("override", true);
   const bool ignore_empty = reader.boolean("ignore_empty_value", false);
   const auto media_type = reader.optional_string("media_type").value_or("application/json");
@@ -119,7 +124,8 @@ void keep_only(Value& object, const std::string& prefix, const std::vector<std::
       return keep == path || path.starts_with(keep + ".");
     });
     if (stays) continue;
-    const bool above = std::any_of(kept.begin(), kept.end(), [&](const std::string& keep) { return keep.starts_with(path + "."); });
+    const bool above = std::any_of(kept.begin(), kept.end(),
+                                   [&](const std::string& keep) { return keep.starts_with(path + "."); });
     if (above && member.value.IsObject()) {
       keep_only(member.value, path + ".", kept);
     } else if (!above) {
@@ -134,7 +140,8 @@ DocumentStep read_remove(PropertyReader& reader) {
   const auto keep = read_fields(reader, "keep");
   const bool ignore_missing = reader.boolean("ignore_missing", false);
   if (fields.empty() && keep.empty()) reader.refuse("keep", "or [field] must be specified");
-  if (!fields.empty() && !keep.empty()) reader.refuse("keep", "and [field] cannot both be used in the same processor");
+  if (!fields.empty() && !keep.empty())
+    reader.refuse("keep", "and [field] cannot both be used in the same processor");
   if (!keep.empty()) {
     return [=](IngestDocument& document) -> Refusal {
       std::vector<std::string> kept;
@@ -163,7 +170,8 @@ DocumentStep read_rename(PropertyReader& reader) {
   return [=](IngestDocument& document) -> Refusal {
     const std::string from = field.render(document), to = target.render(document);
     const auto value = document.get(from);
-    if (!value) return ignore_missing ? Refusal() : Refusal(illegal_argument("field [" + from + "] doesn't exist"));
+    if (!value)
+      return ignore_missing ? Refusal() : Refusal(illegal_argument("field [" + from + "] doesn't exist"));
     if (!override_target && document.has(to)) return illegal_argument("field [" + to + "] already exists");
     Value moved(**value, document.allocator());
     // Set first, as Elasticsearch does: if the target cannot be set the document stays as it was.
@@ -189,12 +197,13 @@ DocumentStep read_drop(PropertyReader&) {
 
 // ---- inference
 
-void read_input_output(InferenceStep& step, const Value& pair, std::string_view type, const std::string& tag, PropertyReader& outer,
-                       std::set<std::string>& inputs, std::set<std::string>& outputs) {
+void read_input_output(InferenceStep& step, const Value& pair, std::string_view type, const std::string& tag,
+                       PropertyReader& outer, std::set<std::string>& inputs, std::set<std::string>& outputs) {
   if (!pair.IsObject()) return outer.refuse("input_output", "property isn't a list of maps");
   PropertyReader reader(pair, std::string(type), tag);
   InferenceStep::Field field{reader.string("input_field"), reader.string("output_field")};
-  if (!inputs.insert(field.input).second) reader.refuse("input_field", "names must be unique but [" + field.input + "] is repeated");
+  if (!inputs.insert(field.input).second)
+    reader.refuse("input_field", "names must be unique but [" + field.input + "] is repeated");
   if (!outputs.insert(field.output).second) {
     reader.refuse("output_field", "names must be unique but [" + field.output + "] is repeated");
   }
@@ -208,15 +217,20 @@ InferenceStep read_inference(PropertyReader& reader, const std::string& tag) {
   const auto* config = reader.take("inference_config");
   const auto* input_output = reader.take("input_output");
   if (!input_output) {
-    reader.refuse({400, "status_exception",
-                   "[" + step.model_id + "] is configured for the _inference API and does not accept documents as input. If using an "
-                   "inference ingest processor configure it with the [input_output] option instead of [field_map]."});
+    reader.refuse(
+        {400, "status_exception",
+         "[" + step.model_id +
+             "] is configured for the _inference API and does not accept documents as input. If using an "
+             "inference ingest processor configure it with the [input_output] option instead of "
+             "[field_map]."});
     return step;
   }
   std::set<std::string> inputs, outputs;
   if (input_output->IsArray()) {
-    if (input_output->Empty()) reader.refuse("input_output", "property cannot be empty at least one is required");
-    for (const auto& pair : input_output->GetArray()) read_input_output(step, pair, "inference", tag, reader, inputs, outputs);
+    if (input_output->Empty())
+      reader.refuse("input_output", "property cannot be empty at least one is required");
+    for (const auto& pair : input_output->GetArray())
+      read_input_output(step, pair, "inference", tag, reader, inputs, outputs);
   } else if (input_output->IsObject()) {
     read_input_output(step, *input_output, "inference", tag, reader, inputs, outputs);
   } else {
@@ -224,11 +238,15 @@ InferenceStep read_inference(PropertyReader& reader, const std::string& tag) {
   }
   step.ignore_missing = reader.boolean("ignore_missing", false);
   if (reader.optional_string("target_field")) {
-    reader.refuse("target_field", "option is incompatible with [input_output]. Use the [output_field] option to specify where to write "
-                                  "the inference results to.");
+    reader.refuse(
+        "target_field",
+        "option is incompatible with [input_output]. Use the [output_field] option to specify where to write "
+        "the inference results to.");
   }
   if (config && !config->ObjectEmpty()) {
-    reader.refuse("inference_config", "is for trained models, which this server does not run; leave it out for inference endpoints");
+    reader.refuse(
+        "inference_config",
+        "is for trained models, which this server does not run; leave it out for inference endpoints");
   }
   return step;
 }
@@ -236,8 +254,11 @@ InferenceStep read_inference(PropertyReader& reader, const std::string& tag) {
 // ---- any processor
 
 using ReadStep = DocumentStep (*)(PropertyReader&);
-const std::map<std::string, ReadStep, std::less<>> k_steps{
-    {"set", read_set}, {"remove", read_remove}, {"rename", read_rename}, {"fail", read_fail}, {"drop", read_drop}};
+const std::map<std::string, ReadStep, std::less<>> k_steps{{"set", read_set},
+                                                           {"remove", read_remove},
+                                                           {"rename", read_rename},
+                                                           {"fail", read_fail},
+                                                           {"drop", read_drop}};
 
 Answer<Processor> parse_processor(const std::string& type, const Value& options) {
   const bool is_inference = type == "inference";
@@ -252,7 +273,8 @@ Answer<Processor> parse_processor(const std::string& type, const Value& options)
   if (!is_inference && read == k_steps.end()) {
     return property_error({}, "No processor type exists with name [" + type + "]", type, processor.tag);
   }
-  if (reader.take("if")) reader.refuse("if", "conditions are scripts, which this server does not run; leave [if] out");
+  if (reader.take("if"))
+    reader.refuse("if", "conditions are scripts, which this server does not run; leave [if] out");
   processor.ignore_failure = reader.boolean("ignore_failure", false);
   if (const auto* on_failure = reader.optional_list("on_failure")) {
     if (on_failure->Empty()) reader.refuse("on_failure", "processors list cannot be empty");
@@ -267,8 +289,9 @@ Answer<Processor> parse_processor(const std::string& type, const Value& options)
   }
   if (reader.failed()) return *reader.refusal();
   if (const auto left = reader.left_over(); !left.empty()) {
-    return property_error({}, "processor [" + type + "] doesn't support one or more provided configuration parameters " + left, type,
-                          processor.tag);
+    return property_error(
+        {}, "processor [" + type + "] doesn't support one or more provided configuration parameters " + left,
+        type, processor.tag);
   }
   return processor;
 }
@@ -280,7 +303,8 @@ Answer<std::vector<Processor>> parse_processors(const Value& list) {
   for (const auto& item : list.GetArray()) {
     if (!item.IsObject()) return property_error("processors", "property isn't a list of maps");
     for (const auto& member : item.GetObject()) {
-      auto processor = parse_processor(std::string(member.name.GetString(), member.name.GetStringLength()), member.value);
+      auto processor =
+          parse_processor(std::string(member.name.GetString(), member.name.GetStringLength()), member.value);
       if (!processor) return processor.error();
       processors.push_back(std::move(*processor));
     }

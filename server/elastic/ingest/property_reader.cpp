@@ -16,8 +16,10 @@ const char* java_class(const rapidjson::Value& value) {
 
 }  // namespace
 
-ElasticError property_error(std::string_view property, const std::string& what, std::string_view type, std::string_view tag) {
-  ElasticError error{400, "parse_exception", property.empty() ? what : "[" + std::string(property) + "] " + what};
+ElasticError property_error(std::string_view property, const std::string& what, std::string_view type,
+                            std::string_view tag) {
+  ElasticError error{400, "parse_exception",
+                     property.empty() ? what : "[" + std::string(property) + "] " + what};
   if (!property.empty()) error.details.emplace_back("property_name", property);
   if (!type.empty()) error.details.emplace_back("processor_type", type);
   if (!tag.empty()) error.details.emplace_back("processor_tag", tag);
@@ -28,11 +30,14 @@ void PropertyReader::refuse(ElasticError error) {
   if (!refusal_) refusal_ = std::move(error);
 }
 
-void PropertyReader::refuse(std::string_view name, const std::string& what) { refuse(property_error(name, what, type_, tag_)); }
+void PropertyReader::refuse(std::string_view name, const std::string& what) {
+  refuse(property_error(name, what, type_, tag_));
+}
 
 const rapidjson::Value* PropertyReader::take(std::string_view name) {
   taken_.emplace(name);
-  const rapidjson::Value key(rapidjson::StringRef(name.data(), static_cast<rapidjson::SizeType>(name.size())));
+  const rapidjson::Value key(
+      rapidjson::StringRef(name.data(), static_cast<rapidjson::SizeType>(name.size())));
   const auto found = object_.FindMember(key);
   return found == object_.MemberEnd() || found->value.IsNull() ? nullptr : &found->value;
 }
@@ -78,7 +83,9 @@ Template PropertyReader::compile(std::string_view name, std::string_view text) {
   return {};
 }
 
-Template PropertyReader::text_template(std::string_view name) { return compile(name, string(name)); }
+Template PropertyReader::text_template(std::string_view name) {
+  return compile(name, string(name));
+}
 
 std::string PropertyReader::left_over() const {
   std::string names;

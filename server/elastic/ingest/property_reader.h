@@ -1,9 +1,8 @@
 // Reads the options of processors and pipelines.
 #pragma once
 
-#include <rapidjson/document.h>
-
 #include <optional>
+#include <rapidjson/document.h>
 #include <set>
 #include <string>
 #include <string_view>
@@ -13,8 +12,8 @@
 
 namespace sightline::elastic {
 
-/// One object of options. The first fault is kept and told by `refusal`; what is read after it does not matter. A member that
-/// is null counts as absent. The object must outlive the reader.
+/// One object of options. The first fault is kept and told by `refusal`; what is read after it does not
+/// matter. A member that is null counts as absent. The object must outlive the reader.
 class PropertyReader {
  public:
   PropertyReader(const rapidjson::Value& object, std::string type = {}, std::string tag = {})

@@ -34,13 +34,15 @@ Answer<Template> Template::compile(std::string_view text) {
     if (triple) text.remove_prefix(1);
     const std::string_view mark = triple ? "}}}" : "}}";
     const std::size_t close = text.find(mark);
-    if (close == std::string_view::npos) return illegal_argument("template [" + whole + "] has a tag that is not closed");
+    if (close == std::string_view::npos)
+      return illegal_argument("template [" + whole + "] has a tag that is not closed");
     std::string_view tag = trimmed(text.substr(0, close));
     text.remove_prefix(close + mark.size());
     const bool ampersand = !triple && tag.starts_with('&');
     if (ampersand) tag = trimmed(tag.substr(1));
     if (tag.empty() || std::string_view("#^/>!=").find(tag.front()) != std::string_view::npos) {
-      return illegal_argument("template [" + whole + "] has a tag other than {{field}}, which is not supported here");
+      return illegal_argument("template [" + whole +
+                              "] has a tag other than {{field}}, which is not supported here");
     }
     compiled.parts_.push_back({std::string(tag), true, triple || ampersand});
   }

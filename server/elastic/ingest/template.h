@@ -10,8 +10,8 @@
 
 namespace sightline::elastic {
 
-/// The part of Mustache that pipelines live on: `{{path}}`, `{{{path}}}` and `{{&path}}` put a value of the document there; what is
-/// missing or null leaves nothing. Sections, comments and partials are refused.
+/// The part of Mustache that pipelines live on: `{{path}}`, `{{{path}}}` and `{{&path}}` put a value of the
+/// document there; what is missing or null leaves nothing. Sections, comments and partials are refused.
 class Template {
  public:
   /// Errors: illegal_argument_exception for tags that are not closed or not supported.

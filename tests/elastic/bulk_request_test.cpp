@@ -1,0 +1,63 @@
+#include "server/elastic/bulk_request.h"
+
+#include <doctest/doctest.h>
+
+using namespace sightline::elastic;
+
+namespace {
+
+std::string fault(std::string_view body, const std::string& index = "") {
+  auto items = parse_bulk(body, index);
+  return items ? "none" : items.error().reason;
+}
+
+}  // namespace
+
+TEST_CASE("a bulk is read into its actions, sources untouched") {
+  auto items = parse_bulk(
+      "{\"index\":{\"_index\":\"a\",\"_id\":1,\"routing\":\"r\",\"pipeline\":\"p\"}}\n {\"x\" : 1} \r\n\n"
+      "{\"delete\":{\"_id\":\"2\"}}\n{\"index\":{\"op_type\":\"create\"}}\n{broken\n{\"update\":{\"_id\":"
+      "\"3\"}}\n{}\n",
+      "d");
+  REQUIRE(items);
+  REQUIRE(items->size() == 4);
+  const auto& first = (*items)[0];
+  CHECK(first.operation == "index");
+  CHECK(first.index == "a");
+  CHECK(first.id == "1");
+  CHECK(first.routing == "r");
+  CHECK(first.pipeline == "p");
+  CHECK(first.source_line == " {\"x\" : 1} ");
+  CHECK((*items)[1].operation == "delete");
+  CHECK((*items)[1].index == "d");
+  CHECK((*items)[2].operation == "create");
+  CHECK((*items)[2].source_line == "{broken");
+  CHECK((*items)[3].operation == "update");
+}
+
+TEST_CASE("an action is written anew without its pipeline, the rest as it was") {
+  auto items = parse_bulk(
+      "{\"index\":{\"_index\":\"a\",\"pipeline\":\"p\",\"if_seq_no\":3,\"if_primary_term\":1}}\n{}\n", "");
+  REQUIRE(items);
+  CHECK((*items)[0].action_json("b", "9", std::nullopt) ==
+        R"({"index":{"_index":"b","_id":"9","if_seq_no":3,"if_primary_term":1}})");
+}
+
+TEST_CASE("a body that is no bulk is refused whole, in Elasticsearch's words") {
+  CHECK(fault("") == "request body is required");
+  CHECK(fault("{\"index\":{\"_index\":\"a\"}}\n{}") ==
+        "The bulk request must be terminated by a newline [\\n]");
+  CHECK(fault("{\"nothing\":{}}\n{}\n") ==
+        "Malformed action/metadata line [1], expected field [create], [delete], [index] or [update] but "
+        "found [nothing]");
+  CHECK(fault("[1]\n{}\n") ==
+        "Malformed action/metadata line [1], expected START_OBJECT but found [START_ARRAY]");
+  CHECK(fault("{\"index\":{\"_index\":\"a\"}}\n{}\n{\"index\":{\"_index\":\"a\",\"nosuch\":1}}\n{}\n") ==
+        "Action/metadata line [3] contains an unknown parameter [nosuch]");
+  CHECK(fault("{\"index\":{\"_index\":[\"a\"]}}\n{}\n") ==
+        "Malformed action/metadata line [1], expected a simple value for field [_index] but found "
+        "[START_ARRAY]");
+  CHECK(fault("{\"index\":{}}\n{}\n") == "Validation Failed: 1: index is missing;");
+  CHECK(fault("{\"index\":{\"_index\":\"a\"}}\n") == "Validation Failed: 1: no requests added;");
+  CHECK(fault("this is not json\n").find("Unrecognized token 'this'") != std::string::npos);
+}

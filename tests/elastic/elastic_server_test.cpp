@@ -1,0 +1,163 @@
+#include "server/elastic/elastic_server.h"
+
+#include <doctest/doctest.h>
+#include <filesystem>
+#include <rapidjson/document.h>
+#include <stdlib.h>
+#include <string>
+
+#include "server/http/client.h"
+#include "upstream.h"
+
+using namespace sightline;
+using namespace sightline::elastic;
+
+namespace {
+
+struct TemporaryFolder {
+  TemporaryFolder() {
+    std::string name = (std::filesystem::temp_directory_path() / "elastic-server-XXXXXX").string();
+    path = ::mkdtemp(name.data());
+  }
+  ~TemporaryFolder() { std::filesystem::remove_all(path); }
+  std::filesystem::path path;
+};
+
+/// The whole port, from HTTP to SQLite.
+struct PortBench {
+  PortBench() : client(std::move(*http::Client::create({}))) { start(); }
+
+  void start() {
+    ElasticServer::Options options;
+    options.port = 0;
+    options.data_dir = folder.path;
+    options.workers = 4;
+    auto started = ElasticServer::start(options);
+    REQUIRE_MESSAGE(started.ok(), (started.ok() ? "" : started.error().message));
+    server = std::move(*started);
+  }
+
+  http::Response call(http::Method method, const std::string& target, std::string body = {},
+                      const char* type = "application/json") {
+    http::ClientRequest request;
+    request.method = method;
+    request.url = "http://127.0.0.1:" + std::to_string(server->port()) + target;
+    request.body = std::move(body);
+    if (!request.body.empty()) request.headers.set("Content-Type", type);
+    auto response = client->send_and_wait(std::move(request));
+    REQUIRE(response.ok());
+    return std::move(*response);
+  }
+
+  rapidjson::Document json(http::Method method, const std::string& target, std::string body = {}) {
+    const auto response = call(method, target, std::move(body));
+    INFO(target << " " << response.body);
+    CHECK(response.status < 300);
+    rapidjson::Document document;
+    document.Parse(response.body.data(), response.body.size());
+    REQUIRE(!document.HasParseError());
+    return document;
+  }
+
+  void set_up() {
+    json(
+        http::Method::put, "/_inference/text_embedding/clip",
+        R"({"service":"custom","service_settings":{"similarity":"cosine","secret_parameters":{"key":"hush"},"url":")" +
+            upstream.url() +
+            R"(","request":"{\"input\":${input}}","response":{"json_parser":{"text_embeddings":"$.data[*].embedding"}}}})");
+    json(http::Method::put, "/_ingest/pipeline/embed",
+         R"({"processors":[{"remove":{"field":"v","ignore_missing":true}},
+             {"inference":{"model_id":"clip","input_output":{"input_field":"t","output_field":"v"}}}]})");
+    json(http::Method::put, "/pics",
+         R"({"settings":{"index":{"default_pipeline":"embed"}},"mappings":{"properties":{"t":{"type":"text"},
+             "model_id":{"type":"keyword"},"v":{"type":"dense_vector","dims":3,"similarity":"cosine","index_options":{"type":"hnsw"}}}}})");
+  }
+
+  std::string best_for(const std::string& text) {
+    const auto found = json(
+        http::Method::post, "/pics/_search",
+        R"({"knn":{"field":"v","k":1,"num_candidates":10,"query_vector_builder":{"text_embedding":{"model_id":"clip","model_text":")" +
+            text + R"("}}}})");
+    return found["hits"]["hits"][0]["_id"].GetString();
+  }
+
+  TemporaryFolder folder;
+  Upstream upstream;
+  std::unique_ptr<http::Client> client;
+  std::unique_ptr<ElasticServer> server;
+};
+
+constexpr const char* k_bulk =
+    "{\"index\":{\"_index\":\"pics\",\"_id\":\"1\"}}\n{\"t\":\"a\"}\n"
+    "{\"index\":{\"_index\":\"pics\",\"_id\":\"2\"}}\n{\"t\":\"bad\"}\n"
+    "{\"index\":{\"_index\":\"pics\",\"_id\":\"3\"}}\n{\"t\":\"abcdefgh\"}\n";
+
+}  // namespace
+
+TEST_CASE("from texts to hits through the whole port") {
+  PortBench bench;
+  bench.set_up();
+  const auto bulk = bench.json(http::Method::post, "/_bulk?refresh=true", k_bulk);
+  CHECK(bulk["errors"].IsTrue());
+  CHECK(bulk["items"][0]["index"]["status"].GetInt() == 201);
+  CHECK(bulk["items"][1]["index"]["status"].GetInt() == 400);
+  CHECK(bulk["items"][2]["index"]["status"].GetInt() == 201);
+  CHECK(bench.json(http::Method::get, "/pics/_count")["count"].GetInt() == 2);
+  CHECK(bench.best_for("b") == "1");
+  CHECK(bench.best_for("hgfedcba") == "3");
+}
+
+TEST_CASE("endpoints, pipelines and documents are there after a restart") {
+  PortBench bench;
+  bench.set_up();
+  bench.json(http::Method::post, "/_bulk", k_bulk);
+  bench.server->stop();
+  bench.server.reset();
+  bench.start();
+  const auto endpoint = bench.json(http::Method::get, "/_inference/clip");
+  CHECK(endpoint["endpoints"][0]["service_settings"]["dimensions"].GetInt() == 3);
+  CHECK(bench.json(http::Method::get, "/_inference/_all")["endpoints"].Size() == 1);
+  CHECK(bench.json(http::Method::get, "/_ingest/pipeline").HasMember("embed"));
+  bench.json(http::Method::put, "/pics/_doc/4?refresh=true", R"({"t":"abcd"})");
+  CHECK(bench.best_for("dcba") == "4");
+  CHECK(bench.json(http::Method::get, "/pics/_count")["count"].GetInt() == 3);
+}
+
+TEST_CASE("endpoints and pipelines are made anew, listed and deleted in the real store") {
+  PortBench bench;
+  bench.set_up();
+  CHECK(bench.call(http::Method::delete_, "/_inference/clip").status == 409);
+  bench.json(http::Method::put, "/_ingest/pipeline/embed", R"({"processors":[]})");
+  CHECK(bench.json(http::Method::get, "/_ingest/pipeline/embed")["embed"]["processors"].Empty());
+  bench.json(http::Method::delete_, "/_inference/text_embedding/clip");
+  CHECK(bench.call(http::Method::get, "/_inference/clip").status == 404);
+  CHECK(bench.json(http::Method::get, "/_inference")["endpoints"].Empty());
+  bench.json(http::Method::delete_, "/_ingest/pipeline/embed");
+  CHECK(bench.call(http::Method::get, "/_ingest/pipeline/embed").status == 404);
+}
+
+TEST_CASE("every answer carries the product header, and the definitions stay hidden") {
+  PortBench bench;
+  bench.set_up();
+  for (const char* target :
+       {"/", "/_inference/nope", "/nope/_search", "/_nothing/at/all", "/.sightline/_search"}) {
+    CHECK(bench.call(http::Method::get, target).headers.get("X-elastic-product") == "Elasticsearch");
+  }
+  CHECK(bench.call(http::Method::get, "/.sightline/_search").status == 403);
+  CHECK(bench.call(http::Method::get, "/_search").body.find("hush") == std::string::npos);
+  CHECK(bench.call(http::Method::get, "/*/_search?expand_wildcards=all").status == 403);
+  CHECK(bench.call(http::Method::head, "/pics").status == 200);
+  CHECK(bench.call(http::Method::get, "/_inference/clip?pretty").body.find("\n") != std::string::npos);
+}
+
+TEST_CASE("a port that is taken and a folder that cannot be used are told") {
+  PortBench bench;
+  ElasticServer::Options options;
+  options.port = bench.server->port();
+  TemporaryFolder other;
+  options.data_dir = other.path;
+  CHECK(!ElasticServer::start(options).ok());
+  options.port = 0;
+  options.data_dir = "/proc/nowhere";
+  CHECK(!ElasticServer::start(options).ok());
+}

@@ -1,0 +1,372 @@
+#include <doctest/doctest.h>
+#include <future>
+
+#include "front_bench.h"
+
+using namespace sightline;
+using namespace sightline::elastic;
+
+// ---- endpoints
+
+TEST_CASE("an endpoint is measured when it is made, and shown without its secrets") {
+  FrontBench bench;
+  auto made = bench.put("/_inference/text_embedding/clip",
+                        bench.endpoint_body(R"(,"dimensions":99,"secret_parameters":{"api_key":"hush"})"));
+  REQUIRE(made.status == 200);
+  REQUIRE(bench.upstream.count() == 1);
+  CHECK(bench.upstream.requests()[0].body == R"({"input":["how big"],"type":""})");
+  const auto body = parsed(made);
+  CHECK(body["inference_id"].GetString() == std::string("clip"));
+  CHECK(body["service_settings"]["dimensions"].GetInt() == 3);
+  CHECK(body["service_settings"]["similarity"].GetString() == std::string("dot_product"));
+  CHECK(made.body.find("hush") == std::string::npos);
+
+  auto shown = bench.get("/_inference/clip");
+  CHECK(shown.body == "{\"endpoints\":[" + made.body + "]}");
+  CHECK(bench.get("/_inference/text_embedding/clip").body == shown.body);
+  CHECK(bench.get("/_inference").body == shown.body);
+  CHECK(bench.get("/_inference/_all").body == shown.body);
+  CHECK(bench.get("/_inference/rerank/_all").body == R"({"endpoints":[]})");
+  CHECK(bench.store.source(".sightline", "endpoint:clip").find("hush") != std::string::npos);
+}
+
+TEST_CASE("an endpoint is made once, deleted, and then is not found") {
+  FrontBench bench;
+  CHECK(bench.put("/_inference/text_embedding/clip", bench.endpoint_body()).status == 200);
+  auto again = bench.put("/_inference/text_embedding/clip", bench.endpoint_body());
+  CHECK(again.status == 400);
+  CHECK(parsed(again)["error"]["type"].GetString() == std::string("resource_already_exists_exception"));
+  CHECK(reason(again) == "Inference endpoint [clip] already exists");
+  CHECK(bench.remove("/_inference/clip").body == R"({"acknowledged":true,"pipelines":[]})");
+  for (const auto& response : {bench.get("/_inference/clip"), bench.remove("/_inference/clip"),
+                               bench.post("/_inference/text_embedding/clip", R"({"input":"x"})")}) {
+    CHECK(response.status == 404);
+    CHECK(reason(response) == "Inference endpoint not found [clip]");
+  }
+  CHECK(bench.put("/_inference/clip", R"({"task_type":"text_embedding",)" + bench.endpoint_body().substr(1))
+            .status == 200);
+}
+
+TEST_CASE("an endpoint that cannot be called is not made, and the cause is told") {
+  FrontBench bench([](const http::Request&) {
+    http::Response response;
+    response.status = 404;
+    response.body = "no model [clip]";
+    return response;
+  });
+  auto made = bench.put("/_inference/text_embedding/clip", bench.endpoint_body());
+  CHECK(made.status == 400);
+  CHECK(reason(made) ==
+        "Could not complete inference endpoint creation as validation call to service threw an exception.");
+  const auto body = parsed(made);
+  const std::string cause =
+      "Received an unsuccessful status code for request from inference entity id [clip] status [404]. Error "
+      "message: "
+      "[no model [clip]]";
+  CHECK(body["error"]["caused_by"]["reason"].GetString() == cause);
+  CHECK(body["error"]["root_cause"][0]["reason"].GetString() == cause);
+  CHECK(bench.get("/_inference/clip").status == 404);
+}
+
+TEST_CASE("wrong endpoint requests are refused before anything is called") {
+  FrontBench bench;
+  CHECK(reason(bench.put("/_inference/text_embedding/Clip", bench.endpoint_body()))
+            .find("lowercase alphanumeric") != std::string::npos);
+  CHECK(reason(bench.put("/_inference/text_embedding/clip", "")) == "request body is required");
+  CHECK(reason(bench.put("/_inference/text_embedding/clip", "{")).find("Unexpected") != std::string::npos);
+  CHECK(reason(bench.put("/_inference/text_embedding/clip", R"({"service":"nope","service_settings":{}})")) ==
+        "Unknown service [nope]");
+  CHECK(reason(bench.put("/_inference/text_embedding/clip?timeout=soon", bench.endpoint_body()))
+            .find("as a time value") != std::string::npos);
+  auto leftover = bench.endpoint_body(R"(,"headers":{"A":"${nope}"})");
+  CHECK(reason(bench.put("/_inference/text_embedding/clip", leftover))
+            .starts_with("Validation Failed: 1: Failed to validate model configuration: Found placeholder "
+                         "[${nope}] in field [header.A]"));
+  CHECK(bench.upstream.count() == 0);
+}
+
+TEST_CASE("inference by hand validates, calls and answers as Elasticsearch does") {
+  FrontBench bench;
+  bench.set_up();
+  CHECK(bench.post("/_inference/text_embedding/clip", R"({"input":["a","abc"]})").body ==
+        R"({"text_embedding":[{"embedding":[1,1,0.5]},{"embedding":[3,1,0.5]}]})");
+  CHECK(bench.post("/_inference/clip", R"({"input":"abcd","input_type":"search"})").body ==
+        R"({"text_embedding":[{"embedding":[4,1,0.5]}]})");
+  const auto fault = [&](const char* body) {
+    return reason(bench.post("/_inference/text_embedding/clip", body));
+  };
+  CHECK(fault("{}") == "Validation Failed: 1: Field [input] cannot be null;");
+  CHECK(fault(R"({"input":[]})") == "Validation Failed: 1: Field [input] cannot be an empty array;");
+  CHECK(fault(R"({"input":"x","query":"y"})") ==
+        "Validation Failed: 1: Field [query] cannot be specified for task type [text_embedding];");
+  CHECK(fault(R"({"input":"x","input_type":"internal_search"})") ==
+        "Unrecognized input_type [internal_search]");
+  CHECK(fault(R"({"input":[1]})").find("entry [0]") != std::string::npos);
+  auto wrong_task = bench.post("/_inference/rerank/clip", R"({"input":"x"})");
+  CHECK(wrong_task.status == 400);
+  CHECK(reason(wrong_task) ==
+        "Incompatible task_type, the requested type [rerank] does not match the model type [text_embedding]");
+  auto refused = bench.post("/_inference/clip", R"({"input":["ok","bad"]})");
+  CHECK(refused.status == 400);
+  CHECK(reason(refused).find(R"(Error message: [{"error":"input 1: not an image"}])") != std::string::npos);
+}
+
+TEST_CASE("an endpoint that a pipeline uses is deleted by force only") {
+  FrontBench bench;
+  bench.set_up();
+  CHECK(bench.remove("/_inference/clip?dry_run=true").body ==
+        R"({"acknowledged":false,"pipelines":["embed"],"indexes":[]})");
+  auto refused = bench.remove("/_inference/clip");
+  CHECK(refused.status == 409);
+  CHECK(reason(refused).find("referenced by pipelines: [embed]") != std::string::npos);
+  CHECK(bench.remove("/_inference/clip?force=true").status == 200);
+}
+
+// ---- pipelines
+
+TEST_CASE("pipelines are stored, listed, found by wildcard and deleted") {
+  FrontBench bench;
+  CHECK(bench.put("/_ingest/pipeline/a-1", R"({"description":"x","processors":[]})").body ==
+        R"({"acknowledged":true})");
+  bench.put("/_ingest/pipeline/b", R"({"processors":[]})");
+  auto one = parsed(bench.get("/_ingest/pipeline/a-1"));
+  CHECK(one["a-1"]["description"].GetString() == std::string("x"));
+  CHECK(one["a-1"]["created_date_millis"].GetInt64() > 0);
+  CHECK(parsed(bench.get("/_ingest/pipeline")).MemberCount() == 2);
+  CHECK(parsed(bench.get("/_ingest/pipeline/a*,b")).MemberCount() == 2);
+  CHECK(parsed(bench.get("/_ingest/pipeline/a*")).MemberCount() == 1);
+  CHECK(bench.remove("/_ingest/pipeline/b").status == 200);
+  auto gone = bench.remove("/_ingest/pipeline/b");
+  CHECK(gone.status == 404);
+  CHECK(reason(gone) == "pipeline [b] is missing");
+  CHECK(bench.get("/_ingest/pipeline/b").status == 404);
+  CHECK(bench.get("/_ingest/pipeline/b").body == "{}");
+  auto bad = bench.put("/_ingest/pipeline/c", R"({"processors":[{"nope":{}}]})");
+  CHECK(bad.status == 400);
+  CHECK(parsed(bad)["error"]["processor_type"].GetString() == std::string("nope"));
+  CHECK(bench.get("/_ingest/pipeline/c").status == 404);
+}
+
+TEST_CASE("a pipeline is tried out on documents, each with its own outcome") {
+  FrontBench bench;
+  bench.set_up();
+  auto simulated = bench.post(
+      "/_ingest/pipeline/embed/_simulate",
+      R"({"docs":[{"_index":"pics","_id":"1","_source":{"t":"abc"}},{"_source":{"t":"bad"}},{"_source":{}}]})");
+  CHECK(simulated.status == 200);
+  const auto body = parsed(simulated);
+  const auto& first = body["docs"][0]["doc"];
+  CHECK(first["_index"].GetString() == std::string("pics"));
+  CHECK(first["_version"].GetString() == std::string("-3"));
+  CHECK(first["_source"]["v"][0].GetDouble() == 3);
+  CHECK(first["_source"]["model_id"].GetString() == std::string("clip"));
+  CHECK(first["_ingest"]["timestamp"].IsString());
+  CHECK(std::string(body["docs"][1]["error"]["reason"].GetString()).find("not an image") !=
+        std::string::npos);
+  CHECK(body["docs"][1]["error"]["root_cause"][0]["type"].GetString() == std::string("status_exception"));
+  CHECK(body["docs"][2]["error"]["reason"].GetString() ==
+        std::string("field [t] not present as part of path [t]"));
+
+  auto inline_one = bench.post(
+      "/_ingest/pipeline/_simulate",
+      R"({"pipeline":{"processors":[{"set":{"field":"a","value":"{{_index}}/{{_id}}"}},{"drop":{"ignore_failure":true}}]},)"
+      R"("docs":[{"_source":{}}]})");
+  CHECK(inline_one.body == R"({"docs":[null]})");
+  CHECK(reason(bench.post("/_ingest/pipeline/nope/_simulate", R"({"docs":[{"_source":{}}]})")) ==
+        "pipeline [nope] does not exist");
+  CHECK(reason(bench.post("/_ingest/pipeline/embed/_simulate", "{}")) ==
+        "[docs] required property is missing");
+  CHECK(reason(bench.post("/_ingest/pipeline/embed/_simulate", R"({"docs":[]})")) ==
+        "must specify at least one document in [docs]");
+}
+
+// ---- writes
+
+TEST_CASE("documents of a bulk go through the pipeline, and a failing one fails alone, in its place") {
+  FrontBench bench;
+  bench.set_up();
+  auto response =
+      bench.post("/_bulk?pipeline=embed&refresh=true",
+                 "{\"index\":{\"_index\":\"pics\",\"_id\":\"1\"}}\n{\"t\":\"a\"}\n"
+                 "{\"index\":{\"_index\":\"pics\",\"_id\":\"2\"}}\n{\"t\":\"bad\"}\n"
+                 "{\"delete\":{\"_index\":\"pics\",\"_id\":\"9\"}}\n"
+                 "{\"create\":{\"_index\":\"pics\"}}\n{\"no\":\"text\"}\n"
+                 "{\"index\":{\"_index\":\"pics\",\"_id\":\"4\",\"pipeline\":\"nope\"}}\n{\"t\":\"a\"}\n"
+                 "{\"index\":{\"_index\":\"pics\",\"_id\":\"5\",\"pipeline\":\"_none\"}}\n{\"t\":\"plain\"}\n"
+                 "{\"index\":{\"_index\":\"pics\",\"_id\":\"6\"}}\n{broken\n"
+                 "{\"index\":{\"_index\":\"pics\",\"_id\":\"7\"}}\n{\"t\":\"abc\"}\n");
+  REQUIRE(response.status == 200);
+  const auto body = parsed(response);
+  CHECK(body["errors"].IsTrue());
+  CHECK(body["took"].GetInt() == 5);
+  CHECK(body["ingest_took"].IsInt());
+  const auto& items = body["items"];
+  REQUIRE(items.Size() == 8);
+  CHECK(items[0]["index"]["status"].GetInt() == 201);
+  CHECK(items[1]["index"]["_id"].GetString() == std::string("2"));
+  CHECK(items[1]["index"]["status"].GetInt() == 400);
+  CHECK(items[1]["index"]["error"]["type"].GetString() == std::string("status_exception"));
+  CHECK(items[1]["index"]["error"]["reason"].GetString() ==
+        std::string("Received an unsuccessful status code for request from inference entity id [clip] status "
+                    "[400]. Error message: "
+                    "[{\"error\":\"input 0: not an image\"}]"));
+  CHECK(!items[1]["index"]["error"].HasMember("root_cause"));
+  CHECK(items[2].HasMember("delete"));
+  CHECK(items[3]["create"]["error"]["reason"].GetString() ==
+        std::string("field [t] not present as part of path [t]"));
+  CHECK(items[4]["index"]["error"]["reason"].GetString() ==
+        std::string("pipeline with id [nope] does not exist"));
+  CHECK(items[5]["index"]["status"].GetInt() == 201);
+  CHECK(items[6]["index"]["error"]["type"].GetString() == std::string("document_parsing_exception"));
+  CHECK(items[7]["index"]["_id"].GetString() == std::string("7"));
+  CHECK(bench.store.source("pics", "1") == R"({"t":"a","model_id":"clip","v":[1.0,1.0,0.5]})");
+  CHECK(bench.store.source("pics", "7") == R"({"t":"abc","model_id":"clip","v":[3.0,1.0,0.5]})");
+  CHECK(bench.store.source("pics", "5") == R"({"t":"plain"})");
+  CHECK(bench.store.source("pics", "2").empty());
+  CHECK(bench.store.seen("/_bulk").size() == 1);
+  CHECK(bench.store.seen("/_bulk")[0].query == "refresh=true");
+}
+
+TEST_CASE("a bulk whose documents all fail does not reach the store") {
+  FrontBench bench;
+  auto response = bench.post("/pics/_bulk?pipeline=nope", "{\"index\":{\"_id\":\"13\"}}\n{\"a\":1}\n");
+  CHECK(response.status == 200);
+  CHECK(response.body.find(R"("errors":true,"took":0,"ingest_took":)") != std::string::npos);
+  CHECK(parsed(response)["items"][0]["index"]["_index"].GetString() == std::string("pics"));
+  CHECK(bench.store.seen("/pics/_bulk").empty());
+}
+
+TEST_CASE("a bulk without pipelines goes to the store as it came") {
+  FrontBench bench;
+  const std::string body = "{\"index\":{\"_index\":\"pics\",\"_id\":\"1\"}}\n{\"t\" : 1.50}\n";
+  bench.post("/_bulk?refresh=wait_for", body);
+  REQUIRE(bench.store.seen("/_bulk").size() == 1);
+  CHECK(bench.store.seen("/_bulk")[0].body == body);
+  CHECK(bench.store.seen("/_bulk")[0].query == "refresh=wait_for");
+}
+
+TEST_CASE("all documents of a bulk are with the inference server before the first is answered") {
+  FrontBench bench;
+  bench.set_up();
+  bench.upstream.hold();
+  std::string body;
+  for (int i = 0; i < 20; ++i) {
+    body += "{\"index\":{\"_index\":\"pics\",\"_id\":\"" + std::to_string(i) + "\"}}\n{\"t\":\"" +
+            std::string(static_cast<std::size_t>(i), 'x') + "\"}\n";
+  }
+  auto response = std::async(std::launch::async, [&] { return bench.post("/_bulk?pipeline=embed", body); });
+  CHECK(bench.upstream.wait_for_held(20));
+  bench.upstream.release();
+  const auto answer = parsed(response.get());
+  CHECK(answer["errors"].IsFalse());
+  for (int i = 0; i < 20; ++i) {
+    const std::string id = std::to_string(i);
+    CHECK(answer["items"][static_cast<rapidjson::SizeType>(i)]["index"]["_id"].GetString() == id);
+    CHECK(bench.store.source("pics", id).find("\"v\":[" + id + ".0,1.0,0.5]") != std::string::npos);
+  }
+}
+
+TEST_CASE("default and final pipelines of an index are found, and seen anew when its settings change") {
+  FrontBench bench;
+  bench.set_up();
+  bench.put("/_ingest/pipeline/mark", R"({"processors":[{"set":{"field":"last","value":"{{v.0}}"}}]})");
+  bench.put("/pics", R"({"settings":{"index":{"default_pipeline":"embed","final_pipeline":"mark"}}})");
+  auto made = bench.put("/pics/_doc/1", R"({"t":"abc"})");
+  CHECK(made.status == 201);
+  CHECK(bench.store.source("pics", "1") == R"({"t":"abc","model_id":"clip","v":[3.0,1.0,0.5],"last":"3.0"})");
+  bench.put("/pics/_doc/2?pipeline=_none", R"({"t":"abc"})");
+  CHECK(bench.store.source("pics", "2") == R"({"t":"abc","last":""})");
+  bench.store.index_settings["pics"] = "{}";
+  bench.put("/pics/_settings", "{}");
+  bench.timer.advance(std::chrono::milliseconds(1));
+  bench.put("/pics/_doc/3", R"({"t":"abc"})");
+  CHECK(bench.store.source("pics", "3") == R"({"t":"abc"})");
+  // Another front changed the settings: seen after a second.
+  bench.store.index_settings["pics"] = R"({"default_pipeline":"mark"})";
+  bench.put("/pics/_doc/4", R"({"t":"abc"})");
+  CHECK(bench.store.source("pics", "4") == R"({"t":"abc"})");
+  bench.timer.advance(std::chrono::milliseconds(1001));
+  bench.put("/pics/_doc/5", R"({"t":"abc"})");
+  CHECK(bench.store.source("pics", "5") == R"({"t":"abc","last":""})");
+}
+
+TEST_CASE(
+    "a single document that fails in its pipeline is not written, and answers with the failure's status") {
+  FrontBench bench;
+  bench.set_up();
+  auto bad = bench.put("/pics/_doc/1?pipeline=embed", R"({"t":"bad"})");
+  CHECK(bad.status == 400);
+  CHECK(reason(bad).find("not an image") != std::string::npos);
+  CHECK(reason(bench.put("/pics/_doc/1?pipeline=nope", R"({"t":"a"})")) ==
+        "pipeline with id [nope] does not exist");
+  CHECK(parsed(bench.put("/pics/_doc/1?pipeline=embed", "{bad")).IsObject());
+  bench.put(
+      "/_ingest/pipeline/lost",
+      R"({"processors":[{"inference":{"model_id":"gone","input_output":{"input_field":"t","output_field":"v"}}}]})");
+  auto lost = bench.put("/pics/_doc/1?pipeline=lost", R"({"t":"a"})");
+  CHECK(lost.status == 404);
+  CHECK(reason(lost) == "[gone] is not an inference service model or a deployed ml model");
+  CHECK(bench.store.source("pics", "1").empty());
+}
+
+TEST_CASE("a pipeline may send a document elsewhere or drop it") {
+  FrontBench bench;
+  bench.put(
+      "/_ingest/pipeline/move",
+      R"({"processors":[{"set":{"field":"_index","value":"other"}},{"set":{"field":"_id","value":"x{{_id}}"}}]})");
+  bench.put("/_ingest/pipeline/drop", R"({"processors":[{"drop":{}}]})");
+  CHECK(bench.put("/pics/_doc/1?pipeline=move", R"({"a":1})").status == 201);
+  CHECK(bench.store.source("other", "x1") == R"({"a":1})");
+  auto dropped = bench.put("/pics/_doc/2?pipeline=drop", R"({"a":1})");
+  CHECK(dropped.status == 200);
+  CHECK(parsed(dropped)["result"].GetString() == std::string("noop"));
+  auto bulk = parsed(
+      bench.post("/_bulk",
+                 "{\"index\":{\"_index\":\"pics\",\"_id\":\"3\",\"pipeline\":\"move\"}}\n{\"a\":2}\n"
+                 "{\"index\":{\"_index\":\"pics\",\"_id\":\"4\",\"pipeline\":\"drop\"}}\n{\"a\":3}\n"));
+  CHECK(bulk["errors"].IsFalse());
+  CHECK(bench.store.source("other", "x3") == R"({"a":2})");
+  CHECK(bulk["items"][1]["index"]["result"].GetString() == std::string("noop"));
+  CHECK(bench.store.source("pics", "4").empty());
+}
+
+TEST_CASE("numbers and texts of a document are the same after a pipeline") {
+  FrontBench bench;
+  bench.put("/_ingest/pipeline/mark", R"({"processors":[{"set":{"field":"m","value":1}}]})");
+  bench.put(
+      "/pics/_doc/1?pipeline=mark",
+      R"({"a":0.10000000149011612,"b":9007199254740993,"c":"\u00e9\ud83d\ude00","d":-0.5,"e":18446744073709551615})");
+  CHECK(bench.store.source("pics", "1") ==
+        "{\"a\":0.10000000149011612,\"b\":9007199254740993,\"c\":\"\u00e9\U0001F600\",\"d\":-0.5,\"e\":"
+        "18446744073709551615,\"m\":1}");
+}
+
+// ---- the index of definitions
+
+TEST_CASE("the index that holds the secrets cannot be reached") {
+  FrontBench bench;
+  bench.put("/_inference/text_embedding/clip",
+            bench.endpoint_body(R"(,"secret_parameters":{"api_key":"hush"})"));
+  for (const auto& response :
+       {bench.get("/.sightline/_search"), bench.get("/.sightline/_doc/endpoint:clip"),
+        bench.get("/a,.sightline/_search"), bench.get("/.s*/_search"),
+        bench.get("/*/_search?expand_wildcards=all"), bench.get("/_search?expand_wildcards=open,hidden"),
+        bench.remove("/.sightline"),
+        bench.post("/_mget", R"({"docs":[{"_index":".sightline","_id":"endpoint:clip"}]})"),
+        bench.post("/_mget", R"({"docs":[{"_\u0069ndex":"\u002esightline","_id":"endpoint:clip"}]})"),
+        bench.post("/_msearch", "{\"index\":[\".s*\"]}\n{}\n"),
+        bench.post("/_bulk", "{\"delete\":{\"_index\":\".sightline\",\"_id\":\"endpoint:clip\"}}\n"),
+        bench.get("/%2Esightline/_search")}) {
+    CHECK(response.status == 403);
+    CHECK(response.body.find("hush") == std::string::npos);
+  }
+  CHECK(bench.get("/*/_search").status == 200);
+  CHECK(bench.get("/_search").status == 200);
+}
+
+TEST_CASE("what is none of the front's business is passed on") {
+  FrontBench bench;
+  CHECK(bench.get("/_cluster/health").body == R"({"passed":"on"})");
+  CHECK(bench.get("/_inference/a/b/c").status == 400);
+  CHECK(bench.call(http::Method::patch, "/_ingest/pipeline/x").status == 405);
+}

@@ -1,0 +1,147 @@
+// A store in memory that knows just what the front asks of one, and notes every request.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <rapidjson/document.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+#include <string>
+#include <vector>
+
+#include "server/elastic/bulk_request.h"
+#include "server/elastic/definition_index.h"
+#include "server/elastic/elastic_error.h"
+#include "server/elastic/store.h"
+
+namespace sightline::elastic {
+
+/// Indices with their settings as text, documents as JSON text. `_search` finds documents by one term, or
+/// answers what `search_answer` says. It refuses a `pipeline` parameter and query vector builders, as a plain
+/// store must never see them.
+class MemoryStore : public Store {
+ public:
+  using Documents = std::map<std::string, std::string>;
+
+  http::Response handle(const http::Request& request) override {
+    std::lock_guard lock(mutex_);
+    requests.push_back(request);
+    if (request.query.find("pipeline") != std::string::npos ||
+        request.body.find("query_vector_builder") != std::string::npos) {
+      return illegal_argument("the store was given what the front should have done").response();
+    }
+    const auto parts = request.path_parts();
+    if (parts.size() == 1 && parts[0] == "_bulk") return bulk(request, "");
+    if (parts.size() == 2 && parts[1] == "_bulk") return bulk(request, parts[0]);
+    if (parts.size() == 1 && parts[0].front() != '_') return index(request, parts[0]);
+    if (parts.size() == 2 && parts[1] == "_settings") return settings(request, parts[0]);
+    if (parts.size() == 2 && parts[1] == "_search") return search(request, parts[0]);
+    if (parts.size() >= 2 && (parts[1] == "_doc" || parts[1] == "_create")) {
+      return document(request, parts[0], parts.size() > 2 ? parts[2] : "made-" + std::to_string(++made_),
+                      parts[1] == "_create");
+    }
+    return json_response(R"({"passed":"on"})");
+  }
+
+  /// The source of a document; empty if there is none.
+  std::string source(const std::string& index, const std::string& id) {
+    std::lock_guard lock(mutex_);
+    return indices[index][id];
+  }
+  std::vector<http::Request> seen(const std::string& path) {
+    std::lock_guard lock(mutex_);
+    std::vector<http::Request> found;
+    for (const auto& request : requests) {
+      if (request.path == path) found.push_back(request);
+    }
+    return found;
+  }
+
+  std::map<std::string, Documents> indices;
+  std::map<std::string, std::string> index_settings;  ///< JSON of `settings.index`
+  std::vector<http::Request> requests;
+  std::string search_answer = R"({"hits":{"hits":[]}})";
+
+ private:
+  static ElasticError no_such_index(const std::string& name) {
+    return {404, "index_not_found_exception", "no such index [" + name + "]"};
+  }
+
+  http::Response index(const http::Request& request, const std::string& name) {
+    if (request.method == http::Method::put) {
+      if (indices.contains(name))
+        return ElasticError{400, "resource_already_exists_exception", "exists"}.response();
+      indices[name];
+      rapidjson::Document body;
+      body.Parse(request.body.c_str());
+      if (!body.HasParseError() && body.HasMember("settings") && body["settings"].HasMember("index")) {
+        rapidjson::StringBuffer buffer;
+        rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+        body["settings"]["index"].Accept(writer);
+        index_settings[name] = buffer.GetString();
+      }
+      return json_response(R"({"acknowledged":true})");
+    }
+    return indices.contains(name) ? json_response("{}") : no_such_index(name).response();
+  }
+
+  http::Response settings(const http::Request&, const std::string& name) {
+    if (!indices.contains(name)) return no_such_index(name).response();
+    const std::string text = index_settings.contains(name) ? index_settings[name] : "{}";
+    return json_response("{\"" + name + "\":{\"settings\":{\"index\":" + text + "}}}");
+  }
+
+  http::Response search(const http::Request& request, const std::string& name) {
+    if (name != k_definition_index) return json_response(search_answer);
+    if (!indices.contains(name)) return no_such_index(name).response();
+    rapidjson::Document query;
+    query.Parse(request.body.c_str());
+    const std::string kind = query["query"]["term"]["kind"].GetString();
+    std::string hits;
+    for (const auto& [id, text] : indices[name]) {
+      if (text.empty() || !id.starts_with(kind + ":")) continue;
+      hits += (hits.empty() ? "" : ",") + std::string("{\"_id\":\"") + id + "\",\"_source\":" + text + "}";
+    }
+    return json_response("{\"hits\":{\"hits\":[" + hits + "]}}");
+  }
+
+  http::Response document(const http::Request& request, const std::string& name, const std::string& id,
+                          bool create) {
+    const auto found = indices[name].find(id);
+    const bool exists = found != indices[name].end() && !found->second.empty();
+    if (request.method == http::Method::get) {
+      if (!exists) return json_response(R"({"found":false})", 404);
+      return json_response("{\"found\":true,\"_id\":\"" + id + "\",\"_source\":" + found->second + "}");
+    }
+    if (request.method == http::Method::delete_) {
+      if (exists) indices[name].erase(found);
+      return json_response(R"({"result":"deleted"})", exists ? 200 : 404);
+    }
+    if (create && exists) return ElasticError{409, "version_conflict_engine_exception", "exists"}.response();
+    indices[name][id] = request.body;
+    return json_response("{\"_index\":\"" + name + "\",\"_id\":\"" + id + "\",\"result\":\"created\"}",
+                         exists ? 200 : 201);
+  }
+
+  http::Response bulk(const http::Request& request, const std::string& default_index) {
+    auto items = parse_bulk(request.body, default_index);
+    if (!items) return items.error().response();
+    std::string answers;
+    bool errors = false;
+    for (const auto& item : *items) {
+      const std::string id = item.id.value_or("made-" + std::to_string(++made_));
+      const bool refused = item.operation == "create" && !indices[item.index][id].empty();
+      errors = errors || refused;
+      if (!refused) indices[item.index][id] = item.operation == "delete" ? "" : std::string(item.source_line);
+      answers += (answers.empty() ? "{\"" : ",{\"") + item.operation + "\":{\"_index\":\"" + item.index +
+                 "\",\"_id\":\"" + id + "\",\"status\":" + (refused ? "409,\"error\":{}" : "201") + "}}";
+    }
+    return json_response(std::string("{\"errors\":") + (errors ? "true" : "false") +
+                         ",\"took\":5,\"items\":[" + answers + "]}");
+  }
+
+  std::mutex mutex_;
+  int made_ = 0;
+};
+
+}  // namespace sightline::elastic

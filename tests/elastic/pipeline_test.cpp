@@ -1,0 +1,225 @@
+#include "server/elastic/ingest/pipeline.h"
+
+#include <doctest/doctest.h>
+#include <utility>
+
+#include "server/elastic/rest/json_tape.h"
+
+using namespace sightline::elastic;
+
+namespace {
+
+rapidjson::Document json(std::string_view text) {
+  return std::move(*rest::parse_json(text));
+}
+
+/// Inference whose answers the test gives itself.
+struct Inference {
+  struct Call {
+    std::string model_id;
+    std::vector<std::string> texts;
+    std::function<void(Answer<Embeddings>)> answer;
+  };
+  std::vector<Call> calls;
+
+  InferenceCall function() {
+    return [this](const std::string& id, std::vector<std::string_view> texts,
+                  std::function<void(Answer<Embeddings>)> answer) {
+      calls.push_back({id, {texts.begin(), texts.end()}, std::move(answer)});
+    };
+  }
+};
+
+std::string config_fault(std::string_view config) {
+  auto pipeline = Pipeline::parse("p", json(config));
+  return pipeline ? "none" : pipeline.error().reason;
+}
+
+/// The source after `processors` ran on it, or what failed.
+std::string after(std::string_view processors, std::string_view source, Inference* inference = nullptr) {
+  auto pipeline = Pipeline::parse("p", json("{\"processors\":" + std::string(processors) + "}"));
+  if (!pipeline) return "config: " + pipeline.error().reason;
+  IngestDocument document({"pics", "7", {}}, json(source));
+  std::string outcome = "unfinished";
+  Inference none;
+  run_pipeline(*pipeline, document, (inference ? *inference : none).function(), [&](Refusal refusal) {
+    outcome = refusal ? refusal->type + " " + std::to_string(refusal->status) + ": " + refusal->reason
+              : document.dropped ? "dropped"
+                                 : document.source_json();
+  });
+  return outcome;
+}
+
+}  // namespace
+
+TEST_CASE("set writes values and templates, and respects override and empty values") {
+  CHECK(after(R"([{"set":{"field":"a.b","value":{"x":[1,"{{s}}"]}}}])", R"({"s":"y"})") ==
+        R"({"s":"y","a":{"b":{"x":[1,"y"]}}})");
+  CHECK(after(R"([{"set":{"field":"{{s}}","value":true}}])", R"({"s":"y"})") == R"({"s":"y","y":true})");
+  CHECK(
+      after(
+          R"([{"set":{"field":"a","value":2,"override":false}},{"set":{"field":"n","value":2,"override":false}}])",
+          R"({"a":1,"n":null})") == R"({"a":1,"n":2})");
+  CHECK(after(R"([{"set":{"field":"b","copy_from":"a.x"}}])", R"({"a":{"x":[1,2]}})") ==
+        R"({"a":{"x":[1,2]},"b":[1,2]})");
+  CHECK(
+      after(
+          R"([{"set":{"field":"b","value":"{{none}}","ignore_empty_value":true}},{"set":{"field":"c","value":"{{none}}"}}])",
+          "{}") == R"({"c":""})");
+  CHECK(after(R"([{"set":{"field":"b","copy_from":"x"}}])", "{}") ==
+        "illegal_argument_exception 400: field [x] not present as part of path [x]");
+  CHECK(after(R"([{"set":{"field":"q","value":"{{{s}}}"}}])", R"({"s":"a\"b"})") ==
+        R"({"s":"a\"b","q":"a\"b"})");
+}
+
+TEST_CASE("remove, rename, fail and drop do what they say") {
+  CHECK(after(R"([{"remove":{"field":["a","b.c"]}}])", R"({"a":1,"b":{"c":2,"d":3}})") == R"({"b":{"d":3}})");
+  CHECK(after(R"([{"remove":{"field":"x"}}])", "{}") ==
+        "illegal_argument_exception 400: field [x] not present as part of path [x]");
+  CHECK(after(R"([{"remove":{"field":"x","ignore_missing":true}}])", R"({"a":1})") == R"({"a":1})");
+  CHECK(after(R"([{"remove":{"keep":["a","b.c"]}}])", R"({"a":1,"b":{"c":2,"d":3},"e":4,"abc":5})") ==
+        R"({"a":1,"b":{"c":2}})");
+  CHECK(after(R"([{"rename":{"field":"a","target_field":"b.c"}}])", R"({"a":1})") == R"({"b":{"c":1}})");
+  CHECK(after(R"([{"rename":{"field":"x","target_field":"b"}}])", "{}") ==
+        "illegal_argument_exception 400: field [x] doesn't exist");
+  CHECK(after(R"([{"rename":{"field":"x","target_field":"b","ignore_missing":true}}])", "{}") == "{}");
+  CHECK(after(R"([{"rename":{"field":"a","target_field":"b"}}])", R"({"a":1,"b":2})") ==
+        "illegal_argument_exception 400: field [b] already exists");
+  CHECK(after(R"([{"rename":{"field":"a","target_field":"b","override":true}}])", R"({"a":1,"b":2})") ==
+        R"({"b":1})");
+  CHECK(after(R"([{"fail":{"message":"no {{a}}"}}])", R"({"a":1})") == "fail_processor_exception 500: no 1");
+  CHECK(after(R"([{"drop":{}},{"fail":{"message":"not reached"}}])", "{}") == "dropped");
+}
+
+TEST_CASE("a failing processor is skipped, rescued by its own list, or ends the document") {
+  CHECK(after(R"([{"fail":{"message":"x","ignore_failure":true}},{"set":{"field":"a","value":1}}])", "{}") ==
+        R"({"a":1})");
+  CHECK(after(R"([{"fail":{"message":"x","tag":"t1","on_failure":[{"set":{"field":"why",
+               "value":"{{_ingest.on_failure_message}}/{{_ingest.on_failure_processor_type}}/{{_ingest.on_failure_processor_tag}}"}}]}},
+               {"set":{"field":"after","value":"{{_ingest.on_failure_message}}."}}])",
+              "{}") == R"({"why":"x/fail/t1","after":"."})");
+  CHECK(
+      after(
+          R"([{"fail":{"message":"x","on_failure":[{"fail":{"message":"worse"}}]}},{"set":{"field":"a","value":1}}])",
+          "{}") == "fail_processor_exception 500: worse");
+}
+
+TEST_CASE("a pipeline's own list takes the place of the rest") {
+  auto pipeline =
+      Pipeline::parse("p", json(R"({"processors":[{"set":{"field":"a","value":1}},{"fail":{"message":"x"}},
+      {"set":{"field":"b","value":1}}],"on_failure":[{"set":{"field":"error","value":"{{_ingest.on_failure_message}}"}}]})"));
+  IngestDocument document({"pics", {}, {}}, json("{}"));
+  bool good = false;
+  run_pipeline(*pipeline, document, Inference().function(), [&](Refusal refusal) { good = !refusal; });
+  CHECK(good);
+  CHECK(document.source_json() == R"({"a":1,"error":"x"})");
+}
+
+TEST_CASE("inference writes its vectors and the model's id beside the first of them") {
+  auto pipeline = Pipeline::parse("p", json(R"({"processors":[{"inference":{"model_id":"clip","input_output":[
+      {"input_field":"image","output_field":"v.image"},{"input_field":"text","output_field":"text_vector"}]}},{"remove":{"field":"image"}}]})"));
+  REQUIRE(pipeline);
+  IngestDocument document({"pics", {}, {}}, json(R"({"image":"data:image/png;base64,AAAA","text":"bike"})"));
+  Inference inference;
+  int finished = 0;
+  run_pipeline(*pipeline, document, inference.function(),
+               [&](Refusal refusal) { finished += refusal ? 100 : 1; });
+  REQUIRE(inference.calls.size() == 1);
+  CHECK(finished == 0);
+  CHECK(inference.calls[0].model_id == "clip");
+  CHECK(inference.calls[0].texts == std::vector<std::string>{"data:image/png;base64,AAAA", "bike"});
+  inference.calls[0].answer(Embeddings{{0.1F, -2}, {3}});
+  CHECK(finished == 1);
+  CHECK(document.source_json() ==
+        R"({"text":"bike","v":{"model_id":"clip","image":[0.1,-2.0]},"text_vector":[3.0]})");
+}
+
+TEST_CASE("an output that is there already is added to, as Elasticsearch does") {
+  Inference inference;
+  auto pipeline = Pipeline::parse(
+      "p",
+      json(
+          R"({"processors":[{"inference":{"model_id":"m","input_output":{"input_field":"t","output_field":"v"}}}]})"));
+  IngestDocument document({"pics", {}, {}}, json(R"({"t":"x","v":[9]})"));
+  run_pipeline(*pipeline, document, inference.function(), [](Refusal) {});
+  inference.calls.at(0).answer(Embeddings{{1, 2}});
+  CHECK(document.source_json() == R"({"t":"x","v":[9,1.0,2.0],"model_id":"m"})");
+}
+
+TEST_CASE("inputs that are missing or no text") {
+  const std::string one =
+      R"([{"inference":{"model_id":"m","input_output":{"input_field":"t","output_field":"v"}}}])";
+  CHECK(after(one, "{}") == "illegal_argument_exception 400: field [t] not present as part of path [t]");
+  CHECK(after(one, R"({"t":[1]})") ==
+        "illegal_argument_exception 400: input field [t] cannot be processed because it is not a text field");
+  CHECK(after(one, R"({"t":null})") == R"({"t":null})");
+  const std::string ignoring = R"([{"inference":{"model_id":"m","ignore_missing":true,"input_output":[
+      {"input_field":"t","output_field":"v"},{"input_field":"u","output_field":"w"}]}}])";
+  CHECK(after(ignoring, "{}") == "{}");
+  CHECK(after(ignoring, R"({"u":"x"})") == R"({"u":"x"})");
+  Inference inference;
+  CHECK(after(ignoring, R"({"t":"x"})", &inference) == "unfinished");
+  CHECK(inference.calls.at(0).texts == std::vector<std::string>{"x", ""});
+}
+
+TEST_CASE("inference that fails goes the way of every failure, and the innermost reason is told") {
+  Inference inference;
+  auto pipeline = Pipeline::parse(
+      "p", json(R"({"processors":[{"inference":{"model_id":"m","input_output":{"input_field":"t",
+      "output_field":"v"},"on_failure":[{"set":{"field":"why","value":"{{_ingest.on_failure_message}}"}}]}}]})"));
+  IngestDocument document({"pics", {}, {}}, json(R"({"t":"x"})"));
+  bool good = false;
+  run_pipeline(*pipeline, document, inference.function(), [&](Refusal refusal) { good = !refusal; });
+  ElasticError error{400, "status_exception", "outer"};
+  error.causes.push_back(illegal_argument("inner"));
+  inference.calls.at(0).answer(error);
+  CHECK(good);
+  CHECK(document.source_json() == R"({"t":"x","why":"inner"})");
+}
+
+TEST_CASE("configurations that cannot run are refused when they are stored") {
+  CHECK(config_fault("{}") == "[processors] required property is missing");
+  CHECK(config_fault(R"({"processors":{}})") ==
+        "[processors] property isn't a list, but of type [java.util.HashMap]");
+  CHECK(config_fault(R"({"processors":[],"foo":1,"bar":2})") ==
+        "pipeline [p] doesn't support one or more provided configuration parameters [foo, bar]");
+  CHECK(config_fault(R"({"processors":[],"on_failure":[]})") ==
+        "pipeline [p] cannot have an empty on_failure option defined");
+  CHECK(config_fault(R"({"processors":[{"nope":{}}]})") == "No processor type exists with name [nope]");
+  CHECK(config_fault(R"({"processors":[{"set":{"value":1}}]})") == "[field] required property is missing");
+  CHECK(config_fault(R"({"processors":[{"set":{"field":"a"}}]})") == "[value] required property is missing");
+  CHECK(config_fault(R"({"processors":[{"set":{"field":1,"value":1}}]})") ==
+        "[field] property isn't a string, but of type [java.lang.Integer]");
+  CHECK(config_fault(R"({"processors":[{"set":{"field":"a","value":1,"x":1}}]})") ==
+        "processor [set] doesn't support one or more provided configuration parameters [x]");
+  CHECK(config_fault(R"({"processors":[{"set":{"field":"a","value":1,"if":"ctx.a == 1"}}]})")
+            .starts_with("[if] conditions are scripts"));
+  CHECK(config_fault(R"({"processors":[{"set":{"field":"a","value":1,"on_failure":[]}}]})") ==
+        "[on_failure] processors list cannot be empty");
+  CHECK(config_fault(R"({"processors":[{"inference":{}}]})") == "[model_id] required property is missing");
+  CHECK(config_fault(R"({"processors":[{"inference":{"model_id":"m","input_output":[]}}]})") ==
+        "[input_output] property cannot be empty at least one is required");
+  CHECK(
+      config_fault(R"({"processors":[{"inference":{"model_id":"m","input_output":{"input_field":"a"}}}]})") ==
+      "[output_field] required property is missing");
+  CHECK(
+      config_fault(
+          R"({"processors":[{"inference":{"model_id":"m","input_output":[{"input_field":"a","output_field":"b"},
+        {"input_field":"a","output_field":"c"}]}}]})") ==
+      "[input_field] names must be unique but [a] is repeated");
+  CHECK(config_fault(R"({"processors":[{"inference":{"model_id":"m","field_map":{}}}]})")
+            .starts_with("[m] is configured for the _inference API and does not accept documents as input"));
+  auto error = Pipeline::parse("p", json(R"({"processors":[{"remove":{"tag":"t"}}]})")).error();
+  CHECK(error.type == "parse_exception");
+  CHECK(error.details == std::vector<std::pair<std::string, std::string>>{{"property_name", "keep"},
+                                                                          {"processor_type", "remove"},
+                                                                          {"processor_tag", "t"}});
+}
+
+TEST_CASE("a pipeline knows its models, those of its rescues too") {
+  auto pipeline = Pipeline::parse(
+      "p", json(R"({"processors":[{"set":{"field":"a","value":1,"on_failure":[{"inference":{"model_id":"b",
+      "input_output":{"input_field":"x","output_field":"y"}}}]}}],"on_failure":[{"inference":{"model_id":"c","input_output":{"input_field":"x",
+      "output_field":"y"}}}]})"));
+  CHECK((*pipeline)->model_ids() == std::vector<std::string>{"b", "c"});
+}
