@@ -41,6 +41,7 @@ IoLoop::IoLoop(std::shared_ptr<ServerCore> core, const std::shared_ptr<Pistache:
     : Transport(input), core_(std::move(core)) {}
 
 IoLoop::~IoLoop() {
+  if (mailbox_) mailbox_->close();
   if (timer_ >= 0) ::close(timer_);
 }
 

@@ -19,6 +19,7 @@ void LoopMailbox::post(Task task) {
   bool was_empty = false;
   {
     const std::lock_guard lock(mutex_);
+    if (closed_) return;
     was_empty = tasks_.empty();
     tasks_.push_back(std::move(task));
   }
@@ -36,6 +37,13 @@ std::vector<LoopMailbox::Task> LoopMailbox::take() {
   const std::lock_guard lock(mutex_);
   tasks.swap(tasks_);
   return tasks;
+}
+
+void LoopMailbox::close() {
+  std::vector<Task> dropped;  // destroyed outside the lock
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+  dropped.swap(tasks_);
 }
 
 Response ServerCore::error(int status, const std::string& message) const {

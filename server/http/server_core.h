@@ -48,7 +48,7 @@ class Gauge {
   std::size_t value_ = 0;
 };
 
-/// Tasks for one event loop, from any thread. Outlives the loop: what is posted after its end is dropped.
+/// Tasks for one event loop, from any thread. Outlives the loop, as late replies hold it.
 class LoopMailbox {
  public:
   using Task = std::function<void(IoLoop&)>;
@@ -61,10 +61,13 @@ class LoopMailbox {
   int descriptor() const { return descriptor_; }  ///< readable when there are tasks
   void post(Task task);
   std::vector<Task> take();
+  /// The loop has ended: drops the tasks that wait and all that come (they hold what holds this).
+  void close();
 
  private:
   const int descriptor_;
   std::mutex mutex_;
+  bool closed_ = false;
   std::vector<Task> tasks_;
 };
 
