@@ -20,6 +20,8 @@ struct SourceFilter {
   std::vector<std::string> excludes = {};
   bool exclude_vectors = true;  ///< false: put dense vectors back
 
+  /// True if the source is to be fetched with its vectors: they were asked for, or an include may name one.
+  bool needs_vectors() const { return enabled && (!exclude_vectors || !includes.empty()); }
   bool shows_everything() const { return includes.empty() && excludes.empty(); }
 };
 

@@ -1,0 +1,37 @@
+// The REST API of the local store, a group of routes a file.
+#pragma once
+
+#include <string>
+
+#include "server/elastic/local/store_core.h"
+#include "server/elastic/rest/router.h"
+
+namespace sightline::elastic {
+
+/// Indices, mappings, settings, aliases, refresh.
+void add_index_routes(rest::Router& router, StoreCore& store);
+/// Single documents: _doc, _create, _source, _update, _mget.
+void add_document_routes(rest::Router& router, StoreCore& store);
+/// _bulk.
+void add_bulk_routes(rest::Router& router, StoreCore& store);
+/// GET /, cluster health, _cat.
+void add_cluster_routes(rest::Router& router, StoreCore& store);
+/// _search, _count, _msearch, _analyze: done by the search side.
+void add_search_routes(rest::Router& router, StoreCore& store);
+
+http::Response json_answer(std::string body, int status = 200);
+http::Response acknowledged();
+/// `"_shards":{"total":2,"successful":1,"failed":0}` of a write to one copy of `total`.
+std::string write_shards_json(int total);
+/// `"name":`
+void append_key(std::string& out, std::string_view name);
+
+/// The `refresh` parameter: true if the answer is to say `forced_refresh`. Errors: an unknown value.
+Answer<bool> forces_refresh(const http::Request& request);
+/// Refuses parameters that would change a write and are not done here: routing, versions; and pipelines that
+/// the front has not run.
+Refusal check_write_parameters(const http::Request& request);
+/// The members of a write's answer, from `_index` to `_primary_term`, without braces.
+std::string write_members(const struct WriteResult& result, bool forced_refresh);
+
+}  // namespace sightline::elastic

@@ -1,0 +1,37 @@
+// Tables for terminals, as _cat prints them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "server/http/message.h"
+
+namespace sightline::elastic {
+
+class CatTable {
+ public:
+  struct Column {
+    std::string name;
+    bool right = false;  ///< numbers stand to the right
+  };
+
+  explicit CatTable(std::vector<Column> columns) : columns_(std::move(columns)) {}
+  void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+
+  /// As text in columns, or with `format=json` (or JSON alone in Accept) as JSON. Parameters: `h` names
+  /// columns, `v` adds a header, `s` sorts by columns (`name` or `name:desc`).
+  http::Response answer(const http::Request& request);
+
+ private:
+  void sort_by(const std::string& keys);
+  std::size_t column_named(const std::string& name) const;  ///< columns_.size() if there is none
+
+  std::vector<Column> columns_;
+  std::vector<std::vector<std::string>> rows_;
+};
+
+/// "249b", "12.5kb", "3.1mb".
+std::string human_bytes(std::int64_t bytes);
+
+}  // namespace sightline::elastic

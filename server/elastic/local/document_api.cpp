@@ -1,0 +1,316 @@
+// Single documents over REST.
+#include <charconv>
+
+#include "server/elastic/local/api.h"
+#include "server/elastic/local/document_writer.h"
+#include "server/elastic/local/index_names.h"
+#include "server/elastic/local/mapping_parser.h"
+#include "server/elastic/rest/json_filter.h"
+#include "server/elastic/rest/json_tape.h"
+
+namespace sightline::elastic {
+namespace {
+
+using http::Request;
+using http::Response;
+using rest::PathParameters;
+using rest::SourceFilter;
+using Action = DocumentWrite::Action;
+
+ElasticError validation_failed(const std::string& what) {
+  return {400, "action_request_validation_exception", "Validation Failed: 1: " + what + ";"};
+}
+
+Refusal read_number(const Request& request, const char* name, std::optional<std::int64_t>& number) {
+  const auto text = rest::query_parameter(request, name);
+  if (!text) return std::nullopt;
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
+  if (error != std::errc() || end != text->data() + text->size()) {
+    ElasticError refusal = illegal_argument("Failed to parse long parameter [" + std::string(name) +
+                                            "] with value [" + *text + "]");
+    refusal.cause_type = "number_format_exception";
+    refusal.cause_reason = "For input string: \"" + *text + "\"";
+    return refusal;
+  }
+  number = value;
+  return std::nullopt;
+}
+
+/// One write and its answer.
+Response write_one(StoreCore& store, const Request& request, DocumentWrite write) {
+  if (auto refusal = check_write_parameters(request)) return refusal->response();
+  const auto forced = forces_refresh(request);
+  if (!forced) return forced.error().response();
+  if (auto refusal = read_number(request, "if_seq_no", write.if_seq_no)) return refusal->response();
+  if (auto refusal = read_number(request, "if_primary_term", write.if_primary_term))
+    return refusal->response();
+  if (write.if_seq_no.has_value() != write.if_primary_term.has_value()) {
+    return validation_failed(write.if_seq_no ? "ifSeqNo is set, but primary term is [0]"
+                                             : "ifSeqNo is unassigned, but primary term is [" +
+                                                   std::to_string(*write.if_primary_term) + "]")
+        .response();
+  }
+  const auto require_alias = rest::query_flag(request, "require_alias", false);
+  if (!require_alias) return require_alias.error().response();
+  if (*require_alias) {
+    const auto target = store.find_for_write(write.index);
+    if (!target || (*target)->name() == write.index) {
+      ElasticError error = index_not_found(write.index);
+      error.reason += " and [require_alias] request flag is [true] and [" + write.index + "] is not an alias";
+      return error.response();
+    }
+  }
+  auto results = write_documents(store, {write});
+  if (!results) return results.error().response();
+  const Answer<WriteResult>& result = results->front();
+  if (!result) return result.error().response();
+  std::string out = "{" + write_members(*result, *forced);
+  if (!result->source.empty()) {
+    out += ",\"get\":{\"_seq_no\":" + std::to_string(result->seq_no) +
+           ",\"_primary_term\":1,\"found\":true,\"_source\":" + result->source + "}";
+  }
+  return json_answer(out + "}", result->status());
+}
+
+Response index_document(StoreCore& store, const Request& request, const PathParameters& path, Action action) {
+  if (request.body.empty())
+    return ElasticError{400, "parse_exception", "request body is required"}.response();
+  if (const auto op_type = rest::query_parameter(request, "op_type")) {
+    if (*op_type != "index" && *op_type != "create") {
+      return illegal_argument("opType must be 'create' or 'index', found: [" + *op_type + "]").response();
+    }
+    if (*op_type == "create") action = Action::create;
+  }
+  return write_one(store, request, {action, path.get("index"), path.get("id"), request.body, {}, {}});
+}
+
+Response put_document(StoreCore& store, const Request& request, const PathParameters& path) {
+  return index_document(store, request, path, Action::index);
+}
+
+Response create_document(StoreCore& store, const Request& request, const PathParameters& path) {
+  return index_document(store, request, path, Action::create);
+}
+
+Response delete_document(StoreCore& store, const Request& request, const PathParameters& path) {
+  return write_one(store, request, {Action::remove, path.get("index"), path.get("id"), {}, {}, {}});
+}
+
+Response update_document(StoreCore& store, const Request& request, const PathParameters& path) {
+  if (const auto source = rest::query_parameter(request, "_source");
+      source && *source != "true" && *source != "false") {
+    return illegal_argument("[_source] of an update is supported as true or false only").response();
+  }
+  const auto wants_source = rest::query_flag(request, "_source", false);
+  if (!wants_source) return wants_source.error().response();
+  return write_one(store, request,
+                   {Action::update, path.get("index"), path.get("id"), request.body, {}, {}, *wants_source});
+}
+
+/// `,"_version":..,"found":true,"_source":{..}` of a document that is there, `,"found":false` else.
+std::string found_members(const std::optional<StoredDocument>& document, const SourceFilter& filter) {
+  if (!document) return ",\"found\":false";
+  std::string out = ",\"_version\":" + std::to_string(document->version) +
+                    ",\"_seq_no\":" + std::to_string(document->seq_no) +
+                    ",\"_primary_term\":1,\"found\":true";
+  if (filter.enabled) out += ",\"_source\":" + rest::filter_source(document->source, filter);
+  return out;
+}
+
+/// The document of a path, and how to show it.
+struct Found {
+  IndexPtr index;
+  SourceFilter filter;
+  std::optional<StoredDocument> document;
+};
+
+Answer<Found> find_document(const StoreCore& store, const std::string& name, const std::string& id,
+                            SourceFilter filter) {
+  const auto index = store.find_one(name);
+  if (!index) return index.error();
+  auto document = (*index)->fetch_by_id(id, filter.needs_vectors());
+  if (!document) return storage_error(document.error());
+  return Found{*index, std::move(filter), *std::move(document)};
+}
+
+Answer<Found> find_document(const StoreCore& store, const Request& request, const PathParameters& path) {
+  if (rest::query_parameter(request, "routing"))
+    return illegal_argument("[routing] is not supported by this server");
+  auto filter = rest::source_filter_of(request);
+  if (!filter) return filter.error();
+  return find_document(store, path.get("index"), path.get("id"), *std::move(filter));
+}
+
+Response get_document(StoreCore& store, const Request& request, const PathParameters& path) {
+  const auto found = find_document(store, request, path);
+  if (!found) return found.error().response();
+  std::string out = "{\"_index\":";
+  rest::append_json_string(out, found->index->name());
+  out += ",\"_id\":";
+  rest::append_json_string(out, path.get("id"));
+  return json_answer(out + found_members(found->document, found->filter) + "}", found->document ? 200 : 404);
+}
+
+Response get_source(StoreCore& store, const Request& request, const PathParameters& path) {
+  const auto found = find_document(store, request, path);
+  if (!found) return found.error().response();
+  if (!found->document) {
+    return ElasticError{404, "resource_not_found_exception",
+                        "Document not found [" + path.get("index") + "]/[" + path.get("id") + "]"}
+        .response();
+  }
+  if (!found->filter.enabled) return validation_failed("fetching source can not be disabled").response();
+  return json_answer(rest::filter_source(found->document->source, found->filter));
+}
+
+/// One line of an _mget.
+struct Wanted {
+  std::string index, id;
+  SourceFilter filter;
+};
+
+Answer<Wanted> read_wanted(const rapidjson::Value& item, const std::string& index, const SourceFilter& filter,
+                           int position) {
+  Wanted wanted{index, "", filter};
+  if (!item.IsObject())
+    return ElasticError{400, "parse_exception", "docs array element should include an object"};
+  for (const auto& [key, value] : item.GetObject()) {
+    const std::string name = shown(key);
+    if (name == "_index" && value.IsString()) {
+      wanted.index = shown(value);
+    } else if (name == "_id" && (value.IsString() || value.IsInt64())) {
+      wanted.id = shown(value);
+    } else if (name == "_source") {
+      auto own = rest::parse_source_filter(value);
+      if (!own) return own.error();
+      wanted.filter = *std::move(own);
+    } else if (name == "routing" || name == "stored_fields" || name == "version" || name == "version_type") {
+      return illegal_argument("[" + name + "] in a multi get is not supported by this server");
+    } else {
+      return ElasticError{400, "parse_exception",
+                          "failed to parse multi get request. unknown field [" + name + "]"};
+    }
+  }
+  if (wanted.index.empty()) return validation_failed("index is missing for doc " + std::to_string(position));
+  if (wanted.id.empty()) return validation_failed("id is missing for doc " + std::to_string(position));
+  return wanted;
+}
+
+Answer<std::vector<Wanted>> read_multi_get(const Request& request, const std::string& index) {
+  const auto filter = rest::source_filter_of(request);
+  if (!filter) return filter.error();
+  const auto body = rest::parse_json(request.body);
+  if (!body) return body.error();
+  std::vector<Wanted> wanted;
+  if (!body->IsObject())
+    return ElasticError{400, "parsing_exception",
+                        "unexpected token, expected an object with [docs] or [ids]"};
+  for (const auto& [key, value] : body->GetObject()) {
+    const std::string name = shown(key);
+    if ((name != "docs" && name != "ids") || !value.IsArray()) {
+      return ElasticError{400, "parsing_exception",
+                          "unknown key [" + name + "] for a START_ARRAY, expected [docs] or [ids]"};
+    }
+    for (const auto& item : value.GetArray()) {
+      const int position = static_cast<int>(wanted.size());
+      if (name == "ids") {
+        if (index.empty()) return validation_failed("index is missing for doc " + std::to_string(position));
+        wanted.push_back({index, shown(item), *filter});
+        continue;
+      }
+      auto one = read_wanted(item, index, *filter, position);
+      if (!one) return one.error();
+      wanted.push_back(*std::move(one));
+    }
+  }
+  if (wanted.empty()) return validation_failed("no documents to get");
+  return wanted;
+}
+
+/// The `error` object within an item of an _mget, root causes and all.
+std::string error_object(const ElasticError& error) {
+  const std::string envelope = error.envelope_json();
+  const std::size_t begin = envelope.find('{', 1);
+  return envelope.substr(begin, envelope.rfind(",\"status\":") - begin);
+}
+
+Response multi_get(StoreCore& store, const Request& request, const PathParameters& path) {
+  if (request.body.empty())
+    return ElasticError{400, "parse_exception", "request body or source parameter is required"}.response();
+  const auto wanted = read_multi_get(request, path.get("index"));
+  if (!wanted) return wanted.error().response();
+  std::string out = "{\"docs\":[";
+  for (const Wanted& one : *wanted) {
+    if (out.back() == '}') out += ',';
+    const auto found = find_document(store, one.index, one.id, one.filter);
+    out += "{\"_index\":";
+    rest::append_json_string(out, found ? found->index->name() : one.index);
+    out += ",\"_id\":";
+    rest::append_json_string(out, one.id);
+    out +=
+        found ? found_members(found->document, found->filter) : ",\"error\":" + error_object(found.error());
+    out += '}';
+  }
+  return json_answer(out + "]}");
+}
+
+}  // namespace
+
+std::string write_members(const WriteResult& result, bool forced_refresh) {
+  const bool noop = result.result == "noop";
+  std::string out = "\"_index\":";
+  rest::append_json_string(out, result.index);
+  out += ",\"_id\":";
+  rest::append_json_string(out, result.id);
+  out += ",\"_version\":" + std::to_string(result.version) + ",\"result\":\"" + result.result + "\"";
+  if (forced_refresh && !noop) out += ",\"forced_refresh\":true";
+  return out + "," + write_shards_json(noop ? 0 : result.copies) +
+         ",\"_seq_no\":" + std::to_string(result.seq_no) + ",\"_primary_term\":1";
+}
+
+Answer<bool> forces_refresh(const Request& request) {
+  const auto value = rest::query_parameter(request, "refresh");
+  if (!value || *value == "false" || *value == "wait_for") return false;
+  if (value->empty() || *value == "true") return true;
+  return illegal_argument("Unknown value for refresh: [" + *value + "].");
+}
+
+Refusal check_write_parameters(const Request& request) {
+  if (const auto pipeline = rest::query_parameter(request, "pipeline"); pipeline && *pipeline != "_none") {
+    return illegal_argument("pipeline with id [" + *pipeline + "] does not exist");
+  }
+  for (const char* name : {"routing", "version", "version_type"}) {
+    if (rest::query_parameter(request, name))
+      return illegal_argument("[" + std::string(name) + "] is not supported by this server");
+  }
+  return std::nullopt;
+}
+
+void add_document_routes(rest::Router& router, StoreCore& store) {
+  using enum http::Method;
+  using Handler = Response (*)(StoreCore&, const Request&, const PathParameters&);
+  const auto add = [&](std::initializer_list<http::Method> methods, const char* pattern,
+                       const std::string& parameters, Handler handler) {
+    router.add(methods, pattern, parameters,
+               [&store, handler](const Request& request, const PathParameters& path) {
+                 return handler(store, request, path);
+               });
+  };
+  const std::string write =
+      "pipeline refresh routing if_seq_no if_primary_term version version_type timeout "
+      "wait_for_active_shards require_alias "
+      "require_data_stream include_source_on_error";
+  const std::string read =
+      "_source _source_includes _source_excludes _source_exclude_vectors preference realtime refresh routing";
+  add({post}, "/{index}/_doc", write + " op_type", put_document);
+  add({put, post}, "/{index}/_doc/{id}", write + " op_type", put_document);
+  add({put, post}, "/{index}/_create/{id}", write, create_document);
+  add({delete_}, "/{index}/_doc/{id}", write, delete_document);
+  add({get, head}, "/{index}/_doc/{id}", read, get_document);
+  add({get, head}, "/{index}/_source/{id}", read, get_source);
+  add({post}, "/{index}/_update/{id}", write + " retry_on_conflict _source lang", update_document);
+  for (const char* pattern : {"/_mget", "/{index}/_mget"}) add({get, post}, pattern, read, multi_get);
+}
+
+}  // namespace sightline::elastic

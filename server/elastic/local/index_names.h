@@ -1,0 +1,23 @@
+// Which names an index may have, and how index expressions are read.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/elastic/elastic_error.h"
+
+namespace sightline::elastic {
+
+/// Nothing if an index may be made under this name; else invalid_index_name_exception.
+Refusal check_new_index_name(const std::string& name);
+
+ElasticError invalid_index_name(const std::string& name, const std::string& why);
+ElasticError index_not_found(const std::string& name);
+
+/// The parts of a comma list.
+std::vector<std::string> split_expression(std::string_view expression);
+/// `*`, `_all`, "" or anything with a `*`.
+bool is_wildcard(std::string_view part);
+
+}  // namespace sightline::elastic

@@ -1,0 +1,248 @@
+#include "server/elastic/local/index_settings.h"
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <optional>
+#include <vector>
+
+#include "server/elastic/local/mapping_parser.h"
+#include "server/elastic/rest/json_filter.h"
+#include "server/elastic/rest/json_tape.h"
+
+namespace sightline::elastic {
+namespace {
+
+constexpr int k_max_shards = 1024;
+/// Stands for a JSON null in parsed settings: "back to the default".
+const std::string k_null(1, '\0');
+
+enum class Kind { whole_number, flag, time, text };
+
+struct Setting {
+  std::string_view name;  // without "index."; a name that ends in '*' takes all below
+  Kind kind;
+  bool dynamic;  // may change after creation
+  int least = 0;
+};
+
+/// Settings that are kept. Those that change nothing here are kept all the same: many scripts set them.
+constexpr Setting k_settings[] = {
+    {"number_of_shards", Kind::whole_number, false, 1},
+    {"number_of_replicas", Kind::whole_number, true},
+    {"number_of_routing_shards", Kind::whole_number, false, 1},
+    {"auto_expand_replicas", Kind::text, true},
+    {"refresh_interval", Kind::time, true},
+    {"hidden", Kind::flag, true},
+    {"default_pipeline", Kind::text, true},
+    {"final_pipeline", Kind::text, true},
+    {"max_result_window", Kind::whole_number, true, 1},
+    {"max_inner_result_window", Kind::whole_number, true, 1},
+    {"max_rescore_window", Kind::whole_number, true, 1},
+    {"max_docvalue_fields_search", Kind::whole_number, true},
+    {"max_ngram_diff", Kind::whole_number, true},
+    {"max_terms_count", Kind::whole_number, true, 1},
+    {"mapping.exclude_source_vectors", Kind::flag, false},
+    {"mapping.total_fields.limit", Kind::whole_number, true},
+    {"mapping.depth.limit", Kind::whole_number, true},
+    {"mapping.nested_fields.limit", Kind::whole_number, true},
+    {"mapping.field_name_length.limit", Kind::whole_number, true},
+    {"codec", Kind::text, false},
+    {"store.type", Kind::text, false},
+    {"gc_deletes", Kind::time, true},
+    {"priority", Kind::whole_number, true},
+    {"query.default_field", Kind::text, true},
+    {"highlight.max_analyzed_offset", Kind::whole_number, true, 1},
+    {"search.idle.after", Kind::time, true},
+    {"routing.allocation.*", Kind::text, true},
+    {"translog.*", Kind::text, true},
+    {"search.slowlog.*", Kind::text, true},
+    {"indexing.slowlog.*", Kind::text, true},
+    {"merge.*", Kind::text, true},
+    {"unassigned.node_left.delayed_timeout", Kind::time, true},
+};
+
+/// Real settings of Elasticsearch that would change answers in ways that this server has not.
+constexpr std::string_view k_refused[] = {
+    "analysis.*",     "similarity.*",        "sort.*",         "blocks.*",
+    "mode",           "lifecycle.*",         "soft_deletes.*", "mapping.ignore_malformed",
+    "mapping.coerce", "mapping.source.mode", "routing_path",   "time_series.*"};
+
+std::string_view without_prefix(std::string_view name) {
+  return name.starts_with("index.") ? name.substr(6) : name;
+}
+
+const Setting* find_setting(std::string_view full_name) {
+  const std::string_view name = without_prefix(full_name);
+  for (const Setting& setting : k_settings) {
+    if (rest::wildcard_match(setting.name, name)) return &setting;
+  }
+  return nullptr;
+}
+
+bool is_time(std::string_view text) {
+  if (text == "-1" || text == "0") return true;
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
+  const std::string_view units[] = {"nanos", "micros", "ms", "s", "m", "h", "d"};
+  return error == std::errc() && std::find(std::begin(units), std::end(units), unit) != std::end(units);
+}
+
+Refusal check_value(const std::string& name, const std::string& value) {
+  const Setting* setting = find_setting(name);
+  if (setting == nullptr) {
+    for (const std::string_view refused : k_refused) {
+      if (rest::wildcard_match(refused, without_prefix(name))) {
+        return illegal_argument("setting [" + name + "] is not supported by this server");
+      }
+    }
+    return illegal_argument(
+        "unknown setting [" + name +
+        "] please check that any required plugins are installed, or check the breaking changes documentation "
+        "for removed settings");
+  }
+  if (value == k_null) return std::nullopt;
+  if (setting->kind == Kind::whole_number) {
+    int number = 0;
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+    if (error != std::errc() || end != value.data() + value.size()) {
+      ElasticError refusal =
+          illegal_argument("Failed to parse value [" + value + "] for setting [" + name + "]");
+      refusal.cause_type = "number_format_exception";
+      refusal.cause_reason = "For input string: \"" + value + "\"";
+      return refusal;
+    }
+    if (number < setting->least) {
+      return illegal_argument("Failed to parse value [" + value + "] for setting [" + name +
+                              "] must be >= " + std::to_string(setting->least));
+    }
+    if (setting->name == "number_of_shards" && number > k_max_shards) {
+      return illegal_argument("Failed to parse value [" + value + "] for setting [" + name +
+                              "] must be <= " + std::to_string(k_max_shards));
+    }
+  }
+  if (setting->kind == Kind::flag && value != "true" && value != "false") {
+    return illegal_argument("Failed to parse value [" + value + "] as only [true] or [false] are allowed.");
+  }
+  if (setting->kind == Kind::time && !is_time(value)) {
+    return illegal_argument("failed to parse setting [" + name + "] with value [" + value +
+                            "] as a time value: unit is missing or unrecognized");
+  }
+  return std::nullopt;
+}
+
+void flatten(IndexSettings& settings, const std::string& name, const rapidjson::Value& value) {
+  if (value.IsObject()) {
+    for (const auto& [key, part] : value.GetObject())
+      flatten(settings, name.empty() ? shown(key) : name + "." + shown(key), part);
+    return;
+  }
+  const std::string full_name = name.starts_with("index.") ? name : "index." + name;
+  settings[full_name] = value.IsNull() ? k_null : shown(value);
+}
+
+/// Appends the settings from `at` on that lie under `prefix`, nested.
+void append_nested(std::string& out, std::vector<std::pair<std::string, std::string>>::const_iterator& at,
+                   std::vector<std::pair<std::string, std::string>>::const_iterator end,
+                   const std::string& prefix) {
+  out += '{';
+  bool first = true;
+  while (at != end && at->first.starts_with(prefix)) {
+    const std::string rest = at->first.substr(prefix.size());
+    const std::size_t dot = rest.find('.');
+    if (!first) out += ',';
+    first = false;
+    rest::append_json_string(out, rest.substr(0, dot));
+    out += ':';
+    if (dot == std::string::npos) {
+      rest::append_json_string(out, at->second);
+      ++at;
+    } else {
+      append_nested(out, at, end, prefix + rest.substr(0, dot + 1));
+    }
+  }
+  out += '}';
+}
+
+}  // namespace
+
+Answer<IndexSettings> parse_settings(const rapidjson::Value& body) {
+  if (!body.IsObject()) return ElasticError{400, "parse_exception", "key [settings] must be an object"};
+  IndexSettings settings;
+  flatten(settings, "", body);
+  for (const auto& [name, value] : settings) {
+    if (auto refusal = check_value(name, value)) return *refusal;
+  }
+  return settings;
+}
+
+Answer<IndexSettings> updated_settings(const IndexSettings& settings, const IndexSettings& changes,
+                                       const std::string& index, const std::string& uuid) {
+  IndexSettings updated = settings;
+  std::string fixed;
+  for (const auto& [name, value] : changes) {
+    const auto before = settings.find(name);
+    const bool same = before != settings.end() && before->second == value;
+    if (!find_setting(name)->dynamic && !same) fixed += (fixed.empty() ? "" : ", ") + name;
+    if (value == k_null) {
+      updated.erase(name);
+      if (name == "index.number_of_replicas") updated[name] = "1";
+    } else {
+      updated[name] = value;
+    }
+  }
+  if (!fixed.empty()) {
+    return illegal_argument(
+        "Can't update non dynamic settings [[" + fixed + "]] for open indices [[" + index + "/" + uuid +
+        "]] unless the `reopen` query parameter is set to true. Alternatively, close the indices, apply the "
+        "settings changes, and reopen the indices");
+  }
+  return updated;
+}
+
+IndexSettings creation_settings(IndexSettings given, const std::string& name, const std::string& uuid) {
+  std::erase_if(given, [](const auto& entry) { return entry.second == k_null; });
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  given.try_emplace("index.routing.allocation.include._tier_preference", "data_content");
+  given.try_emplace("index.number_of_shards", "1");
+  given.try_emplace("index.number_of_replicas", "1");
+  given["index.provided_name"] = name;
+  given["index.creation_date"] =
+      std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+  given["index.uuid"] = uuid;
+  given["index.version.created"] = "9039001";
+  return given;
+}
+
+std::string settings_json(const IndexSettings& settings, bool flat, std::string_view pattern) {
+  std::vector<std::pair<std::string, std::string>> chosen;
+  for (const auto& [name, value] : settings) {
+    if (rest::wildcard_match(pattern, name)) chosen.emplace_back(name, value);
+  }
+  std::string out;
+  auto at = chosen.cbegin();
+  if (!flat) {
+    append_nested(out, at, chosen.cend(), "");
+    return out;
+  }
+  for (const auto& [name, value] : chosen) {
+    out += out.empty() ? "{" : ",";
+    rest::append_json_string(out, name);
+    out += ':';
+    rest::append_json_string(out, value);
+  }
+  return out.empty() ? "{}" : out + "}";
+}
+
+int replicas_of(const IndexSettings& settings) {
+  const auto found = settings.find("index.number_of_replicas");
+  return found == settings.end() ? 1 : std::atoi(found->second.c_str());
+}
+
+bool is_hidden(const IndexSettings& settings) {
+  const auto found = settings.find("index.hidden");
+  return found != settings.end() && found->second == "true";
+}
+
+}  // namespace sightline::elastic

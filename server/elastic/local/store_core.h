@@ -1,0 +1,110 @@
+// The local store's indices, and the one place that changes them.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "server/elastic/local/index.h"
+#include "server/elastic/local/local_index.h"
+#include "server/elastic/local/sqlite.h"
+#include "server/elastic/local/visibility_lock.h"
+
+namespace sightline::elastic {
+
+using IndexPtr = std::shared_ptr<LocalIndex>;
+
+/// What a new index is made of.
+struct IndexCreation {
+  IndexSettings settings = {};
+  Mapping mapping = {};
+  Aliases aliases = {};
+};
+
+/// One step of POST /_aliases.
+struct AliasChange {
+  IndexPtr index;
+  std::string name;
+  std::optional<Alias> alias;  ///< absent: the alias goes
+};
+
+/// All indices of one folder.
+///
+/// On disk: `store.db`, an SQLite database in WAL mode with every commit forced to disk, and `lock`, held
+/// while the store is open. Tables: `store` (what is said once), `indices` (a row an index), and for index
+/// number N `documents_N`, `vectors_N` (dense vectors, float32), `deleted_N` (versions of documents deleted
+/// lately), and the search side's own. Writing: one at a time, each one transaction: rows and search change
+/// together, and are seen by readers together. Thread safety: all members may be called from any thread.
+class StoreCore : public IndexLookup {
+ public:
+  /// Makes the folder and the database if they are missing. Errors: unavailable (another server holds the
+  /// folder), corrupt_data (a broken file), unsupported (made by a newer version), internal.
+  static Result<std::unique_ptr<StoreCore>> open(const std::filesystem::path& folder);
+  ~StoreCore() override;
+
+  Answer<std::vector<std::shared_ptr<Index>>> resolve(std::string_view expression,
+                                                      const IndicesOptions& options) const override;
+  VisibilityLock::Reader read_lock() const override { return visibility_.read(); }
+
+  /// As `resolve`, with what the store knows besides.
+  Answer<std::vector<IndexPtr>> find_all(std::string_view expression, const IndicesOptions& options) const;
+  /// The one index that a name or alias stands for. Errors: index_not_found_exception,
+  /// illegal_argument_exception for several.
+  Answer<IndexPtr> find_one(const std::string& name) const;
+  /// The index that writes to this name or alias go to. Errors as find_one.
+  Answer<IndexPtr> find_for_write(const std::string& name) const;
+
+  /// Errors: invalid_index_name_exception, resource_already_exists_exception, invalid_alias_name_exception.
+  Answer<IndexPtr> create_index(const std::string& name, IndexCreation creation);
+  Refusal delete_indices(const std::vector<IndexPtr>& indices);
+  Refusal merge_mapping(const std::vector<IndexPtr>& indices, const Mapping& mapping);
+  Refusal change_settings(const std::vector<IndexPtr>& indices, const IndexSettings& changes);
+  Refusal change_aliases(const std::vector<AliasChange>& changes);
+
+  const std::string& cluster_uuid() const { return cluster_uuid_; }
+
+ private:
+  friend class WriteTransaction;
+
+  explicit StoreCore(std::filesystem::path folder);
+  Status lock_folder();
+  Status prepare_database();
+  Status create_schema();
+  Status load_indices();
+  Result<IndexPtr> load_index(sqlite::Query& row);
+  Answer<IndexPtr> create_index_locked(const std::string& name, IndexCreation creation);
+  Refusal check_new_aliases(const Aliases& aliases, const std::string& index) const;
+  Result<std::int64_t> insert_index(const LocalIndex::Definition& definition);
+  /// Runs `work` in a transaction; an error rolls back.
+  template <class Work>
+  Status in_transaction(const Work& work);
+  Status save(const LocalIndex& index, const char* column, const std::string& value);
+  void drop_retired();
+
+  const std::filesystem::path folder_;
+  const std::string file_;
+  int lock_file_ = -1;
+  std::string cluster_uuid_;
+  std::unique_ptr<sqlite::Connection> writer_;
+  mutable sqlite::ReaderPool readers_;
+  mutable VisibilityLock visibility_;
+  std::mutex
+      write_mutex_;  // one writer: guards writer_ and retired_; taken before visibility_ and catalog_mutex_
+  std::vector<IndexPtr> retired_;            // deleted, but perhaps still looked at
+  mutable std::shared_mutex catalog_mutex_;  // guards indices_; taken last
+  std::map<std::string, IndexPtr, std::less<>> indices_;
+};
+
+/// 500 for what the disk or SQLite did.
+ElasticError storage_error(const Error& error);
+
+/// `bytes` random bytes in URL-safe base64 without padding: uuids (16) and document ids (15).
+std::string random_name(std::size_t bytes);
+
+}  // namespace sightline::elastic

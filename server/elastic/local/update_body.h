@@ -1,0 +1,32 @@
+// The body of an update.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "server/elastic/elastic_error.h"
+
+namespace sightline::elastic {
+
+/// `{"doc":{..},"doc_as_upsert":true,"upsert":{..},"detect_noop":true}`; texts are views of the body, empty
+/// if absent.
+struct UpdateBody {
+  std::string_view doc, upsert;
+  bool doc_as_upsert = false;
+  bool detect_noop = true;
+  bool wants_source = false;
+};
+
+/// Errors: x_content_parse_exception for unknown keys, action_request_validation_exception without `doc`,
+/// illegal_argument_exception for scripts, which this server has not.
+Answer<UpdateBody> parse_update_body(std::string_view body);
+
+struct MergedSource {
+  std::string source;
+  bool changed = false;
+};
+
+/// `patch` put over `source`, both JSON objects: objects merge member by member, all else is replaced.
+Answer<MergedSource> merge_source(std::string_view source, std::string_view patch);
+
+}  // namespace sightline::elastic
