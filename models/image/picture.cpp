@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace sightline::models {
 namespace {
@@ -9,13 +10,33 @@ namespace {
 /// Bounds the tables that resizing needs, which grow with an edge and not with the area.
 constexpr std::uint64_t k_max_edge_pixels = 1'000'000;
 
+/// The largest buffer a thread keeps between pictures: some ten megapixels.
+constexpr std::size_t k_max_kept_bytes = 32 << 20;
+
+struct KeptBuffer {
+  std::unique_ptr<std::uint8_t[]> bytes;
+  std::size_t capacity = 0;
+};
+thread_local KeptBuffer kept_buffer;
+
 }  // namespace
 
-Picture::Picture(std::uint32_t width, std::uint32_t height)
-    : width_(width),
-      height_(height),
-      rgb_(std::make_unique_for_overwrite<std::uint8_t[]>(size_bytes() + k_slack_bytes)) {
+Picture::Picture(std::uint32_t width, std::uint32_t height) : width_(width), height_(height) {
+  const std::size_t need = size_bytes() + k_slack_bytes;
+  if (kept_buffer.capacity >= need) {
+    const std::size_t capacity = std::exchange(kept_buffer.capacity, 0);
+    rgb_ = {kept_buffer.bytes.release(), Recycle{capacity}};
+  } else {
+    rgb_ = {std::make_unique_for_overwrite<std::uint8_t[]>(need).release(), Recycle{need}};
+  }
   std::memset(rgb_.get() + size_bytes(), 0, k_slack_bytes);
+}
+
+void Picture::Recycle::operator()(std::uint8_t* bytes) const {
+  std::unique_ptr<std::uint8_t[]> owned(bytes);
+  if (capacity > k_max_kept_bytes || capacity <= kept_buffer.capacity) return;
+  kept_buffer.bytes = std::move(owned);
+  kept_buffer.capacity = capacity;
 }
 
 Status check_size(std::string_view format, std::uint64_t width, std::uint64_t height,

@@ -24,8 +24,9 @@ constexpr std::int32_t k_half = 1 << (AxisWeights::k_fraction_bits - 1);
 /// A column of a strip: one byte a row.
 using StripColumn = std::array<std::uint8_t, k_strip_rows>;
 using Block = std::uint8_t __attribute__((vector_size(k_strip_rows)));
+using Words = std::uint16_t __attribute__((vector_size(32)));
+using HalfWords = std::uint16_t __attribute__((vector_size(16)));
 using Lanes = std::int32_t __attribute__((vector_size(32)));
-using LaneBytes = std::uint8_t __attribute__((vector_size(8)));
 
 std::uint8_t to_byte(std::int32_t sum) {
   return static_cast<std::uint8_t>(std::clamp(sum >> AxisWeights::k_fraction_bits, 0, 255));
@@ -62,19 +63,26 @@ void load_strip(const std::array<const std::uint8_t*, k_strip_rows>& rows, std::
 SIGHTLINE_FOR_EACH_CPU
 void sum_pixel(const StripColumn* columns, const std::int32_t* weights, std::size_t count,
                std::array<std::int32_t, k_channels * k_strip_rows>& sums) {
-  constexpr std::size_t k_vectors = k_channels * k_strip_rows / 8;
-  std::array<Lanes, k_vectors> totals;
-  for (Lanes& total : totals) total = Lanes{} + k_half;
+  // Two vectors a channel. Widening by one step at a time is what compilers turn into single instructions.
+  std::array<Lanes, k_channels> low, high;
+  low.fill(Lanes{} + k_half);
+  high.fill(Lanes{} + k_half);
   for (std::size_t t = 0; t < count; ++t, columns += k_channels) {
-    const auto* bytes = reinterpret_cast<const std::uint8_t*>(columns);
     const std::int32_t weight = weights[t];
-    for (std::size_t v = 0; v < k_vectors; ++v) {
-      LaneBytes narrow;
-      std::memcpy(&narrow, bytes + 8 * v, sizeof(narrow));
-      totals[v] += __builtin_convertvector(narrow, Lanes) * weight;
+    for (std::size_t c = 0; c < k_channels; ++c) {
+      Block bytes;
+      std::memcpy(&bytes, columns[c].data(), sizeof(bytes));
+      const Words words = __builtin_convertvector(bytes, Words);
+      const HalfWords first = __builtin_shufflevector(words, words, 0, 1, 2, 3, 4, 5, 6, 7);
+      const HalfWords second = __builtin_shufflevector(words, words, 8, 9, 10, 11, 12, 13, 14, 15);
+      low[c] += __builtin_convertvector(first, Lanes) * weight;
+      high[c] += __builtin_convertvector(second, Lanes) * weight;
     }
   }
-  std::memcpy(sums.data(), totals.data(), sizeof(totals));
+  for (std::size_t c = 0; c < k_channels; ++c) {
+    std::memcpy(sums.data() + c * k_strip_rows, &low[c], sizeof(Lanes));
+    std::memcpy(sums.data() + c * k_strip_rows + k_strip_rows / 2, &high[c], sizeof(Lanes));
+  }
 }
 
 SIGHTLINE_FOR_EACH_CPU
