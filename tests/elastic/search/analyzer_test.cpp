@@ -1,5 +1,4 @@
 #include <doctest/doctest.h>
-
 #include <string>
 #include <vector>
 
@@ -24,7 +23,8 @@ using Terms = std::vector<std::string>;
 TEST_CASE("words are cut and lower-cased as Elasticsearch 9.2 answered to _analyze") {
   const auto tokens = standard_tokens("The 2nd café, O'Neil's e-mail");
   const Terms expected = {"the", "2nd", "café", "o'neil's", "e", "mail"};
-  const std::vector<std::pair<unsigned, unsigned>> offsets = {{0, 3}, {4, 7}, {8, 12}, {14, 22}, {23, 24}, {25, 29}};
+  const std::vector<std::pair<unsigned, unsigned>> offsets = {{0, 3},   {4, 7},   {8, 12},
+                                                              {14, 22}, {23, 24}, {25, 29}};
   REQUIRE(tokens.size() == expected.size());
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     CHECK(tokens[i].term == expected[i]);
@@ -89,7 +89,8 @@ TEST_CASE("ten megabytes without a blank are cut in linear time") {
 TEST_CASE("nothing, blanks and broken UTF-8 give no token and do no harm") {
   CHECK(terms("").empty());
   CHECK(terms(" .,;!? \t\n").empty());
-  CHECK(terms("a\xFF\xFE" "b\xC3") == Terms{"a", "b"});
+  CHECK(terms("a\xFF\xFE"
+              "b\xC3") == Terms{"a", "b"});
 }
 
 TEST_CASE("the other analyzers") {

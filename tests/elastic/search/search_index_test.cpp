@@ -1,9 +1,7 @@
-#include <doctest/doctest.h>
-#include <sqlite3.h>
-
 #include <cmath>
-
+#include <doctest/doctest.h>
 #include <memory>
+#include <sqlite3.h>
 #include <string>
 #include <vector>
 
@@ -34,7 +32,8 @@ FieldValues text(const FieldPtr& of, std::vector<std::string> values) {
   return out;
 }
 
-ParsedDocument document(const std::string& id, const std::string& title, const std::string& city, std::int64_t price) {
+ParsedDocument document(const std::string& id, const std::string& title, const std::string& city,
+                        std::int64_t price) {
   ParsedDocument out;
   out.id = id;
   out.fields = {text(k_title, {title}), text(k_city, {city}), text(k_data, {})};
@@ -53,12 +52,15 @@ struct Database {
   sqlite3* connection = nullptr;
   Database() { REQUIRE(sqlite3_open(":memory:", &connection) == SQLITE_OK); }
   ~Database() { CHECK(sqlite3_close(connection) == SQLITE_OK); }
-  void run(const char* sql) { REQUIRE(sqlite3_exec(connection, sql, nullptr, nullptr, nullptr) == SQLITE_OK); }
+  void run(const char* sql) {
+    REQUIRE(sqlite3_exec(connection, sql, nullptr, nullptr, nullptr) == SQLITE_OK);
+  }
 };
 
 const LocalSearchIndex::Documents k_no_documents = [](const SearchIndex::Visit&) { return Status(); };
 
-std::unique_ptr<LocalSearchIndex> open(Database& database, const LocalSearchIndex::Documents& documents = k_no_documents) {
+std::unique_ptr<LocalSearchIndex> open(Database& database,
+                                       const LocalSearchIndex::Documents& documents = k_no_documents) {
   auto index = LocalSearchIndex::open(database.connection, 7, documents);
   REQUIRE_MESSAGE(index.ok(), (index.ok() ? "" : index.error().message));
   return *std::move(index);
@@ -112,7 +114,8 @@ TEST_CASE("what was committed is there after opening again, every kind of value"
       REQUIRE(index->add(5, document("b", "garden", "Nice", 20)));
     });
     write(database, *index, [&] { REQUIRE(index->remove(3)); });
-    write(database, *index, [&] { REQUIRE(index->add(9, document("a", "red house, red door", "Lille", 30))); });
+    write(database, *index,
+          [&] { REQUIRE(index->add(9, document("a", "red house, red door", "Lille", 30))); });
   }
   bool asked = false;
   const auto index = open(database, [&](const SearchIndex::Visit&) { return asked = true, Status(); });
@@ -220,7 +223,8 @@ TEST_CASE("a damaged record is an error, never a crash") {
   const std::string record = encode(*analyzed);
   REQUIRE(decode(record));
   CHECK(decode(record)->fields.size() == analyzed->fields.size());
-  for (std::size_t length = 0; length < record.size(); ++length) CHECK_FALSE(decode(record.substr(0, length)).ok());
+  for (std::size_t length = 0; length < record.size(); ++length)
+    CHECK_FALSE(decode(record.substr(0, length)).ok());
   CHECK_FALSE(decode(record + "x").ok());
   for (std::size_t i = 0; i < record.size(); ++i) {
     std::string damaged = record;

@@ -1,0 +1,195 @@
+#include <atomic>
+#include <thread>
+
+#include "listings.h"
+
+namespace {
+std::string sort_values(const StoreBench::Answer& answer) {
+  std::string out;
+  std::string_view rest = answer.text;
+  for (std::size_t at; (at = rest.find("\"sort\":")) != std::string_view::npos;) {
+    rest.remove_prefix(at + 7);
+    out += rest.substr(0, rest.find(']') + 1);
+  }
+  return out;
+}
+}  // namespace
+
+TEST_CASE_FIXTURE(Listings, "kNN gives exact scores, and filters before it chooses") {
+  const auto three = search(R"({"knn":{"field":"v","query_vector":[1,0,0,0],"k":3,"num_candidates":50}})");
+  CHECK(three.ids() == Ids{"1", "2", "6"});
+  CHECK(three.total() == 3);
+  CHECK(three.score(0) == 1);
+  CHECK(three.score(1) == doctest::Approx(0.99694186).epsilon(1e-7));
+  CHECK(three.score(2) == doctest::Approx(0.85176325).epsilon(1e-7));
+  CHECK_FALSE(three.hits()[0]["_source"].HasMember("v"));
+  const auto lyon = search(
+      R"({"knn":{"field":"v","query_vector":[1,0,0,0],"k":3,"num_candidates":50,"filter":{"term":{"city":"Lyon"}}}})");
+  CHECK(lyon.ids() == Ids{"1", "4"});
+  CHECK(search(R"({"knn":{"field":"w","query_vector":[1,1],"k":4,"num_candidates":10}})").ids() ==
+        Ids{"7", "2", "1", "3"});
+  CHECK(search(R"({"knn":{"field":"v","query_vector":[1,0,0,0],"k":7,"num_candidates":50,"similarity":0.5}})")
+            .ids() == Ids{"1", "2", "6"});
+}
+
+TEST_CASE_FIXTURE(Listings, "kNN and a query are united and their scores added") {
+  const auto both = search(
+      R"({"query":{"match":{"title":"white house"}},"knn":{"field":"v","query_vector":[0,0,0,1],"k":2,"num_candidates":50}})");
+  CHECK(both.ids() == Ids{"2", "5", "7", "3", "1", "4", "6"});
+  CHECK(both.score(0) == doctest::Approx(1.3725982).epsilon(1e-7));
+  const auto should = search(
+      R"({"query":{"bool":{"must":[{"match":{"title":"house"}}],"should":[{"knn":{"field":"v","query_vector":[0,1,0,0],"num_candidates":20,"k":2}}]}}})");
+  CHECK(should.ids() == Ids{"3", "6", "2"});
+  CHECK(should.score(0) == doctest::Approx(1.9572068).epsilon(1e-7));
+}
+
+TEST_CASE_FIXTURE(Listings, "kNN over several indices keeps the k nearest of all") {
+  put("/other",
+      R"({"mappings":{"properties":{"v":{"type":"dense_vector","dims":4,"similarity":"cosine","index_options":{"type":"hnsw"}}}}})");
+  put("/other/_doc/x", R"({"v":[0.95,0.05,0,0]})");
+  put("/other/_doc/y", R"({"v":[0,0,1,0]})");
+  const auto all =
+      search(R"({"knn":{"field":"v","query_vector":[1,0,0,0],"k":3,"num_candidates":10}})", "l,other");
+  CHECK(all.ids() == Ids{"1", "x", "2"});
+  CHECK(all.total() == 3);
+  CHECK(all.json["_shards"]["total"].GetInt() == 2);
+}
+
+TEST_CASE_FIXTURE(Listings, "hits are sorted by fields, and search_after goes on where a page ended") {
+  const auto by_price = search(R"({"sort":[{"price":"desc"}],"size":2,"_source":["price"]})");
+  CHECK(by_price.ids() == Ids{"6", "2"});
+  CHECK(by_price.hits()[0]["_score"].IsNull());
+  CHECK(by_price.json["hits"]["max_score"].IsNull());
+  CHECK(sort_values(by_price) == "[2450000][910000]");
+  CHECK(search(R"({"sort":[{"city":"asc"},{"price":{"order":"asc"}}]})").ids() ==
+        Ids{"3", "1", "4", "2", "6", "7", "5"});
+  CHECK(search(R"({"sort":[{"price":"asc"}],"search_after":[320000],"size":2})").ids() == Ids{"4", "5"});
+  CHECK(search(R"({"sort":["city","_doc"],"search_after":["Lyon",3]})").ids() == Ids{"2", "6", "5", "7"});
+  CHECK(search("", "l", "sort=area:desc&size=1").ids() == Ids{"6"});
+  CHECK(search(R"({"query":{"match":{"title":"pool"}},"sort":["_score"]})").ids() == Ids{"6", "2"});
+  CHECK(search(R"({"query":{"match":{"title":"pool"}},"sort":[{"_score":"asc"}]})").ids() == Ids{"2", "6"});
+}
+
+TEST_CASE_FIXTURE(Listings, "documents without the field sort last, or where missing says") {
+  put("/l/_doc/8", R"({"title":"no price"})");
+  CHECK(search(R"({"sort":[{"price":"asc"}]})").ids().back() == "8");
+  CHECK(search(R"({"sort":[{"price":"desc"}]})").ids().back() == "8");
+  CHECK(search(R"({"sort":[{"price":{"order":"asc","missing":"_first"}}]})").ids().front() == "8");
+  CHECK(search(R"({"sort":[{"price":{"order":"asc","missing":300000}}]})").ids() ==
+        Ids{"7", "3", "8", "1", "4", "5", "2", "6"});
+  CHECK(search(R"({"sort":[{"city":"asc"}]})").ids().back() == "8");
+  CHECK(search(R"({"sort":[{"city":{"order":"desc","missing":"_first"}}]})").ids().front() == "8");
+  CHECK(search(R"({"sort":[{"unknown":{"unmapped_type":"long"}}]})").ids().size() == 8);
+}
+
+TEST_CASE_FIXTURE(Listings, "pages, totals and the least score") {
+  CHECK(search(R"({"from":2,"size":2})").ids() == Ids{"3", "4"});
+  CHECK(search(R"({"from":100})").ids().empty());
+  CHECK(search(R"({"size":0})").total() == 7);
+  const auto three = search(R"({"track_total_hits":3,"size":1})");
+  CHECK(three.total() == 3);
+  CHECK(std::string(three.json["hits"]["total"]["relation"].GetString()) == "gte");
+  CHECK_FALSE(search(R"({"track_total_hits":false})").json["hits"].HasMember("total"));
+  CHECK(search(R"({"query":{"match":{"title":"house"}},"min_score":0.9})").ids() == Ids{"3"});
+  CHECK(search(R"({"query":{"match":{"title":"pool"}},"post_filter":{"term":{"_id":"2"}}})").ids() ==
+        Ids{"2"});
+  CHECK(search(R"({"size":1})", "l", "rest_total_hits_as_int=true").json["hits"]["total"].GetInt() == 7);
+}
+
+TEST_CASE_FIXTURE(Listings, "sources and fields are shown as asked") {
+  const auto some = search(
+      R"({"query":{"ids":{"values":["1"]}},"_source":{"includes":["t*","price"],"excludes":["title"]}})");
+  CHECK(some.text.find(R"("_source":{"price":320000})") != std::string::npos);
+  const auto whole = search(R"({"query":{"ids":{"values":["2"]}},"_source":{"exclude_vectors":false}})");
+  REQUIRE(whole.hits()[0]["_source"].HasMember("v"));
+  CHECK(whole.hits()[0]["_source"]["v"][0].GetDouble() == doctest::Approx(0.9));
+  const auto fields = search(R"({"query":{"ids":{"values":["2"]}},"_source":false,
+    "fields":["title","city","area","garden","v",{"field":"listed","format":"epoch_millis"}]})");
+  const auto& values = fields.hits()[0]["fields"];
+  CHECK(std::string(values["title"][0].GetString()) == "White house with a swimming pool and a garden");
+  CHECK(values["area"][0].GetDouble() == 180.0);
+  CHECK(values["garden"][0].GetBool());
+  CHECK(values["v"].Size() == 4);
+  CHECK(values["v"][0].GetDouble() == doctest::Approx(0.9));
+  CHECK(std::string(values["listed"][0].GetString()) == "1770768000000");
+  const auto versions = search(R"({"size":1,"version":true,"seq_no_primary_term":true})");
+  CHECK(versions.hits()[0]["_version"].GetInt() == 1);
+  CHECK(versions.hits()[0]["_seq_no"].GetInt() == 0);
+}
+
+TEST_CASE_FIXTURE(Listings, "figures over the hits") {
+  const auto answer = search(
+      R"({"size":0,"query":{"term":{"garden":true}},"aggs":{"cities":{"terms":{"field":"city","size":1}},
+      "price":{"stats":{"field":"price"}},"mean":{"avg":{"field":"area"}},"none":{"max":{"field":"unknown"}}}})");
+  const auto& figures = answer.json["aggregations"];
+  CHECK(std::string(figures["cities"]["buckets"][0]["key"].GetString()) == "Nice");
+  CHECK(figures["cities"]["buckets"][0]["doc_count"].GetInt() == 2);
+  CHECK(figures["cities"]["sum_other_doc_count"].GetInt() == 1);
+  CHECK(figures["price"]["sum"].GetDouble() == 320000.0 + 910000 + 2450000);
+  CHECK(figures["mean"]["value"].GetDouble() == doctest::Approx((85.5 + 180 + 340) / 3));
+  CHECK(figures["none"]["value"].IsNull());
+}
+
+TEST_CASE_FIXTURE(Listings,
+                  "replaced and deleted documents are gone from words, values, vectors and statistics") {
+  put("/l/_doc/6", R"({"title":"Just a shed","city":"Rome","price":5,"v":[0,0,1,0]})");
+  remove("/l/_doc/1");
+  CHECK(found(R"({"match":{"title":"pool"}})") == Ids{"2"});
+  CHECK(found(R"({"term":{"city":"Nice"}})") == Ids{"2"});
+  CHECK(search(R"({"knn":{"field":"v","query_vector":[1,0,0,0],"k":2,"num_candidates":9}})").ids() ==
+        Ids{"2", "4"});
+  CHECK(search("").ids() == Ids{"2", "3", "4", "5", "7", "6"});  // a replaced document is the newest
+  const double before = search(R"({"query":{"match":{"title":"pool"}}})").score(0);
+  reopen();
+  CHECK(search(R"({"query":{"match":{"title":"pool"}}})").score(0) == before);
+  CHECK(search("").ids() == Ids{"2", "3", "4", "5", "7", "6"});
+  CHECK(search(R"({"knn":{"field":"v","query_vector":[1,0,0,0],"k":2,"num_candidates":9}})").ids() ==
+        Ids{"2", "4"});
+}
+
+TEST_CASE_FIXTURE(Listings, "_count and _msearch") {
+  using sightline::http::Method;
+  CHECK(request(Method::post, "/l/_count", R"({"query":{"term":{"city":"Lyon"}}})").json["count"].GetInt() ==
+        2);
+  CHECK(request(Method::get, "/l/_count", "").json["count"].GetInt() == 7);
+  CHECK(request(Method::get, "/l/_count", "", "q=city:Nice").json["count"].GetInt() == 2);
+  const auto many = request(Method::post, "/_msearch",
+                            "{\"index\":\"l\"}\n{\"size\":1}\n{\"index\":\"nope\"}\n{}\n{\"index\":\"l\"}\n{"
+                            "\"query\":{\"x\":{}}}\n");
+  const auto& responses = many.json["responses"];
+  REQUIRE(responses.Size() == 3);
+  CHECK(responses[0]["status"].GetInt() == 200);
+  CHECK(responses[1]["status"].GetInt() == 404);
+  CHECK(responses[2]["status"].GetInt() == 400);
+}
+
+TEST_CASE_FIXTURE(Listings, "searches beside writes always see whole writes") {
+  put("/pairs", R"({"mappings":{"properties":{"n":{"type":"long"},"side":{"type":"keyword"}}}})");
+  std::atomic<bool> done = false;
+  std::vector<std::thread> searchers;
+  std::atomic<int> torn = 0, searched = 0;
+  for (int i = 0; i < 3; ++i) {
+    searchers.emplace_back([&] {
+      while (!done) {
+        const auto answer =
+            search(R"({"query":{"match_all":{}},"track_total_hits":true,"size":20})", "pairs");
+        torn += answer.total() % 2 != 0 || answer.total() < static_cast<std::int64_t>(answer.hits().Size());
+        ++searched;
+      }
+    });
+  }
+  // Every bulk writes or replaces two documents together.
+  for (int i = 0; i < 60; ++i) {
+    const std::string n = std::to_string(i % 20);
+    const auto answer = request(sightline::http::Method::post, "/_bulk",
+                                "{\"index\":{\"_index\":\"pairs\",\"_id\":\"l" + n + "\"}}\n{\"n\":" + n +
+                                    ",\"side\":\"left\"}\n" + "{\"index\":{\"_index\":\"pairs\",\"_id\":\"r" +
+                                    n + "\"}}\n{\"n\":" + n + ",\"side\":\"right\"}\n");
+    CHECK_FALSE(answer.json["errors"].GetBool());
+  }
+  while (searched < 3) std::this_thread::yield();
+  done = true;
+  for (std::thread& searcher : searchers) searcher.join();
+  CHECK(torn == 0);
+  CHECK(search("", "pairs").total() == 40);
+}
