@@ -3,8 +3,8 @@
 // For one axis of n input samples and m output samples (Pillow's src/libImaging/Resample.c): an output sample
 // i looks at the inputs around (i + 0.5) * n / m, as far as the filter reaches (stretched by n / m when
 // shrinking). Weights are computed in double, divided by their sum, and rounded to 22 fractional bits. Sums
-// are of 32-bit integers. The first axis is rounded to bytes before the second is summed: rows as a rule, columns where
-// the height shrinks by more than twice what the width does (Pillow 13).
+// are of 32-bit integers. The first axis is rounded to bytes before the second is summed: rows as a rule,
+// columns where the height shrinks by more than twice what the width does (Pillow 13).
 #pragma once
 
 #include <cstdint>
