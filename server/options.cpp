@@ -20,6 +20,11 @@ std::string environment_name(const std::string& flag) {
   return name;
 }
 
+/// A validator that --help says nothing of: the text does.
+CLI::Validator plain(CLI::Validator validator) {
+  return validator.description("");
+}
+
 /// Adds options so that each has its environment variable and shows its default.
 class Table {
  public:
@@ -42,7 +47,10 @@ class Table {
   /// A number of bytes: 20MB, 512kB, 1048576.
   void bytes(const std::string& flag, std::size_t& target, const std::string& shown,
              const std::string& text) {
-    value(flag, target, text)->transform(CLI::AsSizeValue(false))->default_str(shown)->type_name("SIZE");
+    value(flag, target, text)
+        ->transform(plain(CLI::AsSizeValue(false)))
+        ->default_str(shown)
+        ->type_name("SIZE");
   }
 
   /// A span of time: 500ms, 10s, 1m.
@@ -51,8 +59,9 @@ class Table {
     static const std::map<std::string, std::int64_t> units{{"ms", 1}, {"s", 1000}, {"m", 60'000}};
     const auto read = [&target](const std::int64_t& ms) { target = std::chrono::milliseconds(ms); };
     app_.add_option_function<std::int64_t>(flag, read, text)
-        ->transform(CLI::AsNumberWithUnit(units, CLI::AsNumberWithUnit::CASE_SENSITIVE, "TIME"))
+        ->transform(plain(CLI::AsNumberWithUnit(units, CLI::AsNumberWithUnit::UNIT_REQUIRED)))
         ->default_str(shown)
+        ->type_name("TIME")
         ->envname(environment_name(flag))
         ->group(group_);
   }
@@ -65,14 +74,15 @@ class Table {
 /// The option table. docs/server.md shows it as --help prints it.
 void add_options(CLI::App& app, ServerOptions& options, std::vector<std::string>& models) {
   Table table(app);
-  const CLI::Range count(1, 1'000'000'000);
+  const CLI::Validator count = plain(CLI::Range(1, 1'000'000'000)), port = plain(CLI::Range(0, 65535));
 
   table.group("Models");
   table
       .value("--model", models,
              "A model: a name of your choosing and its Hugging Face folder; again for each")
       ->type_name("NAME=FOLDER")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->default_str("");
   table.value("--device", options.device, "Where the towers run: cpu, cuda, cuda:1 ...");
   table.value("--dtype", options.dtype, "What the towers compute in")
       ->check(CLI::IsMember({"float32", "bfloat16", "float16"}));
@@ -81,9 +91,10 @@ void add_options(CLI::App& app, ServerOptions& options, std::vector<std::string>
 
   table.group("Network");
   table.value("--host", options.host, "Address to listen on, of both ports");
-  table.value("--port", options.port, "Port of the inference API; 0: any free one, printed at the start");
+  table.value("--port", options.port, "Port of the inference API; 0: any free one, printed at the start")
+      ->check(port);
   table.value("--workers", options.workers, "Threads that read requests and write answers")
-      ->check(CLI::Range(1, 256));
+      ->check(plain(CLI::Range(1, 256)));
   table.value("--api-key-file", options.api_key_file,
               "File of keys, one a line; then all routes but /health want Authorization: Bearer KEY");
   table.time("--drain-timeout", options.drain_timeout, "10s",
@@ -92,8 +103,10 @@ void add_options(CLI::App& app, ServerOptions& options, std::vector<std::string>
   table.group("Elasticsearch");
   table.flag("--embedded-elasticsearch", options.embedded_elasticsearch,
              "Also serve an Elasticsearch-compatible port over a local store");
-  table.value("--elasticsearch-port", options.elasticsearch_port,
-              "Its port; 0: any free one, printed at the start");
+  table
+      .value("--elasticsearch-port", options.elasticsearch_port,
+             "Its port; 0: any free one, printed at the start")
+      ->check(port);
   table.value("--data-dir", options.data_dir, "Folder of the local store; made if missing");
 
   table.group("Limits");
@@ -117,11 +130,11 @@ void add_options(CLI::App& app, ServerOptions& options, std::vector<std::string>
 
   table.group("Speed");
   table.value("--threads", options.threads, "Threads of the towers; 0: one a core")
-      ->check(CLI::Range(0, 1024));
+      ->check(plain(CLI::Range(0, 1024)));
   table
       .value("--preparation-threads", options.preparation_threads,
              "Threads that decode pictures and tokenize texts; 0: one a core")
-      ->check(CLI::Range(0, 1024));
+      ->check(plain(CLI::Range(0, 1024)));
   table.value("--max-batch", options.max_batch, "Inputs in one batch")->check(count);
   table.time("--max-batch-wait", options.max_batch_wait, "2ms",
              "How long a batch waits for inputs that are being prepared; 0ms: never");

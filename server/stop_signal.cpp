@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <pthread.h>
 #include <signal.h>
+#include <thread>
 
 namespace sightline {
 namespace {
@@ -17,10 +18,9 @@ sigset_t stop_signals() {
   return set;
 }
 
-int await(const sigset_t& set) {
+void await(const sigset_t& set) {
   int which = 0;
   sigwait(&set, &which);
-  return which;
 }
 
 }  // namespace
@@ -29,21 +29,13 @@ StopSignal::StopSignal() {
   signal(SIGPIPE, SIG_IGN);  // a client that leaves is no reason to end
   const sigset_t set = stop_signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  thread_ = std::thread([this] { run(); });
-}
-
-// The thread waits for a signal that may never come; the process ends with it.
-StopSignal::~StopSignal() {
-  thread_.detach();
-}
-
-void StopSignal::run() {
-  const sigset_t set = stop_signals();
-  await(set);
-  if (!serving_) std::_Exit(EXIT_SUCCESS);
-  came_.set_value();
-  await(set);
-  std::_Exit(k_ended_by_second_signal);
+  std::thread([set, state = state_] {
+    await(set);
+    if (!state->serving) std::_Exit(EXIT_SUCCESS);
+    state->came.set_value();
+    await(set);
+    std::_Exit(k_ended_by_second_signal);
+  }).detach();
 }
 
 }  // namespace sightline

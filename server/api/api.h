@@ -18,7 +18,7 @@ namespace sightline::api {
 ///
 /// Flow: 1. `handle` finds the route, checks the method and the key, and calls the route's handler.
 ///       2. A handler parses the body on the calling thread and replies, or leaves the rest to the
-///       EmbeddingService and returns.
+///          EmbeddingService and returns.
 ///       3. The answer is counted, logged, and gets its X-Request-Id.
 /// Thread safety: all members may be called from any thread. The API must outlive the requests it handles.
 class Api {

@@ -37,9 +37,10 @@ struct EmbedFields {
 };
 
 /// Reads `input`, `input_type`, `modality` and `truncate`; failures are the reader's.
-///   input_type: `query`, `search`, `search_query` and the like go before documents; `""` and null: not
-///   given, a document. modality:   `auto` (default), `text`, `image`: see ModalityRule. truncate:   `END`
-///   (default), `NONE`.
+///   - input_type: `query`, `search`, `search_query` go before documents; `""` and null: not given, a
+///   document.
+///   - modality: `auto` (default), `text`, `image`: see ModalityRule.
+///   - truncate: `END` (default), `NONE`.
 EmbedFields read_embed_fields(FieldReader& fields, const InputLimits& limits);
 
 /// The query parameter `timeout` (`500ms`, `10s`, `1m`), which can shorten the server's own limit but not

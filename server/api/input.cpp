@@ -20,6 +20,9 @@ constexpr std::string_view k_base64_marker = ";base64";
 constexpr std::size_t k_longest_data_header = 256;  // "data:image/svg+xml;charset=utf-8;base64,"
 constexpr std::size_t k_sniffed_characters = 40;    // 30 bytes, what begins_like_picture wants
 constexpr std::size_t k_base64_line = 4;
+// What Elasticsearch sends when an endpoint is made, to learn the length of its vectors
+// (TextEmbeddingModelValidator). An endpoint for pictures alone must pass this test too.
+constexpr std::string_view k_validation_text = "how big";
 
 Error bad(std::string message) {
   return {ErrorCode::invalid_argument, std::move(message)};
@@ -95,7 +98,7 @@ Result<Input> picture(std::string_view text, const InputLimits& limits) {
 }
 
 Result<Input> string_input(std::string_view text, ModalityRule rule, const InputLimits& limits) {
-  if (rule == ModalityRule::image) return picture(text, limits);
+  if (rule == ModalityRule::image && text != k_validation_text) return picture(text, limits);
   if (rule == ModalityRule::automatic && (data_uri_payload(text) || looks_like_base64_picture(text))) {
     return picture(text, limits);
   }

@@ -28,11 +28,10 @@ struct InputLimits {
 ///
 /// A string is
 ///   1. with ModalityRule::text: a text.
-///   2. `data:image/...;base64,...`: a picture. Other data URIs of pictures are refused, not embedded as
-///   text.
+///   2. `data:image/...;base64,...`: a picture. Other data URIs of pictures are refused.
 ///   3. with ModalityRule::image: a picture in bare base64. URLs are refused: this server fetches nothing.
-///   4. bare base64 whose first bytes are those of a JPEG, PNG, WebP, GIF or BMP: a picture. No text looks
-///   like that.
+///      One text is let through: `how big`, with which Elasticsearch measures a new endpoint's vectors.
+///   4. bare base64 whose first bytes are those of a JPEG, PNG, WebP, GIF or BMP: a picture.
 ///   5. else: a text.
 /// A content object says what it is:
 ///   {"type":"text","text":"..."}, {"type":"text","value":"..."}

@@ -15,8 +15,8 @@
 namespace sightline::api {
 
 /// Counts what happens and writes it in Prometheus' text format. Label values are names of routes, models,
-/// states and error codes, never anything a client makes up. Thread safety: all members may be called from
-/// any thread.
+/// states and error codes, never anything a client makes up.
+/// Thread safety: all members may be called from any thread.
 class Metrics final : public serving::Observer {
  public:
   Metrics();

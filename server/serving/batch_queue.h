@@ -23,15 +23,13 @@ namespace sightline::serving {
 
 /// Gathers single inputs into batches and runs them, one batch at a time, on one thread: the model thread.
 ///
-/// Flow: 1. `admit` gives a request its places, one ticket an input, or refuses it at once
-/// (ErrorCode::overloaded). The
+/// Flow: 1. `admit` gives a request its places, one ticket an input, or refuses it at once: overloaded. The
 ///          bounds are kept for each model apart. The inputs are prepared while the tickets are held.
 ///       2. `submit` hands in a prepared input with its ticket.
-///       3. The model thread takes queries before documents, but one batch of documents after every eight of
-///       queries,
-///          so that documents move under any load. A batch is of one model, one lane and one modality, in
-///          order of arrival, up to the limits of cost. It waits for company only while tickets of its own
-///          lane are still out in preparation.
+///       3. The model thread takes queries before documents, but after eight batches of queries one of
+///          documents, so that these move under any load. A batch is of one model, one lane and one
+///          modality, in order of arrival, up to the limits of cost. It waits for company only while tickets
+///          of its own lane are still out in preparation.
 ///       4. Inputs past their deadline, or whose client has left, are dropped unrun.
 ///       5. Every callback is called exactly once, in any order, on the model thread.
 /// Thread safety: all members may be called from any thread, save that callbacks must not call `stop`,

@@ -21,10 +21,9 @@ namespace sightline::serving {
 /// Flow: 1. `embed` finds the model and takes a place in its queue for each input, or refuses at once.
 ///       2. The preparation pool tokenizes and decodes, each input by itself.
 ///       3. The batch queue runs what is ready, with inputs of other requests.
-///       4. Results come back by index. When the last is there the callback gets them all, or one error: that
-///       of the first
-///          bad input, with its position counted from 0 (`input 3: ...`). After an error the request's other
-///          inputs are not run; other requests in the same batch do not notice.
+///       4. Results come back by index. When the last is there the callback gets them all, or one error:
+///          that of the first bad input, with its position counted from 0 (`input 3: ...`). After an error
+///          the request's other inputs are not run; other requests in the same batch do not notice.
 /// Thread safety: all members may be called from any thread.
 class EmbeddingService {
  public:

@@ -44,9 +44,8 @@ struct ModelStatus {
 
 /// Owns the models. Their number and names are fixed; states change.
 ///
-/// Flow: 1. `load_all` loads each on the model thread (so that the thread pools below belong to it), warms it
-/// up, keeps the
-///          vector of a probe input, and opens its share of the queue.
+/// Flow: 1. `load_all` loads each on the model thread (so that the thread pools below belong to it), warms
+///          it up, keeps the vector of a probe input, and opens its share of the queue.
 ///       2. `find` gives requests a model that may be used.
 ///       3. The Watchdog repeats the probe and reports through `report_probe`.
 /// Thread safety: all members may be called from any thread.

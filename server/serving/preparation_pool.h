@@ -14,8 +14,8 @@
 namespace sightline::serving {
 
 /// Runs jobs on a fixed number of threads, those of queries first. It has no bound of its own: who posts
-/// holds tickets of a BatchQueue. Thread safety: all members may be called from any thread; `stop` not from a
-/// job.
+/// holds tickets of a BatchQueue.
+/// Thread safety: all members may be called from any thread; `stop` not from a job.
 class PreparationPool {
  public:
   /// `threads`: at least one is started.

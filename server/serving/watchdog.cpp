@@ -2,21 +2,17 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <optional>
 #include <utility>
 
 namespace sightline::serving {
 namespace {
 
-/// Largest difference between elements; infinite if the vectors are of different length or not finite.
-float difference(const std::vector<float>& a, const std::vector<float>& b) {
+/// 1 - cosine of two unit vectors; infinite if their lengths differ.
+double distance(const std::vector<float>& a, const std::vector<float>& b) {
   if (a.size() != b.size()) return INFINITY;
-  float largest = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    const float distance = std::abs(a[i] - b[i]);
-    if (!(distance <= largest)) largest = std::isnan(distance) ? INFINITY : distance;
-  }
-  return largest;
+  return 1.0 - std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
 }
 
 }  // namespace
@@ -91,11 +87,11 @@ void Watchdog::send(std::size_t index) {
     std::optional<Error> problem;
     if (!vector) {
       problem = Error{vector.error().code, "model [" + model.name() + "]: " + vector.error().message};
-    } else if (const float off = difference(*vector, model.probe_vector()); !(off <= options_.tolerance)) {
-      problem =
-          Error{ErrorCode::internal,
-                "model [" + model.name() + "] no longer gives the vector it gave after warm-up (off by " +
-                    std::to_string(off) + "): restart the server, check memory and device"};
+    } else if (const double off = distance(*vector, model.probe_vector()); !(off <= options_.tolerance)) {
+      problem = Error{ErrorCode::internal,
+                      "model [" + model.name() +
+                          "] no longer gives the vector it gave after warm-up (1 - cosine is " +
+                          std::to_string(off) + "): restart the server, check memory and device"};
     }
     if (!problem || problem->code == ErrorCode::internal) registry_.report_probe(model, problem);
     const std::lock_guard lock(probe.mutex);

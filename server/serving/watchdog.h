@@ -17,11 +17,9 @@ namespace sightline::serving {
 /// vector with the one from warm-up.
 ///
 /// Flow: 1. Every `interval` a probe is sent to each loaded model whose last one came back.
-///       2. A vector that differs makes the model `failed`: requests are refused until a probe is right
-///       again.
+///       2. A vector that differs makes the model `failed`: requests are refused until one is right again.
 ///       3. `problems` names the models that are not ready, and those whose last right answer is older than
-///       `max_age`: the
-///          model thread hangs, or cannot keep up.
+///          `max_age`: the model thread hangs, or cannot keep up.
 /// Thread safety: all members may be called from any thread.
 class Watchdog {
  public:
@@ -29,7 +27,7 @@ class Watchdog {
     std::chrono::milliseconds interval{
         10'000};  ///< 0: no probes; readiness is then that of the models' states
     std::chrono::milliseconds max_age{60'000};  ///< longer than any batch may take
-    float tolerance = 1e-3f;  ///< largest difference in an element; batches round differently
+    double tolerance = 1e-3;                    ///< of 1 - cosine: batches and short floats round differently
   };
 
   Watchdog(const Options& options, ModelRegistry& registry, BatchQueue& queue, Clock& clock);

@@ -75,6 +75,14 @@ TEST_CASE("with modality text even a data URI is a text") {
   CHECK(one(uri, ModalityRule::text).bytes == uri);
 }
 
+TEST_CASE("an endpoint for pictures passes Elasticsearch's validation, and takes no other text") {
+  CHECK(one("how big", ModalityRule::image).modality == Modality::text);
+  for (const std::string_view text : {"how big?", "How big", "howbig!", " how big"}) {
+    rapidjson::Value value(rapidjson::StringRef(text.data(), text.size()));
+    CHECK_FALSE(read_inputs(value, ModalityRule::image, {}).ok());
+  }
+}
+
 TEST_CASE("a picture's base64 that breaks off is an error with its offset, never a text") {
   std::string base64 = head("\x89PNG\r\n\x1A\n") + std::string(400, 'A');
   base64 = base64.substr(0, 52) + "!" + base64.substr(53);

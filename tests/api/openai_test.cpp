@@ -197,7 +197,8 @@ TEST_CASE("what is wrong is said, with its place") {
       {"{\"model\":\"hash\",\"input\":\"\xED\xA0\x80\"}", 400, "the body is not UTF-8: byte 0 of a string"},
       {R"({"model":"hash","input":"\ud800"})", 400, "the body is not JSON: The surrogate pair"},
       {R"({"model":"hash","input":"\udc00"})", 400, "the body is not UTF-8: byte 0 of a string"},
-      {"{\"model\":\"hash\",\"input\":\"a\nb\"}", 400, "the body is not JSON: Invalid escape character in string."},
+      {"{\"model\":\"hash\",\"input\":\"a\nb\"}", 400,
+       "the body is not JSON: Invalid escape character in string."},
   };
   for (const Refusal& refusal : refusals) {
     const auto response = bench.embeddings(refusal.body);

@@ -1,0 +1,103 @@
+#include "server/options.h"
+
+#include <cstdlib>
+#include <doctest/doctest.h>
+
+namespace sightline {
+namespace {
+
+using Parsed = std::variant<ServerOptions, int>;
+
+Parsed parse(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), "sightline-server");
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  return parse_options(static_cast<int>(argv.size()), argv.data());
+}
+
+ServerOptions good(std::vector<std::string> arguments) {
+  Parsed parsed = parse(std::move(arguments));
+  REQUIRE(std::holds_alternative<ServerOptions>(parsed));
+  return std::get<ServerOptions>(std::move(parsed));
+}
+
+/// Sets an environment variable for one test.
+struct Variable {
+  Variable(const char* variable, const char* value) : name(variable) { setenv(name, value, 1); }
+  ~Variable() { unsetenv(name); }
+  const char* name;
+};
+
+TEST_CASE("defaults are those of the header") {
+  const ServerOptions options = good({"--model", "clip=/models/clip"});
+  CHECK(options.host == "127.0.0.1");
+  CHECK(options.port == 8080);
+  CHECK_FALSE(options.embedded_elasticsearch);
+  CHECK(options.max_image_bytes == 20u << 20);
+  CHECK(options.query_timeout == std::chrono::seconds(10));
+  CHECK(options.threads >= 1);
+  REQUIRE(options.models.size() == 1);
+  CHECK(options.models[0].name == "clip");
+  CHECK(options.models[0].embedder.folder == "/models/clip");
+  CHECK(options.models[0].embedder.threads == options.threads);
+}
+
+TEST_CASE("flags set what they name, units included, for every model") {
+  const ServerOptions options =
+      good({"--model", "a=/a", "--model", "b=/b=c", "--port", "0", "--max-image-bytes", "5MB",
+            "--query-timeout", "1500ms", "--document-timeout", "1m", "--exif-orientation", "--dtype",
+            "bfloat16", "--threads", "3", "--embedded-elasticsearch"});
+  CHECK(options.port == 0);
+  CHECK(options.embedded_elasticsearch);
+  CHECK(options.query_timeout == std::chrono::milliseconds(1500));
+  CHECK(options.document_timeout == std::chrono::minutes(1));
+  REQUIRE(options.models.size() == 2);
+  CHECK(options.models[1].embedder.folder == "/b=c");
+  for (const auto& model : options.models) {
+    CHECK(model.embedder.max_image_bytes == 5u << 20);
+    CHECK(model.embedder.apply_exif_orientation);
+    CHECK(model.embedder.dtype == "bfloat16");
+    CHECK(model.embedder.threads == 3);
+  }
+}
+
+TEST_CASE("environment variables stand in for flags, and flags win") {
+  const Variable model("SIGHTLINE_MODEL", "a=/a,b=/b");
+  const Variable port("SIGHTLINE_PORT", "9001");
+  const Variable format("SIGHTLINE_LOG_FORMAT", "json");
+  const Variable elastic("SIGHTLINE_EMBEDDED_ELASTICSEARCH", "true");
+  const Variable limit("SIGHTLINE_MAX_BODY_BYTES", "1kB");
+  const ServerOptions options = good({"--port", "9002"});
+  CHECK(options.models.size() == 2);
+  CHECK(options.port == 9002);
+  CHECK(options.log_format == "json");
+  CHECK(options.embedded_elasticsearch);
+  CHECK(options.max_body_bytes == 1024);
+}
+
+TEST_CASE("what makes no sense ends the program with 2") {
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+           {},
+           {"--model", "clip"},
+           {"--model", "=/models/clip"},
+           {"--model", "clip="},
+           {"--model", "a=/a", "--port", "70000"},
+           {"--model", "a=/a", "--port", "-1"},
+           {"--model", "a=/a", "--log-format", "xml"},
+           {"--model", "a=/a", "--dtype", "int8"},
+           {"--model", "a=/a", "--max-image-bytes", "20XB"},
+           {"--model", "a=/a", "--query-timeout", "10"},
+           {"--model", "a=/a", "--max-inputs", "0"},
+           {"--model", "a=/a", "--no-such-option"},
+           {"--model", "a=/a", "stray"},
+       }) {
+    const Parsed parsed = parse(arguments);
+    REQUIRE(std::holds_alternative<int>(parsed));
+    CHECK(std::get<int>(parsed) == 2);
+  }
+  CHECK(std::get<int>(parse({"--help"})) == 0);
+  CHECK(std::get<int>(parse({"--version"})) == 0);
+}
+
+}  // namespace
+}  // namespace sightline

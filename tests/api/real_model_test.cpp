@@ -1,0 +1,182 @@
+// The whole way: a client, the network, the API, the queue, and a CLIP with vectors that are known.
+#include <cmath>
+#include <doctest/doctest.h>
+#include <fstream>
+#include <future>
+#include <sstream>
+
+#include "base/base64.h"
+#include "models/embedder.h"
+#include "server/http/client.h"
+#include "tests/api/api_bench.h"
+
+namespace sightline::api {
+namespace {
+
+const std::string k_fixtures = SIGHTLINE_SOURCE_DIR "/tests/fixtures/models/";
+
+std::string read_file(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  REQUIRE_MESSAGE(in.good(), path);
+  std::ostringstream out;
+  out << in.rdbuf();
+  return out.str();
+}
+
+/// A server on a free port with a small CLIP called "clip".
+class RealServer {
+ public:
+  RealServer() {
+    serving::EmbeddingService::Options serving;
+    serving.models = {{"clip", {}}};
+    serving.models[0].embedder.folder = k_fixtures + "clip-quick-gelu-f32";
+    serving.models[0].embedder.threads = 1;
+    auto made =
+        serving::EmbeddingService::create(serving, models::Embedder::load, serving::steady_clock(), metrics);
+    REQUIRE(made.ok());
+    service = *std::move(made);
+    const Status loaded = service->load_models();
+    REQUIRE_MESSAGE(loaded.ok(), loaded.error().message);
+    api = std::make_unique<Api>(Api::Options{}, *service, serving::steady_clock(), metrics);
+    auto started = http::Server::start({}, [this](http::Request&& request, http::Reply reply) {
+      api->handle(std::move(request), std::move(reply));
+    });
+    REQUIRE(started.ok());
+    http = *std::move(started);
+    client = *http::Client::create({});
+  }
+  ~RealServer() {
+    http->stop();
+    service->stop(serving::Clock::time_point::max());
+  }
+
+  http::ClientRequest request(const std::string& path, std::string body) const {
+    http::ClientRequest request;
+    request.method = body.empty() ? http::Method::get : http::Method::post;
+    request.url = "http://127.0.0.1:" + std::to_string(http->port()) + path;
+    request.body = std::move(body);
+    return request;
+  }
+  http::Response send(const std::string& path, std::string body = "") const {
+    auto response = client->send_and_wait(request(path, std::move(body)));
+    REQUIRE_MESSAGE(response.ok(), response.error().message);
+    return *std::move(response);
+  }
+
+  Metrics metrics;
+  std::unique_ptr<serving::EmbeddingService> service;
+  std::unique_ptr<Api> api;
+  std::unique_ptr<http::Server> http;
+  std::unique_ptr<http::Client> client;
+};
+
+double largest_difference(const rapidjson::Value& got, const rapidjson::Value& expected) {
+  REQUIRE(got.Size() == expected.Size());
+  double largest = 0;
+  for (rapidjson::SizeType i = 0; i < got.Size(); ++i) {
+    largest = std::max(largest, std::abs(got[i].GetDouble() - expected[i].GetDouble()));
+  }
+  return largest;
+}
+
+rapidjson::Document expected_vectors() {
+  rapidjson::Document expected;
+  expected.Parse(read_file(k_fixtures + "clip-quick-gelu-f32/expected.json"));
+  REQUIRE_FALSE(expected.HasParseError());
+  return expected;
+}
+
+TEST_CASE("texts and pictures in one request over the network get the reference's vectors, in order") {
+  const RealServer server;
+  const auto expected = expected_vectors();
+  std::string input;
+  for (const auto& text : expected["texts"].GetArray())
+    input += (input.empty() ? "" : ",") + json_string(as_view(text["text"]));
+  const auto pictures = expected["images"].GetArray();
+  for (const auto& picture : pictures) {
+    input += ",\"data:image/x;base64," +
+             base64_encode(read_file(k_fixtures + "pictures/" + picture["file"].GetString())) + "\"";
+  }
+  for (const bool elastic : {false, true}) {
+    const auto response =
+        elastic ? server.send("/_inference/text_embedding/clip", "{\"input\":[" + input + "]}")
+                : server.send("/v1/embeddings", "{\"model\":\"clip\",\"input\":[" + input + "]}");
+    REQUIRE_MESSAGE(response.status == 200, response.body);
+    const auto body = parsed(response);
+    const auto& items = body[elastic ? "text_embedding" : "data"];
+    const auto texts = expected["texts"].GetArray();
+    REQUIRE(items.Size() == texts.Size() + pictures.Size());
+    for (rapidjson::SizeType i = 0; i < items.Size(); ++i) {
+      const auto& reference = i < texts.Size() ? texts[i] : pictures[i - texts.Size()];
+      CHECK(largest_difference(items[i]["embedding"], reference["unit"]) < 1e-5);
+    }
+  }
+}
+
+TEST_CASE("many clients at once each get their own vector") {
+  const RealServer server;
+  const auto expected = expected_vectors();
+  const auto texts = expected["texts"].GetArray();
+  struct Pending {
+    rapidjson::SizeType text;
+    std::future<Result<http::Response>> answer;
+  };
+  std::vector<Pending> pending;
+  for (int round = 0; round < 10; ++round) {
+    for (rapidjson::SizeType i = 0; i < texts.Size(); ++i) {
+      const auto promise = std::make_shared<std::promise<Result<http::Response>>>();
+      pending.push_back({i, promise->get_future()});
+      const char* type = (i + static_cast<unsigned>(round)) % 2 == 0 ? "query" : "document";
+      server.client->send(
+          server.request("/v1/embeddings", "{\"model\":\"clip\",\"input_type\":\"" + std::string(type) +
+                                               "\",\"input\":" + json_string(as_view(texts[i]["text"])) +
+                                               "}"),
+          [promise](Result<http::Response> response) { promise->set_value(std::move(response)); });
+    }
+  }
+  for (Pending& one : pending) {
+    const auto response = one.answer.get();
+    REQUIRE(response.ok());
+    REQUIRE_MESSAGE(response->status == 200, response->body);
+    CHECK(largest_difference(parsed(*response)["data"][0]["embedding"], texts[one.text]["unit"]) < 1e-5);
+  }
+}
+
+TEST_CASE("a truncated picture fails alone and names its position") {
+  const RealServer server;
+  const std::string picture = read_file(k_fixtures + "pictures/jpeg_restart.jpg");
+  const std::string whole = "\"data:image/jpeg;base64," + base64_encode(picture) + "\"";
+  const std::string cut =
+      "\"data:image/jpeg;base64," + base64_encode(picture.substr(0, picture.size() / 2)) + "\"";
+  const auto bad =
+      server.send("/v1/embeddings", "{\"model\":\"clip\",\"input\":[" + whole + "," + cut + ",\"text\"]}");
+  CHECK(bad.status == 400);
+  CHECK(message_of(bad).find("input 1: ") == 0);
+  CHECK(server.send("/v1/embeddings", "{\"model\":\"clip\",\"input\":[" + whole + ",\"text\"]}").status ==
+        200);
+}
+
+TEST_CASE("a text over the real model's limit is cut or refused") {
+  const RealServer server;
+  std::string text;
+  for (int i = 0; i < 100; ++i) text += "a cat ";
+  const auto cut = server.send("/v1/embeddings", "{\"model\":\"clip\",\"input\":[\"a\",\"" + text + "\"]}");
+  CHECK(cut.status == 200);
+  CHECK(cut.headers.get("X-Truncated-Inputs") == "1");
+  const auto refused = server.send(
+      "/v1/embeddings", "{\"model\":\"clip\",\"truncate\":\"NONE\",\"input\":[\"a\",\"" + text + "\"]}");
+  CHECK(refused.status == 400);
+  CHECK(message_of(refused).find("input 1: ") == 0);
+}
+
+TEST_CASE("the server is ready, and says what it runs") {
+  const RealServer server;
+  CHECK(server.send("/health/ready").status == 200);
+  const auto body = parsed(server.send("/v1/models"));
+  CHECK(std::string(body["data"][0]["architecture"].GetString()) == "clip");
+  CHECK(body["data"][0]["dims"].GetInt() == 32);
+  CHECK(server.send("/metrics").body.find("sightline_ready 1") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace sightline::api
