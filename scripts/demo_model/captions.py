@@ -188,7 +188,8 @@ def caption(wanted, rng: random.Random, plain=False):
     end = " ".join(said[END])
     if form < 0.22 and said[WITH]:
         things = _listed(said[WITH], rng)
-        text = f"{_article(subject)} {subject} {end}".strip() + rng.choice((" with ", " that has ", ", with ", " and ")) + things
+        text = f"{_article(subject)} {subject} {end}".strip() + \
+            rng.choice((" with ", " that has ", ", with ", " and ")) + things
     elif said[WITH]:
         text = f"{_article(subject)} {subject} " + ("with " if plain else rng.choice(("with ", "with ", "with ", "having ", "that has "))) + \
             _listed(said[WITH], rng) + (" " + end if end else "")

@@ -51,6 +51,8 @@ def save(model, tokenizer, folder):
     half = CLIPModel(model.config)
     half.load_state_dict(model.state_dict())
     half.half().save_pretrained(folder, safe_serialization=True)
+    tokenizer.backend_tokenizer.no_truncation()  # what training asked of it is no part of the model
+    tokenizer.backend_tokenizer.no_padding()
     tokenizer.save_pretrained(folder)
     CLIPImageProcessor(size={"shortest_edge": EDGE}, crop_size={"height": EDGE, "width": EDGE}, resample=3,
                        image_mean=MEAN, image_std=STD).save_pretrained(folder)

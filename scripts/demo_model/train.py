@@ -30,7 +30,7 @@ import vocabulary
 import world
 
 WARM_UP_STEPS = 300
-FALLING_SHARE = 0.3  # the last part of the run, in which the learning rate falls to zero
+FALLING_SHARE = 0.2  # the last part of the run, in which the learning rate falls to zero
 
 
 class AttributeReader(torch.nn.Module):
@@ -124,7 +124,7 @@ def main():
     parser.add_argument("--output", type=pathlib.Path, required=True, help="the model's folder")
     parser.add_argument("--work", type=pathlib.Path, required=True, help="for drawn pictures and checkpoints (2 GB)")
     parser.add_argument("--pictures", type=int, default=60_000)
-    parser.add_argument("--steps", type=int, default=5_000)
+    parser.add_argument("--steps", type=int, default=2_120)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rate", type=float, default=1.2e-3)
     parser.add_argument("--seed", type=int, default=1)
