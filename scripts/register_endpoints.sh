@@ -126,7 +126,7 @@ register_endpoint() { # ID
     local same
     same=$(jq -n --argjson want "$body" --argjson have "$answer" '
       ($have.endpoints[0].service_settings) as $h | ($want.service_settings) as $w
-      | ($w.secret_parameters == null) and $h.url == $w.url and $h.request == $w.request and $h.response.json_parser == $w.response.json_parser
+      | ($w.secret_parameters == null) and $h.url == $w.url and $h.request == $w.request and $h.response.json_parser.text_embeddings == $w.response.json_parser.text_embeddings
         and $h.similarity == $w.similarity and $h.headers == $w.headers and $h.rate_limit == $w.rate_limit')
     if [ "$same" = true ] && [ "$(jq -r '.endpoints[0].service_settings.dimensions' <<<"$answer")" = "$dims" ]; then
       say "endpoint  $1: already there"; return
