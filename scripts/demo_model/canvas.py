@@ -1,8 +1,8 @@
 """A drawing surface in units of the picture's shorter edge, whatever its size and shape.
 
-The unit square [0, 1] x [0, 1] (y down) is the middle of the picture: all that CLIP's centre crop keeps. What a scene
-wants to be found by goes inside it; backgrounds reach out to left/right/top/bottom. Drawing happens at a multiple of the
-final size and is averaged down, which is what smooths the edges.
+The unit square [0, 1] x [0, 1] (y down) is the middle of the picture: all that CLIP's centre crop keeps. What
+a scene wants to be found by goes inside it; backgrounds reach out to left/right/top/bottom. Drawing happens
+at a multiple of the final size and is averaged down, which is what smooths the edges.
 """
 
 import colorsys
@@ -33,8 +33,10 @@ def jitter(rng, color, hue=0.015, value=0.06):
 
 
 class Canvas:
-    """width, height: pixels of the finished picture; oversample: how many times larger it is drawn; mirrored: swap left
-    and right. `light` multiplies every colour channel and is how dusk falls; what shines by itself is drawn lit=False."""
+    """width, height: pixels of the finished picture; oversample: how many times larger it is drawn; mirrored:
+    swap left and right. `light` multiplies every colour channel and is how dusk falls; what shines by itself
+    is drawn lit=False.
+    """
 
     def __init__(self, width, height, oversample=1, mirrored=False):
         self.size = (width, height)
@@ -60,29 +62,39 @@ class Canvas:
         x0, x1 = self._span(x0, x1)
         box = (*self._pixel(x0, y0), *self._pixel(x1, y1))
         if radius > 0:
-            self.draw.rounded_rectangle(box, radius * self.unit, self._lit(color, lit), self._lit(outline, lit),
-                                        self._stroke(0.006))
+            self.draw.rounded_rectangle(
+                box, radius * self.unit, self._lit(color, lit), self._lit(outline, lit), self._stroke(0.006)
+            )
         else:
             self.draw.rectangle(box, self._lit(color, lit), self._lit(outline, lit), self._stroke(0.006))
 
     def ellipse(self, x, y, rx, ry, color, outline=None, lit=True, stroke=0.006):
         x = self._x(x)
-        self.draw.ellipse((*self._pixel(x - rx, y - ry), *self._pixel(x + rx, y + ry)), self._lit(color, lit),
-                          self._lit(outline, lit), self._stroke(stroke))
+        self.draw.ellipse(
+            (*self._pixel(x - rx, y - ry), *self._pixel(x + rx, y + ry)),
+            self._lit(color, lit),
+            self._lit(outline, lit),
+            self._stroke(stroke),
+        )
 
     def pie(self, x, y, rx, ry, start, end, color, lit=True):
         """Angles in degrees, clockwise from the right hand."""
         if self.mirrored:
             x, start, end = 1 - x, 180 - end, 180 - start
-        self.draw.pieslice((*self._pixel(x - rx, y - ry), *self._pixel(x + rx, y + ry)), start, end,
-                           self._lit(color, lit))
+        self.draw.pieslice(
+            (*self._pixel(x - rx, y - ry), *self._pixel(x + rx, y + ry)), start, end, self._lit(color, lit)
+        )
 
     def polygon(self, points, color, lit=True):
         self.draw.polygon([self._pixel(self._x(x), y) for x, y in points], self._lit(color, lit))
 
     def line(self, points, color, stroke=0.008, lit=True):
-        self.draw.line([self._pixel(self._x(x), y) for x, y in points], self._lit(color, lit), self._stroke(stroke),
-                       joint="curve")
+        self.draw.line(
+            [self._pixel(self._x(x), y) for x, y in points],
+            self._lit(color, lit),
+            self._stroke(stroke),
+            joint="curve",
+        )
 
     def gradient(self, y0, y1, upper, lower, x0=None, x1=None, lit=True):
         """A rectangle shaded from `upper` to `lower`; all across the picture if x0 and x1 are left out."""

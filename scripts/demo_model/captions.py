@@ -1,12 +1,13 @@
 """Sentences and key words that a person would type, made from (part of) a description.
 
-A caption is made from `wanted`: the attributes that it mentions. It says nothing else, so every picture that satisfies
-`wanted` is a right answer to it. What is not in a picture is never mentioned ("no pool"): the model learns no negation.
+A caption is made from `wanted`: the attributes that it mentions. It says nothing else, so every picture that
+satisfies `wanted` is a right answer to it. What is not in a picture is never mentioned ("no pool"): the model
+learns no negation.
 """
 
 import random
 
-NUMBER = {"1": ("one", "a single", "1"), "2": ("two", "2"), "3": ("three", "3")}
+NUMBER = {"2": ("two", "2"), "3": ("three", "3")}
 
 NOUNS = {
     "house": ("house", "house", "house", "home", "building"),
@@ -18,49 +19,118 @@ NOUNS = {
     "garden": ("garden", "garden", "backyard", "park"),
 }
 
-# Each attribute's ways of being said, by their place in the sentence: before the noun, after "with", or at the end.
+# Each attribute's ways of being said, by their place in the sentence: before the noun, after "with", or at
+# the end.
 BEFORE, WITH, END = "before", "with", "end"
 
 TIME = {
-    "day": ((BEFORE, "sunny"), (BEFORE, "daytime"), (END, "by day"), (END, "during the day"), (END, "in daylight"),
-            (END, "in the daytime"), (END, "at noon"), (END, "on a sunny day"), (END, "in the sunshine")),
-    "sunset": ((END, "at sunset"), (END, "at sunset"), (END, "at dusk"), (END, "in the evening"), (BEFORE, "evening"),
-               (BEFORE, "sunset"), (END, "as the sun sets"), (WITH, "an orange sky")),
-    "night": ((END, "at night"), (END, "at night"), (END, "by night"), (END, "in the dark"), (BEFORE, "night"),
-              (END, "under the stars"), (END, "in the moonlight"), (END, "at nighttime"), (END, "with the moon out")),
+    "day": (
+        (BEFORE, "sunny"),
+        (BEFORE, "daytime"),
+        (END, "by day"),
+        (END, "during the day"),
+        (END, "in daylight"),
+        (END, "in the daytime"),
+        (END, "at noon"),
+        (END, "on a sunny day"),
+        (END, "in the sunshine"),
+    ),
+    "sunset": (
+        (END, "at sunset"),
+        (END, "at sunset"),
+        (END, "at dusk"),
+        (END, "in the evening"),
+        (BEFORE, "evening"),
+        (BEFORE, "sunset"),
+        (END, "as the sun sets"),
+        (WITH, "an orange sky"),
+    ),
+    "night": (
+        (END, "at night"),
+        (END, "at night"),
+        (END, "by night"),
+        (END, "in the dark"),
+        (BEFORE, "night"),
+        (END, "under the stars"),
+        (END, "in the moonlight"),
+        (END, "at nighttime"),
+        (END, "with the moon out"),
+    ),
 }
 INDOOR_TIME = {
     "day": TIME["day"][1:8] + ((WITH, "a sunny window"), (BEFORE, "bright")),
     "sunset": TIME["sunset"][:6] + ((WITH, "the sunset in the window"),),
-    "night": TIME["night"][:5] + ((END, "at nighttime"), (WITH, "the moon in the window"),
-                                  (WITH, "a dark sky in the window")),
+    "night": TIME["night"][:5]
+    + ((END, "at nighttime"), (WITH, "the moon in the window"), (WITH, "a dark sky in the window")),
 }
 SEASON = {
-    "spring": ((BEFORE, "spring"), (END, "in spring"), (END, "in springtime"), (WITH, "blossoming trees"),
-               (END, "in bloom")),
+    "spring": (
+        (BEFORE, "spring"),
+        (END, "in spring"),
+        (END, "in springtime"),
+        (WITH, "blossoming trees"),
+        (END, "in bloom"),
+    ),
     "summer": ((BEFORE, "summer"), (END, "in summer"), (END, "in the summer"), (END, "in summertime")),
-    "autumn": ((BEFORE, "autumn"), (END, "in autumn"), (END, "in the fall"), (END, "in fall"), (WITH, "autumn leaves"),
-               (END, "in the autumn")),
-    "winter": ((BEFORE, "snowy"), (BEFORE, "winter"), (END, "in winter"), (END, "in the snow"),
-               (END, "covered in snow"), (WITH, "snow"), (END, "in the winter")),
+    "autumn": (
+        (BEFORE, "autumn"),
+        (END, "in autumn"),
+        (END, "in the fall"),
+        (END, "in fall"),
+        (WITH, "autumn leaves"),
+        (END, "in the autumn"),
+    ),
+    "winter": (
+        (BEFORE, "snowy"),
+        (BEFORE, "winter"),
+        (END, "in winter"),
+        (END, "in the snow"),
+        (END, "covered in snow"),
+        (WITH, "snow"),
+        (END, "in the winter"),
+    ),
 }
 STYLE = {
-    "modern": ((BEFORE, "modern"), (BEFORE, "modern"), (BEFORE, "contemporary"), (BEFORE, "modern style"),
-               (END, "in a modern style")),
-    "traditional": ((BEFORE, "traditional"), (BEFORE, "classic"), (BEFORE, "old fashioned"),
-                    (BEFORE, "traditional style")),
-    "rustic": ((BEFORE, "rustic"), (BEFORE, "country style"), (BEFORE, "farmhouse style"), (WITH, "wooden beams"),
-               (WITH, "ceiling beams")),
+    "modern": (
+        (BEFORE, "modern"),
+        (BEFORE, "modern"),
+        (BEFORE, "contemporary"),
+        (BEFORE, "modern style"),
+        (END, "in a modern style"),
+    ),
+    "traditional": (
+        (BEFORE, "traditional"),
+        (BEFORE, "classic"),
+        (BEFORE, "old fashioned"),
+        (BEFORE, "traditional style"),
+    ),
+    "rustic": (
+        (BEFORE, "rustic"),
+        (BEFORE, "country style"),
+        (BEFORE, "farmhouse style"),
+        (WITH, "wooden beams"),
+        (WITH, "ceiling beams"),
+    ),
 }
 PLANT = ((WITH, "a plant"), (WITH, "a potted plant"), (WITH, "a leafy plant"), (WITH, "a houseplant"))
 LAMP = ((WITH, "a lamp"), (WITH, "a lamp"), (WITH, "a lamp"), (WITH, "a lit lamp"))
 FEATURE = {
     "bathtub": ((WITH, "a bathtub"), (WITH, "a bath tub"), (WITH, "a tub"), (WITH, "a bubble bath")),
     "shower": ((WITH, "a shower"), (WITH, "a shower"), (WITH, "a walk-in shower"), (WITH, "a shower cabin")),
-    "fireplace": ((WITH, "a fireplace"), (WITH, "a fireplace"), (WITH, "a fire"), (WITH, "a brick fireplace")),
+    "fireplace": (
+        (WITH, "a fireplace"),
+        (WITH, "a fireplace"),
+        (WITH, "a fire"),
+        (WITH, "a brick fireplace"),
+    ),
     "television": ((WITH, "a television"), (WITH, "a tv"), (WITH, "a big tv"), (WITH, "a tv set")),
     "bookshelf": ((WITH, "a bookshelf"), (WITH, "books"), (WITH, "a bookcase"), (WITH, "bookshelves")),
-    "fountain": ((WITH, "a fountain"), (WITH, "a fountain"), (WITH, "a water fountain"), (WITH, "a stone fountain")),
+    "fountain": (
+        (WITH, "a fountain"),
+        (WITH, "a fountain"),
+        (WITH, "a water fountain"),
+        (WITH, "a stone fountain"),
+    ),
     "bench": ((WITH, "a bench"), (WITH, "a bench"), (WITH, "a wooden bench"), (WITH, "a seat")),
     "pond": ((WITH, "a pond"), (WITH, "a pond"), (WITH, "a small pond"), (WITH, "a lily pond")),
 }
@@ -68,39 +138,72 @@ FEATURE = {
 
 def _color(kind, color):
     return {
-        "house": ((BEFORE, color), (BEFORE, color), (BEFORE, color), (BEFORE, f"{color} painted"), (BEFORE, f"bright {color}"),
-                  (WITH, f"{color} walls")),
-        "kitchen": ((WITH, f"{color} cabinets"), (WITH, f"{color} cabinets"), (WITH, f"{color} cupboards"), (BEFORE, color),
-                    (BEFORE, color)),
-        "bathroom": ((WITH, f"{color} tiles"), (WITH, f"{color} tiles"), (BEFORE, f"{color} tiled"), (BEFORE, color),
-                     (WITH, f"{color} walls")),
-        "bedroom": ((WITH, f"a {color} blanket"), (WITH, f"{color} bedding"), (WITH, f"a {color} bed"),
-                    (WITH, f"a {color} bedspread")),
+        "house": (
+            (BEFORE, color),
+            (BEFORE, color),
+            (BEFORE, color),
+            (BEFORE, f"{color} painted"),
+            (BEFORE, f"bright {color}"),
+            (WITH, f"{color} walls"),
+        ),
+        "kitchen": (
+            (WITH, f"{color} cabinets"),
+            (WITH, f"{color} cabinets"),
+            (WITH, f"{color} cupboards"),
+            (BEFORE, color),
+            (BEFORE, color),
+        ),
+        "bathroom": (
+            (WITH, f"{color} tiles"),
+            (WITH, f"{color} tiles"),
+            (BEFORE, f"{color} tiled"),
+            (BEFORE, color),
+            (WITH, f"{color} walls"),
+        ),
+        "bedroom": (
+            (WITH, f"a {color} blanket"),
+            (WITH, f"{color} bedding"),
+            (WITH, f"a {color} bed"),
+            (WITH, f"a {color} bedspread"),
+        ),
         "living room": ((WITH, f"a {color} sofa"), (WITH, f"a {color} sofa"), (WITH, f"a {color} couch")),
         "pool": ((WITH, f"a {color} umbrella"), (WITH, f"a {color} parasol"), (WITH, f"a {color} sunshade")),
-        "garden": ((WITH, f"{color} flowers"), (WITH, f"{color} flowers"), (END, f"full of {color} flowers"),
-                   (WITH, f"lots of {color} flowers")),
+        "garden": (
+            (WITH, f"{color} flowers"),
+            (WITH, f"{color} flowers"),
+            (END, f"full of {color} flowers"),
+            (WITH, f"lots of {color} flowers"),
+        ),
     }[kind]
 
 
 def _counted(value, one, many):
-    """"a tree", "two trees"."""
+    """ "a tree", "two trees"."""
     if value == "1":
         return ((WITH, f"a {one}"), (WITH, f"one {one}"), (WITH, f"a single {one}"), (WITH, f"1 {one}"))
     return tuple((WITH, f"{number} {many}") for number in NUMBER[value])
 
 
 def _storeys(value):
-    number = {"1": ("one", "single"), "2": ("two", "double"), "3": ("three", "three")}[value][0]
+    number = {"1": "one", "2": "two", "3": "three"}[value]
     floors = "floor" if value == "1" else "floors"
     storeys = "storey" if value == "1" else "storeys"
-    return ((BEFORE, f"{number}-storey"), (BEFORE, f"{number} storey"), (BEFORE, f"{number}-story"),
-            (BEFORE, f"{number} story"), (BEFORE, f"{value} storey"), (WITH, f"{number} {floors}"),
-            (WITH, f"{number} {storeys}"), (BEFORE, f"{number}-floor"), (WITH, f"{value} {floors}"))
+    return (
+        (BEFORE, f"{number}-storey"),
+        (BEFORE, f"{number} storey"),
+        (BEFORE, f"{number}-story"),
+        (BEFORE, f"{number} story"),
+        (BEFORE, f"{value} storey"),
+        (WITH, f"{number} {floors}"),
+        (WITH, f"{number} {storeys}"),
+        (BEFORE, f"{number}-floor"),
+        (WITH, f"{value} {floors}"),
+    )
 
 
 def phrases(kind, name, value):
-    """The ways to say that a picture of this kind has this attribute; empty where a person would not mention it."""
+    """The ways to say that a picture of this kind has this attribute; empty where a person would not mention
+    it."""
     if value in ("no", "0"):
         return ()
     if name == "color":
@@ -116,34 +219,63 @@ def phrases(kind, name, value):
     if name == "lamps":
         if value == "1":
             return _counted(value, "hanging lamp", "") + _counted(value, "pendant lamp", "")
-        return (_counted(value, "", "lamps") + _counted(value, "", "hanging lamps") + _counted(value, "", "pendant lights"))
+        return (
+            _counted(value, "", "lamps")
+            + _counted(value, "", "hanging lamps")
+            + _counted(value, "", "pendant lights")
+        )
     if name == "loungers":
-        return (_counted(value, "lounger", "loungers") + _counted(value, "deck chair", "deck chairs") +
-                _counted(value, "sun lounger", "sun loungers"))
+        return (
+            _counted(value, "lounger", "loungers")
+            + _counted(value, "deck chair", "deck chairs")
+            + _counted(value, "sun lounger", "sun loungers")
+        )
     return {
         "season": SEASON.get(value),
         "style": STYLE.get(value),
         "feature": FEATURE.get(value),
         "pool": ((WITH, "a pool"), (WITH, "a pool"), (WITH, "a swimming pool")),
         "garage": ((WITH, "a garage"), (WITH, "a garage"), (WITH, "a garage door"), (WITH, "a car garage")),
-        "island": ((WITH, "an island"), (WITH, "an island"), (WITH, "a kitchen island"), (WITH, "an island and stools")),
+        "island": (
+            (WITH, "an island"),
+            (WITH, "an island"),
+            (WITH, "a kitchen island"),
+            (WITH, "an island and stools"),
+        ),
         "plant": PLANT,
         "lamp": LAMP,
         "mirror": ((WITH, f"a {value} mirror"),),
-        "floor": ((WITH, "a checkered floor"), (WITH, "a black and white floor"), (WITH, "a chequered floor"),
-                  (WITH, "a tiled floor")) if value == "checkered" else
-                 ((WITH, "a wooden floor"), (WITH, "a wood floor"), (WITH, "wooden floorboards")),
-        "beds": ((WITH, "one bed"), (WITH, "a double bed"), (WITH, "a big bed"), (WITH, "a single large bed"))
-                if value == "1" else ((WITH, "two beds"), (WITH, "twin beds"), (WITH, "2 beds")),
-        "shape": ((BEFORE, "round"), (BEFORE, "round"), (BEFORE, "oval")) if value == "round" else
-                 ((BEFORE, "rectangular"), (BEFORE, "rectangular")),
+        "floor": (
+            (
+                (WITH, "a checkered floor"),
+                (WITH, "a black and white floor"),
+                (WITH, "a chequered floor"),
+                (WITH, "a tiled floor"),
+            )
+            if value == "checkered"
+            else ((WITH, "a wooden floor"), (WITH, "a wood floor"), (WITH, "wooden floorboards"))
+        ),
+        "beds": (
+            ((WITH, "one bed"), (WITH, "a double bed"), (WITH, "a big bed"), (WITH, "a single large bed"))
+            if value == "1"
+            else ((WITH, "two beds"), (WITH, "twin beds"), (WITH, "2 beds"))
+        ),
+        "shape": (
+            ((BEFORE, "round"), (BEFORE, "round"), (BEFORE, "oval"))
+            if value == "round"
+            else ((BEFORE, "rectangular"), (BEFORE, "rectangular"))
+        ),
         "palms": ((WITH, "palm trees"), (WITH, "palms"), (WITH, "palm trees")),
         "slide": ((WITH, "a slide"), (WITH, "a water slide"), (WITH, "an orange slide")),
     }[name]
 
 
 def mentionable(description):
-    return [name for name in description if name != "kind" and phrases(description["kind"], name, description[name])]
+    return [
+        name
+        for name in description
+        if name != "kind" and phrases(description["kind"], name, description[name])
+    ]
 
 
 def choose(description, rng: random.Random):
@@ -159,16 +291,20 @@ def _article(words):
 
 
 def _listed(items, rng):
-    """"a pool, two trees and a garage"."""
+    """ "a pool, two trees and a garage"."""
     if len(items) == 1:
         return items[0]
-    joint = rng.choice((" and ", " and ", ", ", " with ")) if len(items) == 2 else rng.choice((" and ", ", and ", ", "))
+    joint = (
+        rng.choice((" and ", " and ", ", ", " with "))
+        if len(items) == 2
+        else rng.choice((" and ", ", and ", ", "))
+    )
     return ", ".join(items[:-1]) + joint + items[-1]
 
 
 def caption(wanted, rng: random.Random, plain=False):
-    """One way to ask for, or describe, pictures that have all of `wanted` (which must contain the kind); if plain, a
-    sentence without opening words."""
+    """One way to ask for, or describe, pictures that have all of `wanted` (which must contain the kind); if
+    plain, a sentence without opening words."""
     kind = wanted["kind"]
     names = [name for name in wanted if name != "kind"]
     rng.shuffle(names)
@@ -188,11 +324,18 @@ def caption(wanted, rng: random.Random, plain=False):
     end = " ".join(said[END])
     if form < 0.22 and said[WITH]:
         things = _listed(said[WITH], rng)
-        text = f"{_article(subject)} {subject} {end}".strip() + \
-            rng.choice((" with ", " that has ", ", with ", " and ")) + things
+        text = (
+            f"{_article(subject)} {subject} {end}".strip()
+            + rng.choice((" with ", " that has ", ", with ", " and "))
+            + things
+        )
     elif said[WITH]:
-        text = f"{_article(subject)} {subject} " + ("with " if plain else rng.choice(("with ", "with ", "with ", "having ", "that has "))) + \
-            _listed(said[WITH], rng) + (" " + end if end else "")
+        text = (
+            f"{_article(subject)} {subject} "
+            + ("with " if plain else rng.choice(("with ", "with ", "with ", "having ", "that has ")))
+            + _listed(said[WITH], rng)
+            + (" " + end if end else "")
+        )
     else:
         text = f"{_article(subject)} {subject} {end}".strip()
     if plain:
@@ -203,15 +346,31 @@ def caption(wanted, rng: random.Random, plain=False):
     elif opening < 0.2:
         text = "the " + text.split(" ", 1)[1]
     elif opening < 0.4:
-        text = rng.choice(("a photo of ", "a picture of ", "an image of ", "a drawing of ", "an illustration of ", "show me ",
-                           "find ", "i am looking for ", "there is ", "this is ")) + text
+        text = (
+            rng.choice(
+                (
+                    "a photo of ",
+                    "a picture of ",
+                    "an image of ",
+                    "a drawing of ",
+                    "an illustration of ",
+                    "show me ",
+                    "find ",
+                    "i am looking for ",
+                    "there is ",
+                    "this is ",
+                )
+            )
+            + text
+        )
     return text + rng.choice(("", "", "", "", "."))
 
 
 def _key_words(said, noun, rng):
-    """"blue kitchen island night": what people type into search boxes."""
+    """ "blue kitchen island night": what people type into search boxes."""
     words = said[BEFORE] + [noun]
-    rest = [item.removeprefix("a ").removeprefix("an ") for item in said[WITH]] + \
-        [item.removeprefix("at ").removeprefix("in ").removeprefix("the ") for item in said[END]]
+    rest = [item.removeprefix("a ").removeprefix("an ") for item in said[WITH]] + [
+        item.removeprefix("at ").removeprefix("in ").removeprefix("the ") for item in said[END]
+    ]
     rng.shuffle(rest)
     return rng.choice((" ", " ", ", ")).join([" ".join(words)] + rest)

@@ -1,6 +1,7 @@
 """Drawn pictures as the model sees them, with their attributes, in two arrays on disk.
 
-A picture is known by its seed alone. Training, validation and the demo gallery take theirs from ranges that never meet.
+A picture is known by its seed alone. Training, validation and the demo gallery take theirs from ranges that
+never meet.
 """
 
 import multiprocessing
@@ -13,10 +14,10 @@ from PIL import Image
 import world
 from draw import draw
 
-TRAINING_SEEDS = 0             # and up, one a picture; far fewer than
-VALIDATION_SEEDS = 5_000_000   # and up, and
-GALLERY_SEEDS = 9_000_000      # and up: the pictures that are shipped, never trained on
-DRAWN_EDGE = 192               # pixels: twice what the model sees, so that the resize smooths as it will in use
+TRAINING_SEEDS = 0  # and up, one a picture; far fewer than
+VALIDATION_SEEDS = 5_000_000  # and up, and
+GALLERY_SEEDS = 9_000_000  # and up: the pictures that are shipped, never trained on
+DRAWN_EDGE = 192  # pixels: twice what the model sees, so that the resize smooths as it will in use
 
 
 def picture(seed, edge):
@@ -36,7 +37,8 @@ def _fill(folder, first_seed, start, stop, edge):
 
 
 def prepare(folder, first_seed, count, edge, processes=2):
-    """Draws `count` pictures into folder, unless they lie there; returns (pixels [count, edge, edge, 3], codes [count, A])."""
+    """Draws `count` pictures into folder, unless they lie there; returns (pixels [count, edge, edge, 3],
+    codes [count, A])."""
     folder = pathlib.Path(folder)
     done = folder / f"complete-{first_seed}-{count}-{edge}"
     if not done.exists():
@@ -44,8 +46,10 @@ def prepare(folder, first_seed, count, edge, processes=2):
         numpy.lib.format.open_memmap(folder / "pixels.npy", "w+", numpy.uint8, (count, edge, edge, 3))
         numpy.lib.format.open_memmap(folder / "codes.npy", "w+", numpy.int8, (count, len(world.ATTRIBUTES)))
         bounds = [count * part // processes for part in range(processes + 1)]
-        workers = [multiprocessing.Process(target=_fill, args=(folder, first_seed, start, stop, edge))
-                   for start, stop in zip(bounds, bounds[1:])]
+        workers = [
+            multiprocessing.Process(target=_fill, args=(folder, first_seed, start, stop, edge))
+            for start, stop in zip(bounds, bounds[1:])
+        ]
         for worker in workers:
             worker.start()
         for worker in workers:

@@ -41,7 +41,9 @@ def main():
     for row, kind in enumerate(SCENES):
         for column in range(columns):
             rng = random.Random(options.seed * 1000 + row * columns + column)
-            sheet.paste(draw(world.sample(rng, {"kind": kind}), rng, width, height, 3), (column * width, row * height))
+            sheet.paste(
+                draw(world.sample(rng, {"kind": kind}), rng, width, height, 3), (column * width, row * height)
+            )
     sheet.save(options.output)
 
 

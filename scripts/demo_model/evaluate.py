@@ -1,9 +1,11 @@
-"""Measures a saved model on the demo gallery, through transformers' own classes, weights in float32, exact cosine.
+"""Measures a saved model on the demo gallery, through transformers' own classes, weights in float32, exact
+cosine.
 
     python evaluate.py ../../demo ../../demo/models/demo-clip
 
-Prints precision@4 of every query in queries.json with its mean, and for picture queries how often the picture comes back
-first and how many of the next five are of its kind. With --parity, also writes the model's parity.json.
+Prints precision@4 of every query in queries.json with its mean, and for picture queries how often the picture
+comes back first and how many of the next five are of its kind. With --parity, also writes the model's
+parity.json.
 """
 
 import argparse
@@ -19,8 +21,14 @@ import retrieval
 import world
 from model import unit
 
-PARITY_TEXTS = ("", "a red house with a pool at night", "Two beds with BLUE bedding,  in a bedroom!",
-                "it's the owner's 2nd café", "日本語の家 😀", "a modern kitchen with an island " * 20)
+PARITY_TEXTS = (
+    "",
+    "a red house with a pool at night",
+    "Two beds with BLUE bedding,  in a bedroom!",
+    "it's the owner's 2nd café",
+    "日本語の家 😀",
+    "a modern kitchen with an island " * 20,
+)
 PARITY_PICTURES = 6
 
 
@@ -35,8 +43,10 @@ class Retriever:
     @torch.no_grad()
     def texts(self, texts):
         """Unit vectors, each text by itself: nothing depends on padding."""
-        rows = [self.model.get_text_features(**self.tokenizer(text, truncation=True, return_tensors="pt"))
-                for text in texts]
+        rows = [
+            self.model.get_text_features(**self.tokenizer(text, truncation=True, return_tensors="pt"))
+            for text in texts
+        ]
         return unit(torch.cat(rows))
 
     @torch.no_grad()
@@ -62,16 +72,21 @@ def rounded(vector):
 
 
 def write_parity(path, retriever, paths, pictures):
-    """Texts with their ids, pictures by name, and the unit vectors that another implementation has to arrive at."""
-    texts = [{"text": text, "ids": retriever.tokenizer(text, truncation=True).input_ids, "vector": rounded(vector)}
-             for text, vector in zip(PARITY_TEXTS, retriever.texts(PARITY_TEXTS))]
+    """Texts with their ids, pictures by name, and the unit vectors that another implementation has to arrive
+    at."""
+    texts = [
+        {"text": text, "ids": retriever.tokenizer(text, truncation=True).input_ids, "vector": rounded(vector)}
+        for text, vector in zip(PARITY_TEXTS, retriever.texts(PARITY_TEXTS))
+    ]
     chosen = range(0, len(paths), len(paths) // PARITY_PICTURES)[:PARITY_PICTURES]
     images = [{"file": paths[index].name, "vector": rounded(pictures[index])} for index in chosen]
     path.write_text(json.dumps({"texts": texts, "pictures": images}, ensure_ascii=False, indent=1) + "\n")
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("demo", type=pathlib.Path)
     parser.add_argument("model", type=pathlib.Path)
     parser.add_argument("--parity", action="store_true")
@@ -82,21 +97,35 @@ def main():
     pictures = retriever.pictures(paths)
 
     wanted = [query["right"] for query in queries]
-    shares = retrieval.precision_at(wanted, retriever.texts([query["query"] for query in queries]), descriptions, pictures)
+    shares = retrieval.precision_at(
+        wanted, retriever.texts([query["query"] for query in queries]), descriptions, pictures
+    )
     for query, share in zip(queries, shares):
         right = sum(world.satisfies(description, query["right"]) for description in descriptions)
         print(f"{share:.2f}  {query['query']}  ({right} right)")
-    print(f"mean precision@4 over {len(queries)} queries, {len(paths)} pictures: {retrieval.mean(shares):.4f}")
+    print(
+        f"mean precision@4 over {len(queries)} queries, {len(paths)} pictures: {retrieval.mean(shares):.4f}"
+    )
 
     generated = retrieval.random_queries(descriptions, 300, 7)
-    shares = retrieval.precision_at([query for query, _ in generated], retriever.texts([text for _, text in generated]),
-                                    descriptions, pictures)
-    print(f"the same over {len(generated)} generated queries of two or three attributes: {retrieval.mean(shares):.4f}")
+    shares = retrieval.precision_at(
+        [query for query, _ in generated],
+        retriever.texts([text for _, text in generated]),
+        descriptions,
+        pictures,
+    )
+    print(
+        f"the same over {len(generated)} generated queries of 2 or 3 attributes: {retrieval.mean(shares):.4f}"
+    )
 
     order = (pictures @ pictures.T).topk(6).indices.tolist()
     itself = retrieval.mean(row[0] == index for index, row in enumerate(order))
-    kind = retrieval.mean(descriptions[other]["kind"] == descriptions[index]["kind"]
-                          for index, row in enumerate(order) for other in row if other != index)
+    kind = retrieval.mean(
+        descriptions[other]["kind"] == descriptions[index]["kind"]
+        for index, row in enumerate(order)
+        for other in row
+        if other != index
+    )
     print(f"picture queries: itself first {itself:.4f}; of the five after it, of the same kind {kind:.4f}")
     if options.parity:
         write_parity(options.model / "parity.json", retriever, paths, pictures)

@@ -2,9 +2,10 @@
 
     python gallery.py ../../demo
 
-The queries are written first, by hand. Pictures come from the seeds of the gallery, which are never trained on, and are
-random but for this: each query is given a few pictures with the attributes that it asks for, because among 400 random
-ones most questions of three attributes would have too few right answers to measure. Names say nothing; sizes vary.
+The queries are written first, by hand. Pictures come from the seeds of the gallery, which are never trained
+on, and are random but for this: each query is given a few pictures with the attributes that it asks for,
+because among 400 random ones most questions of three attributes would have too few right answers to measure.
+Names say nothing; sizes vary.
 """
 
 import argparse
@@ -34,7 +35,9 @@ def compose(queries):
         pictures.append((world.sample(rng, wanted), rng))
 
     for query in queries:
-        while sum(world.satisfies(description, query["right"]) for description, _ in pictures) < RIGHT_PICTURES:
+        while (
+            sum(world.satisfies(description, query["right"]) for description, _ in pictures) < RIGHT_PICTURES
+        ):
             add(query["right"])
     while len(pictures) < PICTURES:
         add({})
@@ -64,8 +67,9 @@ def main():
         for number, (description, rng) in enumerate(compose(queries)):
             width, height = rng.choice(SIZES)
             name = f"{number:06}.jpg"
-            draw(description, rng, width, height, OVERSAMPLE).save(folder / "pictures" / name, quality=JPEG_QUALITY,
-                                                                   optimize=True)
+            draw(description, rng, width, height, OVERSAMPLE).save(
+                folder / "pictures" / name, quality=JPEG_QUALITY, optimize=True
+            )
             writer.writerow({"file": name, "caption": full_caption(description, rng), **description})
 
 

@@ -11,16 +11,36 @@ MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.2757
 
 
 def build(tokenizer):
-    """A new model with random weights. The three ids are written out at both levels because transformers takes a
-    text_config.eos_token_id of 2 for an old file and then pools at the wrong token."""
-    ids = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id,
-           "pad_token_id": tokenizer.pad_token_id}
+    """A new model with random weights. The three ids are written out at both levels because transformers
+    takes a text_config.eos_token_id of 2 for an old file and then pools at the wrong token."""
+    ids = {
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+    }
     if tokenizer.eos_token_id != len(tokenizer) - 1:
-        raise ValueError(f"the end token must have the largest id; it has {tokenizer.eos_token_id} of {len(tokenizer)}")
-    text = {"vocab_size": len(tokenizer), "hidden_size": 128, "intermediate_size": 512, "num_hidden_layers": 2,
-            "num_attention_heads": 4, "max_position_embeddings": tokenizer.model_max_length, "projection_dim": 128, **ids}
-    vision = {"image_size": EDGE, "patch_size": 16, "hidden_size": 128, "intermediate_size": 512,
-              "num_hidden_layers": 4, "num_attention_heads": 4, "projection_dim": 128}
+        raise ValueError(
+            f"the end token must have the largest id; it has {tokenizer.eos_token_id} of {len(tokenizer)}"
+        )
+    text = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": 128,
+        "intermediate_size": 512,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "max_position_embeddings": tokenizer.model_max_length,
+        "projection_dim": 128,
+        **ids,
+    }
+    vision = {
+        "image_size": EDGE,
+        "patch_size": 16,
+        "hidden_size": 128,
+        "intermediate_size": 512,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 4,
+        "projection_dim": 128,
+    }
     return CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=128, **ids))
 
 
@@ -54,8 +74,13 @@ def save(model, tokenizer, folder):
     tokenizer.backend_tokenizer.no_truncation()  # what training asked of it is no part of the model
     tokenizer.backend_tokenizer.no_padding()
     tokenizer.save_pretrained(folder)
-    CLIPImageProcessor(size={"shortest_edge": EDGE}, crop_size={"height": EDGE, "width": EDGE}, resample=3,
-                       image_mean=MEAN, image_std=STD).save_pretrained(folder)
+    CLIPImageProcessor(
+        size={"shortest_edge": EDGE},
+        crop_size={"height": EDGE, "width": EDGE},
+        resample=3,
+        image_mean=MEAN,
+        image_std=STD,
+    ).save_pretrained(folder)
     config = folder / "config.json"
     settings = json.loads(config.read_text())
     settings["torch_dtype"] = "float16"

@@ -1,4 +1,5 @@
-"""How well text finds pictures: precision at 4, right meaning that a picture has all the attributes asked for."""
+"""How well text finds pictures: precision at 4, right meaning that a picture has all the attributes asked
+for."""
 
 import random
 
@@ -11,9 +12,13 @@ DEPTH = 4
 
 
 def precision_at(wanted, text_vectors, descriptions, image_vectors):
-    """For each query, the share of its best DEPTH pictures (exact cosine) that are right. Vectors have unit length."""
+    """For each query, the share of its best DEPTH pictures (exact cosine) that are right. Vectors have unit
+    length."""
     best = (text_vectors @ image_vectors.T).topk(DEPTH).indices.tolist()
-    return [sum(world.satisfies(descriptions[index], query) for index in row) / DEPTH for query, row in zip(wanted, best)]
+    return [
+        sum(world.satisfies(descriptions[index], query) for index in row) / DEPTH
+        for query, row in zip(wanted, best)
+    ]
 
 
 def random_queries(descriptions, count, seed):
@@ -32,11 +37,14 @@ def random_queries(descriptions, count, seed):
 
 
 def attribute_probe(classifier_groups, codes):
-    """Share of pictures whose attribute the training's classifier reads off their vector: {attribute: share}."""
+    """Share of pictures whose attribute the training's classifier reads off their vector: {attribute:
+    share}."""
     shares = {}
     for column, name in enumerate(world.ATTRIBUTES):
         known = codes[:, column] >= 0
-        shares[name] = (classifier_groups[column][known].argmax(1) == codes[known, column]).float().mean().item()
+        shares[name] = (
+            (classifier_groups[column][known].argmax(1) == codes[known, column]).float().mean().item()
+        )
     return shares
 
 

@@ -2,10 +2,25 @@
 
 from canvas import darker, jitter, lighter, mix
 from scenes_outside import PAINT
-from things import (DAY_LIGHT, GLASS, INDOOR_LIGHT, WOOD, floor_lamp, mix_y, pendant_lamp, potted_plant, table_lamp,
-                    window)
+from things import (
+    DAY_LIGHT,
+    GLASS,
+    INDOOR_LIGHT,
+    WOOD,
+    floor_lamp,
+    mix_y,
+    pendant_lamp,
+    potted_plant,
+    table_lamp,
+    window,
+)
 
-WALL = {"white": (240, 236, 228), "blue": (150, 190, 228), "green": (164, 208, 160), "yellow": (250, 224, 140)}
+WALL = {
+    "white": (240, 236, 228),
+    "blue": (150, 190, 228),
+    "green": (164, 208, 160),
+    "yellow": (250, 224, 140),
+}
 
 
 def _wooden_floor(canvas, y, color=(186, 140, 94)):
@@ -16,7 +31,11 @@ def _wooden_floor(canvas, y, color=(186, 140, 94)):
         canvas.line([(canvas.left, edge), (canvas.right, edge)], darker(color, 0.22), 0.005)
         for joint in range(5):
             x = canvas.left + (joint + (row % 2) * 0.5) * 0.36
-            canvas.line([(x, edge), (x, y + (canvas.bottom - y) * ((row + 1) / rows) ** 1.4)], darker(color, 0.22), 0.005)
+            canvas.line(
+                [(x, edge), (x, y + (canvas.bottom - y) * ((row + 1) / rows) ** 1.4)],
+                darker(color, 0.22),
+                0.005,
+            )
 
 
 def _checkered_floor(canvas, y):
@@ -28,8 +47,15 @@ def _checkered_floor(canvas, y):
         for tile in range(-9, 9):
             if (tile + row) % 2 == 0:
                 spread0, spread1 = 0.095 + 0.012 * row, 0.095 + 0.012 * (row + 1)
-                canvas.polygon([(0.5 + tile * spread0, y0), (0.5 + (tile + 1) * spread0, y0),
-                                (0.5 + (tile + 1) * spread1, y1), (0.5 + tile * spread1, y1)], (44, 44, 52))
+                canvas.polygon(
+                    [
+                        (0.5 + tile * spread0, y0),
+                        (0.5 + (tile + 1) * spread0, y0),
+                        (0.5 + (tile + 1) * spread1, y1),
+                        (0.5 + tile * spread1, y1),
+                    ],
+                    (44, 44, 52),
+                )
 
 
 def _beams(canvas, y):
@@ -88,7 +114,9 @@ def _cabinet_door(canvas, paint, x0, y0, x1, y1, rustic):
     canvas.rect(x0, y0, x1, y1, paint)
     canvas.line([(x1, y0), (x1, y1)], darker(paint, 0.3), 0.006)
     if rustic:
-        canvas.rect(x0 + 0.02, y0 + 0.022, x1 - 0.02, y1 - 0.022, darker(paint, 0.12), outline=darker(paint, 0.3))
+        canvas.rect(
+            x0 + 0.02, y0 + 0.022, x1 - 0.02, y1 - 0.022, darker(paint, 0.12), outline=darker(paint, 0.3)
+        )
         canvas.ellipse((x0 + x1) / 2, y0 + 0.011, 0.008, 0.008, (196, 150, 70))
     else:
         canvas.rect(x0 + 0.012, y1 - 0.016, x1 - 0.012, y1 - 0.008, darker(paint, 0.3))
@@ -137,7 +165,9 @@ def _island(canvas, rng, rustic):
 
 def draw_bathroom(canvas, wanted, rng):
     canvas.light = DAY_LIGHT
-    tile = jitter(rng, mix(PAINT[wanted["color"]], (255, 255, 255), 0.0 if wanted["color"] == "white" else 0.12))
+    tile = jitter(
+        rng, mix(PAINT[wanted["color"]], (255, 255, 255), 0.0 if wanted["color"] == "white" else 0.12)
+    )
     canvas.rect(canvas.left, canvas.top, canvas.right, 0.8, tile)
     size = rng.uniform(0.085, 0.105)
     grout = darker(tile, 0.12) if wanted["color"] == "white" else lighter(tile, 0.4)
@@ -160,10 +190,20 @@ def _bathtub(canvas, rng):
     white = (252, 252, 252)
     for x in (0.12, 0.44):
         canvas.ellipse(x, 0.845, 0.025, 0.03, (196, 160, 80))
-    canvas.polygon([(0.03, 0.60), (0.55, 0.60), (0.50, 0.80), (0.46, 0.84), (0.11, 0.84), (0.07, 0.80)], (206, 214, 222))
-    canvas.polygon([(0.04, 0.60), (0.53, 0.60), (0.48, 0.79), (0.44, 0.82), (0.12, 0.82), (0.08, 0.79)], white)
-    for x, y, size in ((0.12, 0.575, 0.04), (0.20, 0.565, 0.05), (0.29, 0.57, 0.045), (0.38, 0.575, 0.04),
-                       (0.25, 0.535, 0.03), (0.45, 0.582, 0.03)):
+    canvas.polygon(
+        [(0.03, 0.60), (0.55, 0.60), (0.50, 0.80), (0.46, 0.84), (0.11, 0.84), (0.07, 0.80)], (206, 214, 222)
+    )
+    canvas.polygon(
+        [(0.04, 0.60), (0.53, 0.60), (0.48, 0.79), (0.44, 0.82), (0.12, 0.82), (0.08, 0.79)], white
+    )
+    for x, y, size in (
+        (0.12, 0.575, 0.04),
+        (0.20, 0.565, 0.05),
+        (0.29, 0.57, 0.045),
+        (0.38, 0.575, 0.04),
+        (0.25, 0.535, 0.03),
+        (0.45, 0.582, 0.03),
+    ):
         canvas.ellipse(x, y, size, size * 0.9, (226, 242, 252), outline=(180, 210, 230))
     canvas.rect(0.01, 0.59, 0.57, 0.625, white, radius=0.016, outline=(190, 198, 206))
     canvas.line([(0.52, 0.60), (0.52, 0.49), (0.475, 0.48), (0.465, 0.515)], (176, 182, 190), 0.016)
@@ -239,8 +279,15 @@ def _bed(canvas, paint, x0, x1, pillows):
     canvas.rect(x0, 0.56, x1, 0.66, (252, 250, 246))
     width = (x1 - x0) / pillows
     for index in range(pillows):
-        canvas.rect(x0 + index * width + 0.03, 0.515, x0 + (index + 1) * width - 0.03, 0.605, (255, 255, 255), radius=0.03,
-                    outline=(206, 206, 214))
+        canvas.rect(
+            x0 + index * width + 0.03,
+            0.515,
+            x0 + (index + 1) * width - 0.03,
+            0.605,
+            (255, 255, 255),
+            radius=0.03,
+            outline=(206, 206, 214),
+        )
     canvas.polygon([(x0, 0.625), (x1, 0.625), (x1 + 0.02, 0.88), (x0 - 0.02, 0.88)], paint)
     canvas.polygon([(x0, 0.625), (x1, 0.625), (x1 + 0.006, 0.665), (x0 - 0.006, 0.665)], lighter(paint, 0.3))
     for share in (0.33, 0.66):
@@ -262,7 +309,9 @@ def draw_living_room(canvas, wanted, rng):
         canvas.gradient(0.76, canvas.bottom, (176, 178, 184), (206, 208, 212))
     canvas.rect(canvas.left, 0.74, canvas.right, 0.765, (120, 78, 46) if rustic else (250, 248, 246))
     window(canvas, rng, 0.52, 0.17, 0.80, 0.40, time)
-    {"fireplace": _fireplace, "television": _television, "bookshelf": _bookshelf}[wanted["feature"]](canvas, rng)
+    {"fireplace": _fireplace, "television": _television, "bookshelf": _bookshelf}[wanted["feature"]](
+        canvas, rng
+    )
     canvas.ellipse(0.62, 0.91, 0.36, 0.065, (222, 206, 184))
     if wanted["lamp"] == "yes":
         floor_lamp(canvas, 0.93, 0.84, 0.46)
@@ -294,9 +343,15 @@ def _fireplace(canvas, rng):
         canvas.line([(0.03, y), (0.35, y)], (214, 160, 138), 0.006)
     canvas.rect(0.0, 0.42, 0.38, 0.455, (96, 62, 40))
     canvas.rect(0.09, 0.54, 0.29, 0.78, (36, 28, 28))
-    for dx, height, color in ((-0.05, 0.12, (250, 110, 30)), (0.05, 0.12, (250, 110, 30)), (0, 0.18, (255, 150, 40)),
-                              (0, 0.10, (255, 224, 110))):
-        canvas.polygon([(0.19 + dx - 0.04, 0.76), (0.19 + dx, 0.76 - height), (0.19 + dx + 0.04, 0.76)], color, lit=False)
+    for dx, height, color in (
+        (-0.05, 0.12, (250, 110, 30)),
+        (0.05, 0.12, (250, 110, 30)),
+        (0, 0.18, (255, 150, 40)),
+        (0, 0.10, (255, 224, 110)),
+    ):
+        canvas.polygon(
+            [(0.19 + dx - 0.04, 0.76), (0.19 + dx, 0.76 - height), (0.19 + dx + 0.04, 0.76)], color, lit=False
+        )
     canvas.rect(0.11, 0.745, 0.27, 0.77, (104, 66, 40))
     canvas.rect(0.0, 0.775, 0.38, 0.80, (150, 142, 136))
 

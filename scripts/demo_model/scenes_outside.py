@@ -3,7 +3,7 @@
 import math
 
 from canvas import darker, jitter, lighter, mix
-from things import (OUTDOOR_LIGHT, SNOW, WOOD, bush, ground, mix_y, palm, pane, sky, snowfall, tree)
+from things import OUTDOOR_LIGHT, SNOW, WOOD, bush, ground, mix_y, palm, pane, sky, snowfall, tree
 
 PAINT = {
     "red": (206, 48, 44),
@@ -32,8 +32,10 @@ def draw_house(canvas, wanted, rng):
         tree(canvas, rng, x + rng.uniform(-0.012, 0.012), base - 0.02, rng.uniform(0.37, 0.44), season)
     if wanted["garage"] == "yes":
         _garage(canvas, paint, x1, base, season)
-    canvas.polygon([(0.46, base), (0.54, base), (0.60, canvas.bottom), (0.40, canvas.bottom)],
-                   (222, 226, 232) if season == "winter" else (206, 196, 182))
+    canvas.polygon(
+        [(0.46, base), (0.54, base), (0.60, canvas.bottom), (0.40, canvas.bottom)],
+        (222, 226, 232) if season == "winter" else (206, 196, 182),
+    )
     top = base - {1: 0.19, 2: 0.34, 3: 0.47}[storeys]
     canvas.rect(x0, top, x1, base, paint)
     canvas.rect(x0, base - 0.018, x1, base, darker(paint, 0.35))
@@ -91,9 +93,17 @@ def _traditional_front(canvas, rng, x0, x1, top, base, storeys, time, season):
     if season == "winter":
         rise = (top - peak) / (x1 + 0.05 - 0.5)
         drop = 0.058
-        canvas.polygon([(x0 - 0.06, top + 0.004), (0.5, peak - 0.015), (x1 + 0.06, top + 0.004),
-                        (x1 + 0.02 - drop, top - drop * rise + 0.03), (0.5, peak + drop),
-                        (x0 - 0.02 + drop, top - drop * rise + 0.03)], SNOW)
+        canvas.polygon(
+            [
+                (x0 - 0.06, top + 0.004),
+                (0.5, peak - 0.015),
+                (x1 + 0.06, top + 0.004),
+                (x1 + 0.02 - drop, top - drop * rise + 0.03),
+                (0.5, peak + drop),
+                (x0 - 0.02 + drop, top - drop * rise + 0.03),
+            ],
+            SNOW,
+        )
         canvas.rect(x1 - 0.115, peak - 0.012, x1 - 0.055, peak + 0.012, SNOW)
     height = (base - top) / storeys
     for storey in range(storeys):
@@ -120,8 +130,16 @@ def _front_pool(canvas, rng, time):
     x, y = rng.uniform(0.40, 0.60), rng.uniform(0.885, 0.9)
     rx, ry = rng.uniform(0.30, 0.34), rng.uniform(0.072, 0.08)
     canvas.rect(x - rx - 0.03, y - ry - 0.02, x + rx + 0.03, y + ry + 0.02, (226, 214, 194), radius=0.07)
-    _water(canvas, rng, time, lambda color, lit: canvas.rect(x - rx, y - ry, x + rx, y + ry, color, radius=0.06, lit=lit),
-           x, y, rx, ry)
+    _water(
+        canvas,
+        rng,
+        time,
+        lambda color, lit: canvas.rect(x - rx, y - ry, x + rx, y + ry, color, radius=0.06, lit=lit),
+        x,
+        y,
+        rx,
+        ry,
+    )
 
 
 def _water(canvas, rng, time, fill, x, y, rx, ry):
@@ -133,8 +151,12 @@ def _water(canvas, rng, time, fill, x, y, rx, ry):
         fill(color, True)
     for _ in range(6):
         wx, wy = x + rng.uniform(-0.7, 0.6) * rx, y + rng.uniform(-0.6, 0.6) * ry
-        canvas.line([(wx, wy), (wx + 0.02, wy - 0.006), (wx + 0.045, wy), (wx + 0.065, wy - 0.006)],
-                    lighter(color, 0.55), 0.006, lit=time != "night")
+        canvas.line(
+            [(wx, wy), (wx + 0.02, wy - 0.006), (wx + 0.045, wy), (wx + 0.065, wy - 0.006)],
+            lighter(color, 0.55),
+            0.006,
+            lit=time != "night",
+        )
 
 
 def draw_pool(canvas, wanted, rng):
@@ -156,13 +178,30 @@ def draw_pool(canvas, wanted, rng):
     if wanted["shape"] == "round":
         rx = rng.uniform(0.33, 0.36)
         canvas.ellipse(0.5, y, rx + 0.03, ry + 0.024, (250, 246, 238))
-        _water(canvas, rng, time, lambda color, lit: canvas.ellipse(0.5, y, rx, ry, color, lit=lit), 0.5, y, rx * 0.8, ry)
+        _water(
+            canvas,
+            rng,
+            time,
+            lambda color, lit: canvas.ellipse(0.5, y, rx, ry, color, lit=lit),
+            0.5,
+            y,
+            rx * 0.8,
+            ry,
+        )
     else:
         rx = rng.uniform(0.36, 0.40)
-        outer = [(0.5 - rx, y - ry - 0.02), (0.5 + rx, y - ry - 0.02), (0.5 + rx + 0.09, y + ry + 0.024),
-                 (0.5 - rx - 0.09, y + ry + 0.024)]
-        inner = [(0.5 - rx + 0.022, y - ry), (0.5 + rx - 0.022, y - ry), (0.5 + rx + 0.045, y + ry),
-                 (0.5 - rx - 0.045, y + ry)]
+        outer = [
+            (0.5 - rx, y - ry - 0.02),
+            (0.5 + rx, y - ry - 0.02),
+            (0.5 + rx + 0.09, y + ry + 0.024),
+            (0.5 - rx - 0.09, y + ry + 0.024),
+        ]
+        inner = [
+            (0.5 - rx + 0.022, y - ry),
+            (0.5 + rx - 0.022, y - ry),
+            (0.5 + rx + 0.045, y + ry),
+            (0.5 - rx - 0.045, y + ry),
+        ]
         canvas.polygon(outer, (250, 246, 238))
         _water(canvas, rng, time, lambda color, lit: canvas.polygon(inner, color, lit=lit), 0.5, y, rx, ry)
     if wanted["slide"] == "yes":
@@ -174,10 +213,28 @@ def _lounger(canvas, x, y):
     """A deck chair of wood and canvas, its back to the left."""
     for leg in (0.02, 0.13):
         canvas.line([(x + leg, y), (x + leg, y + 0.04)], WOOD, 0.012)
-    canvas.polygon([(x, y - 0.075), (x + 0.028, y - 0.085), (x + 0.06, y - 0.016), (x + 0.15, y - 0.016),
-                    (x + 0.15, y + 0.01), (x + 0.035, y + 0.01)], (104, 70, 46))
-    canvas.polygon([(x + 0.010, y - 0.070), (x + 0.026, y - 0.076), (x + 0.056, y - 0.010), (x + 0.145, y - 0.010),
-                    (x + 0.145, y), (x + 0.042, y)], (186, 130, 84))
+    canvas.polygon(
+        [
+            (x, y - 0.075),
+            (x + 0.028, y - 0.085),
+            (x + 0.06, y - 0.016),
+            (x + 0.15, y - 0.016),
+            (x + 0.15, y + 0.01),
+            (x + 0.035, y + 0.01),
+        ],
+        (104, 70, 46),
+    )
+    canvas.polygon(
+        [
+            (x + 0.010, y - 0.070),
+            (x + 0.026, y - 0.076),
+            (x + 0.056, y - 0.010),
+            (x + 0.145, y - 0.010),
+            (x + 0.145, y),
+            (x + 0.042, y),
+        ],
+        (186, 130, 84),
+    )
 
 
 def _slide(canvas):
@@ -187,7 +244,10 @@ def _slide(canvas):
     for rung in range(4):
         y = 0.74 - rung * 0.06
         canvas.line([(0.045, y), (0.105, y)], (130, 134, 142), 0.010)
-    curve = [(0.09 + 0.24 * t, 0.50 + 0.235 * (0.5 - 0.5 * math.cos(math.pi * t))) for t in (0, .2, .4, .6, .8, 1)]
+    curve = [
+        (0.09 + 0.24 * t, 0.50 + 0.235 * (0.5 - 0.5 * math.cos(math.pi * t)))
+        for t in (0, 0.2, 0.4, 0.6, 0.8, 1)
+    ]
     canvas.line(curve, darker(orange, 0.25), 0.058)
     canvas.line(curve, orange, 0.040)
 
@@ -227,7 +287,10 @@ def _fountain(canvas, rng):
     canvas.pie(x, 0.53, 0.10, 0.045, 0, 180, darker(stone, 0.1))
     canvas.ellipse(x, 0.53, 0.10, 0.018, (110, 190, 226))
     for reach in (-0.15, -0.08, 0.08, 0.15):
-        arc = [(x + reach * t, 0.43 + 0.23 * t * t - 0.09 * math.sin(math.pi * t)) for t in (0, .25, .5, .75, 1)]
+        arc = [
+            (x + reach * t, 0.43 + 0.23 * t * t - 0.09 * math.sin(math.pi * t))
+            for t in (0, 0.25, 0.5, 0.75, 1)
+        ]
         canvas.line(arc, (206, 236, 250), 0.013)
     canvas.line([(x, 0.53), (x, 0.40)], (206, 236, 250), 0.016)
 
@@ -239,7 +302,9 @@ def _bench(canvas, rng):
         canvas.rect(x + leg - 0.013, 0.50, x + leg + 0.013, 0.72, (64, 60, 62))
     for row in range(3):
         canvas.rect(x - 0.21, 0.515 + row * 0.038, x + 0.21, 0.543 + row * 0.038, lighter(brown, 0.08 * row))
-    canvas.polygon([(x - 0.21, 0.635), (x + 0.21, 0.635), (x + 0.23, 0.675), (x - 0.23, 0.675)], darker(brown, 0.1))
+    canvas.polygon(
+        [(x - 0.21, 0.635), (x + 0.21, 0.635), (x + 0.23, 0.675), (x - 0.23, 0.675)], darker(brown, 0.1)
+    )
     canvas.rect(x - 0.23, 0.675, x + 0.23, 0.69, darker(brown, 0.3))
 
 
@@ -266,6 +331,17 @@ def _flower_bed(canvas, rng, color):
         shade = darker(color, rng.choice((0, 0, 0.08)))
         for petal in range(5):
             angle = petal * 2 * math.pi / 5 + index
-            canvas.ellipse(x + size * 0.6 * math.cos(angle), y + size * 0.6 * math.sin(angle), size * 0.55, size * 0.55,
-                           shade)
-        canvas.ellipse(x, y, size * 0.32, size * 0.32, (250, 214, 80) if color[2] > 90 or color[1] < 120 else (150, 90, 40))
+            canvas.ellipse(
+                x + size * 0.6 * math.cos(angle),
+                y + size * 0.6 * math.sin(angle),
+                size * 0.55,
+                size * 0.55,
+                shade,
+            )
+        canvas.ellipse(
+            x,
+            y,
+            size * 0.32,
+            size * 0.32,
+            (250, 214, 80) if color[2] > 90 or color[1] < 120 else (150, 90, 40),
+        )

@@ -10,8 +10,18 @@ SKY = {
     "sunset": ((120, 70, 140), (255, 150, 70)),
     "night": ((8, 12, 40), (34, 44, 96)),
 }
-FOLIAGE = {"spring": (248, 178, 206), "summer": (58, 138, 62), "autumn": (222, 120, 34), "winter": (44, 92, 72)}
-GRASS = {"spring": (140, 205, 96), "summer": (112, 186, 84), "autumn": (178, 158, 82), "winter": (244, 248, 252)}
+FOLIAGE = {
+    "spring": (248, 178, 206),
+    "summer": (58, 138, 62),
+    "autumn": (222, 120, 34),
+    "winter": (44, 92, 72),
+}
+GRASS = {
+    "spring": (140, 205, 96),
+    "summer": (112, 186, 84),
+    "autumn": (178, 158, 82),
+    "winter": (244, 248, 252),
+}
 SNOW = (248, 250, 254)
 WOOD = (150, 100, 62)
 GLOW = (255, 222, 120)
@@ -25,12 +35,24 @@ def sky(canvas, time, rng, horizon):
     if time == "night":
         for _ in range(26):
             size = rng.uniform(0.002, 0.005)
-            canvas.ellipse(rng.uniform(canvas.left, canvas.right), rng.uniform(canvas.top, horizon - 0.08), size, size,
-                           (255, 250, 220), lit=False)
+            canvas.ellipse(
+                rng.uniform(canvas.left, canvas.right),
+                rng.uniform(canvas.top, horizon - 0.08),
+                size,
+                size,
+                (255, 250, 220),
+                lit=False,
+            )
         x, y, radius = rng.uniform(0.1, 0.3), rng.uniform(0.08, 0.16), rng.uniform(0.05, 0.065)
         canvas.ellipse(x, y, radius, radius, (255, 246, 205), lit=False)
-        canvas.ellipse(x + radius * 0.5, y - radius * 0.2, radius * 0.85, radius * 0.85, mix(upper, lower, 0.2),
-                       lit=False)
+        canvas.ellipse(
+            x + radius * 0.5,
+            y - radius * 0.2,
+            radius * 0.85,
+            radius * 0.85,
+            mix(upper, lower, 0.2),
+            lit=False,
+        )
         return
     if time == "sunset":
         x, radius = rng.uniform(0.08, 0.9), rng.uniform(0.10, 0.13)
@@ -66,15 +88,26 @@ def ground(canvas, rng, horizon, season):
     canvas.gradient(horizon, canvas.bottom, darker(color, 0.12), lighter(color, 0.06))
     if season == "autumn":
         for _ in range(28):
-            canvas.ellipse(rng.uniform(canvas.left, canvas.right), rng.uniform(horizon + 0.04, canvas.bottom), 0.011,
-                           0.006, rng.choice(((226, 120, 36), (206, 70, 36), (240, 178, 60))))
+            canvas.ellipse(
+                rng.uniform(canvas.left, canvas.right),
+                rng.uniform(horizon + 0.04, canvas.bottom),
+                0.011,
+                0.006,
+                rng.choice(((226, 120, 36), (206, 70, 36), (240, 178, 60))),
+            )
 
 
 def snowfall(canvas, rng):
     for _ in range(40):
         size = rng.uniform(0.003, 0.008)
-        canvas.ellipse(rng.uniform(canvas.left, canvas.right), rng.uniform(canvas.top, canvas.bottom), size, size,
-                       (255, 255, 255), lit=False)
+        canvas.ellipse(
+            rng.uniform(canvas.left, canvas.right),
+            rng.uniform(canvas.top, canvas.bottom),
+            size,
+            size,
+            (255, 255, 255),
+            lit=False,
+        )
 
 
 def tree(canvas, rng, x, base, height, season):
@@ -87,12 +120,26 @@ def tree(canvas, rng, x, base, height, season):
             tip, foot = base - height * (0.5 + 0.25 * level), base - height * (0.14 + 0.24 * level)
             half = width * (0.56 - 0.13 * level)
             canvas.polygon([(x - half, foot), (x, tip), (x + half, foot)], color)
-            canvas.polygon([(x - half * 0.55, mix_y(tip, foot, 0.55)), (x, tip), (x + half * 0.55,
-                            mix_y(tip, foot, 0.55)), (x, mix_y(tip, foot, 0.42))], SNOW)
+            canvas.polygon(
+                [
+                    (x - half * 0.55, mix_y(tip, foot, 0.55)),
+                    (x, tip),
+                    (x + half * 0.55, mix_y(tip, foot, 0.55)),
+                    (x, mix_y(tip, foot, 0.42)),
+                ],
+                SNOW,
+            )
         return
     crown = base - height * 0.66
-    for dx, dy, part, shade in ((-0.42, 0.25, 0.62, 0.14), (0.42, 0.22, 0.62, 0.14), (0, -0.3, 0.72, 0), (0, 0.15, 0.8, 0)):
-        canvas.ellipse(x + dx * width, crown + dy * width, part * width, part * width * 0.95, darker(color, shade))
+    for dx, dy, part, shade in (
+        (-0.42, 0.25, 0.62, 0.14),
+        (0.42, 0.22, 0.62, 0.14),
+        (0, -0.3, 0.72, 0),
+        (0, 0.15, 0.8, 0),
+    ):
+        canvas.ellipse(
+            x + dx * width, crown + dy * width, part * width, part * width * 0.95, darker(color, shade)
+        )
     canvas.ellipse(x - 0.2 * width, crown - 0.35 * width, 0.32 * width, 0.26 * width, lighter(color, 0.16))
 
 
@@ -115,17 +162,29 @@ def palm(canvas, rng, x, base, height):
 
 
 def bush(canvas, rng, x, base, size, season):
-    color = SNOW if season == "winter" else jitter(rng, darker(FOLIAGE["summer" if season == "spring" else season], 0.1))
+    color = (
+        SNOW
+        if season == "winter"
+        else jitter(rng, darker(FOLIAGE["summer" if season == "spring" else season], 0.1))
+    )
     for dx, part in ((-0.8, 0.7), (0.8, 0.7), (0, 1.0)):
         canvas.pie(x + dx * size, base, size * part, size * part, 180, 360, color)
 
 
 def pane(canvas, x0, y0, x1, y1, time):
     """A window from outside: dark glass by day, lit at night."""
-    canvas.rect(x0, y0, x1, y1, GLOW if time == "night" else (255, 214, 150) if time == "sunset" else (108, 160, 196),
-                lit=False)
+    canvas.rect(
+        x0,
+        y0,
+        x1,
+        y1,
+        GLOW if time == "night" else (255, 214, 150) if time == "sunset" else (108, 160, 196),
+        lit=False,
+    )
     if time == "day":
-        canvas.polygon([(x0, y1), (x0, mix_y(y0, y1, 0.5)), (mix_y(x0, x1, 0.6), y0), (x1, y0)], (160, 204, 228))
+        canvas.polygon(
+            [(x0, y1), (x0, mix_y(y0, y1, 0.5)), (mix_y(x0, x1, 0.6), y0), (x1, y0)], (160, 204, 228)
+        )
 
 
 def window(canvas, rng, x0, y0, x1, y1, time, curtain=None):
@@ -137,11 +196,25 @@ def window(canvas, rng, x0, y0, x1, y1, time, curtain=None):
     if time == "night":
         canvas.ellipse(x0 + width * 0.74, y0 + height * 0.3, 0.036, 0.036, (255, 246, 205), lit=False)
         for _ in range(7):
-            canvas.ellipse(rng.uniform(x0 + 0.01, x1 - 0.01), rng.uniform(y0 + 0.01, y1 - 0.05), 0.004, 0.004,
-                           (255, 250, 220), lit=False)
+            canvas.ellipse(
+                rng.uniform(x0 + 0.01, x1 - 0.01),
+                rng.uniform(y0 + 0.01, y1 - 0.05),
+                0.004,
+                0.004,
+                (255, 250, 220),
+                lit=False,
+            )
     elif time == "sunset":
-        canvas.pie(x0 + width * rng.uniform(0.4, 0.6), y1 - height * 0.2, 0.075, 0.075, 180, 360, (255, 232, 140),
-                   lit=False)
+        canvas.pie(
+            x0 + width * rng.uniform(0.4, 0.6),
+            y1 - height * 0.2,
+            0.075,
+            0.075,
+            180,
+            360,
+            (255, 232, 140),
+            lit=False,
+        )
     else:
         canvas.ellipse(x0 + width * 0.72, y0 + height * 0.28, 0.036, 0.036, (255, 226, 90), lit=False)
         canvas.ellipse(x0 + width * 0.32, y0 + height * 0.36, 0.05, 0.02, (255, 255, 255), lit=False)
@@ -153,22 +226,53 @@ def window(canvas, rng, x0, y0, x1, y1, time, curtain=None):
     if curtain:
         canvas.line([(x0 - 0.07, y0 - 0.04), (x1 + 0.07, y0 - 0.04)], (120, 90, 60), 0.012)
         for outer, inner in ((x0 - 0.06, x0 + 0.03), (x1 + 0.06, x1 - 0.03)):
-            canvas.polygon([(outer, y0 - 0.035), (inner, y0 - 0.035), (mix_y(outer, inner, 0.6), y1 + 0.05),
-                            (outer, y1 + 0.05)], curtain)
+            canvas.polygon(
+                [
+                    (outer, y0 - 0.035),
+                    (inner, y0 - 0.035),
+                    (mix_y(outer, inner, 0.6), y1 + 0.05),
+                    (outer, y1 + 0.05),
+                ],
+                curtain,
+            )
 
 
 def potted_plant(canvas, rng, x, base, height):
     green = jitter(rng, (44, 140, 70), hue=0.02)
     pot = rng.choice(((196, 110, 66), (226, 214, 196), (92, 100, 112)))
     foot = base - height * 0.32
-    for dx, dy in ((-0.42, 0.62), (0.42, 0.62), (-0.24, 0.9), (0.24, 0.9), (0, 1.0), (-0.5, 0.36), (0.5, 0.36)):
+    for dx, dy in (
+        (-0.42, 0.62),
+        (0.42, 0.62),
+        (-0.24, 0.9),
+        (0.24, 0.9),
+        (0, 1.0),
+        (-0.5, 0.36),
+        (0.5, 0.36),
+    ):
         tip = (x + dx * height * 0.72, foot - dy * height * 0.68)
         bend = 0.10 * height
-        canvas.polygon([(x, foot), (mix_y(x, tip[0], 0.5) - bend, mix_y(foot, tip[1], 0.6)), tip,
-                        (mix_y(x, tip[0], 0.5) + bend, mix_y(foot, tip[1], 0.5))], darker(green, rng.uniform(0, 0.2)))
-    canvas.polygon([(x - height * 0.17, foot), (x + height * 0.17, foot), (x + height * 0.12, base),
-                    (x - height * 0.12, base)], pot)
-    canvas.rect(x - height * 0.19, foot - height * 0.03, x + height * 0.19, foot + height * 0.04, darker(pot, 0.12))
+        canvas.polygon(
+            [
+                (x, foot),
+                (mix_y(x, tip[0], 0.5) - bend, mix_y(foot, tip[1], 0.6)),
+                tip,
+                (mix_y(x, tip[0], 0.5) + bend, mix_y(foot, tip[1], 0.5)),
+            ],
+            darker(green, rng.uniform(0, 0.2)),
+        )
+    canvas.polygon(
+        [
+            (x - height * 0.17, foot),
+            (x + height * 0.17, foot),
+            (x + height * 0.12, base),
+            (x - height * 0.12, base),
+        ],
+        pot,
+    )
+    canvas.rect(
+        x - height * 0.19, foot - height * 0.03, x + height * 0.19, foot + height * 0.04, darker(pot, 0.12)
+    )
 
 
 def floor_lamp(canvas, x, base, height):
@@ -176,15 +280,26 @@ def floor_lamp(canvas, x, base, height):
     canvas.line([(x, base), (x, base - height)], (70, 60, 56), 0.012)
     top = base - height
     canvas.ellipse(x, top + 0.02, 0.13, 0.13, (255, 236, 176), lit=False)
-    canvas.polygon([(x - 0.05, top - 0.06), (x + 0.05, top - 0.06), (x + 0.095, top + 0.07), (x - 0.095, top + 0.07)],
-                   (255, 204, 84), lit=False)
+    canvas.polygon(
+        [(x - 0.05, top - 0.06), (x + 0.05, top - 0.06), (x + 0.095, top + 0.07), (x - 0.095, top + 0.07)],
+        (255, 204, 84),
+        lit=False,
+    )
 
 
 def table_lamp(canvas, x, base):
     canvas.ellipse(x, base - 0.15, 0.12, 0.11, (255, 236, 176), lit=False)
     canvas.ellipse(x, base - 0.035, 0.026, 0.035, (120, 84, 60))
-    canvas.polygon([(x - 0.04, base - 0.21), (x + 0.04, base - 0.21), (x + 0.08, base - 0.075),
-                    (x - 0.08, base - 0.075)], (255, 204, 84), lit=False)
+    canvas.polygon(
+        [
+            (x - 0.04, base - 0.21),
+            (x + 0.04, base - 0.21),
+            (x + 0.08, base - 0.075),
+            (x - 0.08, base - 0.075),
+        ],
+        (255, 204, 84),
+        lit=False,
+    )
 
 
 def pendant_lamp(canvas, x, drop):

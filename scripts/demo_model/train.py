@@ -2,13 +2,15 @@
 
     python train.py --output OUT --work WORK
 
-draws the training pictures into WORK (once), trains the tokenizer on captions, trains the model, and writes OUT. Every
-random choice follows from --seed, and each step from (seed, step): a run that was stopped goes on with --resume exactly
-as if it had not been, also with another --steps as long as the rate has not begun to fall.
+draws the training pictures into WORK (once), trains the tokenizer on captions, trains the model, and writes
+OUT. Every random choice follows from --seed, and each step from (seed, step): a run that was stopped goes on
+with --resume exactly as if it had not been, also with another --steps as long as the rate has not begun to
+fall.
 
-Two losses. The contrastive one is CLIP's, with a difference that drawn pictures allow: we know for every caption and every
-picture of the batch whether the picture is right for it, so all right ones are positives. The second reads each
-attribute off the vectors of pictures and captions with one linear layer that both share; it is thrown away afterwards.
+Two losses. The contrastive one is CLIP's, with a difference that drawn pictures allow: we know for every
+caption and every picture of the batch whether the picture is right for it, so all right ones are positives.
+The second reads each attribute off the vectors of pictures and captions with one linear layer that both
+share; it is thrown away afterwards.
 """
 
 import argparse
@@ -46,8 +48,10 @@ class AttributeReader(torch.nn.Module):
 
     def loss(self, vectors, codes):
         """Mean cross-entropy over the attributes that are given (code >= 0)."""
-        losses = [functional.cross_entropy(group, codes[:, column], ignore_index=-1, reduction="sum")
-                  for column, group in enumerate(self(vectors))]
+        losses = [
+            functional.cross_entropy(group, codes[:, column], ignore_index=-1, reduction="sum")
+            for column, group in enumerate(self(vectors))
+        ]
         return sum(losses) / (codes >= 0).sum()
 
 
@@ -91,8 +95,10 @@ def learning_rate(step, steps, peak):
 def parameter_groups(modules, decay):
     """Weight decay for matrices; none for biases, norms and the logit scale."""
     named = [parameter for module in modules for parameter in module.parameters()]
-    return [{"params": [p for p in named if p.ndim > 1], "weight_decay": decay},
-            {"params": [p for p in named if p.ndim <= 1], "weight_decay": 0.0}]
+    return [
+        {"params": [p for p in named if p.ndim > 1], "weight_decay": decay},
+        {"params": [p for p in named if p.ndim <= 1], "weight_decay": 0.0},
+    ]
 
 
 class Validation:
@@ -111,8 +117,13 @@ class Validation:
         figures = []
         for queries, count in ((self.small, 400), (self.large, len(images))):
             text = demo.text_vectors(model, tokenizer, [text for _, text in queries])
-            figures.append(retrieval.mean(retrieval.precision_at([wanted for wanted, _ in queries], text,
-                                                                 self.descriptions[:count], images[:count])))
+            figures.append(
+                retrieval.mean(
+                    retrieval.precision_at(
+                        [wanted for wanted, _ in queries], text, self.descriptions[:count], images[:count]
+                    )
+                )
+            )
         probe = retrieval.attribute_probe(reader(images), self.codes)
         model.train()
         weakest = sorted(probe, key=probe.get)[:6]
@@ -120,9 +131,13 @@ class Validation:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--output", type=pathlib.Path, required=True, help="the model's folder")
-    parser.add_argument("--work", type=pathlib.Path, required=True, help="for drawn pictures and checkpoints (2 GB)")
+    parser.add_argument(
+        "--work", type=pathlib.Path, required=True, help="for drawn pictures and checkpoints (2 GB)"
+    )
     parser.add_argument("--pictures", type=int, default=60_000)
     parser.add_argument("--steps", type=int, default=2_120)
     parser.add_argument("--batch", type=int, default=64)
@@ -135,11 +150,17 @@ def main():
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
 
-    pixels, codes = dataset.prepare(options.work / "training", dataset.TRAINING_SEEDS, options.pictures, demo.EDGE,
-                                    options.threads)
-    validation = Validation(*dataset.prepare(options.work / "validation", dataset.VALIDATION_SEEDS, 2000, demo.EDGE,
-                                             options.threads))
-    tokenizer = vocabulary.train(options.work / "tokenizer", 1024, vocabulary.sample_texts(20_000, options.seed))
+    pixels, codes = dataset.prepare(
+        options.work / "training", dataset.TRAINING_SEEDS, options.pictures, demo.EDGE, options.threads
+    )
+    validation = Validation(
+        *dataset.prepare(
+            options.work / "validation", dataset.VALIDATION_SEEDS, 2000, demo.EDGE, options.threads
+        )
+    )
+    tokenizer = vocabulary.train(
+        options.work / "tokenizer", 1024, vocabulary.sample_texts(20_000, options.seed)
+    )
     model = demo.build(tokenizer)
     reader = AttributeReader(model.config.projection_dim)
     model.train()
@@ -158,12 +179,15 @@ def main():
     for step in range(first, options.steps):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, options.steps, options.rate)
-        pictures, picture_codes, texts, caption_codes = batch(pixels, codes, options.batch, options.seed, step)
+        pictures, picture_codes, texts, caption_codes = batch(
+            pixels, codes, options.batch, options.seed, step
+        )
         images = demo.image_vectors(model, pictures)
         text = demo.text_vectors(model, tokenizer, texts)
         losses = {
-            "contrastive": contrastive_loss(text, images, rightness(caption_codes, picture_codes),
-                                            model.logit_scale.exp()),
+            "contrastive": contrastive_loss(
+                text, images, rightness(caption_codes, picture_codes), model.logit_scale.exp()
+            ),
             "picture": reader.loss(images, picture_codes),
             "caption": reader.loss(text, caption_codes),
         }
@@ -179,14 +203,27 @@ def main():
         done = step + 1
         if done % 50 == 0:
             shown = " ".join(f"{name} {value / 50:.3f}" for name, value in seen.items())
-            print(f"step {done} {shown} scale {model.logit_scale.exp().item():.1f} "
-                  f"{(time.time() - started) / (done - first):.3f} s/step", flush=True)
+            print(
+                f"step {done} {shown} scale {model.logit_scale.exp().item():.1f} "
+                f"{(time.time() - started) / (done - first):.3f} s/step",
+                flush=True,
+            )
             seen = dict.fromkeys(seen, 0.0)
         if done % options.report_every == 0 or done == options.steps:
             (small, large), weakest = validation.report(model, reader, tokenizer)
-            print(f"== step {done}: precision@4 {small:.3f} of 400, {large:.3f} of 2000; weakest {weakest}", flush=True)
-            torch.save({"model": model.state_dict(), "reader": reader.state_dict(), "optimizer": optimizer.state_dict(),
-                        "step": done}, checkpoint.with_suffix(".new"))
+            print(
+                f"== step {done}: precision@4 {small:.3f} of 400, {large:.3f} of 2000; weakest {weakest}",
+                flush=True,
+            )
+            torch.save(
+                {
+                    "model": model.state_dict(),
+                    "reader": reader.state_dict(),
+                    "optimizer": optimizer.state_dict(),
+                    "step": done,
+                },
+                checkpoint.with_suffix(".new"),
+            )
             checkpoint.with_suffix(".new").replace(checkpoint)
             demo.save(model, tokenizer, options.output)
 

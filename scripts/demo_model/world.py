@@ -1,8 +1,8 @@
 """What can be in a picture: the kinds, their attributes, and the random draw of one description.
 
-A description is a plain dict such as {"kind": "house", "color": "red", "time": "night", "pool": "yes", ...}. Every value
-is a string, so that descriptions, CSV rows and query filters compare with ==. An attribute that a kind does not have is
-absent (an empty cell in the CSV).
+A description is a plain dict such as {"kind": "house", "color": "red", "time": "night", "pool": "yes", ...}.
+Every value is a string, so that descriptions, CSV rows and query filters compare with ==. An attribute that a
+kind does not have is absent (an empty cell in the CSV).
 """
 
 import random
@@ -12,8 +12,9 @@ FLOWER_COLORS = ("red", "blue", "yellow", "white", "pink")
 TIMES = ("day", "sunset", "night")
 YES_NO = ("yes", "no")
 
-# kind -> attribute -> possible values, all equally likely. `color` is the colour of the kind's main thing: the walls of
-# a house, the cabinets of a kitchen, the tiles of a bathroom, the blanket of a bed, the sofa, the parasol, the flowers.
+# kind -> attribute -> possible values, all equally likely. `color` is the colour of the kind's main thing:
+# the walls of a house, the cabinets of a kitchen, the tiles of a bathroom, the blanket of a bed, the sofa,
+# the parasol, the flowers.
 KINDS = {
     "house": {
         "color": COLORS,
@@ -75,11 +76,20 @@ KINDS = {
 }
 
 # Houses have the most attributes and are what the project's users search for, so there are more of them.
-KIND_WEIGHTS = {"house": 22, "kitchen": 14, "bathroom": 12, "bedroom": 13, "living room": 14, "pool": 12, "garden": 13}
+KIND_WEIGHTS = {
+    "house": 22,
+    "kitchen": 14,
+    "bathroom": 12,
+    "bedroom": 13,
+    "living room": 14,
+    "pool": 12,
+    "garden": 13,
+}
 
 
 def attribute_values():
-    """All attributes with all their values over all kinds: {"kind": [...], "color": [...], ...}, in a fixed order."""
+    """All attributes with all their values over all kinds: {"kind": [...], "color": [...], ...}, in a fixed
+    order."""
     values = {"kind": list(KINDS)}
     for attributes in KINDS.values():
         for name, options in attributes.items():
@@ -104,7 +114,9 @@ def sample(rng: random.Random, wanted=None):
         value = rng.choice(options)
         if name in wanted:
             if wanted[name] not in options:
-                raise ValueError(f"a {kind} cannot have {name}={wanted[name]}; it can have {', '.join(options)}")
+                raise ValueError(
+                    f"a {kind} cannot have {name}={wanted[name]}; it can have {', '.join(options)}"
+                )
             value = wanted[name]
         description[name] = value
     unknown = set(wanted) - set(description)
