@@ -47,6 +47,7 @@ def test_every_acknowledged_document_is_there_after_sigkill_in_the_middle_of_a_b
         assert status == 200
         lost = [document["_id"] for document in answer["docs"] if not document["found"]]
         assert lost == []
+        assert server.register("--models", "clip").returncode == 0  # the new server has another port
         searched = server.es("POST", "/clip-images/_search", {
             "size": 10000, "_source": False,
             "knn": {"field": "image_embedding", "k": 10000, "num_candidates": 10000,
