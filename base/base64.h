@@ -10,8 +10,8 @@
 
 namespace sightline {
 
-/// Decodes standard base64. Padding may be absent; line breaks (CR, LF) are skipped, as MIME writers put them in.
-/// Errors: invalid_argument naming the offset of the first character that does not belong.
+/// Decodes standard base64. Padding may be absent; line breaks (CR, LF) are skipped, as MIME writers put them
+/// in. Errors: invalid_argument naming the offset of the first character that does not belong.
 Result<std::string> base64_decode(std::string_view text);
 
 /// Encodes with padding and without line breaks.

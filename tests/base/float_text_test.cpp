@@ -1,10 +1,9 @@
 #include "base/float_text.h"
 
-#include <doctest/doctest.h>
-
 #include <bit>
 #include <charconv>
 #include <cstdint>
+#include <doctest/doctest.h>
 #include <random>
 #include <string>
 #include <vector>
