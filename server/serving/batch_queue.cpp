@@ -11,7 +11,6 @@ namespace sightline::serving {
 namespace {
 
 constexpr int k_query_batches_before_documents = 8;
-constexpr double k_weight_of_newest_time = 0.3;
 constexpr float k_norm_tolerance = 1e-3f;  // of bfloat16 results widened to float32
 
 std::size_t index(Lane lane) {
@@ -40,13 +39,14 @@ Result<std::vector<float>> checked(Result<std::vector<float>> vector, std::uint3
 
 class BatchQueue::Account {
  public:
-  Account(std::string model_name, models::Embedder& model) : name(std::move(model_name)), embedder(model) {}
+  Account(std::string model_name, models::Embedder& model, std::array<std::size_t, k_modalities> max_cost)
+      : name(std::move(model_name)), embedder(model), cost_limit(max_cost) {}
 
   const std::string name;
   models::Embedder& embedder;
-  std::size_t items = 0, bytes = 0;                     // of tickets out and of what was submitted
-  std::array<std::size_t, k_lanes> expected{};          // tickets not yet submitted
-  std::array<double, k_modalities> seconds_per_cost{};  // 0: not known yet
+  std::size_t items = 0, bytes = 0;                  // of tickets out and of what was submitted
+  std::array<std::size_t, k_lanes> expected{};       // tickets not yet submitted
+  std::array<std::size_t, k_modalities> cost_limit;  // of a batch, as target_batch_time has it
 };
 
 struct BatchQueue::Entry {
@@ -112,7 +112,8 @@ BatchQueue::~BatchQueue() {
 
 BatchQueue::Account& BatchQueue::add_model(std::string name, models::Embedder& embedder) {
   const std::lock_guard lock(mutex_);
-  return accounts_.emplace_back(std::move(name), embedder);
+  return accounts_.emplace_back(std::move(name), embedder,
+                                std::array{max_cost(Modality::text), max_cost(Modality::image)});
 }
 
 Result<std::vector<BatchQueue::Ticket>> BatchQueue::admit(Account& account, Lane lane,
@@ -164,11 +165,28 @@ void BatchQueue::submit(Ticket ticket, Item item) {
 
 void BatchQueue::teach(Account& account, Modality modality, std::size_t cost,
                        Clock::time_point::duration took) {
-  if (cost == 0) return;
-  const double newest = in_seconds(took) / static_cast<double>(cost);
+  if (options_.target_batch_time.count() == 0 || took.count() <= 0) return;
+  const double fits = static_cast<double>(cost) * in_seconds(options_.target_batch_time) / in_seconds(took);
+  const auto most = static_cast<double>(max_cost(modality));
   const std::lock_guard lock(mutex_);
-  double& known = account.seconds_per_cost[index(modality)];
-  known = known == 0 ? newest : known + k_weight_of_newest_time * (newest - known);
+  account.cost_limit[index(modality)] = static_cast<std::size_t>(std::clamp(fits, 1.0, most));
+}
+
+void BatchQueue::adapt(Account& account, Modality modality, std::size_t cost,
+                       Clock::time_point::duration took) {
+  if (options_.target_batch_time.count() == 0) return;
+  const std::lock_guard lock(mutex_);
+  std::size_t& limit = account.cost_limit[index(modality)];
+  const bool was_full = cost * 2 > limit;
+  if (took > options_.target_batch_time) {
+    limit = std::max<std::size_t>(cost / 2, 1);
+  } else if (was_full && took * 2 < options_.target_batch_time) {
+    limit = std::min(limit * 2, max_cost(modality));
+  }
+}
+
+std::size_t BatchQueue::max_cost(Modality modality) const {
+  return modality == Modality::text ? options_.max_batch_tokens : options_.max_batch_pixels;
 }
 
 bool BatchQueue::run_on_model_thread(std::function<void()> work) {
@@ -270,12 +288,7 @@ std::vector<BatchQueue::Entries::iterator> BatchQueue::gather(Lane lane, bool& f
   Entries& waiting = lanes_[index(lane)];
   const Modality modality = waiting.front().modality();
   const Account* const account = waiting.front().ticket.account_;
-  std::size_t cost_limit = modality == Modality::text ? options_.max_batch_tokens : options_.max_batch_pixels;
-  const double seconds_per_cost = account->seconds_per_cost[index(modality)];
-  if (options_.target_batch_time.count() > 0 && seconds_per_cost > 0) {
-    const double fits = std::chrono::duration<double>(options_.target_batch_time).count() / seconds_per_cost;
-    if (fits < static_cast<double>(cost_limit)) cost_limit = static_cast<std::size_t>(fits);
-  }
+  const std::size_t cost_limit = account->cost_limit[index(modality)];
   std::vector<Entries::iterator> chosen;
   std::size_t total = 0;
   full = false;
@@ -312,7 +325,7 @@ void BatchQueue::run_batch(Entries batch) {
   }
   auto vectors = embed(account, inputs);
   const auto took = clock_.now() - began;
-  teach(account, modality, total_cost, took);
+  adapt(account, modality, total_cost, took);
   observer_.batch_ran(account.name, modality, batch.size(), in_seconds(took));
   std::size_t at = 0;
   for (Entry& entry : batch) {

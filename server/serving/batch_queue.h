@@ -44,8 +44,9 @@ class BatchQueue {
     std::size_t max_batch_tokens = 2048;
     std::size_t max_batch_pixels = 32 * 224 * 224;
     std::chrono::microseconds max_wait{2000};  ///< how long a batch waits for company; 0: never
-    /// A batch is kept to what is expected to run in this time, so that queries need not wait long for a
-    /// batch of documents to end; a single input always runs. 0: no limit.
+    /// Batches are kept to what runs in this time, so that queries need not wait long for a batch of
+    /// documents to end: one that took longer halves the next, full ones that took less than half of it
+    /// double it. A single input always runs. 0: no limit.
     std::chrono::milliseconds target_batch_time{500};
   };
   using Callback = std::function<void(Result<std::vector<float>>)>;
@@ -102,7 +103,7 @@ class BatchQueue {
 
   void submit(Ticket ticket, Item item);
 
-  /// Tells what `cost` units of a modality (tokens, pixels) took, as a first guess for `target_batch_time`.
+  /// Tells what one input of `cost` units (tokens, pixels) took, as a first guess for `target_batch_time`.
   void teach(Account& account, Modality modality, std::size_t cost, Clock::time_point::duration took);
 
   /// Runs `work` on the model thread, before any batch, and waits for it. False: stopping, `work` was not
@@ -129,6 +130,8 @@ class BatchQueue {
   void run_batch(Entries batch);
   void answer_dead(Entries dead);
   std::vector<Result<std::vector<float>>> embed(Account& account, std::span<const models::Prepared> inputs);
+  void adapt(Account& account, Modality modality, std::size_t cost, Clock::time_point::duration took);
+  std::size_t max_cost(Modality modality) const;
   static std::size_t cost(const models::Prepared& input);
 
   const Options options_;
