@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "server/elastic/local/search/bm25.h"
-#include "server/elastic/local/search/json_view.h"
 #include "server/elastic/local/search/scored_docs.h"
+#include "server/elastic/local/search/shard_view.h"
 #include "server/elastic/local/search/vector_math.h"
 
 using namespace sightline::elastic;
@@ -89,8 +89,8 @@ TEST_CASE("minimum_should_match is read in all its forms") {
   CHECK(least_clauses("2<75%", 2) == 2);
   CHECK(least_clauses("2<75%", 4) == 3);
   CHECK(least_clauses("2<-25% 9<-3", 10) == 7);
-  CHECK_THROWS_AS(least_clauses("many", 3), Refused);
-  CHECK_THROWS_AS(least_clauses("2<", 3), Refused);
+  CHECK_THROWS_AS(least_clauses("many", 3), ShardRefused);
+  CHECK_THROWS_AS(least_clauses("2<", 3), ShardRefused);
 }
 
 namespace {

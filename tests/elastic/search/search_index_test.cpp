@@ -133,7 +133,6 @@ TEST_CASE("what was committed is there after opening again, every kind of value"
   CHECK_FALSE(memory.keyword("city")->find("Lyon"));
   CHECK(memory.integers("price")->of(a)[0] == 30);
   CHECK(memory.doubles("area")->of(a)[0] == 15.0);
-  CHECK(memory.presence("data")->documents().size() == 2);
   REQUIRE(memory.vectors("v")->size() == 2);
   CHECK(memory.vectors("v")->row(1)[1] == doctest::Approx(30 / std::sqrt(901.0)));
 }

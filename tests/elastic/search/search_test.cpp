@@ -154,8 +154,8 @@ TEST_CASE_FIXTURE(Listings, "_count and _msearch") {
   CHECK(request(Method::get, "/l/_count", "").json["count"].GetInt() == 7);
   CHECK(request(Method::get, "/l/_count", "", "q=city:Nice").json["count"].GetInt() == 2);
   const auto many = request(Method::post, "/_msearch",
-                            "{\"index\":\"l\"}\n{\"size\":1}\n{\"index\":\"nope\"}\n{}\n{\"index\":\"l\"}\n{"
-                            "\"query\":{\"x\":{}}}\n");
+                            "{\"index\":\"l\"}\n{\"size\":1}\n{\"index\":\"nope\"}\n{}\n{\"index\":\"l\"}\n"
+                            "{\"query\":{\"term\":{\"price\":\"x\"}}}\n");
   const auto& responses = many.json["responses"];
   REQUIRE(responses.Size() == 3);
   CHECK(responses[0]["status"].GetInt() == 200);

@@ -100,8 +100,10 @@ void read_body(const JsonView& key, const JsonView& body, Aggregation& out) {
     } else if (name == "size" && out.kind == Kind::terms) {
       const std::int64_t size = read_integer(value, name);
       if (size < 1)
-        refuse(illegal_argument("[size] must be greater than 0. Found [" + std::to_string(size) + "] in [" +
-                                out.name + "]"));
+        within("terms", option, value, [&] {
+          refuse(illegal_argument("[size] must be greater than 0. Found [" + std::to_string(size) + "] in [" +
+                                  out.name + "]"));
+        });
       out.size = static_cast<int>(std::min<std::int64_t>(size, std::numeric_limits<int>::max()));
     } else if (name == "min_doc_count" && out.kind == Kind::terms) {
       const std::int64_t least = read_integer(value, name);
@@ -122,26 +124,28 @@ Aggregation read_aggregation(const JsonView& key, const JsonView& value) {
   Aggregation out;
   out.name = key.text();
   if (!value.is_object()) {
-    refuse(parsing_exception(value, "Expected [START_OBJECT] under [" + out.name + "], but got a [" +
-                                        token_name(value) + "] in [" + out.name + "]"));
+    refuse(parsing_exception(value, "Aggregation definition for [" + out.name + " starts with a [" +
+                                        token_name(value) + "], expected a [START_OBJECT]."));
   }
-  bool has_kind = false;
+  std::string kind;
   value.each_member([&](const JsonView& type, const JsonView& body) {
     if (type.text() == "meta") return;
     if (type.text() == "aggs" || type.text() == "aggregations") {
       refuse(illegal_argument("sub-aggregations, as in [" + out.name +
                               "], are not supported by this local store"));
     }
-    if (has_kind)
-      refuse(parsing_exception(type, "Found two aggregation type definitions in [" + out.name + "]"));
+    if (!kind.empty()) {
+      refuse(parsing_exception(type, "Found two aggregation type definitions in [" + out.name + "]: [" +
+                                         kind + "] and [" + std::string(type.text()) + "]"));
+    }
     if (!body.is_object()) {
       refuse(parsing_exception(body, "Expected [START_OBJECT] under [" + std::string(type.text()) +
                                          "], but got a [" + token_name(body) + "] in [" + out.name + "]"));
     }
-    has_kind = true;
+    kind = type.text();
     read_body(type, body, out);
   });
-  if (!has_kind) refuse(parsing_exception(value, "Missing definition for aggregation [" + out.name + "]"));
+  if (kind.empty()) refuse(parsing_exception(value, "Missing definition for aggregation [" + out.name + "]"));
   return out;
 }
 

@@ -207,6 +207,7 @@ Result<AnalyzedDocument> analyze(const ParsedDocument& document) {
   AnalyzedDocument out{document.id};
   out.fields.reserve(document.fields.size());
   for (const FieldValues& values : document.fields) {
+    if (content_of(values.field->type) == Content::none) continue;
     AnalyzedField field;
     field.path = values.field->path;
     field.type = values.field->type;

@@ -98,14 +98,6 @@ const std::vector<Doc>* KeywordColumn::find(std::string_view value) const {
   return found == terms_.end() ? nullptr : &documents_[found->second];
 }
 
-void PresenceColumn::compact(const Renumbered& renumbered) {
-  std::vector<Doc> kept;
-  for (const Doc doc : documents_) {
-    if (renumbered[doc] != k_gone) kept.push_back(renumbered[doc]);
-  }
-  documents_ = std::move(kept);
-}
-
 VectorRows::VectorRows(std::size_t dims)
     : dims_(dims),
       rows_per_chunk_(std::max<std::size_t>(1, (std::size_t{1} << 20) / (dims * sizeof(float)))) {}

@@ -144,18 +144,6 @@ class NumberColumn {
 using IntegerColumn = NumberColumn<std::int64_t>;
 using DoubleColumn = NumberColumn<double>;
 
-/// binary: which documents have the field.
-class PresenceColumn {
- public:
-  void append(Doc doc, const AnalyzedField&) { documents_.push_back(doc); }
-  void forget(Doc) {}
-  void compact(const Renumbered& renumbered);
-  const std::vector<Doc>& documents() const { return documents_; }
-
- private:
-  std::vector<Doc> documents_;
-};
-
 /// Rows of floats whose addresses never change. Rows are added by one thread; rows that are there may be read
 /// by others.
 class VectorRows {

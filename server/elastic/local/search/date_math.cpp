@@ -1,5 +1,6 @@
 #include "server/elastic/local/search/date_math.h"
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <string>
@@ -117,6 +118,12 @@ std::optional<std::int64_t> parse_date_math(std::string_view text, std::string_v
     const auto parsed = parse_date(date, format, round_up && operations.empty());
     if (!parsed) return std::nullopt;
     time = Time(milliseconds(*parsed));
+    if (round_up && operations.empty()) {
+      // Only parts of the time are filled up: "2026-03" is the first of March, until its last millisecond.
+      const auto least = parse_date(date, format, false);
+      const auto day = least ? std::chrono::floor<days>(Time(milliseconds(*least))) : sys_days();
+      time = std::min<Time>(time, day + days(1) - milliseconds(1));
+    }
     if (!names_zone(date)) time -= offset;
   }
   // Rounding is to days and months of the zone's own calendar.

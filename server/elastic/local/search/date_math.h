@@ -7,10 +7,10 @@
 
 namespace sightline::elastic {
 
-/// Milliseconds since 1970 UTC. `now` is what `now` stands for. With `round_up` what the text leaves open is
-/// filled up to its last millisecond ("2026-03" and "now/M" are then the end of that month). `offset_ms`: how
-/// far the time zone is ahead of UTC, for dates that name no zone of their own. Nothing if the text is no
-/// such date.
+/// Milliseconds since 1970 UTC. `now` is what `now` stands for. With `round_up` parts of the time
+/// that the text leaves open are their largest ("2026-03" is then the last millisecond of its first day), and
+/// rounding goes to the end ("now/M": of the month). `offset_ms`: how far the time zone is ahead of UTC, for
+/// dates that name no zone of their own. Nothing if the text is no such date.
 std::optional<std::int64_t> parse_date_math(std::string_view text, std::string_view format, bool round_up,
                                             std::int64_t now, std::int64_t offset_ms);
 

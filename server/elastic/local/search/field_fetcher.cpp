@@ -53,6 +53,31 @@ void collect(const JsonView& value, std::string_view path, std::vector<std::stri
   }
 }
 
+/// Appends `"name":[values]` to an object that is still open; opens it with its first member.
+void append_member(std::string& object, const std::string& name, const std::vector<std::string>& values) {
+  if (values.empty()) return;
+  object += object.empty() ? '{' : ',';
+  rest::append_json_string(object, name);
+  object += ":[";
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (i != 0) object += ',';
+    object += values[i];
+  }
+  object += ']';
+}
+
+/// True if a string, given as JSON, has at most `limit` UTF-16 units.
+bool is_within(const std::string& json, std::int64_t limit) {
+  const auto tape = rest::JsonTape::parse(json);
+  if (!tape) return false;
+  std::int64_t units = 0;
+  for (const char c : JsonView(*tape, 0).text()) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte & 0xC0) != 0x80) units += byte >= 0xF0 ? 2 : 1;
+  }
+  return units <= limit;
+}
+
 /// Where the source has the values of a field: a multi-field's are its parent's.
 std::string_view source_path(const Field& field) {
   const std::string_view path = field.path;
@@ -67,15 +92,15 @@ FieldFetcher::FieldFetcher(const ShardView& shard, const std::vector<FieldReques
     if (!request.format.empty() && !is_date_format(request.format)) {
       refuse_shard("Invalid format: [" + request.format + "]: Unknown pattern");
     }
-    const bool pattern = request.pattern.find('*') != std::string::npos;
+    if (request.pattern == "_id" || request.pattern == "_index" || request.pattern == "_ignored") {
+      metadata_.push_back(request.pattern);
+    }
     for (const FieldPtr& field : shard.mapping->expand(request.pattern)) {
-      // Vectors are shown to those who name them, as in _source.
-      if (pattern && field->type == FieldType::dense_vector) continue;
       const auto same =
           std::find_if(wanted_.begin(), wanted_.end(), [&](const Wanted& one) { return one.field == field; });
       if (same != wanted_.end()) continue;
       wanted_.push_back({field, request.format});
-      needs_source_ = needs_source_ || is_from_source(*field);
+      reads_source_ = reads_source_ || is_from_source(*field);
     }
   }
 }
@@ -100,32 +125,56 @@ Status FieldFetcher::append_values(const Wanted& wanted, Doc doc, const rest::Js
   return {};
 }
 
-Result<std::string> FieldFetcher::fields_json(Doc doc, std::string_view source) const {
+bool FieldFetcher::lost_values(const Wanted& wanted, Doc doc) const {
+  const auto& ignored = shard_.memory().ignored(doc);
+  return std::find(ignored.begin(), ignored.end(), wanted.field->path) != ignored.end();
+}
+
+bool FieldFetcher::needs_source(Doc doc) const {
+  return reads_source_ || std::any_of(wanted_.begin(), wanted_.end(),
+                                      [&](const Wanted& wanted) { return lost_values(wanted, doc); });
+}
+
+void FieldFetcher::append_metadata(std::string& out, Doc doc) const {
+  for (const std::string& name : metadata_) {
+    const MemoryIndex& memory = shard_.memory();
+    std::vector<std::string> values;
+    if (name == "_ignored") {
+      for (const std::string& path : memory.ignored(doc)) values.push_back(json_text(path));
+    } else {
+      values.push_back(json_text(name == "_id" ? memory.id(doc) : shard_.index->name()));
+    }
+    append_member(out, name, values);
+  }
+}
+
+Result<FieldFetcher::Fetched> FieldFetcher::fetch(Doc doc, std::string_view source) const {
   std::optional<rest::JsonTape> tape;
-  if (needs_source_) {
+  if (needs_source(doc)) {
     auto parsed = rest::JsonTape::parse(source);
-    if (!parsed)
+    if (!parsed) {
       return Error{ErrorCode::corrupt_data,
                    "the stored source of a document is no JSON: " + parsed.error().reason};
+    }
     tape = *std::move(parsed);
   }
-  std::string out = "{";
-  std::vector<std::string> values;
+  Fetched fetched;
+  append_metadata(fetched.fields, doc);
   for (const Wanted& wanted : wanted_) {
-    values.clear();
+    std::vector<std::string> values, lost;
     if (Status status = append_values(wanted, doc, tape ? &*tape : nullptr, values); !status)
       return status.error();
-    if (values.empty()) continue;
-    if (out.size() > 1) out += ',';
-    rest::append_json_string(out, wanted.field->path);
-    out += ":[";
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      if (i != 0) out += ',';
-      out += values[i];
-    }
-    out += ']';
+    append_member(fetched.fields, wanted.field->path, values);
+    if (!lost_values(wanted, doc)) continue;
+    collect(JsonView(*tape, 0), source_path(*wanted.field), lost);
+    const std::int64_t limit = wanted.field->ignore_above.value_or(0);
+    std::erase_if(lost, [&](const std::string& text) { return is_within(text, limit); });
+    append_member(fetched.ignored_values, wanted.field->path, lost);
   }
-  return out + "}";
+  for (std::string* object : {&fetched.fields, &fetched.ignored_values}) {
+    if (!object->empty()) *object += '}';
+  }
+  return fetched;
 }
 
 }  // namespace sightline::elastic

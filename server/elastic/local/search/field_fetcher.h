@@ -18,24 +18,32 @@ class FieldFetcher {
   /// Throws ShardRefused for a format that is none.
   FieldFetcher(const ShardView& shard, const std::vector<FieldRequest>& requests);
 
-  bool empty() const { return wanted_.empty(); }
-  /// True if values have to be read from the source of documents.
-  bool needs_source() const { return needs_source_; }
-  /// `{"city":["Lyon"],...}`, fields without values left out; `source` is used only if needed. Errors: those
-  /// of fetching a vector.
-  Result<std::string> fields_json(Doc doc, std::string_view source) const;
+  /// JSON objects; empty if they would have no members.
+  struct Fetched {
+    std::string fields;          ///< `{"city":["Lyon"],...}`
+    std::string ignored_values;  ///< values that ignore_above kept out of the index
+  };
+
+  bool empty() const { return wanted_.empty() && metadata_.empty(); }
+  /// True if values of that document have to be read from its source.
+  bool needs_source(Doc doc) const;
+  /// `source` is used only if needed. Errors: those of fetching a vector.
+  Result<Fetched> fetch(Doc doc, std::string_view source) const;
 
  private:
   struct Wanted {
     FieldPtr field;
     std::string format;
   };
+  bool lost_values(const Wanted& wanted, Doc doc) const;
+  void append_metadata(std::string& out, Doc doc) const;
   Status append_values(const Wanted& wanted, Doc doc, const rest::JsonTape* source,
                        std::vector<std::string>& values) const;
 
   const ShardView& shard_;
   std::vector<Wanted> wanted_;
-  bool needs_source_ = false;
+  std::vector<std::string> metadata_;  // of _id, _index and _ignored
+  bool reads_source_ = false;
 };
 
 }  // namespace sightline::elastic

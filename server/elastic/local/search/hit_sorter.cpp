@@ -61,13 +61,14 @@ T chosen(std::span<const T> values, SortKey::Mode mode, bool descending) {
   if (mode == Mode::sum) return sum;
   if (mode == Mode::avg) {
     if constexpr (std::is_same_v<T, double>) return sum / count;
-    return static_cast<T>(std::llround(static_cast<double>(sum) / static_cast<double>(count)));
+    return static_cast<T>(std::floor(static_cast<double>(sum) / static_cast<double>(count) + 0.5));
   }
   std::vector<T> sorted(values.begin(), values.end());
   std::sort(sorted.begin(), sorted.end());
   const std::size_t middle = sorted.size() / 2;
   if (sorted.size() % 2 == 1) return sorted[middle];
-  return static_cast<T>((sorted[middle - 1] + sorted[middle]) / 2);
+  const double mean = (static_cast<double>(sorted[middle - 1]) + static_cast<double>(sorted[middle])) / 2;
+  return static_cast<T>(std::is_same_v<T, double> ? mean : std::floor(mean + 0.5));
 }
 
 /// Where the values of one sort key come from in one index.
@@ -174,8 +175,10 @@ SortValue after_value(const ShardView& shard, const SortKey& key, const std::opt
     if (decimal_key || (field && is_decimal_number(field->type)))
       return decimal_number(FieldType::double_, *value);
     return whole_number(*value).floor;
-  } catch (const ShardRefused&) {
-    refuse_shard("Failed to parse search_after value for field [" + key.field + "].");
+  } catch (const ShardRefused& refused) {
+    throw ShardRefused{"illegal_argument_exception",
+                       "Failed to parse search_after value for field [" + key.field + "].",
+                       refused.cause_type, refused.cause_reason};
   }
 }
 

@@ -10,13 +10,10 @@ namespace sightline::elastic {
 namespace {
 
 ElasticError number_format(const JsonView& value, std::string_view name, const char* kind) {
-  ElasticError error = content_exception(
+  if (value.is_string())
+    return {400, "number_format_exception", "For input string: \"" + std::string(value.text()) + "\""};
+  return content_exception(
       value, "[" + std::string(name) + "] " + kind + " expected but found " + token_name(value));
-  if (value.is_string()) {
-    error.cause_type = "number_format_exception";
-    error.cause_reason = "For input string: \"" + std::string(value.text()) + "\"";
-  }
-  return error;
 }
 
 /// Edits from one word to the other as a share of the longer, taken from one.

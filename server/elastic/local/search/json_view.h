@@ -96,6 +96,23 @@ double read_double(const JsonView& value, std::string_view name);
 bool read_bool(const JsonView& value, std::string_view name);
 std::string read_text(const JsonView& value, std::string_view name);
 
+/// Runs `read`; an error in it is wrapped as Elasticsearch's object parsers wrap it: "[1:9] [knn] failed to
+/// parse field [k]", with the inner error as the cause.
+template <class Read>
+void within(std::string_view parser, const JsonView& key, const JsonView& value, Read&& read) {
+  try {
+    read();
+  } catch (Refused& inner) {
+    ElasticError outer = content_exception(
+        value, "[" + std::string(parser) + "] failed to parse field [" + std::string(key.text()) + "]");
+    // Root causes are looked for in Elasticsearch's own exceptions alone.
+    outer.root_is_cause =
+        inner.error.type != "illegal_argument_exception" && inner.error.type != "number_format_exception";
+    outer.causes.push_back(std::move(inner.error));
+    refuse(std::move(outer));
+  }
+}
+
 /// " did you mean [match]?", " did you mean any of [a, b]?" or nothing: the known names that look like
 /// `name`.
 std::string did_you_mean(std::string_view name, const std::vector<std::string_view>& known);

@@ -17,11 +17,30 @@ struct KnnParts {
   bool has_vector = false, has_builder = false;
 };
 
-std::vector<float> read_vector(const JsonView& value) {
+float read_component(const JsonView& item) {
+  float number = 0;
+  const std::string_view text = item.text();
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if ((!item.is_number() && !item.is_string()) || end != text.data() + text.size()) {
+    refuse({400, "number_format_exception", "For input string: \"" + std::string(item.text()) + "\""});
+  }
+  // Out of range is either too large, which no comparison survives, or too small to differ from zero.
+  if (code == std::errc::result_out_of_range) {
+    const bool small = text.find("e-") != std::string_view::npos || text.find("E-") != std::string_view::npos;
+    return small ? 0.0f : std::numeric_limits<float>::infinity();
+  }
+  return number;
+}
+
+std::vector<float> read_vector(const JsonView& key, const JsonView& value) {
+  if (value.is_string()) {
+    refuse(content_exception(value,
+                             "[knn] query_vector as an encoded string is not supported by this local store; "
+                             "send an array of numbers"));
+  }
   if (!value.is_array()) {
     refuse(content_exception(
-        value, std::string("[knn] query_vector must be an array of numbers, not ") +
-                   (value.is_string() ? "an encoded string; send the numbers" : token_name(value))));
+        value, std::string("[knn] query_vector doesn't support values of type: ") + token_name(value)));
   }
   if (value.size() > k_max_dims) {
     refuse(illegal_argument("[query_vector] has " + std::to_string(value.size()) +
@@ -30,19 +49,7 @@ std::vector<float> read_vector(const JsonView& value) {
   std::vector<float> vector;
   vector.reserve(value.size());
   value.each_element([&](const JsonView& item) {
-    float number = 0;
-    const std::string_view text = item.text();
-    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (!item.is_number() || end != text.data() + text.size()) {
-      refuse(content_exception(
-          item, std::string("[knn] query_vector must hold numbers, but found ") + token_name(item)));
-    }
-    // Out of range is either too large, which no comparison survives, or too small to differ from zero.
-    if (code == std::errc::result_out_of_range) {
-      const double wide = read_double(item, "query_vector");
-      number = std::fabs(wide) < 1 ? 0.0f : std::numeric_limits<float>::infinity();
-    }
-    vector.push_back(number);
+    within("knn", key, item, [&] { vector.push_back(read_component(item)); });
   });
   return vector;
 }
@@ -51,15 +58,7 @@ void read_knn_filter(const JsonView& key, const JsonView& value, const QueryCont
   QueryContext inner = context;
   ++inner.depth;
   value.each_or_self([&](const JsonView& clause) {
-    try {
-      knn.filters.push_back(parse_query(clause, inner));
-    } catch (Refused& refused) {
-      ElasticError outer =
-          content_exception(clause, "[knn] failed to parse field [" + std::string(key.text()) + "]");
-      outer.root_is_cause = refused.error.type != "illegal_argument_exception";
-      outer.causes.push_back(std::move(refused.error));
-      refuse(std::move(outer));
-    }
+    within("knn", key, clause, [&] { knn.filters.push_back(parse_query(clause, inner)); });
   });
 }
 
@@ -77,11 +76,11 @@ void check_builder(const JsonView& value) {
 }
 
 /// The rules for k and num_candidates, in the order in which Elasticsearch checks them.
-void settle_sizes(const KnnParts& parts, const QueryContext& context, KnnQuery& knn) {
+void settle_sizes(const KnnParts& parts, const QueryContext& context, bool within_query, KnnQuery& knn) {
   std::int64_t k = context.size;
   if (parts.k) {
     k = *parts.k;
-  } else if (parts.num_candidates) {
+  } else if (parts.num_candidates && within_query) {
     k = std::min(k, *parts.num_candidates);
   }
   if (k < 1) refuse(illegal_argument("[k] must be greater than 0"));
@@ -92,6 +91,22 @@ void settle_sizes(const KnnParts& parts, const QueryContext& context, KnnQuery& 
   if (candidates > k_max_candidates) refuse(illegal_argument("[num_candidates] cannot exceed [10000]"));
   knn.k = static_cast<int>(k);
   knn.num_candidates = static_cast<int>(candidates);
+}
+
+void check_whole(const KnnParts& parts, const QueryContext& context, bool within_query, KnnQuery& knn) {
+  settle_sizes(parts, context, within_query, knn);
+  if (parts.has_vector && parts.has_builder) {
+    refuse(illegal_argument("cannot provide both [query_vector_builder] and [query_vector]"));
+  }
+  if (!parts.has_vector && !parts.has_builder) {
+    refuse(illegal_argument(within_query
+                                ? "either [query_vector] or [query_vector_builder] must be provided"
+                                : "either [query_vector_builder] or [query_vector] must be provided"));
+  }
+  if (parts.has_builder) {
+    refuse(illegal_argument(
+        "[query_vector_builder] cannot be resolved here: the query vector must be given as [query_vector]"));
+  }
 }
 
 }  // namespace
@@ -105,20 +120,19 @@ Query parse_knn(const JsonView& value, const QueryContext& context, bool within_
     if (name == "field") {
       knn.field = read_text(item, name);
     } else if (name == "query_vector") {
-      if (item.is_null()) return;
-      knn.vector = read_vector(item);
+      knn.vector = read_vector(key, item);
       parts.has_vector = true;
     } else if (name == "query_vector_builder") {
       check_builder(item);
       parts.has_builder = true;
     } else if (name == "k") {
-      if (!item.is_null()) parts.k = read_integer(item, name);
+      if (!item.is_null()) within("knn", key, item, [&] { parts.k = read_integer(item, name); });
     } else if (name == "num_candidates") {
-      if (!item.is_null()) parts.num_candidates = read_integer(item, name);
+      if (!item.is_null()) within("knn", key, item, [&] { parts.num_candidates = read_integer(item, name); });
     } else if (name == "similarity") {
-      knn.similarity = static_cast<float>(read_double(item, name));
+      within("knn", key, item, [&] { knn.similarity = static_cast<float>(read_double(item, name)); });
     } else if (name == "boost") {
-      query.boost = static_cast<float>(read_double(item, name));
+      within("knn", key, item, [&] { query.boost = static_cast<float>(read_double(item, name)); });
     } else if (name == "filter") {
       read_knn_filter(key, item, context, knn);
     } else if (name == "rescore_vector") {
@@ -138,18 +152,20 @@ Query parse_knn(const JsonView& value, const QueryContext& context, bool within_
     }
   });
   if (knn.field.empty()) {
-    refuse(illegal_argument(within_query ? "[knn] requires fieldName" : "Required [field]"));
+    refuse(illegal_argument("Required [field]"));
   }
-  settle_sizes(parts, context, knn);
-  if (parts.has_vector && parts.has_builder) {
-    refuse(illegal_argument("cannot provide both [query_vector_builder] and [query_vector]"));
-  }
-  if (!parts.has_vector && !parts.has_builder) {
-    refuse(illegal_argument("either [query_vector_builder] or [query_vector] must be provided"));
-  }
-  if (parts.has_builder) {
-    refuse(illegal_argument(
-        "[query_vector_builder] cannot be resolved here: the query vector must be given as [query_vector]"));
+  if (!within_query) {
+    check_whole(parts, context, false, knn);
+  } else {
+    try {
+      check_whole(parts, context, true, knn);
+    } catch (Refused& inner) {
+      ElasticError outer{400, "x_content_parse_exception",
+                         "Failed to build [knn] after last required field arrived"};
+      outer.cause_type = inner.error.type;
+      outer.cause_reason = inner.error.reason;
+      refuse(std::move(outer));
+    }
   }
   query.node = std::move(knn);
   return query;

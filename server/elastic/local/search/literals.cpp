@@ -52,6 +52,20 @@ WholeNumber whole_number(const Literal& value) {
   return {static_cast<std::int64_t>(floor), floor != decimal, false};
 }
 
+WholeNumber whole_bound(FieldType type, const Literal& value) {
+  const WholeNumber number = whole_number(value);
+  const auto fits = [&](std::int64_t least, std::int64_t greatest) {
+    return !number.beyond && number.floor >= least && number.floor <= greatest;
+  };
+  const char* name = nullptr;
+  if (type == FieldType::long_ && number.beyond) name = "a long";
+  if (type == FieldType::integer && !fits(INT32_MIN, INT32_MAX)) name = "an integer";
+  if (type == FieldType::short_ && !fits(INT16_MIN, INT16_MAX)) name = "a short";
+  if (type == FieldType::byte && !fits(INT8_MIN, INT8_MAX)) name = "a byte";
+  if (name) refuse_query_because("Value [" + value.text + "] is out of range for " + name);
+  return number;
+}
+
 double decimal_number(FieldType type, const Literal& value) {
   const double number = any_number(value);
   if (type == FieldType::float_) return static_cast<double>(static_cast<float>(number));
@@ -60,7 +74,7 @@ double decimal_number(FieldType type, const Literal& value) {
 
 bool boolean_value(const Literal& value) {
   if (value.text == "true") return true;
-  if (value.text == "false" || value.text.empty()) return false;
+  if (value.text == "false") return false;
   refuse_query_because("Can't parse boolean value [" + value.text + "], expected [true] or [false]");
 }
 
@@ -70,7 +84,7 @@ std::int64_t date_value(const Field& field, const Literal& value, const std::str
   if (used.empty()) used = k_default_date_format;
   if (const auto date = parse_date_math(value.text, used, round_up, now, offset_ms)) return *date;
   const std::string what = "failed to parse date field [" + value.text + "] with format [" + used + "]";
-  refuse_query_because(what + ": [" + what + "]", "parse_exception");
+  throw ShardRefused{"parse_exception", what + ": [" + what + "]", "illegal_argument_exception", what};
 }
 
 }  // namespace sightline::elastic

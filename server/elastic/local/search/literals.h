@@ -18,9 +18,11 @@ struct WholeNumber {
 };
 /// Throws ShardRefused (number_format_exception) if the text is no number.
 WholeNumber whole_number(const Literal& value);
+/// The same as an end of a range over a field of that type. Throws ShardRefused if the type cannot hold it.
+WholeNumber whole_bound(FieldType type, const Literal& value);
 /// The number as a field of that type holds it: rounded to float32 or half precision. Throws as above.
 double decimal_number(FieldType type, const Literal& value);
-/// "true", "false", or "" for false. Throws ShardRefused.
+/// Throws ShardRefused unless the text is "true" or "false".
 bool boolean_value(const Literal& value);
 /// Throws ShardRefused if the text is no date of that format (empty: the field's own).
 std::int64_t date_value(const Field& field, const Literal& value, const std::string& format, bool round_up,

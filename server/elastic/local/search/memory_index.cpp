@@ -9,10 +9,7 @@ MemoryIndex::Column MemoryIndex::new_column(const AnalyzedField& field) {
   if (field.type == FieldType::keyword) return KeywordColumn();
   if (field.type == FieldType::dense_vector) return VectorColumn(field.similarity, field.vector.size());
   if (is_decimal_number(field.type)) return DoubleColumn();
-  if (is_whole_number(field.type) || field.type == FieldType::boolean || field.type == FieldType::date) {
-    return IntegerColumn();
-  }
-  return PresenceColumn();
+  return IntegerColumn();
 }
 
 bool MemoryIndex::fits(const AnalyzedDocument& document) const {

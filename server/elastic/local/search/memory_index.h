@@ -40,12 +40,11 @@ class MemoryIndex {
   const KeywordColumn* keyword(std::string_view path) const { return column<KeywordColumn>(path); }
   const IntegerColumn* integers(std::string_view path) const { return column<IntegerColumn>(path); }
   const DoubleColumn* doubles(std::string_view path) const { return column<DoubleColumn>(path); }
-  const PresenceColumn* presence(std::string_view path) const { return column<PresenceColumn>(path); }
   const VectorColumn* vectors(std::string_view path) const { return column<VectorColumn>(path); }
 
  private:
   using Column =
-      std::variant<TextColumn, KeywordColumn, IntegerColumn, DoubleColumn, PresenceColumn, VectorColumn>;
+      std::variant<TextColumn, KeywordColumn, IntegerColumn, DoubleColumn, VectorColumn>;
 
   static Column new_column(const AnalyzedField& field);
   template <class C>

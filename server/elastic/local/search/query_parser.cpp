@@ -81,6 +81,12 @@ Literal read_literal(const JsonView& value) {
   return {Literal::Kind::string, std::string(value.text())};
 }
 
+ElasticError expected_text(const JsonView& value) {
+  const auto [line, column] = value.position();
+  return illegal_argument("Expected text at " + std::to_string(line) + ":" + std::to_string(column) +
+                          " but found " + token_name(value));
+}
+
 /// boost and _name, which every query has. False if `key` is neither.
 bool read_shared(std::string_view key, const JsonView& value, Query& query) {
   if (key == "boost") {
@@ -122,20 +128,6 @@ void one_field(std::string_view query, const JsonView& body, Visit&& visit) {
   if (first.empty()) refuse(illegal_argument("field name is null or empty"));
 }
 
-/// An error inside `key` of an object parser: wrapped, with the inner error as its cause.
-template <class Read>
-void within(std::string_view parser, const JsonView& key, const JsonView& value, Read&& read) {
-  try {
-    read();
-  } catch (Refused& inner) {
-    ElasticError outer = content_exception(
-        value, "[" + std::string(parser) + "] failed to parse field [" + std::string(key.text()) + "]");
-    outer.root_is_cause = inner.error.type != "illegal_argument_exception";
-    outer.causes.push_back(std::move(inner.error));
-    refuse(std::move(outer));
-  }
-}
-
 [[noreturn]] void unknown_field(std::string_view parser, const JsonView& key,
                                 const std::vector<std::string_view>& known) {
   const std::string name(key.text());
@@ -143,10 +135,23 @@ void within(std::string_view parser, const JsonView& key, const JsonView& value,
       key, "[" + std::string(parser) + "] unknown field [" + name + "]" + did_you_mean(name, known)));
 }
 
+/// The same in the queries whose parsers turn it into an error of their own.
+[[noreturn]] void unknown_option(std::string_view query, const JsonView& key,
+                                 const std::vector<std::string_view>& known) {
+  try {
+    unknown_field(query, key, known);
+  } catch (Refused& refused) {
+    ElasticError error = parsing_exception(key, refused.error.reason);
+    error.cause_type = refused.error.type;
+    error.cause_reason = refused.error.reason;
+    refuse(std::move(error));
+  }
+}
+
 Query parse_match_all(const JsonView& body, const QueryContext&) {
   Query query{MatchAllQuery{}};
   body.each_member([&](const JsonView& key, const JsonView& value) {
-    if (!read_shared(key.text(), value, query)) unknown_field("match_all", key, {"boost", "_name"});
+    if (!read_shared(key.text(), value, query)) unknown_option("match_all", key, {"boost", "_name"});
   });
   return query;
 }
@@ -154,7 +159,7 @@ Query parse_match_all(const JsonView& body, const QueryContext&) {
 Query parse_match_none(const JsonView& body, const QueryContext&) {
   Query query{MatchNoneQuery{}};
   body.each_member([&](const JsonView& key, const JsonView& value) {
-    if (!read_shared(key.text(), value, query)) unknown_field("match_none", key, {"boost", "_name"});
+    if (!read_shared(key.text(), value, query)) unknown_option("match_none", key, {"boost", "_name"});
   });
   return query;
 }
@@ -164,8 +169,8 @@ bool read_operator(const JsonView& value) {
   std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
   if (name == "and") return true;
   if (name == "or") return false;
-  refuse(illegal_argument("operator needs to be either OR or AND, but found [" + std::string(value.text()) +
-                          "]"));
+  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::toupper(c); });
+  refuse(illegal_argument("No enum constant org.elasticsearch.index.query.Operator." + name));
 }
 
 /// The parameters that match and multi_match share. False if `key` is none of them.
@@ -199,6 +204,7 @@ Query parse_match(const JsonView& body, const QueryContext&) {
   Query query;
   MatchQuery match;
   bool has_text = false;
+  if (body.size() == 0) refuse(parsing_exception(body, "No text specified for text query"));
   one_field("match", body, [&](const std::string& field, const JsonView& value) {
     match.field = field;
     if (value.is_scalar()) {
@@ -207,8 +213,7 @@ Query parse_match(const JsonView& body, const QueryContext&) {
       return;
     }
     if (!value.is_object()) {
-      refuse(parsing_exception(
-          value, std::string("[match] unknown token [") + token_name(value) + "] after [" + field + "]"));
+      refuse(expected_text(value));
     }
     value.each_member([&](const JsonView& key, const JsonView& item) {
       if (key.text() == "query") {
@@ -281,7 +286,7 @@ Query parse_term(const JsonView& body, const QueryContext&) {
   TermQuery term;
   bool has_value = false;
   const auto take = [&](const JsonView& value) {
-    if (value.is_null()) refuse(illegal_argument("value cannot be null"));
+    if (value.is_null()) refuse(illegal_argument("field name is null or empty"));
     if (value.is_array()) refuse(parsing_exception(value, "[term] query does not support array of values"));
     if (!value.is_scalar())
       refuse(
@@ -406,7 +411,7 @@ Query parse_ids(const JsonView& body, const QueryContext&) {
     if (key.text() == "values") {
       value.each_or_self([&](const JsonView& item) { ids.ids.push_back(read_text(item, "values")); });
     } else if (!read_shared(key.text(), value, query)) {
-      unknown_field("ids", key, {"values", "boost", "_name"});
+      unknown_option("ids", key, {"values", "boost", "_name"});
     }
   });
   query.node = std::move(ids);
@@ -454,6 +459,10 @@ Query parse_bool(const JsonView& body, const QueryContext& context) {
                     : name == "must_not" || name == "mustNot" ? &parts.must_not
                                                               : nullptr;
     if (clauses) {
+      if (!value.is_object() && !value.is_array()) {
+        refuse(content_exception(
+            value, "[bool] " + std::string(name) + " doesn't support values of type: " + token_name(value)));
+      }
       value.each_or_self([&](const JsonView& clause) {
         within("bool", key, clause, [&] { clauses->push_back(parse_query(clause, deeper(context))); });
       });
@@ -493,6 +502,9 @@ Query parse_dis_max(const JsonView& body, const QueryContext& context) {
   DisMaxQuery parts;
   body.each_member([&](const JsonView& key, const JsonView& value) {
     if (key.text() == "queries") {
+      if (value.is_array() && value.size() == 0) {
+        refuse(parsing_exception(value, "[_na] query malformed, must start with start_object"));
+      }
       value.each_or_self(
           [&](const JsonView& clause) { parts.queries.push_back(parse_query(clause, deeper(context))); });
     } else if (key.text() == "tie_breaker") {
@@ -550,7 +562,11 @@ const std::map<std::string_view, Parser>& parsers() {
 QueryPtr parse_query(const JsonView& value, const QueryContext& context) {
   if (!value.is_object())
     refuse(parsing_exception(value, "[_na] query malformed, must start with start_object"));
-  if (value.size() == 0) refuse(illegal_argument("query malformed, empty clause found"));
+  if (value.size() == 0) {
+    const auto [line, column] = value.end_position();
+    refuse(illegal_argument("query malformed, empty clause found at [" + std::to_string(line) + ":" +
+                            std::to_string(column - 1) + "]"));
+  }
   if (context.depth > k_max_depth) {
     refuse(
         illegal_argument("The nested depth of the query exceeds the maximum nested depth for queries set in "

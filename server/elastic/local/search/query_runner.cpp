@@ -32,7 +32,7 @@ ScoredDocs QueryRunner::run(const BoolQuery& query, float boost, bool scoring) c
 
   ScoredDocs out{memory_.live()};
   const bool empty = !required && should.empty() && query.must_not.empty();
-  if (empty) out.constant = boost;
+  if (empty) return {memory_.live(), boost};
   const bool any_should = !should.empty();
   ScoredDocs optional;
   if (any_should) optional = sum_of_any(std::move(should), std::max<std::size_t>(least, 1), scoring);

@@ -4,7 +4,7 @@
 #include <charconv>
 #include <string>
 
-#include "server/elastic/local/search/json_view.h"
+#include "server/elastic/local/search/shard_view.h"
 
 namespace sightline::elastic {
 namespace {
@@ -38,9 +38,7 @@ DocSet in_at_least(const std::vector<ScoredDocs>& clauses, std::size_t least) {
 }
 
 [[noreturn]] void refuse_number(std::string_view text) {
-  ElasticError error = illegal_argument("For input string: \"" + std::string(text) + "\"");
-  error.type = "number_format_exception";
-  refuse(std::move(error));
+  refuse_query_because("For input string: \"" + std::string(text) + "\"", "number_format_exception");
 }
 
 long whole_number(std::string_view text) {

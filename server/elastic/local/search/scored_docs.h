@@ -30,7 +30,7 @@ ScoredDocs best_of_any(std::vector<ScoredDocs> clauses, float tie_breaker, bool 
 ScoredDocs with_bonus(ScoredDocs required, const ScoredDocs& optional, bool scoring);
 
 /// How many of `clauses` optional clauses must match by a minimum_should_match such as "2", "-1", "75%",
-/// "-25%" or "2<75% 9<-3"; not below 0. Throws Refused if the text is none of these.
+/// "-25%" or "2<75% 9<-3"; not below 0. Throws ShardRefused if the text is none of these.
 std::size_t least_clauses(std::string_view specification, std::size_t clauses);
 
 }  // namespace sightline::elastic

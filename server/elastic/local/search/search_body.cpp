@@ -102,7 +102,26 @@ std::int64_t read_tracking(const JsonView& value) {
   return checked_tracking(read_integer(value, "track_total_hits"));
 }
 
+/// Wrong kinds of values, which the reader of the parsed value cannot tell apart.
+void check_source(const JsonView& value) {
+  if (value.is_number()) {
+    refuse(parsing_exception(
+        value,
+        "Expected one of [VALUE_BOOLEAN, VALUE_STRING, START_ARRAY, START_OBJECT] but found [VALUE_NUMBER]"));
+  }
+  if (!value.is_object()) return;
+  value.each_member([](const JsonView& key, const JsonView& item) {
+    const std::string_view name = key.text();
+    if (name == "includes" || name == "include" || name == "excludes" || name == "exclude" ||
+        name == "exclude_vectors")
+      return;
+    refuse(parsing_exception(
+        item, std::string("Unknown key for a ") + token_name(item) + " in [" + std::string(name) + "]."));
+  });
+}
+
 rest::SourceFilter read_source(const JsonView& value) {
+  check_source(value);
   rapidjson::Document document;
   const std::string_view raw = value.raw();
   document.Parse<rapidjson::kParseIterativeFlag>(raw.data(), raw.size());
@@ -125,7 +144,8 @@ std::vector<FieldRequest> read_fields(const JsonView& value) {
       } else if (key.text() == "format") {
         field.format = read_text(option, "format");
       } else if (key.text() != "include_unmapped") {
-        refuse(content_exception(key, "[fields] unknown field [" + std::string(key.text()) + "]"));
+        refuse(content_exception(key,
+                                 "[fetch_field_and_format] unknown field [" + std::string(key.text()) + "]"));
       } else if (read_bool(option, "include_unmapped")) {
         refuse(illegal_argument("[include_unmapped] is not supported by this local store"));
       }
@@ -157,7 +177,7 @@ std::vector<Query> read_knn(const JsonView& value, const QueryContext& context) 
   std::vector<Query> knn;
   value.each_or_self([&](const JsonView& item) {
     if (!item.is_object()) {
-      refuse(parsing_exception(
+      refuse(content_exception(
           item, "malformed knn format, within the knn search array only objects are allowed; found " +
                     std::string(token_name(item))));
     }
@@ -224,7 +244,7 @@ void read_retriever(const JsonView& value, const QueryContext& context, SearchBo
       refuse(illegal_argument("[" + std::string(key.text()) +
                               "] retrievers are not supported by this local store; it has standard and knn"));
     }
-    ElasticError error = parsing_exception(item, "Unknown retriever [" + std::string(key.text()) + "]");
+    ElasticError error = parsing_exception(item, "unknown retriever [" + std::string(key.text()) + "]");
     error.cause_type = "named_object_not_found_exception";
     error.cause_reason = position_text(item) + " unknown field [" + std::string(key.text()) + "]";
     refuse(std::move(error));
@@ -359,14 +379,8 @@ void check_whole(SearchBody& body, bool tracking_given) {
   if (body.search_after) {
     if (body.from > 0) {
       refuse({400, "action_request_validation_exception",
-              "Validation Failed: 1: `from` parameter must be set to 0 when `search_after` is used;"});
+              "Validation Failed: 1: [from] parameter must be set to 0 when [search_after] is used;"});
     }
-    if (body.sort.empty()) body.sort.push_back({SortKey::Kind::score, "_score", true});
-    if (body.search_after->size() != body.sort.size()) {
-      refuse(illegal_argument("search_after has " + std::to_string(body.search_after->size()) +
-                              " value(s) but sort has " + std::to_string(body.sort.size()) + "."));
-    }
-    return;
   }
   // By score alone, the best first, is what happens without `sort`.
   if (body.sort.size() == 1 && body.sort[0].kind == SortKey::Kind::score && body.sort[0].descending)
@@ -399,7 +413,12 @@ Answer<QueryPtr> parse_query_body(std::string_view text, const http::Request& re
     QueryPtr query = read_q(request);
     if (query || text.empty()) return query;
     const auto tape = rest::JsonTape::parse(text);
-    if (!tape) return tape.error();
+    if (!tape) {
+      ElasticError error{400, "parsing_exception", "Failed to parse"};
+      error.line = error.column = 1;
+      error.causes.push_back(tape.error());
+      return error;
+    }
     const JsonView root(*tape, 0);
     if (!root.is_object())
       refuse(parsing_exception(root,

@@ -38,7 +38,7 @@ std::string cause_json(const ShardFailure& failure, bool with_cause) {
 std::string outer_cause_json(const ShardFailure& failure) {
   std::string out = cause_json(failure, false);
   out.pop_back();
-  return out + ",\"caused_by\":" + cause_json(failure, false) + "}";
+  return out + ",\"caused_by\":" + cause_json(failure, true) + "}";
 }
 
 template <class Float>
@@ -82,7 +82,8 @@ Reply reply_of(const std::vector<ShardFailure>& failures, std::size_t shards, co
   append_pair(out, "reason", failures.size() == shards ? "all shards failed" : "Partial shards failure");
   append_pair(out, "phase", phase);
   out += ",\"grouped\":true,\"failed_shards\":[" + failed + "]";
-  if (!failures[0].refused.names_index) out += ",\"caused_by\":" + outer_cause_json(failures[0]);
+  if (failures[0].refused.type == "illegal_argument_exception")
+    out += ",\"caused_by\":" + outer_cause_json(failures[0]);
   return {400, out + "},\"status\":400}"};
 }
 

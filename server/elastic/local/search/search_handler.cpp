@@ -1,6 +1,7 @@
 #include "server/elastic/local/search/search_handler.h"
 
 #include <chrono>
+#include <vector>
 
 #include "server/elastic/local/search/search_body.h"
 #include "server/elastic/local/search/search_runner.h"
@@ -22,10 +23,6 @@ std::string_view next_line(std::string_view& rest) {
   rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
   if (line.ends_with('\r')) line.remove_suffix(1);
   return line;
-}
-
-void read_header_flag(const JsonView& value, std::string_view name, bool& flag) {
-  flag = read_bool(value, name);
 }
 
 /// The header line of one search in an _msearch.
@@ -59,9 +56,9 @@ SearchHeader read_header(std::string_view line, SearchHeader header) {
         header.expression += read_text(item, name);
       });
     } else if (name == "ignore_unavailable" || name == "ignoreUnavailable") {
-      read_header_flag(value, name, header.options.ignore_unavailable);
+      header.options.ignore_unavailable = read_bool(value, name);
     } else if (name == "allow_no_indices" || name == "allowNoIndices") {
-      read_header_flag(value, name, header.options.allow_no_indices);
+      header.options.allow_no_indices = read_bool(value, name);
     } else if (name == "expand_wildcards" || name == "expandWildcards") {
       read_wildcard_states(value, header.options);
     } else if (name != "search_type" && name != "request_cache" && name != "preference" &&
@@ -82,13 +79,23 @@ http::Request shared_parameters(const http::Request& request) {
   return shared;
 }
 
-Reply one_of_many(const IndexLookup& indices, const SearchHeader& header, std::string_view body,
-                  const http::Request& shared) {
-  const auto parsed = parse_search(body, shared);
-  if (!parsed) return reply_of(parsed.error());
-  Reply reply = run_search(indices, header.expression, header.options, *parsed);
-  if (reply.status == 200) reply.body.insert(reply.body.size() - 1, ",\"status\":200");
-  return reply;
+struct OneSearch {
+  SearchHeader header;
+  SearchBody body;
+};
+
+/// All searches are read before the first is run: a mistake in one fails the request.
+std::vector<OneSearch> read_searches(std::string_view lines, const SearchHeader& otherwise,
+                                     const http::Request& shared) {
+  std::vector<OneSearch> searches;
+  while (!lines.empty()) {
+    SearchHeader header = read_header(next_line(lines), otherwise);
+    if (lines.empty()) break;
+    auto body = parse_search(next_line(lines), shared);
+    if (!body) refuse(std::move(body).error());
+    searches.push_back({std::move(header), *std::move(body)});
+  }
+  return searches;
 }
 
 Reply multi_search(const IndexLookup& indices, const http::Request& request) {
@@ -104,15 +111,15 @@ Reply multi_search(const IndexLookup& indices, const http::Request& request) {
   }
   const SearchHeader otherwise{expression_of(request), *options};
   const http::Request shared = shared_parameters(request);
-  std::string responses;
-  while (!rest.empty()) {
-    const SearchHeader header = read_header(next_line(rest), otherwise);
-    if (rest.empty()) break;
-    if (!responses.empty()) responses += ',';
-    responses += one_of_many(indices, header, next_line(rest), shared).body;
-  }
-  if (responses.empty()) {
+  const std::vector<OneSearch> searches = read_searches(rest, otherwise, shared);
+  if (searches.empty()) {
     return reply_of({400, "action_request_validation_exception", "Validation Failed: 1: no requests added;"});
+  }
+  std::string responses;
+  for (const OneSearch& one : searches) {
+    Reply reply = run_search(indices, one.header.expression, one.header.options, one.body);
+    if (reply.status == 200) reply.body.insert(reply.body.size() - 1, ",\"status\":200");
+    responses += (responses.empty() ? "" : ",") + reply.body;
   }
   const auto took = std::chrono::steady_clock::now() - started;
   return {200,

@@ -40,7 +40,7 @@ class Search {
 
   Reply run(const std::vector<std::shared_ptr<Index>>& indices) {
     open(indices);
-    each_shard("query", [&](std::size_t i) { check_window(shards_[i]); });
+    each_shard("query", [&](std::size_t i) { check_page(shards_[i]); });
     find_nearest();
     find_matches();
     collect_hits();
@@ -75,7 +75,12 @@ class Search {
     if (!failures.empty()) throw PhaseFailed(reply_of(failures, shards_.size(), phase));
   }
 
-  void check_window(const ShardView& shard) const {
+  void check_page(const ShardView& shard) const {
+    if (body_.search_after && body_.sort.empty()) refuse_shard("Sort must contain at least one field.");
+    if (body_.search_after && body_.search_after->size() != body_.sort.size()) {
+      refuse_shard("search_after has " + std::to_string(body_.search_after->size()) +
+                   " value(s) but sort has " + std::to_string(body_.sort.size()) + ".");
+    }
     std::int64_t window = k_default_window;
     if (const auto setting = shard.index->setting("index.max_result_window")) {
       std::from_chars(setting->data(), setting->data() + setting->size(), window);
@@ -132,6 +137,7 @@ class Search {
   }
 
   void collect_hits() {
+    each_shard("query", [&](std::size_t i) { fetchers_.emplace_back(shards_[i], body_.fields); });
     if (!body_.aggregations.empty()) {
       std::vector<AggregatedShard> aggregated;
       for (std::size_t i = 0; i < shards_.size(); ++i) aggregated.push_back({&shards_[i], &matches_[i].docs});
@@ -171,8 +177,7 @@ class Search {
   std::string max_score_json() const {
     if (shards_.empty()) return "0.0";
     const bool by_score = body_.sorts_by_score();
-    if (body_.size == 0 || (!by_score && !body_.track_scores && body_.sort[0].kind != SortKey::Kind::score))
-      return "null";
+    if (body_.size == 0 || (!by_score && !body_.track_scores)) return "null";
     if (by_score && hits_.empty()) return "null";
     float best = by_score ? hits_[0].score : -1;
     if (!by_score) {
@@ -201,6 +206,12 @@ class Search {
            (total > limit ? "gte" : "eq") + "\"},";
   }
 
+  /// Elasticsearch says so of searches that count everything and do nothing else.
+  bool counts_only() const {
+    return body_.size == 0 && body_.track_total_hits == k_count_all && body_.aggregations.empty() &&
+           body_.knn.empty();
+  }
+
   std::string answer() const {
     std::string hits;
     append_hits(hits);
@@ -208,7 +219,7 @@ class Search {
     std::string out =
         "{\"took\":" + std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(took).count()) +
         ",\"timed_out\":false,";
-    if (body_.total_hits_as_int && body_.size == 0) out += "\"terminated_early\":false,";
+    if (counts_only()) out += "\"terminated_early\":false,";
     out += shards_json(shards_.size()) + ",\"hits\":{";
     append_total(out);
     out += "\"max_score\":" + max_score_json() + ",\"hits\":[";
@@ -219,19 +230,17 @@ class Search {
   }
 
   void append_hits(std::string& out) const {
-    std::vector<FieldFetcher> fetchers;
-    for (const ShardView& shard : shards_) fetchers.emplace_back(shard, body_.fields);
     const std::size_t first = std::min(static_cast<std::size_t>(body_.from), hits_.size());
     for (std::size_t i = first; i < hits_.size(); ++i) {
       if (i != first) out += ',';
-      append_hit(out, hits_[i], fetchers[hits_[i].shard]);
+      append_hit(out, hits_[i], fetchers_[hits_[i].shard]);
     }
   }
 
   void append_hit(std::string& out, const Hit& hit, const FieldFetcher& fetcher) const {
     const ShardView& shard = shards_[hit.shard];
     std::optional<StoredDocument> stored;
-    if (body_.source.enabled || fetcher.needs_source() || body_.version || body_.seq_no_primary_term) {
+    if (body_.source.enabled || fetcher.needs_source(hit.doc) || body_.version || body_.seq_no_primary_term) {
       auto fetched = shard.index->fetch(shard.memory().number(hit.doc), body_.source.needs_vectors());
       if (!fetched) refuse({500, "exception", fetched.error().message});
       if (!*fetched)
@@ -254,7 +263,7 @@ class Search {
       out += body_.source.shows_everything() ? stored->source
                                              : rest::filter_source(stored->source, body_.source);
     }
-    append_fields(out, hit, fetcher, stored ? stored->source : std::string());
+    append_fields(out, hit, fetcher, stored ? std::string_view(stored->source) : std::string_view());
     if (!body_.sort.empty()) {
       out += ",\"sort\":";
       append_sort_values(out, shard, body_.sort, hit);
@@ -273,9 +282,10 @@ class Search {
   static void append_fields(std::string& out, const Hit& hit, const FieldFetcher& fetcher,
                             std::string_view source) {
     if (fetcher.empty()) return;
-    auto fields = fetcher.fields_json(hit.doc, source);
+    const auto fields = fetcher.fetch(hit.doc, source);
     if (!fields) refuse({500, "exception", fields.error().message});
-    if (*fields != "{}") out += ",\"fields\":" + *fields;
+    if (!fields->fields.empty()) out += ",\"fields\":" + fields->fields;
+    if (!fields->ignored_values.empty()) out += ",\"ignored_field_values\":" + fields->ignored_values;
   }
 
   const SearchBody& body_;
@@ -284,6 +294,7 @@ class Search {
   std::vector<ShardView> shards_;
   std::vector<std::vector<ScoredDocs>> nearest_;  // by clause, then by index
   std::vector<ScoredDocs> matches_;               // by index
+  std::vector<FieldFetcher> fetchers_;            // by index
   std::vector<Hit> hits_;
   std::string aggregations_;
 };

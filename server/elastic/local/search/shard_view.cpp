@@ -14,11 +14,10 @@ void refuse_without_values(const ShardView& shard, const Field& field) {
         "] in order to load field data by uninverting the inverted index. Note that this can use significant "
         "memory.");
   }
-  if (field.type == FieldType::dense_vector || field.type == FieldType::binary) {
-    refuse_shard("Fielddata is not supported on field [" + field.path + "] of type [" +
-                 to_string(field.type) + "]");
+  if (field.type == FieldType::dense_vector) {
+    refuse_shard("Field [" + field.path + "] of type [dense_vector] doesn't support sort");
   }
-  if (!field.doc_values) {
+  if (!field.doc_values || field.type == FieldType::binary) {
     refuse_shard("Can't load fielddata on [" + field.path +
                  "] because fielddata is unsupported on fields of type [" + to_string(field.type) +
                  "]. Use doc values instead.");

@@ -26,7 +26,8 @@ bool is_descending(std::string_view order) {
   std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
   if (name == "desc") return true;
   if (name == "asc") return false;
-  refuse(illegal_argument("No enum constant org.elasticsearch.search.sort.SortOrder." + std::string(order)));
+  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::toupper(c); });
+  refuse(illegal_argument("No enum constant org.elasticsearch.search.sort.SortOrder." + name));
 }
 
 SortKey::Mode mode_of(const std::string& name) {
@@ -54,7 +55,7 @@ void read_option(const JsonView& name, const JsonView& value, SortKey& key) {
   } else if (name.text() == "missing") {
     read_missing(value, key);
   } else if (name.text() == "mode") {
-    key.mode = mode_of(read_text(value, "mode"));
+    within("field_sort", name, value, [&] { key.mode = mode_of(read_text(value, "mode")); });
   } else if (name.text() == "unmapped_type") {
     key.unmapped_type = read_text(value, "unmapped_type");
   } else if (name.text() == "format") {
@@ -105,8 +106,7 @@ std::vector<SortKey> parse_sort_parameter(std::string_view text) {
     SortKey key = key_of(one.substr(0, colon));
     if (colon != std::string_view::npos) {
       const std::string_view order = one.substr(colon + 1);
-      if (order != "asc" && order != "desc")
-        refuse(illegal_argument("Sort order [" + std::string(order) + "] is not supported"));
+      if (order != "asc" && order != "desc") continue;  // as Elasticsearch: not an error, and no key
       key.descending = order == "desc";
     }
     keys.push_back(std::move(key));

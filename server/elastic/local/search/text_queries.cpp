@@ -101,6 +101,10 @@ ScoredDocs QueryRunner::match_text(const Field& field, const MatchQuery& query, 
 ScoredDocs QueryRunner::match_field(const FieldPtr& field, const MatchQuery& query, float boost,
                                     bool scoring) const {
   try {
+    if (field->type == FieldType::dense_vector || field->type == FieldType::binary) {
+      refuse_query_because("Field [" + field->path + "] of type [" + to_string(field->type) +
+                           "] does not support match queries");
+    }
     return field->type == FieldType::text ? match_text(*field, query, boost, scoring)
                                           : value_term(*field, query.text, boost, scoring);
   } catch (const ShardRefused&) {

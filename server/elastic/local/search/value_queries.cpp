@@ -104,7 +104,7 @@ ScoredDocs QueryRunner::value_term(const Field& field, const Literal& value, flo
       return constant(date_range(field, day), boost);
     }
     case FieldType::binary:
-      refuse_query("Binary fields do not support searching");
+      refuse_query_because("Binary fields do not support searching");
     case FieldType::dense_vector:
       refuse_query_because("Field [" + field.path + "] of type [dense_vector] doesn't support term queries");
     case FieldType::object:
@@ -151,9 +151,10 @@ DocSet QueryRunner::number_range(const Field& field, const RangeQuery& query) co
   }
   bool impossible = false;
   const std::int64_t least =
-      query.lower ? at_least(whole_number(query.lower->value), query.lower->inclusive, impossible) : k_least;
+      query.lower ? at_least(whole_bound(field.type, query.lower->value), query.lower->inclusive, impossible)
+                  : k_least;
   const std::int64_t greatest =
-      query.upper ? at_most(whole_number(query.upper->value), query.upper->inclusive, impossible)
+      query.upper ? at_most(whole_bound(field.type, query.upper->value), query.upper->inclusive, impossible)
                   : k_greatest;
   return impossible ? nothing() : integers_between(field, least, greatest);
 }
@@ -211,6 +212,7 @@ ScoredDocs QueryRunner::run(const RangeQuery& query, float boost, bool) const {
 
 DocSet QueryRunner::existing(const Field& field) const {
   DocSet docs = nothing();
+  if (!field.indexed && !field.doc_values) return docs;  // Elasticsearch does not see such values either
   if (const TextColumn* text = memory_.text(field.path)) {
     for (Doc doc = 0; doc < text->end(); ++doc) {
       if (text->has(doc)) docs.set(doc);
@@ -221,8 +223,6 @@ DocSet QueryRunner::existing(const Field& field) const {
     }
   } else if (const VectorColumn* vectors = memory_.vectors(field.path)) {
     for (const Doc doc : vectors->documents()) docs.set(doc);
-  } else if (const PresenceColumn* presence = memory_.presence(field.path)) {
-    for (const Doc doc : presence->documents()) docs.set(doc);
   } else {
     docs |= with_values(memory_.integers(field.path), memory_.size(), [](std::int64_t) { return true; });
     docs |= with_values(memory_.doubles(field.path), memory_.size(), [](double) { return true; });
