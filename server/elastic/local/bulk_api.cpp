@@ -3,6 +3,7 @@
 
 #include "server/elastic/local/api.h"
 #include "server/elastic/local/document_writer.h"
+#include "server/elastic/local/update_body.h"
 #include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
@@ -24,6 +25,7 @@ struct BulkLine {
   const char* action = "index";
   DocumentWrite write;
   std::string pipeline;
+  Refusal refusal;  // why this line alone cannot be done
 };
 
 /// Reads a bulk body line by line; the first line that cannot be read ends it.
@@ -44,7 +46,7 @@ class BulkReader {
         if (rest_.empty()) break;  // an action without its document is passed over, as Elasticsearch does
         if (auto refusal = next_line(item.write.source)) return *refusal;
       }
-      check(item);
+      if (auto refusal = check(item)) return *refusal;
       lines_.push_back(std::move(item));
     }
     if (lines_.empty()) problems_ = "1: no requests added;";
@@ -53,6 +55,9 @@ class BulkReader {
     }
     return std::move(lines_);
   }
+
+  /// A line named a pipeline.
+  bool ingest() const { return ingest_; }
 
  private:
   Refusal next_line(std::string_view& line) {
@@ -66,6 +71,21 @@ class BulkReader {
     return std::nullopt;
   }
 
+  static const char* event_name(Kind kind) {
+    switch (kind) {
+      case Kind::null:
+        return "VALUE_NULL";
+      case Kind::string:
+        return "VALUE_STRING";
+      case Kind::number:
+        return "VALUE_NUMBER";
+      case Kind::array:
+        return "START_ARRAY";
+      default:
+        return "VALUE_BOOLEAN";
+    }
+  }
+
   std::string at_line() const { return "ction/metadata line [" + std::to_string(number_) + "]"; }
 
   Refusal read_action(std::string_view line, BulkLine& item) {
@@ -73,7 +93,7 @@ class BulkReader {
     if (!tape) return tape.error();
     if ((*tape)[0].kind != Kind::object) {
       return illegal_argument("Malformed a" + at_line() + ", expected START_OBJECT but found [" +
-                              std::string(line.substr(0, 40)) + "]");
+                              event_name((*tape)[0].kind) + "]");
     }
     if ((*tape)[0].size == 0)
       return illegal_argument("Malformed a" + at_line() + ", expected FIELD_NAME but found [END_OBJECT]");
@@ -97,7 +117,7 @@ class BulkReader {
     if ((*tape)[2].kind != Kind::object) {
       return illegal_argument("Malformed a" + at_line() +
                               ", expected START_OBJECT or END_OBJECT but found [" +
-                              std::string(tape->raw(2).substr(0, 40)) + "]");
+                              event_name((*tape)[2].kind) + "]");
     }
     if ((*tape)[0].size > 1) {
       return illegal_argument("Malformed a" + at_line() + ", expected END_OBJECT but found [FIELD_NAME]");
@@ -121,8 +141,9 @@ class BulkReader {
       item.write.index = text;
     } else if (name == "_id") {
       if (value.kind != Kind::null) item.write.id = text;
-      if (value.kind == Kind::string && text.empty())
-        return illegal_argument("if _id is specified it must not be empty");
+      if (value.kind == Kind::string && text.empty()) {
+        item.refusal = illegal_argument("if _id is specified it must not be empty");
+      }
     } else if (name == "pipeline") {
       item.pipeline = text;
     } else if (name == "if_seq_no" || name == "if_primary_term") {
@@ -147,13 +168,31 @@ class BulkReader {
     return std::nullopt;
   }
 
-  void check(const BulkLine& item) {
-    const auto add = [this](const char* what) {
+  Refusal check(BulkLine& item) {
+    const auto add = [this](const std::string& what) {
       problems_ += std::to_string(++problem_count_) + ": " + what + ";";
     };
-    if (item.write.index.empty()) add("index is missing");
-    const bool needs_id = item.write.action == Action::remove || item.write.action == Action::update;
-    if (needs_id && item.write.id.empty()) add("id is missing");
+    DocumentWrite& write = item.write;
+    if (write.index.empty()) add("index is missing");
+    const bool needs_id = write.action == Action::remove || write.action == Action::update;
+    if (needs_id && write.id.empty()) add("id is missing");
+    if (write.action == Action::update) {
+      const auto body = parse_update_body(write.source);
+      if (!body && body.error().type != "action_request_validation_exception") return body.error();
+      if (!body) add("script or doc is missing");
+    } else if (write.action != Action::remove) {
+      if (write.id.empty() && !item.refusal) write.id = random_name(15);
+      // Pipelines are run before requests come here; a line that still names one names one that does not
+      // exist.
+      if (!item.pipeline.empty() && item.pipeline != "_none") {
+        ingest_ = true;
+        item.refusal = illegal_argument("pipeline with id [" + item.pipeline + "] does not exist");
+      } else if (!item.refusal && write.source.find_first_not_of(" \t\r") == std::string_view::npos) {
+        item.refusal =
+            ElasticError{400, "document_parsing_exception", "[0:0] failed to parse, document is empty"};
+      }
+    }
+    return std::nullopt;
   }
 
   std::string_view rest_;
@@ -162,6 +201,7 @@ class BulkReader {
   std::vector<BulkLine> lines_;
   std::string problems_;
   int problem_count_ = 0;
+  bool ingest_ = false;
 };
 
 std::string item_json(const BulkLine& line, const Answer<WriteResult>& result, bool forced_refresh) {
@@ -177,11 +217,7 @@ std::string item_json(const BulkLine& line, const Answer<WriteResult>& result, b
   out += "\"_index\":";
   rest::append_json_string(out, line.write.index);
   out += ",\"_id\":";
-  if (line.write.id.empty()) {
-    out += "null";
-  } else {
-    rest::append_json_string(out, line.write.id);
-  }
+  rest::append_json_string(out, line.write.id);
   return out + ",\"status\":" + std::to_string(result.error().status) +
          ",\"error\":" + result.error().item_json() + "}}";
 }
@@ -203,34 +239,22 @@ Response bulk(StoreCore& store, const Request& request, const PathParameters& pa
   if (!forced) return forced.error().response();
   const auto defaults = read_defaults(request, path);
   if (!defaults) return defaults.error().response();
-  auto lines = BulkReader(request.body, *defaults).read();
+  BulkReader reader(request.body, *defaults);
+  const auto lines = reader.read();
   if (!lines) return lines.error().response();
 
-  // Pipelines are run before requests come here; a line that still names one names one that does not exist.
   std::vector<DocumentWrite> writes;
-  bool ingest = false;
-  const auto has_pipeline = [](const BulkLine& line) {
-    return !line.pipeline.empty() && line.pipeline != "_none" && line.write.action != Action::remove &&
-           line.write.action != Action::update;
-  };
-  for (BulkLine& line : *lines) {
-    if (has_pipeline(line)) {
-      ingest = true;
-    } else {
-      writes.push_back(line.write);
-    }
+  for (const BulkLine& line : *lines) {
+    if (!line.refusal) writes.push_back(line.write);
   }
-  auto results = write_documents(store, writes);
+  const auto results = write_documents(store, writes);
   if (!results) return results.error().response();
 
   bool errors = false;
   std::string items;
-  std::size_t next = 0;
+  auto next = results->begin();
   for (const BulkLine& line : *lines) {
-    const Answer<WriteResult> result =
-        has_pipeline(line)
-            ? Answer<WriteResult>(illegal_argument("pipeline with id [" + line.pipeline + "] does not exist"))
-            : std::move((*results)[next++]);
+    const Answer<WriteResult> result = line.refusal ? Answer<WriteResult>(*line.refusal) : *next++;
     errors = errors || !result;
     if (!items.empty()) items += ',';
     items += item_json(line, result, *forced);
@@ -238,7 +262,7 @@ Response bulk(StoreCore& store, const Request& request, const PathParameters& pa
   const auto took = std::chrono::steady_clock::now() - started;
   return json_answer(std::string("{\"errors\":") + (errors ? "true" : "false") + ",\"took\":" +
                      std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(took).count()) +
-                     (ingest ? ",\"ingest_took\":0" : "") + ",\"items\":[" + items + "]}");
+                     (reader.ingest() ? ",\"ingest_took\":0" : "") + ",\"items\":[" + items + "]}");
 }
 
 }  // namespace

@@ -123,7 +123,7 @@ class DocumentParser {
 
   Refusal parse_unmapped(std::size_t object, std::size_t key, const std::string& path, Dynamic dynamic) {
     const std::size_t value = key + 1;
-    if (dynamic == Dynamic::no || tape_[value].kind == Kind::null) return std::nullopt;
+    if (dynamic == Dynamic::no) return std::nullopt;
     if (dynamic == Dynamic::strict) {
       const std::size_t dot = path.rfind('.');
       const std::string parent = dot == std::string::npos ? "_doc" : path.substr(0, dot);
@@ -131,7 +131,13 @@ class DocumentParser {
                           position(tape_[value].begin) + "mapping set to strict, dynamic introduction of [" +
                               path.substr(dot + 1) + "] within [" + parent + "] is not allowed"};
     }
-    if (tape_[value].kind == Kind::object) return parse_object(value, {path + ".", dynamic});
+    if (tape_[value].kind == Kind::null) return std::nullopt;
+    if (tape_[value].kind == Kind::object) {
+      Mapping grown = *mapping_;
+      if (auto refusal = grown.add_object(path)) return wrap(tape_[value].begin, std::move(*refusal));
+      mapping_ = std::make_shared<const Mapping>(std::move(grown));
+      return parse_object(value, {path + ".", dynamic});
+    }
     auto inferred = infer_field(*mapping_, path, tape_, value);
     if (!inferred) return inferred.error();
     if (inferred->objects) return parse_into_object(value, path, path, dynamic);
@@ -361,6 +367,7 @@ class DocumentParser {
     ElasticError outer =
         at(offset, "failed to parse field [" + path + "] of type [" + type + "] in document with id '" + id_ +
                        "'. Preview of field's value: '" + error.preview + "'");
+    outer.root_is_cause = error.cause.type == "document_parsing_exception";
     outer.causes.push_back(std::move(error.cause));
     return outer;
   }
@@ -399,6 +406,9 @@ class DocumentParser {
 
 Answer<PreparedDocument> prepare_document(std::string_view source, const std::string& id,
                                           std::shared_ptr<const Mapping> mapping, bool cut_vectors) {
+  const ElasticError no_object{400, "document_parsing_exception",
+                               "Malformed content, must start with an object"};
+  if (source.find_first_not_of(" \t\r\n") == std::string_view::npos) return no_object;
   std::size_t last_token = 0;
   auto tape = JsonTape::parse(source, &last_token);
   if (!tape) {
@@ -411,9 +421,7 @@ Answer<PreparedDocument> prepare_document(std::string_view source, const std::st
     error.causes.push_back(std::move(cause));
     return error;
   }
-  if ((*tape)[0].kind != Kind::object) {
-    return ElasticError{400, "document_parsing_exception", "Malformed content, must start with an object"};
-  }
+  if ((*tape)[0].kind != Kind::object) return no_object;
   DocumentParser parser(*tape, id, std::move(mapping), cut_vectors);
   if (auto refusal = parser.parse()) return *refusal;
   return parser.finish();

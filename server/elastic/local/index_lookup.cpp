@@ -79,10 +79,10 @@ Answer<std::vector<IndexPtr>> StoreCore::find_all(std::string_view expression,
 }
 
 Answer<IndexPtr> StoreCore::find_one(const std::string& name) const {
-  auto found = find_all(name.empty() ? "_all" : name, {});
+  if (is_wildcard(name) || name.find(',') != std::string::npos) return index_not_found(name);
+  auto found = find_all(name, {});
   if (!found) return found.error();
-  if (found->size() == 1 && !is_wildcard(name)) return found->front();
-  if (is_wildcard(name) || found->empty()) return index_not_found(name);
+  if (found->size() == 1) return found->front();
   std::string names;
   for (const IndexPtr& index : *found) names += (names.empty() ? "" : ", ") + index->name();
   return illegal_argument("alias [" + name + "] has more than one index associated with it [" + names +

@@ -20,6 +20,11 @@ std::vector<std::string> levels_of(std::string_view path) {
   return levels;
 }
 
+/// The analyzer as messages name it; a field that names none has [default].
+std::string analyzer_text(const Field& field) {
+  return field.parameters.find("\"analyzer\":") == std::string::npos ? "default" : field.analyzer;
+}
+
 const char* flag_text(bool flag) {
   return flag ? "true" : "false";
 }
@@ -79,7 +84,7 @@ Refusal check_update(const Field& before, const Field& now) {
     conflicts.check("index", flag_text(before.indexed), flag_text(now.indexed));
     conflicts.check("doc_values", flag_text(before.doc_values), flag_text(now.doc_values));
     conflicts.check("store", flag_text(before.store), flag_text(now.store));
-    conflicts.check("analyzer", before.analyzer, now.analyzer);
+    conflicts.check("analyzer", analyzer_text(before), analyzer_text(now));
     conflicts.check("format", before.format, now.format);
     conflicts.check("null_value", before.null_value.value_or("null"), now.null_value.value_or("null"));
     if (!before.norms && now.norms) conflicts.refuse("norms", "false", "true");
@@ -122,10 +127,9 @@ Refusal merge_nodes(MappingNode& node, const MappingNode& other, const std::stri
     node.field = *merged;
     return std::nullopt;
   }
-  if (node.field)
+  if (node.field || other.field) {
     return illegal_argument("can't merge a non object mapping [" + path + "] with an object mapping");
-  if (other.field)
-    return illegal_argument("can't merge a non-nested mapping [" + path + "] with a field mapping");
+  }
   if (other.dynamic) node.dynamic = other.dynamic;
   if (node.enabled != other.enabled && !path.empty()) {
     return ElasticError{400, "mapper_exception",
@@ -177,6 +181,12 @@ void append_properties(std::string& out, const MappingNode& object) {
   out += '}';
 }
 
+std::size_t count_objects(const MappingNode& node) {
+  std::size_t count = node.field ? 0 : 1;
+  for (const auto& [name, child] : node.children) count += count_objects(child);
+  return count;
+}
+
 void collect(std::map<std::string, FieldPtr, std::less<>>& by_path, const MappingNode& node) {
   if (node.field) {
     by_path[node.field->path] = node.field;
@@ -224,7 +234,7 @@ Answer<Mapping> Mapping::merged_with(const Mapping& other) const {
   if (other.root_parameters_.contains("numeric_detection"))
     merged.numeric_detection_ = other.numeric_detection_;
   merged.index_fields();
-  if (merged.by_path_.size() > k_max_fields) {
+  if (merged.by_path_.size() + merged.objects_ > k_max_fields) {
     return illegal_argument("Limit of total fields [" + std::to_string(k_max_fields) +
                             "] has been exceeded while adding new fields [" +
                             std::to_string(merged.by_path_.size() - by_path_.size()) + "]");
@@ -232,28 +242,48 @@ Answer<Mapping> Mapping::merged_with(const Mapping& other) const {
   return merged;
 }
 
-Refusal Mapping::add(FieldPtr field) {
-  const std::vector<std::string> levels = levels_of(field->path);
+Answer<MappingNode*> Mapping::place_for(const std::string& path) {
+  const std::vector<std::string> levels = levels_of(path);
   if (levels.size() > static_cast<std::size_t>(k_max_object_depth)) {
     return illegal_argument("Limit of mapping depth [" + std::to_string(k_max_object_depth) +
-                            "] has been exceeded due to object field [" + field->path + "]");
-  }
-  const std::size_t size = 1 + field->fields.size();
-  if (by_path_.size() + size > k_max_fields) {
-    return illegal_argument("Limit of total fields [" + std::to_string(k_max_fields) +
-                            "] has been exceeded while adding new fields [" + std::to_string(size) + "]");
+                            "] has been exceeded due to object field [" + path + "]");
   }
   MappingNode* node = &root_;
   for (const std::string& level : levels) {
-    if (node->field)
-      return illegal_argument("field [" + field->path + "] lies under the field [" + node->field->path +
+    if (node->field) {
+      return illegal_argument("field [" + path + "] lies under the field [" + node->field->path +
                               "], which is no object");
-    node = &node->children[level];
+    }
+    const auto [place, is_new] = node->children.try_emplace(level);
+    if (is_new) ++objects_;
+    node = &place->second;
   }
-  if (node->field || !node->children.empty())
+  return node;
+}
+
+Refusal Mapping::check_room(std::size_t more) const {
+  if (by_path_.size() + objects_ + more <= k_max_fields) return std::nullopt;
+  return illegal_argument("Limit of total fields [" + std::to_string(k_max_fields) +
+                          "] has been exceeded while adding new fields [" + std::to_string(more) + "]");
+}
+
+Refusal Mapping::add(FieldPtr field) {
+  if (auto refusal = check_room(1 + field->fields.size())) return refusal;
+  const auto place = place_for(field->path);
+  if (!place) return place.error();
+  MappingNode& node = **place;
+  if (node.field || !node.children.empty())
     return illegal_argument("field [" + field->path + "] exists already");
-  node->field = std::move(field);
-  collect(by_path_, *node);
+  --objects_;
+  node.field = std::move(field);
+  collect(by_path_, node);
+  return std::nullopt;
+}
+
+Refusal Mapping::add_object(const std::string& path) {
+  if (auto refusal = check_room(1)) return refusal;
+  const auto place = place_for(path);
+  if (!place) return place.error();
   return std::nullopt;
 }
 
@@ -313,6 +343,7 @@ std::string Mapping::to_json() const {
 void Mapping::index_fields() {
   by_path_.clear();
   collect(by_path_, root_);
+  objects_ = count_objects(root_) - 1;  // the root does not count
 }
 
 Answer<FieldPtr> parse_field(const std::string& path, std::string_view json) {

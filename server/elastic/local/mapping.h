@@ -112,6 +112,8 @@ class Mapping {
   /// Puts a field that is not there yet under its path, and objects above it as needed. Errors:
   /// illegal_argument_exception if the path leads through a field, or there are more than k_max_fields.
   Refusal add(FieldPtr field);
+  /// Puts an object under this path, and those above it, if they are not there yet. Errors as `add`.
+  Refusal add_object(const std::string& path);
   /// Puts another in the place of the field of the same path.
   void replace(FieldPtr field);
 
@@ -136,8 +138,12 @@ class Mapping {
  private:
   friend class MappingParser;
   void index_fields();
+  /// The node of a path, made with those above it if they are missing.
+  Answer<MappingNode*> place_for(const std::string& path);
+  Refusal check_room(std::size_t more) const;
 
   MappingNode root_;
+  std::size_t objects_ = 0;  // nodes that are no fields, the root aside
   std::map<std::string, FieldPtr, std::less<>> by_path_;
   bool date_detection_ = true;
   bool numeric_detection_ = false;

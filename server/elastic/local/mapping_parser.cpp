@@ -75,7 +75,7 @@ Answer<Mapping> MappingParser::parse(const rapidjson::Value& body) {
   }
   if (!unknown.empty()) return mapper_error("Root mapping definition has unsupported parameters: " + unknown);
   mapping.index_fields();
-  if (mapping.by_path_.size() > k_max_fields) {
+  if (mapping.by_path_.size() + mapping.objects_ > k_max_fields) {
     return illegal_argument("Limit of total fields [" + std::to_string(k_max_fields) + "] has been exceeded");
   }
   return mapping;

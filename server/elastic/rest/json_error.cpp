@@ -25,6 +25,7 @@ struct Stop {
   enum class Expected { key, colon, value, comma_in_object, comma_in_array, nothing };
   Expected expected = Expected::value;
   std::size_t offset = 0;
+  const JsonToken* inside = nullptr;  // the array or object that is open there
 };
 
 std::size_t skip_blanks(std::string_view text, std::size_t offset) {
@@ -44,7 +45,7 @@ Stop find_stop(std::string_view text, const JsonTape& read) {
     return stop;
   }
   std::size_t end = 0;
-  const JsonToken* inside = nullptr;
+  const JsonToken*& inside = stop.inside;
   for (std::size_t i = 0; i < read.size(); ++i) {
     end = std::max(end, read[i].end);
     if (is_open(read[i])) inside = &read[i];
@@ -126,6 +127,26 @@ Complaint bad_value(std::string_view text, std::size_t begin) {
   return {unexpected(c, ": expected a valid value (" + std::string(k_values) + ")"), begin};
 }
 
+std::string source_at(std::string_view text, std::size_t offset) {
+  constexpr std::size_t k_shown = 500;
+  const auto [line, column] = line_and_column(text, offset);
+  std::string source = "[Source: (byte[])\"" + std::string(text.substr(0, k_shown)) + "\"";
+  if (text.size() > k_shown) source += "[truncated " + std::to_string(text.size() - k_shown) + " bytes]";
+  return source + "; line: " + std::to_string(line) + ", column: " + std::to_string(column) + "]";
+}
+
+Complaint missing_comma(std::string_view text, const Stop& stop, const char* kind) {
+  const char c = text[stop.offset];
+  if (c == '}' || c == ']') {
+    return {std::string("Unexpected close marker '") + c + "': expected '" + (c == '}' ? ']' : '}') +
+                "' (for " + kind + " starting at " + source_at(text, stop.inside->begin) + ")",
+            stop.offset};
+  }
+  const bool after_zero = c >= '0' && c <= '9' && stop.offset > 0 && text[stop.offset - 1] == '0';
+  if (after_zero) return {"Invalid numeric value: Leading zeroes not allowed", stop.offset};
+  return {unexpected(c, std::string(": was expecting comma to separate ") + kind + " entries"), stop.offset};
+}
+
 Complaint complaint_of(std::string_view text, const Stop& stop) {
   const char c = text[stop.offset];
   switch (stop.expected) {
@@ -135,12 +156,22 @@ Complaint complaint_of(std::string_view text, const Stop& stop) {
     case Stop::Expected::colon:
       return {unexpected(c, ": was expecting a colon to separate field name and value"), stop.offset};
     case Stop::Expected::comma_in_object:
-      return {unexpected(c, ": was expecting comma to separate Object entries"), stop.offset};
+      return missing_comma(text, stop, "Object");
     case Stop::Expected::comma_in_array:
-      return {unexpected(c, ": was expecting comma to separate Array entries"), stop.offset};
+      return missing_comma(text, stop, "Array");
     default:
       return bad_value(text, stop.offset);
   }
+}
+
+/// What follows a whole value, as Elasticsearch names it; null if it is no token.
+const char* token_at(char c) {
+  if (c == '{') return "START_OBJECT";
+  if (c == '[') return "START_ARRAY";
+  if (c == '}') return "END_OBJECT";
+  if (c == ']') return "END_ARRAY";
+  if (c == '"') return "VALUE_STRING";
+  return c == '-' || (c >= '0' && c <= '9') ? "VALUE_NUMBER" : nullptr;
 }
 
 std::string position(std::string_view text, std::size_t offset) {
@@ -149,15 +180,28 @@ std::string position(std::string_view text, std::size_t offset) {
 }
 
 ElasticError parse_error(std::string_view text, const Complaint& complaint) {
-  constexpr std::size_t k_shown = 500;
-  const auto [line, column] = line_and_column(text, complaint.second);
-  std::string source = "\"" + std::string(text.substr(0, k_shown)) + "\"";
-  if (text.size() > k_shown) source += "[truncated " + std::to_string(text.size() - k_shown) + " bytes]";
-  const std::string reason = complaint.first + "\n at [Source: (byte[])" + source +
-                             "; line: " + std::to_string(line) + ", column: " + std::to_string(column) + "]";
+  const std::string reason = complaint.first + "\n at " + source_at(text, complaint.second);
   ElasticError error{400, "x_content_parse_exception", position(text, complaint.second) + reason};
   error.cause_type = "json_parse_exception";
   error.cause_reason = reason;
+  return error;
+}
+
+ElasticError end_of_input(std::string_view text, const Stop& stop) {
+  ElasticError error{400, "x_content_e_o_f_exception",
+                     position(text, text.size()) + "Unexpected end of file"};
+  error.cause_type = "json_e_o_f_exception";
+  const bool wants_value = stop.inside == nullptr || stop.expected == Stop::Expected::colon ||
+                           stop.expected == Stop::Expected::value;
+  error.cause_reason = "Unexpected end-of-input";
+  if (wants_value) {
+    error.cause_reason += " within/between Object entries";
+  } else {
+    error.cause_reason += std::string(": expected close marker for ") +
+                          (stop.inside->kind == JsonToken::Kind::object ? "Object" : "Array") +
+                          " (start marker at " + source_at(text, stop.inside->begin) + ")";
+  }
+  error.cause_reason += "\n at " + source_at(text, text.size());
   return error;
 }
 
@@ -167,15 +211,11 @@ ElasticError json_syntax_error(std::string_view text, const JsonTape& read, std:
                                rapidjson::ParseErrorCode code) {
   Stop stop = find_stop(text, read);
   const bool cut_off = stop.offset >= text.size() || code == rapidjson::kParseErrorStringMissQuotationMark;
-  if (cut_off && text.find('\0') == std::string_view::npos) {
-    const auto [line, column] = line_and_column(text, text.size());
-    ElasticError error{400, "x_content_e_o_f_exception",
-                       position(text, text.size()) + "Unexpected end of file"};
-    error.cause_type = "json_e_o_f_exception";
-    error.cause_reason = "Unexpected end-of-input within/between Object entries\n at [Source: (byte[])\"" +
-                         std::string(text.substr(0, 500)) + "\"; line: " + std::to_string(line) +
-                         ", column: " + std::to_string(column) + "]";
-    return error;
+  if (cut_off && text.find('\0') == std::string_view::npos) return end_of_input(text, stop);
+  if (stop.expected == Stop::Expected::nothing && stop.offset < text.size()) {
+    if (const char* token = token_at(text[stop.offset])) {
+      return illegal_argument(std::string("Malformed content, found extra data after parsing: ") + token);
+    }
   }
   if (code == rapidjson::kParseErrorNumberTooBig) {
     return parse_error(text, {"Number out of range of a double", offset});

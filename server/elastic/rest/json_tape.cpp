@@ -1,11 +1,10 @@
 #include "server/elastic/rest/json_tape.h"
 
 #include <algorithm>
+#include <array>
 #include <rapidjson/error/error.h>
 #include <rapidjson/memorystream.h>
 #include <rapidjson/reader.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
 #include "server/elastic/rest/json_error.h"
 
@@ -166,10 +165,48 @@ Answer<rapidjson::Document> parse_json(std::string_view text) {
 }
 
 void append_json_string(std::string& out, std::string_view text) {
-  rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
-  writer.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
-  out.append(buffer.GetString(), buffer.GetSize());
+  static constexpr auto k_special = [] {
+    std::array<bool, 256> special{};
+    for (int c = 0; c < 0x20; ++c) special[static_cast<std::size_t>(c)] = true;
+    special['"'] = special['\\'] = true;
+    return special;
+  }();
+  static constexpr char k_hex[] = "0123456789abcdef";
+  out += '"';
+  std::size_t plain = 0;  // everything before it is written
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    if (!k_special[c]) continue;
+    out += text.substr(plain, i - plain);
+    plain = i + 1;
+    switch (c) {
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      case '\b':
+        out += "\\b";
+        break;
+      case '\f':
+        out += "\\f";
+        break;
+      default:
+        out += {'\\', 'u', '0', '0', k_hex[c >> 4], k_hex[c & 15]};
+    }
+  }
+  out += text.substr(plain);
+  out += '"';
 }
 
 }  // namespace sightline::elastic::rest

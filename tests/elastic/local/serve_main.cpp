@@ -1,4 +1,5 @@
-// The local store behind the rest layer on a port, without the front: for comparing its answers with recorded ones.
+// The local store behind the rest layer on a port, without the front: for comparing its answers with recorded
+// ones.
 //   local-store-serve FOLDER PORT
 // Prints `listening on PORT` and serves until SIGINT or SIGTERM.
 #include <csignal>
@@ -26,7 +27,8 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "%s\n", store.error().message.c_str());
     return 1;
   }
-  const elastic::rest::RestLayer rest([&store](const http::Request& request) { return (*store)->handle(request); });
+  const elastic::rest::RestLayer rest(
+      [&store](const http::Request& request) { return (*store)->handle(request); });
   http::Server::Options options;
   options.port = static_cast<std::uint16_t>(std::atoi(argv[2]));
   options.max_body_bytes = std::size_t{100} << 20;

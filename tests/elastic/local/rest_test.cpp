@@ -1,0 +1,188 @@
+#include <doctest/doctest.h>
+
+#include "server/elastic/rest/json_filter.h"
+#include "server/elastic/rest/json_tape.h"
+#include "server/elastic/rest/pretty_json.h"
+#include "server/elastic/rest/rest_layer.h"
+#include "server/elastic/rest/router.h"
+
+namespace sightline::elastic::rest {
+namespace {
+
+http::Request request(http::Method method, const std::string& path, const std::string& query = {}) {
+  http::Request request;
+  request.method = method;
+  request.path = path;
+  request.query = query;
+  return request;
+}
+
+http::Response answer_ok(const http::Request&) {
+  http::Response response;
+  response.body = R"({"a":1,"b":{"c":[{"d":2,"e":3}]}})";
+  return response;
+}
+
+std::string header(const http::Response& response, const char* name) {
+  return std::string(response.headers.get(name).value_or(""));
+}
+
+TEST_CASE("broken JSON is described as Elasticsearch describes it") {
+  const auto reason = [](const char* json) {
+    const auto tape = JsonTape::parse(json);
+    REQUIRE_FALSE(tape.ok());
+    return tape.error().reason.substr(0, tape.error().reason.find('\n'));
+  };
+  CHECK(reason("{bad") ==
+        "[1:2] Unexpected character ('b' (code 98)): was expecting double-quote to start field name");
+  CHECK(reason("this is not json") ==
+        "[1:6] Unrecognized token 'this': was expecting (JSON String, Number, Array, Object or token 'null', "
+        "'true' or 'false')");
+  CHECK(reason("{\"a\" 1}") ==
+        "[1:6] Unexpected character ('1' (code 49)): was expecting a colon to separate field name and value");
+  CHECK(reason("{\"a\":1 \"b\":2}") ==
+        "[1:8] Unexpected character ('\"' (code 34)): was expecting comma to separate Object entries");
+  CHECK(reason("{\"a\":[1 2]}") ==
+        "[1:9] Unexpected character ('2' (code 50)): was expecting comma to separate Array entries");
+  CHECK(reason("{\"a\":1,}") ==
+        "[1:8] Unexpected character ('}' (code 125)): was expecting double-quote to start field name");
+  CHECK(reason("{\"a\":}") == "[1:6] Unexpected character ('}' (code 125)): expected a value");
+  CHECK(reason("{\"a\":01}") == "[1:7] Invalid numeric value: Leading zeroes not allowed");
+  CHECK(reason("{\"a\":1,\"a\":2}") == "[1:11] Duplicate field 'a'");
+  CHECK(reason("{\"a\":1") == "[1:7] Unexpected end of file");
+  CHECK(reason("{\"a\":\n\n  nope}").starts_with("[3:8] Unrecognized token 'nope'"));
+}
+
+TEST_CASE("hostile nesting, NULs and bytes that are not UTF-8 are refused") {
+  CHECK_FALSE(JsonTape::parse(std::string(100'000, '[')).ok());
+  CHECK_FALSE(parse_json(std::string(100'000, '[')).ok());
+  CHECK(JsonTape::parse(std::string(1000, '[') + std::string(1000, ']')).ok());
+  CHECK_FALSE(JsonTape::parse(std::string(1001, '[') + std::string(1001, ']')).ok());
+  CHECK_FALSE(JsonTape::parse(std::string_view("{\"a\":1}\0{", 9)).ok());
+  CHECK_FALSE(JsonTape::parse("{\"a\":\"\xff\"}").ok());
+  CHECK_FALSE(JsonTape::parse("").ok());
+}
+
+TEST_CASE("a tape knows every value's bytes and decodes its strings") {
+  const std::string text = R"({ "a\u0062" : [ 1.50 , "x\ny" , {} ] , "n" : -0 })";
+  const auto tape = JsonTape::parse(text);
+  REQUIRE(tape.ok());
+  const std::size_t list = tape->member(0, "ab");
+  REQUIRE(list != 0);
+  CHECK((*tape)[list].size == 3);
+  CHECK(tape->raw(list + 1) == "1.50");
+  CHECK((*tape)[list + 2].text == "x\ny");
+  CHECK(tape->raw(list + 2) == "\"x\\ny\"");
+  CHECK(tape->raw(tape->member(0, "n")) == "-0");
+  CHECK(tape->member(0, "none") == 0);
+}
+
+TEST_CASE("a source filter keeps numbers byte by byte and drops what is left empty") {
+  const std::string source = R"({"t":1.50,"o":{"x":1e3,"y":2},"list":[{"x":1},{"z":2}],"v":[0.10]})";
+  SourceFilter filter;
+  filter.includes = {"t", "o.x"};
+  CHECK(filter_source(source, filter) == R"({"t":1.50,"o":{"x":1e3}})");
+  filter.includes = {"*.x"};
+  CHECK(filter_source(source, filter) == R"({"o":{"x":1e3},"list":[{"x":1}]})");
+  filter.includes = {"o"};
+  filter.excludes = {"o.y"};
+  CHECK(filter_source(source, filter) == R"({"o":{"x":1e3}})");
+  filter.includes = {};
+  filter.excludes = {"list", "v"};
+  CHECK(filter_source(source, filter) == R"({"t":1.50,"o":{"x":1e3,"y":2}})");
+}
+
+TEST_CASE("filter_path takes names, wildcards and exclusions") {
+  const std::string json = R"({"took":1,"hits":{"total":2,"hits":[{"_id":"1","_score":0.5},{"_id":"2"}]}})";
+  CHECK(filter_by_path(json, "hits.hits._id,took") ==
+        R"({"took":1,"hits":{"hits":[{"_id":"1"},{"_id":"2"}]}})");
+  CHECK(filter_by_path(json, "hits.*._score") == R"({"hits":{"hits":[{"_score":0.5}]}})");
+  CHECK(filter_by_path(json, "**._id") == R"({"hits":{"hits":[{"_id":"1"},{"_id":"2"}]}})");
+  CHECK(filter_by_path(json, "-hits.hits") == R"({"took":1,"hits":{"total":2}})");
+  CHECK(filter_by_path(json, "hits,-hits.hits") == R"({"hits":{"total":2}})");
+  CHECK(filter_by_path(json, "nothing") == "{}");
+}
+
+TEST_CASE("pretty JSON looks as Elasticsearch's") {
+  CHECK(pretty_json(R"({"a":1,"b":{"c":[]},"d":[1,2]})") ==
+        "{\n  \"a\" : 1,\n  \"b\" : {\n    \"c\" : [ ]\n  },\n  \"d\" : [\n    1,\n    2\n  ]\n}\n");
+}
+
+TEST_CASE("the router answers unknown paths, methods and parameters as Elasticsearch does") {
+  Router router;
+  const auto ok = [](const http::Request&, const PathParameters& path) {
+    http::Response response;
+    response.body = path.get("index") + "/" + path.get("id");
+    return response;
+  };
+  router.add({http::Method::get, http::Method::head}, "/{index}/_doc/{id}", "routing", ok);
+  router.add({http::Method::put}, "/{index}/_doc/{id}", "", ok);
+  router.add({http::Method::get}, "/{index}", "", ok);
+  router.add({http::Method::post}, "/_bulk", "", ok);
+
+  CHECK(router.handle(request(http::Method::get, "/a/_doc/b%20c", "routing=x&pretty")).body == "a/b c");
+  const auto unknown = router.handle(request(http::Method::get, "/a/_doc/b", "foo=1&bar"));
+  CHECK(unknown.status == 400);
+  CHECK(unknown.body.find("request [/a/_doc/b] contains unrecognized parameters: [bar], [foo]") !=
+        std::string::npos);
+  const auto method = router.handle(request(http::Method::patch, "/a/_doc/b"));
+  CHECK(method.status == 405);
+  CHECK(header(method, "Allow") == "GET,PUT,HEAD");
+  CHECK(
+      method.body ==
+      R"({"error":"Incorrect HTTP method for uri [/a/_doc/b] and method [PATCH], allowed: [GET, PUT, HEAD]","status":405})");
+  const auto options = router.handle(request(http::Method::options, "/a/_doc/b"));
+  CHECK(options.status == 200);
+  CHECK(header(options, "Allow") == "GET,PUT,HEAD");
+  // The fixed path wins: GET /_bulk is no index of that name.
+  CHECK(router.handle(request(http::Method::get, "/_bulk")).status == 405);
+  const auto nowhere = router.handle(request(http::Method::get, "/a/_b/c", "d=e"));
+  CHECK(nowhere.status == 400);
+  CHECK(nowhere.body == R"({"error":"no handler found for uri [/a/_b/c?d=e] and method [GET]"})");
+  CHECK_FALSE(router.try_handle(request(http::Method::post, "/a/_doc/b")).has_value());
+}
+
+TEST_CASE("every answer carries the product header, and HEAD loses its body") {
+  const RestLayer rest(answer_ok);
+  auto get = request(http::Method::get, "/a");
+  get.headers.set("X-Opaque-Id", "42");
+  const auto response = rest(get);
+  CHECK(header(response, "X-elastic-product") == "Elasticsearch");
+  CHECK(header(response, "X-Opaque-Id") == "42");
+  CHECK(response.content_type == "application/json");
+  const auto head = rest(request(http::Method::head, "/a"));
+  CHECK(head.body.empty());
+  CHECK(header(head, "X-elastic-product") == "Elasticsearch");
+  CHECK(rest(request(http::Method::get, "/a", "filter_path=b.c.d")).body == R"({"b":{"c":[{"d":2}]}})");
+  CHECK(rest(request(http::Method::get, "/a", "pretty&filter_path=a")).body == "{\n  \"a\" : 1\n}\n");
+  CHECK(header(error_response(413, "too large"), "X-elastic-product") == "Elasticsearch");
+}
+
+TEST_CASE("media types are agreed on as Elasticsearch 9 does it") {
+  const RestLayer rest(answer_ok);
+  const auto ask = [&](const char* content_type, const char* accept, const char* body) {
+    auto post = request(http::Method::post, "/a");
+    if (*content_type != '\0') post.headers.set("Content-Type", content_type);
+    if (*accept != '\0') post.headers.set("Accept", accept);
+    post.body = body;
+    return rest(post);
+  };
+  const char* v8 = "application/vnd.elasticsearch+json; compatible-with=8";
+  const char* v9 = "application/vnd.elasticsearch+json; compatible-with=9";
+  CHECK(ask(v9, v9, "{}").content_type == "application/vnd.elasticsearch+json;compatible-with=9");
+  CHECK(ask("", v8, "").content_type == "application/vnd.elasticsearch+json;compatible-with=8");
+  CHECK(ask("", "application/vnd.elasticsearch+json; compatible-with=9,text/plain", "").status == 200);
+  CHECK(ask(v9, v8, "{}").status == 400);
+  CHECK(ask(v9, "application/json", "{}").status == 400);
+  CHECK(ask("", "application/vnd.elasticsearch+json; compatible-with=7", "").status == 400);
+  CHECK(ask("application/x-ndjson", "*/*", "{}").status == 200);
+  CHECK(ask("application/json; charset=utf-8", "", "{}").status == 200);
+  const auto text = ask("text/plain", "", "{}");
+  CHECK(text.status == 406);
+  CHECK(text.body == R"({"error":"Content-Type header [text/plain] is not supported","status":406})");
+  CHECK(ask("", "", "{}").body == R"({"error":"Content-Type header [] is not supported","status":406})");
+  CHECK(ask("foo", "", "{}").status == 400);
+}
+
+}  // namespace
+}  // namespace sightline::elastic::rest

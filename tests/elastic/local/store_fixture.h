@@ -1,0 +1,105 @@
+// A local store in a folder of its own, and requests to it.
+#pragma once
+
+#include <atomic>
+#include <doctest/doctest.h>
+#include <filesystem>
+#include <memory>
+#include <rapidjson/document.h>
+#include <rapidjson/pointer.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+#include <string>
+#include <unistd.h>
+
+#include "server/elastic/local/local_store.h"
+
+namespace sightline::elastic {
+
+/// A folder that goes with its owner.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    static std::atomic<int> next = 0;
+    path_ = std::filesystem::temp_directory_path() /
+            ("sightline-store-" + std::to_string(::getpid()) + "-" + std::to_string(next++));
+    std::filesystem::remove_all(path_);
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// An answer, with ways to look into it.
+struct Reply {
+  int status = 0;
+  std::string body;
+
+  /// The value at a JSON pointer ("/error/type") as text: strings bare, all else as JSON; "" if there is
+  /// none.
+  std::string at(const char* pointer) const {
+    rapidjson::Document document;
+    document.Parse(body.data(), body.size());
+    if (document.HasParseError()) return {};
+    const rapidjson::Value* value = rapidjson::Pointer(pointer).Get(document);
+    if (value == nullptr) return {};
+    if (value->IsString()) return {value->GetString(), value->GetStringLength()};
+    rapidjson::StringBuffer buffer;
+    rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+    value->Accept(writer);
+    return {buffer.GetString(), buffer.GetSize()};
+  }
+  std::string error_type() const { return at("/error/type"); }
+  std::string reason() const { return at("/error/reason"); }
+};
+
+class StoreFixture {
+ public:
+  StoreFixture() { reopen(); }
+
+  /// Closes the store and opens it from what is on disk.
+  void reopen() {
+    store_.reset();
+    auto opened = open_local_store(folder_.path());
+    REQUIRE_MESSAGE(opened.ok(), (opened.ok() ? "" : opened.error().message));
+    store_ = *std::move(opened);
+  }
+  void close() { store_.reset(); }
+
+  Reply call(http::Method method, const std::string& target, std::string body = {}) const {
+    http::Request request;
+    request.method = method;
+    const std::size_t mark = target.find('?');
+    request.path = target.substr(0, mark);
+    if (mark != std::string::npos) request.query = target.substr(mark + 1);
+    request.body = std::move(body);
+    http::Response response = store_->handle(request);
+    return {response.status, std::move(response.body)};
+  }
+  Reply get(const std::string& target) const { return call(http::Method::get, target); }
+  Reply put(const std::string& target, std::string body = {}) const {
+    return call(http::Method::put, target, std::move(body));
+  }
+  Reply post(const std::string& target, std::string body = {}) const {
+    return call(http::Method::post, target, std::move(body));
+  }
+  Reply remove(const std::string& target) const { return call(http::Method::delete_, target); }
+
+  /// Hits of a search for all documents.
+  std::string count(const std::string& index) const { return get("/" + index + "/_count").at("/count"); }
+
+  const std::filesystem::path& folder() const { return folder_.path(); }
+
+ private:
+  TemporaryFolder folder_;
+  std::unique_ptr<Store> store_;
+};
+
+}  // namespace sightline::elastic
