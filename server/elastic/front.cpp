@@ -120,10 +120,10 @@ http::Response Front::pass_on(const http::Request& request, const std::vector<st
     if (action == "_search" || action == "_count") return query_vectors_.search(request);
     if (action == "_msearch") return query_vectors_.multi_search(request);
   }
-  // The settings of indices may have changed: those that name pipelines are asked for again.
-  const bool changes_indices = request.method != Method::get && request.method != Method::head &&
-                               request.method != Method::post &&
-                               (count == 1 || part_is(1, "_settings") || part_is(0, "_settings"));
+  // Indices, their settings or their names may change: which pipelines they name is asked again.
+  const bool changes_indices =
+      request.method != Method::get && request.method != Method::head &&
+      (count == 1 || part_is(1, "_settings") || part_is(1, "_alias") || part_is(1, "_aliases"));
   auto response = store_.handle(request);
   if (changes_indices) index_pipelines_.forget();
   return response;

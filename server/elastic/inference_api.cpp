@@ -130,7 +130,7 @@ std::string names_json(const std::vector<std::string>& names) {
   std::string json = "[";
   for (const auto& name : names) {
     if (json.size() > 1) json += ',';
-    append_json_text(json, name);
+    rest::append_json_string(json, name);
   }
   return json + "]";
 }

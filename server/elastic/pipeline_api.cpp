@@ -8,7 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include "server/elastic/inference/endpoint_request.h"
 #include "server/elastic/ingest/property_reader.h"
 #include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/json_tape.h"
@@ -137,7 +136,7 @@ http::Response PipelineApi::get(const std::string& ids) {
   for (const auto& definition : *definitions) {
     if (!names_it(patterns, definition.name)) continue;
     if (json.size() > 1) json += ',';
-    append_json_text(json, definition.name);
+    rest::append_json_string(json, definition.name);
     json += ":" + shown(definition);
   }
   const bool wanted_one = !ids.empty() && ids.find('*') == std::string::npos && ids != "_all";

@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "server/elastic/definition_index.h"
-#include "server/elastic/inference/endpoint_request.h"
 #include "server/elastic/rest/json_tape.h"
 #include "server/elastic/rest/router.h"
 
@@ -65,7 +64,7 @@ Answer<rapidjson::Document> parse_source(std::string_view text) {
 
 void append_member(std::string& json, const char* name, std::string_view text) {
   json += "\"" + std::string(name) + "\":";
-  append_json_text(json, text);
+  rest::append_json_string(json, text);
 }
 
 std::string item_head(const BulkItem& item, const std::string& index, const std::optional<std::string>& id) {
@@ -115,9 +114,10 @@ Answer<IndexPipelines::Names> IndexPipelines::of(const std::string& index) {
       store_.handle(store_request(http::Method::get, "/" + http::percent_encode(index) + "/_settings"));
   Names names;
   if (response.status >= 400) {
+    // It may be made by the write that comes now, or be no name of an index: the store will tell.
     if (response.status != 400 && response.status != 404) return error_in(response);
-    return names;  // it may be made by the write that comes now, or be no name of an index, which the store
-                   // will tell
+    cache_.put(index, names, asked);
+    return names;
   }
   rapidjson::Document body;
   body.Parse<rapidjson::kParseIterativeFlag>(response.body.data(), response.body.size());

@@ -1,8 +1,7 @@
 #include "server/elastic/inference/endpoint_request.h"
 
-#include <array>
-
 #include "server/elastic/inference/placeholders.h"
+#include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
 namespace {
@@ -68,51 +67,6 @@ void set_query(std::string& url, const std::string& parameters) {
 
 }  // namespace
 
-void append_json_text(std::string& out, std::string_view text) {
-  static constexpr auto k_special = [] {
-    std::array<bool, 256> special{};
-    for (int c = 0; c < 0x20; ++c) special[static_cast<std::size_t>(c)] = true;
-    special['"'] = special['\\'] = true;
-    return special;
-  }();
-  static constexpr char k_hex[] = "0123456789abcdef";
-  out += '"';
-  std::size_t plain = 0;  // everything before it is written
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    if (!k_special[c]) continue;
-    out += text.substr(plain, i - plain);
-    plain = i + 1;
-    switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      case '\b':
-        out += "\\b";
-        break;
-      case '\f':
-        out += "\\f";
-        break;
-      default:
-        out += {'\\', 'u', '0', '0', k_hex[c >> 4], k_hex[c & 15]};
-    }
-  }
-  out += text.substr(plain);
-  out += '"';
-}
-
 Answer<http::ClientRequest> render_target(const Endpoint& endpoint, const TaskParameters& parameters) {
   const auto values = string_values(endpoint, merged(endpoint.parameters, parameters));
   http::ClientRequest request;
@@ -147,15 +101,15 @@ Answer<std::string> render_body(const Endpoint& endpoint, const InferenceInput& 
   list += '[';
   for (const auto text : input.texts) {
     if (list.size() > 1) list += ',';
-    append_json_text(list, text);
+    rest::append_json_string(list, text);
   }
   list += ']';
-  append_json_text(values["input_type"], endpoint.translated(input.type));
+  rest::append_json_string(values["input_type"], endpoint.translated(input.type));
   for (auto& [name, parameter] : merged(endpoint.parameters, input.parameters))
     values.emplace(name, parameter.json);
   for (const auto& [name, secret] : endpoint.secrets) {
     if (std::string json; values.find(name) == values.end())
-      append_json_text(json, secret), values.emplace(name, std::move(json));
+      rest::append_json_string(json, secret), values.emplace(name, std::move(json));
   }
   return fill_placeholders(endpoint.request, values, "request");
 }

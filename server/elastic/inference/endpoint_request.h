@@ -33,7 +33,4 @@ ElasticError construction_failed(ElasticError cause);
 /// "scheme://host:port" of a URL, which connections are counted by.
 std::string route_of(std::string_view url);
 
-/// Appends `text` as a JSON string. Bytes that are not UTF-8 are passed on as they are.
-void append_json_text(std::string& out, std::string_view text);
-
 }  // namespace sightline::elastic

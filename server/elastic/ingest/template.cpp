@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "server/elastic/inference/endpoint_request.h"
 #include "server/elastic/inference/settings_reader.h"
+#include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
 namespace {
@@ -16,7 +16,7 @@ std::string_view trimmed(std::string_view text) {
 
 std::string escaped(const std::string& text) {
   std::string json;
-  append_json_text(json, text);
+  rest::append_json_string(json, text);
   return json.substr(1, json.size() - 2);
 }
 
