@@ -28,6 +28,9 @@ void append_key(std::string& out, std::string_view name);
 
 /// The `refresh` parameter: true if the answer is to say `forced_refresh`. Errors: an unknown value.
 Answer<bool> forces_refresh(const http::Request& request);
+/// True if searches shall see the write when it is answered: forced, or `refresh=wait_for`, for which we do
+/// not wait.
+bool wants_refresh(const http::Request& request);
 /// Refuses parameters that would change a write and are not done here: routing, versions; and pipelines that
 /// the front has not run.
 Refusal check_write_parameters(const http::Request& request);

@@ -247,7 +247,7 @@ Response bulk(StoreCore& store, const Request& request, const PathParameters& pa
   for (const BulkLine& line : *lines) {
     if (!line.refusal) writes.push_back(line.write);
   }
-  const auto results = write_documents(store, writes);
+  const auto results = write_documents(store, writes, wants_refresh(request));
   if (!results) return results.error().response();
 
   bool errors = false;

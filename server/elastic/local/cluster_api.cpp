@@ -92,7 +92,10 @@ Response cat_count(StoreCore& store, const Request& request, const PathParameter
   const auto indices = store.find_all(path.get("index"), *options);
   if (!indices) return indices.error().response();
   std::int64_t count = 0;
-  for (const IndexPtr& index : *indices) count += index->document_count();
+  {
+    const auto lock = store.read_lock();
+    for (const IndexPtr& index : *indices) count += index->search().visible_count();
+  }
   const auto now =
       std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()).time_since_epoch().count();
   std::array<char, 16> time{};

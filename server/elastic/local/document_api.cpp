@@ -61,7 +61,7 @@ Response write_one(StoreCore& store, const Request& request, DocumentWrite write
       return error.response();
     }
   }
-  auto results = write_documents(store, {write});
+  auto results = write_documents(store, {write}, wants_refresh(request));
   if (!results) return results.error().response();
   const Answer<WriteResult>& result = results->front();
   if (!result) return result.error().response();
@@ -274,6 +274,11 @@ Answer<bool> forces_refresh(const Request& request) {
   if (!value || *value == "false" || *value == "wait_for") return false;
   if (value->empty() || *value == "true") return true;
   return illegal_argument("Unknown value for refresh: [" + *value + "].");
+}
+
+bool wants_refresh(const Request& request) {
+  const auto value = rest::query_parameter(request, "refresh");
+  return value && *value != "false";
 }
 
 Refusal check_write_parameters(const Request& request) {

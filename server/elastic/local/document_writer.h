@@ -33,10 +33,12 @@ struct WriteResult {
   int status() const { return result == "created" ? 201 : result == "not_found" ? 404 : 200; }
 };
 
-/// Does all of `writes`, in order, in one transaction that is on disk and visible when it returns; missing
-/// indices are made first. An item that fails leaves the others alone; its answer has `index` and the error.
-/// Errors of the whole: storage_error.
+/// Does all of `writes`, in order, in one transaction that is on disk when it returns; searches see it then
+/// too if `refresh`, else within the refresh interval of a second. Missing indices are made first. An item
+/// that fails leaves the others alone; its answer has `index` and the error. Errors of the whole:
+/// storage_error.
 Answer<std::vector<Answer<WriteResult>>> write_documents(StoreCore& store,
-                                                         const std::vector<DocumentWrite>& writes);
+                                                         const std::vector<DocumentWrite>& writes,
+                                                         bool refresh);
 
 }  // namespace sightline::elastic

@@ -164,6 +164,7 @@ Response put_settings(StoreCore& store, const Request& request, const PathParame
 Response refresh(StoreCore& store, const Request& request, const PathParameters& path) {
   const auto indices = named_indices(store, request, path);
   if (!indices) return indices.error().response();
+  store.refresh(*indices);
   int total = 0;
   for (const IndexPtr& index : *indices) total += 1 + replicas_of(index->settings());
   return json_answer("{\"_shards\":{\"total\":" + std::to_string(total) +

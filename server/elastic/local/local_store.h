@@ -1,7 +1,9 @@
 // The embedded store: documents on this machine's disk.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
 
 #include "base/result.h"
@@ -9,10 +11,13 @@
 
 namespace sightline::elastic {
 
-/// Opens the store in `folder`, making it if it is missing. A write is on disk before it is answered, and
-/// visible to searches with it; `refresh` is taken and needed by nothing. After a crash all that was answered
-/// is there. Errors: unavailable (the folder is in use by another server, or cannot be written), corrupt_data
-/// (its file is damaged or none of ours), unsupported (made by a newer version), internal.
-Result<std::unique_ptr<Store>> open_local_store(const std::filesystem::path& folder);
+/// Opens the store in `folder`, making it if it is missing. A write is on disk before it is answered.
+/// Searches see it after a refresh: asked for with the write or by itself, else a second later, as in
+/// Elasticsearch; gets by id see it at once. After a crash all that was answered is there. `now` is the clock
+/// of that second. Errors: unavailable (the folder is in use by another server, or cannot be written),
+/// corrupt_data (its file is damaged or none of ours), unsupported (made by a newer version), internal.
+Result<std::unique_ptr<Store>> open_local_store(
+    const std::filesystem::path& folder,
+    std::function<std::chrono::steady_clock::time_point()> now = std::chrono::steady_clock::now);
 
 }  // namespace sightline::elastic

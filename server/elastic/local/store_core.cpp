@@ -66,8 +66,11 @@ std::string random_name(std::size_t bytes) {
   return text;
 }
 
-StoreCore::StoreCore(std::filesystem::path folder)
-    : folder_(std::move(folder)), file_((folder_ / "store.db").string()), readers_(file_) {}
+StoreCore::StoreCore(std::filesystem::path folder, Now now)
+    : folder_(std::move(folder)),
+      file_((folder_ / "store.db").string()),
+      readers_(file_),
+      now_(std::move(now)) {}
 
 StoreCore::~StoreCore() {
   indices_.clear();  // their search sides hold statements of the writer
@@ -75,8 +78,36 @@ StoreCore::~StoreCore() {
   if (lock_file_ >= 0) ::close(lock_file_);
 }
 
-Result<std::unique_ptr<StoreCore>> StoreCore::open(const std::filesystem::path& folder) {
-  std::unique_ptr<StoreCore> core(new StoreCore(folder));
+bool StoreCore::refresh_is_due() const {
+  const auto due = refresh_due_.load();
+  return due != std::chrono::steady_clock::time_point::max() && now_() >= due;
+}
+
+void StoreCore::refresh_all() const {
+  const std::shared_lock<std::shared_mutex> lock(catalog_mutex_);
+  for (const auto& [name, index] : indices_) index->search().refresh();
+  refresh_due_ = std::chrono::steady_clock::time_point::max();
+}
+
+VisibilityLock::Reader StoreCore::read_lock() const {
+  if (refresh_is_due()) {
+    const std::unique_lock<std::mutex> writing(write_mutex_, std::try_to_lock);
+    if (writing) {
+      const VisibilityLock::Writer alone = visibility_.write();
+      refresh_all();
+    }
+  }
+  return visibility_.read();
+}
+
+void StoreCore::refresh(const std::vector<IndexPtr>& indices) {
+  const std::lock_guard<std::mutex> writing(write_mutex_);
+  const VisibilityLock::Writer alone = visibility_.write();
+  for (const IndexPtr& index : indices) index->search().refresh();
+}
+
+Result<std::unique_ptr<StoreCore>> StoreCore::open(const std::filesystem::path& folder, Now now) {
+  std::unique_ptr<StoreCore> core(new StoreCore(folder, std::move(now)));
   if (Status status = core->lock_folder(); !status) return status.error();
   auto writer = sqlite::Connection::open(core->file_, sqlite::Connection::Mode::read_write);
   if (!writer) return writer.error();

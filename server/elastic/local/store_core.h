@@ -1,7 +1,10 @@
 // The local store's indices, and the one place that changes them.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -45,12 +48,16 @@ class StoreCore : public IndexLookup {
  public:
   /// Makes the folder and the database if they are missing. Errors: unavailable (another server holds the
   /// folder), corrupt_data (a broken file), unsupported (made by a newer version), internal.
-  static Result<std::unique_ptr<StoreCore>> open(const std::filesystem::path& folder);
+  using Now = std::function<std::chrono::steady_clock::time_point()>;
+  static Result<std::unique_ptr<StoreCore>> open(const std::filesystem::path& folder, Now now);
   ~StoreCore() override;
 
   Answer<std::vector<std::shared_ptr<Index>>> resolve(std::string_view expression,
                                                       const IndicesOptions& options) const override;
-  VisibilityLock::Reader read_lock() const override { return visibility_.read(); }
+  /// Makes seen first what has waited for the refresh interval, unless a writer is at work, which will do it.
+  VisibilityLock::Reader read_lock() const override;
+  /// Makes seen what is committed.
+  void refresh(const std::vector<IndexPtr>& indices);
 
   /// As `resolve`, with what the store knows besides.
   Answer<std::vector<IndexPtr>> find_all(std::string_view expression, const IndicesOptions& options) const;
@@ -72,7 +79,7 @@ class StoreCore : public IndexLookup {
  private:
   friend class WriteTransaction;
 
-  explicit StoreCore(std::filesystem::path folder);
+  StoreCore(std::filesystem::path folder, Now now);
   Status lock_folder();
   Status prepare_database();
   Status create_schema();
@@ -86,6 +93,9 @@ class StoreCore : public IndexLookup {
   Status in_transaction(const Work& work);
   Status save(const LocalIndex& index, const char* column, const std::string& value);
   void drop_retired();
+  bool refresh_is_due() const;
+  /// Under write_mutex_ and with no search under way.
+  void refresh_all() const;
 
   const std::filesystem::path folder_;
   const std::string file_;
@@ -94,8 +104,11 @@ class StoreCore : public IndexLookup {
   std::unique_ptr<sqlite::Connection> writer_;
   mutable sqlite::ReaderPool readers_;
   mutable VisibilityLock visibility_;
-  std::mutex
-      write_mutex_;  // one writer: guards writer_ and retired_; taken before visibility_ and catalog_mutex_
+  const Now now_;
+  mutable std::mutex write_mutex_;  // one writer: guards writer_ and retired_; taken before the other two
+  /// When what was committed first without being seen shall be; max: nothing waits.
+  mutable std::atomic<std::chrono::steady_clock::time_point> refresh_due_{
+      std::chrono::steady_clock::time_point::max()};
   std::vector<IndexPtr> retired_;            // deleted, but perhaps still looked at
   mutable std::shared_mutex catalog_mutex_;  // guards indices_; taken last
   std::map<std::string, IndexPtr, std::less<>> indices_;

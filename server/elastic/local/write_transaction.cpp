@@ -12,6 +12,8 @@ namespace {
 constexpr std::int64_t k_remember_deleted_milliseconds = 60'000;
 constexpr std::int64_t k_primary_term = 1;
 constexpr std::size_t k_longest_id_bytes = 512;
+constexpr std::chrono::seconds k_refresh_interval{1};  // Elasticsearch's default index.refresh_interval
+constexpr auto k_never = std::chrono::steady_clock::time_point::max();
 
 std::int64_t milliseconds_now() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -248,7 +250,7 @@ Answer<WriteResult> WriteTransaction::update_existing(Staged& staged, const Docu
   return done;
 }
 
-Status WriteTransaction::commit() {
+Status WriteTransaction::commit(bool refresh) {
   if (!failure_) return failure_;
   for (auto& [index, staged] : staged_) {
     const bool grown = staged.mapping != index->mapping();
@@ -271,15 +273,21 @@ Status WriteTransaction::commit() {
   open_ = false;
   for (auto& [index, staged] : staged_) {
     index->search().commit();
+    if (refresh) index->search().refresh();
     index->next_seq_no = staged.next_seq_no;
     index->set_mapping(staged.mapping);
     index->set_document_count(staged.count);
+    if (index->search().needs_refresh() && store_.refresh_due_.load() == k_never) {
+      store_.refresh_due_ = store_.now_() + k_refresh_interval;
+    }
   }
+  if (store_.refresh_is_due()) store_.refresh_all();
   return {};
 }
 
 Answer<std::vector<Answer<WriteResult>>> write_documents(StoreCore& store,
-                                                         const std::vector<DocumentWrite>& writes) {
+                                                         const std::vector<DocumentWrite>& writes,
+                                                         bool refresh) {
   WriteTransaction transaction(store);
   std::map<std::string, Refusal> indices;  // and why one could not be made
   for (const DocumentWrite& write : writes) {
@@ -298,7 +306,7 @@ Answer<std::vector<Answer<WriteResult>>> write_documents(StoreCore& store,
     }
     if (!transaction.failure()) return storage_error(transaction.failure().error());
   }
-  if (Status status = transaction.commit(); !status) return storage_error(status.error());
+  if (Status status = transaction.commit(refresh); !status) return storage_error(status.error());
   return results;
 }
 

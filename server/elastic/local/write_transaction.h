@@ -27,8 +27,8 @@ class WriteTransaction {
   Answer<WriteResult> apply(const DocumentWrite& write);
   /// What went wrong with the disk or SQLite: the transaction cannot be committed.
   const Status& failure() const { return failure_; }
-  /// On disk, then visible.
-  Status commit();
+  /// On disk; seen by searches too with `refresh`, else within the refresh interval.
+  Status commit(bool refresh);
 
  private:
   /// An index as this transaction leaves it.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <doctest/doctest.h>
 #include <filesystem>
 #include <memory>
@@ -67,7 +68,9 @@ class StoreFixture {
   /// Closes the store and opens it from what is on disk.
   void reopen() {
     store_.reset();
-    auto opened = open_local_store(folder_.path());
+    auto opened = open_local_store(folder_.path(), [this] {
+      return std::chrono::steady_clock::time_point(std::chrono::seconds(seconds_ += time_step));
+    });
     REQUIRE_MESSAGE(opened.ok(), (opened.ok() ? "" : opened.error().message));
     store_ = *std::move(opened);
   }
@@ -97,7 +100,12 @@ class StoreFixture {
 
   const std::filesystem::path& folder() const { return folder_.path(); }
 
+  /// How far the store's clock goes each time it is read. A refresh interval by default: every search finds a
+  /// refresh due, and tests of other things need ask for none.
+  std::atomic<int> time_step{1};  // seconds
+
  private:
+  std::atomic<int> seconds_{0};
   TemporaryFolder folder_;
   std::unique_ptr<Store> store_;
 };

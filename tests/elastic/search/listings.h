@@ -1,6 +1,8 @@
 // Seven listings in a local store, to search in.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <doctest/doctest.h>
 #include <filesystem>
 #include <memory>
@@ -80,11 +82,15 @@ class StoreBench {
 
  private:
   void open() {
-    auto store = sightline::elastic::open_local_store(folder_);
+    auto store = sightline::elastic::open_local_store(folder_, [this] {
+      // A refresh interval goes by each time the clock is read: every search finds a refresh due.
+      return std::chrono::steady_clock::time_point(std::chrono::seconds(++seconds_));
+    });
     REQUIRE_MESSAGE(store.ok(), (store.ok() ? "" : store.error().message));
     store_ = *std::move(store);
   }
   std::filesystem::path folder_;
+  std::atomic<int> seconds_{0};
   std::unique_ptr<sightline::elastic::Store> store_;
 };
 

@@ -1,6 +1,7 @@
 #include "server/elastic/local/search/local_search_index.h"
 
 #include <algorithm>
+#include <iterator>
 #include <sqlite3.h>
 
 namespace sightline::elastic {
@@ -129,6 +130,7 @@ Status LocalSearchIndex::fill(const Documents& documents) {
     return status;
   }
   commit();
+  refresh();
   return {};
 }
 
@@ -151,11 +153,9 @@ Status LocalSearchIndex::add(std::int64_t doc, const ParsedDocument& document) {
 }
 
 Status LocalSearchIndex::remove(std::int64_t doc) {
-  const auto added = std::lower_bound(added_.begin(), added_.end(), doc,
-                                      [](const Added& a, std::int64_t number) { return a.doc < number; });
-  if (added != added_.end() && added->doc == doc) {
+  if (const auto added = find_in(added_, doc); added != added_.end()) {
     added_.erase(added);
-  } else if (memory_.find(doc)) {
+  } else if (memory_.find(doc) || find_in(waiting_, doc) != waiting_.end()) {
     removed_.push_back(doc);
   } else {
     return Error{ErrorCode::internal,
@@ -165,11 +165,25 @@ Status LocalSearchIndex::remove(std::int64_t doc) {
   return delete_->run(connection_);
 }
 
+std::vector<LocalSearchIndex::Added>::iterator LocalSearchIndex::find_in(std::vector<Added>& documents,
+                                                                         std::int64_t doc) {
+  const auto found =
+      std::lower_bound(documents.begin(), documents.end(), doc,
+                       [](const Added& added, std::int64_t number) { return added.doc < number; });
+  return found != documents.end() && found->doc == doc ? found : documents.end();
+}
+
 void LocalSearchIndex::commit() {
-  for (const std::int64_t doc : removed_) memory_.remove(doc);
-  for (Added& added : added_) memory_.append(added.doc, std::move(added.document));
-  removed_.clear();
+  std::move(added_.begin(), added_.end(), std::back_inserter(waiting_));
   added_.clear();
+  if (!removed_.empty()) refresh();
+}
+
+void LocalSearchIndex::refresh() {
+  for (Added& added : waiting_) memory_.append(added.doc, std::move(added.document));
+  for (const std::int64_t doc : removed_) memory_.remove(doc);
+  waiting_.clear();
+  removed_.clear();
   const std::size_t gone = memory_.size() - memory_.live_count();
   if (gone >= k_compact_from && gone > memory_.live_count()) {
     memory_.compact();

@@ -16,11 +16,12 @@ namespace sightline::elastic {
 ///
 /// Writing: 1. Within the store's write transaction `add` and `remove` are called in the order of the writes;
 /// searches do not see them yet.
-///          2. Just after the transaction is on disk `commit` makes them seen, or `rollback` forgets them if
-///          it failed.
-/// `add` and `remove` come from one thread at a time while others search; `commit` and `rollback` come while
-/// no search runs (the writer holds IndexLookup::read_lock's other side), so heavy work belongs into `add`.
-/// Searching: through the search side's own members, under IndexLookup::read_lock.
+///          2. Just after the transaction is on disk comes `commit`, or `rollback` if it failed.
+///          3. `refresh` makes what is committed seen. A commit that removed anything does so itself: the
+///          rows of what searches found before are gone.
+/// `add` and `remove` come from one thread at a time while others search; the others come while no search
+/// runs (the writer holds IndexLookup::read_lock's other side), so heavy work belongs into `add`. Searching:
+/// through the search side's own members, under IndexLookup::read_lock.
 class SearchIndex {
  public:
   using Visit = std::function<Status(std::int64_t doc, const ParsedDocument& document)>;
@@ -47,6 +48,11 @@ class SearchIndex {
   virtual Status remove(std::int64_t doc) = 0;
   virtual void commit() = 0;
   virtual void rollback() = 0;
+  virtual void refresh() = 0;
+  /// True while a committed document is not seen yet.
+  virtual bool needs_refresh() const = 0;
+  /// Documents that searches see. Under IndexLookup::read_lock.
+  virtual std::int64_t visible_count() const = 0;
 };
 
 }  // namespace sightline::elastic
