@@ -28,7 +28,7 @@ constexpr const char* k_full = R"({
 
 Answer<Endpoint> parse(const std::string& json, const std::string& task = "text_embedding") {
   rapidjson::Document body;
-  body.Parse(json.c_str());
+  body.Parse(json.data(), json.size());
   REQUIRE(!body.HasParseError());
   return parse_endpoint("clip", task, body);
 }

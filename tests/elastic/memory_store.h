@@ -73,7 +73,7 @@ class MemoryStore : public Store {
         return ElasticError{400, "resource_already_exists_exception", "exists"}.response();
       indices[name];
       rapidjson::Document body;
-      body.Parse(request.body.c_str());
+      body.Parse(request.body.data(), request.body.size());
       if (!body.HasParseError() && body.HasMember("settings") && body["settings"].HasMember("index")) {
         rapidjson::StringBuffer buffer;
         rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
@@ -95,7 +95,7 @@ class MemoryStore : public Store {
     if (name != k_definition_index) return json_response(search_answer);
     if (!indices.contains(name)) return no_such_index(name).response();
     rapidjson::Document query;
-    query.Parse(request.body.c_str());
+    query.Parse(request.body.data(), request.body.size());
     const std::string kind = query["query"]["term"]["kind"].GetString();
     std::string hits;
     for (const auto& [id, text] : indices[name]) {
