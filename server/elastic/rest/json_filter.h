@@ -33,7 +33,8 @@ Answer<SourceFilter> parse_source_filter(const rapidjson::Value& value);
 /// says.
 Answer<SourceFilter> source_filter_of(const http::Request& request, SourceFilter base = {});
 
-/// The parts of `source` (a JSON object) that the filter shows; numbers and strings byte by byte.
+/// The parts of `source` (a JSON object that was checked when it came in) that the filter shows; numbers and
+/// strings byte by byte.
 std::string filter_source(std::string_view source, const SourceFilter& filter);
 
 /// The parts of `json` that `filter_path` names: comma list, `*` one level, `**` any levels, `-` in front

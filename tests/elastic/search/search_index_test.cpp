@@ -73,6 +73,7 @@ void write(Database& database, LocalSearchIndex& index, Work&& work) {
   work();
   database.run("COMMIT");
   index.commit();
+  index.refresh();
 }
 
 std::vector<std::string> ids(const LocalSearchIndex& index) {
@@ -85,7 +86,7 @@ using Ids = std::vector<std::string>;
 
 }  // namespace
 
-TEST_CASE("documents are seen at commit, not before, and not at all after a rollback") {
+TEST_CASE("documents are seen when committed and refreshed, not before, and not at all after a rollback") {
   Database database;
   const auto index = open(database);
   database.run("BEGIN");
@@ -93,7 +94,11 @@ TEST_CASE("documents are seen at commit, not before, and not at all after a roll
   CHECK(ids(*index).empty());
   database.run("COMMIT");
   index->commit();
+  CHECK(ids(*index).empty());
+  CHECK(index->needs_refresh());
+  index->refresh();
   CHECK(ids(*index) == Ids{"a"});
+  CHECK_FALSE(index->needs_refresh());
 
   database.run("BEGIN");
   REQUIRE(index->add(2, document("b", "blue house", "Nice", 2)));

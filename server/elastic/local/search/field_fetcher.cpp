@@ -151,12 +151,8 @@ void FieldFetcher::append_metadata(std::string& out, Doc doc) const {
 Result<FieldFetcher::Fetched> FieldFetcher::fetch(Doc doc, std::string_view source) const {
   std::optional<rest::JsonTape> tape;
   if (needs_source(doc)) {
-    auto parsed = rest::JsonTape::parse(source);
-    if (!parsed) {
-      return Error{ErrorCode::corrupt_data,
-                   "the stored source of a document is no JSON: " + parsed.error().reason};
-    }
-    tape = *std::move(parsed);
+    tape = rest::JsonTape::skim(source);
+    if (!tape) return Error{ErrorCode::corrupt_data, "the stored source of a document is no JSON"};
   }
   Fetched fetched;
   append_metadata(fetched.fields, doc);
