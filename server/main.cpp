@@ -12,6 +12,7 @@
 #include "server/elastic/elastic_server.h"
 #include "server/http/server.h"
 #include "server/logging.h"
+#include "server/openmp.h"
 #include "server/options.h"
 #include "server/stop_signal.h"
 
@@ -166,6 +167,7 @@ int run(const ServerOptions& options, StopSignal& signal) {
 }  // namespace sightline
 
 int main(int argc, char** argv) {
+  sightline::settle_openmp(argv);
   const auto parsed = sightline::parse_options(argc, argv);
   if (const int* const exit_code = std::get_if<int>(&parsed)) return *exit_code;
   const auto& options = std::get<sightline::ServerOptions>(parsed);

@@ -44,9 +44,10 @@ class BatchQueue::Account {
 
   const std::string name;
   models::Embedder& embedder;
-  std::size_t items = 0, bytes = 0;                  // of tickets out and of what was submitted
-  std::array<std::size_t, k_lanes> expected{};       // tickets not yet submitted
-  std::array<std::size_t, k_modalities> cost_limit;  // of a batch, as target_batch_time has it
+  std::size_t items = 0, bytes = 0;                               // of tickets out and of what was submitted
+  std::array<std::size_t, k_lanes> expected{};                    // tickets not yet submitted
+  std::array<std::size_t, k_modalities> cost_limit;               // of a batch, as target_batch_time has it
+  std::array<Clock::time_point::duration, k_modalities> alone{};  // what the last batch of one input took
 };
 
 struct BatchQueue::Entry {
@@ -172,15 +173,18 @@ void BatchQueue::teach(Account& account, Modality modality, std::size_t cost,
   account.cost_limit[index(modality)] = static_cast<std::size_t>(std::clamp(fits, 1.0, most));
 }
 
-void BatchQueue::adapt(Account& account, Modality modality, std::size_t cost,
+void BatchQueue::adapt(Account& account, Modality modality, std::size_t items, std::size_t cost,
                        Clock::time_point::duration took) {
-  if (options_.target_batch_time.count() == 0) return;
+  const Clock::time_point::duration target = options_.target_batch_time;
+  if (target.count() == 0) return;
   const std::lock_guard lock(mutex_);
   std::size_t& limit = account.cost_limit[index(modality)];
+  Clock::time_point::duration& alone = account.alone[index(modality)];
+  if (items == 1) alone = took;
   const bool was_full = cost * 2 > limit;
-  if (took > options_.target_batch_time) {
+  if (took > target && took > 2 * alone) {
     limit = std::max<std::size_t>(cost / 2, 1);
-  } else if (was_full && took * 2 < options_.target_batch_time) {
+  } else if (was_full && (2 * took < target || 4 * took < 5 * alone)) {
     limit = std::min(limit * 2, max_cost(modality));
   }
 }
@@ -325,7 +329,7 @@ void BatchQueue::run_batch(Entries batch) {
   }
   auto vectors = embed(account, inputs);
   const auto took = clock_.now() - began;
-  adapt(account, modality, total_cost, took);
+  adapt(account, modality, batch.size(), total_cost, took);
   observer_.batch_ran(account.name, modality, batch.size(), in_seconds(took));
   std::size_t at = 0;
   for (Entry& entry : batch) {

@@ -45,8 +45,9 @@ class BatchQueue {
     std::size_t max_batch_pixels = 32 * 224 * 224;
     std::chrono::microseconds max_wait{2000};  ///< how long a batch waits for company; 0: never
     /// Batches are kept to what runs in this time, so that queries need not wait long for a batch of
-    /// documents to end: one that took longer halves the next, full ones that took less than half of it
-    /// double it. A single input always runs. 0: no limit.
+    /// documents to end. One that took longer halves the next, full ones that took less than half of it
+    /// double it. Where a single input takes about as long anyway, smaller batches would only cost
+    /// throughput: then they may take twice as long as a single one. 0: no limit.
     std::chrono::milliseconds target_batch_time{500};
   };
   using Callback = std::function<void(Result<std::vector<float>>)>;
@@ -130,7 +131,8 @@ class BatchQueue {
   void run_batch(Entries batch);
   void answer_dead(Entries dead);
   std::vector<Result<std::vector<float>>> embed(Account& account, std::span<const models::Prepared> inputs);
-  void adapt(Account& account, Modality modality, std::size_t cost, Clock::time_point::duration took);
+  void adapt(Account& account, Modality modality, std::size_t items, std::size_t cost,
+             Clock::time_point::duration took);
   std::size_t max_cost(Modality modality) const;
   static std::size_t cost(const models::Prepared& input);
 

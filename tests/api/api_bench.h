@@ -83,7 +83,7 @@ class ApiBench {
 
 inline rapidjson::Document parsed(const http::Response& response) {
   rapidjson::Document document;
-  document.Parse(response.body);
+  document.Parse((response.body + std::string(16, '\0')).c_str());  // its vectorised scan reads ahead
   REQUIRE_MESSAGE(!document.HasParseError(), response.body);
   return document;
 }

@@ -260,6 +260,28 @@ TEST_CASE("batches shrink when they take too long, and grow again when there is 
   CHECK(sizes == std::vector<std::size_t>{1, 16, 8, 8, 16});
 }
 
+TEST_CASE("where one input takes as long as many, batches grow all the same") {
+  BatchQueue::Options options;
+  options.target_batch_time = 100ms;
+  options.max_batch_items = 16;
+  Bench bench(options);
+  std::vector<std::size_t> sizes;
+  bench.embedder.on_embed = [&](std::span<const models::Prepared> batch) {
+    bench.gate.pass();
+    sizes.push_back(batch.size());
+    bench.clock.advance(200ms);
+  };
+  auto blocked = bench.block();
+  std::vector<std::future<Vector>> answers;
+  for (int i = 0; i < 16 + 8 + 4 + 2 + 1 + 2 + 4 + 8 + 16; ++i) {
+    auto ticket = bench.admit(Lane::document, 1);
+    answers.push_back(bench.submit(std::move(ticket->front()), *bench.embedder.prepare_image("picture:1")));
+  }
+  bench.gate.open();
+  for (auto& answer : answers) CHECK(answer.get().ok());
+  CHECK(sizes == std::vector<std::size_t>{1, 16, 8, 4, 2, 1, 2, 4, 8, 16});
+}
+
 TEST_CASE("a batch waits for company only while inputs of its lane are being prepared") {
   Bench bench;
   bench.gate.open();
