@@ -1,10 +1,9 @@
 // sightline-ingest: loads folders of pictures into Elasticsearch.
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <fstream>
 #include <iostream>
+#include <unistd.h>
 
 #include "ingest/loader.h"
 

@@ -16,16 +16,16 @@ namespace sightline::models {
 
 /// One string as the text tower takes it.
 struct PreparedText {
-  std::vector<std::int32_t> ids;   ///< BOS ... EOS, never padded
-  std::size_t full_length = 0;     ///< ids before truncation; greater than ids.size() if text was cut
+  std::vector<std::int32_t> ids;  ///< BOS ... EOS, never padded
+  std::size_t full_length = 0;    ///< ids before truncation; greater than ids.size() if text was cut
   bool truncated() const { return full_length > ids.size(); }
 };
 
 /// One picture as the vision tower takes it: the resized and cropped window, before normalisation.
 struct PreparedImage {
-  std::vector<std::uint8_t> rgb;   ///< [height, width, 3], row-major; height = width = ModelInfo::image_size
-  std::uint32_t width = 0, height = 0;                  ///< of the window
-  std::uint32_t source_width = 0, source_height = 0;    ///< of the file's picture
+  std::vector<std::uint8_t> rgb;  ///< [height, width, 3], row-major; height = width = ModelInfo::image_size
+  std::uint32_t width = 0, height = 0;                ///< of the window
+  std::uint32_t source_width = 0, source_height = 0;  ///< of the file's picture
 };
 
 /// An input made ready by any thread; `embed` takes it on the model's thread.
@@ -39,38 +39,42 @@ enum class Truncate {
 
 /// What is known of a loaded model.
 struct ModelInfo {
-  std::string architecture;        ///< "clip"
-  std::string folder;              ///< where it was read from
-  std::string description;         ///< the model card's first sentence where there is one, else empty
-  std::string license;             ///< from the model card's front matter ("license: ..."), else empty
-  bool demo = false;               ///< a bundled demo model (front matter "demo: true")
-  std::uint32_t dims = 0;          ///< floats a vector
-  std::uint32_t max_tokens = 0;    ///< with BOS and EOS
-  std::uint32_t image_size = 0;    ///< edge of the window, pixels
-  std::string dtype;               ///< computed in: "float32", "bfloat16", "float16"
-  std::string device;              ///< "cpu", "cuda:0"
-  std::string preprocessing;       ///< one line, e.g. "RGB, shortest edge 224 bicubic (Pillow), centre crop 224, mean ... std ..."
+  std::string architecture;      ///< "clip"
+  std::string folder;            ///< where it was read from
+  std::string description;       ///< the model card's first sentence where there is one, else empty
+  std::string license;           ///< from the model card's front matter ("license: ..."), else empty
+  bool demo = false;             ///< a bundled demo model (front matter "demo: true")
+  std::uint32_t dims = 0;        ///< floats a vector
+  std::uint32_t max_tokens = 0;  ///< with BOS and EOS
+  std::uint32_t image_size = 0;  ///< edge of the window, pixels
+  std::string dtype;             ///< computed in: "float32", "bfloat16", "float16"
+  std::string device;            ///< "cpu", "cuda:0"
+  std::string preprocessing;  ///< one line, e.g. "RGB, shortest edge 224 bicubic (Pillow), centre crop 224,
+                              ///< mean ... std ..."
   std::uint64_t parameters = 0;
-  std::uint64_t weight_bytes = 0;  ///< of the safetensors files
+  std::uint64_t weight_bytes = 0;          ///< of the safetensors files
   bool has_text = true, has_image = true;  ///< single-tower exports lack one
 };
 
 /// A loaded model.
 ///
 /// Flow: 1. `load` reads a Hugging Face folder; a missing or unknown tensor is an error that names it.
-///       2. `prepare_text` / `prepare_image` tokenize, decode, resize and crop: pure CPU work on the caller's thread.
+///       2. `prepare_text` / `prepare_image` tokenize, decode, resize and crop: pure CPU work on the caller's
+///       thread.
 ///       3. `embed` runs the towers over a batch in any mixture of texts and pictures.
-/// Thread safety: `info`, `prepare_*` from any number of threads; `embed` and `warm_up` from one thread at a time.
+/// Thread safety: `info`, `prepare_*` from any number of threads; `embed` and `warm_up` from one thread at a
+/// time.
 class Embedder {
  public:
   struct Options {
-    std::string folder;                          ///< Hugging Face folder: config.json, *.safetensors, ...
-    std::string device = "cpu";                  ///< "cpu" or "cuda[:N]"
-    std::string dtype = "float32";               ///< "float32", "bfloat16" or "float16": what the towers compute in
-    int threads = 0;                             ///< for the towers; 0: one a core
-    std::size_t max_image_bytes = 20u << 20;     ///< of one encoded picture
-    std::size_t max_image_pixels = 50'000'000;   ///< width * height, checked from the header before memory is taken
-    bool apply_exif_orientation = false;         ///< turn pictures as their EXIF tag says; the reference does not
+    std::string folder;             ///< Hugging Face folder: config.json, *.safetensors, ...
+    std::string device = "cpu";     ///< "cpu" or "cuda[:N]"
+    std::string dtype = "float32";  ///< "float32", "bfloat16" or "float16": what the towers compute in
+    int threads = 0;                ///< for the towers; 0: one a core
+    std::size_t max_image_bytes = 20u << 20;  ///< of one encoded picture
+    std::size_t max_image_pixels =
+        50'000'000;                       ///< width * height, checked from the header before memory is taken
+    bool apply_exif_orientation = false;  ///< turn pictures as their EXIF tag says; the reference does not
   };
 
   static Result<std::unique_ptr<Embedder>> load(const Options& options);
@@ -78,16 +82,17 @@ class Embedder {
 
   virtual const ModelInfo& info() const = 0;
 
-  /// Tokenizes UTF-8 text. The empty string is a text like any other. Errors: invalid_argument (not UTF-8; too long
-  /// with Truncate::none), unsupported (the model has no text tower).
+  /// Tokenizes UTF-8 text. The empty string is a text like any other. Errors: invalid_argument (not UTF-8;
+  /// too long with Truncate::none), unsupported (the model has no text tower).
   virtual Result<PreparedText> prepare_text(std::string_view text, Truncate truncate) const = 0;
 
-  /// Decodes, converts to RGB, resizes and crops one encoded picture (JPEG, PNG, WebP, GIF, BMP). Errors: invalid_argument
-  /// (broken, or no picture), too_large (bytes or pixels), unsupported (no vision tower, or a known foreign format).
+  /// Decodes, converts to RGB, resizes and crops one encoded picture (JPEG, PNG, WebP, GIF, BMP). Errors:
+  /// invalid_argument (broken, or no picture), too_large (bytes or pixels), unsupported (no vision tower, or
+  /// a known foreign format).
   virtual Result<PreparedImage> prepare_image(std::string_view encoded) const = 0;
 
-  /// Embeds a batch. The answer has one entry an input, in input order: a vector of `info().dims` float32 of unit
-  /// length, or the error of that input alone (internal: its vector was not finite or zero).
+  /// Embeds a batch. The answer has one entry an input, in input order: a vector of `info().dims` float32 of
+  /// unit length, or the error of that input alone (internal: its vector was not finite or zero).
   virtual std::vector<Result<std::vector<float>>> embed(std::span<const Prepared> batch) = 0;
 
   /// Runs both towers once so that the first request does not pay for it; checks that the vectors are sound.

@@ -85,6 +85,8 @@ http::Response ElasticError::response() const {
   return response;
 }
 
-ElasticError illegal_argument(std::string reason) { return {400, "illegal_argument_exception", std::move(reason)}; }
+ElasticError illegal_argument(std::string reason) {
+  return {400, "illegal_argument_exception", std::move(reason)};
+}
 
 }  // namespace sightline::elastic

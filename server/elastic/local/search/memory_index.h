@@ -43,8 +43,7 @@ class MemoryIndex {
   const VectorColumn* vectors(std::string_view path) const { return column<VectorColumn>(path); }
 
  private:
-  using Column =
-      std::variant<TextColumn, KeywordColumn, IntegerColumn, DoubleColumn, VectorColumn>;
+  using Column = std::variant<TextColumn, KeywordColumn, IntegerColumn, DoubleColumn, VectorColumn>;
 
   static Column new_column(const AnalyzedField& field);
   template <class C>
