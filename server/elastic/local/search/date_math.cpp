@@ -24,6 +24,12 @@ Time plus_months(Time time, std::int64_t count) {
   return sys_days(date) + (time - day);
 }
 
+/// Times that calendars reach, some thirty thousand years either way; keeps all arithmetic far from overflow.
+bool in_calendar(Time time) {
+  constexpr milliseconds k_limit(900'000'000'000'000);
+  return time.time_since_epoch() <= k_limit && time.time_since_epoch() >= -k_limit;
+}
+
 /// A fixed length, or nothing for months and years.
 std::optional<milliseconds> length_of(char unit) {
   switch (unit) {
@@ -44,7 +50,7 @@ std::optional<milliseconds> length_of(char unit) {
 }
 
 std::optional<Time> add(Time time, std::int64_t count, char unit) {
-  // No date needs more; it keeps the arithmetic far from overflow.
+  // No date needs more.
   if (count < -1'000'000'000 || count > 1'000'000'000) return std::nullopt;
   if (const auto length = length_of(unit)) return time + count * *length;
   if (std::abs(count) > 100'000) return std::nullopt;
@@ -71,6 +77,7 @@ std::optional<Time> floor_to(Time time, char unit) {
 /// "+1d-2h/M" applied to `time`.
 std::optional<Time> apply(std::string_view operations, Time time, bool round_up) {
   while (!operations.empty()) {
+    if (!in_calendar(time)) return std::nullopt;
     const char sign = operations.front();
     operations.remove_prefix(1);
     if (sign != '+' && sign != '-' && sign != '/') return std::nullopt;
@@ -118,7 +125,7 @@ std::optional<std::int64_t> parse_date_math(std::string_view text, std::string_v
     const auto parsed = parse_date(date, format, round_up && operations.empty());
     if (!parsed) return std::nullopt;
     time = Time(milliseconds(*parsed));
-    if (round_up && operations.empty()) {
+    if (round_up && operations.empty() && in_calendar(time)) {
       // Only parts of the time are filled up: "2026-03" is the first of March, until its last millisecond.
       const auto least = parse_date(date, format, false);
       const auto day = least ? std::chrono::floor<days>(Time(milliseconds(*least))) : sys_days();

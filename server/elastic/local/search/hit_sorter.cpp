@@ -56,19 +56,22 @@ T chosen(std::span<const T> values, SortKey::Mode mode, bool descending) {
   if (mode == Mode::usual) mode = descending ? Mode::max : Mode::min;
   if (mode == Mode::min) return *std::min_element(values.begin(), values.end());
   if (mode == Mode::max) return *std::max_element(values.begin(), values.end());
-  const T sum = std::accumulate(values.begin(), values.end(), T{});
-  const auto count = static_cast<T>(values.size());
-  if (mode == Mode::sum) return sum;
-  if (mode == Mode::avg) {
-    if constexpr (std::is_same_v<T, double>) return sum / count;
-    return static_cast<T>(std::floor(static_cast<double>(sum) / static_cast<double>(count) + 0.5));
+  if (mode == Mode::sum || mode == Mode::avg) {
+    const double sum = std::accumulate(values.begin(), values.end(), 0.0);
+    const double result = mode == Mode::sum ? sum : sum / static_cast<double>(values.size());
+    if constexpr (std::is_same_v<T, double>) return result;
+    // The bounds of int64 as doubles: sums beyond them stay there.
+    return result >= 0x1p63    ? std::numeric_limits<std::int64_t>::max()
+           : result <= -0x1p63 ? std::numeric_limits<std::int64_t>::min()
+                               : static_cast<std::int64_t>(std::floor(result + 0.5));
   }
   std::vector<T> sorted(values.begin(), values.end());
   std::sort(sorted.begin(), sorted.end());
   const std::size_t middle = sorted.size() / 2;
   if (sorted.size() % 2 == 1) return sorted[middle];
   const double mean = (static_cast<double>(sorted[middle - 1]) + static_cast<double>(sorted[middle])) / 2;
-  return static_cast<T>(std::is_same_v<T, double> ? mean : std::floor(mean + 0.5));
+  if constexpr (std::is_same_v<T, double>) return mean;
+  return mean >= 0x1p63 ? sorted[middle] : static_cast<T>(std::floor(mean + 0.5));
 }
 
 /// Where the values of one sort key come from in one index.

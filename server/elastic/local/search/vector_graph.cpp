@@ -1,11 +1,14 @@
 #include "server/elastic/local/search/vector_graph.h"
 
 #include <algorithm>
+#include <cstring>
 #include <exception>
 
 #include "server/elastic/local/search/vector_math.h"
 
-// hnswlib defines functions in its headers, so it is included here and nowhere else.
+// hnswlib defines functions in its headers, so it is included here and nowhere else. Without its own vector
+// code, which is not used here, it also does not prefetch, for which it reads beyond the end of its lists.
+#define NO_MANUAL_VECTORIZATION
 #if defined(__GNUC__)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpragmas"
@@ -25,6 +28,15 @@
 #pragma GCC diagnostic pop
 #endif
 
+#ifdef __SANITIZE_THREAD__
+// hnswlib locks its lists in changing order, which could only meet itself if two threads linked rows at once;
+// one does.
+extern "C" const char* __tsan_default_suppressions();
+extern "C" const char* __tsan_default_suppressions() {
+  return "deadlock:hnswlib\n";
+}
+#endif
+
 namespace sightline::elastic {
 namespace {
 
@@ -33,11 +45,16 @@ struct Measure {
   std::size_t dims;
 };
 
-/// hnswlib's items are addresses of rows, so that vectors are not held twice.
+/// hnswlib's items are addresses of rows, so that vectors are not held twice; it does not keep them aligned.
+const float* row_at(const void* item) {
+  const float* row;
+  std::memcpy(&row, item, sizeof row);
+  return row;
+}
+
 float distance(const void* a, const void* b, const void* measure) {
   const auto& how = *static_cast<const Measure*>(measure);
-  return -nearness(how.similarity, *static_cast<const float* const*>(a), *static_cast<const float* const*>(b),
-                   how.dims);
+  return -nearness(how.similarity, row_at(a), row_at(b), how.dims);
 }
 
 class RowSpace : public hnswlib::SpaceInterface<float> {
