@@ -18,6 +18,8 @@ const char* to_string(ErrorCode code) {
       return "deadline_exceeded";
     case ErrorCode::cancelled:
       return "cancelled";
+    case ErrorCode::unreachable:
+      return "unreachable";
     case ErrorCode::unavailable:
       return "unavailable";
     case ErrorCode::corrupt_data:

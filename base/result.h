@@ -18,7 +18,8 @@ enum class ErrorCode {
   overloaded,         ///< a queue is full; the same request may succeed later
   deadline_exceeded,  ///< too late to be of use
   cancelled,          ///< the client left
-  unavailable,        ///< another server could not be reached or answered badly
+  unreachable,        ///< another server could not be connected to: nothing was sent, trying again is safe
+  unavailable,        ///< another server broke off or answered badly; it may have done what was asked
   corrupt_data,       ///< a file of ours or of a model contradicts itself
   internal,           ///< a fault of this program
 };

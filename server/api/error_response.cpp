@@ -44,6 +44,7 @@ int status_of(ErrorCode code) {
       return 429;
     case ErrorCode::cancelled:
       return 499;
+    case ErrorCode::unreachable:
     case ErrorCode::unavailable:
       return 502;
     case ErrorCode::corrupt_data:

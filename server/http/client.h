@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 #include "server/http/message.h"
@@ -17,32 +18,79 @@ struct ClientRequest {
   std::string url;
   Headers headers;
   std::string body;
-  std::chrono::milliseconds timeout{
-      30'000};  ///< from `send` to the answer's last byte, the wait in line too; 0: none
+  /// From `send` to the answer's last byte, from `stream` to the end of its head; the wait in line counts.
+  /// 0: none.
+  std::chrono::milliseconds timeout{30'000};
+  /// `stream` only: after the head, how long nothing may come while the call is not paused. 0: for ever.
+  std::chrono::milliseconds silence_timeout{30'000};
+};
+
+/// What becomes of one streamed call, on the client's thread. They must not block and must not destroy the
+/// client; they may start other requests.
+struct StreamHandlers {
+  /// Once, before any of the body; 1xx answers are skipped.
+  std::function<void(ResponseHead)> head;
+  /// Each piece of the body, as it came (chunks undone, Content-Encoding not). False: no more after this one
+  /// until `resume`.
+  std::function<bool(std::string_view)> body;
+  /// Once, and last. An error after `head`: what came is only a part of the answer.
+  std::function<void(Status)> done;
+};
+
+/// A streamed call under way. Thread safety: all members may be called from any thread, and do nothing after
+/// the end. Letting go of it ends nothing.
+class StreamedCall {
+ public:
+  virtual ~StreamedCall() = default;
+  /// Goes on after `body` said false. May come before `body` has returned.
+  virtual void resume() = 0;
+  /// Ends the call: its connection is closed, and `done` is called with `cancelled`.
+  virtual void cancel() = 0;
 };
 
 /// Sends requests over pooled keep-alive connections.
+///
 /// Many requests run at once on one thread (curl multi); those over the limit of their host wait in line, in
-/// order. Any status is an answer. Redirects are not followed, only http and https are spoken, the
-/// environment's proxies are not used, a Content-Encoding is left as it came. `Expect` is never sent: it
-/// costs a second at servers that ignore it. Errors: invalid_argument (URL, header), unavailable (`connection
-/// failed: ...`), deadline_exceeded, too_large (answer), cancelled (the client was destroyed first). Thread
-/// safety: all members may be called from any thread. Callbacks run on the client's thread, each exactly
-/// once, and must not block; they may call `send`, but must not destroy the client.
+/// order. Any status is an answer. Redirects are not followed, only http and https are spoken, and HTTP/1.1;
+/// the environment's proxies are not used, a Content-Encoding is left as it came.
+///
+/// A request's fields go out as they are given and in order. Added are only Host and User-Agent, where the
+/// request has none, and Content-Length: of POST, PUT and PATCH always, of the others if there is a body.
+/// Fields of the connection (`is_connection_field`, those that Connection names, Content-Length) and Expect,
+/// which costs a second at servers that ignore it, are left out. HEAD sends no body.
+///
+/// A request is sent again by itself only where nothing of it can have been read: a GET, HEAD or OPTIONS on a
+/// kept connection that turns out to be dead, or any whose first byte did not leave.
+///
+/// Errors: invalid_argument (URL, header); unreachable (`connection failed: ...`, no byte of the request went
+/// out: sending it again is safe) and unavailable (`connection failed: ...` later, or half an answer: it may
+/// have been carried out); deadline_exceeded; too_large (the answer); cancelled (also: the client was
+/// destroyed first).
+/// Thread safety: all members may be called from any thread. Callbacks run on the client's thread, each
+/// exactly once, and must not block; they may call `send`, but must not destroy the client.
 class Client {
  public:
   struct Options {
-    int max_connections_per_host = 20;           ///< and requests at once
-    std::size_t max_response_bytes = 50u << 20;  ///< of the body; the head may have 256 KiB
+    int max_connections_per_host = 20;  ///< and requests at once
+    /// Of the body; the head may have 256 KiB. A streamed body has no limit.
+    std::size_t max_response_bytes = 50u << 20;
     std::chrono::milliseconds connect_timeout{5'000};
     std::string ca_file;  ///< PEM; empty: the system's
-    std::string user_agent = "sightline/" SIGHTLINE_VERSION;
+    /// SHA-256 of a certificate, 64 hexadecimal digits with or without colons, as Elasticsearch prints that
+    /// of its CA when it first starts. A server is then trusted if the chain that it presents verifies up to
+    /// a certificate with this fingerprint (the CA's, or the server's own) and names the host. Takes the
+    /// place of `ca_file` and of the system's.
+    std::string ca_fingerprint;
+    std::string user_agent = "sightline/" SIGHTLINE_VERSION;  ///< empty: none
   };
   using Callback = std::function<void(Result<Response>)>;
 
+  /// Errors: invalid_argument (limits, fingerprint).
   static Result<std::unique_ptr<Client>> create(const Options& options);
   virtual ~Client() = default;
   virtual void send(ClientRequest request, Callback callback) = 0;
+  /// Hands the answer over piece by piece.
+  virtual std::shared_ptr<StreamedCall> stream(ClientRequest request, StreamHandlers handlers) = 0;
   /// The same, waiting for the answer; not from a callback.
   Result<Response> send_and_wait(ClientRequest request);
 };

@@ -1,6 +1,7 @@
 // HTTP requests and responses, as every part of the server sees them.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -52,10 +53,24 @@ struct Request {
 
 struct Response {
   int status = 200;
-  Headers headers;  ///< without Content-Type and Content-Length
-  std::string content_type = "application/json";
+  Headers headers;                                ///< without Content-Type and Content-Length
+  std::string content_type = "application/json";  ///< empty: no such field
   std::string body;
 };
+
+/// Head of an answer that goes out, or comes in, piece by piece.
+struct ResponseHead {
+  int status = 200;
+  /// Of the message alone, in order, Content-Type too. Fields of the connection and of the framing
+  /// (`is_connection_field`, Content-Length) are left out where a head comes in and ignored where one goes
+  /// out.
+  Headers headers;
+  std::optional<std::uint64_t> content_length;  ///< absent: the body's end shows its length
+};
+
+/// True for fields that speak of one connection and not of the message, so that nobody passes them on (RFC
+/// 9110 7.6.1): Connection, Keep-Alive, Proxy-Connection, TE, Trailer, Transfer-Encoding, Upgrade.
+bool is_connection_field(std::string_view name);
 
 /// Decodes %XX; with `plus_is_blank` also '+'. Broken escapes stay as they are.
 std::string percent_decode(std::string_view text, bool plus_is_blank = false);

@@ -6,11 +6,50 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 #include "server/http/message.h"
 
 namespace sightline::http {
+
+/// An answer that goes out piece by piece, to the client of one request and never to another.
+///
+/// Framing is the server's: with a `content_length` no more bytes than that are sent; without, HTTP/1.1
+/// clients get chunks and HTTP/1.0 clients all up to the connection's end. Answers to HEAD, 204 and 304 have
+/// no body: what is written is thrown away. `write` never blocks and takes everything, so that whoever
+/// produces the bytes has to look at `waiting` and pause, until `when_drained`.
+/// A client that takes nothing of what waits for `send_timeout` is cut; while nothing waits it is not.
+/// Move-only. Thread safety: any thread, one at a time. Callbacks run on a thread of the server, or within
+/// the call that gives them; they must not block, and may use this object if nobody else does.
+class ReplyStream {
+ public:
+  class Channel;
+  explicit ReplyStream(std::unique_ptr<Channel> channel);
+  ReplyStream(ReplyStream&&) noexcept;
+  ReplyStream& operator=(ReplyStream&&) noexcept;
+  /// Unless it was finished: cuts the connection, so that the client sees that half is missing.
+  ~ReplyStream();
+
+  /// False if no more can be sent: the client has left or was cut, the answer is finished, or `bytes` goes
+  /// beyond the content_length (what lies beyond is not sent).
+  bool write(std::string_view bytes);
+  /// Bytes taken, with their framing, that are not yet with the socket; 0 when the client has left.
+  std::size_t waiting() const;
+  /// Calls `callback` once, as soon as `waiting() <= low` or the client has left: at once and from within
+  /// this call if that is so already. A second callback takes the place of the first.
+  void when_drained(std::size_t low, std::function<void()> callback);
+  /// True once the connection is gone or cut.
+  bool client_left() const;
+  /// Calls `callback` once if the connection goes away before `finish`, at once and from within this call if
+  /// it has. A second callback takes the place of the first.
+  void on_client_left(std::function<void()> callback);
+  /// The answer is complete; what waits is still sent. Short of the content_length, the connection is cut.
+  void finish();
+
+ private:
+  std::unique_ptr<Channel> channel_;
+};
 
 /// The way back to the client of one request. Move-only; may be used from any thread, once. If it is dropped
 /// unsent the client gets 500. A reply to a client that has left is thrown away, never given to another.
@@ -23,8 +62,14 @@ class Reply {
   ~Reply();
 
   void send(Response response);
+  /// Answers piece by piece: sends the head at once, and uses up the Reply.
+  ReplyStream stream(ResponseHead head);
   /// True once the connection is gone: work for it is wasted.
   bool client_left() const;
+  /// Calls `callback` once if the connection goes away before the answer is complete (a stream made of this
+  /// Reply inherits it), at once and from within this call if it has. Otherwise on a thread of the server: it
+  /// must not block. A second callback takes the place of the first.
+  void on_client_left(std::function<void()> callback);
 
  private:
   std::shared_ptr<Channel> channel_;
@@ -75,7 +120,7 @@ class Server {
   static Result<std::unique_ptr<Server>> start(const Options& options, Handler handler);
   virtual ~Server() = default;
   virtual std::uint16_t port() const = 0;
-  /// Requests taken whose Reply was neither sent nor dropped.
+  /// Requests taken whose Reply was neither sent nor dropped; a ReplyStream counts until it is finished.
   virtual std::size_t in_flight() const = 0;
   virtual void stop() = 0;
 };

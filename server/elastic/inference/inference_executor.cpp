@@ -73,6 +73,7 @@ Failure failure_of_exchange(const Error& error, const Job& job) {
       return {timed_out(job.timeout.count() > 0 ? job.timeout : milliseconds(job.target.timeout)), false};
     case ErrorCode::cancelled:
       return {shutting_down(), false};
+    case ErrorCode::unreachable:
     case ErrorCode::unavailable:
       break;
     default:
