@@ -67,8 +67,10 @@ ElasticError error_in(const http::Response& response) {
   return error;
 }
 
-http::Request store_request(http::Method method, std::string path, std::string query, std::string body) {
+http::Request store_request(const Caller& caller, http::Method method, std::string path, std::string query,
+                            std::string body) {
   http::Request request;
+  request.headers = caller.headers;
   request.method = method;
   request.path = std::move(path);
   request.query = std::move(query);
@@ -84,8 +86,10 @@ http::Response json_response(std::string body, int status) {
   return response;
 }
 
-Answer<std::optional<Definition>> DefinitionIndex::get(Kind kind, const std::string& name) {
-  const auto response = store_.handle(store_request(http::Method::get, document_path("_doc", kind, name)));
+Answer<std::optional<Definition>> DefinitionIndex::get(const Caller& caller, Kind kind,
+                                                       const std::string& name) {
+  const auto response =
+      store_.handle(store_request(caller, http::Method::get, document_path("_doc", kind, name)));
   if (response.status == 404) return std::optional<Definition>();
   if (response.status >= 400) return error_in(response);
   rapidjson::Document body;
@@ -97,12 +101,12 @@ Answer<std::optional<Definition>> DefinitionIndex::get(Kind kind, const std::str
                       "the definition of " + std::string(name_of(kind)) + " [" + name + "] cannot be read"};
 }
 
-Answer<std::vector<Definition>> DefinitionIndex::list(Kind kind) {
+Answer<std::vector<Definition>> DefinitionIndex::list(const Caller& caller, Kind kind) {
   std::vector<Definition> definitions;
   const std::string query = R"({"size":)" + std::to_string(k_most_definitions) +
                             R"(,"query":{"term":{"kind":")" + name_of(kind) + R"("}}})";
-  const auto response = store_.handle(
-      store_request(http::Method::post, "/" + std::string(k_definition_index) + "/_search", {}, query));
+  const auto response = store_.handle(store_request(
+      caller, http::Method::post, "/" + std::string(k_definition_index) + "/_search", {}, query));
   if (response.status == 404) return definitions;
   if (response.status >= 400) return error_in(response);
   rapidjson::Document body;
@@ -119,17 +123,18 @@ Answer<std::vector<Definition>> DefinitionIndex::list(Kind kind) {
   return definitions;
 }
 
-Refusal DefinitionIndex::ensure_index() {
+Refusal DefinitionIndex::ensure_index(const Caller& caller) {
   const std::string path = "/" + std::string(k_definition_index);
-  if (store_.handle(store_request(http::Method::head, path)).status == 200) return {};
-  const auto response = store_.handle(store_request(http::Method::put, path, {}, k_index_body));
+  if (store_.handle(store_request(caller, http::Method::head, path)).status == 200) return {};
+  const auto response = store_.handle(store_request(caller, http::Method::put, path, {}, k_index_body));
   if (response.status < 400) return {};
   ElasticError error = error_in(response);
   if (error.type == "resource_already_exists_exception") return {};
   return error;
 }
 
-http::Response DefinitionIndex::write(const char* action, Kind kind, const Definition& definition) {
+http::Response DefinitionIndex::write(const Caller& caller, const char* action, Kind kind,
+                                      const Definition& definition) {
   rapidjson::StringBuffer buffer;
   rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
   writer.StartObject();
@@ -139,32 +144,34 @@ http::Response DefinitionIndex::write(const char* action, Kind kind, const Defin
   writer.Key("created"), writer.Int64(definition.created);
   writer.Key("modified"), writer.Int64(definition.modified);
   writer.EndObject();
-  return store_.handle(store_request(http::Method::put, document_path(action, kind, definition.name),
+  return store_.handle(store_request(caller, http::Method::put, document_path(action, kind, definition.name),
                                      "refresh=true", {buffer.GetString(), buffer.GetSize()}));
 }
 
-Answer<bool> DefinitionIndex::create(Kind kind, const std::string& name, const std::string& config) {
-  if (Refusal refusal = ensure_index()) return *refusal;
+Answer<bool> DefinitionIndex::create(const Caller& caller, Kind kind, const std::string& name,
+                                     const std::string& config) {
+  if (Refusal refusal = ensure_index(caller)) return *refusal;
   const auto now = milliseconds_now();
-  const auto response = write("_create", kind, {name, config, now, now});
+  const auto response = write(caller, "_create", kind, {name, config, now, now});
   if (response.status == 409) return false;
   if (response.status >= 400) return error_in(response);
   return true;
 }
 
-Refusal DefinitionIndex::put(Kind kind, const std::string& name, const std::string& config) {
-  if (Refusal refusal = ensure_index()) return refusal;
-  auto old = get(kind, name);
+Refusal DefinitionIndex::put(const Caller& caller, Kind kind, const std::string& name,
+                             const std::string& config) {
+  if (Refusal refusal = ensure_index(caller)) return refusal;
+  auto old = get(caller, kind, name);
   if (!old) return old.error();
   const auto now = milliseconds_now();
-  const auto response = write("_doc", kind, {name, config, *old ? (*old)->created : now, now});
+  const auto response = write(caller, "_doc", kind, {name, config, *old ? (*old)->created : now, now});
   if (response.status >= 400) return error_in(response);
   return {};
 }
 
-Answer<bool> DefinitionIndex::remove(Kind kind, const std::string& name) {
-  const auto response =
-      store_.handle(store_request(http::Method::delete_, document_path("_doc", kind, name), "refresh=true"));
+Answer<bool> DefinitionIndex::remove(const Caller& caller, Kind kind, const std::string& name) {
+  const auto response = store_.handle(
+      store_request(caller, http::Method::delete_, document_path("_doc", kind, name), "refresh=true"));
   if (response.status == 404) return false;
   if (response.status >= 400) return error_in(response);
   return true;

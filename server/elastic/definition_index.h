@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "server/elastic/caller.h"
 #include "server/elastic/elastic_error.h"
 #include "server/elastic/store.h"
 
@@ -19,7 +20,8 @@ constexpr std::string_view k_definition_index = ".sightline";
 /// front keeps no state, and any number of them may work on one store. Documents: `_id` "endpoint:clip",
 /// `{"kind":"endpoint","name":"clip","config":"{...}","created":N,"modified":N}`; the config is JSON in a
 /// string, so that no mapping grows from it; times are milliseconds since 1970. Every member blocks on the
-/// store. Errors: those of the store. Thread safety: all members may be called from any thread.
+/// store, which is asked as the caller. Errors: those of the store. Thread safety: all members may be called
+/// from any thread.
 class DefinitionIndex {
  public:
   enum class Kind { endpoint, pipeline };
@@ -31,19 +33,19 @@ class DefinitionIndex {
 
   explicit DefinitionIndex(Store& store) : store_(store) {}
 
-  Answer<std::optional<Definition>> get(Kind kind, const std::string& name);
+  Answer<std::optional<Definition>> get(const Caller& caller, Kind kind, const std::string& name);
   /// All of a kind, by name.
-  Answer<std::vector<Definition>> list(Kind kind);
+  Answer<std::vector<Definition>> list(const Caller& caller, Kind kind);
   /// Adds a definition; false if there is one of that name.
-  Answer<bool> create(Kind kind, const std::string& name, const std::string& config);
+  Answer<bool> create(const Caller& caller, Kind kind, const std::string& name, const std::string& config);
   /// Adds or replaces.
-  Refusal put(Kind kind, const std::string& name, const std::string& config);
+  Refusal put(const Caller& caller, Kind kind, const std::string& name, const std::string& config);
   /// False if there was none.
-  Answer<bool> remove(Kind kind, const std::string& name);
+  Answer<bool> remove(const Caller& caller, Kind kind, const std::string& name);
 
  private:
-  Refusal ensure_index();
-  http::Response write(const char* action, Kind kind, const Definition& definition);
+  Refusal ensure_index(const Caller& caller);
+  http::Response write(const Caller& caller, const char* action, Kind kind, const Definition& definition);
 
   Store& store_;
 };
@@ -51,9 +53,9 @@ class DefinitionIndex {
 /// The error that a store's answer of status >= 400 holds.
 ElasticError error_in(const http::Response& response);
 
-/// A request to the store, with a JSON body if `body` is not empty.
-http::Request store_request(http::Method method, std::string path, std::string query = {},
-                            std::string body = {});
+/// A request to the store for a caller, with a JSON body if `body` is not empty.
+http::Request store_request(const Caller& caller, http::Method method, std::string path,
+                            std::string query = {}, std::string body = {});
 
 http::Response json_response(std::string body, int status = 200);
 

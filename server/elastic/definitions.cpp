@@ -8,11 +8,12 @@ namespace {
 /// From the cache, else from the index.
 template <class T, class Parse>
 Answer<std::shared_ptr<const T>> look_up(ShortCache<std::shared_ptr<const T>>& cache, DefinitionIndex& index,
-                                         DefinitionIndex::Kind kind, const std::string& id,
-                                         const Timer& timer, Parse parse) {
-  if (auto kept = cache.get(id)) return *kept;
+                                         const Caller& caller, DefinitionIndex::Kind kind,
+                                         const std::string& id, const Timer& timer, Parse parse) {
+  const std::string key = caller.key() + "/" + id;
+  if (auto kept = cache.get(key)) return *kept;
   const auto asked = timer.now();
-  auto definition = index.get(kind, id);
+  auto definition = index.get(caller, kind, id);
   if (!definition) return definition.error();
   std::shared_ptr<const T> value;
   if (*definition) {
@@ -20,7 +21,7 @@ Answer<std::shared_ptr<const T>> look_up(ShortCache<std::shared_ptr<const T>>& c
     if (!parsed) return parsed.error();
     value = std::move(*parsed);
   }
-  cache.put(id, value, asked);
+  cache.put(key, value, asked);
   return value;
 }
 
@@ -40,12 +41,14 @@ Answer<std::shared_ptr<const Pipeline>> pipeline_of(const DefinitionIndex::Defin
   return Pipeline::parse(definition.name, std::move(*config));
 }
 
-Answer<std::shared_ptr<const Endpoint>> Definitions::endpoint(const std::string& id) {
-  return look_up<Endpoint>(endpoints_, index_, DefinitionIndex::Kind::endpoint, id, timer_, endpoint_of);
+Answer<std::shared_ptr<const Endpoint>> Definitions::endpoint(const Caller& caller, const std::string& id) {
+  return look_up<Endpoint>(endpoints_, index_, caller, DefinitionIndex::Kind::endpoint, id, timer_,
+                           endpoint_of);
 }
 
-Answer<std::shared_ptr<const Pipeline>> Definitions::pipeline(const std::string& id) {
-  return look_up<Pipeline>(pipelines_, index_, DefinitionIndex::Kind::pipeline, id, timer_, pipeline_of);
+Answer<std::shared_ptr<const Pipeline>> Definitions::pipeline(const Caller& caller, const std::string& id) {
+  return look_up<Pipeline>(pipelines_, index_, caller, DefinitionIndex::Kind::pipeline, id, timer_,
+                           pipeline_of);
 }
 
 }  // namespace sightline::elastic

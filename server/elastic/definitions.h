@@ -13,16 +13,16 @@
 
 namespace sightline::elastic {
 
-/// What DefinitionIndex holds, parsed, and kept for a second. Blocks on the store when it must ask.
-/// Thread safety: all members may be called from any thread.
+/// What DefinitionIndex holds, parsed, and kept for a second for each caller. Blocks on the store when it
+/// must ask. Thread safety: all members may be called from any thread.
 class Definitions {
  public:
   Definitions(Store& store, const Timer& timer)
       : index_(store), timer_(timer), endpoints_(timer), pipelines_(timer) {}
 
   /// Null if there is none of that id.
-  Answer<std::shared_ptr<const Endpoint>> endpoint(const std::string& id);
-  Answer<std::shared_ptr<const Pipeline>> pipeline(const std::string& id);
+  Answer<std::shared_ptr<const Endpoint>> endpoint(const Caller& caller, const std::string& id);
+  Answer<std::shared_ptr<const Pipeline>> pipeline(const Caller& caller, const std::string& id);
 
   DefinitionIndex& index() { return index_; }
   /// To be called after every change to the index.

@@ -30,8 +30,8 @@ class Running : public ElasticServer {
         timer_(std::move(timer)),
         client_(std::move(client)),
         executor_(*client_, *timer_, executor_options()),
-        front_(*store_, executor_, *timer_),
-        rest_([this](const http::Request& request) { return front_.handle(request); }) {}
+        front_(*store_, native_, executor_, *timer_),
+        rest_([this](http::Request&& request) { return answer(std::move(request)); }) {}
 
   ~Running() override { stop(); }
 
@@ -43,10 +43,8 @@ class Running : public ElasticServer {
     http.max_body_bytes = options.max_body_bytes;
     http.drain_timeout = k_drain_timeout;
     http.error_response = rest::error_response;
-    auto server = http::Server::start(http, [this](http::Request&& request, http::Reply reply) {
-      const http::Request taken = std::move(request);
-      reply.send(rest_(taken));
-    });
+    auto server = http::Server::start(
+        http, [this](http::Request&& request, http::Reply reply) { reply.send(rest_(std::move(request))); });
     if (!server) return server.error();
     server_ = std::move(*server);
     return {};
@@ -63,6 +61,12 @@ class Running : public ElasticServer {
   }
 
  private:
+  http::Response answer(http::Request request) {
+    Outcome outcome = front_.decide(std::move(request));
+    if (auto* response = std::get_if<http::Response>(&outcome)) return std::move(*response);
+    return store_->handle(std::get<http::Request>(outcome));
+  }
+
   static InferenceExecutor::Options executor_options() {
     InferenceExecutor::Options options;
     options.random = random_fraction;
@@ -74,6 +78,7 @@ class Running : public ElasticServer {
   std::unique_ptr<Store> store_;
   std::unique_ptr<Timer> timer_;
   std::unique_ptr<http::Client> client_;
+  NoNativeInference native_;
   InferenceExecutor executor_;
   Front front_;
   rest::RestLayer rest_;

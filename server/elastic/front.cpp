@@ -77,56 +77,53 @@ bool addresses_definitions(const http::Request& request, const std::vector<std::
 
 }  // namespace
 
-Front::Front(Store& store, InferenceExecutor& executor, const Timer& timer)
-    : store_(store),
-      definitions_(store, timer),
+Front::Front(Store& store, NativeInference& native, InferenceExecutor& executor, const Timer& timer)
+    : definitions_(store, timer),
       ingest_(definitions_, executor),
       index_pipelines_(store, timer),
       writes_(store, ingest_, index_pipelines_),
-      query_vectors_(store, definitions_, executor),
+      query_vectors_(store, native, definitions_, executor),
       inference_api_(definitions_, executor),
       pipeline_api_(definitions_, ingest_) {
   inference_api_.add_routes(router_);
   pipeline_api_.add_routes(router_);
 }
 
-http::Response Front::handle(const http::Request& request) {
+Outcome Front::decide(http::Request request) {
   try {
     const auto parts = request.path_parts();
-    if (!parts.empty() && (parts.front() == "_inference" || parts.front() == "_ingest"))
-      return router_.handle(request);
+    if (auto answer = router_.try_handle(request)) return std::move(*answer);
     if (addresses_definitions(request, parts)) return restricted_index().response();
-    return pass_on(request, parts);
+    return plain(std::move(request), parts);
   } catch (const std::exception& exception) {
     return ElasticError{500, "exception", std::string("a fault of this server: ") + exception.what()}
         .response();
   }
 }
 
-http::Response Front::pass_on(const http::Request& request, const std::vector<std::string>& parts) {
+Outcome Front::plain(http::Request request, const std::vector<std::string>& parts) {
   const std::size_t count = parts.size();
   const auto part_is = [&](std::size_t at, std::string_view name) { return at < count && parts[at] == name; };
   if (is_write(request.method)) {
-    if (count == 1 && part_is(0, "_bulk")) return writes_.bulk(request, "");
-    if (count == 2 && part_is(1, "_bulk")) return writes_.bulk(request, parts[0]);
+    if (count == 1 && part_is(0, "_bulk")) return writes_.bulk(std::move(request), "");
+    if (count == 2 && part_is(1, "_bulk")) return writes_.bulk(std::move(request), parts[0]);
     const bool create = part_is(1, "_create") || rest::query_parameter(request, "op_type") == "create";
     if (count == 2 && part_is(1, "_doc") && request.method == Method::post)
-      return writes_.document(request, parts[0], {}, create);
+      return writes_.document(std::move(request), parts[0], {}, create);
     if (count == 3 && (part_is(1, "_doc") || part_is(1, "_create")))
-      return writes_.document(request, parts[0], parts[2], create);
+      return writes_.document(std::move(request), parts[0], parts[2], create);
   }
   if (is_read(request.method) && count > 0 && count <= 2) {
     const std::string& action = parts.back();
-    if (action == "_search" || action == "_count") return query_vectors_.search(request);
-    if (action == "_msearch") return query_vectors_.multi_search(request);
+    if (action == "_search" || action == "_count") return query_vectors_.search(std::move(request));
+    if (action == "_msearch") return query_vectors_.multi_search(std::move(request));
   }
   // Indices, their settings or their names may change: which pipelines they name is asked again.
   const bool changes_indices =
       request.method != Method::get && request.method != Method::head &&
       (count == 1 || part_is(1, "_settings") || part_is(1, "_alias") || part_is(1, "_aliases"));
-  auto response = store_.handle(request);
   if (changes_indices) index_pipelines_.forget();
-  return response;
+  return request;
 }
 
 }  // namespace sightline::elastic

@@ -8,6 +8,8 @@
 #include "server/elastic/inference/inference_executor.h"
 #include "server/elastic/inference_api.h"
 #include "server/elastic/ingest/ingest_service.h"
+#include "server/elastic/native_inference.h"
+#include "server/elastic/outcome.h"
 #include "server/elastic/pipeline_api.h"
 #include "server/elastic/query_vectors.h"
 #include "server/elastic/rest/router.h"
@@ -16,22 +18,21 @@
 
 namespace sightline::elastic {
 
-/// Answers every request of Elasticsearch's REST API, over a store that knows nothing of inference.
+/// Decides about every request of Elasticsearch's REST API, before a store that knows nothing of inference.
 ///
 /// Here: `/_inference`, `/_ingest/pipeline`, the pipelines of `_bulk`, `_doc` and `_create`, and query vector
-/// builders in searches. All else goes to the store as it came. Partial updates (`_update`) run no pipeline.
+/// builders in searches. All else is the store's, as it came. Partial updates (`_update`) run no pipeline.
 /// The index that endpoints and pipelines are kept in cannot be reached through the front.
 /// It keeps no state but caches of a second, so any number of fronts may share a store.
-/// Thread safety: `handle` may be called from any thread; it blocks.
-class Front : public Store {
+/// Thread safety: `decide` may be called from any thread; it blocks.
+class Front {
  public:
-  Front(Store& store, InferenceExecutor& executor, const Timer& timer);
-  http::Response handle(const http::Request& request) override;
+  Front(Store& store, NativeInference& native, InferenceExecutor& executor, const Timer& timer);
+  Outcome decide(http::Request request);
 
  private:
-  http::Response pass_on(const http::Request& request, const std::vector<std::string>& parts);
+  Outcome plain(http::Request request, const std::vector<std::string>& parts);
 
-  Store& store_;
   Definitions definitions_;
   IngestService ingest_;
   IndexPipelines index_pipelines_;

@@ -159,9 +159,10 @@ Answer<milliseconds> parse_time_value(std::string_view text, std::string_view se
                           "] as a time value: unit is missing or unrecognized");
 }
 
-Answer<std::shared_ptr<const Endpoint>> InferenceApi::existing(const std::string& task_type,
+Answer<std::shared_ptr<const Endpoint>> InferenceApi::existing(const Caller& caller,
+                                                               const std::string& task_type,
                                                                const std::string& id) {
-  auto endpoint = definitions_.endpoint(id);
+  auto endpoint = definitions_.endpoint(caller, id);
   if (!endpoint) return endpoint;
   if (!*endpoint) return not_found(id);
   if (!is_any(task_type) && task_type != (*endpoint)->task_type) {
@@ -212,8 +213,8 @@ http::Response InferenceApi::put(const http::Request& request, const std::string
   if (!parsed) return parsed.error().response();
   auto endpoint = measured(std::move(*parsed), *timeout);
   if (!endpoint) return endpoint.error().response();
-  const auto made =
-      definitions_.index().create(DefinitionIndex::Kind::endpoint, id, endpoint_json(*endpoint, true));
+  const auto made = definitions_.index().create(caller_of(request), DefinitionIndex::Kind::endpoint, id,
+                                                endpoint_json(*endpoint, true));
   definitions_.forget();
   if (!made) return made.error().response();
   if (!*made) {
@@ -224,10 +225,11 @@ http::Response InferenceApi::put(const http::Request& request, const std::string
   return json_response(endpoint_json(*endpoint));
 }
 
-http::Response InferenceApi::get(const std::string& task_type, const std::string& id) {
+http::Response InferenceApi::get(const http::Request& request, const std::string& task_type,
+                                 const std::string& id) {
   std::string list;
   if (id.empty() || id == "_all" || id == "*") {
-    const auto definitions = definitions_.index().list(DefinitionIndex::Kind::endpoint);
+    const auto definitions = definitions_.index().list(caller_of(request), DefinitionIndex::Kind::endpoint);
     if (!definitions) return definitions.error().response();
     for (const auto& definition : *definitions) {
       const auto endpoint = endpoint_of(definition);
@@ -236,15 +238,15 @@ http::Response InferenceApi::get(const std::string& task_type, const std::string
       list += (list.empty() ? "" : ",") + endpoint_json(**endpoint);
     }
   } else {
-    const auto endpoint = existing(task_type, id);
+    const auto endpoint = existing(caller_of(request), task_type, id);
     if (!endpoint) return endpoint.error().response();
     list = endpoint_json(**endpoint);
   }
   return json_response("{\"endpoints\":[" + list + "]}");
 }
 
-Answer<std::vector<std::string>> InferenceApi::pipelines_using(const std::string& id) {
-  auto definitions = definitions_.index().list(DefinitionIndex::Kind::pipeline);
+Answer<std::vector<std::string>> InferenceApi::pipelines_using(const Caller& caller, const std::string& id) {
+  auto definitions = definitions_.index().list(caller, DefinitionIndex::Kind::pipeline);
   if (!definitions) return definitions.error();
   std::vector<std::string> names;
   for (const auto& definition : *definitions) {
@@ -262,9 +264,9 @@ http::Response InferenceApi::remove(const http::Request& request, const std::str
   if (!force) return force.error().response();
   const auto dry_run = rest::query_flag(request, "dry_run", false);
   if (!dry_run) return dry_run.error().response();
-  const auto endpoint = existing(task_type, id);
+  const auto endpoint = existing(caller_of(request), task_type, id);
   if (!endpoint) return endpoint.error().response();
-  const auto users = pipelines_using(id);
+  const auto users = pipelines_using(caller_of(request), id);
   if (!users) return users.error().response();
   const std::string pipelines = names_json(*users);
   if (*dry_run)
@@ -279,7 +281,7 @@ http::Response InferenceApi::remove(const http::Request& request, const std::str
                             "and delete the inference endpoint."}
         .response();
   }
-  const auto removed = definitions_.index().remove(DefinitionIndex::Kind::endpoint, id);
+  const auto removed = definitions_.index().remove(caller_of(request), DefinitionIndex::Kind::endpoint, id);
   definitions_.forget();
   if (!removed) return removed.error().response();
   if (!*removed) return not_found(id).response();
@@ -296,7 +298,7 @@ http::Response InferenceApi::infer(const http::Request& request, const std::stri
   if (!body) return body.error().response();
   auto input = read_inference_body(*body);
   if (!input) return input.error().response();
-  const auto endpoint = existing(task_type, id);
+  const auto endpoint = existing(caller_of(request), task_type, id);
   if (!endpoint) return endpoint.error().response();
   const auto vectors = executor_.infer_and_wait(*endpoint, std::move(*input), *timeout);
   return vectors ? json_response(embeddings_json(*vectors)) : vectors.error().response();
@@ -317,13 +319,13 @@ void InferenceApi::add_routes(rest::Router& router) {
   using Text = const std::string&;
   both(Method::put, "timeout master_timeout",
        [this](const http::Request& r, Text task, Text id) { return put(r, task, id); });
-  both(Method::get, "", [this](const http::Request&, Text task, Text id) { return get(task, id); });
+  both(Method::get, "", [this](const http::Request& r, Text task, Text id) { return get(r, task, id); });
   both(Method::delete_, "force dry_run",
        [this](const http::Request& r, Text task, Text id) { return remove(r, task, id); });
   both(Method::post, "timeout",
        [this](const http::Request& r, Text task, Text id) { return infer(r, task, id); });
   router.add({Method::get}, "/_inference", "",
-             [this](const http::Request&, const Parameters&) { return get("", ""); });
+             [this](const http::Request& request, const Parameters&) { return get(request, "", ""); });
 }
 
 }  // namespace sightline::elastic

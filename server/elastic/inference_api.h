@@ -22,14 +22,15 @@ class InferenceApi {
 
  private:
   http::Response put(const http::Request& request, const std::string& task_type, const std::string& id);
-  http::Response get(const std::string& task_type, const std::string& id);
+  http::Response get(const http::Request& request, const std::string& task_type, const std::string& id);
   http::Response remove(const http::Request& request, const std::string& task_type, const std::string& id);
   http::Response infer(const http::Request& request, const std::string& task_type, const std::string& id);
 
   Answer<Endpoint> measured(Endpoint endpoint, std::chrono::milliseconds timeout);
   /// The endpoint, if it is there and of that task. An empty task is any.
-  Answer<std::shared_ptr<const Endpoint>> existing(const std::string& task_type, const std::string& id);
-  Answer<std::vector<std::string>> pipelines_using(const std::string& id);
+  Answer<std::shared_ptr<const Endpoint>> existing(const Caller& caller, const std::string& task_type,
+                                                   const std::string& id);
+  Answer<std::vector<std::string>> pipelines_using(const Caller& caller, const std::string& id);
 
   Definitions& definitions_;
   InferenceExecutor& executor_;

@@ -122,14 +122,14 @@ http::Response PipelineApi::put(const http::Request& request, const std::string&
   body->Accept(writer);
   const auto pipeline = Pipeline::parse(id, std::move(*body));
   if (!pipeline) return pipeline.error().response();
-  const Refusal refusal =
-      definitions_.index().put(DefinitionIndex::Kind::pipeline, id, {buffer.GetString(), buffer.GetSize()});
+  const Refusal refusal = definitions_.index().put(caller_of(request), DefinitionIndex::Kind::pipeline, id,
+                                                   {buffer.GetString(), buffer.GetSize()});
   definitions_.forget();
   return refusal ? refusal->response() : json_response(k_acknowledged);
 }
 
-http::Response PipelineApi::get(const std::string& ids) {
-  const auto definitions = definitions_.index().list(DefinitionIndex::Kind::pipeline);
+http::Response PipelineApi::get(const http::Request& request, const std::string& ids) {
+  const auto definitions = definitions_.index().list(caller_of(request), DefinitionIndex::Kind::pipeline);
   if (!definitions) return definitions.error().response();
   const auto patterns = split(ids);
   std::string json = "{";
@@ -143,8 +143,8 @@ http::Response PipelineApi::get(const std::string& ids) {
   return json_response(json + "}", wanted_one && json.size() == 1 ? 404 : 200);
 }
 
-http::Response PipelineApi::remove(const std::string& id) {
-  const auto removed = definitions_.index().remove(DefinitionIndex::Kind::pipeline, id);
+http::Response PipelineApi::remove(const http::Request& request, const std::string& id) {
+  const auto removed = definitions_.index().remove(caller_of(request), DefinitionIndex::Kind::pipeline, id);
   definitions_.forget();
   if (!removed) return removed.error().response();
   if (!*removed)
@@ -171,14 +171,14 @@ http::Response PipelineApi::simulate(const http::Request& request, const std::st
     if (!parsed) return parsed.error().response();
     pipeline = *parsed;
   } else {
-    const auto found = definitions_.pipeline(id);
+    const auto found = definitions_.pipeline(caller_of(request), id);
     if (!found) return found.error().response();
     if (!*found) return illegal_argument("pipeline [" + id + "] does not exist").response();
     pipeline = *found;
   }
   std::vector<IngestTask> tasks;
   for (const auto& document : *documents) tasks.push_back({document.get(), pipeline->id, pipeline});
-  ingest_.run(tasks);
+  ingest_.run(caller_of(request), tasks);
   rapidjson::StringBuffer buffer;
   Writer writer(buffer);
   writer.StartObject();
@@ -204,12 +204,15 @@ void PipelineApi::add_routes(rest::Router& router) {
   router.add(
       {Method::put}, "/_ingest/pipeline/{id}", "timeout master_timeout if_version",
       [this](const http::Request& request, const Parameters& path) { return put(request, path.get("id")); });
-  router.add({Method::get}, "/_ingest/pipeline/{id}", "master_timeout summary",
-             [this](const http::Request&, const Parameters& path) { return get(path.get("id")); });
+  router.add(
+      {Method::get}, "/_ingest/pipeline/{id}", "master_timeout summary",
+      [this](const http::Request& request, const Parameters& path) { return get(request, path.get("id")); });
   router.add({Method::get}, "/_ingest/pipeline", "master_timeout summary",
-             [this](const http::Request&, const Parameters&) { return get(""); });
+             [this](const http::Request& request, const Parameters&) { return get(request, ""); });
   router.add({Method::delete_}, "/_ingest/pipeline/{id}", "timeout master_timeout",
-             [this](const http::Request&, const Parameters& path) { return remove(path.get("id")); });
+             [this](const http::Request& request, const Parameters& path) {
+               return remove(request, path.get("id"));
+             });
   router.add({Method::get, Method::post}, "/_ingest/pipeline/{id}/_simulate", "verbose",
              [this](const http::Request& request, const Parameters& path) {
                return simulate(request, path.get("id"));

@@ -16,8 +16,8 @@ class PipelineApi {
 
  private:
   http::Response put(const http::Request& request, const std::string& id);
-  http::Response get(const std::string& ids);
-  http::Response remove(const std::string& id);
+  http::Response get(const http::Request& request, const std::string& ids);
+  http::Response remove(const http::Request& request, const std::string& id);
   /// With a stored pipeline, or with the one in the body if `id` is empty.
   http::Response simulate(const http::Request& request, const std::string& id);
 

@@ -114,7 +114,7 @@ std::string json_of(const Value& value) {
 
 }  // namespace
 
-Answer<std::string> QueryVectors::resolved(std::string_view body) {
+Answer<std::string> QueryVectors::resolved(const Caller& caller, std::string_view body) {
   auto document = rest::parse_json(body);
   if (!document) return document.error();
   std::vector<Builder> builders;
@@ -122,7 +122,7 @@ Answer<std::string> QueryVectors::resolved(std::string_view body) {
   if (builders.empty()) return std::string(body);
   std::vector<std::shared_ptr<const Endpoint>> endpoints;
   for (const auto& builder : builders) {
-    auto endpoint = definitions_.endpoint(builder.model_id);
+    auto endpoint = definitions_.endpoint(caller, builder.model_id);
     if (!endpoint) return endpoint.error();
     if (!*endpoint) return unknown_model(builder.model_id);
     endpoints.push_back(*endpoint);
@@ -147,17 +147,17 @@ Answer<std::string> QueryVectors::resolved(std::string_view body) {
   return json_of(*document);
 }
 
-http::Response QueryVectors::search(const http::Request& request) {
-  if (!has_builder(request.body)) return store_.handle(request);
-  auto body = resolved(request.body);
+Outcome QueryVectors::search(http::Request request) {
+  if (!has_builder(request.body)) return request;
+  auto body = resolved(caller_of(request), request.body);
   if (!body) return body.error().response();
-  http::Request changed = request;
-  changed.body = std::move(*body);
-  return store_.handle(changed);
+  request.body = std::move(*body);
+  return request;
 }
 
-http::Response QueryVectors::multi_search(const http::Request& request) {
-  if (!has_builder(request.body)) return store_.handle(request);
+Outcome QueryVectors::multi_search(http::Request request) {
+  if (!has_builder(request.body)) return request;
+  const Caller caller = caller_of(request);
   http::Request changed = request;
   changed.body.clear();
   std::vector<std::optional<ElasticError>> failures;  // by search
@@ -171,7 +171,7 @@ http::Response QueryVectors::multi_search(const http::Request& request) {
     const auto header = take_line();
     if (header.find_first_not_of(" \r\t") == std::string_view::npos && rest.empty()) break;
     const auto body = take_line();
-    auto changed_body = has_builder(body) ? resolved(body) : Answer<std::string>(std::string(body));
+    auto changed_body = has_builder(body) ? resolved(caller, body) : Answer<std::string>(std::string(body));
     failures.push_back(changed_body ? std::nullopt : std::optional(changed_body.error()));
     if (changed_body) changed.body += std::string(header) + "\n" + *changed_body + "\n";
   }

@@ -5,6 +5,8 @@
 
 #include "server/elastic/definitions.h"
 #include "server/elastic/inference/inference_executor.h"
+#include "server/elastic/native_inference.h"
+#include "server/elastic/outcome.h"
 #include "server/elastic/store.h"
 
 namespace sightline::elastic {
@@ -16,19 +18,20 @@ namespace sightline::elastic {
 /// thread; they block.
 class QueryVectors {
  public:
-  QueryVectors(Store& store, Definitions& definitions, InferenceExecutor& executor)
-      : store_(store), definitions_(definitions), executor_(executor) {}
+  QueryVectors(Store& store, NativeInference& native, Definitions& definitions, InferenceExecutor& executor)
+      : store_(store), native_(native), definitions_(definitions), executor_(executor) {}
 
   /// `_search`, `_count` and the like: a body of one JSON object. Passed on as it came if it has no builder.
-  http::Response search(const http::Request& request);
+  Outcome search(http::Request request);
   /// `_msearch`: a search whose vector cannot be built fails alone.
-  http::Response multi_search(const http::Request& request);
+  Outcome multi_search(http::Request request);
 
  private:
   /// The body with its vectors.
-  Answer<std::string> resolved(std::string_view body);
+  Answer<std::string> resolved(const Caller& caller, std::string_view body);
 
   Store& store_;
+  NativeInference& native_;
   Definitions& definitions_;
   InferenceExecutor& executor_;
 };

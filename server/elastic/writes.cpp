@@ -106,17 +106,18 @@ ElasticError restricted_index() {
               "] holds inference endpoints and pipelines, use _inference and _ingest/pipeline"};
 }
 
-Answer<IndexPipelines::Names> IndexPipelines::of(const std::string& index) {
+Answer<IndexPipelines::Names> IndexPipelines::of(const Caller& caller, const std::string& index) {
   if (index.empty() || index.find_first_of("*,") != std::string::npos || index.front() == '_') return Names{};
-  if (auto kept = cache_.get(index)) return *kept;
+  const std::string key = caller.key() + "/" + index;
+  if (auto kept = cache_.get(key)) return *kept;
   const auto asked = timer_.now();
-  const auto response =
-      store_.handle(store_request(http::Method::get, "/" + http::percent_encode(index) + "/_settings"));
+  const auto response = store_.handle(
+      store_request(caller, http::Method::get, "/" + http::percent_encode(index) + "/_settings"));
   Names names;
   if (response.status >= 400) {
     // It may be made by the write that comes now, or be no name of an index: the store will tell.
     if (response.status != 400 && response.status != 404) return error_in(response);
-    cache_.put(index, names, asked);
+    cache_.put(key, names, asked);
     return names;
   }
   rapidjson::Document body;
@@ -131,12 +132,12 @@ Answer<IndexPipelines::Names> IndexPipelines::of(const std::string& index) {
     };
     names = {read("default_pipeline"), read("final_pipeline")};
   }
-  cache_.put(index, names, asked);
+  cache_.put(key, names, asked);
   return names;
 }
 
 /// Runs the first pipelines of all documents, then the final ones; marks what failed and what was dropped.
-void Writes::run_pipelines(std::vector<Write*>& writes) {
+void Writes::run_pipelines(const Caller& caller, std::vector<Write*>& writes) {
   const auto run = [&](std::string Write::*pipeline) {
     std::vector<IngestTask> tasks;
     std::vector<Write*> running;
@@ -145,7 +146,7 @@ void Writes::run_pipelines(std::vector<Write*>& writes) {
       running.push_back(write);
       tasks.push_back({write->document.get(), write->*pipeline});
     }
-    ingest_.run(tasks);
+    ingest_.run(caller, tasks);
     for (std::size_t i = 0; i < running.size(); ++i) {
       running[i]->failure = std::move(tasks[i].failure);
       running[i]->dropped = running[i]->document->dropped;
@@ -155,7 +156,7 @@ void Writes::run_pipelines(std::vector<Write*>& writes) {
   for (auto* write : writes) {
     if (write->failure || write->dropped) continue;
     if (const auto index = write->document->metadata().index; index != write->index) {
-      const auto names = pipelines_.of(index);
+      const auto names = pipelines_.of(caller, index);
       if (names) {
         write->last = names->last;
       } else {
@@ -166,7 +167,8 @@ void Writes::run_pipelines(std::vector<Write*>& writes) {
   run(&Write::last);
 }
 
-http::Response Writes::bulk(const http::Request& request, const std::string& index) {
+Outcome Writes::bulk(http::Request request, const std::string& index) {
+  const Caller caller = caller_of(request);
   auto items = parse_bulk(request.body, index);
   if (!items) return items.error().response();
   const auto of_request = rest::query_parameter(request, "pipeline");
@@ -178,7 +180,7 @@ http::Response Writes::bulk(const http::Request& request, const std::string& ind
     if (item.index == k_definition_index) return restricted_index().response();
     names_a_pipeline = names_a_pipeline || item.pipeline.has_value();
     if (item.operation == "delete" || item.operation == "update") continue;
-    const auto names = pipelines_.of(item.index);
+    const auto names = pipelines_.of(caller, item.index);
     if (!names) return names.error().response();
     const auto& given = item.pipeline ? item.pipeline : of_request;
     auto write = std::make_unique<Write>();
@@ -197,9 +199,9 @@ http::Response Writes::bulk(const http::Request& request, const std::string& ind
     running.push_back(write.get());
     writes[i] = std::move(write);
   }
-  if (running.empty() && !names_a_pipeline) return store_.handle(request);
+  if (running.empty() && !names_a_pipeline) return request;
   const auto begun = Clock::now();
-  run_pipelines(running);
+  run_pipelines(caller, running);
   return store_bulk(request, *items, writes, running.empty() ? -1 : milliseconds_since(begun));
 }
 
@@ -271,9 +273,10 @@ http::Response Writes::merged_answer(const http::Request& request, std::string b
   return response;
 }
 
-http::Response Writes::document(const http::Request& request, const std::string& index,
-                                const std::optional<std::string>& id, bool create) {
-  const auto names = pipelines_.of(index);
+Outcome Writes::document(http::Request request, const std::string& index,
+                         const std::optional<std::string>& id, bool create) {
+  const Caller caller = caller_of(request);
+  const auto names = pipelines_.of(caller, index);
   if (!names) return names.error().response();
   const auto given = rest::query_parameter(request, "pipeline");
   Write write;
@@ -282,7 +285,8 @@ http::Response Writes::document(const http::Request& request, const std::string&
   if (write.first == "_none") write.first.clear();
   write.last = names->last;
   if (write.first.empty() && write.last.empty()) {
-    return given ? store_.handle(with_body(request, request.body)) : store_.handle(request);
+    if (!given) return request;
+    return with_body(request, std::move(request.body));
   }
   if (request.body.empty())
     return ElasticError{400, "parse_exception", "request body is required"}.response();
@@ -291,7 +295,7 @@ http::Response Writes::document(const http::Request& request, const std::string&
   write.document = std::make_unique<IngestDocument>(
       IngestDocument::Metadata{index, id, rest::query_parameter(request, "routing")}, std::move(*source));
   std::vector<Write*> running{&write};
-  run_pipelines(running);
+  run_pipelines(caller, running);
   if (write.failure) return write.failure->response();
   const auto metadata = write.document->metadata();
   if (metadata.index == k_definition_index) return restricted_index().response();
@@ -306,7 +310,7 @@ http::Response Writes::document(const http::Request& request, const std::string&
   changed.path = "/" + http::percent_encode(metadata.index) + (create ? "/_create" : "/_doc");
   if (metadata.id) changed.path += "/" + http::percent_encode(*metadata.id);
   if (metadata.id && !id) changed.method = http::Method::put;  // the pipeline gave it an id
-  return store_.handle(changed);
+  return changed;
 }
 
 }  // namespace sightline::elastic

@@ -8,6 +8,7 @@
 
 #include "server/elastic/bulk_request.h"
 #include "server/elastic/ingest/ingest_service.h"
+#include "server/elastic/outcome.h"
 #include "server/elastic/short_cache.h"
 #include "server/elastic/store.h"
 
@@ -24,7 +25,7 @@ class IndexPipelines {
   IndexPipelines(Store& store, const Timer& timer) : store_(store), timer_(timer), cache_(timer) {}
 
   /// None for an index that does not exist.
-  Answer<Names> of(const std::string& index);
+  Answer<Names> of(const Caller& caller, const std::string& index);
   void forget() { cache_.forget(); }
 
  private:
@@ -42,7 +43,7 @@ class IndexPipelines {
 ///                 3. What is left goes to the store as one plain bulk, in order.
 ///                 4. The answer holds the store's items and the failed and dropped documents in the order of
 ///                 the request.
-/// Where no document has a pipeline the request goes to the store as it came.
+/// Where no document has a pipeline the request is the store's as it came.
 /// Thread safety: all members may be called from any thread; they block.
 class Writes {
  public:
@@ -50,15 +51,15 @@ class Writes {
       : store_(store), ingest_(ingest), pipelines_(pipelines) {}
 
   /// `index` is that of the path, or empty.
-  http::Response bulk(const http::Request& request, const std::string& index);
+  Outcome bulk(http::Request request, const std::string& index);
   /// PUT or POST of /{index}/_doc[/{id}] and /{index}/_create/{id}.
-  http::Response document(const http::Request& request, const std::string& index,
-                          const std::optional<std::string>& id, bool create);
+  Outcome document(http::Request request, const std::string& index, const std::optional<std::string>& id,
+                   bool create);
 
  private:
   struct Write;
   struct SettledItem;
-  void run_pipelines(std::vector<Write*>& writes);
+  void run_pipelines(const Caller& caller, std::vector<Write*>& writes);
   http::Response store_bulk(const http::Request& request, const std::vector<BulkItem>& items,
                             std::vector<std::unique_ptr<Write>>& writes, long ingest_took);
   http::Response merged_answer(const http::Request& request, std::string body,

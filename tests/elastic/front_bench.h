@@ -17,7 +17,7 @@ struct FrontBench {
       : upstream(std::move(respond)),
         client(std::move(*http::Client::create({}))),
         executor(*client, timer, options()),
-        front(store, executor, timer) {}
+        front(store, native, executor, timer) {}
 
   static InferenceExecutor::Options options() {
     InferenceExecutor::Options made;
@@ -27,9 +27,11 @@ struct FrontBench {
 
   http::Response call(http::Method method, const std::string& target, const std::string& body = {}) {
     const auto mark = target.find('?');
-    http::Request request = store_request(method, target.substr(0, mark),
+    http::Request request = store_request({}, method, target.substr(0, mark),
                                           mark == std::string::npos ? "" : target.substr(mark + 1), body);
-    return front.handle(request);
+    Outcome outcome = front.decide(std::move(request));
+    if (auto* response = std::get_if<http::Response>(&outcome)) return std::move(*response);
+    return store.handle(std::get<http::Request>(outcome));
   }
   http::Response get(const std::string& target) { return call(http::Method::get, target); }
   http::Response put(const std::string& target, const std::string& body) {
@@ -57,6 +59,7 @@ struct FrontBench {
   ManualTimer timer;
   std::unique_ptr<http::Client> client;
   MemoryStore store;
+  NoNativeInference native;
   InferenceExecutor executor;
   Front front;
 };

@@ -367,6 +367,6 @@ TEST_CASE("the index that holds the secrets cannot be reached") {
 TEST_CASE("what is none of the front's business is passed on") {
   FrontBench bench;
   CHECK(bench.get("/_cluster/health").body == R"({"passed":"on"})");
-  CHECK(bench.get("/_inference/a/b/c").status == 400);
-  CHECK(bench.call(http::Method::patch, "/_ingest/pipeline/x").status == 405);
+  CHECK(bench.get("/_inference/a/b/c").body == R"({"passed":"on"})");
+  CHECK(bench.call(http::Method::patch, "/_ingest/pipeline/x").body == R"({"passed":"on"})");
 }

@@ -38,21 +38,21 @@ ElasticError unknown_model(const std::string& id) {
   return {404, "status_exception", "[" + id + "] is not an inference service model or a deployed ml model"};
 }
 
-void IngestService::run(std::vector<IngestTask>& tasks) {
+void IngestService::run(const Caller& caller, std::vector<IngestTask>& tasks) {
   // Everything that may block is looked up here, on the request's own thread: the rest runs where inference
   // answers arrive.
   std::map<std::string, Answer<std::shared_ptr<const Pipeline>>> pipelines;
   auto endpoints = std::make_shared<Endpoints>();
   const auto look_up_models = [&](const Pipeline& pipeline) {
     for (const auto& id : pipeline.model_ids()) {
-      if (!endpoints->contains(id)) endpoints->emplace(id, definitions_.endpoint(id));
+      if (!endpoints->contains(id)) endpoints->emplace(id, definitions_.endpoint(caller, id));
     }
   };
   for (auto& task : tasks) {
     if (!task.pipeline) {
       auto found = pipelines.find(task.pipeline_id);
       if (found == pipelines.end()) {
-        found = pipelines.emplace(task.pipeline_id, definitions_.pipeline(task.pipeline_id)).first;
+        found = pipelines.emplace(task.pipeline_id, definitions_.pipeline(caller, task.pipeline_id)).first;
         if (found->second && *found->second) look_up_models(**found->second);
       }
       if (!found->second) {

@@ -28,7 +28,7 @@ class IngestService {
   /// Runs every task and waits for the last. All are started before any is waited for, so their inference
   /// calls are in flight together. A pipeline or an endpoint that does not exist fails the documents that
   /// need it, and no others.
-  void run(std::vector<IngestTask>& tasks);
+  void run(const Caller& caller, std::vector<IngestTask>& tasks);
 
  private:
   Definitions& definitions_;

@@ -35,15 +35,20 @@ void shape(http::Response& response, const http::Request& request, const MediaTy
 
 }  // namespace
 
-http::Response RestLayer::operator()(const http::Request& request) const {
-  const Answer<MediaTypes> types = check_media_types(request);
+http::Response RestLayer::operator()(http::Request&& taken) const {
+  // What the answer is shaped by; the body, which may be large, goes to the handler.
+  http::Request request;
+  request.method = taken.method;
+  request.query = taken.query;
+  request.headers = taken.headers;
+  const Answer<MediaTypes> types = check_media_types(taken);
   http::Response response;
   if (!types) {
     response = types.error().response();
   } else if (types->unsupported_content) {
     response = unsupported_content_type(*types->unsupported_content);
   } else {
-    response = handler_(request);
+    response = handler_(std::move(taken));
     shape(response, request, *types);
   }
   if (request.method == http::Method::head) response.body.clear();

@@ -18,10 +18,10 @@ namespace sightline::elastic::rest {
 /// Thread safety: may be called from any thread if the handler may.
 class RestLayer {
  public:
-  using Handler = std::function<http::Response(const http::Request&)>;
+  using Handler = std::function<http::Response(http::Request&&)>;
 
   explicit RestLayer(Handler handler) : handler_(std::move(handler)) {}
-  http::Response operator()(const http::Request& request) const;
+  http::Response operator()(http::Request&& request) const;
 
  private:
   Handler handler_;

@@ -146,7 +146,7 @@ TEST_CASE("every answer carries the product header, and HEAD loses its body") {
   const RestLayer rest(answer_ok);
   auto get = request(http::Method::get, "/a");
   get.headers.set("X-Opaque-Id", "42");
-  const auto response = rest(get);
+  const auto response = rest(std::move(get));
   CHECK(header(response, "X-elastic-product") == "Elasticsearch");
   CHECK(header(response, "X-Opaque-Id") == "42");
   CHECK(response.content_type == "application/json");
@@ -165,7 +165,7 @@ TEST_CASE("media types are agreed on as Elasticsearch 9 does it") {
     if (*content_type != '\0') post.headers.set("Content-Type", content_type);
     if (*accept != '\0') post.headers.set("Accept", accept);
     post.body = body;
-    return rest(post);
+    return rest(std::move(post));
   };
   const char* v8 = "application/vnd.elasticsearch+json; compatible-with=8";
   const char* v9 = "application/vnd.elasticsearch+json; compatible-with=9";

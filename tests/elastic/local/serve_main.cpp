@@ -28,15 +28,13 @@ int main(int argc, char** argv) {
     return 1;
   }
   const elastic::rest::RestLayer rest(
-      [&store](const http::Request& request) { return (*store)->handle(request); });
+      [&store](http::Request&& request) { return (*store)->handle(request); });
   http::Server::Options options;
   options.port = static_cast<std::uint16_t>(std::atoi(argv[2]));
   options.max_body_bytes = std::size_t{100} << 20;
   options.error_response = elastic::rest::error_response;
-  auto server = http::Server::start(options, [&rest](http::Request&& request, http::Reply reply) {
-    const http::Request taken = std::move(request);
-    reply.send(rest(taken));
-  });
+  auto server = http::Server::start(
+      options, [&rest](http::Request&& request, http::Reply reply) { reply.send(rest(std::move(request))); });
   if (!server) {
     std::fprintf(stderr, "%s\n", server.error().message.c_str());
     return 1;

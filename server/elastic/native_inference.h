@@ -1,0 +1,31 @@
+// What the cluster behind the front does by itself.
+#pragma once
+
+#include <string>
+
+#include "server/elastic/caller.h"
+#include "server/elastic/elastic_error.h"
+
+namespace sightline::elastic {
+
+/// Asked before the front does what the store might do itself. Where a cluster can run inference it is left
+/// to it; an endpoint or a pipeline is in one place only, there or in the front's index. Thread safety: all
+/// members may be called from any thread; they may block.
+class NativeInference {
+ public:
+  virtual ~NativeInference() = default;
+  /// True if new endpoints are made, kept and called by the store: it has the API, its licence allows it, and
+  /// the operator has not said otherwise.
+  virtual bool available(const Caller& caller) = 0;
+  /// True if the store has an endpoint, or a deployed model, of that id. Always false if not `available`.
+  virtual Answer<bool> knows(const Caller& caller, const std::string& model_id) = 0;
+};
+
+/// Of a store that can do nothing of the kind: the local one.
+class NoNativeInference final : public NativeInference {
+ public:
+  bool available(const Caller&) override { return false; }
+  Answer<bool> knows(const Caller&, const std::string&) override { return false; }
+};
+
+}  // namespace sightline::elastic
