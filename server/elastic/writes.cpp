@@ -313,4 +313,12 @@ Outcome Writes::document(http::Request request, const std::string& index,
   return changed;
 }
 
+Outcome Writes::update(http::Request request, const std::string&, const std::string&) {
+  return request;
+}
+
+Outcome Writes::by_query(http::Request request, const std::vector<std::string>&) {
+  return request;
+}
+
 }  // namespace sightline::elastic

@@ -55,6 +55,11 @@ class Writes {
   /// PUT or POST of /{index}/_doc[/{id}] and /{index}/_create/{id}.
   Outcome document(http::Request request, const std::string& index, const std::optional<std::string>& id,
                    bool create);
+  /// POST of /{index}/_update/{id}.
+  Outcome update(http::Request request, const std::string& index, const std::string& id);
+  /// `_reindex` and `_update_by_query`, whose documents never come here: with a pipeline of ours they are
+  /// refused.
+  Outcome by_query(http::Request request, const std::vector<std::string>& parts);
 
  private:
   struct Write;
