@@ -4,15 +4,57 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <functional>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 
 #include "server/http/buffer_budget.h"
 #include "server/http/request_parser.h"
+#include "server/http/stream_buffer.h"
 
 namespace sightline::http {
 
-/// Everything but `left` and `must_close` belongs to the thread of the connection's loop.
+/// Calls `callback`, if there is one; its exception must not harm the connections of others.
+inline void call_quietly(const std::function<void()>& callback) {
+  try {
+    if (callback) callback();
+  } catch (...) {
+    // Whoever gave the callback has to look after its faults.
+  }
+}
+
+/// That a client has gone, and one listener that is told. Thread safe.
+class Departure {
+ public:
+  bool happened() const { return happened_; }
+  void happen() {
+    std::function<void()> listener;
+    {
+      const std::lock_guard lock(mutex_);
+      happened_ = true;
+      listener.swap(listener_);
+    }
+    call_quietly(listener);
+  }
+  /// Takes the place of the listener before, which is returned; told at once if it has happened.
+  std::function<void()> listen(std::function<void()> listener) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!happened_) return std::exchange(listener_, std::move(listener));
+    }
+    call_quietly(listener);
+    return {};
+  }
+
+ private:
+  std::mutex mutex_;
+  std::function<void()> listener_;
+  std::atomic<bool> happened_{false};
+};
+
+/// Everything but `departure` and `must_close` belongs to the thread of the connection's loop.
 ///
 /// A reply is addressed to this object, never to a descriptor number: the system gives the number of a closed
 /// connection to the next client, and a reply that went by the number would reach that one.
@@ -22,6 +64,7 @@ struct Connection {
     receiving,  ///< waiting for a request, or in the middle of one
     handling,   ///< a request is with the handler; bytes that come are kept in `ahead`
     sending,    ///< its reply is being written
+    streaming,  ///< the beginning of its reply is being written; more is to come
     lingering,  ///< all is written and our side closed; what the client still sends is thrown away until it
                 ///< closes
     closed,     ///< cut, or gone: nothing is written any more
@@ -38,14 +81,15 @@ struct Connection {
   Phase phase = Phase::receiving;
   std::string ahead;  ///< received, but behind the request at hand
   std::string output;
-  std::size_t sent = 0;  ///< of `output`
+  std::shared_ptr<StreamBuffer> stream;  ///< where the rest of a streamed reply comes from
+  std::size_t sent = 0;                  ///< of `output`
   bool close_after_output = false;
   bool watching_writes = false;  ///< the loop is told when the socket takes more
   std::size_t thrown_away = 0;   ///< bytes
   Clock::time_point request_began = Clock::now();
   Clock::time_point last_progress = Clock::now();
 
-  std::atomic<bool> left{false};        ///< the client is gone
+  Departure departure;                  ///< of the client
   std::atomic<bool> must_close{false};  ///< the reply at hand is the last
 };
 

@@ -42,6 +42,7 @@ IoLoop::IoLoop(std::shared_ptr<ServerCore> core, const std::shared_ptr<Pistache:
 
 IoLoop::~IoLoop() {
   if (mailbox_) mailbox_->close();
+  for (const auto& [descriptor, connection] : connections_) connection->departure.happen();
   if (timer_ >= 0) ::close(timer_);
 }
 
@@ -138,6 +139,10 @@ void IoLoop::check_time(const std::shared_ptr<Connection>& connection, Connectio
     case Phase::sending:
       if (still > options.send_timeout) reset(*connection);
       break;
+    case Phase::streaming:
+      // While nothing waits it is the sender who is slow, not the client.
+      if (!connection->output.empty() && still > options.send_timeout) reset(*connection);
+      break;
     case Phase::lingering:
       if (still > k_linger_time) reset(*connection);
       break;
@@ -161,12 +166,13 @@ void IoLoop::connected(const std::shared_ptr<Pistache::Tcp::Peer>& peer) {
 void IoLoop::disconnected(int descriptor) {
   const auto found = connections_.find(descriptor);
   if (found == connections_.end()) return;
-  Connection& connection = *found->second;
-  connection.left = true;
-  connection.phase = Phase::closed;
-  connection.share.clear();
+  const auto connection = found->second;
   connections_.erase(found);
   core_->connections.remove();
+  connection->phase = Phase::closed;
+  connection->share.clear();
+  connection->stream.reset();
+  connection->departure.happen();
 }
 
 void IoLoop::received(int descriptor, std::string_view bytes) {
@@ -244,8 +250,31 @@ void IoLoop::refuse(const std::shared_ptr<Connection>& connection, int status, s
 void IoLoop::deliver(const std::shared_ptr<Connection>& connection, std::string text, bool close) {
   // The guard against replies to the wrong client: once the connection is gone, its descriptor is someone
   // else's.
-  if (connection->left || connection->phase != Phase::handling) return;
+  if (connection->departure.happened() || connection->phase != Phase::handling) return;
   write(connection, std::move(text), close || connection->close_after_output);
+}
+
+void IoLoop::begin_stream(const std::shared_ptr<Connection>& connection, std::shared_ptr<StreamBuffer> stream,
+                          bool close) {
+  // The same guard; from here on the stream is known by its address, which no other connection has.
+  if (connection->departure.happened() || connection->phase != Phase::handling) return stream->abandon();
+  connection->stream = std::move(stream);
+  connection->phase = Phase::streaming;
+  connection->close_after_output = connection->close_after_output || close;
+  flush(connection);
+}
+
+void IoLoop::go_on(const std::shared_ptr<Connection>& connection,
+                   const std::shared_ptr<StreamBuffer>& stream) {
+  if (connection->stream == stream) flush(connection);
+}
+
+void IoLoop::end_stream(const std::shared_ptr<Connection>& connection,
+                        const std::shared_ptr<StreamBuffer>& stream, bool complete) {
+  if (connection->stream != stream) return;
+  if (!complete) return reset(*connection);
+  connection->phase = Phase::sending;
+  flush(connection);
 }
 
 void IoLoop::write(const std::shared_ptr<Connection>& connection, std::string text, bool close) {
@@ -258,24 +287,46 @@ void IoLoop::write(const std::shared_ptr<Connection>& connection, std::string te
 }
 
 void IoLoop::flush(const std::shared_ptr<Connection>& connection) {
-  if (connection->phase != Phase::sending) return;
-  auto& output = connection->output;
-  while (connection->sent < output.size()) {
-    const auto count = ::send(connection->descriptor, output.data() + connection->sent,
-                              output.size() - connection->sent, MSG_NOSIGNAL);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return watch_writes(*connection, true);
-    if (count < 0) return cut(*connection);
-    connection->sent += static_cast<std::size_t>(count);
-    connection->last_progress = Connection::Clock::now();
+  if (connection->phase != Phase::sending && connection->phase != Phase::streaming) return;
+  if (!send_output(*connection)) return;
+  if (connection->stream && connection->stream->take(connection->output)) {
+    connection->last_progress = Connection::Clock::now();  // the wait for the client begins only now
+    if (!send_output(*connection)) return;
   }
-  output = {};
   watch_writes(*connection, false);
+  // What was written to the stream meanwhile comes with a task of its own, after the other connections' turn.
+  if (connection->phase == Phase::streaming) return;
+  connection->stream.reset();
+  connection->output = {};
   if (connection->close_after_output) {
     linger(*connection);
   } else {
     next_request(connection);
   }
+}
+
+/// False if the socket does not take all of it now, or the connection broke.
+bool IoLoop::send_output(Connection& connection) {
+  auto& output = connection.output;
+  while (connection.sent < output.size()) {
+    const auto count = ::send(connection.descriptor, output.data() + connection.sent,
+                              output.size() - connection.sent, MSG_NOSIGNAL);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+      watch_writes(connection, true);
+      return false;
+    }
+    if (count < 0) {
+      cut(connection);
+      return false;
+    }
+    connection.sent += static_cast<std::size_t>(count);
+    connection.last_progress = Connection::Clock::now();
+    if (connection.stream) connection.stream->sent(static_cast<std::size_t>(count));
+  }
+  output.clear();
+  connection.sent = 0;
+  return true;
 }
 
 void IoLoop::next_request(const std::shared_ptr<Connection>& connection) {
@@ -309,13 +360,15 @@ void IoLoop::cut(Connection& connection) {
   connection.ahead = {};
   connection.output = {};
   ::shutdown(connection.descriptor, SHUT_RDWR);
+  if (const auto stream = std::exchange(connection.stream, nullptr)) stream->abandon();
 }
 
 /// For a client that does not take what we sent, or sends what we do not take: an orderly end would wait for
-/// it.
+/// it. And for half an answer, which an orderly end would pass off as a whole one: the system resets a
+/// connection whose socket is dissolved.
 void IoLoop::reset(Connection& connection) {
-  const ::linger at_once{1, 0};
-  ::setsockopt(connection.descriptor, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  const sockaddr nobody{AF_UNSPEC, {}};
+  ::connect(connection.descriptor, &nobody, sizeof nobody);
   cut(connection);
 }
 

@@ -42,6 +42,14 @@ class IoLoop final : public Pistache::Tcp::Transport {
 
   /// Writes a reply, unless its client has left.
   void deliver(const std::shared_ptr<Connection>& connection, std::string text, bool close);
+  /// Begins a streamed reply; without effect, but that `stream` is abandoned, if its client has left.
+  void begin_stream(const std::shared_ptr<Connection>& connection, std::shared_ptr<StreamBuffer> stream,
+                    bool close);
+  /// Sends what `stream` has got since.
+  void go_on(const std::shared_ptr<Connection>& connection, const std::shared_ptr<StreamBuffer>& stream);
+  /// Ends a streamed reply: once all is sent, or at once by cutting the connection.
+  void end_stream(const std::shared_ptr<Connection>& connection, const std::shared_ptr<StreamBuffer>& stream,
+                  bool complete);
   /// Cuts all connections whose request is not with the handler; the others close after their reply.
   void begin_drain();
   /// Closes what is left: at once, or after the bytes that wait to be written.
@@ -61,6 +69,7 @@ class IoLoop final : public Pistache::Tcp::Transport {
   void refuse(const std::shared_ptr<Connection>& connection, int status, std::string message);
   void write(const std::shared_ptr<Connection>& connection, std::string text, bool close);
   void flush(const std::shared_ptr<Connection>& connection);
+  bool send_output(Connection& connection);
   void next_request(const std::shared_ptr<Connection>& connection);
   void watch_writes(Connection& connection, bool on);
   void linger(Connection& connection);

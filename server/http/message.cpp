@@ -114,6 +114,14 @@ std::vector<std::pair<std::string, std::string>> Request::query_parameters() con
   return parameters;
 }
 
+bool is_connection_field(std::string_view name) {
+  for (const char* field :
+       {"Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade"}) {
+    if (equal_ignoring_case(name, field)) return true;
+  }
+  return false;
+}
+
 std::string percent_decode(std::string_view text, bool plus_is_blank) {
   std::string decoded;
   decoded.reserve(text.size());

@@ -40,12 +40,33 @@ void append_date(std::string& out) {
   out.append(text.data(), static_cast<std::size_t>(std::max(size, 0)));
 }
 
-bool is_ours(std::string_view name) {
-  for (const char* ours :
-       {"Content-Length", "Content-Type", "Transfer-Encoding", "Connection", "Keep-Alive", "Date"}) {
-    if (equal_ignoring_case(name, ours)) return true;
+bool is_framing(std::string_view name) {
+  return is_connection_field(name) || equal_ignoring_case(name, "Content-Length");
+}
+
+int sendable(int status) {
+  return status >= 200 && status <= 999 ? status : 500;
+}
+
+bool is_bodiless(int status) {
+  return status == 204 || status == 304;
+}
+
+void append_status_line(std::string& out, int status) {
+  out += "HTTP/1.1 ";
+  out += std::to_string(status);
+  out += ' ';
+  out += reason_phrase(status);
+  out += "\r\n";
+}
+
+void append_end(std::string& out, const Framing& framing) {
+  if (framing.close) {
+    out += "Connection: close\r\n";
+  } else if (framing.http_1_0) {
+    out += "Connection: keep-alive\r\n";
   }
-  return false;
+  out += "\r\n";
 }
 
 std::string json_string(std::string_view text) {
@@ -67,17 +88,15 @@ std::string json_string(std::string_view text) {
 }  // namespace
 
 std::string response_text(const Response& response, const Framing& framing) {
-  const int status = response.status >= 200 && response.status <= 999 ? response.status : 500;
-  const bool bodiless = status == 204 || status == 304;
+  const int status = sendable(response.status);
+  const bool bodiless = is_bodiless(status);
   std::string out;
   out.reserve(512 + (framing.head_only ? 0 : response.body.size()));
-  out += "HTTP/1.1 ";
-  out += std::to_string(status);
-  out += ' ';
-  out += reason_phrase(status);
-  out += "\r\n";
+  append_status_line(out, status);
   for (const auto& [name, value] : response.headers.all()) {
-    if (is_field_name(name) && !is_ours(name)) append_field(out, name, value);
+    const bool ours =
+        is_framing(name) || equal_ignoring_case(name, "Content-Type") || equal_ignoring_case(name, "Date");
+    if (!ours && is_field_name(name)) append_field(out, name, value);
   }
   if (!bodiless && !response.content_type.empty()) append_field(out, "Content-Type", response.content_type);
   if (!bodiless) {
@@ -89,13 +108,31 @@ std::string response_text(const Response& response, const Framing& framing) {
                  of_get ? std::string(*announced) : std::to_string(response.body.size()));
   }
   append_date(out);
-  if (framing.close) {
-    out += "Connection: close\r\n";
-  } else if (framing.http_1_0) {
-    out += "Connection: keep-alive\r\n";
-  }
-  out += "\r\n";
+  append_end(out, framing);
   if (!bodiless && !framing.head_only) out += response.body;
+  return out;
+}
+
+BodyFraming body_framing(const ResponseHead& head, const Framing& framing) {
+  if (framing.head_only || is_bodiless(sendable(head.status))) return BodyFraming::none;
+  if (head.content_length) return BodyFraming::by_length;
+  return framing.http_1_0 ? BodyFraming::until_close : BodyFraming::chunked;
+}
+
+std::string head_text(const ResponseHead& head, BodyFraming body, const Framing& framing) {
+  const int status = sendable(head.status);
+  std::string out;
+  append_status_line(out, status);
+  for (const auto& [name, value] : head.headers.all()) {
+    if (!is_framing(name) && is_field_name(name)) append_field(out, name, value);
+  }
+  if (body == BodyFraming::chunked) {
+    out += "Transfer-Encoding: chunked\r\n";
+  } else if (head.content_length && !is_bodiless(status)) {
+    append_field(out, "Content-Length", std::to_string(*head.content_length));
+  }
+  if (!head.headers.get("Date")) append_date(out);
+  append_end(out, framing);
   return out;
 }
 

@@ -22,6 +22,19 @@ struct Framing {
 /// token is left out. 1xx, 204 and 304 have no body.
 std::string response_text(const Response& response, const Framing& framing);
 
+/// How the end of a streamed body is told from what follows it.
+enum class BodyFraming {
+  none,         ///< HEAD, 204, 304: there is no body
+  by_length,    ///< Content-Length
+  chunked,      ///< HTTP/1.1 without a length
+  until_close,  ///< HTTP/1.0 without a length: the connection must end after it
+};
+BodyFraming body_framing(const ResponseHead& head, const Framing& framing);
+
+/// Status line and fields of a streamed response. Names and values are treated as those of `response_text`,
+/// but Content-Type and Date go out as they are given.
+std::string head_text(const ResponseHead& head, BodyFraming body, const Framing& framing);
+
 /// "OK", "Too Many Requests", ...; empty for an unknown code.
 const char* reason_phrase(int status);
 

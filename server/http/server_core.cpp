@@ -1,7 +1,9 @@
 #include "server/http/server_core.h"
 
+#include <charconv>
 #include <cstdint>
 #include <latch>
+#include <limits>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -81,15 +83,114 @@ Reply::Channel::Channel(std::shared_ptr<ServerCore> core, std::shared_ptr<LoopMa
 
 void Reply::Channel::send(const Response& response) {
   Framing framing = framing_;
-  framing.close = framing.close || connection_->must_close || core_->draining ||
-                  list_has(response.headers.get("Connection").value_or(""), "close");
-  std::string text = connection_->left ? std::string() : response_text(response, framing);
+  framing.close = must_close() || list_has(response.headers.get("Connection").value_or(""), "close");
+  std::string text = client_left() ? std::string() : response_text(response, framing);
+  connection_->departure.listen({});
   mailbox_->post([core = core_, connection = connection_, text = std::move(text),
                   close = framing.close](IoLoop& loop) mutable {
     // Counted down before the first byte leaves: who has read the reply finds it gone from the count.
     core->in_flight.remove();
     loop.deliver(connection, std::move(text), close);
   });
+}
+
+std::unique_ptr<ReplyStream::Channel> Reply::Channel::stream(const ResponseHead& head) {
+  Framing framing = framing_;
+  framing.close = must_close();
+  return std::make_unique<ReplyStream::Channel>(core_, mailbox_, connection_, head, framing);
+}
+
+ReplyStream::Channel::Channel(std::shared_ptr<ServerCore> core, std::shared_ptr<LoopMailbox> mailbox,
+                              std::shared_ptr<Connection> connection, const ResponseHead& head,
+                              Framing framing)
+    : core_(std::move(core)),
+      mailbox_(std::move(mailbox)),
+      connection_(std::move(connection)),
+      body_framing_(body_framing(head, framing)),
+      room_(body_framing_ == BodyFraming::by_length ? *head.content_length
+                                                    : std::numeric_limits<std::uint64_t>::max()) {
+  framing.close = framing.close || body_framing_ == BodyFraming::until_close;
+  buffer_ = std::make_shared<StreamBuffer>(head_text(head, body_framing_, framing));
+  buffer_->when_abandoned(connection_->departure.listen({}));
+  connection_->departure.listen([buffer = buffer_] { buffer->abandon(); });
+  mailbox_->post([connection = connection_, buffer = buffer_, close = framing.close](IoLoop& loop) {
+    loop.begin_stream(connection, buffer, close);
+  });
+}
+
+ReplyStream::Channel::~Channel() {
+  try {
+    end(false);
+  } catch (const std::exception&) {
+    // Out of memory; the client's own timeout ends its wait.
+  }
+}
+
+bool ReplyStream::Channel::write(std::string_view bytes) {
+  if (bytes.empty() || body_framing_ == BodyFraming::none) return !buffer_->abandoned();
+  if (body_framing_ == BodyFraming::chunked) {
+    char size[20];
+    const auto digits = std::to_chars(size, size + sizeof size, bytes.size(), 16);
+    return pass_on({{size, static_cast<std::size_t>(digits.ptr - size)}, "\r\n", bytes, "\r\n"});
+  }
+  const bool fits = bytes.size() <= room_;
+  if (!fits) bytes = bytes.substr(0, static_cast<std::size_t>(room_));
+  room_ -= bytes.size();
+  return (bytes.empty() || pass_on({bytes})) && fits;
+}
+
+bool ReplyStream::Channel::pass_on(std::initializer_list<std::string_view> parts) {
+  bool first = false;
+  if (!buffer_->append(parts, first)) return false;
+  if (first) {
+    mailbox_->post(
+        [connection = connection_, buffer = buffer_](IoLoop& loop) { loop.go_on(connection, buffer); });
+  }
+  return true;
+}
+
+void ReplyStream::Channel::finish() {
+  if (body_framing_ == BodyFraming::chunked) pass_on({"0\r\n\r\n"});
+  end(body_framing_ != BodyFraming::by_length || room_ == 0);
+}
+
+void ReplyStream::Channel::end(bool complete) {
+  if (std::exchange(ended_, true)) return;
+  buffer_->forget_callbacks();
+  connection_->departure.listen({});
+  mailbox_->post([core = core_, connection = connection_, buffer = buffer_, complete](IoLoop& loop) {
+    core->in_flight.remove();
+    loop.end_stream(connection, buffer, complete);
+  });
+}
+
+ReplyStream::ReplyStream(std::unique_ptr<Channel> channel) : channel_(std::move(channel)) {}
+ReplyStream::ReplyStream(ReplyStream&&) noexcept = default;
+ReplyStream& ReplyStream::operator=(ReplyStream&&) noexcept = default;
+ReplyStream::~ReplyStream() = default;
+
+bool ReplyStream::write(std::string_view bytes) {
+  return channel_ && channel_->write(bytes);
+}
+
+std::size_t ReplyStream::waiting() const {
+  return channel_ ? channel_->buffer().waiting() : 0;
+}
+
+void ReplyStream::when_drained(std::size_t low, std::function<void()> callback) {
+  if (channel_) channel_->buffer().when_drained(low, std::move(callback));
+}
+
+bool ReplyStream::client_left() const {
+  return !channel_ || channel_->buffer().abandoned();
+}
+
+void ReplyStream::on_client_left(std::function<void()> callback) {
+  if (channel_) channel_->buffer().when_abandoned(std::move(callback));
+}
+
+void ReplyStream::finish() {
+  if (const auto channel = std::move(channel_)) channel->finish();
 }
 
 Reply::Reply(std::shared_ptr<Channel> channel) : channel_(std::move(channel)) {}
@@ -112,6 +213,16 @@ Reply::~Reply() {
 
 void Reply::send(Response response) {
   if (const auto channel = std::move(channel_)) channel->send(response);
+}
+
+ReplyStream Reply::stream(ResponseHead head) {
+  ReplyStream answer(channel_ ? channel_->stream(head) : nullptr);
+  channel_.reset();
+  return answer;
+}
+
+void Reply::on_client_left(std::function<void()> callback) {
+  if (channel_) channel_->on_client_left(std::move(callback));
 }
 
 bool Reply::client_left() const {

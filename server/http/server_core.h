@@ -5,7 +5,9 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -97,14 +99,46 @@ class Reply::Channel {
           std::shared_ptr<Connection> connection, Framing framing);
 
   void send(const Response& response);
+  std::unique_ptr<ReplyStream::Channel> stream(const ResponseHead& head);
   void send_error(int status, const std::string& message) { send(core_->error(status, message)); }
-  bool client_left() const { return connection_->left; }
+  bool client_left() const { return connection_->departure.happened(); }
+  void on_client_left(std::function<void()> callback) { connection_->departure.listen(std::move(callback)); }
 
  private:
+  bool must_close() const { return framing_.close || connection_->must_close || core_->draining; }
+
   std::shared_ptr<ServerCore> core_;
   std::shared_ptr<LoopMailbox> mailbox_;
   std::shared_ptr<Connection> connection_;
   Framing framing_;
+};
+
+/// The way from a ReplyStream to its connection. It took over a Reply's place in the count of those in
+/// flight.
+class ReplyStream::Channel {
+ public:
+  /// `close`: the connection ends after this answer.
+  Channel(std::shared_ptr<ServerCore> core, std::shared_ptr<LoopMailbox> mailbox,
+          std::shared_ptr<Connection> connection, const ResponseHead& head, Framing framing);
+  ~Channel();
+  Channel(const Channel&) = delete;
+  Channel& operator=(const Channel&) = delete;
+
+  bool write(std::string_view bytes);
+  void finish();
+  StreamBuffer& buffer() { return *buffer_; }
+
+ private:
+  bool pass_on(std::initializer_list<std::string_view> parts);
+  void end(bool complete);
+
+  const std::shared_ptr<ServerCore> core_;
+  const std::shared_ptr<LoopMailbox> mailbox_;
+  const std::shared_ptr<Connection> connection_;
+  const BodyFraming body_framing_;
+  std::uint64_t room_;  ///< bytes that the body may still have
+  bool ended_ = false;
+  std::shared_ptr<StreamBuffer> buffer_;
 };
 
 }  // namespace sightline::http

@@ -1,0 +1,94 @@
+#include "server/http/stream_buffer.h"
+
+#include <utility>
+
+#include "server/http/connection.h"
+
+namespace sightline::http {
+
+bool StreamBuffer::append(std::initializer_list<std::string_view> parts, bool& first) {
+  const std::lock_guard lock(mutex_);
+  if (abandoned_) return false;
+  first = taken_.empty();
+  for (const auto part : parts) {
+    taken_ += part;
+    waiting_ += part.size();
+  }
+  return true;
+}
+
+std::size_t StreamBuffer::waiting() const {
+  const std::lock_guard lock(mutex_);
+  return waiting_;
+}
+
+bool StreamBuffer::abandoned() const {
+  const std::lock_guard lock(mutex_);
+  return abandoned_;
+}
+
+void StreamBuffer::when_drained(std::size_t low, std::function<void()> callback) {
+  {
+    const std::lock_guard lock(mutex_);
+    low_ = low;
+    const bool due = abandoned_ || waiting_ <= low;
+    std::swap(drained_, callback);  // the one before is destroyed outside the lock
+    if (!due) return;
+    callback = std::exchange(drained_, nullptr);
+  }
+  call_quietly(callback);
+}
+
+void StreamBuffer::when_abandoned(std::function<void()> callback) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!abandoned_) {
+      std::swap(left_, callback);
+      return;
+    }
+  }
+  call_quietly(callback);
+}
+
+void StreamBuffer::forget_callbacks() {
+  std::function<void()> drained;
+  std::function<void()> left;
+  const std::lock_guard lock(mutex_);
+  drained.swap(drained_);
+  left.swap(left_);
+}
+
+bool StreamBuffer::take(std::string& out) {
+  const std::lock_guard lock(mutex_);
+  out.swap(taken_);
+  return !out.empty();
+}
+
+void StreamBuffer::sent(std::size_t bytes) {
+  std::function<void()> due;
+  {
+    const std::lock_guard lock(mutex_);
+    if (abandoned_) return;
+    waiting_ -= bytes;
+    if (waiting_ <= low_) due.swap(drained_);
+  }
+  call_quietly(due);
+}
+
+void StreamBuffer::abandon() {
+  std::string dropped;
+  std::function<void()> drained;
+  std::function<void()> left;
+  {
+    const std::lock_guard lock(mutex_);
+    abandoned_ = true;
+    waiting_ = 0;
+    dropped.swap(taken_);
+    drained.swap(drained_);
+    left.swap(left_);
+  }
+  call_quietly(left);
+  call_quietly(drained);
+}
+
+}  // namespace sightline::http

@@ -1,0 +1,49 @@
+// The bytes of a streamed answer, between whoever writes them and the loop that sends them.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <initializer_list>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+namespace sightline::http {
+
+/// Bytes change hands in blocks: the sender appends to one string while the loop sends the other.
+/// Thread safe. Callbacks are called outside the lock, by the caller of the member that makes them due.
+class StreamBuffer {
+ public:
+  explicit StreamBuffer(std::string head) : taken_(std::move(head)), waiting_(taken_.size()) {}
+
+  // The sender's side.
+
+  /// Takes the parts together; false once abandoned. `first`: nothing was here, so the loop must be told.
+  bool append(std::initializer_list<std::string_view> parts, bool& first);
+  std::size_t waiting() const;
+  bool abandoned() const;
+  void when_drained(std::size_t low, std::function<void()> callback);
+  void when_abandoned(std::function<void()> callback);
+  /// Calls neither callback any more.
+  void forget_callbacks();
+
+  // The loop's side.
+
+  /// Exchanges `out`, which must be empty, for all that was appended; false if that is nothing.
+  bool take(std::string& out);
+  /// So many of the bytes taken are with the socket.
+  void sent(std::size_t bytes);
+  /// Nothing more goes out: the connection is gone or cut.
+  void abandon();
+
+ private:
+  mutable std::mutex mutex_;
+  std::string taken_;
+  std::size_t waiting_;  ///< `taken_`, and what the loop has and has not sent
+  bool abandoned_ = false;
+  std::size_t low_ = 0;
+  std::function<void()> drained_;
+  std::function<void()> left_;
+};
+
+}  // namespace sightline::http
