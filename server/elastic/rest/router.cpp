@@ -135,8 +135,8 @@ Router::Found Router::find(const std::vector<std::string>& parts, Method method)
   return found;
 }
 
-http::Response Router::call(const Route& route, const http::Request& request,
-                            std::vector<std::string> parts) const {
+std::optional<http::Response> Router::call(const Route& route, const http::Request& request,
+                                           std::vector<std::string> parts) const {
   if (auto refusal = unknown_parameters(request, route.parameters)) return refusal->response();
   PathParameters parameters;
   for (std::size_t i = 0; i < parts.size(); ++i) {
@@ -150,8 +150,11 @@ http::Response Router::call(const Route& route, const http::Request& request,
 http::Response Router::handle(const http::Request& request) const {
   std::vector<std::string> parts = request.path_parts();
   const Found found = find(parts, request.method);
-  if (found.route != nullptr) return call(*found.route, request, std::move(parts));
-  if (!found.methods.empty()) return wrong_method(request, found.methods);
+  if (found.route != nullptr) {
+    if (auto answer = call(*found.route, request, std::move(parts))) return std::move(*answer);
+  } else if (!found.methods.empty()) {
+    return wrong_method(request, found.methods);
+  }
   return framework_error(
       400,
       "no handler found for uri [" + uri(request) + "] and method [" + http::to_string(request.method) + "]",

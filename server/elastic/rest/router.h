@@ -36,7 +36,9 @@ class PathParameters {
 /// are added.
 class Router {
  public:
-  using Handler = std::function<http::Response(const http::Request&, const PathParameters&)>;
+  /// Answers nothing where the request turns out not to be this table's after all (an id that another part
+  /// keeps): then it is as if no route had taken it.
+  using Handler = std::function<std::optional<http::Response>(const http::Request&, const PathParameters&)>;
 
   /// `parameters`: names of the query parameters the route takes, separated by blanks, besides those that
   /// every request may have (pretty, human, error_trace, filter_path, format).
@@ -44,8 +46,8 @@ class Router {
            Handler handler);
 
   http::Response handle(const http::Request& request) const;
-  /// The same, but nothing if no route takes this path and method: for a part that leaves all else to
-  /// another.
+  /// The same, but nothing if no route takes this path and method, or its handler leaves it: for a part that
+  /// leaves all else to another.
   std::optional<http::Response> try_handle(const http::Request& request) const;
 
  private:
@@ -61,7 +63,8 @@ class Router {
     std::vector<http::Method> methods = {};
   };
   Found find(const std::vector<std::string>& parts, http::Method method) const;
-  http::Response call(const Route& route, const http::Request& request, std::vector<std::string> parts) const;
+  std::optional<http::Response> call(const Route& route, const http::Request& request,
+                                     std::vector<std::string> parts) const;
 
   std::vector<Route> routes_;
 };
