@@ -1,146 +1,115 @@
 #include "server/http/client.h"
 
 #include <algorithm>
+#include <atomic>
 #include <curl/curl.h>
 #include <deque>
 #include <future>
 #include <mutex>
+#include <optional>
 #include <signal.h>
 #include <thread>
 #include <unordered_map>
 #include <vector>
 
+#include "server/http/exchange.h"
+#include "server/http/trust_anchor.h"
+
 namespace sightline::http {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-constexpr std::size_t k_max_head_bytes = 256u << 10;
+using Clock = Exchange::Clock;
 
 void start_curl_once() {
   static const CURLcode status = curl_global_init(CURL_GLOBAL_ALL);
   (void)status;
 }
 
-/// "http://host:9200": what connections are counted by. Empty if `url` is no http or https URL.
-std::string origin_of(const std::string& url) {
-  const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> parsed(curl_url(), &curl_url_cleanup);
-  if (!parsed || curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK) return {};
-  std::string origin;
-  for (const CURLUPart part : {CURLUPART_SCHEME, CURLUPART_HOST, CURLUPART_PORT}) {
-    char* text = nullptr;
-    if (curl_url_get(parsed.get(), part, &text, CURLU_DEFAULT_PORT) != CURLUE_OK) return {};
-    origin += std::string(text) + (part == CURLUPART_SCHEME ? "://" : ":");
-    curl_free(text);
+class Call;
+
+/// What other threads want of the client's. Outlives the client, as calls hold it.
+class Inbox {
+ public:
+  struct Content {
+    bool stopping = false;
+    std::vector<std::unique_ptr<Exchange>> arrived;
+    std::vector<std::shared_ptr<Call>> wishes;  ///< calls that are to be resumed or cancelled
+  };
+
+  explicit Inbox(CURLM* multi) : multi_(multi) {}
+
+  /// False, and nothing changed, if the client has ended.
+  template <class Change>
+  bool put(Change change) {
+    const std::lock_guard lock(mutex_);
+    if (multi_ == nullptr) return false;
+    change(content_);
+    curl_multi_wakeup(multi_);
+    return true;
   }
-  return origin.starts_with("http://") || origin.starts_with("https://") ? origin : std::string();
-}
-
-std::string without_line_end(std::string_view line) {
-  while (!line.empty() && (line.back() == '\r' || line.back() == '\n')) line.remove_suffix(1);
-  return std::string(line);
-}
-
-bool breaks_line(std::string_view text) {
-  return text.find_first_of(std::string_view("\r\n\0", 3)) != text.npos;
-}
-
-/// Framing and connection are curl's; fields that a proxy took over from its own client must not change them.
-bool is_curls(std::string_view name) {
-  for (const char* curls : {"Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Expect"}) {
-    if (equal_ignoring_case(name, curls)) return true;
+  Content take() {
+    const std::lock_guard lock(mutex_);
+    Content content;
+    content.stopping = content_.stopping;
+    content.arrived.swap(content_.arrived);
+    content.wishes.swap(content_.wishes);
+    return content;
   }
-  return false;
-}
-
-/// One request on its way, from `send` to its callback.
-struct Exchange {
-  ClientRequest request;
-  Client::Callback callback;
-  std::string origin;
-  Clock::time_point deadline = Clock::time_point::max();
-  std::size_t max_response_bytes = 0;
-
-  CURL* easy = nullptr;
-  curl_slist* fields = nullptr;
-  char error_text[CURL_ERROR_SIZE] = {};
-  Response response;
-  std::size_t head_bytes = 0;
-  bool too_large = false;
-
-  Exchange() = default;
-  Exchange(const Exchange&) = delete;
-  Exchange& operator=(const Exchange&) = delete;
-  ~Exchange() {
-    if (easy != nullptr) curl_easy_cleanup(easy);
-    curl_slist_free_all(fields);
+  /// Takes nothing more; what is in it is returned.
+  Content close() {
+    const std::lock_guard lock(mutex_);
+    multi_ = nullptr;
+    return std::exchange(content_, {});
   }
+
+ private:
+  std::mutex mutex_;
+  CURLM* multi_;  ///< null: the client has ended
+  Content content_;
 };
 
-std::size_t take_body(char* data, std::size_t size, std::size_t count, void* to) {
-  auto& exchange = *static_cast<Exchange*>(to);
-  const std::size_t bytes = size * count;
-  if (bytes > exchange.max_response_bytes - exchange.response.body.size()) {
-    exchange.too_large = true;
-    return 0;  // ends the transfer
-  }
-  exchange.response.body.append(data, bytes);
-  return bytes;
-}
+class Call final : public StreamedCall, public std::enable_shared_from_this<Call> {
+ public:
+  Call(std::shared_ptr<Inbox> inbox, std::shared_ptr<StreamedAnswer*> started)
+      : answer(std::move(started)), inbox_(std::move(inbox)) {}
+  void resume() override { wish(resume_wanted); }
+  void cancel() override { wish(cancel_wanted); }
 
-std::size_t take_field(char* data, std::size_t size, std::size_t count, void* to) {
-  auto& exchange = *static_cast<Exchange*>(to);
-  const std::string_view line(data, size * count);
-  exchange.head_bytes += line.size();
-  if (exchange.head_bytes > k_max_head_bytes) {
-    exchange.too_large = true;
-    return 0;
+  std::atomic<bool> resume_wanted{false};
+  std::atomic<bool> cancel_wanted{false};
+  const std::shared_ptr<StreamedAnswer*> answer;  ///< what it points at belongs to the client's thread
+
+ private:
+  void wish(std::atomic<bool>& wanted) {
+    if (wanted.exchange(true)) return;  // the client has not yet looked at the one before
+    inbox_->put([this](Inbox::Content& content) { content.wishes.push_back(shared_from_this()); });
   }
-  if (line.starts_with("HTTP/")) {
-    exchange.response.headers = {};  // what came before was a 1xx answer
-    exchange.response.content_type.clear();
-    return line.size();
-  }
-  const auto colon = line.find(':');
-  if (colon == std::string_view::npos) return line.size();
-  auto value = without_line_end(line.substr(colon + 1));
-  value.erase(0, std::min(value.find_first_not_of(" \t"), value.size()));
-  std::string name(line.substr(0, colon));
-  if (equal_ignoring_case(name, "Content-Type")) {
-    exchange.response.content_type = std::move(value);
-  } else {
-    exchange.response.headers.add(std::move(name), std::move(value));
-  }
-  return line.size();
-}
+  const std::shared_ptr<Inbox> inbox_;
+};
 
 class CurlClient final : public Client {
  public:
-  explicit CurlClient(const Options& options, CURLM* multi) : options_(options), multi_(multi) {
+  CurlClient(const Options& options, std::optional<TrustAnchor> anchor, CURLM* multi)
+      : options_(options), anchor_(anchor), multi_(multi), inbox_(std::make_shared<Inbox>(multi)) {
     thread_ = std::thread([this] { run(); });
   }
 
   ~CurlClient() override {
-    {
-      const std::lock_guard lock(mutex_);
-      stopping_ = true;
-    }
-    curl_multi_wakeup(multi_);
+    inbox_->put([](Inbox::Content& content) { content.stopping = true; });
     thread_.join();
     curl_multi_cleanup(multi_);
   }
 
   void send(ClientRequest request, Callback callback) override {
-    auto exchange = std::make_unique<Exchange>();
-    if (request.timeout.count() > 0) exchange->deadline = Clock::now() + request.timeout;
-    exchange->max_response_bytes = options_.max_response_bytes;
-    exchange->request = std::move(request);
-    exchange->callback = std::move(callback);
-    {
-      const std::lock_guard lock(mutex_);
-      arrived_.push_back(std::move(exchange));
-    }
-    curl_multi_wakeup(multi_);
+    start(
+        std::make_unique<WholeAnswer>(std::move(request), std::move(callback), options_.max_response_bytes));
+  }
+
+  std::shared_ptr<StreamedCall> stream(ClientRequest request, StreamHandlers handlers) override {
+    auto answer = std::make_unique<StreamedAnswer>(std::move(request), std::move(handlers));
+    auto call = std::make_shared<Call>(inbox_, answer->place());
+    start(std::move(answer));
+    return call;
   }
 
  private:
@@ -150,6 +119,12 @@ class CurlClient final : public Client {
     Line waiting;
   };
 
+  void start(std::unique_ptr<Exchange> exchange) {
+    const bool put =
+        inbox_->put([&](Inbox::Content& content) { content.arrived.push_back(std::move(exchange)); });
+    if (!put) end(std::move(exchange), shut_down());  // a callback sends while the client ends
+  }
+
   void run() {
     // TLS may write to a connection that its server closed; that must not end the process.
     sigset_t broken_pipe;
@@ -157,49 +132,33 @@ class CurlClient final : public Client {
     sigaddset(&broken_pipe, SIGPIPE);
     pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
     for (;;) {
-      std::vector<std::unique_ptr<Exchange>> arrived;
-      {
-        const std::lock_guard lock(mutex_);
-        if (stopping_) break;
-        arrived.swap(arrived_);
-      }
-      for (auto& exchange : arrived) enqueue(std::move(exchange));
+      auto content = inbox_->take();
+      for (auto& exchange : content.arrived) enqueue(std::move(exchange));
+      if (content.stopping) break;
+      for (const auto& call : content.wishes) fulfil(*call);
       int running = 0;
       curl_multi_perform(multi_, &running);
       finish_done();
       drop_late();
-      const bool idle = running == 0;
-      curl_multi_poll(multi_, nullptr, 0, poll_time(idle), nullptr);
+      curl_multi_poll(multi_, nullptr, 0, poll_time(), nullptr);
     }
     cancel_all();
   }
 
-  /// Until the next deadline of a waiting request; the others are curl's.
-  int poll_time(bool idle) const {
-    auto soonest = Clock::now() + std::chrono::seconds(idle ? 60 : 1);
+  /// Until something is late; the rest wakes curl.
+  int poll_time() const {
+    auto soonest = Clock::now() + std::chrono::seconds(60);
+    for (const auto& [easy, exchange] : running_) soonest = std::min(soonest, exchange->due());
     for (const auto& [origin, host] : hosts_) {
-      for (const auto& exchange : host.waiting) soonest = std::min(soonest, exchange->deadline);
+      for (const auto& exchange : host.waiting) soonest = std::min(soonest, exchange->due());
     }
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(soonest - Clock::now()).count();
     return static_cast<int>(std::max<std::chrono::milliseconds::rep>(left, 0));
   }
 
   void enqueue(std::unique_ptr<Exchange> exchange) {
-    const auto& request = exchange->request;
-    exchange->origin = origin_of(request.url);
-    if (exchange->origin.empty()) {
-      return finish(std::move(exchange),
-                    Error{ErrorCode::invalid_argument,
-                          "'" + request.url.substr(0, 200) +
-                              "' is no URL of the form http://host:port/path or https://..."});
-    }
-    for (const auto& [name, value] : request.headers.all()) {
-      if (name.empty() || name.find(':') != name.npos || breaks_line(name) || breaks_line(value)) {
-        return finish(std::move(exchange), Error{ErrorCode::invalid_argument,
-                                                 "a header of the request is empty or holds a line break"});
-      }
-    }
-    auto& host = hosts_[exchange->origin];
+    if (auto status = exchange->check(); !status) return end(std::move(exchange), std::move(status));
+    auto& host = hosts_[exchange->origin()];
     host.waiting.push_back(std::move(exchange));
     start_waiting(host);
   }
@@ -208,173 +167,123 @@ class CurlClient final : public Client {
     while (host.running < options_.max_connections_per_host && !host.waiting.empty()) {
       auto exchange = std::move(host.waiting.front());
       host.waiting.pop_front();
-      if (exchange->deadline <= Clock::now()) {
-        finish(std::move(exchange), late());
-      } else if (!prepare(*exchange) || curl_multi_add_handle(multi_, exchange->easy) != CURLM_OK) {
-        finish(std::move(exchange), Error{ErrorCode::internal, "curl could not take the request"});
+      if (exchange->due() <= Clock::now()) {
+        auto late = exchange->late();
+        end(std::move(exchange), std::move(late));
+        continue;
+      }
+      CURL* easy = exchange->prepare(options_, anchor_ ? &*anchor_ : nullptr);
+      if (easy == nullptr || curl_multi_add_handle(multi_, easy) != CURLM_OK) {
+        end(std::move(exchange), Error{ErrorCode::internal, "curl could not take the request"});
       } else {
         ++host.running;
-        running_.emplace(exchange->easy, std::move(exchange));
+        running_.emplace(easy, std::move(exchange));
       }
     }
   }
-
-  bool prepare(Exchange& exchange);
 
   void finish_done() {
     int left = 0;
     while (const CURLMsg* message = curl_multi_info_read(multi_, &left)) {
       if (message->msg != CURLMSG_DONE) continue;
+      CURL* const easy = message->easy_handle;  // `message` goes with the handle
       const CURLcode code = message->data.result;
-      const auto found = running_.find(message->easy_handle);
-      curl_multi_remove_handle(multi_, message->easy_handle);
-      auto exchange = std::move(found->second);
-      running_.erase(found);
-      const std::string origin = exchange->origin;
-      auto result = outcome(*exchange, code);
-      finish(std::move(exchange), std::move(result));
-      const auto host = hosts_.find(origin);
-      --host->second.running;
-      start_waiting(host->second);
-      if (host->second.running == 0 && host->second.waiting.empty()) hosts_.erase(host);
+      retire(easy, running_.at(easy)->outcome(code));
     }
   }
 
-  Result<Response> outcome(Exchange& exchange, CURLcode code) const {
-    if (exchange.too_large) {
-      return Error{ErrorCode::too_large, "the answer of " + exchange.origin + " has more than " +
-                                             std::to_string(options_.max_response_bytes) +
-                                             " bytes, the limit; ask for less at a time"};
-    }
-    if (code == CURLE_OPERATION_TIMEDOUT && Clock::now() >= exchange.deadline) return late();
-    if (code != CURLE_OK) {
-      const char* why = exchange.error_text[0] != '\0' ? exchange.error_text : curl_easy_strerror(code);
-      return Error{ErrorCode::unavailable, "connection failed: " + exchange.origin + " " + why};
-    }
-    long status = 0;
-    curl_easy_getinfo(exchange.easy, CURLINFO_RESPONSE_CODE, &status);
-    exchange.response.status = static_cast<int>(status);
-    return std::move(exchange.response);
+  /// Ends a running exchange, and lets the next in line have its place.
+  void retire(CURL* easy, Status outcome) {
+    const auto found = running_.find(easy);
+    curl_multi_remove_handle(multi_, easy);
+    auto exchange = std::move(found->second);
+    running_.erase(found);
+    const std::string origin = exchange->origin();
+    end(std::move(exchange), std::move(outcome));
+    const auto host = hosts_.find(origin);
+    --host->second.running;
+    start_waiting(host->second);
+    if (host->second.running == 0 && host->second.waiting.empty()) hosts_.erase(host);
   }
 
   void drop_late() {
     const auto now = Clock::now();
+    std::vector<CURL*> late_handles;
+    for (const auto& [easy, exchange] : running_) {
+      if (exchange->due() <= now) late_handles.push_back(easy);
+    }
+    for (CURL* easy : late_handles) retire(easy, running_.at(easy)->late());
+    Line late_ones;
     for (auto& [origin, host] : hosts_) {
-      Line late_ones;
       for (auto& exchange : host.waiting) {
-        if (exchange->deadline <= now) late_ones.push_back(std::move(exchange));
+        if (exchange->due() <= now) late_ones.push_back(std::move(exchange));
       }
       std::erase(host.waiting, nullptr);
-      for (auto& exchange : late_ones) finish(std::move(exchange), late());
+    }
+    for (auto& exchange : late_ones) {
+      auto late = exchange->late();
+      end(std::move(exchange), std::move(late));
+    }
+  }
+
+  void fulfil(Call& call) {
+    const bool resume = call.resume_wanted.exchange(false);
+    const bool cancel = call.cancel_wanted.exchange(false);
+    StreamedAnswer* const answer = *call.answer;
+    if (answer == nullptr) return;  // it has ended meanwhile
+    const bool running = running_.contains(answer->handle());
+    if (cancel && running) {
+      retire(answer->handle(), cancelled());
+    } else if (cancel) {
+      auto& line = hosts_.at(answer->origin()).waiting;
+      const auto place = std::find_if(line.begin(), line.end(),
+                                      [answer](const auto& exchange) { return exchange.get() == answer; });
+      auto exchange = std::move(*place);
+      line.erase(place);
+      end(std::move(exchange), cancelled());
+    } else if (resume && running) {
+      // May hand over bytes that curl has kept.
+      const CURLcode code = answer->resume();
+      if (code != CURLE_OK) retire(answer->handle(), answer->outcome(code));
     }
   }
 
   void cancel_all() {
     for (auto& [easy, exchange] : running_) {
       curl_multi_remove_handle(multi_, easy);
-      finish(std::move(exchange), cancelled());
+      end(std::move(exchange), shut_down());
     }
     running_.clear();
     for (auto& [origin, host] : hosts_) {
-      for (auto& exchange : host.waiting) finish(std::move(exchange), cancelled());
+      for (auto& exchange : host.waiting) end(std::move(exchange), shut_down());
     }
     hosts_.clear();
-    // A callback may send once more; those requests end here too.
-    for (;;) {
-      std::vector<std::unique_ptr<Exchange>> arrived;
-      {
-        const std::lock_guard lock(mutex_);
-        arrived.swap(arrived_);
-      }
-      if (arrived.empty()) return;
-      for (auto& exchange : arrived) finish(std::move(exchange), cancelled());
-    }
+    auto content = inbox_->close();
+    for (auto& exchange : content.arrived) end(std::move(exchange), shut_down());
   }
 
-  static Error late() { return {ErrorCode::deadline_exceeded, "no answer within the request's time"}; }
-  static Error cancelled() {
+  static Error cancelled() { return {ErrorCode::cancelled, "the call was cancelled"}; }
+  static Error shut_down() {
     return {ErrorCode::cancelled, "the HTTP client was shut down before the answer came"};
   }
 
-  static void finish(std::unique_ptr<Exchange> exchange, Result<Response> result) {
-    const auto callback = std::move(exchange->callback);
-    exchange.reset();
+  static void end(std::unique_ptr<Exchange> exchange, Status outcome) {
     try {
-      if (callback) callback(std::move(result));
+      exchange->end(std::move(outcome));
     } catch (...) {
       // A callback's fault must not end the other requests.
     }
   }
 
   const Options options_;
+  const std::optional<TrustAnchor> anchor_;
   CURLM* const multi_;
-  std::mutex mutex_;
-  std::vector<std::unique_ptr<Exchange>> arrived_;
-  bool stopping_ = false;
+  const std::shared_ptr<Inbox> inbox_;
   // The rest belongs to the client's thread.
   std::unordered_map<std::string, Host> hosts_;
   std::unordered_map<CURL*, std::unique_ptr<Exchange>> running_;
   std::thread thread_;
 };
-
-bool CurlClient::prepare(Exchange& exchange) {
-  const auto& request = exchange.request;
-  CURL* easy = exchange.easy = curl_easy_init();
-  if (easy == nullptr) return false;
-  bool ok = true;
-  const auto set = [&](CURLoption option, auto value) {
-    ok = ok && curl_easy_setopt(easy, option, value) == CURLE_OK;
-  };
-
-  set(CURLOPT_URL, request.url.c_str());
-  set(CURLOPT_PROTOCOLS_STR, "http,https");
-  set(CURLOPT_FOLLOWLOCATION, 0L);
-  set(CURLOPT_PROXY, "");
-  set(CURLOPT_NOSIGNAL, 1L);
-  set(CURLOPT_PATH_AS_IS, 1L);
-  set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
-  set(CURLOPT_ERRORBUFFER, exchange.error_text);
-  set(CURLOPT_USERAGENT, options_.user_agent.c_str());
-  if (!options_.ca_file.empty()) set(CURLOPT_CAINFO, options_.ca_file.c_str());
-  set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options_.connect_timeout.count()));
-  if (exchange.deadline != Clock::time_point::max()) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(exchange.deadline - Clock::now()).count();
-    set(CURLOPT_TIMEOUT_MS, static_cast<long>(std::max<std::chrono::milliseconds::rep>(left, 1)));
-  }
-
-  const bool has_body = !request.body.empty() || request.method == Method::post ||
-                        request.method == Method::put || request.method == Method::patch;
-  if (has_body) {
-    set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
-    set(CURLOPT_POSTFIELDS, request.body.data());
-  }
-  if (request.method == Method::head) {
-    set(CURLOPT_NOBODY, 1L);
-  } else {
-    set(CURLOPT_CUSTOMREQUEST, to_string(request.method));
-  }
-
-  const auto add = [&](const std::string& line) {
-    curl_slist* longer = curl_slist_append(exchange.fields, line.c_str());
-    ok = ok && longer != nullptr;
-    if (longer != nullptr) exchange.fields = longer;
-  };
-  for (const auto& [name, value] : request.headers.all()) {
-    if (is_curls(name)) continue;
-    // "Name;" is how curl writes a field without value.
-    add(value.empty() ? name + ";" : name + ": " + value);
-  }
-  add("Expect:");
-  if (!request.headers.get("Content-Type")) add("Content-Type:");  // else curl would call a body a form
-  set(CURLOPT_HTTPHEADER, exchange.fields);
-
-  set(CURLOPT_WRITEFUNCTION, &take_body);
-  set(CURLOPT_WRITEDATA, static_cast<void*>(&exchange));
-  set(CURLOPT_HEADERFUNCTION, &take_field);
-  set(CURLOPT_HEADERDATA, static_cast<void*>(&exchange));
-  exchange.response.content_type.clear();
-  return ok;
-}
 
 }  // namespace
 
@@ -383,13 +292,19 @@ Result<std::unique_ptr<Client>> Client::create(const Options& options) {
   if (options.max_connections_per_host < 1) {
     return Error{ErrorCode::invalid_argument, "HTTP client: max_connections_per_host must be 1 or more"};
   }
+  std::optional<TrustAnchor> anchor;
+  if (!options.ca_fingerprint.empty()) {
+    auto parsed = TrustAnchor::parse(options.ca_fingerprint);
+    if (!parsed) return std::move(parsed).error();
+    anchor = *parsed;
+  }
   CURLM* multi = curl_multi_init();
   if (multi == nullptr) return Error{ErrorCode::internal, "curl could not be started"};
   curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS,
                     static_cast<long>(options.max_connections_per_host));
   // Kept open after use: as many as one host may have, for a few hosts.
   curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, static_cast<long>(options.max_connections_per_host) * 4);
-  return std::unique_ptr<Client>(std::make_unique<CurlClient>(options, multi));
+  return std::unique_ptr<Client>(std::make_unique<CurlClient>(options, anchor, multi));
 }
 
 Result<Response> Client::send_and_wait(ClientRequest request) {

@@ -236,7 +236,7 @@ TEST_CASE("what cannot be asked says why") {
   server->stop();
   const auto refused = client->send_and_wait(request_to(gone));
   REQUIRE_FALSE(refused.ok());
-  CHECK(refused.error().code == ErrorCode::unavailable);
+  CHECK(refused.error().code == ErrorCode::unreachable);
   CHECK(refused.error().message.starts_with("connection failed: "));
 }
 

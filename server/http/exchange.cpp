@@ -1,0 +1,323 @@
+#include "server/http/exchange.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace sightline::http {
+namespace {
+
+constexpr std::size_t k_max_head_bytes = 256u << 10;
+constexpr long k_read_bytes = 64l << 10;    ///< at a time; the largest piece of a streamed body
+constexpr long k_write_bytes = 512l << 10;  ///< at a time, of large bodies
+constexpr std::size_t k_large_body = 256u << 10;
+
+std::string origin_of(const std::string& url) {
+  const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> parsed(curl_url(), &curl_url_cleanup);
+  if (!parsed || curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK) return {};
+  std::string origin;
+  for (const CURLUPart part : {CURLUPART_SCHEME, CURLUPART_HOST, CURLUPART_PORT}) {
+    char* text = nullptr;
+    if (curl_url_get(parsed.get(), part, &text, CURLU_DEFAULT_PORT) != CURLUE_OK) return {};
+    origin += text;
+    if (part != CURLUPART_PORT) origin += part == CURLUPART_SCHEME ? "://" : ":";
+    curl_free(text);
+  }
+  return origin.starts_with("http://") || origin.starts_with("https://") ? origin : std::string();
+}
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && std::string_view(" \t\r\n").find(text.back()) != text.npos) text.remove_suffix(1);
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  return text;
+}
+
+bool breaks_line(std::string_view text) {
+  return text.find_first_of(std::string_view("\r\n\0", 3)) != text.npos;
+}
+
+template <class Number>
+std::optional<Number> number(std::string_view text) {
+  Number value = 0;
+  const auto end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, value);
+  if (parsed.ec != std::errc() || parsed.ptr != end) return std::nullopt;
+  return value;
+}
+
+/// Fields of the connection on which `fields` came: no part of the message.
+bool is_of_connection(const Headers& fields, std::string_view name) {
+  if (is_connection_field(name) || equal_ignoring_case(name, "Content-Length")) return true;
+  return std::any_of(fields.all().begin(), fields.all().end(), [&](const auto& field) {
+    return equal_ignoring_case(field.first, "Connection") && list_has(field.second, name);
+  });
+}
+
+bool is_safe(Method method) {
+  return method == Method::get || method == Method::head || method == Method::options;
+}
+
+}  // namespace
+
+Exchange::Exchange(ClientRequest request)
+    : request_(std::move(request)),
+      origin_(origin_of(request_.url)),
+      deadline_(request_.timeout.count() > 0 ? Clock::now() + request_.timeout : Clock::time_point::max()) {}
+
+Exchange::~Exchange() {
+  if (easy_ != nullptr) curl_easy_cleanup(easy_);
+  curl_slist_free_all(fields_);
+}
+
+Status Exchange::check() const {
+  if (origin_.empty()) {
+    return Error{
+        ErrorCode::invalid_argument,
+        "'" + request_.url.substr(0, 200) + "' is no URL of the form http://host:port/path or https://..."};
+  }
+  for (const auto& [name, value] : request_.headers.all()) {
+    if (name.empty() || name.find_first_of(":; \t") != name.npos || breaks_line(name) || breaks_line(value)) {
+      return Error{ErrorCode::invalid_argument,
+                   "a header of the request has no proper name or holds a line break"};
+    }
+  }
+  return {};
+}
+
+CURL* Exchange::prepare(const Client::Options& options, const TrustAnchor* anchor) {
+  CURL* easy = easy_ = curl_easy_init();
+  if (easy == nullptr) return nullptr;
+  bool ok = true;
+  const auto set = [&](CURLoption option, auto value) {
+    ok = ok && curl_easy_setopt(easy, option, value) == CURLE_OK;
+  };
+
+  set(CURLOPT_URL, request_.url.c_str());
+  set(CURLOPT_PROTOCOLS_STR, "http,https");
+  set(CURLOPT_FOLLOWLOCATION, 0L);
+  set(CURLOPT_PROXY, "");
+  set(CURLOPT_NOSIGNAL, 1L);
+  set(CURLOPT_PATH_AS_IS, 1L);
+  set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  set(CURLOPT_ERRORBUFFER, error_text_);
+  set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options.connect_timeout.count()));
+  set(CURLOPT_BUFFERSIZE, k_read_bytes);
+  if (anchor != nullptr) {
+    trust_by_fingerprint_ = true;
+    set(CURLOPT_CAINFO, static_cast<const char*>(nullptr));
+    set(CURLOPT_CAPATH, static_cast<const char*>(nullptr));
+    set(CURLOPT_SSL_CTX_FUNCTION, &TrustAnchor::install);
+    set(CURLOPT_SSL_CTX_DATA, const_cast<void*>(static_cast<const void*>(anchor)));
+  } else if (!options.ca_file.empty()) {
+    set(CURLOPT_CAINFO, options.ca_file.c_str());
+  }
+
+  const Method method = request_.method;
+  if (!request_.body.empty() || method == Method::post || method == Method::put || method == Method::patch) {
+    set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
+    set(CURLOPT_POSTFIELDS, request_.body.data());
+    if (request_.body.size() > k_large_body) set(CURLOPT_UPLOAD_BUFFERSIZE, k_write_bytes);
+  }
+  if (method == Method::head) {
+    set(CURLOPT_NOBODY, 1L);
+  } else {
+    set(CURLOPT_CUSTOMREQUEST, to_string(method));
+  }
+  set(CURLOPT_PREREQFUNCTION, &before_sending);
+  set(CURLOPT_PREREQDATA, static_cast<void*>(this));
+  set(CURLOPT_WRITEFUNCTION, &on_body);
+  set(CURLOPT_WRITEDATA, static_cast<void*>(this));
+  set(CURLOPT_HEADERFUNCTION, &on_line);
+  set(CURLOPT_HEADERDATA, static_cast<void*>(this));
+  return set_fields(options) && ok ? easy : nullptr;
+}
+
+bool Exchange::set_fields(const Client::Options& options) {
+  bool ok = true;
+  const auto add = [&](const std::string& line) {
+    curl_slist* longer = curl_slist_append(fields_, line.c_str());
+    ok = ok && longer != nullptr;
+    if (longer != nullptr) fields_ = longer;
+  };
+  const auto& fields = request_.headers;
+  for (const auto& [name, value] : fields.all()) {
+    if (is_of_connection(fields, name) || equal_ignoring_case(name, "Expect")) continue;
+    // "Name;" is how curl writes a field without value.
+    add(trimmed(value).empty() ? name + ";" : name + ": " + value);
+  }
+  // "Name:" is how curl is told to add no field of its own.
+  for (const char* curls : {"Expect", "Accept", "Content-Type"}) {
+    if (!fields.get(curls) || equal_ignoring_case(curls, "Expect")) add(std::string(curls) + ":");
+  }
+  if (!options.user_agent.empty() && !fields.get("User-Agent")) add("User-Agent: " + options.user_agent);
+  return ok && curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, fields_) == CURLE_OK;
+}
+
+/// Curl sends a request again, by itself, on another connection when a kept one is cut before any answer. The
+/// server may have acted on it all the same, so that is for those requests alone that change nothing.
+int Exchange::before_sending(void* self, char*, char*, int, int) {
+  const auto& exchange = *static_cast<Exchange*>(self);
+  return exchange.anything_sent() && !is_safe(exchange.request_.method) ? CURL_PREREQFUNC_ABORT
+                                                                        : CURL_PREREQFUNC_OK;
+}
+
+bool Exchange::anything_sent() const {
+  long bytes = 0;
+  return easy_ != nullptr && curl_easy_getinfo(easy_, CURLINFO_REQUEST_SIZE, &bytes) == CURLE_OK && bytes > 0;
+}
+
+std::size_t Exchange::on_line(char* data, std::size_t size, std::size_t count, void* self) {
+  auto& exchange = *static_cast<Exchange*>(self);
+  try {
+    exchange.read_line({data, size * count});
+  } catch (const std::exception& exception) {
+    exchange.fail({ErrorCode::internal, std::string("the answer could not be handled: ") + exception.what()});
+  }
+  return exchange.failure_ ? 0 : size * count;  // 0 ends the transfer
+}
+
+void Exchange::read_line(std::string_view line) {
+  if (head_done_) return;  // a trailer behind the body
+  head_bytes_ += line.size();
+  if (head_bytes_ > k_max_head_bytes) {
+    fail({ErrorCode::too_large, "the head of the answer of " + origin_ + " has more than " +
+                                    std::to_string(k_max_head_bytes) + " bytes"});
+  } else if (at_status_line_) {
+    at_status_line_ = false;
+    head_ = {};
+    const auto code = line.substr(std::min(line.find(' '), line.size()));
+    head_.status = number<int>(trimmed(code).substr(0, 3)).value_or(0);
+  } else if (!trimmed(line).empty()) {
+    read_field(line);
+  } else if (head_.status < 200) {
+    at_status_line_ = true;  // 1xx: another head follows
+  } else {
+    finish_head();
+  }
+}
+
+void Exchange::read_field(std::string_view line) {
+  const auto colon = line.find(':');
+  if (colon == line.npos) return;
+  head_.headers.add(std::string(line.substr(0, colon)), std::string(trimmed(line.substr(colon + 1))));
+}
+
+void Exchange::finish_head() {
+  head_done_ = true;
+  ResponseHead head;
+  head.status = head_.status;
+  for (const auto& [name, value] : head_.headers.all()) {
+    if (equal_ignoring_case(name, "Content-Length")) head.content_length = number<std::uint64_t>(value);
+    if (!is_of_connection(head_.headers, name)) head.headers.add(name, value);
+  }
+  if (head_.headers.get("Transfer-Encoding")) head.content_length.reset();
+  take_head(std::move(head));
+}
+
+std::size_t Exchange::on_body(char* data, std::size_t size, std::size_t count, void* self) {
+  auto& exchange = *static_cast<Exchange*>(self);
+  if (exchange.paused_) return CURL_WRITEFUNC_PAUSE;  // curl keeps the bytes
+  try {
+    exchange.paused_ = exchange.take_body({data, size * count}) == Flow::pause;
+  } catch (const std::exception& exception) {
+    exchange.fail({ErrorCode::internal, std::string("the answer could not be handled: ") + exception.what()});
+  }
+  return exchange.failure_ ? 0 : size * count;
+}
+
+Status Exchange::outcome(CURLcode code) {
+  if (failure_) return *failure_;
+  if (code == CURLE_OK && head_done_) return {};
+  return connection_error(code);
+}
+
+Error Exchange::connection_error(CURLcode code) const {
+  std::string why = error_text_[0] != '\0' ? error_text_ : curl_easy_strerror(code);
+  if (code == CURLE_OK) why = "ended the connection without an answer";
+  if (code == CURLE_ABORTED_BY_CALLBACK) why = "closed the connection before it answered";
+  if (code == CURLE_PEER_FAILED_VERIFICATION && why.find("subject name") != why.npos) {
+    why += "; use a host name or an address that its certificate has";
+  } else if (code == CURLE_PEER_FAILED_VERIFICATION && trust_by_fingerprint_) {
+    why +=
+        "; the chain of certificates that it presents must hold one with the SHA-256 fingerprint given and "
+        "be signed up to it: compare with `openssl x509 -fingerprint -sha256 -noout -in http_ca.crt` on the "
+        "server";
+  } else if (code == CURLE_PEER_FAILED_VERIFICATION) {
+    why += "; give the certificate of the CA that signed the server's, or its SHA-256 fingerprint";
+  } else if (code == CURLE_SSL_CACERT_BADFILE) {
+    why += "; give a readable file of CA certificates in PEM";
+  }
+  return {anything_sent() ? ErrorCode::unavailable : ErrorCode::unreachable,
+          "connection failed: " + origin_ + " " + why};
+}
+
+Error Exchange::late() const {
+  return {ErrorCode::deadline_exceeded, "no answer within the request's time"};
+}
+
+WholeAnswer::WholeAnswer(ClientRequest request, Client::Callback callback, std::size_t max_bytes)
+    : Exchange(std::move(request)), callback_(std::move(callback)), max_bytes_(max_bytes) {}
+
+void WholeAnswer::take_head(ResponseHead head) {
+  response_.status = head.status;
+  response_.content_type = head.headers.get("Content-Type").value_or("");
+  head.headers.remove("Content-Type");
+  if (head.content_length) head.headers.add("Content-Length", std::to_string(*head.content_length));
+  response_.headers = std::move(head.headers);
+}
+
+Exchange::Flow WholeAnswer::take_body(std::string_view bytes) {
+  if (bytes.size() > max_bytes_ - response_.body.size()) {
+    fail({ErrorCode::too_large, "the answer of " + origin() + " has more than " + std::to_string(max_bytes_) +
+                                    " bytes, the limit; ask for less at a time"});
+  } else {
+    response_.body += bytes;
+  }
+  return Flow::more;
+}
+
+void WholeAnswer::end(Status outcome) {
+  if (!callback_) return;
+  if (outcome.ok()) {
+    callback_(std::move(response_));
+  } else {
+    callback_(outcome.error());
+  }
+}
+
+StreamedAnswer::StreamedAnswer(ClientRequest request, StreamHandlers handlers)
+    : Exchange(std::move(request)), handlers_(std::move(handlers)) {}
+
+Exchange::Clock::time_point StreamedAnswer::due() const {
+  if (!head_done_) return Exchange::due();
+  if (paused_ || request_.silence_timeout.count() <= 0) return Clock::time_point::max();
+  return last_piece_ + request_.silence_timeout;
+}
+
+Error StreamedAnswer::late() const {
+  if (!head_done_) return Exchange::late();
+  return {ErrorCode::deadline_exceeded, "nothing came from " + origin() + " for " +
+                                            std::to_string(request_.silence_timeout.count()) +
+                                            " ms in the middle of its answer"};
+}
+
+void StreamedAnswer::take_head(ResponseHead head) {
+  last_piece_ = Clock::now();
+  if (handlers_.head) handlers_.head(std::move(head));
+}
+
+Exchange::Flow StreamedAnswer::take_body(std::string_view bytes) {
+  last_piece_ = Clock::now();
+  return !handlers_.body || handlers_.body(bytes) ? Flow::more : Flow::pause;
+}
+
+CURLcode StreamedAnswer::resume() {
+  if (!std::exchange(paused_, false)) return CURLE_OK;
+  last_piece_ = Clock::now();
+  return curl_easy_pause(handle(), CURLPAUSE_CONT);
+}
+
+void StreamedAnswer::end(Status outcome) {
+  if (handlers_.done) handlers_.done(std::move(outcome));
+}
+
+}  // namespace sightline::http

@@ -1,0 +1,118 @@
+// One request of the client on its way, as curl sees it.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <curl/curl.h>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "server/http/client.h"
+#include "server/http/trust_anchor.h"
+
+namespace sightline::http {
+
+/// Belongs to the client's thread once it is sent. What becomes of the answer is for the derived classes.
+class Exchange {
+ public:
+  using Clock = std::chrono::steady_clock;
+  enum class Flow { more, pause };
+
+  explicit Exchange(ClientRequest request);
+  virtual ~Exchange();
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+  /// "http://host:9200": what connections are counted by. Empty if the URL is not of http or https.
+  const std::string& origin() const { return origin_; }
+  /// An error if the request cannot be sent as it is.
+  Status check() const;
+  /// Makes the curl handle; null if curl cannot.
+  CURL* prepare(const Client::Options& options, const TrustAnchor* anchor);
+  CURL* handle() const { return easy_; }
+  /// How it ended, from what curl says.
+  Status outcome(CURLcode code);
+
+  /// When it is late, should nothing happen until then.
+  virtual Clock::time_point due() const { return deadline_; }
+  virtual Error late() const;
+  /// Tells the sender, as the last thing that happens here.
+  virtual void end(Status outcome) = 0;
+
+ protected:
+  virtual void take_head(ResponseHead head) = 0;
+  virtual Flow take_body(std::string_view bytes) = 0;
+  /// The transfer ends with this.
+  void fail(Error error) {
+    if (!failure_) failure_ = std::move(error);
+  }
+
+  const ClientRequest request_;
+  bool head_done_ = false;
+  bool paused_ = false;
+
+ private:
+  static std::size_t on_line(char* data, std::size_t size, std::size_t count, void* self);
+  static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* self);
+  static int before_sending(void* self, char*, char*, int, int);
+  bool set_fields(const Client::Options& options);
+  void read_line(std::string_view line);
+  void read_field(std::string_view line);
+  void finish_head();
+  bool anything_sent() const;
+  Error connection_error(CURLcode code) const;
+
+  const std::string origin_;
+  const Clock::time_point deadline_;
+  bool trust_by_fingerprint_ = false;
+  CURL* easy_ = nullptr;
+  curl_slist* fields_ = nullptr;
+  char error_text_[CURL_ERROR_SIZE] = {};
+  std::optional<Error> failure_;
+  ResponseHead head_;
+  std::size_t head_bytes_ = 0;
+  bool at_status_line_ = true;
+};
+
+/// Gathers the answer: Client::send.
+class WholeAnswer final : public Exchange {
+ public:
+  WholeAnswer(ClientRequest request, Client::Callback callback, std::size_t max_bytes);
+  void end(Status outcome) override;
+
+ protected:
+  void take_head(ResponseHead head) override;
+  Flow take_body(std::string_view bytes) override;
+
+ private:
+  const Client::Callback callback_;
+  const std::size_t max_bytes_;
+  Response response_;
+};
+
+/// Hands the answer on: Client::stream.
+class StreamedAnswer final : public Exchange {
+ public:
+  StreamedAnswer(ClientRequest request, StreamHandlers handlers);
+  ~StreamedAnswer() override { *place_ = nullptr; }
+  /// Points at this object, and at nothing once it is destroyed.
+  const std::shared_ptr<StreamedAnswer*>& place() const { return place_; }
+  Clock::time_point due() const override;
+  Error late() const override;
+  void end(Status outcome) override;
+  /// What curl says; after an error the exchange must be ended.
+  CURLcode resume();
+
+ protected:
+  void take_head(ResponseHead head) override;
+  Flow take_body(std::string_view bytes) override;
+
+ private:
+  const StreamHandlers handlers_;
+  const std::shared_ptr<StreamedAnswer*> place_ = std::make_shared<StreamedAnswer*>(this);
+  Clock::time_point last_piece_{};
+};
+
+}  // namespace sightline::http
