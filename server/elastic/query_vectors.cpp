@@ -155,6 +155,10 @@ Outcome QueryVectors::search(http::Request request) {
   return request;
 }
 
+Outcome QueryVectors::search_template(http::Request request) {
+  return request;
+}
+
 Outcome QueryVectors::multi_search(http::Request request) {
   if (!has_builder(request.body)) return request;
   const Caller caller = caller_of(request);

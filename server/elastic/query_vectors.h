@@ -25,6 +25,8 @@ class QueryVectors {
   Outcome search(http::Request request);
   /// `_msearch`: a search whose vector cannot be built fails alone.
   Outcome multi_search(http::Request request);
+  /// `_search/template` and `_msearch/template`: vectors cannot be put into a text that is yet to be rendered.
+  Outcome search_template(http::Request request);
 
  private:
   /// The body with its vectors.
