@@ -1,73 +1,15 @@
 #include "server/http/client.h"
 
-#include <condition_variable>
-#include <deque>
 #include <doctest/doctest.h>
 #include <future>
-#include <mutex>
 
-#include "server/http/server.h"
-#include "tests/http/raw_client.h"
+#include "tests/http/serving.h"
 
 using namespace sightline;
 using namespace sightline::http;
 using namespace std::chrono_literals;
 
 namespace {
-
-std::unique_ptr<Server> serve(Server::Handler handler, Server::Options options = {}) {
-  auto server = Server::start(options, std::move(handler));
-  REQUIRE_MESSAGE(server.ok(), (server.ok() ? "" : server.error().message));
-  return *std::move(server);
-}
-
-std::unique_ptr<Client> client_with(Client::Options options = {}) {
-  auto client = Client::create(options);
-  REQUIRE(client.ok());
-  return *std::move(client);
-}
-
-std::string url(const Server& server, const std::string& path = "/") {
-  return "http://127.0.0.1:" + std::to_string(server.port()) + path;
-}
-
-ClientRequest request_to(std::string target, Method method = Method::get) {
-  ClientRequest request;
-  request.method = method;
-  request.url = std::move(target);
-  return request;
-}
-
-/// A server whose handler keeps the requests until the test asks for the next one.
-class Parked {
- public:
-  explicit Parked(Server::Options options = {})
-      : server(
-            serve([this](Request&& request, Reply reply) { add(std::move(request.path), std::move(reply)); },
-                  options)) {}
-
-  std::pair<std::string, Reply> next() {
-    std::unique_lock lock(mutex_);
-    REQUIRE(arrived_.wait_for(lock, 20s, [this] { return !requests_.empty(); }));
-    auto first = std::move(requests_.front());
-    requests_.pop_front();
-    return first;
-  }
-
- private:
-  void add(std::string path, Reply reply) {
-    const std::lock_guard lock(mutex_);
-    requests_.emplace_back(std::move(path), std::move(reply));
-    arrived_.notify_all();
-  }
-
-  std::mutex mutex_;
-  std::condition_variable arrived_;
-  std::deque<std::pair<std::string, Reply>> requests_;
-
- public:
-  const std::unique_ptr<Server> server;
-};
 
 std::future<Result<Response>> send(Client& client, ClientRequest request) {
   auto promise = std::make_shared<std::promise<Result<Response>>>();
@@ -94,7 +36,7 @@ TEST_CASE("method, path, headers and body arrive, and so does the answer") {
   const auto client = client_with();
   for (const Method method :
        {Method::get, Method::post, Method::put, Method::delete_, Method::patch, Method::options}) {
-    auto request = request_to(url(*server, "/a/../%20?b=c"), method);
+    auto request = request_to(url(server->port(), "/a/../%20?b=c"), method);
     request.headers.add("X-Sent", "value");
     request.headers.add("Content-Type", "text/x");
     request.body = std::string("a\0b", 3);
@@ -106,9 +48,9 @@ TEST_CASE("method, path, headers and body arrive, and so does the answer") {
     CHECK(response->headers.get("X-Twice") == "1");
     CHECK(response->body == std::string(to_string(method)) + " /a/../%20?b=c text/x " + request.body);
   }
-  const auto bare = client->send_and_wait(request_to(url(*server), Method::post));
+  const auto bare = client->send_and_wait(request_to(url(server->port()), Method::post));
   CHECK(bare->body == "POST /? no type ");
-  const auto head = client->send_and_wait(request_to(url(*server), Method::head));
+  const auto head = client->send_and_wait(request_to(url(server->port()), Method::head));
   REQUIRE(head.ok());
   CHECK(head->body.empty());
   CHECK(head->headers.get("Content-Length").has_value());
@@ -121,7 +63,7 @@ TEST_CASE("one connection serves request after request") {
   const auto client = client_with();
   for (int i = 0; i < 20; ++i) {
     const auto response =
-        client->send_and_wait(request_to(url(*server), i % 2 == 0 ? Method::get : Method::post));
+        client->send_and_wait(request_to(url(server->port()), i % 2 == 0 ? Method::get : Method::post));
     REQUIRE_MESSAGE(response.ok(), (response.ok() ? "" : response.error().message));
   }
 }
@@ -134,7 +76,7 @@ TEST_CASE("a large body is sent without waiting for 100 Continue") {
     size = request.body.size();
     reply.send({});
   });
-  auto request = request_to(url(*server), Method::post);
+  auto request = request_to(url(server->port()), Method::post);
   request.body.assign(3u << 20, 'x');
   CHECK(client_with()->send_and_wait(std::move(request)).ok());
   CHECK(expect == "none");
@@ -148,7 +90,7 @@ TEST_CASE("requests over the connection limit wait in line, in order") {
   const auto client = client_with(options);
   std::vector<std::future<Result<Response>>> answers;
   for (int i = 0; i < 8; ++i)
-    answers.push_back(send(*client, request_to(url(*parked.server, "/" + std::to_string(i)))));
+    answers.push_back(send(*client, request_to(url(parked.server->port(), "/" + std::to_string(i)))));
 
   // The first two arrive in either order; from then on each answer lets exactly the next one in.
   auto a = parked.next();
@@ -157,13 +99,13 @@ TEST_CASE("requests over the connection limit wait in line, in order") {
   CHECK(std::max(a.first, b.first) == "/1");
   for (int i = 2; i < 8; ++i) {
     CHECK(parked.server->in_flight() == 2);
-    a.second.send({200, {}, "text/plain", a.first});
+    a.second.send(text(a.first));
     a = std::move(b);
     b = parked.next();
     CHECK(b.first == "/" + std::to_string(i));
   }
-  a.second.send({200, {}, "text/plain", a.first});
-  b.second.send({200, {}, "text/plain", b.first});
+  a.second.send(text(a.first));
+  b.second.send(text(b.first));
   for (int i = 0; i < 8; ++i)
     CHECK(answers[static_cast<std::size_t>(i)].get()->body == "/" + std::to_string(i));
 }
@@ -173,9 +115,9 @@ TEST_CASE("a request that is late ends with deadline_exceeded, sent or still in 
   Client::Options options;
   options.max_connections_per_host = 1;
   const auto client = client_with(options);
-  auto first = request_to(url(*parked.server, "/first"));
+  auto first = request_to(url(parked.server->port(), "/first"));
   first.timeout = 0ms;
-  auto second = request_to(url(*parked.server, "/second"));
+  auto second = request_to(url(parked.server->port(), "/second"));
   second.timeout = 50ms;
   auto first_answer = send(*client, first);
   auto second_answer = send(*client, second);
@@ -184,7 +126,7 @@ TEST_CASE("a request that is late ends with deadline_exceeded, sent or still in 
   CHECK(in_line.error().code == ErrorCode::deadline_exceeded);
   auto held = parked.next();
   CHECK(held.first == "/first");
-  held.second.send({200, {}, "text/plain", "first"});
+  held.second.send(text("first"));
   CHECK(first_answer.get()->body == "first");
 
   auto unanswered = send(*client, second);
@@ -196,16 +138,16 @@ TEST_CASE("a request that is late ends with deadline_exceeded, sent or still in 
 
 TEST_CASE("an answer over the limit is given up on while it streams in") {
   const auto server = serve([](Request&& request, Reply reply) {
-    reply.send({200, {}, "text/plain", std::string(request.path == "/fits" ? 1000 : 1001, 'x')});
+    reply.send(text(std::string(request.path == "/fits" ? 1000 : 1001, 'x')));
   });
   Client::Options options;
   options.max_response_bytes = 1000;
   const auto client = client_with(options);
-  CHECK(client->send_and_wait(request_to(url(*server, "/fits"))).ok());
-  const auto refused = client->send_and_wait(request_to(url(*server, "/over")));
+  CHECK(client->send_and_wait(request_to(url(server->port(), "/fits"))).ok());
+  const auto refused = client->send_and_wait(request_to(url(server->port(), "/over")));
   REQUIRE_FALSE(refused.ok());
   CHECK(refused.error().code == ErrorCode::too_large);
-  CHECK(client->send_and_wait(request_to(url(*server, "/fits"))).ok());
+  CHECK(client->send_and_wait(request_to(url(server->port(), "/fits"))).ok());
 }
 
 TEST_CASE("redirects are handed out, not followed") {
@@ -214,7 +156,7 @@ TEST_CASE("redirects are handed out, not followed") {
     response.headers.add("Location", "/to");
     reply.send(std::move(response));
   });
-  const auto response = client_with()->send_and_wait(request_to(url(*server, "/from")));
+  const auto response = client_with()->send_and_wait(request_to(url(server->port(), "/from")));
   CHECK(response->status == 302);
   CHECK(response->headers.get("location") == "/to");
 }
@@ -228,11 +170,11 @@ TEST_CASE("what cannot be asked says why") {
     CHECK(result.error().code == ErrorCode::invalid_argument);
   }
   const auto server = serve([](Request&&, Reply reply) { reply.send({}); });
-  auto injected = request_to(url(*server));
+  auto injected = request_to(url(server->port()));
   injected.headers.add("X-A", "1\r\nX-B: 2");
   CHECK(client->send_and_wait(injected).error().code == ErrorCode::invalid_argument);
 
-  const auto gone = url(*server);
+  const auto gone = url(server->port());
   server->stop();
   const auto refused = client->send_and_wait(request_to(gone));
   REQUIRE_FALSE(refused.ok());
@@ -245,7 +187,7 @@ TEST_CASE("a connection cut in the middle of an answer is unavailable, not a sho
   options.drain_timeout = 50ms;
   Parked parked(options);
   const auto client = client_with();
-  auto answer = send(*client, request_to(url(*parked.server)));
+  auto answer = send(*client, request_to(url(parked.server->port())));
   auto held = parked.next();
   parked.server->stop();  // gives up on the reply after the drain's time
   CHECK(answer.get().error().code == ErrorCode::unavailable);
@@ -256,8 +198,8 @@ TEST_CASE("destroying the client ends what is outstanding with cancelled") {
   Client::Options options;
   options.max_connections_per_host = 1;
   auto client = client_with(options);
-  auto sent = send(*client, request_to(url(*parked.server)));
-  auto in_line = send(*client, request_to(url(*parked.server)));
+  auto sent = send(*client, request_to(url(parked.server->port())));
+  auto in_line = send(*client, request_to(url(parked.server->port())));
   const auto held = parked.next();
   client.reset();
   CHECK(sent.get().error().code == ErrorCode::cancelled);
@@ -265,13 +207,11 @@ TEST_CASE("destroying the client ends what is outstanding with cancelled") {
 }
 
 TEST_CASE("a callback may send, and its exception harms no other request") {
-  const auto server = serve([](Request&& request, Reply reply) {
-    reply.send({200, {}, "text/plain", request.path});
-  });
+  const auto server = serve([](Request&& request, Reply reply) { reply.send(text(request.path)); });
   const auto client = client_with();
   std::promise<std::string> promise;
-  client->send(request_to(url(*server, "/1")), [&](Result<Response>) {
-    client->send(request_to(url(*server, "/2")),
+  client->send(request_to(url(server->port(), "/1")), [&](Result<Response>) {
+    client->send(request_to(url(server->port(), "/2")),
                  [&](Result<Response> second) { promise.set_value(second->body); });
     throw std::runtime_error("a fault of the callback");
   });
@@ -279,13 +219,11 @@ TEST_CASE("a callback may send, and its exception harms no other request") {
 }
 
 TEST_CASE("a thousand requests at once are all answered, each with its own answer") {
-  const auto server = serve([](Request&& request, Reply reply) {
-    reply.send({200, {}, "text/plain", request.body});
-  });
+  const auto server = serve([](Request&& request, Reply reply) { reply.send(text(request.body)); });
   const auto client = client_with();
   std::vector<std::future<Result<Response>>> answers;
   for (int i = 0; i < 1000; ++i) {
-    auto request = request_to(url(*server), Method::post);
+    auto request = request_to(url(server->port()), Method::post);
     request.body = std::to_string(i);
     answers.push_back(send(*client, std::move(request)));
   }

@@ -7,39 +7,13 @@
 #include <thread>
 #include <vector>
 
-#include "server/http/server.h"
-#include "tests/http/raw_client.h"
+#include "tests/http/serving.h"
 
 using namespace sightline;
 using namespace sightline::http;
 using namespace std::chrono_literals;
 
 namespace {
-
-std::unique_ptr<Server> serve(Server::Handler handler, Server::Options options = {}) {
-  auto server = Server::start(options, std::move(handler));
-  REQUIRE_MESSAGE(server.ok(), (server.ok() ? "" : server.error().message));
-  return *std::move(server);
-}
-
-std::string get(std::string_view path) {
-  return "GET " + std::string(path) + " HTTP/1.1\r\nHost: h\r\n\r\n";
-}
-
-Response text(std::string body) {
-  return {200, {}, "text/plain", std::move(body)};
-}
-
-/// False if it does not come true within 20 s.
-template <class Condition>
-bool eventually(Condition condition) {
-  const auto deadline = std::chrono::steady_clock::now() + 20s;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::yield();
-  }
-  return true;
-}
 
 /// Replies that are kept until the test sends them.
 struct Kept {

@@ -5,8 +5,7 @@
 #include <latch>
 #include <stdexcept>
 
-#include "server/http/client.h"
-#include "tests/http/raw_client.h"
+#include "tests/http/serving.h"
 
 using namespace sightline;
 using namespace sightline::http;
@@ -24,20 +23,21 @@ void echo(Request&& request, Reply reply) {
   reply.send(std::move(response));
 }
 
-std::unique_ptr<Server> serve(Server::Handler handler, Server::Options options = {}) {
-  auto server = Server::start(options, std::move(handler));
-  REQUIRE_MESSAGE(server.ok(), (server.ok() ? "" : server.error().message));
-  return *std::move(server);
-}
+/// A handler that stops at "/block" until it is let go on.
+struct Gate {
+  std::latch blocked{1};
+  std::latch release{1};
 
-std::string get(std::string_view path, std::string_view fields = "") {
-  return "GET " + std::string(path) + " HTTP/1.1\r\nHost: h\r\n" + std::string(fields) + "\r\n";
-}
-
-std::string post(std::string_view body, std::string_view fields = "") {
-  return "POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" +
-         std::string(fields) + "\r\n" + std::string(body);
-}
+  Server::Handler handler() {
+    return [this](Request&& request, Reply reply) {
+      if (request.path == "/block") {
+        blocked.count_down();
+        release.wait();
+      }
+      reply.send(text(request.path));
+    };
+  }
+};
 
 }  // namespace
 
@@ -148,16 +148,15 @@ TEST_CASE("requests sent ahead are answered in order") {
 }
 
 TEST_CASE("too many bytes sent ahead close the connection after the answer at hand") {
-  std::promise<Reply> kept;
-  const auto server = serve([&](Request&&, Reply reply) { kept.set_value(std::move(reply)); });
-  RawClient client(server->port());
+  Parked parked;
+  RawClient client(parked.server->port());
   client.send(get("/1"));
-  auto reply = kept.get_future().get();
+  auto reply = parked.next().second;
   client.send(std::string(200'000, 'x'));
   // Another request on the same loop has been read once the first one's excess has.
-  RawClient other(server->port());
+  RawClient other(parked.server->port());
   CHECK(other.ask("nonsense\r\n\r\n").status == 400);
-  reply.send({200, {}, "text/plain", "first"});
+  reply.send(text("first"));
   const auto response = client.receive();
   CHECK(response.body == "first");
   CHECK(response.has("Connection: close\r\n"));
@@ -197,66 +196,47 @@ TEST_CASE("the server's own errors have the shape of the port") {
 }
 
 TEST_CASE("a blocked handler holds up no other connection of its event loop") {
-  std::latch blocked(1);
-  std::latch release(1);
+  Gate gate;
   Server::Options options;
   options.io_threads = 1;
   options.workers = 2;
-  const auto server = serve(
-      [&](Request&& request, Reply reply) {
-        if (request.path == "/block") {
-          blocked.count_down();
-          release.wait();
-        }
-        reply.send({200, {}, "text/plain", request.path});
-      },
-      options);
+  const auto server = serve(gate.handler(), options);
   RawClient slow(server->port());
   RawClient quick(server->port());
   slow.send(get("/block"));
-  blocked.wait();
+  gate.blocked.wait();
   CHECK(server->in_flight() == 1);
   const auto response = quick.ask(get("/quick"));
-  release.count_down();  // before any check: a failed one must not leave the handler waiting
+  gate.release.count_down();  // before any check: a failed one must not leave the handler waiting
   CHECK(response.body == "/quick");
   CHECK(slow.receive().body == "/block");
 }
 
 TEST_CASE("requests past the queue get 429 at once, and the queue is served after") {
-  std::latch blocked(1);
-  std::latch release(1);
+  Gate gate;
   Server::Options options;
   options.workers = 1;
   options.max_queued_requests = 1;
-  const auto server = serve(
-      [&](Request&& request, Reply reply) {
-        if (request.path == "/block") {
-          blocked.count_down();
-          release.wait();
-        }
-        reply.send({200, {}, "text/plain", request.path});
-      },
-      options);
+  const auto server = serve(gate.handler(), options);
   RawClient first(server->port());
   RawClient second(server->port());
   RawClient third(server->port());
   first.send(get("/block"));
-  blocked.wait();
+  gate.blocked.wait();
   second.send(get("/queued"));
   while (server->in_flight() < 2) std::this_thread::yield();
   const auto refused = third.ask(get("/refused"));  // while the worker is still blocked
-  release.count_down();
+  gate.release.count_down();
   CHECK(refused.status == 429);
   CHECK(second.receive().body == "/queued");
   CHECK(first.receive().status == 200);
 }
 
 TEST_CASE("a handler learns that its client has left") {
-  std::promise<Reply> kept;
-  const auto server = serve([&](Request&&, Reply reply) { kept.set_value(std::move(reply)); });
-  RawClient client(server->port());
+  Parked parked;
+  RawClient client(parked.server->port());
   client.send(get("/"));
-  auto reply = kept.get_future().get();
+  auto reply = parked.next().second;
   CHECK_FALSE(reply.client_left());
   client.abort();
   const auto deadline = std::chrono::steady_clock::now() + 10s;
@@ -265,35 +245,33 @@ TEST_CASE("a handler learns that its client has left") {
 }
 
 TEST_CASE("stop answers what is in flight, then closes") {
-  std::promise<Reply> kept;
-  const auto server = serve([&](Request&&, Reply reply) { kept.set_value(std::move(reply)); });
-  RawClient idle(server->port());
-  RawClient busy(server->port());
+  Parked parked;
+  RawClient idle(parked.server->port());
+  RawClient busy(parked.server->port());
   busy.send(get("/"));
-  auto reply = kept.get_future().get();
-  auto stopped = std::async(std::launch::async, [&] { server->stop(); });
+  auto reply = parked.next().second;
+  auto stopped = std::async(std::launch::async, [&] { parked.server->stop(); });
   CHECK(idle.sees_end());  // idle connections go first: the drain has begun
   CHECK(stopped.wait_for(0s) == std::future_status::timeout);
-  RawClient late(server->port());
+  RawClient late(parked.server->port());
   CHECK((!late.connected() || late.sees_end()));
-  reply.send({200, {}, "text/plain", "done"});
+  reply.send(text("done"));
   const auto response = busy.receive();
   CHECK(response.body == "done");
   CHECK(response.has("Connection: close\r\n"));
   CHECK(busy.sees_end());
   stopped.get();
-  CHECK_FALSE(RawClient(server->port()).connected());
+  CHECK_FALSE(RawClient(parked.server->port()).connected());
 }
 
 TEST_CASE("stop gives up on a reply that does not come") {
-  std::promise<Reply> kept;
   Server::Options options;
   options.drain_timeout = 50ms;
-  const auto server = serve([&](Request&&, Reply reply) { kept.set_value(std::move(reply)); }, options);
-  RawClient client(server->port());
+  Parked parked(options);
+  RawClient client(parked.server->port());
   client.send(get("/"));
-  auto reply = kept.get_future().get();
-  server->stop();
+  auto reply = parked.next().second;
+  parked.server->stop();
   CHECK(client.sees_end());
   CHECK(reply.client_left());
   reply.send({});  // harmless after the server's end
