@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
+#include <rapidjson/document.h>
 #include <string>
 #include <vector>
 
@@ -29,12 +31,19 @@ struct TokenizerFiles {
   std::int32_t unknown_id = BytePairs::k_no_unknown;
 };
 
-/// Reads tokenizer.json. Errors: corrupt_data (what it lacks or contradicts), unsupported (a part of the
-/// pipeline that is not CLIP's, named).
+/// No file of a tokenizer is larger: those of vocabularies of 256,000 tokens have 35 MB.
+inline constexpr std::size_t k_max_tokenizer_bytes = 256u << 20;
+
+/// An id that a vocabulary may hold, or nullopt. Bounded so that a damaged file cannot ask for absurd tables.
+std::optional<std::int32_t> as_token_id(const rapidjson::Value& value);
+
+/// Reads tokenizer.json. Errors: not_found, too_large, corrupt_data (what it lacks or contradicts),
+/// unsupported (a part of the pipeline that is not CLIP's, named).
 Result<TokenizerFiles> read_tokenizer_json(const std::filesystem::path& file);
 
 /// Reads vocab.json and merges.txt, and the special tokens from tokenizer_config.json and
-/// special_tokens_map.json where they are. Errors: corrupt_data, not_found, unsupported.
+/// special_tokens_map.json where they are. Errors: those of
+/// read_tokenizer_json.
 Result<TokenizerFiles> read_vocabulary_files(const std::filesystem::path& folder);
 
 inline constexpr const char* k_end_of_word = "</w>";

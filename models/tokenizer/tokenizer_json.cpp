@@ -2,7 +2,7 @@
 #include <array>
 #include <initializer_list>
 
-#include "models/tokenizer/json_file.h"
+#include "models/files/json_file.h"
 #include "models/tokenizer/tokenizer_files.h"
 
 namespace sightline::models {
@@ -39,7 +39,7 @@ class TokenizerJson {
   }
 
   Status read_model() {
-    const Value* model = find_member(root_, "model");
+    const Value* model = given_member(root_, "model");
     if (model == nullptr || text_member(*model, "type") != "BPE") {
       return unsupported("model.type is " + type_of(model) + ", not \"BPE\"");
     }
@@ -53,7 +53,7 @@ class TokenizerJson {
     for (const char* option : {"byte_fallback", "ignore_merges"}) {
       if (bool_member(*model, option, false)) return unsupported("model." + std::string(option) + " is true");
     }
-    if (const Value* dropout = find_member(*model, "dropout");
+    if (const Value* dropout = given_member(*model, "dropout");
         dropout != nullptr && dropout->IsNumber() && dropout->GetDouble() > 0) {
       return unsupported("model.dropout is above 0");
     }
@@ -69,7 +69,7 @@ class TokenizerJson {
   }
 
   Status read_vocabulary(const Value& model) {
-    const Value* vocabulary = find_member(model, "vocab");
+    const Value* vocabulary = given_member(model, "vocab");
     if (vocabulary == nullptr || !vocabulary->IsObject())
       return corrupt("model.vocab is not an object of ids");
     files_.vocabulary.reserve(vocabulary->MemberCount());
@@ -84,7 +84,7 @@ class TokenizerJson {
 
   /// Merges are "a b" in older files and ["a", "b"] in newer ones.
   Status read_merges(const Value& model) {
-    const Value* merges = find_member(model, "merges");
+    const Value* merges = given_member(model, "merges");
     if (merges == nullptr || !merges->IsArray()) return corrupt("model.merges is not an array");
     files_.merges.reserve(merges->Size());
     for (rapidjson::SizeType i = 0; i < merges->Size(); ++i) {
@@ -106,11 +106,11 @@ class TokenizerJson {
   }
 
   Status read_added_tokens() {
-    const Value* tokens = find_member(root_, "added_tokens");
+    const Value* tokens = given_member(root_, "added_tokens");
     if (tokens == nullptr) return {};
     if (!tokens->IsArray()) return corrupt("added_tokens is not an array");
     for (rapidjson::SizeType i = 0; i < tokens->Size(); ++i) {
-      const Value* id_value = find_member((*tokens)[i], "id");
+      const Value* id_value = given_member((*tokens)[i], "id");
       const std::optional<std::int32_t> id = id_value == nullptr ? std::nullopt : as_token_id(*id_value);
       AddedToken token{std::string(text_member((*tokens)[i], "content")), id.value_or(0),
                        bool_member((*tokens)[i], "normalized", true)};
@@ -132,11 +132,11 @@ class TokenizerJson {
 
   /// NFC, \s+ to one space, lower case, in this order.
   Status check_normalizer() {
-    const Value* normalizer = find_member(root_, "normalizer");
+    const Value* normalizer = given_member(root_, "normalizer");
     if (type_of(normalizer) != "\"Sequence\"") {
       return unsupported("normalizer is " + type_of(normalizer) + ", not NFC, \\s+ to a space, Lowercase");
     }
-    const Value* steps = find_member(*normalizer, "normalizers");
+    const Value* steps = given_member(*normalizer, "normalizers");
     constexpr std::array k_expected{"NFC", "Replace", "Lowercase"};
     if (steps == nullptr || !steps->IsArray() || steps->Size() != k_expected.size()) {
       return unsupported("normalizer.normalizers is not NFC, Replace, Lowercase");
@@ -147,7 +147,7 @@ class TokenizerJson {
                            ", not \"" + k_expected[i] + "\"");
       }
     }
-    const Value* pattern = find_member((*steps)[1], "pattern");
+    const Value* pattern = given_member((*steps)[1], "pattern");
     if (pattern == nullptr || text_member(*pattern, "Regex") != "\\s+" ||
         text_member((*steps)[1], "content") != " ") {
       return unsupported("normalizer.normalizers[1] does not replace \\s+ by one space");
@@ -156,15 +156,15 @@ class TokenizerJson {
   }
 
   Status check_pre_tokenizer() {
-    const Value* pre_tokenizer = find_member(root_, "pre_tokenizer");
-    const Value* steps = pre_tokenizer == nullptr ? nullptr : find_member(*pre_tokenizer, "pretokenizers");
+    const Value* pre_tokenizer = given_member(root_, "pre_tokenizer");
+    const Value* steps = pre_tokenizer == nullptr ? nullptr : given_member(*pre_tokenizer, "pretokenizers");
     if (type_of(pre_tokenizer) != "\"Sequence\"" || steps == nullptr || !steps->IsArray() ||
         steps->Size() != 2 || text_member((*steps)[0], "type") != "Split" ||
         text_member((*steps)[1], "type") != "ByteLevel") {
       return unsupported("pre_tokenizer is not a sequence of Split and ByteLevel");
     }
     const Value& split = (*steps)[0];
-    const Value* pattern = find_member(split, "pattern");
+    const Value* pattern = given_member(split, "pattern");
     const std::string_view regex = pattern == nullptr ? std::string_view() : text_member(*pattern, "Regex");
     if (!is_clip_regex(regex)) {
       return unsupported("pre_tokenizer.pretokenizers[0].pattern is \"" + std::string(regex) + "\"");
@@ -208,11 +208,11 @@ class TokenizerJson {
 
   /// BOS and EOS around the text, in either of the two spellings in use.
   Status read_post_processor() {
-    const Value* processor = find_member(root_, "post_processor");
+    const Value* processor = given_member(root_, "post_processor");
     const std::string type = type_of(processor);
     if (type == "\"RobertaProcessing\"") {
       for (const auto& [name, id] : {std::pair{"cls", &files_.begin_id}, {"sep", &files_.end_id}}) {
-        const Value* pair = find_member(*processor, name);
+        const Value* pair = given_member(*processor, name);
         const bool is_pair = pair != nullptr && pair->IsArray() && pair->Size() == 2;
         const std::optional<std::int32_t> read = is_pair ? as_token_id((*pair)[1]) : std::nullopt;
         if (!read) return corrupt("post_processor." + std::string(name) + " is not [token, id]");
@@ -225,19 +225,19 @@ class TokenizerJson {
   }
 
   Status read_template(const Value& processor) {
-    const Value* single = find_member(processor, "single");
+    const Value* single = given_member(processor, "single");
     const bool has_three = single != nullptr && single->IsArray() && single->Size() == 3;
-    if (!has_three || find_member((*single)[1], "Sequence") == nullptr) {
+    if (!has_three || given_member((*single)[1], "Sequence") == nullptr) {
       return unsupported("post_processor.single is not BOS, the text, EOS");
     }
     for (const auto& [index, id] : {std::pair{0, &files_.begin_id}, {2, &files_.end_id}}) {
-      const Value* special = find_member((*single)[index], "SpecialToken");
-      const Value* all = find_member(processor, "special_tokens");
+      const Value* special = given_member((*single)[index], "SpecialToken");
+      const Value* all = given_member(processor, "special_tokens");
       if (special == nullptr || all == nullptr)
         return unsupported("post_processor.single is not BOS, the text, EOS");
       const std::string name(text_member(*special, "id"));
-      const Value* token = find_member(*all, name.c_str());
-      const Value* ids = token == nullptr ? nullptr : find_member(*token, "ids");
+      const Value* token = given_member(*all, name.c_str());
+      const Value* ids = token == nullptr ? nullptr : given_member(*token, "ids");
       const bool has_one = ids != nullptr && ids->IsArray() && ids->Size() == 1;
       const std::optional<std::int32_t> read = has_one ? as_token_id((*ids)[0]) : std::nullopt;
       if (!read) return corrupt("post_processor.special_tokens[\"" + name + "\"] has not exactly one id");
@@ -253,9 +253,9 @@ class TokenizerJson {
 }  // namespace
 
 Result<TokenizerFiles> read_tokenizer_json(const std::filesystem::path& file) {
-  Result<rapidjson::Document> document = read_json_file(file);
-  if (!document) return document.error();
-  Result<TokenizerFiles> files = TokenizerJson(*document).read();
+  const Result<JsonFile> json = JsonFile::read(file, k_max_tokenizer_bytes);
+  if (!json) return json.error();
+  Result<TokenizerFiles> files = TokenizerJson(json->root()).read();
   if (!files) return Error{files.error().code, file.string() + ": " + files.error().message};
   return files;
 }

@@ -1,7 +1,7 @@
 // vocab.json and merges.txt, as slow tokenizers and older checkpoints have them.
 #include <utility>
 
-#include "models/tokenizer/json_file.h"
+#include "models/files/json_file.h"
 #include "models/tokenizer/tokenizer_files.h"
 
 namespace sightline::models {
@@ -10,11 +10,11 @@ namespace {
 namespace fs = std::filesystem;
 
 Result<Vocabulary> read_vocabulary(const fs::path& file) {
-  Result<rapidjson::Document> document = read_json_file(file);
-  if (!document) return document.error();
+  const Result<JsonFile> json = JsonFile::read(file, k_max_tokenizer_bytes);
+  if (!json) return json.error();
   Vocabulary vocabulary;
-  vocabulary.reserve(document->MemberCount());
-  for (const auto& entry : document->GetObject()) {
+  vocabulary.reserve(json->root().MemberCount());
+  for (const auto& entry : json->root().GetObject()) {
     const std::string token(entry.name.GetString(), entry.name.GetStringLength());
     const std::optional<std::int32_t> id = as_token_id(entry.value);
     if (!id) return Error{ErrorCode::corrupt_data, file.string() + ": \"" + token + "\" has no id"};
@@ -24,7 +24,7 @@ Result<Vocabulary> read_vocabulary(const fs::path& file) {
 }
 
 Result<Merges> read_merges(const fs::path& file) {
-  Result<std::string> text = read_text_file(file);
+  const Result<std::string> text = read_text_file(file, k_max_tokenizer_bytes);
   if (!text) return text.error();
   Merges merges;
   std::string_view rest = *text;
@@ -44,26 +44,25 @@ Result<Merges> read_merges(const fs::path& file) {
   return merges;
 }
 
-/// tokenizer_config.json first, then special_tokens_map.json; empty documents where they are not there.
-Result<std::vector<rapidjson::Document>> read_settings(const fs::path& folder) {
-  std::vector<rapidjson::Document> settings;
+/// tokenizer_config.json first, then special_tokens_map.json, where they are there.
+Result<std::vector<JsonFile>> read_settings(const fs::path& folder) {
+  std::vector<JsonFile> settings;
   for (const char* name : {"tokenizer_config.json", "special_tokens_map.json"}) {
     if (!fs::exists(folder / name)) continue;
-    Result<rapidjson::Document> document = read_json_file(folder / name);
-    if (!document) return document.error();
-    settings.push_back(*std::move(document));
+    Result<JsonFile> json = JsonFile::read(folder / name, k_max_tokenizer_bytes);
+    if (!json) return json.error();
+    settings.push_back(*std::move(json));
   }
   return settings;
 }
 
 /// A special token's text: written as itself or as {"content": ...}.
-std::string special_token(const std::vector<rapidjson::Document>& settings, const char* name,
-                          const char* absent) {
-  for (const rapidjson::Document& document : settings) {
-    const rapidjson::Value* value = find_member(document, name);
+std::string special_token(const std::vector<JsonFile>& settings, const char* name, const char* absent) {
+  for (const JsonFile& json : settings) {
+    const rapidjson::Value* value = given_member(json.root(), name);
     if (value == nullptr) continue;
     const std::string_view text =
-        value->IsObject() ? text_member(*value, "content") : text_member(document, name);
+        value->IsObject() ? text_member(*value, "content") : text_member(json.root(), name);
     if (!text.empty()) return std::string(text);
   }
   return absent;
@@ -71,12 +70,18 @@ std::string special_token(const std::vector<rapidjson::Document>& settings, cons
 
 }  // namespace
 
+std::optional<std::int32_t> as_token_id(const rapidjson::Value& value) {
+  constexpr int k_max_id = 1 << 24;
+  if (!value.IsInt() || value.GetInt() < 0 || value.GetInt() >= k_max_id) return std::nullopt;
+  return value.GetInt();
+}
+
 Result<TokenizerFiles> read_vocabulary_files(const fs::path& folder) {
   Result<Vocabulary> vocabulary = read_vocabulary(folder / "vocab.json");
   if (!vocabulary) return vocabulary.error();
   Result<Merges> merges = read_merges(folder / "merges.txt");
   if (!merges) return merges.error();
-  Result<std::vector<rapidjson::Document>> settings = read_settings(folder);
+  const Result<std::vector<JsonFile>> settings = read_settings(folder);
   if (!settings) return settings.error();
 
   TokenizerFiles files{

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "base/result.h"
-#include "models/weights/json_file.h"
+#include "models/files/json_file.h"
 
 namespace sightline::models {
 

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "models/weights/json_file.h"
+#include "models/files/json_file.h"
 #include "models/weights/preprocessor_config.h"
 
 namespace sightline::models {

@@ -7,7 +7,7 @@
 #include <sstream>
 #include <string_view>
 
-#include "models/weights/mapped_file.h"
+#include "models/files/mapped_file.h"
 
 namespace sightline::models {
 namespace {

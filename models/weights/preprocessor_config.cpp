@@ -4,7 +4,7 @@
 #include <system_error>
 #include <utility>
 
-#include "models/weights/json_file.h"
+#include "models/files/json_file.h"
 
 namespace sightline::models {
 namespace {

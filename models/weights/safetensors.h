@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "models/weights/mapped_file.h"
+#include "models/files/mapped_file.h"
 
 namespace sightline::models {
 

@@ -1,4 +1,4 @@
-// A model folder's JSON files, and typed reading of their keys.
+// A model folder's texts and JSON files, and typed reading of their keys.
 #pragma once
 
 #include <cstddef>
@@ -13,11 +13,14 @@
 
 namespace sightline::models {
 
+/// The file's bytes. Errors: not_found; unsupported (no regular file); too_large (over `max_bytes`).
+Result<std::string> read_text_file(const std::filesystem::path& file, std::size_t max_bytes);
+
 /// A JSON file whose root is an object.
 class JsonFile {
  public:
-  /// Parses without recursion and with UTF-8 checked. Errors: not_found; too_large (over `max_bytes`);
-  /// corrupt_data (naming file and byte).
+  /// Parses without recursion and with UTF-8 checked. Errors: those of read_text_file; corrupt_data
+  /// (naming file and byte).
   static Result<JsonFile> read(const std::filesystem::path& file, std::size_t max_bytes = 1u << 20);
 
   const std::filesystem::path& path() const { return path_; }
@@ -31,6 +34,12 @@ class JsonFile {
 /// The member of an object; null where it is absent or JSON null (Hugging Face's classes take null as not
 /// given).
 const rapidjson::Value* given_member(const rapidjson::Value& object, const char* key);
+
+/// The member as text; empty where it is absent or not text.
+std::string_view text_member(const rapidjson::Value& object, const char* key);
+
+/// The member as true or false; `otherwise` where it is neither.
+bool bool_member(const rapidjson::Value& object, const char* key, bool otherwise);
 
 /// Reads typed keys of one JSON object. An absent or null key gives the fallback, which is how Hugging Face's
 /// classes fill in defaults. The first key that is wrong is kept as the error; reading goes on with

@@ -1,4 +1,4 @@
-#include "models/weights/mapped_file.h"
+#include "models/files/mapped_file.h"
 
 #include <cerrno>
 #include <cstring>

@@ -1,11 +1,11 @@
-#include "models/weights/json_file.h"
+#include "models/files/json_file.h"
 
 #include <rapidjson/error/en.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 #include <utility>
 
-#include "models/weights/mapped_file.h"
+#include "models/files/mapped_file.h"
 
 namespace sightline::models {
 namespace {
@@ -30,7 +30,7 @@ std::string number_text(double value) {
 
 }  // namespace
 
-Result<JsonFile> JsonFile::read(const std::filesystem::path& file, std::size_t max_bytes) {
+Result<std::string> read_text_file(const std::filesystem::path& file, std::size_t max_bytes) {
   const Result<std::shared_ptr<const MappedFile>> mapped = MappedFile::open(file);
   if (!mapped) return mapped.error();
   const std::span<const std::byte> bytes = (*mapped)->bytes();
@@ -38,13 +38,19 @@ Result<JsonFile> JsonFile::read(const std::filesystem::path& file, std::size_t m
     return Error{ErrorCode::too_large, file.string() + " has " + std::to_string(bytes.size()) +
                                            " bytes; at most " + std::to_string(max_bytes) + " are read"};
   }
+  // The file may be rewritten while it is mapped: what is parsed must be a copy.
+  return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+}
+
+Result<JsonFile> JsonFile::read(const std::filesystem::path& file, std::size_t max_bytes) {
+  const Result<std::string> text = read_text_file(file, max_bytes);
+  if (!text) return text.error();
   JsonFile json;
   json.path_ = file;
   json.document_ = std::make_unique<rapidjson::Document>();
-  // The file may be rewritten while it is mapped: parse a copy.
-  const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  json.document_->Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag>(text.data(),
-                                                                                                text.size());
+  // Iterative: no depth of nesting can exhaust the stack.
+  json.document_->Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag>(text->data(),
+                                                                                                text->size());
   if (json.document_->HasParseError()) {
     return Error{ErrorCode::corrupt_data, file.string() + " is not JSON in UTF-8: " +
                                               rapidjson::GetParseError_En(json.document_->GetParseError()) +
@@ -59,6 +65,18 @@ const rapidjson::Value* given_member(const rapidjson::Value& object, const char*
   if (!object.IsObject()) return nullptr;
   const auto found = object.FindMember(key);
   return found == object.MemberEnd() || found->value.IsNull() ? nullptr : &found->value;
+}
+
+std::string_view text_member(const rapidjson::Value& object, const char* key) {
+  const rapidjson::Value* value = given_member(object, key);
+  return value != nullptr && value->IsString()
+             ? std::string_view(value->GetString(), value->GetStringLength())
+             : std::string_view();
+}
+
+bool bool_member(const rapidjson::Value& object, const char* key, bool otherwise) {
+  const rapidjson::Value* value = given_member(object, key);
+  return value != nullptr && value->IsBool() ? value->GetBool() : otherwise;
 }
 
 ObjectReader::ObjectReader(const rapidjson::Value* object, std::string place)
