@@ -25,7 +25,7 @@ namespace sightline::http {
 class ReplyStream {
  public:
   class Channel;
-  explicit ReplyStream(std::unique_ptr<Channel> channel);
+  explicit ReplyStream(std::shared_ptr<Channel> channel);
   ReplyStream(ReplyStream&&) noexcept;
   ReplyStream& operator=(ReplyStream&&) noexcept;
   /// Unless it was finished: cuts the connection, so that the client sees that half is missing.
@@ -48,7 +48,7 @@ class ReplyStream {
   void finish();
 
  private:
-  std::unique_ptr<Channel> channel_;
+  std::shared_ptr<Channel> channel_;
 };
 
 /// The way back to the client of one request. Move-only; may be used from any thread, once. If it is dropped

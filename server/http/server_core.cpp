@@ -94,10 +94,10 @@ void Reply::Channel::send(const Response& response) {
   });
 }
 
-std::unique_ptr<ReplyStream::Channel> Reply::Channel::stream(const ResponseHead& head) {
+std::shared_ptr<ReplyStream::Channel> Reply::Channel::stream(const ResponseHead& head) {
   Framing framing = framing_;
   framing.close = must_close();
-  return std::make_unique<ReplyStream::Channel>(core_, mailbox_, connection_, head, framing);
+  return std::make_shared<ReplyStream::Channel>(core_, mailbox_, connection_, head, framing);
 }
 
 ReplyStream::Channel::Channel(std::shared_ptr<ServerCore> core, std::shared_ptr<LoopMailbox> mailbox,
@@ -164,7 +164,7 @@ void ReplyStream::Channel::end(bool complete) {
   });
 }
 
-ReplyStream::ReplyStream(std::unique_ptr<Channel> channel) : channel_(std::move(channel)) {}
+ReplyStream::ReplyStream(std::shared_ptr<Channel> channel) : channel_(std::move(channel)) {}
 ReplyStream::ReplyStream(ReplyStream&&) noexcept = default;
 ReplyStream& ReplyStream::operator=(ReplyStream&&) noexcept = default;
 ReplyStream::~ReplyStream() = default;

@@ -99,7 +99,7 @@ class Reply::Channel {
           std::shared_ptr<Connection> connection, Framing framing);
 
   void send(const Response& response);
-  std::unique_ptr<ReplyStream::Channel> stream(const ResponseHead& head);
+  std::shared_ptr<ReplyStream::Channel> stream(const ResponseHead& head);
   void send_error(int status, const std::string& message) { send(core_->error(status, message)); }
   bool client_left() const { return connection_->departure.happened(); }
   void on_client_left(std::function<void()> callback) { connection_->departure.listen(std::move(callback)); }

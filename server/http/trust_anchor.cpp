@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <string>
@@ -46,7 +47,11 @@ int verify(X509_STORE_CTX* context, void* anchor) {
   }
   X509_STORE_CTX_set0_trusted_stack(context, trusted.get());
   X509_STORE_CTX_set_flags(context, X509_V_FLAG_PARTIAL_CHAIN);
-  return X509_verify_cert(context) == 1 ? 1 : 0;
+  // What a wrong signature leaves behind would hide from curl that it was the verification that failed.
+  ERR_set_mark();
+  const bool valid = X509_verify_cert(context) == 1;
+  ERR_pop_to_mark();
+  return valid ? 1 : 0;
 }
 
 }  // namespace

@@ -61,7 +61,8 @@ class RawClient {
     return true;
   }
 
-  /// Reads one response; `of_head`: one without a body, whatever its Content-Length says.
+  /// Reads one response; `of_head`: one without a body, whatever its Content-Length says. Of a body that
+  /// breaks off, what came is there, and the status is 0.
   RawResponse receive(bool of_head = false) {
     RawResponse response;
     std::size_t end = 0;
@@ -72,18 +73,23 @@ class RawClient {
     received_.erase(0, end + 4);
     response.status = std::atoi(response.head.c_str() + 9);
     const auto field = response.head.find("Content-Length: ");
-    const std::size_t length = of_head || field == std::string::npos
-                                   ? 0
-                                   : std::strtoull(response.head.c_str() + field + 16, nullptr, 10);
-    while (received_.size() < length) {
-      if (!read_more()) {
-        response.status = 0;
-        return response;
-      }
+    bool whole = true;
+    if (of_head) {
+    } else if (response.has("Transfer-Encoding: chunked\r\n")) {
+      whole = take_chunks(response.body);
+    } else if (field != std::string::npos) {
+      whole = take(std::strtoull(response.head.c_str() + field + 16, nullptr, 10), response.body);
     }
-    response.body = received_.substr(0, length);
-    received_.erase(0, length);
+    if (!whole) response.status = 0;
     return response;
+  }
+
+  /// All that comes until the connection ends; `orderly` tells an end from a reset.
+  std::string receive_rest(bool& orderly) {
+    while (read_more()) {
+    }
+    orderly = last_count_ == 0;
+    return std::exchange(received_, {});
   }
 
   RawResponse ask(std::string_view request, bool of_head = false) {
@@ -108,15 +114,37 @@ class RawClient {
 
  private:
   bool read_more() {
-    char buffer[16384];
-    const auto count = ::recv(descriptor_, buffer, sizeof buffer, 0);
-    if (count <= 0) return false;
-    received_.append(buffer, static_cast<std::size_t>(count));
+    char buffer[65536];
+    last_count_ = ::recv(descriptor_, buffer, sizeof buffer, 0);
+    if (last_count_ <= 0) return false;
+    received_.append(buffer, static_cast<std::size_t>(last_count_));
     return true;
+  }
+  bool take(std::size_t bytes, std::string& body) {
+    while (received_.size() < bytes && read_more()) {
+    }
+    body += received_.substr(0, bytes);
+    const bool whole = received_.size() >= bytes;
+    received_.erase(0, bytes);
+    return whole;
+  }
+  bool take_chunks(std::string& body) {
+    for (;;) {
+      std::size_t line = 0;
+      while ((line = received_.find("\r\n")) == std::string::npos) {
+        if (!read_more()) return false;
+      }
+      const std::size_t bytes = std::strtoull(received_.c_str(), nullptr, 16);
+      received_.erase(0, line + 2);
+      std::string end;
+      if (!take(bytes, body) || !take(2, end) || end != "\r\n") return false;
+      if (bytes == 0) return true;
+    }
   }
 
   int descriptor_;
   bool connected_ = false;
+  ssize_t last_count_ = 0;
   std::string received_;
 };
 

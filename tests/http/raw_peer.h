@@ -1,0 +1,122 @@
+// A server that answers exactly the bytes it is told to, and breaks off where it is told to.
+#pragma once
+
+#include <arpa/inet.h>
+#include <cerrno>
+#include <cstdint>
+#include <cstdlib>
+#include <functional>
+#include <netinet/in.h>
+#include <string>
+#include <string_view>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <thread>
+#include <unistd.h>
+#include <utility>
+
+namespace sightline::http {
+
+/// One connection that a RawPeer accepted; closed in order when it is destroyed. Waits 10 s at most.
+class PeerConnection {
+ public:
+  explicit PeerConnection(int descriptor) : descriptor_(descriptor) {
+    const timeval patience{10, 0};
+    ::setsockopt(descriptor_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    ::setsockopt(descriptor_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  }
+  PeerConnection(const PeerConnection&) = delete;
+  PeerConnection& operator=(const PeerConnection&) = delete;
+  ~PeerConnection() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  int descriptor() const { return descriptor_; }
+
+  /// One request with the body that its Content-Length tells; empty if the client ended the connection.
+  std::string request() {
+    std::size_t head = 0;
+    while ((head = received_.find("\r\n\r\n")) == std::string::npos) {
+      if (!read_more()) return {};
+    }
+    const auto field = received_.find("Content-Length: ");
+    const std::size_t length = field < head ? std::strtoull(received_.c_str() + field + 16, nullptr, 10) : 0;
+    while (received_.size() < head + 4 + length) {
+      if (!read_more()) return {};
+    }
+    std::string all = received_.substr(0, head + 4 + length);
+    received_.erase(0, all.size());
+    return all;
+  }
+  bool send(std::string_view bytes) {
+    while (!bytes.empty()) {
+      const auto count = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (count <= 0) return false;
+      bytes.remove_prefix(static_cast<std::size_t>(count));
+    }
+    return true;
+  }
+  /// True once the client has ended the connection.
+  bool sees_end() {
+    while (read_more()) {
+    }
+    return last_count_ == 0 || errno == ECONNRESET;
+  }
+  void reset() {
+    const linger now{1, 0};
+    ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    ::close(std::exchange(descriptor_, -1));
+  }
+
+ private:
+  bool read_more() {
+    char buffer[65536];
+    last_count_ = ::recv(descriptor_, buffer, sizeof buffer, 0);
+    if (last_count_ <= 0) return false;
+    received_.append(buffer, static_cast<std::size_t>(last_count_));
+    return true;
+  }
+
+  int descriptor_;
+  ssize_t last_count_ = 0;
+  std::string received_;
+};
+
+/// Serves its connections one after the other, on a thread of its own.
+class RawPeer {
+ public:
+  explicit RawPeer(std::function<void(PeerConnection&)> serve_one)
+      : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    ::bind(listener_, reinterpret_cast<const sockaddr*>(&address), size);
+    ::listen(listener_, 64);
+    ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this, serve_one = std::move(serve_one)] {
+      for (;;) {
+        const int descriptor = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+        if (descriptor < 0) return;
+        PeerConnection connection(descriptor);
+        serve_one(connection);
+      }
+    });
+  }
+  RawPeer(const RawPeer&) = delete;
+  RawPeer& operator=(const RawPeer&) = delete;
+  /// Waits for the connection at hand; its client must have ended by then.
+  ~RawPeer() {
+    ::shutdown(listener_, SHUT_RDWR);
+    thread_.join();
+    ::close(listener_);
+  }
+  std::uint16_t port() const { return port_; }
+
+ private:
+  const int listener_;
+  std::uint16_t port_ = 0;
+  std::thread thread_;
+};
+
+}  // namespace sightline::http

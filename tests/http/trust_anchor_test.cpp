@@ -1,0 +1,169 @@
+// Trust by the fingerprint of a certificate, against TLS servers with certificates made here.
+#include <array>
+#include <atomic>
+#include <doctest/doctest.h>
+#include <memory>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <vector>
+
+#include "tests/http/raw_peer.h"
+#include "tests/http/serving.h"
+
+using namespace sightline;
+using namespace sightline::http;
+
+namespace {
+
+template <class T, void (*release)(T*)>
+struct Release {
+  void operator()(T* object) const { release(object); }
+};
+using Key = std::unique_ptr<EVP_PKEY, Release<EVP_PKEY, EVP_PKEY_free>>;
+using Certificate = std::unique_ptr<X509, Release<X509, X509_free>>;
+using Context = std::unique_ptr<SSL_CTX, Release<SSL_CTX, SSL_CTX_free>>;
+using Session = std::unique_ptr<SSL, Release<SSL, SSL_free>>;
+
+struct Identity {
+  Key key;
+  Certificate certificate;
+};
+
+void extend(X509* certificate, X509* issuer, int kind, const char* value) {
+  X509V3_CTX context;
+  X509V3_set_ctx(&context, issuer, certificate, nullptr, nullptr, 0);
+  X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, &context, kind, value);
+  REQUIRE(extension != nullptr);
+  X509_add_ext(certificate, extension, -1);
+  X509_EXTENSION_free(extension);
+}
+
+/// `issuer` null: self-signed. `hosts` null: a CA.
+Identity make(const char* name, const Identity* issuer, const char* hosts) {
+  static long serial = 1;
+  Identity made{Key(EVP_EC_gen("P-256")), Certificate(X509_new())};
+  X509* certificate = made.certificate.get();
+  X509_set_version(certificate, 2);
+  ASN1_INTEGER_set(X509_get_serialNumber(certificate), ++serial);
+  X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);
+  X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
+  X509_set_pubkey(certificate, made.key.get());
+  X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC,
+                             reinterpret_cast<const unsigned char*>(name), -1, -1, 0);
+  X509* signer = issuer != nullptr ? issuer->certificate.get() : certificate;
+  X509_set_issuer_name(certificate, X509_get_subject_name(signer));
+  extend(certificate, signer, NID_basic_constraints, hosts == nullptr ? "critical,CA:TRUE" : "CA:FALSE");
+  if (hosts != nullptr) extend(certificate, signer, NID_subject_alt_name, hosts);
+  REQUIRE(X509_sign(certificate, issuer != nullptr ? issuer->key.get() : made.key.get(), EVP_sha256()) > 0);
+  return made;
+}
+
+std::string fingerprint(const Identity& identity, bool as_elasticsearch_prints = true) {
+  std::array<unsigned char, 32> digest{};
+  unsigned int size = 0;
+  X509_digest(identity.certificate.get(), EVP_sha256(), digest.data(), &size);
+  std::string hex;
+  for (const unsigned char byte : digest) {
+    char digits[4];
+    std::snprintf(digits, sizeof digits, as_elasticsearch_prints ? "%02x" : ":%02X", byte);
+    hex += digits;
+  }
+  return as_elasticsearch_prints ? hex : hex.substr(1);
+}
+
+/// Answers "trusted" over TLS, as `server`, presenting `chain` after its own certificate.
+class TlsPeer {
+ public:
+  TlsPeer(const Identity& server, const std::vector<const Identity*>& chain)
+      : context_(SSL_CTX_new(TLS_server_method())), peer_([this](PeerConnection& connection) {
+          const Session session(SSL_new(context_.get()));
+          SSL_set_fd(session.get(), connection.descriptor());
+          if (SSL_accept(session.get()) != 1) return;
+          char request[4096];
+          if (SSL_read(session.get(), request, sizeof request) <= 0) return;
+          ++requests;
+          const std::string answer = "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\ntrusted";
+          SSL_write(session.get(), answer.data(), static_cast<int>(answer.size()));
+          SSL_shutdown(session.get());
+        }) {
+    SSL_CTX_use_certificate(context_.get(), server.certificate.get());
+    SSL_CTX_use_PrivateKey(context_.get(), server.key.get());
+    for (const auto* identity : chain) {
+      X509_up_ref(identity->certificate.get());
+      SSL_CTX_add_extra_chain_cert(context_.get(), identity->certificate.get());
+    }
+  }
+  /// What comes of asking it with that fingerprint.
+  Result<Response> ask(const std::string& ca_fingerprint) {
+    Client::Options options;
+    options.ca_fingerprint = ca_fingerprint;
+    return client_with(options)->send_and_wait(
+        request_to("https://127.0.0.1:" + std::to_string(peer_.port()) + "/"));
+  }
+  std::atomic<int> requests{0};
+
+ private:
+  const Context context_;
+  RawPeer peer_;
+};
+
+void check_refused(TlsPeer& peer, const std::string& ca_fingerprint, const char* word) {
+  const auto answer = peer.ask(ca_fingerprint);
+  REQUIRE_FALSE(answer.ok());
+  CHECK(answer.error().code == ErrorCode::unreachable);
+  CHECK_MESSAGE(answer.error().message.find(word) != std::string::npos, answer.error().message);
+  CHECK(peer.requests == 0);
+}
+
+}  // namespace
+
+TEST_CASE("a fingerprint of the CA, or of the server's own certificate, is enough to trust a server") {
+  const Identity ca = make("Elasticsearch HTTP CA", nullptr, nullptr);
+  const Identity node = make("node-1", &ca, "IP:127.0.0.1,DNS:localhost");
+  TlsPeer peer(node, {&ca});
+  for (const auto& known : {fingerprint(ca), fingerprint(ca, false), fingerprint(node)}) {
+    const auto answer = peer.ask(known);
+    REQUIRE_MESSAGE(answer.ok(), (answer.ok() ? "" : answer.error().message));
+    CHECK(answer->body == "trusted");
+  }
+  const Identity alone = make("self", nullptr, "IP:127.0.0.1");
+  CHECK(TlsPeer(alone, {}).ask(fingerprint(alone)).ok());
+}
+
+TEST_CASE("without a certificate of the fingerprint, or a chain up to it, nothing is sent") {
+  const Identity ca = make("CA", nullptr, nullptr);
+  const Identity other = make("CA", nullptr, nullptr);  // of the same name
+  const Identity node = make("node-1", &ca, "IP:127.0.0.1");
+  const Identity impostor = make("node-1", &other, "IP:127.0.0.1");
+
+  TlsPeer true_peer(node, {&ca});
+  check_refused(true_peer, fingerprint(other), "fingerprint");
+  check_refused(true_peer, "", "give the certificate of the CA");  // the system does not know it
+  TlsPeer without_ca(node, {});
+  check_refused(without_ca, fingerprint(ca), "fingerprint");
+  // Whoever has no key of the CA can still present its certificate.
+  TlsPeer false_chain(impostor, {&ca});
+  check_refused(false_chain, fingerprint(ca), "fingerprint");
+  TlsPeer false_chain_of_two(impostor, {&other, &ca});
+  check_refused(false_chain_of_two, fingerprint(ca), "fingerprint");
+}
+
+TEST_CASE("a trusted certificate of another host is refused") {
+  const Identity ca = make("CA", nullptr, nullptr);
+  const Identity node = make("node-1", &ca, "IP:127.0.0.2,DNS:elsewhere.example");
+  TlsPeer peer(node, {&ca});
+  check_refused(peer, fingerprint(ca), "use a host name");
+  check_refused(peer, fingerprint(node), "use a host name");
+}
+
+TEST_CASE("what is no fingerprint is refused before anything is sent") {
+  const std::string right(64, 'a');
+  for (const std::string& wrong : {right.substr(1), right + "a", right.substr(1) + "g", ":" + right,
+                                   right + ":", "a:" + right.substr(1), std::string("sha256")}) {
+    Client::Options options;
+    options.ca_fingerprint = wrong;
+    const auto client = Client::create(options);
+    REQUIRE_MESSAGE(!client.ok(), wrong);
+    CHECK(client.error().code == ErrorCode::invalid_argument);
+  }
+}
