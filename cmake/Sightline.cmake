@@ -42,7 +42,9 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(sightline_options INTERFACE -Wno-restrict)
 endif()
 if(SIGHTLINE_SANITIZE)
-  target_compile_options(sightline_options INTERFACE -fsanitize=${SIGHTLINE_SANITIZE} -fno-omit-frame-pointer -g1)
+  # no-recover: gcc's undefined-behaviour sanitizer would only print what it finds, and tests would pass all the same.
+  target_compile_options(sightline_options INTERFACE
+    -fsanitize=${SIGHTLINE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
   target_link_options(sightline_options INTERFACE -fsanitize=${SIGHTLINE_SANITIZE})
 endif()
 
@@ -71,5 +73,6 @@ function(sightline_add_test name)
     target_precompile_headers(${name} PRIVATE ${ARG_PRECOMPILE})
   endif()
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES TIMEOUT 300)
+  set_tests_properties(${name} PROPERTIES TIMEOUT 300
+    ENVIRONMENT "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/cmake/thread_sanitizer.supp")
 endfunction()

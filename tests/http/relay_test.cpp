@@ -93,7 +93,7 @@ class Relay {
   const std::unique_ptr<Server> server;
 };
 
-const std::string k_big(128u << 20, 'b');
+const std::string k_big(64u << 20, 'b');
 
 }  // namespace
 
@@ -109,7 +109,7 @@ TEST_CASE("a large answer is handed on whole while little of it is held") {
     }
   });
   Relay relay(upstream.port());
-  RawClient client(relay.server->port(), 4096);
+  RawClient client(relay.server->port(), 64 << 10);
   client.send(get("/"));
   REQUIRE(eventually([&] { return relay.most_waiting > k_high; }));
   // The client reads nothing: the rest stays where it is, while others are served.
