@@ -1,211 +1,301 @@
 #include "server/elastic/query_vectors.h"
 
 #include <algorithm>
+#include <array>
 #include <future>
 #include <optional>
-#include <rapidjson/document.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 #include <utility>
-#include <vector>
 
+#include "base/float_text.h"
 #include "server/elastic/ingest/ingest_service.h"
-#include "server/elastic/rest/json_tape.h"
+#include "server/elastic/json_walk.h"
+#include "server/elastic/multi_search.h"
+#include "server/elastic/query_vector_builder.h"
+#include "server/elastic/rest/router.h"
+#include "server/elastic/search_scan.h"
+#include "server/elastic/search_template.h"
+#include "server/elastic/stored_vectors.h"
 
 namespace sightline::elastic {
 namespace {
 
-using Value = rapidjson::Value;
+constexpr std::size_t k_most_builders = 100;  // of one search; each is a call of its own
+constexpr std::size_t k_most_values = 100;    // of one builder
 
-constexpr std::chrono::milliseconds k_query_timeout{10'000};
-constexpr const char* k_builder = "query_vector_builder";
-constexpr std::size_t k_most_builders = 100;  // of one request; each is a call of its own
-
-std::string_view text_of(const Value& value) {
-  return {value.GetString(), value.GetStringLength()};
+std::string vector_member(std::string_view list) {
+  return "\"query_vector\":" + std::string(list);
 }
 
-bool has_builder(std::string_view body) {
-  return body.find("query_vector_builder") != std::string_view::npos;
+ElasticError needs_native(std::string_view query) {
+  return illegal_argument("[" + std::string(query) +
+                          "] needs inference by the store itself, which is not available; use [knn] with a "
+                          "[query_vector_builder] on a [dense_vector] field");
 }
 
-/// One knn object and what is to become of it.
-struct Builder {
-  Value* knn = nullptr;
-  std::string model_id = {};
-  std::string_view text = {};
-  std::future<Answer<Embeddings>> outcome = {};
+void replace_body(http::Request& request, std::string body) {
+  request.body = std::move(body);
+  if (request.headers.get("Content-Length"))
+    request.headers.set("Content-Length", std::to_string(request.body.size()));
+}
+
+/// `query` without the parameters of these names; the others as they were written.
+template <class Names>
+std::string without_parameters(std::string_view query, const Names& names) {
+  std::string kept;
+  while (!query.empty()) {
+    const auto parameter = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(query.size(), parameter.size() + 1));
+    const auto name = http::percent_decode(parameter.substr(0, parameter.find('=')), true);
+    if (std::find(names.begin(), names.end(), name) != names.end()) continue;
+    kept += (kept.empty() ? "" : "&") + std::string(parameter);
+  }
+  return kept;
+}
+
+/// A request without a body, whose parameter `source` is one: with it as its body. Nothing for others.
+std::optional<http::Request> source_as_body(const http::Request& request) {
+  if (!request.body.empty() || request.query.find("source") == std::string::npos) return {};
+  auto source = rest::query_parameter(request, "source");
+  const auto type = rest::query_parameter(request, "source_content_type");
+  if (!source || !type) return {};
+  static constexpr std::array<std::string_view, 2> k_names{"source", "source_content_type"};
+  http::Request changed = request;
+  changed.query = without_parameters(request.query, k_names);
+  changed.headers.set("Content-Type", *type);
+  replace_body(changed, std::move(*source));
+  return changed;
+}
+
+/// Calls in flight. It waits for them however it ends, since they read their texts out of the request.
+class Flights {
+ public:
+  Flights() = default;
+  Flights(const Flights&) = delete;
+  Flights& operator=(const Flights&) = delete;
+  ~Flights() {
+    for (auto& flight : flights_) {
+      if (flight.valid()) flight.wait();
+    }
+  }
+
+  void start(InferenceExecutor& executor, std::shared_ptr<const Endpoint> endpoint,
+             const EmbeddedInput& input) {
+    auto promise = std::make_shared<std::promise<Answer<Embeddings>>>();
+    flights_.push_back(promise->get_future());
+    executor.infer(std::move(endpoint), {{input.text()}, InputType::internal_search}, input.timeout,
+                   [promise](Answer<Embeddings> vectors) { promise->set_value(std::move(vectors)); });
+  }
+  Answer<Embeddings> land(std::size_t flight) { return flights_[flight].get(); }
+
+ private:
+  std::vector<std::future<Answer<Embeddings>>> flights_;
 };
-
-ElasticError parse_failed(std::string reason) {
-  return {400, "x_content_parse_exception", std::move(reason)};
-}
-
-Answer<Builder> read_builder(Value& knn) {
-  if (knn.HasMember("query_vector") && !knn["query_vector"].IsNull()) {
-    return illegal_argument("cannot provide both [query_vector_builder] and [query_vector]");
-  }
-  const Value& builder = knn[k_builder];
-  if (!builder.IsObject() || builder.MemberCount() != 1) {
-    return parse_failed("[query_vector_builder] must be an object that holds exactly one builder");
-  }
-  const auto& member = *builder.MemberBegin();
-  if (text_of(member.name) != "text_embedding") {
-    return parse_failed("[query_vector_builder] builder [" + std::string(text_of(member.name)) +
-                        "] is not supported here, use [text_embedding]");
-  }
-  if (!member.value.IsObject()) return parse_failed("[text_embedding] must be an object");
-  Builder read{&knn};
-  bool has_text = false;
-  for (const auto& option : member.value.GetObject()) {
-    const auto name = text_of(option.name);
-    if (name != "model_id" && name != "model_text") {
-      return parse_failed("[text_embedding] unknown field [" + std::string(name) + "]");
-    }
-    if (!option.value.IsString())
-      return parse_failed("[text_embedding] " + std::string(name) + " must be a string");
-    if (name == "model_id") read.model_id = text_of(option.value);
-    if (name == "model_text") read.text = text_of(option.value), has_text = true;
-  }
-  if (!has_text) return illegal_argument("Required [model_text]");
-  if (read.model_id.empty()) return illegal_argument("[model_id] must not be null");
-  return read;
-}
-
-/// Finds the knn objects with a builder. The depth of the body was limited when it was parsed.
-Refusal gather(Value& value, bool below_knn, std::vector<Builder>& builders) {
-  if (value.IsArray()) {
-    for (auto& item : value.GetArray()) {
-      if (Refusal refusal = gather(item, below_knn, builders)) return refusal;
-    }
-    return {};
-  }
-  if (!value.IsObject()) return {};
-  if (below_knn && value.HasMember(k_builder) && !value[k_builder].IsNull()) {
-    auto builder = read_builder(value);
-    if (!builder) return builder.error();
-    if (builders.size() >= k_most_builders) {
-      return illegal_argument("a request may hold " + std::to_string(k_most_builders) +
-                              " query_vector_builders at most");
-    }
-    builders.push_back(std::move(*builder));
-  }
-  for (auto& member : value.GetObject()) {
-    if (Refusal refusal = gather(member.value, text_of(member.name) == "knn", builders)) return refusal;
-  }
-  return {};
-}
-
-void set_vector(Value& knn, const std::vector<float>& vector, rapidjson::Document::AllocatorType& allocator) {
-  knn.RemoveMember(k_builder);
-  knn.RemoveMember("query_vector");
-  Value list(rapidjson::kArrayType);
-  list.Reserve(static_cast<rapidjson::SizeType>(vector.size()), allocator);
-  for (const float number : vector) list.PushBack(shortest_double(number), allocator);
-  knn.AddMember("query_vector", list, allocator);
-}
-
-std::string json_of(const Value& value) {
-  rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
-  value.Accept(writer);
-  return {buffer.GetString(), buffer.GetSize()};
-}
 
 }  // namespace
 
-Answer<std::string> QueryVectors::resolved(const Caller& caller, std::string_view body) {
-  auto document = rest::parse_json(body);
-  if (!document) return document.error();
-  std::vector<Builder> builders;
-  if (Refusal refusal = gather(*document, false, builders)) return *refusal;
-  if (builders.empty()) return std::string(body);
-  std::vector<std::shared_ptr<const Endpoint>> endpoints;
-  for (const auto& builder : builders) {
-    auto endpoint = definitions_.endpoint(caller, builder.model_id);
-    if (!endpoint) return endpoint.error();
-    if (!*endpoint) return unknown_model(builder.model_id);
-    endpoints.push_back(*endpoint);
-  }
-  for (std::size_t i = 0; i < builders.size(); ++i) {
-    auto promise = std::make_shared<std::promise<Answer<Embeddings>>>();
-    builders[i].outcome = promise->get_future();
-    executor_.infer(endpoints[i], {{builders[i].text}, InputType::internal_search}, k_query_timeout,
-                    [promise](Answer<Embeddings> vectors) { promise->set_value(std::move(vectors)); });
-  }
-  // All are waited for, one that failed or not: they read their texts out of the document.
-  Refusal failure;
-  for (auto& builder : builders) {
-    auto vectors = builder.outcome.get();
-    if (!vectors) {
-      if (!failure) failure = vectors.error();
-    } else if (!failure) {
-      set_vector(*builder.knn, vectors->front(), document->GetAllocator());
+/// Makes the vectors of some searches.
+class QueryVectors::Resolution {
+ public:
+  Resolution(QueryVectors& owner, const Caller& caller) : owner_(owner), caller_(caller) {}
+
+  void run(std::vector<Search>& searches) {
+    for (Search& search : searches) {
+      const std::size_t embedded = embedded_.size(), stored = stored_.size();
+      search.failure = plan(search);
+      if (!search.failure) continue;
+      embedded_.resize(embedded);
+      stored_.resize(stored);
+      wanted_.resize(stored);
+    }
+    Flights flights;
+    for (const Embedded& one : embedded_) flights.start(owner_.executor_, one.endpoint, one.input);
+    const auto vectors = stored_vectors(owner_.store_, caller_, wanted_);
+    for (std::size_t i = 0; i < stored_.size(); ++i) {
+      if (vectors[i]) {
+        stored_[i].put(vector_member(*vectors[i]));
+      } else {
+        stored_[i].fail(vectors[i].error());
+      }
+    }
+    for (std::size_t i = 0; i < embedded_.size(); ++i) {
+      const auto made = flights.land(i);
+      if (!made) {
+        embedded_[i].target.fail(made.error());
+        continue;
+      }
+      std::string member = vector_member("");
+      append_float_array(member, made->front());
+      embedded_[i].target.put(std::move(member));
     }
   }
-  if (failure) return *failure;
-  return json_of(*document);
+
+ private:
+  /// Where a vector belongs.
+  struct Target {
+    Search* search = nullptr;
+    std::size_t splice = 0;
+    void put(std::string text) const { search->splices[splice].text = std::move(text); }
+    void fail(const ElasticError& error) const {
+      if (!search->failure) search->failure = error;
+    }
+  };
+  struct Embedded {
+    Target target = {};
+    std::shared_ptr<const Endpoint> endpoint = {};
+    EmbeddedInput input = {};
+  };
+
+  bool native() {
+    if (!native_) native_ = owner_.native_.available(caller_);
+    return *native_;
+  }
+
+  /// Reads a search's builders, and finds out who makes their vectors.
+  Refusal plan(Search& search) {
+    if (!may_need_inference(search.text)) return {};
+    const auto scan = scan_search(search.text);
+    if (!scan) return {};
+    if (!scan->inference_query.empty() && !native()) return needs_native(scan->inference_query);
+    if (scan->builders.size() > k_most_builders) {
+      return illegal_argument("a search may hold " + std::to_string(k_most_builders) +
+                              " query_vector_builders at most");
+    }
+    for (const BuilderPlace& place : scan->builders) {
+      Refusal refusal = plan_builder(search, place);
+      if (refusal && !native()) return refusal;
+    }
+    return {};
+  }
+
+  /// An error leaves the builder as it is.
+  Refusal plan_builder(Search& search, const BuilderPlace& place) {
+    if (place.beside_vector)
+      return illegal_argument("cannot provide both [query_vector_builder] and [query_vector]");
+    if (place.values > k_most_values) {
+      return ElasticError{400, "x_content_parse_exception",
+                          "[query_vector_builder] holds " + std::to_string(place.values) +
+                              " values, more than any builder takes"};
+    }
+    auto builder =
+        read_query_vector_builder(search.text.substr(place.value_begin, place.end - place.value_begin));
+    if (!builder) return builder.error();
+    if (std::holds_alternative<UnknownBuilder>(*builder)) return {};
+    const Target target{&search, search.splices.size()};
+    if (auto* stored = std::get_if<StoredVector>(&*builder)) {
+      stored_.push_back(target);
+      wanted_.push_back(std::move(*stored));
+    } else {
+      auto& input = std::get<EmbeddedInput>(*builder);
+      auto endpoint = owner_.definitions_.endpoint(caller_, input.endpoint_id);
+      if (!endpoint) return endpoint.error();
+      if (!*endpoint) return unknown_model(input.endpoint_id);
+      embedded_.push_back({target, std::move(*endpoint), std::move(input)});
+    }
+    search.splices.push_back({search.offset + place.begin, search.offset + place.end});
+    return {};
+  }
+
+  QueryVectors& owner_;
+  const Caller& caller_;
+  std::optional<bool> native_;
+  std::vector<Embedded> embedded_;
+  std::vector<Target> stored_;
+  std::vector<StoredVector> wanted_;  ///< of stored_
+};
+
+void QueryVectors::resolve(const Caller& caller, std::vector<Search>& searches) {
+  Resolution(*this, caller).run(searches);
 }
 
 Outcome QueryVectors::search(http::Request request) {
-  if (!has_builder(request.body)) return request;
-  auto body = resolved(caller_of(request), request.body);
-  if (!body) return body.error().response();
-  request.body = std::move(*body);
-  return request;
-}
-
-Outcome QueryVectors::search_template(http::Request request) {
-  return request;
+  auto sourced = source_as_body(request);
+  http::Request& searched = sourced ? *sourced : request;
+  if (!may_need_inference(searched.body)) return request;
+  std::vector<Search> searches{{searched.body}};
+  resolve(caller_of(request), searches);
+  const Search& search = searches.front();
+  if (search.failure) return search.failure->response();
+  if (search.splices.empty()) return request;
+  replace_body(searched, spliced(searched.body, search.splices));
+  return std::move(searched);
 }
 
 Outcome QueryVectors::multi_search(http::Request request) {
-  if (!has_builder(request.body)) return request;
-  const Caller caller = caller_of(request);
-  http::Request changed = request;
-  changed.body.clear();
-  std::vector<std::optional<ElasticError>> failures;  // by search
-  std::string_view rest = request.body;
-  while (!rest.empty()) {
-    const auto take_line = [&rest] {
-      const auto line = rest.substr(0, rest.find('\n'));
-      rest.remove_prefix(std::min(rest.size(), line.size() + 1));
-      return line;
-    };
-    const auto header = take_line();
-    if (header.find_first_not_of(" \r\t") == std::string_view::npos && rest.empty()) break;
-    const auto body = take_line();
-    auto changed_body = has_builder(body) ? resolved(caller, body) : Answer<std::string>(std::string(body));
-    failures.push_back(changed_body ? std::nullopt : std::optional(changed_body.error()));
-    if (changed_body) changed.body += std::string(header) + "\n" + *changed_body + "\n";
+  auto sourced = source_as_body(request);
+  http::Request& searched = sourced ? *sourced : request;
+  // Without its last line break the whole request is refused, by every store.
+  if (!may_need_inference(searched.body) || !searched.body.ends_with('\n')) return request;
+  const std::string_view body = searched.body;
+  const auto lines = search_lines(body);
+  std::vector<Search> searches;
+  for (const auto& one : lines) {
+    searches.push_back({body.substr(one.search_begin, one.search_end - one.search_begin), one.search_begin});
   }
-  rapidjson::Document stored;
-  const Value* responses = nullptr;
-  if (!changed.body.empty()) {
-    const auto response = store_.handle(changed);
-    if (response.status >= 300) return response;
-    stored.Parse<rapidjson::kParseIterativeFlag>(response.body.data(), response.body.size());
-    if (!stored.HasParseError() && stored.IsObject() && stored.HasMember("responses"))
-      responses = &stored["responses"];
-    if (!responses || !responses->IsArray())
-      return ElasticError{500, "exception", "the store's answer to _msearch cannot be read"}.response();
+  resolve(caller_of(request), searches);
+  std::vector<Splice> splices;
+  std::vector<Refusal> failures;
+  for (std::size_t i = 0; i < searches.size(); ++i) {
+    if (searches[i].failure) searches[i].splices = {{lines[i].begin, lines[i].end}};
+    std::move(searches[i].splices.begin(), searches[i].splices.end(), std::back_inserter(splices));
+    failures.push_back(std::move(searches[i].failure));
   }
-  std::string merged;
-  rapidjson::SizeType next = 0;
-  for (const auto& failure : failures) {
-    merged += merged.empty() ? "" : ",";
-    if (failure) {
-      merged += failure->envelope_json();
-    } else if (responses && next < responses->Size()) {
-      merged += json_of((*responses)[next++]);
-    } else {
-      return ElasticError{500, "exception", "the store answered fewer searches of _msearch than it was sent"}
-          .response();
-    }
+  if (splices.empty()) return request;
+  return with_failures(std::move(searched), splices, failures);
+}
+
+Outcome QueryVectors::search_template(http::Request request) {
+  const auto parts = request.path_parts();
+  const auto has_part = [&](std::string_view name) {
+    return std::find(parts.begin(), parts.end(), name) != parts.end();
+  };
+  auto sourced = source_as_body(request);
+  http::Request& searched = sourced ? *sourced : request;
+  if (has_part("_render") || !may_need_inference(searched.body) || native_.available(caller_of(request)))
+    return request;
+  if (!has_part("_msearch")) {
+    if (const Refusal refusal = refused_template(searched.body)) return refusal->response();
+    return request;
   }
-  const bool has_took = responses && stored.HasMember("took") && stored["took"].IsInt64();
-  return json_response("{\"took\":" + std::to_string(has_took ? stored["took"].GetInt64() : 0) +
-                       ",\"responses\":[" + merged + "]}");
+  std::vector<Splice> splices;
+  std::vector<Refusal> failures;
+  for (const auto& one : search_lines(searched.body)) {
+    const std::string_view search(searched.body.data() + one.search_begin, one.search_end - one.search_begin);
+    failures.push_back(refused_template(search));
+    if (failures.back()) splices.push_back({one.begin, one.end});
+  }
+  if (splices.empty()) return request;
+  return with_failures(std::move(searched), splices, failures);
+}
+
+Outcome QueryVectors::with_failures(http::Request request, const std::vector<Splice>& splices,
+                                    const std::vector<Refusal>& failures) {
+  const auto failed = [](const Refusal& failure) { return failure.has_value(); };
+  if (std::none_of(failures.begin(), failures.end(), failed)) {
+    replace_body(request, spliced(request.body, splices));
+    return request;
+  }
+  if (std::all_of(failures.begin(), failures.end(), failed))
+    return json_response(*merge_failures(R"({"took":0,"responses":[]})", failures));
+  replace_body(request, spliced(request.body, splices));
+  // The answer must be one that can be read; what shapes it is done to the merged one.
+  static constexpr std::array<std::string_view, 5> k_shaping{"filter_path", "pretty", "human", "format",
+                                                             "error_trace"};
+  request.query = without_parameters(request.query, k_shaping);
+  request.headers.remove("Accept-Encoding");
+  if (const auto accept = request.headers.get("Accept"); accept && accept->find("json") == std::string::npos)
+    request.headers.set("Accept", "application/json");
+  auto answer = store_.handle(request);
+  if (answer.status >= 300) return answer;
+  auto merged = merge_failures(answer.body, failures);
+  if (!merged) {
+    return ElasticError{502, "exception", "the store's answer to _msearch cannot be read, or is not complete"}
+        .response();
+  }
+  http::Response response = json_response(std::move(*merged));
+  for (const auto& [name, value] : answer.headers.all()) {
+    if (http::equal_ignoring_case(name, "Warning")) response.headers.add(name, value);
+  }
+  return response;
 }
 
 }  // namespace sightline::elastic

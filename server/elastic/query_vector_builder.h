@@ -1,0 +1,46 @@
+// What a `query_vector_builder` asks for.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "server/elastic/elastic_error.h"
+#include "server/elastic/rest/json_tape.h"
+
+namespace sightline::elastic {
+
+/// Longest wait for a query's vector, xpack.inference.query_timeout.
+constexpr std::chrono::milliseconds k_query_timeout{10'000};
+
+/// The vector that an endpoint makes of a text, or of a picture:
+///   "text_embedding": {"model_id", "model_text"}; the text may be a data URI
+///   "embedding": {"inference_id", "input", "timeout"}; the input is a string, {"type", "format", "value"},
+///   or one of these in "content" or in a list of one
+struct EmbeddedInput {
+  rest::JsonTape tape = {};  ///< of the builder, which must outlive this
+  std::string endpoint_id = {};
+  std::string_view given = {};  ///< the input as it came
+  std::string made = {};        ///< the data URI that was made of it, if it was bare base64
+  std::chrono::milliseconds timeout = k_query_timeout;
+
+  std::string_view text() const { return made.empty() ? given : std::string_view(made); }
+};
+
+/// The vector that a document has: "lookup": {"id", "index", "path", "routing"}.
+struct StoredVector {
+  std::string id, index, path;
+  std::optional<std::string> routing = {};
+};
+
+/// A kind of builder that is not known here.
+struct UnknownBuilder {};
+
+using QueryVectorBuilder = std::variant<UnknownBuilder, EmbeddedInput, StoredVector>;
+
+/// Reads a builder, `{"kind": {...}}`. Errors: x_content_parse_exception and illegal_argument_exception.
+Answer<QueryVectorBuilder> read_query_vector_builder(std::string_view json);
+
+}  // namespace sightline::elastic
