@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <future>
+#include <iterator>
 #include <optional>
 #include <utility>
 
 #include "base/float_text.h"
 #include "server/elastic/ingest/ingest_service.h"
-#include "server/elastic/json_walk.h"
 #include "server/elastic/multi_search.h"
 #include "server/elastic/query_vector_builder.h"
 #include "server/elastic/rest/router.h"
