@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Installs what Sightline needs, from Debian's packages (Debian 12 or 13). The only place that installs anything.
 #
-#   scripts/install_dependencies.sh [--tests]
+#   scripts/install_dependencies.sh [--tests] [--tidy]
 #
 #   --tests        also what scripts/test.sh needs: the official Elasticsearch Python clients, 8 and 9, in .venv-es8 and .venv-es9
+#   --tidy         also what scripts/tidy.sh needs: clang, clang-format and clang-tidy
 #
 # Nothing is done where everything is there already; then no network is needed.
 set -euo pipefail
@@ -27,6 +28,7 @@ tests=
 for option in "$@"; do
   case $option in
     --tests) tests=1 ;;
+    --tidy) packages+=(clang clang-format clang-tidy) ;;
     -h|--help) sed -n '2,9p' "${BASH_SOURCE[0]}" | sed 's/^# \{0,1\}//'; exit 0 ;;
     *) echo "install_dependencies: unknown option $option (see --help)" >&2; exit 2 ;;
   esac
