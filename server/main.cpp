@@ -65,6 +65,26 @@ http::Server::Options http_options(const ServerOptions& options) {
   return http;
 }
 
+elastic::ElasticServer::Options elastic_options(const ServerOptions& options) {
+  elastic::ElasticServer::Options elastic;
+  elastic.host = options.host;
+  elastic.port = options.elasticsearch_port;
+  elastic.secret_key_file = options.secret_key_file;
+  elastic.warn = [](const std::string& text) { spdlog::warn("{}", text); };
+  if (options.elasticsearch_gateway.empty()) {
+    elastic.documents = elastic::ElasticServer::LocalStore{options.data_dir};
+    return elastic;
+  }
+  elastic::ElasticServer::Cluster cluster;
+  cluster.access.url = options.elasticsearch_gateway;
+  cluster.access.ca_file = options.elasticsearch_ca_file;
+  cluster.access.ca_fingerprint = options.elasticsearch_ca_fingerprint;
+  cluster.access.timeout = options.elasticsearch_timeout;
+  if (options.gateway_mode == "always") cluster.mode = elastic::GatewayMode::always;
+  elastic.documents = std::move(cluster);
+  return elastic;
+}
+
 void log_models(const serving::EmbeddingService& service) {
   for (const serving::ModelStatus& status : service.models()) {
     if (!status.info) continue;
@@ -116,17 +136,17 @@ Status Program::start() {
 
   if (const Status loaded = service_->load_models(); !loaded) return loaded;
   log_models(*service_);
-  return options_.embedded_elasticsearch ? start_elastic() : Status{};
+  const bool elastic = options_.embedded_elasticsearch || !options_.elasticsearch_gateway.empty();
+  return elastic ? start_elastic() : Status{};
 }
 
 Status Program::start_elastic() {
-  elastic::ElasticServer::Options elastic;
-  elastic.host = options_.host;
-  elastic.port = options_.elasticsearch_port;
-  elastic.data_dir = options_.data_dir;
-  auto started = elastic::ElasticServer::start(elastic);
+  auto started = elastic::ElasticServer::start(elastic_options(options_));
   if (!started) return started.error();
   elastic_ = *std::move(started);
+  if (!options_.elasticsearch_gateway.empty())
+    spdlog::info("gateway to Elasticsearch at {}, mode {}", options_.elasticsearch_gateway,
+                 options_.gateway_mode);
   return {};
 }
 

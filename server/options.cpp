@@ -9,6 +9,8 @@
 #include <set>
 #include <thread>
 
+#include "server/elastic/gateway/cluster.h"
+
 namespace sightline {
 namespace {
 
@@ -104,10 +106,29 @@ void add_options(CLI::App& app, ServerOptions& options, std::vector<std::string>
   table.flag("--embedded-elasticsearch", options.embedded_elasticsearch,
              "Also serve an Elasticsearch-compatible port over a local store");
   table
+      .value(
+          "--elasticsearch-gateway", options.elasticsearch_gateway,
+          "Also serve an Elasticsearch port before the cluster at this URL, and do there what it cannot do")
+      ->type_name("URL");
+  table
       .value("--elasticsearch-port", options.elasticsearch_port,
              "Its port; 0: any free one, printed at the start")
       ->check(port);
   table.value("--data-dir", options.data_dir, "Folder of the local store; made if missing");
+  table
+      .value("--gateway-mode", options.gateway_mode,
+             "auto: inference that the cluster can do is left to it; always: all is done here")
+      ->check(CLI::IsMember({"auto", "always"}));
+  table.value("--elasticsearch-ca-file", options.elasticsearch_ca_file,
+              "PEM of the authority behind the cluster's certificate; without: the system's");
+  table.value("--elasticsearch-ca-fingerprint", options.elasticsearch_ca_fingerprint,
+              "Or its SHA-256, as Elasticsearch prints it at its first start");
+  table.time("--elasticsearch-timeout", options.elasticsearch_timeout, "0ms",
+             "How long an answer of the cluster may take to begin; 0ms: as long as it takes");
+  table.value(
+      "--secret-key-file", options.secret_key_file,
+      "File of 32 random bytes in base64 or hex, which encrypt the secrets of endpoints; the same for "
+      "all gateways of a cluster");
 
   table.group("Limits");
   table.bytes("--max-body-bytes", options.max_body_bytes, "64MB", "Of one request; more is answered 413");
@@ -169,6 +190,16 @@ serving::ModelSpec read_model(const std::string& text, const ServerOptions& opti
   return spec;
 }
 
+void check_gateway(ServerOptions& options) {
+  if (options.embedded_elasticsearch) {
+    throw CLI::ValidationError("--elasticsearch-gateway",
+                               "excludes --embedded-elasticsearch: documents are in one place");
+  }
+  auto url = elastic::checked_cluster_url(options.elasticsearch_gateway);
+  if (!url) throw CLI::ValidationError("--elasticsearch-gateway", url.error().message);
+  options.elasticsearch_gateway = *std::move(url);
+}
+
 }  // namespace
 
 int available_cores() {
@@ -195,6 +226,7 @@ std::variant<ServerOptions, int> parse_options(int argc, char** argv) {
     if (options.preparation_threads == 0) options.preparation_threads = available_cores();
     if (models.empty()) throw CLI::RequiredError("--model NAME=FOLDER");
     for (const std::string& model : models) options.models.push_back(read_model(model, options));
+    if (!options.elasticsearch_gateway.empty()) check_gateway(options);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }

@@ -23,8 +23,13 @@ struct ServerOptions {
 
   // the Elasticsearch port
   bool embedded_elasticsearch = false;
+  std::string elasticsearch_gateway;  ///< URL of the cluster, checked; empty: no gateway
   std::uint16_t elasticsearch_port = 9200;
   std::string data_dir = "data";
+  std::string gateway_mode = "auto";
+  std::string elasticsearch_ca_file, elasticsearch_ca_fingerprint;
+  std::chrono::milliseconds elasticsearch_timeout{0};
+  std::string secret_key_file;
 
   // limits
   std::size_t max_body_bytes = 64u << 20;

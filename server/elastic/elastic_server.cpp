@@ -2,10 +2,14 @@
 
 #include <atomic>
 #include <chrono>
+#include <optional>
 #include <random>
 #include <utility>
+#include <variant>
 
+#include "server/elastic/backend.h"
 #include "server/elastic/front.h"
+#include "server/elastic/gateway/gateway.h"
 #include "server/elastic/inference/inference_executor.h"
 #include "server/elastic/local/local_store.h"
 #include "server/elastic/rest/rest_layer.h"
@@ -23,15 +27,53 @@ double random_fraction() {
   return std::uniform_real_distribution<double>(0.0, 1.0)(generator);
 }
 
+class LocalBackend final : public Backend {
+ public:
+  explicit LocalBackend(std::unique_ptr<Store> store) : store_(std::move(store)) {}
+
+  Store& store() override { return *store_; }
+  NativeInference& native() override { return native_; }
+  void handle(Front& front, http::Request request, http::Reply reply) override {
+    const rest::RestLayer rest([&](http::Request&& checked) {
+      Outcome outcome = front.decide(std::move(checked));
+      if (auto* const answer = std::get_if<http::Response>(&outcome)) return std::move(*answer);
+      return store_->handle(std::get<http::Request>(outcome));
+    });
+    reply.send(rest(std::move(request)));
+  }
+
+ private:
+  const std::unique_ptr<Store> store_;
+  NoNativeInference native_;
+};
+
+Result<std::unique_ptr<Backend>> open(const ElasticServer::LocalStore& local, const ElasticServer::Options&,
+                                      Timer&) {
+  auto store = open_local_store(local.data_dir);
+  if (!store) return store.error();
+  return std::unique_ptr<Backend>(std::make_unique<LocalBackend>(*std::move(store)));
+}
+
+Result<std::unique_ptr<Backend>> open(const ElasticServer::Cluster& cluster,
+                                      const ElasticServer::Options& options, Timer& timer) {
+  Cluster::Options access = cluster.access;
+  access.warn = options.warn;
+  auto gateway = Gateway::create(std::move(access), cluster.mode, timer);
+  if (!gateway) return gateway.error();
+  return std::unique_ptr<Backend>(*std::move(gateway));
+}
+
 class Running : public ElasticServer {
  public:
-  Running(std::unique_ptr<Store> store, std::unique_ptr<Timer> timer, std::unique_ptr<http::Client> client)
-      : store_(std::move(store)),
+  Running(std::unique_ptr<Timer> timer, std::unique_ptr<http::Client> client,
+          std::unique_ptr<Backend> backend, std::optional<security::SecretBox> secret_box)
+      : secret_box_(std::move(secret_box)),
         timer_(std::move(timer)),
         client_(std::move(client)),
+        backend_(std::move(backend)),
         executor_(*client_, *timer_, executor_options()),
-        front_(*store_, native_, executor_, *timer_),
-        rest_([this](http::Request&& request) { return answer(std::move(request)); }) {}
+        front_(backend_->store(), backend_->native(), executor_, *timer_,
+               secret_box_ ? &*secret_box_ : nullptr) {}
 
   ~Running() override { stop(); }
 
@@ -43,8 +85,9 @@ class Running : public ElasticServer {
     http.max_body_bytes = options.max_body_bytes;
     http.drain_timeout = k_drain_timeout;
     http.error_response = rest::error_response;
-    auto server = http::Server::start(
-        http, [this](http::Request&& request, http::Reply reply) { reply.send(rest_(std::move(request))); });
+    auto server = http::Server::start(http, [this](http::Request&& request, http::Reply reply) {
+      backend_->handle(front_, std::move(request), std::move(reply));
+    });
     if (!server) return server.error();
     server_ = std::move(*server);
     return {};
@@ -55,16 +98,15 @@ class Running : public ElasticServer {
   void stop() override {
     if (stopped_.exchange(true) || !server_) return;
     // A request may wait on an inference server that never answers; the drain must end all the same.
-    timer_->run_at(timer_->now() + k_drain_timeout, [this] { executor_.shut_down(); });
+    timer_->run_at(timer_->now() + k_drain_timeout, [this] { end_waiting(); });
     server_->stop();
-    executor_.shut_down();
+    end_waiting();
   }
 
  private:
-  http::Response answer(http::Request request) {
-    Outcome outcome = front_.decide(std::move(request));
-    if (auto* response = std::get_if<http::Response>(&outcome)) return std::move(*response);
-    return store_->handle(std::get<http::Request>(outcome));
+  void end_waiting() {
+    front_.shut_down();
+    executor_.shut_down();
   }
 
   static InferenceExecutor::Options executor_options() {
@@ -75,13 +117,12 @@ class Running : public ElasticServer {
 
   // Requests use all below; so the server goes first, and the executor before the client and the timer that
   // it uses.
-  std::unique_ptr<Store> store_;
+  const std::optional<security::SecretBox> secret_box_;
   std::unique_ptr<Timer> timer_;
   std::unique_ptr<http::Client> client_;
-  NoNativeInference native_;
+  std::unique_ptr<Backend> backend_;
   InferenceExecutor executor_;
   Front front_;
-  rest::RestLayer rest_;
   std::unique_ptr<http::Server> server_;
   std::atomic<bool> stopped_ = false;
 };
@@ -89,11 +130,21 @@ class Running : public ElasticServer {
 }  // namespace
 
 Result<std::unique_ptr<ElasticServer>> ElasticServer::start(const Options& options) {
-  auto store = open_local_store(options.data_dir);
-  if (!store) return store.error();
+  std::optional<security::SecretBox> secret_box;
+  if (!options.secret_key_file.empty()) {
+    auto read = security::SecretBox::read(options.secret_key_file);
+    if (!read) return read.error();
+    secret_box = *std::move(read);
+    if (options.warn && !secret_box->warning().empty()) options.warn(secret_box->warning());
+  }
+  auto timer = start_timer();
+  auto backend =
+      std::visit([&](const auto& documents) { return open(documents, options, *timer); }, options.documents);
+  if (!backend) return backend.error();
   auto client = http::Client::create({});
   if (!client) return client.error();
-  auto running = std::make_unique<Running>(std::move(*store), start_timer(), std::move(*client));
+  auto running = std::make_unique<Running>(std::move(timer), *std::move(client), *std::move(backend),
+                                           std::move(secret_box));
   if (Status status = running->listen(options); !status) return status.error();
   return std::unique_ptr<ElasticServer>(std::move(running));
 }

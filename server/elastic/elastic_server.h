@@ -4,34 +4,54 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
+#include <variant>
 
 #include "base/result.h"
+#include "server/elastic/gateway/cluster.h"
+#include "server/elastic/gateway/cluster_probe.h"
 
 namespace sightline::elastic {
 
-/// Serves the subset of Elasticsearch's REST API that embedding pictures needs, over a local store.
+/// Serves Elasticsearch's REST API, with the inference that embedding pictures needs: over a local store the
+/// subset of it that the job takes, or as a gateway all that the cluster behind it has.
 ///
-/// Flow: 1. `http::Server` reads a request and calls one of `workers` threads.
-///       2. The rest layer settles media types, parameters, unknown routes and the shape of the answer.
-///       3. The front does what a plain store cannot: inference endpoints, ingest pipelines, query vector
+/// Flow: 1. `http::Server` reads a request whole, within `max_body_bytes`, and calls one of `workers`
+/// threads.
+///       2. The front does what a plain store cannot: inference endpoints, ingest pipelines, query vector
 ///       builders.
-///       4. The store answers what is left: indices, documents, bulk, search.
+///       3. What is left (indices, documents, bulk, search) the local store answers; or it passes through to
+///       the cluster, whose answer streams back untouched.
+///       4. Answers of ours get the shape that was asked for: filter_path, pretty, media type.
 /// Inference goes by HTTP to the URL that an endpoint names, as Elasticsearch does it; this server knows no
 /// model. Thread safety: all members may be called from any thread.
 class ElasticServer {
  public:
+  /// Documents are kept on this machine.
+  struct LocalStore {
+    std::filesystem::path data_dir;  ///< made if it is missing
+  };
+  /// Documents are a cluster's: the server is a gateway before it.
+  struct Cluster {
+    elastic::Cluster::Options access;  ///< its `warn` is that of the server
+    GatewayMode mode = GatewayMode::automatic;
+  };
   struct Options {
     std::string host = "127.0.0.1";
-    std::uint16_t port = 9200;       ///< 0: any free one; `port()` tells
-    std::filesystem::path data_dir;  ///< of the local store; made if it is missing
-    int workers = 16;                ///< requests handled at once; each may block on inference and on disk
+    std::uint16_t port = 9200;  ///< 0: any free one; `port()` tells
+    std::variant<LocalStore, Cluster> documents;
+    std::filesystem::path secret_key_file;  ///< seals secrets of endpoints (security::SecretBox); empty: none
+    /// Told in words, for a log, what the operator should know; without credentials or bodies. May be empty.
+    std::function<void(const std::string&)> warn;
+    int workers = 16;  ///< requests handled at once; each may block on inference and on disk
     std::size_t max_body_bytes =
         100u << 20;  ///< larger bodies get 413, as with Elasticsearch's http.max_content_length
   };
 
-  /// Errors: those of opening `data_dir` as a store and of binding the port.
+  /// Errors: those of opening `data_dir` as a store, or of the cluster's URL and CA (it need not be up); of
+  /// the key file; and of binding the port.
   static Result<std::unique_ptr<ElasticServer>> start(const Options& options);
   virtual ~ElasticServer() = default;
 

@@ -1,10 +1,12 @@
 #include "server/elastic/front.h"
 
 #include <algorithm>
+#include <array>
 #include <exception>
+#include <string_view>
 
-#include "server/elastic/rest/json_filter.h"
-#include "server/elastic/rest/json_tape.h"
+#include "server/elastic/definition_guard.h"
+#include "server/elastic/rest/media_type.h"
 
 namespace sightline::elastic {
 namespace {
@@ -18,73 +20,28 @@ bool is_read(Method method) {
   return method == Method::get || method == Method::post;
 }
 
-/// True if an index expression ("a,b*,-c") may reach the index of definitions. Plain wildcards do not, since
-/// it is hidden.
-bool reaches_definitions(std::string_view expression, bool with_hidden) {
-  while (!expression.empty()) {
-    const auto name = expression.substr(0, expression.find(','));
-    expression.remove_prefix(std::min(expression.size(), name.size() + 1));
-    const bool hidden_counts = with_hidden || name.starts_with('.');
-    if (name == k_definition_index ||
-        (hidden_counts && (name == "_all" || rest::wildcard_match(name, k_definition_index))))
-      return true;
-  }
-  return false;
-}
-
-/// True if the JSON names the index of definitions where requests name indices: under "index", "_index" or
-/// "indices".
-bool names_definitions(const rapidjson::Value& value, bool is_index) {
-  if (value.IsString()) {
-    return is_index && reaches_definitions({value.GetString(), value.GetStringLength()}, false);
-  }
-  if (value.IsArray()) {
-    return std::any_of(value.Begin(), value.End(),
-                       [&](const rapidjson::Value& item) { return names_definitions(item, is_index); });
-  }
-  if (!value.IsObject()) return false;
-  return std::any_of(value.MemberBegin(), value.MemberEnd(), [](const auto& member) {
-    const std::string_view name(member.name.GetString(), member.name.GetStringLength());
-    return names_definitions(member.value, name == "index" || name == "_index" || name == "indices");
-  });
-}
-
-/// Bodies that name indices: one JSON object, or one a line.
-bool body_names_definitions(std::string_view body) {
-  if (const auto whole = rest::parse_json(body)) return names_definitions(*whole, false);
-  while (!body.empty()) {
-    const auto line = body.substr(0, body.find('\n'));
-    body.remove_prefix(std::min(body.size(), line.size() + 1));
-    if (const auto json = rest::parse_json(line); json && names_definitions(*json, false)) return true;
-  }
-  return false;
-}
-
-bool addresses_definitions(const http::Request& request, const std::vector<std::string>& parts) {
-  if (parts.empty()) return false;
-  bool with_hidden = false;
-  if (const auto expand = rest::query_parameter(request, "expand_wildcards")) {
-    with_hidden = expand->find("hidden") != std::string::npos || expand->find("all") != std::string::npos;
-  }
-  const std::string& first = parts.front();
-  const std::string& action = parts.back();
-  const bool reads_all = first == "_search" || first == "_msearch" || first == "_count";
-  if (reaches_definitions(reads_all ? "_all" : first, with_hidden)) return true;
-  const bool body_names_indices =
-      action == "_mget" || action == "_msearch" || action == "_aliases" || action == "_reindex";
-  return body_names_indices && body_names_definitions(request.body);
+/// True if indices, their settings or their names may become others: which pipelines they name is asked
+/// again. `action`: the path's part behind the index; empty: the index itself.
+bool changes_indices(Method method, std::string_view action) {
+  constexpr std::array<std::string_view, 12> k_actions = {
+      "",          "_settings", "_alias", "_aliases", "_template",   "_index_template", "_component_template",
+      "_rollover", "_clone",    "_split", "_shrink",  "_data_stream"};
+  return method != Method::get && method != Method::head &&
+         std::find(k_actions.begin(), k_actions.end(), action) != k_actions.end();
 }
 
 }  // namespace
 
-Front::Front(Store& store, NativeInference& native, InferenceExecutor& executor, const Timer& timer)
-    : definitions_(store, timer),
-      ingest_(definitions_, executor),
+Front::Front(Store& store, NativeInference& native, InferenceExecutor& executor, const Timer& timer,
+             const security::SecretBox* secret_box)
+    : definitions_(store, timer, native, secret_box),
+      stubs_(store, timer),
+      ingest_(definitions_, executor, store, native),
       index_pipelines_(store, timer),
-      writes_(store, ingest_, index_pipelines_),
+      writes_(store, definitions_, stubs_, ingest_, index_pipelines_),
       query_vectors_(store, native, definitions_, executor),
-      inference_api_(definitions_, executor),
-      pipeline_api_(definitions_, ingest_) {
+      inference_api_(store, native, definitions_, executor),
+      pipeline_api_(definitions_, ingest_, store, stubs_) {
   inference_api_.add_routes(router_);
   pipeline_api_.add_routes(router_);
 }
@@ -92,8 +49,11 @@ Front::Front(Store& store, NativeInference& native, InferenceExecutor& executor,
 Outcome Front::decide(http::Request request) {
   try {
     const auto parts = request.path_parts();
+    if (const Refusal refusal = keep_from_definitions(request, parts)) return refusal->response();
+    const auto types = rest::check_media_types(request);
+    // What is not JSON is not read: it is for the store to say what it makes of it.
+    if (!types || types->unsupported_content) return request;
     if (auto answer = router_.try_handle(request)) return std::move(*answer);
-    if (addresses_definitions(request, parts)) return restricted_index().response();
     return plain(std::move(request), parts);
   } catch (const std::exception& exception) {
     return ElasticError{500, "exception", std::string("a fault of this server: ") + exception.what()}
@@ -101,28 +61,49 @@ Outcome Front::decide(http::Request request) {
   }
 }
 
+Answer<Front::Kept> Front::kept(const Caller& caller) {
+  const auto endpoints = definitions_.index().list(caller, DefinitionIndex::Kind::endpoint);
+  if (!endpoints) return endpoints.error();
+  const auto pipelines = definitions_.index().list(caller, DefinitionIndex::Kind::pipeline);
+  if (!pipelines) return pipelines.error();
+  return Kept{endpoints->size(), pipelines->size()};
+}
+
 Outcome Front::plain(http::Request request, const std::vector<std::string>& parts) {
-  const std::size_t count = parts.size();
-  const auto part_is = [&](std::size_t at, std::string_view name) { return at < count && parts[at] == name; };
+  const bool has_index = !parts.empty() && (!parts[0].starts_with('_') || parts[0] == "_all");
+  const std::string index = has_index ? parts[0] : "";
+  const std::vector<std::string> after_index(parts.begin() + (has_index ? 1 : 0), parts.end());
+  const std::size_t count = after_index.size();
+  const std::string action = count > 0 ? after_index[0] : "";
+  const std::string detail = count > 1 ? after_index[1] : "";
+
   if (is_write(request.method)) {
-    if (count == 1 && part_is(0, "_bulk")) return writes_.bulk(std::move(request), "");
-    if (count == 2 && part_is(1, "_bulk")) return writes_.bulk(std::move(request), parts[0]);
-    const bool create = part_is(1, "_create") || rest::query_parameter(request, "op_type") == "create";
-    if (count == 2 && part_is(1, "_doc") && request.method == Method::post)
-      return writes_.document(std::move(request), parts[0], {}, create);
-    if (count == 3 && (part_is(1, "_doc") || part_is(1, "_create")))
-      return writes_.document(std::move(request), parts[0], parts[2], create);
+    if (auto refusal = inference_api_.refuse_semantic_text(request)) return refusal->response();
+    if (count == 1 && action == "_bulk") return writes_.bulk(std::move(request), index);
+    const bool create = action == "_create" || rest::query_parameter(request, "op_type") == "create";
+    if (has_index && count == 1 && action == "_doc" && request.method == Method::post)
+      return writes_.document(std::move(request), index, {}, create);
+    if (has_index && count == 2 && (action == "_doc" || action == "_create"))
+      return writes_.document(std::move(request), index, detail, create);
   }
-  if (is_read(request.method) && count > 0 && count <= 2) {
-    const std::string& action = parts.back();
-    if (action == "_search" || action == "_count") return query_vectors_.search(std::move(request));
-    if (action == "_msearch") return query_vectors_.multi_search(std::move(request));
+  if (request.method == Method::post) {
+    if (has_index && count == 2 && action == "_update")
+      return writes_.update(std::move(request), index, detail);
+    if (count == 1 && action == (has_index ? "_update_by_query" : "_reindex"))
+      return writes_.by_query(std::move(request), parts);
   }
-  // Indices, their settings or their names may change: which pipelines they name is asked again.
-  const bool changes_indices =
-      request.method != Method::get && request.method != Method::head &&
-      (count == 1 || part_is(1, "_settings") || part_is(1, "_alias") || part_is(1, "_aliases"));
-  if (changes_indices) index_pipelines_.forget();
+  if (is_read(request.method)) {
+    if (detail == "template" ? action == "_search" || action == "_msearch" || action == "_render"
+                             : action == "_render")
+      return query_vectors_.search_template(std::move(request));
+    const bool is_search = count == 1 ? action == "_search" || action == "_async_search" ||
+                                            action == "_count" || (has_index && action == "_delete_by_query")
+                                      : count == 2 && ((action == "_validate" && detail == "query") ||
+                                                       (has_index && action == "_explain"));
+    if (is_search) return query_vectors_.search(std::move(request));
+    if (count == 1 && action == "_msearch") return query_vectors_.multi_search(std::move(request));
+  }
+  if (changes_indices(request.method, action)) index_pipelines_.forget();
   return request;
 }
 

@@ -11,6 +11,7 @@
 #include "server/elastic/native_inference.h"
 #include "server/elastic/outcome.h"
 #include "server/elastic/pipeline_api.h"
+#include "server/elastic/pipeline_stubs.h"
 #include "server/elastic/query_vectors.h"
 #include "server/elastic/rest/router.h"
 #include "server/elastic/store.h"
@@ -20,20 +21,32 @@ namespace sightline::elastic {
 
 /// Decides about every request of Elasticsearch's REST API, before a store that knows nothing of inference.
 ///
-/// Here: `/_inference`, `/_ingest/pipeline`, the pipelines of `_bulk`, `_doc` and `_create`, and query vector
-/// builders in searches. All else is the store's, as it came. Partial updates (`_update`) run no pipeline.
+/// Here: `/_inference`, `/_ingest/pipeline`, the pipelines of writes, and query vector builders in searches.
+/// All else is the store's, as it came, and so is every body that is not JSON.
 /// The index that endpoints and pipelines are kept in cannot be reached through the front.
 /// It keeps no state but caches of a second, so any number of fronts may share a store.
 /// Thread safety: `decide` may be called from any thread; it blocks.
 class Front {
  public:
-  Front(Store& store, NativeInference& native, InferenceExecutor& executor, const Timer& timer);
+  /// `secret_box` seals the secrets of endpoints; it may be null, else it must outlive the front, as all
+  /// here.
+  Front(Store& store, NativeInference& native, InferenceExecutor& executor, const Timer& timer,
+        const security::SecretBox* secret_box = nullptr);
   Outcome decide(http::Request request);
+  /// Ends what `decide` waits for, now and from now on; beside InferenceExecutor::shut_down.
+  void shut_down() { ingest_.shut_down(); }
+
+  struct Kept {
+    std::size_t endpoints = 0, pipelines = 0;
+  };
+  /// How many definitions are in the front's own index.
+  Answer<Kept> kept(const Caller& caller);
 
  private:
   Outcome plain(http::Request request, const std::vector<std::string>& parts);
 
   Definitions definitions_;
+  PipelineStubs stubs_;
   IngestService ingest_;
   IndexPipelines index_pipelines_;
   Writes writes_;

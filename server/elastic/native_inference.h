@@ -17,7 +17,8 @@ class NativeInference {
   /// True if new endpoints are made, kept and called by the store: it has the API, its licence allows it, and
   /// the operator has not said otherwise.
   virtual bool available(const Caller& caller) = 0;
-  /// True if the store has an endpoint, or a deployed model, of that id. Always false if not `available`.
+  /// True if the store can run inference with that id by itself: it has such an endpoint, and inference is
+  /// `available`; or it has a trained model of that id, for which older licences are enough.
   virtual Answer<bool> knows(const Caller& caller, const std::string& model_id) = 0;
 };
 

@@ -26,13 +26,14 @@ class ShortCache {
     return found->second.value;
   }
 
-  /// A value counts from the moment it was asked for: one that was read before `forget` must not come in
-  /// after it.
-  void put(const std::string& key, T value, Timer::Clock::time_point asked) {
+  /// `kept`: longer only for what no front changes. A value counts from the moment it was asked for: one that
+  /// was read before `forget` must not come in after it.
+  void put(const std::string& key, T value, Timer::Clock::time_point asked,
+           std::chrono::seconds kept = std::chrono::seconds(1)) {
     std::lock_guard lock(mutex_);
     if (asked < forgotten_) return;
     if (entries_.size() >= k_most_entries) entries_.clear();
-    entries_[key] = {std::move(value), asked + std::chrono::seconds(1)};
+    entries_[key] = {std::move(value), asked + kept};
   }
 
   void forget() {

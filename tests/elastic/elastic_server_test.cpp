@@ -30,7 +30,7 @@ struct PortBench {
   void start() {
     ElasticServer::Options options;
     options.port = 0;
-    options.data_dir = folder.path;
+    options.documents = ElasticServer::LocalStore{folder.path};
     options.workers = 4;
     auto started = ElasticServer::start(options);
     REQUIRE_MESSAGE(started.ok(), (started.ok() ? "" : started.error().message));
@@ -155,9 +155,9 @@ TEST_CASE("a port that is taken and a folder that cannot be used are told") {
   ElasticServer::Options options;
   options.port = bench.server->port();
   TemporaryFolder other;
-  options.data_dir = other.path;
+  options.documents = ElasticServer::LocalStore{other.path};
   CHECK(!ElasticServer::start(options).ok());
   options.port = 0;
-  options.data_dir = "/proc/nowhere";
+  options.documents = ElasticServer::LocalStore{"/proc/nowhere"};
   CHECK(!ElasticServer::start(options).ok());
 }

@@ -19,42 +19,40 @@ bool wants_pretty(const http::Request& request) {
   return pretty && *pretty != "false";
 }
 
-void shape(http::Response& response, const http::Request& request, const MediaTypes& types) {
-  if (!is_json(response) || response.body.empty()) return;
-  if (response.status < 400) {  // errors are shown whole, as Elasticsearch shows them
-    if (const auto paths = query_parameter(request, "filter_path"); paths && !paths->empty()) {
-      response.body = filter_by_path(response.body, *paths);
-    }
-  }
-  if (wants_pretty(request)) response.body = pretty_json(response.body);
-  if (types.compatible_with != 0) {
-    response.content_type =
-        "application/vnd.elasticsearch+json;compatible-with=" + std::to_string(types.compatible_with);
-  }
-}
-
 }  // namespace
 
-http::Response RestLayer::operator()(http::Request&& taken) const {
-  // What the answer is shaped by; the body, which may be large, goes to the handler.
-  http::Request request;
-  request.method = taken.method;
-  request.query = taken.query;
-  request.headers = taken.headers;
-  const Answer<MediaTypes> types = check_media_types(taken);
-  http::Response response;
-  if (!types) {
-    response = types.error().response();
-  } else if (types->unsupported_content) {
-    response = unsupported_content_type(*types->unsupported_content);
-  } else {
-    response = handler_(std::move(taken));
-    shape(response, request, *types);
+AnswerShape::AnswerShape(const http::Request& request)
+    : is_head_(request.method == http::Method::head),
+      pretty_(wants_pretty(request)),
+      filter_path_(query_parameter(request, "filter_path").value_or("")) {
+  if (const Answer<MediaTypes> types = check_media_types(request)) compatible_with_ = types->compatible_with;
+  if (const auto id = request.headers.get("X-Opaque-Id")) opaque_id_ = *id;
+}
+
+void AnswerShape::apply(http::Response& response) const {
+  if (is_json(response) && !response.body.empty()) {
+    // Errors are shown whole, as Elasticsearch shows them.
+    if (response.status < 400 && !filter_path_.empty())
+      response.body = filter_by_path(response.body, filter_path_);
+    if (pretty_) response.body = pretty_json(response.body);
+    if (compatible_with_ != 0) {
+      response.content_type =
+          "application/vnd.elasticsearch+json;compatible-with=" + std::to_string(compatible_with_);
+    }
   }
-  if (request.method == http::Method::head) response.body.clear();
+  if (is_head_) response.body.clear();
   response.headers.set("X-elastic-product", "Elasticsearch");
-  if (const auto id = request.headers.get("X-Opaque-Id"))
-    response.headers.set("X-Opaque-Id", std::string(*id));
+  if (opaque_id_) response.headers.set("X-Opaque-Id", *opaque_id_);
+}
+
+http::Response RestLayer::operator()(http::Request&& request) const {
+  const AnswerShape shape(request);
+  const Answer<MediaTypes> types = check_media_types(request);
+  http::Response response = !types ? types.error().response()
+                            : types->unsupported_content
+                                ? unsupported_content_type(*types->unsupported_content)
+                                : handler_(std::move(request));
+  shape.apply(response);
   return response;
 }
 

@@ -1,0 +1,22 @@
+// What stands behind the front of an Elasticsearch port.
+#pragma once
+
+#include "server/elastic/front.h"
+#include "server/elastic/native_inference.h"
+#include "server/elastic/store.h"
+#include "server/http/server.h"
+
+namespace sightline::elastic {
+
+/// A local store or a cluster: what the front asks, and how what the front leaves alone is answered.
+/// Thread safety: all members may be called from any thread.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual Store& store() = 0;
+  virtual NativeInference& native() = 0;
+  /// Answers a request, now or later; blocks as long as `front` does.
+  virtual void handle(Front& front, http::Request request, http::Reply reply) = 0;
+};
+
+}  // namespace sightline::elastic

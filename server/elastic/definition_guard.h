@@ -1,0 +1,17 @@
+// Keeps requests from the index of endpoints and pipelines.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "server/elastic/elastic_error.h"
+#include "server/http/message.h"
+
+namespace sightline::elastic {
+
+/// Errors: 403 for a request that names the index of definitions (`DefinitionIndex`), in its path or where
+/// its body names indices. A wildcard in the path that would take it in is narrowed instead: `*` with hidden
+/// indices becomes `*,-.sightline*`, so that cleaning up works as without it. `parts`: of the path, decoded.
+Refusal keep_from_definitions(http::Request& request, const std::vector<std::string>& parts);
+
+}  // namespace sightline::elastic

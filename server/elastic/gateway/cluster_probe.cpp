@@ -1,0 +1,149 @@
+#include "server/elastic/gateway/cluster_probe.h"
+
+#include <charconv>
+#include <optional>
+#include <rapidjson/document.h>
+#include <string_view>
+#include <utility>
+
+#include "server/elastic/definition_index.h"
+
+namespace sightline::elastic {
+namespace {
+
+constexpr std::chrono::seconds k_settled_for{60}, k_unsettled_for{5};
+
+/// The text at `outer`.`inner` of a JSON answer; empty if there is none.
+std::string text_at(const http::Response& response, const char* outer, const char* inner) {
+  rapidjson::Document body;
+  body.Parse<rapidjson::kParseIterativeFlag>(response.body.data(), response.body.size());
+  if (body.HasParseError() || !body.IsObject()) return {};
+  const auto object = body.FindMember(outer);
+  if (object == body.MemberEnd() || !object->value.IsObject()) return {};
+  const auto text = object->value.FindMember(inner);
+  if (text == object->value.MemberEnd() || !text->value.IsString()) return {};
+  return {text->value.GetString(), text->value.GetStringLength()};
+}
+
+/// "8.19.3" as {8, 19}.
+std::optional<std::pair<int, int>> major_and_minor(std::string_view version) {
+  int major = 0, minor = 0;
+  const char* const end = version.data() + version.size();
+  const auto first = std::from_chars(version.data(), end, major);
+  if (first.ec != std::errc{} || first.ptr == end || *first.ptr != '.') return {};
+  if (std::from_chars(first.ptr + 1, end, minor).ec != std::errc{}) return {};
+  return std::pair{major, minor};
+}
+
+/// Since these versions the inference API has the service `custom`, which calls servers of one's own.
+bool calls_custom_servers(std::string_view version) {
+  const auto parts = major_and_minor(version);
+  if (!parts) return false;
+  const auto [major, minor] = *parts;
+  return major >= 10 || (major == 9 && minor >= 1) || (major == 8 && minor >= 19);
+}
+
+/// Nothing is learned from these but that the cluster is busy, or out of reach.
+bool is_passing(int status) {
+  return status >= 500 || status == 429 || status == 408;
+}
+
+/// What would ask for several models, or for any.
+bool is_pattern(std::string_view model_id) {
+  return model_id == "_all" || model_id.find_first_of("*,") != std::string_view::npos;
+}
+
+}  // namespace
+
+ClusterProbe::Findings ClusterProbe::findings(const Caller& caller) {
+  const std::string key = caller.key();
+  if (auto known = findings_.get(key)) return *std::move(known);
+  const auto asked = timer_.now();
+  bool settled = true;
+  Findings found = ask(caller, settled);
+  findings_.put(key, found, asked, settled ? k_settled_for : k_unsettled_for);
+  return found;
+}
+
+bool ClusterProbe::available(const Caller& caller) {
+  return mode_ == GatewayMode::automatic && findings(caller).native;
+}
+
+Answer<bool> ClusterProbe::knows(const Caller& caller, const std::string& model_id) {
+  if (mode_ == GatewayMode::always || model_id.empty() || is_pattern(model_id)) return false;
+  const std::string key = caller.key() + " " + model_id;
+  if (const auto known = known_.get(key)) return *known;
+  const auto asked = timer_.now();
+  const std::string id = http::percent_encode(model_id);
+  bool known = false;
+  if (available(caller)) {
+    const auto endpoint = exists(caller, "/_inference/" + id);
+    if (!endpoint) return endpoint;
+    known = *endpoint;
+  }
+  if (!known) {
+    const auto model = exists(caller, "/_ml/trained_models/" + id + "/_stats");
+    if (!model) return model;
+    known = *model;
+  }
+  known_.put(key, known, asked);
+  return known;
+}
+
+Answer<bool> ClusterProbe::exists(const Caller& caller, const std::string& path) {
+  const auto response = store_.handle(store_request(caller, http::Method::get, path));
+  if (is_passing(response.status)) return error_in(response);
+  return response.status == 200;
+}
+
+ClusterProbe::Findings ClusterProbe::ask(const Caller& caller, bool& settled) {
+  Findings findings;
+  const auto info = store_.handle(store_request(caller, http::Method::get, "/"));
+  if (is_passing(info.status)) {
+    settled = false;
+    findings.reason = error_in(info).reason;
+    return findings;
+  }
+  findings.reachable = true;
+  findings.version = text_at(info, "version", "number");
+  const bool serverless = text_at(info, "version", "build_flavor") == "serverless";
+  const auto licence = store_.handle(store_request(caller, http::Method::get, "/_license"));
+  if (licence.status == 200) findings.licence = text_at(licence, "license", "type");
+  const std::string licence_status = text_at(licence, "license", "status");
+  if (is_passing(licence.status)) settled = false;
+
+  const auto refuse = [&](std::string reason) {
+    findings.reason = std::move(reason);
+    return findings;
+  };
+  if (mode_ == GatewayMode::always) return refuse("the gateway was started to do all inference itself");
+  if (info.status == 401 || info.status == 403) {
+    settled = false;
+    return refuse("the cluster does not tell this caller what it is: " + error_in(info).reason);
+  }
+  if (!serverless) {
+    if (findings.version.empty()) return refuse("the cluster does not say its version");
+    if (!calls_custom_servers(findings.version)) {
+      return refuse("Elasticsearch " + findings.version +
+                    " cannot call inference servers of one's own; 8.19 and 9.1 can");
+    }
+    if (findings.licence.empty())
+      return refuse("the cluster does not tell this caller its licence: " + error_in(licence).reason);
+    if (licence_status != "active" || (findings.licence != "enterprise" && findings.licence != "trial")) {
+      return refuse("its licence (" + findings.licence + ", " + licence_status +
+                    ") does not cover the inference API; an active enterprise or trial licence does");
+    }
+  }
+  const auto endpoints = store_.handle(store_request(caller, http::Method::get, "/_inference/_all"));
+  if (endpoints.status != 200) {
+    settled = settled && !is_passing(endpoints.status);
+    return refuse("its inference API is not open to this caller: " + error_in(endpoints).reason);
+  }
+  findings.native = true;
+  findings.reason = serverless ? "the cluster is serverless, which has the inference API"
+                               : "Elasticsearch " + findings.version + " with its " + findings.licence +
+                                     " licence has the inference API";
+  return findings;
+}
+
+}  // namespace sightline::elastic

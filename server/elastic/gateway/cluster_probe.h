@@ -1,0 +1,54 @@
+// What the cluster behind a gateway is, and what it can do by itself.
+#pragma once
+
+#include <string>
+
+#include "server/elastic/inference/timer.h"
+#include "server/elastic/native_inference.h"
+#include "server/elastic/short_cache.h"
+#include "server/elastic/store.h"
+
+namespace sightline::elastic {
+
+enum class GatewayMode {
+  automatic,  ///< what the cluster can do itself is left to it
+  always,     ///< inference is always the gateway's
+};
+
+/// Asks the cluster, as the caller: `GET /`, `GET /_license`, `GET /_inference/_all`. Inference is the
+/// cluster's if it can call servers of one's own (8.19, 9.1, serverless), has the API, and its licence
+/// (enterprise or trial, active) allows it; what cannot be found out counts as no. Answers are kept for a
+/// minute; a cluster that does not answer is asked again after a few seconds. `knows` is kept for a second.
+/// Thread safety: all members may be called from any thread; they block.
+class ClusterProbe final : public NativeInference {
+ public:
+  struct Findings {
+    bool reachable = false;
+    std::string version;  ///< "9.2.0"; empty if it does not say
+    std::string licence;  ///< "basic", "trial", ...; empty if it does not say
+    bool native = false;
+    std::string reason;  ///< of `native`: one sentence
+  };
+
+  /// `store` (the cluster) and `timer` must outlive the probe.
+  ClusterProbe(Store& store, const Timer& timer, GatewayMode mode)
+      : store_(store), timer_(timer), mode_(mode), findings_(timer), known_(timer) {}
+
+  Findings findings(const Caller& caller);
+
+  bool available(const Caller& caller) override;
+  Answer<bool> knows(const Caller& caller, const std::string& model_id) override;
+
+ private:
+  /// `settled` becomes false if the answer may soon be another.
+  Findings ask(const Caller& caller, bool& settled);
+  Answer<bool> exists(const Caller& caller, const std::string& path);
+
+  Store& store_;
+  const Timer& timer_;
+  const GatewayMode mode_;
+  ShortCache<Findings> findings_;
+  ShortCache<bool> known_;
+};
+
+}  // namespace sightline::elastic

@@ -1,0 +1,45 @@
+#include "server/elastic/gateway/cluster_store.h"
+
+#include <future>
+#include <utility>
+
+namespace sightline::elastic {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr int k_most_connections = 128;  // several for each worker: parts of one request are sent at once
+constexpr std::size_t k_largest_answer = 200u << 20;
+/// If the operator sets no time: nobody else would end a call of ours, and a worker waits on it.
+constexpr milliseconds k_longest_call{600'000};
+
+void wait_for(Timer& timer, milliseconds time) {
+  const auto over = std::make_shared<std::promise<void>>();
+  timer.run_at(timer.now() + time, [over] { over->set_value(); });
+  over->get_future().wait();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ClusterStore>> ClusterStore::create(std::shared_ptr<Cluster> cluster, Timer& timer) {
+  auto client = cluster->connect(k_most_connections, k_largest_answer);
+  if (!client) return client.error();
+  return std::unique_ptr<ClusterStore>(new ClusterStore(std::move(cluster), timer, *std::move(client)));
+}
+
+http::Response ClusterStore::handle(const http::Request& request) {
+  const auto begun = timer_.now();
+  for (int attempts = 1;; ++attempts) {
+    http::ClientRequest sent = cluster_->request_for(request);
+    sent.headers.remove("Accept-Encoding");  // the answer is for us, who read no gzip
+    sent.timeout = cluster_->timeout().count() > 0 ? cluster_->timeout() : k_longest_call;
+    auto answer = client_->send_and_wait(std::move(sent));
+    if (answer) return *std::move(answer);
+    const auto spent = std::chrono::duration_cast<milliseconds>(timer_.now() - begun);
+    const auto wait = cluster_->wait_before_retry(answer.error(), request.method, attempts, spent);
+    if (!wait) return cluster_->failure(answer.error()).response();
+    wait_for(timer_, *wait);
+  }
+}
+
+}  // namespace sightline::elastic

@@ -1,0 +1,30 @@
+// A cluster as a store: for what the front asks by itself.
+#pragma once
+
+#include <memory>
+
+#include "server/elastic/gateway/cluster.h"
+#include "server/elastic/store.h"
+
+namespace sightline::elastic {
+
+/// Answers each request by one of the cluster, held whole. What the cluster answers, errors too, is the
+/// answer; what keeps it from answering becomes `Cluster::failure`.
+class ClusterStore final : public Store {
+ public:
+  /// Errors: those of Cluster::connect. `timer` must outlive the store.
+  static Result<std::unique_ptr<ClusterStore>> create(std::shared_ptr<Cluster> cluster, Timer& timer);
+
+  http::Response handle(const http::Request& request) override;
+  bool runs_pipelines() const override { return true; }
+
+ private:
+  ClusterStore(std::shared_ptr<Cluster> cluster, Timer& timer, std::unique_ptr<http::Client> client)
+      : cluster_(std::move(cluster)), timer_(timer), client_(std::move(client)) {}
+
+  const std::shared_ptr<Cluster> cluster_;
+  Timer& timer_;
+  const std::unique_ptr<http::Client> client_;
+};
+
+}  // namespace sightline::elastic

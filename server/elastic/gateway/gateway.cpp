@@ -1,0 +1,92 @@
+#include "server/elastic/gateway/gateway.h"
+
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+#include <utility>
+#include <variant>
+
+#include "server/elastic/rest/rest_layer.h"
+
+namespace sightline::elastic {
+namespace {
+
+using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
+
+constexpr std::string_view k_status_path = "/_sightline/gateway";
+
+bool asks_for_status(const http::Request& request) {
+  return request.path == k_status_path &&
+         (request.method == http::Method::get || request.method == http::Method::head);
+}
+
+/// null if the text is empty.
+void add(Writer& writer, const char* name, const std::string& text) {
+  writer.Key(name);
+  text.empty() ? writer.Null() : writer.String(text);
+}
+
+}  // namespace
+
+Gateway::Gateway(std::shared_ptr<Cluster> cluster, std::unique_ptr<ClusterStore> store,
+                 std::unique_ptr<PassThrough> pass_through, GatewayMode mode, const Timer& timer)
+    : cluster_(std::move(cluster)),
+      store_(std::move(store)),
+      pass_through_(std::move(pass_through)),
+      mode_(mode),
+      probe_(*store_, timer, mode) {}
+
+Result<std::unique_ptr<Gateway>> Gateway::create(Cluster::Options options, GatewayMode mode, Timer& timer) {
+  auto cluster = Cluster::create(std::move(options), timer);
+  if (!cluster) return cluster.error();
+  auto store = ClusterStore::create(*cluster, timer);
+  if (!store) return store.error();
+  auto pass_through = PassThrough::create(*cluster, timer);
+  if (!pass_through) return pass_through.error();
+  return std::unique_ptr<Gateway>(
+      new Gateway(*std::move(cluster), *std::move(store), *std::move(pass_through), mode, timer));
+}
+
+void Gateway::handle(Front& front, http::Request request, http::Reply reply) {
+  const rest::AnswerShape shape(request);
+  Outcome outcome = asks_for_status(request) ? status(front, request) : front.decide(std::move(request));
+  if (auto* const passed = std::get_if<http::Request>(&outcome))
+    return pass_through_->send(std::move(*passed), std::move(reply));
+  auto& response = std::get<http::Response>(outcome);
+  shape.apply(response);
+  reply.send(std::move(response));
+}
+
+http::Response Gateway::status(Front& front, const http::Request& request) {
+  const Caller caller = caller_of(request);
+  const ClusterProbe::Findings findings = probe_.findings(caller);
+  rapidjson::StringBuffer buffer;
+  Writer writer(buffer);
+  writer.StartObject();
+  add(writer, "sightline", SIGHTLINE_VERSION);
+  add(writer, "mode", mode_ == GatewayMode::always ? "always" : "auto");
+  writer.Key("cluster");
+  writer.StartObject();
+  add(writer, "url", cluster_->url());
+  writer.Key("reachable");
+  writer.Bool(findings.reachable);
+  add(writer, "version", findings.version);
+  add(writer, "licence", findings.licence);
+  writer.EndObject();
+  add(writer, "inference", findings.native ? "cluster" : "gateway");
+  add(writer, "reason", findings.reason);
+  writer.Key("kept_here");
+  if (const auto kept = findings.reachable ? front.kept(caller) : Answer<Front::Kept>(ElasticError{})) {
+    writer.StartObject();
+    writer.Key("endpoints");
+    writer.Uint64(kept->endpoints);
+    writer.Key("pipelines");
+    writer.Uint64(kept->pipelines);
+    writer.EndObject();
+  } else {
+    writer.Null();
+  }
+  writer.EndObject();
+  return json_response({buffer.GetString(), buffer.GetSize()});
+}
+
+}  // namespace sightline::elastic

@@ -1,0 +1,229 @@
+// The whole port before a cluster, which is a local store behind a port of its own.
+#include <doctest/doctest.h>
+#include <filesystem>
+#include <rapidjson/document.h>
+#include <stdlib.h>
+
+#include "passing.h"
+#include "server/elastic/elastic_server.h"
+#include "server/elastic/local/local_store.h"
+#include "server/elastic/rest/rest_layer.h"
+#include "tests/elastic/upstream.h"
+
+using namespace sightline;
+using namespace sightline::elastic;
+
+namespace {
+
+/// Documents alone: it knows neither inference nor pipelines.
+class ClusterOnDisk {
+ public:
+  ClusterOnDisk() {
+    std::string name = (std::filesystem::temp_directory_path() / "gateway-test-XXXXXX").string();
+    folder_ = ::mkdtemp(name.data());
+    store_ = *open_local_store(folder_);
+    const auto rest = std::make_shared<rest::RestLayer>(
+        [this](http::Request&& request) { return store_->handle(request); });
+    http::Server::Options options;
+    options.error_response = rest::error_response;
+    server_ = http::serve(
+        [rest](http::Request&& request, http::Reply reply) { reply.send((*rest)(std::move(request))); },
+        options);
+  }
+  ~ClusterOnDisk() {
+    server_->stop();
+    store_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+  std::uint16_t port() const { return server_->port(); }
+
+ private:
+  std::filesystem::path folder_;
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<http::Server> server_;
+};
+
+std::unique_ptr<ElasticServer> gateway_to(std::uint16_t port) {
+  ElasticServer::Cluster cluster;
+  cluster.access.url = "http://127.0.0.1:" + std::to_string(port);
+  ElasticServer::Options options;
+  options.port = 0;
+  options.workers = 4;
+  options.documents = cluster;
+  auto started = ElasticServer::start(options);
+  REQUIRE_MESSAGE(started.ok(), (started.ok() ? "" : started.error().message));
+  return std::move(*started);
+}
+
+struct Asker {
+  http::Response ask(std::uint16_t port, http::Method method, const std::string& target,
+                     std::string body = {}, http::Headers headers = {}) {
+    http::ClientRequest request = http::request_to(http::url(port, target), method);
+    request.headers = std::move(headers);
+    if (!body.empty() && !request.headers.get("Content-Type"))
+      request.headers.set("Content-Type", "application/json");
+    request.body = std::move(body);
+    auto response = client->send_and_wait(std::move(request));
+    REQUIRE(response.ok());
+    return std::move(*response);
+  }
+  std::unique_ptr<http::Client> client = http::client_with();
+};
+
+struct GatewayBench {
+  http::Response ask(http::Method method, const std::string& target, std::string body = {},
+                     http::Headers headers = {}) {
+    return caller.ask(gateway->port(), method, target, std::move(body), std::move(headers));
+  }
+  http::Response get(const std::string& target) { return ask(http::Method::get, target); }
+  rapidjson::Document json(const http::Response& response) {
+    INFO(response.body);
+    rapidjson::Document document;
+    document.Parse(response.body.data(), response.body.size());
+    REQUIRE(!document.HasParseError());
+    return document;
+  }
+  void make_endpoint() {
+    const auto made = ask(
+        http::Method::put, "/_inference/text_embedding/clip",
+        R"({"service":"custom","service_settings":{"similarity":"cosine","url":")" + upstream.url() +
+            R"(","request":"{\"input\":${input}}","response":{"json_parser":{"text_embeddings":"$.data[*].embedding"}}}})");
+    CHECK_MESSAGE(made.status == 200, made.body);
+  }
+  ClusterOnDisk cluster;
+  Upstream upstream;
+  std::unique_ptr<ElasticServer> gateway = gateway_to(cluster.port());
+  Asker caller;
+};
+
+}  // namespace
+
+TEST_CASE("what the cluster can do is done by the cluster") {
+  GatewayBench bench;
+  CHECK(
+      bench.ask(http::Method::put, "/pics", R"({"mappings":{"properties":{"t":{"type":"text"}}}})").status ==
+      200);
+  CHECK(bench.ask(http::Method::put, "/pics/_doc/1?refresh=true", R"({"t":"red bicycle"})").status == 201);
+  CHECK(bench.ask(http::Method::put, "/pics/_create/1", R"({"t":"again"})").status == 409);
+  for (const char* target :
+       {"/pics/_search?q=t:red&filter_path=hits.hits._id", "/pics/_doc/1", "/pics/_mapping?pretty",
+        "/nowhere/_search", "/_no/such/thing", "/pics/_count?foo=1"}) {
+    const auto direct = bench.caller.ask(bench.cluster.port(), http::Method::get, target);
+    const auto through = bench.get(target);
+    CHECK(through.status == direct.status);
+    CHECK(through.content_type == direct.content_type);
+    CHECK(through.headers.get("X-elastic-product") == "Elasticsearch");
+    if (direct.body.find("took") == std::string::npos) CHECK(through.body == direct.body);
+  }
+  CHECK(bench.ask(http::Method::head, "/pics").status == 200);
+  CHECK(bench.ask(http::Method::head, "/nowhere").status == 404);
+}
+
+TEST_CASE("endpoints are kept in the cluster, and build the vectors of searches") {
+  GatewayBench bench;
+  bench.make_endpoint();
+  bench.ask(http::Method::put, "/pics",
+            R"({"mappings":{"properties":{"v":{"type":"dense_vector","dims":3,"similarity":"cosine"}}}})");
+  bench.ask(http::Method::put, "/pics/_doc/near?refresh=true", R"({"v":[4,1,0.5]})");
+  bench.ask(http::Method::put, "/pics/_doc/far?refresh=true", R"({"v":[-4,1,0.5]})");
+  const auto found = bench.json(bench.ask(
+      http::Method::post, "/pics/_search",
+      R"({"knn":{"field":"v","k":1,"num_candidates":10,"query_vector_builder":{"text_embedding":{"model_id":"clip","model_text":"abcd"}}}})"));
+  REQUIRE(found.HasMember("hits"));
+  CHECK(std::string(found["hits"]["hits"][0]["_id"].GetString()) == "near");
+
+  // A second gateway has what the first made, and none of its own state.
+  const auto second = gateway_to(bench.cluster.port());
+  CHECK(bench.caller.ask(second->port(), http::Method::get, "/_inference/clip").status == 200);
+  CHECK(bench.caller.ask(second->port(), http::Method::delete_, "/_inference/clip").status == 200);
+}
+
+TEST_CASE("the index of endpoints is nobody's, and wildcards pass it by") {
+  GatewayBench bench;
+  bench.make_endpoint();
+  bench.ask(http::Method::put, "/pics/_doc/1?refresh=true", R"({"t":"x"})");
+  for (const char* target :
+       {"/.sightline/_search", "/.sightline", "/pics,.sightline/_search", "/%2Esightline/_doc/x"})
+    CHECK_MESSAGE(bench.get(target).status == 403, target);
+  const auto yaml = bench.ask(http::Method::post, "/_mget", "docs: [{_index: .sightline, _id: x}]", [] {
+    http::Headers headers;
+    headers.set("Content-Type", "application/yaml");
+    return headers;
+  }());
+  CHECK(yaml.status == 403);
+  for (const char* target : {"/*/_search?expand_wildcards=all", "/_search?expand_wildcards=open,hidden",
+                             "/_all/_search?expand_wildcards=all", "/.*,pics/_search", "/.sight*/_search"}) {
+    const auto answer = bench.get(target);
+    CHECK_MESSAGE(answer.status == 200, target);
+    CHECK_MESSAGE(answer.body.find("endpoint:clip") == std::string::npos, target);
+  }
+  CHECK(bench.json(bench.get("/*/_search?expand_wildcards=all"))["hits"]["total"]["value"].GetInt() == 1);
+}
+
+TEST_CASE("a body that is not JSON is for the cluster to judge") {
+  GatewayBench bench;
+  http::Headers headers;
+  headers.set("Content-Type", "text/plain");
+  const auto direct =
+      bench.caller.ask(bench.cluster.port(), http::Method::post, "/pics/_bulk", "not json", headers);
+  const auto through = bench.ask(http::Method::post, "/pics/_bulk", "not json", headers);
+  CHECK(through.status == 406);
+  CHECK(through.body == direct.body);
+  const auto broken = bench.ask(http::Method::post, "/pics/_search", "{\"query\":");
+  CHECK(broken.status == 400);
+  CHECK(broken.body ==
+        bench.caller.ask(bench.cluster.port(), http::Method::post, "/pics/_search", "{\"query\":").body);
+}
+
+TEST_CASE("answers of the gateway's own have the shape that was asked for") {
+  GatewayBench bench;
+  bench.make_endpoint();
+  http::Headers headers;
+  headers.set("Accept", "application/vnd.elasticsearch+json; compatible-with=8");
+  headers.set("X-Opaque-Id", "42");
+  const auto shown =
+      bench.ask(http::Method::get, "/_inference/clip?filter_path=endpoints.inference_id&pretty", "", headers);
+  CHECK(shown.body == "{\n  \"endpoints\" : [\n    {\n      \"inference_id\" : \"clip\"\n    }\n  ]\n}\n");
+  CHECK(shown.content_type == "application/vnd.elasticsearch+json;compatible-with=8");
+  CHECK(shown.headers.get("X-Opaque-Id") == "42");
+  CHECK(shown.headers.get("X-elastic-product") == "Elasticsearch");
+}
+
+TEST_CASE("the status tells what is done where") {
+  GatewayBench bench;
+  bench.make_endpoint();
+  const auto status = bench.json(bench.get("/_sightline/gateway"));
+  CHECK(std::string(status["mode"].GetString()) == "auto");
+  CHECK(std::string(status["inference"].GetString()) == "gateway");
+  CHECK(status["cluster"]["reachable"].IsTrue());
+  CHECK(status["cluster"]["version"].IsString());
+  CHECK(status["cluster"]["licence"].IsNull());
+  CHECK(status["kept_here"]["endpoints"].GetInt() == 1);
+  CHECK(status["kept_here"]["pipelines"].GetInt() == 0);
+  CHECK(std::string(status["reason"].GetString()).size() > 20);
+}
+
+TEST_CASE("a gateway starts without its cluster, and says so to everyone who asks") {
+  const auto gateway = gateway_to(dead_port());
+  Asker caller;
+  const auto refused = caller.ask(gateway->port(), http::Method::get, "/pics/_search");
+  CHECK(refused.status == 503);
+  CHECK(refused.headers.get("X-elastic-product") == "Elasticsearch");
+  const auto status = caller.ask(gateway->port(), http::Method::get, "/_sightline/gateway");
+  CHECK(status.status == 200);
+  CHECK(status.body.find("\"reachable\":false") != std::string::npos);
+  CHECK(status.body.find("\"kept_here\":null") != std::string::npos);
+}
+
+TEST_CASE("a gateway does not start with a URL or a fingerprint that cannot be used") {
+  ElasticServer::Options options;
+  options.port = 0;
+  ElasticServer::Cluster cluster;
+  cluster.access.url = "http://elastic:hush@127.0.0.1:9200";
+  options.documents = cluster;
+  CHECK(!ElasticServer::start(options).ok());
+  cluster.access.url = "https://127.0.0.1:9200";
+  cluster.access.ca_fingerprint = "12:34";
+  options.documents = cluster;
+  CHECK(!ElasticServer::start(options).ok());
+}
