@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "memory_store.h"
+
 using namespace sightline::elastic;
 
 namespace {
@@ -35,12 +37,41 @@ TEST_CASE("a bulk is read into its actions, sources untouched") {
   CHECK((*items)[3].operation == "update");
 }
 
-TEST_CASE("an action is written anew without its pipeline, the rest as it was") {
+TEST_CASE("an action whose pipelines have run is written anew, the rest as it was") {
   auto items = parse_bulk(
       "{\"index\":{\"_index\":\"a\",\"pipeline\":\"p\",\"if_seq_no\":3,\"if_primary_term\":1}}\n{}\n", "");
   REQUIRE(items);
-  CHECK((*items)[0].action_json("b", "9", std::nullopt) ==
-        R"({"index":{"_index":"b","_id":"9","if_seq_no":3,"if_primary_term":1}})");
+  CHECK((*items)[0].action_after_pipelines("b", "9", std::nullopt) ==
+        R"({"index":{"_index":"b","_id":"9","pipeline":"_none","if_seq_no":3,"if_primary_term":1}})");
+}
+
+TEST_CASE("an unusual way of writing an action says the same as the usual one") {
+  for (
+      const char* line : {
+          R"({"index":{"_index":"a","_id":"7","routing":"r","pipeline":"p","require_alias":true}})",
+          R"( { "index" : { "_index" : "a" , "_id" : 7 , "routing" : "r" , "pipeline":"p" } } )",
+          R"({"\u0069ndex":{"_\u0069ndex":"\u0061","_id":"7","routing":"r","pipeline":"p"}})",
+          R"({"index":{"_index":"a","_id":"7","routing":"r","pipeline":"p","_source":["x"],"version":null}})",
+      }) {
+    CAPTURE(line);
+    const auto items = parse_bulk(std::string(line) + "\n{}\n", "d");
+    REQUIRE(items);
+    const auto& item = items->front();
+    CHECK(item.operation == "index");
+    CHECK(item.index == "a");
+    CHECK(item.id == "7");
+    CHECK(item.routing == "r");
+    CHECK(item.pipeline == "p");
+  }
+  CHECK(parse_bulk("{\"index\":{\"_id\":\"\u00e9\"}}\n{}\n", "d")->front().id == "\u00e9");
+  CHECK(fault("{\"index\":{\"_id\":\"\xff\"}}\n{}\n", "d") != "none");
+  CHECK(fault("{\"index\":{\"_id\":01}}\n{}\n", "d") != "none");
+  CHECK(fault("{\"index\":{\"_id\":\"1\",\"_id\":\"2\"}}\n{}\n", "d") != "none");
+  CHECK(fault("{\"index\":{\"_id\":\"1\"}} x\n{}\n", "d") != "none");
+  CHECK(fault("{\"index\":{\"_id\":\"1\",}}\n{}\n", "d") != "none");
+  CHECK(parse_bulk("{\"index\":{\"_index\":\"a\",\"_id\":\"1\"}}\n{}\n{\"index\":{}}\n{}\n", "d")
+            ->back()
+            .index == "d");
 }
 
 TEST_CASE("a body that is no bulk is refused whole, in Elasticsearch's words") {

@@ -1,24 +1,41 @@
 // A store in memory that knows just what the front asks of one, and notes every request.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <rapidjson/document.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "server/elastic/bulk_request.h"
 #include "server/elastic/definition_index.h"
 #include "server/elastic/elastic_error.h"
+#include "server/elastic/rest/router.h"
 #include "server/elastic/store.h"
 
 namespace sightline::elastic {
 
+/// All actions of a bulk body.
+inline Answer<std::vector<BulkItem>> parse_bulk(std::string_view body, const std::string& default_index) {
+  BulkReader reader(body, default_index);
+  std::vector<BulkItem> items;
+  while (true) {
+    const auto item = reader.next();
+    if (!item) return item.error();
+    if (!*item) return items;
+    items.push_back(**item);
+  }
+}
+
 /// Indices with their settings as text, documents as JSON text. `_search` finds documents by one term, or
-/// answers what `search_answer` says. It refuses a `pipeline` parameter and query vector builders, as a plain
-/// store must never see them.
+/// answers what `search_answer` says. It refuses query vector builders, which a plain store must never see,
+/// and is strict about pipelines: a write that names one that is not its own fails; in a cluster also one
+/// that names none, where the index has such a default. What a pipeline of its own does is not done.
 class MemoryStore : public Store {
  public:
   using Documents = std::map<std::string, std::string>;
@@ -26,10 +43,11 @@ class MemoryStore : public Store {
   http::Response handle(const http::Request& request) override {
     std::lock_guard lock(mutex_);
     requests.push_back(request);
-    if (request.query.find("pipeline") != std::string::npos ||
-        request.body.find("query_vector_builder") != std::string::npos) {
-      return illegal_argument("the store was given what the front should have done").response();
+    if (instead) {
+      if (auto response = instead(request)) return *response;
     }
+    if (request.body.find("query_vector_builder") != std::string::npos)
+      return illegal_argument("the store was given what the front should have done").response();
     const auto parts = request.path_parts();
     if (parts.size() == 1 && parts[0] == "_bulk") return bulk(request, "");
     if (parts.size() == 2 && parts[1] == "_bulk") return bulk(request, parts[0]);
@@ -42,6 +60,8 @@ class MemoryStore : public Store {
     }
     return json_response(R"({"passed":"on"})");
   }
+
+  bool runs_pipelines() const override { return is_cluster; }
 
   /// The source of a document; empty if there is none.
   std::string source(const std::string& index, const std::string& id) {
@@ -61,8 +81,25 @@ class MemoryStore : public Store {
   std::map<std::string, std::string> index_settings;  ///< JSON of `settings.index`
   std::vector<http::Request> requests;
   std::string search_answer = R"({"hits":{"hits":[]}})";
+  bool is_cluster = false;
+  std::set<std::string> own_pipelines;
+  /// Asked first about every request, under the store's lock.
+  std::function<std::optional<http::Response>(const http::Request&)> instead;
 
  private:
+  /// Why a write to the index with this pipeline of its own or of its request is refused.
+  Refusal pipeline_fault(const std::string& index, const std::optional<std::string>& given) {
+    std::string name = given.value_or("_none");
+    const auto settings = index_settings.find(index);
+    if (is_cluster && !given && settings != index_settings.end()) {
+      rapidjson::Document json;
+      json.Parse(settings->second.c_str());
+      if (json.HasMember("default_pipeline")) name = json["default_pipeline"].GetString();
+    }
+    if (name == "_none" || own_pipelines.contains(name)) return {};
+    return illegal_argument("pipeline with id [" + name + "] does not exist");
+  }
+
   static ElasticError no_such_index(const std::string& name) {
     return {404, "index_not_found_exception", "no such index [" + name + "]"};
   }
@@ -98,24 +135,39 @@ class MemoryStore : public Store {
     query.Parse(request.body.data(), request.body.size());
     const std::string kind = query["query"]["term"]["kind"].GetString();
     std::string hits;
+    int total = 0;
     for (const auto& [id, text] : indices[name]) {
       if (text.empty() || !id.starts_with(kind + ":")) continue;
+      ++total;
       hits += (hits.empty() ? "" : ",") + std::string("{\"_id\":\"") + id + "\",\"_source\":" + text + "}";
     }
-    return json_response("{\"hits\":{\"hits\":[" + hits + "]}}");
+    return json_response("{\"hits\":{\"total\":{\"value\":" + std::to_string(total) + "},\"hits\":[" + hits +
+                         "]}}");
   }
 
   http::Response document(const http::Request& request, const std::string& name, const std::string& id,
                           bool create) {
     const auto found = indices[name].find(id);
     const bool exists = found != indices[name].end() && !found->second.empty();
+    int& seq_no = seq_nos_[name + "/" + id];
     if (request.method == http::Method::get) {
       if (!exists) return json_response(R"({"found":false})", 404);
-      return json_response("{\"found\":true,\"_id\":\"" + id + "\",\"_source\":" + found->second + "}");
+      return json_response("{\"found\":true,\"_id\":\"" + id +
+                           "\",\"_version\":1,\"_seq_no\":" + std::to_string(seq_no) +
+                           ",\"_primary_term\":1,\"_source\":" + found->second + "}");
     }
+    if (request.method != http::Method::delete_ && name != k_definition_index) {
+      if (auto fault = pipeline_fault(name, rest::query_parameter(request, "pipeline")))
+        return fault->response();
+    }
+    if (const auto expected = rest::query_parameter(request, "if_seq_no");
+        expected && *expected != std::to_string(seq_no))
+      return ElasticError{409, "version_conflict_engine_exception", "another version"}.response();
+    ++seq_no;
     if (request.method == http::Method::delete_) {
       if (exists) indices[name].erase(found);
-      return json_response(R"({"result":"deleted"})", exists ? 200 : 404);
+      return json_response(exists ? R"({"result":"deleted"})" : R"({"result":"not_found"})",
+                           exists ? 200 : 404);
     }
     if (create && exists) return ElasticError{409, "version_conflict_engine_exception", "exists"}.response();
     indices[name][id] = request.body;
@@ -130,6 +182,14 @@ class MemoryStore : public Store {
     bool errors = false;
     for (const auto& item : *items) {
       const std::string id = item.id.value_or("made-" + std::to_string(++made_));
+      const bool whole = item.operation == "index" || item.operation == "create";
+      const auto given = item.pipeline ? item.pipeline : rest::query_parameter(request, "pipeline");
+      if (const auto fault = whole ? pipeline_fault(item.index, given) : Refusal()) {
+        errors = true;
+        answers += (answers.empty() ? "{\"" : ",{\"") + item.operation + "\":{\"_index\":\"" + item.index +
+                   "\",\"_id\":\"" + id + "\",\"status\":400,\"error\":" + fault->item_json() + "}}";
+        continue;
+      }
       const bool refused = item.operation == "create" && !indices[item.index][id].empty();
       errors = errors || refused;
       if (!refused) indices[item.index][id] = item.operation == "delete" ? "" : std::string(item.source_line);
@@ -142,6 +202,7 @@ class MemoryStore : public Store {
 
   std::mutex mutex_;
   int made_ = 0;
+  std::map<std::string, int> seq_nos_;
 };
 
 }  // namespace sightline::elastic

@@ -8,23 +8,6 @@ namespace {
 using Kind = rest::JsonToken::Kind;
 using rest::JsonTape;
 
-const char* event_name(Kind kind) {
-  switch (kind) {
-    case Kind::null:
-      return "VALUE_NULL";
-    case Kind::string:
-      return "VALUE_STRING";
-    case Kind::number:
-      return "VALUE_NUMBER";
-    case Kind::array:
-      return "START_ARRAY";
-    case Kind::object:
-      return "START_OBJECT";
-    default:
-      return "VALUE_BOOLEAN";
-  }
-}
-
 ElasticError body_error(const JsonTape& tape, std::size_t token, const std::string& what) {
   const auto [line, column] = rest::line_and_column(tape.text(), tape[token].begin);
   return {400, "x_content_parse_exception",
@@ -60,56 +43,6 @@ Refusal read_member(const JsonTape& tape, std::size_t key, UpdateBody& update) {
   return body_error(tape, key, "unknown field [" + name + "]");
 }
 
-bool same_value(const JsonTape& a, std::size_t left, const JsonTape& b, std::size_t right) {
-  if (a[left].kind != b[right].kind || a[left].size != b[right].size) return false;
-  if (a[left].kind == Kind::array) {
-    std::size_t l = left + 1, r = right + 1;
-    for (; l < a[left].next; l = a[l].next, r = b[r].next) {
-      if (!same_value(a, l, b, r)) return false;
-    }
-    return true;
-  }
-  if (a[left].kind == Kind::object) {
-    for (std::size_t key = left + 1; key < a[left].next; key = a[key + 1].next) {
-      const std::size_t other = b.member(right, a[key].text);
-      if (other == 0 || !same_value(a, key + 1, b, other)) return false;
-    }
-    return true;
-  }
-  return a[left].text == b[right].text;
-}
-
-void merge_objects(MergedSource& merged, const JsonTape& base, std::size_t object, const JsonTape& patch,
-                   std::size_t change) {
-  merged.source += '{';
-  bool first = true;
-  const auto append_key = [&](std::string_view key) {
-    if (!first) merged.source += ',';
-    first = false;
-    merged.source += key;
-    merged.source += ':';
-  };
-  for (std::size_t key = object + 1; key < base[object].next; key = base[key + 1].next) {
-    append_key(base.raw(key));
-    const std::size_t value = key + 1, other = patch.member(change, base[key].text);
-    if (other == 0) {
-      merged.source += base.raw(value);
-    } else if (base[value].kind == Kind::object && patch[other].kind == Kind::object) {
-      merge_objects(merged, base, value, patch, other);
-    } else {
-      merged.changed = merged.changed || !same_value(base, value, patch, other);
-      merged.source += patch.raw(other);
-    }
-  }
-  for (std::size_t key = change + 1; key < patch[change].next; key = patch[key + 1].next) {
-    if (base.member(object, patch[key].text) != 0) continue;
-    merged.changed = true;
-    append_key(patch.raw(key));
-    merged.source += patch.raw(key + 1);
-  }
-  merged.source += '}';
-}
-
 }  // namespace
 
 Answer<UpdateBody> parse_update_body(std::string_view body) {
@@ -127,16 +60,6 @@ Answer<UpdateBody> parse_update_body(std::string_view body) {
   }
   if (update.doc.empty()) return missing;
   return update;
-}
-
-Answer<MergedSource> merge_source(std::string_view source, std::string_view patch) {
-  const auto base = JsonTape::parse(source);
-  if (!base) return base.error();
-  const auto change = JsonTape::parse(patch);
-  if (!change) return change.error();
-  MergedSource merged;
-  merge_objects(merged, *base, 0, *change, 0);
-  return merged;
 }
 
 }  // namespace sightline::elastic

@@ -21,12 +21,4 @@ struct UpdateBody {
 /// illegal_argument_exception for scripts, which this server has not.
 Answer<UpdateBody> parse_update_body(std::string_view body);
 
-struct MergedSource {
-  std::string source;
-  bool changed = false;
-};
-
-/// `patch` put over `source`, both JSON objects: objects merge member by member, all else is replaced.
-Answer<MergedSource> merge_source(std::string_view source, std::string_view patch);
-
 }  // namespace sightline::elastic

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "server/elastic/local/index_names.h"
+#include "server/elastic/rest/json_merge.h"
 
 namespace sightline::elastic {
 namespace {
@@ -239,14 +240,14 @@ Answer<WriteResult> WriteTransaction::update_existing(Staged& staged, const Docu
   if (!row) return fail(row.error());
   const auto vectors = read_vectors(*store_.writer_, staged.index->vectors_table(), before.number);
   if (!vectors) return fail(vectors.error());
-  auto merged = merge_source(with_vectors(rows->text(0), *vectors), body.doc);
+  auto merged = rest::merge_json(with_vectors(rows->text(0), *vectors), body.doc);
   if (!merged) return merged.error();
   const bool wants_source = write.wants_source || body.wants_source;
   Answer<WriteResult> done =
       body.detect_noop && !merged->changed
           ? Answer<WriteResult>(result(staged, write.id, before.version, before.number, "noop"))
-          : put(staged, write.id, merged->source, before, "updated");
-  if (done && wants_source) done->source = std::move(merged->source);
+          : put(staged, write.id, merged->text, before, "updated");
+  if (done && wants_source) done->source = std::move(merged->text);
   return done;
 }
 

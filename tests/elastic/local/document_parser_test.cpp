@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "server/elastic/local/update_body.h"
+#include "server/elastic/rest/json_merge.h"
 #include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
@@ -194,12 +195,12 @@ TEST_CASE("dimensions come from the first document") {
 
 TEST_CASE("a partial update merges objects, replaces the rest, and knows when nothing changes") {
   const auto merged =
-      merge_source(R"({"a":1.0,"o":{"x":1,"y":[1,2]}})", R"({"o":{"y":[3],"z":null},"n":"q"})");
+      rest::merge_json(R"({"a":1.0,"o":{"x":1,"y":[1,2]}})", R"({"o":{"y":[3],"z":null},"n":"q"})");
   REQUIRE(merged.ok());
-  CHECK(merged->source == R"({"a":1.0,"o":{"x":1,"y":[3],"z":null},"n":"q"})");
+  CHECK(merged->text == R"({"a":1.0,"o":{"x":1,"y":[3],"z":null},"n":"q"})");
   CHECK(merged->changed);
-  CHECK_FALSE(merge_source(R"({"a":1,"o":{"x":[1,{"p":"q"}]}})", R"({"o":{"x":[1,{"p":"q"}]}})")->changed);
-  CHECK(merge_source(R"({"a":1})", R"({"a":2})")->changed);
+  CHECK_FALSE(rest::merge_json(R"({"a":1,"o":{"x":[1,{"p":"q"}]}})", R"({"o":{"x":[1,{"p":"q"}]}})")->changed);
+  CHECK(rest::merge_json(R"({"a":1})", R"({"a":2})")->changed);
   CHECK(parse_update_body("{}").error().reason == "Validation Failed: 1: script or doc is missing;");
   CHECK(parse_update_body(R"({"foo":1})").error().reason == "[1:2] [UpdateRequest] unknown field [foo]");
   CHECK(parse_update_body(R"({"doc":1})").error().reason ==

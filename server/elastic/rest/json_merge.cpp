@@ -1,0 +1,72 @@
+#include "server/elastic/rest/json_merge.h"
+
+#include "server/elastic/rest/json_tape.h"
+
+namespace sightline::elastic::rest {
+namespace {
+
+using Kind = JsonToken::Kind;
+
+bool same_value(const JsonTape& a, std::size_t left, const JsonTape& b, std::size_t right) {
+  if (a[left].kind != b[right].kind || a[left].size != b[right].size) return false;
+  if (a[left].kind == Kind::array) {
+    std::size_t l = left + 1, r = right + 1;
+    for (; l < a[left].next; l = a[l].next, r = b[r].next) {
+      if (!same_value(a, l, b, r)) return false;
+    }
+    return true;
+  }
+  if (a[left].kind == Kind::object) {
+    for (std::size_t key = left + 1; key < a[left].next; key = a[key + 1].next) {
+      const std::size_t other = b.member(right, a[key].text);
+      if (other == 0 || !same_value(a, key + 1, b, other)) return false;
+    }
+    return true;
+  }
+  return a[left].text == b[right].text;
+}
+
+void merge_objects(MergedJson& merged, const JsonTape& base, std::size_t object, const JsonTape& patch,
+                   std::size_t change) {
+  merged.text += '{';
+  bool first = true;
+  const auto append_key = [&](std::string_view key) {
+    if (!first) merged.text += ',';
+    first = false;
+    merged.text += key;
+    merged.text += ':';
+  };
+  for (std::size_t key = object + 1; key < base[object].next; key = base[key + 1].next) {
+    append_key(base.raw(key));
+    const std::size_t value = key + 1, other = patch.member(change, base[key].text);
+    if (other == 0) {
+      merged.text += base.raw(value);
+    } else if (base[value].kind == Kind::object && patch[other].kind == Kind::object) {
+      merge_objects(merged, base, value, patch, other);
+    } else {
+      merged.changed = merged.changed || !same_value(base, value, patch, other);
+      merged.text += patch.raw(other);
+    }
+  }
+  for (std::size_t key = change + 1; key < patch[change].next; key = patch[key + 1].next) {
+    if (base.member(object, patch[key].text) != 0) continue;
+    merged.changed = true;
+    append_key(patch.raw(key));
+    merged.text += patch.raw(key + 1);
+  }
+  merged.text += '}';
+}
+
+}  // namespace
+
+Answer<MergedJson> merge_json(std::string_view base_text, std::string_view patch) {
+  const auto base = JsonTape::parse(base_text);
+  if (!base) return base.error();
+  const auto change = JsonTape::parse(patch);
+  if (!change) return change.error();
+  MergedJson merged;
+  merge_objects(merged, *base, 0, *change, 0);
+  return merged;
+}
+
+}  // namespace sightline::elastic::rest

@@ -1,0 +1,295 @@
+// Bulks before a cluster: parts, failures, order, and what is left to the cluster.
+#include <doctest/doctest.h>
+#include <future>
+
+#include "front_bench.h"
+
+using namespace sightline;
+using namespace sightline::elastic;
+
+namespace {
+
+/// A bench before a cluster that has the pipeline `theirs`; `clip` and `embed` are kept by the front.
+struct ClusterBench : FrontBench {
+  explicit ClusterBench(Upstream::Respond respond = {}) : FrontBench(std::move(respond)) {
+    store.is_cluster = true;
+    store.own_pipelines = {"theirs"};
+    set_up();
+  }
+  std::vector<http::Request> bulks(const std::string& path = "/_bulk") { return store.seen(path); }
+};
+
+std::string line(const std::string& id, const std::string& text, const std::string& more = "") {
+  return "{\"index\":{\"_index\":\"pics\",\"_id\":\"" + id + "\"" + more + "}}\n{\"t\":\"" + text + "\"}\n";
+}
+
+std::string numbered(int count) {
+  std::string body;
+  for (int i = 0; i < count; ++i)
+    body += line(std::to_string(i), std::string(static_cast<std::size_t>(i % 7), 'x'));
+  return body;
+}
+
+/// Answers the n-th bulk (from 0) with `response`.
+void answer_bulk(MemoryStore& store, int n, http::Response response) {
+  store.instead = [n, response,
+                   seen = 0](const http::Request& request) mutable -> std::optional<http::Response> {
+    if (!request.path.ends_with("_bulk") || seen++ != n) return {};
+    return response;
+  };
+}
+
+std::string text_at(const rapidjson::Value& item, const char* name) {
+  return item["index"][name].GetString();
+}
+
+}  // namespace
+
+TEST_CASE("what ran here reaches a cluster with the pipeline _none, and its own pipelines stay with it") {
+  ClusterBench bench;
+  const auto answer =
+      parsed(bench.post("/_bulk?pipeline=theirs&refresh=true&pretty&filter_path=items",
+                        line("1", "abc", R"(,"pipeline":"embed","if_seq_no":3)") + line("2", "plain") +
+                            line("3", "plain", R"(,"pipeline":"_none")") +
+                            "{\"delete\":{\"_index\":\"pics\",\"_id\":\"4\"}}\n"));
+  CHECK(answer["errors"].IsFalse());
+  REQUIRE(bench.bulks().size() == 1);
+  const auto sent = bench.bulks()[0];
+  CHECK(sent.query == "pipeline=theirs&refresh=true");
+  CHECK(sent.body ==
+        "{\"index\":{\"_index\":\"pics\",\"_id\":\"1\",\"pipeline\":\"_none\",\"if_seq_no\":3}}\n"
+        "{\"t\":\"abc\",\"model_id\":\"clip\",\"v\":[3.0,1.0,0.5]}\n" +
+            line("2", "plain") + line("3", "plain", R"(,"pipeline":"_none")") +
+            "{\"delete\":{\"_index\":\"pics\",\"_id\":\"4\"}}\n");
+}
+
+TEST_CASE("a bulk that needs nothing here goes to the cluster as it came, readable or not") {
+  ClusterBench bench;
+  for (const std::string& body : {line("1", "a") + line("2", "b", R"(,"pipeline":"theirs")"),
+                                  line("1", "a") + "{\"nonsense\":{}}\n{}\n", std::string("\x01\x02 no json"),
+                                  line("1", "a", R"(,"of_later_version":1)")}) {
+    CAPTURE(body);
+    bench.store.requests.clear();
+    bench.post("/_bulk?pipeline=theirs&pretty", body);
+    REQUIRE(bench.bulks().size() == 1);
+    CHECK(bench.bulks()[0].body == body);
+    CHECK(bench.bulks()[0].query == "pipeline=theirs&pretty");
+  }
+  CHECK(bench.upstream.count() == 1);  // when the endpoint was made
+}
+
+TEST_CASE("an index is asked for its pipelines once for a whole bulk") {
+  ClusterBench bench;
+  bench.store.index_settings["pics"] = R"({"default_pipeline":"theirs"})";
+  bench.store.indices["pics"];
+  bench.post("/_bulk", numbered(1000));
+  CHECK(bench.store.seen("/pics/_settings").size() == 1);
+  CHECK(bench.bulks().size() == 1);
+}
+
+TEST_CASE(
+    "a fault in the lines after a document that would go through a pipeline refuses the bulk, unwritten") {
+  ClusterBench bench;
+  const auto refused = bench.post("/_bulk?pipeline=embed", numbered(300) + "{\"nonsense\":{}}\n{}\n");
+  CHECK(refused.status == 400);
+  CHECK(reason(refused).find("Malformed action/metadata line [601]") != std::string::npos);
+  CHECK(bench.bulks().empty());
+}
+
+TEST_CASE("a large bulk is written in parts, in order, and the last of two documents of one id stays") {
+  ClusterBench bench;
+  std::string body = numbered(200) + line("twice", "first") + numbered(400) + line("twice", "second");
+  const auto answer = parsed(bench.post("/pics/_bulk?pipeline=embed&refresh=wait_for", body));
+  CHECK(answer["errors"].IsFalse());
+  CHECK(answer["items"].Size() == 602);
+  CHECK(answer["took"].GetInt() == 15);  // of three parts
+  CHECK(answer["ingest_took"].IsInt());
+  const auto parts = bench.bulks("/pics/_bulk");
+  REQUIRE(parts.size() == 3);
+  for (const auto& part : parts) CHECK(part.query == "refresh=wait_for");
+  for (rapidjson::SizeType i = 0; i < 200; ++i)
+    CHECK(text_at(answer["items"][i], "_id") == std::to_string(i));
+  CHECK(text_at(answer["items"][200], "_id") == "twice");
+  for (rapidjson::SizeType i = 0; i < 400; ++i)
+    CHECK(text_at(answer["items"][201 + i], "_id") == std::to_string(i));
+  CHECK(bench.store.source("pics", "twice").find("second") != std::string::npos);
+}
+
+TEST_CASE("parts stay small where documents are large") {
+  ClusterBench bench;
+  const std::string picture(700'000, 'p');
+  std::string body;
+  for (int i = 0; i < 40; ++i) body += line(std::to_string(i), picture);
+  const auto answer = parsed(bench.post("/_bulk?pipeline=embed", body));
+  CHECK(answer["errors"].IsFalse());
+  CHECK(answer["items"].Size() == 40);
+  std::size_t largest = 0;
+  for (const auto& part : bench.bulks()) largest = std::max(largest, part.body.size());
+  CHECK(bench.bulks().size() == 4);
+  CHECK(largest < (9u << 20));
+}
+
+TEST_CASE("documents of the next part are embedded while the store writes one") {
+  std::promise<void> of_second_part;
+  std::atomic<bool> told = false;
+  ClusterBench bench([&](const http::Request& request) {
+    if (request.body.find("behind") != std::string::npos && !told.exchange(true)) of_second_part.set_value();
+    return Upstream::embed(request);
+  });
+  bench.timer.advance(
+      std::chrono::milliseconds(1));  // so that the lookups for the first part count for the next
+  auto embedded = of_second_part.get_future();
+  bool first = true;
+  std::future_status status = std::future_status::timeout;
+  bench.store.instead = [&](const http::Request& request) -> std::optional<http::Response> {
+    if (request.path == "/_bulk" && std::exchange(first, false))
+      status = embedded.wait_for(std::chrono::seconds(10));
+    return {};
+  };
+  const auto answer = parsed(bench.post("/_bulk?pipeline=embed", numbered(256) + line("b", "behind")));
+  CHECK(answer["errors"].IsFalse());
+  CHECK(status == std::future_status::ready);
+}
+
+TEST_CASE("items of the store's answer are the client's byte by byte") {
+  ClusterBench bench;
+  const std::string item = R"({"index":{"_id":"1", "_seq_no":90071992547409931234,"x":1.50,"status":201}})";
+  http::Response made =
+      json_response(R"({"took":7,"errors":false,"ingest_took":2,"items":[ )" + item + " ]}");
+  made.headers.add("Warning", "299 - \"old\"");
+  answer_bulk(bench.store, 0, made);
+  const auto response = bench.post("/_bulk?pipeline=embed", line("1", "a"));
+  CHECK(response.body.ends_with(",\"items\":[" + item + "]}"));
+  CHECK(response.body.starts_with("{\"errors\":false,\"took\":7,\"ingest_took\":"));
+  CHECK(response.headers.get("Warning") == "299 - \"old\"");
+}
+
+TEST_CASE("a first part that is refused whole is the answer to the bulk, as the store gave it") {
+  ClusterBench bench;
+  http::Response refusal =
+      json_response(R"({"error":{"type":"security_exception","reason":"who"},"status":401})", 401);
+  refusal.headers.add("WWW-Authenticate", "Basic");
+  answer_bulk(bench.store, 0, refusal);
+  const auto response = bench.post("/_bulk?pipeline=embed", numbered(600));
+  CHECK(response.status == 401);
+  CHECK(response.body == refusal.body);
+  CHECK(response.headers.get("WWW-Authenticate") == "Basic");
+  CHECK(bench.bulks().size() == 1);
+}
+
+TEST_CASE(
+    "a later part that is refused fails its own items with that status, and the next is still written") {
+  ClusterBench bench;
+  answer_bulk(bench.store, 1,
+              ElasticError{429, "es_rejected_execution_exception", "too many operations"}.response());
+  const auto response = bench.post("/_bulk?pipeline=embed", numbered(600));
+  CHECK(response.status == 200);
+  const auto answer = parsed(response);
+  CHECK(answer["errors"].IsTrue());
+  REQUIRE(answer["items"].Size() == 600);
+  CHECK(bench.bulks().size() == 3);
+  for (rapidjson::SizeType i = 0; i < 600; ++i) {
+    const auto& item = answer["items"][i]["index"];
+    const bool refused = i >= 256 && i < 512;
+    CHECK(item["_id"].GetString() == std::to_string(i));
+    CHECK(item["status"].GetInt() == (refused ? 429 : 201));
+    if (refused) CHECK(item["error"]["reason"].GetString() == std::string("too many operations"));
+    CHECK(bench.store.source("pics", std::to_string(i)).empty() == refused);
+  }
+}
+
+TEST_CASE("a store that is lost in the middle is not asked again, and every item says what is known of it") {
+  ClusterBench bench;
+  answer_bulk(bench.store, 1, ElasticError{502, "connect_exception", "the outcome is not known"}.response());
+  const auto answer = parsed(bench.post("/_bulk?pipeline=embed", numbered(900)));
+  REQUIRE(answer["items"].Size() == 900);
+  CHECK(bench.bulks().size() == 2);
+  CHECK(answer["items"][255]["index"]["status"].GetInt() == 201);
+  for (rapidjson::SizeType i = 256; i < 900; ++i) {
+    const auto& item = answer["items"][i]["index"];
+    CHECK(item["status"].GetInt() == 502);
+    CHECK(std::string(item["error"]["reason"].GetString()).starts_with("not sent") == (i >= 512));
+  }
+}
+
+TEST_CASE("an answer that cannot be read fails the items that it is about") {
+  for (const std::string& body :
+       {std::string("<html>"), std::string(R"({"took":1,"errors":false,"items":[]})")}) {
+    ClusterBench bench;
+    answer_bulk(bench.store, 0, json_response(body));
+    const auto answer = parsed(bench.post("/_bulk?pipeline=embed", line("1", "a") + line("2", "bad")));
+    CHECK(answer["errors"].IsTrue());
+    REQUIRE(answer["items"].Size() == 2);
+    CHECK(answer["items"][0]["index"]["status"].GetInt() == 500);
+    CHECK(std::string(answer["items"][0]["index"]["error"]["reason"].GetString()).find("not known") !=
+          std::string::npos);
+    CHECK(answer["items"][1]["index"]["status"].GetInt() == 400);
+  }
+}
+
+TEST_CASE("an index that is closed to the caller fails its own items alone") {
+  ClusterBench bench;
+  bench.store.instead = [](const http::Request& request) -> std::optional<http::Response> {
+    if (request.path != "/secret/_settings") return {};
+    return ElasticError{403, "security_exception", "action is unauthorized"}.response();
+  };
+  const auto answer = parsed(
+      bench.post("/_bulk?pipeline=embed",
+                 line("1", "a") + "{\"index\":{\"_index\":\"secret\",\"_id\":\"2\"}}\n{\"t\":\"a\"}\n"));
+  CHECK(answer["items"][0]["index"]["status"].GetInt() == 201);
+  CHECK(answer["items"][1]["index"]["status"].GetInt() == 403);
+  CHECK(std::string(answer["items"][1]["index"]["error"]["reason"].GetString()).find("view_index_metadata") !=
+        std::string::npos);
+}
+
+TEST_CASE("the first documents of updates in a bulk go through pipelines, changes of documents do not") {
+  ClusterBench bench;
+  bench.store.index_settings["pics"] = R"({"default_pipeline":"embed"})";
+  bench.store.indices["pics"];
+  const auto update = [](const std::string& id, const std::string& body, const std::string& more = "") {
+    return "{\"update\":{\"_index\":\"pics\",\"_id\":\"" + id + "\"" + more + "}}\n" + body + "\n";
+  };
+  const std::string plain = update("1", R"({"doc":{"t":"abc"}})");
+  const std::string theirs =
+      update("5", R"({"doc":{"t":"abc"},"upsert":{"t":"a"}})", R"(,"pipeline":"theirs")");
+  const auto answer = parsed(bench.post(
+      "/_bulk", plain + update("2", R"({"doc":{"t":"abc"},"upsert":{"t":"a"},"_source":true})") +
+                    update("3", R"({"doc":{"t":"ab"},"doc_as_upsert":true})", R"(,"retry_on_conflict":3)") +
+                    update("4", R"({"doc":{"t":"bad"},"doc_as_upsert":true})") + theirs));
+  CHECK(answer["errors"].IsTrue());
+  REQUIRE(answer["items"].Size() == 5);
+  CHECK(answer["items"][3]["update"]["status"].GetInt() == 400);
+  REQUIRE(bench.bulks().size() == 1);
+  CHECK(
+      bench.bulks()[0].body ==
+      plain +
+          update(
+              "2",
+              R"({"doc":{"t":"abc"},"_source":true,"upsert":{"t":"a","model_id":"clip","v":[1.0,1.0,0.5]}})",
+              R"(,"pipeline":"_none")") +
+          "{\"update\":{\"_index\":\"pics\",\"_id\":\"3\",\"pipeline\":\"_none\",\"retry_on_conflict\":3}}\n"
+          R"({"doc":{"t":"ab","model_id":"clip","v":[2.0,1.0,0.5]},"upsert":{"t":"ab","model_id":"clip","v":[2.0,1.0,0.5]}})"
+          "\n" +
+          theirs);
+}
+
+TEST_CASE(
+    "a pipeline of the front that is final runs after the first, and a final one of the cluster is left to "
+    "it") {
+  ClusterBench bench;
+  bench.put(
+      "/_ingest/pipeline/mark",
+      R"({"processors":[{"inference":{"model_id":"clip","input_output":{"input_field":"model_id","output_field":"w"}}}]})");
+  bench.store.index_settings["ours"] = R"({"default_pipeline":"embed","final_pipeline":"mark"})";
+  bench.store.index_settings["theirs"] = R"({"default_pipeline":"embed","final_pipeline":"theirs"})";
+  bench.store.indices["ours"], bench.store.indices["theirs"];
+  bench.put("/ours/_doc/1", R"({"t":"abc"})");
+  CHECK(bench.store.source("ours", "1") ==
+        R"({"t":"abc","model_id":"clip","v":[3.0,1.0,0.5],"w":[4.0,1.0,0.5]})");
+  bench.put("/theirs/_doc/1", R"({"t":"abc"})");
+  CHECK(bench.store.source("theirs", "1") == R"({"t":"abc","model_id":"clip","v":[3.0,1.0,0.5]})");
+  for (const char* path : {"/ours/_doc/1", "/theirs/_doc/1"}) {
+    REQUIRE(bench.store.seen(path).size() == 1);
+    CHECK(bench.store.seen(path)[0].query == "pipeline=_none");
+  }
+}
