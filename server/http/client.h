@@ -26,7 +26,7 @@ struct ClientRequest {
 };
 
 /// What becomes of one streamed call, on the client's thread. They must not block and must not destroy the
-/// client; they may start other requests.
+/// client; they may start other requests. They may run before `stream` has returned.
 struct StreamHandlers {
   /// Once, before any of the body; 1xx answers are skipped.
   std::function<void(ResponseHead)> head;
