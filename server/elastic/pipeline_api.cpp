@@ -8,7 +8,9 @@
 #include <utility>
 #include <vector>
 
+#include "server/elastic/ingest/foreign_processor.h"
 #include "server/elastic/ingest/property_reader.h"
+#include "server/elastic/pipeline_simulation.h"
 #include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/json_tape.h"
 
@@ -17,7 +19,8 @@ namespace {
 
 using http::Method;
 using Value = rapidjson::Value;
-using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
+using Definition = DefinitionIndex::Definition;
+using Kind = DefinitionIndex::Kind;
 
 constexpr const char* k_acknowledged = R"({"acknowledged":true})";
 constexpr const char* k_simulated_id = "_simulate_pipeline";
@@ -47,156 +50,266 @@ bool names_it(const std::vector<std::string>& patterns, const std::string& name)
   });
 }
 
+bool names_one(const std::string& ids) {
+  return !ids.empty() && ids.find_first_of("*,") == std::string::npos && ids != "_all";
+}
+
 std::string copy_without_end(const std::string& object) {
   return object.substr(0, object.size() - 1);
 }
 
-std::string shown(const DefinitionIndex::Definition& definition) {
+std::string shown(const Definition& definition) {
   const bool empty = definition.config == "{}";
   return copy_without_end(definition.config) + (empty ? "" : ",") +
          "\"created_date_millis\":" + std::to_string(definition.created) +
          ",\"modified_date_millis\":" + std::to_string(definition.modified) + "}";
 }
 
-std::string text_or(const Value& document, const char* name, const std::string& otherwise) {
-  const auto found = document.FindMember(name);
-  if (found == document.MemberEnd() || found->value.IsNull()) return otherwise;
-  if (found->value.IsString()) return {found->value.GetString(), found->value.GetStringLength()};
-  return found->value.IsInt() ? std::to_string(found->value.GetInt()) : otherwise;
+void append_member(std::string& json, std::string_view name, std::string_view value) {
+  if (json.size() > 1) json += ',';
+  rest::append_json_string(json, name);
+  json += ':';
+  json += value;
 }
 
-using Documents = std::vector<std::unique_ptr<IngestDocument>>;
+std::string list_json(const std::vector<Definition>& definitions) {
+  std::string json = "{";
+  for (const auto& definition : definitions) append_member(json, definition.name, shown(definition));
+  return json + "}";
+}
 
-Answer<Documents> read_documents(const Value& body) {
-  PropertyReader reader(body);
-  if (!reader.take("docs")) reader.refuse("docs", "required property is missing");
-  const auto* list = reader.optional_list("docs");
-  if (reader.failed()) return *reader.refusal();
-  if (list->Empty()) return illegal_argument("must specify at least one document in [docs]");
-  Documents documents;
-  for (const auto& item : list->GetArray()) {
-    if (!item.IsObject()) return illegal_argument("malformed [docs] section, should include an inner object");
-    const auto source = item.FindMember("_source");
-    if (source == item.MemberEnd()) return property_error("_source", "required property is missing");
-    if (!source->value.IsObject())
-      return property_error("_source", "property isn't a map, but of another type");
-    IngestDocument::Metadata metadata{text_or(item, "_index", "_index"), text_or(item, "_id", "_id"), {}};
-    if (const auto routing = text_or(item, "_routing", ""); !routing.empty()) metadata.routing = routing;
-    rapidjson::Document copy;
-    copy.CopyFrom(source->value, copy.GetAllocator());
-    documents.push_back(std::make_unique<IngestDocument>(metadata, std::move(copy)));
+ElasticError missing(const std::string& id) {
+  return {404, "resource_not_found_exception", "pipeline [" + id + "] is missing"};
+}
+
+/// Calls `visit` with the options of every processor inside the `foreach` that has these options.
+void visit_repeated(const Value& options, const std::function<void(std::string_view, const Value&)>& visit) {
+  if (!options.IsObject()) return;
+  const auto inner = options.FindMember("processor");
+  if (inner == options.MemberEnd() || !inner->value.IsObject()) return;
+  for (const auto& member : inner->value.GetObject()) {
+    const std::string_view type(member.name.GetString(), member.name.GetStringLength());
+    visit(type, member.value);
+    if (type == "foreach") visit_repeated(member.value, visit);
   }
-  return documents;
-}
-
-void write_document(Writer& writer, const IngestDocument& document) {
-  const auto metadata = document.metadata();
-  writer.StartObject();
-  writer.Key("doc");
-  writer.StartObject();
-  writer.Key("_index"), writer.String(metadata.index);
-  writer.Key("_version"), writer.String("-3");
-  writer.Key("_id"), writer.String(metadata.id.value_or("_id"));
-  if (metadata.routing) writer.Key("_routing"), writer.String(*metadata.routing);
-  writer.Key("_source");
-  document.source().Accept(writer);
-  writer.Key("_ingest");
-  document.ingest_metadata().Accept(writer);
-  writer.EndObject();
-  writer.EndObject();
-}
-
-/// `{"error":{"root_cause":[...],...}}`: the envelope without its status.
-std::string simulated_error(const ElasticError& error) {
-  const std::string envelope = error.envelope_json();
-  return envelope.substr(0, envelope.rfind(",\"status\":")) + "}";
 }
 
 }  // namespace
 
-http::Response PipelineApi::put(const http::Request& request, const std::string& id) {
+// ---- which are kept here
+
+Answer<bool> PipelineApi::names_own_model(const Caller& caller, const Value& options) {
+  if (!options.IsObject()) return false;
+  const auto id = options.FindMember("model_id");
+  if (id == options.MemberEnd() || !id->value.IsString()) return false;
+  return ingest_.runs_model(caller, id->value.GetString());
+}
+
+Answer<bool> PipelineApi::is_kept_here(const Caller& caller, const Pipeline& pipeline) {
+  Answer<bool> kept = false;
+  const auto look_at = [&](std::string_view type, const Value& options) {
+    if (kept && !*kept && type == "inference") kept = names_own_model(caller, options);
+  };
+  pipeline.visit([&](const Processor& processor) {
+    look_at(processor.type, *processor.options);
+    if (processor.type == "foreach") visit_repeated(*processor.options, look_at);
+  });
+  for (const auto& name : pipeline.pipeline_names()) {
+    if (!kept || *kept) break;
+    const auto inner = definitions_.pipeline(caller, name);
+    kept = inner ? Answer<bool>(*inner != nullptr) : Answer<bool>(inner.error());
+  }
+  return kept;
+}
+
+std::optional<http::Response> PipelineApi::refusal_of(const Caller& caller, const Pipeline& pipeline) {
+  if (!has_cluster()) {
+    const Refusal refusal = pipeline.refusal_without_cluster();
+    return refusal ? std::optional(refusal->response()) : std::nullopt;
+  }
+  Refusal refusal;
+  pipeline.visit([&](const Processor& processor) {
+    const auto refuse_repeated = [&](std::string_view type, const Value& options) {
+      if (refusal || type != "inference") return;
+      const auto own = names_own_model(caller, options);
+      if (own && !*own) return;
+      refusal = own ? property_error({},
+                                     "[foreach] cannot repeat an [inference] processor of this gateway; name "
+                                     "its fields in [input_output]",
+                                     "foreach", processor.tag)
+                    : own.error();
+    };
+    if (processor.type == "foreach") visit_repeated(*processor.options, refuse_repeated);
+    const auto* foreign = std::get_if<ForeignStep>(&processor.step);
+    if (refusal || !foreign || processor.type != "inference") return;
+    const auto own = names_own_model(caller, *processor.options);
+    if (!own || *own) refusal = own ? foreign->refusal : own.error();
+  });
+  if (!refusal) refusal = refuse_unsplittable(pipeline.processors, false);
+  if (!refusal) refusal = refuse_unsplittable(pipeline.on_failure, true);
+  if (refusal) return refusal->response();
+  const std::string parts = cluster_parts(pipeline.processors, pipeline.on_failure);
+  return parts == "[]" ? std::nullopt : ingest_.cluster().refusal(caller, parts);
+}
+
+// ---- PUT, GET, DELETE
+
+std::optional<http::Response> PipelineApi::put(const http::Request& request, const std::string& id) {
+  const Caller caller = caller_of(request);
   auto body = object_in(request);
-  if (!body) return body.error().response();
+  if (!body) return has_cluster() ? std::nullopt : Handled(body.error().response());
   rapidjson::StringBuffer buffer;
-  Writer writer(buffer);
+  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
   body->Accept(writer);
   const auto pipeline = Pipeline::parse(id, std::move(*body));
-  if (!pipeline) return pipeline.error().response();
-  const Refusal refusal = definitions_.index().put(caller_of(request), DefinitionIndex::Kind::pipeline, id,
-                                                   {buffer.GetString(), buffer.GetSize()});
+  if (!pipeline) return has_cluster() ? std::nullopt : Handled(pipeline.error().response());
+  if (has_cluster()) {
+    const auto kept = is_kept_here(caller, **pipeline);
+    if (!kept) return kept.error().response();
+    if (!*kept) return put_through(request, id);
+  }
+  if (auto refusal = refusal_of(caller, **pipeline)) return refusal;
+  if (has_cluster()) {
+    const auto there = stubs_.look(caller, id);
+    if (!there) return there.error().response();
+    if (*there == PipelineStubs::InCluster::pipeline) return pipeline_of_both(id).response();
+  }
+  const Refusal refusal =
+      definitions_.index().put(caller, Kind::pipeline, id, {buffer.GetString(), buffer.GetSize()});
   definitions_.forget();
   return refusal ? refusal->response() : json_response(k_acknowledged);
 }
 
-http::Response PipelineApi::get(const http::Request& request, const std::string& ids) {
-  const auto definitions = definitions_.index().list(caller_of(request), DefinitionIndex::Kind::pipeline);
+/// The pipeline is the cluster's. One of that name that was kept here has had its time.
+std::optional<http::Response> PipelineApi::put_through(const http::Request& request, const std::string& id) {
+  const Caller caller = caller_of(request);
+  const auto old = definitions_.index().get(caller, Kind::pipeline, id);
+  if (!old) return old.error().response();
+  if (!*old) return {};
+  auto response = store_.handle(request);
+  if (response.status >= 300) return response;
+  const auto removed = definitions_.index().remove(caller, Kind::pipeline, id);
+  definitions_.forget();
+  return removed ? response : removed.error().response();
+}
+
+std::optional<http::Response> PipelineApi::get(const http::Request& request, const std::string& ids) {
+  auto definitions = definitions_.index().list(caller_of(request), Kind::pipeline);
   if (!definitions) return definitions.error().response();
   const auto patterns = split(ids);
+  std::erase_if(*definitions, [&](const Definition& kept) { return !names_it(patterns, kept.name); });
+  if (has_cluster() && definitions->empty()) return {};
+  if (has_cluster() && !names_one(ids)) return merged_list(request, *definitions);
+  const bool not_found = definitions->empty() && names_one(ids);
+  return json_response(list_json(*definitions), not_found ? 404 : 200);
+}
+
+std::optional<http::Response> PipelineApi::merged_list(const http::Request& request,
+                                                       const std::vector<Definition>& own) {
+  const auto summary = rest::query_flag(request, "summary", false);
+  if (!summary) return summary.error().response();
+  auto response = store_.handle(
+      store_request(caller_of(request), Method::get, request.path, *summary ? "summary=true" : ""));
+  if (response.status == 404) response.body = "{}";
+  if (response.status >= 400 && response.status != 404) return response;
+  const auto theirs = rest::JsonTape::parse(response.body);
+  if (!theirs || (*theirs)[0].kind != rest::JsonToken::Kind::object)
+    return ElasticError{502, "exception", "the cluster's list of pipelines cannot be read"}.response();
+  const auto is_own = [&](std::string_view name) {
+    return std::any_of(own.begin(), own.end(), [&](const Definition& kept) { return kept.name == name; });
+  };
   std::string json = "{";
-  for (const auto& definition : *definitions) {
-    if (!names_it(patterns, definition.name)) continue;
-    if (json.size() > 1) json += ',';
-    rest::append_json_string(json, definition.name);
-    json += ":" + shown(definition);
+  for (std::size_t key = 1; key < theirs->size(); key = (*theirs)[key + 1].next) {
+    if (!is_own((*theirs)[key].text)) append_member(json, (*theirs)[key].text, theirs->raw(key + 1));
   }
-  const bool wanted_one = !ids.empty() && ids.find('*') == std::string::npos && ids != "_all";
-  return json_response(json + "}", wanted_one && json.size() == 1 ? 404 : 200);
+  for (const auto& kept : own) append_member(json, kept.name, *summary ? "{}" : shown(kept));
+  return json_response(json + "}");
 }
 
-http::Response PipelineApi::remove(const http::Request& request, const std::string& id) {
-  const auto removed = definitions_.index().remove(caller_of(request), DefinitionIndex::Kind::pipeline, id);
-  definitions_.forget();
-  if (!removed) return removed.error().response();
-  if (!*removed)
-    return ElasticError{404, "resource_not_found_exception", "pipeline [" + id + "] is missing"}.response();
-  return json_response(k_acknowledged);
+std::optional<http::Response> PipelineApi::remove(const http::Request& request, const std::string& id) {
+  const Caller caller = caller_of(request);
+  std::vector<std::string> names{id};
+  if (has_cluster() && id.find('*') != std::string::npos) {
+    const auto definitions = definitions_.index().list(caller, Kind::pipeline);
+    if (!definitions) return definitions.error().response();
+    names.clear();
+    for (const auto& kept : *definitions) {
+      if (rest::wildcard_match(id, kept.name)) names.push_back(kept.name);
+    }
+  }
+  bool any = false;
+  for (const auto& name : names) {
+    if (has_cluster()) {
+      const auto kept = definitions_.index().get(caller, Kind::pipeline, name);
+      if (!kept) return kept.error().response();
+      if (!*kept) continue;
+      // First, since the cluster may refuse: it is the final pipeline of an index.
+      if (const Refusal refusal = stubs_.remove(caller, name)) return refusal->response();
+    }
+    const auto removed = definitions_.index().remove(caller, Kind::pipeline, name);
+    definitions_.forget();
+    if (!removed) return removed.error().response();
+    any = any || *removed;
+  }
+  if (!has_cluster()) return any ? json_response(k_acknowledged) : missing(id).response();
+  if (!any) return {};
+  if (id.find('*') == std::string::npos) return json_response(k_acknowledged);
+  auto response = store_.handle(request);
+  return response.status == 404 ? json_response(k_acknowledged) : response;
 }
 
-http::Response PipelineApi::simulate(const http::Request& request, const std::string& id) {
+// ---- _simulate
+
+std::optional<http::Response> PipelineApi::simulate(const http::Request& request, const std::string& id) {
+  const Caller caller = caller_of(request);
   const auto verbose = rest::query_flag(request, "verbose", false);
-  if (!verbose) return verbose.error().response();
-  if (*verbose) return illegal_argument("[verbose] is not supported here, leave it out").response();
-  auto body = object_in(request);
-  if (!body) return body.error().response();
-  auto documents = read_documents(*body);
-  if (!documents) return documents.error().response();
+  const auto no_verbose = illegal_argument("[verbose] is not supported here, leave it out");
+  if (!has_cluster()) {
+    if (!verbose) return verbose.error().response();
+    if (*verbose) return no_verbose.response();
+  }
+  const auto body = object_in(request);
+  if (!body) return has_cluster() ? std::nullopt : Handled(body.error().response());
   std::shared_ptr<const Pipeline> pipeline;
   if (id.empty()) {
     const auto inline_pipeline = body->FindMember("pipeline");
-    if (inline_pipeline == body->MemberEnd())
-      return property_error("pipeline", "required property is missing").response();
-    rapidjson::Document config;
-    config.CopyFrom(inline_pipeline->value, config.GetAllocator());
-    auto parsed = Pipeline::parse(k_simulated_id, std::move(config));
-    if (!parsed) return parsed.error().response();
-    pipeline = *parsed;
+    if (inline_pipeline != body->MemberEnd()) {
+      rapidjson::Document config;
+      config.CopyFrom(inline_pipeline->value, config.GetAllocator());
+      auto parsed = Pipeline::parse(k_simulated_id, std::move(config));
+      if (!parsed) return has_cluster() ? std::nullopt : Handled(parsed.error().response());
+      pipeline = *parsed;
+    }
+    if (has_cluster()) {
+      if (!pipeline) return {};
+      const auto kept = is_kept_here(caller, *pipeline);
+      if (!kept) return kept.error().response();
+      if (!*kept) return {};
+    }
+    if (pipeline) {
+      if (auto refusal = refusal_of(caller, *pipeline)) return refusal;
+    }
   } else {
-    const auto found = definitions_.pipeline(caller_of(request), id);
+    const auto found = definitions_.pipeline(caller, id);
     if (!found) return found.error().response();
+    if (!*found && has_cluster()) return {};
     if (!*found) return illegal_argument("pipeline [" + id + "] does not exist").response();
     pipeline = *found;
   }
+  if (!verbose) return verbose.error().response();
+  if (*verbose) return no_verbose.response();
+  return simulate_here(caller, *body, std::move(pipeline));
+}
+
+std::optional<http::Response> PipelineApi::simulate_here(const Caller& caller, const Value& body,
+                                                         std::shared_ptr<const Pipeline> pipeline) {
+  auto documents = read_simulated_documents(body);
+  if (!documents) return documents.error().response();
+  if (!pipeline) return property_error("pipeline", "required property is missing").response();
   std::vector<IngestTask> tasks;
   for (const auto& document : *documents) tasks.push_back({document.get(), pipeline->id, pipeline});
-  ingest_.run(caller_of(request), tasks);
-  rapidjson::StringBuffer buffer;
-  Writer writer(buffer);
-  writer.StartObject();
-  writer.Key("docs");
-  writer.StartArray();
-  for (const auto& task : tasks) {
-    if (task.failure) {
-      const std::string error = simulated_error(*task.failure);
-      writer.RawValue(error.data(), error.size(), rapidjson::kObjectType);
-    } else if (task.document->dropped) {
-      writer.Null();
-    } else {
-      write_document(writer, *task.document);
-    }
-  }
-  writer.EndArray();
-  writer.EndObject();
-  return json_response({buffer.GetString(), buffer.GetSize()});
+  ingest_.run(caller, tasks);
+  return json_response(simulated_json(tasks));
 }
 
 void PipelineApi::add_routes(rest::Router& router) {

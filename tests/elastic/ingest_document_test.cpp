@@ -95,5 +95,22 @@ TEST_CASE("templates put values of the document into text") {
   CHECK(rendered("{{list.1}} {{list}}") == "x [1, x]");
   CHECK(!Template::compile("{{#a}}x{{/a}}"));
   CHECK(!Template::compile("{{a"));
-  CHECK(Template::compile("plain")->is_plain());
+  CHECK(Template::compile("plain")->plain_text() == "plain");
+  CHECK(!Template::compile("a {{b}}")->plain_text());
+}
+
+TEST_CASE("what another engine made of a document takes its place, and _ingest stays") {
+  IngestDocument document({"pics", {}, "r"}, json(R"({"a":1})"));
+  document.set("_ingest.on_failure_message",
+               document.string_value("a text that is longer than fits in place"));
+  const std::string timestamp = (*document.get("_ingest.timestamp"))->GetString();
+  document.replace({"other", "7", {}}, json(R"({"b":{"c":[1,2]}})"));
+  CHECK(document.source_json() == R"({"b":{"c":[1,2]}})");
+  CHECK(document.metadata().index == "other");
+  CHECK(document.metadata().id == "7");
+  CHECK(!document.metadata().routing);
+  CHECK((*document.get("_ingest.timestamp"))->GetString() == timestamp);
+  CHECK((*document.get("_ingest.on_failure_message"))->GetString() ==
+        std::string("a text that is longer than fits in place"));
+  CHECK(!document.set("b.d", document.string_value("still writable")));
 }

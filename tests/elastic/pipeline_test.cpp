@@ -1,6 +1,7 @@
 #include "server/elastic/ingest/pipeline.h"
 
 #include <doctest/doctest.h>
+#include <map>
 #include <utility>
 
 #include "server/elastic/rest/json_tape.h"
@@ -13,36 +14,58 @@ rapidjson::Document json(std::string_view text) {
   return std::move(*rest::parse_json(text));
 }
 
-/// Inference whose answers the test gives itself.
-struct Inference {
+/// Surroundings without a cluster, and inference whose answers the test gives itself.
+struct Inference : PipelineHost {
   struct Call {
     std::string model_id;
     std::vector<std::string> texts;
     std::function<void(Answer<Embeddings>)> answer;
   };
   std::vector<Call> calls;
+  std::map<std::string, std::shared_ptr<const Pipeline>> pipelines;
 
-  InferenceCall function() {
-    return [this](const std::string& id, std::vector<std::string_view> texts,
-                  std::function<void(Answer<Embeddings>)> answer) {
-      calls.push_back({id, {texts.begin(), texts.end()}, std::move(answer)});
-    };
+  void infer(const std::string& id, std::vector<std::string_view> texts,
+             std::function<void(Answer<Embeddings>)> answer) override {
+    calls.push_back({id, {texts.begin(), texts.end()}, std::move(answer)});
+  }
+  std::optional<Answer<std::shared_ptr<const Pipeline>>> pipeline(const std::string& name) override {
+    if (!pipelines.contains(name)) return {};
+    return pipelines[name];
+  }
+  void look_up_pipeline(const std::string& name, std::function<void()> found) override {
+    pipelines.emplace(name, nullptr);
+    found();
+  }
+  bool has_cluster() const override { return false; }
+  bool leaves_model(const std::string&) override { return false; }
+  void run_in_cluster(std::string, IngestDocument&, bool,
+                      std::function<void(std::optional<IngestFailure>)> done) override {
+    done(IngestFailure{{500, "exception", "there is no cluster"}, {}, {}, {}});
+  }
+  void evaluate(const std::string&, const IngestDocument&, std::function<void(Answer<bool>)> done) override {
+    done(ElasticError{500, "exception", "there is no cluster"});
+  }
+
+  void keep(const std::string& id, std::string_view config) {
+    pipelines[id] = *Pipeline::parse(id, json(config));
   }
 };
 
 std::string config_fault(std::string_view config) {
   auto pipeline = Pipeline::parse("p", json(config));
-  return pipeline ? "none" : pipeline.error().reason;
+  if (!pipeline) return pipeline.error().reason;
+  const Refusal refusal = (*pipeline)->refusal_without_cluster();
+  return refusal ? refusal->reason : "none";
 }
 
 /// The source after `processors` ran on it, or what failed.
-std::string after(std::string_view processors, std::string_view source, Inference* inference = nullptr) {
+std::string after(std::string_view processors, std::string_view source,
+                  const std::shared_ptr<Inference>& inference = std::make_shared<Inference>()) {
   auto pipeline = Pipeline::parse("p", json("{\"processors\":" + std::string(processors) + "}"));
   if (!pipeline) return "config: " + pipeline.error().reason;
   IngestDocument document({"pics", "7", {}}, json(source));
   std::string outcome = "unfinished";
-  Inference none;
-  run_pipeline(*pipeline, document, (inference ? *inference : none).function(), [&](Refusal refusal) {
+  run_pipeline(*pipeline, document, inference, [&](Refusal refusal) {
     outcome = refusal ? refusal->type + " " + std::to_string(refusal->status) + ": " + refusal->reason
               : document.dropped ? "dropped"
                                  : document.source_json();
@@ -110,7 +133,7 @@ TEST_CASE("a pipeline's own list takes the place of the rest") {
       {"set":{"field":"b","value":1}}],"on_failure":[{"set":{"field":"error","value":"{{_ingest.on_failure_message}}"}}]})"));
   IngestDocument document({"pics", {}, {}}, json("{}"));
   bool good = false;
-  run_pipeline(*pipeline, document, Inference().function(), [&](Refusal refusal) { good = !refusal; });
+  run_pipeline(*pipeline, document, std::make_shared<Inference>(), [&](Refusal refusal) { good = !refusal; });
   CHECK(good);
   CHECK(document.source_json() == R"({"a":1,"error":"x"})");
 }
@@ -120,29 +143,28 @@ TEST_CASE("inference writes its vectors and the model's id beside the first of t
       {"input_field":"image","output_field":"v.image"},{"input_field":"text","output_field":"text_vector"}]}},{"remove":{"field":"image"}}]})"));
   REQUIRE(pipeline);
   IngestDocument document({"pics", {}, {}}, json(R"({"image":"data:image/png;base64,AAAA","text":"bike"})"));
-  Inference inference;
+  const auto inference = std::make_shared<Inference>();
   int finished = 0;
-  run_pipeline(*pipeline, document, inference.function(),
-               [&](Refusal refusal) { finished += refusal ? 100 : 1; });
-  REQUIRE(inference.calls.size() == 1);
+  run_pipeline(*pipeline, document, inference, [&](Refusal refusal) { finished += refusal ? 100 : 1; });
+  REQUIRE(inference->calls.size() == 1);
   CHECK(finished == 0);
-  CHECK(inference.calls[0].model_id == "clip");
-  CHECK(inference.calls[0].texts == std::vector<std::string>{"data:image/png;base64,AAAA", "bike"});
-  inference.calls[0].answer(Embeddings{{0.1F, -2}, {3}});
+  CHECK(inference->calls[0].model_id == "clip");
+  CHECK(inference->calls[0].texts == std::vector<std::string>{"data:image/png;base64,AAAA", "bike"});
+  inference->calls[0].answer(Embeddings{{0.1F, -2}, {3}});
   CHECK(finished == 1);
   CHECK(document.source_json() ==
         R"({"text":"bike","v":{"model_id":"clip","image":[0.1,-2.0]},"text_vector":[3.0]})");
 }
 
 TEST_CASE("an output that is there already is added to, as Elasticsearch does") {
-  Inference inference;
+  const auto inference = std::make_shared<Inference>();
   auto pipeline = Pipeline::parse(
       "p",
       json(
           R"({"processors":[{"inference":{"model_id":"m","input_output":{"input_field":"t","output_field":"v"}}}]})"));
   IngestDocument document({"pics", {}, {}}, json(R"({"t":"x","v":[9]})"));
-  run_pipeline(*pipeline, document, inference.function(), [](Refusal) {});
-  inference.calls.at(0).answer(Embeddings{{1, 2}});
+  run_pipeline(*pipeline, document, inference, [](Refusal) {});
+  inference->calls.at(0).answer(Embeddings{{1, 2}});
   CHECK(document.source_json() == R"({"t":"x","v":[9,1.0,2.0],"model_id":"m"})");
 }
 
@@ -157,22 +179,22 @@ TEST_CASE("inputs that are missing or no text") {
       {"input_field":"t","output_field":"v"},{"input_field":"u","output_field":"w"}]}}])";
   CHECK(after(ignoring, "{}") == "{}");
   CHECK(after(ignoring, R"({"u":"x"})") == R"({"u":"x"})");
-  Inference inference;
-  CHECK(after(ignoring, R"({"t":"x"})", &inference) == "unfinished");
-  CHECK(inference.calls.at(0).texts == std::vector<std::string>{"x", ""});
+  const auto inference = std::make_shared<Inference>();
+  CHECK(after(ignoring, R"({"t":"x"})", inference) == "unfinished");
+  CHECK(inference->calls.at(0).texts == std::vector<std::string>{"x", ""});
 }
 
 TEST_CASE("inference that fails goes the way of every failure, and the innermost reason is told") {
-  Inference inference;
+  const auto inference = std::make_shared<Inference>();
   auto pipeline = Pipeline::parse(
       "p", json(R"({"processors":[{"inference":{"model_id":"m","input_output":{"input_field":"t",
       "output_field":"v"},"on_failure":[{"set":{"field":"why","value":"{{_ingest.on_failure_message}}"}}]}}]})"));
   IngestDocument document({"pics", {}, {}}, json(R"({"t":"x"})"));
   bool good = false;
-  run_pipeline(*pipeline, document, inference.function(), [&](Refusal refusal) { good = !refusal; });
+  run_pipeline(*pipeline, document, inference, [&](Refusal refusal) { good = !refusal; });
   ElasticError error{400, "status_exception", "outer"};
   error.causes.push_back(illegal_argument("inner"));
-  inference.calls.at(0).answer(error);
+  inference->calls.at(0).answer(error);
   CHECK(good);
   CHECK(document.source_json() == R"({"t":"x","why":"inner"})");
 }
@@ -209,7 +231,8 @@ TEST_CASE("configurations that cannot run are refused when they are stored") {
       "[input_field] names must be unique but [a] is repeated");
   CHECK(config_fault(R"({"processors":[{"inference":{"model_id":"m","field_map":{}}}]})")
             .starts_with("[m] is configured for the _inference API and does not accept documents as input"));
-  auto error = Pipeline::parse("p", json(R"({"processors":[{"remove":{"tag":"t"}}]})")).error();
+  auto error =
+      *(*Pipeline::parse("p", json(R"({"processors":[{"remove":{"tag":"t"}}]})")))->refusal_without_cluster();
   CHECK(error.type == "parse_exception");
   CHECK(error.details == std::vector<std::pair<std::string, std::string>>{{"property_name", "keep"},
                                                                           {"processor_type", "remove"},
@@ -222,4 +245,51 @@ TEST_CASE("a pipeline knows its models, those of its rescues too") {
       "input_output":{"input_field":"x","output_field":"y"}}}]}}],"on_failure":[{"inference":{"model_id":"c","input_output":{"input_field":"x",
       "output_field":"y"}}}]})"));
   CHECK((*pipeline)->model_ids() == std::vector<std::string>{"b", "c"});
+}
+
+TEST_CASE("a pipeline runs inside another, and its failures are told as its own") {
+  const auto host = std::make_shared<Inference>();
+  host->keep(
+      "inner",
+      R"({"processors":[{"set":{"field":"in","value":"{{_ingest.pipeline}}"}},{"fail":{"message":"x","tag":"t"}}]})");
+  host->keep(
+      "fine",
+      R"({"processors":[{"set":{"field":"f","value":1}},{"terminate":{}},{"set":{"field":"g","value":1}}]})");
+  host->keep("dropping", R"({"processors":[{"drop":{}}]})");
+  CHECK(after(R"([{"pipeline":{"name":"{{which}}"}},{"set":{"field":"p","value":"{{_ingest.pipeline}}"}}])",
+              R"({"which":"fine"})", host) == R"({"which":"fine","f":1,"p":"p"})");
+  CHECK(after(R"([{"pipeline":{"name":"dropping"}},{"fail":{"message":"not reached"}}])", "{}", host) ==
+        "dropped");
+  CHECK(after(R"([{"pipeline":{"name":"inner"}}])", "{}", host) == "fail_processor_exception 500: x");
+  CHECK(after(R"([{"pipeline":{"name":"inner","tag":"outer","on_failure":[{"set":{"field":"why","value":
+      "{{_ingest.on_failure_message}}/{{_ingest.on_failure_processor_type}}/{{_ingest.on_failure_processor_tag}}/{{_ingest.on_failure_pipeline}}"}}]}}])",
+              "{}", host) == R"({"in":"inner","why":"x/fail/t/inner"})");
+  CHECK(after(R"([{"pipeline":{"name":"inner","ignore_failure":true}},{"set":{"field":"b","value":1}}])",
+              "{}", host) == R"({"in":"inner","b":1})");
+}
+
+TEST_CASE("pipelines that are missing, or call themselves") {
+  const auto host = std::make_shared<Inference>();
+  host->keep("p", R"({"processors":[{"pipeline":{"name":"p"}}]})");
+  host->keep("q", R"({"processors":[{"pipeline":{"name":"r"}}]})");
+  host->keep("r", R"({"processors":[{"pipeline":{"name":"q"}}]})");
+  CHECK(after(R"([{"pipeline":{"name":"nope"}}])", "{}", host) ==
+        "illegal_state_exception 500: Pipeline processor configured for non-existent pipeline [nope]");
+  CHECK(after(R"([{"pipeline":{"name":"nope","ignore_missing_pipeline":true}}])", "{}", host) == "{}");
+  CHECK(after(R"([{"pipeline":{"name":"p"}}])", "{}", host) ==
+        "graph_structure_exception 500: Cycle detected for pipeline: p");
+  CHECK(after(R"([{"pipeline":{"name":"q"}}])", "{}", host) ==
+        "graph_structure_exception 500: Cycle detected for pipeline: q");
+  std::string name = "last";
+  host->keep("last", R"({"processors":[{"set":{"field":"deep","value":1}}]})");
+  for (int depth = 1; depth < 100; ++depth) {
+    const std::string outer = "n" + std::to_string(depth);
+    host->keep(outer, R"({"processors":[{"pipeline":{"name":")" + name + R"("}}]})");
+    if (depth == 99)
+      CHECK(after(R"([{"pipeline":{"name":")" + name + R"("}}])", "{}", host) == R"({"deep":1})");
+    name = outer;
+  }
+  CHECK(
+      after(R"([{"pipeline":{"name":")" + name + R"("}}])", "{}", host) ==
+      "graph_structure_exception 500: Too many nested pipelines. Cannot have more than 100 nested pipelines");
 }

@@ -114,13 +114,24 @@ Answer<Value*> step(Value& parent, std::string_view name, std::string_view path)
 }  // namespace
 
 IngestDocument::IngestDocument(const Metadata& metadata, rapidjson::Document source)
-    : source_(std::move(source)), metadata_(rapidjson::kObjectType), ingest_(rapidjson::kObjectType) {
-  auto& allocator = source_.GetAllocator();
-  metadata_.AddMember("_index", string_value(metadata.index), allocator);
-  if (metadata.id) metadata_.AddMember("_id", string_value(*metadata.id), allocator);
-  if (metadata.routing) metadata_.AddMember("_routing", string_value(*metadata.routing), allocator);
-  metadata_.AddMember("_version", -3, allocator);
-  ingest_.AddMember("timestamp", string_value(ingest_timestamp()), allocator);
+    : source_(std::move(source)), ingest_(rapidjson::kObjectType) {
+  put_metadata(metadata);
+  ingest_.AddMember("timestamp", string_value(ingest_timestamp()), allocator());
+}
+
+void IngestDocument::put_metadata(const Metadata& metadata) {
+  metadata_.SetObject();
+  metadata_.AddMember("_index", string_value(metadata.index), allocator());
+  if (metadata.id) metadata_.AddMember("_id", string_value(*metadata.id), allocator());
+  if (metadata.routing) metadata_.AddMember("_routing", string_value(*metadata.routing), allocator());
+  metadata_.AddMember("_version", -3, allocator());
+}
+
+void IngestDocument::replace(const Metadata& metadata, rapidjson::Document source) {
+  Value kept(ingest_, source.GetAllocator());
+  source_ = std::move(source);  // and with it the memory of all three
+  ingest_ = std::move(kept);
+  put_metadata(metadata);
 }
 
 Answer<const Value*> IngestDocument::get(std::string_view path) const {

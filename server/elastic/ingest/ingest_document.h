@@ -54,10 +54,17 @@ class IngestDocument {
   /// As a pipeline may have changed it.
   Metadata metadata() const;
 
+  /// Puts in place of source and metadata what another engine has made of them; `_ingest` stays.
+  void replace(const Metadata& metadata, rapidjson::Document source);
+
   /// A `drop` processor has taken the document out.
   bool dropped = false;
+  /// A `terminate` processor has ended the pipeline that runs now.
+  bool terminated = false;
 
  private:
+  void put_metadata(const Metadata& metadata);
+
   rapidjson::Document source_;
   Value metadata_, ingest_;  // in the source's allocator
 };

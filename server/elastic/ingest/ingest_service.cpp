@@ -1,14 +1,17 @@
 #include "server/elastic/ingest/ingest_service.h"
 
 #include <condition_variable>
+#include <exception>
 #include <map>
 #include <mutex>
 #include <utility>
 
+#include "server/elastic/rest/json_tape.h"
+
 namespace sightline::elastic {
 namespace {
 
-using Endpoints = std::map<std::string, Answer<std::shared_ptr<const Endpoint>>>;
+using Found = Answer<std::shared_ptr<const Pipeline>>;
 
 /// Counts documents that are done. Shared, so that the last one may still hold it when the waiting thread
 /// goes on.
@@ -32,57 +35,186 @@ class Countdown {
   std::size_t left_;
 };
 
+ElasticError missing_pipeline(const std::string& id) {
+  return illegal_argument("pipeline with id [" + id + "] does not exist");
+}
+
+/// A pipeline that the cluster was to run, and has not, is told as one that a write names.
+Refusal as_missing(Refusal refusal, const std::string& id) {
+  const bool is_missing =
+      refusal && refusal->type == "illegal_state_exception" &&
+      refusal->reason == "Pipeline processor configured for non-existent pipeline [" + id + "]";
+  return is_missing ? missing_pipeline(id) : std::move(refusal);
+}
+
+/// The result of `call`, which blocks on the store, or why it could not be made.
+template <class T, class Call>
+T contained(bool may_run, Call call) {
+  if (!may_run) return T(ElasticError{503, "node_closed_exception", "the server is stopping"});
+  try {
+    return call();
+  } catch (const std::exception& exception) {
+    return T(ElasticError{500, "exception", std::string("a fault of this server: ") + exception.what()});
+  }
+}
+
+/// Runs what the cluster keeps under that name.
+std::shared_ptr<const Pipeline> pipeline_of_cluster(const std::string& id) {
+  std::string config = R"({"processors":[{"pipeline":{"name":)";
+  rest::append_json_string(config, id);
+  rapidjson::Document parsed;
+  parsed.Parse((config + "}}]}").c_str());
+  return *Pipeline::parse("_sightline_" + id, std::move(parsed));
+}
+
 }  // namespace
 
 ElasticError unknown_model(const std::string& id) {
   return {404, "status_exception", "[" + id + "] is not an inference service model or a deployed ml model"};
 }
 
-void IngestService::run(const Caller& caller, std::vector<IngestTask>& tasks) {
-  // Everything that may block is looked up here, on the request's own thread: the rest runs where inference
-  // answers arrive.
-  std::map<std::string, Answer<std::shared_ptr<const Pipeline>>> pipelines;
-  auto endpoints = std::make_shared<Endpoints>();
-  const auto look_up_models = [&](const Pipeline& pipeline) {
-    for (const auto& id : pipeline.model_ids()) {
-      if (!endpoints->contains(id)) endpoints->emplace(id, definitions_.endpoint(caller, id));
-    }
-  };
-  for (auto& task : tasks) {
-    if (!task.pipeline) {
-      auto found = pipelines.find(task.pipeline_id);
-      if (found == pipelines.end()) {
-        found = pipelines.emplace(task.pipeline_id, definitions_.pipeline(caller, task.pipeline_id)).first;
-        if (found->second && *found->second) look_up_models(**found->second);
-      }
-      if (!found->second) {
-        task.failure = found->second.error();
-      } else if (!*found->second) {
-        task.failure = illegal_argument("pipeline with id [" + task.pipeline_id + "] does not exist");
-      } else {
-        task.pipeline = *found->second;
-      }
-    } else {
-      look_up_models(*task.pipeline);
-    }
+/// The surroundings of the documents of one request: who asks, and what has been looked up for him. Thread
+/// safety: all members may be called from any thread.
+class IngestService::Host : public PipelineHost, public std::enable_shared_from_this<IngestService::Host> {
+ public:
+  Host(IngestService& service, Caller caller) : service_(service), caller_(std::move(caller)) {}
+
+  /// Looks a pipeline up, and all that it needs, unless that has been done. Blocks.
+  Found look_up(const std::string& name) {
+    need(name);
+    return *pipeline(name);
   }
 
-  const InferenceCall call = [this, endpoints](const std::string& id, std::vector<std::string_view> texts,
-                                               auto callback) {
-    const auto& endpoint = endpoints->at(id);
-    if (!endpoint) return callback(endpoint.error());
-    if (!*endpoint) return callback(unknown_model(id));
-    executor_.infer(*endpoint, {std::move(texts), InputType::internal_ingest}, std::chrono::milliseconds(0),
-                    std::move(callback));
+  void need(const std::string& name) {
+    if (pipeline(name)) return;
+    const Found found = service_.definitions_.pipeline(caller_, name);
+    {
+      std::lock_guard lock(mutex_);
+      pipelines_.emplace(name, found);
+    }
+    if (found && *found) look_up_needs(**found);
+  }
+
+  void look_up_needs(const Pipeline& pipeline) {
+    for (const auto& id : pipeline.model_ids()) {
+      {
+        std::lock_guard lock(mutex_);
+        if (models_.contains(id)) continue;
+      }
+      Model model{service_.definitions_.endpoint(caller_, id)};
+      model.is_clusters =
+          has_cluster() && model.endpoint && !*model.endpoint && service_.cluster_.run_inference(caller_);
+      std::lock_guard lock(mutex_);
+      models_.emplace(id, std::move(model));
+    }
+    for (const auto& name : pipeline.pipeline_names()) need(name);
+  }
+
+  // ---- PipelineHost
+
+  void infer(const std::string& model_id, std::vector<std::string_view> texts,
+             std::function<void(Answer<Embeddings>)> answer) override {
+    const Answer<std::shared_ptr<const Endpoint>> endpoint = model(model_id).endpoint;
+    if (!endpoint) return answer(endpoint.error());
+    if (!*endpoint) return answer(unknown_model(model_id));
+    service_.executor_.infer(*endpoint, {std::move(texts), InputType::internal_ingest},
+                             std::chrono::milliseconds(0), std::move(answer));
+  }
+
+  std::optional<Found> pipeline(const std::string& name) override {
+    std::lock_guard lock(mutex_);
+    const auto found = pipelines_.find(name);
+    return found == pipelines_.end() ? std::nullopt : std::optional(found->second);
+  }
+
+  void look_up_pipeline(const std::string& name, std::function<void()> found) override {
+    service_.pool_.post([self = shared_from_this(), name, found = std::move(found)](bool may_run) {
+      const auto result = contained<Found>(may_run, [&] { return self->look_up(name); });
+      {
+        std::lock_guard lock(self->mutex_);
+        self->pipelines_.emplace(name, result);
+      }
+      found();
+    });
+  }
+
+  bool has_cluster() const override { return service_.cluster_.exist(); }
+  bool leaves_model(const std::string& model_id) override { return model(model_id).is_clusters; }
+
+  void run_in_cluster(std::string processors, IngestDocument& document, bool trace,
+                      std::function<void(std::optional<IngestFailure>)> done) override {
+    service_.pool_.post([self = shared_from_this(), processors = std::move(processors), &document, trace,
+                         done = std::move(done)](bool may_run) {
+      using Result = Answer<std::optional<IngestFailure>>;
+      auto result = contained<Result>(may_run, [&]() -> Result {
+        return self->service_.cluster_.run(self->caller_, processors, document, trace);
+      });
+      done(result ? std::move(*result) : IngestFailure{result.error(), {}, {}, {}});
+    });
+  }
+
+  void evaluate(const std::string& condition, const IngestDocument& document,
+                std::function<void(Answer<bool>)> done) override {
+    service_.pool_.post(
+        [self = shared_from_this(), condition, &document, done = std::move(done)](bool may_run) {
+          done(contained<Answer<bool>>(
+              may_run, [&] { return self->service_.cluster_.holds(self->caller_, condition, document); }));
+        });
+  }
+
+ private:
+  struct Model {
+    Answer<std::shared_ptr<const Endpoint>> endpoint;
+    bool is_clusters = false;
   };
+
+  Model model(const std::string& id) {
+    std::lock_guard lock(mutex_);
+    const auto found = models_.find(id);
+    return found == models_.end() ? Model{std::shared_ptr<const Endpoint>()} : found->second;
+  }
+
+  IngestService& service_;
+  const Caller caller_;
+  std::mutex mutex_;
+  std::map<std::string, Found> pipelines_;
+  std::map<std::string, Model> models_;
+};
+
+Answer<bool> IngestService::runs_model(const Caller& caller, const std::string& model_id) {
+  if (!cluster_.exist() || !cluster_.run_inference(caller)) return true;
+  const auto endpoint = definitions_.endpoint(caller, model_id);
+  if (!endpoint) return endpoint.error();
+  return *endpoint != nullptr;
+}
+
+void IngestService::run(const Caller& caller, std::vector<IngestTask>& tasks) {
+  // What can be is looked up here, on the request's own thread: the rest runs where answers arrive.
+  const auto host = std::make_shared<Host>(*this, caller);
+  for (auto& task : tasks) {
+    if (task.pipeline) {
+      host->look_up_needs(*task.pipeline);
+      continue;
+    }
+    const Found found = host->look_up(task.pipeline_id);
+    if (!found) {
+      task.failure = found.error();
+    } else if (*found) {
+      task.pipeline = *found;
+    } else if (cluster_.exist()) {
+      task.pipeline = pipeline_of_cluster(task.pipeline_id);
+    } else {
+      task.failure = missing_pipeline(task.pipeline_id);
+    }
+  }
   const auto countdown = std::make_shared<Countdown>(tasks.size() + 1);
   for (auto& task : tasks) {
     if (task.failure) {
       countdown->count_down();
       continue;
     }
-    run_pipeline(task.pipeline, *task.document, call, [&task, countdown](Refusal refusal) {
-      task.failure = std::move(refusal);
+    run_pipeline(task.pipeline, *task.document, host, [&task, countdown](Refusal refusal) {
+      task.failure = as_missing(std::move(refusal), task.pipeline_id);
       countdown->count_down();
     });
   }

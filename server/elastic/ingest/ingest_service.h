@@ -7,7 +7,9 @@
 
 #include "server/elastic/definitions.h"
 #include "server/elastic/inference/inference_executor.h"
+#include "server/elastic/ingest/cluster_processors.h"
 #include "server/elastic/ingest/pipeline.h"
+#include "server/elastic/ingest/step_pool.h"
 
 namespace sightline::elastic {
 
@@ -22,17 +24,31 @@ struct IngestTask {
 /// Thread safety: all members may be called from any thread.
 class IngestService {
  public:
-  IngestService(Definitions& definitions, InferenceExecutor& executor)
-      : definitions_(definitions), executor_(executor) {}
+  IngestService(Definitions& definitions, InferenceExecutor& executor, Store& store, NativeInference& native)
+      : definitions_(definitions), executor_(executor), cluster_(store, native) {}
 
   /// Runs every task and waits for the last. All are started before any is waited for, so their inference
-  /// calls are in flight together. A pipeline or an endpoint that does not exist fails the documents that
-  /// need it, and no others.
+  /// calls are in flight together; steps that wait on the cluster take turns on a few threads. A pipeline or
+  /// an endpoint that does not exist fails the documents that need it, and no others. A pipeline that is not
+  /// kept here but by the cluster runs there.
   void run(const Caller& caller, std::vector<IngestTask>& tasks);
 
+  /// True if the model of an `inference` processor is not the cluster's business.
+  Answer<bool> runs_model(const Caller& caller, const std::string& model_id);
+
+  ClusterProcessors& cluster() { return cluster_; }
+
+  /// Fails all steps that wait for the cluster's turn, and every later one. For stopping the server.
+  void shut_down() { pool_.shut_down(); }
+
  private:
+  class Host;
+
+  static constexpr std::size_t k_threads = 16;
   Definitions& definitions_;
   InferenceExecutor& executor_;
+  ClusterProcessors cluster_;
+  StepPool pool_{k_threads};
 };
 
 /// 404 "[id] is not an inference service model or a deployed ml model".

@@ -11,6 +11,7 @@
 
 #include "server/elastic/elastic_error.h"
 #include "server/elastic/inference/embedding_answer.h"
+#include "server/elastic/ingest/cluster_processors.h"
 #include "server/elastic/ingest/ingest_document.h"
 #include "server/elastic/ingest/processor.h"
 
@@ -23,28 +24,54 @@ struct Pipeline {
   rapidjson::Document config;  ///< what the processors' values point into
 
   /// Reads `{"description","processors":[...],"on_failure":[...],"version","_meta"}`. Errors: as
-  /// Elasticsearch words them.
+  /// Elasticsearch words them. Processors that are not known here, or are wrong, are no error: see
+  /// `refusal_without_cluster`.
   static Answer<std::shared_ptr<const Pipeline>> parse(std::string id, rapidjson::Document config);
 
+  /// Why it cannot run where there is no cluster: the first processor that is none of ours.
+  Refusal refusal_without_cluster() const;
+  void visit(const std::function<void(const Processor&)>& visit) const;
   /// Endpoint ids of all inference processors, those in on_failure lists too; each once.
   std::vector<std::string> model_ids() const;
+  /// Names in `pipeline` processors, but for those that depend on the document; each once.
+  std::vector<std::string> pipeline_names() const;
 };
 
-/// Embeds the texts with the endpoint of that id and calls back, at once or later, from any thread. The texts
-/// stay until then.
-using InferenceCall = std::function<void(const std::string& model_id, std::vector<std::string_view> texts,
-                                         std::function<void(Answer<Embeddings>)>)>;
+/// What a run asks of its surroundings. Callbacks are called once, at once or later, from any thread.
+class PipelineHost {
+ public:
+  virtual ~PipelineHost() = default;
+
+  /// Embeds the texts with the endpoint of that id. The texts stay until the answer.
+  virtual void infer(const std::string& model_id, std::vector<std::string_view> texts,
+                     std::function<void(Answer<Embeddings>)> answer) = 0;
+
+  /// The pipeline kept here under that name: null if there is none; nothing if it has to be looked up first.
+  virtual std::optional<Answer<std::shared_ptr<const Pipeline>>> pipeline(const std::string& name) = 0;
+  virtual void look_up_pipeline(const std::string& name, std::function<void()> found) = 0;
+
+  /// True if a cluster stands behind, which runs what this server does not. The rest is asked only then.
+  virtual bool has_cluster() const = 0;
+  /// True if the model is the cluster's.
+  virtual bool leaves_model(const std::string& model_id) = 0;
+  /// As ClusterProcessors::run and ::holds.
+  virtual void run_in_cluster(std::string processors, IngestDocument& document, bool trace,
+                              std::function<void(std::optional<IngestFailure>)> done) = 0;
+  virtual void evaluate(const std::string& condition, const IngestDocument& document,
+                        std::function<void(Answer<bool>)> done) = 0;
+};
 
 /// Runs one pipeline on one document and calls `done` with what made it fail, or nothing.
 ///
 /// A failing processor is skipped if it has `ignore_failure`, or its `on_failure` list runs in its place;
 /// else the pipeline's `on_failure` list runs in place of the rest; else the document fails. Lists see
-/// `_ingest.on_failure_message`,
-/// `_ingest.on_failure_processor_type` and `_ingest.on_failure_processor_tag`.
-/// Inference is asynchronous: the run goes on where its answer arrives, so many documents are on their way at
-/// once without a thread each. `document` must stay until `done`, which is called once, perhaps before this
-/// returns.
-void run_pipeline(std::shared_ptr<const Pipeline> pipeline, IngestDocument& document, InferenceCall infer,
-                  std::function<void(Refusal)> done);
+/// `_ingest.on_failure_message`, `_ingest.on_failure_processor_type`, `_ingest.on_failure_processor_tag` and
+/// `_ingest.on_failure_pipeline`. Consecutive processors that are the cluster's go there together, with their
+/// own `if`, `ignore_failure` and `on_failure`; the `if` of a processor that runs here is evaluated there.
+/// Inference and the cluster are asynchronous: the run goes on where their answers arrive, so many documents
+/// are on their way at once without a thread each. `document` must stay until `done`, which is called once,
+/// perhaps before this returns.
+void run_pipeline(std::shared_ptr<const Pipeline> pipeline, IngestDocument& document,
+                  std::shared_ptr<PipelineHost> host, std::function<void(Refusal)> done);
 
 }  // namespace sightline::elastic

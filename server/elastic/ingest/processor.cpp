@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
 #include <set>
 
 #include "server/elastic/ingest/property_reader.h"
@@ -251,48 +253,79 @@ InferenceStep read_inference(PropertyReader& reader, const std::string& tag) {
   return step;
 }
 
+// ---- pipeline, terminate
+
+PipelineStep read_pipeline(PropertyReader& reader) {
+  return {reader.text_template("name"), reader.boolean("ignore_missing_pipeline", false)};
+}
+
+DocumentStep read_terminate(PropertyReader&) {
+  return [](IngestDocument& document) -> Refusal {
+    document.terminated = true;
+    return {};
+  };
+}
+
 // ---- any processor
 
 using ReadStep = DocumentStep (*)(PropertyReader&);
-const std::map<std::string, ReadStep, std::less<>> k_steps{{"set", read_set},
-                                                           {"remove", read_remove},
-                                                           {"rename", read_rename},
-                                                           {"fail", read_fail},
-                                                           {"drop", read_drop}};
+const std::map<std::string, ReadStep, std::less<>> k_steps{
+    {"set", read_set},   {"remove", read_remove}, {"rename", read_rename},
+    {"fail", read_fail}, {"drop", read_drop},     {"terminate", read_terminate}};
 
-Answer<Processor> parse_processor(const std::string& type, const Value& options) {
-  const bool is_inference = type == "inference";
-  const auto read = k_steps.find(type);
-  if (!options.IsObject()) return property_error({}, "property isn't a map, but of another type", type);
-  PropertyReader reader(options, type);
+std::string json_of(const Value& value) {
+  rapidjson::StringBuffer buffer;
+  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  value.Accept(writer);
+  return {buffer.GetString(), buffer.GetSize()};
+}
+
+void read_step(Processor& processor, PropertyReader& reader) {
+  if (processor.type == "inference") {
+    processor.step = read_inference(reader, processor.tag);
+  } else if (processor.type == "pipeline") {
+    processor.step = read_pipeline(reader);
+  } else {
+    const auto read = k_steps.find(processor.type);
+    if (read == k_steps.end()) {
+      return reader.refuse(property_error({}, "No processor type exists with name [" + processor.type + "]",
+                                          processor.type, processor.tag));
+    }
+    processor.step = read->second(reader);
+  }
+}
+
+Processor parse_processor(const std::string& type, const Value& options) {
   Processor processor;
   processor.type = type;
+  processor.options = &options;
+  if (!options.IsObject()) {
+    // Elasticsearch takes `{"script": "ctx.a = 1"}`, too.
+    processor.step = ForeignStep{property_error({}, "property isn't a map, but of another type", type)};
+    return processor;
+  }
+  PropertyReader reader(options, type);
   processor.tag = reader.optional_string("tag").value_or("");
   reader.set_tag(processor.tag);
   reader.optional_string("description");
-  if (!is_inference && read == k_steps.end()) {
-    return property_error({}, "No processor type exists with name [" + type + "]", type, processor.tag);
-  }
-  if (reader.take("if"))
-    reader.refuse("if", "conditions are scripts, which this server does not run; leave [if] out");
+  if (const auto* condition = reader.take("if")) processor.condition = json_of(*condition);
   processor.ignore_failure = reader.boolean("ignore_failure", false);
   if (const auto* on_failure = reader.optional_list("on_failure")) {
     if (on_failure->Empty()) reader.refuse("on_failure", "processors list cannot be empty");
     auto parsed = parse_processors(*on_failure);
-    if (!parsed) return parsed.error();
-    processor.on_failure = std::move(*parsed);
+    if (parsed) {
+      processor.on_failure = std::move(*parsed);
+    } else {
+      reader.refuse(parsed.error());
+    }
   }
-  if (is_inference) {
-    processor.step = read_inference(reader, processor.tag);
-  } else {
-    processor.step = read->second(reader);
-  }
-  if (reader.failed()) return *reader.refusal();
+  read_step(processor, reader);
   if (const auto left = reader.left_over(); !left.empty()) {
-    return property_error(
+    reader.refuse(property_error(
         {}, "processor [" + type + "] doesn't support one or more provided configuration parameters " + left,
-        type, processor.tag);
+        type, processor.tag));
   }
+  if (reader.failed()) processor.step = ForeignStep{*reader.refusal()};
   return processor;
 }
 
@@ -303,13 +336,33 @@ Answer<std::vector<Processor>> parse_processors(const Value& list) {
   for (const auto& item : list.GetArray()) {
     if (!item.IsObject()) return property_error("processors", "property isn't a list of maps");
     for (const auto& member : item.GetObject()) {
-      auto processor =
-          parse_processor(std::string(member.name.GetString(), member.name.GetStringLength()), member.value);
-      if (!processor) return processor.error();
-      processors.push_back(std::move(*processor));
+      processors.push_back(
+          parse_processor(std::string(member.name.GetString(), member.name.GetStringLength()), member.value));
     }
   }
   return processors;
+}
+
+void visit_processors(const std::vector<Processor>& processors,
+                      const std::function<void(const Processor&)>& visit) {
+  for (const auto& processor : processors) {
+    visit_processors(processor.on_failure, visit);
+    visit(processor);
+  }
+}
+
+ElasticError condition_refusal(const Processor& processor) {
+  return property_error("if", "conditions are scripts, which this server does not run; leave [if] out",
+                        processor.type, processor.tag);
+}
+
+bool Processor::needs_rescue_here() const {
+  bool needed = false;
+  visit_processors(on_failure, [&](const Processor& processor) {
+    needed = needed || processor.type == "inference" || processor.type == "pipeline" ||
+             processor.type == "terminate";
+  });
+  return needed;
 }
 
 }  // namespace sightline::elastic

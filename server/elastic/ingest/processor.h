@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <rapidjson/document.h>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 
 #include "server/elastic/elastic_error.h"
 #include "server/elastic/ingest/ingest_document.h"
+#include "server/elastic/ingest/template.h"
 
 namespace sightline::elastic {
 
@@ -33,20 +35,46 @@ struct InferenceStep {
   Refusal write(IngestDocument& document, const std::vector<std::vector<float>>& vectors) const;
 };
 
+/// Runs another pipeline in its place.
+struct PipelineStep {
+  Template name;
+  bool ignore_missing = false;
+};
+
+/// A processor that cannot be run here. A cluster behind the front runs it; without one `refusal` is the
+/// answer to whoever wants to store it.
+struct ForeignStep {
+  ElasticError refusal;
+};
+
 /// Changes a document in place.
 using DocumentStep = std::function<Refusal(IngestDocument&)>;
 
 struct Processor {
   std::string type, tag;
+  const rapidjson::Value* options = nullptr;  ///< what stands behind the type, as it was given
+  std::string condition;  ///< JSON of `if`, a script that only a cluster runs; empty: none
   bool ignore_failure = false;
   std::vector<Processor> on_failure;  ///< run instead of giving up; empty: give up
-  std::variant<DocumentStep, InferenceStep> step;
+  std::variant<DocumentStep, InferenceStep, PipelineStep, ForeignStep> step;
+
+  /// True if its `on_failure` list holds what a cluster may not be able to run, so that it cannot leave this
+  /// server along with the processor.
+  bool needs_rescue_here() const;
 };
 
 /// Reads a list of processors: `[{"set": {...}}, ...]`. The JSON must live as long as the processors.
-/// Known: inference, set, remove, rename, fail, drop. Errors: 400 parse_exception as Elasticsearch words
-/// them, with processor_type and property_name beside them.
+/// Run here: inference, pipeline, set, remove, rename, fail, drop, terminate; all else, and what is wrong in
+/// one of these, becomes a ForeignStep whose refusal is a 400 parse_exception as Elasticsearch words it, with
+/// processor_type and property_name beside it. Errors: a list that is none.
 Answer<std::vector<Processor>> parse_processors(const rapidjson::Value& list);
+
+/// Calls `visit` for every processor, those of `on_failure` lists (before their owner) too.
+void visit_processors(const std::vector<Processor>& processors,
+                      const std::function<void(const Processor&)>& visit);
+
+/// Why a processor with an `if` cannot run where no cluster evaluates it.
+ElasticError condition_refusal(const Processor& processor);
 
 /// 400 parse_exception about one property: "[field] required property is missing".
 ElasticError property_error(std::string_view property, const std::string& what, std::string_view type = {},

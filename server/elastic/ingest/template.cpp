@@ -1,7 +1,5 @@
 #include "server/elastic/ingest/template.h"
 
-#include <algorithm>
-
 #include "server/elastic/inference/settings_reader.h"
 #include "server/elastic/rest/json_tape.h"
 
@@ -14,43 +12,56 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-std::string escaped(const std::string& text) {
+}  // namespace
+
+std::string escaped_for_json(const std::string& text) {
   std::string json;
   rest::append_json_string(json, text);
   return json.substr(1, json.size() - 2);
 }
 
-}  // namespace
+std::optional<TemplateTag> next_tag(std::string_view text, std::size_t from) {
+  TemplateTag tag;
+  tag.begin = text.find("{{", from);
+  if (tag.begin == std::string_view::npos) return {};
+  const bool triple = text.substr(tag.begin + 2).starts_with('{');
+  const std::size_t inside = tag.begin + (triple ? 3 : 2);
+  const std::string_view mark = triple ? "}}}" : "}}";
+  const std::size_t close = text.find(mark, inside);
+  if (close == std::string_view::npos) return tag;
+  tag.end = close + mark.size();
+  tag.text = trimmed(text.substr(inside, close - inside));
+  const bool ampersand = !triple && tag.text.starts_with('&');
+  if (ampersand) tag.text = trimmed(tag.text.substr(1));
+  tag.raw = triple || ampersand;
+  return tag;
+}
 
 Answer<Template> Template::compile(std::string_view text) {
   Template compiled;
   const std::string whole(text);
-  while (!text.empty()) {
-    const std::size_t open = text.find("{{");
-    if (open != 0) compiled.parts_.push_back({std::string(text.substr(0, open))});
-    if (open == std::string_view::npos) break;
-    text.remove_prefix(open + 2);
-    const bool triple = text.starts_with('{');
-    if (triple) text.remove_prefix(1);
-    const std::string_view mark = triple ? "}}}" : "}}";
-    const std::size_t close = text.find(mark);
-    if (close == std::string_view::npos)
-      return illegal_argument("template [" + whole + "] has a tag that is not closed");
-    std::string_view tag = trimmed(text.substr(0, close));
-    text.remove_prefix(close + mark.size());
-    const bool ampersand = !triple && tag.starts_with('&');
-    if (ampersand) tag = trimmed(tag.substr(1));
-    if (tag.empty() || std::string_view("#^/>!=").find(tag.front()) != std::string_view::npos) {
+  std::size_t at = 0;
+  while (const auto tag = next_tag(text, at)) {
+    if (tag->begin > at) compiled.parts_.push_back({whole.substr(at, tag->begin - at)});
+    if (tag->end == 0) return illegal_argument("template [" + whole + "] has a tag that is not closed");
+    if (tag->text.empty() || std::string_view("#^/>!=").find(tag->text.front()) != std::string_view::npos) {
       return illegal_argument("template [" + whole +
                               "] has a tag other than {{field}}, which is not supported here");
     }
-    compiled.parts_.push_back({std::string(tag), true, triple || ampersand});
+    compiled.parts_.push_back({std::string(tag->text), true, tag->raw});
+    at = tag->end;
   }
+  if (at < text.size()) compiled.parts_.push_back({whole.substr(at)});
   return compiled;
 }
 
-bool Template::is_plain() const {
-  return std::none_of(parts_.begin(), parts_.end(), [](const Part& part) { return part.is_path; });
+std::optional<std::string> Template::plain_text() const {
+  std::string text;
+  for (const auto& part : parts_) {
+    if (part.is_path) return {};
+    text += part.text;
+  }
+  return text;
 }
 
 std::string Template::render(const IngestDocument& document, bool json_escape) const {
@@ -63,7 +74,7 @@ std::string Template::render(const IngestDocument& document, bool json_escape) c
     const auto value = document.get(part.text);
     if (!value || (*value)->IsNull()) continue;
     const std::string shown = java_text(**value);
-    text += json_escape && !part.raw ? escaped(shown) : shown;
+    text += json_escape && !part.raw ? escaped_for_json(shown) : shown;
   }
   return text;
 }

@@ -1,6 +1,7 @@
 // `{{field}}` in the options of processors.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,7 +18,8 @@ class Template {
   /// Errors: illegal_argument_exception for tags that are not closed or not supported.
   static Answer<Template> compile(std::string_view text);
 
-  bool is_plain() const;
+  /// The text if it is the same for every document.
+  std::optional<std::string> plain_text() const;
   /// With `json_escape` values of `{{path}}` (not of `{{{path}}}`) are escaped as inside a JSON string.
   std::string render(const IngestDocument& document, bool json_escape = false) const;
 
@@ -29,5 +31,18 @@ class Template {
   };
   std::vector<Part> parts_;
 };
+
+/// One tag of a template: what stands between the braces.
+struct TemplateTag {
+  std::size_t begin = 0, end = 0;  ///< of the whole tag, braces included; `end` is 0 if it is not closed
+  std::string_view text;           ///< without blanks around it, and without `&`
+  bool raw = false;                ///< `{{{path}}}` or `{{&path}}`: put there as it is
+};
+
+/// The first tag at or behind `from`.
+std::optional<TemplateTag> next_tag(std::string_view text, std::size_t from);
+
+/// As the inside of a JSON string.
+std::string escaped_for_json(const std::string& text);
 
 }  // namespace sightline::elastic
