@@ -1,12 +1,30 @@
 // The REST API of the local store, a group of routes a file.
 #pragma once
 
+#include <initializer_list>
 #include <string>
+#include <string_view>
 
 #include "server/elastic/local/store_core.h"
 #include "server/elastic/rest/router.h"
 
 namespace sightline::elastic {
+
+/// Adds routes whose handlers are plain functions of the store.
+class AddRoute {
+ public:
+  using Handler = http::Response (*)(StoreCore&, const http::Request&, const rest::PathParameters&);
+
+  /// Both must outlive the routes.
+  AddRoute(rest::Router& router, StoreCore& store) : router_(router), store_(store) {}
+  /// As Router::add.
+  void operator()(std::initializer_list<http::Method> methods, std::string_view pattern,
+                  std::string_view parameters, Handler handler) const;
+
+ private:
+  rest::Router& router_;
+  StoreCore& store_;
+};
 
 /// Indices, mappings, settings, aliases, refresh.
 void add_index_routes(rest::Router& router, StoreCore& store);

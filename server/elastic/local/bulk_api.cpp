@@ -71,21 +71,6 @@ class BulkReader {
     return std::nullopt;
   }
 
-  static const char* event_name(Kind kind) {
-    switch (kind) {
-      case Kind::null:
-        return "VALUE_NULL";
-      case Kind::string:
-        return "VALUE_STRING";
-      case Kind::number:
-        return "VALUE_NUMBER";
-      case Kind::array:
-        return "START_ARRAY";
-      default:
-        return "VALUE_BOOLEAN";
-    }
-  }
-
   std::string at_line() const { return "ction/metadata line [" + std::to_string(number_) + "]"; }
 
   Refusal read_action(std::string_view line, BulkLine& item) {
@@ -134,8 +119,7 @@ class BulkReader {
     const std::string text(value.text);
     if (value.kind == Kind::array || value.kind == Kind::object) {
       return illegal_argument("Malformed a" + at_line() + ", expected a simple value for field [" + name +
-                              "] but found [" + (value.kind == Kind::array ? "START_ARRAY" : "START_OBJECT") +
-                              "]");
+                              "] but found [" + event_name(value.kind) + "]");
     }
     if (name == "_index") {
       item.write.index = text;
@@ -269,13 +253,12 @@ Response bulk(StoreCore& store, const Request& request, const PathParameters& pa
 
 void add_bulk_routes(rest::Router& router, StoreCore& store) {
   using enum http::Method;
+  const AddRoute add(router, store);
   for (const char* pattern : {"/_bulk", "/{index}/_bulk"}) {
-    router.add(
-        {post, put}, pattern,
+    add({post, put}, pattern,
         "pipeline refresh routing timeout wait_for_active_shards require_alias require_data_stream "
-        "list_executed_pipelines "
-        "include_source_on_error _source _source_includes _source_excludes",
-        [&store](const Request& request, const PathParameters& path) { return bulk(store, request, path); });
+        "list_executed_pipelines include_source_on_error _source _source_includes _source_excludes",
+        bulk);
   }
 }
 

@@ -110,14 +110,7 @@ Response cat_count(StoreCore& store, const Request& request, const PathParameter
 
 void add_cluster_routes(rest::Router& router, StoreCore& store) {
   using enum http::Method;
-  using Handler = Response (*)(StoreCore&, const Request&, const PathParameters&);
-  const auto add = [&](std::initializer_list<http::Method> methods, const char* pattern,
-                       const std::string& parameters, Handler handler) {
-    router.add(methods, pattern, parameters,
-               [&store, handler](const Request& request, const PathParameters& path) {
-                 return handler(store, request, path);
-               });
-  };
+  const AddRoute add(router, store);
   add({get, head}, "/", "", root);
   for (const char* pattern : {"/_cluster/health", "/_cluster/health/{index}"}) {
     add({get}, pattern,

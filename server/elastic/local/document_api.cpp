@@ -294,14 +294,7 @@ Refusal check_write_parameters(const Request& request) {
 
 void add_document_routes(rest::Router& router, StoreCore& store) {
   using enum http::Method;
-  using Handler = Response (*)(StoreCore&, const Request&, const PathParameters&);
-  const auto add = [&](std::initializer_list<http::Method> methods, const char* pattern,
-                       const std::string& parameters, Handler handler) {
-    router.add(methods, pattern, parameters,
-               [&store, handler](const Request& request, const PathParameters& path) {
-                 return handler(store, request, path);
-               });
-  };
+  const AddRoute add(router, store);
   const std::string write =
       "pipeline refresh routing if_seq_no if_primary_term version version_type timeout "
       "wait_for_active_shards require_alias "

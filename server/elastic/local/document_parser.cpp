@@ -224,7 +224,7 @@ class DocumentParser {
     vector.reserve(std::min<std::size_t>(tape_[array].size, static_cast<std::size_t>(most)));
     for (std::size_t element = array + 1; element < tape_[array].next; element = tape_[element].next) {
       const JsonToken& token = tape_[element];
-      if (token.kind != Kind::number) return number_expected(token.begin, token_name(token.kind));
+      if (token.kind != Kind::number) return number_expected(token.begin, rest::event_name(token.kind));
       if (static_cast<int>(vector.size()) == most) {
         if (field.dims == 0) {
           return wrap(token.begin, {400, "mapper_parsing_exception",
@@ -275,23 +275,6 @@ class DocumentParser {
       text += std::isfinite(vector[i]) ? java_float(vector[i]) : (vector[i] < 0 ? "-Infinity" : "Infinity");
     }
     return text + (vector.size() > k_shown ? ", ...]" : "]");
-  }
-
-  static const char* token_name(Kind kind) {
-    switch (kind) {
-      case Kind::null:
-        return "VALUE_NULL";
-      case Kind::string:
-        return "VALUE_STRING";
-      case Kind::array:
-        return "START_ARRAY";
-      case Kind::object:
-        return "START_OBJECT";
-      case Kind::number:
-        return "VALUE_NUMBER";
-      default:
-        return "VALUE_BOOLEAN";
-    }
   }
 
   FieldValues& values_of(const FieldPtr& field) {

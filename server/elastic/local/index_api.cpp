@@ -173,7 +173,7 @@ Response refresh(StoreCore& store, const Request& request, const PathParameters&
 
 /// The aliases whose name fits one of `names` (a comma list with wildcards; empty: all).
 Aliases chosen_aliases(const LocalIndex& index, const std::string& names) {
-  const Aliases all = index.aliases();
+  Aliases all = index.aliases();
   if (names.empty() || names == "_all") return all;
   Aliases chosen;
   for (const std::string& pattern : split_expression(names)) {
@@ -301,14 +301,7 @@ Response change_aliases(StoreCore& store, const Request& request, const PathPara
 
 void add_index_routes(rest::Router& router, StoreCore& store) {
   using enum http::Method;
-  using Handler = Response (*)(StoreCore&, const Request&, const PathParameters&);
-  const auto add = [&](std::initializer_list<http::Method> methods, const char* pattern,
-                       const std::string& parameters, Handler handler) {
-    router.add(methods, pattern, parameters,
-               [&store, handler](const Request& request, const PathParameters& path) {
-                 return handler(store, request, path);
-               });
-  };
+  const AddRoute add(router, store);
   const std::string read = k_read, change = k_change;
   add({put}, "/{index}", "timeout master_timeout wait_for_active_shards", create_index);
   add({delete_}, "/{index}", change, delete_index);

@@ -32,6 +32,14 @@ Result<std::unique_ptr<Store>> open_local_store(const std::filesystem::path& fol
   return std::unique_ptr<Store>(std::make_unique<LocalStore>(*std::move(core)));
 }
 
+void AddRoute::operator()(std::initializer_list<http::Method> methods, std::string_view pattern,
+                          std::string_view parameters, Handler handler) const {
+  router_.add(methods, pattern, parameters,
+              [&store = store_, handler](const http::Request& request, const rest::PathParameters& path) {
+                return handler(store, request, path);
+              });
+}
+
 void add_search_routes(rest::Router& router, StoreCore& store) {
   using enum http::Method;
   constexpr const char* k_search =

@@ -144,6 +144,28 @@ std::size_t JsonTape::member(std::size_t object, std::string_view name) const {
   return 0;
 }
 
+const char* event_name(JsonToken::Kind kind) {
+  using enum JsonToken::Kind;
+  switch (kind) {
+    case null:
+      return "VALUE_NULL";
+    case string:
+      return "VALUE_STRING";
+    case number:
+      return "VALUE_NUMBER";
+    case key:
+      return "FIELD_NAME";
+    case array:
+      return "START_ARRAY";
+    case object:
+      return "START_OBJECT";
+    case true_:
+    case false_:
+      break;
+  }
+  return "VALUE_BOOLEAN";
+}
+
 std::pair<int, int> line_and_column(std::string_view text, std::size_t offset) {
   offset = std::min(offset, text.size());
   const std::string_view before = text.substr(0, offset);

@@ -60,6 +60,9 @@ class JsonTape {
   std::deque<std::string> decoded_;  // strings that hold escapes; a deque, so that views stay good
 };
 
+/// How Elasticsearch's messages name a value's beginning: "START_OBJECT", "VALUE_STRING".
+const char* event_name(JsonToken::Kind kind);
+
 /// Position of `offset` as Elasticsearch counts it: line and column from 1.
 std::pair<int, int> line_and_column(std::string_view text, std::size_t offset);
 
