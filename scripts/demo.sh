@@ -3,19 +3,22 @@
 # embedded Elasticsearch-compatible store and a demo model, registers endpoints with the same script that a real cluster
 # uses, ingests the demo pictures through the pipeline, searches by text and by picture, and prints the hits.
 #
-#   scripts/demo.sh [--once] [--model clip=FOLDER] [--pictures FOLDER] [--port N] [--elasticsearch-port N]
+#   scripts/demo.sh [--once] [--elasticsearch URL] [--model clip=FOLDER] [--pictures FOLDER] [--port N] [--elasticsearch-port N]
 #
 #   --once                stop at the end; exit 0 only if all of it worked
+#   --elasticsearch URL   the same on a cluster of yours instead of the embedded store, through the gateway if the cluster
+#                         cannot call a model itself; credentials as in .env.example. What the demo made there is taken away at the end
 #   --model clip=FOLDER   a Hugging Face folder of your own instead of the bundled demo model
 #   --pictures FOLDER     pictures of your own instead of the demo set
 #   --port, --elasticsearch-port   default 8080 and 9200; with --once any free ports
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-once= model=clip=demo/models/demo-clip pictures=demo/pictures port= elasticsearch_port= own_pictures=
+once= cluster= model=clip=demo/models/demo-clip pictures=demo/pictures port= elasticsearch_port= own_pictures=
 while [ $# -gt 0 ]; do
   case $1 in
     --once) once=1 ;;
+    --elasticsearch) cluster=${2:?--elasticsearch needs a URL}; cluster=${cluster%/}; shift ;;
     --model) model=${2:?--model needs clip=FOLDER}; shift ;;
     --pictures) pictures=${2:?--pictures needs a folder}; own_pictures=1; shift ;;
     --port) port=${2:?--port needs a number}; shift ;;
@@ -35,8 +38,12 @@ step "Dependencies";  scripts/install_dependencies.sh
 step "Build";         cmake --preset release >/dev/null; cmake --build --preset release --target sightline-server sightline-ingest
 
 folder=$(mktemp -d "${TMPDIR:-/tmp}/sightline-demo.XXXXXX")
-server=
+server= registered=
 finish() {
+  if [ -n "$registered" ]; then
+    step "Taking the demo out of $cluster"
+    scripts/register_endpoints.sh --models clip --remove --with-data --env-file /dev/null || true
+  fi
   if [ -n "$server" ]; then kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; fi
   rm -rf "$folder"
 }
@@ -44,8 +51,18 @@ trap finish EXIT
 trap 'exit 130' INT TERM
 
 step "Server"
+place="embedded store"
+if [ -n "$cluster" ]; then
+  place="gateway to $cluster"
+  behind=(--elasticsearch-gateway "$cluster" ${ELASTICSEARCH_CA_FILE:+--elasticsearch-ca-file "$ELASTICSEARCH_CA_FILE"})
+else
+  behind=(--embedded-elasticsearch --data-dir "$folder/data")
+  # Settings of a real cluster that this shell may hold must not reach the demo's own store.
+  unset ELASTICSEARCH_API_KEY ELASTICSEARCH_USER ELASTICSEARCH_PASSWORD ELASTICSEARCH_CA_FILE ES_LOCAL_URL ES_LOCAL_API_KEY
+fi
+unset SIGHTLINE_API_KEY SIGHTLINE_CHECK_URL
 build/release/bin/sightline-server --model "$model" --port "$port" \
-  --embedded-elasticsearch --elasticsearch-port "$elasticsearch_port" --data-dir "$folder/data" >"$folder/ready" 2>"$folder/log" &
+  "${behind[@]}" --elasticsearch-port "$elasticsearch_port" >"$folder/ready" 2>"$folder/log" &
 server=$!
 until grep -q '^elasticsearch ' "$folder/ready"; do
   kill -0 "$server" 2>/dev/null || { echo "demo: the server did not start:" >&2; tail -20 "$folder/log" >&2; exit 1; }
@@ -54,10 +71,12 @@ done
 cat "$folder/ready"
 SIGHTLINE_URL=$(sed -n 's/^ready //p' "$folder/ready"); ELASTICSEARCH_URL=$(sed -n 's/^elasticsearch //p' "$folder/ready")
 export SIGHTLINE_URL ELASTICSEARCH_URL
-# Settings of a real cluster that this shell may hold must not reach the demo's own store.
-unset ELASTICSEARCH_API_KEY ELASTICSEARCH_USER ELASTICSEARCH_PASSWORD ELASTICSEARCH_CA_FILE ES_LOCAL_URL ES_LOCAL_API_KEY SIGHTLINE_API_KEY SIGHTLINE_CHECK_URL
 
 step "Endpoints, pipeline, index"
+if [ -n "$cluster" ]; then
+  python3 scripts/demo_queries.py --elasticsearch "$ELASTICSEARCH_URL" --must-not-exist
+  registered=1
+fi
 scripts/register_endpoints.sh --models clip --env-file /dev/null
 
 step "Pictures"
@@ -74,7 +93,7 @@ if [ -z "$once" ]; then
   step "Running"
   cat <<TEXT
 Sightline      $SIGHTLINE_URL
-Elasticsearch  $ELASTICSEARCH_URL   (embedded store; try the requests in es_config/console/clip.console)
+Elasticsearch  $ELASTICSEARCH_URL   ($place; try the requests in es_config/console/clip.console)
 Press Ctrl-C to stop. The data of this demo goes with it.
 TEXT
   wait "$server"

@@ -2,6 +2,9 @@
 """Searches the pictures that the demo loaded, through plain Elasticsearch requests, and checks what comes back.
 
     demo_queries.py --elasticsearch URL --pictures FOLDER [--index clip-images] [--queries FILE]
+    demo_queries.py --elasticsearch URL --must-not-exist
+
+Credentials come from ELASTICSEARCH_API_KEY, or ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD, in the environment.
 
 Checks that the index holds every picture of the folder, and that a picture query returns the picture itself first. With
 --queries (a JSON list of {"query": TEXT, "right": {ATTRIBUTE: VALUE}}) each text's best four hits are compared with the
@@ -12,6 +15,7 @@ their hits printed. Exit code 0 only if every check held. Needs only Python's st
 import argparse
 import base64
 import json
+import os
 import pathlib
 import sys
 import urllib.error
@@ -24,13 +28,35 @@ PICTURE_NAMES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
 QUERIES_WITHOUT_ANSWERS = ("a modern kitchen with an island", "a house with a swimming pool", "a bathroom", "a bedroom with a large bed")
 
 
+def credentials():
+    key = os.environ.get("ELASTICSEARCH_API_KEY") or os.environ.get("ES_LOCAL_API_KEY")
+    if key:
+        return {"Authorization": f"ApiKey {key}"}
+    user = os.environ.get("ELASTICSEARCH_USER")
+    if user:
+        pair = f"{user}:{os.environ.get('ELASTICSEARCH_PASSWORD', '')}"
+        return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
+    return {}
+
+
 class Index:
     def __init__(self, url, name):
         self.url, self.name = url.rstrip("/"), name
+        self.headers = {"Content-Type": "application/json", **credentials()}
+
+    def exists(self):
+        request = urllib.request.Request(f"{self.url}/{self.name}", method="HEAD", headers=credentials())
+        try:
+            with urllib.request.urlopen(request, timeout=60):
+                return True
+        except urllib.error.HTTPError as error:
+            if error.code == 404:
+                return False
+            sys.exit(f"demo_queries: asked for index {self.name}, {self.url} answered {error.code}")
 
     def call(self, path, body=None):
         request = urllib.request.Request(f"{self.url}/{self.name}/{path}", data=json.dumps(body).encode() if body else None,
-                                         headers={"Content-Type": "application/json"})
+                                         headers=self.headers)
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
                 return json.load(answer)
@@ -103,11 +129,19 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--elasticsearch", required=True)
     parser.add_argument("--index", default="clip-images")
-    parser.add_argument("--pictures", required=True, type=pathlib.Path)
+    parser.add_argument("--pictures", type=pathlib.Path)
     parser.add_argument("--queries", type=pathlib.Path)
+    parser.add_argument("--must-not-exist", action="store_true", help="only check that there is no such index yet")
     parser.add_argument("--verbose", action="store_true", help="print the hits of every query, not only of those with wrong ones")
     options = parser.parse_args()
     index = Index(options.elasticsearch, options.index)
+    if options.must_not_exist:
+        if index.exists():
+            sys.exit(f"demo_queries: there is an index {options.index} already; the demo would mix its pictures with it.\n"
+                     "  Search it as it is, or delete it first (scripts/register_endpoints.sh --remove --with-data).")
+        return 0
+    if not options.pictures:
+        parser.error("--pictures is required")
     files = sorted(path for path in options.pictures.rglob("*") if path.suffix.lower() in PICTURE_NAMES)
 
     count = index.call("_count")["count"]

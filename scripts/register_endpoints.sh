@@ -12,6 +12,8 @@
 #   ELASTICSEARCH_URL       where the cluster is; else ES_LOCAL_URL; else http://127.0.0.1:9200
 #   ELASTICSEARCH_API_KEY   else ES_LOCAL_API_KEY; or ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD
 #   ELASTICSEARCH_CA_FILE   PEM file of a private certificate authority
+#   SIGHTLINE_GATEWAY_URL   a Sightline gateway in front of that cluster (default http://127.0.0.1:9200), used if the cluster
+#                           cannot call a model itself: its version or its licence lacks the inference API
 #   SIGHTLINE_URL           Sightline as Elasticsearch reaches it (default http://127.0.0.1:8080)
 #   SIGHTLINE_CHECK_URL     Sightline as this machine reaches it, if that differs (a cluster in a container sees another host)
 #   SIGHTLINE_API_KEY       key that Elasticsearch must send, if Sightline asks for one
@@ -90,25 +92,52 @@ index_body() { # FILE DIMS
   jq --argjson dims "$2" '(.mappings.properties[] | select(.type == "dense_vector") | .dims) |= (if . == "@DIMS@" then $dims else . end)' "$1"
 }
 
+# True if a gateway answers at $elasticsearch; says who runs inference there.
+is_gateway() {
+  es GET /_sightline/gateway
+  [ "$status" = 200 ] || return 1
+  [ "$(jq -r .cluster.reachable <<<"$answer")" = true ] ||
+    fail "the gateway at $elasticsearch does not reach its cluster at $(jq -r .cluster.url <<<"$answer")"
+  say "$(jq -r --arg at "$elasticsearch" '"Gateway at \($at) to Elasticsearch \(.cluster.version // "of unknown version") at \(.cluster.url): inference is run by the \(.inference) (\(.reason))"' <<<"$answer")"
+}
+
+# Goes on through a gateway, because $1 says that the cluster cannot.
+use_gateway() {
+  local cluster=$elasticsearch cluster_id=$2
+  elasticsearch=${SIGHTLINE_GATEWAY_URL:-http://127.0.0.1:9200}; elasticsearch=${elasticsearch%/}
+  if [ "$elasticsearch" != "$cluster" ] && curl -sf -o /dev/null --max-time 10 --config <(curl_config) "$elasticsearch/_sightline/gateway"; then
+    es GET /
+    if [ "$(jq -r '.cluster_uuid // empty' <<<"$answer")" = "$cluster_id" ]; then
+      say "$1, so this goes through the gateway in front of it; point your clients there too: ELASTICSEARCH_URL=$elasticsearch"
+      is_gateway; return
+    fi
+  fi
+  fail "$1. Put a gateway in front of it:
+  sightline-server --model clip=FOLDER --elasticsearch-gateway $cluster
+  then set ELASTICSEARCH_URL (environment or $env_file) to the address that it prints, here and for your clients. See docs/gateway.md."
+}
+
+# Finds out which way is right: the cluster itself, or a gateway.
 check_cluster() {
+  if is_gateway; then return; fi
   es GET /
   [ "$status" = 200 ] || fail "Elasticsearch at $elasticsearch answered $status: $(reason)"
-  local version major minor
-  version=$(jq -r '.version.number // empty' <<<"$answer")
+  local version major minor cluster_id
+  version=$(jq -r '.version.number // empty' <<<"$answer"); cluster_id=$(jq -r '.cluster_uuid // empty' <<<"$answer")
   [ -n "$version" ] || fail "$elasticsearch does not answer as Elasticsearch does"
   major=${version%%.*}; minor=${version#*.}; minor=${minor%%.*}
   if [ "$major" -lt 8 ] || { [ "$major" = 8 ] && [ "$minor" -lt 19 ]; } || { [ "$major" = 9 ] && [ "$minor" -lt 1 ]; }; then
-    fail "Elasticsearch $version has no 'custom' inference service; it came with 8.19 and 9.1"
+    use_gateway "Elasticsearch $version at $elasticsearch has no 'custom' inference service (it came with 8.19 and 9.1)" "$cluster_id"; return
   fi
-  say "Elasticsearch $version at $elasticsearch"
   es GET /_license
   if [ "$status" = 200 ]; then
-    local licence; licence=$(jq -r '.license.type // "unknown"' <<<"$answer")
+    local licence; licence=$(jq -r 'if .license.status == "active" then .license.type else "expired" end' <<<"$answer")
     case $licence in
-      enterprise|trial|unknown) ;;
-      *) say "note: the cluster's licence is '$licence'; its inference API asks for 'enterprise' or 'trial' and may refuse the endpoints" ;;
+      enterprise|trial) ;;
+      *) use_gateway "the licence of Elasticsearch $version at $elasticsearch is '$licence', and its inference API asks for 'enterprise' or 'trial'" "$cluster_id"; return ;;
     esac
   fi
+  say "Elasticsearch $version at $elasticsearch calls Sightline itself"
 }
 
 measured_dims() { # MODEL

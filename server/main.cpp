@@ -1,6 +1,7 @@
 // sightline-server: image and text embeddings over HTTP, and an Elasticsearch-compatible port beside it.
 #include <cstdio>
 #include <cstdlib>
+#include <malloc.h>
 #include <memory>
 #include <optional>
 #include <spdlog/spdlog.h>
@@ -183,11 +184,18 @@ int run(const ServerOptions& options, StopSignal& signal) {
   return EXIT_SUCCESS;
 }
 
+/// Pictures pass through many threads, and glibc would keep what each of them freed in an arena of its own: a
+/// bulk of 90 MB then leaves half as much again behind as with two arenas.
+void settle_allocator() {
+  mallopt(M_ARENA_MAX, 2);
+}
+
 }  // namespace
 }  // namespace sightline
 
 int main(int argc, char** argv) {
   sightline::settle_openmp(argv);
+  sightline::settle_allocator();
   const auto parsed = sightline::parse_options(argc, argv);
   if (const int* const exit_code = std::get_if<int>(&parsed)) return *exit_code;
   const auto& options = std::get<sightline::ServerOptions>(parsed);

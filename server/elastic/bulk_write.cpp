@@ -20,7 +20,7 @@ using Kind = rest::JsonToken::Kind;
 
 // A part is full with one of these.
 constexpr std::size_t k_part_items = 256;
-constexpr std::size_t k_part_bytes = 8u << 20;
+constexpr std::size_t k_part_bytes = 4u << 20;
 /// What a document may grow by on its way, roughly: a vector as text.
 constexpr std::size_t k_vector_bytes = 8u << 10;
 

@@ -1,5 +1,11 @@
-"""End-to-end tests: the built programs, driven from outside as their users drive them."""
+"""End-to-end tests: the built programs, driven from outside as their users drive them.
 
+Every test that takes a server runs twice: against the embedded store, and against a gateway in front of a cluster. The
+cluster is the local store alone on a port of its own, which knows nothing of inference or pipelines; or, with
+SIGHTLINE_TEST_CLUSTER=URL, a real Elasticsearch, ALL INDICES of which are deleted before each test.
+"""
+
+import contextlib
 import csv
 import json
 import os
@@ -14,7 +20,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("SIGHTLINE_BIN", ROOT / "build/release/bin"))
 DEMO = ROOT / "demo"
-START_SECONDS = 120
+TEST_CLUSTER = os.environ.get("SIGHTLINE_TEST_CLUSTER", "").rstrip("/")
 
 
 def call(method, url, body=None, content_type="application/json", timeout=120):
@@ -31,37 +37,20 @@ def call(method, url, body=None, content_type="application/json", timeout=120):
     return status, json.loads(raw) if raw else None
 
 
-class Sightline:
-    """A running sightline-server with its embedded store, on free ports."""
+class Program:
+    """A program of ours that announces where it listens, and ends on SIGTERM."""
 
-    def __init__(self, data_dir, log, model=DEMO / "models/demo-clip"):
-        self.data_dir, self.log = pathlib.Path(data_dir), pathlib.Path(log)
+    def __init__(self, command, log):
+        self.log = pathlib.Path(log)
         with open(self.log, "ab") as stderr:
-            self.process = subprocess.Popen(
-                [BIN / "sightline-server", "--model", f"clip={model}", "--port", "0", "--embedded-elasticsearch",
-                 "--elasticsearch-port", "0", "--data-dir", self.data_dir],
-                stdout=subprocess.PIPE, stderr=stderr, text=True)
-        self.url = self._announced("ready ")
-        self.elasticsearch = self._announced("elasticsearch ")
+            self.process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, stderr=stderr, text=True)
 
-    def _announced(self, word):
+    def announced(self, word):
         line = self.process.stdout.readline()
         if not line.startswith(word):
             self.stop()
             raise AssertionError(f"expected a line beginning with {word!r}, got {line!r}; log:\n{self.log.read_text()[-3000:]}")
-        return line.split()[1]
-
-    def es(self, method, path, body=None, **options):
-        return call(method, self.elasticsearch + path, body, **options)
-
-    def environment(self):
-        return {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "ELASTICSEARCH_URL": self.elasticsearch, "SIGHTLINE_URL": self.url}
-
-    def register(self, *options):
-        return run([ROOT / "scripts/register_endpoints.sh", "--env-file", "/dev/null", *options], self.environment())
-
-    def ingest(self, *arguments):
-        return run([BIN / "sightline-ingest", *arguments, "--env-file", "/dev/null", "--quiet"], self.environment())
+        return line[len(word):].strip()
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
@@ -74,8 +63,40 @@ class Sightline:
                 self.process.wait(timeout=30)
             except subprocess.TimeoutExpired:
                 self.kill()
-                raise AssertionError("the server did not stop within 30 s of SIGTERM")
+                raise AssertionError("the program did not stop within 30 s of SIGTERM")
         return self.process.returncode
+
+
+class Cluster(Program):
+    """The local store alone on a port: a cluster that can do no inference."""
+
+    def __init__(self, data_dir, log, port=0):
+        super().__init__([BIN / "local-store-serve", data_dir, port], log)
+        self.port = self.announced("listening on ")
+        self.url = f"http://127.0.0.1:{self.port}"
+
+
+class Sightline(Program):
+    """A running sightline-server on free ports: with its embedded store, or as a gateway in front of a cluster."""
+
+    def __init__(self, data_dir, log, gateway_to=None, options=()):
+        behind = ["--elasticsearch-gateway", gateway_to] if gateway_to else ["--embedded-elasticsearch", "--data-dir", data_dir]
+        super().__init__([BIN / "sightline-server", "--model", f"clip={DEMO / 'models/demo-clip'}", "--port", "0",
+                          "--elasticsearch-port", "0", *behind, *options], log)
+        self.url = self.announced("ready ")
+        self.elasticsearch = self.announced("elasticsearch ")
+
+    def es(self, method, path, body=None, **options):
+        return call(method, self.elasticsearch + path, body, **options)
+
+    def environment(self):
+        return {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "ELASTICSEARCH_URL": self.elasticsearch, "SIGHTLINE_URL": self.url}
+
+    def register(self, *options):
+        return run([ROOT / "scripts/register_endpoints.sh", "--env-file", "/dev/null", *options], self.environment())
+
+    def ingest(self, *arguments):
+        return run([BIN / "sightline-ingest", *arguments, "--env-file", "/dev/null", "--quiet"], self.environment())
 
 
 def run(command, environment, timeout=300):
@@ -93,12 +114,38 @@ def demo_pictures():
     return sorted(path for path in (DEMO / "pictures").iterdir() if path.suffix in (".jpg", ".png", ".webp"))
 
 
-@pytest.fixture()
-def server(tmp_path):
-    """A server with an empty store."""
-    sightline = Sightline(tmp_path / "data", tmp_path / "server.log")
-    yield sightline
-    assert sightline.stop() == 0, sightline.log.read_text()[-3000:]
+def wipe(cluster):
+    """Takes every index out of a cluster that is there for tests."""
+    for index in call("GET", f"{cluster}/_cat/indices?format=json&expand_wildcards=all")[1]:
+        call("DELETE", f"{cluster}/{index['index']}")
+
+
+@contextlib.contextmanager
+def running(kind, folder):
+    """A server of that kind with nothing in it."""
+    with contextlib.ExitStack() as stack:
+        gateway_to = None
+        if kind == "gateway" and TEST_CLUSTER:
+            wipe(TEST_CLUSTER)
+            gateway_to = TEST_CLUSTER
+        elif kind == "gateway":
+            cluster = Cluster(folder / "cluster", folder / "cluster.log")
+            stack.callback(cluster.stop)
+            gateway_to = cluster.url
+        sightline = Sightline(folder / "data", folder / "server.log", gateway_to)
+        stack.callback(sightline.stop)
+        yield sightline
+        assert sightline.stop() == 0, sightline.log.read_text()[-3000:]
+
+
+KINDS = ["gateway"] if TEST_CLUSTER else ["embedded", "gateway"]
+
+
+@pytest.fixture(params=KINDS)
+def server(request, tmp_path):
+    """A server with nothing in it."""
+    with running(request.param, tmp_path) as sightline:
+        yield sightline
 
 
 @pytest.fixture()
@@ -109,14 +156,13 @@ def registered(server):
     return server
 
 
-@pytest.fixture(scope="session")
-def loaded(tmp_path_factory):
+@pytest.fixture(scope="session", params=KINDS)
+def loaded(request, tmp_path_factory):
     """A server that holds the whole demo set, loaded through the pipeline; tests must only read it."""
     folder = tmp_path_factory.mktemp("loaded")
-    sightline = Sightline(folder / "data", folder / "server.log")
-    done = sightline.register("--models", "clip")
-    assert done.returncode == 0, done.stdout + done.stderr
-    done = sightline.ingest(DEMO / "pictures", "--index", "clip-images", "--attributes", DEMO / "attributes.csv", "--report", folder / "failures.csv")
-    assert done.returncode == 0, done.stdout + done.stderr
-    yield sightline
-    assert sightline.stop() == 0, sightline.log.read_text()[-3000:]
+    with running(request.param, folder) as sightline:
+        done = sightline.register("--models", "clip")
+        assert done.returncode == 0, done.stdout + done.stderr
+        done = sightline.ingest(DEMO / "pictures", "--index", "clip-images", "--attributes", DEMO / "attributes.csv", "--report", folder / "failures.csv")
+        assert done.returncode == 0, done.stdout + done.stderr
+        yield sightline
