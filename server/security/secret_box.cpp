@@ -1,0 +1,153 @@
+#include "server/security/secret_box.h"
+
+#include <algorithm>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+#include <optional>
+
+#include "base/base64.h"
+
+namespace sightline::security {
+namespace {
+
+constexpr std::string_view k_version = "v1:";
+constexpr std::size_t k_key_bytes = 32, k_nonce_bytes = 12, k_tag_bytes = 16;
+constexpr std::size_t k_largest_secret = std::size_t{16} << 20;  // OpenSSL counts in int
+constexpr const char* k_how_to_make = "make one with: openssl rand -hex 32 > FILE && chmod 600 FILE";
+
+struct FreeContext {
+  void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
+};
+using Context = std::unique_ptr<EVP_CIPHER_CTX, FreeContext>;
+
+const std::uint8_t* bytes_of(std::string_view text) {
+  return reinterpret_cast<const std::uint8_t*>(text.data());
+}
+std::uint8_t* bytes_of(std::string& text) {
+  return reinterpret_cast<std::uint8_t*>(text.data());
+}
+
+std::string_view trimmed(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t\r");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
+}
+
+int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+/// The 32 bytes that a line stands for.
+std::optional<std::string> key_bytes(std::string_view line) {
+  std::string bytes;
+  if (line.size() == 2 * k_key_bytes) {
+    for (std::size_t i = 0; i < line.size(); i += 2) {
+      const int high = hex_value(line[i]), low = hex_value(line[i + 1]);
+      if (high < 0 || low < 0) return {};
+      bytes += static_cast<char>(high * 16 + low);
+    }
+    return bytes;
+  }
+  auto decoded = base64_decode(line);
+  if (!decoded || decoded->size() != k_key_bytes) return {};
+  return std::move(*decoded);
+}
+
+/// Empty if only the owner, or the owner and a group, may read the file.
+std::string warning_about(const std::filesystem::path& file) {
+  using std::filesystem::perms;
+  std::error_code unknown;
+  const auto mode = std::filesystem::status(file, unknown).permissions();
+  if (unknown || (mode & (perms::others_read | perms::others_write | perms::group_write)) == perms::none)
+    return {};
+  return "the secret key file " + file.string() + " is open to other users of this machine: chmod 600 " +
+         file.string();
+}
+
+}  // namespace
+
+Result<SecretBox> SecretBox::read(const std::filesystem::path& file) {
+  std::error_code unknown;
+  std::ifstream in(file);
+  if (!in || std::filesystem::is_directory(file, unknown)) {
+    return Error{ErrorCode::not_found,
+                 "cannot read the secret key file " + file.string() + "; " + k_how_to_make};
+  }
+  SecretBox box;
+  std::string line;
+  for (int number = 1; std::getline(in, line); ++number) {
+    const std::string_view text = trimmed(line);
+    if (text.empty() || text.front() == '#') continue;
+    const auto bytes = key_bytes(text);
+    if (!bytes) {
+      return Error{ErrorCode::invalid_argument,
+                   file.string() + " line " + std::to_string(number) +
+                       ": a key is 32 bytes, as 64 hexadecimal digits or as base64; " + k_how_to_make};
+    }
+    Key& key = box.keys_.emplace_back();
+    std::memcpy(key.data(), bytes->data(), key.size());
+  }
+  if (box.keys_.empty())
+    return Error{ErrorCode::invalid_argument, file.string() + " holds no key; " + k_how_to_make};
+  box.warning_ = warning_about(file);
+  return box;
+}
+
+Result<std::string> SecretBox::seal(std::string_view secret, std::string_view context) const {
+  const Error failed{ErrorCode::internal, "a secret could not be sealed: OpenSSL refused"};
+  if (secret.size() > k_largest_secret || context.size() > k_largest_secret)
+    return Error{ErrorCode::too_large, "a secret of more than 16 MiB cannot be sealed"};
+  std::string sealed(k_nonce_bytes + secret.size() + k_tag_bytes, '\0');
+  std::uint8_t* const nonce = bytes_of(sealed);
+  std::uint8_t* const cipher_text = nonce + k_nonce_bytes;
+  const Context cipher(EVP_CIPHER_CTX_new());
+  int written = 0;
+  const bool done =
+      cipher && RAND_bytes(nonce, k_nonce_bytes) == 1 &&
+      EVP_EncryptInit_ex(cipher.get(), EVP_aes_256_gcm(), nullptr, keys_.front().data(), nonce) == 1 &&
+      EVP_EncryptUpdate(cipher.get(), nullptr, &written, bytes_of(context),
+                        static_cast<int>(context.size())) == 1 &&
+      EVP_EncryptUpdate(cipher.get(), cipher_text, &written, bytes_of(secret),
+                        static_cast<int>(secret.size())) == 1 &&
+      EVP_EncryptFinal_ex(cipher.get(), cipher_text + secret.size(), &written) == 1 &&
+      EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_GCM_GET_TAG, k_tag_bytes, cipher_text + secret.size()) == 1;
+  if (!done) return failed;
+  return std::string(k_version) + base64_encode(sealed);
+}
+
+Result<std::string> SecretBox::open(std::string_view sealed, std::string_view context) const {
+  if (!sealed.starts_with(k_version))
+    return Error{ErrorCode::unsupported, "it was sealed by another version of this program"};
+  auto bytes = base64_decode(sealed.substr(k_version.size()));
+  if (!bytes || bytes->size() < k_nonce_bytes + k_tag_bytes || bytes->size() > 2 * k_largest_secret ||
+      context.size() > k_largest_secret)
+    return Error{ErrorCode::corrupt_data, "the sealed text is damaged"};
+  std::uint8_t* const nonce = bytes_of(*bytes);
+  const std::size_t length = bytes->size() - k_nonce_bytes - k_tag_bytes;
+  std::uint8_t* const tag = nonce + k_nonce_bytes + length;
+  for (const Key& key : keys_) {
+    std::string secret(length, '\0');
+    const Context cipher(EVP_CIPHER_CTX_new());
+    int written = 0;
+    const bool opened =
+        cipher && EVP_DecryptInit_ex(cipher.get(), EVP_aes_256_gcm(), nullptr, key.data(), nonce) == 1 &&
+        EVP_DecryptUpdate(cipher.get(), nullptr, &written, bytes_of(context),
+                          static_cast<int>(context.size())) == 1 &&
+        EVP_DecryptUpdate(cipher.get(), bytes_of(secret), &written, nonce + k_nonce_bytes,
+                          static_cast<int>(length)) == 1 &&
+        EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_GCM_SET_TAG, k_tag_bytes, tag) == 1 &&
+        EVP_DecryptFinal_ex(cipher.get(), bytes_of(secret) + length, &written) == 1;
+    if (opened) return secret;
+  }
+  return Error{ErrorCode::corrupt_data, keys_.size() == 1 ? "the key of the secret key file does not open it"
+                                                          : "none of the " + std::to_string(keys_.size()) +
+                                                                " keys of the secret key file opens it"};
+}
+
+}  // namespace sightline::security
