@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,34 +19,47 @@ constexpr std::string_view k_definition_index = ".sightline";
 
 /// Reads and writes definitions through Store::handle alone, so that they live where the documents live: a
 /// front keeps no state, and any number of them may work on one store. Documents: `_id` "endpoint:clip",
-/// `{"kind":"endpoint","name":"clip","config":"{...}","created":N,"modified":N}`; the config is JSON in a
-/// string, so that no mapping grows from it; times are milliseconds since 1970. Every member blocks on the
-/// store, which is asked as the caller. Errors: those of the store. Thread safety: all members may be called
-/// from any thread.
+/// `{"kind":"endpoint","name":"clip","config":"{...}","secrets":"...","created":N,"modified":N}`; the config
+/// is JSON in a string, so that no mapping grows from it; times are milliseconds since 1970. Every change
+/// names the version that it was made from, so that none is lost when several fronts change one definition.
+/// Every member blocks on the store, which is asked as the caller. Errors: those of the store, naming the
+/// index; a store that cannot tell is never taken for one that has nothing. Thread safety: all members may be
+/// called from any thread.
 class DefinitionIndex {
  public:
   enum class Kind { endpoint, pipeline };
-  struct Definition {
-    std::string name;
+  /// What a definition says. `secrets` is a text of the caller's own making, kept beside the config.
+  struct Content {
     std::string config;  ///< JSON
-    std::int64_t created = 0, modified = 0;
+    std::string secrets = {};
   };
+  struct Definition : Content {
+    std::string name;
+    std::int64_t created = 0, modified = 0;
+    std::int64_t seq_no = -1, primary_term = 0;  ///< its version; not set in a list
+  };
+  /// Makes the new content from what is there (null: nothing). May be called again, if another front was
+  /// quicker.
+  using Change = std::function<Answer<Content>(const Definition* old)>;
 
   explicit DefinitionIndex(Store& store) : store_(store) {}
 
   Answer<std::optional<Definition>> get(const Caller& caller, Kind kind, const std::string& name);
-  /// All of a kind, by name.
+  /// All of a kind, by name. More than a search can give at once (10 000) are an error.
   Answer<std::vector<Definition>> list(const Caller& caller, Kind kind);
   /// Adds a definition; false if there is one of that name.
-  Answer<bool> create(const Caller& caller, Kind kind, const std::string& name, const std::string& config);
-  /// Adds or replaces.
+  Answer<bool> create(const Caller& caller, Kind kind, const std::string& name, const Content& content);
+  /// Adds or replaces, keeping when it was created. Errors: also those of `change`; 409 if others keep
+  /// changing it.
+  Refusal change(const Caller& caller, Kind kind, const std::string& name, const Change& change);
   Refusal put(const Caller& caller, Kind kind, const std::string& name, const std::string& config);
   /// False if there was none.
   Answer<bool> remove(const Caller& caller, Kind kind, const std::string& name);
 
  private:
   Refusal ensure_index(const Caller& caller);
-  http::Response write(const Caller& caller, const char* action, Kind kind, const Definition& definition);
+  /// Writes over the version that `definition` names, or where there is nothing.
+  http::Response write(const Caller& caller, Kind kind, const Definition& definition);
 
   Store& store_;
 };

@@ -28,13 +28,13 @@ std::string sent_search(FrontBench& bench, const std::string& body) {
 /// Of a store that runs inference itself.
 struct WithInference : NativeInference {
   bool available(const Caller&) override { return true; }
-  Answer<bool> knows(const Caller&, const std::string&) override { return true; }
+  Answer<bool> knows(const Caller&, const std::string& id) override { return id != "clip"; }
 };
 
 /// The searches alone, before a store that may have inference.
 struct SearchBench : FrontBench {
   explicit SearchBench(NativeInference& inference)
-      : definitions(store, timer), searches(store, inference, definitions, executor) {
+      : definitions(store, timer, inference), searches(store, inference, definitions, executor) {
     set_up();
   }
   static http::Request request(const std::string& path, std::string body, std::string query = {}) {
@@ -290,7 +290,7 @@ TEST_CASE("failures of an _msearch are put between the store's own answers") {
   FrontBench bench;
   bench.set_up();
   AnsweringStore store;
-  Definitions definitions(bench.store, bench.timer);
+  Definitions definitions(bench.store, bench.timer, bench.native);
   QueryVectors searches(store, bench.native, definitions, bench.executor);
   const auto knn = [](const std::string& text) { return "{\"knn\":{" + builder(text) + "}}\n"; };
   http::Request request =

@@ -163,7 +163,7 @@ Refusal read_service_settings(Endpoint& endpoint, const rapidjson::Value& object
   }
   if (Refusal refusal = read_input_type(endpoint, settings, faults)) return refusal;
   if (const auto size = settings.positive_integer("batch_size")) endpoint.batch_size = *size;
-  endpoint.secrets = settings.string_map("secret_parameters");
+  endpoint.secrets = settings.string_map("secret_parameters", true);
   return nothing_unknown(settings);
 }
 

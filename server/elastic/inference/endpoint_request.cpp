@@ -1,5 +1,7 @@
 #include "server/elastic/inference/endpoint_request.h"
 
+#include <algorithm>
+
 #include "server/elastic/inference/placeholders.h"
 #include "server/elastic/rest/json_tape.h"
 
@@ -25,25 +27,26 @@ PlaceholderValues string_values(const Endpoint& endpoint, const TaskParameters& 
   return values;
 }
 
-/// Refuses what java.net.URI refuses, and what is not reached over HTTP.
-Refusal check_url(std::string_view url) {
+/// Refuses what java.net.URI refuses, and what is not reached over HTTP. `shown` is the url with its
+/// placeholders: what they stand for may be secret.
+Refusal check_url(std::string_view url, const std::string& shown) {
   for (std::size_t i = 0; i < url.size(); ++i) {
     const auto c = static_cast<unsigned char>(url[i]);
     if (c <= ' ' || c == 0x7f || std::string_view("\"<>\\^`{|}").find(url[i]) != std::string_view::npos) {
       const char* part = url.find('?') < i ? "query" : "path";
       return illegal_state("Failed to build URI, error: Illegal character in " + std::string(part) +
-                           " at index " + std::to_string(i) + ": " + std::string(url));
+                           " at index " + std::to_string(i) + ": " + shown);
     }
   }
   const auto authority = url.find("://");
   const auto scheme = url.substr(0, authority);
   if (authority == std::string_view::npos || (scheme != "http" && scheme != "https")) {
     return illegal_state("Failed to build URI, error: the url must begin with http:// or https:// but is: " +
-                         std::string(url));
+                         shown);
   }
   const auto host = url.substr(authority + 3, url.find_first_of("/?#", authority + 3) - (authority + 3));
   if (host.empty() || host.front() == ':')
-    return illegal_state("Failed to build URI, error: no host in url: " + std::string(url));
+    return illegal_state("Failed to build URI, error: no host in url: " + shown);
   return {};
 }
 
@@ -52,6 +55,21 @@ Refusal check_header(const std::string& name, std::string_view value) {
   const bool bad_name = name.empty() || name.find_first_of("\r\n: ") != std::string::npos;
   if (!bad_name && value.find_first_of("\r\n") == std::string_view::npos) return {};
   return illegal_state("header [" + name + "] holds a character that a header may not have");
+}
+
+/// Texts and parameters of a request are templates too, as in Elasticsearch; but whoever may only use an
+/// endpoint must not have its secrets sent in a text, which the inference server may show in an error.
+Refusal check_secrets_not_named(const Endpoint& endpoint, const InferenceInput& input) {
+  const auto names_secret = [&](std::string_view text) {
+    if (text.find("${") == std::string_view::npos) return false;
+    return std::any_of(endpoint.secrets.begin(), endpoint.secrets.end(), [&](const auto& secret) {
+      return text.find("${" + secret.first) != std::string_view::npos;
+    });
+  };
+  bool found = std::any_of(input.texts.begin(), input.texts.end(), names_secret);
+  for (const auto& [name, parameter] : input.parameters) found = found || names_secret(parameter.json);
+  if (!found) return {};
+  return illegal_state("the input or a parameter holds the placeholder of a secret parameter");
 }
 
 void set_query(std::string& url, const std::string& parameters) {
@@ -73,7 +91,7 @@ Answer<http::ClientRequest> render_target(const Endpoint& endpoint, const TaskPa
   request.method = http::Method::post;
   auto url = fill_placeholders(endpoint.url, values, "url");
   if (!url) return url.error();
-  if (Refusal refusal = check_url(*url)) return *refusal;
+  if (Refusal refusal = check_url(*url, endpoint.url)) return *refusal;
   request.url = std::move(*url);
   std::string query;
   for (const auto& [name, value] : endpoint.query_parameters) {
@@ -93,6 +111,7 @@ Answer<http::ClientRequest> render_target(const Endpoint& endpoint, const TaskPa
 }
 
 Answer<std::string> render_body(const Endpoint& endpoint, const InferenceInput& input) {
+  if (Refusal refusal = check_secrets_not_named(endpoint, input)) return *refusal;
   PlaceholderValues values;
   std::size_t bytes = 2;
   for (const auto text : input.texts) bytes += text.size() + 3;

@@ -81,7 +81,7 @@ Failure failure_of_exchange(const Error& error, const Job& job) {
   }
   if (error.message.find("resolve host") != std::string::npos) {
     ElasticError unknown_host{400, "status_exception",
-                              "Invalid host [" + job.target.url + "], please check that the URL is correct."};
+                              "Invalid host [" + job.endpoint->url + "], please check that the URL is correct."};
     unknown_host.cause_type = "unknown_host_exception";
     unknown_host.cause_reason = error.message;
     return {std::move(unknown_host), false};
@@ -217,7 +217,7 @@ JobPtr InferenceExecutor::Core::next_ready(TimePoint now, TimePoint& wake_at) {
       at = line.next_allowed <= now ? lines_.erase(at) : std::next(at);
       continue;
     }
-    const JobPtr job = line.waiting.front();
+    JobPtr job = line.waiting.front();
     const bool again = job->attempts > 0;  // the rate limit was paid already
     if (in_flight_[job->route] >= options.max_connections_per_route) {
       ++at;

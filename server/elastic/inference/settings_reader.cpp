@@ -120,14 +120,18 @@ const rapidjson::Value* SettingsReader::required_object(std::string_view key) {
   return optional_object(key);
 }
 
-StringPairs SettingsReader::string_map(std::string_view key) {
+StringPairs SettingsReader::string_map(std::string_view key, bool secret) {
   StringPairs pairs;
+  if (const auto* value = take(key); secret && value && !value->IsObject()) {
+    faults_.add("field [" + std::string(key) + "] is not of the expected type [Map]");
+    return pairs;
+  }
   const auto* object = optional_object(key);
   if (!object) return pairs;
   for (const auto& member : object->GetObject()) {
     if (member.value.IsNull()) continue;
     if (!member.value.IsString()) {
-      const std::string text = java_text(member.value).substr(0, 256);
+      const std::string text = secret ? "hidden" : java_text(member.value).substr(0, 256);
       faults_.add("Map field [" + std::string(key) + "] has an entry that is not valid, [" +
                   std::string(text_of(member.name)) + " => " + text + "]. Value type of [" + text +
                   "] is not one of [String].");

@@ -51,7 +51,8 @@ class SettingsReader {
   const rapidjson::Value* required_object(std::string_view key);
   const rapidjson::Value* optional_object(std::string_view key);
   /// An object whose values are all strings; nulls are left out. Fields stand in the order given.
-  StringPairs string_map(std::string_view key);
+  /// With `secret` no value is shown in a fault.
+  StringPairs string_map(std::string_view key, bool secret = false);
   /// Marks a key as read and returns its value, or nullptr.
   const rapidjson::Value* take(std::string_view key);
 

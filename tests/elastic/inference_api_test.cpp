@@ -1,0 +1,212 @@
+// `/_inference` before a cluster: what is made here, what is left to it, and what nobody is shown.
+#include <doctest/doctest.h>
+
+#include "definition_bench.h"
+#include "front_bench.h"
+
+using namespace sightline;
+using namespace sightline::elastic;
+
+namespace {
+
+struct Bench {
+  Bench() : gateway(store, std::string(64, 'a')) {
+    store.is_cluster = true;
+    store.instead = [this](const http::Request& request) -> std::optional<http::Response> {
+      if (!request.path.starts_with("/_inference")) return {};
+      passed.push_back(request);
+      return json_response(
+          R"({"endpoints":[{"inference_id":"theirs","n":1.50},{"inference_id":"clip","service":"elser"}]})");
+    };
+  }
+  std::string body(const std::string& more = {}) { return endpoint_at(upstream.url(), more); }
+  http::Response make(const std::string& more = {}) {
+    return gateway.put("/_inference/text_embedding/clip", body(more));
+  }
+
+  Upstream upstream;
+  MemoryStore store;
+  Gateway gateway;
+  std::vector<http::Request> passed;
+};
+
+const char* const k_secret = R"(,"secret_parameters":{"api_key":"hush","other":"quiet"})";
+
+}  // namespace
+
+TEST_CASE("a cluster that runs inference makes, shows, calls and deletes its own endpoints") {
+  Bench bench;
+  bench.gateway.native.on = true;
+  bench.gateway.native.ids = {"theirs"};
+  const std::string anything = R"({"query":"x","top_n":3)";  // not even JSON: the cluster's word counts
+  bench.gateway.put("/_inference/rerank/theirs?timeout=5s", anything);
+  bench.gateway.get("/_inference/theirs");
+  bench.gateway.post("/_inference/rerank/theirs?timeout=5s", anything);
+  bench.gateway.put("/_inference/rerank/theirs/_update", anything);
+  bench.gateway.remove("/_inference/theirs?force=true");
+  bench.gateway.get("/_inference/_services");
+  bench.gateway.get("/_inference");
+  REQUIRE(bench.passed.size() == 7);
+  CHECK(bench.passed[0].body == anything);
+  CHECK(bench.passed[0].query == "timeout=5s");
+  CHECK(bench.passed[2].body == anything);
+  CHECK(bench.upstream.count() == 0);
+}
+
+TEST_CASE("endpoints kept here stay here when the cluster can run inference too") {
+  Bench bench;
+  REQUIRE(bench.make().status == 200);
+  bench.gateway.native.on = true;
+  CHECK(parsed(bench.make())["error"]["type"] == "resource_already_exists_exception");
+  CHECK(parsed(bench.gateway.get("/_inference/clip"))["endpoints"][0]["service"] == "custom");
+  CHECK(bench.gateway.post("/_inference/clip", R"({"input":"abc"})").body ==
+        R"({"text_embedding":[{"embedding":[3,1,0.5]}]})");
+  CHECK(bench.passed.empty());
+  const auto all = bench.gateway.get("/_inference/text_embedding/_all");
+  REQUIRE(bench.passed.size() == 1);
+  CHECK(bench.passed[0].path == "/_inference/text_embedding/_all");
+  const auto list = parsed(all);
+  REQUIRE(list["endpoints"].Size() == 2);
+  CHECK(list["endpoints"][0]["inference_id"] == "clip");
+  CHECK(list["endpoints"][0]["service"] == "custom");
+  CHECK(list["endpoints"][1]["inference_id"] == "theirs");
+  CHECK(list["endpoints"][1]["n"].GetDouble() == 1.5);
+  bench.passed.clear();
+  CHECK(bench.gateway.remove("/_inference/clip").status == 200);
+  CHECK(bench.passed.empty());
+}
+
+TEST_CASE("an id that the cluster has as well is called there") {
+  Bench bench;
+  REQUIRE(bench.make().status == 200);
+  const auto calls = bench.upstream.count();
+  bench.gateway.native.on = true;
+  bench.gateway.native.ids = {"clip"};
+  bench.gateway.post("/_inference/clip", R"({"input":"abc"})");
+  CHECK(bench.passed.size() == 1);
+  CHECK(bench.upstream.count() == calls);
+}
+
+TEST_CASE("where the cluster runs no inference, an unknown id is not asked of it") {
+  Bench bench;
+  for (const auto& response :
+       {bench.gateway.get("/_inference/nope"), bench.gateway.remove("/_inference/nope"),
+        bench.gateway.post("/_inference/nope", R"({"input":"x"})"),
+        bench.gateway.put("/_inference/nope/_update", "{}")}) {
+    CHECK(response.status == 404);
+    CHECK(reason(response) == "Inference endpoint not found [nope]");
+  }
+  CHECK(bench.gateway.get("/_inference").body == R"({"endpoints":[]})");
+  CHECK(bench.passed.empty());
+}
+
+TEST_CASE("an update changes the settings that it names, is measured, and keeps the rest and the secrets") {
+  Bench bench;
+  REQUIRE(bench.make(std::string(k_secret) + R"(,"headers":{"X-Key":"${api_key} ${other}"})").status == 200);
+  const auto updated = bench.gateway.put(
+      "/_inference/text_embedding/clip/_update",
+      R"({"service_settings":{"rate_limit":{"requests_per_minute":1999999999},"secret_parameters":{"api_key":"hush2"}}})");
+  REQUIRE(updated.status == 200);
+  const auto shown = parsed(updated);
+  CHECK(shown["inference_id"] == "clip");
+  CHECK(shown["service_settings"]["rate_limit"]["requests_per_minute"].GetInt() == 1999999999);
+  CHECK(shown["service_settings"]["url"].GetString() == bench.upstream.url());
+  CHECK(bench.upstream.requests().back().headers.get("X-Key") == "hush2 quiet");
+  CHECK(bench.gateway.get("/_inference/clip").body == "{\"endpoints\":[" + updated.body + "]}");
+  CHECK(updated.body.find("hush") == std::string::npos);
+  CHECK(bench.store.source(".sightline", "endpoint:clip").find("hush") == std::string::npos);
+  bench.gateway.post("/_inference/clip", R"({"input":"abc"})");
+  CHECK(bench.upstream.requests().back().headers.get("X-Key") == "hush2 quiet");
+}
+
+TEST_CASE("an update that cannot be called, or would give other vectors, changes nothing") {
+  Bench bench;
+  Upstream wider([](const http::Request&) { return json_response(R"({"data":[{"embedding":[1,2,3,4]}]})"); });
+  REQUIRE(bench.make().status == 200);
+  const auto before = bench.gateway.get("/_inference/clip").body;
+  const auto fault = [&](const std::string& body) {
+    return reason(bench.gateway.put("/_inference/clip/_update", body));
+  };
+  CHECK(fault(R"({"service_settings":{"url":")" + wider.url() + "\"}}").find("would now give [4]") !=
+        std::string::npos);
+  CHECK(fault(R"({"service_settings":{"dimensions":3}})").find("cannot be updated") != std::string::npos);
+  CHECK(fault(R"({"service_settings":{"nope":3}})").find("unknown to the [custom] service") !=
+        std::string::npos);
+  CHECK(fault(R"({"service":"openai"})") ==
+        "[service] cannot be updated, only [service_settings], [task_settings] and [chunking_settings] can");
+  CHECK(fault(R"({"service_settings":[]})").find("[service_settings]") != std::string::npos);
+  CHECK(bench.gateway.put("/_inference/rerank/clip/_update", "{}").status == 400);
+  CHECK(bench.gateway.get("/_inference/clip").body == before);
+}
+
+TEST_CASE("no error shows a secret") {
+  Bench bench;
+  const auto check = [&](const http::Response& response) {
+    CHECK(response.status >= 400);
+    CHECK_MESSAGE(response.body.find("hush") == std::string::npos, response.body);
+    CHECK_MESSAGE(response.body.find("4711") == std::string::npos, response.body);
+  };
+  check(bench.make(R"(,"secret_parameters":{"pin":4711})"));
+  check(bench.make(R"(,"secret_parameters":"hush")"));
+  check(bench.make(R"(,"secret_parameters":["hush"])"));
+  check(bench.gateway.put("/_inference/text_embedding/clip",
+                          endpoint_at("${api_key}://host", R"(,"secret_parameters":{"api_key":"hush"})")));
+  check(bench.gateway.put("/_inference/text_embedding/clip",
+                          endpoint_at(bench.upstream.url("/?key=${api_key}"),
+                                      R"(,"secret_parameters":{"api_key":"hush hush"})")));
+  check(bench.gateway.put("/_inference/text_embedding/clip",
+                          endpoint_at("http://" + std::string(300, 'a') + "/?key=${api_key}",
+                                      R"(,"secret_parameters":{"api_key":"hush"})")));
+  check(bench.make(R"(,"headers":{"A":"${api_key}"},"secret_parameters":{"api_key":"hush\nB: c"})"));
+}
+
+TEST_CASE("a text cannot ask for a secret") {
+  Bench bench;
+  REQUIRE(bench.make(k_secret).status == 200);
+  const auto calls = bench.upstream.count();
+  for (const char* body : {R"({"input":"bad ${api_key}"})", R"({"input":["fine","bad ${api_key:-x}"]})",
+                           R"({"input":"bad ${p}","task_settings":{"parameters":{"p":"${api_key}"}}})"}) {
+    const auto refused = bench.gateway.post("/_inference/clip", body);
+    CHECK(refused.status == 400);
+    CHECK(refused.body.find("holds the placeholder of a secret parameter") != std::string::npos);
+  }
+  CHECK(bench.upstream.count() == calls);
+}
+
+// ---- semantic_text
+
+TEST_CASE("semantic_text is refused where the cluster could not fill it, and left alone where it can") {
+  Bench bench;
+  REQUIRE(bench.make().status == 200);
+  const std::string field = R"({"properties":{"a":{"properties":{"t":{"type":"semantic_text"}}}}})";
+  const std::string ours = R"({"properties":{"t":{"type":"semantic_text","inference_id":"clip"}}})";
+  const std::string ours_for_search =
+      R"({"properties":{"t":{"type":"semantic_text","inference_id":"theirs","search_inference_id":"clip"}}})";
+  const std::string theirs = R"({"properties":{"t":{"type":"semantic_text","inference_id":"theirs"}}})";
+  const auto in_index = [](const std::string& mapping) { return "{\"mappings\":" + mapping + "}"; };
+  const auto refused = [&](const std::string& target, const std::string& body) {
+    const auto response = bench.gateway.put(target, body);
+    const bool is_ours =
+        response.body.find("use a [dense_vector] field with an ingest pipeline") != std::string::npos;
+    if (is_ours) CHECK(response.status == 400);
+    return is_ours;
+  };
+  for (const bool native : {false, true}) {
+    CAPTURE(native);
+    bench.gateway.native.on = native;
+    CHECK(refused("/pics", in_index(ours)));
+    CHECK(refused("/pics", in_index(ours_for_search)));
+    CHECK(refused("/pics/_mapping", ours));
+    CHECK(refused("/_index_template/x", "{\"template\":" + in_index(ours) + "}"));
+    CHECK(refused("/_component_template/x", "{\"template\":" + in_index(ours) + "}"));
+    CHECK(refused("/_template/x", in_index(ours)));
+    CHECK(refused("/pics", in_index(R"({"dynamic_templates":[{"a":{"mapping":)" +
+                                    std::string(R"({"type":"semantic_text","inference_id":"clip"}}}]})"))));
+    CHECK(refused("/pics", in_index(field)) == !native);
+    CHECK(refused("/pics/_mapping", theirs) == !native);
+    CHECK(!refused("/pics", R"({"aliases":{"a":{"filter":{"term":{"type":"semantic_text"}}}}})"));
+    CHECK(!refused("/pics", in_index(R"({"properties":{"semantic_text":{"type":"text"}}})")));
+    CHECK(!refused("/pics", "{semantic_text"));
+    CHECK(!refused("/pics/_doc/1", in_index(ours)));
+  }
+}
