@@ -69,9 +69,7 @@ bool measure(Embedder& embedder, const char* what, const std::vector<Prepared>& 
   return true;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   CLI::App app("Measures loading, memory and speed of a model folder");
   Embedder::Options options;
   std::size_t images = 8, texts = 16;
@@ -121,4 +119,14 @@ int main(int argc, char** argv) {
   }
   std::printf("resident %.0f MiB, highest %.0f MiB\n", resident_mib("VmRSS"), resident_mib("VmHWM"));
   return good ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    return std::fprintf(stderr, "sightline-embed-speed: %s\n", error.what()), 1;
+  }
 }

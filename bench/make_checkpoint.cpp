@@ -218,9 +218,7 @@ void make_checkpoint(const std::string& name, Dtype dtype, const fs::path& token
               static_cast<unsigned long long>(parameters));
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   CLI::App app("Writes a CLIP of true size with random weights as a Hugging Face folder");
   std::string architecture = "vit-b-32", dtype = "float32", tokenizer, folder;
   std::vector<std::string> names, dtypes;
@@ -237,11 +235,17 @@ int main(int argc, char** argv) {
       ->check(CLI::ExistingDirectory);
   app.add_option("OUT", folder, "folder to write")->required();
   CLI11_PARSE(app, argc, argv);
+  make_checkpoint(architecture, k_dtypes.at(dtype), tokenizer, folder);
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
   try {
-    make_checkpoint(architecture, k_dtypes.at(dtype), tokenizer, folder);
+    return run(argc, argv);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "sightline-make-checkpoint: %s\n", error.what());
     return 1;
   }
-  return 0;
 }

@@ -72,6 +72,7 @@ void Loader::read_pictures(const std::vector<PictureFile>& pictures, const Attri
 
 void Loader::look_up_and_add(std::vector<Pending> window) {
   std::vector<std::string> ids;
+  ids.reserve(window.size());
   for (const Pending& pending : window) ids.push_back(pending.document.id);
   const auto exist = cluster_.which_exist(options_.index, ids);
   for (std::size_t i = 0; i < window.size(); ++i) {

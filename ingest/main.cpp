@@ -58,9 +58,7 @@ void print_summary(const Tally& tally, const std::vector<Failure>& failures, con
   if (!failures.empty()) std::cout << "all failures with their reasons: " << report << "\n";
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   std::vector<std::string> folders;
   std::string attributes_file, url, env_file = ".env", report = "sightline-ingest-failures.csv";
   Loader::Options options;
@@ -173,4 +171,15 @@ int main(int argc, char** argv) {
   }
   if (stop) return refuse(k_interrupted, "interrupted; --resume goes on where this stopped");
   return tally.failed == 0 ? k_all_indexed : k_some_failed;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    return refuse(k_some_failed,
+                  std::string("stopped: ") + error.what() + "; --resume goes on where this stopped");
+  }
 }

@@ -1,6 +1,7 @@
 #include "ingest/progress.h"
 
 #include <algorithm>
+#include <cmath>
 #include <unistd.h>
 
 namespace sightline::ingest {
@@ -9,7 +10,7 @@ namespace {
 std::string left_text(const Tally& tally, std::chrono::duration<double> elapsed) {
   if (tally.indexed == 0 || tally.done() >= tally.total) return "";
   const double rate = static_cast<double>(tally.indexed) / elapsed.count();
-  const auto seconds = static_cast<long>(static_cast<double>(tally.total - tally.done()) / rate + 0.5);
+  const auto seconds = std::lround(static_cast<double>(tally.total - tally.done()) / rate);
   char text[48];
   std::snprintf(text, sizeof text, ", %ld:%02ld left", seconds / 60, seconds % 60);
   return text;

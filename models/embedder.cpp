@@ -57,7 +57,7 @@ class ClipEmbedder final : public Embedder {
   ClipEmbedder(ModelInfo info, std::optional<PreprocessConfig> preprocess, const ImageLimits& limits,
                std::unique_ptr<Tokenizer> tokenizer, std::unique_ptr<ClipTowers> towers)
       : info_(std::move(info)),
-        preprocess_(std::move(preprocess)),
+        preprocess_(preprocess),
         limits_(limits),
         tokenizer_(std::move(tokenizer)),
         towers_(std::move(towers)) {}

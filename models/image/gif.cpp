@@ -27,6 +27,9 @@ struct GifStream {
   }
 };
 
+/// Red, green and blue of each index.
+using Palette = std::array<std::uint8_t, std::size_t{256} * 3>;
+
 class GifReader {
  public:
   explicit GifReader(std::string_view file) : file_bytes_(file.size()), stream_{file} {
@@ -49,7 +52,7 @@ class GifReader {
     if (Status status = check_size("GIF frame", frame.Width, frame.Height, limits); !status)
       return status.error();
 
-    const std::array<std::uint8_t, 256 * 3> colours = palette();
+    const Palette colours = palette();
     Picture picture(width, height);
     // Outside the frame shows the transparent colour, or colour 0 where there is none.
     const std::size_t background = transparent_ >= 0 ? transparent_ : 0;
@@ -97,14 +100,15 @@ class GifReader {
 
   /// The frame's own colours, else the screen's; grey steps where the file has none. Missing entries are
   /// black.
-  std::array<std::uint8_t, 256 * 3> palette() const {
-    std::array<std::uint8_t, 256 * 3> colours{};
+  Palette palette() const {
+    Palette colours{};
     const ColorMapObject* map = gif_->Image.ColorMap != nullptr ? gif_->Image.ColorMap : gif_->SColorMap;
     if (map == nullptr) {
-      for (int i = 0; i < 256; ++i) std::memset(&colours[i * 3], i, 3);
+      for (std::size_t i = 0; i < 256; ++i) std::memset(&colours[i * 3], static_cast<int>(i), 3);
       return colours;
     }
-    for (int i = 0; i < std::min(map->ColorCount, 256); ++i) {
+    const auto given = static_cast<std::size_t>(std::clamp(map->ColorCount, 0, 256));
+    for (std::size_t i = 0; i < given; ++i) {
       const GifColorType& colour = map->Colors[i];
       colours[i * 3] = colour.Red;
       colours[i * 3 + 1] = colour.Green;
@@ -113,7 +117,7 @@ class GifReader {
     return colours;
   }
 
-  Status read_rows(const std::array<std::uint8_t, 256 * 3>& colours, Picture& picture) {
+  Status read_rows(const Palette& colours, Picture& picture) {
     const GifImageDesc& frame = gif_->Image;
     struct Pass {
       int first, step;

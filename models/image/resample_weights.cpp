@@ -121,8 +121,10 @@ AxisWeights axis_weights(std::uint32_t in, std::uint64_t out, Span window, Filte
   std::vector<double> weights;
   for (std::uint64_t i = window.begin; i < window.begin + window.size; ++i) {
     const double centre = (static_cast<double>(i) + 0.5) * scale;
+    // NOLINTBEGIN(bugprone-incorrect-roundings): Pillow's own rounding, which must be met bit by bit
     const auto begin = static_cast<std::int64_t>(std::max(0.0, centre - support + 0.5));
     const auto end = std::min<std::int64_t>(in, static_cast<std::int64_t>(centre + support + 0.5));
+    // NOLINTEND(bugprone-incorrect-roundings)
     weights.clear();
     double sum = 0;
     for (std::int64_t x = begin; x < end; ++x) {

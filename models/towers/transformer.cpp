@@ -14,7 +14,7 @@ namespace {
 constexpr double k_quick_gelu = 1.702;
 
 /// Scores of as many heads as fit into this many floats are taken at once: a share of the second-level cache.
-constexpr std::int64_t k_scores_at_once = 64 * 1024;
+constexpr std::int64_t k_scores_at_once = std::int64_t{64} * 1024;
 
 /// out = scale (x W^T + b)
 void apply(const Linear& linear, const at::Tensor& x, double scale, at::Tensor& out) {
@@ -140,7 +140,8 @@ void Transformer::run_mlp(const Block& block, at::Tensor& x, at::Tensor& hidden)
 
 at::Tensor Transformer::run(at::Tensor x, std::span<const Sequence> sequences,
                             const std::vector<std::int64_t>& pooled, const at::Tensor& mask) const {
-  const double score_scale = 1 / std::sqrt(static_cast<double>(config_.width / config_.heads));
+  const std::int64_t head_width = config_.width / config_.heads;
+  const double score_scale = 1 / std::sqrt(static_cast<double>(head_width));
   Workspace work(x.size(0), config_, x.options());
   for (const Block& block : blocks_) {
     const bool is_last = &block == &blocks_.back();

@@ -29,8 +29,8 @@ void elastic_text_embedding(const Context& context, ExchangePtr exchange) {
   }
   EmbedFields inputs = read_embed_fields(fields, context.limits.inputs);
   if (!fields.ok()) return exchange->fail(fields.error(), fields.field());
-  std::string model = exchange->wildcards.front();
-  embed_and_reply(context, std::move(exchange), std::move(model), std::move(inputs), render);
+  const std::string model = exchange->wildcards.front();
+  embed_and_reply(context, std::move(exchange), model, std::move(inputs), render);
 }
 
 }  // namespace sightline::api

@@ -129,8 +129,8 @@ std::string truncated_positions(const serving::Embeddings& embeddings) {
   return positions;
 }
 
-void embed_and_reply(const Context& context, ExchangePtr exchange, std::string model, EmbedFields fields,
-                     std::function<std::string(const serving::Embeddings&)> render) {
+void embed_and_reply(const Context& context, ExchangePtr exchange, const std::string& model,
+                     EmbedFields fields, std::function<std::string(const serving::Embeddings&)> render) {
   const auto wish = read_timeout(exchange->request);
   if (!wish) return exchange->fail(wish.error(), "timeout");
   const auto limit =

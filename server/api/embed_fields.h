@@ -49,8 +49,8 @@ Result<std::optional<std::chrono::milliseconds>> read_timeout(const http::Reques
 
 /// Embeds and hands the result to `render`, whose text becomes the answer; errors are answered in the route's
 /// shape. A header `X-Truncated-Inputs: 0,4` names the texts that were cut.
-void embed_and_reply(const Context& context, ExchangePtr exchange, std::string model, EmbedFields fields,
-                     std::function<std::string(const serving::Embeddings&)> render);
+void embed_and_reply(const Context& context, ExchangePtr exchange, const std::string& model,
+                     EmbedFields fields, std::function<std::string(const serving::Embeddings&)> render);
 
 /// Positions of the inputs that were cut, as `0,4`.
 std::string truncated_positions(const serving::Embeddings& embeddings);

@@ -42,7 +42,7 @@ class BatchQueue {
     double query_share = 0.125;          ///< of both bounds, kept free of documents, 0 to 1
     std::size_t max_batch_items = 64;
     std::size_t max_batch_tokens = 2048;
-    std::size_t max_batch_pixels = 32 * 224 * 224;
+    std::size_t max_batch_pixels = std::size_t{32} * 224 * 224;
     std::chrono::microseconds max_wait{2000};  ///< how long a batch waits for company; 0: never
     /// Batches are kept to what runs in this time, so that queries need not wait long for a batch of
     /// documents to end. One that took longer halves the next, full ones that took less than half of it

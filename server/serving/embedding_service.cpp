@@ -185,6 +185,7 @@ void EmbeddingService::embed(std::string_view name, std::vector<Input> inputs, E
   const models::ModelInfo& info = (*model)->embedder().info();
   const std::size_t window_bytes = std::size_t{info.image_size} * info.image_size * 3;
   std::vector<std::size_t> bytes;
+  bytes.reserve(inputs.size());
   for (const Input& input : inputs) {
     bytes.push_back(input.modality == Modality::image ? std::max(input.bytes.size(), window_bytes)
                                                       : input.bytes.size());

@@ -105,7 +105,7 @@ Status ModelRegistry::load_on_this_thread(Model& model) {
     const std::lock_guard lock(model.mutex_);
     model.status_.info = model.embedder_->info();
   }
-  if (const Status status = model.embedder_->warm_up(); !status) return status;
+  if (Status status = model.embedder_->warm_up(); !status) return status;
   model.account_ = &queue_.add_model(model.name(), *model.embedder_);
   return probe_on_this_thread(model);
 }
