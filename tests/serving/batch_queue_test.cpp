@@ -68,6 +68,30 @@ class Bench {
     return submit(std::move(tickets->front()), text(what));
   }
 
+  std::future<Vector> send_picture() {
+    auto tickets = admit(Lane::document, 1);
+    REQUIRE(tickets.ok());
+    return submit(std::move(tickets->front()), *embedder.prepare_image("picture:1"));
+  }
+
+  std::vector<std::future<Vector>> send_texts(std::initializer_list<const char*> texts) {
+    std::vector<std::future<Vector>> answers;
+    for (const char* text : texts) answers.push_back(send(Lane::document, text));
+    return answers;
+  }
+
+  std::vector<std::future<Vector>> send_pictures(int count) {
+    std::vector<std::future<Vector>> answers;
+    for (int i = 0; i < count; ++i) answers.push_back(send_picture());
+    return answers;
+  }
+
+  /// Opens the gate, and waits until every answer has come, with a vector.
+  void let_run(std::vector<std::future<Vector>> answers) {
+    gate.open();
+    for (auto& answer : answers) CHECK(answer.get().ok());
+  }
+
   /// Occupies the model thread, so that what comes next waits in line until the gate opens.
   std::future<Vector> block() {
     auto answer = send(Lane::document, "block");
@@ -87,10 +111,7 @@ class Bench {
 using Batches = std::vector<std::vector<std::string>>;
 
 TEST_CASE("a full queue refuses at once, and takes again when an input has been answered") {
-  BatchQueue::Options options;
-  options.max_items = 3;
-  options.query_share = 0;
-  Bench bench(options);
+  Bench bench({.max_items = 3, .query_share = 0});
   auto first = bench.block();
   auto tickets = bench.admit(Lane::document, 2);
   REQUIRE(tickets.ok());
@@ -105,10 +126,7 @@ TEST_CASE("a full queue refuses at once, and takes again when an input has been 
 }
 
 TEST_CASE("the queue is bounded in bytes, and a ticket that is given back makes room") {
-  BatchQueue::Options options;
-  options.max_bytes = 100;
-  options.query_share = 0;
-  Bench bench(options);
+  Bench bench({.max_bytes = 100, .query_share = 0});
   {
     const auto tickets = bench.admit(Lane::document, 2, 40);
     REQUIRE(tickets.ok());
@@ -121,20 +139,14 @@ TEST_CASE("the queue is bounded in bytes, and a ticket that is given back makes 
 }
 
 TEST_CASE("a request that could never fit is too large, not a matter of trying again") {
-  BatchQueue::Options options;
-  options.max_items = 4;
-  options.query_share = 0;
-  Bench bench(options);
+  Bench bench({.max_items = 4, .query_share = 0});
   const auto refused = bench.admit(Lane::document, 5);
   REQUIRE_FALSE(refused.ok());
   CHECK(refused.error().code == ErrorCode::too_large);
 }
 
 TEST_CASE("documents leave room for queries") {
-  BatchQueue::Options options;
-  options.max_items = 8;
-  options.query_share = 0.25;
-  Bench bench(options);
+  Bench bench({.max_items = 8, .query_share = 0.25});
   const auto documents = bench.admit(Lane::document, 6);
   REQUIRE(documents.ok());
   CHECK_FALSE(bench.admit(Lane::document, 1).ok());
@@ -153,9 +165,7 @@ TEST_CASE("queries run before documents that came earlier") {
 }
 
 TEST_CASE("documents get a turn after eight batches of queries") {
-  BatchQueue::Options options;
-  options.max_batch_items = 1;
-  Bench bench(options);
+  Bench bench({.max_batch_items = 1});
   auto blocked = bench.block();
   auto document = bench.send(Lane::document, "doc");
   std::vector<std::future<Vector>> queries;
@@ -181,17 +191,9 @@ TEST_CASE("each answer belongs to its own input") {
 }
 
 TEST_CASE("a batch is cut by items and by tokens") {
-  BatchQueue::Options options;
-  options.max_batch_items = 3;
-  options.max_batch_tokens = 14;
-  Bench bench(options);
+  Bench bench({.max_batch_items = 3, .max_batch_tokens = 14});
   auto blocked = bench.block();
-  std::vector<std::future<Vector>> answers;
-  for (const char* text : {"a", "b", "c", "123456", "78", "1234567890"}) {
-    answers.push_back(bench.send(Lane::document, text));
-  }
-  bench.gate.open();
-  for (auto& answer : answers) CHECK(answer.get().ok());
+  bench.let_run(bench.send_texts({"a", "b", "c", "123456", "78", "1234567890"}));
   CHECK(bench.batches == Batches{{"block"}, {"a", "b", "c"}, {"123456", "78"}, {"1234567890"}});
 }
 
@@ -209,40 +211,27 @@ TEST_CASE("a batch holds texts or pictures, of one model") {
   const std::size_t bytes[] = {10};
   for (int i = 0; i < 2; ++i) {
     answers.push_back(bench.send(Lane::document, "text"));
-    auto ticket = bench.admit(Lane::document, 1);
-    answers.push_back(bench.submit(std::move(ticket->front()), *bench.embedder.prepare_image("picture:1")));
-    ticket = bench.queue->admit(second, Lane::document, bytes);
+    answers.push_back(bench.send_picture());
+    auto ticket = bench.queue->admit(second, Lane::document, bytes);
     answers.push_back(bench.submit(std::move(ticket->front()), bench.text("other")));
   }
-  bench.gate.open();
-  for (auto& answer : answers) CHECK(answer.get().ok());
+  bench.let_run(std::move(answers));
   CHECK(bench.batches == Batches{{"block"}, {"text", "text"}, {"<picture>", "<picture>"}});
   CHECK(batches_of_other == Batches{{"other", "other"}});
   bench.queue->stop(Clock::time_point::max());
 }
 
 TEST_CASE("a batch is kept to what runs in the target time") {
-  BatchQueue::Options options;
-  options.target_batch_time = 100ms;
-  Bench bench(options);
+  Bench bench({.target_batch_time = 100ms});
   auto blocked = bench.block();
   bench.queue->teach(*bench.account, Modality::image, 16, 40ms);  // one window of 4 x 4
-  std::vector<std::future<Vector>> answers;
-  for (int i = 0; i < 4; ++i) {
-    auto ticket = bench.admit(Lane::document, 1);
-    answers.push_back(bench.submit(std::move(ticket->front()), *bench.embedder.prepare_image("picture:1")));
-  }
-  bench.gate.open();
-  for (auto& answer : answers) CHECK(answer.get().ok());
+  bench.let_run(bench.send_pictures(4));
   REQUIRE(bench.batches.size() >= 2);
   CHECK(bench.batches[1].size() == 2);
 }
 
 TEST_CASE("batches shrink when they take too long, and grow again when there is time") {
-  BatchQueue::Options options;
-  options.target_batch_time = 100ms;
-  options.max_batch_items = 16;
-  Bench bench(options);
+  Bench bench({.max_batch_items = 16, .target_batch_time = 100ms});
   std::vector<std::size_t> sizes;
   bench.embedder.on_embed = [&](std::span<const models::Prepared> batch) {
     bench.gate.pass();
@@ -250,21 +239,12 @@ TEST_CASE("batches shrink when they take too long, and grow again when there is 
     bench.clock.advance((sizes.size() < 4 ? 10ms : 1ms) * batch.size());
   };
   auto blocked = bench.block();
-  std::vector<std::future<Vector>> answers;
-  for (int i = 0; i < 16 + 8 + 8 + 16; ++i) {
-    auto ticket = bench.admit(Lane::document, 1);
-    answers.push_back(bench.submit(std::move(ticket->front()), *bench.embedder.prepare_image("picture:1")));
-  }
-  bench.gate.open();
-  for (auto& answer : answers) CHECK(answer.get().ok());
+  bench.let_run(bench.send_pictures(16 + 8 + 8 + 16));
   CHECK(sizes == std::vector<std::size_t>{1, 16, 8, 8, 16});
 }
 
 TEST_CASE("where one input takes as long as many, batches grow all the same") {
-  BatchQueue::Options options;
-  options.target_batch_time = 100ms;
-  options.max_batch_items = 16;
-  Bench bench(options);
+  Bench bench({.max_batch_items = 16, .target_batch_time = 100ms});
   std::vector<std::size_t> sizes;
   bench.embedder.on_embed = [&](std::span<const models::Prepared> batch) {
     bench.gate.pass();
@@ -272,13 +252,7 @@ TEST_CASE("where one input takes as long as many, batches grow all the same") {
     bench.clock.advance(200ms);
   };
   auto blocked = bench.block();
-  std::vector<std::future<Vector>> answers;
-  for (int i = 0; i < 16 + 8 + 4 + 2 + 1 + 2 + 4 + 8 + 16; ++i) {
-    auto ticket = bench.admit(Lane::document, 1);
-    answers.push_back(bench.submit(std::move(ticket->front()), *bench.embedder.prepare_image("picture:1")));
-  }
-  bench.gate.open();
-  for (auto& answer : answers) CHECK(answer.get().ok());
+  bench.let_run(bench.send_pictures(16 + 8 + 4 + 2 + 1 + 2 + 4 + 8 + 16));
   CHECK(sizes == std::vector<std::size_t>{1, 16, 8, 4, 2, 1, 2, 4, 8, 16});
 }
 
@@ -347,8 +321,7 @@ TEST_CASE("what nobody waits for any more is dropped unrun") {
 TEST_CASE("an input that makes the model throw fails alone") {
   Bench bench;
   auto blocked = bench.block();
-  std::vector<std::future<Vector>> answers;
-  for (const char* text : {"good", "bad", "fine"}) answers.push_back(bench.send(Lane::document, text));
+  auto answers = bench.send_texts({"good", "bad", "fine"});
   bench.embedder.on_answer = [&](auto&) {
     for (const std::string& text : bench.batches.back()) {
       if (text == "bad") throw std::runtime_error("shape mismatch");
@@ -366,9 +339,7 @@ TEST_CASE("an input that makes the model throw fails alone") {
 TEST_CASE("a vector that is zero, not finite, or of the wrong length never leaves") {
   Bench bench;
   auto blocked = bench.block();
-  std::vector<std::future<Vector>> answers;
-  for (const char* text : {"zero", "nan", "short", "good"})
-    answers.push_back(bench.send(Lane::document, text));
+  auto answers = bench.send_texts({"zero", "nan", "short", "good"});
   bench.embedder.on_answer = [&](std::vector<Vector>& vectors) {
     if (vectors.size() != 4) return;
     vectors[0] = std::vector<float>(8, 0.0f);
