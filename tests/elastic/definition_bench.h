@@ -35,8 +35,8 @@ inline security::SecretBox box_with_keys(const std::string& lines) {
 }
 
 /// One front. What it leaves is asked of the store, as a server does it.
-struct Gateway {
-  explicit Gateway(Store& shared, const std::string& keys = {})
+struct GatewayFront {
+  explicit GatewayFront(Store& shared, const std::string& keys = {})
       : store(shared),
         box(keys.empty() ? std::nullopt : std::optional(box_with_keys(keys))),
         client(std::move(*http::Client::create({}))),

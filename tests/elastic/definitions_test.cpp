@@ -46,7 +46,7 @@ TEST_CASE("secrets are sealed in the cluster, shown nowhere, and used in calls")
   Upstream upstream;
   MemoryStore store;
   store.is_cluster = true;
-  Gateway one(store, k_key), two(store, k_key);
+  GatewayFront one(store, k_key), two(store, k_key);
   const auto made = one.put("/_inference/text_embedding/clip", endpoint_at(upstream.url(), k_header));
   REQUIRE(made.status == 200);
   CHECK(stored(store).find("hush") == std::string::npos);
@@ -65,7 +65,7 @@ TEST_CASE("without a key a cluster is given no secret, and endpoints without sec
   Upstream upstream;
   MemoryStore store;
   store.is_cluster = true;
-  Gateway gateway(store);
+  GatewayFront gateway(store);
   const auto refused = gateway.put("/_inference/text_embedding/clip", endpoint_at(upstream.url(), k_header));
   CHECK(refused.status == 400);
   CHECK(reason(refused).find("openssl rand -hex 32 > FILE") != std::string::npos);
@@ -81,11 +81,11 @@ TEST_CASE("a lost key is told when the endpoint is used; it can be shown and del
   Upstream upstream;
   MemoryStore store;
   store.is_cluster = true;
-  Gateway before(store, k_key);
+  GatewayFront before(store, k_key);
   REQUIRE(before.put("/_inference/text_embedding/clip", endpoint_at(upstream.url(), k_header)).status == 200);
   const auto calls = upstream.count();
-  Gateway keyless(store), other(store, k_other_key);
-  for (Gateway* gateway : {&keyless, &other}) {
+  GatewayFront keyless(store), other(store, k_other_key);
+  for (GatewayFront* gateway : {&keyless, &other}) {
     const auto failed = gateway->post("/_inference/clip", R"({"input":"abc"})");
     CHECK(failed.status == 500);
     CHECK(reason(failed).find("inference endpoint [clip] cannot be read") != std::string::npos);
@@ -95,7 +95,7 @@ TEST_CASE("a lost key is told when the endpoint is used; it can be shown and del
     CHECK(gateway->get("/_inference").status == 200);
   }
   CHECK(upstream.count() == calls);
-  Gateway rotated(store, k_other_key + "\n" + k_key);
+  GatewayFront rotated(store, k_other_key + "\n" + k_key);
   CHECK(rotated.post("/_inference/clip", R"({"input":"abc"})").status == 200);
   CHECK(other.remove("/_inference/clip").status == 200);
   CHECK(other.get("/_inference/clip").status == 404);
@@ -107,7 +107,7 @@ TEST_CASE("sealed secrets open for no other endpoint and no other url") {
   Upstream upstream, thief;
   MemoryStore store;
   store.is_cluster = true;
-  Gateway gateway(store, k_key);
+  GatewayFront gateway(store, k_key);
   REQUIRE(gateway.put("/_inference/text_embedding/clip", endpoint_at(upstream.url(), k_header)).status ==
           200);
   std::string moved = stored(store);
@@ -117,7 +117,7 @@ TEST_CASE("sealed secrets open for no other endpoint and no other url") {
   redirected.replace(redirected.find(port), port.size(), thief.url("").substr(thief.url("").rfind(':')));
   store.indices[".sightline"]["endpoint:mine"] = moved;
   store.indices[".sightline"]["endpoint:clip"] = redirected;
-  Gateway fresh(store, k_key);
+  GatewayFront fresh(store, k_key);
   CHECK(fresh.post("/_inference/mine", R"({"input":"abc"})").status == 500);
   CHECK(fresh.post("/_inference/clip", R"({"input":"abc"})").status == 500);
   CHECK(thief.count() == 0);
@@ -127,12 +127,12 @@ TEST_CASE("a local store without a key keeps secrets in clear, and with one open
   Upstream upstream;
   LocalStore local;
   {
-    Gateway keyless(*local.store);
+    GatewayFront keyless(*local.store);
     REQUIRE(keyless.put("/_inference/text_embedding/clip", endpoint_at(upstream.url(), k_header)).status ==
             200);
     CHECK(keyless.post("/_inference/clip", R"({"input":"abc"})").status == 200);
   }
-  Gateway keyed(*local.store, k_key);
+  GatewayFront keyed(*local.store, k_key);
   CHECK(keyed.post("/_inference/clip", R"({"input":"abc"})").status == 200);
   CHECK(upstream.requests().back().headers.get("Authorization") == "Bearer hush-hush");
 }
@@ -140,7 +140,7 @@ TEST_CASE("a local store without a key keeps secrets in clear, and with one open
 TEST_CASE("of two fronts that put one endpoint one wins, and the other is told") {
   Upstream upstream;
   LocalStore local;
-  Gateway one(*local.store, k_key), two(*local.store, k_key);
+  GatewayFront one(*local.store, k_key), two(*local.store, k_key);
   http::Response answers[2];
   upstream.hold();  // both have been measured before either is stored
   std::thread first([&] {
@@ -162,7 +162,7 @@ TEST_CASE("of two fronts that put one endpoint one wins, and the other is told")
 TEST_CASE("what one front changes another sees after a second, and not before it asks again") {
   Upstream upstream;
   LocalStore local;
-  Gateway one(*local.store), two(*local.store);
+  GatewayFront one(*local.store), two(*local.store);
   const std::string infer = R"({"input":"abc"})";
   CHECK(two.post("/_inference/clip", infer).status == 404);
   REQUIRE(one.put("/_inference/text_embedding/clip", endpoint_at(upstream.url())).status == 200);
@@ -228,7 +228,7 @@ TEST_CASE("a change is made again on what another front wrote in between, and gi
 
 TEST_CASE("the index is hidden, copied where there is a second node, and maps nothing by itself") {
   MemoryStore store;
-  Gateway gateway(store);
+  GatewayFront gateway(store);
   REQUIRE(gateway.put("/_ingest/pipeline/p", R"({"processors":[]})").status == 200);
   CHECK(store.index_settings[".sightline"] ==
         R"({"hidden":true,"number_of_shards":1,"auto_expand_replicas":"0-1"})");
@@ -257,7 +257,7 @@ TEST_CASE("a store that cannot tell is an error, and never an endpoint or a pipe
       {429, R"({"error":{"type":"circuit_breaking_exception","reason":"full"},"status":429})", "full"},
       {200, R"({"hits":)", "cannot be read"}};
   for (const auto& one : cases) {
-    Gateway gateway(store);
+    GatewayFront gateway(store);
     store.instead = [&](const http::Request& request) -> std::optional<http::Response> {
       if (!request.path.starts_with("/.sightline")) return {};
       return json_response(one.body, one.status);
@@ -291,7 +291,7 @@ TEST_CASE("a list that is not whole is an error") {
 TEST_CASE("the caller's credentials go to the store, and into no answer") {
   MemoryStore store;
   store.is_cluster = true;
-  Gateway gateway(store);
+  GatewayFront gateway(store);
   Caller caller;
   caller.headers.set("Authorization", "ApiKey top-secret");
   store.instead = [&](const http::Request& request) -> std::optional<http::Response> {

@@ -145,7 +145,7 @@ TEST_CASE("every answer carries the product header, and the definitions stay hid
   }
   CHECK(bench.call(http::Method::get, "/.sightline/_search").status == 403);
   CHECK(bench.call(http::Method::get, "/_search").body.find("hush") == std::string::npos);
-  CHECK(bench.call(http::Method::get, "/*/_search?expand_wildcards=all").status == 403);
+  CHECK(bench.json(http::Method::get, "/*/_search?expand_wildcards=all")["hits"]["hits"].Empty());
   CHECK(bench.call(http::Method::head, "/pics").status == 200);
   CHECK(bench.call(http::Method::get, "/_inference/clip?pretty").body.find("\n") != std::string::npos);
 }

@@ -349,8 +349,8 @@ TEST_CASE("the index that holds the secrets cannot be reached") {
             bench.endpoint_body(R"(,"secret_parameters":{"api_key":"hush"})"));
   for (const auto& response :
        {bench.get("/.sightline/_search"), bench.get("/.sightline/_doc/endpoint:clip"),
-        bench.get("/a,.sightline/_search"), bench.get("/.s*/_search"),
-        bench.get("/*/_search?expand_wildcards=all"), bench.get("/_search?expand_wildcards=open,hidden"),
+        bench.get("/a,.sightline/_search"), bench.get("/*,.sightline/_search?expand_wildcards=all"),
+        bench.put("/pics/_clone/.sightline", "{}"), bench.post("/_query", R"({"query":"FROM .sightline"})"),
         bench.remove("/.sightline"),
         bench.post("/_mget", R"({"docs":[{"_index":".sightline","_id":"endpoint:clip"}]})"),
         bench.post("/_mget", R"({"docs":[{"_\u0069ndex":"\u002esightline","_id":"endpoint:clip"}]})"),
@@ -362,6 +362,24 @@ TEST_CASE("the index that holds the secrets cannot be reached") {
   }
   CHECK(bench.get("/*/_search").status == 200);
   CHECK(bench.get("/_search").status == 200);
+}
+
+TEST_CASE("wildcards that would take in the index of definitions are narrowed, and no others") {
+  FrontBench bench;
+  const auto seen = [&](const std::string& target) {
+    bench.get(target);
+    return bench.store.requests.back().path;
+  };
+  CHECK(seen("/.s*/_search") == "/.s*,-.sightline*/_search");
+  CHECK(seen("/*/_stats?expand_wildcards=all") == "/*,-.sightline*/_stats");
+  CHECK(seen("/_all/_search?expand_wildcards=open,hidden") == "/*,-.sightline*/_search");
+  CHECK(seen("/_search?expand_wildcards=hidden") == "/*,-.sightline*/_search");
+  CHECK(seen("/*?expand_wildcards=all") == "/*,-.sightline*");
+  CHECK(seen("/*/_search") == "/*/_search");
+  CHECK(seen("/_search?expand_wildcards=open") == "/_search");
+  CHECK(seen("/pics/_search?expand_wildcards=all") == "/pics/_search");
+  CHECK(seen("/_cat/indices?expand_wildcards=all") == "/_cat/indices");
+  CHECK(seen("/pics/_doc/.sightline") == "/pics/_doc/.sightline");
 }
 
 TEST_CASE("what is none of the front's business is passed on") {

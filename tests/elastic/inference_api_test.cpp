@@ -26,7 +26,7 @@ struct Bench {
 
   Upstream upstream;
   MemoryStore store;
-  Gateway gateway;
+  GatewayFront gateway;
   std::vector<http::Request> passed;
 };
 
