@@ -24,8 +24,8 @@ class IndexPipelines {
   IndexPipelines(Store& store, const Timer& timer) : store_(store), timer_(timer), cache_(timer) {}
 
   /// What a write to `name` (an index, an alias, a data stream, date math) meets. For one that does not exist
-  /// that is what the index template says by which a cluster makes it, else none. Errors: those of the store;
-  /// 403 names the privilege.
+  /// that is what the index template says by which a cluster makes it, else none. A caller who may not see
+  /// the settings gets none, as if there were none. Errors: those of the store.
   Answer<Names> of(const Caller& caller, const std::string& name);
   /// Of all indices that the expression ("a,b*") stands for.
   Answer<std::vector<Names>> all(const Caller& caller, const std::string& expression);

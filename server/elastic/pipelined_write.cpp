@@ -51,12 +51,18 @@ Answer<bool> WritePlanner::runs_here(const std::string& pipeline) {
   if (pipeline.empty()) return false;
   if (!store_.runs_pipelines()) return true;
   const auto kept = definitions_.pipeline(caller_, pipeline);
+  // Who may not look at what is kept here has his write passed on: the cluster knows the pipeline or says
+  // that it does not exist.
+  if (!kept && kept.error().status == 403) return false;
   if (!kept) return kept.error();
   return *kept != nullptr;
 }
 
 /// The same for a final pipeline, which a cluster runs at every write, whatever the write says.
 Answer<bool> WritePlanner::runs_last_here(const std::string& pipeline) {
+  // Its stand-in in the cluster would let the document pass without having run: not for any caller.
+  const auto kept = definitions_.pipeline(caller_, pipeline);
+  if (!pipeline.empty() && !kept) return kept.error();
   const auto here = runs_here(pipeline);
   // Without the stand-in the cluster refuses the document, and says why: so whether this succeeds (not every
   // writer may look at pipelines) makes no difference to what is written.

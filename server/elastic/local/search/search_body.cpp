@@ -159,7 +159,10 @@ std::vector<FieldRequest> read_fields(const JsonView& value) {
 std::vector<std::optional<Literal>> read_search_after(const JsonView& value) {
   std::vector<std::optional<Literal>> values;
   value.each_element([&](const JsonView& item) {
-    if (item.is_null()) return values.push_back(std::nullopt);
+    if (item.is_null()) {
+      values.emplace_back();
+      return;
+    }
     if (!item.is_scalar())
       refuse(parsing_exception(
           item, "Expected [VALUE_STRING] or [VALUE_NUMBER] or [VALUE_BOOLEAN] or [VALUE_NULL] but found [" +
