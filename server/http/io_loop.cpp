@@ -171,7 +171,7 @@ void IoLoop::disconnected(int descriptor) {
   core_->connections.remove();
   connection->phase = Phase::closed;
   connection->share.clear();
-  connection->stream.reset();
+  if (const auto stream = std::exchange(connection->stream, nullptr)) stream->abandon();
   connection->departure.happen();
 }
 
@@ -289,10 +289,13 @@ void IoLoop::write(const std::shared_ptr<Connection>& connection, std::string te
 void IoLoop::flush(const std::shared_ptr<Connection>& connection) {
   if (connection->phase != Phase::sending && connection->phase != Phase::streaming) return;
   if (!send_output(*connection)) return;
-  if (connection->stream && connection->stream->take(connection->output)) {
+  bool last = false;
+  if (connection->stream && connection->stream->take(connection->output, last)) {
     connection->last_progress = Connection::Clock::now();  // the wait for the client begins only now
     if (!send_output(*connection)) return;
   }
+  // A client that has the whole answer may send its next request before the sender comes to say `finish`.
+  if (last) connection->phase = Phase::sending;
   watch_writes(*connection, false);
   // What was written to the stream meanwhile comes with a task of its own, after the other connections' turn.
   if (connection->phase == Phase::streaming) return;

@@ -108,11 +108,12 @@ ReplyStream::Channel::Channel(std::shared_ptr<ServerCore> core, std::shared_ptr<
       connection_(std::move(connection)),
       body_framing_(body_framing(head, framing)),
       room_(body_framing_ == BodyFraming::by_length ? *head.content_length
-                                                    : std::numeric_limits<std::uint64_t>::max()) {
+                                                    : std::numeric_limits<std::uint64_t>::max()),
+      whole_(body_framing_ == BodyFraming::none || room_ == 0) {
   framing.close = framing.close || body_framing_ == BodyFraming::until_close;
-  buffer_ = std::make_shared<StreamBuffer>(head_text(head, body_framing_, framing));
+  buffer_ = std::make_shared<StreamBuffer>(head_text(head, body_framing_, framing), whole_);
   buffer_->when_abandoned(connection_->departure.listen({}));
-  connection_->departure.listen([buffer = buffer_] { buffer->abandon(); });
+  if (!whole_) connection_->departure.listen([buffer = buffer_] { buffer->abandon(); });
   mailbox_->post([connection = connection_, buffer = buffer_, close = framing.close](IoLoop& loop) {
     loop.begin_stream(connection, buffer, close);
   });
@@ -120,7 +121,7 @@ ReplyStream::Channel::Channel(std::shared_ptr<ServerCore> core, std::shared_ptr<
 
 ReplyStream::Channel::~Channel() {
   try {
-    end(false);
+    end(whole_);
   } catch (const std::exception&) {
     // Out of memory; the client's own timeout ends its wait.
   }
@@ -131,17 +132,18 @@ bool ReplyStream::Channel::write(std::string_view bytes) {
   if (body_framing_ == BodyFraming::chunked) {
     char size[20];
     const auto digits = std::to_chars(size, size + sizeof size, bytes.size(), 16);
-    return pass_on({{size, static_cast<std::size_t>(digits.ptr - size)}, "\r\n", bytes, "\r\n"});
+    return pass_on({{size, static_cast<std::size_t>(digits.ptr - size)}, "\r\n", bytes, "\r\n"}, false);
   }
   const bool fits = bytes.size() <= room_;
   if (!fits) bytes = bytes.substr(0, static_cast<std::size_t>(room_));
   room_ -= bytes.size();
-  return (bytes.empty() || pass_on({bytes})) && fits;
+  return (bytes.empty() || pass_on({bytes}, body_framing_ == BodyFraming::by_length && room_ == 0)) && fits;
 }
 
-bool ReplyStream::Channel::pass_on(std::initializer_list<std::string_view> parts) {
+bool ReplyStream::Channel::pass_on(std::initializer_list<std::string_view> parts, bool last) {
+  if (last) let_go_of_departure();
   bool first = false;
-  if (!buffer_->append(parts, first)) return false;
+  if (!buffer_->append(parts, last, first)) return false;
   if (first) {
     mailbox_->post(
         [connection = connection_, buffer = buffer_](IoLoop& loop) { loop.go_on(connection, buffer); });
@@ -150,14 +152,18 @@ bool ReplyStream::Channel::pass_on(std::initializer_list<std::string_view> parts
 }
 
 void ReplyStream::Channel::finish() {
-  if (body_framing_ == BodyFraming::chunked) pass_on({"0\r\n\r\n"});
-  end(body_framing_ != BodyFraming::by_length || room_ == 0);
+  if (body_framing_ == BodyFraming::chunked && !whole_) pass_on({"0\r\n\r\n"}, true);
+  end(body_framing_ != BodyFraming::by_length || whole_);
+}
+
+void ReplyStream::Channel::let_go_of_departure() {
+  if (!std::exchange(whole_, true)) connection_->departure.listen({});
 }
 
 void ReplyStream::Channel::end(bool complete) {
   if (std::exchange(ended_, true)) return;
   buffer_->forget_callbacks();
-  connection_->departure.listen({});
+  if (!whole_) connection_->departure.listen({});
   mailbox_->post([core = core_, connection = connection_, buffer = buffer_, complete](IoLoop& loop) {
     core->in_flight.remove();
     loop.end_stream(connection, buffer, complete);

@@ -129,7 +129,10 @@ class ReplyStream::Channel {
   StreamBuffer& buffer() { return *buffer_; }
 
  private:
-  bool pass_on(std::initializer_list<std::string_view> parts);
+  bool pass_on(std::initializer_list<std::string_view> parts, bool last);
+  /// The answer is about to be whole: the client may send its next request before `finish` is called, and
+  /// what becomes of the connection is then that request's concern.
+  void let_go_of_departure();
   void end(bool complete);
 
   const std::shared_ptr<ServerCore> core_;
@@ -137,6 +140,7 @@ class ReplyStream::Channel {
   const std::shared_ptr<Connection> connection_;
   const BodyFraming body_framing_;
   std::uint64_t room_;  ///< bytes that the body may still have
+  bool whole_;          ///< all of it was passed on
   bool ended_ = false;
   std::shared_ptr<StreamBuffer> buffer_;
 };

@@ -6,10 +6,11 @@
 
 namespace sightline::http {
 
-bool StreamBuffer::append(std::initializer_list<std::string_view> parts, bool& first) {
+bool StreamBuffer::append(std::initializer_list<std::string_view> parts, bool last, bool& first) {
   const std::lock_guard lock(mutex_);
   if (abandoned_) return false;
   first = taken_.empty();
+  whole_ = whole_ || last;
   for (const auto part : parts) {
     taken_ += part;
     waiting_ += part.size();
@@ -58,8 +59,9 @@ void StreamBuffer::forget_callbacks() {
   left.swap(left_);
 }
 
-bool StreamBuffer::take(std::string& out) {
+bool StreamBuffer::take(std::string& out, bool& last) {
   const std::lock_guard lock(mutex_);
+  last = whole_;
   out.swap(taken_);
   return !out.empty();
 }

@@ -14,12 +14,15 @@ namespace sightline::http {
 /// Thread safe. Callbacks are called outside the lock, by the caller of the member that makes them due.
 class StreamBuffer {
  public:
-  explicit StreamBuffer(std::string head) : taken_(std::move(head)), waiting_(taken_.size()) {}
+  /// `whole`: the head is all there is.
+  StreamBuffer(std::string head, bool whole)
+      : taken_(std::move(head)), waiting_(taken_.size()), whole_(whole) {}
 
   // The sender's side.
 
-  /// Takes the parts together; false once abandoned. `first`: nothing was here, so the loop must be told.
-  bool append(std::initializer_list<std::string_view> parts, bool& first);
+  /// Takes the parts together; false once abandoned. `last`: they end the answer. `first`: nothing was here,
+  /// so the loop must be told.
+  bool append(std::initializer_list<std::string_view> parts, bool last, bool& first);
   std::size_t waiting() const;
   bool abandoned() const;
   void when_drained(std::size_t low, std::function<void()> callback);
@@ -29,8 +32,9 @@ class StreamBuffer {
 
   // The loop's side.
 
-  /// Exchanges `out`, which must be empty, for all that was appended; false if that is nothing.
-  bool take(std::string& out);
+  /// Exchanges `out`, which must be empty, for all that was appended; false if that is nothing. `last`: with
+  /// it the answer is whole.
+  bool take(std::string& out, bool& last);
   /// So many of the bytes taken are with the socket.
   void sent(std::size_t bytes);
   /// Nothing more goes out: the connection is gone or cut.
@@ -40,6 +44,7 @@ class StreamBuffer {
   mutable std::mutex mutex_;
   std::string taken_;
   std::size_t waiting_;  ///< `taken_`, and what the loop has and has not sent
+  bool whole_;           ///< nothing more will be appended
   bool abandoned_ = false;
   std::size_t low_ = 0;
   std::function<void()> drained_;

@@ -429,3 +429,23 @@ TEST_CASE("many streams at once, some of whose clients leave, mix up nothing") {
   CHECK(wrong == 0);
   CHECK(eventually([&] { return server->in_flight() == 0; }));
 }
+
+TEST_CASE("a client that has the whole answer is served again before the sender says finish") {
+  Parked parked;
+  RawClient client(parked.server->port());
+  const std::string large(1u << 20, 'x');  // more than is kept of requests sent ahead
+  for (const bool of_head : {false, true}) {
+    client.send(of_head ? "HEAD /one HTTP/1.1\r\nHost: h\r\n\r\n" : get("/one"));
+    auto answer = parked.next().second.stream(head_of(200, of_head ? 1000 : 3));
+    if (!of_head) answer.write("abc");
+    CHECK(client.receive(of_head).status == 200);
+    client.send(post(large));
+    auto [path, reply] = parked.next();
+    std::atomic<bool> left{false};
+    reply.on_client_left([&] { left = true; });
+    answer.finish();
+    CHECK(!left);
+    reply.send(text("second"));
+    CHECK(client.receive().body == "second");
+  }
+}
