@@ -56,17 +56,17 @@ bool is_pattern(std::string_view model_id) {
 }  // namespace
 
 ClusterProbe::Findings ClusterProbe::findings(const Caller& caller) {
-  const std::string key = caller.key();
-  if (auto known = findings_.get(key)) return *std::move(known);
   const auto asked = timer_.now();
   bool settled = true;
   Findings found = ask(caller, settled);
-  findings_.put(key, found, asked, settled ? k_settled_for : k_unsettled_for);
+  findings_.put(caller.key(), found, asked, settled ? k_settled_for : k_unsettled_for);
   return found;
 }
 
 bool ClusterProbe::available(const Caller& caller) {
-  return mode_ == GatewayMode::automatic && findings(caller).native;
+  if (mode_ == GatewayMode::always) return false;
+  const auto kept = findings_.get(caller.key());
+  return kept ? kept->native : findings(caller).native;
 }
 
 Answer<bool> ClusterProbe::knows(const Caller& caller, const std::string& model_id) {

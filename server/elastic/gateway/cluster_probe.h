@@ -34,6 +34,7 @@ class ClusterProbe final : public NativeInference {
   ClusterProbe(Store& store, const Timer& timer, GatewayMode mode)
       : store_(store), timer_(timer), mode_(mode), findings_(timer), known_(timer) {}
 
+  /// As they are now.
   Findings findings(const Caller& caller);
 
   bool available(const Caller& caller) override;

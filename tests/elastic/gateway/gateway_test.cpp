@@ -36,6 +36,7 @@ class ClusterOnDisk {
     std::filesystem::remove_all(folder_);
   }
   std::uint16_t port() const { return server_->port(); }
+  void stop() { server_->stop(); }
 
  private:
   std::filesystem::path folder_;
@@ -201,6 +202,8 @@ TEST_CASE("the status tells what is done where") {
   CHECK(status["kept_here"]["endpoints"].GetInt() == 1);
   CHECK(status["kept_here"]["pipelines"].GetInt() == 0);
   CHECK(std::string(status["reason"].GetString()).size() > 20);
+  bench.cluster.stop();
+  CHECK(bench.json(bench.get("/_sightline/gateway"))["cluster"]["reachable"].IsFalse());
 }
 
 TEST_CASE("a gateway starts without its cluster, and says so to everyone who asks") {
