@@ -6,6 +6,7 @@
 #include <optional>
 #include <spdlog/spdlog.h>
 #include <string>
+#include <sys/resource.h>
 
 #include "models/embedder.h"
 #include "models/towers/blas_check.h"
@@ -66,7 +67,10 @@ http::Server::Options http_options(const ServerOptions& options) {
   return http;
 }
 
-elastic::ElasticServer::Options elastic_options(const ServerOptions& options) {
+/// Each may wait on the cluster and on inference, and bulks of pictures must not keep searches out.
+constexpr int k_gateway_workers = 64;
+
+elastic::ElasticServer::Options elastic_options(const ServerOptions& options, api::Metrics& metrics) {
   elastic::ElasticServer::Options elastic;
   elastic.host = options.host;
   elastic.port = options.elasticsearch_port;
@@ -81,8 +85,13 @@ elastic::ElasticServer::Options elastic_options(const ServerOptions& options) {
   cluster.access.ca_file = options.elasticsearch_ca_file;
   cluster.access.ca_fingerprint = options.elasticsearch_ca_fingerprint;
   cluster.access.timeout = options.elasticsearch_timeout;
+  cluster.access.count = [&metrics](elastic::GatewayEvent event) {
+    if (event == elastic::GatewayEvent::cluster_failed) return metrics.gateway_cluster_failed();
+    metrics.gateway_request(event == elastic::GatewayEvent::passed_on ? "passed_on" : "answered_here");
+  };
   if (options.gateway_mode == "always") cluster.mode = elastic::GatewayMode::always;
   elastic.documents = std::move(cluster);
+  elastic.workers = k_gateway_workers;
   return elastic;
 }
 
@@ -142,7 +151,7 @@ Status Program::start() {
 }
 
 Status Program::start_elastic() {
-  auto started = elastic::ElasticServer::start(elastic_options(options_));
+  auto started = elastic::ElasticServer::start(elastic_options(options_, metrics_));
   if (!started) return started.error();
   elastic_ = *std::move(started);
   if (!options_.elasticsearch_gateway.empty())
@@ -190,12 +199,21 @@ void settle_allocator() {
   mallopt(M_ARENA_MAX, 2);
 }
 
+/// As many open files as the system allows this process: a gateway needs two for each client.
+void settle_open_files() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 }  // namespace
 }  // namespace sightline
 
 int main(int argc, char** argv) {
   sightline::settle_openmp(argv);
   sightline::settle_allocator();
+  sightline::settle_open_files();
   const auto parsed = sightline::parse_options(argc, argv);
   if (const int* const exit_code = std::get_if<int>(&parsed)) return *exit_code;
   const auto& options = std::get<sightline::ServerOptions>(parsed);

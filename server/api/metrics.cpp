@@ -58,6 +58,14 @@ Metrics::Metrics()
                              .Name("sightline_inference_seconds")
                              .Help("What a batch took in the model")
                              .Register(registry_)),
+      gateway_requests_(BuildCounter()
+                            .Name("sightline_gateway_requests_total")
+                            .Help("Requests at the gateway: passed on to the cluster, or answered here")
+                            .Register(registry_)),
+      gateway_failures_(BuildCounter()
+                            .Name("sightline_gateway_cluster_failures_total")
+                            .Help("Requests that the cluster did not answer whole")
+                            .Register(registry_)),
       queue_items_(BuildGauge()
                        .Name("sightline_queue_items")
                        .Help("Inputs accepted and not yet answered")
@@ -94,6 +102,14 @@ void Metrics::request_refused(const std::string& code) {
 
 void Metrics::inputs_received(const std::string& model, serving::Modality modality, std::size_t count) {
   inputs_.Add({{"model", model}, {"modality", name_of(modality)}}).Increment(static_cast<double>(count));
+}
+
+void Metrics::gateway_request(const std::string& way) {
+  gateway_requests_.Add({{"way", way}}).Increment();
+}
+
+void Metrics::gateway_cluster_failed() {
+  gateway_failures_.Add({}).Increment();
 }
 
 void Metrics::input_prepared(const std::string& model, serving::Modality modality, double seconds,

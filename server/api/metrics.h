@@ -33,6 +33,10 @@ class Metrics final : public serving::Observer {
   void batch_ran(const std::string& model, serving::Modality modality, std::size_t items,
                  double seconds) override;
 
+  /// A request at the gateway's port; `way` is a word of ours.
+  void gateway_request(const std::string& way);
+  void gateway_cluster_failed();
+
   /// All of it as text, with the state of the queues and of the process as they are now.
   std::string text(const std::vector<serving::EmbeddingService::ModelLoad>& loads, bool ready);
 
@@ -51,6 +55,8 @@ class Metrics final : public serving::Observer {
   Family<prometheus::Histogram>& queue_seconds_;
   Family<prometheus::Histogram>& batch_size_;
   Family<prometheus::Histogram>& inference_seconds_;
+  Family<prometheus::Counter>& gateway_requests_;
+  Family<prometheus::Counter>& gateway_failures_;
   Family<prometheus::Gauge>& queue_items_;
   Family<prometheus::Gauge>& queue_bytes_;
   Family<prometheus::Gauge>& queue_waiting_;

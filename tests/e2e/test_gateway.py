@@ -143,6 +143,11 @@ def test_a_cluster_that_dies_in_the_middle_of_a_bulk_loses_nothing(tmp_path, dem
             assert refused > 0
             status, answer = server.es("GET", "/clip-images/_count")
             assert status == 503 and cluster.url in answer["error"]["reason"]
+            with urllib.request.urlopen(server.url + "/metrics") as metrics:
+                counted = dict(line.rsplit(" ", 1) for line in metrics.read().decode().splitlines() if line.startswith("sightline_gateway"))
+            assert float(counted["sightline_gateway_cluster_failures_total"]) >= 1
+            assert float(counted['sightline_gateway_requests_total{way="passed_on"}']) >= 1
+            assert float(counted['sightline_gateway_requests_total{way="answered_here"}']) >= 4  # endpoints, pipeline, bulks
 
             cluster = Cluster(tmp_path / "cluster", tmp_path / "cluster.log", cluster.port)
             found = server.es("POST", "/clip-images/_mget?_source=false", {"ids": sorted(acknowledged)})[1]["docs"]

@@ -117,6 +117,7 @@ ElasticError Cluster::failure(const Error& error) {
   } else if (error.code == ErrorCode::invalid_argument) {
     return {400, "illegal_argument_exception", "the request cannot be passed on: " + error.message};
   }
+  count(GatewayEvent::cluster_failed);
   std::string warning;
   {
     const std::lock_guard lock(mutex_);

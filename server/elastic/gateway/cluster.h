@@ -20,6 +20,13 @@ namespace sightline::elastic {
 /// host, for a query or fragment, and for credentials (which the message does not repeat).
 Result<std::string> checked_cluster_url(const std::string& url);
 
+/// What a gateway counts.
+enum class GatewayEvent {
+  passed_on,       ///< a request, as it came or changed, to the cluster, whose answer is the client's
+  answered_here,   ///< a request
+  cluster_failed,  ///< no answer, or half an answer, of the cluster
+};
+
 /// What all that speaks with one cluster shares. Thread safety: all members may be called from any thread.
 class Cluster {
  public:
@@ -32,6 +39,8 @@ class Cluster {
     std::chrono::milliseconds timeout{0};
     /// Told of failures in words for a log, not more than once a minute; without credentials or bodies.
     std::function<void(const std::string&)> warn;
+    /// Told of every request and every failure, for counters.
+    std::function<void(GatewayEvent)> count;
   };
 
   /// Errors: those of the URL.
@@ -51,6 +60,10 @@ class Cluster {
   std::optional<std::chrono::milliseconds> wait_before_retry(const Error& error, http::Method method,
                                                              int attempts,
                                                              std::chrono::milliseconds since_first) const;
+
+  void count(GatewayEvent event) const {
+    if (options_.count) options_.count(event);
+  }
 
   /// 503 if the cluster was not reached, 504 if it took too long, 502 if it broke off. `warn` is told.
   ElasticError failure(const Error& error);

@@ -56,6 +56,8 @@ class Passage : public std::enable_shared_from_this<Passage> {
       const std::lock_guard lock(mutex_);
       if (left_) return;
       attempt = ++attempts_;
+      call_.reset();  // of the attempt before: what is asked of the new one meanwhile must not go to it
+      resume_early_ = false;
     }
     http::StreamHandlers handlers;
     handlers.head = [self = shared_from_this()](http::ResponseHead head) { self->head(std::move(head)); };
