@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "server/elastic/elastic_error.h"
@@ -13,5 +14,10 @@ namespace sightline::elastic {
 /// its body names indices. A wildcard in the path that would take it in is narrowed instead: `*` with hidden
 /// indices becomes `*,-.sightline*`, so that cleaning up works as without it. `parts`: of the path, decoded.
 Refusal keep_from_definitions(http::Request& request, const std::vector<std::string>& parts);
+
+/// True if a write to that name goes to the index of definitions, or may: date math can spell any name.
+bool is_definition_index(std::string_view index);
+/// True if a text that cannot be read here may name the index of definitions.
+bool may_name_definitions(std::string_view unreadable);
 
 }  // namespace sightline::elastic

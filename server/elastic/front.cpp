@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <exception>
+#include <optional>
 #include <string_view>
 
 #include "server/elastic/definition_guard.h"
@@ -79,7 +80,11 @@ Outcome Front::plain(http::Request request, const std::vector<std::string>& part
 
   if (is_write(request.method)) {
     if (auto refusal = inference_api_.refuse_semantic_text(request)) return refusal->response();
-    if (count == 1 && action == "_bulk") return writes_.bulk(std::move(request), index);
+    if (count == 1 && action == "_bulk") {
+      // Where the path names no index, a parameter may.
+      const auto named = has_index ? std::optional(index) : rest::query_parameter(request, "index");
+      return writes_.bulk(std::move(request), named.value_or(""));
+    }
     const bool create = action == "_create" || rest::query_parameter(request, "op_type") == "create";
     if (has_index && count == 1 && action == "_doc" && request.method == Method::post)
       return writes_.document(std::move(request), index, {}, create);

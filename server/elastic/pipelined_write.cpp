@@ -1,6 +1,7 @@
 #include "server/elastic/pipelined_write.h"
 
 #include "server/elastic/bulk_request.h"
+#include "server/elastic/definition_guard.h"
 #include "server/elastic/definition_index.h"
 #include "server/elastic/rest/json_tape.h"
 
@@ -63,7 +64,7 @@ Answer<bool> WritePlanner::runs_last_here(const std::string& pipeline) {
   // Its stand-in in the cluster would let the document pass without having run: not for any caller.
   const auto kept = definitions_.pipeline(caller_, pipeline);
   if (!pipeline.empty() && !kept) return kept.error();
-  const auto here = runs_here(pipeline);
+  auto here = runs_here(pipeline);
   // Without the stand-in the cluster refuses the document, and says why: so whether this succeeds (not every
   // writer may look at pipelines) makes no difference to what is written.
   if (here && *here && store_.runs_pipelines()) stubs_.ensure(caller_, pipeline);
@@ -118,7 +119,7 @@ void run_pipelines(WritePlanner& planner, IngestService& ingest, const std::vect
   run(planner.caller(), ingest, writes, &WritePlan::last);
   for (auto* write : writes) {
     if (write->failure || write->dropped) continue;
-    if (write->document->metadata().index == k_definition_index) write->failure = restricted_index();
+    if (is_definition_index(write->document->metadata().index)) write->failure = restricted_index();
   }
 }
 

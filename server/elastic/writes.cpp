@@ -5,6 +5,7 @@
 
 #include "server/elastic/bulk_request.h"
 #include "server/elastic/bulk_write.h"
+#include "server/elastic/definition_guard.h"
 #include "server/elastic/definition_index.h"
 #include "server/elastic/rest/json_tape.h"
 #include "server/elastic/rest/router.h"
@@ -30,7 +31,7 @@ Answer<bool> concerns_us(WritePlanner& planner, const BulkItem& item,
     return !plan || plan->here();
   };
   if (item.operation == "delete") return false;
-  const auto ours = plan_is_ours(item.pipeline ? item.pipeline : of_request);
+  auto ours = plan_is_ours(item.pipeline ? item.pipeline : of_request);
   if (item.operation != "update" || !ours || *ours) return ours;
   return plan_is_ours({});  // of doc_as_upsert
 }
@@ -75,9 +76,14 @@ Outcome Writes::bulk(http::Request request, const std::string& index) {
   bool ours = false;
   while (true) {
     const auto item = reader.next();
-    if (!item) return ours ? Outcome(item.error().response()) : Outcome(std::move(request));
+    if (!item) {
+      if (ours) return item.error().response();
+      // The store reads the rest by its own lights.
+      if (may_name_definitions(request.body)) return restricted_index().response();
+      return request;
+    }
     if (!*item) break;
-    if ((*item)->index == k_definition_index) return restricted_index().response();
+    if (is_definition_index((*item)->index)) return restricted_index().response();
     if (ours) continue;  // the rest is only looked at for faults, which refuse the whole bulk
     const auto concerned = concerns_us(planner, **item, of_request);
     if (!concerned) return concerned.error().response();

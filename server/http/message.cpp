@@ -96,7 +96,7 @@ std::vector<std::string> Request::path_parts() const {
   std::vector<std::string> parts;
   std::string_view rest = path;
   if (!rest.empty() && rest.front() == '/') rest.remove_prefix(1);
-  if (!rest.empty() && rest.back() == '/') rest.remove_suffix(1);
+  while (!rest.empty() && rest.back() == '/') rest.remove_suffix(1);
   if (!rest.empty()) {
     split(rest, '/', [&](std::string_view part) { parts.push_back(percent_decode(part)); });
   }

@@ -45,7 +45,7 @@ struct Request {
   std::string body;
   std::string peer;  ///< address of the client, for logs
 
-  /// Path split at '/', each part percent-decoded; "/" gives none.
+  /// Path split at '/', each part percent-decoded; "/" gives none. Slashes at its end do not count.
   std::vector<std::string> path_parts() const;
   /// Query parameters in order, decoded ('+' is a blank); a name without '=' has an empty value.
   std::vector<std::pair<std::string, std::string>> query_parameters() const;

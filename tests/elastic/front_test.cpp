@@ -227,6 +227,15 @@ TEST_CASE("documents of a bulk go through the pipeline, and a failing one fails 
   CHECK(bench.store.seen("/_bulk")[0].query == "refresh=true");
 }
 
+TEST_CASE("the index of a bulk may stand among its parameters") {
+  FrontBench bench;
+  bench.set_up();
+  const auto response = bench.post("/_bulk?index=pics&pipeline=none&pipeline=embed",
+                                   "{\"index\":{\"_id\":\"1\"}}\n{\"t\":\"a\"}\n");
+  CHECK(response.status == 200);
+  CHECK(bench.store.source("pics", "1") == R"({"t":"a","model_id":"clip","v":[1.0,1.0,0.5]})");
+}
+
 TEST_CASE("a bulk whose documents all fail does not reach the store") {
   FrontBench bench;
   auto response = bench.post("/pics/_bulk?pipeline=nope", "{\"index\":{\"_id\":\"13\"}}\n{\"a\":1}\n");
@@ -364,6 +373,42 @@ TEST_CASE("the index that holds the secrets cannot be reached") {
   CHECK(bench.get("/_search").status == 200);
 }
 
+TEST_CASE("the index of definitions cannot be reached by another spelling of its name") {
+  FrontBench bench;
+  bench.put("/_inference/text_embedding/clip", bench.endpoint_body());
+  const std::string header = R"({"index":"*","expand_wildcards":["all"]})";
+  for (const auto& response :
+       {bench.get("/%3C.sightline%3E/_search"), bench.get("/%3C.sight%7Bnow%7B'line'%7D%7D%3E/_search"),
+        bench.get("/.sightline::data/_search"), bench.get("/here:.sightline/_search"),
+        bench.get("/.sightline//"), bench.get("/_search?index=.sightline"),
+        bench.get("/_count//?index=pics;index=.sightline"),
+        bench.put("/_alias/a", R"({"index":".sightline"})"),
+        bench.put("/pics/_alias/a", R"({"index":".sightline"})"),
+        bench.post("/_msearch/template", "{\"index\":\".sightline\"}\n{}\n"),
+        bench.post("/_msearch", header + "\n{}\n"),
+        bench.post("/_msearch?expand_wildcards=open&expand_wildcards=all", "{\"index\":\"*\"}\n{}\n"),
+        bench.post("/_mget", R"({/**/"docs":[{"_index":".sightline","_id":"endpoint:clip"}]})"),
+        bench.post("/_sql", R"({"query":"select * from \"\u002esightline\""})"),
+        bench.post("/_bulk//?index=.sightline", "{\"index\":{\"_id\":\"1\"}}\n{}\n"),
+        bench.post("/_bulk", "{\"index\":{\"_index\":\"<.sightline>\"}}\n{}\n"),
+        bench.post("/_bulk", "{/**/\"index\":{\"_index\":\".sightline\"}}\n{}\n")}) {
+    CHECK(response.status == 403);
+  }
+}
+
+TEST_CASE("other names, and wildcards without hidden indices, are nobody's concern") {
+  FrontBench bench;
+  for (const auto& response :
+       {bench.get("/%3Clogs-%7Bnow%2Fd%7D%3E/_search"), bench.get("/logs::data/_search"),
+        bench.get("/east:logs/_search"), bench.get("/_search?index=pics"),
+        bench.put("/_alias/a", R"({"index":"pics"})"),
+        bench.post("/_msearch",
+                   "{\"index\":\"*\"}\n{}\n{\"index\":\".kib*\",\"expand_wildcards\":\"all\"}\n{}\n"),
+        bench.post("/_sql", R"({"query":"select 1"})")}) {
+    CHECK(response.status != 403);
+  }
+}
+
 TEST_CASE("wildcards that would take in the index of definitions are narrowed, and no others") {
   FrontBench bench;
   const auto seen = [&](const std::string& target) {
@@ -373,6 +418,7 @@ TEST_CASE("wildcards that would take in the index of definitions are narrowed, a
   CHECK(seen("/.s*/_search") == "/.s*,-.sightline*/_search");
   CHECK(seen("/*/_stats?expand_wildcards=all") == "/*,-.sightline*/_stats");
   CHECK(seen("/_all/_search?expand_wildcards=open,hidden") == "/*,-.sightline*/_search");
+  CHECK(seen("/_search?expand_wildcards=open&expand_wildcards=all") == "/*,-.sightline*/_search");
   CHECK(seen("/_search?expand_wildcards=hidden") == "/*,-.sightline*/_search");
   CHECK(seen("/*?expand_wildcards=all") == "/*,-.sightline*");
   CHECK(seen("/*/_search") == "/*/_search");

@@ -27,6 +27,10 @@ TEST_CASE("a path is split before its parts are decoded") {
   CHECK(request.path_parts() == std::vector<std::string>{"a"});
   request.path = "//a";
   CHECK(request.path_parts() == std::vector<std::string>{"", "a"});
+  request.path = "/a//";
+  CHECK(request.path_parts() == std::vector<std::string>{"a"});
+  request.path = "//";
+  CHECK(request.path_parts().empty());
 }
 
 TEST_CASE("query parameters keep their order and may lack a value") {

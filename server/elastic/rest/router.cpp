@@ -169,10 +169,11 @@ std::optional<http::Response> Router::try_handle(const http::Request& request) c
 }
 
 std::optional<std::string> query_parameter(const http::Request& request, std::string_view name) {
+  std::optional<std::string> last;
   for (auto& [key, value] : request.query_parameters()) {
-    if (key == name) return value;
+    if (key == name) last = std::move(value);
   }
-  return std::nullopt;
+  return last;
 }
 
 Answer<bool> query_flag(const http::Request& request, std::string_view name, bool otherwise) {

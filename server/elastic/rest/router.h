@@ -69,7 +69,7 @@ class Router {
   std::vector<Route> routes_;
 };
 
-/// The first value of a query parameter.
+/// The last value of a query parameter, which is the one that Elasticsearch takes.
 std::optional<std::string> query_parameter(const http::Request& request, std::string_view name);
 
 /// A boolean query parameter as Elasticsearch reads it: absent gives `otherwise`, `""` and "true" true,
