@@ -1,6 +1,7 @@
 // sightline-server: image and text embeddings over HTTP, and an Elasticsearch-compatible port beside it.
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <malloc.h>
 #include <memory>
 #include <optional>
@@ -144,7 +145,7 @@ Status Program::start() {
   if (!http) return http.error();
   http_ = *std::move(http);
 
-  if (const Status loaded = service_->load_models(); !loaded) return loaded;
+  if (Status loaded = service_->load_models(); !loaded) return loaded;
   log_models(*service_);
   const bool elastic = options_.embedded_elasticsearch || !options_.elasticsearch_gateway.empty();
   return elastic ? start_elastic() : Status{};
@@ -177,7 +178,7 @@ void Program::stop() {
   spdlog::info("stopped");
 }
 
-int run(const ServerOptions& options, StopSignal& signal) {
+int serve(const ServerOptions& options, StopSignal& signal) {
   spdlog::info("sightline-server " SIGHTLINE_VERSION ", {} threads, {}", options.threads,
                models::blas_description());
   if (const std::string warning = models::blas_warning(); !warning.empty()) spdlog::warn("{}", warning);
@@ -207,17 +208,26 @@ void settle_open_files() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+int run(int argc, char** argv) {
+  settle_openmp(argv);
+  settle_allocator();
+  settle_open_files();
+  const auto parsed = parse_options(argc, argv);
+  if (const int* const exit_code = std::get_if<int>(&parsed)) return *exit_code;
+  const auto& options = std::get<ServerOptions>(parsed);
+  StopSignal signal;
+  set_up_logging(options.log_format, options.log_level);
+  return serve(options, signal);
+}
+
 }  // namespace
 }  // namespace sightline
 
 int main(int argc, char** argv) {
-  sightline::settle_openmp(argv);
-  sightline::settle_allocator();
-  sightline::settle_open_files();
-  const auto parsed = sightline::parse_options(argc, argv);
-  if (const int* const exit_code = std::get_if<int>(&parsed)) return *exit_code;
-  const auto& options = std::get<sightline::ServerOptions>(parsed);
-  sightline::StopSignal signal;
-  sightline::set_up_logging(options.log_format, options.log_level);
-  return sightline::run(options, signal);
+  try {
+    return sightline::run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "sightline-server: stopped: %s\n", error.what());
+    return EXIT_FAILURE;
+  }
 }

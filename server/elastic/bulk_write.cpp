@@ -177,7 +177,7 @@ void BulkWrite::add_update(Prepared& prepared, const BulkItem& item) {
 
 /// The part's body for the store, from which what failed and what was dropped is left out. Each document is
 /// let go of as soon as it is written down.
-BulkWrite::Part BulkWrite::composed(std::vector<Prepared> items) {
+BulkWrite::Part BulkWrite::composed(std::vector<Prepared>&& items) {
   Part part;
   part.slots.reserve(items.size());
   std::size_t bytes = 0;

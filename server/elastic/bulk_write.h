@@ -31,7 +31,7 @@ class BulkWrite {
   Part prepare();
   void add_document(Prepared& prepared, const BulkItem& item);
   void add_update(Prepared& prepared, const BulkItem& item);
-  Part composed(std::vector<Prepared> items);
+  Part composed(std::vector<Prepared>&& items);
   http::Response send(std::string body) const;
   void settle(const Part& part, std::optional<http::Response> response);
   Refusal failure_of(const http::Response& response);

@@ -75,7 +75,7 @@ class Running : public ElasticServer {
         front_(backend_->store(), backend_->native(), executor_, *timer_,
                secret_box_ ? &*secret_box_ : nullptr) {}
 
-  ~Running() override { stop(); }
+  ~Running() override { Running::stop(); }
 
   Status listen(const Options& options) {
     http::Server::Options http;

@@ -298,11 +298,11 @@ std::optional<http::Response> PipelineApi::simulate(const http::Request& request
   }
   if (!verbose) return verbose.error().response();
   if (*verbose) return no_verbose.response();
-  return simulate_here(caller, *body, std::move(pipeline));
+  return simulate_here(caller, *body, pipeline);
 }
 
 std::optional<http::Response> PipelineApi::simulate_here(const Caller& caller, const Value& body,
-                                                         std::shared_ptr<const Pipeline> pipeline) {
+                                                         const std::shared_ptr<const Pipeline>& pipeline) {
   auto documents = read_simulated_documents(body);
   if (!documents) return documents.error().response();
   if (!pipeline) return property_error("pipeline", "required property is missing").response();

@@ -44,7 +44,7 @@ class PipelineApi {
   Handled put_through(const http::Request& request, const std::string& id);
   Handled merged_list(const http::Request& request, const std::vector<DefinitionIndex::Definition>& own);
   Handled simulate_here(const Caller& caller, const rapidjson::Value& body,
-                        std::shared_ptr<const Pipeline> pipeline);
+                        const std::shared_ptr<const Pipeline>& pipeline);
   bool has_cluster() const { return store_.runs_pipelines(); }
 
   Definitions& definitions_;

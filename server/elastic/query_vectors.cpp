@@ -228,6 +228,7 @@ Outcome QueryVectors::multi_search(http::Request request) {
   const std::string_view body = searched.body;
   const auto lines = search_lines(body);
   std::vector<Search> searches;
+  searches.reserve(lines.size());
   for (const auto& one : lines) {
     searches.push_back({body.substr(one.search_begin, one.search_end - one.search_begin), one.search_begin});
   }

@@ -167,8 +167,9 @@ class PipelinedUpdate {
     return json_response(with_source(json, stored.source, shown_));
   }
 
-  http::Response write(std::string document, const std::optional<std::string>& routing, const char* action,
-                       std::optional<std::string_view> seq_no, std::optional<std::string_view> term) {
+  http::Response write(const std::string& document, const std::optional<std::string>& routing,
+                       const char* action, std::optional<std::string_view> seq_no,
+                       std::optional<std::string_view> term) {
     PipelinedWrite write = make_write(plan_, {target_.index, target_.id, routing}, document);
     run_pipelines(planner_, ingest_, {&write});
     if (write.failure) return write.failure->response();

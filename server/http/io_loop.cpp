@@ -239,12 +239,13 @@ void IoLoop::dispatch(const std::shared_ptr<Connection>& connection) {
 }
 
 /// Answers what is wrong with the request and reads nothing more from this client.
-void IoLoop::refuse(const std::shared_ptr<Connection>& connection, int status, std::string message) {
+void IoLoop::refuse(const std::shared_ptr<Connection>& connection, int status, const std::string& message) {
   const Framing framing{connection->parser.is_head(), connection->parser.http_1_0(), true};
+  const Response response = core_->error(status, message);  // the message may be the parser's
   connection->share.clear();
   connection->parser.take();
   connection->must_close = true;
-  write(connection, response_text(core_->error(status, message), framing), true);
+  write(connection, response_text(response, framing), true);
 }
 
 void IoLoop::deliver(const std::shared_ptr<Connection>& connection, std::string text, bool close) {
@@ -371,7 +372,7 @@ void IoLoop::cut(Connection& connection) {
 /// connection whose socket is dissolved.
 void IoLoop::reset(Connection& connection) {
   const sockaddr nobody{AF_UNSPEC, {}};
-  ::connect(connection.descriptor, &nobody, sizeof nobody);
+  [[maybe_unused]] const auto dissolved = ::connect(connection.descriptor, &nobody, sizeof nobody);
   cut(connection);
 }
 

@@ -66,7 +66,7 @@ class IoLoop final : public Pistache::Tcp::Transport {
   void read_request(const std::shared_ptr<Connection>& connection, std::string_view& bytes);
   void keep_ahead(Connection& connection, std::string_view bytes);
   void dispatch(const std::shared_ptr<Connection>& connection);
-  void refuse(const std::shared_ptr<Connection>& connection, int status, std::string message);
+  void refuse(const std::shared_ptr<Connection>& connection, int status, const std::string& message);
   void write(const std::shared_ptr<Connection>& connection, std::string text, bool close);
   void flush(const std::shared_ptr<Connection>& connection);
   bool send_output(Connection& connection);

@@ -217,10 +217,13 @@ Reply::~Reply() {
   }
 }
 
+// Taken by value: whoever has answered has let go of the answer.
+// NOLINTNEXTLINE(performance-unnecessary-value-param)
 void Reply::send(Response response) {
   if (const auto channel = std::move(channel_)) channel->send(response);
 }
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param)
 ReplyStream Reply::stream(ResponseHead head) {
   ReplyStream answer(channel_ ? channel_->stream(head) : nullptr);
   channel_.reset();

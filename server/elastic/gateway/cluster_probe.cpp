@@ -77,12 +77,12 @@ Answer<bool> ClusterProbe::knows(const Caller& caller, const std::string& model_
   const std::string id = http::percent_encode(model_id);
   bool known = false;
   if (available(caller)) {
-    const auto endpoint = exists(caller, "/_inference/" + id);
+    auto endpoint = exists(caller, "/_inference/" + id);
     if (!endpoint) return endpoint;
     known = *endpoint;
   }
   if (!known) {
-    const auto model = exists(caller, "/_ml/trained_models/" + id + "/_stats");
+    auto model = exists(caller, "/_ml/trained_models/" + id + "/_stats");
     if (!model) return model;
     known = *model;
   }

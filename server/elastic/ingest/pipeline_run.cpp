@@ -79,7 +79,7 @@ class PipelineRun : public std::enable_shared_from_this<PipelineRun> {
 
  private:
   /// Runs `list` from `next` on. It loops while steps end at once, and is entered again when an answer comes.
-  void run_list(const List& list, std::size_t next, Done done) {
+  void run_list(const List& list, std::size_t next, const Done& done) {
     for (; next < list.size() && !document_.dropped && !document_.terminated; ++next) {
       const Processor& processor = list[next];
       if (const auto name = name_to_look_up(processor)) {

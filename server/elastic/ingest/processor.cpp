@@ -147,6 +147,7 @@ DocumentStep read_remove(PropertyReader& reader) {
   if (!keep.empty()) {
     return [=](IngestDocument& document) -> Refusal {
       std::vector<std::string> kept;
+      kept.reserve(keep.size());
       for (const auto& field : keep) kept.push_back(field.render(document));
       keep_only(document.mutable_source(), "", kept);
       return {};
