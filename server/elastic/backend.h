@@ -17,6 +17,8 @@ class Backend {
   virtual NativeInference& native() = 0;
   /// Answers a request, now or later; blocks as long as `front` does.
   virtual void handle(Front& front, http::Request request, http::Reply reply) = 0;
+  /// Ends what `store` still waits for, and waits for nothing any more. For stopping the server.
+  virtual void shut_down() {}
 };
 
 }  // namespace sightline::elastic

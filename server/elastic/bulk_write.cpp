@@ -118,7 +118,7 @@ http::Response BulkWrite::run() {
     }
     writing = std::move(next);
     // The last part needs no thread: there is nothing to do beside it.
-    reply = std::async(reader_.at_end() ? std::launch::deferred : std::launch::async,
+    reply = std::async(reader_.at_end() ? std::launch::deferred : std::launch::async | std::launch::deferred,
                        [this, body = std::move(writing.body)]() mutable { return send(std::move(body)); });
   }
 }

@@ -107,6 +107,7 @@ class Running : public ElasticServer {
   void end_waiting() {
     front_.shut_down();
     executor_.shut_down();
+    backend_->shut_down();
   }
 
   static InferenceExecutor::Options executor_options() {

@@ -345,6 +345,7 @@ InferenceApi::Handled InferenceApi::list(const http::Request& request, const std
 InferenceApi::Handled InferenceApi::get(const http::Request& request, const std::string& task_type,
                                         const std::string& id) {
   if (id.empty() || id == "_all" || id == "*") return list(request, task_type);
+  if (id.starts_with('_')) return std::nullopt;  // no endpoint is named so: `_services` and what may come
   const Caller caller = caller_of(request);
   const auto endpoint = definitions_.shown_endpoint(caller, id);
   if (!endpoint) return endpoint.error().response();

@@ -82,6 +82,12 @@ ElasticError missing(const std::string& id) {
   return {404, "resource_not_found_exception", "pipeline [" + id + "] is missing"};
 }
 
+/// True for a caller who has no right to what is kept here: his requests are the cluster's.
+template <class T>
+bool may_not_look(const Answer<T>& answer) {
+  return !answer && answer.error().status == 403;
+}
+
 /// Calls `visit` with the options of every processor inside the `foreach` that has these options.
 void visit_repeated(const Value& options, const std::function<void(std::string_view, const Value&)>& visit) {
   if (!options.IsObject()) return;
@@ -117,6 +123,7 @@ Answer<bool> PipelineApi::is_kept_here(const Caller& caller, const Pipeline& pip
   for (const auto& name : pipeline.pipeline_names()) {
     if (!kept || *kept) break;
     const auto inner = definitions_.pipeline(caller, name);
+    if (may_not_look(inner)) continue;
     kept = inner ? Answer<bool>(*inner != nullptr) : Answer<bool>(inner.error());
   }
   return kept;
@@ -184,6 +191,7 @@ std::optional<http::Response> PipelineApi::put(const http::Request& request, con
 std::optional<http::Response> PipelineApi::put_through(const http::Request& request, const std::string& id) {
   const Caller caller = caller_of(request);
   const auto old = definitions_.index().get(caller, Kind::pipeline, id);
+  if (may_not_look(old)) return {};
   if (!old) return old.error().response();
   if (!*old) return {};
   auto response = store_.handle(request);
@@ -195,6 +203,7 @@ std::optional<http::Response> PipelineApi::put_through(const http::Request& requ
 
 std::optional<http::Response> PipelineApi::get(const http::Request& request, const std::string& ids) {
   auto definitions = definitions_.index().list(caller_of(request), Kind::pipeline);
+  if (may_not_look(definitions)) return {};
   if (!definitions) return definitions.error().response();
   const auto patterns = split(ids);
   std::erase_if(*definitions, [&](const Definition& kept) { return !names_it(patterns, kept.name); });
@@ -231,6 +240,7 @@ std::optional<http::Response> PipelineApi::remove(const http::Request& request, 
   std::vector<std::string> names{id};
   if (has_cluster() && id.find('*') != std::string::npos) {
     const auto definitions = definitions_.index().list(caller, Kind::pipeline);
+    if (may_not_look(definitions)) return {};
     if (!definitions) return definitions.error().response();
     names.clear();
     for (const auto& kept : *definitions) {
@@ -241,6 +251,7 @@ std::optional<http::Response> PipelineApi::remove(const http::Request& request, 
   for (const auto& name : names) {
     if (has_cluster()) {
       const auto kept = definitions_.index().get(caller, Kind::pipeline, name);
+      if (may_not_look(kept)) return {};
       if (!kept) return kept.error().response();
       if (!*kept) continue;
       // First, since the cluster may refuse: it is the final pipeline of an index.
@@ -291,6 +302,7 @@ std::optional<http::Response> PipelineApi::simulate(const http::Request& request
     }
   } else {
     const auto found = definitions_.pipeline(caller, id);
+    if (has_cluster() && may_not_look(found)) return {};
     if (!found) return found.error().response();
     if (!*found && has_cluster()) return {};
     if (!*found) return illegal_argument("pipeline [" + id + "] does not exist").response();

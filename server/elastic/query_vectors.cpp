@@ -188,7 +188,11 @@ class QueryVectors::Resolution {
       auto& input = std::get<EmbeddedInput>(*builder);
       auto endpoint = owner_.definitions_.endpoint(caller_, input.endpoint_id);
       if (!endpoint) return endpoint.error();
-      if (!*endpoint) return unknown_model(input.endpoint_id);
+      if (!*endpoint) {
+        const auto deployed = owner_.native_.knows(caller_, input.endpoint_id);  // a model of the cluster's
+        if (deployed && *deployed) return {};
+        return unknown_model(input.endpoint_id);
+      }
       embedded_.push_back({target, std::move(*endpoint), std::move(input)});
     }
     search.splices.push_back({search.offset + place.begin, search.offset + place.end});

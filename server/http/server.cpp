@@ -59,7 +59,10 @@ std::size_t connections_within_limits(std::size_t wanted) {
 void handle(const ServerCore& core, const Server::Handler& handler, Job&& job) {
   try {
     const auto decoded = decode_body(job.request, core.options.max_body_bytes);
-    job.share.clear();
+    if (decoded && !job.share.grow_to(job.request.body.size())) {
+      job.reply.send(core.error(429, "the server holds too many request bodies at the moment; try again"));
+      return;
+    }
     if (!decoded) {
       const auto& error = decoded.error();
       const int status = error.code == ErrorCode::too_large     ? 413
@@ -68,6 +71,7 @@ void handle(const ServerCore& core, const Server::Handler& handler, Job&& job) {
       job.reply.send(core.error(status, error.message));
       return;
     }
+    job.reply.hold(std::move(job.share));
     handler(std::move(job.request), std::move(job.reply));
   } catch (...) {
     // The Reply was dropped on the way out, and has answered 500.

@@ -13,6 +13,8 @@
 
 namespace sightline::http {
 
+class BufferShare;
+
 /// An answer that goes out piece by piece, to the client of one request and never to another.
 ///
 /// Framing is the server's: with a `content_length` no more bytes than that are sent; without, HTTP/1.1
@@ -62,6 +64,8 @@ class Reply {
   ~Reply();
 
   void send(Response response);
+  /// Charges the request's memory until it is answered, or its answer begins: whoever is to answer holds it.
+  void hold(BufferShare share);
   /// Answers piece by piece: sends the head at once, and uses up the Reply.
   ReplyStream stream(ResponseHead head);
   /// True once the connection is gone: work for it is wasted.
@@ -99,9 +103,9 @@ class Server {
     std::size_t max_queued_requests = 1024;    ///< waiting for a worker; more get 429
     std::size_t max_body_bytes = 64u << 20;    ///< larger ones get 413
     std::size_t max_header_bytes = 64u << 10;  ///< larger ones get 431
-    std::size_t max_buffered_bytes = 1u
-                                     << 30;  ///< bodies not yet with the handler, all together; more get 429
-    std::size_t max_connections = 1000;      ///< more are closed at once; kept below the limit on open files
+    std::size_t max_buffered_bytes =
+        1u << 30;                        ///< bodies of requests not yet answered, all together; more get 429
+    std::size_t max_connections = 1000;  ///< more are closed at once; kept below the limit on open files
     std::chrono::milliseconds idle_timeout{
         120'000};  ///< kept-alive connection without a request; clients pool for 60 s
     std::chrono::milliseconds receive_timeout{

@@ -77,7 +77,8 @@ Reply::Channel::Channel(std::shared_ptr<ServerCore> core, std::shared_ptr<LoopMa
     : core_(std::move(core)),
       mailbox_(std::move(mailbox)),
       connection_(std::move(connection)),
-      framing_(framing) {
+      framing_(framing),
+      share_(core_->budget) {
   core_->in_flight.add();
 }
 
@@ -228,6 +229,10 @@ ReplyStream Reply::stream(ResponseHead head) {
   ReplyStream answer(channel_ ? channel_->stream(head) : nullptr);
   channel_.reset();
   return answer;
+}
+
+void Reply::hold(BufferShare share) {
+  if (channel_) channel_->hold(std::move(share));
 }
 
 void Reply::on_client_left(std::function<void()> callback) {

@@ -99,6 +99,7 @@ class Reply::Channel {
           std::shared_ptr<Connection> connection, Framing framing);
 
   void send(const Response& response);
+  void hold(BufferShare share) { share_ = std::move(share); }
   std::shared_ptr<ReplyStream::Channel> stream(const ResponseHead& head);
   void send_error(int status, const std::string& message) { send(core_->error(status, message)); }
   bool client_left() const { return connection_->departure.happened(); }
@@ -111,6 +112,7 @@ class Reply::Channel {
   std::shared_ptr<LoopMailbox> mailbox_;
   std::shared_ptr<Connection> connection_;
   Framing framing_;
+  BufferShare share_;  ///< of the request that is to be answered
 };
 
 /// The way from a ReplyStream to its connection. It took over a Reply's place in the count of those in

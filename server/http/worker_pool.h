@@ -18,7 +18,7 @@ namespace sightline::http {
 struct Job {
   Request request;
   Reply reply;
-  BufferShare share;  ///< the memory that the body is charged with, until the handler has it
+  BufferShare share;  ///< the memory that the body is charged with, until it is answered
 };
 
 /// Thread safety: `submit` from any thread; `stop` once, and from none of the pool's own threads.

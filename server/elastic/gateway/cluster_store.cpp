@@ -27,13 +27,33 @@ Result<std::unique_ptr<ClusterStore>> ClusterStore::create(std::shared_ptr<Clust
   return std::unique_ptr<ClusterStore>(new ClusterStore(std::move(cluster), timer, *std::move(client)));
 }
 
+void ClusterStore::shut_down() {
+  const std::lock_guard lock(waiting_->mutex);
+  waiting_->stopped = true;
+  waiting_->changed.notify_all();
+}
+
+/// Waits for the answer, or for `shut_down`.
+Result<http::Response> ClusterStore::call(http::ClientRequest request) {
+  auto answer = std::make_shared<std::optional<Result<http::Response>>>();
+  client_->send(std::move(request), [waiting = waiting_, answer](Result<http::Response> arrived) {
+    const std::lock_guard lock(waiting->mutex);
+    answer->emplace(std::move(arrived));
+    waiting->changed.notify_all();
+  });
+  std::unique_lock lock(waiting_->mutex);
+  waiting_->changed.wait(lock, [&] { return answer->has_value() || waiting_->stopped; });
+  if (answer->has_value()) return *std::move(*answer);
+  return Error{ErrorCode::cancelled, "this server is stopping"};
+}
+
 http::Response ClusterStore::handle(const http::Request& request) {
   const auto begun = timer_.now();
   for (int attempts = 1;; ++attempts) {
     http::ClientRequest sent = cluster_->request_for(request);
     sent.headers.remove("Accept-Encoding");  // the answer is for us, who read no gzip
     sent.timeout = cluster_->timeout().count() > 0 ? cluster_->timeout() : k_longest_call;
-    auto answer = client_->send_and_wait(std::move(sent));
+    auto answer = call(std::move(sent));
     if (answer) return *std::move(answer);
     const auto spent = std::chrono::duration_cast<milliseconds>(timer_.now() - begun);
     const auto wait = cluster_->wait_before_retry(answer.error(), request.method, attempts, spent);

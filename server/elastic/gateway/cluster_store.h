@@ -1,7 +1,9 @@
 // A cluster as a store: for what the front asks by itself.
 #pragma once
 
+#include <condition_variable>
 #include <memory>
+#include <mutex>
 
 #include "server/elastic/gateway/cluster.h"
 #include "server/elastic/store.h"
@@ -17,6 +19,8 @@ class ClusterStore final : public Store {
 
   http::Response handle(const http::Request& request) override;
   bool runs_pipelines() const override { return true; }
+  /// Ends all calls now, and every later one, with 503.
+  void shut_down();
 
  private:
   ClusterStore(std::shared_ptr<Cluster> cluster, Timer& timer, std::unique_ptr<http::Client> client)
@@ -24,6 +28,15 @@ class ClusterStore final : public Store {
 
   const std::shared_ptr<Cluster> cluster_;
   Timer& timer_;
+  Result<http::Response> call(http::ClientRequest request);
+
+  /// Shared with the calls' callbacks, which may come after the caller has gone.
+  struct Waiting {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool stopped = false;
+  };
+  const std::shared_ptr<Waiting> waiting_ = std::make_shared<Waiting>();
   const std::unique_ptr<http::Client> client_;
 };
 

@@ -24,6 +24,7 @@ class Gateway final : public Backend {
   Store& store() override { return *store_; }
   NativeInference& native() override { return probe_; }
   void handle(Front& front, http::Request request, http::Reply reply) override;
+  void shut_down() override { store_->shut_down(); }
 
  private:
   Gateway(std::shared_ptr<Cluster> cluster, std::unique_ptr<ClusterStore> store,

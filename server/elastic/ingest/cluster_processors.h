@@ -36,6 +36,8 @@ class ClusterProcessors {
 
   /// True if `inference` processors, too, are the cluster's, but for endpoints that are kept here.
   bool run_inference(const Caller& caller) { return native_.available(caller); }
+  /// A model that is deployed there needs no inference API.
+  Answer<bool> know_model(const Caller& caller, const std::string& id) { return native_.knows(caller, id); }
 
   /// Runs `processors` (a JSON list) on the document and takes over what has become of it. With `trace`, a
   /// failure tells its processor, and leaves the document as that processor found it; without, as it was.

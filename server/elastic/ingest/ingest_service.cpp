@@ -182,10 +182,13 @@ class IngestService::Host : public PipelineHost, public std::enable_shared_from_
 };
 
 Answer<bool> IngestService::runs_model(const Caller& caller, const std::string& model_id) {
-  if (!cluster_.exist() || !cluster_.run_inference(caller)) return true;
+  if (!cluster_.exist()) return true;
   const auto endpoint = definitions_.endpoint(caller, model_id);
   if (!endpoint) return endpoint.error();
-  return *endpoint != nullptr;
+  if (*endpoint) return true;
+  if (cluster_.run_inference(caller)) return false;
+  const auto deployed = cluster_.know_model(caller, model_id);
+  return deployed ? Answer<bool>(!*deployed) : deployed;
 }
 
 void IngestService::run(const Caller& caller, std::vector<IngestTask>& tasks) {
