@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 #include <future>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,7 +35,10 @@ class ApiBench {
     REQUIRE(made.ok());
     service = *std::move(made);
     if (load) REQUIRE(service->load_models().ok());
-    options.access_log = [this](const AccessEntry& entry) { log.push_back(entry); };
+    options.access_log = [this](const AccessEntry& entry) {
+      const std::lock_guard lock(log_mutex);
+      log.push_back(entry);
+    };
     api = std::make_unique<Api>(std::move(options), *service, clock, metrics);
   }
   ~ApiBench() {
@@ -73,6 +77,7 @@ class ApiBench {
 
   serving::ManualClock clock;
   Metrics metrics;
+  std::mutex log_mutex;          // answers are given by several threads
   std::vector<AccessEntry> log;  // to be read when the answers are in
   serving::HashEmbedder* embedder = nullptr;
   serving::Gate gate;
