@@ -83,6 +83,7 @@ Reply::Channel::Channel(std::shared_ptr<ServerCore> core, std::shared_ptr<LoopMa
 }
 
 void Reply::Channel::send(const Response& response) {
+  share_.clear();  // before the client can have the answer, and send its next request
   Framing framing = framing_;
   framing.close = must_close() || list_has(response.headers.get("Connection").value_or(""), "close");
   std::string text = client_left() ? std::string() : response_text(response, framing);
@@ -96,6 +97,7 @@ void Reply::Channel::send(const Response& response) {
 }
 
 std::shared_ptr<ReplyStream::Channel> Reply::Channel::stream(const ResponseHead& head) {
+  share_.clear();
   Framing framing = framing_;
   framing.close = must_close();
   return std::make_shared<ReplyStream::Channel>(core_, mailbox_, connection_, head, framing);
