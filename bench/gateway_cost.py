@@ -5,7 +5,9 @@
 
 Measures a kNN search with a ready vector (10 of 2,000 documents of 768 floats) and a bulk of 5 MB without inference, over one
 kept connection each, direct and through the gateway by turns, so that both meet the same noise. Prints p50 and p99 of both and
-what the gateway adds. Makes an index `sightline-gateway-cost` and deletes it at the end. Needs only Python's standard library.
+what the gateway adds. The index that the bulks fill is made anew after every round, outside the measured time, so that no merge
+of an earlier round falls into a later one. Makes the indices `sightline-gateway-cost` and `sightline-gateway-cost-bulk` and
+deletes them at the end. Needs only Python's standard library.
 """
 
 import argparse
@@ -19,6 +21,7 @@ import time
 import urllib.parse
 
 INDEX = "sightline-gateway-cost"
+BULK_INDEX = "sightline-gateway-cost-bulk"
 DIMS, DOCUMENTS, BULK_BYTES = 768, 2000, 5_000_000
 
 
@@ -56,6 +59,11 @@ def fill(cluster):
         cluster.call("POST", f"/{INDEX}/_bulk", "\n".join(lines) + "\n", "application/x-ndjson")
     cluster.call("POST", f"/{INDEX}/_refresh")
     cluster.call("POST", f"/{INDEX}/_forcemerge?max_num_segments=1")
+
+
+def empty_bulk_index(cluster):
+    cluster.call("DELETE", f"/{BULK_INDEX}?ignore_unavailable=true")
+    cluster.call("PUT", f"/{BULK_INDEX}", json.dumps({"settings": {"number_of_replicas": 0}, "mappings": {"properties": {"text": {"type": "text"}}}}))
 
 
 def bulk_body(seed):
@@ -101,12 +109,14 @@ def main():
         queries = [json.dumps({"size": 10, "_source": False, "knn": {"field": "v", "k": 10, "num_candidates": 100, "query_vector": vector(-1 - i)}}) for i in range(50)]
         measure("kNN search with a ready vector", direct, gateway, options.searches,
                 lambda connection, number: connection.call("POST", f"/{INDEX}/_search", queries[number % 50])[0])
+        empty_bulk_index(direct)
         bodies = [bulk_body(i) for i in range(4)]
         print(f"bulk body: {len(bodies[0]) / 1e6:.1f} MB, {bodies[0].count(chr(10)) // 2} documents")
         measure("bulk of 5 MB without inference", direct, gateway, options.bulks,
-                lambda connection, number: connection.call("POST", f"/{INDEX}/_bulk?filter_path=errors", bodies[number % 4], "application/x-ndjson")[0])
+                lambda connection, number: connection.call("POST", f"/{BULK_INDEX}/_bulk?filter_path=errors", bodies[number % 4], "application/x-ndjson")[0],
+                lambda: empty_bulk_index(direct))
     finally:
-        direct.call("DELETE", f"/{INDEX}")
+        direct.call("DELETE", f"/{INDEX},{BULK_INDEX}?ignore_unavailable=true")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "server/elastic/front.h"
-#include "server/elastic/native_inference.h"
+#include "server/elastic/inference/native_inference.h"
 #include "server/elastic/store.h"
 #include "server/http/server.h"
 

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string_view>
 
-#include "server/elastic/definition_guard.h"
+#include "server/elastic/definitions/definition_guard.h"
 #include "server/elastic/rest/media_type.h"
 
 namespace sightline::elastic {

@@ -4,18 +4,18 @@
 #include <string>
 #include <vector>
 
-#include "server/elastic/definitions.h"
+#include "server/elastic/definitions/definitions.h"
+#include "server/elastic/inference/inference_api.h"
 #include "server/elastic/inference/inference_executor.h"
-#include "server/elastic/inference_api.h"
+#include "server/elastic/inference/native_inference.h"
 #include "server/elastic/ingest/ingest_service.h"
-#include "server/elastic/native_inference.h"
+#include "server/elastic/ingest/pipeline_api.h"
+#include "server/elastic/ingest/pipeline_stubs.h"
 #include "server/elastic/outcome.h"
-#include "server/elastic/pipeline_api.h"
-#include "server/elastic/pipeline_stubs.h"
-#include "server/elastic/query_vectors.h"
+#include "server/elastic/queries/query_vectors.h"
 #include "server/elastic/rest/router.h"
 #include "server/elastic/store.h"
-#include "server/elastic/writes.h"
+#include "server/elastic/writes/writes.h"
 
 namespace sightline::elastic {
 

@@ -1,4 +1,4 @@
-#include "server/elastic/bulk_request.h"
+#include "server/elastic/writes/bulk_request.h"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "server/elastic/index_pipelines.h"
+#include "server/elastic/writes/index_pipelines.h"
 
 #include <doctest/doctest.h>
 

@@ -12,11 +12,11 @@
 #include <string>
 #include <vector>
 
-#include "server/elastic/bulk_request.h"
-#include "server/elastic/definition_index.h"
+#include "server/elastic/definitions/definition_index.h"
 #include "server/elastic/elastic_error.h"
 #include "server/elastic/rest/router.h"
 #include "server/elastic/store.h"
+#include "server/elastic/writes/bulk_request.h"
 
 namespace sightline::elastic {
 

@@ -12,8 +12,8 @@
 
 #include "manual_timer.h"
 #include "memory_store.h"
-#include "server/elastic/native_inference.h"
-#include "server/elastic/pipeline_api.h"
+#include "server/elastic/inference/native_inference.h"
+#include "server/elastic/ingest/pipeline_api.h"
 #include "server/http/client.h"
 
 namespace sightline::elastic {

@@ -1,10 +1,10 @@
-#include "server/elastic/stored_vectors.h"
+#include "server/elastic/queries/stored_vectors.h"
 
 #include <doctest/doctest.h>
 #include <filesystem>
 #include <stdlib.h>
 
-#include "server/elastic/definition_index.h"
+#include "server/elastic/definitions/definition_index.h"
 #include "server/elastic/local/local_store.h"
 
 using namespace sightline::elastic;

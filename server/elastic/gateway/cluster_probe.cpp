@@ -6,7 +6,7 @@
 #include <string_view>
 #include <utility>
 
-#include "server/elastic/definition_index.h"
+#include "server/elastic/definitions/definition_index.h"
 
 namespace sightline::elastic {
 namespace {

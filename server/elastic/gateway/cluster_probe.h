@@ -3,9 +3,9 @@
 
 #include <string>
 
+#include "server/elastic/definitions/short_cache.h"
+#include "server/elastic/inference/native_inference.h"
 #include "server/elastic/inference/timer.h"
-#include "server/elastic/native_inference.h"
-#include "server/elastic/short_cache.h"
 #include "server/elastic/store.h"
 
 namespace sightline::elastic {

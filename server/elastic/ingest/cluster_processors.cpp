@@ -6,7 +6,7 @@
 #include <rapidjson/writer.h>
 #include <utility>
 
-#include "server/elastic/definition_index.h"
+#include "server/elastic/definitions/definition_index.h"
 #include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {

@@ -6,8 +6,8 @@
 
 #include "server/elastic/caller.h"
 #include "server/elastic/elastic_error.h"
+#include "server/elastic/inference/native_inference.h"
 #include "server/elastic/ingest/ingest_document.h"
-#include "server/elastic/native_inference.h"
 #include "server/elastic/store.h"
 
 namespace sightline::elastic {

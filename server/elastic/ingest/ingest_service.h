@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "server/elastic/definitions.h"
+#include "server/elastic/definitions/definitions.h"
 #include "server/elastic/inference/inference_executor.h"
 #include "server/elastic/ingest/cluster_processors.h"
 #include "server/elastic/ingest/pipeline.h"

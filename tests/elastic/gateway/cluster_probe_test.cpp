@@ -4,7 +4,7 @@
 #include <doctest/doctest.h>
 #include <map>
 
-#include "server/elastic/definition_index.h"
+#include "server/elastic/definitions/definition_index.h"
 #include "tests/elastic/manual_timer.h"
 
 using namespace sightline;

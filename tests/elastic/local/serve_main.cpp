@@ -7,9 +7,9 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "server/elastic/inference/native_inference.h"
+#include "server/elastic/ingest/pipeline_api.h"
 #include "server/elastic/local/local_store.h"
-#include "server/elastic/native_inference.h"
-#include "server/elastic/pipeline_api.h"
 #include "server/elastic/rest/rest_layer.h"
 #include "server/http/server.h"
 

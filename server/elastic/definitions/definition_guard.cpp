@@ -1,0 +1,192 @@
+#include "server/elastic/definitions/definition_guard.h"
+
+#include <algorithm>
+#include <rapidjson/document.h>
+#include <string_view>
+
+#include "server/elastic/definitions/definition_index.h"
+#include "server/elastic/rest/json_filter.h"
+#include "server/elastic/rest/json_tape.h"
+#include "server/elastic/rest/media_type.h"
+#include "server/elastic/rest/router.h"
+#include "server/elastic/writes/pipelined_write.h"
+
+namespace sightline::elastic {
+namespace {
+
+constexpr std::string_view k_all_but_definitions = "*,-.sightline*";
+
+/// How an index expression ("a,b*,-c") touches the index of definitions.
+enum class Touch { none, by_wildcard, by_name };
+
+/// True if date math ("<logs-{now/d}>") can give the index of definitions. Its dates may hold any text, so
+/// that only what stands before them rules it out.
+bool may_become_definitions(std::string_view math) {
+  std::string fixed;
+  for (const char c : math.substr(1)) {
+    if (c == '{' || c == '>' || c == '*') break;
+    if (c != '\\') fixed += c;
+  }
+  return k_definition_index.starts_with(fixed);
+}
+
+Touch touch_of_one(std::string_view name, bool with_hidden) {
+  name = name.substr(0, name.find("::"));  // of what is in the index: "logs::data"
+  const std::size_t colon = name.starts_with('<') ? name.npos : name.find(':');
+  if (colon != name.npos) name.remove_prefix(colon + 1);  // another cluster's; or this one's, by a detour
+  if (name == k_definition_index || (name.starts_with('<') && may_become_definitions(name)))
+    return Touch::by_name;
+  const bool hidden_counts = name.starts_with('.') || (with_hidden && colon == name.npos);
+  if (!hidden_counts || (name != "_all" && !rest::wildcard_match(name, k_definition_index)))
+    return Touch::none;
+  return colon == name.npos ? Touch::by_wildcard : Touch::by_name;
+}
+
+/// Plain wildcards do not, since it is hidden.
+Touch touch_of(std::string_view expression, bool with_hidden) {
+  Touch touch = Touch::none;
+  while (!expression.empty()) {
+    const auto name = expression.substr(0, expression.find(','));
+    expression.remove_prefix(std::min(expression.size(), name.size() + 1));
+    const Touch one = touch_of_one(name, with_hidden);
+    if (one == Touch::by_name) return one;
+    if (one == Touch::by_wildcard) touch = one;
+  }
+  return touch;
+}
+
+bool takes_in_hidden(std::string_view expand_wildcards) {
+  return expand_wildcards.find("hidden") != std::string_view::npos ||
+         expand_wildcards.find("all") != std::string_view::npos;
+}
+
+bool takes_in_hidden(const rapidjson::Value& expand_wildcards) {
+  if (expand_wildcards.IsArray())
+    return std::any_of(expand_wildcards.Begin(), expand_wildcards.End(),
+                       [](const rapidjson::Value& item) { return takes_in_hidden(item); });
+  return expand_wildcards.IsString() &&
+         takes_in_hidden(std::string_view(expand_wildcards.GetString(), expand_wildcards.GetStringLength()));
+}
+
+/// True if the JSON names the index of definitions where requests name indices: under "index", "_index" or
+/// "indices". `with_hidden`: wildcards take in hidden indices, as an "expand_wildcards" beside them may say.
+bool names_definitions(const rapidjson::Value& value, bool is_index, bool with_hidden) {
+  if (value.IsString()) {
+    return is_index && touch_of({value.GetString(), value.GetStringLength()}, with_hidden) != Touch::none;
+  }
+  if (value.IsArray()) {
+    return std::any_of(value.Begin(), value.End(), [&](const rapidjson::Value& item) {
+      return names_definitions(item, is_index, with_hidden);
+    });
+  }
+  if (!value.IsObject()) return false;
+  const auto expand = value.FindMember("expand_wildcards");
+  const bool hidden = with_hidden || (expand != value.MemberEnd() && takes_in_hidden(expand->value));
+  return std::any_of(value.MemberBegin(), value.MemberEnd(), [hidden](const auto& member) {
+    const std::string_view name(member.name.GetString(), member.name.GetStringLength());
+    return names_definitions(member.value, name == "index" || name == "_index" || name == "indices", hidden);
+  });
+}
+
+/// Bodies that name indices: one JSON object, or one a line.
+bool body_names_definitions(std::string_view body, bool with_hidden) {
+  if (const auto whole = rest::parse_json(body)) return names_definitions(*whole, false, with_hidden);
+  while (!body.empty()) {
+    const auto line = body.substr(0, body.find('\n'));
+    body.remove_prefix(std::min(body.size(), line.size() + 1));
+    const auto json = rest::parse_json(line);
+    if (json ? names_definitions(*json, false, with_hidden) : may_name_definitions(line)) return true;
+  }
+  return false;
+}
+
+bool has(std::initializer_list<std::string_view> list, std::string_view name) {
+  return std::find(list.begin(), list.end(), name) != list.end();
+}
+
+/// The text of a query language in its JSON, or the body as it is.
+bool query_names_definitions(std::string_view body) {
+  const auto json = rest::parse_json(body);
+  if (!json || !json->IsObject() || !json->HasMember("query") || !(*json)["query"].IsString())
+    return may_name_definitions(body);
+  const auto& query = (*json)["query"];
+  return std::string_view(query.GetString(), query.GetStringLength()).find(k_definition_index) !=
+         std::string_view::npos;
+}
+
+/// Writes that are done here are looked through as they are done; the others name indices in their bodies.
+bool body_touches_definitions(const http::Request& request, const std::vector<std::string>& parts,
+                              bool has_index, bool with_hidden) {
+  const std::string& action = parts[has_index && parts.size() > 1 ? 1 : 0];
+  const bool in_query_language = has({"_query", "_sql"}, parts.front());
+  if (!in_query_language &&
+      !has({"_bulk", "_mget", "_mtermvectors", "_msearch", "_fleet", "_alias", "_aliases", "_reindex"},
+           action))
+    return false;
+  const auto types = rest::check_media_types(request);
+  // YAML, CBOR and the like are not read.
+  if (!types || types->unsupported_content) return may_name_definitions(request.body);
+  if (in_query_language) return query_names_definitions(request.body);
+  return action != "_bulk" && body_names_definitions(request.body, with_hidden);
+}
+
+/// Elasticsearch takes `;` for `&`.
+std::vector<std::pair<std::string, std::string>> parameters_of(const http::Request& request) {
+  http::Request copy;
+  copy.query = request.query;
+  std::replace(copy.query.begin(), copy.query.end(), ';', '&');
+  return copy.query_parameters();
+}
+
+/// Takes the index of definitions out of what the path's wildcards stand for.
+void narrow(std::string& path, const std::string& first, bool has_index) {
+  if (!has_index) {
+    path.insert(0, "/" + std::string(k_all_but_definitions));
+    return;
+  }
+  const std::size_t begin = std::min(path.find_first_not_of('/'), path.size());
+  const std::size_t end = std::min(path.find('/', begin), path.size());
+  if (first == "_all")
+    path.replace(begin, end - begin, k_all_but_definitions);
+  else
+    path.insert(end, k_all_but_definitions.substr(1));
+}
+
+}  // namespace
+
+bool is_definition_index(std::string_view index) {
+  return touch_of(index, false) == Touch::by_name;
+}
+
+bool may_name_definitions(std::string_view unreadable) {
+  // In JSON that only Elasticsearch can read (it takes comments) the name may also be spelled in escapes.
+  return unreadable.find(k_definition_index.substr(1)) != std::string_view::npos ||
+         unreadable.find("\\u00") != std::string_view::npos;
+}
+
+Refusal keep_from_definitions(http::Request& request, const std::vector<std::string>& parts) {
+  if (parts.empty()) return {};
+  const auto parameters = parameters_of(request);
+  bool with_hidden = false;
+  for (const auto& [name, value] : parameters)
+    with_hidden = with_hidden || (name == "expand_wildcards" && takes_in_hidden(value));
+  const std::string& first = parts.front();
+  const bool searches_all = has({"_search", "_async_search", "_msearch", "_count"}, first);
+  const bool has_index = !searches_all && (!first.starts_with('_') || first == "_all");
+  // Where the path names no index, a parameter may.
+  for (const auto& [name, value] : parameters) {
+    const bool names_index = name == "index" && !has_index && !has({"_cat", "_cluster"}, first);
+    if (names_index && touch_of(value, with_hidden) != Touch::none) return restricted_index();
+  }
+  const Touch touch = has_index                           ? touch_of(first, with_hidden)
+                      : searches_all && parts.size() == 1 ? touch_of("_all", with_hidden)
+                                                          : Touch::none;
+  const bool makes_it = parts.size() == 3 && has({"_clone", "_split", "_shrink", "_rollover"}, parts[1]) &&
+                        is_definition_index(parts[2]);
+  if (touch == Touch::by_name || makes_it || body_touches_definitions(request, parts, has_index, with_hidden))
+    return restricted_index();
+  if (touch == Touch::by_wildcard) narrow(request.path, first, has_index);
+  return {};
+}
+
+}  // namespace sightline::elastic

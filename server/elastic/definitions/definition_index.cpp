@@ -1,0 +1,252 @@
+#include "server/elastic/definitions/definition_index.h"
+
+#include <algorithm>
+#include <chrono>
+#include <rapidjson/document.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+namespace sightline::elastic {
+namespace {
+
+using Content = DefinitionIndex::Content;
+using Definition = DefinitionIndex::Definition;
+using Kind = DefinitionIndex::Kind;
+
+constexpr const char* k_index_body =
+    R"({"settings":{"index":{"hidden":true,"number_of_shards":1,"auto_expand_replicas":"0-1"}},)"
+    R"("mappings":{"dynamic":false,"properties":{"kind":{"type":"keyword"}}}})";
+constexpr std::size_t k_most_definitions = 10'000;  // of one kind; a search gives no more
+constexpr int k_most_attempts = 10;                 // to change what others are changing too
+
+const char* name_of(Kind kind) {
+  return kind == Kind::endpoint ? "endpoint" : "pipeline";
+}
+
+std::string document_path(const char* action, Kind kind, const std::string& name) {
+  return "/" + std::string(k_definition_index) + "/" + action + "/" +
+         http::percent_encode(std::string(name_of(kind)) + ":" + name);
+}
+
+std::int64_t milliseconds_now() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+}
+
+const rapidjson::Value* member(const rapidjson::Value& object, const char* name) {
+  if (!object.IsObject()) return nullptr;
+  const auto found = object.FindMember(name);
+  return found == object.MemberEnd() ? nullptr : &found->value;
+}
+
+std::int64_t number_in(const rapidjson::Value& object, const char* name, std::int64_t otherwise) {
+  const auto* value = member(object, name);
+  return value && value->IsInt64() ? value->GetInt64() : otherwise;
+}
+
+std::optional<Definition> definition_in(const rapidjson::Value& hit) {
+  const auto* source = member(hit, "_source");
+  if (!source) return {};
+  const auto* name = member(*source, "name");
+  const auto* config = member(*source, "config");
+  if (!name || !name->IsString() || !config || !config->IsString()) return {};
+  Definition definition{{{config->GetString(), config->GetStringLength()}}, name->GetString()};
+  if (const auto* secrets = member(*source, "secrets"); secrets && secrets->IsString())
+    definition.secrets.assign(secrets->GetString(), secrets->GetStringLength());
+  definition.created = number_in(*source, "created", 0);
+  definition.modified = number_in(*source, "modified", 0);
+  definition.seq_no = number_in(hit, "_seq_no", -1);
+  definition.primary_term = number_in(hit, "_primary_term", 0);
+  return definition;
+}
+
+/// An answer that says that there is no such document, or no index for it yet; not just any 404.
+bool says_nothing_is_there(const http::Response& response) {
+  if (response.status != 404) return false;
+  rapidjson::Document body;
+  body.Parse<rapidjson::kParseIterativeFlag>(response.body.data(), response.body.size());
+  if (body.HasParseError()) return false;
+  if (const auto* found = member(body, "found")) return found->IsFalse();
+  if (const auto* result = member(body, "result"))
+    return result->IsString() && std::string_view(result->GetString()) == "not_found";
+  return error_in(response).type == "index_not_found_exception";
+}
+
+/// What the store said against reading or writing definitions, with a word about what was being done.
+ElasticError index_error(const http::Response& response) {
+  ElasticError error = error_in(response);
+  if (response.status < 400) error.status = 502;
+  const std::string index(k_definition_index);
+  if (response.status == 403) {
+    error.reason += "; inference endpoints and ingest pipelines are kept in the index [" + index +
+                    "], on which the caller needs the privileges [read] to use them and [read, write, "
+                    "create_index, view_index_metadata] to change them";
+  } else {
+    error.reason =
+        "the index [" + index +
+        "], where inference endpoints and ingest pipelines are kept, does not answer: " + error.reason;
+  }
+  return error;
+}
+
+ElasticError unreadable(const std::string& what) {
+  return {500, "corrupt_data",
+          what + " in the index [" + std::string(k_definition_index) + "] cannot be read"};
+}
+
+}  // namespace
+
+ElasticError error_in(const http::Response& response) {
+  ElasticError error{response.status, "exception",
+                     "the store answered with status " + std::to_string(response.status)};
+  rapidjson::Document body;
+  body.Parse<rapidjson::kParseIterativeFlag>(response.body.data(), response.body.size());
+  if (body.HasParseError()) return error;
+  const auto* inner = member(body, "error");
+  if (!inner) return error;
+  if (const auto* type = member(*inner, "type"); type && type->IsString()) error.type = type->GetString();
+  if (const auto* reason = member(*inner, "reason"); reason && reason->IsString())
+    error.reason = reason->GetString();
+  return error;
+}
+
+http::Request store_request(const Caller& caller, http::Method method, std::string path, std::string query,
+                            std::string body) {
+  http::Request request;
+  request.headers = caller.headers;
+  request.method = method;
+  request.path = std::move(path);
+  request.query = std::move(query);
+  request.body = std::move(body);
+  if (!request.body.empty()) request.headers.set("Content-Type", "application/json");
+  return request;
+}
+
+http::Response json_response(std::string body, int status) {
+  http::Response response;
+  response.status = status;
+  response.body = std::move(body);
+  return response;
+}
+
+Answer<std::optional<Definition>> DefinitionIndex::get(const Caller& caller, Kind kind,
+                                                       const std::string& name) {
+  const auto response =
+      store_.handle(store_request(caller, http::Method::get, document_path("_doc", kind, name)));
+  if (says_nothing_is_there(response)) return std::optional<Definition>();
+  if (response.status != 200) return index_error(response);
+  rapidjson::Document body;
+  body.Parse<rapidjson::kParseIterativeFlag>(response.body.data(), response.body.size());
+  if (!body.HasParseError()) {
+    if (auto definition = definition_in(body)) return definition;
+  }
+  return unreadable("the definition of " + std::string(name_of(kind)) + " [" + name + "]");
+}
+
+Answer<std::vector<Definition>> DefinitionIndex::list(const Caller& caller, Kind kind) {
+  std::vector<Definition> definitions;
+  const std::string query = R"({"size":)" + std::to_string(k_most_definitions) +
+                            R"(,"track_total_hits":true,"query":{"term":{"kind":")" + name_of(kind) +
+                            R"("}}})";
+  const auto response = store_.handle(store_request(
+      caller, http::Method::post, "/" + std::string(k_definition_index) + "/_search", {}, query));
+  if (says_nothing_is_there(response)) return definitions;
+  if (response.status != 200) return index_error(response);
+  rapidjson::Document body;
+  body.Parse<rapidjson::kParseIterativeFlag>(response.body.data(), response.body.size());
+  const auto* outer = body.HasParseError() ? nullptr : member(body, "hits");
+  const auto* hits = outer ? member(*outer, "hits") : nullptr;
+  const auto* total = outer ? member(*outer, "total") : nullptr;
+  const auto* shards = body.HasParseError() ? nullptr : member(body, "_shards");
+  if (!hits || !hits->IsArray() || !total) return unreadable("the list of definitions");
+  if (shards && number_in(*shards, "failed", 0) > 0) {
+    return ElasticError{503, "search_phase_execution_exception",
+                        "a shard of the index [" + std::string(k_definition_index) + "] did not answer"};
+  }
+  if (number_in(*total, "value", -1) != static_cast<std::int64_t>(hits->Size())) {
+    return ElasticError{500, "illegal_state_exception",
+                        "the index [" + std::string(k_definition_index) + "] holds more than " +
+                            std::to_string(k_most_definitions) + " definitions of kind [" + name_of(kind) +
+                            "], which cannot be listed: ask for one by its name"};
+  }
+  for (const auto& hit : hits->GetArray()) {
+    auto definition = definition_in(hit);
+    if (!definition) return unreadable("a definition of kind [" + std::string(name_of(kind)) + "]");
+    definitions.push_back(std::move(*definition));
+  }
+  std::sort(definitions.begin(), definitions.end(),
+            [](const auto& a, const auto& b) { return a.name < b.name; });
+  return definitions;
+}
+
+Refusal DefinitionIndex::ensure_index(const Caller& caller) {
+  const std::string path = "/" + std::string(k_definition_index);
+  if (store_.handle(store_request(caller, http::Method::head, path)).status == 200) return {};
+  const auto response = store_.handle(store_request(caller, http::Method::put, path, {}, k_index_body));
+  if (response.status < 300 || error_in(response).type == "resource_already_exists_exception") return {};
+  return index_error(response);
+}
+
+http::Response DefinitionIndex::write(const Caller& caller, Kind kind, const Definition& definition) {
+  rapidjson::StringBuffer buffer;
+  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  writer.StartObject();
+  writer.Key("kind"), writer.String(name_of(kind));
+  writer.Key("name"), writer.String(definition.name);
+  writer.Key("config"), writer.String(definition.config);
+  if (!definition.secrets.empty()) writer.Key("secrets"), writer.String(definition.secrets);
+  writer.Key("created"), writer.Int64(definition.created);
+  writer.Key("modified"), writer.Int64(definition.modified);
+  writer.EndObject();
+  const bool is_new = definition.seq_no < 0;
+  const std::string version = is_new ? ""
+                                     : "&if_seq_no=" + std::to_string(definition.seq_no) +
+                                           "&if_primary_term=" + std::to_string(definition.primary_term);
+  return store_.handle(store_request(caller, http::Method::put,
+                                     document_path(is_new ? "_create" : "_doc", kind, definition.name),
+                                     "refresh=true" + version, {buffer.GetString(), buffer.GetSize()}));
+}
+
+Answer<bool> DefinitionIndex::create(const Caller& caller, Kind kind, const std::string& name,
+                                     const Content& content) {
+  if (Refusal refusal = ensure_index(caller)) return *refusal;
+  const auto now = milliseconds_now();
+  const auto response = write(caller, kind, {content, name, now, now});
+  if (response.status == 409) return false;
+  if (response.status >= 300) return index_error(response);
+  return true;
+}
+
+Refusal DefinitionIndex::change(const Caller& caller, Kind kind, const std::string& name,
+                                const Change& change) {
+  if (Refusal refusal = ensure_index(caller)) return refusal;
+  http::Response response;
+  for (int attempt = 0; attempt < k_most_attempts; ++attempt) {
+    auto old = get(caller, kind, name);
+    if (!old) return old.error();
+    auto content = change(*old ? &**old : nullptr);
+    if (!content) return content.error();
+    const auto now = milliseconds_now();
+    Definition changed{std::move(*content), name, *old ? (*old)->created : now, now};
+    if (*old) changed.seq_no = (*old)->seq_no, changed.primary_term = (*old)->primary_term;
+    response = write(caller, kind, changed);
+    if (response.status < 300) return {};
+    if (response.status != 409) return index_error(response);
+  }
+  return index_error(response);
+}
+
+Refusal DefinitionIndex::put(const Caller& caller, Kind kind, const std::string& name,
+                             const std::string& config) {
+  return change(caller, kind, name, [&](const Definition*) -> Answer<Content> { return Content{config}; });
+}
+
+Answer<bool> DefinitionIndex::remove(const Caller& caller, Kind kind, const std::string& name) {
+  const auto response = store_.handle(
+      store_request(caller, http::Method::delete_, document_path("_doc", kind, name), "refresh=true"));
+  if (says_nothing_is_there(response)) return false;
+  if (response.status >= 300) return index_error(response);
+  return true;
+}
+
+}  // namespace sightline::elastic

@@ -1,0 +1,176 @@
+#include "server/elastic/definitions/definitions.h"
+
+#include <optional>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include "server/elastic/rest/json_tape.h"
+
+namespace sightline::elastic {
+namespace {
+
+/// From the cache, else from where `ask` looks it up.
+template <class T, class Ask>
+Answer<std::shared_ptr<const T>> look_up(ShortCache<std::shared_ptr<const T>>& cache, const Caller& caller,
+                                         const std::string& id, const Timer& timer, Ask ask) {
+  const std::string key = caller.key() + "/" + id;
+  if (auto kept = cache.get(key)) return *kept;
+  const auto asked = timer.now();
+  Answer<std::shared_ptr<const T>> value = ask();
+  if (value) cache.put(key, *value, asked);
+  return value;
+}
+
+/// What a definition's secrets are bound to: they go where its config says, and nowhere else.
+std::string sealing_context(const std::string& id, const std::string& config) {
+  return "endpoint:" + id + "\n" + config;
+}
+
+std::string secrets_json(const StringPairs& secrets) {
+  rapidjson::StringBuffer buffer;
+  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  writer.StartObject();
+  for (const auto& [name, secret] : secrets) writer.String(name), writer.String(secret);
+  writer.EndObject();
+  return {buffer.GetString(), buffer.GetSize()};
+}
+
+std::optional<StringPairs> read_secrets(const std::string& json) {
+  const auto object = rest::parse_json(json);
+  if (!object || !object->IsObject()) return {};
+  StringPairs secrets;
+  for (const auto& member : object->GetObject()) {
+    if (!member.value.IsString()) return {};
+    secrets.emplace_back(std::string(member.name.GetString(), member.name.GetStringLength()),
+                         std::string(member.value.GetString(), member.value.GetStringLength()));
+  }
+  return secrets;
+}
+
+ElasticError secrets_closed(const std::string& id, const std::string& why) {
+  return {500, "illegal_state_exception",
+          "the [secret_parameters] of inference endpoint [" + id + "] cannot be read: " + why +
+              ". Start the server with --secret-key-file and the key that they were sealed with (a line of "
+              "its own below the newest key), or delete the endpoint and put it again"};
+}
+
+}  // namespace
+
+Answer<std::shared_ptr<const Endpoint>> endpoint_of(const DefinitionIndex::Definition& definition) {
+  auto config = rest::parse_json(definition.config);
+  if (!config) return config.error();
+  auto endpoint = parse_endpoint(definition.name, {}, *config);
+  if (!endpoint) return endpoint.error();
+  return std::make_shared<const Endpoint>(std::move(*endpoint));
+}
+
+Answer<std::shared_ptr<const Pipeline>> pipeline_of(const DefinitionIndex::Definition& definition) {
+  auto config = rest::parse_json(definition.config);
+  if (!config) return config.error();
+  return Pipeline::parse(definition.name, std::move(*config));
+}
+
+ElasticError endpoint_not_found(const std::string& id) {
+  return {404, "resource_not_found_exception", "Inference endpoint not found [" + id + "]"};
+}
+
+Answer<std::shared_ptr<const Endpoint>> Definitions::endpoint(const Caller& caller, const std::string& id) {
+  return look_up<Endpoint>(endpoints_, caller, id, timer_, [&]() -> Answer<std::shared_ptr<const Endpoint>> {
+    const auto known = native_.knows(caller, id);
+    if (!known) return known.error();
+    if (*known) return std::shared_ptr<const Endpoint>();
+    auto definition = index_.get(caller, DefinitionIndex::Kind::endpoint, id);
+    if (!definition) return definition.error();
+    if (!*definition) return std::shared_ptr<const Endpoint>();
+    return opened(**definition);
+  });
+}
+
+Answer<std::shared_ptr<const Endpoint>> Definitions::shown_endpoint(const Caller& caller,
+                                                                    const std::string& id) {
+  auto definition = index_.get(caller, DefinitionIndex::Kind::endpoint, id);
+  if (!definition) return definition.error();
+  if (!*definition) return std::shared_ptr<const Endpoint>();
+  return endpoint_of(**definition);
+}
+
+Answer<std::shared_ptr<const Pipeline>> Definitions::pipeline(const Caller& caller, const std::string& id) {
+  return look_up<Pipeline>(pipelines_, caller, id, timer_, [&]() -> Answer<std::shared_ptr<const Pipeline>> {
+    auto definition = index_.get(caller, DefinitionIndex::Kind::pipeline, id);
+    if (!definition) return definition.error();
+    if (!*definition) return std::shared_ptr<const Pipeline>();
+    return pipeline_of(**definition);
+  });
+}
+
+Refusal Definitions::refuse_secrets(const Endpoint& endpoint) const {
+  if (endpoint.secrets.empty() || secret_box_ || clear_secrets_allowed_) return {};
+  return ElasticError{
+      400, "illegal_argument_exception",
+      "[secret_parameters] of inference endpoint [" + endpoint.id +
+          "] cannot be kept: this server has no key to seal them with before they go to the cluster. Make "
+          "one "
+          "with [openssl rand -hex 32 > FILE], start the server with [--secret-key-file FILE], and give the "
+          "same file to every server in front of this cluster; or leave [secret_parameters] out"};
+}
+
+Answer<DefinitionIndex::Content> Definitions::sealed(const Endpoint& endpoint) const {
+  if (Refusal refusal = refuse_secrets(endpoint)) return *refusal;
+  if (endpoint.secrets.empty() || !secret_box_)
+    return DefinitionIndex::Content{endpoint_json(endpoint, true)};
+  Endpoint bare = endpoint;
+  bare.secrets.clear();
+  DefinitionIndex::Content content{endpoint_json(bare, true)};
+  auto secrets =
+      secret_box_->seal(secrets_json(endpoint.secrets), sealing_context(endpoint.id, content.config));
+  if (!secrets) return ElasticError{500, "illegal_state_exception", secrets.error().message};
+  content.secrets = std::move(*secrets);
+  return content;
+}
+
+Answer<std::shared_ptr<const Endpoint>> Definitions::opened(
+    const DefinitionIndex::Definition& definition) const {
+  auto endpoint = endpoint_of(definition);
+  if (!endpoint || definition.secrets.empty()) return endpoint;
+  const std::string& id = definition.name;
+  if (!secret_box_) return secrets_closed(id, "they are sealed, and this server was started without a key");
+  const auto json = secret_box_->open(definition.secrets, sealing_context(id, definition.config));
+  if (!json) {
+    return secrets_closed(
+        id, json.error().message + ": the key was changed or lost, or the endpoint was altered in the index");
+  }
+  auto secrets = read_secrets(*json);
+  if (!secrets) return secrets_closed(id, "another version of this program wrote them");
+  Endpoint whole = **endpoint;
+  whole.secrets = std::move(*secrets);
+  return std::make_shared<const Endpoint>(std::move(whole));
+}
+
+Answer<bool> Definitions::create_endpoint(const Caller& caller, const Endpoint& endpoint) {
+  const auto content = sealed(endpoint);
+  if (!content) return content.error();
+  auto made = index_.create(caller, DefinitionIndex::Kind::endpoint, endpoint.id, *content);
+  forget();
+  return made;
+}
+
+Answer<Endpoint> Definitions::change_endpoint(const Caller& caller, const std::string& id,
+                                              const EndpointChange& change) {
+  std::optional<Endpoint> kept;
+  const Refusal refusal =
+      index_.change(caller, DefinitionIndex::Kind::endpoint, id,
+                    [&](const DefinitionIndex::Definition* old) -> Answer<DefinitionIndex::Content> {
+                      if (!old) return endpoint_not_found(id);
+                      const auto before = opened(*old);
+                      if (!before) return before.error();
+                      auto after = change(**before);
+                      if (!after) return after.error();
+                      kept = std::move(*after);
+                      return sealed(*kept);
+                    });
+  forget();
+  if (refusal) return *refusal;
+  return std::move(*kept);
+}
+
+}  // namespace sightline::elastic

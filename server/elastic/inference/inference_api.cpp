@@ -1,0 +1,481 @@
+#include "server/elastic/inference/inference_api.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <rapidjson/document.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include "base/float_text.h"
+#include "server/elastic/inference/semantic_text.h"
+#include "server/elastic/rest/json_tape.h"
+
+namespace sightline::elastic {
+namespace {
+
+using http::Method;
+using std::chrono::milliseconds;
+
+constexpr milliseconds k_default_timeout{30'000};
+constexpr std::array<std::string_view, 7> k_task_types{
+    "text_embedding", "sparse_embedding", "rerank", "completion", "chat_completion", "embedding", "any"};
+
+ElasticError refused(std::string reason) {
+  return {400, "status_exception", std::move(reason)};
+}
+
+ElasticError invalid_request(const std::string& what) {
+  return {400, "action_request_validation_exception", "Validation Failed: 1: " + what + ";"};
+}
+
+bool is_task_type(std::string_view word) {
+  return std::find(k_task_types.begin(), k_task_types.end(), word) != k_task_types.end();
+}
+
+bool is_any(std::string_view task_type) {
+  return task_type.empty() || task_type == "any";
+}
+
+/// Lower case letters and digits, with `-`, `_` and `.` between them.
+bool is_valid_id(std::string_view id) {
+  const auto alphanumeric = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+  return !id.empty() && id.size() <= 512 && alphanumeric(id.front()) && alphanumeric(id.back()) &&
+         std::all_of(id.begin(), id.end(),
+                     [&](char c) { return alphanumeric(c) || c == '-' || c == '_' || c == '.'; });
+}
+
+Answer<milliseconds> timeout_of(const http::Request& request) {
+  const auto text = rest::query_parameter(request, "timeout");
+  return text ? parse_time_value(*text, "timeout") : k_default_timeout;
+}
+
+Answer<rapidjson::Document> object_in(const http::Request& request) {
+  if (request.body.empty()) return ElasticError{400, "parse_exception", "request body is required"};
+  auto body = rest::parse_json(request.body);
+  if (body && !body->IsObject())
+    return ElasticError{400, "x_content_parse_exception", "[1:1] expected a JSON object"};
+  return body;
+}
+
+Refusal read_texts(const rapidjson::Value& value, std::vector<std::string_view>& texts) {
+  const auto add = [&](const rapidjson::Value& text) {
+    if (text.IsString()) texts.emplace_back(text.GetString(), text.GetStringLength());
+    return text.IsString();
+  };
+  if (value.IsArray()) {
+    if (value.Empty()) return invalid_request("Field [input] cannot be an empty array");
+    for (rapidjson::SizeType i = 0; i < value.Size(); ++i) {
+      if (!add(value[i])) {
+        return ElasticError{400, "x_content_parse_exception",
+                            "[input] must hold strings only, but entry [" + std::to_string(i) + "] is none"};
+      }
+    }
+    return {};
+  }
+  if (add(value)) return {};
+  return ElasticError{400, "x_content_parse_exception", "[input] must be a string or an array of strings"};
+}
+
+Answer<InferenceInput> read_inference_body(const rapidjson::Value& body) {
+  InferenceInput input;
+  bool has_input = false;
+  for (const auto& member : body.GetObject()) {
+    const std::string_view name(member.name.GetString(), member.name.GetStringLength());
+    const auto& value = member.value;
+    if (name == "input") {
+      if (value.IsNull()) continue;
+      has_input = true;
+      if (Refusal refusal = read_texts(value, input.texts)) return *refusal;
+    } else if (name == "input_type") {
+      if (value.IsNull()) continue;
+      const std::string word = value.IsString() ? value.GetString() : java_text(value);
+      const auto type = input_type_of(word);
+      if (!type) return illegal_argument("Unrecognized input_type [" + word + "]");
+      input.type = *type;
+    } else if (name == "task_settings") {
+      auto parameters = parse_task_settings(&value);
+      if (!parameters) return parameters.error();
+      input.parameters = std::move(*parameters);
+    } else if (name == "query" || name == "return_documents" || name == "top_n") {
+      return invalid_request("Field [" + std::string(name) +
+                             "] cannot be specified for task type [text_embedding]");
+    } else {
+      return ElasticError{400, "x_content_parse_exception",
+                          "[inference_request] unknown field [" + std::string(name) + "]"};
+    }
+  }
+  if (!has_input) return invalid_request("Field [input] cannot be null");
+  return input;
+}
+
+std::string embeddings_json(const Embeddings& embeddings) {
+  std::string json = "{\"text_embedding\":[";
+  for (std::size_t i = 0; i < embeddings.size(); ++i) {
+    json += i == 0 ? "{\"embedding\":" : ",{\"embedding\":";
+    append_float_array(json, embeddings[i]);
+    json += '}';
+  }
+  return json + "]}";
+}
+
+/// Nothing if the endpoint is of the task that a path names; an empty one is any.
+Refusal check_task(const Endpoint& endpoint, const std::string& task_type) {
+  if (is_any(task_type) || task_type == endpoint.task_type) return {};
+  return refused("Incompatible task_type, the requested type [" + task_type +
+                 "] does not match the model type [" + endpoint.task_type + "]");
+}
+
+std::string json_of(const rapidjson::Value& value) {
+  rapidjson::StringBuffer buffer;
+  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  value.Accept(writer);
+  return {buffer.GetString(), buffer.GetSize()};
+}
+
+/// Puts the members of `changes` in the place of those of the same name.
+void set_members(rapidjson::Value& object, const rapidjson::Value& changes,
+                 rapidjson::Document::AllocatorType& allocator) {
+  for (const auto& change : changes.GetObject()) {
+    rapidjson::Value value(change.value, allocator);
+    if (const auto found = object.FindMember(change.name); found != object.MemberEnd()) {
+      found->value = value;
+    } else {
+      object.AddMember(rapidjson::Value(change.name, allocator), value, allocator);
+    }
+  }
+}
+
+std::string names_json(const std::vector<std::string>& names) {
+  std::string json = "[";
+  for (const auto& name : names) {
+    if (json.size() > 1) json += ',';
+    rest::append_json_string(json, name);
+  }
+  return json + "]";
+}
+
+}  // namespace
+
+Answer<milliseconds> parse_time_value(std::string_view text, std::string_view setting) {
+  static constexpr std::array<std::pair<std::string_view, long long>, 7> k_units{{{"nanos", 0},
+                                                                                  {"micros", 0},
+                                                                                  {"ms", 1},
+                                                                                  {"s", 1000},
+                                                                                  {"m", 60'000},
+                                                                                  {"h", 3'600'000},
+                                                                                  {"d", 86'400'000}}};
+  const std::string value(text);
+  for (const auto& [unit, factor] : k_units) {
+    if (!text.ends_with(unit)) continue;
+    const auto number = text.substr(0, text.size() - unit.size());
+    long long count = 0;
+    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), count);
+    if (error != std::errc() || end != number.data() + number.size() || count < 0 || count > 1'000'000'000)
+      break;
+    return std::max(milliseconds(1), milliseconds(count * factor));
+  }
+  return illegal_argument("failed to parse setting [" + std::string(setting) + "] with value [" + value +
+                          "] as a time value: unit is missing or unrecognized");
+}
+
+/// Calls the endpoint once and keeps what its answer tells.
+Answer<Endpoint> InferenceApi::measured(Endpoint endpoint, milliseconds timeout) {
+  const InferenceInput probe{{"how big"}, InputType::internal_ingest};
+  const auto invalid = [](const ElasticError& cause) {
+    ValidationFaults faults;
+    faults.add("Failed to validate model configuration: " + cause.reason);
+    return faults.error();
+  };
+  if (auto target = render_target(endpoint, {}); !target) return invalid(target.error());
+  if (auto body = render_body(endpoint, probe); !body) return invalid(body.error());
+  auto vectors = executor_.infer_and_wait(std::make_shared<const Endpoint>(endpoint), probe, timeout);
+  if (!vectors) {
+    ElasticError error = refused(
+        "Could not complete inference endpoint creation as validation call to service threw an exception.");
+    error.causes.push_back(vectors.error());
+    error.root_is_cause = true;
+    return error;
+  }
+  endpoint.dimensions = static_cast<int>(vectors->front().size());
+  if (!endpoint.similarity) endpoint.similarity = "dot_product";
+  return endpoint;
+}
+
+InferenceApi::Handled InferenceApi::put(const http::Request& request, const std::string& task_type,
+                                        const std::string& id) {
+  const Caller caller = caller_of(request);
+  if (is_valid_id(id) && native_.available(caller)) {
+    const auto ours = definitions_.shown_endpoint(caller, id);
+    if (!ours) return ours.error().response();
+    if (!*ours) return std::nullopt;
+  }
+  if (!is_valid_id(id)) {
+    return invalid_request("Invalid inference_id; '" + id +
+                           "' can contain lowercase alphanumeric (a-z and 0-9), hyphens or underscores; must "
+                           "start and end with alphanumeric")
+        .response();
+  }
+  if (!is_any(task_type) && !is_task_type(task_type))
+    return refused("Unknown task_type [" + task_type + "]").response();
+  const auto body = object_in(request);
+  if (!body) return body.error().response();
+  const auto timeout = timeout_of(request);
+  if (!timeout) return timeout.error().response();
+  auto parsed = parse_endpoint(id, task_type, *body);
+  if (!parsed) return parsed.error().response();
+  if (const Refusal refusal = definitions_.refuse_secrets(*parsed)) return refusal->response();
+  auto endpoint = measured(std::move(*parsed), *timeout);
+  if (!endpoint) return endpoint.error().response();
+  const auto made = definitions_.create_endpoint(caller, *endpoint);
+  if (!made) return made.error().response();
+  if (!*made) {
+    return ElasticError{400, "resource_already_exists_exception",
+                        "Inference endpoint [" + id + "] already exists"}
+        .response();
+  }
+  return json_response(endpoint_json(*endpoint));
+}
+
+Answer<Endpoint> InferenceApi::updated(const Endpoint& endpoint, const rapidjson::Value& body,
+                                       milliseconds timeout) {
+  rapidjson::Document config;
+  const std::string stored = endpoint_json(endpoint, true);
+  config.Parse<rapidjson::kParseIterativeFlag>(stored.data(), stored.size());
+  for (const auto& member : body.GetObject()) {
+    const std::string_view name(member.name.GetString(), member.name.GetStringLength());
+    const bool settings = name == "service_settings";
+    if (!settings && name != "task_settings" && name != "task_type" && name != "chunking_settings")
+      return refused("[" + std::string(name) + "] cannot be updated, only [service_settings], " +
+                     "[task_settings] and [chunking_settings] can");
+    if (!settings || !member.value.IsObject()) continue;
+    for (const char* fixed : {"similarity", "dimensions"}) {
+      if (member.value.HasMember(fixed))
+        return refused("[service_settings] [" + std::string(fixed) + "] cannot be updated");
+    }
+  }
+  rapidjson::Document changes;
+  changes.CopyFrom(body, config.GetAllocator());
+  const auto settings = changes.FindMember("service_settings");
+  if (settings != changes.MemberEnd() && settings->value.IsObject()) {
+    rapidjson::Value& kept = config["service_settings"];
+    // Secrets are not shown, so that nobody can send them all back: those that are not named stay.
+    const auto secrets = settings->value.FindMember("secret_parameters");
+    if (secrets != settings->value.MemberEnd() && secrets->value.IsObject()) {
+      set_members(kept["secret_parameters"], secrets->value, config.GetAllocator());
+      settings->value.RemoveMember(secrets);
+    }
+    set_members(kept, settings->value, config.GetAllocator());
+    changes.RemoveMember(settings);
+  }
+  set_members(config, changes, config.GetAllocator());
+  auto parsed = parse_endpoint(endpoint.id, endpoint.task_type, config);
+  if (!parsed) return parsed;
+  if (Refusal refusal = definitions_.refuse_secrets(*parsed)) return *refusal;
+  auto after = measured(std::move(*parsed), timeout);
+  if (after && after->dimensions != endpoint.dimensions) {
+    return refused("Inference endpoint [" + endpoint.id + "] gave vectors of [" +
+                   std::to_string(endpoint.dimensions.value_or(0)) + "] dimensions and would now give [" +
+                   std::to_string(*after->dimensions) +
+                   "], which do not fit what is indexed with it: make another endpoint");
+  }
+  return after;
+}
+
+InferenceApi::Handled InferenceApi::update(const http::Request& request, const std::string& task_type,
+                                           const std::string& id) {
+  const Caller caller = caller_of(request);
+  const auto ours = definitions_.shown_endpoint(caller, id);
+  if (!ours) return ours.error().response();
+  if (!*ours && native_.available(caller)) return std::nullopt;
+  if (!*ours) return endpoint_not_found(id).response();
+  if (const Refusal refusal = check_task(**ours, task_type)) return refusal->response();
+  const auto body = object_in(request);
+  if (!body) return body.error().response();
+  const auto timeout = timeout_of(request);
+  if (!timeout) return timeout.error().response();
+  const auto kept = definitions_.change_endpoint(
+      caller, id, [&](const Endpoint& endpoint) { return updated(endpoint, *body, *timeout); });
+  return kept ? json_response(endpoint_json(*kept)) : kept.error().response();
+}
+
+Answer<std::string> InferenceApi::native_endpoints(const Caller& caller, const std::string& task_type,
+                                                   const std::vector<std::string>& ours) {
+  const std::string path = is_any(task_type) ? "/_inference/_all" : "/_inference/" + task_type + "/_all";
+  const auto response = store_.handle(store_request(caller, Method::get, path));
+  if (response.status != 200) return error_in(response);
+  const auto body = rest::parse_json(response.body);
+  const bool readable =
+      body && body->IsObject() && body->HasMember("endpoints") && (*body)["endpoints"].IsArray();
+  if (!readable)
+    return ElasticError{502, "exception", "the cluster's list of inference endpoints cannot be read"};
+  std::string list;
+  for (const auto& endpoint : (*body)["endpoints"].GetArray()) {
+    const bool named =
+        endpoint.IsObject() && endpoint.HasMember("inference_id") && endpoint["inference_id"].IsString();
+    if (named && std::find(ours.begin(), ours.end(), endpoint["inference_id"].GetString()) != ours.end())
+      continue;
+    list += (list.empty() ? "" : ",") + json_of(endpoint);
+  }
+  return list;
+}
+
+InferenceApi::Handled InferenceApi::list(const http::Request& request, const std::string& task_type) {
+  const Caller caller = caller_of(request);
+  const auto definitions = definitions_.index().list(caller, DefinitionIndex::Kind::endpoint);
+  if (!definitions) return definitions.error().response();
+  std::string shown;
+  std::vector<std::string> ours;
+  for (const auto& definition : *definitions) {
+    const auto endpoint = endpoint_of(definition);
+    if (!endpoint) return endpoint.error().response();
+    if (!is_any(task_type) && (*endpoint)->task_type != task_type) continue;
+    ours.push_back(definition.name);
+    shown += (shown.empty() ? "" : ",") + endpoint_json(**endpoint);
+  }
+  if (native_.available(caller)) {
+    if (ours.empty()) return std::nullopt;
+    const auto theirs = native_endpoints(caller, task_type, ours);
+    if (!theirs) return theirs.error().response();
+    shown += (theirs->empty() ? "" : ",") + *theirs;
+  }
+  return json_response("{\"endpoints\":[" + shown + "]}");
+}
+
+InferenceApi::Handled InferenceApi::get(const http::Request& request, const std::string& task_type,
+                                        const std::string& id) {
+  if (id.empty() || id == "_all" || id == "*") return list(request, task_type);
+  if (id.starts_with('_')) return std::nullopt;  // no endpoint is named so: `_services` and what may come
+  const Caller caller = caller_of(request);
+  const auto endpoint = definitions_.shown_endpoint(caller, id);
+  if (!endpoint) return endpoint.error().response();
+  if (!*endpoint && native_.available(caller)) return std::nullopt;
+  if (!*endpoint) return endpoint_not_found(id).response();
+  if (const Refusal refusal = check_task(**endpoint, task_type)) return refusal->response();
+  return json_response("{\"endpoints\":[" + endpoint_json(**endpoint) + "]}");
+}
+
+Answer<std::vector<std::string>> InferenceApi::pipelines_using(const Caller& caller, const std::string& id) {
+  auto definitions = definitions_.index().list(caller, DefinitionIndex::Kind::pipeline);
+  if (!definitions) return definitions.error();
+  std::vector<std::string> names;
+  for (const auto& definition : *definitions) {
+    const auto pipeline = pipeline_of(definition);
+    if (!pipeline) continue;
+    const auto ids = (*pipeline)->model_ids();
+    if (std::find(ids.begin(), ids.end(), id) != ids.end()) names.push_back(definition.name);
+  }
+  return names;
+}
+
+InferenceApi::Handled InferenceApi::remove(const http::Request& request, const std::string& task_type,
+                                           const std::string& id) {
+  const Caller caller = caller_of(request);
+  const auto endpoint = definitions_.shown_endpoint(caller, id);
+  if (endpoint && !*endpoint && native_.available(caller)) return std::nullopt;
+  const auto force = rest::query_flag(request, "force", false);
+  if (!force) return force.error().response();
+  const auto dry_run = rest::query_flag(request, "dry_run", false);
+  if (!dry_run) return dry_run.error().response();
+  if (!endpoint) return endpoint.error().response();
+  if (!*endpoint) return endpoint_not_found(id).response();
+  if (const Refusal refusal = check_task(**endpoint, task_type)) return refusal->response();
+  const auto users = pipelines_using(caller, id);
+  if (!users) return users.error().response();
+  const std::string pipelines = names_json(*users);
+  if (*dry_run)
+    return json_response("{\"acknowledged\":false,\"pipelines\":" + pipelines + ",\"indexes\":[]}");
+  if (!users->empty() && !*force) {
+    std::string names;
+    for (const auto& name : *users) names += (names.empty() ? "" : ", ") + name;
+    return ElasticError{409, "status_exception",
+                        "Inference endpoint " + id + " is referenced by pipelines: [" + names +
+                            "]. Ensure that no pipelines are using this inference endpoint, or use force to "
+                            "ignore this warning "
+                            "and delete the inference endpoint."}
+        .response();
+  }
+  const auto removed = definitions_.index().remove(caller, DefinitionIndex::Kind::endpoint, id);
+  definitions_.forget();
+  if (!removed) return removed.error().response();
+  if (!*removed) return endpoint_not_found(id).response();
+  return json_response("{\"acknowledged\":true,\"pipelines\":" + pipelines + "}");
+}
+
+InferenceApi::Handled InferenceApi::infer(const http::Request& request, const std::string& task_type,
+                                          const std::string& id) {
+  const Caller caller = caller_of(request);
+  const auto endpoint = definitions_.endpoint(caller, id);
+  if (endpoint && !*endpoint && native_.available(caller)) return std::nullopt;
+  const auto timeout = timeout_of(request);
+  if (!timeout) return timeout.error().response();
+  if (!is_any(task_type) && !is_task_type(task_type))
+    return refused("Unknown task_type [" + task_type + "]").response();
+  const auto body = object_in(request);
+  if (!body) return body.error().response();
+  auto input = read_inference_body(*body);
+  if (!input) return input.error().response();
+  if (!endpoint) return endpoint.error().response();
+  if (!*endpoint) return endpoint_not_found(id).response();
+  if (const Refusal refusal = check_task(**endpoint, task_type)) return refusal->response();
+  const auto vectors = executor_.infer_and_wait(*endpoint, std::move(*input), *timeout);
+  return vectors ? json_response(embeddings_json(*vectors)) : vectors.error().response();
+}
+
+Refusal InferenceApi::refuse_semantic_text(const http::Request& request) {
+  if (!may_map_semantic_text(request)) return {};
+  const Caller caller = caller_of(request);
+  const auto explain = [](const SemanticText& field, const std::string& why) {
+    return illegal_argument("field [" + field.name + "] of type [semantic_text] cannot be filled: " + why +
+                            "; use a [dense_vector] field with an ingest pipeline that holds an [inference] "
+                            "processor, and [query_vector_builder] in searches");
+  };
+  for (const auto& field : semantic_texts_in(request)) {
+    if (!native_.available(caller))
+      return explain(field, "it needs inference by the cluster itself, which is not available");
+    for (const auto& id : field.inference_ids) {
+      const auto ours = definitions_.shown_endpoint(caller, id);
+      if (!ours) return ours.error();
+      if (*ours)
+        return explain(field, "inference endpoint [" + id +
+                                  "] is kept in front of the cluster, which does not "
+                                  "know it");
+    }
+  }
+  return {};
+}
+
+void InferenceApi::add_routes(rest::Router& router) {
+  using Parameters = rest::PathParameters;
+  const auto both = [&router](Method method, std::string_view parameters, auto handler) {
+    router.add({method}, "/_inference/{id}", parameters,
+               [handler](const http::Request& request, const Parameters& path) {
+                 return handler(request, "", path.get("id"));
+               });
+    router.add({method}, "/_inference/{task}/{id}", parameters,
+               [handler](const http::Request& request, const Parameters& path) {
+                 return handler(request, path.get("task"), path.get("id"));
+               });
+  };
+  using Text = const std::string&;
+  both(Method::put, "timeout master_timeout",
+       [this](const http::Request& r, Text task, Text id) { return put(r, task, id); });
+  both(Method::get, "", [this](const http::Request& r, Text task, Text id) { return get(r, task, id); });
+  both(Method::delete_, "force dry_run",
+       [this](const http::Request& r, Text task, Text id) { return remove(r, task, id); });
+  both(Method::post, "timeout",
+       [this](const http::Request& r, Text task, Text id) { return infer(r, task, id); });
+  router.add({Method::get}, "/_inference", "",
+             [this](const http::Request& request, const Parameters&) { return list(request, ""); });
+  constexpr const char* k_update_parameters = "timeout master_timeout";
+  router.add({Method::put}, "/_inference/{id}/_update", k_update_parameters,
+             [this](const http::Request& request, const Parameters& path) {
+               return update(request, "", path.get("id"));
+             });
+  router.add({Method::put}, "/_inference/{task}/{id}/_update", k_update_parameters,
+             [this](const http::Request& request, const Parameters& path) {
+               return update(request, path.get("task"), path.get("id"));
+             });
+}
+
+}  // namespace sightline::elastic

@@ -1,0 +1,67 @@
+// `/_inference`: endpoints, and inference by hand.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "server/elastic/definitions/definitions.h"
+#include "server/elastic/inference/inference_executor.h"
+#include "server/elastic/rest/router.h"
+
+namespace sightline::elastic {
+
+/// Endpoints of service `custom` and task `text_embedding`, made, shown, called and deleted as Elasticsearch
+/// does it.
+///
+/// PUT measures: the endpoint is called with `["how big"]`, and the length of the first vector becomes its
+/// `dimensions`, whatever the body says; `similarity` becomes dot_product if the body has none. An endpoint
+/// that cannot be called is not made.
+///
+/// Where the store runs inference itself, new endpoints are made there, and so is all that asks for an
+/// endpoint that is not kept here; the list shows both. Thread safety: all members may be called from any
+/// thread; they block.
+class InferenceApi {
+ public:
+  InferenceApi(Store& store, NativeInference& native, Definitions& definitions, InferenceExecutor& executor)
+      : store_(store), native_(native), definitions_(definitions), executor_(executor) {}
+
+  void add_routes(rest::Router& router);
+
+  /// 400 if the request makes an index, a mapping or a template with a `semantic_text` field that the store
+  /// cannot fill: it names an endpoint kept here, or the store runs no inference. Reads no body that does not
+  /// hold the word.
+  Refusal refuse_semantic_text(const http::Request& request);
+
+ private:
+  /// Nothing: the request is the store's.
+  using Handled = std::optional<http::Response>;
+  Handled put(const http::Request& request, const std::string& task_type, const std::string& id);
+  Handled update(const http::Request& request, const std::string& task_type, const std::string& id);
+  Handled get(const http::Request& request, const std::string& task_type, const std::string& id);
+  Handled list(const http::Request& request, const std::string& task_type);
+  Handled remove(const http::Request& request, const std::string& task_type, const std::string& id);
+  Handled infer(const http::Request& request, const std::string& task_type, const std::string& id);
+
+  Answer<Endpoint> measured(Endpoint endpoint, std::chrono::milliseconds timeout);
+  /// The endpoint's stored settings with those of `body` in their place. Errors: those of the body and of
+  /// measuring.
+  Answer<Endpoint> updated(const Endpoint& endpoint, const rapidjson::Value& body,
+                           std::chrono::milliseconds timeout);
+  /// The endpoints of the store, as JSON without the brackets, without those of `ours`.
+  Answer<std::string> native_endpoints(const Caller& caller, const std::string& task_type,
+                                       const std::vector<std::string>& ours);
+  Answer<std::vector<std::string>> pipelines_using(const Caller& caller, const std::string& id);
+
+  Store& store_;
+  NativeInference& native_;
+  Definitions& definitions_;
+  InferenceExecutor& executor_;
+};
+
+/// A time as Elasticsearch writes it: "30s", "500ms", "2m". Errors: illegal_argument_exception naming the
+/// setting.
+Answer<std::chrono::milliseconds> parse_time_value(std::string_view text, std::string_view setting);
+
+}  // namespace sightline::elastic

@@ -1,0 +1,73 @@
+#include "server/elastic/inference/semantic_text.h"
+
+#include <rapidjson/document.h>
+#include <string_view>
+
+#include "server/elastic/rest/json_tape.h"
+
+namespace sightline::elastic {
+namespace {
+
+using Value = rapidjson::Value;
+
+std::string_view text_of(const Value& value) {
+  return {value.GetString(), value.GetStringLength()};
+}
+
+bool is_mapping_request(const std::vector<std::string>& parts) {
+  return parts.size() == 2 && (parts[1] == "_mapping" || parts[1] == "_mappings");
+}
+
+/// Gathers the fields of a mapping at any depth: `properties`, multi-fields, dynamic templates. The depth of
+/// the body was limited when it was parsed.
+void gather(const Value& value, std::string_view name, std::vector<SemanticText>& fields) {
+  if (value.IsArray()) {
+    for (const auto& item : value.GetArray()) gather(item, name, fields);
+    return;
+  }
+  if (!value.IsObject()) return;
+  const auto type = value.FindMember("type");
+  if (type != value.MemberEnd() && type->value.IsString() && text_of(type->value) == "semantic_text") {
+    SemanticText& field = fields.emplace_back();
+    field.name = name;
+    for (const char* key : {"inference_id", "search_inference_id"}) {
+      const auto id = value.FindMember(key);
+      if (id != value.MemberEnd() && id->value.IsString())
+        field.inference_ids.emplace_back(text_of(id->value));
+    }
+  }
+  for (const auto& member : value.GetObject()) gather(member.value, text_of(member.name), fields);
+}
+
+}  // namespace
+
+bool may_map_semantic_text(const http::Request& request) {
+  if (request.method != http::Method::put && request.method != http::Method::post) return false;
+  const auto parts = request.path_parts();
+  if (parts.empty()) return false;
+  const bool template_request =
+      parts[0] == "_index_template" || parts[0] == "_component_template" || parts[0] == "_template";
+  const bool new_index = parts.size() == 1 && !parts[0].starts_with('_');
+  if (!template_request && !new_index && !is_mapping_request(parts)) return false;
+  return request.body.find("semantic_text") != std::string::npos;
+}
+
+std::vector<SemanticText> semantic_texts_in(const http::Request& request) {
+  std::vector<SemanticText> fields;
+  const auto body = rest::parse_json(request.body);
+  if (!body || !body->IsObject()) return fields;
+  if (is_mapping_request(request.path_parts())) {
+    gather(*body, "", fields);
+    return fields;
+  }
+  const auto gather_mappings = [&](const Value& object) {
+    const auto mappings = object.FindMember("mappings");
+    if (mappings != object.MemberEnd()) gather(mappings->value, "", fields);
+  };
+  gather_mappings(*body);
+  const auto inner = body->FindMember("template");
+  if (inner != body->MemberEnd() && inner->value.IsObject()) gather_mappings(inner->value);
+  return fields;
+}
+
+}  // namespace sightline::elastic

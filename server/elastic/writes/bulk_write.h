@@ -1,0 +1,56 @@
+// A bulk whose documents go through pipelines.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/elastic/writes/bulk_request.h"
+#include "server/elastic/writes/pipelined_write.h"
+
+namespace sightline::elastic {
+
+/// Writes one bulk in parts, in order, so that besides the request's own body no more than two parts are
+/// held: while the store writes one, the documents of the next go through their pipelines, all at once.
+///
+/// A part that the store refuses whole, or that gets no answer, is the answer to the whole bulk while nothing
+/// was written yet; later it fails the part's items, each with the status and reason, and the parts after it
+/// are tried still, unless the store is gone (502 to 504). Nothing is sent twice.
+/// Thread safety: none; one bulk, one object.
+class BulkWrite {
+ public:
+  /// `request` was read through by a BulkReader without an error, and outlives this.
+  BulkWrite(Store& store, IngestService& ingest, WritePlanner& planner, const http::Request& request,
+            const std::string& index);
+  http::Response run();
+
+ private:
+  struct Part;
+  struct Prepared;
+  Part prepare();
+  void add_document(Prepared& prepared, const BulkItem& item);
+  void add_update(Prepared& prepared, const BulkItem& item);
+  Part composed(std::vector<Prepared>&& items);
+  http::Response send(std::string body) const;
+  void settle(const Part& part, std::optional<http::Response> response);
+  Refusal failure_of(const http::Response& response);
+  http::Response answer() const;
+
+  Store& store_;
+  IngestService& ingest_;
+  WritePlanner& planner_;
+  BulkReader reader_;
+  std::optional<std::string> of_request_;  // the pipeline that the request names
+  http::Request head_;                     // of every request to the store; without a body
+
+  std::string items_;  // of the answer
+  bool errors_ = false;
+  long took_ = 0, ingest_took_ = -1;
+  bool written_ = false;                   // the store has taken a part
+  std::optional<http::Response> refused_;  // by the store, before it took any
+  Refusal gone_;                           // why no further part is sent
+  std::vector<std::string> warnings_;
+};
+
+}  // namespace sightline::elastic
