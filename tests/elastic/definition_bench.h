@@ -9,10 +9,10 @@
 #include <string>
 #include <unistd.h>
 
-#include "manual_timer.h"
 #include "server/elastic/front.h"
 #include "server/http/client.h"
 #include "server/security/secret_box.h"
+#include "tests/base/manual_timer.h"
 
 namespace sightline::elastic {
 

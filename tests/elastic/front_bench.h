@@ -4,10 +4,10 @@
 #include <memory>
 #include <string>
 
-#include "manual_timer.h"
 #include "memory_store.h"
 #include "server/elastic/front.h"
 #include "server/http/client.h"
+#include "tests/base/manual_timer.h"
 #include "upstream.h"
 
 namespace sightline::elastic {

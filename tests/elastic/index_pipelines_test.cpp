@@ -2,8 +2,8 @@
 
 #include <doctest/doctest.h>
 
-#include "manual_timer.h"
 #include "memory_store.h"
+#include "tests/base/manual_timer.h"
 
 using namespace sightline;
 using namespace sightline::elastic;

@@ -5,8 +5,8 @@
 #include <doctest/doctest.h>
 #include <future>
 
-#include "manual_timer.h"
 #include "server/http/client.h"
+#include "tests/base/manual_timer.h"
 #include "upstream.h"
 
 using namespace sightline;

@@ -10,11 +10,11 @@
 #include <string>
 #include <vector>
 
-#include "manual_timer.h"
 #include "memory_store.h"
 #include "server/elastic/inference/native_inference.h"
 #include "server/elastic/ingest/pipeline_api.h"
 #include "server/http/client.h"
+#include "tests/base/manual_timer.h"
 
 namespace sightline::elastic {
 

@@ -5,11 +5,11 @@
 #include <string>
 #include <utility>
 
+#include "base/timer.h"
 #include "server/elastic/definitions/definition_index.h"
 #include "server/elastic/definitions/short_cache.h"
 #include "server/elastic/inference/endpoint.h"
 #include "server/elastic/inference/native_inference.h"
-#include "server/elastic/inference/timer.h"
 #include "server/elastic/ingest/pipeline.h"
 #include "server/security/secret_box.h"
 

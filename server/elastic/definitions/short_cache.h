@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "server/elastic/inference/timer.h"
+#include "base/timer.h"
 
 namespace sightline::elastic {
 

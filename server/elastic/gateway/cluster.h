@@ -9,8 +9,8 @@
 #include <string>
 
 #include "base/result.h"
+#include "base/timer.h"
 #include "server/elastic/elastic_error.h"
-#include "server/elastic/inference/timer.h"
 #include "server/http/client.h"
 #include "server/http/message.h"
 

@@ -3,9 +3,9 @@
 
 #include <string>
 
+#include "base/timer.h"
 #include "server/elastic/definitions/short_cache.h"
 #include "server/elastic/inference/native_inference.h"
-#include "server/elastic/inference/timer.h"
 #include "server/elastic/store.h"
 
 namespace sightline::elastic {

@@ -7,11 +7,11 @@
 #include <memory>
 #include <vector>
 
+#include "base/timer.h"
 #include "server/elastic/elastic_error.h"
 #include "server/elastic/inference/embedding_answer.h"
 #include "server/elastic/inference/endpoint.h"
 #include "server/elastic/inference/endpoint_request.h"
-#include "server/elastic/inference/timer.h"
 #include "server/http/client.h"
 
 namespace sightline::elastic {

@@ -5,7 +5,7 @@
 #include <map>
 
 #include "server/elastic/definitions/definition_index.h"
-#include "tests/elastic/manual_timer.h"
+#include "tests/base/manual_timer.h"
 
 using namespace sightline;
 using namespace sightline::elastic;

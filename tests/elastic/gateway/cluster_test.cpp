@@ -3,7 +3,7 @@
 
 #include <doctest/doctest.h>
 
-#include "tests/elastic/manual_timer.h"
+#include "tests/base/manual_timer.h"
 
 using namespace sightline;
 using namespace sightline::elastic;

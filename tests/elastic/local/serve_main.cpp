@@ -20,7 +20,7 @@ using namespace sightline;
 /// `_ingest/pipeline`, with its pipelines in a store of its own. Writes do not run them.
 class Pipelines {
  public:
-  Pipelines(elastic::Store& store, elastic::Timer& timer, http::Client& client)
+  Pipelines(elastic::Store& store, Timer& timer, http::Client& client)
       : executor_(client, timer, options()),
         definitions_(store, timer, native_),
         stubs_(store, timer),
@@ -61,7 +61,7 @@ int serve(const std::filesystem::path& folder, std::uint16_t port) {
                      .message.c_str());
     return 1;
   }
-  const auto timer = elastic::start_timer();
+  const auto timer = start_timer();
   const Pipelines pipelines(**own, *timer, **client);
   const elastic::rest::RestLayer rest([&](http::Request&& request) {
     if (auto answer = pipelines.try_handle(request)) return std::move(*answer);

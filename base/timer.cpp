@@ -1,11 +1,11 @@
-#include "server/elastic/inference/timer.h"
+#include "base/timer.h"
 
 #include <condition_variable>
 #include <map>
 #include <mutex>
 #include <thread>
 
-namespace sightline::elastic {
+namespace sightline {
 namespace {
 
 class ThreadTimer : public Timer {
@@ -63,4 +63,4 @@ std::unique_ptr<Timer> start_timer() {
   return std::make_unique<ThreadTimer>();
 }
 
-}  // namespace sightline::elastic
+}  // namespace sightline

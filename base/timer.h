@@ -5,7 +5,7 @@
 #include <functional>
 #include <memory>
 
-namespace sightline::elastic {
+namespace sightline {
 
 /// Retries, rate limits and time limits of inference calls all go by one Timer, so that tests move the hands
 /// themselves. Thread safety: all members may be called from any thread.
@@ -22,4 +22,4 @@ class Timer {
 /// The real one: std::chrono::steady_clock and one thread.
 std::unique_ptr<Timer> start_timer();
 
-}  // namespace sightline::elastic
+}  // namespace sightline

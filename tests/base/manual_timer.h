@@ -8,9 +8,9 @@
 #include <mutex>
 #include <utility>
 
-#include "server/elastic/inference/timer.h"
+#include "base/timer.h"
 
-namespace sightline::elastic {
+namespace sightline {
 
 class ManualTimer : public Timer {
  public:
@@ -64,4 +64,4 @@ class ManualTimer : public Timer {
   Clock::time_point now_{std::chrono::hours(1)};
 };
 
-}  // namespace sightline::elastic
+}  // namespace sightline

@@ -1,0 +1,61 @@
+// Models that another server runs: what is asked of it, and what comes back.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "server/serving/embed_request.h"
+
+namespace sightline::serving {
+
+/// One request for an upstream model.
+struct UpstreamRequest {
+  std::string model;
+  std::vector<Input> inputs;
+  /// What the client says its texts are, in its own words (`query`, `search_document`, `clustering` ...);
+  /// empty: not said.
+  std::string input_type;
+  std::optional<std::int64_t> dimensions;  ///< length of the vectors, where the client asks for one
+  /// The field Authorization of the client's request; empty: none.
+  std::string authorization;
+  EmbedOptions options;
+};
+
+/// Why an upstream gave no vectors.
+struct UpstreamFailure {
+  int status = 502;  ///< for the client: the upstream's own where the fault is the client's
+  std::string message;
+  std::optional<std::chrono::seconds> retry_after;  ///< for the field Retry-After
+};
+
+/// What is known of an upstream model without asking for it.
+struct UpstreamModel {
+  std::string name;
+  std::uint32_t dims = 0;        ///< floats a vector, where the client asks for no other number
+  std::uint32_t max_tokens = 0;  ///< of a text
+};
+
+/// A server of other people's that embeds, beside the models that run here.
+/// Thread safety: all members may be called from any thread.
+class Upstream {
+ public:
+  using Answer = Result<Embeddings, UpstreamFailure>;
+  /// Called exactly once, from any thread, perhaps before `embed` returns; must not block.
+  using Callback = std::function<void(Answer)>;
+
+  virtual ~Upstream() = default;
+  /// True if models of this name are run there.
+  virtual bool serves(std::string_view model) const = 0;
+  /// Those that it is known to have; it may serve others too.
+  virtual std::vector<UpstreamModel> models() const = 0;
+  /// Answers one vector an input, in input order, or one failure that names the input.
+  virtual void embed(UpstreamRequest request, Callback done) = 0;
+};
+
+}  // namespace sightline::serving
