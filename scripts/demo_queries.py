@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 """Searches the pictures that the demo loaded, through plain Elasticsearch requests, and checks what comes back.
 
-    demo_queries.py --elasticsearch URL --pictures FOLDER [--index clip-images] [--queries FILE]
-    demo_queries.py --elasticsearch URL --must-not-exist
+    demo_queries.py --elasticsearch URL --models clip,jina-clip,cohere --pictures FOLDER [--queries FILE]
+    demo_queries.py --elasticsearch URL --models clip,jina-clip,cohere --must-not-exist
 
 Credentials come from ELASTICSEARCH_API_KEY, or ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD, in the environment.
 
-Checks that the index holds every picture of the folder, and that a picture query returns the picture itself first. With
---queries (a JSON list of {"query": TEXT, "right": {ATTRIBUTE: VALUE}}) each text's best four hits are compared with the
-attributes that the documents carry, and the mean precision must be 0.9 or more; without, a few texts are searched and
-their hits printed. Exit code 0 only if every check held. Needs only Python's standard library.
+Each model has an index of its own, and the same queries are asked of each. Checks that every index holds every picture of the
+folder, and that a picture query returns the picture itself first. With --queries (a JSON list of {"query": TEXT, "right":
+{ATTRIBUTE: VALUE}}) each text's best four hits are compared with the attributes that the documents carry, and the mean
+precision of each model must reach its mark; without, a few texts are searched and their hits printed. Exit code 0 only if
+every check held. Needs only Python's standard library.
 """
 
 import argparse
@@ -22,7 +23,13 @@ import urllib.error
 import urllib.request
 
 DEPTH = 4
-LEAST_PRECISION = 0.9
+# Index, endpoint for words, endpoint for pictures, least mean precision of the bundled model. Elastic's own Cohere connector takes
+# words alone, so pictures are asked by the endpoint that embeds the documents.
+COLUMNS = {
+    "clip": ("clip-images", "clip-search", "clip-search", 0.9),
+    "jina-clip": ("jina-images", "jina-clip-search", "jina-clip-search", 0.85),
+    "cohere": ("embed-images", "cohere-search", "cohere-ingest", 0.85),
+}
 LEAST_SAME_KIND = 0.75
 PICTURE_NAMES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
 QUERIES_WITHOUT_ANSWERS = ("a modern kitchen with an island", "a house with a swimming pool", "a bathroom", "a bedroom with a large bed")
@@ -40,8 +47,9 @@ def credentials():
 
 
 class Index:
-    def __init__(self, url, name):
-        self.url, self.name = url.rstrip("/"), name
+    def __init__(self, url, model):
+        self.url, self.model = url.rstrip("/"), model
+        self.name, self.words, self.pictures, self.least_precision = COLUMNS[model]
         self.headers = {"Content-Type": "application/json", **credentials()}
 
     def exists(self):
@@ -64,7 +72,8 @@ class Index:
             sys.exit(f"demo_queries: {path} answered {error.code}: {error.read().decode(errors='replace')[:500]}")
 
     def search(self, text_or_picture, size):
-        builder = {"text_embedding": {"model_id": "clip-search", "model_text": text_or_picture}}
+        endpoint = self.pictures if text_or_picture.startswith("data:") else self.words
+        builder = {"text_embedding": {"model_id": endpoint, "model_text": text_or_picture}}
         knn = {"field": "image_embedding", "k": size, "num_candidates": 100, "query_vector_builder": builder}
         return self.call("_search", {"size": size, "knn": knn, "_source": {"excludes": ["image_data"]}})["hits"]["hits"]
 
@@ -86,22 +95,31 @@ def show(hit, mark):
     return f"    {mark} {hit['_score']:.4f}  {source['image_name']}  {source.get('caption', '')}".rstrip()
 
 
-def check_texts(index, queries, verbose):
-    precisions = []
+def check_texts(columns, queries, verbose):
+    """Every query to every column; a line a query, and below it the hits of the columns that found wrong ones."""
+    precisions = {index.model: [] for index in columns}
+    print("  right hits of the best 4: " + ", ".join(index.model for index in columns))
     for item in queries:
-        enough = index.count_right(item["right"])
+        enough = columns[0].count_right(item["right"])
         if enough < DEPTH:
-            sys.exit(f"demo_queries: {item['query']!r} has only {enough} right pictures in the index; it needs {DEPTH}")
-        hits = index.search(item["query"], DEPTH)
-        right = [is_right(hit["_source"], item["right"]) for hit in hits]
-        precisions.append(sum(right) / DEPTH)
-        print(f"  {sum(right)}/{DEPTH}  {item['query']}")
-        if verbose or not all(right):
-            for hit, good in zip(hits, right):
-                print(show(hit, "+" if good else "-"))
-    mean = sum(precisions) / len(precisions)
-    print(f"mean precision@{DEPTH} of {len(precisions)} text queries: {mean:.3f} (at least {LEAST_PRECISION})")
-    return mean >= LEAST_PRECISION
+            sys.exit(f"demo_queries: {item['query']!r} has only {enough} right pictures in {columns[0].name}; it needs {DEPTH}")
+        answers = {}
+        for index in columns:
+            hits = index.search(item["query"], DEPTH)
+            answers[index.model] = hits, [is_right(hit["_source"], item["right"]) for hit in hits]
+            precisions[index.model].append(sum(answers[index.model][1]) / DEPTH)
+        print("  " + "  ".join(f"{sum(right)}/{DEPTH}" for _, right in answers.values()) + f"  {item['query']}")
+        for model, (hits, right) in answers.items():
+            if verbose or not all(right):
+                print(f"    {model}")
+                for hit, good in zip(hits, right):
+                    print(show(hit, "+" if good else "-"))
+    held = True
+    for index in columns:
+        mean = sum(precisions[index.model]) / len(queries)
+        print(f"{index.model}: mean precision@{DEPTH} of {len(queries)} text queries: {mean:.3f} (at least {index.least_precision})")
+        held &= mean >= index.least_precision
+    return held
 
 
 def data_uri(file):
@@ -119,42 +137,52 @@ def check_pictures(index, files):
         if "kind" in best:
             same_kind += sum(hit["_source"].get("kind") == best["kind"] for hit in hits[1:])
             others += len(hits) - 1
-    print(f"{found_themselves} of {len(chosen)} picture queries return the picture itself first")
+    print(f"{index.model}: {found_themselves} of {len(chosen)} picture queries return the picture itself first")
     if others:
-        print(f"{same_kind} of the {others} next hits are of the same kind (at least {LEAST_SAME_KIND:.0%})")
+        print(f"{index.model}: {same_kind} of the {others} next hits are of the same kind (at least {LEAST_SAME_KIND:.0%})")
     return found_themselves == len(chosen) and same_kind >= LEAST_SAME_KIND * others
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--elasticsearch", required=True)
-    parser.add_argument("--index", default="clip-images")
+    parser.add_argument("--models", default="clip", help="comma-separated, of " + ", ".join(COLUMNS))
     parser.add_argument("--pictures", type=pathlib.Path)
     parser.add_argument("--queries", type=pathlib.Path)
-    parser.add_argument("--must-not-exist", action="store_true", help="only check that there is no such index yet")
+    parser.add_argument("--must-not-exist", action="store_true", help="only check that there are no such indices yet")
     parser.add_argument("--verbose", action="store_true", help="print the hits of every query, not only of those with wrong ones")
     options = parser.parse_args()
-    index = Index(options.elasticsearch, options.index)
+    models = options.models.split(",")
+    for model in models:
+        if model not in COLUMNS:
+            parser.error(f"unknown model {model!r} in --models; known: {', '.join(COLUMNS)}")
+    columns = [Index(options.elasticsearch, model) for model in models]
     if options.must_not_exist:
-        if index.exists():
-            sys.exit(f"demo_queries: there is an index {options.index} already; the demo would mix its pictures with it.\n"
-                     "  Search it as it is, or delete it first (scripts/register_endpoints.sh --remove --with-data).")
+        for index in columns:
+            if index.exists():
+                sys.exit(f"demo_queries: there is an index {index.name} already; the demo would mix its pictures with it.\n"
+                         "  Search it as it is, or delete it first (scripts/register_endpoints.sh --remove --with-data).")
         return 0
     if not options.pictures:
         parser.error("--pictures is required")
     files = sorted(path for path in options.pictures.rglob("*") if path.suffix.lower() in PICTURE_NAMES)
 
-    count = index.call("_count")["count"]
-    print(f"{options.index} holds {count} documents, the folder {len(files)} pictures")
-    held = count == len(files)
+    held = True
+    for index in columns:
+        count = index.call("_count")["count"]
+        print(f"{index.name} holds {count} documents, the folder {len(files)} pictures")
+        held &= count == len(files)
     if options.queries:
-        held &= check_texts(index, json.loads(options.queries.read_text(encoding="utf-8")), options.verbose)
+        held &= check_texts(columns, json.loads(options.queries.read_text(encoding="utf-8")), options.verbose)
     else:
         for text in QUERIES_WITHOUT_ANSWERS:
             print(f"  {text}")
-            for hit in index.search(text, DEPTH):
-                print(show(hit, " "))
-    held &= check_pictures(index, files)
+            for index in columns:
+                print(f"    {index.model}")
+                for hit in index.search(text, DEPTH):
+                    print(show(hit, " "))
+    for index in columns:
+        held &= check_pictures(index, files)
     print("all checks held" if held else "A CHECK FAILED")
     return 0 if held else 1
 

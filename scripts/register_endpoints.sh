@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Registers Sightline with Elasticsearch: inference endpoints, ingest pipelines and indices, from es_config/.
 #
-#   scripts/register_endpoints.sh [--models clip] [--dry-run] [--remove [--with-data]] [--env-file FILE]
+#   scripts/register_endpoints.sh [--models clip,jina-clip,cohere] [--listings] [--dry-run] [--remove [--with-data]] [--env-file FILE]
 #
-#   --models LIST   which models to set up, comma-separated (default: clip)
-#   --dry-run       print the requests as text to paste into Kibana's Dev Tools, and send nothing
+#   --models LIST   which models to set up, comma-separated, of clip, jina-clip and cohere (default: clip)
+#   --listings      also the index and pipeline `listings`: the vectors of all these models beside text and numbers
+#   --dry-run       print the requests as text to paste into Kibana's Dev Tools, keys left out, and send nothing
 #   --remove        take it all away again; an index that holds documents is kept unless --with-data is given too
 #   --env-file F    settings file (default: .env in the current folder)
 #
@@ -17,14 +18,15 @@
 #   SIGHTLINE_URL           Sightline as Elasticsearch reaches it (default http://127.0.0.1:8080)
 #   SIGHTLINE_CHECK_URL     Sightline as this machine reaches it, if that differs (a cluster in a container sees another host)
 #   SIGHTLINE_API_KEY       key that Elasticsearch must send, if Sightline asks for one
+#   COHERE_API_KEY          for cohere: goes into Elasticsearch's secret settings, and nowhere else
+#   COHERE_URL              for cohere: another server that speaks Cohere's API, for Elasticsearch's own connector
 #
 # Running it twice is safe: what is there and right stays, what differs is put right, no document is touched.
 # Needs bash, curl and jq.
 set -euo pipefail
 
 config=$(cd "$(dirname "${BASH_SOURCE[0]}")/../es_config" && pwd)
-models=clip dry_run= remove= with_data= env_file=.env
-default_dims_clip=768   # openai/clip-vit-large-patch14; used by --dry-run when Sightline cannot be asked
+models=clip listings= dry_run= remove= with_data= env_file=.env
 
 say()  { printf '%s\n' "$*"; }
 fail() { printf 'register_endpoints: %s\n' "$*" >&2; exit 1; }
@@ -33,6 +35,7 @@ while [ $# -gt 0 ]; do
   case $1 in
     --models) models=${2:?--models needs a list}; shift ;;
     --models=*) models=${1#*=} ;;
+    --listings) listings=1 ;;
     --dry-run) dry_run=1 ;;
     --remove) remove=1 ;;
     --with-data) with_data=1 ;;
@@ -76,20 +79,41 @@ es() {
 }
 reason() { jq -r '.error | if type == "object" then ([.reason] + [.caused_by?.reason // empty] | join(" Cause: ")) else . end' <<<"$answer" 2>/dev/null || printf '%s' "$answer"; }
 
-check_model_name() {
-  [ "$1" = clip ] || fail "unknown model '$1' in --models; known: clip"
+# What belongs to a model: its index and pipeline, its name at Sightline, and the dimensions of the model that it is named after
+# (used by --dry-run when Sightline cannot be asked).
+select_model() { # MODEL
+  case $1 in
+    clip)      index=clip-images;  served_as=clip;                dims=768 ;;
+    jina-clip) index=jina-images;  served_as=jina-clip;           dims=768 ;;
+    cohere)    index=embed-images; served_as=embed-english-v3.0;  dims=1024 ;;
+    *) fail "unknown model '$1' in --models; known: clip, jina-clip, cohere" ;;
+  esac
 }
 
+# Keys are read by jq from the environment, so that no process list shows them. --dry-run names them in place of their values.
 endpoint_body() { # FILE
-  local key_filter='.'
-  if [ -n "${SIGHTLINE_API_KEY:-}" ]; then
-    key_filter='.service_settings.secret_parameters = {api_key: $key} | .service_settings.headers.Authorization = "Bearer ${api_key}"'
-  fi
-  jq --arg url "$sightline" --arg key "${SIGHTLINE_API_KEY:-}" \
-     ".service_settings.url |= sub(\"@SIGHTLINE_URL@\"; \$url) | $key_filter" "$1"
+  local key=
+  if [ -n "${SIGHTLINE_API_KEY:-}" ]; then key=SIGHTLINE_API_KEY
+  elif [[ $1 = */cohere-* ]]; then key=COHERE_API_KEY; fi
+  jq --arg url "$sightline" --arg key "$key" --arg show_names "$dry_run" '
+    def secret($name): if $show_names == "" then env[$name] else "<\($name)>" end;
+    if .service == "cohere" then
+      .service_settings.api_key = secret("COHERE_API_KEY") | if (env.COHERE_URL // "") == "" then . else .service_settings.url = env.COHERE_URL end
+    else
+      .service_settings.url |= sub("@SIGHTLINE_URL@"; $url)
+      | if $key == "" then . else .service_settings.secret_parameters = {api_key: secret($key)} | .service_settings.headers.Authorization = "Bearer ${api_key}" end
+    end' "$1"
 }
 index_body() { # FILE DIMS
   jq --argjson dims "$2" '(.mappings.properties[] | select(.type == "dense_vector") | .dims) |= (if . == "@DIMS@" then $dims else . end)' "$1"
+}
+# The listings of the chosen models alone. DIMS: {"clip": 768, ...}
+listings_index_body() { # DIMS
+  jq --argjson dims "$1" '.mappings.properties |= with_entries(
+    if .value.type == "dense_vector" then .value.dims |= $dims[sub("@DIMS:(?<model>.*)@"; "\(.model)")] | select(.value.dims != null) else . end)' "$config/indices/listings.json"
+}
+listings_pipeline_body() { # DIMS
+  jq --argjson dims "$1" '.processors |= map(select(.inference == null or $dims[.inference.model_id | sub("-ingest$"; "")] != null))' "$config/pipelines/listings.json"
 }
 
 # True if a gateway answers at $elasticsearch; says who runs inference there.
@@ -155,7 +179,7 @@ register_endpoint() { # ID
     local same
     same=$(jq -n --argjson want "$body" --argjson have "$answer" '
       ($have.endpoints[0].service_settings) as $h | ($want.service_settings) as $w
-      | ($w.secret_parameters == null) and $h.url == $w.url and $h.request == $w.request and $h.response.json_parser.text_embeddings == $w.response.json_parser.text_embeddings
+      | ($w.secret_parameters == null) and ($w.api_key == null) and $h.url == $w.url and $h.request == $w.request and $h.response.json_parser.text_embeddings == $w.response.json_parser.text_embeddings
         and $h.similarity == $w.similarity and $h.headers == $w.headers and $h.rate_limit == $w.rate_limit')
     if [ "$same" = true ] && [ "$(jq -r '.endpoints[0].service_settings.dimensions' <<<"$answer")" = "$dims" ]; then
       say "endpoint  $1: already there"; return
@@ -170,30 +194,34 @@ register_endpoint() { # ID
   say "endpoint  $1: created, $created dimensions"
 }
 
-register_pipeline() { # ID
-  es PUT "/_ingest/pipeline/$1" "$(cat "$config/pipelines/$1.json")"
+register_pipeline() { # ID BODY
+  es PUT "/_ingest/pipeline/$1" "$2"
   [ "$status" = 200 ] || fail "could not put pipeline $1 ($status): $(reason)"
   say "pipeline  $1: in place"
 }
 
-register_index() { # NAME
+register_index() { # NAME BODY
   es GET "/$1"
   if [ "$status" = 404 ]; then
-    es PUT "/$1" "$(index_body "$config/indices/$1.json" "$dims")"
+    es PUT "/$1" "$2"
     [ "$status" = 200 ] || fail "could not create index $1 ($status): $(reason)"
-    say "index     $1: created, $dims dimensions"; return
+    say "index     $1: created, $(jq -r '[.mappings.properties[] | select(.type == "dense_vector") | .dims | tostring] | join(" + ")' <<<"$2") dimensions"; return
   fi
   [ "$status" = 200 ] || fail "could not read index $1 ($status): $(reason)"
-  local have; have=$(jq -r --arg i "$1" '.[$i].mappings.properties.image_embedding.dims // "none"' <<<"$answer")
-  [ "$have" = "$dims" ] || fail "index $1 holds vectors of $have dimensions, but the model gives $dims.
-  Vectors of two models cannot share an index: ingest into a new one, or delete it (--remove --with-data) and run this again."
-  es PUT "/$1/_settings" "$(jq '{index: .settings.index}' "$config/indices/$1.json")"
+  local differs
+  differs=$(jq -r --arg i "$1" --argjson want "$2" '
+    .[$i].mappings.properties as $have | $want.mappings.properties | to_entries[] | select(.value.type == "dense_vector")
+    | .key as $field | ($have[$field].dims // "none" | tostring) as $there | select($there != (.value.dims | tostring))
+    | "\($field): \($there) dimensions in the index, \(.value.dims) from the model"' <<<"$answer")
+  [ -z "$differs" ] || fail "index $1 does not fit the models: $differs.
+  Vectors of two models cannot share a field: ingest into a new index, or delete this one (--remove --with-data) and run this again."
+  es PUT "/$1/_settings" "$(jq '{index: .settings.index}' <<<"$2")"
   [ "$status" = 200 ] || fail "could not set the default pipeline of index $1 ($status): $(reason)"
   say "index     $1: already there"
 }
 
-remove_model() { # MODEL
-  local index=$1-images documents=0
+remove_index_and_pipeline() { # NAME
+  local index=$1 documents=0
   es GET "/$index/_count"
   if [ "$status" = 200 ]; then
     documents=$(jq -r .count <<<"$answer")
@@ -208,6 +236,8 @@ remove_model() { # MODEL
   fi
   es DELETE "/_ingest/pipeline/$index"
   case $status in 200) say "pipeline  $index: deleted" ;; 404) say "pipeline  $index: not there" ;; *) fail "could not delete pipeline $index ($status): $(reason)" ;; esac
+}
+remove_endpoints() { # MODEL
   local id
   for id in "$1-ingest" "$1-search"; do
     es DELETE "/_inference/text_embedding/$id?force=true"
@@ -215,30 +245,60 @@ remove_model() { # MODEL
   done
 }
 
-print_console() { # MODEL
+print_model() { # MODEL
   local id
   for id in "$1-ingest" "$1-search"; do printf 'PUT _inference/text_embedding/%s\n%s\n\n' "$id" "$(endpoint_body "$config/inference/$id.json")"; done
-  printf 'PUT _ingest/pipeline/%s-images\n%s\n\n' "$1" "$(jq . "$config/pipelines/$1-images.json")"
-  printf 'PUT %s-images\n%s\n' "$1" "$(index_body "$config/indices/$1-images.json" "$dims")"
+  print_index "$index" "$(jq . "$config/pipelines/$index.json")" "$(index_body "$config/indices/$index.json" "$dims")"
+}
+print_index() { # NAME PIPELINE INDEX
+  printf 'PUT _ingest/pipeline/%s\n%s\n\nPUT %s\n%s\n\n' "$1" "$2" "$1" "$3"
 }
 
 IFS=, read -ra chosen <<<"$models"
-for model in "${chosen[@]}"; do check_model_name "$model"; done
-[ -n "$dry_run" ] || check_cluster
 for model in "${chosen[@]}"; do
-  if [ -n "$remove" ] && [ -n "$dry_run" ]; then
-    printf 'DELETE %s-images\nDELETE _ingest/pipeline/%s-images\nDELETE _inference/text_embedding/%s-ingest\nDELETE _inference/text_embedding/%s-search\n' "$model" "$model" "$model" "$model"
-  elif [ -n "$remove" ]; then remove_model "$model"
-  elif [ -n "$dry_run" ]; then
-    fallback=default_dims_$model
-    dims=$(measured_dims "$model") || dims=${!fallback}
-    print_console "$model"
-  else
-    dims=$(measured_dims "$model") || fail "Sightline at $sightline_here does not serve a model named '$model'.
-  Start it with --model $model=FOLDER, or set SIGHTLINE_URL (environment or $env_file) to where it runs."
-    register_endpoint "$model-ingest"
-    register_endpoint "$model-search"
-    register_pipeline "$model-images"
-    register_index "$model-images"
+  select_model "$model"
+  if [ "$model" = cohere ] && [ -z "$dry_run$remove" ] && [ -z "${COHERE_API_KEY:-}" ]; then
+    fail "cohere needs COHERE_API_KEY (environment or $env_file): Elasticsearch's own connector asks for it"
   fi
 done
+[ -n "$dry_run" ] || check_cluster
+
+if [ -n "$remove" ]; then
+  names=(); for model in "${chosen[@]}"; do select_model "$model"; names+=("$index"); done
+  [ -z "$listings" ] || names+=(listings)
+  if [ -n "$dry_run" ]; then
+    for name in "${names[@]}"; do printf 'DELETE %s\nDELETE _ingest/pipeline/%s\n' "$name" "$name"; done
+    for model in "${chosen[@]}"; do printf 'DELETE _inference/text_embedding/%s-ingest\nDELETE _inference/text_embedding/%s-search\n' "$model" "$model"; done
+  else
+    for name in "${names[@]}"; do remove_index_and_pipeline "$name"; done
+    for model in "${chosen[@]}"; do remove_endpoints "$model"; done
+  fi
+  exit 0
+fi
+
+all_dims={}
+for model in "${chosen[@]}"; do
+  select_model "$model"
+  if measured=$(measured_dims "$served_as"); then dims=$measured
+  elif [ -z "$dry_run" ]; then
+    how="--model $served_as=FOLDER"; [ "$model" != cohere ] || how="--cohere"
+    fail "Sightline at $sightline_here does not serve a model named '$served_as'.
+  Start it with $how, or set SIGHTLINE_URL (environment or $env_file) to where it runs."
+  fi
+  all_dims=$(jq -c --arg model "$model" --argjson dims "$dims" '.[$model] = $dims' <<<"$all_dims")
+done
+for model in "${chosen[@]}"; do
+  select_model "$model"; dims=$(jq --arg model "$model" '.[$model]' <<<"$all_dims")
+  if [ -n "$dry_run" ]; then print_model "$model"; continue; fi
+  register_endpoint "$model-ingest"
+  register_endpoint "$model-search"
+  register_pipeline "$index" "$(cat "$config/pipelines/$index.json")"
+  register_index "$index" "$(index_body "$config/indices/$index.json" "$dims")"
+done
+if [ -n "$listings" ]; then
+  if [ -n "$dry_run" ]; then print_index listings "$(listings_pipeline_body "$all_dims")" "$(listings_index_body "$all_dims")"
+  else
+    register_pipeline listings "$(listings_pipeline_body "$all_dims")"
+    register_index listings "$(listings_index_body "$all_dims")"
+  fi
+fi
