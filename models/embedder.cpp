@@ -7,6 +7,7 @@
 #include "models/tokenizer/tokenizer.h"
 #include "models/towers/clip_towers.h"
 #include "models/weights/hugging_face_folder.h"
+#include "models/weights/logit_scale.h"
 #include "models/weights/preprocessor_config.h"
 
 namespace sightline::models {
@@ -188,7 +189,10 @@ Result<std::unique_ptr<Embedder>> Embedder::load(const Options& options) {
   Result<std::unique_ptr<ClipTowers>> towers = ClipTowers::load(
       folder->checkpoint, folder->config, pixels, {options.device, options.dtype, options.threads});
   if (!towers) return towers.error();
+  const Result<float> logit_scale = read_logit_scale(folder->checkpoint);
+  if (!logit_scale) return logit_scale.error();
   ModelInfo info = describe_model(*folder, **towers, options.dtype);
+  info.logit_scale = *logit_scale;
   const ImageLimits limits{options.max_image_bytes, options.max_image_pixels, options.apply_exif_orientation};
   return std::unique_ptr<Embedder>(std::make_unique<ClipEmbedder>(std::move(info), folder->preprocess, limits,
                                                                   std::move(tokenizer), std::move(*towers)));

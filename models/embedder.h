@@ -33,8 +33,9 @@ using Prepared = std::variant<PreparedText, PreparedImage>;
 
 /// What to do with a text over the model's limit.
 enum class Truncate {
-  end,   ///< cut at the end, keep EOS; PreparedText::truncated() says so
-  none,  ///< refuse: invalid_argument with the counted and the allowed number of tokens
+  end,    ///< cut at the end, keep EOS; PreparedText::truncated() says so
+  start,  ///< cut at the beginning, keep BOS; the same
+  none,   ///< refuse: invalid_argument with the counted and the allowed number of tokens
 };
 
 /// What is known of a loaded model.
@@ -54,6 +55,7 @@ struct ModelInfo {
   std::uint64_t parameters = 0;
   std::uint64_t weight_bytes = 0;          ///< of the safetensors files
   bool has_text = true, has_image = true;  ///< single-tower exports lack one
+  float logit_scale = 0;  ///< what cosines are multiplied with before a softmax over texts; 0: not known
 };
 
 /// A loaded model.

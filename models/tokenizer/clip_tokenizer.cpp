@@ -97,7 +97,9 @@ class ClipTokenizer : public Tokenizer {
     }
     PreparedText prepared;
     prepared.ids.push_back(begin_id_);
-    while (!text.empty() && prepared.ids.size() < k_max_counted_ids) {
+    // Where the beginning goes the end must be known, however long the text is.
+    const bool whole = truncate == Truncate::start;
+    while (!text.empty() && (whole || prepared.ids.size() < k_max_counted_ids)) {
       const std::string_view slice = first_slice(text);
       if (slice.empty()) {
         return Error{ErrorCode::too_large, "text has a word of more than " +
@@ -116,8 +118,12 @@ class ClipTokenizer : public Tokenizer {
                                                     " tokens; the model takes " + std::to_string(max_tokens) +
                                                     ". Shorten it, or allow truncation"};
     }
-    prepared.ids.resize(max_tokens);
-    prepared.ids.back() = end_id_;
+    if (truncate == Truncate::start) {
+      prepared.ids.erase(prepared.ids.begin() + 1, prepared.ids.end() - std::ptrdiff_t(max_tokens - 1));
+    } else {
+      prepared.ids.resize(max_tokens);
+      prepared.ids.back() = end_id_;
+    }
     prepared.ids.shrink_to_fit();
     return prepared;
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -28,7 +29,8 @@ inline const char* to_string(Lane lane) {
 /// One input of a request.
 struct Input {
   Modality modality = Modality::text;
-  std::string bytes;  ///< UTF-8 text, or an encoded picture (JPEG, PNG, ...)
+  std::string bytes;       ///< UTF-8 text, or an encoded picture (JPEG, PNG, ...)
+  std::string place = {};  ///< how errors call it, as "document 3"; empty: "input N" by its index
 };
 
 struct EmbedOptions {
@@ -42,9 +44,10 @@ struct EmbedOptions {
 
 /// The answer for one input.
 struct Embedding {
-  std::vector<float> values;  ///< `ModelInfo::dims` floats of unit length
-  std::size_t tokens = 0;     ///< of a text, with BOS and EOS, after truncation; 0 for a picture
-  bool truncated = false;     ///< the text was cut to the model's limit
+  std::vector<float> values;            ///< `ModelInfo::dims` floats of unit length
+  std::size_t tokens = 0;               ///< of a text, with BOS and EOS, after truncation; 0 for a picture
+  bool truncated = false;               ///< the text was cut to the model's limit
+  std::uint32_t width = 0, height = 0;  ///< of the picture as it came, pixels; 0 for a text
 };
 
 /// One entry an input, in input order.

@@ -21,7 +21,12 @@ class EmbeddingService::Job : public std::enable_shared_from_this<Job> {
         tickets_(std::move(tickets)),
         done_(std::move(done)),
         results_(inputs_.size()),
-        left_(inputs_.size()) {}
+        left_(inputs_.size()) {
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      places_.push_back(inputs_[i].place.empty() ? "input " + std::to_string(i)
+                                                 : std::move(inputs_[i].place));
+    }
+  }
 
   void start() {
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
@@ -35,12 +40,17 @@ class EmbeddingService::Job : public std::enable_shared_from_this<Job> {
   void prepare(std::size_t i);
   Result<models::Prepared> prepared(std::size_t i);
   void submit(std::size_t i, models::Prepared input);
+  /// `error` with the place of the input that it is about.
+  Error placed(std::size_t i, const Error& error) const {
+    return {error.code, places_[i] + ": " + error.message};
+  }
   void fail(std::size_t i, Error error);
   void finish_one();
 
   EmbeddingService& service_;
   ModelRegistry::Model& model_;
   std::vector<Input> inputs_;
+  std::vector<std::string> places_;
   const EmbedOptions options_;
   std::vector<BatchQueue::Ticket> tickets_;
   Callback done_;
@@ -75,7 +85,7 @@ void EmbeddingService::Job::prepare(std::size_t i) {
   auto input = prepared(i);
   if (!input) {
     finish_unrun();
-    return fail(i, {input.error().code, "input " + std::to_string(i) + ": " + input.error().message});
+    return fail(i, placed(i, input.error()));
   }
   inputs_[i] = {};  // its bytes are no longer needed
   submit(i, *std::move(input));
@@ -99,6 +109,8 @@ Result<models::Prepared> EmbeddingService::Job::prepared(std::size_t i) {
     }
     auto image = model_.embedder().prepare_image(input.bytes);
     if (!image) return image.error();
+    results_[i].width = image->source_width;
+    results_[i].height = image->source_height;
     observe();
     return models::Prepared{*std::move(image)};
   } catch (const std::bad_alloc&) {
@@ -119,8 +131,7 @@ void EmbeddingService::Job::submit(std::size_t i, models::Prepared input) {
     if (!vector) {
       const Error& error = vector.error();
       const bool of_this_input = error.code == ErrorCode::internal;
-      return job->fail(
-          i, of_this_input ? Error{error.code, "input " + std::to_string(i) + ": " + error.message} : error);
+      return job->fail(i, of_this_input ? job->placed(i, error) : error);
     }
     job->results_[i].values = *std::move(vector);
     job->finish_one();

@@ -22,7 +22,7 @@ namespace sightline::serving {
 ///       2. The preparation pool tokenizes and decodes, each input by itself.
 ///       3. The batch queue runs what is ready, with inputs of other requests.
 ///       4. Results come back by index. When the last is there the callback gets them all, or one error:
-///          that of the first bad input, with its position counted from 0 (`input 3: ...`). After an error
+///          that of the first bad input, with its place (`input 3: ...`, counted from 0). After an error
 ///          the request's other inputs are not run; other requests in the same batch do not notice.
 /// Thread safety: all members may be called from any thread.
 class EmbeddingService {

@@ -110,6 +110,23 @@ TEST_CASE("a bad input fails its own request with its position, and no other req
   CHECK(also_good.get()->at(0).values == bench.embedder->expected("e"));
 }
 
+TEST_CASE("an input with a name of its own is called by it") {
+  Bench bench;
+  const Answer error =
+      bench.send({{Modality::text, "a", "query"}, {Modality::image, "no picture", "document 0"}}).get();
+  REQUIRE_FALSE(error.ok());
+  CHECK(error.error().message == "document 0: not a picture");
+}
+
+TEST_CASE("a picture's size comes with its vector") {
+  Bench bench;
+  const Answer answer = bench.send({{Modality::text, "a"}, {Modality::image, "picture:1"}}).get();
+  REQUIRE(answer.ok());
+  CHECK(answer->at(0).width == 0);
+  CHECK(answer->at(1).width == 4);
+  CHECK(answer->at(1).height == 4);
+}
+
 TEST_CASE("of several bad inputs the first is named, whichever was looked at first") {
   EmbeddingService::Options options;
   options.preparation_threads = 4;

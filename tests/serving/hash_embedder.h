@@ -33,6 +33,7 @@ class HashEmbedder final : public models::Embedder {
     info_.dtype = "float32";
     info_.device = "cpu";
     info_.license = "Apache-2.0";
+    info_.logit_scale = 4;
   }
 
   const models::ModelInfo& info() const override { return info_; }
@@ -46,8 +47,9 @@ class HashEmbedder final : public models::Embedder {
                                                     " tokens; the model takes " +
                                                     std::to_string(info_.max_tokens)};
     }
-    for (const char c : text.substr(0, info_.max_tokens - 2))
-      prepared.ids.push_back(static_cast<unsigned char>(c));
+    const std::size_t room = info_.max_tokens - 2;
+    if (truncate == models::Truncate::start && text.size() > room) text.remove_prefix(text.size() - room);
+    for (const char c : text.substr(0, room)) prepared.ids.push_back(static_cast<unsigned char>(c));
     prepared.ids.insert(prepared.ids.begin(), 1000);
     prepared.ids.push_back(1001);
     return prepared;

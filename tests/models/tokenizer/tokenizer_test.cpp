@@ -95,6 +95,18 @@ TEST_CASE("a text over the limit is cut keeping EOS, or refused with both number
   CHECK(message == "text has 7 tokens; the model takes 6. Shorten it, or allow truncation");
 }
 
+TEST_CASE("a text cut at its start keeps BOS and its end, however long it is") {
+  const auto cut = clip().encode("a photo of a cat", 5, Truncate::start);
+  REQUIRE(cut.ok());
+  CHECK(cut->ids == Ids{49406, 539, 320, 2368, 49407});
+  CHECK(cut->full_length == 7);
+  CHECK(cut->truncated());
+  CHECK(clip().encode("a photo of a cat", 7, Truncate::start)->ids == ids_of("a photo of a cat", 7));
+  std::string text;
+  for (int i = 0; i < 150'000; ++i) text += "dog ";
+  CHECK(clip().encode(text + "a cat", 4, Truncate::start)->ids == Ids{49406, 320, 2368, 49407});
+}
+
 TEST_CASE("bytes that are not UTF-8 are refused with their offset") {
   const std::vector<std::pair<std::string, int>> broken{{"\xFF", 0},
                                                         {"ab\x80", 2},

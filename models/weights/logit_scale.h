@@ -1,0 +1,13 @@
+// How sharply a model tells texts apart that describe one picture.
+#pragma once
+
+#include "models/weights/checkpoint.h"
+
+namespace sightline::models {
+
+/// exp of the checkpoint's scalar `logit_scale`, with which training multiplied cosines before the softmax
+/// (Radford et al. 2021, 2.3: at most 100). 0: the checkpoint has none. Errors: corrupt_data (more than one
+/// element, not a floating-point number, or not finite).
+Result<float> read_logit_scale(const Checkpoint& checkpoint);
+
+}  // namespace sightline::models
