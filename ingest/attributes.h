@@ -6,8 +6,8 @@
 #include <map>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "base/csv.h"
 #include "base/result.h"
 
 namespace sightline::ingest {
@@ -26,13 +26,10 @@ class Attributes {
   std::size_t size() const { return members_.size(); }
 
  private:
-  Status read_csv(const std::string& text, const std::string& file);
+  Status add_table(const CsvTable& table, const std::string& file);
   Status read_ndjson(const std::string& text, const std::string& file);
 
   std::map<std::string, std::string> members_;
 };
-
-/// Splits CSV text into rows of fields. Errors: invalid_argument naming the line of a quote that never ends.
-Result<std::vector<std::vector<std::string>>> parse_csv(std::string_view text);
 
 }  // namespace sightline::ingest

@@ -51,7 +51,7 @@ TEST_CASE("a faulty table is refused, naming the line") {
   CHECK(message("c.csv", "file,image_data\n").find("image_data is written by the loader") !=
         std::string::npos);
   CHECK(message("d.csv", "file,a,a\n").find("column a occurs twice") != std::string::npos);
-  CHECK(message("e.csv", "file,a\n1.jpg,\"x\n").find("quote opened in line 2 never ends") !=
+  CHECK(message("e.csv", "file,a\n1.jpg,\"x\n").find("line 2: the quote opened here never ends") !=
         std::string::npos);
   CHECK(message("f.csv", "file,a\n1.jpg,\xFF\n").find("not UTF-8") != std::string::npos);
   CHECK(message("g.csv", "").find("is empty") != std::string::npos);

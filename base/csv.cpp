@@ -1,0 +1,121 @@
+#include "base/csv.h"
+
+#include <algorithm>
+#include <fstream>
+#include <rapidjson/encodings.h>
+#include <rapidjson/memorystream.h>
+#include <set>
+#include <sstream>
+
+namespace sightline {
+namespace {
+
+bool is_utf8(std::string_view text) {
+  struct {
+    void Put(char) {}
+  } nowhere;
+  rapidjson::MemoryStream in(text.data(), text.size());
+  while (in.Tell() < text.size()) {
+    if (!rapidjson::UTF8<>::Validate(in, nowhere)) return false;
+  }
+  return true;
+}
+
+/// Splits text into rows of fields; `unfinished` becomes the line of a quote that never ends.
+std::vector<CsvTable::Row> split(std::string_view text, std::size_t& unfinished) {
+  std::vector<CsvTable::Row> rows;
+  std::size_t line = 1, quote_line = 0;
+  CsvTable::Row row{line, {}};
+  std::string field;
+  bool quoted = false, any = false;
+  const auto end_row = [&] {
+    if (any || !field.empty()) {
+      row.fields.push_back(std::move(field));
+      rows.push_back(std::move(row));
+    }
+    row = {line, {}};
+    field.clear();
+    any = false;
+  };
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '\n') ++line;
+    if (quoted) {
+      if (c != '"') {
+        field.push_back(c);
+      } else if (i + 1 < text.size() && text[i + 1] == '"') {
+        field.push_back('"');
+        ++i;
+      } else {
+        quoted = false;
+      }
+    } else if (c == '"' && field.empty()) {
+      quoted = any = true;
+      quote_line = line;
+    } else if (c == ',') {
+      row.fields.push_back(std::move(field));
+      field.clear();
+      any = true;
+    } else if (c == '\n') {
+      end_row();
+    } else if (c != '\r' || (i + 1 < text.size() && text[i + 1] != '\n')) {
+      field.push_back(c);
+    }
+  }
+  end_row();
+  unfinished = quoted ? quote_line : 0;
+  return rows;
+}
+
+}  // namespace
+
+std::optional<std::size_t> CsvTable::column(std::string_view name) const {
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found == names.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - names.begin());
+}
+
+Error bad_line(const std::string& file, std::size_t line, const std::string& what) {
+  return {ErrorCode::invalid_argument, file + ", line " + std::to_string(line) + ": " + what};
+}
+
+Result<CsvTable> parse_csv(std::string_view text, const std::string& file) {
+  if (!is_utf8(text))
+    return Error{ErrorCode::invalid_argument, file + " is not UTF-8 text; save it as CSV UTF-8"};
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  std::size_t unfinished = 0;
+  std::vector<CsvTable::Row> rows = split(text, unfinished);
+  if (unfinished > 0) return bad_line(file, unfinished, "the quote opened here never ends");
+  if (rows.empty())
+    return Error{ErrorCode::invalid_argument, file + " is empty; its first row must name the columns"};
+
+  CsvTable table;
+  const std::size_t head_line = rows.front().line;
+  table.names = std::move(rows.front().fields);
+  rows.erase(rows.begin());
+  std::set<std::string_view> seen;
+  for (std::size_t column = 0; column < table.names.size(); ++column) {
+    const std::string& name = table.names[column];
+    if (name.empty())
+      return bad_line(file, head_line, "column " + std::to_string(column + 1) + " has no name");
+    if (!seen.insert(name).second) return bad_line(file, head_line, "column " + name + " occurs twice");
+  }
+  for (const CsvTable::Row& row : rows) {
+    if (row.fields.size() == table.names.size()) continue;
+    return bad_line(file, row.line,
+                    std::to_string(row.fields.size()) + " fields, but " + std::to_string(table.names.size()) +
+                        " columns");
+  }
+  table.rows = std::move(rows);
+  return table;
+}
+
+Result<CsvTable> read_csv(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  if (!in) return Error{ErrorCode::not_found, "cannot read " + file.string()};
+  std::stringstream content;
+  content << in.rdbuf();
+  return parse_csv(content.str(), file.string());
+}
+
+}  // namespace sightline

@@ -1,0 +1,37 @@
+// Tables in CSV files.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace sightline {
+
+/// A table whose columns have names. Every row has as many fields as there are names.
+struct CsvTable {
+  struct Row {
+    std::size_t line = 0;  ///< of the file, counted from 1, where the row begins
+    std::vector<std::string> fields;
+  };
+  std::vector<std::string> names;  ///< all different, none empty
+  std::vector<Row> rows;
+
+  std::optional<std::size_t> column(std::string_view name) const;
+};
+
+/// Takes CSV text apart (RFC 4180, UTF-8, a byte order mark allowed): the first row has the names, empty
+/// lines are skipped. `file` is what errors call it. Errors: invalid_argument naming file and line.
+Result<CsvTable> parse_csv(std::string_view text, const std::string& file);
+
+/// The same for a file. Errors: not_found, and those of `parse_csv`.
+Result<CsvTable> read_csv(const std::filesystem::path& file);
+
+/// invalid_argument: "`file`, line `line`: `what`".
+Error bad_line(const std::string& file, std::size_t line, const std::string& what);
+
+}  // namespace sightline
