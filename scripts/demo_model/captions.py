@@ -19,6 +19,21 @@ NOUNS = {
     "garden": ("garden", "garden", "backyard", "park"),
 }
 
+PLURALS = {
+    "house": ("houses", "houses", "homes", "buildings"),
+    "kitchen": ("kitchens",),
+    "bathroom": ("bathrooms",),
+    "bedroom": ("bedrooms",),
+    "living room": ("living rooms", "living rooms", "lounges"),
+    "pool": ("swimming pools", "pools"),
+    "garden": ("gardens", "gardens", "parks"),
+}
+BRIEF_TIME = {
+    "day": ("by day", "during the day", "in daylight"),
+    "sunset": ("at sunset", "at dusk", "in the evening"),
+    "night": ("at night", "by night", "in the dark"),
+}
+
 # Each attribute's ways of being said, by their place in the sentence: before the noun, after "with", or at
 # the end.
 BEFORE, WITH, END = "before", "with", "end"
@@ -286,6 +301,39 @@ def choose(description, rng: random.Random):
     return {name: description[name] for name in chosen}
 
 
+def brief(description, rng: random.Random):
+    """A short question that names the kind in the plural ("white kitchens by day") or not at all ("a blue
+    sofa"); with what it asks for: (wanted, text)."""
+    kind = description["kind"]
+    things = [
+        (name, words)
+        for name in mentionable(description)
+        if name not in ("time", "pool")
+        for place, words in phrases(kind, name, description[name])
+        if place == WITH and "wall" not in words  # many kinds have walls, and a pool is a kind itself
+    ]
+    if things and rng.random() < 0.6:
+        name = rng.choice(sorted({name for name, _ in things}))
+        text = rng.choice([words for thing, words in things if thing == name])
+        wanted = {name: description[name]}
+        if name == "color":
+            wanted["kind"] = kind  # a sofa is in no other kind, while the colour might be
+        if rng.random() < 0.3:
+            text = text.removeprefix("a ").removeprefix("an ")
+    else:
+        names = [name for name in mentionable(description) if name != "time"]
+        chosen = rng.sample(names, min(len(names), rng.choice((0, 1, 1, 1, 2))))
+        wanted = {"kind": kind} | {name: description[name] for name in chosen}
+        said = _said(wanted, rng)
+        subject = " ".join(said[BEFORE] + [rng.choice(PLURALS[kind])])
+        listed = " with " + _listed(said[WITH], rng) if said[WITH] else ""
+        text = f"{subject}{listed} {' '.join(said[END])}".strip()
+    if "time" in description and rng.random() < 0.3:
+        wanted["time"] = description["time"]
+        text += " " + rng.choice(BRIEF_TIME[description["time"]])
+    return wanted, text
+
+
 def _article(words):
     return "an" if words[0] in "aeiou" and not words.startswith("one") else "a"
 
@@ -302,18 +350,24 @@ def _listed(items, rng):
     return ", ".join(items[:-1]) + joint + items[-1]
 
 
-def caption(wanted, rng: random.Random, plain=False):
-    """One way to ask for, or describe, pictures that have all of `wanted` (which must contain the kind); if
-    plain, a sentence without opening words."""
-    kind = wanted["kind"]
+def _said(wanted, rng):
+    """The words for all of `wanted` but the kind, by their place in the sentence."""
     names = [name for name in wanted if name != "kind"]
     rng.shuffle(names)
     said = {BEFORE: [], WITH: [], END: []}
     for name in names:
-        place, words = rng.choice(phrases(kind, name, wanted[name]))
+        place, words = rng.choice(phrases(wanted["kind"], name, wanted[name]))
         said[place].append(words)
+    return said
+
+
+def caption(wanted, rng: random.Random, plain=False):
+    """One way to ask for, or describe, pictures that have all of `wanted` (which must contain the kind); if
+    plain, a sentence without opening words."""
+    kind = wanted["kind"]
+    said = _said(wanted, rng)
     noun = rng.choice(NOUNS[kind])
-    if kind == "pool" and not names:
+    if kind == "pool" and len(wanted) == 1:
         noun = "swimming pool"
     form = 1.0 if plain else rng.random()
     if form < 0.12:

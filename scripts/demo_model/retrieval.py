@@ -23,16 +23,39 @@ def precision_at(wanted, text_vectors, descriptions, image_vectors):
 
 def random_queries(descriptions, count, seed):
     """Queries of two or three attributes that have at least DEPTH right pictures: [(wanted, text)]."""
+
+    def draw(description, rng):
+        wanted = captions.choose(description, rng)
+        if len(wanted) in (3, 4) and _enough(descriptions, wanted):
+            return wanted, captions.caption(wanted, rng)
+        return None
+
+    return _queries(draw, descriptions, count, seed)
+
+
+def brief_queries(descriptions, count, seed):
+    """Brief queries (captions.brief) that have at least DEPTH right pictures: [(wanted, text)]."""
+
+    def draw(description, rng):
+        wanted, text = captions.brief(description, rng)
+        return (wanted, text) if _enough(descriptions, wanted) else None
+
+    return _queries(draw, descriptions, count, seed)
+
+
+def _enough(descriptions, wanted):
+    return sum(world.satisfies(description, wanted) for description in descriptions) >= DEPTH
+
+
+def _queries(draw, descriptions, count, seed):
     rng = random.Random(seed)
     queries = []
     for _ in range(count * 400):
         if len(queries) == count:
             break
-        wanted = captions.choose(rng.choice(descriptions), rng)
-        if len(wanted) not in (3, 4):
-            continue
-        if sum(world.satisfies(description, wanted) for description in descriptions) >= DEPTH:
-            queries.append((wanted, captions.caption(wanted, rng)))
+        query = draw(rng.choice(descriptions), rng)
+        if query:
+            queries.append(query)
     return queries
 
 

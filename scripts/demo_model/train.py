@@ -1,4 +1,4 @@
-"""Trains the demo CLIP and saves it in Hugging Face layout.
+"""Trains a demo model and saves it in Hugging Face layout.
 
     python train.py --output OUT --work WORK
 
@@ -22,14 +22,13 @@ import time
 import numpy
 import torch
 from torch.nn import functional
-from transformers import CLIPTokenizerFast
 
+import architectures
 import captions
 import dataset
-import model as demo
 import retrieval
-import vocabulary
 import world
+from embedding import EDGE, WIDTH, image_vectors, text_vectors
 
 WARM_UP_STEPS = 300
 FALLING_SHARE = 0.2  # the last part of the run, in which the learning rate falls to zero
@@ -68,7 +67,22 @@ def contrastive_loss(text, images, right, scale):
     return (by_text.mean() + by_image.mean()) / 2
 
 
-def batch(pixels, codes, size, seed, step):
+def ask(description, brief, rng):
+    """What a caption of this picture mentions, and the caption; in `brief` of the cases a brief one."""
+    if brief and rng.random() < brief:
+        return captions.brief(description, rng)
+    wanted = captions.choose(description, rng)
+    return wanted, captions.caption(wanted, rng)
+
+
+def sample_texts(count, seed, brief):
+    """Captions to train the tokenizer on."""
+    rng = random.Random(seed)
+    for _ in range(count):
+        yield ask(world.sample(rng), brief, rng)[1]
+
+
+def batch(pixels, codes, size, brief, seed, step):
     """Pictures (mirrored half the time, light and tint varied a little) with a fresh caption each."""
     rng = random.Random(seed * 1_000_003 + step)
     chosen = numpy.sort(numpy.array(rng.sample(range(len(pixels)), size)))
@@ -81,8 +95,8 @@ def batch(pixels, codes, size, seed, step):
     pictures = (pictures * (light * tint)).clamp(0, 255)
     texts, mentioned = [], []
     for row in codes[chosen]:
-        wanted = captions.choose(world.decode(row), rng)
-        texts.append(captions.caption(wanted, rng))
+        wanted, text = ask(world.decode(row), brief, rng)
+        texts.append(text)
         mentioned.append(world.encode(wanted))
     return pictures, torch.from_numpy(codes[chosen]).long(), texts, torch.tensor(mentioned)
 
@@ -113,10 +127,10 @@ class Validation:
     @torch.no_grad()
     def report(self, model, reader, tokenizer):
         model.eval()
-        images = torch.cat([demo.image_vectors(model, part) for part in self.pixels.split(250)])
+        images = torch.cat([image_vectors(model, part) for part in self.pixels.split(250)])
         figures = []
         for queries, count in ((self.small, 400), (self.large, len(images))):
-            text = demo.text_vectors(model, tokenizer, [text for _, text in queries])
+            text = text_vectors(model, tokenizer, [text for _, text in queries])
             figures.append(
                 retrieval.mean(
                     retrieval.precision_at(
@@ -134,9 +148,13 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--architecture", choices=architectures.ARCHITECTURES, default="clip")
     parser.add_argument("--output", type=pathlib.Path, required=True, help="the model's folder")
     parser.add_argument(
         "--work", type=pathlib.Path, required=True, help="for drawn pictures and checkpoints (2 GB)"
+    )
+    parser.add_argument(
+        "--brief", type=float, default=0.0, help="share of captions without the kind, or with its plural"
     )
     parser.add_argument("--pictures", type=int, default=60_000)
     parser.add_argument("--steps", type=int, default=2_120)
@@ -151,18 +169,19 @@ def main():
     torch.manual_seed(options.seed)
 
     pixels, codes = dataset.prepare(
-        options.work / "training", dataset.TRAINING_SEEDS, options.pictures, demo.EDGE, options.threads
+        options.work / "training", dataset.TRAINING_SEEDS, options.pictures, EDGE, options.threads
     )
     validation = Validation(
         *dataset.prepare(
-            options.work / "validation", dataset.VALIDATION_SEEDS, 2000, demo.EDGE, options.threads
+            options.work / "validation", dataset.VALIDATION_SEEDS, 2000, EDGE, options.threads
         )
     )
-    tokenizer = vocabulary.train(
-        options.work / "tokenizer", 1024, vocabulary.sample_texts(20_000, options.seed)
+    architecture = architectures.ARCHITECTURES[options.architecture]
+    tokenizer = architecture.train_tokenizer(
+        options.work / "tokenizer", 1024, sample_texts(20_000, options.seed, options.brief)
     )
-    model = demo.build(tokenizer)
-    reader = AttributeReader(model.config.projection_dim)
+    model = architecture.build(tokenizer)
+    reader = AttributeReader(WIDTH)
     model.train()
     print(f"{sum(p.numel() for p in model.parameters()):,} parameters, {len(tokenizer)} tokens", flush=True)
     optimizer = torch.optim.AdamW(parameter_groups((model, reader), 0.05), options.rate, betas=(0.9, 0.98))
@@ -180,10 +199,10 @@ def main():
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, options.steps, options.rate)
         pictures, picture_codes, texts, caption_codes = batch(
-            pixels, codes, options.batch, options.seed, step
+            pixels, codes, options.batch, options.brief, options.seed, step
         )
-        images = demo.image_vectors(model, pictures)
-        text = demo.text_vectors(model, tokenizer, texts)
+        images = image_vectors(model, pictures)
+        text = text_vectors(model, tokenizer, texts)
         losses = {
             "contrastive": contrastive_loss(
                 text, images, rightness(caption_codes, picture_codes), model.logit_scale.exp()
@@ -225,7 +244,7 @@ def main():
                 checkpoint.with_suffix(".new"),
             )
             checkpoint.with_suffix(".new").replace(checkpoint)
-            demo.save(model, tokenizer, options.output)
+            architecture.save(model, tokenizer, options.output)
 
 
 if __name__ == "__main__":

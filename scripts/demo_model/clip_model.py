@@ -1,13 +1,15 @@
-"""The demo CLIP: transformers' own CLIPModel, made small, and its files in Hugging Face layout."""
+"""demo-clip: transformers' own CLIPModel, made small, and its files in Hugging Face layout."""
 
 import json
 import pathlib
 
 import torch
-from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel
+from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPTokenizerFast
 
-EDGE = 96
-MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+import byte_pairs
+from embedding import EDGE, MEAN, STD
+
+train_tokenizer = byte_pairs.train
 
 
 def build(tokenizer):
@@ -44,27 +46,6 @@ def build(tokenizer):
     return CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=128, **ids))
 
 
-def normalise(pixels):
-    """uint8 [N, edge, edge, 3] to what the vision tower takes: float32 [N, 3, edge, edge]."""
-    values = pixels.permute(0, 3, 1, 2).float() / 255
-    return (values - torch.tensor(MEAN).view(1, 3, 1, 1)) / torch.tensor(STD).view(1, 3, 1, 1)
-
-
-def image_vectors(model, pixels):
-    """Unit image vectors [N, 128] of uint8 pictures [N, edge, edge, 3]."""
-    return unit(model.get_image_features(pixel_values=normalise(pixels)))
-
-
-def text_vectors(model, tokenizer, texts):
-    """Unit text vectors [N, 128]."""
-    tokens = tokenizer(texts, padding=True, truncation=True, return_tensors="pt")
-    return unit(model.get_text_features(**tokens))
-
-
-def unit(vectors):
-    return vectors / vectors.norm(dim=-1, keepdim=True)
-
-
 def save(model, tokenizer, folder):
     """Everything a reader of Hugging Face folders needs, weights in half precision."""
     folder = pathlib.Path(folder)
@@ -85,3 +66,19 @@ def save(model, tokenizer, folder):
     settings = json.loads(config.read_text())
     settings["torch_dtype"] = "float16"
     config.write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n")
+
+
+class Processor:
+    """The preprocessing that a saved model's folder describes: one opened picture to [1, 3, edge, edge]."""
+
+    def __init__(self, folder):
+        self.transformers = CLIPImageProcessor.from_pretrained(folder)
+
+    def __call__(self, picture):
+        return self.transformers(picture, return_tensors="pt").pixel_values
+
+
+def load(folder):
+    """A saved model in float32, its tokenizer, its preprocessing."""
+    model = CLIPModel.from_pretrained(folder, torch_dtype=torch.float32).eval()
+    return model, CLIPTokenizerFast.from_pretrained(folder), Processor(folder)

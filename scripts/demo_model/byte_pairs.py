@@ -7,13 +7,9 @@ largest id of all: transformers and others look for it there.
 
 import json
 import pathlib
-import random
 
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import CLIPTokenizerFast
-
-import captions
-import world
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 MAX_TOKENS = 77
@@ -94,9 +90,3 @@ def train(folder, size, texts):
     )
     clip.save_pretrained(folder)
     return clip
-
-
-def sample_texts(count, seed):
-    rng = random.Random(seed)
-    for _ in range(count):
-        yield captions.caption(captions.choose(world.sample(rng), rng), rng)
