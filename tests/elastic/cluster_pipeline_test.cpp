@@ -464,6 +464,54 @@ TEST_CASE("a cluster that refuses, breaks off or talks nonsense fails the docume
   CHECK(gateway.outcome("p", R"({"t":"hi"})") == "exception 500: a fault of this server: a fault");
 }
 
+TEST_CASE("a document whose pipeline throws fails alone, on whichever thread that is") {
+  Gateway gateway;
+  const auto throwing = [](auto... first) {
+    Pipeline pipeline;
+    pipeline.id = "p";
+    (pipeline.processors.push_back(first), ...);
+    auto& last = pipeline.processors.emplace_back();
+    last.step = DocumentStep([](IngestDocument&) -> Refusal { throw std::bad_alloc(); });
+    return std::make_shared<const Pipeline>(std::move(pipeline));
+  };
+  Processor embed, look_up;
+  embed.step = InferenceStep{"clip", {{"t", "v"}}};
+  look_up.type = "pipeline";
+  look_up.step = PipelineStep{*Template::compile("{{t}}"), true};
+  CHECK(gateway.put("embed", k_embed).status == 200);
+  std::vector<std::unique_ptr<IngestDocument>> documents;
+  std::vector<IngestTask> tasks;
+  for (const auto& pipeline :
+       {throwing(), throwing(embed), throwing(look_up), std::shared_ptr<const Pipeline>()}) {
+    rapidjson::Document source;
+    source.Parse(R"({"t":"embed"})");
+    documents.push_back(
+        std::make_unique<IngestDocument>(IngestDocument::Metadata{"pics", "7", {}}, std::move(source)));
+    tasks.push_back({documents.back().get(), "embed", pipeline});
+  }
+  gateway.ingest.run({}, tasks);
+  for (std::size_t i = 0; i < 3; ++i) {
+    CAPTURE(i);
+    REQUIRE(tasks[i].failure);
+    CHECK(tasks[i].failure->reason == "a fault of this server: std::bad_alloc");
+  }
+  CHECK_FALSE(tasks[3].failure);
+  CHECK(documents[3]->source_json() == R"({"t":"embed","model_id":"clip","v":[5.0,1.0,0.5]})");
+}
+
+TEST_CASE("a pipeline that is absurdly long is refused, unless it is the cluster's") {
+  Gateway gateway;
+  std::string list = set("a");
+  for (int i = 0; i < 10'000; ++i) list += "," + set("a");
+  const auto response = gateway.put("long", list + "," + k_embed);
+  CHECK(response.status == 400);
+  CHECK(reason(response).starts_with("pipeline [long] has 10002 processors, and this server takes 10000"));
+  CHECK_FALSE(gateway.keeps("long"));
+  CHECK(gateway.passed_on == 0);
+  gateway.put("long", list);
+  CHECK(gateway.passed_on == 1);
+}
+
 TEST_CASE("steps that wait when the server stops fail, and those that run go on") {
   Gateway gateway;
   CHECK(gateway.put("p", set("a") + "," + k_embed).status == 200);

@@ -21,7 +21,7 @@ struct Bench {
         executor(*client, timer, with_random(std::move(options))) {}
 
   static InferenceExecutor::Options with_random(InferenceExecutor::Options options) {
-    options.random = [] { return 0.0; };
+    if (!options.random) options.random = [] { return 0.0; };
     return options;
   }
 
@@ -299,6 +299,24 @@ TEST_CASE("shutting down ends every call, also those that wait to be sent again"
   CHECK(sent.get().error().status == 503);
   CHECK(waiting.get().error().status == 503);
   CHECK(bench.call(endpoint_at(upstream.url()), {"x"}).get().error().status == 503);
+}
+
+TEST_CASE("a call that a fault interrupts ends with an error, and the next one runs") {
+  std::atomic<bool> busy = true;
+  Upstream upstream(
+      [&](const http::Request& request) { return busy ? with_status(429) : Upstream::embed(request); });
+  InferenceExecutor::Options options;
+  options.random = []() -> double { throw std::bad_alloc(); };  // on the client's thread
+  Bench bench(std::move(options));
+  const auto answer = bench.call(endpoint_at(upstream.url()), {"a"}).get();
+  REQUIRE_FALSE(answer);
+  CHECK(answer.error().status == 500);
+  CHECK(
+      answer.error().reason ==
+      "a fault of this server, such as a lack of memory, ended the call of inference entity id [clip]; send "
+      "the request again later");
+  busy = false;
+  CHECK(bench.call(endpoint_at(upstream.url()), {"a"}).get());
 }
 
 TEST_CASE("an answer over the limit is an error and is not asked for again") {

@@ -22,10 +22,12 @@ struct Inference : PipelineHost {
     std::function<void(Answer<Embeddings>)> answer;
   };
   std::vector<Call> calls;
+  bool answers_at_once = false;
   std::map<std::string, std::shared_ptr<const Pipeline>> pipelines;
 
   void infer(const std::string& id, std::vector<std::string_view> texts,
              std::function<void(Answer<Embeddings>)> answer) override {
+    if (answers_at_once) return answer(Embeddings(texts.size(), {2.0F}));
     calls.push_back({id, {texts.begin(), texts.end()}, std::move(answer)});
   }
   std::optional<Answer<std::shared_ptr<const Pipeline>>> pipeline(const std::string& name) override {
@@ -292,4 +294,79 @@ TEST_CASE("pipelines that are missing, or call themselves") {
   CHECK(
       after(R"([{"pipeline":{"name":")" + name + R"("}}])", "{}", host) ==
       "graph_structure_exception 500: Too many nested pipelines. Cannot have more than 100 nested pipelines");
+}
+
+// ---- what no pipeline may do to the server
+
+namespace {
+
+std::string repeated(const std::string& processors, int times) {
+  std::string list = "[" + processors;
+  for (int i = 1; i < times; ++i) list += "," + processors;
+  return list + "]";
+}
+
+/// A processor that fails, with a list that fails as well, and so on; the innermost sets `a`.
+std::string rescues(int depth) {
+  std::string processor = R"({"set":{"field":"a","value":1}})";
+  for (int i = 0; i < depth; ++i) processor = R"({"fail":{"message":"x","on_failure":[)" + processor + "]}}";
+  return processor;
+}
+
+}  // namespace
+
+TEST_CASE("steps that end at once take no more of the stack, however many they are") {
+  const auto inference = std::make_shared<Inference>();
+  inference->answers_at_once = true;
+  inference->keep("empty", R"({"processors":[]})");
+  inference->keep("small", R"({"processors":[{"set":{"field":"a","value":1}}]})");
+  const std::string steps =
+      R"({"inference":{"model_id":"clip","input_output":{"input_field":"none","output_field":"v"},"ignore_missing":true}},)"
+      R"({"inference":{"model_id":"clip","input_output":{"input_field":"t","output_field":"v"}}},{"remove":{"field":"v"}},)"
+      R"({"inference":{"model_id":"clip","input_output":{"input_field":"none","output_field":"v"},"ignore_failure":true}},)"
+      R"({"fail":{"message":"x","on_failure":[{"set":{"field":"b","value":1}}]}},)"
+      R"({"pipeline":{"name":"empty"}},{"pipeline":{"name":"small"}},{"pipeline":{"name":"none","ignore_missing_pipeline":true}})";
+  CHECK(after(repeated(steps, 50'000), R"({"t":"hi"})", inference) ==
+        R"({"t":"hi","model_id":"clip","b":1,"a":1})");
+}
+
+TEST_CASE("lists that rescue each other deeply end as they should") {
+  CHECK(after("[" + rescues(320) + "]", "{}") == R"({"a":1})");
+}
+
+TEST_CASE("pipelines that are absurdly long or deep are refused when they are stored") {
+  const auto size_fault = [](const std::string& processors) {
+    const Refusal refusal =
+        (*Pipeline::parse("p", json("{\"processors\":" + processors + "}")))->refusal_of_size();
+    return refusal ? std::to_string(refusal->status) + " " + refusal->reason : "none";
+  };
+  const std::string advice =
+      " at most; put parts of it into pipelines of their own and call them with [pipeline] processors";
+  CHECK(size_fault("[" + rescues(100) + "]") == "none");
+  CHECK(size_fault("[" + rescues(101) + "]") ==
+        "400 pipeline [p] has [on_failure] lists 101 deep in each other, and this server takes 100" + advice);
+  CHECK(size_fault(repeated(R"({"drop":{}})", 10'000)) == "none");
+  CHECK(size_fault(repeated(rescues(1), 5'001)) ==
+        "400 pipeline [p] has 10002 processors, and this server takes 10000" + advice);
+}
+
+TEST_CASE("a step that throws ends the document with an error, whoever runs it") {
+  Pipeline pipeline;
+  pipeline.id = "p";
+  pipeline.processors.resize(2);
+  pipeline.processors[0].step = InferenceStep{"clip", {{"t", "v"}}};
+  pipeline.processors[1].step = DocumentStep([](IngestDocument&) -> Refusal { throw std::bad_alloc(); });
+  IngestDocument document({"pics", "7", {}}, json(R"({"t":"hi"})"));
+  const auto inference = std::make_shared<Inference>();
+  int ends = 0;
+  std::string outcome;
+  run_pipeline(std::make_shared<const Pipeline>(std::move(pipeline)), document, inference,
+               [&](Refusal refusal) {
+                 ++ends;
+                 outcome = refusal ? refusal->reason : "none";
+               });
+  CHECK(ends == 0);
+  inference->calls.at(0).answer(Embeddings{{1.0F}});
+  CHECK(ends == 1);
+  CHECK(outcome == "a fault of this server: std::bad_alloc");
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <deque>
+#include <exception>
 #include <future>
 #include <map>
 #include <mutex>
@@ -27,6 +28,7 @@ struct Job {
   TimePoint begun, deadline = TimePoint::max();
   milliseconds timeout{0};
   int attempts = 0;
+  ElasticError fault;  // what it ends with if there is no memory to say more
 };
 using JobPtr = std::shared_ptr<Job>;
 
@@ -80,8 +82,9 @@ Failure failure_of_exchange(const Error& error, const Job& job) {
       return {{400, "status_exception", error.message}, false};
   }
   if (error.message.find("resolve host") != std::string::npos) {
-    ElasticError unknown_host{400, "status_exception",
-                              "Invalid host [" + job.endpoint->url + "], please check that the URL is correct."};
+    ElasticError unknown_host{
+        400, "status_exception",
+        "Invalid host [" + job.endpoint->url + "], please check that the URL is correct."};
     unknown_host.cause_type = "unknown_host_exception";
     unknown_host.cause_reason = error.message;
     return {std::move(unknown_host), false};
@@ -145,6 +148,9 @@ struct InferenceExecutor::Core : std::enable_shared_from_this<InferenceExecutor:
   void send_ready();
   void finish(const JobPtr& job, Answer<Embeddings> outcome);
   void shut_down();
+  /// Does something for a call, which ends with an error if it throws: a call must not be lost on the way.
+  template <class Action>
+  void guard(const JobPtr& job, Action action);
 
   http::Client& client;
   Timer& timer;
@@ -153,6 +159,7 @@ struct InferenceExecutor::Core : std::enable_shared_from_this<InferenceExecutor:
  private:
   JobPtr next_ready(TimePoint now, TimePoint& wake_at);
   void send(const JobPtr& job);
+  void hand_over(const JobPtr& job);
   void settle(const JobPtr& job, Result<http::Response> result);
   void fail(const JobPtr& job, Failure failure);
   void enqueue_again(const JobPtr& job);
@@ -168,6 +175,15 @@ struct InferenceExecutor::Core : std::enable_shared_from_this<InferenceExecutor:
   bool stopped_ = false;
 };
 
+template <class Action>
+void InferenceExecutor::Core::guard(const JobPtr& job, Action action) {
+  try {
+    action();
+  } catch (const std::exception&) {
+    finish(job, std::move(job->fault));
+  }
+}
+
 void InferenceExecutor::Core::start(JobPtr job) {
   std::optional<ElasticError> refused;
   {
@@ -178,8 +194,8 @@ void InferenceExecutor::Core::start(JobPtr job) {
     } else if (options.queue_capacity > 0 && line.waiting.size() >= options.queue_capacity) {
       refused = queue_full(job->endpoint->id);
     } else {
-      line.waiting.push_back(job);
       jobs_.insert(job);
+      line.waiting.push_back(job);
     }
   }
   if (refused) return finish(job, std::move(*refused));
@@ -187,7 +203,7 @@ void InferenceExecutor::Core::start(JobPtr job) {
     timer.run_at(job->deadline, [core = weak_from_this(), waiting = std::weak_ptr(job)] {
       const auto self = core.lock();
       const auto late = waiting.lock();
-      if (self && late) self->expire(late);
+      if (self && late) self->guard(late, [&] { self->expire(late); });
     });
   }
   send_ready();
@@ -225,13 +241,13 @@ JobPtr InferenceExecutor::Core::next_ready(TimePoint now, TimePoint& wake_at) {
       wake_at = std::min(wake_at, line.next_allowed);
       ++at;
     } else {
+      last_served_ = key;
       line.waiting.pop_front();
       ++in_flight_[job->route];
       if (!again) {
         const auto pace = std::chrono::microseconds(60'000'000 / job->endpoint->requests_per_minute);
         line.next_allowed = now + pace;
       }
-      last_served_ = key;
       return job;
     }
   }
@@ -255,7 +271,12 @@ void InferenceExecutor::Core::send_ready() {
     }
     if (wake) {
       timer.run_at(wake_at, [core = weak_from_this()] {
-        if (const auto self = core.lock()) self->send_ready();
+        const auto self = core.lock();
+        try {
+          if (self) self->send_ready();
+        } catch (const std::exception&) {
+          // The lines stay as they are, and whatever comes or ends next looks at them again.
+        }
       });
     }
     if (!job) return;
@@ -264,11 +285,21 @@ void InferenceExecutor::Core::send_ready() {
 }
 
 void InferenceExecutor::Core::send(const JobPtr& job) {
+  try {
+    hand_over(job);
+  } catch (const std::exception&) {  // and the client has not taken it
+    release(job->route);
+    finish(job, std::move(job->fault));
+  }
+}
+
+void InferenceExecutor::Core::hand_over(const JobPtr& job) {
   http::ClientRequest request;
   std::optional<ElasticError> refused;
   {
     std::lock_guard lock(job->mutex);
     if (!job->callback) return release(job->route);
+    ++job->attempts;
     auto body = render_body(*job->endpoint, job->input);
     if (body) {
       request = job->target;
@@ -276,7 +307,6 @@ void InferenceExecutor::Core::send(const JobPtr& job) {
     } else {
       refused = construction_failed(body.error());
     }
-    ++job->attempts;
   }
   if (refused) {
     release(job->route);
@@ -288,8 +318,10 @@ void InferenceExecutor::Core::send(const JobPtr& job) {
   }
   client.send(std::move(request), [self = shared_from_this(), job](Result<http::Response> result) {
     self->release(job->route);
-    self->send_ready();
-    self->settle(job, std::move(result));
+    self->guard(job, [&] {
+      self->send_ready();
+      self->settle(job, std::move(result));
+    });
   });
 }
 
@@ -311,7 +343,7 @@ void InferenceExecutor::Core::fail(const JobPtr& job, Failure failure) {
   const auto wait = milliseconds(bound.count() - range + 1 +
                                  static_cast<long>(options.random() * static_cast<double>(range)));
   timer.run_at(now + std::min<Timer::Clock::duration>(wait, bound), [core = weak_from_this(), job] {
-    if (const auto self = core.lock()) self->enqueue_again(job);
+    if (const auto self = core.lock()) self->guard(job, [&] { self->enqueue_again(job); });
   });
 }
 
@@ -373,8 +405,11 @@ void InferenceExecutor::infer(std::shared_ptr<const Endpoint> endpoint, Inferenc
   job->input = std::move(input);
   job->begun = core_->timer.now();
   job->timeout = timeout;
+  job->fault = {500, "status_exception",
+                "a fault of this server, such as a lack of memory, ended the call of inference entity id [" +
+                    job->endpoint->id + "]; send the request again later"};
   if (timeout.count() > 0) job->deadline = job->begun + timeout;
-  core_->start(std::move(job));
+  core_->guard(job, [&] { core_->start(job); });
 }
 
 Answer<Embeddings> InferenceExecutor::infer_and_wait(std::shared_ptr<const Endpoint> endpoint,

@@ -1,7 +1,7 @@
 #include "server/elastic/ingest/ingest_service.h"
 
-#include <condition_variable>
 #include <exception>
+#include <future>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -13,26 +13,27 @@ namespace {
 
 using Found = Answer<std::shared_ptr<const Pipeline>>;
 
-/// Counts documents that are done. Shared, so that the last one may still hold it when the waiting thread
-/// goes on.
-class Countdown {
+/// Waits, when it goes, until nobody holds a share of it. A share is let go of whatever happens to its
+/// holder, so that this ends also where memory runs out on some thread.
+class Shares {
  public:
-  explicit Countdown(std::size_t count) : left_(count) {}
-
-  void count_down() {
-    std::lock_guard lock(mutex_);
-    if (--left_ == 0) done_.notify_all();
+  Shares() : last_(std::make_shared<Last>()), gone_(last_->gone.get_future()) {}
+  ~Shares() {
+    last_.reset();
+    gone_.wait();
   }
+  Shares(const Shares&) = delete;
+  Shares& operator=(const Shares&) = delete;
 
-  void wait() {
-    std::unique_lock lock(mutex_);
-    done_.wait(lock, [this] { return left_ == 0; });
-  }
+  std::shared_ptr<const void> share() const { return last_; }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable done_;
-  std::size_t left_;
+  struct Last {
+    ~Last() { gone.set_value(); }
+    std::promise<void> gone;
+  };
+  std::shared_ptr<Last> last_;
+  std::future<void> gone_;
 };
 
 ElasticError missing_pipeline(const std::string& id) {
@@ -210,19 +211,23 @@ void IngestService::run(const Caller& caller, std::vector<IngestTask>& tasks) {
       task.failure = missing_pipeline(task.pipeline_id);
     }
   }
-  const auto countdown = std::make_shared<Countdown>(tasks.size() + 1);
+  std::vector<IngestTask*> running;
   for (auto& task : tasks) {
-    if (task.failure) {
-      countdown->count_down();
-      continue;
-    }
-    run_pipeline(task.pipeline, *task.document, host, [&task, countdown](Refusal refusal) {
-      task.failure = as_missing(std::move(refusal), task.pipeline_id);
-      countdown->count_down();
-    });
+    if (task.failure) continue;
+    running.push_back(&task);
+    // What is told of it unless it ends otherwise: then there may be no memory to say so.
+    task.failure = ElasticError{500, "exception",
+                                "a fault of this server ended the pipeline [" + task.pipeline_id +
+                                    "] before its end; the document was not written"};
   }
-  countdown->count_down();  // its own share: nobody waits on an empty list
-  countdown->wait();
+  {
+    const Shares shares;
+    for (auto* task : running) {
+      run_pipeline(task->pipeline, *task->document, host,
+                   [task, share = shares.share()](Refusal refusal) { task->failure = std::move(refusal); });
+    }
+  }
+  for (auto* task : running) task->failure = as_missing(std::move(task->failure), task->pipeline_id);
 }
 
 }  // namespace sightline::elastic

@@ -12,6 +12,13 @@ void add_once(std::vector<std::string>& names, std::string name) {
   if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
 }
 
+/// How many lists of processors lie in each other, this one included.
+std::size_t depth_of(const std::vector<Processor>& list) {
+  std::size_t inner = 0;
+  for (const auto& processor : list) inner = std::max(inner, depth_of(processor.on_failure));
+  return list.empty() ? 0 : inner + 1;
+}
+
 }  // namespace
 
 Answer<std::shared_ptr<const Pipeline>> Pipeline::parse(std::string id, rapidjson::Document config) {
@@ -61,6 +68,22 @@ Refusal Pipeline::refusal_without_cluster() const {
     }
   });
   return refusal;
+}
+
+Refusal Pipeline::refusal_of_size() const {
+  std::size_t count = 0;
+  visit([&count](const Processor&) { ++count; });
+  const std::size_t depth = std::max(depth_of(processors), depth_of(on_failure));
+  if (count <= k_most_processors && depth <= k_deepest_rescue + 1) return {};
+  const std::string found = count > k_most_processors
+                                ? "has " + std::to_string(count) + " processors, and this server takes " +
+                                      std::to_string(k_most_processors)
+                                : "has [on_failure] lists " + std::to_string(depth - 1) +
+                                      " deep in each other, and this server takes " +
+                                      std::to_string(k_deepest_rescue);
+  return illegal_argument("pipeline [" + id + "] " + found +
+                          " at most; put parts of it into pipelines of their own and call them with "
+                          "[pipeline] processors");
 }
 
 std::vector<std::string> Pipeline::model_ids() const {

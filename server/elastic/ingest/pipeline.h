@@ -17,6 +17,9 @@
 
 namespace sightline::elastic {
 
+constexpr std::size_t k_most_processors = 10'000;  ///< of one pipeline, those in lists too
+constexpr std::size_t k_deepest_rescue = 100;      ///< `on_failure` lists, each in a processor of the other
+
 struct Pipeline {
   std::string id;
   std::vector<Processor> processors;
@@ -30,6 +33,9 @@ struct Pipeline {
 
   /// Why it cannot run where there is no cluster: the first processor that is none of ours.
   Refusal refusal_without_cluster() const;
+  /// 400 for one with more than `k_most_processors`, or whose `on_failure` lists lie deeper in each other
+  /// than `k_deepest_rescue`.
+  Refusal refusal_of_size() const;
   void visit(const std::function<void(const Processor&)>& visit) const;
   /// Endpoint ids of all inference processors, those in on_failure lists too; each once.
   std::vector<std::string> model_ids() const;
@@ -37,7 +43,9 @@ struct Pipeline {
   std::vector<std::string> pipeline_names() const;
 };
 
-/// What a run asks of its surroundings. Callbacks are called once, at once or later, from any thread.
+/// What a run asks of its surroundings. Callbacks are called once, at once or later, from any thread; they do
+/// not throw. A member that throws has let go of its callback. One that memory or a thread runs out for later
+/// is let go of, too, uncalled.
 class PipelineHost {
  public:
   virtual ~PipelineHost() = default;
@@ -69,8 +77,9 @@ class PipelineHost {
 /// `_ingest.on_failure_pipeline`. Consecutive processors that are the cluster's go there together, with their
 /// own `if`, `ignore_failure` and `on_failure`; the `if` of a processor that runs here is evaluated there.
 /// Inference and the cluster are asynchronous: the run goes on where their answers arrive, so many documents
-/// are on their way at once without a thread each. `document` must stay until `done`, which is called once,
-/// perhaps before this returns.
+/// are on their way at once without a thread each. Steps run in a loop: no pipeline is too long for the
+/// stack. `document` must stay until `done` is called, which happens once, perhaps before this returns; where
+/// a fault (no memory) keeps it from being called, it is let go of.
 void run_pipeline(std::shared_ptr<const Pipeline> pipeline, IngestDocument& document,
                   std::shared_ptr<PipelineHost> host, std::function<void(Refusal)> done);
 

@@ -130,6 +130,7 @@ Answer<bool> PipelineApi::is_kept_here(const Caller& caller, const Pipeline& pip
 }
 
 std::optional<http::Response> PipelineApi::refusal_of(const Caller& caller, const Pipeline& pipeline) {
+  if (const Refusal refusal = pipeline.refusal_of_size()) return refusal->response();
   if (!has_cluster()) {
     const Refusal refusal = pipeline.refusal_without_cluster();
     return refusal ? std::optional(refusal->response()) : std::nullopt;

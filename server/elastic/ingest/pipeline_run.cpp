@@ -1,5 +1,7 @@
 // One document on its way through a pipeline.
 #include <algorithm>
+#include <exception>
+#include <mutex>
 #include <utility>
 
 #include "server/elastic/ingest/foreign_processor.h"
@@ -10,7 +12,6 @@ namespace {
 
 using Value = rapidjson::Value;
 using List = std::vector<Processor>;
-using Done = std::function<void(std::optional<IngestFailure>)>;
 
 constexpr std::size_t k_most_nested = 100;  // as Elasticsearch's es.ingest.max_pipelines
 constexpr const char* k_failure_message = "on_failure_message";
@@ -50,134 +51,183 @@ bool has_inner_steps(const Processor& processor) {
   return processor.type == "pipeline" || processor.type == "foreach";
 }
 
-/// One pipeline of the run of a document. It lives as long as a call of it is open.
+/// The run of one document: lists of processors that are open, the innermost last, and what the innermost
+/// waits for.
+///
+/// Flow: 1. `work` runs steps, one after the other and in a loop, until one has to wait for an answer.
+/// However
+///          long and deep a pipeline is, and wherever its answers arrive, no more of the stack is taken.
+///       2. The answer arrives, on any thread, perhaps before the step that asked for it has returned: then
+///          the loop that runs already takes it; else the answer's thread becomes the loop's.
+///       3. The step's outcome decides what runs next; the end of the outermost list is told to `done`.
+/// Nothing is thrown out of it: a fault ends the document with an error.
 class PipelineRun : public std::enable_shared_from_this<PipelineRun> {
  public:
-  /// `outer`: the pipelines that this one is called from. `is_rescued`: one of them goes on after a failure
-  /// of this one.
-  PipelineRun(std::shared_ptr<const Pipeline> pipeline, IngestDocument& document,
-              std::shared_ptr<PipelineHost> host, std::vector<std::string> outer, bool is_rescued)
-      : pipeline_(std::move(pipeline)),
-        document_(document),
-        host_(std::move(host)),
-        outer_(std::move(outer)),
-        is_rescued_(is_rescued || !pipeline_->on_failure.empty()) {}
+  PipelineRun(IngestDocument& document, std::shared_ptr<PipelineHost> host, std::function<void(Refusal)> done)
+      : document_(document), host_(std::move(host)), done_(std::move(done)) {}
 
-  void run(const Done& done) {
-    document_.set("_ingest.pipeline", document_.string_value(pipeline_->id));
-    const auto end = [self = shared_from_this(), done](std::optional<IngestFailure> failure) {
-      self->leave();
-      done(std::move(failure));
-    };
-    run_list(pipeline_->processors, 0,
-             [self = shared_from_this(), end](std::optional<IngestFailure> failure) {
-               const auto& rescue = self->pipeline_->on_failure;
-               if (!failure || rescue.empty()) return end(std::move(failure));
-               self->run_rescue(rescue, *failure, end);
-             });
-  }
+  void start(std::shared_ptr<const Pipeline> pipeline) { arrive(std::move(pipeline)); }
 
  private:
-  /// Runs `list` from `next` on. It loops while steps end at once, and is entered again when an answer comes.
-  void run_list(const List& list, std::size_t next, const Done& done) {
-    for (; next < list.size() && !document_.dropped && !document_.terminated; ++next) {
-      const Processor& processor = list[next];
-      if (const auto name = name_to_look_up(processor)) {
-        return host_->look_up_pipeline(
-            *name, [self = shared_from_this(), &list, next, done] { self->run_list(list, next, done); });
-      }
-      const std::size_t end = end_of_cluster_part(list, next);
-      if (end > next) return run_cluster_part(list, next, end, done);
-      if (!processor.condition.empty()) return run_if(list, next, done);
-      if (const auto* step = std::get_if<DocumentStep>(&processor.step)) {
-        if (Refusal refusal = (*step)(document_))
-          return after_failure(list, next, told(*refusal, processor), done);
-        continue;
-      }
-      return run_step(list, next, done);
+  using FoundPipeline = std::shared_ptr<const Pipeline>;
+
+  /// A list of processors that is being run.
+  struct Frame {
+    enum class Kind { pipeline, rescue_of_pipeline, rescue_of_processor };
+    Kind kind;
+    FoundPipeline pipeline;  ///< that the list stands in
+    const List* list;
+    bool is_rescued;     ///< something outside goes on after a failure of this
+    std::size_t at = 0;  ///< the processor that runs, or is the next
+  };
+
+  // ---- what steps wait for
+
+  struct LookedUp {};
+  struct StepRan {
+    std::optional<IngestFailure> failure;
+  };
+  struct PartRan {
+    std::size_t end;  ///< behind the processors that ran
+    std::optional<IngestFailure> failure;
+  };
+  using Arrival =
+      std::variant<FoundPipeline, LookedUp, StepRan, PartRan, Answer<Embeddings>, Answer<bool> /* an `if` */>;
+
+  void arrive(Arrival arrival) {
+    {
+      std::lock_guard lock(mutex_);
+      arrived_ = std::move(arrival);
+      if (is_working_) return;
+      is_working_ = true;
     }
-    done({});
+    work();
+  }
+
+  std::optional<Arrival> next_arrival() {
+    std::lock_guard lock(mutex_);
+    is_working_ = arrived_.has_value();
+    return std::exchange(arrived_, std::nullopt);
+  }
+
+  void work() noexcept {
+    try {
+      while (auto arrival = next_arrival()) {
+        bool goes_on = std::visit([this](auto& answer) { return settle(answer); }, *arrival);
+        while (goes_on && !frames_.empty()) goes_on = run_next();
+      }
+    } catch (const std::exception& exception) {
+      end_by_fault(exception.what());
+    }
+  }
+
+  // As the loop's steps below.
+
+  bool settle(FoundPipeline& pipeline) { return open(std::move(pipeline), false); }
+  bool settle(LookedUp&) { return true; }
+  bool settle(StepRan& ran) { return after(Over::step, std::move(ran.failure)); }
+  bool settle(PartRan& ran) {
+    if (ran.failure) {
+      complete(*ran.failure);
+      return after(Over::list, std::move(ran.failure));
+    }
+    frames_.back().at = ran.end;
+    return true;
+  }
+  bool settle(Answer<Embeddings>& vectors) {
+    if (!vectors) return refuse(vectors.error());
+    return after_step(std::get<InferenceStep>(current().step).write(document_, *vectors));
+  }
+  bool settle(Answer<bool>& holds) {
+    if (holds) return *holds ? run_step() : skip();
+    // The condition stands around the processor, its ignore_failure and on_failure.
+    return after(Over::list,
+                 IngestFailure{holds.error(), "conditional", current().tag, frames_.back().pipeline->id});
+  }
+
+  // ---- the loop's steps. False: an answer has to come first.
+
+  bool run_next() {
+    const Frame& frame = frames_.back();
+    if (frame.at >= frame.list->size() || document_.dropped || document_.terminated) {
+      return after(Over::list, {});
+    }
+    if (const auto name = name_to_look_up()) {
+      host_->look_up_pipeline(*name, [self = shared_from_this()] { self->arrive(LookedUp()); });
+      return false;
+    }
+    if (const std::size_t end = end_of_cluster_part(); end > frame.at) {
+      run_cluster_part(end);
+      return false;
+    }
+    return current().condition.empty() ? run_step() : run_condition();
   }
 
   /// The step alone: whether it shall run has been settled.
-  void run_step(const List& list, std::size_t at, const Done& done) {
-    const Processor& processor = list[at];
-    const auto settle = [self = shared_from_this(), &list, at, done](std::optional<IngestFailure> failure) {
-      if (!failure) return self->run_list(list, at + 1, done);
-      self->after_failure(list, at, std::move(*failure), done);
-    };
-    const auto settle_refusal = [self = shared_from_this(), &processor, settle](Refusal refusal) {
-      settle(refusal ? std::optional(self->told(std::move(*refusal), processor)) : std::nullopt);
-    };
-    if (const auto* step = std::get_if<DocumentStep>(&processor.step))
-      return settle_refusal((*step)(document_));
-    if (const auto* step = std::get_if<InferenceStep>(&processor.step)) {
-      if (runs_in_cluster(processor)) return run_alone_in_cluster(processor, settle);
-      return run_inference(*step, settle_refusal);
-    }
-    if (const auto* step = std::get_if<PipelineStep>(&processor.step))
-      return run_inner(processor, *step, settle, settle_refusal);
-    if (host_->has_cluster()) return run_alone_in_cluster(processor, settle);
-    settle_refusal(std::get<ForeignStep>(processor.step).refusal);
+  bool run_step() {
+    const Processor& processor = current();
+    if (const auto* step = std::get_if<DocumentStep>(&processor.step)) return after_step((*step)(document_));
+    if (const auto* step = std::get_if<InferenceStep>(&processor.step))
+      return runs_in_cluster(processor) ? run_alone_in_cluster() : run_inference(*step);
+    if (const auto* step = std::get_if<PipelineStep>(&processor.step)) return run_inner(*step);
+    if (host_->has_cluster()) return run_alone_in_cluster();
+    return refuse(std::get<ForeignStep>(processor.step).refusal);
   }
 
-  void run_inference(const InferenceStep& step, const std::function<void(Refusal)>& done) {
+  bool run_inference(const InferenceStep& step) {
     auto texts = step.inputs(document_);
-    if (!texts) return done(texts.error());
-    if (texts->empty()) return done({});
-    host_->infer(step.model_id, std::move(*texts),
-                 [self = shared_from_this(), &step, done](Answer<Embeddings> vectors) {
-                   done(vectors ? step.write(self->document_, *vectors) : Refusal(vectors.error()));
-                 });
+    if (!texts) return refuse(texts.error());
+    if (texts->empty()) return skip();
+    host_->infer(step.model_id, std::move(*texts), [self = shared_from_this()](Answer<Embeddings> vectors) {
+      self->arrive(std::move(vectors));
+    });
+    return false;
   }
 
-  void run_inner(const Processor& processor, const PipelineStep& step, const Done& done,
-                 const std::function<void(Refusal)>& refuse) {
+  bool run_inner(const PipelineStep& step) {
     const std::string name = step.name.render(document_);
     const auto found = host_->pipeline(name);
-    if (!found || !*found) {
+    if (!found || !*found)
       return refuse(found ? found->error()
                           : ElasticError{500, "exception", "pipeline [" + name + "] is lost"});
-    }
     if (!**found) {
-      if (host_->has_cluster()) return run_alone_in_cluster(processor, done);
-      if (step.ignore_missing) return done({});
+      if (host_->has_cluster()) return run_alone_in_cluster();
+      if (step.ignore_missing) return skip();
       return refuse(ElasticError{500, "illegal_state_exception",
                                  "Pipeline processor configured for non-existent pipeline [" + name + "]"});
     }
-    if ((**found)->processors.empty()) return done({});  // as Elasticsearch: not even a cycle
-    auto outer = outer_;
-    outer.push_back(pipeline_->id);
-    if (std::find(outer.begin(), outer.end(), name) != outer.end())
-      return refuse(ElasticError{500, "graph_structure_exception", "Cycle detected for pipeline: " + name});
-    if (outer.size() >= k_most_nested) {
+    if ((**found)->processors.empty()) return skip();  // as Elasticsearch: not even a cycle
+    std::size_t open_pipelines = 0;
+    for (const Frame& frame : frames_) {
+      if (frame.kind == Frame::Kind::rescue_of_processor) continue;
+      ++open_pipelines;
+      if (frame.pipeline->id == name)
+        return refuse(ElasticError{500, "graph_structure_exception", "Cycle detected for pipeline: " + name});
+    }
+    if (open_pipelines >= k_most_nested) {
       return refuse(ElasticError{500, "graph_structure_exception",
                                  "Too many nested pipelines. Cannot have more than " +
                                      std::to_string(k_most_nested) + " nested pipelines"});
     }
-    const bool is_rescued = is_rescued_ || processor.ignore_failure || !processor.on_failure.empty();
-    std::make_shared<PipelineRun>(**found, document_, host_, std::move(outer), is_rescued)->run(done);
+    const Processor& processor = current();
+    const bool is_rescued =
+        frames_.back().is_rescued || processor.ignore_failure || !processor.on_failure.empty();
+    return open(**found, is_rescued);
   }
 
   // ---- conditions and the cluster
 
-  void run_if(const List& list, std::size_t at, const Done& done) {
-    const Processor& processor = list[at];
-    if (!host_->has_cluster()) return done(told(condition_refusal(processor), processor));
-    host_->evaluate(
-        processor.condition, document_, [self = shared_from_this(), &list, at, done](Answer<bool> holds) {
-          if (!holds) {
-            // The condition stands around the processor, its ignore_failure and on_failure.
-            return done(IngestFailure{holds.error(), "conditional", list[at].tag, self->pipeline_->id});
-          }
-          if (*holds) return self->run_step(list, at, done);
-          self->run_list(list, at + 1, done);
-        });
+  bool run_condition() {
+    const Processor& processor = current();
+    if (!host_->has_cluster()) return after(Over::list, told(condition_refusal(processor)));
+    host_->evaluate(processor.condition, document_,
+                    [self = shared_from_this()](Answer<bool> holds) { self->arrive(std::move(holds)); });
+    return false;
   }
 
   /// A pipeline whose name has to be looked up before it is known who runs the processor.
-  std::optional<std::string> name_to_look_up(const Processor& processor) {
-    const auto* step = std::get_if<PipelineStep>(&processor.step);
+  std::optional<std::string> name_to_look_up() {
+    const auto* step = std::get_if<PipelineStep>(&current().step);
     if (!step) return {};
     std::string name = step->name.render(document_);
     if (host_->pipeline(name)) return {};
@@ -196,103 +246,160 @@ class PipelineRun : public std::enable_shared_from_this<PipelineRun> {
     return std::holds_alternative<ForeignStep>(processor.step) || !processor.condition.empty();
   }
 
-  /// Behind the last of the processors from `next` on that go to the cluster in one call, whole.
-  std::size_t end_of_cluster_part(const List& list, std::size_t next) {
-    std::size_t end = next;
+  /// Behind the last of the processors from the next on that go to the cluster in one call, whole.
+  std::size_t end_of_cluster_part() {
+    const List& list = *frames_.back().list;
+    const std::size_t begin = frames_.back().at;
+    std::size_t end = begin;
     for (; end < list.size(); ++end) {
       const Processor& processor = list[end];
       if (processor.type == "terminate" || processor.needs_rescue_here()) break;
       const auto* inner = std::get_if<PipelineStep>(&processor.step);
       // What a name made of fields is, is not known before the processors in front of it have run.
-      if (inner && end > next && !inner->name.plain_text()) break;
+      if (inner && end > begin && !inner->name.plain_text()) break;
       if (!runs_in_cluster(processor)) break;
     }
     return end;
   }
 
-  void run_cluster_part(const List& list, std::size_t begin, std::size_t end, const Done& done) {
+  void run_cluster_part(std::size_t end) {
+    const auto& [kind, pipeline, list, is_rescued, begin] = frames_.back();
     std::string processors;
     for (std::size_t i = begin; i < end; ++i)
-      processors += (i > begin ? "," : "[") + foreign_json(list[i], document_, false);
-    const bool trace =
-        is_rescued_ && (end - begin > 1 || has_inner_steps(list[begin]) || !list[begin].on_failure.empty());
-    host_->run_in_cluster(
-        processors + "]", document_, trace,
-        [self = shared_from_this(), &list, begin, end, done](std::optional<IngestFailure> failure) {
-          if (!failure) return self->run_list(list, end, done);
-          self->complete(*failure, list[begin]);
-          done(std::move(failure));
-        });
+      processors += (i > begin ? "," : "[") + foreign_json((*list)[i], document_, false);
+    const Processor& first = (*list)[begin];
+    const bool trace = is_rescued && (end - begin > 1 || has_inner_steps(first) || !first.on_failure.empty());
+    host_->run_in_cluster(processors + "]", document_, trace,
+                          [self = shared_from_this(), end](std::optional<IngestFailure> failure) {
+                            self->arrive(PartRan{end, std::move(failure)});
+                          });
   }
 
-  void run_alone_in_cluster(const Processor& processor, const Done& done) {
-    host_->run_in_cluster(
-        "[" + foreign_json(processor, document_, true) + "]", document_, has_inner_steps(processor),
-        [self = shared_from_this(), &processor, done](std::optional<IngestFailure> failure) {
-          if (failure) self->complete(*failure, processor);
-          done(std::move(failure));
-        });
+  bool run_alone_in_cluster() {
+    const Processor& processor = current();
+    host_->run_in_cluster("[" + foreign_json(processor, document_, true) + "]", document_,
+                          has_inner_steps(processor),
+                          [self = shared_from_this()](std::optional<IngestFailure> failure) {
+                            self->arrive(StepRan{std::move(failure)});
+                          });
+    return false;
+  }
+
+  // ---- what comes after a step, and after a list. All return true, for the loop to go on.
+
+  const Processor& current() const { return (*frames_.back().list)[frames_.back().at]; }
+
+  bool open(FoundPipeline pipeline, bool is_rescued) {
+    document_.set("_ingest.pipeline", document_.string_value(pipeline->id));
+    const List* list = &pipeline->processors;
+    is_rescued = is_rescued || !pipeline->on_failure.empty();
+    frames_.push_back({Frame::Kind::pipeline, std::move(pipeline), list, is_rescued});
+    return true;
+  }
+
+  bool skip() { return after(Over::step, {}); }
+  bool refuse(ElasticError error) { return after(Over::step, told(std::move(error))); }
+  bool after_step(Refusal refusal) { return refusal ? refuse(*std::move(refusal)) : skip(); }
+
+  enum class Over { step, list };
+
+  /// Finds what runs next after `over`: a failure may end one list after the other.
+  bool after(Over over, std::optional<IngestFailure> failure) {
+    while (true) {
+      Frame& frame = frames_.back();
+      if (over == Over::step) {
+        const Processor& processor = current();
+        if (failure) complete(*failure);
+        if (!failure || processor.ignore_failure) {
+          ++frame.at;
+          return true;
+        }
+        if (!processor.on_failure.empty()) return open_rescue(processor, *failure);
+        over = Over::list;
+      } else if (frame.kind == Frame::Kind::rescue_of_processor) {
+        remove_failure(document_);
+        frames_.pop_back();
+        // The failure of a rescue is not the processor's, to be ignored or rescued again.
+        over = failure ? Over::list : Over::step;
+      } else if (failure && frame.kind == Frame::Kind::pipeline && !frame.pipeline->on_failure.empty()) {
+        put_failure(document_, *failure);
+        frame.kind = Frame::Kind::rescue_of_pipeline;
+        frame.list = &frame.pipeline->on_failure;
+        frame.at = 0;
+        return true;
+      } else {
+        if (frame.kind == Frame::Kind::rescue_of_pipeline) remove_failure(document_);
+        leave();
+        over = Over::step;
+        if (frames_.empty()) return end(failure ? Refusal(std::move(failure->error)) : Refusal());
+      }
+    }
+  }
+
+  bool open_rescue(const Processor& processor, const IngestFailure& failure) {
+    put_failure(document_, failure);
+    Frame rescue = frames_.back();
+    rescue.kind = Frame::Kind::rescue_of_processor;
+    rescue.list = &processor.on_failure;
+    rescue.at = 0;
+    frames_.push_back(std::move(rescue));
+    return true;
+  }
+
+  void leave() {
+    frames_.pop_back();
+    document_.terminated = false;
+    if (frames_.empty()) {
+      document_.mutable_ingest_metadata().RemoveMember("pipeline");
+    } else {
+      document_.set("_ingest.pipeline", document_.string_value(frames_.back().pipeline->id));
+    }
+  }
+
+  /// The document is not touched any more.
+  bool end(Refusal refusal) {
+    if (const auto done = std::exchange(done_, nullptr)) done(std::move(refusal));
+    return true;
+  }
+
+  void end_by_fault(const char* what) noexcept {
+    frames_.clear();
+    try {
+      end(ElasticError{500, "exception", std::string("a fault of this server: ") + what});
+    } catch (...) {
+      done_ = nullptr;  // who waits sees it go
+    }
   }
 
   // ---- failures
 
-  IngestFailure told(ElasticError error, const Processor& processor) const {
-    return {std::move(error), told_type(processor), processor.tag, pipeline_->id};
+  IngestFailure told(ElasticError error) const {
+    return {std::move(error), told_type(current()), current().tag, frames_.back().pipeline->id};
   }
 
   /// Fills in what the cluster did not tell.
-  void complete(IngestFailure& failure, const Processor& processor) const {
+  void complete(IngestFailure& failure) const {
     if (failure.type.empty()) {
-      failure.type = told_type(processor);
-      failure.tag = processor.tag;
+      failure.type = told_type(current());
+      failure.tag = current().tag;
     }
-    if (failure.pipeline.empty()) failure.pipeline = pipeline_->id;
+    if (failure.pipeline.empty()) failure.pipeline = frames_.back().pipeline->id;
   }
 
-  void after_failure(const List& list, std::size_t at, IngestFailure failure, const Done& done) {
-    const Processor& processor = list[at];
-    if (processor.ignore_failure) return run_list(list, at + 1, done);
-    if (processor.on_failure.empty()) return done(std::move(failure));
-    run_rescue(processor.on_failure, failure,
-               [self = shared_from_this(), &list, at, done](std::optional<IngestFailure> second) {
-                 if (second) return done(std::move(second));
-                 self->run_list(list, at + 1, done);
-               });
-  }
-
-  void run_rescue(const List& rescue, const IngestFailure& failure, const Done& done) {
-    put_failure(document_, failure);
-    run_list(rescue, 0, [self = shared_from_this(), done](std::optional<IngestFailure> second) {
-      remove_failure(self->document_);
-      done(std::move(second));
-    });
-  }
-
-  void leave() {
-    document_.terminated = false;
-    if (outer_.empty()) {
-      document_.mutable_ingest_metadata().RemoveMember("pipeline");
-    } else {
-      document_.set("_ingest.pipeline", document_.string_value(outer_.back()));
-    }
-  }
-
-  const std::shared_ptr<const Pipeline> pipeline_;
   IngestDocument& document_;
   const std::shared_ptr<PipelineHost> host_;
-  const std::vector<std::string> outer_;
-  const bool is_rescued_;
+  std::function<void(Refusal)> done_;
+  std::vector<Frame> frames_;  // the loop's
+  std::mutex mutex_;
+  std::optional<Arrival> arrived_;
+  bool is_working_ = false;
 };
 
 }  // namespace
 
 void run_pipeline(std::shared_ptr<const Pipeline> pipeline, IngestDocument& document,
                   std::shared_ptr<PipelineHost> host, std::function<void(Refusal)> done) {
-  std::make_shared<PipelineRun>(std::move(pipeline), document, std::move(host), std::vector<std::string>(),
-                                false)
-      ->run([done = std::move(done)](std::optional<IngestFailure> failure) {
-        done(failure ? Refusal(std::move(failure->error)) : Refusal());
-      });
+  std::make_shared<PipelineRun>(document, std::move(host), std::move(done))->start(std::move(pipeline));
 }
 
 }  // namespace sightline::elastic

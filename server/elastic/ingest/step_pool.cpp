@@ -1,5 +1,6 @@
 #include "server/elastic/ingest/step_pool.h"
 
+#include <exception>
 #include <utility>
 
 namespace sightline::elastic {
@@ -15,9 +16,17 @@ void StepPool::post(Task task) {
     lock.unlock();
     return task(false);
   }
+  if (tasks_.size() >= idle_ && threads_.size() < most_threads_) add_thread();
   tasks_.push_back(std::move(task));
-  if (tasks_.size() > idle_ && threads_.size() < most_threads_) threads_.emplace_back([this] { work(); });
   changed_.notify_one();
+}
+
+void StepPool::add_thread() {
+  try {
+    threads_.emplace_back([this] { work(); });
+  } catch (const std::exception&) {
+    if (threads_.empty()) throw;  // else the others will come to it
+  }
 }
 
 void StepPool::shut_down() {
@@ -33,11 +42,16 @@ void StepPool::work() {
     changed_.wait(lock, [this] { return stopped_ || !tasks_.empty(); });
     --idle_;
     if (tasks_.empty()) return;
-    const Task task = std::move(tasks_.front());
+    Task task = std::move(tasks_.front());
     tasks_.pop_front();
     const bool may_run = !stopped_;
     lock.unlock();
-    task(may_run);
+    try {
+      task(may_run);
+    } catch (const std::exception&) {
+      // It is gone with all that it holds, and nobody else's task with it.
+    }
+    task = nullptr;  // outside the lock
     lock.lock();
   }
 }

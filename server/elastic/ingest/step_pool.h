@@ -15,18 +15,21 @@ namespace sightline::elastic {
 /// first. Thread safety: all members may be called from any thread.
 class StepPool {
  public:
-  /// Told false if it is only to say that it did not run, because the server stops. Must not throw.
+  /// Told false if it is only to say that it did not run, because the server stops. One that throws is let
+  /// go of: whoever waits for it has to see that.
   using Task = std::function<void(bool may_run)>;
 
   explicit StepPool(std::size_t most_threads) : most_threads_(most_threads) {}
   ~StepPool();
 
-  /// Every task is called once; after `shut_down` at once, on the caller's thread.
+  /// Every task is called once; after `shut_down` at once, on the caller's thread. If this throws, it will
+  /// not be called.
   void post(Task task);
   /// Tasks that wait are told so, and every later one. Those that run go on. Safe to call twice.
   void shut_down();
 
  private:
+  void add_thread();
   void work();
 
   const std::size_t most_threads_;
