@@ -1,0 +1,110 @@
+// A server's models, asked for many vectors.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "eval/evaluation.h"
+#include "server/http/client.h"
+
+namespace sightline::eval {
+
+/// What is known of a model, as the server says it.
+struct ModelDescription {
+  std::string name;
+  bool reads_text = true, reads_pictures = true;
+  /// Lines for a reader: "architecture: clip".
+  std::vector<std::string> details;
+};
+
+/// An input that got no vector, and why.
+struct InputFailure {
+  std::size_t index = 0;
+  std::string reason;
+};
+
+struct EmbedOutcome {
+  Vectors vectors;
+  std::vector<InputFailure> failures;  ///< in order of index
+  std::size_t truncated = 0;           ///< texts that the model cut to its length
+  bool stopped = false;                ///< before all were asked
+};
+
+/// Embeds through `POST /v1/embeddings` of a sightline-server, or of any server that speaks OpenAI's shape.
+///
+/// Flow: 1. Inputs are loaded and put into requests of `max_inputs` or `max_request_bytes`, in order.
+///       2. Up to `max_in_flight` requests are under way or waiting to be sent again, which bounds memory.
+///       3. A request that is refused for load or gets lost is sent again after a growing pause, or after
+///       what
+///          Retry-After says.
+///       4. A request that is refused for what it holds is halved, until the input to blame stands alone: it
+///       fails
+///          with the server's words.
+/// Thread safety: `embed` from one thread at a time.
+class EmbeddingClient {
+ public:
+  struct Options {
+    std::string url;                             ///< without a trailing '/'
+    std::string api_key;                         ///< sent as a Bearer token; empty: none
+    std::string ca_file;                         ///< PEM of a private certificate authority
+    std::size_t max_texts = 64;                  ///< in one request
+    std::size_t max_pictures = 16;               ///< in one request
+    std::size_t max_request_bytes = 16u << 20;   ///< of inputs; a larger one goes alone
+    int max_in_flight = 4;                       ///< requests
+    int max_attempts = 10;                       ///< for each request
+    std::chrono::milliseconds first_pause{250};  ///< before the second attempt; doubles each time
+    std::chrono::milliseconds longest_pause{30'000};
+    std::chrono::milliseconds timeout{300'000};  ///< for one request
+  };
+  enum class Kind { query_text, document_text, picture };
+  /// The text, or the encoded picture, of an input.
+  using Load = std::function<Result<std::string>(std::size_t)>;
+  using Progress = std::function<void(std::size_t done)>;
+
+  /// Errors: invalid_argument.
+  static Result<std::unique_ptr<EmbeddingClient>> connect(const Options& options);
+
+  /// What the server says of a model. Errors: unavailable (no server, or it refuses us), not_found (the
+  /// server neither lists the model nor embeds with it).
+  Result<ModelDescription> describe(const std::string& model);
+
+  /// Embeds the inputs `which`; the vectors of all others among `count` are zeros. Errors: unavailable (the
+  /// server is not there any more, or refuses us as a whole).
+  Result<EmbedOutcome> embed(const std::string& model, Kind kind, std::size_t count,
+                             const std::vector<std::size_t>& which, const Load& load,
+                             const Progress& progress, const std::atomic<bool>& stop);
+
+ private:
+  EmbeddingClient(Options options, std::unique_ptr<http::Client> client)
+      : options_(std::move(options)), client_(std::move(client)) {}
+  http::ClientRequest request(http::Method method, const std::string& path) const;
+
+  const Options options_;
+  std::unique_ptr<http::Client> client_;
+};
+
+/// Body of a request for the vectors of `inputs` (texts, or base64 of pictures).
+std::string embeddings_request(const std::string& model, EmbeddingClient::Kind kind,
+                               const std::vector<std::string>& inputs);
+
+/// Vectors of one answer, in order of input, each brought to unit length.
+struct EmbeddingsAnswer {
+  std::vector<std::vector<float>> vectors;
+  std::size_t truncated = 0;
+};
+/// Errors: unavailable, saying what is wrong with the answer: not JSON, not `count` vectors each once,
+/// lengths that differ, a number that is not finite, a vector of zeros.
+Result<EmbeddingsAnswer> read_embeddings(const std::string& body, std::size_t count);
+
+/// The readable part of an error body: `error.message`, `error.reason`, `message`, `detail`, else the body's
+/// beginning.
+std::string message_of(const std::string& body);
+
+}  // namespace sightline::eval

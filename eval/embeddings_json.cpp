@@ -1,0 +1,127 @@
+// Requests and answers of /v1/embeddings.
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <rapidjson/document.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include "base/base64.h"
+#include "eval/embedding_client.h"
+
+namespace sightline::eval {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "vectors come as little-endian float32");
+
+using Value = rapidjson::Value;
+constexpr std::size_t k_shown_bytes = 300;
+
+Error bad_answer(const std::string& what) {
+  return {ErrorCode::unavailable, "the server's answer " + what};
+}
+
+Result<std::vector<float>> read_vector(const Value& json) {
+  std::vector<float> vector;
+  if (json.IsString()) {
+    const auto bytes = base64_decode({json.GetString(), json.GetStringLength()});
+    if (!bytes.ok() || bytes->size() % sizeof(float) != 0)
+      return bad_answer("has a vector that is no base64");
+    vector.resize(bytes->size() / sizeof(float));
+    if (!vector.empty()) std::memcpy(vector.data(), bytes->data(), bytes->size());
+  } else if (json.IsArray()) {
+    for (const Value& number : json.GetArray()) {
+      if (!number.IsNumber()) return bad_answer("has a vector with something else than numbers");
+      vector.push_back(static_cast<float>(number.GetDouble()));
+    }
+  } else {
+    return bad_answer("has no vector where one should be");
+  }
+  double square = 0;
+  for (const float x : vector) square += static_cast<double>(x) * static_cast<double>(x);
+  if (!std::isfinite(square)) return bad_answer("has a vector with a number that is not finite");
+  if (square == 0) return bad_answer("has a vector of zeros");
+  for (float& x : vector) x = static_cast<float>(static_cast<double>(x) / std::sqrt(square));
+  return vector;
+}
+
+const Value* text_member(const Value& object, const char* name) {
+  if (!object.IsObject()) return nullptr;
+  const auto found = object.FindMember(name);
+  return found != object.MemberEnd() && found->value.IsString() ? &found->value : nullptr;
+}
+
+}  // namespace
+
+std::string embeddings_request(const std::string& model, EmbeddingClient::Kind kind,
+                               const std::vector<std::string>& inputs) {
+  rapidjson::StringBuffer buffer;
+  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  const bool picture = kind == EmbeddingClient::Kind::picture;
+  writer.StartObject();
+  writer.Key("model");
+  writer.String(model);
+  writer.Key("encoding_format");
+  writer.String("base64");
+  writer.Key("input_type");
+  writer.String(kind == EmbeddingClient::Kind::query_text ? "query" : "document");
+  writer.Key("modality");
+  writer.String(picture ? "image" : "text");
+  writer.Key("input");
+  writer.StartArray();
+  for (const std::string& input : inputs) writer.String(input);
+  writer.EndArray();
+  writer.EndObject();
+  return {buffer.GetString(), buffer.GetSize()};
+}
+
+Result<EmbeddingsAnswer> read_embeddings(const std::string& body, std::size_t count) {
+  rapidjson::Document document;
+  if (document.Parse<rapidjson::kParseIterativeFlag>(body.data(), body.size()).HasParseError() ||
+      !document.IsObject() || !document.HasMember("data") || !document["data"].IsArray())
+    return bad_answer("is not JSON with a list `data`");
+  const auto& data = document["data"];
+  if (data.Size() != count) {
+    return bad_answer("has " + std::to_string(data.Size()) + " vectors for " + std::to_string(count) +
+                      " inputs");
+  }
+  EmbeddingsAnswer answer;
+  answer.vectors.resize(count);
+  for (rapidjson::SizeType i = 0; i < data.Size(); ++i) {
+    if (!data[i].IsObject() || !data[i].HasMember("embedding"))
+      return bad_answer("has an entry without a vector");
+    const auto place = data[i].FindMember("index");
+    if (place == data[i].MemberEnd() || !place->value.IsUint() || place->value.GetUint() >= count ||
+        !answer.vectors[place->value.GetUint()].empty())
+      return bad_answer("does not number its vectors from 0 on, each once");
+    auto vector = read_vector(data[i]["embedding"]);
+    if (!vector.ok()) return vector.error();
+    if (i > 0 && vector->size() != answer.vectors[data[0]["index"].GetUint()].size())
+      return bad_answer("has vectors of different lengths");
+    answer.vectors[place->value.GetUint()] = std::move(*vector);
+  }
+  const auto truncated = document.FindMember("truncated");
+  if (truncated != document.MemberEnd() && truncated->value.IsArray())
+    answer.truncated = truncated->value.Size();
+  return answer;
+}
+
+std::string message_of(const std::string& body) {
+  rapidjson::Document document;
+  if (!document.Parse<rapidjson::kParseIterativeFlag>(body.data(), body.size()).HasParseError() &&
+      document.IsObject()) {
+    const auto error = document.FindMember("error");
+    const Value* const whole = &document;
+    const Value* const inner = error != document.MemberEnd() ? &error->value : nullptr;
+    for (const Value* place : {inner, whole}) {
+      if (place == nullptr) continue;
+      if (place->IsString()) return place->GetString();
+      for (const char* name : {"message", "reason", "detail"}) {
+        if (const Value* text = text_member(*place, name)) return text->GetString();
+      }
+    }
+  }
+  return body.substr(0, k_shown_bytes);
+}
+
+}  // namespace sightline::eval

@@ -1,0 +1,343 @@
+// sightline-eval: measures how well models retrieve, side by side.
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <unistd.h>
+
+#include "base/env_file.h"
+#include "eval/report.h"
+#include "ingest/picture_files.h"
+
+namespace {
+
+using namespace sightline;
+using namespace sightline::eval;
+
+enum ExitCode {
+  k_all_measured = 0,
+  k_some_failed = 1,
+  k_bad_usage = 2,
+  k_no_server = 3,
+  k_interrupted = 130
+};
+
+std::atomic<bool> stop{false};
+
+int refuse(ExitCode code, const std::string& message) {
+  std::cerr << "sightline-eval: " << message << "\n";
+  return code;
+}
+
+/// A line that is redrawn on a terminal, else one every ten seconds.
+class ProgressLine {
+ public:
+  ProgressLine(bool quiet, std::string what, std::size_t total)
+      : quiet_(quiet), what_(std::move(what)), total_(total) {}
+  void show(std::size_t done) {
+    const auto now = Clock::now();
+    const bool last = done == total_;
+    const auto pause = std::chrono::milliseconds(terminal_ ? 100 : 10'000);
+    if (quiet_ || finished_ || (!last && now - shown_ < pause)) return;
+    if (!terminal_ && last) return;
+    shown_ = now;
+    finished_ = last;
+    std::fprintf(stderr, "%s%s: %zu of %zu%s", terminal_ ? "\r\x1b[K" : "", what_.c_str(), done, total_,
+                 terminal_ && !last ? "" : "\n");
+    std::fflush(stderr);
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  const bool quiet_, terminal_ = isatty(fileno(stderr)) == 1;
+  const std::string what_;
+  const std::size_t total_;
+  bool finished_ = false;
+  Clock::time_point shown_ = Clock::now();
+};
+
+struct Options {
+  std::string table, pictures, sets, server, json, html, env_file = ".env", ca_file;
+  std::vector<std::string> models;
+  EmbeddingClient::Options client;
+  std::uint64_t max_picture_bytes = 20u << 20;
+  HtmlOptions page;
+  bool quiet = false;
+};
+
+/// Embeds one group of inputs; failures go into `run`, `usable` and `why`.
+class Embedding {
+ public:
+  Embedding(const Options& options, EmbeddingClient& client, const Evaluation& evaluation, ModelRun& run,
+            Usable& usable)
+      : options_(options), client_(client), evaluation_(evaluation), run_(run), usable_(usable) {}
+
+  /// Errors: those of EmbeddingClient::embed; cancelled.
+  Result<Embedded> all() {
+    Embedded embedded;
+    const auto& pictures = evaluation_.data.pictures();
+    const auto& texts = evaluation_.inputs.texts();
+    if (run_.description.reads_pictures && evaluation_.inputs.needs_pictures) {
+      std::vector<std::size_t> which(pictures.size());
+      for (std::size_t i = 0; i < which.size(); ++i) which[i] = i;
+      const auto load = [&](std::size_t i) {
+        return ingest::read_file(pictures[i].path, options_.max_picture_bytes);
+      };
+      const auto name = [&](std::size_t i) { return pictures[i].name; };
+      auto vectors = some(EmbeddingClient::Kind::picture, "pictures", pictures.size(), which, load, name,
+                          usable_.pictures);
+      if (!vectors.ok()) return vectors.error();
+      embedded.pictures = std::move(*vectors);
+    }
+    if (!run_.description.reads_text) return embedded;
+    for (const auto role : {Inputs::Role::query, Inputs::Role::document}) {
+      std::vector<std::size_t> which;
+      for (std::size_t i = 0; i < texts.size(); ++i) {
+        if (texts[i].role == role) which.push_back(i);
+      }
+      const bool query = role == Inputs::Role::query;
+      const auto load = [&](std::size_t i) { return Result<std::string>(texts[i].text); };
+      const auto name = [&](std::size_t i) { return texts[i].text; };
+      auto vectors = some(query ? EmbeddingClient::Kind::query_text : EmbeddingClient::Kind::document_text,
+                          query ? "queries" : "texts", texts.size(), which, load, name, usable_.texts);
+      if (!vectors.ok()) return vectors.error();
+      merge(embedded.texts, std::move(*vectors), which);
+    }
+    return embedded;
+  }
+
+ private:
+  Result<Vectors> some(EmbeddingClient::Kind kind, const char* what, std::size_t count,
+                       const std::vector<std::size_t>& which, const EmbeddingClient::Load& load,
+                       const std::function<std::string(std::size_t)>& name, std::vector<bool>& usable) {
+    ProgressLine line(options_.quiet, run_.description.name + ": " + what, which.size());
+    auto outcome = client_.embed(
+        run_.description.name, kind, count, which, load, [&](std::size_t done) { line.show(done); }, stop);
+    if (!outcome.ok()) return outcome.error();
+    if (outcome->stopped) return Error{ErrorCode::cancelled, "interrupted"};
+    for (InputFailure& failure : outcome->failures) {
+      usable[failure.index] = false;
+      run_.failures.push_back({name(failure.index), std::move(failure.reason)});
+    }
+    run_.truncated += outcome->truncated;
+    const std::size_t dims = outcome->vectors.dims;
+    if (dims > 0 && run_.dims > 0 && dims != run_.dims) {
+      return Error{ErrorCode::unavailable, "its vectors of " + std::string(what) + " have " +
+                                               std::to_string(dims) + " numbers, others " +
+                                               std::to_string(run_.dims) + "; they cannot be compared"};
+    }
+    run_.dims = std::max(run_.dims, dims);
+    return std::move(outcome->vectors);
+  }
+
+  static void merge(Vectors& into, Vectors from, const std::vector<std::size_t>& which) {
+    if (from.dims == 0) return;
+    if (into.dims == 0) {
+      into = std::move(from);
+      return;
+    }
+    for (const std::size_t i : which) {
+      const auto vector = from.at(i);
+      std::copy(vector.begin(), vector.end(),
+                into.values.begin() + static_cast<std::ptrdiff_t>(i * into.dims));
+    }
+  }
+
+  const Options& options_;
+  EmbeddingClient& client_;
+  const Evaluation& evaluation_;
+  ModelRun& run_;
+  Usable& usable_;
+};
+
+Status lay_out(const Options& options, Evaluation& evaluation) {
+  auto data = Dataset::read(options.table, options.pictures);
+  if (!data.ok()) return data.error();
+  evaluation.table = options.table;
+  evaluation.data = std::move(*data);
+  auto sets = options.sets.empty() ? default_sets(evaluation.data) : read_sets(options.sets, evaluation.data);
+  if (!sets.ok()) return sets.error();
+  for (const RetrievalSet& set : sets->retrieval) {
+    auto task = make_task(set, evaluation.data, evaluation.inputs);
+    if (!task.ok()) return task.error();
+    evaluation.tasks.push_back(std::move(*task));
+  }
+  for (const LabelSet& set : sets->zero_shot) {
+    auto task = make_label_task(set, evaluation.data, evaluation.inputs);
+    if (!task.ok()) return task.error();
+    evaluation.label_tasks.push_back(std::move(*task));
+  }
+  return {};
+}
+
+void measure(Evaluation& evaluation, const std::vector<Embedded>& embedded, const Usable& usable) {
+  evaluation.left_out_pictures =
+      static_cast<std::size_t>(std::count(usable.pictures.begin(), usable.pictures.end(), false));
+  evaluation.left_out_texts =
+      static_cast<std::size_t>(std::count(usable.texts.begin(), usable.texts.end(), false));
+  for (std::size_t i = 0; i < evaluation.models.size(); ++i) {
+    ModelRun& run = evaluation.models[i];
+    const ModelDescription& model = run.description;
+    for (const Task& task : evaluation.tasks) {
+      const Direction direction = task.set.direction;
+      const bool texts = asks_with_text(direction) || answers_with_text(direction);
+      const bool pictures = !asks_with_text(direction) || !answers_with_text(direction);
+      if ((texts && !model.reads_text) || (pictures && !model.reads_pictures)) {
+        run.retrieval.emplace_back();
+      } else {
+        run.retrieval.emplace_back(evaluate(task, evaluation.data, embedded[i], usable));
+      }
+    }
+    for (const LabelTask& task : evaluation.label_tasks) {
+      run.labels.push_back(model.reads_text && model.reads_pictures
+                               ? evaluate(task, evaluation.data, embedded[i], usable)
+                               : std::nullopt);
+    }
+  }
+}
+
+bool write_file(const std::string& name, const std::string& content) {
+  std::ofstream out(name, std::ios::binary);
+  out << content;
+  return static_cast<bool>(out.flush());
+}
+
+std::size_t print_failures(const Evaluation& evaluation) {
+  constexpr std::size_t k_shown = 20;
+  std::size_t count = 0;
+  for (const ModelRun& run : evaluation.models) {
+    for (const ModelRun::Failure& failure : run.failures) {
+      if (count++ < k_shown)
+        std::cout << (count == 1 ? "\nleft out for all models, because one failed at it:\n" : "") << "  "
+                  << run.description.name << ": " << failure.input << ": " << failure.reason << "\n";
+    }
+  }
+  if (count > k_shown) std::cout << "  and " << count - k_shown << " more; --json lists all\n";
+  return count;
+}
+
+void declare(CLI::App& app, Options& options) {
+  app.add_option("TABLE", options.table,
+                 "CSV of pictures: `file`, `caption` (and caption_...), every other column an attribute")
+      ->required();
+  app.add_option("--model", options.models, "A model of the server; again, or more names, for each column")
+      ->required();
+  app.add_option(
+      "--pictures", options.pictures,
+      "Folder that `file` is relative to (default: `pictures` beside the table, else the table's folder)");
+  app.add_option("--sets", options.sets,
+                 "JSON file of test sets (default: captions find pictures, pictures find captions)");
+  app.add_option("--server", options.server,
+                 "URL of sightline-server (default: SIGHTLINE_URL, else http://127.0.0.1:8080)");
+  app.add_option("--json", options.json, "File for all results, query by query");
+  app.add_option("--html", options.html, "File for a report with the worst and best queries");
+  app.add_option("--examples", options.page.examples, "Worst, and best, queries shown of each set and model")
+      ->capture_default_str();
+  app.add_option("--embed-bytes", options.page.max_embedded_bytes,
+                 "Pictures up to this size are put into the report, larger ones are linked")
+      ->capture_default_str();
+  app.add_option("--in-flight", options.client.max_in_flight, "Requests under way at once")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 64));
+  app.add_option("--texts", options.client.max_texts, "Texts in one request")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  app.add_option("--pictures-per-request", options.client.max_pictures, "Pictures in one request")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  app.add_option("--attempts", options.client.max_attempts,
+                 "Times a request is sent before the measurement is given up")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 100));
+  app.add_option("--max-picture-bytes", options.max_picture_bytes, "Larger files are reported, not sent")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  app.add_option("--ca-file", options.ca_file, "PEM of the authority behind an https server's certificate");
+  app.add_option("--env-file", options.env_file, "Settings file")->capture_default_str();
+  app.add_flag("--quiet", options.quiet, "No progress, only the table");
+  app.set_version_flag("--version", SIGHTLINE_VERSION);
+}
+
+int run(int argc, char** argv) {
+  Options options;
+  CLI::App app(
+      "Measures how well models find pictures by text, texts by picture, texts by text and pictures by "
+      "picture:\n"
+      "recall, precision, MRR, nDCG, zero-shot accuracy; one column a model, all on the same pictures.\n"
+      "Settings from the environment or .env: SIGHTLINE_URL, SIGHTLINE_API_KEY.\n"
+      "Exit codes: 0 all measured; 1 some inputs failed (they are named); 2 wrong usage; 3 no server, or no "
+      "such "
+      "model; 130 interrupted.");
+  declare(app, options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? k_all_measured : k_bad_usage;
+  }
+  const auto settings = read_env_file(options.env_file);
+  if (!settings.ok()) return refuse(k_bad_usage, settings.error().message);
+  options.client.url = options.server.empty() ? setting(*settings, "SIGHTLINE_URL") : options.server;
+  if (options.client.url.empty()) options.client.url = "http://127.0.0.1:8080";
+  while (options.client.url.ends_with('/')) options.client.url.pop_back();
+  options.client.api_key = setting(*settings, "SIGHTLINE_API_KEY");
+  options.client.ca_file = options.ca_file;
+  if (options.pictures.empty()) {
+    const auto beside = std::filesystem::path(options.table).parent_path();
+    options.pictures =
+        (std::filesystem::is_directory(beside / "pictures") ? beside / "pictures" : beside).string();
+  }
+  std::set<std::string> names;
+  for (const std::string& name : options.models) {
+    if (!names.insert(name).second) return refuse(k_bad_usage, "model " + name + " is given twice");
+  }
+
+  Evaluation evaluation;
+  if (const Status laid_out = lay_out(options, evaluation); !laid_out.ok())
+    return refuse(k_bad_usage, laid_out.error().message);
+  auto client = EmbeddingClient::connect(options.client);
+  if (!client.ok()) return refuse(k_bad_usage, client.error().message);
+  for (const std::string& name : options.models) {
+    auto model = (*client)->describe(name);
+    if (!model.ok()) return refuse(k_no_server, model.error().message);
+    evaluation.models.push_back({std::move(*model), 0, 0, {}, {}, {}});
+  }
+
+  const auto on_signal = [](int) {
+    if (stop.exchange(true)) _exit(k_interrupted);  // asked twice: do not wait for what is in flight
+  };
+  std::signal(SIGINT, on_signal);
+  std::signal(SIGTERM, on_signal);
+  Usable usable{std::vector<bool>(evaluation.data.pictures().size(), true),
+                std::vector<bool>(evaluation.inputs.texts().size(), true)};
+  std::vector<Embedded> embedded;
+  for (ModelRun& model : evaluation.models) {
+    auto vectors = Embedding(options, **client, evaluation, model, usable).all();
+    if (stop) return refuse(k_interrupted, "interrupted; nothing was written");
+    if (!vectors.ok())
+      return refuse(k_no_server, "model " + model.description.name + ": " + vectors.error().message);
+    embedded.push_back(std::move(*vectors));
+  }
+  measure(evaluation, embedded, usable);
+
+  std::cout << table_text(evaluation);
+  const std::size_t failed = print_failures(evaluation);
+  if (!options.json.empty() && !write_file(options.json, json_text(evaluation)))
+    return refuse(k_bad_usage, "cannot write " + options.json + " (--json)");
+  if (!options.html.empty()) {
+    options.page.folder = std::filesystem::absolute(options.html).parent_path();
+    if (!write_file(options.html, html_text(evaluation, options.page)))
+      return refuse(k_bad_usage, "cannot write " + options.html + " (--html)");
+  }
+  return failed == 0 ? k_all_measured : k_some_failed;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    return refuse(k_some_failed, std::string("stopped: ") + error.what());
+  }
+}

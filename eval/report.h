@@ -1,0 +1,67 @@
+// What was measured, for a terminal, for programs and for a browser.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "eval/embedding_client.h"
+#include "eval/evaluation.h"
+
+namespace sightline::eval {
+
+/// One model's column.
+struct ModelRun {
+  ModelDescription description;
+  std::size_t dims = 0;
+  std::size_t truncated = 0;  ///< texts cut to the model's length
+  struct Failure {
+    std::string input;  ///< a picture's name or a text
+    std::string reason;
+  };
+  std::vector<Failure> failures;
+  std::vector<std::optional<RetrievalResult>>
+      retrieval;  ///< by task; nullopt: the model does not read what it takes
+  std::vector<std::optional<LabelResult>> labels;  ///< by label task
+};
+
+struct Evaluation {
+  std::string table;  ///< the file
+  Dataset data;
+  Inputs inputs;
+  std::vector<Task> tasks;
+  std::vector<LabelTask> label_tasks;
+  std::vector<ModelRun> models;
+  std::size_t left_out_pictures = 0, left_out_texts = 0;  ///< because some model failed at them
+};
+
+/// A table: a line a measure, a column a model.
+std::string table_text(const Evaluation& evaluation);
+
+/// All of it, each query's rank and best hits included. The same input gives the same bytes.
+std::string json_text(const Evaluation& evaluation);
+
+struct HtmlOptions {
+  std::filesystem::path folder;                ///< of the report: links to pictures are relative to it
+  std::size_t examples = 3;                    ///< best, and worst, queries shown for each set and model
+  std::size_t max_embedded_bytes = 64u << 10;  ///< a larger picture file is linked, not put into the page
+};
+/// One page without scripts and without anything from elsewhere but large pictures, which it links.
+std::string html_text(const Evaluation& evaluation, const HtmlOptions& options);
+
+/// Worst first: by nDCG@10, then by the first right answer's rank, then by number. `outcomes` stays in order.
+std::vector<const QueryOutcome*> worst_first(const std::vector<QueryOutcome>& outcomes);
+
+/// The first of them that a model has; null: none has.
+const RetrievalResult* any_result(const Evaluation& evaluation, std::size_t task);
+
+/// True if every query measured has one right answer: then recall@k and hit@k are the same.
+bool one_right_each(const RetrievalResult& result);
+
+/// "0.1234" to a number of decimals.
+std::string decimal(double number, int decimals);
+
+}  // namespace sightline::eval

@@ -1,0 +1,125 @@
+#include <algorithm>
+#include <cstdio>
+#include <string_view>
+
+#include "eval/report.h"
+
+namespace sightline::eval {
+namespace {
+
+constexpr std::size_t k_name_width = 26;
+constexpr std::size_t k_least_column = 10;
+
+std::size_t column_width(const ModelRun& model) {
+  return std::max(k_least_column, model.description.name.size() + 2);
+}
+
+void add_cell(std::string& line, const std::string& text, std::size_t width) {
+  line.append(width > text.size() ? width - text.size() : 1, ' ');
+  line += text;
+}
+
+template <class Cell>
+std::string row(const Evaluation& evaluation, const std::string& name, Cell cell) {
+  std::string line = "  " + name;
+  line.resize(std::max(line.size(), k_name_width), ' ');
+  for (std::size_t i = 0; i < evaluation.models.size(); ++i)
+    add_cell(line, cell(evaluation.models[i], i), column_width(evaluation.models[i]));
+  return line + "\n";
+}
+
+std::string counted(std::size_t count, const char* what) {
+  return count == 0 ? "" : ", " + std::to_string(count) + " " + what;
+}
+
+std::string set_rows(const Evaluation& evaluation, std::size_t task_number) {
+  const Task& task = evaluation.tasks[task_number];
+  std::string text = "\n" + task.set.name + " (" + to_string(task.set.direction);
+  const RetrievalResult* any = any_result(evaluation, task_number);
+  if (any == nullptr) return text + "): no model reads what it takes\n";
+  text += ", " + std::to_string(any->outcomes.size()) + " queries";
+  if (!any->outcomes.empty()) {
+    text += ", on average " + decimal(any->mean_right, 1) + " right of " + decimal(any->mean_candidates, 1);
+  }
+  text += counted(any->failed, "failed") + counted(any->without_right, "without a right answer") +
+          counted(any->without_wrong, "without a wrong one") +
+          counted(task.not_asked, "not asked for lack of attributes") + ")\n";
+  if (any->outcomes.empty()) return text + "  nothing could be measured\n";
+  const bool skip_hits = one_right_each(*any);
+  for (std::size_t m = 0; m < measures().size(); ++m) {
+    const std::string name = measures()[m].name;
+    if (skip_hits && name.starts_with("hit@")) continue;
+    text += row(evaluation, name, [&](const ModelRun& model, std::size_t) {
+      const auto& result = model.retrieval[task_number];
+      return result ? decimal(result->means[m], 4) : std::string("-");
+    });
+  }
+  return text;
+}
+
+std::string label_rows(const Evaluation& evaluation, std::size_t number) {
+  const LabelTask& task = evaluation.label_tasks[number];
+  const LabelResult* any = nullptr;
+  for (const ModelRun& model : evaluation.models) {
+    if (any == nullptr && model.labels[number]) any = &*model.labels[number];
+  }
+  std::string text =
+      "\n" + task.set.name + " (zero-shot, " + std::to_string(task.set.labels.size()) + " labels";
+  if (any == nullptr) return text + "): nothing could be measured\n";
+  text += ", " + std::to_string(any->pictures.size()) + " pictures" + counted(any->failed, "failed") +
+          "; the most frequent label is right for " + decimal(any->most_frequent, 4) + ")\n";
+  const auto cells = [&](const char* name, double LabelResult::*value) {
+    text += row(evaluation, name, [&](const ModelRun& model, std::size_t) {
+      const auto& result = model.labels[number];
+      return result ? decimal((*result).*value, 4) : std::string("-");
+    });
+  };
+  cells("accuracy", &LabelResult::accuracy);
+  cells("mean over labels", &LabelResult::mean_of_labels);
+  return text;
+}
+
+}  // namespace
+
+std::string decimal(double number, int decimals) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.*f", decimals, number);
+  return text;
+}
+
+bool one_right_each(const RetrievalResult& result) {
+  return std::all_of(result.outcomes.begin(), result.outcomes.end(),
+                     [](const QueryOutcome& outcome) { return outcome.ranking.right_total == 1; });
+}
+
+const RetrievalResult* any_result(const Evaluation& evaluation, std::size_t task) {
+  for (const ModelRun& model : evaluation.models) {
+    if (model.retrieval[task]) return &*model.retrieval[task];
+  }
+  return nullptr;
+}
+
+std::vector<const QueryOutcome*> worst_first(const std::vector<QueryOutcome>& outcomes) {
+  std::vector<const QueryOutcome*> order;
+  for (const QueryOutcome& outcome : outcomes) order.push_back(&outcome);
+  std::stable_sort(order.begin(), order.end(), [](const QueryOutcome* a, const QueryOutcome* b) {
+    const double a_gain = ndcg_at(a->ranking, k_depth), b_gain = ndcg_at(b->ranking, k_depth);
+    if (a_gain != b_gain) return a_gain < b_gain;
+    return a->ranking.first_right_rank > b->ranking.first_right_rank;
+  });
+  return order;
+}
+
+std::string table_text(const Evaluation& evaluation) {
+  std::string text = row(evaluation, std::to_string(evaluation.data.pictures().size()) + " pictures",
+                         [](const ModelRun& model, std::size_t) { return model.description.name; });
+  text += row(evaluation, "dimensions",
+              [](const ModelRun& model, std::size_t) { return std::to_string(model.dims); });
+  text += row(evaluation, "texts cut to length",
+              [](const ModelRun& model, std::size_t) { return std::to_string(model.truncated); });
+  for (std::size_t i = 0; i < evaluation.tasks.size(); ++i) text += set_rows(evaluation, i);
+  for (std::size_t i = 0; i < evaluation.label_tasks.size(); ++i) text += label_rows(evaluation, i);
+  return text;
+}
+
+}  // namespace sightline::eval
