@@ -1,0 +1,105 @@
+#include "server/cohere/call_failure.h"
+
+#include <charconv>
+#include <optional>
+#include <rapidjson/document.h>
+
+namespace sightline::cohere {
+namespace {
+
+constexpr std::size_t k_longest_message = 500;
+constexpr std::size_t k_longest_error_body = 64u << 10;  // parsed as JSON; longer ones are quoted
+
+std::optional<std::string> json_message(std::string_view body) {
+  if (body.size() > k_longest_error_body) return std::nullopt;
+  rapidjson::Document json;
+  json.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag>(body.data(),
+                                                                                     body.size());
+  if (json.HasParseError() || !json.IsObject()) return std::nullopt;
+  const auto message = json.FindMember("message");
+  if (message == json.MemberEnd() || !message->value.IsString()) return std::nullopt;
+  return std::string(message->value.GetString(), message->value.GetStringLength());
+}
+
+void replace_all(std::string& text, std::string_view what, std::string_view by) {
+  if (what.empty()) return;
+  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size()))
+    text.replace(at, what.size(), by);
+}
+
+/// A whole number of characters, without what would break a log line.
+std::string readable(std::string text) {
+  if (text.size() > k_longest_message) {
+    std::size_t end = k_longest_message;
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+    text.resize(end);
+    text += "...";
+  }
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
+  }
+  return text;
+}
+
+/// The field in seconds; the form with a date is not used by Cohere and counts as absent.
+std::optional<std::chrono::seconds> retry_after(const http::Headers& headers) {
+  const auto field = headers.get("Retry-After");
+  if (!field) return std::nullopt;
+  std::uint32_t seconds = 0;
+  const auto [rest, error] = std::from_chars(field->data(), field->data() + field->size(), seconds);
+  if (error != std::errc{} || rest != field->data() + field->size()) return std::nullopt;
+  return std::chrono::seconds(seconds);
+}
+
+int status_for_client(int status) {
+  if (status >= 400 && status < 500) return status;
+  return status == 503 || status == 504 ? status : 502;
+}
+
+}  // namespace
+
+CallFailure failure_of_answer(const http::Response& answer, std::string_view key) {
+  std::string words = json_message(answer.body).value_or(answer.body);
+  replace_all(words, key, "[key]");
+  words = readable(std::move(words));
+  CallFailure result;
+  result.failure.status = status_for_client(answer.status);
+  result.failure.message = "Cohere answered " + std::to_string(answer.status);
+  if (!words.empty()) result.failure.message += ": " + words;
+  if (answer.status < 400) result.failure.message += " (is --cohere-url right?)";
+  result.failure.retry_after = retry_after(answer.headers);
+  result.retryable = answer.status == 429 || (answer.status >= 500 && answer.status != 501);
+  return result;
+}
+
+CallFailure failure_of_exchange(const Error& error, std::chrono::milliseconds timeout) {
+  switch (error.code) {
+    case ErrorCode::deadline_exceeded:
+      return {{504,
+               "Cohere did not answer in time (at most " + std::to_string(timeout.count()) +
+                   " ms, --cohere-timeout)",
+               std::nullopt}};
+    case ErrorCode::unreachable:
+    case ErrorCode::unavailable:
+      return {{502, "Cohere was not reached: " + error.message, std::nullopt}, true};
+    case ErrorCode::cancelled:
+      return {{503, "the server is shutting down: send the request again later", std::nullopt}};
+    default:
+      return {{502, "the call to Cohere failed: " + error.message, std::nullopt}};
+  }
+}
+
+serving::UpstreamFailure no_memory() {
+  return {429, "no memory left for this request: send it again later", std::chrono::seconds(1)};
+}
+
+serving::UpstreamFailure client_left() {
+  return {499, "the client left", std::nullopt};
+}
+
+std::string outcome_of(const Result<http::Response>& result) {
+  if (result) return std::to_string(result->status);
+  return result.error().code == ErrorCode::deadline_exceeded ? "timeout" : "broken";
+}
+
+}  // namespace sightline::cohere

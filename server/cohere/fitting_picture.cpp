@@ -1,0 +1,56 @@
+#include "server/cohere/fitting_picture.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "models/image/picture.h"
+#include "models/image/resample.h"
+#include "server/cohere/jpeg_writer.h"
+
+namespace sightline::cohere {
+namespace {
+
+// The last of them keeps 2.5 million pixels of noise within 5 MB.
+constexpr int k_qualities[] = {95, 85, 70, 50};
+
+models::Picture shrunk(models::Picture picture) {
+  const double pixels = static_cast<double>(picture.width()) * picture.height();
+  if (pixels <= k_max_picture_pixels) return picture;
+  const double scale = std::sqrt(k_max_picture_pixels / pixels);
+  const auto edge = [scale](std::uint32_t length) {
+    return std::max<std::uint32_t>(1, static_cast<std::uint32_t>(length * scale));
+  };
+  models::Picture smaller(edge(picture.width()), edge(picture.height()));
+  models::resample(picture, smaller.width(), smaller.height(), {0, smaller.width()}, {0, smaller.height()},
+                   models::PreprocessConfig::Filter::bicubic, smaller.row(0), smaller.row_bytes());
+  return smaller;
+}
+
+}  // namespace
+
+std::string_view media_type(std::string_view encoded) {
+  if (encoded.starts_with("\xFF\xD8\xFF")) return "image/jpeg";
+  if (encoded.starts_with("\x89PNG\r\n\x1A\n")) return "image/png";
+  if (encoded.starts_with("RIFF") &&
+      encoded.substr(std::min<std::size_t>(8, encoded.size())).starts_with("WEBP"))
+    return "image/webp";
+  if (encoded.starts_with("GIF87a") || encoded.starts_with("GIF89a")) return "image/gif";
+  return {};
+}
+
+bool fits(std::string_view encoded) {
+  return encoded.size() <= k_max_picture_bytes && !media_type(encoded).empty();
+}
+
+Result<std::string> fitted(std::string_view encoded, const models::ImageLimits& limits) {
+  auto decoded = models::decode_picture(encoded, limits);
+  if (!decoded) return decoded.error();
+  const models::Picture picture = shrunk(*std::move(decoded));
+  for (const int quality : k_qualities) {
+    auto jpeg = write_jpeg(picture, quality);
+    if (!jpeg || jpeg->size() <= k_max_picture_bytes) return jpeg;
+  }
+  return Error{ErrorCode::too_large, "the picture could not be made smaller than Cohere's limit of 5 MB"};
+}
+
+}  // namespace sightline::cohere

@@ -1,0 +1,14 @@
+// Writes JPEG files.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "models/image/picture.h"
+
+namespace sightline::cohere {
+
+/// Errors: unsupported (an edge over JPEG's 65,500 pixels), internal (libjpeg's own, as out of memory).
+Result<std::string> write_jpeg(const models::Picture& picture, int quality);
+
+}  // namespace sightline::cohere
