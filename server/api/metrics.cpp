@@ -66,6 +66,18 @@ Metrics::Metrics()
                             .Name("sightline_gateway_cluster_failures_total")
                             .Help("Requests that the cluster did not answer whole")
                             .Register(registry_)),
+      cohere_calls_(BuildCounter()
+                        .Name("sightline_cohere_calls_total")
+                        .Help("Calls to Cohere, tries counted, by status or how they failed")
+                        .Register(registry_)),
+      cohere_retries_(BuildCounter()
+                          .Name("sightline_cohere_retries_total")
+                          .Help("Calls to Cohere that were put in line again")
+                          .Register(registry_)),
+      cohere_wait_seconds_(BuildHistogram()
+                               .Name("sightline_cohere_wait_seconds")
+                               .Help("What a call to Cohere waited for a free place and for the budget")
+                               .Register(registry_)),
       queue_items_(BuildGauge()
                        .Name("sightline_queue_items")
                        .Help("Inputs accepted and not yet answered")
@@ -110,6 +122,18 @@ void Metrics::gateway_request(const std::string& way) {
 
 void Metrics::gateway_cluster_failed() {
   gateway_failures_.Add({}).Increment();
+}
+
+void Metrics::cohere_answered(const std::string& outcome) {
+  cohere_calls_.Add({{"status", outcome}}).Increment();
+}
+
+void Metrics::cohere_retried() {
+  cohere_retries_.Add({}).Increment();
+}
+
+void Metrics::cohere_waited(double seconds) {
+  cohere_wait_seconds_.Add({}, k_seconds).Observe(seconds);
 }
 
 void Metrics::input_prepared(const std::string& model, serving::Modality modality, double seconds,

@@ -37,6 +37,12 @@ class Metrics final : public serving::Observer {
   void gateway_request(const std::string& way);
   void gateway_cluster_failed();
 
+  /// An attempt at a call to Cohere: `outcome` is its status, "timeout" or "broken".
+  void cohere_answered(const std::string& outcome);
+  void cohere_retried();
+  /// What a call to Cohere waited for a free place and for the budget of the minute.
+  void cohere_waited(double seconds);
+
   /// All of it as text, with the state of the queues and of the process as they are now.
   std::string text(const std::vector<serving::EmbeddingService::ModelLoad>& loads, bool ready);
 
@@ -57,6 +63,9 @@ class Metrics final : public serving::Observer {
   Family<prometheus::Histogram>& inference_seconds_;
   Family<prometheus::Counter>& gateway_requests_;
   Family<prometheus::Counter>& gateway_failures_;
+  Family<prometheus::Counter>& cohere_calls_;
+  Family<prometheus::Counter>& cohere_retries_;
+  Family<prometheus::Histogram>& cohere_wait_seconds_;
   Family<prometheus::Gauge>& queue_items_;
   Family<prometheus::Gauge>& queue_bytes_;
   Family<prometheus::Gauge>& queue_waiting_;
