@@ -5,7 +5,7 @@
 
 #include "models/image/preprocess.h"
 #include "models/tokenizer/tokenizer.h"
-#include "models/towers/clip_towers.h"
+#include "models/towers/towers.h"
 #include "models/weights/hugging_face_folder.h"
 #include "models/weights/logit_scale.h"
 #include "models/weights/preprocessor_config.h"
@@ -13,24 +13,23 @@
 namespace sightline::models {
 namespace {
 
-ModelInfo describe_model(const HuggingFaceFolder& folder, const ClipTowers& towers,
+ModelInfo describe_model(const HuggingFaceFolder& folder, const ModelShape& shape, const Towers& towers,
                          const std::string& dtype) {
   ModelInfo info;
-  info.architecture = "clip";
+  info.architecture = shape.architecture;
   info.folder = folder.path.string();
   info.description = folder.card.description;
   info.license = folder.card.license;
   info.demo = folder.card.demo;
-  info.dims = folder.config.projection_dim;
+  info.dims = shape.dims;
   info.dtype = dtype;
   info.device = towers.device();
   info.parameters = towers.parameters();
   info.weight_bytes = folder.checkpoint.file_bytes();
-  info.has_text = folder.config.text.has_value();
-  info.has_image = folder.config.vision.has_value();
-  if (info.has_text) info.max_tokens = folder.config.text->max_tokens;
+  info.has_text = shape.text.has_value();
+  info.has_image = shape.image_size.has_value();
   if (info.has_image) {
-    info.image_size = folder.config.vision->image_size;
+    info.image_size = *shape.image_size;
     info.preprocessing = describe(*folder.preprocess);
   }
   return info;
@@ -53,10 +52,10 @@ Result<std::vector<float>> unit_vector(std::span<const float> raw) {
   return unit;
 }
 
-class ClipEmbedder final : public Embedder {
+class TowerEmbedder final : public Embedder {
  public:
-  ClipEmbedder(ModelInfo info, std::optional<PreprocessConfig> preprocess, const ImageLimits& limits,
-               std::unique_ptr<Tokenizer> tokenizer, std::unique_ptr<ClipTowers> towers)
+  TowerEmbedder(ModelInfo info, std::optional<PreprocessConfig> preprocess, const ImageLimits& limits,
+                std::unique_ptr<Tokenizer> tokenizer, std::unique_ptr<Towers> towers)
       : info_(std::move(info)),
         preprocess_(preprocess),
         limits_(limits),
@@ -88,10 +87,10 @@ class ClipEmbedder final : public Embedder {
   std::optional<PreprocessConfig> preprocess_;
   ImageLimits limits_;
   std::unique_ptr<Tokenizer> tokenizer_;
-  std::unique_ptr<ClipTowers> towers_;
+  std::unique_ptr<Towers> towers_;
 };
 
-Status ClipEmbedder::check(const PreparedImage& image) const {
+Status TowerEmbedder::check(const PreparedImage& image) const {
   if (!preprocess_) return no_tower("vision");
   const std::size_t edge = info_.image_size;
   if (image.width == edge && image.height == edge && image.rgb.size() == edge * edge * 3) return {};
@@ -107,7 +106,7 @@ struct Share {
   std::vector<std::size_t> places;
 };
 
-std::vector<Result<std::vector<float>>> ClipEmbedder::embed(std::span<const Prepared> batch) {
+std::vector<Result<std::vector<float>>> TowerEmbedder::embed(std::span<const Prepared> batch) {
   std::vector<Result<std::vector<float>>> results(
       batch.size(), Result<std::vector<float>>(Error{ErrorCode::internal, "the input was not embedded"}));
   Share<std::span<const std::int32_t>> texts;
@@ -141,7 +140,7 @@ std::vector<Result<std::vector<float>>> ClipEmbedder::embed(std::span<const Prep
   return results;
 }
 
-Status ClipEmbedder::warm_up() {
+Status TowerEmbedder::warm_up() {
   std::vector<Prepared> batch;
   if (tokenizer_) {
     Result<PreparedText> text = prepare_text("a photo of a house", Truncate::end);
@@ -160,42 +159,72 @@ Status ClipEmbedder::warm_up() {
   return {};
 }
 
-Result<std::unique_ptr<Tokenizer>> load_matching_tokenizer(const HuggingFaceFolder& folder) {
-  Result<std::unique_ptr<Tokenizer>> tokenizer = load_tokenizer(folder.path);
+Result<std::unique_ptr<Tokenizer>> load_matching_tokenizer(const std::filesystem::path& folder,
+                                                           std::size_t rows) {
+  Result<std::unique_ptr<Tokenizer>> tokenizer = load_tokenizer(folder);
   if (!tokenizer) return tokenizer.error();
-  const std::size_t rows = folder.config.text->vocabulary_size, ids = (*tokenizer)->vocabulary_size();
+  const std::size_t ids = (*tokenizer)->vocabulary_size();
   if (ids > rows) {
-    return Error{ErrorCode::corrupt_data, folder.path.string() + ": the tokenizer has " +
-                                              std::to_string(ids) + " ids but config.json's vocab_size is " +
-                                              std::to_string(rows) + "; the files are of different models"};
+    return Error{ErrorCode::corrupt_data, folder.string() + ": the tokenizer has " + std::to_string(ids) +
+                                              " ids but config.json's vocab_size is " + std::to_string(rows) +
+                                              "; the files are of different models"};
   }
   return tokenizer;
 }
 
+/// The limit on a text's tokens; `asked` 0 asks for the model's usual one.
+Result<std::uint32_t> token_limit(const std::string& folder, const TextInput& text, std::uint32_t asked) {
+  if (asked == 0) return text.usual_tokens;
+  constexpr std::uint32_t k_least = 2;  // BOS and EOS
+  if (asked >= k_least && asked <= text.max_tokens) return asked;
+  return Error{ErrorCode::invalid_argument, "max_tokens is " + std::to_string(asked) + "; the model in " +
+                                                folder + " takes from " + std::to_string(k_least) + " to " +
+                                                std::to_string(text.max_tokens)};
+}
+
 }  // namespace
+
+Result<std::vector<float>> shorten(std::span<const float> vector, std::size_t dimensions) {
+  if (dimensions < 1 || dimensions > vector.size()) {
+    return Error{ErrorCode::invalid_argument, "dimensions is " + std::to_string(dimensions) +
+                                                  "; the model has from 1 to " +
+                                                  std::to_string(vector.size())};
+  }
+  Result<std::vector<float>> unit = unit_vector(vector.first(dimensions));
+  if (unit) return unit;
+  return Error{ErrorCode::internal, "the first " + std::to_string(dimensions) +
+                                        " dimensions of this vector have no direction; ask for more"};
+}
 
 Result<std::unique_ptr<Embedder>> Embedder::load(const Options& options) {
   const Result<HuggingFaceFolder> folder = read_hugging_face_folder(options.folder);
   if (!folder) return folder.error();
+  const ModelShape shape = shape_of(folder->config);
   std::unique_ptr<Tokenizer> tokenizer;
-  if (folder->config.text) {
-    Result<std::unique_ptr<Tokenizer>> loaded = load_matching_tokenizer(*folder);
+  std::uint32_t max_tokens = 0;
+  if (shape.text) {
+    const Result<std::uint32_t> limit = token_limit(options.folder, *shape.text, options.max_tokens);
+    if (!limit) return limit.error();
+    max_tokens = *limit;
+    Result<std::unique_ptr<Tokenizer>> loaded =
+        load_matching_tokenizer(folder->path, shape.text->vocabulary_size);
     if (!loaded) return loaded.error();
     tokenizer = std::move(*loaded);
   }
   PixelScale pixels;
   if (folder->preprocess)
     pixels = {folder->preprocess->rescale_factor, folder->preprocess->mean, folder->preprocess->std};
-  Result<std::unique_ptr<ClipTowers>> towers = ClipTowers::load(
-      folder->checkpoint, folder->config, pixels, {options.device, options.dtype, options.threads});
+  Result<std::unique_ptr<Towers>> towers = Towers::load(folder->checkpoint, folder->config, pixels,
+                                                        {options.device, options.dtype, options.threads});
   if (!towers) return towers.error();
   const Result<float> logit_scale = read_logit_scale(folder->checkpoint);
   if (!logit_scale) return logit_scale.error();
-  ModelInfo info = describe_model(*folder, **towers, options.dtype);
+  ModelInfo info = describe_model(*folder, shape, **towers, options.dtype);
+  info.max_tokens = max_tokens;
   info.logit_scale = *logit_scale;
   const ImageLimits limits{options.max_image_bytes, options.max_image_pixels, options.apply_exif_orientation};
-  return std::unique_ptr<Embedder>(std::make_unique<ClipEmbedder>(std::move(info), folder->preprocess, limits,
-                                                                  std::move(tokenizer), std::move(*towers)));
+  return std::unique_ptr<Embedder>(std::make_unique<TowerEmbedder>(
+      std::move(info), folder->preprocess, limits, std::move(tokenizer), std::move(*towers)));
 }
 
 }  // namespace sightline::models

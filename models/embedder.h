@@ -16,7 +16,7 @@ namespace sightline::models {
 
 /// One string as the text tower takes it.
 struct PreparedText {
-  std::vector<std::int32_t> ids;  ///< BOS ... EOS, never padded
+  std::vector<std::int32_t> ids;  ///< BOS ... EOS
   std::size_t full_length = 0;    ///< ids before truncation; greater than ids.size() if text was cut
   bool truncated() const { return full_length > ids.size(); }
 };
@@ -40,13 +40,13 @@ enum class Truncate {
 
 /// What is known of a loaded model.
 struct ModelInfo {
-  std::string architecture;      ///< "clip"
+  std::string architecture;      ///< "clip", "jina-clip"
   std::string folder;            ///< where it was read from
   std::string description;       ///< the model card's first sentence where there is one, else empty
   std::string license;           ///< from the model card's front matter ("license: ..."), else empty
   bool demo = false;             ///< a bundled demo model (front matter "demo: true")
   std::uint32_t dims = 0;        ///< floats a vector
-  std::uint32_t max_tokens = 0;  ///< with BOS and EOS
+  std::uint32_t max_tokens = 0;  ///< a text's limit, with BOS and EOS
   std::uint32_t image_size = 0;  ///< edge of the window, pixels
   std::string dtype;             ///< computed in: "float32", "bfloat16", "float16"
   std::string device;            ///< "cpu", "cuda:0"
@@ -73,6 +73,9 @@ class Embedder {
     std::string device = "cpu";     ///< "cpu" or "cuda[:N]"
     std::string dtype = "float32";  ///< "float32", "bfloat16" or "float16": what the towers compute in
     int threads = 0;                ///< for the towers; 0: one a core
+    std::uint32_t max_tokens =
+        0;  ///< of a text, with BOS and EOS; 0: the model's usual limit. More than that
+            ///< is for models that can take it: jina-clip, 512 as a rule, up to 8192
     std::size_t max_image_bytes = 20u << 20;  ///< of one encoded picture
     std::size_t max_image_pixels =
         50'000'000;                       ///< width * height, checked from the header before memory is taken
@@ -100,5 +103,10 @@ class Embedder {
   /// Runs both towers once so that the first request does not pay for it; checks that the vectors are sound.
   virtual Status warm_up() = 0;
 };
+
+/// The first `dimensions` floats of a vector, again of unit length: what is asked for with `dimensions` where
+/// models were trained for it (Matryoshka), and how jina-clip shortens vectors. Errors: invalid_argument (not
+/// from 1 to the vector's size); internal (these floats are all zero: there is no direction left).
+Result<std::vector<float>> shorten(std::span<const float> vector, std::size_t dimensions);
 
 }  // namespace sightline::models

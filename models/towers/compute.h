@@ -5,7 +5,7 @@
 #include <string>
 
 #include "base/result.h"
-#include "models/towers/clip_towers.h"
+#include "models/towers/towers.h"
 
 namespace sightline::models {
 

@@ -1,69 +1,80 @@
-// The pre-norm transformer that both CLIP towers share. Private to models/towers.
+// The transformer that all towers share. Private to models/towers.
 #pragma once
 
 #include <ATen/ATen.h>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "models/towers/weight_binder.h"
-#include "models/weights/clip_config.h"
+#include "models/towers/attention.h"
+#include "models/towers/layers.h"
 
 namespace sightline::models {
 
-/// y = x W^T + b, [rows, in] -> [rows, out]
-struct Linear {
-  at::Tensor weight_t;  ///< [in, out], a transposed view of the stored [out, in]
-  at::Tensor bias;      ///< [out]; undefined: none
-
-  static Linear with_bias(WeightBinder& weights, const std::string& name, std::int64_t in, std::int64_t out);
+/// One layer.
+struct Block {
+  LayerNorm norm1, norm2;
+  Linear query, key, value;
+  LayerNorm context_norm;  ///< over what attention gives, before `out`; undefined: none
+  Linear out;
+  Mlp mlp;
 };
 
-struct LayerNorm {
-  at::Tensor weight, bias;  ///< [width]
-  double eps = 1e-5;
-
-  static LayerNorm bind(WeightBinder& weights, const std::string& name, std::int64_t width, double eps);
-  at::Tensor operator()(const at::Tensor& x) const;
-};
-
-/// Rows [begin, begin + length) of a matrix of tokens: those of one input.
-struct Sequence {
-  std::int64_t begin = 0, length = 0;
-};
-
-/// L blocks x += attention(norm1(x)); x += mlp(norm2(x)), over the inputs of a batch laid end to end.
-///
-/// Only one token of each input is read in the end, so the last block computes queries, MLP and all that
-/// follows for that token alone: the same numbers for a twelfth (12 layers) less work.
-class Transformer {
+/// Rotary position embedding of neighbouring pairs: pair i of each head of token t is turned by an angle of
+/// its own.
+class Rotary {
  public:
-  Transformer(WeightBinder& weights, const std::string& prefix, const TransformerConfig& config,
-              const Compute& compute);
+  /// `angles` [tokens, head_width / 2], float32.
+  Rotary(const at::Tensor& angles, std::int64_t heads, const Compute& compute);
 
-  /// `x` [tokens, width] holds the tokens of all `sequences` and is overwritten; row `pooled[i]` of it is the
-  /// one that is read of sequence i. `mask` [longest, longest] is added to the attention scores of each, cut
-  /// to its length; undefined: none. A mask must leave the pooled token all tokens of its sequence. Returns
-  /// the pooled tokens [sequences, width].
-  at::Tensor run(at::Tensor x, std::span<const Sequence> sequences, const std::vector<std::int64_t>& pooled,
-                 const at::Tensor& mask) const;
+  /// Turns `x` [inputs * tokens, width] in place.
+  void turn(at::Tensor& x) const;
 
  private:
-  struct Block {
-    LayerNorm norm1, norm2;
-    Linear query, key, value, out, up, down;
+  std::int64_t tokens_, heads_;
+  at::Tensor turns_;  ///< [tokens, 1, head_width / 2], complex numbers of length 1
+};
+
+/// Layers over the inputs of a batch laid end to end: x += attention(norm1(x)); x += mlp(norm2(x)), or, with
+/// the norms behind, x = norm1(x + attention(x)); x = norm2(x + mlp(x)).
+class Transformer {
+ public:
+  enum class Norms { before, behind };
+  struct Parts {
+    std::vector<Block> blocks{};
+    std::int64_t heads = 0;
+    Norms norms = Norms::before;
+    std::optional<Rotary> rotary{};  ///< of queries and keys; all inputs then have as many tokens
   };
+
+  Transformer(Parts parts, const Compute& compute);
+
+  /// `x` [tokens, width] holds the tokens of all `sequences` and is overwritten. `bias` is added to
+  /// attention's scores; null: none. Returns all tokens [tokens, width].
+  at::Tensor run(at::Tensor x, std::span<const Sequence> sequences, const ScoreBias* bias) const;
+
+  /// The same where one token of each sequence is read in the end, row `pooled[i]` of `x`: the last block
+  /// computes queries, MLP and all that follows for that token alone. Returns [sequences, width]: the same
+  /// numbers for a twelfth (12 layers) less work. `bias` must leave the pooled token all tokens of its
+  /// sequence, unchanged, and a rotary embedding must not turn it.
+  at::Tensor run_pooled(at::Tensor x, std::span<const Sequence> sequences,
+                        const std::vector<std::int64_t>& pooled, const ScoreBias* bias) const;
+
+ private:
   struct Workspace;
 
-  void attend(const at::Tensor& q, std::span<const Sequence> queries, const at::Tensor& k,
-              const at::Tensor& v, std::span<const Sequence> keys, const at::Tensor& mask,
-              at::Tensor& context) const;
-  void run_mlp(const Block& block, at::Tensor& x, at::Tensor& hidden) const;
+  /// Keys and values of all tokens.
+  void take_keys(const Block& block, const at::Tensor& normed, Workspace& work) const;
+  void run_block(const Block& block, at::Tensor& x, std::span<const Sequence> sequences,
+                 const ScoreBias* bias, Workspace& work) const;
+  /// What follows attention, which has left its result in `work`.
+  void finish_block(const Block& block, at::Tensor& x, Workspace& work) const;
 
-  TransformerConfig config_;
+  Parts parts_;
   Compute compute_;
-  std::vector<Block> blocks_;
+  double score_scale_;
 };
 
 }  // namespace sightline::models

@@ -66,16 +66,24 @@ at::Tensor WeightBinder::place(const TensorView& view) const {
   return stored.to(compute_.device, compute_.dtype);  // the same tensor where it is right already
 }
 
+std::vector<std::string> WeightBinder::names(std::string_view begin, std::string_view end) const {
+  std::vector<std::string> found;
+  for (const auto& [name, view] : checkpoint_.tensors()) {
+    if (name.starts_with(begin) && name.ends_with(end)) found.push_back(name);
+  }
+  return found;
+}
+
 Status WeightBinder::finish() const {
   std::vector<std::string> unknown;
   for (const auto& [name, view] : checkpoint_.tensors()) {
     if (!taken_.contains(name)) unknown.push_back(name);
   }
-  if (missing_.empty() && misshapen_.empty() && unknown.empty()) return {};
+  if (missing_.empty() && misshapen_.empty() && rejected_.empty() && unknown.empty()) return {};
   return Error{ErrorCode::corrupt_data,
                checkpoint_.folder().string() + ": the tensors are not those that config.json describes" +
                    listed("missing", missing_) + listed("of another shape", misshapen_) +
-                   listed("unknown", unknown)};
+                   listed("wrong", rejected_) + listed("unknown", unknown)};
 }
 
 std::uint64_t WeightBinder::parameters() const {

@@ -29,6 +29,12 @@ class WeightBinder {
   /// A tensor that may be there and is of no use.
   void ignore(std::string_view name) { taken_.emplace(name); }
 
+  /// Names of the checkpoint that begin and end so, for a tensor that lies under one name or another.
+  std::vector<std::string> names(std::string_view begin, std::string_view end) const;
+
+  /// A tensor whose values cannot be right; `why` completes "NAME ".
+  void reject(const std::string& name, const std::string& why) { rejected_.push_back(name + " " + why); }
+
   /// corrupt_data, one error that lists all of it by name; ok if each tensor was taken or ignored.
   Status finish() const;
 
@@ -41,7 +47,7 @@ class WeightBinder {
   const Checkpoint& checkpoint_;
   const Compute& compute_;
   std::set<std::string, std::less<>> taken_;
-  std::vector<std::string> missing_, misshapen_;
+  std::vector<std::string> missing_, misshapen_, rejected_;
 };
 
 }  // namespace sightline::models

@@ -7,24 +7,9 @@
 
 #include "base/result.h"
 #include "models/files/json_file.h"
+#include "models/weights/transformer_config.h"
 
 namespace sightline::models {
-
-/// The MLP's non-linearity. The two give plausible but different vectors, so it is never guessed.
-enum class Activation {
-  quick_gelu,  ///< x * sigmoid(1.702 x)
-  gelu,        ///< exact: x * Phi(x), with erf
-};
-
-/// One transformer encoder.
-struct TransformerConfig {
-  std::uint32_t width = 0;  ///< hidden_size
-  std::uint32_t heads = 0;  ///< divides width
-  std::uint32_t layers = 0;
-  std::uint32_t mlp_width = 0;  ///< intermediate_size
-  double layer_norm_eps = 1e-5;
-  Activation activation = Activation::quick_gelu;
-};
 
 struct ClipTextConfig {
   TransformerConfig transformer;
@@ -36,11 +21,8 @@ struct ClipTextConfig {
 
 struct ClipVisionConfig {
   TransformerConfig transformer;
-  std::uint32_t image_size = 0;  ///< edge of the square window, pixels
-  std::uint32_t patch_size = 0;  ///< edge of a square patch, pixels
-  /// Patches along an edge; a rest that fills no patch is not looked at.
-  std::uint32_t grid() const { return image_size / patch_size; }
-  std::uint32_t tokens() const { return grid() * grid() + 1; }
+  PatchGrid grid;
+  std::uint32_t tokens() const { return grid.patches() + 1; }
 };
 
 struct ClipConfig {
@@ -63,7 +45,7 @@ struct ClipConfig {
 /// CLIPTextModelWithProjection or
 ///   CLIPVisionModelWithProjection.
 /// All sizes are checked against sane limits before anyone takes memory for them. Errors: unsupported
-/// (another model_type, activation or number of channels), corrupt_data; each names file and key.
+/// (another activation or number of channels), corrupt_data; each names file and key.
 Result<ClipConfig> read_clip_config(const JsonFile& config);
 
 }  // namespace sightline::models

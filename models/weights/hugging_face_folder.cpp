@@ -14,12 +14,12 @@ Result<HuggingFaceFolder> read_hugging_face_folder(const std::filesystem::path& 
     const Result<Checkpoint> checkpoint = Checkpoint::open(folder);
     return !checkpoint && json.error().code == ErrorCode::not_found ? checkpoint.error() : json.error();
   }
-  const Result<ClipConfig> config = read_clip_config(*json);
+  const Result<ModelConfig> config = read_model_config(*json);
   if (!config) return config.error();
 
   HuggingFaceFolder read{folder, *config, {}, {}, {}};
-  if (config->vision) {
-    const Result<PreprocessConfig> preprocess = read_preprocessor_config(folder, config->vision->image_size);
+  if (const auto image_size = shape_of(*config).image_size) {
+    const Result<PreprocessConfig> preprocess = read_preprocessor_config(folder, *image_size);
     if (!preprocess) return preprocess.error();
     read.preprocess = *preprocess;
   }

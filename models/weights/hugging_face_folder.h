@@ -1,4 +1,4 @@
-// A Hugging Face folder of a CLIP, read whole and checked before any tower is built from it.
+// A Hugging Face folder of a model, read whole and checked before any tower is built from it.
 #pragma once
 
 #include <filesystem>
@@ -8,14 +8,14 @@
 #include "base/result.h"
 #include "models/image/preprocess.h"
 #include "models/weights/checkpoint.h"
-#include "models/weights/clip_config.h"
 #include "models/weights/model_card.h"
+#include "models/weights/model_config.h"
 
 namespace sightline::models {
 
 struct HuggingFaceFolder {
   std::filesystem::path path;
-  ClipConfig config;
+  ModelConfig config;
   std::optional<PreprocessConfig> preprocess;  ///< where there is a vision tower
   Checkpoint checkpoint;
   ModelCard card;

@@ -2,8 +2,8 @@
 #include <doctest/doctest.h>
 #include <string>
 
-#include "models/weights/clip_config.h"
 #include "models/weights/model_card.h"
+#include "models/weights/model_config.h"
 #include "models/weights/preprocessor_config.h"
 #include "tests/models/model_folder.h"
 
@@ -17,7 +17,9 @@ Result<ClipConfig> config_of(const std::string& json) {
   const TemporaryFolder folder;
   const Result<JsonFile> file = JsonFile::read(folder.write("config.json", json));
   if (!file) return file.error();
-  return read_clip_config(*file);
+  const Result<ModelConfig> config = read_model_config(*file);
+  if (!config) return config.error();
+  return std::get<ClipConfig>(*config);
 }
 
 Result<PreprocessConfig> preprocess_of(const std::string& json, std::uint32_t image_size = 224) {
@@ -55,8 +57,8 @@ TEST_CASE("a config that names nothing but its type is a ViT-B/32") {
   CHECK(config->vision->transformer.width == 768);
   CHECK(config->vision->transformer.heads == 12);
   CHECK(config->vision->transformer.mlp_width == 3072);
-  CHECK(config->vision->image_size == 224);
-  CHECK(config->vision->patch_size == 32);
+  CHECK(config->vision->grid.image_size == 224);
+  CHECK(config->vision->grid.patch_size == 32);
   CHECK(config->vision->tokens() == 50);
 }
 
@@ -99,7 +101,7 @@ TEST_CASE("single-tower exports have their one tower") {
   CHECK_FALSE(text->vision);
   const auto vision = config_of(R"({"model_type":"clip_vision_model","patch_size":16})");
   REQUIRE(vision.ok());
-  CHECK(vision->vision->patch_size == 16);
+  CHECK(vision->vision->grid.patch_size == 16);
   CHECK_FALSE(vision->text);
   const auto named = config_of(R"({"model_type":"clip","architectures":["CLIPVisionModelWithProjection"]})");
   REQUIRE(named.ok());
@@ -108,7 +110,7 @@ TEST_CASE("single-tower exports have their one tower") {
 }
 
 TEST_CASE("a config that cannot be computed is unsupported, naming file and key") {
-  refuses(config_of(R"({"model_type":"siglip"})"), ErrorCode::unsupported, "config.json", "\"siglip\"");
+  refuses(config_of(R"({"model_type":"bert"})"), ErrorCode::unsupported, "config.json", "\"bert\"");
   refuses(config_of("{}"), ErrorCode::unsupported, "config.json", "model_type");
   refuses(config_of(R"({"model_type":"clip","vision_config":{"hidden_act":"gelu_new"}})"),
           ErrorCode::unsupported, "config.json: vision_config.hidden_act", "\"gelu_new\"");
@@ -126,13 +128,13 @@ TEST_CASE("a config of senseless sizes is refused before memory is taken, naming
   refuse_vision(R"("hidden_size":-8)", "hidden_size is -8");
   refuse_vision(R"("hidden_size":64.5)", "hidden_size is 64.5");
   refuse_vision(R"("hidden_size":"768")", "hidden_size is \"768\"");
-  refuse_vision(R"("num_attention_heads":7)", "does not divide hidden_size 768");
+  refuse_vision(R"("num_attention_heads":7)", "does not divide the width 768");
   refuse_vision(R"("num_hidden_layers":4000000000)", "num_hidden_layers");
   refuse_vision(R"("image_size":100000)", "image_size");
   refuse_vision(R"("patch_size":225)", "above image_size");
   refuse_vision(R"("layer_norm_eps":-1)", "layer_norm_eps");
   refuses(config_of(R"({"model_type":"clip","vision_config":{"image_size":2048,"patch_size":1}})"),
-          ErrorCode::unsupported, "config.json", "4194305 tokens");
+          ErrorCode::unsupported, "config.json", "4194304 patches");
   refuses(config_of(R"({"model_type":"clip","text_config":{"vocab_size":100}})"), ErrorCode::corrupt_data,
           "config.json", "eos_token_id is 49407");
   refuses(config_of(R"({"model_type":"clip","text_config":[]})"), ErrorCode::corrupt_data,

@@ -1,10 +1,11 @@
+#include "models/towers/towers.h"
+
 #include <doctest/doctest.h>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "models/towers/blas_check.h"
-#include "models/towers/clip_towers.h"
 #include "models/weights/hugging_face_folder.h"
 #include "models/weights/safetensors_writer.h"
 #include "tests/models/expected_vectors.h"
@@ -21,11 +22,11 @@ using Ids = std::span<const std::int32_t>;
 constexpr const char* k_models[] = {"clip-quick-gelu-f32", "clip-gelu-f16"};
 
 /// With one thread: these models are too small to gain from more.
-Result<std::unique_ptr<ClipTowers>> load(const std::filesystem::path& path,
-                                         const ComputeOptions& options = {.threads = 1}) {
+Result<std::unique_ptr<Towers>> load(const std::filesystem::path& path,
+                                     const ComputeOptions& options = {.threads = 1}) {
   const Result<HuggingFaceFolder> folder = read_hugging_face_folder(path);
   if (!folder) return folder.error();
-  return ClipTowers::load(folder->checkpoint, folder->config, {}, options);
+  return Towers::load(folder->checkpoint, folder->config, {}, options);
 }
 
 std::vector<float> row(const Result<std::vector<float>>& rows, std::size_t index, std::size_t dims) {
@@ -215,7 +216,7 @@ TEST_CASE("weights at an odd place in the file give the same vectors") {
 
 TEST_CASE("the towers outlive the checkpoint that they were read from, and its files' names") {
   const ExpectedText text = expected_vectors("clip-quick-gelu-f32").texts[2];
-  std::unique_ptr<ClipTowers> towers;
+  std::unique_ptr<Towers> towers;
   {
     EditableModel model("clip-quick-gelu-f32");
     model.write();

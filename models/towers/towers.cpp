@@ -1,15 +1,13 @@
-#include "models/towers/clip_towers.h"
+#include "models/towers/towers.h"
 
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
-#include <cstring>
 #include <mutex>
-#include <optional>
+#include <string>
 #include <utility>
 
-#include "models/towers/clip_text.h"
-#include "models/towers/clip_vision.h"
 #include "models/towers/compute.h"
+#include "models/towers/tower.h"
 
 namespace sightline::models {
 namespace {
@@ -29,28 +27,52 @@ void append_rows(const at::Tensor& rows, std::vector<float>& out) {
   out.insert(out.end(), data, data + floats.numel());
 }
 
-class TorchClipTowers final : public ClipTowers {
+/// The towers of one family; null where the model has none.
+struct Pair {
+  std::unique_ptr<TextTower> text;
+  std::unique_ptr<VisionTower> vision;
+};
+
+Pair make_pair(WeightBinder& weights, const ClipConfig& config, const PixelScale& pixels,
+               const Compute& compute) {
+  Pair pair;
+  if (config.text) pair.text = make_clip_text(weights, *config.text, config.projection_dim, compute);
+  if (config.vision) {
+    pair.vision = make_clip_vision(weights, *config.vision, config.projection_dim, pixels, compute);
+  }
+  return pair;
+}
+
+Pair make_pair(WeightBinder& weights, const JinaClipConfig& config, const PixelScale& pixels,
+               const Compute& compute) {
+  return {make_jina_text(weights, config.text, compute),
+          make_eva_vision(weights, config.vision, pixels, compute)};
+}
+
+class TorchTowers final : public Towers {
  public:
-  TorchClipTowers(const Compute& compute, WeightBinder& weights, const ClipConfig& config,
-                  const PixelScale& pixels)
-      : compute_(compute), device_(compute.device.str()), projection_dim_(config.projection_dim) {
-    if (config.text) text_.emplace(weights, *config.text, projection_dim_, compute);
-    if (config.vision) vision_.emplace(weights, *config.vision, projection_dim_, pixels, compute);
+  TorchTowers(const Compute& compute, WeightBinder& weights, const ModelConfig& config,
+              const PixelScale& pixels)
+      : compute_(compute), device_(compute.device.str()), dims_(shape_of(config).dims) {
+    auto [text, vision] =
+        std::visit([&](const auto& family) { return make_pair(weights, family, pixels, compute); }, config);
+    text_ = std::move(text);
+    vision_ = std::move(vision);
     weights.ignore("logit_scale");  // for scores between vectors, not for vectors
     parameters_ = weights.parameters();
   }
 
   Status check_text(std::span<const std::int32_t> ids) const override {
     if (!text_) return Error{ErrorCode::unsupported, "this model has no text tower"};
-    const Result<ClipTextTower::Ids> text = text_->cut_at_end(ids);
+    const Result<Ids> text = text_->accept(ids);
     return text ? Status() : Status(text.error());
   }
 
   Result<std::vector<float>> encode_texts(std::span<const std::span<const std::int32_t>> ids) override {
     if (!text_) return Error{ErrorCode::unsupported, "this model has no text tower"};
-    std::vector<ClipTextTower::Ids> texts;
+    std::vector<Ids> texts;
     for (std::size_t i = 0; i < ids.size(); ++i) {
-      const Result<ClipTextTower::Ids> text = text_->cut_at_end(ids[i]);
+      const Result<Ids> text = text_->accept(ids[i]);
       if (!text) return Error{text.error().code, "text " + std::to_string(i) + ": " + text.error().message};
       texts.push_back(*text);
     }
@@ -80,7 +102,7 @@ class TorchClipTowers final : public ClipTowers {
     try {
       const c10::InferenceMode inference;
       use_threads(compute_);
-      rows.reserve(inputs * static_cast<std::size_t>(projection_dim_));
+      rows.reserve(inputs * dims_);
       for (std::size_t begin = 0; begin < inputs;) {
         std::int64_t tokens = tokens_of(begin);
         std::size_t end = begin + 1;
@@ -96,10 +118,10 @@ class TorchClipTowers final : public ClipTowers {
 
   Compute compute_;
   std::string device_;
-  std::int64_t projection_dim_;
+  std::size_t dims_;
   std::uint64_t parameters_ = 0;
-  std::optional<ClipTextTower> text_;
-  std::optional<ClipVisionTower> vision_;
+  std::unique_ptr<TextTower> text_;
+  std::unique_ptr<VisionTower> vision_;
 };
 
 /// Operations run one after the other here; libtorch's second pool would only hold threads. May be set once,
@@ -116,18 +138,33 @@ void use_one_inter_op_thread() {
 
 }  // namespace
 
-Result<std::unique_ptr<ClipTowers>> ClipTowers::load(const Checkpoint& checkpoint, const ClipConfig& config,
-                                                     const PixelScale& pixels,
-                                                     const ComputeOptions& options) {
+Status check_ids(Ids ids, std::size_t max_tokens, std::uint32_t vocabulary_size) {
+  if (ids.empty() || ids.size() > max_tokens) {
+    return Error{ErrorCode::invalid_argument, "a text of " + std::to_string(ids.size()) +
+                                                  " tokens; from 1 to " + std::to_string(max_tokens) +
+                                                  " are taken"};
+  }
+  for (const std::int32_t id : ids) {
+    if (id < 0 || static_cast<std::uint32_t>(id) >= vocabulary_size) {
+      return Error{ErrorCode::invalid_argument, "token id " + std::to_string(id) +
+                                                    " is outside the vocabulary of " +
+                                                    std::to_string(vocabulary_size)};
+    }
+  }
+  return {};
+}
+
+Result<std::unique_ptr<Towers>> Towers::load(const Checkpoint& checkpoint, const ModelConfig& config,
+                                             const PixelScale& pixels, const ComputeOptions& options) {
   use_one_inter_op_thread();
   const Result<Compute> compute = make_compute(options);
   if (!compute) return compute.error();
   try {
     const c10::InferenceMode inference;
     WeightBinder weights(checkpoint, *compute);
-    auto towers = std::make_unique<TorchClipTowers>(*compute, weights, config, pixels);
+    auto towers = std::make_unique<TorchTowers>(*compute, weights, config, pixels);
     if (Status complete = weights.finish(); !complete) return complete.error();
-    return std::unique_ptr<ClipTowers>(std::move(towers));
+    return std::unique_ptr<Towers>(std::move(towers));
   } catch (const std::exception& error) {
     return failure("taking the weights", error);
   }

@@ -1,4 +1,4 @@
-// CLIP's two towers: token ids and pixels in, projections out. Free of libtorch's headers.
+// A model's two towers: token ids and pixels in, vectors out. Free of libtorch's headers.
 #pragma once
 
 #include <array>
@@ -10,7 +10,7 @@
 
 #include "base/result.h"
 #include "models/weights/checkpoint.h"
-#include "models/weights/clip_config.h"
+#include "models/weights/model_config.h"
 
 namespace sightline::models {
 
@@ -29,7 +29,7 @@ struct PixelScale {
   std::array<float, 3> std{1, 1, 1};
 };
 
-/// Both towers of a CLIP, or the one that there is.
+/// Both towers of a model, or the one that there is.
 ///
 /// Flow: 1. `load` takes every tensor that the configuration asks for out of the checkpoint. Float32 weights
 /// on the CPU
@@ -40,25 +40,24 @@ struct PixelScale {
 ///          depend on its neighbours beyond rounding (about 1e-7).
 ///       3. Long batches are cut into passes of bounded memory.
 /// Thread safety: one call at a time.
-class ClipTowers {
+class Towers {
  public:
   /// Errors: unsupported (device or dtype that this machine or this libtorch lacks); corrupt_data, one error
   /// that lists every tensor missing, left over or of another shape.
-  static Result<std::unique_ptr<ClipTowers>> load(const Checkpoint& checkpoint, const ClipConfig& config,
-                                                  const PixelScale& pixels, const ComputeOptions& options);
-  virtual ~ClipTowers() = default;
+  static Result<std::unique_ptr<Towers>> load(const Checkpoint& checkpoint, const ModelConfig& config,
+                                              const PixelScale& pixels, const ComputeOptions& options);
+  virtual ~Towers() = default;
 
-  /// Whether `encode_texts` takes a text: 1 to max_tokens ids below vocabulary_size, an end-of-text id among
-  /// them. Errors: invalid_argument, unsupported (no text tower). Safe from any thread.
+  /// Whether `encode_texts` takes a text: 1 to max_tokens ids below vocabulary_size, and for CLIP an
+  /// end-of-text id among them. Errors: invalid_argument, unsupported (no text tower). Safe from any thread.
   virtual Status check_text(std::span<const std::int32_t> ids) const = 0;
 
-  /// Projections of texts, [texts, projection_dim] row-major, not normalised. What follows the first
-  /// end-of-text id cannot influence the result and is not looked at. Errors: those of check_text, naming the
+  /// Vectors of texts, [texts, dims] row-major, not normalised. Errors: those of check_text, naming the
   /// text's index; internal.
   virtual Result<std::vector<float>> encode_texts(std::span<const std::span<const std::int32_t>> ids) = 0;
 
-  /// Projections of pictures, [pictures, projection_dim] row-major, not normalised. Each picture is
-  /// [image_size, image_size, 3] bytes RGB.
+  /// Vectors of pictures, [pictures, dims] row-major, not normalised. Each picture is [image_size,
+  /// image_size, 3] bytes RGB.
   virtual Result<std::vector<float>> encode_images(std::span<const std::uint8_t* const> pictures) = 0;
 
   /// "cpu", "cuda:0"

@@ -1,0 +1,20 @@
+// Texts of a batch laid end to end. Private to models/towers.
+#pragma once
+
+#include <ATen/ATen.h>
+#include <span>
+#include <vector>
+
+#include "models/towers/attention.h"
+#include "models/towers/tower.h"
+
+namespace sightline::models {
+
+struct TokenBatch {
+  TokenBatch(std::span<const Ids> texts, const Compute& compute);
+
+  std::vector<Sequence> sequences;  ///< where each text's tokens are
+  at::Tensor ids, places;           ///< [tokens]: each token's id, and its place in its own text
+};
+
+}  // namespace sightline::models

@@ -1,0 +1,56 @@
+// What a family's towers have in common. Private to models/towers.
+#pragma once
+
+#include <ATen/ATen.h>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "base/result.h"
+#include "models/towers/towers.h"
+#include "models/towers/weight_binder.h"
+
+namespace sightline::models {
+
+using Ids = std::span<const std::int32_t>;
+
+/// Token ids -> vectors. Immutable once made.
+class TextTower {
+ public:
+  virtual ~TextTower() = default;
+
+  /// What of the ids has a say in the vector. Errors: invalid_argument (no ids, too many, one outside the
+  /// vocabulary, none where the tower reads its vector).
+  virtual Result<Ids> accept(Ids ids) const = 0;
+
+  /// [texts, dims], of ids as `accept` gives them.
+  virtual at::Tensor run(std::span<const Ids> texts) const = 0;
+};
+
+/// Pictures -> vectors. Immutable once made.
+class VisionTower {
+ public:
+  virtual ~VisionTower() = default;
+
+  /// [pictures, dims]; each picture is [image_size, image_size, 3] bytes.
+  virtual at::Tensor run(std::span<const std::uint8_t* const> pictures) const = 0;
+
+  virtual std::int64_t tokens_per_picture() const = 0;
+};
+
+/// Errors of `accept` that are the same in every family: invalid_argument unless there are 1 to `max_tokens`
+/// ids, each below `vocabulary_size`.
+Status check_ids(Ids ids, std::size_t max_tokens, std::uint32_t vocabulary_size);
+
+// Each takes its tensors out of `weights`, which keeps account of what is wrong with them.
+std::unique_ptr<TextTower> make_clip_text(WeightBinder& weights, const ClipTextConfig& config,
+                                          std::int64_t projection_dim, const Compute& compute);
+std::unique_ptr<VisionTower> make_clip_vision(WeightBinder& weights, const ClipVisionConfig& config,
+                                              std::int64_t projection_dim, const PixelScale& pixels,
+                                              const Compute& compute);
+std::unique_ptr<TextTower> make_jina_text(WeightBinder& weights, const JinaTextConfig& config,
+                                          const Compute& compute);
+std::unique_ptr<VisionTower> make_eva_vision(WeightBinder& weights, const EvaVisionConfig& config,
+                                             const PixelScale& pixels, const Compute& compute);
+
+}  // namespace sightline::models

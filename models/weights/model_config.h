@@ -1,0 +1,37 @@
+// config.json of any model family that can be served.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <variant>
+
+#include "base/result.h"
+#include "models/files/json_file.h"
+#include "models/weights/clip_config.h"
+#include "models/weights/jina_clip_config.h"
+
+namespace sightline::models {
+
+using ModelConfig = std::variant<ClipConfig, JinaClipConfig>;
+
+/// Reads config.json by its model_type. Errors: unsupported (another model_type, with what is known of it);
+/// those of the family's own reader.
+Result<ModelConfig> read_model_config(const JsonFile& config);
+
+struct TextInput {
+  std::uint32_t vocabulary_size = 0;
+  std::uint32_t usual_tokens = 0;  ///< what a text is cut to unless more is asked for, BOS and EOS counted
+  std::uint32_t max_tokens = 0;    ///< the most that can be asked for
+};
+
+/// What goes into a model and comes out of it, whatever is between.
+struct ModelShape {
+  const char* architecture = "";            ///< as in ModelInfo
+  std::uint32_t dims = 0;                   ///< floats a vector
+  std::optional<TextInput> text;            ///< absent: no text tower
+  std::optional<std::uint32_t> image_size;  ///< edge of the window, pixels; absent: no vision tower
+};
+
+ModelShape shape_of(const ModelConfig& config);
+
+}  // namespace sightline::models

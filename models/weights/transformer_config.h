@@ -1,0 +1,55 @@
+// The sizes of a transformer, as every family's config.json gives them.
+#pragma once
+
+#include <cstdint>
+
+#include "models/files/json_file.h"
+
+namespace sightline::models {
+
+/// The MLP's non-linearity. They give plausible but different vectors, so it is never guessed.
+enum class Activation {
+  quick_gelu,  ///< x * sigmoid(1.702 x)
+  gelu,        ///< exact: x * Phi(x), with erf
+  silu,        ///< x * sigmoid(x)
+};
+
+/// One transformer encoder.
+struct TransformerConfig {
+  std::uint32_t width = 0;  ///< hidden_size
+  std::uint32_t heads = 0;  ///< divides width
+  std::uint32_t layers = 0;
+  std::uint32_t mlp_width = 0;  ///< intermediate_size
+  double layer_norm_eps = 1e-5;
+  Activation activation = Activation::quick_gelu;
+};
+
+/// How a vision tower cuts its pictures.
+struct PatchGrid {
+  std::uint32_t image_size = 0;  ///< edge of the square window, pixels
+  std::uint32_t patch_size = 0;  ///< edge of a square patch, pixels
+  /// Patches along an edge; a rest that fills no patch is not looked at.
+  std::uint32_t edge() const { return image_size / patch_size; }
+  std::uint32_t patches() const { return edge() * edge(); }
+};
+
+// Limits well above any published model (ViT-bigG: width 1664, 48 layers, FFN 8192; 512 pixels): nobody takes
+// memory for what a damaged file asks for.
+inline constexpr std::uint32_t k_max_width = 16'384;
+inline constexpr std::uint32_t k_max_mlp_width = 65'536;
+inline constexpr std::uint32_t k_max_layers = 256;
+inline constexpr std::uint32_t k_max_heads = 512;
+inline constexpr std::uint32_t k_max_vocabulary = 2'000'000;
+inline constexpr std::uint32_t k_max_tokens = 8'192;
+
+/// Reads hidden_size, num_attention_heads, num_hidden_layers, intermediate_size, layer_norm_eps and
+/// hidden_act, with `defaults` for what is missing.
+TransformerConfig read_transformer(ObjectReader& reader, const TransformerConfig& defaults);
+
+/// Keeps an error in `reader` unless `heads` divides `width`; `heads_key` is named.
+void check_heads(ObjectReader& reader, const char* heads_key, std::uint32_t width, std::uint32_t heads);
+
+/// Reads image_size, patch_size and num_channels.
+PatchGrid read_patch_grid(ObjectReader& reader, const PatchGrid& defaults);
+
+}  // namespace sightline::models
