@@ -47,6 +47,7 @@ Result<api::Api::Options> api_options(const ServerOptions& options) {
   api.limits.query_timeout = options.query_timeout;
   api.limits.document_timeout = options.document_timeout;
   api.access_log = log_access;
+  api.labels = options.labels;
   if (!options.api_key_file.empty()) {
     auto keys = security::ApiKeys::read(options.api_key_file);
     if (!keys) return keys.error();

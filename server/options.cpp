@@ -8,6 +8,7 @@
 #include <map>
 #include <set>
 #include <thread>
+#include <utility>
 
 #include "server/elastic/gateway/cluster.h"
 
@@ -27,6 +28,9 @@ CLI::Validator plain(CLI::Validator validator) {
   return validator.description("");
 }
 
+/// A value of the form NAME=PATH, again for each.
+using NamedPaths = std::vector<std::string>;
+
 /// Adds options so that each has its environment variable and shows its default.
 class Table {
  public:
@@ -40,6 +44,11 @@ class Table {
         ->capture_default_str()
         ->envname(environment_name(flag))
         ->group(group_);
+  }
+
+  void named_paths(const std::string& flag, NamedPaths& target, const std::string& type,
+                   const std::string& text) {
+    value(flag, target, text)->type_name("NAME=" + type)->delimiter(',')->default_str("");
   }
 
   void flag(const std::string& flag, bool& target, const std::string& text) {
@@ -74,17 +83,16 @@ class Table {
 };
 
 /// The option table. docs/server.md shows it as --help prints it.
-void add_options(CLI::App& app, ServerOptions& options, std::vector<std::string>& models) {
+void add_options(CLI::App& app, ServerOptions& options, NamedPaths& models, NamedPaths& labels) {
   Table table(app);
   const CLI::Validator count = plain(CLI::Range(1, 1'000'000'000)), port = plain(CLI::Range(0, 65535));
 
   table.group("Models");
-  table
-      .value("--model", models,
-             "A model: a name of your choosing and its Hugging Face folder; again for each")
-      ->type_name("NAME=FOLDER")
-      ->delimiter(',')
-      ->default_str("");
+  table.named_paths("--model", models, "FOLDER",
+                    "A model: a name of your choosing and its Hugging Face folder; again for each");
+  table.named_paths(
+      "--labels", labels, "FILE",
+      "Labels to classify by: a name of your choosing and a file of one label a line; again for each");
   table.value("--device", options.device, "Where the towers run: cpu, cuda, cuda:1 ...");
   table.value("--dtype", options.dtype, "What the towers compute in")
       ->check(CLI::IsMember({"float32", "bfloat16", "float16"}));
@@ -173,14 +181,30 @@ void add_options(CLI::App& app, ServerOptions& options, std::vector<std::string>
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
 }
 
-/// NAME=FOLDER, with the settings that all models share.
-serving::ModelSpec read_model(const std::string& text, const ServerOptions& options) {
+/// Both sides of NAME=PATH.
+std::pair<std::string, std::string> split_named_path(const char* flag, const std::string& text,
+                                                     const std::string& form) {
   const auto equals = text.find('=');
   if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) {
-    throw CLI::ValidationError("--model", "[" + text + "] must be NAME=FOLDER");
+    throw CLI::ValidationError(flag, "[" + text + "] must be " + form);
   }
-  serving::ModelSpec spec{text.substr(0, equals), {}};
-  spec.embedder.folder = text.substr(equals + 1);
+  return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+void read_labels(const std::string& text, ServerOptions& options) {
+  const auto [name, file] = split_named_path("--labels", text, "NAME=FILE");
+  auto set = api::read_label_file(file);
+  if (!set) throw CLI::ValidationError("--labels", set.error().message);
+  if (!options.labels.emplace(name, *std::move(set)).second) {
+    throw CLI::ValidationError("--labels", "the name [" + name + "] is given twice");
+  }
+}
+
+/// NAME=FOLDER, with the settings that all models share.
+serving::ModelSpec read_model(const std::string& text, const ServerOptions& options) {
+  auto [name, folder] = split_named_path("--model", text, "NAME=FOLDER");
+  serving::ModelSpec spec{std::move(name), {}};
+  spec.embedder.folder = std::move(folder);
   spec.embedder.device = options.device;
   spec.embedder.dtype = options.dtype;
   spec.embedder.threads = options.threads;
@@ -214,18 +238,19 @@ int available_cores() {
 
 std::variant<ServerOptions, int> parse_options(int argc, char** argv) {
   ServerOptions options;
-  std::vector<std::string> models;
+  NamedPaths models, labels;
   CLI::App app("Serves image and text embeddings of CLIP models, in shapes that Elasticsearch can call.",
                "sightline-server");
   app.set_version_flag("--version", "sightline-server " SIGHTLINE_VERSION);
   app.get_formatter()->column_width(44);
-  add_options(app, options, models);
+  add_options(app, options, models, labels);
   try {
     app.parse(argc, argv);
     if (options.threads == 0) options.threads = available_cores();
     if (options.preparation_threads == 0) options.preparation_threads = available_cores();
     if (models.empty()) throw CLI::RequiredError("--model NAME=FOLDER");
     for (const std::string& model : models) options.models.push_back(read_model(model, options));
+    for (const std::string& set : labels) read_labels(set, options);
     if (!options.elasticsearch_gateway.empty()) check_gateway(options);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;

@@ -3,10 +3,12 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "server/api/label_book.h"
 #include "server/serving/model_registry.h"
 
 namespace sightline {
@@ -14,6 +16,7 @@ namespace sightline {
 struct ServerOptions {
   // models
   std::vector<serving::ModelSpec> models;  ///< with device, dtype, threads and limits filled in
+  std::map<std::string, api::LabelSet> labels;
 
   // network
   std::string host = "127.0.0.1";

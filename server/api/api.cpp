@@ -3,30 +3,37 @@
 #include <exception>
 #include <new>
 
+#include "server/api/classification.h"
+#include "server/api/cohere.h"
 #include "server/api/elastic.h"
+#include "server/api/hugging_face.h"
 #include "server/api/models.h"
 #include "server/api/openai.h"
+#include "server/api/openapi.h"
+#include "server/api/rerank.h"
 
 namespace sightline::api {
 namespace {
 
 using http::Method;
 
-constexpr std::string_view k_wildcard = "{}";
-
-/// True if `path` fits `pattern`; what stands for its wildcards is put into `wildcards`.
-bool matches(const std::vector<std::string_view>& pattern, const std::vector<std::string>& path,
+/// True if `path` fits `pattern`, whose parts in braces stand for anything; what stands there is put into
+/// `wildcards`.
+bool matches(std::string_view pattern, const std::vector<std::string>& path,
              std::vector<std::string>& wildcards) {
-  if (pattern.size() != path.size()) return false;
   wildcards.clear();
-  for (std::size_t i = 0; i < pattern.size(); ++i) {
-    if (pattern[i] == k_wildcard) {
-      wildcards.push_back(path[i]);
-    } else if (pattern[i] != path[i]) {
+  for (const std::string& part : path) {
+    if (pattern.size() < 2) return false;
+    pattern.remove_prefix(1);  // the slash
+    const std::string_view wanted = pattern.substr(0, pattern.find('/'));
+    if (!wanted.empty() && wanted.front() == '{') {
+      wildcards.push_back(part);
+    } else if (wanted != part) {
       return false;
     }
+    pattern.remove_prefix(wanted.size());
   }
-  return true;
+  return pattern.empty() || pattern == "/";
 }
 
 /// HEAD is answered as GET, less the body.
@@ -34,73 +41,53 @@ Method asked_method(const http::Request& request) {
   return request.method == Method::head ? Method::get : request.method;
 }
 
+/// Whose users see the error: so also where there is no such route, or no key.
+ErrorShape shape_of(const std::vector<std::string>& path) {
+  if (path.empty()) return ErrorShape::openai;
+  if (path.front() == "_inference") return ErrorShape::elastic;
+  if (path.front() == "hugging_face") return ErrorShape::hugging_face;
+  if (path.front() == "v2" || (path.size() == 2 && path.front() == "v1" && path.back() == "embed"))
+    return ErrorShape::cohere;
+  return ErrorShape::openai;
+}
+
 }  // namespace
 
 struct Api::Route {
-  const char* name;  // in metrics and logs
   Method method;
-  std::vector<std::string_view> pattern;
-  ErrorShape shape;
-  bool needs_key;
-  void (*handle)(Api&, ExchangePtr);
+  const char* path;  ///< its name in metrics and logs, too
+  void (*handle)(const Context&, ExchangePtr);
+  void (Api::*own)(ExchangePtr) = nullptr;  ///< instead of `handle`
+  bool open = false;                        ///< to everyone, without a key
 };
 
 const std::vector<Api::Route>& Api::routes() {
   static const std::vector<Route> routes{
-      {"/v1/embeddings",
-       Method::post,
-       {"v1", "embeddings"},
-       ErrorShape::openai,
-       true,
-       [](Api& api, ExchangePtr e) { openai_embeddings(api.context_, std::move(e)); }},
-      {"/_inference/text_embedding/{model}",
-       Method::post,
-       {"_inference", "text_embedding", k_wildcard},
-       ErrorShape::elastic,
-       true,
-       [](Api& api, ExchangePtr e) { elastic_text_embedding(api.context_, std::move(e)); }},
-      {"/v1/models",
-       Method::get,
-       {"v1", "models"},
-       ErrorShape::openai,
-       true,
-       [](Api& api, ExchangePtr e) { list_models(api.context_, std::move(e)); }},
-      {"/v1/models/{id}",
-       Method::get,
-       {"v1", "models", k_wildcard},
-       ErrorShape::openai,
-       true,
-       [](Api& api, ExchangePtr e) { show_model(api.context_, std::move(e)); }},
-      {"/health/live",
-       Method::get,
-       {"health", "live"},
-       ErrorShape::openai,
-       false,
-       [](Api& api, ExchangePtr e) { api.live(std::move(e)); }},
-      {"/health/ready",
-       Method::get,
-       {"health", "ready"},
-       ErrorShape::openai,
-       false,
-       [](Api& api, ExchangePtr e) { api.ready(std::move(e)); }},
-      {"/metrics",
-       Method::get,
-       {"metrics"},
-       ErrorShape::openai,
-       true,
-       [](Api& api, ExchangePtr e) { api.metrics_text(std::move(e)); }},
-      {"/",
-       Method::get,
-       {},
-       ErrorShape::openai,
-       true,
-       [](Api& api, ExchangePtr e) { api.root(std::move(e)); }},
+      {Method::post, "/v1/embeddings", openai_embeddings},
+      {Method::post, "/v1/classify", classify},
+      {Method::post, "/v2/embed", cohere_embed_v2},
+      {Method::post, "/v1/embed", cohere_embed_v1},
+      {Method::post, "/hugging_face/{model}", hugging_face_embeddings},
+      {Method::post, "/_inference/text_embedding/{model}", elastic_text_embedding},
+      {Method::post, "/_inference/embedding/{model}", elastic_embedding},
+      {Method::post, "/_inference/rerank/{model}", elastic_rerank},
+      {Method::post, "/_inference/completion/{model}", elastic_completion},
+      {Method::get, "/v1/models", list_models},
+      {Method::get, "/v1/models/{model}", show_model},
+      {Method::get, "/health/live", nullptr, &Api::live, true},
+      {Method::get, "/health/ready", nullptr, &Api::ready, true},
+      {Method::get, "/metrics", nullptr, &Api::metrics_text},
+      {Method::get, "/openapi.json", show_openapi, nullptr, true},
+      {Method::get, "/docs", show_docs, nullptr, true},
+      {Method::get, "/", nullptr, &Api::root},
   };
   return routes;
 }
 
 Api::Api(Options options, serving::EmbeddingService& service, serving::Clock& clock, Metrics& metrics)
-    : options_(std::move(options)), context_{service, clock, metrics, options_.limits} {}
+    : options_(std::move(options)), labels_(options_.labels), context_{service, clock,
+                                                                       metrics, options_.limits,
+                                                                       labels_, options_.upstream} {}
 
 void Api::handle(http::Request request, http::Reply reply) {
   const auto shared = std::make_shared<http::Reply>(std::move(reply));
@@ -127,15 +114,13 @@ void Api::dispatch(ExchangePtr exchange) {
   const Method method = asked_method(exchange->request);
   const Route* found = nullptr;
   for (const Route& route : routes()) {
-    if (!matches(route.pattern, path, exchange->wildcards)) continue;
+    if (!matches(route.path, path, exchange->wildcards)) continue;
     found = &route;
     break;
   }
-  // Elasticsearch's users see Elasticsearch's kind of error, also for what is not there.
-  const bool elastic = !path.empty() && path.front() == "_inference";
-  exchange->shape = elastic ? ErrorShape::elastic : ErrorShape::openai;
-  if (found) exchange->route = found->name;
-  if ((!found || found->needs_key) && !authorised(exchange->request)) {
+  exchange->shape = shape_of(path);
+  if (found) exchange->route = found->path;
+  if (!(found && found->open) && !authorised(exchange->request)) {
     http::Headers headers;
     headers.set("WWW-Authenticate", "Bearer");
     return exchange->fail(401, "unauthorized", "send a valid key as Authorization: Bearer KEY",
@@ -149,10 +134,11 @@ void Api::dispatch(ExchangePtr exchange) {
     http::Headers headers;
     headers.set("Allow", found->method == Method::get ? "GET, HEAD" : http::to_string(found->method));
     return exchange->fail(405, "method_not_allowed",
-                          std::string(found->name) + " takes " + http::to_string(found->method),
+                          std::string(found->path) + " takes " + http::to_string(found->method),
                           std::move(headers));
   }
-  found->handle(*this, std::move(exchange));
+  if (found->own) return (this->*found->own)(std::move(exchange));
+  found->handle(context_, std::move(exchange));
 }
 
 bool Api::authorised(const http::Request& request) const {
@@ -163,7 +149,7 @@ void Api::root(ExchangePtr exchange) {
   std::string body = "{\"name\":\"sightline\",\"version\":\"" SIGHTLINE_VERSION "\",\"routes\":[";
   for (const Route& route : routes()) {
     body += (&route == routes().data() ? "" : ",") +
-            json_string(std::string(http::to_string(route.method)) + " " + route.name);
+            json_string(std::string(http::to_string(route.method)) + " " + route.path);
   }
   exchange->reply_json(body + "]}");
 }

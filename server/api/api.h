@@ -2,11 +2,12 @@
 #pragma once
 
 #include <atomic>
-#include <memory>
+#include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
-#include "server/api/embed_fields.h"
+#include "server/api/dispatch.h"
 #include "server/api/exchange.h"
 #include "server/http/server.h"
 #include "server/security/api_keys.h"
@@ -25,8 +26,11 @@ class Api {
  public:
   struct Options {
     EmbedLimits limits;
-    std::optional<security::ApiKeys> keys;  ///< nullopt: every route is open; /health/* always is
-    AccessLog access_log;                   ///< may be empty
+    /// nullopt: every route is open; /health/*, /openapi.json and /docs always are.
+    std::optional<security::ApiKeys> keys;
+    std::map<std::string, LabelSet> labels;  ///< the operator's, by name
+    AccessLog access_log;                    ///< may be empty
+    serving::Upstream* upstream = nullptr;   ///< models that run elsewhere; must outlive the API
   };
 
   Api(Options options, serving::EmbeddingService& service, serving::Clock& clock, Metrics& metrics);
@@ -51,6 +55,7 @@ class Api {
   std::vector<std::string> problems() const;
 
   const Options options_;
+  LabelBook labels_;
   const Context context_;
   std::atomic<bool> stopping_{false};
 };

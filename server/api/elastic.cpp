@@ -1,12 +1,13 @@
 #include "server/api/elastic.h"
 
 #include "base/float_text.h"
+#include "server/api/embed.h"
 
 namespace sightline::api {
 namespace {
 
-std::string render(const serving::Embeddings& embeddings) {
-  std::string out = "{\"text_embedding\":[";
+std::string render(const serving::Embeddings& embeddings, const std::string& member) {
+  std::string out = "{\"" + member + "\":[";
   for (std::size_t i = 0; i < embeddings.size(); ++i) {
     out += i == 0 ? "{\"embedding\":" : ",{\"embedding\":";
     append_float_array(out, embeddings[i].values);
@@ -15,22 +16,37 @@ std::string render(const serving::Embeddings& embeddings) {
   return out + "]}";
 }
 
-}  // namespace
-
-void elastic_text_embedding(const Context& context, ExchangePtr exchange) {
+void embed_for_task(const Context& context, ExchangePtr exchange, const char* task, const char* member) {
   const auto body = parse_json(exchange->request.body);
   if (!body) return exchange->fail(body.error());
   FieldReader fields(*body);
-  for (const char* foreign : {"query", "top_n", "return_documents"}) {
-    if (!fields.has(foreign)) continue;
-    fields.fail(foreign,
-                {ErrorCode::invalid_argument,
-                 std::string("Field [") + foreign + "] cannot be specified for task type [text_embedding]"});
-  }
-  EmbedFields inputs = read_embed_fields(fields, context.limits.inputs);
-  if (!fields.ok()) return exchange->fail(fields.error(), fields.field());
+  refuse_members(fields, task, {"query", "top_n", "return_documents"});
   const std::string model = exchange->wildcards.front();
-  embed_and_reply(context, std::move(exchange), model, std::move(inputs), render);
+  EmbedFields inputs = read_embed_fields(fields, context, model);
+  if (!fields.ok()) return exchange->fail(fields.error(), fields.field());
+  embed_and_reply(context, std::move(exchange), model, std::move(inputs),
+                  [member](const serving::Embeddings& embeddings) {
+                    return json_answer(render(embeddings, member), embeddings);
+                  });
+}
+
+}  // namespace
+
+void refuse_members(FieldReader& fields, std::string_view task, std::initializer_list<const char*> members) {
+  for (const char* const member : members) {
+    if (!fields.has(member)) continue;
+    fields.fail(member, {ErrorCode::invalid_argument, std::string("Field [") + member +
+                                                          "] cannot be specified for task type [" +
+                                                          std::string(task) + "]"});
+  }
+}
+
+void elastic_text_embedding(const Context& context, ExchangePtr exchange) {
+  embed_for_task(context, std::move(exchange), "text_embedding", "text_embedding");
+}
+
+void elastic_embedding(const Context& context, ExchangePtr exchange) {
+  embed_for_task(context, std::move(exchange), "embedding", "embeddings");
 }
 
 }  // namespace sightline::api

@@ -8,8 +8,8 @@
 namespace sightline::api {
 namespace {
 
+using models::Truncate;
 using serving::Lane;
-using serving::Modality;
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -34,11 +34,10 @@ constexpr Word<Lane> k_input_types[] = {
 };
 constexpr Word<ModalityRule> k_modalities[] = {
     {"auto", ModalityRule::automatic}, {"text", ModalityRule::text}, {"image", ModalityRule::image}};
-constexpr Word<models::Truncate> k_truncates[] = {{"end", models::Truncate::end},
-                                                  {"none", models::Truncate::none}};
+constexpr Word<Truncate> k_truncates[] = {
+    {"end", Truncate::end}, {"start", Truncate::start}, {"none", Truncate::none}};
 
-/// The meaning of a member that is one of a few words; the case of letters does not count, and "" is as good
-/// as absent.
+/// The meaning of a member that is one of a few words.
 template <class T, std::size_t N>
 T read_word(FieldReader& fields, const char* name, const Word<T> (&words)[N], T otherwise) {
   const auto given = fields.string(name);
@@ -54,53 +53,70 @@ T read_word(FieldReader& fields, const char* name, const Word<T> (&words)[N], T 
   return otherwise;
 }
 
-void count_inputs(const Context& context, const std::string& model,
-                  const std::vector<serving::Input>& inputs) {
-  const auto texts = static_cast<std::size_t>(std::count_if(
-      inputs.begin(), inputs.end(), [](const auto& input) { return input.modality == Modality::text; }));
-  if (texts > 0) context.metrics.inputs_received(model, Modality::text, texts);
-  if (texts < inputs.size()) context.metrics.inputs_received(model, Modality::image, inputs.size() - texts);
-}
-
-bool is_known(const Context& context, const std::string& model) {
-  const auto all = context.service.models();
-  return std::any_of(all.begin(), all.end(), [&](const auto& status) { return status.name == model; });
-}
-
-/// The member of the body that an error of the serving part speaks of.
-std::string_view blamed_field(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::not_found:
-      return "model";
-    case ErrorCode::invalid_argument:
-    case ErrorCode::too_large:
-    case ErrorCode::unsupported:
-      return "input";
-    default:
-      return {};
-  }
-}
-
 }  // namespace
 
-EmbedFields read_embed_fields(FieldReader& fields, const InputLimits& limits) {
-  EmbedFields read;
+void read_input_type(FieldReader& fields, EmbedFields& read) {
   read.lane = read_word(fields, "input_type", k_input_types, Lane::document);
-  read.truncate = read_word(fields, "truncate", k_truncates, models::Truncate::end);
-  const ModalityRule rule = read_word(fields, "modality", k_modalities, ModalityRule::automatic);
-  const rapidjson::Value* input = fields.any("input");
+  read.input_type = lower(fields.string("input_type").value_or(""));
+}
+
+ModalityRule read_modality(FieldReader& fields) {
+  return read_word(fields, "modality", k_modalities, ModalityRule::automatic);
+}
+
+Truncate read_truncate(FieldReader& fields) {
+  return read_word(fields, "truncate", k_truncates, Truncate::end);
+}
+
+std::string read_model(FieldReader& fields) {
+  const std::string model(fields.string("model").value_or(""));
+  if (model.empty()) {
+    fields.fail("model", {ErrorCode::invalid_argument,
+                          "[model] is missing: name one of those that GET /v1/models lists"});
+  }
+  return model;
+}
+
+std::optional<std::size_t> read_dimensions(FieldReader& fields, const char* name, const Context& context,
+                                           const std::string& model) {
+  const auto wanted = fields.integer(name);
+  if (!wanted) return std::nullopt;
+  const auto info = model_info(context, model);
+  if (*wanted < 1 || (info && *wanted > info->dims)) {
+    const std::string own = info ? "model [" + model + "] gives vectors of " + std::to_string(info->dims) +
+                                       " floats, not of " + std::to_string(*wanted) + ": ask for 1 to " +
+                                       std::to_string(info->dims)
+                                 : "there are no vectors of " + std::to_string(*wanted) + " floats";
+    fields.fail(name, {ErrorCode::invalid_argument, own + ", or leave [" + name + "] out"});
+    return std::nullopt;
+  }
+  return static_cast<std::size_t>(*wanted);
+}
+
+std::vector<Content> read_input(FieldReader& fields, ModalityRule modality, const InputLimits& limits) {
+  const rapidjson::Value* const input = fields.any("input");
   if (!input) {
     fields.fail("input", {ErrorCode::invalid_argument,
                           "[input] is missing: send a string, an array of strings, or content objects"});
-    return read;
+    return {};
   }
-  if (!fields.ok()) return read;  // no work for a request that is refused anyway
-  auto inputs = read_inputs(*input, rule, limits);
-  if (!inputs) {
-    fields.fail("input", inputs.error());
-  } else {
-    read.inputs = *std::move(inputs);
-  }
+  if (!fields.ok()) return {};  // no work for a request that is refused anyway
+  auto contents = read_contents(*input, modality, limits);
+  if (contents) return *std::move(contents);
+  fields.fail("input", contents.error());
+  return {};
+}
+
+EmbedFields read_embed_fields(FieldReader& fields, const Context& context, const std::string& model) {
+  EmbedFields read;
+  read.dimensions = read_dimensions(fields, "dimensions", context, model);
+  read_input_type(fields, read);
+  read.truncate = read_truncate(fields);
+  read.modality = read_modality(fields);
+  // A picture that is broken must not be taken for a text.
+  if (read.input_type == "image" && read.modality == ModalityRule::automatic)
+    read.modality = ModalityRule::image;
+  read.contents = read_input(fields, read.modality, context.limits.inputs);
   return read;
 }
 
@@ -119,44 +135,6 @@ Result<std::optional<std::chrono::milliseconds>> read_timeout(const http::Reques
     return std::optional(milliseconds(count * unit_ms));
   }
   return std::optional<milliseconds>();
-}
-
-std::string truncated_positions(const serving::Embeddings& embeddings) {
-  std::string positions;
-  for (std::size_t i = 0; i < embeddings.size(); ++i) {
-    if (embeddings[i].truncated) positions += (positions.empty() ? "" : ",") + std::to_string(i);
-  }
-  return positions;
-}
-
-void embed_and_reply(const Context& context, ExchangePtr exchange, const std::string& model,
-                     EmbedFields fields, std::function<std::string(const serving::Embeddings&)> render) {
-  const auto wish = read_timeout(exchange->request);
-  if (!wish) return exchange->fail(wish.error(), "timeout");
-  const auto limit =
-      fields.lane == Lane::query ? context.limits.query_timeout : context.limits.document_timeout;
-  serving::EmbedOptions options;
-  options.lane = fields.lane;
-  options.truncate = fields.truncate;
-  options.deadline = exchange->arrived() + std::min(limit, wish->value_or(limit));
-  options.cancelled = [exchange] { return exchange->client_left(); };
-  exchange->inputs = fields.inputs.size();
-  if (is_known(context, model)) {
-    exchange->model = model;
-    count_inputs(context, model, fields.inputs);
-  }
-  exchange->request.body = {};  // a body of base64 is not needed any more; it may be large and the queue long
-  context.service.embed(model, std::move(fields.inputs), std::move(options),
-                        [exchange, render = std::move(render)](Result<serving::Embeddings> embeddings) {
-                          if (!embeddings) {
-                            return exchange->fail(embeddings.error(), blamed_field(embeddings.error().code));
-                          }
-                          http::Response response;
-                          response.body = render(*embeddings);
-                          const std::string positions = truncated_positions(*embeddings);
-                          if (!positions.empty()) response.headers.set("X-Truncated-Inputs", positions);
-                          exchange->reply(std::move(response));
-                        });
 }
 
 }  // namespace sightline::api

@@ -1,58 +1,51 @@
-// What the request shapes have in common: how inputs are to be embedded, and sending them to the models.
+// What the request shapes have in common: how inputs are to be embedded.
 #pragma once
 
 #include <chrono>
-#include <functional>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "server/api/exchange.h"
+#include "server/api/dispatch.h"
 #include "server/api/input.h"
 #include "server/api/json.h"
-#include "server/serving/embedding_service.h"
 
 namespace sightline::api {
 
-struct EmbedLimits {
-  InputLimits inputs;
-  std::chrono::milliseconds query_timeout{10'000};  ///< Elasticsearch gives up on a query's vector after 10 s
-  std::chrono::milliseconds document_timeout{120'000};
-};
-
-/// What request handlers work with.
-struct Context {
-  serving::EmbeddingService& service;
-  serving::Clock& clock;
-  Metrics& metrics;
-  EmbedLimits limits;
-};
-
-/// A request's inputs and how to embed them.
+/// A request's contents and how to embed them.
 struct EmbedFields {
-  std::vector<serving::Input> inputs;
+  std::vector<Content> contents;
   serving::Lane lane = serving::Lane::document;
+  std::string input_type;  ///< the word that says so, in lower case; empty: none
   models::Truncate truncate = models::Truncate::end;
+  ModalityRule modality = ModalityRule::automatic;
+  std::optional<std::size_t> dimensions;  ///< of the vectors, if other than the model's own
 };
 
-/// Reads `input`, `input_type`, `modality` and `truncate`; failures are the reader's.
-///   - input_type: `query`, `search`, `search_query` go before documents; `""` and null: not given, a
-///   document.
-///   - modality: `auto` (default), `text`, `image`: see ModalityRule.
-///   - truncate: `END` (default), `NONE`.
-EmbedFields read_embed_fields(FieldReader& fields, const InputLimits& limits);
+// Each reader leaves its failures with the FieldReader. The case of letters does not count in words, and an
+// empty string is as good as absent.
+
+/// `input_type`, into `lane` and `input_type`: `query`, `search`, `search_query` go before documents; all
+/// others, and none, are documents.
+void read_input_type(FieldReader& fields, EmbedFields& read);
+/// `modality`: `auto` (default), `text`, `image`: see ModalityRule.
+ModalityRule read_modality(FieldReader& fields);
+/// `truncate`: `END` (default), `START`, `NONE`.
+models::Truncate read_truncate(FieldReader& fields);
+/// The model's name; it must be there.
+std::string read_model(FieldReader& fields);
+/// The length that vectors shall have, in the member `name`: 1 to the model's own.
+std::optional<std::size_t> read_dimensions(FieldReader& fields, const char* name, const Context& context,
+                                           const std::string& model);
+
+/// All of `input`, `input_type`, `modality`, `truncate` and `dimensions`.
+EmbedFields read_embed_fields(FieldReader& fields, const Context& context, const std::string& model);
+
+/// The member `input` alone, read after `modality`.
+std::vector<Content> read_input(FieldReader& fields, ModalityRule modality, const InputLimits& limits);
 
 /// The query parameter `timeout` (`500ms`, `10s`, `1m`), which can shorten the server's own limit but not
 /// lengthen it. Errors: invalid_argument.
 Result<std::optional<std::chrono::milliseconds>> read_timeout(const http::Request& request);
-
-/// Embeds and hands the result to `render`, whose text becomes the answer; errors are answered in the route's
-/// shape. A header `X-Truncated-Inputs: 0,4` names the texts that were cut.
-void embed_and_reply(const Context& context, ExchangePtr exchange, const std::string& model,
-                     EmbedFields fields, std::function<std::string(const serving::Embeddings&)> render);
-
-/// Positions of the inputs that were cut, as `0,4`.
-std::string truncated_positions(const serving::Embeddings& embeddings);
 
 }  // namespace sightline::api

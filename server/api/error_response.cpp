@@ -63,25 +63,26 @@ http::Response error_response(ErrorShape shape, int status, std::string_view cod
                               std::string_view param) {
   http::Response response;
   response.status = status;
-  std::string& body = response.body;
-  if (shape == ErrorShape::openai) {
-    body = "{\"error\":{\"message\":";
-    append_json_string(body, message);
-    body += ",\"type\":";
-    append_json_string(body, openai_type(status));
-    body += ",\"code\":";
-    append_json_string(body, code);
-    body += ",\"param\":";
-    param.empty() ? body.append("null") : (append_json_string(body, param), body);
-    body += "}}";
-    return response;
+  switch (shape) {
+    case ErrorShape::openai:
+      response.body = "{\"error\":{\"message\":" + json_string(message) +
+                      ",\"type\":" + json_string(openai_type(status)) + ",\"code\":" + json_string(code) +
+                      ",\"param\":" + (param.empty() ? "null" : json_string(param)) + "}}";
+      break;
+    case ErrorShape::cohere:
+      response.body = "{\"message\":" + json_string(message) + "}";
+      break;
+    case ErrorShape::hugging_face:
+      response.body = "{\"error\":" + json_string(message) + ",\"error_type\":" + json_string(code) + "}";
+      break;
+    case ErrorShape::elastic: {
+      const std::string cause =
+          "\"type\":" + json_string(elastic_type(status)) + ",\"reason\":" + json_string(message);
+      response.body = "{\"error\":{\"root_cause\":[{" + cause + "}]," + cause +
+                      "},\"status\":" + std::to_string(status) + "}";
+      break;
+    }
   }
-  std::string cause = "\"type\":";
-  append_json_string(cause, elastic_type(status));
-  cause += ",\"reason\":";
-  append_json_string(cause, message);
-  body = "{\"error\":{\"root_cause\":[{" + cause + "}]," + cause + "},\"status\":" + std::to_string(status) +
-         "}";
   return response;
 }
 

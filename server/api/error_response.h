@@ -11,8 +11,10 @@ namespace sightline::api {
 
 /// How a route words its errors.
 enum class ErrorShape {
-  openai,   ///< {"error":{"message","type","code","param"}}
-  elastic,  ///< {"error":{"root_cause":[...],"type","reason"},"status"}
+  openai,        ///< {"error":{"message","type","code","param"}}
+  cohere,        ///< {"message"}
+  hugging_face,  ///< {"error","error_type"}, as text-embeddings-inference
+  elastic,       ///< {"error":{"root_cause":[...],"type","reason"},"status"}
 };
 
 /// The HTTP status of an error.

@@ -45,6 +45,7 @@ class Exchange {
 
   bool client_left() const { return responder_.client_left(); }
   serving::Clock::time_point arrived() const { return arrived_; }
+  const std::string& request_id() const { return request_id_; }
 
   http::Request request;
   std::vector<std::string> wildcards;  ///< the parts of the path that the route leaves open

@@ -18,7 +18,7 @@ using serving::Modality;
 constexpr std::string_view k_data_image = "data:image/";
 constexpr std::string_view k_base64_marker = ";base64";
 constexpr std::size_t k_longest_data_header = 256;  // "data:image/svg+xml;charset=utf-8;base64,"
-constexpr std::size_t k_sniffed_characters = 40;    // 30 bytes, what begins_like_picture wants
+constexpr std::size_t k_sniffed_characters = 40;    // 30 bytes, what picture_format wants
 constexpr std::size_t k_base64_line = 4;
 // What Elasticsearch sends when an endpoint is made, to learn the length of its vectors
 // (TextEmbeddingModelValidator). An endpoint for pictures alone must pass this test too.
@@ -81,7 +81,7 @@ std::optional<Result<std::string_view>> data_uri_payload(std::string_view text) 
 bool looks_like_base64_picture(std::string_view text) {
   if (text.size() < k_sniffed_characters) return false;
   const auto head = base64_decode(text.substr(0, k_sniffed_characters));
-  return head.ok() && begins_like_picture(*head);
+  return head.ok() && !picture_format(*head).empty();
 }
 
 /// `text` is meant to be a picture.
@@ -136,37 +136,31 @@ Result<Input> typed_object(const rapidjson::Value& object, std::string_view type
   return unsupported("content of type [" + std::string(type.substr(0, 40)) + "]: there are text and image");
 }
 
-Result<Input> object_input(const rapidjson::Value& object, ModalityRule rule, const InputLimits& limits) {
-  if (const auto content = object.FindMember("content"); content != object.MemberEnd()) {
-    const rapidjson::Value* part = &content->value;
-    if (part->IsArray()) {
-      if (part->Size() != 1) {
-        return unsupported("[content] has " + std::to_string(part->Size()) +
-                           " parts: one vector is made of one text or one picture");
-      }
-      part = &(*part)[0];
-    }
-    if (part->IsString()) return string_input(as_view(*part), rule, limits);
-    if (part->IsObject() && !part->HasMember("content")) return object_input(*part, rule, limits);
-    return bad(std::string("[content] must be an object with type and value, not ") + type_name(*part));
+/// One text or picture: a string, or an object that says what it is.
+Result<Input> part_input(const rapidjson::Value& part, ModalityRule rule, const InputLimits& limits) {
+  if (part.IsString()) return string_input(as_view(part), rule, limits);
+  if (!part.IsObject() || part.HasMember("content")) {
+    return bad(std::string("[content] must be an object with type and value, not ") + type_name(part));
   }
-  if (const auto type = object.FindMember("type"); type != object.MemberEnd()) {
+  if (const auto type = part.FindMember("type"); type != part.MemberEnd()) {
     if (!type->value.IsString())
       return bad(std::string("[type] must be a string, not ") + type_name(type->value));
-    return typed_object(object, as_view(type->value), limits);
+    return typed_object(part, as_view(type->value), limits);
   }
-  const bool text = object.HasMember("text"), image = object.HasMember("image");
-  if (text && image)
-    return unsupported("both [text] and [image]: one vector is made of one text or one picture");
-  if (text || image) return typed_object(object, text ? "text" : "image", limits);
+  const bool text = part.HasMember("text"), image = part.HasMember("image");
+  if (text && image) {
+    return unsupported(
+        "both [text] and [image] in one object: for one vector of both send "
+        "{\"content\":[{\"text\":...},{\"image\":...}]}");
+  }
+  if (text || image) return typed_object(part, text ? "text" : "image", limits);
   return bad(
       "an object without [type]: send {\"type\":\"text\",\"text\":...} or "
       "{\"type\":\"image\",\"image\":...}");
 }
 
-Result<Input> one_input(const rapidjson::Value& value, ModalityRule rule, const InputLimits& limits) {
-  if (value.IsString()) return string_input(as_view(value), rule, limits);
-  if (value.IsObject()) return object_input(value, rule, limits);
+/// What is wrong with something that is neither a string nor an object.
+Error neither(const rapidjson::Value& value) {
   if (value.IsNumber() || value.IsArray()) {
     return bad(std::string(type_name(value)) +
                " where a string or a content object belongs: token ids are not accepted");
@@ -174,42 +168,82 @@ Result<Input> one_input(const rapidjson::Value& value, ModalityRule rule, const 
   return bad(std::string("must be a string or a content object, not ") + type_name(value));
 }
 
-}  // namespace
-
-bool begins_like_picture(std::string_view bytes) {
-  const auto at = [&](std::size_t i) { return static_cast<std::uint8_t>(bytes[i]); };
-  if (bytes.size() < 30) return false;
-  if (bytes.substr(0, 3) == "\xFF\xD8\xFF") return at(3) >= 0xC0 && at(3) != 0xFF;  // JPEG: a marker follows
-  if (bytes.substr(0, 8) == "\x89PNG\r\n\x1A\n") return true;
-  if (bytes.substr(0, 6) == "GIF87a" || bytes.substr(0, 6) == "GIF89a") return true;
-  if (bytes.substr(0, 4) == "RIFF") return bytes.substr(8, 4) == "WEBP";
-  if (bytes.substr(0, 2) != "BM") return false;
-  // Two letters prove nothing: BMP's reserved bytes are zero and its second header has one of a few sizes.
-  const auto sizes = {12, 40, 52, 56, 64, 108, 124};
-  return at(6) + at(7) + at(8) + at(9) == 0 && at(15) + at(16) + at(17) == 0 &&
-         std::find(sizes.begin(), sizes.end(), at(14)) != sizes.end();
+Error at_place(const std::string& place, const Error& error) {
+  return {error.code, place + ": " + error.message};
 }
 
-Result<std::vector<Input>> read_inputs(const rapidjson::Value& input, ModalityRule rule,
-                                       const InputLimits& limits) {
-  const bool many = input.IsArray();
-  const std::size_t count = many ? input.Size() : 1;
-  if (count == 0) return bad("[input] is an empty array: send at least one text or picture");
-  if (many && (input[0].IsNumber() || input[0].IsArray())) {
-    return bad("[input] holds token ids: this server takes texts and pictures, not tokens");
+std::size_t parts_of(const rapidjson::Value& value) {
+  if (!value.IsObject()) return 1;
+  const auto content = value.FindMember("content");
+  return content != value.MemberEnd() && content->value.IsArray() ? content->value.Size() : 1;
+}
+
+}  // namespace
+
+std::string_view picture_format(std::string_view bytes) {
+  const auto at = [&](std::size_t i) { return static_cast<std::uint8_t>(bytes[i]); };
+  if (bytes.size() < 30) return {};
+  // A JPEG's first marker is followed by another one.
+  if (bytes.substr(0, 3) == "\xFF\xD8\xFF") return at(3) >= 0xC0 && at(3) != 0xFF ? "jpeg" : "";
+  if (bytes.substr(0, 8) == "\x89PNG\r\n\x1A\n") return "png";
+  if (bytes.substr(0, 6) == "GIF87a" || bytes.substr(0, 6) == "GIF89a") return "gif";
+  if (bytes.substr(0, 4) == "RIFF") return bytes.substr(8, 4) == "WEBP" ? "webp" : "";
+  if (bytes.substr(0, 2) != "BM") return {};
+  // Two letters prove nothing: BMP's reserved bytes are zero and its second header has one of a few sizes.
+  const auto sizes = {12, 40, 52, 56, 64, 108, 124};
+  const bool bmp = at(6) + at(7) + at(8) + at(9) == 0 && at(15) + at(16) + at(17) == 0 &&
+                   std::find(sizes.begin(), sizes.end(), at(14)) != sizes.end();
+  return bmp ? "bmp" : "";
+}
+
+Result<Content> read_content(const rapidjson::Value& value, ModalityRule rule, const InputLimits& limits,
+                             const std::string& place) {
+  if (!value.IsString() && !value.IsObject()) return at_place(place, neither(value));
+  const rapidjson::Value* only = &value;
+  if (value.IsObject()) {
+    if (const auto content = value.FindMember("content"); content != value.MemberEnd()) {
+      only = &content->value;
+    }
   }
-  if (count > limits.max_inputs) {
-    return Error{ErrorCode::too_large, "[input] has " + std::to_string(count) + " inputs, the limit is " +
+  const bool many = only->IsArray();
+  if (many && only->Empty()) return at_place(place, bad("[content] has no parts: send a text or a picture"));
+  const rapidjson::SizeType count = many ? only->Size() : 1;
+  Content content{place, {}};
+  content.parts.reserve(count);
+  for (rapidjson::SizeType i = 0; i < count; ++i) {
+    const std::string part_place = count == 1 ? place : place + ", part " + std::to_string(i);
+    auto part = part_input(many ? (*only)[i] : *only, rule, limits);
+    if (!part) return at_place(part_place, part.error());
+    part->place = part_place;
+    content.parts.push_back(*std::move(part));
+  }
+  return content;
+}
+
+Result<std::vector<Content>> read_contents(const rapidjson::Value& input, ModalityRule rule,
+                                           const InputLimits& limits, const InputWords& words) {
+  const bool many = input.IsArray();
+  const std::string member = std::string("[") + words.member + "]";
+  const rapidjson::SizeType count = many ? input.Size() : 1;
+  if (count == 0) return bad(member + " is an empty array: send at least one text or picture");
+  if (many && (input[0].IsNumber() || input[0].IsArray())) {
+    return bad(member + " holds token ids: this server takes texts and pictures, not tokens");
+  }
+  std::size_t parts = 0;
+  for (rapidjson::SizeType i = 0; i < count; ++i) parts += parts_of(many ? input[i] : input);
+  if (parts > limits.max_inputs) {
+    return Error{ErrorCode::too_large, member + " has " + std::to_string(parts) + " inputs, the limit is " +
                                            std::to_string(limits.max_inputs) + ": send several requests"};
   }
-  std::vector<Input> inputs;
-  inputs.reserve(count);
+  std::vector<Content> contents;
+  contents.reserve(count);
   for (rapidjson::SizeType i = 0; i < count; ++i) {
-    auto one = one_input(many ? input[i] : input, rule, limits);
-    if (!one) return Error{one.error().code, "input " + std::to_string(i) + ": " + one.error().message};
-    inputs.push_back(*std::move(one));
+    const std::string place = words.item + (" " + std::to_string(i));
+    auto content = read_content(many ? input[i] : input, rule, limits, place);
+    if (!content) return content.error();
+    contents.push_back(*std::move(content));
   }
-  return inputs;
+  return contents;
 }
 
 }  // namespace sightline::api

@@ -233,13 +233,46 @@ const rapidjson::Value* FieldReader::any(const char* name) const {
   return member == body_.MemberEnd() || member->value.IsNull() ? nullptr : &member->value;
 }
 
-std::optional<std::string_view> FieldReader::string(const char* name) {
-  const rapidjson::Value* value = any(name);
-  if (!value) return std::nullopt;
-  if (value->IsString()) return as_view(*value);
+const rapidjson::Value* FieldReader::typed(const char* name, bool (rapidjson::Value::*is_type)() const,
+                                           const char* type) {
+  const rapidjson::Value* const value = any(name);
+  if (!value || (value->*is_type)()) return value;
   fail(name, {ErrorCode::invalid_argument,
-              std::string("[") + name + "] must be a string, not " + type_name(*value)});
-  return std::nullopt;
+              std::string("[") + name + "] must be " + type + ", not " + type_name(*value)});
+  return nullptr;
+}
+
+std::optional<std::string_view> FieldReader::string(const char* name) {
+  const rapidjson::Value* const value = typed(name, &rapidjson::Value::IsString, "a string");
+  return value ? std::optional(as_view(*value)) : std::nullopt;
+}
+
+std::optional<bool> FieldReader::boolean(const char* name) {
+  const rapidjson::Value* const value = typed(name, &rapidjson::Value::IsBool, "true or false");
+  return value ? std::optional(value->GetBool()) : std::nullopt;
+}
+
+const rapidjson::Value* FieldReader::array(const char* name) {
+  return typed(name, &rapidjson::Value::IsArray, "an array");
+}
+
+const rapidjson::Value* FieldReader::object(const char* name) {
+  return typed(name, &rapidjson::Value::IsObject, "an object");
+}
+
+std::optional<std::vector<std::string_view>> FieldReader::strings(const char* name) {
+  const rapidjson::Value* const value = array(name);
+  if (!value || value->Empty()) return std::nullopt;
+  std::vector<std::string_view> all;
+  for (const rapidjson::Value& one : value->GetArray()) {
+    if (!one.IsString()) {
+      fail(name, {ErrorCode::invalid_argument, std::string("[") + name + "] must hold strings only; at " +
+                                                   std::to_string(all.size()) + " stands " + type_name(one)});
+      return std::nullopt;
+    }
+    all.push_back(as_view(one));
+  }
+  return all;
 }
 
 std::optional<std::int64_t> FieldReader::integer(const char* name) {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "rapidjson/document.h"
@@ -45,6 +46,11 @@ class FieldReader {
   const rapidjson::Value* any(const char* name) const;
   std::optional<std::string_view> string(const char* name);
   std::optional<std::int64_t> integer(const char* name);
+  std::optional<bool> boolean(const char* name);
+  /// An array of strings; a member that is an empty array counts as absent.
+  std::optional<std::vector<std::string_view>> strings(const char* name);
+  const rapidjson::Value* array(const char* name);
+  const rapidjson::Value* object(const char* name);
   bool has(const char* name) const { return any(name) != nullptr; }
 
   void fail(std::string field, Error error);
@@ -54,6 +60,10 @@ class FieldReader {
   const std::string& field() const { return field_; }
 
  private:
+  /// The member if it is of that type; fails if it is of another.
+  const rapidjson::Value* typed(const char* name, bool (rapidjson::Value::*is_type)() const,
+                                const char* type);
+
   const rapidjson::Value& body_;
   std::optional<Error> error_;
   std::string field_;

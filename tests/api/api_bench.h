@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/base64.h"
 #include "rapidjson/document.h"
 #include "server/api/api.h"
 #include "tests/serving/hash_embedder.h"
@@ -21,13 +22,13 @@ namespace sightline::api {
 class ApiBench {
  public:
   explicit ApiBench(Api::Options options = {}, serving::EmbeddingService::Options serving_options = {},
-                    bool load = true) {
+                    bool load = true, float logit_scale = 4) {
     serving_options.models = {{"hash", {}}};
     serving_options.watchdog.interval = std::chrono::milliseconds(0);
     auto made = serving::EmbeddingService::create(
         serving_options,
-        [this](const models::Embedder::Options&) -> Result<std::unique_ptr<models::Embedder>> {
-          auto loaded = std::make_unique<serving::HashEmbedder>();
+        [this, logit_scale](const models::Embedder::Options&) -> Result<std::unique_ptr<models::Embedder>> {
+          auto loaded = std::make_unique<serving::HashEmbedder>(logit_scale);
           embedder = loaded.get();
           return std::unique_ptr<models::Embedder>(std::move(loaded));
         },
@@ -91,6 +92,11 @@ inline rapidjson::Document parsed(const http::Response& response) {
   document.Parse((response.body + std::string(16, '\0')).c_str());  // its vectorised scan reads ahead
   REQUIRE_MESSAGE(!document.HasParseError(), response.body);
   return document;
+}
+
+/// "data:image/png;base64,..." of a picture that the bench's model knows: "picture:" and `name`.
+inline std::string picture_uri(const std::string& name) {
+  return "data:image/png;base64," + base64_encode(std::string_view("picture:" + name));
 }
 
 inline std::vector<float> floats(const rapidjson::Value& array) {

@@ -1,6 +1,7 @@
 #include "server/api/elastic.h"
 
 #include "base/base64.h"
+#include "server/api/vectors.h"
 #include "tests/api/api_bench.h"
 
 namespace sightline::api {
@@ -37,6 +38,20 @@ TEST_CASE("cut texts are named in a header, so that the body stays Elasticsearch
   const auto response = bench.post(k_route, R"({"input":["x","0123456789abcdef"]})");
   CHECK(response.headers.get("X-Truncated-Inputs") == "1");
   CHECK(parsed(response).MemberCount() == 1);
+}
+
+TEST_CASE("the embedding task gives one vector a content, fused from its parts") {
+  ApiBench bench;
+  const auto body = parsed(bench.post(
+      "/_inference/embedding/hash",
+      R"({"input":["a",{"content":[{"type":"text","value":"b"},{"type":"image","format":"base64","value":")" +
+          picture_uri("1") + R"("}]}]})"));
+  CHECK(body.MemberCount() == 1);
+  REQUIRE(body["embeddings"].Size() == 2);
+  CHECK(floats(body["embeddings"][0]["embedding"]) == bench.embedder->expected("a"));
+  const std::vector<float> parts[] = {bench.embedder->expected("b"),
+                                      bench.embedder->expected_image("picture:1")};
+  CHECK(floats(body["embeddings"][1]["embedding"]) == *fused(parts));
 }
 
 TEST_CASE("errors have Elasticsearch's envelope") {

@@ -12,10 +12,11 @@ using serving::Modality;
 
 serving::Input one(std::string_view text, ModalityRule rule = ModalityRule::automatic) {
   rapidjson::Value value(rapidjson::StringRef(text.data(), text.size()));
-  auto inputs = read_inputs(value, rule, {});
-  REQUIRE_MESSAGE(inputs.ok(), inputs.error().message);
-  REQUIRE(inputs->size() == 1);
-  return inputs->front();
+  auto contents = read_contents(value, rule, {});
+  REQUIRE_MESSAGE(contents.ok(), contents.error().message);
+  REQUIRE(contents->size() == 1);
+  REQUIRE(contents->front().parts.size() == 1);
+  return contents->front().parts.front();
 }
 
 /// The first bytes of a file, and zeros behind them, as base64.
@@ -79,7 +80,7 @@ TEST_CASE("an endpoint for pictures passes Elasticsearch's validation, and takes
   CHECK(one("how big", ModalityRule::image).modality == Modality::text);
   for (const std::string_view text : {"how big?", "How big", "howbig!", " how big"}) {
     rapidjson::Value value(rapidjson::StringRef(text.data(), text.size()));
-    CHECK_FALSE(read_inputs(value, ModalityRule::image, {}).ok());
+    CHECK_FALSE(read_contents(value, ModalityRule::image, {}).ok());
   }
 }
 
@@ -87,7 +88,7 @@ TEST_CASE("a picture's base64 that breaks off is an error with its offset, never
   std::string base64 = head("\x89PNG\r\n\x1A\n") + std::string(400, 'A');
   base64 = base64.substr(0, 52) + "!" + base64.substr(53);
   rapidjson::Value value(rapidjson::StringRef(base64.data(), base64.size()));
-  const auto inputs = read_inputs(value, ModalityRule::automatic, {});
+  const auto inputs = read_contents(value, ModalityRule::automatic, {});
   REQUIRE_FALSE(inputs.ok());
   CHECK(inputs.error().code == ErrorCode::invalid_argument);
   CHECK(inputs.error().message == "input 0: the picture is not base64: '!' at offset 52");
@@ -95,10 +96,10 @@ TEST_CASE("a picture's base64 that breaks off is an error with its offset, never
 
 TEST_CASE("headers are told from 30 bytes, and from less nothing is") {
   std::string png("\x89PNG\r\n\x1A\n");
-  CHECK_FALSE(begins_like_picture(png));
+  CHECK(picture_format(png).empty());
   png.resize(30);
-  CHECK(begins_like_picture(png));
-  CHECK_FALSE(begins_like_picture(std::string(30, '\0')));
+  CHECK(picture_format(png) == "png");
+  CHECK(picture_format(std::string(30, '\0')).empty());
 }
 
 }  // namespace

@@ -1,8 +1,10 @@
 #include "server/api/openai.h"
 
+#include <cmath>
 #include <cstring>
 
 #include "base/base64.h"
+#include "server/api/vectors.h"
 #include "tests/api/api_bench.h"
 
 namespace sightline::api {
@@ -104,6 +106,54 @@ TEST_CASE("a text over the limit is cut and reported, or refused with NONE") {
   CHECK(message_of(refused) == "input 0: 18 tokens; the model takes 16");
 }
 
+TEST_CASE("a text over the limit can be cut at its start") {
+  ApiBench bench;
+  const auto response =
+      bench.embeddings(R"({"model":"hash","truncate":"START","input":["0123456789abcdef","short"]})");
+  CHECK(response.headers.get("X-Truncated-Inputs") == "0");
+  CHECK(floats(parsed(response)["data"][0]["embedding"]) == bench.embedder->expected("23456789abcdef"));
+}
+
+TEST_CASE("several parts of one content get one vector: the mean of theirs, at unit length") {
+  ApiBench bench;
+  const auto body = parsed(bench.embeddings(
+      R"({"model":"hash","input":["x",{"content":[{"type":"text","text":"a"},"b",{"type":"image_url","image_url":{"url":")" +
+      picture_uri("1") + R"("}}]}]})"));
+  REQUIRE(body["data"].Size() == 2);
+  CHECK(floats(body["data"][0]["embedding"]) == bench.embedder->expected("x"));
+  const std::vector<float> parts[] = {bench.embedder->expected("a"), bench.embedder->expected("b"),
+                                      bench.embedder->expected_image("picture:1")};
+  CHECK(floats(body["data"][1]["embedding"]) == *fused(parts));
+  CHECK(body["usage"]["total_tokens"].GetInt() == 9);  // 1 + 1 + 1 letters, BOS and EOS thrice
+}
+
+TEST_CASE("dimensions are the first so many floats, at unit length") {
+  ApiBench bench;
+  const auto body = parsed(bench.embeddings(R"({"model":"hash","input":["a","b"],"dimensions":3})"));
+  for (unsigned i = 0; i < 2; ++i) {
+    const auto values = floats(body["data"][i]["embedding"]);
+    const auto whole = bench.embedder->expected(i == 0 ? "a" : "b");
+    REQUIRE(values.size() == 3);
+    const double norm = std::hypot(whole[0], whole[1], whole[2]);
+    for (unsigned k = 0; k < 3; ++k) CHECK(values[k] == doctest::Approx(whole[k] / norm).epsilon(1e-6));
+  }
+  const auto all = parsed(bench.embeddings(R"({"model":"hash","input":"a","dimensions":8})"));
+  CHECK(floats(all["data"][0]["embedding"]) == bench.embedder->expected("a"));
+}
+
+TEST_CASE("a model of one tower refuses the other kind of input, with its position") {
+  ApiBench bench;
+  bench.embedder->has_image = false;
+  const auto picture = bench.embeddings(R"({"model":"hash","input":["a",")" + picture_uri("1") + R"("]})");
+  CHECK(picture.status == 400);
+  CHECK(message_of(picture) == "input 1: the model has no vision tower");
+  bench.embedder->has_image = true;
+  bench.embedder->has_text = false;
+  const auto text = bench.embeddings(R"({"model":"hash","input":"a"})");
+  CHECK(text.status == 400);
+  CHECK(message_of(text) == "input 0: the model has no text tower");
+}
+
 struct Refusal {
   const char* body;
   int status;
@@ -153,9 +203,11 @@ TEST_CASE("what is wrong is said, with its place") {
        "input"},
       {R"({"model":"hash","input":{"text":"a","image":"b"}})", 400, "input 0: both [text] and [image]",
        "input"},
-      {R"({"model":"hash","input":{"content":[]}})", 400, "input 0: [content] has 0 parts", "input"},
-      {R"({"model":"hash","input":{"content":[{"text":"a"},{"text":"b"}]}})", 400,
-       "input 0: [content] has 2 parts", "input"},
+      {R"({"model":"hash","input":{"content":[]}})", 400, "input 0: [content] has no parts", "input"},
+      {R"({"model":"hash","input":["x",{"content":[{"text":"a"},{"text":7}]}]})", 400,
+       "input 1, part 1: [text] must be a string, not a number", "input"},
+      {R"({"model":"hash","input":[{"content":[{"text":"a"},{"image":"aGVsbG8="}]}]})", 400,
+       "input 0, part 1: not a picture", "input"},
       {R"({"model":"hash","input":{"content":{"content":{"text":"a"}}}})", 400,
        "input 0: [content] must be an object", "input"},
       {R"({"model":"hash","input":{"content":7}})", 400, "input 0: [content] must be an object", "input"},
@@ -163,8 +215,11 @@ TEST_CASE("what is wrong is said, with its place") {
        "[encoding_format] may be float or base64", "encoding_format"},
       {R"({"model":"hash","input":"a","encoding_format":1})", 400, "[encoding_format] must be a string",
        "encoding_format"},
-      {R"({"model":"hash","input":"a","dimensions":4})", 400,
-       "model [hash] gives vectors of 8 floats, not of 4", "dimensions"},
+      {R"({"model":"hash","input":"a","dimensions":9})", 400,
+       "model [hash] gives vectors of 8 floats, not of 9: ask for 1 to 8, or leave [dimensions] out",
+       "dimensions"},
+      {R"({"model":"hash","input":"a","dimensions":0})", 400,
+       "model [hash] gives vectors of 8 floats, not of 0", "dimensions"},
       {R"({"model":"hash","input":"a","dimensions":8.5})", 400, "[dimensions] must be a whole number",
        "dimensions"},
       {R"({"model":"hash","input":"a","dimensions":-8})", 400,
@@ -175,8 +230,8 @@ TEST_CASE("what is wrong is said, with its place") {
        "input_type"},
       {R"({"model":"hash","input":"a","modality":"audio"})", 400,
        "[modality] is [audio]; it may be one of: auto, text, image", "modality"},
-      {R"({"model":"hash","input":"a","truncate":"START"})", 400,
-       "[truncate] is [start]; it may be one of: end, none", "truncate"},
+      {R"({"model":"hash","input":"a","truncate":"MIDDLE"})", 400,
+       "[truncate] is [middle]; it may be one of: end, start, none", "truncate"},
       {R"({"model":"hash","input":"a","truncate":true})", 400, "[truncate] must be a string, not a boolean",
        "truncate"},
       {R"({"model":"hash","input":["a","data:image/png;base64,AA*A"]})", 400,

@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <doctest/doctest.h>
 
+#include "tests/ingest/temporary_folder.h"
+
 namespace sightline {
 namespace {
 
@@ -40,6 +42,18 @@ TEST_CASE("defaults are those of the header") {
   CHECK(options.models[0].name == "clip");
   CHECK(options.models[0].embedder.folder == "/models/clip");
   CHECK(options.models[0].embedder.threads == options.threads);
+}
+
+TEST_CASE("label files are read at the start, and what is wrong with one ends it") {
+  const TemporaryFolder folder;
+  const std::string rooms = folder.write("rooms.txt", "kitchen\nbath\n"),
+                    bad = folder.write("bad.txt", "one");
+  const ServerOptions options = good({"--model", "a=/a", "--labels", "rooms=" + rooms});
+  CHECK(options.labels.at("rooms").labels == std::vector<std::string>{"kitchen", "bath"});
+  for (const std::string& wrong : {rooms, "x=" + bad, "x=" + rooms + ".none", std::string("=")}) {
+    CHECK(std::get<int>(parse({"--model", "a=/a", "--labels", wrong})) == 2);
+  }
+  CHECK(std::get<int>(parse({"--model", "a=/a", "--labels", "x=" + rooms, "--labels", "x=" + rooms})) == 2);
 }
 
 TEST_CASE("flags set what they name, units included, for every model") {

@@ -25,7 +25,10 @@ class HashEmbedder final : public models::Embedder {
   /// Called with each answer before it is returned.
   std::function<void(std::vector<Result<std::vector<float>>>&)> on_answer = [](auto&) {};
 
-  HashEmbedder() {
+  /// A single-tower export lacks one.
+  bool has_text = true, has_image = true;
+
+  explicit HashEmbedder(float logit_scale = 4) {
     info_.architecture = "hash";
     info_.dims = 8;
     info_.max_tokens = 16;
@@ -33,12 +36,13 @@ class HashEmbedder final : public models::Embedder {
     info_.dtype = "float32";
     info_.device = "cpu";
     info_.license = "Apache-2.0";
-    info_.logit_scale = 4;
+    info_.logit_scale = logit_scale;
   }
 
   const models::ModelInfo& info() const override { return info_; }
 
   Result<models::PreparedText> prepare_text(std::string_view text, models::Truncate truncate) const override {
+    if (!has_text) return Error{ErrorCode::unsupported, "the model has no text tower"};
     if (text == "poison") return Error{ErrorCode::invalid_argument, "not UTF-8 at byte 0"};
     models::PreparedText prepared;
     prepared.full_length = text.size() + 2;
@@ -56,6 +60,7 @@ class HashEmbedder final : public models::Embedder {
   }
 
   Result<models::PreparedImage> prepare_image(std::string_view encoded) const override {
+    if (!has_image) return Error{ErrorCode::unsupported, "the model has no vision tower"};
     if (encoded.substr(0, 8) != "picture:") return Error{ErrorCode::invalid_argument, "not a picture"};
     models::PreparedImage prepared{std::vector<std::uint8_t>(48), 4, 4, 4, 4};
     for (std::size_t i = 0; i < prepared.rgb.size(); ++i) {

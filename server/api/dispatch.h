@@ -1,0 +1,52 @@
+// Who embeds for a model's name.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/api/exchange.h"
+#include "server/api/input.h"
+#include "server/api/label_book.h"
+#include "server/serving/embedding_service.h"
+#include "server/serving/upstream.h"
+
+namespace sightline::api {
+
+struct EmbedLimits {
+  InputLimits inputs;
+  std::chrono::milliseconds query_timeout{10'000};  ///< Elasticsearch gives up on a query's vector after 10 s
+  std::chrono::milliseconds document_timeout{120'000};
+};
+
+/// What request handlers work with.
+struct Context {
+  serving::EmbeddingService& service;
+  serving::Clock& clock;
+  Metrics& metrics;
+  EmbedLimits limits;
+  LabelBook& labels;
+  serving::Upstream* upstream = nullptr;  ///< null: all models run here
+};
+
+/// What is known of a model by its name; nullopt: there is none of that name, or it is not loaded yet.
+std::optional<models::ModelInfo> model_info(const Context& context, std::string_view model);
+
+/// True if requests for `model` are passed on. A model that runs here goes before one of the same name there.
+bool is_upstream(const Context& context, std::string_view model);
+/// What is known of such a model; nullopt: it is not passed on, or not known.
+std::optional<serving::UpstreamModel> upstream_model(const Context& context, std::string_view model);
+
+/// True if `model` is one of those that GET /v1/models lists, loaded or not.
+bool is_known(const Context& context, std::string_view model);
+
+/// Embeds with the model of that name: the one place where names are told apart. `exchange` is the request on
+/// whose behalf it is done; where an upstream fails it is answered, with the upstream's status, and `done` is
+/// not called. For `done` and errors else see EmbeddingService::embed.
+void embed_by_name(const Context& context, const ExchangePtr& exchange, std::string_view model,
+                   std::vector<serving::Input> inputs, serving::EmbedOptions options,
+                   serving::EmbeddingService::Callback done);
+
+}  // namespace sightline::api

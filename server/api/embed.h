@@ -1,0 +1,31 @@
+// From a request's contents to its answer.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+
+#include "server/api/embed_fields.h"
+
+namespace sightline::api {
+
+/// Makes the answer. Called on the model's thread, with one entry a content, in their order: a vector of unit
+/// length, of the length asked for; the tokens of all its parts; truncated if one of its texts was.
+using Render = std::function<Result<http::Response>(serving::Embeddings)>;
+
+/// Embeds `fields` with the model of that name and sends what `render` makes of it; errors are answered in
+/// the route's shape. A content of several parts gets one vector (see `fused`); vectors are shortened after
+/// that.
+void embed_and_reply(const Context& context, ExchangePtr exchange, const std::string& model,
+                     EmbedFields fields, Render render);
+
+/// An answer in JSON. A header `X-Truncated-Inputs: 0,4` names those of `inputs` that were cut.
+http::Response json_answer(std::string body, std::span<const serving::Embedding> inputs);
+
+/// Positions of those that were cut, as `0,4`.
+std::string truncated_positions(std::span<const serving::Embedding> inputs);
+
+/// Tokens of all of them.
+std::size_t total_tokens(std::span<const serving::Embedding> inputs);
+
+}  // namespace sightline::api

@@ -1,0 +1,87 @@
+#include "server/api/hugging_face.h"
+
+#include <cctype>
+
+#include "base/float_text.h"
+#include "server/api/embed.h"
+
+namespace sightline::api {
+namespace {
+
+models::Truncate read_truncation(FieldReader& fields) {
+  std::string direction(fields.string("truncation_direction").value_or("right"));
+  for (char& c : direction) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  if (direction != "right" && direction != "left") {
+    fields.fail("truncation_direction",
+                {ErrorCode::invalid_argument, "[truncation_direction] may be right or left"});
+  }
+  if (!fields.boolean("truncate").value_or(true)) return models::Truncate::none;
+  return direction == "left" ? models::Truncate::start : models::Truncate::end;
+}
+
+void refuse_other_vectors(FieldReader& fields) {
+  if (!fields.boolean("normalize").value_or(true)) {
+    fields.fail("normalize",
+                {ErrorCode::unsupported, "[normalize] is false: vectors have unit length here, always"});
+  }
+  if (fields.has("prompt_name")) {
+    fields.fail("prompt_name", {ErrorCode::unsupported,
+                                "[prompt_name]: models have no prompts here; put it before the text"});
+  }
+}
+
+/// All but the inputs.
+EmbedFields read_parameters(FieldReader& fields, const Context& context, const std::string& model) {
+  EmbedFields read;
+  read.truncate = read_truncation(fields);
+  read.dimensions = read_dimensions(fields, "dimensions", context, model);
+  read_input_type(fields, read);
+  read.modality = read_modality(fields);
+  refuse_other_vectors(fields);
+  return read;
+}
+
+EmbedFields read_request(FieldReader& fields, const Context& context, const std::string& model) {
+  EmbedFields read;
+  if (const rapidjson::Value* const parameters = fields.object("parameters")) {
+    FieldReader nested(*parameters);
+    read = read_parameters(nested, context, model);
+    if (!nested.ok()) fields.fail("parameters", nested.error());
+  } else {
+    read = read_parameters(fields, context, model);
+  }
+  const rapidjson::Value* const inputs = fields.any("inputs");
+  if (!inputs) {
+    fields.fail("inputs",
+                {ErrorCode::invalid_argument, "[inputs] is missing: send a string or an array of strings"});
+  }
+  if (!fields.ok()) return read;
+  auto contents = read_contents(*inputs, read.modality, context.limits.inputs, {"inputs", "input"});
+  contents ? void(read.contents = *std::move(contents)) : fields.fail("inputs", contents.error());
+  return read;
+}
+
+std::string render(const serving::Embeddings& embeddings) {
+  std::string out = "[";
+  for (const serving::Embedding& embedding : embeddings) {
+    if (out.size() > 1) out.push_back(',');
+    append_float_array(out, embedding.values);
+  }
+  return out + "]";
+}
+
+}  // namespace
+
+void hugging_face_embeddings(const Context& context, ExchangePtr exchange) {
+  const auto body = parse_json(exchange->request.body);
+  if (!body) return exchange->fail(body.error());
+  FieldReader fields(*body);
+  const std::string model = exchange->wildcards.front();
+  EmbedFields inputs = read_request(fields, context, model);
+  if (!fields.ok()) return exchange->fail(fields.error(), fields.field());
+  embed_and_reply(
+      context, std::move(exchange), model, std::move(inputs),
+      [](const serving::Embeddings& embeddings) { return json_answer(render(embeddings), embeddings); });
+}
+
+}  // namespace sightline::api

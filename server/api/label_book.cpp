@@ -1,0 +1,128 @@
+#include "server/api/label_book.h"
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <set>
+
+#include "server/api/json.h"
+
+namespace sightline::api {
+namespace {
+
+constexpr std::string_view k_place = "{}", k_blanks = " \t\r\f\v", k_template_key = "prompt_template:";
+constexpr std::size_t k_max_file_bytes = 1u << 20;
+
+std::string_view trimmed(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(k_blanks);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(k_blanks) - first + 1);
+}
+
+LabelSet parse_labels(std::string_view text) {
+  LabelSet set;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view line = trimmed(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (line.empty() || line.front() == '#') continue;
+    if (line.substr(0, k_template_key.size()) == k_template_key) {
+      set.prompt_template = trimmed(line.substr(k_template_key.size()));
+    } else {
+      set.labels.emplace_back(line);
+    }
+  }
+  return set;
+}
+
+/// Tells model, template and labels apart by their lengths: no two sets have one key.
+std::string key_of(const std::string& model, const LabelSet& set) {
+  std::string key;
+  const auto append = [&key](const std::string& text) { key += std::to_string(text.size()) + ":" + text; };
+  append(model);
+  append(set.prompt_template);
+  for (const std::string& label : set.labels) append(label);
+  return key;
+}
+
+}  // namespace
+
+std::string LabelSet::prompt(std::size_t label) const {
+  std::string text = prompt_template;
+  return text.replace(text.find(k_place), k_place.size(), labels[label]);
+}
+
+Status check(const LabelSet& set) {
+  const auto bad = [](std::string message) { return Error{ErrorCode::invalid_argument, std::move(message)}; };
+  if (set.labels.size() < 2 || set.labels.size() > k_max_labels) {
+    return bad(std::to_string(set.labels.size()) + " labels: give 2 to " + std::to_string(k_max_labels));
+  }
+  std::set<std::string_view> seen;
+  for (std::size_t i = 0; i < set.labels.size(); ++i) {
+    if (set.labels[i].empty()) return bad("label " + std::to_string(i) + " is empty");
+    if (!seen.insert(set.labels[i]).second) {
+      return bad("label " + std::to_string(i) + " [" + set.labels[i].substr(0, 80) + "] stands twice");
+    }
+  }
+  const std::size_t place = set.prompt_template.find(k_place);
+  if (place == std::string::npos || set.prompt_template.find(k_place, place + 1) != std::string::npos) {
+    return bad("the prompt template must hold {} once, where the label goes; it is [" +
+               set.prompt_template.substr(0, 80) + "]");
+  }
+  return {};
+}
+
+Result<LabelSet> read_label_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return Error{ErrorCode::not_found, "label file " + path + " cannot be read"};
+  std::string text(k_max_file_bytes + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (file.bad()) return Error{ErrorCode::not_found, "label file " + path + " cannot be read"};
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  if (text.size() > k_max_file_bytes) {
+    return Error{ErrorCode::too_large, "label file " + path + " has more than 1 MB"};
+  }
+  if (const auto at = find_invalid_utf8(text)) {
+    return Error{ErrorCode::invalid_argument,
+                 "label file " + path + " is not UTF-8 at byte " + std::to_string(*at)};
+  }
+  LabelSet set = parse_labels(text);
+  if (const Status good = check(set); !good) {
+    return Error{good.error().code, "label file " + path + ": " + good.error().message};
+  }
+  return set;
+}
+
+const LabelSet* LabelBook::find(const std::string& name) const {
+  const auto found = sets_.find(name);
+  return found == sets_.end() ? nullptr : &found->second;
+}
+
+std::string LabelBook::names() const {
+  std::string all;
+  for (const auto& [name, set] : sets_) all += (all.empty() ? "" : ", ") + name;
+  return all;
+}
+
+std::list<LabelBook::Kept>::iterator LabelBook::find_kept(const std::string& key) {
+  return std::find_if(kept_.begin(), kept_.end(), [&](const Kept& kept) { return kept.key == key; });
+}
+
+std::shared_ptr<const LabelBook::Vectors> LabelBook::vectors(const std::string& model, const LabelSet& set) {
+  const std::string key = key_of(model, set);
+  const std::lock_guard lock(mutex_);
+  const auto found = find_kept(key);
+  if (found == kept_.end()) return nullptr;
+  kept_.splice(kept_.begin(), kept_, found);
+  return found->vectors;
+}
+
+void LabelBook::keep(const std::string& model, const LabelSet& set, std::shared_ptr<const Vectors> vectors) {
+  std::string key = key_of(model, set);
+  const std::lock_guard lock(mutex_);
+  if (find_kept(key) != kept_.end()) return;
+  kept_.push_front({std::move(key), std::move(vectors)});
+  if (kept_.size() > k_kept) kept_.pop_back();
+}
+
+}  // namespace sightline::api

@@ -1,0 +1,158 @@
+#include "server/api/classification.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+
+#include "server/api/vectors.h"
+#include "tests/api/api_bench.h"
+#include "tests/ingest/temporary_folder.h"
+
+namespace sightline::api {
+namespace {
+
+const std::string k_completion = "/_inference/completion/hash";
+
+Api::Options with_rooms() {
+  Api::Options options;
+  options.labels["rooms"] = LabelSet{{"kitchen", "bath", "hall"}, "{} room"};
+  return options;
+}
+
+/// The probabilities that the labels' prompts must get for a vector.
+std::vector<double> expected(const ApiBench& bench, const std::vector<float>& input, const LabelSet& set) {
+  std::vector<double> values;
+  double sum = 0;
+  for (std::size_t i = 0; i < set.labels.size(); ++i) {
+    values.push_back(std::exp(4 * cosine(input, bench.embedder->expected(set.prompt(i)))));
+    sum += values.back();
+  }
+  for (double& value : values) value /= sum;
+  return values;
+}
+
+TEST_CASE("classification gives the softmax over the labels, the likeliest first") {
+  ApiBench bench;
+  const LabelSet set{{"x", "y", "z"}, "a {}"};
+  const auto body =
+      parsed(bench.post("/v1/classify", R"({"model":"hash","input":["t",")" + picture_uri("1") +
+                                            R"("],"labels":["x","y","z"],"prompt_template":"a {}"})"));
+  REQUIRE(body["data"].Size() == 2);
+  const std::vector<float> inputs[] = {bench.embedder->expected("t"),
+                                       bench.embedder->expected_image("picture:1")};
+  for (unsigned i = 0; i < 2; ++i) {
+    const auto probabilities = expected(bench, inputs[i], set);
+    const auto& one = body["data"][i];
+    CHECK(one["index"].GetUint() == i);
+    REQUIRE(one["probabilities"].Size() == 3);
+    CHECK(std::string(one["label"].GetString()) == one["probabilities"][0]["label"].GetString());
+    double sum = 0;
+    for (const auto& entry : one["probabilities"].GetArray()) {
+      const std::size_t label = entry["label"].GetString()[0] - 'x';
+      CHECK(entry["probability"].GetDouble() == doctest::Approx(probabilities[label]).epsilon(1e-5));
+      sum += entry["probability"].GetDouble();
+    }
+    CHECK(sum == doctest::Approx(1));
+    CHECK(one["probabilities"][0]["probability"].GetDouble() >=
+          one["probabilities"][1]["probability"].GetDouble());
+  }
+  CHECK(body["usage"]["total_tokens"].GetInt() == 3);  // of the inputs alone
+}
+
+TEST_CASE("completion gives the best label, of the operator's set or of the request's") {
+  ApiBench bench(with_rooms());
+  const auto rooms =
+      parsed(bench.post(k_completion, R"({"input":"t","task_settings":{"label_set":"rooms"}})"));
+  const LabelSet set = with_rooms().labels["rooms"];
+  const auto probabilities = expected(bench, bench.embedder->expected("t"), set);
+  const auto best = std::max_element(probabilities.begin(), probabilities.end()) - probabilities.begin();
+  CHECK(rooms.MemberCount() == 1);
+  REQUIRE(rooms["completion"].Size() == 1);
+  CHECK(rooms["completion"][0]["result"].GetString() == set.labels[best]);
+  const auto own = parsed(bench.post(
+      k_completion, R"({"input":["t","u"],"task_settings":{"labels":["only","two"]},"modality":"text"})"));
+  CHECK(own["completion"].Size() == 2);
+}
+
+TEST_CASE("the vectors of labels are made once for a model, a template and labels") {
+  ApiBench bench;
+  std::atomic<std::size_t> embedded{0};
+  bench.embedder->on_embed = [&](auto batch) { embedded += batch.size(); };
+  const std::string request = R"({"model":"hash","input":"t","labels":["x","y"])";
+  const auto first = bench.post("/v1/classify", request + "}");
+  CHECK(embedded == 3);
+  const auto second = bench.post("/v1/classify", request + "}");
+  CHECK(embedded == 4);
+  CHECK(first.body == second.body);
+  bench.post("/v1/classify", request + R"(,"prompt_template":"no {}"})");
+  CHECK(embedded == 7);
+}
+
+TEST_CASE("a label that cannot be embedded fails the request with its place, and is not kept") {
+  ApiBench bench;
+  for (int round = 0; round < 2; ++round) {
+    const auto response = bench.post(
+        "/v1/classify", R"({"model":"hash","input":"t","labels":["x","poison"],"prompt_template":"{}"})");
+    CHECK(response.status == 400);
+    CHECK(message_of(response) == "label 1: not UTF-8 at byte 0");
+  }
+}
+
+TEST_CASE("a model without a logit scale gives no probabilities") {
+  ApiBench bench({}, {}, true, 0);
+  const auto response = bench.post("/v1/classify", R"({"model":"hash","input":"t","labels":["x","y"]})");
+  CHECK(response.status == 400);
+  CHECK(message_of(response).find("model [hash] has no logit scale") == 0);
+}
+
+TEST_CASE("what is wrong with labels is said") {
+  ApiBench bench(with_rooms());
+  const std::pair<const char*, const char*> cases[] = {
+      {R"({"model":"hash","input":"t"})", "[labels] are missing: send [labels], an array of strings, or"},
+      {R"({"model":"hash","input":"t","labels":[]})", "[labels] are missing"},
+      {R"({"model":"hash","input":"t","labels":["x"]})", "1 labels: give 2 to 1000"},
+      {R"({"model":"hash","input":"t","labels":["x","x"]})", "label 1 [x] stands twice"},
+      {R"({"model":"hash","input":"t","labels":["x",""]})", "label 1 is empty"},
+      {R"({"model":"hash","input":"t","labels":["x",1]})",
+       "[labels] must hold strings only; at 1 stands a number"},
+      {R"({"model":"hash","input":"t","label_set":"cars"})", "no label set [cars] here"},
+      {R"({"model":"hash","input":"t","label_set":"rooms","labels":["x","y"]})", "[labels] and [label_set]"},
+      {R"({"model":"hash","input":"t","labels":["x","y"],"prompt_template":"none"})",
+       "the prompt template must hold"},
+      {R"({"model":"hash","input":"t","labels":["x","y"],"prompt_template":"{}{}"})",
+       "the prompt template must hold"},
+      {R"({"model":"nope","input":"t","labels":["x","y"]})", "no model [nope] here"},
+  };
+  for (const auto& [request, message] : cases) {
+    const auto response = bench.post("/v1/classify", request);
+    CAPTURE(response.body);
+    CHECK(response.status == (message[3] == 'm' && message[0] == 'n' ? 404 : 400));
+    CHECK(message_of(response).find(message) == 0);
+  }
+  const auto bare = bench.post(k_completion, R"({"input":"t"})");
+  CHECK(bare.status == 400);
+  CHECK(std::string(parsed(bare)["error"]["reason"].GetString())
+            .find("in [task_settings] [labels] are missing") == 0);
+}
+
+TEST_CASE("a label file has one label a line, comments, and a template of its own") {
+  const TemporaryFolder folder;
+  const auto written = [&](const std::string& text) {
+    return read_label_file(folder.write("labels.txt", text).string());
+  };
+  const auto set = written("# rooms\n\n  a kitchen \r\nbath\nprompt_template: photo of {}\nhall");
+  REQUIRE(set.ok());
+  CHECK(set->labels == std::vector<std::string>{"a kitchen", "bath", "hall"});
+  CHECK(set->prompt_template == "photo of {}");
+  CHECK(set->prompt(1) == "photo of bath");
+  CHECK(written("one\ntwo")->prompt(0) == "a photo of a one");
+  CHECK(written("one").error().message.find("labels.txt: 1 labels: give 2 to 1000") != std::string::npos);
+  CHECK(written("a\nb\na").error().message.find("label 2 [a] stands twice") != std::string::npos);
+  CHECK(written("a\nb\nprompt_template: x").error().code == ErrorCode::invalid_argument);
+  CHECK(written("a\nb\xFF").error().message.find("not UTF-8 at byte 3") != std::string::npos);
+  CHECK(written(std::string((1u << 20) + 1, 'a')).error().code == ErrorCode::too_large);
+  CHECK(read_label_file((folder.path / "none").string()).error().code == ErrorCode::not_found);
+}
+
+}  // namespace
+}  // namespace sightline::api
