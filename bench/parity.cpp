@@ -4,9 +4,10 @@
 //
 // GOLDENS holds what transformers and Pillow computed:
 //   tokenizers/clip, clip_tokens.json     strings with their ids, whole and truncated
+//   tokenizers/bert-uncased, bert_tokens.json   the same
 //   preprocess.json, images/              pictures with the SHA-256 of their crop, by configuration
 //   images/bad/                           files that must be refused
-//   models/*/                             CLIP folders with model_outputs.json: strings and pictures with
+//   models/*/                             model folders with model_outputs.json: strings and pictures with
 //   unit vectors
 // Exit code: 0 if all ids and crops are equal, all bad files refused and all vectors within 1e-5; 1 if not; 2
 // for goldens that cannot be read.
@@ -75,15 +76,17 @@ bool same_ids(const Result<PreparedText>& text, const rapidjson::Value& ids) {
       [](std::int32_t id, const rapidjson::Value& expected) { return id == expected.GetInt(); });
 }
 
-Count compare_ids(const fs::path& goldens) {
+/// `limit_key` names the ids of the strings cut to `limit` tokens.
+Count compare_ids(const fs::path& tokenizer_folder, const fs::path& cases_file, std::size_t limit,
+                  const char* limit_key) {
   Count count;
-  const auto tokenizer = load_tokenizer(goldens / "tokenizers" / "clip");
+  const auto tokenizer = load_tokenizer(tokenizer_folder);
   if (!tokenizer) throw std::runtime_error(tokenizer.error().message);
-  const rapidjson::Document cases = json_of(goldens / "clip_tokens.json");
+  const rapidjson::Document cases = json_of(cases_file);
   for (const auto& one : cases.GetArray()) {
     const std::string text = text_of(one["text"]);
     const bool whole = same_ids((*tokenizer)->encode(text, 1u << 20, Truncate::end), one["ids"]);
-    const bool cut = same_ids((*tokenizer)->encode(text, 77, Truncate::end), one["ids_max_77"]);
+    const bool cut = same_ids((*tokenizer)->encode(text, limit, Truncate::end), one[limit_key]);
     count.add(whole && cut, text);
   }
   return count;
@@ -179,23 +182,28 @@ ModelReport compare_model(const fs::path& folder, const fs::path& images) {
   return report;
 }
 
-bool is_clip(const fs::path& folder) {
+bool is_served(const fs::path& folder) {
   if (!fs::exists(folder / "config.json")) return false;
   const rapidjson::Document config = json_of(folder / "config.json");
-  return config.HasMember("model_type") && std::string(config["model_type"].GetString()) == "clip";
+  const std::string type = config.HasMember("model_type") ? config["model_type"].GetString() : "";
+  return type == "clip" || type == "jina_clip";
 }
 
 bool compare_all(const fs::path& goldens) {
-  const Count ids = compare_ids(goldens);
-  std::printf("token ids equal %d/%d\n", ids.agree, ids.all);
+  const Count clip =
+      compare_ids(goldens / "tokenizers" / "clip", goldens / "clip_tokens.json", 77, "ids_max_77");
+  std::printf("CLIP token ids equal %d/%d\n", clip.agree, clip.all);
+  const Count bert =
+      compare_ids(goldens / "tokenizers" / "bert-uncased", goldens / "bert_tokens.json", 16, "ids_max_16");
+  std::printf("BERT token ids equal %d/%d\n", bert.agree, bert.all);
   const Count crops = compare_crops(goldens);
   std::printf("crops equal %d/%d\n", crops.agree, crops.all);
   const Count bad = refuse_bad_files(goldens);
   std::printf("bad files refused %d/%d\n", bad.agree, bad.all);
-  bool good = ids.perfect() && crops.perfect() && bad.perfect();
+  bool good = clip.perfect() && bert.perfect() && crops.perfect() && bad.perfect();
   std::set<fs::path> folders;
   for (const auto& entry : fs::directory_iterator(goldens / "models")) {
-    if (is_clip(entry.path())) folders.insert(entry.path());
+    if (is_served(entry.path())) folders.insert(entry.path());
   }
   for (const fs::path& folder : folders) {
     const ModelReport report = compare_model(folder, goldens / "images");

@@ -10,11 +10,10 @@
 #include <vector>
 
 #include "base/result.h"
+#include "models/tokenizer/tokenizer_files.h"
 
 namespace sightline::models {
 
-/// Tokens to ids, as vocab.json has them.
-using Vocabulary = std::unordered_map<std::string, std::int32_t>;
 /// The pairs to merge, most wanted first.
 using Merges = std::vector<std::pair<std::string, std::string>>;
 

@@ -1,21 +1,13 @@
 // The part of CLIP's pipeline that comes before byte pair encoding: normalising and cutting into pieces.
 #pragma once
 
-#include <cstddef>
 #include <functional>
-#include <optional>
 #include <string>
 #include <string_view>
 
 namespace sightline::models {
 
-/// The offset of the first byte that is not part of well-formed UTF-8 (overlong forms, surrogates and code
-/// points above U+10FFFF count as malformed); nullopt if there is none.
-std::optional<std::size_t> first_invalid_utf8(std::string_view text);
-
-/// Unicode NFC, then every code point lower-cased on its own (one-to-many, without context: a capital sigma
-/// at the end of a word becomes σ, as in Rust's char::to_lowercase, which the reference calls). `text` is
-/// well-formed UTF-8.
+/// Unicode NFC, then every code point lower-cased on its own. `text` is well-formed UTF-8.
 ///
 /// The reference also turns each run of white space into one space. White space separates pieces and is
 /// dropped from them, so its spelling never reaches an id, and it is left as it is here.

@@ -25,8 +25,9 @@ class Tokenizer {
   virtual std::size_t vocabulary_size() const = 0;
 };
 
-/// Reads tokenizer.json, else vocab.json + merges.txt, of `folder`. Errors: not_found, corrupt_data,
-/// unsupported (a pipeline that is not CLIP's byte-level BPE), each naming file and place.
+/// Reads tokenizer.json, else vocab.json + merges.txt, else vocab.txt, of `folder`. Errors: not_found,
+/// corrupt_data, unsupported (a pipeline that is neither CLIP's byte-level BPE nor BERT's WordPiece), each
+/// naming file and place.
 Result<std::unique_ptr<Tokenizer>> load_tokenizer(const std::filesystem::path& folder);
 
 }  // namespace sightline::models

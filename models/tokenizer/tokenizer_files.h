@@ -1,4 +1,4 @@
-// What a Hugging Face folder says about its tokenizer, read and checked.
+// What the files of all tokenizers have in common, read and checked.
 #pragma once
 
 #include <cstdint>
@@ -6,12 +6,16 @@
 #include <optional>
 #include <rapidjson/document.h>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/result.h"
-#include "models/tokenizer/byte_pairs.h"
+#include "models/files/json_file.h"
 
 namespace sightline::models {
+
+/// Tokens to ids.
+using Vocabulary = std::unordered_map<std::string, std::int32_t>;
 
 /// A token that is cut out of the text before anything else and has an id of its own.
 struct AddedToken {
@@ -21,14 +25,18 @@ struct AddedToken {
       true;  ///< looked for in normalised text (so in any case of letters), else in the text as it came
 };
 
-/// CLIP's tokenizer, whichever files it came from.
-struct TokenizerFiles {
-  Vocabulary vocabulary;
-  Merges merges;
-  std::vector<AddedToken> added_tokens;
-  std::int32_t begin_id = 0;  ///< BOS
-  std::int32_t end_id = 0;    ///< EOS
-  std::int32_t unknown_id = BytePairs::k_no_unknown;
+/// What goes around every text.
+struct Frame {
+  std::int32_t begin_id = 0;  ///< BOS, [CLS]
+  std::int32_t end_id = 0;    ///< EOS, [SEP]
+};
+
+struct SpecialTokens {
+  std::vector<AddedToken> added;
+  Frame frame;
+
+  /// One more than the largest id in use.
+  std::size_t vocabulary_size(const Vocabulary& vocabulary) const;
 };
 
 /// No file of a tokenizer is larger: those of vocabularies of 256,000 tokens have 35 MB.
@@ -37,15 +45,28 @@ inline constexpr std::size_t k_max_tokenizer_bytes = 256u << 20;
 /// An id that a vocabulary may hold, or nullopt. Bounded so that a damaged file cannot ask for absurd tables.
 std::optional<std::int32_t> as_token_id(const rapidjson::Value& value);
 
-/// Reads tokenizer.json. Errors: not_found, too_large, corrupt_data (what it lacks or contradicts),
-/// unsupported (a part of the pipeline that is not CLIP's, named).
-Result<TokenizerFiles> read_tokenizer_json(const std::filesystem::path& file);
+// Parts of tokenizer.json. Errors are without the file's name.
 
-/// Reads vocab.json and merges.txt, and the special tokens from tokenizer_config.json and
-/// special_tokens_map.json where they are. Errors: those of
-/// read_tokenizer_json.
-Result<TokenizerFiles> read_vocabulary_files(const std::filesystem::path& folder);
+/// unsupported: "WHAT; only ... tokenizers are read".
+Error unsupported_tokenizer(const std::string& what);
 
-inline constexpr const char* k_end_of_word = "</w>";
+/// The part's "type" in quotes, or "nothing".
+std::string type_of(const rapidjson::Value* part);
+
+/// model.vocab, an object of ids. Errors: corrupt_data.
+Result<Vocabulary> read_json_vocabulary(const rapidjson::Value& model);
+
+/// added_tokens and post_processor, the latter as a template or as RobertaProcessing or BertProcessing.
+/// Errors: corrupt_data, unsupported.
+Result<SpecialTokens> read_special_tokens(const rapidjson::Value& root);
+
+// Files beside vocab.json and vocab.txt.
+
+/// tokenizer_config.json first, then special_tokens_map.json, where they are there. Errors: those of
+/// JsonFile::read.
+Result<std::vector<JsonFile>> read_settings(const std::filesystem::path& folder);
+
+/// A special token's text: written as itself or as {"content": ...}.
+std::string special_token(const std::vector<JsonFile>& settings, const char* name, const char* absent);
 
 }  // namespace sightline::models

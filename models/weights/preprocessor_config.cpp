@@ -97,7 +97,7 @@ void read_values(ObjectReader& reader, PreprocessConfig& config) {
 }
 
 /// Older files name a feature extractor, and the oldest nothing at all.
-void check_type(ObjectReader& reader) {
+void check_clip_type(ObjectReader& reader) {
   const char* key =
       reader.member("image_processor_type") != nullptr ? "image_processor_type" : "feature_extractor_type";
   const std::string type = reader.string(key, "CLIPImageProcessor");
@@ -105,7 +105,60 @@ void check_type(ObjectReader& reader) {
        {"CLIPImageProcessor", "CLIPImageProcessorFast", "CLIPImageProcessorPil", "CLIPFeatureExtractor"}) {
     if (type == known) return;
   }
-  reader.refuse(key, ErrorCode::unsupported, "is \"" + type + "\"; for a CLIP, CLIPImageProcessor is known");
+  reader.refuse(key, ErrorCode::unsupported,
+                "is \"" + type + "\"; CLIPImageProcessor and JinaCLIPImageProcessor are known");
+}
+
+bool is_jina(const ObjectReader& reader) {
+  const rapidjson::Value* type = reader.member("image_processor_type");
+  return type != nullptr && *type == "JinaCLIPImageProcessor";
+}
+
+/// `size` is an edge, or [height, width] of which a square is taken.
+std::uint32_t read_jina_size(ObjectReader& reader) {
+  const rapidjson::Value* size = reader.member("size");
+  if (size == nullptr || !size->IsArray()) return reader.integer("size", k_default_size, 1, k_max_size);
+  const auto edge = [&](rapidjson::SizeType i) {
+    return i < size->Size() && (*size)[i].IsUint() ? (*size)[i].GetUint() : 0;
+  };
+  if (size->Size() == 2 && edge(0) == edge(1) && edge(0) >= 1 && edge(0) <= k_max_size) return edge(0);
+  reader.refuse("size", ErrorCode::unsupported, "is neither an edge nor two equal edges");
+  return k_default_size;
+}
+
+/// JinaCLIPImageProcessor has keys of its own, and torchvision's centre crop.
+PreprocessConfig read_jina(ObjectReader& reader) {
+  PreprocessConfig config;
+  const std::uint32_t edge = read_jina_size(reader);
+  config.resize_width = config.resize_height = config.crop_width = config.crop_height = edge;
+  config.crop_rule = PreprocessConfig::CropRule::half_even;
+  const std::string mode = reader.string("resize_mode", "shortest");
+  if (mode == "squash") {
+    config.resize = PreprocessConfig::Resize::exact;
+    config.crop = false;
+  } else if (mode != "shortest") {
+    reader.refuse("resize_mode", ErrorCode::unsupported,
+                  "is \"" + mode + "\"; shortest and squash are computed");
+  }
+  const std::string filter = reader.string("interpolation", "bicubic");
+  if (filter == "bilinear") {
+    config.filter = PreprocessConfig::Filter::bilinear;
+  } else if (filter != "bicubic") {
+    reader.refuse("interpolation", ErrorCode::unsupported,
+                  "is \"" + filter + "\"; bicubic and bilinear are computed");
+  }
+  read_channels(reader, "mean", -1000, config.mean);
+  read_channels(reader, "std", 1e-6, config.std);
+  return config;
+}
+
+PreprocessConfig read_clip(ObjectReader& reader) {
+  PreprocessConfig config;
+  check_clip_type(reader);
+  read_resize(reader, config);
+  read_crop(reader, config);
+  read_values(reader, config);
+  return config;
 }
 
 /// Whether every picture comes out as `image_size` squared.
@@ -118,11 +171,7 @@ bool gives_window(const PreprocessConfig& config, std::uint32_t image_size) {
 Result<PreprocessConfig> read_object(const rapidjson::Value* object, const std::string& place,
                                      std::uint32_t image_size) {
   ObjectReader reader(object, place);
-  PreprocessConfig config;
-  check_type(reader);
-  read_resize(reader, config);
-  read_crop(reader, config);
-  read_values(reader, config);
+  const PreprocessConfig config = is_jina(reader) ? read_jina(reader) : read_clip(reader);
   if (!reader.status()) return reader.status().error();
   if (!gives_window(config, image_size)) {
     return Error{ErrorCode::corrupt_data, place + " does not give the " + std::to_string(image_size) + " x " +

@@ -15,6 +15,7 @@ namespace sightline::models {
 /// of `image_size` pixels that the vision tower takes.
 /// - `size` and `crop_size` may be an integer (older files) or an object: {"shortest_edge"}, {"height",
 /// "width"}.
+/// - JinaCLIPImageProcessor has `resize_mode`, `interpolation`, `mean` and `std` instead, and another centre crop.
 /// - Missing keys take CLIPImageProcessor's defaults: 224, bicubic, OpenAI's mean and standard deviation.
 /// - A missing file is an error: checkpoints differ in mean and standard deviation, and a guess would give
 /// wrong vectors. Errors: not_found; unsupported (another image processor, an unknown filter); corrupt_data;

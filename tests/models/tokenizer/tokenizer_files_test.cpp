@@ -106,7 +106,7 @@ TEST_CASE("an added token that is not normalised is found only as it is written"
 
 TEST_CASE("a pipeline that is not CLIP's is refused by the name of the part") {
   const std::vector<std::tuple<std::string, std::string, std::string>> changes{
-      {R"("type":"BPE")", R"("type":"WordPiece")", "model.type is \"WordPiece\""},
+      {R"("type":"BPE")", R"("type":"Unigram")", "model.type is \"Unigram\""},
       {R"("end_of_word_suffix":"</w>")", R"("end_of_word_suffix":null)", "model.end_of_word_suffix"},
       {R"("continuing_subword_prefix":"")", R"("continuing_subword_prefix":"##")",
        "model.continuing_subword_prefix"},
@@ -121,7 +121,7 @@ TEST_CASE("a pipeline that is not CLIP's is refused by the name of the part") {
       {R"("add_prefix_space":false,"trim_offsets":true)", R"("add_prefix_space":true)",
        "pre_tokenizer.pretokenizers[1].add_prefix_space"},
       {R"("type":"ByteLevel")", R"("type":"Metaspace")", "pre_tokenizer"},
-      {R"("type":"RobertaProcessing")", R"("type":"BertProcessing")", "post_processor is \"BertProcessing\""},
+      {R"("type":"RobertaProcessing")", R"("type":"Sequence")", "post_processor is \"Sequence\""},
       {R"("id":517,"content":"<|endoftext|>","single_word":false)",
        R"("id":517,"content":"<|endoftext|>","single_word":true)", "added_tokens[1].single_word"},
   };
@@ -130,7 +130,7 @@ TEST_CASE("a pipeline that is not CLIP's is refused by the name of the part") {
     const std::string message = load_error(replaced(small_json(), from, to), ErrorCode::unsupported);
     CAPTURE(message);
     CHECK(message.find(part) != std::string::npos);
-    CHECK(message.ends_with("only CLIP's byte-level BPE tokenizers are read"));
+    CHECK(message.ends_with("only CLIP's byte-level BPE and BERT's WordPiece tokenizers are read"));
   }
 }
 
@@ -164,7 +164,7 @@ TEST_CASE("a folder without a tokenizer says what it should hold") {
   REQUIRE_FALSE(loaded.ok());
   CHECK(loaded.error().code == ErrorCode::not_found);
   CHECK(loaded.error().message ==
-        folder.path().string() + " holds neither tokenizer.json nor vocab.json with merges.txt");
+        folder.path().string() + " holds neither tokenizer.json, nor vocab.json with merges.txt, nor vocab.txt");
 
   folder.write("vocab.json", vocabulary_json(few_tokens()));
   CHECK(load_tokenizer(folder.path()).error().message ==

@@ -1,9 +1,10 @@
-// tokenizer.json: the pipeline is checked part by part, so that no other tokenizer is taken for CLIP's.
+// CLIP's tokenizer.json: the pipeline is checked part by part, so that no other tokenizer is taken for
+// CLIP's.
 #include <array>
 #include <initializer_list>
 
 #include "models/files/json_file.h"
-#include "models/tokenizer/tokenizer_files.h"
+#include "models/tokenizer/clip_tokenizer.h"
 
 namespace sightline::models {
 namespace {
@@ -11,32 +12,22 @@ namespace {
 using rapidjson::Value;
 
 /// Reads one file; every member returns what is wrong, without the file's name.
-class TokenizerJson {
+class BytePairJson {
  public:
-  explicit TokenizerJson(const Value& root) : root_(root) {}
+  explicit BytePairJson(const Value& root) : root_(root) {}
 
-  Result<TokenizerFiles> read() {
-    using Step = Status (TokenizerJson::*)();
-    for (const Step step :
-         {&TokenizerJson::read_model, &TokenizerJson::read_added_tokens, &TokenizerJson::check_normalizer,
-          &TokenizerJson::check_pre_tokenizer, &TokenizerJson::read_post_processor}) {
+  Result<BytePairFiles> read() {
+    using Step = Status (BytePairJson::*)();
+    for (const Step step : {&BytePairJson::read_model, &BytePairJson::read_specials,
+                            &BytePairJson::check_normalizer, &BytePairJson::check_pre_tokenizer}) {
       if (Status status = (this->*step)(); !status) return status.error();
     }
     return std::move(files_);
   }
 
  private:
-  static Error unsupported(const std::string& what) {
-    return {ErrorCode::unsupported, what + "; only CLIP's byte-level BPE tokenizers are read"};
-  }
+  static Error unsupported(const std::string& what) { return unsupported_tokenizer(what); }
   static Error corrupt(const std::string& what) { return {ErrorCode::corrupt_data, what}; }
-
-  static std::string type_of(const Value* part) {
-    const std::string_view type = part == nullptr ? std::string_view() : text_member(*part, "type");
-    if (type.empty()) return "nothing";
-    std::string quoted = "\"";
-    return quoted.append(type).append("\"");
-  }
 
   Status read_model() {
     const Value* model = given_member(root_, "model");
@@ -57,27 +48,15 @@ class TokenizerJson {
         dropout != nullptr && dropout->IsNumber() && dropout->GetDouble() > 0) {
       return unsupported("model.dropout is above 0");
     }
-    if (Status status = read_vocabulary(*model); !status) return status;
+    Result<Vocabulary> vocabulary = read_json_vocabulary(*model);
+    if (!vocabulary) return vocabulary.error();
+    files_.vocabulary = *std::move(vocabulary);
     if (Status status = read_merges(*model); !status) return status;
     const std::string unknown(text_member(*model, "unk_token"));
     if (const auto found = files_.vocabulary.find(unknown); found != files_.vocabulary.end()) {
       files_.unknown_id = found->second;
     } else if (!unknown.empty()) {
       return corrupt("model.unk_token \"" + unknown + "\" is not in model.vocab");
-    }
-    return {};
-  }
-
-  Status read_vocabulary(const Value& model) {
-    const Value* vocabulary = given_member(model, "vocab");
-    if (vocabulary == nullptr || !vocabulary->IsObject())
-      return corrupt("model.vocab is not an object of ids");
-    files_.vocabulary.reserve(vocabulary->MemberCount());
-    for (const auto& entry : vocabulary->GetObject()) {
-      const std::optional<std::int32_t> id = as_token_id(entry.value);
-      const std::string token(entry.name.GetString(), entry.name.GetStringLength());
-      if (!id) return corrupt("model.vocab[\"" + token + "\"] is not an id");
-      files_.vocabulary.emplace(token, *id);
     }
     return {};
   }
@@ -105,28 +84,10 @@ class TokenizerJson {
     return {};
   }
 
-  Status read_added_tokens() {
-    const Value* tokens = given_member(root_, "added_tokens");
-    if (tokens == nullptr) return {};
-    if (!tokens->IsArray()) return corrupt("added_tokens is not an array");
-    for (rapidjson::SizeType i = 0; i < tokens->Size(); ++i) {
-      const Value* id_value = given_member((*tokens)[i], "id");
-      const std::optional<std::int32_t> id = id_value == nullptr ? std::nullopt : as_token_id(*id_value);
-      AddedToken token{std::string(text_member((*tokens)[i], "content")), id.value_or(0),
-                       bool_member((*tokens)[i], "normalized", true)};
-      const std::string where = "added_tokens[" + std::to_string(i) + "]";
-      if (!id || token.content.empty()) return corrupt(where + " lacks an id or a content");
-      if (Status status = check_added_token((*tokens)[i], token, where); !status) return status;
-      files_.added_tokens.push_back(std::move(token));
-    }
-    return {};
-  }
-
-  static Status check_added_token(const Value& entry, const AddedToken& token, const std::string& where) {
-    if (bool_member(entry, "single_word", false)) return unsupported(where + ".single_word is true");
-    if (token.content.find_first_of(" \t\n\v\f\r") != std::string::npos) {
-      return unsupported(where + ".content has white space in it");
-    }
+  Status read_specials() {
+    Result<SpecialTokens> specials = read_special_tokens(root_);
+    if (!specials) return specials.error();
+    files_.specials = *std::move(specials);
     return {};
   }
 
@@ -186,7 +147,7 @@ class TokenizerJson {
     regex.remove_suffix(k_regex.size());
     while (!regex.empty()) {
       bool stripped = false;
-      for (const AddedToken& token : files_.added_tokens) {
+      for (const AddedToken& token : files_.specials.added) {
         const std::string alternative = escape_regex(token.content) + "|";
         if (!regex.starts_with(alternative)) continue;
         regex.remove_prefix(alternative.size());
@@ -206,58 +167,14 @@ class TokenizerJson {
     return out;
   }
 
-  /// BOS and EOS around the text, in either of the two spellings in use.
-  Status read_post_processor() {
-    const Value* processor = given_member(root_, "post_processor");
-    const std::string type = type_of(processor);
-    if (type == "\"RobertaProcessing\"") {
-      for (const auto& [name, id] : {std::pair{"cls", &files_.begin_id}, {"sep", &files_.end_id}}) {
-        const Value* pair = given_member(*processor, name);
-        const bool is_pair = pair != nullptr && pair->IsArray() && pair->Size() == 2;
-        const std::optional<std::int32_t> read = is_pair ? as_token_id((*pair)[1]) : std::nullopt;
-        if (!read) return corrupt("post_processor." + std::string(name) + " is not [token, id]");
-        *id = *read;
-      }
-      return {};
-    }
-    if (type == "\"TemplateProcessing\"") return read_template(*processor);
-    return unsupported("post_processor is " + type + ", not RobertaProcessing or TemplateProcessing");
-  }
-
-  Status read_template(const Value& processor) {
-    const Value* single = given_member(processor, "single");
-    const bool has_three = single != nullptr && single->IsArray() && single->Size() == 3;
-    if (!has_three || given_member((*single)[1], "Sequence") == nullptr) {
-      return unsupported("post_processor.single is not BOS, the text, EOS");
-    }
-    for (const auto& [index, id] : {std::pair{0, &files_.begin_id}, {2, &files_.end_id}}) {
-      const Value* special = given_member((*single)[index], "SpecialToken");
-      const Value* all = given_member(processor, "special_tokens");
-      if (special == nullptr || all == nullptr)
-        return unsupported("post_processor.single is not BOS, the text, EOS");
-      const std::string name(text_member(*special, "id"));
-      const Value* token = given_member(*all, name.c_str());
-      const Value* ids = token == nullptr ? nullptr : given_member(*token, "ids");
-      const bool has_one = ids != nullptr && ids->IsArray() && ids->Size() == 1;
-      const std::optional<std::int32_t> read = has_one ? as_token_id((*ids)[0]) : std::nullopt;
-      if (!read) return corrupt("post_processor.special_tokens[\"" + name + "\"] has not exactly one id");
-      *id = *read;
-    }
-    return {};
-  }
-
   const Value& root_;
-  TokenizerFiles files_;
+  BytePairFiles files_;
 };
 
 }  // namespace
 
-Result<TokenizerFiles> read_tokenizer_json(const std::filesystem::path& file) {
-  const Result<JsonFile> json = JsonFile::read(file, k_max_tokenizer_bytes);
-  if (!json) return json.error();
-  Result<TokenizerFiles> files = TokenizerJson(json->root()).read();
-  if (!files) return Error{files.error().code, file.string() + ": " + files.error().message};
-  return files;
+Result<BytePairFiles> read_byte_pair_json(const Value& root) {
+  return BytePairJson(root).read();
 }
 
 }  // namespace sightline::models

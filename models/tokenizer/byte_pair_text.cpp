@@ -1,8 +1,10 @@
 // vocab.json and merges.txt, as slow tokenizers and older checkpoints have them.
+#include <array>
+#include <tuple>
 #include <utility>
 
 #include "models/files/json_file.h"
-#include "models/tokenizer/tokenizer_files.h"
+#include "models/tokenizer/clip_tokenizer.h"
 
 namespace sightline::models {
 namespace {
@@ -44,39 +46,9 @@ Result<Merges> read_merges(const fs::path& file) {
   return merges;
 }
 
-/// tokenizer_config.json first, then special_tokens_map.json, where they are there.
-Result<std::vector<JsonFile>> read_settings(const fs::path& folder) {
-  std::vector<JsonFile> settings;
-  for (const char* name : {"tokenizer_config.json", "special_tokens_map.json"}) {
-    if (!fs::exists(folder / name)) continue;
-    Result<JsonFile> json = JsonFile::read(folder / name, k_max_tokenizer_bytes);
-    if (!json) return json.error();
-    settings.push_back(*std::move(json));
-  }
-  return settings;
-}
-
-/// A special token's text: written as itself or as {"content": ...}.
-std::string special_token(const std::vector<JsonFile>& settings, const char* name, const char* absent) {
-  for (const JsonFile& json : settings) {
-    const rapidjson::Value* value = given_member(json.root(), name);
-    if (value == nullptr) continue;
-    const std::string_view text =
-        value->IsObject() ? text_member(*value, "content") : text_member(json.root(), name);
-    if (!text.empty()) return std::string(text);
-  }
-  return absent;
-}
-
 }  // namespace
 
-std::optional<std::int32_t> as_token_id(const rapidjson::Value& value) {
-  constexpr int k_max_id = 1 << 24;
-  if (!value.IsInt() || value.GetInt() < 0 || value.GetInt() >= k_max_id) return std::nullopt;
-  return value.GetInt();
-}
-
-Result<TokenizerFiles> read_vocabulary_files(const fs::path& folder) {
+Result<BytePairFiles> read_vocabulary_files(const fs::path& folder) {
   Result<Vocabulary> vocabulary = read_vocabulary(folder / "vocab.json");
   if (!vocabulary) return vocabulary.error();
   Result<Merges> merges = read_merges(folder / "merges.txt");
@@ -84,10 +56,9 @@ Result<TokenizerFiles> read_vocabulary_files(const fs::path& folder) {
   const Result<std::vector<JsonFile>> settings = read_settings(folder);
   if (!settings) return settings.error();
 
-  TokenizerFiles files{
-      .vocabulary = *std::move(vocabulary), .merges = *std::move(merges), .added_tokens = {}};
-  const std::array specials{std::tuple{"bos_token", "<|startoftext|>", &files.begin_id},
-                            std::tuple{"eos_token", "<|endoftext|>", &files.end_id},
+  BytePairFiles files{.vocabulary = *std::move(vocabulary), .merges = *std::move(merges), .specials = {}};
+  const std::array specials{std::tuple{"bos_token", "<|startoftext|>", &files.specials.frame.begin_id},
+                            std::tuple{"eos_token", "<|endoftext|>", &files.specials.frame.end_id},
                             std::tuple{"unk_token", "<|endoftext|>", &files.unknown_id}};
   for (const auto& [name, usual, id] : specials) {
     const std::string token = special_token(*settings, name, usual);
@@ -97,7 +68,7 @@ Result<TokenizerFiles> read_vocabulary_files(const fs::path& folder) {
                    (folder / "vocab.json").string() + " lacks \"" + token + "\", the " + std::string(name)};
     }
     *id = found->second;
-    files.added_tokens.push_back({token, found->second, true});
+    files.specials.added.push_back({token, found->second, true});
   }
   return files;
 }

@@ -1,0 +1,34 @@
+// BERT's tokenizer: WordPiece.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <rapidjson/document.h>
+
+#include "models/tokenizer/bert_words.h"
+#include "models/tokenizer/tokenizer.h"
+#include "models/tokenizer/tokenizer_files.h"
+
+namespace sightline::models {
+
+/// BERT's tokenizer, whichever files it came from.
+struct WordPieceFiles {
+  Vocabulary vocabulary;
+  SpecialTokens specials;
+  std::int32_t unknown_id = 0;
+  std::string continuing_prefix = "##";
+  std::size_t max_word_letters = 100;  ///< longer words are unknown as a whole, in code points
+  BertNormalizer normalizer;
+};
+
+/// Reads the root of a tokenizer.json. Errors, without the file's name: corrupt_data, unsupported (a part of
+/// the pipeline that is not BERT's, named).
+Result<WordPieceFiles> read_word_piece_json(const rapidjson::Value& root);
+
+/// Reads vocab.txt, a token a line, and the rest from tokenizer_config.json and special_tokens_map.json where
+/// they are. Errors: not_found, too_large, corrupt_data, each naming its file.
+Result<WordPieceFiles> read_vocabulary_text(const std::filesystem::path& folder);
+
+std::unique_ptr<Tokenizer> make_bert_tokenizer(const WordPieceFiles& files);
+
+}  // namespace sightline::models

@@ -1,0 +1,106 @@
+#include "models/tokenizer/framed_tokenizer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "models/tokenizer/unicode.h"
+
+namespace sightline::models {
+namespace {
+
+/// White space at which every family's words end.
+constexpr std::string_view k_blank = " \t\n\r";
+constexpr std::size_t k_slice_bytes = 64 << 10;
+/// The longest stretch without white space that is still taken as one slice.
+constexpr std::size_t k_max_word_bytes = 1 << 20;
+/// No model takes this many ids: counting stops here.
+constexpr std::size_t k_max_counted_ids = 100'000;
+
+/// The first stretch of `text` to work on; empty if it has no white space to end at within k_max_word_bytes.
+std::string_view first_slice(std::string_view text) {
+  if (text.size() <= k_slice_bytes) return text;
+  const std::size_t end = text.find_first_of(k_blank, k_slice_bytes);
+  if (end == std::string_view::npos) return text.size() <= k_max_word_bytes ? text : std::string_view();
+  return end <= k_max_word_bytes ? text.substr(0, end) : std::string_view();
+}
+
+}  // namespace
+
+void LiteralTokens::add(std::string content, std::int32_t id) {
+  auto& bucket = by_first_byte_[static_cast<std::uint8_t>(content[0])];
+  bucket.push_back({std::move(content), id});
+  std::sort(bucket.begin(), bucket.end(),
+            [](const Token& a, const Token& b) { return a.content.size() > b.content.size(); });
+}
+
+const LiteralTokens::Token* LiteralTokens::find_at(std::string_view input, std::size_t at) const {
+  for (const Token& token : by_first_byte_[static_cast<std::uint8_t>(input[at])]) {
+    if (input.substr(at).starts_with(token.content)) return &token;
+  }
+  return nullptr;
+}
+
+void FramedTokenizer::add_literals(const std::vector<AddedToken>& tokens) {
+  for (const AddedToken& token : tokens) {
+    if (!token.normalized) {
+      in_raw_.add(token.content, token.id);
+    } else if (std::string content = normalize(token.content); !content.empty()) {
+      in_normalized_.add(std::move(content), token.id);
+    }
+  }
+}
+
+Result<PreparedText> FramedTokenizer::encode(std::string_view text, std::size_t max_tokens,
+                                             Truncate truncate) const {
+  if (max_tokens < 2) {
+    return Error{ErrorCode::internal,
+                 "a limit of " + std::to_string(max_tokens) + " tokens leaves no room for BOS and EOS"};
+  }
+  if (const auto at = first_invalid_utf8(text)) {
+    return Error{ErrorCode::invalid_argument, "text is not UTF-8: byte " + std::to_string(*at) + " of " +
+                                                  std::to_string(text.size()) + " does not belong"};
+  }
+  PreparedText prepared;
+  prepared.ids.push_back(frame_.begin_id);
+  // Where the beginning goes the end must be known, however long the text is.
+  const bool whole = truncate == Truncate::start;
+  while (!text.empty() && (whole || prepared.ids.size() < k_max_counted_ids)) {
+    const std::string_view slice = first_slice(text);
+    if (slice.empty()) {
+      return Error{ErrorCode::too_large, "text has a word of more than " + std::to_string(k_max_word_bytes) +
+                                             " bytes; put spaces into it or cut it"};
+    }
+    append_ids(slice, prepared.ids);
+    text.remove_prefix(slice.size());
+  }
+  prepared.ids.push_back(frame_.end_id);
+  prepared.full_length = prepared.ids.size();
+  if (prepared.full_length <= max_tokens) return prepared;
+  if (truncate == Truncate::none) {
+    return Error{ErrorCode::invalid_argument, "text has " + std::string(text.empty() ? "" : "more than ") +
+                                                  std::to_string(prepared.full_length) +
+                                                  " tokens; the model takes " + std::to_string(max_tokens) +
+                                                  ". Shorten it, or allow truncation"};
+  }
+  if (truncate == Truncate::start) {
+    prepared.ids.erase(prepared.ids.begin() + 1, prepared.ids.end() - std::ptrdiff_t(max_tokens - 1));
+  } else {
+    prepared.ids.resize(max_tokens);
+    prepared.ids.back() = frame_.end_id;
+  }
+  prepared.ids.shrink_to_fit();
+  return prepared;
+}
+
+void FramedTokenizer::append_ids(std::string_view slice, std::vector<std::int32_t>& ids) const {
+  const auto take_token = [&](std::int32_t id) { ids.push_back(id); };
+  const auto take_words = [&](std::string_view words) { append_words(words, ids); };
+  in_raw_.split(
+      slice,
+      [&](std::string_view raw) {
+        if (!raw.empty()) in_normalized_.split(normalize(raw), take_words, take_token);
+      },
+      take_token);
+}
+
+}  // namespace sightline::models

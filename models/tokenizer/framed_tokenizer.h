@@ -1,0 +1,81 @@
+// What CLIP's and BERT's tokenizers have in common: a text between two special tokens, cut where it is too
+// long.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "models/tokenizer/tokenizer.h"
+#include "models/tokenizer/tokenizer_files.h"
+
+namespace sightline::models {
+
+/// Finds the leftmost, then longest, of a few literal tokens.
+class LiteralTokens {
+ public:
+  void add(std::string content, std::int32_t id);
+
+  /// Calls `text` with each stretch between tokens, and `token` with each token's id, in order.
+  template <class OnText, class OnToken>
+  void split(std::string_view input, OnText on_text, OnToken on_token) const {
+    std::size_t start = 0;
+    for (std::size_t at = 0; at < input.size();) {
+      const Token* token = find_at(input, at);
+      if (token == nullptr) {
+        ++at;
+        continue;
+      }
+      on_text(input.substr(start, at - start));
+      on_token(token->id);
+      start = at += token->content.size();
+    }
+    on_text(input.substr(start));
+  }
+
+ private:
+  struct Token {
+    std::string content;
+    std::int32_t id;
+  };
+  const Token* find_at(std::string_view input, std::size_t at) const;
+
+  std::array<std::vector<Token>, 256> by_first_byte_;
+};
+
+/// Flow: 1. Text is checked to be UTF-8 and worked on in slices that end before white space, so that memory
+/// stays small
+///          whatever its size.
+///       2. Added tokens are cut out of the raw text, what is left is normalised, and added tokens of the
+///       other kind
+///          are cut out of that.
+///       3. A family turns what is left into ids.
+///       4. The begin and end tokens go around, and what is too much is cut between them.
+class FramedTokenizer : public Tokenizer {
+ public:
+  Result<PreparedText> encode(std::string_view text, std::size_t max_tokens, Truncate truncate) const final;
+  std::size_t vocabulary_size() const final { return vocabulary_size_; }
+
+ protected:
+  FramedTokenizer(const Vocabulary& vocabulary, const SpecialTokens& specials)
+      : frame_(specials.frame), vocabulary_size_(specials.vocabulary_size(vocabulary)) {}
+
+  /// Call from the constructor of the class that has `normalize`.
+  void add_literals(const std::vector<AddedToken>& tokens);
+
+  virtual std::string normalize(std::string_view text) const = 0;
+  /// Appends the ids of normalised text without added tokens.
+  virtual void append_words(std::string_view normalized, std::vector<std::int32_t>& ids) const = 0;
+
+ private:
+  void append_ids(std::string_view slice, std::vector<std::int32_t>& ids) const;
+
+  LiteralTokens in_raw_, in_normalized_;
+  Frame frame_;
+  std::size_t vocabulary_size_ = 0;
+};
+
+}  // namespace sightline::models

@@ -1,0 +1,59 @@
+// Which tokenizer a folder holds.
+#include <string_view>
+
+#include "models/tokenizer/bert_tokenizer.h"
+#include "models/tokenizer/clip_tokenizer.h"
+#include "models/tokenizer/tokenizer.h"
+#include "models/tokenizer/unicode.h"
+
+namespace sightline::models {
+namespace {
+
+using Loaded = Result<std::unique_ptr<Tokenizer>>;
+
+Loaded from_json(const rapidjson::Value& root) {
+  const rapidjson::Value* model = given_member(root, "model");
+  const std::string type = type_of(model);
+  if (type == "\"BPE\"") {
+    const Result<BytePairFiles> files = read_byte_pair_json(root);
+    return files ? make_clip_tokenizer(*files) : files.error();
+  }
+  if (type == "\"WordPiece\"") {
+    const Result<WordPieceFiles> files = read_word_piece_json(root);
+    return files ? Loaded(make_bert_tokenizer(*files)) : files.error();
+  }
+  return unsupported_tokenizer("model.type is " + type + ", not \"BPE\" or \"WordPiece\"");
+}
+
+Loaded named(Loaded loaded, const std::filesystem::path& file) {
+  if (loaded) return loaded;
+  return Error{loaded.error().code, file.string() + ": " + loaded.error().message};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Tokenizer>> load_tokenizer(const std::filesystem::path& folder) {
+  if (!has_unicode_tables()) {
+    return Error{ErrorCode::internal, "ICU's Unicode tables do not load; reinstall libicu"};
+  }
+  if (std::filesystem::exists(folder / "tokenizer.json")) {
+    const Result<JsonFile> json = JsonFile::read(folder / "tokenizer.json", k_max_tokenizer_bytes);
+    if (!json) return json.error();
+    return named(from_json(json->root()), json->path());
+  }
+  if (std::filesystem::exists(folder / "vocab.json")) {
+    const Result<BytePairFiles> files = read_vocabulary_files(folder);
+    if (!files) return files.error();
+    return named(make_clip_tokenizer(*files), folder);
+  }
+  if (std::filesystem::exists(folder / "vocab.txt")) {
+    const Result<WordPieceFiles> files = read_vocabulary_text(folder);
+    if (!files) return files.error();
+    return make_bert_tokenizer(*files);
+  }
+  return Error{
+      ErrorCode::not_found,
+      folder.string() + " holds neither tokenizer.json, nor vocab.json with merges.txt, nor vocab.txt"};
+}
+
+}  // namespace sightline::models

@@ -1,0 +1,165 @@
+#include "models/tokenizer/tokenizer_files.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+namespace sightline::models {
+namespace {
+
+using rapidjson::Value;
+
+Error corrupt(const std::string& what) {
+  return {ErrorCode::corrupt_data, what};
+}
+
+Result<AddedToken> read_added_token(const Value& entry, const std::string& where) {
+  const Value* id_value = given_member(entry, "id");
+  const std::optional<std::int32_t> id = id_value == nullptr ? std::nullopt : as_token_id(*id_value);
+  AddedToken token{std::string(text_member(entry, "content")), id.value_or(0),
+                   bool_member(entry, "normalized", true)};
+  if (!id || token.content.empty()) return corrupt(where + " lacks an id or a content");
+  if (bool_member(entry, "single_word", false)) return unsupported_tokenizer(where + ".single_word is true");
+  if (token.content.find_first_of(" \t\n\v\f\r") != std::string::npos) {
+    return unsupported_tokenizer(where + ".content has white space in it");
+  }
+  return token;
+}
+
+Result<std::vector<AddedToken>> read_added_tokens(const Value& root) {
+  std::vector<AddedToken> added;
+  const Value* tokens = given_member(root, "added_tokens");
+  if (tokens == nullptr) return added;
+  if (!tokens->IsArray()) return corrupt("added_tokens is not an array");
+  for (rapidjson::SizeType i = 0; i < tokens->Size(); ++i) {
+    const Value& entry = (*tokens)[i];
+    const std::string where = "added_tokens[" + std::to_string(i) + "]";
+    if (!entry.IsObject()) return corrupt(where + " lacks an id or a content");
+    Result<AddedToken> token = read_added_token(entry, where);
+    if (!token) return token.error();
+    added.push_back(*std::move(token));
+  }
+  return added;
+}
+
+/// {"cls": ["[CLS]", 101], "sep": ["[SEP]", 102]}
+Result<Frame> read_pair(const Value& processor) {
+  Frame frame;
+  for (const auto& [name, id] : {std::pair{"cls", &frame.begin_id}, {"sep", &frame.end_id}}) {
+    const Value* pair = given_member(processor, name);
+    const bool is_pair = pair != nullptr && pair->IsArray() && pair->Size() == 2;
+    const std::optional<std::int32_t> read = is_pair ? as_token_id((*pair)[1]) : std::nullopt;
+    if (!read) return corrupt("post_processor." + std::string(name) + " is not [token, id]");
+    *id = *read;
+  }
+  return frame;
+}
+
+Result<Frame> read_template(const Value& processor) {
+  const Value* single = given_member(processor, "single");
+  const auto wrong = [] {
+    return unsupported_tokenizer("post_processor.single is not one token, the text, one token");
+  };
+  const bool has_three = single != nullptr && single->IsArray() && single->Size() == 3;
+  if (!has_three || !(*single)[1].IsObject() || given_member((*single)[1], "Sequence") == nullptr) {
+    return wrong();
+  }
+  Frame frame;
+  for (const auto& [index, id] : {std::pair{0, &frame.begin_id}, {2, &frame.end_id}}) {
+    const Value& piece = (*single)[index];
+    const Value* special = piece.IsObject() ? given_member(piece, "SpecialToken") : nullptr;
+    const Value* all = given_member(processor, "special_tokens");
+    if (special == nullptr || !special->IsObject() || all == nullptr || !all->IsObject()) return wrong();
+    const std::string name(text_member(*special, "id"));
+    const Value* token = given_member(*all, name.c_str());
+    const Value* ids = token == nullptr || !token->IsObject() ? nullptr : given_member(*token, "ids");
+    const bool has_one = ids != nullptr && ids->IsArray() && ids->Size() == 1;
+    const std::optional<std::int32_t> read = has_one ? as_token_id((*ids)[0]) : std::nullopt;
+    if (!read) return corrupt("post_processor.special_tokens[\"" + name + "\"] has not exactly one id");
+    *id = *read;
+  }
+  return frame;
+}
+
+Result<Frame> read_frame(const Value& root) {
+  const Value* processor = given_member(root, "post_processor");
+  const std::string type = type_of(processor);
+  if (type == "\"RobertaProcessing\"" || type == "\"BertProcessing\"") return read_pair(*processor);
+  if (type == "\"TemplateProcessing\"") return read_template(*processor);
+  return unsupported_tokenizer("post_processor is " + type +
+                               ", not RobertaProcessing, BertProcessing or TemplateProcessing");
+}
+
+}  // namespace
+
+std::size_t SpecialTokens::vocabulary_size(const Vocabulary& vocabulary) const {
+  std::int32_t largest = std::max(frame.begin_id, frame.end_id);
+  for (const auto& [token, id] : vocabulary) largest = std::max(largest, id);
+  for (const AddedToken& token : added) largest = std::max(largest, token.id);
+  return static_cast<std::size_t>(largest) + 1;
+}
+
+std::optional<std::int32_t> as_token_id(const Value& value) {
+  constexpr int k_max_id = 1 << 24;
+  if (!value.IsInt() || value.GetInt() < 0 || value.GetInt() >= k_max_id) return std::nullopt;
+  return value.GetInt();
+}
+
+Error unsupported_tokenizer(const std::string& what) {
+  return {ErrorCode::unsupported,
+          what + "; only CLIP's byte-level BPE and BERT's WordPiece tokenizers are read"};
+}
+
+std::string type_of(const Value* part) {
+  const std::string_view type =
+      part == nullptr || !part->IsObject() ? std::string_view() : text_member(*part, "type");
+  if (type.empty()) return "nothing";
+  std::string quoted = "\"";
+  return quoted.append(type).append("\"");
+}
+
+Result<Vocabulary> read_json_vocabulary(const Value& model) {
+  const Value* entries = given_member(model, "vocab");
+  if (entries == nullptr || !entries->IsObject()) return corrupt("model.vocab is not an object of ids");
+  Vocabulary vocabulary;
+  vocabulary.reserve(entries->MemberCount());
+  for (const auto& entry : entries->GetObject()) {
+    const std::optional<std::int32_t> id = as_token_id(entry.value);
+    std::string token(entry.name.GetString(), entry.name.GetStringLength());
+    if (!id) return corrupt("model.vocab[\"" + token + "\"] is not an id");
+    vocabulary.emplace(std::move(token), *id);
+  }
+  return vocabulary;
+}
+
+Result<SpecialTokens> read_special_tokens(const Value& root) {
+  Result<std::vector<AddedToken>> added = read_added_tokens(root);
+  if (!added) return added.error();
+  const Result<Frame> frame = read_frame(root);
+  if (!frame) return frame.error();
+  return SpecialTokens{*std::move(added), *frame};
+}
+
+Result<std::vector<JsonFile>> read_settings(const std::filesystem::path& folder) {
+  std::vector<JsonFile> settings;
+  for (const char* name : {"tokenizer_config.json", "special_tokens_map.json"}) {
+    if (!std::filesystem::exists(folder / name)) continue;
+    Result<JsonFile> json = JsonFile::read(folder / name, k_max_tokenizer_bytes);
+    if (!json) return json.error();
+    settings.push_back(*std::move(json));
+  }
+  return settings;
+}
+
+std::string special_token(const std::vector<JsonFile>& settings, const char* name, const char* absent) {
+  for (const JsonFile& json : settings) {
+    const Value* value = given_member(json.root(), name);
+    if (value == nullptr) continue;
+    const std::string_view text =
+        value->IsObject() ? text_member(*value, "content") : text_member(json.root(), name);
+    if (!text.empty()) return std::string(text);
+  }
+  return absent;
+}
+
+}  // namespace sightline::models

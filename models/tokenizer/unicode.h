@@ -1,0 +1,35 @@
+// Unicode as the reference tokenizers see it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unicode/utypes.h>
+
+namespace sightline::models {
+
+/// The offset of the first byte that is not part of well-formed UTF-8 (overlong forms, surrogates and code
+/// points above U+10FFFF count as malformed); nullopt if there is none.
+std::optional<std::size_t> first_invalid_utf8(std::string_view text);
+
+bool is_ascii(std::string_view text);
+bool has_unicode_tables();  ///< false: ICU's data cannot be loaded, and texts must not be normalised
+
+// What follows takes well-formed UTF-8.
+
+/// The code point at `at`, which is moved past it.
+UChar32 next_code_point(std::string_view text, std::size_t& at);
+void append_code_point(std::string& out, UChar32 c);
+
+/// Normal forms by the tables of Unicode 9.0, which the reference has: later combining marks neither move nor
+/// compose.
+std::string to_nfc(std::string_view text);
+std::string to_nfd(std::string_view text);
+
+/// Appends `c` in lower case, on its own: one-to-many, without context, so that a capital sigma at the end of
+/// a word becomes σ, as in Rust's char::to_lowercase, which the reference calls.
+void append_lower(std::string& out, UChar32 c);
+
+}  // namespace sightline::models

@@ -1,0 +1,98 @@
+// BERT's vocabularies: tokenizer.json, or vocab.txt with what tokenizer_config.json says.
+#include <array>
+#include <tuple>
+#include <utility>
+
+#include "models/files/json_file.h"
+#include "models/tokenizer/bert_tokenizer.h"
+
+namespace sightline::models {
+namespace {
+
+using rapidjson::Value;
+
+/// Accents go with the case unless it is said otherwise.
+BertNormalizer read_normalizer(const Value& json, const char* chinese_key, const char* lowercase_key) {
+  BertNormalizer normalizer;
+  normalizer.clean_text = bool_member(json, "clean_text", true);
+  normalizer.space_chinese_letters = bool_member(json, chinese_key, true);
+  normalizer.lowercase = bool_member(json, lowercase_key, true);
+  normalizer.strip_accents = bool_member(json, "strip_accents", normalizer.lowercase);
+  return normalizer;
+}
+
+}  // namespace
+
+Result<WordPieceFiles> read_word_piece_json(const Value& root) {
+  const Value* model = given_member(root, "model");
+  if (model == nullptr) return unsupported_tokenizer("model is nothing, not \"WordPiece\"");
+  WordPieceFiles files;
+  Result<Vocabulary> vocabulary = read_json_vocabulary(*model);
+  if (!vocabulary) return vocabulary.error();
+  files.vocabulary = *std::move(vocabulary);
+  ObjectReader reader(model, "model");
+  files.continuing_prefix = reader.string("continuing_subword_prefix", "##");
+  files.max_word_letters = reader.integer("max_input_chars_per_word", 100, 1, 1'000'000);
+  const std::string unknown = reader.string("unk_token", "[UNK]");
+  if (!reader.status()) return reader.status().error();
+  const auto found = files.vocabulary.find(unknown);
+  if (found == files.vocabulary.end()) {
+    return Error{ErrorCode::corrupt_data, "model.unk_token \"" + unknown + "\" is not in model.vocab"};
+  }
+  files.unknown_id = found->second;
+
+  const Value* normalizer = given_member(root, "normalizer");
+  if (type_of(normalizer) != "\"BertNormalizer\"") {
+    return unsupported_tokenizer("normalizer is " + type_of(normalizer) + ", not BertNormalizer");
+  }
+  files.normalizer = read_normalizer(*normalizer, "handle_chinese_chars", "lowercase");
+  const Value* pre_tokenizer = given_member(root, "pre_tokenizer");
+  if (type_of(pre_tokenizer) != "\"BertPreTokenizer\"") {
+    return unsupported_tokenizer("pre_tokenizer is " + type_of(pre_tokenizer) + ", not BertPreTokenizer");
+  }
+  Result<SpecialTokens> specials = read_special_tokens(root);
+  if (!specials) return specials.error();
+  files.specials = *std::move(specials);
+  return files;
+}
+
+Result<WordPieceFiles> read_vocabulary_text(const std::filesystem::path& folder) {
+  const std::filesystem::path file = folder / "vocab.txt";
+  const Result<std::string> text = read_text_file(file, k_max_tokenizer_bytes);
+  if (!text) return text.error();
+  const Result<std::vector<JsonFile>> settings = read_settings(folder);
+  if (!settings) return settings.error();
+
+  WordPieceFiles files;
+  std::string_view rest = *text;
+  for (std::int32_t id = 0; !rest.empty(); ++id) {
+    const std::size_t end = rest.find('\n');
+    std::string_view line = rest.substr(0, end);
+    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    files.vocabulary[std::string(line)] = id;  // of a token that is there twice the last one counts
+  }
+  std::int32_t other = 0;
+  const std::array specials{std::tuple{"cls_token", "[CLS]", &files.specials.frame.begin_id},
+                            std::tuple{"sep_token", "[SEP]", &files.specials.frame.end_id},
+                            std::tuple{"unk_token", "[UNK]", &files.unknown_id},
+                            std::tuple{"pad_token", "[PAD]", &other},
+                            std::tuple{"mask_token", "[MASK]", &other}};
+  for (const auto& [name, usual, id] : specials) {
+    const std::string token = special_token(*settings, name, usual);
+    const auto found = files.vocabulary.find(token);
+    if (found != files.vocabulary.end()) {
+      *id = found->second;
+      files.specials.added.push_back({token, found->second, false});
+    } else if (id != &other) {
+      return Error{ErrorCode::corrupt_data, file.string() + " lacks \"" + token + "\", the " + name};
+    }
+  }
+  for (const JsonFile& json : *settings) {
+    if (json.path().filename() != "tokenizer_config.json") continue;
+    files.normalizer = read_normalizer(json.root(), "tokenize_chinese_chars", "do_lower_case");
+  }
+  return files;
+}
+
+}  // namespace sightline::models
