@@ -71,6 +71,7 @@ class SetReader {
   }
   bool check_members(const Value& json, const char* what, const std::set<std::string>& known);
   const Value* member(const Value& json, const char* name) const;
+  std::string name_of(const Value& set);
   std::string text(const Value& json, const char* name, bool must);
   std::vector<std::string> texts(const Value& json, const char* name);
   std::size_t count(const Value& json, const char* name, std::size_t otherwise);
@@ -108,6 +109,11 @@ bool SetReader::check_members(const Value& json, const char* what, const std::se
 const Value* SetReader::member(const Value& json, const char* name) const {
   const auto found = json.FindMember(name);
   return found == json.MemberEnd() || found->value.IsNull() ? nullptr : &found->value;
+}
+
+// Read first, so that whatever else is wrong can be said by name.
+std::string SetReader::name_of(const Value& set) {
+  return set.IsObject() ? text(set, "name", true) : "";
 }
 
 std::string SetReader::text(const Value& json, const char* name, bool must) {
@@ -308,11 +314,11 @@ void SetReader::read_negatives(const Value& json, RetrievalSet& set) {
 
 RetrievalSet SetReader::retrieval(const Value& json) {
   RetrievalSet set;
+  set.name = name_of(json);
   if (!check_members(json, "the set",
                      {"name", "about", "direction", "queries", "captions", "where", "least_words",
                       "most_words", "right", "negatives"}))
     return set;
-  set.name = text(json, "name", true);
   set.about = text(json, "about", false);
   const std::string direction = text(json, "direction", true);
   bool known = false;
@@ -350,9 +356,9 @@ RetrievalSet SetReader::retrieval(const Value& json) {
 
 LabelSet SetReader::zero_shot(const Value& json) {
   LabelSet set;
+  set.name = name_of(json);
   if (!check_members(json, "the set", {"name", "about", "attribute", "where", "template", "labels"}))
     return set;
-  set.name = text(json, "name", true);
   set.about = text(json, "about", false);
   set.attribute = attribute(text(json, "attribute", true));
   if (const Value* where = member(json, "where")) set.where = conditions(*where, "`where`");

@@ -1,0 +1,185 @@
+#!/usr/bin/env bash
+# Downloads a model that Sightline knows from the Hugging Face hub: only the files it reads, each checked against the hub's
+# checksum. Run it again after an interruption: it goes on where it stopped.
+#
+#   scripts/download_model.sh NAME [FOLDER] [--revision REV] [--accept-license] [--dry-run]
+#   scripts/download_model.sh --list
+#
+#   NAME               a name of --list, or any OWNER/REPOSITORY of the hub
+#   FOLDER             where to put it (default: models/NAME in the current folder)
+#   --revision REV     branch, tag or commit (default: main); all files are taken from the commit that it stands for
+#   --accept-license   you have read the model's licence and keep to it; asked for where it is not a free one, or not known
+#   --dry-run          print the addresses and download nothing
+#
+# HF_ENDPOINT names another hub (default: https://huggingface.co); HF_TOKEN is sent if set.
+# Exit codes: 0 all there and right; 1 a download failed; 2 wrong usage; 3 the licence is not accepted.
+# Needs bash, curl, jq and sha256sum.
+set -euo pipefail
+
+# name | repository | licence | free: may be used for any purpose; limited: read it first | what it is
+known="\
+clip-b32|openai/clip-vit-base-patch32|MIT|free|CLIP ViT-B/32, 512 numbers, 0.6 GB
+clip-b16|openai/clip-vit-base-patch16|MIT|free|CLIP ViT-B/16, 512 numbers, 0.6 GB
+clip-l14|openai/clip-vit-large-patch14|MIT|free|CLIP ViT-L/14, 768 numbers, 1.7 GB
+clip-l14-336|openai/clip-vit-large-patch14-336|MIT|free|CLIP ViT-L/14 at 336 pixels, 768 numbers, 1.7 GB
+laion-h14|laion/CLIP-ViT-H-14-laion2B-s32B-b79K|MIT|free|OpenCLIP ViT-H/14, 1024 numbers, 3.9 GB
+laion-g14|laion/CLIP-ViT-g-14-laion2B-s12B-b42K|MIT|free|OpenCLIP ViT-g/14, 1024 numbers, 5.5 GB
+jina-clip-v1|jinaai/jina-clip-v1|Apache-2.0|free|jina-clip-v1, 768 numbers, 0.9 GB
+jina-clip-v2|jinaai/jina-clip-v2|CC BY-NC 4.0 (no commercial use)|limited|jina-clip-v2, 1024 numbers, 1.7 GB
+siglip-b16|google/siglip-base-patch16-224|Apache-2.0|free|SigLIP base, 768 numbers, 0.8 GB
+siglip2-b16|google/siglip2-base-patch16-224|Apache-2.0|free|SigLIP 2 base, 768 numbers, 1.5 GB"
+# What the server reads. The first two must be there; weights are looked for after these.
+must=(config.json preprocessor_config.json)
+may=(tokenizer.json tokenizer_config.json special_tokens_map.json vocab.json merges.txt vocab.txt spiece.model tokenizer.model README.md)
+attempts=5
+
+say()   { printf '%s\n' "$*"; }
+fail()  { printf 'download_model: %s\n' "$*" >&2; exit 1; }
+usage() { printf 'download_model: %s\n' "$*" >&2; exit 2; }
+
+name= folder= revision=main accepted= dry_run=
+while [ $# -gt 0 ]; do
+  case $1 in
+    --list) printf '%s\n' "$known" | awk -F'|' '{ printf "%-14s %-40s %-32s %s\n", $1, $2, $3, $5 }'; exit 0 ;;
+    --revision) revision=${2:?--revision needs one}; shift ;;
+    --accept-license) accepted=1 ;;
+    --dry-run) dry_run=1 ;;
+    -h|--help) sed -n '2,/^set -/p' "${BASH_SOURCE[0]}" | sed '$d; s/^# \{0,1\}//'; exit 0 ;;
+    -*) usage "unknown option $1 (see --help)" ;;
+    *) if [ -z "$name" ]; then name=$1; elif [ -z "$folder" ]; then folder=$1; else usage "what is $1? (see --help)"; fi ;;
+  esac
+  shift
+done
+[ -n "$name" ] || usage "which model? --list shows those that are known"
+for tool in curl jq sha256sum; do
+  command -v "$tool" >/dev/null || fail "$tool is missing; scripts/install_dependencies.sh installs it"
+done
+
+entry=$(printf '%s\n' "$known" | awk -F'|' -v name="$name" '$1 == name || $2 == name')
+if [ -n "$entry" ]; then
+  IFS='|' read -r name repository licence kind _ <<<"$entry"
+elif [[ $name =~ ^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$ && $name != *..* ]]; then
+  repository=$name licence="not known to this script" kind=limited name=${name#*/}
+else
+  usage "no model $name; --list shows those that are known, or give OWNER/REPOSITORY"
+fi
+: "${folder:=models/$name}"
+hub=${HF_ENDPOINT:-https://huggingface.co}; hub=${hub%/}
+address() { printf '%s/%s/resolve/%s/%s' "$hub" "$repository" "${commit:-${revision//\//%2F}}" "$1"; }
+commit=
+
+say "$repository, licence: $licence; its terms: $hub/$repository"
+if [ -n "$dry_run" ]; then
+  for file in "${must[@]}"; do address "$file"; echo; done
+  for file in "${may[@]}"; do say "$(address "$file")  (if there is one)"; done
+  say "$(address model.safetensors)"
+  say "$(address model.safetensors.index.json)  (with its shards, if there is no model.safetensors)"
+  exit 0
+fi
+if [ "$kind" = limited ] && [ -z "$accepted" ]; then
+  if [ -t 0 ]; then
+    read -r -p "Have you read its licence, and do you keep to it? [yes/no] " answer
+    [ "$answer" = yes ] || { say "not downloaded"; exit 3; }
+  else
+    printf 'download_model: read the licence; if you keep to it, run this again with --accept-license\n' >&2
+    exit 3
+  fi
+fi
+
+# The token goes through a file that is no file: it must not stand in the list of processes. curl keeps it from other hosts.
+hub_curl() {
+  if [ -n "${HF_TOKEN:-}" ]; then
+    curl -K <(printf 'header = "Authorization: Bearer %s"\n' "$HF_TOKEN") "$@"
+  else
+    curl "$@"
+  fi
+}
+
+# What the hub says of a file: sets status, checksum (SHA-256 of large files, git's SHA-1 of others), size and commit.
+look_up() {
+  local url head location hop found_commit
+  url=$(address "$1")
+  for hop in 1 2 3; do
+    head=$(hub_curl -sS -I --connect-timeout 20 --max-time 60 --retry 3 -H 'Accept-Encoding: identity' "$url" | tr -d '\r') \
+      || fail "no answer from $hub; is this machine on the internet? (HF_ENDPOINT names another hub)"
+    status=$(sed -n '1s/^HTTP[^ ]* \([0-9]*\).*/\1/p' <<<"$head")
+    location=$(field location <<<"$head")
+    # A repository that was renamed; an absolute address is where the bytes are, and says nothing more.
+    case $status:$location in 30?:/*) url=$hub$location ;; *) break ;; esac
+  done
+  case $status in
+    200|30?) ;;
+    401|403) fail "the hub refuses $repository ($status): it may ask you to accept its terms at $hub/$repository; then set HF_TOKEN" ;;
+    404) return 1 ;;
+    *) fail "the hub answered ${status:-nothing readable} to $url" ;;
+  esac
+  checksum=$(field x-linked-etag <<<"$head"); : "${checksum:=$(field etag <<<"$head")}"
+  checksum=${checksum#W/}; checksum=${checksum//\"/}
+  size=$(field x-linked-size <<<"$head"); : "${size:=$(field content-length <<<"$head")}"
+  found_commit=$(field x-repo-commit <<<"$head")
+  [[ $checksum =~ ^([0-9a-f]{40}|[0-9a-f]{64})$ ]] || fail "$hub gives no checksum for $1; nothing unchecked is kept"
+  [[ $size =~ ^[0-9]+$ ]] || fail "$hub gives no size for $1"
+  # From here on all files come from one commit, also if the branch moves on meanwhile.
+  if [ -z "$commit" ] && [[ $found_commit =~ ^[0-9a-f]{40}$ ]]; then commit=$found_commit; say "commit $commit"; fi
+}
+field() { awk -F': *' -v name="$1" 'tolower($1) == name { sub(/^[^:]*: */, ""); print; exit }'; }
+
+is_right() {  # FILE: size and checksum are what the hub says
+  [ "$(stat -c %s "$1")" = "$size" ] || return 1
+  local sum
+  if [ ${#checksum} = 64 ]; then sum=$(sha256sum <"$1"); else sum=$({ printf 'blob %s\0' "$size"; cat "$1"; } | sha1sum); fi
+  [ "${sum%% *}" = "$checksum" ]
+}
+
+fetch() {  # FILE, after look_up
+  local target=$folder/$1 part attempt pause=1 code
+  if [ -f "$target" ] && is_right "$target"; then say "have   $1"; return; fi
+  # Only what belongs to these very bytes is gone on with.
+  part=$target.${checksum:0:12}.part
+  for attempt in $(seq $attempts); do
+    if [ -f "$part" ] && [ "$(stat -c %s "$part")" -gt "$size" ]; then rm -f "$part"; fi
+    if [ -f "$part" ] && [ "$(stat -c %s "$part")" = "$size" ]; then break; fi
+    say "get    $1 ($size bytes$([ ! -s "$part" ] || printf ', %s there already' "$(stat -c %s "$part")"))"
+    code=0
+    hub_curl -fSL --silent --connect-timeout 20 --speed-limit 1 --speed-time 60 -H 'Accept-Encoding: identity' \
+      $([ ! -t 2 ] || printf -- '--no-silent --progress-bar') -C - -o "$part" "$(address "$1")" || code=$?
+    if [ $code = 0 ] && [ ! -e "$part" ]; then : >"$part"; fi
+    [ $code != 33 ] || rm -f "$part"  # the server cannot go on in the middle
+    if [ $code = 0 ]; then break; fi
+    [ "$attempt" != $attempts ] || fail "$1 could not be downloaded (curl's code $code); run this again to go on"
+    sleep $pause; pause=$((pause * 2))
+  done
+  if ! is_right "$part"; then
+    rm -f "$part"
+    fail "$1 arrived with a wrong checksum and was thrown away; run this again"
+  fi
+  mv "$part" "$target"
+}
+
+mkdir -p "$folder"
+for file in "${must[@]}"; do
+  look_up "$file" || fail "$repository has no $file at revision $revision"
+  fetch "$file"
+done
+tokenizer=
+for file in "${may[@]}"; do
+  if look_up "$file"; then
+    fetch "$file"
+    case $file in tokenizer.json|vocab.json|vocab.txt|spiece.model|tokenizer.model) tokenizer=1 ;; esac
+  fi
+done
+[ -n "$tokenizer" ] || fail "$repository has no tokenizer that the server reads"
+if look_up model.safetensors; then
+  fetch model.safetensors
+elif look_up model.safetensors.index.json; then
+  fetch model.safetensors.index.json
+  for shard in $(jq -r '.weight_map | map(.) | unique | .[]' "$folder/model.safetensors.index.json"); do
+    [[ $shard =~ ^[A-Za-z0-9._-]+\.safetensors$ ]] || fail "model.safetensors.index.json names a shard $shard, which is no file name"
+    look_up "$shard" || fail "$repository lacks the shard $shard"
+    fetch "$shard"
+  done
+else
+  fail "$repository has no model.safetensors at revision $revision. Look at $hub/$repository/tree/main and its pull requests: the hub's
+  converter offers one as --revision refs/pr/NUMBER for many repositories that have only pytorch_model.bin"
+fi
+say "$folder is complete. Hold it against published numbers: scripts/verify_model.sh $folder"

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Holds a downloaded checkpoint against the numbers that others published for it (scripts/verify_model/published.json).
+#
+#   scripts/verify_model.sh FOLDER [--as NAME] [--pictures FOLDER] [--offline] [--dtype TYPE] [--numbers FILE]
+#
+#   FOLDER             a Hugging Face folder: config.json, model.safetensors, tokenizer ...
+#   --as NAME          which model it is, e.g. openai/clip-vit-base-patch32 (default: found out from config.json)
+#   --pictures FOLDER  where the pictures are that the numbers were made with, or are downloaded to, with curl, from the
+#                      projects that published them (default: ~/.cache/sightline/pictures)
+#   --offline          download nothing; what needs an absent picture is not run
+#   --dtype TYPE       what the towers compute in (default: float32, which the tolerances are for)
+#   --numbers FILE     other numbers, in the same form
+#
+# SIGHTLINE_SERVER names the program sightline-server (default: build/release/bin/sightline-server).
+# Exit codes: 0 all numbers agree; 1 some differ, or the server cannot load the folder; 2 wrong usage; 3 what was run agrees,
+# but not everything could be run. Needs bash, curl and python3.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+
+usage() { echo "verify_model: $*" >&2; exit 2; }
+folder= dtype=float32 compare=() pictures=${XDG_CACHE_HOME:-$HOME/.cache}/sightline/pictures
+while [ $# -gt 0 ]; do
+  case $1 in
+    --as|--numbers) compare+=("$1" "${2:?$1 needs a value}"); shift ;;
+    --pictures) pictures=${2:?--pictures needs a folder}; shift ;;
+    --offline) compare+=("$1") ;;
+    --dtype) dtype=${2:?--dtype needs a type}; shift ;;
+    -h|--help) sed -n '2,/^set -/p' "${BASH_SOURCE[0]}" | sed '$d; s/^# \{0,1\}//'; exit 0 ;;
+    -*) usage "unknown option $1 (see --help)" ;;
+    *) [ -z "$folder" ] || usage "one folder at a time, not $folder and $1"; folder=$1 ;;
+  esac
+  shift
+done
+[ -n "$folder" ] || usage "which folder? (see --help)"
+[ -f "$folder/config.json" ] || usage "$folder has no config.json: it is no Hugging Face folder"
+server_program=${SIGHTLINE_SERVER:-$here/../build/release/bin/sightline-server}
+[ -x "$server_program" ] || usage "no program $server_program; build it, or set SIGHTLINE_SERVER"
+compare+=(--pictures "$pictures")
+python3 "$here/verify_model/compare.py" "$folder" "${compare[@]}" --identify >/dev/null
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/sightline-verify.XXXXXX")
+server=
+finish() {
+  if [ -n "$server" ]; then kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; fi
+  rm -rf "$work"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+env -u SIGHTLINE_API_KEY_FILE -u SIGHTLINE_MODEL -u SIGHTLINE_EMBEDDED_ELASTICSEARCH -u SIGHTLINE_ELASTICSEARCH_GATEWAY \
+  "$server_program" --model "model=$folder" --port 0 --dtype "$dtype" --log-level warning >"$work/ready" 2>"$work/log" &
+server=$!
+until grep -q '^ready ' "$work/ready"; do
+  if ! kill -0 "$server" 2>/dev/null; then
+    echo "FAIL: the server does not load $folder:" >&2
+    tail -5 "$work/log" >&2
+    exit 1
+  fi
+  sleep 0.2
+done
+python3 "$here/verify_model/compare.py" "$folder" "${compare[@]}" --server "$(sed -n 's/^ready //p' "$work/ready")"

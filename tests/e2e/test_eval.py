@@ -1,0 +1,133 @@
+"""sightline-eval against a running server, over a few of the demo's pictures."""
+
+import csv
+import html.parser
+import json
+import shutil
+
+import pytest
+
+from conftest import BIN, DEMO, Sightline, run
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("eval")
+    sightline = Sightline(folder / "data", folder / "server.log")
+    yield sightline
+    assert sightline.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory, demo_rows):
+    """Sixty pictures of the demo with their rows."""
+    folder = tmp_path_factory.mktemp("small")
+    (folder / "pictures").mkdir()
+    rows = list(demo_rows.values())[:60]
+    for row in rows:
+        shutil.copy(DEMO / "pictures" / row["file"], folder / "pictures")
+    write_table(folder / "table.csv", rows)
+    return folder
+
+
+def write_table(file, rows):
+    with open(file, "w", newline="", encoding="utf-8") as out:
+        table = csv.DictWriter(out, rows[0].keys())
+        table.writeheader()
+        table.writerows(rows)
+
+
+def evaluate(server, table, *arguments, model="clip"):
+    return run([BIN / "sightline-eval", table, "--model", model, "--env-file", "/dev/null", "--quiet", *arguments], server.environment())
+
+
+SETS = {
+    "sets": [
+        {"name": "captions", "direction": "text-to-image"},
+        {"name": "pictures", "direction": "image-to-text"},
+        {"name": "kinds", "direction": "image-to-image", "right": "kind"},
+        {"name": "texts", "direction": "text-to-text", "right": ["kind"]},
+        {"name": "light", "direction": "text-to-image", "negatives": {"same": ["kind"]},
+         "queries": {"template": "a {kind} {time}", "words": {"time": {"day": "by day", "night": "at night", "sunset": "at sunset"}}}},
+    ],
+    "zero_shot": [{"name": "kind", "attribute": "kind", "template": "a picture of a {}", "labels": {"pool": "swimming pool", "house": "house", "kitchen": "kitchen", "bathroom": "bathroom", "bedroom": "bedroom", "living room": "living room", "garden": "garden"}}],
+}
+
+
+class Page(html.parser.HTMLParser):
+    """What a page asks for from elsewhere, and whether its elements close."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.sources, self.tags = [], [], set()
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.add(tag)
+        self.sources += [value for name, value in attributes if name in ("src", "href")]
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_the_demo_model_is_measured_in_all_four_directions(server, small, tmp_path):
+    sets = tmp_path / "sets.json"
+    sets.write_text(json.dumps(SETS))
+    done = evaluate(server, small / "table.csv", "--sets", sets, "--json", tmp_path / "all.json", "--html", tmp_path / "all.html")
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = json.loads((tmp_path / "all.json").read_text(encoding="utf-8"))
+    means = {one["name"]: one["models"]["clip"]["means"] for one in result["sets"]}
+    assert result["pictures"] == 60 and result["models"][0]["dims"] == 128
+    # Far above chance (1 in 60, for texts of one kind 1 in 7), with room for other models of its like.
+    assert means["captions"]["recall@10"] > 0.9 and means["pictures"]["MRR"] > 0.6
+    assert means["kinds"]["precision@4"] > 0.7 and means["texts"]["nDCG@10"] > 0.4 and means["light"]["hit@1"] > 0.9
+    assert result["zero_shot"][0]["models"]["clip"]["accuracy"] > 0.9
+    assert "captions (text-to-image, 60 queries, on average 1.0 right of 60.0)" in done.stdout
+    # The means are those of the queries that the file lists.
+    queries = result["sets"][0]["models"]["clip"]["queries"]
+    assert sum(1 / query["first_right_rank"] for query in queries) / len(queries) == pytest.approx(means["captions"]["MRR"])
+    for query in queries:
+        ranks = [rank for rank, (_, _, right) in enumerate(query["best"], 1) if right]
+        assert ranks == ([query["first_right_rank"]] if query["first_right_rank"] <= 10 else [])
+        scores = [score for _, score, _ in query["best"]]
+        assert scores == sorted(scores, reverse=True)
+    page = Page((tmp_path / "all.html").read_text(encoding="utf-8"))
+    assert not page.open and not page.sources and not page.tags & {"script", "link", "iframe", "img"}
+    again = evaluate(server, small / "table.csv", "--sets", sets, "--json", tmp_path / "again.json")
+    assert again.stdout == done.stdout
+    assert (tmp_path / "again.json").read_bytes() == (tmp_path / "all.json").read_bytes()
+
+
+def test_pictures_that_fail_are_named_counted_and_left_out(server, small, tmp_path, demo_rows):
+    folder = tmp_path / "pictures"
+    shutil.copytree(small / "pictures", folder)
+    rows = list(demo_rows.values())[:12]
+    (folder / rows[3]["file"]).write_bytes((folder / rows[3]["file"]).read_bytes()[:200])
+    (folder / rows[5]["file"]).unlink()
+    write_table(tmp_path / "table.csv", rows)
+    done = evaluate(server, tmp_path / "table.csv", "--json", tmp_path / "all.json", "--html", tmp_path / "all.html")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert f"clip: {rows[3]['file']}: input 0: " in done.stdout and f"clip: {rows[5]['file']}: cannot read" in done.stdout
+    result = json.loads((tmp_path / "all.json").read_text(encoding="utf-8"))
+    assert result["left_out_pictures"] == 2
+    assert [failure["input"] for failure in result["models"][0]["failures"]] == [rows[3]["file"], rows[5]["file"]]
+    to_image, to_text = result["sets"]
+    assert (to_image["queries"], to_image["without_right"], to_image["mean_candidates"]) == (10, 2, 10)
+    assert (to_text["queries"], to_text["failed"]) == (10, 2)
+    assert rows[5]["file"] in (tmp_path / "all.html").read_text(encoding="utf-8")
+
+
+def test_exit_codes_tell_what_went_wrong(server, small, tmp_path):
+    table = small / "table.csv"
+    assert evaluate(server, tmp_path / "absent.csv").returncode == 2
+    (tmp_path / "sets.json").write_text('{"sets": [{"name": "x", "direction": "text-to-image", "right": ["colour"]}]}')
+    wrong = evaluate(server, table, "--sets", tmp_path / "sets.json")
+    assert wrong.returncode == 2 and "no attribute [colour]; it has: kind, color" in wrong.stderr
+    nobody = evaluate(server, table, "--server", "http://127.0.0.1:1")
+    assert nobody.returncode == 3 and "SIGHTLINE_URL" in nobody.stderr
+    no_model = evaluate(server, table, model="clap")
+    assert no_model.returncode == 3 and "it lists: clip" in no_model.stderr
+    unwritable = evaluate(server, table, "--json", tmp_path / "no/such/folder.json")
+    assert unwritable.returncode == 2 and "--json" in unwritable.stderr
