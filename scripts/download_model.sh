@@ -6,7 +6,7 @@
 #   scripts/download_model.sh --list
 #
 #   NAME               a name of --list, or any OWNER/REPOSITORY of the hub
-#   FOLDER             where to put it (default: models/NAME in the current folder)
+#   FOLDER             where to put it (default: checkpoints/NAME in the current folder)
 #   --revision REV     branch, tag or commit (default: main); all files are taken from the commit that it stands for
 #   --accept-license   you have read the model's licence and keep to it; asked for where it is not a free one, or not known
 #   --dry-run          print the addresses and download nothing
@@ -63,7 +63,7 @@ elif [[ $name =~ ^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$ && $name != *..* ]]; then
 else
   usage "no model $name; --list shows those that are known, or give OWNER/REPOSITORY"
 fi
-: "${folder:=models/$name}"
+: "${folder:=checkpoints/$name}"
 hub=${HF_ENDPOINT:-https://huggingface.co}; hub=${hub%/}
 address() { printf '%s/%s/resolve/%s/%s' "$hub" "$repository" "${commit:-${revision//\//%2F}}" "$1"; }
 commit=
