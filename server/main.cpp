@@ -5,13 +5,16 @@
 #include <malloc.h>
 #include <memory>
 #include <optional>
+#include <random>
 #include <spdlog/spdlog.h>
 #include <string>
 #include <sys/resource.h>
 
+#include "base/timer.h"
 #include "models/embedder.h"
 #include "models/towers/blas_check.h"
 #include "server/api/api.h"
+#include "server/cohere/cohere_embedding.h"
 #include "server/elastic/elastic_server.h"
 #include "server/http/server.h"
 #include "server/logging.h"
@@ -39,6 +42,39 @@ serving::EmbeddingService::Options serving_options(const ServerOptions& options)
   serving.watchdog.interval = options.watchdog_interval;
   serving.watchdog.max_age = 6 * options.watchdog_interval;
   return serving;
+}
+
+Result<std::unique_ptr<cohere::CohereEmbedding>> cohere_embedding(const ServerOptions& options, Timer& timer,
+                                                                  api::Metrics& metrics) {
+  cohere::CohereEmbedding::Options cohere;
+  cohere.client.url = options.cohere_url;
+  cohere.client.concurrency = options.cohere_concurrency;
+  cohere.client.calls_per_minute = options.cohere_calls_per_minute;
+  cohere.client.call_timeout = options.cohere_timeout;
+  cohere.client.random = [] {
+    thread_local std::mt19937 random{std::random_device{}()};
+    return std::uniform_real_distribution<double>(0, 1)(random);
+  };
+  cohere.client.events = {[&metrics](const std::string& outcome) { metrics.cohere_answered(outcome); },
+                          [&metrics] { metrics.cohere_retried(); },
+                          [&metrics](double seconds) { metrics.cohere_waited(seconds); }};
+  cohere.pictures.max_bytes = options.max_image_bytes;
+  cohere.pictures.max_pixels = options.max_image_pixels;
+  cohere.preparation_threads = options.preparation_threads;
+  cohere.max_items = options.max_queue_items;
+  cohere.max_bytes = options.max_queue_bytes;
+  if (!options.cohere_api_key_file.empty()) {
+    auto key = cohere::read_key_file(options.cohere_api_key_file);
+    if (!key) return key.error();
+    cohere.key = *std::move(key);
+  }
+  const bool operators = !cohere.key.empty();
+  auto created = cohere::CohereEmbedding::create(std::move(cohere), timer);
+  if (created) {
+    spdlog::info("models named embed-* run at Cohere ({}), with {}", options.cohere_url,
+                 operators ? "the operator's key" : "their callers' keys");
+  }
+  return created;
 }
 
 Result<api::Api::Options> api_options(const ServerOptions& options) {
@@ -123,6 +159,8 @@ class Program {
   const ServerOptions& options_;
   api::Metrics metrics_;
   std::unique_ptr<serving::EmbeddingService> service_;
+  std::unique_ptr<Timer> timer_;                     // of the next
+  std::unique_ptr<cohere::CohereEmbedding> cohere_;  // null: not switched on
   std::unique_ptr<api::Api> api_;
   std::unique_ptr<http::Server> http_;
   std::unique_ptr<elastic::ElasticServer> elastic_;
@@ -136,6 +174,13 @@ Status Program::start() {
 
   auto api = api_options(options_);
   if (!api) return api.error();
+  if (options_.cohere) {
+    timer_ = start_timer();
+    auto cohere = cohere_embedding(options_, *timer_, metrics_);
+    if (!cohere) return cohere.error();
+    cohere_ = *std::move(cohere);
+    api->upstream = cohere_.get();
+  }
   api_ = std::make_unique<api::Api>(*std::move(api), *service_, serving::steady_clock(), metrics_);
 
   // The port opens before the models are loaded: /health/live answers, and /health/ready says what it waits
@@ -174,6 +219,7 @@ void Program::stop() {
   api_->begin_stop();
   if (elastic_) elastic_->stop();  // first: its pipelines call the inference port
   http_->stop();
+  if (cohere_) cohere_->shut_down();
   service_->stop(
       serving::steady_clock().now());  // whoever still had a request here has been sent away by now
   spdlog::info("stopped");

@@ -138,6 +138,20 @@ void add_options(CLI::App& app, ServerOptions& options, NamedPaths& models, Name
       "File of 32 random bytes in base64 or hex, which encrypt the secrets of endpoints; the same for "
       "all gateways of a cluster");
 
+  table.group("Cohere");
+  table.flag("--cohere", options.cohere,
+             "Pass requests for models named embed-* on to Cohere, with the key that the caller sends");
+  table.value("--cohere-api-key-file", options.cohere_api_key_file,
+              "The same with the key in this file; callers then spend the operator's money");
+  table.value("--cohere-url", options.cohere_url, "Where Cohere's API is")->type_name("URL");
+  table.value("--cohere-concurrency", options.cohere_concurrency, "Calls to Cohere at once")
+      ->check(plain(CLI::Range(1, 256)));
+  table
+      .value("--cohere-calls-per-minute", options.cohere_calls_per_minute,
+             "Budget of calls to Cohere in any minute, tries counted; 0: no limit but Cohere's own")
+      ->check(plain(CLI::Range(0, 1'000'000)));
+  table.time("--cohere-timeout", options.cohere_timeout, "30s", "How long Cohere may take for one answer");
+
   table.group("Limits");
   table.bytes("--max-body-bytes", options.max_body_bytes, "64MB", "Of one request; more is answered 413");
   table.value("--max-inputs", options.max_inputs, "Inputs of one request")->check(count);
@@ -214,6 +228,16 @@ serving::ModelSpec read_model(const std::string& text, const ServerOptions& opti
   return spec;
 }
 
+/// A key of Sightline's own in Authorization must not reach Cohere.
+void check_cohere(ServerOptions& options) {
+  if (!options.cohere_api_key_file.empty()) options.cohere = true;
+  if (options.cohere && options.cohere_api_key_file.empty() && !options.api_key_file.empty()) {
+    throw CLI::ValidationError("--cohere",
+                               "with --api-key-file callers have no place for a key of Cohere's: give the "
+                               "operator's with --cohere-api-key-file");
+  }
+}
+
 void check_gateway(ServerOptions& options) {
   if (options.embedded_elasticsearch) {
     throw CLI::ValidationError("--elasticsearch-gateway",
@@ -252,6 +276,7 @@ std::variant<ServerOptions, int> parse_options(int argc, char** argv) {
     for (const std::string& model : models) options.models.push_back(read_model(model, options));
     for (const std::string& set : labels) read_labels(set, options);
     if (!options.elasticsearch_gateway.empty()) check_gateway(options);
+    check_cohere(options);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }

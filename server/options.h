@@ -34,6 +34,14 @@ struct ServerOptions {
   std::chrono::milliseconds elasticsearch_timeout{0};
   std::string secret_key_file;
 
+  // models that run at Cohere
+  bool cohere = false;  ///< after parsing true too if there is a key file
+  std::string cohere_api_key_file;
+  std::string cohere_url = "https://api.cohere.com";
+  int cohere_concurrency = 8;
+  int cohere_calls_per_minute = 0;
+  std::chrono::milliseconds cohere_timeout{30'000};
+
   // limits
   std::size_t max_body_bytes = 64u << 20;
   std::size_t max_inputs = 256;

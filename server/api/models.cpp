@@ -78,6 +78,22 @@ std::string model_json(const serving::ModelStatus& status, const InputLimits& li
   return writer.finish();
 }
 
+std::string model_json(const serving::UpstreamModel& model, const InputLimits& limits) {
+  ObjectWriter writer;
+  writer.text("id", model.name);
+  writer.text("object", "model");
+  writer.number("created", 0);  // not told
+  writer.text("owned_by", "cohere");
+  writer.text("state", "ready");
+  writer.text("architecture", "cohere");
+  writer.number("dims", model.dims);
+  models::ModelInfo info;
+  info.max_tokens = model.max_tokens;
+  writer.raw("modalities", modalities(info));
+  writer.raw("limits", limits_json(info, limits));
+  return writer.finish();
+}
+
 }  // namespace
 
 void list_models(const Context& context, ExchangePtr exchange) {
@@ -87,6 +103,13 @@ void list_models(const Context& context, ExchangePtr exchange) {
     body += (first ? "" : ",") + model_json(status, context.limits.inputs);
     first = false;
   }
+  if (context.upstream) {
+    for (const serving::UpstreamModel& model : context.upstream->models()) {
+      if (!is_upstream(context, model.name)) continue;  // one of that name runs here
+      body += (first ? "" : ",") + model_json(model, context.limits.inputs);
+      first = false;
+    }
+  }
   exchange->reply_json(body + "]}");
 }
 
@@ -95,6 +118,8 @@ void show_model(const Context& context, ExchangePtr exchange) {
   const auto found = std::find_if(
       all.begin(), all.end(), [&](const auto& model) { return model.name == exchange->wildcards.front(); });
   if (found != all.end()) return exchange->reply_json(model_json(*found, context.limits.inputs));
+  const auto upstream = upstream_model(context, exchange->wildcards.front());
+  if (upstream) return exchange->reply_json(model_json(*upstream, context.limits.inputs));
   exchange->fail({ErrorCode::not_found, "no model [" + exchange->wildcards.front().substr(0, 64) +
                                             "] here: GET /v1/models lists those there are"},
                  "model");

@@ -94,7 +94,7 @@ class CohereEmbedding::Job : public std::enable_shared_from_this<Job> {
                      std::chrono::seconds(1)});
     }
     const Known* const known = find_known(request_.model);
-    const auto wanted = request_.dimensions;
+    const auto wanted = request_.options.dimensions;
     if (wanted && (*wanted < 1 || (known && !known->any_dimensions && *wanted != known->dims))) {
       return refuse({400,
                      "model [" + request_.model + "] gives no vectors of " + std::to_string(*wanted) +
@@ -103,7 +103,7 @@ class CohereEmbedding::Job : public std::enable_shared_from_this<Job> {
     }
     head_.model = request_.model;
     if (!known || known->any_dimensions) head_.output_dimension = wanted;
-    dims_ = wanted ? static_cast<std::size_t>(*wanted) : known ? known->dims : 0;
+    dims_ = wanted ? *wanted : known ? known->dims : 0;
     return true;
   }
 
@@ -164,7 +164,8 @@ class CohereEmbedding::Job : public std::enable_shared_from_this<Job> {
       return picture_body(head_, inputs[indices.front()].bytes);
     std::vector<std::string_view> texts;
     for (const std::size_t i : indices) texts.emplace_back(inputs[i].bytes);
-    return text_body(head_, input_type_of_texts(request_.input_type), request_.options.truncate, texts);
+    return text_body(head_, input_type_of_texts(request_.options.input_type), request_.options.truncate,
+                     texts);
   }
 
   void take(const std::vector<std::size_t>& indices, Result<std::string, UpstreamFailure> answer) {

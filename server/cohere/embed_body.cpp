@@ -27,7 +27,7 @@ void write_head(Writer& writer, const BodyHead& head, std::string_view input_typ
   writer.EndArray();
   if (!head.output_dimension) return;
   writer.Key("output_dimension");
-  writer.Int64(*head.output_dimension);
+  writer.Uint64(*head.output_dimension);
 }
 
 const char* word_of(models::Truncate truncate) {

@@ -1,7 +1,7 @@
 // What is sent to `POST /v2/embed`.
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,7 +20,7 @@ std::string_view input_type_of_texts(std::string_view word);
 /// What all calls of a request say.
 struct BodyHead {
   std::string model;
-  std::optional<std::int64_t> output_dimension;
+  std::optional<std::size_t> output_dimension;
 };
 
 std::string text_body(const BodyHead& head, std::string_view input_type, models::Truncate truncate,

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,12 @@ struct EmbedOptions {
   /// True once nobody waits for the answer. Called from any thread and under locks: must be quick and must
   /// not call back.
   std::function<bool()> cancelled;
+
+  // For upstream models (upstream.h); those that run here look at neither.
+  /// What the client says its texts are, a word of lower case (`query`, `search_document`, `clustering` ...);
+  /// empty: not said.
+  std::string input_type;
+  std::optional<std::size_t> dimensions;  ///< length of the vectors, where the client asks for one
 };
 
 /// The answer for one input.

@@ -18,10 +18,6 @@ namespace sightline::serving {
 struct UpstreamRequest {
   std::string model;
   std::vector<Input> inputs;
-  /// What the client says its texts are, in its own words (`query`, `search_document`, `clustering` ...);
-  /// empty: not said.
-  std::string input_type;
-  std::optional<std::int64_t> dimensions;  ///< length of the vectors, where the client asks for one
   /// The field Authorization of the client's request; empty: none.
   std::string authorization;
   EmbedOptions options;

@@ -15,34 +15,27 @@ using Outcome = Result<std::string, serving::UpstreamFailure>;
 
 const std::string k_query_body =
     R"({"model":"embed-english-v3.0","input_type":"search_query","texts":["q"]})";
-const std::string k_body =
-    R"({"model":"embed-english-v3.0","input_type":"search_query","texts":["a"]})";
+const std::string k_body = R"({"model":"embed-english-v3.0","input_type":"search_query","texts":["a"]})";
 
-http::Headers retry_after(const std::string &value) {
+http::Headers retry_after(const std::string& value) {
   http::Headers headers;
   headers.set("Retry-After", value);
   return headers;
 }
 
 struct Bench {
-  explicit Bench(CohereClient::Options options = {},
-                 StandIn::Options rules = {})
-      : cohere(std::move(rules)) {
+  explicit Bench(CohereClient::Options options = {}, StandIn::Options rules = {}) : cohere(std::move(rules)) {
     options.url = cohere.url();
     options.random = [] { return 0.0; };
-    options.events.answered = [this](const std::string &outcome) {
-      outcomes += outcome + " ";
-    };
+    options.events.answered = [this](const std::string& outcome) { outcomes += outcome + " "; };
     options.events.retried = [this] { ++retries; };
     client = std::move(*CohereClient::create(options, timer));
   }
 
-  std::future<Outcome> send(serving::EmbedOptions options = {},
-                            const std::string &body = k_body) {
+  std::future<Outcome> send(serving::EmbedOptions options = {}, const std::string& body = k_body) {
     auto promise = std::make_shared<std::promise<Outcome>>();
-    client->send(
-        {"secret-key", [body] { return body; }, std::move(options)},
-        [promise](Outcome outcome) { promise->set_value(std::move(outcome)); });
+    client->send({"secret-key", [body] { return body; }, std::move(options)},
+                 [promise](Outcome outcome) { promise->set_value(std::move(outcome)); });
     return promise->get_future();
   }
   /// Moves on to the next task as soon as there is one, and tells how far that
@@ -56,7 +49,7 @@ struct Bench {
 
   ManualTimer timer;
   LoopbackCohere cohere;
-  std::string outcomes; // written by one thread, read after the answers
+  std::string outcomes;  // written by one thread, read after the answers
   std::atomic<int> retries{0};
   std::unique_ptr<CohereClient> client;
 };
@@ -67,7 +60,7 @@ serving::EmbedOptions query() {
   return options;
 }
 
-} // namespace
+}  // namespace
 
 TEST_CASE("a call goes to /v2/embed with its key, and its answer comes back") {
   Bench bench;
@@ -82,11 +75,9 @@ TEST_CASE("a call goes to /v2/embed with its key, and its answer comes back") {
   CHECK(requests[0].body == k_body);
 }
 
-TEST_CASE(
-    "a call that is refused with Retry-After goes out again after that time") {
+TEST_CASE("a call that is refused with Retry-After goes out again after that time") {
   Bench bench;
-  bench.cohere.put_first(
-      answer_of(429, R"({"message":"slow down"})", retry_after("7")));
+  bench.cohere.put_first(answer_of(429, R"({"message":"slow down"})", retry_after("7")));
   auto answer = bench.send();
   CHECK(bench.next_step() == 7s);
   CHECK(answer.get().ok());
@@ -94,14 +85,13 @@ TEST_CASE(
   CHECK(bench.retries == 1);
 }
 
-TEST_CASE("a server that fails is tried again after waits that double, and in "
-          "the end its failure is told") {
+TEST_CASE(
+    "a server that fails is tried again after waits that double, and in "
+    "the end its failure is told") {
   Bench bench;
-  for (int i = 0; i < 5; ++i)
-    bench.cohere.put_first(answer_of(503, R"({"message":"down for repairs"})"));
+  for (int i = 0; i < 5; ++i) bench.cohere.put_first(answer_of(503, R"({"message":"down for repairs"})"));
   auto answer = bench.send();
-  for (const auto wait : {250ms, 500ms, 1000ms, 2000ms})
-    CHECK(bench.next_step() == wait);
+  for (const auto wait : {250ms, 500ms, 1000ms, 2000ms}) CHECK(bench.next_step() == wait);
   const auto failed = answer.get();
   REQUIRE_FALSE(failed);
   CHECK(failed.error().status == 503);
@@ -109,16 +99,16 @@ TEST_CASE("a server that fails is tried again after waits that double, and in "
   CHECK(bench.cohere.requests().size() == 5);
 }
 
-TEST_CASE("what the client did wrong is told with Cohere's status and words, "
-          "and not tried again") {
+TEST_CASE(
+    "what the client did wrong is told with Cohere's status and words, "
+    "and not tried again") {
   for (const int status : {400, 401, 403, 404, 422}) {
     Bench bench;
     bench.cohere.put_first(answer_of(status, R"({"message":"no,\nnot so"})"));
     const auto failed = bench.send().get();
     REQUIRE_FALSE(failed);
     CHECK(failed.error().status == status);
-    CHECK(failed.error().message ==
-          "Cohere answered " + std::to_string(status) + ": no, not so");
+    CHECK(failed.error().message == "Cohere answered " + std::to_string(status) + ": no, not so");
     CHECK(bench.cohere.requests().size() == 1);
   }
 }
@@ -134,12 +124,12 @@ TEST_CASE("statuses that a client could not read are told as 502") {
   }
 }
 
-TEST_CASE("a key that Cohere repeats in its words is not told on, also where "
-          "they are long or no JSON") {
-  for (const std::string &body :
+TEST_CASE(
+    "a key that Cohere repeats in its words is not told on, also where "
+    "they are long or no JSON") {
+  for (const std::string& body :
        {std::string(R"({"message":"bad token secret-key, secret-key!"})"),
-        std::string("bad token secret-key"),
-        std::string(498, 'x') + "secret-key"}) {
+        std::string("bad token secret-key"), std::string(498, 'x') + "secret-key"}) {
     Bench bench;
     bench.cohere.put_first(answer_of(401, body));
     const auto failed = bench.send().get();
@@ -149,11 +139,11 @@ TEST_CASE("a key that Cohere repeats in its words is not told on, also where "
   }
 }
 
-TEST_CASE("a wait that Cohere asks for and the deadline does not leave is told "
-          "at once, with its length") {
+TEST_CASE(
+    "a wait that Cohere asks for and the deadline does not leave is told "
+    "at once, with its length") {
   Bench bench;
-  bench.cohere.put_first(
-      answer_of(429, R"({"message":"slow down"})", retry_after("30")));
+  bench.cohere.put_first(answer_of(429, R"({"message":"slow down"})", retry_after("30")));
   serving::EmbedOptions options;
   options.deadline = bench.timer.now() + 20s;
   const auto failed = bench.send(options).get();
@@ -182,25 +172,25 @@ TEST_CASE("no more calls are out at once than allowed, and queries go first") {
   CHECK(requests[1].body == k_query_body);
 }
 
-TEST_CASE(
-    "no more calls go out in a minute than the budget allows, tries counted") {
+TEST_CASE("no more calls go out in a minute than the budget allows, tries counted") {
   CohereClient::Options options;
   options.calls_per_minute = 3;
   Bench bench(options);
   bench.cohere.put_first(answer_of(500, ""));
   auto first = bench.send();
-  CHECK(bench.next_step() == 250ms); // the second try
+  CHECK(bench.next_step() == 250ms);  // the second try
   CHECK(first.get().ok());
   CHECK(bench.send().get().ok());
   auto waiting = bench.send();
   CHECK(bench.cohere.requests().size() == 3);
-  CHECK(bench.next_step() == 60s - 250ms); // a minute after the first
+  CHECK(bench.next_step() == 60s - 250ms);  // a minute after the first
   CHECK(waiting.get().ok());
   CHECK(bench.cohere.requests().size() == 4);
 }
 
-TEST_CASE("a call that gets no turn before its deadline is refused as load, "
-          "with the time to wait") {
+TEST_CASE(
+    "a call that gets no turn before its deadline is refused as load, "
+    "with the time to wait") {
   CohereClient::Options options;
   options.calls_per_minute = 1;
   Bench bench(options);
@@ -213,8 +203,7 @@ TEST_CASE("a call that gets no turn before its deadline is refused as load, "
   REQUIRE_FALSE(failed);
   CHECK(failed.error().status == 429);
   CHECK(failed.error().retry_after == 50s);
-  CHECK(failed.error().message.find("--cohere-calls-per-minute") !=
-        std::string::npos);
+  CHECK(failed.error().message.find("--cohere-calls-per-minute") != std::string::npos);
   CHECK(bench.cohere.requests().size() == 1);
 }
 
@@ -261,9 +250,8 @@ TEST_CASE("a server that is not there is tried again, and told as 502") {
   options.random = [] { return 0.0; };
   const auto client = std::move(*CohereClient::create(options, timer));
   std::promise<Outcome> promise;
-  client->send(
-      {"secret-key", [] { return k_body; }, {}},
-      [&promise](Outcome outcome) { promise.set_value(std::move(outcome)); });
+  client->send({"secret-key", [] { return k_body; }, {}},
+               [&promise](Outcome outcome) { promise.set_value(std::move(outcome)); });
   timer.wait_for_tasks(1);
   timer.advance(250ms);
   const auto failed = promise.get_future().get();
@@ -272,8 +260,7 @@ TEST_CASE("a server that is not there is tried again, and told as 502") {
   CHECK(failed.error().message.find("not reached") != std::string::npos);
 }
 
-TEST_CASE(
-    "shutting down ends calls that are out, those in line and those to come") {
+TEST_CASE("shutting down ends calls that are out, those in line and those to come") {
   CohereClient::Options options;
   options.concurrency = 1;
   Bench bench(options);
@@ -283,24 +270,22 @@ TEST_CASE(
   auto in_line = bench.send();
   bench.client->shut_down();
   auto late = bench.send();
-  for (auto *answer : {&out, &in_line, &late}) {
+  for (auto* answer : {&out, &in_line, &late}) {
     const auto failed = answer->get();
     REQUIRE_FALSE(failed);
     CHECK(failed.error().status == 503);
   }
-  bench.client.reset(); // while a call is still out
+  bench.client.reset();  // while a call is still out
 }
 
 TEST_CASE("an address that is none, or would carry a secret, is refused") {
   ManualTimer timer;
-  for (const char *url :
-       {"", "api.cohere.com", "ftp://api.cohere.com", "https://", "https:///v2",
-        "https://me:word@host", "https://host?key=1", "https://host/#x",
-        "https://ho st"}) {
+  for (const char* url : {"", "api.cohere.com", "ftp://api.cohere.com", "https://", "https:///v2",
+                          "https://me:word@host", "https://host?key=1", "https://host/#x", "https://ho st"}) {
     CohereClient::Options options;
     options.url = url;
     CHECK_FALSE(CohereClient::create(options, timer));
   }
 }
 
-} // namespace sightline::cohere
+}  // namespace sightline::cohere

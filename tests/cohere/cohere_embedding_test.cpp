@@ -19,40 +19,32 @@ using serving::Modality;
 using Answer = serving::Upstream::Answer;
 
 struct Bench {
-  explicit Bench(CohereEmbedding::Options options = {},
-                 StandIn::Options rules = {}, Timer *other_timer = nullptr)
+  explicit Bench(CohereEmbedding::Options options = {}, StandIn::Options rules = {},
+                 Timer* other_timer = nullptr)
       : cohere(std::move(rules)) {
     options.client.url = cohere.url();
     options.client.random = [] { return 0.5; };
-    embedding = std::move(
-        *CohereEmbedding::create(options, other_timer ? *other_timer : timer));
+    embedding = std::move(*CohereEmbedding::create(options, other_timer ? *other_timer : timer));
   }
 
   std::future<Answer> start(serving::UpstreamRequest request) {
     auto promise = std::make_shared<std::promise<Answer>>();
-    embedding->embed(std::move(request), [promise](Answer answer) {
-      promise->set_value(std::move(answer));
-    });
+    embedding->embed(std::move(request), [promise](Answer answer) { promise->set_value(std::move(answer)); });
     return promise->get_future();
   }
-  Answer embed(serving::UpstreamRequest request) {
-    return start(std::move(request)).get();
-  }
+  Answer embed(serving::UpstreamRequest request) { return start(std::move(request)).get(); }
 
   /// Member of the nth request's body, as JSON text or as the string it is.
-  std::string sent(std::size_t n, const char *member) {
+  std::string sent(std::size_t n, const char* member) {
     rapidjson::Document body;
     const auto requests = cohere.requests();
     REQUIRE(n < requests.size());
     body.Parse(requests[n].body.data(), requests[n].body.size());
     REQUIRE(body.IsObject());
-    if (!body.HasMember(member))
-      return "absent";
-    const auto &value = body[member];
-    if (value.IsArray())
-      return "array of " + std::to_string(value.Size());
-    return value.IsString() ? value.GetString()
-                            : std::to_string(value.GetInt64());
+    if (!body.HasMember(member)) return "absent";
+    const auto& value = body[member];
+    if (value.IsArray()) return "array of " + std::to_string(value.Size());
+    return value.IsString() ? value.GetString() : std::to_string(value.GetInt64());
   }
 
   ManualTimer timer;
@@ -60,36 +52,32 @@ struct Bench {
   std::unique_ptr<CohereEmbedding> embedding;
 };
 
-serving::UpstreamRequest asking(std::vector<Input> inputs,
-                                std::string input_type = "") {
+serving::UpstreamRequest asking(std::vector<Input> inputs, std::string input_type = "") {
   serving::UpstreamRequest request;
   request.model = "embed-english-v3.0";
   request.inputs = std::move(inputs);
-  request.input_type = std::move(input_type);
+  request.options.input_type = std::move(input_type);
   request.authorization = "Bearer callers-key";
   return request;
 }
 
 std::vector<Input> texts(int count) {
   std::vector<Input> inputs;
-  for (int i = 0; i < count; ++i)
-    inputs.push_back({Modality::text, "text " + std::to_string(i), ""});
+  for (int i = 0; i < count; ++i) inputs.push_back({Modality::text, "text " + std::to_string(i), ""});
   return inputs;
 }
 Input picture(int number) {
-  return {Modality::image, "\xFF\xD8\xFF\xE0 picture " + std::to_string(number),
-          ""};
+  return {Modality::image, "\xFF\xD8\xFF\xE0 picture " + std::to_string(number), ""};
 }
 Input grey_bmp(std::uint8_t grey) {
   return {Modality::image, models::bmp_file(8, 8, grey), ""};
 }
 
-bool is_vector_of(const serving::Embedding &embedding, const Input &input) {
-  return embedding.values ==
-         spread(hashed(input.bytes, input.modality == Modality::image), 1024);
+bool is_vector_of(const serving::Embedding& embedding, const Input& input) {
+  return embedding.values == spread(hashed(input.bytes, input.modality == Modality::image), 1024);
 }
 
-} // namespace
+}  // namespace
 
 TEST_CASE("texts go out 96 a call, and their vectors come back in order") {
   Bench bench;
@@ -97,8 +85,7 @@ TEST_CASE("texts go out 96 a call, and their vectors come back in order") {
   const auto answer = bench.embed(asking(inputs, "query"));
   REQUIRE(answer);
   REQUIRE(answer->size() == 200);
-  for (std::size_t i = 0; i < 200; ++i)
-    CHECK(is_vector_of((*answer)[i], inputs[i]));
+  for (std::size_t i = 0; i < 200; ++i) CHECK(is_vector_of((*answer)[i], inputs[i]));
   REQUIRE(bench.cohere.requests().size() == 3);
   CHECK(bench.sent(0, "model") == "embed-english-v3.0");
   CHECK(bench.sent(0, "input_type") == "search_query");
@@ -110,25 +97,22 @@ TEST_CASE("calls of long texts stay within some megabytes") {
   Bench bench;
   std::vector<Input> inputs;
   for (int i = 0; i < 20; ++i)
-    inputs.push_back(
-        {Modality::text, std::string(1 << 20, static_cast<char>('a' + i)), ""});
+    inputs.push_back({Modality::text, std::string(1 << 20, static_cast<char>('a' + i)), ""});
   const auto answer = bench.embed(asking(inputs));
   REQUIRE(answer);
-  for (std::size_t i = 0; i < 20; ++i)
-    CHECK(is_vector_of((*answer)[i], inputs[i]));
+  for (std::size_t i = 0; i < 20; ++i) CHECK(is_vector_of((*answer)[i], inputs[i]));
   CHECK(bench.cohere.requests().size() == 5);
 }
 
-TEST_CASE("what a client calls its texts becomes Cohere's word for it, "
-          "pictures are always pictures") {
-  const std::pair<const char *, const char *> words[] = {
-      {"", "search_document"},          {"document", "search_document"},
-      {"ingest", "search_document"},    {"search", "search_query"},
-      {"search_query", "search_query"}, {"query", "search_query"},
-      {"clustering", "clustering"},     {"classification", "classification"},
-      {"image", "search_document"},
+TEST_CASE(
+    "what a client calls its texts becomes Cohere's word for it, "
+    "pictures are always pictures") {
+  const std::pair<const char*, const char*> words[] = {
+      {"", "search_document"},      {"document", "search_document"},      {"ingest", "search_document"},
+      {"search", "search_query"},   {"search_query", "search_query"},     {"query", "search_query"},
+      {"clustering", "clustering"}, {"classification", "classification"}, {"image", "search_document"},
   };
-  for (const auto &[word, expected] : words) {
+  for (const auto& [word, expected] : words) {
     Bench bench;
     REQUIRE(bench.embed(asking(texts(1), word)));
     CHECK(bench.sent(0, "input_type") == expected);
@@ -140,8 +124,9 @@ TEST_CASE("what a client calls its texts becomes Cohere's word for it, "
   }
 }
 
-TEST_CASE("pictures go out one a call, several at once, mixed with texts, and "
-          "keep their places") {
+TEST_CASE(
+    "pictures go out one a call, several at once, mixed with texts, and "
+    "keep their places") {
   CohereEmbedding::Options options;
   options.client.concurrency = 3;
   Bench bench(options);
@@ -157,11 +142,9 @@ TEST_CASE("pictures go out one a call, several at once, mixed with texts, and "
   bench.cohere.release();
   const auto vectors = answer.get();
   REQUIRE(vectors);
-  for (std::size_t i = 0; i < inputs.size(); ++i)
-    CHECK(is_vector_of((*vectors)[i], inputs[i]));
+  for (std::size_t i = 0; i < inputs.size(); ++i) CHECK(is_vector_of((*vectors)[i], inputs[i]));
   CHECK((*vectors)[0].width == 4);
-  CHECK(bench.cohere.requests().size() ==
-        6); // five pictures, and the texts together
+  CHECK(bench.cohere.requests().size() == 6);  // five pictures, and the texts together
 }
 
 TEST_CASE("a picture that Cohere does not take is sent as a JPEG") {
@@ -173,8 +156,9 @@ TEST_CASE("a picture that Cohere does not take is sent as a JPEG") {
   CHECK(is_vector_of((*answer)[1], jpeg));
 }
 
-TEST_CASE("a picture that cannot be decoded fails with its place, before "
-          "anything is sent") {
+TEST_CASE(
+    "a picture that cannot be decoded fails with its place, before "
+    "anything is sent") {
   CohereEmbedding::Options options;
   options.preparation_threads = 1;
   Bench bench(options);
@@ -190,8 +174,9 @@ TEST_CASE("a picture that cannot be decoded fails with its place, before "
   CHECK(failed.error().message.starts_with("texts[7]: BMP"));
 }
 
-TEST_CASE("Cohere's refusal of one picture names it, and ends the request's "
-          "other calls") {
+TEST_CASE(
+    "Cohere's refusal of one picture names it, and ends the request's "
+    "other calls") {
   CohereEmbedding::Options options;
   options.client.concurrency = 1;
   Bench bench(options);
@@ -203,14 +188,16 @@ TEST_CASE("Cohere's refusal of one picture names it, and ends the request's "
   const auto failed = answer.get();
   REQUIRE_FALSE(failed);
   CHECK(failed.error().status == 502);
-  CHECK(failed.error().message == "input 0: Cohere's answer cannot be used: it "
-                                  "has 0 vectors in embeddings.float, not 1");
+  CHECK(failed.error().message ==
+        "input 0: Cohere's answer cannot be used: it "
+        "has 0 vectors in embeddings.float, not 1");
   REQUIRE(bench.embed(asking({picture(3)})));
   CHECK(bench.cohere.requests().size() == 2);
 }
 
-TEST_CASE("an answer of fewer vectors, of half a JSON, or of another length is "
-          "a 502, and no vector") {
+TEST_CASE(
+    "an answer of fewer vectors, of half a JSON, or of another length is "
+    "a 502, and no vector") {
   for (const bool fewer : {true, false}) {
     StandIn::Options rules;
     (fewer ? rules.fewer_vectors : rules.garbage) = 1;
@@ -222,22 +209,18 @@ TEST_CASE("an answer of fewer vectors, of half a JSON, or of another length is "
         "the texts from input 0 to input 2: Cohere's answer cannot be used"));
   }
   Bench bench;
-  bench.cohere.put_first(
-      answer_of(200, R"({"embeddings":{"float":[[0.6,0.8]]}})"));
+  bench.cohere.put_first(answer_of(200, R"({"embeddings":{"float":[[0.6,0.8]]}})"));
   const auto failed = bench.embed(asking(texts(1)));
   REQUIRE_FALSE(failed);
-  CHECK(failed.error().message.find("vector 0 has 2 numbers, not 1024") !=
-        std::string::npos);
+  CHECK(failed.error().message.find("vector 0 has 2 numbers, not 1024") != std::string::npos);
 }
 
 TEST_CASE("calls of a model whose length is not known must agree on it") {
   CohereEmbedding::Options options;
   options.client.concurrency = 1;
   Bench bench(options);
-  bench.cohere.put_first(
-      answer_of(200, R"({"embeddings":{"float":[[0.6,0.8]]}})"));
-  bench.cohere.put_first(
-      answer_of(200, R"({"embeddings":{"float":[[1,0,0]]}})"));
+  bench.cohere.put_first(answer_of(200, R"({"embeddings":{"float":[[0.6,0.8]]}})"));
+  bench.cohere.put_first(answer_of(200, R"({"embeddings":{"float":[[1,0,0]]}})"));
   auto request = asking({picture(0), picture(1)});
   request.model = "embed-next-v5.0";
   const auto failed = bench.embed(std::move(request));
@@ -246,11 +229,12 @@ TEST_CASE("calls of a model whose length is not known must agree on it") {
   CHECK(failed.error().message.find("differ in length") != std::string::npos);
 }
 
-TEST_CASE("a length is asked for where the model has a choice, and refused "
-          "where it has none") {
+TEST_CASE(
+    "a length is asked for where the model has a choice, and refused "
+    "where it has none") {
   Bench bench;
   auto request = asking(texts(1));
-  request.dimensions = 512;
+  request.options.dimensions = 512;
   const auto refused = bench.embed(request);
   REQUIRE_FALSE(refused);
   CHECK(refused.error().status == 400);
@@ -262,14 +246,14 @@ TEST_CASE("a length is asked for where the model has a choice, and refused "
   CHECK(bench.sent(0, "output_dimension") == "512");
 }
 
-TEST_CASE("the caller's key goes to Cohere, unless the operator gave one; "
-          "without any there is no call") {
+TEST_CASE(
+    "the caller's key goes to Cohere, unless the operator gave one; "
+    "without any there is no call") {
   Bench bench;
   REQUIRE(bench.embed(asking(texts(1))));
-  CHECK(bench.cohere.requests()[0].headers.get("Authorization") ==
-        "Bearer callers-key");
-  for (const char *none : {"", "Bearer", "Bearer ", "Basic abc", "ApiKey abc",
-                           "Bearer a b", "Bearer a\x01"}) {
+  CHECK(bench.cohere.requests()[0].headers.get("Authorization") == "Bearer callers-key");
+  for (const char* none :
+       {"", "Bearer", "Bearer ", "Basic abc", "ApiKey abc", "Bearer a b", "Bearer a\x01"}) {
     auto request = asking(texts(1));
     request.authorization = none;
     const auto failed = bench.embed(request);
@@ -281,21 +265,20 @@ TEST_CASE("the caller's key goes to Cohere, unless the operator gave one; "
   options.key = "operators-key";
   Bench own(options);
   REQUIRE(own.embed(asking(texts(1))));
-  CHECK(own.cohere.requests()[0].headers.get("Authorization") ==
-        "Bearer operators-key");
+  CHECK(own.cohere.requests()[0].headers.get("Authorization") == "Bearer operators-key");
 }
 
-TEST_CASE("more than may be on its way is refused as load, and room comes back "
-          "with the answers") {
+TEST_CASE(
+    "more than may be on its way is refused as load, and room comes back "
+    "with the answers") {
   CohereEmbedding::Options options;
   options.max_items = 4;
   options.max_bytes = 100;
   Bench bench(options);
   bench.cohere.hold();
   auto first = bench.start(asking(texts(3)));
-  for (auto &refused :
-       {bench.embed(asking(texts(2))),
-        bench.embed(asking({{Modality::text, std::string(90, 'x'), ""}}))}) {
+  for (auto& refused :
+       {bench.embed(asking(texts(2))), bench.embed(asking({{Modality::text, std::string(90, 'x'), ""}}))}) {
     REQUIRE_FALSE(refused);
     CHECK(refused.error().status == 429);
     CHECK(refused.error().retry_after);
@@ -315,14 +298,12 @@ TEST_CASE("200 pictures get the right vectors from a server that fails often") {
   const auto timer = start_timer();
   Bench bench(options, rules, timer.get());
   std::vector<Input> inputs;
-  for (int i = 0; i < 200; ++i)
-    inputs.push_back(picture(i));
+  for (int i = 0; i < 200; ++i) inputs.push_back(picture(i));
   const auto answer = bench.embed(asking(inputs));
   REQUIRE_MESSAGE(answer.ok(), answer.error().message);
-  for (std::size_t i = 0; i < 200; ++i)
-    CHECK(is_vector_of((*answer)[i], inputs[i]));
+  for (std::size_t i = 0; i < 200; ++i) CHECK(is_vector_of((*answer)[i], inputs[i]));
   CHECK(bench.cohere.requests().size() > 215);
-  bench.embedding.reset(); // before its timer
+  bench.embedding.reset();  // before its timer
 }
 
 TEST_CASE("ending with pictures on their way answers each request once") {
@@ -334,7 +315,7 @@ TEST_CASE("ending with pictures on their way answers each request once") {
   auto preparing = bench.start(asking({grey_bmp(1), grey_bmp(2), grey_bmp(3)}));
   bench.cohere.wait_for_held(2);
   bench.embedding.reset();
-  for (auto *answer : {&out, &preparing}) {
+  for (auto* answer : {&out, &preparing}) {
     const auto failed = answer->get();
     REQUIRE_FALSE(failed);
     CHECK(failed.error().status == 503);
@@ -343,7 +324,7 @@ TEST_CASE("ending with pictures on their way answers each request once") {
 
 TEST_CASE("a key file holds one key; its messages do not show it") {
   const TemporaryFolder folder;
-  const auto read = [&folder](const std::string &content) {
+  const auto read = [&folder](const std::string& content) {
     return read_key_file(folder.write("key", content));
   };
   CHECK(*read("# of production\n\n  the-key \r\n") == "the-key");
@@ -351,8 +332,7 @@ TEST_CASE("a key file holds one key; its messages do not show it") {
   const auto odd = read("my secret\n");
   REQUIRE_FALSE(odd);
   CHECK(odd.error().message.find("secret") == std::string::npos);
-  CHECK(read_key_file(folder.path / "none").error().code ==
-        ErrorCode::not_found);
+  CHECK(read_key_file(folder.path / "none").error().code == ErrorCode::not_found);
 }
 
-} // namespace sightline::cohere
+}  // namespace sightline::cohere

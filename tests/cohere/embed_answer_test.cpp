@@ -6,19 +6,16 @@
 namespace sightline::cohere {
 
 namespace {
-std::string problem(const std::string &body, std::size_t count,
-                    std::size_t dims) {
+std::string problem(const std::string& body, std::size_t count, std::size_t dims) {
   const auto read = read_embed_answer(body, count, dims);
   return read ? "none" : read.error().message;
 }
-std::string with_vectors(const std::string &vectors) {
-  return R"({"id":"x","embeddings":{"float":)" + vectors +
-         R"(},"texts":["a"]})";
+std::string with_vectors(const std::string& vectors) {
+  return R"({"id":"x","embeddings":{"float":)" + vectors + R"(},"texts":["a"]})";
 }
-} // namespace
+}  // namespace
 
-TEST_CASE(
-    "vectors are read in order, with what was billed and the picture's size") {
+TEST_CASE("vectors are read in order, with what was billed and the picture's size") {
   const auto read = read_embed_answer(
       R"({"id":"1","texts":["[0.5]"],"embeddings":{"int8":[[1,2]],"float":[[0.6,0.8],[1,0],[0,-1]]},)"
       R"("images":[{"width":400,"height":300,"format":"png"}],"meta":{"billed_units":{"input_tokens":7}}})",
@@ -40,32 +37,21 @@ TEST_CASE("a vector that is not of unit length is brought to it") {
 }
 
 TEST_CASE("an answer that does not fit what was asked is not believed") {
-  CHECK(problem(with_vectors("[[1,0]]"), 2, 2).find("has 1 vectors") !=
+  CHECK(problem(with_vectors("[[1,0]]"), 2, 2).find("has 1 vectors") != std::string::npos);
+  CHECK(problem(with_vectors("[[1,0],[1,0]]"), 1, 2).find("more than 1") != std::string::npos);
+  CHECK(problem(with_vectors("[[1,0],[1,0,0]]"), 2, 2).find("vector 1 has 3 numbers, not 2") !=
         std::string::npos);
-  CHECK(problem(with_vectors("[[1,0],[1,0]]"), 1, 2).find("more than 1") !=
+  CHECK(problem(with_vectors("[[1,0],[1]]"), 2, 0).find("vector 1 has 1 numbers, not 2") !=
         std::string::npos);
-  CHECK(problem(with_vectors("[[1,0],[1,0,0]]"), 2, 2)
-            .find("vector 1 has 3 numbers, not 2") != std::string::npos);
-  CHECK(problem(with_vectors("[[1,0],[1]]"), 2, 0)
-            .find("vector 1 has 1 numbers, not 2") != std::string::npos);
-  CHECK(problem(with_vectors("[[]]"), 1, 0).find("vector 0 has 0") !=
-        std::string::npos);
-  CHECK(problem(with_vectors("[[0,0]]"), 1, 2).find("vector 0 is zero") !=
-        std::string::npos);
-  CHECK(problem(with_vectors("[[1,null]]"), 1, 2).find("no number") !=
-        std::string::npos);
-  CHECK(problem(with_vectors("[[1,\"0\"]]"), 1, 2).find("no number") !=
-        std::string::npos);
-  CHECK(problem(with_vectors("[[1,[0]]]"), 1, 2).find("no number") !=
-        std::string::npos);
-  CHECK(problem(with_vectors("[[1,1e300]]"), 1, 2).find("no number") !=
-        std::string::npos);
-  CHECK(problem(with_vectors("[[1,1e999]]"), 1, 2).find("no JSON") !=
-        std::string::npos);
-  CHECK(problem(R"({"embeddings":[[1,0]]})", 1, 2).find("has 0 vectors") !=
-        std::string::npos);
-  CHECK(problem(R"({"message":"hello"})", 1, 2).find("has 0 vectors") !=
-        std::string::npos);
+  CHECK(problem(with_vectors("[[]]"), 1, 0).find("vector 0 has 0") != std::string::npos);
+  CHECK(problem(with_vectors("[[0,0]]"), 1, 2).find("vector 0 is zero") != std::string::npos);
+  CHECK(problem(with_vectors("[[1,null]]"), 1, 2).find("no number") != std::string::npos);
+  CHECK(problem(with_vectors("[[1,\"0\"]]"), 1, 2).find("no number") != std::string::npos);
+  CHECK(problem(with_vectors("[[1,[0]]]"), 1, 2).find("no number") != std::string::npos);
+  CHECK(problem(with_vectors("[[1,1e300]]"), 1, 2).find("no number") != std::string::npos);
+  CHECK(problem(with_vectors("[[1,1e999]]"), 1, 2).find("no JSON") != std::string::npos);
+  CHECK(problem(R"({"embeddings":[[1,0]]})", 1, 2).find("has 0 vectors") != std::string::npos);
+  CHECK(problem(R"({"message":"hello"})", 1, 2).find("has 0 vectors") != std::string::npos);
 }
 
 TEST_CASE("an answer that is no JSON, or half of it, is not believed") {
@@ -78,12 +64,10 @@ TEST_CASE("an answer that is no JSON, or half of it, is not believed") {
 }
 
 TEST_CASE("an answer built to use up memory is left early") {
-  CHECK(problem(std::string(1 << 20, '['), 1, 2).find("too deep") !=
-        std::string::npos);
+  CHECK(problem(std::string(1 << 20, '['), 1, 2).find("too deep") != std::string::npos);
   std::string endless = R"({"embeddings":{"float":[[)";
-  for (int i = 0; i < 10000; ++i)
-    endless += "1,";
+  for (int i = 0; i < 10000; ++i) endless += "1,";
   CHECK(problem(endless, 1, 2).find("over 8192") != std::string::npos);
 }
 
-} // namespace sightline::cohere
+}  // namespace sightline::cohere

@@ -19,16 +19,14 @@ models::Picture noise(std::uint32_t width, std::uint32_t height) {
   return picture;
 }
 
-} // namespace
+}  // namespace
 
-TEST_CASE(
-    "pictures of Cohere's formats and size fit as they are, others do not") {
+TEST_CASE("pictures of Cohere's formats and size fit as they are, others do not") {
   CHECK(media_type("\xFF\xD8\xFF\xE0 and so on") == "image/jpeg");
   CHECK(media_type("\x89PNG\r\n\x1A\n...") == "image/png");
   CHECK(media_type("RIFF\1\1\1\1WEBPVP8 ") == "image/webp");
   CHECK(media_type("GIF89a...") == "image/gif");
-  for (const char *other :
-       {"", "R", "RIFF\1\1\1\1AVI ", "BM......", "II*\1", "how big"})
+  for (const char* other : {"", "R", "RIFF\1\1\1\1AVI ", "BM......", "II*\1", "how big"})
     CHECK(media_type(other).empty());
   std::string jpeg = "\xFF\xD8\xFF\xE0";
   jpeg.resize(k_max_picture_bytes);
@@ -37,8 +35,9 @@ TEST_CASE(
   CHECK_FALSE(fits(jpeg));
 }
 
-TEST_CASE("a picture of a format that Cohere does not take becomes a JPEG of "
-          "the same pixels") {
+TEST_CASE(
+    "a picture of a format that Cohere does not take becomes a JPEG of "
+    "the same pixels") {
   const std::string bmp = models::bmp_file(33, 21, 200);
   CHECK_FALSE(fits(bmp));
   const auto jpeg = fitted(bmp, {});
@@ -49,12 +48,12 @@ TEST_CASE("a picture of a format that Cohere does not take becomes a JPEG of "
   CHECK(picture->width() == 33);
   CHECK(picture->height() == 21);
   for (std::uint32_t y = 0; y < 21; ++y)
-    for (std::size_t x = 0; x < picture->row_bytes(); ++x)
-      CHECK(std::abs(picture->row(y)[x] - 200) <= 2);
+    for (std::size_t x = 0; x < picture->row_bytes(); ++x) CHECK(std::abs(picture->row(y)[x] - 200) <= 2);
 }
 
-TEST_CASE("a picture of too many bytes is shrunk, in its own proportions, "
-          "until it fits") {
+TEST_CASE(
+    "a picture of too many bytes is shrunk, in its own proportions, "
+    "until it fits") {
   const auto large = write_jpeg(noise(3000, 1500), 98);
   REQUIRE(large);
   REQUIRE(large->size() > k_max_picture_bytes);
@@ -65,16 +64,15 @@ TEST_CASE("a picture of too many bytes is shrunk, in its own proportions, "
   REQUIRE(picture);
   CHECK(picture->width() * picture->height() <= k_max_picture_pixels);
   CHECK(picture->width() * picture->height() > k_max_picture_pixels * 99 / 100);
-  CHECK(picture->width() / 2 ==
-        doctest::Approx(picture->height()).epsilon(0.002));
+  CHECK(picture->width() / 2 == doctest::Approx(picture->height()).epsilon(0.002));
 }
 
-TEST_CASE("what cannot be decoded, or is over the limits, is refused as "
-          "everywhere else") {
+TEST_CASE(
+    "what cannot be decoded, or is over the limits, is refused as "
+    "everywhere else") {
   const auto text = fitted("not a picture", {});
   REQUIRE_FALSE(text);
-  CHECK(text.error().message.find("not a picture this server reads") !=
-        std::string::npos);
+  CHECK(text.error().message.find("not a picture this server reads") != std::string::npos);
   const auto cut = fitted(models::bmp_file(33, 21, 200).substr(0, 500), {});
   REQUIRE_FALSE(cut);
   CHECK(cut.error().code == ErrorCode::invalid_argument);
@@ -85,4 +83,4 @@ TEST_CASE("what cannot be decoded, or is over the limits, is refused as "
   CHECK(many.error().code == ErrorCode::too_large);
 }
 
-} // namespace sightline::cohere
+}  // namespace sightline::cohere

@@ -20,52 +20,40 @@ http::Request embed_request(std::string body) {
   return request;
 }
 
-std::string outcome(const std::string &fields) {
+std::string outcome(const std::string& fields) {
   StandIn stand_in({}, hashed_all);
-  const auto answer = stand_in.answer(
-      embed_request(R"({"model":"embed-english-v3.0",)" + fields + "}"));
+  const auto answer = stand_in.answer(embed_request(R"({"model":"embed-english-v3.0",)" + fields + "}"));
   return std::to_string(answer->status) + " " + answer->body;
 }
 
-std::string repeated(const std::string &item, int times) {
+std::string repeated(const std::string& item, int times) {
   std::string list = item;
-  for (int i = 1; i < times; ++i)
-    list += "," + item;
+  for (int i = 1; i < times; ++i) list += "," + item;
   return "[" + list + "]";
 }
 
 const std::string k_png = "\"data:image/png;base64,iVBORw0KGgoAAAAA\"";
 
-} // namespace
+}  // namespace
 
 TEST_CASE("the stand-in holds to Cohere's limits and types") {
   const std::string texts = R"("input_type":"search_query","texts":)";
   const std::string images = R"("input_type":"image","images":)";
   CHECK(outcome(texts + repeated("\"a\"", 96)).starts_with("200"));
-  CHECK(
-      outcome(texts + repeated("\"a\"", 97)).find("at most 96 - received 97") !=
-      std::string::npos);
+  CHECK(outcome(texts + repeated("\"a\"", 97)).find("at most 96 - received 97") != std::string::npos);
   CHECK(outcome(images + "[" + k_png + "]").starts_with("200"));
-  CHECK(outcome(images + repeated(k_png, 2)).find("at most 1 - received 2") !=
-        std::string::npos);
+  CHECK(outcome(images + repeated(k_png, 2)).find("at most 1 - received 2") != std::string::npos);
   CHECK(outcome(R"("texts":["a"])").find("input_type") != std::string::npos);
   CHECK(outcome(R"("input_type":"image","texts":["a"])").starts_with("400"));
-  CHECK(outcome(R"("input_type":"search_query","images":[)" + k_png + "]")
-            .starts_with("400"));
-  CHECK(
-      outcome(R"("input_type":"image","texts":["a"],"images":[)" + k_png + "]")
-          .starts_with("400"));
-  CHECK(outcome(images + R"(["iVBORw0KGgoAAAAA"])").find("data URI") !=
-        std::string::npos);
-  CHECK(outcome(images + R"(["data:image/bmp;base64,Qk0AAAAA"])")
-            .starts_with("400"));
-  CHECK(outcome(images + R"(["data:image/jpeg;base64,iVBORw0KGgoAAAAA"])")
-            .starts_with("400"));
+  CHECK(outcome(R"("input_type":"search_query","images":[)" + k_png + "]").starts_with("400"));
+  CHECK(outcome(R"("input_type":"image","texts":["a"],"images":[)" + k_png + "]").starts_with("400"));
+  CHECK(outcome(images + R"(["iVBORw0KGgoAAAAA"])").find("data URI") != std::string::npos);
+  CHECK(outcome(images + R"(["data:image/bmp;base64,Qk0AAAAA"])").starts_with("400"));
+  CHECK(outcome(images + R"(["data:image/jpeg;base64,iVBORw0KGgoAAAAA"])").starts_with("400"));
   std::string large = "\x89PNG\r\n\x1A\n";
   large.resize(5'000'001);
-  CHECK(outcome(images + "[\"data:image/png;base64," + base64_encode(large) +
-                "\"]")
-            .find("5MB") != std::string::npos);
+  CHECK(outcome(images + "[\"data:image/png;base64," + base64_encode(large) + "\"]").find("5MB") !=
+        std::string::npos);
   CHECK(outcome(texts + R"(["a"],"truncate":"MIDDLE")").starts_with("400"));
   CHECK(outcome(texts + R"(["a"],"output_dimension":256)").starts_with("400"));
 }
@@ -74,8 +62,7 @@ TEST_CASE("the stand-in asks for a key and for a model that there is") {
   StandIn::Options options;
   options.key = "right";
   StandIn stand_in(options, hashed_all);
-  auto request = embed_request(
-      R"({"model":"embed-none","input_type":"search_query","texts":["a"]})");
+  auto request = embed_request(R"({"model":"embed-none","input_type":"search_query","texts":["a"]})");
   CHECK(stand_in.answer(request)->status == 401);
   request.headers.set("Authorization", "Bearer right");
   CHECK(stand_in.answer(request)->status == 404);
@@ -83,8 +70,9 @@ TEST_CASE("the stand-in asks for a key and for a model that there is") {
   CHECK(stand_in.answer(request)->status == 404);
 }
 
-TEST_CASE("the stand-in fails as often as it is told, in the same order for "
-          "the same seed") {
+TEST_CASE(
+    "the stand-in fails as often as it is told, in the same order for "
+    "the same seed") {
   StandIn::Options options;
   options.rate_limited = 0.1;
   options.unavailable = 0.05;
@@ -95,16 +83,14 @@ TEST_CASE("the stand-in fails as often as it is told, in the same order for "
     for (int i = 0; i < 2000; ++i)
       list.push_back(
           stand_in
-              .answer(embed_request(
-                  R"({"model":"embed-v4.0","input_type":"search_query","texts":["a"]})"))
+              .answer(embed_request(R"({"model":"embed-v4.0","input_type":"search_query","texts":["a"]})"))
               ->status);
     return list;
   };
   const auto first = statuses();
   CHECK(first == statuses());
   const auto share = [&first](int status) {
-    return static_cast<double>(std::count(first.begin(), first.end(), status)) /
-           2000;
+    return static_cast<double>(std::count(first.begin(), first.end(), status)) / 2000;
   };
   CHECK(share(429) == doctest::Approx(0.1).epsilon(0.2));
   CHECK(share(503) == doctest::Approx(0.05).epsilon(0.3));
@@ -114,10 +100,9 @@ TEST_CASE("the stand-in fails as often as it is told, in the same order for "
 
 TEST_CASE("spreading vectors keeps lengths and angles") {
   const auto a = hashed("a", false), b = hashed("b", true);
-  const auto dot = [](const auto &x, const auto &y) {
+  const auto dot = [](const auto& x, const auto& y) {
     double sum = 0;
-    for (std::size_t i = 0; i < x.size(); ++i)
-      sum += static_cast<double>(x[i]) * y[i];
+    for (std::size_t i = 0; i < x.size(); ++i) sum += static_cast<double>(x[i]) * y[i];
     return sum;
   };
   for (const std::size_t dims : {384, 1000, 1024, 1536}) {
@@ -128,4 +113,4 @@ TEST_CASE("spreading vectors keeps lengths and angles") {
   }
 }
 
-} // namespace sightline::cohere
+}  // namespace sightline::cohere
