@@ -14,7 +14,7 @@ using namespace sightline::models::testing;
 
 namespace {
 
-constexpr const char* k_models[] = {"clip-quick-gelu-f32", "clip-gelu-f16"};
+constexpr const char* k_models[] = {"clip-quick-gelu-f32", "clip-gelu-f16", "jina-clip-f32"};
 
 std::unique_ptr<Embedder> load(const std::filesystem::path& folder) {
   Embedder::Options options;
@@ -103,6 +103,45 @@ TEST_CASE("a model tells what it is") {
   CHECK(info.parameters * 2 < info.weight_bytes);
   CHECK(info.parameters * 2 + 16'000 > info.weight_bytes);
   has(info.preprocessing, "centre crop 224");
+}
+
+TEST_CASE("jina-clip takes 512 tokens unless more is asked for, up to 8192") {
+  Embedder::Options options;
+  options.folder = fixture("jina-clip-f32").string();
+  options.threads = 1;
+  const auto usual = Embedder::load(options);
+  REQUIRE(usual.ok());
+  CHECK((*usual)->info().architecture == "jina-clip");
+  CHECK((*usual)->info().max_tokens == 512);
+  CHECK((*usual)->info().dims == 48);
+  CHECK((*usual)->info().logit_scale > 0);
+  has((*usual)->info().preprocessing, "shortest edge 224 bicubic");
+  std::string text;
+  for (int i = 0; i < 9000; ++i) text += "a ";
+  CHECK((*usual)->prepare_text(text, Truncate::end)->ids.size() == 512);
+  options.max_tokens = 8192;
+  const auto most = Embedder::load(options);
+  REQUIRE(most.ok());
+  CHECK((*most)->info().max_tokens == 8192);
+  CHECK((*most)->prepare_text(text, Truncate::end)->ids.size() == 8192);
+  for (const std::uint32_t wrong : {1u, 8193u}) {
+    options.max_tokens = wrong;
+    const auto refused = Embedder::load(options);
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().code == ErrorCode::invalid_argument);
+    has(refused.error().message, "takes from 2 to 8192");
+  }
+}
+
+TEST_CASE("a vector is shortened by cutting it and making it a unit again") {
+  const std::vector<float> unit{0.6f, 0, 0, 0.8f};
+  CHECK(shorten(unit, 1).value() == std::vector<float>{1});
+  CHECK(max_difference(shorten(unit, 4).value(), unit) < 1e-7);
+  const std::vector<float> more{3, 4, 12};
+  CHECK(max_difference(shorten(more, 2).value(), std::vector<float>{0.6f, 0.8f}) < 1e-7);
+  CHECK(shorten(unit, 0).error().code == ErrorCode::invalid_argument);
+  CHECK(shorten(unit, 5).error().code == ErrorCode::invalid_argument);
+  CHECK(shorten(std::vector<float>{0, 0, 1}, 2).error().code == ErrorCode::internal);
 }
 
 TEST_CASE("an input that is no input fails alone") {

@@ -1,5 +1,7 @@
 #include "models/towers/towers.h"
 
+#include <cmath>
+#include <cstring>
 #include <doctest/doctest.h>
 #include <map>
 #include <string>
@@ -19,7 +21,8 @@ namespace {
 
 using Ids = std::span<const std::int32_t>;
 
-constexpr const char* k_models[] = {"clip-quick-gelu-f32", "clip-gelu-f16"};
+constexpr const char* k_clips[] = {"clip-quick-gelu-f32", "clip-gelu-f16"};
+constexpr const char* k_models[] = {"clip-quick-gelu-f32", "clip-gelu-f16", "jina-clip-f32"};
 
 /// With one thread: these models are too small to gain from more.
 Result<std::unique_ptr<Towers>> load(const std::filesystem::path& path,
@@ -101,7 +104,7 @@ TEST_CASE("texts embed as the reference embeds them, alone and all together") {
 }
 
 TEST_CASE("what follows the first end of text has no say") {
-  for (const char* model : k_models) {
+  for (const char* model : k_clips) {
     INFO(model);
     const ExpectedText text = expected_vectors(model).texts[2];
     const auto towers = load(fixture(model));
@@ -259,4 +262,75 @@ TEST_CASE("the BLAS in use is named, and found wanting only with a cure") {
   CHECK_FALSE(blas_description().empty());
   const std::string warning = blas_warning();
   if (!warning.empty()) has(warning, "libopenblas0-openmp");
+}
+
+namespace {
+
+void write_floats(std::string& bytes, std::size_t first, const std::vector<float>& values) {
+  for (std::size_t i = 0; i < values.size(); ++i) std::memcpy(&bytes[(first + i) * 4], &values[i], 4);
+}
+
+}  // namespace
+
+TEST_CASE("a stored rotary table that is not the one computed is refused by name; none is no fault") {
+  EditableModel model("jina-clip-f32");
+  auto& [spec, bytes] = model.tensors["vision_model.rope.freqs_cos"];
+  REQUIRE(spec.shape == std::vector<std::int64_t>{196, 16});
+  write_floats(bytes, 195 * 16, {0.5f});
+  has(model.fault(), "wrong (1): vision_model.rope.freqs_cos differs by");
+  model.tensors["vision_model.rope.freqs_cos"].first.shape = {16, 196};
+  has(model.fault(), "vision_model.rope.freqs_cos is F32 [16, 196]");
+  model.tensors.erase("vision_model.rope.freqs_cos");
+  model.tensors.erase("vision_model.rope.freqs_sin");
+  model.write();
+  CHECK(load(model.folder.path()).ok());
+}
+
+TEST_CASE("a rotary table is found under whichever block owns it") {
+  EditableModel model("jina-clip-f32");
+  const auto table = model.tensors["vision_model.rope.freqs_sin"];
+  model.tensors.erase("vision_model.rope.freqs_sin");
+  model.tensors["vision_model.blocks.0.attn.rope.freqs_sin"] = table;
+  model.write();
+  CHECK(load(model.folder.path()).ok());
+  write_floats(model.tensors["vision_model.blocks.0.attn.rope.freqs_sin"].second, 16, {std::nanf("")});
+  has(model.fault(), "wrong (1): vision_model.blocks.0.attn.rope.freqs_sin");
+}
+
+TEST_CASE("tensors that contradict jina-clip's sizes are named with both shapes") {
+  EditableModel model("jina-clip-f32");
+  const std::string config = content_of(model.folder.path() / "config.json");
+  model.folder.write("config.json",
+                     replaced(config, "\"intermediate_size\": 96", "\"intermediate_size\": 98"));
+  const std::string message = model.fault();
+  has(message, "text_model.transformer.encoder.layers.0.mlp.gated_layers.weight is F32 [192, 48]");
+  has(message, "[196, 48]");
+  model.folder.write("config.json", replaced(config, "\"num_hidden_layers\": 3", "\"num_hidden_layers\": 2"));
+  has(model.fault(), "unknown (11): text_model.transformer.encoder.layers.2.");
+}
+
+TEST_CASE("a spelled-out [PAD] has no say beyond its place, and a text of nothing else is refused") {
+  const auto towers = load(fixture("jina-clip-f32"));
+  REQUIRE(towers.ok());
+  const std::vector<std::int32_t> padded{2, 9, 10, 3, 0, 0}, plain{2, 9, 10, 3}, other{2, 9, 3};
+  const Ids alone[] = {plain}, among[] = {other, padded, plain};
+  const auto plain_row = row((*towers)->encode_texts(alone), 0, 48);
+  const auto rows = (*towers)->encode_texts(among);
+  CHECK(max_difference(unit_of(row(rows, 1, 48)), unit_of(plain_row)) < 1e-6);
+  CHECK(max_difference(unit_of(row(rows, 2, 48)), unit_of(plain_row)) < 1e-6);
+  CHECK(max_difference(unit_of(row(rows, 0, 48)), unit_of(plain_row)) > 1e-3);
+  CHECK((*towers)->check_text(std::vector<std::int32_t>{0, 0}).error().code == ErrorCode::invalid_argument);
+  CHECK((*towers)->check_text(std::vector<std::int32_t>(8193, 5)).error().code ==
+        ErrorCode::invalid_argument);
+}
+
+TEST_CASE("a text of two thousand tokens embeds, and its vector does not depend on its neighbours") {
+  const auto towers = load(fixture("jina-clip-f32"));
+  REQUIRE(towers.ok());
+  std::vector<std::int32_t> text(2100);
+  for (std::size_t i = 0; i < text.size(); ++i) text[i] = static_cast<std::int32_t>(4 + i * i % 150);
+  const std::vector<std::int32_t> other{2, 9, 3};
+  const Ids alone[] = {text}, among[] = {other, text};
+  const auto vector = unit_of(row((*towers)->encode_texts(alone), 0, 48));
+  CHECK(max_difference(unit_of(row((*towers)->encode_texts(among), 1, 48)), vector) < 1e-6);
 }

@@ -1,0 +1,167 @@
+#include <doctest/doctest.h>
+#include <rapidjson/document.h>
+#include <sstream>
+
+#include "clip_vocabulary.h"
+#include "models/tokenizer/tokenizer.h"
+
+namespace sightline::models {
+namespace {
+
+using Ids = std::vector<std::int32_t>;
+constexpr std::size_t k_no_limit = 1u << 30;
+
+std::unique_ptr<Tokenizer> load(const TemporaryFolder& folder) {
+  auto loaded = load_tokenizer(folder.path());
+  REQUIRE_MESSAGE(loaded.ok(), loaded.error().message);
+  return *std::move(loaded);
+}
+
+/// BERT's vocabulary, loaded once from vocab.txt.
+const Tokenizer& bert() {
+  static const std::unique_ptr<Tokenizer> tokenizer = [] {
+    const TemporaryFolder folder;
+    folder.write("vocab.txt", read_file(fixture_path("bert_vocab.txt")));
+    return load(folder);
+  }();
+  return *tokenizer;
+}
+
+/// tokenizer.json as Hugging Face exports it, of the given tokens.
+std::string json_of(std::istream& tokens) {
+  std::string vocabulary, line;
+  for (int id = 0; std::getline(tokens, line); ++id) {
+    vocabulary += (id > 0 ? "," : "") + models::quoted(line) + ":" + std::to_string(id);
+  }
+  return R"({"truncation":{"max_length":16},"added_tokens":[{"id":2,"content":"[CLS]","normalized":false}],
+    "normalizer":{"type":"BertNormalizer","clean_text":true,"handle_chinese_chars":true,"strip_accents":null,
+                  "lowercase":true},
+    "pre_tokenizer":{"type":"BertPreTokenizer"},
+    "post_processor":{"type":"BertProcessing","sep":["[SEP]",3],"cls":["[CLS]",2]},
+    "model":{"type":"WordPiece","unk_token":"[UNK]","continuing_subword_prefix":"##",
+             "max_input_chars_per_word":100,"vocab":{)" +
+         vocabulary + "}}}";
+}
+
+constexpr const char* k_few_tokens =
+    "[PAD]\n[UNK]\n[CLS]\n[SEP]\nun\n##believ\n##able\nhouse\ncafe\nCafe\ncaf\u00E9\n##s\n,\n";
+
+std::string few_json() {
+  std::istringstream tokens(k_few_tokens);
+  return json_of(tokens);
+}
+
+Ids encode(const Tokenizer& tokenizer, std::string_view text, std::size_t max_tokens = k_no_limit) {
+  const auto prepared = tokenizer.encode(text, max_tokens, Truncate::end);
+  REQUIRE_MESSAGE(prepared.ok(), prepared.error().message);
+  return prepared->ids;
+}
+
+std::string load_error(const char* file, const std::string& text, ErrorCode code) {
+  const TemporaryFolder folder;
+  folder.write(file, text);
+  const auto loaded = load_tokenizer(folder.path());
+  REQUIRE_FALSE(loaded.ok());
+  CHECK(loaded.error().code == code);
+  CHECK(loaded.error().message.find((folder.path() / file).string()) != std::string::npos);
+  return loaded.error().message;
+}
+
+Ids to_ids(const rapidjson::Value& array) {
+  Ids ids;
+  for (const auto& id : array.GetArray()) ids.push_back(id.GetInt());
+  return ids;
+}
+
+}  // namespace
+
+TEST_CASE("BERT's ids equal those of the reference tokenizer for every recorded string") {
+  rapidjson::Document cases;
+  const std::string text = read_file(fixture_path("bert_tokens.json"));
+  cases.Parse(text.data(), text.size());
+  REQUIRE(cases.IsArray());
+  REQUIRE(cases.Size() == 359);
+  int truncated = 0;
+  for (const auto& entry : cases.GetArray()) {
+    const std::string_view input(entry["text"].GetString(), entry["text"].GetStringLength());
+    CAPTURE(input);
+    const Ids expected = to_ids(entry["ids"]);
+    CHECK(encode(bert(), input) == expected);
+    const auto cut = bert().encode(input, 16, Truncate::end);
+    REQUIRE(cut.ok());
+    CHECK(cut->ids == (entry.HasMember("ids_max_16") ? to_ids(entry["ids_max_16"]) : expected));
+    CHECK(cut->full_length == expected.size());
+    truncated += cut->truncated();
+  }
+  CHECK(truncated > 20);
+  CHECK(bert().vocabulary_size() == 30'522);
+}
+
+TEST_CASE("tokenizer.json and vocab.txt give the same ids, whatever places the special tokens have") {
+  const TemporaryFolder json, text;
+  json.write("tokenizer.json", few_json());
+  text.write("vocab.txt", k_few_tokens);
+  for (const TemporaryFolder* folder : {&json, &text}) {
+    const auto tokenizer = load(*folder);
+    CHECK(tokenizer->vocabulary_size() == 13);
+    CHECK(encode(*tokenizer, "Unbelievable, CAF\u00C9s") == Ids{2, 4, 5, 6, 12, 8, 11, 3});
+    CHECK(encode(*tokenizer, "unbelievably house") == Ids{2, 1, 7, 3});
+    CHECK(encode(*tokenizer, "") == Ids{2, 3});
+    CHECK(encode(*tokenizer, "house[CLS]house") == Ids{2, 7, 2, 7, 3});
+  }
+}
+
+TEST_CASE("a cased vocabulary keeps case and accents, if its settings say so") {
+  const TemporaryFolder folder;
+  folder.write("vocab.txt", k_few_tokens);
+  folder.write("tokenizer_config.json", R"({"do_lower_case":false})");
+  const auto tokenizer = load(folder);
+  CHECK(encode(*tokenizer, "cafe Cafe caf\u00E9 CAFE") == Ids{2, 8, 9, 10, 1, 3});
+}
+
+TEST_CASE("a word of over 100 letters is unknown as a whole, in letters and not in bytes") {
+  const TemporaryFolder folder;
+  folder.write("vocab.txt", "[UNK]\n[CLS]\n[SEP]\n\u0436\n##\u0436\n");
+  const auto tokenizer = load(folder);
+  std::string word;
+  for (int i = 0; i < 100; ++i) word += "\u0436";
+  CHECK(encode(*tokenizer, word).size() == 102);
+  CHECK(encode(*tokenizer, word + "\u0436") == Ids{1, 0, 2});
+}
+
+TEST_CASE("a vertical tab joins words where a line's end parts them, at a slice's end too") {
+  std::string text(70'000, '!');
+  CHECK(encode(bert(), "swim\vming") == encode(bert(), "swimming"));
+  CHECK(encode(bert(), text + "swim\vming").size() == encode(bert(), text + "swimming").size());
+  CHECK(encode(bert(), "swim\nming") == encode(bert(), "swim ming"));
+}
+
+TEST_CASE("a text over BERT's limit keeps [SEP], or its end, or is refused") {
+  CHECK(encode(bert(), "a photo of a cat", 5) == Ids{101, 1037, 6302, 1997, 102});
+  CHECK(bert().encode("a photo of a cat", 5, Truncate::start)->ids == Ids{101, 1997, 1037, 4937, 102});
+  const auto refused = bert().encode("a photo of a cat", 5, Truncate::none);
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().message == "text has 7 tokens; the model takes 5. Shorten it, or allow truncation");
+  CHECK(bert().encode("\xFF", 5, Truncate::end).error().code == ErrorCode::invalid_argument);
+}
+
+TEST_CASE("a WordPiece pipeline that is not BERT's is refused by the name of the part") {
+  const auto error = [](const std::string& from, const std::string& to, ErrorCode code) {
+    return load_error("tokenizer.json", replaced(few_json(), from, to), code);
+  };
+  const auto has = [](const std::string& text, const std::string& part) {
+    INFO(text);
+    CHECK(text.find(part) != std::string::npos);
+  };
+  has(error("BertNormalizer", "NFC", ErrorCode::unsupported), "normalizer is \"NFC\"");
+  has(error("BertPreTokenizer", "Whitespace", ErrorCode::unsupported), "pre_tokenizer is \"Whitespace\"");
+  has(error("BertProcessing", "Sequence", ErrorCode::unsupported), "post_processor is \"Sequence\"");
+  has(error("\"sep\":[\"[SEP]\",3]", "\"sep\":3", ErrorCode::corrupt_data), "post_processor.sep");
+  has(error("\"unk_token\":\"[UNK]\"", "\"unk_token\":\"<unk>\"", ErrorCode::corrupt_data), "\"<unk>\"");
+  has(error("\"house\":7", "\"house\":-7", ErrorCode::corrupt_data), "\"house\"");
+  has(error("\"max_input_chars_per_word\":100", "\"max_input_chars_per_word\":0", ErrorCode::corrupt_data),
+      "max_input_chars_per_word");
+  has(load_error("vocab.txt", "[UNK]\n[CLS]\nhouse\n", ErrorCode::corrupt_data), "[SEP]");
+}
+
+}  // namespace sightline::models
