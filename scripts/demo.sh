@@ -1,25 +1,32 @@
 #!/usr/bin/env bash
 # Sightline's whole job on this machine, with one command: installs what is missing, builds, starts the server with its
-# embedded Elasticsearch-compatible store and a demo model, registers endpoints with the same script that a real cluster
-# uses, ingests the demo pictures through the pipeline, searches by text and by picture, and prints the hits.
+# embedded Elasticsearch-compatible store and the demo models, registers endpoints with the same script that a real cluster
+# uses, ingests the demo pictures through the pipelines, searches by text and by picture with every model, and prints the hits.
 #
-#   scripts/demo.sh [--once] [--elasticsearch URL] [--model clip=FOLDER] [--pictures FOLDER] [--port N] [--elasticsearch-port N]
+#   scripts/demo.sh [--once] [--elasticsearch URL] [--model NAME=FOLDER] [--pictures FOLDER]
+#                   [--port N] [--elasticsearch-port N]
 #
 #   --once                stop at the end; exit 0 only if all of it worked
 #   --elasticsearch URL   the same on a cluster of yours instead of the embedded store, through the gateway if the cluster
 #                         cannot call a model itself; credentials as in .env.example. What the demo made there is taken away at the end
-#   --model clip=FOLDER   a Hugging Face folder of your own instead of the bundled demo model
+#   --model NAME=FOLDER   NAME is clip or jina-clip: a Hugging Face folder of your own instead of that bundled demo model
 #   --pictures FOLDER     pictures of your own instead of the demo set
 #   --port, --elasticsearch-port   default 8080 and 9200; with --once any free ports
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-once= cluster= model=clip=demo/models/demo-clip pictures=demo/pictures port= elasticsearch_port= own_pictures=
+once= cluster= clip=demo/models/demo-clip jina_clip=demo/models/demo-jina-clip pictures=demo/pictures port= elasticsearch_port= own_pictures=
 while [ $# -gt 0 ]; do
   case $1 in
     --once) once=1 ;;
     --elasticsearch) cluster=${2:?--elasticsearch needs a URL}; cluster=${cluster%/}; shift ;;
-    --model) model=${2:?--model needs clip=FOLDER}; shift ;;
+    --model)
+      case ${2:?--model needs NAME=FOLDER} in
+        clip=*) clip=${2#*=} ;;
+        jina-clip=*) jina_clip=${2#*=} ;;
+        *) echo "demo: --model must be clip=FOLDER or jina-clip=FOLDER, not $2" >&2; exit 2 ;;
+      esac
+      shift ;;
     --pictures) pictures=${2:?--pictures needs a folder}; own_pictures=1; shift ;;
     --port) port=${2:?--port needs a number}; shift ;;
     --elasticsearch-port) elasticsearch_port=${2:?--elasticsearch-port needs a number}; shift ;;
@@ -28,7 +35,6 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-case $model in clip=*) ;; *) echo "demo: --model must be clip=FOLDER, not $model" >&2; exit 2 ;; esac
 [ -d "$pictures" ] || { echo "demo: no folder $pictures (--pictures)" >&2; exit 2; }
 : "${port:=${once:+0}}" "${elasticsearch_port:=${once:+0}}"
 : "${port:=8080}" "${elasticsearch_port:=9200}"
@@ -38,11 +44,11 @@ step "Dependencies";  scripts/install_dependencies.sh
 step "Build";         cmake --preset release >/dev/null; cmake --build --preset release --target sightline-server sightline-ingest
 
 folder=$(mktemp -d "${TMPDIR:-/tmp}/sightline-demo.XXXXXX")
-server= registered=
+server= registered= models=clip,jina-clip
 finish() {
   if [ -n "$registered" ]; then
     step "Taking the demo out of $cluster"
-    scripts/register_endpoints.sh --models clip --remove --with-data --env-file /dev/null || true
+    scripts/register_endpoints.sh --models "$models" --remove --with-data --env-file /dev/null || true
   fi
   if [ -n "$server" ]; then kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; fi
   rm -rf "$folder"
@@ -61,7 +67,7 @@ else
   unset ELASTICSEARCH_API_KEY ELASTICSEARCH_USER ELASTICSEARCH_PASSWORD ELASTICSEARCH_CA_FILE ES_LOCAL_URL ES_LOCAL_API_KEY
 fi
 unset SIGHTLINE_API_KEY SIGHTLINE_CHECK_URL
-build/release/bin/sightline-server --model "$model" --port "$port" \
+build/release/bin/sightline-server --model "clip=$clip" --model "jina-clip=$jina_clip" --port "$port" \
   "${behind[@]}" --elasticsearch-port "$elasticsearch_port" >"$folder/ready" 2>"$folder/log" &
 server=$!
 until grep -q '^elasticsearch ' "$folder/ready"; do
@@ -72,22 +78,24 @@ cat "$folder/ready"
 SIGHTLINE_URL=$(sed -n 's/^ready //p' "$folder/ready"); ELASTICSEARCH_URL=$(sed -n 's/^elasticsearch //p' "$folder/ready")
 export SIGHTLINE_URL ELASTICSEARCH_URL
 
-step "Endpoints, pipeline, index"
+step "Endpoints, pipelines, indices"
 if [ -n "$cluster" ]; then
-  python3 scripts/demo_queries.py --elasticsearch "$ELASTICSEARCH_URL" --must-not-exist
+  python3 scripts/demo_queries.py --elasticsearch "$ELASTICSEARCH_URL" --models "$models" --must-not-exist
   registered=1
 fi
-scripts/register_endpoints.sh --models clip --env-file /dev/null
+scripts/register_endpoints.sh --models "$models" --env-file /dev/null
 
 step "Pictures"
 attributes=()
 [ -n "$own_pictures" ] || attributes=(--attributes demo/attributes.csv)
-build/release/bin/sightline-ingest "$pictures" --index clip-images --env-file /dev/null "${attributes[@]}"
+for index in clip-images jina-images; do
+  build/release/bin/sightline-ingest "$pictures" --index "$index" --env-file /dev/null "${attributes[@]}"
+done
 
 step "Search"
 checks=(--pictures "$pictures")
 [ -n "$own_pictures" ] || checks+=(--queries demo/queries.json)
-python3 scripts/demo_queries.py --elasticsearch "$ELASTICSEARCH_URL" "${checks[@]}"
+python3 scripts/demo_queries.py --elasticsearch "$ELASTICSEARCH_URL" --models "$models" "${checks[@]}"
 
 if [ -z "$once" ]; then
   step "Running"

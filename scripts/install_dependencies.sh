@@ -3,7 +3,8 @@
 #
 #   scripts/install_dependencies.sh [--tests] [--tidy]
 #
-#   --tests        also what scripts/test.sh needs: the official Elasticsearch Python clients, 8 and 9, in .venv-es8 and .venv-es9
+#   --tests        also what scripts/test.sh needs: the official Python clients of Elasticsearch, 8 in .venv-es8 and 9 in .venv-es9,
+#                  and there those of OpenAI and Cohere, and schemathesis
 #   --tidy         also what scripts/tidy.sh needs: clang, clang-format and clang-tidy
 #
 # Nothing is done where everything is there already; then no network is needed.
@@ -29,7 +30,7 @@ for option in "$@"; do
   case $option in
     --tests) tests=1 ;;
     --tidy) packages+=(clang clang-format clang-tidy) ;;
-    -h|--help) sed -n '2,9p' "${BASH_SOURCE[0]}" | sed 's/^# \{0,1\}//'; exit 0 ;;
+    -h|--help) sed -n '2,10p' "${BASH_SOURCE[0]}" | sed 's/^# \{0,1\}//'; exit 0 ;;
     *) echo "install_dependencies: unknown option $option (see --help)" >&2; exit 2 ;;
   esac
 done

@@ -46,6 +46,8 @@ Exchange::Exchange(http::Request incoming, Responder responder, serving::Clock& 
 void Exchange::reply(http::Response response) {
   if (answered_.exchange(true)) return;
   response.headers.set("X-Request-Id", request_id_);
+  // Elasticsearch's own clients take no answer without it.
+  if (shape == ErrorShape::elastic) response.headers.set("X-elastic-product", "Elasticsearch");
   const double seconds = serving::in_seconds(clock_.now() - arrived_);
   metrics_.request_done(route, http::to_string(request.method), response.status, seconds);
   if (access_log_) {

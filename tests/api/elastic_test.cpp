@@ -19,6 +19,8 @@ TEST_CASE("Elasticsearch's request gets Elasticsearch's answer") {
   CHECK(floats(body["text_embedding"][0]["embedding"]) == bench.embedder->expected("how big"));
   CHECK(floats(body["text_embedding"][1]["embedding"]) == bench.embedder->expected("x"));
   CHECK(body.MemberCount() == 1);
+  CHECK(response.headers.get("X-elastic-product") == "Elasticsearch");
+  CHECK_FALSE(bench.get("/health/live").headers.get("X-elastic-product"));
 }
 
 TEST_CASE("a lone string, content objects and pictures are taken too") {

@@ -81,7 +81,8 @@ class Sightline(Program):
 
     def __init__(self, data_dir, log, gateway_to=None, options=()):
         behind = ["--elasticsearch-gateway", gateway_to] if gateway_to else ["--embedded-elasticsearch", "--data-dir", data_dir]
-        super().__init__([BIN / "sightline-server", "--model", f"clip={DEMO / 'models/demo-clip'}", "--port", "0",
+        super().__init__([BIN / "sightline-server", "--model", f"clip={DEMO / 'models/demo-clip'}",
+                          "--model", f"jina-clip={DEMO / 'models/demo-jina-clip'}", "--port", "0",
                           "--elasticsearch-port", "0", *behind, *options], log)
         self.url = self.announced("ready ")
         self.elasticsearch = self.announced("elasticsearch ")
@@ -99,8 +100,27 @@ class Sightline(Program):
         return run([BIN / "sightline-ingest", *arguments, "--env-file", "/dev/null", "--quiet"], self.environment())
 
 
+class InferenceServer(Program):
+    """A running sightline-server alone: the inference API without an Elasticsearch port."""
+
+    def __init__(self, log, options=()):
+        super().__init__([BIN / "sightline-server", "--model", f"clip={DEMO / 'models/demo-clip'}", "--port", "0", *options], log)
+        self.url = self.announced("ready ")
+
+
 def run(command, environment, timeout=300):
     return subprocess.run([str(part) for part in command], env=environment, capture_output=True, text=True, timeout=timeout)
+
+
+@pytest.fixture(scope="session")
+def inference(tmp_path_factory, demo_rows):
+    """The inference API alone, with the demo set's kinds of things as the label set `kinds`; tests must leave it as it is."""
+    folder = tmp_path_factory.mktemp("inference")
+    kinds = sorted({row["kind"] for row in demo_rows.values()})
+    (folder / "kinds.txt").write_text("\n".join(["# what the demo pictures show", "prompt_template: a {}", *kinds]) + "\n")
+    server = InferenceServer(folder / "server.log", ["--labels", f"kinds={folder / 'kinds.txt'}"])
+    yield server
+    assert server.stop() == 0, server.log.read_text()[-3000:]
 
 
 @pytest.fixture(scope="session")
@@ -158,11 +178,12 @@ def registered(server):
 
 @pytest.fixture(scope="session", params=KINDS)
 def loaded(request, tmp_path_factory):
-    """A server that holds the whole demo set, loaded through the pipeline; tests must only read it."""
+    """A server that holds the whole demo set, loaded through the pipelines of both models; tests must only read it."""
     folder = tmp_path_factory.mktemp("loaded")
     with running(request.param, folder) as sightline:
-        done = sightline.register("--models", "clip")
+        done = sightline.register("--models", "clip,jina-clip")
         assert done.returncode == 0, done.stdout + done.stderr
-        done = sightline.ingest(DEMO / "pictures", "--index", "clip-images", "--attributes", DEMO / "attributes.csv", "--report", folder / "failures.csv")
-        assert done.returncode == 0, done.stdout + done.stderr
+        for index in ("clip-images", "jina-images"):
+            done = sightline.ingest(DEMO / "pictures", "--index", index, "--attributes", DEMO / "attributes.csv", "--report", folder / "failures.csv")
+            assert done.returncode == 0, done.stdout + done.stderr
         yield sightline

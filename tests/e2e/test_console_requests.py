@@ -28,7 +28,7 @@ def test_every_request_succeeds(server, file):
     for method, path, body in requests:
         body = body.replace("http://127.0.0.1:8080", server.url)
         if dims is not None:
-            body = body.replace('"dims": 768', f'"dims": {dims}')  # the demo model's are fewer than true CLIP's
+            body = body.replace('"dims": 768', f'"dims": {dims}')  # the demo models' are fewer than the true ones'
         status, answer = server.es(method, path, body if body.strip() else None)
         assert status in (200, 201), (method, path, status, json.dumps(answer)[:600])
         if path.startswith("/_inference") and method == "PUT":

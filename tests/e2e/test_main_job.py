@@ -17,7 +17,7 @@ def test_every_demo_picture_is_indexed_with_its_attributes(loaded, demo_pictures
 
 def test_texts_and_pictures_find_the_right_pictures(loaded):
     checked = run(["python3", ROOT / "scripts/demo_queries.py", "--elasticsearch", loaded.elasticsearch,
-                   "--pictures", DEMO / "pictures", "--queries", DEMO / "queries.json"], loaded.environment())
+                   "--models", "clip,jina-clip", "--pictures", DEMO / "pictures", "--queries", DEMO / "queries.json"], loaded.environment())
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert "all checks held" in checked.stdout
 

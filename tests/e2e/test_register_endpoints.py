@@ -1,5 +1,9 @@
 """The set-up script, as users run it against their own cluster."""
 
+import base64
+
+import pytest
+
 from conftest import ROOT, run
 
 
@@ -38,12 +42,34 @@ def test_remove_takes_all_away_but_keeps_an_index_with_documents(registered):
     assert registered.register("--remove").returncode == 0
 
 
-def test_the_console_file_is_what_dry_run_prints():
-    printed = run([ROOT / "scripts/register_endpoints.sh", "--dry-run", "--env-file", "/dev/null"],
+@pytest.mark.parametrize("model", ["clip", "jina-clip"])
+def test_the_console_file_is_what_dry_run_prints(model):
+    printed = run([ROOT / "scripts/register_endpoints.sh", "--models", model, "--dry-run", "--env-file", "/dev/null"],
                   {"PATH": "/usr/bin:/bin", "SIGHTLINE_CHECK_URL": "http://127.0.0.1:1"})
     assert printed.returncode == 0, printed.stderr
-    console = (ROOT / "es_config/console/clip.console").read_text()
+    console = (ROOT / f"es_config/console/{model}.console").read_text()
     assert printed.stdout.strip() in console
+
+
+def test_listings_hold_a_vector_of_each_chosen_model(server, demo_pictures):
+    done = server.register("--models", "clip,jina-clip", "--listings")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "listings: already there" in server.register("--models", "clip,jina-clip", "--listings").stdout
+    picture = base64.b64encode(demo_pictures[0].read_bytes()).decode()
+    assert server.es("PUT", "/listings/_doc/1?refresh=true", {"title": "a house", "price": 480000, "image_data": picture})[0] == 201
+    vectors = [name for name in server.es("GET", "/listings")[1]["listings"]["mappings"]["properties"] if name.endswith("_embedding")]
+    assert vectors == ["clip_embedding", "jina_embedding"]
+    for name in vectors:
+        assert server.es("POST", "/listings/_count", {"query": {"exists": {"field": name}}})[1]["count"] == 1
+    assert server.register("--models", "clip,jina-clip", "--listings", "--remove", "--with-data").returncode == 0
+    assert server.es("GET", "/listings")[0] == 404
+
+
+def test_no_key_is_printed(server):
+    keys = dict(server.environment(), SIGHTLINE_API_KEY="sightline-secret", COHERE_API_KEY="cohere-secret")
+    printed = run([ROOT / "scripts/register_endpoints.sh", "--models", "clip,cohere", "--dry-run", "--env-file", "/dev/null"], keys)
+    assert printed.returncode == 0 and "<COHERE_API_KEY>" in printed.stdout and "<SIGHTLINE_API_KEY>" in printed.stdout
+    assert "-secret" not in printed.stdout + printed.stderr
 
 
 def test_errors_name_what_to_do(server):

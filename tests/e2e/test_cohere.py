@@ -1,0 +1,215 @@
+"""Models that run at Cohere, with the stand-in in Cohere's place: it enforces the published limits and fails as often as it is told."""
+
+import base64
+import json
+import re
+import shutil
+import urllib.error
+import urllib.request
+
+import pytest
+
+from conftest import BIN, DEMO, ROOT, Program, Sightline, call
+
+KEY = "operators-secret-7f3a91"
+CALLERS_KEY = "callers-secret-c02b55"
+MODEL = "embed-english-v3.0"
+
+
+class StandIn(Program):
+    def __init__(self, log, *options):
+        super().__init__([BIN / "cohere-stand-in", "--model", DEMO / "models/demo-clip", *options], log)
+        self.url = self.announced("ready ")
+
+    def vector(self, key, **content):
+        status, answer = post(self.url + "/v2/embed", {"model": MODEL, "embedding_types": ["float"], **content}, key)
+        assert status == 200, answer
+        return answer["embeddings"]["float"][0]
+
+    def vector_of_picture(self, key, path):
+        return self.vector(key, input_type="image", images=[data_uri(path)])
+
+
+def post(url, body, key=None):
+    request = urllib.request.Request(url, data=json.dumps(body).encode(), method="POST", headers={"Content-Type": "application/json"})
+    if key:
+        request.add_header("Authorization", f"Bearer {key}")
+    try:
+        with urllib.request.urlopen(request, timeout=120) as answer:
+            return answer.status, json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read())
+
+
+def data_uri(path):
+    kind = {".jpg": "jpeg", ".png": "png", ".webp": "webp"}[path.suffix]
+    return f"data:image/{kind};base64," + base64.b64encode(path.read_bytes()).decode()
+
+
+def metrics(server):
+    with urllib.request.urlopen(server.url + "/metrics") as answer:
+        return answer.read().decode()
+
+
+def cohere_calls(text):
+    return {status: float(count) for status, count in re.findall(r'sightline_cohere_calls_total\{status="(\w+)"\} (\S+)', text)}
+
+
+def largest_difference(a, b):
+    assert len(a) == len(b)
+    return max(abs(x - y) for x, y in zip(a, b))
+
+
+@pytest.fixture()
+def faultless(tmp_path):
+    stand_in = StandIn(tmp_path / "faultless.log")
+    yield stand_in
+    assert stand_in.stop() == 0
+
+
+@pytest.fixture()
+def start(tmp_path):
+    """Starts programs, and stops them in the end."""
+    running = []
+
+    def begin(make):
+        running.append(make())
+        return running[-1]
+
+    yield begin
+    for program in reversed(running):
+        assert program.stop() == 0, program.log.read_text()[-3000:]
+
+
+def register_cohere_ingest(server, headers=None, secrets=None):
+    """What es_config has, with what scripts fill in filled in."""
+    endpoint = json.loads((ROOT / "es_config/inference/cohere-ingest.json").read_text().replace("@SIGHTLINE_URL@", server.url))
+    if headers:
+        endpoint["service_settings"]["headers"].update(headers)
+        endpoint["service_settings"]["secret_parameters"] = secrets
+    status, answer = server.es("PUT", "/_inference/text_embedding/cohere-ingest", endpoint)
+    assert status == 200, answer
+    assert answer["service_settings"]["dimensions"] == 1024
+    assert server.es("PUT", "/_ingest/pipeline/embed-images", (ROOT / "es_config/pipelines/embed-images.json").read_text())[0] == 200
+    index = (ROOT / "es_config/indices/embed-images.json").read_text().replace('"@DIMS@"', "1024")
+    assert server.es("PUT", "/embed-images", index)[0] == 200
+
+
+def test_200_pictures_are_all_indexed_once_and_rightly_though_cohere_often_fails(start, faultless, demo_pictures, tmp_path):
+    (tmp_path / "key").write_text(f"# Cohere\n{KEY}\n")
+    failing = start(lambda: StandIn(tmp_path / "failing.log", "--key", KEY, "--rate-limited", "0.1", "--unavailable", "0.05", "--retry-after", "0", "--seed", "7"))
+    server = start(lambda: Sightline(tmp_path / "data", tmp_path / "server.log", options=[
+        "--cohere-api-key-file", tmp_path / "key", "--cohere-url", failing.url, "--log-level", "debug"]))
+    register_cohere_ingest(server)
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for picture in demo_pictures[:200]:
+        shutil.copy(picture, folder)
+
+    done = server.ingest(folder, "--index", "embed-images", "--report", tmp_path / "failures.csv")
+
+    assert done.returncode == 0 and "200 indexed, 0 failed" in done.stdout, done.stdout + done.stderr
+    status, found = server.es("POST", "/embed-images/_search", {"size": 300, "query": {"match_all": {}}, "_source": ["image_name", "image_embedding"]})
+    hits = {hit["_source"]["image_name"]: hit["_source"]["image_embedding"] for hit in found["hits"]["hits"]}
+    assert found["hits"]["total"]["value"] == len(found["hits"]["hits"]) == len(hits) == 200
+    for picture in demo_pictures[:200]:
+        assert largest_difference(hits[picture.name], faultless.vector_of_picture("any", picture)) < 1e-6, picture.name
+
+    text = metrics(server)
+    calls = cohere_calls(text)
+    assert calls["200"] == 201  # the pictures, and the text that measured the endpoint
+    assert calls["429"] > 5 and calls["503"] > 2, calls
+    assert float(re.search(r"^sightline_cohere_retries_total (\S+)", text, re.M)[1]) == calls["429"] + calls["503"]
+    # Nowhere the key: not in what the server says, nor in what it logs, nor in what it keeps.
+    answers = [server.es("GET", path)[1] for path in ("/_inference/_all", "/_ingest/pipeline/embed-images", "/embed-images")]
+    assert server.stop() == 0
+    outputs = [text, json.dumps(answers), done.stdout, done.stderr, (tmp_path / "server.log").read_text()]
+    outputs += [path.read_bytes().decode("latin-1") for path in (tmp_path / "data").rglob("*") if path.is_file()]
+    for output in outputs:
+        assert KEY not in output
+
+
+def test_every_request_shape_reaches_cohere_and_local_models_stay_here(start, faultless, demo_pictures, tmp_path):
+    server = start(lambda: Sightline(tmp_path / "data", tmp_path / "server.log", options=["--cohere", "--cohere-url", faultless.url]))
+    expected = faultless.vector("k", input_type="search_query", texts=["a red house"])
+    picture = faultless.vector_of_picture("k", demo_pictures[0])
+    uri = data_uri(demo_pictures[0])
+    bare = uri.split(",")[1]
+
+    status, answer = post(server.url + "/v1/embeddings", {"model": MODEL, "input": ["a red house", uri, bare], "input_type": "query"}, CALLERS_KEY)
+    assert status == 200, answer
+    for entry, wanted in zip(answer["data"], (expected, picture, picture)):
+        assert largest_difference(entry["embedding"], wanted) < 1e-6
+    for path in ("/v2/embed", "/v1/embed"):
+        status, answer = post(server.url + path, {"model": MODEL, "input_type": "search_query", "texts": ["a red house", bare], "embedding_types": ["float"]}, CALLERS_KEY)
+        assert status == 200, answer
+        assert largest_difference(answer["embeddings"]["float"][0], expected) < 1e-6
+        assert largest_difference(answer["embeddings"]["float"][1], picture) < 1e-6
+        status, answer = post(server.url + path, {"model": MODEL, "input_type": "image", "images": [uri, uri], "embedding_types": ["float"]}, CALLERS_KEY)
+        assert status == 200 and len(answer["embeddings"]["float"]) == 2, answer
+    status, answer = post(f"{server.url}/_inference/text_embedding/{MODEL}", {"input": "a red house", "input_type": "search"}, CALLERS_KEY)
+    assert status == 200 and largest_difference(answer["text_embedding"][0]["embedding"], expected) < 1e-6, answer
+
+    assert call("GET", f"{server.url}/v1/models/{MODEL}")[1]["dims"] == 1024
+    assert len(post(server.url + "/v1/embeddings", {"model": "clip", "input": "a red house"})[1]["data"][0]["embedding"]) != 1024
+
+
+def test_refusals_keep_coheres_status_and_words_and_never_the_key(start, demo_pictures, tmp_path):
+    strict = start(lambda: StandIn(tmp_path / "strict.log", "--key", KEY))
+    server = start(lambda: Sightline(tmp_path / "data", tmp_path / "server.log", options=["--cohere", "--cohere-url", strict.url]))
+    url = server.url + "/v1/embeddings"
+
+    answers = [post(url, {"model": MODEL, "input": "a"}), post(url, {"model": MODEL, "input": "a"}, CALLERS_KEY)]
+    assert [status for status, _ in answers] == [401, 401]
+    assert "Bearer KEY" in answers[0][1]["error"]["message"]
+    assert answers[1][1]["error"]["message"] == "input 0: Cohere answered 401: invalid api token"
+    # Cohere's own shape of errors on Cohere's routes, and its model names are its own affair.
+    answers.append(post(server.url + "/v2/embed", {"model": "embed-none", "input_type": "search_query", "texts": ["a"]}, KEY))
+    assert answers[-1][0] == 404 and "embed-none" in answers[-1][1]["message"]
+    # A picture that is broken is refused with its place, whatever the others are.
+    uri = data_uri(demo_pictures[0])
+    answers.append(post(url, {"model": MODEL, "input": [uri, "data:image/bmp;base64," + base64.b64encode(b"BM" + bytes(60)).decode()]}, KEY))
+    assert answers[-1][0] == 400 and answers[-1][1]["error"]["message"].startswith("input 1: ")
+    answers.append(post(url, {"model": MODEL, "input": [uri, "%%%"], "modality": "image"}, KEY))
+    assert answers[-1][0] == 400 and answers[-1][1]["error"]["message"].startswith("input 1: ")
+    # Types that only Cohere can compute are not made up here.
+    answers.append(post(server.url + "/v2/embed", {"model": MODEL, "input_type": "search_query", "texts": ["a"], "embedding_types": ["int8"]}, KEY))
+    assert answers[-1][0] == 400 and "int8" in answers[-1][1]["message"]
+
+    said = json.dumps(answers) + metrics(server)
+    assert server.stop() == 0
+    said += (tmp_path / "server.log").read_text()
+    assert KEY not in said and CALLERS_KEY not in said
+
+
+@pytest.mark.parametrize("fault, status, words", [
+    ("--silent", 504, "did not answer in time"),
+    ("--garbage", 502, "cannot be used"),
+    ("--fewer-vectors", 502, "cannot be used"),
+    ("--unavailable", 503, "currently unavailable"),
+    ("--rate-limited", 429, "per minute request limit"),
+])
+def test_what_cohere_does_wrong_indexes_nothing_and_says_why(start, demo_pictures, tmp_path, fault, status, words):
+    broken = start(lambda: StandIn(tmp_path / "broken.log", fault, "1", "--retry-after", "61"))
+    server = start(lambda: Sightline(tmp_path / "data", tmp_path / "server.log", options=[
+        "--cohere", "--cohere-url", broken.url, "--cohere-timeout", "300ms", "--document-timeout", "3s"]))
+    answered, answer = post(server.url + "/v1/embeddings", {"model": MODEL, "input": data_uri(demo_pictures[0])}, CALLERS_KEY)
+    assert answered == status and words in answer["error"]["message"], answer
+    assert answer["error"]["message"].startswith("input 0: ")
+    # An endpoint that cannot be measured is not made.
+    endpoint = json.loads((ROOT / "es_config/inference/cohere-ingest.json").read_text().replace("@SIGHTLINE_URL@", server.url))
+    endpoint["service_settings"]["headers"]["Authorization"] = "Bearer x-key"
+    refused, answer = server.es("PUT", "/_inference/text_embedding/cohere-ingest", endpoint)
+    assert refused >= 400 and words in json.dumps(answer), answer
+    assert server.es("GET", "/_inference/text_embedding/cohere-ingest")[0] == 404
+
+
+def test_a_key_in_an_endpoints_secrets_goes_on_to_cohere(start, faultless, demo_pictures, tmp_path):
+    strict = start(lambda: StandIn(tmp_path / "strict.log", "--key", CALLERS_KEY))
+    server = start(lambda: Sightline(tmp_path / "data", tmp_path / "server.log", options=["--cohere", "--cohere-url", strict.url]))
+    register_cohere_ingest(server, {"Authorization": "Bearer ${api_key}"}, {"api_key": CALLERS_KEY})
+    document = {"image_name": "one", "image_data": base64.b64encode(demo_pictures[0].read_bytes()).decode()}
+    assert server.es("PUT", "/embed-images/_doc/1?refresh=true", document)[0] == 201
+    stored = server.es("GET", "/embed-images/_doc/1")[1]["_source"]["image_embedding"]
+    assert largest_difference(stored, faultless.vector_of_picture("any", demo_pictures[0])) < 1e-6
+    assert CALLERS_KEY not in json.dumps(server.es("GET", "/_inference/_all")[1])
