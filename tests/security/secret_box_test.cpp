@@ -46,13 +46,14 @@ Error error_of(const std::string& text) {
 
 TEST_CASE("a sealed secret opens again, shows nothing, and is another text each time") {
   const SecretBox box = box_of(k_first);
-  for (const std::string& secret : {std::string("hush"), std::string(), std::string(100'000, '\0')}) {
+  const std::string words = "hush, not a word";  // never by chance within base64, which has no blanks
+  for (const std::string& secret : {words, std::string(), std::string(100'000, '\0')}) {
     std::set<std::string> seen;
     for (int i = 0; i < 10; ++i) {
       const auto sealed = box.seal(secret, "endpoint:clip");
       REQUIRE(sealed.ok());
       CHECK(sealed->starts_with("v1:"));
-      CHECK(sealed->find("hush") == std::string::npos);
+      CHECK(sealed->find(words) == std::string::npos);
       CHECK(seen.insert(*sealed).second);
       const auto opened = box.open(*sealed, "endpoint:clip");
       REQUIRE(opened.ok());
