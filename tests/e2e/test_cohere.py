@@ -210,6 +210,6 @@ def test_a_key_in_an_endpoints_secrets_goes_on_to_cohere(start, faultless, demo_
     register_cohere_ingest(server, {"Authorization": "Bearer ${api_key}"}, {"api_key": CALLERS_KEY})
     document = {"image_name": "one", "image_data": base64.b64encode(demo_pictures[0].read_bytes()).decode()}
     assert server.es("PUT", "/embed-images/_doc/1?refresh=true", document)[0] == 201
-    stored = server.es("GET", "/embed-images/_doc/1")[1]["_source"]["image_embedding"]
+    stored = server.es("GET", "/embed-images/_doc/1?_source_exclude_vectors=false")[1]["_source"]["image_embedding"]
     assert largest_difference(stored, faultless.vector_of_picture("any", demo_pictures[0])) < 1e-6
     assert CALLERS_KEY not in json.dumps(server.es("GET", "/_inference/_all")[1])

@@ -72,6 +72,15 @@ class Page(html.parser.HTMLParser):
         assert self.open.pop() == tag
 
 
+def approximately(value):
+    """Equal but for the last digits of scores, which change with the batch that a vector was computed in."""
+    if isinstance(value, dict):
+        return {name: approximately(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [approximately(part) for part in value]
+    return pytest.approx(value, abs=1e-5) if isinstance(value, float) else value
+
+
 def test_the_demo_model_is_measured_in_all_four_directions(server, small, tmp_path):
     sets = tmp_path / "sets.json"
     sets.write_text(json.dumps(SETS))
@@ -97,7 +106,7 @@ def test_the_demo_model_is_measured_in_all_four_directions(server, small, tmp_pa
     assert not page.open and not page.sources and not page.tags & {"script", "link", "iframe", "img"}
     again = evaluate(server, small / "table.csv", "--sets", sets, "--json", tmp_path / "again.json")
     assert again.stdout == done.stdout
-    assert (tmp_path / "again.json").read_bytes() == (tmp_path / "all.json").read_bytes()
+    assert json.loads((tmp_path / "again.json").read_text(encoding="utf-8")) == approximately(result)
 
 
 def test_pictures_that_fail_are_named_counted_and_left_out(server, small, tmp_path, demo_rows):
