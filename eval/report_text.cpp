@@ -101,6 +101,7 @@ const RetrievalResult* any_result(const Evaluation& evaluation, std::size_t task
 
 std::vector<const QueryOutcome*> worst_first(const std::vector<QueryOutcome>& outcomes) {
   std::vector<const QueryOutcome*> order;
+  order.reserve(outcomes.size());
   for (const QueryOutcome& outcome : outcomes) order.push_back(&outcome);
   std::stable_sort(order.begin(), order.end(), [](const QueryOutcome* a, const QueryOutcome* b) {
     const double a_gain = ndcg_at(a->ranking, k_depth), b_gain = ndcg_at(b->ranking, k_depth);

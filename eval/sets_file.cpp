@@ -152,6 +152,7 @@ std::uint32_t SetReader::attribute(const std::string& name) {
 
 std::vector<std::uint32_t> SetReader::attributes(const std::vector<std::string>& names) {
   std::vector<std::uint32_t> numbers;
+  numbers.reserve(names.size());
   for (const std::string& name : names) numbers.push_back(attribute(name));
   return numbers;
 }
@@ -230,6 +231,7 @@ void SetReader::fill_template(const Value& json, RetrievalSet& set) {
   for (const Picture& picture : data_.pictures()) {
     if (count_broken(set.where, picture) > 0) continue;
     std::vector<std::uint32_t> values;
+    values.reserve(named.size());
     for (const std::uint32_t number : named) values.push_back(picture.values[number]);
     if (std::find(values.begin(), values.end(), Dataset::k_unknown) != values.end()) continue;
     if (++right[values] == 1) combinations.push_back(values);

@@ -69,7 +69,7 @@ Truncate read_truncate(FieldReader& fields) {
 }
 
 std::string read_model(FieldReader& fields) {
-  const std::string model(fields.string("model").value_or(""));
+  std::string model(fields.string("model").value_or(""));
   if (model.empty()) {
     fields.fail("model", {ErrorCode::invalid_argument,
                           "[model] is missing: name one of those that GET /v1/models lists"});

@@ -243,8 +243,8 @@ void CohereClient::Core::retry_or_fail(const JobPtr& job, CallFailure failure) {
 milliseconds CohereClient::Core::back_off(int attempts) const {
   const auto doubled = options.retry_delay * (1 << std::min(attempts - 1, 16));
   const auto bound = std::min<milliseconds>(doubled, options.max_retry_delay);
-  return bound / 2 +
-         milliseconds(static_cast<std::int64_t>(options.random() * static_cast<double>(bound.count() / 2)));
+  const milliseconds half = bound / 2;
+  return half + milliseconds(static_cast<std::int64_t>(options.random() * static_cast<double>(half.count())));
 }
 
 void CohereClient::Core::enqueue_again(const JobPtr& job) {
