@@ -54,6 +54,7 @@ EmbedFields read_request(FieldReader& fields, const Context& context, const std:
   if (!inputs) {
     fields.fail("inputs",
                 {ErrorCode::invalid_argument, "[inputs] is missing: send a string or an array of strings"});
+    return read;
   }
   if (!fields.ok()) return read;
   auto contents = read_contents(*inputs, read.modality, context.limits.inputs, {"inputs", "input"});

@@ -144,7 +144,7 @@ class CohereEmbedding::Job : public std::enable_shared_from_this<Job> {
     }
   }
 
-  void send(CohereClient& client, std::vector<std::size_t> indices) {
+  void send(CohereClient& client, const std::vector<std::size_t>& indices) {
     CohereClient::Call call;
     call.key = key_;
     call.options = request_.options;
@@ -163,6 +163,7 @@ class CohereEmbedding::Job : public std::enable_shared_from_this<Job> {
     if (inputs[indices.front()].modality == Modality::image)
       return picture_body(head_, inputs[indices.front()].bytes);
     std::vector<std::string_view> texts;
+    texts.reserve(indices.size());
     for (const std::size_t i : indices) texts.emplace_back(inputs[i].bytes);
     return text_body(head_, input_type_of_texts(request_.options.input_type), request_.options.truncate,
                      texts);
