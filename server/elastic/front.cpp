@@ -52,8 +52,8 @@ Outcome Front::decide(http::Request request) {
     const auto parts = request.path_parts();
     if (const Refusal refusal = keep_from_definitions(request, parts)) return refusal->response();
     const auto types = rest::check_media_types(request);
-    // What is not JSON is not read: it is for the store to say what it makes of it.
-    if (!types || types->unsupported_content) return request;
+    if (!types) return request;  // the store says what is wrong
+    if (types->unsupported_content) return unread(std::move(request), parts);
     if (auto answer = router_.try_handle(request)) return std::move(*answer);
     return plain(std::move(request), parts);
   } catch (const std::exception& exception) {
@@ -67,7 +67,20 @@ Answer<Front::Kept> Front::kept(const Caller& caller) {
   if (!endpoints) return endpoints.error();
   const auto pipelines = definitions_.index().list(caller, DefinitionIndex::Kind::pipeline);
   if (!pipelines) return pipelines.error();
-  return Kept{endpoints->size(), pipelines->size()};
+  Kept kept{endpoints->size(), pipelines->size(), {}};
+  for (const auto& pipeline : *pipelines) {
+    if (!pipeline.guarded) kept.unguarded.push_back(pipeline.name);
+  }
+  return kept;
+}
+
+/// What is not JSON is not read: it is for the store to say what it makes of it.
+Outcome Front::unread(http::Request request, const std::vector<std::string>& parts) {
+  const bool has_index = !parts.empty() && !parts[0].starts_with('_');
+  if (!has_index || parts.size() < 2 || !is_write(request.method)) return request;
+  const std::string& action = parts[1];
+  if (action != "_doc" && action != "_create" && action != "_update" && action != "_bulk") return request;
+  return writes_.unread(std::move(request), parts[0]);
 }
 
 Outcome Front::plain(http::Request request, const std::vector<std::string>& parts) {

@@ -22,7 +22,8 @@ namespace sightline::elastic {
 /// Decides about every request of Elasticsearch's REST API, before a store that knows nothing of inference.
 ///
 /// Here: `/_inference`, `/_ingest/pipeline`, the pipelines of writes, and query vector builders in searches.
-/// All else is the store's, as it came, and so is every body that is not JSON.
+/// All else is the store's, as it came, and so is every body that is not JSON, unless it would have to go
+/// through a pipeline here.
 /// The index that endpoints and pipelines are kept in cannot be reached through the front.
 /// It keeps no state but caches of a second, so any number of fronts may share a store.
 /// Thread safety: `decide` may be called from any thread; it blocks.
@@ -38,12 +39,14 @@ class Front {
 
   struct Kept {
     std::size_t endpoints = 0, pipelines = 0;
+    std::vector<std::string> unguarded;  ///< pipelines without a guard in the cluster: PipelineStubs
   };
   /// How many definitions are in the front's own index.
   Answer<Kept> kept(const Caller& caller);
 
  private:
   Outcome plain(http::Request request, const std::vector<std::string>& parts);
+  Outcome unread(http::Request request, const std::vector<std::string>& parts);
 
   Definitions definitions_;
   PipelineStubs stubs_;

@@ -103,14 +103,25 @@ std::vector<std::string> Request::path_parts() const {
   return parts;
 }
 
+std::vector<std::string_view> query_pieces(std::string_view query) {
+  query = query.substr(0, query.find('#'));
+  std::vector<std::string_view> pieces;
+  while (!query.empty()) {
+    auto piece = query.substr(0, query.find_first_of("&;"));
+    query.remove_prefix(std::min(query.size(), piece.size() + 1));
+    piece.remove_prefix(std::min(piece.size(), piece.find_first_not_of('=')));
+    if (!piece.empty()) pieces.push_back(piece);
+  }
+  return pieces;
+}
+
 std::vector<std::pair<std::string, std::string>> Request::query_parameters() const {
   std::vector<std::pair<std::string, std::string>> parameters;
-  split(query, '&', [&](std::string_view part) {
-    if (part.empty()) return;
-    const auto equals = part.find('=');
-    const auto value = equals == std::string_view::npos ? std::string_view{} : part.substr(equals + 1);
-    parameters.emplace_back(percent_decode(part.substr(0, equals), true), percent_decode(value, true));
-  });
+  for (const auto piece : query_pieces(query)) {
+    const auto equals = piece.find('=');
+    const auto value = equals == std::string_view::npos ? std::string_view{} : piece.substr(equals + 1);
+    parameters.emplace_back(percent_decode(piece.substr(0, equals), true), percent_decode(value, true));
+  }
   return parameters;
 }
 

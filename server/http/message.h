@@ -72,6 +72,11 @@ struct ResponseHead {
 /// 9110 7.6.1): Connection, Keep-Alive, Proxy-Connection, TE, Trailer, Transfer-Encoding, Upgrade.
 bool is_connection_field(std::string_view name);
 
+/// The parameters of a query as they are written ("name=value", "name"), in order. As Elasticsearch reads
+/// them:
+/// `;` parts them like `&`, `#` ends them, '=' in front of a name does not count.
+std::vector<std::string_view> query_pieces(std::string_view query);
+
 /// Decodes %XX; with `plus_is_blank` also '+'. Broken escapes stay as they are.
 std::string percent_decode(std::string_view text, bool plus_is_blank = false);
 /// Encodes all but RFC 3986's unreserved characters.

@@ -310,3 +310,145 @@ TEST_CASE(
     CHECK(bench.store.seen(path)[0].query == "pipeline=_none");
   }
 }
+
+// ---- guards
+
+namespace {
+
+/// A cluster with the index `last`, whose final pipeline `embed` is kept by the front.
+struct GuardedBench : ClusterBench {
+  GuardedBench() {
+    store.index_settings["last"] = R"({"final_pipeline":"embed"})";
+    store.indices["last"], store.indices["pics"];
+  }
+};
+
+const std::string k_bypassed =
+    "field [sent through the Sightline gateway] not present as part of path [sent through the Sightline "
+    "gateway]";
+
+}  // namespace
+
+TEST_CASE("documents that went through a final pipeline here get past its guard, and show no trace of it") {
+  GuardedBench bench;
+  const std::string embedded = R"({"t":"abc","model_id":"clip","v":[3.0,1.0,0.5]})";
+  CHECK(bench.put("/last/_doc/1", R"({"t":"abc"})").status == 201);
+  CHECK(bench.store.source("last", "1") == embedded);
+  CHECK(bench.put("/last/_doc/2", "{}").status == 400);  // no text to embed: the pipeline's own word
+  const auto answer = parsed(bench.post("/last/_bulk", "{\"index\":{\"_id\":\"3\"}}\n{\"t\":\"abc\"}\n"));
+  CHECK(answer["errors"].IsFalse());
+  CHECK(bench.store.source("last", "3") == embedded);
+  CHECK(bench.post("/last/_update/1", R"({"doc":{"n":1}})").status == 200);
+  CHECK(bench.store.source("last", "1").find("Sightline") == std::string::npos);
+}
+
+TEST_CASE("a document without anything in it carries the mark as well") {
+  GuardedBench bench;
+  bench.put("/_ingest/pipeline/mark",
+            R"({"processors":[{"pipeline":{"name":"embed","ignore_failure":true}}]})");
+  bench.store.index_settings["last"] = R"({"final_pipeline":"mark"})";
+  CHECK(bench.put("/last/_doc/1", "{}").status == 201);
+  CHECK(bench.store.source("last", "1") == "{}");
+}
+
+TEST_CASE("in updates of a bulk only what the cluster runs its final pipeline on carries the mark") {
+  GuardedBench bench;
+  const auto update = [](const std::string& id, const std::string& body, const std::string& pipeline = "") {
+    return "{\"update\":{\"_index\":\"last\",\"_id\":\"" + id + "\"" + pipeline + "}}\n" + body + "\n";
+  };
+  const std::string plain = update("1", R"({"doc":{"t":"abc"}})"), none = R"(,"pipeline":"_none")";
+  bench.post("/_bulk", plain + update("2", R"({"doc":{"n":1},"upsert":{"t":"a"}})") +
+                           update("3", R"({"doc":{"t":"ab"},"doc_as_upsert":true})"));
+  REQUIRE(bench.bulks().size() == 1);
+  CHECK(
+      bench.bulks()[0].body ==
+      plain +
+          update(
+              "2",
+              R"({"doc":{"n":1},"upsert":{"t":"a","model_id":"clip","v":[1.0,1.0,0.5],"sent through the Sightline gateway":true}})",
+              none) +
+          update(
+              "3",
+              R"({"doc":{"t":"ab","model_id":"clip","v":[2.0,1.0,0.5]},"upsert":{"t":"ab","model_id":"clip","v":[2.0,1.0,0.5],"sent through the Sightline gateway":true}})",
+              none));
+}
+
+TEST_CASE("what bypasses a final pipeline that is kept here fails, whoever sends it") {
+  GuardedBench bench;
+  const auto direct = store_request({}, http::Method::put, "/last/_doc/1", "", R"({"t":"abc"})");
+  CHECK(reason(bench.store.handle(direct)) == k_bypassed);
+  bench.store.instead = [](const http::Request& request) -> std::optional<http::Response> {
+    if (!request.path.ends_with("/_settings")) return {};
+    return ElasticError{403, "security_exception", "action is unauthorized"}.response();
+  };
+  bench.timer.advance(std::chrono::seconds(2));
+  CHECK(reason(bench.put("/last/_doc/1", R"({"t":"abc"})")) == k_bypassed);
+  CHECK(bench.store.source("last", "1").empty());
+}
+
+TEST_CASE("who may not look at pipelines writes through a final one all the same") {
+  GuardedBench bench;
+  bench.store.instead = [](const http::Request& request) -> std::optional<http::Response> {
+    if (!request.path.starts_with("/_ingest/")) return {};
+    return ElasticError{403, "security_exception", "action is unauthorized"}.response();
+  };
+  bench.timer.advance(std::chrono::seconds(2));
+  CHECK(bench.put("/last/_doc/1", R"({"t":"abc"})").status == 201);
+  CHECK(bench.store.source("last", "1") == R"({"t":"abc","model_id":"clip","v":[3.0,1.0,0.5]})");
+}
+
+TEST_CASE("a final pipeline that the cluster has one of as well is run by neither") {
+  GuardedBench bench;
+  bench.store.pipelines["embed"] = R"({"processors":[]})";
+  const auto response = bench.put("/last/_doc/1", R"({"t":"abc"})");
+  CHECK(response.status == 400);
+  CHECK(reason(response).starts_with("the cluster has a pipeline [embed] of its own"));
+  CHECK(bench.store.source("last", "1").empty());
+}
+
+TEST_CASE("a guard that somebody has deleted comes back with the next write") {
+  GuardedBench bench;
+  bench.store.pipelines.clear();
+  CHECK(bench.put("/last/_doc/1", R"({"t":"abc"})").status == 201);
+  CHECK(bench.store.source("last", "1") == R"({"t":"abc","model_id":"clip","v":[3.0,1.0,0.5]})");
+  CHECK(bench.store.pipelines.at("embed").find("remove") != std::string::npos);
+}
+
+TEST_CASE("a final pipeline does not send documents to another index") {
+  GuardedBench bench;
+  bench.put("/_ingest/pipeline/move",
+            R"({"processors":[{"pipeline":{"name":"embed"}},{"set":{"field":"_index","value":"pics"}}]})");
+  bench.store.index_settings["last"] = R"({"final_pipeline":"move"})";
+  const auto response = bench.put("/last/_doc/1", R"({"t":"abc"})");
+  CHECK(response.status == 500);
+  CHECK(reason(response) ==
+        "final pipeline [move] can't change the target index (from [last] to [pics]) for document [1]");
+  CHECK(bench.store.source("pics", "1").empty());
+}
+
+TEST_CASE("a body that is not JSON is refused where a pipeline would have to read it") {
+  GuardedBench bench;
+  const auto send = [&](http::Method method, const std::string& path) {
+    auto request = store_request({}, method, path.substr(0, path.find('?')),
+                                 path.find('?') == std::string::npos ? "" : path.substr(path.find('?') + 1),
+                                 "\xa1"
+                                 "at");
+    request.headers.set("Content-Type", "application/cbor");
+    Outcome outcome = bench.front.decide(std::move(request));
+    const auto* response = std::get_if<http::Response>(&outcome);
+    return response ? std::to_string(response->status) + " " + reason(*response) : "passed on";
+  };
+  const std::string refused =
+      "406 Content-Type header [application/cbor] is not supported for documents that go through the "
+      "pipeline "
+      "[embed], which Sightline runs and which reads JSON alone; send them as application/json, or as "
+      "application/x-ndjson in _bulk";
+  CHECK(send(http::Method::put, "/last/_doc/1") == refused);
+  CHECK(send(http::Method::post, "/last/_doc") == refused);
+  CHECK(send(http::Method::post, "/last/_update/1") == refused);
+  CHECK(send(http::Method::post, "/last/_bulk") == refused);
+  CHECK(send(http::Method::put, "/pics/_create/1?pipeline=embed") == refused);
+  CHECK(send(http::Method::put, "/pics/_doc/1") == "passed on");
+  CHECK(send(http::Method::put, "/pics/_doc/1?pipeline=theirs") == "passed on");
+  CHECK(send(http::Method::post, "/last/_search") == "passed on");
+}

@@ -20,7 +20,7 @@ struct InferringCluster final : NativeInference {
 struct Gateway {
   Gateway()
       : client(std::move(*http::Client::create({}))),
-        executor(*client, timer, FrontBench::options()),
+        executor(*client, timer, without_chance()),
         definitions(cluster, timer, native),
         stubs(cluster, timer),
         ingest(definitions, executor, cluster, native),
@@ -355,27 +355,137 @@ TEST_CASE("pipelines are deleted where they are") {
   CHECK(remove("own").status == 404);
 }
 
-TEST_CASE("a final pipeline that is kept here has an empty one in the cluster, which nobody is shown") {
-  Gateway gateway;
-  gateway.put("own", k_embed);
-  CHECK(!gateway.stubs.ensure({}, "own"));
-  const auto stub_requests = gateway.cluster.ingest_requests.size();
-  CHECK(!gateway.stubs.ensure({}, "own"));
-  CHECK(gateway.cluster.ingest_requests.size() == stub_requests);
-  const auto in_cluster = [&] {
-    return parsed(gateway.cluster.handle(store_request({}, http::Method::get, "/_ingest/pipeline/own")));
+namespace {
+
+/// The first processor of what stands in the cluster; "none" if nothing does, "empty" if it has no processor.
+std::string stand_in(Gateway& gateway, const std::string& name) {
+  const auto all =
+      parsed(gateway.cluster.handle(store_request({}, http::Method::get, "/_ingest/pipeline/" + name)));
+  if (!all.HasMember(name.c_str())) return "none";
+  const auto& processors = all[name.c_str()]["processors"];
+  return processors.Empty() ? "empty" : processors[0].MemberBegin()->name.GetString();
+}
+
+/// Answers every request to put a pipeline into the cluster.
+void answer_puts(Gateway& gateway, const ElasticError& error) {
+  gateway.cluster.on_request = [error](const http::Request& request) -> std::optional<http::Response> {
+    const bool puts = request.method == http::Method::put && request.path.starts_with("/_ingest/pipeline/");
+    return puts ? std::optional(error.response()) : std::nullopt;
   };
-  CHECK(in_cluster()["own"]["processors"].Empty());
-  CHECK(parsed(gateway.get("/_ingest/pipeline"))["own"]["processors"].Size() == 1);
+}
+
+}  // namespace
+
+TEST_CASE("a pipeline that is kept here has a guard in the cluster, which nobody is shown") {
+  Gateway gateway;
+  const auto response = gateway.put("own", k_embed);
+  CHECK(response.status == 200);
+  CHECK_FALSE(response.headers.get("Warning"));
+  CHECK(stand_in(gateway, "own") == "remove");
+  CHECK(
+      std::string(
+          parsed(gateway.get("/_ingest/pipeline"))["own"]["processors"][0].MemberBegin()->name.GetString()) ==
+      "inference");
   CHECK(gateway.put("own", k_embed + "," + set("a")).status == 200);
   CHECK(gateway.call(http::Method::delete_, "/_ingest/pipeline/own").status == 200);
-  CHECK(!in_cluster().HasMember("own"));
+  CHECK(stand_in(gateway, "own") == "none");
+}
 
-  gateway.put("plain", set("a"));
+TEST_CASE("a guard that was not there when the pipeline was stored comes when it is stored again") {
+  Gateway gateway;
+  answer_puts(gateway, {400, "parse_exception", "No processor type exists with name [remove]"});
+  const auto response = gateway.put("own", k_embed);
+  CHECK(response.status == 200);
+  REQUIRE(response.headers.get("Warning"));
+  CHECK(response.headers.get("Warning")->find("final_pipeline") != std::string_view::npos);
+  CHECK(stand_in(gateway, "own") == "none");
+  gateway.cluster.on_request = {};
+  gateway.timer.advance(std::chrono::milliseconds(1));
+  CHECK(*gateway.stubs.ensure({}, "own", false) == PipelineStubs::InCluster::empty);
+  const auto requests = gateway.cluster.ingest_requests.size();
+  CHECK(*gateway.stubs.ensure({}, "own", false) == PipelineStubs::InCluster::empty);
+  CHECK(gateway.cluster.ingest_requests.size() == requests);
+  CHECK(stand_in(gateway, "own") == "empty");
+  CHECK_FALSE(gateway.put("own", k_embed).headers.get("Warning"));
+  CHECK(stand_in(gateway, "own") == "remove");
+  CHECK(*gateway.stubs.ensure({}, "own", true) == PipelineStubs::InCluster::guard);
+}
+
+TEST_CASE("a pipeline is not kept while the cluster cannot say whether it takes the guard") {
+  Gateway gateway;
+  answer_puts(gateway, {503, "master_not_discovered_exception", "no master"});
+  CHECK(gateway.put("own", k_embed).status == 503);
+  CHECK_FALSE(gateway.keeps("own"));
+}
+
+TEST_CASE("a pipeline that is refused leaves no guard behind, and one that the cluster has is left alone") {
+  Gateway gateway;
   CHECK(
-      gateway.stubs.ensure({}, "plain")->reason.starts_with("the cluster has a pipeline [plain] of its own"));
+      gateway
+          .call(http::Method::put, "/_ingest/pipeline/own?if_version=1", "{\"processors\":[" + k_embed + "]}")
+          .status == 400);
+  CHECK(stand_in(gateway, "own") == "none");
+  gateway.put("plain", set("a"));
+  CHECK(*gateway.stubs.ensure({}, "plain", true) == PipelineStubs::InCluster::pipeline);
+  CHECK(reason(gateway.put("plain", k_embed)).starts_with("the cluster has a pipeline [plain] of its own"));
   CHECK(!gateway.stubs.remove({}, "plain"));
   CHECK(gateway.get("/_ingest/pipeline/plain").status == 200);
+}
+
+// ---- versions and parameters
+
+TEST_CASE("if_version is compared with the version of a pipeline that is kept here, and counts it up") {
+  Gateway gateway;
+  const auto put = [&](const std::string& if_version, const std::string& more = "") {
+    const auto response = gateway.call(http::Method::put, "/_ingest/pipeline/p?if_version=" + if_version,
+                                       "{\"processors\":[" + k_embed + "]" + more + "}");
+    return response.status == 200 ? "ok" : std::to_string(response.status) + " " + reason(response);
+  };
+  const auto version = [&] {
+    const auto shown = parsed(gateway.get("/_ingest/pipeline/p"));
+    return shown["p"].HasMember("version") ? shown["p"]["version"].GetInt() : 0;
+  };
+  CHECK(put("1") == "400 version conflict, required version [1] for pipeline [p] but no pipeline was found");
+  CHECK(gateway.put("p", k_embed).status == 200);
+  CHECK(put("1") ==
+        "400 version conflict, required version [1] for pipeline [p] but current version is [null]");
+  CHECK(gateway.put("p", k_embed, R"(,"version":3)").status == 200);
+  CHECK(put("2") == "400 version conflict, required version [2] for pipeline [p] but current version is [3]");
+  CHECK(put("3", R"(,"version":3)") == "400 cannot update pipeline [p] with the same version [3]");
+  CHECK(version() == 3);
+  CHECK(put("3") == "ok");
+  CHECK(version() == 4);
+  CHECK(put("4", R"(,"version":9)") == "ok");
+  CHECK(version() == 9);
+  CHECK(put("x") == "400 invalid value [x] specified for [if_version]. must be an integer value");
+  CHECK(gateway.passed_on == 0);
+}
+
+TEST_CASE(
+    "a parameter that is not known here is refused for pipelines kept here, and left to the cluster for its "
+    "own") {
+  Gateway gateway;
+  gateway.put("own", k_embed);
+  gateway.put("plain", set("a"));
+  gateway.passed_on = 0;
+  const std::string own = "{\"processors\":[" + k_embed + "]}", plain = "{\"processors\":[" + set("a") + "]}";
+  const auto refused = [&](http::Method method, const std::string& target, const std::string& body = "") {
+    const auto response = gateway.call(method, target + "?new=1", body);
+    return reason(response) == "request [" + target + "] contains unrecognized parameter: [new]" &&
+           gateway.passed_on == 0;
+  };
+  CHECK(refused(http::Method::put, "/_ingest/pipeline/own", own));
+  CHECK(refused(http::Method::get, "/_ingest/pipeline/own"));
+  CHECK(refused(http::Method::get, "/_ingest/pipeline"));
+  CHECK(refused(http::Method::delete_, "/_ingest/pipeline/own"));
+  CHECK(refused(http::Method::delete_, "/_ingest/pipeline/o*"));
+  CHECK(refused(http::Method::post, "/_ingest/pipeline/own/_simulate", R"({"docs":[]})"));
+  CHECK(gateway.keeps("own"));
+  gateway.call(http::Method::put, "/_ingest/pipeline/plain?new=1", plain);
+  gateway.call(http::Method::get, "/_ingest/pipeline/plain?new=1");
+  gateway.call(http::Method::delete_, "/_ingest/pipeline/plain?new=1");
+  gateway.call(http::Method::post, "/_ingest/pipeline/plain/_simulate?new=1", R"({"docs":[]})");
+  CHECK(gateway.passed_on == 4);
 }
 
 // ---- trying out

@@ -9,6 +9,7 @@
 #include <string>
 #include <unistd.h>
 
+#include "front_calls.h"
 #include "server/elastic/front.h"
 #include "server/http/client.h"
 #include "server/security/secret_box.h"
@@ -34,38 +35,14 @@ inline security::SecretBox box_with_keys(const std::string& lines) {
   return std::move(*box);
 }
 
-/// One front. What it leaves is asked of the store, as a server does it.
-struct GatewayFront {
+/// One front.
+struct GatewayFront : FrontCalls<GatewayFront> {
   explicit GatewayFront(Store& shared, const std::string& keys = {})
       : store(shared),
         box(keys.empty() ? std::nullopt : std::optional(box_with_keys(keys))),
         client(std::move(*http::Client::create({}))),
-        executor(*client, timer, options()),
+        executor(*client, timer, without_chance()),
         front(store, native, executor, timer, box ? &*box : nullptr) {}
-
-  static InferenceExecutor::Options options() {
-    InferenceExecutor::Options made;
-    made.random = [] { return 0.0; };
-    return made;
-  }
-
-  http::Response call(http::Method method, const std::string& target, const std::string& body = {},
-                      const Caller& caller = {}) {
-    const auto mark = target.find('?');
-    Outcome outcome =
-        front.decide(store_request(caller, method, target.substr(0, mark),
-                                   mark == std::string::npos ? "" : target.substr(mark + 1), body));
-    if (auto* response = std::get_if<http::Response>(&outcome)) return std::move(*response);
-    return store.handle(std::get<http::Request>(outcome));
-  }
-  http::Response get(const std::string& target) { return call(http::Method::get, target); }
-  http::Response put(const std::string& target, const std::string& body) {
-    return call(http::Method::put, target, body);
-  }
-  http::Response post(const std::string& target, const std::string& body) {
-    return call(http::Method::post, target, body);
-  }
-  http::Response remove(const std::string& target) { return call(http::Method::delete_, target); }
 
   Store& store;
   ManualTimer timer;

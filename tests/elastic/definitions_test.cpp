@@ -40,6 +40,13 @@ bool shows_secret(const http::Response& response) {
   return response.body.find("hush") != std::string::npos;
 }
 
+Refusal put(DefinitionIndex& index, DefinitionIndex::Kind kind, const std::string& name,
+            const std::string& config) {
+  return index.change({}, kind, name, [&](const auto*) -> Answer<DefinitionIndex::Content> {
+    return DefinitionIndex::Content{config};
+  });
+}
+
 }  // namespace
 
 TEST_CASE("secrets are sealed in the cluster, shown nowhere, and used in calls") {
@@ -180,7 +187,7 @@ TEST_CASE("changes that many fronts make at once are all made, and the first dat
   LocalStore local;
   DefinitionIndex index(*local.store);
   const auto kind = DefinitionIndex::Kind::pipeline;
-  REQUIRE(!index.put({}, kind, "count", "0"));
+  REQUIRE(!put(index, kind, "count", "0"));
   const auto created = (*index.get({}, kind, "count"))->created;
   std::vector<std::thread> threads;
   constexpr int k_threads = 4, k_changes = 10;
@@ -208,16 +215,16 @@ TEST_CASE("a change is made again on what another front wrote in between, and gi
   DefinitionIndex index(store), other(store);
   const auto kind = DefinitionIndex::Kind::pipeline;
   int calls = 0;
-  REQUIRE(!index.put({}, kind, "p", "a"));
+  REQUIRE(!put(index, kind, "p", "a"));
   const auto append = [&](const DefinitionIndex::Definition* old) {
-    if (++calls == 1) CHECK(!other.put({}, kind, "p", "b"));
+    if (++calls == 1) CHECK(!put(other, kind, "p", "b"));
     return Answer<DefinitionIndex::Content>({old->config + "c"});
   };
   CHECK(!index.change({}, kind, "p", append));
   CHECK((*index.get({}, kind, "p"))->config == "bc");
   CHECK(calls == 2);
   const auto always_late = [&](const DefinitionIndex::Definition* old) {
-    CHECK(!other.put({}, kind, "p", old->config + "x"));
+    CHECK(!put(other, kind, "p", old->config + "x"));
     return Answer<DefinitionIndex::Content>({"lost"});
   };
   const auto refusal = index.change({}, kind, "p", always_late);

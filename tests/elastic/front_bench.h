@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "front_calls.h"
 #include "memory_store.h"
 #include "server/elastic/front.h"
 #include "server/http/client.h"
@@ -12,35 +13,12 @@
 
 namespace sightline::elastic {
 
-struct FrontBench {
+struct FrontBench : FrontCalls<FrontBench> {
   explicit FrontBench(Upstream::Respond respond = {})
       : upstream(std::move(respond)),
         client(std::move(*http::Client::create({}))),
-        executor(*client, timer, options()),
+        executor(*client, timer, without_chance()),
         front(store, native, executor, timer) {}
-
-  static InferenceExecutor::Options options() {
-    InferenceExecutor::Options made;
-    made.random = [] { return 0.0; };
-    return made;
-  }
-
-  http::Response call(http::Method method, const std::string& target, const std::string& body = {}) {
-    const auto mark = target.find('?');
-    http::Request request = store_request({}, method, target.substr(0, mark),
-                                          mark == std::string::npos ? "" : target.substr(mark + 1), body);
-    Outcome outcome = front.decide(std::move(request));
-    if (auto* response = std::get_if<http::Response>(&outcome)) return std::move(*response);
-    return store.handle(std::get<http::Request>(outcome));
-  }
-  http::Response get(const std::string& target) { return call(http::Method::get, target); }
-  http::Response put(const std::string& target, const std::string& body) {
-    return call(http::Method::put, target, body);
-  }
-  http::Response post(const std::string& target, const std::string& body) {
-    return call(http::Method::post, target, body);
-  }
-  http::Response remove(const std::string& target) { return call(http::Method::delete_, target); }
 
   std::string endpoint_body(const std::string& more = R"(,"similarity":"cosine")") const {
     return R"({"service":"custom","service_settings":{"url":")" + upstream.url() +

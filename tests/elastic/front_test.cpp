@@ -396,6 +396,22 @@ TEST_CASE("the index of definitions cannot be reached by another spelling of its
   }
 }
 
+TEST_CASE("queries that take something from the index of definitions are refused, and words are not") {
+  FrontBench bench;
+  bench.put("/_inference/text_embedding/clip", bench.endpoint_body());
+  for (const char* query :
+       {R"({"terms":{"user":{"index":".sightline","id":"endpoint:clip","path":"config"}}})",
+        R"({"terms":{"user":{"index":"\u002esightline","id":"endpoint:clip","path":"config"}}})",
+        R"({"bool":{"must":[{"more_like_this":{"like":[{"_index":".sightline","_id":"endpoint:clip"}]}}]}})",
+        R"({"percolate":{"field":"q","index":".sightline","id":"endpoint:clip"}})"}) {
+    CAPTURE(query);
+    for (const char* path : {"/pics/_search", "/_search", "/pics/_count", "/pics/_delete_by_query"})
+      CHECK(bench.post(path, "{\"query\":" + std::string(query) + "}").status == 403);
+  }
+  CHECK(bench.post("/pics/_search", R"({"query":{"match":{"text":"where is the .sightline index? \u00e9"}}})")
+            .status == 200);
+}
+
 TEST_CASE("other names, and wildcards without hidden indices, are nobody's concern") {
   FrontBench bench;
   for (const auto& response :
@@ -421,6 +437,8 @@ TEST_CASE("wildcards that would take in the index of definitions are narrowed, a
   CHECK(seen("/_search?expand_wildcards=open&expand_wildcards=all") == "/*,-.sightline*/_search");
   CHECK(seen("/_search?expand_wildcards=hidden") == "/*,-.sightline*/_search");
   CHECK(seen("/*?expand_wildcards=all") == "/*,-.sightline*");
+  bench.put("/_settings?expand_wildcards=all", R"({"index.blocks.write":true})");
+  CHECK(bench.store.requests.back().path == "/*,-.sightline*/_settings");
   CHECK(seen("/*/_search") == "/*/_search");
   CHECK(seen("/_search?expand_wildcards=open") == "/_search");
   CHECK(seen("/pics/_search?expand_wildcards=all") == "/pics/_search");
@@ -432,5 +450,5 @@ TEST_CASE("what is none of the front's business is passed on") {
   FrontBench bench;
   CHECK(bench.get("/_cluster/health").body == R"({"passed":"on"})");
   CHECK(bench.get("/_inference/a/b/c").body == R"({"passed":"on"})");
-  CHECK(bench.call(http::Method::patch, "/_ingest/pipeline/x").body == R"({"passed":"on"})");
+  CHECK(bench.call(http::Method::patch, "/_inference/x").body == R"({"passed":"on"})");
 }

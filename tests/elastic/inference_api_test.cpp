@@ -76,6 +76,31 @@ TEST_CASE("endpoints kept here stay here when the cluster can run inference too"
   CHECK(bench.passed.empty());
 }
 
+TEST_CASE(
+    "a parameter that is not known here is refused for endpoints kept here, and left to the cluster else") {
+  Bench bench;
+  REQUIRE(bench.make().status == 200);
+  bench.gateway.native.on = true;
+  bench.gateway.native.ids = {"theirs"};
+  const std::string text = R"({"input":"abc"})";
+  for (const auto& response :
+       {bench.gateway.put("/_inference/text_embedding/clip?new=1", bench.body()),
+        bench.gateway.put("/_inference/clip/_update?new=1", bench.body()),
+        bench.gateway.get("/_inference/clip?new=1"), bench.gateway.get("/_inference?new=1"),
+        bench.gateway.post("/_inference/clip?new=1", text), bench.gateway.remove("/_inference/clip?new=1")}) {
+    CHECK(response.status == 400);
+    CHECK(response.body.find("contains unrecognized parameter: [new]") != std::string::npos);
+  }
+  CHECK(bench.passed.empty());
+  bench.gateway.put("/_inference/text_embedding/theirs?new=1", bench.body());
+  bench.gateway.put("/_inference/theirs/_update?new=1", bench.body());
+  bench.gateway.get("/_inference/theirs?new=1");
+  bench.gateway.post("/_inference/theirs?new=1", text);
+  bench.gateway.remove("/_inference/theirs?new=1");
+  REQUIRE(bench.passed.size() == 5);
+  for (const auto& request : bench.passed) CHECK(request.query == "new=1");
+}
+
 TEST_CASE("an id that the cluster has as well is called there") {
   Bench bench;
   REQUIRE(bench.make().status == 200);

@@ -35,7 +35,8 @@ inline Answer<std::vector<BulkItem>> parse_bulk(std::string_view body, const std
 /// Indices with their settings as text, documents as JSON text. `_search` finds documents by one term, or
 /// answers what `search_answer` says. It refuses query vector builders, which a plain store must never see,
 /// and is strict about pipelines: a write that names one that is not its own fails; in a cluster also one
-/// that names none, where the index has such a default. What a pipeline of its own does is not done.
+/// that names none, where the index has such a default. It keeps pipelines that are put; of what they do it
+/// does only that a `remove` of an index's final one takes its field off, or fails.
 class MemoryStore : public Store {
  public:
   using Documents = std::map<std::string, std::string>;
@@ -54,6 +55,7 @@ class MemoryStore : public Store {
     if (parts.size() == 1 && parts[0].front() != '_') return index(request, parts[0]);
     if (parts.size() == 2 && parts[1] == "_settings") return settings(request, parts[0]);
     if (parts.size() == 2 && parts[1] == "_search") return search(request, parts[0]);
+    if (parts.size() == 3 && parts[0] == "_ingest") return pipeline(request, parts[2]);
     if (parts.size() >= 2 && (parts[1] == "_doc" || parts[1] == "_create")) {
       return document(request, parts[0], parts.size() > 2 ? parts[2] : "made-" + std::to_string(++made_),
                       parts[1] == "_create");
@@ -83,6 +85,7 @@ class MemoryStore : public Store {
   std::string search_answer = R"({"hits":{"hits":[]}})";
   bool is_cluster = false;
   std::set<std::string> own_pipelines;
+  std::map<std::string, std::string> pipelines;  ///< that were put, as JSON
   /// Asked first about every request, under the store's lock.
   std::function<std::optional<http::Response>(const http::Request&)> instead;
 
@@ -98,6 +101,44 @@ class MemoryStore : public Store {
     }
     if (name == "_none" || own_pipelines.contains(name)) return {};
     return illegal_argument("pipeline with id [" + name + "] does not exist");
+  }
+
+  /// What the index's final pipeline makes of a document: the fields that it removes have to be there.
+  Refusal run_final(const std::string& index, std::string& source) {
+    const auto settings = index_settings.find(index);
+    if (!is_cluster || settings == index_settings.end()) return {};
+    rapidjson::Document json;
+    json.Parse(settings->second.c_str());
+    if (!json.HasMember("final_pipeline")) return {};
+    const std::string name = json["final_pipeline"].GetString();
+    if (own_pipelines.contains(name)) return {};
+    if (!pipelines.contains(name)) return illegal_argument("pipeline with id [" + name + "] does not exist");
+    rapidjson::Document pipeline, document;
+    pipeline.Parse(pipelines[name].c_str());
+    document.Parse<rapidjson::kParseFullPrecisionFlag>(source.c_str());
+    for (const auto& processor : pipeline["processors"].GetArray()) {
+      const std::string field = processor["remove"]["field"].GetString();
+      if (!document.RemoveMember(field))
+        return illegal_argument("field [" + field + "] not present as part of path [" + field + "]");
+    }
+    rapidjson::StringBuffer buffer;
+    rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+    document.Accept(writer);
+    source = buffer.GetString();
+    return {};
+  }
+
+  http::Response pipeline(const http::Request& request, const std::string& name) {
+    if (request.method == http::Method::put) {
+      pipelines[name] = request.body;
+    } else if (!pipelines.contains(name)) {
+      return json_response("{}", 404);
+    } else if (request.method == http::Method::delete_) {
+      pipelines.erase(name);
+    } else {
+      return json_response("{\"" + name + "\":" + pipelines[name] + "}");
+    }
+    return json_response(R"({"acknowledged":true})");
   }
 
   static ElasticError no_such_index(const std::string& name) {
@@ -156,9 +197,11 @@ class MemoryStore : public Store {
                            "\",\"_version\":1,\"_seq_no\":" + std::to_string(seq_no) +
                            ",\"_primary_term\":1,\"_source\":" + found->second + "}");
     }
+    std::string source = request.body;
     if (request.method != http::Method::delete_ && name != k_definition_index) {
       if (auto fault = pipeline_fault(name, rest::query_parameter(request, "pipeline")))
         return fault->response();
+      if (auto fault = run_final(name, source)) return fault->response();
     }
     if (const auto expected = rest::query_parameter(request, "if_seq_no");
         expected && *expected != std::to_string(seq_no))
@@ -170,7 +213,7 @@ class MemoryStore : public Store {
                            exists ? 200 : 404);
     }
     if (create && exists) return ElasticError{409, "version_conflict_engine_exception", "exists"}.response();
-    indices[name][id] = request.body;
+    indices[name][id] = source;
     return json_response("{\"_index\":\"" + name + "\",\"_id\":\"" + id + "\",\"result\":\"created\"}",
                          exists ? 200 : 201);
   }
@@ -184,7 +227,10 @@ class MemoryStore : public Store {
       const std::string id = item.id.value_or("made-" + std::to_string(++made_));
       const bool whole = item.operation == "index" || item.operation == "create";
       const auto given = item.pipeline ? item.pipeline : rest::query_parameter(request, "pipeline");
-      if (const auto fault = whole ? pipeline_fault(item.index, given) : Refusal()) {
+      std::string source(item.source_line);
+      Refusal fault = whole ? pipeline_fault(item.index, given) : Refusal();
+      if (whole && !fault) fault = run_final(item.index, source);
+      if (fault) {
         errors = true;
         answers += (answers.empty() ? "{\"" : ",{\"") + item.operation + "\":{\"_index\":\"" + item.index +
                    "\",\"_id\":\"" + id + "\",\"status\":400,\"error\":" + fault->item_json() + "}}";
@@ -192,7 +238,7 @@ class MemoryStore : public Store {
       }
       const bool refused = item.operation == "create" && !indices[item.index][id].empty();
       errors = errors || refused;
-      if (!refused) indices[item.index][id] = item.operation == "delete" ? "" : std::string(item.source_line);
+      if (!refused) indices[item.index][id] = item.operation == "delete" ? "" : source;
       answers += (answers.empty() ? "{\"" : ",{\"") + item.operation + "\":{\"_index\":\"" + item.index +
                  "\",\"_id\":\"" + id + "\",\"status\":" + (refused ? "409,\"error\":{}" : "201") + "}}";
     }

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "front_calls.h"
 #include "memory_store.h"
 #include "server/elastic/inference/native_inference.h"
 #include "server/elastic/ingest/pipeline_api.h"
@@ -26,7 +27,7 @@ class ProcessingCluster : public Store {
 
   ProcessingCluster()
       : client_(std::move(*http::Client::create({}))),
-        executor_(*client_, timer_, executor_options()),
+        executor_(*client_, timer_, without_chance()),
         definitions_(own_, timer_, native_),
         stubs_(own_, timer_),
         ingest_(definitions_, executor_, own_, native_),
@@ -66,12 +67,6 @@ class ProcessingCluster : public Store {
  private:
   using Document = rapidjson::Document;
   using Value = rapidjson::Value;
-
-  static InferenceExecutor::Options executor_options() {
-    InferenceExecutor::Options options;
-    options.random = [] { return 0.0; };
-    return options;
-  }
 
   static std::string with_known_types(std::string text) {
     for (std::size_t at; (at = text.find("\"x_")) != std::string::npos;) text.erase(at + 1, 2);

@@ -53,3 +53,17 @@ TEST_CASE("lists have members without regard to case and blanks") {
   CHECK(list_has("Keep-Alive , Close", "close"));
   CHECK_FALSE(list_has("closed", "close"));
 }
+
+TEST_CASE("a query is read as Elasticsearch reads it") {
+  const auto read = [](const char* query) {
+    Request request;
+    request.query = query;
+    return request.query_parameters();
+  };
+  CHECK(read("a=1;b;c=2&;&d=") == Pairs{{"a", "1"}, {"b", ""}, {"c", "2"}, {"d", ""}});
+  CHECK(read("=x&==y=z&=") == Pairs{{"x", ""}, {"y", "z"}});
+  CHECK(read("a=1=2#b=3") == Pairs{{"a", "1=2"}});
+  CHECK(read("a=%3B%26%23") == Pairs{{"a", ";&#"}});
+  CHECK(read("").empty());
+  CHECK(read("#").empty());
+}

@@ -119,23 +119,22 @@ bool body_touches_definitions(const http::Request& request, const std::vector<st
                               bool has_index, bool with_hidden) {
   const std::string& action = parts[has_index && parts.size() > 1 ? 1 : 0];
   const bool in_query_language = has({"_query", "_sql"}, parts.front());
-  if (!in_query_language &&
+  // Queries take values, documents and queries from indices that they name: terms, more_like_this, percolate.
+  const bool searches = has(
+      {"_search", "_async_search", "_count", "_validate", "_explain", "_delete_by_query", "_update_by_query"},
+      action);
+  if (searches && !may_name_definitions(request.body)) return false;
+  if (!in_query_language && !searches &&
       !has({"_bulk", "_mget", "_mtermvectors", "_msearch", "_fleet", "_alias", "_aliases", "_reindex"},
            action))
     return false;
   const auto types = rest::check_media_types(request);
   // YAML, CBOR and the like are not read.
-  if (!types || types->unsupported_content) return may_name_definitions(request.body);
+  if (!types || types->unsupported_content)
+    return searches ? request.body.find(k_definition_index) != std::string::npos
+                    : may_name_definitions(request.body);
   if (in_query_language) return query_names_definitions(request.body);
   return action != "_bulk" && body_names_definitions(request.body, with_hidden);
-}
-
-/// Elasticsearch takes `;` for `&`.
-std::vector<std::pair<std::string, std::string>> parameters_of(const http::Request& request) {
-  http::Request copy;
-  copy.query = request.query;
-  std::replace(copy.query.begin(), copy.query.end(), ';', '&');
-  return copy.query_parameters();
 }
 
 /// Takes the index of definitions out of what the path's wildcards stand for.
@@ -166,21 +165,22 @@ bool may_name_definitions(std::string_view unreadable) {
 
 Refusal keep_from_definitions(http::Request& request, const std::vector<std::string>& parts) {
   if (parts.empty()) return {};
-  const auto parameters = parameters_of(request);
+  const auto parameters = request.query_parameters();
   bool with_hidden = false;
   for (const auto& [name, value] : parameters)
     with_hidden = with_hidden || (name == "expand_wildcards" && takes_in_hidden(value));
   const std::string& first = parts.front();
   const bool searches_all = has({"_search", "_async_search", "_msearch", "_count"}, first);
+  const bool changes_all = first == "_settings" && request.method == http::Method::put;
   const bool has_index = !searches_all && (!first.starts_with('_') || first == "_all");
   // Where the path names no index, a parameter may.
   for (const auto& [name, value] : parameters) {
     const bool names_index = name == "index" && !has_index && !has({"_cat", "_cluster"}, first);
     if (names_index && touch_of(value, with_hidden) != Touch::none) return restricted_index();
   }
-  const Touch touch = has_index                           ? touch_of(first, with_hidden)
-                      : searches_all && parts.size() == 1 ? touch_of("_all", with_hidden)
-                                                          : Touch::none;
+  const Touch touch = has_index                                            ? touch_of(first, with_hidden)
+                      : (searches_all || changes_all) && parts.size() == 1 ? touch_of("_all", with_hidden)
+                                                                           : Touch::none;
   const bool makes_it = parts.size() == 3 && has({"_clone", "_split", "_shrink", "_rollover"}, parts[1]) &&
                         is_definition_index(parts[2]);
   if (touch == Touch::by_name || makes_it || body_touches_definitions(request, parts, has_index, with_hidden))

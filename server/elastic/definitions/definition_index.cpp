@@ -53,6 +53,7 @@ std::optional<Definition> definition_in(const rapidjson::Value& hit) {
   Definition definition{{{config->GetString(), config->GetStringLength()}}, name->GetString()};
   if (const auto* secrets = member(*source, "secrets"); secrets && secrets->IsString())
     definition.secrets.assign(secrets->GetString(), secrets->GetStringLength());
+  if (const auto* guarded = member(*source, "guarded")) definition.guarded = guarded->IsTrue();
   definition.created = number_in(*source, "created", 0);
   definition.modified = number_in(*source, "modified", 0);
   definition.seq_no = number_in(hit, "_seq_no", -1);
@@ -195,6 +196,7 @@ http::Response DefinitionIndex::write(const Caller& caller, Kind kind, const Def
   writer.Key("name"), writer.String(definition.name);
   writer.Key("config"), writer.String(definition.config);
   if (!definition.secrets.empty()) writer.Key("secrets"), writer.String(definition.secrets);
+  if (definition.guarded) writer.Key("guarded"), writer.Bool(true);
   writer.Key("created"), writer.Int64(definition.created);
   writer.Key("modified"), writer.Int64(definition.modified);
   writer.EndObject();
@@ -234,11 +236,6 @@ Refusal DefinitionIndex::change(const Caller& caller, Kind kind, const std::stri
     if (response.status != 409) return index_error(response);
   }
   return index_error(response);
-}
-
-Refusal DefinitionIndex::put(const Caller& caller, Kind kind, const std::string& name,
-                             const std::string& config) {
-  return change(caller, kind, name, [&](const Definition*) -> Answer<Content> { return Content{config}; });
 }
 
 Answer<bool> DefinitionIndex::remove(const Caller& caller, Kind kind, const std::string& name) {

@@ -19,12 +19,12 @@ constexpr std::string_view k_definition_index = ".sightline";
 
 /// Reads and writes definitions through Store::handle alone, so that they live where the documents live: a
 /// front keeps no state, and any number of them may work on one store. Documents: `_id` "endpoint:clip",
-/// `{"kind":"endpoint","name":"clip","config":"{...}","secrets":"...","created":N,"modified":N}`; the config
-/// is JSON in a string, so that no mapping grows from it; times are milliseconds since 1970. Every change
-/// names the version that it was made from, so that none is lost when several fronts change one definition.
-/// Every member blocks on the store, which is asked as the caller. Errors: those of the store, naming the
-/// index; a store that cannot tell is never taken for one that has nothing. Thread safety: all members may be
-/// called from any thread.
+/// `{"kind":"endpoint","name":"clip","config":"{...}","secrets":"...","guarded":true,"created":N,"modified":N}`;
+/// the config is JSON in a string, so that no mapping grows from it; times are milliseconds since 1970. Every
+/// change names the version that it was made from, so that none is lost when several fronts change one
+/// definition. Every member blocks on the store, which is asked as the caller. Errors: those of the store,
+/// naming the index; a store that cannot tell is never taken for one that has nothing. Thread safety: all
+/// members may be called from any thread.
 class DefinitionIndex {
  public:
   enum class Kind { endpoint, pipeline };
@@ -32,6 +32,7 @@ class DefinitionIndex {
   struct Content {
     std::string config;  ///< JSON
     std::string secrets = {};
+    bool guarded = false;  ///< of a pipeline: see Pipeline::guarded
   };
   struct Definition : Content {
     std::string name;
@@ -52,7 +53,6 @@ class DefinitionIndex {
   /// Adds or replaces, keeping when it was created. Errors: also those of `change`; 409 if others keep
   /// changing it.
   Refusal change(const Caller& caller, Kind kind, const std::string& name, const Change& change);
-  Refusal put(const Caller& caller, Kind kind, const std::string& name, const std::string& config);
   /// False if there was none.
   Answer<bool> remove(const Caller& caller, Kind kind, const std::string& name);
 

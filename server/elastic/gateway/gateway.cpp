@@ -84,6 +84,10 @@ http::Response Gateway::status(Front& front, const http::Request& request) {
     writer.Uint64(kept->endpoints);
     writer.Key("pipelines");
     writer.Uint64(kept->pipelines);
+    writer.Key("pipelines_without_guard");
+    writer.StartArray();
+    for (const auto& name : kept->unguarded) writer.String(name);
+    writer.EndArray();
     writer.EndObject();
   } else {
     writer.Null();

@@ -126,6 +126,8 @@ Refusal check_task(const Endpoint& endpoint, const std::string& task_type) {
                  "] does not match the model type [" + endpoint.task_type + "]");
 }
 
+constexpr const char* k_put_parameters = "timeout master_timeout";
+
 std::string json_of(const rapidjson::Value& value) {
   rapidjson::StringBuffer buffer;
   rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
@@ -210,6 +212,7 @@ InferenceApi::Handled InferenceApi::put(const http::Request& request, const std:
     if (!ours) return ours.error().response();
     if (!*ours) return std::nullopt;
   }
+  if (const Refusal unknown = rest::unknown_parameters(request, k_put_parameters)) return unknown->response();
   if (!is_valid_id(id)) {
     return invalid_request("Invalid inference_id; '" + id +
                            "' can contain lowercase alphanumeric (a-z and 0-9), hyphens or underscores; must "
@@ -288,6 +291,7 @@ InferenceApi::Handled InferenceApi::update(const http::Request& request, const s
   const auto ours = definitions_.shown_endpoint(caller, id);
   if (!ours) return ours.error().response();
   if (!*ours && native_.available(caller)) return std::nullopt;
+  if (const Refusal unknown = rest::unknown_parameters(request, k_put_parameters)) return unknown->response();
   if (!*ours) return endpoint_not_found(id).response();
   if (const Refusal refusal = check_task(**ours, task_type)) return refusal->response();
   const auto body = object_in(request);
@@ -335,6 +339,9 @@ InferenceApi::Handled InferenceApi::list(const http::Request& request, const std
   }
   if (native_.available(caller)) {
     if (ours.empty()) return std::nullopt;
+  }
+  if (const Refusal unknown = rest::unknown_parameters(request, "")) return unknown->response();
+  if (native_.available(caller)) {
     const auto theirs = native_endpoints(caller, task_type, ours);
     if (!theirs) return theirs.error().response();
     shown += (theirs->empty() ? "" : ",") + *theirs;
@@ -350,6 +357,7 @@ InferenceApi::Handled InferenceApi::get(const http::Request& request, const std:
   const auto endpoint = definitions_.shown_endpoint(caller, id);
   if (!endpoint) return endpoint.error().response();
   if (!*endpoint && native_.available(caller)) return std::nullopt;
+  if (const Refusal unknown = rest::unknown_parameters(request, "")) return unknown->response();
   if (!*endpoint) return endpoint_not_found(id).response();
   if (const Refusal refusal = check_task(**endpoint, task_type)) return refusal->response();
   return json_response("{\"endpoints\":[" + endpoint_json(**endpoint) + "]}");
@@ -373,6 +381,7 @@ InferenceApi::Handled InferenceApi::remove(const http::Request& request, const s
   const Caller caller = caller_of(request);
   const auto endpoint = definitions_.shown_endpoint(caller, id);
   if (endpoint && !*endpoint && native_.available(caller)) return std::nullopt;
+  if (const Refusal unknown = rest::unknown_parameters(request, "force dry_run")) return unknown->response();
   const auto force = rest::query_flag(request, "force", false);
   if (!force) return force.error().response();
   const auto dry_run = rest::query_flag(request, "dry_run", false);
@@ -407,6 +416,7 @@ InferenceApi::Handled InferenceApi::infer(const http::Request& request, const st
   const Caller caller = caller_of(request);
   const auto endpoint = definitions_.endpoint(caller, id);
   if (endpoint && !*endpoint && native_.available(caller)) return std::nullopt;
+  if (const Refusal unknown = rest::unknown_parameters(request, "timeout")) return unknown->response();
   const auto timeout = timeout_of(request);
   if (!timeout) return timeout.error().response();
   if (!is_any(task_type) && !is_task_type(task_type))
@@ -447,32 +457,27 @@ Refusal InferenceApi::refuse_semantic_text(const http::Request& request) {
 
 void InferenceApi::add_routes(rest::Router& router) {
   using Parameters = rest::PathParameters;
-  const auto both = [&router](Method method, std::string_view parameters, auto handler) {
-    router.add({method}, "/_inference/{id}", parameters,
-               [handler](const http::Request& request, const Parameters& path) {
-                 return handler(request, "", path.get("id"));
-               });
-    router.add({method}, "/_inference/{task}/{id}", parameters,
+  const auto both = [&router](Method method, auto handler) {
+    router.add({method}, "/_inference/{id}", [handler](const http::Request& request, const Parameters& path) {
+      return handler(request, "", path.get("id"));
+    });
+    router.add({method}, "/_inference/{task}/{id}",
                [handler](const http::Request& request, const Parameters& path) {
                  return handler(request, path.get("task"), path.get("id"));
                });
   };
   using Text = const std::string&;
-  both(Method::put, "timeout master_timeout",
-       [this](const http::Request& r, Text task, Text id) { return put(r, task, id); });
-  both(Method::get, "", [this](const http::Request& r, Text task, Text id) { return get(r, task, id); });
-  both(Method::delete_, "force dry_run",
-       [this](const http::Request& r, Text task, Text id) { return remove(r, task, id); });
-  both(Method::post, "timeout",
-       [this](const http::Request& r, Text task, Text id) { return infer(r, task, id); });
-  router.add({Method::get}, "/_inference", "",
+  both(Method::put, [this](const http::Request& r, Text task, Text id) { return put(r, task, id); });
+  both(Method::get, [this](const http::Request& r, Text task, Text id) { return get(r, task, id); });
+  both(Method::delete_, [this](const http::Request& r, Text task, Text id) { return remove(r, task, id); });
+  both(Method::post, [this](const http::Request& r, Text task, Text id) { return infer(r, task, id); });
+  router.add({Method::get}, "/_inference",
              [this](const http::Request& request, const Parameters&) { return list(request, ""); });
-  constexpr const char* k_update_parameters = "timeout master_timeout";
-  router.add({Method::put}, "/_inference/{id}/_update", k_update_parameters,
+  router.add({Method::put}, "/_inference/{id}/_update",
              [this](const http::Request& request, const Parameters& path) {
                return update(request, "", path.get("id"));
              });
-  router.add({Method::put}, "/_inference/{task}/{id}/_update", k_update_parameters,
+  router.add({Method::put}, "/_inference/{task}/{id}/_update",
              [this](const http::Request& request, const Parameters& path) {
                return update(request, path.get("task"), path.get("id"));
              });

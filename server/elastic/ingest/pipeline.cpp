@@ -1,6 +1,7 @@
 #include "server/elastic/ingest/pipeline.h"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "server/elastic/ingest/property_reader.h"
@@ -12,6 +13,15 @@ void add_once(std::vector<std::string>& names, std::string name) {
   if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
 }
 
+/// As Elasticsearch reads a version: also from a text; null is none.
+bool is_integer(const rapidjson::Value& value) {
+  if (!value.IsString()) return value.IsInt() || value.IsNull();
+  const char* const end = value.GetString() + value.GetStringLength();
+  int number = 0;
+  const auto [read, error] = std::from_chars(value.GetString(), end, number);
+  return error == std::errc() && read == end;
+}
+
 /// How many lists of processors lie in each other, this one included.
 std::size_t depth_of(const std::vector<Processor>& list) {
   std::size_t inner = 0;
@@ -21,14 +31,18 @@ std::size_t depth_of(const std::vector<Processor>& list) {
 
 }  // namespace
 
-Answer<std::shared_ptr<const Pipeline>> Pipeline::parse(std::string id, rapidjson::Document config) {
+Answer<std::shared_ptr<const Pipeline>> Pipeline::parse(std::string id, rapidjson::Document config,
+                                                        bool guarded) {
   if (!config.IsObject()) return property_error({}, "a pipeline must be a JSON object");
   auto pipeline = std::make_shared<Pipeline>();
   pipeline->id = std::move(id);
+  pipeline->guarded = guarded;
   pipeline->config = std::move(config);
   PropertyReader reader(pipeline->config);
   reader.optional_string("description");
-  for (const char* name : {"version", "_meta", "deprecated", "field_access_pattern"}) reader.take(name);
+  for (const char* name : {"_meta", "deprecated", "field_access_pattern"}) reader.take(name);
+  if (const auto* version = reader.take("version"); version && !is_integer(*version))
+    reader.refuse("version", "property cannot be converted to an int");
   if (!reader.take("processors")) reader.refuse("processors", "required property is missing");
   const auto* list = reader.optional_list("processors");
   const auto* on_failure = reader.optional_list("on_failure");

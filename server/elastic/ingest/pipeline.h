@@ -22,6 +22,8 @@ constexpr std::size_t k_deepest_rescue = 100;      ///< `on_failure` lists, each
 
 struct Pipeline {
   std::string id;
+  bool guarded =
+      false;  ///< the cluster has a stand-in that knows documents which ran through it: PipelineStubs
   std::vector<Processor> processors;
   std::vector<Processor> on_failure;
   rapidjson::Document config;  ///< what the processors' values point into
@@ -29,7 +31,8 @@ struct Pipeline {
   /// Reads `{"description","processors":[...],"on_failure":[...],"version","_meta"}`. Errors: as
   /// Elasticsearch words them. Processors that are not known here, or are wrong, are no error: see
   /// `refusal_without_cluster`.
-  static Answer<std::shared_ptr<const Pipeline>> parse(std::string id, rapidjson::Document config);
+  static Answer<std::shared_ptr<const Pipeline>> parse(std::string id, rapidjson::Document config,
+                                                       bool guarded = false);
 
   /// Why it cannot run where there is no cluster: the first processor that is none of ours.
   Refusal refusal_without_cluster() const;

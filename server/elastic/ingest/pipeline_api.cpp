@@ -1,6 +1,7 @@
 #include "server/elastic/ingest/pipeline_api.h"
 
 #include <algorithm>
+#include <charconv>
 #include <memory>
 #include <rapidjson/document.h>
 #include <rapidjson/stringbuffer.h>
@@ -23,7 +24,15 @@ using Definition = DefinitionIndex::Definition;
 using Kind = DefinitionIndex::Kind;
 
 constexpr const char* k_acknowledged = R"({"acknowledged":true})";
+constexpr const char* k_put_parameters = "timeout master_timeout if_version";
+constexpr const char* k_get_parameters = "master_timeout summary";
+constexpr const char* k_delete_parameters = "timeout master_timeout";
 constexpr const char* k_simulated_id = "_simulate_pipeline";
+constexpr const char* k_no_guard =
+    "299 Sightline-" SIGHTLINE_VERSION
+    " \"the cluster has no stand-in that fails documents which do not come through the gateway: the caller "
+    "lacks the privilege manage_ingest_pipelines, or the cluster the processor remove; do not use this "
+    "pipeline as an index's final_pipeline\"";
 
 Answer<rapidjson::Document> object_in(const http::Request& request) {
   if (request.body.empty()) return ElasticError{400, "parse_exception", "request body is required"};
@@ -76,6 +85,56 @@ std::string list_json(const std::vector<Definition>& definitions) {
   std::string json = "{";
   for (const auto& definition : definitions) append_member(json, definition.name, shown(definition));
   return json + "}";
+}
+
+std::string json_of(const Value& value) {
+  rapidjson::StringBuffer buffer;
+  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  value.Accept(writer);
+  return {buffer.GetString(), buffer.GetSize()};
+}
+
+/// `if_version`: the version that a pipeline must have to be replaced.
+Answer<std::optional<int>> version_condition(const http::Request& request) {
+  const auto text = rest::query_parameter(request, "if_version");
+  if (!text) return std::optional<int>();
+  int version = 0;
+  const char* const end = text->data() + text->size();
+  const auto [read, error] = std::from_chars(text->data(), end, version);
+  if (error == std::errc() && read == end) return std::optional(version);
+  return illegal_argument("invalid value [" + *text +
+                          "] specified for [if_version]. must be an integer value");
+}
+
+std::optional<int> version_in(const rapidjson::Document& config) {
+  if (!config.IsObject()) return {};
+  const auto version = config.FindMember("version");
+  return version != config.MemberEnd() && version->value.IsInt() ? std::optional(version->value.GetInt())
+                                                                 : std::nullopt;
+}
+
+/// `config` as it replaces `old` (null: nothing) of that version: with the next one, unless it has its own.
+Answer<std::string> with_next_version(const std::string& id, const std::string& config, int if_version,
+                                      const Definition* old) {
+  const std::string conflict = "version conflict, required version [" + std::to_string(if_version) +
+                               "] for pipeline [" + id + "] but ";
+  if (!old) return illegal_argument(conflict + "no pipeline was found");
+  const auto before = rest::parse_json(old->config);
+  const auto current = before ? version_in(*before) : std::nullopt;
+  if (current != if_version) {
+    return illegal_argument(conflict + "current version is [" +
+                            (current ? std::to_string(*current) : "null") + "]");
+  }
+  auto after = rest::parse_json(config);
+  if (!after) return after.error();
+  if (version_in(*after) == current)
+    return illegal_argument("cannot update pipeline [" + id + "] with the same version [" +
+                            std::to_string(if_version) + "]");
+  if (after->HasMember("version")) return config;
+  // One further than the greatest is the least, as in Elasticsearch.
+  const int next = static_cast<int>(static_cast<unsigned>(if_version) + 1U);
+  after->AddMember("version", next, after->GetAllocator());
+  return json_of(*after);
 }
 
 ElasticError missing(const std::string& id) {
@@ -164,28 +223,41 @@ std::optional<http::Response> PipelineApi::refusal_of(const Caller& caller, cons
 
 std::optional<http::Response> PipelineApi::put(const http::Request& request, const std::string& id) {
   const Caller caller = caller_of(request);
+  const Refusal unknown = rest::unknown_parameters(request, k_put_parameters);
+  if (unknown && !has_cluster()) return unknown->response();
   auto body = object_in(request);
   if (!body) return has_cluster() ? std::nullopt : Handled(body.error().response());
-  rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
-  body->Accept(writer);
+  const std::string config = json_of(*body);
   const auto pipeline = Pipeline::parse(id, std::move(*body));
   if (!pipeline) return has_cluster() ? std::nullopt : Handled(pipeline.error().response());
   if (has_cluster()) {
     const auto kept = is_kept_here(caller, **pipeline);
     if (!kept) return kept.error().response();
     if (!*kept) return put_through(request, id);
+    if (unknown) return unknown->response();
   }
+  const auto if_version = version_condition(request);
+  if (!if_version) return if_version.error().response();
   if (auto refusal = refusal_of(caller, **pipeline)) return refusal;
-  if (has_cluster()) {
-    const auto there = stubs_.look(caller, id);
-    if (!there) return there.error().response();
-    if (*there == PipelineStubs::InCluster::pipeline) return pipeline_of_both(id).response();
-  }
-  const Refusal refusal =
-      definitions_.index().put(caller, Kind::pipeline, id, {buffer.GetString(), buffer.GetSize()});
+  // The guard first: there is no moment at which documents could get in past it.
+  const auto guarded = has_cluster() ? stubs_.put_guard(caller, id) : Answer<bool>(false);
+  if (!guarded) return guarded.error().response();
+  bool is_new = false;
+  const auto make = [&](const Definition* old) -> Answer<DefinitionIndex::Content> {
+    is_new = old == nullptr;
+    const auto versioned = *if_version ? with_next_version(id, config, **if_version, old) : config;
+    if (!versioned) return versioned.error();
+    return DefinitionIndex::Content{*versioned, {}, *guarded};
+  };
+  const Refusal refusal = definitions_.index().change(caller, Kind::pipeline, id, make);
   definitions_.forget();
-  return refusal ? refusal->response() : json_response(k_acknowledged);
+  if (refusal) {
+    if (*guarded && is_new) stubs_.remove(caller, id);
+    return refusal->response();
+  }
+  auto response = json_response(k_acknowledged);
+  if (has_cluster() && !*guarded) response.headers.add("Warning", k_no_guard);
+  return response;
 }
 
 /// The pipeline is the cluster's. One of that name that was kept here has had its time.
@@ -209,6 +281,7 @@ std::optional<http::Response> PipelineApi::get(const http::Request& request, con
   const auto patterns = split(ids);
   std::erase_if(*definitions, [&](const Definition& kept) { return !names_it(patterns, kept.name); });
   if (has_cluster() && definitions->empty()) return {};
+  if (const Refusal unknown = rest::unknown_parameters(request, k_get_parameters)) return unknown->response();
   if (has_cluster() && !names_one(ids)) return merged_list(request, *definitions);
   const bool not_found = definitions->empty() && names_one(ids);
   return json_response(list_json(*definitions), not_found ? 404 : 200);
@@ -238,6 +311,8 @@ std::optional<http::Response> PipelineApi::merged_list(const http::Request& requ
 
 std::optional<http::Response> PipelineApi::remove(const http::Request& request, const std::string& id) {
   const Caller caller = caller_of(request);
+  const Refusal unknown = rest::unknown_parameters(request, k_delete_parameters);
+  if (unknown && !has_cluster()) return unknown->response();
   std::vector<std::string> names{id};
   if (has_cluster() && id.find('*') != std::string::npos) {
     const auto definitions = definitions_.index().list(caller, Kind::pipeline);
@@ -255,6 +330,7 @@ std::optional<http::Response> PipelineApi::remove(const http::Request& request, 
       if (may_not_look(kept)) return {};
       if (!kept) return kept.error().response();
       if (!*kept) continue;
+      if (unknown) return unknown->response();
       // First, since the cluster may refuse: it is the final pipeline of an index.
       if (const Refusal refusal = stubs_.remove(caller, name)) return refusal->response();
     }
@@ -274,9 +350,11 @@ std::optional<http::Response> PipelineApi::remove(const http::Request& request, 
 
 std::optional<http::Response> PipelineApi::simulate(const http::Request& request, const std::string& id) {
   const Caller caller = caller_of(request);
+  const Refusal unknown = rest::unknown_parameters(request, "verbose");
   const auto verbose = rest::query_flag(request, "verbose", false);
   const auto no_verbose = illegal_argument("[verbose] is not supported here, leave it out");
   if (!has_cluster()) {
+    if (unknown) return unknown->response();
     if (!verbose) return verbose.error().response();
     if (*verbose) return no_verbose.response();
   }
@@ -309,6 +387,7 @@ std::optional<http::Response> PipelineApi::simulate(const http::Request& request
     if (!*found) return illegal_argument("pipeline [" + id + "] does not exist").response();
     pipeline = *found;
   }
+  if (unknown) return unknown->response();
   if (!verbose) return verbose.error().response();
   if (*verbose) return no_verbose.response();
   return simulate_here(caller, *body, pipeline);
@@ -328,22 +407,22 @@ std::optional<http::Response> PipelineApi::simulate_here(const Caller& caller, c
 void PipelineApi::add_routes(rest::Router& router) {
   using Parameters = rest::PathParameters;
   router.add(
-      {Method::put}, "/_ingest/pipeline/{id}", "timeout master_timeout if_version",
+      {Method::put}, "/_ingest/pipeline/{id}",
       [this](const http::Request& request, const Parameters& path) { return put(request, path.get("id")); });
   router.add(
-      {Method::get}, "/_ingest/pipeline/{id}", "master_timeout summary",
+      {Method::get}, "/_ingest/pipeline/{id}",
       [this](const http::Request& request, const Parameters& path) { return get(request, path.get("id")); });
-  router.add({Method::get}, "/_ingest/pipeline", "master_timeout summary",
+  router.add({Method::get}, "/_ingest/pipeline",
              [this](const http::Request& request, const Parameters&) { return get(request, ""); });
-  router.add({Method::delete_}, "/_ingest/pipeline/{id}", "timeout master_timeout",
+  router.add({Method::delete_}, "/_ingest/pipeline/{id}",
              [this](const http::Request& request, const Parameters& path) {
                return remove(request, path.get("id"));
              });
-  router.add({Method::get, Method::post}, "/_ingest/pipeline/{id}/_simulate", "verbose",
+  router.add({Method::get, Method::post}, "/_ingest/pipeline/{id}/_simulate",
              [this](const http::Request& request, const Parameters& path) {
                return simulate(request, path.get("id"));
              });
-  router.add({Method::get, Method::post}, "/_ingest/pipeline/_simulate", "verbose",
+  router.add({Method::get, Method::post}, "/_ingest/pipeline/_simulate",
              [this](const http::Request& request, const Parameters&) { return simulate(request, ""); });
 }
 

@@ -17,7 +17,7 @@ namespace sightline::elastic {
 /// the cluster could not run: with an `inference` processor whose model is not the cluster's, or a `pipeline`
 /// processor that names one kept here (when it is stored: a pipeline of the cluster does not see one that
 /// comes to be kept here later, and says so when it runs). All others are the cluster's, in whose words it is
-/// answered about them. No name is in both places, but for the empty stand-ins of `PipelineStubs`.
+/// answered about them. No name is in both places, but for the stand-ins of `PipelineStubs`.
 ///
 /// Thread safety: handlers may run on any thread; they block.
 class PipelineApi {

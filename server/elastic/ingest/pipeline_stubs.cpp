@@ -9,9 +9,15 @@
 namespace sightline::elastic {
 namespace {
 
-constexpr const char* k_stub =
+constexpr const char* k_empty =
     R"({"description":"Empty: the real pipeline of this name is kept and run by the Sightline gateway.",)"
     R"("processors":[],"_meta":{"sightline_stub":true}})";
+
+std::string guard() {
+  return R"({"description":"Fails documents that did not come through the Sightline gateway, which keeps and )"
+         R"(runs the real pipeline of this name.","processors":[{"remove":{"field":")" +
+         std::string(k_ran_mark) + R"("}}],"_meta":{"sightline_stub":true}})";
+}
 
 std::string path_of(const std::string& name) {
   return "/_ingest/pipeline/" + http::percent_encode(name);
@@ -36,29 +42,48 @@ Answer<PipelineStubs::InCluster> PipelineStubs::look(const Caller& caller, const
   const auto found = body->FindMember(name.c_str());
   if (found == body->MemberEnd()) return InCluster::nothing;
   const auto* mark = rapidjson::Pointer("/_meta/sightline_stub").Get(found->value);
-  return mark && mark->IsTrue() ? InCluster::stub : InCluster::pipeline;
+  if (!mark || !mark->IsTrue()) return InCluster::pipeline;
+  const auto* first = rapidjson::Pointer("/processors/0").Get(found->value);
+  return first ? InCluster::guard : InCluster::empty;
 }
 
-Refusal PipelineStubs::ensure(const Caller& caller, const std::string& name) {
-  const std::string key = caller.key() + "/" + name;
-  if (seen_.get(key)) return {};
-  const auto asked = timer_.now();
+http::Response PipelineStubs::put(const Caller& caller, const std::string& name, const std::string& body) {
+  return store_.handle(store_request(caller, http::Method::put, path_of(name), {}, body));
+}
+
+Answer<bool> PipelineStubs::put_guard(const Caller& caller, const std::string& name) {
   const auto there = look(caller, name);
   if (!there) return there.error();
   if (*there == InCluster::pipeline) return pipeline_of_both(name);
+  if (*there == InCluster::guard) return true;
+  seen_.forget();
+  const auto response = put(caller, name, guard());
+  if (response.status == 400 || response.status == 403) return false;
+  if (response.status >= 300) return error_in(response);
+  return true;
+}
+
+Answer<PipelineStubs::InCluster> PipelineStubs::ensure(const Caller& caller, const std::string& name,
+                                                       bool guarded) {
+  const std::string key = caller.key() + "/" + name;
+  if (const auto seen = seen_.get(key)) return *seen;
+  const auto asked = timer_.now();
+  auto there = look(caller, name);
+  if (!there) return there;
   if (*there == InCluster::nothing) {
-    const auto response = store_.handle(store_request(caller, http::Method::put, path_of(name), {}, k_stub));
+    const auto response = put(caller, name, guarded ? guard() : k_empty);
     if (response.status >= 400) return error_in(response);
+    there = guarded ? InCluster::guard : InCluster::empty;
   }
-  seen_.put(key, true, asked);
-  return {};
+  seen_.put(key, *there, asked);
+  return there;
 }
 
 Refusal PipelineStubs::remove(const Caller& caller, const std::string& name) {
   seen_.forget();
   const auto there = look(caller, name);
   if (!there) return there.error();
-  if (*there != InCluster::stub) return {};
+  if (*there != InCluster::empty && *there != InCluster::guard) return {};
   const auto response = store_.handle(store_request(caller, http::Method::delete_, path_of(name)));
   if (response.status >= 400 && response.status != 404) return error_in(response);
   return {};

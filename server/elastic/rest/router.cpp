@@ -87,12 +87,15 @@ http::Response wrong_method(const http::Request& request, const std::vector<Meth
   return response;
 }
 
-Refusal unknown_parameters(const http::Request& request, const std::vector<std::string>& known) {
+}  // namespace
+
+Refusal unknown_parameters(const http::Request& request, std::string_view known) {
+  const auto names_known = split(known, ' ');
   std::vector<std::string> unknown;
   for (auto& [name, value] : request.query_parameters()) {
     if (std::find(k_common_parameters.begin(), k_common_parameters.end(), name) ==
             k_common_parameters.end() &&
-        std::find(known.begin(), known.end(), name) == known.end()) {
+        std::find(names_known.begin(), names_known.end(), name) == names_known.end()) {
       unknown.push_back(name);
     }
   }
@@ -105,8 +108,6 @@ Refusal unknown_parameters(const http::Request& request, const std::vector<std::
                           (unknown.size() > 1 ? "s" : "") + ": " + names);
 }
 
-}  // namespace
-
 const std::string& PathParameters::get(std::string_view name) const {
   static const std::string k_empty;
   for (const auto& [key, value] : values_) {
@@ -117,7 +118,11 @@ const std::string& PathParameters::get(std::string_view name) const {
 
 void Router::add(std::initializer_list<Method> methods, std::string_view pattern, std::string_view parameters,
                  Handler handler) {
-  routes_.push_back({methods, split(pattern, '/'), split(parameters, ' '), std::move(handler)});
+  routes_.push_back({methods, split(pattern, '/'), std::string(parameters), std::move(handler)});
+}
+
+void Router::add(std::initializer_list<Method> methods, std::string_view pattern, Handler handler) {
+  routes_.push_back({methods, split(pattern, '/'), std::nullopt, std::move(handler)});
 }
 
 Router::Found Router::find(const std::vector<std::string>& parts, Method method) const {
@@ -137,7 +142,9 @@ Router::Found Router::find(const std::vector<std::string>& parts, Method method)
 
 std::optional<http::Response> Router::call(const Route& route, const http::Request& request,
                                            std::vector<std::string> parts) const {
-  if (auto refusal = unknown_parameters(request, route.parameters)) return refusal->response();
+  if (route.parameters) {
+    if (auto refusal = unknown_parameters(request, *route.parameters)) return refusal->response();
+  }
   PathParameters parameters;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const std::string& part = route.parts[i];

@@ -44,6 +44,9 @@ class Router {
   /// every request may have (pretty, human, error_trace, filter_path, format).
   void add(std::initializer_list<http::Method> methods, std::string_view pattern, std::string_view parameters,
            Handler handler);
+  /// The same for a handler that checks the parameters itself, by `unknown_parameters`: once it knows that
+  /// the request is its own, since another part may take others.
+  void add(std::initializer_list<http::Method> methods, std::string_view pattern, Handler handler);
 
   http::Response handle(const http::Request& request) const;
   /// The same, but nothing if no route takes this path and method, or its handler leaves it: for a part that
@@ -54,7 +57,7 @@ class Router {
   struct Route {
     std::vector<http::Method> methods;
     std::vector<std::string> parts;
-    std::vector<std::string> parameters;
+    std::optional<std::string> parameters;
     Handler handler;
   };
   /// The route for a method, and all methods of the pattern that fits the path best.
@@ -68,6 +71,10 @@ class Router {
 
   std::vector<Route> routes_;
 };
+
+/// 400 `contains unrecognized parameter` if there is one besides `known`, names separated by blanks, and
+/// those that every request may have.
+Refusal unknown_parameters(const http::Request& request, std::string_view known);
 
 /// The last value of a query parameter, which is the one that Elasticsearch takes.
 std::optional<std::string> query_parameter(const http::Request& request, std::string_view name);

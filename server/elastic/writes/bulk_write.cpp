@@ -191,13 +191,14 @@ BulkWrite::Part BulkWrite::composed(std::vector<Prepared>&& items) {
     } else if (write && write->dropped) {
       slot = {{}, dropped_item(item), false};
     } else if (write) {
-      const auto source = write->document->source_json();
+      const auto source = write->source_json();
+      const auto unmarked = update && update->doc_as_upsert ? write->document->source_json() : std::string();
       const auto metadata =
           update ? IngestDocument::Metadata{item.index, item.id, item.routing} : write->document->metadata();
       write.reset();
       part.body += item.action_after_pipelines(metadata.index, metadata.id, metadata.routing);
       part.body += '\n';
-      part.body += update ? update->with_first_document(source) : source;
+      part.body += update ? update->with_first_document(source, unmarked) : source;
       part.body += '\n';
     } else {
       part.body.append(item.action_line) += '\n';

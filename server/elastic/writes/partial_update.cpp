@@ -47,7 +47,7 @@ std::optional<PartialUpdate> PartialUpdate::parse(std::string_view body) {
   return update;
 }
 
-std::string PartialUpdate::with_first_document(std::string_view document) const {
+std::string PartialUpdate::with_first_document(std::string_view document, std::string_view as_doc) const {
   std::string json;
   const auto add = [&](std::string_view name, std::string_view value) {
     json.append(json.empty() ? "{" : ",").append(name).append(":").append(value);
@@ -56,7 +56,7 @@ std::string PartialUpdate::with_first_document(std::string_view document) const 
     const bool replaced = value.data() == upsert.data() || (doc_as_upsert && value.data() == doc.data());
     if (!replaced) add(name, value);
   }
-  if (doc_as_upsert) add("\"doc\"", document);
+  if (doc_as_upsert) add("\"doc\"", as_doc);
   add("\"upsert\"", document);
   return json + "}";
 }

@@ -26,8 +26,9 @@ struct PartialUpdate {
 
   /// The body of an update in `_bulk` after its first document went through pipelines. With doc_as_upsert
   /// both `doc` and `upsert` are that document, and the flag goes: Elasticsearch puts the pipeline's outcome
-  /// over a document that is there already, and heeds the line's pipeline for `upsert` alone.
-  std::string with_first_document(std::string_view document) const;
+  /// over a document that is there already, and heeds the line's pipeline for `upsert` alone. `as_doc`: the
+  /// document as it is put over one that is there, where no pipeline of the cluster runs.
+  std::string with_first_document(std::string_view document, std::string_view as_doc) const;
 
  private:
   std::vector<std::pair<std::string_view, std::string_view>>

@@ -15,6 +15,12 @@ ElasticError not_a_document(ElasticError cause) {
   return error;
 }
 
+ElasticError moved_by_final(const PipelinedWrite& write, const std::string& index) {
+  return {500, "illegal_state_exception",
+          "final pipeline [" + write.plan.last + "] can't change the target index (from [" + write.index +
+              "] to [" + index + "]) for document [" + write.document->metadata().id.value_or("null") + "]"};
+}
+
 void run(const Caller& caller, IngestService& ingest, const std::vector<PipelinedWrite*>& writes,
          std::string WritePlan::*pipeline) {
   std::vector<IngestTask> tasks;
@@ -59,37 +65,37 @@ Answer<bool> WritePlanner::runs_here(const std::string& pipeline) {
   return *kept != nullptr;
 }
 
-/// The same for a final pipeline, which a cluster runs at every write, whatever the write says.
-Answer<bool> WritePlanner::runs_last_here(const std::string& pipeline) {
-  // Its stand-in in the cluster would let the document pass without having run: not for any caller.
-  const auto kept = definitions_.pipeline(caller_, pipeline);
-  if (!pipeline.empty() && !kept) return kept.error();
-  auto here = runs_here(pipeline);
-  // Without the stand-in the cluster refuses the document, and says why: so whether this succeeds (not every
-  // writer may look at pipelines) makes no difference to what is written.
-  if (here && *here && store_.runs_pipelines()) stubs_.ensure(caller_, pipeline);
-  return here;
-}
-
-Answer<std::string> WritePlanner::last_of(const std::string& index) {
+Refusal WritePlanner::plan_last(const std::string& index, WritePlan& plan) {
   const auto names = pipelines_.of(caller_, index);
   if (!names) return names.error();
-  const auto here = runs_last_here(names->last);
-  if (!here) return here.error();
-  return *here ? names->last : std::string();
+  plan.last.clear();
+  plan.last_guarded = false;
+  if (names->last.empty()) return {};
+  // Who may not look at what is kept here does not write: an empty stand-in would let his document pass
+  // without having run.
+  const auto kept = definitions_.pipeline(caller_, names->last);
+  if (!kept) return kept.error();
+  if (store_.runs_pipelines() && !*kept) return {};
+  plan.last = names->last;
+  if (!store_.runs_pipelines()) return {};
+  // Not every writer may look at pipelines: for him counts what was told when the pipeline was stored.
+  // Without a stand-in the cluster refuses the document, and says why.
+  using InCluster = PipelineStubs::InCluster;
+  const auto there = stubs_.ensure(caller_, plan.last, (*kept)->guarded);
+  if (there && *there == InCluster::pipeline) return pipeline_of_both(plan.last);
+  plan.last_guarded = there ? *there == InCluster::guard : (*kept)->guarded;
+  return {};
 }
 
 Answer<WritePlan> WritePlanner::make_plan(const Key& key) {
   const auto names = pipelines_.of(caller_, key.first);
   if (!names) return names.error();
-  WritePlan plan{key.second.value_or(names->first), names->last};
+  WritePlan plan{key.second.value_or(names->first), {}};
   if (plan.first == k_no_pipeline) plan.first.clear();
   const auto first_here = runs_here(plan.first);
   if (!first_here) return first_here.error();
-  const auto last_here = runs_last_here(plan.last);
-  if (!last_here) return last_here.error();
-  if (!*last_here) plan.last.clear();
-  if (!*first_here && !*last_here) plan.first.clear();
+  if (Refusal refusal = plan_last(key.first, plan)) return *refusal;
+  if (!*first_here && plan.last.empty()) plan.first.clear();
   return plan;
 }
 
@@ -109,18 +115,26 @@ void run_pipelines(WritePlanner& planner, IngestService& ingest, const std::vect
     if (write->failure || write->dropped) continue;
     const auto index = write->document->metadata().index;
     if (index == write->index) continue;
-    const auto last = planner.last_of(index);
-    if (last) {
-      write->plan.last = *last;
-    } else {
-      write->failure = last.error();
-    }
+    write->failure = planner.plan_last(index, write->plan);
+    write->index = index;
   }
   run(planner.caller(), ingest, writes, &WritePlan::last);
   for (auto* write : writes) {
     if (write->failure || write->dropped) continue;
-    if (is_definition_index(write->document->metadata().index)) write->failure = restricted_index();
+    const auto index = write->document->metadata().index;
+    if (is_definition_index(index)) {
+      write->failure = restricted_index();
+    } else if (index != write->index) {
+      write->failure = moved_by_final(*write, index);
+    }
   }
+}
+
+std::string PipelinedWrite::source_json() const {
+  std::string json = document->source_json();
+  if (plan.last.empty() || !plan.last_guarded) return json;
+  std::string mark = (json == "{}" ? "\"" : ",\"") + std::string(k_ran_mark) + "\":true";
+  return json.insert(json.size() - 1, mark);
 }
 
 PipelinedWrite make_write(const WritePlan& plan, const IngestDocument::Metadata& metadata,

@@ -21,7 +21,8 @@ namespace sightline::elastic {
 /// The pipelines of one write that are run here, in this order, before the store gets it with the pipeline
 /// `_none`. None of both: the store gets the write as it came.
 struct WritePlan {
-  std::string first, last;  ///< empty: none
+  std::string first, last;    ///< empty: none
+  bool last_guarded = false;  ///< the cluster runs a guard of that name, which takes the mark off
   bool here() const { return !first.empty() || !last.empty(); }
 };
 
@@ -43,8 +44,8 @@ class WritePlanner {
   /// `given` is the pipeline that the write names; without one the index's default_pipeline counts. Errors:
   /// those of asking the store. The answer stays good as long as the planner.
   const Answer<WritePlan>& plan(const std::string& index, const std::optional<std::string>& given);
-  /// The final pipeline to be run here for a document that its first one has sent to that index.
-  Answer<std::string> last_of(const std::string& index);
+  /// Plans the final pipeline anew, for a document that its first one has sent to that index.
+  Refusal plan_last(const std::string& index, WritePlan& plan);
   /// What the index's settings say, and the index that a write to the name goes to.
   Answer<IndexPipelines::Names> names(const std::string& index) { return pipelines_.of(caller_, index); }
   /// True if a pipeline of that name is run here. False for none at all.
@@ -54,7 +55,6 @@ class WritePlanner {
  private:
   using Key = std::pair<std::string, std::optional<std::string>>;
   Answer<WritePlan> make_plan(const Key& key);
-  Answer<bool> runs_last_here(const std::string& pipeline);
 
   Store& store_;
   Definitions& definitions_;
@@ -72,6 +72,9 @@ struct PipelinedWrite {
   std::unique_ptr<IngestDocument> document;  ///< null if there is a failure from the beginning
   Refusal failure;
   bool dropped = false;
+
+  /// What is to be written, with the mark where a guard asks for it.
+  std::string source_json() const;
 };
 
 /// Runs the first pipelines of all documents together, then the final ones; marks what failed and what was

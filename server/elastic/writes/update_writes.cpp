@@ -147,7 +147,7 @@ class PipelinedUpdate {
     const bool as_expected = seq_no == stored.seq_no && term == stored.primary_term;
     if (update_.detect_noop && !merged->changed && as_expected) return unchanged(stored);
     const auto routing = target_.routing ? target_.routing : stored.routing;
-    return write(std::move(merged->text), routing, "_doc", seq_no, term);
+    return write(merged->text, routing, "_doc", seq_no, term);
   }
 
   /// The client's condition, else that nobody has changed the document since it was read.
@@ -190,7 +190,7 @@ class PipelinedUpdate {
                                               {"_source_includes", {}},
                                               {"_source_excludes", {}},
                                               {"_source_exclude_vectors", {}}});
-    sent.body = write.document->source_json();
+    sent.body = write.source_json();
     write.document.reset();
     auto response = store_.handle(sent);
     if (response.status < 300) response.body = with_source(response.body, document, shown_);

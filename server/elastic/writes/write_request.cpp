@@ -12,14 +12,11 @@ std::string with_parameters(
     if (!changed.empty()) changed += '&';
     changed += piece;
   };
-  std::string_view rest = query;
-  while (!rest.empty()) {
-    const auto piece = rest.substr(0, rest.find('&'));
-    rest.remove_prefix(std::min(rest.size(), piece.size() + 1));
+  for (const auto piece : http::query_pieces(query)) {
     const auto name = http::percent_decode(piece.substr(0, piece.find('=')), true);
     const bool replaced =
         std::any_of(changes.begin(), changes.end(), [&](const auto& change) { return change.first == name; });
-    if (!piece.empty() && !replaced) add(piece);
+    if (!replaced) add(piece);
   }
   for (const auto& [name, value] : changes) {
     if (value) add(http::percent_encode(std::string(name)) + "=" + http::percent_encode(std::string(*value)));

@@ -115,8 +115,24 @@ Outcome Writes::document(http::Request request, const std::string& index,
   request.query = with_parameters(request.query, {{"pipeline", k_no_pipeline}});
   if (after.routing != before.routing)
     request.query = with_parameters(request.query, {{"routing", after.routing}});
-  request.body = write.document->source_json();
+  request.body = write.source_json();
   return request;
+}
+
+Outcome Writes::unread(http::Request request, const std::string& index) {
+  WritePlanner planner = planner_for(request);
+  const auto& plan = planner.plan(index, rest::query_parameter(request, "pipeline"));
+  if (!plan) return plan.error().response();
+  if (!plan->here()) return request;
+  const auto type = request.headers.get("Content-Type");
+  return ElasticError{
+      406, "status_exception",
+      "Content-Type header [" + std::string(type.value_or("")) +
+          "] is not supported for documents that go through the pipeline [" +
+          (plan->first.empty() ? plan->last : plan->first) +
+          "], which Sightline runs and which reads JSON alone; send them as application/json, "
+          "or as application/x-ndjson in _bulk"}
+      .response();
 }
 
 Outcome Writes::by_query(http::Request request, const std::vector<std::string>& parts) {

@@ -35,6 +35,9 @@ class Writes {
   /// it; `retry_on_conflict` says how often that is tried again. Scripts are refused where a pipeline runs
   /// here.
   Outcome update(http::Request request, const std::string& index, const std::string& id);
+  /// A write to the index in its path whose body is not JSON: refused where a pipeline would have to run
+  /// here.
+  Outcome unread(http::Request request, const std::string& index);
   /// `_reindex` and `_update_by_query`, whose documents never come here: refused where their pipelines would
   /// have to run here.
   Outcome by_query(http::Request request, const std::vector<std::string>& parts);
