@@ -141,7 +141,7 @@ def wipe(cluster):
 
 
 @contextlib.contextmanager
-def running(kind, folder):
+def running(kind, folder, options=()):
     """A server of that kind with nothing in it."""
     with contextlib.ExitStack() as stack:
         gateway_to = None
@@ -152,7 +152,7 @@ def running(kind, folder):
             cluster = Cluster(folder / "cluster", folder / "cluster.log")
             stack.callback(cluster.stop)
             gateway_to = cluster.url
-        sightline = Sightline(folder / "data", folder / "server.log", gateway_to)
+        sightline = Sightline(folder / "data", folder / "server.log", gateway_to, options)
         stack.callback(sightline.stop)
         yield sightline
         assert sightline.stop() == 0, sightline.log.read_text()[-3000:]

@@ -9,7 +9,7 @@ import urllib.request
 
 import pytest
 
-from conftest import BIN, DEMO, ROOT, Program, Sightline, call
+from conftest import BIN, DEMO, ROOT, Program, Sightline, call, run
 
 KEY = "operators-secret-7f3a91"
 CALLERS_KEY = "callers-secret-c02b55"
@@ -213,3 +213,28 @@ def test_a_key_in_an_endpoints_secrets_goes_on_to_cohere(start, faultless, demo_
     stored = server.es("GET", "/embed-images/_doc/1?_source_exclude_vectors=false")[1]["_source"]["image_embedding"]
     assert largest_difference(stored, faultless.vector_of_picture("any", demo_pictures[0])) < 1e-6
     assert CALLERS_KEY not in json.dumps(server.es("GET", "/_inference/_all")[1])
+
+
+def test_the_registered_search_endpoint_is_elastics_own_service_and_finds_by_text(start, faultless, demo_pictures, tmp_path):
+    strict = start(lambda: StandIn(tmp_path / "strict.log", "--key", CALLERS_KEY))
+    server = start(lambda: Sightline(tmp_path / "data", tmp_path / "server.log", options=["--cohere", "--cohere-url", strict.url]))
+    for cohere_url in (strict.url, server.url):  # Cohere itself, as it were; and Cohere by way of Sightline
+        environment = dict(server.environment(), COHERE_API_KEY=CALLERS_KEY, COHERE_URL=cohere_url)
+        done = run([ROOT / "scripts/register_endpoints.sh", "--models", "cohere", "--env-file", "/dev/null"], environment)
+        assert done.returncode == 0 and "cohere-search: created, 1024 dimensions" in done.stdout, done.stdout + done.stderr
+        shown = server.es("GET", "/_inference/cohere-search")[1]["endpoints"][0]
+        assert shown["service"] == "cohere" and shown["service_settings"]["url"] == cohere_url
+        for path in demo_pictures[:5]:
+            document = {"image_name": path.name, "image_data": base64.b64encode(path.read_bytes()).decode()}
+            assert server.es("PUT", f"/embed-images/_doc/{path.stem}?refresh=true", document)[0] in (200, 201)
+        text = "a red house"
+        expected = faultless.vector("any", input_type="search_query", texts=[text])
+        embedded = server.es("POST", "/_inference/cohere-search", {"input": text, "input_type": "search"})[1]["text_embedding"][0]["embedding"]
+        assert largest_difference(embedded, expected) < 1e-6
+        knn = {"field": "image_embedding", "k": 5, "num_candidates": 10}
+        by_text = {**knn, "query_vector_builder": {"text_embedding": {"model_id": "cohere-search", "model_text": text}}}
+        found, wanted = ({hit["_id"]: hit["_score"] for hit in server.es("POST", "/embed-images/_search", {"knn": query})[1]["hits"]["hits"]}
+                         for query in (by_text, {**knn, "query_vector": expected}))
+        assert found.keys() == wanted.keys() and len(found) == 5
+        assert max(abs(found[key] - wanted[key]) for key in found) < 1e-6
+        assert CALLERS_KEY not in done.stdout + done.stderr + json.dumps(server.es("GET", "/_inference/_all")[1])

@@ -2,8 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "server/elastic/inference/endpoint_request.h"
-
+using namespace sightline;
 using namespace sightline::elastic;
 
 namespace {
@@ -31,6 +30,28 @@ Answer<Endpoint> parse(const std::string& json, const std::string& task = "text_
   body.Parse(json.data(), json.size());
   REQUIRE(!body.HasParseError());
   return parse_endpoint("clip", task, body);
+}
+
+Answer<http::ClientRequest> target_of(const Endpoint& endpoint) {
+  return endpoint.service->target(endpoint);
+}
+
+Answer<std::string> body_of(const Endpoint& endpoint, const InferenceInput& input) {
+  return endpoint.service->body(endpoint, input);
+}
+
+/// k_full with something else in it.
+Endpoint full_with(const std::string& what, const std::string& instead) {
+  std::string json = k_full;
+  json.replace(json.find(what), what.size(), instead);
+  return *parse(json);
+}
+
+/// With `task_settings` of a request.
+Endpoint given(const Endpoint& endpoint, const std::string& task_settings) {
+  rapidjson::Document body;
+  body.Parse(task_settings.data(), task_settings.size());
+  return **with_task_settings(std::make_shared<const Endpoint>(endpoint), body);
 }
 
 std::string fault(const std::string& settings, const std::string& task = "text_embedding") {
@@ -68,12 +89,12 @@ TEST_CASE("an endpoint comes back from its stored form as it was, secrets too") 
 
 TEST_CASE("URL, query and headers are filled raw, the body with JSON") {
   const auto endpoint = *parse(k_full);
-  auto target = render_target(endpoint, {});
+  auto target = target_of(endpoint);
   REQUIRE(target);
   CHECK(target->url == "http://127.0.0.1:1/v1/embeddings?role=a%20b&role=x%26y");
   CHECK(target->headers.get("authorization") == "Bearer k-\"123\"");
   CHECK(target->headers.get("content-type") == "application/json");
-  auto body = render_body(endpoint, {{"a \"red\"\nbicycle", "\x01", ""}, InputType::search});
+  auto body = body_of(endpoint, {{"a \"red\"\nbicycle", "\x01", ""}, InputType::search});
   REQUIRE(body);
   CHECK(*body ==
         R"({"input":["a \"red\"\nbicycle","\u0001",""],"input_type":"query","key":"k-\"123\"","n":3})");
@@ -82,7 +103,7 @@ TEST_CASE("URL, query and headers are filled raw, the body with JSON") {
 TEST_CASE("one input is a list too, and internal kinds of input are never translated") {
   const auto endpoint = *parse(k_full);
   const auto type_sent = [&](InputType type) {
-    const std::string body = *render_body(endpoint, {{"x"}, type});
+    const std::string body = *body_of(endpoint, {{"x"}, type});
     CHECK(body.starts_with(R"({"input":["x"],)"));
     return body.substr(body.find("input_type") + 12, 10);
   };
@@ -94,23 +115,20 @@ TEST_CASE("one input is a list too, and internal kinds of input are never transl
 
 TEST_CASE("task settings of a request go over those of the endpoint") {
   const auto endpoint = *parse(k_full);
-  const TaskParameters given{{"n", {"9", {}}}, {"path", {"\"v2\"", "v2"}}};
-  CHECK(render_target(endpoint, given)->url.starts_with("http://127.0.0.1:1/v2/embeddings"));
-  CHECK(render_body(endpoint, {{"x"}, InputType::search, given})->ends_with("\"n\":9}"));
+  const auto asked = given(endpoint, R"({"parameters":{"n":9,"path":"v2"}})");
+  CHECK(target_of(asked)->url.starts_with("http://127.0.0.1:1/v2/embeddings"));
+  CHECK(body_of(asked, {{"x"}, InputType::search})->ends_with("\"n\":9}"));
+  CHECK(body_of(endpoint, {{"x"}, InputType::search})->ends_with("\"n\":3}"));
 }
 
 TEST_CASE("what is no URL, and headers that break the line, are refused") {
-  auto endpoint = *parse(k_full);
-  endpoint.url = "^";
-  CHECK(render_target(endpoint, {}).error().reason ==
+  const std::string url = "http://127.0.0.1:1/${path:-v1}/embeddings", header = "Bearer ${api_key}";
+  CHECK(target_of(full_with(url, "^")).error().reason ==
         "Failed to build URI, error: Illegal character in path at index 0: ^");
-  endpoint.url = "file:///etc/passwd";
-  CHECK(!render_target(endpoint, {}));
-  endpoint.url = "http:///x";
-  CHECK(!render_target(endpoint, {}));
-  endpoint.url = "http://x/";
-  endpoint.headers = {{"X-A", "${flavour}"}};
-  CHECK(!render_target(endpoint, {{"flavour", {"", "a\r\nHost: b"}}}));
+  CHECK(!target_of(full_with(url, "file:///etc/passwd")));
+  CHECK(!target_of(full_with(url, "http:///x")));
+  const auto asked = given(full_with(header, "${flavour}"), R"({"parameters":{"flavour":"a\r\nHost: b"}})");
+  CHECK(target_of(asked).error().reason.find("[Authorization]") != std::string::npos);
 }
 
 TEST_CASE("missing, empty and wrong settings are all told in Elasticsearch's words") {
@@ -154,7 +172,8 @@ TEST_CASE("settings nobody knows are refused at every level") {
 }
 
 TEST_CASE("services and tasks that are not served are refused, and say which") {
-  CHECK(parse(R"({"service":"openai","service_settings":{}})").error().reason == "Unknown service [openai]");
+  CHECK(parse(R"({"service":"watsonx","service_settings":{}})").error().reason ==
+        "Unknown service [watsonx]");
   CHECK(parse(R"({"service_settings":{}})").error().reason ==
         "Inference endpoint configuration is missing the [service] setting");
   CHECK(parse(R"({"service":"custom"})").error().reason == "Missing required field [service_settings]");

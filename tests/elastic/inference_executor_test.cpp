@@ -39,14 +39,26 @@ struct Bench {
   InferenceExecutor executor;
 };
 
-Endpoint endpoint_at(const std::string& url) {
-  Endpoint endpoint;
-  endpoint.id = "clip";
-  endpoint.url = url;
-  endpoint.request = R"({"input":${input}})";
-  endpoint.embeddings_path = "$.data[*].embedding[*]";
-  endpoint.requests_per_minute = 2'000'000'000;  // no pace, but where a test sets one
-  return endpoint;
+Endpoint parsed_endpoint(const std::string& json) {
+  rapidjson::Document body;
+  body.Parse(json.data(), json.size());
+  auto endpoint = parse_endpoint("clip", "text_embedding", body);
+  REQUIRE(endpoint);
+  return *endpoint;
+}
+
+/// No pace, but where a test sets one.
+Endpoint endpoint_at(const std::string& url, const std::string& request = R"({\"input\":${input}})") {
+  return parsed_endpoint(R"({"service":"custom","service_settings":{"url":")" + url + R"(","request":")" +
+                         request +
+                         R"(","response":{"json_parser":{"text_embeddings":"$.data[*].embedding[*]"}},)"
+                         R"("rate_limit":{"requests_per_minute":2000000000}}})");
+}
+
+Endpoint openai_at(const std::string& url) {
+  return parsed_endpoint(
+      R"({"service":"openai","service_settings":{"url":")" + url +
+      R"(","model_id":"m","api_key":"k","rate_limit":{"requests_per_minute":2000000000}}})");
 }
 
 http::Response with_status(int status, std::string body = "why") {
@@ -74,6 +86,12 @@ TEST_CASE("every status becomes the error that Elasticsearch makes of it") {
     int status, expected;
     const char* lead;
   };
+  const auto endpoint = endpoint_at("http://127.0.0.1:1/");
+  const auto read = [&](const http::Response& response) -> Refusal {
+    const auto answer = endpoint.service->read(response, endpoint);
+    if (const auto* failure = std::get_if<Failure>(&answer)) return failure->error;
+    return {};
+  };
   for (const Row row : {Row{300, 300, "Unhandled redirection"}, Row{399, 400, "Unhandled redirection"},
                         Row{400, 400, "Received an unsuccessful status code"},
                         Row{401, 401, "Received an authentication error status code"},
@@ -84,16 +102,17 @@ TEST_CASE("every status becomes the error that Elasticsearch makes of it") {
                         Row{429, 429, "Received a rate limit status code"},
                         Row{500, 400, "Received a server error status code"},
                         Row{503, 400, "Received a server error status code"}}) {
-    const auto error = error_of_status(row.status, R"({"e":"x"})", "clip");
+    const auto error = read(with_status(row.status, R"({"e":"x"})"));
     REQUIRE(error);
     CHECK(error->status == row.expected);
     CHECK(error->type == "status_exception");
     CHECK(error->reason == std::string(row.lead) + " for request from inference entity id [clip] status [" +
                                std::to_string(row.status) + "]. Error message: [{\"e\":\"x\"}]");
   }
-  CHECK(error_of_status(400, "", "clip")->reason.ends_with("status [400]"));
-  CHECK(!error_of_status(200, "", "clip"));
-  CHECK(!error_of_status(299, "", "clip"));
+  CHECK(read(with_status(400, ""))->reason.ends_with("status [400]"));
+  const std::string vectors = R"({"data":[{"embedding":[1]}]})";
+  CHECK(!read(with_status(200, vectors)));
+  CHECK(!read(with_status(299, vectors)));
 }
 
 TEST_CASE("server errors and refusals are not sent again") {
@@ -136,6 +155,54 @@ TEST_CASE("a call that meets 429 once comes through") {
   bench.timer.wait_for_tasks(1);
   bench.timer.advance(milliseconds(1000));
   CHECK(answer.get().value().front() == std::vector<float>{3, 1, 0.5F});
+}
+
+TEST_CASE("what another service calls retryable is sent again") {
+  std::atomic<int> calls = 0;
+  Upstream upstream([&](const http::Request& request) {
+    return ++calls == 1 ? with_status(503) : calls == 2 ? with_status(200, "{}") : Upstream::embed(request);
+  });
+  Bench bench;
+  auto answer = bench.call(openai_at(upstream.url()), {"abc"});
+  for (const int wait : {1000, 2000}) {
+    bench.timer.wait_for_tasks(1);
+    bench.timer.advance(milliseconds(wait));
+  }
+  CHECK(answer.get().value().front() == std::vector<float>{3, 1, 0.5F});
+  CHECK(calls == 3);
+}
+
+TEST_CASE("texts that a server finds too long are halved, and pictures never") {
+  Upstream upstream([](const http::Request& request) {
+    return request.body.size() > 40 ? with_status(413) : Upstream::embed(request);
+  });
+  Bench bench;
+  auto answer = bench.call(openai_at(upstream.url()), {"0123456789", "abc\xF0\x9F\x8F\xA0\xC3\xA4"});
+  bench.timer.wait_for_tasks(1);
+  bench.timer.advance(milliseconds(1000));
+  CHECK(answer.get());
+  REQUIRE(upstream.count() == 2);
+  CHECK(upstream.requests()[1].body == R"({"input":["01234","abc"],"model":"m"})");
+  const std::string picture = "data:image/png;base64," + std::string(100, 'A');
+  auto outcome = bench.call(openai_at(upstream.url()), {"0123456789", picture}).get();
+  REQUIRE(!outcome);
+  CHECK(outcome.error().status == 413);
+  CHECK(upstream.count() == 3);
+}
+
+TEST_CASE("texts are cut to the tokens that an endpoint takes, by three characters each") {
+  Upstream upstream;
+  Bench bench;
+  auto endpoint = openai_at(upstream.url());
+  endpoint.max_input_tokens = 2;
+  const std::string picture = "/9j/4AAQSkZJRgABAQAA";
+  CHECK(bench
+            .call(endpoint,
+                  {"0123456789", "\xC3\xA4\xC3\xB6\xC3\xBC\xC3\x9F", "01234\xF0\x9F\x8F\xA0", picture})
+            .get());
+  CHECK(upstream.requests()[0].body ==
+        "{\"input\":[\"012345\",\"\xC3\xA4\xC3\xB6\xC3\xBC\xC3\x9F\",\"01234\",\"" + picture +
+            "\"],\"model\":\"m\"}");
 }
 
 TEST_CASE("a server that cannot be reached is tried three times") {
@@ -189,14 +256,13 @@ TEST_CASE("answers that do not fit are errors with Elasticsearch's texts") {
 TEST_CASE("a template that cannot be filled fails before anything is sent") {
   Upstream upstream;
   Bench bench;
-  auto endpoint = endpoint_at(upstream.url());
-  auto outcome = bench.call(endpoint, {"a ${nope}"}).get();
+  auto outcome = bench.call(endpoint_at(upstream.url()), {"a ${nope}"}).get();
   REQUIRE(!outcome);
   CHECK(outcome.error().status == 400);
   CHECK(outcome.error().reason == "Failed to construct the custom service request");
   CHECK(outcome.error().causes[0].reason.find("[${nope}] in field [request]") != std::string::npos);
-  endpoint.url = "^";
-  CHECK(bench.call(endpoint, {"a"}).get().error().reason == "Failed to construct the custom service request");
+  CHECK(bench.call(endpoint_at("^"), {"a"}).get().error().reason ==
+        "Failed to construct the custom service request");
   CHECK(upstream.count() == 0);
 }
 
@@ -219,8 +285,7 @@ TEST_CASE("endpoints take turns, so a query does not wait behind a whole bulk") 
   Upstream upstream({}, 1);
   upstream.hold();
   Bench bench(options);
-  auto search = endpoint_at(upstream.url());
-  search.request = R"({"role":"query","input":${input}})";
+  const auto search = endpoint_at(upstream.url(), R"({\"role\":\"query\",\"input\":${input}})");
   std::vector<std::future<Answer<Embeddings>>> answers;
   for (int i = 0; i < 5; ++i) answers.push_back(bench.call(endpoint_at(upstream.url()), {"document"}));
   answers.push_back(bench.call(search, {"query"}));

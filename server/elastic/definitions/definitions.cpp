@@ -49,7 +49,7 @@ std::optional<StringPairs> read_secrets(const std::string& json) {
 
 ElasticError secrets_closed(const std::string& id, const std::string& why) {
   return {500, "illegal_state_exception",
-          "the [secret_parameters] of inference endpoint [" + id + "] cannot be read: " + why +
+          "the secrets of inference endpoint [" + id + "] cannot be read: " + why +
               ". Start the server with --secret-key-file and the key that they were sealed with (a line of "
               "its own below the newest key), or delete the endpoint and put it again"};
 }
@@ -59,7 +59,7 @@ ElasticError secrets_closed(const std::string& id, const std::string& why) {
 Answer<std::shared_ptr<const Endpoint>> endpoint_of(const DefinitionIndex::Definition& definition) {
   auto config = rest::parse_json(definition.config);
   if (!config) return config.error();
-  auto endpoint = parse_endpoint(definition.name, {}, *config);
+  auto endpoint = parse_endpoint(definition.name, {}, *config, SettingsSource::stored);
   if (!endpoint) return endpoint.error();
   return std::make_shared<const Endpoint>(std::move(*endpoint));
 }
@@ -107,11 +107,11 @@ Refusal Definitions::refuse_secrets(const Endpoint& endpoint) const {
   if (endpoint.secrets.empty() || secret_box_ || clear_secrets_allowed_) return {};
   return ElasticError{
       400, "illegal_argument_exception",
-      "[secret_parameters] of inference endpoint [" + endpoint.id +
+      "the secrets ([secret_parameters], [api_key]) of inference endpoint [" + endpoint.id +
           "] cannot be kept: this server has no key to seal them with before they go to the cluster. Make "
-          "one "
-          "with [openssl rand -hex 32 > FILE], start the server with [--secret-key-file FILE], and give the "
-          "same file to every server in front of this cluster; or leave [secret_parameters] out"};
+          "one with [openssl rand -hex 32 > FILE], start the server with [--secret-key-file FILE], and give "
+          "the same file to every server in front of this cluster; or use a [custom] endpoint without "
+          "[secret_parameters]"};
 }
 
 Answer<DefinitionIndex::Content> Definitions::sealed(const Endpoint& endpoint) const {

@@ -18,10 +18,10 @@ namespace sightline::elastic {
 /// What DefinitionIndex holds, parsed, and kept for a second for each caller. Blocks on the store when it
 /// must ask. Thread safety: all members may be called from any thread.
 ///
-/// Secrets: with a box, the `secret_parameters` of endpoints are kept sealed and the rest in clear. They open
-/// only for the endpoint, and with the settings, that they were given with: whoever writes to the index
-/// cannot send them elsewhere. Without a box a local store, whose files are the operator's, keeps them in
-/// clear; a cluster, which others read too, is not given any.
+/// Secrets: with a box, the `secret_parameters` or the `api_key` of endpoints are kept sealed and the rest in
+/// clear. They open only for the endpoint, and with the settings, that they were given with: whoever writes
+/// to the index cannot send them elsewhere. Without a box a local store, whose files are the operator's,
+/// keeps them in clear; a cluster, which others read too, is not given any.
 class Definitions {
  public:
   /// `secret_box` may be null, else it must outlive this.

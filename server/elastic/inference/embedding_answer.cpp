@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <rapidjson/document.h>
 #include <rapidjson/error/en.h>
 
 namespace sightline::elastic {
@@ -123,25 +122,33 @@ Answer<std::vector<float>> to_vector(const Extracted& entry, const std::string& 
 
 }  // namespace
 
-Answer<Embeddings> parse_embeddings(std::string_view body, std::string_view path) {
+Answer<rapidjson::Document> parse_answer(std::string_view body) {
   rapidjson::Document document;
   document.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseFullPrecisionFlag>(body.data(),
                                                                                       body.size());
-  if (document.HasParseError()) {
-    return ElasticError{400, "x_content_parse_exception",
-                        "[1:" + std::to_string(document.GetErrorOffset() + 1) + "] " +
-                            rapidjson::GetParseError_En(document.GetParseError())};
-  }
-  if (!document.IsObject()) {
+  if (!document.HasParseError()) return document;
+  return ElasticError{400, "x_content_parse_exception",
+                      "[1:" + std::to_string(document.GetErrorOffset() + 1) + "] " +
+                          rapidjson::GetParseError_En(document.GetParseError())};
+}
+
+Answer<Embeddings> parse_embeddings(std::string_view body, std::string_view path) {
+  const auto document = parse_answer(body);
+  if (!document) return document.error();
+  if (!document->IsObject()) {
     return ElasticError{
         400, "x_content_parse_exception",
-        std::string("the answer must be a JSON object but is of type [") + java_class(document) + "]"};
+        std::string("the answer must be a JSON object but is of type [") + java_class(*document) + "]"};
   }
+  return embeddings_at(*document, path);
+}
+
+Answer<Embeddings> embeddings_at(const rapidjson::Value& answer, std::string_view path) {
   if (!path.starts_with('$'))
     return illegal_argument("Path [" + std::string(path) + "] must start with a dollar sign ($)");
   if (path.size() > k_max_path_bytes)
     return illegal_argument("the path to the embeddings is longer than 1000 characters");
-  auto extracted = follow(document, path.substr(1));
+  auto extracted = follow(answer, path.substr(1));
   if (!extracted) return extracted.error();
   if (!extracted->is_list()) {
     return illegal_argument("Extracted field [" + list_name(path, 0) +

@@ -4,8 +4,6 @@
 #include <array>
 #include <charconv>
 #include <rapidjson/document.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
 #include "base/float_text.h"
 #include "server/elastic/inference/semantic_text.h"
@@ -94,9 +92,7 @@ Answer<InferenceInput> read_inference_body(const rapidjson::Value& body) {
       if (!type) return illegal_argument("Unrecognized input_type [" + word + "]");
       input.type = *type;
     } else if (name == "task_settings") {
-      auto parameters = parse_task_settings(&value);
-      if (!parameters) return parameters.error();
-      input.parameters = std::move(*parameters);
+      continue;  // the endpoint's service knows them
     } else if (name == "query" || name == "return_documents" || name == "top_n") {
       return invalid_request("Field [" + std::string(name) +
                              "] cannot be specified for task type [text_embedding]");
@@ -127,13 +123,6 @@ Refusal check_task(const Endpoint& endpoint, const std::string& task_type) {
 }
 
 constexpr const char* k_put_parameters = "timeout master_timeout";
-
-std::string json_of(const rapidjson::Value& value) {
-  rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
-  value.Accept(writer);
-  return {buffer.GetString(), buffer.GetSize()};
-}
 
 /// Puts the members of `changes` in the place of those of the same name.
 void set_members(rapidjson::Value& object, const rapidjson::Value& changes,
@@ -189,8 +178,9 @@ Answer<Endpoint> InferenceApi::measured(Endpoint endpoint, milliseconds timeout)
     faults.add("Failed to validate model configuration: " + cause.reason);
     return faults.error();
   };
-  if (auto target = render_target(endpoint, {}); !target) return invalid(target.error());
-  if (auto body = render_body(endpoint, probe); !body) return invalid(body.error());
+  const Service& service = *endpoint.service;
+  if (auto target = service.target(endpoint); !target) return invalid(target.error());
+  if (auto body = service.body(endpoint, probe); !body) return invalid(body.error());
   auto vectors = executor_.infer_and_wait(std::make_shared<const Endpoint>(endpoint), probe, timeout);
   if (!vectors) {
     ElasticError error = refused(
@@ -199,8 +189,15 @@ Answer<Endpoint> InferenceApi::measured(Endpoint endpoint, milliseconds timeout)
     error.root_is_cause = true;
     return error;
   }
-  endpoint.dimensions = static_cast<int>(vectors->front().size());
-  if (!endpoint.similarity) endpoint.similarity = "dot_product";
+  const int size = static_cast<int>(vectors->front().size());
+  if (endpoint.dimensions_fixed && endpoint.dimensions != size) {
+    return refused("The retrieved embeddings size [" + std::to_string(size) +
+                   "] does not match the size specified in the settings [" +
+                   std::to_string(endpoint.dimensions.value_or(0)) + "]. Please recreate the [" +
+                   endpoint.id + "] configuration with the correct dimensions");
+  }
+  endpoint.dimensions = size;
+  if (!endpoint.similarity) endpoint.similarity = service.default_similarity();
   return endpoint;
 }
 
@@ -252,9 +249,9 @@ Answer<Endpoint> InferenceApi::updated(const Endpoint& endpoint, const rapidjson
       return refused("[" + std::string(name) + "] cannot be updated, only [service_settings], " +
                      "[task_settings] and [chunking_settings] can");
     if (!settings || !member.value.IsObject()) continue;
-    for (const char* fixed : {"similarity", "dimensions"}) {
-      if (member.value.HasMember(fixed))
-        return refused("[service_settings] [" + std::string(fixed) + "] cannot be updated");
+    for (const auto& setting : member.value.GetObject()) {
+      if (const std::string_view key = setting.name.GetString(); !endpoint.service->may_update(key))
+        return refused("[service_settings] [" + std::string(key) + "] cannot be updated");
     }
   }
   rapidjson::Document changes;
@@ -272,7 +269,7 @@ Answer<Endpoint> InferenceApi::updated(const Endpoint& endpoint, const rapidjson
     changes.RemoveMember(settings);
   }
   set_members(config, changes, config.GetAllocator());
-  auto parsed = parse_endpoint(endpoint.id, endpoint.task_type, config);
+  auto parsed = parse_endpoint(endpoint.id, endpoint.task_type, config, SettingsSource::stored);
   if (!parsed) return parsed;
   if (Refusal refusal = definitions_.refuse_secrets(*parsed)) return *refusal;
   auto after = measured(std::move(*parsed), timeout);
@@ -319,7 +316,7 @@ Answer<std::string> InferenceApi::native_endpoints(const Caller& caller, const s
         endpoint.IsObject() && endpoint.HasMember("inference_id") && endpoint["inference_id"].IsString();
     if (named && std::find(ours.begin(), ours.end(), endpoint["inference_id"].GetString()) != ours.end())
       continue;
-    list += (list.empty() ? "" : ",") + json_of(endpoint);
+    list += (list.empty() ? "" : ",") + json_text(endpoint);
   }
   return list;
 }
@@ -428,7 +425,11 @@ InferenceApi::Handled InferenceApi::infer(const http::Request& request, const st
   if (!endpoint) return endpoint.error().response();
   if (!*endpoint) return endpoint_not_found(id).response();
   if (const Refusal refusal = check_task(**endpoint, task_type)) return refusal->response();
-  const auto vectors = executor_.infer_and_wait(*endpoint, std::move(*input), *timeout);
+  const auto settings = body->FindMember("task_settings");
+  const auto set_up =
+      settings == body->MemberEnd() ? endpoint : with_task_settings(*endpoint, settings->value);
+  if (!set_up) return set_up.error().response();
+  const auto vectors = executor_.infer_and_wait(*set_up, std::move(*input), *timeout);
   return vectors ? json_response(embeddings_json(*vectors)) : vectors.error().response();
 }
 

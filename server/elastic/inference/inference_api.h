@@ -12,12 +12,11 @@
 
 namespace sightline::elastic {
 
-/// Endpoints of service `custom` and task `text_embedding`, made, shown, called and deleted as Elasticsearch
-/// does it.
+/// Endpoints of task `text_embedding`, made, shown, called and deleted as Elasticsearch does it.
 ///
 /// PUT measures: the endpoint is called with `["how big"]`, and the length of the first vector becomes its
-/// `dimensions`, whatever the body says; `similarity` becomes dot_product if the body has none. An endpoint
-/// that cannot be called is not made.
+/// `dimensions`, whatever the body says (but for services that ask for a length); `similarity` becomes the
+/// service's default if the body has none. An endpoint that cannot be called is not made.
 ///
 /// Where the store runs inference itself, new endpoints are made there, and so is all that asks for an
 /// endpoint that is not kept here; the list shows both. Thread safety: all members may be called from any

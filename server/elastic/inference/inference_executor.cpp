@@ -10,6 +10,8 @@
 #include <set>
 #include <utility>
 
+#include "server/elastic/inference/request_target.h"
+
 namespace sightline::elastic {
 namespace {
 
@@ -63,12 +65,6 @@ ElasticError queue_full(const std::string& endpoint_id) {
               "] because the request service queue is full"};
 }
 
-/// Answers that the same request may not get again.
-struct Failure {
-  ElasticError error;
-  bool retryable = false;
-};
-
 Failure failure_of_exchange(const Error& error, const Job& job) {
   switch (error.code) {
     case ErrorCode::deadline_exceeded:
@@ -84,7 +80,7 @@ Failure failure_of_exchange(const Error& error, const Job& job) {
   if (error.message.find("resolve host") != std::string::npos) {
     ElasticError unknown_host{
         400, "status_exception",
-        "Invalid host [" + job.endpoint->url + "], please check that the URL is correct."};
+        "Invalid host [" + job.endpoint->service->url() + "], please check that the URL is correct."};
     unknown_host.cause_type = "unknown_host_exception";
     unknown_host.cause_reason = error.message;
     return {std::move(unknown_host), false};
@@ -98,47 +94,7 @@ ElasticError count_mismatch(std::size_t results, std::size_t inputs) {
               std::to_string(inputs) + "]"};
 }
 
-Answer<Embeddings> embeddings_of(const http::Response& response, const Job& job) {
-  if (response.body.empty()) {
-    return ElasticError{
-        400, "status_exception",
-        "Response body was empty for request from inference entity id [" + job.endpoint->id + "]"};
-  }
-  auto embeddings = parse_embeddings(response.body, job.endpoint->embeddings_path);
-  if (!embeddings) {
-    ElasticError error{
-        400, "status_exception",
-        "Failed to parse custom model response, please check that the response parser path matches the "
-        "response format."};
-    error.causes.push_back(embeddings.error());
-    return error;
-  }
-  if (embeddings->size() != job.input.texts.size())
-    return count_mismatch(embeddings->size(), job.input.texts.size());
-  return embeddings;
-}
-
-/// Statuses that Elasticsearch's RestStatus knows; others become 400.
-bool is_known_status(int status) {
-  static const std::set<int> known{300, 301, 302, 303, 304, 305, 307, 400, 401, 402, 403, 404, 405, 406, 407,
-                                   408, 409, 410, 411, 412, 413, 414, 415, 416, 417, 421, 422, 423, 424, 429};
-  return known.contains(status);
-}
-
 }  // namespace
-
-Refusal error_of_status(int status, std::string_view body, const std::string& endpoint_id) {
-  if (status >= 200 && status < 300) return {};
-  const char* lead = status >= 500                   ? "Received a server error status code"
-                     : status == 429                 ? "Received a rate limit status code"
-                     : status == 401                 ? "Received an authentication error status code"
-                     : status >= 300 && status < 400 ? "Unhandled redirection"
-                                                     : "Received an unsuccessful status code";
-  std::string reason = std::string(lead) + " for request from inference entity id [" + endpoint_id +
-                       "] status [" + std::to_string(status) + "]";
-  if (!body.empty()) reason += ". Error message: [" + std::string(body) + "]";
-  return ElasticError{is_known_status(status) ? status : 400, "status_exception", std::move(reason)};
-}
 
 /// What the executor's calls share; they keep it alive until the last of them is over.
 struct InferenceExecutor::Core : std::enable_shared_from_this<InferenceExecutor::Core> {
@@ -162,6 +118,7 @@ struct InferenceExecutor::Core : std::enable_shared_from_this<InferenceExecutor:
   void hand_over(const JobPtr& job);
   void settle(const JobPtr& job, Result<http::Response> result);
   void fail(const JobPtr& job, Failure failure);
+  bool shorten(const JobPtr& job);
   void enqueue_again(const JobPtr& job);
   void expire(const JobPtr& job);
   void release(const std::string& route);
@@ -300,12 +257,12 @@ void InferenceExecutor::Core::hand_over(const JobPtr& job) {
     std::lock_guard lock(job->mutex);
     if (!job->callback) return release(job->route);
     ++job->attempts;
-    auto body = render_body(*job->endpoint, job->input);
+    auto body = job->endpoint->service->body(*job->endpoint, job->input);
     if (body) {
       request = job->target;
       request.body = std::move(*body);
     } else {
-      refused = construction_failed(body.error());
+      refused = construction_failed(job->endpoint->service->name(), body.error());
     }
   }
   if (refused) {
@@ -327,16 +284,18 @@ void InferenceExecutor::Core::hand_over(const JobPtr& job) {
 
 void InferenceExecutor::Core::settle(const JobPtr& job, Result<http::Response> result) {
   if (!result) return fail(job, failure_of_exchange(result.error(), *job));
-  if (Refusal refusal = error_of_status(result->status, result->body, job->endpoint->id)) {
-    return fail(job, {std::move(*refusal), result->status == 429});
-  }
-  finish(job, embeddings_of(*result, *job));
+  ServiceAnswer answer = job->endpoint->service->read(*result, *job->endpoint);
+  if (auto* failure = std::get_if<Failure>(&answer)) return fail(job, std::move(*failure));
+  auto& embeddings = std::get<Embeddings>(answer);
+  const std::size_t inputs = job->input.texts.size();
+  if (embeddings.size() != inputs) return finish(job, count_mismatch(embeddings.size(), inputs));
+  finish(job, std::move(embeddings));
 }
 
 void InferenceExecutor::Core::fail(const JobPtr& job, Failure failure) {
   const TimePoint now = timer.now();
-  const bool again =
-      failure.retryable && job->attempts < options.max_attempts && now - job->begun < options.retry_timeout;
+  const bool in_time = job->attempts < options.max_attempts && now - job->begun < options.retry_timeout;
+  const bool again = in_time && (failure.retryable || (failure.too_long && shorten(job)));
   if (!again) return finish(job, std::move(failure.error));
   const auto bound = std::min(options.retry_delay * (1 << (job->attempts - 1)), options.max_retry_delay);
   const auto range = (bound.count() + 1) / 2;
@@ -345,6 +304,12 @@ void InferenceExecutor::Core::fail(const JobPtr& job, Failure failure) {
   timer.run_at(now + std::min<Timer::Clock::duration>(wait, bound), [core = weak_from_this(), job] {
     if (const auto self = core.lock()) self->guard(job, [&] { self->enqueue_again(job); });
   });
+}
+
+/// True if the next try is another one: with texts half as long.
+bool InferenceExecutor::Core::shorten(const JobPtr& job) {
+  std::lock_guard lock(job->mutex);
+  return job->callback && cut_in_half(job->input);
 }
 
 void InferenceExecutor::Core::enqueue_again(const JobPtr& job) {
@@ -394,13 +359,15 @@ void InferenceExecutor::shut_down() {
 
 void InferenceExecutor::infer(std::shared_ptr<const Endpoint> endpoint, InferenceInput input,
                               milliseconds timeout, Callback callback) {
-  auto target = render_target(*endpoint, input.parameters);
-  if (!target) return callback(construction_failed(target.error()));
+  const Service& service = *endpoint->service;
+  auto target = service.target(*endpoint);
+  if (!target) return callback(construction_failed(service.name(), target.error()));
+  if (service.cuts_texts() && endpoint->max_input_tokens) cut_to_tokens(input, *endpoint->max_input_tokens);
   auto job = std::make_shared<Job>();
   job->callback = std::move(callback);
   job->target = std::move(*target);
   job->route = route_of(job->target.url);
-  job->line = endpoint->url + '\n' + endpoint->request + '\n' + std::to_string(endpoint->requests_per_minute);
+  job->line = service.rate_limit_group() + '\n' + std::to_string(endpoint->requests_per_minute);
   job->endpoint = std::move(endpoint);
   job->input = std::move(input);
   job->begun = core_->timer.now();

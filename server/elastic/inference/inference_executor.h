@@ -11,24 +11,24 @@
 #include "server/elastic/elastic_error.h"
 #include "server/elastic/inference/embedding_answer.h"
 #include "server/elastic/inference/endpoint.h"
-#include "server/elastic/inference/endpoint_request.h"
+#include "server/elastic/inference/inference_input.h"
 #include "server/http/client.h"
 
 namespace sightline::elastic {
 
 /// Runs inference calls: one HTTP request a call, all its inputs in one list.
 ///
-/// Flow: 1. `infer` fills URL and headers and puts the call in line, or refuses it: the line of endpoints
-/// with equal settings
-///          holds `queue_capacity` calls (429 es_rejected_execution_exception above).
+/// Flow: 1. `infer` asks the endpoint's service for URL and headers and puts the call in line, or refuses it:
+///          the line of endpoints with equal settings holds `queue_capacity` calls (429
+///          es_rejected_execution_exception above).
 ///       2. A call leaves the line when its route (scheme, host and port) has a free connection and its
-///       endpoint's rate limit
-///          allows one more. Lines take turns, so a query does not wait behind a whole bulk.
-///       3. Only then its body is filled, so that waiting calls do not hold their pictures twice.
-///       4. 429 and I/O errors are sent again, `max_attempts` in all; other statuses become errors as
-///       Elasticsearch
-///          words them, with the raw answer in them. 5xx become 400 and are not sent again.
-///       5. The vectors are read by the endpoint's path; their number must be that of the inputs.
+///          endpoint's rate limit allows one more. Lines take turns, so a query does not wait behind a whole
+///          bulk.
+///       3. Only then its body is made, so that waiting calls do not hold their pictures twice.
+///       4. What the service calls retryable, and I/O errors, are sent again, `max_attempts` in all; where
+///       the
+///          texts are too long, with half of them. The rest becomes an error as Elasticsearch words it.
+///       5. The service reads the vectors; their number must be that of the inputs.
 /// The callback is called once, from any thread; it must not block. After it the texts of the input are not
 /// read any more. Thread safety: all members may be called from any thread.
 class InferenceExecutor {
@@ -66,9 +66,5 @@ class InferenceExecutor {
   struct Core;
   std::shared_ptr<Core> core_;
 };
-
-/// The error that an answer with this status is, as Elasticsearch's BaseResponseHandler builds it; nothing
-/// for 2xx.
-Refusal error_of_status(int status, std::string_view body, const std::string& endpoint_id);
 
 }  // namespace sightline::elastic

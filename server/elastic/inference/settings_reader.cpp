@@ -1,6 +1,7 @@
 #include "server/elastic/inference/settings_reader.h"
 
 #include <algorithm>
+#include <cctype>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
@@ -30,6 +31,10 @@ std::string java_text(const rapidjson::Value& value) {
     for (const auto& item : value.GetArray()) text += (text.empty() ? "" : ", ") + java_text(item);
     return "[" + text + "]";
   }
+  return json_text(value);
+}
+
+std::string json_text(const rapidjson::Value& value) {
   rapidjson::StringBuffer buffer;
   rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
   value.Accept(writer);
@@ -76,11 +81,25 @@ std::optional<std::string> SettingsReader::required_string(std::string_view key)
   return optional_string(key);
 }
 
+std::optional<std::string> SettingsReader::secret_string(std::string_view key) {
+  const auto* value = take(key);
+  if (!value || value->IsString()) return optional_string(key);
+  faults_.add("field [" + std::string(key) + "] is not of the expected type [String]");
+  return {};
+}
+
 std::optional<int> SettingsReader::integer(std::string_view key) {
   const auto* value = take(key);
   if (!value) return {};
   if (!value->IsInt()) return wrong_kind(key, *value, "Integer"), std::nullopt;
   return value->GetInt();
+}
+
+std::optional<bool> SettingsReader::flag(std::string_view key) {
+  const auto* value = take(key);
+  if (!value) return {};
+  if (!value->IsBool()) return wrong_kind(key, *value, "Boolean"), std::nullopt;
+  return value->GetBool();
 }
 
 std::optional<int> SettingsReader::positive_integer(std::string_view key) {
@@ -95,15 +114,17 @@ std::optional<int> SettingsReader::positive_integer(std::string_view key) {
 
 std::optional<std::string> SettingsReader::choice(std::string_view key,
                                                   const std::vector<std::string>& allowed) {
-  auto text = optional_string(key);
-  if (text && std::find(allowed.begin(), allowed.end(), *text) == allowed.end()) {
-    std::string list;
-    for (const auto& one : allowed) list += (list.empty() ? "" : ", ") + one;
-    faults_.add("[" + scope_ + "] Invalid value [" + *text + "] received. [" + std::string(key) +
-                "] must be one of [" + list + "]");
-    return {};
-  }
-  return text;
+  const auto text = optional_string(key);
+  if (!text) return {};
+  std::string word = *text;
+  std::transform(word.begin(), word.end(), word.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  if (std::find(allowed.begin(), allowed.end(), word) != allowed.end()) return word;
+  std::string list;
+  for (const auto& one : allowed) list += (list.empty() ? "" : ", ") + one;
+  faults_.add("[" + scope_ + "] Invalid value [" + *text + "] received. [" + std::string(key) +
+              "] must be one of [" + list + "]");
+  return {};
 }
 
 const rapidjson::Value* SettingsReader::optional_object(std::string_view key) {

@@ -17,6 +17,8 @@ namespace sightline::elastic {
 /// A JSON value as Java prints a Map, a List or a number: `{a=1, b=[x, y]}`. Elasticsearch's messages hold
 /// such texts.
 std::string java_text(const rapidjson::Value& value);
+/// A JSON value as JSON.
+std::string json_text(const rapidjson::Value& value);
 
 /// The faults of one request, told together: 400 validation_exception "Validation Failed: 1: ...;2: ...;".
 class ValidationFaults {
@@ -42,10 +44,11 @@ class SettingsReader {
   std::optional<std::string> required_string(std::string_view key);
   /// With `may_be_empty` the empty string is a value, else a fault.
   std::optional<std::string> optional_string(std::string_view key, bool may_be_empty = false);
+  /// Not empty; no fault shows its value.
+  std::optional<std::string> secret_string(std::string_view key);
   std::optional<int> positive_integer(std::string_view key);
-  /// Any integer that fits 32 bits.
-  std::optional<int> integer(std::string_view key);
-  /// One of `allowed`.
+  std::optional<bool> flag(std::string_view key);
+  /// One of `allowed`, which are in lower case, as the value may be or not.
   std::optional<std::string> choice(std::string_view key, const std::vector<std::string>& allowed);
   /// An object, or nullptr.
   const rapidjson::Value* required_object(std::string_view key);
@@ -61,6 +64,7 @@ class SettingsReader {
   std::string left_over() const;
 
  private:
+  std::optional<int> integer(std::string_view key);
   void wrong_kind(std::string_view key, const rapidjson::Value& value, std::string_view expected);
 
   const rapidjson::Value& object_;

@@ -1,0 +1,38 @@
+// What is sent to an inference endpoint to be embedded.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sightline::elastic {
+
+/// Why a text is embedded. The internal kinds come from pipelines and queries.
+enum class InputType {
+  unspecified,
+  ingest,
+  search,
+  classification,
+  clustering,
+  internal_ingest,
+  internal_search
+};
+
+/// "ingest", ...; nothing for words that a request may not use.
+std::optional<InputType> input_type_of(std::string_view word);
+
+/// Texts (a picture is one too, as a data URI or base64), and why. The texts are the caller's.
+struct InferenceInput {
+  std::vector<std::string_view> texts;
+  InputType type = InputType::unspecified;
+};
+
+/// Cuts each text at its end to what Elasticsearch takes for so many tokens: three UTF-16 units each. What
+/// begins as a picture does stays whole: half of one is none.
+void cut_to_tokens(InferenceInput& input, int max_tokens);
+/// Cuts each text to half its length. False, and nothing is cut, if one of them begins as a
+/// picture does.
+bool cut_in_half(InferenceInput& input);
+
+}  // namespace sightline::elastic
