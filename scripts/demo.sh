@@ -3,23 +3,29 @@
 # embedded Elasticsearch-compatible store and the demo models, registers endpoints with the same script that a real cluster
 # uses, ingests the demo pictures through the pipelines, searches by text and by picture with every model, and prints the hits.
 #
-#   scripts/demo.sh [--once] [--elasticsearch URL] [--model NAME=FOLDER] [--pictures FOLDER]
+#   scripts/demo.sh [--once] [--cohere | --cohere-stand-in] [--elasticsearch URL] [--model NAME=FOLDER] [--pictures FOLDER]
 #                   [--port N] [--elasticsearch-port N]
 #
 #   --once                stop at the end; exit 0 only if all of it worked
 #   --elasticsearch URL   the same on a cluster of yours instead of the embedded store, through the gateway if the cluster
 #                         cannot call a model itself; credentials as in .env.example. What the demo made there is taken away at the end
+#   --cohere              a third column beside CLIP and jina-clip: Cohere, with your COHERE_API_KEY (environment or .env). The
+#                         pictures and queries of the demo go to Cohere, one call a picture
+#   --cohere-stand-in     the same with a program that takes and refuses what Cohere's API does. It is not Cohere: its vectors come
+#                         from the demo model
 #   --model NAME=FOLDER   NAME is clip or jina-clip: a Hugging Face folder of your own instead of that bundled demo model
 #   --pictures FOLDER     pictures of your own instead of the demo set
 #   --port, --elasticsearch-port   default 8080 and 9200; with --once any free ports
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-once= cluster= clip=demo/models/demo-clip jina_clip=demo/models/demo-jina-clip pictures=demo/pictures port= elasticsearch_port= own_pictures=
+once= cluster= with_cohere= clip=demo/models/demo-clip jina_clip=demo/models/demo-jina-clip pictures=demo/pictures port= elasticsearch_port= own_pictures=
 while [ $# -gt 0 ]; do
   case $1 in
     --once) once=1 ;;
     --elasticsearch) cluster=${2:?--elasticsearch needs a URL}; cluster=${cluster%/}; shift ;;
+    --cohere) with_cohere=cohere ;;
+    --cohere-stand-in) with_cohere=stand-in ;;
     --model)
       case ${2:?--model needs NAME=FOLDER} in
         clip=*) clip=${2#*=} ;;
@@ -35,22 +41,28 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
+case $with_cohere in
+  stand-in) export COHERE_API_KEY=key-of-the-stand-in ;;
+  cohere)
+    if [ -z "${COHERE_API_KEY:-}" ] && [ -f .env ]; then COHERE_API_KEY=$(sed -n 's/^\(export \)\{0,1\}COHERE_API_KEY=//p' .env | tail -1 | tr -d "\"'\r"); export COHERE_API_KEY; fi
+    [ -n "${COHERE_API_KEY:-}" ] || { echo "demo: --cohere needs COHERE_API_KEY (environment or .env)" >&2; exit 2; } ;;
+esac
 [ -d "$pictures" ] || { echo "demo: no folder $pictures (--pictures)" >&2; exit 2; }
 : "${port:=${once:+0}}" "${elasticsearch_port:=${once:+0}}"
 : "${port:=8080}" "${elasticsearch_port:=9200}"
 
 step() { printf '\n== %s\n' "$*"; }
 step "Dependencies";  scripts/install_dependencies.sh
-step "Build";         cmake --preset release >/dev/null; cmake --build --preset release --target sightline-server sightline-ingest
+step "Build";         cmake --preset release >/dev/null; cmake --build --preset release --target sightline-server sightline-ingest $([ "$with_cohere" != stand-in ] || echo cohere-stand-in)
 
 folder=$(mktemp -d "${TMPDIR:-/tmp}/sightline-demo.XXXXXX")
-server= registered= models=clip,jina-clip
+server= cohere= registered= models=clip,jina-clip
 finish() {
   if [ -n "$registered" ]; then
     step "Taking the demo out of $cluster"
     scripts/register_endpoints.sh --models "$models" --remove --with-data --env-file /dev/null || true
   fi
-  if [ -n "$server" ]; then kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; fi
+  for process in $server $cohere; do kill "$process" 2>/dev/null || true; wait "$process" 2>/dev/null || true; done
   rm -rf "$folder"
 }
 trap finish EXIT
@@ -60,17 +72,30 @@ step "Server"
 place="embedded store"
 if [ -n "$cluster" ]; then
   place="gateway to $cluster"
-  behind=(--elasticsearch-gateway "$cluster" ${ELASTICSEARCH_CA_FILE:+--elasticsearch-ca-file "$ELASTICSEARCH_CA_FILE"})
+  # A gateway keeps the secrets of endpoints sealed, Cohere's key among them.
+  (umask 077; openssl rand -hex 32 >"$folder/secret.key")
+  behind=(--elasticsearch-gateway "$cluster" --secret-key-file "$folder/secret.key" ${ELASTICSEARCH_CA_FILE:+--elasticsearch-ca-file "$ELASTICSEARCH_CA_FILE"})
 else
   behind=(--embedded-elasticsearch --data-dir "$folder/data")
   # Settings of a real cluster that this shell may hold must not reach the demo's own store.
   unset ELASTICSEARCH_API_KEY ELASTICSEARCH_USER ELASTICSEARCH_PASSWORD ELASTICSEARCH_CA_FILE ES_LOCAL_URL ES_LOCAL_API_KEY
 fi
 unset SIGHTLINE_API_KEY SIGHTLINE_CHECK_URL
-build/release/bin/sightline-server --model "clip=$clip" --model "jina-clip=$jina_clip" --port "$port" \
-  "${behind[@]}" --elasticsearch-port "$elasticsearch_port" >"$folder/ready" 2>"$folder/log" &
+options=(--model "clip=$clip" --model "jina-clip=$jina_clip" "${behind[@]}" --port "$port" --elasticsearch-port "$elasticsearch_port")
+if [ "$with_cohere" = stand-in ]; then
+  build/release/bin/cohere-stand-in --model "$clip" --port 0 >"$folder/cohere" 2>"$folder/cohere-log" &
+  cohere=$!
+  until grep -qs '^ready ' "$folder/cohere"; do
+    kill -0 "$cohere" 2>/dev/null || { echo "demo: the stand-in for Cohere did not start:" >&2; tail -20 "$folder/cohere-log" >&2; exit 1; }
+    sleep 0.2
+  done
+  COHERE_URL=$(sed -n 's/^ready //p' "$folder/cohere"); export COHERE_URL
+  options+=(--cohere-url "$COHERE_URL")
+fi
+if [ -n "$with_cohere" ]; then options+=(--cohere); models+=,cohere; fi
+build/release/bin/sightline-server "${options[@]}" >"$folder/ready" 2>"$folder/log" &
 server=$!
-until grep -q '^elasticsearch ' "$folder/ready"; do
+until grep -qs '^elasticsearch ' "$folder/ready"; do
   kill -0 "$server" 2>/dev/null || { echo "demo: the server did not start:" >&2; tail -20 "$folder/log" >&2; exit 1; }
   sleep 0.2
 done
@@ -88,7 +113,7 @@ scripts/register_endpoints.sh --models "$models" --env-file /dev/null
 step "Pictures"
 attributes=()
 [ -n "$own_pictures" ] || attributes=(--attributes demo/attributes.csv)
-for index in clip-images jina-images; do
+for index in clip-images jina-images ${with_cohere:+embed-images}; do
   build/release/bin/sightline-ingest "$pictures" --index "$index" --env-file /dev/null "${attributes[@]}"
 done
 
@@ -101,7 +126,7 @@ if [ -z "$once" ]; then
   step "Running"
   cat <<TEXT
 Sightline      $SIGHTLINE_URL
-Elasticsearch  $ELASTICSEARCH_URL   ($place; try the requests in es_config/console/clip.console)
+Elasticsearch  $ELASTICSEARCH_URL   ($place; try the requests in es_config/console)
 Press Ctrl-C to stop. The data of this demo goes with it.
 TEXT
   wait "$server"

@@ -108,6 +108,14 @@ class InferenceServer(Program):
         self.url = self.announced("ready ")
 
 
+class StandIn(Program):
+    """The stand-in for Cohere, with the demo model's vectors."""
+
+    def __init__(self, log, *options):
+        super().__init__([BIN / "cohere-stand-in", "--model", DEMO / "models/demo-clip", *options], log)
+        self.url = self.announced("ready ")
+
+
 def run(command, environment, timeout=300):
     return subprocess.run([str(part) for part in command], env=environment, capture_output=True, text=True, timeout=timeout)
 

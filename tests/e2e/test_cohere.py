@@ -9,25 +9,11 @@ import urllib.request
 
 import pytest
 
-from conftest import BIN, DEMO, ROOT, Program, Sightline, call, run
+from conftest import ROOT, Sightline, StandIn, call, run
 
 KEY = "operators-secret-7f3a91"
 CALLERS_KEY = "callers-secret-c02b55"
 MODEL = "embed-english-v3.0"
-
-
-class StandIn(Program):
-    def __init__(self, log, *options):
-        super().__init__([BIN / "cohere-stand-in", "--model", DEMO / "models/demo-clip", *options], log)
-        self.url = self.announced("ready ")
-
-    def vector(self, key, **content):
-        status, answer = post(self.url + "/v2/embed", {"model": MODEL, "embedding_types": ["float"], **content}, key)
-        assert status == 200, answer
-        return answer["embeddings"]["float"][0]
-
-    def vector_of_picture(self, key, path):
-        return self.vector(key, input_type="image", images=[data_uri(path)])
 
 
 def post(url, body, key=None):
@@ -44,6 +30,16 @@ def post(url, body, key=None):
 def data_uri(path):
     kind = {".jpg": "jpeg", ".png": "png", ".webp": "webp"}[path.suffix]
     return f"data:image/{kind};base64," + base64.b64encode(path.read_bytes()).decode()
+
+
+def vector_from(stand_in, key, **content):
+    status, answer = post(stand_in.url + "/v2/embed", {"model": MODEL, "embedding_types": ["float"], **content}, key)
+    assert status == 200, answer
+    return answer["embeddings"]["float"][0]
+
+
+def vector_of_picture(stand_in, key, path):
+    return vector_from(stand_in, key, input_type="image", images=[data_uri(path)])
 
 
 def metrics(server):
@@ -113,7 +109,7 @@ def test_200_pictures_are_all_indexed_once_and_rightly_though_cohere_often_fails
     hits = {hit["_source"]["image_name"]: hit["_source"]["image_embedding"] for hit in found["hits"]["hits"]}
     assert found["hits"]["total"]["value"] == len(found["hits"]["hits"]) == len(hits) == 200
     for picture in demo_pictures[:200]:
-        assert largest_difference(hits[picture.name], faultless.vector_of_picture("any", picture)) < 1e-6, picture.name
+        assert largest_difference(hits[picture.name], vector_of_picture(faultless, "any", picture)) < 1e-6, picture.name
 
     text = metrics(server)
     calls = cohere_calls(text)
@@ -131,8 +127,8 @@ def test_200_pictures_are_all_indexed_once_and_rightly_though_cohere_often_fails
 
 def test_every_request_shape_reaches_cohere_and_local_models_stay_here(start, faultless, demo_pictures, tmp_path):
     server = start(lambda: Sightline(tmp_path / "data", tmp_path / "server.log", options=["--cohere", "--cohere-url", faultless.url]))
-    expected = faultless.vector("k", input_type="search_query", texts=["a red house"])
-    picture = faultless.vector_of_picture("k", demo_pictures[0])
+    expected = vector_from(faultless, "k", input_type="search_query", texts=["a red house"])
+    picture = vector_of_picture(faultless, "k", demo_pictures[0])
     uri = data_uri(demo_pictures[0])
     bare = uri.split(",")[1]
 
@@ -211,7 +207,7 @@ def test_a_key_in_an_endpoints_secrets_goes_on_to_cohere(start, faultless, demo_
     document = {"image_name": "one", "image_data": base64.b64encode(demo_pictures[0].read_bytes()).decode()}
     assert server.es("PUT", "/embed-images/_doc/1?refresh=true", document)[0] == 201
     stored = server.es("GET", "/embed-images/_doc/1?_source_exclude_vectors=false")[1]["_source"]["image_embedding"]
-    assert largest_difference(stored, faultless.vector_of_picture("any", demo_pictures[0])) < 1e-6
+    assert largest_difference(stored, vector_of_picture(faultless, "any", demo_pictures[0])) < 1e-6
     assert CALLERS_KEY not in json.dumps(server.es("GET", "/_inference/_all")[1])
 
 
@@ -228,7 +224,7 @@ def test_the_registered_search_endpoint_is_elastics_own_service_and_finds_by_tex
             document = {"image_name": path.name, "image_data": base64.b64encode(path.read_bytes()).decode()}
             assert server.es("PUT", f"/embed-images/_doc/{path.stem}?refresh=true", document)[0] in (200, 201)
         text = "a red house"
-        expected = faultless.vector("any", input_type="search_query", texts=[text])
+        expected = vector_from(faultless, "any", input_type="search_query", texts=[text])
         embedded = server.es("POST", "/_inference/cohere-search", {"input": text, "input_type": "search"})[1]["text_embedding"][0]["embedding"]
         assert largest_difference(embedded, expected) < 1e-6
         knn = {"field": "image_embedding", "k": 5, "num_candidates": 10}

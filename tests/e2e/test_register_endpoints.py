@@ -42,7 +42,7 @@ def test_remove_takes_all_away_but_keeps_an_index_with_documents(registered):
     assert registered.register("--remove").returncode == 0
 
 
-@pytest.mark.parametrize("model", ["clip", "jina-clip"])
+@pytest.mark.parametrize("model", ["clip", "jina-clip", "cohere"])
 def test_the_console_file_is_what_dry_run_prints(model):
     printed = run([ROOT / "scripts/register_endpoints.sh", "--models", model, "--dry-run", "--env-file", "/dev/null"],
                   {"PATH": "/usr/bin:/bin", "SIGHTLINE_CHECK_URL": "http://127.0.0.1:1"})
