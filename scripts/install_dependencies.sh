@@ -23,7 +23,7 @@ packages=(
   # the embedded store
   libsqlite3-dev libhnswlib-dev
   # scripts and tests
-  doctest-dev curl jq python3 python3-venv
+  doctest-dev curl jq openssl python3 python3-venv
 )
 tests=
 for option in "$@"; do

@@ -121,8 +121,9 @@ Refused read_inputs(const Value& body, Asked& asked) {
     return error(400,
                  "invalid request: input_type image goes with images, and "
                  "with nothing else");
+  // Elasticsearch's own service sends them in small letters.
   const std::string truncate = string_of(body, "truncate");
-  if (body.HasMember("truncate") && !one_of(truncate, {"NONE", "START", "END"}))
+  if (body.HasMember("truncate") && !one_of(truncate, {"NONE", "START", "END", "none", "start", "end"}))
     return error(400, "invalid request: truncate must be NONE, START or END");
   return body.HasMember("images") ? read_pictures(body, asked) : read_texts(body, asked);
 }

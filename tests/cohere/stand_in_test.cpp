@@ -55,6 +55,7 @@ TEST_CASE("the stand-in holds to Cohere's limits and types") {
   CHECK(outcome(images + "[\"data:image/png;base64," + base64_encode(large) + "\"]").find("5MB") !=
         std::string::npos);
   CHECK(outcome(texts + R"(["a"],"truncate":"MIDDLE")").starts_with("400"));
+  CHECK(outcome(texts + R"(["a"],"truncate":"start")").starts_with("200"));
   CHECK(outcome(texts + R"(["a"],"output_dimension":256)").starts_with("400"));
 }
 

@@ -116,7 +116,7 @@ TEST_CASE("openai: what is sent, and what is shown") {
           k_chunking);
   CHECK(bench.get("/_inference/clip").body == "{\"endpoints\":[" + made.body + "]}");
   CHECK(bench.last().body == R"({"input":["how big"],"model":"m \"1\""})");
-  CHECK(bench.post("/_inference/clip", R"({"input":["abc","${api_key}"],"input_type":"search"})").body ==
+  CHECK(bench.post("/_inference/clip", R"({"input":["abc","${api_key}"]})").body ==
         R"({"text_embedding":[{"embedding":[3,1,0.5]},{"embedding":[10,1,0.5]}]})");
   const auto sent = bench.last();
   CHECK(sent.method == http::Method::post);
@@ -476,6 +476,27 @@ TEST_CASE("answers of a native service that hold no vectors say so, and are wort
     CHECK_MESSAGE(told_outcome.find(row.why) != std::string::npos, told_outcome);
     CHECK(outcome(endpoint, 200, "") ==
           "400: Response body was empty for request from inference entity id [clip]");
+  }
+}
+
+TEST_CASE("openai and hugging_face take no input_type but that of pipelines and searches") {
+  for (const std::string service : {"openai", "hugging_face"}) {
+    Bench bench;
+    REQUIRE(bench.make(service, "/", service == "openai" ? R"(,"model_id":"m")" : "").status == 200);
+    for (const std::string type : {"ingest", "search", "classification", "clustering"}) {
+      const auto refused = bench.post("/_inference/clip", R"({"input":"a","input_type":")" + type + "\"}");
+      CHECK(refused.status == 400);
+      CHECK(reason(refused) == "Validation Failed: 1: Invalid input_type [" + type +
+                                   "]. The input_type option is not supported by this service;");
+    }
+    CHECK(bench.upstream.count() == 1);
+    CHECK(
+        bench
+            .post(
+                "/pics/_search",
+                R"({"knn":{"field":"v","query_vector_builder":{"text_embedding":{"model_id":"clip","model_text":"ab"}}}})")
+            .body.find("input_type") == std::string::npos);
+    CHECK(bench.upstream.count() == 2);
   }
 }
 

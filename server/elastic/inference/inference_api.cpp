@@ -123,6 +123,15 @@ Refusal check_task(const Endpoint& endpoint, const std::string& task_type) {
 }
 
 constexpr const char* k_put_parameters = "timeout master_timeout";
+/// 400 if a request says what its texts are for, and the endpoint's service has no use for it.
+Refusal check_input_type(const Endpoint& endpoint, InputType type) {
+  const auto word = word_of(type);
+  if (type == InputType::unspecified || word.empty() || endpoint.service->takes_input_type()) return {};
+  ValidationFaults faults;
+  faults.add("Invalid input_type [" + std::string(word) +
+             "]. The input_type option is not supported by this service");
+  return faults.error();
+}
 
 /// Puts the members of `changes` in the place of those of the same name.
 void set_members(rapidjson::Value& object, const rapidjson::Value& changes,
@@ -425,6 +434,7 @@ InferenceApi::Handled InferenceApi::infer(const http::Request& request, const st
   if (!endpoint) return endpoint.error().response();
   if (!*endpoint) return endpoint_not_found(id).response();
   if (const Refusal refusal = check_task(**endpoint, task_type)) return refusal->response();
+  if (const Refusal refusal = check_input_type(**endpoint, input->type)) return refusal->response();
   const auto settings = body->FindMember("task_settings");
   const auto set_up =
       settings == body->MemberEnd() ? endpoint : with_task_settings(*endpoint, settings->value);

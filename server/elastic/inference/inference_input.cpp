@@ -49,6 +49,13 @@ std::optional<InputType> input_type_of(std::string_view word) {
   return {};
 }
 
+std::string_view word_of(InputType type) {
+  for (const auto& [name, known] : k_input_types) {
+    if (known == type) return name;
+  }
+  return {};
+}
+
 void cut_to_tokens(InferenceInput& input, int max_tokens) {
   const auto max_units = static_cast<std::size_t>(std::max(max_tokens, 0)) * k_units_per_token;
   for (auto& text : input.texts) {

@@ -21,6 +21,8 @@ enum class InputType {
 
 /// "ingest", ...; nothing for words that a request may not use.
 std::optional<InputType> input_type_of(std::string_view word);
+/// The word for it; empty for the internal kinds.
+std::string_view word_of(InputType type);
 
 /// Texts (a picture is one too, as a data URI or base64), and why. The texts are the caller's.
 struct InferenceInput {

@@ -24,6 +24,7 @@ class HuggingFaceService final : public VendorService {
   std::string_view default_similarity() const override { return "cosine"; }
   std::string url() const override { return url_; }
   std::string rate_limit_group() const override { return url_; }
+  bool takes_input_type() const override { return false; }
   bool cuts_texts() const override { return true; }
 
   void write_service_settings(SettingsWriter& writer, const Endpoint& endpoint,

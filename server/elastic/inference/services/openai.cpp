@@ -56,6 +56,7 @@ class OpenAiService final : public VendorService {
   std::string_view title() const override { return "OpenAI"; }
   std::string url() const override { return settings_.url.value_or(k_default_url); }
   std::string rate_limit_group() const override { return url() + '\n' + settings_.model_id; }
+  bool takes_input_type() const override { return false; }
   bool cuts_texts() const override { return true; }
 
   void write_service_settings(SettingsWriter& writer, const Endpoint& endpoint,

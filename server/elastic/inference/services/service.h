@@ -57,6 +57,8 @@ class Service {
   virtual std::string url() const = 0;
   /// Endpoints of equal groups, and of equal `requests_per_minute`, share a rate limit.
   virtual std::string rate_limit_group() const = 0;
+  /// True if requests may say what their texts are for. All services take the internal kinds.
+  virtual bool takes_input_type() const { return true; }
   /// True if texts are cut to `max_input_tokens`, and halved where the server finds them too long.
   virtual bool cuts_texts() const { return false; }
 
