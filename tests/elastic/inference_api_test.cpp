@@ -146,17 +146,26 @@ TEST_CASE("an update changes the settings that it names, is measured, and keeps 
 
 TEST_CASE("an update that cannot be called, or would give other vectors, changes nothing") {
   Bench bench;
-  Upstream wider([](const http::Request&) { return json_response(R"({"data":[{"embedding":[1,2,3,4]}]})"); });
-  REQUIRE(bench.make().status == 200);
+  Upstream keyed([](const http::Request& request) {
+    const bool wide = request.headers.get("X-Key") == "wide";
+    return json_response(wide ? R"({"data":[{"embedding":[1,2,3,4]}]})"
+                              : R"({"data":[{"embedding":[1,2,3]}]})");
+  });
+  const auto keyed_endpoint =
+      endpoint_at(keyed.url(), std::string(k_secret) + R"(,"headers":{"X-Key":"${api_key}"})");
+  REQUIRE(bench.gateway.put("/_inference/text_embedding/clip", keyed_endpoint).status == 200);
   const auto before = bench.gateway.get("/_inference/clip").body;
-  const auto fault = [&](const std::string& body) {
-    return reason(bench.gateway.put("/_inference/clip/_update", body));
+  const auto fault = [&](const std::string& changes) {
+    return reason(bench.gateway.put("/_inference/clip/_update", changes));
   };
-  CHECK(fault(R"({"service_settings":{"url":")" + wider.url() + "\"}}").find("would now give [4]") !=
-        std::string::npos);
-  CHECK(fault(R"({"service_settings":{"dimensions":3}})").find("cannot be updated") != std::string::npos);
-  CHECK(fault(R"({"service_settings":{"nope":3}})").find("unknown to the [custom] service") !=
-        std::string::npos);
+  CHECK(
+      fault(R"({"service_settings":{"secret_parameters":{"api_key":"wide"}}})").find("would now give [4]") !=
+      std::string::npos);
+  // The secrets were given for that address and that request.
+  for (const std::string setting : {"url", "headers", "query_parameters", "request", "dimensions", "nope"}) {
+    CHECK(fault(R"({"service_settings":{")" + setting + R"(":"x"}})") ==
+          "[service_settings] [" + setting + "] cannot be updated: make another endpoint");
+  }
   CHECK(fault(R"({"service":"openai"})") ==
         "[service] cannot be updated, only [service_settings], [task_settings] and [chunking_settings] can");
   CHECK(fault(R"({"service_settings":[]})").find("[service_settings]") != std::string::npos);

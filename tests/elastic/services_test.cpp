@@ -533,7 +533,7 @@ TEST_CASE("an update of a native service changes its key, its limit and its task
        {"url", "model_id", "similarity", "dimensions", "dimensions_set_by_user", "nope"}) {
     CHECK(
         reason(bench.put("/_inference/clip/_update", R"({"service_settings":{")" + setting + R"(":"x"}})")) ==
-        "[service_settings] [" + setting + "] cannot be updated");
+        "[service_settings] [" + setting + "] cannot be updated: make another endpoint");
   }
   CHECK(bench.upstream.count() == calls);
 }

@@ -12,6 +12,8 @@
 namespace sightline::elastic {
 namespace {
 
+constexpr const char* k_put_parameters = "timeout master_timeout";
+
 using http::Method;
 using std::chrono::milliseconds;
 
@@ -122,7 +124,13 @@ Refusal check_task(const Endpoint& endpoint, const std::string& task_type) {
                  "] does not match the model type [" + endpoint.task_type + "]");
 }
 
-constexpr const char* k_put_parameters = "timeout master_timeout";
+/// Not the address, nor what is sent there: the secrets were given for these, and the vectors in use are
+/// theirs.
+bool may_update(std::string_view setting) {
+  return setting == "api_key" || setting == "secret_parameters" || setting == "rate_limit" ||
+         setting == "max_input_tokens";
+}
+
 /// 400 if a request says what its texts are for, and the endpoint's service has no use for it.
 Refusal check_input_type(const Endpoint& endpoint, InputType type) {
   const auto word = word_of(type);
@@ -259,8 +267,9 @@ Answer<Endpoint> InferenceApi::updated(const Endpoint& endpoint, const rapidjson
                      "[task_settings] and [chunking_settings] can");
     if (!settings || !member.value.IsObject()) continue;
     for (const auto& setting : member.value.GetObject()) {
-      if (const std::string_view key = setting.name.GetString(); !endpoint.service->may_update(key))
-        return refused("[service_settings] [" + std::string(key) + "] cannot be updated");
+      if (const std::string_view key = setting.name.GetString(); !may_update(key))
+        return refused("[service_settings] [" + std::string(key) +
+                       "] cannot be updated: make another endpoint");
     }
   }
   rapidjson::Document changes;

@@ -188,9 +188,6 @@ class CustomService final : public Service {
   std::string url() const override { return settings_.url; }
   std::string rate_limit_group() const override { return settings_.url + '\n' + settings_.request; }
 
-  bool may_update(std::string_view setting) const override {
-    return setting != "similarity" && setting != "dimensions";
-  }
   void write_service_settings(SettingsWriter& writer, const Endpoint& endpoint,
                               bool for_store) const override;
   void write_task_settings(SettingsWriter& writer) const override;

@@ -49,8 +49,6 @@ class Service {
   virtual Answer<ServicePtr> with_task_settings(const rapidjson::Value& task_settings,
                                                 const Endpoint& endpoint) const = 0;
 
-  /// True if an endpoint may get another value of that service setting, or a further one.
-  virtual bool may_update(std::string_view setting) const = 0;
   /// What `similarity` is where the user names none.
   virtual std::string_view default_similarity() const { return "dot_product"; }
   /// Where requests go, for messages: no secret is filled in.

@@ -11,10 +11,6 @@ namespace sightline::elastic {
 /// Elasticsearch does with these services.
 class VendorService : public Service {
  public:
-  /// Not `url` nor the model: the key was given for these, and the vectors in use are theirs.
-  bool may_update(std::string_view setting) const override {
-    return setting == "api_key" || setting == "rate_limit" || setting == "max_input_tokens";
-  }
   Answer<http::ClientRequest> target(const Endpoint& endpoint) const override;
   ServiceAnswer read(const http::Response& response, const Endpoint& endpoint) const override;
 
