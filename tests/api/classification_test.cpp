@@ -6,7 +6,7 @@
 
 #include "server/api/vectors.h"
 #include "tests/api/api_bench.h"
-#include "tests/ingest/temporary_folder.h"
+#include "tests/base/temporary_folder.h"
 
 namespace sightline::api {
 namespace {
@@ -151,7 +151,7 @@ TEST_CASE("a label file has one label a line, comments, and a template of its ow
   CHECK(written("a\nb\nprompt_template: x").error().code == ErrorCode::invalid_argument);
   CHECK(written("a\nb\xFF").error().message.find("not UTF-8 at byte 3") != std::string::npos);
   CHECK(written(std::string((1u << 20) + 1, 'a')).error().code == ErrorCode::too_large);
-  CHECK(read_label_file((folder.path / "none").string()).error().code == ErrorCode::not_found);
+  CHECK(read_label_file((folder.path() / "none").string()).error().code == ErrorCode::not_found);
 }
 
 }  // namespace

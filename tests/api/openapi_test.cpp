@@ -4,7 +4,7 @@
 #include "rapidjson/stringbuffer.h"
 #include "rapidjson/writer.h"
 #include "tests/api/api_bench.h"
-#include "tests/ingest/temporary_folder.h"
+#include "tests/base/temporary_folder.h"
 
 namespace sightline::api {
 namespace {

@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <doctest/doctest.h>
 
-#include "tests/ingest/temporary_folder.h"
+#include "tests/base/temporary_folder.h"
 
 namespace sightline {
 namespace {

@@ -7,8 +7,8 @@
 #include "base/base64.h"
 #include "server/cohere/fitting_picture.h"
 #include "tests/base/manual_timer.h"
+#include "tests/base/temporary_folder.h"
 #include "tests/cohere/loopback_cohere.h"
-#include "tests/ingest/temporary_folder.h"
 #include "tests/models/image/picture_files.h"
 
 namespace sightline::cohere {
@@ -332,7 +332,7 @@ TEST_CASE("a key file holds one key; its messages do not show it") {
   const auto odd = read("my secret\n");
   REQUIRE_FALSE(odd);
   CHECK(odd.error().message.find("secret") == std::string::npos);
-  CHECK(read_key_file(folder.path / "none").error().code == ErrorCode::not_found);
+  CHECK(read_key_file(folder.path() / "none").error().code == ErrorCode::not_found);
 }
 
 }  // namespace sightline::cohere

@@ -6,6 +6,7 @@
 #include "definition_bench.h"
 #include "front_bench.h"
 #include "server/elastic/local/local_store.h"
+#include "tests/base/temporary_folder.h"
 
 using namespace sightline;
 using namespace sightline::elastic;
@@ -18,18 +19,8 @@ const char* const k_header =
 
 /// A local store in a folder that is gone with the test.
 struct LocalStore {
-  LocalStore() {
-    static int made = 0;
-    folder = std::filesystem::temp_directory_path() /
-             ("sightline-definitions-" + std::to_string(getpid()) + "-" + std::to_string(++made));
-    store = std::move(*open_local_store(folder));
-  }
-  ~LocalStore() {
-    store.reset();
-    std::filesystem::remove_all(folder);
-  }
-  std::filesystem::path folder;
-  std::unique_ptr<Store> store;
+  TemporaryFolder folder;
+  std::unique_ptr<Store> store = std::move(*open_local_store(folder.path()));
 };
 
 std::string stored(MemoryStore& store) {

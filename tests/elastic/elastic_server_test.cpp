@@ -1,27 +1,17 @@
 #include "server/elastic/elastic_server.h"
 
 #include <doctest/doctest.h>
-#include <filesystem>
 #include <rapidjson/document.h>
-#include <stdlib.h>
 #include <string>
 
 #include "server/http/client.h"
+#include "tests/base/temporary_folder.h"
 #include "upstream.h"
 
 using namespace sightline;
 using namespace sightline::elastic;
 
 namespace {
-
-struct TemporaryFolder {
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "elastic-server-XXXXXX").string();
-    path = ::mkdtemp(name.data());
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path); }
-  std::filesystem::path path;
-};
 
 /// The whole port, from HTTP to SQLite.
 struct PortBench {
@@ -30,7 +20,7 @@ struct PortBench {
   void start() {
     ElasticServer::Options options;
     options.port = 0;
-    options.documents = ElasticServer::LocalStore{folder.path};
+    options.documents = ElasticServer::LocalStore{folder.path()};
     options.workers = 4;
     auto started = ElasticServer::start(options);
     REQUIRE_MESSAGE(started.ok(), (started.ok() ? "" : started.error().message));
@@ -155,7 +145,7 @@ TEST_CASE("a port that is taken and a folder that cannot be used are told") {
   ElasticServer::Options options;
   options.port = bench.server->port();
   TemporaryFolder other;
-  options.documents = ElasticServer::LocalStore{other.path};
+  options.documents = ElasticServer::LocalStore{other.path()};
   CHECK(!ElasticServer::start(options).ok());
   options.port = 0;
   options.documents = ElasticServer::LocalStore{"/proc/nowhere"};

@@ -1,11 +1,10 @@
 #include "server/elastic/queries/stored_vectors.h"
 
 #include <doctest/doctest.h>
-#include <filesystem>
-#include <stdlib.h>
 
 #include "server/elastic/definitions/definition_index.h"
 #include "server/elastic/local/local_store.h"
+#include "tests/base/temporary_folder.h"
 
 using namespace sightline::elastic;
 
@@ -14,9 +13,7 @@ namespace {
 /// A store with vectors in it.
 struct VectorBench {
   VectorBench() {
-    std::string name = (std::filesystem::temp_directory_path() / "stored-vectors-XXXXXX").string();
-    folder = ::mkdtemp(name.data());
-    auto opened = open_local_store(folder);
+    auto opened = open_local_store(folder.path());
     REQUIRE(opened.ok());
     store = std::move(*opened);
     put("/pics",
@@ -25,10 +22,6 @@ struct VectorBench {
     put("/pics/_doc/none", R"({"t":"x"})");
     call(sightline::http::Method::post, "/pics/_refresh");
     put("/pics/_doc/late", R"({"v":[1,2,3]})");
-  }
-  ~VectorBench() {
-    store.reset();
-    std::filesystem::remove_all(folder);
   }
   sightline::http::Response call(sightline::http::Method method, const std::string& path,
                                  std::string body = {}) {
@@ -42,7 +35,7 @@ struct VectorBench {
     return stored_vectors(*store, {}, {std::move(wanted)})[0];
   }
 
-  std::filesystem::path folder;
+  sightline::TemporaryFolder folder;
   std::unique_ptr<Store> store;
 };
 

@@ -1,10 +1,9 @@
 // Partial updates of documents that go through pipelines, and writes by query.
 #include <doctest/doctest.h>
-#include <filesystem>
-#include <unistd.h>
 
 #include "front_bench.h"
 #include "server/elastic/local/local_store.h"
+#include "tests/base/temporary_folder.h"
 
 using namespace sightline;
 using namespace sightline::elastic;
@@ -30,15 +29,8 @@ struct UpdateBench : FrontBench {
 /// A real local store in a folder that is gone with it, behind a front.
 struct LocalBench : FrontBench {
   LocalBench() {
-    std::string name = (std::filesystem::temp_directory_path() / "update-writes-XXXXXX").string();
-    folder = ::mkdtemp(name.data());
-    local = std::move(*open_local_store(folder));
+    local = std::move(*open_local_store(folder.path()));
     local_front = std::make_unique<Front>(*local, native, executor, timer);
-  }
-  ~LocalBench() {
-    local_front.reset();
-    local.reset();
-    std::filesystem::remove_all(folder);
   }
   rapidjson::Document ask(http::Method method, const std::string& target, const std::string& body = "") {
     const auto mark = target.find('?');
@@ -48,7 +40,7 @@ struct LocalBench : FrontBench {
     return parsed(response ? *response : local->handle(std::get<http::Request>(outcome)));
   }
 
-  std::filesystem::path folder;
+  TemporaryFolder folder;
   std::unique_ptr<Store> local;
   std::unique_ptr<Front> local_front;
 };

@@ -15,14 +15,14 @@ TEST_CASE("columns are captions by their name, attributes otherwise, and an empt
   CHECK(data.attributes()[1].values == std::vector<std::string>{"red", "blue"});
   CHECK(data.pictures()[5].values[1] == Dataset::k_unknown);
   CHECK(data.pictures()[2].captions[1].empty());
-  CHECK(data.pictures()[0].path == folder.path / "a.jpg");
+  CHECK(data.pictures()[0].path == folder.path() / "a.jpg");
   CHECK(data.attribute("wall").error().message.find("it has: kind, color, time") != std::string::npos);
 }
 
 TEST_CASE("a table that is no list of pictures is refused, naming the line") {
   const TemporaryFolder folder;
   const auto message = [&](const char* table) {
-    const auto read = Dataset::read(folder.write("t.csv", table), folder.path);
+    const auto read = Dataset::read(folder.write("t.csv", table), folder.path());
     REQUIRE_FALSE(read.ok());
     return read.error().message;
   };

@@ -98,7 +98,7 @@ TEST_CASE("the page escapes what it is given, and holds each small picture once"
   made.left_out_texts = 1;
   made.models[0].failures.push_back({"<b>", "reason & more"});
   HtmlOptions options;
-  options.folder = folder.path;
+  options.folder = folder.path();
   options.max_embedded_bytes = 100;
   const std::string page = html_text(made, options);
   CHECK(page.find("<script") == std::string::npos);

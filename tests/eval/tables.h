@@ -6,7 +6,7 @@
 
 #include "eval/sets.h"
 #include "eval/task.h"
-#include "tests/ingest/temporary_folder.h"
+#include "tests/base/temporary_folder.h"
 
 namespace sightline::eval {
 
@@ -21,7 +21,7 @@ inline constexpr const char* k_table =
     "f.jpg,a kitchen,kitchen,kitchen,,day\n";
 
 inline Dataset dataset(const TemporaryFolder& folder, const std::string& table = k_table) {
-  auto data = Dataset::read(folder.write("table.csv", table), folder.path);
+  auto data = Dataset::read(folder.write("table.csv", table), folder.path());
   REQUIRE_MESSAGE(data.ok(), (data.ok() ? "" : data.error().message));
   return std::move(*data);
 }

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "tests/ingest/temporary_folder.h"
+#include "tests/base/temporary_folder.h"
 
 using namespace sightline;
 using namespace sightline::ingest;
@@ -57,5 +57,5 @@ TEST_CASE("a faulty table is refused, naming the line") {
   CHECK(message("g.csv", "").find("is empty") != std::string::npos);
   CHECK(message("h.ndjson", "{\"file\":\"1.jpg\"}\n{oops\n").find("line 2: not JSON") != std::string::npos);
   CHECK(message("i.ndjson", "{\"name\":\"1.jpg\"}\n").find("string `file`") != std::string::npos);
-  CHECK_FALSE(Attributes::read(folder.path / "absent.csv").ok());
+  CHECK_FALSE(Attributes::read(folder.path() / "absent.csv").ok());
 }

@@ -5,7 +5,7 @@
 #include <rapidjson/document.h>
 
 #include "server/http/server.h"
-#include "tests/ingest/temporary_folder.h"
+#include "tests/base/temporary_folder.h"
 
 using namespace sightline;
 using namespace sightline::ingest;
@@ -93,7 +93,7 @@ struct Fixture {
       folder.write(std::to_string(100 + i) + ".jpg", "picture " + std::to_string(i));
   }
   Tally load() {
-    const auto found = find_pictures(folder.path);
+    const auto found = find_pictures(folder.path());
     REQUIRE(found.ok());
     loader.emplace(*cluster, options);
     Progress progress(stderr, /*quiet=*/true);

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/split.h"
 #include "server/elastic/ingest/foreign_processor.h"
 #include "server/elastic/ingest/pipeline_simulation.h"
 #include "server/elastic/ingest/property_reader.h"
@@ -40,16 +41,6 @@ Answer<rapidjson::Document> object_in(const http::Request& request) {
   if (body && !body->IsObject())
     return ElasticError{400, "parse_exception", "the body must be a JSON object"};
   return body;
-}
-
-std::vector<std::string> split(std::string_view text) {
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    const auto part = text.substr(0, text.find(','));
-    if (!part.empty()) parts.emplace_back(part);
-    text.remove_prefix(std::min(text.size(), part.size() + 1));
-  }
-  return parts;
 }
 
 bool names_it(const std::vector<std::string>& patterns, const std::string& name) {
@@ -278,7 +269,7 @@ std::optional<http::Response> PipelineApi::get(const http::Request& request, con
   auto definitions = definitions_.index().list(caller_of(request), Kind::pipeline);
   if (may_not_look(definitions)) return {};
   if (!definitions) return definitions.error().response();
-  const auto patterns = split(ids);
+  const auto patterns = split(ids, ',');
   std::erase_if(*definitions, [&](const Definition& kept) { return !names_it(patterns, kept.name); });
   if (has_cluster() && definitions->empty()) return {};
   if (const Refusal unknown = rest::unknown_parameters(request, k_get_parameters)) return unknown->response();

@@ -54,14 +54,17 @@ ValueError parser_error(const rest::JsonTape& tape, const rest::JsonToken& token
   return {std::move(cause), std::string(token.text)};
 }
 
+/// What a truth value is where a number belongs.
+std::optional<ValueError> not_numeric(const rest::JsonTape& tape, const rest::JsonToken& token) {
+  if (token.kind != Kind::true_ && token.kind != Kind::false_) return std::nullopt;
+  const std::string name = token.kind == Kind::true_ ? "VALUE_TRUE" : "VALUE_FALSE";
+  return parser_error(tape, token, "json_parse_exception",
+                      "Current token (" + name + ") not numeric, can not use numeric value accessors");
+}
+
 std::optional<ValueError> append_whole_number(FieldValues& values, const rest::JsonTape& tape,
                                               const rest::JsonToken& token) {
-  if (token.kind == Kind::true_ || token.kind == Kind::false_) {
-    const char* name = token.kind == Kind::true_ ? "VALUE_TRUE" : "VALUE_FALSE";
-    return parser_error(
-        tape, token, "json_parse_exception",
-        std::string("Current token (") + name + ") not numeric, can not use numeric value accessors");
-  }
+  if (auto error = not_numeric(tape, token)) return error;
   const std::string_view text = token.text;
   const bool coerce = values.field->coerce;
   if (token.kind == Kind::string) {
@@ -121,12 +124,7 @@ double round_to_half(double value) {
 std::optional<ValueError> append_decimal(FieldValues& values, const rest::JsonTape& tape,
                                          const rest::JsonToken& token) {
   const FieldType type = values.field->type;
-  if (token.kind == Kind::true_ || token.kind == Kind::false_) {
-    const char* name = token.kind == Kind::true_ ? "VALUE_TRUE" : "VALUE_FALSE";
-    return parser_error(
-        tape, token, "json_parse_exception",
-        std::string("Current token (") + name + ") not numeric, can not use numeric value accessors");
-  }
+  if (auto error = not_numeric(tape, token)) return error;
   const std::string_view text = token.text;
   if (token.kind == Kind::string && text.empty() && values.field->coerce) return std::nullopt;
   std::optional<double> value = parse_double(text);

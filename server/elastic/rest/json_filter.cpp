@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/split.h"
 #include "server/elastic/rest/router.h"
 
 namespace sightline::elastic::rest {
@@ -81,16 +82,6 @@ struct PathState {
   std::size_t level;
 };
 using PathStates = std::vector<PathState>;
-
-std::vector<std::string> split(std::string_view text, char separator) {
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find(separator), text.size());
-    if (end > 0) parts.emplace_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return parts;
-}
 
 /// The states after the member `name`; `complete` becomes true if a pattern has ended with it.
 PathStates step(const PathStates& states, std::string_view name, bool& complete) {

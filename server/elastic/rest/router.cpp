@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/split.h"
+
 namespace sightline::elastic::rest {
 namespace {
 
@@ -30,16 +32,6 @@ int fit(const std::vector<std::string>& pattern, const std::vector<std::string>&
     score = score * 2 + (fixed ? 1 : 0);
   }
   return score;
-}
-
-std::vector<std::string> split(std::string_view text, char separator) {
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find(separator), text.size());
-    if (end > 0) parts.emplace_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return parts;
 }
 
 std::string join(const std::vector<Method>& methods, const char* separator) {

@@ -1,13 +1,12 @@
 // The whole port before a cluster, which is a local store behind a port of its own.
 #include <doctest/doctest.h>
-#include <filesystem>
 #include <rapidjson/document.h>
-#include <stdlib.h>
 
 #include "passing.h"
 #include "server/elastic/elastic_server.h"
 #include "server/elastic/local/local_store.h"
 #include "server/elastic/rest/rest_layer.h"
+#include "tests/base/temporary_folder.h"
 #include "tests/elastic/upstream.h"
 
 using namespace sightline;
@@ -19,9 +18,7 @@ namespace {
 class ClusterOnDisk {
  public:
   ClusterOnDisk() {
-    std::string name = (std::filesystem::temp_directory_path() / "gateway-test-XXXXXX").string();
-    folder_ = ::mkdtemp(name.data());
-    store_ = *open_local_store(folder_);
+    store_ = *open_local_store(folder_.path());
     const auto rest = std::make_shared<rest::RestLayer>(
         [this](http::Request&& request) { return store_->handle(request); });
     http::Server::Options options;
@@ -30,16 +27,12 @@ class ClusterOnDisk {
         [rest](http::Request&& request, http::Reply reply) { reply.send((*rest)(std::move(request))); },
         options);
   }
-  ~ClusterOnDisk() {
-    server_->stop();
-    store_.reset();
-    std::filesystem::remove_all(folder_);
-  }
+  ~ClusterOnDisk() { server_->stop(); }
   std::uint16_t port() const { return server_->port(); }
   void stop() { server_->stop(); }
 
  private:
-  std::filesystem::path folder_;
+  TemporaryFolder folder_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<http::Server> server_;
 };

@@ -11,32 +11,11 @@
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 #include <string>
-#include <unistd.h>
 
 #include "server/elastic/local/local_store.h"
+#include "tests/base/temporary_folder.h"
 
 namespace sightline::elastic {
-
-/// A folder that goes with its owner.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    static std::atomic<int> next = 0;
-    path_ = std::filesystem::temp_directory_path() /
-            ("sightline-store-" + std::to_string(::getpid()) + "-" + std::to_string(next++));
-    std::filesystem::remove_all(path_);
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 /// An answer, with ways to look into it.
 struct Reply {

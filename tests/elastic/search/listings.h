@@ -4,30 +4,20 @@
 #include <atomic>
 #include <chrono>
 #include <doctest/doctest.h>
-#include <filesystem>
 #include <memory>
 #include <rapidjson/document.h>
-#include <stdlib.h>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "server/elastic/local/local_store.h"
 #include "server/http/message.h"
+#include "tests/base/temporary_folder.h"
 
 /// A local store in a folder of its own, spoken to as the rest layer speaks to it.
 class StoreBench {
  public:
-  StoreBench() {
-    std::string name = (std::filesystem::temp_directory_path() / "sightline-search-XXXXXX").string();
-    REQUIRE(mkdtemp(name.data()) != nullptr);
-    folder_ = name;
-    open();
-  }
-  ~StoreBench() {
-    store_.reset();
-    std::filesystem::remove_all(folder_);
-  }
+  StoreBench() { open(); }
 
   /// Closes the store and opens it again.
   void reopen() {
@@ -82,14 +72,14 @@ class StoreBench {
 
  private:
   void open() {
-    auto store = sightline::elastic::open_local_store(folder_, [this] {
+    auto store = sightline::elastic::open_local_store(folder_.path(), [this] {
       // A refresh interval goes by each time the clock is read: every search finds a refresh due.
       return std::chrono::steady_clock::time_point(std::chrono::seconds(++seconds_));
     });
     REQUIRE_MESSAGE(store.ok(), (store.ok() ? "" : store.error().message));
     store_ = *std::move(store);
   }
-  std::filesystem::path folder_;
+  sightline::TemporaryFolder folder_;
   std::atomic<int> seconds_{0};
   std::unique_ptr<sightline::elastic::Store> store_;
 };

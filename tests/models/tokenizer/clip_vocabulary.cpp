@@ -3,29 +3,12 @@
 #include <doctest/doctest.h>
 #include <fstream>
 #include <sstream>
-#include <stdexcept>
-#include <stdlib.h>
 
 #include "models/tokenizer/byte_pairs.h"
 
 namespace sightline::models {
 
 namespace fs = std::filesystem;
-
-TemporaryFolder::TemporaryFolder() {
-  std::string name = (fs::temp_directory_path() / "sightline_tokenizer_XXXXXX").string();
-  if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make " + name);
-  path_ = name;
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;
-  fs::remove_all(path_, ignored);
-}
-
-void TemporaryFolder::write(const std::string& name, const std::string& text) const {
-  std::ofstream(path_ / name, std::ios::binary) << text;
-}
 
 std::string fixture_path(const std::string& name) {
   return std::string(SIGHTLINE_SOURCE_DIR) + "/tests/fixtures/tokenizer/" + name;

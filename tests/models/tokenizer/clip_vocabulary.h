@@ -6,22 +6,9 @@
 #include <utility>
 #include <vector>
 
+#include "tests/base/temporary_folder.h"
+
 namespace sightline::models {
-
-/// A folder below the system's temporary one, removed with all it holds at the end.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  const std::filesystem::path& path() const { return path_; }
-  void write(const std::string& name, const std::string& text) const;
-
- private:
-  std::filesystem::path path_;
-};
 
 /// OpenAI's 48,894 merges, most wanted first.
 std::vector<std::pair<std::string, std::string>> clip_merges();
