@@ -7,8 +7,8 @@
 //   tokenizers/bert-uncased, bert_tokens.json   the same
 //   preprocess.json, images/              pictures with the SHA-256 of their crop, by configuration
 //   images/bad/                           files that must be refused
-//   models/*/                             model folders with model_outputs.json: strings and pictures with
-//   unit vectors
+//   models/*/                             model folders with model_outputs.json: strings (or, without a
+//   tokenizer, ids) and pictures with unit vectors
 // Exit code: 0 if all ids and crops are equal, all bad files refused and all vectors within 1e-5; 1 if not; 2
 // for goldens that cannot be read.
 #include <algorithm>
@@ -18,6 +18,7 @@
 #include <fstream>
 #include <rapidjson/document.h>
 #include <set>
+#include <span>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -28,6 +29,8 @@
 #include "models/embedder.h"
 #include "models/image/preprocess.h"
 #include "models/tokenizer/tokenizer.h"
+#include "models/towers/towers.h"
+#include "models/weights/hugging_face_folder.h"
 
 namespace {
 
@@ -145,13 +148,32 @@ struct ModelReport {
   double largest_difference = 0;
 };
 
-ModelReport compare_model(const fs::path& folder, const fs::path& images) {
+/// Counts the vectors that are where they should be.
+class VectorCheck {
+ public:
+  explicit VectorCheck(ModelReport& report) : report_(report) {}
+
+  void add(const std::string& name, const Result<std::vector<float>>& vector,
+           const rapidjson::Value& expected) {
+    double difference = vector && vector->size() == expected.Size() ? 0 : HUGE_VAL;
+    for (rapidjson::SizeType k = 0; difference < HUGE_VAL && k < expected.Size(); ++k) {
+      difference = std::max(difference, std::abs((*vector)[k] - expected[k].GetDouble()));
+    }
+    report_.vectors.add(difference <= k_allowed_difference, name);
+    report_.largest_difference = std::max(report_.largest_difference, difference);
+  }
+
+ private:
+  ModelReport& report_;
+};
+
+ModelReport compare_model(const fs::path& folder, const rapidjson::Document& expected,
+                          const fs::path& images) {
   Embedder::Options options;
   options.folder = folder.string();
   const auto loaded = Embedder::load(options);
   if (!loaded) throw std::runtime_error(loaded.error().message);
   Embedder& embedder = **loaded;
-  const rapidjson::Document expected = json_of(folder / "model_outputs.json");
 
   ModelReport report;
   std::vector<Prepared> batch;
@@ -171,13 +193,50 @@ ModelReport compare_model(const fs::path& folder, const fs::path& images) {
     units.push_back(&one["unit"]);
   }
   const auto results = embedder.embed(batch);
-  for (std::size_t i = 0; i < results.size(); ++i) {
-    double difference = results[i] && results[i]->size() == units[i]->Size() ? 0 : HUGE_VAL;
-    for (rapidjson::SizeType k = 0; difference < HUGE_VAL && k < units[i]->Size(); ++k) {
-      difference = std::max(difference, std::abs((*results[i])[k] - (*units[i])[k].GetDouble()));
+  VectorCheck vectors(report);
+  for (std::size_t i = 0; i < results.size(); ++i) vectors.add(names[i], results[i], *units[i]);
+  return report;
+}
+
+Result<std::vector<float>> unit_of(const Result<std::vector<float>>& raw) {
+  if (!raw) return raw.error();
+  double squares = 0;
+  for (const float value : *raw) squares += static_cast<double>(value) * value;
+  std::vector<float> unit;
+  for (const float value : *raw) unit.push_back(static_cast<float>(value / std::sqrt(squares)));
+  return unit;
+}
+
+/// Of a folder without a tokenizer, whose goldens give ids instead of strings: the towers are asked, which
+/// must take the ids.
+ModelReport compare_towers(const fs::path& path, const rapidjson::Document& expected,
+                           const fs::path& images) {
+  const auto folder = read_hugging_face_folder(path);
+  if (!folder) throw std::runtime_error(folder.error().message);
+  const PreprocessConfig& preprocess = folder->preprocess.value();
+  const auto towers = Towers::load(folder->checkpoint, folder->config,
+                                   {preprocess.rescale_factor, preprocess.mean, preprocess.std}, {});
+  if (!towers) throw std::runtime_error(towers.error().message);
+
+  ModelReport report;
+  VectorCheck vectors(report);
+  for (const auto& one : expected["texts"].GetArray()) {
+    std::vector<std::int32_t> ids;
+    for (const auto& id : one["ids"].GetArray()) ids.push_back(id.GetInt());
+    const std::string name = "text " + std::to_string(report.ids.all);
+    report.ids.add((*towers)->check_text(ids).ok(), name);
+    const std::span<const std::int32_t> batch[] = {ids};
+    vectors.add(name, unit_of((*towers)->encode_texts(batch)), one["unit"]);
+  }
+  for (const auto& one : expected["images"].GetArray()) {
+    const std::string name = one["file"].GetString();
+    const auto image = preprocess_image(content_of(images / name), preprocess, {});
+    if (!image) {
+      vectors.add(name, image.error(), one["unit"]);
+      continue;
     }
-    report.vectors.add(difference <= k_allowed_difference, names[i]);
-    report.largest_difference = std::max(report.largest_difference, difference);
+    const std::uint8_t* const batch[] = {image->rgb.data()};
+    vectors.add(name, unit_of((*towers)->encode_images(batch)), one["unit"]);
   }
   return report;
 }
@@ -186,7 +245,7 @@ bool is_served(const fs::path& folder) {
   if (!fs::exists(folder / "config.json")) return false;
   const rapidjson::Document config = json_of(folder / "config.json");
   const std::string type = config.HasMember("model_type") ? config["model_type"].GetString() : "";
-  return type == "clip" || type == "jina_clip";
+  return type == "clip" || type == "jina_clip" || type == "siglip";
 }
 
 bool compare_all(const fs::path& goldens) {
@@ -206,10 +265,14 @@ bool compare_all(const fs::path& goldens) {
     if (is_served(entry.path())) folders.insert(entry.path());
   }
   for (const fs::path& folder : folders) {
-    const ModelReport report = compare_model(folder, goldens / "images");
-    std::printf("%s: ids equal %d/%d, vectors within %g: %d/%d, max abs difference %.2e\n",
-                folder.filename().c_str(), report.ids.agree, report.ids.all, k_allowed_difference,
-                report.vectors.agree, report.vectors.all, report.largest_difference);
+    const rapidjson::Document expected = json_of(folder / "model_outputs.json");
+    const bool has_strings = expected["texts"].GetArray().Empty() || expected["texts"][0].HasMember("text");
+    const ModelReport report = has_strings ? compare_model(folder, expected, goldens / "images")
+                                           : compare_towers(folder, expected, goldens / "images");
+    std::printf("%s: ids %s %d/%d, vectors within %g: %d/%d, max abs difference %.2e\n",
+                folder.filename().c_str(), has_strings ? "equal" : "given and taken", report.ids.agree,
+                report.ids.all, k_allowed_difference, report.vectors.agree, report.vectors.all,
+                report.largest_difference);
     good = good && report.ids.perfect() && report.vectors.perfect();
   }
   return good && !folders.empty();

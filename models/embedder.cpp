@@ -55,8 +55,9 @@ Result<std::vector<float>> unit_vector(std::span<const float> raw) {
 class TowerEmbedder final : public Embedder {
  public:
   TowerEmbedder(ModelInfo info, std::optional<PreprocessConfig> preprocess, const ImageLimits& limits,
-                std::unique_ptr<Tokenizer> tokenizer, std::unique_ptr<Towers> towers)
+                std::unique_ptr<Tokenizer> tokenizer, std::size_t text_ids, std::unique_ptr<Towers> towers)
       : info_(std::move(info)),
+        text_ids_(text_ids),
         preprocess_(preprocess),
         limits_(limits),
         tokenizer_(std::move(tokenizer)),
@@ -66,7 +67,9 @@ class TowerEmbedder final : public Embedder {
 
   Result<PreparedText> prepare_text(std::string_view text, Truncate truncate) const override {
     if (!tokenizer_) return no_tower("text");
-    return tokenizer_->encode(text, info_.max_tokens, truncate);
+    Result<PreparedText> prepared = tokenizer_->encode(text, info_.max_tokens, truncate);
+    if (prepared && text_ids_ > prepared->ids.size()) pad(*prepared);
+    return prepared;
   }
 
   Result<PreparedImage> prepare_image(std::string_view encoded) const override {
@@ -82,8 +85,10 @@ class TowerEmbedder final : public Embedder {
     return {ErrorCode::unsupported, "the model in " + info_.folder + " has no " + kind + " tower"};
   }
   Status check(const PreparedImage& image) const;
+  void pad(PreparedText& text) const;
 
   ModelInfo info_;
+  std::size_t text_ids_;  ///< that the tower takes of every text; 0: any number
   std::optional<PreprocessConfig> preprocess_;
   ImageLimits limits_;
   std::unique_ptr<Tokenizer> tokenizer_;
@@ -97,6 +102,13 @@ Status TowerEmbedder::check(const PreparedImage& image) const {
   return Error{ErrorCode::invalid_argument, "a picture of " + std::to_string(image.width) + " x " +
                                                 std::to_string(image.height) + " pixels; the model takes " +
                                                 std::to_string(edge) + " x " + std::to_string(edge)};
+}
+
+void TowerEmbedder::pad(PreparedText& text) const {
+  const std::optional<Padding> padding = tokenizer_->padding();  // there is one: load has seen to it
+  text.padding = text_ids_ - text.ids.size();
+  text.ids.insert(padding->side == Padding::Side::right ? text.ids.end() : text.ids.begin(), text.padding,
+                  padding->id);
 }
 
 /// The inputs of one tower in a batch, and where their results go.
@@ -160,7 +172,8 @@ Status TowerEmbedder::warm_up() {
 }
 
 Result<std::unique_ptr<Tokenizer>> load_matching_tokenizer(const std::filesystem::path& folder,
-                                                           std::size_t rows) {
+                                                           const TextInput& text) {
+  const std::size_t rows = text.vocabulary_size;
   Result<std::unique_ptr<Tokenizer>> tokenizer = load_tokenizer(folder);
   if (!tokenizer) return tokenizer.error();
   const std::size_t ids = (*tokenizer)->vocabulary_size();
@@ -168,6 +181,13 @@ Result<std::unique_ptr<Tokenizer>> load_matching_tokenizer(const std::filesystem
     return Error{ErrorCode::corrupt_data, folder.string() + ": the tokenizer has " + std::to_string(ids) +
                                               " ids but config.json's vocab_size is " + std::to_string(rows) +
                                               "; the files are of different models"};
+  }
+  if (text.padded && !(*tokenizer)->padding()) {
+    return Error{ErrorCode::unsupported,
+                 folder.string() +
+                     ": this model takes padded texts, but its tokenizer is of a kind "
+                     "that is not padded; SigLIP's has spiece.model, SigLIP2's is "
+                     "Gemma's tokenizer.json"};
   }
   return tokenizer;
 }
@@ -184,30 +204,19 @@ Result<std::uint32_t> token_limit(const std::string& folder, const TextInput& te
 
 }  // namespace
 
-Result<std::vector<float>> shorten(std::span<const float> vector, std::size_t dimensions) {
-  if (dimensions < 1 || dimensions > vector.size()) {
-    return Error{ErrorCode::invalid_argument, "dimensions is " + std::to_string(dimensions) +
-                                                  "; the model has from 1 to " +
-                                                  std::to_string(vector.size())};
-  }
-  Result<std::vector<float>> unit = unit_vector(vector.first(dimensions));
-  if (unit) return unit;
-  return Error{ErrorCode::internal, "the first " + std::to_string(dimensions) +
-                                        " dimensions of this vector have no direction; ask for more"};
-}
-
 Result<std::unique_ptr<Embedder>> Embedder::load(const Options& options) {
   const Result<HuggingFaceFolder> folder = read_hugging_face_folder(options.folder);
   if (!folder) return folder.error();
   const ModelShape shape = shape_of(folder->config);
   std::unique_ptr<Tokenizer> tokenizer;
   std::uint32_t max_tokens = 0;
+  std::size_t text_ids = 0;
   if (shape.text) {
+    if (shape.text->padded) text_ids = shape.text->max_tokens;
     const Result<std::uint32_t> limit = token_limit(options.folder, *shape.text, options.max_tokens);
     if (!limit) return limit.error();
     max_tokens = *limit;
-    Result<std::unique_ptr<Tokenizer>> loaded =
-        load_matching_tokenizer(folder->path, shape.text->vocabulary_size);
+    Result<std::unique_ptr<Tokenizer>> loaded = load_matching_tokenizer(folder->path, *shape.text);
     if (!loaded) return loaded.error();
     tokenizer = std::move(*loaded);
   }
@@ -219,12 +228,15 @@ Result<std::unique_ptr<Embedder>> Embedder::load(const Options& options) {
   if (!towers) return towers.error();
   const Result<float> logit_scale = read_logit_scale(folder->checkpoint);
   if (!logit_scale) return logit_scale.error();
+  const Result<std::optional<float>> logit_bias = read_logit_bias(folder->checkpoint);
+  if (!logit_bias) return logit_bias.error();
   ModelInfo info = describe_model(*folder, shape, **towers, options.dtype);
   info.max_tokens = max_tokens;
   info.logit_scale = *logit_scale;
+  info.logit_bias = *logit_bias;
   const ImageLimits limits{options.max_image_bytes, options.max_image_pixels, options.apply_exif_orientation};
   return std::unique_ptr<Embedder>(std::make_unique<TowerEmbedder>(
-      std::move(info), folder->preprocess, limits, std::move(tokenizer), std::move(*towers)));
+      std::move(info), folder->preprocess, limits, std::move(tokenizer), text_ids, std::move(*towers)));
 }
 
 }  // namespace sightline::models

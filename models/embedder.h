@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,9 +17,12 @@ namespace sightline::models {
 
 /// One string as the text tower takes it.
 struct PreparedText {
-  std::vector<std::int32_t> ids;  ///< BOS ... EOS
-  std::size_t full_length = 0;    ///< ids before truncation; greater than ids.size() if text was cut
-  bool truncated() const { return full_length > ids.size(); }
+  std::vector<std::int32_t> ids;  ///< BOS ... EOS, and padding where the model takes a fixed number (SigLIP)
+  std::size_t full_length = 0;    ///< ids before truncation and padding
+  std::size_t padding = 0;        ///< of `ids`, those that only fill up
+  /// Of the text, as it is embedded.
+  std::size_t tokens() const { return ids.size() - padding; }
+  bool truncated() const { return full_length > tokens(); }
 };
 
 /// One picture as the vision tower takes it: the resized and cropped window, before normalisation.
@@ -40,7 +44,7 @@ enum class Truncate {
 
 /// What is known of a loaded model.
 struct ModelInfo {
-  std::string architecture;      ///< "clip", "jina-clip"
+  std::string architecture;      ///< "clip", "jina-clip", "siglip"
   std::string folder;            ///< where it was read from
   std::string description;       ///< the model card's first sentence where there is one, else empty
   std::string license;           ///< from the model card's front matter ("license: ..."), else empty
@@ -56,6 +60,8 @@ struct ModelInfo {
   std::uint64_t weight_bytes = 0;          ///< of the safetensors files
   bool has_text = true, has_image = true;  ///< single-tower exports lack one
   float logit_scale = 0;  ///< what cosines are multiplied with before a softmax over texts; 0: not known
+  /// SigLIP's: a text describes a picture with the probability sigmoid(logit_scale * cosine + logit_bias).
+  std::optional<float> logit_bias;
 };
 
 /// A loaded model.
@@ -103,10 +109,5 @@ class Embedder {
   /// Runs both towers once so that the first request does not pay for it; checks that the vectors are sound.
   virtual Status warm_up() = 0;
 };
-
-/// The first `dimensions` floats of a vector, again of unit length: what is asked for with `dimensions` where
-/// models were trained for it (Matryoshka), and how jina-clip shortens vectors. Errors: invalid_argument (not
-/// from 1 to the vector's size); internal (these floats are all zero: there is no direction left).
-Result<std::vector<float>> shorten(std::span<const float> vector, std::size_t dimensions);
 
 }  // namespace sightline::models

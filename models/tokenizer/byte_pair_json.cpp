@@ -51,7 +51,9 @@ class BytePairJson {
     Result<Vocabulary> vocabulary = read_json_vocabulary(*model);
     if (!vocabulary) return vocabulary.error();
     files_.vocabulary = *std::move(vocabulary);
-    if (Status status = read_merges(*model); !status) return status;
+    Result<Merges> merges = read_json_merges(*model);
+    if (!merges) return merges.error();
+    files_.merges = *std::move(merges);
     const std::string unknown(text_member(*model, "unk_token"));
     if (const auto found = files_.vocabulary.find(unknown); found != files_.vocabulary.end()) {
       files_.unknown_id = found->second;
@@ -61,31 +63,8 @@ class BytePairJson {
     return {};
   }
 
-  /// Merges are "a b" in older files and ["a", "b"] in newer ones.
-  Status read_merges(const Value& model) {
-    const Value* merges = given_member(model, "merges");
-    if (merges == nullptr || !merges->IsArray()) return corrupt("model.merges is not an array");
-    files_.merges.reserve(merges->Size());
-    for (rapidjson::SizeType i = 0; i < merges->Size(); ++i) {
-      const Value& merge = (*merges)[i];
-      if (merge.IsArray() && merge.Size() == 2 && merge[0].IsString() && merge[1].IsString()) {
-        files_.merges.emplace_back(merge[0].GetString(), merge[1].GetString());
-        continue;
-      }
-      const std::string_view line = merge.IsString()
-                                        ? std::string_view(merge.GetString(), merge.GetStringLength())
-                                        : std::string_view();
-      const std::size_t space = line.find(' ');
-      if (space == std::string_view::npos || line.find(' ', space + 1) != std::string_view::npos) {
-        return corrupt("model.merges[" + std::to_string(i) + "] is neither \"a b\" nor [\"a\", \"b\"]");
-      }
-      files_.merges.emplace_back(line.substr(0, space), line.substr(space + 1));
-    }
-    return {};
-  }
-
   Status read_specials() {
-    Result<SpecialTokens> specials = read_special_tokens(root_);
+    Result<SpecialTokens> specials = read_special_tokens(root_, Framing::both_ends);
     if (!specials) return specials.error();
     files_.specials = *std::move(specials);
     return {};

@@ -57,9 +57,10 @@ Result<BytePairFiles> read_vocabulary_files(const fs::path& folder) {
   if (!settings) return settings.error();
 
   BytePairFiles files{.vocabulary = *std::move(vocabulary), .merges = *std::move(merges), .specials = {}};
-  const std::array specials{std::tuple{"bos_token", "<|startoftext|>", &files.specials.frame.begin_id},
-                            std::tuple{"eos_token", "<|endoftext|>", &files.specials.frame.end_id},
-                            std::tuple{"unk_token", "<|endoftext|>", &files.unknown_id}};
+  const std::array specials{
+      std::tuple{"bos_token", "<|startoftext|>", &files.specials.frame.begin_id.emplace()},
+      std::tuple{"eos_token", "<|endoftext|>", &files.specials.frame.end_id},
+      std::tuple{"unk_token", "<|endoftext|>", &files.unknown_id}};
   for (const auto& [name, usual, id] : specials) {
     const std::string token = special_token(*settings, name, usual);
     const auto found = files.vocabulary.find(token);

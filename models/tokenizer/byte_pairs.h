@@ -5,25 +5,19 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <unordered_map>
-#include <utility>
 #include <vector>
 
 #include "base/result.h"
+#include "models/tokenizer/pair_merges.h"
 #include "models/tokenizer/tokenizer_files.h"
 
 namespace sightline::models {
-
-/// The pairs to merge, most wanted first.
-using Merges = std::vector<std::pair<std::string, std::string>>;
 
 /// Byte-level BPE with an end-of-word mark (R. Sennrich et al., "Neural Machine Translation of Rare Words
 /// with Subword Units"; the byte alphabet is GPT-2's).
 ///
 /// Flow: 1. Each byte of the piece becomes a symbol; the last one carries the mark.
-///       2. While a pair of neighbours is in the list of merges, the pair of lowest rank (the leftmost of
-///       equals) is
-///          replaced by its merged symbol.
+///       2. Neighbours are merged (PairMerges).
 /// A byte whose symbol the vocabulary lacks becomes `unknown`, which merges with nothing.
 /// Thread safety: immutable after create.
 class BytePairs {
@@ -40,15 +34,9 @@ class BytePairs {
   static constexpr std::int32_t k_no_unknown = -1;
 
  private:
-  struct Merge {
-    std::uint32_t rank;
-    std::int32_t id;
-  };
-  const Merge* find(std::int32_t left, std::int32_t right) const;
-
   std::array<std::int32_t, 256> inner_{};  ///< ids of bytes inside a piece
   std::array<std::int32_t, 256> last_{};   ///< ids of bytes at its end
-  std::unordered_map<std::uint64_t, Merge> merges_;
+  PairMerges merges_;
 };
 
 /// GPT-2's printable stand-in for `byte`, in UTF-8.

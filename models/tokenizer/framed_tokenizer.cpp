@@ -13,18 +13,69 @@ constexpr std::string_view k_blank = " \t\n\r";
 constexpr std::size_t k_slice_bytes = 64 << 10;
 /// The longest stretch without white space that is still taken as one slice.
 constexpr std::size_t k_max_word_bytes = 1 << 20;
-/// No model takes this many ids: counting stops here.
-constexpr std::size_t k_max_counted_ids = 100'000;
 
-/// The first stretch of `text` to work on; empty if it has no white space to end at within k_max_word_bytes.
+/// Where a run of white space begins, else where there is white space, from k_slice_bytes on: Gemma's tokens
+/// may be several blanks long, and are not cut where that can be helped.
+std::size_t slice_end(std::string_view text) {
+  const std::size_t any = text.find_first_of(k_blank, k_slice_bytes);
+  for (std::size_t at = any; at <= k_max_word_bytes; at = text.find_first_of(k_blank, at + 1)) {
+    if (k_blank.find(text[at - 1]) == std::string_view::npos) return at;
+  }
+  return any;
+}
+
+/// The one token between whose ids a too long text may be cut.
+constexpr std::size_t k_end_token = 1;
+
+}  // namespace
+
 std::string_view first_slice(std::string_view text) {
   if (text.size() <= k_slice_bytes) return text;
-  const std::size_t end = text.find_first_of(k_blank, k_slice_bytes);
+  const std::size_t end = slice_end(text);
   if (end == std::string_view::npos) return text.size() <= k_max_word_bytes ? text : std::string_view();
   return end <= k_max_word_bytes ? text.substr(0, end) : std::string_view();
 }
 
-}  // namespace
+Error too_long_a_word() {
+  return {ErrorCode::too_large, "text has a word of more than " + std::to_string(k_max_word_bytes) +
+                                    " bytes; put spaces into it or cut it"};
+}
+
+Result<PreparedText> fitted(std::vector<std::int32_t> ids, std::size_t begin_tokens, std::size_t max_tokens,
+                            Truncate truncate, bool is_counted) {
+  PreparedText prepared;
+  prepared.ids = std::move(ids);
+  prepared.full_length = prepared.ids.size();
+  if (prepared.full_length <= max_tokens) return prepared;
+  if (max_tokens < begin_tokens + k_end_token) {
+    return Error{ErrorCode::internal,
+                 "a limit of " + std::to_string(max_tokens) + " tokens leaves no room for BOS and EOS"};
+  }
+  if (truncate == Truncate::none) {
+    return Error{ErrorCode::invalid_argument, "text has " + std::string(is_counted ? "" : "more than ") +
+                                                  std::to_string(prepared.full_length) +
+                                                  " tokens; the model takes " + std::to_string(max_tokens) +
+                                                  ". Shorten it, or allow truncation"};
+  }
+  const std::int32_t end_id = prepared.ids.back();
+  if (truncate == Truncate::start) {
+    const std::size_t kept = max_tokens - begin_tokens;
+    prepared.ids.erase(prepared.ids.begin() + std::ptrdiff_t(begin_tokens),
+                       prepared.ids.end() - std::ptrdiff_t(kept));
+  } else {
+    prepared.ids.resize(max_tokens);
+    prepared.ids.back() = end_id;
+  }
+  prepared.ids.shrink_to_fit();
+  return prepared;
+}
+
+Status check_utf8(std::string_view text) {
+  const auto at = first_invalid_utf8(text);
+  if (!at) return {};
+  return Error{ErrorCode::invalid_argument, "text is not UTF-8: byte " + std::to_string(*at) + " of " +
+                                                std::to_string(text.size()) + " does not belong"};
+}
 
 void LiteralTokens::add(std::string content, std::int32_t id) {
   auto& bucket = by_first_byte_[static_cast<std::uint8_t>(content[0])];
@@ -52,44 +103,20 @@ void FramedTokenizer::add_literals(const std::vector<AddedToken>& tokens) {
 
 Result<PreparedText> FramedTokenizer::encode(std::string_view text, std::size_t max_tokens,
                                              Truncate truncate) const {
-  if (max_tokens < 2) {
-    return Error{ErrorCode::internal,
-                 "a limit of " + std::to_string(max_tokens) + " tokens leaves no room for BOS and EOS"};
-  }
-  if (const auto at = first_invalid_utf8(text)) {
-    return Error{ErrorCode::invalid_argument, "text is not UTF-8: byte " + std::to_string(*at) + " of " +
-                                                  std::to_string(text.size()) + " does not belong"};
-  }
-  PreparedText prepared;
-  prepared.ids.push_back(frame_.begin_id);
+  if (Status good = check_utf8(text); !good) return good.error();
+  std::vector<std::int32_t> ids;
+  if (frame_.begin_id) ids.push_back(*frame_.begin_id);
+  const std::size_t begin_tokens = ids.size();
   // Where the beginning goes the end must be known, however long the text is.
   const bool whole = truncate == Truncate::start;
-  while (!text.empty() && (whole || prepared.ids.size() < k_max_counted_ids)) {
+  while (!text.empty() && (whole || ids.size() < k_max_counted_ids)) {
     const std::string_view slice = first_slice(text);
-    if (slice.empty()) {
-      return Error{ErrorCode::too_large, "text has a word of more than " + std::to_string(k_max_word_bytes) +
-                                             " bytes; put spaces into it or cut it"};
-    }
-    append_ids(slice, prepared.ids);
+    if (slice.empty()) return too_long_a_word();
+    append_ids(slice, ids);
     text.remove_prefix(slice.size());
   }
-  prepared.ids.push_back(frame_.end_id);
-  prepared.full_length = prepared.ids.size();
-  if (prepared.full_length <= max_tokens) return prepared;
-  if (truncate == Truncate::none) {
-    return Error{ErrorCode::invalid_argument, "text has " + std::string(text.empty() ? "" : "more than ") +
-                                                  std::to_string(prepared.full_length) +
-                                                  " tokens; the model takes " + std::to_string(max_tokens) +
-                                                  ". Shorten it, or allow truncation"};
-  }
-  if (truncate == Truncate::start) {
-    prepared.ids.erase(prepared.ids.begin() + 1, prepared.ids.end() - std::ptrdiff_t(max_tokens - 1));
-  } else {
-    prepared.ids.resize(max_tokens);
-    prepared.ids.back() = frame_.end_id;
-  }
-  prepared.ids.shrink_to_fit();
-  return prepared;
+  ids.push_back(frame_.end_id);
+  return fitted(std::move(ids), begin_tokens, max_tokens, truncate, text.empty());
 }
 
 void FramedTokenizer::append_ids(std::string_view slice, std::vector<std::int32_t>& ids) const {

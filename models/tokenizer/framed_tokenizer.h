@@ -1,5 +1,5 @@
-// What CLIP's and BERT's tokenizers have in common: a text between two special tokens, cut where it is too
-// long.
+// What all tokenizers have in common: a text before an end token, perhaps behind a begin token, cut where it
+// is too long.
 #pragma once
 
 #include <array>
@@ -46,6 +46,23 @@ class LiteralTokens {
   std::array<std::vector<Token>, 256> by_first_byte_;
 };
 
+/// No model takes this many ids: counting stops here.
+inline constexpr std::size_t k_max_counted_ids = 100'000;
+
+/// The first stretch of `text` to work on, which ends before white space; empty if there is none to end at
+/// within reach.
+std::string_view first_slice(std::string_view text);
+/// too_large, for where `first_slice` found nothing.
+Error too_long_a_word();
+
+/// Errors: invalid_argument, naming the byte offset.
+Status check_utf8(std::string_view text);
+
+/// `ids` without what is too much of them: the first `begin_tokens` and the last one stay. `is_counted`
+/// false: the text has more tokens than `ids`. Errors: invalid_argument (too long with Truncate::none).
+Result<PreparedText> fitted(std::vector<std::int32_t> ids, std::size_t begin_tokens, std::size_t max_tokens,
+                            Truncate truncate, bool is_counted);
+
 /// Flow: 1. Text is checked to be UTF-8 and worked on in slices that end before white space, so that memory
 /// stays small
 ///          whatever its size.
@@ -53,7 +70,8 @@ class LiteralTokens {
 ///       other kind
 ///          are cut out of that.
 ///       3. A family turns what is left into ids.
-///       4. The begin and end tokens go around, and what is too much is cut between them.
+///       4. The begin token, where there is one, and the end token go around, and what is too much is cut
+///       between them.
 class FramedTokenizer : public Tokenizer {
  public:
   Result<PreparedText> encode(std::string_view text, std::size_t max_tokens, Truncate truncate) const final;

@@ -3,6 +3,8 @@
 
 #include "models/tokenizer/bert_tokenizer.h"
 #include "models/tokenizer/clip_tokenizer.h"
+#include "models/tokenizer/gemma_tokenizer.h"
+#include "models/tokenizer/siglip_tokenizer.h"
 #include "models/tokenizer/tokenizer.h"
 #include "models/tokenizer/unicode.h"
 
@@ -11,9 +13,16 @@ namespace {
 
 using Loaded = Result<std::unique_ptr<Tokenizer>>;
 
-Loaded from_json(const rapidjson::Value& root) {
+Loaded from_json(const rapidjson::Value& root, const std::filesystem::path& folder) {
   const rapidjson::Value* model = given_member(root, "model");
   const std::string type = type_of(model);
+  if (type == "\"BPE\"" && bool_member(*model, "byte_fallback", false) &&
+      text_member(*model, "end_of_word_suffix").empty()) {
+    const Result<std::vector<JsonFile>> settings = read_settings(folder);
+    if (!settings) return settings.error();
+    const Result<GemmaFiles> files = read_gemma_json(root, *settings);
+    return files ? make_gemma_tokenizer(*files) : files.error();
+  }
   if (type == "\"BPE\"") {
     const Result<BytePairFiles> files = read_byte_pair_json(root);
     return files ? make_clip_tokenizer(*files) : files.error();
@@ -21,6 +30,9 @@ Loaded from_json(const rapidjson::Value& root) {
   if (type == "\"WordPiece\"") {
     const Result<WordPieceFiles> files = read_word_piece_json(root);
     return files ? Loaded(make_bert_tokenizer(*files)) : files.error();
+  }
+  if (type == "\"Unigram\"") {
+    return unsupported_tokenizer("model.type is \"Unigram\"; of a SigLIP, fetch spiece.model, which is read");
   }
   return unsupported_tokenizer("model.type is " + type + ", not \"BPE\" or \"WordPiece\"");
 }
@@ -36,10 +48,11 @@ Result<std::unique_ptr<Tokenizer>> load_tokenizer(const std::filesystem::path& f
   if (!has_unicode_tables()) {
     return Error{ErrorCode::internal, "ICU's Unicode tables do not load; reinstall libicu"};
   }
+  if (std::filesystem::exists(folder / "spiece.model")) return load_siglip_tokenizer(folder);
   if (std::filesystem::exists(folder / "tokenizer.json")) {
     const Result<JsonFile> json = JsonFile::read(folder / "tokenizer.json", k_max_tokenizer_bytes);
     if (!json) return json.error();
-    return named(from_json(json->root()), json->path());
+    return named(from_json(json->root(), folder), json->path());
   }
   if (std::filesystem::exists(folder / "vocab.json")) {
     const Result<BytePairFiles> files = read_vocabulary_files(folder);
@@ -53,7 +66,9 @@ Result<std::unique_ptr<Tokenizer>> load_tokenizer(const std::filesystem::path& f
   }
   return Error{
       ErrorCode::not_found,
-      folder.string() + " holds neither tokenizer.json, nor vocab.json with merges.txt, nor vocab.txt"};
+      folder.string() +
+          " holds no tokenizer: neither tokenizer.json, nor vocab.json with merges.txt, nor vocab.txt, nor "
+          "spiece.model"};
 }
 
 }  // namespace sightline::models

@@ -20,8 +20,10 @@ Result<AddedToken> read_added_token(const Value& entry, const std::string& where
                    bool_member(entry, "normalized", true)};
   if (!id || token.content.empty()) return corrupt(where + " lacks an id or a content");
   if (bool_member(entry, "single_word", false)) return unsupported_tokenizer(where + ".single_word is true");
-  if (token.content.find_first_of(" \t\n\v\f\r") != std::string::npos) {
-    return unsupported_tokenizer(where + ".content has white space in it");
+  constexpr const char* k_white = " \t\n\v\f\r";
+  const bool all_white = token.content.find_first_not_of(k_white) == std::string::npos;
+  if (!all_white && token.content.find_first_of(k_white) != std::string::npos) {
+    return unsupported_tokenizer(where + ".content has white space beside other characters");
   }
   return token;
 }
@@ -44,48 +46,65 @@ Result<std::vector<AddedToken>> read_added_tokens(const Value& root) {
 
 /// {"cls": ["[CLS]", 101], "sep": ["[SEP]", 102]}
 Result<Frame> read_pair(const Value& processor) {
-  Frame frame;
-  for (const auto& [name, id] : {std::pair{"cls", &frame.begin_id}, {"sep", &frame.end_id}}) {
+  const auto read = [&](const char* name) -> Result<std::int32_t> {
     const Value* pair = given_member(processor, name);
     const bool is_pair = pair != nullptr && pair->IsArray() && pair->Size() == 2;
-    const std::optional<std::int32_t> read = is_pair ? as_token_id((*pair)[1]) : std::nullopt;
-    if (!read) return corrupt("post_processor." + std::string(name) + " is not [token, id]");
-    *id = *read;
-  }
-  return frame;
+    const std::optional<std::int32_t> id = is_pair ? as_token_id((*pair)[1]) : std::nullopt;
+    if (!id) return corrupt("post_processor." + std::string(name) + " is not [token, id]");
+    return *id;
+  };
+  const Result<std::int32_t> begin = read("cls");
+  if (!begin) return begin.error();
+  const Result<std::int32_t> end = read("sep");
+  if (!end) return end.error();
+  return Frame{*begin, *end};
 }
 
-Result<Frame> read_template(const Value& processor) {
+/// The id of {"SpecialToken": {"id": NAME}} in a template. Errors: unsupported (something else).
+Result<std::int32_t> read_template_token(const Value& processor, const Value& piece) {
+  const Value* special = piece.IsObject() ? given_member(piece, "SpecialToken") : nullptr;
+  const Value* all = given_member(processor, "special_tokens");
+  if (special == nullptr || !special->IsObject() || all == nullptr || !all->IsObject()) {
+    return unsupported_tokenizer("post_processor.single has a piece that is no special token");
+  }
+  const std::string name(text_member(*special, "id"));
+  const Value* token = given_member(*all, name.c_str());
+  const Value* ids = token == nullptr || !token->IsObject() ? nullptr : given_member(*token, "ids");
+  const bool has_one = ids != nullptr && ids->IsArray() && ids->Size() == 1;
+  const std::optional<std::int32_t> id = has_one ? as_token_id((*ids)[0]) : std::nullopt;
+  if (!id) return corrupt("post_processor.special_tokens[\"" + name + "\"] has not exactly one id");
+  return *id;
+}
+
+Result<Frame> read_template(const Value& processor, Framing framing) {
   const Value* single = given_member(processor, "single");
-  const auto wrong = [] {
-    return unsupported_tokenizer("post_processor.single is not one token, the text, one token");
-  };
-  const bool has_three = single != nullptr && single->IsArray() && single->Size() == 3;
-  if (!has_three || !(*single)[1].IsObject() || given_member((*single)[1], "Sequence") == nullptr) {
-    return wrong();
+  const rapidjson::SizeType text = framing == Framing::both_ends ? 1 : 0;
+  if (single == nullptr || !single->IsArray() || single->Size() != text + 2 || !(*single)[text].IsObject() ||
+      given_member((*single)[text], "Sequence") == nullptr) {
+    return unsupported_tokenizer(framing == Framing::both_ends
+                                     ? "post_processor.single is not one token, the text, one token"
+                                     : "post_processor.single is not the text and one token");
   }
   Frame frame;
-  for (const auto& [index, id] : {std::pair{0, &frame.begin_id}, {2, &frame.end_id}}) {
-    const Value& piece = (*single)[index];
-    const Value* special = piece.IsObject() ? given_member(piece, "SpecialToken") : nullptr;
-    const Value* all = given_member(processor, "special_tokens");
-    if (special == nullptr || !special->IsObject() || all == nullptr || !all->IsObject()) return wrong();
-    const std::string name(text_member(*special, "id"));
-    const Value* token = given_member(*all, name.c_str());
-    const Value* ids = token == nullptr || !token->IsObject() ? nullptr : given_member(*token, "ids");
-    const bool has_one = ids != nullptr && ids->IsArray() && ids->Size() == 1;
-    const std::optional<std::int32_t> read = has_one ? as_token_id((*ids)[0]) : std::nullopt;
-    if (!read) return corrupt("post_processor.special_tokens[\"" + name + "\"] has not exactly one id");
-    *id = *read;
+  if (framing == Framing::both_ends) {
+    const Result<std::int32_t> begin = read_template_token(processor, (*single)[0]);
+    if (!begin) return begin.error();
+    frame.begin_id = *begin;
   }
+  const Result<std::int32_t> end = read_template_token(processor, (*single)[text + 1]);
+  if (!end) return end.error();
+  frame.end_id = *end;
   return frame;
 }
 
-Result<Frame> read_frame(const Value& root) {
+Result<Frame> read_frame(const Value& root, Framing framing) {
   const Value* processor = given_member(root, "post_processor");
   const std::string type = type_of(processor);
+  if (type == "\"TemplateProcessing\"") return read_template(*processor, framing);
+  if (framing == Framing::end_only) {
+    return unsupported_tokenizer("post_processor is " + type + ", not TemplateProcessing");
+  }
   if (type == "\"RobertaProcessing\"" || type == "\"BertProcessing\"") return read_pair(*processor);
-  if (type == "\"TemplateProcessing\"") return read_template(*processor);
   return unsupported_tokenizer("post_processor is " + type +
                                ", not RobertaProcessing, BertProcessing or TemplateProcessing");
 }
@@ -93,7 +112,7 @@ Result<Frame> read_frame(const Value& root) {
 }  // namespace
 
 std::size_t SpecialTokens::vocabulary_size(const Vocabulary& vocabulary) const {
-  std::int32_t largest = std::max(frame.begin_id, frame.end_id);
+  std::int32_t largest = std::max(frame.begin_id.value_or(0), frame.end_id);
   for (const auto& [token, id] : vocabulary) largest = std::max(largest, id);
   for (const AddedToken& token : added) largest = std::max(largest, token.id);
   return static_cast<std::size_t>(largest) + 1;
@@ -106,8 +125,9 @@ std::optional<std::int32_t> as_token_id(const Value& value) {
 }
 
 Error unsupported_tokenizer(const std::string& what) {
-  return {ErrorCode::unsupported,
-          what + "; only CLIP's byte-level BPE and BERT's WordPiece tokenizers are read"};
+  return {ErrorCode::unsupported, what +
+                                      "; CLIP's byte-level BPE, BERT's WordPiece and Gemma's BPE are "
+                                      "read from tokenizer.json"};
 }
 
 std::string type_of(const Value* part) {
@@ -132,10 +152,10 @@ Result<Vocabulary> read_json_vocabulary(const Value& model) {
   return vocabulary;
 }
 
-Result<SpecialTokens> read_special_tokens(const Value& root) {
+Result<SpecialTokens> read_special_tokens(const Value& root, Framing framing) {
   Result<std::vector<AddedToken>> added = read_added_tokens(root);
   if (!added) return added.error();
-  const Result<Frame> frame = read_frame(root);
+  const Result<Frame> frame = read_frame(root, framing);
   if (!frame) return frame.error();
   return SpecialTokens{*std::move(added), *frame};
 }

@@ -27,8 +27,8 @@ struct AddedToken {
 
 /// What goes around every text.
 struct Frame {
-  std::int32_t begin_id = 0;  ///< BOS, [CLS]
-  std::int32_t end_id = 0;    ///< EOS, [SEP]
+  std::optional<std::int32_t> begin_id;  ///< BOS, [CLS]; absent: nothing goes before
+  std::int32_t end_id = 0;               ///< EOS, [SEP]
 };
 
 struct SpecialTokens {
@@ -56,9 +56,12 @@ std::string type_of(const rapidjson::Value* part);
 /// model.vocab, an object of ids. Errors: corrupt_data.
 Result<Vocabulary> read_json_vocabulary(const rapidjson::Value& model);
 
-/// added_tokens and post_processor, the latter as a template or as RobertaProcessing or BertProcessing.
-/// Errors: corrupt_data, unsupported.
-Result<SpecialTokens> read_special_tokens(const rapidjson::Value& root);
+/// What a family's texts have around them.
+enum class Framing { both_ends, end_only };
+
+/// added_tokens and post_processor, the latter as a template or, for both ends, as RobertaProcessing or
+/// BertProcessing. Errors: corrupt_data, unsupported.
+Result<SpecialTokens> read_special_tokens(const rapidjson::Value& root, Framing framing);
 
 // Files beside vocab.json and vocab.txt.
 

@@ -50,7 +50,7 @@ Result<WordPieceFiles> read_word_piece_json(const Value& root) {
   if (type_of(pre_tokenizer) != "\"BertPreTokenizer\"") {
     return unsupported_tokenizer("pre_tokenizer is " + type_of(pre_tokenizer) + ", not BertPreTokenizer");
   }
-  Result<SpecialTokens> specials = read_special_tokens(root);
+  Result<SpecialTokens> specials = read_special_tokens(root, Framing::both_ends);
   if (!specials) return specials.error();
   files.specials = *std::move(specials);
   return files;
@@ -73,7 +73,7 @@ Result<WordPieceFiles> read_vocabulary_text(const std::filesystem::path& folder)
     files.vocabulary[std::string(line)] = id;  // of a token that is there twice the last one counts
   }
   std::int32_t other = 0;
-  const std::array specials{std::tuple{"cls_token", "[CLS]", &files.specials.frame.begin_id},
+  const std::array specials{std::tuple{"cls_token", "[CLS]", &files.specials.frame.begin_id.emplace()},
                             std::tuple{"sep_token", "[SEP]", &files.specials.frame.end_id},
                             std::tuple{"unk_token", "[UNK]", &files.unknown_id},
                             std::tuple{"pad_token", "[PAD]", &other},

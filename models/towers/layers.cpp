@@ -8,10 +8,17 @@ namespace {
 constexpr double k_quick_gelu = 1.702;
 
 void activate(Activation activation, at::Tensor& x) {
-  if (activation == Activation::gelu) {
-    at::gelu_(x);
-  } else {
-    at::silu_(x);
+  switch (activation) {
+    case Activation::gelu:
+      at::gelu_(x);
+      break;
+    case Activation::gelu_tanh:
+      at::gelu_(x, "tanh");
+      break;
+    case Activation::quick_gelu:
+    case Activation::silu:
+      at::silu_(x);
+      break;
   }
 }
 

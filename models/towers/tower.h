@@ -52,5 +52,9 @@ std::unique_ptr<TextTower> make_jina_text(WeightBinder& weights, const JinaTextC
                                           const Compute& compute);
 std::unique_ptr<VisionTower> make_eva_vision(WeightBinder& weights, const EvaVisionConfig& config,
                                              const PixelScale& pixels, const Compute& compute);
+std::unique_ptr<TextTower> make_siglip_text(WeightBinder& weights, const SiglipTextConfig& config,
+                                            const Compute& compute);
+std::unique_ptr<VisionTower> make_siglip_vision(WeightBinder& weights, const SiglipVisionConfig& config,
+                                                const PixelScale& pixels, const Compute& compute);
 
 }  // namespace sightline::models

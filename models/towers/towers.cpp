@@ -49,6 +49,14 @@ Pair make_pair(WeightBinder& weights, const JinaClipConfig& config, const PixelS
           make_eva_vision(weights, config.vision, pixels, compute)};
 }
 
+Pair make_pair(WeightBinder& weights, const SiglipConfig& config, const PixelScale& pixels,
+               const Compute& compute) {
+  Pair pair;
+  if (config.text) pair.text = make_siglip_text(weights, *config.text, compute);
+  if (config.vision) pair.vision = make_siglip_vision(weights, *config.vision, pixels, compute);
+  return pair;
+}
+
 class TorchTowers final : public Towers {
  public:
   TorchTowers(const Compute& compute, WeightBinder& weights, const ModelConfig& config,
@@ -58,7 +66,9 @@ class TorchTowers final : public Towers {
         std::visit([&](const auto& family) { return make_pair(weights, family, pixels, compute); }, config);
     text_ = std::move(text);
     vision_ = std::move(vision);
-    weights.ignore("logit_scale");  // for scores between vectors, not for vectors
+    // For scores between vectors, not for vectors.
+    weights.ignore("logit_scale");
+    if (std::holds_alternative<SiglipConfig>(config)) weights.ignore("logit_bias");
     parameters_ = weights.parameters();
   }
 

@@ -48,8 +48,9 @@ class Towers {
                                               const PixelScale& pixels, const ComputeOptions& options);
   virtual ~Towers() = default;
 
-  /// Whether `encode_texts` takes a text: 1 to max_tokens ids below vocabulary_size, and for CLIP an
-  /// end-of-text id among them. Errors: invalid_argument, unsupported (no text tower). Safe from any thread.
+  /// Whether `encode_texts` takes a text: 1 to max_tokens ids below vocabulary_size, for CLIP an
+  /// end-of-text id among them, for SigLIP as many as it has places. Errors: invalid_argument, unsupported
+  /// (no text tower). Safe from any thread.
   virtual Status check_text(std::span<const std::int32_t> ids) const = 0;
 
   /// Vectors of texts, [texts, dims] row-major, not normalised. Errors: those of check_text, naming the

@@ -53,4 +53,13 @@ Result<float> read_logit_scale(const Checkpoint& checkpoint) {
                                             "finite exponential"};
 }
 
+Result<std::optional<float>> read_logit_bias(const Checkpoint& checkpoint) {
+  const TensorView* const tensor = checkpoint.find("logit_bias");
+  if (!tensor) return std::optional<float>();
+  const std::optional<double> bias = scalar(*tensor);
+  if (bias && std::isfinite(*bias)) return std::optional(static_cast<float>(*bias));
+  return Error{ErrorCode::corrupt_data,
+               checkpoint.folder().string() + ": tensor logit_bias must be one finite floating-point number"};
+}
+
 }  // namespace sightline::models

@@ -1,5 +1,7 @@
-// How sharply a model tells texts apart that describe one picture.
+// What turns cosines into probabilities.
 #pragma once
+
+#include <optional>
 
 #include "models/weights/checkpoint.h"
 
@@ -9,5 +11,9 @@ namespace sightline::models {
 /// (Radford et al. 2021, 2.3: at most 100). 0: the checkpoint has none. Errors: corrupt_data (more than one
 /// element, not a floating-point number, or not finite).
 Result<float> read_logit_scale(const Checkpoint& checkpoint);
+
+/// The checkpoint's scalar `logit_bias`, of models trained pair by pair (SigLIP): a text describes a picture
+/// with the probability sigmoid(scale * cosine + bias). Absent: the checkpoint has none. Errors: as above.
+Result<std::optional<float>> read_logit_bias(const Checkpoint& checkpoint);
 
 }  // namespace sightline::models

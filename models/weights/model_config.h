@@ -9,10 +9,11 @@
 #include "models/files/json_file.h"
 #include "models/weights/clip_config.h"
 #include "models/weights/jina_clip_config.h"
+#include "models/weights/siglip_config.h"
 
 namespace sightline::models {
 
-using ModelConfig = std::variant<ClipConfig, JinaClipConfig>;
+using ModelConfig = std::variant<ClipConfig, JinaClipConfig, SiglipConfig>;
 
 /// Reads config.json by its model_type. Errors: unsupported (another model_type, with what is known of it);
 /// those of the family's own reader.
@@ -22,6 +23,7 @@ struct TextInput {
   std::uint32_t vocabulary_size = 0;
   std::uint32_t usual_tokens = 0;  ///< what a text is cut to unless more is asked for, BOS and EOS counted
   std::uint32_t max_tokens = 0;    ///< the most that can be asked for
+  bool padded = false;             ///< every text has max_tokens ids, the rest of which is padding
 };
 
 /// What goes into a model and comes out of it, whatever is between.

@@ -34,10 +34,11 @@ void read_resize(ObjectReader& reader, PreprocessConfig& config) {
     return;
   }
   const rapidjson::Value* size = reader.member("size");
-  if (size != nullptr && size->IsObject()) {
+  if (size == nullptr) return;
+  if (size->IsObject()) {
     if (given_member(*size, "longest_edge") != nullptr) {
       reader.refuse("size", ErrorCode::unsupported,
-                    "limits the longest edge; CLIP's preprocessing fixes the shortest");
+                    "limits the longest edge; known processors fix the shortest edge, or both");
     }
     if (given_member(*size, "shortest_edge") == nullptr) {
       const Extent extent = read_extent(reader, "size", *size);
@@ -58,7 +59,7 @@ void read_resize(ObjectReader& reader, PreprocessConfig& config) {
 }
 
 void read_crop(ObjectReader& reader, PreprocessConfig& config) {
-  config.crop = reader.boolean("do_center_crop", true);
+  config.crop = reader.boolean("do_center_crop", config.crop);
   if (!config.crop) return;
   const rapidjson::Value* size = reader.member("crop_size");
   if (size != nullptr && size->IsObject()) {
@@ -96,17 +97,25 @@ void read_values(ObjectReader& reader, PreprocessConfig& config) {
   config.filter = static_cast<PreprocessConfig::Filter>(filter);
 }
 
+/// Whose keys and defaults a file has.
+enum class Processor { clip, siglip };
+
 /// Older files name a feature extractor, and the oldest nothing at all.
-void check_clip_type(ObjectReader& reader) {
+Processor read_type(ObjectReader& reader) {
   const char* key =
       reader.member("image_processor_type") != nullptr ? "image_processor_type" : "feature_extractor_type";
   const std::string type = reader.string(key, "CLIPImageProcessor");
   for (const char* known :
        {"CLIPImageProcessor", "CLIPImageProcessorFast", "CLIPImageProcessorPil", "CLIPFeatureExtractor"}) {
-    if (type == known) return;
+    if (type == known) return Processor::clip;
   }
-  reader.refuse(key, ErrorCode::unsupported,
-                "is \"" + type + "\"; CLIPImageProcessor and JinaCLIPImageProcessor are known");
+  for (const char* known : {"SiglipImageProcessor", "SiglipImageProcessorFast", "SiglipImageProcessorPil"}) {
+    if (type == known) return Processor::siglip;
+  }
+  reader.refuse(
+      key, ErrorCode::unsupported,
+      "is \"" + type + "\"; CLIPImageProcessor, SiglipImageProcessor and JinaCLIPImageProcessor are known");
+  return Processor::clip;
 }
 
 bool is_jina(const ObjectReader& reader) {
@@ -152,9 +161,13 @@ PreprocessConfig read_jina(ObjectReader& reader) {
   return config;
 }
 
-PreprocessConfig read_clip(ObjectReader& reader) {
+PreprocessConfig read_transformers(ObjectReader& reader) {
   PreprocessConfig config;
-  check_clip_type(reader);
+  if (read_type(reader) == Processor::siglip) {
+    config.resize = PreprocessConfig::Resize::exact;
+    config.crop = false;
+    config.mean = config.std = {0.5f, 0.5f, 0.5f};
+  }
   read_resize(reader, config);
   read_crop(reader, config);
   read_values(reader, config);
@@ -171,7 +184,7 @@ bool gives_window(const PreprocessConfig& config, std::uint32_t image_size) {
 Result<PreprocessConfig> read_object(const rapidjson::Value* object, const std::string& place,
                                      std::uint32_t image_size) {
   ObjectReader reader(object, place);
-  const PreprocessConfig config = is_jina(reader) ? read_jina(reader) : read_clip(reader);
+  const PreprocessConfig config = is_jina(reader) ? read_jina(reader) : read_transformers(reader);
   if (!reader.status()) return reader.status().error();
   if (!gives_window(config, image_size)) {
     return Error{ErrorCode::corrupt_data, place + " does not give the " + std::to_string(image_size) + " x " +

@@ -11,12 +11,14 @@
 namespace sightline::models {
 
 /// Reads `folder`/preprocessor_config.json, or the `image_processor` of `folder`/processor_config.json
-/// (transformers 5), as transformers' CLIPImageProcessor does, and checks that what comes out is the square
-/// of `image_size` pixels that the vision tower takes.
+/// (transformers 5), as transformers' CLIPImageProcessor and SiglipImageProcessor do, and checks that what
+/// comes out is the square of `image_size` pixels that the vision tower takes.
 /// - `size` and `crop_size` may be an integer (older files) or an object: {"shortest_edge"}, {"height",
 /// "width"}.
-/// - JinaCLIPImageProcessor has `resize_mode`, `interpolation`, `mean` and `std` instead, and another centre crop.
-/// - Missing keys take CLIPImageProcessor's defaults: 224, bicubic, OpenAI's mean and standard deviation.
+/// - JinaCLIPImageProcessor has `resize_mode`, `interpolation`, `mean` and `std` instead, and another centre
+/// crop.
+/// - Missing keys take the class's defaults: 224, bicubic, for CLIP OpenAI's mean and standard deviation, for
+/// SigLIP no crop and 0.5.
 /// - A missing file is an error: checkpoints differ in mean and standard deviation, and a guess would give
 /// wrong vectors. Errors: not_found; unsupported (another image processor, an unknown filter); corrupt_data;
 /// each names file and key.

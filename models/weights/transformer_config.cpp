@@ -13,8 +13,9 @@ Activation read_activation(ObjectReader& reader, Activation fallback) {
   const std::string activation = reader.string("hidden_act", "");
   if (activation == "quick_gelu") return Activation::quick_gelu;
   if (activation == "gelu") return Activation::gelu;
+  if (activation == "gelu_pytorch_tanh") return Activation::gelu_tanh;
   reader.refuse("hidden_act", ErrorCode::unsupported,
-                "is \"" + activation + "\"; this program computes quick_gelu and gelu");
+                "is \"" + activation + "\"; this program computes quick_gelu, gelu and gelu_pytorch_tanh");
   return fallback;
 }
 

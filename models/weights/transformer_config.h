@@ -11,6 +11,7 @@ namespace sightline::models {
 enum class Activation {
   quick_gelu,  ///< x * sigmoid(1.702 x)
   gelu,        ///< exact: x * Phi(x), with erf
+  gelu_tanh,   ///< 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))
   silu,        ///< x * sigmoid(x)
 };
 

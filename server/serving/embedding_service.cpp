@@ -102,7 +102,7 @@ Result<models::Prepared> EmbeddingService::Job::prepared(std::size_t i) {
     if (input.modality == Modality::text) {
       auto text = model_.embedder().prepare_text(input.bytes, options_.truncate);
       if (!text) return text.error();
-      results_[i].tokens = text->ids.size();
+      results_[i].tokens = text->tokens();
       results_[i].truncated = text->truncated();
       observe();
       return models::Prepared{*std::move(text)};

@@ -14,7 +14,7 @@ using namespace sightline::models::testing;
 
 namespace {
 
-constexpr const char* k_models[] = {"clip-quick-gelu-f32", "clip-gelu-f16", "jina-clip-f32"};
+constexpr const char* k_models[] = {"clip-quick-gelu-f32", "clip-gelu-f16", "jina-clip-f32", "siglip-f32"};
 
 std::unique_ptr<Embedder> load(const std::filesystem::path& folder) {
   Embedder::Options options;
@@ -133,15 +133,55 @@ TEST_CASE("jina-clip takes 512 tokens unless more is asked for, up to 8192") {
   }
 }
 
-TEST_CASE("a vector is shortened by cutting it and making it a unit again") {
-  const std::vector<float> unit{0.6f, 0, 0, 0.8f};
-  CHECK(shorten(unit, 1).value() == std::vector<float>{1});
-  CHECK(max_difference(shorten(unit, 4).value(), unit) < 1e-7);
-  const std::vector<float> more{3, 4, 12};
-  CHECK(max_difference(shorten(more, 2).value(), std::vector<float>{0.6f, 0.8f}) < 1e-7);
-  CHECK(shorten(unit, 0).error().code == ErrorCode::invalid_argument);
-  CHECK(shorten(unit, 5).error().code == ErrorCode::invalid_argument);
-  CHECK(shorten(std::vector<float>{0, 0, 1}, 2).error().code == ErrorCode::internal);
+TEST_CASE("SigLIP pads every text to its 64 places and counts only the text's own tokens") {
+  const auto embedder = load(fixture("siglip-f32"));
+  CHECK(embedder->info().architecture == "siglip");
+  CHECK(embedder->info().max_tokens == 64);
+  CHECK(embedder->info().logit_scale == doctest::Approx(10).epsilon(1e-3));
+  REQUIRE(embedder->info().logit_bias);
+  CHECK(*embedder->info().logit_bias == doctest::Approx(-10));
+  has(embedder->info().preprocessing, "resized to 224 bicubic (Pillow), mean 0.5");
+  const auto text = embedder->prepare_text("a photo of a cat", Truncate::end);
+  REQUIRE(text.ok());
+  CHECK(text->ids.size() == 64);
+  CHECK(text->tokens() == text->full_length);
+  CHECK(text->tokens() < 20);
+  CHECK_FALSE(text->truncated());
+  std::string many = "cat";
+  for (int i = 0; i < 100; ++i) many += " cat";
+  const auto cut = embedder->prepare_text(many, Truncate::end);
+  REQUIRE(cut.ok());
+  CHECK(cut->ids.size() == 64);
+  CHECK(cut->tokens() == 64);
+  CHECK(cut->truncated());
+  PreparedText bare = *text;
+  bare.ids.resize(bare.tokens());
+  const auto refused = embedder->embed(std::vector<Prepared>{bare});
+  REQUIRE_FALSE(refused[0].ok());
+  has(refused[0].error().message, "exactly 64");
+}
+
+TEST_CASE("SigLIP2 is a SigLIP whose tokenizer is Gemma's, padded as its files say") {
+  const TemporaryFolder folder;
+  for (const char* file : {"config.json", "preprocessor_config.json", "model.safetensors"}) {
+    folder.write(file, content_of(fixture("siglip-f32") / file));
+  }
+  folder.write("tokenizer.json", content_of(fixture("../tokenizer/gemma_tokenizer.json")));
+  for (const bool left : {false, true}) {
+    folder.write("tokenizer_config.json",
+                 left ? R"({"padding_side":"left"})" : R"({"padding_side":"right"})");
+    const auto embedder = load(folder.path());
+    REQUIRE(embedder->warm_up().ok());
+    const auto text = embedder->prepare_text("A Cat", Truncate::end);
+    REQUIRE(text.ok());
+    REQUIRE(text->ids.size() == 64);
+    CHECK((left ? text->ids.front() : text->ids.back()) == 0);
+    CHECK((left ? text->ids.back() : text->ids.at(text->tokens() - 1)) == 1);
+    CHECK(embedder->prepare_text("a cat", Truncate::end)->ids == text->ids);
+  }
+  std::filesystem::remove(folder.path() / "tokenizer.json");
+  folder.write("vocab.txt", "[UNK]\n[CLS]\n[SEP]\na\n");
+  has(load_fault(folder.path()).message, "takes padded texts");
 }
 
 TEST_CASE("an input that is no input fails alone") {

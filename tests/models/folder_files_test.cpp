@@ -210,8 +210,8 @@ TEST_CASE("preprocessing that is absent, strange or does not fit is refused, nam
   const std::string file = "preprocessor_config.json";
   const TemporaryFolder empty;
   refuses(read_preprocessor_config(empty.path(), 224), ErrorCode::not_found, file, "opened");
-  refuses(preprocess_of(R"({"image_processor_type":"SiglipImageProcessor"})"), ErrorCode::unsupported, file,
-          "Siglip");
+  refuses(preprocess_of(R"({"image_processor_type":"ViTImageProcessor"})"), ErrorCode::unsupported, file,
+          "ViT");
   refuses(preprocess_of("{}", 336), ErrorCode::corrupt_data, file, "336 x 336");
   refuses(preprocess_of(R"({"do_center_crop":false})"), ErrorCode::corrupt_data, file, "224 x 224");
   refuses(preprocess_of(R"({"size":{"longest_edge":224}})"), ErrorCode::unsupported, file, "longest edge");

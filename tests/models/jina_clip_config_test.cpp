@@ -112,6 +112,7 @@ TEST_CASE("jina-clip-v2 is refused with what it would need") {
   const std::string v2 =
       replaced(k_published, "jinaai/jina-bert-flash-implementation", "jinaai/jina-embeddings-v3");
   refuses(config_of(v2), ErrorCode::unsupported, "jina-clip-v2 would need the XLM-RoBERTa tower");
+  refuses(config_of(v2), ErrorCode::unsupported, "use jinaai/jina-clip-v1");
 }
 
 TEST_CASE("sizes that cannot be are refused before memory is taken") {

@@ -22,7 +22,7 @@ namespace {
 using Ids = std::span<const std::int32_t>;
 
 constexpr const char* k_clips[] = {"clip-quick-gelu-f32", "clip-gelu-f16"};
-constexpr const char* k_models[] = {"clip-quick-gelu-f32", "clip-gelu-f16", "jina-clip-f32"};
+constexpr const char* k_models[] = {"clip-quick-gelu-f32", "clip-gelu-f16", "jina-clip-f32", "siglip-f32"};
 
 /// With one thread: these models are too small to gain from more.
 Result<std::unique_ptr<Towers>> load(const std::filesystem::path& path,

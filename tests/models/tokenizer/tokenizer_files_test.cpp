@@ -130,7 +130,8 @@ TEST_CASE("a pipeline that is not CLIP's is refused by the name of the part") {
     const std::string message = load_error(replaced(small_json(), from, to), ErrorCode::unsupported);
     CAPTURE(message);
     CHECK(message.find(part) != std::string::npos);
-    CHECK(message.ends_with("only CLIP's byte-level BPE and BERT's WordPiece tokenizers are read"));
+    CHECK(message.ends_with(
+        "CLIP's byte-level BPE, BERT's WordPiece and Gemma's BPE are read from tokenizer.json"));
   }
 }
 
@@ -164,7 +165,9 @@ TEST_CASE("a folder without a tokenizer says what it should hold") {
   REQUIRE_FALSE(loaded.ok());
   CHECK(loaded.error().code == ErrorCode::not_found);
   CHECK(loaded.error().message ==
-        folder.path().string() + " holds neither tokenizer.json, nor vocab.json with merges.txt, nor vocab.txt");
+        folder.path().string() +
+            " holds no tokenizer: neither tokenizer.json, nor vocab.json with merges.txt, nor vocab.txt, nor "
+            "spiece.model");
 
   folder.write("vocab.json", vocabulary_json(few_tokens()));
   CHECK(load_tokenizer(folder.path()).error().message ==

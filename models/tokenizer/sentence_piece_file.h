@@ -1,0 +1,32 @@
+// A SentencePiece model file (spiece.model), read and checked.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace sightline::models {
+
+/// What sentencepiece_model.proto calls ModelProto, as far as texts are encoded with it.
+struct SentencePieceFile {
+  enum class Kind { normal = 1, unknown = 2, control = 3, user_defined = 4, unused = 5, byte = 6 };
+  struct Piece {
+    std::string text;
+    float score = 0;
+    Kind kind = Kind::normal;
+  };
+
+  std::vector<Piece> pieces;    ///< in the order of their ids
+  std::int32_t unknown_id = 0;  ///< of the one piece of kind unknown
+  std::int32_t end_id = 0;      ///< of </s>
+  std::string character_map;    ///< normalizer_spec.precompiled_charsmap; empty: characters stay as they are
+};
+
+/// Reads the bytes of a unigram model. Errors, without the file's name: corrupt_data (no such file, or a
+/// damaged one), unsupported (another kind of model, or an option that SigLIP's do not have, named).
+Result<SentencePieceFile> read_sentence_piece_file(std::string_view bytes);
+
+}  // namespace sightline::models

@@ -1,0 +1,177 @@
+#include "models/tokenizer/siglip_tokenizer.h"
+
+#include <unicode/uchar.h>
+#include <utility>
+#include <vector>
+
+#include "models/tokenizer/framed_tokenizer.h"
+#include "models/tokenizer/sentence_piece_file.h"
+#include "models/tokenizer/tokenizer_files.h"
+#include "models/tokenizer/unicode.h"
+#include "models/tokenizer/unigram.h"
+
+namespace sightline::models {
+namespace {
+
+constexpr std::string_view k_space_mark = "\u2581";
+constexpr UChar32 k_space_mark_letter = 0x2581;
+
+/// Python's str.isspace, which takes four separators for white space that Unicode does not.
+bool is_white(UChar32 c) {
+  return u_isUWhiteSpace(c) || (c >= 0x1C && c <= 0x1F);
+}
+
+bool is_ascii_punctuation(UChar32 c) {
+  return c < 0x80 && u_isgraph(c) && !u_isalnum(c);
+}
+
+/// What becomes of a text before anything is cut out of it. The mark, where a text has it, is a blank.
+std::string marked(std::string_view text, bool lower_case) {
+  std::string out(k_space_mark);
+  for (std::size_t at = 0; at < text.size();) {
+    const UChar32 c = next_code_point(text, at);
+    if (c == k_space_mark_letter) {
+      out += ' ';
+    } else if (lower_case) {
+      append_lower(out, c);
+    } else {
+      append_code_point(out, c);
+    }
+  }
+  return out;
+}
+
+/// Flow: 1. A text is lower-cased and has the mark of a blank put before it.
+///       2. </s> and <unk> are cut out of it; what is left is made canonical, stretch by stretch.
+///       3. The unigram model sees each stretch behind "<unk>", whose pieces are then dropped: its own
+///          normalisation would take a mark or a blank from the stretch's beginning.
+///       4. </s> goes behind, unless it is there already.
+class SiglipTokenizer final : public Tokenizer {
+ public:
+  SiglipTokenizer(const SentencePieceFile& file, Unigram unigram, bool lower_case)
+      : unigram_(std::move(unigram)),
+        lower_case_(lower_case),
+        vocabulary_size_(file.pieces.size()),
+        unknown_(file.pieces[file.unknown_id].text),
+        end_id_(file.end_id),
+        unknown_pieces_(unigram_.encode(unknown_).size()) {
+    literals_.add(unknown_, file.unknown_id);
+    literals_.add(file.pieces[file.end_id].text, file.end_id);
+  }
+
+  Result<PreparedText> encode(std::string_view text, std::size_t max_tokens,
+                              Truncate truncate) const override {
+    if (Status good = check_utf8(text); !good) return good.error();
+    std::vector<std::int32_t> ids;
+    Status status;
+    bool is_counted = true;
+    const auto may_go_on = [&] {
+      is_counted = is_counted && (truncate == Truncate::start || ids.size() < k_max_counted_ids);
+      return status && is_counted;
+    };
+    literals_.split(
+        marked(text, lower_case_),
+        [&](std::string_view stretch) { status = append_stretch(stretch, ids, may_go_on); },
+        [&](std::int32_t id) {
+          if (may_go_on()) ids.push_back(id);
+        });
+    if (!status) return status.error();
+    if (ids.empty() || ids.back() != end_id_) ids.push_back(end_id_);
+    return fitted(std::move(ids), 0, max_tokens, truncate, is_counted);
+  }
+
+  std::size_t vocabulary_size() const override { return vocabulary_size_; }
+  std::optional<Padding> padding() const override {
+    return Padding{end_id_, Padding::Side::right};  // SigLIP's pad_token is </s>
+  }
+
+ private:
+  template <class MayGoOn>
+  Status append_stretch(std::string_view stretch, std::vector<std::int32_t>& ids, MayGoOn may_go_on) const {
+    if (!may_go_on()) return {};
+    const std::string canonical = siglip_canonical(stretch);
+    for (std::string_view rest = canonical; !rest.empty() && may_go_on();) {
+      const std::string_view slice = first_slice(rest);
+      if (slice.empty()) return too_long_a_word();
+      const std::vector<std::int32_t> pieces = unigram_.encode(unknown_ + std::string(slice));
+      const std::size_t dropped = pieces.size() >= unknown_pieces_ ? unknown_pieces_ : 0;
+      ids.insert(ids.end(), pieces.begin() + std::ptrdiff_t(dropped), pieces.end());
+      rest.remove_prefix(slice.size());
+    }
+    return {};
+  }
+
+  Unigram unigram_;
+  bool lower_case_;
+  std::size_t vocabulary_size_;
+  std::string unknown_;
+  std::int32_t end_id_;
+  std::size_t unknown_pieces_;  ///< that the text "<unk>" itself makes
+  LiteralTokens literals_;
+};
+
+/// What SiglipTokenizer is given and this program computes with.
+Result<bool> read_lower_case(const std::vector<JsonFile>& settings, const SentencePieceFile& file) {
+  for (const JsonFile& json : settings) {
+    const std::string_view kind = text_member(json.root(), "tokenizer_class");
+    if (!kind.empty() && kind != "SiglipTokenizer") {
+      return Error{ErrorCode::unsupported,
+                   json.path().string() + ": tokenizer_class is \"" + std::string(kind) +
+                       "\"; of those with a spiece.model SiglipTokenizer is computed"};
+    }
+  }
+  const std::string& end = file.pieces[file.end_id].text;
+  const std::string& unknown = file.pieces[file.unknown_id].text;
+  for (const auto& [name, piece] :
+       {std::pair{"eos_token", end}, {"unk_token", unknown}, {"pad_token", end}}) {
+    if (const std::string given = special_token(settings, name, piece.c_str()); given != piece) {
+      return Error{ErrorCode::unsupported, settings.front().path().string() + ": " + name + " is \"" + given +
+                                               "\"; SigLIP's is \"" + piece + "\""};
+    }
+  }
+  for (const JsonFile& json : settings) {
+    if (given_member(json.root(), "do_lower_case") != nullptr) {
+      return bool_member(json.root(), "do_lower_case", true);
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+std::string siglip_canonical(std::string_view text) {
+  std::string out;
+  bool blank = false;
+  for (std::size_t at = 0; at < text.size();) {
+    const UChar32 c = next_code_point(text, at);
+    if (is_ascii_punctuation(c)) continue;
+    if (is_white(c)) {
+      blank = !out.empty();
+      continue;
+    }
+    if (std::exchange(blank, false)) out += ' ';
+    append_code_point(out, c);
+  }
+  return out;
+}
+
+Result<std::unique_ptr<Tokenizer>> load_siglip_tokenizer(const std::filesystem::path& folder) {
+  const std::filesystem::path file = folder / "spiece.model";
+  const auto named = [&](const Error& error) {
+    return Error{error.code, file.string() + ": " + error.message};
+  };
+  const Result<std::string> bytes = read_text_file(file, k_max_tokenizer_bytes);
+  if (!bytes) return bytes.error();
+  const Result<SentencePieceFile> model = read_sentence_piece_file(*bytes);
+  if (!model) return named(model.error());
+  Result<Unigram> unigram = Unigram::create(*model);
+  if (!unigram) return named(unigram.error());
+  const Result<std::vector<JsonFile>> settings = read_settings(folder);
+  if (!settings) return settings.error();
+  const Result<bool> lower_case = read_lower_case(*settings, *model);
+  if (!lower_case) return lower_case.error();
+  return std::unique_ptr<Tokenizer>(
+      std::make_unique<SiglipTokenizer>(*model, *std::move(unigram), *lower_case));
+}
+
+}  // namespace sightline::models

@@ -1,0 +1,159 @@
+#include "models/tokenizer/unigram.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+#include "models/tokenizer/unicode.h"
+
+namespace sightline::models {
+namespace {
+
+constexpr std::string_view k_space_mark = "\u2581";
+constexpr float k_unknown_penalty = 10;
+
+// A unit of the double array.
+bool has_leaf(std::uint32_t unit) {
+  return (unit >> 8 & 1) != 0;
+}
+std::uint32_t value_of(std::uint32_t unit) {
+  return unit & 0x7FFFFFFF;
+}
+std::uint32_t label_of(std::uint32_t unit) {
+  return unit & 0x800000FF;
+}
+std::uint32_t offset_of(std::uint32_t unit) {
+  return unit >> 10 << ((unit & 1u << 9) >> 6);
+}
+
+}  // namespace
+
+Result<CharacterMap> CharacterMap::create(std::string_view blob) {
+  CharacterMap map;
+  if (blob.empty()) return map;
+  const auto corrupt = [] {
+    return Error{ErrorCode::corrupt_data, "normalizer_spec.precompiled_charsmap contradicts its own sizes"};
+  };
+  std::uint32_t bytes = 0;
+  if (blob.size() < sizeof bytes) return corrupt();
+  std::memcpy(&bytes, blob.data(), sizeof bytes);
+  blob.remove_prefix(sizeof bytes);
+  if (bytes == 0 || bytes % sizeof(std::uint32_t) != 0 || bytes >= blob.size()) return corrupt();
+  map.units_.resize(bytes / sizeof(std::uint32_t));
+  std::memcpy(map.units_.data(), blob.data(), bytes);
+  map.replacements_ = blob.substr(bytes);
+  if (map.replacements_.back() != '\0' || first_invalid_utf8(map.replacements_)) return corrupt();
+  return map;
+}
+
+CharacterMap::Match CharacterMap::longest(std::string_view text) const {
+  Match match;
+  if (units_.empty()) return match;
+  std::size_t node = offset_of(units_[0]);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<std::uint8_t>(text[i]);
+    node ^= byte;
+    if (node >= units_.size() || label_of(units_[node]) != byte) break;
+    const std::uint32_t unit = units_[node];
+    node ^= offset_of(unit);
+    if (!has_leaf(unit)) continue;
+    if (node >= units_.size()) break;
+    const std::uint32_t at = value_of(units_[node]);
+    if (at >= replacements_.size()) break;
+    match = {std::string_view(replacements_.data() + at), i + 1};  // up to its NUL
+  }
+  return match;
+}
+
+Result<Unigram> Unigram::create(const SentencePieceFile& file) {
+  Result<CharacterMap> map = CharacterMap::create(file.character_map);
+  if (!map) return map.error();
+  Unigram unigram(*std::move(map));
+  unigram.unknown_id_ = file.unknown_id;
+  float worst = std::numeric_limits<float>::max();
+  for (std::size_t id = 0; id < file.pieces.size(); ++id) {
+    const SentencePieceFile::Piece& piece = file.pieces[id];
+    if (piece.kind != SentencePieceFile::Kind::normal) continue;
+    if (!unigram.pieces_.emplace(piece.text, Entry{static_cast<std::int32_t>(id), piece.score}).second) {
+      return Error{ErrorCode::corrupt_data, "piece \"" + piece.text + "\" is there twice"};
+    }
+    worst = std::min(worst, piece.score);
+    unigram.longest_piece_ = std::max(unigram.longest_piece_, piece.text.size());
+  }
+  if (unigram.pieces_.empty()) return Error{ErrorCode::corrupt_data, "it has no pieces"};
+  unigram.unknown_score_ = worst - k_unknown_penalty;
+  return unigram;
+}
+
+std::string Unigram::normalize(std::string_view text) const {
+  std::string out;
+  bool after_space = true;
+  for (std::size_t at = 0; at < text.size();) {
+    CharacterMap::Match match = map_.longest(text.substr(at));
+    if (match.length == 0) {
+      std::size_t end = at;
+      next_code_point(text, end);
+      match = {text.substr(at, end - at), end - at};
+    }
+    at += match.length;
+    std::string_view mapped = match.replacement;
+    while (after_space && mapped.starts_with(' ')) mapped.remove_prefix(1);
+    if (mapped.empty()) continue;
+    for (const char c : mapped) {
+      if (c == ' ') {
+        out += k_space_mark;
+      } else {
+        out += c;
+      }
+    }
+    after_space = mapped.ends_with(' ');
+  }
+  while (out.ends_with(k_space_mark)) out.resize(out.size() - k_space_mark.size());
+  return out;
+}
+
+std::vector<std::int32_t> Unigram::encode(std::string_view text) const {
+  const std::string normalized = normalize(text);
+  const std::string_view all = normalized;
+  /// The best way found to the byte before which it ends.
+  struct Way {
+    float score = 0;
+    std::int32_t id = 0;
+    std::size_t from = std::string::npos;  ///< npos: none yet
+  };
+  std::vector<Way> ways(all.size() + 1);
+  for (std::size_t begin = 0; begin < all.size();) {
+    const float so_far = ways[begin].score;
+    const auto offer = [&](std::size_t end, const Entry& entry) {
+      const float score = entry.score + so_far;
+      if (ways[end].from == std::string::npos || score > ways[end].score) {
+        ways[end] = {score, entry.id, begin};
+      }
+    };
+    std::size_t end = begin;
+    next_code_point(all, end);
+    const std::size_t next = end;
+    bool has_character = false;
+    while (end - begin <= longest_piece_) {
+      const auto piece = pieces_.find(all.substr(begin, end - begin));
+      if (piece != pieces_.end()) {
+        offer(end, piece->second);
+        has_character = has_character || end == next;
+      }
+      if (end == all.size()) break;
+      next_code_point(all, end);
+    }
+    if (!has_character) offer(next, {unknown_id_, unknown_score_});
+    begin = next;
+  }
+  std::vector<std::int32_t> ids;
+  for (std::size_t end = all.size(); end > 0; end = ways[end].from) {
+    const bool is_run = ways[end].id == unknown_id_ && !ids.empty() && ids.back() == unknown_id_;
+    if (!is_run) ids.push_back(ways[end].id);
+  }
+  std::reverse(ids.begin(), ids.end());
+  return ids;
+}
+
+}  // namespace sightline::models

@@ -1,0 +1,70 @@
+// SentencePiece's unigram model (T. Kudo, "Subword Regularization").
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/result.h"
+#include "models/tokenizer/sentence_piece_file.h"
+
+namespace sightline::models {
+
+/// The replacements of SentencePiece's precompiled character map: a double-array trie (S. Yata's darts-clone)
+/// from stretches of text to what stands for them, as a rule NFKC.
+class CharacterMap {
+ public:
+  /// Errors: corrupt_data, without the file's name.
+  static Result<CharacterMap> create(std::string_view blob);
+
+  struct Match {
+    std::string_view replacement;
+    std::size_t length = 0;  ///< bytes replaced; 0: nothing is
+  };
+  /// The longest stretch at the beginning of `text` that is replaced. Never reads outside of the map,
+  /// whatever is in it.
+  Match longest(std::string_view text) const;
+
+ private:
+  std::vector<std::uint32_t> units_;
+  std::string replacements_;  ///< each ends with NUL
+};
+
+/// Text to the ids of the most probable sequence of pieces.
+///
+/// Flow: 1. Characters are mapped, blanks at the ends are dropped, others become one mark (U+2581) each run.
+///       2. Viterbi's algorithm finds the pieces whose scores have the greatest sum; a character without a
+///          piece costs 10 more than the worst of them.
+///       3. Neighbouring unknown characters become one unknown id.
+/// Sums are float32, as SentencePiece's are, so that ties break alike. Thread safety: immutable once made.
+class Unigram {
+ public:
+  /// Errors: corrupt_data, without the file's name.
+  static Result<Unigram> create(const SentencePieceFile& file);
+
+  /// `text` is well-formed UTF-8.
+  std::vector<std::int32_t> encode(std::string_view text) const;
+
+ private:
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+  };
+  struct Entry {
+    std::int32_t id;
+    float score;
+  };
+
+  explicit Unigram(CharacterMap map) : map_(std::move(map)) {}
+  std::string normalize(std::string_view text) const;
+
+  CharacterMap map_;
+  std::unordered_map<std::string, Entry, Hash, std::equal_to<>> pieces_;
+  std::size_t longest_piece_ = 0;  ///< bytes
+  std::int32_t unknown_id_ = 0;
+  float unknown_score_ = 0;
+};
+
+}  // namespace sightline::models

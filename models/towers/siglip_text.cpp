@@ -1,0 +1,68 @@
+// SigLIP's text tower: token and position embeddings -> transformer -> last token -> head (X. Zhai et al.,
+// "Sigmoid Loss for Language Image Pre-Training").
+#include <string>
+#include <vector>
+
+#include "models/towers/clip_blocks.h"
+#include "models/towers/token_batch.h"
+#include "models/towers/tower.h"
+
+namespace sightline::models {
+namespace {
+
+/// Attention is masked neither before nor after: the padding behind a text has its say, and the last place,
+/// as a rule padding itself, is read.
+class SiglipTextTower final : public TextTower {
+ public:
+  SiglipTextTower(WeightBinder& weights, const SiglipTextConfig& config, const Compute& compute)
+      : config_(config),
+        compute_(compute),
+        token_embedding_(weights.take("text_model.embeddings.token_embedding.weight",
+                                      {config.vocabulary_size, config.transformer.width})),
+        positions_(weights.take("text_model.embeddings.position_embedding.weight",
+                                {config.tokens, config.transformer.width})),
+        transformer_(clip_transformer(weights, "text_model", config.transformer, compute)),
+        final_norm_(LayerNorm::bind(weights, "text_model.final_layer_norm", config.transformer.width,
+                                    config.transformer.layer_norm_eps)),
+        head_(Linear::with_bias(weights, "text_model.head", config.transformer.width, config.dims)) {
+    weights.ignore("text_model.embeddings.position_ids");  // older files carry 0, 1, 2, ...
+  }
+
+  Result<Ids> accept(Ids ids) const override {
+    if (Status good = check_ids(ids, config_.tokens, config_.vocabulary_size); !good) return good.error();
+    if (ids.size() == config_.tokens) return ids;
+    return Error{ErrorCode::invalid_argument, "a text of " + std::to_string(ids.size()) +
+                                                  " tokens; this model takes exactly " +
+                                                  std::to_string(config_.tokens) + ", padding included"};
+  }
+
+  at::Tensor run(std::span<const Ids> texts) const override {
+    const TokenBatch batch(texts, compute_);
+    std::vector<std::int64_t> pooled;
+    for (const Sequence& text : batch.sequences) pooled.push_back(text.begin + text.length - 1);
+    at::Tensor x = token_embedding_.index_select(0, batch.ids);
+    x.add_(positions_.index_select(0, batch.places));
+    x = final_norm_(transformer_.run_pooled(x, batch.sequences, pooled, nullptr));
+    at::Tensor vectors = at::empty({x.size(0), config_.dims}, x.options());
+    head_.apply(x, 1, vectors);
+    return vectors;
+  }
+
+ private:
+  SiglipTextConfig config_;
+  Compute compute_;
+  at::Tensor token_embedding_;  ///< [vocabulary, width]
+  at::Tensor positions_;        ///< [tokens, width]
+  Transformer transformer_;
+  LayerNorm final_norm_;
+  Linear head_;
+};
+
+}  // namespace
+
+std::unique_ptr<TextTower> make_siglip_text(WeightBinder& weights, const SiglipTextConfig& config,
+                                            const Compute& compute) {
+  return std::make_unique<SiglipTextTower>(weights, config, compute);
+}
+
+}  // namespace sightline::models

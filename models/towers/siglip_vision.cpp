@@ -1,0 +1,110 @@
+// SigLIP's vision tower: pictures -> patches -> transformer -> attention pooling (X. Zhai et al., "Scaling
+// Vision Transformers": one learned query, the probe, looks at all patches).
+#include <cmath>
+#include <vector>
+
+#include "models/towers/clip_blocks.h"
+#include "models/towers/picture_embedding.h"
+#include "models/towers/tower.h"
+
+namespace sightline::models {
+namespace {
+
+/// x = attention(probe, tokens); x + mlp(norm(x)).
+class AttentionPooling {
+ public:
+  AttentionPooling(WeightBinder& weights, const std::string& name, const TransformerConfig& config,
+                   const Compute& compute)
+      : heads_(config.heads),
+        compute_(compute),
+        input_(take_input(weights, name, config.width)),
+        out_(Linear::with_bias(weights, name + ".attention.out_proj", config.width, config.width)),
+        norm_(LayerNorm::bind(weights, name + ".layernorm", config.width, config.layer_norm_eps)),
+        mlp_{.up = Linear::with_bias(weights, name + ".mlp.fc1", config.width, config.mlp_width),
+             .gate = {},
+             .norm = {},
+             .down = Linear::with_bias(weights, name + ".mlp.fc2", config.mlp_width, config.width),
+             .activation = config.activation},
+        probe_(weights.take(name + ".probe", {1, 1, config.width}).view({1, config.width})),
+        score_scale_(1 / std::sqrt(static_cast<double>(config.width) / config.heads)) {}
+
+  /// `x` [tokens, width] of all pictures -> [pictures, width]
+  at::Tensor operator()(const at::Tensor& x, std::span<const Sequence> pictures) const {
+    const std::int64_t width = x.size(1), count = std::ssize(pictures);
+    // The probe is the same for every picture, and so is its query.
+    at::Tensor query = at::empty_like(probe_), keys = at::empty_like(x), values = at::empty_like(x);
+    input_.part(0, width).apply(probe_, score_scale_, query);
+    input_.part(width, width).apply(x, 1, keys);
+    input_.part(2 * width, width).apply(x, 1, values);
+    std::vector<Sequence> queries;
+    for (std::int64_t i = 0; i < count; ++i) queries.push_back({i, 1});
+    at::Tensor context = at::empty({count, width}, x.options());
+    attend(query.expand({count, width}).contiguous(), queries, keys, values, pictures, heads_, nullptr,
+           compute_, context);
+    at::Tensor pooled = at::empty_like(context);
+    out_.apply(context, 1, pooled);
+    at::Tensor hidden = at::empty({count, mlp_.up.weight_t.size(1)}, x.options()), gated;
+    mlp_.accumulate(norm_(pooled), hidden, gated, pooled);
+    return pooled;
+  }
+
+ private:
+  /// torch's MultiheadAttention keeps query, key and value in one matrix, [3 width, width].
+  static Linear take_input(WeightBinder& weights, const std::string& name, std::int64_t width) {
+    return {weights.take(name + ".attention.in_proj_weight", {3 * width, width}).t(),
+            weights.take(name + ".attention.in_proj_bias", {3 * width})};
+  }
+
+  std::int64_t heads_;
+  Compute compute_;
+  Linear input_;  ///< to query, key and value, [width -> 3 width]
+  Linear out_;
+  LayerNorm norm_;
+  Mlp mlp_;
+  at::Tensor probe_;  ///< [1, width]
+  double score_scale_;
+};
+
+class SiglipVisionTower final : public VisionTower {
+ public:
+  SiglipVisionTower(WeightBinder& weights, const SiglipVisionConfig& config, const PixelScale& pixels,
+                    const Compute& compute)
+      : embedding_(take_embedding(weights, config), config.grid, pixels, compute),
+        transformer_(clip_transformer(weights, "vision_model", config.transformer, compute)),
+        post_norm_(LayerNorm::bind(weights, "vision_model.post_layernorm", config.transformer.width,
+                                   config.transformer.layer_norm_eps)),
+        pooling_(weights, "vision_model.head", config.transformer, compute) {
+    weights.ignore("vision_model.embeddings.position_ids");  // older files carry 0, 1, 2, ...
+  }
+
+  at::Tensor run(std::span<const std::uint8_t* const> pictures) const override {
+    const std::vector<Sequence> sequences = embedding_.sequences(pictures.size());
+    return pooling_(post_norm_(transformer_.run(embedding_.run(pictures), sequences, nullptr)), sequences);
+  }
+
+  std::int64_t tokens_per_picture() const override { return embedding_.tokens(); }
+
+ private:
+  static PictureEmbedding::Weights take_embedding(WeightBinder& weights, const SiglipVisionConfig& config) {
+    const std::int64_t width = config.transformer.width, patch = config.grid.patch_size;
+    const std::string prefix = "vision_model.embeddings.";
+    return {.kernel = weights.take(prefix + "patch_embedding.weight", {width, 3, patch, patch}),
+            .bias = weights.take(prefix + "patch_embedding.bias", {width}),
+            .class_token = {},
+            .positions = weights.take(prefix + "position_embedding.weight", {config.grid.patches(), width})};
+  }
+
+  PictureEmbedding embedding_;
+  Transformer transformer_;
+  LayerNorm post_norm_;
+  AttentionPooling pooling_;
+};
+
+}  // namespace
+
+std::unique_ptr<VisionTower> make_siglip_vision(WeightBinder& weights, const SiglipVisionConfig& config,
+                                                const PixelScale& pixels, const Compute& compute) {
+  return std::make_unique<SiglipVisionTower>(weights, config, pixels, compute);
+}
+
+}  // namespace sightline::models

@@ -1,0 +1,214 @@
+// The tokenizers of SigLIP (spiece.model) and SigLIP2 (Gemma's tokenizer.json).
+#include "models/tokenizer/siglip_tokenizer.h"
+
+#include <doctest/doctest.h>
+#include <rapidjson/document.h>
+#include <utility>
+#include <vector>
+
+#include "clip_vocabulary.h"
+#include "models/tokenizer/tokenizer.h"
+
+namespace sightline::models {
+namespace {
+
+using Ids = std::vector<std::int32_t>;
+constexpr std::size_t k_no_limit = 1u << 30;
+constexpr const char* k_gemma_config =
+    R"({"tokenizer_class":"GemmaTokenizer","add_bos_token":false,"add_eos_token":true,"pad_token":"<pad>",
+        "padding_side":"right"})";
+
+std::unique_ptr<Tokenizer> load(const std::filesystem::path& folder) {
+  auto loaded = load_tokenizer(folder);
+  REQUIRE_MESSAGE(loaded.ok(), loaded.error().message);
+  return *std::move(loaded);
+}
+
+std::filesystem::path siglip_folder() {
+  return fixture_path("../models/siglip-f32");
+}
+
+std::string gemma_json() {
+  return read_file(fixture_path("gemma_tokenizer.json"));
+}
+
+std::unique_ptr<Tokenizer> gemma(const std::string& config = k_gemma_config,
+                                 const std::string& json = gemma_json()) {
+  const TemporaryFolder folder;
+  folder.write("tokenizer.json", json);
+  folder.write("tokenizer_config.json", config);
+  return load(folder.path());
+}
+
+Error fault(const std::vector<std::pair<std::string, std::string>>& files) {
+  const TemporaryFolder folder;
+  for (const auto& [name, text] : files) folder.write(name, text);
+  const auto loaded = load_tokenizer(folder.path());
+  REQUIRE_FALSE(loaded.ok());
+  INFO(loaded.error().message);
+  CHECK(loaded.error().message.find(folder.path().string()) != std::string::npos);
+  return loaded.error();
+}
+
+void has(const std::string& text, const std::string& part) {
+  INFO(text);
+  CHECK(text.find(part) != std::string::npos);
+}
+
+Ids encode(const Tokenizer& tokenizer, std::string_view text, std::size_t max_tokens = k_no_limit,
+           Truncate truncate = Truncate::end) {
+  const auto prepared = tokenizer.encode(text, max_tokens, truncate);
+  REQUIRE_MESSAGE(prepared.ok(), prepared.error().message);
+  return prepared->ids;
+}
+
+Ids to_ids(const rapidjson::Value& array) {
+  Ids ids;
+  for (const auto& id : array.GetArray()) ids.push_back(id.GetInt());
+  return ids;
+}
+
+void equals_recorded(const Tokenizer& tokenizer, const char* file) {
+  rapidjson::Document cases;
+  const std::string text = read_file(fixture_path(file));
+  cases.Parse(text.data(), text.size());
+  REQUIRE(cases.IsArray());
+  REQUIRE(cases.Size() == 384);
+  int truncated = 0;
+  for (const auto& entry : cases.GetArray()) {
+    const std::string_view input(entry["text"].GetString(), entry["text"].GetStringLength());
+    CAPTURE(input);
+    const Ids expected = to_ids(entry["ids"]);
+    CHECK(encode(tokenizer, input) == expected);
+    const auto cut = tokenizer.encode(input, 16, Truncate::end);
+    REQUIRE(cut.ok());
+    CHECK(cut->ids == (entry.HasMember("ids_max_16") ? to_ids(entry["ids_max_16"]) : expected));
+    CHECK(cut->full_length == expected.size());
+    truncated += cut->truncated();
+  }
+  CHECK(truncated > 20);
+}
+
+}  // namespace
+
+TEST_CASE("SigLIP's ids equal those of the reference tokenizer for every recorded string") {
+  const auto siglip = load(siglip_folder());
+  equals_recorded(*siglip, "siglip_tokens.json");
+  CHECK(siglip->vocabulary_size() == 500);
+  REQUIRE(siglip->padding());
+  CHECK(siglip->padding()->id == 1);
+  CHECK(siglip->padding()->side == Padding::Side::right);
+}
+
+TEST_CASE("SigLIP2's ids equal those of the reference tokenizer for every recorded string") {
+  const auto tokenizer = gemma();
+  equals_recorded(*tokenizer, "gemma_tokens.json");
+  CHECK(tokenizer->vocabulary_size() == 666);
+  REQUIRE(tokenizer->padding());
+  CHECK(tokenizer->padding()->id == 0);
+  CHECK(tokenizer->padding()->side == Padding::Side::right);
+}
+
+TEST_CASE("canonical text has no ASCII punctuation and single blanks inside only") {
+  CHECK(siglip_canonical(" a  (b)\t-\n c! ") == "a b c");
+  CHECK(siglip_canonical("don't \u00ABsay\u00BB\u3000it\x1c.") == "dont \u00ABsay\u00BB it");
+  CHECK(siglip_canonical("?!. -- ").empty());
+}
+
+TEST_CASE("SigLIP's and SigLIP2's texts may be cut at either end, or not at all") {
+  for (const auto& tokenizer : {load(siglip_folder()), gemma()}) {
+    const std::string text = "a photo of a house with a pool and a garden";
+    const Ids whole = encode(*tokenizer, text);
+    REQUIRE(whole.size() > 8);
+    Ids first(whole.begin(), whole.begin() + 7);
+    first.push_back(whole.back());
+    CHECK(encode(*tokenizer, text, 8) == first);
+    CHECK(encode(*tokenizer, text, 8, Truncate::start) == Ids(whole.end() - 8, whole.end()));
+    const auto refused = tokenizer->encode(text, 8, Truncate::none);
+    REQUIRE_FALSE(refused.ok());
+    has(refused.error().message, std::to_string(whole.size()) + " tokens; the model takes 8");
+    CHECK(tokenizer->encode("a \xff", 8, Truncate::end).error().code == ErrorCode::invalid_argument);
+  }
+}
+
+TEST_CASE("SigLIP's and SigLIP2's long texts are worked on in slices that change no id") {
+  for (const auto& tokenizer : {load(siglip_folder()), gemma()}) {
+    const std::size_t one = encode(*tokenizer, "pool").size(), two = encode(*tokenizer, "pool pool").size();
+    std::string text = "pool";
+    for (int i = 0; i < 20'000; ++i) text += " pool";
+    const auto start = tokenizer->encode(text, 64, Truncate::start);
+    REQUIRE(start.ok());
+    CHECK(start->full_length == one + 20'000 * (two - one));
+    const auto end = tokenizer->encode(text, 64, Truncate::end);
+    REQUIRE(end.ok());
+    CHECK(end->ids.size() == 64);
+    CHECK(end->truncated());
+    const std::string endless(3u << 20, 'x');
+    CHECK(tokenizer->encode(endless, 64, Truncate::end).error().code == ErrorCode::too_large);
+  }
+}
+
+TEST_CASE("a spiece.model that is broken or another model's is refused by file") {
+  const std::string model = read_file(siglip_folder() / "spiece.model");
+  CHECK(fault({{"spiece.model", ""}}).code == ErrorCode::corrupt_data);
+  CHECK(fault({{"spiece.model", "no model"}}).code == ErrorCode::corrupt_data);
+  CHECK(fault({{"spiece.model", model.substr(0, model.size() / 2)}}).code == ErrorCode::corrupt_data);
+  const Error t5 =
+      fault({{"spiece.model", model}, {"tokenizer_config.json", R"({"tokenizer_class":"T5Tokenizer"})"}});
+  CHECK(t5.code == ErrorCode::unsupported);
+  has(t5.message, "tokenizer_class is \"T5Tokenizer\"");
+  const Error pad = fault({{"spiece.model", model}, {"tokenizer_config.json", R"({"pad_token":"<pad>"})"}});
+  CHECK(pad.code == ErrorCode::unsupported);
+  has(pad.message, "pad_token is \"<pad>\"");
+  has(fault({{"tokenizer.json", R"({"model":{"type":"Unigram"}})"}}).message, "fetch spiece.model");
+}
+
+TEST_CASE("SigLIP keeps capitals where its files say so") {
+  const TemporaryFolder folder;
+  folder.write("spiece.model", read_file(siglip_folder() / "spiece.model"));
+  CHECK(encode(*load(folder.path()), "POOL") == encode(*load(folder.path()), "pool"));
+  folder.write("tokenizer_config.json", R"({"do_lower_case":false})");
+  CHECK(encode(*load(folder.path()), "POOL") != encode(*load(folder.path()), "pool"));
+}
+
+TEST_CASE("a tokenizer.json that is not Gemma's, or does not say how to pad, is refused by place") {
+  const std::string json = gemma_json();
+  has(fault({{"tokenizer.json", json}}).message, "tokenizer_config.json");
+  const std::vector<std::pair<std::string, std::string>> configs{
+      {R"({"pad_token":"<pad>"})", "padding_side"},
+      {R"({"pad_token":"<nothing>","padding_side":"right"})", "lacks \"<nothing>\""},
+      {R"({"add_bos_token":true,"padding_side":"right"})", "add_bos_token"},
+      {R"({"add_eos_token":false,"padding_side":"right"})", "add_eos_token"},
+  };
+  for (const auto& [config, part] : configs) {
+    has(fault({{"tokenizer.json", json}, {"tokenizer_config.json", config}}).message, part);
+  }
+  const std::vector<std::tuple<std::string, std::string, std::string>> changes{
+      {R"("<0x41>":)", R"("<0x4_>":)", "lacks \"<0x41>\""},
+      {R"("ignore_merges":false)", R"("ignore_merges":true)", "ignore_merges"},
+      {R"("end_of_word_suffix":null)", R"("end_of_word_suffix":"</w>")", "byte_fallback is true"},
+      {R"("continuing_subword_prefix":null)", R"("continuing_subword_prefix":"##")",
+       "continuing_subword_prefix"},
+      {R"("normalizer":{"type":"Replace")", R"("normalizer":{"type":"Prepend")", "normalizer is \"Prepend\""},
+      {R"("pre_tokenizer":{"type":"Split")", R"("pre_tokenizer":{"type":"ByteLevel")", "pre_tokenizer"},
+      {R"("content":"<h1>","single_word":false,"lstrip":false)",
+       R"("content":"<h1>","single_word":false,"lstrip":true)", "lstrip is true"},
+      {R"("single":[{"Sequence":{"id":"A","type_id":0}},)",
+       R"("single":[{"SpecialToken":{"id":"<eos>"}},{"Sequence":{"id":"A","type_id":0}},)",
+       "post_processor.single"},
+  };
+  for (const auto& [from, to, part] : changes) {
+    has(fault({{"tokenizer.json", replaced(json, from, to)}, {"tokenizer_config.json", k_gemma_config}})
+            .message,
+        part);
+  }
+}
+
+TEST_CASE("SigLIP2's padding goes where its files say") {
+  const auto left = gemma(R"({"pad_token":"<unk>","padding_side":"left"})");
+  REQUIRE(left->padding());
+  CHECK(left->padding()->id == 3);
+  CHECK(left->padding()->side == Padding::Side::left);
+}
+
+}  // namespace sightline::models
