@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 #include <cmath>
 #include <fstream>
 #include <map>
@@ -28,8 +29,8 @@ CLI::Validator plain(CLI::Validator validator) {
   return validator.description("");
 }
 
-/// A value of the form NAME=PATH, again for each.
-using NamedPaths = std::vector<std::string>;
+/// Values of the form NAME=VALUE, one for each time the option is given.
+using NamedValues = std::vector<std::string>;
 
 /// Adds options so that each has its environment variable and shows its default.
 class Table {
@@ -46,8 +47,8 @@ class Table {
         ->group(group_);
   }
 
-  void named_paths(const std::string& flag, NamedPaths& target, const std::string& type,
-                   const std::string& text) {
+  void named_values(const std::string& flag, NamedValues& target, const std::string& type,
+                    const std::string& text) {
     value(flag, target, text)->type_name("NAME=" + type)->delimiter(',')->default_str("");
   }
 
@@ -83,16 +84,20 @@ class Table {
 };
 
 /// The option table. docs/server.md shows it as --help prints it.
-void add_options(CLI::App& app, ServerOptions& options, NamedPaths& models, NamedPaths& labels) {
+void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, NamedValues& max_tokens,
+                 NamedValues& labels) {
   Table table(app);
   const CLI::Validator count = plain(CLI::Range(1, 1'000'000'000)), port = plain(CLI::Range(0, 65535));
 
   table.group("Models");
-  table.named_paths("--model", models, "FOLDER",
-                    "A model: a name of your choosing and its Hugging Face folder; again for each");
-  table.named_paths(
+  table.named_values("--model", models, "FOLDER",
+                     "A model: a name of your choosing and its Hugging Face folder; again for each");
+  table.named_values(
       "--labels", labels, "FILE",
       "Labels to classify by: a name of your choosing and a file of one label a line; again for each");
+  table.named_values("--max-tokens", max_tokens, "NUMBER",
+                     "What texts for the model of that name are cut to, where its usual number will not do: "
+                     "jina-clip takes up to 8192 (usual: 512); again for each");
   table.value("--device", options.device, "Where the towers run: cpu, cuda, cuda:1 ...");
   table.value("--dtype", options.dtype, "What the towers compute in")
       ->check(CLI::IsMember({"float32", "bfloat16", "float16"}));
@@ -195,9 +200,9 @@ void add_options(CLI::App& app, ServerOptions& options, NamedPaths& models, Name
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
 }
 
-/// Both sides of NAME=PATH.
-std::pair<std::string, std::string> split_named_path(const char* flag, const std::string& text,
-                                                     const std::string& form) {
+/// Both sides of NAME=VALUE.
+std::pair<std::string, std::string> split_named_value(const char* flag, const std::string& text,
+                                                      const std::string& form) {
   const auto equals = text.find('=');
   if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) {
     throw CLI::ValidationError(flag, "[" + text + "] must be " + form);
@@ -206,7 +211,7 @@ std::pair<std::string, std::string> split_named_path(const char* flag, const std
 }
 
 void read_labels(const std::string& text, ServerOptions& options) {
-  const auto [name, file] = split_named_path("--labels", text, "NAME=FILE");
+  const auto [name, file] = split_named_value("--labels", text, "NAME=FILE");
   auto set = api::read_label_file(file);
   if (!set) throw CLI::ValidationError("--labels", set.error().message);
   if (!options.labels.emplace(name, *std::move(set)).second) {
@@ -216,7 +221,7 @@ void read_labels(const std::string& text, ServerOptions& options) {
 
 /// NAME=FOLDER, with the settings that all models share.
 serving::ModelSpec read_model(const std::string& text, const ServerOptions& options) {
-  auto [name, folder] = split_named_path("--model", text, "NAME=FOLDER");
+  auto [name, folder] = split_named_value("--model", text, "NAME=FOLDER");
   serving::ModelSpec spec{std::move(name), {}};
   spec.embedder.folder = std::move(folder);
   spec.embedder.device = options.device;
@@ -226,6 +231,25 @@ serving::ModelSpec read_model(const std::string& text, const ServerOptions& opti
   spec.embedder.max_image_pixels = options.max_image_pixels;
   spec.embedder.apply_exif_orientation = options.exif_orientation;
   return spec;
+}
+
+/// NAME=NUMBER, of a model that is given too. What a model can take is found out when it is loaded.
+void read_max_tokens(const std::string& text, std::vector<serving::ModelSpec>& models) {
+  const auto [name, number] = split_named_value("--max-tokens", text, "NAME=NUMBER");
+  std::uint32_t tokens = 0;
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), tokens);
+  if (error != std::errc() || end != number.data() + number.size() || tokens == 0) {
+    throw CLI::ValidationError("--max-tokens", "[" + text + "] must be NAME=NUMBER, a number of tokens");
+  }
+  const auto model = std::find_if(models.begin(), models.end(),
+                                  [&wanted = name](const auto& spec) { return spec.name == wanted; });
+  if (model == models.end()) {
+    throw CLI::ValidationError("--max-tokens", "no --model has the name [" + name + "]");
+  }
+  if (model->embedder.max_tokens != 0) {
+    throw CLI::ValidationError("--max-tokens", "the name [" + name + "] is given twice");
+  }
+  model->embedder.max_tokens = tokens;
 }
 
 /// A key of Sightline's own in Authorization must not reach Cohere.
@@ -262,18 +286,19 @@ int available_cores() {
 
 std::variant<ServerOptions, int> parse_options(int argc, char** argv) {
   ServerOptions options;
-  NamedPaths models, labels;
+  NamedValues models, max_tokens, labels;
   CLI::App app("Serves image and text embeddings of CLIP models, in shapes that Elasticsearch can call.",
                "sightline-server");
   app.set_version_flag("--version", "sightline-server " SIGHTLINE_VERSION);
   app.get_formatter()->column_width(44);
-  add_options(app, options, models, labels);
+  add_options(app, options, models, max_tokens, labels);
   try {
     app.parse(argc, argv);
     if (options.threads == 0) options.threads = available_cores();
     if (options.preparation_threads == 0) options.preparation_threads = available_cores();
     if (models.empty()) throw CLI::RequiredError("--model NAME=FOLDER");
     for (const std::string& model : models) options.models.push_back(read_model(model, options));
+    for (const std::string& limit : max_tokens) read_max_tokens(limit, options.models);
     for (const std::string& set : labels) read_labels(set, options);
     if (!options.elasticsearch_gateway.empty()) check_gateway(options);
     check_cohere(options);

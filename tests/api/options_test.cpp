@@ -56,6 +56,19 @@ TEST_CASE("label files are read at the start, and what is wrong with one ends it
   CHECK(std::get<int>(parse({"--model", "a=/a", "--labels", "x=" + rooms, "--labels", "x=" + rooms})) == 2);
 }
 
+TEST_CASE("a model's texts are cut to a number of its own, and the other models' to theirs") {
+  const ServerOptions options =
+      good({"--model", "clip=/a", "--model", "jina=/b", "--max-tokens", "jina=2048"});
+  CHECK(options.models[0].embedder.max_tokens == 0);
+  CHECK(options.models[1].embedder.max_tokens == 2048);
+  for (const char* wrong :
+       {"jina", "jina=", "=5", "jina=0", "jina=-1", "jina=12x", "jina=99999999999", "other=9"}) {
+    INFO(wrong);
+    CHECK(std::get<int>(parse({"--model", "jina=/b", "--max-tokens", wrong})) == 2);
+  }
+  CHECK(std::get<int>(parse({"--model", "j=/b", "--max-tokens", "j=9", "--max-tokens", "j=9"})) == 2);
+}
+
 TEST_CASE("flags set what they name, units included, for every model") {
   const ServerOptions options =
       good({"--model", "a=/a", "--model", "b=/b=c", "--port", "0", "--max-image-bytes", "5MB",
