@@ -82,7 +82,8 @@ class TowerEmbedder final : public Embedder {
 
  private:
   Error no_tower(const char* kind) const {
-    return {ErrorCode::unsupported, "the model in " + info_.folder + " has no " + kind + " tower"};
+    return {ErrorCode::unsupported, std::string("the model has no ") + kind + " tower: it embeds only " +
+                                        (info_.has_text ? "texts" : "pictures")};
   }
   Status check(const PreparedImage& image) const;
   void pad(PreparedText& text) const;

@@ -64,7 +64,7 @@ class BytePairJson {
   }
 
   Status read_specials() {
-    Result<SpecialTokens> specials = read_special_tokens(root_, Framing::both_ends);
+    Result<SpecialTokens> specials = read_special_tokens(root_);
     if (!specials) return specials.error();
     files_.specials = *std::move(specials);
     return {};

@@ -134,8 +134,10 @@ Status check_added_tokens(const Value& root) {
   return {};
 }
 
-/// tokenizer_config.json overrules the template in transformers; here both must say the same.
-Status check_frame(const Value& config) {
+/// The one token behind a text. As in transformers tokenizer_config.json, where it says, overrules the
+/// template of tokenizer.json.
+Result<Frame> read_end(const Value& root, const Value& config, const std::vector<JsonFile>& settings,
+                       const Vocabulary& vocabulary) {
   if (bool_member(config, "add_bos_token", false)) {
     return unsupported_tokenizer(
         "tokenizer_config.json: add_bos_token is true; SigLIP2 begins with the text");
@@ -143,7 +145,13 @@ Status check_frame(const Value& config) {
   if (!bool_member(config, "add_eos_token", true)) {
     return unsupported_tokenizer("tokenizer_config.json: add_eos_token is false; SigLIP2 ends with <eos>");
   }
-  return {};
+  const bool says_both =
+      given_member(config, "add_bos_token") != nullptr && given_member(config, "add_eos_token") != nullptr;
+  if (!says_both) return read_frame(root, Framing::end_only);
+  const std::string token = special_token(settings, "eos_token", "<eos>");
+  const auto id = vocabulary.find(token);
+  if (id == vocabulary.end()) return corrupt("model.vocab lacks \"" + token + "\", the eos_token");
+  return Frame{std::nullopt, id->second};
 }
 
 Result<Padding> read_padding(const Value& config, const std::vector<JsonFile>& settings,
@@ -165,19 +173,21 @@ Result<GemmaFiles> read_gemma_json(const Value& root, const std::vector<JsonFile
   }
   const Value& config = settings.front().root();
   const Value& model = *given_member(root, "model");
-  for (const Status& status : {check_model(model), check_normalizer(root), check_pre_tokenizer(root),
-                               check_added_tokens(root), check_frame(config)}) {
+  for (const Status& status :
+       {check_model(model), check_normalizer(root), check_pre_tokenizer(root), check_added_tokens(root)}) {
     if (!status) return status.error();
   }
   Result<Vocabulary> vocabulary = read_json_vocabulary(model);
   if (!vocabulary) return vocabulary.error();
   Result<Merges> merges = read_json_merges(model);
   if (!merges) return merges.error();
-  Result<SpecialTokens> specials = read_special_tokens(root, Framing::end_only);
-  if (!specials) return specials.error();
+  Result<std::vector<AddedToken>> added = read_added_tokens(root);
+  if (!added) return added.error();
+  const Result<Frame> frame = read_end(root, config, settings, *vocabulary);
+  if (!frame) return frame.error();
   const Result<Padding> padding = read_padding(config, settings, *vocabulary);
   if (!padding) return padding.error();
-  return GemmaFiles{*std::move(vocabulary), *std::move(merges), *std::move(specials), *padding};
+  return GemmaFiles{*std::move(vocabulary), *std::move(merges), {*std::move(added), *frame}, *padding};
 }
 
 Result<std::unique_ptr<Tokenizer>> make_gemma_tokenizer(const GemmaFiles& files) {

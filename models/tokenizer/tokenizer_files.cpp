@@ -28,22 +28,6 @@ Result<AddedToken> read_added_token(const Value& entry, const std::string& where
   return token;
 }
 
-Result<std::vector<AddedToken>> read_added_tokens(const Value& root) {
-  std::vector<AddedToken> added;
-  const Value* tokens = given_member(root, "added_tokens");
-  if (tokens == nullptr) return added;
-  if (!tokens->IsArray()) return corrupt("added_tokens is not an array");
-  for (rapidjson::SizeType i = 0; i < tokens->Size(); ++i) {
-    const Value& entry = (*tokens)[i];
-    const std::string where = "added_tokens[" + std::to_string(i) + "]";
-    if (!entry.IsObject()) return corrupt(where + " lacks an id or a content");
-    Result<AddedToken> token = read_added_token(entry, where);
-    if (!token) return token.error();
-    added.push_back(*std::move(token));
-  }
-  return added;
-}
-
 /// {"cls": ["[CLS]", 101], "sep": ["[SEP]", 102]}
 Result<Frame> read_pair(const Value& processor) {
   const auto read = [&](const char* name) -> Result<std::int32_t> {
@@ -97,18 +81,6 @@ Result<Frame> read_template(const Value& processor, Framing framing) {
   return frame;
 }
 
-Result<Frame> read_frame(const Value& root, Framing framing) {
-  const Value* processor = given_member(root, "post_processor");
-  const std::string type = type_of(processor);
-  if (type == "\"TemplateProcessing\"") return read_template(*processor, framing);
-  if (framing == Framing::end_only) {
-    return unsupported_tokenizer("post_processor is " + type + ", not TemplateProcessing");
-  }
-  if (type == "\"RobertaProcessing\"" || type == "\"BertProcessing\"") return read_pair(*processor);
-  return unsupported_tokenizer("post_processor is " + type +
-                               ", not RobertaProcessing, BertProcessing or TemplateProcessing");
-}
-
 }  // namespace
 
 std::size_t SpecialTokens::vocabulary_size(const Vocabulary& vocabulary) const {
@@ -152,10 +124,38 @@ Result<Vocabulary> read_json_vocabulary(const Value& model) {
   return vocabulary;
 }
 
-Result<SpecialTokens> read_special_tokens(const Value& root, Framing framing) {
+Result<std::vector<AddedToken>> read_added_tokens(const Value& root) {
+  std::vector<AddedToken> added;
+  const Value* tokens = given_member(root, "added_tokens");
+  if (tokens == nullptr) return added;
+  if (!tokens->IsArray()) return corrupt("added_tokens is not an array");
+  for (rapidjson::SizeType i = 0; i < tokens->Size(); ++i) {
+    const Value& entry = (*tokens)[i];
+    const std::string where = "added_tokens[" + std::to_string(i) + "]";
+    if (!entry.IsObject()) return corrupt(where + " lacks an id or a content");
+    Result<AddedToken> token = read_added_token(entry, where);
+    if (!token) return token.error();
+    added.push_back(*std::move(token));
+  }
+  return added;
+}
+
+Result<Frame> read_frame(const Value& root, Framing framing) {
+  const Value* processor = given_member(root, "post_processor");
+  const std::string type = type_of(processor);
+  if (type == "\"TemplateProcessing\"") return read_template(*processor, framing);
+  if (framing == Framing::end_only) {
+    return unsupported_tokenizer("post_processor is " + type + ", not TemplateProcessing");
+  }
+  if (type == "\"RobertaProcessing\"" || type == "\"BertProcessing\"") return read_pair(*processor);
+  return unsupported_tokenizer("post_processor is " + type +
+                               ", not RobertaProcessing, BertProcessing or TemplateProcessing");
+}
+
+Result<SpecialTokens> read_special_tokens(const Value& root) {
   Result<std::vector<AddedToken>> added = read_added_tokens(root);
   if (!added) return added.error();
-  const Result<Frame> frame = read_frame(root, framing);
+  const Result<Frame> frame = read_frame(root, Framing::both_ends);
   if (!frame) return frame.error();
   return SpecialTokens{*std::move(added), *frame};
 }

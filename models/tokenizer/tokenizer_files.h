@@ -59,9 +59,15 @@ Result<Vocabulary> read_json_vocabulary(const rapidjson::Value& model);
 /// What a family's texts have around them.
 enum class Framing { both_ends, end_only };
 
-/// added_tokens and post_processor, the latter as a template or, for both ends, as RobertaProcessing or
-/// BertProcessing. Errors: corrupt_data, unsupported.
-Result<SpecialTokens> read_special_tokens(const rapidjson::Value& root, Framing framing);
+/// added_tokens. Errors: corrupt_data, unsupported.
+Result<std::vector<AddedToken>> read_added_tokens(const rapidjson::Value& root);
+
+/// post_processor, as a template or, for both ends, as RobertaProcessing or BertProcessing. Errors:
+/// corrupt_data, unsupported.
+Result<Frame> read_frame(const rapidjson::Value& root, Framing framing);
+
+/// Both, of a family with tokens at both ends.
+Result<SpecialTokens> read_special_tokens(const rapidjson::Value& root);
 
 // Files beside vocab.json and vocab.txt.
 

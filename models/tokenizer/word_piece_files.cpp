@@ -50,7 +50,7 @@ Result<WordPieceFiles> read_word_piece_json(const Value& root) {
   if (type_of(pre_tokenizer) != "\"BertPreTokenizer\"") {
     return unsupported_tokenizer("pre_tokenizer is " + type_of(pre_tokenizer) + ", not BertPreTokenizer");
   }
-  Result<SpecialTokens> specials = read_special_tokens(root, Framing::both_ends);
+  Result<SpecialTokens> specials = read_special_tokens(root);
   if (!specials) return specials.error();
   files.specials = *std::move(specials);
   return files;

@@ -73,13 +73,13 @@ class TorchTowers final : public Towers {
   }
 
   Status check_text(std::span<const std::int32_t> ids) const override {
-    if (!text_) return Error{ErrorCode::unsupported, "this model has no text tower"};
+    if (!text_) return Error{ErrorCode::unsupported, "the model has no text tower: it embeds only pictures"};
     const Result<Ids> text = text_->accept(ids);
     return text ? Status() : Status(text.error());
   }
 
   Result<std::vector<float>> encode_texts(std::span<const std::span<const std::int32_t>> ids) override {
-    if (!text_) return Error{ErrorCode::unsupported, "this model has no text tower"};
+    if (!text_) return Error{ErrorCode::unsupported, "the model has no text tower: it embeds only pictures"};
     std::vector<Ids> texts;
     for (std::size_t i = 0; i < ids.size(); ++i) {
       const Result<Ids> text = text_->accept(ids[i]);
@@ -94,7 +94,7 @@ class TorchTowers final : public Towers {
   }
 
   Result<std::vector<float>> encode_images(std::span<const std::uint8_t* const> pictures) override {
-    if (!vision_) return Error{ErrorCode::unsupported, "this model has no vision tower"};
+    if (!vision_) return Error{ErrorCode::unsupported, "the model has no vision tower: it embeds only texts"};
     return in_passes(
         "embedding pictures", pictures.size(), [&](std::size_t) { return vision_->tokens_per_picture(); },
         [&](std::size_t begin, std::size_t count) { return vision_->run(pictures.subspan(begin, count)); });

@@ -19,6 +19,16 @@ bool is_there(const std::filesystem::path& file) {
   return std::filesystem::exists(file, error);
 }
 
+/// `found` begins the message.
+Error open_clip_layout(const std::string& found) {
+  return {
+      ErrorCode::unsupported,
+      found +
+          ", which is OpenCLIP's layout; take model.safetensors and config.json with Hugging Face's names "
+          "(text_model..., vision_model...) of the same model: the repositories openai/clip-vit-... and "
+          "laion/CLIP-ViT-... have them, timm/... have not"};
+}
+
 /// Why there is nothing to load, from what else lies in the folder.
 Error no_weights(const std::filesystem::path& folder) {
   const std::string where = folder.string();
@@ -29,12 +39,9 @@ Error no_weights(const std::filesystem::path& folder) {
                 " is not a folder that can be read; a model is a Hugging Face folder with "
                 "config.json and model.safetensors"};
   }
-  for (const char* name : {"open_clip_model.safetensors", "open_clip_pytorch_model.safetensors"}) {
-    if (is_there(folder / name)) {
-      return {ErrorCode::unsupported, where + " holds only " + name +
-                                          ", whose tensors have OpenCLIP's names; fetch the "
-                                          "model.safetensors of the same model, which has Hugging Face's"};
-    }
+  for (const char* name : {"open_clip_model.safetensors", "open_clip_pytorch_model.safetensors",
+                           "open_clip_pytorch_model.bin", "open_clip_config.json"}) {
+    if (is_there(folder / name)) return open_clip_layout(where + " holds only " + name);
   }
   for (const char* name : {"pytorch_model.bin", "pytorch_model.bin.index.json"}) {
     if (is_there(folder / name)) {
@@ -82,14 +89,10 @@ Result<std::map<std::string, std::string>> read_index(const std::filesystem::pat
 }
 
 Status refuse_open_clip_names(const Checkpoint& checkpoint) {
-  for (const char* name :
-       {"visual.transformer.resblocks.0.attn.in_proj_weight", "transformer.resblocks.0.attn.in_proj_weight",
-        "visual.trunk.patch_embed.proj.weight", "visual.class_embedding"}) {
-    if (checkpoint.find(name) != nullptr) {
-      return Error{ErrorCode::unsupported,
-                   checkpoint.folder().string() + ": tensor \"" + name +
-                       "\" shows OpenCLIP's layout; use a folder of the same model with Hugging "
-                       "Face's names (text_model..., vision_model...)"};
+  for (const char* start : {"visual.", "transformer.resblocks.", "text.transformer."}) {
+    const auto tensor = checkpoint.tensors().lower_bound(start);
+    if (tensor != checkpoint.tensors().end() && tensor->first.starts_with(start)) {
+      return open_clip_layout(checkpoint.folder().string() + " holds tensor \"" + tensor->first + "\"");
     }
   }
   return {};

@@ -98,8 +98,15 @@ Result<models::Prepared> EmbeddingService::Job::prepared(std::size_t i) {
     service_.observer_.input_prepared(model_.name(), input.modality,
                                       in_seconds(service_.clock_.now() - began), results_[i].truncated);
   };
+  const models::ModelInfo& info = model_.embedder().info();
+  const bool is_text = input.modality == Modality::text;
+  if (!(is_text ? info.has_text : info.has_image)) {
+    return Error{ErrorCode::unsupported, "model [" + std::string(model_.name()) + "] has no " +
+                                             (is_text ? "text tower: it embeds only pictures"
+                                                      : "vision tower: it embeds only texts")};
+  }
   try {
-    if (input.modality == Modality::text) {
+    if (is_text) {
       auto text = model_.embedder().prepare_text(input.bytes, options_.truncate);
       if (!text) return text.error();
       results_[i].tokens = text->tokens();

@@ -143,15 +143,14 @@ TEST_CASE("dimensions are the first so many floats, at unit length") {
 
 TEST_CASE("a model of one tower refuses the other kind of input, with its position") {
   ApiBench bench;
-  bench.embedder->has_image = false;
+  bench.embedder->keep_only(serving::Modality::text);
   const auto picture = bench.embeddings(R"({"model":"hash","input":["a",")" + picture_uri("1") + R"("]})");
   CHECK(picture.status == 400);
-  CHECK(message_of(picture) == "input 1: the model has no vision tower");
-  bench.embedder->has_image = true;
-  bench.embedder->has_text = false;
+  CHECK(message_of(picture) == "input 1: model [hash] has no vision tower: it embeds only texts");
+  bench.embedder->keep_only(serving::Modality::image);
   const auto text = bench.embeddings(R"({"model":"hash","input":"a"})");
   CHECK(text.status == 400);
-  CHECK(message_of(text) == "input 0: the model has no text tower");
+  CHECK(message_of(text) == "input 0: model [hash] has no text tower: it embeds only pictures");
 }
 
 struct Refusal {

@@ -99,11 +99,22 @@ TEST_CASE("weights that are only a pickle are refused with the way to convert th
 }
 
 TEST_CASE("OpenCLIP's layout is recognised by file name and by tensor names") {
-  const TemporaryFolder by_file, by_tensor;
-  by_file.write("open_clip_model.safetensors", shard_of({"visual.proj"}));
-  has(fault(by_file.path(), ErrorCode::unsupported), "OpenCLIP");
-  by_tensor.write("model.safetensors", shard_of({"visual.class_embedding", "visual.proj"}));
-  has(fault(by_tensor.path(), ErrorCode::unsupported), "OpenCLIP");
+  for (const char* file : {"open_clip_model.safetensors", "open_clip_pytorch_model.safetensors",
+                           "open_clip_pytorch_model.bin", "open_clip_config.json"}) {
+    const TemporaryFolder folder;
+    folder.write(file, shard_of({"visual.proj"}));
+    const std::string message = fault(folder.path(), ErrorCode::unsupported);
+    has(message, std::string("holds only ") + file);
+    has(message, "take model.safetensors and config.json");
+  }
+  for (const char* tensor :
+       {"visual.transformer.resblocks.0.attn.in_proj_weight", "transformer.resblocks.11.mlp.c_fc.weight",
+        "visual.trunk.patch_embed.proj.weight", "text.transformer.resblocks.0.ln_1.weight"}) {
+    const TemporaryFolder folder;
+    folder.write("model.safetensors", shard_of({"logit_scale", tensor}));
+    has(fault(folder.path(), ErrorCode::unsupported),
+        "\"" + std::string(tensor) + "\", which is OpenCLIP's layout");
+  }
 }
 
 TEST_CASE("a folder without weights and no folder at all are told apart") {

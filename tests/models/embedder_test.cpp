@@ -250,6 +250,7 @@ TEST_CASE("a text-only export embeds texts and refuses pictures") {
   const auto image = embedder->prepare_image("x");
   REQUIRE_FALSE(image.ok());
   CHECK(image.error().code == ErrorCode::unsupported);
+  CHECK(image.error().message == "the model has no vision tower: it embeds only texts");
 }
 
 TEST_CASE("a vision-only export embeds pictures, needs no tokenizer and refuses texts") {
@@ -270,7 +271,10 @@ TEST_CASE("a vision-only export embeds pictures, needs no tokenizer and refuses 
   REQUIRE(results[0].ok());
   CHECK(max_difference(*results[0], expected.unit) < 1e-5);
   CHECK(results[1].error().code == ErrorCode::unsupported);
-  CHECK(embedder->prepare_text("x", Truncate::end).error().code == ErrorCode::unsupported);
+  const auto text = embedder->prepare_text("x", Truncate::end);
+  REQUIRE_FALSE(text.ok());
+  CHECK(text.error().code == ErrorCode::unsupported);
+  CHECK(text.error().message == "the model has no text tower: it embeds only pictures");
 }
 
 TEST_CASE("a folder that lacks or mixes files is refused, naming the file") {

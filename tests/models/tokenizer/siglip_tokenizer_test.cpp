@@ -163,6 +163,30 @@ TEST_CASE("a spiece.model that is broken or another model's is refused by file")
   has(fault({{"tokenizer.json", R"({"model":{"type":"Unigram"}})"}}).message, "fetch spiece.model");
 }
 
+TEST_CASE("a spiece.model of which any byte is wrong is refused or read, and does no harm") {
+  const std::string model = read_file(siglip_folder() / "spiece.model");
+  const std::string text = "A photo of caf\u00E9s, \uFB01ne \u2460 \u3300 houses";
+  std::uint32_t random = 1;
+  int loaded = 0;
+  for (int i = 0; i < 300; ++i) {
+    std::string changed = model;
+    for (int k = 0; k < 8; ++k) {
+      random = random * 1664525u + 1013904223u;
+      changed[random % changed.size()] ^= static_cast<char>(1 + (random >> 8) % 255);
+    }
+    const TemporaryFolder folder;
+    folder.write("spiece.model", changed);
+    const auto tokenizer = load_tokenizer(folder.path());
+    if (!tokenizer) continue;
+    ++loaded;
+    for (const std::int32_t id : encode(**tokenizer, text)) {
+      CHECK(static_cast<std::size_t>(id) < (*tokenizer)->vocabulary_size());
+    }
+  }
+  CHECK(loaded > 0);
+  CHECK(loaded < 300);
+}
+
 TEST_CASE("SigLIP keeps capitals where its files say so") {
   const TemporaryFolder folder;
   folder.write("spiece.model", read_file(siglip_folder() / "spiece.model"));
@@ -172,7 +196,7 @@ TEST_CASE("SigLIP keeps capitals where its files say so") {
 }
 
 TEST_CASE("a tokenizer.json that is not Gemma's, or does not say how to pad, is refused by place") {
-  const std::string json = gemma_json();
+  const std::string json = gemma_json(), side = R"({"padding_side":"right"})";
   has(fault({{"tokenizer.json", json}}).message, "tokenizer_config.json");
   const std::vector<std::pair<std::string, std::string>> configs{
       {R"({"pad_token":"<pad>"})", "padding_side"},
@@ -198,10 +222,18 @@ TEST_CASE("a tokenizer.json that is not Gemma's, or does not say how to pad, is 
        "post_processor.single"},
   };
   for (const auto& [from, to, part] : changes) {
-    has(fault({{"tokenizer.json", replaced(json, from, to)}, {"tokenizer_config.json", k_gemma_config}})
-            .message,
-        part);
+    has(fault({{"tokenizer.json", replaced(json, from, to)}, {"tokenizer_config.json", side}}).message, part);
   }
+}
+
+TEST_CASE("tokenizer_config.json overrules what tokenizer.json puts around SigLIP2's texts") {
+  const std::string both =
+      replaced(gemma_json(), R"("single":[{"Sequence":{"id":"A","type_id":0}},)",
+               R"("single":[{"SpecialToken":{"id":"<eos>"}},{"Sequence":{"id":"A","type_id":0}},)");
+  CHECK(encode(*gemma(k_gemma_config, both), "a cat") == encode(*gemma(), "a cat"));
+  CHECK(encode(*gemma(R"({"padding_side":"right"})"), "a cat") == encode(*gemma(), "a cat"));
+  has(fault({{"tokenizer.json", both}, {"tokenizer_config.json", R"({"padding_side":"right"})"}}).message,
+      "post_processor.single");
 }
 
 TEST_CASE("SigLIP2's padding goes where its files say") {
