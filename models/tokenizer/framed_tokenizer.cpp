@@ -24,8 +24,7 @@ std::size_t slice_end(std::string_view text) {
   return any;
 }
 
-/// The one token between whose ids a too long text may be cut.
-constexpr std::size_t k_end_token = 1;
+constexpr std::size_t k_end_tokens = 1;
 
 }  // namespace
 
@@ -47,7 +46,7 @@ Result<PreparedText> fitted(std::vector<std::int32_t> ids, std::size_t begin_tok
   prepared.ids = std::move(ids);
   prepared.full_length = prepared.ids.size();
   if (prepared.full_length <= max_tokens) return prepared;
-  if (max_tokens < begin_tokens + k_end_token) {
+  if (max_tokens < begin_tokens + k_end_tokens) {
     return Error{ErrorCode::internal,
                  "a limit of " + std::to_string(max_tokens) + " tokens leaves no room for BOS and EOS"};
   }

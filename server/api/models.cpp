@@ -66,6 +66,11 @@ std::string model_json(const serving::ModelStatus& status, const InputLimits& li
     append_float(scale, info.logit_scale);
     writer.raw("logit_scale", scale);
   }
+  if (info.logit_bias) {
+    std::string bias;
+    append_float(bias, *info.logit_bias);
+    writer.raw("logit_bias", bias);
+  }
   if (info.has_image) {
     writer.number("image_size", info.image_size);
     writer.text("preprocessing", info.preprocessing);

@@ -14,12 +14,16 @@ using namespace std::string_view_literals;
 
 namespace {
 
-Result<float> scale_of(const TensorSpec& spec, std::string_view bytes) {
+Checkpoint checkpoint_of(const TensorSpec& spec, std::string_view bytes) {
   const TemporaryFolder folder;
   folder.write("model.safetensors", safetensors_header(std::span(&spec, 1)) + std::string(bytes));
-  const auto checkpoint = Checkpoint::open(folder.path());
+  auto checkpoint = Checkpoint::open(folder.path());
   REQUIRE(checkpoint.ok());
-  return read_logit_scale(*checkpoint);
+  return *std::move(checkpoint);
+}
+
+Result<float> scale_of(const TensorSpec& spec, std::string_view bytes) {
+  return read_logit_scale(checkpoint_of(spec, bytes));
 }
 
 constexpr std::string_view k_f32_ln_100 = "\x8e\x5d\x93\x40";  // 4.6051702
@@ -46,5 +50,19 @@ TEST_CASE("a logit scale that is no finite number is the checkpoint's fault") {
     REQUIRE_FALSE(scale.ok());
     CHECK(scale.error().code == ErrorCode::corrupt_data);
     CHECK(scale.error().message.find("logit_scale") != std::string::npos);
+  }
+}
+
+TEST_CASE("a logit bias is the checkpoint's scalar, where it has one, and must be finite") {
+  const auto bias_of = [](const TensorSpec& spec, std::string_view bytes) {
+    return read_logit_bias(checkpoint_of(spec, bytes));
+  };
+  CHECK(bias_of({"logit_bias", Dtype::f32, {1}}, "\x00\x00\x20\xc1"sv).value() == -10);
+  CHECK_FALSE(bias_of({"other", Dtype::f32, {1}}, "\x00\x00\x20\xc1"sv).value());
+  for (const auto& bias : {bias_of({"logit_bias", Dtype::f32, {}}, "\x00\x00\xc0\x7f"sv),
+                           bias_of({"logit_bias", Dtype::f32, {2}}, "\0\0\0\0\0\0\0\0"sv)}) {
+    REQUIRE_FALSE(bias.ok());
+    CHECK(bias.error().code == ErrorCode::corrupt_data);
+    CHECK(bias.error().message.find("logit_bias") != std::string::npos);
   }
 }
