@@ -8,7 +8,7 @@
 #   NAME               a name of --list, or any OWNER/REPOSITORY of the hub
 #   FOLDER             where to put it (default: checkpoints/NAME in the current folder)
 #   --revision REV     branch, tag or commit (default: main); all files are taken from the commit that it stands for
-#   --accept-license   you have read the model's licence and keep to it; asked for where it is not a free one, or not known
+#   --accept-license   you have read the model's licence and keep to it; asked for where this script does not know it
 #   --dry-run          print the addresses and download nothing
 #
 # HF_ENDPOINT names another hub (default: https://huggingface.co); HF_TOKEN is sent if set.
@@ -16,18 +16,17 @@
 # Needs bash, curl, jq and sha256sum.
 set -euo pipefail
 
-# name | repository | licence | free: may be used for any purpose; limited: read it first | what it is
+# name | repository | licence, for any purpose | what it is
 known="\
-clip-b32|openai/clip-vit-base-patch32|MIT|free|CLIP ViT-B/32, 512 numbers, 0.6 GB
-clip-b16|openai/clip-vit-base-patch16|MIT|free|CLIP ViT-B/16, 512 numbers, 0.6 GB
-clip-l14|openai/clip-vit-large-patch14|MIT|free|CLIP ViT-L/14, 768 numbers, 1.7 GB
-clip-l14-336|openai/clip-vit-large-patch14-336|MIT|free|CLIP ViT-L/14 at 336 pixels, 768 numbers, 1.7 GB
-laion-h14|laion/CLIP-ViT-H-14-laion2B-s32B-b79K|MIT|free|OpenCLIP ViT-H/14, 1024 numbers, 3.9 GB
-laion-g14|laion/CLIP-ViT-g-14-laion2B-s12B-b42K|MIT|free|OpenCLIP ViT-g/14, 1024 numbers, 5.5 GB
-jina-clip-v1|jinaai/jina-clip-v1|Apache-2.0|free|jina-clip-v1, 768 numbers, 0.9 GB
-jina-clip-v2|jinaai/jina-clip-v2|CC BY-NC 4.0 (no commercial use)|limited|jina-clip-v2, 1024 numbers, 1.7 GB
-siglip-b16|google/siglip-base-patch16-224|Apache-2.0|free|SigLIP base, 768 numbers, 0.8 GB
-siglip2-b16|google/siglip2-base-patch16-224|Apache-2.0|free|SigLIP 2 base, 768 numbers, 1.5 GB"
+clip-b32|openai/clip-vit-base-patch32|MIT|CLIP ViT-B/32, 512 numbers, 0.6 GB
+clip-b16|openai/clip-vit-base-patch16|MIT|CLIP ViT-B/16, 512 numbers, 0.6 GB
+clip-l14|openai/clip-vit-large-patch14|MIT|CLIP ViT-L/14, 768 numbers, 1.7 GB
+clip-l14-336|openai/clip-vit-large-patch14-336|MIT|CLIP ViT-L/14 at 336 pixels, 768 numbers, 1.7 GB
+laion-h14|laion/CLIP-ViT-H-14-laion2B-s32B-b79K|MIT|OpenCLIP ViT-H/14, 1024 numbers, 3.9 GB
+laion-g14|laion/CLIP-ViT-g-14-laion2B-s12B-b42K|MIT|OpenCLIP ViT-g/14, 1024 numbers, 5.5 GB
+jina-clip-v1|jinaai/jina-clip-v1|Apache-2.0|jina-clip-v1, 768 numbers, 0.9 GB
+siglip-b16|google/siglip-base-patch16-224|Apache-2.0|SigLIP base, 768 numbers, 0.8 GB
+siglip2-b16|google/siglip2-base-patch16-224|Apache-2.0|SigLIP 2 base, 768 numbers, 1.5 GB"
 # What the server reads. The first two must be there; weights are looked for after these.
 must=(config.json preprocessor_config.json)
 may=(tokenizer.json tokenizer_config.json special_tokens_map.json vocab.json merges.txt vocab.txt spiece.model tokenizer.model README.md)
@@ -37,10 +36,11 @@ say()   { printf '%s\n' "$*"; }
 fail()  { printf 'download_model: %s\n' "$*" >&2; exit 1; }
 usage() { printf 'download_model: %s\n' "$*" >&2; exit 2; }
 
+unknown_licence="not known to this script"
 name= folder= revision=main accepted= dry_run=
 while [ $# -gt 0 ]; do
   case $1 in
-    --list) printf '%s\n' "$known" | awk -F'|' '{ printf "%-14s %-40s %-32s %s\n", $1, $2, $3, $5 }'; exit 0 ;;
+    --list) printf '%s\n' "$known" | awk -F'|' '{ printf "%-14s %-40s %-12s %s\n", $1, $2, $3, $4 }'; exit 0 ;;
     --revision) revision=${2:?--revision needs one}; shift ;;
     --accept-license) accepted=1 ;;
     --dry-run) dry_run=1 ;;
@@ -57,9 +57,9 @@ done
 
 entry=$(printf '%s\n' "$known" | awk -F'|' -v name="$name" '$1 == name || $2 == name')
 if [ -n "$entry" ]; then
-  IFS='|' read -r name repository licence kind _ <<<"$entry"
+  IFS='|' read -r name repository licence _ <<<"$entry"
 elif [[ $name =~ ^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$ && $name != *..* ]]; then
-  repository=$name licence="not known to this script" kind=limited name=${name#*/}
+  repository=$name licence=$unknown_licence name=${name#*/}
 else
   usage "no model $name; --list shows those that are known, or give OWNER/REPOSITORY"
 fi
@@ -76,7 +76,7 @@ if [ -n "$dry_run" ]; then
   say "$(address model.safetensors.index.json)  (with its shards, if there is no model.safetensors)"
   exit 0
 fi
-if [ "$kind" = limited ] && [ -z "$accepted" ]; then
+if [ "$licence" = "$unknown_licence" ] && [ -z "$accepted" ]; then
   if [ -t 0 ]; then
     read -r -p "Have you read its licence, and do you keep to it? [yes/no] " answer
     [ "$answer" = yes ] || { say "not downloaded"; exit 3; }
