@@ -76,7 +76,7 @@ class Fields {
   std::uint64_t fixed(std::size_t size) {
     const std::string_view bytes = take(size);
     std::uint64_t value = 0;
-    std::memcpy(&value, bytes.data(), bytes.size());
+    if (!failed_) std::memcpy(&value, bytes.data(), bytes.size());
     return value;
   }
 
