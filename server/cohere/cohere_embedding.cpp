@@ -108,7 +108,7 @@ class CohereEmbedding::Job : public std::enable_shared_from_this<Job> {
   }
 
   void start(CohereClient& client, serving::PreparationPool& pool, const models::ImageLimits& limits) {
-    for (auto& call : text_calls(request_.inputs)) send(client, std::move(call));
+    for (const auto& call : text_calls(request_.inputs)) send(client, call);
     for (std::size_t i = 0; i < request_.inputs.size(); ++i) {
       if (request_.inputs[i].modality != Modality::image) continue;
       if (fits(request_.inputs[i].bytes)) {
