@@ -7,8 +7,8 @@
 
 #include "base/base64.h"
 #include "models/embedder.h"
-#include "server/http/client.h"
 #include "server/api/json.h"
+#include "server/http/client.h"
 #include "tests/api/api_bench.h"
 
 namespace sightline::api {

@@ -17,31 +17,26 @@
 namespace sightline::cohere {
 
 /// A unit vector of 128 numbers that depends on every byte.
-inline std::vector<float> hashed(const std::string &bytes, bool picture) {
+inline std::vector<float> hashed(const std::string& bytes, bool picture) {
   std::seed_seq seed(bytes.begin(), bytes.end());
   std::mt19937 random(seed);
   std::vector<float> values(128);
   double square = 0;
-  for (float &value : values) {
-    value =
-        static_cast<float>(random() % 2001) / 1000.0f - (picture ? 1.0f : 0.5f);
+  for (float& value : values) {
+    value = static_cast<float>(random() % 2001) / 1000.0f - (picture ? 1.0f : 0.5f);
     square += static_cast<double>(value) * value;
   }
-  for (float &value : values)
-    value = static_cast<float>(value / std::sqrt(square));
+  for (float& value : values) value = static_cast<float>(value / std::sqrt(square));
   return values;
 }
 
-inline Result<std::vector<StandIn::Embedded>>
-hashed_all(const std::vector<StandIn::Input> &inputs) {
+inline Result<std::vector<StandIn::Embedded>> hashed_all(const std::vector<StandIn::Input>& inputs) {
   std::vector<StandIn::Embedded> embedded;
-  for (const auto &input : inputs)
-    embedded.push_back({hashed(input.bytes, input.picture), 4, 3});
+  for (const auto& input : inputs) embedded.push_back({hashed(input.bytes, input.picture), 4, 3});
   return embedded;
 }
 
-inline http::Response answer_of(int status, std::string body,
-                                http::Headers headers = {}) {
+inline http::Response answer_of(int status, std::string body, http::Headers headers = {}) {
   http::Response response;
   response.status = status;
   response.body = std::move(body);
@@ -50,15 +45,13 @@ inline http::Response answer_of(int status, std::string body,
 }
 
 class LoopbackCohere {
-public:
-  explicit LoopbackCohere(StandIn::Options options = {})
-      : stand_in_(std::move(options), hashed_all) {
+ public:
+  explicit LoopbackCohere(StandIn::Options options = {}) : stand_in_(std::move(options), hashed_all) {
     http::Server::Options http;
     http.drain_timeout = std::chrono::milliseconds(0);
-    server_ = std::move(*http::Server::start(
-        http, [this](http::Request &&request, http::Reply reply) {
-          take(std::move(request), std::move(reply));
-        }));
+    server_ = std::move(*http::Server::start(http, [this](http::Request&& request, http::Reply reply) {
+      take(std::move(request), std::move(reply));
+    }));
   }
   ~LoopbackCohere() {
     {
@@ -68,9 +61,7 @@ public:
     server_->stop();
   }
 
-  std::string url() const {
-    return "http://127.0.0.1:" + std::to_string(server_->port());
-  }
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(server_->port()); }
 
   /// Answers the next requests, in order, before the stand-in answers the rest.
   void put_first(http::Response answer) {
@@ -94,8 +85,7 @@ public:
       holding_ = false;
       held.swap(held_);
     }
-    for (auto &[request, reply] : held)
-      answer(request, std::move(reply));
+    for (auto& [request, reply] : held) answer(request, std::move(reply));
   }
 
   std::vector<http::Request> requests() {
@@ -103,8 +93,8 @@ public:
     return requests_;
   }
 
-private:
-  void take(http::Request &&request, http::Reply reply) {
+ private:
+  void take(http::Request&& request, http::Reply reply) {
     {
       const std::lock_guard lock(mutex_);
       requests_.push_back(request);
@@ -117,7 +107,7 @@ private:
     answer(request, std::move(reply));
   }
 
-  void answer(const http::Request &request, http::Reply reply) {
+  void answer(const http::Request& request, http::Reply reply) {
     std::optional<http::Response> response;
     {
       const std::lock_guard lock(mutex_);
@@ -126,12 +116,10 @@ private:
         first_.pop_front();
       }
     }
-    if (!response)
-      response = stand_in_.answer(request);
-    if (response)
-      return reply.send(*std::move(response));
+    if (!response) response = stand_in_.answer(request);
+    if (response) return reply.send(*std::move(response));
     const std::lock_guard lock(mutex_);
-    held_.emplace_back(request, std::move(reply)); // never answered
+    held_.emplace_back(request, std::move(reply));  // never answered
   }
 
   StandIn stand_in_;
@@ -144,4 +132,4 @@ private:
   std::unique_ptr<http::Server> server_;
 };
 
-} // namespace sightline::cohere
+}  // namespace sightline::cohere

@@ -23,48 +23,38 @@ namespace sightline::cohere {
 /// gives float, int8 and binary. Thread safety: `answer` may be called from any
 /// thread.
 class StandIn {
-public:
+ public:
   struct Options {
-    std::string key; ///< the one that is let in; empty: any
+    std::string key;  ///< the one that is let in; empty: any
     // How much of what is well formed fails all the same, each from 0 to 1.
-    double rate_limited = 0;            ///< 429 with Retry-After
-    double unavailable = 0;             ///< 503
-    double silent = 0;                  ///< no answer at all
-    double garbage = 0;                 ///< 200 with half a JSON
-    double fewer_vectors = 0;           ///< 200 with one vector too few
-    std::optional<int> retry_after = 0; ///< seconds told with a 429
-    std::uint64_t seed =
-        1; ///< the same order of requests fails in the same way
+    double rate_limited = 0;             ///< 429 with Retry-After
+    double unavailable = 0;              ///< 503
+    double silent = 0;                   ///< no answer at all
+    double garbage = 0;                  ///< 200 with half a JSON
+    double fewer_vectors = 0;            ///< 200 with one vector too few
+    std::optional<int> retry_after = 0;  ///< seconds told with a 429
+    std::uint64_t seed = 1;              ///< the same order of requests fails in the same way
   };
   struct Input {
     bool picture = false;
     std::string bytes;
   };
   struct Embedded {
-    std::vector<float>
-        values; ///< of unit length, any number of them up to the answer's
+    std::vector<float> values;  ///< of unit length, any number of them up to the answer's
     std::uint32_t width = 0, height = 0;
   };
   /// One entry an input. Errors are answered 400.
-  using Embed =
-      std::function<Result<std::vector<Embedded>>(const std::vector<Input> &)>;
+  using Embed = std::function<Result<std::vector<Embedded>>(const std::vector<Input>&)>;
 
   StandIn(Options options, Embed embed);
 
   /// Nullopt: the request gets no answer.
-  std::optional<http::Response> answer(const http::Request &request);
+  std::optional<http::Response> answer(const http::Request& request);
 
-private:
-  enum class Fate {
-    answered,
-    rate_limited,
-    unavailable,
-    silent,
-    garbage,
-    fewer_vectors
-  };
+ private:
+  enum class Fate { answered, rate_limited, unavailable, silent, garbage, fewer_vectors };
   Fate draw();
-  http::Response embed(const http::Request &request, Fate fate) const;
+  http::Response embed(const http::Request& request, Fate fate) const;
 
   const Options options_;
   const Embed embed_;
@@ -77,6 +67,6 @@ std::size_t dims_of(std::string_view model);
 
 /// `values` spread over `dims` (at least as many) numbers by a fixed map that
 /// keeps all lengths and angles.
-std::vector<float> spread(const std::vector<float> &values, std::size_t dims);
+std::vector<float> spread(const std::vector<float>& values, std::size_t dims);
 
-} // namespace sightline::cohere
+}  // namespace sightline::cohere

@@ -199,7 +199,8 @@ TEST_CASE("a partial update merges objects, replaces the rest, and knows when no
   REQUIRE(merged.ok());
   CHECK(merged->text == R"({"a":1.0,"o":{"x":1,"y":[3],"z":null},"n":"q"})");
   CHECK(merged->changed);
-  CHECK_FALSE(rest::merge_json(R"({"a":1,"o":{"x":[1,{"p":"q"}]}})", R"({"o":{"x":[1,{"p":"q"}]}})")->changed);
+  CHECK_FALSE(
+      rest::merge_json(R"({"a":1,"o":{"x":[1,{"p":"q"}]}})", R"({"o":{"x":[1,{"p":"q"}]}})")->changed);
   CHECK(rest::merge_json(R"({"a":1})", R"({"a":2})")->changed);
   CHECK(parse_update_body("{}").error().reason == "Validation Failed: 1: script or doc is missing;");
   CHECK(parse_update_body(R"({"foo":1})").error().reason == "[1:2] [UpdateRequest] unknown field [foo]");
