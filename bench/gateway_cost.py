@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """What passing through the gateway costs: the same requests straight to the cluster and through the gateway, in turn.
 
-    gateway_cost.py --direct URL --gateway URL [--searches 2000] [--bulks 60]
+    gateway_cost.py --direct URL --gateway URL [--peer URL] [--searches 2000] [--bulks 60]
 
 Measures a kNN search with a ready vector (10 of 2,000 documents of 768 floats) and a bulk of 5 MB without inference, over one
 kept connection each, direct and through the gateway by turns, so that both meet the same noise. Prints p50 and p99 of both and
-what the gateway adds. The index that the bulks fill is made anew after every round, outside the measured time, so that no merge
+what the gateway adds. `--peer` is a plain reverse proxy in front of the same cluster (haproxy, nginx): it takes its turn in the same
+run, and what it adds is what any further process in the way costs on this machine. The index that the bulks fill is made anew after every round, outside the measured time, so that no merge
 of an earlier round falls into a later one. Makes the indices `sightline-gateway-cost` and `sightline-gateway-cost-bulk` and
 deletes them at the end. Needs only Python's standard library.
 """
@@ -75,44 +76,46 @@ def bulk_body(seed):
     return "\n".join(lines) + "\n"
 
 
-def measure(name, direct, gateway, rounds, request, settle=None):
-    """Both ways by turns; the first tenth only warms up."""
-    times = {"direct": [], "gateway": []}
+def measure(name, ways, rounds, request, settle=None):
+    """Every way ({name: Connection}, "direct" first) by turns; the first tenth only warms up."""
+    times = {way: [] for way in ways}
+    order = list(ways)
     for number in range(rounds + rounds // 10):
-        ways = [("direct", direct), ("gateway", gateway)]
-        for way, connection in ways if number % 2 else reversed(ways):
-            took = request(connection, number)
+        order.append(order.pop(0))
+        for way in order:
+            took = request(ways[way], number)
             if number >= rounds // 10:
                 times[way].append(took)
         if settle:
             settle()
 
-    def at(way, percent):
-        return statistics.quantiles(times[way], n=100, method="inclusive")[percent - 1]
-
     print(f"{name}, {rounds} each way by turns")
     for percent in (50, 99):
-        straight, through = at("direct", percent), at("gateway", percent)
-        print(f"  p{percent}: direct {straight:8.2f} ms   gateway {through:8.2f} ms   added {through - straight:+7.2f} ms ({through / straight - 1:+.1%})")
+        at = {way: statistics.quantiles(taken, n=100, method="inclusive")[percent - 1] for way, taken in times.items()}
+        straight = at.pop("direct")
+        print(f"  p{percent}: direct {straight:8.2f} ms", *(
+            f"{way} {through:8.2f} ms   added {through - straight:+7.2f} ms ({through / straight - 1:+.1%})" for way, through in at.items()), sep="   ")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--direct", required=True, help="the cluster")
     parser.add_argument("--gateway", required=True, help="the gateway in front of it")
+    parser.add_argument("--peer", help="a plain reverse proxy in front of it, to compare with")
     parser.add_argument("--searches", type=int, default=2000)
     parser.add_argument("--bulks", type=int, default=60)
     options = parser.parse_args()
-    direct, gateway = Connection(options.direct), Connection(options.gateway)
+    ways = {way: Connection(url) for way, url in (("direct", options.direct), ("gateway", options.gateway), ("peer", options.peer)) if url}
+    direct = ways["direct"]
     fill(direct)
     try:
         queries = [json.dumps({"size": 10, "_source": False, "knn": {"field": "v", "k": 10, "num_candidates": 100, "query_vector": vector(-1 - i)}}) for i in range(50)]
-        measure("kNN search with a ready vector", direct, gateway, options.searches,
+        measure("kNN search with a ready vector", ways, options.searches,
                 lambda connection, number: connection.call("POST", f"/{INDEX}/_search", queries[number % 50])[0])
         empty_bulk_index(direct)
         bodies = [bulk_body(i) for i in range(4)]
         print(f"bulk body: {len(bodies[0]) / 1e6:.1f} MB, {bodies[0].count(chr(10)) // 2} documents")
-        measure("bulk of 5 MB without inference", direct, gateway, options.bulks,
+        measure("bulk of 5 MB without inference", ways, options.bulks,
                 lambda connection, number: connection.call("POST", f"/{BULK_INDEX}/_bulk?filter_path=errors", bodies[number % 4], "application/x-ndjson")[0],
                 lambda: empty_bulk_index(direct))
     finally:
