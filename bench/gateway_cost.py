@@ -5,10 +5,11 @@
 
 Measures a kNN search with a ready vector (10 of 2,000 documents of 768 floats) and a bulk of 5 MB without inference, over one
 kept connection each, direct and through the gateway by turns, so that both meet the same noise. Prints p50 and p99 of both and
-what the gateway adds. `--peer` is a plain reverse proxy in front of the same cluster (haproxy, nginx): it takes its turn in the same
-run, and what it adds is what any further process in the way costs on this machine. The index that the bulks fill is made anew after every round, outside the measured time, so that no merge
-of an earlier round falls into a later one. Makes the indices `sightline-gateway-cost` and `sightline-gateway-cost-bulk` and
-deletes them at the end. Needs only Python's standard library.
+what the gateway adds. `--peer` is a plain reverse proxy in front of the same cluster (haproxy, nginx): it takes its turn in the
+same run, and what it adds is what any further process in the way costs on this machine. The index that the bulks fill is made
+anew after every round, outside the measured time, so that no merge of an earlier round falls into a later one. Makes the
+indices `sightline-gateway-cost` and `sightline-gateway-cost-bulk` and deletes them at the end. Needs only Python's standard
+library.
 """
 
 import argparse
