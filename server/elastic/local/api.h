@@ -52,7 +52,9 @@ bool wants_refresh(const http::Request& request);
 /// Refuses parameters that would change a write and are not done here: routing, versions; and pipelines that
 /// the front has not run.
 Refusal check_write_parameters(const http::Request& request);
+/// The `_source` parameter of updates: true if their answers are to show the new source. Errors: filters.
+Answer<bool> updates_show_source(const http::Request& request);
 /// The members of a write's answer, from `_index` to `_primary_term`, without braces.
-std::string write_members(const struct WriteResult& result, bool forced_refresh);
+std::string write_members(const struct WriteResult& result, bool forced_refresh, int copies);
 
 }  // namespace sightline::elastic

@@ -19,6 +19,7 @@ using Action = DocumentWrite::Action;
 struct Defaults {
   std::string index;
   std::string pipeline;
+  bool wants_source = false;  // of updates
 };
 
 struct BulkLine {
@@ -41,6 +42,7 @@ class BulkReader {
       BulkLine item;
       item.write.index = defaults_.index;
       item.pipeline = defaults_.pipeline;
+      item.write.wants_source = defaults_.wants_source;
       if (auto refusal = read_action(line, item)) return *refusal;
       if (item.write.action != Action::remove) {
         if (rest_.empty()) break;  // an action without its document is passed over, as Elasticsearch does
@@ -138,6 +140,9 @@ class BulkReader {
         item.action = "create";
       }
     } else if (name == "_source" && item.write.action == Action::update) {
+      if (text != "true" && text != "false")
+        return illegal_argument("A" + at_line() +
+                                ": [_source] of an update is supported as true or false only");
       item.write.wants_source = text == "true";
     } else if (name == "routing" || name == "version" || name == "version_type" ||
                name == "dynamic_templates") {
@@ -191,7 +196,8 @@ class BulkReader {
 std::string item_json(const BulkLine& line, const Answer<WriteResult>& result, bool forced_refresh) {
   std::string out = std::string("{\"") + line.action + "\":{";
   if (result) {
-    out += write_members(*result, forced_refresh) + ",\"status\":" + std::to_string(result->status());
+    out += write_members(*result, forced_refresh, result->copies) +
+           ",\"status\":" + std::to_string(result->status());
     if (!result->source.empty()) {
       out += ",\"get\":{\"_seq_no\":" + std::to_string(result->seq_no) +
              ",\"_primary_term\":1,\"found\":true,\"_source\":" + result->source + "}";
@@ -212,7 +218,9 @@ Answer<Defaults> read_defaults(const Request& request, const PathParameters& pat
       return illegal_argument("[" + std::string(name) + "] is not supported by this server");
     }
   }
-  return Defaults{path.get("index"), rest::query_parameter(request, "pipeline").value_or("")};
+  const auto wants_source = updates_show_source(request);
+  if (!wants_source) return wants_source.error();
+  return Defaults{path.get("index"), rest::query_parameter(request, "pipeline").value_or(""), *wants_source};
 }
 
 Response bulk(StoreCore& store, const Request& request, const PathParameters& path) {

@@ -27,6 +27,26 @@ bool less(const std::string& a, const std::string& b) {
   return a < b;
 }
 
+/// Lines of cells, each column as wide as its widest cell. `full`: the last column is padded, too.
+std::string in_columns(const std::vector<std::vector<std::string>>& lines, const std::vector<bool>& right,
+                       std::string_view between, bool full) {
+  std::vector<std::size_t> widths(right.size());
+  for (const auto& line : lines) {
+    for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], line[i].size());
+  }
+  std::string out;
+  for (const auto& line : lines) {
+    for (std::size_t i = 0; i < line.size(); ++i) {
+      const std::string padding(widths[i] - line[i].size(), ' ');
+      if (i > 0) out += between;
+      const bool padded = full || i + 1 < line.size();
+      out += right[i] ? padding + line[i] : line[i] + (padded ? padding : "");
+    }
+    out += '\n';
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string human_bytes(std::int64_t bytes) {
@@ -43,71 +63,103 @@ std::string human_bytes(std::int64_t bytes) {
 }
 
 std::size_t CatTable::column_named(const std::string& name) const {
-  const auto found = std::find_if(columns_.begin(), columns_.end(),
-                                  [&](const Column& column) { return column.name == name; });
+  const auto found = std::find_if(columns_.begin(), columns_.end(), [&](const Column& column) {
+    return column.name == name ||
+           std::find(column.aliases.begin(), column.aliases.end(), name) != column.aliases.end();
+  });
   return static_cast<std::size_t>(found - columns_.begin());
 }
 
-void CatTable::sort_by(const std::string& keys) {
+Refusal CatTable::sort_by(const std::string& keys) {
   std::vector<std::string> parts = split_expression(keys);
   std::reverse(parts.begin(), parts.end());  // stable sorts from the least to the most important
   for (std::string part : parts) {
     const bool down = part.ends_with(":desc");
-    part = part.substr(0, part.find(':'));
+    if (down || part.ends_with(":asc")) part.resize(part.rfind(':'));
     const std::size_t column = column_named(part);
-    if (column == columns_.size()) continue;
+    if (column == columns_.size())
+      return illegal_argument("Unable to sort by unknown sort key `" + part + "`");
     std::stable_sort(rows_.begin(), rows_.end(), [&](const auto& a, const auto& b) {
       return down ? less(b[column], a[column]) : less(a[column], b[column]);
     });
   }
+  return std::nullopt;
+}
+
+std::vector<CatTable::Shown> CatTable::shown_by(const std::string& headers) const {
+  std::vector<Shown> shown;
+  for (const std::string& pattern : split_expression(headers)) {
+    if (!is_wildcard(pattern)) {
+      const std::size_t column = column_named(pattern);
+      if (column < columns_.size()) shown.push_back({column, pattern});
+      continue;
+    }
+    for (std::size_t column = 0; column < columns_.size(); ++column) {
+      const std::string& name = columns_[column].name;
+      if (rest::wildcard_match(pattern == "_all" ? "*" : pattern, name)) shown.push_back({column, name});
+    }
+  }
+  return shown;
+}
+
+std::string CatTable::json(const std::vector<Shown>& shown) const {
+  std::string out = "[";
+  for (const auto& row : rows_) {
+    if (out.size() > 1) out += ',';
+    out += '{';
+    for (const Shown& one : shown) {
+      if (out.back() != '{') out += ',';
+      rest::append_json_string(out, one.name);
+      out += ':';
+      rest::append_json_string(out, row[one.column]);
+    }
+    out += '}';
+  }
+  return out + "]";
+}
+
+std::string CatTable::help() const {
+  Rows lines;
+  for (const Column& column : columns_) {
+    std::string aliases;
+    for (const std::string& alias : column.aliases) aliases += (aliases.empty() ? "" : ",") + alias;
+    lines.push_back({column.name, std::move(aliases), column.description});
+  }
+  return in_columns(lines, {false, false, false}, " | ", true);
 }
 
 http::Response CatTable::answer(const http::Request& request) {
-  if (const auto keys = rest::query_parameter(request, "s")) sort_by(*keys);
-  std::vector<std::size_t> shown;
-  const auto headers = rest::query_parameter(request, "h");
-  for (const std::string& pattern : split_expression(headers.value_or("*"))) {
-    for (std::size_t column = 0; column < columns_.size(); ++column) {
-      if (rest::wildcard_match(pattern == "_all" ? "*" : pattern, columns_[column].name))
-        shown.push_back(column);
-    }
+  for (const char* name : {"help", "v"}) {
+    if (const auto flag = rest::query_flag(request, name, false); !flag) return flag.error().response();
   }
   http::Response response;
-  if (wants_json(request)) {
-    response.body = "[";
-    for (const auto& row : rows_) {
-      if (response.body.size() > 1) response.body += ',';
-      response.body += '{';
-      for (std::size_t i = 0; i < shown.size(); ++i) {
-        if (i > 0) response.body += ',';
-        rest::append_json_string(response.body, columns_[shown[i]].name);
-        response.body += ':';
-        rest::append_json_string(response.body, row[shown[i]]);
-      }
-      response.body += '}';
-    }
-    response.body += ']';
+  response.content_type = "text/plain; charset=UTF-8";
+  if (*rest::query_flag(request, "help", false)) {
+    response.body = help();
     return response;
   }
-  std::vector<std::vector<std::string>> lines;
-  if (const auto verbose = rest::query_parameter(request, "v"); verbose && *verbose != "false") {
+  if (const auto keys = rest::query_parameter(request, "s")) {
+    if (const auto refusal = sort_by(*keys)) return refusal->response();
+  }
+  const auto shown = shown_by(rest::query_parameter(request, "h").value_or("*"));
+  if (wants_json(request)) {
+    response.content_type = http::Response().content_type;
+    response.body = json(shown);
+    return response;
+  }
+  Rows lines;
+  std::vector<bool> right;
+  right.reserve(shown.size());
+  if (*rest::query_flag(request, "v", false)) {
     auto& names = lines.emplace_back();
-    for (const Column& column : columns_) names.push_back(column.name);
+    for (const Shown& one : shown) names.push_back(one.name);
   }
-  lines.insert(lines.end(), rows_.begin(), rows_.end());
-  response.content_type = "text/plain; charset=UTF-8";
-  for (const auto& line : lines) {
-    for (std::size_t i = 0; i < shown.size(); ++i) {
-      std::size_t width = 0;
-      for (const auto& other : lines) width = std::max(width, other[shown[i]].size());
-      const std::string padding(width - line[shown[i]].size(), ' ');
-      if (i > 0) response.body += ' ';
-      const bool last = i + 1 == shown.size();
-      response.body +=
-          columns_[shown[i]].right ? padding + line[shown[i]] : line[shown[i]] + (last ? "" : padding);
-    }
-    response.body += '\n';
+  for (const Shown& one : shown) right.push_back(columns_[one.column].right);
+  for (const auto& row : rows_) {
+    auto& cells = lines.emplace_back();
+    for (const Shown& one : shown) cells.push_back(row[one.column]);
   }
+  response.body = in_columns(lines, right, " ", false);
   return response;
 }
 

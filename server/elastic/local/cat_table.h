@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "server/elastic/elastic_error.h"
 #include "server/http/message.h"
 
 namespace sightline::elastic {
@@ -13,22 +14,34 @@ class CatTable {
  public:
   struct Column {
     std::string name;
-    bool right = false;  ///< numbers stand to the right
+    std::vector<std::string> aliases;  ///< other names that `h` and `s` take
+    std::string description;           ///< for `help`
+    bool right = false;                ///< numbers stand to the right
   };
 
   explicit CatTable(std::vector<Column> columns) : columns_(std::move(columns)) {}
   void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
 
   /// As text in columns, or with `format=json` (or JSON alone in Accept) as JSON. Parameters: `h` names
-  /// columns, `v` adds a header, `s` sorts by columns (`name` or `name:desc`).
+  /// columns, `v` adds a header, `s` sorts by columns (`name` or `name:desc`), `help` lists the columns.
   http::Response answer(const http::Request& request);
 
  private:
-  void sort_by(const std::string& keys);
+  /// A column of the answer, and the name that it was asked for by.
+  struct Shown {
+    std::size_t column;
+    std::string name;
+  };
+  using Rows = std::vector<std::vector<std::string>>;
+
+  Refusal sort_by(const std::string& keys);
   std::size_t column_named(const std::string& name) const;  ///< columns_.size() if there is none
+  std::vector<Shown> shown_by(const std::string& headers) const;
+  std::string json(const std::vector<Shown>& shown) const;
+  std::string help() const;
 
   std::vector<Column> columns_;
-  std::vector<std::vector<std::string>> rows_;
+  Rows rows_;
 };
 
 /// "249b", "12.5kb", "3.1mb".

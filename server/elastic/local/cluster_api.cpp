@@ -1,11 +1,14 @@
 // The cluster, as far as one machine has one: GET /, health, _cat.
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <chrono>
 #include <cstdio>
 
 #include "server/elastic/local/api.h"
 #include "server/elastic/local/cat_table.h"
 #include "server/elastic/local/index_names.h"
+#include "server/elastic/local/search/search_errors.h"
 #include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
@@ -24,39 +27,149 @@ Response root(StoreCore& store, const Request&, const PathParameters&) {
       R"("minimum_index_compatibility_version":"8.0.0"},"tagline":"You Know, for Search"})");
 }
 
+/// Copies of shards: here, and those that one machine has no place for.
+struct Copies {
+  std::size_t active = 0, unassigned = 0;
+  const char* status() const { return unassigned > 0 ? "yellow" : "green"; }
+};
+
+Copies copies_of(const LocalIndex& index) {
+  return {1, static_cast<std::size_t>(replicas_of(index.settings()))};
+}
+
+/// How bad a status is; nothing if it is none.
+std::optional<int> rank_of(std::string_view status) {
+  constexpr std::array<std::string_view, 3> k_ranks = {"green", "yellow", "red"};
+  const auto found = std::find(k_ranks.begin(), k_ranks.end(), status);
+  if (found == k_ranks.end()) return std::nullopt;
+  return static_cast<int>(found - k_ranks.begin());
+}
+
+std::optional<std::size_t> number_of(std::string_view digits) {
+  std::size_t number = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+  return number;
+}
+
+/// `wait_for_nodes` (`2`, `>=2`, `ge(2)`, ...) of a cluster of one node.
+Answer<bool> has_nodes(std::string_view wanted) {
+  struct Comparison {
+    std::string_view begin, end;
+    bool (*holds)(std::size_t nodes, std::size_t wanted);
+  };
+  constexpr auto k_ge = [](std::size_t nodes, std::size_t number) { return nodes >= number; };
+  constexpr auto k_le = [](std::size_t nodes, std::size_t number) { return nodes <= number; };
+  constexpr auto k_gt = [](std::size_t nodes, std::size_t number) { return nodes > number; };
+  constexpr auto k_lt = [](std::size_t nodes, std::size_t number) { return nodes < number; };
+  constexpr auto k_same = [](std::size_t nodes, std::size_t number) { return nodes == number; };
+  constexpr std::array<Comparison, 9> k_comparisons = {{{">=", "", k_ge},
+                                                        {"ge(", ")", k_ge},
+                                                        {"<=", "", k_le},
+                                                        {"le(", ")", k_le},
+                                                        {">", "", k_gt},
+                                                        {"gt(", ")", k_gt},
+                                                        {"<", "", k_lt},
+                                                        {"lt(", ")", k_lt},
+                                                        {"", "", k_same}}};
+  for (const auto& [begin, end, holds] : k_comparisons) {
+    if (!wanted.starts_with(begin) || !wanted.ends_with(end) || wanted.size() <= begin.size() + end.size())
+      continue;
+    const auto digits = wanted.substr(begin.size(), wanted.size() - begin.size() - end.size());
+    const auto number = number_of(digits);
+    if (!number)
+      return ElasticError{400, "number_format_exception",
+                          "For input string: \"" + std::string(digits) + "\""};
+    return holds(1, *number);
+  }
+  return ElasticError{400, "number_format_exception", "For input string: \"" + std::string(wanted) + "\""};
+}
+
+/// True if all that a health request waits for is there. What is not will never come on one machine, so
+/// nothing is waited for.
+Answer<bool> reached(const Request& request, std::string_view status, const Copies& copies) {
+  const std::string wanted = rest::query_parameter(request, "wait_for_status").value_or("red");
+  const auto rank = rank_of(wanted);
+  if (!rank) {
+    return illegal_argument("wait_for_status must be one of [green], [yellow] or [red] but was [" + wanted +
+                            "]");
+  }
+  if (*rank_of(status) > *rank) return false;
+  if (const auto nodes = rest::query_parameter(request, "wait_for_nodes")) {
+    auto enough = has_nodes(*nodes);
+    if (!enough || !*enough) return enough;
+  }
+  const auto shards = rest::query_parameter(request, "wait_for_active_shards");
+  if (!shards) return true;
+  if (*shards == "all") return copies.unassigned == 0;
+  const auto number = number_of(*shards);
+  if (!number) {
+    ElasticError error = illegal_argument("cannot parse ActiveShardCount[" + *shards + "]");
+    error.cause_type = "number_format_exception";
+    error.cause_reason = "For input string: \"" + *shards + "\"";
+    return error;
+  }
+  return copies.active >= *number;
+}
+
+/// `"active_shards":..` to `"unassigned_primary_shards":0`, which every level has.
+std::string shards_members(const Copies& copies) {
+  return "\"active_shards\":" + std::to_string(copies.active) +
+         R"(,"relocating_shards":0,"initializing_shards":0,"unassigned_shards":)" +
+         std::to_string(copies.unassigned) + R"(,"unassigned_primary_shards":0)";
+}
+
+/// `,"indices":{..}` of the levels below the cluster's.
+std::string indices_member(const std::vector<IndexPtr>& indices, bool shards) {
+  std::string out = ",\"indices\":{";
+  for (const IndexPtr& index : indices) {
+    const Copies copies = copies_of(*index);
+    const std::string status = std::string("{\"status\":\"") + copies.status() + "\",";
+    if (out.back() != '{') out += ',';
+    append_key(out, index->name());
+    out += status + "\"number_of_shards\":1,\"number_of_replicas\":" + std::to_string(copies.unassigned) +
+           ",\"active_primary_shards\":1," + shards_members(copies);
+    if (shards)
+      out += ",\"shards\":{\"0\":" + status + "\"primary_active\":true," + shards_members(copies) + "}}";
+    out += '}';
+  }
+  return out + "}";
+}
+
 Response health(StoreCore& store, const Request& request, const PathParameters& path) {
-  const std::string& name = path.get("index");
+  const std::string level = rest::query_parameter(request, "level").value_or("cluster");
+  if (level != "cluster" && level != "indices" && level != "shards") {
+    return illegal_argument("level parameter must be one of [cluster] or [indices] or [shards] but was [" +
+                            level + "]")
+        .response();
+  }
   IndicesOptions options;
   options.expand_hidden = true;
-  const auto indices = store.find_all(name, options);
+  const auto indices = store.find_all(path.get("index"), options);
   if (!indices && indices.error().status != 404) return indices.error().response();
-  std::size_t primaries = 0, replicas = 0;
-  if (indices) {
-    for (const IndexPtr& index : *indices) {
-      ++primaries;
-      replicas += static_cast<std::size_t>(replicas_of(index->settings()));
-    }
+  Copies all;
+  for (const IndexPtr& index : indices ? *indices : std::vector<IndexPtr>()) {
+    const Copies copies = copies_of(*index);
+    all.active += copies.active;
+    all.unassigned += copies.unassigned;
   }
-  const char* status = !indices ? "red" : replicas > 0 ? "yellow" : "green";
-  // A better status than this machine can reach is not waited for.
-  const std::string wanted = rest::query_parameter(request, "wait_for_status").value_or("red");
-  const bool timed_out = !indices || (wanted == "green" && replicas > 0);
-  const std::size_t all = primaries + replicas;
-  std::array<char, 32> percent{};
-  std::snprintf(percent.data(), percent.size(), "%.1f",
-                all == 0 ? 100.0 : 100.0 * static_cast<double>(primaries) / static_cast<double>(all));
-  const std::string active = std::to_string(primaries);
-  return json_answer(
-      std::string(R"({"cluster_name":"sightline","status":")") + status + R"(","timed_out":)" +
-          (timed_out ? "true" : "false") +
-          R"(,"number_of_nodes":1,"number_of_data_nodes":1,"active_primary_shards":)" + active +
-          R"(,"active_shards":)" + active +
-          R"(,"relocating_shards":0,"initializing_shards":0,"unassigned_shards":)" +
-          std::to_string(replicas) +
-          R"(,"unassigned_primary_shards":0,"delayed_unassigned_shards":0,"number_of_pending_tasks":0,)"
-          R"("number_of_in_flight_fetch":0,"task_max_waiting_in_queue_millis":0,"active_shards_percent_as_number":)" +
-          percent.data() + "}",
-      timed_out ? 408 : 200);
+  const char* status = indices ? all.status() : "red";
+  const auto there = reached(request, status, all);
+  if (!there) return there.error().response();
+  const bool timed_out = !indices || !*there;
+  const std::size_t copies = all.active + all.unassigned;
+  std::string out = std::string(R"({"cluster_name":"sightline","status":")") + status + R"(","timed_out":)" +
+                    (timed_out ? "true" : "false") +
+                    R"(,"number_of_nodes":1,"number_of_data_nodes":1,"active_primary_shards":)" +
+                    std::to_string(all.active) + "," + shards_members(all) +
+                    R"(,"delayed_unassigned_shards":0,"number_of_pending_tasks":0,)"
+                    R"("number_of_in_flight_fetch":0,"task_max_waiting_in_queue_millis":0,)"
+                    R"("active_shards_percent_as_number":)";
+  append_decimal(out,
+                 copies == 0 ? 100.0 : 100.0 * static_cast<double>(all.active) / static_cast<double>(copies));
+  if (level != "cluster")
+    out += indices_member(indices ? *indices : std::vector<IndexPtr>(), level == "shards");
+  return json_answer(out + "}", timed_out ? 408 : 200);
 }
 
 Response cat_indices(StoreCore& store, const Request& request, const PathParameters& path) {
@@ -64,24 +177,29 @@ Response cat_indices(StoreCore& store, const Request& request, const PathParamet
   if (!options) return options.error().response();
   const auto indices = store.find_all(path.get("index"), *options);
   if (!indices) return indices.error().response();
-  CatTable table({{"health"},
-                  {"status"},
-                  {"index"},
-                  {"uuid"},
-                  {"pri", true},
-                  {"rep", true},
-                  {"docs.count", true},
-                  {"docs.deleted", true},
-                  {"store.size", true},
-                  {"pri.store.size", true},
-                  {"dataset.size", true}});
+  const auto wanted = rest::query_parameter(request, "health");
+  if (wanted && !rank_of(*wanted))
+    return illegal_argument("unknown cluster health status [" + *wanted + "]").response();
+  CatTable table({{"health", {"h"}, "current health status"},
+                  {"status", {"s"}, "open/close status"},
+                  {"index", {"i", "idx"}, "index name"},
+                  {"uuid", {"id", "uuid"}, "index uuid"},
+                  {"pri", {"p", "shards.primary", "shardsPrimary"}, "number of primary shards", true},
+                  {"rep", {"r", "shards.replica", "shardsReplica"}, "number of replica shards", true},
+                  {"docs.count", {"dc", "docsCount"}, "available docs", true},
+                  {"docs.deleted", {"dd", "docsDeleted"}, "deleted docs", true},
+                  {"store.size", {"ss", "storeSize"}, "store size of primaries & replicas", true},
+                  {"pri.store.size", {}, "store size of primaries", true},
+                  {"dataset.size", {}, "total size of dataset", true}});
   for (const IndexPtr& index : *indices) {
+    const char* status = copies_of(*index).status();
+    if (wanted && *wanted != status) continue;
     const auto bytes = index->source_bytes();
     if (!bytes) return storage_error(bytes.error()).response();
     const int replicas = replicas_of(index->settings());
     const std::string size = human_bytes(*bytes);
-    table.add({replicas > 0 ? "yellow" : "green", "open", index->name(), index->uuid(), "1",
-               std::to_string(replicas), std::to_string(index->document_count()), "0", size, size, size});
+    table.add({status, "open", index->name(), index->uuid(), "1", std::to_string(replicas),
+               std::to_string(index->document_count()), "0", size, size, size});
   }
   return table.answer(request);
 }
@@ -101,7 +219,9 @@ Response cat_count(StoreCore& store, const Request& request, const PathParameter
   std::array<char, 16> time{};
   std::snprintf(time.data(), time.size(), "%02d:%02d:%02d", static_cast<int>(now / 3600 % 24),
                 static_cast<int>(now / 60 % 60), static_cast<int>(now % 60));
-  CatTable table({{"epoch"}, {"timestamp"}, {"count"}});
+  CatTable table({{"epoch", {"t", "time"}, "seconds since 1970-01-01 00:00:00"},
+                  {"timestamp", {"ts", "hms", "hhmmss"}, "time in HH:MM:SS"},
+                  {"count", {"dc", "docs.count", "docsCount"}, "the document count"}});
   table.add({std::to_string(now), time.data(), std::to_string(count)});
   return table.answer(request);
 }

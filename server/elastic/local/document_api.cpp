@@ -1,5 +1,6 @@
 // Single documents over REST.
 #include <charconv>
+#include <set>
 
 #include "server/elastic/local/api.h"
 #include "server/elastic/local/document_writer.h"
@@ -57,6 +58,7 @@ Response write_one(StoreCore& store, const Request& request, DocumentWrite write
     const auto target = store.find_for_write(write.index);
     if (!target || (*target)->name() == write.index) {
       ElasticError error = index_not_found(write.index);
+      std::erase_if(error.details, [](const auto& detail) { return detail.first.starts_with("resource."); });
       error.reason += " and [require_alias] request flag is [true] and [" + write.index + "] is not an alias";
       return error.response();
     }
@@ -65,7 +67,8 @@ Response write_one(StoreCore& store, const Request& request, DocumentWrite write
   if (!results) return results.error().response();
   const Answer<WriteResult>& result = results->front();
   if (!result) return result.error().response();
-  std::string out = "{" + write_members(*result, *forced);
+  const bool noop = result->result == "noop";  // nothing was written, so no copy and no refresh is told of
+  std::string out = "{" + write_members(*result, *forced && !noop, noop ? 0 : result->copies);
   if (!result->source.empty()) {
     out += ",\"get\":{\"_seq_no\":" + std::to_string(result->seq_no) +
            ",\"_primary_term\":1,\"found\":true,\"_source\":" + result->source + "}";
@@ -98,11 +101,7 @@ Response delete_document(StoreCore& store, const Request& request, const PathPar
 }
 
 Response update_document(StoreCore& store, const Request& request, const PathParameters& path) {
-  if (const auto source = rest::query_parameter(request, "_source");
-      source && *source != "true" && *source != "false") {
-    return illegal_argument("[_source] of an update is supported as true or false only").response();
-  }
-  const auto wants_source = rest::query_flag(request, "_source", false);
+  const auto wants_source = updates_show_source(request);
   if (!wants_source) return wants_source.error().response();
   return write_one(store, request,
                    {Action::update, path.get("index"), path.get("id"), request.body, {}, {}, *wants_source});
@@ -142,7 +141,25 @@ Answer<Found> find_document(const StoreCore& store, const Request& request, cons
   return find_document(store, path.get("index"), path.get("id"), *std::move(filter));
 }
 
+/// Reads see the last write at once; that they shall not is refused. With `refresh` searches see it, too.
+Refusal check_read_parameters(StoreCore& store, const Request& request, const std::set<std::string>& names) {
+  const auto refresh = rest::query_flag(request, "refresh", false);
+  if (!refresh) return refresh.error();
+  const auto realtime = rest::query_flag(request, "realtime", true);
+  if (!realtime) return realtime.error();
+  if (!*realtime && !*refresh) {
+    return illegal_argument(
+        "[realtime=false] is not supported by this server: documents are read as last written");
+  }
+  if (!*refresh) return std::nullopt;
+  for (const std::string& name : names) {
+    if (const auto index = store.find_one(name)) store.refresh({*index});
+  }
+  return std::nullopt;
+}
+
 Response get_document(StoreCore& store, const Request& request, const PathParameters& path) {
+  if (auto refusal = check_read_parameters(store, request, {path.get("index")})) return refusal->response();
   const auto found = find_document(store, request, path);
   if (!found) return found.error().response();
   std::string out = "{\"_index\":";
@@ -153,6 +170,7 @@ Response get_document(StoreCore& store, const Request& request, const PathParame
 }
 
 Response get_source(StoreCore& store, const Request& request, const PathParameters& path) {
+  if (auto refusal = check_read_parameters(store, request, {path.get("index")})) return refusal->response();
   const auto found = find_document(store, request, path);
   if (!found) return found.error().response();
   if (!found->document) {
@@ -240,6 +258,9 @@ Response multi_get(StoreCore& store, const Request& request, const PathParameter
     return ElasticError{400, "parse_exception", "request body or source parameter is required"}.response();
   const auto wanted = read_multi_get(request, path.get("index"));
   if (!wanted) return wanted.error().response();
+  std::set<std::string> names;
+  for (const Wanted& one : *wanted) names.insert(one.index);
+  if (auto refusal = check_read_parameters(store, request, names)) return refusal->response();
   std::string out = "{\"docs\":[";
   for (const Wanted& one : *wanted) {
     if (out.back() == '}') out += ',';
@@ -257,16 +278,15 @@ Response multi_get(StoreCore& store, const Request& request, const PathParameter
 
 }  // namespace
 
-std::string write_members(const WriteResult& result, bool forced_refresh) {
-  const bool noop = result.result == "noop";
+std::string write_members(const WriteResult& result, bool forced_refresh, int copies) {
   std::string out = "\"_index\":";
   rest::append_json_string(out, result.index);
   out += ",\"_id\":";
   rest::append_json_string(out, result.id);
   out += ",\"_version\":" + std::to_string(result.version) + ",\"result\":\"" + result.result + "\"";
-  if (forced_refresh && !noop) out += ",\"forced_refresh\":true";
-  return out + "," + write_shards_json(noop ? 0 : result.copies) +
-         ",\"_seq_no\":" + std::to_string(result.seq_no) + ",\"_primary_term\":1";
+  if (forced_refresh) out += ",\"forced_refresh\":true";
+  return out + "," + write_shards_json(copies) + ",\"_seq_no\":" + std::to_string(result.seq_no) +
+         ",\"_primary_term\":1";
 }
 
 Answer<bool> forces_refresh(const Request& request) {
@@ -279,6 +299,17 @@ Answer<bool> forces_refresh(const Request& request) {
 bool wants_refresh(const Request& request) {
   const auto value = rest::query_parameter(request, "refresh");
   return value && *value != "false";
+}
+
+Answer<bool> updates_show_source(const Request& request) {
+  for (const char* filter : {"_source_includes", "_source_excludes"}) {
+    if (rest::query_parameter(request, filter))
+      return illegal_argument("[" + std::string(filter) + "] of an update is not supported by this server");
+  }
+  const auto source = rest::query_parameter(request, "_source");
+  if (source && *source != "true" && *source != "false")
+    return illegal_argument("[_source] of an update is supported as true or false only");
+  return source == "true";
 }
 
 Refusal check_write_parameters(const Request& request) {

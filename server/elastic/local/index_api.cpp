@@ -1,4 +1,7 @@
 // Indices over REST.
+#include <algorithm>
+#include <set>
+
 #include "server/elastic/local/api.h"
 #include "server/elastic/local/index_names.h"
 #include "server/elastic/local/mapping_parser.h"
@@ -91,11 +94,17 @@ Response delete_index(StoreCore& store, const Request& request, const PathParame
     if (is_wildcard(part))
       return illegal_argument("Wildcard expressions or all indices are not allowed").response();
   }
-  const auto indices = store.find_all(path.get("index"), *options);
+  auto indices = store.find_all(path.get("index"), *options);
   if (!indices) return indices.error().response();
-  for (const std::string& part : split_expression(path.get("index"))) {
+  const auto parts = split_expression(path.get("index"));
+  if (options->ignore_unavailable) {  // an alias is none of the indices that could be deleted
+    std::erase_if(*indices, [&](const IndexPtr& index) {
+      return std::find(parts.begin(), parts.end(), index->name()) == parts.end();
+    });
+  }
+  for (const std::string& part : parts) {
     for (const IndexPtr& index : *indices) {
-      if (index->aliases().contains(part)) {
+      if (!options->ignore_unavailable && index->aliases().contains(part)) {
         return illegal_argument("The provided expression [" + part +
                                 "] matches an alias, specify the corresponding concrete indices instead.")
             .response();
@@ -171,34 +180,73 @@ Response refresh(StoreCore& store, const Request& request, const PathParameters&
                      ",\"successful\":" + std::to_string(indices->size()) + ",\"failed\":0}}");
 }
 
-/// The aliases whose name fits one of `names` (a comma list with wildcards; empty: all).
+bool fits(std::string_view pattern, const std::string& name) {
+  return pattern == "_all" || rest::wildcard_match(pattern, name);
+}
+
+/// The aliases that a comma list with wildcards chooses; `-name` takes out again what parts before it chose.
+/// Empty: all.
 Aliases chosen_aliases(const LocalIndex& index, const std::string& names) {
   Aliases all = index.aliases();
-  if (names.empty() || names == "_all") return all;
-  Aliases chosen;
-  for (const std::string& pattern : split_expression(names)) {
-    for (const auto& [name, alias] : all) {
-      if (rest::wildcard_match(pattern, name)) chosen[name] = alias;
+  if (names.empty()) return all;
+  const auto patterns = split_expression(names);
+  std::erase_if(all, [&](const auto& alias) {
+    bool chosen = false;
+    for (const std::string_view pattern : patterns) {
+      if (!pattern.starts_with('-')) {
+        chosen = chosen || fits(pattern, alias.first);
+      } else if (chosen) {
+        chosen = !fits(pattern.substr(1), alias.first);
+      }
     }
+    return !chosen;
+  });
+  return all;
+}
+
+/// The names of a comma list that stand for themselves, are not taken out by a later part, and are not among
+/// `found`: sorted, each once. A leading `-` is a sign behind the first wildcard, and part of a name before.
+std::set<std::string> missing_aliases(const std::string& names, const std::set<std::string>& found) {
+  const auto parts = split_expression(names);
+  const auto wildcard = std::find_if(parts.begin(), parts.end(),
+                                     [](const std::string& part) { return part.find('*') != part.npos; });
+  std::set<std::string> missing;
+  for (auto part = parts.begin(); part != parts.end(); ++part) {
+    if (is_wildcard(*part) || (part > wildcard && part->starts_with('-')) || found.contains(*part)) continue;
+    const bool taken_out =
+        std::any_of(std::max(part + 1, wildcard), parts.end(), [&](const std::string& later) {
+          return later.starts_with('-') && fits(std::string_view(later).substr(1), *part);
+        });
+    if (!taken_out) missing.insert(*part);
   }
-  return chosen;
+  return missing;
 }
 
 Response get_alias(StoreCore& store, const Request& request, const PathParameters& path) {
   auto indices = named_indices(store, request, path);
   if (!indices) return indices.error().response();
   const std::string& names = path.get("name");
+  std::string missing;
   if (!names.empty()) {
-    std::erase_if(*indices, [&](const IndexPtr& index) { return chosen_aliases(*index, names).empty(); });
-    if (indices->empty() && !is_wildcard(names)) {
-      std::string out = "{\"error\":";
-      rest::append_json_string(out, "alias [" + names + "] missing");
-      return json_answer(out + ",\"status\":404}", 404);
-    }
+    std::set<std::string> found;
+    std::erase_if(*indices, [&](const IndexPtr& index) {
+      const Aliases chosen = chosen_aliases(*index, names);
+      for (const auto& [name, alias] : chosen) found.insert(name);
+      return chosen.empty();
+    });
+    const auto absent = missing_aliases(names, found);
+    for (const std::string& name : absent) missing += (missing.empty() ? "" : ",") + name;
+    if (!missing.empty()) missing = (absent.size() == 1 ? "alias [" : "aliases [") + missing + "] missing";
   }
-  return answer_by_index(indices, [&](std::string& out, const LocalIndex& index) {
+  Response response = answer_by_index(indices, [&](std::string& out, const LocalIndex& index) {
     out += "\"aliases\":" + aliases_json(chosen_aliases(index, names));
   });
+  if (missing.empty()) return response;
+  std::string out = "{\"error\":";
+  rest::append_json_string(out, missing);
+  out += ",\"status\":404";
+  // What is there follows.
+  return json_answer(out + (response.body == "{}" ? "" : ",") + response.body.substr(1), 404);
 }
 
 Response put_alias(StoreCore& store, const Request& request, const PathParameters& path) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "server/elastic/local/index_names.h"
 #include "server/elastic/local/mapping_parser.h"
 #include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/json_tape.h"
@@ -51,7 +52,6 @@ constexpr Setting k_settings[] = {
     {"store.type", Kind::text, false},
     {"gc_deletes", Kind::time, true},
     {"priority", Kind::whole_number, true},
-    {"query.default_field", Kind::text, true},
     {"highlight.max_analyzed_offset", Kind::whole_number, true, 1},
     {"search.idle.after", Kind::time, true},
     {"routing.allocation.*", Kind::text, true},
@@ -63,10 +63,19 @@ constexpr Setting k_settings[] = {
 };
 
 /// Real settings of Elasticsearch that would change answers in ways that this server has not.
-constexpr std::string_view k_refused[] = {
-    "analysis.*",     "similarity.*",        "sort.*",         "blocks.*",
-    "mode",           "lifecycle.*",         "soft_deletes.*", "mapping.ignore_malformed",
-    "mapping.coerce", "mapping.source.mode", "routing_path",   "time_series.*"};
+constexpr std::string_view k_refused[] = {"analysis.*",
+                                          "query.*",
+                                          "similarity.*",
+                                          "sort.*",
+                                          "blocks.*",
+                                          "mode",
+                                          "lifecycle.*",
+                                          "soft_deletes.*",
+                                          "mapping.ignore_malformed",
+                                          "mapping.coerce",
+                                          "mapping.source.mode",
+                                          "routing_path",
+                                          "time_series.*"};
 
 std::string_view without_prefix(std::string_view name) {
   return name.starts_with("index.") ? name.substr(6) : name;
@@ -215,10 +224,14 @@ IndexSettings creation_settings(IndexSettings given, const std::string& name, co
   return given;
 }
 
-std::string settings_json(const IndexSettings& settings, bool flat, std::string_view pattern) {
+std::string settings_json(const IndexSettings& settings, bool flat, std::string_view names) {
+  const auto patterns = split_expression(names);
   std::vector<std::pair<std::string, std::string>> chosen;
   for (const auto& [name, value] : settings) {
-    if (rest::wildcard_match(pattern, name)) chosen.emplace_back(name, value);
+    const bool fits = std::any_of(
+        patterns.begin(), patterns.end(),
+        [&name = name](const std::string& pattern) { return rest::wildcard_match(pattern, name); });
+    if (fits) chosen.emplace_back(name, value);
   }
   std::string out;
   auto at = chosen.cbegin();

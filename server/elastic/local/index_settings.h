@@ -26,8 +26,9 @@ Answer<IndexSettings> updated_settings(const IndexSettings& settings, const Inde
 /// What a new index has besides the given ones: shards, replicas, name, uuid, dates.
 IndexSettings creation_settings(IndexSettings given, const std::string& name, const std::string& uuid);
 
-/// `{"index":{...}}`, nested; or with `flat` `{"index.number_of_shards":"1"}`. Only names that fit `pattern`.
-std::string settings_json(const IndexSettings& settings, bool flat, std::string_view pattern = "*");
+/// `{"index":{...}}`, nested; or with `flat` `{"index.number_of_shards":"1"}`. Only names that fit one of
+/// `names`, a comma list with wildcards.
+std::string settings_json(const IndexSettings& settings, bool flat, std::string_view names = "*");
 
 int replicas_of(const IndexSettings& settings);
 bool is_hidden(const IndexSettings& settings);

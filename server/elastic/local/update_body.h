@@ -1,6 +1,7 @@
 // The body of an update.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,7 +15,7 @@ struct UpdateBody {
   std::string_view doc, upsert;
   bool doc_as_upsert = false;
   bool detect_noop = true;
-  bool wants_source = false;
+  std::optional<bool> wants_source;  ///< empty: as the request says
 };
 
 /// Errors: x_content_parse_exception for unknown keys, action_request_validation_exception without `doc`,

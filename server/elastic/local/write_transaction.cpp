@@ -219,15 +219,16 @@ Answer<WriteResult> WriteTransaction::update(Staged& staged, const DocumentWrite
   if (!body) return body.error();
   const auto before = current(staged, write.id);
   if (!before) return before.error();
-  if (auto refusal = check_conflict(staged, write, write.id, *before)) return *refusal;
-  if (*before && (*before)->live) return update_existing(staged, write, *body, **before);
+  const bool live = *before && (*before)->live;
   const std::string_view upsert = body->doc_as_upsert ? body->doc : body->upsert;
-  if (upsert.empty()) {
+  if (!live && upsert.empty()) {
     return shard_error(*staged.index, 404, "document_missing_exception",
                        "[" + write.id + "]: document missing");
   }
+  if (auto refusal = check_conflict(staged, write, write.id, *before)) return *refusal;
+  if (live) return update_existing(staged, write, *body, **before);
   auto made = put(staged, write.id, upsert, *before, "created");
-  if (made && (write.wants_source || body->wants_source)) made->source = upsert;
+  if (made && body->wants_source.value_or(write.wants_source)) made->source = upsert;
   return made;
 }
 
@@ -242,7 +243,7 @@ Answer<WriteResult> WriteTransaction::update_existing(Staged& staged, const Docu
   if (!vectors) return fail(vectors.error());
   auto merged = rest::merge_json(with_vectors(rows->text(0), *vectors), body.doc);
   if (!merged) return merged.error();
-  const bool wants_source = write.wants_source || body.wants_source;
+  const bool wants_source = body.wants_source.value_or(write.wants_source);
   Answer<WriteResult> done =
       body.detect_noop && !merged->changed
           ? Answer<WriteResult>(result(staged, write.id, before.version, before.number, "noop"))

@@ -47,6 +47,30 @@ TEST_CASE("a bulk does each line on its own and says how each went") {
   CHECK(store.count("b") == "1");
 }
 
+TEST_CASE("updates in a bulk show their new source where it is asked for") {
+  StoreFixture store;
+  store.put("/b/_doc/1", R"({"a":1,"b":2})");
+  const auto update = [&](const std::string& query, const std::string& options, const std::string& body) {
+    return store.post("/b/_bulk" + query, R"({"update":{"_id":"1")" + options + "}}\n" + body + "\n");
+  };
+  const char* const source = "/items/0/update/get/_source";
+  CHECK(update("?_source=true", "", R"({"doc":{"a":2}})").at(source) == R"({"a":2,"b":2})");
+  CHECK(update("", R"(,"_source":true)", R"({"doc":{"a":3}})").at(source) == R"({"a":3,"b":2})");
+  CHECK(update("?_source=true", R"(,"_source":false)", R"({"doc":{"a":4}})").at(source).empty());
+  CHECK(update("?_source=true", "", R"({"doc":{"a":5},"_source":false})").at(source).empty());
+  CHECK(update("", R"(,"_source":"a")", R"({"doc":{"a":6}})").status == 400);
+  CHECK(update("?_source=a", "", R"({"doc":{"a":6}})").status == 400);
+  CHECK(update("?_source_includes=a", "", R"({"doc":{"a":6}})").status == 400);
+  // A bulk tells of copies and refreshes even where nothing changed; a single update does not.
+  const Reply same = update("?refresh=true", "", R"({"doc":{"a":5}})");
+  CHECK(same.at("/items/0/update/result") == "noop");
+  CHECK(same.at("/items/0/update/_shards/successful") == "1");
+  CHECK(same.at("/items/0/update/forced_refresh") == "true");
+  const Reply single = store.post("/b/_update/1?refresh=true", R"({"doc":{"a":5}})");
+  CHECK(single.at("/_shards/successful") == "0");
+  CHECK(single.at("/forced_refresh").empty());
+}
+
 TEST_CASE("a body that is no bulk is refused whole") {
   StoreFixture store;
   const auto reason = [&](const char* body) { return store.post("/_bulk", body).reason(); };

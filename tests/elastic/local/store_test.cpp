@@ -116,6 +116,29 @@ TEST_CASE("wildcards find indices but hidden ones, and aliases stand for theirs"
   CHECK(store.get("/_alias/none").body == R"({"error":"alias [none] missing","status":404})");
 }
 
+TEST_CASE("aliases are asked for by names, patterns and exceptions, and missing names are told") {
+  StoreFixture store;
+  store.put("/one", R"({"aliases":{"test_a":{},"test_b":{},"other":{}}})");
+  store.put("/two", R"({"aliases":{"other":{}}})");
+  CHECK(store.get("/_alias/other").body ==
+        R"({"one":{"aliases":{"other":{}}},"two":{"aliases":{"other":{}}}})");
+  CHECK(store.get("/_alias/test_*,-test_b").body == R"({"one":{"aliases":{"test_a":{}}}})");
+  CHECK(store.get("/_alias/test_a,other,-test*").at("/one/aliases") == R"({"other":{}})");
+  CHECK(store.get("/_alias/none*").body == "{}");
+
+  const Reply partly = store.get("/one/_alias/nope,test_a");
+  CHECK(partly.status == 404);
+  CHECK(partly.body == R"({"error":"alias [nope] missing","status":404,"one":{"aliases":{"test_a":{}}}})");
+  CHECK(store.get("/_alias/nope,test_*,never").at("/error") == "aliases [never,nope] missing");
+  CHECK(store.get("/_alias/nope,-no*").status == 200);
+  CHECK(store.get("/_alias/-test_a,test_*").at("/error") == "alias [-test_a] missing");
+  CHECK(store.get("/_alias/nope").body == R"({"error":"alias [nope] missing","status":404})");
+
+  CHECK(store.remove("/other?ignore_unavailable=true").status == 200);
+  CHECK(store.get("/one,two").status == 200);
+  CHECK(store.remove("/other").reason().find("matches an alias") != std::string::npos);
+}
+
 TEST_CASE("a document lives through create, update, get and delete with its versions") {
   StoreFixture store;
   store.put("/docs", k_pictures);
@@ -180,6 +203,9 @@ TEST_CASE("writes may depend on the sequence number that was read") {
   CHECK(store.remove("/c/_doc/2?if_seq_no=0&if_primary_term=1").reason() ==
         "[2]: version conflict, required seqNo [0], primary term [1]. but no document was found");
   CHECK(store.put("/c/_doc/1?if_seq_no=1", "{}").status == 400);
+  // An update first looks for its document.
+  CHECK(store.post("/c/_update/3?if_seq_no=0&if_primary_term=1", R"({"doc":{}})").error_type() ==
+        "document_missing_exception");
 }
 
 TEST_CASE("ids are made of 20 URL-safe characters") {
@@ -195,6 +221,7 @@ TEST_CASE("what cannot be honoured is refused, never passed over") {
   StoreFixture store;
   store.put("/r/_doc/1", "{}");
   CHECK(store.put("/r/_doc/1?routing=x", "{}").status == 400);
+  CHECK(store.put("/r2", R"({"settings":{"index.query.default_field":"title"}})").status == 400);
   CHECK(store.put("/r/_doc/1?version=3&version_type=external", "{}").status == 400);
   CHECK(store.put("/r/_doc/1?pipeline=nope", "{}").reason() == "pipeline with id [nope] does not exist");
   CHECK(store.put("/r/_doc/1?pipeline=_none", "{}").status == 200);
@@ -235,6 +262,56 @@ TEST_CASE("the cluster answers as one node of version 9.2.0") {
   CHECK(store.get("/_cat/indices/h?h=index,docs.count").body == "h 1\n");
   CHECK(store.get("/_cat/count/h?h=count").body == "1\n");
   CHECK(store.get("/_cat/indices?format=json&h=index").body == R"([{"index":"h"}])");
+}
+
+TEST_CASE("health is told for indices and shards, and what will not come is not waited for") {
+  StoreFixture store;
+  store.put("/whole", R"({"settings":{"number_of_replicas":0}})");
+  CHECK(store.get("/_cluster/health").at("/active_shards_percent_as_number") == "100.0");
+  store.put("/wanting", R"({"settings":{"number_of_replicas":2}})");
+  const Reply indices = store.get("/_cluster/health?level=indices");
+  CHECK(indices.at("/indices/whole/status") == "green");
+  CHECK(indices.at("/indices/wanting/unassigned_shards") == "2");
+  CHECK(indices.at("/indices/wanting/shards").empty());
+  CHECK(indices.at("/active_shards_percent_as_number") == "50.0");
+  CHECK(store.get("/_cluster/health/whole?level=shards").at("/indices/whole/shards/0/primary_active") ==
+        "true");
+  CHECK(store.get("/_cluster/health?level=rooms").reason() ==
+        "level parameter must be one of [cluster] or [indices] or [shards] but was [rooms]");
+
+  const auto waiting_for = [&](const char* what) {
+    const Reply reply = store.get(std::string("/_cluster/health?") + what);
+    CHECK(reply.at("/timed_out") == (reply.status == 408 ? "true" : reply.status == 200 ? "false" : ""));
+    return reply.status;
+  };
+  CHECK(waiting_for("wait_for_status=yellow") == 200);
+  CHECK(waiting_for("wait_for_status=green") == 408);
+  CHECK(waiting_for("wait_for_status=blue") == 400);
+  CHECK(waiting_for("wait_for_nodes=1") == 200);
+  CHECK(waiting_for("wait_for_nodes=>=2") == 408);
+  CHECK(waiting_for("wait_for_nodes=le(3)") == 200);
+  CHECK(waiting_for("wait_for_nodes=<1") == 408);
+  CHECK(waiting_for("wait_for_nodes=few") == 400);
+  CHECK(waiting_for("wait_for_active_shards=2") == 200);
+  CHECK(waiting_for("wait_for_active_shards=3") == 408);
+  CHECK(waiting_for("wait_for_active_shards=all") == 408);
+  CHECK(waiting_for("wait_for_active_shards=most") == 400);
+}
+
+TEST_CASE("_cat filters, sorts and explains its columns, by all their names") {
+  StoreFixture store;
+  store.put("/whole", R"({"settings":{"number_of_replicas":0}})");
+  store.put("/wanting");
+  CHECK(store.get("/_cat/indices?h=i,rep&s=i:desc").body == "whole   0\nwanting 1\n");
+  CHECK(store.get("/_cat/indices?h=index&health=yellow").body == "wanting\n");
+  CHECK(store.get("/_cat/indices?health=blue").reason() == "unknown cluster health status [blue]");
+  CHECK(store.get("/_cat/indices?h=idx,none&v&health=green").body == "idx\nwhole\n");
+  CHECK(store.get("/_cat/indices?h=idx,dc&format=json&health=green").body == R"([{"idx":"whole","dc":"0"}])");
+  CHECK(store.get("/_cat/indices?s=mood").reason() == "Unable to sort by unknown sort key `mood`");
+  CHECK(store.get("/_cat/count?help").body ==
+        "epoch     | t,time                  | seconds since 1970-01-01 00:00:00\n"
+        "timestamp | ts,hms,hhmmss           | time in HH:MM:SS                 \n"
+        "count     | dc,docs.count,docsCount | the document count               \n");
 }
 
 TEST_CASE("a folder is held by one store at a time") {

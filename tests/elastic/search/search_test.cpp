@@ -130,6 +130,50 @@ TEST_CASE_FIXTURE(Listings, "figures over the hits") {
   CHECK(figures["none"]["value"].IsNull());
 }
 
+TEST_CASE_FIXTURE(Listings, "figures carry their meta, a type if asked, and know the index") {
+  const std::string body =
+      R"({"size":0,"aggs":{"city":{"terms":{"field":"city","size":1},"meta":{"colour":"red"}},
+      "price":{"terms":{"field":"price","size":1}},"area":{"terms":{"field":"area","size":1}},
+      "none":{"terms":{"field":"unknown"}},"mean":{"avg":{"field":"area"}},
+      "index":{"terms":{"field":"_index"}},"count":{"meta":{},"value_count":{"field":"_index"}}}})";
+  const auto plain = search(body);
+  REQUIRE_MESSAGE(plain.status == 200, plain.text);
+  const auto& figures = plain.json["aggregations"];
+  CHECK(std::string(figures["city"]["meta"]["colour"].GetString()) == "red");
+  CHECK_FALSE(figures["price"].HasMember("meta"));
+  CHECK(std::string(figures["index"]["buckets"][0]["key"].GetString()) == "l");
+  CHECK(figures["index"]["buckets"][0]["doc_count"].GetInt() == plain.total());
+  CHECK(figures["count"]["value"].GetInt() == plain.total());
+
+  const auto typed = search(body, "l", "typed_keys=true");
+  for (const char* name : {"sterms#city", "lterms#price", "dterms#area", "sterms#none", "avg#mean",
+                           "sterms#index", "value_count#count"}) {
+    CAPTURE(name);
+    CHECK(typed.json["aggregations"].HasMember(name));
+  }
+  CHECK(search(R"({"aggs":{"a":{"avg":{"field":"_index"}}}})").reason() ==
+        "Field [_index] of type [_index] is not supported for aggregation [avg]");
+  CHECK(search(R"({"aggs":{"a":{"terms":{"field":"_id"}}}})")
+            .reason()
+            .starts_with("Fielddata access on the _id"));
+  CHECK(search(R"({"aggs":{"a":{"meta":7,"avg":{"field":"area"}}}})").reason() ==
+        "Expected [START_OBJECT] under [meta], but got a [VALUE_NUMBER] in [a]");
+}
+
+TEST_CASE_FIXTURE(Listings, "limits, formats and search types that do not hold are refused") {
+  put("/l/_settings", R"({"index.max_terms_count":2})");
+  CHECK(search(R"({"query":{"terms":{"city":["Nice","Rome"]}}})").status == 200);
+  CHECK(
+      search(R"({"query":{"terms":{"city":["Nice","Rome","Oslo"]}}})").reason() ==
+      "failed to create query: The number of terms [3] used in the Terms Query request has exceeded the "
+      "allowed "
+      "maximum of [2]. This maximum can be set by changing the [index.max_terms_count] index level setting.");
+  CHECK(search(R"({"fields":[{"field":"city","format":"yyyy"}]})").reason() ==
+        "error fetching [city]: Field [city] of type [keyword] doesn't support formats.");
+  CHECK(search("", "l", "search_type=dfs_query_then_fetch").status == 200);
+  CHECK(search("", "l", "search_type=query_and_fetch").reason() == "No search type for [query_and_fetch]");
+}
+
 TEST_CASE_FIXTURE(Listings,
                   "replaced and deleted documents are gone from words, values, vectors and statistics") {
   put("/l/_doc/6", R"({"title":"Just a shed","city":"Rome","price":5,"v":[0,0,1,0]})");

@@ -15,6 +15,9 @@ namespace {
 
 using Kind = Aggregation::Kind;
 
+/// The field of every document that holds its index's name.
+constexpr std::string_view k_index_field = "_index";
+
 const std::map<std::string_view, Kind>& kinds() {
   static const std::map<std::string_view, Kind> table = {{"terms", Kind::terms},
                                                          {"stats", Kind::stats},
@@ -129,18 +132,21 @@ Aggregation read_aggregation(const JsonView& key, const JsonView& value) {
   }
   std::string kind;
   value.each_member([&](const JsonView& type, const JsonView& body) {
-    if (type.text() == "meta") return;
     if (type.text() == "aggs" || type.text() == "aggregations") {
       refuse(illegal_argument("sub-aggregations, as in [" + out.name +
                               "], are not supported by this local store"));
     }
-    if (!kind.empty()) {
+    if (!kind.empty() && type.text() != "meta") {
       refuse(parsing_exception(type, "Found two aggregation type definitions in [" + out.name + "]: [" +
                                          kind + "] and [" + std::string(type.text()) + "]"));
     }
     if (!body.is_object()) {
       refuse(parsing_exception(body, "Expected [START_OBJECT] under [" + std::string(type.text()) +
                                          "], but got a [" + token_name(body) + "] in [" + out.name + "]"));
+    }
+    if (type.text() == "meta") {
+      out.meta = body.raw();
+      return;
     }
     kind = type.text();
     read_body(type, body, out);
@@ -167,6 +173,10 @@ struct Figures {
 Figures figures_of(const Aggregation& aggregation, const std::vector<AggregatedShard>& shards) {
   Figures figures;
   for (const AggregatedShard& one : shards) {
+    if (aggregation.field == k_index_field) {
+      figures.count += one.docs->count();
+      continue;
+    }
     const FieldPtr field = one.shard->mapping->find(aggregation.field);
     if (!field) continue;
     const KeywordColumn* keywords = one.shard->memory().keyword(field->path);
@@ -233,6 +243,11 @@ std::map<BucketKey, Bucket> buckets_of(const Aggregation& aggregation,
                                        std::vector<FieldPtr>& held) {
   std::map<BucketKey, Bucket> buckets;
   for (const AggregatedShard& one : shards) {
+    if (aggregation.field == k_index_field) {
+      const std::size_t count = one.docs->count();
+      if (count != 0) buckets[std::string_view(one.shard->index->name())].count += count;
+      continue;
+    }
     const FieldPtr field = one.shard->mapping->find(aggregation.field);
     if (!field) continue;
     held.push_back(field);
@@ -302,11 +317,63 @@ std::string terms_json(const Aggregation& aggregation, const std::vector<Aggrega
          ",\"buckets\":[" + list + "]}";
 }
 
+std::string body_json(const Aggregation& aggregation, const std::vector<AggregatedShard>& shards) {
+  std::string out = aggregation.kind == Kind::terms
+                        ? terms_json(aggregation, shards)
+                        : figures_json(aggregation, figures_of(aggregation, shards));
+  if (!aggregation.meta.empty()) out.insert(1, "\"meta\":" + aggregation.meta + ",");
+  return out;
+}
+
 const char* name_of(Kind kind) {
   for (const auto& [name, one] : kinds()) {
     if (one == kind) return name.data();
   }
   return "";
+}
+
+/// What Elasticsearch puts before the `#` of a typed key; buckets are named by the kind of their keys.
+std::string type_of(const Aggregation& aggregation, const std::vector<AggregatedShard>& shards) {
+  if (aggregation.kind != Kind::terms) return name_of(aggregation.kind);
+  for (const AggregatedShard& one : shards) {
+    const FieldPtr field = one.shard->mapping->find(aggregation.field);
+    if (!field) continue;
+    switch (field->type) {
+      case FieldType::keyword:
+        return "sterms";
+      case FieldType::double_:
+      case FieldType::float_:
+      case FieldType::half_float:
+        return "dterms";
+      default:
+        return "lterms";
+    }
+  }
+  return "sterms";
+}
+
+/// Fields that documents have without a mapping. They cannot be aggregated, but for the index's name.
+void check_metadata_field(const Aggregation& aggregation) {
+  const std::string& name = aggregation.field;
+  if (name == k_index_field) {
+    if (aggregation.kind == Kind::terms || aggregation.kind == Kind::value_count) return;
+    refuse_shard("Field [_index] of type [_index] is not supported for aggregation [" +
+                 std::string(name_of(aggregation.kind)) + "]");
+  }
+  if (name == "_id") {
+    refuse_shard(
+        "Fielddata access on the _id field is disallowed, you can re-enable it by updating the dynamic "
+        "cluster "
+        "setting: indices.id_field_data.enabled");
+  }
+  for (const char* without_values : {"_doc_count", "_field_names", "_nested_path", "_routing", "_source"}) {
+    if (name == without_values)
+      refuse_shard("Fielddata is not supported on field [" + name + "] of type [" + name + "]");
+  }
+  for (const char* foreign : {"_ignored", "_ignored_source", "_seq_no", "_tier", "_version"}) {
+    if (name == foreign)
+      refuse_shard("aggregations over the field [" + name + "] are not supported by this local store");
+  }
 }
 
 }  // namespace
@@ -321,6 +388,7 @@ std::vector<Aggregation> parse_aggregations(const JsonView& value) {
 
 void check_aggregations(const std::vector<Aggregation>& aggregations, const ShardView& shard) {
   for (const Aggregation& aggregation : aggregations) {
+    check_metadata_field(aggregation);
     const FieldPtr field = shard.mapping->find(aggregation.field);
     if (!field) continue;
     refuse_without_values(shard, *field);
@@ -336,14 +404,13 @@ void check_aggregations(const std::vector<Aggregation>& aggregations, const Shar
 }
 
 std::string aggregations_json(const std::vector<Aggregation>& aggregations,
-                              const std::vector<AggregatedShard>& shards) {
+                              const std::vector<AggregatedShard>& shards, bool typed_keys) {
   std::string out = "{";
   for (const Aggregation& aggregation : aggregations) {
     if (out.size() > 1) out += ',';
-    rest::append_json_string(out, aggregation.name);
-    out += ':';
-    out += aggregation.kind == Kind::terms ? terms_json(aggregation, shards)
-                                           : figures_json(aggregation, figures_of(aggregation, shards));
+    rest::append_json_string(
+        out, typed_keys ? type_of(aggregation, shards) + "#" + aggregation.name : aggregation.name);
+    out += ':' + body_json(aggregation, shards);
   }
   return out + "}";
 }

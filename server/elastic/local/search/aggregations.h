@@ -19,6 +19,7 @@ struct Aggregation {
   std::string field;
   int size = 10;                  ///< terms: buckets
   std::size_t min_doc_count = 1;  ///< terms
+  std::string meta;               ///< a JSON object that the answer repeats; empty: none
 };
 
 /// Reads an `aggs` object. Throws Refused: Elasticsearch's errors, and illegal_argument_exception for kinds
@@ -35,7 +36,8 @@ struct AggregatedShard {
 void check_aggregations(const std::vector<Aggregation>& aggregations, const ShardView& shard);
 
 /// `{"name":{...},...}` over the hits of all indices together, once all of them passed check_aggregations.
+/// `typed_keys`: names are led by what the aggregation gives, as in `sterms#name`.
 std::string aggregations_json(const std::vector<Aggregation>& aggregations,
-                              const std::vector<AggregatedShard>& shards);
+                              const std::vector<AggregatedShard>& shards, bool typed_keys);
 
 }  // namespace sightline::elastic

@@ -99,6 +99,10 @@ FieldFetcher::FieldFetcher(const ShardView& shard, const std::vector<FieldReques
       const auto same =
           std::find_if(wanted_.begin(), wanted_.end(), [&](const Wanted& one) { return one.field == field; });
       if (same != wanted_.end()) continue;
+      if (!request.format.empty() && field->type != FieldType::date) {
+        refuse_shard("error fetching [" + field->path + "]: Field [" + field->path + "] of type [" +
+                     to_string(field->type) + "] doesn't support formats.");
+      }
       wanted_.push_back({field, request.format});
       reads_source_ = reads_source_ || is_from_source(*field);
     }

@@ -12,8 +12,6 @@ namespace {
 
 /// indices.query.bool.max_nested_depth.
 constexpr int k_max_depth = 30;
-/// index.max_terms_count.
-constexpr std::size_t k_max_terms = 65'536;
 
 /// Names of queries that Elasticsearch knows and this store does not run.
 constexpr std::array k_foreign_queries = {"boosting",
@@ -323,13 +321,6 @@ Query parse_terms(const JsonView& body, const QueryContext&) {
     if (value.is_object()) not_done_here("terms] lookup, [terms", key);
     if (!value.is_array()) not_supported("terms", key);
     terms.field = key.text();
-    if (value.size() > k_max_terms) {
-      refuse(illegal_argument(
-          "The number of terms [" + std::to_string(value.size()) +
-          "] used in the Terms Query request has exceeded the allowed maximum of [" +
-          std::to_string(k_max_terms) +
-          "]. This maximum can be set by changing the [index.max_terms_count] index level setting."));
-    }
     value.each_element([&](const JsonView& item) {
       if (item.is_null()) refuse(parsing_exception(item, "No value specified for terms query"));
       if (!item.is_scalar())

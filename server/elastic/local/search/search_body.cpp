@@ -367,6 +367,8 @@ void read_parameters(const http::Request& request, SearchBody& body) {
   body.seq_no_primary_term = flag(request, "seq_no_primary_term", body.seq_no_primary_term);
   body.track_scores = flag(request, "track_scores", body.track_scores);
   body.total_hits_as_int = flag(request, "rest_total_hits_as_int", false);
+  body.typed_keys = flag(request, "typed_keys", false);
+  if (const auto type = rest::query_parameter(request, "search_type")) check_search_type(*type);
 }
 
 /// What can only be judged with body and parameters together.
@@ -391,6 +393,12 @@ void check_whole(SearchBody& body, bool tracking_given) {
 }
 
 }  // namespace
+
+void check_search_type(std::string_view type) {
+  // One shard an index: what shards would have to agree on first is known here at once.
+  if (type != "query_then_fetch" && type != "dfs_query_then_fetch")
+    refuse(illegal_argument("No search type for [" + std::string(type) + "]"));
+}
 
 Answer<SearchBody> parse_search(std::string_view text, const http::Request& request) {
   try {

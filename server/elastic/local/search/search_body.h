@@ -61,6 +61,7 @@ struct SearchBody {
   QueryPtr post_filter;
   bool version = false, seq_no_primary_term = false, track_scores = false;
   std::vector<Aggregation> aggregations;
+  bool typed_keys = false;  ///< of aggregations
 
   bool sorts_by_score() const { return sort.empty(); }
 };
@@ -68,6 +69,9 @@ struct SearchBody {
 /// Reads the body (empty: all defaults) and the parameters of a search request. Errors: Elasticsearch's own
 /// for what is wrong, illegal_argument_exception naming what this store does not do.
 Answer<SearchBody> parse_search(std::string_view body, const http::Request& request);
+
+/// Refuses (throws Refused) what is no search type.
+void check_search_type(std::string_view type);
 
 /// Reads a body that holds nothing but a query, as _count has it, and the parameter q. Null: no query.
 Answer<QueryPtr> parse_query_body(std::string_view body, const http::Request& request);

@@ -61,9 +61,10 @@ SearchHeader read_header(std::string_view line, SearchHeader header) {
       header.options.allow_no_indices = read_bool(value, name);
     } else if (name == "expand_wildcards" || name == "expandWildcards") {
       read_wildcard_states(value, header.options);
-    } else if (name != "search_type" && name != "request_cache" && name != "preference" &&
-               name != "routing" && name != "ccs_minimize_roundtrips" &&
-               name != "allow_partial_search_results") {
+    } else if (name == "search_type" || name == "searchType") {
+      check_search_type(read_text(value, name));
+    } else if (name != "request_cache" && name != "preference" && name != "routing" &&
+               name != "ccs_minimize_roundtrips" && name != "allow_partial_search_results") {
       refuse(illegal_argument("key [" + std::string(name) + "] is not supported in the metadata section"));
     }
   });
@@ -73,8 +74,11 @@ SearchHeader read_header(std::string_view line, SearchHeader header) {
 /// The parameters that an _msearch hands on to its searches.
 http::Request shared_parameters(const http::Request& request) {
   http::Request shared;
-  if (const auto as_int = rest::query_parameter(request, "rest_total_hits_as_int")) {
-    shared.query = "rest_total_hits_as_int=" + http::percent_encode(*as_int);
+  for (const char* name : {"rest_total_hits_as_int", "search_type", "typed_keys"}) {
+    if (const auto value = rest::query_parameter(request, name)) {
+      shared.query +=
+          (shared.query.empty() ? "" : "&") + std::string(name) + "=" + http::percent_encode(*value);
+    }
   }
   return shared;
 }

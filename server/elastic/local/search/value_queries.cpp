@@ -1,5 +1,6 @@
 // Queries over numbers, dates and booleans, and whether a field is there at all.
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <limits>
 
@@ -26,6 +27,21 @@ DocSet with_values(const Column* column, std::size_t size, Wanted&& wanted) {
     if (std::any_of(values.begin(), values.end(), wanted)) docs.set(doc);
   }
   return docs;
+}
+
+/// Elasticsearch's default index.max_terms_count.
+constexpr std::size_t k_max_terms = 65'536;
+
+void check_count(const ShardView& shard, const TermsQuery& query) {
+  std::size_t most = k_max_terms;
+  if (const auto setting = shard.index->setting("index.max_terms_count")) {
+    std::from_chars(setting->data(), setting->data() + setting->size(), most);
+  }
+  if (query.values.size() <= most) return;
+  refuse_query_because(
+      "The number of terms [" + std::to_string(query.values.size()) +
+      "] used in the Terms Query request has exceeded the allowed maximum of [" + std::to_string(most) +
+      "]. This maximum can be set by changing the [index.max_terms_count] index level setting.");
 }
 
 void need_values(const Field& field) {
@@ -122,6 +138,7 @@ ScoredDocs QueryRunner::value_term(const Field& field, const Literal& value, flo
 }
 
 ScoredDocs QueryRunner::run(const TermsQuery& query, float boost, bool) const {
+  check_count(shard_, query);
   const FieldPtr field = shard_.mapping->find(query.field);
   if (!field) {
     IdsQuery ids;
