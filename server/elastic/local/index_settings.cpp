@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -18,7 +19,7 @@ constexpr int k_max_shards = 1024;
 /// Stands for a JSON null in parsed settings: "back to the default".
 const std::string k_null(1, '\0');
 
-enum class Kind { whole_number, flag, time, text };
+enum class Kind { whole_number, flag, time, replicas, text };
 
 struct Setting {
   std::string_view name;  // without "index."; a name that ends in '*' takes all below
@@ -32,7 +33,7 @@ constexpr Setting k_settings[] = {
     {"number_of_shards", Kind::whole_number, false, 1},
     {"number_of_replicas", Kind::whole_number, true},
     {"number_of_routing_shards", Kind::whole_number, false, 1},
-    {"auto_expand_replicas", Kind::text, true},
+    {"auto_expand_replicas", Kind::replicas, true},
     {"refresh_interval", Kind::time, true},
     {"hidden", Kind::flag, true},
     {"default_pipeline", Kind::text, true},
@@ -98,6 +99,38 @@ bool is_time(std::string_view text) {
   return error == std::errc() && std::find(std::begin(units), std::end(units), unit) != std::end(units);
 }
 
+std::optional<int> whole_number(std::string_view text) {
+  int number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+/// `0-1`, `1-all` or `false`, of auto_expand_replicas.
+Refusal check_replicas(const std::string& name, const std::string& value) {
+  if (value == "false") return std::nullopt;
+  const std::size_t dash = value.find('-');
+  const auto least = whole_number(std::string_view(value).substr(0, dash));
+  const std::string most_text = dash == value.npos ? "" : value.substr(dash + 1);
+  const auto most = most_text == "all" ? std::numeric_limits<int>::max() : whole_number(most_text);
+  if (dash == value.npos || !least || !most) {
+    return illegal_argument("failed to parse [" + name + "] from value: [" + value + "] at index " +
+                            (dash == value.npos ? "-1" : std::to_string(dash)));
+  }
+  if (*least > *most) {
+    return illegal_argument("[" + name + "] minReplicas must be =< maxReplicas but wasn't " +
+                            std::to_string(*least) + " > " + std::to_string(*most));
+  }
+  return std::nullopt;
+}
+
+/// With auto_expand_replicas there are as many replicas as other nodes, within its bounds: here the least.
+void expand_replicas(IndexSettings& settings) {
+  const auto bounds = settings.find("index.auto_expand_replicas");
+  if (bounds == settings.end() || bounds->second == "false") return;
+  settings["index.number_of_replicas"] = bounds->second.substr(0, bounds->second.find('-'));
+}
+
 Refusal check_value(const std::string& name, const std::string& value) {
   const Setting* setting = find_setting(name);
   if (setting == nullptr) {
@@ -113,20 +146,19 @@ Refusal check_value(const std::string& name, const std::string& value) {
   }
   if (value == k_null) return std::nullopt;
   if (setting->kind == Kind::whole_number) {
-    int number = 0;
-    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-    if (error != std::errc() || end != value.data() + value.size()) {
+    const auto number = whole_number(value);
+    if (!number) {
       ElasticError refusal =
           illegal_argument("Failed to parse value [" + value + "] for setting [" + name + "]");
       refusal.cause_type = "number_format_exception";
       refusal.cause_reason = "For input string: \"" + value + "\"";
       return refusal;
     }
-    if (number < setting->least) {
+    if (*number < setting->least) {
       return illegal_argument("Failed to parse value [" + value + "] for setting [" + name +
                               "] must be >= " + std::to_string(setting->least));
     }
-    if (setting->name == "number_of_shards" && number > k_max_shards) {
+    if (setting->name == "number_of_shards" && *number > k_max_shards) {
       return illegal_argument("Failed to parse value [" + value + "] for setting [" + name +
                               "] must be <= " + std::to_string(k_max_shards));
     }
@@ -138,6 +170,7 @@ Refusal check_value(const std::string& name, const std::string& value) {
     return illegal_argument("failed to parse setting [" + name + "] with value [" + value +
                             "] as a time value: unit is missing or unrecognized");
   }
+  if (setting->kind == Kind::replicas) return check_replicas(name, value);
   return std::nullopt;
 }
 
@@ -207,6 +240,7 @@ Answer<IndexSettings> updated_settings(const IndexSettings& settings, const Inde
         "]] unless the `reopen` query parameter is set to true. Alternatively, close the indices, apply the "
         "settings changes, and reopen the indices");
   }
+  expand_replicas(updated);
   return updated;
 }
 
@@ -216,6 +250,7 @@ IndexSettings creation_settings(IndexSettings given, const std::string& name, co
   given.try_emplace("index.routing.allocation.include._tier_preference", "data_content");
   given.try_emplace("index.number_of_shards", "1");
   given.try_emplace("index.number_of_replicas", "1");
+  expand_replicas(given);
   given["index.provided_name"] = name;
   given["index.creation_date"] =
       std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());

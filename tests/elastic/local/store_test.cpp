@@ -85,6 +85,29 @@ TEST_CASE("settings come flat, dotted and nested, and change while the index liv
   CHECK(store.get("/s/_doc/1").at("/_source") == R"({"v":[0.1]})");
 }
 
+TEST_CASE("replicas expand to the nodes that there are") {
+  StoreFixture store;
+  const auto replicas = [&] { return store.get("/s/_settings").at("/s/settings/index/number_of_replicas"); };
+  const auto change = [&](const std::string& value) {
+    return store.put("/s/_settings", R"({"index.auto_expand_replicas":)" + value + "}");
+  };
+  CHECK(store.put("/s", R"({"settings":{"number_of_replicas":2,"auto_expand_replicas":"0-1"}})").status ==
+        200);
+  CHECK(replicas() == "0");
+  CHECK(store.get("/_cluster/health/s?wait_for_status=green").status == 200);
+  CHECK(change(R"("1-all")").status == 200);
+  CHECK(replicas() == "1");
+  CHECK(change("false").status == 200);
+  CHECK(store.put("/s/_settings", R"({"number_of_replicas":3})").status == 200);
+  CHECK(replicas() == "3");
+  CHECK(change(R"("many")").reason() ==
+        "failed to parse [index.auto_expand_replicas] from value: [many] at index -1");
+  CHECK(change(R"("0-x")").reason() ==
+        "failed to parse [index.auto_expand_replicas] from value: [0-x] at index 1");
+  CHECK(change(R"("3-1")").reason() ==
+        "[index.auto_expand_replicas] minReplicas must be =< maxReplicas but wasn't 3 > 1");
+}
+
 TEST_CASE("wildcards find indices but hidden ones, and aliases stand for theirs") {
   StoreFixture store;
   store.put("/logs-1", R"({"aliases":{"logs":{}}})");
