@@ -66,9 +66,10 @@ endfunction()
 
 function(sightline_add_test name)
   cmake_parse_arguments(ARG "" "" "LINK;PRECOMPILE" ${ARGN})
-  add_executable(${name} ${ARG_UNPARSED_ARGUMENTS} ${CMAKE_SOURCE_DIR}/tests/main.cpp)
+  add_executable(${name} ${ARG_UNPARSED_ARGUMENTS} ${CMAKE_SOURCE_DIR}/tests/main.cpp ${CMAKE_SOURCE_DIR}/tests/source_folder.cpp)
+  set_source_files_properties(${CMAKE_SOURCE_DIR}/tests/source_folder.cpp PROPERTIES
+    COMPILE_DEFINITIONS SIGHTLINE_SOURCE_FOLDER="${CMAKE_SOURCE_DIR}" SKIP_PRECOMPILE_HEADERS ON)
   target_link_libraries(${name} PRIVATE sightline_options ${ARG_LINK} Threads::Threads)
-  target_compile_definitions(${name} PRIVATE SIGHTLINE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   if(ARG_PRECOMPILE)
     target_precompile_headers(${name} PRIVATE ${ARG_PRECOMPILE})
   endif()

@@ -112,6 +112,7 @@ elastic::ElasticServer::Options elastic_options(const ServerOptions& options, ap
   elastic::ElasticServer::Options elastic;
   elastic.host = options.host;
   elastic.port = options.elasticsearch_port;
+  elastic.limits = options.elasticsearch_limits;
   elastic.secret_key_file = options.secret_key_file;
   elastic.warn = [](const std::string& text) { spdlog::warn("{}", text); };
   if (options.elasticsearch_gateway.empty()) {

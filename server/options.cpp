@@ -3,7 +3,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 #include <cmath>
 #include <fstream>
 #include <map>
@@ -11,6 +10,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/number_text.h"
 #include "server/elastic/gateway/cluster.h"
 
 namespace sightline {
@@ -159,6 +159,8 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
 
   table.group("Limits");
   table.bytes("--max-body-bytes", options.max_body_bytes, "64MB", "Of one request; more is answered 413");
+  table.bytes("--elasticsearch-max-body-bytes", options.elasticsearch_limits.max_body_bytes, "100MB",
+              "The same at the Elasticsearch port");
   table.value("--max-inputs", options.max_inputs, "Inputs of one request")->check(count);
   table.bytes("--max-text-bytes", options.max_text_bytes, "256kB",
               "Of one text, before it is cut to the model's tokens");
@@ -236,9 +238,8 @@ serving::ModelSpec read_model(const std::string& text, const ServerOptions& opti
 /// NAME=NUMBER, of a model that is given too. What a model can take is found out when it is loaded.
 void read_max_tokens(const std::string& text, std::vector<serving::ModelSpec>& models) {
   const auto [name, number] = split_named_value("--max-tokens", text, "NAME=NUMBER");
-  std::uint32_t tokens = 0;
-  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), tokens);
-  if (error != std::errc() || end != number.data() + number.size() || tokens == 0) {
+  const auto tokens = number_from<std::uint32_t>(number);
+  if (!tokens || *tokens == 0) {
     throw CLI::ValidationError("--max-tokens", "[" + text + "] must be NAME=NUMBER, a number of tokens");
   }
   const auto model = std::find_if(models.begin(), models.end(),
@@ -249,7 +250,7 @@ void read_max_tokens(const std::string& text, std::vector<serving::ModelSpec>& m
   if (model->embedder.max_tokens != 0) {
     throw CLI::ValidationError("--max-tokens", "the name [" + name + "] is given twice");
   }
-  model->embedder.max_tokens = tokens;
+  model->embedder.max_tokens = *tokens;
 }
 
 /// A key of Sightline's own in Authorization must not reach Cohere.

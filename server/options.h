@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "server/api/label_book.h"
+#include "server/elastic/limits.h"
 #include "server/serving/model_registry.h"
 
 namespace sightline {
@@ -43,6 +44,7 @@ struct ServerOptions {
   std::chrono::milliseconds cohere_timeout{30'000};
 
   // limits
+  elastic::Limits elasticsearch_limits;
   std::size_t max_body_bytes = 64u << 20;
   std::size_t max_inputs = 256;
   std::size_t max_text_bytes = 256u << 10;

@@ -1,8 +1,9 @@
 #include "server/cohere/call_failure.h"
 
-#include <charconv>
 #include <optional>
 #include <rapidjson/document.h>
+
+#include "base/number_text.h"
 
 namespace sightline::cohere {
 namespace {
@@ -45,10 +46,9 @@ std::string readable(std::string text) {
 std::optional<std::chrono::seconds> retry_after(const http::Headers& headers) {
   const auto field = headers.get("Retry-After");
   if (!field) return std::nullopt;
-  std::uint32_t seconds = 0;
-  const auto [rest, error] = std::from_chars(field->data(), field->data() + field->size(), seconds);
-  if (error != std::errc{} || rest != field->data() + field->size()) return std::nullopt;
-  return std::chrono::seconds(seconds);
+  const auto seconds = number_from<std::uint32_t>(*field);
+  if (!seconds) return std::nullopt;
+  return std::chrono::seconds(*seconds);
 }
 
 int status_for_client(int status) {

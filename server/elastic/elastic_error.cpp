@@ -89,4 +89,11 @@ ElasticError illegal_argument(std::string reason) {
   return {400, "illegal_argument_exception", std::move(reason)};
 }
 
+ElasticError not_a_number(std::string reason, const std::string& text) {
+  ElasticError error = illegal_argument(std::move(reason));
+  error.cause_type = "number_format_exception";
+  error.cause_reason = "For input string: \"" + text + "\"";
+  return error;
+}
+
 }  // namespace sightline::elastic

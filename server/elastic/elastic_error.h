@@ -41,5 +41,7 @@ using Refusal = std::optional<ElasticError>;
 
 /// 400 illegal_argument_exception.
 ElasticError illegal_argument(std::string reason);
+/// The same, because `text` is no number: with Java's number_format_exception as the cause.
+ElasticError not_a_number(std::string reason, const std::string& text);
 
 }  // namespace sightline::elastic

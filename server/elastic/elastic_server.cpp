@@ -47,9 +47,9 @@ class LocalBackend final : public Backend {
   NoNativeInference native_;
 };
 
-Result<std::unique_ptr<Backend>> open(const ElasticServer::LocalStore& local, const ElasticServer::Options&,
-                                      Timer&) {
-  auto store = open_local_store(local.data_dir);
+Result<std::unique_ptr<Backend>> open(const ElasticServer::LocalStore& local,
+                                      const ElasticServer::Options& options, Timer&) {
+  auto store = open_local_store(local.data_dir, std::chrono::steady_clock::now, options.limits);
   if (!store) return store.error();
   return std::unique_ptr<Backend>(std::make_unique<LocalBackend>(*std::move(store)));
 }
@@ -66,14 +66,15 @@ Result<std::unique_ptr<Backend>> open(const ElasticServer::Cluster& cluster,
 class Running : public ElasticServer {
  public:
   Running(std::unique_ptr<Timer> timer, std::unique_ptr<http::Client> client,
-          std::unique_ptr<Backend> backend, std::optional<security::SecretBox> secret_box)
+          std::unique_ptr<Backend> backend, std::optional<security::SecretBox> secret_box,
+          const Limits& limits)
       : secret_box_(std::move(secret_box)),
         timer_(std::move(timer)),
         client_(std::move(client)),
         backend_(std::move(backend)),
         executor_(*client_, *timer_, executor_options()),
         front_(backend_->store(), backend_->native(), executor_, *timer_,
-               secret_box_ ? &*secret_box_ : nullptr) {}
+               secret_box_ ? &*secret_box_ : nullptr, limits) {}
 
   ~Running() override { Running::stop(); }
 
@@ -82,7 +83,7 @@ class Running : public ElasticServer {
     http.host = options.host;
     http.port = options.port;
     http.workers = options.workers;
-    http.max_body_bytes = options.max_body_bytes;
+    http.max_body_bytes = options.limits.max_body_bytes;
     http.drain_timeout = k_drain_timeout;
     http.error_response = rest::error_response;
     auto server = http::Server::start(http, [this](http::Request&& request, http::Reply reply) {
@@ -145,7 +146,7 @@ Result<std::unique_ptr<ElasticServer>> ElasticServer::start(const Options& optio
   auto client = http::Client::create({});
   if (!client) return client.error();
   auto running = std::make_unique<Running>(std::move(timer), *std::move(client), *std::move(backend),
-                                           std::move(secret_box));
+                                           std::move(secret_box), options.limits);
   if (Status status = running->listen(options); !status) return status.error();
   return std::unique_ptr<ElasticServer>(std::move(running));
 }

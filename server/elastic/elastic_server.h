@@ -12,13 +12,14 @@
 #include "base/result.h"
 #include "server/elastic/gateway/cluster.h"
 #include "server/elastic/gateway/cluster_probe.h"
+#include "server/elastic/limits.h"
 
 namespace sightline::elastic {
 
 /// Serves Elasticsearch's REST API, with the inference that embedding pictures needs: over a local store the
 /// subset of it that the job takes, or as a gateway all that the cluster behind it has.
 ///
-/// Flow: 1. `http::Server` reads a request whole, within `max_body_bytes`, and calls one of `workers`
+/// Flow: 1. `http::Server` reads a request whole, within `limits.max_body_bytes`, and calls one of `workers`
 /// threads.
 ///       2. The front does what a plain store cannot: inference endpoints, ingest pipelines, query vector
 ///       builders.
@@ -46,8 +47,7 @@ class ElasticServer {
     /// Told in words, for a log, what the operator should know; without credentials or bodies. May be empty.
     std::function<void(const std::string&)> warn;
     int workers = 16;  ///< requests handled at once; each may block on inference and on disk
-    std::size_t max_body_bytes =
-        100u << 20;  ///< larger bodies get 413, as with Elasticsearch's http.max_content_length
+    Limits limits;
   };
 
   /// Errors: those of opening `data_dir` as a store, or of the cluster's URL and CA (it need not be up); of

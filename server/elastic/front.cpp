@@ -34,8 +34,9 @@ bool changes_indices(Method method, std::string_view action) {
 }  // namespace
 
 Front::Front(Store& store, NativeInference& native, InferenceExecutor& executor, const Timer& timer,
-             const security::SecretBox* secret_box)
-    : definitions_(store, timer, native, secret_box),
+             const security::SecretBox* secret_box, const Limits& limits)
+    : limits_(limits),
+      definitions_(store, timer, native, secret_box),
       stubs_(store, timer),
       ingest_(definitions_, executor, store, native),
       index_pipelines_(store, timer),

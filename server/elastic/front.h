@@ -11,6 +11,7 @@
 #include "server/elastic/ingest/ingest_service.h"
 #include "server/elastic/ingest/pipeline_api.h"
 #include "server/elastic/ingest/pipeline_stubs.h"
+#include "server/elastic/limits.h"
 #include "server/elastic/outcome.h"
 #include "server/elastic/queries/query_vectors.h"
 #include "server/elastic/rest/router.h"
@@ -30,9 +31,9 @@ namespace sightline::elastic {
 class Front {
  public:
   /// `secret_box` seals the secrets of endpoints; it may be null, else it must outlive the front, as all
-  /// here.
+  /// here. `limits` bounds what one request may cost.
   Front(Store& store, NativeInference& native, InferenceExecutor& executor, const Timer& timer,
-        const security::SecretBox* secret_box = nullptr);
+        const security::SecretBox* secret_box = nullptr, const Limits& limits = {});
   Outcome decide(http::Request request);
   /// Ends what `decide` waits for, now and from now on; beside InferenceExecutor::shut_down.
   void shut_down() { ingest_.shut_down(); }
@@ -48,6 +49,7 @@ class Front {
   Outcome plain(http::Request request, const std::vector<std::string>& parts);
   Outcome unread(http::Request request, const std::vector<std::string>& parts);
 
+  const Limits limits_;
   Definitions definitions_;
   PipelineStubs stubs_;
   IngestService ingest_;

@@ -1,7 +1,8 @@
 #include "server/http/exchange.h"
 
 #include <algorithm>
-#include <charconv>
+
+#include "base/number_text.h"
 
 namespace sightline::http {
 namespace {
@@ -33,15 +34,6 @@ std::string_view trimmed(std::string_view text) {
 
 bool breaks_line(std::string_view text) {
   return text.find_first_of(std::string_view("\r\n\0", 3)) != text.npos;
-}
-
-template <class Number>
-std::optional<Number> number(std::string_view text) {
-  Number value = 0;
-  const auto end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data(), end, value);
-  if (parsed.ec != std::errc() || parsed.ptr != end) return std::nullopt;
-  return value;
 }
 
 /// Fields of the connection on which `fields` came: no part of the message.
@@ -185,7 +177,7 @@ void Exchange::read_line(std::string_view line) {
     at_status_line_ = false;
     head_ = {};
     const auto code = line.substr(std::min(line.find(' '), line.size()));
-    head_.status = number<int>(trimmed(code).substr(0, 3)).value_or(0);
+    head_.status = number_from<int>(trimmed(code).substr(0, 3)).value_or(0);
   } else if (!trimmed(line).empty()) {
     read_field(line);
   } else if (head_.status < 200) {
@@ -206,7 +198,7 @@ void Exchange::finish_head() {
   ResponseHead head;
   head.status = head_.status;
   for (const auto& [name, value] : head_.headers.all()) {
-    if (equal_ignoring_case(name, "Content-Length")) head.content_length = number<std::uint64_t>(value);
+    if (equal_ignoring_case(name, "Content-Length")) head.content_length = number_from<std::uint64_t>(value);
     if (!is_of_connection(head_.headers, name)) head.headers.add(name, value);
   }
   if (head_.headers.get("Transfer-Encoding")) head.content_length.reset();

@@ -2,11 +2,16 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+namespace sightline {
+class Cancellation;
+}
 
 namespace sightline::http {
 
@@ -44,6 +49,8 @@ struct Request {
   Headers headers;
   std::string body;
   std::string peer;  ///< address of the client, for logs
+  /// Requested when the client leaves, or the server's drain time is over; null outside of a server.
+  std::shared_ptr<Cancellation> cancellation = {};
 
   /// Path split at '/', each part percent-decoded; "/" gives none. Slashes at its end do not count.
   std::vector<std::string> path_parts() const;

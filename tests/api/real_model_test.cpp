@@ -10,11 +10,12 @@
 #include "server/api/json.h"
 #include "server/http/client.h"
 #include "tests/api/api_bench.h"
+#include "tests/source_folder.h"
 
 namespace sightline::api {
 namespace {
 
-const std::string k_fixtures = SIGHTLINE_SOURCE_DIR "/tests/fixtures/models/";
+const std::string k_fixtures = sightline::source_folder() / "tests/fixtures/models/";
 
 std::string read_file(const std::string& path) {
   std::ifstream in(path, std::ios::binary);

@@ -1,6 +1,7 @@
 #include "eval/sets.h"
 
 #include "tests/eval/tables.h"
+#include "tests/source_folder.h"
 
 using namespace sightline;
 using namespace sightline::eval;
@@ -205,7 +206,7 @@ TEST_CASE("without a file captions and pictures ask for each other, and captions
 }
 
 TEST_CASE("the demo's sets fit the demo's pictures") {
-  const std::filesystem::path demo = std::filesystem::path(SIGHTLINE_SOURCE_DIR) / "demo";
+  const std::filesystem::path demo = sightline::source_folder() / "demo";
   const auto data = Dataset::read(demo / "attributes.csv", demo / "pictures");
   REQUIRE(data.ok());
   const auto read = read_sets(demo / "eval/sets.json", *data);

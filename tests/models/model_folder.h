@@ -9,11 +9,12 @@
 #include <string_view>
 
 #include "tests/base/temporary_folder.h"
+#include "tests/source_folder.h"
 
 namespace sightline::models::testing {
 
 inline std::filesystem::path fixture(std::string_view name) {
-  return std::filesystem::path(SIGHTLINE_SOURCE_DIR) / "tests" / "fixtures" / "models" / name;
+  return source_folder() / "tests" / "fixtures" / "models" / name;
 }
 
 inline std::string content_of(const std::filesystem::path& file) {

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <rapidjson/document.h>
 
 #include "base/float_text.h"
+#include "base/number_text.h"
 #include "server/elastic/inference/semantic_text.h"
 #include "server/elastic/rest/json_tape.h"
 
@@ -177,11 +177,9 @@ Answer<milliseconds> parse_time_value(std::string_view text, std::string_view se
   for (const auto& [unit, factor] : k_units) {
     if (!text.ends_with(unit)) continue;
     const auto number = text.substr(0, text.size() - unit.size());
-    long long count = 0;
-    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), count);
-    if (error != std::errc() || end != number.data() + number.size() || count < 0 || count > 1'000'000'000)
-      break;
-    return std::max(milliseconds(1), milliseconds(count * factor));
+    const auto count = number_from<long long>(number);
+    if (!count || *count < 0 || *count > 1'000'000'000) break;
+    return std::max(milliseconds(1), milliseconds(*count * factor));
   }
   return illegal_argument("failed to parse setting [" + std::string(setting) + "] with value [" + value +
                           "] as a time value: unit is missing or unrecognized");

@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <ctime>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 #include <vector>
+
+#include "base/number_text.h"
 
 namespace sightline::elastic {
 namespace {
@@ -69,17 +70,16 @@ Answer<FieldPath> parse_path(std::string_view path) {
 }
 
 Answer<rapidjson::SizeType> list_index(std::string_view name, const Value& list, std::string_view path) {
-  int index = 0;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), index);
-  if (error != std::errc() || end != name.data() + name.size()) {
+  const auto index = number_from<int>(name);
+  if (!index) {
     return illegal_argument(quoted(name) + " is not an integer, cannot be used as an index as part of path " +
                             quoted(path));
   }
-  if (index < 0 || static_cast<rapidjson::SizeType>(index) >= list.Size()) {
+  if (*index < 0 || static_cast<rapidjson::SizeType>(*index) >= list.Size()) {
     return illegal_argument(quoted(name) + " is out of bounds for array with length [" +
                             std::to_string(list.Size()) + "] as part of path " + quoted(path));
   }
-  return static_cast<rapidjson::SizeType>(index);
+  return static_cast<rapidjson::SizeType>(*index);
 }
 
 /// "cannot resolve [x] from object of type [java.lang.String] as part of path [a.x]"

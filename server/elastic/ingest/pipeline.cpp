@@ -1,9 +1,9 @@
 #include "server/elastic/ingest/pipeline.h"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
+#include "base/number_text.h"
 #include "server/elastic/ingest/property_reader.h"
 
 namespace sightline::elastic {
@@ -16,10 +16,7 @@ void add_once(std::vector<std::string>& names, std::string name) {
 /// As Elasticsearch reads a version: also from a text; null is none.
 bool is_integer(const rapidjson::Value& value) {
   if (!value.IsString()) return value.IsInt() || value.IsNull();
-  const char* const end = value.GetString() + value.GetStringLength();
-  int number = 0;
-  const auto [read, error] = std::from_chars(value.GetString(), end, number);
-  return error == std::errc() && read == end;
+  return number_from<int>({value.GetString(), value.GetStringLength()}).has_value();
 }
 
 /// How many lists of processors lie in each other, this one included.

@@ -1,7 +1,6 @@
 #include "server/elastic/ingest/pipeline_api.h"
 
 #include <algorithm>
-#include <charconv>
 #include <memory>
 #include <rapidjson/document.h>
 #include <rapidjson/stringbuffer.h>
@@ -9,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/number_text.h"
 #include "base/split.h"
 #include "server/elastic/ingest/foreign_processor.h"
 #include "server/elastic/ingest/pipeline_simulation.h"
@@ -89,10 +89,7 @@ std::string json_of(const Value& value) {
 Answer<std::optional<int>> version_condition(const http::Request& request) {
   const auto text = rest::query_parameter(request, "if_version");
   if (!text) return std::optional<int>();
-  int version = 0;
-  const char* const end = text->data() + text->size();
-  const auto [read, error] = std::from_chars(text->data(), end, version);
-  if (error == std::errc() && read == end) return std::optional(version);
+  if (const auto version = number_from<int>(*text)) return version;
   return illegal_argument("invalid value [" + *text +
                           "] specified for [if_version]. must be an integer value");
 }

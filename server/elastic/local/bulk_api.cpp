@@ -141,8 +141,7 @@ class BulkReader {
       }
     } else if (name == "_source" && item.write.action == Action::update) {
       if (text != "true" && text != "false")
-        return illegal_argument("A" + at_line() +
-                                ": [_source] of an update is supported as true or false only");
+        return illegal_argument("A" + at_line() + ": " + std::string(k_update_source_is_flag));
       item.write.wants_source = text == "true";
     } else if (name == "routing" || name == "version" || name == "version_type" ||
                name == "dynamic_templates") {

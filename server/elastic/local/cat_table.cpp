@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdio>
 
+#include "server/elastic/local/api.h"
 #include "server/elastic/local/index_names.h"
 #include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/json_tape.h"
@@ -45,6 +46,13 @@ std::string in_columns(const std::vector<std::vector<std::string>>& lines, const
     out += '\n';
   }
   return out;
+}
+
+http::Response text_answer(std::string text) {
+  http::Response response;
+  response.content_type = "text/plain; charset=UTF-8";
+  response.body = std::move(text);
+  return response;
 }
 
 }  // namespace
@@ -96,7 +104,7 @@ std::vector<CatTable::Shown> CatTable::shown_by(const std::string& headers) cons
     }
     for (std::size_t column = 0; column < columns_.size(); ++column) {
       const std::string& name = columns_[column].name;
-      if (rest::wildcard_match(pattern == "_all" ? "*" : pattern, name)) shown.push_back({column, name});
+      if (part_fits(pattern, name)) shown.push_back({column, name});
     }
   }
   return shown;
@@ -128,39 +136,33 @@ std::string CatTable::help() const {
   return in_columns(lines, {false, false, false}, " | ", true);
 }
 
-http::Response CatTable::answer(const http::Request& request) {
-  for (const char* name : {"help", "v"}) {
-    if (const auto flag = rest::query_flag(request, name, false); !flag) return flag.error().response();
-  }
-  http::Response response;
-  response.content_type = "text/plain; charset=UTF-8";
-  if (*rest::query_flag(request, "help", false)) {
-    response.body = help();
-    return response;
-  }
-  if (const auto keys = rest::query_parameter(request, "s")) {
-    if (const auto refusal = sort_by(*keys)) return refusal->response();
-  }
-  const auto shown = shown_by(rest::query_parameter(request, "h").value_or("*"));
-  if (wants_json(request)) {
-    response.content_type = http::Response().content_type;
-    response.body = json(shown);
-    return response;
-  }
+std::string CatTable::text(const std::vector<Shown>& shown, bool headed) const {
   Rows lines;
   std::vector<bool> right;
   right.reserve(shown.size());
-  if (*rest::query_flag(request, "v", false)) {
+  for (const Shown& one : shown) right.push_back(columns_[one.column].right);
+  if (headed) {
     auto& names = lines.emplace_back();
     for (const Shown& one : shown) names.push_back(one.name);
   }
-  for (const Shown& one : shown) right.push_back(columns_[one.column].right);
   for (const auto& row : rows_) {
     auto& cells = lines.emplace_back();
     for (const Shown& one : shown) cells.push_back(row[one.column]);
   }
-  response.body = in_columns(lines, right, " ", false);
-  return response;
+  return in_columns(lines, right, " ", false);
+}
+
+http::Response CatTable::answer(const http::Request& request) {
+  const auto explains = rest::query_flag(request, "help", false);
+  if (!explains) return explains.error().response();
+  const auto headed = rest::query_flag(request, "v", false);
+  if (!headed) return headed.error().response();
+  if (*explains) return text_answer(help());
+  if (const auto keys = rest::query_parameter(request, "s")) {
+    if (const auto refusal = sort_by(*keys)) return refusal->response();
+  }
+  const auto shown = shown_by(rest::query_parameter(request, "h").value_or("*"));
+  return wants_json(request) ? json_answer(json(shown)) : text_answer(text(shown, *headed));
 }
 
 }  // namespace sightline::elastic

@@ -38,6 +38,7 @@ class CatTable {
   std::size_t column_named(const std::string& name) const;  ///< columns_.size() if there is none
   std::vector<Shown> shown_by(const std::string& headers) const;
   std::string json(const std::vector<Shown>& shown) const;
+  std::string text(const std::vector<Shown>& shown, bool headed) const;
   std::string help() const;
 
   std::vector<Column> columns_;

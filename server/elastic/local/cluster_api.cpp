@@ -1,10 +1,10 @@
 // The cluster, as far as one machine has one: GET /, health, _cat.
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <chrono>
 #include <cstdio>
 
+#include "base/number_text.h"
 #include "server/elastic/local/api.h"
 #include "server/elastic/local/cat_table.h"
 #include "server/elastic/local/index_names.h"
@@ -45,13 +45,6 @@ std::optional<int> rank_of(std::string_view status) {
   return static_cast<int>(found - k_ranks.begin());
 }
 
-std::optional<std::size_t> number_of(std::string_view digits) {
-  std::size_t number = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
-  return number;
-}
-
 /// `wait_for_nodes` (`2`, `>=2`, `ge(2)`, ...) of a cluster of one node.
 Answer<bool> has_nodes(std::string_view wanted) {
   struct Comparison {
@@ -76,7 +69,7 @@ Answer<bool> has_nodes(std::string_view wanted) {
     if (!wanted.starts_with(begin) || !wanted.ends_with(end) || wanted.size() <= begin.size() + end.size())
       continue;
     const auto digits = wanted.substr(begin.size(), wanted.size() - begin.size() - end.size());
-    const auto number = number_of(digits);
+    const auto number = number_from<std::size_t>(digits);
     if (!number)
       return ElasticError{400, "number_format_exception",
                           "For input string: \"" + std::string(digits) + "\""};
@@ -102,13 +95,8 @@ Answer<bool> reached(const Request& request, std::string_view status, const Copi
   const auto shards = rest::query_parameter(request, "wait_for_active_shards");
   if (!shards) return true;
   if (*shards == "all") return copies.unassigned == 0;
-  const auto number = number_of(*shards);
-  if (!number) {
-    ElasticError error = illegal_argument("cannot parse ActiveShardCount[" + *shards + "]");
-    error.cause_type = "number_format_exception";
-    error.cause_reason = "For input string: \"" + *shards + "\"";
-    return error;
-  }
+  const auto number = number_from<std::size_t>(*shards);
+  if (!number) return not_a_number("cannot parse ActiveShardCount[" + *shards + "]", *shards);
   return copies.active >= *number;
 }
 
@@ -145,18 +133,20 @@ Response health(StoreCore& store, const Request& request, const PathParameters& 
   }
   IndicesOptions options;
   options.expand_hidden = true;
-  const auto indices = store.find_all(path.get("index"), options);
-  if (!indices && indices.error().status != 404) return indices.error().response();
+  auto found = store.find_all(path.get("index"), options);
+  if (!found && found.error().status != 404) return found.error().response();
+  const bool missing = !found;
+  const std::vector<IndexPtr> indices = missing ? std::vector<IndexPtr>() : *std::move(found);
   Copies all;
-  for (const IndexPtr& index : indices ? *indices : std::vector<IndexPtr>()) {
+  for (const IndexPtr& index : indices) {
     const Copies copies = copies_of(*index);
     all.active += copies.active;
     all.unassigned += copies.unassigned;
   }
-  const char* status = indices ? all.status() : "red";
+  const char* status = missing ? "red" : all.status();
   const auto there = reached(request, status, all);
   if (!there) return there.error().response();
-  const bool timed_out = !indices || !*there;
+  const bool timed_out = missing || !*there;
   const std::size_t copies = all.active + all.unassigned;
   std::string out = std::string(R"({"cluster_name":"sightline","status":")") + status + R"(","timed_out":)" +
                     (timed_out ? "true" : "false") +
@@ -167,8 +157,7 @@ Response health(StoreCore& store, const Request& request, const PathParameters& 
                     R"("active_shards_percent_as_number":)";
   append_decimal(out,
                  copies == 0 ? 100.0 : 100.0 * static_cast<double>(all.active) / static_cast<double>(copies));
-  if (level != "cluster")
-    out += indices_member(indices ? *indices : std::vector<IndexPtr>(), level == "shards");
+  if (level != "cluster") out += indices_member(indices, level == "shards");
   return json_answer(out + "}", timed_out ? 408 : 200);
 }
 
@@ -192,13 +181,12 @@ Response cat_indices(StoreCore& store, const Request& request, const PathParamet
                   {"pri.store.size", {}, "store size of primaries", true},
                   {"dataset.size", {}, "total size of dataset", true}});
   for (const IndexPtr& index : *indices) {
-    const char* status = copies_of(*index).status();
-    if (wanted && *wanted != status) continue;
+    const Copies copies = copies_of(*index);
+    if (wanted && *wanted != copies.status()) continue;
     const auto bytes = index->source_bytes();
     if (!bytes) return storage_error(bytes.error()).response();
-    const int replicas = replicas_of(index->settings());
     const std::string size = human_bytes(*bytes);
-    table.add({status, "open", index->name(), index->uuid(), "1", std::to_string(replicas),
+    table.add({copies.status(), "open", index->name(), index->uuid(), "1", std::to_string(copies.unassigned),
                std::to_string(index->document_count()), "0", size, size, size});
   }
   return table.answer(request);

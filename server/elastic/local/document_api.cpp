@@ -1,11 +1,12 @@
 // Single documents over REST.
-#include <charconv>
 #include <set>
 
+#include "base/number_text.h"
 #include "server/elastic/local/api.h"
 #include "server/elastic/local/document_writer.h"
 #include "server/elastic/local/index_names.h"
 #include "server/elastic/local/mapping_parser.h"
+#include "server/elastic/local/update_body.h"
 #include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/json_tape.h"
 
@@ -25,16 +26,11 @@ ElasticError validation_failed(const std::string& what) {
 Refusal read_number(const Request& request, const char* name, std::optional<std::int64_t>& number) {
   const auto text = rest::query_parameter(request, name);
   if (!text) return std::nullopt;
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
-  if (error != std::errc() || end != text->data() + text->size()) {
-    ElasticError refusal = illegal_argument("Failed to parse long parameter [" + std::string(name) +
-                                            "] with value [" + *text + "]");
-    refusal.cause_type = "number_format_exception";
-    refusal.cause_reason = "For input string: \"" + *text + "\"";
-    return refusal;
+  number = number_from<std::int64_t>(*text);
+  if (!number) {
+    return not_a_number(
+        "Failed to parse long parameter [" + std::string(name) + "] with value [" + *text + "]", *text);
   }
-  number = value;
   return std::nullopt;
 }
 
@@ -133,14 +129,6 @@ Answer<Found> find_document(const StoreCore& store, const std::string& name, con
   return Found{*index, std::move(filter), *std::move(document)};
 }
 
-Answer<Found> find_document(const StoreCore& store, const Request& request, const PathParameters& path) {
-  if (rest::query_parameter(request, "routing"))
-    return illegal_argument("[routing] is not supported by this server");
-  auto filter = rest::source_filter_of(request);
-  if (!filter) return filter.error();
-  return find_document(store, path.get("index"), path.get("id"), *std::move(filter));
-}
-
 /// Reads see the last write at once; that they shall not is refused. With `refresh` searches see it, too.
 Refusal check_read_parameters(StoreCore& store, const Request& request, const std::set<std::string>& names) {
   const auto refresh = rest::query_flag(request, "refresh", false);
@@ -158,8 +146,16 @@ Refusal check_read_parameters(StoreCore& store, const Request& request, const st
   return std::nullopt;
 }
 
+Answer<Found> find_document(StoreCore& store, const Request& request, const PathParameters& path) {
+  if (auto refusal = check_read_parameters(store, request, {path.get("index")})) return *std::move(refusal);
+  if (rest::query_parameter(request, "routing"))
+    return illegal_argument("[routing] is not supported by this server");
+  auto filter = rest::source_filter_of(request);
+  if (!filter) return filter.error();
+  return find_document(store, path.get("index"), path.get("id"), *std::move(filter));
+}
+
 Response get_document(StoreCore& store, const Request& request, const PathParameters& path) {
-  if (auto refusal = check_read_parameters(store, request, {path.get("index")})) return refusal->response();
   const auto found = find_document(store, request, path);
   if (!found) return found.error().response();
   std::string out = "{\"_index\":";
@@ -170,7 +166,6 @@ Response get_document(StoreCore& store, const Request& request, const PathParame
 }
 
 Response get_source(StoreCore& store, const Request& request, const PathParameters& path) {
-  if (auto refusal = check_read_parameters(store, request, {path.get("index")})) return refusal->response();
   const auto found = find_document(store, request, path);
   if (!found) return found.error().response();
   if (!found->document) {
@@ -308,7 +303,7 @@ Answer<bool> updates_show_source(const Request& request) {
   }
   const auto source = rest::query_parameter(request, "_source");
   if (source && *source != "true" && *source != "false")
-    return illegal_argument("[_source] of an update is supported as true or false only");
+    return illegal_argument(std::string(k_update_source_is_flag));
   return source == "true";
 }
 

@@ -90,24 +90,25 @@ Response create_index(StoreCore& store, const Request& request, const PathParame
 Response delete_index(StoreCore& store, const Request& request, const PathParameters& path) {
   const auto options = indices_options_of(request);
   if (!options) return options.error().response();
-  for (const std::string& part : split_expression(path.get("index"))) {
+  const auto parts = split_expression(path.get("index"));
+  for (const std::string& part : parts) {
     if (is_wildcard(part))
       return illegal_argument("Wildcard expressions or all indices are not allowed").response();
   }
   auto indices = store.find_all(path.get("index"), *options);
   if (!indices) return indices.error().response();
-  const auto parts = split_expression(path.get("index"));
   if (options->ignore_unavailable) {  // an alias is none of the indices that could be deleted
     std::erase_if(*indices, [&](const IndexPtr& index) {
       return std::find(parts.begin(), parts.end(), index->name()) == parts.end();
     });
-  }
-  for (const std::string& part : parts) {
-    for (const IndexPtr& index : *indices) {
-      if (!options->ignore_unavailable && index->aliases().contains(part)) {
-        return illegal_argument("The provided expression [" + part +
-                                "] matches an alias, specify the corresponding concrete indices instead.")
-            .response();
+  } else {
+    for (const std::string& part : parts) {
+      for (const IndexPtr& index : *indices) {
+        if (index->aliases().contains(part)) {
+          return illegal_argument("The provided expression [" + part +
+                                  "] matches an alias, specify the corresponding concrete indices instead.")
+              .response();
+        }
       }
     }
   }
@@ -180,10 +181,6 @@ Response refresh(StoreCore& store, const Request& request, const PathParameters&
                      ",\"successful\":" + std::to_string(indices->size()) + ",\"failed\":0}}");
 }
 
-bool fits(std::string_view pattern, const std::string& name) {
-  return pattern == "_all" || rest::wildcard_match(pattern, name);
-}
-
 /// The aliases that a comma list with wildcards chooses; `-name` takes out again what parts before it chose.
 /// Empty: all.
 Aliases chosen_aliases(const LocalIndex& index, const std::string& names) {
@@ -194,9 +191,9 @@ Aliases chosen_aliases(const LocalIndex& index, const std::string& names) {
     bool chosen = false;
     for (const std::string_view pattern : patterns) {
       if (!pattern.starts_with('-')) {
-        chosen = chosen || fits(pattern, alias.first);
+        chosen = chosen || part_fits(pattern, alias.first);
       } else if (chosen) {
-        chosen = !fits(pattern.substr(1), alias.first);
+        chosen = !part_fits(pattern.substr(1), alias.first);
       }
     }
     return !chosen;
@@ -215,7 +212,7 @@ std::set<std::string> missing_aliases(const std::string& names, const std::set<s
     if (is_wildcard(*part) || (part > wildcard && part->starts_with('-')) || found.contains(*part)) continue;
     const bool taken_out =
         std::any_of(std::max(part + 1, wildcard), parts.end(), [&](const std::string& later) {
-          return later.starts_with('-') && fits(std::string_view(later).substr(1), *part);
+          return later.starts_with('-') && part_fits(std::string_view(later).substr(1), *part);
         });
     if (!taken_out) missing.insert(*part);
   }

@@ -38,18 +38,16 @@ Answer<std::vector<IndexPtr>> StoreCore::find_all(std::string_view expression,
     const std::string name = excludes ? part.substr(1) : part;
     if (excludes || is_wildcard(name)) {
       wildcard_seen = true;
-      const std::string pattern = name == "_all" ? "*" : name;
       bool any = false;
       for (const auto& [index_name, index] : indices_) {
         const auto aliases = index->aliases();
-        const bool fits = rest::wildcard_match(pattern, index_name) ||
-                          std::any_of(aliases.begin(), aliases.end(), [&](const auto& alias) {
-                            return rest::wildcard_match(pattern, alias.first);
-                          });
+        const bool fits = part_fits(name, index_name) ||
+                          std::any_of(aliases.begin(), aliases.end(),
+                                      [&](const auto& alias) { return part_fits(name, alias.first); });
         if (!fits) continue;
         if (excludes) {
           std::erase(chosen, index);
-        } else if (shown_by(pattern, index_name, index->hidden(), options)) {
+        } else if (shown_by(name, index_name, index->hidden(), options)) {
           take(index);
           any = true;
         }

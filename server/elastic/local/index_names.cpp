@@ -60,6 +60,10 @@ bool is_wildcard(std::string_view part) {
   return part.empty() || part == "_all" || part.find('*') != std::string_view::npos;
 }
 
+bool part_fits(std::string_view part, std::string_view name) {
+  return part == "_all" || rest::wildcard_match(part, name);
+}
+
 Answer<IndicesOptions> indices_options_of(const http::Request& request, IndicesOptions otherwise) {
   const auto ignore_unavailable =
       rest::query_flag(request, "ignore_unavailable", otherwise.ignore_unavailable);

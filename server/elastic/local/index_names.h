@@ -19,5 +19,7 @@ ElasticError index_not_found(const std::string& name);
 std::vector<std::string> split_expression(std::string_view expression);
 /// `*`, `_all`, "" or anything with a `*`.
 bool is_wildcard(std::string_view part);
+/// True if a part chooses `name`: by wildcards, or as `_all`.
+bool part_fits(std::string_view part, std::string_view name);
 
 }  // namespace sightline::elastic

@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/number_text.h"
 #include "server/elastic/local/index_names.h"
 #include "server/elastic/local/mapping_parser.h"
 #include "server/elastic/rest/json_filter.h"
@@ -99,20 +100,13 @@ bool is_time(std::string_view text) {
   return error == std::errc() && std::find(std::begin(units), std::end(units), unit) != std::end(units);
 }
 
-std::optional<int> whole_number(std::string_view text) {
-  int number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
-
 /// `0-1`, `1-all` or `false`, of auto_expand_replicas.
 Refusal check_replicas(const std::string& name, const std::string& value) {
   if (value == "false") return std::nullopt;
   const std::size_t dash = value.find('-');
-  const auto least = whole_number(std::string_view(value).substr(0, dash));
+  const auto least = number_from<int>(std::string_view(value).substr(0, dash));
   const std::string most_text = dash == value.npos ? "" : value.substr(dash + 1);
-  const auto most = most_text == "all" ? std::numeric_limits<int>::max() : whole_number(most_text);
+  const auto most = most_text == "all" ? std::numeric_limits<int>::max() : number_from<int>(most_text);
   if (dash == value.npos || !least || !most) {
     return illegal_argument("failed to parse [" + name + "] from value: [" + value + "] at index " +
                             (dash == value.npos ? "-1" : std::to_string(dash)));
@@ -146,14 +140,9 @@ Refusal check_value(const std::string& name, const std::string& value) {
   }
   if (value == k_null) return std::nullopt;
   if (setting->kind == Kind::whole_number) {
-    const auto number = whole_number(value);
-    if (!number) {
-      ElasticError refusal =
-          illegal_argument("Failed to parse value [" + value + "] for setting [" + name + "]");
-      refusal.cause_type = "number_format_exception";
-      refusal.cause_reason = "For input string: \"" + value + "\"";
-      return refusal;
-    }
+    const auto number = number_from<int>(value);
+    if (!number)
+      return not_a_number("Failed to parse value [" + value + "] for setting [" + name + "]", value);
     if (*number < setting->least) {
       return illegal_argument("Failed to parse value [" + value + "] for setting [" + name +
                               "] must be >= " + std::to_string(setting->least));

@@ -26,8 +26,9 @@ class LocalStore : public Store {
 
 }  // namespace
 
-Result<std::unique_ptr<Store>> open_local_store(const std::filesystem::path& folder, StoreCore::Now now) {
-  auto core = StoreCore::open(folder, std::move(now));
+Result<std::unique_ptr<Store>> open_local_store(const std::filesystem::path& folder, StoreCore::Now now,
+                                                const Limits& limits) {
+  auto core = StoreCore::open(folder, std::move(now), limits);
   if (!core) return core.error();
   return std::unique_ptr<Store>(std::make_unique<LocalStore>(*std::move(core)));
 }

@@ -66,8 +66,9 @@ std::string random_name(std::size_t bytes) {
   return text;
 }
 
-StoreCore::StoreCore(std::filesystem::path folder, Now now)
-    : folder_(std::move(folder)),
+StoreCore::StoreCore(std::filesystem::path folder, Now now, const Limits& limits)
+    : limits_(limits),
+      folder_(std::move(folder)),
       file_((folder_ / "store.db").string()),
       readers_(file_),
       now_(std::move(now)) {}
@@ -106,8 +107,9 @@ void StoreCore::refresh(const std::vector<IndexPtr>& indices) {
   for (const IndexPtr& index : indices) index->search().refresh();
 }
 
-Result<std::unique_ptr<StoreCore>> StoreCore::open(const std::filesystem::path& folder, Now now) {
-  std::unique_ptr<StoreCore> core(new StoreCore(folder, std::move(now)));
+Result<std::unique_ptr<StoreCore>> StoreCore::open(const std::filesystem::path& folder, Now now,
+                                                   const Limits& limits) {
+  std::unique_ptr<StoreCore> core(new StoreCore(folder, std::move(now), limits));
   if (Status status = core->lock_folder(); !status) return status.error();
   auto writer = sqlite::Connection::open(core->file_, sqlite::Connection::Mode::read_write);
   if (!writer) return writer.error();

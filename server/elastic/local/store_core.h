@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "server/elastic/limits.h"
 #include "server/elastic/local/index.h"
 #include "server/elastic/local/local_index.h"
 #include "server/elastic/local/sqlite.h"
@@ -49,7 +50,8 @@ class StoreCore : public IndexLookup {
   /// Makes the folder and the database if they are missing. Errors: unavailable (another server holds the
   /// folder), corrupt_data (a broken file), unsupported (made by a newer version), internal.
   using Now = std::function<std::chrono::steady_clock::time_point()>;
-  static Result<std::unique_ptr<StoreCore>> open(const std::filesystem::path& folder, Now now);
+  static Result<std::unique_ptr<StoreCore>> open(const std::filesystem::path& folder, Now now,
+                                                 const Limits& limits = {});
   ~StoreCore() override;
 
   Answer<std::vector<std::shared_ptr<Index>>> resolve(std::string_view expression,
@@ -74,12 +76,13 @@ class StoreCore : public IndexLookup {
   Refusal change_settings(const std::vector<IndexPtr>& indices, const IndexSettings& changes);
   Refusal change_aliases(const std::vector<AliasChange>& changes);
 
+  const Limits& limits() const { return limits_; }
   const std::string& cluster_uuid() const { return cluster_uuid_; }
 
  private:
   friend class WriteTransaction;
 
-  StoreCore(std::filesystem::path folder, Now now);
+  StoreCore(std::filesystem::path folder, Now now, const Limits& limits);
   Status lock_folder();
   Status prepare_database();
   Status create_schema();
@@ -97,6 +100,7 @@ class StoreCore : public IndexLookup {
   /// Under write_mutex_ and with no search under way.
   void refresh_all() const;
 
+  const Limits limits_;
   const std::filesystem::path folder_;
   const std::string file_;
   int lock_file_ = -1;

@@ -33,7 +33,7 @@ Refusal read_member(const JsonTape& tape, std::size_t key, UpdateBody& update) {
     return std::nullopt;
   }
   if (name == "_source") {
-    if (!is_flag) return illegal_argument("[_source] of an update is supported as true or false only");
+    if (!is_flag) return illegal_argument(std::string(k_update_source_is_flag));
     update.wants_source = kind == Kind::true_;
     return std::nullopt;
   }

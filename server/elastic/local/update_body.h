@@ -9,6 +9,10 @@
 
 namespace sightline::elastic {
 
+/// What is said of any other `_source` of an update.
+constexpr std::string_view k_update_source_is_flag =
+    "[_source] of an update is supported as true or false only";
+
 /// `{"doc":{..},"doc_as_upsert":true,"upsert":{..},"detect_noop":true}`; texts are views of the body, empty
 /// if absent.
 struct UpdateBody {

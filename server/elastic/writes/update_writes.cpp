@@ -1,8 +1,8 @@
 // Partial updates of documents that go through pipelines.
 #include <algorithm>
-#include <charconv>
 #include <rapidjson/document.h>
 
+#include "base/number_text.h"
 #include "server/elastic/definitions/definition_index.h"
 #include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/json_merge.h"
@@ -83,12 +83,11 @@ Answer<rest::SourceFilter> shown_source(const http::Request& request, const Part
 Answer<int> retries_of(const http::Request& request) {
   const auto text = rest::query_parameter(request, "retry_on_conflict");
   if (!text) return 0;
-  int retries = 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), retries);
-  if (error != std::errc() || end != text->data() + text->size() || retries < 0) {
+  const auto retries = number_from<int>(*text);
+  if (!retries || *retries < 0) {
     return illegal_argument("Failed to parse int parameter [retry_on_conflict] with value [" + *text + "]");
   }
-  return std::min(retries, k_most_retries);
+  return std::min(*retries, k_most_retries);
 }
 
 }  // namespace

@@ -69,7 +69,7 @@ int serve(const std::filesystem::path& folder, std::uint16_t port) {
   });
   http::Server::Options options;
   options.port = port;
-  options.max_body_bytes = std::size_t{100} << 20;
+  options.max_body_bytes = elastic::Limits().max_body_bytes;
   options.error_response = elastic::rest::error_response;
   auto server = http::Server::start(
       options, [&rest](http::Request&& request, http::Reply reply) { reply.send(rest(std::move(request))); });

@@ -4,6 +4,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/source_folder.h"
+
 namespace sightline::models {
 namespace {
 
@@ -35,7 +37,7 @@ std::string png_chunk(const std::string& type, const std::string& data) {
 }  // namespace
 
 std::string picture_file(const std::string& name) {
-  std::ifstream in(std::string(SIGHTLINE_SOURCE_DIR) + "/tests/fixtures/images/" + name, std::ios::binary);
+  std::ifstream in(source_folder() / "tests/fixtures/images" / name, std::ios::binary);
   REQUIRE_MESSAGE(in.good(), name);
   std::ostringstream bytes;
   bytes << in.rdbuf();

@@ -5,13 +5,14 @@
 #include <sstream>
 
 #include "models/tokenizer/byte_pairs.h"
+#include "tests/source_folder.h"
 
 namespace sightline::models {
 
 namespace fs = std::filesystem;
 
 std::string fixture_path(const std::string& name) {
-  return std::string(SIGHTLINE_SOURCE_DIR) + "/tests/fixtures/tokenizer/" + name;
+  return (source_folder() / "tests/fixtures/tokenizer" / name).string();
 }
 
 std::string read_file(const fs::path& file) {

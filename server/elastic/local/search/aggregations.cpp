@@ -136,7 +136,8 @@ Aggregation read_aggregation(const JsonView& key, const JsonView& value) {
       refuse(illegal_argument("sub-aggregations, as in [" + out.name +
                               "], are not supported by this local store"));
     }
-    if (!kind.empty() && type.text() != "meta") {
+    const bool meta = type.text() == "meta";
+    if (!meta && !kind.empty()) {
       refuse(parsing_exception(type, "Found two aggregation type definitions in [" + out.name + "]: [" +
                                          kind + "] and [" + std::string(type.text()) + "]"));
     }
@@ -144,12 +145,12 @@ Aggregation read_aggregation(const JsonView& key, const JsonView& value) {
       refuse(parsing_exception(body, "Expected [START_OBJECT] under [" + std::string(type.text()) +
                                          "], but got a [" + token_name(body) + "] in [" + out.name + "]"));
     }
-    if (type.text() == "meta") {
+    if (meta) {
       out.meta = body.raw();
-      return;
+    } else {
+      kind = type.text();
+      read_body(type, body, out);
     }
-    kind = type.text();
-    read_body(type, body, out);
   });
   if (kind.empty()) refuse(parsing_exception(value, "Missing definition for aggregation [" + out.name + "]"));
   return out;
@@ -362,9 +363,8 @@ void check_metadata_field(const Aggregation& aggregation) {
   }
   if (name == "_id") {
     refuse_shard(
-        "Fielddata access on the _id field is disallowed, you can re-enable it by updating the dynamic "
-        "cluster "
-        "setting: indices.id_field_data.enabled");
+        "Fielddata access on the _id field is disallowed, you can re-enable it by updating the "
+        "dynamic cluster setting: indices.id_field_data.enabled");
   }
   for (const char* without_values : {"_doc_count", "_field_names", "_nested_path", "_routing", "_source"}) {
     if (name == without_values)

@@ -1,9 +1,9 @@
 #include "server/elastic/local/search/scored_docs.h"
 
 #include <algorithm>
-#include <charconv>
 #include <string>
 
+#include "base/number_text.h"
 #include "server/elastic/local/search/shard_view.h"
 
 namespace sightline::elastic {
@@ -42,11 +42,10 @@ DocSet in_at_least(const std::vector<ScoredDocs>& clauses, std::size_t least) {
 }
 
 long whole_number(std::string_view text) {
-  long number = 0;
   if (text.starts_with('+')) text.remove_prefix(1);
-  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (code != std::errc() || end != text.data() + text.size()) refuse_number(text);
-  return number;
+  const auto number = number_from<long>(text);
+  if (!number) refuse_number(text);
+  return *number;
 }
 
 std::string_view trimmed(std::string_view text) {

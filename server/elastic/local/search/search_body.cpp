@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
+#include "base/number_text.h"
 #include "server/elastic/local/search/query_parser.h"
 #include "server/elastic/local/search/query_string.h"
 #include "server/elastic/local/search/sort_parser.h"
@@ -311,14 +311,8 @@ void read_body(const JsonView& root, SearchBody& body) {
 }
 
 std::int64_t integer_parameter(const std::string& name, const std::string& text) {
-  std::int32_t number = 0;
-  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (code == std::errc() && end == text.data() + text.size()) return number;
-  ElasticError error =
-      illegal_argument("Failed to parse int parameter [" + name + "] with value [" + text + "]");
-  error.cause_type = "number_format_exception";
-  error.cause_reason = "For input string: \"" + text + "\"";
-  refuse(std::move(error));
+  if (const auto number = number_from<std::int32_t>(text)) return *number;
+  refuse(not_a_number("Failed to parse int parameter [" + name + "] with value [" + text + "]", text));
 }
 
 bool flag(const http::Request& request, std::string_view name, bool otherwise) {

@@ -1,7 +1,6 @@
 #include "server/elastic/local/search/search_runner.h"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <functional>
@@ -81,10 +80,7 @@ class Search {
       refuse_shard("search_after has " + std::to_string(body_.search_after->size()) +
                    " value(s) but sort has " + std::to_string(body_.sort.size()) + ".");
     }
-    std::int64_t window = k_default_window;
-    if (const auto setting = shard.index->setting("index.max_result_window")) {
-      std::from_chars(setting->data(), setting->data() + setting->size(), window);
-    }
+    const std::int64_t window = shard.number_setting("index.max_result_window", k_default_window);
     const std::int64_t wanted = std::int64_t{body_.from} + body_.size;
     if (wanted <= window) return;
     refuse_shard(

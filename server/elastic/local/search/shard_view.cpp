@@ -1,6 +1,13 @@
 #include "server/elastic/local/search/shard_view.h"
 
+#include "base/number_text.h"
+
 namespace sightline::elastic {
+
+std::int64_t ShardView::number_setting(std::string_view name, std::int64_t otherwise) const {
+  const auto text = index->setting(name);
+  return text ? number_from<std::int64_t>(*text).value_or(otherwise) : otherwise;
+}
 
 void refuse_without_values(const ShardView& shard, const Field& field) {
   if (field.type == FieldType::text) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "server/elastic/local/index.h"
 #include "server/elastic/local/search/local_search_index.h"
@@ -18,6 +19,8 @@ struct ShardView {
   std::int64_t now = 0;  ///< milliseconds since 1970: the `now` of date mathematics, one for the whole search
 
   const MemoryIndex& memory() const { return search->memory(); }
+  /// A setting of the index that was checked to be a number when it was made.
+  std::int64_t number_setting(std::string_view name, std::int64_t otherwise) const;
 };
 
 /// A failure while one index is searched, as Elasticsearch reports it of a shard. Thrown inside this folder,

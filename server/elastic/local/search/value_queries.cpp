@@ -1,6 +1,5 @@
 // Queries over numbers, dates and booleans, and whether a field is there at all.
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <limits>
 
@@ -30,14 +29,11 @@ DocSet with_values(const Column* column, std::size_t size, Wanted&& wanted) {
 }
 
 /// Elasticsearch's default index.max_terms_count.
-constexpr std::size_t k_max_terms = 65'536;
+constexpr std::int64_t k_max_terms = 65'536;
 
 void check_count(const ShardView& shard, const TermsQuery& query) {
-  std::size_t most = k_max_terms;
-  if (const auto setting = shard.index->setting("index.max_terms_count")) {
-    std::from_chars(setting->data(), setting->data() + setting->size(), most);
-  }
-  if (query.values.size() <= most) return;
+  const std::int64_t most = shard.number_setting("index.max_terms_count", k_max_terms);
+  if (static_cast<std::int64_t>(query.values.size()) <= most) return;
   refuse_query_because(
       "The number of terms [" + std::to_string(query.values.size()) +
       "] used in the Terms Query request has exceeded the allowed maximum of [" + std::to_string(most) +

@@ -1,0 +1,57 @@
+#include "base/cancellation.h"
+
+#include <utility>
+
+namespace sightline {
+namespace {
+
+std::shared_ptr<Cancellation>& current() {
+  thread_local std::shared_ptr<Cancellation> cancellation;
+  return cancellation;
+}
+
+}  // namespace
+
+void Cancellation::cancel(CancelReason reason) {
+  std::uint8_t open = 0;
+  if (!state_.compare_exchange_strong(open, static_cast<std::uint8_t>(1 + static_cast<int>(reason)))) return;
+  const std::lock_guard lock(mutex_);
+  for (auto& callback : callbacks_) {
+    if (const auto once = std::exchange(callback, nullptr)) once();
+  }
+}
+
+void Cancellation::check() const {
+  if (const auto state = state_.load(std::memory_order_relaxed)) {
+    throw WorkCancelled(static_cast<CancelReason>(state - 1));
+  }
+}
+
+Cancellation::Registration Cancellation::on_cancel(const std::shared_ptr<Cancellation>& cancellation,
+                                                   std::function<void()> callback) {
+  const std::lock_guard lock(cancellation->mutex_);
+  if (cancellation->requested()) {
+    // Registered empty: `cancel` may be walking the list on another thread, or has done so.
+    callback();
+    callback = nullptr;
+  }
+  const auto at = cancellation->callbacks_.insert(cancellation->callbacks_.end(), std::move(callback));
+  return {cancellation, at};
+}
+
+CancellationScope::CancellationScope(std::shared_ptr<Cancellation> cancellation)
+    : outer_(std::exchange(current(), std::move(cancellation))) {}
+
+CancellationScope::~CancellationScope() {
+  current() = std::move(outer_);
+}
+
+const std::shared_ptr<Cancellation>& current_cancellation() {
+  return current();
+}
+
+void check_cancelled() {
+  if (const auto& cancellation = current()) cancellation->check();
+}
+
+}  // namespace sightline

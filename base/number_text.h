@@ -1,0 +1,22 @@
+// Numbers out of texts.
+#pragma once
+
+#include <charconv>
+#include <optional>
+#include <string_view>
+#include <system_error>
+
+namespace sightline {
+
+/// The number that the whole of `text` spells in decimal, without blanks or a plus sign; nothing if it spells
+/// none, or one that `Number` cannot hold.
+template <class Number>
+std::optional<Number> number_from(std::string_view text) {
+  Number number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc() || rest != end) return std::nullopt;
+  return number;
+}
+
+}  // namespace sightline
