@@ -4,6 +4,7 @@
 #include <cctype>
 
 #include "server/elastic/local/index.h"
+#include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/router.h"
 
 namespace sightline::elastic {
