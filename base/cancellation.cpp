@@ -16,15 +16,16 @@ void Cancellation::cancel(CancelReason reason) {
   std::uint8_t open = 0;
   if (!state_.compare_exchange_strong(open, static_cast<std::uint8_t>(1 + static_cast<int>(reason)))) return;
   const std::lock_guard lock(mutex_);
-  for (auto& callback : callbacks_) {
-    if (const auto once = std::exchange(callback, nullptr)) once();
+  // Looked at anew each time, since a callback may take any of them out.
+  while (!callbacks_.empty() && callbacks_.front()) {
+    const auto once = std::exchange(callbacks_.front(), nullptr);
+    callbacks_.splice(callbacks_.end(), callbacks_, callbacks_.begin());
+    once();
   }
 }
 
 void Cancellation::check() const {
-  if (const auto state = state_.load(std::memory_order_relaxed)) {
-    throw WorkCancelled(static_cast<CancelReason>(state - 1));
-  }
+  if (const auto why = reason()) throw WorkCancelled(*why);
 }
 
 Cancellation::Registration Cancellation::on_cancel(const std::shared_ptr<Cancellation>& cancellation,

@@ -8,6 +8,7 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 namespace sightline {
@@ -64,17 +65,22 @@ class Cancellation {
   /// Only the first reason counts. Calls what is registered, on this thread.
   void cancel(CancelReason reason);
   bool requested() const { return state_.load(std::memory_order_relaxed) != 0; }
+  /// Nothing while it goes on.
+  std::optional<CancelReason> reason() const {
+    const auto state = state_.load(std::memory_order_relaxed);
+    return state == 0 ? std::nullopt : std::optional(static_cast<CancelReason>(state - 1));
+  }
   /// Throws WorkCancelled if the work should end.
   void check() const;
 
   /// Calls `callback` once when the work is cancelled: at once, on this thread, if it has been. It must not
-  /// block, throw, or destroy its own registration.
+  /// block or throw; it may destroy registrations, its own too.
   static Registration on_cancel(const std::shared_ptr<Cancellation>& cancellation, std::function<void()> callback);
 
  private:
   std::atomic<std::uint8_t> state_{0};  // 0, or 1 + the reason
   std::recursive_mutex mutex_;          // held while callbacks run
-  Callbacks callbacks_;
+  Callbacks callbacks_;                 // those that have been called are empty, and stand last
 };
 
 /// Says what request the current thread works for, until it is destroyed. May be nested.

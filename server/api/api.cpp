@@ -3,6 +3,7 @@
 #include <exception>
 #include <new>
 
+#include "base/cancellation.h"
 #include "server/api/classification.h"
 #include "server/api/cohere.h"
 #include "server/api/elastic.h"
@@ -101,6 +102,8 @@ void Api::handle(http::Request request, Responder responder) {
                                                    context_.metrics, options_.access_log);
   try {
     dispatch(exchange);
+  } catch (const WorkCancelled& cancelled) {
+    exchange->fail(cancelled.reason() == CancelReason::stopping ? 503 : 499, "cancelled", cancelled.what());
   } catch (const std::bad_alloc&) {
     exchange->fail({ErrorCode::overloaded, "no memory left for this request: send it again later"});
   } catch (const std::exception& exception) {

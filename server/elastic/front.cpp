@@ -6,6 +6,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/cancellation.h"
 #include "server/elastic/definitions/definition_guard.h"
 #include "server/elastic/rest/media_type.h"
 
@@ -57,6 +58,8 @@ Outcome Front::decide(http::Request request) {
     if (types->unsupported_content) return unread(std::move(request), parts);
     if (auto answer = router_.try_handle(request)) return std::move(*answer);
     return plain(std::move(request), parts);
+  } catch (const WorkCancelled&) {
+    throw;
   } catch (const std::exception& exception) {
     return ElasticError{500, "exception", std::string("a fault of this server: ") + exception.what()}
         .response();

@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "base/cancellation.h"
 #include "server/http/buffer_budget.h"
 #include "server/http/request_parser.h"
 #include "server/http/stream_buffer.h"
@@ -82,6 +83,7 @@ struct Connection {
   std::string ahead;  ///< received, but behind the request at hand
   std::string output;
   std::shared_ptr<StreamBuffer> stream;  ///< where the rest of a streamed reply comes from
+  std::shared_ptr<Cancellation> work;    ///< for the request at hand, until its answer is complete
   std::size_t sent = 0;                  ///< of `output`
   bool close_after_output = false;
   bool watching_writes = false;  ///< the loop is told when the socket takes more
@@ -91,6 +93,11 @@ struct Connection {
 
   Departure departure;                  ///< of the client
   std::atomic<bool> must_close{false};  ///< the reply at hand is the last
+
+  /// Ends the work for the request at hand, if there is any.
+  void cancel_work(CancelReason reason) {
+    if (const auto ended = std::exchange(work, nullptr)) ended->cancel(reason);
+  }
 };
 
 }  // namespace sightline::http

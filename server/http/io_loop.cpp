@@ -42,7 +42,10 @@ IoLoop::IoLoop(std::shared_ptr<ServerCore> core, const std::shared_ptr<Pistache:
 
 IoLoop::~IoLoop() {
   if (mailbox_) mailbox_->close();
-  for (const auto& [descriptor, connection] : connections_) connection->departure.happen();
+  for (const auto& [descriptor, connection] : connections_) {
+    connection->cancel_work(CancelReason::client_left);
+    connection->departure.happen();
+  }
   if (timer_ >= 0) ::close(timer_);
 }
 
@@ -171,6 +174,7 @@ void IoLoop::disconnected(int descriptor) {
   core_->connections.remove();
   connection->phase = Phase::closed;
   connection->share.clear();
+  connection->cancel_work(CancelReason::client_left);
   if (const auto stream = std::exchange(connection->stream, nullptr)) stream->abandon();
   connection->departure.happen();
 }
@@ -230,9 +234,11 @@ void IoLoop::dispatch(const std::shared_ptr<Connection>& connection) {
   connection->must_close = framing.close;
   connection->close_after_output = framing.close;
   connection->phase = Phase::handling;
+  connection->work = std::make_shared<Cancellation>();
   Job job{parser.take(), Reply(std::make_shared<Reply::Channel>(core_, mailbox_, connection, framing)),
           std::exchange(connection->share, BufferShare(core_->budget))};
   job.request.peer = connection->peer;
+  job.request.cancellation = connection->work;
   if (!core_->pool->submit(job)) {
     job.reply.send(core_->error(429, "the server is busy: its queue of requests is full; try again"));
   }
@@ -252,6 +258,7 @@ void IoLoop::deliver(const std::shared_ptr<Connection>& connection, std::string 
   // The guard against replies to the wrong client: once the connection is gone, its descriptor is someone
   // else's.
   if (connection->departure.happened() || connection->phase != Phase::handling) return;
+  connection->work.reset();
   write(connection, std::move(text), close || connection->close_after_output);
 }
 
@@ -273,6 +280,7 @@ void IoLoop::go_on(const std::shared_ptr<Connection>& connection,
 void IoLoop::end_stream(const std::shared_ptr<Connection>& connection,
                         const std::shared_ptr<StreamBuffer>& stream, bool complete) {
   if (connection->stream != stream) return;
+  connection->work.reset();
   if (!complete) return reset(*connection);
   connection->phase = Phase::sending;
   flush(connection);
@@ -296,7 +304,10 @@ void IoLoop::flush(const std::shared_ptr<Connection>& connection) {
     if (!send_output(*connection)) return;
   }
   // A client that has the whole answer may send its next request before the sender comes to say `finish`.
-  if (last) connection->phase = Phase::sending;
+  if (last) {
+    connection->work.reset();
+    connection->phase = Phase::sending;
+  }
   watch_writes(*connection, false);
   // What was written to the stream meanwhile comes with a task of its own, after the other connections' turn.
   if (connection->phase == Phase::streaming) return;
@@ -384,6 +395,12 @@ void IoLoop::begin_drain() {
       connection->must_close = true;
       connection->close_after_output = true;
     }
+  }
+}
+
+void IoLoop::cancel_work() {
+  for (const auto& [descriptor, connection] : connections_) {
+    connection->cancel_work(CancelReason::stopping);
   }
 }
 

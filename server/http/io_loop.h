@@ -52,6 +52,8 @@ class IoLoop final : public Pistache::Tcp::Transport {
                   bool complete);
   /// Cuts all connections whose request is not with the handler; the others close after their reply.
   void begin_drain();
+  /// Ends the work for all requests that have no complete answer yet: the server stops.
+  void cancel_work();
   /// Closes what is left: at once, or after the bytes that wait to be written.
   void close_all(bool at_once);
 

@@ -18,6 +18,8 @@ constexpr int k_backlog = 1024;
 /// After the drain: for what stands in the sockets' buffers to be taken, and for the last connections to be
 /// closed.
 constexpr std::chrono::milliseconds k_close_time{1'000};
+/// For work that was cancelled to end, and to be answered.
+constexpr std::chrono::milliseconds k_cancel_time{200};
 
 std::string place(const Server::Options& options) {
   const bool v6 = options.host.find(':') != std::string::npos && options.host.front() != '[';
@@ -57,7 +59,9 @@ std::size_t connections_within_limits(std::size_t wanted) {
 
 /// What a worker does with one request.
 void handle(const ServerCore& core, const Server::Handler& handler, Job&& job) {
+  const CancellationScope scope(job.request.cancellation);
   try {
+    check_cancelled();  // it may have waited long for this worker
     const auto decoded = decode_body(job.request, core.options.max_body_bytes);
     if (decoded && !job.share.grow_to(job.request.body.size())) {
       job.reply.send(core.error(429, "the server holds too many request bodies at the moment; try again"));
@@ -74,7 +78,7 @@ void handle(const ServerCore& core, const Server::Handler& handler, Job&& job) {
     job.reply.hold(std::move(job.share));
     handler(std::move(job.request), std::move(job.reply));
   } catch (...) {
-    // The Reply was dropped on the way out, and has answered 500.
+    // The Reply was dropped on the way out, and has answered.
   }
 }
 
@@ -119,7 +123,10 @@ class PistacheServer final : public Server {
     core_->draining = true;
     // Once every loop has seen this, no further request gets in flight.
     core_->run_on_loops([](IoLoop& loop) { loop.begin_drain(); });
-    core_->in_flight.wait_for_zero(deadline);
+    if (!core_->in_flight.wait_for_zero(deadline)) {
+      core_->run_on_loops([](IoLoop& loop) { loop.cancel_work(); });
+      core_->in_flight.wait_for_zero(Clock::now() + k_cancel_time);
+    }
     core_->run_on_loops([](IoLoop& loop) { loop.close_all(false); });
     core_->connections.wait_for_zero(std::max(deadline, Clock::now() + k_close_time));
     core_->run_on_loops([](IoLoop& loop) { loop.close_all(true); });

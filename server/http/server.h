@@ -54,7 +54,7 @@ class ReplyStream {
 };
 
 /// The way back to the client of one request. Move-only; may be used from any thread, once. If it is dropped
-/// unsent the client gets 500. A reply to a client that has left is thrown away, never given to another.
+/// unsent the client gets 500; 503 if the work for it was cancelled since the server stops. A reply to a client that has left is thrown away, never given to another.
 class Reply {
  public:
   class Channel;
@@ -86,11 +86,12 @@ class Reply {
 ///          put into the worker pool's queue. Nothing of ours but that happens in an event loop.
 ///       2. A worker undoes gzip and calls the handler; the handler replies at once or keeps the Reply for
 ///       later.
-///          A handler that throws has its client answered with 500.
+///          A handler that throws has its client answered with 500. It runs in the CancellationScope of its
+///          request, which is cancelled when the client leaves before the answer is complete.
 ///       3. The reply goes to the event loop of its connection, which writes it as fast as the client reads.
 ///       4. `stop` closes idle connections and new ones, waits for replies in flight up to `drain_timeout`,
-///       then closes
-///          the rest. It also waits for handler calls that are running; call it from no handler.
+///          then cancels the work for those that are left, and closes their connections. It also waits for
+///          handler calls that are running; call it from no handler.
 /// One connection has one request in the handler at a time; requests sent ahead (pipelining) are served in
 /// order, and past 64 KiB of them the connection is closed after the answer at hand.
 class Server {

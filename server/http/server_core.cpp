@@ -77,6 +77,7 @@ Reply::Channel::Channel(std::shared_ptr<ServerCore> core, std::shared_ptr<LoopMa
     : core_(std::move(core)),
       mailbox_(std::move(mailbox)),
       connection_(std::move(connection)),
+      work_(connection_->work),
       framing_(framing),
       share_(core_->budget) {
   core_->in_flight.add();
@@ -94,6 +95,11 @@ void Reply::Channel::send(const Response& response) {
     core->in_flight.remove();
     loop.deliver(connection, std::move(text), close);
   });
+}
+
+void Reply::Channel::send_fault() {
+  send(work_->requested() ? core_->error(503, "the server is stopping; send the request again later")
+                          : core_->error(500, "internal error"));
 }
 
 std::shared_ptr<ReplyStream::Channel> Reply::Channel::stream(const ResponseHead& head) {
@@ -214,7 +220,7 @@ Reply& Reply::operator=(Reply&& other) noexcept {
 Reply::~Reply() {
   if (!channel_) return;
   try {
-    channel_->send_error(500, "internal error");
+    channel_->send_fault();
   } catch (const std::exception&) {
     // Out of memory; the client's own timeout ends its wait.
   }

@@ -95,13 +95,15 @@ struct ServerCore {
 /// connection's loop.
 class Reply::Channel {
  public:
+  /// From the connection's own loop.
   Channel(std::shared_ptr<ServerCore> core, std::shared_ptr<LoopMailbox> mailbox,
           std::shared_ptr<Connection> connection, Framing framing);
 
   void send(const Response& response);
   void hold(BufferShare share) { share_ = std::move(share); }
   std::shared_ptr<ReplyStream::Channel> stream(const ResponseHead& head);
-  void send_error(int status, const std::string& message) { send(core_->error(status, message)); }
+  /// What a client gets whose Reply was dropped.
+  void send_fault();
   bool client_left() const { return connection_->departure.happened(); }
   void on_client_left(std::function<void()> callback) { connection_->departure.listen(std::move(callback)); }
 
@@ -111,8 +113,9 @@ class Reply::Channel {
   std::shared_ptr<ServerCore> core_;
   std::shared_ptr<LoopMailbox> mailbox_;
   std::shared_ptr<Connection> connection_;
+  const std::shared_ptr<const Cancellation> work_;  ///< for the request that is to be answered
   Framing framing_;
-  BufferShare share_;  ///< of the request that is to be answered
+  BufferShare share_;  ///< of that request
 };
 
 /// The way from a ReplyStream to its connection. It took over a Reply's place in the count of those in

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <utility>
 
+#include "base/cancellation.h"
 #include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
@@ -53,7 +54,11 @@ template <class T, class Call>
 T contained(bool may_run, Call call) {
   if (!may_run) return T(ElasticError{503, "node_closed_exception", "the server is stopping"});
   try {
+    check_cancelled();
     return call();
+  } catch (const WorkCancelled& cancelled) {
+    // On a thread of the pool: the request's own thread ends with this, too.
+    return T(ElasticError{503, "node_closed_exception", cancelled.what()});
   } catch (const std::exception& exception) {
     return T(ElasticError{500, "exception", std::string("a fault of this server: ") + exception.what()});
   }
@@ -78,7 +83,8 @@ ElasticError unknown_model(const std::string& id) {
 /// safety: all members may be called from any thread.
 class IngestService::Host : public PipelineHost, public std::enable_shared_from_this<IngestService::Host> {
  public:
-  Host(IngestService& service, Caller caller) : service_(service), caller_(std::move(caller)) {}
+  Host(IngestService& service, Caller caller)
+      : service_(service), caller_(std::move(caller)), cancellation_(current_cancellation()) {}
 
   /// Looks a pipeline up, and all that it needs, unless that has been done. Blocks.
   Found look_up(const std::string& name) {
@@ -129,7 +135,7 @@ class IngestService::Host : public PipelineHost, public std::enable_shared_from_
   }
 
   void look_up_pipeline(const std::string& name, std::function<void()> found) override {
-    service_.pool_.post([self = shared_from_this(), name, found = std::move(found)](bool may_run) {
+    post([self = shared_from_this(), name, found = std::move(found)](bool may_run) {
       const auto result = contained<Found>(may_run, [&] { return self->look_up(name); });
       {
         std::lock_guard lock(self->mutex_);
@@ -144,7 +150,7 @@ class IngestService::Host : public PipelineHost, public std::enable_shared_from_
 
   void run_in_cluster(std::string processors, IngestDocument& document, bool trace,
                       std::function<void(std::optional<IngestFailure>)> done) override {
-    service_.pool_.post([self = shared_from_this(), processors = std::move(processors), &document, trace,
+    post([self = shared_from_this(), processors = std::move(processors), &document, trace,
                          done = std::move(done)](bool may_run) {
       using Result = Answer<std::optional<IngestFailure>>;
       auto result = contained<Result>(may_run, [&]() -> Result {
@@ -156,7 +162,7 @@ class IngestService::Host : public PipelineHost, public std::enable_shared_from_
 
   void evaluate(const std::string& condition, const IngestDocument& document,
                 std::function<void(Answer<bool>)> done) override {
-    service_.pool_.post(
+    post(
         [self = shared_from_this(), condition, &document, done = std::move(done)](bool may_run) {
           done(contained<Answer<bool>>(
               may_run, [&] { return self->service_.cluster_.holds(self->caller_, condition, document); }));
@@ -175,8 +181,17 @@ class IngestService::Host : public PipelineHost, public std::enable_shared_from_
     return found == models_.end() ? Model{std::shared_ptr<const Endpoint>()} : found->second;
   }
 
+  /// As StepPool::post, in the scope of the request.
+  void post(StepPool::Task task) {
+    service_.pool_.post([work = cancellation_, task = std::move(task)](bool may_run) {
+      const CancellationScope scope(work);
+      task(may_run);
+    });
+  }
+
   IngestService& service_;
   const Caller caller_;
+  const std::shared_ptr<Cancellation> cancellation_;
   std::mutex mutex_;
   std::map<std::string, Found> pipelines_;
   std::map<std::string, Model> models_;
@@ -196,6 +211,7 @@ void IngestService::run(const Caller& caller, std::vector<IngestTask>& tasks) {
   // What can be is looked up here, on the request's own thread: the rest runs where answers arrive.
   const auto host = std::make_shared<Host>(*this, caller);
   for (auto& task : tasks) {
+    check_cancelled();
     if (task.pipeline) {
       host->look_up_needs(*task.pipeline);
       continue;
@@ -227,6 +243,7 @@ void IngestService::run(const Caller& caller, std::vector<IngestTask>& tasks) {
                    [task, share = shares.share()](Refusal refusal) { task->failure = std::move(refusal); });
     }
   }
+  check_cancelled();
   for (auto* task : running) task->failure = as_missing(std::move(task->failure), task->pipeline_id);
 }
 

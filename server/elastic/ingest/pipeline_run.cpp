@@ -4,6 +4,7 @@
 #include <mutex>
 #include <utility>
 
+#include "base/cancellation.h"
 #include "server/elastic/ingest/foreign_processor.h"
 #include "server/elastic/ingest/pipeline.h"
 
@@ -111,10 +112,14 @@ class PipelineRun : public std::enable_shared_from_this<PipelineRun> {
   }
 
   void work() noexcept {
+    const CancellationScope scope(cancellation_);
     try {
       while (auto arrival = next_arrival()) {
         bool goes_on = std::visit([this](auto& answer) { return settle(answer); }, *arrival);
-        while (goes_on && !frames_.empty()) goes_on = run_next();
+        while (goes_on && !frames_.empty()) {
+          check_cancelled();
+          goes_on = run_next();
+        }
       }
     } catch (const std::exception& exception) {
       end_by_fault(exception.what());
@@ -387,6 +392,7 @@ class PipelineRun : public std::enable_shared_from_this<PipelineRun> {
   }
 
   IngestDocument& document_;
+  const std::shared_ptr<Cancellation> cancellation_ = current_cancellation();  // of the request
   const std::shared_ptr<PipelineHost> host_;
   std::function<void(Refusal)> done_;
   std::vector<Frame> frames_;  // the loop's

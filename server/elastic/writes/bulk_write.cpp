@@ -6,6 +6,7 @@
 #include <exception>
 #include <future>
 
+#include "base/cancellation.h"
 #include "server/elastic/definitions/definition_index.h"
 #include "server/elastic/rest/json_tape.h"
 #include "server/elastic/rest/router.h"
@@ -119,7 +120,10 @@ http::Response BulkWrite::run() {
     writing = std::move(next);
     // The last part needs no thread: there is nothing to do beside it.
     reply = std::async(reader_.at_end() ? std::launch::deferred : std::launch::async | std::launch::deferred,
-                       [this, body = std::move(writing.body)]() mutable { return send(std::move(body)); });
+                       [this, body = std::move(writing.body), work = current_cancellation()]() mutable {
+                         const CancellationScope scope(std::move(work));
+                         return send(std::move(body));
+                       });
   }
 }
 
@@ -128,6 +132,7 @@ BulkWrite::Part BulkWrite::prepare() {
   std::vector<Prepared> items;
   std::size_t bytes = 0;
   while (items.size() < k_part_items && bytes < k_part_bytes) {
+    check_cancelled();
     const auto item = reader_.next();
     if (!item || !*item) break;
     bytes += (*item)->action_line.size() + (*item)->source_line.size();
@@ -214,6 +219,8 @@ http::Response BulkWrite::send(std::string body) const {
   request.body = std::move(body);
   try {
     return store_.handle(request);
+  } catch (const WorkCancelled&) {
+    throw;
   } catch (const std::exception& exception) {
     return ElasticError{500, "exception", std::string("a fault of this server: ") + exception.what()}
         .response();
