@@ -1,11 +1,14 @@
 #include "server/logging.h"
 
 #include <memory>
+#include <mutex>
 #include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include "server/api/json.h"
+#include "server/log_writer.h"
 
 namespace sightline {
 namespace {
@@ -29,27 +32,61 @@ std::unique_ptr<spdlog::pattern_formatter> formatter(const std::string& pattern)
   return made;
 }
 
+/// The writer behind all loggers. Never destroyed: threads may log until the process is gone.
+LogWriter* writer = nullptr;
+
+/// Formats lines and queues them.
+class QueueSink final : public spdlog::sinks::base_sink<std::mutex> {
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    writer->write({line.data(), line.size()});
+  }
+  void flush_() override {}  // see flush_log
+};
+
 std::shared_ptr<spdlog::logger> make_logger(const std::string& name, const std::string& pattern) {
-  auto logger = std::make_shared<spdlog::logger>(name, std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  auto logger = std::make_shared<spdlog::logger>(name, std::make_shared<QueueSink>());
   logger->set_formatter(formatter(pattern));
+  // Where there is no memory for a line: spdlog's own handler would write to standard error, and might wait.
+  logger->set_error_handler([](const std::string&) {});
   return logger;
+}
+
+/// The line that reports `dropped` ones.
+std::string dropped_line(const std::string& pattern, std::uint64_t dropped) {
+  const std::string text = std::to_string(dropped) +
+                           " log lines were dropped: standard error was not read fast enough, or could not "
+                           "be written (--log-buffer-bytes)";
+  spdlog::memory_buf_t line;
+  formatter(pattern)->format({"sightline", spdlog::level::warn, text}, line);
+  return {line.data(), line.size()};
 }
 
 }  // namespace
 
-void set_up_logging(const std::string& format, const std::string& level) {
+void set_up_logging(const std::string& format, const std::string& level, std::size_t max_waiting_bytes) {
   is_json = format == "json";
   const std::string time = k_time;
   const std::string head = R"({"time":")" + time + R"(Z","level":"%l",)";
   // An access line brings its own members; all else is a message.
-  auto messages = make_logger("sightline", is_json ? head + R"("message":%*})" : time + "Z %l %v");
+  const std::string message_pattern = is_json ? head + R"("message":%*})" : time + "Z %l %v";
+  writer = new LogWriter({STDERR_FILENO, max_waiting_bytes, [message_pattern](std::uint64_t dropped) {
+                            return dropped_line(message_pattern, dropped);
+                          }});
+  auto messages = make_logger("sightline", message_pattern);
   auto access = make_logger("access", is_json ? head + "%v}" : time + "Z %l %v");
-  for (const auto& logger : {messages, access}) {
-    logger->set_level(spdlog::level::from_str(level));
-    logger->flush_on(spdlog::level::debug);
-  }
+  for (const auto& logger : {messages, access}) logger->set_level(spdlog::level::from_str(level));
   spdlog::register_logger(access);
   spdlog::set_default_logger(std::move(messages));
+}
+
+bool flush_log(std::chrono::milliseconds within) {
+  return writer && writer->flush(within);
+}
+
+std::uint64_t dropped_log_lines() {
+  return writer ? writer->dropped() : 0;
 }
 
 void log_access(const api::AccessEntry& entry) {

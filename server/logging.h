@@ -1,6 +1,10 @@
-// The server's log: one line an event on standard error, as text or as JSON.
+// The server's log: one line an event on standard error, as text or as JSON. Lines are written by a thread of
+// their own (log_writer.h): nothing ever waits for whoever reads them.
 #pragma once
 
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "server/api/exchange.h"
@@ -8,8 +12,15 @@
 namespace sightline {
 
 /// `format`: "text" or "json"; `level`: "debug", "info", "warning" or "error". To be called once, before
-/// threads start.
-void set_up_logging(const std::string& format, const std::string& level);
+/// other threads log. `max_waiting_bytes`: of lines not yet written; more are dropped. Throws
+/// std::system_error if no thread can be started.
+void set_up_logging(const std::string& format, const std::string& level, std::size_t max_waiting_bytes);
+
+/// Waits until all lines so far are written. False: that took longer than `within`, or nothing is set up.
+bool flush_log(std::chrono::milliseconds within);
+
+/// Lines dropped since the start, because nobody read them fast enough or they could not be written.
+std::uint64_t dropped_log_lines();
 
 /// The line for one answered request. Requests to /health and /metrics are logged at level debug.
 void log_access(const api::AccessEntry& entry);

@@ -1,5 +1,5 @@
 // sightline-server: image and text embeddings over HTTP, and an Elasticsearch-compatible port beside it.
-#include <cstdio>
+#include <chrono>
 #include <cstdlib>
 #include <exception>
 #include <malloc.h>
@@ -9,6 +9,7 @@
 #include <spdlog/spdlog.h>
 #include <string>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/timer.h"
 #include "models/embedder.h"
@@ -17,13 +18,18 @@
 #include "server/cohere/cohere_embedding.h"
 #include "server/elastic/elastic_server.h"
 #include "server/http/server.h"
+#include "server/log_writer.h"
 #include "server/logging.h"
 #include "server/openmp.h"
 #include "server/options.h"
 #include "server/stop_signal.h"
+#include "server/unhandled_exception.h"
 
 namespace sightline {
 namespace {
+
+/// How long the end of the process may wait for those who read its output.
+constexpr std::chrono::milliseconds k_log_patience{500};
 
 std::string url_of(const std::string& host, std::uint16_t port) {
   const bool ipv6 = host.find(':') != std::string::npos;
@@ -147,7 +153,9 @@ void log_models(const serving::EmbeddingService& service) {
 /// What runs between start and stop. Members are destroyed from last to first, so each outlives what uses it.
 class Program {
  public:
-  explicit Program(const ServerOptions& options) : options_(options) {}
+  explicit Program(const ServerOptions& options) : options_(options) {
+    metrics_.count_dropped_log_lines(dropped_log_lines);
+  }
 
   /// Errors: whatever keeps the server from serving.
   Status start();
@@ -208,11 +216,11 @@ Status Program::start_elastic() {
   return {};
 }
 
-/// The lines that scripts wait for.
+/// The lines that scripts wait for. Nobody need read them.
 void Program::announce() const {
-  std::printf("ready %s\n", url_of(options_.host, http_->port()).c_str());
-  if (elastic_) std::printf("elasticsearch %s\n", url_of(options_.host, elastic_->port()).c_str());
-  std::fflush(stdout);
+  std::string lines = "ready " + url_of(options_.host, http_->port()) + "\n";
+  if (elastic_) lines += "elasticsearch " + url_of(options_.host, elastic_->port()) + "\n";
+  write_within(STDOUT_FILENO, lines, k_log_patience);
 }
 
 void Program::stop() {
@@ -257,6 +265,7 @@ void settle_open_files() {
 }
 
 int run(int argc, char** argv) {
+  settle_unhandled_exceptions();
   settle_openmp(argv);
   settle_allocator();
   settle_open_files();
@@ -264,8 +273,10 @@ int run(int argc, char** argv) {
   if (const int* const exit_code = std::get_if<int>(&parsed)) return *exit_code;
   const auto& options = std::get<ServerOptions>(parsed);
   StopSignal signal;
-  set_up_logging(options.log_format, options.log_level);
-  return serve(options, signal);
+  set_up_logging(options.log_format, options.log_level, options.log_buffer_bytes);
+  const int exit_code = serve(options, signal);
+  flush_log(k_log_patience);
+  return exit_code;
 }
 
 }  // namespace
@@ -275,7 +286,9 @@ int main(int argc, char** argv) {
   try {
     return sightline::run(argc, argv);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "sightline-server: stopped: %s\n", error.what());
+    sightline::flush_log(sightline::k_log_patience);
+    sightline::write_within(STDERR_FILENO, std::string("sightline-server: stopped: ") + error.what() + "\n",
+                            sightline::k_log_patience);
     return EXIT_FAILURE;
   }
 }

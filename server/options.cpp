@@ -200,6 +200,8 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
       .value("--log-level", options.log_level,
              "What is logged; debug has requests to /health and /metrics too")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
+  table.bytes("--log-buffer-bytes", options.log_buffer_bytes, "1MB",
+              "Log lines that wait to be written; more are dropped and counted");
 }
 
 /// Both sides of NAME=VALUE.

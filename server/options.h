@@ -65,6 +65,7 @@ struct ServerOptions {
 
   // logs
   std::string log_format = "text", log_level = "info";
+  std::size_t log_buffer_bytes = 1u << 20;
 };
 
 /// Reads the command line, and for each option not on it the environment variable SIGHTLINE_ + its name

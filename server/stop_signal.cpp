@@ -5,10 +5,18 @@
 #include <signal.h>
 #include <thread>
 
+#include "server/logging.h"
+
 namespace sightline {
 namespace {
 
 constexpr int k_ended_by_second_signal = 130;
+constexpr std::chrono::milliseconds k_log_patience{100};
+
+[[noreturn]] void end_at_once(int exit_code) {
+  flush_log(k_log_patience);
+  std::_Exit(exit_code);
+}
 
 sigset_t stop_signals() {
   sigset_t set;
@@ -31,10 +39,10 @@ StopSignal::StopSignal() {
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   std::thread([set, state = state_] {
     await(set);
-    if (!state->serving) std::_Exit(EXIT_SUCCESS);
+    if (!state->serving) end_at_once(EXIT_SUCCESS);
     state->came.set_value();
     await(set);
-    std::_Exit(k_ended_by_second_signal);
+    end_at_once(k_ended_by_second_signal);
   }).detach();
 }
 

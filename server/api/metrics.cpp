@@ -165,6 +165,10 @@ std::string Metrics::text(const std::vector<serving::EmbeddingService::ModelLoad
   }
   ready_.Set(ready ? 1 : 0);
   std::vector<prometheus::MetricFamily> families = registry_.Collect();
+  families.push_back(single_value("sightline_log_lines_dropped_total",
+                                  "Log lines that nobody read fast enough, or that could not be written",
+                                  prometheus::MetricType::Counter,
+                                  static_cast<double>(dropped_log_lines_())));
   auto process = process_metrics();
   std::move(process.begin(), process.end(), std::back_inserter(families));
   return prometheus::TextSerializer().Serialize(families);

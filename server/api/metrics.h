@@ -1,12 +1,16 @@
 // What Prometheus is told.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <prometheus/counter.h>
 #include <prometheus/family.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
+#include <prometheus/metric_family.h>
 #include <prometheus/registry.h>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "server/serving/embedding_service.h"
@@ -43,6 +47,9 @@ class Metrics final : public serving::Observer {
   /// What a call to Cohere waited for a free place and for the budget of the minute.
   void cohere_waited(double seconds);
 
+  /// `dropped` gives the log lines dropped since the start. To be called once, before `text`.
+  void count_dropped_log_lines(std::function<std::uint64_t()> dropped) { dropped_log_lines_ = std::move(dropped); }
+
   /// All of it as text, with the state of the queues and of the process as they are now.
   std::string text(const std::vector<serving::EmbeddingService::ModelLoad>& loads, bool ready);
 
@@ -70,7 +77,12 @@ class Metrics final : public serving::Observer {
   Family<prometheus::Gauge>& queue_bytes_;
   Family<prometheus::Gauge>& queue_waiting_;
   prometheus::Gauge& ready_;
+  std::function<std::uint64_t()> dropped_log_lines_ = [] { return 0; };
 };
+
+/// A family of one value without labels, for a number that is counted elsewhere.
+prometheus::MetricFamily single_value(const char* name, const char* help, prometheus::MetricType type,
+                                      double value);
 
 /// This process' memory, processor time, descriptors and start, in the names that Prometheus' own libraries
 /// use; what the system does not tell is left out.

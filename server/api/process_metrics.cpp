@@ -7,10 +7,9 @@
 #include "server/api/metrics.h"
 
 namespace sightline::api {
-namespace {
 
-prometheus::MetricFamily family(const char* name, const char* help, prometheus::MetricType type,
-                                double value) {
+prometheus::MetricFamily single_value(const char* name, const char* help, prometheus::MetricType type,
+                                      double value) {
   prometheus::MetricFamily family;
   family.name = name;
   family.help = help;
@@ -24,6 +23,8 @@ prometheus::MetricFamily family(const char* name, const char* help, prometheus::
   family.metric.push_back(metric);
   return family;
 }
+
+namespace {
 
 /// The fields of /proc/self/stat from the third (state) on; the second, the program's name, may hold blanks.
 std::vector<std::string> stat_fields() {
@@ -59,21 +60,22 @@ std::vector<prometheus::MetricFamily> process_metrics() {
   if (fields.size() > k_resident_pages) {
     const auto number = [&](std::size_t field) { return std::stod(fields[field]); };
     const auto ticks_a_second = static_cast<double>(sysconf(_SC_CLK_TCK));
-    families.push_back(family("process_cpu_seconds_total", "Processor time used", MetricType::Counter,
-                              (number(k_user_ticks) + number(k_system_ticks)) / ticks_a_second));
-    families.push_back(family("process_resident_memory_bytes", "Memory in RAM", MetricType::Gauge,
-                              number(k_resident_pages) * static_cast<double>(sysconf(_SC_PAGESIZE))));
-    families.push_back(family("process_virtual_memory_bytes", "Address space in use", MetricType::Gauge,
-                              number(k_virtual_bytes)));
-    families.push_back(family("process_threads", "Threads", MetricType::Gauge, number(k_threads)));
-    families.push_back(family("process_start_time_seconds", "Start of the process, seconds since 1970",
-                              MetricType::Gauge, boot_time() + number(k_start_ticks) / ticks_a_second));
+    families.push_back(single_value("process_cpu_seconds_total", "Processor time used", MetricType::Counter,
+                                    (number(k_user_ticks) + number(k_system_ticks)) / ticks_a_second));
+    families.push_back(single_value("process_resident_memory_bytes", "Memory in RAM", MetricType::Gauge,
+                                    number(k_resident_pages) * static_cast<double>(sysconf(_SC_PAGESIZE))));
+    families.push_back(single_value("process_virtual_memory_bytes", "Address space in use", MetricType::Gauge,
+                                    number(k_virtual_bytes)));
+    families.push_back(single_value("process_threads", "Threads", MetricType::Gauge, number(k_threads)));
+    families.push_back(single_value("process_start_time_seconds", "Start of the process, seconds since 1970",
+                                    MetricType::Gauge, boot_time() + number(k_start_ticks) / ticks_a_second));
   }
   std::error_code error;
   std::filesystem::directory_iterator descriptors("/proc/self/fd", error);
   if (!error) {
-    families.push_back(family("process_open_fds", "Open file descriptors", MetricType::Gauge,
-                              static_cast<double>(std::distance(begin(descriptors), end(descriptors)))));
+    const auto count = static_cast<double>(std::distance(begin(descriptors), end(descriptors)));
+    families.push_back(
+        single_value("process_open_fds", "Open file descriptors", MetricType::Gauge, count));
   }
   return families;
 }
