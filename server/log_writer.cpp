@@ -40,7 +40,8 @@ struct LogWriter::State {
   explicit State(Options given) : options(std::move(given)) {}
 
   void run();
-  bool must_report() const { return unreported > 0 && !failing; }
+  void drop();
+  bool must_report() const { return unreported > 0 && !failing && done >= report_after; }
   void report_dropped(std::unique_lock<std::mutex>& lock);
   Written write_out(std::string_view text);
 
@@ -51,6 +52,7 @@ struct LogWriter::State {
   std::size_t waiting_bytes = 0;      // of the lines queued, and of those being written
   std::uint64_t queued = 0, done = 0;  // lines, since the start
   std::uint64_t dropped = 0, unreported = 0;
+  std::uint64_t report_after = 0;  // the report comes where the first of those is missing
   bool failing = false;  // the last write failed: a report would be lost as well
   bool ended = false;
 };
@@ -64,20 +66,23 @@ void LogWriter::State::run() {
       report_dropped(lock);
       continue;
     }
-    std::deque<std::string> taken;
-    taken.swap(lines);
-    for (const std::string& line : taken) {
-      lock.unlock();
-      const Written written = write_out(line);
-      lock.lock();
-      if (ended) return;
-      failing = written == Written::failed;
-      if (failing) ++dropped, ++unreported;
-      waiting_bytes -= line.size();
-      ++done;
-      changed.notify_all();
-    }
+    const std::string line = std::move(lines.front());
+    lines.pop_front();
+    lock.unlock();
+    const Written written = write_out(line);
+    lock.lock();
+    if (ended) return;
+    failing = written == Written::failed;
+    if (failing) drop();
+    waiting_bytes -= line.size();
+    ++done;
+    changed.notify_all();
   }
+}
+
+void LogWriter::State::drop() {
+  ++dropped;
+  if (unreported++ == 0) report_after = queued;
 }
 
 void LogWriter::State::report_dropped(std::unique_lock<std::mutex>& lock) {
@@ -91,7 +96,7 @@ void LogWriter::State::report_dropped(std::unique_lock<std::mutex>& lock) {
   }
   lock.lock();
   failing = written == Written::failed;
-  if (failing) unreported += count;
+  if (failing) unreported += count, report_after = queued;
   changed.notify_all();
 }
 
@@ -128,15 +133,15 @@ void LogWriter::write(std::string_view line) noexcept {
     }
   } catch (...) {  // no memory for it
   }
-  ++state.dropped;
-  ++state.unreported;
+  state.drop();
+  state.changed.notify_all();
 }
 
 bool LogWriter::flush(std::chrono::milliseconds within) {
   std::unique_lock lock(state_->mutex);
   const std::uint64_t wanted = state_->queued;
   return state_->changed.wait_for(
-      lock, within, [&] { return state_->done >= wanted && !state_->must_report(); });
+      lock, within, [&] { return state_->done >= wanted && (state_->unreported == 0 || state_->failing); });
 }
 
 std::uint64_t LogWriter::dropped() const {
