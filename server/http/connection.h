@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -14,6 +15,7 @@
 #include "server/http/buffer_budget.h"
 #include "server/http/request_parser.h"
 #include "server/http/stream_buffer.h"
+#include "server/http/transfer_rate.h"
 
 namespace sightline::http {
 
@@ -63,7 +65,7 @@ struct Connection {
   using Clock = std::chrono::steady_clock;
   enum class Phase {
     receiving,  ///< waiting for a request, or in the middle of one
-    handling,   ///< a request is with the handler; bytes that come are kept in `ahead`
+    handling,   ///< a request is with the handler; a few bytes that come are kept in `ahead`
     sending,    ///< its reply is being written
     streaming,  ///< the beginning of its reply is being written; more is to come
     lingering,  ///< all is written and our side closed; what the client still sends is thrown away until it
@@ -71,16 +73,23 @@ struct Connection {
     closed,     ///< cut, or gone: nothing is written any more
   };
 
-  Connection(int descriptor_, std::string peer_, RequestParser::Limits limits,
+  Connection(int descriptor_, std::string peer_, std::string network_, RequestParser::Limits limits,
              std::shared_ptr<BufferBudget> budget)
-      : descriptor(descriptor_), peer(std::move(peer_)), parser(limits), share(std::move(budget)) {}
+      : descriptor(descriptor_),
+        peer(std::move(peer_)),
+        network(std::move(network_)),
+        parser(limits),
+        share(std::move(budget)) {}
 
   const int descriptor;
   const std::string peer;
+  const std::string network;  ///< what connections are counted by: see `network_of`
   RequestParser parser;
   BufferShare share;  ///< what the body in `parser` is charged with
   Phase phase = Phase::receiving;
-  std::string ahead;  ///< received, but behind the request at hand
+  bool counted = false;  ///< by the ConnectionTable
+  std::string ahead;    ///< received, but behind the request at hand
+  bool unread = false;  ///< `ahead` is full, so that more may wait in the socket; nothing will tell of it
   std::string output;
   std::shared_ptr<StreamBuffer> stream;  ///< where the rest of a streamed reply comes from
   std::shared_ptr<Cancellation> work;    ///< for the request at hand, until its answer is complete
@@ -88,8 +97,11 @@ struct Connection {
   bool close_after_output = false;
   bool watching_writes = false;  ///< the loop is told when the socket takes more
   std::size_t thrown_away = 0;   ///< bytes
+  std::uint64_t written = 0;     ///< bytes given to the socket since the connection began
+  std::uint64_t taken = 0;       ///< of these, what the client's side has acknowledged
+  TransferRate rate;             ///< of the body that comes, or of the answer that goes
   Clock::time_point request_began = Clock::now();
-  Clock::time_point last_progress = Clock::now();
+  Clock::time_point last_progress = Clock::now();  ///< the client sent or took something
 
   Departure departure;                  ///< of the client
   std::atomic<bool> must_close{false};  ///< the reply at hand is the last

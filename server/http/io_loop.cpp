@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <linux/sockios.h>
+#include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -12,13 +15,34 @@ namespace {
 using Pistache::Polling::NotifyOn;
 using Pistache::Polling::Tag;
 
-constexpr std::size_t k_max_ahead_bytes = 64u << 10;
+constexpr std::size_t k_max_ahead_bytes = 16u << 10;
+constexpr std::size_t k_read_bytes = 64u << 10;  ///< at a time
+constexpr int k_reads_in_turn = 16;              ///< of one connection, before the others have theirs
+constexpr int k_accepts_in_turn = 64;
 constexpr std::chrono::seconds k_linger_time{5};
 
 /// How often the loop looks at its clocks.
 std::chrono::milliseconds tick_period(const Server::Options& options) {
-  const auto shortest = std::min({options.idle_timeout, options.receive_timeout, options.send_timeout});
+  const auto shortest = std::min(
+      {options.idle_timeout, options.header_timeout, options.receive_timeout, options.send_timeout});
   return std::clamp(shortest / 4, std::chrono::milliseconds(10), std::chrono::milliseconds(1000));
+}
+
+/// True if the client has closed its side, whatever still waits to be read.
+bool hung_up(int descriptor) {
+  pollfd state{descriptor, POLLRDHUP, 0};
+  return ::poll(&state, 1, 0) > 0 && (state.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
+/// Bytes that lie in the socket and are not acknowledged.
+std::uint64_t bytes_under_way(int descriptor) {
+  int bytes = 0;
+  return ::ioctl(descriptor, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? static_cast<std::uint64_t>(bytes) : 0;
+}
+
+/// This loop's part of a limit of the whole server.
+std::size_t part_of(std::size_t limit, const ServerCore& core) {
+  return std::max<std::size_t>(limit / std::max<std::size_t>(core.mailboxes.size(), 1), 1);
 }
 
 }  // namespace
@@ -29,20 +53,18 @@ void LoopInput::onConnection(const std::shared_ptr<Pistache::Tcp::Peer>& peer) {
   static_cast<IoLoop*>(transport())->connected(peer);
 }
 
-void LoopInput::onInput(const char* buffer, size_t size, const std::shared_ptr<Pistache::Tcp::Peer>& peer) {
-  static_cast<IoLoop*>(transport())->received(peer->fd(), {buffer, size});
-}
+void LoopInput::onInput(const char*, size_t, const std::shared_ptr<Pistache::Tcp::Peer>&) {}
 
 void LoopInput::onDisconnection(const std::shared_ptr<Pistache::Tcp::Peer>& peer) {
   static_cast<IoLoop*>(transport())->disconnected(peer->fd());
 }
 
 IoLoop::IoLoop(std::shared_ptr<ServerCore> core, const std::shared_ptr<Pistache::Tcp::Handler>& input)
-    : Transport(input), core_(std::move(core)) {}
+    : Transport(input), core_(std::move(core)), read_buffer_(k_read_bytes) {}
 
 IoLoop::~IoLoop() {
   if (mailbox_) mailbox_->close();
-  for (const auto& [descriptor, connection] : connections_) {
+  for (const auto& [descriptor, connection] : connections_.all()) {
     connection->cancel_work(CancelReason::client_left);
     connection->departure.happen();
   }
@@ -53,6 +75,7 @@ std::shared_ptr<Pistache::Aio::Handler> IoLoop::clone() const {
   auto loop = std::make_shared<IoLoop>(core_, std::make_shared<LoopInput>());
   loop->mailbox_ = std::make_shared<LoopMailbox>();
   core_->mailboxes.push_back(loop->mailbox_);
+  if (core_->mailboxes.size() == 1) loop->listening_ = core_->listening->descriptor();
   return loop;
 }
 
@@ -64,7 +87,8 @@ void IoLoop::registerPoller(Pistache::Polling::Epoll& poller) {
   const timespec spec{period.count() / 1'000'000'000, period.count() % 1'000'000'000};
   const itimerspec repeated{spec, spec};
   ::timerfd_settime(timer_, 0, &repeated, nullptr);
-  for (const int descriptor : {timer_, mailbox_->descriptor()}) {
+  for (const int descriptor : {timer_, mailbox_->descriptor(), listening_}) {
+    if (descriptor < 0) continue;
     poller.addFd(descriptor, Pistache::Flags<NotifyOn>(NotifyOn::Read),
                  Tag(static_cast<std::uint64_t>(descriptor)));
   }
@@ -87,17 +111,18 @@ void IoLoop::handle(const Pistache::Aio::FdSet::Entry& event) {
     run_tasks();
   } else if (descriptor == timer_) {
     tick();
-  } else if (const auto found = connections_.find(descriptor); found != connections_.end()) {
-    const auto connection = found->second;
+  } else if (descriptor == listening_) {
+    accept_waiting();
+  } else if (const auto connection = connections_.find(descriptor)) {
     if (event.isWritable()) flush(connection);
-    if (event.isReadable() || event.isHangup()) pass_on(tag);
+    if (event.isReadable() || event.isHangup()) receive(connection);
   } else {
     if (std::find(queues_.begin(), queues_.end(), tag) == queues_.end()) queues_.push_back(tag);
     pass_on(tag);
   }
 }
 
-/// Lets Pistache read a socket, or empty one of its queues.
+/// Lets Pistache read the end of a stream, or empty one of its queues.
 void IoLoop::pass_on(Tag tag) {
   Pistache::Polling::Event event(tag);
   event.flags = Pistache::Flags<NotifyOn>(NotifyOn::Read);
@@ -105,8 +130,7 @@ void IoLoop::pass_on(Tag tag) {
   try {
     Transport::onReady(Pistache::Aio::FdSet(std::move(events)));
   } catch (const std::exception&) {
-    const auto found = connections_.find(static_cast<int>(tag.value()));
-    if (found != connections_.end()) cut(*found->second);
+    if (const auto connection = connections_.find(static_cast<int>(tag.value()))) cut(*connection);
   }
 }
 
@@ -118,36 +142,26 @@ void IoLoop::tick() {
   std::uint64_t count = 0;
   [[maybe_unused]] const auto read = ::read(timer_, &count, sizeof count);
   const auto now = Connection::Clock::now();
-  for (const auto& [descriptor, connection] : connections_) check_time(connection, now);
+  for (const auto& [descriptor, connection] : connections_.all()) check_time(connection, now);
+  watch_accepts(true);
   // Pistache's queue of new connections can lose a wake-up (0.0.5; mended upstream in 2024): look again.
   const auto queues = queues_;
   for (const Tag tag : queues) {
-    if (connections_.find(static_cast<int>(tag.value())) == connections_.end()) pass_on(tag);
+    if (!connections_.find(static_cast<int>(tag.value()))) pass_on(tag);
   }
 }
 
 void IoLoop::check_time(const std::shared_ptr<Connection>& connection, Connection::Clock::time_point now) {
-  const auto& options = core_->options;
-  const auto still = now - connection->last_progress;
   switch (connection->phase) {
     case Phase::receiving:
-      if (connection->parser.idle()) {
-        if (still > options.idle_timeout) cut(*connection);
-      } else if (connection->parser.state() == RequestParser::State::body
-                     ? still > options.receive_timeout
-                     : now - connection->request_began > options.receive_timeout) {
-        refuse(connection, 408, "the request did not arrive in time; send it again");
-      }
+      check_request_time(connection, now);
       break;
     case Phase::sending:
-      if (still > options.send_timeout) reset(*connection);
-      break;
     case Phase::streaming:
-      // While nothing waits it is the sender who is slow, not the client.
-      if (!connection->output.empty() && still > options.send_timeout) reset(*connection);
+      check_reply_time(*connection, now);
       break;
     case Phase::lingering:
-      if (still > k_linger_time) reset(*connection);
+      if (now - connection->last_progress > k_linger_time) reset(*connection);
       break;
     case Phase::handling:
     case Phase::closed:
@@ -155,34 +169,182 @@ void IoLoop::check_time(const std::shared_ptr<Connection>& connection, Connectio
   }
 }
 
-void IoLoop::connected(const std::shared_ptr<Pistache::Tcp::Peer>& peer) {
-  const int descriptor = peer->fd();
+void IoLoop::check_request_time(const std::shared_ptr<Connection>& connection,
+                                Connection::Clock::time_point now) {
   const auto& options = core_->options;
-  auto connection = std::make_shared<Connection>(
-      descriptor, peer->address().host(),
+  const auto still = now - connection->last_progress;
+  if (connection->parser.idle()) {
+    if (still > options.idle_timeout) cut(*connection);
+    return;
+  }
+  const bool in_head = connection->parser.state() == RequestParser::State::head;
+  if (still > options.receive_timeout || (in_head && now - connection->request_began > options.header_timeout)) {
+    refuse(connection, 408,
+           in_head ? "the head of the request did not arrive in time (--header-timeout); send it again"
+                   : "the request did not arrive in time (--receive-timeout); send it again");
+  } else if (!in_head && !connection->rate.holds(connection->parser.body_bytes(), now,
+                                                 options.min_transfer_rate, options.receive_timeout)) {
+    refuse(connection, 408,
+           "the body arrives slower than " + std::to_string(options.min_transfer_rate) +
+               " bytes per second (--min-transfer-rate); send it faster, or in smaller parts");
+  }
+}
+
+/// What the client has taken is what it acknowledged: the socket takes bytes in large steps, and a slow client
+/// could be busy for long with what lies there.
+void IoLoop::check_reply_time(Connection& connection, Connection::Clock::time_point now) {
+  const auto& options = core_->options;
+  if (connection.output.empty()) return;  // it is the sender of a stream who is slow, not the client
+  const auto taken = connection.written - bytes_under_way(connection.descriptor);
+  if (taken > connection.taken) {
+    connection.taken = taken;
+    connection.last_progress = now;
+  }
+  if (now - connection.last_progress > options.send_timeout ||
+      !connection.rate.holds(taken, now, options.min_transfer_rate, options.send_timeout)) {
+    reset(connection);
+  }
+}
+
+void IoLoop::accept_waiting() {
+  for (int i = 0; i < k_accepts_in_turn; ++i) {
+    int descriptor = -1;
+    sockaddr_storage address{};
+    const auto outcome = core_->listening->accept(descriptor, address);
+    if (outcome == ListeningSocket::Outcome::none_waiting) return;
+    if (outcome == ListeningSocket::Outcome::exhausted) {
+      // Asked again at once, the system would say the same: wait until a connection is gone, or for a tick.
+      make_room(nullptr);
+      return watch_accepts(false);
+    }
+    const auto& mailboxes = core_->mailboxes;
+    const auto& mailbox = mailboxes[static_cast<std::size_t>(descriptor) % mailboxes.size()];
+    if (mailbox == mailbox_) {
+      adopt(descriptor, address);
+    } else {
+      mailbox->post([descriptor, address](IoLoop& loop) { loop.adopt(descriptor, address); });
+    }
+  }
+}
+
+void IoLoop::watch_accepts(bool on) {
+  if (listening_ < 0 || watching_accepts_ == on) return;
+  watching_accepts_ = on;
+  reactor()->modifyFd(key(), listening_, on ? NotifyOn::Read : NotifyOn::None,
+                      Pistache::Polling::Mode::Level);
+}
+
+void IoLoop::adopt(int descriptor, const sockaddr_storage& address) {
+  try {
+    auto copy = address;
+    handleNewPeer(Pistache::Tcp::Peer::Create(
+        descriptor, Pistache::Address::fromUnix(reinterpret_cast<sockaddr*>(&copy))));
+  } catch (const std::exception&) {
+    // Out of memory. Pistache may know the connection by now, and then closes it itself.
+    if (const auto connection = connections_.find(descriptor)) {
+      cut(*connection);
+    } else {
+      ::close(descriptor);
+    }
+  }
+}
+
+void IoLoop::connected(const std::shared_ptr<Pistache::Tcp::Peer>& peer) {
+  const auto& options = core_->options;
+  const std::string host = peer->address().host();
+  const auto connection = std::make_shared<Connection>(
+      peer->fd(), host, network_of(host),
       RequestParser::Limits{options.max_header_bytes, options.max_body_bytes}, core_->budget);
-  connections_[descriptor] = connection;
+  const bool admitted = !core_->draining && admit(*connection);
+  connections_.add(connection);
   core_->connections.add();
-  if (core_->draining || core_->connections.value() > options.max_connections) cut(*connection);
+  if (!admitted) turn_away(*connection, "the server has as many connections as it can take (--max-connections, "
+                                        "--max-connections-per-address), and all are busy; try again");
+}
+
+/// False if there is no room for a newcomer, and none can be made.
+bool IoLoop::admit(const Connection& connection) {
+  const auto& options = core_->options;
+  if (connections_.of_network(connection.network) >= part_of(options.max_connections_per_address, *core_))
+    return make_room(&connection.network);
+  if (connections_.size() >= part_of(options.max_connections, *core_)) return make_room(nullptr);
+  return true;
+}
+
+bool IoLoop::make_room(const std::string* network) {
+  // Looking for them costs a look at all, so that a few are closed at a time.
+  const std::size_t count = 1 + connections_.size() / 256;
+  const auto chosen = connections_.least_needed(count, network);
+  for (const auto& connection : chosen) {
+    if (connection->phase == Phase::receiving && !connection->parser.idle()) {
+      turn_away(*connection, "the server needs this connection for others (--max-connections, "
+                             "--max-connections-per-address); send the request again, faster");
+    } else {
+      cut(*connection);
+    }
+  }
+  return !chosen.empty();
+}
+
+/// Closes the connection with 503, as far as the socket takes that at once.
+void IoLoop::turn_away(Connection& connection, const std::string& message) {
+  if (!core_->draining) {
+    const Framing framing{connection.parser.is_head(), connection.parser.http_1_0(), true};
+    const std::string text = response_text(core_->error(503, message), framing);
+    [[maybe_unused]] const auto sent = ::send(connection.descriptor, text.data(), text.size(), MSG_NOSIGNAL);
+  }
+  cut(connection);
 }
 
 void IoLoop::disconnected(int descriptor) {
-  const auto found = connections_.find(descriptor);
-  if (found == connections_.end()) return;
-  const auto connection = found->second;
-  connections_.erase(found);
+  const auto connection = connections_.remove(descriptor);
+  if (!connection) return;
   core_->connections.remove();
   connection->phase = Phase::closed;
   connection->share.clear();
   connection->cancel_work(CancelReason::client_left);
   if (const auto stream = std::exchange(connection->stream, nullptr)) stream->abandon();
   connection->departure.happen();
+  watch_accepts(true);
 }
 
-void IoLoop::received(int descriptor, std::string_view bytes) {
-  const auto found = connections_.find(descriptor);
-  if (found == connections_.end()) return;
-  const auto connection = found->second;
+/// How many bytes may be read now. While a request is handled only few are kept that lie behind it: the rest
+/// stays in the socket, and its client waits.
+std::size_t IoLoop::room_for(const Connection& connection) const {
+  const bool busy = connection.phase == Phase::handling || connection.phase == Phase::sending ||
+                    connection.phase == Phase::streaming;
+  if (!busy || connection.must_close) return read_buffer_.size();
+  return k_max_ahead_bytes - std::min(k_max_ahead_bytes, connection.ahead.size());
+}
+
+void IoLoop::receive(const std::shared_ptr<Connection>& connection) {
+  for (int i = 0; i < k_reads_in_turn; ++i) {
+    const std::size_t room = room_for(*connection);
+    connection->unread = room == 0;
+    if (connection->unread) {
+      if (hung_up(connection->descriptor)) cut(*connection);
+      return;
+    }
+    const auto count = ::recv(connection->descriptor, read_buffer_.data(), room, 0);
+    if (count > 0) {
+      received(connection, {read_buffer_.data(), static_cast<std::size_t>(count)});
+    } else if (count == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) {
+      return pass_on(Tag(static_cast<std::uint64_t>(connection->descriptor)));
+    } else if (errno != EINTR) {
+      return;
+    }
+  }
+  // There may be more, and the others have waited.
+  receive_later(connection);
+}
+
+void IoLoop::receive_later(const std::shared_ptr<Connection>& connection) {
+  mailbox_->post([connection](IoLoop& loop) {
+    if (!connection->departure.happened()) loop.receive(connection);
+  });
+}
+
+void IoLoop::received(const std::shared_ptr<Connection>& connection, std::string_view bytes) {
   if (connection->phase == Phase::receiving) {
     connection->last_progress = Connection::Clock::now();
     read_request(connection, bytes);
@@ -193,10 +355,12 @@ void IoLoop::received(int descriptor, std::string_view bytes) {
 void IoLoop::read_request(const std::shared_ptr<Connection>& connection, std::string_view& bytes) {
   auto& parser = connection->parser;
   if (parser.idle()) connection->request_began = connection->last_progress;
+  const bool in_head = parser.state() == RequestParser::State::head;
   const auto state = parser.feed(bytes);
+  if (in_head && state == RequestParser::State::body) connection->rate.begin(0, connection->last_progress);
   if (state == RequestParser::State::failed) {
     refuse(connection, parser.status(), parser.message());
-  } else if (!connection->share.grow_to(parser.body_bytes())) {
+  } else if (!connection->share.grow_to(parser.held_bytes())) {
     refuse(connection, 429, "the server holds too many request bodies at the moment; try again");
   } else if (state == RequestParser::State::complete) {
     dispatch(connection);
@@ -210,20 +374,16 @@ void IoLoop::read_request(const std::shared_ptr<Connection>& connection, std::st
   }
 }
 
-/// Takes the bytes that lie behind the request at hand: keeps a few, else ends the connection after the
-/// reply.
+/// Takes the bytes that lie behind the request at hand: keeps them, or throws them away if it is the last.
 void IoLoop::keep_ahead(Connection& connection, std::string_view bytes) {
   if (bytes.empty() || connection.phase == Phase::closed) return;
-  const bool last = connection.must_close || connection.phase == Phase::lingering;
-  if (!last && connection.ahead.size() + bytes.size() <= k_max_ahead_bytes) {
+  if (!connection.must_close && connection.phase != Phase::lingering) {
     connection.ahead.append(bytes);
     return;
   }
-  connection.must_close = true;
-  connection.close_after_output = true;
   connection.ahead = {};
-  // Thrown away, so that a client in the middle of a body that was refused comes to read the refusal. Not for
-  // ever.
+  // Read and thrown away, so that a client in the middle of a body that was refused comes to read the refusal.
+  // Not for ever.
   connection.thrown_away += bytes.size();
   if (connection.thrown_away > core_->options.max_body_bytes + k_max_ahead_bytes) reset(connection);
 }
@@ -268,6 +428,7 @@ void IoLoop::begin_stream(const std::shared_ptr<Connection>& connection, std::sh
   if (connection->departure.happened() || connection->phase != Phase::handling) return stream->abandon();
   connection->stream = std::move(stream);
   connection->phase = Phase::streaming;
+  begin_sending(*connection);
   connection->close_after_output = connection->close_after_output || close;
   flush(connection);
 }
@@ -291,8 +452,15 @@ void IoLoop::write(const std::shared_ptr<Connection>& connection, std::string te
   connection->sent = 0;
   connection->close_after_output = close;
   connection->phase = Phase::sending;
-  connection->last_progress = Connection::Clock::now();
+  begin_sending(*connection);
   flush(connection);
+}
+
+/// The wait for the client begins.
+void IoLoop::begin_sending(Connection& connection) {
+  connection.last_progress = Connection::Clock::now();
+  connection.taken = connection.written - bytes_under_way(connection.descriptor);
+  connection.rate.begin(connection.taken, connection.last_progress);
 }
 
 void IoLoop::flush(const std::shared_ptr<Connection>& connection) {
@@ -300,7 +468,7 @@ void IoLoop::flush(const std::shared_ptr<Connection>& connection) {
   if (!send_output(*connection)) return;
   bool last = false;
   if (connection->stream && connection->stream->take(connection->output, last)) {
-    connection->last_progress = Connection::Clock::now();  // the wait for the client begins only now
+    begin_sending(*connection);
     if (!send_output(*connection)) return;
   }
   // A client that has the whole answer may send its next request before the sender comes to say `finish`.
@@ -336,6 +504,7 @@ bool IoLoop::send_output(Connection& connection) {
       return false;
     }
     connection.sent += static_cast<std::size_t>(count);
+    connection.written += static_cast<std::uint64_t>(count);
     connection.last_progress = Connection::Clock::now();
     if (connection.stream) connection.stream->sent(static_cast<std::size_t>(count));
   }
@@ -346,11 +515,13 @@ bool IoLoop::send_output(Connection& connection) {
 
 void IoLoop::next_request(const std::shared_ptr<Connection>& connection) {
   connection->phase = Phase::receiving;
-  if (connection->ahead.empty()) return;
-  const std::string ahead = std::exchange(connection->ahead, {});
-  std::string_view bytes = ahead;
-  read_request(connection, bytes);
-  keep_ahead(*connection, bytes);
+  if (!connection->ahead.empty()) {
+    const std::string ahead = std::exchange(connection->ahead, {});
+    std::string_view bytes = ahead;
+    read_request(connection, bytes);
+    keep_ahead(*connection, bytes);
+  }
+  if (connection->unread) receive_later(connection);
 }
 
 void IoLoop::watch_writes(Connection& connection, bool on) {
@@ -370,6 +541,7 @@ void IoLoop::linger(Connection& connection) {
 }
 
 void IoLoop::cut(Connection& connection) {
+  connections_.retire(connection);
   connection.phase = Phase::closed;
   connection.share.clear();
   connection.ahead = {};
@@ -388,7 +560,7 @@ void IoLoop::reset(Connection& connection) {
 }
 
 void IoLoop::begin_drain() {
-  for (const auto& [descriptor, connection] : connections_) {
+  for (const auto& [descriptor, connection] : connections_.all()) {
     if (connection->phase == Phase::receiving) {
       cut(*connection);
     } else {
@@ -399,13 +571,13 @@ void IoLoop::begin_drain() {
 }
 
 void IoLoop::cancel_work() {
-  for (const auto& [descriptor, connection] : connections_) {
+  for (const auto& [descriptor, connection] : connections_.all()) {
     connection->cancel_work(CancelReason::stopping);
   }
 }
 
 void IoLoop::close_all(bool at_once) {
-  for (const auto& [descriptor, connection] : connections_) {
+  for (const auto& [descriptor, connection] : connections_.all()) {
     if (at_once) {
       reset(*connection);
     } else if (connection->phase != Phase::sending) {

@@ -7,23 +7,24 @@
 #include <pistache/transport.h>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
+#include "server/http/connection_table.h"
+#include "server/http/listening_socket.h"
 #include "server/http/server_core.h"
 
 namespace sightline::http {
 
-/// Pistache's Transport owns the sockets: it takes them from the accept thread, waits for them (epoll), reads
-/// them and closes them. Ours are the bytes in between: requests are framed by RequestParser and handed to
-/// the worker pool, and replies are written here, not through Pistache's queue. That queue (0.0.5) addresses
-/// a reply by descriptor number, so that it can reach the next client that got the number; it spins while a
-/// client does not read, which starves all other connections of the loop; and its parser starts again at
-/// every 4 KB, answers Content-Length by reserving it, knows neither 100-continue nor keep-alive as HTTP/1.1
-/// has it.
+/// Pistache's Transport waits for the sockets (epoll) and closes them. Ours are accepting them and the bytes in
+/// between: requests are framed by RequestParser and handed to the worker pool, and replies are written here,
+/// not through Pistache's queue. That queue (0.0.5) addresses a reply by descriptor number, so that it can
+/// reach the next client that got the number; it spins while a client does not read, which starves all other
+/// connections of the loop; and its parser starts again at every 4 KB, answers Content-Length by reserving it,
+/// knows neither 100-continue nor keep-alive as HTTP/1.1 has it. Its accept loop spins when descriptors run
+/// out, and it reads whatever comes, wanted or not.
 ///
-/// A connection is never closed under Pistache's hands. To end one, `cut` shuts the socket down; Pistache
-/// then reads the end of the stream, says so to `disconnected`, and closes the descriptor itself.
+/// A connection is never closed under Pistache's hands. To end one, `cut` shuts the socket down; the end of
+/// the stream is then left to Pistache to read, which says so to `disconnected` and closes the descriptor.
 ///
 /// Thread safety: all members belong to the loop's own thread; others get there by LoopMailbox::post.
 class IoLoop final : public Pistache::Tcp::Transport {
@@ -36,9 +37,14 @@ class IoLoop final : public Pistache::Tcp::Transport {
   void registerPoller(Pistache::Polling::Epoll& poller) override;
   void onReady(const Pistache::Aio::FdSet& events) override;
 
+  /// Takes over a connection that was accepted.
+  void adopt(int descriptor, const sockaddr_storage& address);
   void connected(const std::shared_ptr<Pistache::Tcp::Peer>& peer);
-  void received(int descriptor, std::string_view bytes);
   void disconnected(int descriptor);
+  /// Closes connections so that others find room (ConnectionTable::least_needed); false if none can be.
+  bool make_room(const std::string* network);
+  /// Reads what has come, as far as there is room for it.
+  void receive(const std::shared_ptr<Connection>& connection);
 
   /// Writes a reply, unless its client has left.
   void deliver(const std::shared_ptr<Connection>& connection, std::string text, bool close);
@@ -61,15 +67,25 @@ class IoLoop final : public Pistache::Tcp::Transport {
   using Phase = Connection::Phase;
 
   void handle(const Pistache::Aio::FdSet::Entry& event);
+  void accept_waiting();
+  void watch_accepts(bool on);
+  bool admit(const Connection& connection);
+  void turn_away(Connection& connection, const std::string& message);
   void pass_on(Pistache::Polling::Tag tag);
   void run_tasks();
   void tick();
   void check_time(const std::shared_ptr<Connection>& connection, Connection::Clock::time_point now);
+  void check_request_time(const std::shared_ptr<Connection>& connection, Connection::Clock::time_point now);
+  void check_reply_time(Connection& connection, Connection::Clock::time_point now);
+  std::size_t room_for(const Connection& connection) const;
+  void receive_later(const std::shared_ptr<Connection>& connection);
+  void received(const std::shared_ptr<Connection>& connection, std::string_view bytes);
   void read_request(const std::shared_ptr<Connection>& connection, std::string_view& bytes);
   void keep_ahead(Connection& connection, std::string_view bytes);
   void dispatch(const std::shared_ptr<Connection>& connection);
   void refuse(const std::shared_ptr<Connection>& connection, int status, const std::string& message);
   void write(const std::shared_ptr<Connection>& connection, std::string text, bool close);
+  void begin_sending(Connection& connection);
   void flush(const std::shared_ptr<Connection>& connection);
   bool send_output(Connection& connection);
   void next_request(const std::shared_ptr<Connection>& connection);
@@ -81,11 +97,15 @@ class IoLoop final : public Pistache::Tcp::Transport {
   const std::shared_ptr<ServerCore> core_;
   std::shared_ptr<LoopMailbox> mailbox_;
   int timer_ = -1;
-  std::unordered_map<int, std::shared_ptr<Connection>> connections_;  ///< by descriptor
+  int listening_ = -1;  ///< the listening socket, on the loop that accepts
+  bool watching_accepts_ = true;
+  ConnectionTable connections_;
+  std::vector<char> read_buffer_;
   std::vector<Pistache::Polling::Tag> queues_;  ///< Pistache's own queues that have been heard of
 };
 
-/// Passes Pistache's events to the loop that they happen in.
+/// Passes Pistache's events to the loop that they happen in. It reads nothing but ends: `receive` was there
+/// before.
 class LoopInput final : public Pistache::Tcp::Handler {
  public:
   std::shared_ptr<Pistache::Tcp::Handler> clone() const override { return std::make_shared<LoopInput>(); }

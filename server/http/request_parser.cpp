@@ -94,6 +94,7 @@ RequestParser::State RequestParser::parse_head() {
     if (first ? !parse_request_line(line) : !parse_field(line)) return state_;
     first = false;
   }
+  head_bytes_ = line_.size();
   line_.clear();
   if (!decide_framing() || !decide_connection()) return state_;
   return state_;

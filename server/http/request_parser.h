@@ -52,12 +52,19 @@ class RequestParser {
   /// True before the first byte of a request.
   bool idle() const { return state_ == State::head && line_.empty(); }
   std::size_t body_bytes() const { return request_.body.size(); }
+  /// What of the request is in memory, but for the first 4 KiB of fields that every request may have.
+  std::size_t held_bytes() const {
+    const std::size_t fields = head_bytes_ > k_free_head_bytes ? head_bytes_ - k_free_head_bytes : 0;
+    return fields + line_.size() + request_.body.size();
+  }
 
   /// The request; the parser is then ready for the next one.
   Request take();
 
  private:
   enum class BodyPart { by_length, chunk_size, chunk_data, chunk_end, trailer };
+
+  static constexpr std::size_t k_free_head_bytes = 4u << 10;
 
   State fail(int status, std::string message);
   State read_head(std::string_view& input);
@@ -78,7 +85,8 @@ class RequestParser {
   Limits limits_;
   State state_ = State::head;
   Request request_;
-  std::string line_;  ///< the head so far, or the chunk line or trailer being read
+  std::size_t head_bytes_ = 0;  ///< once the head is accepted
+  std::string line_;            ///< the head so far, or the chunk line or trailer being read
   BodyPart part_ = BodyPart::by_length;
   std::uint64_t left_ = 0;  ///< bytes of the body or of this chunk still to come
   std::size_t trailer_bytes_ = 0;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <exception>
 #include <netdb.h>
-#include <pistache/listener.h>
+#include <pistache/reactor.h>
 #include <sys/resource.h>
 
 #include "server/http/content_encoding.h"
@@ -14,7 +14,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int k_backlog = 1024;
 /// After the drain: for what stands in the sockets' buffers to be taken, and for the last connections to be
 /// closed.
 constexpr std::chrono::milliseconds k_close_time{1'000};
@@ -26,16 +25,20 @@ std::string place(const Server::Options& options) {
   return (v6 ? "[" + options.host + "]" : options.host) + ":" + std::to_string(options.port);
 }
 
+/// An address as the system reads it: without the brackets of IPv6.
+std::string bare_host(const std::string& host) {
+  return host.size() > 1 && host.front() == '[' ? host.substr(1, host.size() - 2) : host;
+}
+
 Status check(const Server::Options& options) {
   if (options.io_threads < 1 || options.workers < 1 || options.max_header_bytes < 1024 ||
-      options.max_connections < 1) {
-    return Error{
-        ErrorCode::invalid_argument,
-        "HTTP server on " + place(options) +
-            ": io_threads, workers and max_connections must be 1 or more, max_header_bytes 1024 or more"};
+      options.max_connections < 1 || options.max_connections_per_address < 1 || options.descriptor_parts < 1) {
+    return Error{ErrorCode::invalid_argument,
+                 "HTTP server on " + place(options) +
+                     ": io_threads, workers, max_connections, max_connections_per_address and "
+                     "descriptor_parts must be 1 or more, max_header_bytes 1024 or more"};
   }
-  std::string host = options.host;
-  if (host.size() > 1 && host.front() == '[') host = host.substr(1, host.size() - 2);
+  const std::string host = bare_host(options.host);
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_PASSIVE;
@@ -50,11 +53,16 @@ Status check(const Server::Options& options) {
   return {};
 }
 
-/// As many connections as were asked for, but leaving a quarter of the open files to the rest of the program.
-std::size_t connections_within_limits(std::size_t wanted) {
+/// Descriptors that are no connections: the log, the store, event loops, files that are being read.
+constexpr std::size_t k_other_descriptors = 64;
+
+/// As many connections as were asked for, but no more than this server's part of the open files.
+std::size_t connections_within_limits(const Server::Options& options) {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return wanted;
-  return std::min(wanted, std::max<std::size_t>(limit.rlim_cur / 4 * 3, 1));
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return options.max_connections;
+  const std::size_t others = std::min<std::size_t>(k_other_descriptors, limit.rlim_cur / 2);
+  const std::size_t part = (limit.rlim_cur - others) / static_cast<std::size_t>(options.descriptor_parts);
+  return std::min(options.max_connections, std::max<std::size_t>(part, 1));
 }
 
 /// What a worker does with one request.
@@ -95,21 +103,20 @@ class PistacheServer final : public Server {
   ~PistacheServer() override { stop(); }
 
   /// Throws what Pistache throws.
-  void listen() {
+  Status listen() {
     const auto& options = core_->options;
-    listener_ = std::make_unique<Pistache::Tcp::Listener>();
-    const auto flags = Pistache::Flags<Pistache::Tcp::Options>(Pistache::Tcp::Options::ReuseAddr) |
-                       Pistache::Tcp::Options::NoDelay | Pistache::Tcp::Options::CloseOnExec;
-    listener_->init(static_cast<std::size_t>(options.io_threads), flags, "sightline-io", k_backlog);
-    listener_->setTransportFactory(
-        [core = core_] { return std::make_shared<IoLoop>(core, std::make_shared<LoopInput>()); });
-    const std::string address = place(options);
-    listener_->bind(Pistache::Address(address.substr(0, address.rfind(':')), Pistache::Port(options.port)));
-    port_ = listener_->getPort();
-    listener_->runThreaded();
+    auto socket = ListeningSocket::open(bare_host(options.host), options.port);
+    if (!socket) return socket.error();
+    core_->listening = *std::move(socket);
+    port_ = core_->listening->port();
+    reactor_ = Pistache::Aio::Reactor::create();
+    reactor_->init(Pistache::Aio::AsyncContext(static_cast<std::size_t>(options.io_threads), "sightline-io"));
+    reactor_->addHandler(std::make_shared<IoLoop>(core_, std::make_shared<LoopInput>()));
+    reactor_->run();
     // Pistache loses a shutdown that comes before its threads run.
     core_->run_on_loops([](IoLoop&) {});
     running_ = true;
+    return {};
   }
 
   std::uint16_t port() const override { return port_; }
@@ -132,14 +139,15 @@ class PistacheServer final : public Server {
     core_->run_on_loops([](IoLoop& loop) { loop.close_all(true); });
     core_->connections.wait_for_zero(Clock::now() + k_close_time);
     pool_.stop();
-    listener_->shutdown();
-    listener_.reset();
+    reactor_->shutdown();
+    reactor_.reset();
+    core_->listening.reset();
   }
 
  private:
   const std::shared_ptr<ServerCore> core_;
   WorkerPool pool_;
-  std::unique_ptr<Pistache::Tcp::Listener> listener_;
+  std::shared_ptr<Pistache::Aio::Reactor> reactor_;
   std::uint16_t port_ = 0;
   std::mutex stop_mutex_;
   bool running_ = false;
@@ -150,16 +158,18 @@ class PistacheServer final : public Server {
 Result<std::unique_ptr<Server>> Server::start(const Options& options, Handler handler) {
   if (const auto status = check(options); !status) return status.error();
   Options bounded = options;
-  bounded.max_connections = connections_within_limits(options.max_connections);
+  bounded.max_connections = connections_within_limits(options);
+  std::string why;
   try {
     auto server = std::make_unique<PistacheServer>(bounded, std::move(handler));
-    server->listen();
-    return std::unique_ptr<Server>(std::move(server));
+    const Status listening = server->listen();
+    if (listening) return std::unique_ptr<Server>(std::move(server));
+    why = listening.error().message;
   } catch (const std::exception& exception) {
-    return Error{ErrorCode::unavailable,
-                 "cannot listen on " + place(options) + ": " + exception.what() +
-                     "; choose another port or address, or stop the program that uses it"};
+    why = exception.what();
   }
+  return Error{ErrorCode::unavailable, "cannot listen on " + place(options) + ": " + why +
+                                           "; choose another port or address, or stop the program that uses it"};
 }
 
 }  // namespace sightline::http

@@ -79,11 +79,27 @@ class Reply {
   std::shared_ptr<Channel> channel_;
 };
 
+/// What clients may cost a server, whatever their requests ask for. The server's options of the same names
+/// set them, for both ports (docs/limits.md).
+struct ClientLimits {
+  /// Once there are so many, the least needed is closed for a newcomer: idle before half a head before half a
+  /// body, and never one whose request is being handled. Kept below the limit on open files.
+  std::size_t max_connections = 4096;
+  std::size_t max_connections_per_address = 2048;  ///< of IPv6 per /64; the same then happens among these
+  std::chrono::milliseconds idle_timeout{120'000};  ///< kept-alive connection without a request
+  std::chrono::milliseconds header_timeout{10'000};  ///< from a request's first byte to its head's last; else 408
+  /// Between two pieces of a request; else 408.
+  std::chrono::milliseconds receive_timeout{30'000};
+  /// A client that reads nothing of its answer for so long is cut.
+  std::chrono::milliseconds send_timeout{30'000};
+  /// Bytes per second, of a body within any `receive_timeout` and of an answer within any `send_timeout`. 0: none.
+  std::size_t min_transfer_rate = 240;
+};
+
 /// Serves one port.
 ///
-/// Flow: 1. Pistache listens, accepts, and reads on its event loops; a request is cut out whole, within the
-/// limits, and
-///          put into the worker pool's queue. Nothing of ours but that happens in an event loop.
+/// Flow: 1. Pistache waits for events on its loops; a request is cut out whole, within the limits, and put into
+///          the worker pool's queue. Nothing of ours but that happens in an event loop.
 ///       2. A worker undoes gzip and calls the handler; the handler replies at once or keeps the Reply for
 ///       later.
 ///          A handler that throws has its client answered with 500. It runs in the CancellationScope of its
@@ -93,10 +109,10 @@ class Reply {
 ///          then cancels the work for those that are left, and closes their connections. It also waits for
 ///          handler calls that are running; call it from no handler.
 /// One connection has one request in the handler at a time; requests sent ahead (pipelining) are served in
-/// order, and past 64 KiB of them the connection is closed after the answer at hand.
+/// order: 16 KiB of them are kept, the rest is read once there is room.
 class Server {
  public:
-  struct Options {
+  struct Options : ClientLimits {
     std::string host = "127.0.0.1";
     std::uint16_t port = 0;                    ///< 0: any free one; `port()` tells
     int io_threads = 1;                        ///< event loops
@@ -105,14 +121,10 @@ class Server {
     std::size_t max_body_bytes = 64u << 20;    ///< larger ones get 413
     std::size_t max_header_bytes = 64u << 10;  ///< larger ones get 431
     std::size_t max_buffered_bytes =
-        1u << 30;                        ///< bodies of requests not yet answered, all together; more get 429
-    std::size_t max_connections = 1000;  ///< more are closed at once; kept below the limit on open files
-    std::chrono::milliseconds idle_timeout{
-        120'000};  ///< kept-alive connection without a request; clients pool for 60 s
-    std::chrono::milliseconds receive_timeout{
-        30'000};  ///< for a whole head, and between two pieces of a body: else 408
-    std::chrono::milliseconds send_timeout{
-        30'000};  ///< a client that reads nothing of its reply for so long is cut
+        1u << 30;  ///< bodies of requests not yet answered, all together; more get 429
+    /// Of the open files that the process may have, this server's connections take at most one part in so
+    /// many: others are for further servers, and for what each request opens elsewhere.
+    int descriptor_parts = 1;
     std::chrono::milliseconds drain_timeout{10'000};
     /// Body of the server's own errors (413, 429, 500 of a dropped reply ...), so that each port keeps its
     /// error shape. May be called from any thread. Empty: a short JSON object.

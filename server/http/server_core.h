@@ -10,11 +10,13 @@
 #include <initializer_list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "server/http/buffer_budget.h"
 #include "server/http/connection.h"
+#include "server/http/listening_socket.h"
 #include "server/http/response_text.h"
 #include "server/http/server.h"
 #include "server/http/worker_pool.h"
@@ -83,6 +85,7 @@ struct ServerCore {
   void run_on_loops(const LoopMailbox::Task& task);
 
   const Server::Options options;
+  std::optional<ListeningSocket> listening;  ///< opened before the loops run, closed after them
   const std::shared_ptr<BufferBudget> budget;
   Gauge in_flight;
   Gauge connections;

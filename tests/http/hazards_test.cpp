@@ -222,20 +222,6 @@ TEST_CASE("bodies of all clients together are bounded, and their memory is given
   CHECK(eventually([&] { return RawClient(server->port()).ask(post(900, 900)).status == 200; }));
 }
 
-TEST_CASE("connections past the limit are closed at once, and room is made when one leaves") {
-  Server::Options options;
-  options.max_connections = 2;
-  const auto server = serve([](Request&&, Reply reply) { reply.send(text("ok")); }, options);
-  RawClient first(server->port());
-  {
-    RawClient second(server->port());
-    CHECK(first.ask(get("/")).status == 200);
-    CHECK(second.ask(get("/")).status == 200);
-    CHECK(RawClient(server->port()).sees_end());
-  }
-  CHECK(eventually([&] { return RawClient(server->port()).ask(get("/")).status == 200; }));
-}
-
 TEST_CASE("many servers start and stop at once, with clients at work") {
   for (int i = 0; i < 30; ++i) {
     Server::Options options;

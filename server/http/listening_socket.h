@@ -1,0 +1,38 @@
+// The socket that clients connect to.
+#pragma once
+
+#include <cstdint>
+#include <netinet/in.h>
+#include <string>
+
+#include "base/result.h"
+
+namespace sightline::http {
+
+/// Listens on a host and port, and accepts without blocking.
+class ListeningSocket {
+ public:
+  /// `port` 0: any free one. Errors: unavailable, in the system's words.
+  static Result<ListeningSocket> open(const std::string& host, std::uint16_t port);
+  ListeningSocket(ListeningSocket&& other) noexcept;
+  ListeningSocket& operator=(ListeningSocket&& other) noexcept;
+  ~ListeningSocket();
+
+  int descriptor() const { return descriptor_; }
+  std::uint16_t port() const;
+
+  enum class Outcome {
+    accepted,
+    none_waiting,
+    exhausted,  ///< the process or the system is out of descriptors or memory; the client stays in the queue
+  };
+  /// `descriptor` then belongs to the caller: non-blocking, closed on exec, without Nagle's delay.
+  Outcome accept(int& descriptor, sockaddr_storage& peer);
+
+ private:
+  explicit ListeningSocket(int descriptor) : descriptor_(descriptor) {}
+
+  int descriptor_ = -1;
+};
+
+}  // namespace sightline::http
