@@ -83,6 +83,44 @@ class Table {
   std::string group_;
 };
 
+/// What one request to the Elasticsearch port may cost.
+void add_elasticsearch_limits(Table& table, elastic::Limits& limits, const CLI::Validator& count) {
+  const auto number = [&](const char* flag, std::size_t& target, const char* text) {
+    table.value(flag, target, text)->check(count);
+  };
+  table.bytes("--elasticsearch-max-answer-bytes", limits.max_answer_bytes, "100MB",
+              "Of one answer of the store's, or of the gateway's own; more is answered 413");
+  number("--elasticsearch-max-patterns", limits.max_patterns,
+         "Names or patterns in one _source, fields, index expression or h; levels of filter_path");
+  number("--elasticsearch-max-clauses", limits.max_clauses,
+         "Queries in one search, words and fields they become included; as indices.query.bool.max_clause_count");
+  number("--elasticsearch-max-query-depth", limits.max_query_depth,
+         "How deep queries may nest; as indices.query.bool.max_nested_depth");
+  number("--elasticsearch-max-query-values", limits.max_query_values,
+         "Values in all terms and ids queries of one search");
+  number("--elasticsearch-max-knn-clauses", limits.max_knn_clauses, "kNN clauses of one search");
+  number("--elasticsearch-max-knn-candidates", limits.max_knn_candidates,
+         "num_candidates of all kNN clauses of one search together");
+  number("--elasticsearch-max-sort-keys", limits.max_sort_keys, "Keys in sort");
+  number("--elasticsearch-max-aggregations", limits.max_aggregations, "Aggregations of one search");
+  number("--elasticsearch-max-buckets", limits.max_buckets, "Buckets in one answer; as search.max_buckets");
+  number("--elasticsearch-max-searches", limits.max_searches, "Searches in one _msearch");
+  number("--elasticsearch-max-analyzed-tokens", limits.max_analyzed_tokens,
+         "Tokens that one _analyze may give; as index.analyze.max_token_count");
+  number("--elasticsearch-max-get-documents", limits.max_get_documents, "Documents in one _mget");
+  number("--elasticsearch-max-bulk-items", limits.max_bulk_items, "Actions in one _bulk");
+  number("--elasticsearch-max-document-words", limits.max_document_words,
+         "Words in the text fields of one document");
+  number("--elasticsearch-max-fields", limits.max_fields,
+         "The most that index.mapping.total_fields.limit may be set to");
+  number("--elasticsearch-max-shards", limits.max_shards,
+         "Shards of all indices, replicas included; as cluster.max_shards_per_node");
+  number("--elasticsearch-max-aliases", limits.max_aliases, "Aliases of one index");
+  number("--elasticsearch-max-alias-changes", limits.max_alias_changes, "Aliases that one request may change");
+  table.bytes("--elasticsearch-max-definition-bytes", limits.max_definition_bytes, "16MB",
+              "Of an index: its settings, mapping and aliases as JSON");
+}
+
 /// The option table. docs/server.md shows it as --help prints it.
 void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, NamedValues& max_tokens,
                  NamedValues& labels) {
@@ -161,6 +199,7 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
   table.bytes("--max-body-bytes", options.max_body_bytes, "64MB", "Of one request; more is answered 413");
   table.bytes("--elasticsearch-max-body-bytes", options.elasticsearch_limits.max_body_bytes, "100MB",
               "The same at the Elasticsearch port");
+  add_elasticsearch_limits(table, options.elasticsearch_limits, count);
   table.value("--max-inputs", options.max_inputs, "Inputs of one request")->check(count);
   table.bytes("--max-text-bytes", options.max_text_bytes, "256kB",
               "Of one text, before it is cut to the model's tokens");

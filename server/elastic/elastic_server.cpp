@@ -34,11 +34,13 @@ class LocalBackend final : public Backend {
   Store& store() override { return *store_; }
   NativeInference& native() override { return native_; }
   void handle(Front& front, http::Request request, http::Reply reply) override {
-    const rest::RestLayer rest([&](http::Request&& checked) {
-      Outcome outcome = front.decide(std::move(checked));
-      if (auto* const answer = std::get_if<http::Response>(&outcome)) return std::move(*answer);
-      return store_->handle(std::get<http::Request>(outcome));
-    });
+    const rest::RestLayer rest(
+        [&](http::Request&& checked) {
+          Outcome outcome = front.decide(std::move(checked));
+          if (auto* const answer = std::get_if<http::Response>(&outcome)) return std::move(*answer);
+          return store_->handle(std::get<http::Request>(outcome));
+        },
+        front.limits());
     reply.send(rest(std::move(request)));
   }
 

@@ -41,7 +41,7 @@ Front::Front(Store& store, NativeInference& native, InferenceExecutor& executor,
       stubs_(store, timer),
       ingest_(definitions_, executor, store, native),
       index_pipelines_(store, timer),
-      writes_(store, definitions_, stubs_, ingest_, index_pipelines_),
+      writes_(store, definitions_, stubs_, ingest_, index_pipelines_, limits_),
       query_vectors_(store, native, definitions_, executor),
       inference_api_(store, native, definitions_, executor),
       pipeline_api_(definitions_, ingest_, store, stubs_) {

@@ -35,6 +35,7 @@ class Front {
   Front(Store& store, NativeInference& native, InferenceExecutor& executor, const Timer& timer,
         const security::SecretBox* secret_box = nullptr, const Limits& limits = {});
   Outcome decide(http::Request request);
+  const Limits& limits() const { return limits_; }
   /// Ends what `decide` waits for, now and from now on; beside InferenceExecutor::shut_down.
   void shut_down() { ingest_.shut_down(); }
 

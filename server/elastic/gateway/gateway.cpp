@@ -47,8 +47,10 @@ Result<std::unique_ptr<Gateway>> Gateway::create(Cluster::Options options, Gatew
 }
 
 void Gateway::handle(Front& front, http::Request request, http::Reply reply) {
-  const rest::AnswerShape shape(request);
-  Outcome outcome = asks_for_status(request) ? status(front, request) : front.decide(std::move(request));
+  const rest::AnswerShape shape(request, front.limits());
+  Outcome outcome = shape.refusal()            ? Outcome(shape.refusal()->response())
+                    : asks_for_status(request) ? Outcome(status(front, request))
+                                               : front.decide(std::move(request));
   if (auto* const passed = std::get_if<http::Request>(&outcome)) {
     cluster_->count(GatewayEvent::passed_on);
     return pass_through_->send(std::move(*passed), std::move(reply));

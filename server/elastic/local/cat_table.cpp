@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdio>
 
+#include "server/elastic/local/answer_size.h"
 #include "server/elastic/local/api.h"
 #include "server/elastic/local/index_names.h"
 #include "server/elastic/rest/json_filter.h"
@@ -30,7 +31,7 @@ bool less(const std::string& a, const std::string& b) {
 
 /// Lines of cells, each column as wide as its widest cell. `full`: the last column is padded, too.
 std::string in_columns(const std::vector<std::vector<std::string>>& lines, const std::vector<bool>& right,
-                       std::string_view between, bool full) {
+                       std::string_view between, bool full, const Limits& limits) {
   std::vector<std::size_t> widths(right.size());
   for (const auto& line : lines) {
     for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], line[i].size());
@@ -43,6 +44,7 @@ std::string in_columns(const std::vector<std::vector<std::string>>& lines, const
       const bool padded = full || i + 1 < line.size();
       out += right[i] ? padding + line[i] : line[i] + (padded ? padding : "");
     }
+    check_answer_size(out, limits);
     out += '\n';
   }
   return out;
@@ -110,9 +112,10 @@ std::vector<CatTable::Shown> CatTable::shown_by(const std::string& headers) cons
   return shown;
 }
 
-std::string CatTable::json(const std::vector<Shown>& shown) const {
+std::string CatTable::json(const std::vector<Shown>& shown, const Limits& limits) const {
   std::string out = "[";
   for (const auto& row : rows_) {
+    check_answer_size(out, limits);
     if (out.size() > 1) out += ',';
     out += '{';
     for (const Shown& one : shown) {
@@ -133,10 +136,10 @@ std::string CatTable::help() const {
     for (const std::string& alias : column.aliases) aliases += (aliases.empty() ? "" : ",") + alias;
     lines.push_back({column.name, std::move(aliases), column.description});
   }
-  return in_columns(lines, {false, false, false}, " | ", true);
+  return in_columns(lines, {false, false, false}, " | ", true, Limits());
 }
 
-std::string CatTable::text(const std::vector<Shown>& shown, bool headed) const {
+std::string CatTable::text(const std::vector<Shown>& shown, bool headed, const Limits& limits) const {
   Rows lines;
   std::vector<bool> right;
   right.reserve(shown.size());
@@ -149,10 +152,15 @@ std::string CatTable::text(const std::vector<Shown>& shown, bool headed) const {
     auto& cells = lines.emplace_back();
     for (const Shown& one : shown) cells.push_back(row[one.column]);
   }
-  return in_columns(lines, right, " ", false);
+  return in_columns(lines, right, " ", false, limits);
 }
 
-http::Response CatTable::answer(const http::Request& request) {
+http::Response CatTable::answer(const http::Request& request, const Limits& limits) {
+  for (const char* name : {"h", "s"}) {
+    const std::string columns = rest::query_parameter(request, name).value_or("");
+    const auto count = static_cast<std::size_t>(std::count(columns.begin(), columns.end(), ',')) + 1;
+    if (auto refusal = rest::check_pattern_count(name, count, limits.max_patterns)) return refusal->response();
+  }
   const auto explains = rest::query_flag(request, "help", false);
   if (!explains) return explains.error().response();
   const auto headed = rest::query_flag(request, "v", false);
@@ -162,7 +170,8 @@ http::Response CatTable::answer(const http::Request& request) {
     if (const auto refusal = sort_by(*keys)) return refusal->response();
   }
   const auto shown = shown_by(rest::query_parameter(request, "h").value_or("*"));
-  return wants_json(request) ? json_answer(json(shown)) : text_answer(text(shown, *headed));
+  return wants_json(request) ? json_answer(json(shown, limits))
+                             : text_answer(text(shown, *headed, limits));
 }
 
 }  // namespace sightline::elastic

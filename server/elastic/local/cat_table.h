@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "server/elastic/elastic_error.h"
+#include "server/elastic/limits.h"
 #include "server/http/message.h"
 
 namespace sightline::elastic {
@@ -23,8 +24,8 @@ class CatTable {
   void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
 
   /// As text in columns, or with `format=json` (or JSON alone in Accept) as JSON. Parameters: `h` names
-  /// columns, `v` adds a header, `s` sorts by columns (`name` or `name:desc`), `help` lists the columns.
-  http::Response answer(const http::Request& request);
+  /// columns, `v` adds a header, `s` sorts by columns (`name` or `name:desc`), `help` lists the columns. Throws AnswerTooLarge.
+  http::Response answer(const http::Request& request, const Limits& limits);
 
  private:
   /// A column of the answer, and the name that it was asked for by.
@@ -37,8 +38,8 @@ class CatTable {
   Refusal sort_by(const std::string& keys);
   std::size_t column_named(const std::string& name) const;  ///< columns_.size() if there is none
   std::vector<Shown> shown_by(const std::string& headers) const;
-  std::string json(const std::vector<Shown>& shown) const;
-  std::string text(const std::vector<Shown>& shown, bool headed) const;
+  std::string json(const std::vector<Shown>& shown, const Limits& limits) const;
+  std::string text(const std::vector<Shown>& shown, bool headed, const Limits& limits) const;
   std::string help() const;
 
   std::vector<Column> columns_;

@@ -189,7 +189,7 @@ Response cat_indices(StoreCore& store, const Request& request, const PathParamet
     table.add({copies.status(), "open", index->name(), index->uuid(), "1", std::to_string(copies.unassigned),
                std::to_string(index->document_count()), "0", size, size, size});
   }
-  return table.answer(request);
+  return table.answer(request, store.limits());
 }
 
 Response cat_count(StoreCore& store, const Request& request, const PathParameters& path) {
@@ -211,7 +211,7 @@ Response cat_count(StoreCore& store, const Request& request, const PathParameter
                   {"timestamp", {"ts", "hms", "hhmmss"}, "time in HH:MM:SS"},
                   {"count", {"dc", "docs.count", "docsCount"}, "the document count"}});
   table.add({std::to_string(now), time.data(), std::to_string(count)});
-  return table.answer(request);
+  return table.answer(request, store.limits());
 }
 
 }  // namespace

@@ -1,7 +1,9 @@
 // Single documents over REST.
+#include <memory>
 #include <set>
 
 #include "base/number_text.h"
+#include "server/elastic/local/answer_size.h"
 #include "server/elastic/local/api.h"
 #include "server/elastic/local/document_writer.h"
 #include "server/elastic/local/index_names.h"
@@ -116,15 +118,15 @@ std::string found_members(const std::optional<StoredDocument>& document, const S
 /// The document of a path, and how to show it.
 struct Found {
   IndexPtr index;
-  SourceFilter filter;
+  std::shared_ptr<const SourceFilter> filter;
   std::optional<StoredDocument> document;
 };
 
 Answer<Found> find_document(const StoreCore& store, const std::string& name, const std::string& id,
-                            SourceFilter filter) {
+                            std::shared_ptr<const SourceFilter> filter) {
   const auto index = store.find_one(name);
   if (!index) return index.error();
-  auto document = (*index)->fetch_by_id(id, filter.needs_vectors());
+  auto document = (*index)->fetch_by_id(id, filter->needs_vectors());
   if (!document) return storage_error(document.error());
   return Found{*index, std::move(filter), *std::move(document)};
 }
@@ -150,9 +152,10 @@ Answer<Found> find_document(StoreCore& store, const Request& request, const Path
   if (auto refusal = check_read_parameters(store, request, {path.get("index")})) return *std::move(refusal);
   if (rest::query_parameter(request, "routing"))
     return illegal_argument("[routing] is not supported by this server");
-  auto filter = rest::source_filter_of(request);
+  auto filter = rest::source_filter_of(request, store.limits().max_patterns);
   if (!filter) return filter.error();
-  return find_document(store, path.get("index"), path.get("id"), *std::move(filter));
+  return find_document(store, path.get("index"), path.get("id"),
+                       std::make_shared<const SourceFilter>(*std::move(filter)));
 }
 
 Response get_document(StoreCore& store, const Request& request, const PathParameters& path) {
@@ -162,7 +165,7 @@ Response get_document(StoreCore& store, const Request& request, const PathParame
   rest::append_json_string(out, found->index->name());
   out += ",\"_id\":";
   rest::append_json_string(out, path.get("id"));
-  return json_answer(out + found_members(found->document, found->filter) + "}", found->document ? 200 : 404);
+  return json_answer(out + found_members(found->document, *found->filter) + "}", found->document ? 200 : 404);
 }
 
 Response get_source(StoreCore& store, const Request& request, const PathParameters& path) {
@@ -173,18 +176,18 @@ Response get_source(StoreCore& store, const Request& request, const PathParamete
                         "Document not found [" + path.get("index") + "]/[" + path.get("id") + "]"}
         .response();
   }
-  if (!found->filter.enabled) return validation_failed("fetching source can not be disabled").response();
-  return json_answer(rest::filter_source(found->document->source, found->filter));
+  if (!found->filter->enabled) return validation_failed("fetching source can not be disabled").response();
+  return json_answer(rest::filter_source(found->document->source, *found->filter));
 }
 
 /// One line of an _mget.
 struct Wanted {
   std::string index, id;
-  SourceFilter filter;
+  std::shared_ptr<const SourceFilter> filter;  // most have it in common
 };
 
-Answer<Wanted> read_wanted(const rapidjson::Value& item, const std::string& index, const SourceFilter& filter,
-                           int position) {
+Answer<Wanted> read_wanted(const rapidjson::Value& item, const std::string& index,
+                           const std::shared_ptr<const SourceFilter>& filter, int position, const Limits& limits) {
   Wanted wanted{index, "", filter};
   if (!item.IsObject())
     return ElasticError{400, "parse_exception", "docs array element should include an object"};
@@ -195,9 +198,9 @@ Answer<Wanted> read_wanted(const rapidjson::Value& item, const std::string& inde
     } else if (name == "_id" && (value.IsString() || value.IsInt64())) {
       wanted.id = shown(value);
     } else if (name == "_source") {
-      auto own = rest::parse_source_filter(value);
+      auto own = rest::parse_source_filter(value, limits.max_patterns);
       if (!own) return own.error();
-      wanted.filter = *std::move(own);
+      wanted.filter = std::make_shared<const SourceFilter>(*std::move(own));
     } else if (name == "routing" || name == "stored_fields" || name == "version" || name == "version_type") {
       return illegal_argument("[" + name + "] in a multi get is not supported by this server");
     } else {
@@ -210,9 +213,11 @@ Answer<Wanted> read_wanted(const rapidjson::Value& item, const std::string& inde
   return wanted;
 }
 
-Answer<std::vector<Wanted>> read_multi_get(const Request& request, const std::string& index) {
-  const auto filter = rest::source_filter_of(request);
-  if (!filter) return filter.error();
+Answer<std::vector<Wanted>> read_multi_get(const Request& request, const std::string& index,
+                                           const Limits& limits) {
+  auto asked = rest::source_filter_of(request, limits.max_patterns);
+  if (!asked) return asked.error();
+  const auto filter = std::make_shared<const SourceFilter>(*std::move(asked));
   const auto body = rest::parse_json(request.body);
   if (!body) return body.error();
   std::vector<Wanted> wanted;
@@ -226,13 +231,18 @@ Answer<std::vector<Wanted>> read_multi_get(const Request& request, const std::st
                           "unknown key [" + name + "] for a START_ARRAY, expected [docs] or [ids]"};
     }
     for (const auto& item : value.GetArray()) {
+      if (wanted.size() == limits.max_get_documents) {
+        return illegal_argument("a multi get may ask for [" + std::to_string(limits.max_get_documents) +
+                                "] documents at most; ask in parts, or raise "
+                                "--elasticsearch-max-get-documents");
+      }
       const int position = static_cast<int>(wanted.size());
       if (name == "ids") {
         if (index.empty()) return validation_failed("index is missing for doc " + std::to_string(position));
-        wanted.push_back({index, shown(item), *filter});
+        wanted.push_back({index, shown(item), filter});
         continue;
       }
-      auto one = read_wanted(item, index, *filter, position);
+      auto one = read_wanted(item, index, filter, position, limits);
       if (!one) return one.error();
       wanted.push_back(*std::move(one));
     }
@@ -251,13 +261,14 @@ std::string error_object(const ElasticError& error) {
 Response multi_get(StoreCore& store, const Request& request, const PathParameters& path) {
   if (request.body.empty())
     return ElasticError{400, "parse_exception", "request body or source parameter is required"}.response();
-  const auto wanted = read_multi_get(request, path.get("index"));
+  const auto wanted = read_multi_get(request, path.get("index"), store.limits());
   if (!wanted) return wanted.error().response();
   std::set<std::string> names;
   for (const Wanted& one : *wanted) names.insert(one.index);
   if (auto refusal = check_read_parameters(store, request, names)) return refusal->response();
   std::string out = "{\"docs\":[";
   for (const Wanted& one : *wanted) {
+    check_answer_size(out, store.limits());
     if (out.back() == '}') out += ',';
     const auto found = find_document(store, one.index, one.id, one.filter);
     out += "{\"_index\":";
@@ -265,9 +276,10 @@ Response multi_get(StoreCore& store, const Request& request, const PathParameter
     out += ",\"_id\":";
     rest::append_json_string(out, one.id);
     out +=
-        found ? found_members(found->document, found->filter) : ",\"error\":" + error_object(found.error());
+        found ? found_members(found->document, *found->filter) : ",\"error\":" + error_object(found.error());
     out += '}';
   }
+  check_answer_size(out, store.limits());
   return json_answer(out + "]}");
 }
 

@@ -5,6 +5,7 @@
 #include <optional>
 #include <unordered_map>
 
+#include "base/cancellation.h"
 #include "base/float_text.h"
 #include "server/elastic/local/date.h"
 #include "server/elastic/local/dynamic_fields.h"
@@ -19,6 +20,8 @@ using rest::JsonTape;
 using rest::JsonToken;
 
 constexpr int k_max_dims = 4096;
+/// How much of a value an error shows.
+constexpr std::size_t k_longest_preview_bytes = 4096;
 /// How far the squared length of a vector may be from 1 where dot_product wants unit length.
 constexpr float k_unit_length_tolerance = 1e-3F;
 
@@ -31,8 +34,13 @@ struct Place {
 class DocumentParser {
  public:
   DocumentParser(const JsonTape& tape, std::string id, std::shared_ptr<const Mapping> mapping,
-                 bool cut_vectors)
-      : tape_(tape), id_(std::move(id)), mapping_(std::move(mapping)), cut_vectors_(cut_vectors) {}
+                 bool cut_vectors, const MappingLimits& limits)
+      : tape_(tape),
+        id_(std::move(id)),
+        mapping_(std::move(mapping)),
+        cut_vectors_(cut_vectors),
+        limits_(limits),
+        known_(mapping_->size()) {}
 
   Refusal parse() { return parse_object(0, {"", mapping_->root().dynamic.value_or(Dynamic::yes)}); }
 
@@ -53,6 +61,12 @@ class DocumentParser {
     std::vector<float> values;
   };
 
+  /// The mapping, for fields that this document brings: a copy of the given one, made with the first.
+  Mapping& growing() {
+    if (!grown_) mapping_ = grown_ = std::make_shared<Mapping>(*mapping_);
+    return *grown_;
+  }
+
   Refusal parse_object(std::size_t object, const Place& place) {
     for (std::size_t key = object + 1; key < tape_[object].next; key = tape_[key + 1].next) {
       if (auto refusal = parse_member(object, key, place)) return refusal;
@@ -62,6 +76,7 @@ class DocumentParser {
 
   Refusal parse_member(std::size_t object, std::size_t key, const Place& place) {
     std::string name(tape_[key].text);
+    check_cancelled();
     if (auto refusal = check_name(name, key, place)) return refusal;
     while (name.ends_with('.')) name.pop_back();
     const std::string path = place.prefix + name;
@@ -75,7 +90,10 @@ class DocumentParser {
     }
     const MappingNode* node = mapping_->node(path);
     if (node == nullptr) return parse_unmapped(object, key, path, dynamic);
-    if (node->field) return parse_field(node->field, object, key, key + 1);
+    if (node->field) {
+      const FieldPtr field = node->field;  // the node may be replaced
+      return parse_field(field, object, key, key + 1);
+    }
     if (!node->enabled) return std::nullopt;
     return parse_into_object(key + 1, path, name, node->dynamic.value_or(dynamic));
   }
@@ -88,6 +106,14 @@ class DocumentParser {
     if (name.front() == '.' || name.find("..") != std::string::npos) {
       return wrap(tape_[key].begin,
                   illegal_argument("field name cannot contain only whitespace: ['" + name + "']"));
+    }
+    const auto dots = std::count(place.prefix.begin(), place.prefix.end(), '.') +
+                      std::count(name.begin(), name.end(), '.');
+    if (static_cast<std::size_t>(dots) >= k_deepest_mapping) {
+      return wrap(tape_[key].begin,
+                  illegal_argument("Limit of mapping depth [" + std::to_string(k_deepest_mapping) +
+                                   "] has been exceeded due to a field name of [" + std::to_string(dots + 1) +
+                                   "] levels"));
     }
     static const std::vector<std::string> k_metadata = {
         "_id",           "_source",  "_routing",     "_index",     "_version",     "_seq_no",
@@ -133,18 +159,16 @@ class DocumentParser {
     }
     if (tape_[value].kind == Kind::null) return std::nullopt;
     if (tape_[value].kind == Kind::object) {
-      Mapping grown = *mapping_;
-      if (auto refusal = grown.add_object(path)) return wrap(tape_[value].begin, std::move(*refusal));
-      mapping_ = std::make_shared<const Mapping>(std::move(grown));
+      if (auto refusal = growing().add_object(path, limits_, known_))
+        return wrap(tape_[value].begin, std::move(*refusal));
       return parse_object(value, {path + ".", dynamic});
     }
     auto inferred = infer_field(*mapping_, path, tape_, value);
     if (!inferred) return inferred.error();
     if (inferred->objects) return parse_into_object(value, path, path, dynamic);
     if (!inferred->field) return std::nullopt;
-    Mapping grown = *mapping_;
-    if (auto refusal = grown.add(inferred->field)) return wrap(tape_[value].begin, std::move(*refusal));
-    mapping_ = std::make_shared<const Mapping>(std::move(grown));
+    if (auto refusal = growing().add(inferred->field, limits_, known_))
+      return wrap(tape_[value].begin, std::move(*refusal));
     return parse_field(inferred->field, object, key, value);
   }
 
@@ -198,9 +222,7 @@ class DocumentParser {
                               std::to_string(size) + "]"});
       }
       field = with_dims(*field, size);
-      Mapping known = *mapping_;
-      known.replace(field);
-      mapping_ = std::make_shared<const Mapping>(std::move(known));
+      growing().replace(field);
     } else if (size != field->dims) {
       return wrap(
           end, illegal_argument("The [dense_vector] field [" + field->path + "] in doc [document with id '" +
@@ -349,7 +371,7 @@ class DocumentParser {
                            ValueError error) const {
     ElasticError outer =
         at(offset, "failed to parse field [" + path + "] of type [" + type + "] in document with id '" + id_ +
-                       "'. Preview of field's value: '" + error.preview + "'");
+                       "'. Preview of field's value: '" + error.preview.substr(0, k_longest_preview_bytes) + "'");
     outer.root_is_cause = error.cause.type == "document_parsing_exception";
     outer.causes.push_back(std::move(error.cause));
     return outer;
@@ -357,7 +379,7 @@ class DocumentParser {
 
   Refusal object_for_field(const Field& field, std::size_t value) const {
     const auto [line, column] = rest::line_and_column(tape_.text(), tape_[value].begin);
-    std::string map(tape_.raw(value));
+    std::string map(tape_.raw(value).substr(0, k_longest_preview_bytes));
     std::erase_if(map, [](char c) { return c == '"'; });
     std::replace(map.begin(), map.end(), ':', '=');
     const std::string reason = is_number(field.type) ? "Cannot parse object as number"
@@ -379,7 +401,10 @@ class DocumentParser {
   const JsonTape& tape_;
   std::string id_;
   std::shared_ptr<const Mapping> mapping_;
+  std::shared_ptr<Mapping> grown_;  // what mapping_ is, once it is a copy
   bool cut_vectors_;
+  const MappingLimits& limits_;
+  const std::size_t known_;  // fields of the given mapping
   std::vector<FieldValues> values_;
   std::unordered_map<std::string, std::size_t> values_index_;
   std::vector<VectorMember> vectors_;
@@ -388,7 +413,8 @@ class DocumentParser {
 }  // namespace
 
 Answer<PreparedDocument> prepare_document(std::string_view source, const std::string& id,
-                                          std::shared_ptr<const Mapping> mapping, bool cut_vectors) {
+                                          std::shared_ptr<const Mapping> mapping, bool cut_vectors,
+                                          const MappingLimits& limits) {
   const ElasticError no_object{400, "document_parsing_exception",
                                "Malformed content, must start with an object"};
   if (source.find_first_not_of(" \t\r\n") == std::string_view::npos) return no_object;
@@ -405,7 +431,7 @@ Answer<PreparedDocument> prepare_document(std::string_view source, const std::st
     return error;
   }
   if ((*tape)[0].kind != Kind::object) return no_object;
-  DocumentParser parser(*tape, id, std::move(mapping), cut_vectors);
+  DocumentParser parser(*tape, id, std::move(mapping), cut_vectors, limits);
   if (auto refusal = parser.parse()) return *refusal;
   return parser.finish();
 }

@@ -31,12 +31,13 @@ struct PreparedDocument {
       mapping;  ///< the given one, or a new one with the fields that the document brought
 };
 
-/// Reads `source` by `mapping`; unknown fields become fields as Elasticsearch would make them. `cut_vectors`
+/// Reads `source` by `mapping`; unknown fields become fields as Elasticsearch would make them, within `limits`. `cut_vectors`
 /// false leaves vectors in the source (index.mapping.exclude_source_vectors). Errors:
 /// document_parsing_exception, strict_dynamic_mapping_exception, illegal_argument_exception, with
 /// Elasticsearch's texts and positions.
 Answer<PreparedDocument> prepare_document(std::string_view source, const std::string& id,
-                                          std::shared_ptr<const Mapping> mapping, bool cut_vectors);
+                                          std::shared_ptr<const Mapping> mapping, bool cut_vectors,
+                                          const MappingLimits& limits = {});
 
 /// The source with its vectors put back.
 std::string with_vectors(std::string_view source, const std::vector<CutVector>& vectors);

@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "server/elastic/elastic_error.h"
+#include "server/elastic/limits.h"
 #include "server/elastic/local/mapping.h"
 #include "server/elastic/local/visibility_lock.h"
 
@@ -76,6 +77,8 @@ class IndexLookup {
   /// While this is held no write becomes visible: counts, search() and fetch() of all indices show the same
   /// moment. Writers wait, so hold it for one search and no longer, and never take it twice in one thread.
   virtual VisibilityLock::Reader read_lock() const = 0;
+  /// What one request may cost.
+  virtual const Limits& limits() const = 0;
 };
 
 }  // namespace sightline::elastic

@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <set>
 
+#include "base/cancellation.h"
+#include "server/elastic/local/answer_size.h"
 #include "server/elastic/local/api.h"
 #include "server/elastic/local/index_names.h"
 #include "server/elastic/local/mapping_parser.h"
@@ -32,9 +34,16 @@ Answer<std::vector<IndexPtr>> named_indices(const StoreCore& store, const Reques
   return store.find_all(path.get("index"), *options);
 }
 
+/// For comma lists of names that are compared with many others.
+Refusal check_names(const StoreCore& store, std::string_view what, std::string_view names) {
+  const auto count = static_cast<std::size_t>(std::count(names.begin(), names.end(), ',')) + 1;
+  return rest::check_pattern_count(what, count, store.limits().max_patterns);
+}
+
 /// `{"a":{..},"b":{..}}`, a member an index.
 template <class Write>
-Response answer_by_index(const Answer<std::vector<IndexPtr>>& indices, const Write& write) {
+Response answer_by_index(const StoreCore& store, const Answer<std::vector<IndexPtr>>& indices,
+                         const Write& write) {
   if (!indices) return indices.error().response();
   std::string out = "{";
   for (const IndexPtr& index : *indices) {
@@ -43,13 +52,22 @@ Response answer_by_index(const Answer<std::vector<IndexPtr>>& indices, const Wri
     out += '{';
     write(out, *index);
     out += '}';
+    check_answer_size(out, store.limits());
   }
   return json_answer(out + "}");
 }
 
-Answer<IndexCreation> read_creation(const std::string& body) {
+/// Before a definition is read, which takes several times its size.
+Refusal check_definition_body(const Request& request, const StoreCore& store) {
+  if (request.body.size() <= store.limits().max_definition_bytes) return std::nullopt;
+  return definition_too_large(request.body.size(), store.limits());
+}
+
+Answer<IndexCreation> read_creation(const Request& request, const StoreCore& store) {
+  const std::string& body = request.body;
   IndexCreation creation;
   if (body.empty()) return creation;
+  if (auto refusal = check_definition_body(request, store)) return *std::move(refusal);
   const auto document = rest::parse_json(body);
   if (!document) return document.error();
   if (!document->IsObject())
@@ -57,7 +75,7 @@ Answer<IndexCreation> read_creation(const std::string& body) {
   for (const auto& [key, value] : document->GetObject()) {
     const std::string name = shown(key);
     if (name == "settings") {
-      auto settings = parse_settings(value);
+      auto settings = parse_settings(value, store.limits());
       if (!settings) return settings.error();
       creation.settings = *std::move(settings);
     } else if (name == "mappings") {
@@ -78,7 +96,7 @@ Answer<IndexCreation> read_creation(const std::string& body) {
 
 Response create_index(StoreCore& store, const Request& request, const PathParameters& path) {
   const std::string& name = path.get("index");
-  auto creation = read_creation(request.body);
+  auto creation = read_creation(request, store);
   if (!creation) return creation.error().response();
   const auto index = store.create_index(name, *std::move(creation));
   if (!index) return index.error().response();
@@ -104,7 +122,7 @@ Response delete_index(StoreCore& store, const Request& request, const PathParame
   } else {
     for (const std::string& part : parts) {
       for (const IndexPtr& index : *indices) {
-        if (index->aliases().contains(part)) {
+        if (index->has_alias(part)) {
           return illegal_argument("The provided expression [" + part +
                                   "] matches an alias, specify the corresponding concrete indices instead.")
               .response();
@@ -119,7 +137,7 @@ Response delete_index(StoreCore& store, const Request& request, const PathParame
 Response get_index(StoreCore& store, const Request& request, const PathParameters& path) {
   const auto flat = rest::query_flag(request, "flat_settings", false);
   if (!flat) return flat.error().response();
-  return answer_by_index(named_indices(store, request, path), [&](std::string& out, const LocalIndex& index) {
+  return answer_by_index(store, named_indices(store, request, path), [&](std::string& out, const LocalIndex& index) {
     out += "\"aliases\":" + aliases_json(index.aliases()) + ",\"mappings\":" + index.mapping()->to_json() +
            ",\"settings\":" + settings_json(index.settings(), *flat);
   });
@@ -132,13 +150,14 @@ Response exists(StoreCore& store, const Request& request, const PathParameters& 
 }
 
 Response get_mapping(StoreCore& store, const Request& request, const PathParameters& path) {
-  return answer_by_index(named_indices(store, request, path), [](std::string& out, const LocalIndex& index) {
+  return answer_by_index(store, named_indices(store, request, path), [](std::string& out, const LocalIndex& index) {
     out += "\"mappings\":" + index.mapping()->to_json();
   });
 }
 
 Response put_mapping(StoreCore& store, const Request& request, const PathParameters& path) {
   if (request.body.empty()) return body_required().response();
+  if (auto refusal = check_definition_body(request, store)) return refusal->response();
   const auto body = rest::parse_json(request.body);
   if (!body) return body.error().response();
   const auto mapping = Mapping::parse(*body);
@@ -153,17 +172,19 @@ Response get_settings(StoreCore& store, const Request& request, const PathParame
   const auto flat = rest::query_flag(request, "flat_settings", false);
   if (!flat) return flat.error().response();
   const std::string pattern = path.get("name").empty() || path.get("name") == "_all" ? "*" : path.get("name");
-  return answer_by_index(named_indices(store, request, path), [&](std::string& out, const LocalIndex& index) {
+  if (auto refusal = check_names(store, "name", pattern)) return refusal->response();
+  return answer_by_index(store, named_indices(store, request, path), [&](std::string& out, const LocalIndex& index) {
     out += "\"settings\":" + settings_json(index.settings(), *flat, pattern);
   });
 }
 
 Response put_settings(StoreCore& store, const Request& request, const PathParameters& path) {
   if (request.body.empty()) return body_required().response();
+  if (auto refusal = check_definition_body(request, store)) return refusal->response();
   const auto body = rest::parse_json(request.body);
   if (!body) return body.error().response();
   const bool wrapped = body->IsObject() && body->MemberCount() == 1 && body->HasMember("settings");
-  const auto changes = parse_settings(wrapped ? (*body)["settings"] : *body);
+  const auto changes = parse_settings(wrapped ? (*body)["settings"] : *body, store.limits());
   if (!changes) return changes.error().response();
   const auto indices = named_indices(store, request, path);
   if (!indices) return indices.error().response();
@@ -223,6 +244,7 @@ Response get_alias(StoreCore& store, const Request& request, const PathParameter
   auto indices = named_indices(store, request, path);
   if (!indices) return indices.error().response();
   const std::string& names = path.get("name");
+  if (auto refusal = check_names(store, "name", names)) return refusal->response();
   std::string missing;
   if (!names.empty()) {
     std::set<std::string> found;
@@ -235,7 +257,7 @@ Response get_alias(StoreCore& store, const Request& request, const PathParameter
     for (const std::string& name : absent) missing += (missing.empty() ? "" : ",") + name;
     if (!missing.empty()) missing = (absent.size() == 1 ? "alias [" : "aliases [") + missing + "] missing";
   }
-  Response response = answer_by_index(indices, [&](std::string& out, const LocalIndex& index) {
+  Response response = answer_by_index(store, indices, [&](std::string& out, const LocalIndex& index) {
     out += "\"aliases\":" + aliases_json(chosen_aliases(index, names));
   });
   if (missing.empty()) return response;
@@ -248,6 +270,7 @@ Response get_alias(StoreCore& store, const Request& request, const PathParameter
 
 Response put_alias(StoreCore& store, const Request& request, const PathParameters& path) {
   Alias alias;
+  if (auto refusal = check_definition_body(request, store)) return refusal->response();
   if (!request.body.empty()) {
     std::string wrapped = "{";
     append_key(wrapped, path.get("name"));
@@ -266,6 +289,7 @@ Response put_alias(StoreCore& store, const Request& request, const PathParameter
 }
 
 Response delete_alias(StoreCore& store, const Request& request, const PathParameters& path) {
+  if (auto refusal = check_names(store, "name", path.get("name"))) return refusal->response();
   const auto indices = named_indices(store, request, path);
   if (!indices) return indices.error().response();
   std::vector<AliasChange> changes;
@@ -320,6 +344,11 @@ Refusal read_alias_action(const StoreCore& store, const rapidjson::Value& entry,
     if (!indices) return indices.error();
     for (const IndexPtr& index : *indices) {
       for (const std::string& name : aliases) {
+        check_cancelled();
+        if (changes.size() == store.limits().max_alias_changes) {
+          return illegal_argument("a request may change [" + std::to_string(store.limits().max_alias_changes) +
+                                  "] aliases; send fewer, or raise --elasticsearch-max-alias-changes");
+        }
         changes.push_back({index, name, kind == "add" ? std::optional(alias) : std::nullopt});
       }
     }
@@ -329,6 +358,7 @@ Refusal read_alias_action(const StoreCore& store, const rapidjson::Value& entry,
 
 Response change_aliases(StoreCore& store, const Request& request, const PathParameters&) {
   if (request.body.empty()) return body_required().response();
+  if (auto refusal = check_definition_body(request, store)) return refusal->response();
   const auto body = rest::parse_json(request.body);
   if (!body) return body.error().response();
   if (!body->IsObject() || !body->HasMember("actions") || !(*body)["actions"].IsArray()) {

@@ -1,6 +1,7 @@
 // How index expressions find indices.
 #include <algorithm>
 
+#include "base/cancellation.h"
 #include "server/elastic/local/index_names.h"
 #include "server/elastic/local/store_core.h"
 #include "server/elastic/rest/json_filter.h"
@@ -33,17 +34,19 @@ Answer<std::vector<IndexPtr>> StoreCore::find_all(std::string_view expression,
     if (std::find(chosen.begin(), chosen.end(), index) == chosen.end()) chosen.push_back(index);
   };
   bool wildcard_seen = false;
-  for (const std::string& part : split_expression(expression)) {
+  const auto parts = split_expression(expression);
+  if (auto refusal = rest::check_pattern_count("index", parts.size(), limits_.max_patterns))
+    return *std::move(refusal);
+  for (const std::string& part : parts) {
     const bool excludes = wildcard_seen && part.starts_with('-');
     const std::string name = excludes ? part.substr(1) : part;
     if (excludes || is_wildcard(name)) {
       wildcard_seen = true;
       bool any = false;
       for (const auto& [index_name, index] : indices_) {
-        const auto aliases = index->aliases();
+        check_cancelled();
         const bool fits = part_fits(name, index_name) ||
-                          std::any_of(aliases.begin(), aliases.end(),
-                                      [&](const auto& alias) { return part_fits(name, alias.first); });
+                          index->any_alias([&](const auto& alias) { return part_fits(name, alias); });
         if (!fits) continue;
         if (excludes) {
           std::erase(chosen, index);
@@ -65,7 +68,7 @@ Answer<std::vector<IndexPtr>> StoreCore::find_all(std::string_view expression,
       any = true;
     } else {
       for (const auto& [index_name, candidate] : indices_) {
-        if (!candidate->aliases().contains(name)) continue;
+        if (!candidate->has_alias(name)) continue;
         take(candidate);
         any = true;
       }

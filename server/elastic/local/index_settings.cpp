@@ -17,6 +17,7 @@ namespace sightline::elastic {
 namespace {
 
 constexpr int k_max_shards = 1024;
+constexpr std::size_t k_longest_name_bytes = 512;
 /// Stands for a JSON null in parsed settings: "back to the default".
 const std::string k_null(1, '\0');
 
@@ -47,9 +48,9 @@ constexpr Setting k_settings[] = {
     {"max_terms_count", Kind::whole_number, true, 1},
     {"mapping.exclude_source_vectors", Kind::flag, false},
     {"mapping.total_fields.limit", Kind::whole_number, true},
-    {"mapping.depth.limit", Kind::whole_number, true},
+    {"mapping.depth.limit", Kind::whole_number, true, 1},
     {"mapping.nested_fields.limit", Kind::whole_number, true},
-    {"mapping.field_name_length.limit", Kind::whole_number, true},
+    {"mapping.field_name_length.limit", Kind::whole_number, true, 1},
     {"codec", Kind::text, false},
     {"store.type", Kind::text, false},
     {"gc_deletes", Kind::time, true},
@@ -74,6 +75,7 @@ constexpr std::string_view k_refused[] = {"analysis.*",
                                           "lifecycle.*",
                                           "soft_deletes.*",
                                           "mapping.ignore_malformed",
+                                          "mapping.total_fields.ignore_dynamic_beyond_limit",
                                           "mapping.coerce",
                                           "mapping.source.mode",
                                           "routing_path",
@@ -125,7 +127,25 @@ void expand_replicas(IndexSettings& settings) {
   settings["index.number_of_replicas"] = bounds->second.substr(0, bounds->second.find('-'));
 }
 
-Refusal check_value(const std::string& name, const std::string& value) {
+/// Settings that clients may raise no further than this server can bear.
+Refusal check_ceiling(const Setting& setting, const std::string& name, const std::string& value, std::int64_t number,
+                      const Limits& limits) {
+  const bool fields = setting.name == "mapping.total_fields.limit", depth = setting.name == "mapping.depth.limit";
+  const std::int64_t most = setting.name == "number_of_shards" ? k_max_shards
+                            : fields ? static_cast<std::int64_t>(limits.max_fields)
+                            : depth  ? static_cast<std::int64_t>(k_deepest_mapping)
+                                     : std::numeric_limits<std::int64_t>::max();
+  if (number <= most) return std::nullopt;
+  return illegal_argument("Failed to parse value [" + value + "] for setting [" + name + "] must be <= " +
+                          std::to_string(most) + (fields ? "; --elasticsearch-max-fields sets this limit" : ""));
+}
+
+Refusal check_value(const std::string& name, const std::string& value, const Limits& limits) {
+  if (name.size() > k_longest_name_bytes) {
+    return illegal_argument("the name of a setting has [" + std::to_string(name.size()) +
+                            "] bytes, more than the [" + std::to_string(k_longest_name_bytes) +
+                            "] that it may have");
+  }
   const Setting* setting = find_setting(name);
   if (setting == nullptr) {
     for (const std::string_view refused : k_refused) {
@@ -147,10 +167,7 @@ Refusal check_value(const std::string& name, const std::string& value) {
       return illegal_argument("Failed to parse value [" + value + "] for setting [" + name +
                               "] must be >= " + std::to_string(setting->least));
     }
-    if (setting->name == "number_of_shards" && *number > k_max_shards) {
-      return illegal_argument("Failed to parse value [" + value + "] for setting [" + name +
-                              "] must be <= " + std::to_string(k_max_shards));
-    }
+    if (auto refusal = check_ceiling(*setting, name, value, *number, limits)) return refusal;
   }
   if (setting->kind == Kind::flag && value != "true" && value != "false") {
     return illegal_argument("Failed to parse value [" + value + "] as only [true] or [false] are allowed.");
@@ -198,12 +215,12 @@ void append_nested(std::string& out, std::vector<std::pair<std::string, std::str
 
 }  // namespace
 
-Answer<IndexSettings> parse_settings(const rapidjson::Value& body) {
+Answer<IndexSettings> parse_settings(const rapidjson::Value& body, const Limits& limits) {
   if (!body.IsObject()) return ElasticError{400, "parse_exception", "key [settings] must be an object"};
   IndexSettings settings;
   flatten(settings, "", body);
   for (const auto& [name, value] : settings) {
-    if (auto refusal = check_value(name, value)) return *refusal;
+    if (auto refusal = check_value(name, value, limits)) return *refusal;
   }
   return settings;
 }
@@ -272,9 +289,27 @@ std::string settings_json(const IndexSettings& settings, bool flat, std::string_
   return out.empty() ? "{}" : out + "}";
 }
 
+MappingLimits mapping_limits_of(const IndexSettings& settings) {
+  MappingLimits limits;
+  const auto read = [&](const char* name, std::size_t& limit) {
+    const auto found = settings.find(name);
+    if (found != settings.end()) limit = number_from<std::size_t>(found->second).value_or(limit);
+  };
+  read("index.mapping.total_fields.limit", limits.total_fields);
+  read("index.mapping.depth.limit", limits.depth);
+  read("index.mapping.field_name_length.limit", limits.field_name_length);
+  return limits;
+}
+
 int replicas_of(const IndexSettings& settings) {
   const auto found = settings.find("index.number_of_replicas");
   return found == settings.end() ? 1 : std::atoi(found->second.c_str());
+}
+
+std::int64_t shards_of(const IndexSettings& settings) {
+  const auto found = settings.find("index.number_of_shards");
+  const auto shards = found == settings.end() ? 1 : number_from<int>(found->second).value_or(1);
+  return static_cast<std::int64_t>(shards) * (1 + replicas_of(settings));
 }
 
 bool is_hidden(const IndexSettings& settings) {

@@ -83,8 +83,18 @@ Aliases LocalIndex::aliases() const {
   return aliases_;
 }
 
+bool LocalIndex::has_alias(std::string_view name) const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return aliases_.contains(name);
+}
+
 bool LocalIndex::cuts_vectors() const {
   return setting("index.mapping.exclude_source_vectors") != "false";
+}
+
+MappingLimits LocalIndex::mapping_limits() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return mapping_limits_of(settings_);
 }
 
 void LocalIndex::set_mapping(std::shared_ptr<const Mapping> mapping) {

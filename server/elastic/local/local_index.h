@@ -1,6 +1,7 @@
 // An index with its parts: what is in memory, and where its rows are.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <memory>
@@ -58,9 +59,17 @@ class LocalIndex : public Index {
 
   IndexSettings settings() const;
   Aliases aliases() const;
+  bool has_alias(std::string_view name) const;
+  /// True if `fits(name)` for one of its aliases.
+  template <class Fits>
+  bool any_alias(const Fits& fits) const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return std::any_of(aliases_.begin(), aliases_.end(), [&](const auto& alias) { return fits(alias.first); });
+  }
   bool hidden() const { return is_hidden(settings()); }
   /// Vectors are kept outside the source (index.mapping.exclude_source_vectors).
   bool cuts_vectors() const;
+  MappingLimits mapping_limits() const;
   /// Bytes of all sources, for _cat/indices.
   Result<std::int64_t> source_bytes() const;
 

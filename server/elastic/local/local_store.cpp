@@ -1,8 +1,10 @@
 #include "server/elastic/local/local_store.h"
 
+#include "server/elastic/local/answer_size.h"
 #include "server/elastic/local/api.h"
 #include "server/elastic/local/search/search_handler.h"
 #include "server/elastic/rest/json_tape.h"
+#include "server/elastic/rest/rest_layer.h"
 
 namespace sightline::elastic {
 namespace {
@@ -17,7 +19,13 @@ class LocalStore : public Store {
     add_search_routes(router_, *core_);
   }
 
-  http::Response handle(const http::Request& request) override { return router_.handle(request); }
+  http::Response handle(const http::Request& request) override {
+    try {
+      return router_.handle(request);
+    } catch (const AnswerTooLarge&) {
+      return rest::answer_too_large(core_->limits().max_answer_bytes).response();
+    }
+  }
 
  private:
   std::unique_ptr<StoreCore> core_;

@@ -187,6 +187,43 @@ std::size_t count_objects(const MappingNode& node) {
   return count;
 }
 
+/// The path's first levels: the object that lies too deep.
+ElasticError too_deep(std::string_view path, const MappingLimits& limits) {
+  std::size_t end = 0;
+  for (std::size_t level = 0; level < limits.depth && end != path.npos; ++level)
+    end = path.find('.', end == 0 ? 0 : end + 1);
+  return illegal_argument("Limit of mapping depth [" + std::to_string(limits.depth) +
+                          "] has been exceeded due to object field [" + std::string(path.substr(0, end)) + "]");
+}
+
+Refusal check_name_length(std::string_view name, const MappingLimits& limits) {
+  if (name.size() <= limits.field_name_length) return std::nullopt;
+  const auto characters =
+      std::count_if(name.begin(), name.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
+  if (static_cast<std::size_t>(characters) <= limits.field_name_length) return std::nullopt;
+  return illegal_argument("Field name [" + std::string(name) + "] is longer than the limit of [" +
+                          std::to_string(limits.field_name_length) + "] characters");
+}
+
+/// `levels`: those of `path`.
+Refusal check_names(const MappingNode& node, const std::string& path, std::size_t levels,
+                    const MappingLimits& limits) {
+  if (!node.field && levels + 1 > limits.depth) return too_deep(path, limits);
+  if (node.field) {
+    for (const FieldPtr& sub_field : node.field->fields) {
+      const std::string& whole = sub_field->path;
+      if (auto refusal = check_name_length(std::string_view(whole).substr(whole.rfind('.') + 1), limits))
+        return refusal;
+    }
+  }
+  for (const auto& [name, child] : node.children) {
+    if (auto refusal = check_name_length(name, limits)) return refusal;
+    if (auto refusal = check_names(child, path.empty() ? name : path + "." + name, levels + 1, limits))
+      return refusal;
+  }
+  return std::nullopt;
+}
+
 void collect(std::map<std::string, FieldPtr, std::less<>>& by_path, const MappingNode& node) {
   if (node.field) {
     by_path[node.field->path] = node.field;
@@ -226,7 +263,7 @@ Answer<Mapping> Mapping::parse_text(std::string_view json) {
   return parse(*body);
 }
 
-Answer<Mapping> Mapping::merged_with(const Mapping& other) const {
+Answer<Mapping> Mapping::merged_with(const Mapping& other, const MappingLimits& limits) const {
   Mapping merged = *this;
   if (auto refusal = merge_nodes(merged.root_, other.root_, "")) return *refusal;
   for (const auto& [name, json] : other.root_parameters_) merged.root_parameters_[name] = json;
@@ -234,22 +271,24 @@ Answer<Mapping> Mapping::merged_with(const Mapping& other) const {
   if (other.root_parameters_.contains("numeric_detection"))
     merged.numeric_detection_ = other.numeric_detection_;
   merged.index_fields();
-  if (merged.by_path_.size() + merged.objects_ > k_max_fields) {
-    return illegal_argument("Limit of total fields [" + std::to_string(k_max_fields) +
-                            "] has been exceeded while adding new fields [" +
-                            std::to_string(merged.by_path_.size() - by_path_.size()) + "]");
+  // What is there already may exceed a limit that was lowered since; it may not grow.
+  if (merged.size() > size()) {
+    if (auto refusal = merged.check(limits)) return *std::move(refusal);
   }
   return merged;
 }
 
-Answer<MappingNode*> Mapping::place_for(const std::string& path) {
-  const std::vector<std::string> levels = levels_of(path);
-  if (levels.size() > static_cast<std::size_t>(k_max_object_depth)) {
-    return illegal_argument("Limit of mapping depth [" + std::to_string(k_max_object_depth) +
-                            "] has been exceeded due to object field [" + path + "]");
+Refusal Mapping::check(const MappingLimits& limits) const {
+  if (size() > limits.total_fields) {
+    return illegal_argument("Limit of total fields [" + std::to_string(limits.total_fields) +
+                            "] has been exceeded");
   }
+  return check_names(root_, "", 0, limits);
+}
+
+Answer<MappingNode*> Mapping::place_for(const std::string& path) {
   MappingNode* node = &root_;
-  for (const std::string& level : levels) {
+  for (const std::string& level : levels_of(path)) {
     if (node->field) {
       return illegal_argument("field [" + path + "] lies under the field [" + node->field->path +
                               "], which is no object");
@@ -261,14 +300,23 @@ Answer<MappingNode*> Mapping::place_for(const std::string& path) {
   return node;
 }
 
-Refusal Mapping::check_room(std::size_t more) const {
-  if (by_path_.size() + objects_ + more <= k_max_fields) return std::nullopt;
-  return illegal_argument("Limit of total fields [" + std::to_string(k_max_fields) +
-                          "] has been exceeded while adding new fields [" + std::to_string(more) + "]");
+Refusal Mapping::check_new(const std::string& path, bool object, std::size_t more,
+                           const MappingLimits& limits, std::size_t known) const {
+  if (size() + more > limits.total_fields) {
+    return illegal_argument("Limit of total fields [" + std::to_string(limits.total_fields) +
+                            "] has been exceeded while adding new fields [" +
+                            std::to_string(size() + more - std::min(known, size())) + "]");
+  }
+  const std::vector<std::string> levels = levels_of(path);
+  if (levels.size() + (object ? 1 : 0) > limits.depth) return too_deep(path, limits);
+  for (const std::string& level : levels) {
+    if (auto refusal = check_name_length(level, limits)) return refusal;
+  }
+  return std::nullopt;
 }
 
-Refusal Mapping::add(FieldPtr field) {
-  if (auto refusal = check_room(1 + field->fields.size())) return refusal;
+Refusal Mapping::add(FieldPtr field, const MappingLimits& limits, std::size_t known) {
+  if (auto refusal = check_new(field->path, false, 1 + field->fields.size(), limits, known)) return refusal;
   const auto place = place_for(field->path);
   if (!place) return place.error();
   MappingNode& node = **place;
@@ -280,8 +328,8 @@ Refusal Mapping::add(FieldPtr field) {
   return std::nullopt;
 }
 
-Refusal Mapping::add_object(const std::string& path) {
-  if (auto refusal = check_room(1)) return refusal;
+Refusal Mapping::add_object(const std::string& path, const MappingLimits& limits, std::size_t known) {
+  if (auto refusal = check_new(path, true, 1, limits, known)) return refusal;
   const auto place = place_for(path);
   if (!place) return place.error();
   return std::nullopt;

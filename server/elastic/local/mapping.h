@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -94,6 +95,16 @@ struct MappingNode {
   std::map<std::string, MappingNode> children = {};  ///< of an object
 };
 
+/// How much a mapping may hold: settings of its index.
+struct MappingLimits {
+  std::size_t total_fields = 1000;  ///< objects and multi-fields included (index.mapping.total_fields.limit)
+  std::size_t depth = 20;           ///< of objects, the root counted (index.mapping.depth.limit)
+  std::size_t field_name_length = std::numeric_limits<std::size_t>::max();  ///< in characters
+};
+
+/// The most that index.mapping.depth.limit may be: mappings are walked by recursion.
+constexpr std::size_t k_deepest_mapping = 100;
+
 /// The mapping of an index. A value: changes make a new one, which shares the Fields that stay; see
 /// Index::mapping.
 class Mapping {
@@ -107,13 +118,18 @@ class Mapping {
   static Answer<Mapping> parse_text(std::string_view json);
 
   /// This mapping with `other` put over it. Errors: illegal_argument_exception naming the field and what
-  /// cannot change.
-  Answer<Mapping> merged_with(const Mapping& other) const;
-  /// Puts a field that is not there yet under its path, and objects above it as needed. Errors:
-  /// illegal_argument_exception if the path leads through a field, or there are more than k_max_fields.
-  Refusal add(FieldPtr field);
+  /// cannot change, or the limit that the result exceeds.
+  Answer<Mapping> merged_with(const Mapping& other, const MappingLimits& limits = {}) const;
+  /// Errors: illegal_argument_exception naming the limit that this mapping exceeds.
+  Refusal check(const MappingLimits& limits) const;
+  /// Puts a field that is not there yet under its path, and objects above it as needed. `known`: size() before
+  /// the document that brings it. Errors: illegal_argument_exception if the path leads through a field, or
+  /// beyond a limit; nothing is added then.
+  Refusal add(FieldPtr field, const MappingLimits& limits, std::size_t known);
   /// Puts an object under this path, and those above it, if they are not there yet. Errors as `add`.
-  Refusal add_object(const std::string& path);
+  Refusal add_object(const std::string& path, const MappingLimits& limits, std::size_t known);
+  /// Fields, multi-fields and objects.
+  std::size_t size() const { return by_path_.size() + objects_; }
   /// Puts another in the place of the field of the same path.
   void replace(FieldPtr field);
 
@@ -140,7 +156,9 @@ class Mapping {
   void index_fields();
   /// The node of a path, made with those above it if they are missing.
   Answer<MappingNode*> place_for(const std::string& path);
-  Refusal check_room(std::size_t more) const;
+  /// `more`: fields and objects that are to come, those above `path` left aside.
+  Refusal check_new(const std::string& path, bool object, std::size_t more, const MappingLimits& limits,
+                    std::size_t known) const;
 
   MappingNode root_;
   std::size_t objects_ = 0;  // nodes that are no fields, the root aside
@@ -149,11 +167,6 @@ class Mapping {
   bool numeric_detection_ = false;
   std::map<std::string, std::string> root_parameters_;  // _meta, date_detection, ...: shown as they came
 };
-
-/// Most fields a mapping may have, objects included (index.mapping.total_fields.limit).
-constexpr std::size_t k_max_fields = 1000;
-/// Deepest nesting of objects (index.mapping.depth.limit).
-constexpr int k_max_object_depth = 20;
 
 /// One field from its mapping, as JSON text: for dynamic mapping. Errors as Mapping::parse.
 Answer<FieldPtr> parse_field(const std::string& path, std::string_view json);

@@ -75,9 +75,6 @@ Answer<Mapping> MappingParser::parse(const rapidjson::Value& body) {
   }
   if (!unknown.empty()) return mapper_error("Root mapping definition has unsupported parameters: " + unknown);
   mapping.index_fields();
-  if (mapping.by_path_.size() + mapping.objects_ > k_max_fields) {
-    return illegal_argument("Limit of total fields [" + std::to_string(k_max_fields) + "] has been exceeded");
-  }
   return mapping;
 }
 
@@ -123,6 +120,11 @@ Refusal MappingParser::read_properties(MappingNode& object, const std::string& p
 Refusal MappingParser::read_property(MappingNode& object, const std::string& prefix, const std::string& name,
                                      const rapidjson::Value& body) {
   if (name.empty()) return illegal_argument("field name cannot be an empty string");
+  if (static_cast<std::size_t>(std::count(prefix.begin(), prefix.end(), '.')) >= k_deepest_mapping) {
+    return illegal_argument("Limit of mapping depth [" + std::to_string(k_deepest_mapping) +
+                            "] has been exceeded due to object field [" + prefix.substr(0, prefix.size() - 1) +
+                            "]");
+  }
   if (const std::size_t dot = name.find('.'); dot != std::string::npos) {
     const std::string first = name.substr(0, dot);
     if (first.empty() || dot + 1 == name.size()) {
@@ -136,10 +138,6 @@ Refusal MappingParser::read_property(MappingNode& object, const std::string& pre
     return read_property(child, prefix + first + ".", name.substr(dot + 1), body);
   }
   const std::string path = prefix + name;
-  if (std::count(path.begin(), path.end(), '.') >= k_max_object_depth) {
-    return illegal_argument("Limit of mapping depth [" + std::to_string(k_max_object_depth) +
-                            "] has been exceeded due to object field [" + path + "]");
-  }
   if (!body.IsObject()) {
     return mapper_error("Expected map for property [fields] on field [" + path + "] but got a class " +
                         java_class(body));

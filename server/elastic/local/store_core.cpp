@@ -1,14 +1,17 @@
 #include "server/elastic/local/store_core.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <functional>
 #include <random>
 #include <sys/file.h>
 #include <unistd.h>
 
 #include "base/base64.h"
+#include "base/cancellation.h"
 #include "server/elastic/local/index_names.h"
 #include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/json_tape.h"
@@ -47,15 +50,35 @@ Error folder_error(const std::filesystem::path& folder, const std::string& what)
 
 }  // namespace
 
+ElasticError definition_too_large(std::size_t bytes, const Limits& limits) {
+  return {413, "content_too_long_exception",
+          "settings, mapping and aliases of an index would take [" + std::to_string(bytes) +
+              "] bytes, more than the limit of [" + std::to_string(limits.max_definition_bytes) +
+              "]; send less, or raise --elasticsearch-max-definition-bytes"};
+}
+
 ElasticError storage_error(const Error& error) {
   return {500, "i_o_exception", error.message};
 }
 
+namespace {
+
+/// Ids must never meet, but may be guessed: seeded from the system once per thread, which is what takes time.
+std::mt19937_64 seeded_generator() {
+  std::random_device system;
+  std::array<std::random_device::result_type, 32> words;  // 1,024 bits
+  std::generate(words.begin(), words.end(), std::ref(system));
+  std::seed_seq seed(words.begin(), words.end());
+  return std::mt19937_64(seed);
+}
+
+}  // namespace
+
 std::string random_name(std::size_t bytes) {
-  std::random_device source;
+  thread_local std::mt19937_64 generator = seeded_generator();
   std::string random;
   while (random.size() < bytes) {
-    const auto word = source();
+    const auto word = generator();
     random.append(reinterpret_cast<const char*>(&word), sizeof word);
   }
   random.resize(bytes);
@@ -264,6 +287,31 @@ Refusal StoreCore::check_new_aliases(const Aliases& aliases, const std::string& 
   return std::nullopt;
 }
 
+Refusal StoreCore::check_definition(const IndexSettings& settings, const Mapping& mapping,
+                                    const Aliases& aliases) const {
+  if (aliases.size() > limits_.max_aliases) {
+    return illegal_argument("an index may have [" + std::to_string(limits_.max_aliases) + "] aliases but would have [" +
+                            std::to_string(aliases.size()) +
+                            "]; remove some, or raise --elasticsearch-max-aliases");
+  }
+  const std::size_t bytes =
+      settings_json(settings, true).size() + mapping.to_json().size() + aliases_json(aliases).size();
+  if (bytes > limits_.max_definition_bytes) return definition_too_large(bytes, limits_);
+  return std::nullopt;
+}
+
+Refusal StoreCore::check_shards(std::int64_t more) const {
+  std::int64_t open = 0;
+  for (const auto& [name, index] : indices_) open += shards_of(index->settings());
+  const auto most = static_cast<std::int64_t>(limits_.max_shards);
+  if (more <= 0 || open + more <= most) return std::nullopt;
+  return ElasticError{400, "validation_exception",
+                      "Validation Failed: 1: this action would add [" + std::to_string(more) +
+                          "] shards, but this cluster currently has [" + std::to_string(open) + "]/[" +
+                          std::to_string(most) +
+                          "] maximum normal shards open; delete indices, or raise --elasticsearch-max-shards;"};
+}
+
 Result<std::int64_t> StoreCore::insert_index(const LocalIndex::Definition& definition) {
   auto insert = writer_->query(
       "INSERT INTO indices(name, uuid, settings, mapping, aliases, next_seq_no) VALUES(?1, ?2, ?3, ?4, ?5, "
@@ -292,10 +340,13 @@ Answer<IndexPtr> StoreCore::create_index_locked(const std::string& name, IndexCr
       return error;
     }
     for (const auto& [other, index] : indices_) {
-      if (index->aliases().contains(name)) return invalid_index_name(name, "already exists as alias");
+      if (index->has_alias(name)) return invalid_index_name(name, "already exists as alias");
     }
     if (auto refusal = check_new_aliases(creation.aliases, name)) return *refusal;
+    if (auto refusal = check_shards(shards_of(creation.settings))) return *refusal;
   }
+  if (auto refusal = creation.mapping.check(mapping_limits_of(creation.settings))) return *refusal;
+  if (auto refusal = check_definition(creation.settings, creation.mapping, creation.aliases)) return *refusal;
   LocalIndex::Definition definition;
   definition.name = name;
   definition.uuid = random_name(16);
@@ -370,8 +421,10 @@ Refusal StoreCore::merge_mapping(const std::vector<IndexPtr>& indices, const Map
   const std::lock_guard<std::mutex> write_lock(write_mutex_);
   std::vector<std::shared_ptr<const Mapping>> merged;
   for (const IndexPtr& index : indices) {
-    auto result = index->mapping()->merged_with(mapping);
+    check_cancelled();
+    auto result = index->mapping()->merged_with(mapping, index->mapping_limits());
     if (!result) return result.error();
+    if (auto refusal = check_definition(index->settings(), *result, index->aliases())) return refusal;
     merged.push_back(std::make_shared<const Mapping>(*std::move(result)));
   }
   const Status status = in_transaction([&]() -> Status {
@@ -388,10 +441,17 @@ Refusal StoreCore::merge_mapping(const std::vector<IndexPtr>& indices, const Map
 Refusal StoreCore::change_settings(const std::vector<IndexPtr>& indices, const IndexSettings& changes) {
   const std::lock_guard<std::mutex> write_lock(write_mutex_);
   std::vector<IndexSettings> updated;
+  std::int64_t more_shards = 0;
   for (const IndexPtr& index : indices) {
     auto result = updated_settings(index->settings(), changes, index->name(), index->uuid());
     if (!result) return result.error();
+    if (auto refusal = check_definition(*result, *index->mapping(), index->aliases())) return refusal;
+    more_shards += shards_of(*result) - shards_of(index->settings());
     updated.push_back(*std::move(result));
+  }
+  {
+    const std::shared_lock<std::shared_mutex> lock(catalog_mutex_);
+    if (auto refusal = check_shards(more_shards)) return refusal;
   }
   const Status status = in_transaction([&]() -> Status {
     for (std::size_t i = 0; i < indices.size(); ++i) {
@@ -418,6 +478,9 @@ Refusal StoreCore::change_aliases(const std::vector<AliasChange>& changes) {
       error.details = {{"resource.type", "aliases"}, {"resource.id", change.name}};
       return error;
     }
+  }
+  for (const auto& [index, aliases] : updated) {
+    if (auto refusal = check_definition(index->settings(), *index->mapping(), aliases)) return refusal;
   }
   const Status status = in_transaction([&]() -> Status {
     for (const auto& [index, aliases] : updated) {

@@ -76,7 +76,7 @@ class StoreCore : public IndexLookup {
   Refusal change_settings(const std::vector<IndexPtr>& indices, const IndexSettings& changes);
   Refusal change_aliases(const std::vector<AliasChange>& changes);
 
-  const Limits& limits() const { return limits_; }
+  const Limits& limits() const override { return limits_; }
   const std::string& cluster_uuid() const { return cluster_uuid_; }
 
  private:
@@ -90,6 +90,10 @@ class StoreCore : public IndexLookup {
   Result<IndexPtr> load_index(sqlite::Query& row);
   Answer<IndexPtr> create_index_locked(const std::string& name, IndexCreation creation);
   Refusal check_new_aliases(const Aliases& aliases, const std::string& index) const;
+  /// Beyond the limits on one index: aliases, and the size of all that describes it.
+  Refusal check_definition(const IndexSettings& settings, const Mapping& mapping, const Aliases& aliases) const;
+  /// Beyond the limit on the shards of all indices if there were `more`.
+  Refusal check_shards(std::int64_t more) const;
   Result<std::int64_t> insert_index(const LocalIndex::Definition& definition);
   /// Runs `work` in a transaction; an error rolls back.
   template <class Work>
@@ -117,6 +121,9 @@ class StoreCore : public IndexLookup {
   mutable std::shared_mutex catalog_mutex_;  // guards indices_; taken last
   std::map<std::string, IndexPtr, std::less<>> indices_;
 };
+
+/// 413 for an index whose settings, mapping and aliases would take more than Limits::max_definition_bytes.
+ElasticError definition_too_large(std::size_t bytes, const Limits& limits);
 
 /// 500 for what the disk or SQLite did.
 ElasticError storage_error(const Error& error);

@@ -138,9 +138,18 @@ Answer<WriteResult> WriteTransaction::index(Staged& staged, const DocumentWrite&
 
 Answer<WriteResult> WriteTransaction::put(Staged& staged, const std::string& id, std::string_view source,
                                           const std::optional<Current>& before, const char* what) {
-  auto document = prepare_document(source, id, staged.mapping, staged.index->cuts_vectors());
+  auto document = prepare_document(source, id, staged.mapping, staged.index->cuts_vectors(),
+                                   staged.index->mapping_limits());
   if (!document) return document.error();
   const std::int64_t version = before ? before->version + 1 : 1;
+  const std::int64_t number = staged.next_seq_no;
+  const std::size_t max_words = store_.limits().max_document_words;
+  if (Status status = staged.index->search().add(number, document->values, max_words); !status) {
+    if (status.error().code != ErrorCode::too_large) return fail(status);
+    return illegal_argument(status.error().message + "; the limit is [" + std::to_string(max_words) +
+                            "], which --elasticsearch-max-document-words sets");
+  }
+  ++staged.next_seq_no;
   if (before && before->live) {
     if (Status status = erase_rows(staged, before->number); !status) return fail(status);
   } else if (before) {
@@ -148,9 +157,7 @@ Answer<WriteResult> WriteTransaction::put(Staged& staged, const std::string& id,
     if (!forget) return fail(forget.error());
     if (Status status = forget->bind(1, id).run(); !status) return fail(status);
   }
-  const std::int64_t number = staged.next_seq_no++;
   if (Status status = insert_rows(staged, number, version, id, *document); !status) return fail(status);
-  if (Status status = staged.index->search().add(number, document->values); !status) return fail(status);
   staged.mapping = document->mapping;
   ++staged.count;
   return result(staged, id, version, number, what);

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "server/elastic/queries/json_walk.h"
+#include "server/elastic/rest/json_walk.h"
 
 namespace sightline::elastic {
 namespace {

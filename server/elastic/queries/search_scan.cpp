@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "server/elastic/queries/json_walk.h"
+#include "server/elastic/rest/json_walk.h"
 
 namespace sightline::elastic {
 namespace {

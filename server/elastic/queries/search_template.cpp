@@ -1,6 +1,6 @@
 #include "server/elastic/queries/search_template.h"
 
-#include "server/elastic/queries/json_walk.h"
+#include "server/elastic/rest/json_walk.h"
 
 namespace sightline::elastic {
 namespace {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/cancellation.h"
 #include "base/split.h"
 #include "server/elastic/rest/router.h"
 
@@ -25,6 +26,7 @@ class SourceWriter {
     out += '{';
     bool any = false;
     for (std::size_t key = object + 1; key < tape_[object].next; key = tape_[key + 1].next) {
+      check_cancelled();
       const std::string path =
           prefix.empty() ? std::string(tape_[key].text) : prefix + "." + std::string(tape_[key].text);
       if (any_match(filter_.excludes, path)) continue;
@@ -73,78 +75,6 @@ class SourceWriter {
   const SourceFilter& filter_;
 };
 
-/// One path of `filter_path`, split into its levels.
-using PathPattern = std::vector<std::string>;
-
-/// A pattern and how many of its levels are matched.
-struct PathState {
-  const PathPattern* pattern;
-  std::size_t level;
-};
-using PathStates = std::vector<PathState>;
-
-/// The states after the member `name`; `complete` becomes true if a pattern has ended with it.
-PathStates step(const PathStates& states, std::string_view name, bool& complete) {
-  PathStates next;
-  for (PathState state : states) {
-    const PathPattern& levels = *state.pattern;
-    for (; state.level < levels.size() && levels[state.level] == "**"; ++state.level) {
-      next.push_back(state);  // it may go on taking levels
-      if (state.level + 1 == levels.size()) complete = true;
-    }
-    if (state.level == levels.size() || !wildcard_match(levels[state.level], name)) continue;
-    if (state.level + 1 == levels.size()) complete = true;
-    next.push_back({state.pattern, state.level + 1});
-  }
-  return next;
-}
-
-class PathWriter {
- public:
-  PathWriter(const JsonTape& tape, bool has_includes) : tape_(tape), has_includes_(has_includes) {}
-
-  /// Writes what is left of a value; false if that is nothing.
-  bool write_value(std::size_t value, bool included, const PathStates& includes, const PathStates& excludes) {
-    if (included && excludes.empty()) return out += tape_.raw(value), true;
-    const bool object = tape_[value].kind == Kind::object;
-    if (!object && tape_[value].kind != Kind::array) {
-      if (included) out += tape_.raw(value);
-      return included;
-    }
-    out += object ? '{' : '[';
-    bool any = false;
-    for (std::size_t child = value + 1; child < tape_[value].next;) {
-      const std::size_t rewind = out.size();
-      if (any) out += ',';
-      const bool left = object ? write_member(child, included, includes, excludes)
-                               : write_value(child, included, includes, excludes);
-      if (left) any = true;
-      if (!left) out.resize(rewind);
-      child = object ? tape_[child + 1].next : tape_[child].next;
-    }
-    out += object ? '}' : ']';
-    return any || (included && tape_[value].size == 0);
-  }
-
-  std::string out = {};
-
- private:
-  bool write_member(std::size_t key, bool included, const PathStates& includes, const PathStates& excludes) {
-    bool taken = false, dropped = false;
-    const PathStates deeper_includes = step(includes, tape_[key].text, taken);
-    const PathStates deeper_excludes = step(excludes, tape_[key].text, dropped);
-    if (dropped) return false;
-    included = included || taken || !has_includes_;
-    if (!included && deeper_includes.empty()) return false;
-    out += tape_.raw(key);
-    out += ':';
-    return write_value(key + 1, included, deeper_includes, deeper_excludes);
-  }
-
-  const JsonTape& tape_;
-  bool has_includes_;
-};
-
 Refusal append_patterns(const rapidjson::Value& value, std::vector<std::string>& patterns) {
   if (value.IsString()) {
     patterns.emplace_back(value.GetString(), value.GetStringLength());
@@ -182,7 +112,14 @@ bool wildcard_match(std::string_view pattern, std::string_view text) {
   return p == pattern.size();
 }
 
-Answer<SourceFilter> parse_source_filter(const rapidjson::Value& value) {
+Refusal check_pattern_count(std::string_view what, std::size_t count, std::size_t most) {
+  if (count <= most) return std::nullopt;
+  return illegal_argument("[" + std::string(what) + "] holds [" + std::to_string(count) +
+                          "] names or patterns, more than the limit of [" + std::to_string(most) +
+                          "]; name fewer, or raise --elasticsearch-max-patterns");
+}
+
+Answer<SourceFilter> parse_source_filter(const rapidjson::Value& value, std::size_t max_patterns) {
   SourceFilter filter;
   if (value.IsBool()) {
     filter.enabled = value.GetBool();
@@ -190,6 +127,7 @@ Answer<SourceFilter> parse_source_filter(const rapidjson::Value& value) {
   }
   if (!value.IsObject()) {
     if (auto refusal = append_patterns(value, filter.includes)) return *refusal;
+    if (auto refusal = check_pattern_count("_source", filter.includes.size(), max_patterns)) return *refusal;
     return filter;
   }
   for (const auto& [key, part] : value.GetObject()) {
@@ -206,10 +144,14 @@ Answer<SourceFilter> parse_source_filter(const rapidjson::Value& value) {
     }
     if (refusal) return *refusal;
   }
+  if (auto refusal =
+          check_pattern_count("_source", filter.includes.size() + filter.excludes.size(), max_patterns))
+    return *refusal;
   return filter;
 }
 
-Answer<SourceFilter> source_filter_of(const http::Request& request, SourceFilter base) {
+Answer<SourceFilter> source_filter_of(const http::Request& request, std::size_t max_patterns,
+                                      SourceFilter base) {
   if (const auto source = query_parameter(request, "_source")) {
     if (*source == "true" || *source == "false" || source->empty()) {
       base.enabled = *source != "false";
@@ -226,6 +168,9 @@ Answer<SourceFilter> source_filter_of(const http::Request& request, SourceFilter
   auto exclude_vectors = query_flag(request, "_source_exclude_vectors", base.exclude_vectors);
   if (!exclude_vectors) return exclude_vectors.error();
   base.exclude_vectors = *exclude_vectors;
+  if (auto refusal =
+          check_pattern_count("_source", base.includes.size() + base.excludes.size(), max_patterns))
+    return *refusal;
   return base;
 }
 
@@ -235,25 +180,6 @@ std::string filter_source(std::string_view source, const SourceFilter& filter) {
   if (!tape || (*tape)[0].kind != Kind::object) return std::string(source);
   SourceWriter writer(*tape, filter);
   writer.write_object(0, filter.includes.empty(), "");
-  return std::move(writer.out);
-}
-
-std::string filter_by_path(std::string_view json, std::string_view filter_path) {
-  std::vector<PathPattern> included, excluded;
-  for (const std::string& path : split(filter_path, ',')) {
-    if (path[0] == '-') {
-      excluded.push_back(split(std::string_view(path).substr(1), '.'));
-    } else {
-      included.push_back(split(path, '.'));
-    }
-  }
-  const auto tape = JsonTape::parse(json);
-  if (!tape || (included.empty() && excluded.empty())) return std::string(json);
-  PathStates includes, excludes;
-  for (const PathPattern& pattern : included) includes.push_back({&pattern, 0});
-  for (const PathPattern& pattern : excluded) excludes.push_back({&pattern, 0});
-  PathWriter writer(*tape, !included.empty());
-  if (!writer.write_value(0, false, includes, excludes)) return (*tape)[0].kind == Kind::array ? "[]" : "{}";
   return std::move(writer.out);
 }
 

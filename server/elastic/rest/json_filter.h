@@ -9,7 +9,8 @@
 
 namespace sightline::elastic::rest {
 
-/// True if `text` fits `pattern`, in which `*` stands for any text.
+/// True if `text` fits `pattern`, in which `*` stands for any text. Takes at most the product of their lengths
+/// in steps, and no memory.
 bool wildcard_match(std::string_view pattern, std::string_view text);
 
 /// Which fields of a `_source` to show. Patterns are dotted paths, `*` stands for any text, dots included; a
@@ -27,18 +28,49 @@ struct SourceFilter {
 
 /// `_source` as a search body, an _mget item or an update body has it: true, false, "a", ["a","b*"],
 /// {"includes":..,"excludes":..,"exclude_vectors":..}.
-Answer<SourceFilter> parse_source_filter(const rapidjson::Value& value);
+/// `max_patterns`: the most includes and excludes together. Errors: parsing_exception,
+/// illegal_argument_exception.
+Answer<SourceFilter> parse_source_filter(const rapidjson::Value& value, std::size_t max_patterns);
 
 /// The parameters _source, _source_includes, _source_excludes and _source_exclude_vectors, over what `base`
-/// says.
-Answer<SourceFilter> source_filter_of(const http::Request& request, SourceFilter base = {});
+/// says. Errors as above.
+Answer<SourceFilter> source_filter_of(const http::Request& request, std::size_t max_patterns,
+                                      SourceFilter base = {});
 
 /// The parts of `source` (a JSON object that was checked when it came in) that the filter shows; numbers and
 /// strings byte by byte.
 std::string filter_source(std::string_view source, const SourceFilter& filter);
 
-/// The parts of `json` that `filter_path` names: comma list, `*` one level, `**` any levels, `-` in front
-/// excludes.
-std::string filter_by_path(std::string_view json, std::string_view filter_path);
+/// `filter_path`: which parts of an answer to show. A comma list of dotted paths, `*` stands for any text
+/// within one level, `**` for any levels, `-` in front excludes.
+class PathFilter {
+ public:
+  /// Everything.
+  PathFilter() = default;
+  /// Errors: illegal_argument_exception for more levels than `max_levels` in all paths together.
+  static Answer<PathFilter> parse(std::string_view filter_path, std::size_t max_levels);
+
+  bool shows_everything() const { return levels_.empty(); }
+  /// The parts of `json` (an answer of ours) that the paths name; takes no memory but for the answer, and
+  /// time in proportion to it.
+  std::string apply(std::string_view json) const;
+
+ private:
+  friend class PathVisitor;
+  /// One level of one path.
+  struct Level {
+    std::string name;
+    bool any_levels;  ///< `**`
+    bool last;
+  };
+  void add(std::string_view path, std::vector<std::size_t>& first_levels);
+
+  std::vector<Level> levels_;                     // of all paths, one behind the other
+  std::vector<std::size_t> includes_, excludes_;  // first levels
+};
+
+/// illegal_argument_exception for a list of more than `most` names or patterns; `what` is the parameter or
+/// field that holds them.
+Refusal check_pattern_count(std::string_view what, std::size_t count, std::size_t most);
 
 }  // namespace sightline::elastic::rest

@@ -1,47 +1,85 @@
 #include "server/elastic/rest/pretty_json.h"
 
-#include "server/elastic/rest/json_tape.h"
+#include <algorithm>
+#include <vector>
+
+#include "base/cancellation.h"
+#include "server/elastic/rest/json_walk.h"
 
 namespace sightline::elastic::rest {
 namespace {
 
-void append_value(std::string& out, const JsonTape& tape, std::size_t value, std::size_t level) {
-  const JsonToken& token = tape[value];
-  const bool object = token.kind == JsonToken::Kind::object;
-  if (!object && token.kind != JsonToken::Kind::array) {
-    out += tape.raw(value);
-    return;
+class PrettyVisitor {
+ public:
+  PrettyVisitor(std::string_view text, std::size_t max_bytes) : text_(text), max_bytes_(max_bytes) {}
+
+  void key(std::string_view, std::size_t begin) { key_begin_ = begin; }
+  void scalar(JsonToken::Kind, std::size_t begin, std::size_t end) {
+    append(begin, text_.substr(begin, end - begin));
   }
-  if (token.size == 0) {
-    out += object ? "{ }" : "[ ]";
-    return;
+  void open(bool array, std::size_t begin) {
+    append(begin, array ? "[" : "{");
+    open_.push_back({array, true});
   }
-  out += object ? '{' : '[';
-  for (std::size_t child = value + 1; child < token.next; child = tape[child].next) {
-    if (child != value + 1) out += ',';
-    out += '\n';
-    out.append(2 * (level + 1), ' ');
-    if (object) {
-      out += tape.raw(child++);
-      out += " : ";
+  void close(std::size_t) {
+    const Open closed = open_.back();
+    open_.pop_back();
+    closed.empty ? add(" ") : new_line();
+    add(closed.array ? "]" : "}");
+  }
+
+  bool too_large() const { return too_large_; }
+  std::string out = {};
+
+ private:
+  struct Open {
+    bool array, empty;
+  };
+
+  /// A value that begins at `begin`, with what goes before it.
+  void append(std::size_t begin, std::string_view value) {
+    check_cancelled();
+    if (!open_.empty()) {
+      if (!open_.back().empty) add(",");
+      open_.back().empty = false;
+      new_line();
+      if (!open_.back().array) {
+        std::string_view name = text_.substr(key_begin_, begin - key_begin_);
+        name = name.substr(0, name.find_last_of(':'));
+        add(name.substr(0, name.find_last_of('"') + 1));
+        add(" : ");
+      }
     }
-    append_value(out, tape, child, level + 1);
+    add(value);
   }
-  out += '\n';
-  out.append(2 * level, ' ');
-  out += object ? '}' : ']';
-}
+
+  void new_line() {
+    add("\n");
+    if (!too_large_) out.append(2 * open_.size(), ' ');
+  }
+
+  void add(std::string_view text) {
+    too_large_ = too_large_ || out.size() + text.size() > max_bytes_;
+    if (!too_large_) out += text;
+  }
+
+  std::string_view text_;
+  std::size_t max_bytes_;
+  std::vector<Open> open_;
+  std::size_t key_begin_ = 0;
+  bool too_large_ = false;
+};
 
 }  // namespace
 
-std::string pretty_json(std::string_view json) {
-  const auto tape = JsonTape::parse(json);
-  if (!tape) return std::string(json);
-  std::string out;
-  out.reserve(json.size() * 2);
-  append_value(out, *tape, 0, 0);
-  out += '\n';
-  return out;
+std::optional<std::string> pretty_json(std::string_view json, std::size_t max_bytes) {
+  PrettyVisitor visitor(json, max_bytes);
+  visitor.out.reserve(std::min(max_bytes, json.size() + json.size() / 4));
+  const bool whole = walk_json(json, visitor);
+  if (visitor.too_large()) return std::nullopt;
+  if (!whole) return std::string(json);
+  visitor.out += '\n';
+  return std::move(visitor.out);
 }
 
 }  // namespace sightline::elastic::rest

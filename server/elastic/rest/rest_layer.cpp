@@ -21,10 +21,17 @@ bool wants_pretty(const http::Request& request) {
 
 }  // namespace
 
-AnswerShape::AnswerShape(const http::Request& request)
+AnswerShape::AnswerShape(const http::Request& request, const Limits& limits)
     : is_head_(request.method == http::Method::head),
       pretty_(wants_pretty(request)),
-      filter_path_(query_parameter(request, "filter_path").value_or("")) {
+      max_answer_bytes_(limits.max_answer_bytes) {
+  auto filter =
+      PathFilter::parse(query_parameter(request, "filter_path").value_or(""), limits.max_patterns);
+  if (filter) {
+    filter_path_ = *std::move(filter);
+  } else {
+    refusal_ = std::move(filter).error();
+  }
   if (const Answer<MediaTypes> types = check_media_types(request)) compatible_with_ = types->compatible_with;
   if (const auto id = request.headers.get("X-Opaque-Id")) opaque_id_ = *id;
 }
@@ -32,9 +39,13 @@ AnswerShape::AnswerShape(const http::Request& request)
 void AnswerShape::apply(http::Response& response) const {
   if (is_json(response) && !response.body.empty()) {
     // Errors are shown whole, as Elasticsearch shows them.
-    if (response.status < 400 && !filter_path_.empty())
-      response.body = filter_by_path(response.body, filter_path_);
-    if (pretty_) response.body = pretty_json(response.body);
+    if (response.status < 400 && !filter_path_.shows_everything())
+      response.body = filter_path_.apply(response.body);
+    if (pretty_) {
+      auto laid_out = pretty_json(response.body, max_answer_bytes_);
+      if (!laid_out) response = answer_too_large(max_answer_bytes_).response();
+      if (laid_out) response.body = *std::move(laid_out);
+    }
     if (compatible_with_ != 0) {
       response.content_type =
           "application/vnd.elasticsearch+json;compatible-with=" + std::to_string(compatible_with_);
@@ -46,14 +57,21 @@ void AnswerShape::apply(http::Response& response) const {
 }
 
 http::Response RestLayer::operator()(http::Request&& request) const {
-  const AnswerShape shape(request);
+  const AnswerShape shape(request, limits_);
   const Answer<MediaTypes> types = check_media_types(request);
-  http::Response response = !types ? types.error().response()
+  http::Response response = shape.refusal() ? shape.refusal()->response()
+                            : !types        ? types.error().response()
                             : types->unsupported_content
                                 ? unsupported_content_type(*types->unsupported_content)
                                 : handler_(std::move(request));
   shape.apply(response);
   return response;
+}
+
+ElasticError answer_too_large(std::size_t limit) {
+  return {413, "content_too_long_exception",
+          "the answer is larger than the limit of [" + std::to_string(limit) +
+              "] bytes; ask for fewer documents or fields, or raise --elasticsearch-max-answer-bytes"};
 }
 
 http::Response error_response(int status, const std::string& message) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "server/elastic/limits.h"
 #include "server/elastic/outcome.h"
 #include "server/elastic/writes/pipelined_write.h"
 
@@ -20,8 +21,13 @@ namespace sightline::elastic {
 class Writes {
  public:
   Writes(Store& store, Definitions& definitions, PipelineStubs& stubs, IngestService& ingest,
-         IndexPipelines& pipelines)
-      : store_(store), definitions_(definitions), stubs_(stubs), ingest_(ingest), pipelines_(pipelines) {}
+         IndexPipelines& pipelines, const Limits& limits = {})
+      : store_(store),
+        definitions_(definitions),
+        stubs_(stubs),
+        ingest_(ingest),
+        pipelines_(pipelines),
+        limits_(limits) {}
 
   /// `index` is that of the path, or empty. In a bulk a pipeline runs on whole documents, and on those that
   /// an update makes where there is none yet (`upsert`, `doc_as_upsert`), as in Elasticsearch. A body that is
@@ -50,6 +56,7 @@ class Writes {
   PipelineStubs& stubs_;
   IngestService& ingest_;
   IndexPipelines& pipelines_;
+  const Limits limits_;
 };
 
 }  // namespace sightline::elastic

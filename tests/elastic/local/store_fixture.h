@@ -42,14 +42,14 @@ struct Reply {
 
 class StoreFixture {
  public:
-  StoreFixture() { reopen(); }
+  explicit StoreFixture(const Limits& limits = {}) : limits_(limits) { reopen(); }
 
   /// Closes the store and opens it from what is on disk.
   void reopen() {
     store_.reset();
     auto opened = open_local_store(folder_.path(), [this] {
       return std::chrono::steady_clock::time_point(std::chrono::seconds(seconds_ += time_step));
-    });
+    }, limits_);
     REQUIRE_MESSAGE(opened.ok(), (opened.ok() ? "" : opened.error().message));
     store_ = *std::move(opened);
   }
@@ -84,6 +84,7 @@ class StoreFixture {
   std::atomic<int> time_step{1};  // seconds
 
  private:
+  const Limits limits_;
   std::atomic<int> seconds_{0};
   TemporaryFolder folder_;
   std::unique_ptr<Store> store_;

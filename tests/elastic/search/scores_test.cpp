@@ -99,22 +99,34 @@ ScoredDocs scored(std::vector<Doc> docs, float score) {
   for (const Doc doc : docs) out.docs.set(doc);
   return out;
 }
+
+ScoredDocs put_together(ClauseSum sum, std::vector<ScoredDocs> clauses, std::size_t least = 1) {
+  for (ScoredDocs& clause : clauses) sum.add(std::move(clause));
+  return std::move(sum).finish(least);
+}
+
+ScoredDocs sum_of_any(std::vector<ScoredDocs> clauses, std::size_t least) {
+  return put_together(ClauseSum(ClauseSum::Of::any, true, true), std::move(clauses), least);
+}
+
 }  // namespace
 
 TEST_CASE("scores of clauses are added, the best taken, or given as a bonus") {
-  const ScoredDocs any = sum_of_any({scored({0, 1}, 1), scored({1, 2}, 2)}, 1, true);
+  const ScoredDocs any = sum_of_any({scored({0, 1}, 1), scored({1, 2}, 2)}, 1);
   CHECK(any.docs.count() == 3);
   CHECK(any.score(0) == 1);
   CHECK(any.score(1) == 3);
   CHECK(any.score(2) == 2);
-  const ScoredDocs two = sum_of_any({scored({0, 1}, 1), scored({1, 2}, 2), scored({2, 1}, 4)}, 2, true);
+  const ScoredDocs two = sum_of_any({scored({0, 1}, 1), scored({1, 2}, 2), scored({2, 1}, 4)}, 2);
   CHECK(two.docs.count() == 2);
   CHECK(two.score(1) == 7);
-  CHECK(sum_of_any({scored({0}, 1)}, 2, true).docs.empty());
-  const ScoredDocs all = sum_of_all({scored({0, 1}, 1), scored({1, 2}, 2)}, true);
+  CHECK(sum_of_any({scored({0}, 1)}, 2).docs.empty());
+  const ScoredDocs all = 
+      put_together(ClauseSum(ClauseSum::Of::all, true), {scored({0, 1}, 1), scored({1, 2}, 2)});
   CHECK(all.docs.count() == 1);
   CHECK(all.score(1) == 3);
-  const ScoredDocs best = best_of_any({scored({0, 1}, 1), scored({1, 2}, 2)}, 0.5f, true);
+  const ScoredDocs best = put_together(ClauseSum(ClauseSum::Of::best, true, false, 0.5f),
+                                       {scored({0, 1}, 1), scored({1, 2}, 2)});
   CHECK(best.score(1) == 2.5f);
   const ScoredDocs bonus = with_bonus(scored({0, 1}, 1), scored({1, 2}, 2), true);
   CHECK(bonus.docs.count() == 2);

@@ -7,6 +7,8 @@
 #include <set>
 #include <variant>
 
+#include "base/cancellation.h"
+#include "server/elastic/local/answer_size.h"
 #include "server/elastic/local/date.h"
 #include "server/elastic/local/search/search_errors.h"
 
@@ -182,6 +184,7 @@ Figures figures_of(const Aggregation& aggregation, const std::vector<AggregatedS
     if (!field) continue;
     const KeywordColumn* keywords = one.shard->memory().keyword(field->path);
     one.docs->for_each([&](Doc doc) {
+      check_cancelled();
       if (keywords) figures.count += keywords->of(doc).size();
       each_number(*one.shard, *field, doc, [&](double value) {
         ++figures.count;
@@ -258,6 +261,7 @@ std::map<BucketKey, Bucket> buckets_of(const Aggregation& aggregation,
     const auto* doubles = memory.doubles(field->path);
     std::set<BucketKey> keys;
     one.docs->for_each([&](Doc doc) {
+      check_cancelled();
       keys.clear();
       if (words) {
         for (const auto term : words->of(doc)) keys.insert(std::string_view(words->text(term)));
@@ -295,7 +299,9 @@ void append_bucket(std::string& out, const BucketKey& key, const Bucket& bucket)
   out += ",\"doc_count\":" + std::to_string(bucket.count) + "}";
 }
 
-std::string terms_json(const Aggregation& aggregation, const std::vector<AggregatedShard>& shards) {
+/// `room`: buckets that the answer may still have.
+std::string terms_json(const Aggregation& aggregation, const std::vector<AggregatedShard>& shards,
+                       std::size_t& room, const Limits& limits) {
   std::vector<FieldPtr> held;
   const auto all = buckets_of(aggregation, shards, held);
   std::vector<std::pair<BucketKey, Bucket>> buckets;
@@ -303,11 +309,15 @@ std::string terms_json(const Aggregation& aggregation, const std::vector<Aggrega
   for (const auto& [key, bucket] : all) {
     if (bucket.count >= aggregation.min_doc_count) buckets.emplace_back(key, bucket);
   }
+  const std::size_t shown = std::min(buckets.size(), static_cast<std::size_t>(aggregation.size));
+  if (shown > room) throw TooManyBuckets{};
+  room -= shown;
   std::stable_sort(buckets.begin(), buckets.end(),
                    [](const auto& a, const auto& b) { return a.second.count > b.second.count; });
   std::string list;
   for (std::size_t i = 0; i < buckets.size(); ++i) {
-    if (i >= static_cast<std::size_t>(aggregation.size)) {
+    check_answer_size(list, limits);
+    if (i >= shown) {
       others += buckets[i].second.count;
       continue;
     }
@@ -318,9 +328,10 @@ std::string terms_json(const Aggregation& aggregation, const std::vector<Aggrega
          ",\"buckets\":[" + list + "]}";
 }
 
-std::string body_json(const Aggregation& aggregation, const std::vector<AggregatedShard>& shards) {
+std::string body_json(const Aggregation& aggregation, const std::vector<AggregatedShard>& shards,
+                      std::size_t& room, const Limits& limits) {
   std::string out = aggregation.kind == Kind::terms
-                        ? terms_json(aggregation, shards)
+                        ? terms_json(aggregation, shards, room, limits)
                         : figures_json(aggregation, figures_of(aggregation, shards));
   if (!aggregation.meta.empty()) out.insert(1, "\"meta\":" + aggregation.meta + ",");
   return out;
@@ -378,8 +389,13 @@ void check_metadata_field(const Aggregation& aggregation) {
 
 }  // namespace
 
-std::vector<Aggregation> parse_aggregations(const JsonView& value) {
+std::vector<Aggregation> parse_aggregations(const JsonView& value, const Limits& limits) {
   std::vector<Aggregation> aggregations;
+  if (value.size() > limits.max_aggregations) {
+    refuse(illegal_argument("a search may have [" + std::to_string(limits.max_aggregations) +
+                            "] aggregations but has [" + std::to_string(value.size()) +
+                            "]; send fewer, or raise --elasticsearch-max-aggregations"));
+  }
   value.each_member([&](const JsonView& key, const JsonView& body) {
     aggregations.push_back(read_aggregation(key, body));
   });
@@ -404,13 +420,16 @@ void check_aggregations(const std::vector<Aggregation>& aggregations, const Shar
 }
 
 std::string aggregations_json(const std::vector<Aggregation>& aggregations,
-                              const std::vector<AggregatedShard>& shards, bool typed_keys) {
+                              const std::vector<AggregatedShard>& shards, bool typed_keys,
+                              const Limits& limits) {
+  std::size_t room = limits.max_buckets;
   std::string out = "{";
   for (const Aggregation& aggregation : aggregations) {
     if (out.size() > 1) out += ',';
     rest::append_json_string(
         out, typed_keys ? type_of(aggregation, shards) + "#" + aggregation.name : aggregation.name);
-    out += ':' + body_json(aggregation, shards);
+    out += ':' + body_json(aggregation, shards, room, limits);
+    check_answer_size(out, limits);
   }
   return out + "}";
 }

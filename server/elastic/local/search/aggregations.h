@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "server/elastic/limits.h"
 #include "server/elastic/local/search/json_view.h"
 #include "server/elastic/local/search/scored_docs.h"
 #include "server/elastic/local/search/shard_view.h"
@@ -23,8 +24,8 @@ struct Aggregation {
 };
 
 /// Reads an `aggs` object. Throws Refused: Elasticsearch's errors, and illegal_argument_exception for kinds
-/// and parameters that this store does not have.
-std::vector<Aggregation> parse_aggregations(const JsonView& value);
+/// and parameters that this store does not have, and for more aggregations than `limits` allows.
+std::vector<Aggregation> parse_aggregations(const JsonView& value, const Limits& limits);
 
 /// The hits of one index.
 struct AggregatedShard {
@@ -36,8 +37,13 @@ struct AggregatedShard {
 void check_aggregations(const std::vector<Aggregation>& aggregations, const ShardView& shard);
 
 /// `{"name":{...},...}` over the hits of all indices together, once all of them passed check_aggregations.
-/// `typed_keys`: names are led by what the aggregation gives, as in `sterms#name`.
+/// `typed_keys`: names are led by what the aggregation gives, as in `sterms#name`. Throws TooManyBuckets,
+/// AnswerTooLarge.
 std::string aggregations_json(const std::vector<Aggregation>& aggregations,
-                              const std::vector<AggregatedShard>& shards, bool typed_keys);
+                              const std::vector<AggregatedShard>& shards, bool typed_keys,
+                              const Limits& limits);
+
+/// The answer would have more buckets than Limits::max_buckets.
+struct TooManyBuckets {};
 
 }  // namespace sightline::elastic

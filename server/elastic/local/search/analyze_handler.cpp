@@ -1,6 +1,8 @@
 // _analyze: what an analyzer makes of a text.
+#include <optional>
 #include <vector>
 
+#include "server/elastic/local/answer_size.h"
 #include "server/elastic/local/search/analyzers.h"
 #include "server/elastic/local/search/json_view.h"
 #include "server/elastic/local/search/search_errors.h"
@@ -73,6 +75,12 @@ void append_token(std::string& out, const Token& token, std::uint32_t offset, st
          "\",\"position\":" + std::to_string(position + token.position) + "}";
 }
 
+[[noreturn]] void refuse_tokens(std::size_t most) {
+  refuse({400, "status_exception",
+          "The number of tokens produced by calling _analyze has exceeded the allowed maximum of [" +
+              std::to_string(most) + "]. This limit can be set by --elasticsearch-max-analyzed-tokens"});
+}
+
 /// UTF-16 units of UTF-8 text, as Java counts lengths.
 std::uint32_t utf16_length(std::string_view text) {
   std::uint32_t units = 0;
@@ -93,12 +101,20 @@ http::Response handle_analyze(IndexLookup& indices, const http::Request& request
     constexpr std::uint32_t k_gap = 100;
     std::string out = "{\"tokens\":[";
     std::uint32_t offset = 0, position = 0;
+    const std::size_t most = indices.limits().max_analyzed_tokens;
+    std::size_t count = 0;
     for (const std::string& text : body.texts) {
-      const auto tokens = analyze_text(analyzer, text);
-      if (!tokens) refuse(illegal_argument("failed to find global analyzer [" + analyzer + "]"));
-      for (const Token& token : *tokens) append_token(out, token, offset, position, analyzer);
+      std::optional<std::uint32_t> last;
+      const bool known = each_token(analyzer, text, [&](Token&& token) {
+        if (++count > most) refuse_tokens(most);
+        check_answer_size(out, indices.limits());
+        append_token(out, token, offset, position, analyzer);
+        last = token.position;
+        return true;
+      });
+      if (!known) refuse(illegal_argument("failed to find global analyzer [" + analyzer + "]"));
       offset += utf16_length(text) + 1;
-      if (!tokens->empty()) position += tokens->back().position + 1 + k_gap;
+      if (last) position += *last + 1 + k_gap;
     }
     return response_of({200, out + "]}"});
   } catch (const Refused& refused) {

@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <unordered_map>
 
+#include "base/cancellation.h"
 #include "server/elastic/local/search/analyzers.h"
 
 namespace sightline::elastic {
@@ -43,19 +44,26 @@ Content content_of(FieldType type) {
   return Content::none;
 }
 
-Result<AnalyzedField> analyze_terms(const FieldValues& values, AnalyzedField out) {
+/// `room`: words that the document may still have.
+Result<AnalyzedField> analyze_terms(const FieldValues& values, AnalyzedField out, std::size_t& room) {
   std::unordered_map<std::string, std::size_t> places;
   for (const std::string& value : values.strings) {
-    auto tokens = analyze_text(values.field->analyzer, value);
-    if (!tokens) {
-      return Error{ErrorCode::unsupported, "field " + out.path + " names the analyzer " +
-                                               values.field->analyzer + ", which is unknown"};
-    }
-    for (Token& token : *tokens) {
+    bool fits = true;
+    const bool known = each_token(values.field->analyzer, value, [&](Token&& token) {
+      check_cancelled();
+      fits = room != 0;
+      if (!fits) return false;
+      --room;
       ++out.length;
       const auto [place, is_new] = places.try_emplace(std::move(token.term), out.terms.size());
       if (is_new) out.terms.push_back({place->first, 0});
       ++out.terms[place->second].frequency;
+      return true;
+    });
+    if (!fits) return Error{ErrorCode::too_large, "the text fields of the document have too many words"};
+    if (!known) {
+      return Error{ErrorCode::unsupported, "field " + out.path + " names the analyzer " +
+                                               values.field->analyzer + ", which is unknown"};
     }
   }
   return out;
@@ -203,7 +211,7 @@ AnalyzedField read_field(Reader& reader) {
 
 }  // namespace
 
-Result<AnalyzedDocument> analyze(const ParsedDocument& document) {
+Result<AnalyzedDocument> analyze(const ParsedDocument& document, std::size_t max_tokens) {
   AnalyzedDocument out{document.id};
   out.fields.reserve(document.fields.size());
   for (const FieldValues& values : document.fields) {
@@ -216,7 +224,7 @@ Result<AnalyzedDocument> analyze(const ParsedDocument& document) {
       case Content::none:
         break;
       case Content::terms: {
-        auto analyzed = analyze_terms(values, std::move(field));
+        auto analyzed = analyze_terms(values, std::move(field), max_tokens);
         if (!analyzed) return std::move(analyzed).error();
         field = *std::move(analyzed);
         break;

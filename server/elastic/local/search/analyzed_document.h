@@ -37,9 +37,10 @@ struct AnalyzedDocument {
   std::vector<std::string> ignored = {};  ///< paths of fields that lost a value to ignore_above
 };
 
-/// Analyzes the text fields and drops what no search looks at. Errors: unsupported, naming an analyzer that
-/// is unknown.
-Result<AnalyzedDocument> analyze(const ParsedDocument& document);
+/// Analyzes the text fields and drops what no search looks at. Errors: too_large if they have more than
+/// `max_tokens` words together, unsupported, naming an analyzer that is unknown.
+Result<AnalyzedDocument> analyze(const ParsedDocument& document,
+                                 std::size_t max_tokens = std::numeric_limits<std::size_t>::max());
 
 /// A self-contained record: little-endian, lengths before contents, field paths in full.
 std::string encode(const AnalyzedDocument& document);

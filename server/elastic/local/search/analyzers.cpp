@@ -15,11 +15,11 @@ constexpr std::array<std::string_view, 33> k_english_stop_words = {
 
 /// Runs of characters for which `belongs` holds, cut at the greatest token length.
 template <class Belongs>
-std::vector<Token> runs(std::string_view text, Belongs belongs) {
-  std::vector<Token> tokens;
+void runs(std::string_view text, Belongs belongs, const TakeToken& take) {
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(text.data());
   const auto length = static_cast<std::int64_t>(text.size());
-  std::uint32_t offset = 0;
+  std::uint32_t offset = 0, position = 0;
+  Token token;
   bool inside = false;
   for (std::int64_t i = 0; i < length;) {
     const std::int64_t begin = i;
@@ -27,49 +27,64 @@ std::vector<Token> runs(std::string_view text, Belongs belongs) {
     U8_NEXT_OR_FFFD(bytes, i, length, c);
     const std::uint32_t width = c > 0xFFFF ? 2 : 1;
     const bool member = belongs(c);
-    if (member && inside && offset + width - tokens.back().start > k_max_token_length) inside = false;
-    if (member && !inside) {
-      tokens.push_back({{}, offset, offset, static_cast<std::uint32_t>(tokens.size()), TokenType::alphanum});
+    if (inside && (!member || offset + width - token.start > k_max_token_length)) {
+      inside = false;
+      if (!take(std::move(token))) return;
     }
+    if (member && !inside) token = {{}, offset, offset, position++, TokenType::alphanum};
     if (member) {
-      tokens.back().term += text.substr(static_cast<std::size_t>(begin), static_cast<std::size_t>(i - begin));
-      tokens.back().end = offset + width;
+      token.term += text.substr(static_cast<std::size_t>(begin), static_cast<std::size_t>(i - begin));
+      token.end = offset + width;
     }
     inside = member;
     offset += width;
   }
-  return tokens;
+  if (inside) take(std::move(token));
 }
 
-std::vector<Token> simple_tokens(std::string_view text) {
-  auto tokens = runs(text, [](UChar32 c) { return u_isalpha(c) != 0; });
-  for (Token& token : tokens) token.term = lower_case(token.term);
-  return tokens;
+void simple_tokens(std::string_view text, const TakeToken& take) {
+  runs(
+      text, [](UChar32 c) { return u_isalpha(c) != 0; },
+      [&](Token&& token) {
+        token.term = lower_case(token.term);
+        return take(std::move(token));
+      });
 }
 
-std::vector<Token> whole_text(std::string_view text) {
-  auto tokens = runs(text, [](UChar32) { return true; });
-  if (tokens.empty()) return tokens;
-  Token whole{std::string(text), 0, tokens.back().end, 0, TokenType::alphanum};
-  return {std::move(whole)};
+void whole_text(std::string_view text, const TakeToken& take) {
+  std::uint32_t end = 0;
+  runs(text, [](UChar32) { return true; }, [&](Token&& token) { return end = token.end, true; });
+  if (end != 0) take({std::string(text), 0, end, 0, TokenType::alphanum});
+}
+
+bool is_stop_word(std::string_view term) {
+  return std::find(k_english_stop_words.begin(), k_english_stop_words.end(), term) != k_english_stop_words.end();
 }
 
 }  // namespace
 
-std::optional<std::vector<Token>> analyze_text(std::string_view analyzer, std::string_view text) {
-  if (analyzer == "standard") return standard_tokens(text);
-  if (analyzer == "simple") return simple_tokens(text);
-  if (analyzer == "whitespace") return runs(text, [](UChar32 c) { return u_isUWhiteSpace(c) == 0; });
-  if (analyzer == "keyword") return whole_text(text);
-  if (analyzer == "stop") {
-    auto tokens = simple_tokens(text);
-    std::erase_if(tokens, [](const Token& token) {
-      return std::find(k_english_stop_words.begin(), k_english_stop_words.end(), token.term) !=
-             k_english_stop_words.end();
-    });
-    return tokens;
+bool each_token(std::string_view analyzer, std::string_view text, const TakeToken& take) {
+  if (analyzer == "standard") {
+    each_standard_token(text, take);
+  } else if (analyzer == "simple") {
+    simple_tokens(text, take);
+  } else if (analyzer == "whitespace") {
+    runs(text, [](UChar32 c) { return u_isUWhiteSpace(c) == 0; }, take);
+  } else if (analyzer == "keyword") {
+    whole_text(text, take);
+  } else if (analyzer == "stop") {
+    simple_tokens(text, [&](Token&& token) { return is_stop_word(token.term) || take(std::move(token)); });
+  } else {
+    return false;
   }
-  return std::nullopt;
+  return true;
+}
+
+std::optional<std::vector<Token>> analyze_text(std::string_view analyzer, std::string_view text) {
+  std::vector<Token> tokens;
+  const bool known =
+      each_token(analyzer, text, [&](Token&& token) { return tokens.push_back(std::move(token)), true; });
+  return known ? std::optional(std::move(tokens)) : std::nullopt;
 }
 
 }  // namespace sightline::elastic

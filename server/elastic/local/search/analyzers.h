@@ -9,9 +9,11 @@
 
 namespace sightline::elastic {
 
-/// Tokens of `text` as the analyzer of that name makes them: standard, simple (runs of letters, lower-cased),
-/// whitespace (between blanks, as they are), keyword (the whole text as one token), stop (simple without
-/// English stop words). Nothing if there is no analyzer of that name.
+/// Gives the tokens of `text`, one by one, as the analyzer of that name makes them: standard, simple (runs of
+/// letters, lower-cased), whitespace (between blanks, as they are), keyword (the whole text as one token),
+/// stop (simple without English stop words). False if there is no analyzer of that name.
+bool each_token(std::string_view analyzer, std::string_view text, const TakeToken& take);
+/// All of them, or nothing if there is no analyzer of that name.
 std::optional<std::vector<Token>> analyze_text(std::string_view analyzer, std::string_view text);
 
 }  // namespace sightline::elastic

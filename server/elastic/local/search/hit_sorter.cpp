@@ -7,6 +7,7 @@
 #include <numeric>
 #include <optional>
 
+#include "base/cancellation.h"
 #include "server/elastic/local/date.h"
 #include "server/elastic/local/search/json_view.h"
 #include "server/elastic/local/search/literals.h"
@@ -216,6 +217,7 @@ std::vector<Hit> best_hits(const ShardView& shard, std::size_t shard_number, con
   std::vector<Hit> heap;  // the last of the best in front
   Hit hit{shard_number};
   matches.docs.for_each([&](Doc doc) {
+    check_cancelled();
     hit.doc = doc;
     hit.score = matches.score(doc);
     hit.keys.clear();

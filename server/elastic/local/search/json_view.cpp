@@ -113,6 +113,7 @@ std::string read_text(const JsonView& value, std::string_view name) {
 std::string did_you_mean(std::string_view name, const std::vector<std::string_view>& known) {
   std::vector<std::pair<double, std::string_view>> near;
   for (const std::string_view candidate : known) {
+    if (name.size() > 2 * candidate.size()) continue;  // less alike than half, and perhaps very long
     const double like = edit_likeness(name, candidate);
     if (like > 0.5) near.emplace_back(like, candidate);
   }

@@ -167,6 +167,7 @@ Query parse_knn(const JsonView& value, const QueryContext& context, bool within_
       refuse(std::move(outer));
     }
   }
+  context.budget.knn(knn.num_candidates);
   query.node = std::move(knn);
   return query;
 }

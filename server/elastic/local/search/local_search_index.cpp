@@ -140,8 +140,8 @@ Status LocalSearchIndex::write(std::int64_t doc, const std::string& record) {
   return insert_->run(connection_);
 }
 
-Status LocalSearchIndex::add(std::int64_t doc, const ParsedDocument& document) {
-  auto analyzed = analyze(document);
+Status LocalSearchIndex::add(std::int64_t doc, const ParsedDocument& document, std::size_t max_words) {
+  auto analyzed = analyze(document, max_words);
   if (!analyzed) return std::move(analyzed).error();
   if (!memory_.fits(*analyzed)) {
     return Error{ErrorCode::internal,

@@ -26,7 +26,8 @@ class LocalSearchIndex : public SearchIndex {
                                                         const Documents& documents);
   ~LocalSearchIndex() override;
 
-  Status add(std::int64_t doc, const ParsedDocument& document) override;
+  Status add(std::int64_t doc, const ParsedDocument& document,
+             std::size_t max_words = std::numeric_limits<std::size_t>::max()) override;
   Status remove(std::int64_t doc) override;
   void commit() override;
   void rollback() override;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/cancellation.h"
 #include "server/elastic/local/search/vector_math.h"
 
 namespace sightline::elastic {
@@ -37,9 +38,12 @@ class Best {
   std::vector<Neighbour> heap_;  // the worst in front
 };
 
+constexpr std::size_t k_rows_between_checks = 256;
+
 void compare_rows(const VectorColumn& column, std::size_t first, const float* query, const DocSet& allowed,
                   Best& best) {
   for (std::size_t row = first; row < column.size(); ++row) {
+    if (row % k_rows_between_checks == 0) check_cancelled();
     const Doc doc = column.doc(row);
     if (!allowed.test(doc)) continue;
     best.offer({doc, nearness(column.similarity(), query, column.row(row), column.dims())});

@@ -1,6 +1,7 @@
 // Queries as the request says them, before any index is looked at.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -101,9 +102,15 @@ struct KnnQuery {
   std::vector<QueryPtr> filters;
 };
 
+/// Stands for a query that holds more clauses than a search may.
+struct TooManyClausesQuery {
+  std::size_t limit;
+};
+
 struct Query {
   std::variant<MatchAllQuery, MatchNoneQuery, MatchQuery, MultiMatchQuery, TermQuery, TermsQuery, RangeQuery,
-               ExistsQuery, IdsQuery, PrefixQuery, BoolQuery, ConstantScoreQuery, DisMaxQuery, KnnQuery>
+               ExistsQuery, IdsQuery, PrefixQuery, BoolQuery, ConstantScoreQuery, DisMaxQuery, KnnQuery,
+               TooManyClausesQuery>
       node;
   float boost = 1;
 };

@@ -7,11 +7,10 @@
 #include <limits>
 #include <map>
 
+#include "base/cancellation.h"
+
 namespace sightline::elastic {
 namespace {
-
-/// indices.query.bool.max_nested_depth.
-constexpr int k_max_depth = 30;
 
 /// Names of queries that Elasticsearch knows and this store does not run.
 constexpr std::array k_foreign_queries = {"boosting",
@@ -250,7 +249,7 @@ void read_multi_match_type(const JsonView& key, const JsonView& value, MultiMatc
   multi.sum_of_fields = type == "most_fields";
 }
 
-Query parse_multi_match(const JsonView& body, const QueryContext&) {
+Query parse_multi_match(const JsonView& body, const QueryContext& context) {
   Query query;
   MultiMatchQuery multi;
   bool has_text = false;
@@ -263,7 +262,10 @@ Query parse_multi_match(const JsonView& body, const QueryContext&) {
       multi.match.text = read_literal(value);
       has_text = true;
     } else if (name == "fields") {
-      value.each_or_self([&](const JsonView& item) { multi.fields.push_back(read_boosted_field(item)); });
+      value.each_or_self([&](const JsonView& item) {
+        context.budget.clause();
+        multi.fields.push_back(read_boosted_field(item));
+      });
     } else if (name == "type") {
       read_multi_match_type(key, value, multi);
     } else if (name == "tie_breaker") {
@@ -310,7 +312,7 @@ Query parse_term(const JsonView& body, const QueryContext&) {
   return query;
 }
 
-Query parse_terms(const JsonView& body, const QueryContext&) {
+Query parse_terms(const JsonView& body, const QueryContext& context) {
   Query query;
   TermsQuery terms;
   body.each_member([&](const JsonView& key, const JsonView& value) {
@@ -326,6 +328,7 @@ Query parse_terms(const JsonView& body, const QueryContext&) {
       if (!item.is_scalar())
         refuse(parsing_exception(item,
                                  "[terms] query does not support [" + std::string(token_name(item)) + "]"));
+      context.budget.value();
       terms.values.push_back(read_literal(item));
     });
   });
@@ -395,12 +398,15 @@ Query parse_exists(const JsonView& body, const QueryContext&) {
   return query;
 }
 
-Query parse_ids(const JsonView& body, const QueryContext&) {
+Query parse_ids(const JsonView& body, const QueryContext& context) {
   Query query;
   IdsQuery ids;
   body.each_member([&](const JsonView& key, const JsonView& value) {
     if (key.text() == "values") {
-      value.each_or_self([&](const JsonView& item) { ids.ids.push_back(read_text(item, "values")); });
+      value.each_or_self([&](const JsonView& item) {
+        context.budget.value();
+        ids.ids.push_back(read_text(item, "values"));
+      });
     } else if (!read_shared(key.text(), value, query)) {
       unknown_option("ids", key, {"values", "boost", "_name"});
     }
@@ -550,6 +556,30 @@ const std::map<std::string_view, Parser>& parsers() {
 
 }  // namespace
 
+void QueryBudget::clause() {
+  if (++clauses_ > limits_.max_clauses) throw TooManyClauses{};
+}
+
+void QueryBudget::value() {
+  if (++values_ <= limits_.max_query_values) return;
+  refuse(illegal_argument("the [terms] and [ids] queries of a search may hold [" +
+                          std::to_string(limits_.max_query_values) +
+                          "] values together; send fewer, or raise --elasticsearch-max-query-values"));
+}
+
+void QueryBudget::knn(int num_candidates) {
+  if (++knn_clauses_ > limits_.max_knn_clauses) {
+    refuse(illegal_argument("a search may hold [" + std::to_string(limits_.max_knn_clauses) +
+                            "] [knn] clauses; send fewer, or raise --elasticsearch-max-knn-clauses"));
+  }
+  candidates_ += static_cast<std::size_t>(num_candidates);
+  if (candidates_ <= limits_.max_knn_candidates) return;
+  refuse(illegal_argument("the [knn] clauses of a search may have [" +
+                          std::to_string(limits_.max_knn_candidates) +
+                          "] [num_candidates] together; ask for fewer, or raise "
+                          "--elasticsearch-max-knn-candidates"));
+}
+
 QueryPtr parse_query(const JsonView& value, const QueryContext& context) {
   if (!value.is_object())
     refuse(parsing_exception(value, "[_na] query malformed, must start with start_object"));
@@ -558,11 +588,13 @@ QueryPtr parse_query(const JsonView& value, const QueryContext& context) {
     refuse(illegal_argument("query malformed, empty clause found at [" + std::to_string(line) + ":" +
                             std::to_string(column - 1) + "]"));
   }
-  if (context.depth > k_max_depth) {
+  if (context.depth > context.budget.limits().max_query_depth) {
     refuse(
         illegal_argument("The nested depth of the query exceeds the maximum nested depth for queries set in "
                          "[indices.query.bool.max_nested_depth]"));
   }
+  check_cancelled();
+  context.budget.clause();
   QueryPtr query;
   std::string name;
   value.each_member([&](const JsonView& key, const JsonView& body) {

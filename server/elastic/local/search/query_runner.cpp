@@ -1,10 +1,12 @@
 #include "server/elastic/local/search/query_runner.h"
 
+#include "base/cancellation.h"
 #include "server/elastic/local/search/json_view.h"
 
 namespace sightline::elastic {
 
 ScoredDocs QueryRunner::run(const Query& query, float boost, bool scoring) const {
+  check_cancelled();
   return std::visit([&](const auto& node) { return run(node, boost * query.boost, scoring); }, query.node);
 }
 
@@ -21,22 +23,23 @@ ScoredDocs QueryRunner::run(const ConstantScoreQuery& query, float boost, bool) 
 }
 
 ScoredDocs QueryRunner::run(const BoolQuery& query, float boost, bool scoring) const {
-  std::vector<ScoredDocs> must, should;
-  for (const QueryPtr& clause : query.must) must.push_back(run(*clause, boost, scoring));
-  for (const QueryPtr& clause : query.should) should.push_back(run(*clause, boost, scoring));
+  const bool any_should = !query.should.empty();
+  ClauseSum must(ClauseSum::Of::all, scoring);
+  ClauseSum should(ClauseSum::Of::any, scoring, !query.minimum_should_match.empty());
+  for (const QueryPtr& clause : query.must) must.add(run(*clause, boost, scoring));
+  for (const QueryPtr& clause : query.should) should.add(run(*clause, boost, scoring));
   const bool required = !query.must.empty() || !query.filter.empty();
-  std::size_t least = required || should.empty() ? 0 : 1;
-  if (!query.minimum_should_match.empty()) least = least_clauses(query.minimum_should_match, should.size());
-  if (least == 0 && !required && !should.empty())
-    least = 1;  // a disjunction of optional clauses needs one of them
+  std::size_t least = required || !any_should ? 0 : 1;
+  if (!query.minimum_should_match.empty())
+    least = least_clauses(query.minimum_should_match, query.should.size());
+  if (least == 0 && !required && any_should) least = 1;  // a disjunction of optional clauses needs one of them
 
   ScoredDocs out{memory_.live()};
-  const bool empty = !required && should.empty() && query.must_not.empty();
+  const bool empty = !required && !any_should && query.must_not.empty();
   if (empty) return {memory_.live(), boost};
-  const bool any_should = !should.empty();
   ScoredDocs optional;
-  if (any_should) optional = sum_of_any(std::move(should), std::max<std::size_t>(least, 1), scoring);
-  if (!must.empty()) out = sum_of_all(std::move(must), scoring);
+  if (any_should) optional = std::move(should).finish(std::max<std::size_t>(least, 1));
+  if (!query.must.empty()) out = std::move(must).finish();
   for (const QueryPtr& clause : query.filter) out.docs &= filter(*clause);
   for (const QueryPtr& clause : query.must_not) out.docs -= filter(*clause);
   if (least > 0 && !any_should) return {nothing()};
@@ -46,20 +49,25 @@ ScoredDocs QueryRunner::run(const BoolQuery& query, float boost, bool scoring) c
 }
 
 ScoredDocs QueryRunner::run(const DisMaxQuery& query, float boost, bool scoring) const {
-  std::vector<ScoredDocs> clauses;
-  for (const QueryPtr& clause : query.queries) clauses.push_back(run(*clause, boost, scoring));
-  return best_of_any(std::move(clauses), query.tie_breaker, scoring);
+  ClauseSum clauses(ClauseSum::Of::best, scoring, false, query.tie_breaker);
+  for (const QueryPtr& clause : query.queries) clauses.add(run(*clause, boost, scoring));
+  return std::move(clauses).finish();
 }
 
 ScoredDocs QueryRunner::run(const IdsQuery& query, float boost, bool) const {
   DocSet docs = nothing();
   for (const std::string& id : query.ids) {
+    check_cancelled();
     auto number = shard_.index->find(id);
     if (!number) refuse({500, "exception", number.error().message});
     if (!*number) continue;
     if (const auto doc = memory_.find(**number)) docs.set(*doc);
   }
   return constant(std::move(docs), boost);
+}
+
+ScoredDocs QueryRunner::run(const TooManyClausesQuery& query, float, bool) const {
+  refuse_clauses(query.limit);
 }
 
 ScoredDocs QueryRunner::run(const KnnQuery& query, float boost, bool) const {

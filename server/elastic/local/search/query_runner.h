@@ -28,6 +28,7 @@ class QueryRunner {
   ScoredDocs run(const DisMaxQuery&, float boost, bool scoring) const;
   ScoredDocs run(const IdsQuery&, float boost, bool scoring) const;
   ScoredDocs run(const KnnQuery&, float boost, bool scoring) const;
+  ScoredDocs run(const TooManyClausesQuery&, float boost, bool scoring) const;
   // text_queries.cpp
   ScoredDocs run(const MatchQuery&, float boost, bool scoring) const;
   ScoredDocs run(const MultiMatchQuery&, float boost, bool scoring) const;
@@ -48,6 +49,7 @@ class QueryRunner {
   ScoredDocs value_term(const Field& field, const Literal& value, float boost, bool scoring) const;
   ScoredDocs boolean_term(const Field& field, bool value, float boost, bool scoring) const;
   DocSet integers_between(const Field& field, std::int64_t least, std::int64_t greatest) const;
+  DocSet integers_of(const Field& field, const std::vector<Literal>& values) const;
   DocSet doubles_between(const Field& field, double least, bool with_least, double greatest,
                          bool with_greatest) const;
   DocSet number_range(const Field& field, const RangeQuery&) const;

@@ -83,7 +83,8 @@ QueryPtr query_of(const Word& word, std::string_view default_field) {
 
 }  // namespace
 
-QueryPtr parse_query_string(std::string_view text, std::string_view default_field, bool and_by_default) {
+QueryPtr parse_query_string(std::string_view text, std::string_view default_field, bool and_by_default,
+                            QueryBudget& budget) {
   std::vector<Word> words;
   bool joined = false, negated = false;
   for (std::string& piece : pieces_of(text)) {
@@ -99,6 +100,7 @@ QueryPtr parse_query_string(std::string_view text, std::string_view default_fiel
       negated = true;
       continue;
     }
+    budget.clause();
     Word word = word_of(std::move(piece), text);
     if (negated) word.occurs = Occurs::must_not;
     if (word.occurs == Occurs::should && (joined || and_by_default)) word.occurs = Occurs::must;

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "server/elastic/local/search/query.h"
+#include "server/elastic/local/search/query_parser.h"
 
 namespace sightline::elastic {
 
@@ -11,6 +11,7 @@ namespace sightline::elastic {
 /// `_exists_:field`, `*` for everything, AND, OR, NOT, and `+`, `-` in front. `default_field` (may be empty:
 /// all fields) takes words without a field. Throws Refused for all else (phrases, ranges, wildcards, groups,
 /// fuzziness, boosts), naming it.
-QueryPtr parse_query_string(std::string_view text, std::string_view default_field, bool and_by_default);
+QueryPtr parse_query_string(std::string_view text, std::string_view default_field, bool and_by_default,
+                            QueryBudget& budget);
 
 }  // namespace sightline::elastic

@@ -14,29 +14,6 @@ std::vector<float> rounded(const std::vector<double>& sums) {
   return std::vector<float>(sums.begin(), sums.end());
 }
 
-std::vector<double> sums_of(const std::vector<ScoredDocs>& clauses, std::size_t size) {
-  std::vector<double> sums(size);
-  for (const ScoredDocs& clause : clauses) {
-    clause.docs.for_each([&](Doc doc) { sums[doc] += static_cast<double>(clause.score(doc)); });
-  }
-  return sums;
-}
-
-DocSet in_at_least(const std::vector<ScoredDocs>& clauses, std::size_t least) {
-  DocSet docs(clauses[0].docs.size());
-  if (least > clauses.size()) return docs;
-  if (least == 1) {
-    for (const ScoredDocs& clause : clauses) docs |= clause.docs;
-    return docs;
-  }
-  std::vector<std::uint32_t> counts(docs.size());
-  for (const ScoredDocs& clause : clauses) clause.docs.for_each([&](Doc doc) { ++counts[doc]; });
-  for (Doc doc = 0; doc < counts.size(); ++doc) {
-    if (counts[doc] >= least) docs.set(doc);
-  }
-  return docs;
-}
-
 [[noreturn]] void refuse_number(std::string_view text) {
   refuse_query_because("For input string: \"" + std::string(text) + "\"", "number_format_exception");
 }
@@ -71,38 +48,54 @@ std::size_t plain_least(std::string_view text, std::size_t clauses) {
 
 }  // namespace
 
-ScoredDocs sum_of_any(std::vector<ScoredDocs> clauses, std::size_t least, bool scoring) {
-  if (clauses.size() == 1 && least <= 1) return std::move(clauses[0]);
-  ScoredDocs out{in_at_least(clauses, least)};
-  if (scoring) out.scores = rounded(sums_of(clauses, out.docs.size()));
-  return out;
-}
-
-ScoredDocs sum_of_all(std::vector<ScoredDocs> clauses, bool scoring) {
-  if (clauses.size() == 1) return std::move(clauses[0]);
-  ScoredDocs out{clauses[0].docs};
-  for (const ScoredDocs& clause : clauses) out.docs &= clause.docs;
-  if (scoring) out.scores = rounded(sums_of(clauses, out.docs.size()));
-  return out;
-}
-
-ScoredDocs best_of_any(std::vector<ScoredDocs> clauses, float tie_breaker, bool scoring) {
-  if (clauses.size() == 1) return std::move(clauses[0]);
-  ScoredDocs out{in_at_least(clauses, 1)};
-  if (!scoring) return out;
-  std::vector<float> best(out.docs.size());
-  for (const ScoredDocs& clause : clauses) {
-    clause.docs.for_each([&](Doc doc) { best[doc] = std::max(best[doc], clause.score(doc)); });
+void ClauseSum::add(ScoredDocs clause) {
+  ++clauses_;
+  if (clauses_ == 1) {
+    first_ = std::move(clause);
+    return;
   }
-  if (tie_breaker != 0) {
-    const std::vector<double> sums = sums_of(clauses, best.size());
-    for (Doc doc = 0; doc < best.size(); ++doc) {
-      const double others = sums[doc] - static_cast<double>(best[doc]);
-      best[doc] =
-          static_cast<float>(static_cast<double>(best[doc]) + others * static_cast<double>(tie_breaker));
+  if (clauses_ == 2) {
+    const std::size_t size = first_.docs.size();
+    docs_ = first_.docs;
+    if (scoring_ && (of_ != Of::best || tie_breaker_ != 0)) sums_.resize(size);
+    if (scoring_ && of_ == Of::best) best_.resize(size);
+    if (counts_matches_) counts_.resize(size);
+    fold(first_);
+    first_ = {};
+  }
+  fold(clause);
+}
+
+void ClauseSum::fold(const ScoredDocs& clause) {
+  of_ == Of::all ? docs_ &= clause.docs : docs_ |= clause.docs;
+  if (!sums_.empty())
+    clause.docs.for_each([&](Doc doc) { sums_[doc] += static_cast<double>(clause.score(doc)); });
+  if (!best_.empty())
+    clause.docs.for_each([&](Doc doc) { best_[doc] = std::max(best_[doc], clause.score(doc)); });
+  if (!counts_.empty()) clause.docs.for_each([&](Doc doc) { ++counts_[doc]; });
+}
+
+std::vector<float> ClauseSum::scores() const {
+  if (of_ != Of::best) return rounded(sums_);
+  std::vector<float> scores = best_;
+  for (Doc doc = 0; doc < sums_.size(); ++doc) {
+    const double others = sums_[doc] - static_cast<double>(scores[doc]);
+    scores[doc] =
+        static_cast<float>(static_cast<double>(scores[doc]) + others * static_cast<double>(tie_breaker_));
+  }
+  return scores;
+}
+
+ScoredDocs ClauseSum::finish(std::size_t least) && {
+  if (of_ == Of::any && least > clauses_) return {DocSet(clauses_ == 1 ? first_.docs.size() : docs_.size())};
+  if (clauses_ == 1) return std::move(first_);
+  ScoredDocs out{std::move(docs_)};
+  if (of_ == Of::any && least > 1) {
+    for (Doc doc = 0; doc < counts_.size(); ++doc) {
+      if (counts_[doc] < least) out.docs.reset(doc);
     }
   }
-  out.scores = std::move(best);
+  if (scoring_) out.scores = scores();
   return out;
 }
 

@@ -19,13 +19,39 @@ struct ScoredDocs {
   float score(Doc doc) const { return scores.empty() ? constant : scores[doc]; }
 };
 
-/// Documents in at least `least` of `clauses` (1 <= least); a document's score is the sum over its clauses.
-/// With `scoring` false all scores are 0.
-ScoredDocs sum_of_any(std::vector<ScoredDocs> clauses, std::size_t least, bool scoring);
-/// Documents in all of `clauses` (at least one), scores added.
-ScoredDocs sum_of_all(std::vector<ScoredDocs> clauses, bool scoring);
-/// Documents in any of `clauses`: the best score, and `tie_breaker` times the others.
-ScoredDocs best_of_any(std::vector<ScoredDocs> clauses, float tie_breaker, bool scoring);
+/// Puts clauses together one by one, so that many take no more memory than two. Without `scoring` all scores
+/// are 0.
+class ClauseSum {
+ public:
+  enum class Of {
+    any,   ///< documents in enough of the clauses, scores added
+    all,   ///< documents in all of them, scores added
+    best,  ///< documents in any of them: the best score, and `tie_breaker` times the others
+  };
+  /// `counts`: `finish` will be called with more than 1.
+  ClauseSum(Of of, bool scoring, bool counts = false, float tie_breaker = 0)
+      : of_(of), scoring_(scoring), counts_matches_(counts), tie_breaker_(tie_breaker) {}
+
+  void add(ScoredDocs clause);
+  std::size_t clauses() const { return clauses_; }
+  /// `least`: how many of the clauses a document must be in, of Of::any. After at least one `add`.
+  ScoredDocs finish(std::size_t least = 1) &&;
+
+ private:
+  void fold(const ScoredDocs& clause);
+  std::vector<float> scores() const;
+
+  Of of_;
+  bool scoring_, counts_matches_;
+  float tie_breaker_;
+  std::size_t clauses_ = 0;
+  ScoredDocs first_;  // as long as it is the only one
+  DocSet docs_;
+  std::vector<double> sums_;
+  std::vector<float> best_;
+  std::vector<std::uint32_t> counts_;
+};
+
 /// Adds to the scores of `required` those that its documents have in `optional`.
 ScoredDocs with_bonus(ScoredDocs required, const ScoredDocs& optional, bool scoring);
 

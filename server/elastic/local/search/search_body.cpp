@@ -120,17 +120,18 @@ void check_source(const JsonView& value) {
   });
 }
 
-rest::SourceFilter read_source(const JsonView& value) {
+rest::SourceFilter read_source(const JsonView& value, const Limits& limits) {
   check_source(value);
   rapidjson::Document document;
   const std::string_view raw = value.raw();
   document.Parse<rapidjson::kParseIterativeFlag>(raw.data(), raw.size());
-  auto filter = rest::parse_source_filter(document);
+  auto filter = rest::parse_source_filter(document, limits.max_patterns);
   if (!filter) refuse(std::move(filter).error());
   return *std::move(filter);
 }
 
-std::vector<FieldRequest> read_fields(const JsonView& value) {
+std::vector<FieldRequest> read_fields(const JsonView& value, const Limits& limits) {
+  if (auto refusal = rest::check_pattern_count("fields", value.size(), limits.max_patterns)) refuse(*std::move(refusal));
   std::vector<FieldRequest> fields;
   value.each_element([&](const JsonView& item) {
     if (!item.is_object()) {
@@ -209,7 +210,7 @@ void read_standard_retriever(const JsonView& value, const QueryContext& context,
     } else if (name == "min_score") {
       body.min_score = static_cast<float>(read_double(item, name));
     } else if (name == "sort") {
-      body.sort = parse_sort(item);
+      body.sort = parse_sort(item, context.budget.limits());
     } else if (name == "search_after") {
       body.search_after = read_search_after(item);
     } else if (name != "_name") {
@@ -266,13 +267,13 @@ void read_key(const JsonView& key, const JsonView& value, const QueryContext& co
   } else if (name == "from") {
     body.from = checked_from(read_integer(value, name));
   } else if (name == "_source") {
-    body.source = read_source(value);
+    body.source = read_source(value, context.budget.limits());
   } else if (name == "fields") {
-    body.fields = read_fields(value);
+    body.fields = read_fields(value, context.budget.limits());
   } else if (name == "min_score") {
     body.min_score = static_cast<float>(read_double(value, name));
   } else if (name == "sort") {
-    body.sort = parse_sort(value);
+    body.sort = parse_sort(value, context.budget.limits());
   } else if (name == "search_after") {
     body.search_after = read_search_after(value);
   } else if (name == "track_total_hits") {
@@ -286,18 +287,18 @@ void read_key(const JsonView& key, const JsonView& value, const QueryContext& co
   } else if (name == "seq_no_primary_term") {
     body.seq_no_primary_term = read_bool(value, name);
   } else if (name == "aggs" || name == "aggregations") {
-    body.aggregations = parse_aggregations(value);
+    body.aggregations = parse_aggregations(value, context.budget.limits());
   } else if (name == "retriever") {
     read_retriever(value, context, body);
   }
 }
 
-void read_body(const JsonView& root, SearchBody& body) {
+void read_body(const JsonView& root, QueryBudget& budget, SearchBody& body) {
   if (!root.is_object()) {
     refuse(
         parsing_exception(root, std::string("Expected [START_OBJECT] but found [") + token_name(root) + "]"));
   }
-  QueryContext context;
+  QueryContext context{budget};
   if (const auto size = root.member("size"); size && (size->is_number() || size->is_string())) {
     context.size = checked_size(read_integer(*size, "size"));
   }
@@ -321,7 +322,7 @@ bool flag(const http::Request& request, std::string_view name, bool otherwise) {
   return *value;
 }
 
-QueryPtr read_q(const http::Request& request) {
+QueryPtr read_q(const http::Request& request, QueryBudget& budget) {
   const auto q = rest::query_parameter(request, "q");
   if (!q) return nullptr;
   const std::string default_operator = rest::query_parameter(request, "default_operator").value_or("OR");
@@ -331,10 +332,10 @@ QueryPtr read_q(const http::Request& request) {
                             "], can either be [OR] or [AND]"));
   }
   return parse_query_string(*q, rest::query_parameter(request, "df").value_or(""),
-                            default_operator == "AND" || default_operator == "and");
+                            default_operator == "AND" || default_operator == "and", budget);
 }
 
-void read_parameters(const http::Request& request, SearchBody& body) {
+void read_parameters(const http::Request& request, QueryBudget& budget, SearchBody& body) {
   for (const char* foreign :
        {"scroll", "terminate_after", "stored_fields", "docvalue_fields", "suggest_field", "analyzer"}) {
     if (rest::query_parameter(request, foreign)) {
@@ -346,9 +347,9 @@ void read_parameters(const http::Request& request, SearchBody& body) {
     body.from = checked_from(integer_parameter("from", *from));
   if (const auto size = rest::query_parameter(request, "size"))
     body.size = checked_size(integer_parameter("size", *size));
-  if (QueryPtr q = read_q(request)) body.query = std::move(q);
-  if (const auto sort = rest::query_parameter(request, "sort")) body.sort = parse_sort_parameter(*sort);
-  auto source = rest::source_filter_of(request, body.source);
+  if (QueryPtr q = read_q(request, budget)) body.query = std::move(q);
+  if (const auto sort = rest::query_parameter(request, "sort")) body.sort = parse_sort_parameter(*sort, budget.limits());
+  auto source = rest::source_filter_of(request, budget.limits().max_patterns, body.source);
   if (!source) refuse(std::move(source).error());
   body.source = *std::move(source);
   if (const auto limit = rest::query_parameter(request, "track_total_hits")) {
@@ -363,6 +364,10 @@ void read_parameters(const http::Request& request, SearchBody& body) {
   body.total_hits_as_int = flag(request, "rest_total_hits_as_int", false);
   body.typed_keys = flag(request, "typed_keys", false);
   if (const auto type = rest::query_parameter(request, "search_type")) check_search_type(*type);
+}
+
+QueryPtr too_many_clauses(const Limits& limits) {
+  return std::make_shared<const Query>(Query{TooManyClausesQuery{limits.max_clauses}});
 }
 
 /// What can only be judged with body and parameters together.
@@ -394,28 +399,34 @@ void check_search_type(std::string_view type) {
     refuse(illegal_argument("No search type for [" + std::string(type) + "]"));
 }
 
-Answer<SearchBody> parse_search(std::string_view text, const http::Request& request) {
+Answer<SearchBody> parse_search(std::string_view text, const http::Request& request, const Limits& limits) {
   try {
     SearchBody body;
+    QueryBudget budget(limits);
     bool tracking_given = rest::query_parameter(request, "track_total_hits").has_value();
     if (!text.empty()) {
       const auto tape = rest::JsonTape::parse(text);
       if (!tape) return tape.error();
       const JsonView root(*tape, 0);
-      read_body(root, body);
+      read_body(root, budget, body);
       tracking_given = tracking_given || (root.is_object() && root.member("track_total_hits"));
     }
-    read_parameters(request, body);
+    read_parameters(request, budget, body);
     check_whole(body, tracking_given);
     return body;
   } catch (Refused& refused) {
     return std::move(refused.error);
+  } catch (const TooManyClauses&) {
+    SearchBody body;
+    body.query = too_many_clauses(limits);
+    return body;
   }
 }
 
-Answer<QueryPtr> parse_query_body(std::string_view text, const http::Request& request) {
+Answer<QueryPtr> parse_query_body(std::string_view text, const http::Request& request, const Limits& limits) {
   try {
-    QueryPtr query = read_q(request);
+    QueryBudget budget(limits);
+    QueryPtr query = read_q(request, budget);
     if (query || text.empty()) return query;
     const auto tape = rest::JsonTape::parse(text);
     if (!tape) {
@@ -432,11 +443,13 @@ Answer<QueryPtr> parse_query_body(std::string_view text, const http::Request& re
       if (key.text() != "query") {
         refuse(parsing_exception(key, "request does not support [" + std::string(key.text()) + "]"));
       }
-      query = parse_query(value, {});
+      query = parse_query(value, {budget});
     });
     return query;
   } catch (Refused& refused) {
     return std::move(refused.error);
+  } catch (const TooManyClauses&) {
+    return too_many_clauses(limits);
   }
 }
 

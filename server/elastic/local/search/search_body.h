@@ -11,6 +11,7 @@
 
 #include "server/elastic/local/search/aggregations.h"
 #include "server/elastic/local/search/query.h"
+#include "server/elastic/limits.h"
 #include "server/elastic/rest/json_filter.h"
 #include "server/http/message.h"
 
@@ -67,13 +68,14 @@ struct SearchBody {
 };
 
 /// Reads the body (empty: all defaults) and the parameters of a search request. Errors: Elasticsearch's own
-/// for what is wrong, illegal_argument_exception naming what this store does not do.
-Answer<SearchBody> parse_search(std::string_view body, const http::Request& request);
+/// for what is wrong, illegal_argument_exception naming what this store does not do or the limit that is
+/// exceeded. With too many clauses the query becomes a TooManyClausesQuery.
+Answer<SearchBody> parse_search(std::string_view body, const http::Request& request, const Limits& limits);
 
 /// Refuses (throws Refused) what is no search type.
 void check_search_type(std::string_view type);
 
 /// Reads a body that holds nothing but a query, as _count has it, and the parameter q. Null: no query.
-Answer<QueryPtr> parse_query_body(std::string_view body, const http::Request& request);
+Answer<QueryPtr> parse_query_body(std::string_view body, const http::Request& request, const Limits& limits);
 
 }  // namespace sightline::elastic

@@ -1,8 +1,10 @@
 #include "server/elastic/local/search/search_handler.h"
 
 #include <chrono>
-#include <vector>
+#include <optional>
 
+#include "base/cancellation.h"
+#include "server/elastic/local/answer_size.h"
 #include "server/elastic/local/search/search_body.h"
 #include "server/elastic/local/search/search_runner.h"
 #include "server/elastic/rest/router.h"
@@ -88,18 +90,42 @@ struct OneSearch {
   SearchBody body;
 };
 
-/// All searches are read before the first is run: a mistake in one fails the request.
-std::vector<OneSearch> read_searches(std::string_view lines, const SearchHeader& otherwise,
-                                     const http::Request& shared) {
-  std::vector<OneSearch> searches;
-  while (!lines.empty()) {
-    SearchHeader header = read_header(next_line(lines), otherwise);
-    if (lines.empty()) break;
-    auto body = parse_search(next_line(lines), shared);
+/// The searches of an _msearch, one after the other.
+class SearchReader {
+ public:
+  SearchReader(std::string_view lines, const SearchHeader& otherwise, const http::Request& shared,
+               const Limits& limits)
+      : rest_(lines), otherwise_(otherwise), shared_(shared), limits_(limits) {}
+
+  /// Nothing at the end. Throws Refused.
+  std::optional<OneSearch> next() {
+    check_cancelled();
+    if (rest_.empty()) return std::nullopt;
+    SearchHeader header = read_header(next_line(rest_), otherwise_);
+    if (rest_.empty()) return std::nullopt;
+    auto body = parse_search(next_line(rest_), shared_, limits_);
     if (!body) refuse(std::move(body).error());
-    searches.push_back({std::move(header), *std::move(body)});
+    return OneSearch{std::move(header), *std::move(body)};
   }
-  return searches;
+
+ private:
+  std::string_view rest_;
+  const SearchHeader& otherwise_;
+  const http::Request& shared_;
+  const Limits& limits_;
+};
+
+/// All searches are read before the first is run: a mistake in one fails the request. They are not kept, since
+/// a thousand of the largest would not fit.
+std::size_t checked_searches(SearchReader reader, const Limits& limits) {
+  std::size_t count = 0;
+  for (; reader.next(); ++count) {
+    if (count == limits.max_searches) {
+      refuse(illegal_argument("an _msearch may hold [" + std::to_string(limits.max_searches) +
+                              "] searches; send fewer, or raise --elasticsearch-max-searches"));
+    }
+  }
+  return count;
 }
 
 Reply multi_search(const IndexLookup& indices, const http::Request& request) {
@@ -115,15 +141,18 @@ Reply multi_search(const IndexLookup& indices, const http::Request& request) {
   }
   const SearchHeader otherwise{expression_of(request), *options};
   const http::Request shared = shared_parameters(request);
-  const std::vector<OneSearch> searches = read_searches(rest, otherwise, shared);
-  if (searches.empty()) {
+  const Limits& limits = indices.limits();
+  SearchReader reader(rest, otherwise, shared, limits);
+  if (checked_searches(reader, limits) == 0) {
     return reply_of({400, "action_request_validation_exception", "Validation Failed: 1: no requests added;"});
   }
   std::string responses;
-  for (const OneSearch& one : searches) {
-    Reply reply = run_search(indices, one.header.expression, one.header.options, one.body);
+  while (const auto one = reader.next()) {
+    Reply reply = run_search(indices, one->header.expression, one->header.options, one->body);
     if (reply.status == 200) reply.body.insert(reply.body.size() - 1, ",\"status\":200");
-    responses += (responses.empty() ? "" : ",") + reply.body;
+    check_answer_room(responses, reply.body.size(), limits);
+    if (!responses.empty()) responses += ',';
+    responses += reply.body;
   }
   const auto took = std::chrono::steady_clock::now() - started;
   return {200,
@@ -136,7 +165,7 @@ Reply multi_search(const IndexLookup& indices, const http::Request& request) {
 http::Response handle_search(IndexLookup& indices, const http::Request& request) {
   const auto options = indices_options_of(request);
   if (!options) return options.error().response();
-  const auto body = parse_search(request.body, request);
+  const auto body = parse_search(request.body, request, indices.limits());
   if (!body) return body.error().response();
   return response_of(run_search(indices, expression_of(request), *options, *body));
 }
@@ -144,7 +173,7 @@ http::Response handle_search(IndexLookup& indices, const http::Request& request)
 http::Response handle_count(IndexLookup& indices, const http::Request& request) {
   const auto options = indices_options_of(request);
   if (!options) return options.error().response();
-  const auto query = parse_query_body(request.body, request);
+  const auto query = parse_query_body(request.body, request, indices.limits());
   if (!query) return query.error().response();
   return response_of(run_count(indices, expression_of(request), *options, *query));
 }

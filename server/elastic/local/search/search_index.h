@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 
 #include "base/result.h"
@@ -41,9 +42,11 @@ class SearchIndex {
 
   virtual ~SearchIndex() = default;
 
-  /// Takes in a document under a number that was never used. An error fails the whole transaction (rollback
+  /// Takes in a document under a number that was never used. Errors: too_large if it has more than `max_words`
+  /// in its text fields; nothing has changed then. Any other error fails the whole transaction (rollback
   /// follows).
-  virtual Status add(std::int64_t doc, const ParsedDocument& document) = 0;
+  virtual Status add(std::int64_t doc, const ParsedDocument& document,
+                     std::size_t max_words = std::numeric_limits<std::size_t>::max()) = 0;
   /// Takes out a document: one that is committed, or one added in the same transaction.
   virtual Status remove(std::int64_t doc) = 0;
   virtual void commit() = 0;

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <functional>
 
+#include "server/elastic/local/answer_size.h"
 #include "server/elastic/local/search/field_fetcher.h"
 #include "server/elastic/local/search/hit_sorter.h"
 #include "server/elastic/local/search/query_runner.h"
@@ -32,10 +33,24 @@ std::string shards_json(std::size_t count) {
   return "\"_shards\":{\"total\":" + n + ",\"successful\":" + n + ",\"skipped\":0,\"failed\":0}";
 }
 
+/// As Elasticsearch says it, whose shards are done by then.
+Reply too_many_buckets(std::size_t limit) {
+  const std::string most = std::to_string(limit);
+  return {400,
+          R"({"error":{"root_cause":[],"type":"search_phase_execution_exception","reason":"","phase":"fetch",)"
+          R"("grouped":true,"failed_shards":[],"caused_by":{"type":"too_many_buckets_exception","reason":)"
+          R"("Trying to create too many buckets. Must be less than or equal to: [)" +
+              most +
+              R"(] but this number of buckets was exceeded. This limit can be set by changing the )"
+              R"([search.max_buckets] cluster level setting, which is --elasticsearch-max-buckets here.",)"
+              R"("max_buckets":)" +
+              most + R"(}},"status":400})"};
+}
+
 class Search {
  public:
   Search(const IndexLookup& indices, const SearchBody& body)
-      : body_(body), started_(std::chrono::steady_clock::now()), lock_(indices.read_lock()) {}
+      : body_(body), limits_(indices.limits()), started_(std::chrono::steady_clock::now()), lock_(indices.read_lock()) {}
 
   Reply run(const std::vector<std::shared_ptr<Index>>& indices) {
     open(indices);
@@ -57,9 +72,10 @@ class Search {
     const std::int64_t now = milliseconds_now();
     for (const auto& index : indices) {
       const auto& search = static_cast<const LocalSearchIndex&>(index->search());  // the only kind there is
-      shards_.push_back({index, index->mapping(), &search, now});
+      shards_.push_back({index, index->mapping(), &search, now, limits_.max_clauses});
     }
     matches_.resize(shards_.size());
+    nearest_.resize(shards_.size(), ClauseSum(ClauseSum::Of::any, true));
   }
 
   void each_shard(const char* phase, const std::function<void(std::size_t)>& work) {
@@ -96,7 +112,7 @@ class Search {
       each_shard("dfs", [&](std::size_t i) { found[i] = QueryRunner(shards_[i]).run(clause); });
       if (shards_.size() > 1)
         keep_nearest(static_cast<std::size_t>(std::get<KnnQuery>(clause.node).k), found);
-      nearest_.push_back(std::move(found));
+      for (std::size_t i = 0; i < shards_.size(); ++i) nearest_[i].add(std::move(found[i]));
     }
   }
 
@@ -113,15 +129,14 @@ class Search {
 
   void find_matches() {
     each_shard("query", [&](std::size_t i) {
-      std::vector<ScoredDocs> clauses;
+      ClauseSum& clauses = nearest_[i];
       const QueryRunner runner(shards_[i]);
       if (body_.query) {
-        clauses.push_back(runner.run(*body_.query));
+        clauses.add(runner.run(*body_.query));
       } else if (body_.knn.empty()) {
-        clauses.push_back(runner.run(Query{MatchAllQuery{}}));
+        clauses.add(runner.run(Query{MatchAllQuery{}}));
       }
-      for (const auto& found : nearest_) clauses.push_back(found[i]);
-      ScoredDocs all = sum_of_any(std::move(clauses), 1, true);
+      ScoredDocs all = std::move(clauses).finish();
       if (body_.min_score) {
         const DocSet docs = all.docs;
         docs.for_each([&](Doc doc) {
@@ -138,7 +153,7 @@ class Search {
       std::vector<AggregatedShard> aggregated;
       for (std::size_t i = 0; i < shards_.size(); ++i) aggregated.push_back({&shards_[i], &matches_[i].docs});
       each_shard("query", [&](std::size_t i) { check_aggregations(body_.aggregations, shards_[i]); });
-      aggregations_ = aggregations_json(body_.aggregations, aggregated, body_.typed_keys);
+      aggregations_ = aggregations_json(body_.aggregations, aggregated, body_.typed_keys, limits_);
     }
     if (body_.post_filter) {
       each_shard("query", [&](std::size_t i) {
@@ -209,25 +224,30 @@ class Search {
   }
 
   std::string answer() const {
-    std::string hits;
-    append_hits(hits);
-    const auto took = std::chrono::steady_clock::now() - started_;
-    std::string out =
-        "{\"took\":" + std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(took).count()) +
-        ",\"timed_out\":false,";
+    // The time comes first, and is known last: room for it, so that large answers are not copied.
+    constexpr std::string_view k_took = "{\"took\":";
+    constexpr std::size_t k_digits = 20;
+    std::string out(k_took.size() + k_digits, ' ');
+    out += ",\"timed_out\":false,";
     if (counts_only()) out += "\"terminated_early\":false,";
     out += shards_json(shards_.size()) + ",\"hits\":{";
     append_total(out);
     out += "\"max_score\":" + max_score_json() + ",\"hits\":[";
-    out += hits;
+    append_hits(out);
     out += "]}";
     if (!aggregations_.empty()) out += ",\"aggregations\":" + aggregations_;
-    return out + "}";
+    out += '}';
+    const auto took = std::chrono::steady_clock::now() - started_;
+    out.replace(0, k_took.size() + k_digits,
+                std::string(k_took) +
+                    std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(took).count()));
+    return out;
   }
 
   void append_hits(std::string& out) const {
     const std::size_t first = std::min(static_cast<std::size_t>(body_.from), hits_.size());
     for (std::size_t i = first; i < hits_.size(); ++i) {
+      check_answer_size(out, limits_);
       if (i != first) out += ',';
       append_hit(out, hits_[i], fetchers_[hits_[i].shard]);
     }
@@ -256,6 +276,7 @@ class Search {
     append_ignored(out, shard.memory().ignored(hit.doc));
     if (body_.source.enabled) {
       out += ",\"_source\":";
+      check_answer_room(out, body_.source.shows_everything() ? stored->source.size() : 0, limits_);
       out += body_.source.shows_everything() ? stored->source
                                              : rest::filter_source(stored->source, body_.source);
     }
@@ -285,10 +306,11 @@ class Search {
   }
 
   const SearchBody& body_;
+  const Limits& limits_;
   std::chrono::steady_clock::time_point started_;
   VisibilityLock::Reader lock_;
   std::vector<ShardView> shards_;
-  std::vector<std::vector<ScoredDocs>> nearest_;  // by clause, then by index
+  std::vector<ClauseSum> nearest_;                // by index: what kNN found, and then the query
   std::vector<ScoredDocs> matches_;               // by index
   std::vector<FieldFetcher> fetchers_;            // by index
   std::vector<Hit> hits_;
@@ -304,6 +326,8 @@ Reply run(const IndexLookup& indices, std::string_view expression, const Indices
     return (search.*what)(*named);
   } catch (const PhaseFailed& failed) {
     return failed.reply_;
+  } catch (const TooManyBuckets&) {
+    return too_many_buckets(indices.limits().max_buckets);
   } catch (const Refused& refused) {
     return reply_of(refused.error);
   }

@@ -9,6 +9,17 @@ std::int64_t ShardView::number_setting(std::string_view name, std::int64_t other
   return text ? number_from<std::int64_t>(*text).value_or(otherwise) : otherwise;
 }
 
+void ShardView::count_clauses(std::size_t more) const {
+  expanded += more;
+  if (expanded > max_clauses) refuse_clauses(max_clauses);
+}
+
+void refuse_clauses(std::size_t limit) {
+  refuse_query_because("maxClauseCount is set to " + std::to_string(limit) +
+                           "; send a smaller query, or raise --elasticsearch-max-clauses",
+                       "too_many_clauses");
+}
+
 void refuse_without_values(const ShardView& shard, const Field& field) {
   if (field.type == FieldType::text) {
     refuse_shard(

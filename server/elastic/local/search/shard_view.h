@@ -17,7 +17,11 @@ struct ShardView {
   std::shared_ptr<const Mapping> mapping;
   const LocalSearchIndex* search = nullptr;
   std::int64_t now = 0;  ///< milliseconds since 1970: the `now` of date mathematics, one for the whole search
+  std::size_t max_clauses = 0;        ///< Limits::max_clauses
+  mutable std::size_t expanded = 0;   ///< clauses that words and field patterns have become
 
+  /// Counts clauses that a query becomes in this index besides those that were sent. Throws ShardRefused.
+  void count_clauses(std::size_t more) const;
   const MemoryIndex& memory() const { return search->memory(); }
   /// A setting of the index that was checked to be a number when it was made.
   std::int64_t number_setting(std::string_view name, std::int64_t otherwise) const;
@@ -43,6 +47,8 @@ struct ShardRefused {
   throw ShardRefused{"query_shard_exception", std::move(reason), std::move(cause_type),
                      std::move(cause_reason), true};
 }
+/// The same for a search of more clauses than `limit`.
+[[noreturn]] void refuse_clauses(std::size_t limit);
 /// illegal_argument_exception on the shard.
 [[noreturn]] inline void refuse_shard(std::string reason) {
   throw ShardRefused{"illegal_argument_exception", std::move(reason)};

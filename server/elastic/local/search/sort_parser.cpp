@@ -70,7 +70,13 @@ void read_option(const JsonView& name, const JsonView& value, SortKey& key) {
   }
 }
 
-void read_keys(const JsonView& value, std::vector<SortKey>& keys) {
+void check_count(const std::vector<SortKey>& keys, const Limits& limits) {
+  if (keys.size() <= limits.max_sort_keys) return;
+  refuse(illegal_argument("[sort] may have [" + std::to_string(limits.max_sort_keys) +
+                          "] keys; send fewer, or raise --elasticsearch-max-sort-keys"));
+}
+
+void read_keys(const JsonView& value, std::vector<SortKey>& keys, const Limits& limits) {
   if (value.is_string()) return keys.push_back(key_of(value.text()));
   if (!value.is_object()) {
     refuse(illegal_argument(
@@ -85,18 +91,22 @@ void read_keys(const JsonView& value, std::vector<SortKey>& keys) {
       key.descending = is_descending(read_text(options, "order"));
     }
     keys.push_back(std::move(key));
+    check_count(keys, limits);
   });
 }
 
 }  // namespace
 
-std::vector<SortKey> parse_sort(const JsonView& value) {
+std::vector<SortKey> parse_sort(const JsonView& value, const Limits& limits) {
   std::vector<SortKey> keys;
-  value.each_or_self([&](const JsonView& item) { read_keys(item, keys); });
+  value.each_or_self([&](const JsonView& item) {
+    read_keys(item, keys, limits);
+    check_count(keys, limits);
+  });
   return keys;
 }
 
-std::vector<SortKey> parse_sort_parameter(std::string_view text) {
+std::vector<SortKey> parse_sort_parameter(std::string_view text, const Limits& limits) {
   std::vector<SortKey> keys;
   while (!text.empty()) {
     const std::size_t comma = std::min(text.find(','), text.size());
@@ -110,6 +120,7 @@ std::vector<SortKey> parse_sort_parameter(std::string_view text) {
       key.descending = order == "desc";
     }
     keys.push_back(std::move(key));
+    check_count(keys, limits);
   }
   return keys;
 }

@@ -10,8 +10,8 @@
 namespace sightline::elastic {
 
 /// "price", {"price":"desc"}, {"price":{"order":"desc",...}}, or a list of these. Throws Refused.
-std::vector<SortKey> parse_sort(const JsonView& value);
+std::vector<SortKey> parse_sort(const JsonView& value, const Limits& limits);
 /// The URL's form: "price:desc,_score". Throws Refused.
-std::vector<SortKey> parse_sort_parameter(std::string_view text);
+std::vector<SortKey> parse_sort_parameter(std::string_view text, const Limits& limits);
 
 }  // namespace sightline::elastic

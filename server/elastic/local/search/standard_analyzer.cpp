@@ -93,6 +93,7 @@ struct Characters {
   struct Character {
     UChar32 code;
     std::uint32_t utf16;  // offset of its first UTF-16 unit
+    std::uint32_t byte;   // and of its first byte
     WordClass kind;
   };
   std::vector<Character> at;
@@ -105,8 +106,9 @@ struct Characters {
     std::int64_t i = 0;
     while (i < length) {
       UChar32 c;
+      const auto begin = static_cast<std::uint32_t>(i);
       U8_NEXT_OR_FFFD(bytes, i, length, c);
-      at.push_back({c, utf16_length, word_class(c)});
+      at.push_back({c, utf16_length, begin, word_class(c)});
       utf16_length += c > 0xFFFF ? 2 : 1;
     }
   }
@@ -152,7 +154,8 @@ Match match_emoji(const Characters& text, std::size_t start) {
   }
   std::size_t end = emoji_unit(text, start);
   if (end == start) return {};
-  for (;;) {
+  // A longer token is cut in any case.
+  while (text.offset(end) - text.offset(start) <= k_max_token_length) {
     const bool joined = text.code(end - 1) == k_joiner;
     const std::size_t next = joined ? end : text.code(end) == k_joiner ? end + 1 : end;
     if (!joined && next == end) break;
@@ -243,6 +246,18 @@ Match longest_match(const Characters& text, std::size_t start) {
   return best;
 }
 
+/// Texts are read in windows of this many bytes, the last k_margin characters of which are read once more in
+/// the next.
+constexpr std::size_t k_window_bytes = 64 << 10;
+constexpr std::size_t k_margin = 1024;
+
+std::string_view first_window(std::string_view text) {
+  if (text.size() <= k_window_bytes) return text;
+  std::size_t end = k_window_bytes;
+  while (end > k_window_bytes - 4 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end);
+}
+
 void append_utf8(std::string& out, UChar32 c) {
   char buffer[U8_MAX_LENGTH];
   std::int32_t length = 0;
@@ -274,32 +289,51 @@ const char* to_string(TokenType type) {
   return "word";
 }
 
-std::vector<Token> standard_tokens(std::string_view text) {
-  const Characters characters(text);
-  std::vector<Token> tokens;
-  std::size_t i = 0;
-  while (i < characters.size()) {
-    Match match = longest_match(characters, i);
-    if (match.end <= i) {
-      ++i;
-      continue;
+void each_standard_token(std::string_view text, const TakeToken& take) {
+  std::uint32_t offset = 0, position = 0;  // of what is left
+  while (!text.empty()) {
+    const std::string_view window = first_window(text);
+    const bool last = window.size() == text.size();
+    const Characters characters(window);
+    // A token is found by what follows it for little more than its greatest length.
+    const std::size_t until = last ? characters.size() : characters.size() - k_margin;
+    std::size_t i = 0;
+    while (i < until) {
+      Match match = longest_match(characters, i);
+      if (match.end <= i) {
+        ++i;
+        continue;
+      }
+      while (characters.offset(match.end) - characters.offset(i) > k_max_token_length) --match.end;
+      Token token;
+      token.start = offset + characters.offset(i);
+      token.end = offset + characters.offset(match.end);
+      token.position = position++;
+      token.type = match.type;
+      for (; i < match.end; ++i) append_utf8(token.term, u_tolower(characters.code(i)));
+      if (!take(std::move(token))) return;
     }
-    while (characters.offset(match.end) - characters.offset(i) > k_max_token_length) --match.end;
-    Token token;
-    token.start = characters.offset(i);
-    token.end = characters.offset(match.end);
-    token.position = static_cast<std::uint32_t>(tokens.size());
-    token.type = match.type;
-    for (; i < match.end; ++i) append_utf8(token.term, u_tolower(characters.code(i)));
-    tokens.push_back(std::move(token));
+    offset += characters.offset(i);
+    text.remove_prefix(i < characters.size() ? characters.at[i].byte : window.size());
   }
+}
+
+std::vector<Token> standard_tokens(std::string_view text) {
+  std::vector<Token> tokens;
+  each_standard_token(text, [&](Token&& token) { return tokens.push_back(std::move(token)), true; });
   return tokens;
 }
 
 std::string lower_case(std::string_view text) {
   std::string out;
   out.reserve(text.size());
-  for (const auto& character : Characters(text).at) append_utf8(out, u_tolower(character.code));
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(text.data());
+  const auto length = static_cast<std::int64_t>(text.size());
+  for (std::int64_t i = 0; i < length;) {
+    UChar32 c;
+    U8_NEXT_OR_FFFD(bytes, i, length, c);
+    append_utf8(out, u_tolower(c));
+  }
   return out;
 }
 

@@ -1,6 +1,7 @@
 // Queries over words: match, multi_match, prefix, and terms of text and keyword fields.
 #include <algorithm>
 
+#include "base/cancellation.h"
 #include "server/elastic/local/search/analyzers.h"
 #include "server/elastic/local/search/json_view.h"
 #include "server/elastic/local/search/query_runner.h"
@@ -64,12 +65,14 @@ DocSet QueryRunner::with_terms(const Field& field, Wanted&& wanted) const {
   DocSet docs = nothing();
   if (const TextColumn* column = memory_.text(field.path)) {
     for (const auto& [term, postings] : column->terms()) {
+      check_cancelled();
       if (!wanted(std::string_view(term))) continue;
       for (const Posting& posting : postings) docs.set(posting.doc);
     }
   }
   if (const KeywordColumn* column = memory_.keyword(field.path)) {
     for (KeywordColumn::Term term = 0; term < column->term_count(); ++term) {
+      check_cancelled();
       if (!wanted(std::string_view(column->text(term)))) continue;
       for (const Doc doc : column->documents(term)) docs.set(doc);
     }
@@ -82,20 +85,24 @@ ScoredDocs QueryRunner::match_text(const Field& field, const MatchQuery& query, 
                                    bool scoring) const {
   need_index(field);
   const std::string& analyzer = field.search_analyzer.empty() ? field.analyzer : field.search_analyzer;
-  const auto tokens = analyze_text(analyzer, query.text.text);
-  if (!tokens) refuse_query_because("analyzer [" + analyzer + "] has not been configured in mappings");
-  if (tokens->empty()) {
+  ClauseSum terms(query.all_terms ? ClauseSum::Of::all : ClauseSum::Of::any, scoring,
+                  !query.minimum_should_match.empty());
+  const bool known = each_token(analyzer, query.text.text, [&](Token&& token) {
+    check_cancelled();
+    shard_.count_clauses(1);
+    terms.add(text_term(field, token.term, boost, scoring));
+    return true;
+  });
+  if (!known) refuse_query_because("analyzer [" + analyzer + "] has not been configured in mappings");
+  if (terms.clauses() == 0) {
     return query.zero_terms_match_all ? ScoredDocs{memory_.live(), boost} : ScoredDocs{nothing()};
   }
-  std::vector<ScoredDocs> terms;
-  for (const Token& token : *tokens) terms.push_back(text_term(field, token.term, boost, scoring));
-  if (query.all_terms) return sum_of_all(std::move(terms), scoring);
   // Elasticsearch applies minimum_should_match to disjunctions only, and a single word is none.
   std::size_t least = 1;
-  if (!query.minimum_should_match.empty() && terms.size() > 1) {
-    least = std::max<std::size_t>(1, least_clauses(query.minimum_should_match, terms.size()));
+  if (!query.all_terms && !query.minimum_should_match.empty() && terms.clauses() > 1) {
+    least = std::max<std::size_t>(1, least_clauses(query.minimum_should_match, terms.clauses()));
   }
-  return sum_of_any(std::move(terms), least, scoring);
+  return std::move(terms).finish(least);
 }
 
 ScoredDocs QueryRunner::match_field(const FieldPtr& field, const MatchQuery& query, float boost,
@@ -121,7 +128,8 @@ ScoredDocs QueryRunner::run(const MatchQuery& query, float boost, bool scoring) 
 }
 
 ScoredDocs QueryRunner::run(const MultiMatchQuery& query, float boost, bool scoring) const {
-  std::vector<ScoredDocs> clauses;
+  ClauseSum clauses(query.sum_of_fields ? ClauseSum::Of::any : ClauseSum::Of::best, scoring, false,
+                    query.tie_breaker);
   for (const auto& [name, field_boost] : query.fields) {
     const bool pattern = name.find('*') != std::string::npos;
     MatchQuery match = query.match;
@@ -129,12 +137,13 @@ ScoredDocs QueryRunner::run(const MultiMatchQuery& query, float boost, bool scor
     for (const FieldPtr& field : shard_.mapping->expand(name)) {
       const bool searchable = field->type != FieldType::dense_vector && field->type != FieldType::binary;
       if (pattern && (!searchable || !field->indexed)) continue;
-      clauses.push_back(match_field(field, match, boost * field_boost, scoring));
+      check_cancelled();
+      shard_.count_clauses(1);
+      clauses.add(match_field(field, match, boost * field_boost, scoring));
     }
   }
-  if (clauses.empty()) return {nothing()};
-  return query.sum_of_fields ? sum_of_any(std::move(clauses), 1, scoring)
-                             : best_of_any(std::move(clauses), query.tie_breaker, scoring);
+  if (clauses.clauses() == 0) return {nothing()};
+  return std::move(clauses).finish();
 }
 
 ScoredDocs QueryRunner::run(const PrefixQuery& query, float boost, bool) const {

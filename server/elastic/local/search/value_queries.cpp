@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/cancellation.h"
 #include "server/elastic/local/date.h"
 #include "server/elastic/local/search/date_math.h"
 #include "server/elastic/local/search/json_view.h"
@@ -75,6 +76,20 @@ DocSet QueryRunner::integers_between(const Field& field, std::int64_t least, std
                      [=](std::int64_t value) { return value >= least && value <= greatest; });
 }
 
+/// In one pass over the documents, however many values there are.
+DocSet QueryRunner::integers_of(const Field& field, const std::vector<Literal>& values) const {
+  need_values(field);
+  std::vector<std::int64_t> wanted;
+  for (const Literal& value : values) {
+    const WholeNumber number = whole_number(value);
+    if (!number.fraction && !number.beyond) wanted.push_back(number.floor);
+  }
+  std::sort(wanted.begin(), wanted.end());
+  return with_values(memory_.integers(field.path), memory_.size(), [&](std::int64_t value) {
+    return std::binary_search(wanted.begin(), wanted.end(), value);
+  });
+}
+
 DocSet QueryRunner::doubles_between(const Field& field, double least, bool with_least, double greatest,
                                     bool with_greatest) const {
   need_values(field);
@@ -145,13 +160,18 @@ ScoredDocs QueryRunner::run(const TermsQuery& query, float boost, bool) const {
   if (field->type == FieldType::keyword && (field->indexed || field->doc_values)) {
     const KeywordColumn* column = memory_.keyword(field->path);
     for (const Literal& value : query.values) {
+      check_cancelled();
       const auto* documents = column ? column->find(value.text) : nullptr;
       if (!documents) continue;
       for (const Doc doc : *documents) docs.set(doc);
     }
     return constant(std::move(docs), boost);
   }
-  for (const Literal& value : query.values) docs |= value_term(*field, value, 1, false).docs;
+  if (is_whole_number(field->type)) return constant(integers_of(*field, query.values), boost);
+  for (const Literal& value : query.values) {
+    check_cancelled();
+    docs |= value_term(*field, value, 1, false).docs;
+  }
   return constant(std::move(docs), boost);
 }
 
@@ -248,7 +268,11 @@ ScoredDocs QueryRunner::run(const ExistsQuery& query, float boost, bool) const {
   std::vector<FieldPtr> fields = shard_.mapping->expand(query.field);
   if (fields.empty())
     fields = shard_.mapping->expand(query.field + ".*");  // an object exists if anything in it does
-  for (const FieldPtr& field : fields) docs |= existing(*field);
+  shard_.count_clauses(fields.size());
+  for (const FieldPtr& field : fields) {
+    check_cancelled();
+    docs |= existing(*field);
+  }
   if (query.field == "_id" || query.field == "_index" || query.field == "_source") docs = memory_.live();
   return constant(std::move(docs), boost);
 }

@@ -1,4 +1,4 @@
-#include "server/elastic/queries/json_walk.h"
+#include "server/elastic/rest/json_walk.h"
 
 #include <rapidjson/document.h>
 
