@@ -98,8 +98,16 @@ Result<api::Api::Options> api_options(const ServerOptions& options) {
   return api;
 }
 
+/// Both ports share the open files; a gateway needs two for each client.
+int descriptor_parts(const ServerOptions& options) {
+  if (!options.elasticsearch_gateway.empty()) return 3;
+  return options.embedded_elasticsearch ? 2 : 1;
+}
+
 http::Server::Options http_options(const ServerOptions& options) {
   http::Server::Options http;
+  static_cast<http::ClientLimits&>(http) = options.clients;
+  http.descriptor_parts = descriptor_parts(options);
   http.host = options.host;
   http.port = options.port;
   http.workers = options.workers;
@@ -111,6 +119,20 @@ http::Server::Options http_options(const ServerOptions& options) {
   return http;
 }
 
+/// One form for the lines of both ports.
+void log_elasticsearch_access(const http::AccessRecord& record) {
+  api::AccessEntry entry;
+  entry.method = http::to_string(record.method);
+  entry.route = record.path;
+  entry.status = record.status;
+  entry.milliseconds = record.milliseconds;
+  entry.bytes_in = record.bytes_in;
+  entry.bytes_out = record.bytes_out;
+  entry.request_id = record.request_id.empty() ? "-" : record.request_id;
+  entry.peer = record.peer;
+  log_access(entry);
+}
+
 /// Each may wait on the cluster and on inference, and bulks of pictures must not keep searches out.
 constexpr int k_gateway_workers = 64;
 
@@ -119,6 +141,9 @@ elastic::ElasticServer::Options elastic_options(const ServerOptions& options, ap
   elastic.host = options.host;
   elastic.port = options.elasticsearch_port;
   elastic.limits = options.elasticsearch_limits;
+  elastic.clients = options.clients;
+  elastic.descriptor_parts = descriptor_parts(options);
+  elastic.access_log = log_elasticsearch_access;
   elastic.secret_key_file = options.secret_key_file;
   elastic.warn = [](const std::string& text) { spdlog::warn("{}", text); };
   if (options.elasticsearch_gateway.empty()) {
@@ -194,7 +219,9 @@ Status Program::start() {
 
   // The port opens before the models are loaded: /health/live answers, and /health/ready says what it waits
   // for.
-  auto http = http::Server::start(http_options(options_), [this](http::Request&& request, http::Reply reply) {
+  auto options = http_options(options_);
+  options.check_head = [this](const http::Request& head) { return api_->check_head(head); };
+  auto http = http::Server::start(options, [this](http::Request&& request, http::Reply reply) {
     api_->handle(std::move(request), std::move(reply));
   });
   if (!http) return http.error();

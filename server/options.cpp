@@ -121,6 +121,25 @@ void add_elasticsearch_limits(Table& table, elastic::Limits& limits, const CLI::
               "Of an index: its settings, mapping and aliases as JSON");
 }
 
+void add_client_limits(Table& table, http::ClientLimits& clients, const CLI::Validator& count) {
+  table
+      .value("--max-connections", clients.max_connections,
+             "Of clients, at each port; with more, the idlest is closed")
+      ->check(count);
+  table
+      .value("--max-connections-per-address", clients.max_connections_per_address,
+             "The same for one address (IPv6: one /64)")
+      ->check(count);
+  table.time("--header-timeout", clients.header_timeout, "10s", "How long the head of a request may take; then: 408");
+  table.time("--receive-timeout", clients.receive_timeout, "30s",
+             "How long nothing of a request may arrive; then: 408");
+  table.time("--send-timeout", clients.send_timeout, "30s",
+             "How long a client may take nothing of its answer; then it is cut");
+  table.time("--idle-timeout", clients.idle_timeout, "2m", "How long a connection may wait for its next request");
+  table.bytes("--min-transfer-rate", clients.min_transfer_rate, "240B",
+              "Bytes per second that a body or the reading of an answer must keep up; 0: any");
+}
+
 /// The option table. docs/server.md shows it as --help prints it.
 void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, NamedValues& max_tokens,
                  NamedValues& labels) {
@@ -149,7 +168,22 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
   table.value("--workers", options.workers, "Threads that read requests and write answers")
       ->check(plain(CLI::Range(1, 256)));
   table.value("--api-key-file", options.api_key_file,
-              "File of keys, one a line; then all routes but /health want Authorization: Bearer KEY");
+              "File of keys, one a line; then all routes but /health, /openapi.json and /docs want Authorization: Bearer "
+              "KEY");
+  table
+      .value("--allowed-hosts", options.clients.allowed_hosts,
+             "Further host names that URLs of this server may have: NAME, *.NAME, * for all. Addresses and private "
+             "names always may")
+      ->type_name("NAME")
+      ->delimiter(',')
+      ->default_str("");
+  table
+      .value("--allowed-origins", options.clients.allowed_origins,
+             "Sites whose web pages may call this server: https://app.example.com, * for all. Pages of this server "
+             "and of localhost always may")
+      ->type_name("ORIGIN")
+      ->delimiter(',')
+      ->default_str("");
   table.time("--drain-timeout", options.drain_timeout, "10s",
              "At SIGTERM, how long requests in flight may take");
 
@@ -200,6 +234,7 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
   table.bytes("--elasticsearch-max-body-bytes", options.elasticsearch_limits.max_body_bytes, "100MB",
               "The same at the Elasticsearch port");
   add_elasticsearch_limits(table, options.elasticsearch_limits, count);
+  add_client_limits(table, options.clients, count);
   table.value("--max-inputs", options.max_inputs, "Inputs of one request")->check(count);
   table.bytes("--max-text-bytes", options.max_text_bytes, "256kB",
               "Of one text, before it is cut to the model's tokens");

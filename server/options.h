@@ -10,6 +10,7 @@
 
 #include "server/api/label_book.h"
 #include "server/elastic/limits.h"
+#include "server/http/server.h"
 #include "server/serving/model_registry.h"
 
 namespace sightline {
@@ -24,6 +25,7 @@ struct ServerOptions {
   std::uint16_t port = 8080;
   int workers = 8;
   std::string api_key_file;
+  http::ClientLimits clients;  ///< of both ports
 
   // the Elasticsearch port
   bool embedded_elasticsearch = false;

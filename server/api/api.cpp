@@ -12,6 +12,7 @@
 #include "server/api/openai.h"
 #include "server/api/openapi.h"
 #include "server/api/rerank.h"
+#include "server/http/client_network.h"
 
 namespace sightline::api {
 namespace {
@@ -115,20 +116,10 @@ void Api::handle(http::Request request, Responder responder) {
 void Api::dispatch(ExchangePtr exchange) {
   const std::vector<std::string> path = exchange->request.path_parts();
   const Method method = asked_method(exchange->request);
-  const Route* found = nullptr;
-  for (const Route& route : routes()) {
-    if (!matches(route.path, path, exchange->wildcards)) continue;
-    found = &route;
-    break;
-  }
+  const Route* found = find_route(path, exchange->wildcards);
   exchange->shape = shape_of(path);
   if (found) exchange->route = found->path;
-  if (!(found && found->open) && !authorised(exchange->request)) {
-    http::Headers headers;
-    headers.set("WWW-Authenticate", "Bearer");
-    return exchange->fail(401, "unauthorized", "send a valid key as Authorization: Bearer KEY",
-                          std::move(headers));
-  }
+  if (!admits(found, exchange->request)) return refuse_key(*exchange);
   if (!found) {
     return exchange->fail({ErrorCode::not_found, "no route " + exchange->request.path.substr(0, 200) +
                                                      " here: GET / lists those there are"});
@@ -144,8 +135,48 @@ void Api::dispatch(ExchangePtr exchange) {
   found->handle(context_, std::move(exchange));
 }
 
-bool Api::authorised(const http::Request& request) const {
-  return !options_.keys || options_.keys->admit(request.headers.get("Authorization").value_or(""));
+const Api::Route* Api::find_route(const std::vector<std::string>& path, std::vector<std::string>& wildcards) {
+  for (const Route& route : routes()) {
+    if (matches(route.path, path, wildcards)) return &route;
+  }
+  return nullptr;
+}
+
+bool Api::admits(const Route* route, const http::Request& request) const {
+  if (!options_.keys || (route && route->open)) return true;
+  return options_.keys->admit(request.headers.get("Authorization").value_or(""));
+}
+
+void Api::refuse_key(Exchange& exchange) {
+  http::Headers headers;
+  headers.set("WWW-Authenticate", "Bearer");
+  exchange.fail(401, "unauthorized", "send a valid key as Authorization: Bearer KEY", std::move(headers));
+}
+
+std::optional<http::HeadAnswer> Api::check_head(const http::Request& head) {
+  const std::vector<std::string> path = head.path_parts();
+  std::vector<std::string> wildcards;
+  const Route* const route = find_route(path, wildcards);
+  if (admits(route, head)) return {};
+
+  http::HeadAnswer answer;
+  const Responder responder{[&answer](http::Response response) { answer.response = std::move(response); }};
+  Exchange exchange(head, responder, context_.clock, context_.metrics, options_.access_log);
+  exchange.shape = shape_of(path);
+  if (route) exchange.route = route->path;
+  if (head.headers.get("Authorization")) answer.delay = guesses_.failure(http::network_of(head.peer));
+  if (answer.delay.count() == 0) {
+    refuse_key(exchange);
+    return answer;
+  }
+  answer.close = true;
+  http::Headers headers;
+  headers.set("Retry-After", "1");
+  exchange.fail(429, "too_many_wrong_keys",
+                "this key is wrong, as were the last ones from this address: send a valid key as "
+                "Authorization: Bearer KEY",
+                std::move(headers));
+  return answer;
 }
 
 void Api::root(ExchangePtr exchange) {

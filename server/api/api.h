@@ -11,6 +11,7 @@
 #include "server/api/exchange.h"
 #include "server/http/server.h"
 #include "server/security/api_keys.h"
+#include "server/security/guess_brake.h"
 #include "server/serving/embedding_service.h"
 
 namespace sightline::api {
@@ -38,6 +39,9 @@ class Api {
   void handle(http::Request request, Responder responder);
   /// The same, for an http::Server.
   void handle(http::Request request, http::Reply reply);
+  /// For http::Server::Options::check_head: a request without a valid key is answered by its head. Wrong keys
+  /// are counted by address, and after a few of them answered later (security::GuessBrake).
+  std::optional<http::HeadAnswer> check_head(const http::Request& head);
 
   /// From now on /health/ready answers 503, so that nobody sends more; other requests are still served.
   void begin_stop() { stopping_ = true; }
@@ -45,8 +49,10 @@ class Api {
  private:
   struct Route;
   static const std::vector<Route>& routes();
+  static const Route* find_route(const std::vector<std::string>& path, std::vector<std::string>& wildcards);
   void dispatch(ExchangePtr exchange);
-  bool authorised(const http::Request& request) const;
+  bool admits(const Route* route, const http::Request& request) const;
+  static void refuse_key(Exchange& exchange);
 
   void root(ExchangePtr exchange);
   void live(ExchangePtr exchange);
@@ -56,6 +62,7 @@ class Api {
 
   const Options options_;
   LabelBook labels_;
+  security::GuessBrake guesses_;
   const Context context_;
   std::atomic<bool> stopping_{false};
 };

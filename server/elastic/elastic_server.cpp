@@ -82,6 +82,9 @@ class Running : public ElasticServer {
 
   Status listen(const Options& options) {
     http::Server::Options http;
+    static_cast<http::ClientLimits&>(http) = options.clients;
+    http.descriptor_parts = options.descriptor_parts;
+    http.access_log = options.access_log;
     http.host = options.host;
     http.port = options.port;
     http.workers = options.workers;

@@ -13,6 +13,7 @@
 #include "server/elastic/gateway/cluster.h"
 #include "server/elastic/gateway/cluster_probe.h"
 #include "server/elastic/limits.h"
+#include "server/http/server.h"
 
 namespace sightline::elastic {
 
@@ -48,6 +49,10 @@ class ElasticServer {
     std::function<void(const std::string&)> warn;
     int workers = 16;  ///< requests handled at once; each may block on inference and on disk
     Limits limits;
+    http::ClientLimits clients;
+    int descriptor_parts = 1;  ///< as in http::Server::Options
+    /// Told of every request that was answered. May be empty.
+    std::function<void(const http::AccessRecord&)> access_log;
   };
 
   /// Errors: those of opening `data_dir` as a store, or of the cluster's URL and CA (it need not be up); of

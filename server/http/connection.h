@@ -8,12 +8,14 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "base/cancellation.h"
 #include "server/http/buffer_budget.h"
 #include "server/http/request_parser.h"
+#include "server/http/server.h"
 #include "server/http/stream_buffer.h"
 #include "server/http/transfer_rate.h"
 
@@ -90,6 +92,10 @@ struct Connection {
   bool counted = false;  ///< by the ConnectionTable
   std::string ahead;    ///< received, but behind the request at hand
   bool unread = false;  ///< `ahead` is full, so that more may wait in the socket; nothing will tell of it
+  /// What its head decided about the request at hand, while its body is read and thrown away, or while the
+  /// answer is delayed.
+  std::optional<HeadAnswer> head_answer;
+  Clock::time_point answer_due = Clock::time_point::max();  ///< of a delayed answer
   std::string output;
   std::shared_ptr<StreamBuffer> stream;  ///< where the rest of a streamed reply comes from
   std::shared_ptr<Cancellation> work;    ///< for the request at hand, until its answer is complete

@@ -1,8 +1,6 @@
 #include "server/http/connection_table.h"
 
 #include <algorithm>
-#include <arpa/inet.h>
-#include <array>
 #include <optional>
 #include <tuple>
 #include <utility>
@@ -13,7 +11,8 @@ namespace {
 /// How little is lost by closing the connection: the lowest first. Empty: it must stay.
 std::optional<int> worth(const Connection& connection) {
   using Phase = Connection::Phase;
-  if (connection.phase == Phase::lingering) return 0;
+  const bool delayed = connection.phase == Phase::handling && connection.head_answer;
+  if (connection.phase == Phase::lingering || delayed) return 0;
   if (connection.phase != Phase::receiving) return {};
   if (connection.parser.idle()) return 1;
   return connection.parser.state() == RequestParser::State::body ? 3 : 2;
@@ -26,17 +25,6 @@ Connection::Clock::time_point unmoved_since(const Connection& connection) {
 }
 
 }  // namespace
-
-std::string network_of(const std::string& address) {
-  std::array<unsigned char, 16> bytes{};
-  if (::inet_pton(AF_INET6, address.c_str(), bytes.data()) != 1) return address;
-  static constexpr std::array<unsigned char, 12> k_mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-  const bool ipv4 = std::equal(k_mapped.begin(), k_mapped.end(), bytes.begin());
-  if (!ipv4) std::fill(bytes.begin() + 8, bytes.end(), 0);
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  ::inet_ntop(AF_INET6, bytes.data(), text.data(), text.size());
-  return text.data();
-}
 
 void ConnectionTable::add(Pointer connection) {
   ++open_;

@@ -13,10 +13,6 @@
 
 namespace sightline::http {
 
-/// What a client is counted by: its address, of IPv6 the first 64 bits, as whoever has one address of a /64
-/// has all of them.
-std::string network_of(const std::string& address);
-
 /// Belongs to the loop's thread.
 class ConnectionTable {
  public:

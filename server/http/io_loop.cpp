@@ -9,6 +9,8 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "server/http/client_network.h"
+
 namespace sightline::http {
 namespace {
 
@@ -19,6 +21,8 @@ constexpr std::size_t k_max_ahead_bytes = 16u << 10;
 constexpr std::size_t k_read_bytes = 64u << 10;  ///< at a time
 constexpr int k_reads_in_turn = 16;              ///< of one connection, before the others have theirs
 constexpr int k_accepts_in_turn = 64;
+/// A body that is read and thrown away, so that a refused client keeps its connection.
+constexpr std::size_t k_short_body_bytes = 64u << 10;
 constexpr std::chrono::seconds k_linger_time{5};
 
 /// How often the loop looks at its clocks.
@@ -164,6 +168,8 @@ void IoLoop::check_time(const std::shared_ptr<Connection>& connection, Connectio
       if (now - connection->last_progress > k_linger_time) reset(*connection);
       break;
     case Phase::handling:
+      if (now >= connection->answer_due) end_delay(connection);
+      break;
     case Phase::closed:
       break;
   }
@@ -355,9 +361,11 @@ void IoLoop::received(const std::shared_ptr<Connection>& connection, std::string
 void IoLoop::read_request(const std::shared_ptr<Connection>& connection, std::string_view& bytes) {
   auto& parser = connection->parser;
   if (parser.idle()) connection->request_began = connection->last_progress;
-  const bool in_head = parser.state() == RequestParser::State::head;
+  if (parser.state() == RequestParser::State::head &&
+      parser.feed_head(bytes) == RequestParser::State::body && !accept_head(connection)) {
+    return;
+  }
   const auto state = parser.feed(bytes);
-  if (in_head && state == RequestParser::State::body) connection->rate.begin(0, connection->last_progress);
   if (state == RequestParser::State::failed) {
     refuse(connection, parser.status(), parser.message());
   } else if (!connection->share.grow_to(parser.held_bytes())) {
@@ -372,6 +380,48 @@ void IoLoop::read_request(const std::shared_ptr<Connection>& connection, std::st
         ::send(connection->descriptor, k_continue.data(), k_continue.size(), MSG_NOSIGNAL);
     parser.continue_sent();
   }
+}
+
+/// Judges a head that was just read; false if the request is answered by now. A short body is read all the
+/// same, so that the connection can go on.
+bool IoLoop::accept_head(const std::shared_ptr<Connection>& connection) {
+  auto& parser = connection->parser;
+  connection->rate.begin(0, connection->last_progress);
+  parser.set_peer(connection->peer);
+  connection->head_answer = core_->judge(parser.request());
+  if (!connection->head_answer) return true;
+  const auto to_come = parser.bytes_to_come();
+  if (!parser.expects_continue() && to_come && *to_come <= k_short_body_bytes) return true;
+  connection->head_answer->close = true;
+  give_head_answer(connection);
+  return false;
+}
+
+/// Answers the request at hand by what its head decided, at once or after the delay.
+void IoLoop::give_head_answer(const std::shared_ptr<Connection>& connection) {
+  auto& parser = connection->parser;
+  auto& answer = *connection->head_answer;
+  const Framing framing{parser.is_head(), parser.http_1_0(), answer.close || !parser.keep_alive()};
+  connection->must_close = framing.close;
+  connection->close_after_output = framing.close;
+  connection->phase = Phase::handling;
+  connection->share.clear();
+  const auto delay = std::exchange(answer.delay, {});
+  AccessNote note(core_->options, parser.take());
+  note.write(core_->options, answer.response.status, answer.response.body.size());
+  connection->output = response_text(answer.response, framing);
+  if (delay.count() > 0) {
+    connection->answer_due = Connection::Clock::now() + delay;
+    return;
+  }
+  // By the mailbox: requests sent ahead that are all answered so would call each other without end.
+  mailbox_->post([connection](IoLoop& loop) { loop.end_delay(connection); });
+}
+
+void IoLoop::end_delay(const std::shared_ptr<Connection>& connection) {
+  if (connection->phase != Phase::handling || !std::exchange(connection->head_answer, std::nullopt)) return;
+  connection->answer_due = Connection::Clock::time_point::max();
+  write(connection, std::exchange(connection->output, {}), connection->close_after_output);
 }
 
 /// Takes the bytes that lie behind the request at hand: keeps them, or throws them away if it is the last.
@@ -389,15 +439,16 @@ void IoLoop::keep_ahead(Connection& connection, std::string_view bytes) {
 }
 
 void IoLoop::dispatch(const std::shared_ptr<Connection>& connection) {
+  if (connection->head_answer) return give_head_answer(connection);
   auto& parser = connection->parser;
   const Framing framing{parser.is_head(), parser.http_1_0(), !parser.keep_alive()};
   connection->must_close = framing.close;
   connection->close_after_output = framing.close;
   connection->phase = Phase::handling;
   connection->work = std::make_shared<Cancellation>();
-  Job job{parser.take(), Reply(std::make_shared<Reply::Channel>(core_, mailbox_, connection, framing)),
-          std::exchange(connection->share, BufferShare(core_->budget))};
-  job.request.peer = connection->peer;
+  Request request = parser.take();
+  Reply reply(std::make_shared<Reply::Channel>(core_, mailbox_, connection, request, framing));
+  Job job{std::move(request), std::move(reply), std::exchange(connection->share, BufferShare(core_->budget))};
   job.request.cancellation = connection->work;
   if (!core_->pool->submit(job)) {
     job.reply.send(core_->error(429, "the server is busy: its queue of requests is full; try again"));
@@ -409,7 +460,10 @@ void IoLoop::refuse(const std::shared_ptr<Connection>& connection, int status, c
   const Framing framing{connection->parser.is_head(), connection->parser.http_1_0(), true};
   const Response response = core_->error(status, message);  // the message may be the parser's
   connection->share.clear();
-  connection->parser.take();
+  connection->head_answer.reset();
+  connection->parser.set_peer(connection->peer);
+  AccessNote note(core_->options, connection->parser.take());
+  note.write(core_->options, status, response.body.size());
   connection->must_close = true;
   write(connection, response_text(response, framing), true);
 }

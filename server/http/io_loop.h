@@ -81,6 +81,9 @@ class IoLoop final : public Pistache::Tcp::Transport {
   void receive_later(const std::shared_ptr<Connection>& connection);
   void received(const std::shared_ptr<Connection>& connection, std::string_view bytes);
   void read_request(const std::shared_ptr<Connection>& connection, std::string_view& bytes);
+  bool accept_head(const std::shared_ptr<Connection>& connection);
+  void give_head_answer(const std::shared_ptr<Connection>& connection);
+  void end_delay(const std::shared_ptr<Connection>& connection);
   void keep_ahead(Connection& connection, std::string_view bytes);
   void dispatch(const std::shared_ptr<Connection>& connection);
   void refuse(const std::shared_ptr<Connection>& connection, int status, const std::string& message);

@@ -49,8 +49,12 @@ RequestParser::State RequestParser::fail(int status, std::string message) {
   return state_ = State::failed;
 }
 
+RequestParser::State RequestParser::feed_head(std::string_view& input) {
+  return state_ == State::head ? read_head(input) : state_;
+}
+
 RequestParser::State RequestParser::feed(std::string_view& input) {
-  if (state_ == State::head) read_head(input);
+  feed_head(input);
   if (state_ == State::body) read_body(input);
   return state_;
 }

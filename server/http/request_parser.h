@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -34,7 +35,16 @@ class RequestParser {
 
   /// Takes bytes from the front of `input`, up to the end of this request and no further.
   State feed(std::string_view& input);
+  /// The same up to the end of the head.
+  State feed_head(std::string_view& input);
   State state() const { return state_; }
+  /// Once the head was accepted: the request so far.
+  const Request& request() const { return request_; }
+  void set_peer(std::string peer) { request_.peer = std::move(peer); }
+  /// Bytes of the body still to come; empty if the head does not say.
+  std::optional<std::uint64_t> bytes_to_come() const {
+    return part_ == BodyPart::by_length ? std::optional(left_) : std::nullopt;
+  }
 
   /// After `failed`: 400, 405, 413, 417, 431 or 505 and a sentence for the client.
   int status() const { return status_; }

@@ -38,6 +38,12 @@ Status check(const Server::Options& options) {
                      ": io_threads, workers, max_connections, max_connections_per_address and "
                      "descriptor_parts must be 1 or more, max_header_bytes 1024 or more"};
   }
+  if (std::min({options.idle_timeout, options.header_timeout, options.receive_timeout, options.send_timeout})
+          .count() <= 0) {
+    return Error{ErrorCode::invalid_argument,
+                 "HTTP server on " + place(options) +
+                     ": --idle-timeout, --header-timeout, --receive-timeout and --send-timeout must be above 0ms"};
+  }
   const std::string host = bare_host(options.host);
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
@@ -92,8 +98,8 @@ void handle(const ServerCore& core, const Server::Handler& handler, Job&& job) {
 
 class PistacheServer final : public Server {
  public:
-  PistacheServer(const Options& options, Handler handler)
-      : core_(std::make_shared<ServerCore>(options)),
+  PistacheServer(const Options& options, WebGuard guard, Handler handler)
+      : core_(std::make_shared<ServerCore>(options, std::move(guard))),
         pool_(options.workers, options.max_queued_requests,
               [core = core_, handler = std::move(handler)](Job&& job) {
                 handle(*core, handler, std::move(job));
@@ -157,11 +163,13 @@ class PistacheServer final : public Server {
 
 Result<std::unique_ptr<Server>> Server::start(const Options& options, Handler handler) {
   if (const auto status = check(options); !status) return status.error();
+  auto guard = WebGuard::create(bare_host(options.host), options.allowed_hosts, options.allowed_origins);
+  if (!guard) return guard.error();
   Options bounded = options;
   bounded.max_connections = connections_within_limits(options);
   std::string why;
   try {
-    auto server = std::make_unique<PistacheServer>(bounded, std::move(handler));
+    auto server = std::make_unique<PistacheServer>(bounded, *std::move(guard), std::move(handler));
     const Status listening = server->listen();
     if (listening) return std::unique_ptr<Server>(std::move(server));
     why = listening.error().message;

@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "server/http/message.h"
@@ -94,12 +96,34 @@ struct ClientLimits {
   std::chrono::milliseconds send_timeout{30'000};
   /// Bytes per second, of a body within any `receive_timeout` and of an answer within any `send_timeout`. 0: none.
   std::size_t min_transfer_rate = 240;
+  std::vector<std::string> allowed_hosts;    ///< names that URLs of this server may have; see WebGuard
+  std::vector<std::string> allowed_origins;  ///< sites whose pages may call this server; see WebGuard
+};
+
+/// An answer that needs no more of a request than its head.
+struct HeadAnswer {
+  Response response;
+  std::chrono::milliseconds delay{0};  ///< before it is sent; the connection waits meanwhile
+  bool close = false;                  ///< the connection ends after it
+};
+
+/// What an access log says of a request, whoever answered it.
+struct AccessRecord {
+  Method method = Method::get;
+  std::string path;        ///< as sent, but that what is no plain URL character is percent-encoded
+  std::string request_id;  ///< X-Opaque-Id, or X-Request-Id, if it is plain and short; else empty
+  std::string peer;
+  int status = 0;
+  double milliseconds = 0;    ///< from the request's last byte to the answer's
+  std::size_t bytes_in = 0;   ///< of the body, as sent
+  std::size_t bytes_out = 0;  ///< of the answer's body
 };
 
 /// Serves one port.
 ///
 /// Flow: 1. Pistache waits for events on its loops; a request is cut out whole, within the limits, and put into
-///          the worker pool's queue. Nothing of ours but that happens in an event loop.
+///          the worker pool's queue. Its head is judged before its body is read: by the Host and the Origin
+///          (WebGuard), and by `check_head`. Nothing of ours but that happens in an event loop.
 ///       2. A worker undoes gzip and calls the handler; the handler replies at once or keeps the Reply for
 ///       later.
 ///          A handler that throws has its client answered with 500. It runs in the CancellationScope of its
@@ -129,6 +153,11 @@ class Server {
     /// Body of the server's own errors (413, 429, 500 of a dropped reply ...), so that each port keeps its
     /// error shape. May be called from any thread. Empty: a short JSON object.
     std::function<Response(int status, const std::string& message)> error_response;
+    /// Looks at a head before its body is read; what it answers is all that becomes of the request. Runs in an
+    /// event loop: it must not block. May be empty.
+    std::function<std::optional<HeadAnswer>(const Request& head)> check_head;
+    /// Called once for each request, as its answer is complete, on a thread of the server: it must not block. May be empty.
+    std::function<void(const AccessRecord&)> access_log;
   };
   using Handler = std::function<void(Request&&, Reply)>;
 

@@ -61,6 +61,23 @@ Response ServerCore::error(int status, const std::string& message) const {
   return response;
 }
 
+std::optional<HeadAnswer> ServerCore::judge(const Request& head) const {
+  try {
+    if (auto why = guard.refusal(head)) return HeadAnswer{error(403, *why)};
+    const std::string page = guard.page_of(head);
+    std::optional<HeadAnswer> answer;
+    if (!page.empty() && is_preflight(head)) {
+      answer = HeadAnswer{preflight_answer(head)};
+    } else if (options.check_head) {
+      answer = options.check_head(head);
+    }
+    if (answer && !page.empty()) allow_page(answer->response.headers, page);
+    return answer;
+  } catch (const std::exception&) {
+    return HeadAnswer{error(500, "internal error")};
+  }
+}
+
 void ServerCore::run_on_loops(const LoopMailbox::Task& task) {
   const auto done = std::make_shared<std::latch>(static_cast<std::ptrdiff_t>(mailboxes.size()));
   for (const auto& mailbox : mailboxes) {
@@ -72,19 +89,72 @@ void ServerCore::run_on_loops(const LoopMailbox::Task& task) {
   done->wait();
 }
 
+namespace {
+
+constexpr std::size_t k_longest_logged = 200;
+
+/// A path as it may stand in a line of any log: JSON too.
+std::string logged_path(std::string_view path) {
+  std::string plain;
+  for (const char c : path.substr(0, k_longest_logged)) {
+    const bool as_it_is = c > ' ' && c < 0x7f && c != '"' && c != '\\';
+    plain += as_it_is ? std::string(1, c) : percent_encode({&c, 1});
+  }
+  return plain;
+}
+
+std::string logged_id(const Request& request) {
+  for (const char* name : {"X-Opaque-Id", "X-Request-Id"}) {
+    const auto id = request.headers.get(name);
+    if (id && id->size() <= k_longest_logged && logged_path(*id) == *id) return std::string(*id);
+  }
+  return {};
+}
+
+}  // namespace
+
+AccessNote::AccessNote(const Server::Options& options, const Request& request) {
+  if (!options.access_log) return;
+  record_.emplace();
+  record_->method = request.method;
+  record_->path = logged_path(request.path);
+  record_->request_id = logged_id(request);
+  record_->peer = request.peer;
+  record_->bytes_in = request.body.size();
+}
+
+void AccessNote::write(const Server::Options& options, int status, std::size_t bytes_out) {
+  if (!record_) return;
+  const auto record = std::exchange(record_, std::nullopt);
+  try {
+    AccessRecord line = *record;
+    line.status = status;
+    line.bytes_out = bytes_out;
+    line.milliseconds =
+        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - began_).count();
+    options.access_log(line);
+  } catch (const std::exception&) {
+    // A request is answered, whatever becomes of its line.
+  }
+}
+
 Reply::Channel::Channel(std::shared_ptr<ServerCore> core, std::shared_ptr<LoopMailbox> mailbox,
-                        std::shared_ptr<Connection> connection, Framing framing)
+                        std::shared_ptr<Connection> connection, const Request& request, Framing framing)
     : core_(std::move(core)),
       mailbox_(std::move(mailbox)),
       connection_(std::move(connection)),
       work_(connection_->work),
       framing_(framing),
+      note_(core_->options, request),
+      page_(core_->guard.page_of(request)),
       share_(core_->budget) {
   core_->in_flight.add();
 }
 
-void Reply::Channel::send(const Response& response) {
+void Reply::Channel::send(Response response) {
   share_.clear();  // before the client can have the answer, and send its next request
+  if (!page_.empty()) allow_page(response.headers, page_);
+  note_.write(core_->options, response.status, response.body.size());
   Framing framing = framing_;
   framing.close = must_close() || list_has(response.headers.get("Connection").value_or(""), "close");
   std::string text = client_left() ? std::string() : response_text(response, framing);
@@ -106,19 +176,28 @@ std::shared_ptr<ReplyStream::Channel> Reply::Channel::stream(const ResponseHead&
   share_.clear();
   Framing framing = framing_;
   framing.close = must_close();
-  return std::make_shared<ReplyStream::Channel>(core_, mailbox_, connection_, head, framing);
+  if (page_.empty()) {
+    return std::make_shared<ReplyStream::Channel>(core_, mailbox_, connection_, head, framing,
+                                                  std::move(note_));
+  }
+  ResponseHead readable = head;
+  allow_page(readable.headers, page_);
+  return std::make_shared<ReplyStream::Channel>(core_, mailbox_, connection_, readable, framing,
+                                                std::move(note_));
 }
 
 ReplyStream::Channel::Channel(std::shared_ptr<ServerCore> core, std::shared_ptr<LoopMailbox> mailbox,
                               std::shared_ptr<Connection> connection, const ResponseHead& head,
-                              Framing framing)
+                              Framing framing, AccessNote note)
     : core_(std::move(core)),
       mailbox_(std::move(mailbox)),
       connection_(std::move(connection)),
       body_framing_(body_framing(head, framing)),
       room_(body_framing_ == BodyFraming::by_length ? *head.content_length
                                                     : std::numeric_limits<std::uint64_t>::max()),
-      whole_(body_framing_ == BodyFraming::none || room_ == 0) {
+      whole_(body_framing_ == BodyFraming::none || room_ == 0),
+      note_(std::move(note)),
+      status_(head.status) {
   framing.close = framing.close || body_framing_ == BodyFraming::until_close;
   buffer_ = std::make_shared<StreamBuffer>(head_text(head, body_framing_, framing), whole_);
   buffer_->when_abandoned(connection_->departure.listen({}));
@@ -137,6 +216,7 @@ ReplyStream::Channel::~Channel() {
 }
 
 bool ReplyStream::Channel::write(std::string_view bytes) {
+  bytes_out_ += bytes.size();
   if (bytes.empty() || body_framing_ == BodyFraming::none) return !buffer_->abandoned();
   if (body_framing_ == BodyFraming::chunked) {
     char size[20];
@@ -171,6 +251,7 @@ void ReplyStream::Channel::let_go_of_departure() {
 
 void ReplyStream::Channel::end(bool complete) {
   if (std::exchange(ended_, true)) return;
+  note_.write(core_->options, status_, bytes_out_);
   buffer_->forget_callbacks();
   if (!whole_) connection_->departure.listen({});
   mailbox_->post([core = core_, connection = connection_, buffer = buffer_, complete](IoLoop& loop) {
@@ -226,10 +307,8 @@ Reply::~Reply() {
   }
 }
 
-// Taken by value: whoever has answered has let go of the answer.
-// NOLINTNEXTLINE(performance-unnecessary-value-param)
 void Reply::send(Response response) {
-  if (const auto channel = std::move(channel_)) channel->send(response);
+  if (const auto channel = std::move(channel_)) channel->send(std::move(response));
 }
 
 // NOLINTNEXTLINE(performance-unnecessary-value-param)

@@ -19,6 +19,7 @@
 #include "server/http/listening_socket.h"
 #include "server/http/response_text.h"
 #include "server/http/server.h"
+#include "server/http/web_guard.h"
 #include "server/http/worker_pool.h"
 
 namespace sightline::http {
@@ -76,15 +77,21 @@ class LoopMailbox {
 };
 
 struct ServerCore {
-  explicit ServerCore(const Server::Options& chosen)
-      : options(chosen), budget(std::make_shared<BufferBudget>(chosen.max_buffered_bytes)) {}
+  ServerCore(const Server::Options& chosen, WebGuard web_guard)
+      : options(chosen),
+        guard(std::move(web_guard)),
+        budget(std::make_shared<BufferBudget>(chosen.max_buffered_bytes)) {}
 
   /// An error in the shape of this port; never throws.
   Response error(int status, const std::string& message) const;
   /// Runs `task` on every loop and waits until all have run it. From no loop's own thread.
   void run_on_loops(const LoopMailbox::Task& task);
 
+  /// What becomes of a request that its head alone decides.
+  std::optional<HeadAnswer> judge(const Request& head) const;
+
   const Server::Options options;
+  const WebGuard guard;
   std::optional<ListeningSocket> listening;  ///< opened before the loops run, closed after them
   const std::shared_ptr<BufferBudget> budget;
   Gauge in_flight;
@@ -94,15 +101,29 @@ struct ServerCore {
   std::vector<std::shared_ptr<LoopMailbox>> mailboxes;  ///< one a loop; filled before the loops run
 };
 
+/// One request's line in the access log.
+class AccessNote {
+ public:
+  /// For a request that was never read whole.
+  AccessNote() = default;
+  AccessNote(const Server::Options& options, const Request& request);
+  /// Writes the line. Only the first call does.
+  void write(const Server::Options& options, int status, std::size_t bytes_out);
+
+ private:
+  std::optional<AccessRecord> record_;  ///< empty: there is no log, or the line is written
+  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+};
+
 /// The way from a Reply to its connection: the text is made on the sender's thread and written by the
 /// connection's loop.
 class Reply::Channel {
  public:
   /// From the connection's own loop.
   Channel(std::shared_ptr<ServerCore> core, std::shared_ptr<LoopMailbox> mailbox,
-          std::shared_ptr<Connection> connection, Framing framing);
+          std::shared_ptr<Connection> connection, const Request& request, Framing framing);
 
-  void send(const Response& response);
+  void send(Response response);
   void hold(BufferShare share) { share_ = std::move(share); }
   std::shared_ptr<ReplyStream::Channel> stream(const ResponseHead& head);
   /// What a client gets whose Reply was dropped.
@@ -118,7 +139,9 @@ class Reply::Channel {
   std::shared_ptr<Connection> connection_;
   const std::shared_ptr<const Cancellation> work_;  ///< for the request that is to be answered
   Framing framing_;
-  BufferShare share_;  ///< of that request
+  AccessNote note_;
+  const std::string page_;  ///< the origin of another site's page that may read the answer; empty: none
+  BufferShare share_;       ///< of that request
 };
 
 /// The way from a ReplyStream to its connection. It took over a Reply's place in the count of those in
@@ -127,7 +150,7 @@ class ReplyStream::Channel {
  public:
   /// `close`: the connection ends after this answer.
   Channel(std::shared_ptr<ServerCore> core, std::shared_ptr<LoopMailbox> mailbox,
-          std::shared_ptr<Connection> connection, const ResponseHead& head, Framing framing);
+          std::shared_ptr<Connection> connection, const ResponseHead& head, Framing framing, AccessNote note);
   ~Channel();
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
@@ -149,6 +172,9 @@ class ReplyStream::Channel {
   const BodyFraming body_framing_;
   std::uint64_t room_;  ///< bytes that the body may still have
   bool whole_;          ///< all of it was passed on
+  AccessNote note_;
+  const int status_;
+  std::size_t bytes_out_ = 0;
   bool ended_ = false;
   std::shared_ptr<StreamBuffer> buffer_;
 };

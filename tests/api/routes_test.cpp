@@ -159,6 +159,48 @@ TEST_CASE("with keys all routes but health want one") {
   CHECK(bench.get("/v1/models", with("ApiKey key-of-team-b")).status == 200);
 }
 
+TEST_CASE("a key is judged by the head alone, and guessing gets slow while valid keys do not") {
+  const auto file = std::filesystem::temp_directory_path() / ("sightline_guess_" + std::to_string(getpid()));
+  std::ofstream(file) << "key-of-team-a\n";
+  auto keys = security::ApiKeys::read(file);
+  std::filesystem::remove(file);
+  REQUIRE(keys.ok());
+  Api::Options options;
+  options.keys = *std::move(keys);
+  ApiBench bench(std::move(options));
+  const auto head = [](const std::string& path, const std::string& key, const std::string& peer = "10.0.0.7") {
+    http::Request request;
+    request.method = http::Method::post;
+    request.path = path;
+    request.peer = peer;
+    if (!key.empty()) request.headers.set("Authorization", "Bearer " + key);
+    return request;
+  };
+  CHECK_FALSE(bench.api->check_head(head("/health/live", "")));
+  CHECK(bench.api->check_head(head("/v1/embeddings", ""))->response.status == 401);
+  for (int i = 0; i < 10; ++i) {
+    const auto refused = bench.api->check_head(head("/v1/embeddings", "guess-" + std::to_string(i)));
+    CHECK(refused->response.status == 401);
+    CHECK(refused->delay.count() == 0);
+  }
+  const auto slowed = bench.api->check_head(head("/v1/embeddings", "guess-11"));
+  CHECK(slowed->response.status == 429);
+  CHECK(slowed->delay == std::chrono::seconds(1));
+  CHECK(slowed->close);
+  CHECK_FALSE(bench.api->check_head(head("/v1/embeddings", "key-of-team-a")));  // from the same address
+  CHECK(bench.api->check_head(head("/v1/embeddings", ""))->delay.count() == 0);  // no guess
+  CHECK(bench.api->check_head(head("/v1/embeddings", "guess-12", "10.0.0.8"))->delay.count() == 0);
+}
+
+TEST_CASE("wrong keys are forgotten after a while without one") {
+  security::GuessBrake brake;
+  const auto now = security::GuessBrake::Clock::now();
+  for (int i = 0; i < 10; ++i) CHECK(brake.failure("a", now).count() == 0);
+  CHECK(brake.failure("a", now).count() > 0);
+  CHECK(brake.failure("a", now + std::chrono::seconds(59)).count() > 0);
+  CHECK(brake.failure("a", now + std::chrono::seconds(120)).count() == 0);
+}
+
 TEST_CASE("a key file without a good key is refused") {
   CHECK(security::ApiKeys::read("/nonexistent/keys").error().code == ErrorCode::not_found);
   const auto file = std::filesystem::temp_directory_path() / ("sightline_keys_" + std::to_string(getpid()));

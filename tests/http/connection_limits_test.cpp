@@ -5,6 +5,7 @@
 #include <thread>
 #include <vector>
 
+#include "server/http/client_network.h"
 #include "server/http/connection_table.h"
 #include "tests/http/serving.h"
 

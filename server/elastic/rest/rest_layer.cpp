@@ -77,6 +77,7 @@ ElasticError answer_too_large(std::size_t limit) {
 http::Response error_response(int status, const std::string& message) {
   const char* type = status == 429   ? "es_rejected_execution_exception"
                      : status == 413 ? "content_too_long_exception"
+                     : status == 403 ? "security_exception"
                      : status >= 500 ? "exception"
                                      : "illegal_argument_exception";
   http::Response response = ElasticError{status, type, message}.response();
