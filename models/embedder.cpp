@@ -77,6 +77,10 @@ class TowerEmbedder final : public Embedder {
     return preprocess_image(encoded, *preprocess_, limits_);
   }
 
+  PictureCost image_cost(std::string_view encoded) const override {
+    return preprocess_ ? picture_cost(encoded, limits_) : PictureCost();
+  }
+
   std::vector<Result<std::vector<float>>> embed(std::span<const Prepared> batch) override;
   Status warm_up() override;
 
@@ -235,7 +239,8 @@ Result<std::unique_ptr<Embedder>> Embedder::load(const Options& options) {
   info.max_tokens = max_tokens;
   info.logit_scale = *logit_scale;
   info.logit_bias = *logit_bias;
-  const ImageLimits limits{options.max_image_bytes, options.max_image_pixels, options.apply_exif_orientation};
+  const ImageLimits limits{options.max_image_bytes, options.max_image_pixels, options.max_image_scans,
+                           options.max_image_time, options.apply_exif_orientation};
   return std::unique_ptr<Embedder>(std::make_unique<TowerEmbedder>(
       std::move(info), folder->preprocess, limits, std::move(tokenizer), text_ids, std::move(*towers)));
 }

@@ -36,12 +36,18 @@ std::string url_of(const std::string& host, std::uint16_t port) {
   return "http://" + (ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
+serving::PreparationPool::Options preparation_options(const ServerOptions& options) {
+  return {options.preparation_threads, options.max_decode_bytes};
+}
+
 serving::EmbeddingService::Options serving_options(const ServerOptions& options) {
   serving::EmbeddingService::Options serving;
   serving.models = options.models;
-  serving.preparation_threads = options.preparation_threads;
+  serving.preparation = preparation_options(options);
+  serving.max_request_pixels = options.max_request_pixels;
   serving.queue.max_items = options.max_queue_items;
   serving.queue.max_bytes = options.max_queue_bytes;
+  serving.queue.max_pixels = options.max_queue_pixels;
   serving.queue.max_batch_items = options.max_batch;
   serving.queue.max_wait = options.max_batch_wait;
   serving.queue.target_batch_time = options.target_batch_time;
@@ -66,9 +72,13 @@ Result<std::unique_ptr<cohere::CohereEmbedding>> cohere_embedding(const ServerOp
                           [&metrics](double seconds) { metrics.cohere_waited(seconds); }};
   cohere.pictures.max_bytes = options.max_image_bytes;
   cohere.pictures.max_pixels = options.max_image_pixels;
-  cohere.preparation_threads = options.preparation_threads;
+  cohere.pictures.max_scans = options.max_image_scans;
+  cohere.pictures.max_time = options.image_timeout;
+  cohere.preparation = preparation_options(options);
+  cohere.max_request_pixels = options.max_request_pixels;
   cohere.max_items = options.max_queue_items;
   cohere.max_bytes = options.max_queue_bytes;
+  cohere.max_pixels = options.max_queue_pixels;
   if (!options.cohere_api_key_file.empty()) {
     auto key = cohere::read_key_file(options.cohere_api_key_file);
     if (!key) return key.error();

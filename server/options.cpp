@@ -144,7 +144,8 @@ void add_client_limits(Table& table, http::ClientLimits& clients, const CLI::Val
 void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, NamedValues& max_tokens,
                  NamedValues& labels) {
   Table table(app);
-  const CLI::Validator count = plain(CLI::Range(1, 1'000'000'000)), port = plain(CLI::Range(0, 65535));
+  const CLI::Validator count = plain(CLI::Range(1, 1'000'000'000)), port = plain(CLI::Range(0, 65535)),
+                       pixels = plain(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 50));
 
   table.group("Models");
   table.named_values("--model", models, "FOLDER",
@@ -244,10 +245,26 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
              "Width x height of one picture, read from its header")
       ->check(count);
   table
+      .value("--max-image-scans", options.max_image_scans,
+             "Scans of one JPEG: each can cost as much as a whole picture")
+      ->check(plain(CLI::Range(1, 10'000)));
+  table.time("--image-timeout", options.image_timeout, "10s",
+             "Processor time to decode one picture; 0ms: no limit");
+  table
+      .value("--max-request-pixels", options.max_request_pixels,
+             "Pixels to decode for one request; each scan of a JPEG of several counts for an eighth more")
+      ->check(pixels);
+  table.bytes("--max-decode-bytes", options.max_decode_bytes, "512MB",
+              "Memory of the pictures that are decoded at the same time; one that takes more is answered 413");
+  table
       .value("--max-queue-items", options.max_queue_items,
              "Inputs accepted and not yet answered, for each model; more: 429")
       ->check(count);
   table.bytes("--max-queue-bytes", options.max_queue_bytes, "512MB", "Memory behind these inputs; more: 429");
+  table
+      .value("--max-queue-pixels", options.max_queue_pixels,
+             "Pixels to decode for these inputs, counted as for one request; more: 429")
+      ->check(pixels);
   table.time("--query-timeout", options.query_timeout, "10s",
              "A query that has not begun to run by then is answered 429");
   table.time("--document-timeout", options.document_timeout, "2m", "The same for documents");
@@ -307,6 +324,8 @@ serving::ModelSpec read_model(const std::string& text, const ServerOptions& opti
   spec.embedder.threads = options.threads;
   spec.embedder.max_image_bytes = options.max_image_bytes;
   spec.embedder.max_image_pixels = options.max_image_pixels;
+  spec.embedder.max_image_scans = options.max_image_scans;
+  spec.embedder.max_image_time = options.image_timeout;
   spec.embedder.apply_exif_orientation = options.exif_orientation;
   return spec;
 }

@@ -52,8 +52,13 @@ struct ServerOptions {
   std::size_t max_text_bytes = 256u << 10;
   std::size_t max_image_bytes = 20u << 20;
   std::size_t max_image_pixels = 50'000'000;
+  int max_image_scans = 100;
+  std::chrono::milliseconds image_timeout{10'000};
+  std::uint64_t max_request_pixels = 1'000'000'000;
+  std::size_t max_decode_bytes = 512u << 20;
   std::size_t max_queue_items = 2048;
   std::size_t max_queue_bytes = 512u << 20;
+  std::uint64_t max_queue_pixels = 8'000'000'000;
   std::chrono::milliseconds query_timeout{10'000}, document_timeout{120'000}, drain_timeout{10'000};
 
   // speed

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "models/image/bytes.h"
+#include "models/image/decode_time.h"
 #include "models/image/picture.h"
 
 namespace sightline::models {
@@ -231,7 +232,7 @@ Result<Picture> read_run_lengths(const Bytes& file, const BmpHeader& header) {
   return picture;
 }
 
-Result<Picture> read_rows(const Bytes& file, const BmpHeader& header) {
+Result<Picture> read_rows(const Bytes& file, const BmpHeader& header, DecodeTime& time) {
   const std::optional<std::array<Channel, 3>> channels = channels_of(header);
   if (header.bits > 8 && !channels) return unsupported("has unusual bit fields");
   // The last row may lack its padding.
@@ -241,6 +242,7 @@ Result<Picture> read_rows(const Bytes& file, const BmpHeader& header) {
   Picture picture(static_cast<std::uint32_t>(header.width), static_cast<std::uint32_t>(header.height));
   const auto* pixels = reinterpret_cast<const std::uint8_t*>(file.text().data()) + header.pixels_at;
   for (std::uint64_t y = 0; y < header.height; ++y, pixels += header.stride()) {
+    if (time.is_over()) return time.error("BMP");
     const std::uint64_t target = header.top_down ? y : header.height - 1 - y;
     if (header.bits <= 8) {
       paint_indexed(pixels, header.bits, palette, picture, target);
@@ -251,14 +253,28 @@ Result<Picture> read_rows(const Bytes& file, const BmpHeader& header) {
   return picture;
 }
 
-}  // namespace
-
-Result<Picture> decode_bmp(std::string_view bytes, const ImageLimits& limits) {
-  const Bytes file(bytes);
-  const Result<BmpHeader> header = read_header(file);
-  if (!header) return header.error();
+Result<BmpHeader> read_checked_header(const Bytes& file, const ImageLimits& limits) {
+  Result<BmpHeader> header = read_header(file);
+  if (!header) return header;
   if (Status status = check_size("BMP", header->width, header->height, limits); !status)
     return status.error();
+  return header;
+}
+
+}  // namespace
+
+Result<PictureCost> cost_of_bmp(std::string_view bytes, const ImageLimits& limits) {
+  const Result<BmpHeader> header = read_checked_header(Bytes(bytes), limits);
+  if (!header) return header.error();
+  const bool has_indices = header->compression == k_rle8 || header->compression == k_rle4;
+  return cost_of_size(header->width, header->height, has_indices ? 1 : 0);
+}
+
+Result<Picture> decode_bmp(std::string_view bytes, const ImageLimits& limits) {
+  DecodeTime time(limits.max_time);
+  const Bytes file(bytes);
+  const Result<BmpHeader> header = read_checked_header(file, limits);
+  if (!header) return header.error();
   constexpr std::array k_depths{1u, 4u, 8u, 16u, 24u, 32u};
   if (std::find(k_depths.begin(), k_depths.end(), header->bits) == k_depths.end()) {
     return unsupported("has " + std::to_string(header->bits) + " bits a pixel");
@@ -273,7 +289,7 @@ Result<Picture> decode_bmp(std::string_view bytes, const ImageLimits& limits) {
     return unsupported("has compression " + grouped(compression) + " at " + std::to_string(header->bits) +
                        " bits a pixel");
   }
-  return read_rows(file, *header);
+  return read_rows(file, *header, time);
 }
 
 }  // namespace sightline::models

@@ -1,6 +1,7 @@
 #include <array>
 #include <optional>
 
+#include "base/exception_error.h"
 #include "models/image/bytes.h"
 #include "models/image/orientation.h"
 #include "models/image/picture.h"
@@ -12,15 +13,18 @@ bool has_mark(std::string_view file, std::size_t offset, std::string_view mark) 
   return file.size() > offset && file.substr(offset).starts_with(mark);
 }
 
-using Decoder = Result<Picture> (*)(std::string_view, const ImageLimits&);
+struct Format {
+  Result<Picture> (*decode)(std::string_view, const ImageLimits&);
+  Result<PictureCost> (*cost)(std::string_view, const ImageLimits&);
+};
 
-Decoder find_decoder(std::string_view file) {
-  if (file.starts_with("\xFF\xD8\xFF")) return decode_jpeg;
-  if (file.starts_with("\x89PNG\r\n\x1A\n")) return decode_png;
-  if (has_mark(file, 0, "RIFF") && has_mark(file, 8, "WEBP")) return decode_webp;
-  if (file.starts_with("GIF87a") || file.starts_with("GIF89a")) return decode_gif;
-  if (file.starts_with("BM")) return decode_bmp;
-  return nullptr;
+std::optional<Format> find_format(std::string_view file) {
+  if (file.starts_with("\xFF\xD8\xFF")) return Format{decode_jpeg, cost_of_jpeg};
+  if (file.starts_with("\x89PNG\r\n\x1A\n")) return Format{decode_png, cost_of_png};
+  if (has_mark(file, 0, "RIFF") && has_mark(file, 8, "WEBP")) return Format{decode_webp, cost_of_webp};
+  if (file.starts_with("GIF87a") || file.starts_with("GIF89a")) return Format{decode_gif, cost_of_gif};
+  if (file.starts_with("BM")) return Format{decode_bmp, cost_of_bmp};
+  return std::nullopt;
 }
 
 /// The name of a format that is known but not read here.
@@ -89,6 +93,12 @@ std::string first_bytes(std::string_view file) {
   return hex + " (\"" + text + "\")";
 }
 
+Result<Picture> decode_upright(const Format& format, std::string_view file, const ImageLimits& limits) {
+  Result<Picture> picture = format.decode(file, limits);
+  if (!picture || !limits.apply_exif_orientation) return picture;
+  return turned_upright(*std::move(picture));
+}
+
 constexpr std::string_view k_refusal = "not a picture this server reads (JPEG, PNG, WebP, GIF, BMP): it ";
 
 }  // namespace
@@ -99,16 +109,27 @@ Result<Picture> decode_picture(std::string_view file, const ImageLimits& limits)
     return Error{ErrorCode::too_large,
                  "picture has " + grouped(file.size()) + " bytes; the limit is " + grouped(limits.max_bytes)};
   }
-  const Decoder decode = find_decoder(file);
-  if (decode == nullptr) {
+  const std::optional<Format> format = find_format(file);
+  if (!format) {
     if (const auto name = foreign_format(file)) {
       return Error{ErrorCode::unsupported, std::string(k_refusal) + "is " + std::string(*name)};
     }
     return Error{ErrorCode::invalid_argument, std::string(k_refusal) + "begins with " + first_bytes(file)};
   }
-  Result<Picture> picture = decode(file, limits);
-  if (!picture || !limits.apply_exif_orientation) return picture;
-  return turned_upright(*std::move(picture));
+  try {
+    return decode_upright(*format, file, limits);
+  } catch (...) {
+    return error_of_exception("decoding it");
+  }
+}
+
+PictureCost picture_cost(std::string_view file, const ImageLimits& limits) {
+  const std::optional<Format> format = find_format(file);
+  if (!format || file.size() > limits.max_bytes) return {};
+  const Result<PictureCost> cost = format->cost(file, limits);
+  if (!cost) return {};
+  // Turning it upright takes a second picture.
+  return {limits.apply_exif_orientation ? cost->bytes * 2 : cost->bytes, cost->pixels};
 }
 
 }  // namespace sightline::models

@@ -4,8 +4,10 @@
 #include <cstring>
 #include <gif_lib.h>
 #include <memory>
+#include <new>
 #include <vector>
 
+#include "models/image/decode_time.h"
 #include "models/image/picture.h"
 
 namespace sightline::models {
@@ -41,30 +43,38 @@ class GifReader {
   GifReader(const GifReader&) = delete;
   GifReader& operator=(const GifReader&) = delete;
 
-  Result<Picture> read(const ImageLimits& limits) {
+  struct Size {
+    std::uint32_t width = 0, height = 0;
+  };
+
+  /// Reads up to the first frame, and gives the size of the whole picture.
+  Result<Size> read_size(const ImageLimits& limits) {
     if (gif_ == nullptr) return failure(open_error_);
     if (Status status = find_first_frame(); !status) return status.error();
     const GifImageDesc& frame = gif_->Image;
     // A frame that sticks out of the screen makes the picture larger.
-    const auto width = static_cast<std::uint32_t>(std::max(gif_->SWidth, frame.Left + frame.Width));
-    const auto height = static_cast<std::uint32_t>(std::max(gif_->SHeight, frame.Top + frame.Height));
-    if (Status status = check_size("GIF", width, height, limits); !status) return status.error();
+    const Size size{static_cast<std::uint32_t>(std::max(gif_->SWidth, frame.Left + frame.Width)),
+                    static_cast<std::uint32_t>(std::max(gif_->SHeight, frame.Top + frame.Height))};
+    if (Status status = check_size("GIF", size.width, size.height, limits); !status) return status.error();
     if (Status status = check_size("GIF frame", frame.Width, frame.Height, limits); !status)
       return status.error();
+    return size;
+  }
 
+  Result<Picture> read(const ImageLimits& limits) {
+    DecodeTime time(limits.max_time);
+    const Result<Size> size = read_size(limits);
+    if (!size) return size.error();
     const Palette colours = palette();
-    Picture picture(width, height);
-    // Outside the frame shows the transparent colour, or colour 0 where there is none.
-    const std::size_t background = transparent_ >= 0 ? transparent_ : 0;
-    for (std::size_t at = 0; at < picture.size_bytes(); at += 3) {
-      std::memcpy(picture.row(0) + at, &colours[background * 3], 3);
-    }
-    if (Status status = read_rows(colours, picture); !status) return status.error();
+    Picture picture(size->width, size->height);
+    paint_background(colours, picture);
+    if (Status status = read_rows(colours, picture, time); !status) return status.error();
     return picture;
   }
 
  private:
   Error failure(int code) const {
+    if (code == D_GIF_ERR_NOT_ENOUGH_MEM) throw std::bad_alloc();
     if (stream_.ran_out) {
       return {ErrorCode::invalid_argument,
               "GIF ends after " + grouped(file_bytes_) + " bytes, before its first picture is complete"};
@@ -117,7 +127,22 @@ class GifReader {
     return colours;
   }
 
-  Status read_rows(const Palette& colours, Picture& picture) {
+  /// Outside the frame shows the transparent colour, or colour 0 where there is none.
+  void paint_background(const Palette& colours, Picture& picture) const {
+    const GifImageDesc& frame = gif_->Image;
+    const bool is_covered = frame.Left == 0 && frame.Top == 0 &&
+                            static_cast<std::uint32_t>(frame.Width) == picture.width() &&
+                            static_cast<std::uint32_t>(frame.Height) == picture.height();
+    if (is_covered) return;
+    const std::size_t background = transparent_ >= 0 ? transparent_ : 0;
+    std::uint8_t* const first = picture.row(0);
+    for (std::size_t at = 0; at < picture.row_bytes(); at += 3)
+      std::memcpy(first + at, &colours[background * 3], 3);
+    for (std::uint32_t y = 1; y < picture.height(); ++y)
+      std::memcpy(picture.row(y), first, picture.row_bytes());
+  }
+
+  Status read_rows(const Palette& colours, Picture& picture, DecodeTime& time) {
     const GifImageDesc& frame = gif_->Image;
     struct Pass {
       int first, step;
@@ -126,6 +151,7 @@ class GifReader {
     std::vector<GifPixelType> indices(frame.Width);
     const auto read_pass = [&](const Pass& pass) -> Status {
       for (int y = pass.first; y < frame.Height; y += pass.step) {
+        if (time.is_over()) return time.error("GIF");
         if (DGifGetLine(gif_, indices.data(), frame.Width) != GIF_OK) return failure(gif_->Error);
         std::uint8_t* out = picture.row(frame.Top + y) + std::size_t{3} * frame.Left;
         for (const GifPixelType index : indices) {
@@ -150,6 +176,12 @@ class GifReader {
 };
 
 }  // namespace
+
+Result<PictureCost> cost_of_gif(std::string_view file, const ImageLimits& limits) {
+  const auto size = GifReader(file).read_size(limits);
+  if (!size) return size.error();
+  return cost_of_size(size->width, size->height);
+}
 
 Result<Picture> decode_gif(std::string_view file, const ImageLimits& limits) {
   return GifReader(file).read(limits);

@@ -5,30 +5,35 @@
 #include <cstdio>
 #include <cstring>
 #include <jpeglib.h>
+
+#include <jerror.h>
+#include <new>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "models/image/bytes.h"
+#include "models/image/decode_time.h"
 #include "models/image/orientation.h"
 #include "models/image/picture.h"
 
 namespace sightline::models {
 namespace {
 
-/// More scans than any encoder writes; each scan of a progressive file costs a pass over the whole picture.
-constexpr int k_max_scans = 500;
 constexpr int k_exif_marker = JPEG_APP0 + 1;
 
 /// One decompression. libjpeg reports errors by longjmp: each member that calls it sets the target itself and
 /// holds no object with a destructor while libjpeg runs.
 class JpegReader {
  public:
-  explicit JpegReader(std::string_view file) : file_(file) {
+  JpegReader(std::string_view file, const ImageLimits& limits)
+      : file_(file), max_scans_(limits.max_scans), time_(limits.max_time) {
     info_.err = jpeg_std_error(&errors_);
     info_.client_data = this;
     errors_.error_exit = [](j_common_ptr info) {
       auto* reader = static_cast<JpegReader*>(info->client_data);
       info->err->format_message(info, reader->message_.data());
+      reader->failure_ = info->err->msg_code == JERR_OUT_OF_MEMORY ? Outcome::no_memory : Outcome::broken;
       std::longjmp(reader->target_, 1);
     };
     errors_.output_message = [](j_common_ptr) {};
@@ -37,18 +42,22 @@ class JpegReader {
   JpegReader(const JpegReader&) = delete;
   JpegReader& operator=(const JpegReader&) = delete;
 
-  enum class Outcome { done, cut_short, broken };
+  enum class Outcome { done, cut_short, broken, no_memory, too_many_scans, too_slow };
 
   Outcome read_header(bool with_exif) {
-    if (setjmp(target_) != 0) return Outcome::broken;
+    if (setjmp(target_) != 0) return failure_;
     jpeg_create_decompress(&info_);
     set_source();
     info_.progress = &progress_;
     progress_.progress_monitor = [](j_common_ptr info) {
       auto* reader = static_cast<JpegReader*>(info->client_data);
-      if (reader->info_.input_scan_number <= k_max_scans) return;
-      std::snprintf(reader->message_.data(), reader->message_.size(), "it has more than %d scans",
-                    k_max_scans);
+      if (reader->info_.input_scan_number > reader->max_scans_) {
+        reader->failure_ = Outcome::too_many_scans;
+      } else if (reader->time_.is_over()) {
+        reader->failure_ = Outcome::too_slow;
+      } else {
+        return;
+      }
       std::longjmp(reader->target_, 1);
     };
     if (with_exif) jpeg_save_markers(&info_, k_exif_marker, 0xFFFF);
@@ -56,21 +65,21 @@ class JpegReader {
   }
 
   Outcome start() {
-    if (setjmp(target_) != 0) return Outcome::broken;
+    if (setjmp(target_) != 0) return failure_;
     info_.out_color_space = components() == 1 ? JCS_GRAYSCALE : components() == 3 ? JCS_RGB : JCS_CMYK;
     return jpeg_start_decompress(&info_) ? Outcome::done : Outcome::cut_short;
   }
 
   /// Reads the next row, components() bytes a pixel.
   Outcome read_row(std::uint8_t* row) {
-    if (setjmp(target_) != 0) return Outcome::broken;
+    if (setjmp(target_) != 0) return failure_;
     JSAMPROW rows[] = {row};
     return jpeg_read_scanlines(&info_, rows, 1) == 1 ? Outcome::done : Outcome::cut_short;
   }
 
   /// Reads up to the end mark, which must be there.
   Outcome finish() {
-    if (setjmp(target_) != 0) return Outcome::broken;
+    if (setjmp(target_) != 0) return failure_;
     return jpeg_finish_decompress(&info_) ? Outcome::done : Outcome::cut_short;
   }
 
@@ -79,6 +88,49 @@ class JpegReader {
   int components() const { return info_.num_components; }
   std::uint32_t rows_read() const { return info_.output_scanline; }
   const char* message() const { return message_.data(); }
+  int max_scans() const { return max_scans_; }
+  Error too_slow() const { return time_.error("JPEG"); }
+
+  /// After `read_header`: what decoding takes. A file of several scans is kept whole as coefficients, and
+  /// each scan is a pass over them.
+  PictureCost cost() {
+    PictureCost cost = cost_of_size(width(), height());
+    if (!jpeg_has_multiple_scans(&info_)) return cost;
+    for (int i = 0; i < info_.num_components; ++i) {
+      const jpeg_component_info& component = info_.comp_info[i];
+      const auto whole = [](std::uint64_t blocks, int factor) {
+        return (blocks + factor - 1) / factor * factor;
+      };
+      cost.bytes += whole(component.width_in_blocks, component.h_samp_factor) *
+                    whole(component.height_in_blocks, component.v_samp_factor) * sizeof(JBLOCK);
+    }
+    constexpr std::uint64_t k_scans_that_cost_a_decode = 8;
+    cost.pixels += cost.pixels * scans() / k_scans_that_cost_a_decode;
+    return cost;
+  }
+
+  /// After `read_header`: how many scans there are, counted up to one more than there may be.
+  std::uint64_t scans() const {
+    const Bytes file(file_);
+    constexpr std::uint32_t k_stuffed = 0, k_tem = 1, k_rst0 = 0xD0, k_rst7 = 0xD7, k_eoi = 0xD9,
+                            k_sos = 0xDA, k_fill = 0xFF;
+    std::uint64_t scans = 1;  // the header ends inside the first
+    std::size_t at = file_.size() - source_.bytes_in_buffer;
+    while (scans <= static_cast<unsigned>(max_scans_)) {
+      at = file_.find('\xFF', at);
+      if (at == std::string_view::npos) break;
+      const std::uint32_t marker = file.u8(at + 1);
+      if (marker == k_eoi) break;
+      if (marker == k_sos) ++scans;
+      const bool is_alone = marker == k_stuffed || marker == k_tem || (marker >= k_rst0 && marker <= k_rst7);
+      at += marker == k_fill ? 1 : is_alone ? 2 : 2 + std::max(file.u16_be(at + 2), 2u);
+    }
+    return scans;
+  }
+
+  bool has_too_many_scans() {
+    return jpeg_has_multiple_scans(&info_) && scans() > static_cast<unsigned>(max_scans_);
+  }
 
   int orientation() const {
     for (const jpeg_marker_struct* marker = info_.marker_list; marker != nullptr; marker = marker->next) {
@@ -109,6 +161,9 @@ class JpegReader {
   }
 
   std::string_view file_;
+  const int max_scans_;
+  DecodeTime time_;
+  Outcome failure_ = Outcome::broken;  // what a jump to `target_` means
   jpeg_decompress_struct info_{};
   jpeg_error_mgr errors_{};
   jpeg_progress_mgr progress_{};
@@ -134,7 +189,14 @@ void inverted_cmyk_to_rgb(const std::uint8_t* cmyk, std::uint32_t width, std::ui
 }
 
 Error failure(const JpegReader& reader, JpegReader::Outcome outcome, std::size_t file_bytes) {
-  if (outcome == JpegReader::Outcome::broken) return broken("JPEG", reader.message());
+  using Outcome = JpegReader::Outcome;
+  if (outcome == Outcome::broken) return broken("JPEG", reader.message());
+  if (outcome == Outcome::no_memory) throw std::bad_alloc();
+  if (outcome == Outcome::too_slow) return reader.too_slow();
+  if (outcome == Outcome::too_many_scans) {
+    return {ErrorCode::too_large, "JPEG has more than " + std::to_string(reader.max_scans()) +
+                                      " scans, the limit (--max-image-scans): save it with fewer"};
+  }
   std::string message = "JPEG ends after " + grouped(file_bytes) + " bytes, ";
   message += reader.height() == 0
                  ? "inside its header"
@@ -142,16 +204,27 @@ Error failure(const JpegReader& reader, JpegReader::Outcome outcome, std::size_t
   return {ErrorCode::invalid_argument, message};
 }
 
+Status read_checked_header(JpegReader& reader, std::string_view file, const ImageLimits& limits) {
+  using Outcome = JpegReader::Outcome;
+  const Outcome outcome = reader.read_header(limits.apply_exif_orientation);
+  if (outcome != Outcome::done) return failure(reader, outcome, file.size());
+  if (Status status = check_size("JPEG", reader.width(), reader.height(), limits); !status) return status;
+  if (reader.has_too_many_scans()) return failure(reader, Outcome::too_many_scans, file.size());
+  return {};
+}
+
 }  // namespace
+
+Result<PictureCost> cost_of_jpeg(std::string_view file, const ImageLimits& limits) {
+  JpegReader reader(file, limits);
+  if (Status status = read_checked_header(reader, file, limits); !status) return status.error();
+  return reader.cost();
+}
 
 Result<Picture> decode_jpeg(std::string_view file, const ImageLimits& limits) {
   using Outcome = JpegReader::Outcome;
-  JpegReader reader(file);
-  if (const Outcome outcome = reader.read_header(limits.apply_exif_orientation); outcome != Outcome::done) {
-    return failure(reader, outcome, file.size());
-  }
-  if (Status status = check_size("JPEG", reader.width(), reader.height(), limits); !status)
-    return status.error();
+  JpegReader reader(file, limits);
+  if (Status status = read_checked_header(reader, file, limits); !status) return status.error();
   const int components = reader.components();
   if (components != 1 && components != 3 && components != 4) {
     return Error{ErrorCode::unsupported,

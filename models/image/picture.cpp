@@ -56,6 +56,11 @@ Status check_size(std::string_view format, std::uint64_t width, std::uint64_t he
   return {};
 }
 
+PictureCost cost_of_size(std::uint64_t width, std::uint64_t height, std::uint64_t bytes_a_pixel) {
+  constexpr std::uint64_t k_table_bytes = 32;  // to resize, for each column and row (resample.h)
+  return {width * height * (3 + bytes_a_pixel) + (width + height) * k_table_bytes, width * height};
+}
+
 std::string grouped(std::uint64_t number) {
   std::string digits = std::to_string(number);
   for (std::size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, 1, ',');

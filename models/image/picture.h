@@ -59,14 +59,25 @@ Error broken(std::string_view format, std::string_view what);
 Error cut_short(std::string_view format, std::uint64_t have, std::uint64_t need);
 
 // The decoders. Each takes a file that begins with its format's mark. Errors: invalid_argument, too_large,
-// unsupported.
+// unsupported. Throw std::bad_alloc.
 Result<Picture> decode_jpeg(std::string_view file, const ImageLimits& limits);
 Result<Picture> decode_png(std::string_view file, const ImageLimits& limits);
 Result<Picture> decode_webp(std::string_view file, const ImageLimits& limits);
 Result<Picture> decode_gif(std::string_view file, const ImageLimits& limits);
 Result<Picture> decode_bmp(std::string_view file, const ImageLimits& limits);
 
-/// Any of them, told apart by the first bytes, turned upright if `limits` says so.
+// What each of them will take, by the same reading of the header. Errors: those of the header.
+Result<PictureCost> cost_of_jpeg(std::string_view file, const ImageLimits& limits);
+Result<PictureCost> cost_of_png(std::string_view file, const ImageLimits& limits);
+Result<PictureCost> cost_of_webp(std::string_view file, const ImageLimits& limits);
+Result<PictureCost> cost_of_gif(std::string_view file, const ImageLimits& limits);
+Result<PictureCost> cost_of_bmp(std::string_view file, const ImageLimits& limits);
+
+/// The cost of a picture of that size whose decoder needs `bytes_a_pixel` beside the pixels themselves.
+PictureCost cost_of_size(std::uint64_t width, std::uint64_t height, std::uint64_t bytes_a_pixel = 0);
+
+/// Any of them, told apart by the first bytes, turned upright if `limits` says so. Errors also: overloaded
+/// (no memory).
 Result<Picture> decode_picture(std::string_view file, const ImageLimits& limits);
 
 }  // namespace sightline::models

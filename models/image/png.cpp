@@ -4,10 +4,13 @@
 #include <array>
 #include <cstring>
 #include <memory>
+#include <new>
+#include <optional>
 #include <spng.h>
 #include <vector>
 
 #include "models/image/bytes.h"
+#include "models/image/decode_time.h"
 #include "models/image/orientation.h"
 #include "models/image/picture.h"
 
@@ -88,6 +91,11 @@ struct PartStream {
   }
 };
 
+Error failure(int code) {
+  if (code == SPNG_EMEM) throw std::bad_alloc();
+  return broken("PNG", spng_strerror(code));
+}
+
 /// 16-bit grey is clipped at 255, not scaled: Pillow's convert("RGB") of its mode I;16.
 void clip_grey16(const std::vector<std::uint16_t>& grey, Picture& picture) {
   std::uint8_t* out = picture.row(0);
@@ -97,38 +105,71 @@ void clip_grey16(const std::vector<std::uint16_t>& grey, Picture& picture) {
   }
 }
 
-}  // namespace
+struct PngHeader {
+  std::uint32_t width = 0, height = 0;
+  bool grey16 = false;
+};
 
-Result<Picture> decode_png(std::string_view file, const ImageLimits& limits) {
+Result<PngHeader> read_header(std::string_view file, const ImageLimits& limits) {
   const Bytes bytes(file);
   if (file.size() < k_signature_bytes + k_header_chunk_bytes) {
     return broken_off(file.size(), k_signature_bytes + k_header_chunk_bytes);
   }
   if (bytes.u32_be(8) != 13 || file.substr(12, 4) != "IHDR")
     return broken("PNG", "its first chunk is not a header (IHDR)");
-  const std::uint32_t width = bytes.u32_be(16), height = bytes.u32_be(20);
-  if (Status status = check_size("PNG", width, height, limits); !status) return status.error();
+  PngHeader header{bytes.u32_be(16), bytes.u32_be(20)};
+  if (Status status = check_size("PNG", header.width, header.height, limits); !status) return status.error();
+  header.grey16 = bytes.u8(24) == 16 && bytes.u8(25) == SPNG_COLOR_TYPE_GRAYSCALE;
+  return header;
+}
+
+/// Decodes all rows into `out`, of `row_bytes` each; those of an interlaced picture in several passes.
+/// An error of libspng's, or SPNG_EOI; std::nullopt: it took too long.
+std::optional<int> decode_rows(spng_ctx* context, spng_format format, char* out, std::size_t row_bytes,
+                               DecodeTime& time) {
+  int code = spng_decode_image(context, nullptr, 0, format, SPNG_DECODE_PROGRESSIVE);
+  while (code == SPNG_OK) {
+    if (time.is_over()) return std::nullopt;
+    spng_row_info row{};
+    code = spng_get_row_info(context, &row);
+    if (code == SPNG_OK) code = spng_decode_row(context, out + row.row_num * row_bytes, row_bytes);
+  }
+  return code;
+}
+
+}  // namespace
+
+Result<PictureCost> cost_of_png(std::string_view file, const ImageLimits& limits) {
+  const Result<PngHeader> header = read_header(file, limits);
+  if (!header) return header.error();
+  return cost_of_size(header->width, header->height, header->grey16 ? 2 : 0);
+}
+
+Result<Picture> decode_png(std::string_view file, const ImageLimits& limits) {
+  DecodeTime time(limits.max_time);
+  const Result<PngHeader> header = read_header(file, limits);
+  if (!header) return header.error();
   Result<PngParts> parts = find_parts(file);
   if (!parts) return parts.error();
 
   const std::unique_ptr<spng_ctx, decltype(&spng_ctx_free)> context(spng_ctx_new(0), &spng_ctx_free);
-  if (context == nullptr) return Error{ErrorCode::internal, "no memory for a PNG decoder"};
+  if (context == nullptr) throw std::bad_alloc();
   PartStream stream{parts->spans};
-  int code = spng_set_png_stream(context.get(), &PartStream::read, &stream);
-  spng_ihdr header{};
-  if (code == SPNG_OK) code = spng_get_ihdr(context.get(), &header);
-  if (code != SPNG_OK) return broken("PNG", spng_strerror(code));
+  if (const int code = spng_set_png_stream(context.get(), &PartStream::read, &stream); code != SPNG_OK)
+    return failure(code);
 
-  Picture picture(width, height);
-  if (header.color_type == SPNG_COLOR_TYPE_GRAYSCALE && header.bit_depth == 16) {
-    std::vector<std::uint16_t> grey(std::size_t{width} * height);
-    code = spng_decode_image(context.get(), grey.data(), grey.size() * 2, SPNG_FMT_PNG, 0);
-    if (code == SPNG_OK) clip_grey16(grey, picture);
-  } else {
-    // Drops alpha without compositing, takes the high byte of 16-bit colour, looks palettes up.
-    code = spng_decode_image(context.get(), picture.row(0), picture.size_bytes(), SPNG_FMT_RGB8, 0);
-  }
-  if (code != SPNG_OK) return broken("PNG", spng_strerror(code));
+  Picture picture(header->width, header->height);
+  std::vector<std::uint16_t> grey(header->grey16 ? std::size_t{header->width} * header->height : 0);
+  // RGB8 drops alpha without compositing, takes the high byte of 16-bit colour, looks palettes up.
+  const std::optional<int> code =
+      header->grey16
+          ? decode_rows(context.get(), SPNG_FMT_PNG, reinterpret_cast<char*>(grey.data()),
+                        std::size_t{header->width} * 2, time)
+          : decode_rows(context.get(), SPNG_FMT_RGB8, reinterpret_cast<char*>(picture.row(0)),
+                        picture.row_bytes(), time);
+  if (!code) return time.error("PNG");
+  if (*code != SPNG_EOI) return failure(*code);
+  if (header->grey16) clip_grey16(grey, picture);
   if (limits.apply_exif_orientation) picture.orientation = exif_orientation(parts->exif);
   return picture;
 }

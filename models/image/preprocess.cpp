@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/exception_error.h"
 #include "models/image/picture.h"
 #include "models/image/resample.h"
 
@@ -50,14 +51,8 @@ AxisWindow centre_crop(std::uint64_t resized, std::uint64_t crop, CropRule rule)
   return {{0, resized}, rule == CropRule::floor ? (missing + 1) / 2 : missing / 2, crop};
 }
 
-}  // namespace
-
-Result<PreparedImage> preprocess_image(std::string_view encoded, const PreprocessConfig& config,
-                                       const ImageLimits& limits) {
-  const Result<Picture> picture = decode_picture(encoded, limits);
-  if (!picture) return picture.error();
-
-  const Size resized = resized_size(*picture, config);
+Result<PreparedImage> window_of(const Picture& picture, const PreprocessConfig& config) {
+  const Size resized = resized_size(picture, config);
   AxisWindow columns{{0, resized.width}, 0, resized.width}, rows{{0, resized.height}, 0, resized.height};
   if (config.crop) {
     columns = centre_crop(resized.width, config.crop_width, config.crop_rule);
@@ -68,8 +63,8 @@ Result<PreparedImage> preprocess_image(std::string_view encoded, const Preproces
   }
   constexpr std::uint64_t k_max_window_pixels = 1 << 22;
   if (columns.size > k_max_window_pixels || rows.size > k_max_window_pixels / columns.size) {
-    return Error{ErrorCode::too_large, "picture of " + grouped(picture->width()) + " x " +
-                                           grouped(picture->height()) + " would be resized to " +
+    return Error{ErrorCode::too_large, "picture of " + grouped(picture.width()) + " x " +
+                                           grouped(picture.height()) + " would be resized to " +
                                            grouped(columns.size) + " x " + grouped(rows.size) +
                                            " pixels; the limit is " + grouped(k_max_window_pixels)};
   }
@@ -77,13 +72,26 @@ Result<PreparedImage> preprocess_image(std::string_view encoded, const Preproces
   PreparedImage prepared;
   prepared.width = static_cast<std::uint32_t>(columns.size);
   prepared.height = static_cast<std::uint32_t>(rows.size);
-  prepared.source_width = picture->width();
-  prepared.source_height = picture->height();
+  prepared.source_width = picture.width();
+  prepared.source_height = picture.height();
   const std::size_t stride = columns.size * 3;
   prepared.rgb.resize(stride * rows.size);
-  resample(*picture, resized.width, resized.height, columns.kept, rows.kept, config.filter,
+  resample(picture, resized.width, resized.height, columns.kept, rows.kept, config.filter,
            prepared.rgb.data() + rows.zeros_before * stride + columns.zeros_before * 3, stride);
   return prepared;
+}
+
+}  // namespace
+
+Result<PreparedImage> preprocess_image(std::string_view encoded, const PreprocessConfig& config,
+                                       const ImageLimits& limits) {
+  const Result<Picture> picture = decode_picture(encoded, limits);
+  if (!picture) return picture.error();
+  try {
+    return window_of(*picture, config);
+  } catch (...) {
+    return error_of_exception("resizing it");
+  }
 }
 
 }  // namespace sightline::models

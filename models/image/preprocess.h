@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -34,6 +35,8 @@ struct PreprocessConfig {
 struct ImageLimits {
   std::size_t max_bytes = 20u << 20;
   std::size_t max_pixels = 50'000'000;
+  int max_scans = 100;                          ///< of a JPEG; each may be a pass over the whole picture
+  std::chrono::milliseconds max_time{10'000};   ///< of the processor, to decode one; 0: no limit
   bool apply_exif_orientation = false;
 };
 
@@ -41,5 +44,9 @@ struct ImageLimits {
 /// Pillow and CLIPImageProcessor do; computes only the cropped window. Errors as Embedder::prepare_image.
 Result<PreparedImage> preprocess_image(std::string_view encoded, const PreprocessConfig& config,
                                        const ImageLimits& limits);
+
+/// What decoding will take, from the header alone and, for a JPEG of several scans, a look for where each
+/// begins. Nothing for what is refused by its header.
+PictureCost picture_cost(std::string_view encoded, const ImageLimits& limits);
 
 }  // namespace sightline::models

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <webp/decode.h>
 #include <webp/demux.h>
 
@@ -27,46 +28,80 @@ int read_orientation(const WebPDemuxer* demuxer) {
   return orientation;
 }
 
+using Demuxer = std::unique_ptr<WebPDemuxer, decltype(&WebPDemuxDelete)>;
+
+struct WebpFile {
+  Demuxer demuxer{nullptr, &WebPDemuxDelete};
+  std::uint32_t width = 0, height = 0;  // of the canvas
+  Frame frame;                          // the first
+  WebPBitstreamFeatures features{};     // of the first
+};
+
+/// All but the picture data.
+Status read_header(std::string_view file, const ImageLimits& limits, WebpFile& webp) {
+  constexpr std::uint64_t k_riff_header_bytes = 8;
+  const std::uint64_t need = k_riff_header_bytes + Bytes(file).u32_le(4);
+  if (file.size() < need) return cut_short("WebP", file.size(), need);
+
+  const WebPData data{reinterpret_cast<const std::uint8_t*>(file.data()), file.size()};
+  webp.demuxer.reset(WebPDemux(&data));
+  if (webp.demuxer == nullptr) return broken("WebP", "its chunks do not fit together");
+  webp.width = WebPDemuxGetI(webp.demuxer.get(), WEBP_FF_CANVAS_WIDTH);
+  webp.height = WebPDemuxGetI(webp.demuxer.get(), WEBP_FF_CANVAS_HEIGHT);
+  if (Status status = check_size("WebP", webp.width, webp.height, limits); !status) return status;
+
+  const WebPIterator& it = webp.frame.iterator;
+  if (!WebPDemuxGetFrame(webp.demuxer.get(), 1, &webp.frame.iterator) || !it.complete ||
+      WebPGetFeatures(it.fragment.bytes, it.fragment.size, &webp.features) != VP8_STATUS_OK) {
+    return broken("WebP", "it has no picture data");
+  }
+  return {};
+}
+
 bool lies_inside(const WebPIterator& frame, const Picture& canvas) {
   return frame.x_offset >= 0 && frame.y_offset >= 0 && frame.width > 0 && frame.height > 0 &&
          std::int64_t{frame.x_offset} + frame.width <= canvas.width() &&
          std::int64_t{frame.y_offset} + frame.height <= canvas.height();
 }
 
+/// Decodes a frame into a place of the picture.
+VP8StatusCode decode_frame(const WebPIterator& frame, Picture& picture) {
+  std::uint8_t* const corner = picture.row(frame.y_offset) + std::size_t{3} * frame.x_offset;
+  WebPDecoderConfig config;
+  if (!WebPInitDecoderConfig(&config)) return VP8_STATUS_INVALID_PARAM;
+  config.output.colorspace = MODE_RGB;
+  config.output.is_external_memory = 1;
+  config.output.u.RGBA = {corner, static_cast<int>(picture.row_bytes()),
+                          static_cast<std::size_t>(picture.row(0) + picture.size_bytes() - corner)};
+  return WebPDecode(frame.fragment.bytes, frame.fragment.size, &config);
+}
+
 }  // namespace
 
+Result<PictureCost> cost_of_webp(std::string_view file, const ImageLimits& limits) {
+  WebpFile webp;
+  if (Status status = read_header(file, limits, webp); !status) return status.error();
+  constexpr int k_lossless = 2;
+  const std::uint64_t bytes_a_pixel = webp.features.format == k_lossless ? 4 : 1;  // colours, or their alpha
+  return cost_of_size(webp.width, webp.height, bytes_a_pixel);
+}
+
+/// The time that it takes is bounded by the number of pixels alone: the library cannot be interrupted.
 Result<Picture> decode_webp(std::string_view file, const ImageLimits& limits) {
-  constexpr std::uint64_t k_riff_header_bytes = 8;
-  const std::uint64_t need = k_riff_header_bytes + Bytes(file).u32_le(4);
-  if (file.size() < need) return cut_short("WebP", file.size(), need);
-
-  const WebPData data{reinterpret_cast<const std::uint8_t*>(file.data()), file.size()};
-  const std::unique_ptr<WebPDemuxer, decltype(&WebPDemuxDelete)> demuxer(WebPDemux(&data), &WebPDemuxDelete);
-  if (demuxer == nullptr) return broken("WebP", "its chunks do not fit together");
-  const std::uint32_t width = WebPDemuxGetI(demuxer.get(), WEBP_FF_CANVAS_WIDTH);
-  const std::uint32_t height = WebPDemuxGetI(demuxer.get(), WEBP_FF_CANVAS_HEIGHT);
-  if (Status status = check_size("WebP", width, height, limits); !status) return status.error();
-
-  Frame frame;
-  WebPBitstreamFeatures features{};
-  const WebPIterator& it = frame.iterator;
-  if (!WebPDemuxGetFrame(demuxer.get(), 1, &frame.iterator) || !it.complete ||
-      WebPGetFeatures(it.fragment.bytes, it.fragment.size, &features) != VP8_STATUS_OK) {
-    return broken("WebP", "it has no picture data");
-  }
-  Picture picture(width, height);
-  if (!lies_inside(it, picture) || features.width != it.width || features.height != it.height) {
+  WebpFile webp;
+  if (Status status = read_header(file, limits, webp); !status) return status.error();
+  const WebPIterator& it = webp.frame.iterator;
+  Picture picture(webp.width, webp.height);
+  if (!lies_inside(it, picture) || webp.features.width != it.width || webp.features.height != it.height) {
     return broken("WebP", "its first frame does not have the size that its header gives");
   }
-  const bool fills_canvas = it.width == static_cast<int>(width) && it.height == static_cast<int>(height);
+  const bool fills_canvas =
+      it.width == static_cast<int>(webp.width) && it.height == static_cast<int>(webp.height);
   if (!fills_canvas) std::memset(picture.row(0), 0, picture.size_bytes());
-  std::uint8_t* corner = picture.row(it.y_offset) + std::size_t{3} * it.x_offset;
-  const std::size_t room = picture.row(0) + picture.size_bytes() - corner;
-  if (WebPDecodeRGBInto(it.fragment.bytes, it.fragment.size, corner, room,
-                        static_cast<int>(picture.row_bytes())) == nullptr) {
-    return broken("WebP", "its picture data cannot be decoded");
-  }
-  if (limits.apply_exif_orientation) picture.orientation = read_orientation(demuxer.get());
+  const VP8StatusCode decoded = decode_frame(it, picture);
+  if (decoded == VP8_STATUS_OUT_OF_MEMORY) throw std::bad_alloc();
+  if (decoded != VP8_STATUS_OK) return broken("WebP", "its picture data cannot be decoded");
+  if (limits.apply_exif_orientation) picture.orientation = read_orientation(webp.demuxer.get());
   return picture;
 }
 

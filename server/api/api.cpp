@@ -1,9 +1,5 @@
 #include "server/api/api.h"
 
-#include <exception>
-#include <new>
-
-#include "base/cancellation.h"
 #include "server/api/classification.h"
 #include "server/api/cohere.h"
 #include "server/api/elastic.h"
@@ -101,16 +97,7 @@ void Api::handle(http::Request request, http::Reply reply) {
 void Api::handle(http::Request request, Responder responder) {
   const auto exchange = std::make_shared<Exchange>(std::move(request), std::move(responder), context_.clock,
                                                    context_.metrics, options_.access_log);
-  try {
-    dispatch(exchange);
-  } catch (const WorkCancelled& cancelled) {
-    exchange->fail(cancelled.reason() == CancelReason::stopping ? 503 : 499, "cancelled", cancelled.what());
-  } catch (const std::bad_alloc&) {
-    exchange->fail({ErrorCode::overloaded, "no memory left for this request: send it again later"});
-  } catch (const std::exception& exception) {
-    exchange->fail(
-        {ErrorCode::internal, std::string("the request could not be handled: ") + exception.what()});
-  }
+  exchange->guard([&] { dispatch(exchange); });
 }
 
 void Api::dispatch(ExchangePtr exchange) {

@@ -54,8 +54,10 @@ void embed_by_name(const Context& context, const ExchangePtr& exchange, std::str
     serving::UpstreamRequest request{std::string(model), std::move(inputs), {}, std::move(options)};
     request.authorization = exchange->request.headers.get("Authorization").value_or("");
     return context.upstream->embed(std::move(request), [exchange, done = std::move(done)](auto embeddings) {
-      if (!embeddings) return fail(*exchange, embeddings.error());
-      done(*std::move(embeddings));
+      exchange->guard([&] {
+        if (!embeddings) return fail(*exchange, embeddings.error());
+        done(*std::move(embeddings));
+      });
     });
   }
   context.service.embed(model, std::move(inputs), std::move(options), std::move(done));

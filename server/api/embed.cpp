@@ -157,12 +157,14 @@ void embed_and_reply(const Context& context, ExchangePtr exchange, const std::st
   auto done = [exchange, flattened = std::move(flattened), dimensions = fields.dimensions,
                render = std::move(render)](Result<Embeddings> embeddings) {
     const auto fail = [&](const Error& error) { exchange->fail(error, blamed_field(error.code)); };
-    if (!embeddings) return fail(embeddings.error());
-    auto contents = flattened.joined(*std::move(embeddings), dimensions);
-    if (!contents) return fail(contents.error());
-    auto response = render(*std::move(contents));
-    if (!response) return fail(response.error());
-    exchange->reply(*std::move(response));
+    exchange->guard([&] {
+      if (!embeddings) return fail(embeddings.error());
+      auto contents = flattened.joined(*std::move(embeddings), dimensions);
+      if (!contents) return fail(contents.error());
+      auto response = render(*std::move(contents));
+      if (!response) return fail(response.error());
+      exchange->reply(*std::move(response));
+    });
   };
   embed_by_name(context, exchange, model, std::move(inputs), std::move(options), std::move(done));
 }

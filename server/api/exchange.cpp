@@ -4,6 +4,10 @@
 #include <cctype>
 #include <random>
 
+#include "base/cancellation.h"
+#include "base/exception_error.h"
+#include "server/serving/observer.h"
+
 namespace sightline::api {
 namespace {
 
@@ -49,11 +53,12 @@ void Exchange::reply(http::Response response) {
   // Elasticsearch's own clients take no answer without it.
   if (shape == ErrorShape::elastic) response.headers.set("X-elastic-product", "Elasticsearch");
   const double seconds = serving::in_seconds(clock_.now() - arrived_);
-  metrics_.request_done(route, http::to_string(request.method), response.status, seconds);
-  if (access_log_) {
+  serving::unharmed([&] {
+    metrics_.request_done(route, http::to_string(request.method), response.status, seconds);
+    if (!access_log_) return;
     access_log_({request_id_, request.peer, http::to_string(request.method), route, model, response.status,
                  seconds * 1000, inputs, bytes_in_, response.body.size()});
-  }
+  });
   responder_.send(std::move(response));
 }
 
@@ -63,13 +68,26 @@ void Exchange::reply_json(std::string body) {
   reply(std::move(response));
 }
 
+/// Called in a catch block. Where there is no memory even for this, http::Reply answers 500 as it goes.
+void Exchange::fail_by_exception() noexcept {
+  serving::unharmed([this] {
+    try {
+      throw;
+    } catch (const WorkCancelled& cancelled) {
+      fail(cancelled.reason() == CancelReason::stopping ? 503 : 499, "cancelled", cancelled.what());
+    } catch (...) {
+      fail(error_of_exception("this request"));
+    }
+  });
+}
+
 void Exchange::fail(const Error& error, std::string_view param) {
-  metrics_.request_refused(to_string(error.code));
+  serving::unharmed([&] { metrics_.request_refused(to_string(error.code)); });
   reply(error_response(shape, error, param));
 }
 
 void Exchange::fail(int status, std::string_view code, std::string_view message, http::Headers headers) {
-  metrics_.request_refused(std::string(code));
+  serving::unharmed([&] { metrics_.request_refused(std::string(code)); });
   http::Response response = error_response(shape, status, code, message);
   response.headers = std::move(headers);
   reply(std::move(response));

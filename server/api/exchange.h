@@ -43,6 +43,17 @@ class Exchange {
   void fail(const Error& error, std::string_view param = {});
   void fail(int status, std::string_view code, std::string_view message, http::Headers headers = {});
 
+  /// Runs what answers the request. If it throws, the answer is that error: no exception leaves, as on the
+  /// threads that call back nobody could answer it.
+  template <class Work>
+  void guard(Work&& work) noexcept {
+    try {
+      work();
+    } catch (...) {
+      fail_by_exception();
+    }
+  }
+
   bool client_left() const { return responder_.client_left(); }
   serving::Clock::time_point arrived() const { return arrived_; }
   const std::string& request_id() const { return request_id_; }
@@ -55,6 +66,8 @@ class Exchange {
   std::size_t inputs = 0;  ///< for the log
 
  private:
+  void fail_by_exception() noexcept;
+
   const Responder responder_;
   serving::Clock& clock_;
   Metrics& metrics_;

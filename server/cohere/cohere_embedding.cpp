@@ -57,6 +57,10 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
 }
 
+UpstreamFailure too_many() {
+  return {429, "too many inputs are on their way to Cohere: send this again later", std::chrono::seconds(1)};
+}
+
 /// The indices of the texts, as many to a call as Cohere takes.
 std::vector<std::vector<std::size_t>> text_calls(const std::vector<Input>& inputs) {
   std::vector<std::vector<std::size_t>> calls;
@@ -87,11 +91,15 @@ class CohereEmbedding::Job : public std::enable_shared_from_this<Job> {
     load_->bytes += bytes_;
   }
 
+  bool refuse(UpstreamFailure failure) {
+    finish(std::move(failure));
+    return false;
+  }
+
   /// False, and answered, if a limit is passed or the request contradicts itself.
   bool admit(const Options& options) {
     if (load_->items > options.max_items || load_->bytes > options.max_bytes) {
-      return refuse({429, "too many inputs are on their way to Cohere: send this again later",
-                     std::chrono::seconds(1)});
+      return refuse(too_many());
     }
     const Known* const known = find_known(request_.model);
     const auto wanted = request_.options.dimensions;
@@ -104,37 +112,50 @@ class CohereEmbedding::Job : public std::enable_shared_from_this<Job> {
     head_.model = request_.model;
     if (!known || known->any_dimensions) head_.output_dimension = wanted;
     dims_ = wanted ? *wanted : known ? known->dims : 0;
-    return true;
+    return plan(options);
+  }
+
+  /// The pictures that do not fit have to be decoded: false, and answered, if that costs too much.
+  bool plan(const Options& options) {
+    std::uint64_t pixels = 0;
+    for (std::size_t i = 0; i < request_.inputs.size(); ++i) {
+      const Input& input = request_.inputs[i];
+      if (input.modality != Modality::image || fits(input.bytes)) continue;
+      const models::PictureCost cost = cost_of_fitting(input.bytes, options.pictures);
+      pixels += cost.pixels;
+      const Status affordable =
+          serving::check_cost(cost, options.preparation.max_bytes, pixels, options.max_request_pixels);
+      if (!affordable) {
+        fail({i}, failure_of(affordable.error()));
+        return false;
+      }
+      to_fit_.push_back({i, Modality::image, cost});
+    }
+    pixels_ = pixels;
+    load_->pixels += pixels;
+    return load_->pixels <= options.max_pixels || refuse(too_many());
   }
 
   void start(CohereClient& client, serving::PreparationPool& pool, const models::ImageLimits& limits) {
     for (const auto& call : text_calls(request_.inputs)) send(client, call);
     for (std::size_t i = 0; i < request_.inputs.size(); ++i) {
-      if (request_.inputs[i].modality != Modality::image) continue;
-      if (fits(request_.inputs[i].bytes)) {
-        send(client, {i});
-      } else {
-        pool.post(request_.options.lane, [self = shared_from_this(), i, &client, &limits] {
-          self->fit_and_send(client, i, limits);
-        });
-      }
+      if (request_.inputs[i].modality == Modality::image && fits(request_.inputs[i].bytes)) send(client, {i});
     }
+    pool.post({request_.options.lane, std::move(to_fit_),
+               [self = shared_from_this(), &client, &limits](std::size_t i) {
+                 self->fit_and_send(client, i, limits);
+               }});
   }
 
  private:
-  bool refuse(UpstreamFailure failure) {
-    finish(std::move(failure));
-    return false;
-  }
-
   bool over() const {
     const std::lock_guard lock(mutex_);
     return !done_;
   }
 
   void fit_and_send(CohereClient& client, std::size_t index, const models::ImageLimits& limits) {
-    if (over()) return;
     try {
+      if (over()) return;
       auto picture = fitted(request_.inputs[index].bytes, limits);
       if (!picture) return fail({index}, failure_of(picture.error()));
       request_.inputs[index].bytes = *std::move(picture);
@@ -220,13 +241,16 @@ class CohereEmbedding::Job : public std::enable_shared_from_this<Job> {
     // Before the answer: whoever has it may send the next request at once.
     load_->items -= request_.inputs.size();
     load_->bytes -= bytes_;
+    load_->pixels -= pixels_;
     done(std::move(outcome));
   }
 
   serving::UpstreamRequest request_;  // a picture's bytes change before its call is made, and not after
   const std::string key_;
+  std::vector<serving::PreparationPool::Task> to_fit_;
   BodyHead head_;
   std::size_t dims_ = 0, bytes_ = 0;
+  std::uint64_t pixels_ = 0;
 
   mutable std::mutex mutex_;
   Callback done_;  // empty: answered
@@ -253,7 +277,7 @@ CohereEmbedding::CohereEmbedding(Options options, std::unique_ptr<CohereClient> 
     : options_(std::move(options)),
       load_(std::make_shared<Load>()),
       client_(std::move(client)),
-      pool_(options_.preparation_threads) {}
+      pool_(options_.preparation) {}
 
 CohereEmbedding::~CohereEmbedding() {
   shut_down();
@@ -293,7 +317,11 @@ void CohereEmbedding::embed(serving::UpstreamRequest request, Callback done) {
   if (!key) return done(std::move(key).error());
   if (request.inputs.empty()) return done(Embeddings{});
   const auto job = std::make_shared<Job>(std::move(request), *std::move(key), std::move(done), load_);
-  if (job->admit(options_)) job->start(*client_, pool_, options_.pictures);
+  try {
+    if (job->admit(options_)) job->start(*client_, pool_, options_.pictures);
+  } catch (const std::bad_alloc&) {
+    job->refuse(no_memory());
+  }
 }
 
 void CohereEmbedding::shut_down() {

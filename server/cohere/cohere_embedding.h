@@ -2,6 +2,8 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -33,9 +35,11 @@ class CohereEmbedding final : public serving::Upstream {
     CohereClient::Options client;
     std::string key;                     ///< the operator's; empty: the caller's own
     models::ImageLimits pictures;        ///< of what comes in
-    int preparation_threads = 2;         ///< for pictures that do not fit
+    serving::PreparationPool::Options preparation;     ///< of pictures that do not fit
+    std::uint64_t max_request_pixels = 1'000'000'000;  ///< to decode for one request (models::PictureCost)
     std::size_t max_items = 2048;        ///< inputs accepted and not yet answered; more: 429
     std::size_t max_bytes = 256u << 20;  ///< their texts and pictures; more: 429
+    std::uint64_t max_pixels = 8'000'000'000;          ///< to decode for them; more: 429
   };
 
   /// `timer` must outlive it. Errors: those of CohereClient::create.
@@ -54,6 +58,7 @@ class CohereEmbedding final : public serving::Upstream {
   /// What requests under way hold; they may outlive this object.
   struct Load {
     std::atomic<std::size_t> items{0}, bytes{0};
+    std::atomic<std::uint64_t> pixels{0};
   };
   CohereEmbedding(Options options, std::unique_ptr<CohereClient> client);
   Result<std::string, serving::UpstreamFailure> key_for(const std::string& authorization) const;

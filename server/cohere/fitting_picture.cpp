@@ -42,6 +42,13 @@ bool fits(std::string_view encoded) {
   return encoded.size() <= k_max_picture_bytes && !media_type(encoded).empty();
 }
 
+models::PictureCost cost_of_fitting(std::string_view encoded, const models::ImageLimits& limits) {
+  models::PictureCost cost = models::picture_cost(encoded, limits);
+  // The picture shrunk, its JPEG, and the weights of the resize.
+  if (cost.pixels > 0) cost.bytes += k_max_picture_pixels * 3 + 2 * k_max_picture_bytes;
+  return cost;
+}
+
 Result<std::string> fitted(std::string_view encoded, const models::ImageLimits& limits) {
   auto decoded = models::decode_picture(encoded, limits);
   if (!decoded) return decoded.error();

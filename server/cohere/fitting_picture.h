@@ -20,6 +20,9 @@ std::string_view media_type(std::string_view encoded);
 /// True if Cohere takes the picture as it is.
 bool fits(std::string_view encoded);
 
+/// What `fitted` will take of memory and work. Nothing for what it will refuse by its header.
+models::PictureCost cost_of_fitting(std::string_view encoded, const models::ImageLimits& limits);
+
 /// The picture as a JPEG that fits: decoded, shrunk to `k_max_picture_pixels` if it has more, and written
 /// with the best quality that stays within the bytes. Errors: those of models::decode_picture.
 Result<std::string> fitted(std::string_view encoded, const models::ImageLimits& limits);

@@ -7,6 +7,8 @@
 #include <iterator>
 #include <utility>
 
+#include "base/exception_error.h"
+
 namespace sightline::serving {
 namespace {
 
@@ -45,6 +47,7 @@ class BatchQueue::Account {
   const std::string name;
   models::Embedder& embedder;
   std::size_t items = 0, bytes = 0;                               // of tickets out and of what was submitted
+  std::uint64_t pixels = 0;                                       // the same
   std::array<std::size_t, k_lanes> expected{};                    // tickets not yet submitted
   std::array<std::size_t, k_modalities> cost_limit;               // of a batch, as target_batch_time has it
   std::array<Clock::time_point::duration, k_modalities> alone{};  // what the last batch of one input took
@@ -54,8 +57,21 @@ struct BatchQueue::Entry {
   Ticket ticket;
   Item item;
   Clock::time_point arrived;
+  bool gathered = false;  // for the next batch of its lane
   Modality modality() const { return modality_of(item.input); }
+  void answer(Result<std::vector<float>> vector) noexcept;
 };
+
+/// Once. The place is free before the callback: whoever is answered may ask again at once.
+void BatchQueue::Entry::answer(Result<std::vector<float>> vector) noexcept {
+  const Callback done = std::exchange(item.done, nullptr);
+  if (!done) return;
+  ticket.give_back();
+  try {
+    done(std::move(vector));
+  } catch (...) {  // callbacks answer their own faults; this thread serves others
+  }
+}
 
 BatchQueue::Ticket::Ticket(Ticket&& other) noexcept {
   *this = std::move(other);
@@ -67,7 +83,7 @@ BatchQueue::Ticket& BatchQueue::Ticket::operator=(Ticket&& other) noexcept {
   queue_ = std::exchange(other.queue_, nullptr);
   account_ = other.account_;
   lane_ = other.lane_;
-  bytes_ = other.bytes_;
+  claim_ = other.claim_;
   submitted_ = other.submitted_;
   return *this;
 }
@@ -80,7 +96,8 @@ void BatchQueue::Ticket::give_back() {
   if (!queue_) return;
   const std::lock_guard lock(queue_->mutex_);
   account_->items -= 1;
-  account_->bytes -= bytes_;
+  account_->bytes -= claim_.bytes;
+  account_->pixels -= claim_.pixels;
   if (!submitted_) {
     account_->expected[index(lane_)] -= 1;
     queue_->changed_.notify_all();  // a batch may be waiting for this one
@@ -90,8 +107,9 @@ void BatchQueue::Ticket::give_back() {
 
 Result<std::unique_ptr<BatchQueue>> BatchQueue::create(const Options& options, Clock& clock,
                                                        Observer& observer) {
-  const bool sound = options.max_items > 0 && options.max_bytes > 0 && options.query_share >= 0 &&
-                     options.query_share < 1 && options.max_batch_items > 0 && options.max_batch_tokens > 0 &&
+  const bool sound = options.max_items > 0 && options.max_bytes > 0 && options.max_pixels > 0 &&
+                     options.query_share >= 0 && options.query_share < 1 && options.max_batch_items > 0 &&
+                     options.max_batch_tokens > 0 &&
                      options.max_batch_pixels > 0 && options.max_wait.count() >= 0 &&
                      options.target_batch_time.count() >= 0;
   if (!sound) {
@@ -118,32 +136,39 @@ BatchQueue::Account& BatchQueue::add_model(std::string name, models::Embedder& e
 }
 
 Result<std::vector<BatchQueue::Ticket>> BatchQueue::admit(Account& account, Lane lane,
-                                                          std::span<const std::size_t> bytes) {
-  std::size_t total = 0;
-  for (const std::size_t one : bytes) total += one;
+                                                          std::span<const Claim> claims) {
+  Claim total;
+  for (const Claim& one : claims) {
+    total.bytes += one.bytes;
+    total.pixels += one.pixels;
+  }
   const double share = lane == Lane::query ? 1.0 : 1.0 - options_.query_share;
   const auto item_limit = std::max<std::size_t>(1, static_cast<std::size_t>(options_.max_items * share));
   const auto byte_limit = static_cast<std::size_t>(static_cast<double>(options_.max_bytes) * share);
-  if (bytes.size() > item_limit || total > byte_limit) {
-    return Error{ErrorCode::too_large, std::to_string(bytes.size()) + " inputs that take " +
-                                           std::to_string(total) + " bytes do not fit into the queue (" +
-                                           std::to_string(item_limit) + " inputs, " +
-                                           std::to_string(byte_limit) + " bytes): send fewer in one request"};
+  const auto pixel_limit = static_cast<std::uint64_t>(static_cast<double>(options_.max_pixels) * share);
+  if (claims.size() > item_limit || total.bytes > byte_limit || total.pixels > pixel_limit) {
+    return Error{ErrorCode::too_large,
+                 std::to_string(claims.size()) + " inputs that take " + std::to_string(total.bytes) +
+                     " bytes and " + std::to_string(total.pixels) + " pixels do not fit into the queue (" +
+                     std::to_string(item_limit) + " inputs, " + std::to_string(byte_limit) + " bytes, " +
+                     std::to_string(pixel_limit) + " pixels): send fewer in one request"};
   }
   std::vector<Ticket> tickets;
-  tickets.reserve(bytes.size());
+  tickets.reserve(claims.size());
   const std::lock_guard lock(mutex_);
   if (stopping_) return Error{ErrorCode::overloaded, "the server is stopping: send the request again"};
-  if (account.items + bytes.size() > item_limit || account.bytes + total > byte_limit) {
+  if (account.items + claims.size() > item_limit || account.bytes + total.bytes > byte_limit ||
+      account.pixels + total.pixels > pixel_limit) {
     return Error{ErrorCode::overloaded, "model [" + account.name + "] has " + std::to_string(account.items) +
                                             " inputs waiting and no room for " +
-                                            std::to_string(bytes.size()) +
+                                            std::to_string(claims.size()) +
                                             " more: send the request again later"};
   }
-  account.items += bytes.size();
-  account.bytes += total;
-  account.expected[index(lane)] += bytes.size();
-  for (const std::size_t one : bytes) tickets.push_back(Ticket(this, &account, lane, one));
+  account.items += claims.size();
+  account.bytes += total.bytes;
+  account.pixels += total.pixels;
+  account.expected[index(lane)] += claims.size();
+  for (const Claim& one : claims) tickets.push_back(Ticket(this, &account, lane, one));
   return tickets;
 }
 
@@ -151,16 +176,18 @@ BatchQueue::Ticket BatchQueue::admit_probe(Account& account) {
   const std::lock_guard lock(mutex_);
   account.items += 1;
   account.expected[index(Lane::query)] += 1;
-  return Ticket(this, &account, Lane::query, 0);
+  return Ticket(this, &account, Lane::query, {});
 }
 
 void BatchQueue::submit(Ticket ticket, Item item) {
-  const Clock::time_point now = clock_.now();
+  Entries submitted;
+  submitted.push_back(Entry{std::move(ticket), std::move(item), clock_.now()});
   const std::lock_guard lock(mutex_);
-  Entries& lane = lanes_[index(ticket.lane_)];
-  ticket.account_->expected[index(ticket.lane_)] -= 1;
-  ticket.submitted_ = true;
-  lane.push_back(Entry{std::move(ticket), std::move(item), now});
+  Ticket& own = submitted.front().ticket;
+  own.account_->expected[index(own.lane_)] -= 1;
+  own.submitted_ = true;
+  Entries& lane = lanes_[index(own.lane_)];
+  lane.splice(lane.end(), submitted);
   changed_.notify_all();
 }
 
@@ -199,12 +226,16 @@ bool BatchQueue::run_on_model_thread(std::function<void()> work) {
     const std::lock_guard lock(mutex_);
     if (stopping_) return false;
     calls_.push_back([work = std::move(work), done] {
-      work();
-      done->set_value();
+      try {
+        work();
+        done->set_value();
+      } catch (...) {
+        done->set_exception(std::current_exception());
+      }
     });
     changed_.notify_all();
   }
-  done->get_future().wait();
+  done->get_future().get();
   return true;
 }
 
@@ -230,7 +261,8 @@ void BatchQueue::stop(Clock::time_point drain_until) {
 
 void BatchQueue::run() {
   std::unique_lock lock(mutex_);
-  // Callbacks, models and tickets that are given back all run without the lock.
+  // Callbacks, models and tickets that are given back all run without the lock, and none of them throws. What
+  // is done with the lock takes no memory.
   const auto unlocked = [&lock](auto&& work) {
     lock.unlock();
     work();
@@ -254,15 +286,13 @@ void BatchQueue::run() {
       changed_.wait(lock);
       continue;
     }
-    bool full = false;
-    const auto chosen = gather(lane, full);
+    const bool full = gather(lane);
     const Clock::time_point until = company_until(waiting.front());
     if (!full && clock_.now() < until) {
       clock_.wait_until(changed_, lock, until);
       continue;
     }
-    Entries batch;
-    for (const auto entry : chosen) batch.splice(batch.end(), waiting, entry);
+    Entries batch = take_gathered(lane);
     query_batches_in_a_row_ = lane == Lane::query ? query_batches_in_a_row_ + 1 : 0;
     unlocked([&] { run_batch(std::move(batch)); });
   }
@@ -287,26 +317,38 @@ Lane BatchQueue::next_lane() const {
   return documents_turn && !lanes_[index(Lane::document)].empty() ? Lane::document : Lane::query;
 }
 
-/// The next batch of a lane that is not empty: what is like its first entry, in order, within the limits.
-std::vector<BatchQueue::Entries::iterator> BatchQueue::gather(Lane lane, bool& full) {
+/// Marks the next batch of a lane that is not empty: what is like its first entry, in order, within the
+/// limits. True: it is full.
+bool BatchQueue::gather(Lane lane) {
   Entries& waiting = lanes_[index(lane)];
   const Modality modality = waiting.front().modality();
   const Account* const account = waiting.front().ticket.account_;
   const std::size_t cost_limit = account->cost_limit[index(modality)];
-  std::vector<Entries::iterator> chosen;
-  std::size_t total = 0;
-  full = false;
-  for (auto it = waiting.begin(); it != waiting.end() && !full; ++it) {
-    if (it->ticket.account_ != account || it->modality() != modality) continue;
-    total += cost(it->item.input);
-    if (!chosen.empty() && total > cost_limit) {
+  std::size_t total = 0, chosen = 0;
+  bool full = false;
+  for (Entry& entry : waiting) {
+    entry.gathered = !full && entry.ticket.account_ == account && entry.modality() == modality;
+    if (!entry.gathered) continue;
+    total += cost(entry.item.input);
+    if (chosen > 0 && total > cost_limit) {
+      entry.gathered = false;
       full = true;
     } else {
-      chosen.push_back(it);
-      full = chosen.size() >= options_.max_batch_items || total >= cost_limit;
+      ++chosen;
+      full = chosen >= options_.max_batch_items || total >= cost_limit;
     }
   }
-  return chosen;
+  return full;
+}
+
+BatchQueue::Entries BatchQueue::take_gathered(Lane lane) {
+  Entries& waiting = lanes_[index(lane)];
+  Entries batch;
+  for (auto it = waiting.begin(); it != waiting.end();) {
+    const auto entry = it++;
+    if (entry->gathered) batch.splice(batch.end(), waiting, entry);
+  }
+  return batch;
 }
 
 /// Until when a batch that begins with `first` may wait for more: not at all if nothing is being prepared.
@@ -315,7 +357,15 @@ Clock::time_point BatchQueue::company_until(const Entry& first) const {
   return company_expected && !stopping_ ? first.arrived + options_.max_wait : Clock::time_point::min();
 }
 
-void BatchQueue::run_batch(Entries batch) {
+void BatchQueue::run_batch(Entries batch) noexcept {
+  try {
+    embed_and_answer(batch);
+  } catch (...) {
+    for (Entry& entry : batch) entry.answer(error_of_exception("running the batch"));
+  }
+}
+
+void BatchQueue::embed_and_answer(Entries& batch) {
   Account& account = *batch.front().ticket.account_;
   const Modality modality = batch.front().modality();
   const Clock::time_point began = clock_.now();
@@ -323,55 +373,60 @@ void BatchQueue::run_batch(Entries batch) {
   inputs.reserve(batch.size());
   std::size_t total_cost = 0;
   for (Entry& entry : batch) {
-    observer_.input_waited(account.name, entry.ticket.lane_, in_seconds(began - entry.arrived));
+    unharmed([&] {
+      observer_.input_waited(account.name, entry.ticket.lane_, in_seconds(began - entry.arrived));
+    });
     total_cost += cost(entry.item.input);
     inputs.push_back(std::move(entry.item.input));
   }
   auto vectors = embed(account, inputs);
   const auto took = clock_.now() - began;
   adapt(account, modality, batch.size(), total_cost, took);
-  observer_.batch_ran(account.name, modality, batch.size(), in_seconds(took));
+  unharmed([&] { observer_.batch_ran(account.name, modality, batch.size(), in_seconds(took)); });
   std::size_t at = 0;
-  for (Entry& entry : batch) {
-    entry.ticket.give_back();  // before the callback: whoever is answered may ask again at once
-    entry.item.done(checked(std::move(vectors[at++]), account.embedder.info().dims));
+  for (Entry& entry : batch) entry.answer(checked(std::move(vectors[at++]), account.embedder.info().dims));
+}
+
+void BatchQueue::answer_dead(Entries dead) noexcept {
+  const Clock::time_point now = clock_.now();
+  for (Entry& entry : dead) {
+    try {
+      Error error = cause_of_death(entry, now);
+      unharmed([&] { observer_.input_dropped(entry.ticket.account_->name, error.code); });
+      entry.answer(std::move(error));
+    } catch (...) {
+      entry.answer(error_of_exception("dropping the input"));
+    }
   }
 }
 
-void BatchQueue::answer_dead(Entries dead) {
-  const Clock::time_point now = clock_.now();
-  for (Entry& entry : dead) {
-    Error error{ErrorCode::cancelled, "the client has left"};
-    if (now >= entry.item.deadline) {
-      error = {ErrorCode::deadline_exceeded,
-               "waited " + std::to_string(static_cast<long>(in_seconds(now - entry.arrived) * 1000)) +
-                   " ms for the model, past the request's deadline: the server is busy, send it again later"};
-    } else if (!entry.item.cancelled || !entry.item.cancelled()) {
-      error = {ErrorCode::overloaded, "the server is stopping: send the request again"};
-    }
-    observer_.input_dropped(entry.ticket.account_->name, error.code);
-    entry.ticket.give_back();
-    entry.item.done(std::move(error));
+Error BatchQueue::cause_of_death(const Entry& entry, Clock::time_point now) const {
+  if (now >= entry.item.deadline) {
+    return {ErrorCode::deadline_exceeded,
+            "waited " + std::to_string(static_cast<long>(in_seconds(now - entry.arrived) * 1000)) +
+                " ms for the model, past the request's deadline: the server is busy, send it again later"};
   }
+  if (entry.item.cancelled && entry.item.cancelled())
+    return {ErrorCode::cancelled, "the client has left"};
+  return {ErrorCode::overloaded, "the server is stopping: send the request again"};
 }
 
 /// One answer an input, whatever the model does: if a batch throws, each input is tried alone, so that the
 /// one that cannot be run does not take its neighbours with it.
 std::vector<Result<std::vector<float>>> BatchQueue::embed(Account& account,
                                                           std::span<const models::Prepared> inputs) {
-  std::string fault;
+  Error fault;
   try {
     auto vectors = account.embedder.embed(inputs);
     if (vectors.size() == inputs.size()) return vectors;
-    fault = std::to_string(vectors.size()) + " vectors for " + std::to_string(inputs.size()) + " inputs";
-  } catch (const std::exception& exception) {
-    fault = exception.what();
+    fault = {ErrorCode::internal, "model [" + account.name + "] failed: " + std::to_string(vectors.size()) +
+                                      " vectors for " + std::to_string(inputs.size()) + " inputs"};
   } catch (...) {
-    fault = "unknown exception";
+    fault = error_of_exception("model [" + account.name + "]");
   }
   std::vector<Result<std::vector<float>>> vectors;
   if (inputs.size() == 1) {
-    vectors.push_back(Error{ErrorCode::internal, "model [" + account.name + "] failed: " + fault});
+    vectors.emplace_back(std::move(fault));
     return vectors;
   }
   for (std::size_t i = 0; i < inputs.size(); ++i) {

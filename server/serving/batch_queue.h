@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <list>
 #include <memory>
@@ -31,7 +32,8 @@ namespace sightline::serving {
 ///          modality, in order of arrival, up to the limits of cost. It waits for company only while tickets
 ///          of its own lane are still out in preparation.
 ///       4. Inputs past their deadline, or whose client has left, are dropped unrun.
-///       5. Every callback is called exactly once, in any order, on the model thread.
+///       5. Every callback is called exactly once, in any order, on the model thread. Whatever throws there,
+///          the inputs at hand are answered and the thread goes on.
 /// Thread safety: all members may be called from any thread, save that callbacks must not call `stop`,
 /// `run_on_model_thread` or the destructor.
 class BatchQueue {
@@ -39,7 +41,8 @@ class BatchQueue {
   struct Options {
     std::size_t max_items = 2048;        ///< places of a model, from `admit` until the callback
     std::size_t max_bytes = 512u << 20;  ///< memory behind those places, as `admit` was told
-    double query_share = 0.125;          ///< of both bounds, kept free of documents, 0 to 1
+    std::uint64_t max_pixels = 8'000'000'000;  ///< that are to be decoded for those places, the same
+    double query_share = 0.125;                ///< of these bounds, kept free of documents, 0 to 1
     std::size_t max_batch_items = 64;
     std::size_t max_batch_tokens = 2048;
     std::size_t max_batch_pixels = std::size_t{32} * 224 * 224;
@@ -51,6 +54,12 @@ class BatchQueue {
     std::chrono::milliseconds target_batch_time{500};
   };
   using Callback = std::function<void(Result<std::vector<float>>)>;
+
+  /// What an input asks for while it has a place.
+  struct Claim {
+    std::size_t bytes = 0;     ///< of memory, while it waits
+    std::uint64_t pixels = 0;  ///< to decode, as models::PictureCost counts them
+  };
 
   /// A model's share of the queue. Made by `add_model`, valid as long as the queue.
   class Account;
@@ -64,14 +73,14 @@ class BatchQueue {
 
    private:
     friend class BatchQueue;
-    Ticket(BatchQueue* queue, Account* account, Lane lane, std::size_t bytes)
-        : queue_(queue), account_(account), lane_(lane), bytes_(bytes) {}
+    Ticket(BatchQueue* queue, Account* account, Lane lane, Claim claim)
+        : queue_(queue), account_(account), lane_(lane), claim_(claim) {}
     void give_back();
 
     BatchQueue* queue_ = nullptr;  ///< null: moved from, or given back
     Account* account_ = nullptr;
     Lane lane_ = Lane::document;
-    std::size_t bytes_ = 0;
+    Claim claim_;
     bool submitted_ = false;
   };
 
@@ -96,19 +105,20 @@ class BatchQueue {
   /// `embedder` must outlive the queue's last batch of it.
   Account& add_model(std::string name, models::Embedder& embedder);
 
-  /// Places for one request: one ticket for each of `bytes`, the memory that an input holds while it waits.
+  /// Places for one request: one ticket for each of `claims`.
   /// Errors: overloaded (no room now, or stopping), too_large (would not fit into an empty queue).
-  Result<std::vector<Ticket>> admit(Account& account, Lane lane, std::span<const std::size_t> bytes);
+  Result<std::vector<Ticket>> admit(Account& account, Lane lane, std::span<const Claim> claims);
   /// A place outside the bounds, for the server's own probes.
   Ticket admit_probe(Account& account);
 
+  /// Throws std::bad_alloc; the callback is then not called.
   void submit(Ticket ticket, Item item);
 
   /// Tells what one input of `cost` units (tokens, pixels) took, as a first guess for `target_batch_time`.
   void teach(Account& account, Modality modality, std::size_t cost, Clock::time_point::duration took);
 
   /// Runs `work` on the model thread, before any batch, and waits for it. False: stopping, `work` was not
-  /// run.
+  /// run. Throws what `work` throws.
   bool run_on_model_thread(std::function<void()> work);
 
   Load load(const Account& account) const;
@@ -126,10 +136,13 @@ class BatchQueue {
   void run();
   Entries take_dead(Clock::time_point now);
   Lane next_lane() const;
-  std::vector<Entries::iterator> gather(Lane lane, bool& full);
+  bool gather(Lane lane);
+  Entries take_gathered(Lane lane);
   Clock::time_point company_until(const Entry& first) const;
-  void run_batch(Entries batch);
-  void answer_dead(Entries dead);
+  void run_batch(Entries batch) noexcept;
+  void embed_and_answer(Entries& batch);
+  void answer_dead(Entries dead) noexcept;
+  Error cause_of_death(const Entry& entry, Clock::time_point now) const;
   std::vector<Result<std::vector<float>>> embed(Account& account, std::span<const models::Prepared> inputs);
   void adapt(Account& account, Modality modality, std::size_t items, std::size_t cost,
              Clock::time_point::duration took);

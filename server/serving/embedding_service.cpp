@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <atomic>
-#include <exception>
 #include <mutex>
 #include <optional>
 #include <utility>
+
+#include "base/exception_error.h"
 
 namespace sightline::serving {
 
@@ -22,30 +23,35 @@ class EmbeddingService::Job : public std::enable_shared_from_this<Job> {
         done_(std::move(done)),
         results_(inputs_.size()),
         left_(inputs_.size()) {
-    for (std::size_t i = 0; i < inputs_.size(); ++i) {
-      places_.push_back(inputs_[i].place.empty() ? "input " + std::to_string(i)
-                                                 : std::move(inputs_[i].place));
-    }
+    places_.reserve(inputs_.size());
+    for (std::size_t i = 0; i < inputs_.size(); ++i) places_.push_back(place_of(inputs_, i));
   }
 
-  void start() {
-    for (std::size_t i = 0; i < inputs_.size(); ++i) {
-      service_.pool_->post(options_.lane, [job = shared_from_this(), i] { job->prepare(i); });
-    }
+  static std::string place_of(const std::vector<Input>& inputs, std::size_t i) {
+    return inputs[i].place.empty() ? "input " + std::to_string(i) : inputs[i].place;
   }
+
+  void start(std::vector<PreparationPool::Task> tasks) {
+    service_.pool_->post(
+        {options_.lane, std::move(tasks), [job = shared_from_this()](std::size_t i) { job->prepare(i); }});
+  }
+  /// Instead of `start`, or after it threw.
+  void refuse(Error error) { done_(std::move(error)); }
 
  private:
   static constexpr std::size_t k_none = static_cast<std::size_t>(-1);
 
-  void prepare(std::size_t i);
+  void prepare(std::size_t i) noexcept;
+  void prepare_and_submit(std::size_t i);
   Result<models::Prepared> prepared(std::size_t i);
   void submit(std::size_t i, models::Prepared input);
   /// `error` with the place of the input that it is about.
   Error placed(std::size_t i, const Error& error) const {
     return {error.code, places_[i] + ": " + error.message};
   }
-  void fail(std::size_t i, Error error);
-  void finish_one();
+  void take(std::size_t i, Result<std::vector<float>> vector);
+  void fail(std::size_t i, Error error) noexcept;
+  void finish_one() noexcept;
 
   EmbeddingService& service_;
   ModelRegistry::Model& model_;
@@ -61,7 +67,16 @@ class EmbeddingService::Job : public std::enable_shared_from_this<Job> {
   std::optional<Error> error_;
 };
 
-void EmbeddingService::Job::prepare(std::size_t i) {
+void EmbeddingService::Job::prepare(std::size_t i) noexcept {
+  try {
+    prepare_and_submit(i);
+  } catch (...) {
+    fail(i, error_of_exception("preparing it"));
+  }
+}
+
+/// Throws only before the input is with the queue, and before it is answered.
+void EmbeddingService::Job::prepare_and_submit(std::size_t i) {
   const auto finish_unrun = [&] {
     const BatchQueue::Ticket given_back = std::move(tickets_[i]);
     inputs_[i] = {};
@@ -77,7 +92,8 @@ void EmbeddingService::Job::prepare(std::size_t i) {
   }
   if (service_.clock_.now() >= options_.deadline) {
     finish_unrun();
-    service_.observer_.input_dropped(model_.name(), ErrorCode::deadline_exceeded);
+    unharmed(
+        [this] { service_.observer_.input_dropped(model_.name(), ErrorCode::deadline_exceeded); });
     return fail(
         i, {ErrorCode::deadline_exceeded,
             "the deadline passed before the inputs were prepared: the server is busy, send it again later"});
@@ -95,8 +111,10 @@ Result<models::Prepared> EmbeddingService::Job::prepared(std::size_t i) {
   const Input& input = inputs_[i];
   const Clock::time_point began = service_.clock_.now();
   const auto observe = [&] {
-    service_.observer_.input_prepared(model_.name(), input.modality,
-                                      in_seconds(service_.clock_.now() - began), results_[i].truncated);
+    unharmed([&] {
+      service_.observer_.input_prepared(model_.name(), input.modality,
+                                        in_seconds(service_.clock_.now() - began), results_[i].truncated);
+    });
   };
   const models::ModelInfo& info = model_.embedder().info();
   const bool is_text = input.modality == Modality::text;
@@ -120,10 +138,8 @@ Result<models::Prepared> EmbeddingService::Job::prepared(std::size_t i) {
     results_[i].height = image->source_height;
     observe();
     return models::Prepared{*std::move(image)};
-  } catch (const std::bad_alloc&) {
-    return Error{ErrorCode::overloaded, "no memory left to prepare it: send the request again later"};
-  } catch (const std::exception& exception) {
-    return Error{ErrorCode::internal, std::string("preparing it failed: ") + exception.what()};
+  } catch (...) {
+    return error_of_exception("preparing it");
   }
 }
 
@@ -135,18 +151,25 @@ void EmbeddingService::Job::submit(std::size_t i, models::Prepared input) {
     return job->first_bad_ != k_none || (job->options_.cancelled && job->options_.cancelled());
   };
   item.done = [job = shared_from_this(), i](Result<std::vector<float>> vector) {
-    if (!vector) {
-      const Error& error = vector.error();
-      const bool of_this_input = error.code == ErrorCode::internal;
-      return job->fail(i, of_this_input ? job->placed(i, error) : error);
-    }
-    job->results_[i].values = *std::move(vector);
-    job->finish_one();
+    job->take(i, std::move(vector));
   };
   service_.queue_->submit(std::move(tickets_[i]), std::move(item));
 }
 
-void EmbeddingService::Job::fail(std::size_t i, Error error) {
+void EmbeddingService::Job::take(std::size_t i, Result<std::vector<float>> vector) {
+  if (vector) {
+    results_[i].values = *std::move(vector);
+    return finish_one();
+  }
+  Error error = std::move(vector).error();
+  try {
+    if (error.code == ErrorCode::internal) error = placed(i, error);
+  } catch (...) {  // no memory for the place: the error goes without it
+  }
+  fail(i, std::move(error));
+}
+
+void EmbeddingService::Job::fail(std::size_t i, Error error) noexcept {
   {
     const std::lock_guard lock(error_mutex_);
     // What was dropped because a neighbour is bad must not hide the neighbour's error.
@@ -159,26 +182,29 @@ void EmbeddingService::Job::fail(std::size_t i, Error error) {
   finish_one();
 }
 
-void EmbeddingService::Job::finish_one() {
+void EmbeddingService::Job::finish_one() noexcept {
   if (left_.fetch_sub(1) > 1) return;
-  if (error_) {
-    done_(*std::move(error_));
-  } else {
-    done_(std::move(results_));
+  try {
+    if (error_) {
+      done_(*std::move(error_));
+    } else {
+      done_(std::move(results_));
+    }
+  } catch (...) {  // who is called back answers its own faults; this thread serves others
   }
 }
 
 Result<std::unique_ptr<EmbeddingService>> EmbeddingService::create(const Options& options,
                                                                    ModelRegistry::Loader loader, Clock& clock,
                                                                    Observer& observer) {
-  std::unique_ptr<EmbeddingService> service(new EmbeddingService(clock, observer));
+  std::unique_ptr<EmbeddingService> service(new EmbeddingService(options, clock, observer));
   auto queue = BatchQueue::create(options.queue, clock, observer);
   if (!queue) return queue.error();
   service->queue_ = *std::move(queue);
   auto registry = ModelRegistry::create(options.models, std::move(loader), *service->queue_, clock);
   if (!registry) return registry.error();
   service->registry_ = *std::move(registry);
-  service->pool_ = std::make_unique<PreparationPool>(options.preparation_threads);
+  service->pool_ = std::make_unique<PreparationPool>(options.preparation);
   service->watchdog_ =
       std::make_unique<Watchdog>(options.watchdog, *service->registry_, *service->queue_, clock);
   return service;
@@ -199,20 +225,44 @@ void EmbeddingService::embed(std::string_view name, std::vector<Input> inputs, E
   if (inputs.empty()) return done(Error{ErrorCode::invalid_argument, "there is no input"});
   const auto model = registry_->find(name);
   if (!model) return done(model.error());
+  auto tasks = tasks_of((*model)->embedder(), inputs);
+  if (!tasks) return done(tasks.error());
   // While it waits an input is either its bytes, or what its tower takes.
   const models::ModelInfo& info = (*model)->embedder().info();
   const std::size_t window_bytes = std::size_t{info.image_size} * info.image_size * 3;
-  std::vector<std::size_t> bytes;
-  bytes.reserve(inputs.size());
-  for (const Input& input : inputs) {
-    bytes.push_back(input.modality == Modality::image ? std::max(input.bytes.size(), window_bytes)
-                                                      : input.bytes.size());
+  std::vector<BatchQueue::Claim> claims;
+  claims.reserve(inputs.size());
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const std::size_t size = inputs[i].bytes.size();
+    claims.push_back({inputs[i].modality == Modality::image ? std::max(size, window_bytes) : size,
+                      (*tasks)[i].cost.pixels});
   }
-  auto tickets = queue_->admit((*model)->account(), options.lane, bytes);
+  auto tickets = queue_->admit((*model)->account(), options.lane, claims);
   if (!tickets) return done(tickets.error());
-  std::make_shared<Job>(*this, **model, std::move(inputs), std::move(options), *std::move(tickets),
-                        std::move(done))
-      ->start();
+  const auto job = std::make_shared<Job>(*this, **model, std::move(inputs), std::move(options),
+                                         *std::move(tickets), std::move(done));
+  try {
+    job->start(*std::move(tasks));
+  } catch (...) {
+    job->refuse(error_of_exception("the request"));
+  }
+}
+
+/// One an input, in input order. Errors: too_large (one picture, or all together).
+Result<std::vector<PreparationPool::Task>> EmbeddingService::tasks_of(
+    const models::Embedder& embedder, const std::vector<Input>& inputs) const {
+  std::vector<PreparationPool::Task> tasks;
+  tasks.reserve(inputs.size());
+  std::uint64_t pixels = 0;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    PreparationPool::Task task{i, inputs[i].modality, {}};
+    if (task.modality == Modality::image) task.cost = embedder.image_cost(inputs[i].bytes);
+    pixels += task.cost.pixels;
+    if (Status fits = check_cost(task.cost, max_picture_bytes_, pixels, max_request_pixels_); !fits)
+      return Error{fits.error().code, Job::place_of(inputs, i) + ": " + fits.error().message};
+    tasks.push_back(task);
+  }
+  return tasks;
 }
 
 std::vector<EmbeddingService::ModelLoad> EmbeddingService::loads() const {

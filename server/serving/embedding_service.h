@@ -1,6 +1,8 @@
 // The one door between request shapes and models.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -19,6 +21,8 @@ namespace sightline::serving {
 /// Embeds requests.
 ///
 /// Flow: 1. `embed` finds the model and takes a place in its queue for each input, or refuses at once.
+///          What its pictures will cost is read from their headers: a request whose pictures are too many and
+///          too large to decode, or one of which takes more memory than all may, is refused before any is.
 ///       2. The preparation pool tokenizes and decodes, each input by itself.
 ///       3. The batch queue runs what is ready, with inputs of other requests.
 ///       4. Results come back by index. When the last is there the callback gets them all, or one error:
@@ -31,7 +35,8 @@ class EmbeddingService {
     std::vector<ModelSpec> models;
     BatchQueue::Options queue;
     Watchdog::Options watchdog;
-    int preparation_threads = 2;
+    PreparationPool::Options preparation;
+    std::uint64_t max_request_pixels = 1'000'000'000;  ///< to decode for one request (models::PictureCost)
   };
   /// Called exactly once, on the caller's thread, a preparation thread or the model thread; must not block.
   using Callback = std::function<void(Result<Embeddings>)>;
@@ -66,8 +71,16 @@ class EmbeddingService {
 
  private:
   class Job;
-  EmbeddingService(Clock& clock, Observer& observer) : clock_(clock), observer_(observer) {}
+  EmbeddingService(const Options& options, Clock& clock, Observer& observer)
+      : max_picture_bytes_(options.preparation.max_bytes),
+        max_request_pixels_(options.max_request_pixels),
+        clock_(clock),
+        observer_(observer) {}
+  Result<std::vector<PreparationPool::Task>> tasks_of(const models::Embedder& embedder,
+                                                      const std::vector<Input>& inputs) const;
 
+  const std::size_t max_picture_bytes_;
+  const std::uint64_t max_request_pixels_;
   Clock& clock_;
   Observer& observer_;
   std::unique_ptr<BatchQueue> queue_;

@@ -24,4 +24,13 @@ class Observer {
   virtual void batch_ran(const std::string& /*model*/, Modality, std::size_t /*items*/, double /*seconds*/) {}
 };
 
+/// Runs what only observes: if it fails, nothing but a number is missing.
+template <class Work>
+void unharmed(Work&& work) noexcept {
+  try {
+    work();
+  } catch (...) {
+  }
+}
+
 }  // namespace sightline::serving

@@ -1,28 +1,78 @@
 #include "server/serving/preparation_pool.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace sightline::serving {
+namespace {
 
-PreparationPool::PreparationPool(int threads) {
-  for (int i = 0; i < std::max(1, threads); ++i) threads_.emplace_back([this] { run(); });
+/// What any task costs, in pixels: about what it takes to resize a small picture.
+constexpr std::uint64_t k_least_cost = 1 << 16;
+
+std::size_t index(Lane lane) {
+  return static_cast<std::size_t>(lane);
+}
+
+}  // namespace
+
+Status check_cost(const models::PictureCost& cost, std::size_t max_picture_bytes,
+                  std::uint64_t request_pixels, std::uint64_t max_request_pixels) {
+  if (cost.bytes > max_picture_bytes) {
+    return Error{ErrorCode::too_large, "decoding the picture would take " + std::to_string(cost.bytes) +
+                                           " bytes of memory; the limit is " +
+                                           std::to_string(max_picture_bytes) +
+                                           " (--max-decode-bytes): send a smaller one"};
+  }
+  if (request_pixels > max_request_pixels) {
+    return Error{ErrorCode::too_large, "the request's pictures up to this one have " +
+                                           std::to_string(request_pixels) +
+                                           " pixels to decode; the limit is " +
+                                           std::to_string(max_request_pixels) +
+                                           " (--max-request-pixels): send fewer in one request"};
+  }
+  return {};
+}
+
+PreparationPool::PreparationPool(const Options& options) : max_bytes_(options.max_bytes) {
+  try {
+    for (int i = 0; i < std::max(1, options.threads); ++i) threads_.emplace_back([this] { run(Role::all); });
+    threads_.emplace_back([this] { run(Role::texts); });
+    threads_.emplace_back([this] { run(Role::queries); });
+  } catch (...) {
+    stop();
+    throw;
+  }
 }
 
 PreparationPool::~PreparationPool() {
   stop();
 }
 
-void PreparationPool::post(Lane lane, std::function<void()> job) {
+PreparationPool::Lines PreparationPool::lines_of(const Work& work) {
+  const auto run = std::make_shared<const std::function<void(std::size_t)>>(work.run);
+  Lines lines;
+  for (const Modality modality : {Modality::text, Modality::image}) {
+    Line line{run, {}};
+    std::copy_if(work.tasks.begin(), work.tasks.end(), std::back_inserter(line.tasks),
+                 [modality](const Task& task) { return task.modality == modality; });
+    if (!line.tasks.empty()) lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+void PreparationPool::post(Work work) {
+  Lines posted = lines_of(work);
   {
     const std::lock_guard lock(mutex_);
     if (!stopping_) {
-      jobs_[static_cast<std::size_t>(lane)].push_back(std::move(job));
-      changed_.notify_one();
+      for (Line& line : posted) line.spent = spent_[index(work.lane)];
+      lines_[index(work.lane)].splice(lines_[index(work.lane)].end(), posted);
+      changed_.notify_all();
       return;
     }
   }
-  job();
+  for (const Task& task : work.tasks) work.run(task.index);
 }
 
 void PreparationPool::stop() {
@@ -36,23 +86,88 @@ void PreparationPool::stop() {
   }
 }
 
-void PreparationPool::run() {
+void PreparationPool::run(Role role) {
   std::unique_lock lock(mutex_);
   for (;;) {
-    auto& queries = jobs_[static_cast<std::size_t>(Lane::query)];
-    auto& jobs = queries.empty() ? jobs_[static_cast<std::size_t>(Lane::document)] : queries;
-    if (jobs.empty()) {
-      if (stopping_) return;
+    Lane lane = Lane::query;
+    Lines::iterator line;
+    if (!choose(role, lane, line)) {
+      if (stopping_ && is_done(role)) return;
       changed_.wait(lock);
       continue;
     }
-    auto job = std::move(jobs.front());
-    jobs.pop_front();
+    Taken taken = take(lane, line);
     lock.unlock();
-    job();
-    job = nullptr;  // what it holds is let go without the lock
+    try {
+      (*taken.run)(taken.task.index);
+    } catch (...) {  // against its contract: the thread, which others need, goes on
+    }
+    taken.run = nullptr;  // what it holds is released without the lock
     lock.lock();
+    if (taken.task.cost.bytes > 0) {
+      bytes_ -= taken.task.cost.bytes;
+      changed_.notify_all();
+    }
   }
+}
+
+/// Of the lines that a thread may take from, the one whose tasks cost least so far; `end` if there is none.
+PreparationPool::Lines::iterator PreparationPool::next_line(Lane lane, Role role) {
+  Lines& lines = lines_[index(lane)];
+  auto best = lines.end();
+  for (auto it = lines.begin(); it != lines.end(); ++it) {
+    if (role == Role::texts && it->task().modality != Modality::text) continue;
+    if (best == lines.end() || it->spent < best->spent) best = it;
+  }
+  return best;
+}
+
+/// The line whose turn it is, for a thread of that role. False: there is none, or its picture has to wait.
+bool PreparationPool::choose(Role role, Lane& lane, Lines::iterator& line) {
+  for (const Lane candidate : {Lane::query, Lane::document}) {
+    if (role == Role::queries && candidate != Lane::query) break;
+    const auto next = next_line(candidate, role);
+    if (next == lines_[index(candidate)].end()) continue;
+    if (!fits(next->task())) return false;
+    lane = candidate;
+    line = next;
+    return true;
+  }
+  return false;
+}
+
+PreparationPool::Taken PreparationPool::take(Lane lane, Lines::iterator line) {
+  const Task task = line->task();
+  spent_[index(lane)] = std::max(spent_[index(lane)], line->spent);
+  line->spent += std::max(task.cost.pixels, k_least_cost);
+  bytes_ += task.cost.bytes;
+  if (++line->next < line->tasks.size()) return {line->run, task};
+  Taken last{std::move(line->run), task};
+  lines_[index(lane)].erase(line);
+  return last;
+}
+
+/// One that is larger than the whole budget runs alone: the border has let it in.
+bool PreparationPool::fits(const Task& task) const {
+  return task.cost.bytes == 0 || bytes_ == 0 || bytes_ + task.cost.bytes <= max_bytes_;
+}
+
+/// Nothing is left that a thread of that role could ever take.
+bool PreparationPool::is_done(Role role) const {
+  const auto any_text = [](const Lines& lines) {
+    return std::any_of(lines.begin(), lines.end(),
+                       [](const Line& line) { return line.task().modality == Modality::text; });
+  };
+  const Lines &queries = lines_[index(Lane::query)], &documents = lines_[index(Lane::document)];
+  switch (role) {
+    case Role::texts:
+      return !any_text(queries) && !any_text(documents);
+    case Role::queries:
+      return queries.empty();
+    case Role::all:
+      return queries.empty() && documents.empty();
+  }
+  return true;
 }
 
 }  // namespace sightline::serving

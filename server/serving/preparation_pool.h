@@ -3,37 +3,98 @@
 
 #include <array>
 #include <condition_variable>
-#include <deque>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <list>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
 
+#include "base/result.h"
+#include "models/embedder.h"
 #include "server/serving/embed_request.h"
 
 namespace sightline::serving {
 
-/// Runs jobs on a fixed number of threads, those of queries first. It has no bound of its own: who posts
-/// holds tickets of a BatchQueue.
-/// Thread safety: all members may be called from any thread; `stop` not from a job.
+/// Whether a picture may be decoded: `cost` is its own, `request_pixels` that of all of its request up to it.
+/// Errors: too_large, with the limit's name.
+Status check_cost(const models::PictureCost& cost, std::size_t max_picture_bytes,
+                  std::uint64_t request_pixels, std::uint64_t max_request_pixels);
+
+/// Prepares the inputs of requests on a fixed number of threads.
+///
+/// Flow: 1. `post` takes a request's tasks, each with what its picture will cost.
+///       2. Queries come before documents. Within a lane, requests take turns by what their tasks so far
+///          cost: a request of many large pictures does not keep a small one waiting.
+///       3. A picture begins only while all that are being decoded stay within `max_bytes`. Until the one
+///          whose turn it is fits, no other begins, so that large ones get their turn.
+///       4. Beside the `threads` that do everything, one does texts only, and one queries only: neither waits
+///          for pictures of documents, however many and long they are.
+/// It has no bound on what is posted: who posts holds tickets of a BatchQueue.
+/// Thread safety: all members may be called from any thread; `stop` not from a task.
 class PreparationPool {
  public:
-  /// `threads`: at least one is started.
-  explicit PreparationPool(int threads);
+  struct Options {
+    int threads = 2;                     ///< that do everything; at least one is started
+    std::size_t max_bytes = 512u << 20;  ///< memory of the pictures that are decoded at the same time
+  };
+  struct Task {
+    std::size_t index = 0;  ///< what `run` is called with
+    Modality modality = Modality::text;
+    models::PictureCost cost;  ///< of a picture
+  };
+  /// What one request asks for.
+  struct Work {
+    Lane lane = Lane::document;
+    std::vector<Task> tasks;
+    std::function<void(std::size_t index)> run;  ///< called once a task, from any thread; must not throw
+  };
+
+  /// Throws std::system_error if no thread can be started.
+  explicit PreparationPool(const Options& options);
   ~PreparationPool();
 
-  /// Jobs must not throw. After `stop`, a job runs at once on the caller's thread, so that none is ever lost.
-  void post(Lane lane, std::function<void()> job);
+  /// After `stop`, tasks run at once on the caller's thread, so that none is ever lost. Throws
+  /// std::bad_alloc, and then runs nothing.
+  void post(Work work);
 
   /// Runs all that was posted, then ends the threads.
   void stop();
 
  private:
-  void run();
+  using Run = std::shared_ptr<const std::function<void(std::size_t)>>;  // copied without memory
+  /// A request's tasks of one modality, of which those before `next` have begun.
+  struct Line {
+    Run run;
+    std::vector<Task> tasks;
+    std::size_t next = 0;
+    std::uint64_t spent = 0;  // what those cost, and what the others had cost when this request came
+    const Task& task() const { return tasks[next]; }
+  };
+  using Lines = std::list<Line>;
+  enum class Role { all, texts, queries };
 
+  struct Taken {
+    Run run;
+    Task task;
+  };
+
+  void run(Role role);
+  Lines::iterator next_line(Lane lane, Role role);
+  bool choose(Role role, Lane& lane, Lines::iterator& line);
+  Taken take(Lane lane, Lines::iterator line);
+  static Lines lines_of(const Work& work);
+  bool fits(const Task& task) const;
+  bool is_done(Role role) const;
+
+  const std::size_t max_bytes_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::array<std::deque<std::function<void()>>, k_lanes> jobs_;
+  std::array<Lines, k_lanes> lines_;
+  std::array<std::uint64_t, k_lanes> spent_{};  // of the line that had the last turn
+  std::size_t bytes_ = 0;                       // of the pictures that are being decoded
   bool stopping_ = false;
   std::vector<std::thread> threads_;
 };

@@ -67,7 +67,13 @@ void Watchdog::run() {
     }
     next = clock_.now() + options_.interval;
     lock.unlock();
-    for (std::size_t i = 0; i < models_.size(); ++i) send(i);
+    for (std::size_t i = 0; i < models_.size(); ++i) {
+      try {
+        send(i);
+      } catch (...) {  // no memory for the probe
+        came_back(probes_[i], false);
+      }
+    }
     lock.lock();
   }
 }
@@ -83,22 +89,33 @@ void Watchdog::send(std::size_t index) {
   }
   BatchQueue::Item item;
   item.input = model.probe();
-  item.done = [this, &probe, &model](Result<std::vector<float>> vector) {
-    std::optional<Error> problem;
-    if (!vector) {
-      problem = Error{vector.error().code, "model [" + model.name() + "]: " + vector.error().message};
-    } else if (const double off = distance(*vector, model.probe_vector()); !(off <= options_.tolerance)) {
-      problem = Error{ErrorCode::internal,
-                      "model [" + model.name() +
-                          "] no longer gives the vector it gave after warm-up (1 - cosine is " +
-                          std::to_string(off) + "): restart the server, check memory and device"};
+  item.done = [this, &probe, &model](const Result<std::vector<float>>& vector) {
+    bool right = false;
+    try {
+      const std::optional<Error> problem = problem_of(model, vector);
+      if (!problem || problem->code == ErrorCode::internal) registry_.report_probe(model, problem);
+      right = !problem;
+    } catch (...) {  // no memory for the words: the next probe says it
     }
-    if (!problem || problem->code == ErrorCode::internal) registry_.report_probe(model, problem);
-    const std::lock_guard lock(probe.mutex);
-    probe.running = false;
-    if (!problem) probe.last_right = clock_.now();
+    came_back(probe, right);
   };
   queue_.submit(queue_.admit_probe(model.account()), std::move(item));
+}
+
+std::optional<Error> Watchdog::problem_of(const ModelRegistry::Model& model,
+                                          const Result<std::vector<float>>& vector) const {
+  if (!vector) return Error{vector.error().code, "model [" + model.name() + "]: " + vector.error().message};
+  const double off = distance(*vector, model.probe_vector());
+  if (off <= options_.tolerance) return std::nullopt;
+  return Error{ErrorCode::internal, "model [" + model.name() +
+                                        "] no longer gives the vector it gave after warm-up (1 - cosine is " +
+                                        std::to_string(off) + "): restart the server, check memory and device"};
+}
+
+void Watchdog::came_back(Probe& probe, bool right) {
+  const std::lock_guard lock(probe.mutex);
+  probe.running = false;
+  if (right) probe.last_right = clock_.now();
 }
 
 }  // namespace sightline::serving

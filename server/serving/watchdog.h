@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -48,6 +49,9 @@ class Watchdog {
 
   void run();
   void send(std::size_t index);
+  std::optional<Error> problem_of(const ModelRegistry::Model& model,
+                                  const Result<std::vector<float>>& vector) const;
+  void came_back(Probe& probe, bool right);
 
   const Options options_;
   ModelRegistry& registry_;

@@ -160,7 +160,7 @@ TEST_CASE(
     "a picture that cannot be decoded fails with its place, before "
     "anything is sent") {
   CohereEmbedding::Options options;
-  options.preparation_threads = 1;
+  options.preparation.threads = 1;
   Bench bench(options);
   Input broken = grey_bmp(90);
   broken.bytes.resize(100);

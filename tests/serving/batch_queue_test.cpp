@@ -46,8 +46,9 @@ class Bench {
     return text;
   }
 
-  Result<std::vector<BatchQueue::Ticket>> admit(Lane lane, std::size_t count, std::size_t bytes = 10) {
-    const std::vector<std::size_t> each(count, bytes);
+  Result<std::vector<BatchQueue::Ticket>> admit(Lane lane, std::size_t count, std::size_t bytes = 10,
+                                                std::uint64_t pixels = 0) {
+    const std::vector<BatchQueue::Claim> each(count, BatchQueue::Claim{bytes, pixels});
     return queue->admit(*account, lane, each);
   }
 
@@ -208,11 +209,11 @@ TEST_CASE("a batch holds texts or pictures, of one model") {
   BatchQueue::Account& second = bench.queue->add_model("other", other);
   auto blocked = bench.block();
   std::vector<std::future<Vector>> answers;
-  const std::size_t bytes[] = {10};
+  const BatchQueue::Claim claims[] = {{10}};
   for (int i = 0; i < 2; ++i) {
     answers.push_back(bench.send(Lane::document, "text"));
     answers.push_back(bench.send_picture());
-    auto ticket = bench.queue->admit(second, Lane::document, bytes);
+    auto ticket = bench.queue->admit(second, Lane::document, claims);
     answers.push_back(bench.submit(std::move(ticket->front()), bench.text("other")));
   }
   bench.let_run(std::move(answers));
@@ -388,6 +389,73 @@ TEST_CASE("limits that make no sense are refused") {
   options = {};
   options.query_share = 1.0;
   CHECK(BatchQueue::create(options, clock, observer).error().code == ErrorCode::invalid_argument);
+}
+
+TEST_CASE("what is to be decoded is bounded like memory") {
+  BatchQueue::Options options;
+  options.max_pixels = 100;
+  options.query_share = 0;
+  Bench bench(options);
+  {
+    const auto tickets = bench.admit(Lane::document, 2, 10, 40);
+    REQUIRE(tickets.ok());
+    CHECK(bench.admit(Lane::document, 1, 10, 21).error().code == ErrorCode::overloaded);
+    CHECK(bench.admit(Lane::document, 1, 10, 20).ok());
+  }
+  CHECK(bench.admit(Lane::document, 1, 10, 100).ok());
+  const auto refused = bench.admit(Lane::document, 2, 10, 51);
+  CHECK(refused.error().code == ErrorCode::too_large);
+  CHECK(refused.error().message.find("102 pixels do not fit into the queue") != std::string::npos);
+}
+
+TEST_CASE("a callback that throws does not end the model thread") {
+  Bench bench;
+  auto tickets = bench.admit(Lane::document, 1);
+  bench.queue->submit(std::move(tickets->front()),
+                      {bench.text("a"), Clock::time_point::max(), {}, [](const Vector&) { throw std::bad_alloc(); }});
+  bench.gate.open();
+  CHECK(bench.send(Lane::document, "b").get().ok());
+}
+
+TEST_CASE("work on the model thread that throws reports it to who asked") {
+  Bench bench;
+  CHECK_THROWS_AS(bench.queue->run_on_model_thread([] { throw std::runtime_error("no"); }), std::runtime_error);
+  bench.gate.open();
+  CHECK(bench.send(Lane::document, "a").get().ok());
+}
+
+TEST_CASE("a model without memory is overloaded, and goes on") {
+  Bench bench;
+  bench.gate.open();
+  bench.embedder.on_embed = [](auto) { throw std::bad_alloc(); };
+  const Vector refused = bench.send(Lane::document, "a").get();
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().code == ErrorCode::overloaded);
+  CHECK(refused.error().message == "no memory left for model [m]: send the request again later");
+}
+
+TEST_CASE("an observer that throws harms no input") {
+  class Broken final : public Observer {
+    void input_waited(const std::string&, Lane, double) override { throw std::bad_alloc(); }
+    void input_dropped(const std::string&, ErrorCode) override { throw std::bad_alloc(); }
+    void batch_ran(const std::string&, Modality, std::size_t, double) override { throw std::bad_alloc(); }
+  };
+  ManualClock clock;
+  Broken broken;
+  HashEmbedder embedder;
+  auto queue = BatchQueue::create({}, clock, broken);
+  REQUIRE(queue.ok());
+  BatchQueue::Account& account = (*queue)->add_model("m", embedder);
+  const auto send = [&](Clock::time_point deadline) {
+    const BatchQueue::Claim claims[] = {{10}};
+    auto tickets = (*queue)->admit(account, Lane::query, claims);
+    const auto answer = std::make_shared<std::promise<Vector>>();
+    (*queue)->submit(std::move(tickets->front()), {*embedder.prepare_text("a", models::Truncate::end), deadline, {},
+                                                   [answer](Vector vector) { answer->set_value(std::move(vector)); }});
+    return answer->get_future();
+  };
+  CHECK(send(Clock::time_point::max()).get().ok());
+  CHECK(send(clock.now()).get().error().code == ErrorCode::deadline_exceeded);
 }
 
 }  // namespace

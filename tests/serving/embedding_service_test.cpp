@@ -129,7 +129,7 @@ TEST_CASE("a picture's size comes with its vector") {
 
 TEST_CASE("of several bad inputs the first is named, whichever was looked at first") {
   EmbeddingService::Options options;
-  options.preparation_threads = 4;
+  options.preparation.threads = 4;
   Bench bench(options);
   for (int round = 0; round < 200; ++round) {
     std::vector<std::string> texts(16, "good");
@@ -248,6 +248,51 @@ TEST_CASE("names of models must be plain and differ") {
   CHECK(create({"clip", "clip"}).error().code == ErrorCode::invalid_argument);
   CHECK(create({"a/b"}).error().code == ErrorCode::invalid_argument);
   CHECK(create({""}).error().code == ErrorCode::invalid_argument);
+}
+
+TEST_CASE("a request whose pictures are too much to decode is refused before any is") {
+  EmbeddingService::Options options;
+  options.max_request_pixels = 100;
+  options.preparation.max_bytes = 1000;
+  Bench bench(options);
+  bench.embedder->cost = [](std::string_view picture) {
+    return picture == "picture:huge" ? models::PictureCost{1001, 1} : models::PictureCost{500, 40};
+  };
+  std::atomic<int> prepared{0};
+  bench.embedder->on_prepare = [&](auto) { ++prepared; };
+  const Input picture{Modality::image, "picture:1"};
+  const Answer many = bench.send({picture, picture, picture}).get();
+  REQUIRE_FALSE(many.ok());
+  CHECK(many.error().code == ErrorCode::too_large);
+  CHECK(many.error().message ==
+        "input 2: the request's pictures up to this one have 120 pixels to decode; the limit is 100 "
+        "(--max-request-pixels): send fewer in one request");
+  const Answer huge = bench.send({picture, {Modality::image, "picture:huge"}}).get();
+  REQUIRE_FALSE(huge.ok());
+  CHECK(huge.error().code == ErrorCode::too_large);
+  CHECK(huge.error().message ==
+        "input 1: decoding the picture would take 1001 bytes of memory; the limit is 1000 (--max-decode-bytes): "
+        "send a smaller one");
+  CHECK(prepared == 0);
+  CHECK(bench.send({picture, picture}).get().ok());
+}
+
+TEST_CASE("an input that cannot be prepared for want of memory is answered, and so is the next request") {
+  Bench bench;
+  bench.embedder->on_prepare = [](auto) { throw std::bad_alloc(); };
+  const Answer refused = bench.send({{Modality::text, "a"}, {Modality::image, "picture:1"}}).get();
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().code == ErrorCode::overloaded);
+  CHECK(refused.error().message == "input 1: no memory left for preparing it: send the request again later");
+  CHECK(bench.send_texts({"a"}).get().ok());
+}
+
+TEST_CASE("a callback that throws, on whatever thread, ends nothing") {
+  Bench bench;
+  const auto throws = [](const Answer&) { throw std::runtime_error("no"); };
+  bench.service->embed("hash", {{Modality::text, "a"}}, {}, throws);       // on the model thread
+  bench.service->embed("hash", {{Modality::text, "poison"}}, {}, throws);  // on a preparation thread
+  for (int i = 0; i < 5; ++i) CHECK(bench.send_texts({"a"}).get().ok());
 }
 
 /// Turns the watchdog on for one test.

@@ -25,6 +25,11 @@ class HashEmbedder final : public models::Embedder {
   /// Called with each answer before it is returned.
   std::function<void(std::vector<Result<std::vector<float>>>&)> on_answer = [](auto&) {};
 
+  /// What a picture is said to cost.
+  std::function<models::PictureCost(std::string_view)> cost = [](auto) { return models::PictureCost(); };
+  /// Called before a picture is prepared, on a preparation thread.
+  std::function<void(std::string_view)> on_prepare = [](auto) {};
+
   /// As a single-tower export, of the tower that is left.
   void keep_only(serving::Modality modality) {
     info_.has_text = modality == serving::Modality::text;
@@ -61,7 +66,10 @@ class HashEmbedder final : public models::Embedder {
     return prepared;
   }
 
+  models::PictureCost image_cost(std::string_view encoded) const override { return cost(encoded); }
+
   Result<models::PreparedImage> prepare_image(std::string_view encoded) const override {
+    on_prepare(encoded);
     if (encoded.substr(0, 8) != "picture:") return Error{ErrorCode::invalid_argument, "not a picture"};
     models::PreparedImage prepared{std::vector<std::uint8_t>(48), 4, 4, 4, 4};
     for (std::size_t i = 0; i < prepared.rgb.size(); ++i) {

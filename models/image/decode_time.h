@@ -1,0 +1,35 @@
+// A limit on the time that decoding one picture takes.
+#pragma once
+
+#include <chrono>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace sightline::models {
+
+/// Counts the processor time that this thread spends, so that a busy machine refuses no picture.
+class DecodeTime {
+ public:
+  /// Begins now. `limit` 0: none.
+  explicit DecodeTime(std::chrono::milliseconds limit) : limit_(limit), began_(thread_time()) {}
+
+  /// To be asked for every few rows at least; looks at the clock only at every sixteenth call.
+  bool is_over() {
+    constexpr unsigned k_calls_a_look = 16;
+    if (limit_.count() == 0 || ++calls_ % k_calls_a_look != 0) return false;
+    return thread_time() - began_ > limit_;
+  }
+
+  /// invalid_argument, with the limit's name.
+  Error error(std::string_view format) const;
+
+ private:
+  static std::chrono::nanoseconds thread_time();
+
+  const std::chrono::milliseconds limit_;
+  const std::chrono::nanoseconds began_;
+  unsigned calls_ = 0;
+};
+
+}  // namespace sightline::models
