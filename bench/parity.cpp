@@ -16,7 +16,6 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <rapidjson/document.h>
 #include <set>
 #include <span>
 #include <sstream>
@@ -25,6 +24,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/json/document.h"
 #include "base/sha256.h"
 #include "models/embedder.h"
 #include "models/image/preprocess.h"
@@ -49,11 +49,10 @@ std::string content_of(const fs::path& file) {
 }
 
 rapidjson::Document json_of(const fs::path& file) {
-  rapidjson::Document json;
+  rapidjson::Document document;
   const std::string text = content_of(file);
-  json.Parse(text.data(), text.size());
-  if (json.HasParseError()) throw std::runtime_error(file.string() + " is not JSON");
-  return json;
+  if (json::read_document(text, document, {.max_values = 100'000'000})) throw std::runtime_error(file.string() + " is not JSON");
+  return document;
 }
 
 std::string text_of(const rapidjson::Value& value) {

@@ -5,9 +5,9 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
-#include <rapidjson/document.h>
 
 #include "base/base64.h"
+#include "base/json/document.h"
 
 namespace sightline::eval {
 namespace {
@@ -274,9 +274,8 @@ Result<ModelDescription> EmbeddingClient::describe(const std::string& name) {
   }
   rapidjson::Document document;
   std::string names;
-  if (!document.Parse<rapidjson::kParseIterativeFlag>(response->body.data(), response->body.size())
-           .HasParseError() &&
-      document.IsObject() && document.HasMember("data") && document["data"].IsArray()) {
+  if (!json::read_document(response->body, document) && document.IsObject() && document.HasMember("data") &&
+      document["data"].IsArray()) {
     for (const auto& entry : document["data"].GetArray()) {
       if (!entry.IsObject() || !entry.HasMember("id") || !entry["id"].IsString()) continue;
       if (entry["id"].GetString() == name) return described(entry, name);

@@ -2,11 +2,10 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
-#include <rapidjson/document.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
 #include "base/base64.h"
+#include "base/json/document.h"
+#include "base/json/writer.h"
 #include "eval/embedding_client.h"
 
 namespace sightline::eval {
@@ -16,6 +15,7 @@ static_assert(std::endian::native == std::endian::little, "vectors come as littl
 
 using Value = rapidjson::Value;
 constexpr std::size_t k_shown_bytes = 300;
+constexpr json::Limits k_limits{.max_values = 10'000'000};  // vectors may come as lists of numbers
 
 Error bad_answer(const std::string& what) {
   return {ErrorCode::unavailable, "the server's answer " + what};
@@ -56,7 +56,7 @@ const Value* text_member(const Value& object, const char* name) {
 std::string embeddings_request(const std::string& model, EmbeddingClient::Kind kind,
                                const std::vector<std::string>& inputs) {
   rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  json::Writer writer(buffer);
   const bool picture = kind == EmbeddingClient::Kind::picture;
   writer.StartObject();
   writer.Key("model");
@@ -77,8 +77,8 @@ std::string embeddings_request(const std::string& model, EmbeddingClient::Kind k
 
 Result<EmbeddingsAnswer> read_embeddings(const std::string& body, std::size_t count) {
   rapidjson::Document document;
-  if (document.Parse<rapidjson::kParseIterativeFlag>(body.data(), body.size()).HasParseError() ||
-      !document.IsObject() || !document.HasMember("data") || !document["data"].IsArray())
+  if (json::read_document(body, document, k_limits) || !document.IsObject() || !document.HasMember("data") ||
+      !document["data"].IsArray())
     return bad_answer("is not JSON with a list `data`");
   const auto& data = document["data"];
   if (data.Size() != count) {
@@ -108,8 +108,7 @@ Result<EmbeddingsAnswer> read_embeddings(const std::string& body, std::size_t co
 
 std::string message_of(const std::string& body) {
   rapidjson::Document document;
-  if (!document.Parse<rapidjson::kParseIterativeFlag>(body.data(), body.size()).HasParseError() &&
-      document.IsObject()) {
+  if (!json::read_document(body, document) && document.IsObject()) {
     const auto error = document.FindMember("error");
     const Value* const whole = &document;
     const Value* const inner = error != document.MemberEnd() ? &error->value : nullptr;

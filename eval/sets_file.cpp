@@ -3,17 +3,17 @@
 #include <fstream>
 #include <map>
 #include <numeric>
-#include <rapidjson/document.h>
-#include <rapidjson/error/en.h>
 #include <set>
 #include <sstream>
 
+#include "base/json/document.h"
 #include "eval/sets.h"
 
 namespace sightline::eval {
 namespace {
 
 using Value = rapidjson::Value;
+constexpr json::Limits k_limits{.max_values = 10'000'000, .comments = true};
 
 /// JSON with strings in UTF-8, parsed without recursion. Errors name the file and the byte.
 Result<rapidjson::Document> parse_file(const std::filesystem::path& file) {
@@ -23,12 +23,9 @@ Result<rapidjson::Document> parse_file(const std::filesystem::path& file) {
   content << in.rdbuf();
   const std::string text = content.str();
   rapidjson::Document document;
-  constexpr unsigned k_flags =
-      rapidjson::kParseValidateEncodingFlag | rapidjson::kParseIterativeFlag | rapidjson::kParseCommentsFlag;
-  if (document.Parse<k_flags>(text.data(), text.size()).HasParseError()) {
-    return Error{ErrorCode::invalid_argument, file.string() + ", byte " +
-                                                  std::to_string(document.GetErrorOffset()) + ": " +
-                                                  rapidjson::GetParseError_En(document.GetParseError())};
+  if (const json::Fault fault = json::read_document(text, document, k_limits)) {
+    return Error{ErrorCode::invalid_argument, file.string() + ", byte " + std::to_string(fault.offset) + ": " +
+                                                  json::message(fault, k_limits)};
   }
   return document;
 }

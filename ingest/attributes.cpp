@@ -1,12 +1,11 @@
 #include "ingest/attributes.h"
 
 #include <fstream>
-#include <rapidjson/document.h>
-#include <rapidjson/error/en.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 #include <set>
 #include <sstream>
+
+#include "base/json/document.h"
+#include "base/json/writer.h"
 
 namespace sightline::ingest {
 namespace {
@@ -15,21 +14,11 @@ namespace {
 const std::set<std::string, std::less<>> k_reserved{"image_name", "image_data", "image_embedding",
                                                     "model_id"};
 
-std::string json_string(std::string_view text) {
-  rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
-  writer.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
-  return {buffer.GetString(), buffer.GetSize()};
-}
-
 // "350000" is a number, "007" and "1.2.3" are not: JSON's own grammar decides.
 std::string json_value(const std::string& text) {
   rapidjson::Document document;
-  if (!document.Parse<rapidjson::kParseFullPrecisionFlag>(text.data(), text.size()).HasParseError() &&
-      (document.IsNumber() || document.IsBool())) {
-    return text;
-  }
-  return json_string(text);
+  const bool is_json = !json::read_document(text, document);
+  return is_json && (document.IsNumber() || document.IsBool()) ? text : json::json_string(text);
 }
 
 }  // namespace
@@ -65,7 +54,7 @@ Status Attributes::add_table(const CsvTable& table, const std::string& file) {
     for (std::size_t column = 0; column < table.names.size(); ++column) {
       if (column == *file_column || row.fields[column].empty()) continue;
       if (!members.empty()) members += ',';
-      members += json_string(table.names[column]) + ':' + json_value(row.fields[column]);
+      members += json::json_string(table.names[column]) + ':' + json_value(row.fields[column]);
     }
     members_[row.fields[*file_column]] = std::move(members);
   }
@@ -78,10 +67,9 @@ Status Attributes::read_ndjson(const std::string& text, const std::string& file)
   for (std::size_t number = 1; std::getline(lines, line); ++number) {
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     rapidjson::Document document;
-    constexpr unsigned k_flags = rapidjson::kParseValidateEncodingFlag | rapidjson::kParseIterativeFlag;
-    if (document.Parse<k_flags>(line.data(), line.size()).HasParseError()) {
+    if (const json::Fault fault = json::read_document(line, document)) {
       return bad_line(file, number,
-                      std::string("not JSON: ") + rapidjson::GetParseError_En(document.GetParseError()));
+                      "not JSON: " + json::message(fault) + ", at byte " + std::to_string(fault.offset));
     }
     if (!document.IsObject() || !document.HasMember("file") || !document["file"].IsString()) {
       return bad_line(file, number, "expected an object with a string `file`, which names the picture");
@@ -95,10 +83,8 @@ Status Attributes::read_ndjson(const std::string& text, const std::string& file)
             std::string("key ") + member.name.GetString() + " is written by the loader; rename it");
       }
     }
-    rapidjson::StringBuffer buffer;
-    rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
-    document.Accept(writer);
-    members_[name] = std::string(buffer.GetString() + 1, buffer.GetSize() - 2);  // without the braces
+    const std::string object = json::text_of(document);
+    members_[name] = object.substr(1, object.size() - 2);  // without the braces
   }
   return {};
 }

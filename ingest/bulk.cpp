@@ -1,10 +1,8 @@
 #include "ingest/bulk.h"
 
-#include <rapidjson/document.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
-
 #include "base/base64.h"
+#include "base/json/document.h"
+#include "base/json/writer.h"
 #include "base/sha256.h"
 #include "ingest/cluster.h"
 
@@ -12,11 +10,8 @@ namespace sightline::ingest {
 
 BulkDocument make_document(const std::string& name, std::string_view content, std::string_view attributes) {
   BulkDocument document{sha256_hex(content), name, {}};
-  rapidjson::StringBuffer quoted;
-  rapidjson::Writer<rapidjson::StringBuffer> writer(quoted);
-  writer.String(name);
   document.lines = "{\"index\":{\"_id\":\"" + document.id + "\"}}\n{\"image_name\":";
-  document.lines.append(quoted.GetString(), quoted.GetSize());
+  json::append_json_string(document.lines, name);
   if (!attributes.empty()) document.lines.append(",").append(attributes);
   document.lines += ",\"image_data\":\"";
   document.lines += base64_encode(content);
@@ -32,8 +27,7 @@ BulkOutcome::Kind kind_of_status(int status) {
 
 Result<std::vector<BulkOutcome>> read_bulk_answer(const std::string& body, std::size_t expected) {
   rapidjson::Document document;
-  constexpr unsigned k_flags = rapidjson::kParseIterativeFlag;
-  if (document.Parse<k_flags>(body.data(), body.size()).HasParseError() || !document.IsObject() ||
+  if (json::read_document(body, document) || !document.IsObject() ||
       !document.HasMember("items") || !document["items"].IsArray() || document["items"].Size() != expected) {
     return Error{ErrorCode::unavailable, "the answer to a bulk of " + std::to_string(expected) +
                                              " documents does not list them: " + body.substr(0, 200)};
@@ -48,11 +42,8 @@ Result<std::vector<BulkOutcome>> read_bulk_answer(const std::string& body, std::
     if (result.HasMember("status") && result["status"].IsInt()) outcome.status = result["status"].GetInt();
     outcome.kind = kind_of_status(outcome.status);
     if (outcome.kind != BulkOutcome::Kind::stored) {
-      rapidjson::StringBuffer error;
-      rapidjson::Writer<rapidjson::StringBuffer> writer(error);
       if (result.HasMember("error")) {
-        result["error"].Accept(writer);
-        outcome.reason = reason_of({error.GetString(), error.GetSize()});
+        outcome.reason = reason_of(json::text_of(result["error"]));
       } else {
         outcome.reason = "status " + std::to_string(outcome.status) + " without a reason";
       }

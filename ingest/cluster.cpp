@@ -1,12 +1,11 @@
 #include "ingest/cluster.h"
 
 #include <algorithm>
-#include <rapidjson/document.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
 #include "base/base64.h"
 #include "base/env_file.h"
+#include "base/json/document.h"
+#include "base/json/writer.h"
 
 namespace sightline::ingest {
 namespace {
@@ -32,8 +31,7 @@ std::string causes(const rapidjson::Value& error) {
 
 std::string reason_of(const std::string& body) {
   rapidjson::Document document;
-  if (!document.Parse<rapidjson::kParseIterativeFlag>(body.data(), body.size()).HasParseError() &&
-      document.IsObject()) {
+  if (!json::read_document(body, document) && document.IsObject()) {
     const rapidjson::Value& error = document.HasMember("error") ? document["error"] : document;
     if (error.IsString()) return error.GetString();
     if (error.IsObject()) {
@@ -110,7 +108,7 @@ Result<Cluster::IndexState> Cluster::index_state(const std::string& index) {
   IndexState state;
   if (response->status == 404) return state;
   rapidjson::Document document;
-  if (document.Parse(response->body.data(), response->body.size()).HasParseError() || !document.IsObject() ||
+  if (json::read_document(response->body, document) || !document.IsObject() ||
       document.MemberCount() == 0) {
     return unexpected(path, "is not the JSON it should be");
   }
@@ -130,7 +128,7 @@ Result<Cluster::IndexState> Cluster::index_state(const std::string& index) {
 Result<std::vector<bool>> Cluster::which_exist(const std::string& index,
                                                const std::vector<std::string>& ids) {
   rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  json::Writer writer(buffer);
   writer.StartObject();
   writer.Key("ids");
   writer.StartArray();
@@ -141,7 +139,7 @@ Result<std::vector<bool>> Cluster::which_exist(const std::string& index,
   const auto response = exchange(http::Method::post, path, {buffer.GetString(), buffer.GetSize()});
   if (!response.ok()) return response.error();
   rapidjson::Document document;
-  if (document.Parse(response->body.data(), response->body.size()).HasParseError() || !document.IsObject() ||
+  if (json::read_document(response->body, document) || !document.IsObject() ||
       !document.HasMember("docs") || !document["docs"].IsArray() || document["docs"].Size() != ids.size()) {
     return unexpected(path, "does not list the " + std::to_string(ids.size()) + " documents asked for");
   }
@@ -164,7 +162,7 @@ Result<std::uint64_t> Cluster::count(const std::string& index) {
   const auto response = exchange(http::Method::get, path);
   if (!response.ok()) return response.error();
   rapidjson::Document document;
-  if (document.Parse(response->body.data(), response->body.size()).HasParseError() || !document.IsObject() ||
+  if (json::read_document(response->body, document) || !document.IsObject() ||
       !document.HasMember("count") || !document["count"].IsUint64()) {
     return unexpected(path, "has no count");
   }

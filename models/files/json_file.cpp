@@ -1,14 +1,17 @@
 #include "models/files/json_file.h"
 
-#include <rapidjson/error/en.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 #include <utility>
 
+#include "base/json/document.h"
 #include "models/files/mapped_file.h"
 
 namespace sightline::models {
 namespace {
+
+// Room for the tokenizer of 256,000 tokens and as many merges, with what each says about itself.
+constexpr json::Limits k_limits{.max_values = 20'000'000};
 
 /// The value as JSON in ASCII, cut to what a message can bear.
 std::string shown(const rapidjson::Value& value) {
@@ -45,20 +48,17 @@ Result<std::string> read_text_file(const std::filesystem::path& file, std::size_
 Result<JsonFile> JsonFile::read(const std::filesystem::path& file, std::size_t max_bytes) {
   const Result<std::string> text = read_text_file(file, max_bytes);
   if (!text) return text.error();
-  JsonFile json;
-  json.path_ = file;
-  json.document_ = std::make_unique<rapidjson::Document>();
-  // Iterative: no depth of nesting can exhaust the stack.
-  json.document_->Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag>(text->data(),
-                                                                                                text->size());
-  if (json.document_->HasParseError()) {
-    return Error{ErrorCode::corrupt_data, file.string() + " is not JSON in UTF-8: " +
-                                              rapidjson::GetParseError_En(json.document_->GetParseError()) +
-                                              " At byte " + std::to_string(json.document_->GetErrorOffset())};
+  JsonFile result;
+  result.path_ = file;
+  result.document_ = std::make_unique<rapidjson::Document>();
+  if (const json::Fault fault = json::read_document(*text, *result.document_, k_limits)) {
+    return Error{fault.is_limit() ? ErrorCode::too_large : ErrorCode::corrupt_data,
+                 file.string() + " is not JSON in UTF-8: " + json::message(fault, k_limits) + ", at byte " +
+                     std::to_string(fault.offset)};
   }
-  if (!json.document_->IsObject())
+  if (!result.document_->IsObject())
     return Error{ErrorCode::corrupt_data, file.string() + " does not hold a JSON object"};
-  return json;
+  return result;
 }
 
 const rapidjson::Value* given_member(const rapidjson::Value& object, const char* key) {

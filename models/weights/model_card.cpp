@@ -1,12 +1,10 @@
 #include "models/weights/model_card.h"
 
 #include <algorithm>
-#include <rapidjson/encodings.h>
-#include <rapidjson/memorystream.h>
-#include <rapidjson/stringbuffer.h>
 #include <sstream>
 #include <string_view>
 
+#include "base/json/utf8.h"
 #include "models/files/mapped_file.h"
 
 namespace sightline::models {
@@ -23,17 +21,8 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(k_blank) - begin + 1);
 }
 
-bool is_utf8(std::string_view text) {
-  rapidjson::MemoryStream in(text.data(), text.size());
-  rapidjson::StringBuffer out;
-  while (in.Tell() < text.size()) {
-    if (!rapidjson::UTF8<>::Validate(in, out)) return false;
-  }
-  return in.Tell() == text.size();
-}
-
 std::string kept(std::string_view text, std::size_t max_bytes) {
-  return text.size() <= max_bytes && is_utf8(text) ? std::string(text) : std::string();
+  return text.size() <= max_bytes && !json::find_invalid_utf8(text) ? std::string(text) : std::string();
 }
 
 std::string_view unquoted(std::string_view value) {

@@ -1,15 +1,16 @@
 #include "models/weights/safetensors_header.h"
 
-#include <rapidjson/error/en.h>
-#include <rapidjson/memorystream.h>
-#include <rapidjson/reader.h>
 #include <utility>
+
+#include "base/json/reader.h"
+#include "base/number_text.h"
 
 namespace sightline::models {
 namespace {
 
 constexpr std::size_t k_max_rank = 8;
 constexpr std::size_t k_max_tensors = 200'000;
+constexpr json::Limits k_limits{.max_depth = 8, .max_values = k_max_tensors * 20};
 
 /// Walks the events of the parser. Every event that the format has no place for ends the parse.
 class HeaderHandler {
@@ -17,7 +18,7 @@ class HeaderHandler {
   std::vector<HeaderEntry> entries;
   std::string fault;
 
-  bool StartObject() {
+  bool open_object(std::size_t) {
     switch (state_) {
       case State::start:
         return enter(State::names);
@@ -31,51 +32,45 @@ class HeaderHandler {
     }
   }
 
-  bool Key(const char* text, rapidjson::SizeType length, bool) {
-    const std::string_view key(text, length);
+  bool key(std::string_view decoded, json::Place) {
     switch (state_) {
       case State::names:
-        return begin_name(key);
+        return begin_name(decoded);
       case State::metadata:
         return enter(State::metadata_text);
       case State::fields:
-        return begin_field(key);
+        return begin_field(decoded);
       default:
         return refuse("a key");
     }
   }
 
-  bool String(const char* text, rapidjson::SizeType length, bool) {
+  bool string(std::string_view decoded, json::Place) {
     if (state_ == State::metadata_text) return enter(State::metadata);
     if (state_ != State::dtype) return refuse("a string");
-    entries.back().dtype.assign(text, length);
+    entries.back().dtype = decoded;
     return enter(State::fields);
   }
 
-  bool StartArray() {
+  bool open_array(std::size_t) {
     if (state_ == State::shape_value) return enter(State::shape);
     if (state_ == State::offsets_value) return offsets_ = 0, enter(State::offsets);
     return refuse("an array");
   }
 
-  bool Uint(unsigned value) { return Uint64(value); }
-  bool Uint64(std::uint64_t value) {
-    if (state_ == State::shape) {
-      if (entries.back().shape.size() == k_max_rank) return refuse("a shape of more than 8 dimensions");
-      entries.back().shape.push_back(value);
-      return true;
-    }
-    if (state_ != State::offsets || offsets_ == 2) return refuse("a number");
-    (offsets_++ == 0 ? entries.back().begin : entries.back().end) = value;
-    return true;
+  bool number(std::string_view written, json::Place) {
+    if (written.starts_with('-')) return refuse("a negative number");
+    const auto read = number_from<std::uint64_t>(written);
+    if (!read) return refuse("a number that is no unsigned integer");
+    return natural(*read);
   }
 
-  bool EndArray(rapidjson::SizeType) {
+  bool close_array(std::size_t, std::size_t) {
     if (state_ == State::offsets && offsets_ != 2) return refuse("data_offsets without two numbers");
     return enter(State::fields);
   }
 
-  bool EndObject(rapidjson::SizeType) {
+  bool close_object(std::size_t, std::size_t) {
     switch (state_) {
       case State::fields:
         if (!has_dtype_ || !has_shape_ || !has_offsets_)
@@ -88,12 +83,8 @@ class HeaderHandler {
     }
   }
 
-  bool Null() { return refuse("null"); }
-  bool Bool(bool) { return refuse("a boolean"); }
-  bool Int(int) { return refuse("a negative number"); }
-  bool Int64(std::int64_t) { return refuse("a negative number"); }
-  bool Double(double) { return refuse("a number that is no unsigned integer"); }
-  bool RawNumber(const char*, rapidjson::SizeType, bool) { return refuse("a number"); }
+  bool null(json::Place) { return refuse("null"); }
+  bool boolean(bool, json::Place) { return refuse("a boolean"); }
 
  private:
   enum class State {
@@ -114,6 +105,17 @@ class HeaderHandler {
 
   bool enter(State state) {
     state_ = state;
+    return true;
+  }
+
+  bool natural(std::uint64_t value) {
+    if (state_ == State::shape) {
+      if (entries.back().shape.size() == k_max_rank) return refuse("a shape of more than 8 dimensions");
+      entries.back().shape.push_back(value);
+      return true;
+    }
+    if (state_ != State::offsets || offsets_ == 2) return refuse("a number");
+    (offsets_++ == 0 ? entries.back().begin : entries.back().end) = value;
     return true;
   }
 
@@ -147,19 +149,15 @@ class HeaderHandler {
 
 }  // namespace
 
-Result<std::vector<HeaderEntry>> parse_safetensors_header(std::string_view json) {
-  if (!json.starts_with('{')) return Error{ErrorCode::corrupt_data, "its header is no JSON object"};
-  rapidjson::MemoryStream stream(json.data(), json.size());
-  rapidjson::Reader reader;
+Result<std::vector<HeaderEntry>> parse_safetensors_header(std::string_view text) {
+  if (!text.starts_with('{')) return Error{ErrorCode::corrupt_data, "its header is no JSON object"};
   HeaderHandler handler;
-  const rapidjson::ParseResult parsed =
-      reader.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag>(stream, handler);
-  if (parsed.IsError()) {
-    if (parsed.Code() == rapidjson::kParseErrorTermination)
-      return Error{ErrorCode::corrupt_data, handler.fault};
+  const json::Fault fault = json::read(text, k_limits, handler);
+  if (fault.kind == json::Fault::Kind::stopped) return Error{ErrorCode::corrupt_data, handler.fault};
+  if (fault) {
     return Error{ErrorCode::corrupt_data, "its header is not JSON in UTF-8: " +
-                                              std::string(rapidjson::GetParseError_En(parsed.Code())) +
-                                              " At byte " + std::to_string(parsed.Offset())};
+                                              json::message(fault, k_limits) + ", at byte " +
+                                              std::to_string(fault.offset)};
   }
   return std::move(handler.entries);
 }

@@ -1,7 +1,6 @@
 #include "models/weights/safetensors_writer.h"
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
+#include "base/json/writer.h"
 
 namespace sightline::models {
 
@@ -13,7 +12,7 @@ std::uint64_t TensorSpec::elements() const {
 
 std::string safetensors_header(std::span<const TensorSpec> tensors) {
   rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  json::Writer writer(buffer);
   std::uint64_t begin = 0;
   writer.StartObject();
   for (const TensorSpec& tensor : tensors) {

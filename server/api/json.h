@@ -1,4 +1,4 @@
-// JSON from outside: parsed in place, bounded, valid UTF-8 throughout.
+// Bodies of requests as JSON: bounded, and valid UTF-8 throughout.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/json/writer.h"
 #include "base/result.h"
 #include "rapidjson/document.h"
 
@@ -17,17 +18,12 @@ struct JsonLimits {
   std::size_t max_values = 65536;  ///< values and keys: each costs 16 bytes, however short its text
 };
 
-/// Parses `text` in place: the document's strings point into it, so it must stay where it is, and is no JSON
-/// afterwards. Errors: invalid_argument naming the byte offset; too_large (too deep, too many values).
-Result<rapidjson::Document> parse_json(std::string& text, const JsonLimits& limits = {});
+/// The document's strings point into `text`, which must outlive it. Errors: invalid_argument naming the byte
+/// offset; too_large (too deep, too many values).
+Result<rapidjson::Document> parse_json(std::string_view text, const JsonLimits& limits = {});
 
-/// Offset of the first byte of `text` that is not UTF-8 (RFC 3629: no surrogates, nothing overlong); nullopt:
-/// it is all right.
-std::optional<std::size_t> find_invalid_utf8(std::string_view text);
-
-/// Appends `text` as a JSON string. Bytes that are not UTF-8 become U+FFFD.
-void append_json_string(std::string& out, std::string_view text);
-std::string json_string(std::string_view text);
+using json::append_json_string;
+using json::json_string;
 
 inline std::string_view as_view(const rapidjson::Value& string) {
   return {string.GetString(), string.GetStringLength()};

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <set>
 
+#include "base/json/utf8.h"
 #include "server/api/json.h"
 
 namespace sightline::api {
@@ -82,7 +83,7 @@ Result<LabelSet> read_label_file(const std::string& path) {
   if (text.size() > k_max_file_bytes) {
     return Error{ErrorCode::too_large, "label file " + path + " has more than 1 MB"};
   }
-  if (const auto at = find_invalid_utf8(text)) {
+  if (const auto at = json::find_invalid_utf8(text)) {
     return Error{ErrorCode::invalid_argument,
                  "label file " + path + " is not UTF-8 at byte " + std::to_string(*at)};
   }

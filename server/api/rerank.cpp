@@ -5,8 +5,7 @@
 #include <numeric>
 
 #include "base/float_text.h"
-#include "rapidjson/stringbuffer.h"
-#include "rapidjson/writer.h"
+#include "base/json/writer.h"
 #include "server/api/elastic.h"
 #include "server/api/embed.h"
 #include "server/api/vectors.h"
@@ -32,7 +31,7 @@ void read_settings(FieldReader& fields, RerankRequest& request) {
 std::string document_text(const rapidjson::Value& document) {
   if (document.IsString()) return std::string(as_view(document));
   rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  json::Writer writer(buffer);
   document.Accept(writer);
   return {buffer.GetString(), buffer.GetSize()};
 }

@@ -3,6 +3,7 @@
 #include <optional>
 #include <rapidjson/document.h>
 
+#include "base/json/document.h"
 #include "base/number_text.h"
 
 namespace sightline::cohere {
@@ -13,12 +14,10 @@ constexpr std::size_t k_longest_error_body = 64u << 10;  // parsed as JSON; long
 
 std::optional<std::string> json_message(std::string_view body) {
   if (body.size() > k_longest_error_body) return std::nullopt;
-  rapidjson::Document json;
-  json.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag>(body.data(),
-                                                                                     body.size());
-  if (json.HasParseError() || !json.IsObject()) return std::nullopt;
-  const auto message = json.FindMember("message");
-  if (message == json.MemberEnd() || !message->value.IsString()) return std::nullopt;
+  rapidjson::Document answer;
+  if (json::read_document(body, answer) || !answer.IsObject()) return std::nullopt;
+  const auto message = answer.FindMember("message");
+  if (message == answer.MemberEnd() || !message->value.IsString()) return std::nullopt;
   return std::string(message->value.GetString(), message->value.GetStringLength());
 }
 

@@ -2,16 +2,18 @@
 
 #include <cmath>
 #include <limits>
-#include <rapidjson/error/en.h>
-#include <rapidjson/memorystream.h>
-#include <rapidjson/reader.h>
 #include <string>
+
+#include "base/json/number.h"
+#include "base/json/reader.h"
 
 namespace sightline::cohere {
 namespace {
 
 constexpr std::size_t k_max_dims = 8192;
 constexpr std::size_t k_max_depth = 16;
+// 96 vectors, and as many numbers in other places. Nothing of them is kept but the vectors.
+constexpr json::Limits k_limits{.max_depth = k_max_depth, .max_values = 2'000'000};
 constexpr double k_unit_tolerance = 1e-3;  // numbers are written with some seven digits
 
 Error bad_answer(const std::string& what) {
@@ -19,7 +21,7 @@ Error bad_answer(const std::string& what) {
 }
 
 /// Takes the answer apart as it is parsed, so that it costs no memory but the vectors'.
-class AnswerReader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, AnswerReader> {
+class AnswerReader {
  public:
   AnswerReader(std::size_t count, std::size_t dims) : count_(count), dims_(dims) {}
 
@@ -27,13 +29,13 @@ class AnswerReader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Answ
   std::vector<std::vector<float>> vectors;
   double tokens = 0, width = 0, height = 0;
 
-  bool Key(const char* text, rapidjson::SizeType size, bool) {
-    key_.assign(text, std::min<std::size_t>(size, 64));
+  bool key(std::string_view decoded, json::Place) {
+    key_ = decoded.substr(0, 64);
     return true;
   }
-  bool StartObject() { return in_vector_ ? not_a_number() : enter("{"); }
-  bool EndObject(rapidjson::SizeType) { return leave(); }
-  bool StartArray() {
+  bool open_object(std::size_t) { return in_vector_ ? not_a_number() : enter("{"); }
+  bool close_object(std::size_t, std::size_t) { return leave(); }
+  bool open_array(std::size_t) {
     if (in_vector_) return not_a_number();
     if (!enter("[")) return false;
     if (path_ != "{embeddings{float[[") return true;
@@ -42,7 +44,7 @@ class AnswerReader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Answ
     vectors.emplace_back().reserve(dims_);
     return true;
   }
-  bool EndArray(rapidjson::SizeType size) {
+  bool close_array(std::size_t size, std::size_t) {
     if (in_vector_) {
       in_vector_ = false;
       const std::size_t wanted = dims_ != 0 ? dims_ : vectors.front().size();
@@ -53,19 +55,21 @@ class AnswerReader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Answ
     }
     return leave();
   }
-  bool Int(int number) { return take(number); }
-  bool Uint(unsigned number) { return take(number); }
-  bool Int64(std::int64_t number) { return take(static_cast<double>(number)); }
-  bool Uint64(std::uint64_t number) { return take(static_cast<double>(number)); }
-  bool Double(double number) { return take(number); }
-  bool Default() { return in_vector_ ? not_a_number() : true; }  // null, true, false
-  bool String(const char*, rapidjson::SizeType, bool) { return Default(); }
+  bool number(std::string_view written, json::Place) {
+    const auto value = json::double_value(written);
+    if (value) return take(*value);
+    return in_vector_ ? not_a_number() : refuse("a number is too large for a double");
+  }
+  bool null(json::Place) { return other(); }
+  bool boolean(bool, json::Place) { return other(); }
+  bool string(std::string_view, json::Place) { return other(); }
 
  private:
   bool refuse(std::string problem) {
     problem_ = std::move(problem);
     return false;
   }
+  bool other() { return in_vector_ ? not_a_number() : true; }
   bool not_a_number() {
     return refuse("vector " + std::to_string(vectors.size() - 1) + " holds something that is no number");
   }
@@ -73,7 +77,6 @@ class AnswerReader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Answ
   /// The path is written as `{embeddings{float[[`: for each value that is open, the name under which it
   /// stands in its object, if it stands in one, and its opening bracket.
   bool enter(const char* bracket) {
-    if (sizes_.size() == k_max_depth) return refuse("it is nested too deep");
     sizes_.push_back(path_.size());
     if (path_.ends_with('{')) path_ += key_;
     path_ += bracket;
@@ -127,14 +130,11 @@ T whole(double number) {
 
 Result<serving::Embeddings> read_embed_answer(std::string_view body, std::size_t count, std::size_t dims) {
   AnswerReader answer(count, dims);
-  rapidjson::MemoryStream stream(body.data(), body.size());
-  rapidjson::Reader reader;
-  const auto parsed =
-      reader.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseFullPrecisionFlag>(stream, answer);
+  const json::Fault fault = json::read(body, k_limits, answer);
   if (!answer.problem().empty()) return bad_answer(answer.problem());
-  if (parsed.IsError()) {
-    return bad_answer("it is no JSON at byte " + std::to_string(parsed.Offset()) + ": " +
-                      rapidjson::GetParseError_En(parsed.Code()));
+  if (fault) {
+    return bad_answer("it cannot be read at byte " + std::to_string(fault.offset) + ": " +
+                      json::message(fault, k_limits));
   }
   if (answer.vectors.size() != count) {
     return bad_answer("it has " + std::to_string(answer.vectors.size()) +

@@ -1,15 +1,14 @@
 #include "server/cohere/embed_body.h"
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
 #include "base/base64.h"
+#include "base/json/writer.h"
 #include "server/cohere/fitting_picture.h"
 
 namespace sightline::cohere {
 namespace {
 
-using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
+using json::Writer;
 
 void write_string(Writer& writer, std::string_view text) {
   writer.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));

@@ -1,12 +1,12 @@
 #include "server/elastic/elastic_error.h"
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
+#include "base/json/writer.h"
+
 
 namespace sightline::elastic {
 namespace {
 
-using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
+using json::Writer;
 
 void write_fields(Writer& writer, const ElasticError& error) {
   writer.Key("type");

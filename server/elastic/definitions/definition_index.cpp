@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <chrono>
 #include <rapidjson/document.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
+
+#include "base/json/document.h"
+#include "base/json/writer.h"
 
 namespace sightline::elastic {
 namespace {
@@ -65,8 +66,7 @@ std::optional<Definition> definition_in(const rapidjson::Value& hit) {
 bool says_nothing_is_there(const http::Response& response) {
   if (response.status != 404) return false;
   rapidjson::Document body;
-  body.Parse<rapidjson::kParseIterativeFlag>(response.body.data(), response.body.size());
-  if (body.HasParseError()) return false;
+  if (json::read_document(response.body, body)) return false;
   if (const auto* found = member(body, "found")) return found->IsFalse();
   if (const auto* result = member(body, "result"))
     return result->IsString() && std::string_view(result->GetString()) == "not_found";
@@ -101,8 +101,7 @@ ElasticError error_in(const http::Response& response) {
   ElasticError error{response.status, "exception",
                      "the store answered with status " + std::to_string(response.status)};
   rapidjson::Document body;
-  body.Parse<rapidjson::kParseIterativeFlag>(response.body.data(), response.body.size());
-  if (body.HasParseError()) return error;
+  if (json::read_document(response.body, body)) return error;
   const auto* inner = member(body, "error");
   if (!inner) return error;
   if (const auto* type = member(*inner, "type"); type && type->IsString()) error.type = type->GetString();
@@ -137,8 +136,7 @@ Answer<std::optional<Definition>> DefinitionIndex::get(const Caller& caller, Kin
   if (says_nothing_is_there(response)) return std::optional<Definition>();
   if (response.status != 200) return index_error(response);
   rapidjson::Document body;
-  body.Parse<rapidjson::kParseIterativeFlag>(response.body.data(), response.body.size());
-  if (!body.HasParseError()) {
+  if (!json::read_document(response.body, body)) {
     if (auto definition = definition_in(body)) return definition;
   }
   return unreadable("the definition of " + std::string(name_of(kind)) + " [" + name + "]");
@@ -154,11 +152,11 @@ Answer<std::vector<Definition>> DefinitionIndex::list(const Caller& caller, Kind
   if (says_nothing_is_there(response)) return definitions;
   if (response.status != 200) return index_error(response);
   rapidjson::Document body;
-  body.Parse<rapidjson::kParseIterativeFlag>(response.body.data(), response.body.size());
-  const auto* outer = body.HasParseError() ? nullptr : member(body, "hits");
+  const bool readable = !json::read_document(response.body, body);
+  const auto* outer = readable ? member(body, "hits") : nullptr;
   const auto* hits = outer ? member(*outer, "hits") : nullptr;
   const auto* total = outer ? member(*outer, "total") : nullptr;
-  const auto* shards = body.HasParseError() ? nullptr : member(body, "_shards");
+  const auto* shards = readable ? member(body, "_shards") : nullptr;
   if (!hits || !hits->IsArray() || !total) return unreadable("the list of definitions");
   if (shards && number_in(*shards, "failed", 0) > 0) {
     return ElasticError{503, "search_phase_execution_exception",
@@ -190,7 +188,7 @@ Refusal DefinitionIndex::ensure_index(const Caller& caller) {
 
 http::Response DefinitionIndex::write(const Caller& caller, Kind kind, const Definition& definition) {
   rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  json::Writer writer(buffer);
   writer.StartObject();
   writer.Key("kind"), writer.String(name_of(kind));
   writer.Key("name"), writer.String(definition.name);

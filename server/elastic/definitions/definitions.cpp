@@ -1,9 +1,8 @@
 #include "server/elastic/definitions/definitions.h"
 
 #include <optional>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
+#include "base/json/writer.h"
 #include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
@@ -28,7 +27,7 @@ std::string sealing_context(const std::string& id, const std::string& config) {
 
 std::string secrets_json(const StringPairs& secrets) {
   rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  json::Writer writer(buffer);
   writer.StartObject();
   for (const auto& [name, secret] : secrets) writer.String(name), writer.String(secret);
   writer.EndObject();

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/json/document.h"
 #include "server/elastic/definitions/definition_index.h"
 
 namespace sightline::elastic {
@@ -16,8 +17,7 @@ constexpr std::chrono::seconds k_settled_for{60}, k_unsettled_for{5};
 /// The text at `outer`.`inner` of a JSON answer; empty if there is none.
 std::string text_at(const http::Response& response, const char* outer, const char* inner) {
   rapidjson::Document body;
-  body.Parse<rapidjson::kParseIterativeFlag>(response.body.data(), response.body.size());
-  if (body.HasParseError() || !body.IsObject()) return {};
+  if (json::read_document(response.body, body) || !body.IsObject()) return {};
   const auto object = body.FindMember(outer);
   if (object == body.MemberEnd() || !object->value.IsObject()) return {};
   const auto text = object->value.FindMember(inner);

@@ -1,16 +1,15 @@
 #include "server/elastic/gateway/gateway.h"
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 #include <utility>
 #include <variant>
 
+#include "base/json/writer.h"
 #include "server/elastic/rest/rest_layer.h"
 
 namespace sightline::elastic {
 namespace {
 
-using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
+using json::Writer;
 
 constexpr std::string_view k_status_path = "/_sightline/gateway";
 

@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <rapidjson/error/en.h>
+
+#include "base/json/document.h"
 
 namespace sightline::elastic {
 namespace {
 
+// 1,000 vectors of 8,192 numbers, and what stands around them.
+constexpr json::Limits k_answer_limits{.max_values = 10'000'000};
 constexpr std::size_t k_max_path_bytes = 1000;  // following it recurses
 
 /// What a path leads to: a value of the answer, or a list gathered by `[*]`.
@@ -124,12 +127,11 @@ Answer<std::vector<float>> to_vector(const Extracted& entry, const std::string& 
 
 Answer<rapidjson::Document> parse_answer(std::string_view body) {
   rapidjson::Document document;
-  document.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseFullPrecisionFlag>(body.data(),
-                                                                                      body.size());
-  if (!document.HasParseError()) return document;
+  const json::Fault fault = json::read_document(body, document, k_answer_limits);
+  if (!fault) return document;
   return ElasticError{400, "x_content_parse_exception",
-                      "[1:" + std::to_string(document.GetErrorOffset() + 1) + "] " +
-                          rapidjson::GetParseError_En(document.GetParseError())};
+                      "[1:" + std::to_string(fault.offset + 1) + "] the answer cannot be read as JSON: " +
+                          json::message(fault, k_answer_limits)};
 }
 
 Answer<Embeddings> parse_embeddings(std::string_view body, std::string_view path) {

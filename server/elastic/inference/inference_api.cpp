@@ -5,6 +5,7 @@
 #include <rapidjson/document.h>
 
 #include "base/float_text.h"
+#include "base/json/document.h"
 #include "base/number_text.h"
 #include "server/elastic/inference/semantic_text.h"
 #include "server/elastic/rest/json_tape.h"
@@ -256,7 +257,7 @@ Answer<Endpoint> InferenceApi::updated(const Endpoint& endpoint, const rapidjson
                                        milliseconds timeout) {
   rapidjson::Document config;
   const std::string stored = endpoint_json(endpoint, true);
-  config.Parse<rapidjson::kParseIterativeFlag>(stored.data(), stored.size());
+  json::read_document(stored, config);
   for (const auto& member : body.GetObject()) {
     const std::string_view name(member.name.GetString(), member.name.GetStringLength());
     const bool settings = name == "service_settings";

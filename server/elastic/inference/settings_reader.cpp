@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cctype>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
+
+#include "base/json/writer.h"
 
 namespace sightline::elastic {
 namespace {
@@ -36,7 +36,7 @@ std::string java_text(const rapidjson::Value& value) {
 
 std::string json_text(const rapidjson::Value& value) {
   rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  json::Writer writer(buffer);
   value.Accept(writer);
   return {buffer.GetString(), buffer.GetSize()};
 }

@@ -2,11 +2,10 @@
 #pragma once
 
 #include <optional>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 #include <string>
 #include <string_view>
 
+#include "base/json/writer.h"
 #include "server/elastic/inference/settings_reader.h"
 
 namespace sightline::elastic {
@@ -52,7 +51,7 @@ class SettingsWriter {
   void name(std::string_view key) { writer_.Key(key.data(), static_cast<rapidjson::SizeType>(key.size())); }
 
   rapidjson::StringBuffer buffer_;
-  rapidjson::Writer<rapidjson::StringBuffer> writer_{buffer_};
+  json::Writer writer_{buffer_};
 };
 
 }  // namespace sightline::elastic

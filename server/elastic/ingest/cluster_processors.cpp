@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 #include <utility>
 
+#include "base/json/writer.h"
 #include "server/elastic/definitions/definition_index.h"
 #include "server/elastic/rest/json_tape.h"
 
@@ -13,7 +12,7 @@ namespace sightline::elastic {
 namespace {
 
 using Value = rapidjson::Value;
-using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
+using json::Writer;
 
 constexpr const char* k_path = "/_ingest/pipeline/_simulate";
 constexpr const char* k_no_id = "_id";  // what simulation shows for a document without an id

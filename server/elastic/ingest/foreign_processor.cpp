@@ -2,14 +2,14 @@
 
 #include <algorithm>
 #include <array>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
+
+#include "base/json/writer.h"
 
 namespace sightline::elastic {
 namespace {
 
 using Value = rapidjson::Value;
-using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
+using json::Writer;
 
 constexpr std::array<std::string_view, 6> k_known_here{
     "_ingest.timestamp",

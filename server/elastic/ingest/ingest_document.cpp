@@ -5,10 +5,9 @@
 #include <chrono>
 #include <cstdio>
 #include <ctime>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 #include <vector>
 
+#include "base/json/writer.h"
 #include "base/number_text.h"
 
 namespace sightline::elastic {
@@ -239,7 +238,7 @@ Refusal IngestDocument::remove(std::string_view path) {
 
 std::string IngestDocument::source_json() const {
   rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  json::Writer writer(buffer);
   source_.Accept(writer);
   return {buffer.GetString(), buffer.GetSize()};
 }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/cancellation.h"
+#include "base/json/document.h"
 #include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
@@ -69,7 +70,7 @@ std::shared_ptr<const Pipeline> pipeline_of_cluster(const std::string& id) {
   std::string config = R"({"processors":[{"pipeline":{"name":)";
   rest::append_json_string(config, id);
   rapidjson::Document parsed;
-  parsed.Parse((config + "}}]}").c_str());
+  json::read_document(config + "}}]}", parsed);
   return *Pipeline::parse("_sightline_" + id, std::move(parsed));
 }
 

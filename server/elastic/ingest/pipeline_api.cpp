@@ -3,11 +3,10 @@
 #include <algorithm>
 #include <memory>
 #include <rapidjson/document.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 #include <utility>
 #include <vector>
 
+#include "base/json/writer.h"
 #include "base/number_text.h"
 #include "base/split.h"
 #include "server/elastic/ingest/foreign_processor.h"
@@ -80,7 +79,7 @@ std::string list_json(const std::vector<Definition>& definitions) {
 
 std::string json_of(const Value& value) {
   rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  json::Writer writer(buffer);
   value.Accept(writer);
   return {buffer.GetString(), buffer.GetSize()};
 }

@@ -1,16 +1,15 @@
 #include "server/elastic/ingest/pipeline_simulation.h"
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 #include <utility>
 
+#include "base/json/writer.h"
 #include "server/elastic/ingest/property_reader.h"
 
 namespace sightline::elastic {
 namespace {
 
 using Value = rapidjson::Value;
-using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
+using json::Writer;
 
 std::string text_or(const Value& document, const char* name, const std::string& otherwise) {
   const auto found = document.FindMember(name);

@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <map>
 #include <optional>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 #include <set>
 
+#include "base/json/writer.h"
 #include "server/elastic/ingest/property_reader.h"
 #include "server/elastic/ingest/template.h"
 
@@ -276,7 +275,7 @@ const std::map<std::string, ReadStep, std::less<>> k_steps{
 
 std::string json_of(const Value& value) {
   rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  json::Writer writer(buffer);
   value.Accept(writer);
   return {buffer.GetString(), buffer.GetSize()};
 }

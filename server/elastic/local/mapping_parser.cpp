@@ -1,9 +1,8 @@
 #include "server/elastic/local/mapping_parser.h"
 
 #include <algorithm>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
+#include "base/json/writer.h"
 #include "server/elastic/local/field_parser.h"
 #include "server/elastic/rest/json_tape.h"
 
@@ -45,7 +44,7 @@ const char* java_class(const rapidjson::Value& value) {
 
 std::string json_of(const rapidjson::Value& value) {
   rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  json::Writer writer(buffer);
   value.Accept(writer);
   return {buffer.GetString(), buffer.GetSize()};
 }

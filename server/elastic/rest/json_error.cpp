@@ -205,34 +205,34 @@ ElasticError end_of_input(std::string_view text, const Stop& stop) {
   return error;
 }
 
+ElasticError too_deep(std::string_view text, std::size_t offset) {
+  return parse_error(text, {"Document nesting depth (" + std::to_string(k_max_json_depth + 1) +
+                                ") exceeds the maximum allowed (" + std::to_string(k_max_json_depth) +
+                                ", from `StreamReadConstraints.getMaxNestingDepth()`)",
+                            offset});
+}
+
 }  // namespace
 
-ElasticError json_syntax_error(std::string_view text, const JsonTape& read, std::size_t offset,
-                               rapidjson::ParseErrorCode code) {
+ElasticError json_syntax_error(std::string_view text, const JsonTape& read, const json::Fault& fault) {
+  using Kind = json::Fault::Kind;
+  if (fault.kind == Kind::too_deep) return too_deep(text, fault.offset);
+  if (fault.kind == Kind::number_too_large)
+    return parse_error(text, {"Number out of range of a double", fault.offset});
+  if (fault.kind == Kind::too_many_values || fault.kind == Kind::too_many_bytes)
+    return {413, "content_too_long_exception", "the JSON cannot be read: " + json::message(fault)};
   Stop stop = find_stop(text, read);
-  const bool cut_off = stop.offset >= text.size() || code == rapidjson::kParseErrorStringMissQuotationMark;
-  if (cut_off && text.find('\0') == std::string_view::npos) return end_of_input(text, stop);
-  if (stop.expected == Stop::Expected::nothing && stop.offset < text.size()) {
+  if (stop.offset >= text.size() || fault.kind == Kind::unclosed_string) return end_of_input(text, stop);
+  if (stop.expected == Stop::Expected::nothing) {
     if (const char* token = token_at(text[stop.offset])) {
       return illegal_argument(std::string("Malformed content, found extra data after parsing: ") + token);
     }
   }
-  if (code == rapidjson::kParseErrorNumberTooBig) {
-    return parse_error(text, {"Number out of range of a double", offset});
-  }
-  if (stop.offset >= text.size()) stop.offset = std::min(offset, text.size() - 1);
   return parse_error(text, complaint_of(text, stop));
 }
 
 ElasticError json_duplicate_key(std::string_view text, const JsonToken& key) {
   return parse_error(text, {"Duplicate field '" + std::string(key.text) + "'", key.end});
-}
-
-ElasticError json_too_deep(std::string_view text, std::size_t offset) {
-  return parse_error(text, {"Document nesting depth (" + std::to_string(k_max_json_depth + 1) +
-                                ") exceeds the maximum allowed (" + std::to_string(k_max_json_depth) +
-                                ", from `StreamReadConstraints.getMaxNestingDepth()`)",
-                            offset});
 }
 
 }  // namespace sightline::elastic::rest

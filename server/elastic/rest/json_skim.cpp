@@ -1,7 +1,7 @@
 // Reading JSON that was checked before: strings are passed over at the speed of memchr.
 #include <cstring>
-#include <rapidjson/document.h>
 
+#include "base/json/reader.h"
 #include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic::rest {
@@ -102,10 +102,9 @@ class JsonSkimmer {
   }
 
   std::string_view decoded(std::size_t begin, std::size_t end) {
-    rapidjson::Document value;
-    value.Parse(text_.data() + begin, end - begin);
-    if (value.HasParseError() || !value.IsString()) return failed_ = true, std::string_view();
-    return tape_.decoded_.emplace_back(value.GetString(), value.GetStringLength());
+    auto decoded = json::decoded_string(text_.substr(begin, end - begin));
+    if (!decoded) return failed_ = true, std::string_view();
+    return tape_.decoded_.emplace_back(*std::move(decoded));
   }
 
   void literal(char c) {

@@ -1,87 +1,87 @@
 #include "server/elastic/rest/json_tape.h"
 
 #include <algorithm>
-#include <array>
-#include <rapidjson/error/error.h>
-#include <rapidjson/memorystream.h>
-#include <rapidjson/reader.h>
+#include <limits>
 
+#include "base/json/document.h"
+#include "base/json/number.h"
 #include "server/elastic/rest/json_error.h"
 
 namespace sightline::elastic::rest {
+namespace {
 
-/// Takes the parser's events and notes where each token stands.
+// How many values a text may have is for those to say who take it from outside (json_bounds.h): what is read
+// here was counted there, or is ours.
+constexpr json::Limits k_json_limits{.max_depth = static_cast<std::size_t>(k_max_json_depth),
+                                     .max_values = std::numeric_limits<std::uint32_t>::max()};
+
+}  // namespace
+
+/// Takes the reader's tokens and notes where each stands.
 class JsonTapeBuilder {
  public:
-  JsonTapeBuilder(JsonTape& tape, const rapidjson::MemoryStream& stream) : tape_(tape), stream_(stream) {}
+  explicit JsonTapeBuilder(JsonTape& tape) : tape_(tape) {}
 
-  bool Null() { return literal(JsonToken::Kind::null, 4); }
-  bool Bool(bool value) {
-    return value ? literal(JsonToken::Kind::true_, 4) : literal(JsonToken::Kind::false_, 5);
+  bool null(json::Place place) { return literal(JsonToken::Kind::null, place); }
+  bool boolean(bool value, json::Place place) {
+    return literal(value ? JsonToken::Kind::true_ : JsonToken::Kind::false_, place);
   }
-  // With numbers as strings these never come, but the parser's template wants them.
-  bool Int(int) { return false; }
-  bool Uint(unsigned) { return false; }
-  bool Int64(std::int64_t) { return false; }
-  bool Uint64(std::uint64_t) { return false; }
-  bool Double(double) { return false; }
-  bool RawNumber(const char*, rapidjson::SizeType length, bool) {
-    return literal(JsonToken::Kind::number, length);
+  bool number(std::string_view written, json::Place place) {
+    // Only these can be beyond a double; whatever wants a value must find one.
+    const bool may_be_large = written.size() > 300 || written.find_first_of("eE") != std::string_view::npos;
+    if (may_be_large && json::number_value(written).kind == json::Number::Kind::too_large) {
+      refused_ = {json::Fault::Kind::number_too_large, place.begin};
+      return false;
+    }
+    return literal(JsonToken::Kind::number, place);
   }
-  bool String(const char* text, rapidjson::SizeType length, bool) {
-    return string(JsonToken::Kind::string, {text, length});
+  bool string(std::string_view decoded, json::Place place) {
+    return text(JsonToken::Kind::string, decoded, place);
   }
-  bool Key(const char* text, rapidjson::SizeType length, bool) {
-    return string(JsonToken::Kind::key, {text, length});
-  }
-  bool StartObject() { return open(JsonToken::Kind::object); }
-  bool StartArray() { return open(JsonToken::Kind::array); }
-  bool EndObject(rapidjson::SizeType members) { return close(members) && keys_differ(); }
-  bool EndArray(rapidjson::SizeType elements) { return close(elements); }
+  bool key(std::string_view decoded, json::Place place) { return text(JsonToken::Kind::key, decoded, place); }
+  bool open_object(std::size_t offset) { return open(JsonToken::Kind::object, offset); }
+  bool open_array(std::size_t offset) { return open(JsonToken::Kind::array, offset); }
+  bool close_object(std::size_t members, std::size_t end) { return close(members, end) && keys_differ(); }
+  bool close_array(std::size_t elements, std::size_t end) { return close(elements, end); }
 
-  bool too_deep() const { return too_deep_; }
+  const json::Fault& refused() const { return refused_; }
   const JsonToken* duplicate() const { return duplicate_; }
 
  private:
-  JsonToken& append(JsonToken::Kind kind, std::size_t begin, std::size_t end) {
+  JsonToken& append(JsonToken::Kind kind, json::Place place) {
     JsonToken token;
     token.kind = kind;
-    token.begin = begin;
-    token.end = last_end_ = end;
+    token.begin = place.begin;
+    token.end = place.end;
     token.next = static_cast<std::uint32_t>(tape_.tokens_.size() + 1);
     return tape_.tokens_.emplace_back(token);
   }
 
-  bool literal(JsonToken::Kind kind, std::size_t length) {
-    const std::size_t end = stream_.Tell();
-    append(kind, end - length, end).text = tape_.text_.substr(end - length, length);
+  bool literal(JsonToken::Kind kind, json::Place place) {
+    append(kind, place).text = tape_.text_.substr(place.begin, place.end - place.begin);
     return true;
   }
 
-  bool string(JsonToken::Kind kind, std::string_view decoded) {
-    const std::size_t end = stream_.Tell();
-    const std::size_t begin = tape_.text_.find('"', last_end_);  // only blanks, ',' and ':' lie between
-    JsonToken& token = append(kind, begin, end);
-    const bool plain = end - begin == decoded.size() + 2;
-    token.text = plain ? tape_.text_.substr(begin + 1, decoded.size())
-                       : std::string_view(tape_.decoded_.emplace_back(decoded));
+  bool text(JsonToken::Kind kind, std::string_view decoded, json::Place place) {
+    JsonToken& token = append(kind, place);
+    const bool plain = place.end - place.begin == decoded.size() + 2;
+    token.text = plain ? decoded : std::string_view(tape_.decoded_.emplace_back(decoded));
     return true;
   }
 
-  bool open(JsonToken::Kind kind) {
-    if (open_.size() == static_cast<std::size_t>(k_max_json_depth)) return !(too_deep_ = true);
+  bool open(JsonToken::Kind kind, std::size_t offset) {
     open_.push_back(tape_.tokens_.size());
-    append(kind, stream_.Tell(), stream_.Tell() + 1);
+    append(kind, {offset, offset + 1});
     return true;
   }
 
-  bool close(std::size_t size) {
+  bool close(std::size_t size, std::size_t end) {
     closed_ = open_.back();
     open_.pop_back();
     JsonToken& token = tape_.tokens_[closed_];
     token.size = static_cast<std::uint32_t>(size);
     token.next = static_cast<std::uint32_t>(tape_.tokens_.size());
-    token.end = last_end_ = stream_.Tell() + 1;
+    token.end = end;
     return true;
   }
 
@@ -101,33 +101,22 @@ class JsonTapeBuilder {
   }
 
   JsonTape& tape_;
-  const rapidjson::MemoryStream& stream_;
   std::vector<std::size_t> open_;
   std::vector<const JsonToken*> keys_;
   std::size_t closed_ = 0;
-  std::size_t last_end_ = 0;
-  bool too_deep_ = false;
+  json::Fault refused_;
   const JsonToken* duplicate_ = nullptr;
 };
 
 Answer<JsonTape> JsonTape::parse(std::string_view text, std::size_t* last_token) {
   JsonTape tape;
   tape.text_ = text;
-  // The stream ends at a NUL, so one within the text would hide what follows.
-  const std::size_t nul = text.find('\0');
-  rapidjson::MemoryStream stream(text.data(), std::min(nul, text.size()));
-  JsonTapeBuilder builder(tape, stream);
-  rapidjson::Reader reader;
-  constexpr unsigned k_flags = rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag |
-                               rapidjson::kParseValidateEncodingFlag;
-  reader.Parse<k_flags>(stream, builder);
+  JsonTapeBuilder builder(tape);
+  const json::Fault fault = json::read(text, k_json_limits, builder);
   if (last_token != nullptr) *last_token = tape.tokens_.empty() ? 0 : tape.tokens_.back().begin;
-  if (builder.too_deep()) return json_too_deep(text, stream.Tell());
   if (builder.duplicate() != nullptr) return json_duplicate_key(text, *builder.duplicate());
-  if (reader.HasParseError())
-    return json_syntax_error(text, tape, reader.GetErrorOffset(), reader.GetParseErrorCode());
-  if (nul != std::string_view::npos)
-    return json_syntax_error(text, tape, nul, rapidjson::kParseErrorTermination);
+  if (builder.refused()) return json_syntax_error(text, tape, builder.refused());
+  if (fault) return json_syntax_error(text, tape, fault);
   return tape;
 }
 
@@ -175,60 +164,11 @@ std::pair<int, int> line_and_column(std::string_view text, std::size_t offset) {
 }
 
 Answer<rapidjson::Document> parse_json(std::string_view text) {
-  const Answer<JsonTape> tape = JsonTape::parse(text);
-  if (!tape) return tape.error();
   rapidjson::Document document;
-  document.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseFullPrecisionFlag>(text.data(),
-                                                                                      text.size());
-  if (document.HasParseError()) {  // numbers too large for a double are all that the tape lets pass
-    return json_syntax_error(text, *tape, document.GetErrorOffset(), document.GetParseError());
-  }
-  return document;
-}
-
-void append_json_string(std::string& out, std::string_view text) {
-  static constexpr auto k_special = [] {
-    std::array<bool, 256> special{};
-    for (int c = 0; c < 0x20; ++c) special[static_cast<std::size_t>(c)] = true;
-    special['"'] = special['\\'] = true;
-    return special;
-  }();
-  static constexpr char k_hex[] = "0123456789abcdef";
-  out += '"';
-  std::size_t plain = 0;  // everything before it is written
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    if (!k_special[c]) continue;
-    out += text.substr(plain, i - plain);
-    plain = i + 1;
-    switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      case '\b':
-        out += "\\b";
-        break;
-      case '\f':
-        out += "\\f";
-        break;
-      default:
-        out += {'\\', 'u', '0', '0', k_hex[c >> 4], k_hex[c & 15]};
-    }
-  }
-  out += text.substr(plain);
-  out += '"';
+  const json::Fault fault = json::read_document(text, document, k_json_limits);
+  if (!fault && json::find_duplicate_name(document) == nullptr) return document;
+  const auto tape = JsonTape::parse(text);  // knows how Elasticsearch words it
+  return tape ? json_syntax_error(text, *tape, fault) : tape.error();
 }
 
 }  // namespace sightline::elastic::rest

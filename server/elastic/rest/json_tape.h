@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/json/writer.h"
 #include "server/elastic/elastic_error.h"
 
 namespace sightline::elastic::rest {
@@ -66,10 +67,9 @@ const char* event_name(JsonToken::Kind kind);
 /// Position of `offset` as Elasticsearch counts it: line and column from 1.
 std::pair<int, int> line_and_column(std::string_view text, std::size_t offset);
 
-/// A DOM of a request body, checked first as JsonTape checks. Errors as there.
+/// A DOM of a request body. Refuses what JsonTape refuses, with the same errors.
 Answer<rapidjson::Document> parse_json(std::string_view text);
 
-/// Appends `text` as a JSON string, quotes included.
-void append_json_string(std::string& out, std::string_view text);
+using json::append_json_string;
 
 }  // namespace sightline::elastic::rest

@@ -2,166 +2,64 @@
 #pragma once
 
 #include <cstddef>
-#include <cstring>
-#include <optional>
-#include <string>
+#include <limits>
 #include <string_view>
-#include <vector>
 
+#include "base/json/reader.h"
 #include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
 
-/// What a JSON string stands for, given with its quotes; nothing for broken escapes.
-std::optional<std::string> decoded_string(std::string_view quoted);
-
-/// Reads a text by its grammar, in one pass without recursion. Strings are passed over at the speed of
-/// memchr; what is within them (UTF-8, escapes) is not checked, and numbers may be of any size.
+/// Turns what json::read finds into the calls of `walk_json`.
 template <class Visitor>
-class JsonWalker {
+class JsonWalk {
  public:
-  JsonWalker(std::string_view text, Visitor& visitor) : text_(text), visitor_(visitor) {}
+  explicit JsonWalk(Visitor& visitor) : visitor_(visitor) {}
 
-  bool run() {
-    while (skip_blanks()) {
-      if (!step(text_[at_])) return false;
-    }
-    return open_.empty() && next_ == Next::comma_or_end;
+  bool null(json::Place place) { return scalar(Kind::null, place); }
+  bool boolean(bool value, json::Place place) { return scalar(value ? Kind::true_ : Kind::false_, place); }
+  bool number(std::string_view, json::Place place) { return scalar(Kind::number, place); }
+  bool string(std::string_view, json::Place place) { return scalar(Kind::string, place); }
+  bool key(std::string_view decoded, json::Place place) {
+    visitor_.key(decoded, place.begin);
+    return true;
   }
+  bool open_object(std::size_t offset) { return open(false, offset); }
+  bool open_array(std::size_t offset) { return open(true, offset); }
+  bool close_object(std::size_t, std::size_t end) { return close(end); }
+  bool close_array(std::size_t, std::size_t end) { return close(end); }
 
  private:
   using Kind = rest::JsonToken::Kind;
-  enum class Next { value, value_or_end, key, key_or_end, comma_or_end };
 
-  bool step(char c) {
-    switch (next_) {
-      case Next::comma_or_end:
-        if (open_.empty()) return false;
-        if (c != ',') return close(c);
-        ++at_;
-        next_ = open_.back() == '[' ? Next::value : Next::key;
-        return true;
-      case Next::key_or_end:
-        if (c == '}') return close(c);
-        return key(c);
-      case Next::key:
-        return key(c);
-      case Next::value_or_end:
-        if (c == ']') return close(c);
-        return value(c);
-      case Next::value:
-        return value(c);
-    }
-    return false;
+  bool scalar(Kind kind, json::Place place) {
+    visitor_.scalar(kind, place.begin, place.end);
+    return true;
   }
-
-  /// False at the end of the text.
-  bool skip_blanks() {
-    while (at_ < text_.size() && std::strchr(" \n\r\t", text_[at_]) != nullptr && text_[at_] != '\0') ++at_;
-    return at_ < text_.size();
+  bool open(bool array, std::size_t offset) {
+    visitor_.open(array, offset);
+    return true;
   }
-
-  bool close(char c) {
-    if (c != (open_.back() == '[' ? ']' : '}')) return false;
-    open_.pop_back();
-    visitor_.close(++at_);
-    next_ = Next::comma_or_end;
+  bool close(std::size_t end) {
+    visitor_.close(end);
     return true;
   }
 
-  bool key(char c) {
-    const std::size_t begin = at_;
-    if (c != '"' || !pass_string()) return false;
-    const std::string_view quoted = text_.substr(begin, at_ - begin);
-    if (!skip_blanks() || text_[at_++] != ':') return false;
-    next_ = Next::value;
-    if (quoted.find('\\') == std::string_view::npos) {
-      visitor_.key(quoted.substr(1, quoted.size() - 2), begin);
-      return true;
-    }
-    const auto decoded = decoded_string(quoted);
-    if (decoded) visitor_.key(*decoded, begin);
-    return decoded.has_value();
-  }
-
-  bool value(char c) {
-    if (c == '{' || c == '[') {
-      if (open_.size() == static_cast<std::size_t>(rest::k_max_json_depth)) return false;
-      visitor_.open(c == '[', at_++);
-      open_.push_back(c);
-      next_ = c == '[' ? Next::value_or_end : Next::key_or_end;
-      return true;
-    }
-    const std::size_t begin = at_;
-    Kind kind = Kind::number;
-    if (c == '"') {
-      kind = Kind::string;
-      if (!pass_string()) return false;
-    } else if (pass("null")) {
-      kind = Kind::null;
-    } else if (pass("true")) {
-      kind = Kind::true_;
-    } else if (pass("false")) {
-      kind = Kind::false_;
-    } else if (!pass_number()) {
-      return false;
-    }
-    visitor_.scalar(kind, begin, at_);
-    next_ = Next::comma_or_end;
-    return true;
-  }
-
-  bool pass(std::string_view word) {
-    if (!text_.substr(at_).starts_with(word)) return false;
-    at_ += word.size();
-    return true;
-  }
-
-  bool pass_string() {
-    const std::size_t begin = at_++;
-    for (;;) {
-      const std::size_t quote = text_.find('"', at_);
-      if (quote == std::string_view::npos) return false;
-      at_ = quote + 1;
-      std::size_t backslashes = 0;
-      while (quote - backslashes > begin + 1 && text_[quote - 1 - backslashes] == '\\') ++backslashes;
-      if (backslashes % 2 == 0) return true;
-    }
-  }
-
-  bool pass_digits() {
-    const std::size_t begin = at_;
-    while (at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9') ++at_;
-    return at_ > begin;
-  }
-
-  bool pass_number() {
-    pass("-");
-    if (!pass("0") && !pass_digits()) return false;
-    if (pass(".") && !pass_digits()) return false;
-    if (pass("e") || pass("E")) {
-      if (!pass("+")) pass("-");
-      return pass_digits();
-    }
-    return true;
-  }
-
-  std::string_view text_;
   Visitor& visitor_;
-  std::vector<char> open_;  ///< the brackets
-  std::size_t at_ = 0;
-  Next next_ = Next::value;
 };
 
-/// Reads `text` and tells `visitor` of each part as it comes, with its offsets in `text`:
+/// Reads `text` and calls `visitor` for each part as it comes, with its offsets in `text`:
 ///   key(std::string_view name, std::size_t begin), the name decoded, as long as the call lasts
 ///   scalar(rest::JsonToken::Kind kind, std::size_t begin, std::size_t end)
 ///   open(bool array, std::size_t begin), close(std::size_t end)
-/// Keys may occur twice. False if `text` is not one JSON value, or nested deeper than rest::k_max_json_depth;
-/// the visitor has then seen a part of it.
+/// Keys may occur twice, and numbers may be of any size. False if `text` is not one JSON value, or nested
+/// deeper than rest::k_max_json_depth; the visitor has then seen a part of it.
 template <class Visitor>
 bool walk_json(std::string_view text, Visitor& visitor) {
-  return JsonWalker<Visitor>(text, visitor).run();
+  constexpr json::Limits k_limits{.max_depth = static_cast<std::size_t>(rest::k_max_json_depth),
+                                  .max_values = std::numeric_limits<std::uint32_t>::max()};
+  JsonWalk<Visitor> walk(visitor);
+  return !json::read(text, k_limits, walk);
 }
 
 }  // namespace sightline::elastic

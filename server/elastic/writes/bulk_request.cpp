@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <rapidjson/document.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
+#include "base/json/writer.h"
 #include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
@@ -47,7 +46,7 @@ const char* token_of(const rapidjson::Value& value) {
 std::string plain_text(const rapidjson::Value& value) {
   if (value.IsString()) return std::string(text_of(value));
   rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  json::Writer writer(buffer);
   value.Accept(writer);
   return {buffer.GetString(), buffer.GetSize()};
 }
@@ -176,7 +175,7 @@ std::string BulkItem::action_after_pipelines(const std::string& new_index,
                                              const std::optional<std::string>& new_id,
                                              const std::optional<std::string>& new_routing) const {
   rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  json::Writer writer(buffer);
   writer.StartObject();
   writer.Key(operation.c_str());
   writer.StartObject();

@@ -4,6 +4,7 @@
 #include <rapidjson/pointer.h>
 #include <string_view>
 
+#include "base/json/document.h"
 #include "server/elastic/definitions/definition_index.h"
 #include "server/elastic/writes/bulk_request.h"
 
@@ -55,8 +56,7 @@ Answer<rapidjson::Document> IndexPipelines::ask(const Caller& caller, const std:
   rapidjson::Document body;
   if (response.status == 400 || response.status == 404) return body;
   if (response.status >= 400) return error_in(response);
-  body.Parse<rapidjson::kParseIterativeFlag>(response.body.data(), response.body.size());
-  if (body.HasParseError() || !body.IsObject()) {
+  if (json::read_document(response.body, body) || !body.IsObject()) {
     return ElasticError{500, "exception",
                         "the store's answer to " + path +
                             " cannot be read, so whether a write goes through a pipeline is not known"};

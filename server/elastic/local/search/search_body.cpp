@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/json/document.h"
 #include "base/number_text.h"
 #include "server/elastic/local/search/query_parser.h"
 #include "server/elastic/local/search/query_string.h"
@@ -123,8 +124,7 @@ void check_source(const JsonView& value) {
 rest::SourceFilter read_source(const JsonView& value, const Limits& limits) {
   check_source(value);
   rapidjson::Document document;
-  const std::string_view raw = value.raw();
-  document.Parse<rapidjson::kParseIterativeFlag>(raw.data(), raw.size());
+  json::read_document(value.raw(), document);  // it was read before
   auto filter = rest::parse_source_filter(document, limits.max_patterns);
   if (!filter) refuse(std::move(filter).error());
   return *std::move(filter);

@@ -1,0 +1,113 @@
+#include "base/json/document.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "base/json/number.h"
+
+namespace sightline::json {
+namespace {
+
+/// Hands tokens on to a document.
+class DocumentBuilder {
+ public:
+  DocumentBuilder(rapidjson::Document& document, Strings strings) : document_(document), strings_(strings) {}
+
+  bool null(Place) { return document_.Null(); }
+  bool boolean(bool value, Place) { return document_.Bool(value); }
+  bool number(std::string_view written, Place place) {
+    const Number number = number_value(written);
+    switch (number.kind) {
+      case Number::Kind::signed_integer:
+        return document_.Int64(number.integer);
+      case Number::Kind::unsigned_integer:
+        return document_.Uint64(number.natural);
+      case Number::Kind::real:
+        return document_.Double(number.real);
+      case Number::Kind::too_large:
+        break;
+    }
+    too_large_ = {Fault::Kind::number_too_large, place.begin};
+    return false;
+  }
+  bool string(std::string_view decoded, Place place) {
+    return document_.String(decoded.data(), static_cast<rapidjson::SizeType>(decoded.size()),
+                            must_copy(decoded, place));
+  }
+  bool key(std::string_view decoded, Place place) {
+    return document_.Key(decoded.data(), static_cast<rapidjson::SizeType>(decoded.size()),
+                         must_copy(decoded, place));
+  }
+  bool open_object(std::size_t) { return document_.StartObject(); }
+  bool close_object(std::size_t members, std::size_t) {
+    return document_.EndObject(static_cast<rapidjson::SizeType>(members));
+  }
+  bool open_array(std::size_t) { return document_.StartArray(); }
+  bool close_array(std::size_t elements, std::size_t) {
+    return document_.EndArray(static_cast<rapidjson::SizeType>(elements));
+  }
+
+  const Fault& too_large() const { return too_large_; }
+
+ private:
+  /// A string with escapes is shorter than its text, and not a part of it.
+  bool must_copy(std::string_view decoded, Place place) const {
+    return strings_ == Strings::copied || decoded.size() + 2 != place.end - place.begin;
+  }
+
+  rapidjson::Document& document_;
+  const Strings strings_;
+  Fault too_large_;
+};
+
+/// What Document::Populate wants: something that produces the events.
+struct Generator {
+  std::string_view text;
+  const Limits& limits;
+  Strings strings;
+  Fault fault = {};
+
+  bool operator()(rapidjson::Document& document) {
+    DocumentBuilder builder(document, strings);
+    fault = read(text, limits, builder);
+    if (builder.too_large()) fault = builder.too_large();
+    return !fault;
+  }
+};
+
+}  // namespace
+
+Fault read_document(std::string_view text, rapidjson::Document& document, const Limits& limits,
+                    Strings strings) {
+  Generator generator{text, limits, strings};
+  document.SetNull();
+  document.Populate(generator);
+  return generator.fault;
+}
+
+const rapidjson::Value* find_duplicate_name(const rapidjson::Value& value) {
+  if (value.IsArray()) {
+    for (const auto& element : value.GetArray()) {
+      if (!element.IsArray() && !element.IsObject()) continue;
+      if (const auto* name = find_duplicate_name(element)) return name;
+    }
+  }
+  if (!value.IsObject()) return nullptr;
+  std::vector<const rapidjson::Value*> names;
+  names.reserve(value.MemberCount());
+  for (const auto& member : value.GetObject()) {
+    if (member.value.IsArray() || member.value.IsObject()) {
+      if (const auto* name = find_duplicate_name(member.value)) return name;
+    }
+    names.push_back(&member.name);
+  }
+  const auto view = [](const rapidjson::Value* name) {
+    return std::string_view(name->GetString(), name->GetStringLength());
+  };
+  std::sort(names.begin(), names.end(), [&](const auto* a, const auto* b) { return view(a) < view(b); });
+  const auto twin = std::adjacent_find(names.begin(), names.end(),
+                                       [&](const auto* a, const auto* b) { return view(a) == view(b); });
+  return twin == names.end() ? nullptr : *twin;
+}
+
+}  // namespace sightline::json

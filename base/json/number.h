@@ -1,0 +1,32 @@
+// What the numbers of a JSON text are worth.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace sightline::json {
+
+/// A number's value, of the narrowest kind that holds it.
+struct Number {
+  enum class Kind : std::uint8_t {
+    signed_integer,    ///< in `integer`
+    unsigned_integer,  ///< beyond int64; in `natural`
+    real,              ///< in `real`
+    too_large,         ///< beyond what a double can hold
+  };
+  Kind kind = Kind::real;
+  std::int64_t integer = 0;
+  std::uint64_t natural = 0;
+  double real = 0;
+};
+
+/// The value of `written`, a number of JSON's grammar. An integer stays one if 64 bits hold it. All else is the
+/// nearest double; what is too small for one becomes a denormal, or a zero that keeps its sign. Takes linear
+/// time, whatever the number of digits and the exponent.
+Number number_value(std::string_view written);
+
+/// The same as a double, also if it is an integer; nothing if it is too large for one.
+std::optional<double> double_value(std::string_view written);
+
+}  // namespace sightline::json

@@ -1,0 +1,230 @@
+#include "base/json/reader.h"
+
+#include "base/json/plain_text.h"
+#include "base/json/utf8.h"
+
+namespace sightline::json {
+namespace {
+
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+void append_utf8(std::string& out, std::uint32_t code) {
+  const auto byte = [&](std::uint32_t value) { out += static_cast<char>(value); };
+  if (code < 0x80) {
+    byte(code);
+  } else if (code < 0x800) {
+    byte(0xC0 | (code >> 6));
+    byte(0x80 | (code & 0x3F));
+  } else if (code < 0x10000) {
+    byte(0xE0 | (code >> 12));
+    byte(0x80 | ((code >> 6) & 0x3F));
+    byte(0x80 | (code & 0x3F));
+  } else {
+    byte(0xF0 | (code >> 18));
+    byte(0x80 | ((code >> 12) & 0x3F));
+    byte(0x80 | ((code >> 6) & 0x3F));
+    byte(0x80 | (code & 0x3F));
+  }
+}
+
+}  // namespace
+
+bool Scanner::skip_blanks() {
+  for (;;) {
+    while (at_ < text_.size() &&
+           (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\r' || text_[at_] == '\t')) {
+      ++at_;
+    }
+    if (!comments_ || at_ >= text_.size() || text_[at_] != '/') return true;
+    if (!skip_comment()) return false;
+  }
+}
+
+bool Scanner::skip_comment() {
+  const std::string_view begin = text_.substr(at_, 2);
+  if (begin != "//" && begin != "/*") return fail(Fault::Kind::bad_comment);
+  const std::string_view close = begin == "//" ? "\n" : "*/";
+  const std::size_t found = text_.find(close, at_ + 2);
+  if (found == std::string_view::npos && begin == "/*") return fail(Fault::Kind::bad_comment);
+  at_ = found == std::string_view::npos ? text_.size() : found + close.size();
+  return true;
+}
+
+bool Scanner::word(std::string_view word, Place& place) {
+  if (text_.substr(at_, word.size()) != word) return fail(Fault::Kind::bad_value);
+  place = {at_, at_ + word.size()};
+  at_ = place.end;
+  return true;
+}
+
+bool Scanner::digits() {
+  if (ended() || !is_digit(peek())) return fail(Fault::Kind::bad_number);
+  while (!ended() && is_digit(peek())) step();
+  return true;
+}
+
+bool Scanner::number(Place& place) {
+  place.begin = at_;
+  if (peek() != '-' && !is_digit(peek())) return fail(Fault::Kind::bad_value);
+  if (peek() == '-') step();
+  if (!ended() && peek() == '0') {
+    step();
+  } else if (!digits()) {
+    return false;
+  }
+  if (!ended() && peek() == '.') {
+    step();
+    if (!digits()) return false;
+  }
+  if (!ended() && (peek() == 'e' || peek() == 'E')) {
+    step();
+    if (!ended() && (peek() == '+' || peek() == '-')) step();
+    if (!digits()) return false;
+  }
+  place.end = at_;
+  return true;
+}
+
+bool Scanner::string(Place& place, std::string_view& decoded) {
+  place.begin = at_++;
+  const std::size_t begin = at_;
+  for (;;) {
+    at_ = plain_end(text_, at_);
+    if (ended()) return fail(Fault::Kind::unclosed_string, place.begin);
+    const auto c = static_cast<unsigned char>(peek());
+    if (c == '"') break;
+    if (c == '\\') return decode(place, decoded);
+    if (c < 0x20) return fail(Fault::Kind::control_character);
+    const std::size_t length = utf8_sequence(text_.substr(at_, 4));
+    if (length == 0) return fail(Fault::Kind::invalid_utf8);
+    at_ += length;
+  }
+  decoded = text_.substr(begin, at_ - begin);
+  place.end = ++at_;
+  return true;
+}
+
+/// Goes on at the first backslash of a string.
+bool Scanner::decode(Place& place, std::string_view& decoded) {
+  decoded_.assign(text_.substr(place.begin + 1, at_ - place.begin - 1));
+  for (;;) {
+    const std::size_t begin = at_;
+    at_ = plain_end(text_, at_);
+    decoded_ += text_.substr(begin, at_ - begin);
+    if (ended()) return fail(Fault::Kind::unclosed_string, place.begin);
+    const auto c = static_cast<unsigned char>(peek());
+    if (c == '"') break;
+    if (c < 0x20) return fail(Fault::Kind::control_character);
+    if (c == '\\') {
+      if (!decode_escape(place.begin)) return false;
+      continue;
+    }
+    const std::size_t length = utf8_sequence(text_.substr(at_, 4));
+    if (length == 0) return fail(Fault::Kind::invalid_utf8);
+    decoded_ += text_.substr(at_, length);
+    at_ += length;
+  }
+  decoded = decoded_;
+  place.end = ++at_;
+  return true;
+}
+
+bool Scanner::decode_escape(std::size_t string_begin) {
+  constexpr std::string_view k_letters = "\"\\/bfnrt", k_meanings = "\"\\/\b\f\n\r\t";
+  const std::size_t offset = at_;
+  step();
+  if (ended()) return fail(Fault::Kind::unclosed_string, string_begin);
+  if (peek() == 'u') return decode_unicode();
+  const std::size_t letter = k_letters.find(peek());
+  if (letter == std::string_view::npos) return fail(Fault::Kind::bad_escape, offset);
+  decoded_ += k_meanings[letter];
+  step();
+  return true;
+}
+
+/// At the `u`. A surrogate must come with its other half.
+bool Scanner::decode_unicode() {
+  const std::size_t offset = at_ - 1;
+  step();
+  std::uint32_t code = 0, low = 0;
+  if (!read_hexadecimal(code)) return fail(Fault::Kind::bad_unicode_escape, offset);
+  if (code >= 0xD800 && code <= 0xDFFF) {
+    if (code >= 0xDC00 || text_.substr(at_, 2) != "\\u") return fail(Fault::Kind::bad_unicode_escape, offset);
+    at_ += 2;
+    if (!read_hexadecimal(low) || low < 0xDC00 || low > 0xDFFF)
+      return fail(Fault::Kind::bad_unicode_escape, offset);
+    code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
+  }
+  append_utf8(decoded_, code);
+  return true;
+}
+
+bool Scanner::read_hexadecimal(std::uint32_t& unit) {
+  unit = 0;
+  for (int i = 0; i < 4; ++i, ++at_) {
+    if (ended()) return false;
+    const char c = peek();
+    const char lower = static_cast<char>(c | 0x20);
+    if (!is_digit(c) && (lower < 'a' || lower > 'f')) return false;
+    unit = unit * 16 + static_cast<std::uint32_t>(is_digit(c) ? c - '0' : lower - 'a' + 10);
+  }
+  return true;
+}
+
+std::optional<std::string> decoded_string(std::string_view quoted) {
+  Scanner scanner(quoted, false);
+  Place place;
+  std::string_view decoded;
+  if (!quoted.starts_with('"') || !scanner.string(place, decoded) || !scanner.ended()) return std::nullopt;
+  return std::string(decoded);
+}
+
+std::string message(const Fault& fault, const Limits& limits) {
+  switch (fault.kind) {
+    case Fault::Kind::none:
+      return "there is no fault";
+    case Fault::Kind::empty:
+      return "the text is empty";
+    case Fault::Kind::bad_value:
+      return "there is no value where one should be";
+    case Fault::Kind::bad_number:
+      return "a number lacks a digit";
+    case Fault::Kind::bad_comment:
+      return "a comment is broken";
+    case Fault::Kind::missing_key:
+      return "a member of an object has no name in quotes";
+    case Fault::Kind::missing_colon:
+      return "a colon is missing behind a member's name";
+    case Fault::Kind::missing_comma_in_object:
+      return "a comma or } is missing behind a member of an object";
+    case Fault::Kind::missing_comma_in_array:
+      return "a comma or ] is missing behind an element of an array";
+    case Fault::Kind::unclosed_string:
+      return "a string has no closing quote";
+    case Fault::Kind::control_character:
+      return "a string holds a control character that is not escaped";
+    case Fault::Kind::bad_escape:
+      return "a string holds an unknown escape";
+    case Fault::Kind::bad_unicode_escape:
+      return "a \\u escape is broken, or is half of a surrogate pair";
+    case Fault::Kind::invalid_utf8:
+      return "a string is not UTF-8";
+    case Fault::Kind::text_after_end:
+      return "more text follows the value";
+    case Fault::Kind::too_deep:
+      return "arrays and objects nest deeper than " + std::to_string(limits.max_depth) + " levels";
+    case Fault::Kind::too_many_values:
+      return "there are more than " + std::to_string(limits.max_values) + " values and keys";
+    case Fault::Kind::too_many_bytes:
+      return "the text has more than " + std::to_string(limits.max_bytes) + " bytes";
+    case Fault::Kind::number_too_large:
+      return "a number is too large for a double";
+    case Fault::Kind::stopped:
+      return "the reading was ended";
+  }
+  return "it cannot be read";
+}
+
+}  // namespace sightline::json

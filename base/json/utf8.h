@@ -1,0 +1,21 @@
+// UTF-8: finding what is none, and mending it.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace sightline::json {
+
+/// Length in bytes of the UTF-8 sequence of a character beyond ASCII at the beginning of `text`; 0 if there is
+/// none (RFC 3629: no surrogates, nothing overlong, nothing beyond U+10FFFF).
+std::size_t utf8_sequence(std::string_view text);
+
+/// Offset of the first byte of `text` that is not UTF-8; nothing if all of it is.
+std::optional<std::size_t> find_invalid_utf8(std::string_view text);
+
+/// Appends `text`. Each byte that is not UTF-8 becomes U+FFFD.
+void append_valid_utf8(std::string& out, std::string_view text);
+
+}  // namespace sightline::json

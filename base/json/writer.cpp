@@ -1,0 +1,64 @@
+#include "base/json/writer.h"
+
+#include <algorithm>
+
+#include "base/json/plain_text.h"
+#include "base/json/utf8.h"
+
+namespace sightline::json {
+namespace {
+
+constexpr std::string_view k_replacement = "\xEF\xBF\xBD";
+
+void append_escaped(std::string& out, char c) {
+  constexpr std::string_view k_plain = "\"\\\b\f\n\r\t", k_letters = "\"\\bfnrt";
+  constexpr char k_hex[] = "0123456789abcdef";
+  if (const std::size_t found = k_plain.find(c); found != std::string_view::npos) {
+    out += {'\\', k_letters[found]};
+    return;
+  }
+  const auto byte = static_cast<unsigned char>(c);
+  out += {'\\', 'u', '0', '0', k_hex[byte >> 4], k_hex[byte & 15]};
+}
+
+}  // namespace
+
+void append_json_string(std::string& out, std::string_view text) {
+  out += '"';
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = plain_end(text, at);
+    out += text.substr(at, end - at);
+    at = end;
+    if (at == text.size()) break;
+    if (static_cast<unsigned char>(text[at]) < 0x80) {
+      append_escaped(out, text[at++]);
+      continue;
+    }
+    const std::size_t length = utf8_sequence(text.substr(at, 4));
+    out += length == 0 ? k_replacement : text.substr(at, length);
+    at += std::max<std::size_t>(1, length);
+  }
+  out += '"';
+}
+
+std::string json_string(std::string_view text) {
+  std::string out;
+  append_json_string(out, text);
+  return out;
+}
+
+bool Writer::String(const char* text, rapidjson::SizeType size, bool copy) {
+  if (!find_invalid_utf8({text, size})) return Base::String(text, size, copy);
+  std::string valid;
+  append_valid_utf8(valid, {text, size});
+  return Base::String(valid.data(), static_cast<rapidjson::SizeType>(valid.size()), copy);
+}
+
+std::string text_of(const rapidjson::Value& value) {
+  rapidjson::StringBuffer buffer;
+  Writer writer(buffer);
+  value.Accept(writer);
+  return {buffer.GetString(), buffer.GetSize()};
+}
+
+}  // namespace sightline::json

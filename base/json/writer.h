@@ -1,0 +1,35 @@
+// Writing JSON that is UTF-8, whatever bytes it is made from.
+#pragma once
+
+#include <rapidjson/document.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+#include <string>
+#include <string_view>
+
+namespace sightline::json {
+
+/// Appends `text` as a JSON string, quotes included. Bytes that are not UTF-8 become U+FFFD.
+void append_json_string(std::string& out, std::string_view text);
+std::string json_string(std::string_view text);
+
+/// RapidJSON's writer, which by itself writes bytes that are not UTF-8 as they come: here they become U+FFFD.
+class Writer : public rapidjson::Writer<rapidjson::StringBuffer> {
+ public:
+  using Base = rapidjson::Writer<rapidjson::StringBuffer>;
+  using Base::Base;
+
+  bool String(const char* text, rapidjson::SizeType size, bool copy = false);
+  bool String(std::string_view text) { return String(text.data(), static_cast<rapidjson::SizeType>(text.size())); }
+  bool String(const std::string& text) { return String(std::string_view(text)); }
+  bool String(const char* text) { return String(std::string_view(text)); }
+  bool Key(const char* text, rapidjson::SizeType size, bool copy = false) { return String(text, size, copy); }
+  bool Key(std::string_view text) { return String(text); }
+  bool Key(const std::string& text) { return String(text); }
+  bool Key(const char* text) { return String(text); }
+};
+
+/// `value` as JSON.
+std::string text_of(const rapidjson::Value& value);
+
+}  // namespace sightline::json

@@ -1,0 +1,55 @@
+#include "base/json/writer.h"
+
+#include <doctest/doctest.h>
+
+#include "base/json/document.h"
+#include "base/json/utf8.h"
+
+namespace sightline::json {
+namespace {
+
+TEST_CASE("UTF-8 is told from what is not") {
+  for (const char* good : {"", "plain", "caf\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x8F\xA0", "\xF4\x8F\xBF\xBF",
+                           "sixteen letters \xE2\x82\xAC and more behind"}) {
+    CHECK_FALSE(find_invalid_utf8(good).has_value());
+  }
+  struct Case {
+    const char* text;
+    std::size_t offset;
+  };
+  for (const Case& bad : {Case{"\x80", 0},
+                          {"ab\xC3", 2},
+                          {"\xC0\x80", 0},
+                          {"\xE0\x80\x80", 0},
+                          {"\xED\xA0\x80", 0},
+                          {"\xF0\x80\x80\x80", 0},
+                          {"\xF4\x90\x80\x80", 0},
+                          {"\xFF", 0},
+                          {"12345678\xE2\x82z", 8}}) {
+    CHECK(find_invalid_utf8(bad.text) == bad.offset);
+  }
+}
+
+TEST_CASE("strings are written as JSON, whatever bytes they hold") {
+  CHECK(json_string("a\"b\\c\n\t\r\b\f\x01/") == R"("a\"b\\c\n\t\r\b\f\u0001/")");
+  CHECK(json_string("caf\xC3\xA9 \xFF!") == "\"caf\xC3\xA9 \xEF\xBF\xBD!\"");
+  CHECK(json_string("cut \xE2\x82") == "\"cut \xEF\xBF\xBD\xEF\xBF\xBD\"");
+}
+
+TEST_CASE("the writer mends strings and keys that are not UTF-8") {
+  rapidjson::StringBuffer buffer;
+  Writer writer(buffer);
+  writer.StartObject();
+  writer.Key(std::string("k\xFF"));
+  writer.String("v\xED\xA0\x80");
+  writer.Key("n", 1);
+  writer.String(std::string("caf\xC3\xA9"));
+  writer.EndObject();
+  CHECK(std::string(buffer.GetString()) ==
+        "{\"k\xEF\xBF\xBD\":\"v\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\",\"n\":\"caf\xC3\xA9\"}");
+  rapidjson::Value broken(rapidjson::StringRef("\xFF"));
+  CHECK(text_of(broken) == "\"\xEF\xBF\xBD\"");
+}
+
+}  // namespace
+}  // namespace sightline::json
