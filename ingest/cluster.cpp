@@ -16,6 +16,10 @@ Error unexpected(const std::string& path, const std::string& what) {
   return {ErrorCode::unavailable, "Elasticsearch's answer to " + path + " " + what};
 }
 
+std::string path_of(const std::string& index, const char* action) {
+  return std::string("/").append(http::percent_encode(index)).append(action);
+}
+
 std::string causes(const rapidjson::Value& error) {
   std::string text;
   if (error.HasMember("reason") && error["reason"].IsString()) text = error["reason"].GetString();
@@ -102,7 +106,7 @@ Result<http::Response> Cluster::exchange(http::Method method, const std::string&
 }
 
 Result<Cluster::IndexState> Cluster::index_state(const std::string& index) {
-  const std::string path = "/" + http::percent_encode(index) + "/_settings";
+  const std::string path = path_of(index, "/_settings");
   const auto response = exchange(http::Method::get, path, {}, {200, 404});
   if (!response.ok()) return response.error();
   IndexState state;
@@ -135,7 +139,7 @@ Result<std::vector<bool>> Cluster::which_exist(const std::string& index,
   for (const std::string& id : ids) writer.String(id);
   writer.EndArray();
   writer.EndObject();
-  const std::string path = "/" + http::percent_encode(index) + "/_mget?_source=false";
+  const std::string path = path_of(index, "/_mget?_source=false");
   const auto response = exchange(http::Method::post, path, {buffer.GetString(), buffer.GetSize()});
   if (!response.ok()) return response.error();
   rapidjson::Document document;
@@ -153,12 +157,12 @@ Result<std::vector<bool>> Cluster::which_exist(const std::string& index,
 }
 
 Status Cluster::refresh(const std::string& index) {
-  const auto response = exchange(http::Method::post, "/" + http::percent_encode(index) + "/_refresh");
+  const auto response = exchange(http::Method::post, path_of(index, "/_refresh"));
   return response.ok() ? Status() : Status(response.error());
 }
 
 Result<std::uint64_t> Cluster::count(const std::string& index) {
-  const std::string path = "/" + http::percent_encode(index) + "/_count";
+  const std::string path = path_of(index, "/_count");
   const auto response = exchange(http::Method::get, path);
   if (!response.ok()) return response.error();
   rapidjson::Document document;
@@ -171,7 +175,7 @@ Result<std::uint64_t> Cluster::count(const std::string& index) {
 
 void Cluster::send_bulk(const std::string& index, const std::string& pipeline, std::string body,
                         std::function<void(Result<http::Response>)> answered) {
-  std::string path = "/" + http::percent_encode(index) + "/_bulk";
+  std::string path = path_of(index, "/_bulk");
   if (!pipeline.empty()) path += "?pipeline=" + http::percent_encode(pipeline);
   http::ClientRequest bulk = request(http::Method::post, path, std::move(body));
   bulk.headers.set("Content-Type", "application/x-ndjson");

@@ -52,9 +52,9 @@ Result<JsonFile> JsonFile::read(const std::filesystem::path& file, std::size_t m
   result.path_ = file;
   result.document_ = std::make_unique<rapidjson::Document>();
   if (const json::Fault fault = json::read_document(*text, *result.document_, k_limits)) {
-    return Error{fault.is_limit() ? ErrorCode::too_large : ErrorCode::corrupt_data,
-                 file.string() + " is not JSON in UTF-8: " + json::message(fault, k_limits) + ", at byte " +
-                     std::to_string(fault.offset)};
+    return Error{ErrorCode::corrupt_data, file.string() + " is not JSON in UTF-8: " +
+                                              json::message(fault, k_limits) + ", at byte " +
+                                              std::to_string(fault.offset)};
   }
   if (!result.document_->IsObject())
     return Error{ErrorCode::corrupt_data, file.string() + " does not hold a JSON object"};

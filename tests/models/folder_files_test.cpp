@@ -144,7 +144,7 @@ TEST_CASE("a config of senseless sizes is refused before memory is taken, naming
 }
 
 TEST_CASE("a config that is no JSON object is refused with the place") {
-  refuses(config_of("{\"model_type\":"), ErrorCode::corrupt_data, "config.json", "At byte 14");
+  refuses(config_of("{\"model_type\":"), ErrorCode::corrupt_data, "config.json", "at byte 14");
   refuses(config_of("[]"), ErrorCode::corrupt_data, "config.json", "JSON object");
   refuses(config_of("{\"model_type\":\"\xff\"}"), ErrorCode::corrupt_data, "config.json", "UTF-8");
   refuses(config_of(std::string(2'000'000, ' ')), ErrorCode::too_large, "config.json", "2000000 bytes");
