@@ -114,6 +114,13 @@ int descriptor_parts(const ServerOptions& options) {
   return options.embedded_elasticsearch ? 2 : 1;
 }
 
+/// Answered by a thread of its own: none of them waits for anything.
+bool is_urgent(const http::Request& request) {
+  const bool reads = request.method == http::Method::get || request.method == http::Method::head;
+  return reads && request.body.empty() &&
+         (request.path == "/" || request.path == "/metrics" || request.path.starts_with("/health/"));
+}
+
 http::Server::Options http_options(const ServerOptions& options) {
   http::Server::Options http;
   static_cast<http::ClientLimits&>(http) = options.clients;
@@ -123,6 +130,7 @@ http::Server::Options http_options(const ServerOptions& options) {
   http.workers = options.workers;
   http.max_body_bytes = options.max_body_bytes;
   http.drain_timeout = options.drain_timeout;
+  http.urgent = is_urgent;
   http.error_response = [](int status, const std::string& message) {
     return api::error_response(api::ErrorShape::openai, status, "http_" + std::to_string(status), message);
   };
@@ -154,6 +162,7 @@ elastic::ElasticServer::Options elastic_options(const ServerOptions& options, ap
   elastic.clients = options.clients;
   elastic.descriptor_parts = descriptor_parts(options);
   elastic.access_log = log_elasticsearch_access;
+  elastic.drain_timeout = options.drain_timeout;
   elastic.secret_key_file = options.secret_key_file;
   elastic.warn = [](const std::string& text) { spdlog::warn("{}", text); };
   if (options.elasticsearch_gateway.empty()) {
@@ -261,15 +270,19 @@ void Program::announce() const {
 }
 
 void Program::stop() {
+  const auto deadline = std::chrono::steady_clock::now() + options_.drain_timeout;
   spdlog::info("stopping: no new connections, {} requests in flight", http_->in_flight());
   api_->begin_stop();
-  if (elastic_) elastic_->stop();  // first: its pipelines call the inference port
-  http_->stop();
+  if (elastic_) elastic_->stop(deadline);  // first: its pipelines call the inference port
+  http_->stop(deadline);
   if (cohere_) cohere_->shut_down();
   service_->stop(
       serving::steady_clock().now());  // whoever still had a request here has been sent away by now
   spdlog::info("stopped");
 }
+
+/// After the drain time: for all threads to end. Then the process ends without them.
+constexpr std::chrono::milliseconds k_ending_time{900};
 
 int serve(const ServerOptions& options, StopSignal& signal) {
   spdlog::info("sightline-server " SIGHTLINE_VERSION ", {} threads, {}", options.threads,
@@ -280,7 +293,7 @@ int serve(const ServerOptions& options, StopSignal& signal) {
     spdlog::error("{}", started.error().message);
     return EXIT_FAILURE;
   }
-  signal.serving();
+  signal.serving(options.drain_timeout + k_ending_time);
   program.announce();
   signal.wait();
   program.stop();

@@ -140,6 +140,24 @@ void add_client_limits(Table& table, http::ClientLimits& clients, const CLI::Val
               "Bytes per second that a body or the reading of an answer must keep up; 0: any");
 }
 
+/// What requests may cost that go through inference and pipelines, on top of that.
+void add_pipeline_limits(Table& table, elastic::Limits& limits, const CLI::Validator& count) {
+  table
+      .value("--elasticsearch-max-waiting-requests", limits.max_waiting_requests,
+             "Requests that wait for inference or for the cluster at once; more are answered 429")
+      ->check(plain(CLI::Range(2, 10'000)));
+  table.time("--elasticsearch-max-inference-timeout", limits.max_inference_timeout, "10m",
+             "Longest call of an inference endpoint; what a request asks for is cut to it");
+  table
+      .value("--elasticsearch-max-pipeline-steps", limits.max_pipeline_steps,
+             "Processors that one document may run through")
+      ->check(count);
+  table.bytes("--elasticsearch-max-pipeline-document-bytes", limits.max_pipeline_document_bytes, "100MB",
+              "Memory that pipelines may make one document take");
+  table.bytes("--elasticsearch-max-pipeline-growth-bytes", limits.max_pipeline_growth_bytes, "256MB",
+              "What pipelines may add to all documents on their way at once; more: 429");
+}
+
 /// The option table. docs/server.md shows it as --help prints it.
 void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, NamedValues& max_tokens,
                  NamedValues& labels) {
@@ -236,6 +254,7 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
               "The same at the Elasticsearch port");
   add_elasticsearch_limits(table, options.elasticsearch_limits, count);
   add_client_limits(table, options.clients, count);
+  add_pipeline_limits(table, options.elasticsearch_limits, count);
   table.value("--max-inputs", options.max_inputs, "Inputs of one request")->check(count);
   table.bytes("--max-text-bytes", options.max_text_bytes, "256kB",
               "Of one text, before it is cut to the model's tokens");

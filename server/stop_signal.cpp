@@ -1,8 +1,11 @@
 #include "server/stop_signal.h"
 
+#include <cerrno>
 #include <cstdlib>
+#include <ctime>
 #include <pthread.h>
 #include <signal.h>
+#include <spdlog/spdlog.h>
 #include <thread>
 
 #include "server/logging.h"
@@ -31,6 +34,16 @@ void await(const sigset_t& set) {
   sigwait(&set, &which);
 }
 
+/// False if none came in time.
+bool await(const sigset_t& set, std::chrono::milliseconds time) {
+  const timespec span{time.count() / 1000, time.count() % 1000 * 1'000'000};
+  int which = -1;
+  do {
+    which = sigtimedwait(&set, nullptr, &span);
+  } while (which < 0 && errno == EINTR);
+  return which > 0;
+}
+
 }  // namespace
 
 StopSignal::StopSignal() {
@@ -41,8 +54,10 @@ StopSignal::StopSignal() {
     await(set);
     if (!state->serving) end_at_once(EXIT_SUCCESS);
     state->came.set_value();
-    await(set);
-    end_at_once(k_ended_by_second_signal);
+    const std::chrono::milliseconds patience = state->patience;
+    if (await(set, patience)) end_at_once(k_ended_by_second_signal);
+    spdlog::error("threads still work {} ms after the signal to stop: ending without them", patience.count());
+    end_at_once(EXIT_FAILURE);
   }).detach();
 }
 

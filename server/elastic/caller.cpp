@@ -1,5 +1,8 @@
 #include "server/elastic/caller.h"
 
+#include <algorithm>
+
+#include "base/number_text.h"
 #include "base/sha256.h"
 
 namespace sightline::elastic {
@@ -26,6 +29,7 @@ Caller caller_of(const http::Request& request) {
   };
   for (const char* name : k_credentials) take(name);
   for (const char* name : k_traces) take(name);
+  caller.hops = std::max(0, number_from<int>(request.headers.get(k_hops_header).value_or("")).value_or(0));
   return caller;
 }
 

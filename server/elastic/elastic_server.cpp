@@ -19,7 +19,11 @@
 namespace sightline::elastic {
 namespace {
 
-constexpr std::chrono::milliseconds k_drain_timeout{10'000};
+/// Answered by a thread of its own: neither waits for anything. A gateway passes both on.
+bool is_urgent(const http::Request& request) {
+  const bool reads = request.method == http::Method::get || request.method == http::Method::head;
+  return reads && request.body.empty() && (request.path == "/" || request.path == "/_cluster/health");
+}
 
 /// A number in [0, 1), from any thread.
 double random_fraction() {
@@ -74,7 +78,7 @@ class Running : public ElasticServer {
         timer_(std::move(timer)),
         client_(std::move(client)),
         backend_(std::move(backend)),
-        executor_(*client_, *timer_, executor_options()),
+        executor_(*client_, *timer_, executor_options(limits)),
         front_(backend_->store(), backend_->native(), executor_, *timer_,
                secret_box_ ? &*secret_box_ : nullptr, limits) {}
 
@@ -89,7 +93,9 @@ class Running : public ElasticServer {
     http.port = options.port;
     http.workers = options.workers;
     http.max_body_bytes = options.limits.max_body_bytes;
-    http.drain_timeout = k_drain_timeout;
+    http.max_waiting = options.limits.max_waiting_requests;
+    http.urgent = is_urgent;
+    http.drain_timeout = drain_timeout_ = options.drain_timeout;
     http.error_response = rest::error_response;
     auto server = http::Server::start(http, [this](http::Request&& request, http::Reply reply) {
       backend_->handle(front_, std::move(request), std::move(reply));
@@ -101,11 +107,13 @@ class Running : public ElasticServer {
 
   std::uint16_t port() const override { return server_->port(); }
 
-  void stop() override {
+  void stop() override { stop(timer_->now() + drain_timeout_); }
+
+  void stop(std::chrono::steady_clock::time_point deadline) override {
     if (stopped_.exchange(true) || !server_) return;
-    // A request may wait on an inference server that never answers; the drain must end all the same.
-    timer_->run_at(timer_->now() + k_drain_timeout, [this] { end_waiting(); });
-    server_->stop();
+    // Work without a request of its own may wait, too, and what waits for the turn of such work.
+    timer_->run_at(deadline, [this] { end_waiting(); });
+    server_->stop(deadline);
     end_waiting();
   }
 
@@ -116,8 +124,9 @@ class Running : public ElasticServer {
     backend_->shut_down();
   }
 
-  static InferenceExecutor::Options executor_options() {
+  static InferenceExecutor::Options executor_options(const Limits& limits) {
     InferenceExecutor::Options options;
+    options.longest_call = limits.max_inference_timeout;
     options.random = random_fraction;
     return options;
   }
@@ -131,6 +140,7 @@ class Running : public ElasticServer {
   InferenceExecutor executor_;
   Front front_;
   std::unique_ptr<http::Server> server_;
+  std::chrono::milliseconds drain_timeout_{0};
   std::atomic<bool> stopped_ = false;
 };
 

@@ -53,6 +53,7 @@ class ElasticServer {
     int descriptor_parts = 1;  ///< as in http::Server::Options
     /// Told of every request that was answered. May be empty.
     std::function<void(const http::AccessRecord&)> access_log;
+    std::chrono::milliseconds drain_timeout{10'000};  ///< of `stop`, for requests in flight
   };
 
   /// Errors: those of opening `data_dir` as a store, or of the cluster's URL and CA (it need not be up); of
@@ -61,8 +62,11 @@ class ElasticServer {
   virtual ~ElasticServer() = default;
 
   virtual std::uint16_t port() const = 0;
-  /// Refuses new requests, waits for those in flight, then closes the store. Safe to call twice.
+  /// `stop(now + drain_timeout)`.
   virtual void stop() = 0;
+  /// Refuses new requests, waits for those in flight until `deadline`, ends those that are left, and closes
+  /// the store. Safe to call twice.
+  virtual void stop(std::chrono::steady_clock::time_point deadline) = 0;
 };
 
 }  // namespace sightline::elastic

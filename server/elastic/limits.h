@@ -35,6 +35,11 @@ struct Limits {
   std::size_t max_aliases = 1000;          ///< of one index
   std::size_t max_alias_changes = 10'000;  ///< of one request
   std::size_t max_definition_bytes = 16u << 20;  ///< of an index: settings, mapping and aliases as JSON
+
+  // inference and pipelines
+  std::size_t max_waiting_requests = 256;  ///< for an inference server or the cluster, at once
+  /// Of one call of an inference server; longer ones that a request asks for are cut to it.
+  std::chrono::milliseconds max_inference_timeout{600'000};
 };
 
 }  // namespace sightline::elastic

@@ -6,6 +6,7 @@
 #include <deque>
 #include <future>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <signal.h>
 #include <thread>
@@ -70,19 +71,23 @@ class Inbox {
 
 class Call final : public StreamedCall, public std::enable_shared_from_this<Call> {
  public:
-  Call(std::shared_ptr<Inbox> inbox, std::shared_ptr<StreamedAnswer*> started)
-      : answer(std::move(started)), inbox_(std::move(inbox)) {}
+  Call(std::shared_ptr<Inbox> inbox, std::shared_ptr<Exchange*> started)
+      : exchange(std::move(started)), inbox_(std::move(inbox)) {}
   void resume() override { wish(resume_wanted); }
   void cancel() override { wish(cancel_wanted); }
 
   std::atomic<bool> resume_wanted{false};
   std::atomic<bool> cancel_wanted{false};
-  const std::shared_ptr<StreamedAnswer*> answer;  ///< what it points at belongs to the client's thread
+  const std::shared_ptr<Exchange*> exchange;  ///< what it points at belongs to the client's thread
 
  private:
   void wish(std::atomic<bool>& wanted) {
     if (wanted.exchange(true)) return;  // the client has not yet looked at the one before
-    inbox_->put([this](Inbox::Content& content) { content.wishes.push_back(shared_from_this()); });
+    try {
+      inbox_->put([this](Inbox::Content& content) { content.wishes.push_back(shared_from_this()); });
+    } catch (const std::bad_alloc&) {
+      wanted = false;  // not to be had now; the call's own time limit ends it
+    }
   }
   const std::shared_ptr<Inbox> inbox_;
 };
@@ -120,6 +125,12 @@ class CurlClient final : public Client {
   };
 
   void start(std::unique_ptr<Exchange> exchange) {
+    if (const auto& cancellation = exchange->cancellation()) {
+      if (cancellation->requested()) return end(std::move(exchange), cancelled());
+      auto call = std::make_shared<Call>(inbox_, exchange->place());
+      // If it comes before the exchange has arrived, `enqueue` sees it.
+      exchange->keep(Cancellation::on_cancel(cancellation, [call = std::move(call)] { call->cancel(); }));
+    }
     const bool put =
         inbox_->put([&](Inbox::Content& content) { content.arrived.push_back(std::move(exchange)); });
     if (!put) end(std::move(exchange), shut_down());  // a callback sends while the client ends
@@ -158,6 +169,8 @@ class CurlClient final : public Client {
 
   void enqueue(std::unique_ptr<Exchange> exchange) {
     if (auto status = exchange->check(); !status) return end(std::move(exchange), std::move(status));
+    if (exchange->cancellation() && exchange->cancellation()->requested())
+      return end(std::move(exchange), cancelled());
     auto& host = hosts_[exchange->origin()];
     host.waiting.push_back(std::move(exchange));
     start_waiting(host);
@@ -229,23 +242,30 @@ class CurlClient final : public Client {
   void fulfil(Call& call) {
     const bool resume = call.resume_wanted.exchange(false);
     const bool cancel = call.cancel_wanted.exchange(false);
-    StreamedAnswer* const answer = *call.answer;
-    if (answer == nullptr) return;  // it has ended meanwhile
-    const bool running = running_.contains(answer->handle());
+    Exchange* const asked = *call.exchange;
+    if (asked == nullptr) return;  // it has ended meanwhile
+    const bool running = running_.contains(asked->handle());
     if (cancel && running) {
-      retire(answer->handle(), cancelled());
+      retire(asked->handle(), cancelled());
     } else if (cancel) {
-      auto& line = hosts_.at(answer->origin()).waiting;
-      const auto place = std::find_if(line.begin(), line.end(),
-                                      [answer](const auto& exchange) { return exchange.get() == answer; });
-      auto exchange = std::move(*place);
-      line.erase(place);
-      end(std::move(exchange), cancelled());
+      cancel_waiting(*asked);
     } else if (resume && running) {
       // May hand over bytes that curl has kept.
-      const CURLcode code = answer->resume();
-      if (code != CURLE_OK) retire(answer->handle(), answer->outcome(code));
+      const CURLcode code = asked->resume();
+      if (code != CURLE_OK) retire(asked->handle(), asked->outcome(code));
     }
+  }
+
+  void cancel_waiting(const Exchange& asked) {
+    const auto host = hosts_.find(asked.origin());
+    if (host == hosts_.end()) return;  // it has not arrived yet
+    auto& line = host->second.waiting;
+    const auto place = std::find_if(line.begin(), line.end(),
+                                    [&asked](const auto& exchange) { return exchange.get() == &asked; });
+    if (place == line.end()) return;
+    auto exchange = std::move(*place);
+    line.erase(place);
+    end(std::move(exchange), cancelled());
   }
 
   void cancel_all() {

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/cancellation.h"
 #include "base/result.h"
 #include "server/http/message.h"
 
@@ -23,6 +24,8 @@ struct ClientRequest {
   std::chrono::milliseconds timeout{30'000};
   /// `stream` only: after the head, how long nothing may come while the call is not paused. 0: for ever.
   std::chrono::milliseconds silence_timeout{30'000};
+  /// Ends the call, as StreamedCall::cancel does, when it is cancelled. May be null.
+  std::shared_ptr<Cancellation> cancellation = {};
 };
 
 /// What becomes of one streamed call, on the client's thread. They must not block and must not destroy the
@@ -66,8 +69,9 @@ class StreamedCall {
 /// out: sending it again is safe) and unavailable (`connection failed: ...` later, or half an answer: it may
 /// have been carried out); deadline_exceeded; too_large (the answer); cancelled (also: the client was
 /// destroyed first).
-/// Thread safety: all members may be called from any thread. Callbacks run on the client's thread, each
-/// exactly once, and must not block; they may call `send`, but must not destroy the client.
+/// Thread safety: all members may be called from any thread. Callbacks run on the client's thread (within
+/// `send` for what was cancelled before it), each exactly once, and must not block; they may call `send`, but
+/// must not destroy the client.
 class Client {
  public:
   struct Options {

@@ -56,6 +56,7 @@ Exchange::Exchange(ClientRequest request)
       deadline_(request_.timeout.count() > 0 ? Clock::now() + request_.timeout : Clock::time_point::max()) {}
 
 Exchange::~Exchange() {
+  *place_ = nullptr;
   if (easy_ != nullptr) curl_easy_cleanup(easy_);
   curl_slist_free_all(fields_);
 }

@@ -8,7 +8,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
+#include "base/cancellation.h"
 #include "server/http/client.h"
 #include "server/http/trust_anchor.h"
 
@@ -25,6 +27,12 @@ class Exchange {
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 
+  /// Points at this object, and at nothing once it is destroyed.
+  const std::shared_ptr<Exchange*>& place() const { return place_; }
+  const std::shared_ptr<Cancellation>& cancellation() const { return request_.cancellation; }
+  /// Kept as long as this object.
+  void keep(Cancellation::Registration registration) { registration_ = std::move(registration); }
+
   /// "http://host:9200": what connections are counted by. Empty if the URL is not of http or https.
   const std::string& origin() const { return origin_; }
   /// An error if the request cannot be sent as it is.
@@ -38,6 +46,8 @@ class Exchange {
   /// When it is late, should nothing happen until then.
   virtual Clock::time_point due() const { return deadline_; }
   virtual Error late() const;
+  /// Goes on after a pause. What curl says; after an error the exchange must be ended.
+  virtual CURLcode resume() { return CURLE_OK; }
   /// Tells the sender, as the last thing that happens here.
   virtual void end(Status outcome) = 0;
 
@@ -64,8 +74,10 @@ class Exchange {
   bool anything_sent() const;
   Error connection_error(CURLcode code) const;
 
+  const std::shared_ptr<Exchange*> place_ = std::make_shared<Exchange*>(this);
   const std::string origin_;
   const Clock::time_point deadline_;
+  Cancellation::Registration registration_;
   bool trust_by_fingerprint_ = false;
   CURL* easy_ = nullptr;
   curl_slist* fields_ = nullptr;
@@ -96,14 +108,10 @@ class WholeAnswer final : public Exchange {
 class StreamedAnswer final : public Exchange {
  public:
   StreamedAnswer(ClientRequest request, StreamHandlers handlers);
-  ~StreamedAnswer() override { *place_ = nullptr; }
-  /// Points at this object, and at nothing once it is destroyed.
-  const std::shared_ptr<StreamedAnswer*>& place() const { return place_; }
   Clock::time_point due() const override;
   Error late() const override;
   void end(Status outcome) override;
-  /// What curl says; after an error the exchange must be ended.
-  CURLcode resume();
+  CURLcode resume() override;
 
  protected:
   void take_head(ResponseHead head) override;
@@ -111,7 +119,6 @@ class StreamedAnswer final : public Exchange {
 
  private:
   const StreamHandlers handlers_;
-  const std::shared_ptr<StreamedAnswer*> place_ = std::make_shared<StreamedAnswer*>(this);
   Clock::time_point last_piece_{};
 };
 

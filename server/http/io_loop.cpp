@@ -450,7 +450,9 @@ void IoLoop::dispatch(const std::shared_ptr<Connection>& connection) {
   Reply reply(std::make_shared<Reply::Channel>(core_, mailbox_, connection, request, framing));
   Job job{std::move(request), std::move(reply), std::exchange(connection->share, BufferShare(core_->budget))};
   job.request.cancellation = connection->work;
-  if (!core_->pool->submit(job)) {
+  const auto& urgent = core_->options.urgent;
+  WorkerPool& pool = urgent && urgent(job.request) ? *core_->urgent_pool : *core_->pool;
+  if (!pool.submit(job)) {
     job.reply.send(core_->error(429, "the server is busy: its queue of requests is full; try again"));
   }
 }

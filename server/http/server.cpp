@@ -14,11 +14,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// After the drain: for what stands in the sockets' buffers to be taken, and for the last connections to be
-/// closed.
-constexpr std::chrono::milliseconds k_close_time{1'000};
-/// For work that was cancelled to end, and to be answered.
-constexpr std::chrono::milliseconds k_cancel_time{200};
+/// After the drain: for work that was cancelled to end and to be answered, for what stands in the sockets'
+/// buffers to be taken, and for the last connections to be closed. Two servers that stop one after the other
+/// must end within a second of one deadline.
+constexpr std::chrono::milliseconds k_cancel_time{150}, k_taking_time{150}, k_close_time{100};
 
 std::string place(const Server::Options& options) {
   const bool v6 = options.host.find(':') != std::string::npos && options.host.front() != '[';
@@ -100,13 +99,15 @@ class PistacheServer final : public Server {
  public:
   PistacheServer(const Options& options, WebGuard guard, Handler handler)
       : core_(std::make_shared<ServerCore>(options, std::move(guard))),
-        pool_(options.workers, options.max_queued_requests,
-              [core = core_, handler = std::move(handler)](Job&& job) {
-                handle(*core, handler, std::move(job));
-              }) {
+        run_([core = core_, handler = std::move(handler)](Job&& job) {
+          handle(*core, handler, std::move(job));
+        }),
+        pool_({options.workers, options.max_queued_requests, options.max_waiting}, run_),
+        urgent_pool_({1, options.max_queued_requests, 0}, run_) {
     core_->pool = &pool_;
+    core_->urgent_pool = &urgent_pool_;
   }
-  ~PistacheServer() override { stop(); }
+  ~PistacheServer() override { PistacheServer::stop(); }
 
   /// Throws what Pistache throws.
   Status listen() {
@@ -128,11 +129,12 @@ class PistacheServer final : public Server {
   std::uint16_t port() const override { return port_; }
   std::size_t in_flight() const override { return core_->in_flight.value(); }
 
-  void stop() override {
+  void stop() override { stop(Clock::now() + core_->options.drain_timeout); }
+
+  void stop(Clock::time_point deadline) override {
     const std::lock_guard lock(stop_mutex_);
     if (!running_) return;
     running_ = false;
-    const auto deadline = Clock::now() + core_->options.drain_timeout;
     core_->draining = true;
     // Once every loop has seen this, no further request gets in flight.
     core_->run_on_loops([](IoLoop& loop) { loop.begin_drain(); });
@@ -141,10 +143,11 @@ class PistacheServer final : public Server {
       core_->in_flight.wait_for_zero(Clock::now() + k_cancel_time);
     }
     core_->run_on_loops([](IoLoop& loop) { loop.close_all(false); });
-    core_->connections.wait_for_zero(std::max(deadline, Clock::now() + k_close_time));
+    core_->connections.wait_for_zero(std::max(deadline, Clock::now() + k_taking_time));
     core_->run_on_loops([](IoLoop& loop) { loop.close_all(true); });
     core_->connections.wait_for_zero(Clock::now() + k_close_time);
     pool_.stop();
+    urgent_pool_.stop();
     reactor_->shutdown();
     reactor_.reset();
     core_->listening.reset();
@@ -152,7 +155,9 @@ class PistacheServer final : public Server {
 
  private:
   const std::shared_ptr<ServerCore> core_;
+  const WorkerPool::Run run_;
   WorkerPool pool_;
+  WorkerPool urgent_pool_;
   std::shared_ptr<Pistache::Aio::Reactor> reactor_;
   std::uint16_t port_ = 0;
   std::mutex stop_mutex_;

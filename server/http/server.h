@@ -56,7 +56,8 @@ class ReplyStream {
 };
 
 /// The way back to the client of one request. Move-only; may be used from any thread, once. If it is dropped
-/// unsent the client gets 500; 503 if the work for it was cancelled since the server stops. A reply to a client that has left is thrown away, never given to another.
+/// unsent the client gets 500; 503 if the work for it was cancelled since the server stops. A reply to a
+/// client that has left is thrown away, never given to another.
 class Reply {
  public:
   class Channel;
@@ -140,7 +141,11 @@ class Server {
     std::string host = "127.0.0.1";
     std::uint16_t port = 0;                    ///< 0: any free one; `port()` tells
     int io_threads = 1;                        ///< event loops
-    int workers = 8;                           ///< threads that run the handler
+    int workers = 8;                           ///< handler calls that work at once
+    std::size_t max_waiting = 256;             ///< calls more, which wait for the network (NetworkWait)
+    /// True for requests that a thread of their own answers, whatever keeps the workers: cheap ones, that
+    /// wait for nothing. Called in the event loops. Empty: none.
+    std::function<bool(const Request&)> urgent;
     std::size_t max_queued_requests = 1024;    ///< waiting for a worker; more get 429
     std::size_t max_body_bytes = 64u << 20;    ///< larger ones get 413
     std::size_t max_header_bytes = 64u << 10;  ///< larger ones get 431
@@ -168,7 +173,10 @@ class Server {
   virtual std::uint16_t port() const = 0;
   /// Requests taken whose Reply was neither sent nor dropped; a ReplyStream counts until it is finished.
   virtual std::size_t in_flight() const = 0;
+  /// `stop(now + drain_timeout)`.
   virtual void stop() = 0;
+  /// The drain ends at `deadline`. Safe to call twice.
+  virtual void stop(std::chrono::steady_clock::time_point deadline) = 0;
 };
 
 }  // namespace sightline::http

@@ -98,6 +98,7 @@ struct ServerCore {
   Gauge connections;
   std::atomic<bool> draining{false};
   WorkerPool* pool = nullptr;
+  WorkerPool* urgent_pool = nullptr;  ///< for Options::urgent
   std::vector<std::shared_ptr<LoopMailbox>> mailboxes;  ///< one a loop; filled before the loops run
 };
 

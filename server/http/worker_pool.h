@@ -5,7 +5,9 @@
 #include <cstddef>
 #include <deque>
 #include <functional>
+#include <map>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -21,12 +23,20 @@ struct Job {
   BufferShare share;  ///< the memory that the body is charged with, until it is answered
 };
 
-/// Thread safety: `submit` from any thread; `stop` once, and from none of the pool's own threads.
+/// So many handler calls work at once, each in a place. One that waits for the network lends its place
+/// (NetworkWait), and takes one again before it goes on; for that there are more threads than places,
+/// started when they are needed. Thread safety: `submit` from any thread; `stop` once, and from none of the
+/// pool's own threads.
 class WorkerPool {
  public:
   using Run = std::function<void(Job&&)>;  ///< must not throw
+  struct Options {
+    int places = 1;
+    std::size_t max_queued = 1;
+    std::size_t max_waiting = 0;  ///< calls that may wait for the network at once
+  };
 
-  WorkerPool(int threads, std::size_t max_queued, Run run);
+  WorkerPool(const Options& options, Run run);
   ~WorkerPool();
 
   /// Takes the job, or leaves it as it is and returns false: the queue is full, or the pool has stopped.
@@ -34,15 +44,33 @@ class WorkerPool {
   /// Drops the jobs in the queue and waits for those that run.
   void stop();
 
+  // ---- for NetworkWait, on the pool's own threads
+
+  /// The pool that the current thread belongs to; null: none.
+  static WorkerPool* current();
+  /// False if too many wait already, or too many for the same thing.
+  bool permit(const std::string& awaited);
+  void end_permit(const std::string& awaited);
+  void lend_place();
+  void take_place();
+
  private:
   void work();
+  void wake_next();
+  void add_thread();
 
-  const std::size_t max_queued_;
+  const Options options_;
   const Run run_;
   std::mutex mutex_;
-  std::condition_variable ready_;
+  std::condition_variable ready_;       // a job and a place for it
+  std::condition_variable place_free_;  // for a call that had lent its own
   std::deque<Job> queue_;
   bool stopped_ = false;
+  std::size_t running_ = 0;    // places taken
+  std::size_t idle_ = 0;       // threads without a job
+  std::size_t returning_ = 0;  // calls that want their place again
+  std::size_t permits_ = 0;
+  std::map<std::string, std::size_t> awaited_;  // permits for each thing with a name
   std::vector<std::thread> threads_;
 };
 

@@ -1,6 +1,8 @@
 // An inference server on the loopback, as endpoints see it: real HTTP, vectors made of the texts.
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -8,6 +10,7 @@
 #include <mutex>
 #include <rapidjson/document.h>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "server/http/server.h"
@@ -48,6 +51,22 @@ class Upstream {
   bool wait_for_held(std::size_t count) {
     std::unique_lock lock(mutex_);
     return arrived_.wait_for(lock, std::chrono::seconds(10), [&] { return held_.size() >= count; });
+  }
+
+  /// Requests that are held back and whose clients still wait.
+  std::size_t held_clients() {
+    std::lock_guard lock(mutex_);
+    return static_cast<std::size_t>(
+        std::count_if(held_.begin(), held_.end(), [](const Held& one) { return !one.reply.client_left(); }));
+  }
+  /// False after 10 s.
+  bool wait_for_held_clients(std::size_t count) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (held_clients() != count) {
+      if (std::chrono::steady_clock::now() > deadline) return false;
+      std::this_thread::yield();
+    }
+    return true;
   }
 
   std::size_t held() {

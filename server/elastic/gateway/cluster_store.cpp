@@ -3,6 +3,10 @@
 #include <future>
 #include <utility>
 
+#include "base/cancellation.h"
+#include "server/elastic/inference/inference_executor.h"
+#include "server/http/network_wait.h"
+
 namespace sightline::elastic {
 namespace {
 
@@ -33,8 +37,9 @@ void ClusterStore::shut_down() {
   waiting_->changed.notify_all();
 }
 
-/// Waits for the answer, or for `shut_down`.
+/// Waits for the answer, or for `shut_down`. Throws WorkCancelled.
 Result<http::Response> ClusterStore::call(http::ClientRequest request) {
+  request.cancellation = current_cancellation();
   auto answer = std::make_shared<std::optional<Result<http::Response>>>();
   client_->send(std::move(request), [waiting = waiting_, answer](Result<http::Response> arrived) {
     const std::lock_guard lock(waiting->mutex);
@@ -43,11 +48,15 @@ Result<http::Response> ClusterStore::call(http::ClientRequest request) {
   });
   std::unique_lock lock(waiting_->mutex);
   waiting_->changed.wait(lock, [&] { return answer->has_value() || waiting_->stopped; });
+  check_cancelled();
   if (answer->has_value()) return *std::move(*answer);
   return Error{ErrorCode::cancelled, "this server is stopping"};
 }
 
 http::Response ClusterStore::handle(const http::Request& request) {
+  const http::NetworkWait network;
+  if (!network.granted()) return too_many_waiting().response();
+  const http::NetworkWait::Lent lent(network);
   const auto begun = timer_.now();
   for (int attempts = 1;; ++attempts) {
     http::ClientRequest sent = cluster_->request_for(request);

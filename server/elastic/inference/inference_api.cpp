@@ -13,6 +13,9 @@
 namespace sightline::elastic {
 namespace {
 
+constexpr const char* k_timeout_cut =
+    "299 Sightline-" SIGHTLINE_VERSION
+    " \"[timeout] is longer than this server's [--elasticsearch-max-inference-timeout], which counts in its place\"";
 constexpr const char* k_put_parameters = "timeout master_timeout";
 
 using http::Method;
@@ -187,8 +190,8 @@ Answer<milliseconds> parse_time_value(std::string_view text, std::string_view se
 }
 
 /// Calls the endpoint once and keeps what its answer tells.
-Answer<Endpoint> InferenceApi::measured(Endpoint endpoint, milliseconds timeout) {
-  const InferenceInput probe{{"how big"}, InputType::internal_ingest};
+Answer<Endpoint> InferenceApi::measured(const Caller& caller, Endpoint endpoint, milliseconds timeout) {
+  const InferenceInput probe{{"how big"}, InputType::internal_ingest, caller.hops};
   const auto invalid = [](const ElasticError& cause) {
     ValidationFaults faults;
     faults.add("Failed to validate model configuration: " + cause.reason);
@@ -241,7 +244,7 @@ InferenceApi::Handled InferenceApi::put(const http::Request& request, const std:
   auto parsed = parse_endpoint(id, task_type, *body);
   if (!parsed) return parsed.error().response();
   if (const Refusal refusal = definitions_.refuse_secrets(*parsed)) return refusal->response();
-  auto endpoint = measured(std::move(*parsed), *timeout);
+  auto endpoint = measured(caller, std::move(*parsed), *timeout);
   if (!endpoint) return endpoint.error().response();
   const auto made = definitions_.create_endpoint(caller, *endpoint);
   if (!made) return made.error().response();
@@ -253,8 +256,8 @@ InferenceApi::Handled InferenceApi::put(const http::Request& request, const std:
   return json_response(endpoint_json(*endpoint));
 }
 
-Answer<Endpoint> InferenceApi::updated(const Endpoint& endpoint, const rapidjson::Value& body,
-                                       milliseconds timeout) {
+Answer<Endpoint> InferenceApi::updated(const Caller& caller, const Endpoint& endpoint,
+                                       const rapidjson::Value& body, milliseconds timeout) {
   rapidjson::Document config;
   const std::string stored = endpoint_json(endpoint, true);
   json::read_document(stored, config);
@@ -289,7 +292,7 @@ Answer<Endpoint> InferenceApi::updated(const Endpoint& endpoint, const rapidjson
   auto parsed = parse_endpoint(endpoint.id, endpoint.task_type, config, SettingsSource::stored);
   if (!parsed) return parsed;
   if (Refusal refusal = definitions_.refuse_secrets(*parsed)) return *refusal;
-  auto after = measured(std::move(*parsed), timeout);
+  auto after = measured(caller, std::move(*parsed), timeout);
   if (after && after->dimensions != endpoint.dimensions) {
     return refused("Inference endpoint [" + endpoint.id + "] gave vectors of [" +
                    std::to_string(endpoint.dimensions.value_or(0)) + "] dimensions and would now give [" +
@@ -313,7 +316,7 @@ InferenceApi::Handled InferenceApi::update(const http::Request& request, const s
   const auto timeout = timeout_of(request);
   if (!timeout) return timeout.error().response();
   const auto kept = definitions_.change_endpoint(
-      caller, id, [&](const Endpoint& endpoint) { return updated(endpoint, *body, *timeout); });
+      caller, id, [&](const Endpoint& endpoint) { return updated(caller, endpoint, *body, *timeout); });
   return kept ? json_response(endpoint_json(*kept)) : kept.error().response();
 }
 
@@ -447,8 +450,11 @@ InferenceApi::Handled InferenceApi::infer(const http::Request& request, const st
   const auto set_up =
       settings == body->MemberEnd() ? endpoint : with_task_settings(*endpoint, settings->value);
   if (!set_up) return set_up.error().response();
+  input->hops = caller.hops;
   const auto vectors = executor_.infer_and_wait(*set_up, std::move(*input), *timeout);
-  return vectors ? json_response(embeddings_json(*vectors)) : vectors.error().response();
+  auto response = vectors ? json_response(embeddings_json(*vectors)) : vectors.error().response();
+  if (*timeout > executor_.longest_call()) response.headers.add("Warning", k_timeout_cut);
+  return response;
 }
 
 Refusal InferenceApi::refuse_semantic_text(const http::Request& request) {

@@ -43,10 +43,10 @@ class InferenceApi {
   Handled remove(const http::Request& request, const std::string& task_type, const std::string& id);
   Handled infer(const http::Request& request, const std::string& task_type, const std::string& id);
 
-  Answer<Endpoint> measured(Endpoint endpoint, std::chrono::milliseconds timeout);
+  Answer<Endpoint> measured(const Caller& caller, Endpoint endpoint, std::chrono::milliseconds timeout);
   /// The endpoint's stored settings with those of `body` in their place. Errors: those of the body and of
   /// measuring.
-  Answer<Endpoint> updated(const Endpoint& endpoint, const rapidjson::Value& body,
+  Answer<Endpoint> updated(const Caller& caller, const Endpoint& endpoint, const rapidjson::Value& body,
                            std::chrono::milliseconds timeout);
   /// The endpoints of the store, as JSON without the brackets, without those of `ours`.
   Answer<std::string> native_endpoints(const Caller& caller, const std::string& task_type,

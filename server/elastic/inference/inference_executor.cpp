@@ -10,7 +10,10 @@
 #include <set>
 #include <utility>
 
+#include "base/cancellation.h"
+#include "server/elastic/caller.h"
 #include "server/elastic/inference/request_target.h"
+#include "server/http/network_wait.h"
 
 namespace sightline::elastic {
 namespace {
@@ -26,6 +29,7 @@ struct Job {
   std::shared_ptr<const Endpoint> endpoint;
   InferenceInput input;
   http::ClientRequest target;  // without its body
+  Cancellation::Registration registration;
   std::string route, line;
   TimePoint begun, deadline = TimePoint::max();
   milliseconds timeout{0};
@@ -51,8 +55,17 @@ std::string duration_text(milliseconds duration) {
   return text + "s";
 }
 
-ElasticError timed_out(milliseconds timeout) {
-  return {408, "status_exception", "Request timed out after [" + duration_text(timeout) + "]"};
+ElasticError timed_out(milliseconds timeout, milliseconds longest) {
+  std::string reason = "Request timed out after [" + duration_text(timeout) + "]";
+  if (timeout >= longest) reason += ", which is as long as [--elasticsearch-max-inference-timeout] allows";
+  return {408, "status_exception", std::move(reason)};
+}
+
+ElasticError too_many_hops(const std::string& endpoint_id) {
+  return illegal_argument("inference entity id [" + endpoint_id +
+                          "] is not called: the request comes out of [" + std::to_string(k_most_hops) +
+                          "] inference calls, each made by the one before, as where an endpoint calls "
+                          "itself; give the endpoint the URL of a server that runs models");
 }
 
 ElasticError shutting_down() {
@@ -65,10 +78,10 @@ ElasticError queue_full(const std::string& endpoint_id) {
               "] because the request service queue is full"};
 }
 
-Failure failure_of_exchange(const Error& error, const Job& job) {
+Failure failure_of_exchange(const Error& error, const Job& job, milliseconds longest) {
   switch (error.code) {
     case ErrorCode::deadline_exceeded:
-      return {timed_out(job.timeout.count() > 0 ? job.timeout : milliseconds(job.target.timeout)), false};
+      return {timed_out(job.timeout.count() > 0 ? job.timeout : longest, longest), false};
     case ErrorCode::cancelled:
       return {shutting_down(), false};
     case ErrorCode::unreachable:
@@ -104,6 +117,8 @@ struct InferenceExecutor::Core : std::enable_shared_from_this<InferenceExecutor:
   void send_ready();
   void finish(const JobPtr& job, Answer<Embeddings> outcome);
   void shut_down();
+  /// Ends a call that may still be in line.
+  void withdraw(const JobPtr& job, ElasticError error);
   /// Does something for a call, which ends with an error if it throws: a call must not be lost on the way.
   template <class Action>
   void guard(const JobPtr& job, Action action);
@@ -120,7 +135,6 @@ struct InferenceExecutor::Core : std::enable_shared_from_this<InferenceExecutor:
   void fail(const JobPtr& job, Failure failure);
   bool shorten(const JobPtr& job);
   void enqueue_again(const JobPtr& job);
-  void expire(const JobPtr& job);
   void release(const std::string& route);
 
   std::mutex mutex_;
@@ -160,7 +174,8 @@ void InferenceExecutor::Core::start(JobPtr job) {
     timer.run_at(job->deadline, [core = weak_from_this(), waiting = std::weak_ptr(job)] {
       const auto self = core.lock();
       const auto late = waiting.lock();
-      if (self && late) self->guard(late, [&] { self->expire(late); });
+      if (!self || !late) return;
+      self->guard(late, [&] { self->withdraw(late, timed_out(late->timeout, self->options.longest_call)); });
     });
   }
   send_ready();
@@ -283,7 +298,7 @@ void InferenceExecutor::Core::hand_over(const JobPtr& job) {
 }
 
 void InferenceExecutor::Core::settle(const JobPtr& job, Result<http::Response> result) {
-  if (!result) return fail(job, failure_of_exchange(result.error(), *job));
+  if (!result) return fail(job, failure_of_exchange(result.error(), *job, options.longest_call));
   ServiceAnswer answer = job->endpoint->service->read(*result, *job->endpoint);
   if (auto* failure = std::get_if<Failure>(&answer)) return fail(job, std::move(*failure));
   auto& embeddings = std::get<Embeddings>(answer);
@@ -321,12 +336,12 @@ void InferenceExecutor::Core::enqueue_again(const JobPtr& job) {
   send_ready();
 }
 
-void InferenceExecutor::Core::expire(const JobPtr& job) {
+void InferenceExecutor::Core::withdraw(const JobPtr& job, ElasticError error) {
   {
     std::lock_guard lock(mutex_);
     if (const auto line = lines_.find(job->line); line != lines_.end()) std::erase(line->second.waiting, job);
   }
-  finish(job, timed_out(job->timeout));
+  finish(job, std::move(error));
 }
 
 void InferenceExecutor::Core::release(const std::string& route) {
@@ -346,6 +361,12 @@ void InferenceExecutor::Core::shut_down() {
   for (const auto& job : open) finish(job, shutting_down());
 }
 
+ElasticError too_many_waiting() {
+  return {429, "es_rejected_execution_exception",
+          "too many requests wait for inference or for the cluster: [--elasticsearch-max-waiting-requests] bounds them; "
+          "send the request again later"};
+}
+
 InferenceExecutor::InferenceExecutor(http::Client& client, Timer& timer, Options options)
     : core_(std::make_shared<Core>(client, timer, std::move(options))) {}
 
@@ -360,31 +381,54 @@ void InferenceExecutor::shut_down() {
 void InferenceExecutor::infer(std::shared_ptr<const Endpoint> endpoint, InferenceInput input,
                               milliseconds timeout, Callback callback) {
   const Service& service = *endpoint->service;
+  if (input.hops >= k_most_hops) return callback(too_many_hops(endpoint->id));
   auto target = service.target(*endpoint);
   if (!target) return callback(construction_failed(service.name(), target.error()));
   if (service.cuts_texts() && endpoint->max_input_tokens) cut_to_tokens(input, *endpoint->max_input_tokens);
   auto job = std::make_shared<Job>();
   job->callback = std::move(callback);
   job->target = std::move(*target);
+  job->target.headers.set(k_hops_header, std::to_string(input.hops + 1));
+  job->target.cancellation = current_cancellation();
   job->route = route_of(job->target.url);
   job->line = service.rate_limit_group() + '\n' + std::to_string(endpoint->requests_per_minute);
   job->endpoint = std::move(endpoint);
   job->input = std::move(input);
   job->begun = core_->timer.now();
-  job->timeout = timeout;
+  job->timeout = std::min(timeout, core_->options.longest_call);
   job->fault = {500, "status_exception",
                 "a fault of this server, such as a lack of memory, ended the call of inference entity id [" +
                     job->endpoint->id + "]; send the request again later"};
-  if (timeout.count() > 0) job->deadline = job->begun + timeout;
+  if (timeout.count() > 0) job->deadline = job->begun + job->timeout;
   core_->guard(job, [&] { core_->start(job); });
+  if (const auto& cancellation = job->target.cancellation) {
+    // Last: if it is cancelled already the job ends at once. The HTTP call ends by itself.
+    job->registration =
+        Cancellation::on_cancel(cancellation, [core = core_->weak_from_this(), weak = std::weak_ptr(job)] {
+          const auto self = core.lock();
+          const auto cancelled = weak.lock();
+          if (self && cancelled) self->withdraw(cancelled, shutting_down());
+        });
+  }
+}
+
+milliseconds InferenceExecutor::longest_call() const {
+  return core_->options.longest_call;
 }
 
 Answer<Embeddings> InferenceExecutor::infer_and_wait(std::shared_ptr<const Endpoint> endpoint,
                                                      InferenceInput input, milliseconds timeout) {
+  const http::NetworkWait wait(endpoint->id);
+  if (!wait.granted()) return too_many_waiting();
   std::promise<Answer<Embeddings>> promise;
   auto outcome = promise.get_future();
   infer(std::move(endpoint), std::move(input), timeout,
         [&promise](Answer<Embeddings> answer) { promise.set_value(std::move(answer)); });
+  {
+    const http::NetworkWait::Lent lent(wait);
+    outcome.wait();
+  }
+  check_cancelled();
   return outcome.get();
 }
 

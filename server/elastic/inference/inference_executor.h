@@ -12,9 +12,15 @@
 #include "server/elastic/inference/embedding_answer.h"
 #include "server/elastic/inference/endpoint.h"
 #include "server/elastic/inference/inference_input.h"
+#include "server/elastic/limits.h"
 #include "server/http/client.h"
 
 namespace sightline::elastic {
+
+constexpr int k_most_hops = 3;
+
+/// 429 for a request that would be one too many to wait for the network.
+ElasticError too_many_waiting();
 
 /// Runs inference calls: one HTTP request a call, all its inputs in one list.
 ///
@@ -29,6 +35,8 @@ namespace sightline::elastic {
 ///       the
 ///          texts are too long, with half of them. The rest becomes an error as Elasticsearch words it.
 ///       5. The service reads the vectors; their number must be that of the inputs.
+/// A call tells how many others it is made within (k_hops_header), and one that is made within `k_most_hops`
+/// is refused: an endpoint that calls this server must not call itself for ever.
 /// The callback is called once, from any thread; it must not block. After it the texts of the input are not
 /// read any more. Thread safety: all members may be called from any thread.
 class InferenceExecutor {
@@ -41,8 +49,8 @@ class InferenceExecutor {
         1'000};  ///< bound of the first wait; doubles. Waits lie in its upper half
     std::chrono::milliseconds max_retry_delay{5'000};
     std::chrono::milliseconds retry_timeout{30'000};  ///< no more attempts after that, counted from the first
-    std::chrono::milliseconds longest_call{
-        7'200'000};  ///< of calls without a timeout: 2 h, as Elasticsearch's ingest has it
+    /// Of one HTTP call, and of the timeouts that are asked for.
+    std::chrono::milliseconds longest_call = Limits().max_inference_timeout;
     /// Number in [0, 1) that places a wait in its range.
     std::function<double()> random;
   };
@@ -53,12 +61,14 @@ class InferenceExecutor {
   InferenceExecutor(http::Client& client, Timer& timer, Options options);
   ~InferenceExecutor();
 
-  /// `timeout` covers waiting in line and all attempts; 0: none. The texts must stay until the callback.
+  /// `timeout` covers waiting in line and all attempts; 0: none, but each attempt has `longest_call`. The
+  /// texts must stay until the callback. The call ends when the current thread's work is cancelled.
   void infer(std::shared_ptr<const Endpoint> endpoint, InferenceInput input,
              std::chrono::milliseconds timeout, Callback callback);
-  /// The same, waiting for the outcome.
+  /// The same, waiting for the outcome in a NetworkWait: 429 where too many wait. Throws WorkCancelled.
   Answer<Embeddings> infer_and_wait(std::shared_ptr<const Endpoint> endpoint, InferenceInput input,
                                     std::chrono::milliseconds timeout);
+  std::chrono::milliseconds longest_call() const;
   /// Ends all calls now, and every later one, with 503. For stopping the server.
   void shut_down();
 

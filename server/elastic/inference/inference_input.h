@@ -28,6 +28,7 @@ std::string_view word_of(InputType type);
 struct InferenceInput {
   std::vector<std::string_view> texts;
   InputType type = InputType::unspecified;
+  int hops = 0;  ///< inference calls that it is made within: Caller::hops
 };
 
 /// Cuts each text at its end to what Elasticsearch takes for so many tokens: three UTF-16 units each. What

@@ -1,7 +1,9 @@
 #include "server/elastic/ingest/ingest_service.h"
 
+#include <condition_variable>
+#include <deque>
 #include <exception>
-#include <future>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -9,20 +11,67 @@
 #include "base/cancellation.h"
 #include "base/json/document.h"
 #include "server/elastic/rest/json_tape.h"
+#include "server/http/network_wait.h"
 
 namespace sightline::elastic {
 namespace {
 
 using Found = Answer<std::shared_ptr<const Pipeline>>;
 
-/// Waits, when it goes, until nobody holds a share of it. A share is let go of whatever happens to its
-/// holder, so that this ends also where memory runs out on some thread.
+/// What the runs of a request's documents have to do on the request's own thread, after they have waited.
+/// Thread safety: `post` and `end` from any thread.
+class Turns {
+ public:
+  using Work = std::function<void()>;  // does not throw
+
+  void post(Work work) {
+    const std::lock_guard lock(mutex_);
+    works_.push_back(std::move(work));
+    changed_.notify_one();
+  }
+  /// No more is to come.
+  void end() {
+    const std::lock_guard lock(mutex_);
+    ended_ = true;
+    changed_.notify_one();
+  }
+  void run_to_end(const http::NetworkWait& wait) {
+    while (const Work work = next(wait)) work();
+  }
+
+ private:
+  Work next(const http::NetworkWait& wait) {
+    std::unique_lock lock(mutex_);
+    const auto has_next = [this] { return ended_ || !works_.empty(); };
+    if (!has_next()) {
+      lock.unlock();
+      const http::NetworkWait::Lent lent(wait);
+      lock.lock();
+      changed_.wait(lock, has_next);
+      lock.unlock();  // before the place is taken again, which may last
+    }
+    if (!lock.owns_lock()) lock.lock();
+    if (works_.empty()) return {};
+    Work work = std::move(works_.front());
+    works_.pop_front();
+    return work;
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Work> works_;
+  bool ended_ = false;
+};
+
+/// Does the work of the turns, when it goes, until nobody holds a share of it. A share is let go of whatever
+/// happens to its holder, so that this ends also where memory runs out on some thread.
 class Shares {
  public:
-  Shares() : last_(std::make_shared<Last>()), gone_(last_->gone.get_future()) {}
+  Shares(std::shared_ptr<Turns> turns, const http::NetworkWait& wait)
+      : turns_(std::move(turns)), wait_(wait), last_(std::make_shared<Last>(turns_)) {}
   ~Shares() {
     last_.reset();
-    gone_.wait();
+    turns_->run_to_end(wait_);
   }
   Shares(const Shares&) = delete;
   Shares& operator=(const Shares&) = delete;
@@ -31,11 +80,13 @@ class Shares {
 
  private:
   struct Last {
-    ~Last() { gone.set_value(); }
-    std::promise<void> gone;
+    explicit Last(std::shared_ptr<Turns> turns_of) : turns(std::move(turns_of)) {}
+    ~Last() { turns->end(); }
+    const std::shared_ptr<Turns> turns;
   };
+  const std::shared_ptr<Turns> turns_;
+  const http::NetworkWait& wait_;
   std::shared_ptr<Last> last_;
-  std::future<void> gone_;
 };
 
 ElasticError missing_pipeline(const std::string& id) {
@@ -118,14 +169,23 @@ class IngestService::Host : public PipelineHost, public std::enable_shared_from_
     for (const auto& name : pipeline.pipeline_names()) need(name);
   }
 
+  /// A model that the documents wait for; empty: none.
+  std::string awaited_model() {
+    const std::lock_guard lock(mutex_);
+    return models_.empty() ? std::string() : models_.begin()->first;
+  }
+  const std::shared_ptr<Turns>& turns() const { return turns_; }
+
   // ---- PipelineHost
+
+  void go_on(std::function<void()> work) override { turns_->post(std::move(work)); }
 
   void infer(const std::string& model_id, std::vector<std::string_view> texts,
              std::function<void(Answer<Embeddings>)> answer) override {
     const Answer<std::shared_ptr<const Endpoint>> endpoint = model(model_id).endpoint;
     if (!endpoint) return answer(endpoint.error());
     if (!*endpoint) return answer(unknown_model(model_id));
-    service_.executor_.infer(*endpoint, {std::move(texts), InputType::internal_ingest},
+    service_.executor_.infer(*endpoint, {std::move(texts), InputType::internal_ingest, caller_.hops},
                              std::chrono::milliseconds(0), std::move(answer));
   }
 
@@ -193,6 +253,7 @@ class IngestService::Host : public PipelineHost, public std::enable_shared_from_
   IngestService& service_;
   const Caller caller_;
   const std::shared_ptr<Cancellation> cancellation_;
+  const std::shared_ptr<Turns> turns_ = std::make_shared<Turns>();
   std::mutex mutex_;
   std::map<std::string, Found> pipelines_;
   std::map<std::string, Model> models_;
@@ -237,8 +298,14 @@ void IngestService::run(const Caller& caller, std::vector<IngestTask>& tasks) {
                                 "a fault of this server ended the pipeline [" + task.pipeline_id +
                                     "] before its end; the document was not written"};
   }
+  const std::string model = host->awaited_model();
+  const http::NetworkWait wait(model);
+  if (!wait.granted() && (cluster_.exist() || !model.empty())) {
+    for (auto* task : running) task->failure = too_many_waiting();
+    return;
+  }
   {
-    const Shares shares;
+    const Shares shares(host->turns(), wait);
     for (auto* task : running) {
       run_pipeline(task->pipeline, *task->document, host,
                    [task, share = shares.share()](Refusal refusal) { task->failure = std::move(refusal); });

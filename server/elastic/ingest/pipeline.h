@@ -53,6 +53,10 @@ class PipelineHost {
  public:
   virtual ~PipelineHost() = default;
 
+  /// Runs `work`, which does not throw, where the document's steps are to run: not on the thread that an
+  /// answer came on, since many requests wait for that one. If this throws, `work` is not run.
+  virtual void go_on(std::function<void()> work) { work(); }
+
   /// Embeds the texts with the endpoint of that id. The texts stay until the answer.
   virtual void infer(const std::string& model_id, std::vector<std::string_view> texts,
                      std::function<void(Answer<Embeddings>)> answer) = 0;
@@ -79,10 +83,10 @@ class PipelineHost {
 /// `_ingest.on_failure_message`, `_ingest.on_failure_processor_type`, `_ingest.on_failure_processor_tag` and
 /// `_ingest.on_failure_pipeline`. Consecutive processors that are the cluster's go there together, with their
 /// own `if`, `ignore_failure` and `on_failure`; the `if` of a processor that runs here is evaluated there.
-/// Inference and the cluster are asynchronous: the run goes on where their answers arrive, so many documents
-/// are on their way at once without a thread each. Steps run in a loop: no pipeline is too long for the
-/// stack. `document` must stay until `done` is called, which happens once, perhaps before this returns; where
-/// a fault (no memory) keeps it from being called, it is let go of.
+/// Inference and the cluster are asynchronous: the run goes on (PipelineHost::go_on) when their answers have
+/// arrived, so many documents are on their way at once without a thread each. Steps run in a loop: no
+/// pipeline is too long for the stack. `document` must stay until `done` is called, which happens once,
+/// perhaps before this returns; where a fault (no memory) keeps it from being called, it is let go of.
 void run_pipeline(std::shared_ptr<const Pipeline> pipeline, IngestDocument& document,
                   std::shared_ptr<PipelineHost> host, std::function<void(Refusal)> done);
 

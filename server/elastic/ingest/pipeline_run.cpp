@@ -59,7 +59,7 @@ bool has_inner_steps(const Processor& processor) {
 /// However
 ///          long and deep a pipeline is, and wherever its answers arrive, no more of the stack is taken.
 ///       2. The answer arrives, on any thread, perhaps before the step that asked for it has returned: then
-///          the loop that runs already takes it; else the answer's thread becomes the loop's.
+///          the loop that runs already takes it; else the host lets the loop go on.
 ///       3. The step's outcome decides what runs next; the end of the outermost list is told to `done`.
 /// Nothing is thrown out of it: a fault ends the document with an error.
 class PipelineRun : public std::enable_shared_from_this<PipelineRun> {
@@ -67,7 +67,11 @@ class PipelineRun : public std::enable_shared_from_this<PipelineRun> {
   PipelineRun(IngestDocument& document, std::shared_ptr<PipelineHost> host, std::function<void(Refusal)> done)
       : document_(document), host_(std::move(host)), done_(std::move(done)) {}
 
-  void start(std::shared_ptr<const Pipeline> pipeline) { arrive(std::move(pipeline)); }
+  void start(std::shared_ptr<const Pipeline> pipeline) {
+    arrived_ = std::move(pipeline);
+    is_working_ = true;
+    work();
+  }
 
  private:
   using FoundPipeline = std::shared_ptr<const Pipeline>;
@@ -102,7 +106,7 @@ class PipelineRun : public std::enable_shared_from_this<PipelineRun> {
       if (is_working_) return;
       is_working_ = true;
     }
-    work();
+    host_->go_on([self = shared_from_this()] { self->work(); });
   }
 
   std::optional<Arrival> next_arrival() {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/cancellation.h"
 #include "base/float_text.h"
 #include "server/elastic/ingest/ingest_service.h"
 #include "server/elastic/queries/multi_search.h"
@@ -15,6 +16,7 @@
 #include "server/elastic/queries/search_template.h"
 #include "server/elastic/queries/stored_vectors.h"
 #include "server/elastic/rest/router.h"
+#include "server/http/network_wait.h"
 
 namespace sightline::elastic {
 namespace {
@@ -79,11 +81,14 @@ class Flights {
   }
 
   void start(InferenceExecutor& executor, std::shared_ptr<const Endpoint> endpoint,
-             const EmbeddedInput& input) {
+             const EmbeddedInput& input, int hops) {
     auto promise = std::make_shared<std::promise<Answer<Embeddings>>>();
     flights_.push_back(promise->get_future());
-    executor.infer(std::move(endpoint), {{input.text()}, InputType::internal_search}, input.timeout,
+    executor.infer(std::move(endpoint), {{input.text()}, InputType::internal_search, hops}, input.timeout,
                    [promise](Answer<Embeddings> vectors) { promise->set_value(std::move(vectors)); });
+  }
+  void wait() const {
+    for (const auto& flight : flights_) flight.wait();
   }
   Answer<Embeddings> land(std::size_t flight) { return flights_[flight].get(); }
 
@@ -100,6 +105,7 @@ class QueryVectors::Resolution {
 
   void run(std::vector<Search>& searches) {
     for (Search& search : searches) {
+      check_cancelled();
       const std::size_t embedded = embedded_.size(), stored = stored_.size();
       search.failure = plan(search);
       if (!search.failure) continue;
@@ -107,8 +113,13 @@ class QueryVectors::Resolution {
       stored_.resize(stored);
       wanted_.resize(stored);
     }
+    const http::NetworkWait wait(embedded_.empty() ? std::string() : embedded_.front().endpoint->id);
+    const bool embeds = embedded_.empty() || wait.granted();
     Flights flights;
-    for (const Embedded& one : embedded_) flights.start(owner_.executor_, one.endpoint, one.input);
+    if (embeds) {
+      for (const Embedded& one : embedded_)
+        flights.start(owner_.executor_, one.endpoint, one.input, caller_.hops);
+    }
     const auto vectors = stored_vectors(owner_.store_, caller_, wanted_);
     for (std::size_t i = 0; i < stored_.size(); ++i) {
       if (vectors[i]) {
@@ -117,6 +128,15 @@ class QueryVectors::Resolution {
         stored_[i].fail(vectors[i].error());
       }
     }
+    if (!embeds) {
+      for (const Embedded& one : embedded_) one.target.fail(too_many_waiting());
+      return;
+    }
+    if (!embedded_.empty()) {
+      const http::NetworkWait::Lent lent(wait);
+      flights.wait();
+    }
+    check_cancelled();
     for (std::size_t i = 0; i < embedded_.size(); ++i) {
       const auto made = flights.land(i);
       if (!made) {

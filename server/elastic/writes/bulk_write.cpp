@@ -12,6 +12,7 @@
 #include "server/elastic/rest/router.h"
 #include "server/elastic/writes/partial_update.h"
 #include "server/elastic/writes/write_request.h"
+#include "server/http/network_wait.h"
 
 namespace sightline::elastic {
 namespace {
@@ -103,12 +104,21 @@ BulkWrite::BulkWrite(Store& store, IngestService& ingest, WritePlanner& planner,
   if (!here || *here) head_.query = with_parameters(head_.query, {{"pipeline", {}}});
 }
 
+/// A local store works meanwhile, so that the worker's place is not free.
+void BulkWrite::wait_for(const std::future<http::Response>& reply) const {
+  if (!store_.runs_pipelines() || reply.wait_for(Clock::duration(0)) != std::future_status::timeout) return;
+  const http::NetworkWait wait;
+  const http::NetworkWait::Lent lent(wait);
+  reply.wait();
+}
+
 http::Response BulkWrite::run() {
   Part writing;
   std::future<http::Response> reply;
   while (true) {
     Part next = prepare();
     if (reply.valid()) {
+      wait_for(reply);
       settle(writing, reply.get());
       if (refused_) return std::move(*refused_);
     }

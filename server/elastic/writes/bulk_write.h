@@ -1,6 +1,7 @@
 // A bulk whose documents go through pipelines.
 #pragma once
 
+#include <future>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,6 +29,7 @@ class BulkWrite {
  private:
   struct Part;
   struct Prepared;
+  void wait_for(const std::future<http::Response>& reply) const;
   Part prepare();
   void add_document(Prepared& prepared, const BulkItem& item);
   void add_update(Prepared& prepared, const BulkItem& item);

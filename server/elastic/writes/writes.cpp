@@ -3,6 +3,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/cancellation.h"
 #include "server/elastic/definitions/definition_guard.h"
 #include "server/elastic/definitions/definition_index.h"
 #include "server/elastic/rest/json_tape.h"
@@ -75,6 +76,7 @@ Outcome Writes::bulk(http::Request request, const std::string& index) {
   BulkReader reader(request.body, index);
   bool ours = false;
   while (true) {
+    check_cancelled();
     const auto item = reader.next();
     if (!item) {
       if (ours) return item.error().response();
