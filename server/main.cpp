@@ -282,7 +282,7 @@ void Program::stop() {
 }
 
 /// After the drain time: for all threads to end. Then the process ends without them.
-constexpr std::chrono::milliseconds k_ending_time{900};
+constexpr std::chrono::milliseconds k_ending_time{800};
 
 int serve(const ServerOptions& options, StopSignal& signal) {
   spdlog::info("sightline-server " SIGHTLINE_VERSION ", {} threads, {}", options.threads,

@@ -5,6 +5,7 @@
 
 #include "base/json/document.h"
 #include "base/number_text.h"
+#include "base/secret_mask.h"
 
 namespace sightline::cohere {
 namespace {
@@ -19,12 +20,6 @@ std::optional<std::string> json_message(std::string_view body) {
   const auto message = answer.FindMember("message");
   if (message == answer.MemberEnd() || !message->value.IsString()) return std::nullopt;
   return std::string(message->value.GetString(), message->value.GetStringLength());
-}
-
-void replace_all(std::string& text, std::string_view what, std::string_view by) {
-  if (what.empty()) return;
-  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size()))
-    text.replace(at, what.size(), by);
 }
 
 /// A whole number of characters, without what would break a log line.
@@ -58,9 +53,7 @@ int status_for_client(int status) {
 }  // namespace
 
 CallFailure failure_of_answer(const http::Response& answer, std::string_view key) {
-  std::string words = json_message(answer.body).value_or(answer.body);
-  replace_all(words, key, "[key]");
-  words = readable(std::move(words));
+  std::string words = readable(without_secret(json_message(answer.body).value_or(answer.body), key));
   CallFailure result;
   result.failure.status = status_for_client(answer.status);
   result.failure.message = "Cohere answered " + std::to_string(answer.status);

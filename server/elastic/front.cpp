@@ -39,10 +39,10 @@ Front::Front(Store& store, NativeInference& native, InferenceExecutor& executor,
     : limits_(limits),
       definitions_(store, timer, native, secret_box),
       stubs_(store, timer),
-      ingest_(definitions_, executor, store, native),
+      ingest_(definitions_, executor, store, native, limits_),
       index_pipelines_(store, timer),
       writes_(store, definitions_, stubs_, ingest_, index_pipelines_, limits_),
-      query_vectors_(store, native, definitions_, executor),
+      query_vectors_(store, native, definitions_, executor, limits_.max_searches),
       inference_api_(store, native, definitions_, executor),
       pipeline_api_(definitions_, ingest_, store, stubs_) {
   inference_api_.add_routes(router_);

@@ -34,7 +34,7 @@ std::string repeated(int count, const std::string& processor) {
 /// What becomes of a document of 16 letters in the field `a`.
 http::Response after(FrontBench& bench, const std::string& pipeline) {
   REQUIRE(bench.put("/_ingest/pipeline/p", pipeline).status == 200);
-  return bench.call(http::Method::put, "/pics/_doc/1?pipeline=p", R"({"a":"0123456789abcdef","o":{"l":"x"}})");
+  return bench.put("/pics/_doc/1?pipeline=p", R"({"a":"0123456789abcdef","o":{"l":"x"}})");
 }
 
 IngestDocument document_of(const char* json) {
@@ -129,6 +129,28 @@ TEST_CASE("documents of all requests share what they may grow by, and give it ba
   }
 }
 
+TEST_CASE("a bulk that goes through a pipeline has so many actions at most") {
+  FrontBench bench({}, limits_with(&Limits::max_bulk_items, 3));
+  bench.put("/_ingest/pipeline/p", R"({"processors":[{"set":{"field":"a","value":1}}]})");
+  const std::string action = "{\"index\":{\"_index\":\"pics\"}}\n{}\n";
+  CHECK(bench.post("/_bulk?pipeline=p", action + action + action).status == 200);
+  const auto refused = bench.post("/_bulk?pipeline=p", action + action + action + action);
+  CHECK(refused.status == 413);
+  CHECK(reason(refused).find("--elasticsearch-max-bulk-items") != std::string::npos);
+}
+
+TEST_CASE("an answer to a bulk does not repeat long errors without end") {
+  FrontBench bench;
+  bench.put("/_ingest/pipeline/p", R"({"processors":[{"fail":{"message":"{{a}}"}}]})");
+  std::string bulk;
+  for (int i = 0; i < 600; ++i)
+    bulk += "{\"index\":{\"_index\":\"pics\"}}\n{\"a\":\"" + std::string(60'000, 'x') + "\"}\n";
+  const auto answer = bench.post("/_bulk?pipeline=p", bulk);
+  CHECK(answer.status == 200);
+  CHECK(answer.body.size() < 24u << 20);
+  CHECK(answer.body.find("left out, since the answer is large already") != std::string::npos);
+}
+
 TEST_CASE("nothing is set deeper than JSON may be") {
   auto document = document_of(R"({"a":{"a":1}})");
   std::string deep = "b";
@@ -170,7 +192,8 @@ void put_chain(FrontBench& bench, int length) {
   for (int i = length - 1; i >= 0; --i) {
     const std::string next = R"({"pipeline":{"name":"p)" + std::to_string(i + 1) + "\"}}";
     const std::string list = i + 1 == length ? R"({"set":{"field":"b","value":1}})" : next + "," + next;
-    REQUIRE(bench.put("/_ingest/pipeline/p" + std::to_string(i), "{\"processors\":[" + list + "]}").status == 200);
+    const auto put = bench.put("/_ingest/pipeline/p" + std::to_string(i), "{\"processors\":[" + list + "]}");
+    REQUIRE(put.status == 200);
   }
 }
 

@@ -14,11 +14,11 @@
 namespace sightline::elastic {
 
 struct FrontBench : FrontCalls<FrontBench> {
-  explicit FrontBench(Upstream::Respond respond = {})
+  explicit FrontBench(Upstream::Respond respond = {}, const Limits& limits = {})
       : upstream(std::move(respond)),
         client(std::move(*http::Client::create({}))),
         executor(*client, timer, without_chance()),
-        front(store, native, executor, timer) {}
+        front(store, native, executor, timer, nullptr, limits) {}
 
   std::string endpoint_body(const std::string& more = R"(,"similarity":"cosine")") const {
     return R"({"service":"custom","service_settings":{"url":")" + upstream.url() +

@@ -88,7 +88,7 @@ TEST_CASE("remove takes fields and list items, and keeps the order of the rest")
 TEST_CASE("templates put values of the document into text") {
   auto doc = document(R"({"name":"a \"b\"","n":3,"list":[1,"x"]})");
   const auto rendered = [&](std::string_view text, bool escape = false) {
-    return Template::compile(text)->render(*doc, escape);
+    return *Template::compile(text)->render(*doc, escape, 1000);
   };
   CHECK(rendered("{{name}}-{{ n }}-{{missing}}-{{_index}}/{{_id}}") == "a \"b\"-3--pics/7");
   CHECK(rendered("{{name}}|{{{name}}}|{{&name}}", true) == "a \\\"b\\\"|a \"b\"|a \"b\"");

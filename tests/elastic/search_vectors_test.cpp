@@ -34,7 +34,7 @@ struct WithInference : NativeInference {
 /// The searches alone, before a store that may have inference.
 struct SearchBench : FrontBench {
   explicit SearchBench(NativeInference& inference)
-      : definitions(store, timer, inference), searches(store, inference, definitions, executor) {
+      : definitions(store, timer, inference), searches(store, inference, definitions, executor, 4) {
     set_up();
   }
   static http::Request request(const std::string& path, std::string body, std::string query = {}) {
@@ -286,12 +286,22 @@ TEST_CASE("an _msearch without failures is passed on with its vectors") {
         unended);
 }
 
+TEST_CASE("an _msearch of too many searches is refused before it is taken apart") {
+  NoNativeInference none;
+  SearchBench bench(none);
+  const std::string body = "{}\n{\"knn\":{\"field\":\"v\"," + builder("abc") + "}}\n\n\n\n\n\n\n";
+  CHECK(SearchBench::outcome(bench.searches.multi_search(SearchBench::request("/_msearch", body))).starts_with("{}\n{"));
+  const auto refused =
+      SearchBench::outcome(bench.searches.multi_search(SearchBench::request("/_msearch", body + "\n\n")));
+  CHECK(refused.find("--elasticsearch-max-searches") != std::string::npos);
+}
+
 TEST_CASE("failures of an _msearch are put between the store's own answers") {
   FrontBench bench;
   bench.set_up();
   AnsweringStore store;
   Definitions definitions(bench.store, bench.timer, bench.native);
-  QueryVectors searches(store, bench.native, definitions, bench.executor);
+  QueryVectors searches(store, bench.native, definitions, bench.executor, 100);
   const auto knn = [](const std::string& text) { return "{\"knn\":{" + builder(text) + "}}\n"; };
   http::Request request =
       SearchBench::request("/pics/_msearch",

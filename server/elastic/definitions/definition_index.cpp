@@ -7,6 +7,8 @@
 #include "base/json/document.h"
 #include "base/json/writer.h"
 
+#include "base/cancellation.h"
+
 namespace sightline::elastic {
 namespace {
 
@@ -169,6 +171,7 @@ Answer<std::vector<Definition>> DefinitionIndex::list(const Caller& caller, Kind
                             "], which cannot be listed: ask for one by its name"};
   }
   for (const auto& hit : hits->GetArray()) {
+    check_cancelled();
     auto definition = definition_in(hit);
     if (!definition) return unreadable("a definition of kind [" + std::string(name_of(kind)) + "]");
     definitions.push_back(std::move(*definition));

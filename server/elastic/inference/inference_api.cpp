@@ -4,6 +4,7 @@
 #include <array>
 #include <rapidjson/document.h>
 
+#include "base/cancellation.h"
 #include "base/float_text.h"
 #include "base/json/document.h"
 #include "base/number_text.h"
@@ -15,7 +16,8 @@ namespace {
 
 constexpr const char* k_timeout_cut =
     "299 Sightline-" SIGHTLINE_VERSION
-    " \"[timeout] is longer than this server's [--elasticsearch-max-inference-timeout], which counts in its place\"";
+    " \"[timeout] is longer than this server's [--elasticsearch-max-inference-timeout], which counts in its "
+    "place\"";
 constexpr const char* k_put_parameters = "timeout master_timeout";
 
 using http::Method;
@@ -348,6 +350,7 @@ InferenceApi::Handled InferenceApi::list(const http::Request& request, const std
   std::string shown;
   std::vector<std::string> ours;
   for (const auto& definition : *definitions) {
+    check_cancelled();
     const auto endpoint = endpoint_of(definition);
     if (!endpoint) return endpoint.error().response();
     if (!is_any(task_type) && (*endpoint)->task_type != task_type) continue;

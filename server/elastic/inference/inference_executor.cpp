@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/cancellation.h"
+#include "base/secret_mask.h"
 #include "server/elastic/caller.h"
 #include "server/elastic/inference/request_target.h"
 #include "server/http/network_wait.h"
@@ -99,6 +100,26 @@ Failure failure_of_exchange(const Error& error, const Job& job, milliseconds lon
     return {std::move(unknown_host), false};
   }
   return {{500, "connect_exception", error.message}, true};
+}
+
+/// Of an error that quotes an inference server.
+constexpr std::size_t k_longest_reason = 8u << 10;
+
+std::string shown(std::string text, const Endpoint& endpoint) {
+  for (const auto& [name, secret] : endpoint.secrets) text = without_secret(std::move(text), secret);
+  if (text.size() <= k_longest_reason) return text;
+  std::size_t end = k_longest_reason;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end) + "...";
+}
+
+/// The error as it may be shown: an inference server may repeat what it was sent.
+ElasticError without_secrets(ElasticError error, const Endpoint& endpoint) {
+  error.reason = shown(std::move(error.reason), endpoint);
+  error.cause_reason = shown(std::move(error.cause_reason), endpoint);
+  for (auto& [name, value] : error.details) value = shown(std::move(value), endpoint);
+  for (auto& cause : error.causes) cause = without_secrets(std::move(cause), endpoint);
+  return error;
 }
 
 ElasticError count_mismatch(std::size_t results, std::size_t inputs) {
@@ -191,7 +212,9 @@ void InferenceExecutor::Core::finish(const JobPtr& job, Answer<Embeddings> outco
     std::lock_guard lock(mutex_);
     jobs_.erase(job);
   }
-  if (callback) callback(std::move(outcome));
+  if (!callback) return;
+  if (!outcome) return callback(without_secrets(outcome.error(), *job->endpoint));
+  callback(std::move(outcome));
 }
 
 /// The next call whose turn it is, with its connection counted. Else nothing, and `wake_at` is moved up to
@@ -363,8 +386,8 @@ void InferenceExecutor::Core::shut_down() {
 
 ElasticError too_many_waiting() {
   return {429, "es_rejected_execution_exception",
-          "too many requests wait for inference or for the cluster: [--elasticsearch-max-waiting-requests] bounds them; "
-          "send the request again later"};
+          "too many requests wait for inference or for the cluster: [--elasticsearch-max-waiting-requests] "
+          "bounds them; send the request again later"};
 }
 
 InferenceExecutor::InferenceExecutor(http::Client& client, Timer& timer, Options options)
@@ -383,7 +406,8 @@ void InferenceExecutor::infer(std::shared_ptr<const Endpoint> endpoint, Inferenc
   const Service& service = *endpoint->service;
   if (input.hops >= k_most_hops) return callback(too_many_hops(endpoint->id));
   auto target = service.target(*endpoint);
-  if (!target) return callback(construction_failed(service.name(), target.error()));
+  if (!target)
+    return callback(without_secrets(construction_failed(service.name(), target.error()), *endpoint));
   if (service.cuts_texts() && endpoint->max_input_tokens) cut_to_tokens(input, *endpoint->max_input_tokens);
   auto job = std::make_shared<Job>();
   job->callback = std::move(callback);

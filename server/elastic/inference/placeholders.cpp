@@ -1,6 +1,5 @@
 #include "server/elastic/inference/placeholders.h"
 
-#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -9,122 +8,91 @@ namespace {
 
 constexpr std::string_view k_prefix = "${";
 constexpr std::string_view k_default_mark = ":-";
-constexpr std::size_t k_max_bytes = std::size_t{512} << 20;
-constexpr int k_max_replacements = 100'000;
+constexpr std::size_t k_max_bytes = std::size_t{256} << 20;
 
 ElasticError illegal_state(std::string reason) {
   return {500, "illegal_state_exception", std::move(reason)};
 }
 
-class Substitution {
- public:
-  explicit Substitution(const PlaceholderValues& values) : values_(values) {}
-
-  /// Appends `text` with its placeholders replaced.
-  Refusal append(std::string_view text) {
-    const std::size_t region = out_.size();
-    while (!text.empty()) {
-      const std::size_t prefix = text.find(k_prefix);
-      if (Refusal refusal = append_plain(text.substr(0, prefix))) return refusal;
-      if (prefix == std::string_view::npos) return {};
-      text.remove_prefix(prefix);
-      if (out_.size() > region &&
-          out_.back() == '$') {  // an escape: this one stays as it is, without its `$`
-        out_.pop_back();
-        out_ += k_prefix;
-        text.remove_prefix(k_prefix.size());
-        continue;
-      }
-      const std::size_t end = text.find('}');
-      if (end == std::string_view::npos) return append_plain(text);
-      const auto expression = text.substr(k_prefix.size(), end - k_prefix.size());
-      if (Refusal refusal = append_value(expression)) return refusal;
-      text.remove_prefix(end + 1);
-    }
-    return {};
-  }
-
-  std::string take() { return std::move(out_); }
-
- private:
-  Refusal append_plain(std::string_view text) {
-    if (text.size() > k_max_bytes - std::min(out_.size(), k_max_bytes)) {
-      return illegal_argument("the text grows over " + std::to_string(k_max_bytes) +
-                              " bytes when its placeholders are replaced");
-    }
-    out_ += text;
-    return {};
-  }
-
-  Refusal append_value(std::string_view expression) {
-    std::string_view name = expression;
-    std::optional<std::string_view> otherwise;
-    // A nested placeholder ends the search for a default, as in StringSubstitutor without substitution in
-    // names.
-    const std::size_t mark = expression.find(k_default_mark);
-    if (mark != std::string_view::npos && expression.find(k_prefix) >= mark) {
-      name = expression.substr(0, mark);
-      otherwise = expression.substr(mark + k_default_mark.size());
-    }
-    if (std::find(open_.begin(), open_.end(), name) != open_.end()) return cycle();
-    if (++replacements_ > k_max_replacements) {
-      return illegal_argument("more than " + std::to_string(k_max_replacements) +
-                              " placeholders had to be replaced");
-    }
-    std::string_view value;
-    if (const auto found = values_.find(name); found != values_.end()) {
-      value = found->second;
-    } else if (otherwise) {
-      value = *otherwise;
-    } else {
-      out_ += k_prefix;
-      out_ += expression;
-      out_ += '}';
-      return {};
-    }
-    open_.push_back(name);
-    Refusal refusal = append(value);
-    open_.pop_back();
-    return refusal;
-  }
-
-  Refusal cycle() const {
-    std::string reason = "Infinite loop in property interpolation of " + std::string(open_.front()) + ": ";
-    for (std::size_t i = 1; i < open_.size(); ++i) {
-      if (i > 1) reason += "->";
-      reason += open_[i];
-    }
-    return illegal_state(std::move(reason));
-  }
-
-  const PlaceholderValues& values_;
-  std::string out_;
-  std::vector<std::string_view> open_;  // names whose values are being searched
-  int replacements_ = 0;
+/// A template taken apart: texts to put behind each other, of the template and of the values.
+struct Pieces {
+  std::vector<std::string_view> texts;
+  std::string_view left;  ///< the first placeholder that stands for nothing, on one line
 };
 
-/// The first `${...}` that lies on one line.
-std::string_view placeholder_left_in(std::string_view text) {
-  for (std::size_t at = text.find(k_prefix); at != std::string_view::npos; at = text.find(k_prefix, at + 1)) {
-    const std::size_t end = text.find_first_of("}\n\r", at);
-    if (end == std::string_view::npos) return {};
-    if (text[end] == '}') return text.substr(at, end + 1 - at);
+/// What stands for the inside of a placeholder; nothing if there is no such name.
+std::optional<std::string_view> value_of(std::string_view expression, const PlaceholderValues& values) {
+  std::string_view name = expression;
+  std::optional<std::string_view> otherwise;
+  // A nested placeholder ends the search for a default, as in StringSubstitutor without substitution in
+  // names.
+  const std::size_t mark = expression.find(k_default_mark);
+  if (mark != std::string_view::npos && expression.find(k_prefix) >= mark) {
+    name = expression.substr(0, mark);
+    otherwise = expression.substr(mark + k_default_mark.size());
   }
-  return {};
+  if (const auto found = values.find(name); found != values.end()) return found->second;
+  return otherwise;
+}
+
+Pieces taken_apart(std::string_view text, const PlaceholderValues& values) {
+  Pieces pieces;
+  const auto leave = [&](std::string_view placeholder) {
+    pieces.texts.push_back(placeholder);
+    if (pieces.left.empty() && placeholder.find_first_of("\n\r") == std::string_view::npos)
+      pieces.left = placeholder;
+  };
+  while (true) {
+    const std::size_t begin = text.find(k_prefix);
+    const std::size_t end = begin == std::string_view::npos ? begin : text.find('}', begin);
+    if (end == std::string_view::npos) break;
+    const auto placeholder = text.substr(begin, end + 1 - begin);
+    const auto plain = text.substr(0, begin);
+    text.remove_prefix(end + 1);
+    if (plain.ends_with('$')) {  // an escape: the placeholder stays as it is, without this `$`
+      pieces.texts.push_back(plain.substr(0, plain.size() - 1));
+      leave(placeholder);
+      continue;
+    }
+    pieces.texts.push_back(plain);
+    const auto expression = placeholder.substr(k_prefix.size(), placeholder.size() - k_prefix.size() - 1);
+    if (const auto value = value_of(expression, values)) {
+      pieces.texts.push_back(*value);
+    } else {
+      leave(placeholder);
+    }
+  }
+  pieces.texts.push_back(text);
+  return pieces;
 }
 
 }  // namespace
 
+bool holds_placeholder(std::string_view text) {
+  const std::size_t begin = text.find(k_prefix);
+  return begin != std::string_view::npos && text.find('}', begin) != std::string_view::npos;
+}
+
 Answer<std::string> fill_placeholders(std::string_view text, const PlaceholderValues& values,
                                       std::string_view field) {
-  Substitution substitution(values);
-  if (Refusal refusal = substitution.append(text)) return *refusal;
-  std::string filled = substitution.take();
-  if (const auto left = placeholder_left_in(filled); !left.empty()) {
+  const Pieces pieces = taken_apart(text, values);
+  if (!pieces.left.empty()) {
     return illegal_state(
-        "Found placeholder [" + std::string(left.substr(0, 256)) + "] in field [" + std::string(field) +
+        "Found placeholder [" + std::string(pieces.left.substr(0, 256)) + "] in field [" +
+        std::string(field) +
         "] after replacement call, please check that all templates have a corresponding field definition.");
   }
+  std::size_t bytes = 0;
+  for (const auto piece : pieces.texts) {
+    if (piece.size() > k_max_bytes - bytes) {
+      return illegal_argument("the text grows over " + std::to_string(k_max_bytes) +
+                              " bytes when its placeholders are replaced");
+    }
+    bytes += piece.size();
+  }
+  std::string filled;
+  filled.reserve(bytes);
+  for (const auto piece : pieces.texts) filled += piece;
   return filled;
 }
 

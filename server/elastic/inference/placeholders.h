@@ -13,20 +13,22 @@ namespace sightline::elastic {
 /// What stands for each name.
 using PlaceholderValues = std::map<std::string, std::string, std::less<>>;
 
-/// Replaces `${name}` in `text`, as Elasticsearch does with the StringSubstitutor of Apache Commons Text:
-/// - values are searched for placeholders in their turn;
+/// True if a template of this text would hold a placeholder.
+bool holds_placeholder(std::string_view text);
+
+/// Replaces `${name}` in `text`, much as Elasticsearch does with the StringSubstitutor of Apache Commons
+/// Text:
 /// - `${name:-other}` is `other` where the name has no value;
 /// - `$${name}` is an escape: the first `$` goes, the rest stays (and is refused by the next rule);
-/// - what still looks like `${...}` on one line afterwards is an error.
+/// - a `${...}` on one line that stands for nothing is an error.
 ///
-/// So text that is sent to be embedded is a template too: `${api_key}` in it is replaced by the secret
-/// parameter of that name. Elasticsearch has this peculiarity, and it is kept, because what works here must
-/// work there. Values that hold each other are refused as Elasticsearch refuses them; beyond that the size of
-/// the outcome and the number of replacements are limited, since values that repeat each other grow without
-/// bound.
+/// Unlike there, only `text` is a template. Values are put in as they are and never looked into, neither
+/// alone nor together with what stands beside them: text that is to be embedded, and parameters of a request,
+/// come from people who may use an endpoint and must not get its secrets sent. So whatever a value holds, no
+/// placeholder comes of it.
 ///
-/// `field` names the text in errors. Errors: illegal_state_exception (left over, a cycle),
-/// illegal_argument_exception (too large).
+/// `field` names the text in errors. Errors: illegal_state_exception (left over), illegal_argument_exception
+/// (too large).
 Answer<std::string> fill_placeholders(std::string_view text, const PlaceholderValues& values,
                                       std::string_view field);
 

@@ -45,6 +45,8 @@ Refusal InferenceStep::write(IngestDocument& document, const std::vector<std::ve
       if (Refusal refusal = document.set(parent + "model_id", document.string_value(model_id)))
         return refusal;
     }
+    if (Refusal refusal = document.take_room((vectors[i].size() + 1) * sizeof(rapidjson::Value)))
+      return refusal;
     rapidjson::Value list(rapidjson::kArrayType);
     list.Reserve(static_cast<rapidjson::SizeType>(vectors[i].size()), allocator);
     for (const float value : vectors[i]) list.PushBack(shortest_double(value), allocator);

@@ -9,6 +9,7 @@
 
 #include "base/json/writer.h"
 #include "base/number_text.h"
+#include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
 namespace {
@@ -17,6 +18,42 @@ using Value = rapidjson::Value;
 
 constexpr std::array<std::string_view, 7> k_metadata_names{
     "_index", "_id", "_routing", "_version", "_version_type", "_if_seq_no", "_if_primary_term"};
+
+/// What a document may grow by that came larger than pipelines make one.
+constexpr std::size_t k_least_growth = 1u << 20;
+/// Of a path that may be very long, in an error.
+constexpr std::size_t k_shown_path = 256;
+/// Memory that is not worth looking for.
+constexpr std::size_t k_little = 4u << 20;
+
+std::string_view view(const Value& text) {
+  return {text.GetString(), text.GetStringLength()};
+}
+
+/// What a copy of the value takes.
+std::size_t weight_of(const Value& value) {
+  std::size_t bytes = sizeof(Value);
+  if (value.IsString()) bytes += json_size(view(value));
+  if (value.IsArray()) {
+    for (const auto& item : value.GetArray()) bytes += weight_of(item);
+  } else if (value.IsObject()) {
+    for (const auto& member : value.GetObject()) bytes += weight_of(member.name) + weight_of(member.value);
+  }
+  return bytes;
+}
+
+/// How many lists and objects lie in each other.
+std::size_t depth_of(const Value& value) {
+  std::size_t inner = 0;
+  if (value.IsArray()) {
+    for (const auto& item : value.GetArray()) inner = std::max(inner, depth_of(item));
+  } else if (value.IsObject()) {
+    for (const auto& member : value.GetObject()) inner = std::max(inner, depth_of(member.value));
+  } else {
+    return 0;
+  }
+  return inner + 1;
+}
 
 Value name_value(std::string_view name) {
   return Value(rapidjson::StringRef(name.data(), static_cast<rapidjson::SizeType>(name.size())));
@@ -112,10 +149,85 @@ Answer<Value*> step(Value& parent, std::string_view name, std::string_view path)
 
 }  // namespace
 
+std::size_t json_size(std::string_view text) {
+  std::size_t bytes = text.size();
+  for (const char c : text) bytes += static_cast<unsigned char>(c) < 0x20 ? 5 : c == '"' || c == '\\' ? 1 : 0;
+  return bytes;
+}
+
 IngestDocument::IngestDocument(const Metadata& metadata, rapidjson::Document source)
     : source_(std::move(source)), ingest_(rapidjson::kObjectType) {
   put_metadata(metadata);
   ingest_.AddMember("timestamp", string_value(ingest_timestamp()), allocator());
+  came_with_ = holds_ = tidied_ = allocator().Size();
+}
+
+void IngestDocument::bound(DocumentBounds bounds) {
+  bounds_ = std::move(bounds);
+  share_ = bounds_.growth ? std::make_unique<http::BufferShare>(bounds_.growth) : nullptr;
+}
+
+std::size_t IngestDocument::allowed() const {
+  return std::max(bounds_.max_bytes, came_with_ + k_least_growth);
+}
+
+void IngestDocument::recount() {
+  holds_ = weight_of(source_) + weight_of(metadata_) + weight_of(ingest_);
+}
+
+std::size_t IngestDocument::room() {
+  if (holds_ > allowed() / 2) recount();  // what was overwritten or removed counts no more
+  return allowed() - std::min(holds_, allowed());
+}
+
+Refusal IngestDocument::take_room(std::size_t bytes) {
+  if (bytes > allowed() / 2) recount();
+  if (bytes > room()) {
+    return illegal_argument("the document would take more than [" + std::to_string(allowed()) +
+                            "] bytes of memory, which [--elasticsearch-max-pipeline-document-bytes] allows "
+                            "pipelines to make of one");
+  }
+  const std::size_t taken = allocator().Size() + bytes;
+  if (share_ && taken > came_with_ && !share_->grow_to(taken - came_with_)) {
+    return ElasticError{429, "es_rejected_execution_exception",
+                        "documents in pipelines have grown by as much as "
+                        "[--elasticsearch-max-pipeline-growth-bytes] allows for all of them at once; send the "
+                        "document again later"};
+  }
+  holds_ += bytes;
+  return {};
+}
+
+Answer<Value> IngestDocument::copy_of(const Value& value) {
+  if (Refusal refusal = take_room(weight_of(value))) return *refusal;
+  return Value(value, allocator());
+}
+
+Answer<Value> IngestDocument::text_value(std::string_view text) {
+  if (Refusal refusal = take_room(sizeof(Value) + json_size(text))) return *refusal;
+  return string_value(text);
+}
+
+void IngestDocument::tidy() {
+  const std::size_t size = allocator().Size();
+  if (size <= tidied_ + tidied_ / 2 + k_little) return;
+  recount();
+  if (size > holds_ + holds_ / 2 + k_little) compact();
+  tidied_ = allocator().Size();
+}
+
+/// The allocator frees nothing before the last of its values is gone.
+void IngestDocument::compact() {
+  rapidjson::Document fresh;
+  fresh.CopyFrom(source_, fresh.GetAllocator());
+  Value metadata(metadata_, fresh.GetAllocator()), ingest(ingest_, fresh.GetAllocator());
+  source_ = std::move(fresh);
+  metadata_ = std::move(metadata);
+  ingest_ = std::move(ingest);
+  if (!share_) return;
+  const std::size_t size = allocator().Size();
+  share_->clear();
+  if (size > came_with_) share_->grow_to(size - came_with_);
 }
 
 void IngestDocument::put_metadata(const Metadata& metadata) {
@@ -131,6 +243,7 @@ void IngestDocument::replace(const Metadata& metadata, rapidjson::Document sourc
   source_ = std::move(source);  // and with it the memory of all three
   ingest_ = std::move(kept);
   put_metadata(metadata);
+  holds_ = tidied_ = allocator().Size();
 }
 
 Answer<const Value*> IngestDocument::get(std::string_view path) const {
@@ -162,6 +275,11 @@ Refusal IngestDocument::set(std::string_view path, Value value) {
     if (!value.IsString())
       return illegal_argument(quoted(names.front()) +
                               " must be a string, as all metadata that a pipeline sets");
+  }
+  if (names.size() + depth_of(value) > static_cast<std::size_t>(rest::k_max_json_depth)) {
+    return illegal_argument("what is set at path " + quoted(path.substr(0, k_shown_path)) +
+                            " would lie more than [" + std::to_string(rest::k_max_json_depth) +
+                            "] objects and lists deep");
   }
   const std::string_view leaf = names.back();
   names.pop_back();
@@ -237,7 +355,7 @@ Refusal IngestDocument::remove(std::string_view path) {
 }
 
 std::string IngestDocument::source_json() const {
-  rapidjson::StringBuffer buffer;
+  rapidjson::StringBuffer buffer(nullptr, holds_ + 1);  // a large one must not grow by copies
   json::Writer writer(buffer);
   source_.Accept(writer);
   return {buffer.GetString(), buffer.GetSize()};

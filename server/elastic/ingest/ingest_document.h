@@ -6,10 +6,20 @@
 #include <rapidjson/document.h>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "server/elastic/elastic_error.h"
+#include "server/elastic/limits.h"
+#include "server/http/buffer_budget.h"
 
 namespace sightline::elastic {
+
+/// What pipelines may make of a document, in memory: a number takes 16 bytes, a text as many as it has in
+/// JSON.
+struct DocumentBounds {
+  std::size_t max_bytes = Limits().max_pipeline_document_bytes;  ///< one that came larger may grow by 1 MB
+  std::shared_ptr<http::BufferBudget> growth = {};      ///< of all documents together; null: no bound
+};
 
 /// Source, metadata and ingest metadata of one document, and paths into them as Elasticsearch's
 /// IngestDocument reads them: names with dots between ("user.name", "tags.0"), `_source.` before them or not;
@@ -42,6 +52,23 @@ class IngestDocument {
   Refusal append(std::string_view path, Value value);
   Refusal remove(std::string_view path);
 
+  // ---- memory; a pipeline's step takes room before it makes a value
+
+  void bound(DocumentBounds bounds);
+  /// What is left for new values, in bytes.
+  std::size_t room();
+  /// Nothing if there is room for so much more. Errors: 400 where the document would be too large, 429 where
+  /// all documents together would.
+  Refusal take_room(std::size_t bytes);
+  /// Copies for `set` and `append`. Errors: those of take_room.
+  Answer<Value> copy_of(const Value& value);
+  Answer<Value> text_value(std::string_view text);
+  /// Gives memory back that overwritten values have left behind, once it is much. Values got before are no
+  /// longer good.
+  void tidy();
+  /// What the document is charged with in DocumentBounds::growth, for whoever keeps its text.
+  std::unique_ptr<const http::BufferShare> take_share() { return std::move(share_); }
+
   Allocator& allocator() { return source_.GetAllocator(); }
   Value string_value(std::string_view text) {
     return Value(text.data(), static_cast<rapidjson::SizeType>(text.size()), source_.GetAllocator());
@@ -64,10 +91,21 @@ class IngestDocument {
 
  private:
   void put_metadata(const Metadata& metadata);
+  std::size_t allowed() const;
+  void recount();
+  void compact();
 
   rapidjson::Document source_;
   Value metadata_, ingest_;  // in the source's allocator
+  DocumentBounds bounds_;
+  std::unique_ptr<http::BufferShare> share_;  // null: charged with nothing
+  std::size_t came_with_ = 0;  // bytes, in the allocator
+  std::size_t holds_ = 0;      // bytes; since `recount` only what was added
+  std::size_t tidied_ = 0;     // the allocator's size when it was last looked at
 };
+
+/// Bytes that a text takes in JSON, without its quotes.
+std::size_t json_size(std::string_view text);
 
 /// "2026-09-01T10:00:00.123456789Z", now.
 std::string ingest_timestamp();

@@ -178,6 +178,8 @@ class IngestService::Host : public PipelineHost, public std::enable_shared_from_
 
   // ---- PipelineHost
 
+  std::size_t max_steps() const override { return service_.max_steps_; }
+
   void go_on(std::function<void()> work) override { turns_->post(std::move(work)); }
 
   void infer(const std::string& model_id, std::vector<std::string_view> texts,
@@ -292,6 +294,7 @@ void IngestService::run(const Caller& caller, std::vector<IngestTask>& tasks) {
   std::vector<IngestTask*> running;
   for (auto& task : tasks) {
     if (task.failure) continue;
+    task.document->bound(bounds_);
     running.push_back(&task);
     // What is told of it unless it ends otherwise: then there may be no memory to say so.
     task.failure = ElasticError{500, "exception",

@@ -10,6 +10,7 @@
 #include "server/elastic/ingest/cluster_processors.h"
 #include "server/elastic/ingest/pipeline.h"
 #include "server/elastic/ingest/step_pool.h"
+#include "server/elastic/limits.h"
 
 namespace sightline::elastic {
 
@@ -24,8 +25,14 @@ struct IngestTask {
 /// Thread safety: all members may be called from any thread.
 class IngestService {
  public:
-  IngestService(Definitions& definitions, InferenceExecutor& executor, Store& store, NativeInference& native)
-      : definitions_(definitions), executor_(executor), cluster_(store, native) {}
+  IngestService(Definitions& definitions, InferenceExecutor& executor, Store& store, NativeInference& native,
+                const Limits& limits = {})
+      : definitions_(definitions),
+        executor_(executor),
+        cluster_(store, native),
+        max_steps_(limits.max_pipeline_steps),
+        bounds_{limits.max_pipeline_document_bytes,
+                std::make_shared<http::BufferBudget>(limits.max_pipeline_growth_bytes)} {}
 
   /// Runs every task and waits for the last. All are started before any is waited for, so their inference
   /// calls are in flight together; steps that wait on the cluster take turns on a few threads. A pipeline or
@@ -48,6 +55,8 @@ class IngestService {
   Definitions& definitions_;
   InferenceExecutor& executor_;
   ClusterProcessors cluster_;
+  const std::size_t max_steps_;
+  const DocumentBounds bounds_;
   StepPool pool_{k_threads};
 };
 

@@ -14,6 +14,7 @@
 #include "server/elastic/ingest/cluster_processors.h"
 #include "server/elastic/ingest/ingest_document.h"
 #include "server/elastic/ingest/processor.h"
+#include "server/elastic/limits.h"
 
 namespace sightline::elastic {
 
@@ -57,6 +58,9 @@ class PipelineHost {
   /// answer came on, since many requests wait for that one. If this throws, `work` is not run.
   virtual void go_on(std::function<void()> work) { work(); }
 
+  /// Processors that one document may run through.
+  virtual std::size_t max_steps() const { return Limits().max_pipeline_steps; }
+
   /// Embeds the texts with the endpoint of that id. The texts stay until the answer.
   virtual void infer(const std::string& model_id, std::vector<std::string_view> texts,
                      std::function<void(Answer<Embeddings>)> answer) = 0;
@@ -85,7 +89,8 @@ class PipelineHost {
 /// own `if`, `ignore_failure` and `on_failure`; the `if` of a processor that runs here is evaluated there.
 /// Inference and the cluster are asynchronous: the run goes on (PipelineHost::go_on) when their answers have
 /// arrived, so many documents are on their way at once without a thread each. Steps run in a loop: no
-/// pipeline is too long for the stack. `document` must stay until `done` is called, which happens once,
+/// pipeline is too long for the stack. A document that takes more than `max_steps` fails, whatever would come
+/// to its rescue. `document` must stay until `done` is called, which happens once,
 /// perhaps before this returns; where a fault (no memory) keeps it from being called, it is let go of.
 void run_pipeline(std::shared_ptr<const Pipeline> pipeline, IngestDocument& document,
                   std::shared_ptr<PipelineHost> host, std::function<void(Refusal)> done);

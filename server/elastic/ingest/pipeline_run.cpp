@@ -27,7 +27,8 @@ const std::string& root_reason(const ElasticError& error) {
 
 void put_failure(IngestDocument& document, const IngestFailure& failure) {
   const auto put = [&](const char* name, std::string_view text) {
-    document.set(std::string("_ingest.") + name, text.empty() ? Value() : document.string_value(text));
+    document.set(std::string("_ingest.") + name,
+                 text.empty() ? Value() : document.string_value(text.substr(0, k_longest_name)));
   };
   put(k_failure_message, root_reason(failure.error));
   put(k_failure_type, failure.type);
@@ -122,6 +123,7 @@ class PipelineRun : public std::enable_shared_from_this<PipelineRun> {
         bool goes_on = std::visit([this](auto& answer) { return settle(answer); }, *arrival);
         while (goes_on && !frames_.empty()) {
           check_cancelled();
+          document_.tidy();
           goes_on = run_next();
         }
       }
@@ -161,6 +163,7 @@ class PipelineRun : public std::enable_shared_from_this<PipelineRun> {
     if (frame.at >= frame.list->size() || document_.dropped || document_.terminated) {
       return after(Over::list, {});
     }
+    if (++steps_ > host_->max_steps()) return end_by_steps();
     if (const auto name = name_to_look_up()) {
       host_->look_up_pipeline(*name, [self = shared_from_this()] { self->arrive(LookedUp()); });
       return false;
@@ -194,7 +197,9 @@ class PipelineRun : public std::enable_shared_from_this<PipelineRun> {
   }
 
   bool run_inner(const PipelineStep& step) {
-    const std::string name = step.name.render(document_);
+    const auto made = step.name.name(document_);
+    if (!made) return refuse(made.error());
+    const std::string& name = *made;
     const auto found = host_->pipeline(name);
     if (!found || !*found)
       return refuse(found ? found->error()
@@ -238,9 +243,9 @@ class PipelineRun : public std::enable_shared_from_this<PipelineRun> {
   std::optional<std::string> name_to_look_up() {
     const auto* step = std::get_if<PipelineStep>(&current().step);
     if (!step) return {};
-    std::string name = step->name.render(document_);
-    if (host_->pipeline(name)) return {};
-    return name;
+    auto name = step->name.name(document_);
+    if (!name || host_->pipeline(*name)) return {};
+    return *std::move(name);
   }
 
   bool runs_in_cluster(const Processor& processor) {
@@ -248,7 +253,8 @@ class PipelineRun : public std::enable_shared_from_this<PipelineRun> {
     if (const auto* step = std::get_if<InferenceStep>(&processor.step))
       return host_->leaves_model(step->model_id);
     if (const auto* step = std::get_if<PipelineStep>(&processor.step)) {
-      const auto found = host_->pipeline(step->name.render(document_));
+      const auto name = step->name.name(document_);
+      const auto found = name ? host_->pipeline(*name) : std::nullopt;
       return found && *found && !**found;
     }
     // A condition takes a call in any case, and then the cluster may as well do the rest.
@@ -371,6 +377,13 @@ class PipelineRun : public std::enable_shared_from_this<PipelineRun> {
     return true;
   }
 
+  bool end_by_steps() {
+    frames_.clear();
+    return end(illegal_argument("the document took more than [" + std::to_string(host_->max_steps()) +
+                                "] steps through pipelines, which [--elasticsearch-max-pipeline-steps] "
+                                "allows; look for a pipeline that calls another more than once"));
+  }
+
   void end_by_fault(const char* what) noexcept {
     frames_.clear();
     try {
@@ -400,6 +413,7 @@ class PipelineRun : public std::enable_shared_from_this<PipelineRun> {
   const std::shared_ptr<PipelineHost> host_;
   std::function<void(Refusal)> done_;
   std::vector<Frame> frames_;  // the loop's
+  std::size_t steps_ = 0;
   std::mutex mutex_;
   std::optional<Arrival> arrived_;
   bool is_working_ = false;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 
+#include "base/cancellation.h"
 #include "base/json/writer.h"
 #include "server/elastic/ingest/property_reader.h"
 #include "server/elastic/ingest/template.h"
@@ -24,9 +25,10 @@ class ValueSource {
     compile(value, reader);
   }
 
-  Value resolve(IngestDocument& document) const {
-    Value copy(*value_, document.allocator());
-    fill(copy, document);
+  Answer<Value> resolve(IngestDocument& document) const {
+    auto copy = document.copy_of(*value_);
+    if (!copy) return copy;
+    if (Refusal refusal = fill(*copy, document)) return *refusal;
     return copy;
   }
 
@@ -44,16 +46,25 @@ class ValueSource {
     }
   }
 
-  void fill(Value& value, IngestDocument& document) const {
+  Refusal fill(Value& value, IngestDocument& document) const {
     if (value.IsString()) {
       const auto found = templates_.find(std::string(value.GetString(), value.GetStringLength()));
-      if (found != templates_.end())
-        value = document.string_value(found->second.render(document, json_escape_));
+      if (found == templates_.end()) return {};
+      const auto text = found->second.render(document, json_escape_, document.room());
+      if (!text) return document.take_room(document.room() + 1);  // which there is not
+      auto filled = document.text_value(*text);
+      if (!filled) return filled.error();
+      value = std::move(*filled);
     } else if (value.IsArray()) {
-      for (auto& item : value.GetArray()) fill(item, document);
+      for (auto& item : value.GetArray()) {
+        if (Refusal refusal = fill(item, document)) return refusal;
+      }
     } else if (value.IsObject()) {
-      for (auto& member : value.GetObject()) fill(member.value, document);
+      for (auto& member : value.GetObject()) {
+        if (Refusal refusal = fill(member.value, document)) return refusal;
+      }
     }
+    return {};
   }
 
   const Value* value_;
@@ -78,19 +89,23 @@ DocumentStep read_set(PropertyReader& reader) {
   std::optional<ValueSource> source;
   if (value) source.emplace(*value, media_type == "application/json", reader);
   return [=](IngestDocument& document) -> Refusal {
-    const std::string path = field.render(document);
+    const auto path = field.name(document);
+    if (!path) return path.error();
     if (!override_value) {
-      if (const auto old = document.get(path); old && !(*old)->IsNull()) return {};
+      if (const auto old = document.get(*path); old && !(*old)->IsNull()) return {};
     }
     if (!copy_from) {
-      Value resolved = source->resolve(document);
-      if (ignore_empty && source->is_template() && is_empty(resolved)) return {};
-      return document.set(path, std::move(resolved));
+      auto resolved = source->resolve(document);
+      if (!resolved) return resolved.error();
+      if (ignore_empty && source->is_template() && is_empty(*resolved)) return {};
+      return document.set(*path, std::move(*resolved));
     }
     const auto from = document.get(*copy_from);
     if (!from) return ignore_empty ? Refusal() : Refusal(from.error());
     if (ignore_empty && is_empty(**from)) return {};
-    return document.set(path, Value(**from, document.allocator()));
+    auto copy = document.copy_of(**from);
+    if (!copy) return copy.error();
+    return document.set(*path, std::move(*copy));
   };
 }
 
@@ -120,6 +135,7 @@ std::vector<Template> read_fields(PropertyReader& reader, std::string_view name)
 void keep_only(Value& object, const std::string& prefix, const std::vector<std::string>& kept) {
   std::vector<std::string> doomed;
   for (auto& member : object.GetObject()) {
+    check_cancelled();
     const std::string path = prefix + std::string(member.name.GetString(), member.name.GetStringLength());
     const bool stays = std::any_of(kept.begin(), kept.end(), [&](const std::string& keep) {
       return keep == path || path.starts_with(keep + ".");
@@ -147,16 +163,21 @@ DocumentStep read_remove(PropertyReader& reader) {
     return [=](IngestDocument& document) -> Refusal {
       std::vector<std::string> kept;
       kept.reserve(keep.size());
-      for (const auto& field : keep) kept.push_back(field.render(document));
+      for (const auto& field : keep) {
+        auto path = field.name(document);
+        if (!path) return path.error();
+        kept.push_back(*std::move(path));
+      }
       keep_only(document.mutable_source(), "", kept);
       return {};
     };
   }
   return [=](IngestDocument& document) -> Refusal {
     for (const auto& field : fields) {
-      const std::string path = field.render(document);
-      if (ignore_missing && !document.has(path)) continue;
-      if (Refusal refusal = document.remove(path)) return refusal;
+      const auto path = field.name(document);
+      if (!path) return path.error();
+      if (ignore_missing && !document.has(*path)) continue;
+      if (Refusal refusal = document.remove(*path)) return refusal;
     }
     return {};
   };
@@ -170,23 +191,26 @@ DocumentStep read_rename(PropertyReader& reader) {
   const bool ignore_missing = reader.boolean("ignore_missing", false);
   const bool override_target = reader.boolean("override", false);
   return [=](IngestDocument& document) -> Refusal {
-    const std::string from = field.render(document), to = target.render(document);
-    const auto value = document.get(from);
+    const auto from = field.name(document), to = target.name(document);
+    if (!from || !to) return from ? to.error() : from.error();
+    const auto value = document.get(*from);
     if (!value)
-      return ignore_missing ? Refusal() : Refusal(illegal_argument("field [" + from + "] doesn't exist"));
-    if (!override_target && document.has(to)) return illegal_argument("field [" + to + "] already exists");
-    Value moved(**value, document.allocator());
+      return ignore_missing ? Refusal() : Refusal(illegal_argument("field [" + *from + "] doesn't exist"));
+    if (!override_target && document.has(*to)) return illegal_argument("field [" + *to + "] already exists");
+    auto moved = document.copy_of(**value);
+    if (!moved) return moved.error();
     // Set first, as Elasticsearch does: if the target cannot be set the document stays as it was.
-    if (from == to) return {};
-    if (Refusal refusal = document.set(to, std::move(moved))) return refusal;
-    return document.remove(from);
+    if (*from == *to) return {};
+    if (Refusal refusal = document.set(*to, std::move(*moved))) return refusal;
+    return document.remove(*from);
   };
 }
 
 DocumentStep read_fail(PropertyReader& reader) {
   const Template message = reader.text_template("message");
   return [=](IngestDocument& document) -> Refusal {
-    return ElasticError{500, "fail_processor_exception", message.render(document)};
+    auto text = message.name(document);
+    return text ? ElasticError{500, "fail_processor_exception", *std::move(text)} : text.error();
   };
 }
 

@@ -64,19 +64,40 @@ std::optional<std::string> Template::plain_text() const {
   return text;
 }
 
-std::string Template::render(const IngestDocument& document, bool json_escape) const {
+std::optional<std::string> Template::render(const IngestDocument& document, bool json_escape,
+                                            std::size_t max_bytes) const {
   std::string text;
+  const auto fits = [&](std::size_t bytes) { return bytes <= max_bytes - text.size(); };
   for (const auto& part : parts_) {
     if (!part.is_path) {
+      if (!fits(part.text.size())) return {};
       text += part.text;
       continue;
     }
     const auto value = document.get(part.text);
     if (!value || (*value)->IsNull()) continue;
-    const std::string shown = java_text(**value);
-    text += json_escape && !part.raw ? escaped_for_json(shown) : shown;
+    std::string made;
+    std::string_view shown;
+    if ((*value)->IsString()) {
+      shown = {(*value)->GetString(), (*value)->GetStringLength()};
+    } else {
+      shown = made = java_text(**value);
+    }
+    const bool escapes = json_escape && !part.raw;
+    if (!fits(escapes ? json_size(shown) : shown.size())) return {};
+    if (escapes) {
+      text += escaped_for_json(std::string(shown));
+    } else {
+      text += shown;
+    }
   }
   return text;
+}
+
+Answer<std::string> Template::name(const IngestDocument& document) const {
+  if (auto text = render(document, false, k_longest_name)) return *std::move(text);
+  return illegal_argument("a path, name or message that a template makes of the document has more than [" +
+                          std::to_string(k_longest_name) + "] bytes");
 }
 
 }  // namespace sightline::elastic

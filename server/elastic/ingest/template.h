@@ -21,7 +21,11 @@ class Template {
   /// The text if it is the same for every document.
   std::optional<std::string> plain_text() const;
   /// With `json_escape` values of `{{path}}` (not of `{{{path}}}`) are escaped as inside a JSON string.
-  std::string render(const IngestDocument& document, bool json_escape = false) const;
+  /// Nothing if the text would have more than `max_bytes`; no more memory is taken then.
+  std::optional<std::string> render(const IngestDocument& document, bool json_escape,
+                                    std::size_t max_bytes) const;
+  /// The same for a path, a name or a message, which have 64 KiB at most. Errors: it has more.
+  Answer<std::string> name(const IngestDocument& document) const;
 
  private:
   struct Part {
@@ -41,6 +45,9 @@ struct TemplateTag {
 
 /// The first tag at or behind `from`.
 std::optional<TemplateTag> next_tag(std::string_view text, std::size_t from);
+
+/// Of paths, names and messages that are made of documents.
+constexpr std::size_t k_longest_name = 64u << 10;
 
 /// As the inside of a JSON string.
 std::string escaped_for_json(const std::string& text);

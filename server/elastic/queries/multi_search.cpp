@@ -47,10 +47,10 @@ class ResponsesVisitor {
 
 }  // namespace
 
-std::vector<SearchLines> search_lines(std::string_view body) {
+std::vector<SearchLines> search_lines(std::string_view body, std::size_t most) {
   std::vector<SearchLines> searches;
   SearchLines lines;
-  for (;;) {
+  while (searches.size() < most) {
     const std::size_t metadata_end = body.find('\n', lines.begin);
     if (metadata_end == std::string_view::npos) return searches;
     lines.search_begin = metadata_end + 1;
@@ -60,6 +60,7 @@ std::vector<SearchLines> search_lines(std::string_view body) {
     searches.push_back(lines);
     lines.begin = lines.end;
   }
+  return searches;
 }
 
 std::optional<std::string> merge_failures(std::string_view answer, const std::vector<Refusal>& failures) {

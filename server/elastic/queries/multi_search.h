@@ -19,8 +19,9 @@ struct SearchLines {
   std::size_t end = 0;           ///< offset behind both
 };
 
-/// The searches of a body. What stands at its end without a line break is none, as in Elasticsearch.
-std::vector<SearchLines> search_lines(std::string_view body);
+/// The searches of a body, `most` of them. What stands at its end without a line break is none, as in
+/// Elasticsearch.
+std::vector<SearchLines> search_lines(std::string_view body, std::size_t most = std::string_view::npos);
 
 /// `answer` (of an _msearch of the searches that did not fail) with the failures put in between, each in its
 /// place; its own items stay byte by byte. Nothing if it has not as many items as there are searches without

@@ -34,6 +34,12 @@ ElasticError needs_native(std::string_view query) {
                           "[query_vector_builder] on a [dense_vector] field");
 }
 
+/// In a store's own words.
+ElasticError too_many_searches(std::size_t most) {
+  return illegal_argument("an _msearch may hold [" + std::to_string(most) +
+                          "] searches; send fewer, or raise --elasticsearch-max-searches");
+}
+
 void replace_body(http::Request& request, std::string body) {
   request.body = std::move(body);
   if (request.headers.get("Content-Length"))
@@ -250,7 +256,8 @@ Outcome QueryVectors::multi_search(http::Request request) {
   // Without its last line break the whole request is refused, by every store.
   if (!may_need_inference(searched.body) || !searched.body.ends_with('\n')) return request;
   const std::string_view body = searched.body;
-  const auto lines = search_lines(body);
+  const auto lines = search_lines(body, max_searches_ + 1);
+  if (lines.size() > max_searches_) return too_many_searches(max_searches_).response();
   std::vector<Search> searches;
   searches.reserve(lines.size());
   for (const auto& one : lines) {
@@ -283,7 +290,10 @@ Outcome QueryVectors::search_template(http::Request request) {
   }
   std::vector<Splice> splices;
   std::vector<Refusal> failures;
-  for (const auto& one : search_lines(searched.body)) {
+  const auto lines = search_lines(searched.body, max_searches_ + 1);
+  if (lines.size() > max_searches_) return too_many_searches(max_searches_).response();
+  for (const auto& one : lines) {
+    check_cancelled();
     const std::string_view search(searched.body.data() + one.search_begin, one.search_end - one.search_begin);
     failures.push_back(refused_template(search));
     if (failures.back()) splices.push_back({one.begin, one.end});

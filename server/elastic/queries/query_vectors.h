@@ -30,8 +30,14 @@ namespace sightline::elastic {
 /// Thread safety: all members may be called from any thread; they block.
 class QueryVectors {
  public:
-  QueryVectors(Store& store, NativeInference& native, Definitions& definitions, InferenceExecutor& executor)
-      : store_(store), native_(native), definitions_(definitions), executor_(executor) {}
+  /// An _msearch of more searches than `max_searches` is refused if it has to be looked into.
+  QueryVectors(Store& store, NativeInference& native, Definitions& definitions, InferenceExecutor& executor,
+               std::size_t max_searches)
+      : store_(store),
+        native_(native),
+        definitions_(definitions),
+        executor_(executor),
+        max_searches_(max_searches) {}
 
   /// `_search`, `_count` and whatever else has a body of one JSON object that holds queries, or has it in the
   /// parameter `source`.
@@ -61,6 +67,7 @@ class QueryVectors {
   NativeInference& native_;
   Definitions& definitions_;
   InferenceExecutor& executor_;
+  const std::size_t max_searches_;
 };
 
 }  // namespace sightline::elastic

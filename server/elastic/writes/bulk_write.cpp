@@ -23,6 +23,8 @@ using Kind = rest::JsonToken::Kind;
 // A part is full with one of these.
 constexpr std::size_t k_part_items = 256;
 constexpr std::size_t k_part_bytes = 4u << 20;
+/// Of items in an answer.
+constexpr std::size_t k_many_items_bytes = 16u << 20;
 /// What a document may grow by on its way, roughly: a vector as text.
 constexpr std::size_t k_vector_bytes = 8u << 10;
 
@@ -37,6 +39,17 @@ std::string item_head(const BulkItem& item) {
 std::string failed_item(const BulkItem& item, const ElasticError& error) {
   return item_head(item) + ",\"status\":" + std::to_string(error.status) + ",\"error\":" + error.item_json() +
          "}}";
+}
+
+/// The error as it is told behind these items: its reasons are left out where so many have been told that the
+/// answer could become too large to be held.
+ElasticError told_in(const std::string& items, ElasticError error) {
+  if (items.size() < k_many_items_bytes) return error;
+  error.reason = "left out, since the answer is large already; see the first items that failed";
+  error.cause_type.clear();
+  error.details.clear();
+  error.causes.clear();
+  return error;
 }
 
 std::string dropped_item(const BulkItem& item) {
@@ -88,7 +101,8 @@ struct BulkWrite::Part {
     bool failed = false;
   };
   std::vector<Slot> slots;
-  std::string body;  ///< for the store
+  std::string body;                                            ///< for the store
+  std::vector<std::unique_ptr<const http::BufferShare>> held;  ///< what its documents have grown by
 };
 
 BulkWrite::BulkWrite(Store& store, IngestService& ingest, WritePlanner& planner, const http::Request& request,
@@ -200,9 +214,10 @@ BulkWrite::Part BulkWrite::composed(std::vector<Prepared>&& items) {
     bytes += item.action_line.size() + item.source_line.size() + (write ? k_vector_bytes : 2);
   part.body.reserve(bytes);
   for (auto& [item, write, update] : items) {
+    check_cancelled();
     auto& slot = part.slots.emplace_back();
     if (write && write->failure) {
-      slot = {{}, failed_item(item, *write->failure), true};
+      slot = {{}, failed_item(item, told_in(items_, *std::move(write->failure))), true};
     } else if (write && write->dropped) {
       slot = {{}, dropped_item(item), false};
     } else if (write) {
@@ -210,6 +225,7 @@ BulkWrite::Part BulkWrite::composed(std::vector<Prepared>&& items) {
       const auto unmarked = update && update->doc_as_upsert ? write->document->source_json() : std::string();
       const auto metadata =
           update ? IngestDocument::Metadata{item.index, item.id, item.routing} : write->document->metadata();
+      part.held.push_back(write->document->take_share());
       write.reset();
       part.body += item.action_after_pipelines(metadata.index, metadata.id, metadata.routing);
       part.body += '\n';
@@ -279,6 +295,7 @@ void BulkWrite::settle(const Part& part, std::optional<http::Response> response)
   }
   std::size_t next = 0;
   for (const auto& slot : part.slots) {
+    check_cancelled();
     if (!items_.empty()) items_ += ',';
     if (!slot.answer.empty()) {
       errors_ = errors_ || slot.failed;
@@ -287,7 +304,7 @@ void BulkWrite::settle(const Part& part, std::optional<http::Response> response)
       items_ += stored->items[next++];
     } else {
       errors_ = true;
-      items_ += failed_item(slot.item, *failure);
+      items_ += failed_item(slot.item, told_in(items_, *failure));
     }
   }
 }

@@ -23,6 +23,12 @@ bool fails_alone(const ElasticError& error) {
   return error.status == 403;
 }
 
+ElasticError too_many_items(std::size_t most) {
+  return {413, "content_too_long_exception",
+          "a _bulk may hold [" + std::to_string(most) +
+              "] actions; send fewer at a time, or raise --elasticsearch-max-bulk-items"};
+}
+
 /// Whether an item of a bulk needs more than to be passed on.
 Answer<bool> concerns_us(WritePlanner& planner, const BulkItem& item,
                          const std::optional<std::string>& of_request) {
@@ -75,7 +81,7 @@ Outcome Writes::bulk(http::Request request, const std::string& index) {
   const auto of_request = rest::query_parameter(request, "pipeline");
   BulkReader reader(request.body, index);
   bool ours = false;
-  while (true) {
+  for (std::size_t count = 1;; ++count) {
     check_cancelled();
     const auto item = reader.next();
     if (!item) {
@@ -85,6 +91,7 @@ Outcome Writes::bulk(http::Request request, const std::string& index) {
       return request;
     }
     if (!*item) break;
+    if (count > limits_.max_bulk_items) return too_many_items(limits_.max_bulk_items).response();
     if (is_definition_index((*item)->index)) return restricted_index().response();
     if (ours) continue;  // the rest is only looked at for faults, which refuse the whole bulk
     const auto concerned = concerns_us(planner, **item, of_request);

@@ -128,7 +128,8 @@ Refusal read_settings(Endpoint& endpoint, CustomSettings& custom, const rapidjso
 }
 
 /// `{"parameters": {...}}`.
-Answer<TaskParameters> read_parameters(const rapidjson::Value* task_settings) {
+Answer<TaskParameters> read_parameters(const rapidjson::Value* task_settings,
+                                       SettingsSource source = SettingsSource::request) {
   TaskParameters parameters;
   const auto settings = task_settings_object(task_settings);
   if (!settings) return settings.error();
@@ -147,6 +148,13 @@ Answer<TaskParameters> read_parameters(const rapidjson::Value* task_settings) {
                    "] is not one of [Boolean, Double, Float, Integer, String].");
         continue;
       }
+      // Elasticsearch looks for placeholders in values, too; here they would be sent as they are.
+      if (source == SettingsSource::request && value.IsString() && holds_placeholder(value.GetString())) {
+        faults.add("Map field [parameters] has an entry [" + std::string(member.name.GetString()) +
+                   "] that holds a placeholder; put it into [url], [headers], [query_parameters] or "
+                   "[request]");
+        continue;
+      }
       parameters[member.name.GetString()] = {
           json_text(value), value.IsString() ? std::optional<std::string>(value.GetString()) : std::nullopt};
     }
@@ -157,17 +165,6 @@ Answer<TaskParameters> read_parameters(const rapidjson::Value* task_settings) {
 }
 
 // ---- requests
-
-/// Texts and parameters of a request are templates too, as in Elasticsearch; but whoever may only use an
-/// endpoint must not have its secrets sent in a text, which the inference server may show in an error.
-Refusal refuse_secret_in(std::string_view text, const Endpoint& endpoint) {
-  if (text.find("${") == std::string_view::npos) return {};
-  const bool found = std::any_of(endpoint.secrets.begin(), endpoint.secrets.end(), [&](const auto& secret) {
-    return text.find("${" + secret.first) != std::string_view::npos;
-  });
-  if (!found) return {};
-  return illegal_state("the input or a parameter holds the placeholder of a secret parameter");
-}
 
 void set_query(std::string& url, const std::string& parameters) {
   if (parameters.empty()) return;
@@ -235,13 +232,9 @@ void CustomService::write_task_settings(SettingsWriter& writer) const {
 }
 
 Answer<ServicePtr> CustomService::with_task_settings(const rapidjson::Value& task_settings,
-                                                     const Endpoint& endpoint) const {
+                                                     const Endpoint&) const {
   auto given = read_parameters(&task_settings);
   if (!given) return given.error();
-  for (const auto& [name, parameter] : *given) {
-    if (Refusal refusal = refuse_secret_in(parameter.json, endpoint))
-      return construction_failed(k_name, std::move(*refusal));
-  }
   CustomSettings merged = settings_;
   given->insert(merged.parameters.begin(), merged.parameters.end());
   merged.parameters = std::move(*given);
@@ -286,9 +279,6 @@ Answer<http::ClientRequest> CustomService::target(const Endpoint& endpoint) cons
 }
 
 Answer<std::string> CustomService::body(const Endpoint& endpoint, const InferenceInput& input) const {
-  for (const auto text : input.texts) {
-    if (Refusal refusal = refuse_secret_in(text, endpoint)) return *refusal;
-  }
   PlaceholderValues values;
   append_string_list(values["input"], input.texts);
   rest::append_json_string(values["input_type"], translated(input.type));
@@ -318,9 +308,9 @@ ServiceAnswer CustomService::read(const http::Response& response, const Endpoint
 }  // namespace
 
 Refusal read_custom(Endpoint& endpoint, const rapidjson::Value& service_settings,
-                    const rapidjson::Value* task_settings, SettingsSource) {
+                    const rapidjson::Value* task_settings, SettingsSource source) {
   CustomSettings custom;
-  auto parameters = read_parameters(task_settings);
+  auto parameters = read_parameters(task_settings, source);
   if (!parameters) return parameters.error();
   custom.parameters = std::move(*parameters);
   ValidationFaults faults;

@@ -1,0 +1,111 @@
+#include "base/secret_mask.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cstdio>
+#include <vector>
+
+#include "base/base64.h"
+
+namespace sightline {
+namespace {
+
+constexpr std::string_view k_mask = "[hidden]";
+constexpr std::size_t k_shortest_secret = 3;
+/// Less of something in base64 is found in texts by chance.
+constexpr std::size_t k_shortest_base64 = 6;
+
+void add(std::vector<std::string>& forms, std::string form) {
+  if (!form.empty() && std::find(forms.begin(), forms.end(), form) == forms.end())
+    forms.push_back(std::move(form));
+}
+
+/// As JSON writes it: with or without `\/`, control characters by letter or by number.
+std::string in_json(std::string_view secret, bool escape_slash, bool letters) {
+  std::string text;
+  for (const char c : secret) {
+    const std::string_view special = "\b\f\n\r\t";
+    const std::size_t letter = special.find(c);
+    if (c == '"' || c == '\\' || (c == '/' && escape_slash)) {
+      (text += '\\') += c;
+    } else if (letters && letter != special.npos) {
+      (text += '\\') += "bfnrt"[letter];
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      char code[8];
+      std::snprintf(code, sizeof code, "\\u%04x", static_cast<unsigned>(c));
+      text += code;
+    } else {
+      text += c;
+    }
+  }
+  return text;
+}
+
+/// Percent-encoded; `kept`: what stays beside letters and digits.
+std::string in_url(std::string_view secret, std::string_view kept, const char* format, bool blank_as_plus) {
+  std::string text;
+  for (const char c : secret) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte < 0x80 && std::isalnum(byte)) || kept.find(c) != kept.npos) {
+      text += c;
+    } else if (c == ' ' && blank_as_plus) {
+      text += '+';
+    } else {
+      char code[4];
+      std::snprintf(code, sizeof code, format, byte);
+      text += code;
+    }
+  }
+  return text;
+}
+
+/// The characters that the secret alone decides, with `before` other bytes in front of it.
+std::string in_base64(std::string_view secret, std::size_t before) {
+  const std::size_t bytes = before + secret.size();
+  const std::string whole = base64_encode(std::string(before, '\0') + std::string(secret));
+  const std::size_t begin = (before * 8 + 5) / 6, end = bytes * 8 / 6;
+  return begin < end ? whole.substr(begin, end - begin) : std::string();
+}
+
+std::vector<std::string> forms_of(std::string_view secret) {
+  std::vector<std::string> forms;
+  add(forms, std::string(secret));
+  for (const bool slash : {false, true}) {
+    for (const bool letters : {false, true}) add(forms, in_json(secret, slash, letters));
+  }
+  // RFC 3986, encodeURIComponent, encodeURI, forms.
+  for (const std::string_view kept : {"-._~", "-_.!~*'()", "-_.!~*'();,/?:@&=+$#", "-_.*"}) {
+    for (const char* format : {"%%%02X", "%%%02x"}) {
+      for (const bool plus : {false, true}) add(forms, in_url(secret, kept, format, plus));
+    }
+  }
+  for (std::size_t before = 0; before < 3; ++before) {
+    std::string form = in_base64(secret, before);
+    if (form.size() < k_shortest_base64) continue;
+    add(forms, form);
+    std::replace(form.begin(), form.end(), '+', '-');
+    std::replace(form.begin(), form.end(), '/', '_');
+    add(forms, std::move(form));
+  }
+  // A form that holds another goes first.
+  std::stable_sort(forms.begin(), forms.end(),
+                   [](const auto& a, const auto& b) { return a.size() > b.size(); });
+  return forms;
+}
+
+}  // namespace
+
+std::string without_secret(std::string text, std::string_view secret) {
+  if (secret.size() < k_shortest_secret || text.size() < secret.size()) return text;
+  for (const auto& form : forms_of(secret)) {
+    if (text.find(form) == text.npos) continue;
+    std::string masked;
+    std::size_t at = 0;
+    for (std::size_t found; (found = text.find(form, at)) != text.npos; at = found + form.size())
+      masked.append(text, at, found - at).append(k_mask);
+    text = masked.append(text, at, text.npos);
+  }
+  return text;
+}
+
+}  // namespace sightline

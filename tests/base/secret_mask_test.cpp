@@ -1,0 +1,41 @@
+#include "base/secret_mask.h"
+
+#include <doctest/doctest.h>
+
+#include "base/base64.h"
+
+using sightline::base64_encode;
+using sightline::without_secret;
+
+TEST_CASE("a secret is hidden however a text repeats it") {
+  const std::string secret = "s/e\"c r+et\t&ü";
+  for (const std::string& form :
+       {secret, std::string(R"(s/e\"c r+et\t&ü)"), std::string(R"(s\/e\"c r+et\t&ü)"),
+        std::string(R"(s/e\"c r+et\u0009&ü)"), std::string("s%2Fe%22c%20r%2Bet%09%26%C3%BC"),
+        std::string("s%2fe%22c%20r%2bet%09%26%c3%bc"), std::string("s%2Fe%22c+r%2Bet%09%26%C3%BC"),
+        std::string("s/e%22c%20r+et%09&%C3%BC")}) {
+    CAPTURE(form);
+    CHECK(without_secret("before " + form + " between " + form + ".", secret) ==
+          "before [hidden] between [hidden].");
+  }
+}
+
+TEST_CASE("a secret is hidden in base64, whatever stands before and behind it") {
+  const std::string secret = "hush-hush-0123";
+  for (const char* before : {"", "a", "ab", "abc", "user:", "Bearer "}) {
+    for (const char* behind : {"", "z", "zz"}) {
+      const std::string encoded = base64_encode(before + secret + behind);
+      CAPTURE(encoded);
+      const std::string shown = without_secret("Basic " + encoded + " was sent", secret);
+      CHECK(shown.find("[hidden]") != std::string::npos);
+      CHECK(shown.size() <= std::string("Basic  was sent[hidden]").size() + encoded.size() - 16);
+    }
+  }
+}
+
+TEST_CASE("texts without the secret stay as they are, and what is too short for a secret hides nothing") {
+  CHECK(without_secret("nothing here", "hush") == "nothing here");
+  CHECK(without_secret("a b ab", "ab") == "a b ab");
+  CHECK(without_secret("", "hush") == "");
+  CHECK(without_secret("hush", "") == "hush");
+}
