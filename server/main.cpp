@@ -1,4 +1,5 @@
 // sightline-server: image and text embeddings over HTTP, and an Elasticsearch-compatible port beside it.
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <exception>
@@ -129,6 +130,7 @@ http::Server::Options http_options(const ServerOptions& options) {
   http.port = options.port;
   http.workers = options.workers;
   http.max_body_bytes = options.max_body_bytes;
+  http.max_buffered_bytes = std::max(http.max_buffered_bytes, http.max_body_bytes);  // one always has room
   http.drain_timeout = options.drain_timeout;
   http.urgent = is_urgent;
   http.error_response = [](int status, const std::string& message) {

@@ -138,6 +138,12 @@ void add_client_limits(Table& table, http::ClientLimits& clients, const CLI::Val
   table.time("--idle-timeout", clients.idle_timeout, "2m", "How long a connection may wait for its next request");
   table.bytes("--min-transfer-rate", clients.min_transfer_rate, "240B",
               "Bytes per second that a body or the reading of an answer must keep up; 0: any");
+  table.bytes("--max-request-buffer", clients.max_buffered_bytes, "192MB",
+              "Bodies of requests not yet answered, unpacked, at each port; more: 429");
+  table.bytes("--max-answer-buffer", clients.max_answer_bytes, "256MB",
+              "Answers being made or waiting to be read, at each port; more: 429");
+  table.bytes("--max-answer-buffer-per-address", clients.max_answer_bytes_per_client, "128MB",
+              "The same for the clients of one address");
 }
 
 /// What requests may cost that go through inference and pipelines, on top of that.

@@ -1,5 +1,6 @@
 #include "server/elastic/elastic_server.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <optional>
@@ -93,6 +94,7 @@ class Running : public ElasticServer {
     http.port = options.port;
     http.workers = options.workers;
     http.max_body_bytes = options.limits.max_body_bytes;
+    http.max_buffered_bytes = std::max(http.max_buffered_bytes, http.max_body_bytes);  // one always has room
     http.max_waiting = options.limits.max_waiting_requests;
     http.urgent = is_urgent;
     http.drain_timeout = drain_timeout_ = options.drain_timeout;

@@ -45,6 +45,10 @@ class BufferShare {
     bytes_ = bytes;
     return true;
   }
+  /// Gives back what is above `bytes`.
+  void shrink_to(std::size_t bytes) {
+    if (bytes < bytes_) budget_->give_back(std::exchange(bytes_, bytes) - bytes);
+  }
   void clear() {
     if (bytes_ != 0) budget_->give_back(std::exchange(bytes_, 0));
   }

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/cancellation.h"
+#include "server/http/answer_budget.h"
 #include "server/http/buffer_budget.h"
 #include "server/http/request_parser.h"
 #include "server/http/server.h"
@@ -97,6 +98,8 @@ struct Connection {
   std::optional<HeadAnswer> head_answer;
   Clock::time_point answer_due = Clock::time_point::max();  ///< of a delayed answer
   std::string output;
+  std::string body_output;   ///< goes out behind `output`
+  AnswerShare answer_share;  ///< what these are charged with
   std::shared_ptr<StreamBuffer> stream;  ///< where the rest of a streamed reply comes from
   std::shared_ptr<Cancellation> work;    ///< for the request at hand, until its answer is complete
   std::size_t sent = 0;                  ///< of `output`

@@ -4,6 +4,8 @@
 #include <memory>
 #include <zlib.h>
 
+#include "base/cancellation.h"
+
 namespace sightline::http {
 namespace {
 
@@ -17,7 +19,8 @@ Error broken(const char* why) {
 
 }  // namespace
 
-Result<std::string> gzip_decode(std::string_view packed, std::size_t max_bytes) {
+Result<std::string> gzip_decode(std::string_view packed, std::size_t max_bytes, const Room& room) {
+  const std::size_t packed_bytes = packed.size();
   z_stream stream{};
   if (inflateInit2(&stream, k_gzip_only) != Z_OK) return Error{ErrorCode::internal, "zlib could not start"};
   const std::unique_ptr<z_stream, decltype(&inflateEnd)> closer(&stream, &inflateEnd);
@@ -26,6 +29,7 @@ Result<std::string> gzip_decode(std::string_view packed, std::size_t max_bytes) 
   const auto piece = std::make_unique<char[]>(k_piece_bytes);
   int status = Z_OK;
   while (true) {
+    check_cancelled();
     if (stream.avail_in == 0 && !packed.empty()) {
       const auto count = std::min<std::size_t>(packed.size(), 1u << 30);  // avail_in has 32 bits
       stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));
@@ -42,6 +46,14 @@ Result<std::string> gzip_decode(std::string_view packed, std::size_t max_bytes) 
                                              std::to_string(max_bytes) +
                                              " bytes, the limit; send it in smaller parts"};
     }
+    if (plain.capacity() - plain.size() < count) {
+      const std::size_t wanted = std::min(std::max(plain.size() + count, 2 * plain.capacity()), max_bytes);
+      if (room && !room(packed_bytes + wanted)) {
+        return Error{ErrorCode::overloaded,
+                     "the server holds too many request bodies at the moment (--max-request-buffer); try again"};
+      }
+      plain.reserve(wanted);
+    }
     plain.append(piece.get(), count);
     const bool at_end = stream.avail_in == 0 && packed.empty();
     if (status == Z_STREAM_END) {
@@ -53,7 +65,7 @@ Result<std::string> gzip_decode(std::string_view packed, std::size_t max_bytes) 
   }
 }
 
-Status decode_body(Request& request, std::size_t max_bytes) {
+Status decode_body(Request& request, std::size_t max_bytes, const Room& room) {
   std::string encoding;
   for (const auto& [name, value] : request.headers.all()) {
     // Several fields mean a list, as one field with commas does.
@@ -65,7 +77,7 @@ Status decode_body(Request& request, std::size_t max_bytes) {
       return Error{ErrorCode::unsupported, "Content-Encoding " + encoding.substr(0, 64) +
                                                " is not served; send gzip, or no encoding"};
     }
-    auto plain = gzip_decode(request.body, max_bytes);
+    auto plain = gzip_decode(request.body, max_bytes, room);
     if (!plain) return plain.error();
     request.body = *std::move(plain);
   }

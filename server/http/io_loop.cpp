@@ -308,6 +308,9 @@ void IoLoop::disconnected(int descriptor) {
   core_->connections.remove();
   connection->phase = Phase::closed;
   connection->share.clear();
+  connection->output = {};
+  connection->body_output = {};
+  connection->answer_share.clear();
   connection->cancel_work(CancelReason::client_left);
   if (const auto stream = std::exchange(connection->stream, nullptr)) stream->abandon();
   connection->departure.happen();
@@ -369,7 +372,7 @@ void IoLoop::read_request(const std::shared_ptr<Connection>& connection, std::st
   if (state == RequestParser::State::failed) {
     refuse(connection, parser.status(), parser.message());
   } else if (!connection->share.grow_to(parser.held_bytes())) {
-    refuse(connection, 429, "the server holds too many request bodies at the moment; try again");
+    refuse(connection, 429, "the server holds too many request bodies at the moment (--max-request-buffer); try again");
   } else if (state == RequestParser::State::complete) {
     dispatch(connection);
   } else if (parser.expects_continue()) {
@@ -450,11 +453,7 @@ void IoLoop::dispatch(const std::shared_ptr<Connection>& connection) {
   Reply reply(std::make_shared<Reply::Channel>(core_, mailbox_, connection, request, framing));
   Job job{std::move(request), std::move(reply), std::exchange(connection->share, BufferShare(core_->budget))};
   job.request.cancellation = connection->work;
-  const auto& urgent = core_->options.urgent;
-  WorkerPool& pool = urgent && urgent(job.request) ? *core_->urgent_pool : *core_->pool;
-  if (!pool.submit(job)) {
-    job.reply.send(core_->error(429, "the server is busy: its queue of requests is full; try again"));
-  }
+  core_->submit(job);
 }
 
 /// Answers what is wrong with the request and reads nothing more from this client.
@@ -470,12 +469,15 @@ void IoLoop::refuse(const std::shared_ptr<Connection>& connection, int status, c
   write(connection, response_text(response, framing), true);
 }
 
-void IoLoop::deliver(const std::shared_ptr<Connection>& connection, std::string text, bool close) {
+void IoLoop::deliver(const std::shared_ptr<Connection>& connection, std::string head, std::string body,
+                     AnswerShare share, bool close) {
   // The guard against replies to the wrong client: once the connection is gone, its descriptor is someone
   // else's.
   if (connection->departure.happened() || connection->phase != Phase::handling) return;
   connection->work.reset();
-  write(connection, std::move(text), close || connection->close_after_output);
+  connection->body_output = std::move(body);
+  connection->answer_share = std::move(share);
+  write(connection, std::move(head), close || connection->close_after_output);
 }
 
 void IoLoop::begin_stream(const std::shared_ptr<Connection>& connection, std::shared_ptr<StreamBuffer> stream,
@@ -522,6 +524,11 @@ void IoLoop::begin_sending(Connection& connection) {
 void IoLoop::flush(const std::shared_ptr<Connection>& connection) {
   if (connection->phase != Phase::sending && connection->phase != Phase::streaming) return;
   if (!send_output(*connection)) return;
+  if (!connection->body_output.empty()) {
+    connection->output = std::exchange(connection->body_output, {});
+    if (!send_output(*connection)) return;
+  }
+  connection->answer_share.clear();
   bool last = false;
   if (connection->stream && connection->stream->take(connection->output, last)) {
     begin_sending(*connection);
@@ -602,6 +609,8 @@ void IoLoop::cut(Connection& connection) {
   connection.share.clear();
   connection.ahead = {};
   connection.output = {};
+  connection.body_output = {};
+  connection.answer_share.clear();
   ::shutdown(connection.descriptor, SHUT_RDWR);
   if (const auto stream = std::exchange(connection.stream, nullptr)) stream->abandon();
 }

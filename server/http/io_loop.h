@@ -47,7 +47,8 @@ class IoLoop final : public Pistache::Tcp::Transport {
   void receive(const std::shared_ptr<Connection>& connection);
 
   /// Writes a reply, unless its client has left.
-  void deliver(const std::shared_ptr<Connection>& connection, std::string text, bool close);
+  void deliver(const std::shared_ptr<Connection>& connection, std::string head, std::string body,
+               AnswerShare share, bool close);
   /// Begins a streamed reply; without effect, but that `stream` is abandoned, if its client has left.
   void begin_stream(const std::shared_ptr<Connection>& connection, std::shared_ptr<StreamBuffer> stream,
                     bool close);

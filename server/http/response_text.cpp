@@ -88,10 +88,20 @@ std::string json_string(std::string_view text) {
 }  // namespace
 
 std::string response_text(const Response& response, const Framing& framing) {
+  std::string out = response_head_text(response, framing);
+  if (has_body_text(response, framing)) out += response.body;
+  return out;
+}
+
+bool has_body_text(const Response& response, const Framing& framing) {
+  return !framing.head_only && !is_bodiless(sendable(response.status));
+}
+
+std::string response_head_text(const Response& response, const Framing& framing) {
   const int status = sendable(response.status);
   const bool bodiless = is_bodiless(status);
   std::string out;
-  out.reserve(512 + (framing.head_only ? 0 : response.body.size()));
+  out.reserve(512);
   append_status_line(out, status);
   for (const auto& [name, value] : response.headers.all()) {
     const bool ours =
@@ -109,7 +119,6 @@ std::string response_text(const Response& response, const Framing& framing) {
   }
   append_date(out);
   append_end(out, framing);
-  if (!bodiless && !framing.head_only) out += response.body;
   return out;
 }
 

@@ -21,6 +21,9 @@ struct Framing {
 /// Control characters in names or values can break no line: they become blanks, and a field whose name is no
 /// token is left out. 1xx, 204 and 304 have no body.
 std::string response_text(const Response& response, const Framing& framing);
+/// The same without the body, and whether that follows.
+std::string response_head_text(const Response& response, const Framing& framing);
+bool has_body_text(const Response& response, const Framing& framing);
 
 /// How the end of a streamed body is told from what follows it.
 enum class BodyFraming {

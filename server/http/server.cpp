@@ -6,6 +6,7 @@
 #include <pistache/reactor.h>
 #include <sys/resource.h>
 
+#include "server/http/client_network.h"
 #include "server/http/content_encoding.h"
 #include "server/http/io_loop.h"
 
@@ -70,28 +71,46 @@ std::size_t connections_within_limits(const Server::Options& options) {
   return std::min(options.max_connections, std::max<std::size_t>(part, 1));
 }
 
+int status_of(const Error& error) {
+  if (error.code == ErrorCode::too_large) return 413;
+  if (error.code == ErrorCode::unsupported) return 415;
+  return error.code == ErrorCode::overloaded ? 429 : 400;
+}
+
+/// Undoes the encoding of the body; false if the request is answered by now, as that was not possible.
+bool unpack(const ServerCore& core, Job& job) {
+  const auto decoded = decode_body(job.request, core.options.max_body_bytes,
+                                   [&](std::size_t bytes) { return job.share.grow_to(bytes); });
+  if (decoded) {
+    job.share.shrink_to(job.request.body.size());
+    return true;
+  }
+  job.reply.send(core.error(status_of(decoded.error()), decoded.error().message));
+  return false;
+}
+
 /// What a worker does with one request.
 void handle(const ServerCore& core, const Server::Handler& handler, Job&& job) {
   const CancellationScope scope(job.request.cancellation);
   try {
     check_cancelled();  // it may have waited long for this worker
-    const auto decoded = decode_body(job.request, core.options.max_body_bytes);
-    if (decoded && !job.share.grow_to(job.request.body.size())) {
-      job.reply.send(core.error(429, "the server holds too many request bodies at the moment; try again"));
-      return;
-    }
-    if (!decoded) {
-      const auto& error = decoded.error();
-      const int status = error.code == ErrorCode::too_large     ? 413
-                         : error.code == ErrorCode::unsupported ? 415
-                                                                : 400;
-      job.reply.send(core.error(status, error.message));
-      return;
-    }
+    if (!unpack(core, job)) return;
+    const AnswerScope answer(AnswerShare(core.answers, network_of(job.request.peer)));
     job.reply.hold(std::move(job.share));
     handler(std::move(job.request), std::move(job.reply));
   } catch (...) {
     // The Reply was dropped on the way out, and has answered.
+  }
+}
+
+/// What becomes of a request whose body takes long to unpack, before a worker gets it.
+void unpack_first(const ServerCore& core, Job&& job) {
+  const CancellationScope scope(job.request.cancellation);
+  try {
+    check_cancelled();
+    if (unpack(core, job)) core.submit(job);
+  } catch (...) {
+    // As above.
   }
 }
 
@@ -103,9 +122,12 @@ class PistacheServer final : public Server {
           handle(*core, handler, std::move(job));
         }),
         pool_({options.workers, options.max_queued_requests, options.max_waiting}, run_),
-        urgent_pool_({1, options.max_queued_requests, 0}, run_) {
+        urgent_pool_({1, options.max_queued_requests, 0}, run_),
+        unpackers_({1, options.max_queued_requests, 0},
+                   [core = core_](Job&& job) { unpack_first(*core, std::move(job)); }) {
     core_->pool = &pool_;
     core_->urgent_pool = &urgent_pool_;
+    core_->unpackers = &unpackers_;
   }
   ~PistacheServer() override { PistacheServer::stop(); }
 
@@ -146,6 +168,7 @@ class PistacheServer final : public Server {
     core_->connections.wait_for_zero(std::max(deadline, Clock::now() + k_taking_time));
     core_->run_on_loops([](IoLoop& loop) { loop.close_all(true); });
     core_->connections.wait_for_zero(Clock::now() + k_close_time);
+    unpackers_.stop();
     pool_.stop();
     urgent_pool_.stop();
     reactor_->shutdown();
@@ -158,6 +181,7 @@ class PistacheServer final : public Server {
   const WorkerPool::Run run_;
   WorkerPool pool_;
   WorkerPool urgent_pool_;
+  WorkerPool unpackers_;  ///< one, so that large bodies leave the other cores to requests
   std::shared_ptr<Pistache::Aio::Reactor> reactor_;
   std::uint16_t port_ = 0;
   std::mutex stop_mutex_;

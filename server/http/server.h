@@ -40,6 +40,9 @@ class ReplyStream {
   bool write(std::string_view bytes);
   /// Bytes taken, with their framing, that are not yet with the socket; 0 when the client has left.
   std::size_t waiting() const;
+  /// True if so much waits that whoever produces the bytes should pause: 4 MiB, or 64 KiB while answers hold
+  /// all the memory that they may.
+  bool should_pause() const;
   /// Calls `callback` once, as soon as `waiting() <= low` or the client has left: at once and from within
   /// this call if that is so already. A second callback takes the place of the first.
   void when_drained(std::size_t low, std::function<void()> callback);
@@ -97,6 +100,12 @@ struct ClientLimits {
   std::chrono::milliseconds send_timeout{30'000};
   /// Bytes per second, of a body within any `receive_timeout` and of an answer within any `send_timeout`. 0: none.
   std::size_t min_transfer_rate = 240;
+  /// Bodies of requests not yet answered, all together, unpacked; more get 429.
+  std::size_t max_buffered_bytes = 192u << 20;
+  /// Answers that are being made or that their clients have not read, all together; a further one is 429, and
+  /// streamed ones wait for their clients sooner.
+  std::size_t max_answer_bytes = 256u << 20;
+  std::size_t max_answer_bytes_per_client = 128u << 20;  ///< the same of one address
   std::vector<std::string> allowed_hosts;    ///< names that URLs of this server may have; see WebGuard
   std::vector<std::string> allowed_origins;  ///< sites whose pages may call this server; see WebGuard
 };
@@ -149,8 +158,6 @@ class Server {
     std::size_t max_queued_requests = 1024;    ///< waiting for a worker; more get 429
     std::size_t max_body_bytes = 64u << 20;    ///< larger ones get 413
     std::size_t max_header_bytes = 64u << 10;  ///< larger ones get 431
-    std::size_t max_buffered_bytes =
-        1u << 30;  ///< bodies of requests not yet answered, all together; more get 429
     /// Of the open files that the process may have, this server's connections take at most one part in so
     /// many: others are for further servers, and for what each request opens elsewhere.
     int descriptor_parts = 1;

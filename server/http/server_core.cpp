@@ -11,6 +11,14 @@
 
 namespace sightline::http {
 
+namespace {
+
+/// Packed bytes that any worker may unpack: at most 16 MB of them come out.
+constexpr std::size_t k_quickly_unpacked = 16u << 10;
+constexpr std::size_t k_copied_body_bytes = 64u << 10;
+
+}  // namespace
+
 LoopMailbox::LoopMailbox() : descriptor_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
 
 LoopMailbox::~LoopMailbox() {
@@ -75,6 +83,14 @@ std::optional<HeadAnswer> ServerCore::judge(const Request& head) const {
     return answer;
   } catch (const std::exception&) {
     return HeadAnswer{error(500, "internal error")};
+  }
+}
+
+void ServerCore::submit(Job& job) const {
+  const bool packed = job.request.headers.get("Content-Encoding") && job.request.body.size() > k_quickly_unpacked;
+  const bool urgent = !packed && options.urgent && options.urgent(job.request);
+  if (!(packed ? unpackers : urgent ? urgent_pool : pool)->submit(job)) {
+    job.reply.send(error(429, "the server is busy: its queue of requests is full; try again"));
   }
 }
 
@@ -153,17 +169,24 @@ Reply::Channel::Channel(std::shared_ptr<ServerCore> core, std::shared_ptr<LoopMa
 
 void Reply::Channel::send(Response response) {
   share_.clear();  // before the client can have the answer, and send its next request
+  AnswerShare share = AnswerScope::take_current();
+  if (!share) share = AnswerShare(core_->answers, connection_->network);
+  if (!share.grow_to(response.body.size())) response = core_->error(429, k_answers_full);
   if (!page_.empty()) allow_page(response.headers, page_);
   note_.write(core_->options, response.status, response.body.size());
   Framing framing = framing_;
   framing.close = must_close() || list_has(response.headers.get("Connection").value_or(""), "close");
-  std::string text = client_left() ? std::string() : response_text(response, framing);
+  std::string head = client_left() ? std::string() : response_head_text(response, framing);
+  std::string body = !head.empty() && has_body_text(response, framing) ? std::move(response.body) : std::string();
+  // A large body is passed on, not copied; a small one goes out with its head.
+  if (body.size() <= k_copied_body_bytes) head += std::exchange(body, {});
   connection_->departure.listen({});
-  mailbox_->post([core = core_, connection = connection_, text = std::move(text),
-                  close = framing.close](IoLoop& loop) mutable {
+  mailbox_->post([core = core_, connection = connection_, head = std::move(head),
+                  body = std::move(body), close = framing.close,
+                  held = std::make_shared<AnswerShare>(std::move(share))](IoLoop& loop) mutable {
     // Counted down before the first byte leaves: who has read the reply finds it gone from the count.
     core->in_flight.remove();
-    loop.deliver(connection, std::move(text), close);
+    loop.deliver(connection, std::move(head), std::move(body), std::move(*held), close);
   });
 }
 
@@ -199,7 +222,8 @@ ReplyStream::Channel::Channel(std::shared_ptr<ServerCore> core, std::shared_ptr<
       note_(std::move(note)),
       status_(head.status) {
   framing.close = framing.close || body_framing_ == BodyFraming::until_close;
-  buffer_ = std::make_shared<StreamBuffer>(head_text(head, body_framing_, framing), whole_);
+  buffer_ = std::make_shared<StreamBuffer>(head_text(head, body_framing_, framing), whole_, core_->answers,
+                                           connection_->network);
   buffer_->when_abandoned(connection_->departure.listen({}));
   if (!whole_) connection_->departure.listen([buffer = buffer_] { buffer->abandon(); });
   mailbox_->post([connection = connection_, buffer = buffer_, close = framing.close](IoLoop& loop) {
@@ -271,6 +295,10 @@ bool ReplyStream::write(std::string_view bytes) {
 
 std::size_t ReplyStream::waiting() const {
   return channel_ ? channel_->buffer().waiting() : 0;
+}
+
+bool ReplyStream::should_pause() const {
+  return channel_ && channel_->buffer().should_pause();
 }
 
 void ReplyStream::when_drained(std::size_t low, std::function<void()> callback) {

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "server/http/answer_budget.h"
 #include "server/http/buffer_budget.h"
 #include "server/http/connection.h"
 #include "server/http/listening_socket.h"
@@ -80,10 +81,13 @@ struct ServerCore {
   ServerCore(const Server::Options& chosen, WebGuard web_guard)
       : options(chosen),
         guard(std::move(web_guard)),
-        budget(std::make_shared<BufferBudget>(chosen.max_buffered_bytes)) {}
+        budget(std::make_shared<BufferBudget>(chosen.max_buffered_bytes)),
+        answers(std::make_shared<AnswerBudget>(chosen.max_answer_bytes, chosen.max_answer_bytes_per_client)) {}
 
   /// An error in the shape of this port; never throws.
   Response error(int status, const std::string& message) const;
+  /// Hands a job to the workers, or answers that there are too many.
+  void submit(Job& job) const;
   /// Runs `task` on every loop and waits until all have run it. From no loop's own thread.
   void run_on_loops(const LoopMailbox::Task& task);
 
@@ -94,11 +98,13 @@ struct ServerCore {
   const WebGuard guard;
   std::optional<ListeningSocket> listening;  ///< opened before the loops run, closed after them
   const std::shared_ptr<BufferBudget> budget;
+  const std::shared_ptr<AnswerBudget> answers;
   Gauge in_flight;
   Gauge connections;
   std::atomic<bool> draining{false};
   WorkerPool* pool = nullptr;
   WorkerPool* urgent_pool = nullptr;  ///< for Options::urgent
+  WorkerPool* unpackers = nullptr;  ///< for bodies that take long to unpack
   std::vector<std::shared_ptr<LoopMailbox>> mailboxes;  ///< one a loop; filled before the loops run
 };
 

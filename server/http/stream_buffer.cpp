@@ -5,6 +5,12 @@
 #include "server/http/connection.h"
 
 namespace sightline::http {
+namespace {
+
+constexpr std::size_t k_most_waiting = 4u << 20;
+constexpr std::size_t k_least_waiting = 64u << 10;
+
+}  // namespace
 
 bool StreamBuffer::append(std::initializer_list<std::string_view> parts, bool last, bool& first) {
   const std::lock_guard lock(mutex_);
@@ -14,6 +20,7 @@ bool StreamBuffer::append(std::initializer_list<std::string_view> parts, bool la
   for (const auto part : parts) {
     taken_ += part;
     waiting_ += part.size();
+    budget_->add(client_, part.size());
   }
   return true;
 }
@@ -21,6 +28,11 @@ bool StreamBuffer::append(std::initializer_list<std::string_view> parts, bool la
 std::size_t StreamBuffer::waiting() const {
   const std::lock_guard lock(mutex_);
   return waiting_;
+}
+
+bool StreamBuffer::should_pause() const {
+  const std::size_t bytes = waiting();
+  return bytes > k_most_waiting || (bytes > k_least_waiting && budget_->full(client_));
 }
 
 bool StreamBuffer::abandoned() const {
@@ -72,6 +84,7 @@ void StreamBuffer::sent(std::size_t bytes) {
     const std::lock_guard lock(mutex_);
     if (abandoned_) return;
     waiting_ -= bytes;
+    budget_->give_back(client_, bytes);
     if (waiting_ <= low_) due.swap(drained_);
   }
   call_quietly(due);
@@ -84,7 +97,7 @@ void StreamBuffer::abandon() {
   {
     const std::lock_guard lock(mutex_);
     abandoned_ = true;
-    waiting_ = 0;
+    budget_->give_back(client_, std::exchange(waiting_, 0));
     dropped.swap(taken_);
     drained.swap(drained_);
     left.swap(left_);

@@ -4,9 +4,13 @@
 #include <cstddef>
 #include <functional>
 #include <initializer_list>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
+
+#include "server/http/answer_budget.h"
 
 namespace sightline::http {
 
@@ -15,8 +19,17 @@ namespace sightline::http {
 class StreamBuffer {
  public:
   /// `whole`: the head is all there is.
-  StreamBuffer(std::string head, bool whole)
-      : taken_(std::move(head)), waiting_(taken_.size()), whole_(whole) {}
+  StreamBuffer(std::string head, bool whole, std::shared_ptr<AnswerBudget> budget, std::string client)
+      : budget_(std::move(budget)),
+        client_(std::move(client)),
+        taken_(std::move(head)),
+        waiting_(taken_.size()),
+        whole_(whole) {
+    budget_->add(client_, waiting_);
+  }
+  ~StreamBuffer() { budget_->give_back(client_, waiting_); }
+  StreamBuffer(const StreamBuffer&) = delete;
+  StreamBuffer& operator=(const StreamBuffer&) = delete;
 
   // The sender's side.
 
@@ -24,6 +37,7 @@ class StreamBuffer {
   /// so the loop must be told.
   bool append(std::initializer_list<std::string_view> parts, bool last, bool& first);
   std::size_t waiting() const;
+  bool should_pause() const;
   bool abandoned() const;
   void when_drained(std::size_t low, std::function<void()> callback);
   void when_abandoned(std::function<void()> callback);
@@ -41,6 +55,8 @@ class StreamBuffer {
   void abandon();
 
  private:
+  const std::shared_ptr<AnswerBudget> budget_;  ///< is charged with `waiting_`
+  const std::string client_;
   mutable std::mutex mutex_;
   std::string taken_;
   std::size_t waiting_;  ///< `taken_`, and what the loop has and has not sent

@@ -14,8 +14,6 @@ using std::chrono::milliseconds;
 
 /// As many as the server takes connections, so that no request waits for another's answer.
 constexpr int k_most_connections = 1000;
-constexpr std::size_t k_most_waiting = 4u << 20;  // bytes of an answer; above it the cluster is paused
-constexpr std::size_t k_resume_below = 1u << 20;
 /// A request that is sent again is held until its answer begins; larger ones are sent once.
 constexpr std::size_t k_largest_repeated_body = 1u << 20;
 /// An answer that has begun and then stands still is broken, though one may take long to begin.
@@ -76,8 +74,8 @@ class Passage : public std::enable_shared_from_this<Passage> {
 
   bool body(std::string_view bytes) {
     if (!stream_->write(bytes)) client_left();
-    if (stream_->waiting() <= k_most_waiting) return true;
-    stream_->when_drained(k_resume_below, [weak = weak_from_this()] {
+    if (!stream_->should_pause()) return true;  // else the cluster waits
+    stream_->when_drained(stream_->waiting() / 4, [weak = weak_from_this()] {
       if (const auto self = weak.lock()) self->resume();
     });
     return false;

@@ -5,6 +5,7 @@
 
 #include "base/cancellation.h"
 #include "server/elastic/limits.h"
+#include "server/http/answer_budget.h"
 
 namespace sightline::elastic {
 
@@ -17,11 +18,13 @@ struct AnswerTooLarge {};
 inline void check_answer_size(const std::string& answer, const Limits& limits) {
   check_cancelled();
   if (answer.size() > limits.max_answer_bytes) throw AnswerTooLarge{};
+  http::reserve_answer(answer.size());
 }
 
 /// The same before `more` bytes are appended.
 inline void check_answer_room(const std::string& answer, std::size_t more, const Limits& limits) {
   if (answer.size() + more > limits.max_answer_bytes) throw AnswerTooLarge{};
+  http::reserve_answer(answer.size() + more);
 }
 
 }  // namespace sightline::elastic

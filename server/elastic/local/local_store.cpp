@@ -5,6 +5,7 @@
 #include "server/elastic/local/search/search_handler.h"
 #include "server/elastic/rest/json_tape.h"
 #include "server/elastic/rest/rest_layer.h"
+#include "server/http/answer_budget.h"
 
 namespace sightline::elastic {
 namespace {
@@ -24,6 +25,8 @@ class LocalStore : public Store {
       return router_.handle(request);
     } catch (const AnswerTooLarge&) {
       return rest::answer_too_large(core_->limits().max_answer_bytes).response();
+    } catch (const http::AnswersFull&) {
+      return rest::error_response(429, http::k_answers_full);
     }
   }
 

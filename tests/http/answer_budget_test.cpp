@@ -1,0 +1,150 @@
+// The memory of answers and of bodies that are unpacked.
+#include <doctest/doctest.h>
+#include <thread>
+#include <vector>
+#include <zlib.h>
+
+#include "server/http/answer_budget.h"
+#include "server/http/content_encoding.h"
+#include "tests/http/serving.h"
+
+using namespace sightline;
+using namespace sightline::http;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::string gzip(const std::string& plain) {
+  z_stream stream{};
+  deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY);
+  std::string packed(deflateBound(&stream, plain.size()), '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(plain.data()));
+  stream.avail_in = static_cast<uInt>(plain.size());
+  stream.next_out = reinterpret_cast<Bytef*>(packed.data());
+  stream.avail_out = static_cast<uInt>(packed.size());
+  deflate(&stream, Z_FINISH);
+  packed.resize(stream.total_out);
+  deflateEnd(&stream);
+  return packed;
+}
+
+}  // namespace
+
+TEST_CASE("answers have a limit of each client and one of all, and one alone always has room") {
+  const auto budget = std::make_shared<AnswerBudget>(10 << 20, 4 << 20);
+  const auto share = [&](const char* client) { return AnswerShare(budget, client); };
+  auto first = share("a");
+  CHECK(first.grow_to(20 << 20));  // larger than any limit, but alone
+  CHECK_FALSE(share("b").grow_to(1 << 20));
+  CHECK(share("b").grow_to(1000));  // small ones are free
+  first.clear();
+  auto a = share("a"), b = share("b"), c = share("c");
+  CHECK(a.grow_to(3 << 20));
+  CHECK_FALSE(share("a").grow_to(2 << 20));
+  CHECK(b.grow_to(4 << 20));
+  CHECK_FALSE(budget->full("a"));
+  CHECK(budget->full("b"));
+  CHECK(c.grow_to(3 << 20));
+  CHECK(budget->full("a"));
+  CHECK_FALSE(c.grow_to(4 << 20));
+  const auto moved = std::move(b);
+  a = AnswerShare();  // gives back
+  CHECK(c.grow_to(4 << 20));
+}
+
+TEST_CASE("an answer that is being built ends early where there is no room for it") {
+  const auto budget = std::make_shared<AnswerBudget>(1 << 20, 1 << 20);
+  AnswerShare held(budget, "other");
+  REQUIRE(held.grow_to(1 << 19));
+  reserve_answer(1 << 30);  // outside of a handler
+  const AnswerScope scope{AnswerShare(budget, "client")};
+  reserve_answer(1 << 18);
+  CHECK_THROWS_AS(reserve_answer(1 << 20), AnswersFull);
+}
+
+TEST_CASE("clients that do not read large answers get 429 past the limit, and others are served") {
+  const std::string big(8u << 20, 'b');
+  Server::Options options;
+  options.max_answer_bytes = 20u << 20;
+  options.max_answer_bytes_per_client = 20u << 20;
+  const auto server = serve(
+      [&](Request&& request, Reply reply) { reply.send(text(request.path == "/big" ? big : "small")); }, options);
+  std::vector<RawClient> slow;
+  for (int i = 0; i < 2; ++i) {
+    slow.emplace_back(server->port(), 4096);
+    slow.back().send(get("/big"));
+  }
+  REQUIRE(eventually([&] { return server->in_flight() == 0; }));
+  // Two of 8 MB wait to be read, less what the sockets took: there is no room for a third.
+  RawClient third(server->port());
+  RawResponse refused;
+  CHECK(eventually([&] {
+    refused = third.ask(get("/big"));
+    return refused.status == 429;
+  }));
+  CHECK_MESSAGE(refused.body.find("--max-answer-buffer") != std::string::npos, refused.body);
+  CHECK(third.ask(get("/small")).status == 200);
+  CHECK(slow[0].receive().body == big);
+  CHECK(eventually([&] { return third.ask(get("/big")).status == 200; }));
+  slow.pop_back();  // leaves: its share is given back, too
+  CHECK(eventually([&] {
+    RawClient fourth(server->port(), 4096);
+    fourth.send(get("/big"));
+    return third.ask(get("/big")).status == 200;
+  }));
+}
+
+TEST_CASE("a streamed answer pauses sooner while answers hold all they may") {
+  Server::Options options;
+  options.max_answer_bytes = 1u << 20;
+  std::size_t written = 0;
+  const auto server = serve(
+      [&](Request&&, Reply reply) {
+        auto stream = reply.stream(ResponseHead{});
+        const std::string piece(32u << 10, 's');
+        while (!stream.should_pause() && written < (16u << 20)) {
+          stream.write(piece);
+          written += piece.size();
+        }
+        stream.finish();
+      },
+      options);
+  RawClient client(server->port());
+  CHECK(client.ask(get("/")).status == 200);
+  CHECK(written < (4u << 20));
+}
+
+TEST_CASE("what a gzip body unpacks to counts as it grows, and is given up at the limit") {
+  const std::string packed = gzip(std::string(20u << 20, 'x'));
+  Server::Options options;
+  options.max_buffered_bytes = 8u << 20;
+  const auto server = serve([](Request&&, Reply reply) { reply.send(text("ok")); }, options);
+  RawClient client(server->port());
+  const auto refused = client.ask(post(packed, "Content-Encoding: gzip\r\n"));
+  CHECK(refused.status == 429);
+  CHECK_MESSAGE(refused.body.find("--max-request-buffer") != std::string::npos, refused.body);
+  CHECK(client.ask(post(gzip(std::string(1u << 20, 'x')), "Content-Encoding: gzip\r\n")).status == 200);
+  std::size_t asked = 0;
+  const auto part = gzip_decode(packed, 64u << 20, [&](std::size_t bytes) { return (asked = bytes) < (4u << 20); });
+  CHECK(part.error().code == ErrorCode::overloaded);
+  CHECK(asked < (10u << 20));
+}
+
+TEST_CASE("small requests do not wait for large bodies to be unpacked") {
+  const std::string packed = gzip(std::string(40u << 20, 'x'));
+  Server::Options options;
+  options.workers = 2;
+  options.max_buffered_bytes = 1u << 30;
+  const auto server = serve(
+      [](Request&& request, Reply reply) { reply.send(text(std::to_string(request.body.size()))); }, options);
+  std::vector<RawClient> clients;
+  for (int i = 0; i < 12; ++i) {
+    clients.emplace_back(server->port());
+    clients.back().send(post(packed, "Content-Encoding: gzip\r\n"));
+  }
+  REQUIRE(eventually([&] { return server->in_flight() >= 8; }));
+  RawClient small(server->port());
+  for (int i = 0; i < 5; ++i) CHECK(small.ask(post("x")).status == 200);
+  CHECK(server->in_flight() > 0);  // they are still at it
+  for (auto& client : clients) CHECK(client.receive().body == std::to_string(40u << 20));
+}
