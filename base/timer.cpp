@@ -4,6 +4,7 @@
 #include <map>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 namespace sightline {
 namespace {
@@ -32,6 +33,15 @@ class ThreadTimer : public Timer {
   }
 
  private:
+  /// What the task holds is destroyed here, too: outside the lock.
+  static void run_quietly(std::function<void()> task) {
+    try {
+      task();
+    } catch (...) {
+      // Whoever gave the task must look after its faults; the tasks of others go on.
+    }
+  }
+
   void run() {
     std::unique_lock lock(mutex_);
     while (!stopping_) {
@@ -43,8 +53,7 @@ class ThreadTimer : public Timer {
         auto task = std::move(tasks_.begin()->second);
         tasks_.erase(tasks_.begin());
         lock.unlock();
-        task();
-        task = nullptr;  // what it holds is let go outside the lock
+        run_quietly(std::move(task));
         lock.lock();
       }
     }

@@ -14,8 +14,8 @@ class Timer {
   using Clock = std::chrono::steady_clock;
   virtual ~Timer() = default;
   virtual Clock::time_point now() const = 0;
-  /// Runs `task` once at `when` or soon after, on the timer's own thread; it must not block. Tasks still
-  /// waiting when the timer is destroyed are dropped unrun.
+  /// Runs `task` once at `when` or soon after, on the timer's own thread; it must not block. An
+  /// exception of it ends nothing but the task. Tasks still waiting when the timer is destroyed are dropped unrun.
   virtual void run_at(Clock::time_point when, std::function<void()> task) = 0;
 };
 

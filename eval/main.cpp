@@ -6,6 +6,7 @@
 #include <iostream>
 #include <unistd.h>
 
+#include "base/standard_streams.h"
 #include "base/env_file.h"
 #include "eval/report.h"
 #include "ingest/picture_files.h"
@@ -335,6 +336,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  sightline::open_missing_standard_streams();
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {

@@ -5,6 +5,7 @@
 #include <iostream>
 #include <unistd.h>
 
+#include "base/standard_streams.h"
 #include "ingest/loader.h"
 
 namespace {
@@ -176,6 +177,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  sightline::open_missing_standard_streams();
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {

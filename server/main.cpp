@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/standard_streams.h"
 #include "base/timer.h"
 #include "models/embedder.h"
 #include "models/towers/blas_check.h"
@@ -317,6 +318,7 @@ void settle_open_files() {
 }
 
 int run(int argc, char** argv) {
+  open_missing_standard_streams();
   settle_unhandled_exceptions();
   settle_openmp(argv);
   settle_allocator();

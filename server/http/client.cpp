@@ -13,6 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/exception_error.h"
 #include "server/http/exchange.h"
 #include "server/http/trust_anchor.h"
 
@@ -146,14 +147,24 @@ class CurlClient final : public Client {
       auto content = inbox_->take();
       for (auto& exchange : content.arrived) enqueue(std::move(exchange));
       if (content.stopping) break;
-      for (const auto& call : content.wishes) fulfil(*call);
+      for (const auto& call : content.wishes) quietly([&] { fulfil(*call); });
       int running = 0;
       curl_multi_perform(multi_, &running);
-      finish_done();
-      drop_late();
+      quietly([&] { finish_done(); });
+      quietly([&] { drop_late(); });
       curl_multi_poll(multi_, nullptr, 0, poll_time(), nullptr);
     }
     cancel_all();
+  }
+
+  /// Where there is no memory for one call, the others and the thread go on.
+  template <class Step>
+  static void quietly(Step step) {
+    try {
+      step();
+    } catch (const std::exception&) {
+      // What was not done is done when the loop comes by again.
+    }
   }
 
   /// Until something is late; the rest wakes curl.
@@ -168,12 +179,16 @@ class CurlClient final : public Client {
   }
 
   void enqueue(std::unique_ptr<Exchange> exchange) {
-    if (auto status = exchange->check(); !status) return end(std::move(exchange), std::move(status));
-    if (exchange->cancellation() && exchange->cancellation()->requested())
-      return end(std::move(exchange), cancelled());
-    auto& host = hosts_[exchange->origin()];
-    host.waiting.push_back(std::move(exchange));
-    start_waiting(host);
+    try {
+      if (auto status = exchange->check(); !status) return end(std::move(exchange), std::move(status));
+      if (exchange->cancellation() && exchange->cancellation()->requested())
+        return end(std::move(exchange), cancelled());
+      auto& host = hosts_[exchange->origin()];
+      host.waiting.push_back(std::move(exchange));
+      start_waiting(host);
+    } catch (const std::exception&) {
+      if (exchange) end(std::move(exchange), error_of_exception("sending the request"));
+    }
   }
 
   void start_waiting(Host& host) {
@@ -186,13 +201,28 @@ class CurlClient final : public Client {
         continue;
       }
       CURL* easy = exchange->prepare(options_, anchor_ ? &*anchor_ : nullptr);
-      if (easy == nullptr || curl_multi_add_handle(multi_, easy) != CURLM_OK) {
+      if (easy == nullptr || !take_on(easy, exchange)) {
         end(std::move(exchange), Error{ErrorCode::internal, "curl could not take the request"});
       } else {
         ++host.running;
-        running_.emplace(easy, std::move(exchange));
       }
     }
+  }
+
+  /// False if the exchange stays the caller's, as curl or the memory has no room for it.
+  bool take_on(CURL* easy, std::unique_ptr<Exchange>& exchange) {
+    std::unique_ptr<Exchange>* place = nullptr;
+    try {
+      place = &running_[easy];
+    } catch (const std::exception&) {
+      return false;
+    }
+    if (curl_multi_add_handle(multi_, easy) != CURLM_OK) {
+      running_.erase(easy);
+      return false;
+    }
+    *place = std::move(exchange);
+    return true;
   }
 
   void finish_done() {

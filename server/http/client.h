@@ -59,8 +59,9 @@ class StreamedCall {
 ///
 /// A request's fields go out as they are given and in order. Added are only Host and User-Agent, where the
 /// request has none, and Content-Length: of POST, PUT and PATCH always, of the others if there is a body.
-/// Fields of the connection (`is_connection_field`, those that Connection names, Content-Length) and Expect,
-/// which costs a second at servers that ignore it, are left out. HEAD sends no body.
+/// Fields of the connection (`is_connection_field`, Content-Length, and those that Connection names, unless it
+/// names what a message cannot do without, as Authorization or Content-Type) and Expect, which costs a second
+/// at servers that ignore it, are left out. HEAD sends no body.
 ///
 /// A request is sent again by itself only where nothing of it can have been read: a GET, HEAD or OPTIONS on a
 /// kept connection that turns out to be dead, or any whose first byte did not leave.

@@ -60,7 +60,7 @@ class Departure {
   std::atomic<bool> happened_{false};
 };
 
-/// Everything but `departure` and `must_close` belongs to the thread of the connection's loop.
+/// Everything but `departure`, `must_close` and `answer_lost` belongs to the thread of the connection's loop.
 ///
 /// A reply is addressed to this object, never to a descriptor number: the system gives the number of a closed
 /// connection to the next client, and a reply that went by the number would reach that one.
@@ -114,6 +114,8 @@ struct Connection {
 
   Departure departure;                  ///< of the client
   std::atomic<bool> must_close{false};  ///< the reply at hand is the last
+  /// There was no memory to pass the reply on: the loop, when it looks at its clocks, ends the connection.
+  std::atomic<bool> answer_lost{false};
 
   /// Ends the work for the request at hand, if there is any.
   void cancel_work(CancelReason reason) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/exception_error.h"
 #include "base/number_text.h"
 
 namespace sightline::http {
@@ -36,9 +37,27 @@ bool breaks_line(std::string_view text) {
   return text.find_first_of(std::string_view("\r\n\0", 3)) != text.npos;
 }
 
+/// Fields that say what a message is, where it goes and on whose behalf. A Connection field names what it takes
+/// away (RFC 9110 7.6.1), but these it cannot mean: a client could else have a proxy drop the caller's name, or
+/// read the body as something else, before the server behind it decides.
+bool is_of_message(std::string_view name) {
+  for (const char* field :
+       {"Accept", "Accept-Encoding", "Authorization", "Cache-Control", "Content-Encoding", "Content-Type",
+        "Cookie", "ETag", "Forwarded", "Host", "If-Match", "If-None-Match", "Location", "Origin", "Range",
+        "Retry-After", "Set-Cookie", "Vary", "Warning", "WWW-Authenticate", "X-Opaque-Id", "X-Request-Id",
+        "es-security-runas-user", "traceparent", "tracestate"}) {
+    if (equal_ignoring_case(name, field)) return true;
+  }
+  for (const std::string_view family : {"X-Elastic-", "X-Forwarded-", "X-Found-"}) {
+    if (equal_ignoring_case(name.substr(0, family.size()), family)) return true;
+  }
+  return false;
+}
+
 /// Fields of the connection on which `fields` came: no part of the message.
 bool is_of_connection(const Headers& fields, std::string_view name) {
   if (is_connection_field(name) || equal_ignoring_case(name, "Content-Length")) return true;
+  if (is_of_message(name)) return false;
   return std::any_of(fields.all().begin(), fields.all().end(), [&](const auto& field) {
     return equal_ignoring_case(field.first, "Connection") && list_has(field.second, name);
   });
@@ -162,8 +181,8 @@ std::size_t Exchange::on_line(char* data, std::size_t size, std::size_t count, v
   auto& exchange = *static_cast<Exchange*>(self);
   try {
     exchange.read_line({data, size * count});
-  } catch (const std::exception& exception) {
-    exchange.fail({ErrorCode::internal, std::string("the answer could not be handled: ") + exception.what()});
+  } catch (...) {
+    exchange.fail(error_of_exception("handling the answer"));
   }
   return exchange.failure_ ? 0 : size * count;  // 0 ends the transfer
 }
@@ -211,8 +230,8 @@ std::size_t Exchange::on_body(char* data, std::size_t size, std::size_t count, v
   if (exchange.paused_) return CURL_WRITEFUNC_PAUSE;  // curl keeps the bytes
   try {
     exchange.paused_ = exchange.take_body({data, size * count}) == Flow::pause;
-  } catch (const std::exception& exception) {
-    exchange.fail({ErrorCode::internal, std::string("the answer could not be handled: ") + exception.what()});
+  } catch (...) {
+    exchange.fail(error_of_exception("handling the answer"));
   }
   return exchange.failure_ ? 0 : size * count;
 }

@@ -54,13 +54,22 @@ std::size_t part_of(std::size_t limit, const ServerCore& core) {
 // What Pistache calls must not throw: an exception in its thread ends the process.
 
 void LoopInput::onConnection(const std::shared_ptr<Pistache::Tcp::Peer>& peer) {
-  static_cast<IoLoop*>(transport())->connected(peer);
+  try {
+    static_cast<IoLoop*>(transport())->connected(peer);
+  } catch (...) {
+    // Out of memory. A connection that the loop does not know takes nothing in and gives nothing out.
+    ::shutdown(peer->fd(), SHUT_RDWR);
+  }
 }
 
 void LoopInput::onInput(const char*, size_t, const std::shared_ptr<Pistache::Tcp::Peer>&) {}
 
 void LoopInput::onDisconnection(const std::shared_ptr<Pistache::Tcp::Peer>& peer) {
-  static_cast<IoLoop*>(transport())->disconnected(peer->fd());
+  try {
+    static_cast<IoLoop*>(transport())->disconnected(peer->fd());
+  } catch (...) {
+    // The connection is out of the table by then.
+  }
 }
 
 IoLoop::IoLoop(std::shared_ptr<ServerCore> core, const std::shared_ptr<Pistache::Tcp::Handler>& input)
@@ -102,8 +111,10 @@ void IoLoop::onReady(const Pistache::Aio::FdSet& events) {
   for (const auto& event : events) {
     try {
       handle(event);
-    } catch (const std::exception&) {
-      // Out of memory: the connection at hand is lost, its timeout ends it; the others go on.
+    } catch (...) {
+      // Out of memory: the connection at hand is lost; the others go on.
+      const auto connection = connections_.find(static_cast<int>(event.getTag().value()));
+      if (connection) cut(*connection);
     }
   }
 }
@@ -133,20 +144,32 @@ void IoLoop::pass_on(Tag tag) {
   std::vector<Pistache::Polling::Event> events{event};
   try {
     Transport::onReady(Pistache::Aio::FdSet(std::move(events)));
-  } catch (const std::exception&) {
+  } catch (...) {
     if (const auto connection = connections_.find(static_cast<int>(tag.value()))) cut(*connection);
   }
 }
 
 void IoLoop::run_tasks() {
-  for (auto& task : mailbox_->take()) task(*this);
+  for (auto& task : mailbox_->take()) {
+    try {
+      task(*this);
+    } catch (...) {
+      // What belongs to one connection; the tasks of the others are run all the same.
+    }
+  }
 }
 
 void IoLoop::tick() {
   std::uint64_t count = 0;
   [[maybe_unused]] const auto read = ::read(timer_, &count, sizeof count);
   const auto now = Connection::Clock::now();
-  for (const auto& [descriptor, connection] : connections_.all()) check_time(connection, now);
+  for (const auto& [descriptor, connection] : connections_.all()) {
+    try {
+      check_time(connection, now);
+    } catch (...) {
+      cut(*connection);
+    }
+  }
   watch_accepts(true);
   // Pistache's queue of new connections can lose a wake-up (0.0.5; mended upstream in 2024): look again.
   const auto queues = queues_;
@@ -169,6 +192,7 @@ void IoLoop::check_time(const std::shared_ptr<Connection>& connection, Connectio
       break;
     case Phase::handling:
       if (now >= connection->answer_due) end_delay(connection);
+      if (connection->answer_lost) reset(*connection);
       break;
     case Phase::closed:
       break;
@@ -477,7 +501,11 @@ void IoLoop::deliver(const std::shared_ptr<Connection>& connection, std::string 
   connection->work.reset();
   connection->body_output = std::move(body);
   connection->answer_share = std::move(share);
-  write(connection, std::move(head), close || connection->close_after_output);
+  try {
+    write(connection, std::move(head), close || connection->close_after_output);
+  } catch (...) {
+    reset(*connection);  // half an answer must not look whole, nor the connection wait for ever
+  }
 }
 
 void IoLoop::begin_stream(const std::shared_ptr<Connection>& connection, std::shared_ptr<StreamBuffer> stream,

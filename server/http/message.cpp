@@ -127,7 +127,8 @@ std::vector<std::pair<std::string, std::string>> Request::query_parameters() con
 
 bool is_connection_field(std::string_view name) {
   for (const char* field :
-       {"Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade"}) {
+       {"Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Authentication-Info",
+        "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade"}) {
     if (equal_ignoring_case(name, field)) return true;
   }
   return false;

@@ -76,7 +76,9 @@ struct ResponseHead {
 };
 
 /// True for fields that speak of one connection and not of the message, so that nobody passes them on (RFC
-/// 9110 7.6.1): Connection, Keep-Alive, Proxy-Connection, TE, Trailer, Transfer-Encoding, Upgrade.
+/// 9110 7.6.1): Connection, Keep-Alive, Proxy-Connection, TE, Trailer, Transfer-Encoding, Upgrade; and for
+/// Proxy-Authenticate, Proxy-Authorization and Proxy-Authentication-Info, which are between a client and the
+/// proxy next to it (11.7).
 bool is_connection_field(std::string_view name);
 
 /// The parameters of a query as they are written ("name=value", "name"), in order. As Elasticsearch reads

@@ -81,7 +81,7 @@ std::optional<HeadAnswer> ServerCore::judge(const Request& head) const {
     }
     if (answer && !page.empty()) allow_page(answer->response.headers, page);
     return answer;
-  } catch (const std::exception&) {
+  } catch (...) {
     return HeadAnswer{error(500, "internal error")};
   }
 }
@@ -149,7 +149,7 @@ void AccessNote::write(const Server::Options& options, int status, std::size_t b
     line.milliseconds =
         std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - began_).count();
     options.access_log(line);
-  } catch (const std::exception&) {
+  } catch (...) {
     // A request is answered, whatever becomes of its line.
   }
 }
@@ -168,6 +168,15 @@ Reply::Channel::Channel(std::shared_ptr<ServerCore> core, std::shared_ptr<LoopMa
 }
 
 void Reply::Channel::send(Response response) {
+  try {
+    pass_on(std::move(response));
+  } catch (...) {
+    connection_->answer_lost = true;
+    core_->in_flight.remove();
+  }
+}
+
+void Reply::Channel::pass_on(Response response) {
   share_.clear();  // before the client can have the answer, and send its next request
   AnswerShare share = AnswerScope::take_current();
   if (!share) share = AnswerShare(core_->answers, connection_->network);
@@ -330,7 +339,7 @@ Reply::~Reply() {
   if (!channel_) return;
   try {
     channel_->send_fault();
-  } catch (const std::exception&) {
+  } catch (...) {
     // Out of memory; the client's own timeout ends its wait.
   }
 }

@@ -130,6 +130,7 @@ class Reply::Channel {
   Channel(std::shared_ptr<ServerCore> core, std::shared_ptr<LoopMailbox> mailbox,
           std::shared_ptr<Connection> connection, const Request& request, Framing framing);
 
+  /// Never throws: where there is no memory to pass the answer on, the connection ends without one.
   void send(Response response);
   void hold(BufferShare share) { share_ = std::move(share); }
   std::shared_ptr<ReplyStream::Channel> stream(const ResponseHead& head);
@@ -139,6 +140,7 @@ class Reply::Channel {
   void on_client_left(std::function<void()> callback) { connection_->departure.listen(std::move(callback)); }
 
  private:
+  void pass_on(Response response);
   bool must_close() const { return framing_.close || connection_->must_close || core_->draining; }
 
   std::shared_ptr<ServerCore> core_;

@@ -200,6 +200,39 @@ TEST_CASE("a reply that is dropped, or a handler that throws, is a 500") {
   CHECK(server->in_flight() == 0);
 }
 
+TEST_CASE("whatever is thrown at a border of the server, the request is answered and others are served") {
+  Server::Options options;
+  options.check_head = [](const Request& head) -> std::optional<HeadAnswer> {
+    if (head.path == "/check") throw 1;
+    return {};
+  };
+  options.error_response = [](int status, const std::string&) -> Response {
+    if (status == 500) throw 2;
+    return {};
+  };
+  options.access_log = [](const AccessRecord&) { throw 3; };
+  const auto server = serve(
+      [](Request&& request, Reply reply) {
+        reply.on_client_left([] { throw 4; });
+        if (request.path == "/handler") throw 5;
+        if (request.path == "/stream") {
+          auto stream = reply.stream(ResponseHead{});
+          stream.write("streamed");
+          stream.when_drained(0, [] { throw 6; });
+          return stream.finish();
+        }
+        reply.send(text("ok"));
+      },
+      options);
+  RawClient client(server->port());
+  for (int i = 0; i < 2; ++i) {
+    CHECK(client.ask(get("/check")).status == 500);
+    CHECK(client.ask(get("/handler")).status == 500);
+    CHECK(client.ask(get("/stream")).body == "streamed");
+    CHECK(client.ask(get("/")).body == "ok");
+  }
+}
+
 TEST_CASE("the server's own errors have the shape of the port") {
   Server::Options options;
   options.error_response = [](int status, const std::string& message) {

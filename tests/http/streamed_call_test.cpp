@@ -292,6 +292,21 @@ TEST_CASE("a request goes out exactly as it was given") {
         "POST /a/../b//%2F?q=a+b&x=%C3%A4&empty= HTTP/1.1\r\nHost: " + host +
             "\r\nX-Opaque-Id: 7\r\nX-Twice: 1\r\nx-twice: 2\r\nX-Empty:\r\nContent-Length: 2\r\n\r\n{}");
 
+  auto stripping = request_to(url(peer.port()));
+  stripping.headers.add("Connection",
+                        "Authorization, content-type, X-Found-Cluster, X-Opaque-Id, es-security-runas-user, X-Hop");
+  for (const char* field : {"Authorization", "X-Found-Cluster", "X-Opaque-Id", "es-security-runas-user"})
+    stripping.headers.add(field, "kept");
+  stripping.headers.add("X-Hop", "1");
+  stripping.headers.add("Content-Type", "c/d");
+  stripping.headers.add("Proxy-Authorization", "Basic secret");
+  const auto kept = sent(stripping);
+  for (const char* field : {"\r\nAuthorization: kept\r\n", "\r\nX-Found-Cluster: kept\r\n", "\r\nX-Opaque-Id: kept\r\n",
+                            "\r\nes-security-runas-user: kept\r\n", "\r\nContent-Type: c/d\r\n"})
+    CHECK_MESSAGE(kept.find(field) != std::string::npos, field);
+  for (const char* field : {"X-Hop", "Proxy-", "secret", "Connection"})
+    CHECK_MESSAGE(kept.find(field) == std::string::npos, field);
+
   auto told = request_to(url(peer.port()), Method::post);
   told.headers.add("User-Agent", "somebody");
   told.headers.add("Accept", "a/b");
@@ -376,4 +391,20 @@ TEST_CASE("a handler that throws ends its own call, and no other") {
                   [&](Status status) { ended.set_value(std::move(status)); }});
   CHECK(ended.get_future().get().error().code == ErrorCode::internal);
   CHECK(client->send_and_wait(request_to(url(server->port())))->body == "body");
+}
+
+TEST_CASE("whatever a handler throws, its own call ends with an error, and others go on") {
+  RawPeer peer(always("HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbody"));
+  const auto client = client_with();
+  std::promise<Status> outcome;
+  StreamHandlers handlers;
+  handlers.body = [](std::string_view) -> bool { throw 1; };
+  handlers.done = [&](const Status& status) {
+    outcome.set_value(status);
+    throw 2;
+  };
+  client->stream(request_to(url(peer.port())), std::move(handlers));
+  CHECK(outcome.get_future().get().error().code == ErrorCode::internal);
+  client->send(request_to("http://127.0.0.1:1/"), [](Result<Response>) { throw 3; });
+  CHECK_FALSE(client->send_and_wait(request_to("http://127.0.0.1:1/")).ok());
 }

@@ -1,0 +1,18 @@
+#include "base/standard_streams.h"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <initializer_list>
+#include <unistd.h>
+
+namespace sightline {
+
+void open_missing_standard_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(stream, F_GETFD) != -1 || errno != EBADF) continue;
+    // The system gives the lowest number that is free: this one, as those below are open.
+    ::open("/dev/null", stream == STDIN_FILENO ? O_RDONLY : O_WRONLY);
+  }
+}
+
+}  // namespace sightline
