@@ -220,6 +220,7 @@ class Program {
   std::unique_ptr<api::Api> api_;
   std::unique_ptr<http::Server> http_;
   std::unique_ptr<elastic::ElasticServer> elastic_;
+  std::atomic<elastic::ElasticServer*> serving_elastic_{nullptr};  // once elastic_ is there, for other threads
 };
 
 Status Program::start() {
@@ -237,6 +238,10 @@ Status Program::start() {
     cohere_ = *std::move(cohere);
     api->upstream = cohere_.get();
   }
+  api->problem = [this] {
+    elastic::ElasticServer* const elastic = serving_elastic_;
+    return elastic ? elastic->problem() : std::string();
+  };
   api_ = std::make_unique<api::Api>(*std::move(api), *service_, serving::steady_clock(), metrics_);
 
   // The port opens before the models are loaded: /health/live answers, and /health/ready says what it waits
@@ -259,6 +264,7 @@ Status Program::start_elastic() {
   auto started = elastic::ElasticServer::start(elastic_options(options_, metrics_));
   if (!started) return started.error();
   elastic_ = *std::move(started);
+  serving_elastic_ = elastic_.get();
   if (!options_.elasticsearch_gateway.empty())
     spdlog::info("gateway to Elasticsearch at {}, mode {}", options_.elasticsearch_gateway,
                  options_.gateway_mode);

@@ -93,7 +93,8 @@ void add_elasticsearch_limits(Table& table, elastic::Limits& limits, const CLI::
   number("--elasticsearch-max-patterns", limits.max_patterns,
          "Names or patterns in one _source, fields, index expression or h; levels of filter_path");
   number("--elasticsearch-max-clauses", limits.max_clauses,
-         "Queries in one search, words and fields they become included; as indices.query.bool.max_clause_count");
+         "Queries in one search, words and fields they become included; as "
+         "indices.query.bool.max_clause_count");
   number("--elasticsearch-max-query-depth", limits.max_query_depth,
          "How deep queries may nest; as indices.query.bool.max_nested_depth");
   number("--elasticsearch-max-query-values", limits.max_query_values,
@@ -116,7 +117,8 @@ void add_elasticsearch_limits(Table& table, elastic::Limits& limits, const CLI::
   number("--elasticsearch-max-shards", limits.max_shards,
          "Shards of all indices, replicas included; as cluster.max_shards_per_node");
   number("--elasticsearch-max-aliases", limits.max_aliases, "Aliases of one index");
-  number("--elasticsearch-max-alias-changes", limits.max_alias_changes, "Aliases that one request may change");
+  number("--elasticsearch-max-alias-changes", limits.max_alias_changes,
+         "Aliases that one request may change");
   table.bytes("--elasticsearch-max-definition-bytes", limits.max_definition_bytes, "16MB",
               "Of an index: its settings, mapping and aliases as JSON");
 }

@@ -181,7 +181,10 @@ void Api::live(ExchangePtr exchange) {
 
 std::vector<std::string> Api::problems() const {
   if (stopping_) return {"the server is stopping"};
-  return context_.service.problems();
+  auto problems = context_.service.problems();
+  if (std::string problem = options_.problem ? options_.problem() : ""; !problem.empty())
+    problems.push_back(std::move(problem));
+  return problems;
 }
 
 void Api::ready(ExchangePtr exchange) {

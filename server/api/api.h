@@ -32,6 +32,9 @@ class Api {
     std::map<std::string, LabelSet> labels;  ///< the operator's, by name
     AccessLog access_log;                    ///< may be empty
     serving::Upstream* upstream = nullptr;   ///< models that run elsewhere; must outlive the API
+    /// What else keeps the server from its work, in words, for /health/ready; empty: nothing. May be empty
+    /// itself; called from any thread.
+    std::function<std::string()> problem;
   };
 
   Api(Options options, serving::EmbeddingService& service, serving::Clock& clock, Metrics& metrics);

@@ -2,17 +2,18 @@
 
 #include "base/json/writer.h"
 
-
 namespace sightline::elastic {
 namespace {
 
 using json::Writer;
 
+constexpr std::size_t k_longest_text_bytes = 8192;
+
 void write_fields(Writer& writer, const ElasticError& error) {
   writer.Key("type");
   writer.String(error.type);
   writer.Key("reason");
-  writer.String(error.reason);
+  writer.String(shortened(error.reason));
   if (error.line > 0) {
     writer.Key("line");
     writer.Int(error.line);
@@ -21,7 +22,7 @@ void write_fields(Writer& writer, const ElasticError& error) {
   }
   for (const auto& [name, value] : error.details) {
     writer.Key(name.data(), static_cast<rapidjson::SizeType>(name.size()));
-    writer.String(value);
+    writer.String(shortened(value));
   }
 }
 
@@ -36,7 +37,7 @@ void write_cause(Writer& writer, const ElasticError& error) {
     writer.Key("type");
     writer.String(error.cause_type);
     writer.Key("reason");
-    writer.String(error.cause_reason);
+    writer.String(shortened(error.cause_reason));
   }
   writer.EndObject();
 }
@@ -83,6 +84,13 @@ http::Response ElasticError::response() const {
   response.status = status;
   response.body = envelope_json();
   return response;
+}
+
+std::string shortened(std::string_view text) {
+  if (text.size() <= k_longest_text_bytes) return std::string(text);
+  std::size_t end = k_longest_text_bytes;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return std::string(text.substr(0, end)) + "... (" + std::to_string(text.size() - end) + " bytes more)";
 }
 
 ElasticError illegal_argument(std::string reason) {

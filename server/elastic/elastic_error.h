@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -32,6 +33,9 @@ struct ElasticError {
   std::string envelope_json() const;
   http::Response response() const;
 };
+
+/// What an error shows of a text: a name or value out of a request may be as long as the request.
+std::string shortened(std::string_view text);
 
 /// A value, or what Elasticsearch says instead.
 template <class T>

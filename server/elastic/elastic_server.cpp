@@ -56,7 +56,7 @@ class LocalBackend final : public Backend {
 
 Result<std::unique_ptr<Backend>> open(const ElasticServer::LocalStore& local,
                                       const ElasticServer::Options& options, Timer&) {
-  auto store = open_local_store(local.data_dir, std::chrono::steady_clock::now, options.limits);
+  auto store = open_local_store(local.data_dir, std::chrono::steady_clock::now, options.limits, options.warn);
   if (!store) return store.error();
   return std::unique_ptr<Backend>(std::make_unique<LocalBackend>(*std::move(store)));
 }
@@ -108,6 +108,7 @@ class Running : public ElasticServer {
   }
 
   std::uint16_t port() const override { return server_->port(); }
+  std::string problem() override { return backend_->store().problem(); }
 
   void stop() override { stop(timer_->now() + drain_timeout_); }
 

@@ -62,6 +62,8 @@ class ElasticServer {
   virtual ~ElasticServer() = default;
 
   virtual std::uint16_t port() const = 0;
+  /// What keeps it from doing its work, in words, for /health/ready; empty if nothing is known to.
+  virtual std::string problem() = 0;
   /// `stop(now + drain_timeout)`.
   virtual void stop() = 0;
   /// Refuses new requests, waits for those in flight until `deadline`, ends those that are left, and closes

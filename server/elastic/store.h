@@ -1,6 +1,8 @@
 // Where documents live: behind one interface a local engine, or a real cluster.
 #pragma once
 
+#include <string>
+
 #include "server/http/message.h"
 
 namespace sightline::elastic {
@@ -17,6 +19,8 @@ class Store {
   /// True if it has ingest pipelines and index templates of its own, as a cluster has: then a pipeline that
   /// the front does not keep is the store's to run. False: such a pipeline does not exist.
   virtual bool runs_pipelines() const { return false; }
+  /// What keeps it from writing, in words; empty if nothing is known to.
+  virtual std::string problem() { return {}; }
 };
 
 }  // namespace sightline::elastic

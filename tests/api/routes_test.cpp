@@ -29,6 +29,19 @@ TEST_CASE("the list of models tells what a user must know to make a mapping") {
   CHECK(message_of(missing).find("no model [n o] here") == 0);
 }
 
+TEST_CASE("what keeps another part from its work turns readiness off") {
+  std::string problem;
+  Api::Options options;
+  options.problem = [&] { return problem; };
+  ApiBench bench(std::move(options));
+  CHECK(bench.get("/health/ready").status == 200);
+  problem = "store folder data: store.db is gone";
+  const auto answer = bench.get("/health/ready");
+  CHECK(answer.status == 503);
+  CHECK(answer.body == R"({"status":"not ready","reasons":["store folder data: store.db is gone"]})");
+  CHECK(bench.get("/health/live").status == 200);
+}
+
 TEST_CASE("live is the process, ready is the models") {
   ApiBench bench({}, {}, false);
   CHECK(bench.get("/health/live").status == 200);

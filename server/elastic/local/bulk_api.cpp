@@ -1,9 +1,12 @@
 // _bulk over REST.
 #include <chrono>
+#include <span>
+#include <vector>
 
+#include "server/elastic/local/answer_size.h"
 #include "server/elastic/local/api.h"
+#include "server/elastic/local/bulk_action_reader.h"
 #include "server/elastic/local/document_writer.h"
-#include "server/elastic/local/update_body.h"
 #include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
@@ -12,185 +15,6 @@ namespace {
 using http::Request;
 using http::Response;
 using rest::PathParameters;
-using Kind = rest::JsonToken::Kind;
-using Action = DocumentWrite::Action;
-
-/// What the parameters of the request say for every line that does not say it itself.
-struct Defaults {
-  std::string index;
-  std::string pipeline;
-  bool wants_source = false;  // of updates
-};
-
-struct BulkLine {
-  const char* action = "index";
-  DocumentWrite write;
-  std::string pipeline;
-  Refusal refusal;  // why this line alone cannot be done
-};
-
-/// Reads a bulk body line by line; the first line that cannot be read ends it.
-class BulkReader {
- public:
-  BulkReader(std::string_view body, const Defaults& defaults) : rest_(body), defaults_(defaults) {}
-
-  Answer<std::vector<BulkLine>> read() {
-    while (!rest_.empty()) {
-      std::string_view line;
-      if (auto refusal = next_line(line)) return *refusal;
-      if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-      BulkLine item;
-      item.write.index = defaults_.index;
-      item.pipeline = defaults_.pipeline;
-      item.write.wants_source = defaults_.wants_source;
-      if (auto refusal = read_action(line, item)) return *refusal;
-      if (item.write.action != Action::remove) {
-        if (rest_.empty()) break;  // an action without its document is passed over, as Elasticsearch does
-        if (auto refusal = next_line(item.write.source)) return *refusal;
-      }
-      if (auto refusal = check(item)) return *refusal;
-      lines_.push_back(std::move(item));
-    }
-    if (lines_.empty()) problems_ = "1: no requests added;";
-    if (!problems_.empty()) {
-      return ElasticError{400, "action_request_validation_exception", "Validation Failed: " + problems_};
-    }
-    return std::move(lines_);
-  }
-
-  /// A line named a pipeline.
-  bool ingest() const { return ingest_; }
-
- private:
-  Refusal next_line(std::string_view& line) {
-    const std::size_t end = rest_.find('\n');
-    if (end == std::string_view::npos)
-      return illegal_argument("The bulk request must be terminated by a newline [\\n]");
-    line = rest_.substr(0, end);
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    rest_.remove_prefix(end + 1);
-    ++number_;
-    return std::nullopt;
-  }
-
-  std::string at_line() const { return "ction/metadata line [" + std::to_string(number_) + "]"; }
-
-  Refusal read_action(std::string_view line, BulkLine& item) {
-    const auto tape = rest::JsonTape::parse(line);
-    if (!tape) return tape.error();
-    if ((*tape)[0].kind != Kind::object) {
-      return illegal_argument("Malformed a" + at_line() + ", expected START_OBJECT but found [" +
-                              event_name((*tape)[0].kind) + "]");
-    }
-    if ((*tape)[0].size == 0)
-      return illegal_argument("Malformed a" + at_line() + ", expected FIELD_NAME but found [END_OBJECT]");
-    const std::string name((*tape)[1].text);
-    if (name == "index") {
-      item.action = "index";
-    } else if (name == "create") {
-      item.action = "create";
-      item.write.action = Action::create;
-    } else if (name == "update") {
-      item.action = "update";
-      item.write.action = Action::update;
-    } else if (name == "delete") {
-      item.action = "delete";
-      item.write.action = Action::remove;
-    } else {
-      return illegal_argument("Malformed a" + at_line() +
-                              ", expected field [create], [delete], [index] or [update] but found [" + name +
-                              "]");
-    }
-    if ((*tape)[2].kind != Kind::object) {
-      return illegal_argument("Malformed a" + at_line() +
-                              ", expected START_OBJECT or END_OBJECT but found [" +
-                              event_name((*tape)[2].kind) + "]");
-    }
-    if ((*tape)[0].size > 1) {
-      return illegal_argument("Malformed a" + at_line() + ", expected END_OBJECT but found [FIELD_NAME]");
-    }
-    for (std::size_t key = 3; key < (*tape)[2].next; key = (*tape)[key + 1].next) {
-      if (auto refusal = read_parameter(*tape, key, item)) return refusal;
-    }
-    return std::nullopt;
-  }
-
-  Refusal read_parameter(const rest::JsonTape& tape, std::size_t key, BulkLine& item) const {
-    const std::string name(tape[key].text);
-    const rest::JsonToken& value = tape[key + 1];
-    const std::string text(value.text);
-    if (value.kind == Kind::array || value.kind == Kind::object) {
-      return illegal_argument("Malformed a" + at_line() + ", expected a simple value for field [" + name +
-                              "] but found [" + event_name(value.kind) + "]");
-    }
-    if (name == "_index") {
-      item.write.index = text;
-    } else if (name == "_id") {
-      if (value.kind != Kind::null) item.write.id = text;
-      if (value.kind == Kind::string && text.empty()) {
-        item.refusal = illegal_argument("if _id is specified it must not be empty");
-      }
-    } else if (name == "pipeline") {
-      item.pipeline = text;
-    } else if (name == "if_seq_no" || name == "if_primary_term") {
-      (name == "if_seq_no" ? item.write.if_seq_no : item.write.if_primary_term) = std::atoll(text.c_str());
-    } else if (name == "op_type" && item.write.action == Action::index) {
-      if (text == "create") {
-        item.write.action = Action::create;
-        item.action = "create";
-      }
-    } else if (name == "_source" && item.write.action == Action::update) {
-      if (text != "true" && text != "false")
-        return illegal_argument("A" + at_line() + ": " + std::string(k_update_source_is_flag));
-      item.write.wants_source = text == "true";
-    } else if (name == "routing" || name == "version" || name == "version_type" ||
-               name == "dynamic_templates") {
-      if (value.kind != Kind::null)
-        return illegal_argument("A" + at_line() + ": [" + name + "] is not supported by this server");
-    } else if (name == "require_alias" || name == "require_data_stream") {
-      if (text == "true")
-        return illegal_argument("A" + at_line() + ": [" + name + "] is not supported by this server");
-    } else if (name != "retry_on_conflict" && name != "list_executed_pipelines") {
-      return illegal_argument("A" + at_line() + " contains an unknown parameter [" + name + "]");
-    }
-    return std::nullopt;
-  }
-
-  Refusal check(BulkLine& item) {
-    const auto add = [this](const std::string& what) {
-      problems_ += std::to_string(++problem_count_) + ": " + what + ";";
-    };
-    DocumentWrite& write = item.write;
-    if (write.index.empty()) add("index is missing");
-    const bool needs_id = write.action == Action::remove || write.action == Action::update;
-    if (needs_id && write.id.empty()) add("id is missing");
-    if (write.action == Action::update) {
-      const auto body = parse_update_body(write.source);
-      if (!body && body.error().type != "action_request_validation_exception") return body.error();
-      if (!body) add("script or doc is missing");
-    } else if (write.action != Action::remove) {
-      if (write.id.empty() && !item.refusal) write.id = random_name(15);
-      // Pipelines are run before requests come here; a line that still names one names one that does not
-      // exist.
-      if (!item.pipeline.empty() && item.pipeline != "_none") {
-        ingest_ = true;
-        item.refusal = illegal_argument("pipeline with id [" + item.pipeline + "] does not exist");
-      } else if (!item.refusal && write.source.find_first_not_of(" \t\r") == std::string_view::npos) {
-        item.refusal =
-            ElasticError{400, "document_parsing_exception", "[0:0] failed to parse, document is empty"};
-      }
-    }
-    return std::nullopt;
-  }
-
-  std::string_view rest_;
-  const Defaults& defaults_;
-  int number_ = 0;
-  std::vector<BulkLine> lines_;
-  std::string problems_;
-  int problem_count_ = 0;
-  bool ingest_ = false;
-};
 
 std::string item_json(const BulkLine& line, const Answer<WriteResult>& result, bool forced_refresh) {
   std::string out = std::string("{\"") + line.action + "\":{";
@@ -204,14 +28,14 @@ std::string item_json(const BulkLine& line, const Answer<WriteResult>& result, b
     return out + "}}";
   }
   out += "\"_index\":";
-  rest::append_json_string(out, line.write.index);
+  rest::append_json_string(out, shortened(line.write.index));
   out += ",\"_id\":";
-  rest::append_json_string(out, line.write.id);
+  rest::append_json_string(out, shortened(line.write.id));
   return out + ",\"status\":" + std::to_string(result.error().status) +
          ",\"error\":" + result.error().item_json() + "}}";
 }
 
-Answer<Defaults> read_defaults(const Request& request, const PathParameters& path) {
+Answer<BulkDefaults> read_defaults(const Request& request, const PathParameters& path) {
   for (const char* name : {"routing", "require_alias"}) {
     if (const auto value = rest::query_parameter(request, name); value && *value != "false") {
       return illegal_argument("[" + std::string(name) + "] is not supported by this server");
@@ -219,8 +43,81 @@ Answer<Defaults> read_defaults(const Request& request, const PathParameters& pat
   }
   const auto wants_source = updates_show_source(request);
   if (!wants_source) return wants_source.error();
-  return Defaults{path.get("index"), rest::query_parameter(request, "pipeline").value_or(""), *wants_source};
+  return BulkDefaults{path.get("index"), rest::query_parameter(request, "pipeline").value_or(""),
+                      *wants_source};
 }
+
+/// Actions that are read and written together.
+constexpr std::size_t k_part_items = 10'000;
+constexpr std::size_t k_part_bytes = 32u << 20;
+
+/// Writes a bulk part by part, and its answer with it.
+class BulkRun {
+ public:
+  BulkRun(StoreCore& store, BulkActionReader reader, bool forced_refresh, std::size_t answer_bytes)
+      : writer_(store), reader_(std::move(reader)), limits_(store.limits()), forced_refresh_(forced_refresh) {
+    items_.reserve(answer_bytes);
+  }
+
+  /// An error before anything is written is one of the whole; later ones are the items' own.
+  Refusal run() {
+    bool any = false;
+    while (read_part()) {
+      for (std::size_t done = 0; done < writes_.size();) {
+        auto results = writer_.write(std::span<const DocumentWrite>(writes_).subspan(done));
+        if (!results && !any) return std::move(results).error();
+        const std::size_t count = results ? results->size() : writes_.size() - done;
+        for (std::size_t i = 0; i < count; ++i)
+          results_.push_back(results ? std::move((*results)[i]) : Answer<WriteResult>(results.error()));
+        done += count;
+        any = true;
+      }
+      append_part();
+    }
+    return std::nullopt;
+  }
+  void refresh() { writer_.refresh(); }
+  bool errors() const { return errors_; }
+  std::string& items() { return items_; }
+
+ private:
+  bool read_part() {
+    lines_.clear();
+    writes_.clear();
+    results_.clear();
+    std::size_t bytes = 0;
+    while (lines_.size() < k_part_items && bytes < k_part_bytes) {
+      auto line = reader_.next();
+      if (!line) break;
+      bytes += line->write.source.size();
+      if (!line->refusal) writes_.push_back(line->write);
+      lines_.push_back(*std::move(line));
+    }
+    return !lines_.empty();
+  }
+
+  void append_part() {
+    auto next = results_.begin();
+    for (const BulkLine& line : lines_) {
+      const Answer<WriteResult> result =
+          line.refusal ? Answer<WriteResult>(*line.refusal) : std::move(*next++);
+      errors_ = errors_ || !result;
+      if (!items_.empty()) items_ += ',';
+      items_ += item_json(line, result, forced_refresh_);
+      check_answer_size(items_, limits_);
+    }
+  }
+
+  DocumentWriter writer_;
+  BulkActionReader reader_;
+  const Limits& limits_;
+  const bool forced_refresh_;
+  std::vector<BulkLine> lines_;
+  std::vector<DocumentWrite> writes_;
+  std::vector<Answer<WriteResult>> results_;
+  bool errors_ = false;
+  std::string items_;
+};
 
 Response bulk(StoreCore& store, const Request& request, const PathParameters& path) {
   const auto started = std::chrono::steady_clock::now();
@@ -230,30 +127,20 @@ Response bulk(StoreCore& store, const Request& request, const PathParameters& pa
   if (!forced) return forced.error().response();
   const auto defaults = read_defaults(request, path);
   if (!defaults) return defaults.error().response();
-  BulkReader reader(request.body, *defaults);
-  const auto lines = reader.read();
-  if (!lines) return lines.error().response();
+  BulkActionReader checked(request.body, *defaults);
+  if (auto refusal = checked.check(store.limits().max_bulk_items)) return refusal->response();
+  if (checked.answer_bytes() > store.limits().max_answer_bytes) throw AnswerTooLarge{};
 
-  std::vector<DocumentWrite> writes;
-  for (const BulkLine& line : *lines) {
-    if (!line.refusal) writes.push_back(line.write);
-  }
-  const auto results = write_documents(store, writes, wants_refresh(request));
-  if (!results) return results.error().response();
-
-  bool errors = false;
-  std::string items;
-  auto next = results->begin();
-  for (const BulkLine& line : *lines) {
-    const Answer<WriteResult> result = line.refusal ? Answer<WriteResult>(*line.refusal) : *next++;
-    errors = errors || !result;
-    if (!items.empty()) items += ',';
-    items += item_json(line, result, *forced);
-  }
+  BulkRun run(store, BulkActionReader(request.body, *defaults), *forced, checked.answer_bytes());
+  if (auto refusal = run.run()) return refusal->response();
+  if (wants_refresh(request)) run.refresh();
   const auto took = std::chrono::steady_clock::now() - started;
-  return json_answer(std::string("{\"errors\":") + (errors ? "true" : "false") + ",\"took\":" +
-                     std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(took).count()) +
-                     (reader.ingest() ? ",\"ingest_took\":0" : "") + ",\"items\":[" + items + "]}");
+  std::string& items = run.items();
+  items.insert(0, std::string("{\"errors\":") + (run.errors() ? "true" : "false") + ",\"took\":" +
+                      std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(took).count()) +
+                      (checked.ingest() ? ",\"ingest_took\":0" : "") + ",\"items\":[");
+  items += "]}";
+  return json_answer(std::move(items));
 }
 
 }  // namespace

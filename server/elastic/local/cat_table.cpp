@@ -159,7 +159,8 @@ http::Response CatTable::answer(const http::Request& request, const Limits& limi
   for (const char* name : {"h", "s"}) {
     const std::string columns = rest::query_parameter(request, name).value_or("");
     const auto count = static_cast<std::size_t>(std::count(columns.begin(), columns.end(), ',')) + 1;
-    if (auto refusal = rest::check_pattern_count(name, count, limits.max_patterns)) return refusal->response();
+    if (auto refusal = rest::check_pattern_count(name, count, limits.max_patterns))
+      return refusal->response();
   }
   const auto explains = rest::query_flag(request, "help", false);
   if (!explains) return explains.error().response();

@@ -24,7 +24,8 @@ class CatTable {
   void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
 
   /// As text in columns, or with `format=json` (or JSON alone in Accept) as JSON. Parameters: `h` names
-  /// columns, `v` adds a header, `s` sorts by columns (`name` or `name:desc`), `help` lists the columns. Throws AnswerTooLarge.
+  /// columns, `v` adds a header, `s` sorts by columns (`name` or `name:desc`), `help` lists the columns.
+  /// Throws AnswerTooLarge.
   http::Response answer(const http::Request& request, const Limits& limits);
 
  private:

@@ -143,7 +143,7 @@ Response health(StoreCore& store, const Request& request, const PathParameters& 
     all.active += copies.active;
     all.unassigned += copies.unassigned;
   }
-  const char* status = missing ? "red" : all.status();
+  const char* status = missing || !store.problem().empty() ? "red" : all.status();
   const auto there = reached(request, status, all);
   if (!there) return there.error().response();
   const bool timed_out = missing || !*there;

@@ -61,8 +61,10 @@ Response write_one(StoreCore& store, const Request& request, DocumentWrite write
       return error.response();
     }
   }
-  auto results = write_documents(store, {write}, wants_refresh(request));
+  DocumentWriter writer(store);
+  auto results = writer.write({&write, 1});
   if (!results) return results.error().response();
+  if (wants_refresh(request)) writer.refresh();
   const Answer<WriteResult>& result = results->front();
   if (!result) return result.error().response();
   const bool noop = result->result == "noop";  // nothing was written, so no copy and no refresh is told of
@@ -187,7 +189,8 @@ struct Wanted {
 };
 
 Answer<Wanted> read_wanted(const rapidjson::Value& item, const std::string& index,
-                           const std::shared_ptr<const SourceFilter>& filter, int position, const Limits& limits) {
+                           const std::shared_ptr<const SourceFilter>& filter, int position,
+                           const Limits& limits) {
   Wanted wanted{index, "", filter};
   if (!item.IsObject())
     return ElasticError{400, "parse_exception", "docs array element should include an object"};
@@ -272,7 +275,7 @@ Response multi_get(StoreCore& store, const Request& request, const PathParameter
     if (out.back() == '}') out += ',';
     const auto found = find_document(store, one.index, one.id, one.filter);
     out += "{\"_index\":";
-    rest::append_json_string(out, found ? found->index->name() : one.index);
+    rest::append_json_string(out, found ? found->index->name() : shortened(one.index));
     out += ",\"_id\":";
     rest::append_json_string(out, one.id);
     out +=

@@ -371,7 +371,8 @@ class DocumentParser {
                            ValueError error) const {
     ElasticError outer =
         at(offset, "failed to parse field [" + path + "] of type [" + type + "] in document with id '" + id_ +
-                       "'. Preview of field's value: '" + error.preview.substr(0, k_longest_preview_bytes) + "'");
+                       "'. Preview of field's value: '" +
+                       error.preview.substr(0, k_longest_preview_bytes) + "'");
     outer.root_is_cause = error.cause.type == "document_parsing_exception";
     outer.causes.push_back(std::move(error.cause));
     return outer;

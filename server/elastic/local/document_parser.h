@@ -31,8 +31,9 @@ struct PreparedDocument {
       mapping;  ///< the given one, or a new one with the fields that the document brought
 };
 
-/// Reads `source` by `mapping`; unknown fields become fields as Elasticsearch would make them, within `limits`. `cut_vectors`
-/// false leaves vectors in the source (index.mapping.exclude_source_vectors). Errors:
+/// Reads `source` by `mapping`; unknown fields become fields as Elasticsearch would make them, within
+/// `limits`.
+/// `cut_vectors` false leaves vectors in the source (index.mapping.exclude_source_vectors). Errors:
 /// document_parsing_exception, strict_dynamic_mapping_exception, illegal_argument_exception, with
 /// Elasticsearch's texts and positions.
 Answer<PreparedDocument> prepare_document(std::string_view source, const std::string& id,

@@ -1,8 +1,10 @@
-// Writes documents: one request, one transaction.
+// Writes documents.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,12 +35,24 @@ struct WriteResult {
   int status() const { return result == "created" ? 201 : result == "not_found" ? 404 : 200; }
 };
 
-/// Does all of `writes`, in order, in one transaction that is on disk when it returns; searches see it then
-/// too if `refresh`, else within the refresh interval of a second. Missing indices are made first. An item
-/// that fails leaves the others alone; its answer has `index` and the error. Errors of the whole:
-/// storage_error.
-Answer<std::vector<Answer<WriteResult>>> write_documents(StoreCore& store,
-                                                         const std::vector<DocumentWrite>& writes,
-                                                         bool refresh);
+/// Does the writes of one request, in order, in as many transactions as keep each short: other writers and
+/// searches get in between. A write that fails leaves the others alone.
+class DocumentWriter {
+ public:
+  explicit DocumentWriter(StoreCore& store) : store_(store) {}
+
+  /// Does the first of `writes`, at least one, in one transaction that is on disk when it returns. Missing
+  /// indices are made first. The answers, one per write that was done: an item that failed has its error.
+  /// Errors of the whole: storage_error; then nothing of `writes` is done. Throws WorkCancelled with the same
+  /// effect.
+  Answer<std::vector<Answer<WriteResult>>> write(std::span<const DocumentWrite> writes);
+  /// Searches see what was written; without it within the refresh interval of a second.
+  void refresh();
+
+ private:
+  StoreCore& store_;
+  std::map<std::string, Refusal> indices_;  // named so far, and why one could not be made
+  std::vector<IndexPtr> written_;
+};
 
 }  // namespace sightline::elastic

@@ -137,7 +137,8 @@ Response delete_index(StoreCore& store, const Request& request, const PathParame
 Response get_index(StoreCore& store, const Request& request, const PathParameters& path) {
   const auto flat = rest::query_flag(request, "flat_settings", false);
   if (!flat) return flat.error().response();
-  return answer_by_index(store, named_indices(store, request, path), [&](std::string& out, const LocalIndex& index) {
+  const auto indices = named_indices(store, request, path);
+  return answer_by_index(store, indices, [&](std::string& out, const LocalIndex& index) {
     out += "\"aliases\":" + aliases_json(index.aliases()) + ",\"mappings\":" + index.mapping()->to_json() +
            ",\"settings\":" + settings_json(index.settings(), *flat);
   });
@@ -150,7 +151,8 @@ Response exists(StoreCore& store, const Request& request, const PathParameters& 
 }
 
 Response get_mapping(StoreCore& store, const Request& request, const PathParameters& path) {
-  return answer_by_index(store, named_indices(store, request, path), [](std::string& out, const LocalIndex& index) {
+  const auto indices = named_indices(store, request, path);
+  return answer_by_index(store, indices, [](std::string& out, const LocalIndex& index) {
     out += "\"mappings\":" + index.mapping()->to_json();
   });
 }
@@ -173,7 +175,8 @@ Response get_settings(StoreCore& store, const Request& request, const PathParame
   if (!flat) return flat.error().response();
   const std::string pattern = path.get("name").empty() || path.get("name") == "_all" ? "*" : path.get("name");
   if (auto refusal = check_names(store, "name", pattern)) return refusal->response();
-  return answer_by_index(store, named_indices(store, request, path), [&](std::string& out, const LocalIndex& index) {
+  const auto indices = named_indices(store, request, path);
+  return answer_by_index(store, indices, [&](std::string& out, const LocalIndex& index) {
     out += "\"settings\":" + settings_json(index.settings(), *flat, pattern);
   });
 }
@@ -209,6 +212,7 @@ Aliases chosen_aliases(const LocalIndex& index, const std::string& names) {
   if (names.empty()) return all;
   const auto patterns = split_expression(names);
   std::erase_if(all, [&](const auto& alias) {
+    check_cancelled();
     bool chosen = false;
     for (const std::string_view pattern : patterns) {
       if (!pattern.starts_with('-')) {
@@ -339,14 +343,15 @@ Refusal read_alias_action(const StoreCore& store, const rapidjson::Value& entry,
   if (expressions.empty())
     return ElasticError{400, "action_request_validation_exception",
                         "Validation Failed: 1: One of [index] or [indices] is required;"};
+  const std::size_t most = store.limits().max_alias_changes;
   for (const std::string& expression : expressions) {
     const auto indices = store.find_all(expression, {});
     if (!indices) return indices.error();
     for (const IndexPtr& index : *indices) {
       for (const std::string& name : aliases) {
         check_cancelled();
-        if (changes.size() == store.limits().max_alias_changes) {
-          return illegal_argument("a request may change [" + std::to_string(store.limits().max_alias_changes) +
+        if (changes.size() == most) {
+          return illegal_argument("a request may change [" + std::to_string(most) +
                                   "] aliases; send fewer, or raise --elasticsearch-max-alias-changes");
         }
         changes.push_back({index, name, kind == "add" ? std::optional(alias) : std::nullopt});

@@ -128,16 +128,18 @@ void expand_replicas(IndexSettings& settings) {
 }
 
 /// Settings that clients may raise no further than this server can bear.
-Refusal check_ceiling(const Setting& setting, const std::string& name, const std::string& value, std::int64_t number,
-                      const Limits& limits) {
-  const bool fields = setting.name == "mapping.total_fields.limit", depth = setting.name == "mapping.depth.limit";
+Refusal check_ceiling(const Setting& setting, const std::string& name, const std::string& value,
+                      std::int64_t number, const Limits& limits) {
+  const bool fields = setting.name == "mapping.total_fields.limit";
+  const bool depth = setting.name == "mapping.depth.limit";
   const std::int64_t most = setting.name == "number_of_shards" ? k_max_shards
                             : fields ? static_cast<std::int64_t>(limits.max_fields)
                             : depth  ? static_cast<std::int64_t>(k_deepest_mapping)
                                      : std::numeric_limits<std::int64_t>::max();
   if (number <= most) return std::nullopt;
   return illegal_argument("Failed to parse value [" + value + "] for setting [" + name + "] must be <= " +
-                          std::to_string(most) + (fields ? "; --elasticsearch-max-fields sets this limit" : ""));
+                          std::to_string(most) +
+                          (fields ? "; --elasticsearch-max-fields sets this limit" : ""));
 }
 
 Refusal check_value(const std::string& name, const std::string& value, const Limits& limits) {

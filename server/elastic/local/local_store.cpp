@@ -1,5 +1,10 @@
 #include "server/elastic/local/local_store.h"
 
+#include <condition_variable>
+#include <mutex>
+#include <stop_token>
+#include <thread>
+
 #include "server/elastic/local/answer_size.h"
 #include "server/elastic/local/api.h"
 #include "server/elastic/local/search/search_handler.h"
@@ -10,6 +15,8 @@
 namespace sightline::elastic {
 namespace {
 
+constexpr std::chrono::seconds k_watch_interval{1};
+
 class LocalStore : public Store {
  public:
   explicit LocalStore(std::unique_ptr<StoreCore> core) : core_(std::move(core)) {
@@ -18,7 +25,10 @@ class LocalStore : public Store {
     add_document_routes(router_, *core_);
     add_bulk_routes(router_, *core_);
     add_search_routes(router_, *core_);
+    watch_ = std::jthread([this](const std::stop_token& stop) { watch(stop); });
   }
+
+  std::string problem() override { return core_->problem(); }
 
   http::Response handle(const http::Request& request) override {
     try {
@@ -31,15 +41,25 @@ class LocalStore : public Store {
   }
 
  private:
+  void watch(const std::stop_token& stop) {
+    std::mutex mutex;
+    std::condition_variable_any stopped;
+    std::unique_lock<std::mutex> lock(mutex);
+    while (!stopped.wait_for(lock, stop, k_watch_interval, [&] { return stop.stop_requested(); })) {
+      core_->check();
+    }
+  }
+
   std::unique_ptr<StoreCore> core_;
   rest::Router router_;
+  std::jthread watch_;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<Store>> open_local_store(const std::filesystem::path& folder, StoreCore::Now now,
-                                                const Limits& limits) {
-  auto core = StoreCore::open(folder, std::move(now), limits);
+                                                const Limits& limits, Warn warn) {
+  auto core = StoreCore::open(folder, std::move(now), limits, std::move(warn));
   if (!core) return core.error();
   return std::unique_ptr<Store>(std::make_unique<LocalStore>(*std::move(core)));
 }

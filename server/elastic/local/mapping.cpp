@@ -193,13 +193,14 @@ ElasticError too_deep(std::string_view path, const MappingLimits& limits) {
   for (std::size_t level = 0; level < limits.depth && end != path.npos; ++level)
     end = path.find('.', end == 0 ? 0 : end + 1);
   return illegal_argument("Limit of mapping depth [" + std::to_string(limits.depth) +
-                          "] has been exceeded due to object field [" + std::string(path.substr(0, end)) + "]");
+                          "] has been exceeded due to object field [" + std::string(path.substr(0, end)) +
+                          "]");
 }
 
 Refusal check_name_length(std::string_view name, const MappingLimits& limits) {
   if (name.size() <= limits.field_name_length) return std::nullopt;
-  const auto characters =
-      std::count_if(name.begin(), name.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
+  const auto begins_character = [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; };
+  const auto characters = std::count_if(name.begin(), name.end(), begins_character);
   if (static_cast<std::size_t>(characters) <= limits.field_name_length) return std::nullopt;
   return illegal_argument("Field name [" + std::string(name) + "] is longer than the limit of [" +
                           std::to_string(limits.field_name_length) + "] characters");

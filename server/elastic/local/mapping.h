@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -99,7 +98,9 @@ struct MappingNode {
 struct MappingLimits {
   std::size_t total_fields = 1000;  ///< objects and multi-fields included (index.mapping.total_fields.limit)
   std::size_t depth = 20;           ///< of objects, the root counted (index.mapping.depth.limit)
-  std::size_t field_name_length = std::numeric_limits<std::size_t>::max();  ///< in characters
+  /// Of one level, in characters (index.mapping.field_name_length.limit). Elasticsearch's own default is no
+  /// limit, but longer names do not fit into its index.
+  std::size_t field_name_length = 32'766;
 };
 
 /// The most that index.mapping.depth.limit may be: mappings are walked by recursion.
@@ -122,9 +123,9 @@ class Mapping {
   Answer<Mapping> merged_with(const Mapping& other, const MappingLimits& limits = {}) const;
   /// Errors: illegal_argument_exception naming the limit that this mapping exceeds.
   Refusal check(const MappingLimits& limits) const;
-  /// Puts a field that is not there yet under its path, and objects above it as needed. `known`: size() before
-  /// the document that brings it. Errors: illegal_argument_exception if the path leads through a field, or
-  /// beyond a limit; nothing is added then.
+  /// Puts a field that is not there yet under its path, and objects above it as needed. `known`: size()
+  /// before the document that brings it. Errors: illegal_argument_exception if the path leads through a
+  /// field, or beyond a limit; nothing is added then.
   Refusal add(FieldPtr field, const MappingLimits& limits, std::size_t known);
   /// Puts an object under this path, and those above it, if they are not there yet. Errors as `add`.
   Refusal add_object(const std::string& path, const MappingLimits& limits, std::size_t known);

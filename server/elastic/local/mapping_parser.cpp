@@ -121,8 +121,8 @@ Refusal MappingParser::read_property(MappingNode& object, const std::string& pre
   if (name.empty()) return illegal_argument("field name cannot be an empty string");
   if (static_cast<std::size_t>(std::count(prefix.begin(), prefix.end(), '.')) >= k_deepest_mapping) {
     return illegal_argument("Limit of mapping depth [" + std::to_string(k_deepest_mapping) +
-                            "] has been exceeded due to object field [" + prefix.substr(0, prefix.size() - 1) +
-                            "]");
+                            "] has been exceeded due to object field [" +
+                            prefix.substr(0, prefix.size() - 1) + "]");
   }
   if (const std::size_t dot = name.find('.'); dot != std::string::npos) {
     const std::string first = name.substr(0, dot);

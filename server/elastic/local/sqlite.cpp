@@ -2,9 +2,12 @@
 
 #include <sqlite3.h>
 
+#include "base/cancellation.h"
+
 namespace sightline::elastic::sqlite {
 namespace {
 
+constexpr int k_steps_between_checks = 10'000;  // of SQLite's machine
 constexpr int k_busy_milliseconds = 10'000;
 constexpr std::size_t k_most_idle_readers = 32;
 
@@ -37,6 +40,7 @@ Result<bool> Query::step() {
   const int code = sqlite3_step(statement_);
   if (code == SQLITE_ROW) return true;
   if (code == SQLITE_DONE) return false;
+  if (code == SQLITE_INTERRUPT) check_cancelled();
   return connection_->error("running a statement");
 }
 
@@ -70,6 +74,14 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::string& file, Mo
   sqlite3_busy_timeout(connection->handle_, k_busy_milliseconds);
   Status status =
       connection->execute("PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY");
+  if (mode == Mode::read_only) {
+    // Writes are short; a read may look at every row.
+    const auto cancelled = [](void*) {
+      const auto& cancellation = current_cancellation();
+      return cancellation && cancellation->requested() ? 1 : 0;
+    };
+    sqlite3_progress_handler(connection->handle_, k_steps_between_checks, cancelled, nullptr);
+  }
   if (status && mode == Mode::read_write) {
     status = connection->execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL");
   }

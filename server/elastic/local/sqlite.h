@@ -35,7 +35,7 @@ class Query {
   Query& bind(int parameter, std::string_view text);
   Query& bind_blob(int parameter, const void* bytes, std::size_t size);
 
-  /// True: a row is there. False: the end.
+  /// True: a row is there. False: the end. Throws WorkCancelled while reading for a request that is.
   Result<bool> step();
   /// Runs a statement that gives no rows.
   Status run();

@@ -2,12 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
 #include <fcntl.h>
 #include <functional>
 #include <random>
-#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/base64.h"
@@ -44,10 +42,6 @@ std::string index_schema(std::int64_t number) {
          n + "(id TEXT PRIMARY KEY, version INTEGER NOT NULL, time INTEGER NOT NULL) WITHOUT ROWID;";
 }
 
-Error folder_error(const std::filesystem::path& folder, const std::string& what) {
-  return {ErrorCode::unavailable, "store folder " + folder.string() + ": " + what};
-}
-
 }  // namespace
 
 ElasticError definition_too_large(std::size_t bytes, const Limits& limits) {
@@ -58,6 +52,8 @@ ElasticError definition_too_large(std::size_t bytes, const Limits& limits) {
 }
 
 ElasticError storage_error(const Error& error) {
+  if (error.code == ErrorCode::unavailable)
+    return {503, "cluster_block_exception", "blocked by: [SERVICE_UNAVAILABLE/store]: " + error.message};
   return {500, "i_o_exception", error.message};
 }
 
@@ -89,17 +85,19 @@ std::string random_name(std::size_t bytes) {
   return text;
 }
 
-StoreCore::StoreCore(std::filesystem::path folder, Now now, const Limits& limits)
+StoreCore::StoreCore(const std::filesystem::path& folder, std::unique_ptr<StoreFiles> files, Now now,
+                     const Limits& limits, Warn warn)
     : limits_(limits),
-      folder_(std::move(folder)),
-      file_((folder_ / "store.db").string()),
+      folder_(folder),
+      files_(std::move(files)),
+      file_(files_->database()),
+      health_(std::move(warn)),
       readers_(file_),
       now_(std::move(now)) {}
 
 StoreCore::~StoreCore() {
   indices_.clear();  // their search sides hold statements of the writer
   retired_.clear();
-  if (lock_file_ >= 0) ::close(lock_file_);
 }
 
 bool StoreCore::refresh_is_due() const {
@@ -115,7 +113,7 @@ void StoreCore::refresh_all() const {
 
 VisibilityLock::Reader StoreCore::read_lock() const {
   if (refresh_is_due()) {
-    const std::unique_lock<std::mutex> writing(write_mutex_, std::try_to_lock);
+    const std::unique_lock<TurnMutex> writing(write_mutex_, std::try_to_lock);
     if (writing) {
       const VisibilityLock::Writer alone = visibility_.write();
       refresh_all();
@@ -125,41 +123,46 @@ VisibilityLock::Reader StoreCore::read_lock() const {
 }
 
 void StoreCore::refresh(const std::vector<IndexPtr>& indices) {
-  const std::lock_guard<std::mutex> writing(write_mutex_);
+  const std::lock_guard<TurnMutex> writing(write_mutex_);
   const VisibilityLock::Writer alone = visibility_.write();
   for (const IndexPtr& index : indices) index->search().refresh();
 }
 
 Result<std::unique_ptr<StoreCore>> StoreCore::open(const std::filesystem::path& folder, Now now,
-                                                   const Limits& limits) {
-  std::unique_ptr<StoreCore> core(new StoreCore(folder, std::move(now), limits));
-  if (Status status = core->lock_folder(); !status) return status.error();
+                                                   const Limits& limits, Warn warn) {
+  auto files = StoreFiles::claim(folder, warn);
+  if (!files) return files.error();
+  std::unique_ptr<StoreCore> core(
+      new StoreCore(folder, *std::move(files), std::move(now), limits, std::move(warn)));
+  if (core->files_->is_new()) {
+    if (Status status = core->create_database(); !status) return status.error();
+  }
   auto writer = sqlite::Connection::open(core->file_, sqlite::Connection::Mode::read_write);
   if (!writer) return writer.error();
   core->writer_ = *std::move(writer);
   if (Status status = core->prepare_database(); !status) return status.error();
   if (Status status = core->load_indices(); !status) return status.error();
+  core->files_->watch();
   return core;
 }
 
-Status StoreCore::lock_folder() {
-  std::error_code problem;
-  std::filesystem::create_directories(folder_, problem);
-  if (problem) return folder_error(folder_, "cannot be made: " + problem.message());
-  lock_file_ = ::open((folder_ / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (lock_file_ < 0) return folder_error(folder_, std::string("cannot be written: ") + std::strerror(errno));
-  if (::flock(lock_file_, LOCK_EX | LOCK_NB) != 0) {
-    return folder_error(folder_, "is in use by another server; stop it, or name another folder");
-  }
-  return {};
+/// Under another name until it is whole.
+Status StoreCore::create_database() {
+  const std::string unfinished = files_->unfinished();
+  for (const char* suffix : {"", "-wal", "-shm"}) ::unlink((unfinished + suffix).c_str());
+  const int file = ::open(unfinished.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  if (file >= 0) ::close(file);  // SQLite's own would be readable to others
+  auto writer = sqlite::Connection::open(unfinished, sqlite::Connection::Mode::read_write);
+  if (!writer) return writer.error();
+  writer_ = *std::move(writer);
+  const Status made = create_schema();
+  writer_.reset();
+  return made ? files_->finish() : made;
 }
 
 Status StoreCore::prepare_database() {
   const auto application = writer_->number("PRAGMA application_id");
   if (!application) return application.error();
-  const auto tables = writer_->number("SELECT COUNT(*) FROM sqlite_master");
-  if (!tables) return tables.error();
-  if (*tables == 0) return create_schema();
   const auto version = writer_->number("PRAGMA user_version");
   if (!version) return version.error();
   if (*application != k_application_id) {
@@ -188,16 +191,60 @@ Status StoreCore::prepare_database() {
   const auto row = uuid->step();
   if (!row) return row.error();
   if (*row) cluster_uuid_ = uuid->text(0);
+  return files_->check_uuid(cluster_uuid_);
+}
+
+Status StoreCore::check_files() {
+  auto fault = files_->fault();
+  if (!fault) return {};
+  std::string text = "store folder " + folder_.string() + ": " + *fault +
+                     "; writes are refused, since they would be lost. Stop the server, put back what was "
+                     "there or a copy of it, and start the server again";
+  health_.found(text);
+  return Error{ErrorCode::unavailable, std::move(text)};
+}
+
+void StoreCore::note(const Status& written) {
+  if (written) return health_.works();
+  if (written.error().code != ErrorCode::unavailable) health_.failed(written.error().message);
+}
+
+std::string StoreCore::problem() {
+  if (check_files() && !health_.write_failed()) health_.works();
+  return health_.problem();
+}
+
+void StoreCore::check() {
+  if (!check_files()) return;
+  if (!health_.write_failed()) return health_.works();
+  const std::unique_lock<TurnMutex> writing(write_mutex_, std::try_to_lock);
+  if (writing) note(try_write());
+}
+
+Status StoreCore::try_write() {
+  // As much as a small write takes: a full disk may still have a few bytes.
+  constexpr const char* k_probe =
+      "INSERT OR REPLACE INTO store(key, value) VALUES('probe', hex(zeroblob(65536)))";
+  for (const char* sql : {k_probe, "DELETE FROM store WHERE key='probe'"}) {
+    if (Status status = writer_->execute(sql); !status) return status;
+  }
   return {};
 }
 
 template <class Work>
 Status StoreCore::in_transaction(const Work& work) {
-  Status status = writer_->execute("BEGIN IMMEDIATE");
+  Status status = check_files();
+  if (status) status = writer_->execute("BEGIN IMMEDIATE");
   if (!status) return status;
-  status = work();
+  try {
+    status = work();
+  } catch (...) {
+    (void)writer_->execute("ROLLBACK");
+    throw;
+  }
   if (status) status = writer_->execute("COMMIT");
   if (!status) (void)writer_->execute("ROLLBACK");
+  note(status);
   return status;
 }
 
@@ -267,7 +314,7 @@ Result<IndexPtr> StoreCore::load_index(sqlite::Query& row) {
 }
 
 Answer<IndexPtr> StoreCore::create_index(const std::string& name, IndexCreation creation) {
-  const std::lock_guard<std::mutex> lock(write_mutex_);
+  const std::lock_guard<TurnMutex> lock(write_mutex_);
   return create_index_locked(name, std::move(creation));
 }
 
@@ -290,8 +337,8 @@ Refusal StoreCore::check_new_aliases(const Aliases& aliases, const std::string& 
 Refusal StoreCore::check_definition(const IndexSettings& settings, const Mapping& mapping,
                                     const Aliases& aliases) const {
   if (aliases.size() > limits_.max_aliases) {
-    return illegal_argument("an index may have [" + std::to_string(limits_.max_aliases) + "] aliases but would have [" +
-                            std::to_string(aliases.size()) +
+    return illegal_argument("an index may have [" + std::to_string(limits_.max_aliases) +
+                            "] aliases but would have [" + std::to_string(aliases.size()) +
                             "]; remove some, or raise --elasticsearch-max-aliases");
   }
   const std::size_t bytes =
@@ -309,7 +356,8 @@ Refusal StoreCore::check_shards(std::int64_t more) const {
                       "Validation Failed: 1: this action would add [" + std::to_string(more) +
                           "] shards, but this cluster currently has [" + std::to_string(open) + "]/[" +
                           std::to_string(most) +
-                          "] maximum normal shards open; delete indices, or raise --elasticsearch-max-shards;"};
+                          "] maximum normal shards open; delete indices, or raise "
+                          "--elasticsearch-max-shards;"};
 }
 
 Result<std::int64_t> StoreCore::insert_index(const LocalIndex::Definition& definition) {
@@ -375,7 +423,7 @@ void StoreCore::drop_retired() {
 }
 
 Refusal StoreCore::delete_indices(const std::vector<IndexPtr>& indices) {
-  const std::lock_guard<std::mutex> write_lock(write_mutex_);
+  const std::lock_guard<TurnMutex> write_lock(write_mutex_);
   drop_retired();
   const VisibilityLock::Writer alone = visibility_.write();  // no search is under way
   std::vector<IndexPtr> live;
@@ -418,7 +466,7 @@ Status StoreCore::save(const LocalIndex& index, const char* column, const std::s
 }
 
 Refusal StoreCore::merge_mapping(const std::vector<IndexPtr>& indices, const Mapping& mapping) {
-  const std::lock_guard<std::mutex> write_lock(write_mutex_);
+  const std::lock_guard<TurnMutex> write_lock(write_mutex_);
   std::vector<std::shared_ptr<const Mapping>> merged;
   for (const IndexPtr& index : indices) {
     check_cancelled();
@@ -439,7 +487,7 @@ Refusal StoreCore::merge_mapping(const std::vector<IndexPtr>& indices, const Map
 }
 
 Refusal StoreCore::change_settings(const std::vector<IndexPtr>& indices, const IndexSettings& changes) {
-  const std::lock_guard<std::mutex> write_lock(write_mutex_);
+  const std::lock_guard<TurnMutex> write_lock(write_mutex_);
   std::vector<IndexSettings> updated;
   std::int64_t more_shards = 0;
   for (const IndexPtr& index : indices) {
@@ -465,7 +513,7 @@ Refusal StoreCore::change_settings(const std::vector<IndexPtr>& indices, const I
 }
 
 Refusal StoreCore::change_aliases(const std::vector<AliasChange>& changes) {
-  const std::lock_guard<std::mutex> write_lock(write_mutex_);
+  const std::lock_guard<TurnMutex> write_lock(write_mutex_);
   std::map<IndexPtr, Aliases> updated;
   for (const AliasChange& change : changes) {
     Aliases& aliases = updated.try_emplace(change.index, change.index->aliases()).first->second;

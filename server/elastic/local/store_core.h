@@ -18,6 +18,9 @@
 #include "server/elastic/local/index.h"
 #include "server/elastic/local/local_index.h"
 #include "server/elastic/local/sqlite.h"
+#include "server/elastic/local/store_files.h"
+#include "server/elastic/local/store_health.h"
+#include "server/elastic/local/turn_mutex.h"
 #include "server/elastic/local/visibility_lock.h"
 
 namespace sightline::elastic {
@@ -40,18 +43,19 @@ struct AliasChange {
 
 /// All indices of one folder.
 ///
-/// On disk: `store.db`, an SQLite database in WAL mode with every commit forced to disk, and `lock`, held
-/// while the store is open. Tables: `store` (what is said once), `indices` (a row an index), and for index
+/// On disk: `store.db`, an SQLite database in WAL mode with every commit forced to disk, and what StoreFiles
+/// keeps beside it. Tables: `store` (what is said once), `indices` (a row an index), and for index
 /// number N `documents_N`, `vectors_N` (dense vectors, float32), `deleted_N` (versions of documents deleted
 /// lately), and the search side's own. Writing: one at a time, each one transaction: rows and search change
 /// together, and are seen by readers together. Thread safety: all members may be called from any thread.
 class StoreCore : public IndexLookup {
  public:
-  /// Makes the folder and the database if they are missing. Errors: unavailable (another server holds the
-  /// folder), corrupt_data (a broken file), unsupported (made by a newer version), internal.
   using Now = std::function<std::chrono::steady_clock::time_point()>;
+  /// Makes the folder and the database if they are missing. `warn` may be empty. Errors: unavailable (another
+  /// server holds the folder), corrupt_data (a broken, missing or foreign file), unsupported (made by a newer
+  /// version), internal.
   static Result<std::unique_ptr<StoreCore>> open(const std::filesystem::path& folder, Now now,
-                                                 const Limits& limits = {});
+                                                 const Limits& limits = {}, Warn warn = {});
   ~StoreCore() override;
 
   Answer<std::vector<std::shared_ptr<Index>>> resolve(std::string_view expression,
@@ -79,11 +83,17 @@ class StoreCore : public IndexLookup {
   const Limits& limits() const override { return limits_; }
   const std::string& cluster_uuid() const { return cluster_uuid_; }
 
+  /// Why writes are refused or failed last, in words; empty if they work.
+  std::string problem();
+  /// The same, and tries whether writes work again after they failed. To be called every second or so.
+  void check();
+
  private:
   friend class WriteTransaction;
 
-  StoreCore(std::filesystem::path folder, Now now, const Limits& limits);
-  Status lock_folder();
+  StoreCore(const std::filesystem::path& folder, std::unique_ptr<StoreFiles> files, Now now,
+            const Limits& limits, Warn warn);
+  Status create_database();
   Status prepare_database();
   Status create_schema();
   Status load_indices();
@@ -91,13 +101,19 @@ class StoreCore : public IndexLookup {
   Answer<IndexPtr> create_index_locked(const std::string& name, IndexCreation creation);
   Refusal check_new_aliases(const Aliases& aliases, const std::string& index) const;
   /// Beyond the limits on one index: aliases, and the size of all that describes it.
-  Refusal check_definition(const IndexSettings& settings, const Mapping& mapping, const Aliases& aliases) const;
+  Refusal check_definition(const IndexSettings& settings, const Mapping& mapping,
+                           const Aliases& aliases) const;
   /// Beyond the limit on the shards of all indices if there were `more`.
   Refusal check_shards(std::int64_t more) const;
   Result<std::int64_t> insert_index(const LocalIndex::Definition& definition);
   /// Runs `work` in a transaction; an error rolls back.
   template <class Work>
   Status in_transaction(const Work& work);
+  /// Errors: unavailable, if the files are not those that were opened: a write would be lost.
+  Status check_files();
+  /// Whether a write reached the disk, for `problem`.
+  void note(const Status& written);
+  Status try_write();
   Status save(const LocalIndex& index, const char* column, const std::string& value);
   void drop_retired();
   bool refresh_is_due() const;
@@ -106,14 +122,15 @@ class StoreCore : public IndexLookup {
 
   const Limits limits_;
   const std::filesystem::path folder_;
+  const std::unique_ptr<StoreFiles> files_;
   const std::string file_;
-  int lock_file_ = -1;
+  StoreHealth health_;
   std::string cluster_uuid_;
   std::unique_ptr<sqlite::Connection> writer_;
   mutable sqlite::ReaderPool readers_;
   mutable VisibilityLock visibility_;
   const Now now_;
-  mutable std::mutex write_mutex_;  // one writer: guards writer_ and retired_; taken before the other two
+  mutable TurnMutex write_mutex_;  // one writer: guards writer_ and retired_; taken before the other two
   /// When what was committed first without being seen shall be; max: nothing waits.
   mutable std::atomic<std::chrono::steady_clock::time_point> refresh_due_{
       std::chrono::steady_clock::time_point::max()};
@@ -125,7 +142,7 @@ class StoreCore : public IndexLookup {
 /// 413 for an index whose settings, mapping and aliases would take more than Limits::max_definition_bytes.
 ElasticError definition_too_large(std::size_t bytes, const Limits& limits);
 
-/// 500 for what the disk or SQLite did.
+/// 500 for what the disk or SQLite did; 503 for what cannot be written at all (unavailable).
 ElasticError storage_error(const Error& error);
 
 /// `bytes` random bytes in URL-safe base64 without padding: uuids (16) and document ids (15).

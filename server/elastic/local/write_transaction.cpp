@@ -1,7 +1,6 @@
 #include "server/elastic/local/write_transaction.h"
 
 #include <chrono>
-#include <set>
 
 #include "server/elastic/local/index_names.h"
 #include "server/elastic/rest/json_merge.h"
@@ -47,13 +46,15 @@ Refusal WriteTransaction::ensure_index(const std::string& name) {
 
 Status WriteTransaction::begin() {
   store_.drop_retired();
-  Status status = store_.writer_->execute("BEGIN IMMEDIATE");
+  Status status = store_.check_files();
+  if (status) status = store_.writer_->execute("BEGIN IMMEDIATE");
   open_ = status.ok();
   return status;
 }
 
 ElasticError WriteTransaction::fail(Error error) {
   ElasticError shown = storage_error(error);
+  store_.note(error);
   if (failure_) failure_ = std::move(error);
   return shown;
 }
@@ -64,12 +65,14 @@ WriteResult WriteTransaction::result(const Staged& staged, const std::string& id
 }
 
 Answer<WriteTransaction::Staged*> WriteTransaction::stage(const std::string& name) {
+  if (const auto known = by_name_.find(name); known != by_name_.end()) return known->second;
   auto found = store_.find_for_write(name);
   if (!found) return found.error();
   LocalIndex* index = found->get();
   const auto [place, is_new] = staged_.try_emplace(index);
   Staged& staged = place->second;
   if (is_new) staged = {*found, index->mapping(), index->next_seq_no, index->document_count()};
+  by_name_.emplace(name, &staged);
   return &staged;
 }
 
@@ -200,6 +203,15 @@ Status WriteTransaction::insert_rows(Staged& staged, std::int64_t number, std::i
   return {};
 }
 
+/// Once per transaction, as it looks at all of them.
+Status WriteTransaction::prune(Staged& staged) {
+  if (staged.pruned) return {};
+  auto prune = store_.writer_->query("DELETE FROM " + staged.index->deleted_table() + " WHERE time<?1");
+  if (!prune) return prune.error();
+  staged.pruned = true;
+  return prune->bind(1, milliseconds_now() - k_remember_deleted_milliseconds).run();
+}
+
 Answer<WriteResult> WriteTransaction::remove(Staged& staged, const DocumentWrite& write) {
   const auto before = current(staged, write.id);
   if (!before) return before.error();
@@ -209,10 +221,7 @@ Answer<WriteResult> WriteTransaction::remove(Staged& staged, const DocumentWrite
     if (Status status = erase_rows(staged, (*before)->number); !status) return fail(status);
   }
   const std::int64_t version = *before ? (*before)->version + 1 : 1, now = milliseconds_now();
-  auto prune = store_.writer_->query("DELETE FROM " + staged.index->deleted_table() + " WHERE time<?1");
-  if (!prune) return fail(prune.error());
-  if (Status status = prune->bind(1, now - k_remember_deleted_milliseconds).run(); !status)
-    return fail(status);
+  if (Status status = prune(staged); !status) return fail(status);
   auto remember = store_.writer_->query("INSERT OR REPLACE INTO " + staged.index->deleted_table() +
                                         "(id, version, time) VALUES(?1, ?2, ?3)");
   if (!remember) return fail(remember.error());
@@ -259,30 +268,45 @@ Answer<WriteResult> WriteTransaction::update_existing(Staged& staged, const Docu
   return done;
 }
 
-Status WriteTransaction::commit(bool refresh) {
-  if (!failure_) return failure_;
+std::vector<IndexPtr> WriteTransaction::indices() const {
+  std::vector<IndexPtr> indices;
+  for (const auto& [index, staged] : staged_) indices.push_back(staged.index);
+  return indices;
+}
+
+Status WriteTransaction::save_staged() {
   for (auto& [index, staged] : staged_) {
     const bool grown = staged.mapping != index->mapping();
     if (grown) {
-      if (Status status = store_.save(*index, "mapping", staged.mapping->to_json()); !status)
-        return failure_ = status;
+      if (Status status = store_.save(*index, "mapping", staged.mapping->to_json()); !status) return status;
     }
     auto update = store_.writer_->query("UPDATE indices SET next_seq_no=?1 WHERE number=?2");
-    if (!update) return failure_ = update.error();
+    if (!update) return update.error();
     if (Status status = update->bind(1, staged.next_seq_no).bind(2, index->number()).run(); !status)
-      return failure_ = status;
+      return status;
+  }
+  return {};
+}
+
+Status WriteTransaction::commit() {
+  if (failure_) failure_ = save_staged();
+  if (failure_) failure_ = store_.check_files();
+  if (!failure_) {
+    store_.note(failure_);
+    return failure_;
   }
   const VisibilityLock::Writer alone = store_.visibility_.write();
   if (Status status = store_.writer_->execute("COMMIT"); !status) {
     (void)store_.writer_->execute("ROLLBACK");
     for (auto& [index, staged] : staged_) index->search().rollback();
     open_ = false;
+    store_.note(status);
     return failure_ = status;
   }
   open_ = false;
+  store_.note({});
   for (auto& [index, staged] : staged_) {
     index->search().commit();
-    if (refresh) index->search().refresh();
     index->next_seq_no = staged.next_seq_no;
     index->set_mapping(staged.mapping);
     index->set_document_count(staged.count);
@@ -292,31 +316,6 @@ Status WriteTransaction::commit(bool refresh) {
   }
   if (store_.refresh_is_due()) store_.refresh_all();
   return {};
-}
-
-Answer<std::vector<Answer<WriteResult>>> write_documents(StoreCore& store,
-                                                         const std::vector<DocumentWrite>& writes,
-                                                         bool refresh) {
-  WriteTransaction transaction(store);
-  std::map<std::string, Refusal> indices;  // and why one could not be made
-  for (const DocumentWrite& write : writes) {
-    if (write.action == DocumentWrite::Action::remove || indices.contains(write.index)) continue;
-    indices[write.index] = transaction.ensure_index(write.index);
-  }
-  if (Status status = transaction.begin(); !status) return storage_error(status.error());
-  std::vector<Answer<WriteResult>> results;
-  results.reserve(writes.size());
-  for (const DocumentWrite& write : writes) {
-    const auto refused = indices.find(write.index);
-    if (refused != indices.end() && refused->second) {
-      results.push_back(*refused->second);
-    } else {
-      results.push_back(transaction.apply(write));
-    }
-    if (!transaction.failure()) return storage_error(transaction.failure().error());
-  }
-  if (Status status = transaction.commit(refresh); !status) return storage_error(status.error());
-  return results;
 }
 
 }  // namespace sightline::elastic

@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <vector>
 
 #include "server/elastic/local/document_writer.h"
 #include "server/elastic/local/update_body.h"
@@ -27,8 +29,10 @@ class WriteTransaction {
   Answer<WriteResult> apply(const DocumentWrite& write);
   /// What went wrong with the disk or SQLite: the transaction cannot be committed.
   const Status& failure() const { return failure_; }
-  /// On disk; seen by searches too with `refresh`, else within the refresh interval.
-  Status commit(bool refresh);
+  /// On disk; seen by searches within the refresh interval.
+  Status commit();
+  /// Those that were written to.
+  std::vector<IndexPtr> indices() const;
 
  private:
   /// An index as this transaction leaves it.
@@ -37,6 +41,7 @@ class WriteTransaction {
     std::shared_ptr<const Mapping> mapping;
     std::int64_t next_seq_no = 0;
     std::int64_t count = 0;
+    bool pruned = false;  // versions of documents deleted long ago are forgotten
   };
   /// A document as it is now, in the transaction's eyes.
   struct Current {
@@ -45,6 +50,8 @@ class WriteTransaction {
   };
 
   Answer<Staged*> stage(const std::string& name);
+  Status prune(Staged& staged);
+  Status save_staged();
   Answer<std::optional<Current>> current(const Staged& staged, const std::string& id);
   Answer<WriteResult> put(Staged& staged, const std::string& id, std::string_view source,
                           const std::optional<Current>& before, const char* result);
@@ -64,10 +71,11 @@ class WriteTransaction {
                      const char* what) const;
 
   StoreCore& store_;
-  std::unique_lock<std::mutex> lock_;
+  std::unique_lock<TurnMutex> lock_;
   bool open_ = false;
   Status failure_;
   std::map<LocalIndex*, Staged> staged_;
+  std::unordered_map<std::string, Staged*> by_name_;  // names and aliases do not change meanwhile
 };
 
 }  // namespace sightline::elastic

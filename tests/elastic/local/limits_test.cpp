@@ -307,6 +307,35 @@ TEST_CASE("documents of 10,000 fields are taken where the limit was raised") {
   CHECK(store.put("/i/_doc/1", document + "}").status == 201);
 }
 
+TEST_CASE("a bulk of too many actions, or with too long an answer, is refused before anything is written") {
+  Limits limits;
+  limits.max_bulk_items = 3;
+  limits.max_answer_bytes = 700;
+  const StoreFixture store(limits);
+  const auto bulk = [&](int items, const std::string& id) {
+    return store.post("/b/_bulk?refresh", repeated("{\"index\":{\"_id\":\"" + id + "\"}}\n{}\n", items));
+  };
+  CHECK(names(bulk(4, "1"), "max-bulk-items"));
+  CHECK(bulk(4, "1").status == 413);
+  CHECK(names(bulk(3, std::string(300, 'i')), "max-answer-bytes"));
+  CHECK(store.get("/b").status == 404);
+  CHECK(bulk(3, "1").status == 200);
+  CHECK(store.count("b") == "1");
+}
+
+TEST_CASE("an error shows no more than the beginning of what it quotes") {
+  const StoreFixture store;
+  const std::string name(1'000'000, 'x');
+  for (const Reply& reply : {store.post("/t/_search", "{\"" + name + "\":1}"),
+                             store.post("/t/_search", "{\"query\":{\"" + name + "\":{}}}"),
+                             store.post("/_bulk", "{\"index\":{\"_index\":\"" + name + "\"}}\n{}\n"),
+                             store.put("/i/_doc/1", "{\"a\":{\"" + name + "\":1},\"a.b.c\":1,\"a.b\":[\"" + name +
+                                                        "\"]}")}) {
+    CHECK(reply.body.size() < 100'000);
+    CHECK(reply.body.find("bytes more)") != std::string::npos);
+  }
+}
+
 TEST_CASE("indices, their aliases and their definitions are bounded") {
   Limits limits;
   limits.max_shards = 5;
@@ -351,6 +380,7 @@ TEST_CASE("every loop over documents ends when the client has left") {
   }
   CHECK_THROWS_AS(store.post("/_msearch", "{}\n{}\n"), WorkCancelled);
   CHECK_THROWS_AS(store.post("/t/_mget", R"({"ids":["1"]})"), WorkCancelled);
+  CHECK_THROWS_AS(store.post("/t/_bulk", "{\"index\":{}}\n{}\n"), WorkCancelled);
 }
 
 }  // namespace

@@ -5,12 +5,14 @@
 #include <chrono>
 #include <doctest/doctest.h>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <rapidjson/document.h>
 #include <rapidjson/pointer.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 #include <string>
+#include <vector>
 
 #include "server/elastic/local/local_store.h"
 #include "tests/base/temporary_folder.h"
@@ -47,9 +49,13 @@ class StoreFixture {
   /// Closes the store and opens it from what is on disk.
   void reopen() {
     store_.reset();
-    auto opened = open_local_store(folder_.path(), [this] {
-      return std::chrono::steady_clock::time_point(std::chrono::seconds(seconds_ += time_step));
-    }, limits_);
+    auto opened = open_local_store(
+        folder_.path(),
+        [this] {
+          if (at_clock) at_clock();
+          return std::chrono::steady_clock::time_point(std::chrono::seconds(seconds_ += time_step));
+        },
+        limits_, [this](const std::string& text) { warnings.push_back(text); });
     REQUIRE_MESSAGE(opened.ok(), (opened.ok() ? "" : opened.error().message));
     store_ = *std::move(opened);
   }
@@ -78,6 +84,10 @@ class StoreFixture {
   std::string count(const std::string& index) const { return get("/" + index + "/_count").at("/count"); }
 
   const std::filesystem::path& folder() const { return folder_.path(); }
+  std::string problem() const { return store_->problem(); }
+
+  std::function<void()> at_clock;     ///< called when the store reads its clock, as it does at a commit
+  std::vector<std::string> warnings;  ///< what the store has logged
 
   /// How far the store's clock goes each time it is read. A refresh interval by default: every search finds a
   /// refresh due, and tests of other things need ask for none.

@@ -58,7 +58,8 @@ void whole_text(std::string_view text, const TakeToken& take) {
 }
 
 bool is_stop_word(std::string_view term) {
-  return std::find(k_english_stop_words.begin(), k_english_stop_words.end(), term) != k_english_stop_words.end();
+  return std::find(k_english_stop_words.begin(), k_english_stop_words.end(), term) !=
+         k_english_stop_words.end();
 }
 
 }  // namespace

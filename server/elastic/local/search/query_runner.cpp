@@ -32,7 +32,8 @@ ScoredDocs QueryRunner::run(const BoolQuery& query, float boost, bool scoring) c
   std::size_t least = required || !any_should ? 0 : 1;
   if (!query.minimum_should_match.empty())
     least = least_clauses(query.minimum_should_match, query.should.size());
-  if (least == 0 && !required && any_should) least = 1;  // a disjunction of optional clauses needs one of them
+  // A disjunction of optional clauses needs one of them.
+  if (least == 0 && !required && any_should) least = 1;
 
   ScoredDocs out{memory_.live()};
   const bool empty = !required && !any_should && query.must_not.empty();

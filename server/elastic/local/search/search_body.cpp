@@ -131,7 +131,8 @@ rest::SourceFilter read_source(const JsonView& value, const Limits& limits) {
 }
 
 std::vector<FieldRequest> read_fields(const JsonView& value, const Limits& limits) {
-  if (auto refusal = rest::check_pattern_count("fields", value.size(), limits.max_patterns)) refuse(*std::move(refusal));
+  if (auto refusal = rest::check_pattern_count("fields", value.size(), limits.max_patterns))
+    refuse(*std::move(refusal));
   std::vector<FieldRequest> fields;
   value.each_element([&](const JsonView& item) {
     if (!item.is_object()) {
@@ -348,7 +349,8 @@ void read_parameters(const http::Request& request, QueryBudget& budget, SearchBo
   if (const auto size = rest::query_parameter(request, "size"))
     body.size = checked_size(integer_parameter("size", *size));
   if (QueryPtr q = read_q(request, budget)) body.query = std::move(q);
-  if (const auto sort = rest::query_parameter(request, "sort")) body.sort = parse_sort_parameter(*sort, budget.limits());
+  if (const auto sort = rest::query_parameter(request, "sort"))
+    body.sort = parse_sort_parameter(*sort, budget.limits());
   auto source = rest::source_filter_of(request, budget.limits().max_patterns, body.source);
   if (!source) refuse(std::move(source).error());
   body.source = *std::move(source);

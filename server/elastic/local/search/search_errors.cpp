@@ -13,7 +13,7 @@ void append_pair(std::string& out, const char* key, const std::string& value) {
   out += out.back() == '{' ? "\"" : ",\"";
   out += key;
   out += "\":";
-  rest::append_json_string(out, value);
+  rest::append_json_string(out, shortened(value));
 }
 
 std::string cause_json(const ShardFailure& failure, bool with_cause) {

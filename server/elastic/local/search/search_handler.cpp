@@ -115,8 +115,8 @@ class SearchReader {
   const Limits& limits_;
 };
 
-/// All searches are read before the first is run: a mistake in one fails the request. They are not kept, since
-/// a thousand of the largest would not fit.
+/// All searches are read before the first is run: a mistake in one fails the request. They are not kept,
+/// since a thousand of the largest would not fit.
 std::size_t checked_searches(SearchReader reader, const Limits& limits) {
   std::size_t count = 0;
   for (; reader.next(); ++count) {

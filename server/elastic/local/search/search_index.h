@@ -42,9 +42,9 @@ class SearchIndex {
 
   virtual ~SearchIndex() = default;
 
-  /// Takes in a document under a number that was never used. Errors: too_large if it has more than `max_words`
-  /// in its text fields; nothing has changed then. Any other error fails the whole transaction (rollback
-  /// follows).
+  /// Takes in a document under a number that was never used. Errors: too_large if it has more than
+  /// `max_words` in its text fields; nothing has changed then. Any other error fails the whole transaction
+  /// (rollback follows).
   virtual Status add(std::int64_t doc, const ParsedDocument& document,
                      std::size_t max_words = std::numeric_limits<std::size_t>::max()) = 0;
   /// Takes out a document: one that is committed, or one added in the same transaction.

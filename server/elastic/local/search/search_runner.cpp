@@ -50,7 +50,10 @@ Reply too_many_buckets(std::size_t limit) {
 class Search {
  public:
   Search(const IndexLookup& indices, const SearchBody& body)
-      : body_(body), limits_(indices.limits()), started_(std::chrono::steady_clock::now()), lock_(indices.read_lock()) {}
+      : body_(body),
+        limits_(indices.limits()),
+        started_(std::chrono::steady_clock::now()),
+        lock_(indices.read_lock()) {}
 
   Reply run(const std::vector<std::shared_ptr<Index>>& indices) {
     open(indices);

@@ -27,10 +27,10 @@ inline constexpr std::uint32_t k_max_token_length = 255;
 /// Takes a token; false: no more are wanted.
 using TakeToken = std::function<bool(Token&& token)>;
 
-/// Gives the tokens of UTF-8 `text` one by one, in memory that does not grow with the text. Boundaries are those of Unicode Standard Annex 29 with Lucene's three choices: a
-/// Han or Hiragana character is a token of its own, a run of a script without blanks (Thai, Lao, Khmer, ...)
-/// is one token, and an emoji sequence is a token. Bytes that are no UTF-8 count as U+FFFD, which separates
-/// words.
+/// Gives the tokens of UTF-8 `text` one by one, in memory that does not grow with the text. Boundaries are
+/// those of Unicode Standard Annex 29 with Lucene's three choices: a Han or Hiragana character is a token of
+/// its own, a run of a script without blanks (Thai, Lao, Khmer, ...) is one token, and an emoji sequence is a
+/// token. Bytes that are no UTF-8 count as U+FFFD, which separates words.
 void each_standard_token(std::string_view text, const TakeToken& take);
 std::vector<Token> standard_tokens(std::string_view text);
 

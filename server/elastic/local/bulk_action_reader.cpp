@@ -1,0 +1,188 @@
+#include "server/elastic/local/bulk_action_reader.h"
+
+#include "base/cancellation.h"
+#include "server/elastic/local/store_core.h"
+#include "server/elastic/local/update_body.h"
+
+namespace sightline::elastic {
+namespace {
+
+using Action = DocumentWrite::Action;
+using Kind = rest::JsonToken::Kind;
+
+/// What an item of the answer has besides names, about.
+constexpr std::size_t k_item_bytes = 160;
+
+}  // namespace
+
+Refusal BulkActionReader::check(std::size_t max_items) {
+  std::size_t count = 0;
+  for (;;) {
+    const auto item = read_item();
+    if (!item) return item.error();
+    if (!*item) break;
+    if (++count > max_items) {
+      return ElasticError{413, "content_too_long_exception",
+                          "a bulk may hold [" + std::to_string(max_items) +
+                              "] actions; send it in parts, or raise --elasticsearch-max-bulk-items"};
+    }
+    if (auto refusal = check_item(**item)) return refusal;
+  }
+  if (count == 0) problems_ = "1: no requests added;";
+  if (problems_.empty()) return std::nullopt;
+  return ElasticError{400, "action_request_validation_exception", "Validation Failed: " + problems_};
+}
+
+std::optional<BulkLine> BulkActionReader::next() {
+  auto item = read_item();
+  if (!item || !*item) return std::nullopt;
+  complete(**item);
+  return *std::move(item);
+}
+
+Answer<std::optional<BulkLine>> BulkActionReader::read_item() {
+  while (!rest_.empty()) {
+    check_cancelled();
+    std::string_view line;
+    if (auto refusal = next_line(line)) return *refusal;
+    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    BulkLine item;
+    item.write.index = defaults_.index;
+    item.pipeline = defaults_.pipeline;
+    item.write.wants_source = defaults_.wants_source;
+    if (auto refusal = read_action(line, item)) return *refusal;
+    if (item.write.action != Action::remove) {
+      if (rest_.empty()) break;  // an action without its document is left out, as Elasticsearch does
+      if (auto refusal = next_line(item.write.source)) return *refusal;
+    }
+    return std::optional(std::move(item));
+  }
+  return std::optional<BulkLine>();
+}
+
+Refusal BulkActionReader::next_line(std::string_view& line) {
+  const std::size_t end = rest_.find('\n');
+  if (end == std::string_view::npos)
+    return illegal_argument("The bulk request must be terminated by a newline [\\n]");
+  line = rest_.substr(0, end);
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  rest_.remove_prefix(end + 1);
+  ++number_;
+  return std::nullopt;
+}
+
+Refusal BulkActionReader::read_action(std::string_view line, BulkLine& item) const {
+  const auto tape = rest::JsonTape::parse(line);
+  if (!tape) return tape.error();
+  if ((*tape)[0].kind != Kind::object) {
+    return illegal_argument("Malformed a" + at_line() + ", expected START_OBJECT but found [" +
+                            event_name((*tape)[0].kind) + "]");
+  }
+  if ((*tape)[0].size == 0)
+    return illegal_argument("Malformed a" + at_line() + ", expected FIELD_NAME but found [END_OBJECT]");
+  const std::string name((*tape)[1].text);
+  if (name == "index") {
+    item.action = "index";
+  } else if (name == "create") {
+    item.action = "create";
+    item.write.action = Action::create;
+  } else if (name == "update") {
+    item.action = "update";
+    item.write.action = Action::update;
+  } else if (name == "delete") {
+    item.action = "delete";
+    item.write.action = Action::remove;
+  } else {
+    return illegal_argument("Malformed a" + at_line() +
+                            ", expected field [create], [delete], [index] or [update] but found [" + name +
+                            "]");
+  }
+  if ((*tape)[2].kind != Kind::object) {
+    return illegal_argument("Malformed a" + at_line() +
+                            ", expected START_OBJECT or END_OBJECT but found [" +
+                            event_name((*tape)[2].kind) + "]");
+  }
+  if ((*tape)[0].size > 1) {
+    return illegal_argument("Malformed a" + at_line() + ", expected END_OBJECT but found [FIELD_NAME]");
+  }
+  for (std::size_t key = 3; key < (*tape)[2].next; key = (*tape)[key + 1].next) {
+    if (auto refusal = read_parameter(*tape, key, item)) return refusal;
+  }
+  return std::nullopt;
+}
+
+Refusal BulkActionReader::read_parameter(const rest::JsonTape& tape, std::size_t key, BulkLine& item) const {
+  const std::string name(tape[key].text);
+  const rest::JsonToken& value = tape[key + 1];
+  const std::string text(value.text);
+  if (value.kind == Kind::array || value.kind == Kind::object) {
+    return illegal_argument("Malformed a" + at_line() + ", expected a simple value for field [" + name +
+                            "] but found [" + event_name(value.kind) + "]");
+  }
+  if (name == "_index") {
+    item.write.index = text;
+  } else if (name == "_id") {
+    if (value.kind != Kind::null) item.write.id = text;
+    if (value.kind == Kind::string && text.empty()) {
+      item.refusal = illegal_argument("if _id is specified it must not be empty");
+    }
+  } else if (name == "pipeline") {
+    item.pipeline = text;
+  } else if (name == "if_seq_no" || name == "if_primary_term") {
+    (name == "if_seq_no" ? item.write.if_seq_no : item.write.if_primary_term) = std::atoll(text.c_str());
+  } else if (name == "op_type" && item.write.action == Action::index) {
+    if (text == "create") {
+      item.write.action = Action::create;
+      item.action = "create";
+    }
+  } else if (name == "_source" && item.write.action == Action::update) {
+    if (text != "true" && text != "false")
+      return illegal_argument("A" + at_line() + ": " + std::string(k_update_source_is_flag));
+    item.write.wants_source = text == "true";
+  } else if (name == "routing" || name == "version" || name == "version_type" ||
+             name == "dynamic_templates") {
+    if (value.kind != Kind::null)
+      return illegal_argument("A" + at_line() + ": [" + name + "] is not supported by this server");
+  } else if (name == "require_alias" || name == "require_data_stream") {
+    if (text == "true")
+      return illegal_argument("A" + at_line() + ": [" + name + "] is not supported by this server");
+  } else if (name != "retry_on_conflict" && name != "list_executed_pipelines") {
+    return illegal_argument("A" + at_line() + " contains an unknown parameter [" + name + "]");
+  }
+  return std::nullopt;
+}
+
+Refusal BulkActionReader::check_item(const BulkLine& item) {
+  const auto add = [this](const std::string& what) {
+    problems_ += std::to_string(++problem_count_) + ": " + what + ";";
+  };
+  const DocumentWrite& write = item.write;
+  answer_bytes_ += k_item_bytes + write.index.size() + write.id.size();
+  if (write.index.empty()) add("index is missing");
+  const bool needs_id = write.action == Action::remove || write.action == Action::update;
+  if (needs_id && write.id.empty()) add("id is missing");
+  if (write.action == Action::update) {
+    const auto body = parse_update_body(write.source);
+    if (!body && body.error().type != "action_request_validation_exception") return body.error();
+    if (!body) add("script or doc is missing");
+  } else if (write.action != Action::remove && !item.pipeline.empty() && item.pipeline != "_none") {
+    ingest_ = true;
+  }
+  return std::nullopt;
+}
+
+/// What the write needs besides what was sent, or why it cannot be done.
+void BulkActionReader::complete(BulkLine& item) const {
+  DocumentWrite& write = item.write;
+  if (write.action == Action::remove || write.action == Action::update) return;
+  if (write.id.empty() && !item.refusal) write.id = random_name(15);
+  // Pipelines are run before requests come here; a line that still names one names one that does not exist.
+  if (!item.pipeline.empty() && item.pipeline != "_none") {
+    item.refusal = illegal_argument("pipeline with id [" + item.pipeline + "] does not exist");
+  } else if (!item.refusal && write.source.find_first_not_of(" \t\r") == std::string_view::npos) {
+    item.refusal =
+        ElasticError{400, "document_parsing_exception", "[0:0] failed to parse, document is empty"};
+  }
+}
+
+}  // namespace sightline::elastic

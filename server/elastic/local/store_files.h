@@ -1,0 +1,77 @@
+// The files of a store: who may read them, and whether they are still those that were opened.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+#include "base/result.h"
+
+namespace sightline::elastic {
+
+/// Says in words, for a log, what the operator should know.
+using Warn = std::function<void(const std::string&)>;
+
+/// A folder with `store.db`, what SQLite keeps beside it, `store.uuid` (the store's uuid, which tells a store
+/// that has lost its database from a new one) and `lock`. The folder and its files belong to their owner
+/// alone, since definitions may hold secrets.
+///
+/// Flow: 1. `claim` makes the folder, tightens who may read what is there, and locks it.
+///       2. The caller opens the database, and says so by `watch`.
+///       3. `fault` compares what the names stand for now with what was opened.
+/// Thread safety: `fault` may be called from any thread after `watch`.
+class StoreFiles {
+ public:
+  /// Errors: unavailable (another server holds the folder, or it cannot be written), corrupt_data (the
+  /// database is missing or empty although there was one).
+  static Result<std::unique_ptr<StoreFiles>> claim(const std::filesystem::path& folder, const Warn& warn);
+  ~StoreFiles();
+  StoreFiles(const StoreFiles&) = delete;
+  StoreFiles& operator=(const StoreFiles&) = delete;
+
+  const std::string& database() const { return database_; }
+  /// True if there is no database yet. It is to be made under the name `unfinished`, and then to get its own
+  /// by `finish`: so an empty one was never whole.
+  bool is_new() const { return is_new_; }
+  std::string unfinished() const { return database_ + ".new"; }
+  Status finish();
+
+  /// Errors: corrupt_data if the folder's uuid is another. Writes it if there is none.
+  Status check_uuid(const std::string& uuid);
+
+  /// From now on `fault` looks at the files as they are.
+  void watch();
+  /// What happened to the files, in words; nothing if they are those that were opened.
+  std::optional<std::string> fault();
+
+ private:
+  struct Watched {
+    std::string name;  ///< within the folder; empty: the folder
+    bool may_be_missing = false;  ///< until it is there for the first time
+    bool known = false;
+    dev_t device = 0;
+    ino_t inode = 0;
+    off_t least_size = -1;  ///< that it has had; -1: it may shrink
+  };
+
+  explicit StoreFiles(std::filesystem::path folder);
+  Status lock();
+  Status check_database();
+  void tighten(const Warn& warn);
+  std::optional<std::string> fault_of(Watched& file) const;
+
+  const std::filesystem::path folder_;
+  const std::string database_;
+  int folder_lock_ = -1, lock_file_ = -1;
+  bool is_new_ = false;
+  std::mutex mutex_;
+  std::vector<Watched> watched_;
+};
+
+}  // namespace sightline::elastic
