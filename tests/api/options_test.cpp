@@ -30,6 +30,28 @@ struct Variable {
   const char* name;
 };
 
+TEST_CASE("what clients may cost is for both ports, and each is an option") {
+  const ServerOptions options = good(
+      {"--model", "clip=/models/clip", "--max-connections", "77", "--max-connections-per-address", "7",
+       "--header-timeout", "3s", "--receive-timeout", "4s", "--send-timeout", "5s", "--idle-timeout", "1m",
+       "--min-transfer-rate", "1kB", "--max-request-buffer", "300MB", "--max-answer-buffer", "200MB",
+       "--max-answer-buffer-per-address", "50MB", "--allowed-hosts", "a.example,*.b.example",
+       "--allowed-origins", "https://app.example"});
+  const auto& clients = options.clients;
+  CHECK(clients.max_connections == 77);
+  CHECK(clients.max_connections_per_address == 7);
+  CHECK(clients.header_timeout == std::chrono::seconds(3));
+  CHECK(clients.receive_timeout == std::chrono::seconds(4));
+  CHECK(clients.send_timeout == std::chrono::seconds(5));
+  CHECK(clients.idle_timeout == std::chrono::minutes(1));
+  CHECK(clients.min_transfer_rate == 1024);
+  CHECK(clients.max_buffered_bytes == 300u << 20);
+  CHECK(clients.max_answer_bytes == 200u << 20);
+  CHECK(clients.max_answer_bytes_per_client == 50u << 20);
+  CHECK(clients.allowed_hosts == std::vector<std::string>{"a.example", "*.b.example"});
+  CHECK(clients.allowed_origins == std::vector<std::string>{"https://app.example"});
+}
+
 TEST_CASE("defaults are those of the header") {
   const ServerOptions options = good({"--model", "clip=/models/clip"});
   CHECK(options.host == "127.0.0.1");
