@@ -2,10 +2,11 @@
 
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
+#include <span>
 #include <utility>
 
 #include "base/json/document.h"
-#include "models/files/mapped_file.h"
+#include "models/files/file.h"
 
 namespace sightline::models {
 namespace {
@@ -34,15 +35,16 @@ std::string number_text(double value) {
 }  // namespace
 
 Result<std::string> read_text_file(const std::filesystem::path& file, std::size_t max_bytes) {
-  const Result<std::shared_ptr<const MappedFile>> mapped = MappedFile::open(file);
-  if (!mapped) return mapped.error();
-  const std::span<const std::byte> bytes = (*mapped)->bytes();
-  if (bytes.size() > max_bytes) {
-    return Error{ErrorCode::too_large, file.string() + " has " + std::to_string(bytes.size()) +
-                                           " bytes; at most " + std::to_string(max_bytes) + " are read"};
+  const auto opened = File::open(file);
+  if (!opened) return opened.error();
+  const std::uint64_t size = (*opened)->size();
+  if (size > max_bytes) {
+    return Error{ErrorCode::too_large, file.string() + " has " + std::to_string(size) + " bytes; at most " +
+                                           std::to_string(max_bytes) + " are read"};
   }
-  // The file may be rewritten while it is mapped: what is parsed must be a copy.
-  return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  std::string text(size, '\0');
+  if (Status read = (*opened)->read(0, std::as_writable_bytes(std::span(text))); !read) return read.error();
+  return text;
 }
 
 Result<JsonFile> JsonFile::read(const std::filesystem::path& file, std::size_t max_bytes) {

@@ -31,9 +31,8 @@ struct PixelScale {
 
 /// Both towers of a model, or the one that there is.
 ///
-/// Flow: 1. `load` takes every tensor that the configuration asks for out of the checkpoint. Float32 weights
-/// on the CPU
-///          stay in the mapped file (no copy, shared between processes); all others are converted once.
+/// Flow: 1. `load` takes every tensor that the configuration asks for out of the checkpoint: each is read from
+///          its file once, and converted where it is stored in another type.
 ///       2. `encode_*` lays the inputs of a batch end to end in one matrix [tokens, width]: nothing is
 ///       padded, so the
 ///          linear layers run over real tokens only and attention is taken input by input. A result does not

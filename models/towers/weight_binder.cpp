@@ -1,7 +1,7 @@
 #include "models/towers/weight_binder.h"
 
 #include <algorithm>
-#include <cstring>
+#include <cstddef>
 
 namespace sightline::models {
 namespace {
@@ -50,19 +50,10 @@ at::Tensor WeightBinder::take(const std::string& name, std::initializer_list<std
   return place(*view);
 }
 
-at::Tensor WeightBinder::place(const TensorView& view) const {
-  const at::ScalarType stored_type = torch_type(view.dtype);
-  const bool aligned =
-      reinterpret_cast<std::uintptr_t>(view.bytes.data()) % bytes_per_element(view.dtype) == 0;
-  at::Tensor stored;
-  if (aligned && !view.bytes.empty()) {
-    // Weights are only ever read, so the constness that from_blob takes away is kept in fact.
-    stored = at::from_blob(
-        const_cast<std::byte*>(view.bytes.data()), view.shape, [file = view.file](void*) {}, stored_type);
-  } else {
-    stored = at::empty(view.shape, stored_type);
-    std::memcpy(stored.data_ptr(), view.bytes.data(), view.bytes.size());
-  }
+at::Tensor WeightBinder::place(const TensorView& view) {
+  const at::Tensor stored = at::empty(view.shape, torch_type(view.dtype));
+  const Status read = view.read({static_cast<std::byte*>(stored.data_ptr()), view.size_bytes});
+  if (!read && read_) read_ = read;
   return stored.to(compute_.device, compute_.dtype);  // the same tensor where it is right already
 }
 
@@ -75,6 +66,7 @@ std::vector<std::string> WeightBinder::names(std::string_view begin, std::string
 }
 
 Status WeightBinder::finish() const {
+  if (!read_) return read_;
   std::vector<std::string> unknown;
   for (const auto& [name, view] : checkpoint_.tensors()) {
     if (!taken_.contains(name)) unknown.push_back(name);

@@ -22,8 +22,8 @@ class WeightBinder {
   WeightBinder(const Checkpoint& checkpoint, const Compute& compute)
       : checkpoint_(checkpoint), compute_(compute) {}
 
-  /// The tensor on the device in the compute type. Float32 on the CPU borrows the mapped file, which the
-  /// tensor then keeps mapped. An empty tensor if it is missing or of another shape; `finish` will say so.
+  /// The tensor on the device in the compute type, read from its file. An empty tensor if it is missing, of
+  /// another shape, or cannot be read; `finish` will say so.
   at::Tensor take(const std::string& name, std::initializer_list<std::int64_t> shape);
 
   /// A tensor that may be there and is of no use.
@@ -35,19 +35,21 @@ class WeightBinder {
   /// A tensor whose values cannot be right; `why` completes "NAME ".
   void reject(const std::string& name, const std::string& why) { rejected_.push_back(name + " " + why); }
 
-  /// corrupt_data, one error that lists all of it by name; ok if each tensor was taken or ignored.
+  /// corrupt_data, one error that lists all of it by name; ok if each tensor was taken or ignored. The error
+  /// of the first tensor that could not be read goes before.
   Status finish() const;
 
   /// Elements of the floating-point tensors.
   std::uint64_t parameters() const;
 
  private:
-  at::Tensor place(const TensorView& view) const;
+  at::Tensor place(const TensorView& view);
 
   const Checkpoint& checkpoint_;
   const Compute& compute_;
   std::set<std::string, std::less<>> taken_;
   std::vector<std::string> missing_, misshapen_, rejected_;
+  Status read_;
 };
 
 }  // namespace sightline::models

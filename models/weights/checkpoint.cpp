@@ -108,7 +108,7 @@ const TensorView* Checkpoint::find(std::string_view name) const {
 Status Checkpoint::add_file(const std::string& name) {
   Result<std::vector<TensorView>> tensors = read_safetensors(folder_ / name);
   if (!tensors) return tensors.error();
-  if (!tensors->empty()) file_bytes_ += tensors->front().file->bytes().size();
+  if (!tensors->empty()) file_bytes_ += tensors->front().file->size();
   for (TensorView& tensor : *tensors) {
     const auto [place, is_new] = tensors_.try_emplace(tensor.name);
     if (!is_new) {

@@ -1,11 +1,12 @@
 #include "models/weights/model_card.h"
 
 #include <algorithm>
+#include <span>
 #include <sstream>
 #include <string_view>
 
 #include "base/json/utf8.h"
-#include "models/files/mapped_file.h"
+#include "models/files/file.h"
 
 namespace sightline::models {
 namespace {
@@ -58,10 +59,11 @@ bool is_prose(std::string_view line) {
 
 ModelCard read_model_card(const std::filesystem::path& folder) {
   ModelCard card;
-  const Result<std::shared_ptr<const MappedFile>> file = MappedFile::open(folder / "README.md");
+  const auto file = File::open(folder / "README.md");
   if (!file) return card;
-  const auto bytes = (*file)->bytes().first(std::min((*file)->bytes().size(), k_max_card_bytes));
-  std::istringstream lines(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+  std::string beginning(std::min<std::uint64_t>((*file)->size(), k_max_card_bytes), '\0');
+  if (!(*file)->read(0, std::as_writable_bytes(std::span(beginning)))) return card;
+  std::istringstream lines(std::move(beginning));
 
   std::string line, paragraph;
   bool front_matter = false;

@@ -1,6 +1,7 @@
 #include "models/weights/safetensors.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <utility>
 
@@ -11,6 +12,10 @@ namespace {
 
 constexpr std::uint64_t k_max_header_bytes = 100'000'000;
 constexpr std::size_t k_length_bytes = 8;
+
+struct Span {
+  std::uint64_t begin = 0, size = 0;
+};
 
 Error corrupt(const std::filesystem::path& file, const std::string& what) {
   return {ErrorCode::corrupt_data, file.string() + ": " + what + "; fetch the file again"};
@@ -41,22 +46,28 @@ bool size_of(Dtype dtype, const std::vector<std::uint64_t>& shape, std::uint64_t
   return true;
 }
 
-Result<TensorView> check_entry(const std::shared_ptr<const MappedFile>& file, std::span<const std::byte> data,
+/// `data`: where the tensors' bytes are in the file.
+Result<TensorView> check_entry(const std::shared_ptr<const File>& file, const Span& data,
                                HeaderEntry& entry) {
   const Result<Dtype> dtype = parse_dtype(file->path(), entry);
   if (!dtype) return dtype.error();
   const std::string tensor = "tensor \"" + entry.name + "\" ";
-  if (entry.begin > entry.end || entry.end > data.size()) {
+  if (entry.begin > entry.end || entry.end > data.size) {
     return corrupt(file->path(), tensor + "claims bytes " + std::to_string(entry.begin) + " to " +
-                                     std::to_string(entry.end) + " of " + std::to_string(data.size()));
+                                     std::to_string(entry.end) + " of " + std::to_string(data.size));
   }
   std::uint64_t size = 0;
-  TensorView view{std::move(entry.name), *dtype, {entry.shape.begin(), entry.shape.end()}, {}, file};
+  TensorView view;
+  view.name = std::move(entry.name);
+  view.dtype = *dtype;
+  view.shape.assign(entry.shape.begin(), entry.shape.end());
   if (!size_of(*dtype, entry.shape, size) || size != entry.end - entry.begin) {
     return corrupt(file->path(), tensor + "is " + to_string(*dtype) + " " + shape_text(view.shape) +
                                      " but has " + std::to_string(entry.end - entry.begin) + " bytes");
   }
-  view.bytes = data.subspan(entry.begin, entry.end - entry.begin);
+  view.begin = data.begin + entry.begin;
+  view.size_bytes = size;
+  view.file = file;
   return view;
 }
 
@@ -82,21 +93,25 @@ Status check_cover(const std::filesystem::path& file, const std::vector<HeaderEn
   return {};
 }
 
-Result<std::span<const std::byte>> find_header(const MappedFile& file) {
-  const std::span<const std::byte> bytes = file.bytes();
-  if (bytes.size() < k_length_bytes) {
-    return corrupt(file.path(), "ends after " + std::to_string(bytes.size()) + " bytes, before its header");
+Result<std::string> read_header(const File& file) {
+  if (file.size() < k_length_bytes) {
+    return corrupt(file.path(), "ends after " + std::to_string(file.size()) + " bytes, before its header");
   }
-  const std::uint64_t length = little_endian_u64(bytes.data());
+  std::array<std::byte, k_length_bytes> length_bytes;
+  if (Status read = file.read(0, length_bytes); !read) return read.error();
+  const std::uint64_t length = little_endian_u64(length_bytes.data());
   if (length > k_max_header_bytes) {
     return corrupt(file.path(), "claims a header of " + std::to_string(length) + " bytes; at most " +
                                     std::to_string(k_max_header_bytes) + " are allowed");
   }
-  if (length > bytes.size() - k_length_bytes) {
+  if (length > file.size() - k_length_bytes) {
     return corrupt(file.path(), "claims a header of " + std::to_string(length) + " bytes but has only " +
-                                    std::to_string(bytes.size()));
+                                    std::to_string(file.size()));
   }
-  return bytes.subspan(k_length_bytes, length);
+  std::string header(length, '\0');
+  if (Status read = file.read(k_length_bytes, std::as_writable_bytes(std::span(header))); !read)
+    return read.error();
+  return header;
 }
 
 }  // namespace
@@ -134,15 +149,21 @@ std::string shape_text(std::span<const std::int64_t> shape) {
   return text + "]";
 }
 
-Result<std::vector<TensorView>> read_safetensors(const std::filesystem::path& path) {
-  const Result<std::shared_ptr<const MappedFile>> file = MappedFile::open(path);
-  if (!file) return file.error();
-  const Result<std::span<const std::byte>> header = find_header(**file);
-  if (!header) return header.error();
-  const std::span<const std::byte> data = (*file)->bytes().subspan(k_length_bytes + header->size());
+Result<std::string> TensorView::bytes() const {
+  std::string copy(size_bytes, '\0');
+  if (Status done = read(std::as_writable_bytes(std::span(copy))); !done) return done.error();
+  return copy;
+}
 
-  Result<std::vector<HeaderEntry>> entries =
-      parse_safetensors_header({reinterpret_cast<const char*>(header->data()), header->size()});
+Result<std::vector<TensorView>> read_safetensors(const std::filesystem::path& path) {
+  const auto file = File::open(path);
+  if (!file) return file.error();
+  const Result<std::string> header = read_header(**file);
+  if (!header) return header.error();
+  const std::uint64_t data_begin = k_length_bytes + header->size();
+  const Span data{data_begin, (*file)->size() - data_begin};
+
+  Result<std::vector<HeaderEntry>> entries = parse_safetensors_header(*header);
   if (!entries) return corrupt(path, entries.error().message);
 
   std::sort(entries->begin(), entries->end(),
@@ -158,7 +179,7 @@ Result<std::vector<TensorView>> read_safetensors(const std::filesystem::path& pa
 
   std::vector<TensorView> tensors;
   tensors.reserve(entries->size());
-  const Status cover = check_cover(path, *entries, data.size());
+  const Status cover = check_cover(path, *entries, data.size);
   for (HeaderEntry& entry : *entries) {
     Result<TensorView> tensor = check_entry(*file, data, entry);
     if (!tensor) return tensor.error();

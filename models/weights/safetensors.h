@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "models/files/mapped_file.h"
+#include "models/files/file.h"
 
 namespace sightline::models {
 
@@ -29,18 +29,22 @@ std::size_t bytes_per_element(Dtype dtype);
 struct TensorView {
   std::string name;
   Dtype dtype = Dtype::f32;
-  std::vector<std::int64_t> shape;         ///< empty: a scalar
-  std::span<const std::byte> bytes;        ///< inside `file`; not aligned to more than one byte
-  std::shared_ptr<const MappedFile> file;  ///< keeps `bytes` valid
+  std::vector<std::int64_t> shape;          ///< empty: a scalar
+  std::uint64_t begin = 0, size_bytes = 0;  ///< of its bytes in `file`
+  std::shared_ptr<const File> file;
 
-  std::uint64_t elements() const { return bytes.size() / bytes_per_element(dtype); }
+  std::uint64_t elements() const { return size_bytes / bytes_per_element(dtype); }
+  /// Copies its bytes, of which `into` has as many. Errors: those of File::read.
+  Status read(std::span<std::byte> into) const { return file->read(begin, into); }
+  /// The same into memory of its own.
+  Result<std::string> bytes() const;
 };
 
 /// "[512, 768]"
 std::string shape_text(std::span<const std::int64_t> shape);
 
-/// Maps `file` and checks every word of its header before anything is believed: the header's length (100 MB
-/// at most, as the reference implementation has it) and its UTF-8, no name twice, no key twice, dtype x shape
+/// Reads the header of `file` and checks every word of it before anything is believed: its length (100 MB at
+/// most, as the reference implementation has it) and its UTF-8, no name twice, no key twice, dtype x shape
 /// equal to the length of the range without overflow, and ranges that together cover the data exactly, so
 /// that none overlap and none are hidden. Tensors are in the order of their bytes. Errors: not_found;
 /// unsupported (a dtype not listed above); corrupt_data; each names the file and, where one is at fault, the

@@ -48,7 +48,7 @@ void write_single_tower(const TemporaryFolder& folder, const char* model, const 
   for (const TensorView& view : *views) {
     if (!view.name.starts_with(tower) && !view.name.starts_with(projection)) continue;
     specs.push_back({view.name, view.dtype, view.shape});
-    data.append(reinterpret_cast<const char*>(view.bytes.data()), view.bytes.size());
+    data += *view.bytes();
   }
   folder.write("model.safetensors", safetensors_header(specs) + data);
   folder.write("config.json", R"({"model_type":")" + model_type + "\"," + config + "}");
@@ -218,8 +218,7 @@ TEST_CASE("weights that are not finite give errors, never vectors") {
   REQUIRE(views.ok());
   for (const TensorView& view : *views) {
     if (view.name != "text_projection.weight") continue;
-    const std::size_t place = view.bytes.data() - view.file->bytes().data();
-    weights.replace(place, 4, std::string("\0\0\xc0\x7f", 4));  // a NaN
+    weights.replace(view.begin, 4, std::string("\0\0\xc0\x7f", 4));  // a NaN
   }
   folder.write("model.safetensors", weights);
   const auto embedder = load(folder.path());
@@ -227,6 +226,38 @@ TEST_CASE("weights that are not finite give errors, never vectors") {
   REQUIRE_FALSE(warm.ok());
   CHECK(warm.error().code == ErrorCode::internal);
   has(warm.error().message, "not finite");
+}
+
+TEST_CASE("a model goes on when its files are cut short or taken away") {
+  const TemporaryFolder folder;
+  for (const char* file : {"config.json", "preprocessor_config.json", "tokenizer.json", "model.safetensors"}) {
+    folder.write(file, content_of(fixture("clip-quick-gelu-f32") / file));
+  }
+  const auto embedder = load(folder.path());
+  const auto vector_of = [&](const char* text) {
+    const Prepared input = *embedder->prepare_text(text, Truncate::end);
+    return *embedder->embed({&input, 1}).front();
+  };
+  const std::vector<float> before = vector_of("a cat");
+  for (const char* file : {"model.safetensors", "tokenizer.json", "config.json"}) folder.write(file, "");
+  CHECK(vector_of("a cat") == before);
+}
+
+TEST_CASE("a file of weights that is cut short while it is loaded is an error") {
+  const TemporaryFolder folder;
+  folder.write("model.safetensors", content_of(fixture("clip-quick-gelu-f32") / "model.safetensors"));
+  const auto views = read_safetensors(folder.path() / "model.safetensors");
+  REQUIRE(views.ok());
+  const TensorView& last = views->back();
+  std::filesystem::resize_file(folder.path() / "model.safetensors", last.begin + 1);
+  CHECK(views->front().bytes().ok());
+  const auto bytes = last.bytes();
+  REQUIRE_FALSE(bytes.ok());
+  CHECK(bytes.error().code == ErrorCode::corrupt_data);
+  CHECK(bytes.error().message == (folder.path() / "model.safetensors").string() + " ends after " +
+                                     std::to_string(last.begin + 1) + " of " +
+                                     std::to_string(last.begin + last.size_bytes) +
+                                     " bytes: it was changed while it was read; fetch it again");
 }
 
 TEST_CASE("a text-only export embeds texts and refuses pictures") {

@@ -50,8 +50,7 @@ struct EditableModel {
     const auto views = read_safetensors(fixture(model) / "model.safetensors");
     REQUIRE(views.ok());
     for (const TensorView& view : *views) {
-      const std::string bytes(reinterpret_cast<const char*>(view.bytes.data()), view.bytes.size());
-      tensors[view.name] = {{view.name, view.dtype, view.shape}, bytes};
+      tensors[view.name] = {{view.name, view.dtype, view.shape}, *view.bytes()};
     }
   }
 

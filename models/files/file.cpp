@@ -1,0 +1,55 @@
+#include "models/files/file.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <string>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace sightline::models {
+namespace {
+
+Error cannot(const std::filesystem::path& file, const char* what) {
+  return {ErrorCode::not_found, file.string() + " cannot be " + what + ": " + std::strerror(errno)};
+}
+
+}  // namespace
+
+File::~File() {
+  ::close(descriptor_);
+}
+
+Result<std::shared_ptr<const File>> File::open(const std::filesystem::path& file) {
+  // O_NONBLOCK: a pipe under this name must not hang the program.
+  const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor < 0) return cannot(file, "opened");
+  const std::shared_ptr<File> opened(new File(file, descriptor));
+  struct stat status {};
+  if (::fstat(descriptor, &status) != 0) return cannot(file, "examined");
+  if (!S_ISREG(status.st_mode)) {
+    return Error{ErrorCode::unsupported, file.string() + " is not a regular file"};
+  }
+  opened->size_ = static_cast<std::uint64_t>(status.st_size);
+  return std::shared_ptr<const File>(opened);
+}
+
+Status File::read(std::uint64_t at, std::span<std::byte> into) const {
+  while (!into.empty()) {
+    const ssize_t count = ::pread(descriptor_, into.data(), into.size(), static_cast<off_t>(at));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return cannot(path_, "read");
+    if (count == 0) {
+      return Error{ErrorCode::corrupt_data,
+                   path_.string() + " ends after " + std::to_string(at) + " of " +
+                       std::to_string(at + into.size()) +
+                       " bytes: it was changed while it was read; fetch it again"};
+    }
+    into = into.subspan(static_cast<std::size_t>(count));
+    at += static_cast<std::uint64_t>(count);
+  }
+  return {};
+}
+
+}  // namespace sightline::models

@@ -1,0 +1,42 @@
+// A file's bytes, read so that whoever changes the file meanwhile causes an error and nothing worse.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <utility>
+
+#include "base/result.h"
+
+namespace sightline::models {
+
+/// A regular file that is open for reading.
+///
+/// Its bytes are copied out and never mapped: the system ends a program that reads a mapped page past the new
+/// end of a file that was cut short. Thread safety: all members may be called from any thread.
+class File {
+ public:
+  /// Errors: not_found (absent, unreadable), unsupported (no regular file).
+  static Result<std::shared_ptr<const File>> open(const std::filesystem::path& file);
+  ~File();
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
+  /// When it was opened.
+  std::uint64_t size() const { return size_; }
+
+  /// Fills `into` from byte `at` on. Errors: corrupt_data (it ends before), not_found (it cannot be read).
+  Status read(std::uint64_t at, std::span<std::byte> into) const;
+
+ private:
+  File(std::filesystem::path path, int descriptor) : path_(std::move(path)), descriptor_(descriptor) {}
+
+  std::filesystem::path path_;
+  int descriptor_;
+  std::uint64_t size_ = 0;
+};
+
+}  // namespace sightline::models
