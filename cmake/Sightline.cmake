@@ -27,6 +27,8 @@ find_package(PkgConfig REQUIRED)
 
 add_library(sightline_options INTERFACE)
 target_include_directories(sightline_options INTERFACE ${CMAKE_SOURCE_DIR})
+include(rapidjson)
+target_include_directories(sightline_options SYSTEM BEFORE INTERFACE ${SIGHTLINE_RAPIDJSON})
 target_compile_definitions(sightline_options INTERFACE
   SIGHTLINE_VERSION="${PROJECT_VERSION}" RAPIDJSON_HAS_STDSTRING=1)
 if(NOT SIGHTLINE_SANITIZE)

@@ -24,6 +24,7 @@
 #include "server/logging.h"
 #include "server/openmp.h"
 #include "server/options.h"
+#include "server/security/key_file.h"
 #include "server/stop_signal.h"
 #include "server/unhandled_exception.h"
 
@@ -58,6 +59,11 @@ serving::EmbeddingService::Options serving_options(const ServerOptions& options)
   return serving;
 }
 
+void warn_about_key_file(const char* kind, const std::string& file) {
+  if (const std::string warning = security::key_file_warning(kind, file); !warning.empty())
+    spdlog::warn("{}", warning);
+}
+
 Result<std::unique_ptr<cohere::CohereEmbedding>> cohere_embedding(const ServerOptions& options, Timer& timer,
                                                                   api::Metrics& metrics) {
   cohere::CohereEmbedding::Options cohere;
@@ -85,6 +91,7 @@ Result<std::unique_ptr<cohere::CohereEmbedding>> cohere_embedding(const ServerOp
     auto key = cohere::read_key_file(options.cohere_api_key_file);
     if (!key) return key.error();
     cohere.key = *std::move(key);
+    warn_about_key_file("Cohere key file", options.cohere_api_key_file);
   }
   const bool operators = !cohere.key.empty();
   auto created = cohere::CohereEmbedding::create(std::move(cohere), timer);
@@ -106,6 +113,7 @@ Result<api::Api::Options> api_options(const ServerOptions& options) {
     auto keys = security::ApiKeys::read(options.api_key_file);
     if (!keys) return keys.error();
     api.keys = *std::move(keys);
+    warn_about_key_file("API key file", options.api_key_file);
   }
   return api;
 }
@@ -297,6 +305,10 @@ int serve(const ServerOptions& options, StopSignal& signal) {
   spdlog::info("sightline-server " SIGHTLINE_VERSION ", {} threads, {}", options.threads,
                models::blas_description());
   if (const std::string warning = models::blas_warning(); !warning.empty()) spdlog::warn("{}", warning);
+  if (const Status taken = models::take_blas_buffer(); !taken) {
+    spdlog::error("{}", taken.error().message);
+    return EXIT_FAILURE;
+  }
   Program program(options);
   if (const Status started = program.start(); !started) {
     spdlog::error("{}", started.error().message);

@@ -1,9 +1,11 @@
 #include "models/towers/blas_check.h"
 
+#include <ATen/ATen.h>
 #include <ATen/Context.h>
 #include <dlfcn.h>
 #include <filesystem>
 #include <string_view>
+#include <sys/mman.h>
 #include <system_error>
 
 namespace sightline::models {
@@ -53,6 +55,21 @@ Blas find_blas() {
 
 std::string blas_description() {
   return find_blas().description;
+}
+
+Status take_blas_buffer() {
+  constexpr std::size_t k_buffer_bytes = (std::size_t{128} << 20) + (64u << 10);  // of Debian's build
+  void* const room =
+      ::mmap(nullptr, k_buffer_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (room == MAP_FAILED) {
+    return Error{ErrorCode::overloaded,
+                 "there is no memory for OpenBLAS to work in: raise the limit on address space (ulimit -v), or "
+                 "set OPENBLAS_NUM_THREADS to fewer threads"};
+  }
+  ::munmap(room, k_buffer_bytes);
+  const at::Tensor square = at::ones({64, 64});
+  at::mm(square, square);
+  return {};
 }
 
 std::string blas_warning() {

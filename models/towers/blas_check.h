@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "base/result.h"
+
 namespace sightline::models {
 
 /// Empty if the BLAS in use shares libtorch's threads (OpenBLAS built for OpenMP, or MKL inside libtorch).
@@ -13,5 +15,9 @@ std::string blas_warning();
 /// One line for the log, e.g. "OpenBLAS 0.3.21 (OpenMP),
 /// /usr/lib/x86_64-linux-gnu/openblas-openmp/libblas.so.3".
 std::string blas_description();
+
+/// Multiplies once, so that OpenBLAS takes the buffer of its caller now, while there is room for it: where
+/// there is none it tries for ever. Its other buffers it takes before `main`. Errors: overloaded (no room).
+Status take_blas_buffer();
 
 }  // namespace sightline::models

@@ -3,7 +3,9 @@
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
 #include <mutex>
+#include <new>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "models/towers/compute.h"
@@ -16,8 +18,21 @@ namespace {
 /// library would give memory back to the system, and fault it in again, at every layer.
 constexpr std::int64_t k_tokens_a_pass = 1536;
 
+/// libtorch has no type of exception for it on the CPU, only words.
+bool is_out_of_memory(const std::exception& error, std::string_view words) {
+  if (dynamic_cast<const std::bad_alloc*>(&error)) return true;
+  for (const char* said : {"can't allocate memory", "not enough memory", "out of memory"}) {
+    if (words.find(said) != std::string_view::npos) return true;
+  }
+  return false;
+}
+
 /// What an exception of libtorch becomes where it would leave the towers.
 Error failure(const char* doing, const std::exception& error) {
+  if (is_out_of_memory(error, message_of(error))) {
+    return {ErrorCode::overloaded,
+            std::string("no memory left for ") + doing + ": send the request again later"};
+  }
   return {ErrorCode::internal, std::string(doing) + " failed inside libtorch: " + message_of(error)};
 }
 

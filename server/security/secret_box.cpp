@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "base/base64.h"
+#include "server/security/key_file.h"
 
 namespace sightline::security {
 namespace {
@@ -59,17 +60,6 @@ std::optional<std::string> key_bytes(std::string_view line) {
   return std::move(*decoded);
 }
 
-/// Empty if only the owner, or the owner and a group, may read the file.
-std::string warning_about(const std::filesystem::path& file) {
-  using std::filesystem::perms;
-  std::error_code unknown;
-  const auto mode = std::filesystem::status(file, unknown).permissions();
-  if (unknown || (mode & (perms::others_read | perms::others_write | perms::group_write)) == perms::none)
-    return {};
-  return "the secret key file " + file.string() + " is open to other users of this machine: chmod 600 " +
-         file.string();
-}
-
 }  // namespace
 
 Result<SecretBox> SecretBox::read(const std::filesystem::path& file) {
@@ -95,7 +85,7 @@ Result<SecretBox> SecretBox::read(const std::filesystem::path& file) {
   }
   if (box.keys_.empty())
     return Error{ErrorCode::invalid_argument, file.string() + " holds no key; " + k_how_to_make};
-  box.warning_ = warning_about(file);
+  box.warning_ = key_file_warning("secret key file", file);
   return box;
 }
 

@@ -1,0 +1,142 @@
+"""What the system does to the process: a log that nobody reads, little memory, model files that change."""
+
+import base64
+import concurrent.futures
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+from conftest import BIN, DEMO, call
+
+MEGABYTE = 1 << 20
+COMMAND = [BIN / "sightline-server", "--port", "0", "--model"]
+MODEL = f"clip={DEMO}/models/demo-clip"
+
+
+def start(model=MODEL, stderr=subprocess.DEVNULL, memory=None, arguments=()):
+    """A server, and where it listens; None where it ended instead."""
+    limit = (lambda: resource.setrlimit(resource.RLIMIT_AS, (memory, memory))) if memory else None
+    process = subprocess.Popen([str(part) for part in [*COMMAND, model, *arguments]], stdout=subprocess.PIPE, stderr=stderr, preexec_fn=limit)
+    line = process.stdout.readline().decode()
+    return process, line.split()[1] if line.startswith("ready") else None
+
+
+def end(process, within=10):
+    process.send_signal(signal.SIGTERM)
+    try:
+        return process.wait(timeout=within)
+    finally:
+        process.kill()
+
+
+def embed(url, *inputs):
+    return call("POST", url + "/v1/embeddings", {"model": "clip", "input": list(inputs)}, timeout=60)
+
+
+def test_a_log_that_nobody_reads_stops_nothing():
+    reader, writer = os.pipe()
+    process, url = start(stderr=writer, arguments=["--log-buffer-bytes", "4kB"])
+    for _ in range(900):  # 150 bytes each: the pipe takes 64 kB
+        assert call("GET", url + "/v1/models")[0] == 200
+    assert embed(url, "a house")[0] == 200
+    with urllib.request.urlopen(url + "/metrics") as metrics:
+        dropped = [line for line in metrics.read().decode().splitlines() if line.startswith("sightline_log_lines_dropped_total ")]
+    assert float(dropped[0].split()[1]) > 100
+    began = time.monotonic()
+    assert end(process) == 0
+    assert time.monotonic() - began < 5
+    os.close(reader)
+    os.close(writer)
+
+
+def test_a_log_whose_reader_has_gone_stops_nothing():
+    reader, writer = os.pipe()
+    process, url = start(stderr=writer)
+    os.close(reader)
+    os.close(writer)
+    for _ in range(3):
+        assert embed(url, "a house")[0] == 200
+    assert end(process) == 0
+
+
+@pytest.mark.parametrize("megabytes", [550, 700, 1000])
+def test_too_little_address_space_to_start_is_an_error_and_does_not_hang(megabytes):
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "2"}
+    memory = megabytes * MEGABYTE
+    ended = subprocess.run(
+        [str(part) for part in [*COMMAND, MODEL]], capture_output=True, text=True, timeout=60, env=environment,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (memory, memory)))
+    assert ended.returncode == 1
+    assert "address space" in ended.stderr or "memory" in ended.stderr or "Resource temporarily" in ended.stderr
+
+
+def address_space(process):
+    status = open(f"/proc/{process.pid}/status").read()
+    return int(status.split("VmSize:")[1].split()[0]) * 1024
+
+
+def big_gif(edge=6000):
+    size = edge.to_bytes(2, "little")
+    return b"GIF89a" + size + size + b"\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\1\0\1\0\0\2\2\x44\1\0;"
+
+
+def test_out_of_memory_is_the_servers_fault_and_one_requests_at_most():
+    process, url = start()
+    picture = "data:image/gif;base64," + base64.b64encode(big_gif()).decode()
+    assert embed(url, "a house", picture)[0] == 200
+    words = ["house " * 50] * 200
+    numbers = json.dumps({"model": "clip", "input": [str(i) for i in range(250)]})
+    for room in (200, 80, 30, 10, 3):
+        tight = address_space(process) + room * MEGABYTE
+        resource.prlimit(process.pid, resource.RLIMIT_AS, (tight, resource.RLIM_INFINITY))
+        requests = [("input", [picture] * 3), ("input", words), ("body", numbers), ("input", ["a house"])] * 4
+
+        def send(request):
+            kind, value = request
+            body = value if kind == "body" else {"model": "clip", "input": value}
+            try:
+                return call("POST", url + "/v1/embeddings", body, timeout=60)
+            except (urllib.error.URLError, ConnectionError) as gone:  # no memory for a connection
+                return 503, str(gone)
+
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            for status, answer in pool.map(send, requests):
+                assert status in (200, 429, 500, 503), answer
+                if status == 500:
+                    assert "memory" in json.dumps(answer), answer
+        assert process.poll() is None, process.returncode
+    resource.prlimit(process.pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    assert embed(url, "a house", picture)[0] == 200
+    assert call("GET", url + "/health/live")[0] == 200
+    assert end(process, within=30) == 0
+
+
+def test_a_model_that_is_cut_short_while_it_is_served_changes_nothing(tmp_path):
+    folder = shutil.copytree(DEMO / "models" / "demo-clip", tmp_path / "model")
+    process, url = start(f"clip={folder}")
+    before = embed(url, "a house")[1]["data"][0]["embedding"]
+    for file in folder.iterdir():
+        if file.is_file():
+            os.chmod(file, 0o644)
+            os.truncate(file, 0)
+    assert embed(url, "a house")[1]["data"][0]["embedding"] == before
+    assert end(process) == 0
+
+
+def test_a_world_readable_key_file_gets_a_warning(tmp_path):
+    keys = tmp_path / "keys"
+    keys.write_text("a-long-secret-key\n")
+    keys.chmod(0o644)
+    log = tmp_path / "log"
+    with open(log, "wb") as stderr:
+        process, _ = start(stderr=stderr, arguments=["--api-key-file", keys])
+    assert end(process) == 0
+    assert f"the API key file {keys} is open to other users of this machine: chmod 600 {keys}" in log.read_text()
