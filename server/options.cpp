@@ -88,6 +88,10 @@ void add_elasticsearch_limits(Table& table, elastic::Limits& limits, const CLI::
   const auto number = [&](const char* flag, std::size_t& target, const char* text) {
     table.value(flag, target, text)->check(count);
   };
+  number("--elasticsearch-max-json-values", limits.max_json_values,
+         "JSON values and keys in one body; of a bulk in one line; more are answered 413");
+  number("--elasticsearch-max-bulk-values", limits.max_bulk_values,
+         "JSON values and keys in one _bulk; more are answered 413");
   table.bytes("--elasticsearch-max-answer-bytes", limits.max_answer_bytes, "100MB",
               "Of one answer of the store's, or of the gateway's own; more is answered 413");
   number("--elasticsearch-max-patterns", limits.max_patterns,

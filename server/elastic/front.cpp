@@ -8,6 +8,7 @@
 
 #include "base/cancellation.h"
 #include "server/elastic/definitions/definition_guard.h"
+#include "server/elastic/rest/json_bounds.h"
 #include "server/elastic/rest/media_type.h"
 
 namespace sightline::elastic {
@@ -52,8 +53,11 @@ Front::Front(Store& store, NativeInference& native, InferenceExecutor& executor,
 Outcome Front::decide(http::Request request) {
   try {
     const auto parts = request.path_parts();
-    if (const Refusal refusal = keep_from_definitions(request, parts)) return refusal->response();
     const auto types = rest::check_media_types(request);
+    if (types && !types->unsupported_content) {
+      if (const Refusal refusal = rest::check_json_bounds(request, limits_)) return refusal->response();
+    }
+    if (const Refusal refusal = keep_from_definitions(request, parts)) return refusal->response();
     if (!types) return request;  // the store says what is wrong
     if (types->unsupported_content) return unread(std::move(request), parts);
     if (auto answer = router_.try_handle(request)) return std::move(*answer);

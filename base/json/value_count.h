@@ -1,0 +1,20 @@
+// How much a JSON text may become, found before memory is taken for it.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+namespace sightline::json {
+
+struct ValueCount {
+  std::size_t all = 0;           ///< values and keys of the text
+  std::size_t largest_line = 0;  ///< of the line that has most of them
+};
+
+/// Counts the values and keys of a text, which may be several, one a line. The
+/// outermost value of each is left out, and an empty array or object counts twice. No reader finds more in a
+/// text that is broken. Stops counting where either
+/// number goes beyond its bound. Keeps nothing, and passes over strings eight bytes at a time.
+ValueCount count_values(std::string_view text, std::size_t max_all, std::size_t max_line);
+
+}  // namespace sightline::json

@@ -1,0 +1,30 @@
+#include "server/elastic/rest/json_bounds.h"
+
+#include <string>
+
+#include "base/json/value_count.h"
+
+namespace sightline::elastic::rest {
+namespace {
+
+ElasticError too_many(const char* what, std::size_t limit, const char* option) {
+  return {413, "content_too_long_exception",
+          std::string(what) + " has more than " + std::to_string(limit) + " JSON values and keys (" + option +
+              "): send less at a time"};
+}
+
+}  // namespace
+
+Refusal check_json_bounds(const http::Request& request, const Limits& limits) {
+  const auto parts = request.path_parts();
+  const bool is_bulk = !parts.empty() && parts.back() == "_bulk";
+  const std::size_t most = is_bulk ? limits.max_bulk_values : limits.max_json_values;
+  const auto count = json::count_values(request.body, most, limits.max_json_values);
+  if (is_bulk && count.largest_line > limits.max_json_values)
+    return too_many("a line of the bulk", limits.max_json_values, "--elasticsearch-max-json-values");
+  if (count.all <= most) return {};
+  return is_bulk ? too_many("the bulk", most, "--elasticsearch-max-bulk-values")
+                 : too_many("the body", most, "--elasticsearch-max-json-values");
+}
+
+}  // namespace sightline::elastic::rest
