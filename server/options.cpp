@@ -136,12 +136,14 @@ void add_client_limits(Table& table, http::ClientLimits& clients, const CLI::Val
       .value("--max-connections-per-address", clients.max_connections_per_address,
              "The same for one address (IPv6: one /64)")
       ->check(count);
-  table.time("--header-timeout", clients.header_timeout, "10s", "How long the head of a request may take; then: 408");
+  table.time("--header-timeout", clients.header_timeout, "10s",
+             "How long the head of a request may take; then: 408");
   table.time("--receive-timeout", clients.receive_timeout, "30s",
              "How long nothing of a request may arrive; then: 408");
   table.time("--send-timeout", clients.send_timeout, "30s",
              "How long a client may take nothing of its answer; then it is cut");
-  table.time("--idle-timeout", clients.idle_timeout, "2m", "How long a connection may wait for its next request");
+  table.time("--idle-timeout", clients.idle_timeout, "2m",
+             "How long a connection may wait for its next request");
   table.bytes("--min-transfer-rate", clients.min_transfer_rate, "240B",
               "Bytes per second that a body or the reading of an answer must keep up; 0: any");
   table.bytes("--max-request-buffer", clients.max_buffered_bytes, "192MB",
@@ -203,15 +205,15 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
               "KEY");
   table
       .value("--allowed-hosts", options.clients.allowed_hosts,
-             "Further host names that URLs of this server may have: NAME, *.NAME, * for all. Addresses and private "
-             "names always may")
+             "Further host names that URLs of this server may have: NAME, *.NAME, * for all. Addresses and "
+             "private names always may")
       ->type_name("NAME")
       ->delimiter(',')
       ->default_str("");
   table
       .value("--allowed-origins", options.clients.allowed_origins,
-             "Sites whose web pages may call this server: https://app.example.com, * for all. Pages of this server "
-             "and of localhost always may")
+             "Sites whose web pages may call this server: https://app.example.com, * for all. Pages of this "
+             "server and of localhost always may")
       ->type_name("ORIGIN")
       ->delimiter(',')
       ->default_str("");

@@ -49,8 +49,9 @@ Result<std::string> gzip_decode(std::string_view packed, std::size_t max_bytes, 
     if (plain.capacity() - plain.size() < count) {
       const std::size_t wanted = std::min(std::max(plain.size() + count, 2 * plain.capacity()), max_bytes);
       if (room && !room(packed_bytes + wanted)) {
-        return Error{ErrorCode::overloaded,
-                     "the server holds too many request bodies at the moment (--max-request-buffer); try again"};
+        return Error{
+            ErrorCode::overloaded,
+            "the server holds too many request bodies at the moment (--max-request-buffer); try again"};
       }
       plain.reserve(wanted);
     }

@@ -208,7 +208,8 @@ void IoLoop::check_request_time(const std::shared_ptr<Connection>& connection,
     return;
   }
   const bool in_head = connection->parser.state() == RequestParser::State::head;
-  if (still > options.receive_timeout || (in_head && now - connection->request_began > options.header_timeout)) {
+  if (still > options.receive_timeout ||
+      (in_head && now - connection->request_began > options.header_timeout)) {
     refuse(connection, 408,
            in_head ? "the head of the request did not arrive in time (--header-timeout); send it again"
                    : "the request did not arrive in time (--receive-timeout); send it again");
@@ -396,7 +397,8 @@ void IoLoop::read_request(const std::shared_ptr<Connection>& connection, std::st
   if (state == RequestParser::State::failed) {
     refuse(connection, parser.status(), parser.message());
   } else if (!connection->share.grow_to(parser.held_bytes())) {
-    refuse(connection, 429, "the server holds too many request bodies at the moment (--max-request-buffer); try again");
+    refuse(connection, 429,
+           "the server holds too many request bodies at the moment (--max-request-buffer); try again");
   } else if (state == RequestParser::State::complete) {
     dispatch(connection);
   } else if (parser.expects_continue()) {
@@ -574,6 +576,7 @@ void IoLoop::flush(const std::shared_ptr<Connection>& connection) {
   connection->output = {};
   if (connection->close_after_output) {
     linger(*connection);
+    if (connection->unread) receive_later(connection);
   } else {
     next_request(connection);
   }

@@ -32,7 +32,8 @@ std::string bare_host(const std::string& host) {
 
 Status check(const Server::Options& options) {
   if (options.io_threads < 1 || options.workers < 1 || options.max_header_bytes < 1024 ||
-      options.max_connections < 1 || options.max_connections_per_address < 1 || options.descriptor_parts < 1) {
+      options.max_connections < 1 || options.max_connections_per_address < 1 ||
+      options.descriptor_parts < 1) {
     return Error{ErrorCode::invalid_argument,
                  "HTTP server on " + place(options) +
                      ": io_threads, workers, max_connections, max_connections_per_address and "
@@ -65,7 +66,8 @@ constexpr std::size_t k_other_descriptors = 64;
 /// As many connections as were asked for, but no more than this server's part of the open files.
 std::size_t connections_within_limits(const Server::Options& options) {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return options.max_connections;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+    return options.max_connections;
   const std::size_t others = std::min<std::size_t>(k_other_descriptors, limit.rlim_cur / 2);
   const std::size_t part = (limit.rlim_cur - others) / static_cast<std::size_t>(options.descriptor_parts);
   return std::min(options.max_connections, std::max<std::size_t>(part, 1));
@@ -205,8 +207,9 @@ Result<std::unique_ptr<Server>> Server::start(const Options& options, Handler ha
   } catch (const std::exception& exception) {
     why = exception.what();
   }
-  return Error{ErrorCode::unavailable, "cannot listen on " + place(options) + ": " + why +
-                                           "; choose another port or address, or stop the program that uses it"};
+  return Error{ErrorCode::unavailable,
+               "cannot listen on " + place(options) + ": " + why +
+                   "; choose another port or address, or stop the program that uses it"};
 }
 
 }  // namespace sightline::http

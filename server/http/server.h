@@ -93,12 +93,14 @@ struct ClientLimits {
   std::size_t max_connections = 4096;
   std::size_t max_connections_per_address = 2048;  ///< of IPv6 per /64; the same then happens among these
   std::chrono::milliseconds idle_timeout{120'000};  ///< kept-alive connection without a request
-  std::chrono::milliseconds header_timeout{10'000};  ///< from a request's first byte to its head's last; else 408
+  /// From a request's first byte to its head's last; else 408.
+  std::chrono::milliseconds header_timeout{10'000};
   /// Between two pieces of a request; else 408.
   std::chrono::milliseconds receive_timeout{30'000};
   /// A client that reads nothing of its answer for so long is cut.
   std::chrono::milliseconds send_timeout{30'000};
-  /// Bytes per second, of a body within any `receive_timeout` and of an answer within any `send_timeout`. 0: none.
+  /// Bytes per second, of a body within any `receive_timeout` and of an answer within any `send_timeout`. 0:
+  /// any.
   std::size_t min_transfer_rate = 240;
   /// Bodies of requests not yet answered, all together, unpacked; more get 429.
   std::size_t max_buffered_bytes = 192u << 20;
@@ -168,7 +170,8 @@ class Server {
     /// Looks at a head before its body is read; what it answers is all that becomes of the request. Runs in an
     /// event loop: it must not block. May be empty.
     std::function<std::optional<HeadAnswer>(const Request& head)> check_head;
-    /// Called once for each request, as its answer is complete, on a thread of the server: it must not block. May be empty.
+    /// Called once for each request, as its answer is complete, on a thread of the server: it must not block.
+    /// May be empty.
     std::function<void(const AccessRecord&)> access_log;
   };
   using Handler = std::function<void(Request&&, Reply)>;

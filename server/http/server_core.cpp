@@ -87,7 +87,8 @@ std::optional<HeadAnswer> ServerCore::judge(const Request& head) const {
 }
 
 void ServerCore::submit(Job& job) const {
-  const bool packed = job.request.headers.get("Content-Encoding") && job.request.body.size() > k_quickly_unpacked;
+  const bool packed =
+      job.request.headers.get("Content-Encoding") && job.request.body.size() > k_quickly_unpacked;
   const bool urgent = !packed && options.urgent && options.urgent(job.request);
   if (!(packed ? unpackers : urgent ? urgent_pool : pool)->submit(job)) {
     job.reply.send(error(429, "the server is busy: its queue of requests is full; try again"));
@@ -186,7 +187,8 @@ void Reply::Channel::pass_on(Response response) {
   Framing framing = framing_;
   framing.close = must_close() || list_has(response.headers.get("Connection").value_or(""), "close");
   std::string head = client_left() ? std::string() : response_head_text(response, framing);
-  std::string body = !head.empty() && has_body_text(response, framing) ? std::move(response.body) : std::string();
+  std::string body;
+  if (!head.empty() && has_body_text(response, framing)) body = std::move(response.body);
   // A large body is passed on, not copied; a small one goes out with its head.
   if (body.size() <= k_copied_body_bytes) head += std::exchange(body, {});
   connection_->departure.listen({});
