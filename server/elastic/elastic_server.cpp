@@ -5,6 +5,7 @@
 #include <chrono>
 #include <optional>
 #include <random>
+#include <string_view>
 #include <utility>
 #include <variant>
 
@@ -30,6 +31,17 @@ bool is_urgent(const http::Request& request) {
 double random_fraction() {
   thread_local std::minstd_rand generator{std::random_device{}()};
   return std::uniform_real_distribution<double>(0.0, 1.0)(generator);
+}
+
+/// Whether a request can have changed nothing: what its method or the last part of its path says.
+bool only_reads(const http::Request& request) {
+  if (request.method == http::Method::get || request.method == http::Method::head) return true;
+  const auto name = std::string_view(request.path).substr(request.path.rfind('/') + 1);
+  for (const char* reading :
+       {"_search", "_msearch", "_mget", "_count", "_analyze", "_field_caps", "_simulate"}) {
+    if (name == reading) return true;
+  }
+  return false;
 }
 
 class LocalBackend final : public Backend {
@@ -90,6 +102,7 @@ class Running : public ElasticServer {
     static_cast<http::ClientLimits&>(http) = options.clients;
     http.descriptor_parts = options.descriptor_parts;
     http.access_log = options.access_log;
+    http.only_reads = only_reads;
     http.host = options.host;
     http.port = options.port;
     http.workers = options.workers;

@@ -61,6 +61,12 @@ bool AnswerShare::grow_to(std::size_t bytes) {
   return true;
 }
 
+void AnswerShare::force_to(std::size_t bytes) {
+  if (!budget_ || bytes <= k_small || bytes <= bytes_) return;
+  budget_->add(client_, bytes - bytes_);
+  bytes_ = bytes;
+}
+
 void AnswerShare::clear() {
   if (bytes_ != 0) budget_->give_back(client_, std::exchange(bytes_, 0));
 }

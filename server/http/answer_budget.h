@@ -49,6 +49,8 @@ class AnswerShare {
   explicit operator bool() const { return budget_ != nullptr; }
   /// Makes the share at least `bytes` large; false, and unchanged, if there is no room.
   bool grow_to(std::size_t bytes);
+  /// The same whether there is room or not.
+  void force_to(std::size_t bytes);
   void clear();
 
  private:

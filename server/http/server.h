@@ -170,6 +170,10 @@ class Server {
     /// Looks at a head before its body is read; what it answers is all that becomes of the request. Runs in an
     /// event loop: it must not block. May be empty.
     std::function<std::optional<HeadAnswer>(const Request& head)> check_head;
+    /// False for a request that may have changed something by the time it is answered: its answer goes out
+    /// even where answers hold all the memory they may, as a client that got 429 would do it again. Empty:
+    /// true for all.
+    std::function<bool(const Request& request)> only_reads;
     /// Called once for each request, as its answer is complete, on a thread of the server: it must not block.
     /// May be empty.
     std::function<void(const AccessRecord&)> access_log;

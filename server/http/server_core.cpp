@@ -163,6 +163,7 @@ Reply::Channel::Channel(std::shared_ptr<ServerCore> core, std::shared_ptr<LoopMa
       work_(connection_->work),
       framing_(framing),
       note_(core_->options, request),
+      may_refuse_(!core_->options.only_reads || core_->options.only_reads(request)),
       page_(core_->guard.page_of(request)),
       share_(core_->budget) {
   core_->in_flight.add();
@@ -181,6 +182,7 @@ void Reply::Channel::pass_on(Response response) {
   share_.clear();  // before the client can have the answer, and send its next request
   AnswerShare share = AnswerScope::take_current();
   if (!share) share = AnswerShare(core_->answers, connection_->network);
+  if (!may_refuse_) share.force_to(response.body.size());
   if (!share.grow_to(response.body.size())) response = core_->error(429, k_answers_full);
   if (!page_.empty()) allow_page(response.headers, page_);
   note_.write(core_->options, response.status, response.body.size());

@@ -149,6 +149,7 @@ class Reply::Channel {
   const std::shared_ptr<const Cancellation> work_;  ///< for the request that is to be answered
   Framing framing_;
   AccessNote note_;
+  const bool may_refuse_;   ///< 429 may take the place of a large answer
   const std::string page_;  ///< the origin of another site's page that may read the answer; empty: none
   BufferShare share_;       ///< of that request
 };

@@ -94,6 +94,20 @@ TEST_CASE("clients that do not read large answers get 429 past the limit, and ot
   }));
 }
 
+TEST_CASE("the answer to a request that changed something goes out, whether there is room or not") {
+  const std::string big(8u << 20, 'b');
+  Server::Options options;
+  options.max_answer_bytes = 9u << 20;
+  options.only_reads = [](const Request& request) { return request.method == Method::get; };
+  const auto server = serve([&](Request&&, Reply reply) { reply.send(text(big)); }, options);
+  RawClient slow(server->port(), 4096);
+  slow.send(get("/"));
+  REQUIRE(eventually([&] { return server->in_flight() == 0; }));
+  RawClient client(server->port());
+  CHECK(eventually([&] { return client.ask(get("/")).status == 429; }));
+  CHECK(client.ask(post("write")).body == big);
+}
+
 TEST_CASE("a streamed answer pauses sooner while answers hold all they may") {
   Server::Options options;
   options.max_answer_bytes = 1u << 20;
