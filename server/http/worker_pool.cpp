@@ -14,7 +14,12 @@ WorkerPool*& pool_of_thread() {
 }  // namespace
 
 WorkerPool::WorkerPool(const Options& options, Run run) : options_(options), run_(std::move(run)) {
-  for (int i = 0; i < options_.places; ++i) threads_.emplace_back([this] { work(); });
+  try {
+    for (int i = 0; i < options_.places; ++i) threads_.emplace_back([this] { work(); });
+  } catch (...) {  // no memory for one more thread: those that run must be joined first
+    stop();
+    throw;
+  }
 }
 
 WorkerPool::~WorkerPool() {
