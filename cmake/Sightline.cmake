@@ -50,6 +50,11 @@ if(SIGHTLINE_SANITIZE)
   target_link_options(sightline_options INTERFACE -fsanitize=${SIGHTLINE_SANITIZE})
 endif()
 
+if(SIGHTLINE_FUZZ)
+  # What clang alone warns of is for scripts/tidy.sh to say.
+  target_compile_options(sightline_options INTERFACE -fsanitize=fuzzer-no-link -Wno-error)
+endif()
+
 function(sightline_add_library name)
   cmake_parse_arguments(ARG "" "" "PUBLIC_LINK;PRIVATE_LINK;PRECOMPILE" ${ARGN})
   add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})

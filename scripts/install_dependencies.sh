@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Installs what Sightline needs, from Debian's packages (Debian 12 or 13). The only place that installs anything.
 #
-#   scripts/install_dependencies.sh [--tests] [--tidy]
+#   scripts/install_dependencies.sh [--tests] [--tidy] [--fuzz]
 #
 #   --tests        also what scripts/test.sh needs: the official Python clients of Elasticsearch, 8 in .venv-es8 and 9 in .venv-es9,
 #                  and there those of OpenAI and Cohere, and schemathesis
 #   --tidy         also what scripts/tidy.sh needs: clang, clang-format and clang-tidy
+#   --fuzz         also what scripts/fuzz.sh needs: clang and its libFuzzer; --tests implies it
 #
 # Nothing is done where everything is there already; then no network is needed.
 set -euo pipefail
@@ -25,12 +26,16 @@ packages=(
   # scripts and tests
   doctest-dev curl jq openssl python3 python3-venv
 )
+# libFuzzer and the sanitizers are in a package of clang's version: 14 in Debian 12, 19 in Debian 13.
+clang_version=$(. /etc/os-release && [ "${VERSION_ID:-13}" = 12 ] && echo 14 || echo 19)
+fuzz_packages=(clang "libclang-rt-$clang_version-dev")
 tests=
 for option in "$@"; do
   case $option in
-    --tests) tests=1 ;;
+    --tests) tests=1; packages+=("${fuzz_packages[@]}") ;;
+    --fuzz) packages+=("${fuzz_packages[@]}") ;;
     --tidy) packages+=(clang clang-format clang-tidy) ;;
-    -h|--help) sed -n '2,10p' "${BASH_SOURCE[0]}" | sed 's/^# \{0,1\}//'; exit 0 ;;
+    -h|--help) sed -n '2,11p' "${BASH_SOURCE[0]}" | sed 's/^# \{0,1\}//'; exit 0 ;;
     *) echo "install_dependencies: unknown option $option (see --help)" >&2; exit 2 ;;
   esac
 done

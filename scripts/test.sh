@@ -21,6 +21,7 @@ export GOMP_SPINCOUNT=${GOMP_SPINCOUNT:-1000}
 cmake --preset "$preset"
 cmake --build --preset "$preset"
 ctest --preset "$preset" --no-tests=error
+scripts/fuzz.sh --seconds 20
 
 # The same end-to-end tests under both of Elastic's current Python clients; what does not use the client runs once.
 export SIGHTLINE_BIN="$PWD/build/$preset/bin" PYTHONDONTWRITEBYTECODE=1

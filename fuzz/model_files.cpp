@@ -1,0 +1,20 @@
+// config.json, preprocessor_config.json and tokenizer.json: the same bytes as each of them.
+#include "fuzz/target.h"
+#include "models/files/json_file.h"
+#include "models/tokenizer/tokenizer.h"
+#include "models/weights/model_config.h"
+#include "models/weights/preprocessor_config.h"
+#include "tests/base/temporary_folder.h"
+
+using namespace sightline;
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static const TemporaryFolder folder;
+  const auto text = fuzz::text_of(data, size);
+  for (const char* name : {"config.json", "preprocessor_config.json", "tokenizer.json"}) folder.write(name, text);
+  if (const auto config = models::JsonFile::read(folder.path() / "config.json")) models::read_model_config(*config);
+  models::read_preprocessor_config(folder.path(), 224);
+  if (const auto tokenizer = models::load_tokenizer(folder.path()))
+    (*tokenizer)->encode("A red house, caf\xC3\xA9 42", 16, models::Truncate::end);
+  return 0;
+}

@@ -1,0 +1,18 @@
+// Bodies of _search and _count: the local store's readers, and the front's search for query vector builders.
+#include "fuzz/target.h"
+#include "server/elastic/local/search/search_body.h"
+#include "server/elastic/queries/query_vector_builder.h"
+#include "server/elastic/queries/search_scan.h"
+
+using namespace sightline;
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const auto body = fuzz::text_of(data, size);
+  const http::Request request;
+  const elastic::Limits limits;
+  if (const auto search = elastic::parse_search(body, request, limits); !search) search.error().envelope_json();
+  if (const auto query = elastic::parse_query_body(body, request, limits); !query) query.error().envelope_json();
+  elastic::scan_search(body);
+  elastic::read_query_vector_builder(body);
+  return 0;
+}

@@ -1,0 +1,10 @@
+// Headers of safetensors files.
+#include "fuzz/target.h"
+#include "models/weights/safetensors_header.h"
+
+using namespace sightline;
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  models::parse_safetensors_header(fuzz::text_of(data, size));
+  return 0;
+}
