@@ -59,14 +59,18 @@ std::string blas_description() {
 
 Status take_blas_buffer() {
   constexpr std::size_t k_buffer_bytes = (std::size_t{128} << 20) + (64u << 10);  // of Debian's build
+  // Stacks and arenas of the threads that start next: OpenMP's, the server's, and those of libtorch's pthreadpool,
+  // which waits for ever for a thread that could not be started.
+  constexpr std::size_t k_threads_bytes = std::size_t{320} << 20;
+  constexpr std::size_t k_room_bytes = k_buffer_bytes + k_threads_bytes;
   void* const room =
-      ::mmap(nullptr, k_buffer_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+      ::mmap(nullptr, k_room_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (room == MAP_FAILED) {
     return Error{ErrorCode::overloaded,
                  "there is no memory for OpenBLAS to work in: raise the limit on address space (ulimit -v), or "
                  "set OPENBLAS_NUM_THREADS to fewer threads"};
   }
-  ::munmap(room, k_buffer_bytes);
+  ::munmap(room, k_room_bytes);
   const at::Tensor square = at::ones({64, 64});
   at::mm(square, square);
   return {};

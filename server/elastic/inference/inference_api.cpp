@@ -7,8 +7,8 @@
 #include "base/cancellation.h"
 #include "base/float_text.h"
 #include "base/json/document.h"
-#include "base/number_text.h"
 #include "server/elastic/inference/semantic_text.h"
+#include "server/elastic/inference/time_value.h"
 #include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
@@ -170,26 +170,6 @@ std::string names_json(const std::vector<std::string>& names) {
 }
 
 }  // namespace
-
-Answer<milliseconds> parse_time_value(std::string_view text, std::string_view setting) {
-  static constexpr std::array<std::pair<std::string_view, long long>, 7> k_units{{{"nanos", 0},
-                                                                                  {"micros", 0},
-                                                                                  {"ms", 1},
-                                                                                  {"s", 1000},
-                                                                                  {"m", 60'000},
-                                                                                  {"h", 3'600'000},
-                                                                                  {"d", 86'400'000}}};
-  const std::string value(text);
-  for (const auto& [unit, factor] : k_units) {
-    if (!text.ends_with(unit)) continue;
-    const auto number = text.substr(0, text.size() - unit.size());
-    const auto count = number_from<long long>(number);
-    if (!count || *count < 0 || *count > 1'000'000'000) break;
-    return std::max(milliseconds(1), milliseconds(*count * factor));
-  }
-  return illegal_argument("failed to parse setting [" + std::string(setting) + "] with value [" + value +
-                          "] as a time value: unit is missing or unrecognized");
-}
 
 /// Calls the endpoint once and keeps what its answer tells.
 Answer<Endpoint> InferenceApi::measured(const Caller& caller, Endpoint endpoint, milliseconds timeout) {

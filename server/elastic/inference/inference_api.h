@@ -59,8 +59,4 @@ class InferenceApi {
   InferenceExecutor& executor_;
 };
 
-/// A time as Elasticsearch writes it: "30s", "500ms", "2m". Errors: illegal_argument_exception naming the
-/// setting.
-Answer<std::chrono::milliseconds> parse_time_value(std::string_view text, std::string_view setting);
-
 }  // namespace sightline::elastic

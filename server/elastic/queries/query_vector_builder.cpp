@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "base/base64.h"
-#include "server/elastic/inference/inference_api.h"
+#include "server/elastic/inference/time_value.h"
 
 namespace sightline::elastic {
 namespace {
