@@ -52,7 +52,8 @@ endif()
 
 if(SIGHTLINE_FUZZ)
   # What clang alone warns of is for scripts/tidy.sh to say.
-  target_compile_options(sightline_options INTERFACE -fsanitize=fuzzer-no-link -Wno-error)
+  target_compile_options(sightline_options INTERFACE -fsanitize=fuzzer-no-link -Wno-error
+    -fsanitize-ignorelist=${CMAKE_SOURCE_DIR}/fuzz/sanitizer_ignore.txt)
 endif()
 
 function(sightline_add_library name)

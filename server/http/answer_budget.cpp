@@ -67,12 +67,20 @@ void AnswerShare::force_to(std::size_t bytes) {
   bytes_ = bytes;
 }
 
+void AnswerShare::shrink_to(std::size_t bytes) {
+  if (bytes <= k_small) return clear();
+  if (bytes < bytes_) budget_->give_back(client_, std::exchange(bytes_, bytes) - bytes);
+}
+
 void AnswerShare::clear() {
   if (bytes_ != 0) budget_->give_back(client_, std::exchange(bytes_, 0));
 }
 
 void reserve_answer(std::size_t bytes) {
-  if (current_scope != nullptr && !current_scope->share_.grow_to(bytes)) throw AnswersFull{};
+  if (current_scope == nullptr || current_scope->share_.grow_to(bytes)) return;
+  // At once, not when the refusal has been sent: of answers that grow together the others go on.
+  current_scope->share_.clear();
+  throw AnswersFull{};
 }
 
 AnswerScope::AnswerScope(AnswerShare share) : share_(std::move(share)), outer_(current_scope) {

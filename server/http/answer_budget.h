@@ -51,6 +51,8 @@ class AnswerShare {
   bool grow_to(std::size_t bytes);
   /// The same whether there is room or not.
   void force_to(std::size_t bytes);
+  /// Makes it at most `bytes` large.
+  void shrink_to(std::size_t bytes);
   void clear();
 
  private:

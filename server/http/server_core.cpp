@@ -182,6 +182,7 @@ void Reply::Channel::pass_on(Response response) {
   share_.clear();  // before the client can have the answer, and send its next request
   AnswerShare share = AnswerScope::take_current();
   if (!share) share = AnswerShare(core_->answers, connection_->network);
+  share.shrink_to(response.body.size());  // it may have been filtered since
   if (!may_refuse_) share.force_to(response.body.size());
   if (!share.grow_to(response.body.size())) response = core_->error(429, k_answers_full);
   if (!page_.empty()) allow_page(response.headers, page_);

@@ -62,6 +62,9 @@ TEST_CASE("an answer that is being built ends early where there is no room for i
   const AnswerScope scope{AnswerShare(budget, "client")};
   reserve_answer(1 << 18);
   CHECK_THROWS_AS(reserve_answer(1 << 20), AnswersFull);
+  // What it had is free at once: answers that grow together do not all fail.
+  AnswerShare other(budget, "other");
+  CHECK(other.grow_to(1 << 19));
 }
 
 TEST_CASE("clients that do not read large answers get 429 past the limit, and others are served") {
