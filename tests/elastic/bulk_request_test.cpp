@@ -74,6 +74,14 @@ TEST_CASE("an unusual way of writing an action says the same as the usual one") 
             .index == "d");
 }
 
+TEST_CASE("a usual action that is not quite JSON is refused, not guessed") {
+  for (const char* line : {R"({"index":{"_index":"a","_id":"1}})", R"({"index":{"_index":"a","_id":"true}})",
+                           R"({"index":{"_index":"a","_id":1"}})", R"({"index":{"_index":"a","_id":01}})"}) {
+    CAPTURE(line);
+    CHECK_FALSE(parse_bulk(std::string(line) + "\n{}\n", "d").ok());
+  }
+}
+
 TEST_CASE("a body that is no bulk is refused whole, in Elasticsearch's words") {
   CHECK(fault("") == "request body is required");
   CHECK(fault("{\"index\":{\"_index\":\"a\"}}\n{}") ==

@@ -140,8 +140,8 @@ class PlainAction {
       const unsigned bit = 1u << (known - k_metadata.begin());
       if ((seen & bit) != 0) return false;
       seen |= bit;
-      skip_blanks();
-      if (!text(value) && !whole_number(value) && !literal(value)) return false;
+      const bool is_read = peek('"') ? text(value) : whole_number(value) || literal(value);
+      if (!is_read) return false;
       take(item_, name, value);
     } while (skip(','));
     return true;
