@@ -100,16 +100,22 @@ TEST_CASE("clients that do not read large answers get 429 past the limit, and ot
 }
 
 TEST_CASE("the answer to a request that changed something goes out, whether there is room or not") {
-  const std::string big(8u << 20, 'b');
+  const std::string big(16u << 20, 'b');
   Server::Options options;
-  options.max_answer_bytes = 9u << 20;
+  options.max_answer_bytes = 24u << 20;
   options.only_reads = [](const Request& request) { return request.method == Method::get; };
-  const auto server = serve([&](Request&&, Reply reply) { reply.send(text(big)); }, options);
+  std::atomic<int> answered = 0;
+  const auto server = serve(
+      [&](Request&&, Reply reply) {
+        reply.send(text(big));
+        ++answered;
+      },
+      options);
   RawClient slow(server->port(), 4096);
   slow.send(get("/"));
-  REQUIRE(eventually([&] { return server->in_flight() == 0; }));
+  REQUIRE(eventually([&] { return answered == 1; }));
   RawClient client(server->port());
-  CHECK(eventually([&] { return client.ask(get("/")).status == 429; }));
+  CHECK(client.ask(get("/")).status == 429);
   CHECK(client.ask(post("write")).body == big);
 }
 
