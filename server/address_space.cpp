@@ -1,9 +1,8 @@
 // Says at the start that the limit on address space is too tight, instead of hanging.
 //
-// OpenBLAS takes a buffer for each thread when it is loaded, before `main`, and tries again for ever where there
-// is no room for one (OpenBLAS 0.3.21, driver/others/memory.c, blas_memory_alloc). So the check runs earlier
-// still: an executable's .preinit_array comes before the constructors of its libraries. Part of the program
-// itself, as only an executable may have that section.
+// OpenBLAS takes a buffer for each thread when it is loaded, before `main` (blas_buffer.h). So the check runs
+// earlier still: an executable's .preinit_array comes before the constructors of its libraries. Part of the
+// program itself, as only an executable may have that section.
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -13,10 +12,13 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "models/towers/blas_buffer.h"
+
 namespace {
 
-/// What Debian's OpenBLAS takes for a thread, and what else it takes to begin with.
-constexpr std::size_t k_buffer_bytes = (std::size_t{128} << 20) + (64u << 10), k_other_bytes = 64u << 20;
+using sightline::models::k_blas_buffer_bytes;
+/// What else OpenBLAS takes to begin with.
+constexpr std::size_t k_other_bytes = 64u << 20;
 constexpr int k_max_threads = 64;
 
 int number_of(char** environment, const char* name) {
@@ -41,12 +43,13 @@ bool has_room(int count) {
   std::array<void*, k_max_threads + 2> blocks{};
   bool room = true;
   for (int i = 0; i <= count && room; ++i) {
-    const std::size_t size = i < count ? k_buffer_bytes : k_other_bytes;
+    const std::size_t size = i < count ? k_blas_buffer_bytes : k_other_bytes;
     blocks[i] = ::mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     room = blocks[i] != MAP_FAILED;
   }
   for (int i = 0; i <= count; ++i) {
-    if (blocks[i] && blocks[i] != MAP_FAILED) ::munmap(blocks[i], i < count ? k_buffer_bytes : k_other_bytes);
+    if (blocks[i] && blocks[i] != MAP_FAILED)
+      ::munmap(blocks[i], i < count ? k_blas_buffer_bytes : k_other_bytes);
   }
   return room;
 }

@@ -56,6 +56,11 @@ class Table {
     app_.add_flag(flag, target, text)->envname(environment_name(flag))->group(group_);
   }
 
+  /// How many of something: 1 to a billion.
+  void count(const std::string& flag, std::size_t& target, const std::string& text) {
+    value(flag, target, text)->check(plain(CLI::Range(1, 1'000'000'000)));
+  }
+
   /// A number of bytes: 20MB, 512kB, 1048576.
   void bytes(const std::string& flag, std::size_t& target, const std::string& shown,
              const std::string& text) {
@@ -84,58 +89,52 @@ class Table {
 };
 
 /// What one request to the Elasticsearch port may cost.
-void add_elasticsearch_limits(Table& table, elastic::Limits& limits, const CLI::Validator& count) {
-  const auto number = [&](const char* flag, std::size_t& target, const char* text) {
-    table.value(flag, target, text)->check(count);
-  };
-  number("--elasticsearch-max-json-values", limits.max_json_values,
-         "JSON values and keys in one body; of a bulk in one line; more are answered 413");
-  number("--elasticsearch-max-bulk-values", limits.max_bulk_values,
-         "JSON values and keys in one _bulk; more are answered 413");
+void add_elasticsearch_limits(Table& table, elastic::Limits& limits) {
+  table.count("--elasticsearch-max-json-values", limits.max_json_values,
+              "JSON values and keys in one body; of a bulk in one line; more are answered 413");
+  table.count("--elasticsearch-max-bulk-values", limits.max_bulk_values,
+              "JSON values and keys in one _bulk; more are answered 413");
   table.bytes("--elasticsearch-max-answer-bytes", limits.max_answer_bytes, "100MB",
               "Of one answer of the store's, or of the gateway's own; more is answered 413");
-  number("--elasticsearch-max-patterns", limits.max_patterns,
-         "Names or patterns in one _source, fields, index expression or h; levels of filter_path");
-  number("--elasticsearch-max-clauses", limits.max_clauses,
-         "Queries in one search, words and fields they become included; as "
-         "indices.query.bool.max_clause_count");
-  number("--elasticsearch-max-query-depth", limits.max_query_depth,
-         "How deep queries may nest; as indices.query.bool.max_nested_depth");
-  number("--elasticsearch-max-query-values", limits.max_query_values,
-         "Values in all terms and ids queries of one search");
-  number("--elasticsearch-max-knn-clauses", limits.max_knn_clauses, "kNN clauses of one search");
-  number("--elasticsearch-max-knn-candidates", limits.max_knn_candidates,
-         "num_candidates of all kNN clauses of one search together");
-  number("--elasticsearch-max-sort-keys", limits.max_sort_keys, "Keys in sort");
-  number("--elasticsearch-max-aggregations", limits.max_aggregations, "Aggregations of one search");
-  number("--elasticsearch-max-buckets", limits.max_buckets, "Buckets in one answer; as search.max_buckets");
-  number("--elasticsearch-max-searches", limits.max_searches, "Searches in one _msearch");
-  number("--elasticsearch-max-analyzed-tokens", limits.max_analyzed_tokens,
-         "Tokens that one _analyze may give; as index.analyze.max_token_count");
-  number("--elasticsearch-max-get-documents", limits.max_get_documents, "Documents in one _mget");
-  number("--elasticsearch-max-bulk-items", limits.max_bulk_items, "Actions in one _bulk");
-  number("--elasticsearch-max-document-words", limits.max_document_words,
-         "Words in the text fields of one document");
-  number("--elasticsearch-max-fields", limits.max_fields,
-         "The most that index.mapping.total_fields.limit may be set to");
-  number("--elasticsearch-max-shards", limits.max_shards,
-         "Shards of all indices, replicas included; as cluster.max_shards_per_node");
-  number("--elasticsearch-max-aliases", limits.max_aliases, "Aliases of one index");
-  number("--elasticsearch-max-alias-changes", limits.max_alias_changes,
-         "Aliases that one request may change");
+  table.count("--elasticsearch-max-patterns", limits.max_patterns,
+              "Names or patterns in one _source, fields, index expression or h; levels of filter_path");
+  table.count("--elasticsearch-max-clauses", limits.max_clauses,
+              "Queries in one search, words and fields they become included; as "
+              "indices.query.bool.max_clause_count");
+  table.count("--elasticsearch-max-query-depth", limits.max_query_depth,
+              "How deep queries may nest; as indices.query.bool.max_nested_depth");
+  table.count("--elasticsearch-max-query-values", limits.max_query_values,
+              "Values in all terms and ids queries of one search");
+  table.count("--elasticsearch-max-knn-clauses", limits.max_knn_clauses, "kNN clauses of one search");
+  table.count("--elasticsearch-max-knn-candidates", limits.max_knn_candidates,
+              "num_candidates of all kNN clauses of one search together");
+  table.count("--elasticsearch-max-sort-keys", limits.max_sort_keys, "Keys in sort");
+  table.count("--elasticsearch-max-aggregations", limits.max_aggregations, "Aggregations of one search");
+  table.count("--elasticsearch-max-buckets", limits.max_buckets,
+              "Buckets in one answer; as search.max_buckets");
+  table.count("--elasticsearch-max-searches", limits.max_searches, "Searches in one _msearch");
+  table.count("--elasticsearch-max-analyzed-tokens", limits.max_analyzed_tokens,
+              "Tokens that one _analyze may give; as index.analyze.max_token_count");
+  table.count("--elasticsearch-max-get-documents", limits.max_get_documents, "Documents in one _mget");
+  table.count("--elasticsearch-max-bulk-items", limits.max_bulk_items, "Actions in one _bulk");
+  table.count("--elasticsearch-max-document-words", limits.max_document_words,
+              "Words in the text fields of one document");
+  table.count("--elasticsearch-max-fields", limits.max_fields,
+              "The most that index.mapping.total_fields.limit may be set to");
+  table.count("--elasticsearch-max-shards", limits.max_shards,
+              "Shards of all indices, replicas included; as cluster.max_shards_per_node");
+  table.count("--elasticsearch-max-aliases", limits.max_aliases, "Aliases of one index");
+  table.count("--elasticsearch-max-alias-changes", limits.max_alias_changes,
+              "Aliases that one request may change");
   table.bytes("--elasticsearch-max-definition-bytes", limits.max_definition_bytes, "16MB",
               "Of an index: its settings, mapping and aliases as JSON");
 }
 
-void add_client_limits(Table& table, http::ClientLimits& clients, const CLI::Validator& count) {
-  table
-      .value("--max-connections", clients.max_connections,
-             "Of clients, at each port; with more, the idlest is closed")
-      ->check(count);
-  table
-      .value("--max-connections-per-address", clients.max_connections_per_address,
-             "The same for one address (IPv6: one /64)")
-      ->check(count);
+void add_client_limits(Table& table, http::ClientLimits& clients) {
+  table.count("--max-connections", clients.max_connections,
+              "Of clients, at each port; with more, the idlest is closed");
+  table.count("--max-connections-per-address", clients.max_connections_per_address,
+              "The same for one address (IPv6: one /64)");
   table.time("--header-timeout", clients.header_timeout, "10s",
              "How long the head of a request may take; then: 408");
   table.time("--receive-timeout", clients.receive_timeout, "30s",
@@ -155,17 +154,15 @@ void add_client_limits(Table& table, http::ClientLimits& clients, const CLI::Val
 }
 
 /// What requests may cost that go through inference and pipelines, on top of that.
-void add_pipeline_limits(Table& table, elastic::Limits& limits, const CLI::Validator& count) {
+void add_pipeline_limits(Table& table, elastic::Limits& limits) {
   table
       .value("--elasticsearch-max-waiting-requests", limits.max_waiting_requests,
              "Requests that wait for inference or for the cluster at once; more are answered 429")
       ->check(plain(CLI::Range(2, 10'000)));
   table.time("--elasticsearch-max-inference-timeout", limits.max_inference_timeout, "10m",
              "Longest call of an inference endpoint; what a request asks for is cut to it");
-  table
-      .value("--elasticsearch-max-pipeline-steps", limits.max_pipeline_steps,
-             "Processors that one document may run through")
-      ->check(count);
+  table.count("--elasticsearch-max-pipeline-steps", limits.max_pipeline_steps,
+              "Processors that one document may run through");
   table.bytes("--elasticsearch-max-pipeline-document-bytes", limits.max_pipeline_document_bytes, "100MB",
               "Memory that pipelines may make one document take");
   table.bytes("--elasticsearch-max-pipeline-growth-bytes", limits.max_pipeline_growth_bytes, "256MB",
@@ -176,7 +173,7 @@ void add_pipeline_limits(Table& table, elastic::Limits& limits, const CLI::Valid
 void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, NamedValues& max_tokens,
                  NamedValues& labels) {
   Table table(app);
-  const CLI::Validator count = plain(CLI::Range(1, 1'000'000'000)), port = plain(CLI::Range(0, 65535)),
+  const CLI::Validator port = plain(CLI::Range(0, 65535)),
                        pixels = plain(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 50));
 
   table.group("Models");
@@ -266,17 +263,15 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
   table.bytes("--max-body-bytes", options.max_body_bytes, "64MB", "Of one request; more is answered 413");
   table.bytes("--elasticsearch-max-body-bytes", options.elasticsearch_limits.max_body_bytes, "100MB",
               "The same at the Elasticsearch port");
-  add_elasticsearch_limits(table, options.elasticsearch_limits, count);
-  add_client_limits(table, options.clients, count);
-  add_pipeline_limits(table, options.elasticsearch_limits, count);
-  table.value("--max-inputs", options.max_inputs, "Inputs of one request")->check(count);
+  add_elasticsearch_limits(table, options.elasticsearch_limits);
+  add_client_limits(table, options.clients);
+  add_pipeline_limits(table, options.elasticsearch_limits);
+  table.count("--max-inputs", options.max_inputs, "Inputs of one request");
   table.bytes("--max-text-bytes", options.max_text_bytes, "256kB",
               "Of one text, before it is cut to the model's tokens");
   table.bytes("--max-image-bytes", options.max_image_bytes, "20MB", "Of one encoded picture");
-  table
-      .value("--max-image-pixels", options.max_image_pixels,
-             "Width x height of one picture, read from its header")
-      ->check(count);
+  table.count("--max-image-pixels", options.max_image_pixels,
+              "Width x height of one picture, read from its header");
   table
       .value("--max-image-scans", options.max_image_scans,
              "Scans of one JPEG: each can cost as much as a whole picture")
@@ -289,10 +284,8 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
       ->check(pixels);
   table.bytes("--max-decode-bytes", options.max_decode_bytes, "512MB",
               "Memory of the pictures that are decoded at the same time; one that takes more is answered 413");
-  table
-      .value("--max-queue-items", options.max_queue_items,
-             "Inputs accepted and not yet answered, for each model; more: 429")
-      ->check(count);
+  table.count("--max-queue-items", options.max_queue_items,
+              "Inputs accepted and not yet answered, for each model; more: 429");
   table.bytes("--max-queue-bytes", options.max_queue_bytes, "512MB", "Memory behind these inputs; more: 429");
   table
       .value("--max-queue-pixels", options.max_queue_pixels,
@@ -309,7 +302,7 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
       .value("--preparation-threads", options.preparation_threads,
              "Threads that decode pictures and tokenize texts; 0: one a core")
       ->check(plain(CLI::Range(0, 1024)));
-  table.value("--max-batch", options.max_batch, "Inputs in one batch")->check(count);
+  table.count("--max-batch", options.max_batch, "Inputs in one batch");
   table.time("--max-batch-wait", options.max_batch_wait, "2ms",
              "How long a batch waits for inputs that are being prepared; 0ms: never");
   table.time("--target-batch-time", options.target_batch_time, "500ms",

@@ -8,6 +8,8 @@
 #include <sys/mman.h>
 #include <system_error>
 
+#include "models/towers/blas_buffer.h"
+
 namespace sightline::models {
 namespace {
 
@@ -58,11 +60,10 @@ std::string blas_description() {
 }
 
 Status take_blas_buffer() {
-  constexpr std::size_t k_buffer_bytes = (std::size_t{128} << 20) + (64u << 10);  // of Debian's build
   // Stacks and arenas of the threads that start next: OpenMP's, the server's, and those of libtorch's pthreadpool,
   // which waits for ever for a thread that could not be started.
   constexpr std::size_t k_threads_bytes = std::size_t{320} << 20;
-  constexpr std::size_t k_room_bytes = k_buffer_bytes + k_threads_bytes;
+  constexpr std::size_t k_room_bytes = k_blas_buffer_bytes + k_threads_bytes;
   void* const room =
       ::mmap(nullptr, k_room_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (room == MAP_FAILED) {

@@ -8,6 +8,8 @@ namespace {
 using json::Writer;
 
 constexpr std::size_t k_longest_text_bytes = 8192;
+/// What the note of a cut takes at most, so that a text that was cut is not cut again.
+constexpr std::size_t k_note_bytes = 40;
 
 void write_fields(Writer& writer, const ElasticError& error) {
   writer.Key("type");
@@ -88,7 +90,7 @@ http::Response ElasticError::response() const {
 
 std::string shortened(std::string_view text) {
   if (text.size() <= k_longest_text_bytes) return std::string(text);
-  std::size_t end = k_longest_text_bytes;
+  std::size_t end = k_longest_text_bytes - k_note_bytes;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
   return std::string(text.substr(0, end)) + "... (" + std::to_string(text.size() - end) + " bytes more)";
 }

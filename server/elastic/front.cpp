@@ -55,7 +55,9 @@ Outcome Front::decide(http::Request request) {
     const auto parts = request.path_parts();
     const auto types = rest::check_media_types(request);
     if (types && !types->unsupported_content) {
-      if (const Refusal refusal = rest::check_json_bounds(request, limits_)) return refusal->response();
+      const bool is_bulk = !parts.empty() && parts.back() == "_bulk";
+      if (const Refusal refusal = rest::check_json_bounds(request.body, is_bulk, limits_))
+        return refusal->response();
     }
     if (const Refusal refusal = keep_from_definitions(request, parts)) return refusal->response();
     if (!types) return request;  // the store says what is wrong

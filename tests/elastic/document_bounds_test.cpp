@@ -151,6 +151,15 @@ TEST_CASE("an answer to a bulk does not repeat long errors without end") {
   CHECK(answer.body.find("left out, since the answer is large already") != std::string::npos);
 }
 
+TEST_CASE("what an error shows of a text is cut once, however often it is passed on") {
+  for (const std::size_t size : {8'100u, 8'192u, 8'193u, 100'000u}) {
+    CAPTURE(size);
+    const std::string once = shortened(std::string(size, 'x'));
+    CHECK(once.size() <= 8'192);
+    CHECK(shortened(once) == once);
+  }
+}
+
 TEST_CASE("nothing is set deeper than JSON may be") {
   auto document = document_of(R"({"a":{"a":1}})");
   std::string deep = "b";

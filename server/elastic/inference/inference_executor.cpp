@@ -102,15 +102,9 @@ Failure failure_of_exchange(const Error& error, const Job& job, milliseconds lon
   return {{500, "connect_exception", error.message}, true};
 }
 
-/// Of an error that quotes an inference server.
-constexpr std::size_t k_longest_reason = 8u << 10;
-
 std::string shown(std::string text, const Endpoint& endpoint) {
   for (const auto& [name, secret] : endpoint.secrets) text = without_secret(std::move(text), secret);
-  if (text.size() <= k_longest_reason) return text;
-  std::size_t end = k_longest_reason;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return text.substr(0, end) + "...";
+  return shortened(text);  // now, since many documents of a bulk may keep one
 }
 
 /// The error as it may be shown: an inference server may repeat what it was sent.

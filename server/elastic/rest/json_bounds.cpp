@@ -15,11 +15,9 @@ ElasticError too_many(const char* what, std::size_t limit, const char* option) {
 
 }  // namespace
 
-Refusal check_json_bounds(const http::Request& request, const Limits& limits) {
-  const auto parts = request.path_parts();
-  const bool is_bulk = !parts.empty() && parts.back() == "_bulk";
+Refusal check_json_bounds(std::string_view body, bool is_bulk, const Limits& limits) {
   const std::size_t most = is_bulk ? limits.max_bulk_values : limits.max_json_values;
-  const auto count = json::count_values(request.body, most, limits.max_json_values);
+  const auto count = json::count_values(body, most, limits.max_json_values);
   if (is_bulk && count.largest_line > limits.max_json_values)
     return too_many("a line of the bulk", limits.max_json_values, "--elasticsearch-max-json-values");
   if (count.all <= most) return {};

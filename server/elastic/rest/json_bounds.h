@@ -1,13 +1,15 @@
 // What the JSON of a request may become, judged before any of it is read.
 #pragma once
 
+#include <string_view>
+
 #include "server/elastic/elastic_error.h"
 #include "server/elastic/limits.h"
 
 namespace sightline::elastic::rest {
 
-/// 413 content_too_long_exception if the body holds more JSON values than `limits` allows: of `_bulk` by line
-/// and together, of all others together. For bodies that are JSON; takes no memory.
-Refusal check_json_bounds(const http::Request& request, const Limits& limits);
+/// 413 content_too_long_exception if `body` holds more JSON values than `limits` allows: of a bulk by line and
+/// together, of all others together. For bodies that are JSON; takes no memory.
+Refusal check_json_bounds(std::string_view body, bool is_bulk, const Limits& limits);
 
 }  // namespace sightline::elastic::rest
