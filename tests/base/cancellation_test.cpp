@@ -1,6 +1,10 @@
 #include "base/cancellation.h"
 
+#include <atomic>
+#include <chrono>
 #include <doctest/doctest.h>
+#include <optional>
+#include <thread>
 
 using namespace sightline;
 
@@ -36,4 +40,39 @@ TEST_CASE("registered callbacks are called once, at once where it has happened, 
   const auto late = Cancellation::on_cancel(cancellation, [&] { ++calls; });
   CHECK(calls == 2);
   CHECK(dropped_calls == 0);
+}
+
+TEST_CASE("a callback may take itself and others out") {
+  const auto cancellation = std::make_shared<Cancellation>();
+  std::optional<Cancellation::Registration> own, other;
+  int calls = 0, other_calls = 0;
+  own = Cancellation::on_cancel(cancellation, [&] {
+    ++calls;
+    other.reset();
+    own.reset();
+  });
+  other = Cancellation::on_cancel(cancellation, [&] { ++other_calls; });
+  const auto last = Cancellation::on_cancel(cancellation, [&] { ++calls; });
+  cancellation->cancel(CancelReason::client_left);
+  CHECK(calls == 2);
+  CHECK(other_calls == 0);
+}
+
+TEST_CASE("whoever takes a callback out waits until it has run") {
+  const auto cancellation = std::make_shared<Cancellation>();
+  std::atomic<bool> running{false}, leaving{false}, gone{false}, gone_meanwhile{false};
+  std::optional<Cancellation::Registration> registration = Cancellation::on_cancel(cancellation, [&] {
+    running = true;
+    while (!leaving) std::this_thread::yield();
+    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(20);
+    while (!gone && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+    gone_meanwhile = gone.load();
+  });
+  std::thread canceller([&] { cancellation->cancel(CancelReason::stopping); });
+  while (!running) std::this_thread::yield();
+  leaving = true;
+  registration.reset();
+  gone = true;
+  canceller.join();
+  CHECK_FALSE(gone_meanwhile);
 }

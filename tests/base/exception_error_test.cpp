@@ -23,6 +23,7 @@ TEST_CASE("what is missing memory or threads may pass, all else is a fault") {
   CHECK(memory.message == "no memory left for reading it: send the request again later");
   const auto system = [](std::errc code) { return error_of(std::system_error(std::make_error_code(code))).code; };
   CHECK(system(std::errc::resource_unavailable_try_again) == ErrorCode::overloaded);
+  CHECK(system(std::errc::not_enough_memory) == ErrorCode::overloaded);
   CHECK(system(std::errc::permission_denied) == ErrorCode::internal);
   const Error fault = error_of(std::runtime_error("it is odd"));
   CHECK(fault.code == ErrorCode::internal);

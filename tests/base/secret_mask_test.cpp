@@ -1,5 +1,6 @@
 #include "base/secret_mask.h"
 
+#include <algorithm>
 #include <doctest/doctest.h>
 
 #include "base/base64.h"
@@ -20,6 +21,20 @@ TEST_CASE("a secret is hidden however a text repeats it") {
   }
 }
 
+TEST_CASE("each way of writing URLs has its own marks that it keeps") {
+  const std::string secret = "k ey!(x)*'~/";
+  for (const std::string& form :
+       {std::string("k%20ey%21%28x%29%2A%27~%2F"), std::string("k%20ey!(x)*'~%2F"), std::string("k%20ey!(x)*'~/"),
+        std::string("k+ey%21%28x%29*%27%7E%2F"), std::string("k+ey%21%28x%29*%27%7e%2f")}) {
+    CAPTURE(form);
+    CHECK(without_secret("key=" + form + "&b", secret) == "key=[hidden]&b");
+  }
+}
+
+TEST_CASE("of a form that holds the secret itself nothing is left") {
+  CHECK(without_secret(R"({"key":"abc\\"})", R"(abc\)") == R"({"key":"[hidden]"})");
+}
+
 TEST_CASE("a secret is hidden in base64, whatever stands before and behind it") {
   const std::string secret = "hush-hush-0123";
   for (const char* before : {"", "a", "ab", "abc", "user:", "Bearer "}) {
@@ -30,6 +45,20 @@ TEST_CASE("a secret is hidden in base64, whatever stands before and behind it") 
       CHECK(shown.find("[hidden]") != std::string::npos);
       CHECK(shown.size() <= std::string("Basic  was sent[hidden]").size() + encoded.size() - 16);
     }
+  }
+}
+
+TEST_CASE("a secret is hidden in the base64 of URLs") {
+  const std::string secret = "~~~?>?>~~~";
+  for (const char* before : {"", "a", "ab"}) {
+    const std::string encoded = base64_encode(before + secret);
+    std::string of_url = encoded;
+    std::replace(of_url.begin(), of_url.end(), '+', '-');
+    std::replace(of_url.begin(), of_url.end(), '/', '_');
+    REQUIRE(of_url != encoded);
+    CAPTURE(of_url);
+    for (const std::string& sent : {encoded, of_url})
+      CHECK(without_secret(sent, secret).find("[hidden]") != std::string::npos);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 #include <zlib.h>
 
+#include "base/cancellation.h"
 #include "server/http/answer_budget.h"
 #include "server/http/content_encoding.h"
 #include "tests/http/serving.h"
@@ -99,6 +100,24 @@ TEST_CASE("clients that do not read large answers get 429 past the limit, and ot
   CHECK(eventually([&] { return other.ask(get("/big")).status == 200; }));
 }
 
+TEST_CASE("an answer that became smaller than was reserved for it leaves the rest to others") {
+  const std::string big(16u << 20, 'b');
+  Server::Options options;
+  options.max_answer_bytes = options.max_answer_bytes_per_client = 24u << 20;
+  std::atomic<int> answered = 0;
+  const auto server = serve(
+      [&](Request&& request, Reply reply) {
+        if (request.path == "/filtered") reserve_answer(20u << 20);
+        reply.send(text(request.path == "/filtered" ? big : big.substr(0, 7u << 20)));
+        ++answered;
+      },
+      options);
+  RawClient slow(server->port(), 4096);
+  slow.send(get("/filtered"));
+  REQUIRE(eventually([&] { return answered == 1; }));
+  CHECK(RawClient(server->port()).ask(get("/seven")).status == 200);
+}
+
 TEST_CASE("the answer to a request that changed something goes out, whether there is room or not") {
   const std::string big(16u << 20, 'b');
   Server::Options options;
@@ -139,6 +158,54 @@ TEST_CASE("a streamed answer pauses sooner while answers hold all they may") {
   CHECK(written < (4u << 20));
 }
 
+TEST_CASE("what was streamed is given back when it is sent, and when its client leaves") {
+  Server::Options options;
+  options.max_answer_bytes = options.max_answer_bytes_per_client = 1u << 20;
+  const auto server = serve(
+      [&](Request&& request, Reply reply) {
+        if (request.path == "/plain") return reply.send(text(std::string(1u << 19, 'p')));
+        auto stream = reply.stream(ResponseHead{});
+        stream.write(std::string(request.path == "/stream" ? 2u << 20 : 32u << 20, 's'));
+        stream.finish();
+      },
+      options);
+  RawClient client(server->port());
+  CHECK(client.ask(get("/stream")).body.size() == 2u << 20);
+  CHECK(eventually([&] { return client.ask(get("/plain")).status == 200; }));
+  RawClient leaving(server->port(), 4096);
+  leaving.send(get("/much"));
+  REQUIRE(eventually([&] { return client.ask(get("/plain")).status == 429; }));
+  leaving.abort();
+  CHECK(eventually([&] { return client.ask(get("/plain")).status == 200; }));
+}
+
+TEST_CASE("an answer that is being built counts for its client") {
+  const std::string big(16u << 20, 'b');
+  Server::Options options;
+  options.max_answer_bytes = 100u << 20;
+  options.max_answer_bytes_per_client = 24u << 20;
+  std::atomic<int> answered = 0;
+  const auto server = serve(
+      [&](Request&& request, Reply reply) {
+        if (request.path == "/big") {
+          reply.send(text(big));
+          ++answered;
+          return;
+        }
+        try {
+          reserve_answer(16u << 20);
+          reply.send(text("built"));
+        } catch (const AnswersFull&) {
+          reply.send(text("full"));
+        }
+      },
+      options);
+  RawClient slow(server->port(), 4096);
+  slow.send(get("/big"));
+  REQUIRE(eventually([&] { return answered == 1; }));
+  CHECK(RawClient(server->port()).ask(get("/built")).body == "full");
+}
+
 TEST_CASE("what a gzip body unpacks to counts as it grows, and is given up at the limit") {
   const std::string packed = gzip(std::string(20u << 20, 'x'));
   Server::Options options;
@@ -155,21 +222,58 @@ TEST_CASE("what a gzip body unpacks to counts as it grows, and is given up at th
   CHECK(asked < (10u << 20));
 }
 
+TEST_CASE("what unpacking took beyond the body is free while the body is handled") {
+  Server::Options options;
+  options.max_buffered_bytes = 10u << 20;
+  Parked parked(options);
+  RawClient packed(parked.server->port());
+  packed.send(post(gzip(std::string(4'200'000, 'x')), "Content-Encoding: gzip\r\n"));  // grew to 8 MB on its way
+  auto [path, reply] = parked.next();
+  RawClient plain(parked.server->port());
+  plain.send(post(std::string(5u << 20, 'y')));
+  parked.next().second.send(text("ok"));
+  CHECK(plain.receive().status == 200);
+  reply.send(text("ok"));
+}
+
+TEST_CASE("unpacking ends when nobody waits for it any more") {
+  const auto cancellation = std::make_shared<Cancellation>();
+  const CancellationScope scope(cancellation);
+  const std::string packed = gzip(std::string(20u << 20, 'x'));
+  const auto unpack = [&](std::size_t until) {
+    return gzip_decode(packed, 64u << 20, [&](std::size_t bytes) {
+      if (bytes > until) cancellation->cancel(CancelReason::client_left);
+      return true;
+    });
+  };
+  CHECK(unpack(1u << 30).ok());
+  CHECK_THROWS_AS(unpack(4u << 20), WorkCancelled);
+}
+
 TEST_CASE("small requests do not wait for large bodies to be unpacked") {
   const std::string packed = gzip(std::string(40u << 20, 'x'));
   Server::Options options;
-  options.workers = 2;
+  options.workers = 1;
   options.max_buffered_bytes = 1u << 30;
+  std::atomic<std::size_t> unpacked{0};
+  std::atomic<std::size_t> unpacked_before_small{0};
   const auto server = serve(
-      [](Request&& request, Reply reply) { reply.send(text(std::to_string(request.body.size()))); }, options);
+      [&](Request&& request, Reply reply) {
+        if (request.body == "x") {
+          unpacked_before_small = unpacked.load();
+        } else {
+          ++unpacked;
+        }
+        reply.send(text(std::to_string(request.body.size())));
+      },
+      options);
   std::vector<RawClient> clients;
   for (int i = 0; i < 12; ++i) {
     clients.emplace_back(server->port());
     clients.back().send(post(packed, "Content-Encoding: gzip\r\n"));
   }
-  REQUIRE(eventually([&] { return server->in_flight() >= 8; }));
-  RawClient small(server->port());
-  for (int i = 0; i < 5; ++i) CHECK(small.ask(post("x")).status == 200);
-  CHECK(server->in_flight() > 0);  // they are still at it
+  REQUIRE(eventually([&] { return server->in_flight() + unpacked >= clients.size(); }));
+  CHECK(RawClient(server->port()).ask(post("x")).status == 200);
+  CHECK(unpacked_before_small < clients.size());
   for (auto& client : clients) CHECK(client.receive().body == std::to_string(40u << 20));
 }

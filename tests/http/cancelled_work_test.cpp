@@ -40,6 +40,7 @@ struct Worker {
         std::this_thread::yield();
       }
     } catch (const WorkCancelled& cancelled) {
+      std::this_thread::sleep_for(20ms);  // what it has begun takes a moment to end
       ended.set_value(cancelled.reason());
       throw;
     }
@@ -86,6 +87,33 @@ TEST_CASE("a request with its whole answer is not cancelled by what becomes of i
   { CHECK(RawClient(server->port()).ask(get("/")).body == "all"); }
   server->stop();
   CHECK_FALSE(work.get_future().get()->requested());
+}
+
+TEST_CASE("nor is one whose whole answer was streamed") {
+  std::promise<std::shared_ptr<Cancellation>> work;
+  const auto server = serve([&](Request&& request, Reply reply) {
+    work.set_value(request.cancellation);
+    auto stream = reply.stream(ResponseHead{});
+    stream.write("all");
+    stream.finish();
+  });
+  { CHECK(RawClient(server->port()).ask(get("/")).body == "all"); }
+  server->stop();
+  CHECK_FALSE(work.get_future().get()->requested());
+}
+
+TEST_CASE("who stops the server says until when it may take, whatever the drain time") {
+  Worker worker;
+  Server::Options options;
+  options.drain_timeout = 30s;
+  const auto server = serve(worker.handler(), options);
+  RawClient client(server->port());
+  client.send(get("/work"));
+  worker.begun.get_future().wait();
+  const auto began = std::chrono::steady_clock::now();
+  server->stop(began + 20ms);
+  CHECK(std::chrono::steady_clock::now() - began < 15s);
+  CHECK(worker.reason() == CancelReason::stopping);
 }
 
 TEST_CASE("a request whose client left while it waited for a worker is not begun") {

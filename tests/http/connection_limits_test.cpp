@@ -1,6 +1,7 @@
 // What clients can do with connections alone: too many of them, or too slow ones.
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <optional>
 #include <sys/resource.h>
 #include <thread>
 #include <vector>
@@ -59,18 +60,32 @@ TEST_CASE("the least needed of connections: idle, half a head, half a body, and 
   auto answered = connection(5, "a");
   answered->phase = Connection::Phase::sending;
   table.add(answered);
-  CHECK(chosen(table, 9) == std::vector<int>{3, 4, 2, 1});
-  CHECK(chosen(table, 1) == std::vector<int>{3});
-  CHECK(table.size() == 6);
+  auto ended = connection(6, "a");
+  ended->phase = Connection::Phase::lingering;
+  table.add(ended);
+  CHECK(chosen(table, 9) == std::vector<int>{6, 3, 4, 2, 1});
+  CHECK(chosen(table, 2) == std::vector<int>{6, 3});
+  CHECK(table.size() == 7);
   table.retire(*table.find(3));
-  CHECK(table.size() == 5);
-  CHECK(table.of_network("a") == 5);
+  CHECK(table.size() == 6);
+  CHECK(table.of_network("a") == 6);
+}
+
+TEST_CASE("half a head that goes on coming does not get younger, half a body does") {
+  ConnectionTable table;
+  for (int i = 1; i < 3; ++i) table.add(connection(i, "a", "GET / HT"));
+  for (int i = 3; i < 5; ++i)
+    table.add(connection(i, "a", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nhalf"));
+  for (const int moving : {1, 3}) table.find(moving)->last_progress += 100s;
+  CHECK(chosen(table, 9) == std::vector<int>{1, 2, 4, 3});
 }
 
 TEST_CASE("a client with many connections makes room before clients with few") {
   ConnectionTable table;
   table.add(connection(1, "few"));
   for (int i = 2; i < 6; ++i) table.add(connection(i, "many"));
+  CHECK(chosen(table, 2) == std::vector<int>{2, 3});
+  table.add(connection(0, "other"));  // whatever order they are looked at in
   CHECK(chosen(table, 2) == std::vector<int>{2, 3});
   const std::string few = "few";
   CHECK(chosen(table, 9, &few) == std::vector<int>{1});
@@ -146,6 +161,75 @@ TEST_CASE("three hundred half requests keep nobody out of a hundred places") {
   }
 }
 
+TEST_CASE("half a request that gives way to a newcomer is told why") {
+  Server::Options options;
+  options.max_connections = 1;
+  const auto server = serve(ok, options);
+  for (const char* half : {"GET / HT", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nhalf"}) {
+    RawClient slow(server->port());
+    CHECK(slow.ask(get("/")).status == 200);
+    slow.send(half);
+    RawClient newcomer(server->port());
+    CHECK(newcomer.ask(get("/")).status == 200);
+    const auto told = slow.receive();
+    CHECK(told.status == 503);
+    CHECK_MESSAGE(told.body.find("--max-connections") != std::string::npos, told.body);
+  }
+}
+
+TEST_CASE("event loops share the limit on connections") {
+  Server::Options options;
+  options.io_threads = 2;
+  options.max_connections = 2;
+  const auto server = serve(ok, options);
+  std::vector<RawClient> clients;
+  std::vector<int> between;  // so that descriptors, by which loops are chosen, are odd and even
+  for (int i = 0; i < 6; ++i) {
+    clients.emplace_back(server->port());
+    CHECK(clients.back().ask(get("/")).status == 200);
+    between.push_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  }
+  CHECK(eventually([&] {
+    std::size_t open = 0;
+    char byte = 0;
+    for (const auto& client : clients) open += ::recv(client.descriptor(), &byte, 1, MSG_DONTWAIT) < 0;
+    return open <= 2;
+  }));
+  for (const int each : between) ::close(each);
+}
+
+TEST_CASE("connections are kept within this server's part of the open files") {
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  rlimit few = before;
+  few.rlim_cur = 256;
+  Server::Options options;
+  options.descriptor_parts = 128;  // (256 - 64) / 128 = 1 connection
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+  const auto server = serve(ok, options);
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  RawClient first(server->port());
+  CHECK(first.ask(get("/")).status == 200);
+  RawClient second(server->port());
+  CHECK(second.ask(get("/")).status == 200);
+  CHECK(first.sees_end());
+}
+
+TEST_CASE("limits and times that make no sense are refused") {
+  const auto starts = [](auto change) {
+    Server::Options options;
+    change(options);
+    return Server::start(options, ok).ok();
+  };
+  CHECK(starts([](Server::Options&) {}));
+  CHECK_FALSE(starts([](Server::Options& options) { options.max_connections = 0; }));
+  CHECK_FALSE(starts([](Server::Options& options) { options.max_connections_per_address = 0; }));
+  CHECK_FALSE(starts([](Server::Options& options) { options.descriptor_parts = 0; }));
+  for (const auto time : {&Server::Options::idle_timeout, &Server::Options::header_timeout,
+                          &Server::Options::receive_timeout, &Server::Options::send_timeout})
+    CHECK_FALSE(starts([time](Server::Options& options) { options.*time = 0ms; }));
+}
+
 TEST_CASE("a head that comes byte by byte has a limited time in all") {
   Server::Options options;
   options.header_timeout = 100ms;
@@ -169,12 +253,30 @@ TEST_CASE("a body that comes slower than the least rate is given up, and one tha
   CHECK_MESSAGE(response.body.find("--min-transfer-rate") != std::string::npos, response.body);
 
   RawClient steady(server->port());
+  CHECK(steady.ask(get("/")).status == 200);
+  std::this_thread::sleep_for(1s);  // between requests: no part of what is measured
   steady.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 40000\r\n\r\n");
   for (int i = 0; i < 20; ++i) {
     steady.send(std::string(2000, 'x'));
     std::this_thread::sleep_for(20ms);
   }
   CHECK(steady.receive().status == 200);
+}
+
+TEST_CASE("where no rate is asked for, a client that pauses for too long is given up all the same") {
+  Server::Options options;
+  options.receive_timeout = options.send_timeout = 100ms;
+  options.min_transfer_rate = 0;
+  const std::string big(32u << 20, 'b');
+  const auto server = serve([&](Request&&, Reply reply) { reply.send(text(big)); }, options);
+  RawClient sender(server->port());
+  const auto response = sender.ask("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nabc");
+  CHECK(response.status == 408);
+  CHECK_MESSAGE(response.body.find("--receive-timeout") != std::string::npos, response.body);
+  RawClient reader(server->port(), 4096);
+  reader.send(get("/"));
+  std::this_thread::sleep_for(1s);
+  CHECK(reader.receive().status == 0);
 }
 
 TEST_CASE("a client that takes its answer slower than the least rate is cut") {
@@ -196,32 +298,80 @@ TEST_CASE("a client that takes its answer slower than the least rate is cut") {
   CHECK(taken < big.size());
 }
 
-TEST_CASE("with descriptors gone the server waits for one, and does not spin") {
+namespace {
+
+/// As long as it lives, this process has no descriptor left but `spare` ones.
+class NoDescriptors {
+ public:
+  explicit NoDescriptors(int spare) {
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before_) == 0);
+    rlimit tight = before_;
+    tight.rlim_cur = 256;
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &tight) == 0);
+    for (int made; (made = ::open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0;) taken_.push_back(made);
+    for (; spare > 0; --spare) {
+      ::close(taken_.back());
+      taken_.pop_back();
+    }
+  }
+  ~NoDescriptors() {
+    for (const int each : taken_) ::close(each);
+    ::setrlimit(RLIMIT_NOFILE, &before_);
+  }
+
+ private:
+  rlimit before_{};
+  std::vector<int> taken_;
+};
+
+std::chrono::microseconds processor_time() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return std::chrono::seconds(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+         std::chrono::microseconds(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+}
+
+}  // namespace
+
+TEST_CASE("with descriptors gone an idle connection makes room") {
   const auto server = serve(ok);
-  RawClient kept(server->port());
-  CHECK(kept.ask(get("/")).status == 200);
-  rlimit before{};
-  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
-  rlimit tight = before;
-  tight.rlim_cur = 256;
-  REQUIRE(::setrlimit(RLIMIT_NOFILE, &tight) == 0);
-  std::vector<int> taken;
-  for (int made; (made = ::open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0;) taken.push_back(made);
-  ::close(taken.back());
-  taken.pop_back();
-  RawClient client(server->port());  // has the last descriptor: there is none to accept it with
-  client.send(get("/"));
-  const auto cpu = [] {
-    rusage usage{};
-    ::getrusage(RUSAGE_SELF, &usage);
-    return std::chrono::seconds(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-           std::chrono::microseconds(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
-  };
-  const auto spent_before = cpu();
-  std::this_thread::sleep_for(200ms);
-  const auto spent = cpu() - spent_before;
-  for (const int each : taken) ::close(each);
-  ::setrlimit(RLIMIT_NOFILE, &before);
-  CHECK(spent < 100ms);
-  CHECK(client.receive().status == 200);
+  RawClient idle(server->port());
+  CHECK(idle.ask(get("/")).status == 200);
+  const NoDescriptors none(1);
+  RawClient client(server->port());  // has the last one: there is none to accept it with
+  CHECK(client.ask(get("/")).status == 200);
+  CHECK(idle.sees_end());
+}
+
+TEST_CASE("with descriptors gone and nobody waiting, nobody has to make room") {
+  const auto server = serve(ok);
+  RawClient idle(server->port());
+  CHECK(idle.ask(get("/")).status == 200);
+  const NoDescriptors none(2);
+  RawClient client(server->port());  // accepted with the last one
+  for (int i = 0; i < 3; ++i) {
+    CHECK(client.ask(get("/")).status == 200);
+    CHECK(idle.ask(get("/")).status == 200);
+  }
+}
+
+TEST_CASE("with descriptors gone and every connection busy the server waits for one, and does not spin") {
+  Server::Options options;
+  options.idle_timeout = 400ms;  // makes the loop look at its clocks often
+  Parked parked(options);
+  RawClient busy(parked.server->port());
+  busy.send(get("/busy"));
+  auto [path, reply] = parked.next();
+  std::optional<NoDescriptors> none(1);
+  RawClient client(parked.server->port());
+  client.send(get("/waiting"));
+  const auto before = processor_time();
+  std::this_thread::sleep_for(500ms);
+  const auto spent = processor_time() - before;
+  none.reset();
+  CHECK(spent < 20ms);  // little: a busy machine gives a thread that spins not much more
+  parked.next().second.send(text("accepted"));  // though no connection has gone meanwhile
+  CHECK(client.receive().body == "accepted");
+  reply.send(text("busy"));
+  CHECK(busy.receive().body == "busy");
 }

@@ -222,6 +222,19 @@ TEST_CASE("bodies of all clients together are bounded, and their memory is given
   CHECK(eventually([&] { return RawClient(server->port()).ask(post(900, 900)).status == 200; }));
 }
 
+TEST_CASE("heads count as bodies do, but for what every request has") {
+  Server::Options options;
+  options.max_buffered_bytes = 1000;
+  const auto server = serve([](Request&&, Reply reply) { reply.send(text("ok")); }, options);
+  const auto field = [](std::size_t bytes) { return "X: " + std::string(bytes, 'x') + "\r\n"; };
+  RawClient client(server->port());
+  CHECK(client.ask(post("x", field(3000))).status == 200);
+  client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n" + field(10'000) + "\r\n");
+  CHECK(client.receive().status == 429);
+  RawClient unfinished(server->port());
+  CHECK(unfinished.ask("GET / HTTP/1.1\r\nHost: h\r\n" + field(10'000)).status == 429);
+}
+
 TEST_CASE("many servers start and stop at once, with clients at work") {
   for (int i = 0; i < 30; ++i) {
     Server::Options options;

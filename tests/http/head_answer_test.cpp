@@ -129,5 +129,6 @@ TEST_CASE("every request has one line in the access log, whoever answered it") {
   const auto strange = line_of(get("/a\"\\\xff?secret=1", "Key: right\r\nX-Opaque-Id: \"}\r\n"));
   CHECK(strange.path == "/a%22%5C%FF");
   CHECK(strange.request_id.empty());
+  CHECK(line_of(get("/" + std::string(1000, 'a'), "Key: right\r\n")).path.size() == 200);
   CHECK(line_of("nonsense\r\n\r\n").status == 400);
 }

@@ -72,6 +72,19 @@ TEST_CASE("HTTP/1.1 stays open without a Connection header, HTTP/1.0 only if ask
   CHECK(old.sees_end());
 }
 
+TEST_CASE("a handler may end the connection with its answer") {
+  const auto server = serve([](Request&&, Reply reply) {
+    Response response = text("last");
+    response.headers.add("Connection", "close");
+    reply.send(std::move(response));
+  });
+  RawClient client(server->port());
+  const auto response = client.ask(get("/"));
+  CHECK(response.body == "last");
+  CHECK(response.has("Connection: close\r\n"));
+  CHECK(client.sees_end());
+}
+
 TEST_CASE("HEAD has the length of GET and no body") {
   const auto server = serve(echo);
   RawClient client(server->port());
@@ -233,6 +246,22 @@ TEST_CASE("whatever is thrown at a border of the server, the request is answered
   }
 }
 
+TEST_CASE("a callback that throws when a client has left keeps nothing else from being told") {
+  Parked parked;
+  RawClient client(parked.server->port());
+  client.send(get("/"));
+  auto reply = parked.next().second;
+  auto stream = reply.stream(ResponseHead{});
+  std::atomic<bool> told{false};
+  stream.on_client_left([] { throw 1; });
+  const std::string much(16u << 20, 's');
+  stream.write(much);
+  stream.when_drained(0, [&] { told = true; });
+  client.abort();
+  CHECK(eventually([&] { return told.load(); }));
+  CHECK_NOTHROW(stream.on_client_left([] { throw 2; }));
+}
+
 TEST_CASE("the server's own errors have the shape of the port") {
   Server::Options options;
   options.error_response = [](int status, const std::string& message) {
@@ -265,6 +294,21 @@ TEST_CASE("a blocked handler holds up no other connection of its event loop") {
   const auto response = quick.ask(get("/quick"));
   gate.release.count_down();  // before any check: a failed one must not leave the handler waiting
   CHECK(response.body == "/quick");
+  CHECK(slow.receive().body == "/block");
+}
+
+TEST_CASE("urgent requests are answered while every worker is busy") {
+  Gate gate;
+  Server::Options options;
+  options.workers = 1;
+  options.urgent = [](const Request& request) { return request.path == "/health"; };
+  const auto server = serve(gate.handler(), options);
+  RawClient slow(server->port());
+  slow.send(get("/block"));
+  gate.blocked.wait();
+  const auto health = RawClient(server->port()).ask(get("/health"));
+  gate.release.count_down();  // before any check: a failed one must not leave the handler waiting
+  CHECK(health.body == "/health");
   CHECK(slow.receive().body == "/block");
 }
 

@@ -405,6 +405,12 @@ TEST_CASE("whatever a handler throws, its own call ends with an error, and other
   };
   client->stream(request_to(url(peer.port())), std::move(handlers));
   CHECK(outcome.get_future().get().error().code == ErrorCode::internal);
+  std::promise<Status> of_head;
+  StreamHandlers throws_at_head;
+  throws_at_head.head = [](const ResponseHead&) { throw 4; };
+  throws_at_head.done = [&](const Status& status) { of_head.set_value(status); };
+  client->stream(request_to(url(peer.port())), std::move(throws_at_head));
+  CHECK(of_head.get_future().get().error().code == ErrorCode::internal);
   client->send(request_to("http://127.0.0.1:1/"), [](Result<Response>) { throw 3; });
   CHECK_FALSE(client->send_and_wait(request_to("http://127.0.0.1:1/")).ok());
 }

@@ -47,7 +47,7 @@ TEST_CASE("a Host is served that no web page can have as its own name, and any o
   const auto listed = guard({"api.example.com", "*.corp.example", "other.example:9200"});
   for (const char* host : {"api.example.com", "API.example.com:9200", "a.b.corp.example", "other.example:9200"})
     CHECK_MESSAGE(serves(listed, {{"Host", host}}), host);
-  for (const char* host : {"corp.example", "xapi.example.com", "other.example:9201"})
+  for (const char* host : {"corp.example", ".corp.example", "xapi.example.com", "other.example:9201"})
     CHECK_FALSE_MESSAGE(serves(listed, {{"Host", host}}), host);
   CHECK(serves(guard({"*"}), {{"Host", "evil.example"}}));
   CHECK(guard().refusal(head({{"Host", "evil.example"}}))->find("--allowed-hosts") != std::string::npos);
@@ -86,6 +86,14 @@ TEST_CASE("pictures, frames and links of other sites bring no Origin, and are re
   CHECK_FALSE(serves(plain, with("cross-site", "navigate", "iframe"), "/"));
   CHECK_FALSE(serves(plain, with("cross-site", "navigate", "document")));
   CHECK(serves(plain, with("cross-site", "navigate", "document"), "/docs"));
+  CHECK_FALSE(serves(plain, with("cross-site", "no-cors", "document"), "/docs"));
+  Request link = head(with("cross-site", "navigate", "document"), "/docs");
+  CHECK_FALSE(plain.refusal(link));
+  link.query = "a=b";
+  CHECK(plain.refusal(link));
+  link.query.clear();
+  link.method = Method::post;
+  CHECK(plain.refusal(link));
   CHECK(serves(plain, with("none", "navigate", "document")));  // typed by the user
   CHECK(serves(plain, with("same-origin", "cors", "empty")));
 }

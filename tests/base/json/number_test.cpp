@@ -68,6 +68,12 @@ TEST_CASE("exponents may be of any size, and digits make up for them") {
   CHECK(number_value("-25" + zeros(100'000) + "e-100001").real == -2.5);
   CHECK(number_value("1" + zeros(2'000'000) + "e-2000000").real == 1);
   CHECK(number_value("1e" + zeros(5000) + "5").real == 1e5);
+  // Exponents that a reader of fewer digits takes for ones that the zeros make up for.
+  CHECK(number_value("1" + zeros(200'000) + "e-2000000").real == 0);
+  CHECK(number_value("0." + zeros(199'999) + "1e2000000").kind == Kind::too_large);
+  // 2 to the power of 64, and five more.
+  CHECK(number_value("1e18446744073709551621").kind == Kind::too_large);
+  CHECK(number_value("1e-18446744073709551621").real == 0);
 }
 
 TEST_CASE("any number is had as a double") {

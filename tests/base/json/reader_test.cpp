@@ -78,6 +78,8 @@ TEST_CASE("each fault is named with its place") {
                         {"\"\\ud800\"", Kind::bad_unicode_escape, 1},
                         {"\"\\ud800\\u0041\"", Kind::bad_unicode_escape, 1},
                         {"\"\\udc00\"", Kind::bad_unicode_escape, 1},
+                        {"\"\\udc00\\udc00\"", Kind::bad_unicode_escape, 1},
+                        {"\"\\ud800xxdc00\"", Kind::bad_unicode_escape, 1},
                         {"\"a\xFF\"", Kind::invalid_utf8, 2},
                         {"\"a\\n\xED\xA0\x80\"", Kind::invalid_utf8, 4},
                         {"1 2", Kind::text_after_end, 2},

@@ -28,6 +28,9 @@ TEST_CASE("UTF-8 is told from what is not") {
                           {"12345678\xE2\x82z", 8}}) {
     CHECK(find_invalid_utf8(bad.text) == bad.offset);
   }
+  // The bytes behind the end would complete it.
+  CHECK(find_invalid_utf8(std::string_view("ab\xC3\xA9", 3)) == 2);
+  CHECK(find_invalid_utf8(std::string_view("\xF0\x9F\x8F\xA0", 3)) == 0);
 }
 
 TEST_CASE("strings are written as JSON, whatever bytes they hold") {

@@ -110,6 +110,9 @@ TEST_CASE("what a picture will cost is read from its header") {
   CHECK(pixels(with_more_scans(progressive_jpeg(4000, 4000), 40)) == size + size * 50 / 8);
   for (const char* refused : {"", "BM", "GIF89a", "\xFF\xD8\xFF", "how big"}) CHECK(pixels(refused) == 0);
   CHECK(pixels(gif_file(8000, 8000, 1)) == 0);  // over the limit on pixels: refused at once
+  ImageLimits of_bytes;
+  of_bytes.max_bytes = grey_png(100).size() - 1;
+  CHECK(picture_cost(grey_png(100), of_bytes).pixels == 0);
 }
 
 TEST_CASE("memory that decoders take beside the pixels counts") {
@@ -120,6 +123,12 @@ TEST_CASE("memory that decoders take beside the pixels counts") {
   // Coefficients of two bytes: one a pixel, and two a square of 2 x 2.
   CHECK(bytes(progressive_jpeg(4000, 4000)) >= 4000 * 4000 * (3 + 3) + tables);
   CHECK(bytes(progressive_jpeg(4000, 4000)) < 4000 * 4000 * (3 + 3) + tables + (1u << 20));
+  // What is read whole before it becomes colours: 16-bit grey, indices in run lengths, WebP's own rows.
+  const std::string grey16 = png_file(4000, 4000, "", std::string("\x10\0", 2));
+  CHECK(bytes(grey16) == 4000 * 4000 * (3 + 2) + tables);
+  const std::string edge = little_endian16(4000) + little_endian16(0);
+  CHECK(bytes(patched(picture_file("made_rle8_0.bmp"), 18, edge + edge)) == 4000 * 4000 * (3 + 1) + tables);
+  CHECK(bytes(picture_file("pillow_hopper_orientation_6.webp")) == 128 * 128 * (3 + 1) + (128 + 128) * 32);
   limits.apply_exif_orientation = true;
   CHECK(bytes(gif_file(4000, 4000, 1)) == 2 * (4000 * 4000 * 3 + tables));
 }

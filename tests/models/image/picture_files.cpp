@@ -51,8 +51,8 @@ PreprocessConfig whole_picture() {
   return config;
 }
 
-std::string png_file(std::uint32_t width, std::uint32_t height, const std::string& data) {
-  const std::string kind("\x08\x02\0\0\0", 5);
+std::string png_file(std::uint32_t width, std::uint32_t height, const std::string& data, const std::string& colour) {
+  const std::string kind = colour + std::string(3, '\0');
   return "\x89PNG\r\n\x1A\n" + png_chunk("IHDR", big_endian(width) + big_endian(height) + kind) +
          png_chunk("IDAT", data) + png_chunk("IEND", "");
 }

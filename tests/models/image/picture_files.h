@@ -15,8 +15,10 @@ std::string picture_file(const std::string& name);
 /// The whole picture as it was decoded: no resize, no crop.
 PreprocessConfig whole_picture();
 
-/// A PNG that says it is `width` x `height`, 8-bit RGB, and holds `data` as its only IDAT.
-std::string png_file(std::uint32_t width, std::uint32_t height, const std::string& data);
+/// A PNG that says it is `width` x `height`, and holds `data` as its only IDAT. `colour`: the bits of a sample and
+/// the type; 8-bit RGB.
+std::string png_file(std::uint32_t width, std::uint32_t height, const std::string& data,
+                     const std::string& colour = "\x08\x02");
 
 /// A 24-bit BMP, bottom row first, of `width` x `height` pixels of one grey.
 std::string bmp_file(std::int32_t width, std::int32_t height, std::uint8_t grey);
