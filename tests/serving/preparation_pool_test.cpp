@@ -64,6 +64,32 @@ TEST_CASE("requests take turns by what their pictures cost") {
   CHECK(order == "LststststLLL");
 }
 
+TEST_CASE("a request that comes later waits its turn, and what costs nothing takes turns, too") {
+  Gate gate;
+  PreparationPool pool({1, 100});
+  pool.post(held(Lane::document, 1, gate));
+  gate.await_arrival();
+  std::string order;  // of one thread
+  const auto note = [&order](char request) { return [&order, request](std::size_t) { order += request; }; };
+  pool.post({Lane::document, pictures(6, {0, 1'000'000}), [&](std::size_t i) {
+               order += 'A';
+               if (i == 2) pool.post({Lane::document, pictures(3, {0, 1'000'000}), note('b')});
+             }});
+  gate.open();
+  pool.stop();
+  CHECK(order == "AAAbAbAbA");
+
+  Gate other_gate;
+  PreparationPool other({1, 100});
+  other.post(held(Lane::document, 1, other_gate));
+  other_gate.await_arrival();
+  order.clear();
+  for (const char request : {'c', 'd'}) other.post({Lane::document, pictures(3), note(request)});
+  other_gate.open();
+  other.stop();
+  CHECK(order == "cdcdcd");
+}
+
 TEST_CASE("pictures are decoded at the same time only as far as the memory goes") {
   std::atomic<std::size_t> at_once{0}, most{0};
   const auto run = [&](std::size_t) {
