@@ -96,6 +96,8 @@ TEST_CASE("a log that is not read keeps nobody from ending") {
     CHECK_FALSE(writer.flush(10ms));
   }
   CHECK_FALSE(write_within(pipe.writer(), "ready\n", 10ms));
+  const Pipe empty;
+  CHECK_FALSE(write_within(empty.writer(), std::string(std::size_t{3} * Pipe::k_size, 'x'), 10ms));
   CHECK(std::chrono::steady_clock::now() - began < 5s);
 }
 

@@ -204,6 +204,7 @@ TEST_CASE("an answer that is being built counts for its client") {
   slow.send(get("/big"));
   REQUIRE(eventually([&] { return answered == 1; }));
   CHECK(RawClient(server->port()).ask(get("/built")).body == "full");
+  CHECK(RawClient(server->port(), 0, "127.0.0.2").ask(get("/built")).body == "built");
 }
 
 TEST_CASE("what a gzip body unpacks to counts as it grows, and is given up at the limit") {
