@@ -77,7 +77,7 @@ Result<std::unique_ptr<Backend>> open(const ElasticServer::Cluster& cluster,
                                       const ElasticServer::Options& options, Timer& timer) {
   Cluster::Options access = cluster.access;
   access.warn = options.warn;
-  auto gateway = Gateway::create(std::move(access), cluster.mode, timer);
+  auto gateway = Gateway::create(std::move(access), cluster.mode, timer, options.limits);
   if (!gateway) return gateway.error();
   return std::unique_ptr<Backend>(*std::move(gateway));
 }

@@ -114,6 +114,12 @@ ElasticError Cluster::failure(const Error& error) {
     failure = {504, "socket_timeout_exception",
                "Elasticsearch at [" + options_.url +
                    "] took too long, so that the outcome of the request is not known: " + error.message};
+  } else if (error.code == ErrorCode::too_large) {
+    failure = {502, "content_too_long_exception",
+               "Elasticsearch at [" + options_.url +
+                   "] gave an answer that is too large to be read here, so that the outcome of the request is "
+                   "not known: " +
+                   error.message};
   } else if (error.code == ErrorCode::invalid_argument) {
     return {400, "illegal_argument_exception", "the request cannot be passed on: " + error.message};
   }

@@ -65,7 +65,8 @@ class Cluster {
     if (options_.count) options_.count(event);
   }
 
-  /// 503 if the cluster was not reached, 504 if it took too long, 502 if it broke off. `warn` is told.
+  /// 503 if the cluster was not reached, 504 if it took too long, 502 if it broke off or its answer is too large
+  /// to be read here. `warn` is told.
   ElasticError failure(const Error& error);
 
  private:

@@ -5,6 +5,7 @@
 
 #include "base/cancellation.h"
 #include "server/elastic/inference/inference_executor.h"
+#include "server/elastic/rest/json_bounds.h"
 #include "server/http/network_wait.h"
 
 namespace sightline::elastic {
@@ -25,10 +26,11 @@ void wait_for(Timer& timer, milliseconds time) {
 
 }  // namespace
 
-Result<std::unique_ptr<ClusterStore>> ClusterStore::create(std::shared_ptr<Cluster> cluster, Timer& timer) {
+Result<std::unique_ptr<ClusterStore>> ClusterStore::create(std::shared_ptr<Cluster> cluster, Timer& timer,
+                                                           const Limits& limits) {
   auto client = cluster->connect(k_most_connections, k_largest_answer);
   if (!client) return client.error();
-  return std::unique_ptr<ClusterStore>(new ClusterStore(std::move(cluster), timer, *std::move(client)));
+  return std::unique_ptr<ClusterStore>(new ClusterStore(std::move(cluster), timer, limits, *std::move(client)));
 }
 
 void ClusterStore::shut_down() {
@@ -63,7 +65,11 @@ http::Response ClusterStore::handle(const http::Request& request) {
     sent.headers.remove("Accept-Encoding");  // the answer is for us, who read no gzip
     sent.timeout = cluster_->timeout().count() > 0 ? cluster_->timeout() : k_longest_call;
     auto answer = call(std::move(sent));
-    if (answer) return *std::move(answer);
+    if (answer) {
+      if (auto fault = rest::answer_bounds_fault(answer->body, limits_))
+        return cluster_->failure(Error{ErrorCode::too_large, *std::move(fault)}).response();
+      return *std::move(answer);
+    }
     const auto spent = std::chrono::duration_cast<milliseconds>(timer_.now() - begun);
     const auto wait = cluster_->wait_before_retry(answer.error(), request.method, attempts, spent);
     if (!wait) return cluster_->failure(answer.error()).response();

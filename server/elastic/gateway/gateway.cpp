@@ -34,10 +34,11 @@ Gateway::Gateway(std::shared_ptr<Cluster> cluster, std::unique_ptr<ClusterStore>
       mode_(mode),
       probe_(*store_, timer, mode) {}
 
-Result<std::unique_ptr<Gateway>> Gateway::create(Cluster::Options options, GatewayMode mode, Timer& timer) {
+Result<std::unique_ptr<Gateway>> Gateway::create(Cluster::Options options, GatewayMode mode, Timer& timer,
+                                                 const Limits& limits) {
   auto cluster = Cluster::create(std::move(options), timer);
   if (!cluster) return cluster.error();
-  auto store = ClusterStore::create(*cluster, timer);
+  auto store = ClusterStore::create(*cluster, timer, limits);
   if (!store) return store.error();
   auto pass_through = PassThrough::create(*cluster, timer);
   if (!pass_through) return pass_through.error();

@@ -19,7 +19,8 @@ class Gateway final : public Backend {
  public:
   /// Errors: those of Cluster::create and Cluster::connect; the cluster need not be up. `timer` must outlive
   /// the gateway.
-  static Result<std::unique_ptr<Gateway>> create(Cluster::Options options, GatewayMode mode, Timer& timer);
+  static Result<std::unique_ptr<Gateway>> create(Cluster::Options options, GatewayMode mode, Timer& timer,
+                                                 const Limits& limits);
 
   Store& store() override { return *store_; }
   NativeInference& native() override { return probe_; }

@@ -7,10 +7,13 @@
 namespace sightline::elastic::rest {
 namespace {
 
+std::string more_than(const char* what, std::size_t limit, const char* option) {
+  return std::string(what) + " has more than " + std::to_string(limit) + " JSON values and keys (" + option +
+         ")";
+}
+
 ElasticError too_many(const char* what, std::size_t limit, const char* option) {
-  return {413, "content_too_long_exception",
-          std::string(what) + " has more than " + std::to_string(limit) + " JSON values and keys (" + option +
-              "): send less at a time"};
+  return {413, "content_too_long_exception", more_than(what, limit, option) + ": send less at a time"};
 }
 
 }  // namespace
@@ -23,6 +26,12 @@ Refusal check_json_bounds(std::string_view body, bool is_bulk, const Limits& lim
   if (count.all <= most) return {};
   return is_bulk ? too_many("the bulk", most, "--elasticsearch-max-bulk-values")
                  : too_many("the body", most, "--elasticsearch-max-json-values");
+}
+
+std::optional<std::string> answer_bounds_fault(std::string_view answer, const Limits& limits) {
+  const std::size_t most = limits.max_json_values;
+  if (json::count_values(answer, most, most).all <= most) return {};
+  return more_than("the answer", most, "--elasticsearch-max-json-values") + ": ask for less at a time";
 }
 
 }  // namespace sightline::elastic::rest

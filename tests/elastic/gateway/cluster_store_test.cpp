@@ -13,9 +13,10 @@ using http::RawPeer;
 namespace {
 
 struct Asking {
-  explicit Asking(std::uint16_t port, Cluster::Options options = {}) : timer(start_timer()) {
+  explicit Asking(std::uint16_t port, Cluster::Options options = {}, const Limits& limits = {})
+      : timer(start_timer()) {
     options.url = "http://127.0.0.1:" + std::to_string(port);
-    store = *ClusterStore::create(*Cluster::create(options, *timer), *timer);
+    store = *ClusterStore::create(*Cluster::create(options, *timer), *timer, limits);
   }
   http::Response ask(http::Method method, std::string body = {}) {
     http::Request request;
@@ -54,6 +55,33 @@ TEST_CASE("the cluster is asked as the caller, for an answer that can be read") 
   CHECK(seen.find("Authorization: ApiKey abc\r\n") != std::string::npos);
   CHECK(seen.find("Accept-Encoding") == std::string::npos);
   CHECK(seen.find("gateway") == std::string::npos);
+}
+
+TEST_CASE("an answer of more values than a body may have is not read, by the limit's name") {
+  std::atomic<int> values{0};
+  const auto cluster = http::serve([&](http::Request&&, http::Reply reply) {
+    std::string body = "[0";
+    for (int i = 2; i < values; ++i) body += ",0";
+    http::Response response;
+    response.body = body + "]";
+    reply.send(std::move(response));
+  });
+  Limits limits;
+  limits.max_json_values = 10;
+  Warnings warnings;
+  Cluster::Options options;
+  options.warn = warnings.sink();
+  Asking asking(cluster->port(), options, limits);
+  values = 11;
+  CHECK(asking.ask(http::Method::get).body == "[0,0,0,0,0,0,0,0,0,0]");
+  values = 12;
+  const auto refused = asking.ask(http::Method::get);
+  CHECK(refused.status == 502);
+  CHECK(refused.body.find("content_too_long_exception") != std::string::npos);
+  CHECK(refused.body.find("more than 10 JSON values and keys (--elasticsearch-max-json-values)") !=
+        std::string::npos);
+  CHECK(warnings.count() == 1);
+  cluster->stop();
 }
 
 TEST_CASE("a write whose answer broke off is not repeated, a read is") {

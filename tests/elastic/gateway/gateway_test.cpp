@@ -37,12 +37,13 @@ class ClusterOnDisk {
   std::unique_ptr<http::Server> server_;
 };
 
-std::unique_ptr<ElasticServer> gateway_to(std::uint16_t port) {
+std::unique_ptr<ElasticServer> gateway_to(std::uint16_t port, const Limits& limits = {}) {
   ElasticServer::Cluster cluster;
   cluster.access.url = "http://127.0.0.1:" + std::to_string(port);
   ElasticServer::Options options;
   options.port = 0;
   options.workers = 4;
+  options.limits = limits;
   options.documents = cluster;
   auto started = ElasticServer::start(options);
   REQUIRE_MESSAGE(started.ok(), (started.ok() ? "" : started.error().message));
@@ -65,6 +66,7 @@ struct Asker {
 };
 
 struct GatewayBench {
+  explicit GatewayBench(const Limits& limits = {}) : gateway(gateway_to(cluster.port(), limits)) {}
   http::Response ask(http::Method method, const std::string& target, std::string body = {},
                      http::Headers headers = {}) {
     return caller.ask(gateway->port(), method, target, std::move(body), std::move(headers));
@@ -77,16 +79,16 @@ struct GatewayBench {
     REQUIRE(!document.HasParseError());
     return document;
   }
-  void make_endpoint() {
+  void make_endpoint(const std::string& id = "clip") {
     const auto made = ask(
-        http::Method::put, "/_inference/text_embedding/clip",
+        http::Method::put, "/_inference/text_embedding/" + id,
         R"({"service":"custom","service_settings":{"similarity":"cosine","url":")" + upstream.url() +
             R"(","request":"{\"input\":${input}}","response":{"json_parser":{"text_embeddings":"$.data[*].embedding"}}}})");
     CHECK_MESSAGE(made.status == 200, made.body);
   }
   ClusterOnDisk cluster;
   Upstream upstream;
-  std::unique_ptr<ElasticServer> gateway = gateway_to(cluster.port());
+  std::unique_ptr<ElasticServer> gateway;
   Asker caller;
 };
 
@@ -181,6 +183,30 @@ TEST_CASE("answers of the gateway's own have the shape that was asked for") {
   CHECK(shown.content_type == "application/vnd.elasticsearch+json;compatible-with=8");
   CHECK(shown.headers.get("X-Opaque-Id") == "42");
   CHECK(shown.headers.get("X-elastic-product") == "Elasticsearch");
+}
+
+TEST_CASE("the gateway reads no answer of the cluster that would become too many values, and passes any on") {
+  Limits limits;
+  limits.max_json_values = 100;
+  limits.max_patterns = 10;
+  GatewayBench bench(limits);
+  for (int i = 0; i < 10; ++i) bench.make_endpoint("clip" + std::to_string(i));
+  CHECK(bench.get("/_inference/clip7").status == 200);
+  const auto listed = bench.get("/_inference/_all");
+  CHECK(listed.status == 502);
+  CHECK(listed.body.find("--elasticsearch-max-json-values") != std::string::npos);
+  std::string document = R"({"a":[0)";
+  for (int i = 0; i < 80; ++i) document += ",0";
+  document += "]}";
+  for (const char* id : {"1", "2"}) {
+    const auto written = bench.ask(http::Method::put, std::string("/i/_doc/") + id + "?refresh=true", document);
+    CHECK(written.status == 201);
+  }
+  CHECK(bench.get("/i/_search").body.find(",0,0") != std::string::npos);
+  // And no filter of more levels than the limit: the cluster is not asked.
+  const auto filtered = bench.get("/i/_search?filter_path=a.b.c.d.e.f.g.h.i.j.k");
+  CHECK(filtered.status == 400);
+  CHECK(filtered.body.find("--elasticsearch-max-patterns") != std::string::npos);
 }
 
 TEST_CASE("the status tells what is done where") {
