@@ -5,6 +5,7 @@
 
 #include "base/cancellation.h"
 #include "front_bench.h"
+#include "server/elastic/ingest/processor.h"
 #include "server/elastic/rest/json_tape.h"
 
 using namespace sightline;
@@ -81,6 +82,34 @@ TEST_CASE("a template that escapes what it puts in counts what comes out") {
   CHECK(reason(response).find("[--elasticsearch-max-pipeline-document-bytes]") != std::string::npos);
 }
 
+TEST_CASE("a template knows what it would make before it makes it") {
+  const auto document = document_of(R"({"a":"\"\"\""})");
+  const auto quoting = Template::compile("{{a}}");
+  REQUIRE(quoting);
+  CHECK(quoting->render(document, true, 6) == R"(\"\"\")");
+  CHECK_FALSE(quoting->render(document, true, 5));
+  CHECK(quoting->render(document, false, 3) == R"(""")");
+  CHECK_FALSE(quoting->render(document, false, 2));
+  CHECK_FALSE(Template::compile("abc")->render(document, false, 2));
+}
+
+TEST_CASE("a vector is written only where the document has room for it") {
+  auto document = document_of(R"({"a":1})");
+  document.bound({1u << 20, {}});
+  const InferenceStep step{"m", {{"a", "v"}}, false};
+  CHECK_FALSE(step.write(document, {std::vector<float>(1'000, 0.5F)}));
+  const Refusal refusal = step.write(document, {std::vector<float>(100'000, 0.5F)});
+  REQUIRE(refusal);
+  CHECK(refusal->reason.find("[--elasticsearch-max-pipeline-document-bytes]") != std::string::npos);
+}
+
+TEST_CASE("a pipeline that writes a field over and over is charged with little more than the field") {
+  FrontBench bench({}, limits_with(&Limits::max_pipeline_growth_bytes, 32u << 20));
+  bench.put("/_ingest/pipeline/p", repeated(200, R"({"set":{"field":"b","value":"{{a}}"}})"));
+  const std::string document = R"({"a":")" + std::string(400'000, 'x') + "\"}";
+  CHECK(bench.call(http::Method::put, "/pics/_doc/1?pipeline=p", document).status == 201);
+}
+
 TEST_CASE("fields that are written over and over leave no memory behind") {
   auto document = document_of(R"({"a":1})");
   for (int i = 0; i < 200; ++i) {
@@ -127,6 +156,45 @@ TEST_CASE("documents of all requests share what they may grow by, and give it ba
     CHECK(written > 0);
     CHECK(refused + written == 8);
   }
+}
+
+namespace {
+
+/// A store that says when it is given a bulk, once.
+struct WatchedStore : Store {
+  explicit WatchedStore(Store& store) : inner(store) {}
+  http::Response handle(const http::Request& request) override {
+    const auto say = request.path == "/_bulk" ? std::exchange(at_bulk, nullptr) : nullptr;
+    if (say) say();
+    return inner.handle(request);
+  }
+  Store& inner;
+  std::function<void()> at_bulk;
+};
+
+}  // namespace
+
+TEST_CASE("what documents have grown by counts until the store has them") {
+  FrontBench bench;
+  WatchedStore store(bench.store);
+  Front front(store, bench.native, bench.executor, bench.timer, nullptr,
+              limits_with(&Limits::max_pipeline_growth_bytes, 1u << 20));
+  const auto call = [&](http::Method method, const std::string& path, const std::string& query,
+                        const std::string& body) {
+    Outcome outcome = front.decide(store_request({}, method, path, query, body));
+    if (auto* response = std::get_if<http::Response>(&outcome)) return std::move(*response);
+    return store.handle(std::get<http::Request>(outcome));
+  };
+  call(http::Method::put, "/_ingest/pipeline/p", "", repeated(15, R"({"set":{"field":"a","value":"{{a}}{{a}}"}})"));
+  const auto one = [&] { return call(http::Method::put, "/pics/_doc/1", "pipeline=p", R"({"a":"0123456789"})"); };
+  CHECK(one().status == 201);
+  int meanwhile = 0;
+  store.at_bulk = [&] { meanwhile = one().status; };
+  const auto bulk = call(http::Method::post, "/_bulk", "pipeline=p",
+                         "{\"index\":{\"_index\":\"pics\"}}\n{\"a\":\"0123456789\"}\n");
+  CHECK(bulk.status == 200);
+  CHECK(meanwhile == 429);
+  CHECK(one().status == 201);
 }
 
 TEST_CASE("a bulk that goes through a pipeline has so many actions at most") {

@@ -1,11 +1,14 @@
 #include "server/elastic/elastic_server.h"
 
 #include <doctest/doctest.h>
+#include <filesystem>
+#include <future>
 #include <rapidjson/document.h>
 #include <string>
 
 #include "server/http/client.h"
 #include "tests/base/temporary_folder.h"
+#include "tests/http/serving.h"
 #include "upstream.h"
 
 using namespace sightline;
@@ -15,13 +18,14 @@ namespace {
 
 /// The whole port, from HTTP to SQLite.
 struct PortBench {
-  PortBench() : client(std::move(*http::Client::create({}))) { start(); }
+  explicit PortBench(ElasticServer::Options options_of = {})
+      : options(std::move(options_of)), client(std::move(*http::Client::create({}))) {
+    start();
+  }
 
   void start() {
-    ElasticServer::Options options;
     options.port = 0;
     options.documents = ElasticServer::LocalStore{folder.path()};
-    options.workers = 4;
     auto started = ElasticServer::start(options);
     REQUIRE_MESSAGE(started.ok(), (started.ok() ? "" : started.error().message));
     server = std::move(*started);
@@ -71,6 +75,7 @@ struct PortBench {
     return found["hits"]["hits"][0]["_id"].GetString();
   }
 
+  ElasticServer::Options options;
   TemporaryFolder folder;
   Upstream upstream;
   std::unique_ptr<http::Client> client;
@@ -138,6 +143,52 @@ TEST_CASE("every answer carries the product header, and the definitions stay hid
   CHECK(bench.json(http::Method::get, "/*/_search?expand_wildcards=all")["hits"]["hits"].Empty());
   CHECK(bench.call(http::Method::head, "/pics").status == 200);
   CHECK(bench.call(http::Method::get, "/_inference/clip?pretty").body.find("\n") != std::string::npos);
+}
+
+TEST_CASE("a body over the port's limit is refused") {
+  ElasticServer::Options options;
+  options.limits.max_body_bytes = 1000;
+  PortBench bench(options);
+  CHECK(bench.call(http::Method::put, "/i/_doc/1", R"({"a":")" + std::string(990, 'x') + "\"}").status == 201);
+  CHECK(bench.call(http::Method::put, "/i/_doc/1", R"({"a":")" + std::string(1000, 'x') + "\"}").status == 413);
+}
+
+TEST_CASE("a client learns whether the server is there while all its workers are busy") {
+  std::promise<void> arrived, end;
+  ElasticServer::Options options;
+  options.workers = 1;
+  options.warn = [&, told = std::make_shared<std::atomic<bool>>(false)](const std::string& text) {
+    if (text.find("store.db is gone") == std::string::npos || told->exchange(true)) return;
+    arrived.set_value();
+    end.get_future().wait();
+  };
+  PortBench bench(options);
+  std::filesystem::rename(bench.folder.path() / "store.db", bench.folder.path() / "aside");
+  auto busy = std::async(std::launch::async, [&] { return bench.call(http::Method::put, "/i", "{}").status; });
+  arrived.get_future().wait();
+  http::ClientRequest request;
+  request.url = http::url(bench.server->port());
+  request.timeout = std::chrono::seconds(5);
+  const auto answer = bench.client->send_and_wait(std::move(request));
+  end.set_value();
+  REQUIRE(answer.ok());
+  CHECK(answer->status == 200);
+  CHECK(busy.get() == 503);
+}
+
+TEST_CASE("a write is answered where answers hold all they may, and what only reads gets 429") {
+  ElasticServer::Options options;
+  options.clients.max_answer_bytes = options.clients.max_answer_bytes_per_client = 1u << 20;
+  PortBench bench(options);
+  const std::string large = R"({"x":{"y":")" + std::string(12u << 20, 'x') + "\"}}";
+  bench.json(http::Method::put, "/i", R"({"mappings":{"properties":{"x":{"type":"object","enabled":false}}}})");
+  bench.json(http::Method::put, "/i/_doc/1", large);
+  http::RawClient slow(bench.server->port(), 4096);
+  slow.send(http::get("/i/_doc/1"));
+  CHECK(http::eventually([&] { return bench.call(http::Method::get, "/i/_count").status == 429; }));
+  CHECK(bench.call(http::Method::post, "/i/_search", "{}").status == 429);
+  CHECK(bench.call(http::Method::put, "/i/_doc/2", "{}").status == 201);
+  CHECK(bench.call(http::Method::post, "/_bulk", "{\"index\":{\"_index\":\"i\"}}\n{}\n").status == 200);
 }
 
 TEST_CASE("a port that is taken and a folder that cannot be used are told") {

@@ -47,6 +47,12 @@ TEST_CASE("paths that do not fit the answer say where") {
   CHECK(fault(R"({"a":[1]})", "$." + std::string(2000, 'a')).find("longer than") != std::string::npos);
 }
 
+TEST_CASE("an answer of more values than any batch has vectors for is not read") {
+  std::string many = "[0";
+  for (int i = 0; i < 10'000'000; ++i) many += ",0";
+  CHECK(fault(many + "]", "$.a").find("10000000") != std::string::npos);
+}
+
 TEST_CASE("entries that are no vectors name their place") {
   CHECK(fault(R"({"data":[{"embedding":[1,2]},{"embedding":[true,2]}]})", "$.data[*].embedding") ==
         "Failed to parse text embedding entry [1], error: Failed to parse list entry [0], error: Unable to "

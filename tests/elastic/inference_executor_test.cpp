@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 #include <future>
 
+#include "base/cancellation.h"
 #include "server/http/client.h"
 #include "tests/base/manual_timer.h"
 #include "upstream.h"
@@ -328,6 +329,26 @@ TEST_CASE("a rate limit spaces the calls evenly") {
   CHECK(third.wait_for(milliseconds(0)) == std::future_status::timeout);
   bench.timer.advance(milliseconds(1000));
   CHECK(third.get());
+}
+
+TEST_CASE("a call that waits in line ends with the request that it is made for") {
+  Upstream upstream;
+  Bench bench;
+  auto endpoint = endpoint_at(upstream.url());
+  endpoint.requests_per_minute = 1;
+  CHECK(bench.call(endpoint, {"x"}).get());
+  const auto work = std::make_shared<Cancellation>();
+  std::future<Answer<Embeddings>> waiting;
+  {
+    const CancellationScope scope(work);
+    waiting = bench.call(endpoint, {"y"});
+  }
+  CHECK(waiting.wait_for(milliseconds(0)) == std::future_status::timeout);
+  work->cancel(CancelReason::client_left);
+  REQUIRE(waiting.wait_for(milliseconds(0)) == std::future_status::ready);
+  CHECK(waiting.get().error().status == 503);
+  bench.timer.advance(std::chrono::minutes(2));
+  CHECK(upstream.count() == 1);
 }
 
 TEST_CASE("a call ends at its timeout, in line or on its way") {

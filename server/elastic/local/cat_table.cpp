@@ -115,7 +115,6 @@ std::vector<CatTable::Shown> CatTable::shown_by(const std::string& headers) cons
 std::string CatTable::json(const std::vector<Shown>& shown, const Limits& limits) const {
   std::string out = "[";
   for (const auto& row : rows_) {
-    check_answer_size(out, limits);
     if (out.size() > 1) out += ',';
     out += '{';
     for (const Shown& one : shown) {
@@ -125,6 +124,7 @@ std::string CatTable::json(const std::vector<Shown>& shown, const Limits& limits
       rest::append_json_string(out, row[one.column]);
     }
     out += '}';
+    check_answer_size(out, limits);
   }
   return out + "]";
 }

@@ -1,5 +1,6 @@
 // The whole port before a cluster, which is a local store behind a port of its own.
 #include <doctest/doctest.h>
+#include <optional>
 #include <rapidjson/document.h>
 
 #include "passing.h"
@@ -207,6 +208,22 @@ TEST_CASE("the gateway reads no answer of the cluster that would become too many
   const auto filtered = bench.get("/i/_search?filter_path=a.b.c.d.e.f.g.h.i.j.k");
   CHECK(filtered.status == 400);
   CHECK(filtered.body.find("--elasticsearch-max-patterns") != std::string::npos);
+}
+
+TEST_CASE("requests for which the gateway waits for its cluster are bounded, and end with their clients") {
+  http::Parked cluster;
+  Limits limits;
+  limits.max_waiting_requests = 1;
+  const auto gateway = gateway_to(cluster.server->port(), limits);
+  std::optional<http::RawClient> leaving(std::in_place, gateway->port());
+  leaving->send(http::get("/_inference/clip"));
+  const auto [path, reply] = cluster.next();
+  Asker other;
+  const auto refused = other.ask(gateway->port(), http::Method::get, "/_inference/clip");
+  CHECK(refused.status == 429);
+  CHECK(refused.body.find("--elasticsearch-max-waiting-requests") != std::string::npos);
+  leaving.reset();
+  CHECK(http::eventually([&, &asked = reply] { return asked.client_left(); }));
 }
 
 TEST_CASE("the status tells what is done where") {

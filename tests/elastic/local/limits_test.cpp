@@ -109,9 +109,13 @@ TEST_CASE("names and patterns of one list are counted") {
     CHECK(names(refused, "max-patterns"));
   }
   CHECK(names(store.get("/" + many + "/_search"), "max-patterns"));
+  CHECK(names(store.remove("/t/_alias/" + many), "max-patterns"));
   const std::string list = "[" + repeated("\"a\"", 11, ",") + "]";
   CHECK(names(store.post("/t/_search", R"({"fields":)" + list + "}"), "max-patterns"));
   CHECK(names(store.post("/t/_search", R"({"_source":)" + list + "}"), "max-patterns"));
+  const std::string half = "[" + repeated("\"a\"", 6, ",") + "]";
+  CHECK(names(store.post("/t/_search", R"({"_source":{"includes":)" + half + R"(,"excludes":)" + half + "}}"),
+              "max-patterns"));
   CHECK(names(store.post("/t/_mget", R"({"docs":[{"_id":"1","_source":)" + list + "}]}"), "max-patterns"));
 }
 
@@ -132,10 +136,48 @@ TEST_CASE("an answer is given up where it grows too large") {
   }
 }
 
+TEST_CASE("answers that are made of many small parts are given up, too") {
+  Limits limits;
+  limits.max_answer_bytes = 2000;
+  const FilledStore store(limits);
+  const auto refused = [](const Reply& reply) {
+    CAPTURE(reply.body.substr(0, 200));
+    CHECK(reply.status == 413);
+    CHECK(names(reply, "max-answer-bytes"));
+  };
+  const std::string tail(40, 'x');
+  for (int i = 0; i < 40; ++i) {
+    const std::string key = std::to_string(i) + tail;
+    store.put("/m/_doc/" + key, R"({"k":")" + key + R"(","l":")" + key + "\"}");
+  }
+  store.post("/m/_refresh");
+  refused(store.post("/m/_search", R"({"size":40,"_source":false})"));
+  const auto terms = [](int size) {
+    return R"({"terms":{"field":"k.keyword","size":)" + std::to_string(size) + "}}";
+  };
+  const auto searched = [&](const std::string& aggregations) {
+    return store.post("/m/_search", R"({"size":0,"aggs":{)" + aggregations + "}}");
+  };
+  CHECK(searched("\"a\":" + terms(15)).status == 200);
+  refused(searched("\"a\":" + terms(40)));
+  refused(searched("\"a\":" + terms(15) + ",\"b\":" + terms(15)));
+  refused(store.get("/_cat/indices?h=" + repeated("index,uuid", 80, ",")));
+  refused(store.get("/_cat/indices?format=json&h=" + repeated("index,uuid", 40, ",")));
+  for (int i = 0; i < 10; ++i) store.put("/another" + std::to_string(i));
+  refused(store.get("/_settings"));
+  // What a bulk says of its failures is known only as they come.
+  const std::string failure = "{\"index\":{\"_index\":\"t\",\"_id\":\"1\"}}\n{\"n\":\"no number\"}\n";
+  refused(store.post("/_bulk", repeated(failure, 10)));
+}
+
 TEST_CASE("a search of too many clauses fails in each index, as in Elasticsearch") {
   Limits limits;
   limits.max_clauses = 20;
   const FilledStore store(limits);
+  std::string keywords;
+  for (int i = 0; i < 21; ++i)
+    keywords += (i == 0 ? "\"w" : ",\"w") + std::to_string(i) + R"(":{"type":"keyword"})";
+  store.put("/wide", R"({"mappings":{"properties":{)" + keywords + "}}}");
   const auto should = [](int count) {
     return R"({"query":{"bool":{"should":[)" + repeated(R"({"match":{"t":"word"}})", count, ",") + "]}}}";
   };
@@ -157,6 +199,14 @@ TEST_CASE("a search of too many clauses fails in each index, as in Elasticsearch
     CHECK(names(reply, "max-clauses"));
   }
   CHECK(names(store.post("/t/_count", should(20)), "max-clauses"));
+  // Fields that no index has, and those that a pattern stands for.
+  const auto fields = [](const std::string& list) {
+    return R"({"query":{"multi_match":{"query":"a","fields":[)" + list + "]}}}";
+  };
+  CHECK(store.post("/t/_search", fields(repeated("\"none\"", 19, ","))).status == 200);
+  CHECK(names(store.post("/t/_search", fields(repeated("\"none\"", 20, ","))), "max-clauses"));
+  CHECK(store.post("/wide/_search", fields("\"w1*\"")).status == 200);
+  CHECK(names(store.post("/wide/_search", fields("\"w*\"")), "max-clauses"));
   CHECK(names(store.get("/t/_search?q=" + repeated("w", 21, "+")), "max-clauses"));
   const Reply several = store.post("/_msearch", "{}\n" + should(20) + "\n{}\n{}\n");
   CHECK(several.at("/responses/0/status") == "400");
@@ -193,6 +243,7 @@ TEST_CASE("each part of a search has its limit") {
   CHECK(search(R"({"sort":["n","k"]})").status == 200);
   CHECK(names(search(R"({"sort":["n","k","n"]})"), "max-sort-keys"));
   CHECK(names(store.get("/t/_search?sort=n,k,n"), "max-sort-keys"));
+  CHECK(names(search(R"({"sort":{"n":"asc","k":"asc","_score":"asc"}})"), "max-sort-keys"));
 
   const auto aggregations = [](int count) {
     std::string body = R"({"size":0,"aggs":{)";
@@ -286,6 +337,10 @@ TEST_CASE("the limits on mappings are those of the index's settings") {
   CHECK(store.put("/n/_doc/1", R"({"ééééé":1})").status == 201);
   CHECK(store.put("/n/_doc/1", R"({"abcdef":1})").reason().ends_with(
       "Field name [abcdef] is longer than the limit of [5] characters"));
+  CHECK(store.put("/n/_mapping",
+                  R"({"properties":{"a":{"type":"text","fields":{"abcdef":{"type":"keyword"}}}}})").reason() ==
+        "Field name [abcdef] is longer than the limit of [5] characters");
+  CHECK(create("m", R"("index.mapping.depth.limit":101)").reason().ends_with("must be <= 100"));
   CHECK(create("m", R"("index.mapping.total_fields.limit":100001)").reason().find("--elasticsearch-max-fields") !=
         std::string::npos);
 }
@@ -336,6 +391,23 @@ TEST_CASE("an error shows no more than the beginning of what it quotes") {
   }
 }
 
+TEST_CASE("every part of an error that may be a client's own text is shown by its beginning") {
+  const StoreFixture store;
+  store.put("/t", R"({"mappings":{"properties":{"n":{"type":"long"}}}})");
+  const std::string name(1'000'000, 'x');
+  for (const Reply& reply :
+       {store.get("/" + name + "/_count"),                       // details
+        store.put("/t/_doc/1?if_seq_no=" + name, "{}"),          // a cause
+        store.post("/t/_search", R"({"query":{"term":{"n":")" + name + "\"}}}"),  // of a shard
+        store.post("/_mget", R"({"docs":[{"_index":")" + name + R"(","_id":"1"}]})"),
+        store.post("/_bulk", "{\"index\":{\"_index\":\"" + name + "\",\"_id\":\"1\"}}\n{}\n"),
+        store.post("/_bulk", "{\"index\":{\"_index\":\"t\",\"_id\":\"" + name + "\"}}\n{}\n")}) {
+    CAPTURE(reply.body.substr(0, 300));
+    CHECK(reply.body.size() < 100'000);
+    CHECK(reply.body.find("bytes more)") != std::string::npos);
+  }
+}
+
 TEST_CASE("indices, their aliases and their definitions are bounded") {
   Limits limits;
   limits.max_shards = 5;
@@ -362,6 +434,13 @@ TEST_CASE("indices, their aliases and their definitions are bounded") {
 
   const std::string meta = R"({"_meta":{"x":")" + std::string(990, 'x') + "\"}}";
   CHECK(names(store.put("/a/_mapping", meta), "max-definition-bytes"));
+  // By its length alone, before it is read.
+  const std::string blanks = "{" + std::string(1000, ' ') + "}";
+  for (const char* target : {"/a/_mapping", "/a/_settings", "/new", "/a/_alias/x"}) {
+    CAPTURE(target);
+    CHECK(names(store.put(target, blanks), "max-definition-bytes"));
+  }
+  CHECK(names(store.post("/_aliases", blanks), "max-definition-bytes"));
   CHECK(store.put("/a/_mapping", R"({"_meta":{"x":")" + std::string(500, 'x') + "\"}}").status == 200);
   CHECK(names(store.put("/a/_settings", R"({"index.merge.x":")" + std::string(500, 'x') + "\"}"),
               "max-definition-bytes"));

@@ -62,6 +62,21 @@ TEST_CASE("other writers get in between the parts of a bulk") {
   CHECK(bulk.at("/items/4/index/_seq_no") == "5");
 }
 
+TEST_CASE("one transaction takes no more than its time, and leaves the rest") {
+  TemporaryFolder folder;
+  auto store = StoreCore::open(folder.path(), std::chrono::steady_clock::now);
+  REQUIRE(store.ok());
+  DocumentWriter writer(**store);
+  std::string words;
+  for (int i = 0; i < 200; ++i) words += "w" + std::to_string(i) + " ";
+  const std::string small = R"({"x":")" + words + "\"}";
+  const std::vector<DocumentWrite> writes(30'000, {DocumentWrite::Action::index, "i", "", small, {}, {}});
+  const auto results = writer.write(writes);
+  REQUIRE(results);
+  CHECK(results->size() > 0);
+  CHECK(results->size() < writes.size());
+}
+
 TEST_CASE("a write that ends by an exception leaves nothing behind") {
   TemporaryFolder folder;
   auto store = StoreCore::open(folder.path(), std::chrono::steady_clock::now);
@@ -96,7 +111,7 @@ TEST_CASE("many deletions in one bulk are no slower than as many writes") {
   StoreFixture store;
   store.put("/b");
   std::string bulk;
-  for (int i = 0; i < 5000; ++i) bulk += "{\"delete\":{\"_id\":\"" + std::to_string(i) + "\"}}\n";
+  for (int i = 0; i < 10'000; ++i) bulk += "{\"delete\":{\"_id\":\"" + std::to_string(i) + "\"}}\n";
   const auto started = std::chrono::steady_clock::now();
   CHECK(store.post("/b/_bulk", bulk).status == 200);
   CHECK(std::chrono::steady_clock::now() - started < std::chrono::seconds(3));

@@ -1,10 +1,14 @@
 // The files of a store: who may read them, and what happens when somebody takes them away.
 #include <csignal>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "server/elastic/local/write_transaction.h"
 #include "tests/elastic/local/store_fixture.h"
 
 namespace sightline::elastic {
@@ -51,6 +55,80 @@ TEST_CASE("a store's folder and files are their owner's alone") {
   CHECK(has(store.warnings[0], "others could read it"));
   store.reopen();
   CHECK(store.warnings.size() == 1);
+}
+
+TEST_CASE("a new folder and its files are their owner's alone from the beginning, so that nothing is said") {
+  TemporaryFolder above;
+  const fs::path folder = above.path() / "a" / "store";
+  std::vector<std::string> warnings;
+  const auto store = StoreCore::open(folder, std::chrono::steady_clock::now, {},
+                                     [&](const std::string& text) { warnings.push_back(text); });
+  REQUIRE(store.ok());
+  CHECK(mode_of(folder) == 0700);
+  for (const char* name : {"store.db", "store.uuid", "lock"}) CHECK(mode_of(folder / name) == 0600);
+  CHECK(warnings.empty());
+}
+
+TEST_CASE("a folder is not opened while an older server holds its lock file") {
+  TemporaryFolder folder;
+  const int lock = ::open((folder.path() / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  REQUIRE(::flock(lock, LOCK_EX | LOCK_NB) == 0);
+  CHECK(has(error_of_opening(folder.path()), "in use by another server"));
+  ::close(lock);
+  CHECK(error_of_opening(folder.path()).empty());
+}
+
+TEST_CASE("a transaction whose files are taken away is neither begun nor committed") {
+  TemporaryFolder folder;
+  auto store = StoreCore::open(folder.path(), std::chrono::steady_clock::now);
+  REQUIRE(store.ok());
+  const DocumentWrite write{DocumentWrite::Action::index, "i", "1", "{}", {}, {}};
+  {
+    WriteTransaction transaction(**store);
+    REQUIRE_FALSE(transaction.ensure_index("i"));
+    REQUIRE(transaction.begin());
+    REQUIRE(transaction.apply(write).ok());
+    fs::rename(folder.path() / "store.db", folder.path() / "aside");
+    const Status committed = transaction.commit();
+    REQUIRE_FALSE(committed);
+    CHECK(has(committed.error().message, "store.db is gone"));
+  }
+  CHECK_FALSE(WriteTransaction(**store).begin());
+  fs::rename(folder.path() / "aside", folder.path() / "store.db");
+  const auto index = (*store)->find_one("i");
+  REQUIRE(index);
+  CHECK_FALSE((*(*index)->fetch_by_id("1", true)).has_value());
+}
+
+TEST_CASE("a store that nobody writes to notices by itself what becomes of its files and its disk") {
+  TemporaryFolder folder;
+  std::vector<std::string> warnings;
+  auto store = StoreCore::open(folder.path(), std::chrono::steady_clock::now, {},
+                               [&](const std::string& text) { warnings.push_back(text); });
+  REQUIRE(store.ok());
+  warnings.clear();
+  fs::rename(folder.path() / "store.db", folder.path() / "aside");
+  for (int i = 0; i < 3; ++i) (*store)->check();
+  REQUIRE(warnings.size() == 1);
+  CHECK(has(warnings[0], "store.db is gone"));
+  fs::rename(folder.path() / "aside", folder.path() / "store.db");
+  (*store)->check();
+  CHECK(warnings.size() == 2);
+  const auto before = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit old_limit{};
+  ::getrlimit(RLIMIT_FSIZE, &old_limit);
+  const rlimit full{4096, old_limit.rlim_max};
+  ::setrlimit(RLIMIT_FSIZE, &full);
+  const auto refused = (*store)->create_index("i", {});
+  (*store)->check();
+  const bool still_full = warnings.size() == 3;
+  ::setrlimit(RLIMIT_FSIZE, &old_limit);
+  std::signal(SIGXFSZ, before);
+  CHECK_FALSE(refused);
+  CHECK(still_full);
+  (*store)->check();
+  REQUIRE(warnings.size() == 4);
+  CHECK(has(warnings[3], "can be written again"));
 }
 
 TEST_CASE("writes into files that are no longer there are refused, and said once") {
