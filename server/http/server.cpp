@@ -97,7 +97,10 @@ void handle(const ServerCore& core, const Server::Handler& handler, Job&& job) {
   try {
     check_cancelled();  // it may have waited long for this worker
     if (!unpack(core, job)) return;
-    const AnswerScope answer(AnswerShare(core.answers, network_of(job.request.peer)));
+    // What may have changed something is told so, whether there is room or not: it must not end while its answer
+    // is made. It is counted when it is sent.
+    const bool may_refuse = !core.options.only_reads || core.options.only_reads(job.request);
+    const AnswerScope answer(may_refuse ? AnswerShare(core.answers, network_of(job.request.peer)) : AnswerShare());
     job.reply.hold(std::move(job.share));
     handler(std::move(job.request), std::move(job.reply));
   } catch (...) {
