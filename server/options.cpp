@@ -91,10 +91,10 @@ class Table {
 /// What one request to the Elasticsearch port may cost.
 void add_elasticsearch_limits(Table& table, elastic::Limits& limits) {
   table.count("--elasticsearch-max-json-values", limits.max_json_values,
-              "JSON values and keys in one body; of a bulk in one line; more are answered 413. Of a cluster's "
-              "answer that the gateway reads: 502");
+              "JSON values and keys in one body; of a bulk in one line; more are answered 413");
   table.count("--elasticsearch-max-bulk-values", limits.max_bulk_values,
-              "JSON values and keys in one _bulk; more are answered 413");
+              "JSON values and keys in one _bulk; more are answered 413. Of a cluster's answer that the "
+              "gateway reads: 502");
   table.bytes("--elasticsearch-max-answer-bytes", limits.max_answer_bytes, "100MB",
               "Of one answer of the store's, or of the gateway's own; more is answered 413");
   table.count("--elasticsearch-max-patterns", limits.max_patterns,

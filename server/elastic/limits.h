@@ -9,8 +9,8 @@ namespace sightline::elastic {
 /// Each has an option of the server (docs/limits.md lists them), and is named in the error that it leads to.
 struct Limits {
   std::size_t max_body_bytes = 100u << 20;  ///< of one request, decompressed; as http.max_content_length
-  std::size_t max_json_values = 1'000'000;  ///< of one body (a bulk: one line), or a cluster's answer read here
-  std::size_t max_bulk_values = 10'000'000; ///< values and keys of one bulk
+  std::size_t max_json_values = 1'000'000;  ///< values and keys of one body; of a bulk: of one line
+  std::size_t max_bulk_values = 10'000'000; ///< of one bulk, or of a cluster's answer that is read here
 
   // answers
   std::size_t max_answer_bytes = 100u << 20;  ///< of one answer of our own

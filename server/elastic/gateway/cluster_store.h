@@ -13,7 +13,7 @@ namespace sightline::elastic {
 
 /// Answers each request by one of the cluster, held whole. What the cluster answers, errors too, is the
 /// answer; what keeps it from answering becomes `Cluster::failure`. So does an answer that would become more
-/// JSON values than the body of a request may: the front reads what it asks for.
+/// JSON values than a whole bulk may: the front reads what it asks for.
 class ClusterStore final : public Store {
  public:
   /// Errors: those of Cluster::connect. `timer` must outlive the store.

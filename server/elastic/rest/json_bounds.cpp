@@ -29,9 +29,9 @@ Refusal check_json_bounds(std::string_view body, bool is_bulk, const Limits& lim
 }
 
 std::optional<std::string> answer_bounds_fault(std::string_view answer, const Limits& limits) {
-  const std::size_t most = limits.max_json_values;
+  const std::size_t most = limits.max_bulk_values;
   if (json::count_values(answer, most, most).all <= most) return {};
-  return more_than("the answer", most, "--elasticsearch-max-json-values") + ": ask for less at a time";
+  return more_than("the answer", most, "--elasticsearch-max-bulk-values") + ": ask for less at a time";
 }
 
 }  // namespace sightline::elastic::rest

@@ -15,7 +15,7 @@ namespace sightline::elastic::rest {
 Refusal check_json_bounds(std::string_view body, bool is_bulk, const Limits& limits);
 
 /// What is wrong with an answer of a cluster that is to be read here, in words: more JSON values than `limits`
-/// allows for the body of a request. Nothing if it may be read; takes no memory.
+/// allows for a whole bulk, whose answer is the longest. Nothing if it may be read; takes no memory.
 std::optional<std::string> answer_bounds_fault(std::string_view answer, const Limits& limits);
 
 }  // namespace sightline::elastic::rest

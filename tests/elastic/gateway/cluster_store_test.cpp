@@ -57,7 +57,7 @@ TEST_CASE("the cluster is asked as the caller, for an answer that can be read") 
   CHECK(seen.find("gateway") == std::string::npos);
 }
 
-TEST_CASE("an answer of more values than a body may have is not read, by the limit's name") {
+TEST_CASE("an answer of more values than a bulk may have is not read, by the limit's name") {
   std::atomic<int> values{0};
   const auto cluster = http::serve([&](http::Request&&, http::Reply reply) {
     std::string body = "[0";
@@ -67,7 +67,7 @@ TEST_CASE("an answer of more values than a body may have is not read, by the lim
     reply.send(std::move(response));
   });
   Limits limits;
-  limits.max_json_values = 10;
+  limits.max_bulk_values = 10;
   Warnings warnings;
   Cluster::Options options;
   options.warn = warnings.sink();
@@ -78,7 +78,7 @@ TEST_CASE("an answer of more values than a body may have is not read, by the lim
   const auto refused = asking.ask(http::Method::get);
   CHECK(refused.status == 502);
   CHECK(refused.body.find("content_too_long_exception") != std::string::npos);
-  CHECK(refused.body.find("more than 10 JSON values and keys (--elasticsearch-max-json-values)") !=
+  CHECK(refused.body.find("more than 10 JSON values and keys (--elasticsearch-max-bulk-values)") !=
         std::string::npos);
   CHECK(warnings.count() == 1);
   cluster->stop();

@@ -188,14 +188,14 @@ TEST_CASE("answers of the gateway's own have the shape that was asked for") {
 
 TEST_CASE("the gateway reads no answer of the cluster that would become too many values, and passes any on") {
   Limits limits;
-  limits.max_json_values = 100;
+  limits.max_bulk_values = 100;
   limits.max_patterns = 10;
   GatewayBench bench(limits);
   for (int i = 0; i < 10; ++i) bench.make_endpoint("clip" + std::to_string(i));
   CHECK(bench.get("/_inference/clip7").status == 200);
   const auto listed = bench.get("/_inference/_all");
   CHECK(listed.status == 502);
-  CHECK(listed.body.find("--elasticsearch-max-json-values") != std::string::npos);
+  CHECK(listed.body.find("--elasticsearch-max-bulk-values") != std::string::npos);
   std::string document = R"({"a":[0)";
   for (int i = 0; i < 80; ++i) document += ",0";
   document += "]}";
