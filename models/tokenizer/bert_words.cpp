@@ -7,10 +7,12 @@
 namespace sightline::models {
 namespace {
 
-/// Unassigned code points count as letters here: the reference's table of "other" characters lacks them.
+/// Unassigned code points count as letters here, and so do those that came after Unicode 8.0: the reference's
+/// table of "other" characters lacks them.
 bool is_dropped(UChar32 c) {
   if (c == '\t' || c == '\n' || c == '\r') return false;
-  return c == 0 || c == 0xFFFD || (U_GET_GC_MASK(c) & (U_GC_CC_MASK | U_GC_CF_MASK | U_GC_CO_MASK)) != 0;
+  return c == 0 || c == 0xFFFD ||
+         (category_in_unicode_8(c) & (U_GC_CC_MASK | U_GC_CF_MASK | U_GC_CO_MASK)) != 0;
 }
 
 /// The CJK blocks as the reference lists them, with its gap from U+2B820 to U+2B91F.
@@ -23,7 +25,7 @@ bool is_chinese_letter(UChar32 c) {
 bool is_punctuation(UChar32 c) {
   if (c < 0x80)
     return (c >= 33 && c <= 47) || (c >= 58 && c <= 64) || (c >= 91 && c <= 96) || (c >= 123 && c <= 126);
-  return (U_GET_GC_MASK(c) & U_GC_P_MASK) != 0;
+  return (category_in_unicode_8(c) & U_GC_P_MASK) != 0;
 }
 
 template <class Each>
@@ -53,7 +55,7 @@ std::string BertNormalizer::operator()(std::string_view text) const {
   std::string out;
   out.reserve(decomposed.size());
   for_each_code_point(decomposed, [&](UChar32 c) {
-    if (has_accents && u_charType(c) == U_NON_SPACING_MARK) return;
+    if (has_accents && (category_in_unicode_8(c) & U_GC_MN_MASK) != 0) return;
     if (lowercase) {
       append_lower(out, c);
     } else {

@@ -12,7 +12,7 @@ namespace {
 enum class Kind { letter, number, space, other };
 
 Kind kind_of(UChar32 c) {
-  const std::uint32_t category = U_GET_GC_MASK(c);
+  const std::uint32_t category = category_in_unicode_16(c);
   if (category & U_GC_L_MASK) return Kind::letter;
   if (category & U_GC_N_MASK) return Kind::number;
   return u_isUWhiteSpace(c) ? Kind::space : Kind::other;

@@ -39,6 +39,69 @@ std::string normalized(const icu::Normalizer2* form, std::string_view text) {
   return U_SUCCESS(status) ? out : std::string(text);
 }
 
+/// Code points from `first` to `last`.
+struct Range {
+  UChar32 first, last;
+};
+
+template <std::size_t N>
+bool is_in(const std::array<Range, N>& ranges, UChar32 c) {
+  const auto* found = std::upper_bound(ranges.begin(), ranges.end(), c,
+                                       [](UChar32 value, const Range& range) { return value < range.first; });
+  return found != ranges.begin() && c <= (found - 1)->last;
+}
+
+bool is_known_to(UChar32 c, std::uint8_t major_version) {
+  UVersionInfo version{};
+  u_charAge(c, version);
+  return version[0] > 0 && (version[0] < major_version || (version[0] == major_version && version[1] == 0));
+}
+
+// What Unicode 15.1 and 16.0 added, for ICU with the tables of 15.0 (Debian 12's): from Unicode's
+// DerivedAge.txt and DerivedGeneralCategory.txt. tests/models/tokenizer holds all code points against the
+// reference.
+constexpr std::array<Range, 22> k_letters_after_15{{
+    {0x1C89, 0x1C8A},   {0xA7CB, 0xA7CD},   {0xA7DA, 0xA7DC},   {0x105C0, 0x105F3}, {0x10D4A, 0x10D65},
+    {0x10D6F, 0x10D85}, {0x10EC2, 0x10EC4}, {0x11380, 0x11389}, {0x1138B, 0x1138B}, {0x1138E, 0x1138E},
+    {0x11390, 0x113B5}, {0x113B7, 0x113B7}, {0x113D1, 0x113D1}, {0x113D3, 0x113D3}, {0x11BC0, 0x11BE0},
+    {0x13460, 0x143FA}, {0x16100, 0x1611D}, {0x16D40, 0x16D6C}, {0x18CFF, 0x18CFF}, {0x1E5D0, 0x1E5ED},
+    {0x1E5F0, 0x1E5F0}, {0x2EBF0, 0x2EE5D},
+}};
+constexpr std::array<Range, 7> k_numbers_after_15{{
+    {0x10D40, 0x10D49},
+    {0x116D0, 0x116E3},
+    {0x11BF0, 0x11BF9},
+    {0x16130, 0x16139},
+    {0x16D70, 0x16D79},
+    {0x1CCF0, 0x1CCF9},
+    {0x1E5F1, 0x1E5FA},
+}};
+
+struct Lower {
+  UChar32 first, last;  ///< capitals
+  UChar32 lower;        ///< of the first; the others follow
+};
+/// From Unicode 17.0's UnicodeData.txt: what has come since 15.0.
+constexpr std::array<Lower, 10> k_lower_after_15{{
+    {0x1C89, 0x1C89, 0x1C8A},
+    {0xA7CB, 0xA7CB, 0x264},
+    {0xA7CC, 0xA7CC, 0xA7CD},
+    {0xA7CE, 0xA7CE, 0xA7CF},
+    {0xA7D2, 0xA7D2, 0xA7D3},
+    {0xA7D4, 0xA7D4, 0xA7D5},
+    {0xA7DA, 0xA7DA, 0xA7DB},
+    {0xA7DC, 0xA7DC, 0x19B},
+    {0x10D50, 0x10D65, 0x10D70},
+    {0x16EA0, 0x16EB8, 0x16EBB},
+}};
+
+UChar32 simple_lower(UChar32 c) {
+  for (const Lower& lower : k_lower_after_15) {
+    if (c >= lower.first && c <= lower.last) return lower.lower + (c - lower.first);
+  }
+  return u_tolower(c);
+}
+
 }  // namespace
 
 std::optional<std::size_t> first_invalid_utf8(std::string_view text) {
@@ -83,8 +146,35 @@ std::string to_nfd(std::string_view text) {
 
 void append_lower(std::string& out, UChar32 c) {
   constexpr UChar32 k_capital_i_with_dot = 0x130;  // the one code point whose lower case is two
-  append_code_point(out, c == k_capital_i_with_dot ? U'i' : u_tolower(c));
+  if (c < 0x80) {
+    out += static_cast<char>(c >= 'A' && c <= 'Z' ? c + 0x20 : c);
+    return;
+  }
+  append_code_point(out, c == k_capital_i_with_dot ? U'i' : simple_lower(c));
   if (c == k_capital_i_with_dot) append_code_point(out, 0x307);
+}
+
+std::uint32_t category_in_unicode_8(UChar32 c) {
+  switch (c) {  // those whose category has changed since
+    case 0x166D:   // Canadian syllabics chi sign
+    case 0x111C9:  // Sharada sandhi mark
+      return U_GC_PO_MASK;
+    case 0x1734:  // Hanunoo sign pamudpod
+      return U_GC_MN_MASK;
+    case 0x1885:  // Mongolian letters Ali Gali baluda and three baluda
+    case 0x1886:
+      return U_GC_LO_MASK;
+    case 0xA9BD:  // Javanese consonant sign keret
+      return U_GC_MC_MASK;
+    default:
+      return is_known_to(c, 8) ? U_GET_GC_MASK(c) : U_GC_CN_MASK;
+  }
+}
+
+std::uint32_t category_in_unicode_16(UChar32 c) {
+  if (is_in(k_letters_after_15, c)) return U_GC_LO_MASK;
+  if (is_in(k_numbers_after_15, c)) return U_GC_ND_MASK;
+  return is_known_to(c, 16) ? U_GET_GC_MASK(c) : U_GC_CN_MASK;
 }
 
 }  // namespace sightline::models

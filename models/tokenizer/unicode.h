@@ -30,6 +30,15 @@ std::string to_nfd(std::string_view text);
 
 /// Appends `c` in lower case, on its own: one-to-many, without context, so that a capital sigma at the end of
 /// a word becomes σ, as in Rust's char::to_lowercase, which the reference calls.
+/// The mappings are those of Unicode 17.0, whatever ICU has: the reference's Rust has them.
 void append_lower(std::string& out, UChar32 c);
+
+/// The general category as a mask (U_GC_L_MASK ...) in Unicode 8.0, which BERT's pipeline in the reference
+/// has (the crate unicode_categories 0.1.1). Code points that came later are unassigned.
+std::uint32_t category_in_unicode_8(UChar32 c);
+
+/// The same in Unicode 16.0, which the reference's regular expressions have (Oniguruma), as far as letters
+/// and numbers go: others among the code points that came after ICU's tables are unassigned.
+std::uint32_t category_in_unicode_16(UChar32 c);
 
 }  // namespace sightline::models
