@@ -180,7 +180,7 @@ class RunLengths {
     x_ += count;
   }
 
-  /// Indices as they are, padded to an even number of bytes.
+  /// Indices as they are; what follows begins at an even place of the file.
   bool copy(std::uint32_t count) {
     const std::uint32_t bytes = half_bytes_ ? (count + 1) / 2 : count;
     if (at_ + bytes > file_.size()) return false;
@@ -188,7 +188,8 @@ class RunLengths {
       const std::uint32_t byte = file_.u8(at_ + (half_bytes_ ? i / 2 : i));
       put(!half_bytes_ ? byte : i % 2 == 0 ? byte >> 4 : byte & 15);
     }
-    at_ += bytes + bytes % 2;
+    at_ += bytes;
+    at_ += at_ % 2;
     x_ += count;
     return true;
   }

@@ -14,16 +14,36 @@ namespace sightline::models {
 namespace {
 
 /// What is left to read, and whether giflib asked for more than there was.
+///
+/// A frame's data are blocks, each with its length before it, up to an empty one. giflib asks for all of them;
+/// Pillow stops when it has all rows. So where the file ends before the next block does, giflib gets the empty
+/// one: what has all rows by then is a picture, and all else lacks data.
 struct GifStream {
   std::string_view rest;
   bool ran_out = false;
+  bool in_blocks = false;  ///< where a frame's data are
+  std::size_t block = 0;   ///< bytes of the present block that are not read yet
+
+  /// The length of the next block.
+  GifByteType next_block() {
+    const std::size_t length = rest.empty() ? 0 : static_cast<GifByteType>(rest.front());
+    ran_out |= rest.size() <= length;
+    block = ran_out ? 0 : length;
+    rest = ran_out ? std::string_view() : rest.substr(1);
+    return static_cast<GifByteType>(block);
+  }
 
   static int read(GifFileType* gif, GifByteType* out, int count) {
     auto& stream = *static_cast<GifStream*>(gif->UserData);
+    if (stream.in_blocks && stream.block == 0 && count == 1) {
+      *out = stream.next_block();
+      return 1;
+    }
     const std::size_t wanted = static_cast<std::size_t>(std::max(count, 0));
     const std::size_t taken = std::min(wanted, stream.rest.size());
     std::memcpy(out, stream.rest.data(), taken);
     stream.rest.remove_prefix(taken);
+    if (stream.in_blocks) stream.block -= std::min(stream.block, taken);
     stream.ran_out |= taken < wanted;
     return static_cast<int>(taken);
   }
@@ -65,6 +85,7 @@ class GifReader {
     DecodeTime time(limits.max_time);
     const Result<Size> size = read_size(limits);
     if (!size) return size.error();
+    stream_.in_blocks = true;
     const Palette colours = palette();
     Picture picture(size->width, size->height);
     paint_background(colours, picture);

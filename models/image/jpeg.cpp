@@ -61,7 +61,9 @@ class JpegReader {
       std::longjmp(reader->target_, 1);
     };
     if (with_exif) jpeg_save_markers(&info_, k_exif_marker, 0xFFFF);
-    return jpeg_read_header(&info_, TRUE) == JPEG_SUSPENDED ? Outcome::cut_short : Outcome::done;
+    if (jpeg_read_header(&info_, TRUE) == JPEG_SUSPENDED) return Outcome::cut_short;
+    many_scans_ = jpeg_has_multiple_scans(&info_);
+    return Outcome::done;
   }
 
   Outcome start() {
@@ -77,10 +79,12 @@ class JpegReader {
     return jpeg_read_scanlines(&info_, rows, 1) == 1 ? Outcome::done : Outcome::cut_short;
   }
 
-  /// Reads up to the end mark, which must be there.
+  /// After the last row: reads up to the end mark, if there is one. Without it the picture is whole all the
+  /// same, as Pillow has it too: cameras and phones leave it out, or write data of their own in its place.
   Outcome finish() {
     if (setjmp(target_) != 0) return failure_;
-    return jpeg_finish_decompress(&info_) ? Outcome::done : Outcome::cut_short;
+    jpeg_finish_decompress(&info_);
+    return Outcome::done;
   }
 
   std::uint32_t width() const { return info_.image_width; }
@@ -95,7 +99,7 @@ class JpegReader {
   /// each scan is a pass over them.
   PictureCost cost() {
     PictureCost cost = cost_of_size(width(), height());
-    if (!jpeg_has_multiple_scans(&info_)) return cost;
+    if (!many_scans_) return cost;
     for (int i = 0; i < info_.num_components; ++i) {
       const jpeg_component_info& component = info_.comp_info[i];
       const auto whole = [](std::uint64_t blocks, int factor) {
@@ -128,9 +132,8 @@ class JpegReader {
     return scans;
   }
 
-  bool has_too_many_scans() {
-    return jpeg_has_multiple_scans(&info_) && scans() > static_cast<unsigned>(max_scans_);
-  }
+  bool has_many_scans() const { return many_scans_; }
+  bool has_too_many_scans() { return many_scans_ && scans() > static_cast<unsigned>(max_scans_); }
 
   int orientation() const {
     for (const jpeg_marker_struct* marker = info_.marker_list; marker != nullptr; marker = marker->next) {
@@ -163,6 +166,7 @@ class JpegReader {
   std::string_view file_;
   const int max_scans_;
   DecodeTime time_;
+  bool many_scans_ = false;
   Outcome failure_ = Outcome::broken;  // what a jump to `target_` means
   jpeg_decompress_struct info_{};
   jpeg_error_mgr errors_{};
@@ -198,9 +202,13 @@ Error failure(const JpegReader& reader, JpegReader::Outcome outcome, std::size_t
                                       " scans, the limit (--max-image-scans): save it with fewer"};
   }
   std::string message = "JPEG ends after " + grouped(file_bytes) + " bytes, ";
-  message += reader.height() == 0
-                 ? "inside its header"
-                 : "at row " + grouped(reader.rows_read()) + " of " + grouped(reader.height());
+  if (reader.height() == 0) {
+    message += "inside its header";
+  } else if (reader.has_many_scans()) {
+    message += "without the end mark of a picture in several scans (progressive)";
+  } else {
+    message += "at row " + grouped(reader.rows_read()) + " of " + grouped(reader.height());
+  }
   return {ErrorCode::invalid_argument, message};
 }
 

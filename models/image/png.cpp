@@ -1,13 +1,15 @@
-// PNG through libspng. Only the chunks that make up the first picture reach it, so that damage in what Pillow
-// ignores (colour profiles, texts, later frames of an animation) refuses no picture.
+// PNG through libspng. Only the chunks that make up the first picture reach it, so that what Pillow ignores
+// (the checksums of the data, all that follows them, a file's end inside the checksum) refuses no picture.
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <deque>
 #include <memory>
 #include <new>
 #include <optional>
 #include <spng.h>
 #include <vector>
+#include <zlib.h>
 
 #include "models/image/bytes.h"
 #include "models/image/decode_time.h"
@@ -20,12 +22,19 @@ namespace {
 using namespace std::string_view_literals;
 
 constexpr std::string_view k_end_chunk = "\0\0\0\0IEND\xAE\x42\x60\x82"sv;
-constexpr std::size_t k_signature_bytes = 8, k_header_chunk_bytes = 25, k_chunk_overhead_bytes = 12;
+constexpr std::size_t k_signature_bytes = 8, k_header_chunk_bytes = 25, k_chunk_overhead_bytes = 12,
+                      k_chunk_header_bytes = 8;
 
 /// The file's parts to decode, one after the other.
 struct PngParts {
   std::vector<std::string_view> spans;
   std::string_view exif;
+  /// Where the file ends inside a chunk of the data: the bytes that it would need at the least, and the
+  /// chunk's header by the bytes that it has.
+  std::uint64_t need = 0;
+  std::array<char, k_chunk_header_bytes> last_header{};
+  /// Of the chunks of the data, as they ought to be.
+  std::deque<std::array<char, 4>> checksums;
 };
 
 std::string chunk_name(std::string_view type) {
@@ -40,33 +49,83 @@ Error broken_off(std::uint64_t have, std::uint64_t need) {
           "PNG ends after " + grouped(have) + " of at least " + grouped(need) + " bytes"};
 }
 
+bool is_chunk_type(std::string_view type) {
+  return std::all_of(type.begin(), type.end(),
+                     [](char c) { return std::isalpha(static_cast<unsigned char>(c)); });
+}
+
+std::array<char, 4> big_endian(std::uint64_t number) {
+  return {static_cast<char>(number >> 24), static_cast<char>(number >> 16), static_cast<char>(number >> 8),
+          static_cast<char>(number)};
+}
+
+/// Continues the checksum `sum` with `bytes`.
+std::uint64_t checksum(std::uint64_t sum, std::string_view bytes) {
+  return crc32_z(sum, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size());
+}
+
+/// `chunk` is whole.
+bool has_its_checksum(std::string_view chunk) {
+  return checksum(0, chunk.substr(4, chunk.size() - k_chunk_header_bytes)) ==
+         Bytes(chunk).u32_be(chunk.size() - 4);
+}
+
+/// A chunk of the picture's data. libspng checks its checksum, which Pillow does not, so it gets a right one.
+/// The one in the data themselves is checked by both.
+void take_data(std::string_view header, std::string_view data, PngParts& parts) {
+  parts.checksums.push_back(big_endian(checksum(checksum(0, header.substr(4)), data)));
+  parts.spans.push_back(header);
+  parts.spans.push_back(data);
+  parts.spans.emplace_back(parts.checksums.back().data(), parts.checksums.back().size());
+}
+
+/// The part of a chunk of data that the file still has, as a chunk of its own.
+void take_cut_data(std::string_view rest, std::uint64_t need, PngParts& parts) {
+  parts.need = need;
+  const std::string_view data = rest.substr(k_chunk_header_bytes);
+  const std::array<char, 4> length = big_endian(data.size());
+  std::copy(length.begin(), length.end(), parts.last_header.begin());
+  rest.copy(parts.last_header.data() + 4, 4, 4);
+  take_data({parts.last_header.data(), parts.last_header.size()}, data, parts);
+}
+
 /// Walks the chunks up to the end of the first picture's data.
-Result<PngParts> find_parts(std::string_view file) {
+Status find_parts(std::string_view file, PngParts& parts) {
   const Bytes bytes(file);
-  PngParts parts{{file.substr(0, k_signature_bytes + k_header_chunk_bytes)}, {}};
+  parts.spans.push_back(file.substr(0, k_signature_bytes + k_header_chunk_bytes));
+  if (!has_its_checksum(parts.spans.back().substr(k_signature_bytes)))
+    return broken("PNG", "the checksum of its header (IHDR) is wrong");
   bool in_data = false;
   for (std::size_t at = k_signature_bytes + k_header_chunk_bytes; at < file.size();) {
-    const std::size_t length = bytes.u32_be(at);
-    if (file.size() - at < k_chunk_overhead_bytes || file.size() - at - k_chunk_overhead_bytes < length) {
-      return broken_off(file.size(), at + k_chunk_overhead_bytes + length);
-    }
-    const std::string_view chunk = file.substr(at, length + k_chunk_overhead_bytes);
-    const std::string_view type = chunk.substr(4, 4);
+    const std::uint64_t need = std::uint64_t{at} + k_chunk_overhead_bytes + bytes.u32_be(at);
+    const std::string_view type = file.substr(at).substr(std::min<std::size_t>(4, file.size() - at), 4);
     const bool is_data = type == "IDAT";
     if (in_data && !is_data) break;
     in_data = is_data;
-    if (is_data || type == "PLTE") parts.spans.push_back(chunk);
-    if (type == "eXIf") parts.exif = chunk.substr(8, length);
-    if (type == "IEND") break;
-    if (!std::all_of(type.begin(), type.end(),
-                     [](char c) { return std::isalpha(static_cast<unsigned char>(c)); })) {
-      return broken("PNG", "there is no chunk at byte " + grouped(at) + " but \"" + chunk_name(type) + "\"");
+    if (need > file.size()) {
+      if (!is_data) return broken_off(file.size(), need);
+      take_cut_data(file.substr(at), need, parts);
+      break;
     }
-    at += chunk.size();
+    const std::string_view chunk = file.substr(at, need - at);
+    if (type == "PLTE") parts.spans.push_back(chunk);
+    if (is_data) {
+      take_data(chunk.substr(0, k_chunk_header_bytes),
+                chunk.substr(k_chunk_header_bytes, chunk.size() - k_chunk_overhead_bytes), parts);
+    }
+    if (type == "eXIf") parts.exif = chunk.substr(8, chunk.size() - k_chunk_overhead_bytes);
+    if (type == "IEND") break;
+    if (!is_chunk_type(type))
+      return broken("PNG", "there is no chunk at byte " + grouped(at) + " but \"" + chunk_name(type) + "\"");
+    if (!is_data && !has_its_checksum(chunk)) {
+      return broken("PNG", "the checksum of the chunk " + chunk_name(type) + " at byte " + grouped(at) +
+                               " is wrong");
+    }
+    at = need;
   }
-  if (parts.spans.back().substr(4, 4) != "IDAT") return broken("PNG", "it has no picture data (IDAT)");
+  if (!in_data) return broken("PNG", "it has no picture data (IDAT)");
   parts.spans.push_back(k_end_chunk);
-  return parts;
+  return {};
 }
 
 /// Hands the parts to libspng as one stream.
@@ -149,12 +208,12 @@ Result<Picture> decode_png(std::string_view file, const ImageLimits& limits) {
   DecodeTime time(limits.max_time);
   const Result<PngHeader> header = read_header(file, limits);
   if (!header) return header.error();
-  Result<PngParts> parts = find_parts(file);
-  if (!parts) return parts.error();
+  PngParts parts;
+  if (Status status = find_parts(file, parts); !status) return status.error();
 
   const std::unique_ptr<spng_ctx, decltype(&spng_ctx_free)> context(spng_ctx_new(0), &spng_ctx_free);
   if (context == nullptr) throw std::bad_alloc();
-  PartStream stream{parts->spans};
+  PartStream stream{parts.spans};
   if (const int code = spng_set_png_stream(context.get(), &PartStream::read, &stream); code != SPNG_OK)
     return failure(code);
 
@@ -168,9 +227,10 @@ Result<Picture> decode_png(std::string_view file, const ImageLimits& limits) {
           : decode_rows(context.get(), SPNG_FMT_RGB8, reinterpret_cast<char*>(picture.row(0)),
                         picture.row_bytes(), time);
   if (!code) return time.error("PNG");
+  if (*code != SPNG_EOI && parts.need > 0) return broken_off(file.size(), parts.need);
   if (*code != SPNG_EOI) return failure(*code);
   if (header->grey16) clip_grey16(grey, picture);
-  if (limits.apply_exif_orientation) picture.orientation = exif_orientation(parts->exif);
+  if (limits.apply_exif_orientation) picture.orientation = exif_orientation(parts.exif);
   return picture;
 }
 
