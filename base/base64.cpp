@@ -8,19 +8,23 @@ namespace sightline {
 namespace {
 
 constexpr std::string_view k_alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-constexpr std::uint8_t k_invalid = 0xFF;
+constexpr std::uint8_t k_invalid = 0xFF, k_skipped = 0xFE;
 
-constexpr std::array<std::uint8_t, 256> make_values() {
-  std::array<std::uint8_t, 256> values{};
+/// Of each character its six bits, or what becomes of it.
+using Values = std::array<std::uint8_t, 256>;
+
+constexpr Values make_values(std::string_view skipped, bool url_safe_too) {
+  Values values{};
   values.fill(k_invalid);
   for (std::size_t i = 0; i < k_alphabet.size(); ++i) values[static_cast<std::uint8_t>(k_alphabet[i])] = i;
+  for (const char c : skipped) values[static_cast<std::uint8_t>(c)] = k_skipped;
+  if (url_safe_too) {
+    values['-'] = values['+'];
+    values['_'] = values['/'];
+  }
   return values;
 }
-constexpr auto k_values = make_values();
-
-std::uint8_t value_of(char c) {
-  return k_values[static_cast<std::uint8_t>(c)];
-}
+constexpr Values k_strict = make_values("\r\n", false), k_lenient = make_values(" \t\r\n\f", true);
 
 Error bad_character(std::string_view text, std::size_t at) {
   const auto byte = static_cast<unsigned char>(text[at]);
@@ -29,9 +33,8 @@ Error bad_character(std::string_view text, std::size_t at) {
   return {ErrorCode::invalid_argument, "not base64: " + shown + " at offset " + std::to_string(at)};
 }
 
-}  // namespace
-
-Result<std::string> base64_decode(std::string_view text) {
+Result<std::string> decode(std::string_view text, const Values& values) {
+  const auto value_of = [&values](char c) { return values[static_cast<std::uint8_t>(c)]; };
   std::string out;
   out.reserve(text.size() / 4 * 3 + 3);
   std::uint32_t group = 0;
@@ -51,8 +54,8 @@ Result<std::string> base64_decode(std::string_view text) {
       i += 4;
     }
     if (i >= text.size() || text[i] == '=') break;
-    if (text[i] == '\n' || text[i] == '\r') continue;
     const std::uint8_t value = value_of(text[i]);
+    if (value == k_skipped) continue;
     if (value == k_invalid) return bad_character(text, i);
     group = (group << 6) | value;
     if (++filled == 4) {
@@ -65,7 +68,7 @@ Result<std::string> base64_decode(std::string_view text) {
   }
   int padding = 0;
   for (; i < text.size(); ++i) {
-    if (text[i] == '\n' || text[i] == '\r') continue;
+    if (value_of(text[i]) == k_skipped) continue;
     if (text[i] != '=' || ++padding > 2) return bad_character(text, i);
   }
   if (filled == 1 || (padding > 0 && filled + padding != 4)) {
@@ -78,6 +81,37 @@ Result<std::string> base64_decode(std::string_view text) {
     out.push_back(static_cast<char>(group >> 2));
   }
   return out;
+}
+
+/// True if blanks stand where `+` was: there is no `+`, and there are blanks that do not end lines of one length.
+bool has_lost_its_plus(std::string_view text) {
+  constexpr std::size_t k_enough_to_tell = 64;  // every 64th character of a picture is a plus
+  if (text.size() < k_enough_to_tell || text.find_first_of("+-") != std::string_view::npos) return false;
+  const auto is_digit = [&](std::size_t at) { return k_lenient[static_cast<std::uint8_t>(text[at])] < 64; };
+  std::size_t line_bytes = 0, line_end = 0;
+  for (std::size_t at = text.find(' '); at != std::string_view::npos; at = text.find(' ', at + 1)) {
+    const bool inside = at > 0 && at + 1 < text.size() && is_digit(at - 1) && is_digit(at + 1);
+    if (!inside) continue;
+    if (line_bytes == 0) line_end = at, line_bytes = at + 1;
+    if (at != line_end) return true;
+    line_end += line_bytes;
+  }
+  return line_bytes > 0 && line_end < text.size();
+}
+
+}  // namespace
+
+Result<std::string> base64_decode(std::string_view text) {
+  return decode(text, k_strict);
+}
+
+Result<std::string> base64_decode_leniently(std::string_view text) {
+  if (has_lost_its_plus(text)) {
+    return Error{ErrorCode::invalid_argument,
+                 "not base64: blanks, as at offset " + std::to_string(text.find(' ')) +
+                     ", where + was: write + as %2B in a form or a query string"};
+  }
+  return decode(text, k_lenient);
 }
 
 std::string base64_encode(std::string_view bytes) {

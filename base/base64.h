@@ -1,4 +1,4 @@
-// Base64 as RFC 4648 has it, with the standard alphabet.
+// Base64 as RFC 4648 has it.
 #pragma once
 
 #include <cstddef>
@@ -13,6 +13,11 @@ namespace sightline {
 /// Decodes standard base64. Padding may be absent; line breaks (CR, LF) are skipped, as MIME writers put them
 /// in. Errors: invalid_argument naming the offset of the first character that does not belong.
 Result<std::string> base64_decode(std::string_view text);
+
+/// The same as browsers read data URLs: all blanks are skipped. RFC 4648's URL-safe alphabet (`-` and `_`) is
+/// taken too. Errors as above; and invalid_argument where blanks stand in place of `+`, which a form or a query
+/// string made of them: they would give other bytes.
+Result<std::string> base64_decode_leniently(std::string_view text);
 
 /// Encodes with padding and without line breaks.
 std::string base64_encode(std::span<const std::byte> bytes);

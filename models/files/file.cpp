@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "models/files/foreign_file.h"
+
 namespace sightline::models {
 namespace {
 
@@ -32,6 +34,9 @@ Result<std::shared_ptr<const File>> File::open(const std::filesystem::path& file
     return Error{ErrorCode::unsupported, file.string() + " is not a regular file"};
   }
   opened->size_ = static_cast<std::uint64_t>(status.st_size);
+  std::string first(std::min<std::uint64_t>(opened->size_, k_judged_bytes), '\0');
+  if (Status read = opened->read(0, std::as_writable_bytes(std::span(first))); !read) return read.error();
+  if (Status own = refuse_foreign_file(file, first, opened->size_); !own) return own.error();
   return std::shared_ptr<const File>(opened);
 }
 

@@ -18,7 +18,7 @@ namespace sightline::models {
 /// end of a file that was cut short. Thread safety: all members may be called from any thread.
 class File {
  public:
-  /// Errors: not_found (absent, unreadable), unsupported (no regular file).
+  /// Errors: not_found (absent, unreadable), unsupported (no regular file), those of refuse_foreign_file.
   static Result<std::shared_ptr<const File>> open(const std::filesystem::path& file);
   ~File();
   File(const File&) = delete;

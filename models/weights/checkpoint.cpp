@@ -29,6 +29,18 @@ Error open_clip_layout(const std::string& found) {
           "laion/CLIP-ViT-... have them, timm/... have not"};
 }
 
+/// The folder below a sentence-transformers folder (it has a modules.json) that holds the model itself, such as
+/// 0_CLIPModel; empty: it is no such folder.
+std::string sentence_transformers_part(const std::filesystem::path& folder) {
+  if (!is_there(folder / "modules.json")) return {};
+  std::error_code error;
+  std::set<std::string> parts;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    if (is_there(entry.path() / "config.json")) parts.insert(entry.path().filename().string());
+  }
+  return parts.empty() ? std::string() : *parts.begin();
+}
+
 /// Why there is nothing to load, from what else lies in the folder.
 Error no_weights(const std::filesystem::path& folder) {
   const std::string where = folder.string();
@@ -43,6 +55,10 @@ Error no_weights(const std::filesystem::path& folder) {
                            "open_clip_pytorch_model.bin", "open_clip_config.json"}) {
     if (is_there(folder / name)) return open_clip_layout(where + " holds only " + name);
   }
+  if (const std::string part = sentence_transformers_part(folder); !part.empty()) {
+    return {ErrorCode::unsupported, where + " is a folder of sentence-transformers (modules.json): the model "
+                                            "itself is in " + (folder / part).string() + ", give that folder"};
+  }
   for (const char* name : {"pytorch_model.bin", "pytorch_model.bin.index.json"}) {
     if (is_there(folder / name)) {
       return {ErrorCode::unsupported, where + " has its weights only as " + name +
@@ -53,7 +69,15 @@ Error no_weights(const std::filesystem::path& folder) {
                                           "', safe_serialization=True)\""};
     }
   }
-  return {ErrorCode::not_found, where + " has neither " + k_single_file + " nor " + k_index_file};
+  for (const char* name : {"tf_model.h5", "flax_model.msgpack", "model.onnx", "onnx", "rust_model.ot"}) {
+    if (is_there(folder / name)) {
+      return {ErrorCode::unsupported, where + " has its weights only as " + name + ": take " + k_single_file +
+                                          " of the same model from its page at Hugging Face"};
+    }
+  }
+  return {ErrorCode::not_found, where + " has neither " + k_single_file + " nor " + k_index_file +
+                                    ": download the model again, with scripts/download_model.sh or "
+                                    "`huggingface-cli download`"};
 }
 
 /// A shard is a file beside the index and nothing else: the index comes from outside.

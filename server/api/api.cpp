@@ -16,20 +16,23 @@ namespace {
 using http::Method;
 
 /// True if `path` fits `pattern`, whose parts in braces stand for anything; what stands there is put into
-/// `wildcards`.
+/// `wildcards`. One at the end takes all that is left: names of models may have slashes, encoded or not.
 bool matches(std::string_view pattern, const std::vector<std::string>& path,
              std::vector<std::string>& wildcards) {
   wildcards.clear();
-  for (const std::string& part : path) {
+  for (auto part = path.begin(); part != path.end(); ++part) {
     if (pattern.size() < 2) return false;
     pattern.remove_prefix(1);  // the slash
     const std::string_view wanted = pattern.substr(0, pattern.find('/'));
-    if (!wanted.empty() && wanted.front() == '{') {
-      wildcards.push_back(part);
-    } else if (wanted != part) {
-      return false;
-    }
     pattern.remove_prefix(wanted.size());
+    if (wanted.empty() || wanted.front() != '{') {
+      if (wanted != *part) return false;
+      continue;
+    }
+    wildcards.push_back(*part);
+    if (!pattern.empty()) continue;
+    while (++part != path.end()) wildcards.back() += "/" + *part;
+    return true;
   }
   return pattern.empty() || pattern == "/";
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/file_kind.h"
 #include "server/api/embed.h"
 #include "server/api/vector_text.h"
 
@@ -94,7 +95,8 @@ Status check_items(const Source& source) {
 }
 
 std::string picture_json(std::string_view bytes) {
-  const std::string_view format = picture_format(bytes);
+  const auto known = sure_picture_format(bytes);
+  const std::string_view format = known ? name_of(*known) : "";
   // PNG alone can have more than 8 bits a sample: the byte after its header's width and height says how many.
   const int bit_depth = format == "png" ? static_cast<unsigned char>(bytes[24]) : 8;
   return "\"format\":" + json_string(format) + ",\"bit_depth\":" + std::to_string(bit_depth);

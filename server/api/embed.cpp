@@ -91,6 +91,22 @@ Status check_single_parts(const std::vector<Content>& contents) {
   return {};
 }
 
+/// Of a header `Warning`, as Elasticsearch writes it; empty: there is nothing to warn of.
+std::string warning_of_addresses(const std::vector<Content>& contents) {
+  constexpr std::size_t k_most_named = 20;
+  std::string places;
+  std::size_t count = 0;
+  for (const Content& content : contents) {
+    if (!content.has_address || ++count > k_most_named) continue;
+    places += (places.empty() ? "" : ", ") + content.place;
+  }
+  if (count == 0) return {};
+  if (count > k_most_named) places += " and " + std::to_string(count - k_most_named) + " more";
+  return "299 Sightline-" SIGHTLINE_VERSION " \"" + places +
+         ": embedded as text, but looks like the address of a picture; this server fetches nothing: send the "
+         "picture itself, as data:image/jpeg;base64,...\"";
+}
+
 /// The member of the body that an error of the serving part speaks of.
 std::string_view blamed_field(ErrorCode code) {
   switch (code) {
@@ -145,6 +161,7 @@ void embed_and_reply(const Context& context, ExchangePtr exchange, const std::st
       return exchange->fail(single.error(), "input");
     options.dimensions = std::exchange(fields.dimensions, std::nullopt);  // made there, and not cut here
   }
+  std::string warning = warning_of_addresses(fields.contents);
   Flattened flattened(std::move(fields.contents));
   options.input_type = std::move(fields.input_type);
   exchange->inputs = flattened.inputs.size();
@@ -155,7 +172,7 @@ void embed_and_reply(const Context& context, ExchangePtr exchange, const std::st
   exchange->request.body = {};  // a body of base64 is not needed any more; it may be large and the queue long
   std::vector<serving::Input> inputs = std::move(flattened.inputs);
   auto done = [exchange, flattened = std::move(flattened), dimensions = fields.dimensions,
-               render = std::move(render)](Result<Embeddings> embeddings) {
+               warning = std::move(warning), render = std::move(render)](Result<Embeddings> embeddings) {
     const auto fail = [&](const Error& error) { exchange->fail(error, blamed_field(error.code)); };
     exchange->guard([&] {
       if (!embeddings) return fail(embeddings.error());
@@ -163,6 +180,7 @@ void embed_and_reply(const Context& context, ExchangePtr exchange, const std::st
       if (!contents) return fail(contents.error());
       auto response = render(*std::move(contents));
       if (!response) return fail(response.error());
+      if (!warning.empty()) response->headers.add("Warning", warning);
       exchange->reply(*std::move(response));
     });
   };

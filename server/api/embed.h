@@ -15,7 +15,7 @@ using Render = std::function<Result<http::Response>(serving::Embeddings)>;
 
 /// Embeds `fields` with the model of that name and sends what `render` makes of it; errors are answered in
 /// the route's shape. A content of several parts gets one vector (see `fused`); vectors are shortened after
-/// that.
+/// that. A header `Warning: 299` names the texts that look like addresses of pictures.
 void embed_and_reply(const Context& context, ExchangePtr exchange, const std::string& model,
                      EmbedFields fields, Render render);
 

@@ -1,12 +1,13 @@
 #include "server/api/input.h"
 
 #include <algorithm>
-#include <cctype>
-#include <cstdint>
 #include <optional>
 #include <string>
 
 #include "base/base64.h"
+#include "base/data_url.h"
+#include "base/file_kind.h"
+#include "base/picture_text.h"
 #include "server/api/json.h"
 
 namespace sightline::api {
@@ -15,11 +16,6 @@ namespace {
 using serving::Input;
 using serving::Modality;
 
-constexpr std::string_view k_data_image = "data:image/";
-constexpr std::string_view k_base64_marker = ";base64";
-constexpr std::size_t k_longest_data_header = 256;  // "data:image/svg+xml;charset=utf-8;base64,"
-constexpr std::size_t k_sniffed_characters = 40;    // 30 bytes, what picture_format wants
-constexpr std::size_t k_base64_line = 4;
 // What Elasticsearch sends when an endpoint is made, to learn the length of its vectors
 // (TextEmbeddingModelValidator). An endpoint for pictures alone must pass this test too.
 constexpr std::string_view k_validation_text = "how big";
@@ -31,14 +27,12 @@ Error unsupported(std::string message) {
   return {ErrorCode::unsupported, std::move(message)};
 }
 
-bool begins_with(std::string_view text, std::string_view prefix) {
-  return text.size() >= prefix.size() &&
-         std::equal(prefix.begin(), prefix.end(), text.begin(),
-                    [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); });
-}
-
-bool is_url(std::string_view text) {
-  return begins_with(text, "http://") || begins_with(text, "https://");
+/// As much of `text` as a message bears, in brackets.
+std::string shown(std::string_view text) {
+  constexpr std::size_t k_shown = 80;
+  std::size_t end = std::min(text.size(), k_shown);
+  while (end < text.size() && end > 0 && (text[end] & 0xC0) == 0x80) --end;  // not inside a character
+  return "[" + std::string(text.substr(0, end)) + (end < text.size() ? "...]" : "]");
 }
 
 Result<Input> text_input(std::string_view text, const InputLimits& limits) {
@@ -50,57 +44,91 @@ Result<Input> text_input(std::string_view text, const InputLimits& limits) {
   return Input{Modality::text, std::string(text)};
 }
 
-Result<Input> base64_picture(std::string_view base64, const InputLimits& limits) {
-  if (base64.empty()) return bad("the picture is empty");
-  if (base64.size() / 4 * 3 > limits.max_image_bytes + k_base64_line) {
-    return Error{ErrorCode::too_large, "the picture has about " + std::to_string(base64.size() / 4 * 3) +
-                                           " bytes, the limit is " + std::to_string(limits.max_image_bytes) +
-                                           ": send a smaller one"};
-  }
-  auto bytes = base64_decode(base64);
-  if (!bytes) return bad("the picture is " + bytes.error().message);
-  return Input{Modality::image, *std::move(bytes)};
+Error too_large_picture(std::size_t bytes, const InputLimits& limits) {
+  return {ErrorCode::too_large, "the picture has about " + std::to_string(bytes) + " bytes, the limit is " +
+                                    std::to_string(limits.max_image_bytes) + ": send a smaller one"};
 }
 
-/// The part after the comma of `data:image/...;base64,`. Nullopt: no data URI of a picture, a text that
-/// begins so.
-std::optional<Result<std::string_view>> data_uri_payload(std::string_view text) {
-  if (!begins_with(text, k_data_image)) return std::nullopt;
-  const std::size_t comma = text.substr(0, k_longest_data_header).find(',');
-  const std::string_view header = text.substr(0, comma);
-  if (comma == std::string_view::npos || header.find(' ') != std::string_view::npos) return std::nullopt;
-  if (header.size() < k_base64_marker.size() ||
-      !begins_with(header.substr(header.size() - k_base64_marker.size()), k_base64_marker)) {
-    return Result<std::string_view>(
-        unsupported("a data URI of a picture must end its header in ;base64 (it is [" +
-                    std::string(header.substr(0, 80)) + "])"));
-  }
-  return Result<std::string_view>(text.substr(comma + 1));
+/// Encoded data that cannot become less than the limit are refused before memory is taken for them.
+Status check_encoded_size(std::string_view encoded, const InputLimits& limits) {
+  constexpr std::size_t k_most_blanks = 32;  // one in so many characters, with lines of 76
+  const std::size_t bytes = encoded.size() / 4 * 3;
+  if (bytes <= limits.max_image_bytes + limits.max_image_bytes / k_most_blanks + 4) return {};
+  return too_large_picture(bytes, limits);
 }
 
-bool looks_like_base64_picture(std::string_view text) {
-  if (text.size() < k_sniffed_characters) return false;
-  const auto head = base64_decode(text.substr(0, k_sniffed_characters));
-  return head.ok() && !picture_format(*head).empty();
+Result<Input> checked_picture(std::string bytes, const InputLimits& limits) {
+  if (bytes.empty()) return bad("the picture is empty");
+  if (bytes.size() > limits.max_image_bytes) return too_large_picture(bytes.size(), limits);
+  return Input{Modality::image, std::move(bytes)};
+}
+
+Error no_picture(const DataUrl& url, std::string_view bytes) {
+  const auto kind = other_kind(bytes);
+  const std::string what = kind ? "are " + std::string(*kind) : "begin with " + first_bytes(bytes);
+  return bad("the data URL " + shown_header(url) +
+             " holds no picture: its header does not say ;base64, and its data " + what +
+             "; send data:image/jpeg;base64,..., or set [modality] to text if this is a text");
+}
+
+Result<Input> data_url_picture(const DataUrl& url, const InputLimits& limits) {
+  const bool may_shrink = url.payload.find('%') != std::string_view::npos;
+  if (const Status fits = check_encoded_size(url.payload, limits); !fits && !may_shrink) return fits.error();
+  constexpr std::string_view k_usual = "data:image/";
+  const bool is_usual = url.header.starts_with(k_usual) && url.has_comma;
+  auto bytes = decode_payload(url);
+  if (!bytes) {
+    return bad((is_usual ? "the picture is " : "the data URL " + shown_header(url) + " cannot be read: ") +
+               bytes.error().message);
+  }
+  if (!url.is_base64 && !picture_format(*bytes)) return no_picture(url, *bytes);
+  auto picture = checked_picture(*std::move(bytes), limits);
+  // What is wrong with the bytes shows when they are decoded: a header that hides what they are is named then.
+  if (picture && !is_usual) picture->place = " " + shown_header(url);
+  return picture;
 }
 
 /// `text` is meant to be a picture.
 Result<Input> picture(std::string_view text, const InputLimits& limits) {
-  if (auto payload = data_uri_payload(text)) {
-    if (!*payload) return payload->error();
-    return base64_picture(**payload, limits);
+  if (const auto url = read_data_url(text)) return data_url_picture(*url, limits);
+  if (is_picture_address(text)) {
+    return unsupported("this looks like the address of a picture, " + shown(text) +
+                       ": this server fetches nothing; send the picture itself, as data:image/jpeg;base64,... or "
+                       "in bare base64");
   }
-  if (is_url(text)) {
-    return unsupported(
-        "a URL: this server does not fetch pictures; send the picture itself, as data:image/...;base64,");
+  text = without_outer_blanks(text);
+  if (text.empty()) {
+    return bad("the picture is empty; where Elasticsearch's inference processor has several inputs it sends an empty "
+               "string for a missing field: give each field a processor of its own");
   }
-  return base64_picture(text, limits);
+  if (const Status fits = check_encoded_size(text, limits); !fits) return fits.error();
+  // Words are base64 too if their blanks do not count.
+  const bool begins_as_picture = base64_picture_format(text).has_value();
+  const bool may_be_words = !begins_as_picture && text.find_first_of(" \t") != std::string_view::npos;
+  auto bytes = may_be_words ? base64_decode(text) : base64_decode_leniently(text);
+  if (!bytes) {
+    const char* const form =
+        begins_as_picture ? "" : "; a picture is sent as data:image/jpeg;base64,... or in bare base64";
+    return bad("the picture is " + bytes.error().message + form);
+  }
+  return checked_picture(*std::move(bytes), limits);
 }
 
 Result<Input> string_input(std::string_view text, ModalityRule rule, const InputLimits& limits) {
   if (rule == ModalityRule::image && text != k_validation_text) return picture(text, limits);
-  if (rule == ModalityRule::automatic && (data_uri_payload(text) || looks_like_base64_picture(text))) {
-    return picture(text, limits);
+  if (rule != ModalityRule::automatic) return text_input(text, limits);
+  const TextKind kind = kind_of_text(text);
+  const bool is_picture = kind == TextKind::data_url || kind == TextKind::base64_picture;
+  return is_picture ? picture(text, limits) : text_input(text, limits);
+}
+
+/// What a content object calls a text.
+Result<Input> declared_text(std::string_view text, ModalityRule rule, const InputLimits& limits) {
+  const TextKind kind = rule == ModalityRule::text ? TextKind::text : kind_of_text(text);
+  if (kind == TextKind::data_url || kind == TextKind::base64_picture) {
+    return bad("a content object of type text holds a picture, " + shown(text.substr(0, 24)) +
+               ": send it as {\"type\":\"image\",\"image\":...}, or set [modality] to text to embed the "
+               "characters");
   }
   return text_input(text, limits);
 }
@@ -124,10 +152,11 @@ const char* first_member(const rapidjson::Value& object, std::initializer_list<c
   return *names.begin();
 }
 
-Result<Input> typed_object(const rapidjson::Value& object, std::string_view type, const InputLimits& limits) {
+Result<Input> typed_object(const rapidjson::Value& object, std::string_view type, ModalityRule rule,
+                           const InputLimits& limits) {
   if (type == "text" || type == "input_text") {
     const auto text = text_member(object, first_member(object, {"text", "value"}));
-    return text ? text_input(*text, limits) : text.error();
+    return text ? declared_text(*text, rule, limits) : text.error();
   }
   if (type == "image" || type == "image_url" || type == "input_image") {
     const auto text = text_member(object, first_member(object, {"image_url", "image", "value"}), "url");
@@ -145,7 +174,7 @@ Result<Input> part_input(const rapidjson::Value& part, ModalityRule rule, const 
   if (const auto type = part.FindMember("type"); type != part.MemberEnd()) {
     if (!type->value.IsString())
       return bad(std::string("[type] must be a string, not ") + type_name(type->value));
-    return typed_object(part, as_view(type->value), limits);
+    return typed_object(part, as_view(type->value), rule, limits);
   }
   const bool text = part.HasMember("text"), image = part.HasMember("image");
   if (text && image) {
@@ -153,7 +182,7 @@ Result<Input> part_input(const rapidjson::Value& part, ModalityRule rule, const 
         "both [text] and [image] in one object: for one vector of both send "
         "{\"content\":[{\"text\":...},{\"image\":...}]}");
   }
-  if (text || image) return typed_object(part, text ? "text" : "image", limits);
+  if (text || image) return typed_object(part, text ? "text" : "image", rule, limits);
   return bad(
       "an object without [type]: send {\"type\":\"text\",\"text\":...} or "
       "{\"type\":\"image\",\"image\":...}");
@@ -180,22 +209,6 @@ std::size_t parts_of(const rapidjson::Value& value) {
 
 }  // namespace
 
-std::string_view picture_format(std::string_view bytes) {
-  const auto at = [&](std::size_t i) { return static_cast<std::uint8_t>(bytes[i]); };
-  if (bytes.size() < 30) return {};
-  // A JPEG's first marker is followed by another one.
-  if (bytes.substr(0, 3) == "\xFF\xD8\xFF") return at(3) >= 0xC0 && at(3) != 0xFF ? "jpeg" : "";
-  if (bytes.substr(0, 8) == "\x89PNG\r\n\x1A\n") return "png";
-  if (bytes.substr(0, 6) == "GIF87a" || bytes.substr(0, 6) == "GIF89a") return "gif";
-  if (bytes.substr(0, 4) == "RIFF") return bytes.substr(8, 4) == "WEBP" ? "webp" : "";
-  if (bytes.substr(0, 2) != "BM") return {};
-  // Two letters prove nothing: BMP's reserved bytes are zero and its second header has one of a few sizes.
-  const auto sizes = {12, 40, 52, 56, 64, 108, 124};
-  const bool bmp = at(6) + at(7) + at(8) + at(9) == 0 && at(15) + at(16) + at(17) == 0 &&
-                   std::find(sizes.begin(), sizes.end(), at(14)) != sizes.end();
-  return bmp ? "bmp" : "";
-}
-
 Result<Content> read_content(const rapidjson::Value& value, ModalityRule rule, const InputLimits& limits,
                              const std::string& place) {
   if (!value.IsString() && !value.IsObject()) return at_place(place, neither(value));
@@ -208,13 +221,15 @@ Result<Content> read_content(const rapidjson::Value& value, ModalityRule rule, c
   const bool many = only->IsArray();
   if (many && only->Empty()) return at_place(place, bad("[content] has no parts: send a text or a picture"));
   const rapidjson::SizeType count = many ? only->Size() : 1;
-  Content content{place, {}};
+  Content content{place, {}, false};
   content.parts.reserve(count);
   for (rapidjson::SizeType i = 0; i < count; ++i) {
     const std::string part_place = count == 1 ? place : place + ", part " + std::to_string(i);
     auto part = part_input(many ? (*only)[i] : *only, rule, limits);
     if (!part) return at_place(part_place, part.error());
-    part->place = part_place;
+    part->place.insert(0, part_place);
+    if (rule != ModalityRule::text && part->modality == Modality::text && is_picture_address(part->bytes))
+      content.has_address = true;
     content.parts.push_back(*std::move(part));
   }
   return content;

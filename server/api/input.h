@@ -14,9 +14,9 @@ namespace sightline::api {
 
 /// The request's member `modality`.
 enum class ModalityRule {
-  automatic,  ///< a string is a picture if it is a data URI, or base64 of a known picture format
+  automatic,  ///< a string is a picture if it is a data URL, or base64 of a known picture format
   text,       ///< every string is a text, whatever it looks like
-  image,      ///< every string is a picture: a data URI, or bare base64
+  image,      ///< every string is a picture: a data URL, or bare base64
 };
 
 struct InputLimits {
@@ -29,6 +29,7 @@ struct InputLimits {
 struct Content {
   std::string place;                  ///< how errors call it: "input 3"
   std::vector<serving::Input> parts;  ///< at least one, each with its own place
+  bool has_address = false;           ///< one of the texts looks like the address of a picture
 };
 
 /// How a request calls its inputs.
@@ -41,17 +42,20 @@ struct InputWords {
 ///
 /// A string is
 ///   1. with ModalityRule::text: a text.
-///   2. `data:image/...;base64,...`: a picture. Other data URIs of pictures are refused.
-///   3. with ModalityRule::image: a picture in bare base64. URLs are refused: this server fetches nothing.
+///   2. a data URL (see read_data_url): a picture, whatever type its header names: the bytes tell. One that
+///      holds no picture is refused.
+///   3. with ModalityRule::image: a picture in bare base64. Addresses are refused: this server fetches nothing.
 ///      One text is let through: `how big`, with which Elasticsearch measures a new endpoint's vectors.
 ///   4. bare base64 whose first bytes are those of a JPEG, PNG, WebP, GIF or BMP: a picture.
-///   5. else: a text.
+///   5. else: a text; if it is the address of a picture, `Content::has_address` says so.
 /// A content object says what it is:
 ///   {"type":"text","text":"..."}, {"type":"text","value":"..."}
-///   {"type":"image","image":"<data URI or base64>"}, {"type":"image","format":"base64","value":"..."}
+///   {"type":"image","image":"<data URL or base64>"}, {"type":"image","format":"base64","value":"..."}
 ///   {"type":"image_url","image_url":{"url":"data:..."}} or {"type":"image_url","image_url":"data:..."}
 ///   {"text":"..."}, {"image":"..."}
 ///   {"content": one of these}, {"content": [one or several of these, for one vector]}
+///
+/// What a content object calls a text must be none of 2 and 4, unless the rule is ModalityRule::text.
 ///
 /// Errors name the input, counted from 0 (`input 3: ...`, `input 3, part 1: ...`): invalid_argument (wrong
 /// type, broken base64 with its offset, token ids, nothing in the array), too_large, unsupported (URLs, other
@@ -62,9 +66,5 @@ Result<std::vector<Content>> read_contents(const rapidjson::Value& input, Modali
 /// The same for one string or content object, which errors call `place`.
 Result<Content> read_content(const rapidjson::Value& value, ModalityRule rule, const InputLimits& limits,
                              const std::string& place);
-
-/// "jpeg", "png", "webp", "gif" or "bmp" if `bytes` begin as such a file does, else empty. 30 bytes are
-/// enough to tell.
-std::string_view picture_format(std::string_view bytes);
 
 }  // namespace sightline::api

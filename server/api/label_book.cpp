@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/json/utf8.h"
+#include "base/picture_text.h"
 #include "server/api/json.h"
 
 namespace sightline::api {
@@ -61,6 +62,11 @@ Status check(const LabelSet& set) {
   std::set<std::string_view> seen;
   for (std::size_t i = 0; i < set.labels.size(); ++i) {
     if (set.labels[i].empty()) return bad("label " + std::to_string(i) + " is empty");
+    const TextKind kind = kind_of_text(set.labels[i]);
+    if (kind == TextKind::data_url || kind == TextKind::base64_picture) {
+      return bad("label " + std::to_string(i) + " [" + set.labels[i].substr(0, 24) +
+                 "...] is a picture: labels are texts");
+    }
     if (!seen.insert(set.labels[i]).second) {
       return bad("label " + std::to_string(i) + " [" + set.labels[i].substr(0, 80) + "] stands twice");
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/file_kind.h"
 #include "models/image/picture.h"
 #include "models/image/resample.h"
 #include "server/cohere/jpeg_writer.h"
@@ -29,13 +30,8 @@ models::Picture shrunk(models::Picture picture) {
 }  // namespace
 
 std::string_view media_type(std::string_view encoded) {
-  if (encoded.starts_with("\xFF\xD8\xFF")) return "image/jpeg";
-  if (encoded.starts_with("\x89PNG\r\n\x1A\n")) return "image/png";
-  if (encoded.starts_with("RIFF") &&
-      encoded.substr(std::min<std::size_t>(8, encoded.size())).starts_with("WEBP"))
-    return "image/webp";
-  if (encoded.starts_with("GIF87a") || encoded.starts_with("GIF89a")) return "image/gif";
-  return {};
+  const auto format = picture_format(encoded);
+  return format && *format != PictureFormat::bmp ? media_type_of(*format) : std::string_view();
 }
 
 bool fits(std::string_view encoded) {

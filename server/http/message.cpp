@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/percent.h"
+
 namespace sightline::http {
 namespace {
 
@@ -16,13 +18,6 @@ constexpr std::array<std::pair<Method, const char*>, 7> k_methods{{{Method::get,
 
 char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
 }
 
 bool unreserved(char c) {
@@ -135,17 +130,7 @@ bool is_connection_field(std::string_view name) {
 }
 
 std::string percent_decode(std::string_view text, bool plus_is_blank) {
-  std::string decoded;
-  decoded.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 && hex_digit(text[i + 2]) >= 0) {
-      decoded += static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
-      i += 2;
-    } else {
-      decoded += plus_is_blank && text[i] == '+' ? ' ' : text[i];
-    }
-  }
-  return decoded;
+  return sightline::percent_decode(text, plus_is_blank);
 }
 
 std::string percent_encode(std::string_view text) {

@@ -8,15 +8,26 @@
 namespace sightline::serving {
 namespace {
 
-constexpr std::size_t k_longest_name = 64;
+constexpr std::size_t k_longest_name = 96;  // as at Hugging Face
 constexpr std::string_view k_probe_text = "a photo of a house";
 constexpr std::uint8_t k_probe_grey = 128;
 
+/// A part of a name: what stands between slashes. `.` and `..` would be taken out of a URL's path.
+bool is_name_part(std::string_view part) {
+  const auto is_allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+           c == '-';
+  };
+  return !part.empty() && part != "." && part != ".." && std::all_of(part.begin(), part.end(), is_allowed);
+}
+
 bool is_name(std::string_view name) {
-  return !name.empty() && name.size() <= k_longest_name && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '_' || c == '-';
-  });
+  if (name.size() > k_longest_name) return false;
+  for (std::size_t slash = name.find('/'); slash != std::string_view::npos; slash = name.find('/')) {
+    if (!is_name_part(name.substr(0, slash))) return false;
+    name.remove_prefix(slash + 1);
+  }
+  return is_name_part(name);
 }
 
 models::PreparedImage grey_window(std::uint32_t edge) {
@@ -51,7 +62,9 @@ Result<std::unique_ptr<ModelRegistry>> ModelRegistry::create(std::vector<ModelSp
   for (ModelSpec& spec : specs) {
     if (!is_name(spec.name)) {
       return Error{ErrorCode::invalid_argument,
-                   "model name [" + spec.name + "]: use up to 64 letters, digits, '.', '_' and '-'"};
+                   "model name [" + spec.name.substr(0, 2 * k_longest_name) +
+                       "]: use up to 96 letters, digits, '.', '_' and '-', with single slashes between them "
+                       "where you like (google/siglip2-base-patch16-224)"};
     }
     if (!names.insert(spec.name).second) {
       return Error{ErrorCode::invalid_argument,

@@ -80,8 +80,8 @@ class ModelRegistry {
   };
 
   /// `queue` must outlive the registry's use, and be stopped before the registry goes.
-  /// Errors: invalid_argument (no model, a name twice, a name with other characters than letters, digits,
-  /// '.', '_', '-').
+  /// A name has up to 96 letters, digits, '.', '_' and '-', and may have single slashes inside, as names at
+  /// Hugging Face have. Errors: invalid_argument (no model, a name twice, another name).
   static Result<std::unique_ptr<ModelRegistry>> create(std::vector<ModelSpec> specs, Loader loader,
                                                        BatchQueue& queue, Clock& clock);
 

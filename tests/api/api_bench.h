@@ -18,12 +18,12 @@
 
 namespace sightline::api {
 
-/// An API with one model "hash" (8 floats, 16 tokens, pictures are bytes "picture:...").
+/// An API with one model, "hash" unless the options name others (8 floats, 16 tokens, pictures are bytes "picture:...").
 class ApiBench {
  public:
   explicit ApiBench(Api::Options options = {}, serving::EmbeddingService::Options serving_options = {},
                     bool load = true, float logit_scale = 4) {
-    serving_options.models = {{"hash", {}}};
+    if (serving_options.models.empty()) serving_options.models = {{"hash", {}}};
     serving_options.watchdog.interval = std::chrono::milliseconds(0);
     auto made = serving::EmbeddingService::create(
         serving_options,

@@ -112,6 +112,8 @@ TEST_CASE("what is wrong with labels is said") {
       {R"({"model":"hash","input":"t","labels":[]})", "[labels] are missing"},
       {R"({"model":"hash","input":"t","labels":["x"]})", "1 labels: give 2 to 1000"},
       {R"({"model":"hash","input":"t","labels":["x","x"]})", "label 1 [x] stands twice"},
+      {R"({"model":"hash","input":"t","labels":["x","data:;base64,AAAA"]})",
+       "label 1 [data:;base64,AAAA...] is a picture: labels are texts"},
       {R"({"model":"hash","input":"t","labels":["x",""]})", "label 1 is empty"},
       {R"({"model":"hash","input":"t","labels":["x",1]})",
        "[labels] must hold strings only; at 1 stands a number"},

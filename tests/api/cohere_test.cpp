@@ -113,7 +113,7 @@ TEST_CASE("Cohere's limits and rules are kept, with Cohere's kind of error") {
       {"/v2/embed", head + R"("texts":["a"],"images":[")" + picture_uri("1") + R"("]})", 400,
        "[texts] and [images]: send one of them"},
       {"/v2/embed", head + R"("images":["no picture"]})", 400, "image 0: the picture is not base64"},
-      {"/v2/embed", head + R"("images":["https://x/a.jpg"]})", 400, "image 0: a URL: this server does not"},
+      {"/v2/embed", head + R"("images":["https://x/a.jpg"]})", 400, "image 0: this looks like the address of a picture, [https://x/a.jpg]"},
       {"/v2/embed", head + R"("inputs":["a"]})", 400,
        "input 0: must be an object with [content], not a string"},
       {"/v2/embed", head + R"("inputs":[{"content":[]}]})", 400, "input 0: [content] has no parts"},

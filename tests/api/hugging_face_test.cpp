@@ -54,7 +54,7 @@ TEST_CASE("errors have the shape of text-embeddings-inference") {
       {"/hugging_face/hash", R"({"inputs":"a","parameters":{"dimensions":9}})", 400, "invalid_argument",
        "model [hash] gives vectors of 8 floats, not of 9"},
       {"/hugging_face/nope", R"({"inputs":"a"})", 404, "not_found", "no model [nope] here"},
-      {"/hugging_face/a/b", "{}", 404, "not_found", "no route"},
+      {"/hugging_face/google/nope", R"({"inputs":"a"})", 404, "not_found", "no model [google/nope] here"},
   };
   for (const Case& expected : cases) {
     const auto response = bench.post(expected.path, expected.body);

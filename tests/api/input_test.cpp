@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "base/base64.h"
+#include "server/api/json.h"
 
 namespace sightline::api {
 namespace {
@@ -48,7 +49,6 @@ TEST_CASE("a text stays a text, however much it is like base64") {
       "",
       "a red house",
       "how big",
-      "https://example.org/house.jpg",
       "/9j/4AAQSkZJRg",
       "iVBORw0KGgo=",
       "Qk",
@@ -58,7 +58,7 @@ TEST_CASE("a text stays a text, however much it is like base64") {
       head("BM and some more bytes that are no header"),
       "data:image/",
       "data:image/png is how such a URI begins, ;base64 or not",
-      "data:text/plain;base64,aGVsbG8=",
+      "data: the house has two rooms, a garden and a pool",
       head("%PDF-1.7"),
   };
   for (const std::string& text : texts) {
@@ -67,6 +67,50 @@ TEST_CASE("a text stays a text, however much it is like base64") {
     CHECK(input.modality == Modality::text);
     CHECK(input.bytes == text);
   }
+}
+
+TEST_CASE("a picture is one however its data URL is written, in every form of input") {
+  const std::string picture = std::string("\x89PNG\r\n\x1A\n") + std::string(40, '\x7F');
+  const std::string base64 = base64_encode(picture);
+  for (const std::string& url :
+       {"data:application/octet-stream;base64," + base64, "data:;base64," + base64,
+        "\n\xEF\xBB\xBF DATA:image/png; charset=utf-8;base64," + base64,
+        "data:image/png;name=\"a,b.png\";base64," + base64.substr(0, 9) + "\r\n " + base64.substr(9)}) {
+    CAPTURE(url);
+    CHECK(one(url).modality == Modality::image);
+    CHECK(one(url).bytes == picture);
+    CHECK(one(url, ModalityRule::image).bytes == picture);
+    for (const char* form : {"{\"image\":@}", "{\"type\":\"image_url\",\"image_url\":{\"url\":@}}",
+                             "{\"content\":[{\"type\":\"image\",\"format\":\"base64\",\"value\":@}]}", "[@]"}) {
+      std::string json(form);
+      json.replace(json.find('@'), 1, json_string(url));
+      rapidjson::Document document;
+      document.Parse((json + std::string(16, '\0')).c_str());
+      REQUIRE_FALSE(document.HasParseError());
+      const auto contents = read_contents(document, ModalityRule::automatic, {});
+      REQUIRE_MESSAGE(contents.ok(), contents.error().message);
+      CHECK(contents->front().parts.front().bytes == picture);
+    }
+  }
+}
+
+TEST_CASE("what a header hides is named with the input when the bytes turn out to be no picture") {
+  CHECK(one("data:application/pdf;base64,JVBERi0xLjc=").place == "input 0 [data:application/pdf;base64]");
+  CHECK(one("data:image/png;base64,JVBERi0xLjc=").place == "input 0");
+}
+
+TEST_CASE("the address of a picture is a text with a mark, and refused where a picture belongs") {
+  rapidjson::Document document;
+  document.Parse(R"(["https://example.org/house.jpg","a house",{"content":["a house",{"text":"C:\\h.png"}]}])");
+  const auto contents = read_contents(document, ModalityRule::automatic, {});
+  REQUIRE(contents.ok());
+  CHECK((*contents)[0].has_address);
+  CHECK_FALSE((*contents)[1].has_address);
+  CHECK((*contents)[2].has_address);
+  CHECK_FALSE((*read_contents(document, ModalityRule::text, {}))[0].has_address);
+  const auto refused = read_contents(document, ModalityRule::image, {});
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().code == ErrorCode::unsupported);
 }
 
 TEST_CASE("with modality text even a data URI is a text") {
@@ -92,14 +136,6 @@ TEST_CASE("a picture's base64 that breaks off is an error with its offset, never
   REQUIRE_FALSE(inputs.ok());
   CHECK(inputs.error().code == ErrorCode::invalid_argument);
   CHECK(inputs.error().message == "input 0: the picture is not base64: '!' at offset 52");
-}
-
-TEST_CASE("headers are told from 30 bytes, and from less nothing is") {
-  std::string png("\x89PNG\r\n\x1A\n");
-  CHECK(picture_format(png).empty());
-  png.resize(30);
-  CHECK(picture_format(png) == "png");
-  CHECK(picture_format(std::string(30, '\0')).empty());
 }
 
 }  // namespace

@@ -116,6 +116,71 @@ TEST_CASE("texts and pictures in one request over the network get the reference'
   }
 }
 
+TEST_CASE("a picture gets the reference's vector however its data URL is written, on every route") {
+  const RealServer server;
+  const auto expected = expected_vectors();
+  const auto& reference = expected["images"][0];
+  const std::string base64 = base64_encode(read_file(k_fixtures + "pictures/" + reference["file"].GetString()));
+  std::string lines, url_safe = base64, percent;
+  for (std::size_t at = 0; at < base64.size(); at += 76) lines += base64.substr(at, 76) + "\r\n";
+  for (char& c : url_safe) c = c == '+' ? '-' : c == '/' ? '_' : c;
+  for (const char c : base64) percent += c == '+' ? "%2B" : c == '/' ? "%2F" : c == '=' ? "%3D" : std::string(1, c);
+  const std::string urls[] = {"data:application/octet-stream;base64," + base64,
+                              "data:;base64," + base64,
+                              "DATA:image/x;name=\"a, b\"; charset=utf-8 ;BASE64," + base64,
+                              "\xEF\xBB\xBF\n data:image/jpeg;base64," + lines,
+                              "data:image/jpeg;base64," + url_safe,
+                              "data:image/jpeg;base64," + percent,
+                              lines,
+                              url_safe};
+  for (const std::string& url : urls) {
+    CAPTURE(url.substr(0, 60));
+    const std::string text = json_string(url);
+    const std::string object = "{\"type\":\"image_url\",\"image_url\":{\"url\":" + text + "}}";
+    const auto check = [&](const http::Response& response, const auto& find) {
+      REQUIRE_MESSAGE(response.status == 200, response.body);
+      const auto body = parsed(response);
+      CHECK(largest_difference(find(body), reference["unit"]) < 1e-5);
+    };
+    const auto openai = [](const auto& body) -> const auto& { return body["data"][0]["embedding"]; };
+    check(server.send("/v1/embeddings", "{\"model\":\"clip\",\"input\":" + text + "}"), openai);
+    check(server.send("/v1/embeddings", "{\"model\":\"clip\",\"modality\":\"image\",\"input\":[" + text + "]}"),
+          openai);
+    check(server.send("/v1/embeddings", "{\"model\":\"clip\",\"input\":[" + object + "]}"), openai);
+    check(server.send("/v1/embed", "{\"model\":\"clip\",\"texts\":[" + text + "]}"),
+          [](const auto& body) -> const auto& { return body["embeddings"][0]; });
+    check(server.send("/v1/embed", "{\"model\":\"clip\",\"images\":[" + text + "]}"),
+          [](const auto& body) -> const auto& { return body["embeddings"][0]; });
+    check(server.send("/hugging_face/clip", "{\"inputs\":" + text + "}"),
+          [](const auto& body) -> const auto& { return body[0]; });
+    check(server.send("/_inference/text_embedding/clip", "{\"input\":[" + text + "]}"),
+          [](const auto& body) -> const auto& { return body["text_embedding"][0]["embedding"]; });
+    const auto ranked =
+        server.send("/_inference/rerank/clip", "{\"query\":" + text + ",\"input\":[\"a house\"," + text + "]}");
+    REQUIRE_MESSAGE(ranked.status == 200, ranked.body);
+    const auto body = parsed(ranked);
+    CHECK(body["rerank"][0]["index"].GetInt() == 1);
+    CHECK(body["rerank"][0]["relevance_score"].GetDouble() == doctest::Approx(1).epsilon(1e-5));
+  }
+}
+
+TEST_CASE("data that are no picture are named by what they are") {
+  const RealServer server;
+  const auto fault = [&](const std::string& url) {
+    const auto response =
+        server.send("/v1/embeddings", "{\"model\":\"clip\",\"input\":" + json_string(url) + "}");
+    CHECK(response.status == 400);
+    return message_of(response);
+  };
+  const std::string refusal = "not a picture this server reads (JPEG, PNG, WebP, GIF, BMP): it is ";
+  const auto url = [](const std::string& bytes) { return "data:image/jpeg;base64," + base64_encode(bytes); };
+  CHECK(fault(url("%PDF-1.7")) == "input 0: " + refusal + "PDF");
+  CHECK(fault(url("<!DOCTYPE html><html>")) == "input 0: " + refusal + "HTML");
+  CHECK(fault(url(std::string("\0\0\0\x1C", 4) + "ftypheic")) == "input 0: " + refusal + "HEIC");
+  CHECK(fault("data:text/html;base64," + base64_encode(std::string_view("<html>"))) ==
+        "input 0 [data:text/html;base64]: " + refusal + "HTML");
+}
+
 TEST_CASE("many clients at once each get their own vector") {
   const RealServer server;
   const auto expected = expected_vectors();

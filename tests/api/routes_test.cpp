@@ -57,10 +57,56 @@ TEST_CASE("live is the process, ready is the models") {
   CHECK(bench.embeddings(R"({"model":"hash","input":"a"})").status == 200);
 }
 
+TEST_CASE("a model's name may have slashes, which a path has as they are or encoded") {
+  serving::EmbeddingService::Options options;
+  options.models = {{"google/siglip2", {}}};
+  ApiBench bench({}, options);
+  const auto own = bench.embeddings(R"({"model":"google/siglip2","input":"a"})");
+  REQUIRE(own.status == 200);
+  const auto vector = floats(parsed(own)["data"][0]["embedding"]);
+  for (const std::string name : {"google/siglip2", "google%2Fsiglip2", "google%2fsiglip2", "google/siglip2/"}) {
+    CAPTURE(name);
+    CHECK(std::string(parsed(bench.get("/v1/models/" + name))["id"].GetString()) == "google/siglip2");
+    CHECK(floats(parsed(bench.post("/hugging_face/" + name, R"({"inputs":"a"})"))[0]) == vector);
+    const auto elastic = parsed(bench.post("/_inference/text_embedding/" + name, R"({"input":"a"})"));
+    CHECK(floats(elastic["text_embedding"][0]["embedding"]) == vector);
+    CHECK(bench.log.back().route == "/_inference/text_embedding/{model}");
+    CHECK(bench.log.back().model == "google/siglip2");
+  }
+  CHECK(bench.get("/v1/models/google").status == 404);
+  CHECK(bench.get("/metrics").body.find("model=\"google/siglip2\"") != std::string::npos);
+}
+
+TEST_CASE("texts that look like addresses of pictures are named in a warning, on every route") {
+  ApiBench bench;
+  const std::string list = R"(["a","https://x.org/house.jpg"])";
+  const std::pair<const char*, std::string> requests[] = {
+      {"/v1/embeddings", R"({"model":"hash","input":)" + list + "}"},
+      {"/v1/embed", R"({"model":"hash","texts":)" + list + "}"},
+      {"/hugging_face/hash", R"({"inputs":)" + list + "}"},
+      {"/_inference/text_embedding/hash", R"({"input":)" + list + "}"},
+      {"/_inference/rerank/hash", R"({"query":"b","input":)" + list + "}"},
+      {"/v1/classify", R"({"model":"hash","labels":["c","d"],"input":)" + list + "}"},
+  };
+  for (const auto& [path, body] : requests) {
+    CAPTURE(path);
+    const auto response = bench.post(path, body);
+    REQUIRE_MESSAGE(response.status == 200, response.body);
+    const std::string warning(response.headers.get("Warning").value_or(""));
+    CAPTURE(warning);
+    CHECK(warning.starts_with("299 Sightline-"));
+    CHECK(warning.find(" 1: embedded as text, but looks like the address of a picture") != std::string::npos);
+    CHECK(warning.find(" 0: ") == std::string::npos);
+  }
+  CHECK_FALSE(bench.embeddings(R"({"model":"hash","input":"a house"})").headers.get("Warning"));
+  CHECK_FALSE(bench.embeddings(R"({"model":"hash","input":"house.jpg","modality":"text"})").headers.get("Warning"));
+}
+
 TEST_CASE("unknown routes are 404, wrong methods 405 with Allow") {
   ApiBench bench;
   CHECK(bench.get("/v1/nothing").status == 404);
   CHECK(bench.get("/v1/models/a/b").status == 404);
+  CHECK(message_of(bench.get("/v1/models/a/b")).find("no model [a/b] here") == 0);
   const auto wrong = bench.get("/v1/embeddings");
   CHECK(wrong.status == 405);
   CHECK(wrong.headers.get("Allow") == "POST");

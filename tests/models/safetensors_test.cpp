@@ -74,7 +74,7 @@ TEST_CASE("what the writer writes is what the reader reads") {
 }
 
 TEST_CASE("a file that ends before or inside its header is refused") {
-  says(fault(""), "ends after 0 bytes");
+  says(fault(""), "is empty (0 bytes)");
   says(fault("1234567"), "ends after 7 bytes");
   says(fault(file_of("{}", 0, 3)), "claims a header of 3 bytes but has only 10");
 }

@@ -246,8 +246,15 @@ TEST_CASE("names of models must be plain and differ") {
   CHECK(create({"clip", "jina-clip_v1.0"}).ok());
   CHECK(create({}).error().code == ErrorCode::invalid_argument);
   CHECK(create({"clip", "clip"}).error().code == ErrorCode::invalid_argument);
-  CHECK(create({"a/b"}).error().code == ErrorCode::invalid_argument);
-  CHECK(create({""}).error().code == ErrorCode::invalid_argument);
+  CHECK(create({"google/siglip2-base-patch16-224", "a/b/c"}).ok());
+  CHECK(create({std::string(96, 'x')}).ok());
+  for (const std::string name :
+       {"", "/", "a/", "/b", "a//b", "a/../b", ".", "a/.", "a b", "a\\b", "a%2Fb", "a?b", "h\u00E4user", "a,b", "a=b"}) {
+    CAPTURE(name);
+    REQUIRE_FALSE(create({name}).ok());
+    CHECK(create({name}).error().code == ErrorCode::invalid_argument);
+  }
+  CHECK_FALSE(create({std::string(97, 'x')}).ok());
 }
 
 TEST_CASE("a request whose pictures are too much to decode is refused before any is") {

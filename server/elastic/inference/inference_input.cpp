@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <utility>
 
+#include "base/picture_text.h"
+
 namespace sightline::elastic {
 namespace {
 
@@ -16,12 +18,9 @@ constexpr std::array<std::pair<std::string_view, InputType>, 5> k_input_types{
      {"unspecified", InputType::unspecified}}};
 constexpr std::size_t k_units_per_token = 3;
 
-/// A data URI, or the base64 of a JPEG, PNG, WebP, GIF or BMP file.
 bool is_picture(std::string_view text) {
-  constexpr std::array<std::string_view, 6> k_beginnings{"data:", "/9j/",   "iVBORw0KGgo",
-                                                         "UklGR", "R0lGOD", "Qk0"};
-  return std::any_of(k_beginnings.begin(), k_beginnings.end(),
-                     [&](std::string_view beginning) { return text.starts_with(beginning); });
+  const TextKind kind = kind_of_text(text);
+  return kind == TextKind::data_url || kind == TextKind::base64_picture;
 }
 
 /// UTF-16 units that begin with that byte of UTF-8; Java counts text in them.

@@ -5,6 +5,9 @@
 #include <utility>
 
 #include "base/base64.h"
+#include "base/data_url.h"
+#include "base/file_kind.h"
+#include "base/picture_text.h"
 #include "server/elastic/inference/time_value.h"
 
 namespace sightline::elastic {
@@ -49,27 +52,24 @@ class Options {
   std::string where_;
 };
 
-/// The media type of a picture by its first bytes; empty if they are of no kind that is known.
-std::string_view picture_type(std::string_view bytes) {
-  if (bytes.starts_with("\xFF\xD8\xFF")) return "image/jpeg";
-  if (bytes.starts_with("\x89PNG\r\n\x1A\n")) return "image/png";
-  if (bytes.starts_with("GIF87a") || bytes.starts_with("GIF89a")) return "image/gif";
-  if (bytes.starts_with("RIFF") && bytes.substr(8).starts_with("WEBP")) return "image/webp";
-  if (bytes.starts_with("BM")) return "image/bmp";
-  return {};
-}
-
 Refusal read_picture(std::string_view value, EmbeddedInput& input) {
   input.given = value;
-  if (value.starts_with("data:")) return {};
-  constexpr std::size_t k_first_characters = 16;  // 12 bytes, which is as far as signatures go
-  const auto first = base64_decode(value.substr(0, k_first_characters));
-  const std::string_view type = first && first->size() >= 12 ? picture_type(*first) : std::string_view();
-  if (type.empty()) {
+  if (read_data_url(value)) return {};
+  if (is_picture_address(value)) {
+    return illegal_argument("[embedding] the value of an [image] looks like the address of a picture, [" +
+                            std::string(value.substr(0, 80)) +
+                            "], which is not fetched: send the picture itself, as a data URL or in base64");
+  }
+  constexpr std::size_t k_first_characters = 16;  // 12 bytes, which is as far as marks go
+  value = without_outer_blanks(value);
+  const auto first = base64_decode_leniently(value.substr(0, k_first_characters));
+  const auto format = first && first->size() >= 12 ? picture_format(*first) : std::nullopt;
+  if (!format) {
     return illegal_argument(
-        "[embedding] the value of an [image] must be a data URI, or the base64 of a JPEG, PNG, WebP, GIF or "
+        "[embedding] the value of an [image] must be a data URL, or the base64 of a JPEG, PNG, WebP, GIF or "
         "BMP file");
   }
+  const std::string_view type = media_type_of(*format);
   constexpr std::string_view k_scheme = "data:", k_format = ";base64,";
   input.made.reserve(k_scheme.size() + type.size() + k_format.size() + value.size());
   input.made.append(k_scheme).append(type).append(k_format).append(value);

@@ -164,7 +164,7 @@ TEST_CASE("known foreign formats, and pictures still encoded as text, are named"
       {"\0\0\1\0\1\0"s, "is an ICO icon"},
       {"RIFF\4\0\0\0WAVE"s, "is a RIFF file other than WebP"},
       {"RIFF", "is a RIFF file other than WebP"},
-      {"data:image/png;base64,iVBORw0KGgo", "is a data URI, still encoded"},
+      {"data:image/png;base64,iVBORw0KGgo", "is a data URL, still encoded"},
       {"/9j/4AAQSkZJRg==", "is base64, still encoded"},
       {"iVBORw0KGgoAAAANSUhEUg==", "is base64, still encoded"},
   };

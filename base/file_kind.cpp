@@ -1,0 +1,164 @@
+#include "base/file_kind.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cstdint>
+
+#include "base/base64.h"
+
+namespace sightline {
+namespace {
+
+using namespace std::string_view_literals;
+
+struct Mark {
+  std::size_t offset;
+  std::string_view bytes, name;
+};
+
+constexpr std::array k_marks{
+    Mark{0, "II*\0"sv, "TIFF"},
+    Mark{0, "MM\0*"sv, "TIFF"},
+    Mark{0, "II+\0"sv, "BigTIFF"},
+    Mark{0, "MM\0+"sv, "BigTIFF"},
+    Mark{4, "ftypavif"sv, "AVIF"},
+    Mark{4, "ftypavis"sv, "AVIF"},
+    Mark{4, "ftyphei"sv, "HEIC"},
+    Mark{4, "ftyphev"sv, "HEIC"},
+    Mark{4, "ftypmif1"sv, "HEIF"},
+    Mark{4, "ftypmsf1"sv, "HEIF"},
+    Mark{4, "ftyp"sv, "MP4 video"},
+    Mark{0, "\x1A\x45\xDF\xA3"sv, "WebM or Matroska video"},
+    Mark{0, "\0\0\0\x0CjP  "sv, "JPEG 2000"},
+    Mark{0, "\xFF\x4F\xFF\x51"sv, "JPEG 2000"},
+    Mark{0, "\0\0\0\x0CJXL "sv, "JPEG XL"},
+    Mark{0, "\xFF\x0A"sv, "JPEG XL"},
+    Mark{0, "\0\0\1\0"sv, "an ICO icon"},
+    Mark{0, "8BPS"sv, "Photoshop"},
+    Mark{0, "%PDF"sv, "PDF"},
+    Mark{0, "%!PS"sv, "PostScript"},
+    Mark{0, "qoif"sv, "QOI"},
+    Mark{0, "DDS "sv, "DDS"},
+    Mark{0, "\x76\x2F\x31\x01"sv, "OpenEXR"},
+    Mark{0, "#?RADIANCE"sv, "Radiance HDR"},
+    Mark{0, "\x1F\x8B"sv, "gzip"},
+    Mark{0, "PK\3\4"sv, "a ZIP archive"},
+    Mark{0, "Rar!\x1A\7"sv, "a RAR archive"},
+    Mark{0, "7z\xBC\xAF\x27\x1C"sv, "a 7-Zip archive"},
+    Mark{0, "\xFD"
+            "7zXZ"sv,
+         "xz"},
+    Mark{0, "\x28\xB5\x2F\xFD"sv, "zstd"},
+    Mark{257, "ustar"sv, "a tar archive"},
+    Mark{0, "RIFF"sv, "a RIFF file other than WebP"},
+    Mark{0, "version https://git-lfs"sv, "a Git LFS pointer"},
+    Mark{0, "GGUF"sv, "GGUF"},
+    Mark{0, "\x89HDF\r\n\x1A\n"sv, "HDF5"},
+    Mark{0, "/9j/"sv, "base64, still encoded"},
+    Mark{0, "iVBORw0KGgo"sv, "base64, still encoded"},
+    Mark{0, "R0lGOD"sv, "base64, still encoded"},
+    Mark{0, "UklGR"sv, "base64, still encoded"},
+};
+
+/// Written in any case, after blanks and a byte order mark.
+constexpr std::array k_words{
+    Mark{0, "data:"sv, "a data URL, still encoded"}, Mark{0, "<svg"sv, "SVG"},
+    Mark{0, "<?xml"sv, "XML or SVG"},                Mark{0, "<!doctype svg"sv, "SVG"},
+    Mark{0, "<!doctype html"sv, "HTML"},             Mark{0, "<html"sv, "HTML"},
+    Mark{0, "<head"sv, "HTML"},                      Mark{0, "<!doctype"sv, "HTML"},
+    Mark{0, "<!--"sv, "HTML, XML or SVG"},
+};
+
+bool has_mark(std::string_view file, const Mark& mark) {
+  return file.size() > mark.offset && file.substr(mark.offset).starts_with(mark.bytes);
+}
+
+bool begins_with_word(std::string_view text, std::string_view word) {
+  return text.size() >= word.size() && std::equal(word.begin(), word.end(), text.begin(), [](char a, char b) {
+           return a == std::tolower(static_cast<unsigned char>(b));
+         });
+}
+
+std::string_view without_blanks(std::string_view text) {
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  return text.substr(std::min(text.size(), text.find_first_not_of(" \t\r\n\f")));
+}
+
+}  // namespace
+
+std::string_view name_of(PictureFormat format) {
+  constexpr std::array k_names{"jpeg"sv, "png"sv, "webp"sv, "gif"sv, "bmp"sv};
+  return k_names[static_cast<std::size_t>(format)];
+}
+
+std::string_view media_type_of(PictureFormat format) {
+  constexpr std::array k_types{"image/jpeg"sv, "image/png"sv, "image/webp"sv, "image/gif"sv, "image/bmp"sv};
+  return k_types[static_cast<std::size_t>(format)];
+}
+
+std::optional<PictureFormat> picture_format(std::string_view bytes) {
+  if (bytes.starts_with("\xFF\xD8\xFF")) return PictureFormat::jpeg;
+  if (bytes.starts_with("\x89PNG\r\n\x1A\n")) return PictureFormat::png;
+  if (bytes.starts_with("RIFF") && bytes.size() >= 12 && bytes.substr(8).starts_with("WEBP"))
+    return PictureFormat::webp;
+  if (bytes.starts_with("GIF87a") || bytes.starts_with("GIF89a")) return PictureFormat::gif;
+  if (bytes.starts_with("BM")) return PictureFormat::bmp;
+  return {};
+}
+
+std::optional<PictureFormat> sure_picture_format(std::string_view bytes) {
+  const auto at = [&](std::size_t i) { return static_cast<std::uint8_t>(bytes[i]); };
+  if (bytes.size() < k_sure_bytes) return {};
+  const std::optional<PictureFormat> format = picture_format(bytes);
+  // A JPEG's first marker is followed by another one.
+  if (format == PictureFormat::jpeg && (at(3) < 0xC0 || at(3) == 0xFF)) return {};
+  if (format != PictureFormat::bmp) return format;
+  // Two letters prove nothing: BMP's reserved bytes are zero and its second header has one of a few sizes.
+  const auto sizes = {12, 40, 52, 56, 64, 108, 124};
+  const bool bmp = at(6) + at(7) + at(8) + at(9) == 0 && at(15) + at(16) + at(17) == 0 &&
+                   std::find(sizes.begin(), sizes.end(), at(14)) != sizes.end();
+  return bmp ? format : std::nullopt;
+}
+
+std::optional<PictureFormat> base64_picture_format(std::string_view text) {
+  // Enough for the first bytes, with a line break in them. What is no base64 there is found at its first
+  // characters in nearly every text.
+  constexpr std::size_t k_characters = 60, k_digits = k_sure_bytes / 3 * 4;
+  text = without_blanks(text);
+  constexpr std::string_view k_firsts = "/_iURQ";  // of JPEG, PNG, RIFF, GIF and BMP
+  if (text.size() < k_digits || k_firsts.find(text.front()) == std::string_view::npos) return {};
+  std::string digits;
+  for (const char c : text.substr(0, k_characters)) {
+    if (std::isspace(static_cast<unsigned char>(c))) continue;
+    if (digits.size() < k_digits) digits += c;
+  }
+  const auto bytes = base64_decode_leniently(digits);
+  return bytes ? sure_picture_format(*bytes) : std::nullopt;
+}
+
+std::optional<std::string_view> other_kind(std::string_view bytes) {
+  for (const Mark& mark : k_marks) {
+    if (has_mark(bytes, mark)) return mark.name;
+  }
+  const std::string_view text = without_blanks(bytes.substr(0, 1024));
+  for (const Mark& word : k_words) {
+    if (begins_with_word(text, word.bytes)) return word.name;
+  }
+  return {};
+}
+
+std::string first_bytes(std::string_view bytes) {
+  constexpr std::string_view k_digits = "0123456789abcdef";
+  std::string hex, text;
+  for (const char c : bytes.substr(0, 8)) {
+    const auto byte = static_cast<std::uint8_t>(c);
+    hex += hex.empty() ? "" : " ";
+    hex += k_digits[byte >> 4];
+    hex += k_digits[byte & 15];
+    text += byte >= 0x20 && byte < 0x7F ? c : '.';
+  }
+  return hex + " (\"" + text + "\")";
+}
+
+}  // namespace sightline

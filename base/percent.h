@@ -1,0 +1,12 @@
+// Percent-encoding, RFC 3986.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace sightline {
+
+/// `%41` becomes `A`; what is no such code stays as it is.
+std::string percent_decode(std::string_view text, bool plus_is_blank = false);
+
+}  // namespace sightline
