@@ -137,6 +137,12 @@ std::optional<PictureFormat> base64_picture_format(std::string_view text) {
   return bytes ? sure_picture_format(*bytes) : std::nullopt;
 }
 
+std::optional<PictureFormat> marked_base64_picture_format(std::string_view text) {
+  constexpr std::size_t k_characters = 16, k_bytes = 12;  // which is as far as marks go
+  const auto bytes = base64_decode_leniently(without_blanks(text).substr(0, k_characters));
+  return bytes && bytes->size() >= k_bytes ? picture_format(*bytes) : std::nullopt;
+}
+
 std::optional<std::string_view> other_kind(std::string_view bytes) {
   for (const Mark& mark : k_marks) {
     if (has_mark(bytes, mark)) return mark.name;

@@ -28,6 +28,9 @@ std::optional<PictureFormat> sure_picture_format(std::string_view bytes);
 /// The format of a picture in bare base64, surely, by its beginning. Blanks before it and in it do not count.
 std::optional<PictureFormat> base64_picture_format(std::string_view text);
 
+/// The same by its mark alone, where a text is no more likely than a picture.
+std::optional<PictureFormat> marked_base64_picture_format(std::string_view text);
+
 /// The name of another kind of file, as a message calls it: "HTML", "a ZIP archive", "a Git LFS pointer".
 std::optional<std::string_view> other_kind(std::string_view bytes);
 

@@ -179,7 +179,7 @@ TEST_CASE("inputs of an embedding builder that are not one text or picture are r
   CHECK(fault("[]").find("not 0") != std::string::npos);
   CHECK(fault(R"({"content":[{"type":"text","value":"a"},{"type":"text","value":"b"}]})").find("not 2") !=
         std::string::npos);
-  CHECK(fault(R"({"type":"image","value":"AAAAAAAAAAAAAAAA"})").find("must be a data URL") !=
+  CHECK(fault(R"({"type":"image","value":"AAAAAAAAAAAAAAAA"})").find("must be a data URI") !=
         std::string::npos);
   CHECK(fault(R"({"type":"image","value":"http://x/y.png"})").find("looks like the address of a picture, [http://x/y.png]") !=
         std::string::npos);

@@ -5,7 +5,8 @@
 #include <cstddef>
 #include <utility>
 
-#include "base/picture_text.h"
+#include "base/data_url.h"
+#include "base/file_kind.h"
 
 namespace sightline::elastic {
 namespace {
@@ -18,9 +19,9 @@ constexpr std::array<std::pair<std::string_view, InputType>, 5> k_input_types{
      {"unspecified", InputType::unspecified}}};
 constexpr std::size_t k_units_per_token = 3;
 
+/// Half a picture is none: what only begins as one is not cut either.
 bool is_picture(std::string_view text) {
-  const TextKind kind = kind_of_text(text);
-  return kind == TextKind::data_url || kind == TextKind::base64_picture;
+  return read_data_url(text) || marked_base64_picture_format(text);
 }
 
 /// UTF-16 units that begin with that byte of UTF-8; Java counts text in them.

@@ -31,10 +31,11 @@ struct InferenceInput {
   int hops = 0;  ///< inference calls that it is made within: Caller::hops
 };
 
-/// Cuts each text at its end to what Elasticsearch takes for so many tokens: three UTF-16 units each. What is
-/// a picture (see kind_of_text) stays whole: half of one is none.
+/// Cuts each text at its end to what Elasticsearch takes for so many tokens: three UTF-16 units each. What
+/// begins as a picture does stays whole: half of one is none.
 void cut_to_tokens(InferenceInput& input, int max_tokens);
-/// Cuts each text to half its length. False, and nothing is cut, if one of them is a picture.
+/// Cuts each text to half its length. False, and nothing is cut, if one of them begins as a
+/// picture does.
 bool cut_in_half(InferenceInput& input);
 
 }  // namespace sightline::elastic

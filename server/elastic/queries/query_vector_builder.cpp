@@ -4,7 +4,6 @@
 #include <initializer_list>
 #include <utility>
 
-#include "base/base64.h"
 #include "base/data_url.h"
 #include "base/file_kind.h"
 #include "base/picture_text.h"
@@ -56,17 +55,16 @@ Refusal read_picture(std::string_view value, EmbeddedInput& input) {
   input.given = value;
   if (read_data_url(value)) return {};
   if (is_picture_address(value)) {
-    return illegal_argument("[embedding] the value of an [image] looks like the address of a picture, [" +
-                            std::string(value.substr(0, 80)) +
-                            "], which is not fetched: send the picture itself, as a data URL or in base64");
+    return illegal_argument(
+        "[embedding] the value of an [image] must be a data URI or base64, the picture itself; it looks like the "
+        "address of a picture, [" +
+        std::string(value.substr(0, 80)) + "], which is not fetched");
   }
-  constexpr std::size_t k_first_characters = 16;  // 12 bytes, which is as far as marks go
   value = without_outer_blanks(value);
-  const auto first = base64_decode_leniently(value.substr(0, k_first_characters));
-  const auto format = first && first->size() >= 12 ? picture_format(*first) : std::nullopt;
+  const auto format = marked_base64_picture_format(value);
   if (!format) {
     return illegal_argument(
-        "[embedding] the value of an [image] must be a data URL, or the base64 of a JPEG, PNG, WebP, GIF or "
+        "[embedding] the value of an [image] must be a data URI, or the base64 of a JPEG, PNG, WebP, GIF or "
         "BMP file");
   }
   const std::string_view type = media_type_of(*format);
