@@ -83,7 +83,8 @@ Result<std::string> decode(std::string_view text, const Values& values) {
   return out;
 }
 
-/// True if blanks stand where `+` was: there is no `+`, and there are blanks that do not end lines of one length.
+/// True if blanks stand where `+` was: there is no `+`, and there are blanks that do not end lines of one
+/// length.
 bool has_lost_its_plus(std::string_view text) {
   constexpr std::size_t k_enough_to_tell = 64;  // every 64th character of a picture is a plus
   if (text.size() < k_enough_to_tell || text.find_first_of("+-") != std::string_view::npos) return false;

@@ -15,8 +15,8 @@ namespace sightline {
 Result<std::string> base64_decode(std::string_view text);
 
 /// The same as browsers read data URLs: all blanks are skipped. RFC 4648's URL-safe alphabet (`-` and `_`) is
-/// taken too. Errors as above; and invalid_argument where blanks stand in place of `+`, which a form or a query
-/// string made of them: they would give other bytes.
+/// taken too. Errors as above; and invalid_argument where blanks stand in place of `+`, which a form or a
+/// query string made of them: they would give other bytes.
 Result<std::string> base64_decode_leniently(std::string_view text);
 
 /// Encodes with padding and without line breaks.

@@ -16,9 +16,8 @@ constexpr std::size_t k_npos = std::string_view::npos;
 
 bool begins_with(std::string_view text, std::string_view prefix) {
   return text.size() >= prefix.size() &&
-         std::equal(prefix.begin(), prefix.end(), text.begin(), [](char a, unsigned char b) {
-           return a == static_cast<char>(std::tolower(b));
-         });
+         std::equal(prefix.begin(), prefix.end(), text.begin(),
+                    [](char a, unsigned char b) { return a == static_cast<char>(std::tolower(b)); });
 }
 
 bool is_blank(char c) {
@@ -34,7 +33,8 @@ std::string_view trimmed(std::string_view text) {
 /// True if `header`, without its scheme, ends in a parameter `base64`.
 bool ends_in_base64(std::string_view header) {
   header = trimmed(header);
-  if (header.size() < k_base64.size() || !begins_with(header.substr(header.size() - k_base64.size()), k_base64))
+  if (header.size() < k_base64.size() ||
+      !begins_with(header.substr(header.size() - k_base64.size()), k_base64))
     return false;
   header = trimmed(header.substr(0, header.size() - k_base64.size()));
   return header.empty() || header.back() == ';';
@@ -70,7 +70,8 @@ bool take(std::string_view& rest, char c) {
 /// A token or a quoted string; parameters of URLs hold slashes and the like, too.
 bool take_value(std::string_view& rest) {
   if (take(rest, '"')) {
-    while (!rest.empty() && rest.front() != '"') rest.remove_prefix(rest.front() == '\\' && rest.size() > 1 ? 2 : 1);
+    while (!rest.empty() && rest.front() != '"')
+      rest.remove_prefix(rest.front() == '\\' && rest.size() > 1 ? 2 : 1);
     return take(rest, '"');
   }
   const auto end = std::find_if(rest.begin(), rest.end(),
@@ -81,8 +82,9 @@ bool take_value(std::string_view& rest) {
 
 /// RFC 2046's types and those that were registered later, and experimental ones.
 bool is_type(std::string_view type) {
-  constexpr std::array<std::string_view, 11> k_types{"image", "text",    "application", "audio",     "video", "font",
-                                                     "model", "message", "multipart",   "example", "haptics"};
+  constexpr std::array<std::string_view, 11> k_types{"image",     "text",    "application", "audio",
+                                                     "video",     "font",    "model",       "message",
+                                                     "multipart", "example", "haptics"};
   return begins_with(type, "x-") || std::any_of(k_types.begin(), k_types.end(), [&](std::string_view known) {
            return type.size() == known.size() && begins_with(type, known);
          });

@@ -46,8 +46,9 @@ constexpr std::array k_marks{
     Mark{0, "PK\3\4"sv, "a ZIP archive"},
     Mark{0, "Rar!\x1A\7"sv, "a RAR archive"},
     Mark{0, "7z\xBC\xAF\x27\x1C"sv, "a 7-Zip archive"},
-    Mark{0, "\xFD"
-            "7zXZ"sv,
+    Mark{0,
+         "\xFD"
+         "7zXZ"sv,
          "xz"},
     Mark{0, "\x28\xB5\x2F\xFD"sv, "zstd"},
     Mark{257, "ustar"sv, "a tar archive"},
@@ -63,10 +64,14 @@ constexpr std::array k_marks{
 
 /// Written in any case, after blanks and a byte order mark.
 constexpr std::array k_words{
-    Mark{0, "data:"sv, "a data URL, still encoded"}, Mark{0, "<svg"sv, "SVG"},
-    Mark{0, "<?xml"sv, "XML or SVG"},                Mark{0, "<!doctype svg"sv, "SVG"},
-    Mark{0, "<!doctype html"sv, "HTML"},             Mark{0, "<html"sv, "HTML"},
-    Mark{0, "<head"sv, "HTML"},                      Mark{0, "<!doctype"sv, "HTML"},
+    Mark{0, "data:"sv, "a data URL, still encoded"},
+    Mark{0, "<svg"sv, "SVG"},
+    Mark{0, "<?xml"sv, "XML or SVG"},
+    Mark{0, "<!doctype svg"sv, "SVG"},
+    Mark{0, "<!doctype html"sv, "HTML"},
+    Mark{0, "<html"sv, "HTML"},
+    Mark{0, "<head"sv, "HTML"},
+    Mark{0, "<!doctype"sv, "HTML"},
     Mark{0, "<!--"sv, "HTML, XML or SVG"},
 };
 

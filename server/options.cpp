@@ -178,9 +178,10 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
                        pixels = plain(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 50));
 
   table.group("Models");
-  table.named_values("--model", models, "FOLDER",
-                     "A model: a name of your choosing and its Hugging Face folder; again for each. Names are up to 96 "
-                     "letters, digits, '.', '_' and '-', and may have slashes inside: google/siglip2-base-patch16-224");
+  table.named_values(
+      "--model", models, "FOLDER",
+      "A model: a name of your choosing and its Hugging Face folder; again for each. Names are up to 96 "
+      "letters, digits, '.', '_' and '-', and may have slashes inside: google/siglip2-base-patch16-224");
   table.named_values(
       "--labels", labels, "FILE",
       "Labels to classify by: a name of your choosing and a file of one label a line; again for each");

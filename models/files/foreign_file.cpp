@@ -48,11 +48,18 @@ bool is_safetensors(std::string_view bytes) {
 
 /// What hubs answer, with whatever status, where a model is gated or not there.
 bool is_hub_error(std::string_view text) {
-  constexpr std::array<std::string_view, 12> k_beginnings{
-      "Access to model",     "Access to this model", "You are trying to access a gated",
-      "Invalid username",    "Invalid credentials",  "Repository not found",
-      "Repo not found",      "Entry not found",      "Revision not found",
-      "404: Not Found",      "Not Found",            "Unauthorized"};
+  constexpr std::array<std::string_view, 12> k_beginnings{"Access to model",
+                                                          "Access to this model",
+                                                          "You are trying to access a gated",
+                                                          "Invalid username",
+                                                          "Invalid credentials",
+                                                          "Repository not found",
+                                                          "Repo not found",
+                                                          "Entry not found",
+                                                          "Revision not found",
+                                                          "404: Not Found",
+                                                          "Not Found",
+                                                          "Unauthorized"};
   const auto begins = [&](std::string_view beginning) { return text.starts_with(beginning); };
   if (std::any_of(k_beginnings.begin(), k_beginnings.end(), begins)) return true;
   // {"error":"Access to model ... is restricted ..."}
@@ -84,25 +91,29 @@ Status refuse_foreign_file(const std::filesystem::path& file, std::string_view b
   }
   const std::string_view text = without_mark_and_blanks(bytes);
   if (size <= k_longest_error_text && is_hub_error(text)) {
-    return foreign(file, "the error text of a model hub, \"" + first_line(text) + "\"",
-                   "a gated model wants its licence accepted on its page and a token (`huggingface-cli login`, "
-                   "HF_TOKEN); check the model's name; then download it again");
+    return foreign(
+        file, "the error text of a model hub, \"" + first_line(text) + "\"",
+        "a gated model wants its licence accepted on its page and a token (`huggingface-cli login`, "
+        "HF_TOKEN); check the model's name; then download it again");
   }
   const auto kind = other_kind(bytes);
   if (!kind) return {};
   if (*kind == "a Git LFS pointer") {
     return foreign(file, "a Git LFS pointer and not the file itself",
-                   "run `git lfs install` and `git lfs pull` in the clone to get " + size_of_target(bytes) + ", or " +
-                       k_fetch);
+                   "run `git lfs install` and `git lfs pull` in the clone to get " + size_of_target(bytes) +
+                       ", or " + k_fetch);
   }
   if (kind->find("HTML") != k_npos || kind->find("XML") != k_npos) {
-    return foreign(file, *kind == "HTML" ? "a web page (HTML)" : "XML or a web page",
-                   "the download got a page in place of the file; take the address with /resolve/ (not /blob/), "
-                   "log in if the model is gated, or use scripts/download_model.sh");
+    return foreign(
+        file, *kind == "HTML" ? "a web page (HTML)" : "XML or a web page",
+        "the download got a page in place of the file; take the address with /resolve/ (not /blob/), "
+        "log in if the model is gated, or use scripts/download_model.sh");
   }
   if (kind->find("archive") != k_npos || *kind == "gzip" || *kind == "xz" || *kind == "zstd")
-    return foreign(file, *kind == "gzip" || *kind == "xz" || *kind == "zstd" ? "compressed with " + std::string(*kind)
-                                                                            : std::string(*kind),
+    return foreign(file,
+                   *kind == "gzip" || *kind == "xz" || *kind == "zstd"
+                       ? "compressed with " + std::string(*kind)
+                       : std::string(*kind),
                    "unpack it, and give the folder with config.json and model.safetensors");
   if (*kind == "GGUF" || *kind == "HDF5") {
     return foreign(file, "a file of the format " + std::string(*kind),

@@ -15,9 +15,9 @@ namespace {
 
 /// What is left to read, and whether giflib asked for more than there was.
 ///
-/// A frame's data are blocks, each with its length before it, up to an empty one. giflib asks for all of them;
-/// Pillow stops when it has all rows. So where the file ends before the next block does, giflib gets the empty
-/// one: what has all rows by then is a picture, and all else lacks data.
+/// A frame's data are blocks, each with its length before it, up to an empty one. giflib asks for all of
+/// them; Pillow stops when it has all rows. So where the file ends before the next block does, giflib gets
+/// the empty one: what has all rows by then is a picture, and all else lacks data.
 struct GifStream {
   std::string_view rest;
   bool ran_out = false;

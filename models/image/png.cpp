@@ -118,8 +118,8 @@ Status find_parts(std::string_view file, PngParts& parts) {
     if (!is_chunk_type(type))
       return broken("PNG", "there is no chunk at byte " + grouped(at) + " but \"" + chunk_name(type) + "\"");
     if (!is_data && !has_its_checksum(chunk)) {
-      return broken("PNG", "the checksum of the chunk " + chunk_name(type) + " at byte " + grouped(at) +
-                               " is wrong");
+      return broken(
+          "PNG", "the checksum of the chunk " + chunk_name(type) + " at byte " + grouped(at) + " is wrong");
     }
     at = need;
   }

@@ -155,7 +155,7 @@ void append_lower(std::string& out, UChar32 c) {
 }
 
 std::uint32_t category_in_unicode_8(UChar32 c) {
-  switch (c) {  // those whose category has changed since
+  switch (c) {     // those whose category has changed since
     case 0x166D:   // Canadian syllabics chi sign
     case 0x111C9:  // Sharada sandhi mark
       return U_GC_PO_MASK;

@@ -29,8 +29,8 @@ Error open_clip_layout(const std::string& found) {
           "laion/CLIP-ViT-... have them, timm/... have not"};
 }
 
-/// The folder below a sentence-transformers folder (it has a modules.json) that holds the model itself, such as
-/// 0_CLIPModel; empty: it is no such folder.
+/// The folder below a sentence-transformers folder (it has a modules.json) that holds the model itself, such
+/// as 0_CLIPModel; empty: it is no such folder.
 std::string sentence_transformers_part(const std::filesystem::path& folder) {
   if (!is_there(folder / "modules.json")) return {};
   std::error_code error;
@@ -56,8 +56,10 @@ Error no_weights(const std::filesystem::path& folder) {
     if (is_there(folder / name)) return open_clip_layout(where + " holds only " + name);
   }
   if (const std::string part = sentence_transformers_part(folder); !part.empty()) {
-    return {ErrorCode::unsupported, where + " is a folder of sentence-transformers (modules.json): the model "
-                                            "itself is in " + (folder / part).string() + ", give that folder"};
+    return {ErrorCode::unsupported, where +
+                                        " is a folder of sentence-transformers (modules.json): the model "
+                                        "itself is in " +
+                                        (folder / part).string() + ", give that folder"};
   }
   for (const char* name : {"pytorch_model.bin", "pytorch_model.bin.index.json"}) {
     if (is_there(folder / name)) {

@@ -83,7 +83,8 @@ Result<Input> data_url_picture(const DataUrl& url, const InputLimits& limits) {
   }
   if (!url.is_base64 && !picture_format(*bytes)) return no_picture(url, *bytes);
   auto picture = checked_picture(*std::move(bytes), limits);
-  // What is wrong with the bytes shows when they are decoded: a header that hides what they are is named then.
+  // What is wrong with the bytes shows when they are decoded: a header that hides what they are is named
+  // then.
   if (picture && !is_usual) picture->place = " " + shown_header(url);
   return picture;
 }
@@ -92,14 +93,17 @@ Result<Input> data_url_picture(const DataUrl& url, const InputLimits& limits) {
 Result<Input> picture(std::string_view text, const InputLimits& limits) {
   if (const auto url = read_data_url(text)) return data_url_picture(*url, limits);
   if (is_picture_address(text)) {
-    return unsupported("this looks like the address of a picture, " + shown(text) +
-                       ": this server fetches nothing; send the picture itself, as data:image/jpeg;base64,... or "
-                       "in bare base64");
+    return unsupported(
+        "this looks like the address of a picture, " + shown(text) +
+        ": this server fetches nothing; send the picture itself, as data:image/jpeg;base64,... or "
+        "in bare base64");
   }
   text = without_outer_blanks(text);
   if (text.empty()) {
-    return bad("the picture is empty; where Elasticsearch's inference processor has several inputs it sends an empty "
-               "string for a missing field: give each field a processor of its own");
+    return bad(
+        "the picture is empty; where Elasticsearch's inference processor has several inputs it sends an "
+        "empty "
+        "string for a missing field: give each field a processor of its own");
   }
   if (const Status fits = check_encoded_size(text, limits); !fits) return fits.error();
   // Words are base64 too if their blanks do not count.

@@ -44,7 +44,8 @@ struct InputWords {
 ///   1. with ModalityRule::text: a text.
 ///   2. a data URL (see read_data_url): a picture, whatever type its header names: the bytes tell. One that
 ///      holds no picture is refused.
-///   3. with ModalityRule::image: a picture in bare base64. Addresses are refused: this server fetches nothing.
+///   3. with ModalityRule::image: a picture in bare base64. Addresses are refused: this server fetches
+///   nothing.
 ///      One text is let through: `how big`, with which Elasticsearch measures a new endpoint's vectors.
 ///   4. bare base64 whose first bytes are those of a JPEG, PNG, WebP, GIF or BMP: a picture.
 ///   5. else: a text; if it is the address of a picture, `Content::has_address` says so.

@@ -15,8 +15,8 @@ constexpr std::uint8_t k_probe_grey = 128;
 /// A part of a name: what stands between slashes. `.` and `..` would be taken out of a URL's path.
 bool is_name_part(std::string_view part) {
   const auto is_allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-           c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
   };
   return !part.empty() && part != "." && part != ".." && std::all_of(part.begin(), part.end(), is_allowed);
 }

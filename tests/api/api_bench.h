@@ -18,7 +18,8 @@
 
 namespace sightline::api {
 
-/// An API with one model, "hash" unless the options name others (8 floats, 16 tokens, pictures are bytes "picture:...").
+/// An API with one model, "hash" unless the options name others (8 floats, 16 tokens, pictures are bytes
+/// "picture:...").
 class ApiBench {
  public:
   explicit ApiBench(Api::Options options = {}, serving::EmbeddingService::Options serving_options = {},

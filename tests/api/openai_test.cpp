@@ -169,8 +169,10 @@ TEST_CASE("what is wrong is said, with its place") {
        "the body is not JSON: more text follows the value (at byte 29"},
       {R"({"model":"hash","input":"a")", 400,
        "the body is not JSON: a comma or } is missing behind a member of an object"},
-      {R"({"model":"hash","input":NaN})", 400, "the body is not JSON: there is no value where one should be (at byte 24"},
-      {R"({"model":"hash","input":1e999})", 400, "the body is not JSON: a number is too large for a double (at byte 24"},
+      {R"({"model":"hash","input":NaN})", 400,
+       "the body is not JSON: there is no value where one should be (at byte 24"},
+      {R"({"model":"hash","input":1e999})", 400,
+       "the body is not JSON: a number is too large for a double (at byte 24"},
       {"[]", 400, "the body must be a JSON object, not an array"},
       {"null", 400, "the body must be a JSON object, not null"},
       {R"({"model":"hash","model":"hash","input":"a"})", 400, "[model] stands twice in the body", "model"},
@@ -237,12 +239,13 @@ TEST_CASE("what is wrong is said, with its place") {
        "input 1: the picture is not base64: '*' at offset 2", "input"},
       {R"({"model":"hash","input":["a","data:;base64,AA*A"]})", 400,
        "input 1: the data URL [data:;base64] cannot be read: not base64: '*' at offset 2", "input"},
-      {R"({"model":"hash","input":["data:;base64,aGVsbG8="]})", 400,
-       "input 0 [data:;base64]: not a picture", "input"},
+      {R"({"model":"hash","input":["data:;base64,aGVsbG8="]})", 400, "input 0 [data:;base64]: not a picture",
+       "input"},
       {R"({"model":"hash","input":["data:image/png;base64"]})", 400,
        "input 0: the data URL [data:image/png;base64] cannot be read: it has no comma", "input"},
       {R"({"model":"hash","input":["data:text/plain,a%20house"]})", 400,
-       "input 0: the data URL [data:text/plain] holds no picture: its header does not say ;base64, and its data begin "
+       "input 0: the data URL [data:text/plain] holds no picture: its header does not say ;base64, and its "
+       "data begin "
        "with 61 20 68 6f 75 73 65 (\"a house\")",
        "input"},
       {R"({"model":"hash","input":["data:image/png;base64,"]})", 400, "input 0: the picture is empty",
@@ -250,11 +253,13 @@ TEST_CASE("what is wrong is said, with its place") {
       {R"({"model":"hash","input":["data:image/png;base64,aGVsbG8="]})", 400, "input 0: not a picture",
        "input"},
       {R"({"model":"hash","input":["data:image/svg+xml,<svg/>"]})", 400,
-       "input 0: the data URL [data:image/svg+xml] holds no picture: its header does not say ;base64, and its data are "
+       "input 0: the data URL [data:image/svg+xml] holds no picture: its header does not say ;base64, and "
+       "its data are "
        "SVG",
        "input"},
       {R"({"model":"hash","input":"https://example.org/a.jpg","modality":"image"})", 400,
-       "input 0: this looks like the address of a picture, [https://example.org/a.jpg]: this server fetches nothing; "
+       "input 0: this looks like the address of a picture, [https://example.org/a.jpg]: this server fetches "
+       "nothing; "
        "send the picture itself",
        "input"},
       {R"({"model":"hash","input":"/home/me/my house.jpg","modality":"image"})", 400,
@@ -264,9 +269,11 @@ TEST_CASE("what is wrong is said, with its place") {
       {R"({"model":"hash","input":{"type":"text","text":"data:image/png;base64,iVBORw0KGgo="}})", 400,
        "input 0: a content object of type text holds a picture, [data:image/png;base64,iV]", "input"},
       {R"({"model":"hash","input":"a red house","modality":"image"})", 400,
-       "input 0: the picture is not base64: ' ' at offset 1; a picture is sent as data:image/jpeg;base64,...", "input"},
+       "input 0: the picture is not base64: ' ' at offset 1; a picture is sent as data:image/jpeg;base64,...",
+       "input"},
       {"{\"model\":\"hash\",\"input\":\"caf\xE9\"}", 400, "the body is not UTF-8 (at byte 28 of the body)"},
-      {"{\"model\":\"hash\",\"input\":\"\xED\xA0\x80\"}", 400, "the body is not UTF-8 (at byte 25 of the body)"},
+      {"{\"model\":\"hash\",\"input\":\"\xED\xA0\x80\"}", 400,
+       "the body is not UTF-8 (at byte 25 of the body)"},
       {R"({"model":"hash","input":"\ud800"})", 400, "the body is not JSON: a \\u escape is broken"},
       {R"({"model":"hash","input":"\udc00"})", 400, "the body is not JSON: a \\u escape is broken"},
       {"{\"model\":\"hash\",\"input\":\"a\nb\"}", 400,

@@ -120,11 +120,13 @@ TEST_CASE("a picture gets the reference's vector however its data URL is written
   const RealServer server;
   const auto expected = expected_vectors();
   const auto& reference = expected["images"][0];
-  const std::string base64 = base64_encode(read_file(k_fixtures + "pictures/" + reference["file"].GetString()));
+  const std::string base64 =
+      base64_encode(read_file(k_fixtures + "pictures/" + reference["file"].GetString()));
   std::string lines, url_safe = base64, percent;
   for (std::size_t at = 0; at < base64.size(); at += 76) lines += base64.substr(at, 76) + "\r\n";
   for (char& c : url_safe) c = c == '+' ? '-' : c == '/' ? '_' : c;
-  for (const char c : base64) percent += c == '+' ? "%2B" : c == '/' ? "%2F" : c == '=' ? "%3D" : std::string(1, c);
+  for (const char c : base64)
+    percent += c == '+' ? "%2B" : c == '/' ? "%2F" : c == '=' ? "%3D" : std::string(1, c);
   const std::string urls[] = {"data:application/octet-stream;base64," + base64,
                               "data:;base64," + base64,
                               "DATA:image/x;name=\"a, b\"; charset=utf-8 ;BASE64," + base64,
@@ -142,21 +144,28 @@ TEST_CASE("a picture gets the reference's vector however its data URL is written
       const auto body = parsed(response);
       CHECK(largest_difference(find(body), reference["unit"]) < 1e-5);
     };
-    const auto openai = [](const auto& body) -> const auto& { return body["data"][0]["embedding"]; };
+    const auto openai = [](const auto& body) -> const auto& {
+      return body["data"][0]["embedding"];
+    };
     check(server.send("/v1/embeddings", "{\"model\":\"clip\",\"input\":" + text + "}"), openai);
-    check(server.send("/v1/embeddings", "{\"model\":\"clip\",\"modality\":\"image\",\"input\":[" + text + "]}"),
-          openai);
+    check(
+        server.send("/v1/embeddings", "{\"model\":\"clip\",\"modality\":\"image\",\"input\":[" + text + "]}"),
+        openai);
     check(server.send("/v1/embeddings", "{\"model\":\"clip\",\"input\":[" + object + "]}"), openai);
-    check(server.send("/v1/embed", "{\"model\":\"clip\",\"texts\":[" + text + "]}"),
-          [](const auto& body) -> const auto& { return body["embeddings"][0]; });
-    check(server.send("/v1/embed", "{\"model\":\"clip\",\"images\":[" + text + "]}"),
-          [](const auto& body) -> const auto& { return body["embeddings"][0]; });
-    check(server.send("/hugging_face/clip", "{\"inputs\":" + text + "}"),
-          [](const auto& body) -> const auto& { return body[0]; });
-    check(server.send("/_inference/text_embedding/clip", "{\"input\":[" + text + "]}"),
-          [](const auto& body) -> const auto& { return body["text_embedding"][0]["embedding"]; });
-    const auto ranked =
-        server.send("/_inference/rerank/clip", "{\"query\":" + text + ",\"input\":[\"a house\"," + text + "]}");
+    check(
+        server.send("/v1/embed", "{\"model\":\"clip\",\"texts\":[" + text + "]}"),
+        [](const auto& body) -> const auto& { return body["embeddings"][0]; });
+    check(
+        server.send("/v1/embed", "{\"model\":\"clip\",\"images\":[" + text + "]}"),
+        [](const auto& body) -> const auto& { return body["embeddings"][0]; });
+    check(
+        server.send("/hugging_face/clip", "{\"inputs\":" + text + "}"),
+        [](const auto& body) -> const auto& { return body[0]; });
+    check(
+        server.send("/_inference/text_embedding/clip", "{\"input\":[" + text + "]}"),
+        [](const auto& body) -> const auto& { return body["text_embedding"][0]["embedding"]; });
+    const auto ranked = server.send("/_inference/rerank/clip",
+                                    "{\"query\":" + text + ",\"input\":[\"a house\"," + text + "]}");
     REQUIRE_MESSAGE(ranked.status == 200, ranked.body);
     const auto body = parsed(ranked);
     CHECK(body["rerank"][0]["index"].GetInt() == 1);

@@ -64,7 +64,8 @@ TEST_CASE("a model's name may have slashes, which a path has as they are or enco
   const auto own = bench.embeddings(R"({"model":"google/siglip2","input":"a"})");
   REQUIRE(own.status == 200);
   const auto vector = floats(parsed(own)["data"][0]["embedding"]);
-  for (const std::string name : {"google/siglip2", "google%2Fsiglip2", "google%2fsiglip2", "google/siglip2/"}) {
+  for (const std::string name :
+       {"google/siglip2", "google%2Fsiglip2", "google%2fsiglip2", "google/siglip2/"}) {
     CAPTURE(name);
     CHECK(std::string(parsed(bench.get("/v1/models/" + name))["id"].GetString()) == "google/siglip2");
     CHECK(floats(parsed(bench.post("/hugging_face/" + name, R"({"inputs":"a"})"))[0]) == vector);
@@ -99,7 +100,8 @@ TEST_CASE("texts that look like addresses of pictures are named in a warning, on
     CHECK(warning.find(" 0: ") == std::string::npos);
   }
   CHECK_FALSE(bench.embeddings(R"({"model":"hash","input":"a house"})").headers.get("Warning"));
-  CHECK_FALSE(bench.embeddings(R"({"model":"hash","input":"house.jpg","modality":"text"})").headers.get("Warning"));
+  CHECK_FALSE(
+      bench.embeddings(R"({"model":"hash","input":"house.jpg","modality":"text"})").headers.get("Warning"));
 }
 
 TEST_CASE("unknown routes are 404, wrong methods 405 with Allow") {

@@ -181,8 +181,8 @@ TEST_CASE("inputs of an embedding builder that are not one text or picture are r
         std::string::npos);
   CHECK(fault(R"({"type":"image","value":"AAAAAAAAAAAAAAAA"})").find("must be a data URI") !=
         std::string::npos);
-  CHECK(fault(R"({"type":"image","value":"http://x/y.png"})").find("looks like the address of a picture, [http://x/y.png]") !=
-        std::string::npos);
+  CHECK(fault(R"({"type":"image","value":"http://x/y.png"})")
+            .find("looks like the address of a picture, [http://x/y.png]") != std::string::npos);
   CHECK(
       fault(R"({"type":"image","format":"text","value":"data:x"})").find("has format [base64], not [text]") !=
       std::string::npos);

@@ -16,7 +16,8 @@ using namespace std::string_literals;
 
 namespace {
 
-// As `git clone` leaves it where Git LFS is not installed: https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
+// As `git clone` leaves it where Git LFS is not installed:
+// https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
 const std::string k_pointer =
     "version https://git-lfs.github.com/spec/v1\n"
     "oid sha256:0000000000000000000000000000000000000000000000000000000000000000\nsize 605157884\n";
@@ -52,7 +53,8 @@ std::string load_fault(const std::string& name, const std::string& content) {
 }  // namespace
 
 TEST_CASE("a Git LFS pointer is named in place of every file of a model, with the way to the file") {
-  for (const char* name : {"config.json", "model.safetensors", "tokenizer.json", "preprocessor_config.json"}) {
+  for (const char* name :
+       {"config.json", "model.safetensors", "tokenizer.json", "preprocessor_config.json"}) {
     CAPTURE(name);
     const std::string message = load_fault(name, k_pointer);
     has(message, std::string(name) + " is a Git LFS pointer and not the file itself");
@@ -65,9 +67,12 @@ TEST_CASE("other files in place of a model's are named by what they are") {
   has(fault("config.json", "<!DOCTYPE html><html>"), "is a web page (HTML): the download got a page");
   has(fault("config.json", "\n<html lang=en>"), "is a web page");
   has(fault("tokenizer.json", "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>"), "XML");
-  has(fault("model.safetensors", "PK\3\4\x14\0\0\0\x08\0"s + "model/config.json"), "is a ZIP archive: unpack it");
-  has(fault("model.safetensors", "PK\3\4\0\0\x08\x08\0\0\0\0"s + "archive/data.pkl"), "is a PyTorch checkpoint, a pickle");
-  has(fault("model.safetensors", "\x80\x02\x8A\x0A\x6C\xFC\x9C\x46\xF9\x20\x6A\xA8\x50\x19."s), "is a PyTorch checkpoint");
+  has(fault("model.safetensors", "PK\3\4\x14\0\0\0\x08\0"s + "model/config.json"),
+      "is a ZIP archive: unpack it");
+  has(fault("model.safetensors", "PK\3\4\0\0\x08\x08\0\0\0\0"s + "archive/data.pkl"),
+      "is a PyTorch checkpoint, a pickle");
+  has(fault("model.safetensors", "\x80\x02\x8A\x0A\x6C\xFC\x9C\x46\xF9\x20\x6A\xA8\x50\x19."s),
+      "is a PyTorch checkpoint");
   has(fault("model.safetensors", "\x1F\x8B\x08\0\0\0\0\0\0\x03"s), "is compressed with gzip: unpack it");
   has(fault("model.safetensors", "GGUF\3\0\0\0"s), "is a file of the format GGUF");
   has(fault("model.safetensors", "\x89HDF\r\n\x1A\n"), "is a file of the format HDF5");
@@ -76,8 +81,10 @@ TEST_CASE("other files in place of a model's are named by what they are") {
 
 TEST_CASE("a hub's error text is shown, with what a gated model takes") {
   const std::string gated =
-      "Access to model google/siglip2 is restricted and you are not in the authorized list. Visit ... to ask.";
-  has(fault("config.json", gated), "is the error text of a model hub, \"Access to model google/siglip2 is restricted");
+      "Access to model google/siglip2 is restricted and you are not in the authorized list. Visit ... to "
+      "ask.";
+  has(fault("config.json", gated),
+      "is the error text of a model hub, \"Access to model google/siglip2 is restricted");
   has(fault("config.json", "{\"error\":\"" + gated + "\"}"), "a gated model wants its licence accepted");
   has(fault("config.json", "Entry not found"), "\"Entry not found\"");
   has(fault("model.safetensors", "Invalid username or password."), "HF_TOKEN");

@@ -56,7 +56,8 @@ Refusal read_picture(std::string_view value, EmbeddedInput& input) {
   if (read_data_url(value)) return {};
   if (is_picture_address(value)) {
     return illegal_argument(
-        "[embedding] the value of an [image] must be a data URI or base64, the picture itself; it looks like the "
+        "[embedding] the value of an [image] must be a data URI or base64, the picture itself; it looks like "
+        "the "
         "address of a picture, [" +
         std::string(value.substr(0, 80)) + "], which is not fetched");
   }

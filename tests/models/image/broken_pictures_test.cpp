@@ -42,7 +42,7 @@ TEST_CASE("each broken file is refused by the name of its fault") {
        std::string(k_refusal) + "begins with 42 6d 75 ea fa 88 bb 70 (\"Bmu....p\")"},
       {"one_byte.png", ErrorCode::invalid_argument, std::string(k_refusal) + "begins with 89 (\".\")"},
       {"pdf.jpg", ErrorCode::unsupported, std::string(k_refusal) + "is PDF"},
-      {"progressive_no_end.jpg", ErrorCode::invalid_argument, 
+      {"progressive_no_end.jpg", ErrorCode::invalid_argument,
        "JPEG ends after 12,412 bytes, without the end mark of a picture in several scans (progressive)"},
       {"riff_lies.webp", ErrorCode::invalid_argument, "WebP ends after 80 of 4,294,967,288 bytes"},
       {"short_pixels.png", ErrorCode::invalid_argument, "PNG is broken: IDAT stream too short"},
