@@ -17,7 +17,18 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   json::read_document(text, bounded, {.max_depth = 3, .max_values = 10, .max_bytes = 1000});
   json::decoded_string(text);
   const std::string quoted = json::json_string(text);
-  fuzz::require(json::decoded_string(quoted).has_value(), "what is written as a string is read as one");
+  const json::Limits java{.lone_surrogates = true};
+  fuzz::require(json::decoded_string(quoted, java).has_value(), "what is written as a string is read as one");
+  json::java_utf8(text);
+  rapidjson::Document as_written;
+  if (!json::read_document(text, as_written, java, json::Strings::copied, json::Numbers::as_written)) {
+    const std::string kept = json::text_as_written(as_written);
+    fuzz::require(!json::find_invalid_utf8(kept), "what is written is UTF-8");
+    rapidjson::Document same;
+    fuzz::require(!json::read_document(kept, same, java, json::Strings::copied, json::Numbers::as_written),
+                  "what is written is read again");
+    fuzz::require(kept == json::text_as_written(same), "numbers and halves of surrogate pairs stay");
+  }
   if (fault) return 0;
   json::find_duplicate_name(document);
   const std::string written = json::text_of(document);

@@ -1,9 +1,12 @@
 #include "base/json/document.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <string>
 #include <vector>
 
 #include "base/json/number.h"
+#include "base/number_text.h"
 
 namespace sightline::json {
 namespace {
@@ -11,11 +14,13 @@ namespace {
 /// Hands tokens on to a document.
 class DocumentBuilder {
  public:
-  DocumentBuilder(rapidjson::Document& document, Strings strings) : document_(document), strings_(strings) {}
+  DocumentBuilder(rapidjson::Document& document, Strings strings, Numbers numbers)
+      : document_(document), strings_(strings), numbers_(numbers) {}
 
   bool null(Place) { return document_.Null(); }
   bool boolean(bool value, Place) { return document_.Bool(value); }
   bool number(std::string_view written, Place place) {
+    if (numbers_ == Numbers::as_written) return as_written(written);
     const Number number = number_value(written);
     switch (number.kind) {
       case Number::Kind::signed_integer:
@@ -50,6 +55,16 @@ class DocumentBuilder {
   const Fault& too_large() const { return too_large_; }
 
  private:
+  bool as_written(std::string_view written) {
+    const bool is_zero_with_sign = written == "-0";
+    if (!is_zero_with_sign) {
+      if (const auto integer = number_from<std::int64_t>(written)) return document_.Int64(*integer);
+      if (const auto natural = number_from<std::uint64_t>(written)) return document_.Uint64(*natural);
+    }
+    marked_.assign(1, k_number_mark).append(written);
+    return document_.String(marked_.data(), static_cast<rapidjson::SizeType>(marked_.size()), true);
+  }
+
   /// A string with escapes is shorter than its text, and not a part of it.
   bool must_copy(std::string_view decoded, Place place) const {
     return strings_ == Strings::copied || decoded.size() + 2 != place.end - place.begin;
@@ -57,6 +72,8 @@ class DocumentBuilder {
 
   rapidjson::Document& document_;
   const Strings strings_;
+  const Numbers numbers_;
+  std::string marked_;
   Fault too_large_;
 };
 
@@ -65,10 +82,11 @@ struct Generator {
   std::string_view text;
   const Limits& limits;
   Strings strings;
+  Numbers numbers;
   Fault fault = {};
 
   bool operator()(rapidjson::Document& document) {
-    DocumentBuilder builder(document, strings);
+    DocumentBuilder builder(document, strings, numbers);
     fault = read(text, limits, builder);
     if (builder.too_large()) fault = builder.too_large();
     return !fault;
@@ -78,11 +96,25 @@ struct Generator {
 }  // namespace
 
 Fault read_document(std::string_view text, rapidjson::Document& document, const Limits& limits,
-                    Strings strings) {
-  Generator generator{text, limits, strings};
+                    Strings strings, Numbers numbers) {
+  Generator generator{text, limits, strings, numbers};
   document.SetNull();
   document.Populate(generator);
   return generator.fault;
+}
+
+std::optional<std::string_view> written_number(std::string_view string) {
+  if (!string.starts_with(k_number_mark)) return std::nullopt;
+  return string.substr(1);
+}
+
+std::optional<std::string_view> written_number(const rapidjson::Value& value) {
+  if (!value.IsString()) return std::nullopt;
+  return written_number(std::string_view(value.GetString(), value.GetStringLength()));
+}
+
+bool is_text(const rapidjson::Value& value) {
+  return value.IsString() && !written_number(value);
 }
 
 const rapidjson::Value* find_duplicate_name(const rapidjson::Value& value) {

@@ -1,6 +1,7 @@
 // JSON from outside as a RapidJSON document.
 #pragma once
 
+#include <optional>
 #include <rapidjson/document.h>
 #include <string_view>
 
@@ -14,10 +15,26 @@ enum class Strings {
   borrowed,  ///< they point into the text, which must outlive the document, without a NUL behind
 };
 
-/// Reads `text` into `document`, which stays null if there is a fault. Numbers are as `number_value` has them:
-/// one that is too large for a double is a fault (number_too_large).
+/// What a document keeps of its numbers.
+enum class Numbers {
+  values,  ///< what `number_value` has: one that is too large for a double is a fault (number_too_large)
+  /// All of them, digit by digit. Integers of 64 bits are values, unless they are written in another way than
+  /// a writer does it (-0). Each other number is kept as its text, behind a byte that no text begins with:
+  /// RapidJSON takes it for a string, so ask `is_text` and `written_number`, and write with AsWrittenWriter.
+  as_written,
+};
+
+/// Reads `text` into `document`, which stays null if there is a fault.
 Fault read_document(std::string_view text, rapidjson::Document& document, const Limits& limits = {},
-                    Strings strings = Strings::copied);
+                    Strings strings = Strings::copied, Numbers numbers = Numbers::values);
+
+/// The number that a string of a document is the text of, by Numbers::as_written; nothing if it is a text.
+std::optional<std::string_view> written_number(std::string_view string);
+std::optional<std::string_view> written_number(const rapidjson::Value& value);
+/// True for a string that is one, and not the text of a number.
+bool is_text(const rapidjson::Value& value);
+/// The first byte of a number that is kept as its text; none of UTF-8.
+constexpr char k_number_mark = '\xFF';
 
 /// The name of a member that an object of `value` has twice, wherever that object is; null if there is none.
 /// Recurses as deep as the value nests.

@@ -1,6 +1,7 @@
 #include "base/json/number.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -122,6 +123,22 @@ std::optional<double> double_value(std::string_view written) {
       break;
   }
   return std::nullopt;
+}
+
+std::string java_number_text(std::string_view written) {
+  const bool is_integer = written.find_first_of(".eE") == std::string_view::npos;
+  if (is_integer) return std::string(written == "-0" ? "0" : written);
+  const std::optional<double> value = double_value(written);
+  if (!value) return written.starts_with('-') ? "-Infinity" : "Infinity";
+  const double size = std::abs(*value);
+  const bool is_plain = size == 0 || (size >= 1e-3 && size < 1e7);
+  std::array<char, 64> text{};
+  const auto format = is_plain ? std::chars_format::fixed : std::chars_format::scientific;
+  std::string out(text.data(), std::to_chars(text.data(), text.data() + text.size(), *value, format).ptr);
+  const std::size_t e = out.find('e');
+  std::string mantissa = out.substr(0, e);
+  if (mantissa.find('.') == std::string::npos) mantissa += ".0";
+  return e == std::string::npos ? mantissa : mantissa + "E" + std::to_string(std::stoi(out.substr(e + 1)));
 }
 
 }  // namespace sightline::json

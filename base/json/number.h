@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace sightline::json {
@@ -21,12 +22,16 @@ struct Number {
   double real = 0;
 };
 
-/// The value of `written`, a number of JSON's grammar. An integer stays one if 64 bits hold it. All else is the
-/// nearest double; what is too small for one becomes a denormal, or a zero that keeps its sign. Takes linear
-/// time, whatever the number of digits and the exponent.
+/// The value of `written`, a number of JSON's grammar. An integer stays one if 64 bits hold it. All else is
+/// the nearest double; what is too small for one becomes a denormal, or a zero that keeps its sign. Takes
+/// linear time, whatever the number of digits and the exponent.
 Number number_value(std::string_view written);
 
 /// The same as a double, also if it is an integer; nothing if it is too large for one.
 std::optional<double> double_value(std::string_view written);
+
+/// The number as Java prints what Elasticsearch's parser makes of it: an integer with all its digits, all
+/// else as Double.toString ("1.5" for 1.50, "100000.0" for 1e5, "1.0E-7", "Infinity").
+std::string java_number_text(std::string_view written);
 
 }  // namespace sightline::json

@@ -6,8 +6,17 @@
 namespace sightline::json {
 namespace {
 
+constexpr std::string_view k_byte_order_mark = "\xEF\xBB\xBF";
+
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
+}
+
+/// True for what begins with a byte order mark of UTF-16 or UTF-32, or has a NUL beside its first character,
+/// which in JSON is ASCII.
+bool is_other_encoding(std::string_view text) {
+  const std::string_view first = text.substr(0, 2);
+  return first == "\xFE\xFF" || first == "\xFF\xFE" || first.find('\0') != std::string_view::npos;
 }
 
 void append_utf8(std::string& out, std::uint32_t code) {
@@ -30,6 +39,12 @@ void append_utf8(std::string& out, std::uint32_t code) {
 }
 
 }  // namespace
+
+bool Scanner::begin() {
+  if (is_other_encoding(text_)) return fail(Fault::Kind::other_encoding);
+  at_ = text_.size() - without_byte_order_mark(text_).size();
+  return true;
+}
 
 bool Scanner::skip_blanks() {
   for (;;) {
@@ -144,19 +159,24 @@ bool Scanner::decode_escape(std::size_t string_begin) {
   return true;
 }
 
-/// At the `u`. A surrogate must come with its other half.
+/// At the `u`. A surrogate must come with its other half, unless it may stand alone.
 bool Scanner::decode_unicode() {
   const std::size_t offset = at_ - 1;
   step();
   std::uint32_t code = 0, low = 0;
   if (!read_hexadecimal(code)) return fail(Fault::Kind::bad_unicode_escape, offset);
-  if (code >= 0xD800 && code <= 0xDFFF) {
-    if (code >= 0xDC00 || text_.substr(at_, 2) != "\\u") return fail(Fault::Kind::bad_unicode_escape, offset);
+  if (code >= 0xD800 && code <= 0xDBFF && text_.substr(at_, 2) == "\\u") {
+    const std::size_t behind_high = at_;
     at_ += 2;
-    if (!read_hexadecimal(low) || low < 0xDC00 || low > 0xDFFF)
-      return fail(Fault::Kind::bad_unicode_escape, offset);
-    code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
+    if (!read_hexadecimal(low)) return fail(Fault::Kind::bad_unicode_escape, behind_high);
+    if (low >= 0xDC00 && low <= 0xDFFF) {
+      code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
+    } else {
+      at_ = behind_high;
+    }
   }
+  if (code >= 0xD800 && code <= 0xDFFF && !lone_surrogates_)
+    return fail(Fault::Kind::bad_unicode_escape, offset);
   append_utf8(decoded_, code);
   return true;
 }
@@ -173,8 +193,13 @@ bool Scanner::read_hexadecimal(std::uint32_t& unit) {
   return true;
 }
 
-std::optional<std::string> decoded_string(std::string_view quoted) {
-  Scanner scanner(quoted, false);
+std::string_view without_byte_order_mark(std::string_view text) {
+  if (text.starts_with(k_byte_order_mark)) text.remove_prefix(k_byte_order_mark.size());
+  return text;
+}
+
+std::optional<std::string> decoded_string(std::string_view quoted, const Limits& limits) {
+  Scanner scanner(quoted, limits);
   Place place;
   std::string_view decoded;
   if (!quoted.starts_with('"') || !scanner.string(place, decoded) || !scanner.ended()) return std::nullopt;
@@ -211,6 +236,8 @@ std::string message(const Fault& fault, const Limits& limits) {
       return "a \\u escape is broken, or is half of a surrogate pair";
     case Fault::Kind::invalid_utf8:
       return "a string is not UTF-8";
+    case Fault::Kind::other_encoding:
+      return "the text is UTF-16 or UTF-32; send it as UTF-8";
     case Fault::Kind::text_after_end:
       return "more text follows the value";
     case Fault::Kind::too_deep:

@@ -17,6 +17,9 @@ struct Limits {
   std::size_t max_values = 1'000'000;  ///< values and keys
   std::size_t max_bytes = std::numeric_limits<std::uint32_t>::max();  ///< RapidJSON counts in 32 bits
   bool comments = false;               ///< /* */ and // count as blanks
+  /// Half of a surrogate pair, `\ud83d` alone, is a character of its own, as in Java: three bytes of the form
+  /// that UTF-8 would have for it (utf8.h). Else it is a fault.
+  bool lone_surrogates = false;
 };
 
 /// Where a token stands in the text.
@@ -42,6 +45,7 @@ struct Fault {
     bad_escape,
     bad_unicode_escape,  ///< no four hexadecimal digits, or half of a surrogate pair
     invalid_utf8,
+    other_encoding,  ///< UTF-16 or UTF-32
     text_after_end,
     too_deep,
     too_many_values,
@@ -65,7 +69,8 @@ std::string message(const Fault& fault, const Limits& limits = {});
 /// Finds tokens in a text, without ever reading beyond it. Its own steps take linear time.
 class Scanner {
  public:
-  Scanner(std::string_view text, bool comments) : text_(text), comments_(comments) {}
+  Scanner(std::string_view text, const Limits& limits)
+      : text_(text), comments_(limits.comments), lone_surrogates_(limits.lone_surrogates) {}
 
   std::size_t at() const { return at_; }
   bool ended() const { return at_ >= text_.size(); }
@@ -74,6 +79,8 @@ class Scanner {
   std::string_view text(const Place& place) const { return text_.substr(place.begin, place.end - place.begin); }
 
   // Each of these fails with the fault kept in `fault`.
+  /// Passes over a byte order mark. Fails for a text that is not in UTF-8 by its first bytes.
+  bool begin();
   bool skip_blanks();
   bool word(std::string_view word, Place& place);
   bool number(Place& place);
@@ -96,7 +103,7 @@ class Scanner {
   bool read_hexadecimal(std::uint32_t& unit);
 
   std::string_view text_;
-  const bool comments_;
+  const bool comments_, lone_surrogates_;
   std::size_t at_ = 0;
   Fault fault_;
   std::string decoded_;
@@ -109,13 +116,14 @@ class Scanner {
 ///   bool open_object(std::size_t offset);          bool close_object(std::size_t members, std::size_t end);
 ///   bool open_array(std::size_t offset);           bool close_array(std::size_t elements, std::size_t end);
 ///
-/// Numbers come as they are written; `number_value` says what they are worth. Strings are UTF-8. Each member
-/// returns false to end the reading.
+/// Numbers come as they are written; `number_value` says what they are worth. Strings are UTF-8 (but see
+/// Limits::lone_surrogates). Each member returns false to end the reading. A byte order mark in front of the
+/// text is no part of it.
 template <class Handler>
 class Reader {
  public:
   Reader(std::string_view text, const Limits& limits, Handler& handler)
-      : size_(text.size()), scanner_(text, limits.comments), limits_(limits), handler_(handler) {}
+      : size_(text.size()), scanner_(text, limits), limits_(limits), handler_(handler) {}
 
   Fault run() {
     if (size_ > limits_.max_bytes) return {Fault::Kind::too_many_bytes, limits_.max_bytes};
@@ -130,7 +138,7 @@ class Reader {
   };
 
   bool read() {
-    if (!scanner_.skip_blanks()) return false;
+    if (!scanner_.begin() || !scanner_.skip_blanks()) return false;
     if (scanner_.ended()) return scanner_.fail(Fault::Kind::empty);
     do {
       if (!value()) return false;
@@ -244,7 +252,10 @@ class Reader {
 };
 
 /// What a JSON string says: `quoted` is all of it. Nothing if it is no string.
-std::optional<std::string> decoded_string(std::string_view quoted);
+std::optional<std::string> decoded_string(std::string_view quoted, const Limits& limits = {});
+
+/// The text without the byte order mark in front of it, for whoever keeps or looks at the text itself.
+std::string_view without_byte_order_mark(std::string_view text);
 
 template <class Handler>
 Fault read(std::string_view text, const Limits& limits, Handler& handler) {

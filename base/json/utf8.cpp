@@ -52,6 +52,15 @@ std::optional<std::size_t> find_invalid_utf8(std::string_view text) {
   return std::nullopt;
 }
 
+std::uint16_t lone_surrogate(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned>(static_cast<unsigned char>(text[i])); };
+  if (text.size() < k_surrogate_bytes || byte(0) != 0xED || byte(1) < 0xA0 || byte(1) > 0xBF ||
+      (byte(2) & 0xC0) != 0x80) {
+    return 0;
+  }
+  return static_cast<std::uint16_t>(0xD000 | ((byte(1) & 0x3F) << 6) | (byte(2) & 0x3F));
+}
+
 void append_valid_utf8(std::string& out, std::string_view text) {
   constexpr std::string_view k_replacement = "\xEF\xBF\xBD";
   while (!text.empty()) {
@@ -59,7 +68,21 @@ void append_valid_utf8(std::string& out, std::string_view text) {
     out += text.substr(0, good);
     if (good == text.size()) return;
     out += k_replacement;
-    text.remove_prefix(good + 1);
+    text.remove_prefix(good);
+    text.remove_prefix(lone_surrogate(text) != 0 ? k_surrogate_bytes : 1);
+  }
+}
+
+std::string java_utf8(std::string_view text) {
+  std::string out;
+  for (;;) {
+    const std::size_t lead = std::min(text.find('\xED'), text.size());
+    out += text.substr(0, lead);
+    text.remove_prefix(lead);
+    if (text.empty()) return out;
+    const bool lone = lone_surrogate(text) != 0;
+    out += lone ? '?' : text.front();
+    text.remove_prefix(lone ? k_surrogate_bytes : 1);
   }
 }
 

@@ -1,7 +1,9 @@
 #include "base/json/writer.h"
 
 #include <algorithm>
+#include <cstdint>
 
+#include "base/json/document.h"
 #include "base/json/plain_text.h"
 #include "base/json/utf8.h"
 
@@ -9,6 +11,13 @@ namespace sightline::json {
 namespace {
 
 constexpr std::string_view k_replacement = "\xEF\xBF\xBD";
+
+/// `\uD83D`, as Elasticsearch writes the half of a surrogate pair.
+void append_surrogate(std::string& out, std::uint16_t unit) {
+  constexpr char k_hex[] = "0123456789ABCDEF";
+  out += "\\u";
+  for (int shift = 12; shift >= 0; shift -= 4) out += k_hex[(unit >> shift) & 15];
+}
 
 void append_escaped(std::string& out, char c) {
   constexpr std::string_view k_plain = "\"\\\b\f\n\r\t", k_letters = "\"\\bfnrt";
@@ -34,6 +43,11 @@ void append_json_string(std::string& out, std::string_view text) {
       append_escaped(out, text[at++]);
       continue;
     }
+    if (const std::uint16_t unit = lone_surrogate(text.substr(at))) {
+      append_surrogate(out, unit);
+      at += k_surrogate_bytes;
+      continue;
+    }
     const std::size_t length = utf8_sequence(text.substr(at, 4));
     out += length == 0 ? k_replacement : text.substr(at, length);
     at += std::max<std::size_t>(1, length);
@@ -49,14 +63,26 @@ std::string json_string(std::string_view text) {
 
 bool Writer::String(const char* text, rapidjson::SizeType size, bool copy) {
   if (!find_invalid_utf8({text, size})) return Base::String(text, size, copy);
-  std::string valid;
-  append_valid_utf8(valid, {text, size});
-  return Base::String(valid.data(), static_cast<rapidjson::SizeType>(valid.size()), copy);
+  const std::string quoted = json_string({text, size});
+  return RawValue(quoted.data(), quoted.size(), rapidjson::kStringType);
+}
+
+bool AsWrittenWriter::String(const char* text, rapidjson::SizeType size, bool copy) {
+  const auto number = written_number(std::string_view(text, size));
+  if (!number) return Writer::String(text, size, copy);
+  return RawValue(number->data(), number->size(), rapidjson::kNumberType);
 }
 
 std::string text_of(const rapidjson::Value& value) {
   rapidjson::StringBuffer buffer;
   Writer writer(buffer);
+  value.Accept(writer);
+  return {buffer.GetString(), buffer.GetSize()};
+}
+
+std::string text_as_written(const rapidjson::Value& value) {
+  rapidjson::StringBuffer buffer;
+  AsWrittenWriter writer(buffer);
   value.Accept(writer);
   return {buffer.GetString(), buffer.GetSize()};
 }

@@ -9,11 +9,13 @@
 
 namespace sightline::json {
 
-/// Appends `text` as a JSON string, quotes included. Bytes that are not UTF-8 become U+FFFD.
+/// Appends `text` as a JSON string, quotes included. Half of a surrogate pair becomes an escape, other bytes
+/// that are not UTF-8 become U+FFFD.
 void append_json_string(std::string& out, std::string_view text);
 std::string json_string(std::string_view text);
 
-/// RapidJSON's writer, which by itself writes bytes that are not UTF-8 as they come: here they become U+FFFD.
+/// RapidJSON's writer, which by itself writes bytes that are not UTF-8 as they come: here they become what
+/// `append_json_string` makes of them.
 class Writer : public rapidjson::Writer<rapidjson::StringBuffer> {
  public:
   using Base = rapidjson::Writer<rapidjson::StringBuffer>;
@@ -29,7 +31,19 @@ class Writer : public rapidjson::Writer<rapidjson::StringBuffer> {
   bool Key(const char* text) { return String(text); }
 };
 
+/// Writes documents that were read with Numbers::as_written: each number that is kept as its text as that
+/// text. For nothing else: what a program puts into `String` may begin with any byte.
+class AsWrittenWriter : public Writer {
+ public:
+  using Writer::Writer;
+  using Writer::String;
+
+  bool String(const char* text, rapidjson::SizeType size, bool copy = false);
+};
+
 /// `value` as JSON.
 std::string text_of(const rapidjson::Value& value);
+/// The same for a value that was read with Numbers::as_written.
+std::string text_as_written(const rapidjson::Value& value);
 
 }  // namespace sightline::json

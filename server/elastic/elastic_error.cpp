@@ -1,5 +1,6 @@
 #include "server/elastic/elastic_error.h"
 
+#include "base/json/utf8.h"
 #include "base/json/writer.h"
 
 namespace sightline::elastic {
@@ -89,10 +90,14 @@ http::Response ElasticError::response() const {
 }
 
 std::string shortened(std::string_view text) {
-  if (text.size() <= k_longest_text_bytes) return std::string(text);
-  std::size_t end = k_longest_text_bytes - k_note_bytes;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return std::string(text.substr(0, end)) + "... (" + std::to_string(text.size() - end) + " bytes more)";
+  std::size_t end = text.size();
+  if (end > k_longest_text_bytes) {
+    end = k_longest_text_bytes - k_note_bytes;
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  }
+  std::string shown;
+  json::append_valid_utf8(shown, text.substr(0, end));
+  return end == text.size() ? shown : shown + "... (" + std::to_string(text.size() - end) + " bytes more)";
 }
 
 ElasticError illegal_argument(std::string reason) {

@@ -100,3 +100,25 @@ TEST_CASE("a body that is no bulk is refused whole, in Elasticsearch's words") {
   CHECK(fault("{\"index\":{\"_index\":\"a\"}}\n") == "Validation Failed: 1: no requests added;");
   CHECK(fault("this is not json\n").find("Unrecognized token 'this'") != std::string::npos);
 }
+
+TEST_CASE("a byte order mark may stand before any line") {
+  auto items = parse_bulk("\xEF\xBB\xBF{\"index\":{\"_id\":\"1\"}}\n\xEF\xBB\xBF{}\n\xEF\xBB\xBF\n\xEF\xBB\xBF{\"delete\":{\"_id\":\"2\"}}\n", "a");
+  REQUIRE(items);
+  REQUIRE(items->size() == 2);
+  CHECK((*items)[0].id == "1");
+  CHECK((*items)[0].action_after_pipelines("a", "1", {}) == R"({"index":{"_index":"a","_id":"1","pipeline":"_none"}})");
+  CHECK((*items)[1].operation == "delete");
+}
+
+TEST_CASE("an id is as it was written, and not too long") {
+  auto items = parse_bulk("{\"index\":{\"_id\":12345678901234567890123}}\n{}\n{\"index\":{\"_id\":1.50,\"version\":1e2}}\n{}\n", "a");
+  REQUIRE(items);
+  CHECK((*items)[0].id == "12345678901234567890123");
+  CHECK((*items)[1].id == "1.50");
+  CHECK((*items)[1].action_after_pipelines("a", "1.50", {}) == R"({"index":{"_index":"a","_id":"1.50","pipeline":"_none","version":1e2}})");
+  const std::string id(513, 'a');
+  // Elasticsearch 9.2.0 answers this to all operations but delete.
+  CHECK(fault("{\"index\":{\"_id\":\"" + id + "\"}}\n{}\n", "a") ==
+        "Validation Failed: 1: id [" + id + "] is too long, must be no longer than 512 bytes but was: 513;");
+  CHECK(fault("{\"delete\":{\"_id\":\"" + id + "\"}}\n", "a") == "none");
+}

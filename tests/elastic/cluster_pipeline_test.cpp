@@ -321,3 +321,88 @@ TEST_CASE("steps that wait when the server stops fail, and those that run go on"
   CHECK(done == 16);
   CHECK(stopped == 24);
 }
+
+// ---- numbers
+
+namespace {
+
+const std::string k_embed_if_there =
+    R"({"inference":{"model_id":"clip","ignore_missing":true,"input_output":{"input_field":"t","output_field":"v"}}})";
+
+/// The cluster's next simulation answers with these members in `_source`.
+void answer_with(PipelineBench& gateway, const std::string& source, std::string* sent = nullptr) {
+  gateway.cluster.on_request = [=](const http::Request& request) -> std::optional<http::Response> {
+    if (!request.path.ends_with("/_simulate")) return {};
+    if (sent) *sent = request.body;
+    return json_response(R"({"docs":[{"doc":{"_index":"pics","_id":"7","_source":)" + source +
+                         R"(,"_ingest":{}}}]})");
+  };
+}
+
+}  // namespace
+
+TEST_CASE("what the cluster prints of a number is put back as the document wrote it") {
+  PipelineBench gateway;
+  CHECK(gateway.put("p", set("x") + "," + k_embed_if_there).status == 200);
+  const auto after = [&](const std::string& source, const std::string& shown) {
+    answer_with(gateway, shown);
+    return gateway.outcome("p", source);
+  };
+  // At its place, as Elasticsearch prints a Double and an Integer.
+  CHECK(after(R"({"a":1.50,"b":1e5,"c":-0,"d":1E400,"e":0.1000000000000000055511151231257827,"f":[1e-7,2.0]})",
+              R"({"a":1.5,"b":100000.0,"c":0,"d":"Infinity","e":0.1,"f":[1.0E-7,2.0]})") ==
+        R"({"a":1.50,"b":1e5,"c":-0,"d":1E400,"e":0.1000000000000000055511151231257827,"f":[1e-7,2.0]})");
+  // Moved: by what it is worth, if it was written in one way.
+  CHECK(after(R"({"a":1.50})", R"({"moved":{"to":[1.5]}})") == R"({"moved":{"to":[1.50]}})");
+  CHECK(after(R"({"a":1.50,"b":1.500})", R"({"a":1.5,"b":1.5,"c":1.5})") == R"({"a":1.50,"b":1.500,"c":1.5})");
+  // Changed: the cluster's answer.
+  CHECK(after(R"({"a":1.50,"b":1e5,"c":-0})", R"({"a":"1.5","b":100000,"c":"0","x":0})") ==
+        R"({"a":"1.5","b":100000,"c":"0","x":0})");
+  CHECK(after(R"({"a":1.50})", R"({"a":2.5E10,"n":12345678901234567890123})") ==
+        R"({"a":2.5E10,"n":12345678901234567890123})");
+}
+
+TEST_CASE("an integer beyond 64 bits goes as a text where no processor looks at it") {
+  PipelineBench gateway;
+  CHECK(gateway.put("p", set("x") + "," + k_embed_if_there).status == 200);
+  std::string sent;
+  answer_with(gateway, R"({"moved":"sightline-integer-0-0","n":["sightline-integer-0-1"],"x":1})", &sent);
+  CHECK(gateway.outcome("p", R"({"parcel":12345678901234567890123,"n":[9223372036854775808],"s":9223372036854775807})") ==
+        R"({"moved":12345678901234567890123,"n":[9223372036854775808],"x":1})");
+  CHECK(sent.find(R"("_source":{"parcel":"sightline-integer-0-0","n":["sightline-integer-0-1"],"s":9223372036854775807})") !=
+        std::string::npos);
+  // A document that holds such a text itself gets another one.
+  answer_with(gateway, R"({"parcel":"sightline-integer-1-0","t2":"sightline-integer-0-0"})", &sent);
+  CHECK(gateway.outcome("p", R"({"parcel":12345678901234567890123,"t2":"sightline-integer-0-0"})") ==
+        R"({"parcel":12345678901234567890123,"t2":"sightline-integer-0-0"})");
+}
+
+TEST_CASE("an integer beyond 64 bits that a processor may look at goes as it is, and the cluster's error is explained") {
+  const std::string explained =
+      "illegal_argument_exception 400: field [parcel] holds an integer beyond 64 bits, which the cluster's "
+      "processors of this pipeline cannot be shown by simulation; send it as a text, or run those processors in a "
+      "pipeline of the cluster";
+  const std::string source = R"({"parcel":12345678901234567890123})";
+  for (const std::string& processors :
+       {std::string(R"({"x_set":{"field":"a","value":"{{parcel}}"}},)"), std::string(R"({"x_rename":{"field":"parcel","target_field":"b"}},)")}) {
+    PipelineBench gateway;
+    CHECK(gateway.put("p", processors + k_embed_if_there).status == 200);
+    std::string sent;
+    gateway.cluster.on_request = [&](const http::Request& request) -> std::optional<http::Response> {
+      if (!request.path.ends_with("/_simulate")) return {};
+      sent = request.body;
+      // Elasticsearch 9.2.0 answers this.
+      return json_response(
+          R"({"docs":[{"error":{"root_cause":[{"type":"illegal_argument_exception","reason":"unexpected value type [class java.math.BigInteger]"}],"type":"illegal_argument_exception","reason":"unexpected value type [class java.math.BigInteger]"}}]})");
+    };
+    CHECK(gateway.outcome("p", source) == explained);
+    CHECK(sent.find(R"("_source":{"parcel":12345678901234567890123})") != std::string::npos);
+  }
+  // One that reads every text changes what stands for the integer.
+  PipelineBench gateway;
+  CHECK(gateway.put("p", set("x") + "," + k_embed_if_there).status == 200);
+  answer_with(gateway, R"({"parcel":"SIGHTLINE-INTEGER-0-0"})");
+  CHECK(gateway.outcome("p", source) == explained);
+  answer_with(gateway, R"({"all":"a sightline-integer-0-0"})");
+  CHECK(gateway.outcome("p", source) == explained);
+}

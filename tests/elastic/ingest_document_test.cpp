@@ -10,7 +10,7 @@ using namespace sightline::elastic;
 namespace {
 
 rapidjson::Document json(std::string_view text) {
-  return std::move(*rest::parse_json(text));
+  return std::move(*rest::parse_as_written(text));
 }
 
 std::unique_ptr<IngestDocument> document(std::string_view source) {

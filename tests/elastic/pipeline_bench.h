@@ -3,6 +3,7 @@
 
 #include "front_bench.h"
 #include "processing_cluster.h"
+#include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
 
@@ -50,9 +51,7 @@ struct PipelineBench {
 
   /// What a pipeline makes of a document: its source, "dropped", or its error.
   std::string outcome(const std::string& pipeline, const std::string& source) {
-    rapidjson::Document parsed_source;
-    parsed_source.Parse<rapidjson::kParseFullPrecisionFlag>(source.c_str());
-    IngestDocument document({"pics", "7", {}}, std::move(parsed_source));
+    IngestDocument document({"pics", "7", {}}, *rest::parse_as_written(source));
     std::vector<IngestTask> tasks;
     tasks.push_back({&document, pipeline});
     ingest.run({}, tasks);

@@ -11,7 +11,7 @@ using namespace sightline::elastic;
 namespace {
 
 rapidjson::Document json(std::string_view text) {
-  return std::move(*rest::parse_json(text));
+  return std::move(*rest::parse_as_written(text));
 }
 
 /// Surroundings without a cluster, and inference whose answers the test gives itself.
@@ -180,10 +180,24 @@ TEST_CASE("inputs that are missing or no text") {
   const std::string ignoring = R"([{"inference":{"model_id":"m","ignore_missing":true,"input_output":[
       {"input_field":"t","output_field":"v"},{"input_field":"u","output_field":"w"}]}}])";
   CHECK(after(ignoring, "{}") == "{}");
-  CHECK(after(ignoring, R"({"u":"x"})") == R"({"u":"x"})");
+  CHECK(after(ignoring, R"({"t":null,"u":null})") == R"({"t":null,"u":null})");
+  // What is there is embedded, whichever it is; nothing is sent for what is not.
+  for (const auto& [source, then] : std::vector<std::pair<std::string, std::string>>{
+           {R"({"t":"x"})", R"({"t":"x","model_id":"m","v":[1.0]})"},
+           {R"({"t":"x","u":null})", R"({"t":"x","u":null,"model_id":"m","v":[1.0]})"},
+           {R"({"u":"x"})", R"({"u":"x","model_id":"m","w":[1.0]})"},
+           {R"({"t":null,"u":"x"})", R"({"t":null,"u":"x","model_id":"m","w":[1.0]})"}}) {
+    const auto inference = std::make_shared<Inference>();
+    auto pipeline = Pipeline::parse("p", json(R"({"processors":)" + ignoring + "}"));
+    IngestDocument document({"pics", {}, {}}, json(source));
+    run_pipeline(*pipeline, document, inference, [](Refusal refusal) { CHECK(!refusal); });
+    CHECK(inference->calls.at(0).texts == std::vector<std::string>{"x"});
+    inference->calls[0].answer(Embeddings{{1}});
+    CHECK(document.source_json() == then);
+  }
   const auto inference = std::make_shared<Inference>();
-  CHECK(after(ignoring, R"({"t":"x"})", inference) == "unfinished");
-  CHECK(inference->calls.at(0).texts == std::vector<std::string>{"x", ""});
+  CHECK(after(ignoring, R"({"t":"x","u":""})", inference) == "unfinished");
+  CHECK(inference->calls.at(0).texts == std::vector<std::string>{"x", ""});  // an empty text is one
 }
 
 TEST_CASE("inference that fails goes the way of every failure, and the innermost reason is told") {
@@ -369,4 +383,64 @@ TEST_CASE("a step that throws ends the document with an error, whoever runs it")
   inference->calls.at(0).answer(Embeddings{{1.0F}});
   CHECK(ends == 1);
   CHECK(outcome == "a fault of this server: std::bad_alloc");
+}
+
+// ---- numbers and half characters
+
+TEST_CASE("a number leaves a pipeline as it came, byte by byte, wherever it is moved") {
+  const std::string numbers =
+      R"("parcel":12345678901234567890123,"price":1234567.8900,"ratio":1e-7,"z":-0,"e":1E400,"n":[0.1000000000000000055511151231257827,{"m":-12345678901234567890}])";
+  CHECK(after("[]", "{" + numbers + "}") == "{" + numbers + "}");
+  CHECK(after(R"([{"set":{"field":"t","value":"x"}},{"rename":{"field":"a","target_field":"b"}},
+                  {"set":{"field":"copy","copy_from":"n"}},{"remove":{"field":"gone"}}])",
+              R"({"a":1.50,"gone":2.0,"n":[12345678901234567890123,1e5]})") ==
+        R"({"n":[12345678901234567890123,1e5],"t":"x","b":1.50,"copy":[12345678901234567890123,1e5]})");
+  CHECK(after(R"([{"remove":{"keep":["a"]}}])", R"({"a":1.50,"b":2.50})") == R"({"a":1.50})");
+  CHECK(after(R"([{"set":{"field":"a","value":1.50,"override":false}}])", R"({"a":-0})") == R"({"a":-0})");
+}
+
+TEST_CASE("a number of a pipeline's configuration is set as it was written") {
+  CHECK(after(R"([{"set":{"field":"a","value":12345678901234567890123}},{"set":{"field":"b","value":[1.50,{"c":1E400}]}}])",
+              "{}") == R"({"a":12345678901234567890123,"b":[1.50,{"c":1E400}]})");
+  CHECK(config_fault(R"({"processors":[{"set":{"field":1.5,"value":1}}]})") ==
+        "[field] property isn't a string, but of type [java.lang.Double]");
+  CHECK(config_fault(R"({"processors":[{"set":{"field":12345678901234567890123,"value":1}}]})") ==
+        "[field] property isn't a string, but of type [java.math.BigInteger]");
+  CHECK(config_fault(R"({"processors":[],"version":1.5})") == "[version] property cannot be converted to an int");
+  CHECK(config_fault(R"({"processors":[{"remove":{"field":[1.5]}}]})") == "[field] property isn't a list of strings");
+}
+
+TEST_CASE("a template prints a number as Java prints it") {
+  CHECK(after(R"([{"set":{"field":"t","value":"{{a}} {{b}} {{c}} {{d}} {{n}}"}}])",
+              R"({"a":1.50,"b":1e5,"c":12345678901234567890123,"d":-0,"n":[1.0,{"x":1e-7}]})") ==
+        R"({"a":1.50,"b":1e5,"c":12345678901234567890123,"d":-0,"n":[1.0,{"x":1e-7}],"t":"1.5 100000.0 12345678901234567890123 0 [1.0, {x=1.0E-7}]"})");
+}
+
+TEST_CASE("a number is no text, however it is kept") {
+  const std::string one =
+      R"([{"inference":{"model_id":"m","input_output":{"input_field":"t","output_field":"v"}}}])";
+  for (const char* number : {"1.50", "12345678901234567890123", "1E400", "-0"}) {
+    CHECK(after(one, std::string(R"({"t":)") + number + "}") ==
+          "illegal_argument_exception 400: input field [t] cannot be processed because it is not a text field");
+    CHECK(after(R"([{"set":{"field":"_id","copy_from":"t"}}])", std::string(R"({"t":)") + number + "}") ==
+          "illegal_argument_exception 400: [_id] must be a string, as all metadata that a pipeline sets");
+  }
+  CHECK(after(R"([{"set":{"field":"t.x","value":1}}])", R"({"t":1.50})") ==
+        "illegal_argument_exception 400: cannot set [x] with parent object of type [java.lang.Double] as part of "
+        "path [t.x]");
+}
+
+TEST_CASE("an id that is no UTF-8 never becomes JSON of its own") {
+  auto pipeline =
+      Pipeline::parse("p", json(R"({"processors":[{"set":{"field":"a","copy_from":"_id"}},{"set":{"field":"b","value":"{{{_id}}}"}}]})"));
+  IngestDocument document({"pics", "\xFF" "1,\"x\":2", {}}, json("{}"));
+  run_pipeline(*pipeline, document, std::make_shared<Inference>(), [](Refusal refusal) { CHECK(!refusal); });
+  CHECK(document.source_json() == "{\"a\":\"\xEF\xBF\xBD" "1,\\\"x\\\":2\",\"b\":\"\xEF\xBF\xBD" "1,\\\"x\\\":2\"}");
+}
+
+TEST_CASE("half an emoji passes through a pipeline, and is written as Elasticsearch writes it") {
+  // Elasticsearch 9.2.0 answers {"\uDE00":1,"t":"a \uD83D b"} in _simulate.
+  CHECK(after(R"([{"set":{"field":"copy","copy_from":"t"}},{"set":{"field":"in","value":"[{{t}}]"}}])",
+              R"({"t":"a \ud83d b","\ude00":1})") ==
+        R"({"t":"a \uD83D b","\uDE00":1,"copy":"a \uD83D b","in":"[a \uD83D b]"})");
 }

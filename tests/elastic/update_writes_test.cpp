@@ -52,7 +52,7 @@ TEST_CASE("a partial update runs the pipeline on the whole document, and writes 
   const auto response = bench.update(R"({"doc":{"t":"abcde","n":{"b":[3]}}})", "1", "?refresh=true&pretty");
   CHECK(response.status == 200);
   CHECK(bench.written() ==
-        R"({"t":"abcde","n":{"a":1.5,"b":[3]},"model_id":"clip","v":[3.0,1.0,0.5,5.0,1.0,0.5]})");
+        R"({"t":"abcde","n":{"a":1.50,"b":[3]},"model_id":"clip","v":[3.0,1.0,0.5,5.0,1.0,0.5]})");
   const auto seen = bench.store.seen("/pics/_doc/1");
   REQUIRE(seen.size() == 2);
   CHECK(seen[0].query == "_source_exclude_vectors=false");

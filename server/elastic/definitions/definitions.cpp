@@ -64,7 +64,7 @@ Answer<std::shared_ptr<const Endpoint>> endpoint_of(const DefinitionIndex::Defin
 }
 
 Answer<std::shared_ptr<const Pipeline>> pipeline_of(const DefinitionIndex::Definition& definition) {
-  auto config = rest::parse_json(definition.config);
+  auto config = rest::parse_as_written(definition.config);
   if (!config) return config.error();
   return Pipeline::parse(definition.name, std::move(*config), definition.guarded);
 }

@@ -54,7 +54,7 @@ bool may_map_semantic_text(const http::Request& request) {
 
 std::vector<SemanticText> semantic_texts_in(const http::Request& request) {
   std::vector<SemanticText> fields;
-  const auto body = rest::parse_json(request.body);
+  const auto body = rest::parse_as_written(request.body);
   if (!body || !body->IsObject()) return fields;
   if (is_mapping_request(request.path_parts())) {
     gather(*body, "", fields);

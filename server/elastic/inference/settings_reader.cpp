@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "base/json/document.h"
+#include "base/json/number.h"
 #include "base/json/writer.h"
 
 namespace sightline::elastic {
@@ -19,6 +21,7 @@ std::string member_text(const rapidjson::Value& name, const rapidjson::Value& va
 }  // namespace
 
 std::string java_text(const rapidjson::Value& value) {
+  if (const auto number = json::written_number(value)) return json::java_number_text(*number);
   if (value.IsString()) return std::string(text_of(value));
   std::string text;
   if (value.IsObject()) {
@@ -31,7 +34,7 @@ std::string java_text(const rapidjson::Value& value) {
     for (const auto& item : value.GetArray()) text += (text.empty() ? "" : ", ") + java_text(item);
     return "[" + text + "]";
   }
-  return json_text(value);
+  return value.IsDouble() ? json::java_number_text(json_text(value)) : json_text(value);
 }
 
 std::string json_text(const rapidjson::Value& value) {

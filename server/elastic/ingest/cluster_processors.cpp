@@ -4,7 +4,7 @@
 #include <array>
 #include <utility>
 
-#include "base/json/writer.h"
+#include "base/json/document.h"
 #include "server/elastic/definitions/definition_index.h"
 #include "server/elastic/rest/json_tape.h"
 
@@ -12,7 +12,6 @@ namespace sightline::elastic {
 namespace {
 
 using Value = rapidjson::Value;
-using json::Writer;
 
 constexpr const char* k_path = "/_ingest/pipeline/_simulate";
 constexpr const char* k_no_id = "_id";  // what simulation shows for a document without an id
@@ -25,21 +24,7 @@ const Value* member(const Value& object, const char* name) {
 
 std::string text_in(const Value& object, const char* name) {
   const auto* value = member(object, name);
-  return value && value->IsString() ? std::string(value->GetString(), value->GetStringLength()) : "";
-}
-
-std::string document_json(const IngestDocument& document) {
-  const auto metadata = document.metadata();
-  rapidjson::StringBuffer buffer;
-  Writer writer(buffer);
-  writer.StartObject();
-  writer.Key("_index"), writer.String(metadata.index);
-  if (metadata.id) writer.Key("_id"), writer.String(*metadata.id);
-  if (metadata.routing) writer.Key("_routing"), writer.String(*metadata.routing);
-  writer.Key("_source");
-  document.source().Accept(writer);
-  writer.EndObject();
-  return {buffer.GetString(), buffer.GetSize()};
+  return value && json::is_text(*value) ? std::string(value->GetString(), value->GetStringLength()) : "";
 }
 
 /// Statuses of the exceptions that processors throw, which simulation does not tell.
@@ -62,19 +47,23 @@ IngestFailure unreadable(const std::string& what) {
           {}};
 }
 
-/// Makes `document` what `shown` (`{"_index":...,"_source":{...}}`) says. `holder` owns `shown`.
-void take_over(IngestDocument& document, rapidjson::Document& holder, Value& shown) {
+/// Makes `document`, which went as `sent`, what `shown` (`{"_index":...,"_source":{...}}`) says. `holder`
+/// owns `shown`.
+Refusal take_over(IngestDocument& document, const SentDocument& sent, rapidjson::Document& holder,
+                  Value& shown) {
+  if (Refusal refusal = sent.restore(shown["_source"], holder.GetAllocator())) return refusal;
   auto metadata = document.metadata();
   metadata.index = text_in(shown, "_index");
   const std::string id = text_in(shown, "_id");
   if (metadata.id || id != k_no_id) metadata.id = id;
   metadata.routing.reset();
-  if (const auto* routing = member(shown, "_routing"); routing && routing->IsString())
-    metadata.routing = routing->GetString();
+  if (const auto* routing = member(shown, "_routing"); routing && json::is_text(*routing))
+    metadata.routing = {routing->GetString(), routing->GetStringLength()};
   Value source;
   source.Swap(shown["_source"]);
   static_cast<Value&>(holder) = std::move(source);
   document.replace(metadata, std::move(holder));
+  return {};
 }
 
 bool shows_document(const Value& shown) {
@@ -99,7 +88,7 @@ ElasticError read_error(const Value& value, int status) {
   if (!value.IsObject()) return error;
   for (const auto& field : value.GetObject()) {
     const std::string name(field.name.GetString(), field.name.GetStringLength());
-    if (!field.value.IsString() || name == "type" || name == "reason") continue;
+    if (!json::is_text(field.value) || name == "type" || name == "reason") continue;
     error.details.emplace_back(name, std::string(field.value.GetString(), field.value.GetStringLength()));
   }
   if (const auto* cause = member(value, "caused_by"); cause && cause->IsObject())
@@ -116,9 +105,10 @@ http::Response ClusterProcessors::simulate(const Caller& caller, const std::stri
 
 std::optional<IngestFailure> ClusterProcessors::run(const Caller& caller, const std::string& processors,
                                                     IngestDocument& document, bool trace) {
-  const auto response = simulate(caller, processors, document_json(document));
+  const SentDocument sent(document, processors);
+  const auto response = simulate(caller, processors, sent.json());
   if (response.status != 200) return IngestFailure{error_in(response), {}, {}, {}};
-  auto body = rest::parse_json(response.body);
+  auto body = rest::parse_as_written(response.body);
   if (!body) return unreadable(body.error().reason);
   Value* result = only_result(*body);
   if (!result) return unreadable("it holds no document");
@@ -127,12 +117,13 @@ std::optional<IngestFailure> ClusterProcessors::run(const Caller& caller, const 
     return {};
   }
   if (const auto* error = member(*result, "error")) {
-    IngestFailure failure{read_error(*error, 0), {}, {}, {}};
-    return trace ? trace_failure(caller, processors, document, std::move(failure)) : std::move(failure);
+    IngestFailure failure{sent.explained(read_error(*error, 0)), {}, {}, {}};
+    return trace ? trace_failure(caller, processors, document, sent, std::move(failure)) : std::move(failure);
   }
   const auto* shown = member(*result, "doc");
   if (!shown || !shows_document(*shown)) return unreadable("it holds no document");
-  take_over(document, *body, (*result)["doc"]);
+  if (Refusal refusal = take_over(document, sent, *body, (*result)["doc"]))
+    return IngestFailure{*std::move(refusal), {}, {}, {}};
   return {};
 }
 
@@ -142,10 +133,11 @@ std::optional<IngestFailure> ClusterProcessors::run(const Caller& caller, const 
 std::optional<IngestFailure> ClusterProcessors::trace_failure(const Caller& caller,
                                                               const std::string& processors,
                                                               IngestDocument& document,
+                                                              const SentDocument& sent,
                                                               IngestFailure failure) {
-  const auto response = simulate(caller, processors, document_json(document), "verbose=true");
+  const auto response = simulate(caller, processors, sent.json(), "verbose=true");
   if (response.status != 200) return IngestFailure{error_in(response), {}, {}, {}};
-  auto body = rest::parse_json(response.body);
+  auto body = rest::parse_as_written(response.body);
   if (!body) return unreadable(body.error().reason);
   Value* result = only_result(*body);
   const auto* steps = result ? member(*result, "processor_results") : nullptr;
@@ -159,20 +151,24 @@ std::optional<IngestFailure> ClusterProcessors::trace_failure(const Caller& call
     }
     if (const auto* shown = member(step, "doc"); shown && shows_document(*shown)) last_shown = &step["doc"];
   }
-  if (last_shown) take_over(document, *body, *last_shown);
+  if (last_shown) {
+    if (Refusal refusal = take_over(document, sent, *body, *last_shown))
+      return IngestFailure{*std::move(refusal), {}, {}, {}};
+  }
   return failure;
 }
 
 Answer<bool> ClusterProcessors::holds(const Caller& caller, const std::string& condition,
                                       const IngestDocument& document) {
   // A document that meets the condition is dropped; nothing else happens to it.
-  const auto response = simulate(caller, R"([{"drop":{"if":)" + condition + "}}]", document_json(document));
+  const SentDocument sent(document, condition);
+  const auto response = simulate(caller, R"([{"drop":{"if":)" + condition + "}}]", sent.json());
   if (response.status != 200) return error_in(response);
   auto body = rest::parse_json(response.body);
   if (!body) return unreadable(body.error().reason).error;
   const Value* result = only_result(*body);
   if (!result) return unreadable("it holds no document").error;
-  if (const auto* error = member(*result, "error")) return read_error(*error, 0);
+  if (const auto* error = member(*result, "error")) return sent.explained(read_error(*error, 0));
   return result->IsNull();
 }
 

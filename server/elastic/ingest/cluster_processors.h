@@ -8,6 +8,7 @@
 #include "server/elastic/elastic_error.h"
 #include "server/elastic/inference/native_inference.h"
 #include "server/elastic/ingest/ingest_document.h"
+#include "server/elastic/ingest/sent_document.h"
 #include "server/elastic/store.h"
 
 namespace sightline::elastic {
@@ -24,8 +25,8 @@ struct IngestFailure {
 ///
 /// What is not as in a pipeline that the cluster runs as a whole: its processors see `_ingest.pipeline` as
 /// "_simulate_pipeline", and a timestamp a moment later, unless they name them in a template; a document
-/// without an id has "_id" as its id there. An integer that takes more than 64 bits with its sign fails the
-/// document, since simulation cannot show it. Thread safety: all members may be called from any thread; they
+/// without an id has "_id" as its id there. Numbers come back as the document wrote them, but see
+/// SentDocument. Thread safety: all members may be called from any thread; they
 /// block.
 class ClusterProcessors {
  public:
@@ -54,7 +55,8 @@ class ClusterProcessors {
   http::Response simulate(const Caller& caller, const std::string& processors, const std::string& document,
                           const char* query = "");
   std::optional<IngestFailure> trace_failure(const Caller& caller, const std::string& processors,
-                                             IngestDocument& document, IngestFailure failure);
+                                             IngestDocument& document, const SentDocument& sent,
+                                             IngestFailure failure);
 
   Store& store_;
   NativeInference& native_;

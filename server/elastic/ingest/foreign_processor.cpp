@@ -3,13 +3,14 @@
 #include <algorithm>
 #include <array>
 
+#include "base/json/document.h"
 #include "base/json/writer.h"
 
 namespace sightline::elastic {
 namespace {
 
 using Value = rapidjson::Value;
-using json::Writer;
+using Writer = json::AsWrittenWriter;
 
 constexpr std::array<std::string_view, 6> k_known_here{
     "_ingest.timestamp",
@@ -57,7 +58,7 @@ std::string filled(std::string_view text, const IngestDocument& document, bool e
 }
 
 void write_filled(Writer& writer, const Value& value, const IngestDocument& document, bool escape) {
-  if (value.IsString()) {
+  if (json::is_text(value)) {
     writer.String(filled(view(value), document, escape));
   } else if (value.IsArray()) {
     writer.StartArray();

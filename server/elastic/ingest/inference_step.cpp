@@ -2,9 +2,11 @@
 #include <cmath>
 
 #include "base/float_text.h"
+#include "base/json/document.h"
 #include "server/elastic/ingest/processor.h"
 
 namespace sightline::elastic {
+
 double shortest_double(float value) {
   std::string text;
   append_float(text, value);
@@ -13,35 +15,43 @@ double shortest_double(float value) {
   return number;
 }
 
-Answer<std::vector<std::string_view>> InferenceStep::inputs(const IngestDocument& document) const {
-  std::vector<std::string_view> texts;
-  bool any = false;
+Answer<std::vector<const InferenceStep::Field*>> InferenceStep::present(
+    const IngestDocument& document) const {
+  std::vector<const Field*> present;
   for (const auto& field : fields) {
-    std::string_view text;
     const auto value = document.get(field.input);
     if (!value && !ignore_missing) return value.error();
-    if (value && !(*value)->IsNull()) {
-      if (!(*value)->IsString()) {
-        return illegal_argument("input field [" + field.input +
-                                "] cannot be processed because it is not a text field");
-      }
-      text = {(*value)->GetString(), (*value)->GetStringLength()};
-      any = true;
+    if (!value || (*value)->IsNull()) continue;
+    if (!json::is_text(**value)) {
+      return illegal_argument("input field [" + field.input +
+                              "] cannot be processed because it is not a text field");
     }
-    if (!any)
-      return std::vector<std::string_view>{};  // as Elasticsearch does: it looks no further than the first
-                                               // field
-    texts.push_back(text);
+    present.push_back(&field);
+  }
+  return present;
+}
+
+Answer<std::vector<std::string_view>> InferenceStep::inputs(const IngestDocument& document) const {
+  const auto sent = present(document);
+  if (!sent) return sent.error();
+  std::vector<std::string_view> texts;
+  for (const Field* field : *sent) {
+    const auto value = document.get(field->input);
+    texts.emplace_back((*value)->GetString(), (*value)->GetStringLength());
   }
   return texts;
 }
 
 Refusal InferenceStep::write(IngestDocument& document, const std::vector<std::vector<float>>& vectors) const {
+  // All found before the first is written: an output may be the input of another.
+  const auto sent = present(document);
+  if (!sent) return sent.error();
   auto& allocator = document.allocator();
-  for (std::size_t i = 0; i < fields.size() && i < vectors.size(); ++i) {
+  for (std::size_t i = 0; i < sent->size() && i < vectors.size(); ++i) {
+    const std::string& output = (*sent)[i]->output;
     if (i == 0) {
-      const auto dot = fields[0].output.rfind('.');
-      const std::string parent = dot == std::string::npos ? "" : fields[0].output.substr(0, dot + 1);
+      const auto dot = output.rfind('.');
+      const std::string parent = dot == std::string::npos ? "" : output.substr(0, dot + 1);
       if (Refusal refusal = document.set(parent + "model_id", document.string_value(model_id)))
         return refusal;
     }
@@ -50,7 +60,7 @@ Refusal InferenceStep::write(IngestDocument& document, const std::vector<std::ve
     rapidjson::Value list(rapidjson::kArrayType);
     list.Reserve(static_cast<rapidjson::SizeType>(vectors[i].size()), allocator);
     for (const float value : vectors[i]) list.PushBack(shortest_double(value), allocator);
-    if (Refusal refusal = document.append(fields[i].output, std::move(list))) return refusal;
+    if (Refusal refusal = document.append(output, std::move(list))) return refusal;
   }
   return {};
 }

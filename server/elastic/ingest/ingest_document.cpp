@@ -7,6 +7,8 @@
 #include <ctime>
 #include <vector>
 
+#include "base/json/document.h"
+#include "base/json/utf8.h"
 #include "base/json/writer.h"
 #include "base/number_text.h"
 #include "server/elastic/rest/json_tape.h"
@@ -61,16 +63,6 @@ Value name_value(std::string_view name) {
 
 std::string quoted(std::string_view text) {
   return "[" + std::string(text) + "]";
-}
-
-const char* java_class(const Value& value) {
-  if (value.IsString()) return "java.lang.String";
-  if (value.IsBool()) return "java.lang.Boolean";
-  if (value.IsObject()) return "java.util.HashMap";
-  if (value.IsArray()) return "java.util.ArrayList";
-  if (value.IsInt()) return "java.lang.Integer";
-  if (value.IsInt64()) return "java.lang.Long";
-  return value.IsUint64() ? "java.math.BigInteger" : "java.lang.Double";
 }
 
 /// A path taken apart: which of the document's three objects it begins in, and its names.
@@ -149,6 +141,20 @@ Answer<Value*> step(Value& parent, std::string_view name, std::string_view path)
 
 }  // namespace
 
+const char* java_class(const Value& value) {
+  if (const auto number = json::written_number(value)) {
+    if (number->find_first_of(".eE") != std::string_view::npos) return "java.lang.Double";
+    return *number == "-0" ? "java.lang.Integer" : "java.math.BigInteger";
+  }
+  if (value.IsString()) return "java.lang.String";
+  if (value.IsBool()) return "java.lang.Boolean";
+  if (value.IsObject()) return "java.util.HashMap";
+  if (value.IsArray()) return "java.util.ArrayList";
+  if (value.IsInt()) return "java.lang.Integer";
+  if (value.IsInt64()) return "java.lang.Long";
+  return value.IsUint64() ? "java.math.BigInteger" : "java.lang.Double";
+}
+
 std::size_t json_size(std::string_view text) {
   std::size_t bytes = text.size();
   for (const char c : text) bytes += static_cast<unsigned char>(c) < 0x20 ? 5 : c == '"' || c == '\\' ? 1 : 0;
@@ -201,6 +207,17 @@ Refusal IngestDocument::take_room(std::size_t bytes) {
 Answer<Value> IngestDocument::copy_of(const Value& value) {
   if (Refusal refusal = take_room(weight_of(value))) return *refusal;
   return Value(value, allocator());
+}
+
+/// No text may begin with the mark of a number that is kept as its text; as a byte that is not UTF-8 it could
+/// not be written in any case.
+Value IngestDocument::string_value(std::string_view text) {
+  std::string mended;
+  if (text.starts_with(json::k_number_mark)) {
+    json::append_valid_utf8(mended, text);
+    text = mended;
+  }
+  return Value(text.data(), static_cast<rapidjson::SizeType>(text.size()), allocator());
 }
 
 Answer<Value> IngestDocument::text_value(std::string_view text) {
@@ -272,7 +289,7 @@ Refusal IngestDocument::set(std::string_view path, Value value) {
   if (parsed->root == FieldPath::Root::ingest) at = &ingest_;
   if (parsed->root == FieldPath::Root::metadata) {
     at = &metadata_;
-    if (!value.IsString())
+    if (!json::is_text(value))
       return illegal_argument(quoted(names.front()) +
                               " must be a string, as all metadata that a pipeline sets");
   }
@@ -356,7 +373,7 @@ Refusal IngestDocument::remove(std::string_view path) {
 
 std::string IngestDocument::source_json() const {
   rapidjson::StringBuffer buffer(nullptr, holds_ + 1);  // a large one must not grow by copies
-  json::Writer writer(buffer);
+  json::AsWrittenWriter writer(buffer);
   source_.Accept(writer);
   return {buffer.GetString(), buffer.GetSize()};
 }

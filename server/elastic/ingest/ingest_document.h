@@ -24,8 +24,9 @@ struct DocumentBounds {
 /// Source, metadata and ingest metadata of one document, and paths into them as Elasticsearch's
 /// IngestDocument reads them: names with dots between ("user.name", "tags.0"), `_source.` before them or not;
 /// `_index`, `_id`, `_routing`, `_version` are the metadata, `_ingest.` leads to `_ingest.timestamp` and the
-/// like. Errors of all paths: illegal_argument_exception with Elasticsearch's texts. Thread safety: none; one
-/// thread at a time.
+/// like. Numbers are what json::Numbers::as_written has: what no processor touches leaves as it came, digit
+/// by digit. Errors of all paths: illegal_argument_exception with Elasticsearch's texts. Thread safety: none;
+/// one thread at a time.
 class IngestDocument {
  public:
   using Value = rapidjson::Value;
@@ -37,7 +38,7 @@ class IngestDocument {
     std::optional<std::string> routing;
   };
 
-  /// `source` must be an object.
+  /// `source` must be an object, read with json::Numbers::as_written.
   IngestDocument(const Metadata& metadata, rapidjson::Document source);
   IngestDocument(const IngestDocument&) = delete;
   IngestDocument& operator=(const IngestDocument&) = delete;
@@ -70,9 +71,7 @@ class IngestDocument {
   std::unique_ptr<const http::BufferShare> take_share() { return std::move(share_); }
 
   Allocator& allocator() { return source_.GetAllocator(); }
-  Value string_value(std::string_view text) {
-    return Value(text.data(), static_cast<rapidjson::SizeType>(text.size()), source_.GetAllocator());
-  }
+  Value string_value(std::string_view text);
   const Value& source() const { return source_; }
   Value& mutable_source() { return source_; }
   Value& mutable_ingest_metadata() { return ingest_; }
@@ -103,6 +102,9 @@ class IngestDocument {
   std::size_t holds_ = 0;      // bytes; since `recount` only what was added
   std::size_t tidied_ = 0;     // the allocator's size when it was last looked at
 };
+
+/// What Elasticsearch's parser makes of a value, as its messages name it: "java.lang.Double".
+const char* java_class(const rapidjson::Value& value);
 
 /// Bytes that a text takes in JSON, without its quotes.
 std::size_t json_size(std::string_view text);

@@ -29,8 +29,8 @@ struct Pipeline {
   std::vector<Processor> on_failure;
   rapidjson::Document config;  ///< what the processors' values point into
 
-  /// Reads `{"description","processors":[...],"on_failure":[...],"version","_meta"}`. Errors: as
-  /// Elasticsearch words them. Processors that are not known here, or are wrong, are no error: see
+  /// Reads `{"description","processors":[...],"on_failure":[...],"version","_meta"}`, as PropertyReader.
+  /// Errors: as Elasticsearch words them. Processors that are not known here, or are wrong, are no error: see
   /// `refusal_without_cluster`.
   static Answer<std::shared_ptr<const Pipeline>> parse(std::string id, rapidjson::Document config,
                                                        bool guarded = false);

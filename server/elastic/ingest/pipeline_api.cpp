@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/json/document.h"
 #include "base/json/writer.h"
 #include "base/number_text.h"
 #include "base/split.h"
@@ -36,7 +37,7 @@ constexpr const char* k_no_guard =
 
 Answer<rapidjson::Document> object_in(const http::Request& request) {
   if (request.body.empty()) return ElasticError{400, "parse_exception", "request body is required"};
-  auto body = rest::parse_json(request.body);
+  auto body = rest::parse_as_written(request.body);
   if (body && !body->IsObject())
     return ElasticError{400, "parse_exception", "the body must be a JSON object"};
   return body;
@@ -77,13 +78,6 @@ std::string list_json(const std::vector<Definition>& definitions) {
   return json + "}";
 }
 
-std::string json_of(const Value& value) {
-  rapidjson::StringBuffer buffer;
-  json::Writer writer(buffer);
-  value.Accept(writer);
-  return {buffer.GetString(), buffer.GetSize()};
-}
-
 /// `if_version`: the version that a pipeline must have to be replaced.
 Answer<std::optional<int>> version_condition(const http::Request& request) {
   const auto text = rest::query_parameter(request, "if_version");
@@ -106,13 +100,13 @@ Answer<std::string> with_next_version(const std::string& id, const std::string& 
   const std::string conflict = "version conflict, required version [" + std::to_string(if_version) +
                                "] for pipeline [" + id + "] but ";
   if (!old) return illegal_argument(conflict + "no pipeline was found");
-  const auto before = rest::parse_json(old->config);
+  const auto before = rest::parse_as_written(old->config);
   const auto current = before ? version_in(*before) : std::nullopt;
   if (current != if_version) {
     return illegal_argument(conflict + "current version is [" +
                             (current ? std::to_string(*current) : "null") + "]");
   }
-  auto after = rest::parse_json(config);
+  auto after = rest::parse_as_written(config);
   if (!after) return after.error();
   if (version_in(*after) == current)
     return illegal_argument("cannot update pipeline [" + id + "] with the same version [" +
@@ -121,7 +115,7 @@ Answer<std::string> with_next_version(const std::string& id, const std::string& 
   // One further than the greatest is the least, as in Elasticsearch.
   const int next = static_cast<int>(static_cast<unsigned>(if_version) + 1U);
   after->AddMember("version", next, after->GetAllocator());
-  return json_of(*after);
+  return json::text_as_written(*after);
 }
 
 ElasticError missing(const std::string& id) {
@@ -153,7 +147,7 @@ void visit_repeated(const Value& options, const std::function<void(std::string_v
 Answer<bool> PipelineApi::names_own_model(const Caller& caller, const Value& options) {
   if (!options.IsObject()) return false;
   const auto id = options.FindMember("model_id");
-  if (id == options.MemberEnd() || !id->value.IsString()) return false;
+  if (id == options.MemberEnd() || !json::is_text(id->value)) return false;
   return ingest_.runs_model(caller, id->value.GetString());
 }
 
@@ -214,7 +208,7 @@ std::optional<http::Response> PipelineApi::put(const http::Request& request, con
   if (unknown && !has_cluster()) return unknown->response();
   auto body = object_in(request);
   if (!body) return has_cluster() ? std::nullopt : Handled(body.error().response());
-  const std::string config = json_of(*body);
+  const std::string config = json::text_as_written(*body);
   const auto pipeline = Pipeline::parse(id, std::move(*body));
   if (!pipeline) return has_cluster() ? std::nullopt : Handled(pipeline.error().response());
   if (has_cluster()) {

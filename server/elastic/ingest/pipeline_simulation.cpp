@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/json/document.h"
 #include "base/json/writer.h"
 #include "server/elastic/ingest/property_reader.h"
 
@@ -9,16 +10,15 @@ namespace sightline::elastic {
 namespace {
 
 using Value = rapidjson::Value;
-using json::Writer;
 
 std::string text_or(const Value& document, const char* name, const std::string& otherwise) {
   const auto found = document.FindMember(name);
   if (found == document.MemberEnd() || found->value.IsNull()) return otherwise;
-  if (found->value.IsString()) return {found->value.GetString(), found->value.GetStringLength()};
+  if (json::is_text(found->value)) return {found->value.GetString(), found->value.GetStringLength()};
   return found->value.IsInt() ? std::to_string(found->value.GetInt()) : otherwise;
 }
 
-void write_document(Writer& writer, const IngestDocument& document) {
+void write_document(json::AsWrittenWriter& writer, const IngestDocument& document) {
   const auto metadata = document.metadata();
   writer.StartObject();
   writer.Key("doc");
@@ -67,7 +67,7 @@ Answer<SimulatedDocuments> read_simulated_documents(const Value& body) {
 
 std::string simulated_json(const std::vector<IngestTask>& tasks) {
   rapidjson::StringBuffer buffer;
-  Writer writer(buffer);
+  json::AsWrittenWriter writer(buffer);
   writer.StartObject();
   writer.Key("docs");
   writer.StartArray();

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/cancellation.h"
+#include "base/json/document.h"
 #include "base/json/writer.h"
 #include "server/elastic/ingest/property_reader.h"
 #include "server/elastic/ingest/template.h"
@@ -32,7 +33,7 @@ class ValueSource {
     return copy;
   }
 
-  bool is_template() const { return value_->IsString(); }
+  bool is_template() const { return json::is_text(*value_); }
 
  private:
   void compile(const Value& value, PropertyReader& reader) {
@@ -115,11 +116,11 @@ std::vector<Template> read_fields(PropertyReader& reader, std::string_view name)
   std::vector<Template> fields;
   const auto* value = reader.take(name);
   if (!value) return fields;
-  if (value->IsString()) {
+  if (json::is_text(*value)) {
     fields.push_back(reader.compile(name, {value->GetString(), value->GetStringLength()}));
   } else if (value->IsArray()) {
     for (const auto& item : value->GetArray()) {
-      if (!item.IsString()) {
+      if (!json::is_text(item)) {
         reader.refuse(name, "property isn't a list of strings");
         return fields;
       }
@@ -297,13 +298,6 @@ const std::map<std::string, ReadStep, std::less<>> k_steps{
     {"set", read_set},   {"remove", read_remove}, {"rename", read_rename},
     {"fail", read_fail}, {"drop", read_drop},     {"terminate", read_terminate}};
 
-std::string json_of(const Value& value) {
-  rapidjson::StringBuffer buffer;
-  json::Writer writer(buffer);
-  value.Accept(writer);
-  return {buffer.GetString(), buffer.GetSize()};
-}
-
 void read_step(Processor& processor, PropertyReader& reader) {
   if (processor.type == "inference") {
     processor.step = read_inference(reader, processor.tag);
@@ -332,7 +326,7 @@ Processor parse_processor(const std::string& type, const Value& options) {
   processor.tag = reader.optional_string("tag").value_or("");
   reader.set_tag(processor.tag);
   reader.optional_string("description");
-  if (const auto* condition = reader.take("if")) processor.condition = json_of(*condition);
+  if (const auto* condition = reader.take("if")) processor.condition = json::text_as_written(*condition);
   processor.ignore_failure = reader.boolean("ignore_failure", false);
   if (const auto* on_failure = reader.optional_list("on_failure")) {
     if (on_failure->Empty()) reader.refuse("on_failure", "processors list cannot be empty");

@@ -17,8 +17,11 @@
 
 namespace sightline::elastic {
 
-/// What an `inference` processor does: the texts of all input fields go to the endpoint in one call, the
-/// vectors into the output fields, and the endpoint's id beside the first of them.
+/// What an `inference` processor does: the texts of the input fields go to the endpoint in one call, the
+/// vectors into the output fields, and the endpoint's id beside the first of them. A field that is missing,
+/// where that is ignored, or null takes no part: its output stays as it is. Elasticsearch sends an empty text
+/// for it instead, unless it is the first, and stores what the endpoint makes of that; one that takes
+/// pictures alone refuses it, and the document with it.
 struct InferenceStep {
   struct Field {
     std::string input, output;
@@ -27,12 +30,16 @@ struct InferenceStep {
   std::vector<Field> fields;
   bool ignore_missing = false;
 
-  /// The texts to send, views into the document. None: nothing is to be done, because no field so far is
-  /// there. An empty text stands for a field that is missing, if that is ignored. Errors: a field that is
-  /// missing, or no text.
+  /// The texts to send, views into the document; none if no field is there. Errors: a field that is missing,
+  /// or no text.
   Answer<std::vector<std::string_view>> inputs(const IngestDocument& document) const;
-  /// Writes the vectors: onto what the output fields hold already, as Elasticsearch does.
+  /// Writes the vectors, one for each of `inputs`, which the document still holds: onto what the output
+  /// fields hold already, as Elasticsearch does.
   Refusal write(IngestDocument& document, const std::vector<std::vector<float>>& vectors) const;
+
+ private:
+  /// The fields that take part.
+  Answer<std::vector<const Field*>> present(const IngestDocument& document) const;
 };
 
 /// Runs another pipeline in its place.
@@ -63,7 +70,8 @@ struct Processor {
   bool needs_rescue_here() const;
 };
 
-/// Reads a list of processors: `[{"set": {...}}, ...]`. The JSON must live as long as the processors.
+/// Reads a list of processors: `[{"set": {...}}, ...]`. The JSON, read with json::Numbers::as_written, must
+/// live as long as the processors.
 /// Run here: inference, pipeline, set, remove, rename, fail, drop, terminate; all else, and what is wrong in
 /// one of these, becomes a ForeignStep whose refusal is a 400 parse_exception as Elasticsearch words it, with
 /// processor_type and property_name beside it. Errors: a list that is none.

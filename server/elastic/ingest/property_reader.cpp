@@ -1,20 +1,9 @@
 #include "server/elastic/ingest/property_reader.h"
 
+#include "base/json/document.h"
 #include "server/elastic/ingest/processor.h"
 
 namespace sightline::elastic {
-namespace {
-
-const char* java_class(const rapidjson::Value& value) {
-  if (value.IsString()) return "java.lang.String";
-  if (value.IsBool()) return "java.lang.Boolean";
-  if (value.IsObject()) return "java.util.HashMap";
-  if (value.IsArray()) return "java.util.ArrayList";
-  if (value.IsInt()) return "java.lang.Integer";
-  return value.IsInt64() ? "java.lang.Long" : "java.lang.Double";
-}
-
-}  // namespace
 
 ElasticError property_error(std::string_view property, const std::string& what, std::string_view type,
                             std::string_view tag) {
@@ -45,7 +34,7 @@ const rapidjson::Value* PropertyReader::take(std::string_view name) {
 std::optional<std::string> PropertyReader::optional_string(std::string_view name) {
   const auto* value = take(name);
   if (!value) return {};
-  if (!value->IsString()) {
+  if (!json::is_text(*value)) {
     refuse(name, "property isn't a string, but of type [" + std::string(java_class(*value)) + "]");
     return {};
   }

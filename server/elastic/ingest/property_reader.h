@@ -13,7 +13,8 @@
 namespace sightline::elastic {
 
 /// One object of options. The first fault is kept and told by `refusal`; what is read after it does not
-/// matter. A member that is null counts as absent. The object must outlive the reader.
+/// matter. A member that is null counts as absent. The object was read with json::Numbers::as_written, and
+/// must outlive the reader.
 class PropertyReader {
  public:
   PropertyReader(const rapidjson::Value& object, std::string type = {}, std::string tag = {})

@@ -1,7 +1,9 @@
 #include "server/elastic/ingest/template.h"
 
+#include "base/json/document.h"
+#include "base/json/utf8.h"
+#include "base/json/writer.h"
 #include "server/elastic/inference/settings_reader.h"
-#include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
 namespace {
@@ -15,9 +17,22 @@ std::string_view trimmed(std::string_view text) {
 }  // namespace
 
 std::string escaped_for_json(const std::string& text) {
-  std::string json;
-  rest::append_json_string(json, text);
-  return json.substr(1, json.size() - 2);
+  std::string escaped;
+  const auto append = [&escaped](std::string_view part) {
+    const std::string json = json::json_string(part);
+    escaped.append(json, 1, json.size() - 2);
+  };
+  // Half of a surrogate pair is a character like others.
+  const std::string_view whole = text;
+  std::size_t done = 0;
+  for (std::size_t at = whole.find('\xED'); at != std::string_view::npos; at = whole.find('\xED', at + 1)) {
+    if (json::lone_surrogate(whole.substr(at)) == 0) continue;
+    append(whole.substr(done, at - done));
+    done = at + json::k_surrogate_bytes;
+    escaped += whole.substr(at, json::k_surrogate_bytes);
+  }
+  append(whole.substr(done));
+  return escaped;
 }
 
 std::optional<TemplateTag> next_tag(std::string_view text, std::size_t from) {
@@ -78,7 +93,7 @@ std::optional<std::string> Template::render(const IngestDocument& document, bool
     if (!value || (*value)->IsNull()) continue;
     std::string made;
     std::string_view shown;
-    if ((*value)->IsString()) {
+    if (json::is_text(**value)) {
       shown = {(*value)->GetString(), (*value)->GetStringLength()};
     } else {
       shown = made = java_text(**value);

@@ -3,6 +3,7 @@
 #include "base/cancellation.h"
 #include "server/elastic/local/store_core.h"
 #include "server/elastic/local/update_body.h"
+#include "server/elastic/rest/document_id.h"
 
 namespace sightline::elastic {
 namespace {
@@ -45,7 +46,7 @@ Answer<std::optional<BulkLine>> BulkActionReader::read_item() {
     check_cancelled();
     std::string_view line;
     if (auto refusal = next_line(line)) return *refusal;
-    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    if (json::without_byte_order_mark(line).find_first_not_of(" \t\r") == std::string_view::npos) continue;
     BulkLine item;
     item.write.index = defaults_.index;
     item.pipeline = defaults_.pipeline;
@@ -122,7 +123,7 @@ Refusal BulkActionReader::read_parameter(const rest::JsonTape& tape, std::size_t
   if (name == "_index") {
     item.write.index = text;
   } else if (name == "_id") {
-    if (value.kind != Kind::null) item.write.id = text;
+    if (value.kind != Kind::null) item.write.id = rest::document_id(text);
     if (value.kind == Kind::string && text.empty()) {
       item.refusal = illegal_argument("if _id is specified it must not be empty");
     }
@@ -161,6 +162,8 @@ Refusal BulkActionReader::check_item(const BulkLine& item) {
   if (write.index.empty()) add("index is missing");
   const bool needs_id = write.action == Action::remove || write.action == Action::update;
   if (needs_id && write.id.empty()) add("id is missing");
+  if (const auto problem = rest::id_problem(write.id); problem && write.action != Action::remove)
+    add(*problem);
   if (write.action == Action::update) {
     const auto body = parse_update_body(write.source);
     if (!body && body.error().type != "action_request_validation_exception") return body.error();

@@ -15,7 +15,8 @@ namespace sightline::elastic {
 struct FieldValues {
   FieldPtr field;
   std::vector<std::string>
-      strings;  ///< text, keyword (those within ignore_above), binary (empty: values are not kept)
+      strings;  ///< text, keyword (those within ignore_above), binary (empty: values are not kept), as
+                ///< json::java_utf8
   std::vector<std::int64_t>
       integers;  ///< long, integer, short, byte; boolean as 0 or 1; date as milliseconds since 1970 UTC
   std::vector<double> doubles;  ///< double, float (already rounded to float32), half_float (rounded to half)

@@ -2,6 +2,8 @@
 #include <memory>
 #include <set>
 
+#include "base/json/document.h"
+#include "base/json/writer.h"
 #include "base/number_text.h"
 #include "server/elastic/local/answer_size.h"
 #include "server/elastic/local/api.h"
@@ -9,6 +11,7 @@
 #include "server/elastic/local/index_names.h"
 #include "server/elastic/local/mapping_parser.h"
 #include "server/elastic/local/update_body.h"
+#include "server/elastic/rest/document_id.h"
 #include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/json_tape.h"
 
@@ -39,6 +42,9 @@ Refusal read_number(const Request& request, const char* name, std::optional<std:
 /// One write and its answer.
 Response write_one(StoreCore& store, const Request& request, DocumentWrite write) {
   if (auto refusal = check_write_parameters(request)) return refusal->response();
+  write.id = rest::document_id(write.id);
+  if (const auto problem = rest::id_problem(write.id); problem && write.action != Action::remove)
+    return validation_failed(*problem).response();
   const auto forced = forces_refresh(request);
   if (!forced) return forced.error().response();
   if (auto refusal = read_number(request, "if_seq_no", write.if_seq_no)) return refusal->response();
@@ -128,7 +134,7 @@ Answer<Found> find_document(const StoreCore& store, const std::string& name, con
                             std::shared_ptr<const SourceFilter> filter) {
   const auto index = store.find_one(name);
   if (!index) return index.error();
-  auto document = (*index)->fetch_by_id(id, filter->needs_vectors());
+  auto document = (*index)->fetch_by_id(rest::document_id(id), filter->needs_vectors());
   if (!document) return storage_error(document.error());
   return Found{*index, std::move(filter), *std::move(document)};
 }
@@ -166,7 +172,7 @@ Response get_document(StoreCore& store, const Request& request, const PathParame
   std::string out = "{\"_index\":";
   rest::append_json_string(out, found->index->name());
   out += ",\"_id\":";
-  rest::append_json_string(out, path.get("id"));
+  rest::append_json_string(out, rest::document_id(path.get("id")));
   return json_answer(out + found_members(found->document, *found->filter) + "}", found->document ? 200 : 404);
 }
 
@@ -180,6 +186,11 @@ Response get_source(StoreCore& store, const Request& request, const PathParamete
   }
   if (!found->filter->enabled) return validation_failed("fetching source can not be disabled").response();
   return json_answer(rest::filter_source(found->document->source, *found->filter));
+}
+
+/// An id of an _mget: a number as it is written.
+std::string id_in(const rapidjson::Value& value) {
+  return rest::document_id(json::is_text(value) ? shown(value) : json::text_as_written(value));
 }
 
 /// One line of an _mget.
@@ -196,10 +207,10 @@ Answer<Wanted> read_wanted(const rapidjson::Value& item, const std::string& inde
     return ElasticError{400, "parse_exception", "docs array element should include an object"};
   for (const auto& [key, value] : item.GetObject()) {
     const std::string name = shown(key);
-    if (name == "_index" && value.IsString()) {
+    if (name == "_index" && json::is_text(value)) {
       wanted.index = shown(value);
-    } else if (name == "_id" && (value.IsString() || value.IsInt64())) {
-      wanted.id = shown(value);
+    } else if (name == "_id" && (value.IsString() || value.IsNumber())) {
+      wanted.id = id_in(value);
     } else if (name == "_source") {
       auto own = rest::parse_source_filter(value, limits.max_patterns);
       if (!own) return own.error();
@@ -221,7 +232,7 @@ Answer<std::vector<Wanted>> read_multi_get(const Request& request, const std::st
   auto asked = rest::source_filter_of(request, limits.max_patterns);
   if (!asked) return asked.error();
   const auto filter = std::make_shared<const SourceFilter>(*std::move(asked));
-  const auto body = rest::parse_json(request.body);
+  const auto body = rest::parse_as_written(request.body);
   if (!body) return body.error();
   std::vector<Wanted> wanted;
   if (!body->IsObject())
@@ -242,7 +253,7 @@ Answer<std::vector<Wanted>> read_multi_get(const Request& request, const std::st
       const int position = static_cast<int>(wanted.size());
       if (name == "ids") {
         if (index.empty()) return validation_failed("index is missing for doc " + std::to_string(position));
-        wanted.push_back({index, shown(item), filter});
+        wanted.push_back({index, id_in(item), filter});
         continue;
       }
       auto one = read_wanted(item, index, filter, position, limits);

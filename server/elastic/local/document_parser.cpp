@@ -421,6 +421,9 @@ Answer<PreparedDocument> prepare_document(std::string_view source, const std::st
   if (source.find_first_not_of(" \t\r\n") == std::string_view::npos) return no_object;
   std::size_t last_token = 0;
   auto tape = JsonTape::parse(source, &last_token);
+  // The mark is no part of what is kept.
+  if (const auto unmarked = json::without_byte_order_mark(source); tape && unmarked.size() < source.size())
+    tape = JsonTape::parse(unmarked);
   if (!tape) {
     ElasticError cause = std::move(tape).error();
     if (cause.type == "illegal_argument_exception") return cause;

@@ -278,7 +278,7 @@ Response put_alias(StoreCore& store, const Request& request, const PathParameter
   if (!request.body.empty()) {
     std::string wrapped = "{";
     append_key(wrapped, path.get("name"));
-    const auto body = rest::parse_json(wrapped + request.body + "}");
+    const auto body = rest::parse_json(wrapped.append(json::without_byte_order_mark(request.body)) + "}");
     if (!body) return body.error().response();
     const auto parsed = parse_aliases(*body);
     if (!parsed) return parsed.error().response();

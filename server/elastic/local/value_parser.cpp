@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <limits>
 
+#include "base/json/utf8.h"
 #include "server/elastic/local/date.h"
 
 namespace sightline::elastic {
@@ -216,7 +217,7 @@ std::optional<ValueError> append_keyword(FieldValues& values, std::string_view t
             "correct the analyzer to not produce such terms. The prefix of the first immense term is: '[" +
             prefix + "]...'");
   }
-  values.strings.emplace_back(text);
+  values.strings.push_back(json::java_utf8(text));
   return std::nullopt;
 }
 
@@ -272,7 +273,7 @@ std::optional<ValueError> append_value(FieldValues& values, const rest::JsonTape
   const rest::JsonToken& token = tape[index];
   switch (values.field->type) {
     case FieldType::text:
-      values.strings.emplace_back(text_of(token));
+      values.strings.push_back(json::java_utf8(text_of(token)));
       return std::nullopt;
     case FieldType::keyword:
       return append_keyword(values, text_of(token));

@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "server/elastic/local/index_names.h"
+#include "server/elastic/rest/document_id.h"
 #include "server/elastic/rest/json_merge.h"
 
 namespace sightline::elastic {
@@ -11,7 +12,6 @@ namespace {
 /// How long the version of a deleted document is remembered (index.gc_deletes).
 constexpr std::int64_t k_remember_deleted_milliseconds = 60'000;
 constexpr std::int64_t k_primary_term = 1;
-constexpr std::size_t k_longest_id_bytes = 512;
 constexpr std::chrono::seconds k_refresh_interval{1};  // Elasticsearch's default index.refresh_interval
 constexpr auto k_never = std::chrono::steady_clock::time_point::max();
 
@@ -78,10 +78,6 @@ Answer<WriteTransaction::Staged*> WriteTransaction::stage(const std::string& nam
 
 Answer<WriteResult> WriteTransaction::apply(const DocumentWrite& write) {
   if (!failure_) return storage_error(failure_.error());
-  if (write.id.size() > k_longest_id_bytes) {
-    return illegal_argument("id [" + write.id + "] is too long, must be no longer than 512 bytes but was: " +
-                            std::to_string(write.id.size()));
-  }
   auto staged = stage(write.index);
   if (!staged) return staged.error();
   switch (write.action) {
@@ -222,6 +218,8 @@ Answer<WriteResult> WriteTransaction::remove(Staged& staged, const DocumentWrite
   }
   const std::int64_t version = *before ? (*before)->version + 1 : 1, now = milliseconds_now();
   if (Status status = prune(staged); !status) return fail(status);
+  // One that no document can have is not remembered: it may be of any size.
+  if (rest::id_problem(write.id)) return result(staged, write.id, version, staged.next_seq_no++, "not_found");
   auto remember = store_.writer_->query("INSERT OR REPLACE INTO " + staged.index->deleted_table() +
                                         "(id, version, time) VALUES(?1, ?2, ?3)");
   if (!remember) return fail(remember.error());

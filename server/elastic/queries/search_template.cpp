@@ -22,7 +22,8 @@ class TemplateVisitor {
   }
   void scalar(Kind kind, std::size_t begin, std::size_t end) {
     if (!in_source_ || depth_ != 1 || kind != Kind::string) return;
-    const std::string text = json::decoded_string(body_.substr(begin, end - begin)).value_or("");
+    const std::string text =
+        json::decoded_string(body_.substr(begin, end - begin), rest::k_json_limits).value_or("");
     has_builder_ = text.find(k_builder) != std::string::npos;
     has_kind_ = text.find("\"text_embedding\"") != std::string::npos ||
                 text.find("\"embedding\"") != std::string::npos;

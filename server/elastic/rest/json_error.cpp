@@ -41,7 +41,7 @@ bool is_open(const JsonToken& token) {
 Stop find_stop(std::string_view text, const JsonTape& read) {
   Stop stop;
   if (read.size() == 0) {
-    stop.offset = skip_blanks(text, 0);
+    stop.offset = skip_blanks(text, text.size() - json::without_byte_order_mark(text).size());
     return stop;
   }
   std::size_t end = 0;
@@ -219,6 +219,8 @@ ElasticError json_syntax_error(std::string_view text, const JsonTape& read, cons
   if (fault.kind == Kind::too_deep) return too_deep(text, fault.offset);
   if (fault.kind == Kind::number_too_large)
     return parse_error(text, {"Number out of range of a double", fault.offset});
+  if (fault.kind == Kind::other_encoding)
+    return illegal_argument("the body cannot be read: " + json::message(fault));
   if (fault.kind == Kind::too_many_values || fault.kind == Kind::too_many_bytes)
     return {413, "content_too_long_exception", "the JSON cannot be read: " + json::message(fault)};
   Stop stop = find_stop(text, read);

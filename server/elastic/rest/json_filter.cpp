@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/cancellation.h"
+#include "base/json/document.h"
 #include "base/split.h"
 #include "server/elastic/rest/router.h"
 
@@ -76,13 +77,13 @@ class SourceWriter {
 };
 
 Refusal append_patterns(const rapidjson::Value& value, std::vector<std::string>& patterns) {
-  if (value.IsString()) {
+  if (json::is_text(value)) {
     patterns.emplace_back(value.GetString(), value.GetStringLength());
     return std::nullopt;
   }
   if (value.IsArray()) {
     for (const auto& item : value.GetArray()) {
-      if (!item.IsString())
+      if (!json::is_text(item))
         return ElasticError{400, "parsing_exception", "Unknown key for a value in [_source]."};
       patterns.emplace_back(item.GetString(), item.GetStringLength());
     }

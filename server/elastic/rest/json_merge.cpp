@@ -1,5 +1,6 @@
 #include "server/elastic/rest/json_merge.h"
 
+#include "base/json/number.h"
 #include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic::rest {
@@ -23,7 +24,10 @@ bool same_value(const JsonTape& a, std::size_t left, const JsonTape& b, std::siz
     }
     return true;
   }
-  return a[left].text == b[right].text;
+  if (a[left].text == b[right].text) return true;
+  // As Elasticsearch compares them: 1.50 is 1.5, and not 1.
+  return a[left].kind == Kind::number && json::double_value(a[left].text) &&
+         json::java_number_text(a[left].text) == json::java_number_text(b[right].text);
 }
 
 void merge_objects(MergedJson& merged, const JsonTape& base, std::size_t object, const JsonTape& patch,

@@ -10,7 +10,10 @@ namespace sightline::elastic::rest {
 /// checked ends in `failed` and not beyond its end.
 class JsonSkimmer {
  public:
-  JsonSkimmer(std::string_view text, JsonTape& tape) : text_(text), tape_(tape) { tape_.text_ = text; }
+  JsonSkimmer(std::string_view text, JsonTape& tape)
+      : text_(text), tape_(tape), at_(text.size() - json::without_byte_order_mark(text).size()) {
+    tape_.text_ = text;
+  }
 
   bool run() {
     while (!failed_) {
@@ -102,7 +105,7 @@ class JsonSkimmer {
   }
 
   std::string_view decoded(std::size_t begin, std::size_t end) {
-    auto decoded = json::decoded_string(text_.substr(begin, end - begin));
+    auto decoded = json::decoded_string(text_.substr(begin, end - begin), k_json_limits);
     if (!decoded) return failed_ = true, std::string_view();
     return tape_.decoded_.emplace_back(*std::move(decoded));
   }
@@ -116,8 +119,8 @@ class JsonSkimmer {
 
   std::string_view text_;
   JsonTape& tape_;
+  std::size_t at_;
   std::vector<std::size_t> open_;
-  std::size_t at_ = 0;
   bool failed_ = false;
 };
 

@@ -1,19 +1,21 @@
 #include "server/elastic/rest/json_tape.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "base/json/document.h"
-#include "base/json/number.h"
 #include "server/elastic/rest/json_error.h"
 
 namespace sightline::elastic::rest {
 namespace {
 
-// How many values a text may have is for those to say who take it from outside (json_bounds.h): what is read
-// here was counted there, or is ours.
-constexpr json::Limits k_json_limits{.max_depth = static_cast<std::size_t>(k_max_json_depth),
-                                     .max_values = std::numeric_limits<std::uint32_t>::max()};
+Answer<rapidjson::Document> parse_document(std::string_view text, json::Numbers numbers) {
+  rapidjson::Document document;
+  const json::Fault fault =
+      json::read_document(text, document, k_json_limits, json::Strings::copied, numbers);
+  if (!fault && json::find_duplicate_name(document) == nullptr) return document;
+  const auto tape = JsonTape::parse(text);  // knows how Elasticsearch words it
+  return tape ? json_syntax_error(text, *tape, fault) : tape.error();
+}
 
 }  // namespace
 
@@ -26,13 +28,7 @@ class JsonTapeBuilder {
   bool boolean(bool value, json::Place place) {
     return literal(value ? JsonToken::Kind::true_ : JsonToken::Kind::false_, place);
   }
-  bool number(std::string_view written, json::Place place) {
-    // Only these can be beyond a double; whatever wants a value must find one.
-    const bool may_be_large = written.size() > 300 || written.find_first_of("eE") != std::string_view::npos;
-    if (may_be_large && json::number_value(written).kind == json::Number::Kind::too_large) {
-      refused_ = {json::Fault::Kind::number_too_large, place.begin};
-      return false;
-    }
+  bool number(std::string_view, json::Place place) {
     return literal(JsonToken::Kind::number, place);
   }
   bool string(std::string_view decoded, json::Place place) {
@@ -44,7 +40,6 @@ class JsonTapeBuilder {
   bool close_object(std::size_t members, std::size_t end) { return close(members, end) && keys_differ(); }
   bool close_array(std::size_t elements, std::size_t end) { return close(elements, end); }
 
-  const json::Fault& refused() const { return refused_; }
   const JsonToken* duplicate() const { return duplicate_; }
 
  private:
@@ -104,7 +99,6 @@ class JsonTapeBuilder {
   std::vector<std::size_t> open_;
   std::vector<const JsonToken*> keys_;
   std::size_t closed_ = 0;
-  json::Fault refused_;
   const JsonToken* duplicate_ = nullptr;
 };
 
@@ -115,7 +109,6 @@ Answer<JsonTape> JsonTape::parse(std::string_view text, std::size_t* last_token)
   const json::Fault fault = json::read(text, k_json_limits, builder);
   if (last_token != nullptr) *last_token = tape.tokens_.empty() ? 0 : tape.tokens_.back().begin;
   if (builder.duplicate() != nullptr) return json_duplicate_key(text, *builder.duplicate());
-  if (builder.refused()) return json_syntax_error(text, tape, builder.refused());
   if (fault) return json_syntax_error(text, tape, fault);
   return tape;
 }
@@ -164,11 +157,11 @@ std::pair<int, int> line_and_column(std::string_view text, std::size_t offset) {
 }
 
 Answer<rapidjson::Document> parse_json(std::string_view text) {
-  rapidjson::Document document;
-  const json::Fault fault = json::read_document(text, document, k_json_limits);
-  if (!fault && json::find_duplicate_name(document) == nullptr) return document;
-  const auto tape = JsonTape::parse(text);  // knows how Elasticsearch words it
-  return tape ? json_syntax_error(text, *tape, fault) : tape.error();
+  return parse_document(text, json::Numbers::values);
+}
+
+Answer<rapidjson::Document> parse_as_written(std::string_view text) {
+  return parse_document(text, json::Numbers::as_written);
 }
 
 }  // namespace sightline::elastic::rest

@@ -5,12 +5,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <optional>
 #include <rapidjson/document.h>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/json/reader.h"
 #include "base/json/writer.h"
 #include "server/elastic/elastic_error.h"
 
@@ -18,6 +20,12 @@ namespace sightline::elastic::rest {
 
 /// Deepest nesting that is read, as in Elasticsearch. Within it recursion over a document is safe.
 constexpr int k_max_json_depth = 1000;
+
+/// How all JSON of Elasticsearch's side is read. How many values a text may have is for those to say who take
+/// it from outside (json_bounds.h): what is read here was counted there, or is ours.
+constexpr json::Limits k_json_limits{.max_depth = static_cast<std::size_t>(k_max_json_depth),
+                                     .max_values = std::numeric_limits<std::uint32_t>::max(),
+                                     .lone_surrogates = true};
 
 /// One JSON value or key. Children of an array or object follow it directly; `next` is the token behind its
 /// last child.
@@ -28,7 +36,7 @@ struct JsonToken {
   std::uint32_t size = 0;      ///< members or elements
   std::size_t begin = 0;       ///< offset of the first byte, the quote of a string included
   std::size_t end = 0;         ///< offset behind the last byte
-  std::string_view text = {};  ///< of a key or string: decoded; of a number: as written
+  std::string_view text = {};  ///< of a key or string: decoded; of a number: as written, of any size
 };
 
 /// A JSON text and its tokens, in order; token 0 is the root.
@@ -67,8 +75,12 @@ const char* event_name(JsonToken::Kind kind);
 /// Position of `offset` as Elasticsearch counts it: line and column from 1.
 std::pair<int, int> line_and_column(std::string_view text, std::size_t offset);
 
-/// A DOM of a request body. Refuses what JsonTape refuses, with the same errors.
+/// A DOM of a request body. Refuses what JsonTape refuses, with the same errors, and numbers that are too
+/// large for a double.
 Answer<rapidjson::Document> parse_json(std::string_view text);
+/// The same with json::Numbers::as_written: for what goes back to its sender, documents and pipelines. Takes
+/// numbers of any size.
+Answer<rapidjson::Document> parse_as_written(std::string_view text);
 
 using json::append_json_string;
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <limits>
 #include <string_view>
 
 #include "base/json/reader.h"
@@ -56,10 +55,8 @@ class JsonWalk {
 /// deeper than rest::k_max_json_depth; the visitor has then seen a part of it.
 template <class Visitor>
 bool walk_json(std::string_view text, Visitor& visitor) {
-  constexpr json::Limits k_limits{.max_depth = static_cast<std::size_t>(rest::k_max_json_depth),
-                                  .max_values = std::numeric_limits<std::uint32_t>::max()};
   JsonWalk<Visitor> walk(visitor);
-  return !json::read(text, k_limits, walk);
+  return !json::read(text, rest::k_json_limits, walk);
 }
 
 }  // namespace sightline::elastic

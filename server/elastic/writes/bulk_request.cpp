@@ -4,7 +4,9 @@
 #include <array>
 #include <rapidjson/document.h>
 
+#include "base/json/document.h"
 #include "base/json/writer.h"
+#include "server/elastic/rest/document_id.h"
 #include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
@@ -38,21 +40,17 @@ std::string_view text_of(const rapidjson::Value& value) {
 const char* token_of(const rapidjson::Value& value) {
   if (value.IsArray()) return "START_ARRAY";
   if (value.IsObject()) return "START_OBJECT";
-  if (value.IsString()) return "VALUE_STRING";
-  if (value.IsNumber()) return "VALUE_NUMBER";
+  if (json::is_text(value)) return "VALUE_STRING";
+  if (value.IsNumber() || value.IsString()) return "VALUE_NUMBER";
   return value.IsBool() ? "VALUE_BOOLEAN" : "VALUE_NULL";
 }
 
 std::string plain_text(const rapidjson::Value& value) {
-  if (value.IsString()) return std::string(text_of(value));
-  rapidjson::StringBuffer buffer;
-  json::Writer writer(buffer);
-  value.Accept(writer);
-  return {buffer.GetString(), buffer.GetSize()};
+  return json::is_text(value) ? std::string(text_of(value)) : json::text_as_written(value);
 }
 
 bool is_blank(std::string_view line) {
-  return line.find_first_not_of(" \t\r") == std::string_view::npos;
+  return json::without_byte_order_mark(line).find_first_not_of(" \t\r") == std::string_view::npos;
 }
 
 /// Stands for itself in a JSON string, and is no part of a longer UTF-8 sequence that would have to be
@@ -175,7 +173,7 @@ std::string BulkItem::action_after_pipelines(const std::string& new_index,
                                              const std::optional<std::string>& new_id,
                                              const std::optional<std::string>& new_routing) const {
   rapidjson::StringBuffer buffer;
-  json::Writer writer(buffer);
+  json::AsWrittenWriter writer(buffer);
   writer.StartObject();
   writer.Key(operation.c_str());
   writer.StartObject();
@@ -183,7 +181,7 @@ std::string BulkItem::action_after_pipelines(const std::string& new_index,
   if (new_id) writer.Key("_id"), writer.String(*new_id);
   if (new_routing) writer.Key("routing"), writer.String(*new_routing);
   writer.Key("pipeline"), writer.String(k_no_pipeline.data(), k_no_pipeline.size());
-  const auto action = rest::parse_json(action_line);  // it was read before
+  const auto action = rest::parse_as_written(action_line);  // it was read before
   for (const auto& member : action->MemberBegin()->value.GetObject()) {
     const auto name = text_of(member.name);
     if (name == "_index" || name == "_id" || name == "routing" || name == "pipeline" || name == "op_type")
@@ -221,7 +219,7 @@ Refusal BulkReader::read_action(std::string_view line) {
   const auto malformed = [&](const std::string& what) {
     return illegal_argument("Malformed action/metadata line " + where + ", " + what);
   };
-  const auto document = rest::parse_json(line);
+  const auto document = rest::parse_as_written(line);
   if (!document) return document.error();
   if (!document->IsObject())
     return malformed(std::string("expected START_OBJECT but found [") + token_of(*document) + "]");
@@ -248,6 +246,8 @@ Answer<const BulkItem*> BulkReader::next() {
     if (is_blank(**line)) continue;
     if (Refusal refusal = read_action(**line)) return *refusal;
     if (item_.index.empty()) return validation_failed("index is missing");
+    if (const auto problem = rest::id_problem(item_.id.value_or("")); problem && item_.operation != "delete")
+      return validation_failed(*problem);
     if (item_.operation != "delete") {
       auto source = next_line();
       if (!source) return source.error();

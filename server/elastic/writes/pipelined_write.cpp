@@ -2,6 +2,7 @@
 
 #include "server/elastic/definitions/definition_guard.h"
 #include "server/elastic/definitions/definition_index.h"
+#include "server/elastic/rest/document_id.h"
 #include "server/elastic/rest/json_tape.h"
 #include "server/elastic/writes/bulk_request.h"
 
@@ -126,6 +127,9 @@ void run_pipelines(WritePlanner& planner, IngestService& ingest, const std::vect
       write->failure = restricted_index();
     } else if (index != write->index) {
       write->failure = moved_by_final(*write, index);
+    } else if (const auto problem = rest::id_problem(write->document->metadata().id.value_or(""))) {
+      // A pipeline's: the store would refuse a whole bulk for it.
+      write->failure = illegal_argument(*problem);
     }
   }
 }
@@ -140,7 +144,7 @@ std::string PipelinedWrite::source_json() const {
 PipelinedWrite make_write(const WritePlan& plan, const IngestDocument::Metadata& metadata,
                           std::string_view text) {
   PipelinedWrite write{plan, metadata.index, nullptr, {}, false};
-  auto source = rest::parse_json(text);
+  auto source = rest::parse_as_written(text);
   if (!source) {
     write.failure = not_a_document(source.error());
   } else if (!source->IsObject()) {

@@ -4,6 +4,7 @@
 
 #include "base/number_text.h"
 #include "server/elastic/definitions/definition_index.h"
+#include "server/elastic/rest/document_id.h"
 #include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/json_merge.h"
 #include "server/elastic/rest/json_tape.h"
@@ -214,7 +215,8 @@ Outcome Writes::update(http::Request request, const std::string& index, const st
   WritePlanner planner = planner_for(request);
   const auto& plan = planner.plan(index, {});
   if (!plan) return plan.error().response();
-  if (!plan->here()) return request;
+  // An id that is too long the store refuses.
+  if (!plan->here() || rest::id_problem(rest::document_id(id))) return request;
   auto update = PartialUpdate::parse(request.body);
   if (!update) return request;
   if (const auto flag = rest::query_flag(request, "doc_as_upsert", update->doc_as_upsert); !flag) {

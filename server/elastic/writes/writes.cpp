@@ -6,6 +6,7 @@
 #include "base/cancellation.h"
 #include "server/elastic/definitions/definition_guard.h"
 #include "server/elastic/definitions/definition_index.h"
+#include "server/elastic/rest/document_id.h"
 #include "server/elastic/rest/json_tape.h"
 #include "server/elastic/rest/router.h"
 #include "server/elastic/writes/bulk_request.h"
@@ -86,9 +87,11 @@ Outcome Writes::bulk(http::Request request, const std::string& index) {
     const auto item = reader.next();
     if (!item) {
       if (ours) return item.error().response();
-      // The store reads the rest by its own lights.
-      if (may_name_definitions(request.body)) return restricted_index().response();
-      return request;
+      // The store reads the rest by its own lights, and says of a well-formed action all that is wrong in the
+      // bulk.
+      if (!may_name_definitions(request.body)) return request;
+      const bool is_read = item.error().type == "action_request_validation_exception";
+      return (is_read ? item.error() : restricted_index()).response();
     }
     if (!*item) break;
     if (count > limits_.max_bulk_items) return too_many_items(limits_.max_bulk_items).response();
@@ -110,6 +113,10 @@ Outcome Writes::document(http::Request request, const std::string& index,
   if (!plan->here()) return request;
   if (request.body.empty())
     return ElasticError{400, "parse_exception", "request body is required"}.response();
+  if (const auto problem = rest::id_problem(rest::document_id(id.value_or("")))) {
+    return ElasticError{400, "action_request_validation_exception", "Validation Failed: 1: " + *problem + ";"}
+        .response();
+  }
   const IngestDocument::Metadata before{index, id, rest::query_parameter(request, "routing")};
   PipelinedWrite write = make_write(*plan, before, request.body);
   run_pipelines(planner, ingest_, {&write});

@@ -83,5 +83,26 @@ TEST_CASE("any number is had as a double") {
   CHECK_FALSE(double_value("1e309").has_value());
 }
 
+TEST_CASE("numbers print as Java prints what Elasticsearch reads") {
+  // Elasticsearch 9.2.0 answers these for `fields` of a text field.
+  CHECK(java_number_text("12345678901234567890123") == "12345678901234567890123");
+  CHECK(java_number_text("-0") == "0");
+  CHECK(java_number_text("1e5") == "100000.0");
+  CHECK(java_number_text("1.50") == "1.5");
+  CHECK(java_number_text("1E400") == "Infinity");
+  CHECK(java_number_text("1e-7") == "1.0E-7");
+  CHECK(java_number_text("1e30") == "1.0E30");
+  CHECK(java_number_text("99999999999999999999.0") == "1.0E20");
+  CHECK(java_number_text("123456789012345678.9") == "1.2345678901234568E17");
+  // Double.toString.
+  CHECK(java_number_text("-1E400") == "-Infinity");
+  CHECK(java_number_text("-0.0") == "-0.0");
+  CHECK(java_number_text("0.001") == "0.001");
+  CHECK(java_number_text("0.0001") == "1.0E-4");
+  CHECK(java_number_text("1e7") == "1.0E7");
+  CHECK(java_number_text("9999999.5") == "9999999.5");
+  CHECK(java_number_text("0.1000000000000000055511151231257827") == "0.1");
+}
+
 }  // namespace
 }  // namespace sightline::json

@@ -182,5 +182,62 @@ TEST_CASE("a name that an object has twice is found at any depth") {
   CHECK(duplicate(R"({"a":1,"\u0061":2})") == "a");
 }
 
+TEST_CASE("a byte order mark in front is no part of the text, and places count it") {
+  Recorder recorder;
+  CHECK_FALSE(read("\xEF\xBB\xBF [1]", {}, recorder));
+  CHECK(recorder.seen == "[@4-5 1@5-6 1]@6-7 ");
+  CHECK(fault_of("\xEF\xBB\xBF").kind == Kind::empty);
+  CHECK(fault_of("\xEF\xBB\xBF\xEF\xBB\xBF[1]").kind == Kind::bad_value);  // one, as in Elasticsearch 9.2
+  CHECK(fault_of(" \xEF\xBB\xBF[1]").kind == Kind::bad_value);
+  CHECK(without_byte_order_mark("\xEF\xBB\xBF{}") == "{}");
+  CHECK(without_byte_order_mark("\xEF\xBB{}") == "\xEF\xBB{}");
+}
+
+TEST_CASE("a text in UTF-16 or UTF-32 is named as one") {
+  using namespace std::string_view_literals;
+  for (const std::string_view text :
+       {"\xFF\xFE{\0}\0"sv, "\xFE\xFF\0{\0}"sv, "{\0}\0"sv, "\0{\0}"sv, "\0\0\0{"sv, "\0\0\xFE\xFF"sv}) {
+    const Fault fault = fault_of(text);
+    CHECK(fault.kind == Kind::other_encoding);
+    CHECK(message(fault) == "the text is UTF-16 or UTF-32; send it as UTF-8");
+  }
+}
+
+TEST_CASE("half of a surrogate pair is a fault, or a character of its own") {
+  const Limits java{.lone_surrogates = true};
+  const auto decoded = [&](const std::string& text) { return decoded_string("\"" + text + "\"", java).value_or("none"); };
+  CHECK(decoded("a\\ud83db") == "a\xED\xA0\xBD" "b");
+  CHECK(decoded("\\ude00") == "\xED\xB8\x80");
+  CHECK(decoded("\\ude00\\ud83d") == "\xED\xB8\x80\xED\xA0\xBD");
+  CHECK(decoded("\\ud83d\\ude00") == "\xF0\x9F\x98\x80");
+  CHECK(decoded("\\ud83d\\ud83d\\ude00") == "\xED\xA0\xBD\xF0\x9F\x98\x80");
+  CHECK(decoded("\\ud83d\\u0041") == "\xED\xA0\xBD" "A");
+  CHECK(decoded("\\ud83d\\n") == "\xED\xA0\xBD\n");
+  CHECK(decoded("\\ud83d\\u00") == "none");
+  CHECK(decoded("\\ud83") == "none");
+  CHECK(decoded("\xED\xA0\xBD") == "none");  // as bytes it is not UTF-8
+  CHECK(decoded_string(R"("\ud83d")") == std::nullopt);
+  CHECK(decoded_string(R"("\ude00")") == std::nullopt);
+}
+
+TEST_CASE("a document keeps each number as it was written") {
+  const std::string text =
+      R"([12345678901234567890123,-12345678901234567890,18446744073709551615,9223372036854775807,-0,-0.0,0,1.50,1e5,1E400,0.1000000000000000055511151231257827,{"1.0":-7}])";
+  rapidjson::Document document;
+  CHECK_FALSE(read_document(text, document, {}, Strings::copied, Numbers::as_written));
+  CHECK(text_as_written(document) == text);
+  CHECK(document[2].IsUint64());
+  CHECK(document[3].IsInt64());
+  CHECK(document[6].IsInt());
+  CHECK(written_number(document[4]) == "-0");
+  CHECK(written_number(document[9]) == "1E400");
+  CHECK_FALSE(written_number(document[6]));
+  CHECK_FALSE(is_text(document[9]));
+  CHECK(is_text(rapidjson::Value("1.50")));
+  CHECK_FALSE(read_document(R"("1.50")", document, {}, Strings::copied, Numbers::as_written));
+  CHECK(text_as_written(document) == R"("1.50")");
+  CHECK(read_document("[1E400]", document).kind == Kind::number_too_large);
+}
+
 }  // namespace
 }  // namespace sightline::json

@@ -202,11 +202,51 @@ TEST_CASE("a partial update merges objects, replaces the rest, and knows when no
   CHECK_FALSE(
       rest::merge_json(R"({"a":1,"o":{"x":[1,{"p":"q"}]}})", R"({"o":{"x":[1,{"p":"q"}]}})")->changed);
   CHECK(rest::merge_json(R"({"a":1})", R"({"a":2})")->changed);
+  // Elasticsearch 9.2.0 answers noop for the first line, updated for the second.
+  for (const char* same : {"1.5", "1.50", "15e-1"}) CHECK_FALSE(rest::merge_json(R"({"a":1.50})", std::string(R"({"a":)") + same + "}")->changed);
+  for (const char* other : {"1", "1.0000001", "12345678901234567890124"})
+    CHECK(rest::merge_json(R"({"a":1.0,"b":12345678901234567890123})", std::string(R"({"a":)") + other + "}")->changed);
+  CHECK_FALSE(rest::merge_json(R"({"a":-0,"b":12345678901234567890123})", R"({"a":0,"b":12345678901234567890123})")->changed);
+  CHECK(rest::merge_json(R"({"a":1.50,"b":12345678901234567890123})", R"({"c":1e5})")->text ==
+        R"({"a":1.50,"b":12345678901234567890123,"c":1e5})");
+  CHECK(rest::merge_json(R"({"a":"\ud83d"})", R"({"a":"\ud83e"})")->changed);
   CHECK(parse_update_body("{}").error().reason == "Validation Failed: 1: script or doc is missing;");
   CHECK(parse_update_body(R"({"foo":1})").error().reason == "[1:2] [UpdateRequest] unknown field [foo]");
   CHECK(parse_update_body(R"({"doc":1})").error().reason ==
         "[1:8] [UpdateRequest] doc doesn't support values of type: VALUE_NUMBER");
   CHECK_FALSE(parse_update_body(R"({"script":"ctx._source.a=1"})").ok());
+}
+
+TEST_CASE("half a surrogate pair is a question mark in the index, as in Elasticsearch") {
+  const auto mapping = mapping_of(
+      R"({"properties":{"k":{"type":"keyword"},"t":{"type":"text"},"s":{"type":"keyword","ignore_above":3}}})");
+  const auto document = prepare_document(R"({"k":["x\ud83dy","\ude00\ud83d"],"t":"a \ud83d","s":"\ud83dab"})", "1", mapping, true);
+  REQUIRE(document.ok());
+  // Elasticsearch 9.2.0 shows these keys in a terms aggregation.
+  CHECK(document->values.fields[0].strings == std::vector<std::string>{"x?y", "??"});
+  CHECK(document->values.fields[1].strings == std::vector<std::string>{"a ?"});
+  CHECK(document->values.fields[2].strings == std::vector<std::string>{"?ab"});
+}
+
+TEST_CASE("a number of any size is what its field makes of it") {
+  const auto mapping = mapping_of(
+      R"({"properties":{"k":{"type":"keyword"},"d":{"type":"double"},"l":{"type":"long"},"f":{"type":"float"},"i":{"type":"integer"}}})");
+  const auto fault = [&](const std::string& source) {
+    const auto document = prepare_document(source, "1", mapping, true);
+    return document ? std::string("none") : document.error().causes.at(0).reason.substr(0, 80);
+  };
+  const auto document = prepare_document(R"({"k":[1E400,1.50,12345678901234567890123],"d":12345678901234567890123,"l":1.9})", "1", mapping, true);
+  REQUIRE(document.ok());
+  CHECK(document->values.fields[0].strings == std::vector<std::string>{"1E400", "1.50", "12345678901234567890123"});
+  CHECK(document->values.fields[1].doubles == std::vector<double>{12345678901234567890123.0});
+  CHECK(document->values.fields[2].integers == std::vector<std::int64_t>{1});
+  // As Elasticsearch 9.2.0 words them.
+  CHECK(fault(R"({"d":1E400})") == "[double] supports only finite values, but got [Infinity]");
+  CHECK(fault(R"({"f":-1E400})") == "[float] supports only finite values, but got [-Infinity]");
+  CHECK(fault(R"({"new":1E400})") == "[float] supports only finite values, but got [Infinity]");
+  CHECK(fault(R"({"new":12345678901234567890123})").find("Numeric value (12345678901234567890123) out of range of long") != std::string::npos);
+  CHECK(fault(R"({"i":1E400})") != "none");
+  CHECK(fault(R"({"l":1E400})") != "none");
 }
 
 }  // namespace

@@ -394,5 +394,51 @@ TEST_CASE("readers and writers at once see whole documents and lose none") {
   CHECK(store.count("p") == std::to_string(k_writers * k_each));
 }
 
+TEST_CASE("a byte order mark before a document or a body is skipped, and not kept") {
+  StoreFixture store;
+  const std::string mark = "\xEF\xBB\xBF";
+  CHECK(store.put("/m", mark + R"({"mappings":{"properties":{"a":{"type":"keyword"}}}})").status == 200);
+  CHECK(store.put("/m/_doc/1", mark + R"({"a":1.50})").status == 201);
+  CHECK(store.get("/m/_source/1").body == R"({"a":1.50})");
+  CHECK(store.post("/m/_update/1", mark + R"({"doc":{"b":1e5}})").status == 200);
+  CHECK(store.get("/m/_source/1").body == R"({"a":1.50,"b":1e5})");
+  CHECK(store.post("/_bulk", mark + R"({"index":{"_index":"m","_id":"2"}})" + "\n" + mark + R"({"a":"x"})" + "\n" + mark + "\n" + mark +
+                                 R"({"delete":{"_index":"m","_id":"1"}})" + "\n").at("/errors") == "false");
+  CHECK(store.get("/m/_source/2").body == R"({"a":"x"})");
+  CHECK(store.get("/m/_doc/1").status == 404);
+  CHECK(store.post("/m/_mget", mark + R"({"ids":["2"]})").at("/docs/0/found") == "true");
+  CHECK(store.put("/m/_alias/n", mark + R"({"is_write_index":true})").status == 200);
+  CHECK(store.put("/m/_doc/3", mark + mark + "{}").status == 400);
+  CHECK(store.put("/m/_doc/3", std::string("{\0}\0", 4)).reason().find("UTF-16 or UTF-32") != std::string::npos);
+}
+
+TEST_CASE("an id is kept as Elasticsearch keeps it, whichever way it is written") {
+  StoreFixture store;
+  CHECK(store.post("/_bulk", R"({"index":{"_index":"m","_id":"i\ud83dd"}})" "\n{}\n" R"({"index":{"_index":"m","_id":12345678901234567890123}})" "\n{}\n"
+                             R"({"index":{"_index":"m","_id":1.50}})" "\n{}\n").at("/errors") == "false");
+  for (const char* id : {"i%ED%A0%BDd", "i%EF%BF%BDd", "i%FFd", "12345678901234567890123", "1.50"}) CHECK(store.get(std::string("/m/_doc/") + id).status == 200);
+  const Reply found = store.post("/m/_mget", R"({"ids":["i\ud83dd",1.50,12345678901234567890123]})");
+  for (const char* place : {"/docs/0/found", "/docs/1/found", "/docs/2/found"}) CHECK_MESSAGE(found.at(place) == "true", found.body);
+}
+
+TEST_CASE("an id of more than 512 bytes refuses writes, and finds nothing") {
+  StoreFixture store;
+  store.put("/m");
+  const std::string most(512, 'a'), id = most + "a";
+  const std::string reason = "Validation Failed: 1: id [" + id + "] is too long, must be no longer than 512 bytes but was: 513;";
+  CHECK(store.put("/m/_doc/" + most, "{}").status == 201);
+  CHECK(store.put("/m/_doc/" + id, "{}").reason() == reason);
+  CHECK(store.put("/m/_create/" + id, "{}").reason() == reason);
+  CHECK(store.post("/m/_update/" + id, R"({"doc":{}})").reason() == reason);
+  CHECK(store.get("/m/_doc/" + id).status == 404);
+  CHECK(store.call(http::Method::delete_, "/m/_doc/" + id).at("/result") == "not_found");
+  const auto bulk = [&](const std::string& operation, const std::string& source) {
+    return store.post("/_bulk", R"({"index":{"_index":"m","_id":"good"}})" "\n{}\n{\"" + operation + R"(":{"_index":"m","_id":")" + id + "\"}}\n" + source);
+  };
+  for (const char* operation : {"index", "create", "update"}) CHECK(bulk(operation, "{\"doc\":{}}\n").reason() == reason);
+  CHECK(store.get("/m/_doc/good").status == 404);
+  CHECK(bulk("delete", "").at("/items/1/delete/status") == "404");
+}
+
 }  // namespace
 }  // namespace sightline::elastic

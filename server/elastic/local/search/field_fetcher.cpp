@@ -3,15 +3,23 @@
 #include <algorithm>
 
 #include "base/float_text.h"
+#include "base/json/number.h"
 #include "server/elastic/local/date.h"
 #include "server/elastic/local/search/search_errors.h"
 
 namespace sightline::elastic {
 namespace {
 
-/// Text and binary values are in the source alone; all others are in memory.
+/// Text and binary values are in the source alone. Keywords are in memory as they are looked for, and in the
+/// source as they were sent. All others are in memory.
 bool is_from_source(const Field& field) {
-  return field.type == FieldType::text || field.type == FieldType::binary;
+  return field.type == FieldType::text || field.type == FieldType::binary ||
+         (field.type == FieldType::keyword && !field.null_value);
+}
+
+/// A scalar as text, as Elasticsearch makes one of it.
+std::string text_of(const JsonView& value) {
+  return value.is_number() ? json::java_number_text(value.text()) : std::string(value.text());
 }
 
 std::string json_text(std::string_view text) {
@@ -39,7 +47,7 @@ void collect(const JsonView& value, std::string_view path, std::vector<std::stri
   if (value.is_array()) {
     value.each_element([&](const JsonView& item) { collect(item, path, values); });
   } else if (path.empty()) {
-    if (value.is_scalar()) values.push_back(json_text(value.is_bool() ? value.raw() : value.text()));
+    if (value.is_scalar()) values.push_back(json_text(text_of(value)));
   } else if (value.is_object()) {
     value.each_member([&](const JsonView& key, const JsonView& item) {
       const std::string_view name = key.text();
@@ -115,6 +123,8 @@ Status FieldFetcher::append_values(const Wanted& wanted, Doc doc, const rest::Js
   const MemoryIndex& memory = shard_.memory();
   if (is_from_source(field)) {
     if (source) collect(JsonView(*source, 0), source_path(field), values);
+    if (field.ignore_above)
+      std::erase_if(values, [&](const std::string& text) { return !is_within(text, *field.ignore_above); });
   } else if (field.type == FieldType::dense_vector) {
     auto vector = shard_.index->fetch_vector(memory.number(doc), field.path);
     if (!vector) return std::move(vector).error();

@@ -8,6 +8,8 @@
 #include <map>
 
 #include "base/cancellation.h"
+#include "base/json/utf8.h"
+#include "server/elastic/rest/document_id.h"
 
 namespace sightline::elastic {
 namespace {
@@ -75,7 +77,7 @@ Literal read_literal(const JsonView& value) {
   if (value.is_bool())
     return {Literal::Kind::boolean, value.kind() == JsonView::Kind::true_ ? "true" : "false"};
   if (value.is_number()) return {Literal::Kind::number, std::string(value.text())};
-  return {Literal::Kind::string, std::string(value.text())};
+  return {Literal::Kind::string, json::java_utf8(value.text())};  // as in the index
 }
 
 ElasticError expected_text(const JsonView& value) {
@@ -405,7 +407,7 @@ Query parse_ids(const JsonView& body, const QueryContext& context) {
     if (key.text() == "values") {
       value.each_or_self([&](const JsonView& item) {
         context.budget.value();
-        ids.ids.push_back(read_text(item, "values"));
+        ids.ids.push_back(rest::document_id(read_text(item, "values")));
       });
     } else if (!read_shared(key.text(), value, query)) {
       unknown_option("ids", key, {"values", "boost", "_name"});
@@ -421,7 +423,7 @@ Query parse_prefix(const JsonView& body, const QueryContext&) {
   bool has_value = false;
   const auto take = [&](const JsonView& value) {
     if (value.is_null()) refuse(illegal_argument("value cannot be null"));
-    prefix.value = read_text(value, "value");
+    prefix.value = json::java_utf8(read_text(value, "value"));
     has_value = true;
   };
   one_field("prefix", body, [&](const std::string& field, const JsonView& value) {
