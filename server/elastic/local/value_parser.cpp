@@ -129,6 +129,7 @@ std::optional<ValueError> append_decimal(FieldValues& values, const rest::JsonTa
   const std::string_view text = token.text;
   if (token.kind == Kind::string && text.empty() && values.field->coerce) return std::nullopt;
   std::optional<double> value = parse_double(text);
+  if (text == "-0") value = 0.0;  // an integer, which has no sign there
   if (!value) {
     for (const char* name : {"NaN", "Infinity", "-Infinity"}) {
       if (text == name) {

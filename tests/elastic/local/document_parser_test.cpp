@@ -1,5 +1,6 @@
 #include "server/elastic/local/document_parser.h"
 
+#include <cmath>
 #include <doctest/doctest.h>
 
 #include "server/elastic/local/update_body.h"
@@ -240,6 +241,9 @@ TEST_CASE("a number of any size is what its field makes of it") {
   CHECK(document->values.fields[0].strings == std::vector<std::string>{"1E400", "1.50", "12345678901234567890123"});
   CHECK(document->values.fields[1].doubles == std::vector<double>{12345678901234567890123.0});
   CHECK(document->values.fields[2].integers == std::vector<std::int64_t>{1});
+  const auto zero = prepare_document(R"({"d":-0})", "1", mapping, true);
+  REQUIRE(zero.ok());
+  CHECK_FALSE(std::signbit(zero->values.fields[0].doubles[0]));  // Elasticsearch 9.2.0 shows 0.0
   // As Elasticsearch 9.2.0 words them.
   CHECK(fault(R"({"d":1E400})") == "[double] supports only finite values, but got [Infinity]");
   CHECK(fault(R"({"f":-1E400})") == "[float] supports only finite values, but got [-Infinity]");
