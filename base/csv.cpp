@@ -1,6 +1,7 @@
 #include "base/csv.h"
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <rapidjson/encodings.h>
 #include <rapidjson/memorystream.h>
@@ -22,7 +23,7 @@ bool is_utf8(std::string_view text) {
 }
 
 /// Splits text into rows of fields; `unfinished` becomes the line of a quote that never ends.
-std::vector<CsvTable::Row> split(std::string_view text, std::size_t& unfinished) {
+std::vector<CsvTable::Row> split(std::string_view text, char separator, std::size_t& unfinished) {
   std::vector<CsvTable::Row> rows;
   std::size_t line = 1, quote_line = 0;
   CsvTable::Row row{line, {}};
@@ -52,7 +53,7 @@ std::vector<CsvTable::Row> split(std::string_view text, std::size_t& unfinished)
     } else if (c == '"' && field.empty()) {
       quoted = any = true;
       quote_line = line;
-    } else if (c == ',') {
+    } else if (c == separator) {
       row.fields.push_back(std::move(field));
       field.clear();
       any = true;
@@ -67,6 +68,26 @@ std::vector<CsvTable::Row> split(std::string_view text, std::size_t& unfinished)
   return rows;
 }
 
+std::string without_blanks(const std::string& text) {
+  const std::size_t begin = text.find_first_not_of(" \t");
+  return begin == std::string::npos ? std::string() : text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
+}
+
+/// Drops the columns at the end that have neither name nor values: spreadsheets leave them behind.
+void drop_empty_columns(std::vector<std::string>& names, std::vector<CsvTable::Row>& rows) {
+  while (names.size() > 1 && names.back().empty()) {
+    const std::size_t last = names.size() - 1;
+    const bool has_values = std::any_of(rows.begin(), rows.end(), [&](const CsvTable::Row& row) {
+      return row.fields.size() > last && !row.fields[last].empty();
+    });
+    if (has_values) return;
+    names.pop_back();
+    for (CsvTable::Row& row : rows) {
+      if (row.fields.size() > last) row.fields.pop_back();
+    }
+  }
+}
+
 }  // namespace
 
 std::optional<std::size_t> CsvTable::column(std::string_view name) const {
@@ -79,12 +100,12 @@ Error bad_line(const std::string& file, std::size_t line, const std::string& wha
   return {ErrorCode::invalid_argument, file + ", line " + std::to_string(line) + ": " + what};
 }
 
-Result<CsvTable> parse_csv(std::string_view text, const std::string& file) {
+Result<CsvTable> parse_csv(std::string_view text, const std::string& file, char separator) {
   if (!is_utf8(text))
     return Error{ErrorCode::invalid_argument, file + " is not UTF-8 text; save it as CSV UTF-8"};
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   std::size_t unfinished = 0;
-  std::vector<CsvTable::Row> rows = split(text, unfinished);
+  std::vector<CsvTable::Row> rows = split(text, separator, unfinished);
   if (unfinished > 0) return bad_line(file, unfinished, "the quote opened here never ends");
   if (rows.empty())
     return Error{ErrorCode::invalid_argument, file + " is empty; its first row must name the columns"};
@@ -93,6 +114,8 @@ Result<CsvTable> parse_csv(std::string_view text, const std::string& file) {
   const std::size_t head_line = rows.front().line;
   table.names = std::move(rows.front().fields);
   rows.erase(rows.begin());
+  for (std::string& name : table.names) name = without_blanks(name);
+  drop_empty_columns(table.names, rows);
   std::set<std::string_view> seen;
   for (std::size_t column = 0; column < table.names.size(); ++column) {
     const std::string& name = table.names[column];
@@ -108,6 +131,28 @@ Result<CsvTable> parse_csv(std::string_view text, const std::string& file) {
   }
   table.rows = std::move(rows);
   return table;
+}
+
+char detect_separator(std::string_view& text) {
+  constexpr std::string_view k_mark = "\xEF\xBB\xBF", k_candidates = ",;\t|";
+  if (text.starts_with(k_mark)) text.remove_prefix(k_mark.size());
+  const std::string_view first_line = text.substr(0, text.find_first_of("\r\n"));
+  if (first_line.size() == 5 && first_line.starts_with("sep=")) {
+    text.remove_prefix(first_line.size());
+    return first_line.back();
+  }
+  std::array<std::size_t, k_candidates.size()> counts{};
+  bool quoted = false;
+  for (const char c : text) {
+    if (c == '"') quoted = !quoted;
+    if (quoted) continue;
+    if (c == '\n') {
+      if (std::any_of(counts.begin(), counts.end(), [](std::size_t count) { return count > 0; })) break;
+    } else if (const std::size_t which = k_candidates.find(c); which != std::string_view::npos) {
+      ++counts[which];
+    }
+  }
+  return k_candidates[static_cast<std::size_t>(std::max_element(counts.begin(), counts.end()) - counts.begin())];
 }
 
 Result<CsvTable> read_csv(const std::filesystem::path& file) {

@@ -1,26 +1,79 @@
 #include "ingest/bulk.h"
 
+#include <algorithm>
+
 #include "base/base64.h"
 #include "base/json/document.h"
 #include "base/json/writer.h"
-#include "base/sha256.h"
 #include "ingest/cluster.h"
+#include "ingest/json_members.h"
 
 namespace sightline::ingest {
 
-BulkDocument make_document(const std::string& name, std::string_view content, std::string_view attributes) {
-  BulkDocument document{sha256_hex(content), name, {}};
-  document.lines = "{\"index\":{\"_id\":\"" + document.id + "\"}}\n{\"image_name\":";
-  json::append_json_string(document.lines, name);
-  if (!attributes.empty()) document.lines.append(",").append(attributes);
-  document.lines += ",\"image_data\":\"";
-  document.lines += base64_encode(content);
-  document.lines += "\"}\n";
+namespace {
+
+std::string action_line(const char* operation, const std::string& id, const std::string& condition) {
+  return std::string("{\"").append(operation).append("\":{\"_id\":").append(json::json_string(id)).append(condition) + "}}";
+}
+
+std::string picture_member(const std::string& field, std::string_view quoted) {
+  return std::string(",").append(json::json_string(field)).append(":").append(quoted);
+}
+
+}  // namespace
+
+void BulkDocument::write_anew() {
+  action = action_line("index", id, "");
+  fields = attributes;
+}
+
+void BulkDocument::write_over(const StoredDocument& stored) {
+  std::string condition;
+  if (stored.sequence_number && stored.primary_term) {
+    condition = ",\"if_seq_no\":" + std::to_string(*stored.sequence_number) +
+                ",\"if_primary_term\":" + std::to_string(*stored.primary_term);
+  }
+  action = action_line(stored.found ? "index" : "create", id, condition);
+  std::vector<std::string> left_out = picture_fields;
+  left_out.emplace_back("image_name");
+  fields = merged_members(stored.members, attributes, left_out);
+}
+
+bool BulkDocument::changes(const StoredDocument& stored) const {
+  if (!same_members(merged_members(stored.members, attributes), stored.members)) return true;
+  const std::string held = std::string("{").append(stored.members).append("}");
+  const auto members = members_of(held);
+  return !members || std::any_of(members->begin(), members->end(), [&](const JsonMember& member) {
+    const bool is_picture =
+        std::find(picture_fields.begin(), picture_fields.end(), member.name) != picture_fields.end();
+    return is_picture && pictures.find(picture_member(member.name, member.value)) == std::string::npos;
+  });
+}
+
+void BulkDocument::append_lines(std::string& body) const {
+  body.append(action).append("\n{").append(pictures);
+  if (!fields.empty()) body.append(",").append(fields);
+  body += "}\n";
+}
+
+BulkDocument make_document(std::string id, const std::string& name,
+                           const std::vector<std::pair<std::string, std::string_view>>& pictures,
+                           std::string_view attributes) {
+  BulkDocument document;
+  document.id = std::move(id);
+  document.name = name;
+  document.attributes = attributes;
+  document.pictures = "\"image_name\":" + json::json_string(name);
+  for (const auto& [field, content] : pictures) {
+    document.picture_fields.push_back(field);
+    document.pictures += picture_member(field, std::string("\"").append(base64_encode(content)).append("\""));
+  }
   return document;
 }
 
 BulkOutcome::Kind kind_of_status(int status) {
   if (status >= 200 && status < 300) return BulkOutcome::Kind::stored;
+  if (status == 409) return BulkOutcome::Kind::conflict;
   const bool may_pass = status == 429 || status == 502 || status == 503 || status == 504;
   return may_pass ? BulkOutcome::Kind::retry : BulkOutcome::Kind::failed;
 }

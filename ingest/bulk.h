@@ -1,31 +1,61 @@
 // Elasticsearch's _bulk: what goes in a body, and what its answer says of each document.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
 
 namespace sightline::ingest {
 
-/// One picture as the two lines it takes in a bulk body.
-struct BulkDocument {
-  std::string id;     ///< SHA-256 of the file's bytes
-  std::string name;   ///< `image_name`, for messages
-  std::string lines;  ///< action and source, each ended by '\n'
+/// What an index holds under an id.
+struct StoredDocument {
+  bool found = false;
+  std::string name;     ///< its `image_name`
+  std::string members;  ///< the rest of its source, as JSON without braces; what is written anew may be left out
+  std::optional<std::uint64_t> sequence_number, primary_term;
 };
 
-/// Makes the two lines: `{"index":{"_id":...}}` and the source with `image_name`, `image_data` (base64 of
-/// `content`) and the ready members of `attributes`.
-BulkDocument make_document(const std::string& name, std::string_view content, std::string_view attributes);
+/// One document as the two lines it takes in a bulk body.
+struct BulkDocument {
+  std::string id;
+  std::string name;        ///< `image_name`, for messages
+  std::string pictures;    ///< JSON members: `image_name`, `image_data` (base64) and what else holds bytes
+  std::vector<std::string> picture_fields;  ///< those that hold bytes
+  std::string attributes;  ///< JSON members of this load
+  std::string action;      ///< the first line; set by `write_anew` and `write_over`
+  std::string fields;      ///< JSON members: `attributes`, and what is kept of the stored document
+
+  /// Replaces whatever the index holds.
+  void write_anew();
+  /// Keeps the fields that this load does not bring. Fails with a conflict (409) if the index holds another
+  /// version by then.
+  void write_over(const StoredDocument& stored);
+  /// Writing it would change an attribute that this load brings, or a picture that `stored` has.
+  bool changes(const StoredDocument& stored) const;
+
+  std::size_t bytes() const {
+    return action.size() + pictures.size() + fields.size() + (fields.empty() ? 4 : 5);
+  }
+  void append_lines(std::string& body) const;
+};
+
+/// Makes a document with nothing but its pictures: pairs of a field and the bytes in it.
+BulkDocument make_document(std::string id, const std::string& name,
+                           const std::vector<std::pair<std::string, std::string_view>>& pictures,
+                           std::string_view attributes);
 
 /// What became of one document of a bulk.
 struct BulkOutcome {
   enum class Kind {
     stored,
-    retry,   ///< refused for load (429) or by a cluster not ready (502, 503, 504): may succeed later
-    failed,  ///< refused for what it is
+    retry,     ///< refused for load (429) or by a cluster not ready (502, 503, 504): may succeed later
+    conflict,  ///< another writer was faster (409): to be read again and sent again
+    failed,    ///< refused for what it is
   };
   Kind kind = Kind::failed;
   int status = 0;

@@ -6,6 +6,8 @@
 #include "base/env_file.h"
 #include "base/json/document.h"
 #include "base/json/writer.h"
+#include "base/number_text.h"
+#include "ingest/json_members.h"
 
 namespace sightline::ingest {
 namespace {
@@ -20,15 +22,33 @@ std::string path_of(const std::string& index, const char* action) {
   return std::string("/").append(http::percent_encode(index)).append(action);
 }
 
+/// `inner` first, then what was said around it.
+std::string innermost_first(const std::string& inner, std::string outer) {
+  if (const std::size_t at = outer.find(inner); at != std::string::npos) outer.erase(at, inner.size());
+  outer.erase(outer.find_last_not_of(" :;,.[") + 1);  // all of it if there is nothing else
+  return outer.empty() ? inner : std::string(inner).append(" (").append(outer).append(")");
+}
+
+/// What an inference server answered stands at the end of Elasticsearch's sentence about it.
+std::string unwrapped(const std::string& reason) {
+  constexpr std::string_view k_mark = "Error message: [";
+  const std::size_t mark = reason.find(k_mark), end = reason.rfind(']');
+  if (mark == std::string::npos || end == std::string::npos || end < mark + k_mark.size()) return reason;
+  const std::size_t begin = mark + k_mark.size();
+  const std::string inner = reason_of(reason.substr(begin, end - begin));
+  return inner.empty() ? reason : innermost_first(inner, reason.substr(0, mark));
+}
+
 std::string causes(const rapidjson::Value& error) {
   std::string text;
-  if (error.HasMember("reason") && error["reason"].IsString()) text = error["reason"].GetString();
+  for (const char* const key : {"message", "reason"}) {
+    if (error.HasMember(key) && error[key].IsString()) text = error[key].GetString();
+  }
   if (error.HasMember("caused_by") && error["caused_by"].IsObject()) {
     const std::string cause = causes(error["caused_by"]);
-    if (!cause.empty() && text.find(cause) == std::string::npos)
-      text += text.empty() ? cause : "; cause: " + cause;
+    if (!cause.empty()) return text.empty() ? cause : innermost_first(cause, text);
   }
-  return text;
+  return unwrapped(text);
 }
 
 }  // namespace
@@ -44,6 +64,78 @@ std::string reason_of(const std::string& body) {
   }
   return body.substr(0, k_shown_body_bytes);
 }
+
+namespace {
+
+std::optional<std::uint64_t> natural_in(const std::vector<JsonMember>& members, std::string_view name) {
+  const auto found = std::find_if(members.begin(), members.end(),
+                                  [&](const JsonMember& member) { return member.name == name; });
+  return found == members.end() ? std::nullopt : number_from<std::uint64_t>(found->value);
+}
+
+std::string_view value_in(const std::vector<JsonMember>& members, std::string_view name) {
+  const auto found = std::find_if(members.begin(), members.end(),
+                                  [&](const JsonMember& member) { return member.name == name; });
+  return found == members.end() ? std::string_view() : found->value;
+}
+
+StoredDocument stored_document(const std::vector<JsonMember>& item) {
+  StoredDocument stored;
+  stored.found = value_in(item, "found") == "true";
+  stored.sequence_number = natural_in(item, "_seq_no");
+  stored.primary_term = natural_in(item, "_primary_term");
+  for (const JsonMember& member : members_of(value_in(item, "_source")).value_or(std::vector<JsonMember>())) {
+    if (member.name == "image_name") {
+      stored.name = json::decoded_string(member.value).value_or("");
+      continue;
+    }
+    if (!stored.members.empty()) stored.members += ',';
+    json::append_json_string(stored.members, member.name);
+    stored.members.append(":").append(member.value);
+  }
+  return stored;
+}
+
+/// Takes the answer to `_mget` apart without reading numbers: they keep their digits.
+Result<std::vector<StoredDocument>> documents_in(const std::string& body, const std::string& path,
+                                                 std::size_t expected) {
+  const Error faulty = unexpected(path, "does not list the " + std::to_string(expected) + " documents asked for");
+  const auto answer = members_of(body);
+  if (!answer) return faulty;
+  std::vector<StoredDocument> documents;
+  for (const std::string_view item : elements_of(value_in(*answer, "docs"))) {
+    const auto members = members_of(item);
+    if (!members) return faulty;
+    if (const std::string_view error = value_in(*members, "error"); !error.empty())
+      return unexpected(path, "holds an error: " + reason_of(std::string(error)));
+    documents.push_back(stored_document(*members));
+  }
+  if (documents.size() != expected) return faulty;
+  return documents;
+}
+
+void add_new(std::vector<std::string>& list, const rapidjson::Value& name) {
+  if (name.IsString() && std::find(list.begin(), list.end(), name.GetString()) == list.end())
+    list.emplace_back(name.GetString());
+}
+
+/// Finds what `inference` processors write and which `pipeline` processors there are, also within others.
+void collect_inferred(const rapidjson::Value& value, bool in_inference, std::vector<std::string>& fields,
+                      std::vector<std::string>& pipelines) {
+  if (value.IsArray()) {
+    for (const auto& element : value.GetArray()) collect_inferred(element, in_inference, fields, pipelines);
+  }
+  if (!value.IsObject()) return;
+  for (const auto& member : value.GetObject()) {
+    const std::string_view name(member.name.GetString(), member.name.GetStringLength());
+    if (in_inference && (name == "output_field" || name == "target_field")) add_new(fields, member.value);
+    if (name == "pipeline" && member.value.IsObject() && member.value.HasMember("name"))
+      add_new(pipelines, member.value["name"]);
+    collect_inferred(member.value, in_inference || name == "inference", fields, pipelines);
+  }
+}
+
+}  // namespace
 
 Result<ClusterSettings> ClusterSettings::read(const std::filesystem::path& env_file) {
   const auto values = read_env_file(env_file);
@@ -97,8 +189,8 @@ Result<http::Response> Cluster::exchange(http::Method method, const std::string&
                                             " (set ELASTICSEARCH_URL to where it runs)"};
   }
   if (std::find(accepted.begin(), accepted.end(), response->status) == accepted.end()) {
-    return Error{response->status == 401 || response->status == 403 ? ErrorCode::invalid_argument
-                                                                    : ErrorCode::unavailable,
+    const bool may_pass = response->status == 429 || response->status >= 500;
+    return Error{may_pass ? ErrorCode::unavailable : ErrorCode::invalid_argument,
                  "Elasticsearch answered " + std::to_string(response->status) + " to " + path + ": " +
                      reason_of(response->body)};
   }
@@ -117,8 +209,15 @@ Result<Cluster::IndexState> Cluster::index_state(const std::string& index) {
     return unexpected(path, "is not the JSON it should be");
   }
   state.exists = true;
+  // Under an alias the keys are the indices behind it.
+  state.name = document.MemberBegin()->name.GetString();
+  if (document.MemberCount() > 1) {
+    const auto written = index_written_to(index);
+    if (!written.ok()) return written.error();
+    state.name = *written;
+  }
   const rapidjson::Value& entry =
-      document.MemberBegin()->value;  // under an alias the key is the index behind it
+      document.HasMember(state.name) ? document[state.name] : document.MemberBegin()->value;
   if (entry.IsObject() && entry.HasMember("settings") && entry["settings"].IsObject()) {
     const rapidjson::Value& settings = entry["settings"];
     if (settings.HasMember("index") && settings["index"].IsObject() &&
@@ -129,8 +228,27 @@ Result<Cluster::IndexState> Cluster::index_state(const std::string& index) {
   return state;
 }
 
-Result<std::vector<bool>> Cluster::which_exist(const std::string& index,
-                                               const std::vector<std::string>& ids) {
+Result<std::string> Cluster::index_written_to(const std::string& alias) {
+  const std::string path = std::string("/_alias/").append(http::percent_encode(alias));
+  const auto response = exchange(http::Method::get, path);
+  if (!response.ok()) return response.error();
+  rapidjson::Document document;
+  if (json::read_document(response->body, document) || !document.IsObject())
+    return unexpected(path, "is not the JSON it should be");
+  for (const auto& index : document.GetObject()) {
+    if (!index.value.IsObject() || !index.value.HasMember("aliases") || !index.value["aliases"].IsObject()) continue;
+    const rapidjson::Value& aliases = index.value["aliases"];
+    if (aliases.HasMember(alias) && aliases[alias].IsObject() && aliases[alias].HasMember("is_write_index") &&
+        aliases[alias]["is_write_index"].IsTrue())
+      return std::string(index.name.GetString());
+  }
+  return Error{ErrorCode::invalid_argument, "several indices are behind " + alias +
+                                                ", and none is the one to write to (is_write_index); name one of them"};
+}
+
+Result<std::vector<StoredDocument>> Cluster::read_documents(const std::string& index,
+                                                            const std::vector<std::string>& ids,
+                                                            const std::vector<std::string>& left_out) {
   rapidjson::StringBuffer buffer;
   json::Writer writer(buffer);
   writer.StartObject();
@@ -139,21 +257,52 @@ Result<std::vector<bool>> Cluster::which_exist(const std::string& index,
   for (const std::string& id : ids) writer.String(id);
   writer.EndArray();
   writer.EndObject();
-  const std::string path = path_of(index, "/_mget?_source=false");
-  const auto response = exchange(http::Method::post, path, {buffer.GetString(), buffer.GetSize()});
+  std::string fields;
+  for (const std::string& field : left_out) {
+    if (!fields.empty()) fields += ',';
+    fields += http::percent_encode(field);
+  }
+  const std::string path = path_of(index, "/_mget?_source_excludes=").append(fields);
+  const std::string body(buffer.GetString(), buffer.GetSize());
+  auto response = exchange(http::Method::post, shows_vectors_ ? std::string(path).append("&_source_exclude_vectors=false") : path, body);
+  if (!response.ok() && shows_vectors_ &&
+      response.error().message.find("_source_exclude_vectors") != std::string::npos) {
+    shows_vectors_ = false;
+    response = exchange(http::Method::post, path, body);
+  }
+  if (!response.ok()) return response.error();
+  return documents_in(response->body, path, ids.size());
+}
+
+std::vector<std::string> Cluster::inferred_fields(const std::string& pipeline) {
+  std::vector<std::string> fields, pipelines{pipeline};
+  for (std::size_t at = 0; at < pipelines.size(); ++at) {
+    const std::string name = pipelines[at];
+    const auto response =
+        exchange(http::Method::get, std::string("/_ingest/pipeline/").append(http::percent_encode(name)), {}, {200, 404});
+    rapidjson::Document document;
+    if (!response.ok() || json::read_document(response->body, document)) continue;
+    collect_inferred(document, false, fields, pipelines);
+  }
+  return fields;
+}
+
+Result<std::string> Cluster::mapping(const std::string& index) {
+  const std::string path = path_of(index, "/_mapping");
+  const auto response = exchange(http::Method::get, path);
   if (!response.ok()) return response.error();
   rapidjson::Document document;
-  if (json::read_document(response->body, document) || !document.IsObject() ||
-      !document.HasMember("docs") || !document["docs"].IsArray() || document["docs"].Size() != ids.size()) {
-    return unexpected(path, "does not list the " + std::to_string(ids.size()) + " documents asked for");
-  }
-  std::vector<bool> exist;
-  for (const auto& item : document["docs"].GetArray()) {
-    if (item.IsObject() && item.HasMember("error"))
-      return unexpected(path, "holds an error: " + causes(item["error"]));
-    exist.push_back(item.IsObject() && item.HasMember("found") && item["found"].IsTrue());
-  }
-  return exist;
+  if (json::read_document(response->body, document) || !document.IsObject() || document.ObjectEmpty() ||
+      !document.MemberBegin()->value.IsObject() || !document.MemberBegin()->value.HasMember("mappings"))
+    return unexpected(path, "holds no mapping");
+  return json::text_of(document.MemberBegin()->value["mappings"]);
+}
+
+Status Cluster::add_to_mapping(const std::string& index, const std::string& properties) {
+  const auto response =
+      exchange(http::Method::put, path_of(index, "/_mapping"),
+               std::string("{\"properties\":").append(properties).append("}"));
+  return response.ok() ? Status() : Status(response.error());
 }
 
 Status Cluster::refresh(const std::string& index) {

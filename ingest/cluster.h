@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "ingest/bulk.h"
 #include "server/http/client.h"
 
 namespace sightline::ingest {
@@ -37,12 +38,25 @@ class Cluster {
   /// What an index has to do with us.
   struct IndexState {
     bool exists = false;
+    std::string name;              ///< the index itself, of several behind an alias the one that is written to
     std::string default_pipeline;  ///< empty: none
   };
   Result<IndexState> index_state(const std::string& index);
 
-  /// Which of `ids` the index holds, seen in real time (also what no refresh has shown yet).
-  Result<std::vector<bool>> which_exist(const std::string& index, const std::vector<std::string>& ids);
+  /// What the index holds under `ids`, seen in real time (also what no refresh has shown yet), without the
+  /// fields `left_out`. Vectors are there, although Elasticsearch leaves them out of what searches show.
+  /// Errors: unavailable, unreachable (may succeed later); invalid_argument.
+  Result<std::vector<StoredDocument>> read_documents(const std::string& index, const std::vector<std::string>& ids,
+                                                     const std::vector<std::string>& left_out);
+
+  /// The fields that the inference processors of a pipeline write, also of the pipelines that it calls. Those
+  /// that cannot be read (not ours to see, not there) count as writing none.
+  std::vector<std::string> inferred_fields(const std::string& pipeline);
+
+  /// The index's mapping as JSON: `{"properties":{...}}`.
+  Result<std::string> mapping(const std::string& index);
+  /// Adds to it: `properties` is a JSON object.
+  Status add_to_mapping(const std::string& index, const std::string& properties);
 
   Status refresh(const std::string& index);
   Result<std::uint64_t> count(const std::string& index);
@@ -52,6 +66,7 @@ class Cluster {
                  std::function<void(Result<http::Response>)> answered);
 
  private:
+  Result<std::string> index_written_to(const std::string& alias);
   explicit Cluster(ClusterSettings settings) : settings_(std::move(settings)) {}
   http::ClientRequest request(http::Method method, const std::string& path, std::string body = {}) const;
   /// Sends, and turns every status but those of `accepted` into an error with Elasticsearch's own reason.
@@ -59,11 +74,12 @@ class Cluster {
                                   const std::vector<int>& accepted = {200});
 
   ClusterSettings settings_;
+  bool shows_vectors_ = true;  // it knows `_source_exclude_vectors` (9.2): before, sources have their vectors
   std::unique_ptr<http::Client> client_;
 };
 
-/// The readable part of an Elasticsearch error body: `error.reason` with its causes, else the body's
-/// beginning.
+/// The readable part of an Elasticsearch error body: the innermost cause first, then what is around it; else
+/// the body's beginning.
 std::string reason_of(const std::string& body);
 
 }  // namespace sightline::ingest

@@ -3,31 +3,35 @@
 #include <algorithm>
 #include <memory>
 
+#include "base/sha256.h"
+#include "ingest/json_members.h"
+#include "ingest/picture_turn.h"
+
 namespace sightline::ingest {
 namespace {
 
-// Ids looked up in one request with --resume. Their documents wait in memory meanwhile, so they count against
-// the bytes of a bulk too.
-constexpr std::size_t k_resume_window = 128;
+// Ids looked up in one request. Their documents wait in memory meanwhile, so they count against the bytes of a
+// bulk too.
+constexpr std::size_t k_window = 128;
 
 }  // namespace
 
 std::size_t Loader::bytes_of(const Batch& batch) {
   std::size_t bytes = 0;
-  for (const Pending& pending : batch) bytes += pending.document.lines.size();
+  for (const Pending& pending : batch) bytes += pending.document.bytes();
   return bytes;
 }
 
-Tally Loader::load(const std::vector<PictureFile>& pictures, const Attributes& attributes, Progress& progress,
-                   const std::atomic<bool>& stop) {
+Tally Loader::load(const std::vector<LoadItem>& items, Progress& progress, const std::atomic<bool>& stop) {
   progress_ = &progress;
   stop_ = &stop;
   failures_.clear();
+  notes_.clear();
   seen_.clear();
   tally_ = {};
-  tally_.total = pictures.size();
+  tally_.total = items.size();
 
-  read_pictures(pictures, attributes);
+  read_items(items);
   flush();
   send_due_retries(/*wait=*/true);
 
@@ -37,62 +41,130 @@ Tally Loader::load(const std::vector<PictureFile>& pictures, const Attributes& a
   return tally_;
 }
 
-void Loader::read_pictures(const std::vector<PictureFile>& pictures, const Attributes& attributes) {
-  std::vector<Pending> window;
+void Loader::read_items(const std::vector<LoadItem>& items) {
+  Batch window;
   std::size_t window_bytes = 0;
   const auto pass_on = [&] {
     look_up_and_add(std::move(window));
     window.clear();
     window_bytes = 0;
   };
-  for (const PictureFile& picture : pictures) {
+  for (const LoadItem& item : items) {
     if (stopped()) break;
     send_due_retries(/*wait=*/false);
-    const auto content = read_file(picture.path, options_.max_picture_bytes);
-    if (!content.ok()) {
-      give_up(picture.name, 0, 0, content.error().message);
+    std::optional<Pending> pending = read_item(item);
+    if (!pending) continue;
+    if (options_.replace) {
+      pending->document.write_anew();
+      add(std::move(*pending));
       continue;
     }
-    Pending pending{make_document(picture.name, *content, attributes.members_for(picture.name)), 0};
-    if (!seen_.insert(pending.document.id).second) {
-      const std::lock_guard lock(mutex_);
-      ++tally_.duplicates;
-      continue;
-    }
-    if (!options_.resume) {
-      add(std::move(pending));
-      continue;
-    }
-    window_bytes += pending.document.lines.size();
-    window.push_back(std::move(pending));
-    if (window.size() == k_resume_window || window_bytes >= options_.max_bulk_bytes) pass_on();
+    window_bytes += pending->document.bytes();
+    window.push_back(std::move(*pending));
+    if (window.size() == k_window || window_bytes >= options_.max_bulk_bytes) pass_on();
   }
   if (!window.empty() && !stopped()) pass_on();
 }
 
-void Loader::look_up_and_add(std::vector<Pending> window) {
-  std::vector<std::string> ids;
-  ids.reserve(window.size());
-  for (const Pending& pending : window) ids.push_back(pending.document.id);
-  const auto exist = cluster_.which_exist(options_.index, ids);
-  for (std::size_t i = 0; i < window.size(); ++i) {
-    if (!exist.ok()) {
-      give_up(window[i].document.name, 0, 0, exist.error().message);
-    } else if ((*exist)[i]) {
-      const std::lock_guard lock(mutex_);
-      ++tally_.skipped;
-    } else {
-      add(std::move(window[i]));
+std::optional<Loader::Pending> Loader::read_item(const LoadItem& item) {
+  std::vector<std::string> contents;
+  std::string hashes;
+  for (const LoadItem::Picture& picture : item.pictures) {
+    auto content = read_file(picture.file.path, options_.max_picture_bytes);
+    if (!content.ok()) {
+      give_up(item.name, 0, 0, content.error().message);
+      return std::nullopt;
     }
+    hashes += sha256_hex(*content);
+    if (is_turned(*content)) {
+      notes_.push_back({Note::Kind::turned_picture, picture.file.name,
+                        "its EXIF orientation asks for a turn, which the server makes only with --exif-orientation"});
+    }
+    contents.push_back(std::move(*content));
+  }
+  Pending pending;
+  pending.has_hash_id = item.id.empty();
+  std::string id = item.id;
+  if (pending.has_hash_id) id = contents.size() == 1 ? hashes : sha256_hex(hashes);
+  if (pending.has_hash_id && !is_first_of_its_bytes(item, id)) return std::nullopt;
+  std::vector<std::pair<std::string, std::string_view>> fields;
+  for (std::size_t i = 0; i < contents.size(); ++i) fields.emplace_back(item.pictures[i].data_field, contents[i]);
+  pending.document = make_document(std::move(id), item.name, fields, item.attributes);
+  return pending;
+}
+
+bool Loader::is_first_of_its_bytes(const LoadItem& item, const std::string& id) {
+  const auto [known, is_new] = seen_.emplace(id, &item);
+  if (is_new) return true;
+  const LoadItem& first = *known->second;
+  if (!same_members(first.attributes, item.attributes)) {
+    notes_.push_back({Note::Kind::same_bytes, item.name,
+                      "has the same bytes as " + first.name +
+                          ", but other attributes: one document, with those of " + first.name +
+                          " (--id path or --id column:NAME keeps both)"});
+  }
+  const std::lock_guard lock(mutex_);
+  ++tally_.duplicates;
+  return false;
+}
+
+void Loader::look_up_and_add(Batch window) {
+  std::vector<std::string> ids, left_out = options_.inferred_fields;
+  bool compares_pictures = false;
+  for (const Pending& pending : window) {
+    ids.push_back(pending.document.id);
+    compares_pictures = compares_pictures || (options_.resume && !pending.has_hash_id);
+    for (const std::string& field : pending.document.picture_fields) {
+      if (std::find(left_out.begin(), left_out.end(), field) == left_out.end()) left_out.push_back(field);
+    }
+  }
+  // Pictures under an id that is not their hash may have changed: only their bytes tell.
+  if (compares_pictures) left_out = options_.inferred_fields;
+  const auto stored = cluster_.read_documents(options_.index, ids, left_out);
+  for (std::size_t i = 0; i < window.size(); ++i) {
+    if (stored.ok()) {
+      add_or_skip(std::move(window[i]), (*stored)[i]);
+      continue;
+    }
+    const bool may_pass = stored.error().code != ErrorCode::invalid_argument;
+    ++window[i].attempts;
+    window[i].is_stale = true;
+    const std::lock_guard lock(mutex_);
+    settle(std::move(window[i]), {may_pass ? BulkOutcome::Kind::retry : BulkOutcome::Kind::failed, 0,
+                                  stored.error().message + (may_pass ? "" : " (--replace looks nothing up)")});
   }
 }
 
+void Loader::add_or_skip(Pending pending, const StoredDocument& stored) {
+  const bool has_other_name = stored.found && !stored.name.empty() && stored.name != pending.document.name;
+  const bool changes = !stored.found || pending.document.changes(stored) || (has_other_name && !pending.has_hash_id);
+  if (options_.resume && !changes) {
+    const std::lock_guard lock(mutex_);
+    ++tally_.skipped;
+    progress_->show(tally_);
+    return;
+  }
+  if (has_other_name && !pending.is_held) {
+    notes_.push_back({Note::Kind::other_name, pending.document.name,
+                      "the index held this document as " + stored.name + "; it has this file's name and attributes now"});
+  }
+  if (!pending.is_held) pending.is_held = stored.found;
+  pending.is_stale = false;
+  pending.document.write_over(stored);
+  add(std::move(pending));
+}
+
 void Loader::add(Pending pending) {
-  const std::size_t bytes = pending.document.lines.size();
+  const std::size_t bytes = pending.document.bytes();
   if (!filling_.empty() && filling_bytes_ + bytes > options_.max_bulk_bytes) flush();
   filling_bytes_ += bytes;
   filling_.push_back(std::move(pending));
-  if (filling_.size() >= options_.max_bulk_documents || filling_bytes_ >= options_.max_bulk_bytes) flush();
+  std::size_t most = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    most = bulk_size_.documents();
+  }
+  if (filling_.size() >= most || filling_bytes_ >= options_.max_bulk_bytes) flush();
 }
 
 void Loader::flush() {
@@ -107,7 +179,7 @@ void Loader::send(Batch batch) {
   std::string body;
   body.reserve(bytes_of(batch));
   for (Pending& pending : batch) {
-    body += pending.document.lines;
+    pending.document.append_lines(body);
     ++pending.attempts;
   }
   {
@@ -120,10 +192,12 @@ void Loader::send(Batch batch) {
       std::make_shared<Batch>(std::move(batch));  // std::function wants something that can be copied
   cluster_.send_bulk(
       options_.index, options_.pipeline, std::move(body),
-      [this, shared](const Result<http::Response>& answer) { on_answer(std::move(*shared), answer); });
+      [this, shared, sent = Clock::now()](const Result<http::Response>& answer) {
+        on_answer(std::move(*shared), sent, answer);
+      });
 }
 
-void Loader::on_answer(Batch batch, const Result<http::Response>& answer) {
+void Loader::on_answer(Batch batch, Clock::time_point sent, const Result<http::Response>& answer) {
   const std::size_t size = batch.size();
   BulkOutcome whole;  // when the answer is about the bulk as a whole
   std::vector<BulkOutcome> outcomes;
@@ -150,6 +224,7 @@ void Loader::on_answer(Batch batch, const Result<http::Response>& answer) {
     whole = {BulkOutcome::Kind::failed, answer->status, read.error().message};
   }
   const std::lock_guard lock(mutex_);
+  bulk_size_.answered(size, std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - sent));
   for (std::size_t i = 0; i < size; ++i) settle(std::move(batch[i]), outcomes.empty() ? whole : outcomes[i]);
   --in_flight_;
   changed_.notify_all();
@@ -158,16 +233,20 @@ void Loader::on_answer(Batch batch, const Result<http::Response>& answer) {
 void Loader::settle(Pending pending, const BulkOutcome& outcome) {
   if (outcome.kind == BulkOutcome::Kind::stored) {
     ++tally_.indexed;
+    if (pending.is_held == true) ++tally_.updated;
+    progress_->show(tally_);
     return;
   }
-  if (outcome.kind == BulkOutcome::Kind::retry && pending.attempts < options_.max_attempts && !stopped()) {
+  const bool is_conflict = outcome.kind == BulkOutcome::Kind::conflict;
+  if (is_conflict) pending.is_stale = true;
+  if ((is_conflict || outcome.kind == BulkOutcome::Kind::retry) && pending.attempts < options_.max_attempts && !stopped()) {
     ++tally_.retried;
     // Documents that are due at about the same time go together again.
     const auto due = Clock::now() + pause_after(pending.attempts);
     auto slot = retries_.lower_bound(due - std::chrono::milliseconds(50));
     const bool fits = slot != retries_.end() && slot->first <= due &&
                       slot->second.size() < options_.max_bulk_documents &&
-                      bytes_of(slot->second) + pending.document.lines.size() <= options_.max_bulk_bytes;
+                      bytes_of(slot->second) + pending.document.bytes() <= options_.max_bulk_bytes;
     if (!fits) slot = retries_.emplace(due, Batch());
     slot->second.push_back(std::move(pending));
     return;
@@ -202,7 +281,14 @@ void Loader::send_due_retries(bool wait) {
       batch = std::move(retries_.begin()->second);
       retries_.erase(retries_.begin());
     }
-    send(std::move(batch));
+    const auto stale = std::stable_partition(batch.begin(), batch.end(),
+                                             [](const Pending& pending) { return !pending.is_stale; });
+    Batch again(std::make_move_iterator(stale), std::make_move_iterator(batch.end()));
+    batch.erase(stale, batch.end());
+    if (!batch.empty()) send(std::move(batch));
+    if (again.empty()) continue;
+    look_up_and_add(std::move(again));
+    flush();
   }
 }
 

@@ -7,19 +7,21 @@
 #include <functional>
 #include <map>
 #include <mutex>
-#include <set>
+#include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
-#include "ingest/attributes.h"
 #include "ingest/bulk.h"
+#include "ingest/bulk_size.h"
 #include "ingest/cluster.h"
-#include "ingest/picture_files.h"
+#include "ingest/load_plan.h"
+#include "ingest/note.h"
 #include "ingest/progress.h"
 
 namespace sightline::ingest {
 
-/// A picture that did not get into the index, and why.
+/// A document that did not get into the index, or an entry of a folder that could not be read, and why.
 struct Failure {
   std::string name;
   int status = 0;  ///< 0: never reached Elasticsearch
@@ -29,19 +31,25 @@ struct Failure {
 
 /// Loads pictures through `_bulk`.
 ///
-/// Flow: 1. Files are read one after the other, hashed (the hash is the document's `_id`), and put into a
-/// bulk until it is
-///          full by documents or by bytes.
-///       2. Up to `max_in_flight` bulks are under way at once; the reader waits when there are more.
-///       3. Each answered document is stored, failed for good, or put back to be sent again after a growing
-///       pause.
-///       4. A bulk that Elasticsearch finds too large is halved.
-/// With `resume`, a window of documents is first looked up by id, and what the index holds is not sent.
+/// Flow: 1. Files are read one after the other and hashed (the hash is the document's `_id`, unless the item
+///          has one).
+///       2. A window of documents is looked up by id, in one request. What the index holds keeps the fields
+///          that this load does not bring; with `resume` it is sent only if that changes something. With
+///          `replace` nothing is looked up.
+///       3. Documents fill a bulk until it is full by documents (BulkSize) or by bytes.
+///       4. Up to `max_in_flight` bulks are under way at once; the reader waits when there are more.
+///       5. Each answered document is stored, failed for good, or put back to be sent again after a growing
+///          pause; after a conflict with another writer it is looked up again first.
+///       6. A bulk that Elasticsearch finds too large is halved.
+///
+/// Whole documents are written, never updates: so the pipeline runs on every document as it will be, in every
+/// version of Elasticsearch, in the embedded store and through a gateway.
 class Loader {
  public:
   struct Options {
     std::string index;
     std::string pipeline;                   ///< empty: the index's default pipeline
+    std::vector<std::string> inferred_fields;  ///< written by the pipeline: never kept
     std::size_t max_bulk_bytes = 8u << 20;  ///< of one body; a single larger document goes alone
     std::size_t max_bulk_documents = 64;
     int max_in_flight = 2;                       ///< bulks
@@ -49,35 +57,45 @@ class Loader {
     std::chrono::milliseconds first_pause{500};  ///< before the second attempt; doubles each time
     std::chrono::milliseconds longest_pause{30'000};
     std::uint64_t max_picture_bytes = 20u << 20;
-    bool resume = false;
+    bool resume = false;   ///< send only what the index lacks, or holds with other values
+    bool replace = false;  ///< drop the fields that this load does not bring
   };
 
-  Loader(Cluster& cluster, const Options& options) : cluster_(cluster), options_(options) {}
+  Loader(Cluster& cluster, const Options& options)
+      : cluster_(cluster), options_(options), bulk_size_(options.max_bulk_documents) {}
 
   /// Runs to the end, or until `stop` becomes true: then what is in flight is waited for and nothing more is
   /// sent.
-  Tally load(const std::vector<PictureFile>& pictures, const Attributes& attributes, Progress& progress,
-             const std::atomic<bool>& stop);
+  Tally load(const std::vector<LoadItem>& items, Progress& progress, const std::atomic<bool>& stop);
 
   /// Those of the last `load`, in the order in which they were given up.
   const std::vector<Failure>& failures() const { return failures_; }
+  /// Files with the same bytes and other attributes, documents that had another name, pictures with a turn.
+  const std::vector<Note>& notes() const { return notes_; }
 
  private:
   using Clock = std::chrono::steady_clock;
   struct Pending {
     BulkDocument document;
+    bool has_hash_id = false;
     int attempts = 0;
+    std::optional<bool> is_held;  ///< the index has had it before this load; nothing: not looked up yet
+    bool is_stale = false;        ///< to be looked up before it is sent again
   };
   using Batch = std::vector<Pending>;
 
   static std::size_t bytes_of(const Batch& batch);
 
-  void read_pictures(const std::vector<PictureFile>& pictures, const Attributes& attributes);
-  void look_up_and_add(std::vector<Pending> window);
+  void read_items(const std::vector<LoadItem>& items);
+  /// Nothing if a picture cannot be read, or if another file of this load has the same bytes.
+  std::optional<Pending> read_item(const LoadItem& item);
+  bool is_first_of_its_bytes(const LoadItem& item, const std::string& id);
+  void look_up_and_add(Batch window);
+  void add_or_skip(Pending pending, const StoredDocument& stored);
   void add(Pending pending);
   void flush();
   void send(Batch batch);
-  void on_answer(Batch batch, const Result<http::Response>& answer);
+  void on_answer(Batch batch, Clock::time_point sent, const Result<http::Response>& answer);
   void settle(Pending pending, const BulkOutcome& outcome);
   void give_up(const std::string& name, int status, int attempts, const std::string& reason);
   void send_due_retries(bool wait);
@@ -92,12 +110,14 @@ class Loader {
   // The reader's own.
   Batch filling_;
   std::size_t filling_bytes_ = 0;
-  std::set<std::string> seen_;  ///< ids of this run
+  std::unordered_map<std::string, const LoadItem*> seen_;  ///< by hash
+  std::vector<Note> notes_;
 
   // Shared with the client's thread, under mutex_.
   std::mutex mutex_;
   std::condition_variable changed_;
   int in_flight_ = 0;
+  BulkSize bulk_size_;
   std::multimap<Clock::time_point, Batch> retries_;
   Tally tally_;
   std::vector<Failure> failures_;

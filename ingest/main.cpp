@@ -1,12 +1,14 @@
 // sightline-ingest: loads folders of pictures into Elasticsearch.
 #include <CLI/CLI.hpp>
 #include <csignal>
-#include <fstream>
 #include <iostream>
 #include <unistd.h>
 
 #include "base/standard_streams.h"
+#include "ingest/index_fields.h"
+#include "ingest/load_plan.h"
 #include "ingest/loader.h"
+#include "ingest/report.h"
 
 namespace {
 
@@ -21,6 +23,24 @@ enum ExitCode {
   k_interrupted = 130
 };
 
+constexpr const char* k_about =
+    R"(Loads folders of pictures into Elasticsearch, through _bulk and an ingest pipeline that embeds them.
+Each picture becomes a document with image_name, image_data (base64) and the attributes of its row in a table. Its _id is
+the SHA-256 of its bytes, so loading a picture twice leaves one document. What the index holds already keeps the fields
+that this load does not bring.
+What cannot be read (a broken link, a folder without permission, a socket) is named in the report; the rest is loaded.
+Settings from the environment or .env: ELASTICSEARCH_URL, ELASTICSEARCH_API_KEY (else ES_LOCAL_URL, ES_LOCAL_API_KEY),
+ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD, ELASTICSEARCH_CA_FILE.
+Exit codes: 0 all indexed; 1 some failed (see the report); 2 wrong usage; 3 no cluster, or no such index; 130 interrupted.)";
+
+constexpr const char* k_examples =
+    R"(Examples:
+  sightline-ingest photos --index clip-images --attributes photos.csv
+  sightline-ingest photos --index clip-images --attributes photos.csv --column-type zip=text --resume
+  sightline-ingest houses --index clip-images --attributes houses.csv --file-column kitchen --file-column frontal
+  sightline-ingest houses --index clip-images --attributes houses.csv --file-column frontal --file-column kitchen \
+      --one-document-per row --id column:house_id)";
+
 std::atomic<bool> stop{false};
 
 int refuse(ExitCode code, const std::string& message) {
@@ -28,150 +48,286 @@ int refuse(ExitCode code, const std::string& message) {
   return code;
 }
 
-std::string csv_field(const std::string& text) {
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c == '\n' ? ' ' : c);
-  return quoted + "\"";
-}
+void note(const std::string& message) { std::cerr << "sightline-ingest: note: " << message << "\n"; }
 
-bool write_report(const std::string& file, const std::vector<Failure>& failures) {
-  std::ofstream out(file);
-  out << "file,status,attempts,reason\n";
-  for (const Failure& failure : failures) {
-    out << csv_field(failure.name) << ',' << failure.status << ',' << failure.attempts << ','
-        << csv_field(failure.reason) << '\n';
-  }
-  return static_cast<bool>(out.flush());
-}
-
-void print_summary(const Tally& tally, const std::vector<Failure>& failures, const std::string& report) {
-  std::cout << tally.indexed << " indexed";
-  if (tally.skipped > 0) std::cout << ", " << tally.skipped << " already there";
-  if (tally.duplicates > 0) std::cout << ", " << tally.duplicates << " with the same bytes as another file";
-  std::cout << ", " << tally.failed << " failed";
-  if (tally.retried > 0) std::cout << ", " << tally.retried << " sent again";
-  std::cout << "\n";
-  constexpr std::size_t k_shown = 5;
-  for (std::size_t i = 0; i < std::min(k_shown, failures.size()); ++i) {
-    std::cout << "  " << failures[i].name << ": " << failures[i].reason << "\n";
-  }
-  if (failures.size() > k_shown) std::cout << "  and " << failures.size() - k_shown << " more\n";
-  if (!failures.empty()) std::cout << "all failures with their reasons: " << report << "\n";
-}
-
-int run(int argc, char** argv) {
-  std::vector<std::string> folders;
-  std::string attributes_file, url, env_file = ".env", report = "sightline-ingest-failures.csv";
-  Loader::Options options;
+/// What the command line says.
+struct Command {
+  std::vector<std::string> folders, file_columns{"file"}, column_types;
+  std::string attributes_file, url, env_file = ".env", report = "sightline-ingest-report.csv", separator, id = "hash",
+                               document_per = "picture";
+  Loader::Options load;
   int timeout_s = 600;
   bool quiet = false;
 
-  CLI::App app(
-      "Loads folders of pictures into Elasticsearch, through _bulk and an ingest pipeline that embeds them.\n"
-      "Each picture becomes a document with image_name, image_data (base64) and its attributes; the SHA-256 "
-      "of its bytes is\n"
-      "its _id, so loading a picture twice leaves one document.\n"
-      "Settings from the environment or .env: ELASTICSEARCH_URL, ELASTICSEARCH_API_KEY (else ES_LOCAL_URL, "
-      "ES_LOCAL_API_KEY),\n"
-      "ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD, ELASTICSEARCH_CA_FILE.\n"
-      "Exit codes: 0 all indexed; 1 some failed (see the report); 2 wrong usage; 3 no cluster, or no such "
-      "index; 130 interrupted.");
-  app.add_option("FOLDER", folders, "Folders of JPEG, PNG, WebP, GIF and BMP files, with all below them")
-      ->required();
-  app.add_option("--index", options.index, "Index to load into, e.g. clip-images")->required();
-  app.add_option("--elasticsearch", url,
-                 "URL of the cluster (default: from the settings, else http://127.0.0.1:9200)");
-  app.add_option("--pipeline", options.pipeline, "Ingest pipeline (default: the index's default pipeline)");
-  app.add_option("--attributes", attributes_file,
-                 "CSV or NDJSON file: what is known of each picture; its column `file` names the picture");
-  app.add_flag("--resume", options.resume, "Send only pictures that the index does not hold yet");
-  app.add_option("--report", report, "File for the failures, made only if there are any")
+  bool one_per_row() const { return document_per == "row"; }
+};
+
+void add_table_options(CLI::App& app, Command& command) {
+  app.add_option("--attributes", command.attributes_file,
+                 "CSV or NDJSON file: what is known of each picture. Its column `file` names the picture");
+  app.add_option("--file-column", command.file_columns,
+                 "Column (NDJSON: key) that names the picture, or one of the row's pictures. Repeatable")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->capture_default_str();
-  app.add_option("--bulk-bytes", options.max_bulk_bytes, "Greatest size of one bulk body, in bytes")
+  app.add_option("--one-document-per", command.document_per,
+                 "picture: each with the attributes of its row, and the column that names it in image_column. row: "
+                 "the first column's picture in image_data, those of each other column NAME in NAME_data")
+      ->check(CLI::IsMember({"picture", "row"}))
+      ->capture_default_str();
+  app.add_option("--column-type", command.column_types,
+                 "NAME=text|integer|decimal|boolean|date: the type of a column, where the one that fits all its values "
+                 "is not meant. Repeatable")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_option("--separator", command.separator,
+                 "Between the fields of a CSV file: one character, or tab (default: found in its first line)");
+}
+
+void add_load_options(CLI::App& app, Command& command) {
+  Loader::Options& load = command.load;
+  app.add_option("--id", command.id,
+                 "_id of a document. hash: SHA-256 of its bytes. path: the picture's path below its folder, so that "
+                 "the same bytes in two places are two documents. column:NAME: the value of that column")
+      ->capture_default_str();
+  CLI::Option* const resume = app.add_flag(
+      "--resume", load.resume, "Send only what the index lacks, or holds with other attributes than the table");
+  app.add_flag("--replace", load.replace,
+               "Write documents anew: fields that an earlier load brought and this one does not are dropped")
+      ->excludes(resume);
+  app.add_option("--report", command.report,
+                 "File for what failed and what else to look at, made only if there is any of it")
+      ->capture_default_str();
+  app.add_option("--bulk-bytes", load.max_bulk_bytes, "Maximum size of one bulk body, in bytes")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
-  app.add_option("--bulk-documents", options.max_bulk_documents, "Most documents in one bulk")
+  app.add_option("--bulk-documents", load.max_bulk_documents,
+                 "Maximum documents in one bulk. Fewer go at first, and where a bulk takes more than 4 s")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
-  app.add_option("--in-flight", options.max_in_flight, "Bulks under way at once")
+  app.add_option("--in-flight", load.max_in_flight, "Bulks under way at once")
       ->capture_default_str()
       ->check(CLI::Range(1, 64));
-  app.add_option("--attempts", options.max_attempts, "Times a document is sent before it is given up")
+  app.add_option("--attempts", load.max_attempts, "Times a document is sent before it is given up")
       ->capture_default_str()
       ->check(CLI::Range(1, 100));
-  app.add_option("--timeout", timeout_s, "Seconds to wait for the answer to one bulk")
+  app.add_option("--timeout", command.timeout_s, "Seconds to wait for the answer to one bulk")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
-  app.add_option("--max-picture-bytes", options.max_picture_bytes, "Larger files are reported, not sent")
+  app.add_option("--max-picture-bytes", load.max_picture_bytes, "Larger files are reported, not sent")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
-  app.add_option("--env-file", env_file, "Settings file")->capture_default_str();
-  app.add_flag("--quiet", quiet, "No progress, only the summary");
-  app.set_version_flag("--version", SIGHTLINE_VERSION);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? k_all_indexed : k_bad_usage;
-  }
+}
 
+void add_options(CLI::App& app, Command& command) {
+  app.add_option("FOLDER", command.folders, "Folders of JPEG, PNG, WebP, GIF and BMP files, with all below them")
+      ->required();
+  app.add_option("--index", command.load.index, "Index to load into, e.g. clip-images")->required();
+  app.add_option("--elasticsearch", command.url,
+                 "URL of the cluster (default: from the settings, else http://127.0.0.1:9200)");
+  app.add_option("--pipeline", command.load.pipeline, "Ingest pipeline (default: the index's default pipeline)");
+  add_table_options(app, command);
+  add_load_options(app, command);
+  app.add_option("--env-file", command.env_file, "Settings file")->capture_default_str();
+  app.add_flag("--quiet", command.quiet, "No progress and no types of columns, only the summary");
+  app.set_version_flag("--version", SIGHTLINE_VERSION);
+}
+
+/// How documents are made. Errors: invalid_argument (--id, what needs a table).
+Result<PlanOptions> plan_options(const Command& command) {
+  constexpr std::string_view k_column = "column:";
+  PlanOptions options;
+  options.one_per_row = command.one_per_row();
+  options.file_columns = command.file_columns;
+  if (command.id.starts_with(k_column) && command.id.size() > k_column.size()) {
+    options.id = PlanOptions::Id::column;
+    options.id_column = command.id.substr(k_column.size());
+  } else if (command.id == "path") {
+    options.id = PlanOptions::Id::path;
+  } else if (command.id != "hash") {
+    return Error{ErrorCode::invalid_argument, "--id " + command.id + " is none of: hash, path, column:NAME"};
+  }
+  if (command.attributes_file.empty() && (options.one_per_row || options.id == PlanOptions::Id::column))
+    return Error{ErrorCode::invalid_argument,
+                 std::string(options.one_per_row ? "--one-document-per row" : "--id column:NAME") +
+                     " needs a table (--attributes)"};
+  return options;
+}
+
+/// How the table is read. Errors: invalid_argument (--column-type, --separator).
+Result<Attributes::Options> attribute_options(const Command& command, const PlanOptions& plan) {
+  Attributes::Options options;
+  options.file_columns = plan.file_columns;
+  options.keep_file_columns = plan.one_per_row && plan.file_columns.size() > 1;
+  options.id_column = plan.id_column;
+  for (std::size_t column = 1; plan.one_per_row && column < plan.file_columns.size(); ++column)
+    options.reserved.push_back(data_field(plan.file_columns, column));
+  if (!plan.one_per_row && plan.file_columns.size() > 1) options.reserved.emplace_back(k_column_field);
+  for (const std::string& text : command.column_types) {
+    const std::size_t equals = text.rfind('=');
+    const auto type = field_type_named(equals == std::string::npos ? "" : text.substr(equals + 1));
+    if (!type || equals == 0)
+      return Error{ErrorCode::invalid_argument,
+                   "--column-type " + text + " is not NAME=text, =integer, =decimal, =boolean or =date"};
+    options.types[text.substr(0, equals)] = *type;
+  }
+  if (command.separator == "tab" || command.separator == "\\t") {
+    options.separator = '\t';
+  } else if (command.separator.size() == 1 && command.separator != "\"") {
+    options.separator = command.separator.front();
+  } else if (!command.separator.empty()) {
+    return Error{ErrorCode::invalid_argument, "--separator " + command.separator + " is not one character, or tab"};
+  }
+  return options;
+}
+
+/// All folders together. Errors: not_found (one of them is no folder).
+Result<FoundPictures> find_all(const std::vector<std::string>& folders) {
   FoundPictures found;
   for (const std::string& folder : folders) {
     auto in_folder = find_pictures(folder);
-    if (!in_folder.ok()) return refuse(k_bad_usage, in_folder.error().message);
+    if (!in_folder.ok()) return in_folder.error();
     std::move(in_folder->pictures.begin(), in_folder->pictures.end(), std::back_inserter(found.pictures));
+    std::move(in_folder->unreadable.begin(), in_folder->unreadable.end(), std::back_inserter(found.unreadable));
+    std::move(in_folder->linked_folders.begin(), in_folder->linked_folders.end(),
+              std::back_inserter(found.linked_folders));
     found.ignored += in_folder->ignored;
   }
-  if (found.pictures.empty())
-    return refuse(k_bad_usage, "no pictures in " + folders.front() +
-                                   " (names must end in .jpg, .jpeg, .png, .webp, .gif or .bmp)");
-  Attributes attributes;
-  if (!attributes_file.empty()) {
-    auto read = Attributes::read(attributes_file);
-    if (!read.ok()) return refuse(k_bad_usage, read.error().message);
-    attributes = std::move(*read);
-  }
+  return found;
+}
 
-  auto settings = ClusterSettings::read(env_file);
-  if (!settings.ok()) return refuse(k_bad_usage, settings.error().message);
-  if (!url.empty()) settings->url = url;
-  settings->max_connections = options.max_in_flight + 1;
-  settings->bulk_timeout = std::chrono::seconds(timeout_s);
-  auto cluster = Cluster::connect(*settings);
-  if (!cluster.ok()) return refuse(k_bad_usage, cluster.error().message);
-  const auto index = (*cluster)->index_state(options.index);
-  if (!index.ok()) return refuse(k_no_cluster, index.error().message);
-  if (!index->exists)
-    return refuse(k_no_cluster, "no index " + options.index +
-                                    "; scripts/register_endpoints.sh creates those of the models");
-  if (options.pipeline.empty() && index->default_pipeline.empty()) {
-    std::cerr << "sightline-ingest: note: index " << options.index
-              << " has no default pipeline and --pipeline is not given: the pictures will not be embedded\n";
-  }
+/// What is known before anything is sent.
+struct Preparation {
+  FoundPictures found;
+  std::optional<Attributes> attributes;
+  LoadPlan plan;
+  Findings findings;  // so far
+};
 
+Result<Preparation> prepare(const Command& command) {
+  const auto plan = plan_options(command);
+  if (!plan.ok()) return plan.error();
+  const auto table = attribute_options(command, *plan);
+  if (!table.ok()) return table.error();
+  Preparation ready;
+  auto found = find_all(command.folders);
+  if (!found.ok()) return found.error();
+  ready.found = std::move(*found);
+  if (!command.attributes_file.empty()) {
+    auto read = Attributes::read(command.attributes_file, *table);
+    if (!read.ok()) return read.error();
+    ready.attributes = std::move(*read);
+  }
+  ready.plan = plan_load(ready.found.pictures, ready.attributes ? &*ready.attributes : nullptr, *plan);
+  for (const UnreadableEntry& entry : ready.found.unreadable)
+    ready.findings.failures.push_back({entry.name, 0, 0, entry.reason});
+  for (const LoadRefusal& refusal : ready.plan.refusals)
+    ready.findings.failures.push_back({refusal.name, 0, 0, refusal.reason});
+  ready.findings.notes = ready.plan.notes;
+  for (const std::string& name : ready.found.linked_folders)
+    ready.findings.notes.push_back({Note::Kind::linked_folder, name,
+                                    "this folder is behind a symbolic link and was not entered; name it as a FOLDER"});
+  if (ready.found.pictures.empty() && ready.findings.failures.empty())
+    return Error{ErrorCode::invalid_argument, "no pictures in " + command.folders.front() +
+                                                  " (names must end in .jpg, .jpeg, .png, .webp, .gif or .bmp)"};
+  return ready;
+}
+
+void print_types(const std::vector<Attributes::Field>& fields) {
+  std::cout << "types of the attributes (--column-type changes one):\n";
+  for (const Attributes::Field& field : fields) std::cout << "  " << describe(field) << "\n";
+}
+
+/// Makes the fields that the mapping lacks; says which values its fields will not take.
+void prepare_mapping(Cluster& cluster, const Command& command, Preparation& ready) {
+  const auto mapping = cluster.mapping(command.load.index);
+  if (!mapping.ok()) return note("the mapping cannot be read, so Elasticsearch decides about new fields: " + mapping.error().message);
+  std::vector<std::string> binary_fields;
+  for (std::size_t column = 1; command.one_per_row() && column < command.file_columns.size(); ++column)
+    binary_fields.push_back(data_field(command.file_columns, column));
+  const IndexFields fields = compare_with_mapping(*mapping, ready.attributes->fields(), binary_fields);
+  for (const Note& misfit : fields.misfits) {
+    note(misfit.name + ": " + misfit.reason);
+    ready.findings.notes.push_back(misfit);
+  }
+  if (fields.new_properties.empty()) return;
+  if (const Status added = cluster.add_to_mapping(command.load.index, fields.new_properties); !added.ok())
+    note("the new fields are not in the mapping, so Elasticsearch decides about them: " + added.error().message);
+}
+
+void append(Findings& findings, const Loader& loader) {
+  findings.failures.insert(findings.failures.end(), loader.failures().begin(), loader.failures().end());
+  findings.notes.insert(findings.notes.end(), loader.notes().begin(), loader.notes().end());
+}
+
+/// Loads what is ready, and says what became of it.
+int load(Cluster& cluster, const Command& command, Preparation ready) {
   const auto on_signal = [](int) {
     if (stop.exchange(true)) _exit(k_interrupted);  // asked twice: do not wait for what is in flight
   };
   std::signal(SIGINT, on_signal);
   std::signal(SIGTERM, on_signal);
-  std::cout << found.pictures.size() << " pictures";
-  if (found.ignored > 0) std::cout << " (" << found.ignored << " other files ignored)";
-  std::cout << " to " << options.index << " at " << settings->url << std::endl;
+  std::cout << ready.found.pictures.size() << " pictures";
+  if (command.one_per_row()) std::cout << " for " << ready.plan.items.size() << " rows";
+  if (ready.found.ignored > 0) std::cout << " (" << ready.found.ignored << " other files ignored)";
+  std::cout << " to " << command.load.index << std::endl;
 
-  Progress progress(stderr, quiet);
-  Loader loader(**cluster, options);
-  const Tally tally = loader.load(found.pictures, attributes, progress, stop);
-  if (const Status refreshed = (*cluster)->refresh(options.index); !refreshed.ok()) {
-    std::cerr << "sightline-ingest: note: " << refreshed.error().message << "\n";
+  Progress progress(stderr, command.quiet);
+  Loader loader(cluster, command.load);
+  const Tally tally = loader.load(ready.plan.items, progress, stop);
+  append(ready.findings, loader);
+  if (const Status refreshed = cluster.refresh(command.load.index); !refreshed.ok()) note(refreshed.error().message);
+  print_summary(std::cout, tally, ready.findings, command.report);
+  const bool is_report_due = !ready.findings.failures.empty() || !ready.findings.notes.empty();
+  if (is_report_due && !write_report(command.report, ready.findings)) {
+    std::cerr << "sightline-ingest: cannot write the report " << command.report << " (--report)\n";
   }
-  print_summary(tally, loader.failures(), report);
-  if (!loader.failures().empty() && !write_report(report, loader.failures())) {
-    std::cerr << "sightline-ingest: cannot write the report " << report << " (--report)\n";
-  }
-  if (const auto count = (*cluster)->count(options.index); count.ok()) {
-    std::cout << options.index << " holds " << *count << " documents\n";
+  if (const auto count = cluster.count(command.load.index); count.ok()) {
+    std::cout << command.load.index << " holds " << *count << " documents\n";
   }
   if (stop) return refuse(k_interrupted, "interrupted; --resume goes on where this stopped");
-  return tally.failed == 0 ? k_all_indexed : k_some_failed;
+  return ready.findings.failures.empty() ? k_all_indexed : k_some_failed;
+}
+
+int run(int argc, char** argv) {
+  Command command;
+  CLI::App app(k_about);
+  app.footer(k_examples);
+  add_options(app, command);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? k_all_indexed : k_bad_usage;
+  }
+  auto ready = prepare(command);
+  if (!ready.ok()) return refuse(k_bad_usage, ready.error().message);
+
+  auto settings = ClusterSettings::read(command.env_file);
+  if (!settings.ok()) return refuse(k_bad_usage, settings.error().message);
+  if (!command.url.empty()) settings->url = command.url;
+  settings->max_connections = command.load.max_in_flight + 1;
+  settings->bulk_timeout = std::chrono::seconds(command.timeout_s);
+  auto cluster = Cluster::connect(*settings);
+  if (!cluster.ok()) return refuse(k_bad_usage, cluster.error().message);
+  const auto index = (*cluster)->index_state(command.load.index);
+  if (!index.ok()) return refuse(k_no_cluster, index.error().message);
+  if (!index->exists)
+    return refuse(k_no_cluster, "no index " + command.load.index +
+                                    "; scripts/register_endpoints.sh creates those of the models");
+  command.load.index = index->name;
+  const std::string pipeline = command.load.pipeline.empty() ? index->default_pipeline : command.load.pipeline;
+  if (pipeline.empty()) {
+    note("index " + command.load.index +
+         " has no default pipeline and --pipeline is not given: the pictures will not be embedded");
+  } else {
+    command.load.inferred_fields = (*cluster)->inferred_fields(pipeline);
+  }
+  for (const char* const field : {"image_embedding", "model_id"}) command.load.inferred_fields.emplace_back(field);
+  if (ready->attributes) {
+    if (!command.quiet) print_types(ready->attributes->fields());
+    prepare_mapping(**cluster, command, *ready);
+  }
+  return load(**cluster, command, std::move(*ready));
 }
 
 }  // namespace

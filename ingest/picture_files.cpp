@@ -5,9 +5,13 @@
 #include <cctype>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
+#include <fcntl.h>
 #include <string_view>
+#include <sys/stat.h>
 #include <system_error>
+#include <unistd.h>
+
+#include "ingest/file_names.h"
 
 namespace sightline::ingest {
 namespace fs = std::filesystem;
@@ -25,48 +29,155 @@ bool is_hidden(const fs::path& path) {
   return path.filename().string().starts_with('.');
 }
 
+std::string kind_of(fs::file_type type) {
+  switch (type) {
+    case fs::file_type::socket:
+      return "a socket";
+    case fs::file_type::fifo:
+      return "a named pipe";
+    case fs::file_type::block:
+    case fs::file_type::character:
+      return "a device";
+    default:
+      return "neither a file nor a folder";
+  }
+}
+
+std::string unseen(const std::error_code& error) {
+  return std::string("cannot be looked at: ").append(error.message());
+}
+
+/// Walks one folder after the other: what cannot be read is listed, and never ends the walk.
+class Walk {
+ public:
+  explicit Walk(const fs::path& root) : root_(root) {}
+
+  FoundPictures run() {
+    std::vector<fs::path> folders{root_};
+    while (!folders.empty()) {
+      const fs::path folder = std::move(folders.back());
+      folders.pop_back();
+      list(folder, folders);
+    }
+    std::sort(found_.pictures.begin(), found_.pictures.end(),
+              [](const PictureFile& a, const PictureFile& b) { return a.name < b.name; });
+    std::sort(found_.unreadable.begin(), found_.unreadable.end(),
+              [](const UnreadableEntry& a, const UnreadableEntry& b) { return a.name < b.name; });
+    std::sort(found_.linked_folders.begin(), found_.linked_folders.end());
+    return std::move(found_);
+  }
+
+ private:
+  void list(const fs::path& folder, std::vector<fs::path>& folders) {
+    std::error_code error;
+    fs::directory_iterator entry(folder, error);
+    while (!error && entry != fs::directory_iterator()) {
+      look_at(*entry, folders);
+      entry.increment(error);
+    }
+    if (error) refuse(folder, std::string("this folder cannot be read: ").append(error.message()));
+  }
+
+  void look_at(const fs::directory_entry& entry, std::vector<fs::path>& folders) {
+    const fs::path& path = entry.path();
+    std::error_code error;
+    const bool is_link = fs::symlink_status(path, error).type() == fs::file_type::symlink;
+    const fs::file_status status = error ? fs::file_status() : fs::status(path, error);
+    if (error || status.type() == fs::file_type::not_found) return refuse(path, why_unseen(path, is_link, error));
+    switch (status.type()) {
+      case fs::file_type::directory:
+        if (is_hidden(path)) return;
+        if (is_link) {
+          found_.linked_folders.push_back(name_of(path));
+        } else {
+          folders.push_back(path);
+        }
+        return;
+      case fs::file_type::regular:
+        if (!is_hidden(path)) add_file(path);
+        return;
+      default:
+        return refuse(path, "this is " + kind_of(status.type()) + ", not a file");
+    }
+  }
+
+  static std::string why_unseen(const fs::path& path, bool is_link, const std::error_code& error) {
+    if (error == std::errc::too_many_symbolic_link_levels) return "this link leads in a circle";
+    if (!is_link && !error) return "is gone since the folder was listed";
+    if (!is_link) return unseen(error);
+    std::error_code ignored;
+    const std::string target = fs::read_symlink(path, ignored).string();
+    const bool broken = !error || error == std::errc::no_such_file_or_directory;
+    return std::string("this link leads to ")
+        .append(target)
+        .append(", which ")
+        .append(broken ? "does not exist" : unseen(error));
+  }
+
+  void add_file(const fs::path& path) {
+    if (!has_picture_name(path)) {
+      ++found_.ignored;
+      return;
+    }
+    std::error_code error;
+    const std::uint64_t bytes = fs::file_size(path, error);
+    if (error) return refuse(path, unseen(error));
+    found_.pictures.push_back({path, name_of(path), bytes});
+  }
+
+  void refuse(const fs::path& path, std::string reason) {
+    found_.unreadable.push_back({name_of(path), std::move(reason)});
+  }
+
+  std::string name_of(const fs::path& path) const {
+    return utf8_name(path == root_ ? path.string() : path.lexically_relative(root_).generic_string());
+  }
+
+  const fs::path& root_;
+  FoundPictures found_;
+};
+
+/// Closes a descriptor at the end of its scope.
+struct Descriptor {
+  int number;
+  ~Descriptor() {
+    if (number >= 0) ::close(number);
+  }
+};
+
+Error unreadable(const fs::path& path, const std::string& why) {
+  return {ErrorCode::unavailable, "cannot read " + utf8_name(path.string()) + ": " + why};
+}
+
 }  // namespace
 
 Result<FoundPictures> find_pictures(const fs::path& folder) {
   std::error_code error;
   if (!fs::is_directory(folder, error))
-    return Error{ErrorCode::not_found, folder.string() + " is not a folder"};
-  FoundPictures found;
-  fs::recursive_directory_iterator entry(folder, error), end;
-  while (!error && entry != end) {
-    if (is_hidden(entry->path())) {
-      if (entry->is_directory(error)) entry.disable_recursion_pending();
-    } else if (entry->is_regular_file(error)) {
-      if (has_picture_name(entry->path())) {
-        const fs::path& path = entry->path();
-        found.pictures.push_back(
-            {path, path.lexically_relative(folder).generic_string(), entry->file_size(error)});
-      } else {
-        ++found.ignored;
-      }
-    }
-    if (!error) entry.increment(error);
-  }
-  if (error) return Error{ErrorCode::unavailable, "cannot read " + folder.string() + ": " + error.message()};
-  std::sort(found.pictures.begin(), found.pictures.end(),
-            [](const PictureFile& a, const PictureFile& b) { return a.name < b.name; });
-  return found;
+    return Error{ErrorCode::not_found, utf8_name(folder.string()) + " is not a folder"};
+  return Walk(folder).run();
 }
 
 Result<std::string> read_file(const fs::path& path, std::uint64_t max_bytes) {
-  std::error_code error;
-  const std::uint64_t bytes = fs::file_size(path, error);
-  if (error) return Error{ErrorCode::unavailable, "cannot read " + path.string() + ": " + error.message()};
+  // Not blocking: a named pipe that took the file's place must not hold the load.
+  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+  struct stat status {};
+  if (file.number < 0 || ::fstat(file.number, &status) != 0) return unreadable(path, std::strerror(errno));
+  if (!S_ISREG(status.st_mode)) return unreadable(path, "it is not a file any more");
+  const auto bytes = static_cast<std::uint64_t>(status.st_size);
   if (bytes > max_bytes) {
-    return Error{ErrorCode::too_large, path.string() + " is " + std::to_string(bytes) +
+    return Error{ErrorCode::too_large, utf8_name(path.string()) + " is " + std::to_string(bytes) +
                                            " bytes; the limit is " + std::to_string(max_bytes) +
                                            " (--max-picture-bytes)"};
   }
-  std::ifstream in(path, std::ios::binary);
   std::string content(bytes, '\0');
-  in.read(content.data(), static_cast<std::streamsize>(bytes));
-  if (static_cast<std::uint64_t>(in.gcount()) != bytes) {
-    return Error{ErrorCode::unavailable, "cannot read " + path.string() + ": " + std::strerror(errno)};
+  std::size_t have = 0;
+  while (have < content.size()) {
+    const ssize_t got = ::read(file.number, content.data() + have, content.size() - have);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return unreadable(path, std::strerror(errno));
+    if (got == 0) return unreadable(path, "it became shorter while it was read");
+    have += static_cast<std::size_t>(got);
   }
   return content;
 }

@@ -8,7 +8,7 @@ namespace sightline::ingest {
 namespace {
 
 std::string left_text(const Tally& tally, std::chrono::duration<double> elapsed) {
-  if (tally.indexed == 0 || tally.done() >= tally.total) return "";
+  if (tally.done() >= tally.total) return "";
   const double rate = static_cast<double>(tally.indexed) / elapsed.count();
   const auto seconds = std::lround(static_cast<double>(tally.total - tally.done()) / rate);
   char text[48];
@@ -17,10 +17,12 @@ std::string left_text(const Tally& tally, std::chrono::duration<double> elapsed)
 }
 
 std::string counts_text(const Tally& tally, std::chrono::duration<double> elapsed) {
-  const double rate = elapsed.count() > 0 ? static_cast<double>(tally.indexed) / elapsed.count() : 0;
-  char text[160];
-  std::snprintf(text, sizeof text, "%zu/%zu, %.1f pictures/s", tally.done(), tally.total, rate);
-  std::string all = text + left_text(tally, elapsed);
+  std::string all = std::to_string(tally.done()) + "/" + std::to_string(tally.total);
+  if (tally.indexed > 0 && elapsed.count() > 0) {
+    char rate[48];
+    std::snprintf(rate, sizeof rate, ", %.1f pictures/s", static_cast<double>(tally.indexed) / elapsed.count());
+    all += rate + left_text(tally, elapsed);
+  }
   if (tally.failed > 0) all += ", " + std::to_string(tally.failed) + " failed";
   return all;
 }

@@ -10,8 +10,9 @@ namespace sightline::ingest {
 
 /// What has become of the pictures so far.
 struct Tally {
-  std::size_t total = 0;  ///< pictures found
+  std::size_t total = 0;  ///< documents to make
   std::size_t indexed = 0;
+  std::size_t updated = 0;     ///< of those indexed: the index held them before
   std::size_t skipped = 0;     ///< the index held them already (--resume)
   std::size_t duplicates = 0;  ///< same bytes as another file of this run
   std::size_t failed = 0;
@@ -19,7 +20,8 @@ struct Tally {
   std::size_t done() const { return indexed + skipped + duplicates + failed; }
 };
 
-/// One line: bar, count, rate of pictures indexed a second, time left. `elapsed` is since the start.
+/// One line: bar, count, rate of pictures indexed per second, time left. `elapsed` is since the start. There is
+/// no rate where none was indexed.
 std::string progress_bar(const Tally& tally, std::chrono::duration<double> elapsed);
 /// The same as a line of a log.
 std::string progress_line(const Tally& tally, std::chrono::duration<double> elapsed);

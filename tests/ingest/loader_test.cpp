@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <doctest/doctest.h>
 #include <rapidjson/document.h>
+#include <sys/stat.h>
+#include <utility>
 
 #include "server/http/server.h"
 #include "tests/base/temporary_folder.h"
@@ -26,6 +28,11 @@ class ScriptedCluster {
 
   std::mutex mutex;
   std::map<std::string, std::string> stored;  ///< _id -> source
+  std::map<std::string, int> versions;        ///< _id -> `_seq_no`
+  std::function<void()> before_bulk;          ///< what another writer does meanwhile
+  std::vector<std::string> lookups;           ///< queries of `_mget`
+  int failures_of_lookups = 0;                ///< to be answered 503
+  bool knows_vectors = true;                  ///< of `_source_exclude_vectors`
   std::map<std::string, int> refusals;        ///< image_name -> times to answer 429
   std::map<std::string, std::string> bad;     ///< image_name -> reason of a 400
   std::size_t max_documents = 1000;           ///< a bulk of more is answered 413
@@ -36,16 +43,8 @@ class ScriptedCluster {
   http::Response answer(const http::Request& request) {
     const std::lock_guard lock(mutex);
     http::Response response;
-    if (request.path.ends_with("_mget")) {
-      rapidjson::Document body;
-      body.Parse(request.body.data(), request.body.size());
-      for (const auto& id : body["ids"].GetArray()) {
-        response.body += std::string(response.body.empty() ? "" : ",") + "{\"_id\":\"" + id.GetString() +
-                         "\",\"found\":" + (stored.contains(id.GetString()) ? "true" : "false") + "}";
-      }
-      response.body = "{\"docs\":[" + response.body + "]}";
-      return response;
-    }
+    if (request.path.ends_with("_mget")) return look_up(request);
+    if (before_bulk) before_bulk();
     const auto lines = static_cast<std::size_t>(std::count(request.body.begin(), request.body.end(), '\n'));
     bulk_sizes.push_back(lines / 2);
     if (failures_of_all > 0) {
@@ -56,24 +55,57 @@ class ScriptedCluster {
     std::istringstream in(request.body);
     std::string action, source, items;
     while (std::getline(in, action) && std::getline(in, source)) {
-      rapidjson::Document parsed, acted;
-      parsed.Parse(source.data(), source.size());
+      rapidjson::Document acted;
       acted.Parse(action.data(), action.size());
-      const std::string name = parsed["image_name"].GetString(), id = acted["index"]["_id"].GetString();
-      std::string result = "\"status\":201";
-      if (refusals[name] > 0) {
-        --refusals[name];
-        result = R"("status":429,"error":{"type":"es_rejected_execution_exception","reason":"queue full"})";
-      } else if (bad.contains(name)) {
-        result = R"("status":400,"error":{"type":"status_exception","reason":")" + bad[name] + "\"}";
-      } else {
-        stored[id] = source;
-      }
-      items += std::string(items.empty() ? "" : ",") + "{\"index\":{\"_id\":\"" + id + "\"," + result + "}}";
+      items += (items.empty() ? "" : ",") + write(acted.MemberBegin()->name.GetString(), acted.MemberBegin()->value, source);
     }
     response.body = "{\"errors\":true,\"took\":1,\"items\":[" + items + "]}";
     return response;
   }
+
+  std::string write(const std::string& operation, const rapidjson::Value& action, const std::string& source) {
+    rapidjson::Document parsed;
+    parsed.Parse(source.data(), source.size());
+    const std::string name = parsed["image_name"].GetString(), id = action["_id"].GetString();
+    const bool conflict = operation == "create" ? stored.contains(id)
+                                                : action.HasMember("if_seq_no") && action["if_seq_no"].GetInt() != versions[id];
+    std::string result = "\"status\":201";
+    if (refusals[name] > 0) {
+      --refusals[name];
+      result = R"("status":429,"error":{"type":"es_rejected_execution_exception","reason":"queue full"})";
+    } else if (bad.contains(name)) {
+      result = R"("status":400,"error":{"type":"status_exception","reason":")" + bad[name] + "\"}";
+    } else if (conflict) {
+      result = R"("status":409,"error":{"type":"version_conflict_engine_exception","reason":"conflict"})";
+    } else {
+      stored[id] = source;
+      ++versions[id];
+    }
+    return "{\"" + operation + "\":{\"_id\":\"" + id + "\"," + result + "}}";
+  }
+
+  http::Response look_up(const http::Request& request) {
+    lookups.push_back(request.query);
+    if (failures_of_lookups > 0) {
+      --failures_of_lookups;
+      return {503, {}, "text/plain", "starting"};
+    }
+    if (!knows_vectors && request.query.find("_source_exclude_vectors") != std::string::npos)
+      return {400, {}, "application/json", R"({"error":{"reason":"unrecognized parameter: [_source_exclude_vectors]"}})"};
+    rapidjson::Document body;
+    body.Parse(request.body.data(), request.body.size());
+    http::Response response;
+    for (const auto& id : body["ids"].GetArray()) {
+      const auto found = stored.find(id.GetString());
+      response.body += std::string(response.body.empty() ? "" : ",") + "{\"_id\":\"" + id.GetString() + "\",";
+      response.body += found == stored.end() ? std::string("\"found\":false}")
+                                             : "\"found\":true,\"_primary_term\":1,\"_seq_no\":" +
+                                                   std::to_string(versions[found->first]) + ",\"_source\":" + found->second + "}";
+    }
+    response.body = "{\"docs\":[" + response.body + "]}";
+    return response;
+  }
+
   std::unique_ptr<http::Server> server_;
 };
 
@@ -96,13 +128,29 @@ struct Fixture {
     const auto found = find_pictures(folder.path());
     REQUIRE(found.ok());
     loader.emplace(*cluster, options);
+    const LoadPlan plan = plan_load(found->pictures, attributes ? &*attributes : nullptr, plan_options);
     Progress progress(stderr, /*quiet=*/true);
-    return loader->load(found->pictures, {}, progress, stop);
+    return loader->load(plan.items, progress, stop);
   }
 
   ScriptedCluster elasticsearch;
   std::unique_ptr<Cluster> cluster;
-  TemporaryFolder folder;
+  void table(const std::string& csv) {
+    auto read = Attributes::read(tables.write("a.csv", csv));
+    REQUIRE(read.ok());
+    attributes = std::move(*read);
+  }
+  /// The source of the document of that name.
+  std::string source(const std::string& name) const {
+    for (const auto& [id, text] : elasticsearch.stored) {
+      if (text.find("\"image_name\":\"" + name + "\"") != std::string::npos) return text;
+    }
+    return {};
+  }
+
+  TemporaryFolder folder, tables;
+  std::optional<Attributes> attributes;
+  PlanOptions plan_options;
   Loader::Options options;
   std::optional<Loader> loader;
   std::atomic<bool> stop{false};
@@ -213,4 +261,159 @@ TEST_CASE("stopping sends nothing more and loses nothing in flight") {
   fixture.stop = true;
   CHECK(fixture.load().done() == 0);
   CHECK(fixture.elasticsearch.bulk_sizes.empty());
+}
+
+TEST_CASE("a load keeps the fields that it does not bring") {
+  Fixture fixture;
+  fixture.write(2);
+  fixture.table("file,city,price\n100.jpg,Lyon,3\n");
+  CHECK(fixture.load().updated == 0);
+  CHECK(fixture.source("100.jpg").find("\"city\":\"Lyon\",\"price\":3") != std::string::npos);
+  fixture.attributes.reset();
+  CHECK(fixture.load().updated == 2);
+  CHECK(fixture.source("100.jpg").find("\"city\":\"Lyon\",\"price\":3") != std::string::npos);
+  fixture.table("file,price,rooms\n100.jpg,4,2\n");
+  fixture.load();
+  CHECK(fixture.source("100.jpg").find("\"city\":\"Lyon\",\"price\":4,\"rooms\":2") != std::string::npos);
+  CHECK(fixture.elasticsearch.stored.size() == 2);
+}
+
+TEST_CASE("with replace nothing is looked up, and nothing is kept") {
+  Fixture fixture;
+  fixture.write(1);
+  fixture.table("file,city\n100.jpg,Lyon\n");
+  fixture.load();
+  fixture.attributes.reset();
+  fixture.options.replace = true;
+  fixture.elasticsearch.lookups.clear();
+  CHECK(fixture.load().indexed == 1);
+  CHECK(fixture.source("100.jpg").find("Lyon") == std::string::npos);
+  CHECK(fixture.elasticsearch.lookups.empty());
+}
+
+TEST_CASE("with resume what the table changed is sent, and only that") {
+  Fixture fixture;
+  fixture.write(4);
+  fixture.table("file,price\n100.jpg,1\n101.jpg,2\n");
+  fixture.load();
+  fixture.options.resume = true;
+  CHECK(fixture.load().skipped == 4);
+  fixture.table("file,price\n100.jpg,1\n101.jpg,5\n102.jpg,7\n");
+  const Tally tally = fixture.load();
+  CHECK(tally.indexed == 2);
+  CHECK(tally.updated == 2);
+  CHECK(tally.skipped == 2);
+  CHECK(fixture.source("101.jpg").find("\"price\":5") != std::string::npos);
+  CHECK(fixture.source("102.jpg").find("\"price\":7") != std::string::npos);
+}
+
+TEST_CASE("what another writer does between the look-up and the write is kept") {
+  Fixture fixture;
+  fixture.write(2);
+  fixture.load();
+  const std::string id = fixture.elasticsearch.stored.begin()->first;
+  const std::string name = fixture.elasticsearch.stored[id].find("100.jpg") != std::string::npos ? "100.jpg" : "101.jpg";
+  bool written = false;
+  fixture.elasticsearch.before_bulk = [&] {
+    if (std::exchange(written, true)) return;
+    fixture.elasticsearch.stored[id].insert(1, "\"by\":\"another\",");
+    ++fixture.elasticsearch.versions[id];
+  };
+  fixture.table("file,price\n100.jpg,1\n101.jpg,1\n");
+  const Tally tally = fixture.load();
+  CHECK(tally.indexed == 2);
+  CHECK(tally.retried == 1);
+  CHECK(fixture.source(name).find("\"by\":\"another\"") != std::string::npos);
+  CHECK(fixture.source(name).find("\"price\":1") != std::string::npos);
+}
+
+TEST_CASE("a document that another writer creates meanwhile is not overwritten blindly") {
+  Fixture fixture;
+  fixture.write(1);
+  fixture.load();
+  const std::string id = fixture.elasticsearch.stored.begin()->first;
+  fixture.elasticsearch.stored.clear();
+  fixture.elasticsearch.before_bulk = [&] {
+    fixture.elasticsearch.stored.emplace(id, R"({"image_name":"100.jpg","by":"another"})");
+  };
+  CHECK(fixture.load().indexed == 1);
+  CHECK(fixture.source("100.jpg").find("\"by\":\"another\"") != std::string::npos);
+}
+
+TEST_CASE("a look-up that fails for load is made again") {
+  Fixture fixture;
+  fixture.write(3);
+  fixture.elasticsearch.failures_of_lookups = 2;
+  CHECK(fixture.load().indexed == 3);
+}
+
+TEST_CASE("look-ups ask for vectors, and do without the question where it is not known") {
+  Fixture fixture;
+  fixture.write(3);
+  fixture.options.inferred_fields = {"image_embedding", "model_id"};
+  fixture.elasticsearch.knows_vectors = false;
+  CHECK(fixture.load().indexed == 3);
+  REQUIRE(fixture.elasticsearch.lookups.size() == 2);
+  CHECK(fixture.elasticsearch.lookups[0] ==
+        "_source_excludes=image_embedding,model_id,image_data&_source_exclude_vectors=false");
+  CHECK(fixture.elasticsearch.lookups[1] == "_source_excludes=image_embedding,model_id,image_data");
+}
+
+TEST_CASE("files of the same bytes with other attributes are one document, and named") {
+  Fixture fixture;
+  fixture.folder.write("a.jpg", "same");
+  fixture.folder.write("b.jpg", "same");
+  fixture.folder.write("c.jpg", "same");
+  fixture.table("file,price\na.jpg,1\nb.jpg,2\nc.jpg,1\n");
+  CHECK(fixture.load().duplicates == 2);
+  REQUIRE(fixture.loader->notes().size() == 1);
+  CHECK(fixture.loader->notes()[0].kind == Note::Kind::same_bytes);
+  CHECK(fixture.loader->notes()[0].name == "b.jpg");
+  CHECK(fixture.loader->notes()[0].reason.find("a.jpg") != std::string::npos);
+  CHECK(fixture.source("a.jpg").find("\"price\":1") != std::string::npos);
+}
+
+TEST_CASE("with ids from paths the same bytes in two places are two documents") {
+  Fixture fixture;
+  fixture.folder.write("a.jpg", "same");
+  fixture.folder.write("sub/b.jpg", "same");
+  fixture.table("file,price\na.jpg,1\nsub/b.jpg,2\n");
+  fixture.plan_options.id = PlanOptions::Id::path;
+  CHECK(fixture.load().indexed == 2);
+  CHECK(fixture.elasticsearch.stored["a.jpg"].find("\"price\":1") != std::string::npos);
+  CHECK(fixture.elasticsearch.stored["sub/b.jpg"].find("\"price\":2") != std::string::npos);
+  fixture.options.resume = true;
+  fixture.folder.write("a.jpg", "other bytes");
+  const Tally tally = fixture.load();
+  CHECK(tally.updated == 1);
+  CHECK(tally.skipped == 1);
+}
+
+TEST_CASE("the same bytes under a new name are named, and so is a picture with a turn") {
+  Fixture fixture;
+  fixture.folder.write("a.jpg", "same");
+  fixture.load();
+  std::filesystem::rename(fixture.folder.path() / "a.jpg", fixture.folder.path() / "b.jpg");
+  fixture.load();
+  REQUIRE(fixture.loader->notes().size() == 1);
+  CHECK(fixture.loader->notes()[0].kind == Note::Kind::other_name);
+  CHECK(fixture.loader->notes()[0].name == "b.jpg");
+}
+
+TEST_CASE("a file that vanishes or becomes something else fails alone") {
+  Fixture fixture;
+  fixture.write(4);
+  const auto found = find_pictures(fixture.folder.path());
+  REQUIRE(found.ok());
+  const LoadPlan plan = plan_load(found->pictures, nullptr, {});
+  std::filesystem::remove(fixture.folder.path() / "101.jpg");
+  std::filesystem::remove(fixture.folder.path() / "102.jpg");
+  REQUIRE(::mkfifo((fixture.folder.path() / "102.jpg").c_str(), 0600) == 0);
+  Loader loader(*fixture.cluster, fixture.options);
+  Progress progress(stderr, /*quiet=*/true);
+  const Tally tally = loader.load(plan.items, progress, fixture.stop);
+  CHECK(tally.indexed == 2);
+  REQUIRE(loader.failures().size() == 2);
+  CHECK(loader.failures()[0].reason.find("No such file") != std::string::npos);
+  CHECK(loader.failures()[1].reason.find("not a file any more") != std::string::npos);
 }

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "ingest/bulk_size.h"
+
 using namespace sightline::ingest;
 
 TEST_CASE("the bar shows share, count, rate and time left") {
@@ -16,6 +18,29 @@ TEST_CASE("the bar shows share, count, rate and time left") {
   CHECK(progress_line(tally, std::chrono::seconds(9)) == "indexing: 200/200, 10.0 pictures/s, 100 failed");
 }
 
-TEST_CASE("nothing to do is no division by zero") {
-  CHECK(progress_bar({}, std::chrono::seconds(0)) == "[##############################] 0/0, 0.0 pictures/s");
+TEST_CASE("where nothing was indexed there is no rate") {
+  CHECK(progress_bar({}, std::chrono::seconds(0)) == "[##############################] 0/0");
+  Tally tally;
+  tally.total = tally.skipped = 7;
+  CHECK(progress_line(tally, std::chrono::seconds(3)) == "indexing: 7/7");
+}
+
+TEST_CASE("a bulk grows while bulks are answered quickly, and shrinks when one takes long") {
+  using std::chrono::milliseconds;
+  BulkSize size(50);
+  CHECK(size.documents() == 8);
+  size.answered(8, milliseconds(100));
+  size.answered(16, milliseconds(100));
+  CHECK(size.documents() == 32);
+  size.answered(3, milliseconds(100));  // the last few say nothing
+  CHECK(size.documents() == 32);
+  size.answered(32, milliseconds(999));
+  CHECK(size.documents() == 50);
+  size.answered(50, milliseconds(2000));
+  CHECK(size.documents() == 50);
+  size.answered(50, milliseconds(4001));
+  CHECK(size.documents() == 25);
+  for (int i = 0; i < 9; ++i) size.answered(1, milliseconds(60'000));
+  CHECK(size.documents() == 1);
+  CHECK(BulkSize(3).documents() == 3);
 }

@@ -1,0 +1,160 @@
+#include "ingest/index_fields.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "base/json/document.h"
+#include "base/json/writer.h"
+#include "base/number_text.h"
+
+namespace sightline::ingest {
+namespace {
+
+using rapidjson::Value;
+
+const char* mapping_of(FieldType type) {
+  switch (type) {
+    case FieldType::integer:
+      return R"({"type":"long"})";
+    case FieldType::decimal:
+      return R"({"type":"double"})";
+    case FieldType::boolean:
+      return R"({"type":"boolean"})";
+    case FieldType::date:
+      return R"({"type":"date"})";
+    case FieldType::text:
+      break;
+  }
+  return R"({"type":"text","fields":{"keyword":{"type":"keyword","ignore_above":256}}})";
+}
+
+std::string_view text_in(const Value& value, const char* name) {
+  if (!value.IsObject() || !value.HasMember(name) || !value[name].IsString()) return {};
+  return {value[name].GetString(), value[name].GetStringLength()};
+}
+
+/// Where a mapping has a field, or an ancestor that is no object: then the field is its business.
+struct Found {
+  const Value* field = nullptr;  ///< null: the mapping lacks it
+  bool is_ancestor = false;
+};
+
+Found find_field(const Value& mapping, std::string_view path) {
+  const Value* level = &mapping;
+  while (level->IsObject() && level->HasMember("properties") && (*level)["properties"].IsObject()) {
+    const Value& properties = (*level)["properties"];
+    const std::string name(path.substr(0, path.find('.')));
+    const auto found = properties.FindMember(name.c_str());
+    if (found == properties.MemberEnd()) return {};
+    if (name.size() == path.size()) return {&found->value, false};
+    path.remove_prefix(name.size() + 1);
+    level = &found->value;
+    const std::string_view type = text_in(*level, "type");
+    if (!type.empty() && type != "object" && type != "nested") return {level, true};
+  }
+  return {};
+}
+
+/// How wide a whole number a type takes; nothing for other types.
+std::optional<std::pair<std::int64_t, std::int64_t>> range_of(std::string_view type) {
+  if (type == "long") return std::pair{INT64_MIN, INT64_MAX};
+  if (type == "unsigned_long") return std::pair{std::int64_t{0}, INT64_MAX};
+  if (type == "integer") return std::pair<std::int64_t, std::int64_t>{INT32_MIN, INT32_MAX};
+  if (type == "short") return std::pair<std::int64_t, std::int64_t>{INT16_MIN, INT16_MAX};
+  if (type == "byte") return std::pair<std::int64_t, std::int64_t>{INT8_MIN, INT8_MAX};
+  return std::nullopt;
+}
+
+bool is_decimal_type(std::string_view type) {
+  return type == "float" || type == "double" || type == "half_float" || type == "scaled_float";
+}
+
+/// The kinds of value that a mapped type refuses.
+std::vector<ValueKind> refused_kinds(std::string_view type, const Value& mapping) {
+  using enum ValueKind;
+  if (type == "long" || type == "integer" || type == "short" || type == "byte")
+    return {text, boolean, date, beyond_long};
+  if (type == "unsigned_long" || is_decimal_type(type)) return {text, boolean, date};
+  if (type == "boolean") return {text, leading_zero, whole, beyond_long, decimal, date};
+  if (type == "date" && !mapping.HasMember("format")) return {text, boolean, decimal, beyond_long};
+  return {};
+}
+
+std::string shown(const FieldSurvey::Example& example) {
+  return "line " + std::to_string(example.line) + ": \"" + example.value.substr(0, 40) + "\"";
+}
+
+/// What becomes of values that a mapped field does not take as they are; nothing if it takes all.
+std::optional<std::string> misfit(const Attributes::Field& field, const Value& mapping) {
+  const std::string_view type = text_in(mapping, "type");
+  if (mapping.IsObject() && mapping.HasMember("properties"))
+    return "the index has an object there: Elasticsearch will refuse the documents";
+  const FieldSurvey& survey = field.survey;
+  const std::string mapped = "the index maps it as " + std::string(type);
+  for (const ValueKind kind : refused_kinds(type, mapping)) {
+    if (survey.has(kind))
+      return mapped + ": Elasticsearch will refuse values such as " + shown(survey.first(kind));
+  }
+  const auto range = range_of(type);
+  if (!range) return std::nullopt;
+  for (const FieldSurvey::Example* const example : {&survey.smallest(), &survey.largest()}) {
+    const auto number = number_from<std::int64_t>(example->value);
+    if (example->line > 0 && number && (*number < range->first || *number > range->second))
+      return mapped + ": Elasticsearch will refuse values such as " + shown(*example);
+  }
+  if (survey.has(ValueKind::decimal))
+    return mapped + ": it is searched and summed without what follows the decimal point, such as in " +
+           shown(survey.first(ValueKind::decimal));
+  return std::nullopt;
+}
+
+bool takes_new_fields(const Value& mapping) {
+  if (mapping.HasMember("dynamic_templates") && mapping["dynamic_templates"].IsArray() &&
+      !mapping["dynamic_templates"].Empty())
+    return false;
+  if (!mapping.HasMember("dynamic")) return true;
+  return mapping["dynamic"].IsTrue() || text_in(mapping, "dynamic") == "true";
+}
+
+bool is_strict(const Value& mapping) { return text_in(mapping, "dynamic") == "strict"; }
+
+void append_property(std::string& out, std::string_view name, std::string_view mapping) {
+  out += out.empty() ? "{" : ",";
+  json::append_json_string(out, name);
+  out += ':';
+  out += mapping;
+}
+
+}  // namespace
+
+IndexFields compare_with_mapping(std::string_view mapping, const std::vector<Attributes::Field>& fields,
+                                 const std::vector<std::string>& binary_fields) {
+  IndexFields result;
+  rapidjson::Document document;
+  if (json::read_document(mapping, document) || !document.IsObject()) return result;
+  const auto add = [&](const std::string& name, std::string_view type) {
+    if (takes_new_fields(document)) append_property(result.new_properties, name, type);
+    if (is_strict(document)) {
+      result.misfits.push_back({Note::Kind::misfit, name,
+                                "the index does not have this field and takes no new ones (dynamic: strict): "
+                                "Elasticsearch will refuse the documents"});
+    }
+  };
+  for (const std::string& name : binary_fields) {
+    if (find_field(document, name).field == nullptr) add(name, R"({"type":"binary"})");
+  }
+  for (const Attributes::Field& field : fields) {
+    const Found found = find_field(document, field.name);
+    if (found.field == nullptr) {
+      if (!field.is_vector) add(field.name, mapping_of(field.type));
+    } else if (const auto reason = found.is_ancestor ? std::nullopt : misfit(field, *found.field)) {
+      result.misfits.push_back({Note::Kind::misfit, field.name, *reason});
+    }
+  }
+  if (!result.new_properties.empty()) result.new_properties += '}';
+  return result;
+}
+
+}  // namespace sightline::ingest

@@ -1,0 +1,28 @@
+// The fields of a table and the mapping of an index.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ingest/attributes.h"
+#include "ingest/note.h"
+
+namespace sightline::ingest {
+
+/// What a table's fields mean for an index.
+struct IndexFields {
+  std::string new_properties;  ///< JSON object for `PUT _mapping`; empty: there is nothing to add
+  std::vector<Note> misfits;   ///< fields whose mapping does not take all their values as they are
+};
+
+/// Compares `fields`, and `binary_fields` that hold pictures, with `mapping` (`{"properties":{...}}`).
+///
+/// A field that the mapping lacks gets the type that Elasticsearch would give it (text with the subfield
+/// `keyword`, long, boolean, date), but decimals `double` where it would say `float`: a float keeps seven
+/// digits, and sums of prices would be wrong. Nothing is added where the mapping decides about new fields
+/// itself (`dynamic` false, strict or runtime, `dynamic_templates`).
+IndexFields compare_with_mapping(std::string_view mapping, const std::vector<Attributes::Field>& fields,
+                                 const std::vector<std::string>& binary_fields);
+
+}  // namespace sightline::ingest

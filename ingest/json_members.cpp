@@ -1,0 +1,226 @@
+#include "ingest/json_members.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/json/document.h"
+#include "base/json/writer.h"
+
+namespace sightline::ingest {
+namespace {
+
+std::string braced(std::string_view members) { return std::string("{").append(members).append("}"); }
+
+/// Collects the members of the outermost object, or the elements of the outermost array, without names.
+class MemberCollector {
+ public:
+  explicit MemberCollector(std::string_view text) : text_(text) {}
+  std::vector<JsonMember> members;
+  bool is_object = false;
+
+  bool null(json::Place place) { return value(place); }
+  bool boolean(bool, json::Place place) { return value(place); }
+  bool number(std::string_view, json::Place place) { return value(place); }
+  bool string(std::string_view, json::Place place) { return value(place); }
+  bool key(std::string_view name, json::Place) {
+    if (depth_ == 1) members.push_back({std::string(name), {}});
+    return true;
+  }
+  bool open_object(std::size_t offset) { return open(offset, true); }
+  bool open_array(std::size_t offset) { return open(offset, false); }
+  bool close_object(std::size_t, std::size_t end) { return close(end); }
+  bool close_array(std::size_t, std::size_t end) { return close(end); }
+
+ private:
+  bool value(json::Place place) {
+    if (depth_ != 1) return true;
+    if (!is_object) members.emplace_back();
+    members.back().value = text_.substr(place.begin, place.end - place.begin);
+    return true;
+  }
+  bool open(std::size_t offset, bool object) {
+    if (depth_ == 0) is_object = object;
+    if (depth_ == 1) begin_ = offset;
+    ++depth_;
+    return true;
+  }
+  bool close(std::size_t end) {
+    --depth_;
+    return depth_ != 1 || value({begin_, end});
+  }
+
+  std::string_view text_;
+  std::size_t depth_ = 0, begin_ = 0;
+};
+
+/// Follows the path of names to each leaf.
+class LeafVisitor {
+ public:
+  explicit LeafVisitor(const std::function<void(const std::string&, const JsonLeaf&)>& leaf) : leaf_(leaf) {}
+
+  bool null(json::Place) { return leave({}); }
+  bool boolean(bool truth, json::Place place) {
+    return leave({{JsonLeaf::Kind::boolean, truth ? "true" : "false", place, 0}});
+  }
+  bool number(std::string_view written, json::Place place) {
+    return leave({{JsonLeaf::Kind::number, written, place, 0}});
+  }
+  bool string(std::string_view text, json::Place place) {
+    return leave({{JsonLeaf::Kind::text, text, place, 0}});
+  }
+  bool key(std::string_view name, json::Place) {
+    open_.back().before = path_.size();
+    if (!path_.empty()) path_ += '.';
+    path_ += name;
+    return true;
+  }
+  bool open_object(std::size_t) {
+    open_.push_back({true, path_.size(), 0});
+    return true;
+  }
+  bool open_array(std::size_t) {
+    open_.push_back({false, path_.size(), 0});
+    return true;
+  }
+  bool close_object(std::size_t, std::size_t) { return close(); }
+  bool close_array(std::size_t, std::size_t) { return close(); }
+
+ private:
+  struct Level {
+    bool is_object;
+    std::size_t before;  // length of the path without the current key
+    std::size_t elements;
+  };
+  bool close() {
+    open_.pop_back();
+    return leave({});
+  }
+  bool leave(std::optional<JsonLeaf> leaf) {
+    if (open_.empty()) return true;
+    Level& level = open_.back();
+    if (!level.is_object) ++level.elements;
+    if (leaf) {
+      leaf->array_size = level.is_object ? 0 : level.elements;
+      leaf_(path_, *leaf);
+    }
+    if (level.is_object) path_.resize(level.before);
+    return true;
+  }
+
+  const std::function<void(const std::string&, const JsonLeaf&)>& leaf_;
+  std::vector<Level> open_;
+  std::string path_;
+};
+
+bool is_object(std::string_view value) { return value.starts_with('{'); }
+
+std::string joined(const std::string& path, const std::string& name) {
+  return path.empty() ? name : std::string(path).append(".").append(name);
+}
+
+void append(std::string& out, std::string_view name, std::string_view value) {
+  if (!out.empty()) out += ',';
+  json::append_json_string(out, name);
+  out += ':';
+  out += value;
+}
+
+/// Merges members below a path. `places` are the full paths of all that is brought.
+class Merge {
+ public:
+  explicit Merge(const std::vector<JsonMember>& brought) { collect({}, brought); }
+
+  std::string members(const std::string& path, const std::vector<JsonMember>& held,
+                      const std::vector<JsonMember>& brought) const {
+    std::string out;
+    for (const JsonMember& member : held) {
+      const auto same = std::find_if(brought.begin(), brought.end(),
+                                     [&](const JsonMember& other) { return other.name == member.name; });
+      if (same != brought.end()) continue;  // below, in its place among what is brought
+      if (const auto kept = what_is_kept(joined(path, member.name), member.value)) append(out, member.name, *kept);
+    }
+    for (const JsonMember& member : brought) {
+      const auto same = std::find_if(held.begin(), held.end(),
+                                     [&](const JsonMember& other) { return other.name == member.name; });
+      if (same != held.end() && is_object(same->value) && is_object(member.value)) {
+        append(out, member.name,
+               braced(members(joined(path, member.name), members_of(same->value).value_or(std::vector<JsonMember>()),
+                              members_of(member.value).value_or(std::vector<JsonMember>()))));
+      } else {
+        append(out, member.name, member.value);
+      }
+    }
+    return out;
+  }
+
+ private:
+  void collect(const std::string& path, const std::vector<JsonMember>& members) {
+    for (const JsonMember& member : members) {
+      const std::string name = joined(path, member.name);
+      if (!is_object(member.value)) {
+        leaves_.insert(name);
+      } else if (const auto inner = members_of(member.value)) {
+        collect(name, *inner);
+      }
+    }
+  }
+
+  /// Of a held value under a name that is not brought in that spelling; nothing if it is brought in another.
+  std::optional<std::string> what_is_kept(const std::string& path, std::string_view value) const {
+    for (std::size_t dot = path.find('.'); dot != std::string::npos; dot = path.find('.', dot + 1)) {
+      if (leaves_.contains(path.substr(0, dot))) return std::nullopt;
+    }
+    if (leaves_.contains(path)) return std::nullopt;
+    const std::string inside = std::string(path).append(".");
+    const auto below = leaves_.lower_bound(inside);
+    if (below == leaves_.end() || !below->starts_with(inside)) return std::string(value);
+    if (!is_object(value)) return std::nullopt;  // it becomes an object
+    const auto inner = members_of(value);
+    std::string kept = inner ? members(path, *inner, {}) : std::string();
+    return kept.empty() ? std::nullopt : std::optional(braced(kept));
+  }
+
+  std::set<std::string> leaves_;
+};
+
+}  // namespace
+
+std::optional<std::vector<JsonMember>> members_of(std::string_view object) {
+  MemberCollector collector(object);
+  if (json::read(object, {}, collector) || !collector.is_object) return std::nullopt;
+  return std::move(collector.members);
+}
+
+std::vector<std::string_view> elements_of(std::string_view array) {
+  MemberCollector collector(array);
+  std::vector<std::string_view> elements;
+  if (json::read(array, {}, collector) || collector.is_object) return elements;
+  for (const JsonMember& member : collector.members) elements.push_back(member.value);
+  return elements;
+}
+
+json::Fault visit_leaves(std::string_view object,
+                         const std::function<void(const std::string& path, const JsonLeaf& leaf)>& leaf) {
+  LeafVisitor visitor(leaf);
+  return json::read(object, {}, visitor);
+}
+
+std::string merged_members(std::string_view held, std::string_view brought,
+                           const std::vector<std::string>& dropped) {
+  const std::string held_object = braced(held), brought_object = braced(brought);
+  auto held_members = members_of(held_object);
+  const auto brought_members = members_of(brought_object);
+  if (!held_members || !brought_members) return std::string(brought);
+  std::erase_if(*held_members, [&](const JsonMember& member) {
+    return std::find(dropped.begin(), dropped.end(), member.name) != dropped.end();
+  });
+  return Merge(*brought_members).members({}, *held_members, *brought_members);
+}
+
+bool same_members(std::string_view a, std::string_view b) {
+  rapidjson::Document first, second;
+  if (json::read_document(braced(a), first) || json::read_document(braced(b), second)) return a == b;
+  return first == second;
+}
+
+}  // namespace sightline::ingest

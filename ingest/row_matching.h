@@ -1,0 +1,43 @@
+// Which row of a table speaks of which picture.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ingest/attributes.h"
+#include "ingest/note.h"
+#include "ingest/picture_files.h"
+
+namespace sightline::ingest {
+
+/// One name in a table: a row, and which of its file columns.
+struct RowName {
+  std::size_t row = 0;     ///< position in Attributes::rows
+  std::size_t column = 0;  ///< position in Row::files
+};
+
+/// The result of matching a table with the pictures that were found.
+struct RowMatches {
+  /// For each picture the name that means it; nothing if there is none.
+  std::vector<std::optional<RowName>> of_picture;
+  /// For each row and each of its file columns the pictures that it means, by position.
+  std::vector<std::vector<std::vector<std::size_t>>> of_row;
+  /// Rows without a file, files without a row, files with two rows; in this order.
+  std::vector<Note> notes;
+};
+
+/// Matches names with pictures, the most literal spelling first:
+///
+///   1. the picture's path below its folder, as it is written;
+///   2. its canonical form (`canonical_path`), also with the folder in front: `./a.jpg`, `sub\a.jpg`, composed
+///      and decomposed letters, whitespace around the name;
+///   3. without difference of capital and small letters, where only one name and one picture are left to agree;
+///   4. a name without a folder means the pictures of that file name in any folder, in the spellings of 1 to 3.
+///
+/// A name that found a picture in one step takes no part in the later ones. Where two rows name one picture,
+/// the later row counts.
+RowMatches match_rows(const Attributes& attributes, const std::vector<PictureFile>& pictures);
+
+}  // namespace sightline::ingest
