@@ -190,7 +190,9 @@ Result<http::Response> Cluster::exchange(http::Method method, const std::string&
   }
   if (std::find(accepted.begin(), accepted.end(), response->status) == accepted.end()) {
     const bool may_pass = response->status == 429 || response->status >= 500;
-    return Error{may_pass ? ErrorCode::unavailable : ErrorCode::invalid_argument,
+    return Error{may_pass                  ? ErrorCode::unavailable
+                 : response->status == 413 ? ErrorCode::too_large
+                                           : ErrorCode::invalid_argument,
                  "Elasticsearch answered " + std::to_string(response->status) + " to " + path + ": " +
                      reason_of(response->body)};
   }

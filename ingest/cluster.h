@@ -45,7 +45,7 @@ class Cluster {
 
   /// What the index holds under `ids`, seen in real time (also what no refresh has shown yet), without the
   /// fields `left_out`. Vectors are there, although Elasticsearch leaves them out of what searches show.
-  /// Errors: unavailable, unreachable (may succeed later); invalid_argument.
+  /// Errors: too_large (ask for fewer); invalid_argument; others, which may succeed later.
   Result<std::vector<StoredDocument>> read_documents(const std::string& index, const std::vector<std::string>& ids,
                                                      const std::vector<std::string>& left_out);
 

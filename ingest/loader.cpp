@@ -121,12 +121,21 @@ void Loader::look_up_and_add(Batch window) {
   // Pictures under an id that is not their hash may have changed: only their bytes tell.
   if (compares_pictures) left_out = options_.inferred_fields;
   const auto stored = cluster_.read_documents(options_.index, ids, left_out);
+  if (!stored.ok() && stored.error().code == ErrorCode::too_large && window.size() > 1) {
+    const auto middle = window.begin() + static_cast<std::ptrdiff_t>(window.size() / 2);
+    Batch second(std::make_move_iterator(middle), std::make_move_iterator(window.end()));
+    window.erase(middle, window.end());
+    look_up_and_add(std::move(window));
+    look_up_and_add(std::move(second));
+    return;
+  }
   for (std::size_t i = 0; i < window.size(); ++i) {
     if (stored.ok()) {
       add_or_skip(std::move(window[i]), (*stored)[i]);
       continue;
     }
-    const bool may_pass = stored.error().code != ErrorCode::invalid_argument;
+    const ErrorCode code = stored.error().code;
+    const bool may_pass = code != ErrorCode::invalid_argument && code != ErrorCode::too_large;
     ++window[i].attempts;
     window[i].is_stale = true;
     const std::lock_guard lock(mutex_);

@@ -11,7 +11,8 @@
 namespace sightline::ingest {
 namespace {
 
-constexpr std::size_t k_shown = 5;
+// What failed is named as long as a screen holds it; of what is only noted a few examples do.
+constexpr std::size_t k_failures_shown = 20, k_notes_shown = 5;
 
 struct Heading {
   Note::Kind kind;
@@ -43,9 +44,9 @@ std::string csv_field(const std::string& text) {
   return quoted + "\"";
 }
 
-void print_lines(std::ostream& out, const std::vector<std::string>& lines) {
-  for (std::size_t i = 0; i < std::min(k_shown, lines.size()); ++i) out << "  " << printable(lines[i]) << "\n";
-  if (lines.size() > k_shown) out << "  and " << lines.size() - k_shown << " more\n";
+void print_lines(std::ostream& out, const std::vector<std::string>& lines, std::size_t most) {
+  for (std::size_t i = 0; i < std::min(most, lines.size()); ++i) out << "  " << printable(lines[i]) << "\n";
+  if (lines.size() > most) out << "  and " << lines.size() - most << " more\n";
 }
 
 void print_counts(std::ostream& out, const Tally& tally, std::size_t failed) {
@@ -75,7 +76,7 @@ void print_summary(std::ostream& out, const Tally& tally, const Findings& findin
   print_counts(out, tally, findings.failures.size());
   std::vector<std::string> lines;
   for (const Failure& failure : findings.failures) lines.push_back(failure.name + ": " + failure.reason);
-  print_lines(out, lines);
+  print_lines(out, lines, k_failures_shown);
   for (const Heading& heading : k_headings) {
     lines.clear();
     for (const Note& note : findings.notes) {
@@ -86,7 +87,7 @@ void print_summary(std::ostream& out, const Tally& tally, const Findings& findin
     }
     if (lines.empty()) continue;
     out << (lines.size() == 1 ? std::string(heading.one) : std::to_string(lines.size()) + heading.many) << "\n";
-    print_lines(out, lines);
+    print_lines(out, lines, k_notes_shown);
   }
   if (!findings.failures.empty() || !findings.notes.empty()) out << "all of these with their reasons: " << report << "\n";
 }

@@ -28,6 +28,32 @@ TEST_CASE("a last line without an end counts, as does an empty quoted field") {
   CHECK(table->rows[1].fields.front() == "x");
 }
 
+TEST_CASE("the separator is found in the first line, outside of quotes") {
+  const auto separator = [](std::string_view text) { return detect_separator(text); };
+  CHECK(separator("a,b\n1;2;3;4\n") == ',');
+  CHECK(separator("a;b;c\n1,5;2;3\n") == ';');
+  CHECK(separator("a\tb\n") == '\t');
+  CHECK(separator("a|b|c\n") == '|');
+  CHECK(separator("\"x;y;z\",b\n") == ',');
+  CHECK(separator("\n\na;b\n") == ';');
+  CHECK(separator("alone\n1\n") == ',');
+  CHECK(separator("") == ',');
+  std::string_view marked = "\xEF\xBB\xBFsep=;\r\na;b\r\n1;2\r\n";
+  CHECK(detect_separator(marked) == ';');
+  const auto table = parse_csv(marked, "t.csv", ';');
+  REQUIRE(table.ok());
+  CHECK(table->rows[0].line == 3);
+}
+
+TEST_CASE("names lose the blanks around them, and empty columns at the end are dropped") {
+  const auto table = parse_csv("a; b ;;\n1; x ;;\n;;;\n", "t.csv", ';');
+  REQUIRE(table.ok());
+  CHECK(table->names == std::vector<std::string>{"a", "b"});
+  CHECK(table->rows[0].fields == std::vector<std::string>{"1", " x "});
+  CHECK(table->rows[1].fields == std::vector<std::string>{"", ""});
+  CHECK(parse_csv("a,\n1,2\n", "t.csv").error().message == "t.csv, line 1: column 2 has no name");
+}
+
 TEST_CASE("what is no table is refused, naming file and line") {
   const auto message = [](std::string_view text) {
     const auto table = parse_csv(text, "t.csv");

@@ -1,6 +1,58 @@
 """sightline-ingest against a running server."""
 
+import csv
+import os
 import shutil
+import socket
+import unicodedata
+
+import pytest
+
+
+def folder_of(tmp_path, pictures, names):
+    """A folder with one of the pictures under each name (bytes or text)."""
+    folder = tmp_path / "pictures"
+    for picture, name in zip(pictures, names):
+        path = os.path.join(os.fsencode(folder), os.fsencode(name))
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        shutil.copyfile(picture, path)
+    return folder
+
+
+def table_of(tmp_path, text):
+    table = tmp_path / "table.csv"
+    table.write_text(text, encoding="utf-8")
+    return table
+
+
+def load(server, folder, *options):
+    done = server.ingest(folder, "--index", "clip-images", "--report", folder.parent / "report.csv", *options)
+    return done.returncode, done.stdout, done.stderr
+
+
+def report_of(folder):
+    """The report's lines by file."""
+    with open(folder.parent / "report.csv", newline="", encoding="utf-8") as file:
+        return {row["file"]: row for row in csv.DictReader(file)}
+
+
+def sources(server):
+    """The documents by the name of their picture, without pictures."""
+    status, answer = server.es("POST", "/clip-images/_search", {"size": 1000, "_source": {"excludes": ["*_data", "image_embedding"]}})
+    assert status == 200, answer
+    return {hit["_source"]["image_name"]: hit["_source"] for hit in answer["hits"]["hits"]}
+
+
+def types(server):
+    properties = server.es("GET", "/clip-images/_mapping")[1]["clip-images"]["mappings"]["properties"]
+    return {name: field.get("type") for name, field in properties.items()}
+
+
+def nearest(server, field, text):
+    status, answer = server.es("POST", "/clip-images/_search", {"_source": ["image_name"], "knn": {
+        "field": field, "k": 1, "num_candidates": 50, "query_vector_builder": {"text_embedding": {"model_id": "clip-search", "model_text": text}}}})
+    assert status == 200, answer
+    return [hit["_source"]["image_name"] for hit in answer["hits"]["hits"]]
 
 
 def test_a_second_run_with_resume_sends_nothing(registered, demo_pictures, tmp_path):
@@ -48,3 +100,193 @@ def test_exit_codes_tell_what_went_wrong(server, tmp_path):
     assert no_index.returncode == 3 and "register_endpoints.sh" in no_index.stderr
     no_cluster = server.ingest(tmp_path, "--index", "nope", "--elasticsearch", "http://127.0.0.1:1")
     assert no_cluster.returncode == 3 and "ELASTICSEARCH_URL" in no_cluster.stderr
+
+
+def test_entries_that_cannot_be_read_are_named_and_the_rest_is_loaded(registered, demo_pictures, tmp_path):
+    folder = folder_of(tmp_path, demo_pictures, ["a.jpg", "sub/b.jpg", b"caf\xe9.jpg"])
+    (folder / ".x").symlink_to("/nowhere")
+    (folder / "broken.jpg").symlink_to("gone.jpg")
+    (folder / "one.jpg").symlink_to("two.jpg")
+    (folder / "two.jpg").symlink_to("one.jpg")
+    (folder / "device.jpg").symlink_to("/dev/null")
+    os.mkfifo(folder / "pipe.jpg")
+    with socket.socket(socket.AF_UNIX) as listener:
+        here = os.getcwd()
+        os.chdir(folder)  # the path of a socket must be short
+        listener.bind("s.sock")
+        os.chdir(here)
+    status, out, err = load(registered, folder)
+    assert status == 1, out + err
+    assert "3 indexed, 7 failed" in out
+    report = report_of(folder)
+    assert set(report) == {".x", "broken.jpg", "one.jpg", "two.jpg", "device.jpg", "pipe.jpg", "s.sock"}
+    assert all(row["kind"] == "failed" and name in out for name, row in report.items())
+    assert "does not exist" in report[".x"]["reason"] and "circle" in report["one.jpg"]["reason"]
+    assert set(sources(registered)) == {"a.jpg", "sub/b.jpg", "caf\\xE9.jpg"}
+
+
+def test_a_name_that_is_not_utf8_is_readable_in_the_report(registered, tmp_path):
+    folder = folder_of(tmp_path, [], [])
+    folder.mkdir()
+    with open(os.path.join(os.fsencode(folder), b"caf\xe9\n.jpg"), "wb") as file:
+        file.write(b"no picture")
+    status, out, _ = load(registered, folder)
+    assert status == 1 and "caf\\xE9\\x0A.jpg: input 0: not a picture" in out
+    assert report_of(folder)["caf\\xE9\\x0A.jpg"]["status"] == "400"
+
+
+def test_names_match_in_every_spelling_and_what_matches_nothing_is_told(registered, demo_pictures, tmp_path):
+    decomposed = unicodedata.normalize("NFD", "Küche.jpg")
+    folder = folder_of(tmp_path, demo_pictures, [decomposed, "Tür.jpg", "plain.jpg", "sub/a.jpg", "A.JPG", "blank.jpg", "tpyo.jpg"])
+    table = table_of(tmp_path, "file;n\nKüche.jpg;1\n" + unicodedata.normalize("NFD", "Tür.jpg") + ";2\n./plain.jpg;3\nsub\\a.jpg;4\na.jpg;5\nblank.jpg ;6\ntypo.jpg;7\n")
+    status, out, err = load(registered, folder, "--attributes", table)
+    assert status == 0, out + err
+    assert {name: source.get("n") for name, source in sources(registered).items()} == {
+        decomposed: 1, "Tür.jpg": 2, "plain.jpg": 3, "sub/a.jpg": 4, "A.JPG": 5, "blank.jpg": 6, "tpyo.jpg": None}
+    assert "1 name in the attributes matches no file\n  typo.jpg: line 8" in out and "did you mean tpyo.jpg?" in out
+    assert "1 file has no row in the attributes\n  tpyo.jpg" in out
+    assert report_of(folder)["typo.jpg"]["kind"] == "note"
+
+
+def test_a_column_has_one_type_and_sums_are_right(registered, demo_pictures, tmp_path):
+    folder = folder_of(tmp_path, demo_pictures, ["1.jpg", "2.jpg", "3.jpg"])
+    table = table_of(tmp_path, "file,unit,zip,price,flag,baths,rooms,sold\n1.jpg,12,94110,250000,true,2,3,2026-01-31\n"
+                               "2.jpg,12a,01234,199999.5,maybe,6.5,4,2026-02-28\n3.jpg,7,N1 9GU,0.75,false,3,,\n")
+    status, out, err = load(registered, folder, "--attributes", table)
+    assert status == 0 and "3 indexed, 0 failed" in out, out + err
+    first = sources(registered)["1.jpg"]
+    assert (first["unit"], first["zip"], first["price"], first["flag"], first["baths"], first["rooms"]) == ("12", "94110", 250000.0, "true", 2.0, 3)
+    mapped = types(registered)
+    assert {name: mapped[name] for name in ("unit", "zip", "price", "flag", "baths", "rooms", "sold")} == {
+        "unit": "text", "zip": "text", "price": "double", "flag": "text", "baths": "double", "rooms": "long", "sold": "date"}
+    totals = registered.es("POST", "/clip-images/_search", {"size": 0, "aggs": {name: {"sum": {"field": name}} for name in ("price", "baths")}})[1]
+    assert totals["aggregations"] == {"price": {"value": 450000.25}, "baths": {"value": 11.5}}
+    # The field keeps its type; what does not fit is told before, and fails by name.
+    status, out, err = load(registered, folder, "--attributes", table_of(tmp_path, "file,rooms\n1.jpg,5\n2.jpg,five\n"))
+    assert status == 1 and "rooms: the index maps it as long" in err, out + err
+    assert report_of(folder)["2.jpg"]["status"] == "400"
+    assert sources(registered)["1.jpg"]["rooms"] == "5"
+
+
+def test_types_can_be_asked_for(registered, demo_pictures, tmp_path):
+    folder = folder_of(tmp_path, demo_pictures, ["1.jpg", "2.jpg"])
+    table = table_of(tmp_path, "file,zip,price\n1.jpg,94110,3\n2.jpg,94111,4\n")
+    status, out, err = load(registered, folder, "--attributes", table, "--column-type", "zip=text", "--column-type", "price=decimal")
+    assert status == 0, out + err
+    assert sources(registered)["1.jpg"]["zip"] == "94110"
+    assert (types(registered)["zip"], types(registered)["price"]) == ("text", "double")
+    status, _, err = load(registered, folder, "--attributes", table, "--column-type", "zip=boolean")
+    assert status == 2 and 'line 2: zip is "94110", which is not true or false' in err
+    assert load(registered, folder, "--attributes", table, "--column-type", "zip=number")[0] == 2
+
+
+def test_a_load_keeps_fields_that_it_does_not_bring_and_resume_sends_what_changed(registered, demo_pictures, tmp_path):
+    folder = folder_of(tmp_path, demo_pictures, ["1.jpg", "2.jpg", "3.jpg"])
+    load(registered, folder, "--attributes", table_of(tmp_path, "file,city,price\n1.jpg,Lyon,1\n2.jpg,Paris,2\n3.jpg,Nice,3\n"))
+    status, out, _ = load(registered, folder)
+    assert status == 0 and "3 indexed (3 of them updated)" in out
+    assert sources(registered)["2.jpg"] == {"image_name": "2.jpg", "city": "Paris", "price": 2, "model_id": "clip-ingest"}
+    changed = table_of(tmp_path, "file,price\n1.jpg,1\n2.jpg,20\n3.jpg,3\n")
+    status, out, _ = load(registered, folder, "--attributes", changed, "--resume")
+    assert status == 0 and "1 indexed (1 of them updated), 2 already there, 0 failed" in out
+    assert sources(registered)["2.jpg"] == {"image_name": "2.jpg", "city": "Paris", "price": 20, "model_id": "clip-ingest"}
+    assert len(nearest(registered, "image_embedding", "a house")) == 1
+    status, out, _ = load(registered, folder, "--attributes", changed, "--resume")
+    assert status == 0 and "0 indexed, 3 already there, 0 failed" in out
+    status, out, _ = load(registered, folder, "--attributes", changed, "--replace")
+    assert status == 0 and "city" not in sources(registered)["2.jpg"]
+
+
+def test_a_vector_that_another_pipeline_wrote_is_kept(registered, demo_pictures, tmp_path):
+    folder = folder_of(tmp_path, demo_pictures, ["1.jpg", "2.jpg"])
+    assert registered.es("PUT", "/_ingest/pipeline/other", {"processors": [
+        {"inference": {"model_id": "clip-ingest", "input_output": [{"input_field": "image_data", "output_field": "other_embedding"}]}}]})[0] == 200
+    assert registered.es("PUT", "/clip-images/_mapping", {"properties": {"other_embedding": {"type": "dense_vector", "dims": 128}}})[0] == 200
+    for options in ([], ["--pipeline", "other"], ["--pipeline", "other"], []):
+        status, out, err = load(registered, folder, *options)
+        assert status == 0, out + err
+    assert nearest(registered, "other_embedding", "a house") == nearest(registered, "image_embedding", "a house")
+
+
+def test_the_same_bytes_in_two_places(registered, demo_pictures, tmp_path):
+    folder = folder_of(tmp_path, [demo_pictures[0]] * 3, ["a.jpg", "sub/a.jpg", "z.jpg"])
+    table = table_of(tmp_path, "file,price\na.jpg,1\nsub/a.jpg,2\nz.jpg,1\n")
+    status, out, err = load(registered, folder, "--attributes", table)
+    assert status == 0, out + err
+    assert "1 indexed, 2 with the same bytes as another file" in out
+    assert "1 file has the bytes of another but other attributes\n  sub/a.jpg" in out
+    assert "--id path" in report_of(folder)["sub/a.jpg"]["reason"]
+    assert {name: source["price"] for name, source in sources(registered).items()} == {"a.jpg": 1}
+    status, out, _ = load(registered, folder, "--attributes", table, "--id", "path")
+    assert status == 0 and "3 indexed, 0 failed" in out
+    assert registered.es("GET", "/clip-images/_doc/sub%2Fa.jpg?_source_includes=price")[1]["_source"] == {"price": 2}
+    status, out, _ = load(registered, folder, "--attributes", table, "--id", "path", "--resume")
+    assert status == 0 and "0 indexed, 3 already there" in out
+    shutil.copyfile(demo_pictures[1], folder / "z.jpg")
+    status, out, _ = load(registered, folder, "--attributes", table, "--id", "path", "--resume")
+    assert status == 0 and "1 indexed (1 of them updated), 2 already there" in out
+
+
+HOUSES = "id,city,front,kitchen\nh1,Lyon,1f.jpg,1k.jpg\nh2,Paris,2f.jpg,2k.jpg\nh3,Nice,3f.jpg,3k.jpg\n"
+
+
+@pytest.fixture()
+def houses(demo_pictures, tmp_path):
+    return folder_of(tmp_path, demo_pictures, ["1f.jpg", "1k.jpg", "2f.jpg", "2k.jpg", "spare.jpg"])
+
+
+def test_several_picture_columns_one_document_per_picture(registered, houses, tmp_path):
+    table = table_of(tmp_path, HOUSES)
+    status, _, err = load(registered, houses, "--attributes", table)
+    assert status == 2 and "its columns are: id, city, front, kitchen" in err
+    status, out, err = load(registered, houses, "--attributes", table, "--file-column", "front", "--file-column", "kitchen")
+    assert status == 0, out + err
+    found = sources(registered)
+    assert found["1k.jpg"] == {"image_name": "1k.jpg", "id": "h1", "city": "Lyon", "image_column": "kitchen", "model_id": "clip-ingest"}
+    assert found["2f.jpg"]["image_column"] == "front" and "city" not in found["spare.jpg"]
+    assert "2 names in the attributes match no file\n  3f.jpg: line 4" in out
+
+
+def test_several_picture_columns_one_document_per_row(registered, houses, tmp_path):
+    table = table_of(tmp_path, HOUSES)
+    columns = ["--file-column", "front", "--file-column", "kitchen", "--one-document-per", "row", "--id", "column:id"]
+    status, out, err = load(registered, houses, "--attributes", table, *columns)
+    assert status == 1 and "2 indexed, 1 failed" in out, out + err
+    assert "none of the pictures" in report_of(houses)["line 4"]["reason"]
+    assert sources(registered)["2f.jpg"] == {"image_name": "2f.jpg", "id": "h2", "city": "Paris", "front": "2f.jpg", "kitchen": "2k.jpg", "model_id": "clip-ingest"}
+    assert types(registered)["kitchen_data"] == "binary"
+    # A pipeline of one's own embeds the other pictures, too.
+    embed = [{"input_field": "image_data", "output_field": "image_embedding"}, {"input_field": "kitchen_data", "output_field": "kitchen_embedding"}]
+    assert registered.es("PUT", "/_ingest/pipeline/two", {"processors": [
+        {"remove": {"field": ["image_embedding", "kitchen_embedding"], "ignore_missing": True}},
+        {"inference": {"model_id": "clip-ingest", "input_output": embed, "ignore_missing": True}}]})[0] == 200
+    assert registered.es("PUT", "/clip-images/_mapping", {"properties": {"kitchen_embedding": {"type": "dense_vector", "dims": 128}}})[0] == 200
+    status, out, err = load(registered, houses, "--attributes", table, *columns, "--pipeline", "two")
+    assert status == 1 and "2 indexed (2 of them updated), 1 failed" in out, out + err
+    assert len(nearest(registered, "kitchen_embedding", "a house")) == 1
+
+
+def test_an_id_that_elasticsearch_does_not_take_fails_alone(registered, demo_pictures, tmp_path):
+    long = "/".join(["d" * 200] * 3) + "/a.jpg"
+    folder = folder_of(tmp_path, demo_pictures, [long, "a.jpg", "b.jpg"])
+    status, out, err = load(registered, folder, "--id", "path")
+    assert status == 1 and "2 indexed, 1 failed" in out, out + err
+    assert "its _id would have 608 bytes; Elasticsearch takes 512" in report_of(folder)[long]["reason"]
+
+
+def test_pictures_with_an_exif_turn_are_counted(registered, demo_pictures, tmp_path):
+    photos = [picture for picture in demo_pictures if picture.suffix == ".jpg"]
+    folder = folder_of(tmp_path, photos, ["up.jpg", "side.jpg"])
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"
+    whole = photos[1].read_bytes()
+    (folder / "side.jpg").write_bytes(whole[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif + whole[2:])
+    status, out, err = load(registered, folder)
+    assert status == 0, out + err
+    assert "1 picture lies on its side or is mirrored (EXIF); start sightline-server with --exif-orientation to turn it\n  side.jpg" in out
+
+
+def test_the_cause_of_a_refusal_stands_first(registered, demo_pictures, tmp_path):
+    folder = folder_of(tmp_path, demo_pictures, ["a.jpg"])
+    (folder / "cut.jpg").write_bytes(demo_pictures[0].read_bytes()[:300])
+    assert load(registered, folder)[0] == 1
+    assert report_of(folder)["cut.jpg"]["reason"].startswith("input 0: ")

@@ -32,6 +32,7 @@ class ScriptedCluster {
   std::function<void()> before_bulk;          ///< what another writer does meanwhile
   std::vector<std::string> lookups;           ///< queries of `_mget`
   int failures_of_lookups = 0;                ///< to be answered 503
+  std::size_t max_lookups = 1000;             ///< a look-up of more ids is answered 413
   bool knows_vectors = true;                  ///< of `_source_exclude_vectors`
   std::map<std::string, int> refusals;        ///< image_name -> times to answer 429
   std::map<std::string, std::string> bad;     ///< image_name -> reason of a 400
@@ -94,6 +95,7 @@ class ScriptedCluster {
       return {400, {}, "application/json", R"({"error":{"reason":"unrecognized parameter: [_source_exclude_vectors]"}})"};
     rapidjson::Document body;
     body.Parse(request.body.data(), request.body.size());
+    if (body["ids"].Size() > max_lookups) return {413, {}, "text/plain", "too much"};
     http::Response response;
     for (const auto& id : body["ids"].GetArray()) {
       const auto found = stored.find(id.GetString());
@@ -162,14 +164,13 @@ TEST_CASE("every picture is stored once, in bulks of the allowed number of docum
   Fixture fixture;
   fixture.write(25);
   fixture.folder.write("z-copy.jpg", "picture 3");
-  fixture.options.max_bulk_documents = 10;
+  fixture.options.max_bulk_documents = 5;
   const Tally tally = fixture.load();
   CHECK(tally.indexed == 25);
   CHECK(tally.duplicates == 1);
   CHECK(tally.failed == 0);
   CHECK(fixture.elasticsearch.stored.size() == 25);
-  CHECK(*std::max_element(fixture.elasticsearch.bulk_sizes.begin(), fixture.elasticsearch.bulk_sizes.end()) ==
-        10);
+  CHECK(fixture.elasticsearch.bulk_sizes == std::vector<std::size_t>(5, 5));
 }
 
 TEST_CASE("bulks are cut by bytes, and a document over the cut goes alone") {
@@ -345,6 +346,15 @@ TEST_CASE("a look-up that fails for load is made again") {
   fixture.write(3);
   fixture.elasticsearch.failures_of_lookups = 2;
   CHECK(fixture.load().indexed == 3);
+}
+
+TEST_CASE("a look-up whose answer would be too large is halved") {
+  Fixture fixture;
+  fixture.write(9);
+  fixture.elasticsearch.max_lookups = 2;
+  CHECK(fixture.load().indexed == 9);
+  fixture.elasticsearch.max_lookups = 0;
+  CHECK(fixture.load().failed == 9);
 }
 
 TEST_CASE("look-ups ask for vectors, and do without the question where it is not known") {

@@ -13,9 +13,9 @@ TEST_CASE("the bar shows share, count, rate and time left") {
   tally.skipped = 10;
   tally.failed = 0;
   CHECK(progress_bar(tally, std::chrono::seconds(9)) ==
-        "[###############...............] 100/200, 10.0 pictures/s, 0:10 left");
+        "[###############...............] 100/200, 10.0 documents/s, 0:10 left");
   tally.failed = 100;
-  CHECK(progress_line(tally, std::chrono::seconds(9)) == "indexing: 200/200, 10.0 pictures/s, 100 failed");
+  CHECK(progress_line(tally, std::chrono::seconds(9)) == "indexing: 200/200, 10.0 documents/s, 100 failed");
 }
 
 TEST_CASE("where nothing was indexed there is no rate") {

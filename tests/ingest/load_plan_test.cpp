@@ -1,0 +1,98 @@
+#include "ingest/load_plan.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/base/temporary_folder.h"
+
+using namespace sightline;
+using namespace sightline::ingest;
+
+namespace {
+
+struct Houses {
+  Houses() {
+    options.file_columns = reading.file_columns = {"front", "kitchen"};
+    for (const char* name : {"1f.jpg", "1k.jpg", "2k.jpg", "other.jpg"})
+      pictures.push_back({std::filesystem::path("photos") / name, name, 1});
+  }
+  LoadPlan plan(const std::string& table = "house,front,kitchen\nA,1f.jpg,1k.jpg\nB,2f.jpg,2k.jpg\nC,3f.jpg,\n") {
+    const TemporaryFolder folder;
+    reading.keep_file_columns = options.one_per_row;
+    reading.id_column = options.id_column;
+    auto read = Attributes::read(folder.write("a.csv", table), reading);
+    REQUIRE(read.ok());
+    return plan_load(pictures, &*read, options);
+  }
+
+  std::vector<PictureFile> pictures;
+  PlanOptions options;
+  Attributes::Options reading;
+};
+
+}  // namespace
+
+TEST_CASE("one document per picture has its row's attributes and says which column named it") {
+  const LoadPlan plan = Houses().plan();
+  REQUIRE(plan.items.size() == 4);
+  CHECK(plan.items[0].name == "1f.jpg");
+  CHECK(plan.items[0].attributes == R"("house":"A","image_column":"front")");
+  CHECK(plan.items[1].attributes == R"("house":"A","image_column":"kitchen")");
+  CHECK(plan.items[2].attributes == R"("house":"B","image_column":"kitchen")");
+  CHECK(plan.items[3].attributes.empty());
+  CHECK(plan.items[0].pictures.size() == 1);
+  CHECK(plan.items[0].pictures[0].data_field == "image_data");
+  CHECK(plan.refusals.empty());
+}
+
+TEST_CASE("one document per row has the row's pictures, each in its field") {
+  Houses houses;
+  houses.options.one_per_row = true;
+  const LoadPlan plan = houses.plan();
+  REQUIRE(plan.items.size() == 2);
+  CHECK(plan.items[0].name == "1f.jpg");
+  CHECK(plan.items[0].attributes == R"("house":"A","front":"1f.jpg","kitchen":"1k.jpg")");
+  REQUIRE(plan.items[0].pictures.size() == 2);
+  CHECK(plan.items[0].pictures[0].data_field == "image_data");
+  CHECK(plan.items[0].pictures[1].data_field == "kitchen_data");
+  CHECK(plan.items[0].pictures[1].file.name == "1k.jpg");
+  // The first column's picture is missing: the next one stands in, and the row is named.
+  CHECK(plan.items[1].name == "2k.jpg");
+  CHECK(plan.items[1].pictures[0].data_field == "image_data");
+  REQUIRE(plan.refusals.size() == 1);
+  CHECK(plan.refusals[0].name == "line 4");
+  std::vector<std::string> noted;
+  for (const Note& note : plan.notes) noted.push_back(note.name);
+  CHECK(noted == std::vector<std::string>{"2f.jpg", "3f.jpg", "other.jpg", "2k.jpg"});
+}
+
+TEST_CASE("ids come from paths or from a column, and one that cannot be is refused by name") {
+  Houses houses;
+  houses.options.id = PlanOptions::Id::path;
+  CHECK(houses.plan().items[0].id == "1f.jpg");
+  houses.options.one_per_row = true;
+  houses.options.id = PlanOptions::Id::column;
+  houses.options.id_column = "house";
+  LoadPlan plan = houses.plan();
+  CHECK(plan.items[0].id == "A");
+  plan = houses.plan("house,front,kitchen\nA,1f.jpg,\nA,1k.jpg,\n,2k.jpg,\n" + std::string(513, 'x') + ",other.jpg,\n" +
+                     std::string(512, 'y') + ",1f.jpg,\n");
+  REQUIRE(plan.items.size() == 2);
+  CHECK(plan.items[1].id.size() == 512);
+  REQUIRE(plan.refusals.size() == 3);
+  CHECK(plan.refusals[0].name == "1k.jpg");
+  CHECK(plan.refusals[0].reason ==
+        "photos/1k.jpg has the same _id, A, as photos/1f.jpg; the column house must differ for each document");
+  CHECK(plan.refusals[1].reason == "it has no _id: column house of line 4 is empty");
+  CHECK(plan.refusals[2].reason == "its _id would have 513 bytes; Elasticsearch takes 512 (--id)");
+}
+
+TEST_CASE("two folders with the same path below them cannot share an id") {
+  PlanOptions options;
+  options.id = PlanOptions::Id::path;
+  const LoadPlan plan = plan_load({{"x/a.jpg", "a.jpg", 1}, {"y/a.jpg", "a.jpg", 1}}, nullptr, options);
+  CHECK(plan.items.size() == 1);
+  REQUIRE(plan.refusals.size() == 1);
+  CHECK(plan.refusals[0].reason ==
+        "y/a.jpg has the same _id, a.jpg, as x/a.jpg; give the folder above both instead of two folders");
+  CHECK(plan_load({{"x/a.jpg", "a.jpg", 1}, {"y/a.jpg", "a.jpg", 1}}, nullptr, {}).items.size() == 2);
+}
