@@ -276,16 +276,17 @@ Result<std::vector<StoredDocument>> Cluster::read_documents(const std::string& i
   return documents_in(response->body, path, ids.size());
 }
 
-std::vector<std::string> Cluster::inferred_fields(const std::string& pipeline) {
+Result<std::vector<std::string>> Cluster::inferred_fields(const std::string& pipeline) {
   std::vector<std::string> fields, pipelines{pipeline};
   for (std::size_t at = 0; at < pipelines.size(); ++at) {
     const std::string name = pipelines[at];
     const auto response =
         exchange(http::Method::get, std::string("/_ingest/pipeline/").append(http::percent_encode(name)), {}, {200, 404});
+    if (!response.ok()) return response.error();
     rapidjson::Document document;
-    if (!response.ok() || json::read_document(response->body, document)) continue;
-    collect_inferred(document, false, fields, pipelines);
+    if (!json::read_document(response->body, document)) collect_inferred(document, false, fields, pipelines);
   }
+  if (!fields.empty()) fields.emplace_back("model_id");  // which stands beside the first of them
   return fields;
 }
 

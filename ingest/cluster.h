@@ -49,9 +49,9 @@ class Cluster {
   Result<std::vector<StoredDocument>> read_documents(const std::string& index, const std::vector<std::string>& ids,
                                                      const std::vector<std::string>& left_out);
 
-  /// The fields that the inference processors of a pipeline write, also of the pipelines that it calls. Those
-  /// that cannot be read (not ours to see, not there) count as writing none.
-  std::vector<std::string> inferred_fields(const std::string& pipeline);
+  /// The fields that the inference processors of a pipeline write, also of the pipelines that it calls. Of a
+  /// pipeline that is not there: none. Errors: those of asking, e.g. without the right to read pipelines.
+  Result<std::vector<std::string>> inferred_fields(const std::string& pipeline);
 
   /// The index's mapping as JSON: `{"properties":{...}}`.
   Result<std::string> mapping(const std::string& index);

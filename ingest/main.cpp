@@ -238,14 +238,16 @@ void print_types(const std::vector<Attributes::Field>& fields) {
   for (const Attributes::Field& field : fields) std::cout << "  " << describe(field) << "\n";
 }
 
-/// Makes the fields that the mapping lacks; says which values its fields will not take.
+/// Makes the fields that the mapping lacks: base64 in a field of text would be indexed word by word. Says which
+/// values the mapping's fields will not take.
 void prepare_mapping(Cluster& cluster, const Command& command, Preparation& ready) {
   const auto mapping = cluster.mapping(command.load.index);
   if (!mapping.ok()) return note("the mapping cannot be read, so Elasticsearch decides about new fields: " + mapping.error().message);
-  std::vector<std::string> binary_fields;
+  std::vector<std::string> binary_fields{data_field(command.file_columns, 0)};
   for (std::size_t column = 1; command.one_per_row() && column < command.file_columns.size(); ++column)
     binary_fields.push_back(data_field(command.file_columns, column));
-  const IndexFields fields = compare_with_mapping(*mapping, ready.attributes->fields(), binary_fields);
+  const IndexFields fields = compare_with_mapping(
+      *mapping, ready.attributes ? ready.attributes->fields() : std::vector<Attributes::Field>(), binary_fields);
   for (const Note& misfit : fields.misfits) {
     note(misfit.name + ": " + misfit.reason);
     ready.findings.notes.push_back(misfit);
@@ -319,14 +321,13 @@ int run(int argc, char** argv) {
   if (pipeline.empty()) {
     note("index " + command.load.index +
          " has no default pipeline and --pipeline is not given: the pictures will not be embedded");
-  } else {
-    command.load.inferred_fields = (*cluster)->inferred_fields(pipeline);
+  } else if (auto fields = (*cluster)->inferred_fields(pipeline); fields.ok()) {
+    command.load.inferred_fields = std::move(*fields);
+  } else {  // what the pipelines of scripts/register_endpoints.sh write
+    command.load.inferred_fields = {"image_embedding", "model_id"};
   }
-  for (const char* const field : {"image_embedding", "model_id"}) command.load.inferred_fields.emplace_back(field);
-  if (ready->attributes) {
-    if (!command.quiet) print_types(ready->attributes->fields());
-    prepare_mapping(**cluster, command, *ready);
-  }
+  if (ready->attributes && !command.quiet) print_types(ready->attributes->fields());
+  prepare_mapping(**cluster, command, *ready);
   return load(**cluster, command, std::move(*ready));
 }
 

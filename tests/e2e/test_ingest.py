@@ -202,10 +202,11 @@ def test_a_vector_that_another_pipeline_wrote_is_kept(registered, demo_pictures,
     assert registered.es("PUT", "/_ingest/pipeline/other", {"processors": [
         {"inference": {"model_id": "clip-ingest", "input_output": [{"input_field": "image_data", "output_field": "other_embedding"}]}}]})[0] == 200
     assert registered.es("PUT", "/clip-images/_mapping", {"properties": {"other_embedding": {"type": "dense_vector", "dims": 128}}})[0] == 200
-    for options in ([], ["--pipeline", "other"], ["--pipeline", "other"], []):
+    for options in ([], ["--pipeline", "other"], ["--pipeline", "other"], [], ["--pipeline", "other"]):
         status, out, err = load(registered, folder, *options)
         assert status == 0, out + err
-    assert nearest(registered, "other_embedding", "a house") == nearest(registered, "image_embedding", "a house")
+    found = nearest(registered, "image_embedding", "a house")
+    assert len(found) == 1 and nearest(registered, "other_embedding", "a house") == found
 
 
 def test_the_same_bytes_in_two_places(registered, demo_pictures, tmp_path):
