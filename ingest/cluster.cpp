@@ -211,15 +211,14 @@ Result<Cluster::IndexState> Cluster::index_state(const std::string& index) {
     return unexpected(path, "is not the JSON it should be");
   }
   state.exists = true;
-  // Under an alias the keys are the indices behind it.
-  state.name = document.MemberBegin()->name.GetString();
-  if (document.MemberCount() > 1) {
+  state.read_from = index;
+  if (document.MemberCount() > 1) {  // under an alias the keys are the indices behind it
     const auto written = index_written_to(index);
     if (!written.ok()) return written.error();
-    state.name = *written;
+    state.read_from = *written;
   }
   const rapidjson::Value& entry =
-      document.HasMember(state.name) ? document[state.name] : document.MemberBegin()->value;
+      document.HasMember(state.read_from) ? document[state.read_from] : document.MemberBegin()->value;
   if (entry.IsObject() && entry.HasMember("settings") && entry["settings"].IsObject()) {
     const rapidjson::Value& settings = entry["settings"];
     if (settings.HasMember("index") && settings["index"].IsObject() &&

@@ -38,7 +38,7 @@ class Cluster {
   /// What an index has to do with us.
   struct IndexState {
     bool exists = false;
-    std::string name;              ///< the index itself, of several behind an alias the one that is written to
+    std::string read_from;         ///< what was asked about; of several indices behind an alias the one written to
     std::string default_pipeline;  ///< empty: none
   };
   Result<IndexState> index_state(const std::string& index);

@@ -14,6 +14,9 @@ namespace {
 // bulk too.
 constexpr std::size_t k_window = 128;
 
+// While something is waited for, a terminal is shown where it stands, and `stop` is looked at.
+constexpr std::chrono::milliseconds k_look_again{200};
+
 }  // namespace
 
 std::size_t Loader::bytes_of(const Batch& batch) {
@@ -36,9 +39,14 @@ Tally Loader::load(const std::vector<LoadItem>& items, Progress& progress, const
   send_due_retries(/*wait=*/true);
 
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return in_flight_ == 0; });
+  wait_until(lock, [&] { return in_flight_ == 0; });
   progress_->show(tally_, /*last=*/true);
   return tally_;
+}
+
+template <class Condition>
+void Loader::wait_until(std::unique_lock<std::mutex>& lock, const Condition& condition) {
+  while (!changed_.wait_for(lock, k_look_again, condition)) progress_->show(tally_);
 }
 
 void Loader::read_items(const std::vector<LoadItem>& items) {
@@ -120,7 +128,8 @@ void Loader::look_up_and_add(Batch window) {
   }
   // Pictures under an id that is not their hash may have changed: only their bytes tell.
   if (compares_pictures) left_out = options_.inferred_fields;
-  const auto stored = cluster_.read_documents(options_.index, ids, left_out);
+  const auto stored = cluster_.read_documents(options_.lookup_index.empty() ? options_.index : options_.lookup_index,
+                                               ids, left_out);
   if (!stored.ok() && stored.error().code == ErrorCode::too_large && window.size() > 1) {
     const auto middle = window.begin() + static_cast<std::ptrdiff_t>(window.size() / 2);
     Batch second(std::make_move_iterator(middle), std::make_move_iterator(window.end()));
@@ -193,9 +202,8 @@ void Loader::send(Batch batch) {
   }
   {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return in_flight_ < options_.max_in_flight; });
+    wait_until(lock, [&] { return in_flight_ < options_.max_in_flight; });
     ++in_flight_;
-    progress_->show(tally_);
   }
   auto shared =
       std::make_shared<Batch>(std::move(batch));  // std::function wants something that can be copied
@@ -236,6 +244,7 @@ void Loader::on_answer(Batch batch, Clock::time_point sent, const Result<http::R
   bulk_size_.answered(size, std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - sent));
   for (std::size_t i = 0; i < size; ++i) settle(std::move(batch[i]), outcomes.empty() ? whole : outcomes[i]);
   --in_flight_;
+  progress_->show(tally_);
   changed_.notify_all();
 }
 
@@ -243,7 +252,6 @@ void Loader::settle(Pending pending, const BulkOutcome& outcome) {
   if (outcome.kind == BulkOutcome::Kind::stored) {
     ++tally_.indexed;
     if (pending.is_held == true) ++tally_.updated;
-    progress_->show(tally_);
     return;
   }
   const bool is_conflict = outcome.kind == BulkOutcome::Kind::conflict;
@@ -279,8 +287,7 @@ void Loader::send_due_retries(bool wait) {
         // Until a retry is due, or nothing is left that could make one.
         while (!stopped() && !(retries_.empty() && in_flight_ == 0) &&
                (retries_.empty() || retries_.begin()->first > Clock::now())) {
-          const auto look_again =
-              Clock::now() + std::chrono::milliseconds(200);  // for the terminal, and for `stop`
+          const auto look_again = Clock::now() + k_look_again;
           changed_.wait_until(lock,
                               retries_.empty() ? look_again : std::min(look_again, retries_.begin()->first));
           progress_->show(tally_);

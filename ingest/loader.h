@@ -48,6 +48,7 @@ class Loader {
  public:
   struct Options {
     std::string index;
+    std::string lookup_index;               ///< where documents are looked up; empty: `index`
     std::string pipeline;                   ///< empty: the index's default pipeline
     std::vector<std::string> inferred_fields;  ///< written by the pipeline: never kept
     std::size_t max_bulk_bytes = 8u << 20;  ///< of one body; a single larger document goes alone
@@ -100,6 +101,8 @@ class Loader {
   void give_up(const std::string& name, int status, int attempts, const std::string& reason);
   void send_due_retries(bool wait);
   std::chrono::milliseconds pause_after(int attempts) const;
+  template <class Condition>
+  void wait_until(std::unique_lock<std::mutex>& lock, const Condition& condition);
   bool stopped() const { return stop_ != nullptr && stop_->load(); }
 
   Cluster& cluster_;

@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <iostream>
+#include <set>
 #include <unistd.h>
 
 #include "base/standard_streams.h"
@@ -147,6 +148,9 @@ Result<PlanOptions> plan_options(const Command& command) {
   } else if (command.id != "hash") {
     return Error{ErrorCode::invalid_argument, "--id " + command.id + " is none of: hash, path, column:NAME"};
   }
+  const std::set<std::string> columns(options.file_columns.begin(), options.file_columns.end());
+  if (columns.size() < options.file_columns.size())
+    return Error{ErrorCode::invalid_argument, "--file-column names a column twice"};
   if (command.attributes_file.empty() && (options.one_per_row || options.id == PlanOptions::Id::column))
     return Error{ErrorCode::invalid_argument,
                  std::string(options.one_per_row ? "--one-document-per row" : "--id column:NAME") +
@@ -241,19 +245,23 @@ void print_types(const std::vector<Attributes::Field>& fields) {
 /// Makes the fields that the mapping lacks: base64 in a field of text would be indexed word by word. Says which
 /// values the mapping's fields will not take.
 void prepare_mapping(Cluster& cluster, const Command& command, Preparation& ready) {
-  const auto mapping = cluster.mapping(command.load.index);
-  if (!mapping.ok()) return note("the mapping cannot be read, so Elasticsearch decides about new fields: " + mapping.error().message);
+  const auto mapping = cluster.mapping(command.load.lookup_index);
+  if (!mapping.ok())
+    return note("the mapping cannot be read, so Elasticsearch decides about new fields: " + mapping.error().message);
   std::vector<std::string> binary_fields{data_field(command.file_columns, 0)};
   for (std::size_t column = 1; command.one_per_row() && column < command.file_columns.size(); ++column)
     binary_fields.push_back(data_field(command.file_columns, column));
-  const IndexFields fields = compare_with_mapping(
-      *mapping, ready.attributes ? ready.attributes->fields() : std::vector<Attributes::Field>(), binary_fields);
+  std::vector<Attributes::Field> table_fields;
+  if (ready.attributes) table_fields = ready.attributes->fields();
+  if (!command.one_per_row() && command.file_columns.size() > 1)
+    table_fields.emplace_back().name = k_column_field;
+  const IndexFields fields = compare_with_mapping(*mapping, table_fields, binary_fields);
   for (const Note& misfit : fields.misfits) {
     note(misfit.name + ": " + misfit.reason);
     ready.findings.notes.push_back(misfit);
   }
   if (fields.new_properties.empty()) return;
-  if (const Status added = cluster.add_to_mapping(command.load.index, fields.new_properties); !added.ok())
+  if (const Status added = cluster.add_to_mapping(command.load.lookup_index, fields.new_properties); !added.ok())
     note("the new fields are not in the mapping, so Elasticsearch decides about them: " + added.error().message);
 }
 
@@ -316,7 +324,7 @@ int run(int argc, char** argv) {
   if (!index->exists)
     return refuse(k_no_cluster, "no index " + command.load.index +
                                     "; scripts/register_endpoints.sh creates those of the models");
-  command.load.index = index->name;
+  command.load.lookup_index = index->read_from;
   const std::string pipeline = command.load.pipeline.empty() ? index->default_pipeline : command.load.pipeline;
   if (pipeline.empty()) {
     note("index " + command.load.index +

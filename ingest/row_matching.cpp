@@ -113,8 +113,10 @@ class Matcher {
 
   void note_rows_without_file() {
     std::unordered_map<std::string, std::size_t> by_folded;
-    for (std::size_t picture = 0; picture < pictures_.size(); ++picture)
-      by_folded.emplace(folded_path(pictures_[picture].name), picture);
+    for (std::size_t picture = 0; picture < pictures_.size(); ++picture) {
+      folded_.push_back(folded_path(pictures_[picture].name));
+      by_folded.emplace(folded_.back(), picture);
+    }
     std::size_t suggested = 0;
     for (std::size_t row = 0; row < attributes_.rows().size(); ++row) {
       for (std::size_t column = 0; column < matches_.of_row[row].size(); ++column) {
@@ -150,7 +152,7 @@ class Matcher {
     const std::size_t looked_at = std::min(pictures_.size(), k_pictures_to_suggest);
     for (std::size_t picture = 0; picture < looked_at; ++picture) {
       if (!names_of_picture_[picture].empty()) continue;  // it has its row
-      const std::string path = folded_path(pictures_[picture].name);
+      const std::string& path = folded_[picture];
       const std::size_t distance = std::min(edit_distance(wanted, path, k_longest_typo),
                                             edit_distance(wanted_file, file_name_of(path), k_longest_typo));
       if (distance < best) {
@@ -183,6 +185,7 @@ class Matcher {
   const Attributes& attributes_;
   const std::vector<PictureFile>& pictures_;
   std::vector<std::vector<RowName>> names_of_picture_;
+  std::vector<std::string> folded_;  // names of pictures, for suggestions
   RowMatches matches_;
 };
 

@@ -291,3 +291,18 @@ def test_the_cause_of_a_refusal_stands_first(registered, demo_pictures, tmp_path
     (folder / "cut.jpg").write_bytes(demo_pictures[0].read_bytes()[:300])
     assert load(registered, folder)[0] == 1
     assert report_of(folder)["cut.jpg"]["reason"].startswith("input 0: ")
+
+
+def test_an_alias_over_several_indices_is_written_to_where_it_says(registered, demo_pictures, tmp_path):
+    folder = folder_of(tmp_path, demo_pictures, ["1.jpg", "2.jpg"])
+    table = table_of(tmp_path, "file,price\n1.jpg,1.5\n2.jpg,2\n")
+    mappings = registered.es("GET", "/clip-images/_mapping")[1]["clip-images"]["mappings"]
+    for name, writes in (("old", False), ("new", True)):
+        assert registered.es("PUT", f"/{name}", {"settings": {"default_pipeline": "clip-images"}, "mappings": mappings,
+                                                 "aliases": {"pictures": {"is_write_index": writes}}})[0] == 200
+    for count in (0, 2):  # the second time the documents are found where they were written
+        done = registered.ingest(folder, "--index", "pictures", "--attributes", table, "--resume")
+        assert done.returncode == 0 and f"{2 - count} indexed" in done.stdout, done.stdout + done.stderr
+    assert registered.es("GET", "/new/_count")[1]["count"] == 2
+    assert registered.es("GET", "/new/_mapping")[1]["new"]["mappings"]["properties"]["price"]["type"] == "double"
+    assert "price" not in registered.es("GET", "/old/_mapping")[1]["old"]["mappings"]["properties"]
