@@ -70,7 +70,8 @@ std::vector<CsvTable::Row> split(std::string_view text, char separator, std::siz
 
 std::string without_blanks(const std::string& text) {
   const std::size_t begin = text.find_first_not_of(" \t");
-  return begin == std::string::npos ? std::string() : text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
+  if (begin == std::string::npos) return {};
+  return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
 }
 
 /// Drops the columns at the end that have neither name nor values: spreadsheets leave them behind.
@@ -152,7 +153,8 @@ char detect_separator(std::string_view& text) {
       ++counts[which];
     }
   }
-  return k_candidates[static_cast<std::size_t>(std::max_element(counts.begin(), counts.end()) - counts.begin())];
+  const auto most = std::max_element(counts.begin(), counts.end());
+  return k_candidates[static_cast<std::size_t>(most - counts.begin())];
 }
 
 Result<CsvTable> read_csv(const std::filesystem::path& file) {

@@ -30,8 +30,8 @@ struct CsvTable {
 Result<CsvTable> parse_csv(std::string_view text, const std::string& file, char separator = ',');
 
 /// What separates the fields of `text`: what its first line says (`sep=;`, as spreadsheets write it), else
-/// what occurs most often outside of quotes in its first line: a comma, a semicolon, a tab or a vertical bar. A
-/// comma if there is none of them. The line `sep=` is taken off `text`.
+/// what occurs most often outside of quotes in its first line: a comma, a semicolon, a tab or a vertical bar.
+/// A comma if there is none of them. The line `sep=` is taken off `text`.
 char detect_separator(std::string_view& text);
 
 /// The same for a file. Errors: not_found, and those of `parse_csv`.

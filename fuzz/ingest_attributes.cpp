@@ -27,7 +27,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
       fuzz::require(is_json_or_too_large(json::read_document("{" + row.members + "}", members)),
                     "attributes are members of JSON");
       const std::string merged = "{" + ingest::merged_members(before, row.members) + "}";
-      fuzz::require(is_json_or_too_large(json::read_document(merged, members)), "merged attributes are members of JSON");
+      fuzz::require(is_json_or_too_large(json::read_document(merged, members)),
+                    "merged attributes are members of JSON");
       before = row.members;
     }
     for (const ingest::Attributes::Field& field : attributes->fields())

@@ -13,11 +13,12 @@ namespace sightline::ingest {
 namespace {
 
 // Names that the loader writes itself; a column of that name would make a document with the key twice.
-constexpr std::array<std::string_view, 4> k_written{"image_name", "image_data", "image_embedding", "model_id"};
+constexpr std::array<std::string_view, 4> k_written{"image_name", "image_data", "image_embedding",
+                                                    "model_id"};
 // Names that Elasticsearch takes in no document.
-constexpr std::array<std::string_view, 10> k_metadata{"_id",     "_index",       "_source",      "_routing",
-                                                      "_version", "_seq_no",      "_primary_term", "_field_names",
-                                                      "_ignored", "_nested_path"};
+constexpr std::array<std::string_view, 10> k_metadata{
+    "_id",     "_index",        "_source",      "_routing", "_version",
+    "_seq_no", "_primary_term", "_field_names", "_ignored", "_nested_path"};
 constexpr std::size_t k_fewest_vector_dims = 128;  // of an array that Elasticsearch maps as dense_vector
 
 template <class List>
@@ -29,7 +30,8 @@ bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") 
 
 /// What is wrong with a name as a field of Elasticsearch; nothing if it is fine.
 std::optional<std::string> fault_of_name(std::string_view name, const Attributes::Options& options) {
-  if (contains(k_written, name) || contains(options.reserved, name)) return "is written by the loader; rename it";
+  if (contains(k_written, name) || contains(options.reserved, name))
+    return "is written by the loader; rename it";
   if (contains(k_metadata, name)) return "is a name that Elasticsearch keeps for itself; rename it";
   for (std::size_t begin = 0; begin <= name.size();) {
     const std::size_t end = std::min(name.find('.', begin), name.size());
@@ -99,7 +101,9 @@ class Attributes::Table {
   }
 
  private:
-  bool is_file_column(std::size_t column) const { return contains(options_.file_columns, table_.names[column]); }
+  bool is_file_column(std::size_t column) const {
+    return contains(options_.file_columns, table_.names[column]);
+  }
   bool is_field(std::size_t column) const {
     if (is_file_column(column)) return options_.keep_file_columns;
     // `_id` is fine as the name of the ids' column: it is no field then.
@@ -140,7 +144,8 @@ class Attributes::Table {
   Status add_row(Attributes& attributes, const CsvTable::Row& row) {
     Row made;
     made.line = row.line;
-    for (const std::string& name : options_.file_columns) made.files.push_back(row.fields[*table_.column(name)]);
+    for (const std::string& name : options_.file_columns)
+      made.files.push_back(row.fields[*table_.column(name)]);
     if (!options_.id_column.empty()) made.id = row.fields[*table_.column(options_.id_column)];
     for (std::size_t column = 0; column < table_.names.size(); ++column) {
       const std::string& value = row.fields[column];
@@ -188,7 +193,9 @@ class Attributes::Lines {
     const json::Fault fault = visit_leaves(object, [&](const std::string& path, const JsonLeaf& leaf) {
       if (!is_left_out(path)) survey(attributes, path, leaf, line);
     });
-    if (fault) return bad_line(file_, line, "not JSON: " + json::message(fault) + ", at byte " + std::to_string(fault.offset));
+    if (fault)
+      return bad_line(file_, line,
+                      "not JSON: " + json::message(fault) + ", at byte " + std::to_string(fault.offset));
     const auto members = members_of(object);
     if (!members) return bad_line(file_, line, "not a JSON object");
     Row row;
@@ -196,22 +203,27 @@ class Attributes::Lines {
     row.files.resize(options_.file_columns.size());
     std::set<std::string_view> seen;
     for (const JsonMember& member : *members) {
-      if (!seen.insert(member.name).second) return bad_line(file_, line, "key " + member.name + " appears twice");
+      if (!seen.insert(member.name).second)
+        return bad_line(file_, line, "key " + member.name + " appears twice");
       const auto column = std::find(options_.file_columns.begin(), options_.file_columns.end(), member.name);
       if (column != options_.file_columns.end() && member.value != "null") {
         const auto name = json::decoded_string(member.value);
-        if (!name) return bad_line(file_, line, "key " + member.name + " must be a string that names the picture");
+        if (!name)
+          return bad_line(file_, line, "key " + member.name + " must be a string that names the picture");
         row.files[static_cast<std::size_t>(column - options_.file_columns.begin())] = *name;
       }
-      if (member.name == options_.id_column) row.id = json::decoded_string(member.value).value_or(std::string(member.value));
+      if (member.name == options_.id_column)
+        row.id = json::decoded_string(member.value).value_or(std::string(member.value));
       if (is_left_out(member.name)) continue;
       if (const auto name_fault = fault_of_name(member.name, options_))
         return bad_line(file_, line, "key " + member.name + " " + *name_fault);
       append_member(row.members, member.name, member.value);
     }
-    if (std::all_of(row.files.begin(), row.files.end(), [](const std::string& name) { return name.empty(); })) {
-      return bad_line(file_, line, "expected a string `" + listed(options_.file_columns) +
-                                       "`, which names the picture (--file-column); its keys are: " + keys(*members));
+    const auto is_empty = [](const std::string& name) { return name.empty(); };
+    if (std::all_of(row.files.begin(), row.files.end(), is_empty)) {
+      return bad_line(file_, line,
+                      "expected a string `" + listed(options_.file_columns) +
+                          "`, which names the picture (--file-column); its keys are: " + keys(*members));
     }
     attributes.rows_.push_back(std::move(row));
     return {};
@@ -226,9 +238,10 @@ class Attributes::Lines {
     const auto [place, is_new] = by_name_.emplace(path, attributes.fields_.size());
     if (is_new) attributes.fields_.emplace_back().name = path;
     Field& field = attributes.fields_[place->second];
-    field.is_vector = field.is_vector || (leaf.kind == JsonLeaf::Kind::number && leaf.array_size >= k_fewest_vector_dims);
+    const bool is_number = leaf.kind == JsonLeaf::Kind::number;
+    field.is_vector = field.is_vector || (is_number && leaf.array_size >= k_fewest_vector_dims);
     ValueKind kind = ValueKind::boolean;
-    if (leaf.kind == JsonLeaf::Kind::number) kind = kind_of_text(leaf.text);
+    if (is_number) kind = kind_of_text(leaf.text);
     if (leaf.kind == JsonLeaf::Kind::text)  // a text stays one, whatever it looks like
       kind = kind_of_text(leaf.text) == ValueKind::date ? ValueKind::date : ValueKind::text;
     field.survey.add(kind, leaf.text, line);
@@ -244,8 +257,8 @@ class Attributes::Lines {
       const auto known = by_name_.find(path);
       if (known == by_name_.end() || !status.ok()) return;
       const Field& field = attributes.fields_[known->second];
-      const bool fits = !field.asked_for && (field.type != FieldType::text || leaf.kind == JsonLeaf::Kind::text) &&
-                        field.type != FieldType::decimal;
+      const bool becomes_text = field.type == FieldType::text && leaf.kind != JsonLeaf::Kind::text;
+      const bool fits = !field.asked_for && !becomes_text && field.type != FieldType::decimal;
       if (fits || field.is_vector) return;
       const auto ready = json_of(leaf.text, field.type);
       if (!ready) {

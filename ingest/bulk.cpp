@@ -13,7 +13,9 @@ namespace sightline::ingest {
 namespace {
 
 std::string action_line(const char* operation, const std::string& id, const std::string& condition) {
-  return std::string("{\"").append(operation).append("\":{\"_id\":").append(json::json_string(id)).append(condition) + "}}";
+  std::string line("{\"");
+  line.append(operation).append("\":{\"_id\":").append(json::json_string(id)).append(condition).append("}}");
+  return line;
 }
 
 std::string picture_member(const std::string& field, std::string_view quoted) {

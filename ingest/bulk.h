@@ -16,7 +16,7 @@ namespace sightline::ingest {
 struct StoredDocument {
   bool found = false;
   std::string name;     ///< its `image_name`
-  std::string members;  ///< the rest of its source, as JSON without braces; what is written anew may be left out
+  std::string members;  ///< the rest of its source: JSON without braces, without what is written anew
   std::optional<std::uint64_t> sequence_number, primary_term;
 };
 

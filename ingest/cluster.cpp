@@ -99,7 +99,8 @@ StoredDocument stored_document(const std::vector<JsonMember>& item) {
 /// Takes the answer to `_mget` apart without reading numbers: they keep their digits.
 Result<std::vector<StoredDocument>> documents_in(const std::string& body, const std::string& path,
                                                  std::size_t expected) {
-  const Error faulty = unexpected(path, "does not list the " + std::to_string(expected) + " documents asked for");
+  const Error faulty =
+      unexpected(path, "does not list the " + std::to_string(expected) + " documents asked for");
   const auto answer = members_of(body);
   if (!answer) return faulty;
   std::vector<StoredDocument> documents;
@@ -237,14 +238,16 @@ Result<std::string> Cluster::index_written_to(const std::string& alias) {
   if (json::read_document(response->body, document) || !document.IsObject())
     return unexpected(path, "is not the JSON it should be");
   for (const auto& index : document.GetObject()) {
-    if (!index.value.IsObject() || !index.value.HasMember("aliases") || !index.value["aliases"].IsObject()) continue;
+    if (!index.value.IsObject() || !index.value.HasMember("aliases") || !index.value["aliases"].IsObject())
+      continue;
     const rapidjson::Value& aliases = index.value["aliases"];
     if (aliases.HasMember(alias) && aliases[alias].IsObject() && aliases[alias].HasMember("is_write_index") &&
         aliases[alias]["is_write_index"].IsTrue())
       return std::string(index.name.GetString());
   }
-  return Error{ErrorCode::invalid_argument, "several indices are behind " + alias +
-                                                ", and none is the one to write to (is_write_index); name one of them"};
+  return Error{ErrorCode::invalid_argument,
+               "several indices are behind " + alias +
+                   ", and none is the one to write to (is_write_index); name one of them"};
 }
 
 Result<std::vector<StoredDocument>> Cluster::read_documents(const std::string& index,
@@ -265,7 +268,8 @@ Result<std::vector<StoredDocument>> Cluster::read_documents(const std::string& i
   }
   const std::string path = path_of(index, "/_mget?_source_excludes=").append(fields);
   const std::string body(buffer.GetString(), buffer.GetSize());
-  auto response = exchange(http::Method::post, shows_vectors_ ? std::string(path).append("&_source_exclude_vectors=false") : path, body);
+  const std::string with_vectors = std::string(path).append("&_source_exclude_vectors=false");
+  auto response = exchange(http::Method::post, shows_vectors_ ? with_vectors : path, body);
   if (!response.ok() && shows_vectors_ &&
       response.error().message.find("_source_exclude_vectors") != std::string::npos) {
     shows_vectors_ = false;
@@ -279,8 +283,8 @@ Result<std::vector<std::string>> Cluster::inferred_fields(const std::string& pip
   std::vector<std::string> fields, pipelines{pipeline};
   for (std::size_t at = 0; at < pipelines.size(); ++at) {
     const std::string name = pipelines[at];
-    const auto response =
-        exchange(http::Method::get, std::string("/_ingest/pipeline/").append(http::percent_encode(name)), {}, {200, 404});
+    const std::string path = std::string("/_ingest/pipeline/").append(http::percent_encode(name));
+    const auto response = exchange(http::Method::get, path, {}, {200, 404});
     if (!response.ok()) return response.error();
     rapidjson::Document document;
     if (!json::read_document(response->body, document)) collect_inferred(document, false, fields, pipelines);

@@ -38,7 +38,7 @@ class Cluster {
   /// What an index has to do with us.
   struct IndexState {
     bool exists = false;
-    std::string read_from;         ///< what was asked about; of several indices behind an alias the one written to
+    std::string read_from;         ///< the name asked about; of several indices behind it the one written to
     std::string default_pipeline;  ///< empty: none
   };
   Result<IndexState> index_state(const std::string& index);
@@ -46,7 +46,8 @@ class Cluster {
   /// What the index holds under `ids`, seen in real time (also what no refresh has shown yet), without the
   /// fields `left_out`. Vectors are there, although Elasticsearch leaves them out of what searches show.
   /// Errors: too_large (ask for fewer); invalid_argument; others, which may succeed later.
-  Result<std::vector<StoredDocument>> read_documents(const std::string& index, const std::vector<std::string>& ids,
+  Result<std::vector<StoredDocument>> read_documents(const std::string& index,
+                                                     const std::vector<std::string>& ids,
                                                      const std::vector<std::string>& left_out);
 
   /// The fields that the inference processors of a pipeline write, also of the pipelines that it calls. Of a

@@ -22,7 +22,9 @@ std::string_view trimmed(std::string_view text) {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-bool all_digits(std::string_view text) { return !text.empty() && std::all_of(text.begin(), text.end(), is_digit); }
+bool all_digits(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), is_digit);
+}
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -43,9 +45,9 @@ bool is_json_number(std::string_view text) {
 std::string completed(std::string_view text) {
   std::string number(text);
   const std::size_t first = number.starts_with('-') ? 1 : 0;
-  if (number.size() > first + 1 && number[first] == '.' && is_digit(number[first + 1])) number.insert(first, 1, '0');
-  if (number.size() > first + 1 && number.back() == '.' && all_digits(number.substr(first, number.size() - first - 1)))
-    number.pop_back();
+  if (number.size() <= first + 1) return number;
+  if (number[first] == '.' && is_digit(number[first + 1])) number.insert(first, 1, '0');
+  if (number.back() == '.' && all_digits(number.substr(first, number.size() - first - 1))) number.pop_back();
   return number;
 }
 
@@ -86,7 +88,8 @@ bool is_time(std::string_view text) {
 bool is_date(std::string_view text) {
   const auto year = digits(text, 0, 4), month = digits(text, 5, 2), day = digits(text, 8, 2);
   if (!year || !month || !day || text[4] != '-' || text[7] != '-') return false;
-  const std::chrono::year_month_day date{std::chrono::year(*year), std::chrono::month(static_cast<unsigned>(*month)),
+  const std::chrono::year_month_day date{std::chrono::year(*year),
+                                         std::chrono::month(static_cast<unsigned>(*month)),
                                          std::chrono::day(static_cast<unsigned>(*day))};
   return date.ok() && (text.size() == 10 || is_time(text.substr(10)));
 }
@@ -103,10 +106,8 @@ ValueKind kind_of_number(const std::string& number) {
 std::string without_leading_zeros(std::string_view text) {
   std::string number(text);
   const std::size_t first = number.starts_with('-') ? 1 : 0;
-  std::size_t zeros = 0;
-  while (first + zeros + 1 < number.size() && number[first + zeros] == '0' && is_digit(number[first + zeros + 1]))
-    ++zeros;
-  return number.erase(first, zeros);
+  while (number.size() > first + 1 && number[first] == '0' && is_digit(number[first + 1])) number.erase(first, 1);
+  return number;
 }
 
 std::optional<std::string> as_number(std::string_view text, bool integer) {
@@ -151,14 +152,14 @@ void FieldSurvey::add(ValueKind kind, std::string_view value, std::size_t line) 
   Example& first = firsts_[static_cast<std::size_t>(kind)];
   if (first.line == 0) first = {std::string(value), line};
   if (kind != ValueKind::whole) return;
-  const auto number = json::number_value(completed(trimmed(value))).integer;
-  const auto known = [](const Example& example) { return json::number_value(completed(trimmed(example.value))).integer; };
-  if (smallest_.line == 0 || number < known(smallest_)) smallest_ = {std::string(value), line};
-  if (largest_.line == 0 || number > known(largest_)) largest_ = {std::string(value), line};
+  const auto number_in = [](std::string_view text) { return json::number_value(completed(trimmed(text))).integer; };
+  const auto number = number_in(value);
+  if (smallest_.line == 0 || number < number_in(smallest_.value)) smallest_ = {std::string(value), line};
+  if (largest_.line == 0 || number > number_in(largest_.value)) largest_ = {std::string(value), line};
 }
 
 bool FieldSurvey::empty() const {
-  return std::none_of(firsts_.begin(), firsts_.end(), [](const Example& example) { return example.line > 0; });
+  return std::all_of(firsts_.begin(), firsts_.end(), [](const Example& example) { return example.line == 0; });
 }
 
 FieldType FieldSurvey::type() const {

@@ -6,8 +6,8 @@
 
 namespace sightline::ingest {
 
-/// `bytes` as UTF-8: each byte that is not part of a UTF-8 character becomes `\xE9`. Names that are UTF-8 stay
-/// as they are.
+/// `bytes` as UTF-8: each byte that is not part of a UTF-8 character becomes `\xE9`. Names that are UTF-8
+/// stay as they are.
 std::string utf8_name(std::string_view bytes);
 
 /// The same for a line of a report or a terminal: control characters are escaped, too.

@@ -137,15 +137,16 @@ class Merge {
       const auto same = std::find_if(brought.begin(), brought.end(),
                                      [&](const JsonMember& other) { return other.name == member.name; });
       if (same != brought.end()) continue;  // below, in its place among what is brought
-      if (const auto kept = what_is_kept(joined(path, member.name), member.value)) append(out, member.name, *kept);
+      const auto kept = what_is_kept(joined(path, member.name), member.value);
+      if (kept) append(out, member.name, *kept);
     }
     for (const JsonMember& member : brought) {
       const auto same = std::find_if(held.begin(), held.end(),
                                      [&](const JsonMember& other) { return other.name == member.name; });
       if (same != held.end() && is_object(same->value) && is_object(member.value)) {
-        append(out, member.name,
-               braced(members(joined(path, member.name), members_of(same->value).value_or(std::vector<JsonMember>()),
-                              members_of(member.value).value_or(std::vector<JsonMember>()))));
+        const auto inner_held = members_of(same->value), inner_brought = members_of(member.value);
+        if (inner_held && inner_brought)
+          append(out, member.name, braced(members(joined(path, member.name), *inner_held, *inner_brought)));
       } else {
         append(out, member.name, member.value);
       }

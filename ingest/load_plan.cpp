@@ -63,7 +63,8 @@ class Planner {
       const PictureFile& picture = pictures_[found[column].front()];
       if (item.pictures.empty()) item.name = picture.name;
       // Where the first column's picture is missing, the next one stands in: a document has an `image_data`.
-      item.pictures.push_back({picture, data_field(options_.file_columns, item.pictures.empty() ? 0 : column)});
+      const std::size_t place = item.pictures.empty() ? 0 : column;
+      item.pictures.push_back({picture, data_field(options_.file_columns, place)});
     }
     const std::string line = "line " + std::to_string(row.line);
     if (item.pictures.empty()) {
@@ -80,20 +81,21 @@ class Planner {
   void add(LoadItem item, const Attributes::Row* row) {
     if (options_.id == PlanOptions::Id::path) item.id = item.name;
     if (options_.id == PlanOptions::Id::column) {
-      if (row == nullptr || row->id.empty())
-        return refuse(item, "it has no _id: " + (row == nullptr ? std::string("no row of the attributes names this file")
-                                                                : "column " + options_.id_column + " of line " +
-                                                                      std::to_string(row->line) + " is empty"));
+      if (row == nullptr) return refuse(item, "it has no _id: no row of the attributes names this file");
+      if (row->id.empty())
+        return refuse(item, "it has no _id: column " + options_.id_column + " of line " +
+                                std::to_string(row->line) + " is empty");
       item.id = row->id;
     }
     if (item.id.size() > k_longest_id_bytes)
-      return refuse(item, "its _id would have " + std::to_string(item.id.size()) + " bytes; Elasticsearch takes " +
-                              std::to_string(k_longest_id_bytes) + " (--id)");
+      return refuse(item, "its _id would have " + std::to_string(item.id.size()) +
+                              " bytes; Elasticsearch takes " + std::to_string(k_longest_id_bytes) + " (--id)");
     if (!item.id.empty()) {
       const std::string place = item.pictures.front().file.path.string();
       const auto [known, is_new] = places_.emplace(item.id, place);
       if (!is_new)
-        return refuse(item, place + " has the same _id, " + item.id + ", as " + known->second + "; " + way_out());
+        return refuse(item, place + " has the same _id, " + item.id + ", as " + known->second + "; " +
+                                way_out());
     }
     plan_.items.push_back(std::move(item));
   }
@@ -105,7 +107,9 @@ class Planner {
                                 : "give the folder above both instead of two folders";
   }
 
-  void refuse(const LoadItem& item, std::string reason) { plan_.refusals.push_back({item.name, std::move(reason)}); }
+  void refuse(const LoadItem& item, std::string reason) {
+    plan_.refusals.push_back({item.name, std::move(reason)});
+  }
 
   const std::vector<PictureFile>& pictures_;
   const Attributes* attributes_;
@@ -120,7 +124,8 @@ std::string data_field(const std::vector<std::string>& file_columns, std::size_t
   return column == 0 ? "image_data" : file_columns[column] + "_data";
 }
 
-LoadPlan plan_load(const std::vector<PictureFile>& pictures, const Attributes* attributes, const PlanOptions& options) {
+LoadPlan plan_load(const std::vector<PictureFile>& pictures, const Attributes* attributes,
+                   const PlanOptions& options) {
   return Planner(pictures, attributes, options).run();
 }
 

@@ -54,11 +54,13 @@ constexpr std::size_t k_longest_id_bytes = 512;
 /// The field that says which of several file columns names a document's picture.
 constexpr std::string_view k_column_field = "image_column";
 
-/// The field for the bytes of a row's picture: `image_data` for the first file column, `NAME_data` for others.
+/// The field for the bytes of a row's picture: `image_data` for the first file column, `NAME_data` for the
+/// others.
 std::string data_field(const std::vector<std::string>& file_columns, std::size_t column);
 
 /// One document per picture, with the attributes of its row; or one per row, with its pictures. `attributes`
 /// is null if there is no table.
-LoadPlan plan_load(const std::vector<PictureFile>& pictures, const Attributes* attributes, const PlanOptions& options);
+LoadPlan plan_load(const std::vector<PictureFile>& pictures, const Attributes* attributes,
+                   const PlanOptions& options);
 
 }  // namespace sightline::ingest

@@ -10,8 +10,8 @@
 namespace sightline::ingest {
 namespace {
 
-// Ids looked up in one request. Their documents wait in memory meanwhile, so they count against the bytes of a
-// bulk too.
+// Ids looked up in one request. Their documents wait in memory meanwhile, so they count against the bytes of
+// a bulk too.
 constexpr std::size_t k_window = 128;
 
 // While something is waited for, a terminal is shown where it stands, and `stop` is looked at.
@@ -85,8 +85,9 @@ std::optional<Loader::Pending> Loader::read_item(const LoadItem& item) {
     }
     hashes += sha256_hex(*content);
     if (is_turned(*content)) {
-      notes_.push_back({Note::Kind::turned_picture, picture.file.name,
-                        "its EXIF orientation asks for a turn, which the server makes only with --exif-orientation"});
+      notes_.push_back(
+          {Note::Kind::turned_picture, picture.file.name,
+           "its EXIF orientation asks for a turn, which the server makes only with --exif-orientation"});
     }
     contents.push_back(std::move(*content));
   }
@@ -96,7 +97,8 @@ std::optional<Loader::Pending> Loader::read_item(const LoadItem& item) {
   if (pending.has_hash_id) id = contents.size() == 1 ? hashes : sha256_hex(hashes);
   if (pending.has_hash_id && !is_first_of_its_bytes(item, id)) return std::nullopt;
   std::vector<std::pair<std::string, std::string_view>> fields;
-  for (std::size_t i = 0; i < contents.size(); ++i) fields.emplace_back(item.pictures[i].data_field, contents[i]);
+  for (std::size_t i = 0; i < contents.size(); ++i)
+    fields.emplace_back(item.pictures[i].data_field, contents[i]);
   pending.document = make_document(std::move(id), item.name, fields, item.attributes);
   return pending;
 }
@@ -155,7 +157,8 @@ void Loader::look_up_and_add(Batch window) {
 
 void Loader::add_or_skip(Pending pending, const StoredDocument& stored) {
   const bool has_other_name = stored.found && !stored.name.empty() && stored.name != pending.document.name;
-  const bool changes = !stored.found || pending.document.changes(stored) || (has_other_name && !pending.has_hash_id);
+  const bool changes =
+      !stored.found || pending.document.changes(stored) || (has_other_name && !pending.has_hash_id);
   if (options_.resume && !changes) {
     const std::lock_guard lock(mutex_);
     ++tally_.skipped;
@@ -164,7 +167,8 @@ void Loader::add_or_skip(Pending pending, const StoredDocument& stored) {
   }
   if (has_other_name && !pending.is_held) {
     notes_.push_back({Note::Kind::other_name, pending.document.name,
-                      "the index held this document as " + stored.name + "; it has this file's name and attributes now"});
+                      "the index held this document as " + stored.name +
+                          "; it has this file's name and attributes now"});
   }
   if (!pending.is_held) pending.is_held = stored.found;
   pending.is_stale = false;
@@ -256,7 +260,8 @@ void Loader::settle(Pending pending, const BulkOutcome& outcome) {
   }
   const bool is_conflict = outcome.kind == BulkOutcome::Kind::conflict;
   if (is_conflict) pending.is_stale = true;
-  if ((is_conflict || outcome.kind == BulkOutcome::Kind::retry) && pending.attempts < options_.max_attempts && !stopped()) {
+  const bool may_pass = is_conflict || outcome.kind == BulkOutcome::Kind::retry;
+  if (may_pass && pending.attempts < options_.max_attempts && !stopped()) {
     ++tally_.retried;
     // Documents that are due at about the same time go together again.
     const auto due = Clock::now() + pause_after(pending.attempts);

@@ -180,7 +180,8 @@ Result<Attributes::Options> attribute_options(const Command& command, const Plan
   } else if (command.separator.size() == 1 && command.separator != "\"") {
     options.separator = command.separator.front();
   } else if (!command.separator.empty()) {
-    return Error{ErrorCode::invalid_argument, "--separator " + command.separator + " is not one character, or tab"};
+    return Error{ErrorCode::invalid_argument,
+                 "--separator " + command.separator + " is not one character, or tab"};
   }
   return options;
 }
@@ -192,7 +193,8 @@ Result<FoundPictures> find_all(const std::vector<std::string>& folders) {
     auto in_folder = find_pictures(folder);
     if (!in_folder.ok()) return in_folder.error();
     std::move(in_folder->pictures.begin(), in_folder->pictures.end(), std::back_inserter(found.pictures));
-    std::move(in_folder->unreadable.begin(), in_folder->unreadable.end(), std::back_inserter(found.unreadable));
+    std::move(in_folder->unreadable.begin(), in_folder->unreadable.end(),
+              std::back_inserter(found.unreadable));
     std::move(in_folder->linked_folders.begin(), in_folder->linked_folders.end(),
               std::back_inserter(found.linked_folders));
     found.ignored += in_folder->ignored;
@@ -229,11 +231,13 @@ Result<Preparation> prepare(const Command& command) {
     ready.findings.failures.push_back({refusal.name, 0, 0, refusal.reason});
   ready.findings.notes = ready.plan.notes;
   for (const std::string& name : ready.found.linked_folders)
-    ready.findings.notes.push_back({Note::Kind::linked_folder, name,
-                                    "this folder is behind a symbolic link and was not entered; name it as a FOLDER"});
+    ready.findings.notes.push_back(
+        {Note::Kind::linked_folder, name,
+         "this folder is behind a symbolic link and was not entered; name it as a FOLDER"});
   if (ready.found.pictures.empty() && ready.findings.failures.empty())
-    return Error{ErrorCode::invalid_argument, "no pictures in " + command.folders.front() +
-                                                  " (names must end in .jpg, .jpeg, .png, .webp, .gif or .bmp)"};
+    return Error{ErrorCode::invalid_argument,
+                 "no pictures in " + command.folders.front() +
+                     " (names must end in .jpg, .jpeg, .png, .webp, .gif or .bmp)"};
   return ready;
 }
 
@@ -247,7 +251,8 @@ void print_types(const std::vector<Attributes::Field>& fields) {
 void prepare_mapping(Cluster& cluster, const Command& command, Preparation& ready) {
   const auto mapping = cluster.mapping(command.load.lookup_index);
   if (!mapping.ok())
-    return note("the mapping cannot be read, so Elasticsearch decides about new fields: " + mapping.error().message);
+    return note("the mapping cannot be read, so Elasticsearch decides about new fields: " +
+                mapping.error().message);
   std::vector<std::string> binary_fields{data_field(command.file_columns, 0)};
   for (std::size_t column = 1; command.one_per_row() && column < command.file_columns.size(); ++column)
     binary_fields.push_back(data_field(command.file_columns, column));
@@ -262,7 +267,8 @@ void prepare_mapping(Cluster& cluster, const Command& command, Preparation& read
   }
   if (fields.new_properties.empty()) return;
   if (const Status added = cluster.add_to_mapping(command.load.lookup_index, fields.new_properties); !added.ok())
-    note("the new fields are not in the mapping, so Elasticsearch decides about them: " + added.error().message);
+    note("the new fields are not in the mapping, so Elasticsearch decides about them: " +
+         added.error().message);
 }
 
 void append(Findings& findings, const Loader& loader) {
@@ -286,7 +292,8 @@ int load(Cluster& cluster, const Command& command, Preparation ready) {
   Loader loader(cluster, command.load);
   const Tally tally = loader.load(ready.plan.items, progress, stop);
   append(ready.findings, loader);
-  if (const Status refreshed = cluster.refresh(command.load.index); !refreshed.ok()) note(refreshed.error().message);
+  if (const Status refreshed = cluster.refresh(command.load.index); !refreshed.ok())
+    note(refreshed.error().message);
   print_summary(std::cout, tally, ready.findings, command.report);
   const bool is_report_due = !ready.findings.failures.empty() || !ready.findings.notes.empty();
   if (is_report_due && !write_report(command.report, ready.findings)) {
@@ -325,7 +332,8 @@ int run(int argc, char** argv) {
     return refuse(k_no_cluster, "no index " + command.load.index +
                                     "; scripts/register_endpoints.sh creates those of the models");
   command.load.lookup_index = index->read_from;
-  const std::string pipeline = command.load.pipeline.empty() ? index->default_pipeline : command.load.pipeline;
+  const std::string pipeline =
+      command.load.pipeline.empty() ? index->default_pipeline : command.load.pipeline;
   if (pipeline.empty()) {
     note("index " + command.load.index +
          " has no default pipeline and --pipeline is not given: the pictures will not be embedded");

@@ -20,8 +20,8 @@ struct Tally {
   std::size_t done() const { return indexed + skipped + duplicates + failed; }
 };
 
-/// One line: bar, count, rate of documents indexed per second, time left. `elapsed` is since the start. There is
-/// no rate where none was indexed.
+/// One line: bar, count, rate of documents indexed per second, time left. `elapsed` is since the start. There
+/// is no rate where none was indexed.
 std::string progress_bar(const Tally& tally, std::chrono::duration<double> elapsed);
 /// The same as a line of a log.
 std::string progress_line(const Tally& tally, std::chrono::duration<double> elapsed);

@@ -18,12 +18,13 @@ struct Findings {
   std::vector<Note> notes;
 };
 
-/// Writes a CSV file: `file,status,attempts,reason,kind`; `kind` is `failed` or `note`. It is UTF-8 with one line
-/// each, whatever bytes the names hold: what is not UTF-8 or not printable becomes `\xE9`. False if it cannot
-/// be written.
+/// Writes a CSV file: `file,status,attempts,reason,kind`; `kind` is `failed` or `note`. It is UTF-8 with one
+/// line each, whatever bytes the names hold: what is not UTF-8 or not printable becomes `\xE9`. False if it
+/// cannot be written.
 bool write_report(const std::filesystem::path& file, const Findings& findings);
 
 /// Prints counts, then the first few of each kind of finding. `report` is where all of them are.
-void print_summary(std::ostream& out, const Tally& tally, const Findings& findings, const std::string& report);
+void print_summary(std::ostream& out, const Tally& tally, const Findings& findings,
+                   const std::string& report);
 
 }  // namespace sightline::ingest

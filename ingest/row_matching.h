@@ -31,10 +31,12 @@ struct RowMatches {
 /// Matches names with pictures, the most literal spelling first:
 ///
 ///   1. the picture's path below its folder, as it is written;
-///   2. its canonical form (`canonical_path`), also with the folder in front: `./a.jpg`, `sub\a.jpg`, composed
-///      and decomposed letters, whitespace around the name;
-///   3. without difference of capital and small letters, where only one name and one picture are left to agree;
-///   4. a name without a folder means the pictures of that file name in any folder, in the spellings of 1 to 3.
+///   2. its canonical form (`canonical_path`), also with the folder in front: `./a.jpg`, `sub\a.jpg`,
+///      composed and decomposed letters, whitespace around the name;
+///   3. without difference of capital and small letters, where only one name and one picture are left to
+///      agree;
+///   4. a name without a folder means the pictures of that file name in any folder, in the spellings of 1
+///      to 3.
 ///
 /// A name that found a picture in one step takes no part in the later ones. Where two rows name one picture,
 /// the later row counts.

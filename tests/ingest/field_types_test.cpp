@@ -88,3 +88,11 @@ TEST_CASE("types have names") {
     CHECK(field_type_named(to_string(type)) == type);
   CHECK_FALSE(field_type_named("number"));
 }
+
+TEST_CASE("whole numbers are compared as numbers, however they are written") {
+  const FieldSurvey survey = survey_of({" 9 ", "10.", "-2"});
+  CHECK(survey.type() == FieldType::integer);
+  CHECK(survey.largest().value == "10.");
+  CHECK(survey.smallest().value == "-2");
+  CHECK(json_of("10.", FieldType::integer) == "10");
+}
