@@ -100,7 +100,8 @@ std::optional<std::string> misfit(const Attributes::Field& field, const Value& m
   const auto range = range_of(type);
   if (!range) return std::nullopt;
   for (const FieldSurvey::Example* const example : {&survey.smallest(), &survey.largest()}) {
-    const auto number = number_from<std::int64_t>(example->value);
+    const auto digits = json_of(example->value, FieldType::integer);  // without blanks
+    const auto number = digits ? number_from<std::int64_t>(*digits) : std::nullopt;
     if (example->line > 0 && number && (*number < range->first || *number > range->second))
       return mapped + ": Elasticsearch will refuse values such as " + shown(*example);
   }

@@ -55,6 +55,7 @@ TEST_CASE("values that a field does not take are named, with the first of them")
         "a: the index maps it as long: it is searched and summed without what follows the decimal point, such as in line "
         "3: \"2.5\"");
   CHECK(misfit(R"({"type":"byte"})", "1.jpg,12\n2.jpg,128\n").find("line 3: \"128\"") != std::string::npos);
+  CHECK(misfit(R"({"type":"byte"})", "1.jpg,12\n2.jpg, 300 \n").find("line 3: \" 300 \"") != std::string::npos);
   CHECK(misfit(R"({"type":"short"})", "1.jpg,-40000\n").find("-40000") != std::string::npos);
   CHECK(misfit(R"({"type":"float"})", "1.jpg,12\n2.jpg,x\n").find("line 3: \"x\"") != std::string::npos);
   CHECK(misfit(R"({"type":"boolean"})", "1.jpg,true\n2.jpg,maybe\n").find("maybe") != std::string::npos);
