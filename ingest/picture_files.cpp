@@ -154,8 +154,11 @@ Error unreadable(const fs::path& path, const std::string& why) {
 
 Result<FoundPictures> find_pictures(const fs::path& folder) {
   std::error_code error;
-  if (!fs::is_directory(folder, error))
-    return Error{ErrorCode::not_found, utf8_name(folder.string()) + " is not a folder"};
+  if (!fs::is_directory(folder, error)) {
+    const bool is_hidden_from_us = error && error != std::errc::no_such_file_or_directory;
+    const std::string why = is_hidden_from_us ? unseen(error) : "is not a folder";
+    return Error{ErrorCode::not_found, utf8_name(folder.string()).append(" ").append(why)};
+  }
   return Walk(folder).run();
 }
 
