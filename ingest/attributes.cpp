@@ -207,13 +207,13 @@ class Attributes::Lines {
         return bad_line(file_, line, "key " + member.name + " appears twice");
       const auto column = std::find(options_.file_columns.begin(), options_.file_columns.end(), member.name);
       if (column != options_.file_columns.end() && member.value != "null") {
-        const auto name = json::decoded_string(member.value);
+        const auto name = json::decoded_string(member.value, k_document_json);
         if (!name)
           return bad_line(file_, line, "key " + member.name + " must be a string that names the picture");
         row.files[static_cast<std::size_t>(column - options_.file_columns.begin())] = *name;
       }
       if (member.name == options_.id_column)
-        row.id = json::decoded_string(member.value).value_or(std::string(member.value));
+        row.id = json::decoded_string(member.value, k_document_json).value_or(std::string(member.value));
       if (is_left_out(member.name)) continue;
       if (const auto name_fault = fault_of_name(member.name, options_))
         return bad_line(file_, line, "key " + member.name + " " + *name_fault);

@@ -82,7 +82,7 @@ BulkOutcome::Kind kind_of_status(int status) {
 
 Result<std::vector<BulkOutcome>> read_bulk_answer(const std::string& body, std::size_t expected) {
   rapidjson::Document document;
-  if (json::read_document(body, document) || !document.IsObject() ||
+  if (json::read_document(body, document, k_document_json) || !document.IsObject() ||
       !document.HasMember("items") || !document["items"].IsArray() || document["items"].Size() != expected) {
     return Error{ErrorCode::unavailable, "the answer to a bulk of " + std::to_string(expected) +
                                              " documents does not list them: " + body.substr(0, 200)};

@@ -55,7 +55,7 @@ std::string causes(const rapidjson::Value& error) {
 
 std::string reason_of(const std::string& body) {
   rapidjson::Document document;
-  if (!json::read_document(body, document) && document.IsObject()) {
+  if (!json::read_document(body, document, k_document_json) && document.IsObject()) {
     const rapidjson::Value& error = document.HasMember("error") ? document["error"] : document;
     if (error.IsString()) return error.GetString();
     if (error.IsObject()) {
@@ -79,14 +79,18 @@ std::string_view value_in(const std::vector<JsonMember>& members, std::string_vi
   return found == members.end() ? std::string_view() : found->value;
 }
 
-StoredDocument stored_document(const std::vector<JsonMember>& item) {
+/// Nothing if its `_source` cannot be read: what is not read would be lost when the document is written again.
+std::optional<StoredDocument> stored_document(const std::vector<JsonMember>& item) {
   StoredDocument stored;
   stored.found = value_in(item, "found") == "true";
   stored.sequence_number = natural_in(item, "_seq_no");
   stored.primary_term = natural_in(item, "_primary_term");
-  for (const JsonMember& member : members_of(value_in(item, "_source")).value_or(std::vector<JsonMember>())) {
+  const std::string_view source = value_in(item, "_source");
+  const auto fields = source.empty() ? std::optional(std::vector<JsonMember>()) : members_of(source);
+  if (!fields) return std::nullopt;
+  for (const JsonMember& member : *fields) {
     if (member.name == "image_name") {
-      stored.name = json::decoded_string(member.value).value_or("");
+      stored.name = json::decoded_string(member.value, k_document_json).value_or("");
       continue;
     }
     if (!stored.members.empty()) stored.members += ',';
@@ -109,7 +113,9 @@ Result<std::vector<StoredDocument>> documents_in(const std::string& body, const 
     if (!members) return faulty;
     if (const std::string_view error = value_in(*members, "error"); !error.empty())
       return unexpected(path, "holds an error: " + reason_of(std::string(error)));
-    documents.push_back(stored_document(*members));
+    auto stored = stored_document(*members);
+    if (!stored) return faulty;
+    documents.push_back(*std::move(stored));
   }
   if (documents.size() != expected) return faulty;
   return documents;

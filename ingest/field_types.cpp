@@ -35,7 +35,7 @@ std::string lower(std::string_view text) {
 
 bool is_json_number(std::string_view text) {
   if (text.empty() || !(is_digit(text.front()) || text.front() == '-')) return false;
-  json::Scanner scanner(text, false);
+  json::Scanner scanner(text, json::Limits{});
   json::Place place;
   return scanner.number(place) && place.end == text.size();
 }

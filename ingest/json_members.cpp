@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/json/document.h"
+#include "base/json/number.h"
 #include "base/json/writer.h"
 
 namespace sightline::ingest {
@@ -184,18 +185,34 @@ class Merge {
   std::set<std::string> leaves_;
 };
 
+bool same_value(const rapidjson::Value& a, const rapidjson::Value& b) {
+  if (a.IsArray() && b.IsArray()) {
+    return std::equal(a.Begin(), a.End(), b.Begin(), b.End(), same_value);
+  }
+  if (a.IsObject() && b.IsObject()) {
+    if (a.MemberCount() != b.MemberCount()) return false;
+    return std::all_of(a.MemberBegin(), a.MemberEnd(), [&](const auto& member) {
+      const auto other = b.FindMember(member.name);
+      return other != b.MemberEnd() && same_value(member.value, other->value);
+    });
+  }
+  if (a == b) return true;
+  const auto number = json::written_number(a), other = json::written_number(b);
+  return number && other && json::java_number_text(*number) == json::java_number_text(*other);
+}
+
 }  // namespace
 
 std::optional<std::vector<JsonMember>> members_of(std::string_view object) {
   MemberCollector collector(object);
-  if (json::read(object, {}, collector) || !collector.is_object) return std::nullopt;
+  if (json::read(object, k_document_json, collector) || !collector.is_object) return std::nullopt;
   return std::move(collector.members);
 }
 
 std::vector<std::string_view> elements_of(std::string_view array) {
   MemberCollector collector(array);
   std::vector<std::string_view> elements;
-  if (json::read(array, {}, collector) || collector.is_object) return elements;
+  if (json::read(array, k_document_json, collector) || collector.is_object) return elements;
   for (const JsonMember& member : collector.members) elements.push_back(member.value);
   return elements;
 }
@@ -203,7 +220,7 @@ std::vector<std::string_view> elements_of(std::string_view array) {
 json::Fault visit_leaves(std::string_view object,
                          const std::function<void(const std::string& path, const JsonLeaf& leaf)>& leaf) {
   LeafVisitor visitor(leaf);
-  return json::read(object, {}, visitor);
+  return json::read(object, k_document_json, visitor);
 }
 
 std::string merged_members(std::string_view held, std::string_view brought,
@@ -219,9 +236,13 @@ std::string merged_members(std::string_view held, std::string_view brought,
 }
 
 bool same_members(std::string_view a, std::string_view b) {
+  const auto read = [](std::string_view members, rapidjson::Document& document) {
+    return json::read_document(braced(members), document, k_document_json, json::Strings::copied,
+                               json::Numbers::as_written);
+  };
   rapidjson::Document first, second;
-  if (json::read_document(braced(a), first) || json::read_document(braced(b), second)) return a == b;
-  return first == second;
+  if (read(a, first) || read(b, second)) return a == b;
+  return same_value(first, second);
 }
 
 }  // namespace sightline::ingest

@@ -13,6 +13,10 @@
 
 namespace sightline::ingest {
 
+/// How documents, and answers that hold them, are read: as Elasticsearch reads them, half of a surrogate pair
+/// included, and up to the values of a whole bulk.
+inline constexpr json::Limits k_document_json{.max_values = 10'000'000, .lone_surrogates = true};
+
 /// One member of an object.
 struct JsonMember {
   std::string name;
@@ -45,7 +49,8 @@ json::Fault visit_leaves(std::string_view object,
 std::string merged_members(std::string_view held, std::string_view brought,
                            const std::vector<std::string>& dropped = {});
 
-/// Both are JSON objects without braces, and mean the same: members in any order, numbers by their value.
+/// Both are JSON objects without braces, and mean the same: members in any order, decimals in any spelling (pipelines
+/// print them anew), integers digit by digit.
 bool same_members(std::string_view a, std::string_view b);
 
 }  // namespace sightline::ingest

@@ -94,7 +94,7 @@ TEST_CASE("a template knows what it would make before it makes it") {
 }
 
 TEST_CASE("a vector is written only where the document has room for it") {
-  auto document = document_of(R"({"a":1})");
+  auto document = document_of(R"({"a":"x"})");
   document.bound({1u << 20, {}});
   const InferenceStep step{"m", {{"a", "v"}}, false};
   CHECK_FALSE(step.write(document, {std::vector<float>(1'000, 0.5F)}));

@@ -47,7 +47,7 @@ TEST_CASE("a document that the index holds keeps the fields that are not brought
 
 TEST_CASE("a document changes what is stored if an attribute or a picture differs") {
   const BulkDocument document = make_document("i", "a.jpg", {{"image_data", "foobar"}}, R"("price":3,"garden":true)");
-  CHECK_FALSE(document.changes(stored(R"("garden":true,"price":3.0,"city":"Lyon")")));
+  CHECK_FALSE(document.changes(stored(R"("garden":true,"price":3,"city":"Lyon")")));
   CHECK_FALSE(document.changes(stored(R"("garden":true,"price":3,"image_data":"Zm9vYmFy")")));
   CHECK(document.changes(stored(R"("garden":true,"price":4)")));
   CHECK(document.changes(stored(R"("garden":"true","price":3)")));
