@@ -65,6 +65,24 @@ bool part_fits(std::string_view part, std::string_view name) {
   return part == "_all" || rest::wildcard_match(part, name);
 }
 
+Refusal read_wildcard_states(std::string_view states, IndicesOptions& options) {
+  options.expand_open = options.expand_hidden = false;
+  for (const std::string& part : split_expression(states)) {
+    if (part == "all") {
+      options.expand_open = options.expand_hidden = true;
+    } else if (part == "open") {
+      options.expand_open = true;
+    } else if (part == "hidden") {
+      options.expand_hidden = true;
+    } else if (part == "none") {
+      options.expand_open = options.expand_hidden = false;
+    } else if (part != "closed") {
+      return illegal_argument("No valid expand wildcard value [" + shortened(part) + "]");
+    }
+  }
+  return std::nullopt;
+}
+
 Answer<IndicesOptions> indices_options_of(const http::Request& request, IndicesOptions otherwise) {
   const auto ignore_unavailable =
       rest::query_flag(request, "ignore_unavailable", otherwise.ignore_unavailable);
@@ -74,18 +92,7 @@ Answer<IndicesOptions> indices_options_of(const http::Request& request, IndicesO
   otherwise.ignore_unavailable = *ignore_unavailable;
   otherwise.allow_no_indices = *allow_no_indices;
   if (const auto expand = rest::query_parameter(request, "expand_wildcards")) {
-    otherwise.expand_open = otherwise.expand_hidden = false;
-    for (const std::string& part : split_expression(*expand)) {
-      if (part == "all") {
-        otherwise.expand_open = otherwise.expand_hidden = true;
-      } else if (part == "open") {
-        otherwise.expand_open = true;
-      } else if (part == "hidden") {
-        otherwise.expand_hidden = true;
-      } else if (part != "closed" && part != "none") {
-        return illegal_argument("No valid expand wildcard value [" + part + "]");
-      }
-    }
+    if (auto refusal = read_wildcard_states(*expand, otherwise)) return *std::move(refusal);
   }
   return otherwise;
 }

@@ -12,6 +12,7 @@
 #include "server/elastic/local/mapping_parser.h"
 #include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/json_tape.h"
+#include "server/elastic/rest/member_table.h"
 
 namespace sightline::elastic {
 namespace {
@@ -93,15 +94,6 @@ const Setting* find_setting(std::string_view full_name) {
   return nullptr;
 }
 
-bool is_time(std::string_view text) {
-  if (text == "-1" || text == "0") return true;
-  double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
-  const std::string_view units[] = {"nanos", "micros", "ms", "s", "m", "h", "d"};
-  return error == std::errc() && std::find(std::begin(units), std::end(units), unit) != std::end(units);
-}
-
 /// `0-1`, `1-all` or `false`, of auto_expand_replicas.
 Refusal check_replicas(const std::string& name, const std::string& value) {
   if (value == "false") return std::nullopt;
@@ -174,7 +166,7 @@ Refusal check_value(const std::string& name, const std::string& value, const Lim
   if (setting->kind == Kind::flag && value != "true" && value != "false") {
     return illegal_argument("Failed to parse value [" + value + "] as only [true] or [false] are allowed.");
   }
-  if (setting->kind == Kind::time && !is_time(value)) {
+  if (setting->kind == Kind::time && !rest::is_time(value)) {
     return illegal_argument("failed to parse setting [" + name + "] with value [" + value +
                             "] as a time value: unit is missing or unrecognized");
   }

@@ -77,7 +77,7 @@ void add_search_routes(rest::Router& router, StoreCore& store) {
   constexpr const char* k_search =
       "q df default_operator size from sort _source _source_includes _source_excludes "
       "_source_exclude_vectors track_total_hits "
-      "track_scores typed_keys rest_total_hits_as_int timeout preference routing search_type request_cache "
+      "track_scores include_named_queries_score typed_keys rest_total_hits_as_int timeout preference routing search_type request_cache "
       "ignore_unavailable "
       "allow_no_indices expand_wildcards ignore_throttled ccs_minimize_roundtrips "
       "max_concurrent_shard_requests explain version "

@@ -11,119 +11,123 @@
 #include "server/elastic/local/answer_size.h"
 #include "server/elastic/local/date.h"
 #include "server/elastic/local/search/search_errors.h"
+#include "server/elastic/rest/member_table.h"
 
 namespace sightline::elastic {
 namespace {
+
+using namespace rest;  // NOLINT: the tables below are made of its words
 
 using Kind = Aggregation::Kind;
 
 /// The field of every document that holds its index's name.
 constexpr std::string_view k_index_field = "_index";
 
-const std::map<std::string_view, Kind>& kinds() {
-  static const std::map<std::string_view, Kind> table = {{"terms", Kind::terms},
-                                                         {"stats", Kind::stats},
-                                                         {"avg", Kind::avg},
-                                                         {"min", Kind::min},
-                                                         {"max", Kind::max},
-                                                         {"sum", Kind::sum},
-                                                         {"value_count", Kind::value_count}};
-  return table;
+// The members of an aggregation
+
+void read_size(const JsonView& key, const JsonView& value, Aggregation& out) {
+  const std::int64_t size = read_integer(value, key.text());
+  if (size < 1) {
+    refuse(illegal_argument("[size] must be greater than 0. Found [" + std::to_string(size) + "] in [" +
+                            out.name + "]"));
+  }
+  out.size = static_cast<int>(std::min<std::int64_t>(size, std::numeric_limits<int>::max()));
 }
 
-constexpr std::array k_foreign_kinds = {"adjacency_matrix",
-                                        "auto_date_histogram",
-                                        "boxplot",
-                                        "cardinality",
-                                        "categorize_text",
-                                        "children",
-                                        "composite",
-                                        "date_histogram",
-                                        "date_range",
-                                        "diversified_sampler",
-                                        "extended_stats",
-                                        "filter",
-                                        "filters",
-                                        "frequent_item_sets",
-                                        "geo_bounds",
-                                        "geo_centroid",
-                                        "geo_distance",
-                                        "geohash_grid",
-                                        "geotile_grid",
-                                        "global",
-                                        "histogram",
-                                        "ip_prefix",
-                                        "ip_range",
-                                        "matrix_stats",
-                                        "median_absolute_deviation",
-                                        "missing",
-                                        "multi_terms",
-                                        "nested",
-                                        "parent",
-                                        "percentile_ranks",
-                                        "percentiles",
-                                        "random_sampler",
-                                        "range",
-                                        "rare_terms",
-                                        "rate",
-                                        "reverse_nested",
-                                        "sampler",
-                                        "scripted_metric",
-                                        "significant_terms",
-                                        "significant_text",
-                                        "string_stats",
-                                        "time_series",
-                                        "top_hits",
-                                        "top_metrics",
-                                        "variable_width_histogram",
-                                        "weighted_avg"};
+void read_least_count(const JsonView& key, const JsonView& value, Aggregation& out) {
+  const std::int64_t least = read_integer(value, key.text());
+  if (least < 0) refuse(illegal_argument("[min_doc_count] must be greater than or equal to 0."));
+  if (least == 0) refuse(not_supported("[min_doc_count: 0]"));
+  out.min_doc_count = static_cast<std::size_t>(least);
+}
 
-Kind kind_of(const JsonView& key, const JsonView& body) {
-  if (const auto kind = kinds().find(key.text()); kind != kinds().end()) return kind->second;
+void check_positive(const JsonView& value, std::string_view name) {
+  if (read_integer(value, name) < 1)
+    refuse(illegal_argument("[" + std::string(name) + "] must be greater than 0"));
+}
+
+void check_collect_mode(const JsonView& value, std::string_view name) {
+  const std::string mode = read_text(value, name);
+  if (mode != "breadth_first" && mode != "depth_first")
+    refuse(illegal_argument("no [" + mode + "] collect mode"));
+}
+
+using Rows = std::vector<Member<Aggregation>>;
+
+Rows field_rows() {
+  return {{"field", k_text, into<&Aggregation::field, read_text>},
+          refused("missing", k_scalars),
+          refused("script", k_text | k_object),
+          refused("format", k_text),
+          refused("value_type", k_text)};
+}
+
+const MemberTable<Aggregation> k_terms{
+    "aggregation `terms`", "terms", k_object_dialect,
+    {field_rows(),
+     {{"size", k_numbers, read_size},
+      {"min_doc_count", k_numbers, read_least_count, "1 or more"},
+      no_effect("shard_size", k_numbers, check_positive, "counts here are always exact"),
+      only_some("shard_min_doc_count", k_numbers, only_zero, "0"),
+      only_some("show_term_doc_count_error", k_flags, only_false, "`false`"),
+      no_effect("collect_mode", k_text, check_collect_mode, "there are no sub-aggregations"),
+      refused("execution_hint", k_text),
+      refused("order", k_object | k_array),
+      refused("include", k_text | k_array | k_object),
+      refused("exclude", k_text | k_array)}}};
+const MemberTable<Aggregation> k_metric{"aggregations `stats`, `avg`, `min`, `max`, `sum`, `value_count`",
+                                        "aggregation", k_object_dialect, {field_rows()}};
+
+template <Kind K>
+void read_kind(const JsonView&, const JsonView& body, Aggregation& out) {
+  out.kind = K;
+  (K == Kind::terms ? k_terms : k_metric).read(body, out);
+  if (out.field.empty())
+    refuse(illegal_argument("Required one of fields [field, script], but none were specified."));
+}
+
+ElasticError unknown_kind(const MemberTableBase& table, const JsonView& key, const JsonView& body) {
   const std::string name(key.text());
-  if (std::find(k_foreign_kinds.begin(), k_foreign_kinds.end(), name) != k_foreign_kinds.end()) {
-    refuse(illegal_argument("aggregation type [" + name +
-                            "] is not supported by this local store; it has terms, stats, avg, "
-                            "min, max, sum and value_count"));
-  }
-  std::vector<std::string_view> known(k_foreign_kinds.begin(), k_foreign_kinds.end());
-  for (const auto& [known_name, kind] : kinds()) known.push_back(known_name);
   ElasticError error =
-      parsing_exception(body, "Unknown aggregation type [" + name + "]" + did_you_mean(name, known));
+      parsing_exception(body, "Unknown aggregation type [" + name + "]" + did_you_mean(name, table.names()));
   error.cause_type = "named_object_not_found_exception";
   error.cause_reason = position_text(body) + " unknown field [" + name + "]";
-  refuse(std::move(error));
+  return error;
 }
 
-void read_body(const JsonView& key, const JsonView& body, Aggregation& out) {
-  out.kind = kind_of(key, body);
-  const std::string kind(key.text());
-  body.each_member([&](const JsonView& option, const JsonView& value) {
-    const std::string_view name = option.text();
-    if (name == "field") {
-      out.field = read_text(value, name);
-    } else if (name == "size" && out.kind == Kind::terms) {
-      const std::int64_t size = read_integer(value, name);
-      if (size < 1)
-        within("terms", option, value, [&] {
-          refuse(illegal_argument("[size] must be greater than 0. Found [" + std::to_string(size) + "] in [" +
-                                  out.name + "]"));
-        });
-      out.size = static_cast<int>(std::min<std::int64_t>(size, std::numeric_limits<int>::max()));
-    } else if (name == "min_doc_count" && out.kind == Kind::terms) {
-      const std::int64_t least = read_integer(value, name);
-      if (least < 1) refuse(illegal_argument("[min_doc_count] below 1 is not supported by this local store"));
-      out.min_doc_count = static_cast<std::size_t>(least);
-    } else if (name != "shard_size") {  // counts here are always exact
-      refuse(illegal_argument("[" + kind + "] aggregation parameter [" + std::string(name) +
-                              "] is not supported by this local store"));
-    }
-  });
-  if (out.field.empty()) {
-    refuse({400, "illegal_argument_exception",
-            "Required one of fields [field, script], but none were specified."});
+/// Aggregations that Elasticsearch knows and this store does not run.
+Rows foreign_kinds() {
+  Rows rows;
+  for (const char* name :
+       {"adjacency_matrix", "auto_date_histogram", "boxplot", "cardinality", "categorize_text", "children",
+        "composite", "date_histogram", "date_range", "diversified_sampler", "extended_stats", "filter", "filters",
+        "frequent_item_sets", "geo_bounds", "geo_centroid", "geo_distance", "geohash_grid", "geotile_grid",
+        "global", "histogram", "ip_prefix", "ip_range", "matrix_stats", "median_absolute_deviation", "missing",
+        "multi_terms", "nested", "parent", "percentile_ranks", "percentiles", "random_sampler", "range",
+        "rare_terms", "rate", "reverse_nested", "sampler", "scripted_metric", "significant_terms",
+        "significant_text", "string_stats", "time_series", "top_hits", "top_metrics",
+        "variable_width_histogram", "weighted_avg"}) {
+    rows.emplace_back(
+        refused(name, k_object, "it has terms, stats, avg, min, max, sum and value_count"));
   }
+  return rows;
 }
+
+const Dialect k_kind_dialect{unknown_kind, unknown_kind};
+const MemberTable<Aggregation> k_kinds{
+    "aggregation", "aggregation", k_kind_dialect,
+    {{{"terms", k_object, read_kind<Kind::terms>},
+      {"stats", k_object, read_kind<Kind::stats>},
+      {"avg", k_object, read_kind<Kind::avg>},
+      {"min", k_object, read_kind<Kind::min>},
+      {"max", k_object, read_kind<Kind::max>},
+      {"sum", k_object, read_kind<Kind::sum>},
+      {"value_count", k_object, read_kind<Kind::value_count>},
+      {"meta", k_object,
+       [](const JsonView&, const JsonView& value, Aggregation& out) { out.meta = value.raw(); }},
+      refused("aggs", k_object, "sub-aggregations are not run"),
+      refused("aggregations", k_object, "sub-aggregations are not run")},
+     foreign_kinds()}};
 
 Aggregation read_aggregation(const JsonView& key, const JsonView& value) {
   Aggregation out;
@@ -134,25 +138,19 @@ Aggregation read_aggregation(const JsonView& key, const JsonView& value) {
   }
   std::string kind;
   value.each_member([&](const JsonView& type, const JsonView& body) {
-    if (type.text() == "aggs" || type.text() == "aggregations") {
-      refuse(illegal_argument("sub-aggregations, as in [" + out.name +
-                              "], are not supported by this local store"));
-    }
-    const bool meta = type.text() == "meta";
-    if (!meta && !kind.empty()) {
-      refuse(parsing_exception(type, "Found two aggregation type definitions in [" + out.name + "]: [" +
-                                         kind + "] and [" + std::string(type.text()) + "]"));
+    const bool nested = type.text() == "aggs" || type.text() == "aggregations";
+    if (type.text() != "meta" && !nested) {
+      if (!kind.empty()) {
+        refuse(parsing_exception(type, "Found two aggregation type definitions in [" + out.name + "]: [" +
+                                           kind + "] and [" + std::string(type.text()) + "]"));
+      }
+      kind = type.text();
     }
     if (!body.is_object()) {
       refuse(parsing_exception(body, "Expected [START_OBJECT] under [" + std::string(type.text()) +
                                          "], but got a [" + token_name(body) + "] in [" + out.name + "]"));
     }
-    if (meta) {
-      out.meta = body.raw();
-    } else {
-      kind = type.text();
-      read_body(type, body, out);
-    }
+    k_kinds.read_member(type, body, out);
   });
   if (kind.empty()) refuse(parsing_exception(value, "Missing definition for aggregation [" + out.name + "]"));
   return out;
@@ -338,8 +336,21 @@ std::string body_json(const Aggregation& aggregation, const std::vector<Aggregat
 }
 
 const char* name_of(Kind kind) {
-  for (const auto& [name, one] : kinds()) {
-    if (one == kind) return name.data();
+  switch (kind) {
+    case Kind::terms:
+      return "terms";
+    case Kind::stats:
+      return "stats";
+    case Kind::avg:
+      return "avg";
+    case Kind::min:
+      return "min";
+    case Kind::max:
+      return "max";
+    case Kind::sum:
+      return "sum";
+    case Kind::value_count:
+      return "value_count";
   }
   return "";
 }

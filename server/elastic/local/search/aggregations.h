@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "server/elastic/limits.h"
-#include "server/elastic/local/search/json_view.h"
+#include "server/elastic/rest/json_view.h"
 #include "server/elastic/local/search/scored_docs.h"
 #include "server/elastic/local/search/shard_view.h"
 

@@ -4,40 +4,43 @@
 
 #include "server/elastic/local/answer_size.h"
 #include "server/elastic/local/search/analyzers.h"
-#include "server/elastic/local/search/json_view.h"
+#include "server/elastic/rest/member_table.h"
 #include "server/elastic/local/search/search_errors.h"
 #include "server/elastic/local/search/search_handler.h"
 
 namespace sightline::elastic {
 namespace {
 
+using namespace rest;  // NOLINT: the table below is made of its words
+
 struct AnalyzeBody {
   std::string analyzer, field;
   std::vector<std::string> texts;
 };
 
+void read_texts(const JsonView&, const JsonView& value, AnalyzeBody& body) {
+  value.each_or_self([&](const JsonView& item) { body.texts.push_back(read_text(item, "text")); });
+}
+
+const MemberTable<AnalyzeBody> k_body{"`_analyze` body", "analyze_request", k_object_dialect,
+                                      {{"analyzer", k_text, into<&AnalyzeBody::analyzer, read_text>},
+                                       {"field", k_text, into<&AnalyzeBody::field, read_text>},
+                                       {"text", k_text | k_array, read_texts},
+                                       only_some("explain", k_flags, only_false, "`false`"),
+                                       no_effect("attributes", k_text | k_array, check_nothing,
+                                                 "they are shown with `explain` alone"),
+                                       refused("tokenizer", k_text | k_object),
+                                       refused("filter", k_array),
+                                       refused("char_filter", k_array),
+                                       refused("normalizer", k_text)}};
+
 AnalyzeBody read_body(const http::Request& request) {
-  const auto tape = rest::JsonTape::parse(request.body);
+  const auto tape = JsonTape::parse(request.body);
   if (!tape) refuse(tape.error());
   const JsonView root(*tape, 0);
   if (!root.is_object()) refuse({400, "parse_exception", "request body or source parameter is required"});
   AnalyzeBody body;
-  root.each_member([&](const JsonView& key, const JsonView& value) {
-    const std::string_view name = key.text();
-    if (name == "analyzer" && value.is_string()) {
-      body.analyzer = value.text();
-    } else if (name == "field") {
-      body.field = read_text(value, name);
-    } else if (name == "text") {
-      value.each_or_self([&](const JsonView& item) { body.texts.push_back(read_text(item, name)); });
-    } else if (name == "analyzer" || name == "tokenizer" || name == "filter" || name == "char_filter" ||
-               name == "explain" || name == "attributes" || name == "normalizer") {
-      refuse(
-          illegal_argument("[" + std::string(name) + "] is not supported by _analyze of this local store"));
-    } else {
-      refuse(content_exception(key, "[analyze_request] unknown field [" + std::string(name) + "]"));
-    }
-  });
+  k_body.read(root, body);
   if (body.texts.empty()) {
     refuse({400, "action_request_validation_exception", "Validation Failed: 1: text is missing;"});
   }

@@ -106,12 +106,12 @@ FieldFetcher::FieldFetcher(const ShardView& shard, const std::vector<FieldReques
     for (const FieldPtr& field : shard.mapping->expand(request.pattern)) {
       const auto same =
           std::find_if(wanted_.begin(), wanted_.end(), [&](const Wanted& one) { return one.field == field; });
-      if (same != wanted_.end()) continue;
       if (!request.format.empty() && field->type != FieldType::date) {
         refuse_shard("error fetching [" + field->path + "]: Field [" + field->path + "] of type [" +
                      to_string(field->type) + "] doesn't support formats.");
       }
-      wanted_.push_back({field, request.format});
+      // The last request for a field decides its format.
+      same != wanted_.end() ? void(same->format = request.format) : wanted_.push_back({field, request.format});
       reads_source_ = reads_source_ || is_from_source(*field);
     }
   }

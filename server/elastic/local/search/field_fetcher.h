@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "server/elastic/local/search/json_view.h"
+#include "server/elastic/rest/json_view.h"
 #include "server/elastic/local/search/search_body.h"
 #include "server/elastic/local/search/shard_view.h"
 

@@ -9,7 +9,7 @@
 
 #include "base/cancellation.h"
 #include "server/elastic/local/date.h"
-#include "server/elastic/local/search/json_view.h"
+#include "server/elastic/rest/json_view.h"
 #include "server/elastic/local/search/literals.h"
 #include "server/elastic/local/search/search_errors.h"
 
@@ -83,6 +83,8 @@ class KeySource {
     const FieldPtr field = shard.mapping->find(key.field);
     if (!field) {
       if (!key.unmapped_type) refuse_query("No mapping found for [" + key.field + "] in order to sort on");
+      if (!key.format.empty() && *key.unmapped_type != "date")
+        refuse_shard("Field [" + key.field + "] does not support custom formats here");
       whole_ =
           *key.unmapped_type != "keyword" && *key.unmapped_type != "float" && *key.unmapped_type != "double";
       decimal_ = *key.unmapped_type == "float" || *key.unmapped_type == "double";
@@ -90,6 +92,12 @@ class KeySource {
       return;
     }
     refuse_without_values(shard, *field);
+    if (!key.format.empty() && field->type != FieldType::date) {
+      refuse_shard("Field [" + field->path + "] of type [" + to_string(field->type) +
+                   "] does not support custom formats here");
+    }
+    if (!key.format.empty() && !is_date_format(key.format))
+      refuse_shard("Invalid format: [" + key.format + "]: Unknown pattern");
     const MemoryIndex& memory = shard.memory();
     keywords_ = memory.keyword(field->path);
     integers_ = memory.integers(field->path);

@@ -8,12 +8,19 @@
 namespace sightline::elastic {
 namespace {
 
+using namespace rest;  // NOLINT: the tables below are made of its words
+
 constexpr std::int64_t k_max_candidates = 10'000;
 /// The most dims that a dense_vector may have; longer query vectors fit no field.
 constexpr std::size_t k_max_dims = 4'096;
 
-struct KnnParts {
-  std::optional<std::int64_t> k, num_candidates;
+/// What one `knn` object is read into.
+struct KnnReading {
+  const QueryContext& context;
+  KnnPlace place;
+  Query query = {};
+  KnnQuery knn = {};
+  std::optional<std::int64_t> k = {}, num_candidates = {};
   bool has_vector = false, has_builder = false;
 };
 
@@ -32,55 +39,123 @@ float read_component(const JsonView& item) {
   return number;
 }
 
-std::vector<float> read_vector(const JsonView& key, const JsonView& value) {
+void read_vector(const JsonView&, const JsonView& value, KnnReading& reading) {
   if (value.is_string()) {
-    refuse(content_exception(value,
-                             "[knn] query_vector as an encoded string is not supported by this local store; "
-                             "send an array of numbers"));
-  }
-  if (!value.is_array()) {
-    refuse(content_exception(
-        value, std::string("[knn] query_vector doesn't support values of type: ") + token_name(value)));
+    refuse(content_exception(value, "[knn] query_vector as an encoded string is not supported by " +
+                                        std::string(k_store_name) + "; send an array of numbers"));
   }
   if (value.size() > k_max_dims) {
     refuse(illegal_argument("[query_vector] has " + std::to_string(value.size()) +
                             " dimensions; the most are 4096"));
   }
-  std::vector<float> vector;
-  vector.reserve(value.size());
-  value.each_element([&](const JsonView& item) {
-    within("knn", key, item, [&] { vector.push_back(read_component(item)); });
-  });
-  return vector;
+  reading.has_vector = true;
+  reading.knn.vector.reserve(value.size());
+  value.each_element([&](const JsonView& item) { reading.knn.vector.push_back(read_component(item)); });
 }
 
-void read_knn_filter(const JsonView& key, const JsonView& value, const QueryContext& context, KnnQuery& knn) {
-  QueryContext inner = context;
-  ++inner.depth;
-  value.each_or_self([&](const JsonView& clause) {
-    within("knn", key, clause, [&] { knn.filters.push_back(parse_query(clause, inner)); });
+void read_filter(const JsonView&, const JsonView& value, KnnReading& reading) {
+  const QueryContext inner = reading.context.inner(reading.place == KnnPlace::query);
+  value.each_or_self(
+      [&](const JsonView& clause) { reading.knn.filters.push_back(parse_query(clause, inner)); });
+}
+
+void read_builder(const JsonView&, const JsonView& value, KnnReading& reading) {
+  reading.has_builder = true;
+  if (value.size() != 1) refuse(parsing_exception(value, "[query_vector_builder] must hold one builder"));
+  value.each_member([&](const JsonView& name, const JsonView& body) {
+    if (name.text() == "text_embedding" || name.text() == "embedding" || name.text() == "lookup") return;
+    ElasticError error =
+        parsing_exception(body, "Unknown key [" + std::string(name.text()) + "] in [query_vector_builder]");
+    error.cause_type = "named_object_not_found_exception";
+    error.cause_reason = position_text(body) + " unknown field [" + std::string(name.text()) + "]";
+    refuse(std::move(error));
   });
 }
 
-void check_builder(const JsonView& value) {
-  if (value.is_object() && value.size() == 1) {
-    value.each_member([&](const JsonView& name, const JsonView& body) {
-      if (name.text() == "text_embedding" || name.text() == "embedding" || name.text() == "lookup") return;
-      ElasticError error =
-          parsing_exception(body, "Unknown key [" + std::string(name.text()) + "] in [query_vector_builder]");
-      error.cause_type = "named_object_not_found_exception";
-      error.cause_reason = position_text(body) + " unknown field [" + std::string(name.text()) + "]";
-      refuse(std::move(error));
-    });
-  }
+/// Whole numbers alone, as a decimal k would be cut.
+std::optional<std::int64_t> read_count(const JsonView& value, std::string_view name) {
+  if (value.is_null()) return std::nullopt;
+  return read_integer(value, name);
+}
+
+struct RescoreVector {
+  bool given = false;
+};
+
+void read_oversample(const JsonView& key, const JsonView& value, RescoreVector& rescore) {
+  const double oversample = read_double(value, key.text());
+  if (!(oversample >= 1) && oversample != 0)
+    refuse(illegal_argument("[oversample] must be >= 1.0 or 0"));
+  rescore.given = true;
+}
+
+const MemberTable<RescoreVector> k_rescore_vector{
+    "`knn`, `rescore_vector`", "rescore_vector", k_object_dialect,
+    {{"oversample", k_numbers, read_oversample, "checked; scores are always those of the full vectors"}}};
+
+void check_rescore_vector(const JsonView& value, std::string_view) {
+  RescoreVector rescore;
+  k_rescore_vector.read(value, rescore);
+  if (!rescore.given) refuse(illegal_argument("Required [oversample]"));
+}
+
+template <auto Field, auto Read>
+void into_knn(const JsonView& key, const JsonView& value, KnnReading& reading) {
+  reading.knn.*Field = Read(value, key.text());
+}
+
+float read_similarity(const JsonView& value, std::string_view name) {
+  return static_cast<float>(read_double(value, name));
+}
+
+using Rows = std::vector<Member<KnnReading>>;
+
+Rows rows() {
+  constexpr Kinds k_counts = k_numbers | k_null;
+  return {{"field", k_text, into_knn<&KnnQuery::field, read_text>},
+          {"query_vector", k_array | k_text, read_vector, "an array of numbers; encoded strings are refused"},
+          {"query_vector_builder", k_object, read_builder,
+           "`text_embedding`, `embedding` and `lookup`, resolved before the search"},
+          {"k", k_counts, into<&KnnReading::k, read_count>},
+          {"num_candidates", k_counts, into<&KnnReading::num_candidates, read_count>},
+          {"similarity", k_numbers, into_knn<&KnnQuery::similarity, read_similarity>},
+          {"filter", k_object | k_array, read_filter},
+          no_effect("rescore_vector", k_object, check_rescore_vector,
+                    "scores are always those of the full vectors"),
+          refused("visit_percentage", k_numbers, "vectors here are not kept in clusters"),
+          {"_name", k_text, [](const JsonView& key, const JsonView& value, KnnReading& reading) {
+             reading.query.name = read_text(value, key.text());
+           }, "hits list it in `matched_queries`"}};
+}
+
+const Rows k_boost{{"boost", k_numbers, [](const JsonView& key, const JsonView& value, KnnReading& reading) {
+                      reading.query.boost = read_boost(value, key.text());
+                    }, "multiplies scores; negative and infinite ones are refused"}};
+const Rows k_inner_hits{refused("inner_hits", k_object)};
+
+/// Elasticsearch refuses the shards of such a search, not the body.
+const Rows k_top_boost{{"boost", k_numbers,
+                        [](const JsonView& key, const JsonView& value, KnnReading& reading) {
+                          reading.query.boost = static_cast<float>(read_double(value, key.text()));
+                        },
+                        "multiplies scores; negative and infinite ones are refused"}};
+
+const MemberTable<KnnReading> k_query{"query `knn`", "knn", k_object_dialect, {rows(), k_boost}};
+const MemberTable<KnnReading> k_top{"search body, `knn`", "knn", k_object_dialect,
+                                    {rows(), k_top_boost, k_inner_hits}};
+const MemberTable<KnnReading> k_retriever{"retriever `knn`", "knn", k_object_dialect,
+                                          {rows(), {refused("min_score", k_numbers)}}};
+
+const MemberTable<KnnReading>& table_of(KnnPlace place) {
+  return place == KnnPlace::query ? k_query : place == KnnPlace::top ? k_top : k_retriever;
 }
 
 /// The rules for k and num_candidates, in the order in which Elasticsearch checks them.
-void settle_sizes(const KnnParts& parts, const QueryContext& context, bool within_query, KnnQuery& knn) {
-  std::int64_t k = context.size;
+void settle_sizes(KnnReading& parts) {
+  std::int64_t k = parts.context.size;
   if (parts.k) {
     k = *parts.k;
-  } else if (parts.num_candidates && within_query) {
+  } else if (parts.num_candidates && parts.place == KnnPlace::query) {
     k = std::min(k, *parts.num_candidates);
   }
   if (k < 1) refuse(illegal_argument("[k] must be greater than 0"));
@@ -89,12 +164,13 @@ void settle_sizes(const KnnParts& parts, const QueryContext& context, bool withi
   if (candidates < 1) refuse(illegal_argument("[num_candidates] must be greater than 0"));
   if (candidates < k) refuse(illegal_argument("[num_candidates] cannot be less than [k]"));
   if (candidates > k_max_candidates) refuse(illegal_argument("[num_candidates] cannot exceed [10000]"));
-  knn.k = static_cast<int>(k);
-  knn.num_candidates = static_cast<int>(candidates);
+  parts.knn.k = static_cast<int>(k);
+  parts.knn.num_candidates = static_cast<int>(candidates);
 }
 
-void check_whole(const KnnParts& parts, const QueryContext& context, bool within_query, KnnQuery& knn) {
-  settle_sizes(parts, context, within_query, knn);
+void check_whole(KnnReading& parts) {
+  const bool within_query = parts.place == KnnPlace::query;
+  settle_sizes(parts);
   if (parts.has_vector && parts.has_builder) {
     refuse(illegal_argument("cannot provide both [query_vector_builder] and [query_vector]"));
   }
@@ -111,65 +187,23 @@ void check_whole(const KnnParts& parts, const QueryContext& context, bool within
 
 }  // namespace
 
-Query parse_knn(const JsonView& value, const QueryContext& context, bool within_query) {
-  Query query;
-  KnnQuery knn;
-  KnnParts parts;
-  value.each_member([&](const JsonView& key, const JsonView& item) {
-    const std::string_view name = key.text();
-    if (name == "field") {
-      knn.field = read_text(item, name);
-    } else if (name == "query_vector") {
-      knn.vector = read_vector(key, item);
-      parts.has_vector = true;
-    } else if (name == "query_vector_builder") {
-      check_builder(item);
-      parts.has_builder = true;
-    } else if (name == "k") {
-      if (!item.is_null()) within("knn", key, item, [&] { parts.k = read_integer(item, name); });
-    } else if (name == "num_candidates") {
-      if (!item.is_null()) within("knn", key, item, [&] { parts.num_candidates = read_integer(item, name); });
-    } else if (name == "similarity") {
-      within("knn", key, item, [&] { knn.similarity = static_cast<float>(read_double(item, name)); });
-    } else if (name == "boost") {
-      within("knn", key, item, [&] { query.boost = static_cast<float>(read_double(item, name)); });
-    } else if (name == "filter") {
-      read_knn_filter(key, item, context, knn);
-    } else if (name == "rescore_vector") {
-      // Scores here are always those of the full vectors, so rescoring changes nothing.
-      if (!item.is_object())
-        refuse(content_exception(
-            item, "[knn] rescore_vector doesn't support values of type: " + std::string(token_name(item))));
-    } else if (name == "inner_hits" || name == "visit_percentage") {
-      refuse(illegal_argument("[knn] parameter [" + std::string(name) +
-                              "] is not supported by this local store"));
-    } else if (name != "_name") {
-      refuse(content_exception(
-          key, "[knn] unknown field [" + std::string(name) + "]" +
-                   did_you_mean(name,
-                                {"field", "query_vector", "query_vector_builder", "k", "num_candidates",
-                                 "similarity", "filter", "boost", "_name", "inner_hits", "rescore_vector"})));
-    }
-  });
-  if (knn.field.empty()) {
-    refuse(illegal_argument("Required [field]"));
+Query parse_knn(const JsonView& value, const QueryContext& context, KnnPlace place) {
+  KnnReading reading{context, place};
+  table_of(place).read(value, reading);
+  if (reading.knn.field.empty()) refuse(illegal_argument("Required [field]"));
+  try {
+    check_whole(reading);
+  } catch (Refused& inner) {
+    if (place != KnnPlace::query) throw;
+    ElasticError outer{400, "x_content_parse_exception",
+                       "Failed to build [knn] after last required field arrived"};
+    outer.cause_type = inner.error.type;
+    outer.cause_reason = inner.error.reason;
+    refuse(std::move(outer));
   }
-  if (!within_query) {
-    check_whole(parts, context, false, knn);
-  } else {
-    try {
-      check_whole(parts, context, true, knn);
-    } catch (Refused& inner) {
-      ElasticError outer{400, "x_content_parse_exception",
-                         "Failed to build [knn] after last required field arrived"};
-      outer.cause_type = inner.error.type;
-      outer.cause_reason = inner.error.reason;
-      refuse(std::move(outer));
-    }
-  }
-  context.budget.knn(knn.num_candidates);
-  query.node = std::move(knn);
-  return query;
+  context.budget.knn(reading.knn.num_candidates);
+  reading.query.node = std::move(reading.knn);
+  return std::move(reading.query);
 }
 
 }  // namespace sightline::elastic

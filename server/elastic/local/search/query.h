@@ -81,6 +81,7 @@ struct PrefixQuery {
 struct BoolQuery {
   std::vector<QueryPtr> must, filter, should, must_not;
   std::string minimum_should_match;  ///< empty: 1 if there is no must and no filter, else 0
+  bool adjust_pure_negative = true;  ///< false: with must_not alone nothing matches
 };
 
 struct ConstantScoreQuery {
@@ -113,6 +114,7 @@ struct Query {
                TooManyClausesQuery>
       node;
   float boost = 1;
+  std::optional<std::string> name = {};  ///< `_name`: hits say which named queries they match
 };
 
 }  // namespace sightline::elastic

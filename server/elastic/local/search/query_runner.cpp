@@ -1,12 +1,25 @@
 #include "server/elastic/local/search/query_runner.h"
 
+#include <cmath>
+
 #include "base/cancellation.h"
-#include "server/elastic/local/search/json_view.h"
+#include "server/elastic/rest/json_view.h"
 
 namespace sightline::elastic {
 
+void refuse_boost(float boost) {
+  refuse_query_because(std::string("boost must be a positive float, got ") +
+                       (std::isnan(boost) ? "NaN" : "Infinity"));
+}
+
+void check_tie_breaker(float tie_breaker) {
+  if (tie_breaker >= 0 && tie_breaker <= 1) return;
+  refuse_query_because("tieBreakerMultiplier must be in [0, 1]");
+}
+
 ScoredDocs QueryRunner::run(const Query& query, float boost, bool scoring) const {
   check_cancelled();
+  if (!std::isfinite(query.boost)) refuse_boost(query.boost);
   return std::visit([&](const auto& node) { return run(node, boost * query.boost, scoring); }, query.node);
 }
 
@@ -36,6 +49,8 @@ ScoredDocs QueryRunner::run(const BoolQuery& query, float boost, bool scoring) c
   if (least == 0 && !required && any_should) least = 1;
 
   ScoredDocs out{memory_.live()};
+  const bool negative_alone = !required && !any_should && !query.must_not.empty();
+  if (negative_alone && !query.adjust_pure_negative) return {nothing()};
   const bool empty = !required && !any_should && query.must_not.empty();
   if (empty) return {memory_.live(), boost};
   ScoredDocs optional;
@@ -50,6 +65,7 @@ ScoredDocs QueryRunner::run(const BoolQuery& query, float boost, bool scoring) c
 }
 
 ScoredDocs QueryRunner::run(const DisMaxQuery& query, float boost, bool scoring) const {
+  check_tie_breaker(query.tie_breaker);
   ClauseSum clauses(ClauseSum::Of::best, scoring, false, query.tie_breaker);
   for (const QueryPtr& clause : query.queries) clauses.add(run(*clause, boost, scoring));
   return std::move(clauses).finish();

@@ -67,6 +67,11 @@ class QueryRunner {
   const MemoryIndex& memory_;
 };
 
+/// Throws ShardRefused: a boost that is not finite.
+[[noreturn]] void refuse_boost(float boost);
+/// Throws ShardRefused unless it is from 0 to 1.
+void check_tie_breaker(float tie_breaker);
+
 /// The nearest vectors of one field to `knn.vector`, restricted to the live documents that its filters let
 /// pass. Throws ShardRefused if the field is no dense_vector or the query vector does not fit it.
 ScoredDocs run_knn(const ShardView& shard, const QueryRunner& runner, const KnnQuery& knn, float boost);

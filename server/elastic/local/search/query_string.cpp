@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "server/elastic/local/search/json_view.h"
+#include "server/elastic/rest/json_view.h"
 
 namespace sightline::elastic {
 namespace {

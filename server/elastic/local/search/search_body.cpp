@@ -3,78 +3,17 @@
 #include <algorithm>
 #include <array>
 
-#include "base/json/document.h"
 #include "base/number_text.h"
 #include "server/elastic/local/search/query_parser.h"
 #include "server/elastic/local/search/query_string.h"
 #include "server/elastic/local/search/sort_parser.h"
+#include "server/elastic/rest/member_table.h"
 #include "server/elastic/rest/router.h"
 
 namespace sightline::elastic {
 namespace {
 
-/// Keys of a search body, and the kinds of values that Elasticsearch takes for them.
-struct KnownKey {
-  enum Kinds : unsigned { scalar = 1, object = 2, array = 4 };
-  std::string_view name;
-  unsigned kinds;
-  bool supported = true;
-};
-
-constexpr std::array k_known_keys = {
-    KnownKey{"query", KnownKey::object},
-    KnownKey{"knn", KnownKey::object | KnownKey::array},
-    KnownKey{"size", KnownKey::scalar},
-    KnownKey{"from", KnownKey::scalar},
-    KnownKey{"_source", KnownKey::scalar | KnownKey::object | KnownKey::array},
-    KnownKey{"fields", KnownKey::array},
-    KnownKey{"min_score", KnownKey::scalar},
-    KnownKey{"sort", KnownKey::scalar | KnownKey::object | KnownKey::array},
-    KnownKey{"search_after", KnownKey::array},
-    KnownKey{"track_total_hits", KnownKey::scalar},
-    KnownKey{"track_scores", KnownKey::scalar},
-    KnownKey{"post_filter", KnownKey::object},
-    KnownKey{"version", KnownKey::scalar},
-    KnownKey{"seq_no_primary_term", KnownKey::scalar},
-    KnownKey{"timeout", KnownKey::scalar},
-    KnownKey{"explain", KnownKey::scalar},
-    KnownKey{"include_named_queries_score", KnownKey::scalar},
-    KnownKey{"stats", KnownKey::array},
-    KnownKey{"aggs", KnownKey::object},
-    KnownKey{"aggregations", KnownKey::object},
-    KnownKey{"retriever", KnownKey::object},
-    KnownKey{"stored_fields", KnownKey::scalar | KnownKey::array, false},
-    KnownKey{"docvalue_fields", KnownKey::array, false},
-    KnownKey{"terminate_after", KnownKey::scalar, false},
-    KnownKey{"profile", KnownKey::scalar, false},
-    KnownKey{"script_fields", KnownKey::object, false},
-    KnownKey{"indices_boost", KnownKey::object | KnownKey::array, false},
-    KnownKey{"highlight", KnownKey::object, false},
-    KnownKey{"suggest", KnownKey::object, false},
-    KnownKey{"rescore", KnownKey::object | KnownKey::array, false},
-    KnownKey{"collapse", KnownKey::object, false},
-    KnownKey{"slice", KnownKey::object, false},
-    KnownKey{"pit", KnownKey::object, false},
-    KnownKey{"runtime_mappings", KnownKey::object, false},
-    KnownKey{"ext", KnownKey::object, false},
-    KnownKey{"rank", KnownKey::object, false},
-};
-
-void check_key(const JsonView& key, const JsonView& value) {
-  const unsigned kind = value.is_object()  ? unsigned{KnownKey::object}
-                        : value.is_array() ? unsigned{KnownKey::array}
-                        : value.is_null()  ? 0u
-                                           : unsigned{KnownKey::scalar};
-  const auto known = std::find_if(k_known_keys.begin(), k_known_keys.end(),
-                                  [&](const KnownKey& candidate) { return candidate.name == key.text(); });
-  if (known == k_known_keys.end() || (known->kinds & kind) == 0) {
-    refuse(parsing_exception(value, std::string("Unknown key for a ") + token_name(value) + " in [" +
-                                        std::string(key.text()) + "]."));
-  }
-  if (!known->supported) {
-    refuse(illegal_argument("[" + std::string(key.text()) + "] is not supported by this local store"));
-  }
-}
+using namespace rest;  // NOLINT: the tables below are made of its words
 
 int checked_size(std::int64_t size) {
   if (size < 0)
@@ -103,56 +42,48 @@ std::int64_t read_tracking(const JsonView& value) {
   return checked_tracking(read_integer(value, "track_total_hits"));
 }
 
-/// Wrong kinds of values, which the reader of the parsed value cannot tell apart.
-void check_source(const JsonView& value) {
-  if (value.is_number()) {
-    refuse(parsing_exception(
-        value,
-        "Expected one of [VALUE_BOOLEAN, VALUE_STRING, START_ARRAY, START_OBJECT] but found [VALUE_NUMBER]"));
-  }
-  if (!value.is_object()) return;
-  value.each_member([](const JsonView& key, const JsonView& item) {
-    const std::string_view name = key.text();
-    if (name == "includes" || name == "include" || name == "excludes" || name == "exclude" ||
-        name == "exclude_vectors")
-      return;
-    refuse(parsing_exception(
-        item, std::string("Unknown key for a ") + token_name(item) + " in [" + std::string(name) + "]."));
+/// Lists of patterns of a `_source` object.
+template <std::vector<std::string> rest::SourceFilter::* List>
+void read_patterns(const JsonView&, const JsonView& value, rest::SourceFilter& filter) {
+  value.each_or_self([&](const JsonView& item) {
+    if (!item.is_string())
+      refuse(parsing_exception(item, std::string("Unknown key for a ") + token_name(item) + " in [_source]."));
+    (filter.*List).emplace_back(item.text());
   });
 }
 
-rest::SourceFilter read_source(const JsonView& value, const Limits& limits) {
-  check_source(value);
-  rapidjson::Document document;
-  json::read_document(value.raw(), document);  // it was read before
-  auto filter = rest::parse_source_filter(document, limits.max_patterns);
-  if (!filter) refuse(std::move(filter).error());
-  return *std::move(filter);
-}
+constexpr Kinds k_patterns = k_text | k_array;
+const MemberTable<rest::SourceFilter> k_source{
+    "`_source`", "_source", k_key_dialect,
+    {{"includes", k_patterns, read_patterns<&rest::SourceFilter::includes>},
+     {"include", k_patterns, read_patterns<&rest::SourceFilter::includes>, "an old name of `includes`"},
+     {"excludes", k_patterns, read_patterns<&rest::SourceFilter::excludes>},
+     {"exclude", k_patterns, read_patterns<&rest::SourceFilter::excludes>, "an old name of `excludes`"},
+     {"exclude_vectors", k_flags, into<&rest::SourceFilter::exclude_vectors, read_bool>}}};
+
+/// One entry of `fields`.
+const MemberTable<FieldRequest> k_field_entry{
+    "search body, `fields`", "fetch_field_and_format", k_object_dialect,
+    {{"field", k_text, into<&FieldRequest::pattern, read_text>, "a name or a pattern"},
+     {"format", k_text | k_null,
+      [](const JsonView& key, const JsonView& value, FieldRequest& field) {
+        if (!value.is_null()) field.format = read_text(value, key.text());
+      },
+      "of dates; other fields refuse it"},
+     only_some("include_unmapped", k_flags, only_false, "`false`")}};
 
 std::vector<FieldRequest> read_fields(const JsonView& value, const Limits& limits) {
   if (auto refusal = rest::check_pattern_count("fields", value.size(), limits.max_patterns))
     refuse(*std::move(refusal));
   std::vector<FieldRequest> fields;
   value.each_element([&](const JsonView& item) {
-    if (!item.is_object()) {
-      fields.push_back({read_text(item, "fields")});
-      return;
-    }
     FieldRequest field;
-    item.each_member([&](const JsonView& key, const JsonView& option) {
-      if (key.text() == "field") {
-        field.pattern = read_text(option, "field");
-      } else if (key.text() == "format") {
-        field.format = read_text(option, "format");
-      } else if (key.text() != "include_unmapped") {
-        refuse(content_exception(key,
-                                 "[fetch_field_and_format] unknown field [" + std::string(key.text()) + "]"));
-      } else if (read_bool(option, "include_unmapped")) {
-        refuse(illegal_argument("[include_unmapped] is not supported by this local store"));
-      }
-    });
-    if (field.pattern.empty()) refuse(content_exception(item, "Required [field]"));
+    if (item.is_object()) {
+      k_field_entry.read(item, field);
+      if (field.pattern.empty()) refuse(illegal_argument("Required [field]"));
+    } else {
+      field.pattern = read_text(item, "fields");
+    }
     fields.push_back(std::move(field));
   });
   return fields;
@@ -186,7 +117,7 @@ std::vector<Query> read_knn(const JsonView& value, const QueryContext& context) 
           item, "malformed knn format, within the knn search array only objects are allowed; found " +
                     std::string(token_name(item))));
     }
-    knn.push_back(parse_knn(item, context, false));
+    knn.push_back(parse_knn(item, context, KnnPlace::top));
   });
   return knn;
 }
@@ -200,99 +131,170 @@ QueryPtr filtered(QueryPtr query, std::vector<QueryPtr> filters) {
   return std::make_shared<const Query>(Query{std::move(both)});
 }
 
-void read_standard_retriever(const JsonView& value, const QueryContext& context, SearchBody& body) {
-  std::vector<QueryPtr> filters;
-  value.each_member([&](const JsonView& key, const JsonView& item) {
-    const std::string_view name = key.text();
-    if (name == "query") {
-      body.query = parse_query(item, context);
-    } else if (name == "filter") {
-      item.each_or_self([&](const JsonView& clause) { filters.push_back(parse_query(clause, context)); });
-    } else if (name == "min_score") {
-      body.min_score = static_cast<float>(read_double(item, name));
-    } else if (name == "sort") {
-      body.sort = parse_sort(item, context.budget.limits());
-    } else if (name == "search_after") {
-      body.search_after = read_search_after(item);
-    } else if (name != "_name") {
-      refuse(illegal_argument("[standard] retriever parameter [" + std::string(name) +
-                              "] is not supported by this local store"));
-    }
-  });
-  body.query = filtered(std::move(body.query), std::move(filters));
+/// What the members of a search body, or of its retriever, are read into.
+struct BodyReading {
+  const QueryContext& context;
+  SearchBody& body;
+  std::vector<QueryPtr> filters = {};  ///< of a retriever
+};
+
+template <auto Field, auto Read>
+void into_body(const JsonView& key, const JsonView& value, BodyReading& reading) {
+  reading.body.*Field = Read(value, key.text());
 }
 
-void read_knn_retriever(const JsonView& value, const QueryContext& context, SearchBody& body) {
-  // A retriever's own min_score is cut out: parse_knn knows nothing of it.
-  if (const auto least = value.member("min_score")) {
-    refuse(illegal_argument(std::string(token_name(*least)) +
-                            ": [knn] retriever parameter [min_score] is not supported by this local store"));
-  }
+float read_score(const JsonView& value, std::string_view name) {
+  return static_cast<float>(read_double(value, name));
+}
+
+void read_main_query(const JsonView&, const JsonView& value, BodyReading& reading) {
+  reading.body.query = parse_query(value, reading.context);
+}
+
+void read_sort(const JsonView&, const JsonView& value, BodyReading& reading) {
+  reading.body.sort = parse_sort(value, reading.context.budget.limits());
+}
+
+std::optional<std::vector<std::optional<Literal>>> read_after(const JsonView& value, std::string_view) {
+  return read_search_after(value);
+}
+
+void read_retriever_filter(const JsonView&, const JsonView& value, BodyReading& reading) {
+  value.each_or_self(
+      [&](const JsonView& clause) { reading.filters.push_back(parse_query(clause, reading.context)); });
+}
+
+/// Answers show the name of a retriever nowhere but in `explain` and `profile`.
+const UnreadMember k_retriever_name =
+    no_effect("_name", k_text, check_nothing, "it is shown by `explain` and `profile` alone");
+
+const MemberTable<BodyReading> k_standard_retriever{
+    "retriever `standard`", "standard", k_object_dialect,
+    {{"query", k_object, read_main_query},
+     {"filter", k_object | k_array, read_retriever_filter},
+     {"min_score", k_numbers, into_body<&SearchBody::min_score, read_score>},
+     {"sort", k_text | k_object | k_array, read_sort},
+     {"search_after", k_array, into_body<&SearchBody::search_after, read_after>},
+     only_some("terminate_after", k_numbers, only_zero, "0"),
+     refused("collapse", k_object),
+     k_retriever_name}};
+
+void read_standard_retriever(const JsonView&, const JsonView& value, BodyReading& outer) {
+  BodyReading reading{outer.context, outer.body};
+  k_standard_retriever.read(value, reading);
+  reading.body.query = filtered(std::move(reading.body.query), std::move(reading.filters));
+}
+
+void read_knn_retriever(const JsonView&, const JsonView& value, BodyReading& reading) {
   for (const char* required : {"k", "num_candidates"}) {
     if (!value.member(required)) refuse(illegal_argument("Required [" + std::string(required) + "]"));
   }
-  body.knn.push_back(parse_knn(value, context, false));
+  reading.body.knn.push_back(parse_knn(value, reading.context, KnnPlace::retriever));
 }
 
-void read_retriever(const JsonView& value, const QueryContext& context, SearchBody& body) {
+ElasticError unknown_retriever(const MemberTableBase&, const JsonView& key, const JsonView& value) {
+  ElasticError error = parsing_exception(value, "unknown retriever [" + std::string(key.text()) + "]");
+  error.cause_type = "named_object_not_found_exception";
+  error.cause_reason = position_text(value) + " unknown field [" + std::string(key.text()) + "]";
+  return error;
+}
+
+ElasticError retriever_without_body(const MemberTableBase&, const JsonView& key, const JsonView& value) {
+  return parsing_exception(
+      value, "[" + std::string(key.text()) + "] retriever malformed, no start_object after retriever name");
+}
+
+constexpr std::string_view k_own_retrievers = "it has standard and knn";
+const Dialect k_retriever_dialect{unknown_retriever, retriever_without_body};
+const MemberTable<BodyReading> k_retrievers{"search body, `retriever`", "retriever", k_retriever_dialect,
+                                            {{"standard", k_object, read_standard_retriever},
+                                             {"knn", k_object, read_knn_retriever},
+                                             refused("rrf", k_object, k_own_retrievers),
+                                             refused("linear", k_object, k_own_retrievers),
+                                             refused("rescorer", k_object, k_own_retrievers),
+                                             refused("text_similarity_reranker", k_object, k_own_retrievers),
+                                             refused("diversify", k_object, k_own_retrievers),
+                                             refused("pinned", k_object, k_own_retrievers),
+                                             refused("rule", k_object, k_own_retrievers)}};
+
+void read_retriever(const JsonView&, const JsonView& value, BodyReading& reading) {
   if (value.size() != 1)
     refuse(parsing_exception(value, "retriever malformed, must hold exactly one retriever"));
-  value.each_member([&](const JsonView& key, const JsonView& item) {
-    if (!item.is_object())
-      refuse(parsing_exception(item, "[" + std::string(key.text()) +
-                                         "] retriever malformed, no start_object after retriever name"));
-    if (key.text() == "standard") return read_standard_retriever(item, context, body);
-    if (key.text() == "knn") return read_knn_retriever(item, context, body);
-    const std::array<std::string_view, 6> foreign = {
-        "rrf", "linear", "rescorer", "text_similarity_reranker", "pinned", "rule"};
-    if (std::find(foreign.begin(), foreign.end(), key.text()) != foreign.end()) {
-      refuse(illegal_argument("[" + std::string(key.text()) +
-                              "] retrievers are not supported by this local store; it has standard and knn"));
-    }
-    ElasticError error = parsing_exception(item, "unknown retriever [" + std::string(key.text()) + "]");
-    error.cause_type = "named_object_not_found_exception";
-    error.cause_reason = position_text(item) + " unknown field [" + std::string(key.text()) + "]";
-    refuse(std::move(error));
+  k_retrievers.read(value, reading);
+}
+
+void check_texts(const JsonView& value, std::string_view name) {
+  value.each_element([&](const JsonView& item) {
+    if (!item.is_string())
+      refuse(parsing_exception(item, "Unknown key for a value in [" + std::string(name) + "]."));
   });
 }
 
-void read_key(const JsonView& key, const JsonView& value, const QueryContext& context, SearchBody& body) {
-  const std::string_view name = key.text();
-  check_key(key, value);
-  if (name == "query") {
-    body.query = parse_query(value, context);
-  } else if (name == "knn") {
-    body.knn = read_knn(value, context);
-  } else if (name == "size") {
-    body.size = checked_size(read_integer(value, name));
-  } else if (name == "from") {
-    body.from = checked_from(read_integer(value, name));
-  } else if (name == "_source") {
-    body.source = read_source(value, context.budget.limits());
-  } else if (name == "fields") {
-    body.fields = read_fields(value, context.budget.limits());
-  } else if (name == "min_score") {
-    body.min_score = static_cast<float>(read_double(value, name));
-  } else if (name == "sort") {
-    body.sort = parse_sort(value, context.budget.limits());
-  } else if (name == "search_after") {
-    body.search_after = read_search_after(value);
-  } else if (name == "track_total_hits") {
-    body.track_total_hits = read_tracking(value);
-  } else if (name == "track_scores") {
-    body.track_scores = read_bool(value, name);
-  } else if (name == "post_filter") {
-    body.post_filter = parse_query(value, context);
-  } else if (name == "version") {
-    body.version = read_bool(value, name);
-  } else if (name == "seq_no_primary_term") {
-    body.seq_no_primary_term = read_bool(value, name);
-  } else if (name == "aggs" || name == "aggregations") {
-    body.aggregations = parse_aggregations(value, context.budget.limits());
-  } else if (name == "retriever") {
-    read_retriever(value, context, body);
-  }
-}
+constexpr std::string_view k_no_node_figures = "they count in the statistics of nodes, of which there are none";
+const MemberTable<BodyReading> k_body{
+    "search body", "search", k_key_dialect,
+    {{"query", k_object, read_main_query},
+     {"knn", k_object | k_array,
+      [](const JsonView&, const JsonView& value, BodyReading& reading) {
+        reading.body.knn = read_knn(value, reading.context);
+      }},
+     {"retriever", k_object, read_retriever},
+     {"size", k_scalars,
+      [](const JsonView& key, const JsonView& value, BodyReading& reading) {
+        reading.body.size = checked_size(read_integer(value, key.text()));
+      }},
+     {"from", k_scalars,
+      [](const JsonView& key, const JsonView& value, BodyReading& reading) {
+        reading.body.from = checked_from(read_integer(value, key.text()));
+      }},
+     {"_source", k_flags | k_object | k_array,
+      [](const JsonView&, const JsonView& value, BodyReading& reading) {
+        reading.body.source = read_source_filter(value, reading.context.budget.limits().max_patterns);
+      }},
+     {"fields", k_array,
+      [](const JsonView&, const JsonView& value, BodyReading& reading) {
+        reading.body.fields = read_fields(value, reading.context.budget.limits());
+      }},
+     {"min_score", k_scalars, into_body<&SearchBody::min_score, read_score>},
+     {"sort", k_scalars | k_object | k_array, read_sort},
+     {"search_after", k_array, into_body<&SearchBody::search_after, read_after>},
+     {"track_total_hits", k_scalars,
+      [](const JsonView&, const JsonView& value, BodyReading& reading) {
+        reading.body.track_total_hits = read_tracking(value);
+      }},
+     {"track_scores", k_scalars, into_body<&SearchBody::track_scores, read_bool>},
+     {"post_filter", k_object,
+      [](const JsonView&, const JsonView& value, BodyReading& reading) {
+        reading.body.post_filter = parse_query(value, reading.context);
+      }},
+     {"version", k_scalars, into_body<&SearchBody::version, read_bool>},
+     {"seq_no_primary_term", k_scalars, into_body<&SearchBody::seq_no_primary_term, read_bool>},
+     {"aggs", k_object,
+      [](const JsonView&, const JsonView& value, BodyReading& reading) {
+        reading.body.aggregations = parse_aggregations(value, reading.context.budget.limits());
+      }},
+     {"aggregations", k_object,
+      [](const JsonView&, const JsonView& value, BodyReading& reading) {
+        reading.body.aggregations = parse_aggregations(value, reading.context.budget.limits());
+      }},
+     no_effect("timeout", k_scalars, check_time, "a search runs to its end; Elasticsearch keeps it as well as it can"),
+     no_effect("stats", k_array, check_texts, k_no_node_figures),
+     only_some("explain", k_scalars, only_false, "`false`"),
+     only_some("profile", k_scalars, only_false, "`false`"),
+     only_some("terminate_after", k_scalars, only_zero, "0"),
+     refused("stored_fields", k_text | k_flag | k_array, "ask with `fields` or `_source`"),
+     refused("docvalue_fields", k_array, "ask with `fields`"),
+     refused("script_fields", k_object),
+     refused("runtime_mappings", k_object),
+     refused("indices_boost", k_array),
+     refused("highlight", k_object),
+     refused("suggest", k_object),
+     refused("rescore", k_object | k_array),
+     refused("collapse", k_object),
+     refused("slice", k_object),
+     refused("pit", k_object),
+     refused("ext", k_object),
+     refused("rank", k_object)}};
 
 void read_body(const JsonView& root, QueryBudget& budget, SearchBody& body) {
   if (!root.is_object()) {
@@ -300,6 +302,7 @@ void read_body(const JsonView& root, QueryBudget& budget, SearchBody& body) {
         parsing_exception(root, std::string("Expected [START_OBJECT] but found [") + token_name(root) + "]"));
   }
   QueryContext context{budget};
+  context.named = &body.named;
   if (const auto size = root.member("size"); size && (size->is_number() || size->is_string())) {
     context.size = checked_size(read_integer(*size, "size"));
   }
@@ -309,7 +312,8 @@ void read_body(const JsonView& root, QueryBudget& budget, SearchBody& body) {
               std::string("Validation Failed: 1: cannot specify [retriever] and [") + other + "];"});
     }
   }
-  root.each_member([&](const JsonView& key, const JsonView& value) { read_key(key, value, context, body); });
+  BodyReading reading{context, body};
+  k_body.read(root, reading);
 }
 
 std::int64_t integer_parameter(const std::string& name, const std::string& text) {
@@ -365,8 +369,25 @@ void read_parameters(const http::Request& request, QueryBudget& budget, SearchBo
   body.track_scores = flag(request, "track_scores", body.track_scores);
   body.total_hits_as_int = flag(request, "rest_total_hits_as_int", false);
   body.typed_keys = flag(request, "typed_keys", false);
-  if (const auto type = rest::query_parameter(request, "search_type")) check_search_type(*type);
+  body.named_queries_score = flag(request, "include_named_queries_score", false);
+  if (const auto type = rest::query_parameter(request, "search_type")) body.over_all_indices = over_all_indices(*type);
 }
+
+struct CountReading {
+  QueryContext context;
+  QueryPtr query = {};
+};
+
+ElasticError unsupported_by_count(const MemberTableBase&, const JsonView& key, const JsonView&) {
+  return parsing_exception(key, "request does not support [" + std::string(key.text()) + "]");
+}
+
+const Dialect k_count_dialect{unsupported_by_count, unsupported_by_count};
+const MemberTable<CountReading> k_count_body{
+    "`_count` body", "count", k_count_dialect,
+    {{"query", k_object, [](const JsonView&, const JsonView& value, CountReading& reading) {
+        reading.query = parse_query(value, reading.context);
+      }}}};
 
 QueryPtr too_many_clauses(const Limits& limits) {
   return std::make_shared<const Query>(Query{TooManyClausesQuery{limits.max_clauses}});
@@ -395,10 +416,25 @@ void check_whole(SearchBody& body, bool tracking_given) {
 
 }  // namespace
 
-void check_search_type(std::string_view type) {
-  // One shard an index: what shards would have to agree on first is known here at once.
-  if (type != "query_then_fetch" && type != "dfs_query_then_fetch")
-    refuse(illegal_argument("No search type for [" + std::string(type) + "]"));
+rest::SourceFilter read_source_filter(const JsonView& value, std::size_t max_patterns) {
+  rest::SourceFilter filter;
+  if (value.is_object()) {
+    k_source.read(value, filter);
+  } else if (value.is_bool() || value.text() == "true" || value.text() == "false") {
+    filter.enabled = read_bool(value, "_source");
+  } else {
+    read_patterns<&rest::SourceFilter::includes>(value, value, filter);
+  }
+  if (auto refusal = rest::check_pattern_count("_source", filter.includes.size() + filter.excludes.size(),
+                                               max_patterns))
+    refuse(*std::move(refusal));
+  return filter;
+}
+
+bool over_all_indices(std::string_view search_type) {
+  if (search_type != "query_then_fetch" && search_type != "dfs_query_then_fetch")
+    refuse(illegal_argument("No search type for [" + std::string(search_type) + "]"));
+  return search_type == "dfs_query_then_fetch";
 }
 
 Answer<SearchBody> parse_search(std::string_view text, const http::Request& request, const Limits& limits) {
@@ -441,13 +477,9 @@ Answer<QueryPtr> parse_query_body(std::string_view text, const http::Request& re
     if (!root.is_object())
       refuse(parsing_exception(root,
                                std::string("Expected [START_OBJECT] but found [") + token_name(root) + "]"));
-    root.each_member([&](const JsonView& key, const JsonView& value) {
-      if (key.text() != "query") {
-        refuse(parsing_exception(key, "request does not support [" + std::string(key.text()) + "]"));
-      }
-      query = parse_query(value, {budget});
-    });
-    return query;
+    CountReading reading{{budget}};
+    k_count_body.read(root, reading);
+    return std::move(reading.query);
   } catch (Refused& refused) {
     return std::move(refused.error);
   } catch (const TooManyClauses&) {

@@ -13,6 +13,7 @@
 #include "server/elastic/local/search/query.h"
 #include "server/elastic/limits.h"
 #include "server/elastic/rest/json_filter.h"
+#include "server/elastic/rest/json_view.h"
 #include "server/http/message.h"
 
 namespace sightline::elastic {
@@ -49,6 +50,8 @@ inline constexpr std::int64_t k_count_all = std::numeric_limits<std::int64_t>::m
 inline constexpr std::int64_t k_count_none = -1;
 
 struct SearchBody {
+  std::vector<QueryPtr> named;  ///< all queries that have a `_name`
+  bool named_queries_score = false;  ///< `matched_queries` with the score of each
   QueryPtr query;          ///< null: all documents, or none beside `knn`
   std::vector<Query> knn;  ///< each holds a KnnQuery
   int size = 10, from = 0;
@@ -62,7 +65,8 @@ struct SearchBody {
   QueryPtr post_filter;
   bool version = false, seq_no_primary_term = false, track_scores = false;
   std::vector<Aggregation> aggregations;
-  bool typed_keys = false;  ///< of aggregations
+  bool typed_keys = false;        ///< of aggregations
+  bool over_all_indices = false;  ///< dfs_query_then_fetch: words are counted over all indices
 
   bool sorts_by_score() const { return sort.empty(); }
 };
@@ -72,8 +76,12 @@ struct SearchBody {
 /// exceeded. With too many clauses the query becomes a TooManyClausesQuery.
 Answer<SearchBody> parse_search(std::string_view body, const http::Request& request, const Limits& limits);
 
-/// Refuses (throws Refused) what is no search type.
-void check_search_type(std::string_view type);
+/// Reads a `_source`: true, false, "a", ["a","b*"], {"includes":..,"excludes":..,"exclude_vectors":..}. At most
+/// `max_patterns` patterns. Throws Refused.
+rest::SourceFilter read_source_filter(const JsonView& value, std::size_t max_patterns);
+
+/// True for the search type that counts words over all indices. Throws Refused for what is no search type.
+bool over_all_indices(std::string_view search_type);
 
 /// Reads a body that holds nothing but a query, as _count has it, and the parameter q. Null: no query.
 Answer<QueryPtr> parse_query_body(std::string_view body, const http::Request& request, const Limits& limits);

@@ -7,10 +7,13 @@
 #include "server/elastic/local/answer_size.h"
 #include "server/elastic/local/search/search_body.h"
 #include "server/elastic/local/search/search_runner.h"
+#include "server/elastic/rest/member_table.h"
 #include "server/elastic/rest/router.h"
 
 namespace sightline::elastic {
 namespace {
+
+using namespace rest;  // NOLINT: the table below is made of its words
 
 /// `/{index}/_search` names indices, `/_search` means all.
 std::string expression_of(const http::Request& request) {
@@ -31,16 +34,81 @@ std::string_view next_line(std::string_view& rest) {
 struct SearchHeader {
   std::string expression;
   IndicesOptions options;
+  std::optional<bool> over_all_indices = {};  ///< of search_type
 };
 
-void read_wildcard_states(const JsonView& value, IndicesOptions& options) {
-  options.expand_open = options.expand_hidden = false;
+void read_indices(const JsonView& key, const JsonView& value, SearchHeader& header) {
+  header.expression.clear();
   value.each_or_self([&](const JsonView& item) {
-    const std::string state = read_text(item, "expand_wildcards");
-    if (state.find("open") != std::string::npos || state == "all") options.expand_open = true;
-    if (state.find("hidden") != std::string::npos || state == "all") options.expand_hidden = true;
+    if (!header.expression.empty()) header.expression += ',';
+    header.expression += read_text(item, key.text());
   });
 }
+
+void read_wildcard_states(const JsonView& key, const JsonView& value, SearchHeader& header) {
+  if (value.is_null()) return;
+  std::string states;
+  value.each_or_self(
+      [&](const JsonView& item) { states += (states.empty() ? "" : ",") + read_text(item, key.text()); });
+  if (states.empty()) return;
+  if (auto refusal = read_wildcard_states(states, header.options)) refuse(*std::move(refusal));
+}
+
+template <bool IndicesOptions::* Option>
+void read_option(const JsonView& key, const JsonView& value, SearchHeader& header) {
+  if (!value.is_null()) header.options.*Option = read_bool(value, key.text());
+}
+
+void read_search_type(const JsonView& key, const JsonView& value, SearchHeader& header) {
+  if (!value.is_null()) header.over_all_indices = over_all_indices(read_text(value, key.text()));
+}
+
+/// No words but these, unlike elsewhere.
+void check_plain_flag(const JsonView& value, std::string_view name) {
+  if (value.is_string() && value.text().empty())
+    refuse(illegal_argument("Failed to parse value [] as only [true] or [false] are allowed."));
+  read_bool(value, name);
+}
+
+void check_throttled(const JsonView& value, std::string_view name) {
+  if (!value.is_null()) check_plain_flag(value, name);
+}
+
+ElasticError unknown_header(const MemberTableBase&, const JsonView& key, const JsonView&) {
+  return illegal_argument("key [" + std::string(key.text()) + "] is not supported in the metadata section");
+}
+
+ElasticError wrong_kind_in_header(const MemberTableBase&, const JsonView& key, const JsonView& value) {
+  return illegal_argument("[" + std::string(key.text()) + "] in the metadata section cannot be a " +
+                          token_name(value));
+}
+
+constexpr Kinds k_flags_or_null = k_flags | k_null, k_names = k_scalars | k_array;
+constexpr std::string_view k_no_cache = "answers are not cached", k_one_copy = "there is one copy of each shard",
+                           k_one_cluster = "there is one cluster",
+                           k_all_or_nothing = "an index that fails fails the search",
+                           k_not_frozen = "no index is frozen";
+const Dialect k_header_dialect{unknown_header, wrong_kind_in_header};
+const MemberTable<SearchHeader> k_header{
+    "`_msearch` header", "msearch", k_header_dialect,
+    {{"index", k_names, read_indices},
+     {"indices", k_names, read_indices},
+     {"search_type", k_text | k_null, read_search_type},
+     {"searchType", k_text | k_null, read_search_type},
+     {"ignore_unavailable", k_flags_or_null, read_option<&IndicesOptions::ignore_unavailable>},
+     {"ignoreUnavailable", k_flags_or_null, read_option<&IndicesOptions::ignore_unavailable>},
+     {"allow_no_indices", k_flags_or_null, read_option<&IndicesOptions::allow_no_indices>},
+     {"allowNoIndices", k_flags_or_null, read_option<&IndicesOptions::allow_no_indices>},
+     {"expand_wildcards", k_names | k_null, read_wildcard_states},
+     {"expandWildcards", k_names | k_null, read_wildcard_states},
+     no_effect("request_cache", k_flags, check_plain_flag, k_no_cache),
+     no_effect("requestCache", k_flags, check_plain_flag, k_no_cache),
+     no_effect("preference", k_any, check_nothing, k_one_copy),
+     no_effect("allow_partial_search_results", k_flags, check_plain_flag, k_all_or_nothing),
+     no_effect("ccs_minimize_roundtrips", k_flags, check_plain_flag, k_one_cluster),
+     no_effect("ccsMinimizeRoundtrips", k_flags, check_plain_flag, k_one_cluster),
+     no_effect("ignore_throttled", k_flags_or_null, check_throttled, k_not_frozen),
+     refused("routing", k_any, "documents have no routing here")}};
 
 SearchHeader read_header(std::string_view line, SearchHeader header) {
   if (line.empty()) return header;
@@ -49,27 +117,7 @@ SearchHeader read_header(std::string_view line, SearchHeader header) {
   const JsonView root(*tape, 0);
   if (!root.is_object())
     refuse(illegal_argument("Expected [START_OBJECT] but found [" + std::string(token_name(root)) + "]"));
-  root.each_member([&](const JsonView& key, const JsonView& value) {
-    const std::string_view name = key.text();
-    if (name == "index" || name == "indices") {
-      header.expression.clear();
-      value.each_or_self([&](const JsonView& item) {
-        if (!header.expression.empty()) header.expression += ',';
-        header.expression += read_text(item, name);
-      });
-    } else if (name == "ignore_unavailable" || name == "ignoreUnavailable") {
-      header.options.ignore_unavailable = read_bool(value, name);
-    } else if (name == "allow_no_indices" || name == "allowNoIndices") {
-      header.options.allow_no_indices = read_bool(value, name);
-    } else if (name == "expand_wildcards" || name == "expandWildcards") {
-      read_wildcard_states(value, header.options);
-    } else if (name == "search_type" || name == "searchType") {
-      check_search_type(read_text(value, name));
-    } else if (name != "request_cache" && name != "preference" && name != "routing" &&
-               name != "ccs_minimize_roundtrips" && name != "allow_partial_search_results") {
-      refuse(illegal_argument("key [" + std::string(name) + "] is not supported in the metadata section"));
-    }
-  });
+  k_header.read(root, header);
   return header;
 }
 
@@ -105,6 +153,7 @@ class SearchReader {
     if (rest_.empty()) return std::nullopt;
     auto body = parse_search(next_line(rest_), shared_, limits_);
     if (!body) refuse(std::move(body).error());
+    if (header.over_all_indices) body->over_all_indices = *header.over_all_indices;
     return OneSearch{std::move(header), *std::move(body)};
   }
 

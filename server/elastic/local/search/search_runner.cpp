@@ -4,10 +4,14 @@
 #include <chrono>
 #include <cmath>
 #include <functional>
+#include <map>
+#include <span>
 
 #include "server/elastic/local/answer_size.h"
 #include "server/elastic/local/search/field_fetcher.h"
 #include "server/elastic/local/search/hit_sorter.h"
+#include "server/elastic/local/search/matched_queries.h"
+#include "server/elastic/local/search/query_parser.h"
 #include "server/elastic/local/search/query_runner.h"
 
 namespace sightline::elastic {
@@ -61,6 +65,7 @@ class Search {
     find_nearest();
     find_matches();
     collect_hits();
+    name_matches();
     return {200, answer()};
   }
 
@@ -76,6 +81,10 @@ class Search {
     for (const auto& index : indices) {
       const auto& search = static_cast<const LocalSearchIndex&>(index->search());  // the only kind there is
       shards_.push_back({index, index->mapping(), &search, now, limits_.max_clauses});
+    }
+    if (body_.over_all_indices && shards_.size() > 1) {
+      refuse(rest::not_supported("[search_type=dfs_query_then_fetch] over more than one index",
+                                 "scores are those of each index"));
     }
     matches_.resize(shards_.size());
     nearest_.resize(shards_.size(), ClauseSum(ClauseSum::Of::any, true));
@@ -112,9 +121,14 @@ class Search {
   void find_nearest() {
     for (const Query& clause : body_.knn) {
       std::vector<ScoredDocs> found(shards_.size());
-      each_shard("dfs", [&](std::size_t i) { found[i] = QueryRunner(shards_[i]).run(clause); });
+      each_shard("dfs", [&](std::size_t i) {
+        if (is_negative_boost(clause.boost))
+          refuse_shard(negative_boost(std::to_string(clause.boost)).reason);
+        found[i] = QueryRunner(shards_[i]).run(clause);
+      });
       if (shards_.size() > 1)
         keep_nearest(static_cast<std::size_t>(std::get<KnnQuery>(clause.node).k), found);
+      if (clause.name) named_nearest_[*clause.name] = found;
       for (std::size_t i = 0; i < shards_.size(); ++i) nearest_[i].add(std::move(found[i]));
     }
   }
@@ -173,6 +187,31 @@ class Search {
                 [&](const Hit& a, const Hit& b) { return comes_before(body_.sort, a, b); });
     }
     if (hits_.size() > count) hits_.resize(count);
+  }
+
+  /// Finds for each named query the hits that it matches, with the score that it alone gives them.
+  void name_matches() {
+    if ((body_.named.empty() && named_nearest_.empty()) || shown_hits().empty()) return;
+    MatchedQueries matched(shown_hits(), body_.named_queries_score, limits_);
+    std::map<std::string_view, const Query*> queries;  // the last of a name counts
+    std::vector<std::string_view> names;
+    const auto add = [&](std::string_view name, const Query* query) {
+      if (queries.insert_or_assign(name, query).second) names.push_back(name);
+    };
+    for (const QueryPtr& query : body_.named) add(*query->name, query.get());
+    for (const auto& [name, found] : named_nearest_) add(name, nullptr);
+    for (const std::string_view name : in_java_order(std::move(names))) {
+      const Query* query = queries[name];
+      each_shard("query", [&](std::size_t i) {
+        query ? matched.add(name, i, QueryRunner(shards_[i]).run(*query, 1, body_.named_queries_score))
+              : matched.add(name, i, named_nearest_.find(name)->second[i]);
+      });
+    }
+    matched_ = std::move(matched).members();
+  }
+
+  std::span<const Hit> shown_hits() const {
+    return std::span<const Hit>(hits_).subspan(std::min(static_cast<std::size_t>(body_.from), hits_.size()));
   }
 
   std::int64_t matched() const {
@@ -253,6 +292,10 @@ class Search {
       check_answer_size(out, limits_);
       if (i != first) out += ',';
       append_hit(out, hits_[i], fetchers_[hits_[i].shard]);
+      if (!matched_.empty()) {
+        out.pop_back();
+        out += matched_[i - first] + "}";
+      }
     }
   }
 
@@ -318,6 +361,8 @@ class Search {
   std::vector<FieldFetcher> fetchers_;            // by index
   std::vector<Hit> hits_;
   std::string aggregations_;
+  std::map<std::string, std::vector<ScoredDocs>, std::less<>> named_nearest_;  // of named kNN clauses, by index
+  std::vector<std::string> matched_;  // `,"matched_queries":..` of each hit that is shown; empty: no names
 };
 
 Reply run(const IndexLookup& indices, std::string_view expression, const IndicesOptions& options,

@@ -4,8 +4,12 @@
 #include <cctype>
 #include <map>
 
+#include "server/elastic/rest/member_table.h"
+
 namespace sightline::elastic {
 namespace {
+
+using namespace rest;  // NOLINT: the tables below are made of its words
 
 SortKey key_of(std::string_view name) {
   SortKey key;
@@ -15,7 +19,7 @@ SortKey key_of(std::string_view name) {
   if (name == "_shard_doc")
     refuse(illegal_argument("[_shard_doc] sort field cannot be used without [point in time]"));
   if (name == "_geo_distance" || name == "_script") {
-    refuse(illegal_argument("sort by [" + std::string(name) + "] is not supported by this local store"));
+    refuse(not_supported("sort by [" + std::string(name) + "]"));
   }
   key.descending = key.kind == SortKey::Kind::score;
   return key;
@@ -41,7 +45,8 @@ SortKey::Mode mode_of(const std::string& name) {
   return mode->second;
 }
 
-void read_missing(const JsonView& value, SortKey& key) {
+void read_missing(const JsonView&, const JsonView& value, SortKey& key) {
+  if (value.is_null()) return;
   const std::string text = read_text(value, "missing");
   key.missing_first = text == "_first";
   if (text != "_first" && text != "_last") {
@@ -49,25 +54,43 @@ void read_missing(const JsonView& value, SortKey& key) {
   }
 }
 
-void read_option(const JsonView& name, const JsonView& value, SortKey& key) {
-  if (name.text() == "order") {
-    key.descending = is_descending(read_text(value, "order"));
-  } else if (name.text() == "missing") {
-    read_missing(value, key);
-  } else if (name.text() == "mode") {
-    within("field_sort", name, value, [&] { key.mode = mode_of(read_text(value, "mode")); });
-  } else if (name.text() == "unmapped_type") {
-    key.unmapped_type = read_text(value, "unmapped_type");
-  } else if (name.text() == "format") {
-    key.format = read_text(value, "format");
-  } else if (name.text() == "numeric_type" || name.text() == "nested") {
-    refuse(illegal_argument("[field_sort] parameter [" + std::string(name.text()) +
-                            "] is not supported by this local store"));
-  } else {
-    refuse(content_exception(name, "[field_sort] unknown field [" + std::string(name.text()) + "]" +
-                                       did_you_mean(name.text(), {"order", "missing", "mode", "unmapped_type",
-                                                                  "format", "numeric_type", "nested"})));
-  }
+bool read_order(const JsonView& value, std::string_view name) {
+  return is_descending(read_text(value, name));
+}
+
+SortKey::Mode read_mode(const JsonView& value, std::string_view name) {
+  return mode_of(read_text(value, name));
+}
+
+const MemberTable<SortKey> k_field_sort{
+    "sort by a field", "field_sort", k_object_dialect,
+    {{"order", k_text, into<&SortKey::descending, read_order>},
+     {"missing", k_scalars | k_null, read_missing},
+     {"mode", k_text, into<&SortKey::mode, read_mode>},
+     {"unmapped_type", k_text, into<&SortKey::unmapped_type, read_text>},
+     {"format", k_text, into<&SortKey::format, read_text>, "of dates; other fields refuse it"},
+     refused("numeric_type", k_text),
+     refused("nested", k_object)}};
+
+constexpr std::string_view k_no_values = "documents stand in their order, which has no values";
+const MemberTable<SortKey> k_document_sort{
+    "sort by `_doc`", "field_sort", k_object_dialect,
+    {{"order", k_text, into<&SortKey::descending, read_order>},
+     no_effect("missing", k_scalars | k_null, check_nothing, k_no_values),
+     no_effect("mode", k_text, [](const JsonView& value, std::string_view name) { read_mode(value, name); },
+               k_no_values),
+     no_effect("unmapped_type", k_text, check_nothing, k_no_values),
+     no_effect("format", k_text, check_nothing, k_no_values),
+     refused("numeric_type", k_text),
+     refused("nested", k_object)}};
+
+const MemberTable<SortKey> k_score_sort{"sort by `_score`", "_score", k_object_dialect,
+                                        {{"order", k_text, into<&SortKey::descending, read_order>}}};
+
+const MemberTable<SortKey>& table_of(const SortKey& key) {
+  return key.kind == SortKey::Kind::score      ? k_score_sort
+         : key.kind == SortKey::Kind::document ? k_document_sort
+                                               : k_field_sort;
 }
 
 void check_count(const std::vector<SortKey>& keys, const Limits& limits) {
@@ -77,7 +100,7 @@ void check_count(const std::vector<SortKey>& keys, const Limits& limits) {
 }
 
 void read_keys(const JsonView& value, std::vector<SortKey>& keys, const Limits& limits) {
-  if (value.is_string()) return keys.push_back(key_of(value.text()));
+  if (value.is_scalar()) return keys.push_back(key_of(value.text()));
   if (!value.is_object()) {
     refuse(illegal_argument(
         "malformed sort format, within the sort array, an object, or an actual string are allowed"));
@@ -85,8 +108,7 @@ void read_keys(const JsonView& value, std::vector<SortKey>& keys, const Limits& 
   value.each_member([&](const JsonView& name, const JsonView& options) {
     SortKey key = key_of(name.text());
     if (options.is_object()) {
-      options.each_member(
-          [&](const JsonView& option, const JsonView& item) { read_option(option, item, key); });
+      table_of(key).read(options, key);
     } else {
       key.descending = is_descending(read_text(options, "order"));
     }

@@ -1,9 +1,10 @@
 // Queries over words: match, multi_match, prefix, and terms of text and keyword fields.
 #include <algorithm>
+#include <cmath>
 
 #include "base/cancellation.h"
 #include "server/elastic/local/search/analyzers.h"
-#include "server/elastic/local/search/json_view.h"
+#include "server/elastic/rest/json_view.h"
 #include "server/elastic/local/search/query_runner.h"
 
 namespace sightline::elastic {
@@ -128,6 +129,7 @@ ScoredDocs QueryRunner::run(const MatchQuery& query, float boost, bool scoring) 
 }
 
 ScoredDocs QueryRunner::run(const MultiMatchQuery& query, float boost, bool scoring) const {
+  if (!query.sum_of_fields) check_tie_breaker(query.tie_breaker);
   ClauseSum clauses(query.sum_of_fields ? ClauseSum::Of::any : ClauseSum::Of::best, scoring, false,
                     query.tie_breaker);
   for (const auto& [name, field_boost] : query.fields) {
@@ -138,6 +140,7 @@ ScoredDocs QueryRunner::run(const MultiMatchQuery& query, float boost, bool scor
       const bool searchable = field->type != FieldType::dense_vector && field->type != FieldType::binary;
       if (pattern && (!searchable || !field->indexed)) continue;
       check_cancelled();
+      if (!std::isfinite(field_boost)) refuse_boost(field_boost);
       shard_.count_clauses(1);
       clauses.add(match_field(field, match, boost * field_boost, scoring));
     }

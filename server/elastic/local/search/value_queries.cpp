@@ -6,7 +6,7 @@
 #include "base/cancellation.h"
 #include "server/elastic/local/date.h"
 #include "server/elastic/local/search/date_math.h"
-#include "server/elastic/local/search/json_view.h"
+#include "server/elastic/rest/json_view.h"
 #include "server/elastic/local/search/literals.h"
 #include "server/elastic/local/search/query_runner.h"
 

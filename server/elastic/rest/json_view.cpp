@@ -1,8 +1,9 @@
-#include "server/elastic/local/search/json_view.h"
+#include "server/elastic/rest/json_view.h"
 
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <tuple>
 #include <vector>
 
@@ -90,7 +91,13 @@ std::int64_t read_integer(const JsonView& value, std::string_view name) {
 double read_double(const JsonView& value, std::string_view name) {
   const std::string_view text = value.text();
   double number = 0;
-  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
+  auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (code == std::errc::result_out_of_range) {
+    // Too large to be told from infinity, or too small to be told from zero.
+    const bool small = text.find("e-") != std::string_view::npos || text.find("E-") != std::string_view::npos;
+    number = std::copysign(small ? 0 : std::numeric_limits<double>::infinity(), text[0] == '-' ? -1.0 : 1.0);
+    code = std::errc();
+  }
   if ((value.is_number() || value.is_string()) && code == std::errc() && end == text.data() + text.size()) {
     return number;
   }
@@ -99,7 +106,13 @@ double read_double(const JsonView& value, std::string_view name) {
 
 bool read_bool(const JsonView& value, std::string_view name) {
   if (value.is_bool()) return value.kind() == JsonView::Kind::true_;
-  if (value.is_string() && (value.text() == "true" || value.text() == "false")) return value.text() == "true";
+  if (value.is_string()) {
+    // "" is false, as in Elasticsearch.
+    if (value.text() == "true" || value.text() == "false" || value.text().empty())
+      return value.text() == "true";
+    refuse(illegal_argument("Failed to parse value [" + shortened(value.text()) +
+                            "] as only [true] or [false] are allowed."));
+  }
   refuse(content_exception(
       value, "[" + std::string(name) + "] a boolean was expected but found " + token_name(value)));
 }

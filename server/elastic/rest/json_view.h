@@ -6,13 +6,14 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
 
-/// A failure on the way through a request, inside this folder: thrown where it is found, and turned into an
-/// answer by the functions that the folder shows to others (parse_search_body, run_search, ...).
+/// A failure on the way through a request: thrown where it is found, and turned into an answer by the
+/// functions that read requests (parse_search, parse_update_body, ...). It never leaves a handler.
 struct Refused {
   ElasticError error;
 };
