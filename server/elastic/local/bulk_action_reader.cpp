@@ -4,6 +4,7 @@
 #include "server/elastic/local/store_core.h"
 #include "server/elastic/local/update_body.h"
 #include "server/elastic/rest/document_id.h"
+#include "server/elastic/rest/member_table.h"
 
 namespace sightline::elastic {
 namespace {
@@ -13,6 +14,66 @@ using Kind = rest::JsonToken::Kind;
 
 /// What an item of the answer has besides names, about.
 constexpr std::size_t k_item_bytes = 160;
+
+// The members of an action's line
+
+using namespace rest;  // NOLINT: the table below is made of its words
+
+void read_id(const JsonView& key, const JsonView& value, BulkLine& item) {
+  item.write.id = rest::document_id(read_text(value, key.text()));
+  if (item.write.id.empty()) item.refusal = illegal_argument("if _id is specified it must not be empty");
+}
+
+template <std::optional<std::int64_t> DocumentWrite::* Number>
+void read_number(const JsonView& key, const JsonView& value, BulkLine& item) {
+  const std::int64_t number = read_integer(value, key.text());
+  if (number < 0)
+    refuse(illegal_argument("sequence numbers must be non negative. got [" + std::to_string(number) + "]."));
+  item.write.*Number = number;
+}
+
+void read_op_type(const JsonView& key, const JsonView& value, BulkLine& item) {
+  if (item.action != std::string_view("index"))
+    refuse(not_supported("[op_type] of a [" + std::string(item.action) + "]"));
+  if (read_text(value, key.text()) != "create") return;  // anything else means index
+  item.write.action = Action::create;
+  item.action = "create";
+}
+
+void read_source(const JsonView&, const JsonView& value, BulkLine& item) {
+  if (item.write.action != Action::update)
+    refuse(not_supported("[_source] of a [" + std::string(item.action) + "]", "it is for updates"));
+  if (value.text() != "true" && value.text() != "false")
+    refuse(illegal_argument(std::string(k_update_source_is_flag)));
+  item.write.wants_source = value.text() == "true";
+}
+
+/// Never asked: the reader looks first, to name the line.
+ElasticError not_in_line(const MemberTableBase&, const JsonView& key, const JsonView& value) {
+  return illegal_argument("[" + std::string(key.text()) + "] cannot be a " + token_name(value));
+}
+
+const Dialect k_line_dialect{not_in_line, not_in_line};
+const MemberTable<BulkLine> k_line{
+    "`_bulk` line of an action", "bulk", k_line_dialect,
+    {{"_index", k_scalars,
+      [](const JsonView& key, const JsonView& value, BulkLine& item) {
+        item.write.index = read_text(value, key.text());
+      }},
+     {"_id", k_scalars, read_id},
+     {"pipeline", k_scalars, into<&BulkLine::pipeline, read_text>, "run before; one that does not exist is an error"},
+     {"if_seq_no", k_numbers, read_number<&DocumentWrite::if_seq_no>},
+     {"if_primary_term", k_numbers, read_number<&DocumentWrite::if_primary_term>},
+     {"op_type", k_scalars, read_op_type, "of an `index`"},
+     {"_source", k_flags, read_source, "of an `update`: true or false"},
+     no_effect("retry_on_conflict", k_numbers, check_number, "updates are done one after the other"),
+     only_some("require_alias", k_flags, only_false, "`false`"),
+     only_some("require_data_stream", k_flags, only_false, "`false`"),
+     only_some("list_executed_pipelines", k_flags, only_false, "`false`"),
+     refused("routing", k_scalars, "documents have no routing here"),
+     refused("version", k_scalars, "compare with if_seq_no and if_primary_term"),
+     refused("version_type", k_scalars, "compare with if_seq_no and if_primary_term"),
+     refused("dynamic_templates", k_any)}};
 
 }  // namespace
 
@@ -113,42 +174,21 @@ Refusal BulkActionReader::read_action(std::string_view line, BulkLine& item) con
 }
 
 Refusal BulkActionReader::read_parameter(const rest::JsonTape& tape, std::size_t key, BulkLine& item) const {
-  const std::string name(tape[key].text);
-  const rest::JsonToken& value = tape[key + 1];
-  const std::string text(value.text);
-  if (value.kind == Kind::array || value.kind == Kind::object) {
-    return illegal_argument("Malformed a" + at_line() + ", expected a simple value for field [" + name +
-                            "] but found [" + event_name(value.kind) + "]");
+  const JsonView name(tape, key), value(tape, key + 1);
+  if (k_line.info(name.text()) == nullptr) {
+    return illegal_argument("A" + at_line() + " contains an unknown parameter [" + shortened(name.text()) +
+                            "]");
   }
-  if (name == "_index") {
-    item.write.index = text;
-  } else if (name == "_id") {
-    if (value.kind != Kind::null) item.write.id = rest::document_id(text);
-    if (value.kind == Kind::string && text.empty()) {
-      item.refusal = illegal_argument("if _id is specified it must not be empty");
-    }
-  } else if (name == "pipeline") {
-    item.pipeline = text;
-  } else if (name == "if_seq_no" || name == "if_primary_term") {
-    (name == "if_seq_no" ? item.write.if_seq_no : item.write.if_primary_term) = std::atoll(text.c_str());
-  } else if (name == "op_type" && item.write.action == Action::index) {
-    if (text == "create") {
-      item.write.action = Action::create;
-      item.action = "create";
-    }
-  } else if (name == "_source" && item.write.action == Action::update) {
-    if (text != "true" && text != "false")
-      return illegal_argument("A" + at_line() + ": " + std::string(k_update_source_is_flag));
-    item.write.wants_source = text == "true";
-  } else if (name == "routing" || name == "version" || name == "version_type" ||
-             name == "dynamic_templates") {
-    if (value.kind != Kind::null)
-      return illegal_argument("A" + at_line() + ": [" + name + "] is not supported by this server");
-  } else if (name == "require_alias" || name == "require_data_stream") {
-    if (text == "true")
-      return illegal_argument("A" + at_line() + ": [" + name + "] is not supported by this server");
-  } else if (name != "retry_on_conflict" && name != "list_executed_pipelines") {
-    return illegal_argument("A" + at_line() + " contains an unknown parameter [" + name + "]");
+  if (value.is_array() || value.is_object()) {
+    return illegal_argument("Malformed a" + at_line() + ", expected a simple value for field [" +
+                            std::string(name.text()) + "] but found [" + token_name(value) + "]");
+  }
+  if (value.is_null()) return std::nullopt;  // as if it were not there
+  try {
+    k_line.read_member(name, value, item);
+  } catch (Refused& refused) {
+    refused.error.reason = "A" + at_line() + ": " + refused.error.reason;
+    return std::move(refused.error);
   }
   return std::nullopt;
 }
@@ -160,6 +200,11 @@ Refusal BulkActionReader::check_item(const BulkLine& item) {
   const DocumentWrite& write = item.write;
   answer_bytes_ += k_item_bytes + write.index.size() + write.id.size();
   if (write.index.empty()) add("index is missing");
+  if (write.if_seq_no.has_value() != (write.if_primary_term.value_or(0) > 0)) {
+    add(write.if_seq_no ? "ifSeqNo is set, but primary term is [0]"
+                        : "ifSeqNo is unassigned, but primary term is [" +
+                              std::to_string(*write.if_primary_term) + "]");
+  }
   const bool needs_id = write.action == Action::remove || write.action == Action::update;
   if (needs_id && write.id.empty()) add("id is missing");
   if (const auto problem = rest::id_problem(write.id); problem && write.action != Action::remove)

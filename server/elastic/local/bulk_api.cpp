@@ -7,6 +7,7 @@
 #include "server/elastic/local/api.h"
 #include "server/elastic/local/bulk_action_reader.h"
 #include "server/elastic/local/document_writer.h"
+#include "server/elastic/local/update_body.h"
 #include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
@@ -35,17 +36,33 @@ std::string item_json(const BulkLine& line, const Answer<WriteResult>& result, b
          ",\"error\":" + result.error().item_json() + "}}";
 }
 
-Answer<BulkDefaults> read_defaults(const Request& request, const PathParameters& path) {
-  for (const char* name : {"routing", "require_alias"}) {
-    if (const auto value = rest::query_parameter(request, name); value && *value != "false") {
-      return illegal_argument("[" + std::string(name) + "] is not supported by this server");
-    }
-  }
-  const auto wants_source = updates_show_source(request);
-  if (!wants_source) return wants_source.error();
-  return BulkDefaults{path.get("index"), rest::query_parameter(request, "pipeline").value_or(""),
-                      *wants_source};
+struct BulkParameters : RefreshParameters {
+  std::string pipeline;
+  bool wants_source = false;
+};
+
+bool show_source(std::string_view, const std::string& text) {
+  if (text != "true" && text != "false") refuse(illegal_argument(std::string(k_update_source_is_flag)));
+  return text == "true";
 }
+
+std::vector<rest::Parameter<BulkParameters>> bulk_rows() {
+  using namespace rest::parameter;
+  using P = BulkParameters;
+  return {{"pipeline", "text", into<&P::pipeline, text>, "of lines that name none"},
+          {"_source", "true or false", into<&P::wants_source, show_source>, "of updates"},
+          no_effect("timeout", "time", check_time, "nothing is waited for"),
+          no_effect("include_source_on_error", "flag", check_flag, "errors do not show the document"),
+          only_some("require_alias", "flag", only_false, "`false`"),
+          only_some("require_data_stream", "flag", only_false, "`false`"),
+          only_some("list_executed_pipelines", "flag", only_false, "`false`"),
+          refused("routing", "text", k_no_routing),
+          refused("_source_includes", "list"),
+          refused("_source_excludes", "list")};
+}
+
+const rest::ParameterTable<BulkParameters> k_bulk_parameters{
+    {bulk_rows(), refresh_rows<BulkParameters>(), active_shards_rows<BulkParameters>()}};
 
 /// Actions that are read and written together.
 constexpr std::size_t k_part_items = 10'000;
@@ -119,21 +136,20 @@ class BulkRun {
   std::string items_;
 };
 
-Response bulk(StoreCore& store, const Request& request, const PathParameters& path) {
+Response bulk(StoreCore& store, const Request& request, const PathParameters& path,
+              const BulkParameters& parameters) {
   const auto started = std::chrono::steady_clock::now();
   if (request.body.empty())
     return ElasticError{400, "parse_exception", "request body is required"}.response();
-  const auto forced = forces_refresh(request);
-  if (!forced) return forced.error().response();
-  const auto defaults = read_defaults(request, path);
-  if (!defaults) return defaults.error().response();
-  BulkActionReader checked(request.body, *defaults);
+  const BulkDefaults defaults{path.get("index"), parameters.pipeline, parameters.wants_source};
+  BulkActionReader checked(request.body, defaults);
   if (auto refusal = checked.check(store.limits().max_bulk_items)) return refusal->response();
   if (checked.answer_bytes() > store.limits().max_answer_bytes) throw AnswerTooLarge{};
 
-  BulkRun run(store, BulkActionReader(request.body, *defaults), *forced, checked.answer_bytes());
+  BulkRun run(store, BulkActionReader(request.body, defaults), parameters.forced_refresh,
+              checked.answer_bytes());
   if (auto refusal = run.run()) return refusal->response();
-  if (wants_refresh(request)) run.refresh();
+  if (parameters.wants_refresh) run.refresh();
   const auto took = std::chrono::steady_clock::now() - started;
   std::string& items = run.items();
   items.insert(0, std::string("{\"errors\":") + (run.errors() ? "true" : "false") + ",\"took\":" +
@@ -148,12 +164,7 @@ Response bulk(StoreCore& store, const Request& request, const PathParameters& pa
 void add_bulk_routes(rest::Router& router, StoreCore& store) {
   using enum http::Method;
   const AddRoute add(router, store);
-  for (const char* pattern : {"/_bulk", "/{index}/_bulk"}) {
-    add({post, put}, pattern,
-        "pipeline refresh routing timeout wait_for_active_shards require_alias require_data_stream "
-        "list_executed_pipelines include_source_on_error _source _source_includes _source_excludes",
-        bulk);
-  }
+  for (const char* pattern : {"/_bulk", "/{index}/_bulk"}) add({post, put}, pattern, k_bulk_parameters, bulk);
 }
 
 }  // namespace sightline::elastic

@@ -9,13 +9,12 @@
 #include "server/elastic/local/index_names.h"
 #include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/json_tape.h"
-#include "server/elastic/rest/router.h"
 
 namespace sightline::elastic {
 namespace {
 
-bool wants_json(const http::Request& request) {
-  if (const auto format = rest::query_parameter(request, "format")) return *format == "json";
+bool wants_json(const http::Request& request, const CatParameters& parameters) {
+  if (parameters.format_given) return parameters.as_json;
   const auto accept = request.headers.get("Accept").value_or("");
   return accept.find("json") != std::string_view::npos && accept.find("text/plain") == std::string_view::npos;
 }
@@ -59,7 +58,12 @@ http::Response text_answer(std::string text) {
 
 }  // namespace
 
-std::string human_bytes(std::int64_t bytes) {
+std::string human_bytes(std::int64_t bytes, std::string_view fixed) {
+  constexpr std::string_view k_letters = "bkmgtp";
+  // "k" and "kb" are the same; what is no unit is as if it were not there.
+  const std::size_t power = fixed.empty() ? k_letters.npos : k_letters.find(fixed[0]);
+  if (power != k_letters.npos && (fixed.size() == 1 || (power > 0 && fixed.substr(1) == "b")))
+    return std::to_string(bytes >> (10 * power));
   constexpr std::array<const char*, 5> k_units = {"kb", "mb", "gb", "tb", "pb"};
   if (bytes < 1024) return std::to_string(bytes) + "b";
   double size = static_cast<double>(bytes) / 1024;
@@ -155,24 +159,21 @@ std::string CatTable::text(const std::vector<Shown>& shown, bool headed, const L
   return in_columns(lines, right, " ", false, limits);
 }
 
-http::Response CatTable::answer(const http::Request& request, const Limits& limits) {
-  for (const char* name : {"h", "s"}) {
-    const std::string columns = rest::query_parameter(request, name).value_or("");
-    const auto count = static_cast<std::size_t>(std::count(columns.begin(), columns.end(), ',')) + 1;
+http::Response CatTable::answer(const http::Request& request, const CatParameters& parameters,
+                                const Limits& limits) {
+  for (const auto& [name, columns] : {std::pair("h", parameters.shown), std::pair("s", parameters.sorted)}) {
+    const std::string list = columns.value_or("");
+    const auto count = static_cast<std::size_t>(std::count(list.begin(), list.end(), ',')) + 1;
     if (auto refusal = rest::check_pattern_count(name, count, limits.max_patterns))
       return refusal->response();
   }
-  const auto explains = rest::query_flag(request, "help", false);
-  if (!explains) return explains.error().response();
-  const auto headed = rest::query_flag(request, "v", false);
-  if (!headed) return headed.error().response();
-  if (*explains) return text_answer(help());
-  if (const auto keys = rest::query_parameter(request, "s")) {
-    if (const auto refusal = sort_by(*keys)) return refusal->response();
+  if (parameters.help) return text_answer(help());
+  if (parameters.sorted && !parameters.sorted->empty()) {
+    if (const auto refusal = sort_by(*parameters.sorted)) return refusal->response();
   }
-  const auto shown = shown_by(rest::query_parameter(request, "h").value_or("*"));
-  return wants_json(request) ? json_answer(json(shown, limits))
-                             : text_answer(text(shown, *headed, limits));
+  const auto shown = shown_by(parameters.shown.value_or("*"));
+  return wants_json(request, parameters) ? json_answer(json(shown, limits))
+                                         : text_answer(text(shown, parameters.headed, limits));
 }
 
 }  // namespace sightline::elastic

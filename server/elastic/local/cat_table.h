@@ -2,14 +2,43 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "server/elastic/elastic_error.h"
 #include "server/elastic/limits.h"
+#include "server/elastic/rest/parameter_table.h"
 #include "server/http/message.h"
 
 namespace sightline::elastic {
+
+/// The parameters of every table. `Target` of a route has it as a base.
+struct CatParameters {
+  bool headed = false, help = false;
+  bool format_given = false, as_json = false;
+  std::optional<std::string> shown, sorted;
+  std::string size_unit;  ///< `bytes`
+};
+
+template <class Target>
+std::vector<rest::Parameter<Target>> cat_rows() {
+  using namespace rest::parameter;
+  using P = CatParameters;
+  return {{"v", "flag", into<&P::headed, flag>, "adds a header"},
+          {"help", "flag", into<&P::help, flag>, "lists the columns"},
+          {"h", "list", into<&P::shown, text>, "the columns to show"},
+          {"s", "list", into<&P::sorted, text>, "the columns to sort by"},
+          {"bytes", "b, kb, mb, gb, tb or pb", into<&P::size_unit, text>, "the unit of sizes"},
+          {"format", "text or json",
+           [](std::string_view, const std::string& text, Target& target) {
+             target.format_given = true;
+             target.as_json = text == "json";
+           },
+           "also by the Accept header"},
+          no_effect("time", "unit", check_text, "no column holds a time span")};
+}
 
 class CatTable {
  public:
@@ -26,7 +55,7 @@ class CatTable {
   /// As text in columns, or with `format=json` (or JSON alone in Accept) as JSON. Parameters: `h` names
   /// columns, `v` adds a header, `s` sorts by columns (`name` or `name:desc`), `help` lists the columns.
   /// Throws AnswerTooLarge.
-  http::Response answer(const http::Request& request, const Limits& limits);
+  http::Response answer(const http::Request& request, const CatParameters& parameters, const Limits& limits);
 
  private:
   /// A column of the answer, and the name that it was asked for by.
@@ -47,7 +76,7 @@ class CatTable {
   Rows rows_;
 };
 
-/// "249b", "12.5kb", "3.1mb".
-std::string human_bytes(std::int64_t bytes);
+/// "249b", "12.5kb", "3.1mb"; or in a unit of `bytes` ("b", "kb", "mb", ...) as a whole number.
+std::string human_bytes(std::int64_t bytes, std::string_view unit = {});
 
 }  // namespace sightline::elastic

@@ -18,7 +18,7 @@ using http::Request;
 using http::Response;
 using rest::PathParameters;
 
-Response root(StoreCore& store, const Request&, const PathParameters&) {
+Response root(StoreCore& store, const Request&, const PathParameters&, const NoParameters&) {
   return json_answer(
       R"({"name":"sightline","cluster_name":"sightline","cluster_uuid":")" + store.cluster_uuid() +
       R"(","version":{"number":"9.2.0","build_flavor":"default","build_type":"tar",)"
@@ -44,6 +44,17 @@ std::optional<int> rank_of(std::string_view status) {
   if (found == k_ranks.end()) return std::nullopt;
   return static_cast<int>(found - k_ranks.begin());
 }
+
+/// What a health request waits for.
+struct HealthParameters : IndicesParameters {
+  HealthParameters() { indices.expand_hidden = true; }
+  int worst_rank = 2;  ///< wait_for_status
+  bool enough_nodes = true;
+  bool wants_all_shards = false;
+  std::int64_t wanted_shards = 0;
+  std::string level = "cluster";
+  bool human = false;
+};
 
 /// `wait_for_nodes` (`2`, `>=2`, `ge(2)`, ...) of a cluster of one node.
 Answer<bool> has_nodes(std::string_view wanted) {
@@ -80,24 +91,10 @@ Answer<bool> has_nodes(std::string_view wanted) {
 
 /// True if all that a health request waits for is there. What is not will never come on one machine, so
 /// nothing is waited for.
-Answer<bool> reached(const Request& request, std::string_view status, const Copies& copies) {
-  const std::string wanted = rest::query_parameter(request, "wait_for_status").value_or("red");
-  const auto rank = rank_of(wanted);
-  if (!rank) {
-    return illegal_argument("wait_for_status must be one of [green], [yellow] or [red] but was [" + wanted +
-                            "]");
-  }
-  if (*rank_of(status) > *rank) return false;
-  if (const auto nodes = rest::query_parameter(request, "wait_for_nodes")) {
-    auto enough = has_nodes(*nodes);
-    if (!enough || !*enough) return enough;
-  }
-  const auto shards = rest::query_parameter(request, "wait_for_active_shards");
-  if (!shards) return true;
-  if (*shards == "all") return copies.unassigned == 0;
-  const auto number = number_from<std::size_t>(*shards);
-  if (!number) return not_a_number("cannot parse ActiveShardCount[" + *shards + "]", *shards);
-  return copies.active >= *number;
+bool reached(const HealthParameters& wanted, std::string_view status, const Copies& copies) {
+  if (*rank_of(status) > wanted.worst_rank || !wanted.enough_nodes) return false;
+  if (wanted.wants_all_shards) return copies.unassigned == 0;
+  return static_cast<std::int64_t>(copies.active) >= wanted.wanted_shards;
 }
 
 /// `"active_shards":..` to `"unassigned_primary_shards":0`, which every level has.
@@ -124,16 +121,10 @@ std::string indices_member(const std::vector<IndexPtr>& indices, bool shards) {
   return out + "}";
 }
 
-Response health(StoreCore& store, const Request& request, const PathParameters& path) {
-  const std::string level = rest::query_parameter(request, "level").value_or("cluster");
-  if (level != "cluster" && level != "indices" && level != "shards") {
-    return illegal_argument("level parameter must be one of [cluster] or [indices] or [shards] but was [" +
-                            level + "]")
-        .response();
-  }
-  IndicesOptions options;
-  options.expand_hidden = true;
-  auto found = store.find_all(path.get("index"), options);
+Response health(StoreCore& store, const Request&, const PathParameters& path,
+                const HealthParameters& parameters) {
+  const std::string& level = parameters.level;
+  auto found = store.find_all(path.get("index"), parameters.indices);
   if (!found && found.error().status != 404) return found.error().response();
   const bool missing = !found;
   const std::vector<IndexPtr> indices = missing ? std::vector<IndexPtr>() : *std::move(found);
@@ -144,31 +135,37 @@ Response health(StoreCore& store, const Request& request, const PathParameters& 
     all.unassigned += copies.unassigned;
   }
   const char* status = missing || !store.problem().empty() ? "red" : all.status();
-  const auto there = reached(request, status, all);
-  if (!there) return there.error().response();
-  const bool timed_out = missing || !*there;
+  const bool timed_out = missing || !reached(parameters, status, all);
   const std::size_t copies = all.active + all.unassigned;
   std::string out = std::string(R"({"cluster_name":"sightline","status":")") + status + R"(","timed_out":)" +
                     (timed_out ? "true" : "false") +
                     R"(,"number_of_nodes":1,"number_of_data_nodes":1,"active_primary_shards":)" +
                     std::to_string(all.active) + "," + shards_members(all) +
                     R"(,"delayed_unassigned_shards":0,"number_of_pending_tasks":0,)"
-                    R"("number_of_in_flight_fetch":0,"task_max_waiting_in_queue_millis":0,)"
-                    R"("active_shards_percent_as_number":)";
-  append_decimal(out,
-                 copies == 0 ? 100.0 : 100.0 * static_cast<double>(all.active) / static_cast<double>(copies));
+                    R"("number_of_in_flight_fetch":0,)" +
+                    (parameters.human ? R"("task_max_waiting_in_queue":"0s",)" : "") +
+                    R"("task_max_waiting_in_queue_millis":0,)";
+  const double percent =
+      copies == 0 ? 100.0 : 100.0 * static_cast<double>(all.active) / static_cast<double>(copies);
+  if (parameters.human) {
+    std::array<char, 16> text{};
+    std::snprintf(text.data(), text.size(), "%.1f%%", percent);
+    out += std::string(R"("active_shards_percent":")") + text.data() + "\",";
+  }
+  out += R"("active_shards_percent_as_number":)";
+  append_decimal(out, percent);
   if (level != "cluster") out += indices_member(indices, level == "shards");
   return json_answer(out + "}", timed_out ? 408 : 200);
 }
 
-Response cat_indices(StoreCore& store, const Request& request, const PathParameters& path) {
-  const auto options = indices_options_of(request);
-  if (!options) return options.error().response();
-  const auto indices = store.find_all(path.get("index"), *options);
+struct CatIndicesParameters : CatParameters, IndicesParameters {
+  std::string health;  ///< empty: any
+};
+
+Response cat_indices(StoreCore& store, const Request& request, const PathParameters& path,
+                     const CatIndicesParameters& parameters) {
+  const auto indices = store.find_all(path.get("index"), parameters.indices);
   if (!indices) return indices.error().response();
-  const auto wanted = rest::query_parameter(request, "health");
-  if (wanted && !rank_of(*wanted))
-    return illegal_argument("unknown cluster health status [" + *wanted + "]").response();
   CatTable table({{"health", {"h"}, "current health status"},
                   {"status", {"s"}, "open/close status"},
                   {"index", {"i", "idx"}, "index name"},
@@ -182,20 +179,19 @@ Response cat_indices(StoreCore& store, const Request& request, const PathParamet
                   {"dataset.size", {}, "total size of dataset", true}});
   for (const IndexPtr& index : *indices) {
     const Copies copies = copies_of(*index);
-    if (wanted && *wanted != copies.status()) continue;
+    if (!parameters.health.empty() && parameters.health != copies.status()) continue;
     const auto bytes = index->source_bytes();
     if (!bytes) return storage_error(bytes.error()).response();
-    const std::string size = human_bytes(*bytes);
+    const std::string size = human_bytes(*bytes, parameters.size_unit);
     table.add({copies.status(), "open", index->name(), index->uuid(), "1", std::to_string(copies.unassigned),
                std::to_string(index->document_count()), "0", size, size, size});
   }
-  return table.answer(request, store.limits());
+  return table.answer(request, parameters, store.limits());
 }
 
-Response cat_count(StoreCore& store, const Request& request, const PathParameters& path) {
-  const auto options = indices_options_of(request);
-  if (!options) return options.error().response();
-  const auto indices = store.find_all(path.get("index"), *options);
+Response cat_count(StoreCore& store, const Request& request, const PathParameters& path,
+                   const CatParameters& parameters) {
+  const auto indices = store.find_all(path.get("index"), {});
   if (!indices) return indices.error().response();
   std::int64_t count = 0;
   {
@@ -211,27 +207,96 @@ Response cat_count(StoreCore& store, const Request& request, const PathParameter
                   {"timestamp", {"ts", "hms", "hhmmss"}, "time in HH:MM:SS"},
                   {"count", {"dc", "docs.count", "docsCount"}, "the document count"}});
   table.add({std::to_string(now), time.data(), std::to_string(count)});
-  return table.answer(request, store.limits());
+  return table.answer(request, parameters, store.limits());
 }
+
+// The tables of parameters
+
+int worst_rank(std::string_view, const std::string& text) {
+  if (const auto rank = rank_of(text)) return *rank;
+  refuse(illegal_argument("wait_for_status must be one of [green], [yellow] or [red] but was [" +
+                          shortened(text) + "]"));
+}
+
+bool enough_nodes(std::string_view, const std::string& text) {
+  if (text.empty()) return true;
+  auto enough = has_nodes(text);
+  if (!enough) refuse(std::move(enough).error());
+  return *enough;
+}
+
+void read_wanted_shards(std::string_view, const std::string& text, HealthParameters& parameters) {
+  parameters.wants_all_shards = text == "all";
+  if (text == "all") return;
+  const auto number = number_from<std::int64_t>(text);
+  if (!number || *number < 0)
+    refuse(not_a_number("cannot parse ActiveShardCount[" + shortened(text) + "]", text));
+  parameters.wanted_shards = *number;
+}
+
+std::string known_level(std::string_view, const std::string& text) {
+  if (text == "cluster" || text == "indices" || text == "shards") return text;
+  refuse(illegal_argument("level parameter must be one of [cluster] or [indices] or [shards] but was [" +
+                          shortened(text) + "]"));
+}
+
+void check_priority(std::string_view name, const std::string& text) {
+  for (const char* known : {"immediate", "urgent", "high", "normal", "low", "languid"}) {
+    if (text == known) return;
+  }
+  refuse(illegal_argument("No enum constant for [" + std::string(name) + "]: [" + shortened(text) + "]"));
+}
+
+std::string known_health(std::string_view, const std::string& text) {
+  if (rank_of(text)) return text;
+  refuse(illegal_argument("unknown cluster health status [" + shortened(text) + "]"));
+}
+
+std::vector<rest::Parameter<HealthParameters>> health_rows() {
+  using namespace rest::parameter;
+  using P = HealthParameters;
+  constexpr std::string_view k_settled = "nothing moves on one machine";
+  return {{"wait_for_status", "green, yellow or red", into<&P::worst_rank, worst_rank>,
+           "what is not there will never come: 408 at once"},
+          {"wait_for_nodes", "text", into<&P::enough_nodes, enough_nodes>, "likewise"},
+          {"wait_for_active_shards", "number or all", read_wanted_shards, "likewise"},
+          {"level", "cluster, indices or shards", into<&P::level, known_level>},
+          {"human", "flag", into<&P::human, flag>},
+          no_effect("wait_for_no_relocating_shards", "flag", check_flag, k_settled),
+          no_effect("wait_for_no_initializing_shards", "flag", check_flag, k_settled),
+          no_effect("wait_for_events", "priority", check_priority, "there is no queue of tasks")};
+}
+
+const rest::ParameterTable<NoParameters> k_no_parameters{{}};
+const rest::ParameterTable<HealthParameters> k_health_parameters{{health_rows(),
+                                                                  indices_rows<HealthParameters>(),
+                                                                  timeout_rows<HealthParameters>(true),
+                                                                  local_rows<HealthParameters>()}};
+
+std::vector<rest::Parameter<CatIndicesParameters>> cat_indices_rows() {
+  using namespace rest::parameter;
+  return {{"health", "green, yellow or red", into<&CatIndicesParameters::health, known_health>},
+          no_effect("pri", "flag", check_text, "the only copies are the primaries"),
+          no_effect("include_unloaded_segments", "flag", check_flag, "there are no segments")};
+}
+
+const rest::ParameterTable<CatIndicesParameters> k_cat_indices_parameters{
+    {cat_rows<CatIndicesParameters>(), cat_indices_rows(), indices_rows<CatIndicesParameters>(),
+     timeout_rows<CatIndicesParameters>(false), local_rows<CatIndicesParameters>()}};
+const rest::ParameterTable<CatParameters> k_cat_count_parameters{{cat_rows<CatParameters>()}};
 
 }  // namespace
 
 void add_cluster_routes(rest::Router& router, StoreCore& store) {
   using enum http::Method;
   const AddRoute add(router, store);
-  add({get, head}, "/", "", root);
-  for (const char* pattern : {"/_cluster/health", "/_cluster/health/{index}"}) {
-    add({get}, pattern,
-        "wait_for_status wait_for_active_shards wait_for_nodes wait_for_no_relocating_shards "
-        "wait_for_no_initializing_shards "
-        "wait_for_events timeout level local master_timeout expand_wildcards",
-        health);
-  }
-  const std::string cat =
-      "v h s help bytes time local master_timeout ignore_unavailable allow_no_indices expand_wildcards";
+  add({get, head}, "/", k_no_parameters, root);
+  for (const char* pattern : {"/_cluster/health", "/_cluster/health/{index}"})
+    add({get}, pattern, k_health_parameters, health);
   for (const char* pattern : {"/_cat/indices", "/_cat/indices/{index}"})
-    add({get}, pattern, cat + " health pri include_unloaded_segments", cat_indices);
-  for (const char* pattern : {"/_cat/count", "/_cat/count/{index}"}) add({get}, pattern, cat, cat_count);
+    add({get}, pattern, k_cat_indices_parameters, cat_indices);
+  for (const char* pattern : {"/_cat/count", "/_cat/count/{index}"})
+    add({get}, pattern, k_cat_count_parameters, cat_count);
 }
 
 }  // namespace sightline::elastic

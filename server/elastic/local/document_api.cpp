@@ -2,18 +2,17 @@
 #include <memory>
 #include <set>
 
-#include "base/json/document.h"
-#include "base/json/writer.h"
-#include "base/number_text.h"
 #include "server/elastic/local/answer_size.h"
 #include "server/elastic/local/api.h"
 #include "server/elastic/local/document_writer.h"
 #include "server/elastic/local/index_names.h"
 #include "server/elastic/local/mapping_parser.h"
 #include "server/elastic/local/update_body.h"
+#include "server/elastic/local/search/search_body.h"
 #include "server/elastic/rest/document_id.h"
 #include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/json_tape.h"
+#include "server/elastic/rest/member_table.h"
 
 namespace sightline::elastic {
 namespace {
@@ -28,37 +27,27 @@ ElasticError validation_failed(const std::string& what) {
   return {400, "action_request_validation_exception", "Validation Failed: 1: " + what + ";"};
 }
 
-Refusal read_number(const Request& request, const char* name, std::optional<std::int64_t>& number) {
-  const auto text = rest::query_parameter(request, name);
-  if (!text) return std::nullopt;
-  number = number_from<std::int64_t>(*text);
-  if (!number) {
-    return not_a_number(
-        "Failed to parse long parameter [" + std::string(name) + "] with value [" + *text + "]", *text);
-  }
-  return std::nullopt;
-}
+struct WriteParameters : RefreshParameters {
+  std::optional<std::int64_t> if_seq_no, if_primary_term;
+  bool require_alias = false;
+  bool create = false;        ///< op_type
+  bool wants_source = false;  ///< of an update
+};
 
 /// One write and its answer.
-Response write_one(StoreCore& store, const Request& request, DocumentWrite write) {
-  if (auto refusal = check_write_parameters(request)) return refusal->response();
+Response write_one(StoreCore& store, const WriteParameters& parameters, DocumentWrite write) {
   write.id = rest::document_id(write.id);
   if (const auto problem = rest::id_problem(write.id); problem && write.action != Action::remove)
     return validation_failed(*problem).response();
-  const auto forced = forces_refresh(request);
-  if (!forced) return forced.error().response();
-  if (auto refusal = read_number(request, "if_seq_no", write.if_seq_no)) return refusal->response();
-  if (auto refusal = read_number(request, "if_primary_term", write.if_primary_term))
-    return refusal->response();
-  if (write.if_seq_no.has_value() != write.if_primary_term.has_value()) {
+  write.if_seq_no = parameters.if_seq_no;
+  write.if_primary_term = parameters.if_primary_term;
+  if (write.if_seq_no.has_value() != (write.if_primary_term.value_or(0) > 0)) {
     return validation_failed(write.if_seq_no ? "ifSeqNo is set, but primary term is [0]"
                                              : "ifSeqNo is unassigned, but primary term is [" +
                                                    std::to_string(*write.if_primary_term) + "]")
         .response();
   }
-  const auto require_alias = rest::query_flag(request, "require_alias", false);
-  if (!require_alias) return require_alias.error().response();
-  if (*require_alias) {
+  if (parameters.require_alias) {
     const auto target = store.find_for_write(write.index);
     if (!target || (*target)->name() == write.index) {
       ElasticError error = index_not_found(write.index);
@@ -70,11 +59,11 @@ Response write_one(StoreCore& store, const Request& request, DocumentWrite write
   DocumentWriter writer(store);
   auto results = writer.write({&write, 1});
   if (!results) return results.error().response();
-  if (wants_refresh(request)) writer.refresh();
+  if (parameters.wants_refresh) writer.refresh();
   const Answer<WriteResult>& result = results->front();
   if (!result) return result.error().response();
   const bool noop = result->result == "noop";  // nothing was written, so no copy and no refresh is told of
-  std::string out = "{" + write_members(*result, *forced && !noop, noop ? 0 : result->copies);
+  std::string out = "{" + write_members(*result, parameters.forced_refresh && !noop, noop ? 0 : result->copies);
   if (!result->source.empty()) {
     out += ",\"get\":{\"_seq_no\":" + std::to_string(result->seq_no) +
            ",\"_primary_term\":1,\"found\":true,\"_source\":" + result->source + "}";
@@ -82,36 +71,39 @@ Response write_one(StoreCore& store, const Request& request, DocumentWrite write
   return json_answer(out + "}", result->status());
 }
 
-Response index_document(StoreCore& store, const Request& request, const PathParameters& path, Action action) {
+Response index_document(StoreCore& store, const Request& request, const PathParameters& path,
+                        const WriteParameters& parameters, Action action) {
   if (request.body.empty())
     return ElasticError{400, "parse_exception", "request body is required"}.response();
-  if (const auto op_type = rest::query_parameter(request, "op_type")) {
-    if (*op_type != "index" && *op_type != "create") {
-      return illegal_argument("opType must be 'create' or 'index', found: [" + *op_type + "]").response();
-    }
-    if (*op_type == "create") action = Action::create;
-  }
-  return write_one(store, request, {action, path.get("index"), path.get("id"), request.body, {}, {}});
+  if (parameters.create) action = Action::create;
+  return write_one(store, parameters, {action, path.get("index"), path.get("id"), request.body, {}, {}});
 }
 
-Response put_document(StoreCore& store, const Request& request, const PathParameters& path) {
-  return index_document(store, request, path, Action::index);
+Response put_document(StoreCore& store, const Request& request, const PathParameters& path,
+                      const WriteParameters& parameters) {
+  return index_document(store, request, path, parameters, Action::index);
 }
 
-Response create_document(StoreCore& store, const Request& request, const PathParameters& path) {
-  return index_document(store, request, path, Action::create);
+Response create_document(StoreCore& store, const Request& request, const PathParameters& path,
+                         const WriteParameters& parameters) {
+  return index_document(store, request, path, parameters, Action::create);
 }
 
-Response delete_document(StoreCore& store, const Request& request, const PathParameters& path) {
-  return write_one(store, request, {Action::remove, path.get("index"), path.get("id"), {}, {}, {}});
+Response delete_document(StoreCore& store, const Request&, const PathParameters& path,
+                         const WriteParameters& parameters) {
+  return write_one(store, parameters, {Action::remove, path.get("index"), path.get("id"), {}, {}, {}});
 }
 
-Response update_document(StoreCore& store, const Request& request, const PathParameters& path) {
-  const auto wants_source = updates_show_source(request);
-  if (!wants_source) return wants_source.error().response();
-  return write_one(store, request,
-                   {Action::update, path.get("index"), path.get("id"), request.body, {}, {}, *wants_source});
+Response update_document(StoreCore& store, const Request& request, const PathParameters& path,
+                         const WriteParameters& parameters) {
+  return write_one(store, parameters,
+                   {Action::update, path.get("index"), path.get("id"), request.body, {}, {},
+                    parameters.wants_source});
 }
+
+struct GetParameters : SourceParameters {
+  bool refresh = false, realtime = true;
+};
 
 /// `,"_version":..,"found":true,"_source":{..}` of a document that is there, `,"found":false` else.
 std::string found_members(const std::optional<StoredDocument>& document, const SourceFilter& filter) {
@@ -140,34 +132,30 @@ Answer<Found> find_document(const StoreCore& store, const std::string& name, con
 }
 
 /// Reads see the last write at once; that they shall not is refused. With `refresh` searches see it, too.
-Refusal check_read_parameters(StoreCore& store, const Request& request, const std::set<std::string>& names) {
-  const auto refresh = rest::query_flag(request, "refresh", false);
-  if (!refresh) return refresh.error();
-  const auto realtime = rest::query_flag(request, "realtime", true);
-  if (!realtime) return realtime.error();
-  if (!*realtime && !*refresh) {
-    return illegal_argument(
-        "[realtime=false] is not supported by this server: documents are read as last written");
-  }
-  if (!*refresh) return std::nullopt;
+Refusal prepare_read(StoreCore& store, const GetParameters& parameters, const std::set<std::string>& names) {
+  if (!parameters.realtime && !parameters.refresh)
+    return rest::not_supported("[realtime=false]", "documents are read as last written");
+  if (!parameters.refresh) return std::nullopt;
   for (const std::string& name : names) {
     if (const auto index = store.find_one(name)) store.refresh({*index});
   }
   return std::nullopt;
 }
 
-Answer<Found> find_document(StoreCore& store, const Request& request, const PathParameters& path) {
-  if (auto refusal = check_read_parameters(store, request, {path.get("index")})) return *std::move(refusal);
-  if (rest::query_parameter(request, "routing"))
-    return illegal_argument("[routing] is not supported by this server");
-  auto filter = rest::source_filter_of(request, store.limits().max_patterns);
-  if (!filter) return filter.error();
-  return find_document(store, path.get("index"), path.get("id"),
-                       std::make_shared<const SourceFilter>(*std::move(filter)));
+Answer<Found> find_document(StoreCore& store, const PathParameters& path, const GetParameters& parameters) {
+  if (auto refusal = prepare_read(store, parameters, {path.get("index")})) return *std::move(refusal);
+  try {
+    auto filter = source_with(parameters, {}, store.limits().max_patterns);
+    return find_document(store, path.get("index"), path.get("id"),
+                         std::make_shared<const SourceFilter>(std::move(filter)));
+  } catch (Refused& refused) {
+    return std::move(refused.error);
+  }
 }
 
-Response get_document(StoreCore& store, const Request& request, const PathParameters& path) {
-  const auto found = find_document(store, request, path);
+Response get_document(StoreCore& store, const Request&, const PathParameters& path,
+                      const GetParameters& parameters) {
+  const auto found = find_document(store, path, parameters);
   if (!found) return found.error().response();
   std::string out = "{\"_index\":";
   rest::append_json_string(out, found->index->name());
@@ -176,8 +164,9 @@ Response get_document(StoreCore& store, const Request& request, const PathParame
   return json_answer(out + found_members(found->document, *found->filter) + "}", found->document ? 200 : 404);
 }
 
-Response get_source(StoreCore& store, const Request& request, const PathParameters& path) {
-  const auto found = find_document(store, request, path);
+Response get_source(StoreCore& store, const Request&, const PathParameters& path,
+                    const GetParameters& parameters) {
+  const auto found = find_document(store, path, parameters);
   if (!found) return found.error().response();
   if (!found->document) {
     return ElasticError{404, "resource_not_found_exception",
@@ -188,81 +177,123 @@ Response get_source(StoreCore& store, const Request& request, const PathParamete
   return json_answer(rest::filter_source(found->document->source, *found->filter));
 }
 
-/// An id of an _mget: a number as it is written.
-std::string id_in(const rapidjson::Value& value) {
-  return rest::document_id(json::is_text(value) ? shown(value) : json::text_as_written(value));
-}
-
 /// One line of an _mget.
 struct Wanted {
   std::string index, id;
   std::shared_ptr<const SourceFilter> filter;  // most have it in common
 };
 
-Answer<Wanted> read_wanted(const rapidjson::Value& item, const std::string& index,
-                           const std::shared_ptr<const SourceFilter>& filter, int position,
-                           const Limits& limits) {
-  Wanted wanted{index, "", filter};
-  if (!item.IsObject())
-    return ElasticError{400, "parse_exception", "docs array element should include an object"};
-  for (const auto& [key, value] : item.GetObject()) {
-    const std::string name = shown(key);
-    if (name == "_index" && json::is_text(value)) {
-      wanted.index = shown(value);
-    } else if (name == "_id" && (value.IsString() || value.IsNumber())) {
-      wanted.id = id_in(value);
-    } else if (name == "_source") {
-      auto own = rest::parse_source_filter(value, limits.max_patterns);
-      if (!own) return own.error();
-      wanted.filter = std::make_shared<const SourceFilter>(*std::move(own));
-    } else if (name == "routing" || name == "stored_fields" || name == "version" || name == "version_type") {
-      return illegal_argument("[" + name + "] in a multi get is not supported by this server");
-    } else {
-      return ElasticError{400, "parse_exception",
-                          "failed to parse multi get request. unknown field [" + name + "]"};
-    }
-  }
-  if (wanted.index.empty()) return validation_failed("index is missing for doc " + std::to_string(position));
-  if (wanted.id.empty()) return validation_failed("id is missing for doc " + std::to_string(position));
-  return wanted;
+/// What one entry of `docs` is read into.
+struct WantedReading {
+  const Limits& limits;
+  Wanted wanted;
+};
+
+void read_wanted_text(std::string Wanted::* field, const JsonView& key, const JsonView& value,
+                      WantedReading& reading) {
+  if (!value.is_null()) reading.wanted.*field = read_text(value, key.text());
 }
 
+ElasticError unknown_of_doc(const rest::MemberTableBase&, const JsonView& key, const JsonView&) {
+  return {400, "parse_exception",
+          "failed to parse multi get request. unknown field [" + std::string(key.text()) + "]"};
+}
+
+ElasticError wrong_kind_of_doc(const rest::MemberTableBase&, const JsonView& key, const JsonView& value) {
+  return {400, "parse_exception",
+          "failed to parse multi get request. [" + std::string(key.text()) + "] cannot be a " +
+              token_name(value)};
+}
+
+const rest::Dialect k_doc_dialect{unknown_of_doc, wrong_kind_of_doc};
+constexpr rest::Kinds k_name = rest::k_scalars | rest::k_null;
+const rest::MemberTable<WantedReading> k_doc{
+    "`_mget` body, `docs`", "mget", k_doc_dialect,
+    {{"_index", k_name,
+      [](const JsonView& key, const JsonView& value, WantedReading& reading) {
+        read_wanted_text(&Wanted::index, key, value, reading);
+      }},
+     {"_id", k_name,
+      [](const JsonView& key, const JsonView& value, WantedReading& reading) {
+        read_wanted_text(&Wanted::id, key, value, reading);
+      }},
+     {"_source", rest::k_flags | rest::k_array | rest::k_object | rest::k_null,
+      [](const JsonView&, const JsonView& value, WantedReading& reading) {
+        if (value.is_null()) return;
+        reading.wanted.filter = std::make_shared<const SourceFilter>(
+            read_source_filter(value, reading.limits.max_patterns));
+      }},
+     rest::refused("routing", rest::k_any, k_no_routing),
+     rest::refused("stored_fields", rest::k_any, "ask with _source"),
+     rest::refused("version"),
+     rest::refused("version_type")}};
+
+/// What the body of an _mget is read into.
+struct MultiGetReading {
+  const std::string& index;
+  const std::shared_ptr<const SourceFilter>& filter;
+  const Limits& limits;
+  std::vector<Wanted> wanted = {};
+
+  void add(Wanted one) {
+    if (wanted.size() == limits.max_get_documents) {
+      refuse(illegal_argument("a multi get may ask for [" + std::to_string(limits.max_get_documents) +
+                              "] documents at most; ask in parts, or raise "
+                              "--elasticsearch-max-get-documents"));
+    }
+    one.id = rest::document_id(one.id);
+    const std::string position = std::to_string(wanted.size());
+    if (one.index.empty()) refuse(validation_failed("index is missing for doc " + position));
+    if (one.id.empty()) refuse(validation_failed("id is missing for doc " + position));
+    wanted.push_back(std::move(one));
+  }
+};
+
+void read_docs(const JsonView&, const JsonView& value, MultiGetReading& reading) {
+  value.each_element([&](const JsonView& item) {
+    if (!item.is_object()) refuse(illegal_argument("docs array element should include an object"));
+    WantedReading one{reading.limits, {reading.index, "", reading.filter}};
+    k_doc.read(item, one);
+    reading.add(std::move(one.wanted));
+  });
+}
+
+void read_ids(const JsonView&, const JsonView& value, MultiGetReading& reading) {
+  value.each_element([&](const JsonView& item) {
+    if (!item.is_scalar()) refuse(illegal_argument("ids array element should only contain ids"));
+    reading.add({reading.index, std::string(item.text()), reading.filter});
+  });
+}
+
+ElasticError unknown_of_multi_get(const rest::MemberTableBase&, const JsonView& key, const JsonView& value) {
+  return parsing_exception(value, "unknown key [" + std::string(key.text()) + "] for a " + token_name(value) +
+                                      ", expected [docs] or [ids]");
+}
+
+const rest::Dialect k_multi_get_dialect{unknown_of_multi_get, unknown_of_multi_get};
+const rest::MemberTable<MultiGetReading> k_multi_get_body{
+    "`_mget` body", "mget", k_multi_get_dialect,
+    {{"docs", rest::k_array, read_docs}, {"ids", rest::k_array, read_ids}}};
+
 Answer<std::vector<Wanted>> read_multi_get(const Request& request, const std::string& index,
-                                           const Limits& limits) {
-  auto asked = rest::source_filter_of(request, limits.max_patterns);
-  if (!asked) return asked.error();
-  const auto filter = std::make_shared<const SourceFilter>(*std::move(asked));
-  const auto body = rest::parse_as_written(request.body);
-  if (!body) return body.error();
-  std::vector<Wanted> wanted;
-  if (!body->IsObject())
+                                           const GetParameters& parameters, const Limits& limits) {
+  const auto tape = rest::JsonTape::parse(request.body);
+  if (!tape) return tape.error();
+  const JsonView root(*tape, 0);
+  if (!root.is_object()) {
     return ElasticError{400, "parsing_exception",
                         "unexpected token, expected an object with [docs] or [ids]"};
-  for (const auto& [key, value] : body->GetObject()) {
-    const std::string name = shown(key);
-    if ((name != "docs" && name != "ids") || !value.IsArray()) {
-      return ElasticError{400, "parsing_exception",
-                          "unknown key [" + name + "] for a START_ARRAY, expected [docs] or [ids]"};
-    }
-    for (const auto& item : value.GetArray()) {
-      if (wanted.size() == limits.max_get_documents) {
-        return illegal_argument("a multi get may ask for [" + std::to_string(limits.max_get_documents) +
-                                "] documents at most; ask in parts, or raise "
-                                "--elasticsearch-max-get-documents");
-      }
-      const int position = static_cast<int>(wanted.size());
-      if (name == "ids") {
-        if (index.empty()) return validation_failed("index is missing for doc " + std::to_string(position));
-        wanted.push_back({index, id_in(item), filter});
-        continue;
-      }
-      auto one = read_wanted(item, index, filter, position, limits);
-      if (!one) return one.error();
-      wanted.push_back(*std::move(one));
-    }
   }
-  if (wanted.empty()) return validation_failed("no documents to get");
-  return wanted;
+  try {
+    const auto filter =
+        std::make_shared<const SourceFilter>(source_with(parameters, {}, limits.max_patterns));
+    MultiGetReading reading{index, filter, limits};
+    k_multi_get_body.read(root, reading);
+    if (reading.wanted.empty()) return validation_failed("no documents to get");
+    return std::move(reading.wanted);
+  } catch (Refused& refused) {
+    return std::move(refused.error);
+  }
 }
 
 /// The `error` object within an item of an _mget, root causes and all.
@@ -272,14 +303,15 @@ std::string error_object(const ElasticError& error) {
   return envelope.substr(begin, envelope.rfind(",\"status\":") - begin);
 }
 
-Response multi_get(StoreCore& store, const Request& request, const PathParameters& path) {
+Response multi_get(StoreCore& store, const Request& request, const PathParameters& path,
+                   const GetParameters& parameters) {
   if (request.body.empty())
     return ElasticError{400, "parse_exception", "request body or source parameter is required"}.response();
-  const auto wanted = read_multi_get(request, path.get("index"), store.limits());
+  const auto wanted = read_multi_get(request, path.get("index"), parameters, store.limits());
   if (!wanted) return wanted.error().response();
   std::set<std::string> names;
   for (const Wanted& one : *wanted) names.insert(one.index);
-  if (auto refusal = check_read_parameters(store, request, names)) return refusal->response();
+  if (auto refusal = prepare_read(store, parameters, names)) return refusal->response();
   std::string out = "{\"docs\":[";
   for (const Wanted& one : *wanted) {
     check_answer_size(out, store.limits());
@@ -297,6 +329,98 @@ Response multi_get(StoreCore& store, const Request& request, const PathParameter
   return json_answer(out + "]}");
 }
 
+// The tables of parameters
+
+void check_pipeline(std::string_view, const std::string& text) {
+  if (text.empty()) refuse(validation_failed("pipeline cannot be empty"));
+  if (text != "_none") refuse(illegal_argument("pipeline with id [" + text + "] does not exist"));
+}
+
+std::optional<std::int64_t> not_negative(std::string_view name, const std::string& text) {
+  const std::int64_t number = rest::parameter::long_integer(name, text);
+  if (number < 0)
+    refuse(illegal_argument("sequence numbers must be non negative. got [" + std::to_string(number) + "]."));
+  return number;
+}
+
+bool is_create(std::string_view, const std::string& text) {
+  if (text != "index" && text != "create")
+    refuse(illegal_argument("opType must be 'create' or 'index', found: [" + shortened(text) + "]"));
+  return text == "create";
+}
+
+using WriteRows = std::vector<rest::Parameter<WriteParameters>>;
+
+/// Those of every write.
+WriteRows write_rows() {
+  using namespace rest::parameter;
+  using P = WriteParameters;
+  return {{"if_seq_no", "number", into<&P::if_seq_no, not_negative>},
+          {"if_primary_term", "number", into<&P::if_primary_term, not_negative>},
+          no_effect("timeout", "time", check_time, "nothing is waited for"),
+          refused("routing", "text", k_no_routing),
+          refused("version", "number", "compare with if_seq_no and if_primary_term"),
+          refused("version_type", "text", "compare with if_seq_no and if_primary_term")};
+}
+
+/// Those of writes that bring a document.
+WriteRows document_rows() {
+  using namespace rest::parameter;
+  return {{"require_alias", "flag", into<&WriteParameters::require_alias, flag>},
+          no_effect("include_source_on_error", "flag", check_flag, "errors do not show the document")};
+}
+
+WriteRows index_rows() {
+  using namespace rest::parameter;
+  return {only_some("pipeline", "text", check_pipeline,
+                    "pipelines have run before; `_none`, and none that does not exist"),
+          only_some("require_data_stream", "flag", only_false, "`false`")};
+}
+
+bool show_source(std::string_view, const std::string& text) {
+  if (text != "true" && text != "false") refuse(illegal_argument(std::string(k_update_source_is_flag)));
+  return text == "true";
+}
+
+WriteRows update_rows() {
+  using namespace rest::parameter;
+  return {{"_source", "true or false", into<&WriteParameters::wants_source, show_source>},
+          no_effect("retry_on_conflict", "number", check_integer, "updates are done one after the other"),
+          refused("_source_includes", "list"),
+          refused("_source_excludes", "list")};
+}
+
+template <class Target>
+std::vector<rest::Parameter<Target>> read_rows() {
+  using namespace rest::parameter;
+  return {{"refresh", "flag", into<&GetParameters::refresh, flag>},
+          {"realtime", "flag", into<&GetParameters::realtime, flag>, "`false` with `refresh` alone"},
+          no_effect("preference", "text", check_text, k_one_copy),
+          only_some("force_synthetic_source", "flag", only_false, "`false`"),
+          refused("routing", "text", k_no_routing),
+          refused("stored_fields", "list", "ask with _source"),
+          refused("version", "number"),
+          refused("version_type", "text")};
+}
+
+const rest::ParameterTable<WriteParameters> k_put_parameters{
+    {{{"op_type", "index or create", rest::parameter::into<&WriteParameters::create, is_create>}},
+     write_rows(),
+     document_rows(),
+     index_rows(),
+     refresh_rows<WriteParameters>(),
+     active_shards_rows<WriteParameters>()}};
+const rest::ParameterTable<WriteParameters> k_create_parameters{{write_rows(), document_rows(), index_rows(),
+                                                                 refresh_rows<WriteParameters>(),
+                                                                 active_shards_rows<WriteParameters>()}};
+const rest::ParameterTable<WriteParameters> k_delete_parameters{
+    {write_rows(), refresh_rows<WriteParameters>(), active_shards_rows<WriteParameters>()}};
+const rest::ParameterTable<WriteParameters> k_update_parameters{{write_rows(), document_rows(), update_rows(),
+                                                                 refresh_rows<WriteParameters>(),
+                                                                 active_shards_rows<WriteParameters>()}};
+const rest::ParameterTable<GetParameters> k_get_parameters{
+    {source_rows<GetParameters>(), read_rows<GetParameters>()}};
+
 }  // namespace
 
 std::string write_members(const WriteResult& result, bool forced_refresh, int copies) {
@@ -310,57 +434,18 @@ std::string write_members(const WriteResult& result, bool forced_refresh, int co
          ",\"_primary_term\":1";
 }
 
-Answer<bool> forces_refresh(const Request& request) {
-  const auto value = rest::query_parameter(request, "refresh");
-  if (!value || *value == "false" || *value == "wait_for") return false;
-  if (value->empty() || *value == "true") return true;
-  return illegal_argument("Unknown value for refresh: [" + *value + "].");
-}
-
-bool wants_refresh(const Request& request) {
-  const auto value = rest::query_parameter(request, "refresh");
-  return value && *value != "false";
-}
-
-Answer<bool> updates_show_source(const Request& request) {
-  for (const char* filter : {"_source_includes", "_source_excludes"}) {
-    if (rest::query_parameter(request, filter))
-      return illegal_argument("[" + std::string(filter) + "] of an update is not supported by this server");
-  }
-  const auto source = rest::query_parameter(request, "_source");
-  if (source && *source != "true" && *source != "false")
-    return illegal_argument(std::string(k_update_source_is_flag));
-  return source == "true";
-}
-
-Refusal check_write_parameters(const Request& request) {
-  if (const auto pipeline = rest::query_parameter(request, "pipeline"); pipeline && *pipeline != "_none") {
-    return illegal_argument("pipeline with id [" + *pipeline + "] does not exist");
-  }
-  for (const char* name : {"routing", "version", "version_type"}) {
-    if (rest::query_parameter(request, name))
-      return illegal_argument("[" + std::string(name) + "] is not supported by this server");
-  }
-  return std::nullopt;
-}
-
 void add_document_routes(rest::Router& router, StoreCore& store) {
   using enum http::Method;
   const AddRoute add(router, store);
-  const std::string write =
-      "pipeline refresh routing if_seq_no if_primary_term version version_type timeout "
-      "wait_for_active_shards require_alias "
-      "require_data_stream include_source_on_error";
-  const std::string read =
-      "_source _source_includes _source_excludes _source_exclude_vectors preference realtime refresh routing";
-  add({post}, "/{index}/_doc", write + " op_type", put_document);
-  add({put, post}, "/{index}/_doc/{id}", write + " op_type", put_document);
-  add({put, post}, "/{index}/_create/{id}", write, create_document);
-  add({delete_}, "/{index}/_doc/{id}", write, delete_document);
-  add({get, head}, "/{index}/_doc/{id}", read, get_document);
-  add({get, head}, "/{index}/_source/{id}", read, get_source);
-  add({post}, "/{index}/_update/{id}", write + " retry_on_conflict _source lang", update_document);
-  for (const char* pattern : {"/_mget", "/{index}/_mget"}) add({get, post}, pattern, read, multi_get);
+  add({post}, "/{index}/_doc", k_put_parameters, put_document);
+  add({put, post}, "/{index}/_doc/{id}", k_put_parameters, put_document);
+  add({put, post}, "/{index}/_create/{id}", k_create_parameters, create_document);
+  add({delete_}, "/{index}/_doc/{id}", k_delete_parameters, delete_document);
+  add({get, head}, "/{index}/_doc/{id}", k_get_parameters, get_document);
+  add({get, head}, "/{index}/_source/{id}", k_get_parameters, get_source);
+  add({post}, "/{index}/_update/{id}", k_update_parameters, update_document);
+  for (const char* pattern : {"/_mget", "/{index}/_mget"})
+    add({get, post}, pattern, k_get_parameters, multi_get);
 }
 
 }  // namespace sightline::elastic

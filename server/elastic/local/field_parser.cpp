@@ -4,8 +4,10 @@
 #include <cmath>
 
 #include "base/float_text.h"
+#include "base/number_text.h"
 #include "server/elastic/local/date.h"
 #include "server/elastic/local/mapping_parser.h"
+#include "server/elastic/local/mapping_table.h"
 #include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
@@ -16,20 +18,12 @@ constexpr int k_max_dims = 4096;
 constexpr int k_binary_quantised_dims = 384;
 constexpr double k_default_oversample = 3.0;
 
-ElasticError mapper_error(std::string reason) {
-  return {400, "mapper_parsing_exception", std::move(reason)};
-}
-
 /// JSON booleans, and the strings "true" and "false": many mappings in the wild have `"index": "true"`.
 Answer<bool> lenient_bool(const rapidjson::Value& value) {
   if (value.IsBool()) return value.GetBool();
   const std::string text = shown(value);
   if (text == "true" || text == "false") return text == "true";
   return illegal_argument("Failed to parse value [" + text + "] as only [true] or [false] are allowed.");
-}
-
-bool one_of(const std::string& name, std::initializer_list<const char*> names) {
-  return std::find(names.begin(), names.end(), name) != names.end();
 }
 
 std::string decimal(double value) {
@@ -71,7 +65,7 @@ Refusal FieldParser::unknown(const std::string& name) const {
 
 Refusal FieldParser::not_supported(const std::string& name, const rapidjson::Value& value) const {
   return mapper_error("parameter [" + name + "] with value [" + shown(value) + "] on mapper [" + field_.path +
-                      "] of type [" + to_string(field_.type) + "] is not supported by this server");
+                      "] of type [" + to_string(field_.type) + "] is not supported by " + std::string(rest::k_store_name));
 }
 
 Refusal FieldParser::read_flag(const std::string& name, const rapidjson::Value& value, bool& flag) {
@@ -98,111 +92,257 @@ Refusal FieldParser::read_null_value(const rapidjson::Value& value) {
   return std::nullopt;
 }
 
-Refusal FieldParser::read(const std::string& name, const rapidjson::Value& value) {
-  const FieldType type = field_.type;
-  const bool text = type == FieldType::text, keyword = type == FieldType::keyword;
-  if (name == "meta") return shown_.emplace_back(name, json_of(value)), std::nullopt;
-  if (type == FieldType::dense_vector) return read_vector(name, value);
-  if (name == "store") return read_flag(name, value, field_.store);
-  if (name == "doc_values" && !text) return read_flag(name, value, field_.doc_values);
-  if (type == FieldType::binary) return unknown(name);
-  if (name == "index") return read_flag(name, value, field_.indexed);
-  if (name == "copy_to" || name == "script" || name == "time_series_dimension")
-    return not_supported(name, value);
-  if (name == "null_value" && !text) return read_null_value(value);
-  if (name == "ignore_malformed" && !text && !keyword) return read_flag(name, value, field_.ignore_malformed);
-  if (name == "coerce" && is_number(type)) return read_flag(name, value, field_.coerce);
-  if (name == "ignore_above" && keyword) {
-    if (!value.IsInt64()) {
-      return ElasticError{400, "number_format_exception", "For input string: \"" + shown(value) + "\""};
+// The parameters of the types of fields
+
+/// The table of each type, and the functions that its rows read by.
+class FieldTables {
+ public:
+  using Table = MappingTable<FieldParser>;
+  using Rows = Table::Rows;
+  using Value = rapidjson::Value;
+
+  static const Table& of(FieldType type) {
+    switch (type) {
+      case FieldType::text:
+        return k_text_field;
+      case FieldType::keyword:
+        return k_keyword_field;
+      case FieldType::date:
+        return k_date_field;
+      case FieldType::boolean:
+        return k_boolean_field;
+      case FieldType::binary:
+        return k_binary_field;
+      case FieldType::dense_vector:
+        return k_vector_field;
+      default:
+        return k_number_field;
     }
+  }
+
+ private:
+  template <bool Field::* Flag>
+  static Refusal flag(FieldParser& parser, const std::string& name, const Value& value) {
+    return parser.read_flag(name, value, parser.field_.*Flag);
+  }
+
+  static Refusal keep(FieldParser& parser, const std::string& name, const Value& value) {
+    parser.shown_.emplace_back(name, json_of(value));
+    return std::nullopt;
+  }
+
+  static Refusal keep_flag(FieldParser& parser, const std::string& name, const Value& value) {
+    if (const auto parsed = lenient_bool(value); !parsed) return parsed.error();
+    return keep(parser, name, value);
+  }
+
+  static Refusal meta(FieldParser& parser, const std::string& name, const Value& value) {
+    for (const auto& [key, text] : value.GetObject()) {
+      if (!text.IsString())
+        return mapper_error("[meta] values can only be strings, but got " + shown(text) + " for [" +
+                            shown(key) + "]");
+    }
+    return keep(parser, name, value);
+  }
+
+  static Refusal null_value(FieldParser& parser, const std::string&, const Value& value) {
+    return parser.read_null_value(value);
+  }
+
+  static Refusal ignore_above(FieldParser& parser, const std::string& name, const Value& value) {
+    if (!value.IsInt64())
+      return ElasticError{400, "number_format_exception", "For input string: \"" + shown(value) + "\""};
     if (value.GetInt64() <= 0)
       return illegal_argument("[ignore_above] must be positive, got [" + shown(value) + "]");
-    field_.ignore_above = value.GetInt64();
-    shown_.emplace_back(name, json_of(value));
-    return std::nullopt;
+    parser.field_.ignore_above = value.GetInt64();
+    return keep(parser, name, value);
   }
-  if (name == "format" && type == FieldType::date) {
-    if (!value.IsString() || !is_date_format(value.GetString())) {
-      return illegal_argument("Error parsing [format] on field [" + field_.path + "]: Invalid format: [" +
-                              shown(value) + "]: this server does not know it");
-    }
-    field_.format = value.GetString();
-    shown_.emplace_back(name, json_of(value));
-    return std::nullopt;
-  }
-  if (text && (name == "analyzer" || name == "search_analyzer")) {
-    const std::string analyzer = shown(value);
-    if (std::find(k_analyzers.begin(), k_analyzers.end(), analyzer) == k_analyzers.end()) {
-      return illegal_argument("analyzer [" + analyzer + "] has not been configured in mappings");
-    }
-    (name == "analyzer" ? field_.analyzer : field_.search_analyzer) = analyzer;
-    shown_.emplace_back(name, json_of(value));
-    return std::nullopt;
-  }
-  if (text && name == "norms") return read_flag(name, value, field_.norms);
-  // Parameters that change nothing here are kept; values that would change scores or matches are refused.
-  const std::string given = shown(value);
-  if ((text || keyword) && name == "similarity" && given == "BM25")
-    return shown_.emplace_back(name, "\"BM25\""), std::nullopt;
-  if (text && name == "index_options" && one_of(given, {"positions", "offsets"})) {
-    return shown_.emplace_back(name, json_of(value)), std::nullopt;
-  }
-  if (keyword && name == "index_options" && given == "docs") return std::nullopt;
-  if ((text &&
-       one_of(name, {"term_vector", "position_increment_gap", "eager_global_ordinals", "index_phrases"})) ||
-      (keyword && one_of(name, {"eager_global_ordinals"}))) {
-    return shown_.emplace_back(name, json_of(value)), std::nullopt;
-  }
-  if ((text && one_of(name, {"similarity", "index_options", "fielddata", "fielddata_frequency_filter",
-                             "index_prefixes", "search_quote_analyzer"})) ||
-      (keyword &&
-       one_of(name, {"similarity", "index_options", "norms", "normalizer", "split_queries_on_whitespace"})) ||
-      (type == FieldType::date && name == "locale")) {
-    if (value.IsBool() && !value.GetBool()) return std::nullopt;
-    return not_supported(name, value);
-  }
-  return unknown(name);
-}
 
-Refusal FieldParser::read_vector(const std::string& name, const rapidjson::Value& value) {
-  if (name == "dims") {
-    if (!value.IsInt64()) {
-      return mapper_error("Property [dims] on field [" + field_.path + "] must be an integer but got [" +
-                          shown(value) + "]");
+  static Refusal date_format(FieldParser& parser, const std::string& name, const Value& value) {
+    if (!is_date_format(value.GetString())) {
+      return illegal_argument("Error parsing [format] on field [" + parser.field_.path + "]: Invalid format: [" +
+                              shown(value) + "]: " + std::string(rest::k_store_name) + " does not know it");
     }
+    parser.field_.format = value.GetString();
+    return keep(parser, name, value);
+  }
+
+  static Refusal analyzer(FieldParser& parser, const std::string& name, const Value& value) {
+    const std::string analyzer = shown(value);
+    if (std::find(k_analyzers.begin(), k_analyzers.end(), analyzer) == k_analyzers.end())
+      return illegal_argument("analyzer [" + analyzer + "] has not been configured in mappings");
+    (name == "analyzer" ? parser.field_.analyzer : parser.field_.search_analyzer) = analyzer;
+    return keep(parser, name, value);
+  }
+
+  /// Takes one of `words`, and keeps it where `kept`.
+  static Refusal word(FieldParser& parser, const std::string& name, const Value& value,
+                      std::initializer_list<std::string_view> words, bool kept = true) {
+    if (value.IsNull()) return std::nullopt;
+    if (std::find(words.begin(), words.end(), shown(value)) == words.end())
+      return parser.not_supported(name, value);
+    return kept ? keep(parser, name, value) : std::nullopt;
+  }
+
+  static Refusal bm25(FieldParser& parser, const std::string& name, const Value& value) {
+    return word(parser, name, value, {"BM25"});
+  }
+  static Refusal text_options(FieldParser& parser, const std::string& name, const Value& value) {
+    return word(parser, name, value, {"positions", "offsets"});
+  }
+  static Refusal keyword_options(FieldParser& parser, const std::string& name, const Value& value) {
+    return word(parser, name, value, {"docs"}, false);
+  }
+  static Refusal term_vector(FieldParser& parser, const std::string& name, const Value& value) {
+    return word(parser, name, value,
+                {"no", "yes", "with_positions", "with_offsets", "with_positions_offsets",
+                 "with_positions_payloads", "with_positions_offsets_payloads"});
+  }
+  static Refusal position_gap(FieldParser& parser, const std::string& name, const Value& value) {
+    const auto gap = number_from<int>(shown(value));
+    if (!gap || *gap < 0) return mapper_error("[position_increment_gap] must be positive, got [" + shown(value) + "]");
+    return keep(parser, name, value);
+  }
+  static Refusal only_false(FieldParser& parser, const std::string& name, const Value& value) {
+    const auto parsed = lenient_bool(value);
+    if (!parsed) return parsed.error();
+    return *parsed ? Refusal(parser.not_supported(name, value)) : std::nullopt;
+  }
+
+  // dense_vector
+
+  static Refusal dims(FieldParser& parser, const std::string&, const Value& value) {
+    const std::string& path = parser.field_.path;
+    if (!value.IsInt64())
+      return mapper_error("Property [dims] on field [" + path + "] must be an integer but got [" + shown(value) +
+                          "]");
     if (value.GetInt64() < 1 || value.GetInt64() > k_max_dims) {
       return mapper_error("The number of dimensions should be in the range [1, 4096] but was [" +
                           shown(value) + "]");
     }
-    field_.dims = static_cast<int>(value.GetInt64());
+    parser.field_.dims = static_cast<int>(value.GetInt64());
     return std::nullopt;
   }
-  if (name == "index") {
+
+  static Refusal vector_index(FieldParser& parser, const std::string&, const Value& value) {
     const auto parsed = lenient_bool(value);
     if (!parsed) return parsed.error();
-    field_.indexed = *parsed;
+    parser.field_.indexed = *parsed;
     return std::nullopt;
   }
-  if (name == "similarity") {
+
+  static Refusal vector_similarity(FieldParser& parser, const std::string&, const Value& value) {
+    if (value.IsNull()) return std::nullopt;
     const std::string text = shown(value);
-    similarity_given_ = true;
+    parser.similarity_given_ = true;
     for (const auto similarity : {VectorSimilarity::l2_norm, VectorSimilarity::cosine,
                                   VectorSimilarity::dot_product, VectorSimilarity::max_inner_product}) {
-      if (text == to_string(similarity)) return field_.similarity = similarity, std::nullopt;
+      if (text == to_string(similarity)) return parser.field_.similarity = similarity, std::nullopt;
     }
     return mapper_error(
         "Unknown value [" + text +
         "] for field [similarity] - accepted values are [l2_norm, cosine, dot_product, max_inner_product]");
   }
-  if (name == "element_type") {
+
+  static Refusal element_type(FieldParser& parser, const std::string& name, const Value& value) {
     const std::string text = shown(value);
     if (text == "float") return std::nullopt;
-    if (text == "byte" || text == "bit") return not_supported(name, value);
+    if (text == "byte" || text == "bit") return parser.not_supported(name, value);
     return mapper_error("invalid element_type [" + text + "]; available types are [byte, float, bit]");
   }
-  if (name == "index_options") return value.IsNull() ? std::nullopt : read_index_options(value);
-  return unknown(name);
+
+  static Refusal index_options(FieldParser& parser, const std::string&, const Value& value) {
+    return value.IsNull() ? std::nullopt : parser.read_index_options(value);
+  }
+
+  static constexpr rest::Kinds k_words = rest::k_text | rest::k_null;
+
+  /// Those of every type.
+  static Rows every() {
+    return {Table::kept("meta", rest::k_object, meta, "it is for people")};
+  }
+  /// Those of every type but dense_vector.
+  static Rows stored() {
+    return {Table::kept("store", rest::k_flags, flag<&Field::store>, "`stored_fields` are refused"),
+            Table::refused("copy_to")};
+  }
+  /// Those of types whose values are kept by document.
+  static Rows valued() {
+    return {Table::done("index", rest::k_flags, flag<&Field::indexed>),
+            Table::done("doc_values", rest::k_flags, flag<&Field::doc_values>),
+            Table::done("null_value", rest::k_scalars | rest::k_null, null_value),
+            Table::refused("script"),
+            Table::refused("time_series_dimension")};
+  }
+  static Rows malformed() {
+    return {Table::done("ignore_malformed", rest::k_flags, flag<&Field::ignore_malformed>)};
+  }
+
+  static const Table k_text_field, k_keyword_field, k_number_field, k_date_field, k_boolean_field,
+      k_binary_field, k_vector_field;
+};
+
+const FieldTables::Table FieldTables::k_text_field{
+    "mapping of a `text` field",
+    {every(),
+     stored(),
+     {Table::done("index", rest::k_flags, flag<&Field::indexed>),
+      Table::done("norms", rest::k_flags, flag<&Field::norms>),
+      Table::done("analyzer", rest::k_text, analyzer, "`standard`, `simple`, `whitespace`, `keyword`, `stop`"),
+      Table::done("search_analyzer", rest::k_text, analyzer),
+      Table::only("similarity", k_words, bm25, "`BM25`"),
+      Table::only("index_options", rest::k_text, text_options, "`positions` and `offsets`"),
+      Table::kept("term_vector", rest::k_text, term_vector, "nothing that is run reads term vectors"),
+      Table::kept("position_increment_gap", rest::k_numbers, position_gap, "it matters to phrases alone"),
+      Table::kept("eager_global_ordinals", rest::k_flags, keep_flag, "it is about speed"),
+      Table::kept("index_phrases", rest::k_flags, keep_flag, "it is about speed"),
+      Table::only("fielddata", rest::k_flags, only_false, "`false`"),
+      Table::refused("fielddata_frequency_filter"),
+      Table::refused("index_prefixes"),
+      Table::refused("search_quote_analyzer")}}};
+const FieldTables::Table FieldTables::k_keyword_field{
+    "mapping of a `keyword` field",
+    {every(),
+     stored(),
+     valued(),
+     {Table::done("ignore_above", rest::k_number, ignore_above),
+      Table::only("similarity", k_words, bm25, "`BM25`"),
+      Table::only("index_options", rest::k_text, keyword_options, "`docs`"),
+      Table::kept("eager_global_ordinals", rest::k_flags, keep_flag, "it is about speed"),
+      Table::only("norms", rest::k_flags, only_false, "`false`"),
+      Table::only("split_queries_on_whitespace", rest::k_flags, only_false, "`false`"),
+      Table::refused("normalizer")}}};
+const FieldTables::Table FieldTables::k_number_field{
+    "mapping of a number field",
+    {every(), stored(), valued(), malformed(),
+     {Table::done("coerce", rest::k_flags, flag<&Field::coerce>)}}};
+const FieldTables::Table FieldTables::k_date_field{
+    "mapping of a `date` field",
+    {every(), stored(), valued(), malformed(),
+     {Table::done("format", rest::k_text, date_format), Table::refused("locale")}}};
+const FieldTables::Table FieldTables::k_boolean_field{"mapping of a `boolean` field",
+                                                      {every(), stored(), valued(), malformed()}};
+const FieldTables::Table FieldTables::k_binary_field{
+    "mapping of a `binary` field",
+    {every(), stored(), {Table::done("doc_values", rest::k_flags, flag<&Field::doc_values>)}}};
+const FieldTables::Table FieldTables::k_vector_field{
+    "mapping of a `dense_vector` field",
+    {every(),
+     {Table::done("dims", rest::k_number, dims),
+      Table::done("index", rest::k_flags, vector_index),
+      Table::done("similarity", k_words, vector_similarity),
+      Table::only("element_type", rest::k_text, element_type, "`float`"),
+      Table::done("index_options", rest::k_object | rest::k_null, index_options,
+                  "kept and shown; vectors are compared exactly, or by one graph")}}};
+
+Refusal FieldParser::read(const std::string& name, const rapidjson::Value& value) {
+  const auto* row = FieldTables::of(field_.type).row(name);
+  if (row == nullptr) return unknown(name);
+  if ((row->info.kinds & kind_of(value)) == 0) {
+    return mapper_error("parameter [" + name + "] on mapper [" + field_.path + "] of type [" +
+                        to_string(field_.type) + "] cannot be [" + shortened(shown(value)) + "]");
+  }
+  return row->read ? row->read(*this, name, value) : not_supported(name, value);
 }
 
 Refusal FieldParser::read_index_options(const rapidjson::Value& value) {
@@ -227,8 +367,8 @@ Refusal FieldParser::read_index_options(const rapidjson::Value& value) {
       (name == "m" ? options.m : options.ef_construction) = part.GetInt();
     } else if (scalar && name == "confidence_interval" && part.IsNumber()) {
       options.confidence_interval = part.GetDouble();
-    } else if (quantised && name == "rescore_vector" && part.IsObject() && part.HasMember("oversample") &&
-               part["oversample"].IsNumber()) {
+    } else if (quantised && name == "rescore_vector" && part.IsObject() && part.MemberCount() == 1 &&
+               part.HasMember("oversample") && part["oversample"].IsNumber()) {
       const double oversample = part["oversample"].GetDouble();
       if (!std::isfinite(oversample) || (oversample <= 1.0 && oversample != 0.0)) {
         return illegal_argument("oversample must be greater than 1 or exactly 0");

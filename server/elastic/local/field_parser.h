@@ -25,7 +25,8 @@ class FieldParser {
   void add_multi_field(FieldPtr field) { field_.fields.push_back(std::move(field)); }
 
  private:
-  Refusal read_vector(const std::string& name, const rapidjson::Value& value);
+  friend class FieldTables;  // the rows of its parameters
+
   Refusal read_index_options(const rapidjson::Value& value);
   Refusal read_flag(const std::string& name, const rapidjson::Value& value, bool& flag);
   Refusal read_null_value(const rapidjson::Value& value);

@@ -66,9 +66,6 @@ struct IndicesOptions {
 /// Reads expand_wildcards: a comma list of `open`, `closed`, `hidden`, `none`, `all`. Errors: other words.
 Refusal read_wildcard_states(std::string_view states, IndicesOptions& options);
 
-/// The parameters ignore_unavailable, allow_no_indices and expand_wildcards of a request.
-Answer<IndicesOptions> indices_options_of(const http::Request& request, IndicesOptions otherwise = {});
-
 /// The store's indices by name.
 class IndexLookup {
  public:

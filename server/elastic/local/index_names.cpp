@@ -83,18 +83,4 @@ Refusal read_wildcard_states(std::string_view states, IndicesOptions& options) {
   return std::nullopt;
 }
 
-Answer<IndicesOptions> indices_options_of(const http::Request& request, IndicesOptions otherwise) {
-  const auto ignore_unavailable =
-      rest::query_flag(request, "ignore_unavailable", otherwise.ignore_unavailable);
-  if (!ignore_unavailable) return ignore_unavailable.error();
-  const auto allow_no_indices = rest::query_flag(request, "allow_no_indices", otherwise.allow_no_indices);
-  if (!allow_no_indices) return allow_no_indices.error();
-  otherwise.ignore_unavailable = *ignore_unavailable;
-  otherwise.allow_no_indices = *allow_no_indices;
-  if (const auto expand = rest::query_parameter(request, "expand_wildcards")) {
-    if (auto refusal = read_wildcard_states(*expand, otherwise)) return *std::move(refusal);
-  }
-  return otherwise;
-}
-
 }  // namespace sightline::elastic

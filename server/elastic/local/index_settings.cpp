@@ -29,41 +29,46 @@ struct Setting {
   Kind kind;
   bool dynamic;  // may change after creation
   int least = 0;
+  std::string_view why = {};  // nothing need be done for it; empty: it is done
 };
+
+constexpr std::string_view k_speed = "it is about speed", k_no_such = "what it is for is refused",
+                           k_seen_soon = "searches see documents within a second whatever it says",
+                           k_no_log = "there is no such log", k_one_place = "there is one node";
 
 /// Settings that are kept. Those that change nothing here are kept all the same: many scripts set them.
 constexpr Setting k_settings[] = {
     {"number_of_shards", Kind::whole_number, false, 1},
     {"number_of_replicas", Kind::whole_number, true},
-    {"number_of_routing_shards", Kind::whole_number, false, 1},
+    {"number_of_routing_shards", Kind::whole_number, false, 1, k_one_place},
     {"auto_expand_replicas", Kind::replicas, true},
-    {"refresh_interval", Kind::time, true},
+    {"refresh_interval", Kind::time, true, 0, k_seen_soon},
     {"hidden", Kind::flag, true},
     {"default_pipeline", Kind::text, true},
     {"final_pipeline", Kind::text, true},
     {"max_result_window", Kind::whole_number, true, 1},
-    {"max_inner_result_window", Kind::whole_number, true, 1},
-    {"max_rescore_window", Kind::whole_number, true, 1},
-    {"max_docvalue_fields_search", Kind::whole_number, true},
-    {"max_ngram_diff", Kind::whole_number, true},
+    {"max_inner_result_window", Kind::whole_number, true, 1, k_no_such},
+    {"max_rescore_window", Kind::whole_number, true, 1, k_no_such},
+    {"max_docvalue_fields_search", Kind::whole_number, true, 0, k_no_such},
+    {"max_ngram_diff", Kind::whole_number, true, 0, k_no_such},
     {"max_terms_count", Kind::whole_number, true, 1},
     {"mapping.exclude_source_vectors", Kind::flag, false},
     {"mapping.total_fields.limit", Kind::whole_number, true},
     {"mapping.depth.limit", Kind::whole_number, true, 1},
-    {"mapping.nested_fields.limit", Kind::whole_number, true},
+    {"mapping.nested_fields.limit", Kind::whole_number, true, 0, k_no_such},
     {"mapping.field_name_length.limit", Kind::whole_number, true, 1},
-    {"codec", Kind::text, false},
-    {"store.type", Kind::text, false},
-    {"gc_deletes", Kind::time, true},
-    {"priority", Kind::whole_number, true},
-    {"highlight.max_analyzed_offset", Kind::whole_number, true, 1},
-    {"search.idle.after", Kind::time, true},
-    {"routing.allocation.*", Kind::text, true},
-    {"translog.*", Kind::text, true},
-    {"search.slowlog.*", Kind::text, true},
-    {"indexing.slowlog.*", Kind::text, true},
-    {"merge.*", Kind::text, true},
-    {"unassigned.node_left.delayed_timeout", Kind::time, true},
+    {"codec", Kind::text, false, 0, k_speed},
+    {"store.type", Kind::text, false, 0, k_speed},
+    {"gc_deletes", Kind::time, true, 0, k_speed},
+    {"priority", Kind::whole_number, true, 0, k_speed},
+    {"highlight.max_analyzed_offset", Kind::whole_number, true, 1, k_no_such},
+    {"search.idle.after", Kind::time, true, 0, k_speed},
+    {"routing.allocation.*", Kind::text, true, 0, k_one_place},
+    {"translog.*", Kind::text, true, 0, k_speed},
+    {"search.slowlog.*", Kind::text, true, 0, k_no_log},
+    {"indexing.slowlog.*", Kind::text, true, 0, k_no_log},
+    {"merge.*", Kind::text, true, 0, k_speed},
+    {"unassigned.node_left.delayed_timeout", Kind::time, true, 0, k_one_place},
 };
 
 /// Real settings of Elasticsearch that would change answers in ways that this server has not.
@@ -81,6 +86,23 @@ constexpr std::string_view k_refused[] = {"analysis.*",
                                           "mapping.source.mode",
                                           "routing_path",
                                           "time_series.*"};
+
+/// Lists them all, for docs and tests.
+class SettingTable : public rest::MemberTableBase {
+ public:
+  SettingTable() : MemberTableBase("index settings", "settings", rest::k_object_dialect) {
+    using namespace rest;
+    for (const Setting& setting : k_settings) {
+      const Kinds kinds = setting.kind == Kind::whole_number ? k_numbers
+                          : setting.kind == Kind::flag       ? k_flags
+                                                             : k_scalars;
+      add({setting.name, kinds | rest::k_null, setting.why.empty() ? Treatment::done : Treatment::no_effect,
+           setting.why});
+    }
+    for (const std::string_view name : k_refused) add({name, k_any, Treatment::refused, {}});
+  }
+};
+const SettingTable k_table;
 
 std::string_view without_prefix(std::string_view name) {
   return name.starts_with("index.") ? name.substr(6) : name;
@@ -144,7 +166,7 @@ Refusal check_value(const std::string& name, const std::string& value, const Lim
   if (setting == nullptr) {
     for (const std::string_view refused : k_refused) {
       if (rest::wildcard_match(refused, without_prefix(name))) {
-        return illegal_argument("setting [" + name + "] is not supported by this server");
+        return rest::not_supported("setting [" + name + "]");
       }
     }
     return illegal_argument(

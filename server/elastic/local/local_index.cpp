@@ -2,8 +2,7 @@
 
 #include <cstring>
 
-#include "server/elastic/local/mapping_parser.h"
-#include "server/elastic/rest/json_tape.h"
+#include "server/elastic/rest/member_table.h"
 
 namespace sightline::elastic {
 namespace {
@@ -32,23 +31,52 @@ std::string aliases_json(const Aliases& aliases) {
   return out + "}";
 }
 
-Answer<Aliases> parse_aliases(const rapidjson::Value& body) {
-  if (!body.IsObject()) return ElasticError{400, "parse_exception", "key [aliases] must be an object"};
-  Aliases aliases;
-  for (const auto& [key, value] : body.GetObject()) {
-    Alias alias;
-    if (!value.IsObject())
-      return ElasticError{400, "parse_exception", "alias [" + shown(key) + "] must be an object"};
-    for (const auto& [name, part] : value.GetObject()) {
-      if (shown(name) == "is_write_index" && part.IsBool()) {
-        alias.is_write_index = part.GetBool();
-      } else if (shown(name) != "is_hidden" || !part.IsFalse()) {
-        return illegal_argument("[" + shown(name) + "] of alias [" + shown(key) +
-                                "] is not supported by this server");
-      }
-    }
-    aliases[shown(key)] = alias;
+namespace {
+
+using namespace rest;  // NOLINT: the table below is made of its words
+
+ElasticError unknown_of_alias(const MemberTableBase&, const JsonView& key, const JsonView&) {
+  return illegal_argument("Unknown field [" + std::string(key.text()) + "] in alias");
+}
+
+ElasticError wrong_kind_of_alias(const MemberTableBase&, const JsonView& key, const JsonView& value) {
+  return illegal_argument("[" + std::string(key.text()) + "] of an alias cannot be a " + token_name(value));
+}
+
+constexpr std::string_view k_no_alias_routing = "documents have no routing here";
+const Dialect k_alias_dialect{unknown_of_alias, wrong_kind_of_alias};
+const MemberTable<Alias> k_alias{"alias", "alias", k_alias_dialect,
+                                 {{"is_write_index", k_flag, into<&Alias::is_write_index, read_bool>},
+                                  only_some("is_hidden", k_flag, only_false, "`false`"),
+                                  refused("filter", k_object),
+                                  refused("routing", k_scalars, k_no_alias_routing),
+                                  refused("index_routing", k_scalars, k_no_alias_routing),
+                                  refused("search_routing", k_scalars, k_no_alias_routing)}};
+
+}  // namespace
+
+Answer<Alias> parse_alias(const JsonView& body, std::string_view name) {
+  if (!body.is_object())
+    return ElasticError{400, "parse_exception", "alias [" + std::string(name) + "] must be an object"};
+  Alias alias;
+  try {
+    k_alias.read(body, alias);
+  } catch (Refused& refused) {
+    return std::move(refused.error);
   }
+  return alias;
+}
+
+Answer<Aliases> parse_aliases(const JsonView& body) {
+  if (!body.is_object()) return ElasticError{400, "parse_exception", "key [aliases] must be an object"};
+  Aliases aliases;
+  std::optional<ElasticError> fault;
+  body.each_member([&](const JsonView& key, const JsonView& value) {
+    auto alias = parse_alias(value, key.text());
+    if (alias) aliases[std::string(key.text())] = *alias;
+    if (!alias && !fault) fault = std::move(alias).error();
+  });
+  if (fault) return *std::move(fault);
   return aliases;
 }
 

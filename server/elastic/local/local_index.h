@@ -16,6 +16,7 @@
 #include "server/elastic/local/index_settings.h"
 #include "server/elastic/local/search/search_index.h"
 #include "server/elastic/local/sqlite.h"
+#include "server/elastic/rest/json_view.h"
 
 namespace sightline::elastic {
 
@@ -28,7 +29,9 @@ using Aliases = std::map<std::string, Alias, std::less<>>;
 std::string aliases_json(const Aliases& aliases);
 /// The `aliases` object of index creation, or what aliases_json wrote. Errors: filters and routing, which
 /// this server has not.
-Answer<Aliases> parse_aliases(const rapidjson::Value& body);
+Answer<Aliases> parse_aliases(const JsonView& body);
+/// The definition of one alias, as PUT /{index}/_alias/{name} has it. Errors as above.
+Answer<Alias> parse_alias(const JsonView& body, std::string_view name);
 
 class LocalIndex : public Index {
  public:

@@ -20,11 +20,7 @@ constexpr std::chrono::seconds k_watch_interval{1};
 class LocalStore : public Store {
  public:
   explicit LocalStore(std::unique_ptr<StoreCore> core) : core_(std::move(core)) {
-    add_cluster_routes(router_, *core_);
-    add_index_routes(router_, *core_);
-    add_document_routes(router_, *core_);
-    add_bulk_routes(router_, *core_);
-    add_search_routes(router_, *core_);
+    add_routes(router_, *core_);
     watch_ = std::jthread([this](const std::stop_token& stop) { watch(stop); });
   }
 
@@ -64,55 +60,20 @@ Result<std::unique_ptr<Store>> open_local_store(const std::filesystem::path& fol
   return std::unique_ptr<Store>(std::make_unique<LocalStore>(*std::move(core)));
 }
 
-void AddRoute::operator()(std::initializer_list<http::Method> methods, std::string_view pattern,
-                          std::string_view parameters, Handler handler) const {
-  router_.add(methods, pattern, parameters,
-              [&store = store_, handler](const http::Request& request, const rest::PathParameters& path) {
-                return handler(store, request, path);
-              });
+void add_search_routes(rest::Router& router, StoreCore& store) {
+  add_search_handlers(router, store);
+  router.add({http::Method::post}, "/{index}/_delete_by_query",
+             [](const http::Request&, const rest::PathParameters&) {
+               return rest::not_supported("[_delete_by_query]", "delete documents by their _id").response();
+             });
 }
 
-void add_search_routes(rest::Router& router, StoreCore& store) {
-  using enum http::Method;
-  constexpr const char* k_search =
-      "q df default_operator size from sort _source _source_includes _source_excludes "
-      "_source_exclude_vectors track_total_hits "
-      "track_scores include_named_queries_score typed_keys rest_total_hits_as_int timeout preference routing search_type request_cache "
-      "ignore_unavailable "
-      "allow_no_indices expand_wildcards ignore_throttled ccs_minimize_roundtrips "
-      "max_concurrent_shard_requests explain version "
-      "seq_no_primary_term allow_partial_search_results batched_reduce_size pre_filter_shard_size scroll "
-      "terminate_after "
-      "stored_fields docvalue_fields analyzer analyze_wildcard lenient";
-  constexpr const char* k_count =
-      "q df default_operator analyzer analyze_wildcard lenient min_score preference routing terminate_after "
-      "ignore_unavailable "
-      "allow_no_indices expand_wildcards ignore_throttled";
-  constexpr const char* k_multi =
-      "typed_keys rest_total_hits_as_int max_concurrent_searches max_concurrent_shard_requests search_type "
-      "ignore_unavailable "
-      "allow_no_indices expand_wildcards ignore_throttled ccs_minimize_roundtrips pre_filter_shard_size "
-      "routing";
-  const auto add = [&](std::string_view name, const char* parameters,
-                       http::Response (*handler)(IndexLookup&, const http::Request&)) {
-    const auto call = [&store, handler](const http::Request& request, const rest::PathParameters&) {
-      return handler(store, request);
-    };
-    router.add({get, post}, "/" + std::string(name), parameters, call);
-    router.add({get, post}, "/{index}/" + std::string(name), parameters, call);
-  };
-  add("_search", k_search, handle_search);
-  add("_count", k_count, handle_count);
-  add("_msearch", k_multi, handle_msearch);
-  add("_analyze", "index", handle_analyze);
-  router.add({post}, "/{index}/_delete_by_query",
-             "refresh conflicts timeout q slices scroll_size ignore_unavailable allow_no_indices "
-             "expand_wildcards wait_for_completion requests_per_second routing max_docs",
-             [](const http::Request&, const rest::PathParameters&) {
-               return illegal_argument(
-                          "[_delete_by_query] is not supported by this server; delete documents by their _id")
-                   .response();
-             });
+void add_routes(rest::Router& router, StoreCore& store) {
+  add_cluster_routes(router, store);
+  add_index_routes(router, store);
+  add_document_routes(router, store);
+  add_bulk_routes(router, store);
+  add_search_routes(router, store);
 }
 
 http::Response json_answer(std::string body, int status) {

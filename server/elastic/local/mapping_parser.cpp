@@ -9,10 +9,6 @@
 namespace sightline::elastic {
 namespace {
 
-ElasticError mapper_error(std::string reason) {
-  return {400, "mapper_parsing_exception", std::move(reason)};
-}
-
 std::optional<FieldType> type_named(const std::string& name) {
   for (int type = 0; type <= static_cast<int>(FieldType::dense_vector); ++type) {
     if (name == to_string(static_cast<FieldType>(type))) return static_cast<FieldType>(type);
@@ -26,7 +22,8 @@ Answer<Dynamic> parse_dynamic(const rapidjson::Value& value, const std::string& 
   if (text == "false") return Dynamic::no;
   if (text == "strict") return Dynamic::strict;
   if (text == "runtime")
-    return mapper_error("[dynamic] with value [runtime] is not supported by this server");
+    return mapper_error("[dynamic] with value [runtime] is not supported by " +
+                        std::string(rest::k_store_name));
   ElasticError error = illegal_argument("Could not convert [" + name + ".dynamic] to boolean");
   error.cause_type = "illegal_argument_exception";
   error.cause_reason = "Failed to parse value [" + text + "] as only [true] or [false] are allowed.";
@@ -53,54 +50,128 @@ std::string shown(const rapidjson::Value& value) {
   return value.IsString() ? std::string(value.GetString(), value.GetStringLength()) : json_of(value);
 }
 
+// The parameters of the root, and of objects
+
+ElasticError MappingParser::not_taken(const std::string& name, const rapidjson::Value& value) {
+  return mapper_error("mapping parameter [" + name + " : " + shortened(shown(value)) +
+                      "] is not supported by " + std::string(rest::k_store_name));
+}
+
+/// What the root's parameters are read into.
+struct MappingParser::Root {
+  MappingParser& parser;
+  Mapping& mapping;
+
+  static Refusal properties(Root& root, const std::string&, const rapidjson::Value& value) {
+    return root.parser.read_properties(root.mapping.root_, "", value);
+  }
+  static Refusal dynamic(Root& root, const std::string& name, const rapidjson::Value& value) {
+    const auto dynamic = parse_dynamic(value, name);
+    if (!dynamic) return dynamic.error();
+    root.mapping.root_.dynamic = *dynamic;
+    return std::nullopt;
+  }
+  static Refusal meta(Root& root, const std::string& name, const rapidjson::Value& value) {
+    root.mapping.root_parameters_[name] = json_of(value);
+    return std::nullopt;
+  }
+  static Refusal detection(Root& root, const std::string& name, const rapidjson::Value& value) {
+    const std::string text = shown(value);
+    if (text != "true" && text != "false")
+      return illegal_argument("Could not convert [" + name + "] to boolean");
+    (name == "date_detection" ? root.mapping.date_detection_ : root.mapping.numeric_detection_) =
+        text == "true";
+    root.mapping.root_parameters_[name] = text;
+    return std::nullopt;
+  }
+  static Refusal only_empty(Root&, const std::string& name, const rapidjson::Value& value) {
+    const bool empty = (value.IsArray() && value.Empty()) || (value.IsObject() && value.ObjectEmpty());
+    return empty ? std::nullopt : Refusal(not_taken(name, value));
+  }
+  static Refusal plain_source(Root& root, const std::string& name, const rapidjson::Value& value) {
+    const bool plain =
+        value.MemberCount() == 1 && value.HasMember("enabled") && value["enabled"].IsTrue();
+    return plain ? std::nullopt : only_empty(root, name, value);
+  }
+};
+
+const MappingTable<MappingParser::Root> MappingParser::k_root{
+    "mapping",
+    {{MappingTable<Root>::done("properties", rest::k_any, Root::properties),
+      MappingTable<Root>::done("dynamic", rest::k_flags, Root::dynamic, "`true`, `false`, `strict`"),
+      MappingTable<Root>::done("date_detection", rest::k_flags, Root::detection),
+      MappingTable<Root>::done("numeric_detection", rest::k_flags, Root::detection),
+      MappingTable<Root>::kept("_meta", rest::k_object, Root::meta, "it is for people"),
+      MappingTable<Root>::only("_source", rest::k_object, Root::plain_source, "`{\"enabled\":true}`"),
+      MappingTable<Root>::only("_routing", rest::k_object, Root::only_empty, "`{}`"),
+      MappingTable<Root>::only("_field_names", rest::k_object, Root::only_empty, "`{}`"),
+      MappingTable<Root>::only("_data_stream_timestamp", rest::k_object, Root::only_empty, "`{}`"),
+      MappingTable<Root>::only("dynamic_templates", rest::k_array, Root::only_empty, "`[]`"),
+      MappingTable<Root>::only("runtime", rest::k_object, Root::only_empty, "`{}`"),
+      MappingTable<Root>::refused("dynamic_date_formats"),
+      MappingTable<Root>::refused("subobjects"),
+      MappingTable<Root>::refused("enabled")}}};
+
+/// What the parameters of an object are read into.
+struct MappingParser::Object {
+  MappingParser& parser;
+  MappingNode& node;
+  const std::string& path;
+
+  static Refusal type(Object&, const std::string&, const rapidjson::Value& value) {
+    // Another type would not have come here.
+    return shown(value) == "object" ? std::nullopt : Refusal(not_taken("type", value));
+  }
+  static Refusal properties(Object& object, const std::string&, const rapidjson::Value& value) {
+    return object.parser.read_properties(object.node, object.path + ".", value);
+  }
+  static Refusal dynamic(Object& object, const std::string&, const rapidjson::Value& value) {
+    const auto dynamic = parse_dynamic(value, object.path);
+    if (!dynamic) return dynamic.error();
+    object.node.dynamic = *dynamic;
+    return std::nullopt;
+  }
+  static Refusal enabled(Object& object, const std::string& name, const rapidjson::Value& value) {
+    const std::string text = shown(value);
+    if (text != "true" && text != "false")
+      return illegal_argument("Could not convert [" + object.path + "." + name + "] to boolean");
+    object.node.enabled = text == "true";
+    return std::nullopt;
+  }
+  static Refusal subobjects(Object& object, const std::string&, const rapidjson::Value& value) {
+    if (value.IsNull() || shown(value) == "true") return std::nullopt;
+    return mapper_error("[subobjects] with value [" + shown(value) + "] on object [" + object.path +
+                        "] is not supported by " + std::string(rest::k_store_name));
+  }
+};
+
+const MappingTable<MappingParser::Object> MappingParser::k_object{
+    "mapping of an object",
+    {{MappingTable<Object>::done("type", rest::k_any, Object::type, "`object`"),
+      MappingTable<Object>::done("properties", rest::k_any, Object::properties),
+      MappingTable<Object>::done("dynamic", rest::k_flags, Object::dynamic, "`true`, `false`, `strict`"),
+      MappingTable<Object>::done("enabled", rest::k_flags, Object::enabled),
+      MappingTable<Object>::only("subobjects", rest::k_flags | rest::k_null, Object::subobjects, "`true`")}}};
+
 Answer<Mapping> MappingParser::parse(const rapidjson::Value& body) {
   Mapping mapping;
   if (!body.IsObject()) return mapper_error("Expected a mapping object but got " + shown(body));
   std::string unknown;
+  Root root{*this, mapping};
   for (const auto& [key, value] : body.GetObject()) {
     const std::string name = shown(key);
-    if (name == "properties") {
-      if (auto refusal = read_properties(mapping.root_, "", value)) return *refusal;
-    } else if (name == "dynamic") {
-      const auto dynamic = parse_dynamic(value, "dynamic");
-      if (!dynamic) return dynamic.error();
-      mapping.root_.dynamic = *dynamic;
-    } else if (name.starts_with('_') || name == "date_detection" || name == "numeric_detection" ||
-               name == "dynamic_templates" || name == "runtime" || name == "dynamic_date_formats") {
-      if (auto refusal = read_root_parameter(mapping, name, value)) return *refusal;
-    } else {
+    const auto* row = k_root.row(name);
+    if (row == nullptr) {
       unknown += " [" + name + " : " + shown(value) + "]";
+    } else if (row->read == nullptr || (row->info.kinds & kind_of(value)) == 0) {
+      return not_taken(name, value);
+    } else if (auto refusal = row->read(root, name, value)) {
+      return *std::move(refusal);
     }
   }
   if (!unknown.empty()) return mapper_error("Root mapping definition has unsupported parameters: " + unknown);
   mapping.index_fields();
   return mapping;
-}
-
-Refusal MappingParser::read_root_parameter(Mapping& mapping, const std::string& name,
-                                           const rapidjson::Value& value) {
-  const bool empty =
-      value.IsNull() || (value.IsArray() && value.Empty()) || (value.IsObject() && value.ObjectEmpty());
-  if (name == "_meta") {
-    if (!value.IsObject())
-      return mapper_error("Failed to parse [_meta]: expected an object but got " + shown(value));
-    mapping.root_parameters_[name] = json_of(value);
-    return std::nullopt;
-  }
-  if (name == "date_detection" || name == "numeric_detection") {
-    const std::string text = shown(value);
-    if (text != "true" && text != "false") {
-      return illegal_argument("Could not convert [" + name + "] to boolean");
-    }
-    (name == "date_detection" ? mapping.date_detection_ : mapping.numeric_detection_) = text == "true";
-    mapping.root_parameters_[name] = text;
-    return std::nullopt;
-  }
-  const bool plain_source = name == "_source" && value.IsObject() && value.MemberCount() == 1 &&
-                            value.HasMember("enabled") && value["enabled"].IsTrue();
-  if (empty || plain_source) return std::nullopt;
-  return mapper_error("mapping parameter [" + name + " : " + shown(value) +
-                      "] is not supported by this server");
 }
 
 Refusal MappingParser::read_properties(MappingNode& object, const std::string& prefix,
@@ -156,24 +227,16 @@ Refusal MappingParser::read_property(MappingNode& object, const std::string& pre
 
 Refusal MappingParser::read_object(MappingNode& node, const std::string& path, const rapidjson::Value& body) {
   std::string unknown;
+  Object object{*this, node, path};
   for (const auto& [key, value] : body.GetObject()) {
     const std::string name = shown(key);
-    if (name == "type") continue;
-    if (name == "properties") {
-      if (auto refusal = read_properties(node, path + ".", value)) return refusal;
-    } else if (name == "dynamic") {
-      const auto dynamic = parse_dynamic(value, path);
-      if (!dynamic) return dynamic.error();
-      node.dynamic = *dynamic;
-    } else if (name == "enabled") {
-      node.enabled = shown(value) != "false";
-    } else if (name == "subobjects") {
-      if (shown(value) != "true") {
-        return mapper_error("[subobjects] with value [" + shown(value) + "] on object [" + path +
-                            "] is not supported by this server");
-      }
-    } else {
+    const auto* row = k_object.row(name);
+    if (row == nullptr) {
       unknown += " [" + name + " : " + shown(value) + "]";
+    } else if ((row->info.kinds & kind_of(value)) == 0) {
+      return not_taken(name, value);
+    } else if (auto refusal = row->read(object, name, value)) {
+      return refusal;
     }
   }
   if (!unknown.empty()) {

@@ -8,6 +8,7 @@
 
 #include "server/elastic/elastic_error.h"
 #include "server/elastic/local/mapping.h"
+#include "server/elastic/local/mapping_table.h"
 
 namespace sightline::elastic {
 
@@ -19,7 +20,11 @@ class MappingParser {
   Answer<FieldPtr> parse_field(const std::string& path, const rapidjson::Value& body, bool multi_field);
 
  private:
-  Refusal read_root_parameter(Mapping& mapping, const std::string& name, const rapidjson::Value& value);
+  struct Root;
+  struct Object;
+  static const MappingTable<Root> k_root;
+  static const MappingTable<Object> k_object;
+  static ElasticError not_taken(const std::string& name, const rapidjson::Value& value);
   Refusal read_properties(MappingNode& object, const std::string& prefix, const rapidjson::Value& properties);
   Refusal read_property(MappingNode& object, const std::string& prefix, const std::string& name,
                         const rapidjson::Value& body);

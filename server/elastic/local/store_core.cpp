@@ -305,9 +305,10 @@ Result<IndexPtr> StoreCore::load_index(sqlite::Query& row) {
   auto mapping = Mapping::parse_text(row.text(4));
   if (!mapping) return broken("mapping");
   definition.mapping = std::make_shared<const Mapping>(*std::move(mapping));
-  const auto aliases_body = rest::parse_json(row.text(5));
+  const std::string aliases_text(row.text(5));
+  const auto aliases_body = rest::JsonTape::parse(aliases_text);
   if (!aliases_body) return broken("aliases");
-  auto aliases = parse_aliases(*aliases_body);
+  auto aliases = parse_aliases(JsonView(*aliases_body, 0));
   if (!aliases) return broken("aliases");
   definition.aliases = *std::move(aliases);
   return std::make_shared<LocalIndex>(std::move(definition), readers_);

@@ -1,12 +1,12 @@
 #include "server/elastic/local/update_body.h"
 
-#include "server/elastic/rest/json_tape.h"
+#include "server/elastic/rest/member_table.h"
 
 namespace sightline::elastic {
 namespace {
 
 using Kind = rest::JsonToken::Kind;
-using rest::JsonTape;
+using namespace rest;  // NOLINT: the table below is made of its words
 
 ElasticError body_error(const JsonTape& tape, std::size_t token, const std::string& what) {
   const auto [line, column] = rest::line_and_column(tape.text(), tape[token].begin);
@@ -14,34 +14,27 @@ ElasticError body_error(const JsonTape& tape, std::size_t token, const std::stri
           "[" + std::to_string(line) + ":" + std::to_string(column) + "] [UpdateRequest] " + what};
 }
 
-Refusal read_member(const JsonTape& tape, std::size_t key, UpdateBody& update) {
-  const std::string name(tape[key].text);
-  const std::size_t value = key + 1;
-  const Kind kind = tape[value].kind;
-  const bool is_flag = kind == Kind::true_ || kind == Kind::false_;
-  const auto wrong_kind = [&] {
-    return body_error(tape, value, name + " doesn't support values of type: " + event_name(kind));
-  };
-  if (name == "doc" || name == "upsert") {
-    if (kind != Kind::object) return wrong_kind();
-    (name == "doc" ? update.doc : update.upsert) = tape.raw(value);
-    return std::nullopt;
-  }
-  if (name == "doc_as_upsert" || name == "detect_noop") {
-    if (!is_flag) return wrong_kind();
-    (name == "doc_as_upsert" ? update.doc_as_upsert : update.detect_noop) = kind == Kind::true_;
-    return std::nullopt;
-  }
-  if (name == "_source") {
-    if (!is_flag) return illegal_argument(std::string(k_update_source_is_flag));
-    update.wants_source = kind == Kind::true_;
-    return std::nullopt;
-  }
-  if (name == "scripted_upsert" && kind == Kind::false_) return std::nullopt;
-  if (name == "script" || name == "scripted_upsert")
-    return illegal_argument("script_lang not supported [painless]");
-  return body_error(tape, key, "unknown field [" + name + "]");
+bool read_show_source(const JsonView& value, std::string_view) {
+  if (value.text() != "true" && value.text() != "false")
+    refuse(illegal_argument(std::string(k_update_source_is_flag)));
+  return value.text() == "true";
 }
+
+std::string_view read_raw(const JsonView& value, std::string_view) {
+  return value.raw();
+}
+
+const MemberTable<UpdateBody> k_body{
+    "`_update` body", "UpdateRequest", k_object_dialect,
+    {{"doc", k_object, into<&UpdateBody::doc, read_raw>},
+     {"upsert", k_object, into<&UpdateBody::upsert, read_raw>},
+     {"doc_as_upsert", k_flags, into<&UpdateBody::doc_as_upsert, read_bool>},
+     {"detect_noop", k_flags, into<&UpdateBody::detect_noop, read_bool>},
+     {"_source", k_flags, into<&UpdateBody::wants_source, read_show_source>, "true or false"},
+     only_some("scripted_upsert", k_flags, only_false, "`false`"),
+     refused("script", k_text | k_object, "script_lang not supported [painless]"),
+     refused("if_seq_no", k_numbers, "give it as a parameter"),
+     refused("if_primary_term", k_numbers, "give it as a parameter")}};
 
 }  // namespace
 
@@ -55,8 +48,10 @@ Answer<UpdateBody> parse_update_body(std::string_view body) {
     return body_error(*tape, 0, std::string("Expected START_OBJECT but was: ") + event_name((*tape)[0].kind));
   }
   UpdateBody update;
-  for (std::size_t key = 1; key < (*tape)[0].next; key = (*tape)[key + 1].next) {
-    if (auto refusal = read_member(*tape, key, update)) return *refusal;
+  try {
+    k_body.read(JsonView(*tape, 0), update);
+  } catch (Refused& refused) {
+    return std::move(refused.error);
   }
   if (update.doc.empty()) return missing;
   return update;

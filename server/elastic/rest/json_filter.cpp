@@ -151,24 +151,32 @@ Answer<SourceFilter> parse_source_filter(const rapidjson::Value& value, std::siz
   return filter;
 }
 
+Refusal read_source_parameter(std::string_view name, const std::string& text, SourceFilter& filter) {
+  if (name == "_source") {
+    if (text == "true" || text == "false" || text.empty()) {
+      filter.enabled = text != "false";
+    } else {
+      filter.includes = split(text, ',');
+    }
+  } else if (name == "_source_includes") {
+    filter.includes = split(text, ',');
+  } else if (name == "_source_excludes") {
+    filter.excludes = split(text, ',');
+  } else {
+    auto flag = flag_from(name, text);
+    if (!flag) return std::move(flag).error();
+    filter.exclude_vectors = *flag;
+  }
+  return std::nullopt;
+}
+
 Answer<SourceFilter> source_filter_of(const http::Request& request, std::size_t max_patterns,
                                       SourceFilter base) {
-  if (const auto source = query_parameter(request, "_source")) {
-    if (*source == "true" || *source == "false" || source->empty()) {
-      base.enabled = *source != "false";
-    } else {
-      base.includes = split(*source, ',');
-    }
+  for (const char* name : {"_source", "_source_includes", "_source_excludes", "_source_exclude_vectors"}) {
+    const auto text = query_parameter(request, name);
+    if (!text) continue;
+    if (auto refusal = read_source_parameter(name, *text, base)) return *std::move(refusal);
   }
-  for (const char* name : {"_source_includes", "_source_include"}) {
-    if (const auto list = query_parameter(request, name)) base.includes = split(*list, ',');
-  }
-  for (const char* name : {"_source_excludes", "_source_exclude"}) {
-    if (const auto list = query_parameter(request, name)) base.excludes = split(*list, ',');
-  }
-  auto exclude_vectors = query_flag(request, "_source_exclude_vectors", base.exclude_vectors);
-  if (!exclude_vectors) return exclude_vectors.error();
-  base.exclude_vectors = *exclude_vectors;
   if (auto refusal =
           check_pattern_count("_source", base.includes.size() + base.excludes.size(), max_patterns))
     return *refusal;

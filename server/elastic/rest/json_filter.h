@@ -32,6 +32,10 @@ struct SourceFilter {
 /// illegal_argument_exception.
 Answer<SourceFilter> parse_source_filter(const rapidjson::Value& value, std::size_t max_patterns);
 
+/// Puts one of the parameters _source, _source_includes, _source_excludes and _source_exclude_vectors over
+/// `filter`. Errors: a value of _source_exclude_vectors that is no flag.
+Refusal read_source_parameter(std::string_view name, const std::string& text, SourceFilter& filter);
+
 /// The parameters _source, _source_includes, _source_excludes and _source_exclude_vectors, over what `base`
 /// says. Errors as above.
 Answer<SourceFilter> source_filter_of(const http::Request& request, std::size_t max_patterns,

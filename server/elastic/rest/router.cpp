@@ -10,8 +10,10 @@ namespace {
 
 using http::Method;
 
-constexpr std::array<std::string_view, 5> k_common_parameters = {"pretty", "human", "error_trace",
-                                                                 "filter_path", "format"};
+bool is_common(std::string_view name) {
+  const auto& rows = common_parameters();
+  return std::any_of(rows.begin(), rows.end(), [&](const auto& row) { return row.info.name == name; });
+}
 
 /// The order in which Elasticsearch lists methods.
 constexpr std::array<Method, 6> k_method_order = {Method::get,     Method::post, Method::put,
@@ -85,9 +87,7 @@ Refusal unknown_parameters(const http::Request& request, std::string_view known)
   const auto names_known = split(known, ' ');
   std::vector<std::string> unknown;
   for (auto& [name, value] : request.query_parameters()) {
-    if (std::find(k_common_parameters.begin(), k_common_parameters.end(), name) ==
-            k_common_parameters.end() &&
-        std::find(names_known.begin(), names_known.end(), name) == names_known.end()) {
+    if (!is_common(name) && std::find(names_known.begin(), names_known.end(), name) == names_known.end()) {
       unknown.push_back(name);
     }
   }
@@ -108,13 +108,23 @@ const std::string& PathParameters::get(std::string_view name) const {
   return k_empty;
 }
 
-void Router::add(std::initializer_list<Method> methods, std::string_view pattern, std::string_view parameters,
-                 Handler handler) {
-  routes_.push_back({methods, split(pattern, '/'), std::string(parameters), std::move(handler)});
+void Router::add(std::initializer_list<Method> methods, std::string_view pattern, Handler handler) {
+  add_route(methods, pattern, nullptr, std::move(handler));
 }
 
-void Router::add(std::initializer_list<Method> methods, std::string_view pattern, Handler handler) {
-  routes_.push_back({methods, split(pattern, '/'), std::nullopt, std::move(handler)});
+void Router::add_route(std::initializer_list<Method> methods, std::string_view pattern,
+                       const ParameterTableBase* parameters, Handler handler) {
+  routes_.push_back({methods, split(pattern, '/'), parameters, std::move(handler)});
+}
+
+std::vector<Router::RouteInfo> Router::routes() const {
+  std::vector<RouteInfo> routes;
+  for (const Route& route : routes_) {
+    std::string pattern;
+    for (const std::string& part : route.parts) pattern += (pattern.empty() ? "" : "/") + part;
+    routes.push_back({route.methods, pattern.starts_with('/') ? pattern : "/" + pattern, route.parameters});
+  }
+  return routes;
 }
 
 Router::Found Router::find(const std::vector<std::string>& parts, Method method) const {
@@ -134,9 +144,6 @@ Router::Found Router::find(const std::vector<std::string>& parts, Method method)
 
 std::optional<http::Response> Router::call(const Route& route, const http::Request& request,
                                            std::vector<std::string> parts) const {
-  if (route.parameters) {
-    if (auto refusal = unknown_parameters(request, *route.parameters)) return refusal->response();
-  }
   PathParameters parameters;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const std::string& part = route.parts[i];
@@ -175,15 +182,19 @@ std::optional<std::string> query_parameter(const http::Request& request, std::st
   return last;
 }
 
+Answer<bool> flag_from(std::string_view name, const std::string& text) {
+  if (text.empty() || text == "true") return true;
+  if (text == "false") return false;
+  ElasticError error = illegal_argument("Could not convert [" + std::string(name) + "] to boolean");
+  error.cause_type = "illegal_argument_exception";
+  error.cause_reason = "Failed to parse value [" + text + "] as only [true] or [false] are allowed.";
+  return error;
+}
+
 Answer<bool> query_flag(const http::Request& request, std::string_view name, bool otherwise) {
   const auto value = query_parameter(request, name);
   if (!value) return otherwise;
-  if (value->empty() || *value == "true") return true;
-  if (*value == "false") return false;
-  ElasticError error = illegal_argument("Could not convert [" + std::string(name) + "] to boolean");
-  error.cause_type = "illegal_argument_exception";
-  error.cause_reason = "Failed to parse value [" + *value + "] as only [true] or [false] are allowed.";
-  return error;
+  return flag_from(name, *value);
 }
 
 }  // namespace sightline::elastic::rest

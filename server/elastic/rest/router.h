@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "server/elastic/elastic_error.h"
+#include "server/elastic/rest/parameter_table.h"
 #include "server/http/message.h"
 
 namespace sightline::elastic::rest {
@@ -40,13 +41,37 @@ class Router {
   /// keeps): then it is as if no route had taken it.
   using Handler = std::function<std::optional<http::Response>(const http::Request&, const PathParameters&)>;
 
-  /// `parameters`: names of the query parameters the route takes, separated by blanks, besides those that
-  /// every request may have (pretty, human, error_trace, filter_path, format).
-  void add(std::initializer_list<http::Method> methods, std::string_view pattern, std::string_view parameters,
-           Handler handler);
+  /// `parameters`: those that the route takes besides the ones that every request may have (pretty, human,
+  /// error_trace, filter_path, format). They are read into a Target before the handler is called with it, so
+  /// that none is taken and not read. The table must outlive the router.
+  template <class Target>
+  void add(std::initializer_list<http::Method> methods, std::string_view pattern,
+           const ParameterTable<Target>& parameters,
+           std::function<std::optional<http::Response>(const http::Request&, const PathParameters&, const Target&)>
+               handler) {
+    add_route(methods, pattern, &parameters,
+              [&parameters, handler = std::move(handler)](
+                  const http::Request& request, const PathParameters& path) -> std::optional<http::Response> {
+                Target target{};
+                try {
+                  parameters.read(request, target);
+                } catch (const Refused& refused) {
+                  return refused.error.response();
+                }
+                return handler(request, path, target);
+              });
+  }
   /// The same for a handler that checks the parameters itself, by `unknown_parameters`: once it knows that
   /// the request is its own, since another part may take others.
   void add(std::initializer_list<http::Method> methods, std::string_view pattern, Handler handler);
+
+  /// A route as docs and tests list it.
+  struct RouteInfo {
+    std::vector<http::Method> methods;
+    std::string pattern;
+    const ParameterTableBase* parameters;  ///< null: its handler checks them itself
+  };
+  std::vector<RouteInfo> routes() const;
 
   http::Response handle(const http::Request& request) const;
   /// The same, but nothing if no route takes this path and method, or its handler leaves it: for a part that
@@ -54,10 +79,12 @@ class Router {
   std::optional<http::Response> try_handle(const http::Request& request) const;
 
  private:
+  void add_route(std::initializer_list<http::Method> methods, std::string_view pattern,
+                 const ParameterTableBase* parameters, Handler handler);
   struct Route {
     std::vector<http::Method> methods;
     std::vector<std::string> parts;
-    std::optional<std::string> parameters;
+    const ParameterTableBase* parameters;
     Handler handler;
   };
   /// The route for a method, and all methods of the pattern that fits the path best.
@@ -78,6 +105,9 @@ Refusal unknown_parameters(const http::Request& request, std::string_view known)
 
 /// The last value of a query parameter, which is the one that Elasticsearch takes.
 std::optional<std::string> query_parameter(const http::Request& request, std::string_view name);
+
+/// A flag as Elasticsearch reads it: `""` and "true" true, "false" false, else an error.
+Answer<bool> flag_from(std::string_view name, const std::string& text);
 
 /// A boolean query parameter as Elasticsearch reads it: absent gives `otherwise`, `""` and "true" true,
 /// "false" false, else an error.

@@ -114,17 +114,43 @@ TEST_CASE("pretty JSON looks as Elasticsearch's") {
 
 TEST_CASE("the router answers unknown paths, methods and parameters as Elasticsearch does") {
   Router router;
-  const auto ok = [](const http::Request&, const PathParameters& path) {
+  struct Read {
+    std::string routing;
+    bool flag = false;
+  };
+  const ParameterTable<Read> read{
+      {{{"routing", "text", parameter::into<&Read::routing, parameter::text>},
+        {"flag", "flag", parameter::into<&Read::flag, parameter::flag>},
+        {"unread", "text", nullptr},
+        parameter::no_effect("timeout", "time", parameter::check_time, "nothing is waited for"),
+        parameter::only_some("explain", "flag", parameter::only_false, "`false`")}}};
+  const ParameterTable<Read> none{{}};
+  const auto ok = [](const http::Request&, const PathParameters& path, const Read& parameters) {
     http::Response response;
-    response.body = path.get("index") + "/" + path.get("id");
+    response.body = path.get("index") + "/" + path.get("id") + parameters.routing +
+                    (parameters.flag ? "!" : "");
     return response;
   };
-  router.add({http::Method::get, http::Method::head}, "/{index}/_doc/{id}", "routing", ok);
-  router.add({http::Method::put}, "/{index}/_doc/{id}", "", ok);
-  router.add({http::Method::get}, "/{index}", "", ok);
-  router.add({http::Method::post}, "/_bulk", "", ok);
+  router.add<Read>({http::Method::get, http::Method::head}, "/{index}/_doc/{id}", read, ok);
+  router.add<Read>({http::Method::put}, "/{index}/_doc/{id}", none, ok);
+  router.add<Read>({http::Method::get}, "/{index}", none, ok);
+  router.add<Read>({http::Method::post}, "/_bulk", none, ok);
 
-  CHECK(router.handle(request(http::Method::get, "/a/_doc/b%20c", "routing=x&pretty")).body == "a/b c");
+  CHECK(router.handle(request(http::Method::get, "/a/_doc/b%20c", "routing=x&pretty&flag=")).body == "a/b cx!");
+  // The last of several counts, and every value is checked.
+  CHECK(router.handle(request(http::Method::get, "/a/_doc/b", "routing=x&routing=y")).body == "a/by");
+  for (const char* wrong : {"flag=snow", "timeout=snow", "timeout=", "explain=true", "explain=snow", "pretty=snow",
+                            "error_trace=snow", "format=yaml", "human=7"}) {
+    CAPTURE(wrong);
+    CHECK(router.handle(request(http::Method::get, "/a/_doc/b", wrong)).status == 400);
+  }
+  for (const char* right : {"timeout=1s", "explain=false", "format=json", "filter_path=a"}) {
+    CAPTURE(right);
+    CHECK(router.handle(request(http::Method::get, "/a/_doc/b", right)).body == "a/b");
+  }
+  // A row without a reader is refused by name, whatever else it says.
+  CHECK(router.handle(request(http::Method::get, "/a/_doc/b", "unread=x"))
+            .body.find("parameter [unread] is not supported by the embedded store") != std::string::npos);
   const auto unknown = router.handle(request(http::Method::get, "/a/_doc/b", "foo=1&bar"));
   CHECK(unknown.status == 400);
   CHECK(unknown.body.find("request [/a/_doc/b] contains unrecognized parameters: [bar], [foo]") !=

@@ -1,4 +1,5 @@
-// _analyze: what an analyzer makes of a text.
+#include "server/elastic/local/search/analyze_handler.h"
+
 #include <optional>
 #include <vector>
 
@@ -6,7 +7,6 @@
 #include "server/elastic/local/search/analyzers.h"
 #include "server/elastic/rest/member_table.h"
 #include "server/elastic/local/search/search_errors.h"
-#include "server/elastic/local/search/search_handler.h"
 
 namespace sightline::elastic {
 namespace {
@@ -47,15 +47,14 @@ AnalyzeBody read_body(const http::Request& request) {
   return body;
 }
 
-std::string analyzer_of(const IndexLookup& indices, const http::Request& request, const AnalyzeBody& body) {
-  const auto parts = request.path_parts();
-  if (parts.size() < 2) {
+std::string analyzer_of(const IndexLookup& indices, const std::string& index, const AnalyzeBody& body) {
+  if (index.empty()) {
     if (!body.field.empty()) {
       refuse(illegal_argument("analysis based on a specific field requires an index"));
     }
     return body.analyzer.empty() ? "standard" : body.analyzer;
   }
-  const auto named = indices.resolve(parts[0], {});
+  const auto named = indices.resolve(index, {});
   if (!named) refuse(named.error());
   if (!body.analyzer.empty() || body.field.empty() || named->empty()) {
     return body.analyzer.empty() ? "standard" : body.analyzer;
@@ -96,10 +95,15 @@ std::uint32_t utf16_length(std::string_view text) {
 
 }  // namespace
 
-http::Response handle_analyze(IndexLookup& indices, const http::Request& request) {
+const ParameterTable<AnalyzeParameters> k_analyze_parameters{
+    {{{"index", "text", parameter::into<&AnalyzeParameters::index, parameter::text>}}}};
+
+http::Response analyze(IndexLookup& indices, const http::Request& request, const AnalyzeParameters& parameters) {
   try {
     const AnalyzeBody body = read_body(request);
-    const std::string analyzer = analyzer_of(indices, request, body);
+    const auto parts = request.path_parts();
+    const std::string analyzer =
+        analyzer_of(indices, parts.size() > 1 ? parts[0] : parameters.index, body);
     // Values of a list stand 100 positions apart, so that phrases do not reach across.
     constexpr std::uint32_t k_gap = 100;
     std::string out = "{\"tokens\":[";

@@ -31,7 +31,8 @@ struct MatchQuery {
   bool all_terms = false;             ///< operator: and
   std::string minimum_should_match;   ///< "2", "-1", "75%", "2<75%"; empty: 1
   bool zero_terms_match_all = false;  ///< zero_terms_query: all
-  bool lenient = false;               ///< values that do not fit the field's type match nothing
+  /// Values that do not fit the field's type match nothing. Not given: so in fields chosen by a pattern.
+  std::optional<bool> lenient = {};
 };
 
 struct MultiMatchQuery {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "server/elastic/rest/json_view.h"
+#include "server/elastic/rest/member_table.h"
 
 namespace sightline::elastic {
 namespace {
@@ -17,10 +17,8 @@ struct Word {
 };
 
 [[noreturn]] void refuse_syntax(std::string_view text, const std::string& what) {
-  ElasticError error =
-      illegal_argument("Failed to parse query [" + std::string(text) + "]: " + what +
-                       " is not supported by this local store; send the query as a JSON body");
-  refuse(std::move(error));
+  refuse(rest::not_supported("Failed to parse query [" + shortened(text) + "]: " + what,
+                             "send the query as a JSON body"));
 }
 
 /// Blank-separated pieces; what stands in quotes stays together.
@@ -63,7 +61,7 @@ Word word_of(std::string piece, std::string_view whole) {
   return word;
 }
 
-QueryPtr query_of(const Word& word, std::string_view default_field) {
+QueryPtr query_of(const Word& word, std::string_view default_field, bool lenient) {
   const auto make = [](auto node) { return std::make_shared<const Query>(Query{std::move(node)}); };
   const std::string field = word.field.empty() ? std::string(default_field) : word.field;
   if (field == "_exists_") return make(ExistsQuery{word.text});
@@ -71,6 +69,7 @@ QueryPtr query_of(const Word& word, std::string_view default_field) {
   if (word.text == "*") return make(ExistsQuery{field});
   MatchQuery match;
   match.text = {Literal::Kind::string, word.text};
+  match.lenient = lenient;
   if (field.empty() || field.find('*') != std::string::npos) {
     MultiMatchQuery multi;
     multi.fields.emplace_back(field.empty() ? "*" : field, 1.0f);
@@ -84,7 +83,7 @@ QueryPtr query_of(const Word& word, std::string_view default_field) {
 }  // namespace
 
 QueryPtr parse_query_string(std::string_view text, std::string_view default_field, bool and_by_default,
-                            QueryBudget& budget) {
+                            bool lenient, QueryBudget& budget) {
   std::vector<Word> words;
   bool joined = false, negated = false;
   for (std::string& piece : pieces_of(text)) {
@@ -108,13 +107,13 @@ QueryPtr parse_query_string(std::string_view text, std::string_view default_fiel
     words.push_back(std::move(word));
   }
   if (words.empty()) return std::make_shared<const Query>(Query{MatchNoneQuery{}});
-  if (words.size() == 1 && words[0].occurs != Occurs::must_not) return query_of(words[0], default_field);
+  if (words.size() == 1 && words[0].occurs != Occurs::must_not) return query_of(words[0], default_field, lenient);
   BoolQuery parts;
   for (const Word& word : words) {
     auto& clauses = word.occurs == Occurs::must       ? parts.must
                     : word.occurs == Occurs::must_not ? parts.must_not
                                                       : parts.should;
-    clauses.push_back(query_of(word, default_field));
+    clauses.push_back(query_of(word, default_field, lenient));
   }
   return std::make_shared<const Query>(Query{std::move(parts)});
 }

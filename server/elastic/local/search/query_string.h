@@ -11,7 +11,8 @@ namespace sightline::elastic {
 /// `_exists_:field`, `*` for everything, AND, OR, NOT, and `+`, `-` in front. `default_field` (may be empty:
 /// all fields) takes words without a field. Throws Refused for all else (phrases, ranges, wildcards, groups,
 /// fuzziness, boosts), naming it.
+/// `lenient`: words that do not fit a field's type match nothing there.
 QueryPtr parse_query_string(std::string_view text, std::string_view default_field, bool and_by_default,
-                            QueryBudget& budget);
+                            bool lenient, QueryBudget& budget);
 
 }  // namespace sightline::elastic

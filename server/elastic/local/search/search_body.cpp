@@ -3,12 +3,10 @@
 #include <algorithm>
 #include <array>
 
-#include "base/number_text.h"
 #include "server/elastic/local/search/query_parser.h"
 #include "server/elastic/local/search/query_string.h"
 #include "server/elastic/local/search/sort_parser.h"
 #include "server/elastic/rest/member_table.h"
-#include "server/elastic/rest/router.h"
 
 namespace sightline::elastic {
 namespace {
@@ -277,7 +275,7 @@ const MemberTable<BodyReading> k_body{
       [](const JsonView&, const JsonView& value, BodyReading& reading) {
         reading.body.aggregations = parse_aggregations(value, reading.context.budget.limits());
       }},
-     no_effect("timeout", k_scalars, check_time, "a search runs to its end; Elasticsearch keeps it as well as it can"),
+     rest::no_effect("timeout", k_scalars, rest::check_time, "a search runs to its end; Elasticsearch keeps it as well as it can"),
      no_effect("stats", k_array, check_texts, k_no_node_figures),
      only_some("explain", k_scalars, only_false, "`false`"),
      only_some("profile", k_scalars, only_false, "`false`"),
@@ -316,61 +314,138 @@ void read_body(const JsonView& root, QueryBudget& budget, SearchBody& body) {
   k_body.read(root, reading);
 }
 
-std::int64_t integer_parameter(const std::string& name, const std::string& text) {
-  if (const auto number = number_from<std::int32_t>(text)) return *number;
-  refuse(not_a_number("Failed to parse int parameter [" + name + "] with value [" + text + "]", text));
+QueryPtr read_q(const QueryStringParameters& parameters, QueryBudget& budget) {
+  if (parameters.q) {
+    const std::string default_field = parameters.default_field.value_or("");
+    // Without a field to look in all are, of which most fit no word.
+    const bool lenient = parameters.lenient.value_or(default_field.empty());
+    return parse_query_string(*parameters.q, default_field, parameters.all_terms.value_or(false), lenient,
+                              budget);
+  }
+  if (parameters.beside_q.empty()) return nullptr;
+  std::string names;
+  for (const std::string& name : parameters.beside_q) names += (names.empty() ? "" : ", ") + name;
+  refuse(illegal_argument("request contains parameters [" + names +
+                          "] but missing query string parameter 'q'."));
 }
 
-bool flag(const http::Request& request, std::string_view name, bool otherwise) {
-  const auto value = rest::query_flag(request, name, otherwise);
-  if (!value) refuse(value.error());
-  return *value;
+void read_parameters(const SearchParameters& parameters, QueryBudget& budget, SearchBody& body) {
+  if (parameters.from) body.from = checked_from(*parameters.from);
+  if (parameters.size) body.size = checked_size(*parameters.size);
+  if (QueryPtr q = read_q(parameters, budget)) body.query = std::move(q);
+  if (parameters.sort) body.sort = parse_sort_parameter(*parameters.sort, budget.limits());
+  body.source = source_with(parameters, std::move(body.source), budget.limits().max_patterns);
+  if (parameters.track_total_hits) body.track_total_hits = checked_tracking(*parameters.track_total_hits);
+  body.version = parameters.version.value_or(body.version);
+  body.seq_no_primary_term = parameters.seq_no_primary_term.value_or(body.seq_no_primary_term);
+  body.track_scores = parameters.track_scores.value_or(body.track_scores);
+  body.total_hits_as_int = parameters.total_hits_as_int;
+  body.typed_keys = parameters.typed_keys;
+  body.named_queries_score = parameters.named_queries_score;
+  body.over_all_indices = parameters.over_all_indices.value_or(false);
 }
 
-QueryPtr read_q(const http::Request& request, QueryBudget& budget) {
-  const auto q = rest::query_parameter(request, "q");
-  if (!q) return nullptr;
-  const std::string default_operator = rest::query_parameter(request, "default_operator").value_or("OR");
-  if (default_operator != "OR" && default_operator != "or" && default_operator != "AND" &&
-      default_operator != "and") {
-    refuse(illegal_argument("Unsupported defaultOperator [" + default_operator +
+// The rows of the parameters
+
+bool read_default_operator(const std::string& text) {
+  if (text != "OR" && text != "or" && text != "AND" && text != "and") {
+    refuse(illegal_argument("Unsupported defaultOperator [" + shortened(text) +
                             "], can either be [OR] or [AND]"));
   }
-  return parse_query_string(*q, rest::query_parameter(request, "df").value_or(""),
-                            default_operator == "AND" || default_operator == "and", budget);
+  return text == "AND" || text == "and";
 }
 
-void read_parameters(const http::Request& request, QueryBudget& budget, SearchBody& body) {
-  for (const char* foreign :
-       {"scroll", "terminate_after", "stored_fields", "docvalue_fields", "suggest_field", "analyzer"}) {
-    if (rest::query_parameter(request, foreign)) {
-      refuse(
-          illegal_argument(std::string("parameter [") + foreign + "] is not supported by this local store"));
-    }
-  }
-  if (const auto from = rest::query_parameter(request, "from"))
-    body.from = checked_from(integer_parameter("from", *from));
-  if (const auto size = rest::query_parameter(request, "size"))
-    body.size = checked_size(integer_parameter("size", *size));
-  if (QueryPtr q = read_q(request, budget)) body.query = std::move(q);
-  if (const auto sort = rest::query_parameter(request, "sort"))
-    body.sort = parse_sort_parameter(*sort, budget.limits());
-  auto source = rest::source_filter_of(request, budget.limits().max_patterns, body.source);
-  if (!source) refuse(std::move(source).error());
-  body.source = *std::move(source);
-  if (const auto limit = rest::query_parameter(request, "track_total_hits")) {
-    body.track_total_hits = *limit == "true" || limit->empty() ? k_count_all
-                            : *limit == "false"
-                                ? k_count_none
-                                : checked_tracking(integer_parameter("track_total_hits", *limit));
-  }
-  body.version = flag(request, "version", body.version);
-  body.seq_no_primary_term = flag(request, "seq_no_primary_term", body.seq_no_primary_term);
-  body.track_scores = flag(request, "track_scores", body.track_scores);
-  body.total_hits_as_int = flag(request, "rest_total_hits_as_int", false);
-  body.typed_keys = flag(request, "typed_keys", false);
-  body.named_queries_score = flag(request, "include_named_queries_score", false);
-  if (const auto type = rest::query_parameter(request, "search_type")) body.over_all_indices = over_all_indices(*type);
+template <class Target>
+std::vector<Parameter<Target>> query_string_rows() {
+  using namespace parameter;
+  return {{"q", "text", [](std::string_view, const std::string& text, Target& target) { target.q = text; },
+           "plain words, `field:word`, `_exists_:field`, AND, OR, NOT, `+`, `-`"},
+          {"df", "text",
+           [](std::string_view name, const std::string& text, Target& target) {
+             target.default_field = text;
+             target.beside_q.emplace_back(name);
+           },
+           "beside `q`"},
+          {"default_operator", "AND or OR",
+           [](std::string_view name, const std::string& text, Target& target) {
+             target.beside_q.emplace_back(name);
+             target.all_terms = read_default_operator(text);
+           },
+           "beside `q`"},
+          {"lenient", "flag",
+           [](std::string_view name, const std::string& text, Target& target) {
+             target.beside_q.emplace_back(name);
+             target.lenient = flag(name, text);
+           },
+           "beside `q`"},
+          Parameter<Target>(no_effect("analyze_wildcard", "flag", parameter::check_flag,
+                                      "beside `q`, in which wildcards are refused"))
+              .and_read([](std::string_view name, const std::string&, Target& target) {
+                target.beside_q.emplace_back(name);
+              }),
+          refused("analyzer", "text", "the field's own analyzer is used")};
+}
+
+/// Those that a search and a count share.
+template <class Target>
+std::vector<Parameter<Target>> shared_rows() {
+  using namespace parameter;
+  return {no_effect("preference", "text", check_text, k_one_copy),
+          no_effect("ignore_throttled", "flag", check_plain_flag, "no index is frozen"),
+          only_some("terminate_after", "number", only_zero, "0"),
+          refused("routing", "text", k_no_routing)};
+}
+
+constexpr std::string_view k_one_machine = "one machine searches its indices one after the other";
+
+std::optional<std::int64_t> tracking_from(std::string_view name, const std::string& text) {
+  if (text == "true") return k_count_all;
+  if (text == "false") return k_count_none;
+  return parameter::integer(name, text);
+}
+
+std::optional<bool> search_type_from(std::string_view, const std::string& text) {
+  return over_all_indices(text);
+}
+
+void check_reduce_size(std::string_view name, const std::string& text) {
+  if (parameter::integer(name, text) < 2) refuse(illegal_argument("batchedReduceSize must be >= 2"));
+}
+
+std::vector<Parameter<SearchParameters>> search_rows() {
+  using namespace parameter;
+  using P = SearchParameters;
+  return {{"size", "number", parameter::into<&P::size, integer>},
+          {"from", "number", parameter::into<&P::from, integer>},
+          {"sort", "list", parameter::into<&P::sort, text>},
+          {"track_total_hits", "flag or number", parameter::into<&P::track_total_hits, tracking_from>},
+          {"track_scores", "flag", parameter::into<&P::track_scores, flag>},
+          {"version", "flag", parameter::into<&P::version, flag>},
+          {"seq_no_primary_term", "flag", parameter::into<&P::seq_no_primary_term, flag>},
+          {"typed_keys", "flag", parameter::into<&P::typed_keys, flag>},
+          {"rest_total_hits_as_int", "flag", parameter::into<&P::total_hits_as_int, flag>},
+          {"include_named_queries_score", "flag", parameter::into<&P::named_queries_score, flag>},
+          {"search_type", "query_then_fetch or dfs_query_then_fetch",
+           parameter::into<&P::over_all_indices, search_type_from>,
+           "over several indices `dfs_query_then_fetch` is refused"},
+          only_some("explain", "flag", only_false, "`false`"),
+          only_some("force_synthetic_source", "flag", only_false, "`false`"),
+          no_effect("timeout", "time", parameter::check_time, "a search runs to its end"),
+          no_effect("request_cache", "flag", parameter::check_flag, "answers are not cached"),
+          no_effect("allow_partial_search_results", "flag", parameter::check_flag,
+                    "an index that fails fails the search"),
+          no_effect("ccs_minimize_roundtrips", "flag", parameter::check_flag, "there is one cluster"),
+          no_effect("max_concurrent_shard_requests", "number", parameter::check_positive, k_one_machine),
+          no_effect("pre_filter_shard_size", "number", parameter::check_positive, k_one_machine),
+          no_effect("batched_reduce_size", "number", check_reduce_size, k_one_machine),
+          no_effect("stats", "list", check_text, k_no_node_figures),
+          refused("scroll", "time", "page with search_after"),
+          refused("stored_fields", "list", "ask with _source"),
+          refused("docvalue_fields", "list", "ask with fields in the body"),
+          parameter::refused("suggest_field"),
+          parameter::refused("suggest_mode"),
+          parameter::refused("suggest_size"),
+          parameter::refused("suggest_text")};
 }
 
 struct CountReading {
@@ -416,6 +491,15 @@ void check_whole(SearchBody& body, bool tracking_given) {
 
 }  // namespace
 
+const ParameterTable<SearchParameters> k_search_parameters{
+    {search_rows(), query_string_rows<SearchParameters>(), source_rows<SearchParameters>(),
+     indices_rows<SearchParameters>(), shared_rows<SearchParameters>()}};
+const ParameterTable<CountParameters> k_count_parameters{
+    {{{"min_score", "number", parameter::into<&CountParameters::min_score, parameter::decimal>}},
+     query_string_rows<CountParameters>(),
+     indices_rows<CountParameters>(),
+     shared_rows<CountParameters>()}};
+
 rest::SourceFilter read_source_filter(const JsonView& value, std::size_t max_patterns) {
   rest::SourceFilter filter;
   if (value.is_object()) {
@@ -437,11 +521,12 @@ bool over_all_indices(std::string_view search_type) {
   return search_type == "dfs_query_then_fetch";
 }
 
-Answer<SearchBody> parse_search(std::string_view text, const http::Request& request, const Limits& limits) {
+Answer<SearchBody> parse_search(std::string_view text, const SearchParameters& parameters,
+                                const Limits& limits) {
   try {
     SearchBody body;
     QueryBudget budget(limits);
-    bool tracking_given = rest::query_parameter(request, "track_total_hits").has_value();
+    bool tracking_given = parameters.track_total_hits.has_value();
     if (!text.empty()) {
       const auto tape = rest::JsonTape::parse(text);
       if (!tape) return tape.error();
@@ -449,7 +534,7 @@ Answer<SearchBody> parse_search(std::string_view text, const http::Request& requ
       read_body(root, budget, body);
       tracking_given = tracking_given || (root.is_object() && root.member("track_total_hits"));
     }
-    read_parameters(request, budget, body);
+    read_parameters(parameters, budget, body);
     check_whole(body, tracking_given);
     return body;
   } catch (Refused& refused) {
@@ -461,10 +546,11 @@ Answer<SearchBody> parse_search(std::string_view text, const http::Request& requ
   }
 }
 
-Answer<QueryPtr> parse_query_body(std::string_view text, const http::Request& request, const Limits& limits) {
+Answer<QueryPtr> parse_query_body(std::string_view text, const QueryStringParameters& parameters,
+                                  const Limits& limits) {
   try {
     QueryBudget budget(limits);
-    QueryPtr query = read_q(request, budget);
+    QueryPtr query = read_q(parameters, budget);
     if (query || text.empty()) return query;
     const auto tape = rest::JsonTape::parse(text);
     if (!tape) {

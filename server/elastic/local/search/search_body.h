@@ -12,9 +12,9 @@
 #include "server/elastic/local/search/aggregations.h"
 #include "server/elastic/local/search/query.h"
 #include "server/elastic/limits.h"
+#include "server/elastic/local/request_parameters.h"
 #include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/json_view.h"
-#include "server/http/message.h"
 
 namespace sightline::elastic {
 
@@ -71,10 +71,34 @@ struct SearchBody {
   bool sorts_by_score() const { return sort.empty(); }
 };
 
+/// `q` and the parameters that only mean something beside it.
+struct QueryStringParameters {
+  std::optional<std::string> q, default_field;
+  std::optional<bool> all_terms;  ///< default_operator: AND
+  std::optional<bool> lenient;
+  std::vector<std::string> beside_q;  ///< names of those that were given
+};
+
+/// The parameters of a search, which are put over its body.
+struct SearchParameters : IndicesParameters, SourceParameters, QueryStringParameters {
+  std::optional<std::int32_t> size, from;
+  std::optional<std::string> sort;
+  std::optional<std::int64_t> track_total_hits;
+  std::optional<bool> version, seq_no_primary_term, track_scores, over_all_indices;
+  bool total_hits_as_int = false, typed_keys = false, named_queries_score = false;
+};
+
+struct CountParameters : IndicesParameters, QueryStringParameters {
+  std::optional<float> min_score;
+};
+
+extern const rest::ParameterTable<SearchParameters> k_search_parameters;
+extern const rest::ParameterTable<CountParameters> k_count_parameters;
+
 /// Reads the body (empty: all defaults) and the parameters of a search request. Errors: Elasticsearch's own
 /// for what is wrong, illegal_argument_exception naming what this store does not do or the limit that is
 /// exceeded. With too many clauses the query becomes a TooManyClausesQuery.
-Answer<SearchBody> parse_search(std::string_view body, const http::Request& request, const Limits& limits);
+Answer<SearchBody> parse_search(std::string_view body, const SearchParameters& parameters, const Limits& limits);
 
 /// Reads a `_source`: true, false, "a", ["a","b*"], {"includes":..,"excludes":..,"exclude_vectors":..}. At most
 /// `max_patterns` patterns. Throws Refused.
@@ -83,7 +107,8 @@ rest::SourceFilter read_source_filter(const JsonView& value, std::size_t max_pat
 /// True for the search type that counts words over all indices. Throws Refused for what is no search type.
 bool over_all_indices(std::string_view search_type);
 
-/// Reads a body that holds nothing but a query, as _count has it, and the parameter q. Null: no query.
-Answer<QueryPtr> parse_query_body(std::string_view body, const http::Request& request, const Limits& limits);
+/// Reads a body that holds nothing but a query, as _count has it, and `q`, which wins. Null: no query.
+Answer<QueryPtr> parse_query_body(std::string_view body, const QueryStringParameters& parameters,
+                                  const Limits& limits);
 
 }  // namespace sightline::elastic

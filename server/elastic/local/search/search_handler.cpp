@@ -5,10 +5,10 @@
 
 #include "base/cancellation.h"
 #include "server/elastic/local/answer_size.h"
+#include "server/elastic/local/search/analyze_handler.h"
 #include "server/elastic/local/search/search_body.h"
 #include "server/elastic/local/search/search_runner.h"
 #include "server/elastic/rest/member_table.h"
-#include "server/elastic/rest/router.h"
 
 namespace sightline::elastic {
 namespace {
@@ -84,7 +84,7 @@ ElasticError wrong_kind_in_header(const MemberTableBase&, const JsonView& key, c
 }
 
 constexpr Kinds k_flags_or_null = k_flags | k_null, k_names = k_scalars | k_array;
-constexpr std::string_view k_no_cache = "answers are not cached", k_one_copy = "there is one copy of each shard",
+constexpr std::string_view k_no_cache = "answers are not cached",
                            k_one_cluster = "there is one cluster",
                            k_all_or_nothing = "an index that fails fails the search",
                            k_not_frozen = "no index is frozen";
@@ -121,17 +121,34 @@ SearchHeader read_header(std::string_view line, SearchHeader header) {
   return header;
 }
 
-/// The parameters that an _msearch hands on to its searches.
-http::Request shared_parameters(const http::Request& request) {
-  http::Request shared;
-  for (const char* name : {"rest_total_hits_as_int", "search_type", "typed_keys"}) {
-    if (const auto value = rest::query_parameter(request, name)) {
-      shared.query +=
-          (shared.query.empty() ? "" : "&") + std::string(name) + "=" + http::percent_encode(*value);
-    }
-  }
-  return shared;
+/// The parameters of an _msearch, which hold for each of its searches.
+struct MultiSearchParameters : SearchParameters {};
+
+std::vector<Parameter<MultiSearchParameters>> multi_search_rows() {
+  using namespace parameter;
+  using P = MultiSearchParameters;
+  constexpr std::string_view k_in_turn = "its searches run one after the other";
+  return {{"typed_keys", "flag",
+           [](std::string_view name, const std::string& text, P& p) { p.typed_keys = flag(name, text); }},
+          {"rest_total_hits_as_int", "flag",
+           [](std::string_view name, const std::string& text, P& p) { p.total_hits_as_int = flag(name, text); }},
+          {"include_named_queries_score", "flag",
+           [](std::string_view name, const std::string& text, P& p) {
+             p.named_queries_score = flag(name, text);
+           }},
+          {"search_type", "query_then_fetch or dfs_query_then_fetch",
+           [](std::string_view, const std::string& text, P& p) { p.over_all_indices = over_all_indices(text); },
+           "over several indices `dfs_query_then_fetch` is refused"},
+          parameter::no_effect("max_concurrent_searches", "number", parameter::check_positive, k_in_turn),
+          parameter::no_effect("max_concurrent_shard_requests", "number", parameter::check_positive, k_in_turn),
+          parameter::no_effect("pre_filter_shard_size", "number", parameter::check_positive, k_in_turn),
+          parameter::no_effect("ccs_minimize_roundtrips", "flag", parameter::check_flag, k_one_cluster),
+          parameter::no_effect("ignore_throttled", "flag", parameter::check_plain_flag, k_not_frozen),
+          parameter::refused("routing", "text", k_no_routing)};
 }
+
+const ParameterTable<MultiSearchParameters> k_multi_search_parameters{
+    {multi_search_rows(), indices_rows<MultiSearchParameters>()}};
 
 struct OneSearch {
   SearchHeader header;
@@ -141,7 +158,7 @@ struct OneSearch {
 /// The searches of an _msearch, one after the other.
 class SearchReader {
  public:
-  SearchReader(std::string_view lines, const SearchHeader& otherwise, const http::Request& shared,
+  SearchReader(std::string_view lines, const SearchHeader& otherwise, const SearchParameters& shared,
                const Limits& limits)
       : rest_(lines), otherwise_(otherwise), shared_(shared), limits_(limits) {}
 
@@ -160,7 +177,7 @@ class SearchReader {
  private:
   std::string_view rest_;
   const SearchHeader& otherwise_;
-  const http::Request& shared_;
+  const SearchParameters& shared_;
   const Limits& limits_;
 };
 
@@ -177,10 +194,9 @@ std::size_t checked_searches(SearchReader reader, const Limits& limits) {
   return count;
 }
 
-Reply multi_search(const IndexLookup& indices, const http::Request& request) {
+Reply multi_search(const IndexLookup& indices, const http::Request& request,
+                   const MultiSearchParameters& parameters) {
   const auto started = std::chrono::steady_clock::now();
-  auto options = indices_options_of(request);
-  if (!options) return reply_of(options.error());
   std::string_view rest = request.body;
   if (rest.empty()) {
     return reply_of({400, "parse_exception", "request body or source parameter is required"});
@@ -188,10 +204,9 @@ Reply multi_search(const IndexLookup& indices, const http::Request& request) {
   if (!rest.ends_with('\n')) {
     return reply_of(illegal_argument("The msearch request must be terminated by a newline [\n]"));
   }
-  const SearchHeader otherwise{expression_of(request), *options};
-  const http::Request shared = shared_parameters(request);
+  const SearchHeader otherwise{expression_of(request), parameters.indices};
   const Limits& limits = indices.limits();
-  SearchReader reader(rest, otherwise, shared, limits);
+  SearchReader reader(rest, otherwise, parameters, limits);
   if (checked_searches(reader, limits) == 0) {
     return reply_of({400, "action_request_validation_exception", "Validation Failed: 1: no requests added;"});
   }
@@ -209,30 +224,49 @@ Reply multi_search(const IndexLookup& indices, const http::Request& request) {
               ",\"responses\":[" + responses + "]}"};
 }
 
-}  // namespace
-
-http::Response handle_search(IndexLookup& indices, const http::Request& request) {
-  const auto options = indices_options_of(request);
-  if (!options) return options.error().response();
-  const auto body = parse_search(request.body, request, indices.limits());
+http::Response search(IndexLookup& indices, const http::Request& request, const SearchParameters& parameters) {
+  const auto body = parse_search(request.body, parameters, indices.limits());
   if (!body) return body.error().response();
-  return response_of(run_search(indices, expression_of(request), *options, *body));
+  return response_of(run_search(indices, expression_of(request), parameters.indices, *body));
 }
 
-http::Response handle_count(IndexLookup& indices, const http::Request& request) {
-  const auto options = indices_options_of(request);
-  if (!options) return options.error().response();
-  const auto query = parse_query_body(request.body, request, indices.limits());
+http::Response count(IndexLookup& indices, const http::Request& request, const CountParameters& parameters) {
+  const auto query = parse_query_body(request.body, parameters, indices.limits());
   if (!query) return query.error().response();
-  return response_of(run_count(indices, expression_of(request), *options, *query));
+  return response_of(
+      run_count(indices, expression_of(request), parameters.indices, *query, parameters.min_score));
 }
 
-http::Response handle_msearch(IndexLookup& indices, const http::Request& request) {
+http::Response msearch(IndexLookup& indices, const http::Request& request,
+                       const MultiSearchParameters& parameters) {
   try {
-    return response_of(multi_search(indices, request));
+    return response_of(multi_search(indices, request, parameters));
   } catch (const Refused& refused) {
     return refused.error.response();
   }
+}
+
+template <class Parameters>
+void add(Router& router, IndexLookup& indices, const std::string& name,
+         const ParameterTable<Parameters>& table,
+         http::Response (*handler)(IndexLookup&, const http::Request&, const Parameters&)) {
+  using enum http::Method;
+  for (const std::string& pattern : {"/" + name, "/{index}/" + name}) {
+    router.add<Parameters>({get, post}, pattern, table,
+                           [&indices, handler](const http::Request& request, const PathParameters&,
+                                               const Parameters& parameters) {
+                             return handler(indices, request, parameters);
+                           });
+  }
+}
+
+}  // namespace
+
+void add_search_handlers(Router& router, IndexLookup& indices) {
+  add(router, indices, "_search", k_search_parameters, search);
+  add(router, indices, "_count", k_count_parameters, count);
+  add(router, indices, "_msearch", k_multi_search_parameters, msearch);
+  add(router, indices, "_analyze", k_analyze_parameters, analyze);
 }
 
 }  // namespace sightline::elastic

@@ -2,17 +2,11 @@
 #pragma once
 
 #include "server/elastic/local/index.h"
-#include "server/http/message.h"
+#include "server/elastic/rest/router.h"
 
 namespace sightline::elastic {
 
-/// GET and POST of /_search and /{index}/_search. The router has checked the names of the query parameters.
-http::Response handle_search(IndexLookup& indices, const http::Request& request);
-/// GET and POST of /_count and /{index}/_count.
-http::Response handle_count(IndexLookup& indices, const http::Request& request);
-/// GET and POST of /_msearch and /{index}/_msearch.
-http::Response handle_msearch(IndexLookup& indices, const http::Request& request);
-/// GET and POST of /_analyze and /{index}/_analyze.
-http::Response handle_analyze(IndexLookup& indices, const http::Request& request);
+/// Adds _search, _count, _msearch and _analyze, each with and without an index in front.
+void add_search_handlers(rest::Router& router, IndexLookup& indices);
 
 }  // namespace sightline::elastic

@@ -389,9 +389,10 @@ Reply run_search(const IndexLookup& indices, std::string_view expression, const 
 }
 
 Reply run_count(const IndexLookup& indices, std::string_view expression, const IndicesOptions& options,
-                const QueryPtr& query) {
+                const QueryPtr& query, std::optional<float> min_score) {
   SearchBody body;
   body.query = query;
+  body.min_score = min_score;
   return run(indices, expression, options, body, &Search::count);
 }
 

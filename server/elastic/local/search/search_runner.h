@@ -19,8 +19,8 @@ namespace sightline::elastic {
 Reply run_search(const IndexLookup& indices, std::string_view expression, const IndicesOptions& options,
                  const SearchBody& body);
 
-/// Counts the documents that match (null: all).
+/// Counts the documents that match (null: all), with at least that score.
 Reply run_count(const IndexLookup& indices, std::string_view expression, const IndicesOptions& options,
-                const QueryPtr& query);
+                const QueryPtr& query, std::optional<float> min_score);
 
 }  // namespace sightline::elastic

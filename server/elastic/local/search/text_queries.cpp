@@ -116,7 +116,7 @@ ScoredDocs QueryRunner::match_field(const FieldPtr& field, const MatchQuery& que
     return field->type == FieldType::text ? match_text(*field, query, boost, scoring)
                                           : value_term(*field, query.text, boost, scoring);
   } catch (const ShardRefused&) {
-    if (query.lenient) return {nothing()};
+    if (query.lenient.value_or(false)) return {nothing()};
     throw;
   }
 }
@@ -135,7 +135,7 @@ ScoredDocs QueryRunner::run(const MultiMatchQuery& query, float boost, bool scor
   for (const auto& [name, field_boost] : query.fields) {
     const bool pattern = name.find('*') != std::string::npos;
     MatchQuery match = query.match;
-    match.lenient = match.lenient || pattern;
+    if (!match.lenient) match.lenient = pattern;
     for (const FieldPtr& field : shard_.mapping->expand(name)) {
       const bool searchable = field->type != FieldType::dense_vector && field->type != FieldType::binary;
       if (pattern && (!searchable || !field->indexed)) continue;

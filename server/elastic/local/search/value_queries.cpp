@@ -199,7 +199,7 @@ DocSet QueryRunner::date_range(const Field& field, const RangeQuery& query) cons
   const auto offset = parse_zone(query.time_zone);
   if (!offset) {
     refuse_query_because("time_zone [" + query.time_zone +
-                         "] is not supported by this local store; give it as an offset such as +02:00");
+                         "] is not supported by the embedded store; give it as an offset such as +02:00");
   }
   bool impossible = false;
   // "greater than March" begins after March, and "up to March" ends with it: both round up.
