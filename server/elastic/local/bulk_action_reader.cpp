@@ -56,23 +56,23 @@ ElasticError not_in_line(const MemberTableBase&, const JsonView& key, const Json
 const Dialect k_line_dialect{not_in_line, not_in_line};
 const MemberTable<BulkLine> k_line{
     "`_bulk` line of an action", "bulk", k_line_dialect,
-    {{"_index", k_scalars,
+    {{"_index", k_scalars | k_null,
       [](const JsonView& key, const JsonView& value, BulkLine& item) {
         item.write.index = read_text(value, key.text());
       }},
-     {"_id", k_scalars, read_id},
-     {"pipeline", k_scalars, into<&BulkLine::pipeline, read_text>, "run before; one that does not exist is an error"},
-     {"if_seq_no", k_numbers, read_number<&DocumentWrite::if_seq_no>},
-     {"if_primary_term", k_numbers, read_number<&DocumentWrite::if_primary_term>},
-     {"op_type", k_scalars, read_op_type, "of an `index`"},
-     {"_source", k_flags, read_source, "of an `update`: true or false"},
-     no_effect("retry_on_conflict", k_numbers, check_number, "updates are done one after the other"),
-     only_some("require_alias", k_flags, only_false, "`false`"),
-     only_some("require_data_stream", k_flags, only_false, "`false`"),
-     only_some("list_executed_pipelines", k_flags, only_false, "`false`"),
-     refused("routing", k_scalars, "documents have no routing here"),
-     refused("version", k_scalars, "compare with if_seq_no and if_primary_term"),
-     refused("version_type", k_scalars, "compare with if_seq_no and if_primary_term"),
+     {"_id", k_scalars | k_null, read_id},
+     {"pipeline", k_scalars | k_null, into<&BulkLine::pipeline, read_text>, "run before; one that does not exist is an error"},
+     {"if_seq_no", k_numbers | k_null, read_number<&DocumentWrite::if_seq_no>},
+     {"if_primary_term", k_numbers | k_null, read_number<&DocumentWrite::if_primary_term>},
+     {"op_type", k_scalars | k_null, read_op_type, "of an `index`"},
+     {"_source", k_flags | k_null, read_source, "of an `update`: true or false"},
+     no_effect("retry_on_conflict", k_numbers | k_null, check_number, "updates are done one after the other"),
+     only_some("require_alias", k_flags | k_null, only_false, "`false`"),
+     only_some("require_data_stream", k_flags | k_null, only_false, "`false`"),
+     only_some("list_executed_pipelines", k_flags | k_null, only_false, "`false`"),
+     refused("routing", k_scalars | k_null, "documents have no routing here"),
+     refused("version", k_scalars | k_null, "compare with if_seq_no and if_primary_term"),
+     refused("version_type", k_scalars | k_null, "compare with if_seq_no and if_primary_term"),
      refused("dynamic_templates", k_any)}};
 
 }  // namespace

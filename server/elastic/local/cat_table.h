@@ -22,15 +22,19 @@ struct CatParameters {
   std::string size_unit;  ///< `bytes`
 };
 
+/// `sizes`: a column holds sizes.
 template <class Target>
-std::vector<rest::Parameter<Target>> cat_rows() {
+std::vector<rest::Parameter<Target>> cat_rows(bool sizes) {
   using namespace rest::parameter;
   using P = CatParameters;
+  rest::Parameter<Target> bytes("bytes", "b, kb, mb, gb, tb or pb", into<&P::size_unit, text>,
+                                "the unit of sizes");
+  if (!sizes) bytes = no_effect("bytes", "b, kb, mb, gb, tb or pb", check_text, "no column holds a size");
   return {{"v", "flag", into<&P::headed, flag>, "adds a header"},
           {"help", "flag", into<&P::help, flag>, "lists the columns"},
           {"h", "list", into<&P::shown, text>, "the columns to show"},
           {"s", "list", into<&P::sorted, text>, "the columns to sort by"},
-          {"bytes", "b, kb, mb, gb, tb or pb", into<&P::size_unit, text>, "the unit of sizes"},
+          bytes,
           {"format", "text or json",
            [](std::string_view, const std::string& text, Target& target) {
              target.format_given = true;

@@ -281,9 +281,9 @@ std::vector<rest::Parameter<CatIndicesParameters>> cat_indices_rows() {
 }
 
 const rest::ParameterTable<CatIndicesParameters> k_cat_indices_parameters{
-    {cat_rows<CatIndicesParameters>(), cat_indices_rows(), indices_rows<CatIndicesParameters>(),
+    {cat_rows<CatIndicesParameters>(true), cat_indices_rows(), indices_rows<CatIndicesParameters>(),
      timeout_rows<CatIndicesParameters>(false), local_rows<CatIndicesParameters>()}};
-const rest::ParameterTable<CatParameters> k_cat_count_parameters{{cat_rows<CatParameters>()}};
+const rest::ParameterTable<CatParameters> k_cat_count_parameters{{cat_rows<CatParameters>(false)}};
 
 }  // namespace
 

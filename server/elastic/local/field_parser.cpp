@@ -328,7 +328,7 @@ const FieldTables::Table FieldTables::k_binary_field{
 const FieldTables::Table FieldTables::k_vector_field{
     "mapping of a `dense_vector` field",
     {every(),
-     {Table::done("dims", rest::k_number, dims),
+     {Table::done("dims", rest::k_scalars, dims),
       Table::done("index", rest::k_flags, vector_index),
       Table::done("similarity", k_words, vector_similarity),
       Table::only("element_type", rest::k_text, element_type, "`float`"),

@@ -188,7 +188,7 @@ Response get_index(StoreCore& store, const Request&, const PathParameters& path,
 }
 
 Response exists(StoreCore& store, const Request&, const PathParameters& path,
-                const ReadParameters& parameters) {
+                const IndicesParameters& parameters) {
   const auto indices = named_indices(store, parameters, path);
   if (!indices) return indices.error().response();
   return json_answer("", indices->empty() ? 404 : 200);
@@ -508,6 +508,12 @@ const ParameterTable<ReadParameters> k_read_parameters{{indices_rows<ReadParamet
 const ParameterTable<IndicesParameters> k_look_parameters{{indices_rows<IndicesParameters>(),
                                                            timeout_rows<IndicesParameters>(false),
                                                            local_rows<IndicesParameters>()}};
+const ParameterTable<IndicesParameters> k_exists_parameters{
+    {indices_rows<IndicesParameters>(),
+     timeout_rows<IndicesParameters>(false),
+     local_rows<IndicesParameters>(),
+     {parameter::no_effect("flat_settings", "flag", check_flag, "the answer has no body"),
+      parameter::no_effect("include_defaults", "flag", check_flag, "the answer has no body")}}};
 const ParameterTable<IndicesParameters> k_mapping_parameters{
     {indices_rows<IndicesParameters>(),
      timeout_rows<IndicesParameters>(true),
@@ -538,7 +544,7 @@ void add_index_routes(rest::Router& router, StoreCore& store) {
   add({put}, "/{index}", k_create_parameters, create_index);
   add({delete_}, "/{index}", k_delete_parameters, delete_index);
   add({get}, "/{index}", k_read_parameters, get_index);
-  add({head}, "/{index}", k_read_parameters, exists);
+  add({head}, "/{index}", k_exists_parameters, exists);
   for (const char* pattern : {"/_mapping", "/_mappings", "/{index}/_mapping", "/{index}/_mappings"})
     add({get}, pattern, k_look_parameters, get_mapping);
   for (const char* pattern : {"/{index}/_mapping", "/{index}/_mappings"})

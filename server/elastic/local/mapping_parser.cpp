@@ -120,7 +120,7 @@ struct MappingParser::Object {
 
   static Refusal type(Object&, const std::string&, const rapidjson::Value& value) {
     // Another type would not have come here.
-    return shown(value) == "object" ? std::nullopt : Refusal(not_taken("type", value));
+    return value.IsNull() || shown(value) == "object" ? std::nullopt : Refusal(not_taken("type", value));
   }
   static Refusal properties(Object& object, const std::string&, const rapidjson::Value& value) {
     return object.parser.read_properties(object.node, object.path + ".", value);
@@ -147,7 +147,7 @@ struct MappingParser::Object {
 
 const MappingTable<MappingParser::Object> MappingParser::k_object{
     "mapping of an object",
-    {{MappingTable<Object>::done("type", rest::k_any, Object::type, "`object`"),
+    {{MappingTable<Object>::only("type", rest::k_text | rest::k_null, Object::type, "`object`"),
       MappingTable<Object>::done("properties", rest::k_any, Object::properties),
       MappingTable<Object>::done("dynamic", rest::k_flags, Object::dynamic, "`true`, `false`, `strict`"),
       MappingTable<Object>::done("enabled", rest::k_flags, Object::enabled),

@@ -74,29 +74,27 @@ void read_builder(const JsonView&, const JsonView& value, KnnReading& reading) {
 
 /// Whole numbers alone, as a decimal k would be cut.
 std::optional<std::int64_t> read_count(const JsonView& value, std::string_view name) {
-  if (value.is_null()) return std::nullopt;
   return read_integer(value, name);
 }
 
-struct RescoreVector {
-  bool given = false;
-};
+constexpr std::string_view k_full_vectors = "scores are always those of the full vectors";
 
-void read_oversample(const JsonView& key, const JsonView& value, RescoreVector& rescore) {
-  const double oversample = read_double(value, key.text());
-  if (!(oversample >= 1) && oversample != 0)
-    refuse(illegal_argument("[oversample] must be >= 1.0 or 0"));
-  rescore.given = true;
+void check_oversample(const JsonView& value, std::string_view name) {
+  const double oversample = read_double(value, name);
+  if (!(oversample >= 1) && oversample != 0) refuse(illegal_argument("[oversample] must be >= 1.0 or 0"));
 }
 
+struct RescoreVector {};
 const MemberTable<RescoreVector> k_rescore_vector{
-    "`knn`, `rescore_vector`", "rescore_vector", k_object_dialect,
-    {{"oversample", k_numbers, read_oversample, "checked; scores are always those of the full vectors"}}};
+    "`knn`, `rescore_vector`",
+    "rescore_vector",
+    k_object_dialect,
+    {no_effect("oversample", k_numbers, check_oversample, k_full_vectors)}};
 
 void check_rescore_vector(const JsonView& value, std::string_view) {
   RescoreVector rescore;
   k_rescore_vector.read(value, rescore);
-  if (!rescore.given) refuse(illegal_argument("Required [oversample]"));
+  if (!value.member("oversample")) refuse(illegal_argument("Required [oversample]"));
 }
 
 template <auto Field, auto Read>
@@ -111,17 +109,15 @@ float read_similarity(const JsonView& value, std::string_view name) {
 using Rows = std::vector<Member<KnnReading>>;
 
 Rows rows() {
-  constexpr Kinds k_counts = k_numbers | k_null;
   return {{"field", k_text, into_knn<&KnnQuery::field, read_text>},
           {"query_vector", k_array | k_text, read_vector, "an array of numbers; encoded strings are refused"},
           {"query_vector_builder", k_object, read_builder,
            "`text_embedding`, `embedding` and `lookup`, resolved before the search"},
-          {"k", k_counts, into<&KnnReading::k, read_count>},
-          {"num_candidates", k_counts, into<&KnnReading::num_candidates, read_count>},
+          {"k", k_numbers, into<&KnnReading::k, read_count>},
+          {"num_candidates", k_numbers, into<&KnnReading::num_candidates, read_count>},
           {"similarity", k_numbers, into_knn<&KnnQuery::similarity, read_similarity>},
           {"filter", k_object | k_array, read_filter},
-          no_effect("rescore_vector", k_object, check_rescore_vector,
-                    "scores are always those of the full vectors"),
+          no_effect("rescore_vector", k_object, check_rescore_vector, k_full_vectors),
           refused("visit_percentage", k_numbers, "vectors here are not kept in clusters"),
           {"_name", k_text, [](const JsonView& key, const JsonView& value, KnnReading& reading) {
              reading.query.name = read_text(value, key.text());

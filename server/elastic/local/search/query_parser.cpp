@@ -97,8 +97,14 @@ Query read_members(const MemberTable<Reading<Node>>& table, const JsonView& body
 
 const MemberTable<Reading<MatchAllQuery>> k_match_all{"query `match_all`", "match_all", k_wrapped_object_dialect,
                                                       {shared_rows<MatchAllQuery>(k_text)}};
-const MemberTable<Reading<MatchNoneQuery>> k_match_none{"query `match_none`", "match_none", k_query_dialect,
-                                                        {shared_rows<MatchNoneQuery>()}};
+void check_boost(const JsonView& value, std::string_view name) {
+  read_boost(value, name);
+}
+
+const MemberTable<Reading<MatchNoneQuery>> k_match_none{
+    "query `match_none`", "match_none", k_query_dialect,
+    {no_effect("boost", k_numbers, check_boost, "it matches nothing"),
+     no_effect("_name", k_scalars, check_nothing, "it matches nothing")}};
 
 Query parse_match_all(const JsonView& body, const QueryContext& context) {
   return read_members(k_match_all, body, context);

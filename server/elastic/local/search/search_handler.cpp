@@ -56,6 +56,8 @@ void read_wildcard_states(const JsonView& key, const JsonView& value, SearchHead
 
 template <bool IndicesOptions::* Option>
 void read_option(const JsonView& key, const JsonView& value, SearchHeader& header) {
+  if (value.is_string() && value.text().empty())
+    refuse(illegal_argument("Could not convert [" + std::string(key.text()) + "] to boolean"));
   if (!value.is_null()) header.options.*Option = read_bool(value, key.text());
 }
 
