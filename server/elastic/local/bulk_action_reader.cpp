@@ -61,7 +61,7 @@ const MemberTable<BulkLine> k_line{
         item.write.index = read_text(value, key.text());
       }},
      {"_id", k_scalars | k_null, read_id},
-     {"pipeline", k_scalars | k_null, into<&BulkLine::pipeline, read_text>, "run before; one that does not exist is an error"},
+     {"pipeline", k_scalars | k_null, into<&BulkLine::pipeline, read_filled_text>, "run before; one that does not exist is an error"},
      {"if_seq_no", k_numbers | k_null, read_number<&DocumentWrite::if_seq_no>},
      {"if_primary_term", k_numbers | k_null, read_number<&DocumentWrite::if_primary_term>},
      {"op_type", k_scalars | k_null, read_op_type, "of an `index`"},

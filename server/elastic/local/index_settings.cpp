@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/number_text.h"
+#include "base/split.h"
 #include "server/elastic/local/index_names.h"
 #include "server/elastic/local/mapping_parser.h"
 #include "server/elastic/rest/json_filter.h"
@@ -22,14 +23,15 @@ constexpr std::size_t k_longest_name_bytes = 512;
 /// Stands for a JSON null in parsed settings: "back to the default".
 const std::string k_null(1, '\0');
 
-enum class Kind { whole_number, flag, time, replicas, text };
+enum class Kind { whole_number, flag, time, replicas, words, text };
 
 struct Setting {
   std::string_view name;  // without "index."; a name that ends in '*' takes all below
   Kind kind;
   bool dynamic;  // may change after creation
   int least = 0;
-  std::string_view why = {};  // nothing need be done for it; empty: it is done
+  std::string_view why = {};    // nothing need be done for it; empty: it is done
+  std::string_view words = {};  // of Kind::words, separated by blanks
 };
 
 constexpr std::string_view k_speed = "it is about speed", k_no_such = "what it is for is refused",
@@ -57,16 +59,27 @@ constexpr Setting k_settings[] = {
     {"mapping.depth.limit", Kind::whole_number, true, 1},
     {"mapping.nested_fields.limit", Kind::whole_number, true, 0, k_no_such},
     {"mapping.field_name_length.limit", Kind::whole_number, true, 1},
-    {"codec", Kind::text, false, 0, k_speed},
-    {"store.type", Kind::text, false, 0, k_speed},
+    {"codec", Kind::words, false, 0, k_speed, "default best_compression"},
+    {"store.type", Kind::words, false, 0, k_speed, "fs niofs mmapfs hybridfs"},
     {"gc_deletes", Kind::time, true, 0, k_speed},
     {"priority", Kind::whole_number, true, 0, k_speed},
     {"highlight.max_analyzed_offset", Kind::whole_number, true, 1, k_no_such},
     {"search.idle.after", Kind::time, true, 0, k_speed},
-    {"routing.allocation.*", Kind::text, true, 0, k_one_place},
-    {"translog.*", Kind::text, true, 0, k_speed},
-    {"search.slowlog.*", Kind::text, true, 0, k_no_log},
-    {"indexing.slowlog.*", Kind::text, true, 0, k_no_log},
+    {"routing.allocation.enable", Kind::words, true, 0, k_one_place, "all primaries new_primaries none"},
+    {"routing.rebalance.enable", Kind::words, true, 0, k_one_place, "all primaries replicas none"},
+    {"routing.allocation.total_shards_per_node", Kind::whole_number, true, -1, k_one_place},
+    {"routing.allocation.include.*", Kind::text, true, 0, k_one_place},
+    {"routing.allocation.exclude.*", Kind::text, true, 0, k_one_place},
+    {"routing.allocation.require.*", Kind::text, true, 0, k_one_place},
+    {"translog.durability", Kind::words, true, 0, "what is acknowledged is on disk", "request async REQUEST ASYNC"},
+    {"translog.sync_interval", Kind::time, true, 0, k_speed},
+    {"translog.flush_threshold_size", Kind::text, true, 0, k_speed},
+    {"search.slowlog.threshold.*", Kind::time, true, 0, k_no_log},
+    {"search.slowlog.include.user", Kind::flag, true, 0, k_no_log},
+    {"indexing.slowlog.threshold.*", Kind::time, true, 0, k_no_log},
+    {"indexing.slowlog.include.user", Kind::flag, true, 0, k_no_log},
+    {"indexing.slowlog.reformat", Kind::flag, true, 0, k_no_log},
+    {"indexing.slowlog.source", Kind::text, true, 0, k_no_log},
     {"merge.*", Kind::text, true, 0, k_speed},
     {"unassigned.node_left.delayed_timeout", Kind::time, true, 0, k_one_place},
 };
@@ -191,6 +204,13 @@ Refusal check_value(const std::string& name, const std::string& value, const Lim
   if (setting->kind == Kind::time && !rest::is_time(value)) {
     return illegal_argument("failed to parse setting [" + name + "] with value [" + value +
                             "] as a time value: unit is missing or unrecognized");
+  }
+  if (setting->kind == Kind::words) {
+    const auto words = split(setting->words, ' ');
+    if (std::find(words.begin(), words.end(), value) == words.end()) {
+      return illegal_argument("unknown value for [" + name + "] must be one of [" +
+                              std::string(setting->words) + "] but was: " + shortened(value));
+    }
   }
   if (setting->kind == Kind::replicas) return check_replicas(name, value);
   return std::nullopt;

@@ -97,7 +97,7 @@ struct MappingParser::Root {
 
 const MappingTable<MappingParser::Root> MappingParser::k_root{
     "mapping",
-    {{MappingTable<Root>::done("properties", rest::k_any, Root::properties),
+    {{MappingTable<Root>::done("properties", rest::k_object | rest::k_array, Root::properties),
       MappingTable<Root>::done("dynamic", rest::k_flags, Root::dynamic, "`true`, `false`, `strict`"),
       MappingTable<Root>::done("date_detection", rest::k_flags, Root::detection),
       MappingTable<Root>::done("numeric_detection", rest::k_flags, Root::detection),
@@ -148,7 +148,7 @@ struct MappingParser::Object {
 const MappingTable<MappingParser::Object> MappingParser::k_object{
     "mapping of an object",
     {{MappingTable<Object>::only("type", rest::k_text | rest::k_null, Object::type, "`object`"),
-      MappingTable<Object>::done("properties", rest::k_any, Object::properties),
+      MappingTable<Object>::done("properties", rest::k_object | rest::k_array, Object::properties),
       MappingTable<Object>::done("dynamic", rest::k_flags, Object::dynamic, "`true`, `false`, `strict`"),
       MappingTable<Object>::done("enabled", rest::k_flags, Object::enabled),
       MappingTable<Object>::only("subobjects", rest::k_flags | rest::k_null, Object::subobjects, "`true`")}}};

@@ -123,6 +123,12 @@ std::string read_text(const JsonView& value, std::string_view name) {
       value, "[" + std::string(name) + "] a string was expected but found " + token_name(value)));
 }
 
+std::string read_filled_text(const JsonView& value, std::string_view name) {
+  std::string text = read_text(value, name);
+  if (text.empty()) refuse(illegal_argument("[" + std::string(name) + "] must not be empty"));
+  return text;
+}
+
 std::string did_you_mean(std::string_view name, const std::vector<std::string_view>& known) {
   std::vector<std::pair<double, std::string_view>> near;
   for (const std::string_view candidate : known) {

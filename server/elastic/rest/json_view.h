@@ -97,6 +97,9 @@ double read_double(const JsonView& value, std::string_view name);
 bool read_bool(const JsonView& value, std::string_view name);
 std::string read_text(const JsonView& value, std::string_view name);
 
+/// The same for texts that mean nothing when empty: formats, time zones, ids.
+std::string read_filled_text(const JsonView& value, std::string_view name);
+
 /// Runs `read`; an error in it is wrapped as Elasticsearch's object parsers wrap it: "[1:9] [knn] failed to
 /// parse field [k]", with the inner error as the cause.
 template <class Read>

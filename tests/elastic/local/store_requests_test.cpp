@@ -552,6 +552,34 @@ TEST_CASE_FIXTURE(RequestBench, "each parameter that a URL may have is read, ref
   }
 }
 
+TEST_CASE_FIXTURE(RequestBench, "each setting of an index checks its value, or is refused by name") {
+  const Routes routes;
+  std::size_t settings = 0;
+  for (const rest::MemberTableBase* table : rest::MemberTableBase::all()) {
+    if (table->place() != "index settings") continue;
+    for (const rest::MemberInfo& row : table->members()) {
+      ++settings;
+      const std::string name = std::regex_replace(std::string(row.name), std::regex("\\*"), "query.warn");
+      const auto made = [&](const std::string& value) {
+        remove("/x");
+        return put("/x", "{\"settings\":{\"" + name + "\":" + value + "}}");
+      };
+      CAPTURE(name);
+      const bool any_text = row.kinds == (rest::k_scalars | rest::k_null) &&
+                            (name.ends_with("_pipeline") || name.starts_with("merge.") ||
+                             name.find(".query.warn") != name.npos || name.ends_with("_size") ||
+                             name.ends_with("source"));
+      if (row.treatment == Treatment::refused) {
+        CHECK(made("\"1\"").reason().find(name) != std::string::npos);
+      } else if (!any_text) {
+        CHECK(made("\"snow\"").status == 400);
+      }
+      CHECK(put("/x", "{\"settings\":{\"" + name + "\":null,\"snowflake\":1}}").status == 400);
+    }
+  }
+  CHECK(settings > 40);
+}
+
 TEST_CASE("docs/store_requests.md says what the tables say") {
   const Routes routes;
   const std::string page = store_requests_page(routes.router);

@@ -23,8 +23,8 @@ void read_texts(const JsonView&, const JsonView& value, AnalyzeBody& body) {
 }
 
 const MemberTable<AnalyzeBody> k_body{"`_analyze` body", "analyze_request", k_object_dialect,
-                                      {{"analyzer", k_text, into<&AnalyzeBody::analyzer, read_text>},
-                                       {"field", k_text, into<&AnalyzeBody::field, read_text>},
+                                      {{"analyzer", k_text, into<&AnalyzeBody::analyzer, read_filled_text>},
+                                       {"field", k_text, into<&AnalyzeBody::field, read_filled_text>},
                                        {"text", k_text | k_array, read_texts},
                                        only_some("explain", k_flags, only_false, "`false`"),
                                        no_effect("attributes", k_text | k_array, check_nothing,

@@ -164,7 +164,7 @@ template <class Node>
 std::vector<Member<Reading<Node>>> match_rows() {
   constexpr std::string_view k_no_fuzziness = "it matters to fuzzy matching alone, and `fuzziness` is refused";
   return {{"operator", k_scalars, into_match<&MatchQuery::all_terms, read_operator, Node>},
-          {"minimum_should_match", k_scalars, into_match<&MatchQuery::minimum_should_match, read_text, Node>},
+          {"minimum_should_match", k_scalars, into_match<&MatchQuery::minimum_should_match, read_filled_text, Node>},
           {"lenient", k_flags, into_match<&MatchQuery::lenient, read_bool, Node>},
           {"zero_terms_query", k_scalars, into_match<&MatchQuery::zero_terms_match_all, read_zero_terms, Node>},
           refused("fuzziness", k_scalars),
@@ -333,8 +333,8 @@ const MemberTable<Reading<RangeQuery>> k_range{
       {"gt", k_bounds, read_bound},
       {"lte", k_bounds, read_bound},
       {"lt", k_bounds, read_bound},
-      {"format", k_scalars, into_node<&RangeQuery::format, read_text>, "of dates"},
-      {"time_zone", k_scalars, into_node<&RangeQuery::time_zone, read_text>, "of dates"},
+      {"format", k_scalars, into_node<&RangeQuery::format, read_filled_text>, "of dates"},
+      {"time_zone", k_scalars, into_node<&RangeQuery::time_zone, read_filled_text>, "of dates"},
       no_effect("relation", k_scalars, check_relation,
                 "every field here holds points, for which `intersects`, `within` and `contains` are the same")},
      shared_rows<RangeQuery>()}};
@@ -365,7 +365,7 @@ Query parse_exists(const JsonView& body, const QueryContext& context) {
 void read_ids(const JsonView& key, const JsonView& value, Reading<IdsQuery>& reading) {
   value.each_or_self([&](const JsonView& item) {
     reading.context.budget.value();
-    reading.node.ids.push_back(rest::document_id(read_text(item, key.text())));
+    reading.node.ids.push_back(rest::document_id(read_filled_text(item, key.text())));
   });
 }
 
@@ -411,7 +411,7 @@ void read_clauses(const JsonView&, const JsonView& value, Reading<BoolQuery>& re
 }
 
 void read_least(const JsonView& key, const JsonView& value, Reading<BoolQuery>& reading) {
-  if (!value.is_null()) reading.node.minimum_should_match = read_text(value, key.text());
+  if (!value.is_null()) reading.node.minimum_should_match = read_filled_text(value, key.text());
 }
 
 constexpr Kinds k_clauses = k_object | k_array | k_null;

@@ -65,7 +65,7 @@ const MemberTable<FieldRequest> k_field_entry{
     {{"field", k_text, into<&FieldRequest::pattern, read_text>, "a name or a pattern"},
      {"format", k_text | k_null,
       [](const JsonView& key, const JsonView& value, FieldRequest& field) {
-        if (!value.is_null()) field.format = read_text(value, key.text());
+        if (!value.is_null()) field.format = read_filled_text(value, key.text());
       },
       "of dates; other fields refuse it"},
      only_some("include_unmapped", k_flags, only_false, "`false`")}};

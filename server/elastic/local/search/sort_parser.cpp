@@ -68,7 +68,7 @@ const MemberTable<SortKey> k_field_sort{
      {"missing", k_scalars | k_null, read_missing},
      {"mode", k_text, into<&SortKey::mode, read_mode>},
      {"unmapped_type", k_text, into<&SortKey::unmapped_type, read_text>},
-     {"format", k_text, into<&SortKey::format, read_text>, "of dates; other fields refuse it"},
+     {"format", k_text, into<&SortKey::format, read_filled_text>, "of dates; other fields refuse it"},
      refused("numeric_type", k_text),
      refused("nested", k_object)}};
 
