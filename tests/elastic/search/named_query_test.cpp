@@ -123,7 +123,10 @@ TEST_CASE_FIXTURE(Houses, "boosts that are negative or not finite are refused wh
   for (const char* boost : {"-1", "-0.0", R"("-1")", R"("NaN")", R"("Infinity")", "1e39"}) {
     for (const std::string& body : places(boost)) {
       CAPTURE(body);
-      CHECK(search(body, "h").status == 400);
+      // What matches nothing has no score for an infinite boost to spoil: 9.2 answers it.
+      const bool negative = std::string(boost).find('-') != std::string::npos;
+      const bool answered = body.find("match_none") != std::string::npos && !negative;
+      CHECK(search(body, "h").status == (answered ? 200 : 400));
     }
   }
   for (const std::string& body : places("0.5")) {
