@@ -80,7 +80,14 @@ constexpr Setting k_settings[] = {
     {"indexing.slowlog.include.user", Kind::flag, true, 0, k_no_log},
     {"indexing.slowlog.reformat", Kind::flag, true, 0, k_no_log},
     {"indexing.slowlog.source", Kind::text, true, 0, k_no_log},
-    {"merge.*", Kind::text, true, 0, k_speed},
+    {"merge.policy.max_merge_at_once", Kind::whole_number, true, 2, k_speed},
+    {"merge.policy.segments_per_tier", Kind::text, true, 0, k_speed},
+    {"merge.policy.max_merged_segment", Kind::text, true, 0, k_speed},
+    {"merge.policy.floor_segment", Kind::text, true, 0, k_speed},
+    {"merge.policy.deletes_pct_allowed", Kind::text, true, 0, k_speed},
+    {"merge.scheduler.max_thread_count", Kind::whole_number, true, 1, k_speed},
+    {"merge.scheduler.max_merge_count", Kind::whole_number, true, 1, k_speed},
+    {"merge.scheduler.auto_throttle", Kind::flag, true, 0, k_speed},
     {"unassigned.node_left.delayed_timeout", Kind::time, true, 0, k_one_place},
 };
 
