@@ -443,7 +443,7 @@ TEST_CASE("indices, their aliases and their definitions are bounded") {
   }
   CHECK(names(store.post("/_aliases", blanks), "max-definition-bytes"));
   CHECK(store.put("/a/_mapping", R"({"_meta":{"x":")" + std::string(500, 'x') + "\"}}").status == 200);
-  CHECK(names(store.put("/a/_settings", R"({"index.merge.x":")" + std::string(500, 'x') + "\"}"),
+  CHECK(names(store.put("/a/_settings", R"({"index.merge.policy.floor_segment":")" + std::string(500, 'x') + "\"}"),
               "max-definition-bytes"));
 }
 
