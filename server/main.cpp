@@ -16,10 +16,12 @@
 #include "base/timer.h"
 #include "models/embedder.h"
 #include "models/towers/blas_check.h"
+#include "models/weights/model_fingerprint.h"
 #include "server/api/api.h"
 #include "server/cohere/cohere_embedding.h"
 #include "server/elastic/elastic_server.h"
 #include "server/http/server.h"
+#include "server/http/trust_anchor.h"
 #include "server/log_writer.h"
 #include "server/logging.h"
 #include "server/openmp.h"
@@ -43,9 +45,14 @@ serving::PreparationPool::Options preparation_options(const ServerOptions& optio
   return {options.preparation_threads, options.max_decode_bytes};
 }
 
+Result<std::string> fingerprint_of(const models::Embedder::Options& model) {
+  return models::model_fingerprint(model.folder, model.dtype, model.apply_exif_orientation);
+}
+
 serving::EmbeddingService::Options serving_options(const ServerOptions& options) {
   serving::EmbeddingService::Options serving;
   serving.models = options.models;
+  serving.fingerprint = fingerprint_of;
   serving.preparation = preparation_options(options);
   serving.max_request_pixels = options.max_request_pixels;
   serving.queue.max_items = options.max_queue_items;
@@ -57,6 +64,11 @@ serving::EmbeddingService::Options serving_options(const ServerOptions& options)
   serving.watchdog.interval = options.watchdog_interval;
   serving.watchdog.max_age = 6 * options.watchdog_interval;
   return serving;
+}
+
+/// The error of a file that an option names.
+Error error_of_option(const char* option, const Error& error) {
+  return {error.code, std::string(option) + ": " + error.message};
 }
 
 void warn_about_key_file(const char* kind, const std::string& file) {
@@ -89,14 +101,14 @@ Result<std::unique_ptr<cohere::CohereEmbedding>> cohere_embedding(const ServerOp
   cohere.max_pixels = options.max_queue_pixels;
   if (!options.cohere_api_key_file.empty()) {
     auto key = cohere::read_key_file(options.cohere_api_key_file);
-    if (!key) return key.error();
+    if (!key) return error_of_option("--cohere-api-key-file", key.error());
     cohere.key = *std::move(key);
     warn_about_key_file("Cohere key file", options.cohere_api_key_file);
   }
   const bool operators = !cohere.key.empty();
   auto created = cohere::CohereEmbedding::create(std::move(cohere), timer);
   if (created) {
-    spdlog::info("models named embed-* run at Cohere ({}), with {}", options.cohere_url,
+    spdlog::info("models named embed-* run at {}, with {}", options.cohere_url,
                  operators ? "the operator's key" : "their callers' keys");
   }
   return created;
@@ -111,7 +123,7 @@ Result<api::Api::Options> api_options(const ServerOptions& options) {
   api.labels = options.labels;
   if (!options.api_key_file.empty()) {
     auto keys = security::ApiKeys::read(options.api_key_file);
-    if (!keys) return keys.error();
+    if (!keys) return error_of_option("--api-key-file", keys.error());
     api.keys = *std::move(keys);
     warn_about_key_file("API key file", options.api_key_file);
   }
@@ -198,10 +210,12 @@ elastic::ElasticServer::Options elastic_options(const ServerOptions& options, ap
 void log_models(const serving::EmbeddingService& service) {
   for (const serving::ModelStatus& status : service.models()) {
     if (!status.info) continue;
-    spdlog::info("model [{}]: {} of {} floats, {} tokens, {} px, {} on {}, loaded in {:.2f} s from {}{}",
+    spdlog::info("model [{}]: {} of {} floats, {} tokens, {} px, {} on {}, fingerprint {}, loaded in {:.2f} s "
+                 "from {}{}",
                  status.name, status.info->architecture, status.info->dims, status.info->max_tokens,
-                 status.info->image_size, status.info->dtype, status.info->device, status.load_seconds,
-                 status.info->folder, status.info->demo ? " (a demo model)" : "");
+                 status.info->image_size, status.info->dtype, status.info->device, status.fingerprint,
+                 status.load_seconds, status.info->folder,
+                 status.info->demo ? " (a demo model: it knows drawings only)" : "");
   }
 }
 
@@ -215,10 +229,13 @@ class Program {
   /// Errors: whatever keeps the server from serving.
   Status start();
   void announce() const;
+  /// Reads the API keys anew; wrong ones change nothing.
+  void reload();
   void stop();
 
  private:
   Status start_elastic();
+  void compare_recorded_models() const;
 
   const ServerOptions& options_;
   api::Metrics metrics_;
@@ -232,6 +249,14 @@ class Program {
 };
 
 Status Program::start() {
+  if (const std::string& file = options_.elasticsearch_ca_file; !file.empty()) {
+    if (const Status good = http::check_ca_file(file); !good)
+      return error_of_option("--elasticsearch-ca-file", good.error());
+  }
+  if (const std::string& fingerprint = options_.elasticsearch_ca_fingerprint; !fingerprint.empty()) {
+    if (const auto good = http::TrustAnchor::parse(fingerprint); !good)
+      return error_of_option("--elasticsearch-ca-fingerprint", good.error());
+  }
   auto service = serving::EmbeddingService::create(serving_options(options_), models::Embedder::load,
                                                    serving::steady_clock(), metrics_);
   if (!service) return service.error();
@@ -276,7 +301,35 @@ Status Program::start_elastic() {
   if (!options_.elasticsearch_gateway.empty())
     spdlog::info("gateway to Elasticsearch at {}, mode {}", options_.elasticsearch_gateway,
                  options_.gateway_mode);
+  compare_recorded_models();
   return {};
+}
+
+/// Vectors of two models do not compare, even where they are of one length.
+void Program::compare_recorded_models() const {
+  const auto served = service_->models();
+  for (const elastic::RecordedModel& record : elastic_->recorded_models()) {
+    const auto model = std::find_if(served.begin(), served.end(),
+                                    [&](const auto& status) { return status.name == record.model; });
+    if (model == served.end() || model->fingerprint == record.fingerprint) continue;
+    spdlog::warn(
+        "index [{}] was set up for model [{}] with fingerprint {}, and the [{}] served now has {}: vectors "
+        "in [{}] and new ones do not compare, so searches may find anything. Serve the model of before, or "
+        "embed the documents anew: scripts/register_endpoints.sh says how",
+        record.index, record.model, record.fingerprint, record.model, model->fingerprint, record.field);
+  }
+}
+
+void Program::reload() try {
+  if (options_.api_key_file.empty())
+    return spdlog::info("SIGHUP: without --api-key-file there is nothing to read anew");
+  auto keys = security::ApiKeys::read(options_.api_key_file);
+  if (!keys) return spdlog::error("SIGHUP: the API keys stay as they are: {}", keys.error().message);
+  spdlog::info("SIGHUP: {} API keys read anew from {}", keys->size(), options_.api_key_file);
+  warn_about_key_file("API key file", options_.api_key_file);
+  api_->replace_keys(*std::move(keys));
+} catch (const std::exception& error) {
+  spdlog::error("SIGHUP: the API keys stay as they are: {}", error.what());
 }
 
 /// The lines that scripts wait for. Nobody need read them.
@@ -314,7 +367,7 @@ int serve(const ServerOptions& options, StopSignal& signal) {
     spdlog::error("{}", started.error().message);
     return EXIT_FAILURE;
   }
-  signal.serving(options.drain_timeout + k_ending_time);
+  signal.serving(options.drain_timeout + k_ending_time, [&program] { program.reload(); });
   program.announce();
   signal.wait();
   program.stop();

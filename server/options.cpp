@@ -201,8 +201,8 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
   table.value("--workers", options.workers, "Threads that read requests and write answers")
       ->check(plain(CLI::Range(1, 256)));
   table.value("--api-key-file", options.api_key_file,
-              "File of keys, one a line; then all routes but /health, /openapi.json and /docs want Authorization: Bearer "
-              "KEY");
+              "File of keys, one a line, read anew at SIGHUP; then all routes but /health, /openapi.json and "
+              "/docs want Authorization: Bearer KEY");
   table
       .value("--allowed-hosts", options.clients.allowed_hosts,
              "Further host names that URLs of this server may have: NAME, *.NAME, * for all. Addresses and "

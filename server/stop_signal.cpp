@@ -1,5 +1,6 @@
 #include "server/stop_signal.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <ctime>
@@ -21,41 +22,47 @@ constexpr std::chrono::milliseconds k_log_patience{100};
   std::_Exit(exit_code);
 }
 
-sigset_t stop_signals() {
+sigset_t signals() {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGTERM);
   sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGHUP);
   return set;
 }
 
-void await(const sigset_t& set) {
+int await(const sigset_t& set) {
   int which = 0;
   sigwait(&set, &which);
+  return which;
 }
 
-/// False if none came in time.
-bool await(const sigset_t& set, std::chrono::milliseconds time) {
-  const timespec span{time.count() / 1000, time.count() % 1000 * 1'000'000};
-  int which = -1;
-  do {
-    which = sigtimedwait(&set, nullptr, &span);
-  } while (which < 0 && errno == EINTR);
-  return which > 0;
+/// For a signal to stop; false if none came in time.
+bool await_stop(const sigset_t& set, std::chrono::milliseconds time) {
+  const auto deadline = std::chrono::steady_clock::now() + time;
+  while (true) {
+    const auto left = std::max(deadline - std::chrono::steady_clock::now(), std::chrono::nanoseconds(0));
+    const timespec span{left / std::chrono::seconds(1), (left % std::chrono::seconds(1)).count()};
+    const int which = sigtimedwait(&set, nullptr, &span);
+    if (which > 0 && which != SIGHUP) return true;
+    if (which < 0 && errno != EINTR) return false;
+  }
 }
 
 }  // namespace
 
 StopSignal::StopSignal() {
   signal(SIGPIPE, SIG_IGN);  // a client that leaves is no reason to end
-  const sigset_t set = stop_signals();
+  const sigset_t set = signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   std::thread([set, state = state_] {
-    await(set);
+    while (await(set) == SIGHUP) {
+      if (state->serving) state->reload();
+    }
     if (!state->serving) end_at_once(EXIT_SUCCESS);
     state->came.set_value();
     const std::chrono::milliseconds patience = state->patience;
-    if (await(set, patience)) end_at_once(k_ended_by_second_signal);
+    if (await_stop(set, patience)) end_at_once(k_ended_by_second_signal);
     spdlog::error("threads still work {} ms after the signal to stop: ending without them", patience.count());
     end_at_once(EXIT_FAILURE);
   }).detach();

@@ -1,23 +1,27 @@
-// SIGTERM and SIGINT.
+// SIGTERM, SIGINT and SIGHUP.
 #pragma once
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <future>
 #include <memory>
 
 namespace sightline {
 
 /// Turns SIGTERM and SIGINT into an orderly stop: the first ends `wait`, the second ends the process at once,
-/// with exit code 130. Before `serving` the first ends it too, as there is nothing to finish.
+/// with exit code 130. Before `serving` the first ends it too, as there is nothing to finish. SIGHUP never
+/// ends the process: once the server serves it calls `reload`.
 /// To be made in `main` before any other thread, so that all threads inherit the blocked signals.
 class StopSignal {
  public:
   StopSignal();
   /// After the signal the process then has `patience` to end; if it has not, it is ended with a line in the
   /// log and exit code 1, whatever its threads still do. What was acknowledged is with the disk by then.
-  void serving(std::chrono::milliseconds patience) {
+  /// `reload` is called on a thread of its own for each SIGHUP until `wait` has ended, and must not throw.
+  void serving(std::chrono::milliseconds patience, std::function<void()> reload) {
     state_->patience = patience;
+    state_->reload = std::move(reload);
     state_->serving = true;
   }
   void wait() { state_->came.get_future().wait(); }
@@ -28,6 +32,7 @@ class StopSignal {
     std::atomic<bool> serving{false};
     std::promise<void> came;
     std::atomic<std::chrono::milliseconds> patience{};
+    std::function<void()> reload;  // set before `serving`
   };
   std::shared_ptr<State> state_ = std::make_shared<State>();
 };

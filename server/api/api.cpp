@@ -88,7 +88,9 @@ const std::vector<Api::Route>& Api::routes() {
 Api::Api(Options options, serving::EmbeddingService& service, serving::Clock& clock, Metrics& metrics)
     : options_(std::move(options)), labels_(options_.labels), context_{service, clock,
                                                                        metrics, options_.limits,
-                                                                       labels_, options_.upstream} {}
+                                                                       labels_, options_.upstream} {
+  if (options_.keys) keys_ = std::make_shared<const security::ApiKeys>(*options_.keys);
+}
 
 void Api::handle(http::Request request, http::Reply reply) {
   const auto shared = std::make_shared<http::Reply>(std::move(reply));
@@ -133,8 +135,19 @@ const Api::Route* Api::find_route(const std::vector<std::string>& path, std::vec
 }
 
 bool Api::admits(const Route* route, const http::Request& request) const {
-  if (!options_.keys || (route && route->open)) return true;
-  return options_.keys->admit(request.headers.get("Authorization").value_or(""));
+  if (route && route->open) return true;
+  std::shared_ptr<const security::ApiKeys> keys;
+  {
+    const std::lock_guard lock(keys_mutex_);
+    keys = keys_;
+  }
+  return !keys || keys->admit(request.headers.get("Authorization").value_or(""));
+}
+
+void Api::replace_keys(security::ApiKeys keys) {
+  auto shared = std::make_shared<const security::ApiKeys>(std::move(keys));
+  const std::lock_guard lock(keys_mutex_);
+  keys_ = std::move(shared);
 }
 
 void Api::refuse_key(Exchange& exchange) {

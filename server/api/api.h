@@ -3,6 +3,8 @@
 
 #include <atomic>
 #include <map>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,7 +29,8 @@ class Api {
  public:
   struct Options {
     EmbedLimits limits;
-    /// nullopt: every route is open; /health/*, /openapi.json and /docs always are.
+    /// nullopt: every route is open; /health/*, /openapi.json and /docs always are. `replace_keys` changes
+    /// them.
     std::optional<security::ApiKeys> keys;
     std::map<std::string, LabelSet> labels;  ///< the operator's, by name
     AccessLog access_log;                    ///< may be empty
@@ -45,6 +48,9 @@ class Api {
   /// For http::Server::Options::check_head: a request without a valid key is answered by its head. Wrong keys
   /// are counted by address, and after a few of them answered later (security::GuessBrake).
   std::optional<http::HeadAnswer> check_head(const http::Request& head);
+
+  /// From now on these keys open the routes; for a server that was started with keys.
+  void replace_keys(security::ApiKeys keys);
 
   /// From now on /health/ready answers 503, so that nobody sends more; other requests are still served.
   void begin_stop() { stopping_ = true; }
@@ -64,6 +70,8 @@ class Api {
   std::vector<std::string> problems() const;
 
   const Options options_;
+  mutable std::mutex keys_mutex_;
+  std::shared_ptr<const security::ApiKeys> keys_;  // null: every route is open
   LabelBook labels_;
   security::GuessBrake guesses_;
   const Context context_;

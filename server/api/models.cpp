@@ -75,6 +75,7 @@ std::string model_json(const serving::ModelStatus& status, const InputLimits& li
     writer.number("image_size", info.image_size);
     writer.text("preprocessing", info.preprocessing);
   }
+  if (!status.fingerprint.empty()) writer.text("fingerprint", status.fingerprint);
   writer.text("dtype", info.dtype);
   writer.text("device", info.device);
   writer.number("parameters", info.parameters);
@@ -91,6 +92,7 @@ std::string model_json(const serving::UpstreamModel& model, const InputLimits& l
   writer.text("owned_by", "cohere");
   writer.text("state", "ready");
   writer.text("architecture", "cohere");
+  if (!model.description.empty()) writer.text("description", model.description);
   writer.number("dims", model.dims);
   models::ModelInfo info;
   info.max_tokens = model.max_tokens;

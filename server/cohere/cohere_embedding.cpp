@@ -2,15 +2,16 @@
 
 #include <algorithm>
 #include <cctype>
-#include <fstream>
 #include <mutex>
 #include <new>
+#include <sstream>
 #include <utility>
 
 #include "server/cohere/call_failure.h"
 #include "server/cohere/embed_answer.h"
 #include "server/cohere/embed_body.h"
 #include "server/cohere/fitting_picture.h"
+#include "server/security/key_file.h"
 
 namespace sightline::cohere {
 namespace {
@@ -260,8 +261,9 @@ class CohereEmbedding::Job : public std::enable_shared_from_this<Job> {
 };
 
 Result<std::string> read_key_file(const std::filesystem::path& file) {
-  std::ifstream in(file);
-  if (!in) return Error{ErrorCode::not_found, "cannot read the key file " + file.string()};
+  auto text = security::read_key_file("Cohere key file", file);
+  if (!text) return text.error();
+  std::istringstream in(*std::move(text));
   std::string line;
   while (std::getline(in, line)) {
     const std::string_view key = trimmed(line);
@@ -291,7 +293,12 @@ Result<std::unique_ptr<CohereEmbedding>> CohereEmbedding::create(Options options
 
 std::vector<serving::UpstreamModel> CohereEmbedding::models() const {
   std::vector<serving::UpstreamModel> models;
-  for (const Known& known : k_known) models.push_back({known.name, known.dims, known.max_tokens});
+  // Whoever reads results should not take a stand-in for Cohere.
+  const bool elsewhere = options_.client.url != CohereClient::Options().url;
+  const std::string description =
+      elsewhere ? "answered by " + options_.client.url + ", which is not Cohere's own address" : "";
+  for (const Known& known : k_known)
+    models.push_back({known.name, known.dims, known.max_tokens, description});
   return models;
 }
 

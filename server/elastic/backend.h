@@ -17,6 +17,9 @@ class Backend {
   virtual NativeInference& native() = 0;
   /// Answers a request, now or later; blocks as long as `front` does.
   virtual void handle(Front& front, http::Request request, http::Reply reply) = 0;
+  /// Looks whether what it stands in front of answers, and warns if it does not. Blocks until it has, or
+  /// until `shut_down`.
+  virtual void look_behind() {}
   /// Ends what `store` still waits for, and waits for nothing any more. For stopping the server.
   virtual void shut_down() {}
 };

@@ -6,6 +6,7 @@
 #include <optional>
 #include <random>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <variant>
 
@@ -98,6 +99,7 @@ class Running : public ElasticServer {
   ~Running() override { Running::stop(); }
 
   Status listen(const Options& options) {
+    records_models_ = std::holds_alternative<LocalStore>(options.documents);
     http::Server::Options http;
     static_cast<http::ClientLimits&>(http) = options.clients;
     http.descriptor_parts = options.descriptor_parts;
@@ -117,11 +119,15 @@ class Running : public ElasticServer {
     });
     if (!server) return server.error();
     server_ = std::move(*server);
+    first_look_ = std::thread([this] { backend_->look_behind(); });
     return {};
   }
 
   std::uint16_t port() const override { return server_->port(); }
   std::string problem() override { return backend_->store().problem(); }
+  std::vector<RecordedModel> recorded_models() override {
+    return records_models_ ? elastic::recorded_models(backend_->store()) : std::vector<RecordedModel>();
+  }
 
   void stop() override { stop(timer_->now() + drain_timeout_); }
 
@@ -131,6 +137,7 @@ class Running : public ElasticServer {
     timer_->run_at(deadline, [this] { end_waiting(); });
     server_->stop(deadline);
     end_waiting();
+    if (first_look_.joinable()) first_look_.join();
   }
 
  private:
@@ -156,8 +163,10 @@ class Running : public ElasticServer {
   InferenceExecutor executor_;
   Front front_;
   std::unique_ptr<http::Server> server_;
+  std::thread first_look_;
   std::chrono::milliseconds drain_timeout_{0};
   std::atomic<bool> stopped_ = false;
+  bool records_models_ = false;
 };
 
 }  // namespace

@@ -8,11 +8,13 @@
 #include <memory>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "base/result.h"
 #include "server/elastic/gateway/cluster.h"
 #include "server/elastic/gateway/cluster_probe.h"
 #include "server/elastic/limits.h"
+#include "server/elastic/recorded_models.h"
 #include "server/http/server.h"
 
 namespace sightline::elastic {
@@ -64,6 +66,9 @@ class ElasticServer {
   virtual std::uint16_t port() const = 0;
   /// What keeps it from doing its work, in words, for /health/ready; empty if nothing is known to.
   virtual std::string problem() = 0;
+  /// Which models made the vectors of a local store, as its indices say. Of a cluster nothing: its indices
+  /// are its callers' to read.
+  virtual std::vector<RecordedModel> recorded_models() = 0;
   /// `stop(now + drain_timeout)`.
   virtual void stop() = 0;
   /// Refuses new requests, waits for those in flight until `deadline`, ends those that are left, and closes

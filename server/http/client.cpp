@@ -348,6 +348,9 @@ Result<std::unique_ptr<Client>> Client::create(const Options& options) {
     if (!parsed) return std::move(parsed).error();
     anchor = *parsed;
   }
+  if (!options.ca_file.empty() && !anchor) {
+    if (Status good = check_ca_file(options.ca_file); !good) return good.error();
+  }
   CURLM* multi = curl_multi_init();
   if (multi == nullptr) return Error{ErrorCode::internal, "curl could not be started"};
   curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS,

@@ -90,7 +90,7 @@ class Client {
   };
   using Callback = std::function<void(Result<Response>)>;
 
-  /// Errors: invalid_argument (limits, fingerprint).
+  /// Errors: invalid_argument (limits, fingerprint); those of check_ca_file.
   static Result<std::unique_ptr<Client>> create(const Options& options);
   virtual ~Client() = default;
   virtual void send(ClientRequest request, Callback callback) = 0;

@@ -3,11 +3,16 @@
 
 #include <array>
 #include <curl/curl.h>
+#include <filesystem>
 #include <string_view>
 
 #include "base/result.h"
 
 namespace sightline::http {
+
+/// Checks a file of certificates that servers are to be trusted by. Errors: not_found (absent, a folder, or
+/// not readable), corrupt_data (no certificate in PEM in it).
+Status check_ca_file(const std::filesystem::path& file);
 
 /// Knows one certificate by its SHA-256 and trusts what it signed.
 ///

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <cctype>
-#include <fstream>
+#include <sstream>
 
 #include "base/sha256.h"
+#include "server/security/key_file.h"
 
 namespace sightline::security {
 namespace {
@@ -34,8 +35,9 @@ bool equal_in_constant_time(std::string_view a, std::string_view b) {
 }  // namespace
 
 Result<ApiKeys> ApiKeys::read(const std::filesystem::path& file) {
-  std::ifstream in(file);
-  if (!in) return Error{ErrorCode::not_found, "cannot read the API key file " + file.string()};
+  auto text = read_key_file("API key file", file);
+  if (!text) return text.error();
+  std::istringstream in(*std::move(text));
   ApiKeys keys;
   std::string line;
   for (int number = 1; std::getline(in, line); ++number) {

@@ -15,9 +15,11 @@ namespace sightline::security {
 class ApiKeys {
  public:
   /// Reads one key a line; blank lines and lines that begin with # are skipped, blanks around a key are taken
-  /// off. Errors: not_found (no such file), invalid_argument (no key in it, or one shorter than 8 characters
+  /// off. Errors: those of read_key_file, invalid_argument (no key in it, or one shorter than 8 characters
   /// or with blanks or control characters inside, naming the line).
   static Result<ApiKeys> read(const std::filesystem::path& file);
+
+  std::size_t size() const { return digests_.size(); }
 
   /// True if `authorization` is `Bearer KEY` or `ApiKey KEY` with one of the keys.
   bool admit(std::string_view authorization) const;

@@ -1,8 +1,26 @@
 #include "server/security/key_file.h"
 
+#include <cerrno>
+#include <fstream>
+#include <sstream>
 #include <system_error>
 
 namespace sightline::security {
+
+Result<std::string> read_key_file(const std::string& kind, const std::filesystem::path& file) {
+  const std::string cannot = "cannot read the " + kind + " " + file.string();
+  std::error_code unknown;
+  if (std::filesystem::is_directory(file, unknown))
+    return Error{ErrorCode::not_found, cannot + ": it is a folder"};
+  errno = 0;
+  std::ifstream in(file);
+  std::ostringstream text;
+  if (in && in.peek() != std::ifstream::traits_type::eof()) text << in.rdbuf();
+  if (!in.is_open() || in.bad()) {
+    return Error{ErrorCode::not_found, cannot + ": " + std::generic_category().message(errno)};
+  }
+  return std::move(text).str();
+}
 
 std::string key_file_warning(const std::string& kind, const std::filesystem::path& file) {
   using std::filesystem::perms;

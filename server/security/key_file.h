@@ -4,7 +4,13 @@
 #include <filesystem>
 #include <string>
 
+#include "base/result.h"
+
 namespace sightline::security {
+
+/// The text of a file of keys. `kind` names it in errors, as "secret key file". Errors: not_found (absent, a
+/// folder, or not readable: which of them it is).
+Result<std::string> read_key_file(const std::string& kind, const std::filesystem::path& file);
 
 /// What the operator should know about a file of keys that others may read, or change: what to do about it.
 /// `kind` names it, as "secret key file". Empty if only the owner, or the owner and a group, may read it.

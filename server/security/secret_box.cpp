@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cstring>
-#include <fstream>
 #include <memory>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <optional>
+#include <sstream>
 
 #include "base/base64.h"
 #include "server/security/key_file.h"
@@ -63,18 +63,15 @@ std::optional<std::string> key_bytes(std::string_view line) {
 }  // namespace
 
 Result<SecretBox> SecretBox::read(const std::filesystem::path& file) {
-  std::error_code unknown;
-  std::ifstream in(file);
-  if (!in || std::filesystem::is_directory(file, unknown)) {
-    return Error{ErrorCode::not_found,
-                 "cannot read the secret key file " + file.string() + "; " + k_how_to_make};
-  }
+  auto text = read_key_file("secret key file", file);
+  if (!text) return Error{text.error().code, text.error().message + "; " + k_how_to_make};
+  std::istringstream in(*std::move(text));
   SecretBox box;
   std::string line;
   for (int number = 1; std::getline(in, line); ++number) {
-    const std::string_view text = trimmed(line);
-    if (text.empty() || text.front() == '#') continue;
-    const auto bytes = key_bytes(text);
+    const std::string_view key_text = trimmed(line);
+    if (key_text.empty() || key_text.front() == '#') continue;
+    const auto bytes = key_bytes(key_text);
     if (!bytes) {
       return Error{ErrorCode::invalid_argument,
                    file.string() + " line " + std::to_string(number) +

@@ -201,7 +201,8 @@ Result<std::unique_ptr<EmbeddingService>> EmbeddingService::create(const Options
   auto queue = BatchQueue::create(options.queue, clock, observer);
   if (!queue) return queue.error();
   service->queue_ = *std::move(queue);
-  auto registry = ModelRegistry::create(options.models, std::move(loader), *service->queue_, clock);
+  auto registry = ModelRegistry::create(options.models, std::move(loader), *service->queue_, clock,
+                                        options.fingerprint);
   if (!registry) return registry.error();
   service->registry_ = *std::move(registry);
   service->pool_ = std::make_unique<PreparationPool>(options.preparation);

@@ -37,6 +37,7 @@ class EmbeddingService {
     Watchdog::Options watchdog;
     PreparationPool::Options preparation;
     std::uint64_t max_request_pixels = 1'000'000'000;  ///< to decode for one request (models::PictureCost)
+    ModelRegistry::Fingerprint fingerprint;            ///< may be empty
   };
   /// Called exactly once, on the caller's thread, a preparation thread or the model thread; must not block.
   using Callback = std::function<void(Result<Embeddings>)>;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <future>
 #include <set>
 #include <utility>
 
@@ -54,11 +55,13 @@ ModelStatus ModelRegistry::Model::status() const {
 }
 
 Result<std::unique_ptr<ModelRegistry>> ModelRegistry::create(std::vector<ModelSpec> specs, Loader loader,
-                                                             BatchQueue& queue, Clock& clock) {
+                                                             BatchQueue& queue, Clock& clock,
+                                                             Fingerprint fingerprint) {
   if (specs.empty())
     return Error{ErrorCode::invalid_argument, "no model: give at least one with --model NAME=FOLDER"};
   std::set<std::string> names;
-  std::unique_ptr<ModelRegistry> registry(new ModelRegistry(std::move(loader), queue, clock));
+  std::unique_ptr<ModelRegistry> registry(
+      new ModelRegistry(std::move(loader), queue, clock, std::move(fingerprint)));
   for (ModelSpec& spec : specs) {
     if (!is_name(spec.name)) {
       return Error{ErrorCode::invalid_argument,
@@ -88,6 +91,10 @@ Status ModelRegistry::load_all() {
 Status ModelRegistry::load(Model& model) {
   const Clock::time_point began = clock_.now();
   Status status;
+  // Beside the loading, as both read the same files; after it where there is no thread for that.
+  std::future<Result<std::string>> fingerprint;
+  if (fingerprint_)
+    fingerprint = std::async(std::launch::async | std::launch::deferred, fingerprint_, model.spec_.embedder);
   const bool ran = queue_.run_on_model_thread([&] {
     try {
       status = load_on_this_thread(model);
@@ -96,6 +103,16 @@ Status ModelRegistry::load(Model& model) {
     }
   });
   if (!ran) status = Error{ErrorCode::overloaded, "the server is stopping"};
+  std::string known_by;
+  if (fingerprint.valid()) {
+    try {
+      auto found = fingerprint.get();
+      if (found) known_by = *std::move(found);
+      if (!found && status) status = found.error();
+    } catch (const std::exception& exception) {
+      if (status) status = Error{ErrorCode::internal, exception.what()};
+    }
+  }
   if (!status) {
     status = Error{status.error().code, "model [" + model.name() + "] from " + model.options().folder + ": " +
                                             status.error().message};
@@ -103,6 +120,7 @@ Status ModelRegistry::load(Model& model) {
   const std::lock_guard lock(model.mutex_);
   model.status_.state = status ? ModelState::ready : ModelState::failed;
   if (!status) model.status_.reason = status.error().message;
+  model.status_.fingerprint = std::move(known_by);
   model.status_.loaded = status.ok();
   model.status_.loaded_at = clock_.now();
   model.status_.loaded_on = std::chrono::system_clock::now();

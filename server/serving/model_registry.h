@@ -36,6 +36,7 @@ struct ModelStatus {
   ModelState state = ModelState::loading;
   std::string reason;                     ///< why it failed
   std::optional<models::ModelInfo> info;  ///< once loaded
+  std::string fingerprint;                ///< which model it is (models::model_fingerprint); once loaded
   bool loaded = false;                    ///< was ready once; stays true if it fails later
   Clock::time_point loaded_at{};
   std::chrono::system_clock::time_point loaded_on{};  ///< the same on the calendar
@@ -53,6 +54,8 @@ class ModelRegistry {
  public:
   using Loader =
       std::function<Result<std::unique_ptr<models::Embedder>>(const models::Embedder::Options& options)>;
+  /// Which model a folder holds (models::model_fingerprint). Empty: not asked.
+  using Fingerprint = std::function<Result<std::string>(const models::Embedder::Options& options)>;
 
   class Model {
    public:
@@ -83,7 +86,8 @@ class ModelRegistry {
   /// A name has up to 96 letters, digits, '.', '_' and '-', and may have single slashes inside, as names at
   /// Hugging Face have. Errors: invalid_argument (no model, a name twice, another name).
   static Result<std::unique_ptr<ModelRegistry>> create(std::vector<ModelSpec> specs, Loader loader,
-                                                       BatchQueue& queue, Clock& clock);
+                                                       BatchQueue& queue, Clock& clock,
+                                                       Fingerprint fingerprint = {});
 
   /// Loads all models, one after the other, and waits. A model that fails leaves the others alone; the error
   /// is of the first that failed.
@@ -101,13 +105,17 @@ class ModelRegistry {
   void report_probe(Model& model, const std::optional<Error>& problem);
 
  private:
-  ModelRegistry(Loader loader, BatchQueue& queue, Clock& clock)
-      : loader_(std::move(loader)), queue_(queue), clock_(clock) {}
+  ModelRegistry(Loader loader, BatchQueue& queue, Clock& clock, Fingerprint fingerprint)
+      : loader_(std::move(loader)),
+        fingerprint_(std::move(fingerprint)),
+        queue_(queue),
+        clock_(clock) {}
   Status load(Model& model);
   Status load_on_this_thread(Model& model);
   Status probe_on_this_thread(Model& model);
 
   const Loader loader_;
+  const Fingerprint fingerprint_;
   BatchQueue& queue_;
   Clock& clock_;
   std::deque<Model> models_;  // a Model never moves

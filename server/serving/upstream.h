@@ -35,6 +35,7 @@ struct UpstreamModel {
   std::string name;
   std::uint32_t dims = 0;        ///< floats a vector, where the client asks for no other number
   std::uint32_t max_tokens = 0;  ///< of a text
+  std::string description = {};  ///< what a reader should know of it; may be empty
 };
 
 /// A server of other people's that embeds, beside the models that run here.

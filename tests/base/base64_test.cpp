@@ -48,5 +48,10 @@ TEST_CASE("what is not base64 is refused, naming the offset") {
 }
 
 TEST_CASE("SHA-256 gives the published digest") {
+  Sha256 parts;
+  parts.update(std::string_view("a"));
+  parts.update(std::string_view());
+  parts.update(std::string_view("bc"));
+  CHECK(parts.finish_hex() == sha256_hex("abc"));
   CHECK(sha256_hex("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }

@@ -87,7 +87,7 @@ def register_cohere_ingest(server, headers=None, secrets=None):
     assert status == 200, answer
     assert answer["service_settings"]["dimensions"] == 1024
     assert server.es("PUT", "/_ingest/pipeline/embed-images", (ROOT / "es_config/pipelines/embed-images.json").read_text())[0] == 200
-    index = (ROOT / "es_config/indices/embed-images.json").read_text().replace('"@DIMS@"', "1024")
+    index = (ROOT / "es_config/indices/embed-images.json").read_text().replace('"@DIMS:cohere@"', "1024")
     assert server.es("PUT", "/embed-images", index)[0] == 200
 
 

@@ -2,12 +2,15 @@
 
 import base64
 import concurrent.futures
+import http.server
 import json
 import os
 import resource
 import shutil
 import signal
+import ssl
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -141,3 +144,98 @@ def test_a_world_readable_key_file_gets_a_warning(tmp_path):
         process, _ = start(stderr=stderr, arguments=["--api-key-file", keys])
     assert end(process) == 0
     assert f"the API key file {keys} is open to other users of this machine: chmod 600 {keys}" in log.read_text()
+
+
+# ---- files that are wrong at the start, and signals
+
+
+@pytest.mark.parametrize("options, says", [
+    (["--elasticsearch-gateway", "https://127.0.0.1:1", "--elasticsearch-ca-file", "/no/such.crt"], "--elasticsearch-ca-file: cannot read the certificate file /no/such.crt: No such file"),
+    (["--elasticsearch-gateway", "https://127.0.0.1:1", "--elasticsearch-ca-file", "/tmp"], "--elasticsearch-ca-file: cannot read the certificate file /tmp: it is a folder"),
+    (["--elasticsearch-gateway", "https://127.0.0.1:1", "--elasticsearch-ca-file", __file__], "holds no certificate in PEM"),
+    (["--elasticsearch-gateway", "https://127.0.0.1:1", "--elasticsearch-ca-fingerprint", "zz"], "--elasticsearch-ca-fingerprint: 'zz' is no SHA-256 fingerprint"),
+    (["--api-key-file", "/no/keys"], "--api-key-file: cannot read the API key file /no/keys: No such file"),
+    (["--api-key-file", "/tmp"], "--api-key-file: cannot read the API key file /tmp: it is a folder"),
+    (["--api-key-file", "/dev/null"], "--api-key-file: /dev/null holds no key"),
+    (["--embedded-elasticsearch", "--secret-key-file", "/no/keys"], "cannot read the secret key file /no/keys: No such file"),
+    (["--cohere-api-key-file", "/no/keys"], "--cohere-api-key-file: cannot read the Cohere key file /no/keys: No such file"),
+], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+def test_a_file_that_cannot_be_used_stops_the_start(tmp_path, options, says):
+    command = [*COMMAND, MODEL, "--elasticsearch-port", "0", "--data-dir", tmp_path / "data", *options]
+    ended = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 1 and "ready" not in ended.stdout
+    assert says in ended.stderr
+
+
+def wait_for(words, log, within=20):
+    """The line of a log that holds these words."""
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline:
+        for line in log.read_text().splitlines():
+            if words in line:
+                return line
+        time.sleep(0.05)
+    raise AssertionError(f"no line with {words!r}:\n{log.read_text()}")
+
+
+def test_a_cluster_that_cannot_be_verified_is_named_at_once(tmp_path):
+    own = tmp_path / "own.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                    "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", own, "-out", tmp_path / "own.crt"], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "own.crt", own)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as listener:
+        listener.socket = context.wrap_socket(listener.socket, server_side=True)
+        threading.Thread(target=listener.serve_forever, daemon=True).start()
+        log = tmp_path / "log"
+        with open(log, "wb") as stderr:
+            process, _ = start(stderr=stderr, arguments=["--elasticsearch-port", "0", "--elasticsearch-gateway", f"https://127.0.0.1:{listener.server_port}"])
+        line = wait_for("cannot be reached", log)  # nobody has asked the gateway for anything
+        assert "certificate" in line and "--elasticsearch-ca-file" in line and "--elasticsearch-ca-fingerprint" in line
+        assert end(process) == 0
+        listener.shutdown()
+
+
+def test_sighup_reads_the_api_keys_anew_and_never_ends_the_server(tmp_path):
+    keys, log = tmp_path / "keys", tmp_path / "log"
+    keys.write_text("the-first-key\n")
+    keys.chmod(0o600)
+    with open(log, "wb") as stderr:
+        process, url = start(stderr=stderr, arguments=["--api-key-file", keys])
+
+    def status_with(key):
+        request = urllib.request.Request(url + "/v1/models", headers={"Authorization": f"Bearer {key}"})
+        try:
+            return urllib.request.urlopen(request, timeout=10).status
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    assert status_with("the-first-key") == 200 and status_with("the-second-key") == 401
+    keys.write_text("the-second-key\n# and another\nthe-third-key\n")
+    process.send_signal(signal.SIGHUP)
+    wait_for("SIGHUP: 2 API keys read anew", log)
+    assert status_with("the-second-key") == 200 and status_with("the-third-key") == 200 and status_with("the-first-key") == 401
+    keys.write_text("short\n")
+    process.send_signal(signal.SIGHUP)
+    assert "line 1" in wait_for("SIGHUP: the API keys stay as they are", log)
+    assert status_with("the-second-key") == 200
+    assert process.poll() is None and end(process) == 0
+
+
+def test_sighup_without_keys_is_harmless(tmp_path):
+    log = tmp_path / "log"
+    with open(log, "wb") as stderr:
+        process, url = start(stderr=stderr)
+    for _ in range(3):
+        process.send_signal(signal.SIGHUP)
+    wait_for("SIGHUP: without --api-key-file there is nothing to read anew", log)
+    assert embed(url, "a house")[0] == 200
+    assert end(process) == 0
+
+
+def test_the_help_text_is_the_one_in_the_docs():
+    shown = subprocess.run([BIN / "sightline-server", "--help"], capture_output=True, text=True, timeout=60).stdout.rstrip()
+    page = (ROOT / "docs/server.md").read_text()
+    missing = [line for line in shown.splitlines() if line not in page]
+    assert not missing, "\n".join(missing)
+    assert f"```\n{shown}\n" in page

@@ -2,11 +2,14 @@
 #include <array>
 #include <atomic>
 #include <doctest/doctest.h>
+#include <fstream>
 #include <memory>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <vector>
 
+#include "server/http/trust_anchor.h"
+#include "tests/base/temporary_folder.h"
 #include "tests/http/raw_peer.h"
 #include "tests/http/serving.h"
 
@@ -166,4 +169,18 @@ TEST_CASE("what is no fingerprint is refused before anything is sent") {
     REQUIRE_MESSAGE(!client.ok(), wrong);
     CHECK(client.error().code == ErrorCode::invalid_argument);
   }
+}
+
+TEST_CASE("a certificate file that cannot be used is refused by name, before anything is sent") {
+  const TemporaryFolder folder;
+  const auto none = folder.path() / "none.crt";
+  CHECK(check_ca_file(none).error().message ==
+        "cannot read the certificate file " + none.string() + ": No such file or directory");
+  CHECK(check_ca_file(folder.path()).error().message.find("it is a folder") != std::string::npos);
+  const auto file = folder.path() / "ca.crt";
+  std::ofstream(file) << "no certificate";
+  CHECK(check_ca_file(file).error().code == ErrorCode::corrupt_data);
+  Client::Options options;
+  options.ca_file = file.string();
+  CHECK(Client::create(options).error().message.find("holds no certificate in PEM") != std::string::npos);
 }

@@ -26,4 +26,17 @@ TEST_CASE("a file of keys that others may read or change gets a warning that say
   }
 }
 
+TEST_CASE("a file of keys that cannot be read is an error that says which file and why") {
+  const TemporaryFolder folder;
+  const std::filesystem::path file = folder.path() / "keys";
+  CHECK(read_key_file("API key file", file).error().message ==
+        "cannot read the API key file " + file.string() + ": No such file or directory");
+  CHECK(read_key_file("API key file", folder.path()).error().message ==
+        "cannot read the API key file " + folder.path().string() + ": it is a folder");
+  for (const char* text : {"", "one\ntwo\n", "no newline"}) {
+    std::ofstream(file) << text;
+    CHECK(*read_key_file("API key file", file) == text);
+  }
+}
+
 }  // namespace sightline::security

@@ -124,7 +124,8 @@ TEST_CASE("a key file that is missing, empty or wrong is refused without showing
   const auto missing = SecretBox::read("/nonexistent/key").error();
   CHECK(missing.code == ErrorCode::not_found);
   CHECK(missing.message ==
-        "cannot read the secret key file /nonexistent/key; make one with: openssl rand -hex 32 > FILE && "
+        "cannot read the secret key file /nonexistent/key: No such file or directory; make one with: "
+        "openssl rand -hex 32 > FILE && "
         "chmod 600 FILE");
   CHECK(SecretBox::read(std::filesystem::temp_directory_path()).error().code == ErrorCode::not_found);
   CHECK(error_of("").message.find("holds no key") != std::string::npos);

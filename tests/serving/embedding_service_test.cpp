@@ -232,6 +232,22 @@ TEST_CASE("stop answers every request that was accepted") {
   CHECK(bench.send_texts({"late"}).get().error().code == ErrorCode::overloaded);
 }
 
+TEST_CASE("a model carries its fingerprint, and one that cannot be told apart is not served") {
+  EmbeddingService::Options options;
+  options.fingerprint = [](const models::Embedder::Options&) { return Result<std::string>("0123456789abcdef"); };
+  CHECK(Bench(options).service->models().front().fingerprint == "0123456789abcdef");
+  CHECK(Bench().service->models().front().fingerprint.empty());
+
+  options.fingerprint = [](const models::Embedder::Options&) {
+    return Result<std::string>(Error{ErrorCode::corrupt_data, "the weights end early"});
+  };
+  Bench bench(options, false);
+  const Status loaded = bench.service->load_models();
+  REQUIRE_FALSE(loaded);
+  CHECK(loaded.error().message.find("the weights end early") != std::string::npos);
+  CHECK(bench.service->models().front().state == ModelState::failed);
+}
+
 TEST_CASE("names of models must be plain and differ") {
   ManualClock clock;
   Observer observer;

@@ -110,6 +110,8 @@ ElasticError Cluster::failure(const Error& error) {
     failure = {503, "connect_exception",
                "Elasticsearch at [" + options_.url +
                    "] cannot be reached, and nothing was sent to it: " + error.message};
+    if (error.message.find("certificate") != std::string::npos)
+      failure.reason += " (the gateway's --elasticsearch-ca-file, --elasticsearch-ca-fingerprint)";
   } else if (error.code == ErrorCode::deadline_exceeded) {
     failure = {504, "socket_timeout_exception",
                "Elasticsearch at [" + options_.url +

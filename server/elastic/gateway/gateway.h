@@ -25,6 +25,7 @@ class Gateway final : public Backend {
   Store& store() override { return *store_; }
   NativeInference& native() override { return probe_; }
   void handle(Front& front, http::Request request, http::Reply reply) override;
+  void look_behind() override { probe_.findings({}); }
   void shut_down() override { store_->shut_down(); }
 
  private:
