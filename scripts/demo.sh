@@ -47,11 +47,22 @@ case $with_cohere in
     if [ -z "${COHERE_API_KEY:-}" ] && [ -f .env ]; then COHERE_API_KEY=$(sed -n 's/^\(export \)\{0,1\}COHERE_API_KEY=//p' .env | tail -1 | tr -d "\"'\r"); export COHERE_API_KEY; fi
     [ -n "${COHERE_API_KEY:-}" ] || { echo "demo: --cohere needs COHERE_API_KEY (environment or .env)" >&2; exit 2; } ;;
 esac
+# The bundled models know the drawings of the demo set and nothing else.
+demo_models=
+[ "$clip" != demo/models/demo-clip ] || demo_models="clip"
+[ "$jina_clip" != demo/models/demo-jina-clip ] || demo_models+="${demo_models:+ and }jina-clip"
 [ -d "$pictures" ] || { echo "demo: no folder $pictures (--pictures)" >&2; exit 2; }
 : "${port:=${once:+0}}" "${elasticsearch_port:=${once:+0}}"
 : "${port:=8080}" "${elasticsearch_port:=9200}"
 
 step() { printf '\n== %s\n' "$*"; }
+if [ -n "$own_pictures" ] && [ -n "$demo_models" ]; then
+  step "Note"
+  cat <<TEXT
+With $demo_models this demo uses bundled demo models: they know drawings only. On photos their hits are chance, whatever their scores.
+For photos: scripts/download_model.sh clip-b32, then --model clip=checkpoints/clip-b32 (docs/models.md, "Which model").
+TEXT
+fi
 step "Dependencies";  scripts/install_dependencies.sh
 step "Build";         cmake --preset release >/dev/null; cmake --build --preset release --target sightline-server sightline-ingest $([ "$with_cohere" != stand-in ] || echo cohere-stand-in)
 
@@ -119,6 +130,7 @@ done
 
 step "Search"
 checks=(--pictures "$pictures")
+[ "$with_cohere" != stand-in ] || checks+=(--stand-in)
 [ -n "$own_pictures" ] || checks+=(--queries demo/queries.json)
 python3 scripts/demo_queries.py --elasticsearch "$ELASTICSEARCH_URL" --models "$models" "${checks[@]}"
 

@@ -1,22 +1,27 @@
 #!/usr/bin/env bash
 # Registers Sightline with Elasticsearch: inference endpoints, ingest pipelines and indices, from es_config/.
 #
-#   scripts/register_endpoints.sh [--models clip,jina-clip,cohere] [--listings] [--dry-run] [--remove [--with-data]] [--env-file FILE]
+#   scripts/register_endpoints.sh [--models clip,jina-clip,cohere] [--listings] [--dry-run | --console FOLDER]
+#                                 [--accept-model] [--remove [--with-data]] [--env-file FILE]
 #
-#   --models LIST   which models to set up, comma-separated, of clip, jina-clip and cohere (default: clip)
-#   --listings      also the index and pipeline `listings`: the vectors of all these models beside text and numbers
-#   --dry-run       print the requests as text to paste into Kibana's Dev Tools, keys left out, and send nothing
-#   --remove        take it all away again; an index that holds documents is kept unless --with-data is given too
-#   --env-file F    settings file (default: .env in the current folder)
+#   --models LIST      which models to set up, comma-separated, of clip, jina-clip and cohere (default: clip)
+#   --listings         also the index and pipeline `listings`: the vectors of all these models beside text and numbers
+#   --dry-run          print the requests as text to paste into Kibana's Dev Tools, keys left out, and send nothing
+#   --console FOLDER   write the same, with searches to try, into FOLDER: a file per model, for the addresses and dimensions of
+#                      this set-up; sends nothing to Elasticsearch
+#   --accept-model     go on although an index holds vectors of another model; then embed its documents anew
+#   --remove           take it all away again; an index that holds documents is kept unless --with-data is given too
+#   --env-file F       settings file (default: .env in the current folder)
 #
 # Settings, from the environment or the settings file:
 #   ELASTICSEARCH_URL       where the cluster is; else ES_LOCAL_URL; else http://127.0.0.1:9200
 #   ELASTICSEARCH_API_KEY   else ES_LOCAL_API_KEY; or ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD
-#   ELASTICSEARCH_CA_FILE   PEM file of a private certificate authority
+#   ELASTICSEARCH_CA_FILE   PEM file of the private certificate authority that signed the cluster's certificate
 #   SIGHTLINE_GATEWAY_URL   a Sightline gateway in front of that cluster (default http://127.0.0.1:9200), used if the cluster
 #                           cannot call a model itself: its version or its licence lacks the inference API
 #   SIGHTLINE_URL           Sightline as Elasticsearch reaches it (default http://127.0.0.1:8080)
 #   SIGHTLINE_CHECK_URL     Sightline as this machine reaches it, if that differs (a cluster in a container sees another host)
+#   SIGHTLINE_CA_FILE       PEM file of a private certificate authority, if a proxy serves Sightline by https
 #   SIGHTLINE_API_KEY       key that Elasticsearch must send, if Sightline asks for one
 #   COHERE_API_KEY          for cohere: goes into Elasticsearch's secret settings, and nowhere else
 #   COHERE_URL              for cohere: another server that speaks Cohere's API, for Elasticsearch's own connector
@@ -26,10 +31,10 @@
 set -euo pipefail
 
 config=$(cd "$(dirname "${BASH_SOURCE[0]}")/../es_config" && pwd)
-models=clip listings= dry_run= remove= with_data= env_file=.env
+models=clip listings= dry_run= console= accept_model= remove= with_data= env_file=
 
-say()  { printf '%s\n' "$*"; }
-fail() { printf 'register_endpoints: %s\n' "$*" >&2; exit 1; }
+program=register_endpoints
+fail() { printf '%s: %s\n' "$program" "$*" >&2; exit 1; }  # until the file below is read
 
 while [ $# -gt 0 ]; do
   case $1 in
@@ -37,6 +42,8 @@ while [ $# -gt 0 ]; do
     --models=*) models=${1#*=} ;;
     --listings) listings=1 ;;
     --dry-run) dry_run=1 ;;
+    --console) console=${2:?--console needs a folder}; dry_run=1; shift ;;
+    --accept-model) accept_model=1 ;;
     --remove) remove=1 ;;
     --with-data) with_data=1 ;;
     --env-file) env_file=${2:?--env-file needs a file}; shift ;;
@@ -45,47 +52,21 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-for tool in curl jq; do command -v "$tool" >/dev/null || fail "$tool is missing; scripts/install_dependencies.sh installs it"; done
+[ -z "$with_data" ] || [ -n "$remove" ] || fail "--with-data deletes the documents that --remove would keep; give it together with --remove"
+[ -z "$accept_model" ] || [ -z "$remove$dry_run" ] || fail "--accept-model is for registering; it has no meaning with --remove, --dry-run or --console"
+[ -z "$console" ] || [ -z "$remove" ] || fail "--console writes requests that set up; --remove --dry-run prints those that take away"
+needs="the cluster privileges monitor, manage_inference and manage_pipeline, and all on the indices that are set up"
+. "$(dirname "${BASH_SOURCE[0]}")/elasticsearch_requests.bash"
 
-# The settings file gives only what the environment does not.
-if [ -f "$env_file" ]; then
-  while IFS='=' read -r key value; do
-    key=${key#export }; key=${key//[[:space:]]/}
-    case $key in ''|\#*) continue ;; esac
-    value=${value%$'\r'}; value=${value#[\"\']}; value=${value%[\"\']}
-    [ -n "${!key:-}" ] || declare -x "$key=$value"
-  done < "$env_file"
-fi
-elasticsearch=${ELASTICSEARCH_URL:-${ES_LOCAL_URL:-http://127.0.0.1:9200}}; elasticsearch=${elasticsearch%/}
-sightline=${SIGHTLINE_URL:-http://127.0.0.1:8080}; sightline=${sightline%/}
-sightline_here=${SIGHTLINE_CHECK_URL:-$sightline}; sightline_here=${sightline_here%/}
-api_key=${ELASTICSEARCH_API_KEY:-${ES_LOCAL_API_KEY:-}}
-
-# curl reads credentials from a pipe, so that no process list shows them.
-curl_config() {
-  if [ -n "$api_key" ]; then printf 'header = "Authorization: ApiKey %s"\n' "$api_key"
-  elif [ -n "${ELASTICSEARCH_USER:-}" ]; then printf 'user = "%s:%s"\n' "$ELASTICSEARCH_USER" "${ELASTICSEARCH_PASSWORD:-}"; fi
-  if [ -n "${ELASTICSEARCH_CA_FILE:-}" ]; then printf 'cacert = "%s"\n' "$ELASTICSEARCH_CA_FILE"; fi
-}
-
-# es METHOD PATH [BODY]: sets $status and $answer.
-es() {
-  local method=$1 path=$2 out; shift 2
-  out=$(printf '%s' "${1:-}" | curl -sS --config <(curl_config) -X "$method" -w '\n%{http_code}' --max-time 120 \
-        -H 'Content-Type: application/json' -H 'Expect:' ${1:+--data-binary @-} "$elasticsearch$path" 2>&1) ||
-    fail "no answer from Elasticsearch at $elasticsearch: ${out%%$'\n'*}
-  Set ELASTICSEARCH_URL (environment or $env_file) to where it runs."
-  status=${out##*$'\n'}; answer=${out%$'\n'*}
-}
-reason() { jq -r '.error | if type == "object" then ([.reason] + [.caused_by?.reason // empty] | join(" Cause: ")) else . end' <<<"$answer" 2>/dev/null || printf '%s' "$answer"; }
+# ---- what is registered
 
 # What belongs to a model: its index and pipeline, its name at Sightline, and the dimensions of the model that it is named after
 # (used by --dry-run when Sightline cannot be asked).
 select_model() { # MODEL
   case $1 in
-    clip)      index=clip-images;  served_as=clip;                dims=768 ;;
-    jina-clip) index=jina-images;  served_as=jina-clip;           dims=768 ;;
-    cohere)    index=embed-images; served_as=embed-english-v3.0;  dims=1024 ;;
+    clip)      index=clip-images;  served_as=clip;                true_dims=768 ;;
+    jina-clip) index=jina-images;  served_as=jina-clip;           true_dims=768 ;;
+    cohere)    index=embed-images; served_as=embed-english-v3.0;  true_dims=1024 ;;
     *) fail "unknown model '$1' in --models; known: clip, jina-clip, cohere" ;;
   esac
 }
@@ -104,32 +85,50 @@ endpoint_body() { # FILE
       | if $key == "" then . else .service_settings.secret_parameters = {api_key: secret($key)} | .service_settings.headers.Authorization = "Bearer ${api_key}" end
     end' "$1"
 }
-index_body() { # FILE DIMS
-  jq --argjson dims "$2" '(.mappings.properties[] | select(.type == "dense_vector") | .dims) |= (if . == "@DIMS@" then $dims else . end)' "$1"
+# $served says of each chosen model what Sightline serves: {"clip": {"dims": 768, "fingerprint": "...", "demo": false}, ...}.
+# Indices and pipelines keep what belongs to these models. An index says in its _meta which model its vectors come from.
+index_body() { # NAME
+  jq --argjson served "$served" '
+    (.mappings.properties | with_entries(select(.value.type == "dense_vector") | .value |= (.dims | capture("@DIMS:(?<model>.*)@").model) | select($served[.value] != null))) as $vectors
+    | .mappings.properties |= with_entries(select(.value.type != "dense_vector" or $vectors[.key] != null))
+    | .mappings.properties |= with_entries(if $vectors[.key] == null then . else .value.dims = $served[$vectors[.key]].dims end)
+    | .mappings = {_meta: {sightline: ($vectors | map_values({model: .} + ($served[.] | {fingerprint, demo} | with_entries(select(.value != null and .value != false)))))}} + .mappings' "$config/indices/$1.json"
 }
-# The listings of the chosen models alone. DIMS: {"clip": 768, ...}
-listings_index_body() { # DIMS
-  jq --argjson dims "$1" '.mappings.properties |= with_entries(
-    if .value.type == "dense_vector" then .value.dims |= $dims[sub("@DIMS:(?<model>.*)@"; "\(.model)")] | select(.value.dims != null) else . end)' "$config/indices/listings.json"
+pipeline_body() { # NAME
+  jq --argjson served "$served" '
+    def root: split(".")[0];
+    .processors |= map(select(.inference == null or $served[.inference.model_id | sub("-ingest$"; "")] != null))
+    | [.processors[].inference // empty | .input_output[0].output_field | root] as $made
+    | .processors |= map(select((.set // .rename) as $step | $step == null or any($made[]; . == ($step.field | root)))
+        | if .set then .set.value |= $served[capture("@FINGERPRINT:(?<model>.*)@").model].fingerprint | select(.set.value != null) else . end)' "$config/pipelines/$1.json"
 }
-listings_pipeline_body() { # DIMS
-  jq --argjson dims "$1" '.processors |= map(select(.inference == null or $dims[.inference.model_id | sub("-ingest$"; "")] != null))' "$config/pipelines/listings.json"
-}
+
+# ---- which way is right
 
 # True if a gateway answers at $elasticsearch; says who runs inference there.
 is_gateway() {
   es GET /_sightline/gateway
-  [ "$status" = 200 ] || return 1
-  [ "$(jq -r .cluster.reachable <<<"$answer")" = true ] ||
-    fail "the gateway at $elasticsearch does not reach its cluster at $(jq -r .cluster.url <<<"$answer")"
-  say "$(jq -r --arg at "$elasticsearch" '"Gateway at \($at) to Elasticsearch \(.cluster.version // "of unknown version") at \(.cluster.url): inference is run by the \(.inference) (\(.reason))"' <<<"$answer")"
+  [ "$status" = 200 ] && jq -e '.cluster | has("reachable")' <<<"$answer" >/dev/null 2>&1 || return 1
+  local gateway=$answer why at
+  if [ "$(jq -r .cluster.reachable <<<"$gateway")" != true ]; then
+    why=$(jq -r '.reason // ""' <<<"$gateway"); at="its cluster at $(jq -r .cluster.url <<<"$gateway")"
+    case $why in
+      *certificate*) fail "the gateway at $elasticsearch cannot verify $at: start it with --elasticsearch-ca-file FILE (PEM of the authority; Elasticsearch's own is config/certs/http_ca.crt) or --elasticsearch-ca-fingerprint SHA256.
+  It says: $why" ;;
+      *) fail "the gateway at $elasticsearch does not reach $at: start the cluster, or start the gateway with the right address, --elasticsearch-gateway URL.
+  It says: $why" ;;
+    esac
+  fi
+  es GET /  # credentials that the cluster refuses are named here
+  say "$(jq -r --arg at "$elasticsearch" '"Gateway at \($at) to Elasticsearch \(.cluster.version // "of unknown version") at \(.cluster.url): inference is run by the \(.inference) (\(.reason))"' <<<"$gateway")"
 }
 
 # Goes on through a gateway, because $1 says that the cluster cannot.
 use_gateway() {
   local cluster=$elasticsearch cluster_id=$2
   elasticsearch=${SIGHTLINE_GATEWAY_URL:-http://127.0.0.1:9200}; elasticsearch=${elasticsearch%/}
-  if [ "$elasticsearch" != "$cluster" ] && curl -sf -o /dev/null --max-time 10 --config <(curl_config) "$elasticsearch/_sightline/gateway"; then
+  if [ "$elasticsearch" != "$cluster" ] && curl -sf -o /dev/null --max-time 10 --config <(elasticsearch_config) "$elasticsearch/_sightline/gateway"; then
+    elasticsearch_variable=SIGHTLINE_GATEWAY_URL
     es GET /
     if [ "$(jq -r '.cluster_uuid // empty' <<<"$answer")" = "$cluster_id" ]; then
       say "$1, so this goes through the gateway in front of it; point your clients there too: ELASTICSEARCH_URL=$elasticsearch"
@@ -138,7 +137,7 @@ use_gateway() {
   fi
   fail "$1. Put a gateway in front of it:
   sightline-server --model clip=FOLDER --elasticsearch-gateway $cluster
-  then set ELASTICSEARCH_URL (environment or $env_file) to the address that it prints, here and for your clients. See docs/gateway.md."
+  then set ELASTICSEARCH_URL ($where) to the address that it prints, here and for your clients. See docs/gateway.md."
 }
 
 # Finds out which way is right: the cluster itself, or a gateway.
@@ -147,8 +146,8 @@ check_cluster() {
   es GET /
   [ "$status" = 200 ] || fail "Elasticsearch at $elasticsearch answered $status: $(reason)"
   local version major minor cluster_id
-  version=$(jq -r '.version.number // empty' <<<"$answer"); cluster_id=$(jq -r '.cluster_uuid // empty' <<<"$answer")
-  [ -n "$version" ] || fail "$elasticsearch does not answer as Elasticsearch does"
+  version=$(jq -r '.version.number? // empty' <<<"$answer" 2>/dev/null || true); cluster_id=$(jq -r '.cluster_uuid? // empty' <<<"$answer" 2>/dev/null || true)
+  [[ $version =~ ^[0-9]+\.[0-9]+ ]] || fail "what answers at $elasticsearch is not Elasticsearch: set $elasticsearch_variable ($where) to where the cluster is"
   major=${version%%.*}; minor=${version#*.}; minor=${minor%%.*}
   if [ "$major" -lt 8 ] || { [ "$major" = 8 ] && [ "$minor" -lt 19 ]; } || { [ "$major" = 9 ] && [ "$minor" -lt 1 ]; }; then
     use_gateway "Elasticsearch $version at $elasticsearch has no 'custom' inference service (it came with 8.19 and 9.1)" "$cluster_id"; return
@@ -164,14 +163,46 @@ check_cluster() {
   say "Elasticsearch $version at $elasticsearch calls Sightline itself"
 }
 
-measured_dims() { # MODEL
-  local out
-  out=$(curl -sS --max-time 30 ${SIGHTLINE_API_KEY:+--config <(printf 'header = "Authorization: Bearer %s"\n' "$SIGHTLINE_API_KEY")} \
-        "$sightline_here/v1/models/$1" 2>&1) || return 1
-  jq -er '.dims' <<<"$out" 2>/dev/null
+# What Sightline says of a model, into $model_info; or why it says nothing into $model_trouble, and false.
+ask_sightline() { # MODEL
+  local code=0 at="Sightline at $sightline_here" how="--model $1=FOLDER"
+  [ "$1" != embed-english-v3.0 ] || how=--cohere
+  ask sightline_config GET "$sightline_here/v1/models/$1" || code=$?
+  model_info=$answer
+  if [ "$code" != 0 ]; then model_trouble=$(no_answer Sightline "$sightline_here" "$check_variable" SIGHTLINE_CA_FILE "$code")
+  elif [ "$status" = 200 ] && jq -e '.dims | numbers' <<<"$answer" >/dev/null 2>&1; then return 0
+  elif [ "$status" = 200 ] && jq -e '.state | strings' <<<"$answer" >/dev/null 2>&1; then
+    model_trouble="the model '$1' at $sightline_here is not ready: $(jq -r '.state + (if .reason then ", " + .reason else "" end)' <<<"$answer"). Wait until the server has printed 'ready'."
+  elif is_sightlines_error; then
+    case $status in
+      401) if [ -n "${SIGHTLINE_API_KEY:-}" ]; then model_trouble="$at refuses the key in SIGHTLINE_API_KEY ($where): set it to a line of the server's --api-key-file."
+           else model_trouble="$at asks for a key: set SIGHTLINE_API_KEY ($where) to a line of the server's --api-key-file."; fi ;;
+      404) if [[ $answer = *"no model"* ]]; then model_trouble="$at does not serve a model named '$1'; it serves: $(served_names). Start it with $how."
+           else model_trouble="Sightline answers at $sightline_here, but there is no route below that path: set $check_variable ($where) to http://HOST:PORT alone."; fi ;;
+      *) model_trouble="$at answered $status: $(reason)" ;;
+    esac
+  elif [[ $answer = *"no handler found for uri"* || $answer = *'"tagline"'* || $answer = *security_exception* ]]; then
+    model_trouble="$sightline_here is an Elasticsearch port: set $check_variable ($where) to Sightline's own, which the server prints after 'ready'."
+  else model_trouble="what answers at $sightline_here (status $status) is not Sightline: set $check_variable ($where) to where it runs."
+  fi
+  return 1
+}
+served_names() { ask sightline_config GET "$sightline_here/v1/models" && jq -r '[.data[].id] | join(", ") | if . == "" then "none" else . end' <<<"$answer" 2>/dev/null || printf 'nothing'; }
+
+# Why the cluster could not make an endpoint, which it does with a call to Sightline of its own.
+endpoint_trouble() {
+  case $(reason) in
+    *"[401]"*|*"valid key"*) say "Sightline refused Elasticsearch's call: set SIGHTLINE_API_KEY ($where) to a line of the server's --api-key-file." ;;
+    *PKIX*|*certificat*) say "Elasticsearch does not trust the certificate at $sightline: the authority must be in the trust store of the JVM of every node, or SIGHTLINE_URL ($where) an http:// address." ;;
+    *"onnection refused"*|*"ame or service not known"*|*UnknownHost*|*"imed out"*|*"nreachable"*|*"ailed to connect"*|*"ot resolve"*|*"be reached"*)
+      say "Elasticsearch cannot reach Sightline at $sightline: set SIGHTLINE_URL ($where) to Sightline's address as Elasticsearch sees it, and SIGHTLINE_CHECK_URL to the one that this machine uses. For a cluster in a container that is http://host.docker.internal:8080, and Sightline must listen beyond loopback (--host 0.0.0.0)." ;;
+    *) say "Elasticsearch calls $sightline itself to measure the vectors: is that address (SIGHTLINE_URL) right as seen from Elasticsearch?" ;;
+  esac
 }
 
-register_endpoint() { # ID
+# ---- putting things in place
+
+register_endpoint() { # ID DIMS
   local body; body=$(endpoint_body "$config/inference/$1.json")
   es GET "/_inference/text_embedding/$1"
   if [ "$status" = 200 ]; then
@@ -181,7 +212,7 @@ register_endpoint() { # ID
       ($have.endpoints[0].service_settings) as $h | ($want.service_settings) as $w
       | ($w.secret_parameters == null) and ($w.api_key == null) and $h.url == $w.url and $h.request == $w.request and $h.response.json_parser.text_embeddings == $w.response.json_parser.text_embeddings
         and $h.similarity == $w.similarity and $h.headers == $w.headers and $h.rate_limit == $w.rate_limit')
-    if [ "$same" = true ] && [ "$(jq -r '.endpoints[0].service_settings.dimensions' <<<"$answer")" = "$dims" ]; then
+    if [ "$same" = true ] && [ "$(jq -r '.endpoints[0].service_settings.dimensions' <<<"$answer")" = "$2" ]; then
       say "endpoint  $1: already there"; return
     fi
     es DELETE "/_inference/text_embedding/$1?force=true"
@@ -189,7 +220,7 @@ register_endpoint() { # ID
   fi
   es PUT "/_inference/text_embedding/$1" "$body"
   [ "$status" = 200 ] || fail "could not create endpoint $1 ($status): $(reason)
-  Elasticsearch calls $sightline itself to measure the vectors: is Sightline running, and is that address right as seen from Elasticsearch (SIGHTLINE_URL)?"
+  $(endpoint_trouble)"
   local created; created=$(jq -r '.service_settings.dimensions' <<<"$answer")
   say "endpoint  $1: created, $created dimensions"
 }
@@ -200,6 +231,34 @@ register_pipeline() { # ID BODY
   say "pipeline  $1: in place"
 }
 
+# Before anything is changed: an index that is there must hold vectors of the models that Sightline serves now.
+check_index() { # NAME BODY
+  es GET "/$1"
+  [ "$status" != 404 ] || return 0
+  [ "$status" = 200 ] || fail "could not read index $1 ($status): $(reason)"
+  local there=$answer differs field
+  differs=$(jq -r --arg i "$1" --argjson want "$2" '
+    .[$i].mappings.properties as $have | $want.mappings.properties | to_entries[] | select(.value.type == "dense_vector")
+    | .key as $field | ($have[$field].dims // "none" | tostring) as $there | select($there != (.value.dims | tostring))
+    | "\($field): \($there) dimensions in the index, \(.value.dims) from the model"' <<<"$there")
+  [ -z "$differs" ] || fail "index $1 does not fit the models: $differs.
+  Vectors of two models cannot share a field: ingest into a new index, or delete this one (--remove --with-data) and run this again."
+  [ -z "$accept_model" ] || return 0
+  while read -r field; do
+    es POST "/$1/_count" "$(jq -n --arg field "$field" '{query: {exists: {field: $field}}}')"
+    [ "$status" = 200 ] || fail "could not count the documents of index $1 ($status): $(reason)"
+    [ "$(jq -r .count <<<"$answer")" != 0 ] || continue
+    fail "$(jq -r --arg i "$1" --arg field "$field" --argjson want "$2" --arg count "$(jq -r .count <<<"$answer")" --arg at "$sightline_here" '
+      .[$i].mappings._meta.sightline[$field] as $have | $want.mappings._meta.sightline[$field] as $now
+      | "index \($i) holds \($count) vectors of another model: they were made by \($have.model) with fingerprint \($have.fingerprint), and \($now.model) at \($at) has \($now.fingerprint) (other weights, tokenizer, preprocessing or precision)."' <<<"$there")
+  Vectors of two models do not compare, so searches would find anything. Serve the model of before; or embed every document anew:
+  run this with --accept-model, then load the pictures again (sightline-ingest), or POST $1/_update_by_query?pipeline=$1 on a cluster;
+  or begin again with --remove --with-data."
+  done < <(jq -r --arg i "$1" --argjson want "$2" '
+    (.[$i].mappings._meta.sightline // {}) as $have | $want.mappings._meta.sightline | to_entries[]
+    | select(.value.fingerprint != null and $have[.key].fingerprint != null and $have[.key].fingerprint != .value.fingerprint) | .key' <<<"$there")
+}
+
 register_index() { # NAME BODY
   es GET "/$1"
   if [ "$status" = 404 ]; then
@@ -208,13 +267,15 @@ register_index() { # NAME BODY
     say "index     $1: created, $(jq -r '[.mappings.properties[] | select(.type == "dense_vector") | .dims | tostring] | join(" + ")' <<<"$2") dimensions"; return
   fi
   [ "$status" = 200 ] || fail "could not read index $1 ($status): $(reason)"
-  local differs
-  differs=$(jq -r --arg i "$1" --argjson want "$2" '
-    .[$i].mappings.properties as $have | $want.mappings.properties | to_entries[] | select(.value.type == "dense_vector")
-    | .key as $field | ($have[$field].dims // "none" | tostring) as $there | select($there != (.value.dims | tostring))
-    | "\($field): \($there) dimensions in the index, \(.value.dims) from the model"' <<<"$answer")
-  [ -z "$differs" ] || fail "index $1 does not fit the models: $differs.
-  Vectors of two models cannot share a field: ingest into a new index, or delete this one (--remove --with-data) and run this again."
+  # Which models its vectors come from, and fields that a later version of this script has added.
+  local mapping
+  mapping=$(jq --arg i "$1" --argjson want "$2" '.[$i].mappings as $have
+    | {_meta: (($have._meta // {}) * $want.mappings._meta)} as $meta | ($want.mappings.properties | with_entries(select($have.properties[.key] == null))) as $new
+    | if $meta._meta == $have._meta and $new == {} then empty else $meta + {properties: $new} end' <<<"$answer")
+  if [ -n "$mapping" ]; then
+    es PUT "/$1/_mapping" "$mapping"
+    [ "$status" = 200 ] || fail "could not add to the mapping of index $1 ($status): $(reason)"
+  fi
   es PUT "/$1/_settings" "$(jq '{index: .settings.index}' <<<"$2")"
   [ "$status" = 200 ] || fail "could not set the default pipeline of index $1 ($status): $(reason)"
   say "index     $1: already there"
@@ -245,29 +306,44 @@ remove_endpoints() { # MODEL
   done
 }
 
-print_model() { # MODEL
+# ---- requests as text
+
+print_endpoints() { # MODEL
   local id
   for id in "$1-ingest" "$1-search"; do printf 'PUT _inference/text_embedding/%s\n%s\n\n' "$id" "$(endpoint_body "$config/inference/$id.json")"; done
-  print_index "$index" "$(jq . "$config/pipelines/$index.json")" "$(index_body "$config/indices/$index.json" "$dims")"
 }
-print_index() { # NAME PIPELINE INDEX
-  printf 'PUT _ingest/pipeline/%s\n%s\n\nPUT %s\n%s\n\n' "$1" "$2" "$1" "$3"
+print_index() { # NAME
+  printf 'PUT _ingest/pipeline/%s\n%s\n\nPUT %s\n%s\n\n' "$1" "$(pipeline_body "$1")" "$1" "$(index_body "$1")"
+}
+# The console files of es_config with the requests of this set-up in place of those for the true models.
+write_console() { # FILE REQUESTS
+  local head tail
+  head=$(sed -n '/^PUT /q; p' "$config/console/$1"); tail=$(sed -n '/^# One /,$p' "$config/console/$1")
+  printf '%s\n\n%s\n\n%s\n' "$head" "$2" "$tail" >"$console/$1"
+  say "wrote     $console/$1"
+}
+print_removal() { # NAME
+  if [ -n "$with_data" ]; then printf 'DELETE %s\n' "$1"
+  else printf '# %s stays, with its documents (--with-data prints its deletion too); only its pipeline goes.\nPUT %s/_settings\n{"index":{"default_pipeline":null}}\n\n' "$1" "$1"; fi
+  printf 'DELETE _ingest/pipeline/%s\n' "$1"
 }
 
+# ---- the work
+
 IFS=, read -ra chosen <<<"$models"
+names=()
 for model in "${chosen[@]}"; do
-  select_model "$model"
+  select_model "$model"; names+=("$index")
   if [ "$model" = cohere ] && [ -z "$dry_run$remove" ] && [ -z "${COHERE_API_KEY:-}" ]; then
-    fail "cohere needs COHERE_API_KEY (environment or $env_file): Elasticsearch's own connector asks for it"
+    fail "cohere needs COHERE_API_KEY ($where): Elasticsearch's own connector asks for it"
   fi
 done
+[ -z "$listings" ] || names+=(listings)
 [ -n "$dry_run" ] || check_cluster
 
 if [ -n "$remove" ]; then
-  names=(); for model in "${chosen[@]}"; do select_model "$model"; names+=("$index"); done
-  [ -z "$listings" ] || names+=(listings)
   if [ -n "$dry_run" ]; then
-    for name in "${names[@]}"; do printf 'DELETE %s\nDELETE _ingest/pipeline/%s\n' "$name" "$name"; done
+    for name in "${names[@]}"; do print_removal "$name"; done
     for model in "${chosen[@]}"; do printf 'DELETE _inference/text_embedding/%s-ingest\nDELETE _inference/text_embedding/%s-search\n' "$model" "$model"; done
   else
     for name in "${names[@]}"; do remove_index_and_pipeline "$name"; done
@@ -276,29 +352,45 @@ if [ -n "$remove" ]; then
   exit 0
 fi
 
-all_dims={}
+served={}
 for model in "${chosen[@]}"; do
   select_model "$model"
-  if measured=$(measured_dims "$served_as"); then dims=$measured
-  elif [ -z "$dry_run" ]; then
-    how="--model $served_as=FOLDER"; [ "$model" != cohere ] || how="--cohere"
-    fail "Sightline at $sightline_here does not serve a model named '$served_as'.
-  Start it with $how, or set SIGHTLINE_URL (environment or $env_file) to where it runs."
+  if ask_sightline "$served_as"; then
+    served=$(jq -c --arg model "$model" --argjson info "$model_info" '.[$model] = ($info | {dims, fingerprint, demo})' <<<"$served")
+  elif [ -n "$dry_run" ]; then
+    printf 'register_endpoints: %s\n  So the requests for %s have %s dimensions, those of the model it is named after; if yours has others, correct "dims".\n' "$model_trouble" "$model" "$true_dims" >&2
+    served=$(jq -c --arg model "$model" --argjson dims "$true_dims" '.[$model] = {dims: $dims}' <<<"$served")
+  else fail "$model_trouble"
   fi
-  all_dims=$(jq -c --arg model "$model" --argjson dims "$dims" '.[$model] = $dims' <<<"$all_dims")
 done
+
+if [ -n "$dry_run" ]; then
+  [ -z "$console" ] || mkdir -p "$console"
+  for model in "${chosen[@]}"; do
+    select_model "$model"; requests=$(print_endpoints "$model"; print_index "$index")
+    if [ -n "$console" ]; then write_console "$model.console" "$requests"; else printf '%s\n\n' "$requests"; fi
+  done
+  if [ -n "$listings" ]; then
+    requests=$(print_index listings)
+    if [ -n "$console" ]; then write_console listings.console "$requests"; else printf '%s\n\n' "$requests"; fi
+  fi
+  exit 0
+fi
+
+for name in "${names[@]}"; do check_index "$name" "$(index_body "$name")"; done
 for model in "${chosen[@]}"; do
-  select_model "$model"; dims=$(jq --arg model "$model" '.[$model]' <<<"$all_dims")
-  if [ -n "$dry_run" ]; then print_model "$model"; continue; fi
-  register_endpoint "$model-ingest"
-  register_endpoint "$model-search"
-  register_pipeline "$index" "$(cat "$config/pipelines/$index.json")"
-  register_index "$index" "$(index_body "$config/indices/$index.json" "$dims")"
+  select_model "$model"; dims=$(jq --arg model "$model" '.[$model].dims' <<<"$served")
+  register_endpoint "$model-ingest" "$dims"
+  register_endpoint "$model-search" "$dims"
+  register_pipeline "$index" "$(pipeline_body "$index")"
+  register_index "$index" "$(index_body "$index")"
 done
 if [ -n "$listings" ]; then
-  if [ -n "$dry_run" ]; then print_index listings "$(listings_pipeline_body "$all_dims")" "$(listings_index_body "$all_dims")"
-  else
-    register_pipeline listings "$(listings_pipeline_body "$all_dims")"
-    register_index listings "$(listings_index_body "$all_dims")"
-  fi
+  register_pipeline listings "$(pipeline_body listings)"
+  register_index listings "$(index_body listings)"
 fi
+for model in "${chosen[@]}"; do
+  if [ "$(jq --arg model "$model" '.[$model].demo' <<<"$served")" = true ]; then
+    say "note      $model is a demo model: it knows drawings only. On photos its hits are chance, whatever their scores. For photos serve a real model: docs/models.md, \"Which model\""
+  fi
+done

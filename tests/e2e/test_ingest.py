@@ -38,7 +38,7 @@ def report_of(folder):
 
 def sources(server):
     """The documents by the name of their picture, without pictures."""
-    status, answer = server.es("POST", "/clip-images/_search", {"size": 1000, "_source": {"excludes": ["*_data", "image_embedding"]}})
+    status, answer = server.es("POST", "/clip-images/_search", {"size": 1000, "_source": {"excludes": ["*_data", "image_embedding", "model_fingerprint"]}})
     assert status == 200, answer
     return {hit["_source"]["image_name"]: hit["_source"] for hit in answer["hits"]["hits"]}
 

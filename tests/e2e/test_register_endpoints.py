@@ -1,10 +1,19 @@
 """The set-up script, as users run it against their own cluster."""
 
 import base64
+import contextlib
+import http.server
+import json
+import os
+import shutil
+import ssl
+import subprocess
+import threading
+import urllib.parse
 
 import pytest
 
-from conftest import ROOT, run
+from conftest import InferenceServer, ROOT, Sightline, run
 
 
 def test_a_second_run_changes_nothing(registered):
@@ -72,11 +81,211 @@ def test_no_key_is_printed(server):
     assert "-secret" not in printed.stdout + printed.stderr
 
 
-def test_errors_name_what_to_do(server):
-    assert "unknown model 'nope'" in server.register("--models", "nope").stderr
-    nowhere = dict(server.environment(), ELASTICSEARCH_URL="http://127.0.0.1:1")
-    done = run([ROOT / "scripts/register_endpoints.sh", "--env-file", "/dev/null"], nowhere)
-    assert done.returncode == 1 and "ELASTICSEARCH_URL" in done.stderr
-    nowhere = dict(server.environment(), SIGHTLINE_URL="http://127.0.0.1:1")
-    done = run([ROOT / "scripts/register_endpoints.sh", "--env-file", "/dev/null"], nowhere)
-    assert done.returncode == 1 and "SIGHTLINE_URL" in done.stderr
+def test_dry_run_of_a_removal_keeps_the_index_that_the_removal_would_keep():
+    printed = run_alone("--remove", "--dry-run", "--models", "clip,jina-clip", "--listings")
+    assert printed.returncode == 0
+    assert "DELETE clip-images" not in printed.stdout and "DELETE jina-images" not in printed.stdout and "DELETE listings" not in printed.stdout
+    assert 'PUT clip-images/_settings\n{"index":{"default_pipeline":null}}' in printed.stdout
+    assert "DELETE _ingest/pipeline/clip-images" in printed.stdout and "DELETE _inference/text_embedding/jina-clip-search" in printed.stdout
+    assert "DELETE clip-images\n" in run_alone("--remove", "--with-data", "--dry-run").stdout
+
+
+def test_dry_run_says_when_it_guesses_the_dimensions(inference):
+    guessed = run_alone("--dry-run")
+    assert guessed.returncode == 0 and '"dims": 768' in guessed.stdout
+    assert "nothing listens at http://127.0.0.1:1" in guessed.stderr and "768 dimensions" in guessed.stderr
+    measured = run_alone("--dry-run", SIGHTLINE_URL=inference.url)
+    assert measured.returncode == 0 and '"dims": 128' in measured.stdout and not measured.stderr
+
+
+def test_console_files_are_those_of_this_set_up(inference, tmp_path):
+    written = run_alone("--console", tmp_path / "console", SIGHTLINE_URL=inference.url)
+    assert written.returncode == 0, written.stderr
+    text = (tmp_path / "console/clip.console").read_text()
+    assert '"dims": 128' in text and inference.url in text and "768" not in text
+    shipped = (ROOT / "es_config/console/clip.console").read_text()
+    assert text[text.index("# One picture"):] == shipped[shipped.index("# One picture"):]
+
+
+@pytest.mark.parametrize("model", ["clip", "jina-clip", "cohere", "listings"])
+def test_console_files_can_be_written_over_those_shipped(model, tmp_path):
+    folder = tmp_path / "es_config/console"
+    shutil.copytree(ROOT / "es_config", tmp_path / "es_config")
+    shutil.copytree(ROOT / "scripts", tmp_path / "scripts")
+    arguments = ["--models", "clip,jina-clip,cohere", "--listings"] if model == "listings" else ["--models", model]
+    done = run([tmp_path / "scripts/register_endpoints.sh", "--env-file", "/dev/null", "--console", folder, *arguments],
+               {"PATH": os.environ["PATH"], "SIGHTLINE_CHECK_URL": "http://127.0.0.1:1"})
+    assert done.returncode == 0, done.stderr
+    assert (folder / f"{model}.console").read_text() == (ROOT / f"es_config/console/{model}.console").read_text()
+
+
+def test_a_demo_model_is_named_as_one(registered):
+    assert "clip is a demo model: it knows drawings only" in registered.register().stdout
+
+
+# ---- what goes wrong, and what the script says of it
+
+LICENSE = {"license": {"status": "active", "type": "trial"}}
+INFO = {"name": "n", "cluster_name": "c", "cluster_uuid": "u", "version": {"number": "9.2.0"}, "tagline": "You Know, for Search"}
+
+
+def security_exception(reason):
+    return {"error": {"root_cause": [], "type": "security_exception", "reason": reason}}
+
+
+def cluster_that_answers(put_status, put_answer):
+    """A licensed cluster, as far as the script gets: whatever it puts is answered with that."""
+    def answer(method, path):
+        if path in ("/", "/_license"):
+            return 200, INFO if path == "/" else LICENSE
+        if method == "PUT":
+            return put_status, put_answer
+        return (400, {"error": "no handler found for uri"}) if path.startswith("/_sightline") else (404, {"error": {"reason": "not found"}})
+    return answer
+
+
+def failed_call(reason):
+    return cluster_that_answers(400, {"error": {"type": "status_exception", "reason": "Could not complete inference endpoint creation", "caused_by": {"reason": reason}}})
+
+
+FAKES = {
+    "ASKS": lambda method, path: (401, security_exception("missing authentication credentials for REST request [/]")),
+    "FORBIDS": cluster_that_answers(403, security_exception("action [cluster:admin/xpack/inference/put] is unauthorized for API key")),
+    "WEB": lambda method, path: (200, "<html>hello</html>"),
+    "CANNOT_CALL": failed_call("Failed to send request from inference entity id [clip-ingest]. Cause: Connection refused"),
+    "IS_REFUSED": failed_call("Received an authentication error status code for request from inference entity id [clip-ingest] status [401]."),
+    "DISTRUSTS": failed_call("PKIX path building failed: unable to find valid certification path to requested target"),
+}
+
+
+@contextlib.contextmanager
+def fake(answer, certificate=None, with_headers=False):
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def reply(self):
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            status, body = answer(self.command, self.path, *([self.headers] if with_headers else []))
+            raw = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(raw)))
+            self.end_headers()
+            self.wfile.write(raw)
+
+        do_GET = do_PUT = do_POST = do_DELETE = reply
+
+        def log_message(self, *_):
+            pass
+
+    listener = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate)
+        listener.socket = context.wrap_socket(listener.socket, server_side=True)
+    thread = threading.Thread(target=listener.serve_forever, daemon=True)
+    thread.start()
+    yield f"127.0.0.1:{listener.server_port}"
+    listener.shutdown()
+    listener.server_close()
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory, inference):
+    """Addresses and files by name: everything that a set-up can get wrong."""
+    folder = tmp_path_factory.mktemp("places")
+    keys = folder / "keys"
+    keys.write_text("a-key-that-is-long-enough\n")
+    keys.chmod(0o600)
+    for name in ("own", "other"):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
+                        "subjectAltName=IP:127.0.0.1", "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.crt"], check=True, capture_output=True)
+    with contextlib.ExitStack() as stack:
+        found = {name: "http://" + stack.enter_context(fake(answer)) for name, answer in FAKES.items()}
+        tls = stack.enter_context(fake(FAKES["ASKS"], (folder / "own.crt", folder / "own.key")))
+        guarded = InferenceServer(folder / "guarded.log", ["--api-key-file", keys])
+        stack.callback(guarded.stop)
+        untrusting = Sightline(folder / "data", folder / "gateway.log", "https://" + tls)
+        stack.callback(untrusting.stop)
+        found.update(SIGHTLINE=inference.url, GUARDED=guarded.url, TLS=f"https://{tls}", NO_TLS=f"http://{tls}", NOT_TLS=inference.url.replace("http:", "https:"), GATEWAY=untrusting.elasticsearch,
+                     OWN_CA=folder / "own.crt", OTHER_CA=folder / "other.crt", NOWHERE="http://127.0.0.1:1", NO_HOST="http://no-such-host.invalid:1",
+                     HOST_AND_PORT=inference.url.removeprefix("http://"))
+        yield found
+
+
+def run_alone(*arguments, **variables):
+    return run([ROOT / "scripts/register_endpoints.sh", "--env-file", "/dev/null", *arguments],
+               {"PATH": os.environ["PATH"], "SIGHTLINE_URL": "http://127.0.0.1:1", "ELASTICSEARCH_URL": "http://127.0.0.1:1", **variables})
+
+
+ES, SL = "ELASTICSEARCH_URL", "SIGHTLINE_URL"
+
+
+@pytest.mark.parametrize("variables, says", [
+    ({ES: "NOWHERE"}, ["nothing listens at http://127.0.0.1:1: Elasticsearch", "set ELASTICSEARCH_URL"]),
+    ({ES: "NO_HOST"}, ["is not known here", "Set ELASTICSEARCH_URL"]),
+    ({ES: "HOST_AND_PORT"}, ["ELASTICSEARCH_URL is '", "http://HOST:PORT"]),
+    ({ES: "WEB"}, ["is not Elasticsearch: set ELASTICSEARCH_URL"]),
+    ({ES: "SIGHTLINE"}, ["is Sightline's own port", "set ELASTICSEARCH_URL"]),
+    ({ES: "GUARDED"}, ["is Sightline's own port", "set ELASTICSEARCH_URL"]),
+    ({ES: "ASKS"}, ["asks for credentials", "Set ELASTICSEARCH_API_KEY, or ELASTICSEARCH_USER"]),
+    ({ES: "ASKS", "ELASTICSEARCH_API_KEY": "wrong"}, ["refuses the API key", "Set ELASTICSEARCH_API_KEY"]),
+    ({ES: "ASKS", "ELASTICSEARCH_USER": "me"}, ["refuses the user 'me'", "ELASTICSEARCH_PASSWORD"]),
+    ({ES: "FORBIDS", SL: "SIGHTLINE", "ELASTICSEARCH_API_KEY": "weak"}, ["lack a privilege", "manage_inference"]),
+    ({ES: "TLS"}, ["signed by an authority that this machine does not know", "Set ELASTICSEARCH_CA_FILE"]),
+    ({ES: "TLS", "ELASTICSEARCH_CA_FILE": "OTHER_CA"}, ["not signed by the authority in", "other.crt, which ELASTICSEARCH_CA_FILE"]),
+    ({ES: "TLS", "ELASTICSEARCH_CA_FILE": "/no/such.crt"}, ["/no/such.crt cannot be read", "set ELASTICSEARCH_CA_FILE"]),
+    ({ES: "TLS", "ELASTICSEARCH_CA_FILE": "OWN_CA"}, ["asks for credentials"]),
+    ({ES: "NO_TLS"}, ["speaks TLS there, set ELASTICSEARCH_URL", "to https://"]),
+    ({ES: "NOT_TLS"}, ["does not speak TLS: set ELASTICSEARCH_URL", "to http://"]),
+    ({ES: "GATEWAY"}, ["the gateway at http://", "cannot verify its cluster at https://", "--elasticsearch-ca-file", "--elasticsearch-ca-fingerprint"]),
+    ({ES: "CANNOT_CALL", SL: "NOWHERE"}, ["nothing listens at http://127.0.0.1:1: Sightline", "set SIGHTLINE_URL"]),
+    ({ES: "CANNOT_CALL", SL: "SIGHTLINE", "SIGHTLINE_CHECK_URL": "NOWHERE"}, ["nothing listens at http://127.0.0.1:1: Sightline", "set SIGHTLINE_CHECK_URL"]),
+    ({ES: "CANNOT_CALL", SL: "WEB"}, ["is not Sightline: set SIGHTLINE_URL"]),
+    ({ES: "CANNOT_CALL", SL: "CANNOT_CALL"}, ["set SIGHTLINE_URL"]),
+    ({ES: "CANNOT_CALL", SL: "GUARDED"}, ["asks for a key: set SIGHTLINE_API_KEY"]),
+    ({ES: "CANNOT_CALL", SL: "GUARDED", "SIGHTLINE_API_KEY": "wrong"}, ["refuses the key in SIGHTLINE_API_KEY"]),
+    ({ES: "CANNOT_CALL", SL: "TLS"}, ["Set SIGHTLINE_CA_FILE"]),
+    ({ES: "CANNOT_CALL", SL: "SIGHTLINE"}, ["Elasticsearch cannot reach Sightline", "SIGHTLINE_CHECK_URL", "host.docker.internal"]),
+    ({ES: "IS_REFUSED", SL: "SIGHTLINE"}, ["Sightline refused Elasticsearch's call: set SIGHTLINE_API_KEY"]),
+    ({ES: "DISTRUSTS", SL: "SIGHTLINE"}, ["trust store of the JVM"]),
+], ids=lambda value: "-".join(value.values()) if isinstance(value, dict) else "")
+def test_a_failure_names_its_cause_and_the_variable_to_set(places, variables, says):
+    done = run_alone(**{name: str(places.get(value, value)) for name, value in variables.items()})
+    assert done.returncode == 1
+    for words in says:
+        assert words in done.stderr, done.stderr
+    assert "jq:" not in done.stderr and "parse error" not in done.stderr
+
+
+def test_a_password_reaches_the_cluster_whole_and_is_shown_nowhere(places):
+    seen = []
+
+    def remember(method, path, headers):
+        seen.append(headers.get("Authorization"))
+        return 401, security_exception("unable to authenticate user")
+
+    password = 'p"w\\ä%'
+    expected = "Basic " + base64.b64encode(f"me:{password}".encode()).decode()
+    with fake(remember, with_headers=True) as at:
+        done = run_alone(ELASTICSEARCH_URL=f"http://{at}", ELASTICSEARCH_USER="me", ELASTICSEARCH_PASSWORD=password)
+        assert "refuses the user 'me'" in done.stderr and seen.pop() == expected
+        done = run_alone(ELASTICSEARCH_URL=f"http://me:{urllib.parse.quote(password)}@{at}")
+        assert f"Elasticsearch at http://{at} refuses the user 'me'" in done.stderr and seen.pop() == expected
+        assert "p%22w" not in done.stderr and 'p"w' not in done.stderr
+    assert "secret" not in run_alone(ELASTICSEARCH_URL="me:secret@localhost:9200").stderr
+
+
+def test_a_model_that_is_not_served_is_named_beside_those_that_are(server):
+    told = run_alone("--models", "cohere", ELASTICSEARCH_URL=server.elasticsearch, SIGHTLINE_URL=server.url, COHERE_API_KEY="k").stderr
+    assert "does not serve a model named 'embed-english-v3.0'; it serves: clip, jina-clip. Start it with --cohere" in told
+
+
+@pytest.mark.parametrize("arguments, says", [
+    (["--models", "nope"], "unknown model 'nope'"),
+    (["--with-data"], "together with --remove"),
+    (["--env-file", "/no/such/.env"], "/no/such/.env (--env-file) cannot be read"),
+    (["--models", "cohere"], "cohere needs COHERE_API_KEY"),
+    (["--accept-model", "--remove"], "--accept-model is for registering"),
+])
+def test_wrong_options_are_refused(arguments, says):
+    done = run_alone(*arguments)
+    assert done.returncode == 1 and says in done.stderr

@@ -1,0 +1,116 @@
+# What the scripts have in common that talk to Elasticsearch: settings, requests, and a sentence for each way they fail. To be sourced,
+# with $program (the name in messages), $needs (which privileges its work takes) and $env_file (the settings file; empty: .env, if there is one) set.
+
+fail() { printf '%s: %s\n' "$program" "$*" >&2; exit 1; }
+say()  { printf '%s\n' "$*"; }
+
+for tool in curl jq; do command -v "$tool" >/dev/null || fail "$tool is missing; scripts/install_dependencies.sh installs it"; done
+[ -z "$env_file" ] || [ -r "$env_file" ] || fail "the settings file $env_file (--env-file) cannot be read"
+: "${env_file:=.env}"
+
+# The settings file gives only what the environment does not.
+if [ -r "$env_file" ]; then
+  while IFS='=' read -r key value; do
+    key=${key#export }; key=${key//[[:space:]]/}
+    case $key in ''|\#*) continue ;; esac
+    value=${value%$'\r'}; value=${value#[\"\']}; value=${value%[\"\']}
+    [ -n "${!key:-}" ] || declare -x "$key=$value"
+  done < "$env_file"
+fi
+elasticsearch_variable=ELASTICSEARCH_URL; [ -n "${ELASTICSEARCH_URL:-}" ] || [ -z "${ES_LOCAL_URL:-}" ] || elasticsearch_variable=ES_LOCAL_URL
+elasticsearch=${ELASTICSEARCH_URL:-${ES_LOCAL_URL:-http://127.0.0.1:9200}}; elasticsearch=${elasticsearch%/}
+sightline=${SIGHTLINE_URL:-http://127.0.0.1:8080}; sightline=${sightline%/}
+check_variable=${SIGHTLINE_CHECK_URL:+SIGHTLINE_CHECK_URL}; : "${check_variable:=SIGHTLINE_URL}"
+sightline_here=${SIGHTLINE_CHECK_URL:-$sightline}; sightline_here=${sightline_here%/}
+api_key=${ELASTICSEARCH_API_KEY:-${ES_LOCAL_API_KEY:-}}
+where="environment or $env_file"
+# A user and a password in the URL are taken out of it, so that no message and no process list shows them.
+if [[ $elasticsearch =~ ^(https?://)([^/@:]+):([^/@]*)@(.*)$ ]]; then
+  elasticsearch=${BASH_REMATCH[1]}${BASH_REMATCH[4]}
+  if [ -z "$api_key${ELASTICSEARCH_USER:-}" ]; then
+    printf -v ELASTICSEARCH_USER '%b' "${BASH_REMATCH[2]//%/\\x}"; printf -v ELASTICSEARCH_PASSWORD '%b' "${BASH_REMATCH[3]//%/\\x}"
+  fi
+fi
+
+check_url() { # VARIABLE URL
+  [[ $2 =~ ^https?://[^/[:space:]]+ ]] || fail "$1 is '${2##*@}', which is no URL: write it as http://HOST:PORT or https://HOST:PORT ($where)"
+}
+check_url "$elasticsearch_variable" "$elasticsearch"
+check_url SIGHTLINE_URL "$sightline"
+check_url "$check_variable" "$sightline_here"
+for variable in ELASTICSEARCH_CA_FILE SIGHTLINE_CA_FILE; do
+  [ -z "${!variable:-}" ] || [ -r "${!variable}" ] || fail "the certificate file ${!variable} cannot be read: set $variable ($where) to the PEM file of the authority"
+done
+
+# ---- requests
+
+# curl reads credentials from a pipe, so that no process list shows them.
+quoted() { local text=${1//\\/\\\\}; printf '%s' "${text//\"/\\\"}"; }
+elasticsearch_config() {
+  if [ -n "$api_key" ]; then printf 'header = "Authorization: ApiKey %s"\n' "$(quoted "$api_key")"
+  elif [ -n "${ELASTICSEARCH_USER:-}" ]; then printf 'user = "%s:%s"\n' "$(quoted "$ELASTICSEARCH_USER")" "$(quoted "${ELASTICSEARCH_PASSWORD:-}")"; fi
+  if [ -n "${ELASTICSEARCH_CA_FILE:-}" ]; then printf 'cacert = "%s"\n' "$ELASTICSEARCH_CA_FILE"; fi
+}
+sightline_config() {
+  if [ -n "${SIGHTLINE_API_KEY:-}" ]; then printf 'header = "Authorization: Bearer %s"\n' "$SIGHTLINE_API_KEY"; fi
+  if [ -n "${SIGHTLINE_CA_FILE:-}" ]; then printf 'cacert = "%s"\n' "$SIGHTLINE_CA_FILE"; fi
+}
+
+# ask CONFIG METHOD URL [BODY]: sets $status and $answer; or $trouble, and gives curl's own exit code.
+ask() {
+  local config=$1 method=$2 url=$3 out; shift 3
+  if out=$(printf '%s' "${1:-}" | curl -sS --config <("$config") -X "$method" -w '\n%{http_code}' --max-time 120 \
+           -H 'Content-Type: application/json' -H 'Expect:' ${1:+--data-binary @-} "$url" 2>&1); then
+    status=${out##*$'\n'}; answer=${out%$'\n'*}
+  else
+    local code=$?
+    trouble=${out%%$'\n'*}; trouble=${trouble#curl: (*) }; status=0 answer=
+    return "$code"
+  fi
+}
+
+# Why nobody answered, in a sentence, and the variable to set.
+no_answer() { # WHO URL VARIABLE CA_VARIABLE CURL_CODE
+  local who=$1 url=$2 variable=$3 ca=$4
+  case $5 in
+    6) say "the host name in $url is not known here, so $who cannot be asked. Set $variable ($where) to where it runs." ;;
+    7) say "nothing listens at $url: $who is not running there, or a firewall is between. Start it, or set $variable ($where) to where it runs." ;;
+    28) say "$who at $url did not answer in time. Is $variable ($where) the right address?" ;;
+    52|56) if [[ $url = http://* ]]; then say "$url closed the connection without an answer. If $who speaks TLS there, set $variable ($where) to https://${url#http://}"
+           else say "$who at $url closed the connection without an answer ($trouble). Is $variable ($where) the right address?"; fi ;;
+    35) if [[ $trouble = *"wrong version number"* ]]; then say "$url does not speak TLS: set $variable ($where) to http://${url#https://}"
+        else say "no TLS connection to $who at $url: $trouble. Is $variable ($where) the right address?"; fi ;;
+    51|60) if [[ $trouble = *"subject name"* || $trouble = *"host name"* || $trouble = *hostname* ]]; then
+             say "the certificate at $url is for another host name ($trouble). Set $variable ($where) to a name that is in it."
+           elif [ -n "${!ca:-}" ]; then say "the certificate at $url is not signed by the authority in ${!ca}, which $ca ($where) names: $trouble."
+           else say "the certificate at $url is signed by an authority that this machine does not know ($trouble). Set $ca ($where) to that authority's PEM file$([ "$who" != Elasticsearch ] || printf "; Elasticsearch's own is config/certs/http_ca.crt")."; fi ;;
+    58|77) say "the certificate file ${!ca:-} cannot be read as PEM: set $ca ($where) to the PEM file of the authority." ;;
+    *) say "no answer from $who at $url: $trouble. Is $variable ($where) the right address?" ;;
+  esac
+}
+
+# es METHOD PATH [BODY]: sets $status and $answer. What concerns every request ends here: no answer, and credentials.
+es() {
+  local code=0
+  ask elasticsearch_config "$1" "$elasticsearch$2" "${@:3}" || code=$?
+  [ "$code" = 0 ] || fail "$(no_answer Elasticsearch "$elasticsearch" "$elasticsearch_variable" ELASTICSEARCH_CA_FILE "$code")"
+  [ "$status" -ge 400 ] || return 0
+  if is_sightlines_error; then own_port; fi
+  local why; why=$(reason)
+  case $status in
+    401) if [ -n "$api_key" ]; then fail "Elasticsearch at $elasticsearch refuses the API key: $why
+  Set ELASTICSEARCH_API_KEY ($where) to the \`encoded\` value of a valid one."
+         elif [ -n "${ELASTICSEARCH_USER:-}" ]; then fail "Elasticsearch at $elasticsearch refuses the user '$ELASTICSEARCH_USER': $why
+  Set ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD ($where)."
+         else fail "Elasticsearch at $elasticsearch asks for credentials: $why
+  Set ELASTICSEARCH_API_KEY, or ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD ($where)."; fi ;;
+    403) [[ $why = *license* ]] || fail "the credentials for Elasticsearch at $elasticsearch lack a privilege: $why
+  They need $needs. Set ELASTICSEARCH_API_KEY, or ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD ($where)." ;;
+  esac
+}
+reason() { jq -r '.error | if type == "object" then ([.reason // .message] + [.caused_by?.reason // empty] | join(" Cause: ")) else . end' <<<"$answer" 2>/dev/null || printf '%s' "$answer"; }
+
+# True if $answer is an error of Sightline's inference port, or its list of routes.
+is_sightlines_error() { jq -e '(.error.type? // "" | IN("authentication_error", "invalid_request_error")) or (.name? == "sightline" and has("routes"))' <<<"$answer" >/dev/null 2>&1; }
+own_port() { fail "$elasticsearch is Sightline's own port, not Elasticsearch's: set $elasticsearch_variable ($where) to the cluster, to the gateway, or to the embedded store, whose address the server prints after 'elasticsearch'"; }
+

@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Searches pictures in Elasticsearch, by words or by a picture, and prints the hits.
+#
+#   scripts/search.sh [--index NAME] [--endpoint ID] [--size N] [--env-file FILE] WORDS... | PICTURE
+#
+#   WORDS, PICTURE   what to look for; one argument that is a file is a picture, everything else are words
+#   --index NAME     where to look: an index of scripts/register_endpoints.sh (default: clip-images)
+#   --endpoint ID    the inference endpoint that embeds the question (default: that of the index's model)
+#   --size N         how many hits (default: 10)
+#   --env-file F     settings file (default: .env in the current folder)
+#
+# Settings, from the environment or the settings file, as in scripts/register_endpoints.sh: ELASTICSEARCH_URL (default
+# http://127.0.0.1:9200), ELASTICSEARCH_API_KEY, or ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD, ELASTICSEARCH_CA_FILE.
+# Needs bash, curl and jq.
+set -euo pipefail
+
+program=search index=clip-images endpoint= size=10 env_file=
+fail() { printf '%s: %s\n' "$program" "$*" >&2; exit 1; }  # until the file below is read
+while [ $# -gt 0 ]; do
+  case $1 in
+    --index) index=${2:?--index needs a name}; shift ;;
+    --endpoint) endpoint=${2:?--endpoint needs an id}; shift ;;
+    --size) size=${2:?--size needs a number}; shift ;;
+    --env-file) env_file=${2:?--env-file needs a file}; shift ;;
+    -h|--help) sed -n '2,/^set -/p' "${BASH_SOURCE[0]}" | sed '$d; s/^# \{0,1\}//'; exit 0 ;;
+    --) shift; break ;;
+    -*) fail "unknown option $1 (see --help)" ;;
+    *) break ;;
+  esac
+  shift
+done
+[ $# -gt 0 ] || fail "what to look for? Give words, or the file of a picture (see --help)"
+[[ $size =~ ^[1-9][0-9]{0,3}$ ]] || fail "--size is '$size'; it takes a number from 1 to 9999"
+[[ $index =~ ^[^/?#[:space:]]+$ ]] || fail "--index is '$index', which is no index name"
+needs="read and view_index_metadata on the index, and the cluster privilege monitor_inference"
+. "$(dirname "${BASH_SOURCE[0]}")/elasticsearch_requests.bash"
+
+es GET "/$index/_mapping"
+[ "$status" != 404 ] || fail "there is no index $index at $elasticsearch: scripts/register_endpoints.sh makes those of --models, sightline-ingest fills them"
+[ "$status" = 200 ] || fail "could not read index $index ($status): $(reason)"
+about=$(jq -c '[.[] | .mappings._meta.sightline? // {} | to_entries[] | {field: .key} + .value] | first // {}' <<<"$answer")
+model=$(jq -r '.model // empty' <<<"$about"); field=$(jq -r '.field // "image_embedding"' <<<"$about")
+picture=
+if [ $# = 1 ] && [ -f "$1" ]; then picture=$1; fi
+if [ -z "$endpoint" ]; then
+  [ -n "$model" ] || fail "index $index does not say which model its vectors come from: give --endpoint ID (GET /_inference lists those there are), or run scripts/register_endpoints.sh again"
+  endpoint=$model-search
+  # Elastic's own connector to Cohere takes words alone.
+  if [ "$model" = cohere ] && [ -n "$picture" ]; then endpoint=cohere-ingest; fi
+fi
+
+# Elasticsearch takes num_candidates up to 10000, and not below k.
+query='{size: $size, _source: {excludes: ["image_data"]},
+  knn: {field: $field, k: $size, num_candidates: ([$size, 100] | max), query_vector_builder: {text_embedding: {model_id: $endpoint, model_text: .}}}}'
+asked=(--arg field "$field" --arg endpoint "$endpoint" --argjson size "$size")
+if [ -n "$picture" ]; then
+  # The type in a data URI is not looked at; the bytes tell. A pipe, as no command line is long enough for a photo.
+  body=$(base64 -w0 "$picture" | jq -Rs "${asked[@]}" "(\"data:image/jpeg;base64,\" + .) | $query")
+else
+  body=$(jq -n "${asked[@]}" --arg words "$*" "\$words | $query")
+fi
+es POST "/$index/_search" "$body"
+[ "$status" = 200 ] || fail "the search was refused ($status): $(reason)"
+
+if [ "$(jq '.hits.hits | length' <<<"$answer")" = 0 ]; then say "no hits: index $index holds no vectors yet"; exit 0; fi
+jq -r '.hits.hits | to_entries[] | [.key + 1, (.value._score * 10000 | round / 10000), .value._source.image_name // .value._id,
+  (.value._source.caption // "")] | map(tostring) | @tsv' <<<"$answer" |
+  while IFS=$'\t' read -r rank score name caption; do printf '%3d  %-6s  %-40s  %s\n' "$rank" "$score" "$name" "$caption"; done | sed 's/ *$//'
+if [ "$(jq -r .demo <<<"$about")" = true ]; then
+  say "note: $model is a demo model: it knows drawings only. On photos these hits are chance, whatever their scores."
+fi

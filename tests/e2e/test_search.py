@@ -1,0 +1,103 @@
+"""Searching from the terminal and from Python, as README.md shows it, and what the demo says of pictures of one's own."""
+
+import os
+import re
+import shutil
+import sys
+
+import pytest
+
+from conftest import BIN, ROOT, Sightline, run
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory, demo_pictures):
+    """A server with eight drawings in two indices; tests must leave them as they are."""
+    folder = tmp_path_factory.mktemp("filled")
+    (folder / "pictures").mkdir()
+    for file in demo_pictures[:8]:
+        shutil.copy(file, folder / "pictures")
+    server = Sightline(folder / "data", folder / "server.log")
+    try:
+        assert server.register("--models", "clip,jina-clip").returncode == 0
+        for index in ("clip-images", "jina-images"):
+            done = server.ingest(folder / "pictures", "--index", index)
+            assert done.returncode == 0, done.stderr
+        shutil.copy(demo_pictures[0], folder / "pictures/the same again.jpg")
+        server.pictures = folder / "pictures"
+        yield server
+    finally:
+        server.stop()
+
+
+def search(server, *arguments, **variables):
+    return run([ROOT / "scripts/search.sh", "--env-file", "/dev/null", *arguments], {**server.environment(), **variables})
+
+
+def test_words_and_pictures_find_hits_and_a_demo_model_is_named(filled, demo_pictures):
+    by_words = search(filled, "--size", "3", "a", "red", "house")
+    assert by_words.returncode == 0, by_words.stderr
+    lines = by_words.stdout.splitlines()
+    assert len(lines) == 4 and [line.split()[0] for line in lines[:3]] == ["1", "2", "3"]
+    assert "clip is a demo model: it knows drawings only" in lines[3]
+    scores = [float(line.split()[1]) for line in lines[:3]]
+    assert scores == sorted(scores, reverse=True)
+    by_picture = search(filled, "--index", "jina-images", demo_pictures[2])
+    assert by_picture.returncode == 0 and demo_pictures[2].name in by_picture.stdout.splitlines()[0]
+
+
+def test_a_picture_that_is_too_long_for_a_command_line_is_searched_with(filled, demo_pictures, tmp_path):
+    picture = tmp_path / "photo.jpg"
+    picture.write_bytes(demo_pictures[2].read_bytes() + bytes(4_000_000))  # what follows a JPEG's end is not looked at
+    found = search(filled, picture)
+    assert found.returncode == 0, found.stderr
+    assert demo_pictures[2].name in found.stdout.splitlines()[0]
+
+
+@pytest.mark.parametrize("arguments, variables, says", [
+    (["words"], {"ELASTICSEARCH_URL": "http://127.0.0.1:1"}, "nothing listens at http://127.0.0.1:1: Elasticsearch"),
+    (["--index", "nope", "words"], {}, "there is no index nope"),
+    (["--endpoint", "nope", "words"], {}, "[nope] is not an inference service model"),
+    ([], {}, "what to look for?"),
+    (["--size", "0", "words"], {}, "--size is '0'"),
+    ([ROOT / "README.md"], {}, "not a picture"),
+])
+def test_a_search_that_fails_says_why(filled, arguments, variables, says):
+    failed = search(filled, *arguments, **variables)
+    assert failed.returncode == 1 and says in failed.stderr
+
+
+def test_an_index_that_does_not_name_its_model_needs_an_endpoint(filled):
+    assert filled.es("PUT", "/plain", {"mappings": {"properties": {"image_embedding": {"type": "dense_vector", "dims": 128}}}})[0] == 200
+    assert "give --endpoint ID" in search(filled, "--index", "plain", "words").stderr
+    assert "no hits" in search(filled, "--index", "plain", "--endpoint", "clip-search", "words").stdout
+    filled.es("DELETE", "/plain")
+
+
+def test_the_python_of_the_readme_runs_as_it_is_shown(filled, demo_pictures, tmp_path):
+    code = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S).group(1)
+    assert len([line for line in code.splitlines() if line.strip()]) <= 20
+    (tmp_path / "search.py").write_text(code)
+    done = run([sys.executable, tmp_path / "search.py", demo_pictures[1]], {**os.environ, **filled.environment()})
+    assert done.returncode == 0, done.stderr
+    scores = [line.split()[0] for line in done.stdout.splitlines()]
+    assert len(scores) == 10 and scores[5] == "1.0000", done.stdout
+    filled.es("DELETE", "/clip-images/_doc/mine?refresh=true")
+
+
+def test_the_demo_claims_only_what_it_checked(filled):
+    done = run(["python3", ROOT / "scripts/demo_queries.py", "--elasticsearch", filled.elasticsearch, "--models", "clip,jina-clip", "--pictures", filled.pictures], filled.environment())
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "all checks held" not in done.stdout and "A CHECK FAILED" not in done.stdout
+    assert "holds 8 documents, the folder 9 pictures, 8 of them different" in done.stdout
+    assert "not checked: whether the hits for words are right" in done.stdout
+    for model in ("clip", "jina-clip"):
+        assert f"{model} is a demo model: it knows drawings only" in done.stdout
+
+
+def test_programs_have_help():
+    for program in ("sightline-server", "sightline-ingest", "cohere-stand-in"):
+        assert run([BIN / program, "--help"], {}).returncode == 0
+    for script in ("search.sh", "register_endpoints.sh", "demo.sh"):
+        shown = run([ROOT / "scripts" / script, "--help"], {"PATH": os.environ["PATH"]})
+        assert shown.returncode == 0 and f"scripts/{script}" in shown.stdout
