@@ -18,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "models/tokenizer/tokenizer.h"
 #include "models/weights/safetensors_writer.h"
 
 namespace {
@@ -167,11 +168,14 @@ void write_file(const fs::path& file, const std::string& content) {
   if (!(out << content).flush()) throw std::runtime_error(file.string() + " cannot be written");
 }
 
-void write_configs(const fs::path& folder, const std::string& name, const Architecture& clip) {
+void write_configs(const fs::path& folder, const std::string& name, const Architecture& clip,
+                   std::int32_t end_of_text) {
   write_file(folder / "config.json",
              "{\"model_type\":\"clip\",\"architectures\":[\"CLIPModel\"],\"projection_dim\":" +
                  std::to_string(clip.projection_dim) + ",\n\"text_config\":" +
-                 tower_json(clip.text, clip.activation, "\"vocab_size\":49408,\"eos_token_id\":49407") +
+                 tower_json(clip.text, clip.activation,
+                            "\"vocab_size\":" + std::to_string(k_vocabulary) +
+                                ",\"eos_token_id\":" + std::to_string(end_of_text)) +
                  ",\n\"vision_config\":" +
                  tower_json(clip.vision, clip.activation,
                             "\"image_size\":224,\"patch_size\":" + std::to_string(clip.patch_size)) +
@@ -197,12 +201,24 @@ void copy_tokenizer(const fs::path& from, const fs::path& to) {
     throw std::runtime_error(from.string() + " has neither tokenizer.json nor vocab.json and merges.txt");
 }
 
+/// The id that the tokenizer ends a text with, which the text tower is read at.
+std::int32_t end_of_text_of(const fs::path& folder) {
+  const auto tokenizer = load_tokenizer(folder);
+  if (!tokenizer) throw std::runtime_error(tokenizer.error().message);
+  if ((*tokenizer)->vocabulary_size() > static_cast<std::size_t>(k_vocabulary))
+    throw std::runtime_error(folder.string() + ": the tokenizer has more ids than CLIP's " +
+                             std::to_string(k_vocabulary));
+  const auto text = (*tokenizer)->encode("a", k_max_tokens, Truncate::end);
+  if (!text) throw std::runtime_error(text.error().message);
+  return text->ids.back();
+}
+
 void make_checkpoint(const std::string& name, Dtype dtype, const fs::path& tokenizer,
                      const fs::path& folder) {
   const Architecture& clip = k_architectures.at(name);
   fs::create_directories(folder);
   copy_tokenizer(tokenizer, folder);
-  write_configs(folder, name, clip);
+  write_configs(folder, name, clip, end_of_text_of(folder));
   const std::vector<TensorSpec> tensors = tensors_of(clip, dtype);
   const fs::path file = folder / "model.safetensors";
   std::ofstream out(file, std::ios::binary);
@@ -230,7 +246,9 @@ int run(int argc, char** argv) {
   app.add_option("--dtype", dtype, "what the weights are stored as")
       ->check(CLI::IsMember(dtypes))
       ->capture_default_str();
-  app.add_option("--tokenizer", tokenizer, "folder with CLIP's tokenizer.json, or vocab.json and merges.txt")
+  app.add_option("--tokenizer", tokenizer,
+                 "folder with a tokenizer of CLIP's kind: tokenizer.json, or vocab.json and merges.txt; "
+                 "demo/models/demo-clip has one")
       ->required()
       ->check(CLI::ExistingDirectory);
   app.add_option("OUT", folder, "folder to write")->required();

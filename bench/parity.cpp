@@ -11,6 +11,7 @@
 //   tokenizer, ids) and pictures with unit vectors
 // Exit code: 0 if all ids and crops are equal, all bad files refused and all vectors within 1e-5; 1 if not; 2
 // for goldens that cannot be read.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -280,12 +281,22 @@ bool compare_all(const fs::path& goldens) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::fprintf(stderr, "usage: sightline-parity GOLDENS\n");
-    return 2;
-  }
+  CLI::App app(
+      "Compares this program with the reference over a folder of what the reference computed, and says how "
+      "far it is off.\nExit codes: 0 all equal, vectors within 1e-5; 1 not so; 2 wrong usage, or a folder that "
+      "cannot be read.",
+      "sightline-parity");
+  std::string goldens;
+  app.add_option("GOLDENS", goldens,
+                 "Folder with tokenizers/, clip_tokens.json, bert_tokens.json, preprocess.json, images/ and "
+                 "models/, as the head of bench/parity.cpp describes them")
+      ->required()
+      ->check(CLI::ExistingDirectory);
   try {
-    return compare_all(argv[1]) ? 0 : 1;
+    app.parse(argc, argv);
+    return compare_all(goldens) ? 0 : 1;
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "sightline-parity: %s\n", error.what());
     return 2;

@@ -226,6 +226,14 @@ ModelDescription described(const rapidjson::Value& entry, const std::string& nam
     if (found->value.IsUint64())
       model.details.push_back(std::string(key) + ": " + std::to_string(found->value.GetUint64()));
   }
+  const auto text_of = [&](const char* key) -> std::string {
+    const auto found = entry.FindMember(key);
+    return found != entry.MemberEnd() && found->value.IsString() ? found->value.GetString() : "";
+  };
+  const auto demo = entry.FindMember("demo");
+  if (demo != entry.MemberEnd() && demo->value.IsTrue())
+    model.remark = "a demo model: it knows drawings only";
+  if (text_of("owned_by") == "cohere") model.remark = text_of("description");
   const auto modalities = entry.FindMember("modalities");
   if (modalities != entry.MemberEnd() && modalities->value.IsArray()) {
     const auto has = [&](const char* word) {

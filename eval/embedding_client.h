@@ -22,6 +22,8 @@ struct ModelDescription {
   bool reads_text = true, reads_pictures = true;
   /// Lines for a reader: "architecture: clip".
   std::vector<std::string> details;
+  /// What must be known to read its column rightly: that it is a demo model, or not Cohere. May be empty.
+  std::string remark;
 };
 
 /// An input that got no vector, and why.

@@ -118,6 +118,10 @@ std::string table_text(const Evaluation& evaluation) {
               [](const ModelRun& model, std::size_t) { return std::to_string(model.dims); });
   text += row(evaluation, "texts cut to length",
               [](const ModelRun& model, std::size_t) { return std::to_string(model.truncated); });
+  for (const ModelRun& model : evaluation.models) {
+    if (!model.description.remark.empty())
+      text += "  " + model.description.name + " is " + model.description.remark + "\n";
+  }
   for (std::size_t i = 0; i < evaluation.tasks.size(); ++i) text += set_rows(evaluation, i);
   for (std::size_t i = 0; i < evaluation.label_tasks.size(); ++i) text += label_rows(evaluation, i);
   return text;

@@ -62,6 +62,14 @@ TEST_CASE("the table has a line a measure and a column a model") {
   CHECK(text.find("  accuracy                    1.0000    0.3333\n") != std::string::npos);
 }
 
+TEST_CASE("what must be known of a model to read its column stands below the heading") {
+  const TemporaryFolder folder;
+  Evaluation made = evaluation(folder);
+  CHECK(table_text(made).find("good is ") == std::string::npos);
+  made.models.front().description.remark = "a demo model: it knows drawings only";
+  CHECK(table_text(made).find("\n  good is a demo model: it knows drawings only\n") != std::string::npos);
+}
+
 TEST_CASE("a model that reads no pictures has a dash where they are asked for") {
   const TemporaryFolder folder;
   Evaluation made = evaluation(folder);
