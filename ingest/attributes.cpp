@@ -13,8 +13,8 @@ namespace sightline::ingest {
 namespace {
 
 // Names that the loader writes itself; a column of that name would make a document with the key twice.
-constexpr std::array<std::string_view, 4> k_written{"image_name", "image_data", "image_embedding",
-                                                    "model_id"};
+constexpr std::array<std::string_view, 5> k_written{"image_name", "image_data", "image_embedding", "model_id",
+                                                    "model_fingerprint"};
 // Names that Elasticsearch takes in no document.
 constexpr std::array<std::string_view, 10> k_metadata{
     "_id",     "_index",        "_source",      "_routing", "_version",

@@ -126,21 +126,41 @@ void add_new(std::vector<std::string>& list, const rapidjson::Value& name) {
     list.emplace_back(name.GetString());
 }
 
-/// Finds what `inference` processors write and which `pipeline` processors there are, also within others.
-void collect_inferred(const rapidjson::Value& value, bool in_inference, std::vector<std::string>& fields,
-                      std::vector<std::string>& pipelines) {
-  if (value.IsArray()) {
-    for (const auto& element : value.GetArray()) collect_inferred(element, in_inference, fields, pipelines);
+/// `a` of `a.b.c`: what stands in an object is removed with it.
+std::string_view outermost(std::string_view path) { return path.substr(0, path.find('.')); }
+
+/// What is found of pipelines' processors, also of those within others.
+struct PipelineOutputs {
+  std::vector<std::string> fields;     ///< written by `inference`, or renamed from what it writes
+  std::vector<std::string> pipelines;  ///< called by `pipeline`
+
+  void collect(const rapidjson::Value& value, bool in_inference = false) {
+    if (value.IsArray()) {
+      for (const auto& element : value.GetArray()) collect(element, in_inference);
+    }
+    if (!value.IsObject()) return;
+    for (const auto& member : value.GetObject()) {
+      const std::string_view name(member.name.GetString(), member.name.GetStringLength());
+      if (in_inference && (name == "output_field" || name == "target_field")) add_new(fields, member.value);
+      if (name == "rename") collect_rename(member.value);
+      if (name == "pipeline" && member.value.IsObject() && member.value.HasMember("name"))
+        add_new(pipelines, member.value["name"]);
+      collect(member.value, in_inference || name == "inference");
+    }
   }
-  if (!value.IsObject()) return;
-  for (const auto& member : value.GetObject()) {
-    const std::string_view name(member.name.GetString(), member.name.GetStringLength());
-    if (in_inference && (name == "output_field" || name == "target_field")) add_new(fields, member.value);
-    if (name == "pipeline" && member.value.IsObject() && member.value.HasMember("name"))
-      add_new(pipelines, member.value["name"]);
-    collect_inferred(member.value, in_inference || name == "inference", fields, pipelines);
+
+ private:
+  /// A vector may be made in a field of its own and then take the old one's place.
+  void collect_rename(const rapidjson::Value& rename) {
+    if (!rename.IsObject() || !rename.HasMember("field") || !rename["field"].IsString() ||
+        !rename.HasMember("target_field"))
+      return;
+    const std::string_view from = outermost(rename["field"].GetString());
+    const bool inferred = std::any_of(fields.begin(), fields.end(),
+                                      [&](const std::string& field) { return outermost(field) == from; });
+    if (inferred) add_new(fields, rename["target_field"]);
   }
-}
+};
 
 }  // namespace
 
@@ -286,17 +306,17 @@ Result<std::vector<StoredDocument>> Cluster::read_documents(const std::string& i
 }
 
 Result<std::vector<std::string>> Cluster::inferred_fields(const std::string& pipeline) {
-  std::vector<std::string> fields, pipelines{pipeline};
-  for (std::size_t at = 0; at < pipelines.size(); ++at) {
-    const std::string name = pipelines[at];
+  PipelineOutputs outputs{{}, {pipeline}};
+  for (std::size_t at = 0; at < outputs.pipelines.size(); ++at) {
+    const std::string name = outputs.pipelines[at];
     const std::string path = std::string("/_ingest/pipeline/").append(http::percent_encode(name));
     const auto response = exchange(http::Method::get, path, {}, {200, 404});
     if (!response.ok()) return response.error();
     rapidjson::Document document;
-    if (!json::read_document(response->body, document)) collect_inferred(document, false, fields, pipelines);
+    if (!json::read_document(response->body, document)) outputs.collect(document);
   }
-  if (!fields.empty()) fields.emplace_back("model_id");  // which stands beside the first of them
-  return fields;
+  if (!outputs.fields.empty()) outputs.fields.emplace_back("model_id");  // which stands beside the first of them
+  return std::move(outputs.fields);
 }
 
 Result<std::string> Cluster::mapping(const std::string& index) {

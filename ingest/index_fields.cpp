@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <set>
 
 #include "base/json/document.h"
 #include "base/json/writer.h"
@@ -156,6 +157,23 @@ IndexFields compare_with_mapping(std::string_view mapping, const std::vector<Att
   }
   if (!result.new_properties.empty()) result.new_properties += '}';
   return result;
+}
+
+std::vector<std::string> demo_models(std::string_view mapping) {
+  std::set<std::string> models;
+  rapidjson::Document document;
+  if (json::read_document(mapping, document)) return {};
+  const Value* fields = &document;
+  for (const char* name : {"_meta", "sightline"}) {
+    if (!fields->IsObject() || !fields->HasMember(name)) return {};
+    fields = &(*fields)[name];
+  }
+  if (!fields->IsObject()) return {};
+  for (const auto& field : fields->GetObject()) {
+    const bool demo = field.value.IsObject() && field.value.HasMember("demo") && field.value["demo"].IsTrue();
+    if (demo) models.emplace(text_in(field.value, "model"));
+  }
+  return {models.begin(), models.end()};
 }
 
 }  // namespace sightline::ingest

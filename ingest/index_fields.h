@@ -25,4 +25,8 @@ struct IndexFields {
 IndexFields compare_with_mapping(std::string_view mapping, const std::vector<Attributes::Field>& fields,
                                  const std::vector<std::string>& binary_fields);
 
+/// The names of the demo models whose vectors an index holds, as `scripts/register_endpoints.sh` notes them in its
+/// mapping's `_meta`. Each once, sorted.
+std::vector<std::string> demo_models(std::string_view mapping);
+
 }  // namespace sightline::ingest

@@ -260,6 +260,10 @@ void prepare_mapping(Cluster& cluster, const Command& command, Preparation& read
   if (ready.attributes) table_fields = ready.attributes->fields();
   if (!command.one_per_row() && command.file_columns.size() > 1)
     table_fields.emplace_back().name = k_column_field;
+  for (const std::string& model : demo_models(*mapping)) {
+    note(model + " is a demo model: it knows drawings only. On photos its hits are chance, whatever their scores "
+                 "(docs/models.md, \"Which model\")");
+  }
   const IndexFields fields = compare_with_mapping(*mapping, table_fields, binary_fields);
   for (const Note& misfit : fields.misfits) {
     note(misfit.name + ": " + misfit.reason);
@@ -340,7 +344,7 @@ int run(int argc, char** argv) {
   } else if (auto fields = (*cluster)->inferred_fields(pipeline); fields.ok()) {
     command.load.inferred_fields = std::move(*fields);
   } else {  // what the pipelines of scripts/register_endpoints.sh write
-    command.load.inferred_fields = {"image_embedding", "model_id"};
+    command.load.inferred_fields = {"image_embedding", "model_id", "model_fingerprint"};
   }
   if (ready->attributes && !command.quiet) print_types(ready->attributes->fields());
   prepare_mapping(**cluster, command, *ready);

@@ -81,3 +81,11 @@ TEST_CASE("fields within objects are found, and those of a point are its own") {
   for (int i = 1; i < 128; ++i) vector += ",0.5";
   CHECK(compare("{}", "{\"file\":\"1.jpg\",\"v\":[" + vector + "]}", {}, "a.ndjson").new_properties.empty());
 }
+
+TEST_CASE("demo models are named from the mapping's _meta") {
+  CHECK(demo_models(R"({"properties":{}})").empty());
+  CHECK(demo_models(R"({"_meta":{"sightline":7}})").empty());
+  CHECK(demo_models(R"({"_meta":{"sightline":{
+      "b":{"model":"jina-clip","demo":true},"a":{"model":"clip","demo":true},"c":{"model":"clip","demo":true},
+      "d":{"model":"cohere"},"e":{"model":"large","demo":false}}}})") == std::vector<std::string>{"clip", "jina-clip"});
+}

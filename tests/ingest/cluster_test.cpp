@@ -1,0 +1,51 @@
+#include "ingest/cluster.h"
+
+#include <doctest/doctest.h>
+#include <map>
+
+#include "server/http/server.h"
+
+using namespace sightline;
+using namespace sightline::ingest;
+
+namespace {
+
+using Fields = std::vector<std::string>;
+
+/// The fields that the loader takes for the pipeline's own, if the cluster has these pipelines.
+Fields inferred(const std::map<std::string, std::string>& pipelines, const std::string& pipeline) {
+  auto server = http::Server::start({}, [&](http::Request&& request, http::Reply reply) {
+    const auto found = pipelines.find(request.path.substr(request.path.rfind('/') + 1));
+    http::Response response;
+    response.status = found == pipelines.end() ? 404 : 200;
+    response.body = found == pipelines.end() ? "{}" : "{\"" + found->first + "\":{\"processors\":[" + found->second + "]}}";
+    reply.send(std::move(response));
+  });
+  REQUIRE(server.ok());
+  ClusterSettings settings;
+  settings.url = "http://127.0.0.1:" + std::to_string((*server)->port());
+  const auto cluster = Cluster::connect(settings);
+  REQUIRE(cluster.ok());
+  const auto fields = (*cluster)->inferred_fields(pipeline);
+  REQUIRE(fields.ok());
+  (*server)->stop();
+  return *fields;
+}
+
+}  // namespace
+
+TEST_CASE("what a pipeline's inference processors write is found, also in pipelines that it calls") {
+  CHECK(inferred({{"p", R"({"set":{"field":"a","value":1}})"}}, "p") == Fields());
+  CHECK(inferred({}, "p") == Fields());
+  CHECK(inferred({{"p", R"({"pipeline":{"name":"q"}})"},
+                  {"q", R"({"inference":{"model_id":"m","input_output":{"input_field":"i","output_field":"v"}}})"}},
+                 "p") == Fields{"v", "model_id"});
+}
+
+TEST_CASE("so is what a vector is renamed to, and what was made beside it") {
+  const std::string made = R"({"inference":{"model_id":"m","input_output":[{"input_field":"i","output_field":"new.v"}]}},
+      {"rename":{"field":"new.made_by_{{new.model_id}}","target_field":"model_fingerprint","override":true}},
+      {"rename":{"field":"new.v","target_field":"image_embedding","override":true}},
+      {"rename":{"field":"old_name","target_field":"name"}})";
+  CHECK(inferred({{"p", made}}, "p") == Fields{"new.v", "model_fingerprint", "image_embedding", "model_id"});
+}
