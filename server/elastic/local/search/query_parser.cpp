@@ -480,9 +480,9 @@ struct NamedQuery {
   std::optional<Query> query = {};
 };
 
-template <Query (*Parse)(const JsonView&, const QueryContext&)>
+template <Query (*Reader)(const JsonView&, const QueryContext&)>
 void read_query(const JsonView&, const JsonView& body, NamedQuery& named) {
-  named.query = Parse(body, named.context);
+  named.query = Reader(body, named.context);
 }
 
 ElasticError unknown_query(const MemberTableBase& table, const JsonView& key, const JsonView& body) {
