@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <doctest/doctest.h>
+#include <latch>
 #include <semaphore>
 #include <stdexcept>
 #include <string>
@@ -70,12 +71,20 @@ TEST_CASE("a request that comes later waits its turn, and what costs nothing tak
   pool.post(held(Lane::document, 1, gate));
   gate.await_arrival();
   std::string order;  // of one thread
+  std::latch done(9);
   const auto note = [&order](char request) { return [&order, request](std::size_t) { order += request; }; };
   pool.post({Lane::document, pictures(6, {0, 1'000'000}), [&](std::size_t i) {
                order += 'A';
-               if (i == 2) pool.post({Lane::document, pictures(3, {0, 1'000'000}), note('b')});
+               if (i == 2) {
+                 pool.post({Lane::document, pictures(3, {0, 1'000'000}), [&](std::size_t) {
+                              order += 'b';
+                              done.count_down();
+                            }});
+               }
+               done.count_down();
              }});
   gate.open();
+  done.wait();  // what is posted to a pool that stops would run at once
   pool.stop();
   CHECK(order == "AAAbAbAbA");
 
