@@ -10,6 +10,7 @@
 #include <utility>
 #include <variant>
 
+#include "base/cancellation.h"
 #include "server/elastic/backend.h"
 #include "server/elastic/front.h"
 #include "server/elastic/gateway/gateway.h"
@@ -119,7 +120,7 @@ class Running : public ElasticServer {
     });
     if (!server) return server.error();
     server_ = std::move(*server);
-    first_look_ = std::thread([this] { backend_->look_behind(); });
+    first_look_ = std::thread([this] { look_behind(); });
     return {};
   }
 
@@ -133,6 +134,7 @@ class Running : public ElasticServer {
 
   void stop(std::chrono::steady_clock::time_point deadline) override {
     if (stopped_.exchange(true) || !server_) return;
+    looking_->cancel(CancelReason::stopping);
     // Work without a request of its own may wait, too, and what waits for the turn of such work.
     timer_->run_at(deadline, [this] { end_waiting(); });
     server_->stop(deadline);
@@ -141,6 +143,15 @@ class Running : public ElasticServer {
   }
 
  private:
+  /// What it finds out is for the log, and nobody waits for it.
+  void look_behind() noexcept {
+    try {
+      const CancellationScope scope(looking_);
+      backend_->look_behind();
+    } catch (...) {  // it was cancelled, or there was no memory for it
+    }
+  }
+
   void end_waiting() {
     front_.shut_down();
     executor_.shut_down();
@@ -163,6 +174,7 @@ class Running : public ElasticServer {
   InferenceExecutor executor_;
   Front front_;
   std::unique_ptr<http::Server> server_;
+  const std::shared_ptr<Cancellation> looking_ = std::make_shared<Cancellation>();
   std::thread first_look_;
   std::chrono::milliseconds drain_timeout_{0};
   std::atomic<bool> stopped_ = false;
