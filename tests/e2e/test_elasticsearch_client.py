@@ -9,6 +9,8 @@ pytestmark = pytest.mark.client
 elasticsearch = pytest.importorskip("elasticsearch")
 from elasticsearch import helpers  # noqa: E402
 
+from conftest import running  # noqa: E402
+
 
 @pytest.fixture()
 def client(server):
@@ -37,6 +39,15 @@ def data_uri(picture):
 def test_info_and_ping(client):
     assert client.ping()
     assert client.info()["version"]["number"].startswith("9.")
+
+
+def test_clients_that_sniff_find_the_one_node(tmp_path):
+    with running("embedded", tmp_path) as server, \
+            elasticsearch.Elasticsearch(server.elasticsearch, sniff_on_start=True, sniff_on_node_failure=True) as sniffing:
+        assert sniffing.ping()
+        assert [node.base_url for node in sniffing.transport.node_pool.all()] == [server.elasticsearch]
+        assert sniffing.license.get()["license"]["type"] == "basic"
+        assert sniffing.cat.health(h="status") == "green\n"
 
 
 def test_the_whole_way_from_pictures_to_hits(server, client, demo_pictures):

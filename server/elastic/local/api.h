@@ -45,7 +45,7 @@ void add_index_routes(rest::Router& router, StoreCore& store);
 void add_document_routes(rest::Router& router, StoreCore& store);
 /// _bulk.
 void add_bulk_routes(rest::Router& router, StoreCore& store);
-/// GET /, cluster health, _cat.
+/// GET /, cluster health, _cat, _license, _nodes/http.
 void add_cluster_routes(rest::Router& router, StoreCore& store);
 /// _search, _count, _msearch, _analyze: done by the search side.
 void add_search_routes(rest::Router& router, StoreCore& store);

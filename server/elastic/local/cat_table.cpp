@@ -77,11 +77,13 @@ std::string human_bytes(std::int64_t bytes, std::string_view fixed) {
 }
 
 std::size_t CatTable::column_named(const std::string& name) const {
-  const auto found = std::find_if(columns_.begin(), columns_.end(), [&](const Column& column) {
-    return column.name == name ||
-           std::find(column.aliases.begin(), column.aliases.end(), name) != column.aliases.end();
-  });
-  return static_cast<std::size_t>(found - columns_.begin());
+  std::size_t found = columns_.size();
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    if (columns_[i].name == name) return i;
+    const auto& aliases = columns_[i].aliases;
+    if (std::find(aliases.begin(), aliases.end(), name) != aliases.end()) found = i;  // the last that has it
+  }
+  return found;
 }
 
 Refusal CatTable::sort_by(const std::string& keys) {

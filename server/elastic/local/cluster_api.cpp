@@ -1,4 +1,4 @@
-// The cluster, as far as one machine has one: GET /, health, _cat.
+// The cluster, as far as one machine has one: GET /, health, _cat, nodes, licence.
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -18,23 +18,79 @@ using http::Request;
 using http::Response;
 using rest::PathParameters;
 
+/// What builds of Elasticsearch say of themselves, in GET / and of each node.
+constexpr const char* k_build =
+    R"("build_flavor":"default","build_type":"tar","build_hash":"0000000000000000000000000000000000000000")";
+
 Response root(StoreCore& store, const Request&, const PathParameters&, const NoParameters&) {
   return json_answer(
       R"({"name":"sightline","cluster_name":"sightline","cluster_uuid":")" + store.cluster_uuid() +
-      R"(","version":{"number":"9.2.0","build_flavor":"default","build_type":"tar",)"
-      R"("build_hash":"0000000000000000000000000000000000000000","build_date":"2025-10-21T00:00:00.000000000Z",)"
+      R"(","version":{"number":"9.2.0",)" + k_build + R"(,"build_date":"2025-10-21T00:00:00.000000000Z",)"
       R"("build_snapshot":false,"lucene_version":"10.3.1","minimum_wire_compatibility_version":"8.19.0",)"
       R"("minimum_index_compatibility_version":"8.0.0"},"tagline":"You Know, for Search"})");
+}
+
+/// The licence that tools ask for before they start: nothing here depends on it, and it has no end.
+Response license(StoreCore& store, const Request&, const PathParameters&, const NoParameters&) {
+  return json_answer(
+      R"({"license":{"status":"active","uid":")" + store.cluster_uuid() +
+      R"(","type":"basic","issue_date":"2025-10-21T00:00:00.000Z","issue_date_in_millis":1761004800000,)"
+      R"("max_nodes":1,"max_resource_units":null,"issued_to":"sightline","issuer":"sightline",)"
+      R"("start_date_in_millis":-1}})");
+}
+
+/// Where clients find this node: the address by which this one did, whatever lies between (a container's
+/// port, a proxy). Nothing if the request names none.
+std::optional<std::string> publish_address(const Request& request) {
+  const auto host = request.headers.get("Host");
+  if (!host || host->empty()) return std::nullopt;
+  const bool has_port = host->find(':', host->starts_with('[') ? host->find(']') : 0) != std::string_view::npos;
+  if (has_port) return std::string(*host);
+  return std::string(*host) + (request.headers.get("X-Forwarded-Proto") == "https" ? ":443" : ":80");
+}
+
+/// What clients that sniff ask for.
+Response nodes_http(StoreCore& store, const Request& request, const PathParameters&, const NoParameters&) {
+  std::string out =
+      R"({"_nodes":{"total":1,"successful":1,"failed":0},"cluster_name":"sightline","nodes":{)";
+  append_key(out, store.cluster_uuid());
+  out += R"({"name":"sightline","version":"9.2.0",)" + std::string(k_build) +
+         R"(,"roles":["data","ingest","master"])";
+  if (const auto address = publish_address(request)) {
+    out += R"(,"http":{"publish_address":)";
+    rest::append_json_string(out, *address);
+    out += R"(,"max_content_length_in_bytes":)" + std::to_string(store.limits().max_body_bytes) + "}";
+  }
+  return json_answer(out + "}}}");
 }
 
 /// Copies of shards: here, and those that one machine has no place for.
 struct Copies {
   std::size_t active = 0, unassigned = 0;
   const char* status() const { return unassigned > 0 ? "yellow" : "green"; }
+  double percent() const {
+    const std::size_t all = active + unassigned;
+    return all == 0 ? 100.0 : 100.0 * static_cast<double>(active) / static_cast<double>(all);
+  }
+  std::string percent_text() const {
+    std::array<char, 16> text{};
+    std::snprintf(text.data(), text.size(), "%.1f%%", percent());
+    return text.data();
+  }
 };
 
 Copies copies_of(const LocalIndex& index) {
   return {1, static_cast<std::size_t>(replicas_of(index.settings()))};
+}
+
+Copies copies_of(const std::vector<IndexPtr>& indices) {
+  Copies all;
+  for (const IndexPtr& index : indices) {
+    const Copies copies = copies_of(*index);
+    all.active += copies.active;
+    all.unassigned += copies.unassigned;
+  }
+  return all;
 }
 
 /// How bad a status is; nothing if it is none.
@@ -128,15 +184,9 @@ Response health(StoreCore& store, const Request&, const PathParameters& path,
   if (!found && found.error().status != 404) return found.error().response();
   const bool missing = !found;
   const std::vector<IndexPtr> indices = missing ? std::vector<IndexPtr>() : *std::move(found);
-  Copies all;
-  for (const IndexPtr& index : indices) {
-    const Copies copies = copies_of(*index);
-    all.active += copies.active;
-    all.unassigned += copies.unassigned;
-  }
+  const Copies all = copies_of(indices);
   const char* status = missing || !store.problem().empty() ? "red" : all.status();
   const bool timed_out = missing || !reached(parameters, status, all);
-  const std::size_t copies = all.active + all.unassigned;
   std::string out = std::string(R"({"cluster_name":"sightline","status":")") + status + R"(","timed_out":)" +
                     (timed_out ? "true" : "false") +
                     R"(,"number_of_nodes":1,"number_of_data_nodes":1,"active_primary_shards":)" +
@@ -145,15 +195,9 @@ Response health(StoreCore& store, const Request&, const PathParameters& path,
                     R"("number_of_in_flight_fetch":0,)" +
                     (parameters.human ? R"("task_max_waiting_in_queue":"0s",)" : "") +
                     R"("task_max_waiting_in_queue_millis":0,)";
-  const double percent =
-      copies == 0 ? 100.0 : 100.0 * static_cast<double>(all.active) / static_cast<double>(copies);
-  if (parameters.human) {
-    std::array<char, 16> text{};
-    std::snprintf(text.data(), text.size(), "%.1f%%", percent);
-    out += std::string(R"("active_shards_percent":")") + text.data() + "\",";
-  }
+  if (parameters.human) out += R"("active_shards_percent":")" + all.percent_text() + "\",";
   out += R"("active_shards_percent_as_number":)";
-  append_decimal(out, percent);
+  append_decimal(out, all.percent());
   if (level != "cluster") out += indices_member(indices, level == "shards");
   return json_answer(out + "}", timed_out ? 408 : 200);
 }
@@ -189,6 +233,16 @@ Response cat_indices(StoreCore& store, const Request& request, const PathParamet
   return table.answer(request, parameters, store.limits());
 }
 
+/// "1795899832" and "21:03:52".
+std::array<std::string, 2> epoch_and_time() {
+  const auto now =
+      std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()).time_since_epoch().count();
+  std::array<char, 16> time{};
+  std::snprintf(time.data(), time.size(), "%02d:%02d:%02d", static_cast<int>(now / 3600 % 24),
+                static_cast<int>(now / 60 % 60), static_cast<int>(now % 60));
+  return {std::to_string(now), time.data()};
+}
+
 Response cat_count(StoreCore& store, const Request& request, const PathParameters& path,
                    const CatParameters& parameters) {
   const auto indices = store.find_all(path.get("index"), {});
@@ -198,15 +252,53 @@ Response cat_count(StoreCore& store, const Request& request, const PathParameter
     const auto lock = store.read_lock();
     for (const IndexPtr& index : *indices) count += index->search().visible_count();
   }
-  const auto now =
-      std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()).time_since_epoch().count();
-  std::array<char, 16> time{};
-  std::snprintf(time.data(), time.size(), "%02d:%02d:%02d", static_cast<int>(now / 3600 % 24),
-                static_cast<int>(now / 60 % 60), static_cast<int>(now % 60));
   CatTable table({{"epoch", {"t", "time"}, "seconds since 1970-01-01 00:00:00"},
                   {"timestamp", {"ts", "hms", "hhmmss"}, "time in HH:MM:SS"},
                   {"count", {"dc", "docs.count", "docsCount"}, "the document count"}});
-  table.add({std::to_string(now), time.data(), std::to_string(count)});
+  const auto [epoch, time] = epoch_and_time();
+  table.add({epoch, time, std::to_string(count)});
+  return table.answer(request, parameters, store.limits());
+}
+
+struct CatHealthParameters : CatParameters {
+  bool with_time = true;  ///< `ts`
+};
+
+Response cat_health(StoreCore& store, const Request& request, const PathParameters&,
+                    const CatHealthParameters& parameters) {
+  IndicesOptions every;
+  every.expand_hidden = true;
+  const auto indices = store.find_all("", every);
+  if (!indices) return indices.error().response();
+  const Copies all = copies_of(*indices);
+  const std::string shards = std::to_string(all.active);
+  std::vector<CatTable::Column> columns = {
+      {"cluster", {"cl"}, "cluster name"},
+      {"status", {"st"}, "health status"},
+      {"node.total", {"nt", "nodeTotal"}, "total number of nodes", true},
+      {"node.data", {"nd", "nodeData"}, "number of nodes that can store data", true},
+      {"shards", {"t", "sh", "shards.total", "shardsTotal"}, "total number of shards", true},
+      {"pri", {"p", "shards.primary", "shardsPrimary"}, "number of primary shards", true},
+      {"relo", {"r", "shards.relocating", "shardsRelocating"}, "number of relocating nodes", true},
+      {"init", {"i", "shards.initializing", "shardsInitializing"}, "number of initializing nodes", true},
+      {"unassign", {"u", "shards.unassigned", "shardsUnassigned"}, "number of unassigned shards", true},
+      {"unassign.pri",
+       {"up", "shards.unassigned.primary", "shardsUnassignedPrimary"},
+       "number of unassigned primary shards",
+       true},
+      {"pending_tasks", {"pt", "pendingTasks"}, "number of pending tasks", true},
+      {"max_task_wait_time", {"mtwt", "maxTaskWaitTime"}, "wait time of longest task pending", true},
+      {"active_shards_percent", {"asp", "activeShardsPercent"}, "active number of shards in percent", true}};
+  std::vector<std::string> row = {"sightline", store.problem().empty() ? all.status() : "red", "1", "1", shards, shards,
+                                  "0", "0", std::to_string(all.unassigned), "0", "0", "-", all.percent_text()};
+  if (parameters.with_time) {
+    columns.insert(columns.begin(), {{"epoch", {"t", "time"}, "seconds since 1970-01-01 00:00:00"},
+                                     {"timestamp", {"ts", "hms", "hhmmss"}, "time in HH:MM:SS"}});
+    const auto now = epoch_and_time();
+    row.insert(row.begin(), now.begin(), now.end());
+  }
+  CatTable table(std::move(columns));
+  table.add(std::move(row));
   return table.answer(request, parameters, store.limits());
 }
 
@@ -285,6 +377,29 @@ const rest::ParameterTable<CatIndicesParameters> k_cat_indices_parameters{
      timeout_rows<CatIndicesParameters>(false), local_rows<CatIndicesParameters>()}};
 const rest::ParameterTable<CatParameters> k_cat_count_parameters{{cat_rows<CatParameters>(false)}};
 
+std::vector<rest::Parameter<CatHealthParameters>> cat_health_rows() {
+  using namespace rest::parameter;
+  return {{"ts", "flag", into<&CatHealthParameters::with_time, flag>, "`false` leaves the time out"}};
+}
+
+const rest::ParameterTable<CatHealthParameters> k_cat_health_parameters{
+    {cat_rows<CatHealthParameters>(false), cat_health_rows()}};
+
+std::vector<rest::Parameter<NoParameters>> license_rows() {
+  using namespace rest::parameter;
+  return {no_effect("accept_enterprise", "flag", check_flag, "the licence is a basic one")};
+}
+
+std::vector<rest::Parameter<NoParameters>> nodes_rows() {
+  using namespace rest::parameter;
+  return {no_effect("flat_settings", "flag", check_flag, "no settings are shown"),
+          no_effect("timeout", "time", check_time, "no other node is asked")};
+}
+
+const rest::ParameterTable<NoParameters> k_license_parameters{
+    {license_rows(), local_rows<NoParameters>(), timeout_rows<NoParameters>(false)}};
+const rest::ParameterTable<NoParameters> k_nodes_parameters{{nodes_rows()}};
+
 }  // namespace
 
 void add_cluster_routes(rest::Router& router, StoreCore& store) {
@@ -297,6 +412,10 @@ void add_cluster_routes(rest::Router& router, StoreCore& store) {
     add({get}, pattern, k_cat_indices_parameters, cat_indices);
   for (const char* pattern : {"/_cat/count", "/_cat/count/{index}"})
     add({get}, pattern, k_cat_count_parameters, cat_count);
+  add({get}, "/_cat/health", k_cat_health_parameters, cat_health);
+  add({get}, "/_license", k_license_parameters, license);
+  for (const char* pattern : {"/_nodes/http", "/_nodes/_all/http"})
+    add({get}, pattern, k_nodes_parameters, nodes_http);
 }
 
 }  // namespace sightline::elastic

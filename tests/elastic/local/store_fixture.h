@@ -6,12 +6,14 @@
 #include <doctest/doctest.h>
 #include <filesystem>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <rapidjson/document.h>
 #include <rapidjson/pointer.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "server/elastic/local/local_store.h"
@@ -62,7 +64,13 @@ class StoreFixture {
   void close() { store_.reset(); }
 
   Reply call(http::Method method, const std::string& target, std::string body = {}) const {
+    return call_with({}, method, target, std::move(body));
+  }
+  /// The same with header fields.
+  Reply call_with(std::initializer_list<std::pair<const char*, std::string>> headers, http::Method method,
+                  const std::string& target, std::string body = {}) const {
     http::Request request;
+    for (const auto& [name, value] : headers) request.headers.add(name, value);
     request.method = method;
     const std::size_t mark = target.find('?');
     request.path = target.substr(0, mark);

@@ -63,7 +63,7 @@ class RequestBench : public StoreFixture {
   std::string ask(Method method, const std::string& target, const std::string& body) {
     const Reply reply = call(method, target, body);
     static const std::regex k_changing(
-        R"re("_id":"[\w-]{20}"|"(took|_seq_no|_version|creation_date|uuid|index_uuid|creation_date_string)":("[^"]*"|\d+)|"result":"\w+")re");
+        R"re("_id":"[\w-]{20}"|"(took|_seq_no|_version|creation_date|uuid|index_uuid|creation_date_string)":("[^"]*"|\d+)|"result":"\w+"|\d{10} \d\d:\d\d:\d\d)re");
     return std::to_string(reply.status) + std::regex_replace(reply.body, k_changing, "");
   }
 };

@@ -1,9 +1,12 @@
 #include <atomic>
 #include <fstream>
+#include <regex>
+#include <sstream>
 #include <thread>
 #include <vector>
 
 #include "tests/elastic/local/store_fixture.h"
+#include "tests/source_folder.h"
 
 namespace sightline::elastic {
 namespace {
@@ -335,6 +338,59 @@ TEST_CASE("_cat filters, sorts and explains its columns, by all their names") {
         "epoch     | t,time                  | seconds since 1970-01-01 00:00:00\n"
         "timestamp | ts,hms,hhmmss           | time in HH:MM:SS                 \n"
         "count     | dc,docs.count,docsCount | the document count               \n");
+}
+
+TEST_CASE("_cat/health prints the health in columns") {
+  StoreFixture store;
+  store.put("/whole", R"({"settings":{"number_of_replicas":0}})");
+  CHECK(store.get("/_cat/health?h=cluster,st,nt,t,pri,u,asp").body == "sightline green 1 1 1 0 100.0%\n");
+  store.put("/wanting");
+  CHECK(store.get("/_cat/health?ts=false&v").body ==
+        "cluster   status node.total node.data shards pri relo init unassign unassign.pri pending_tasks "
+        "max_task_wait_time active_shards_percent\n"
+        "sightline yellow          1         1      2   2    0    0        1            0             0      "
+        "            -                 66.7%\n");
+  CHECK(store.get("/_cat/health?format=json&h=status,active_shards_percent").body ==
+        R"([{"status":"yellow","active_shards_percent":"66.7%"}])");
+  CHECK(store.get("/_cat/health?format=json").at("/0/timestamp").size() == 8);
+  CHECK(store.get("/_cat/health?help").body.starts_with(
+      "epoch                 | t,time                                               | seconds since 1970-01-01 "
+      "00:00:00  \n"));
+  CHECK(store.get("/_cat/health?ts=perhaps").status == 400);
+}
+
+TEST_CASE("the indices of es_config are green on one machine") {
+  StoreFixture store;
+  std::size_t count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(source_folder() / "es_config" / "indices")) {
+    std::ifstream file(entry.path());
+    std::stringstream text;
+    text << file.rdbuf();
+    const std::string body = std::regex_replace(text.str(), std::regex("\"@DIMS:[^@]*@\""), "4");
+    CHECK(store.put("/i" + std::to_string(++count), body).status == 200);
+  }
+  CHECK(count >= 4);
+  CHECK(store.get("/_cluster/health").at("/status") == "green");
+}
+
+TEST_CASE("clients that ask for the licence and the nodes find one of each") {
+  StoreFixture store;
+  CHECK(store.get("/_license").at("/license/status") == "active");
+  CHECK(store.get("/_license").at("/license/type") == "basic");
+  CHECK(store.get("/_license?accept_enterprise=maybe").status == 400);
+  const auto published = [&](const std::string& host, const char* path = "/_nodes/http") {
+    const Reply reply = store.call_with({{"Host", host}}, http::Method::get, path);
+    CHECK(reply.at("/_nodes/total") == "1");
+    const std::string node = "/nodes/" + store.get("/").at("/cluster_uuid");
+    CHECK(reply.at((node + "/name").c_str()) == "sightline");
+    CHECK(reply.at((node + "/roles").c_str()) == R"(["data","ingest","master"])");
+    return reply.at((node + "/http/publish_address").c_str());
+  };
+  CHECK(published("127.0.0.1:9200") == "127.0.0.1:9200");
+  CHECK(published("[::1]:9201", "/_nodes/_all/http") == "[::1]:9201");
+  CHECK(published("[::1]") == "[::1]:80");
+  CHECK(published("store.example") == "store.example:80");
+  CHECK(published("") == "");
 }
 
 TEST_CASE("a folder is held by one store at a time") {
