@@ -70,10 +70,11 @@ class Table {
         ->type_name("SIZE");
   }
 
-  /// A span of time: 500ms, 10s, 1m.
+  /// A span of time: 500ms, 10s, 1m, 24h.
   void time(const std::string& flag, std::chrono::milliseconds& target, const std::string& shown,
             const std::string& text) {
-    static const std::map<std::string, std::int64_t> units{{"ms", 1}, {"s", 1000}, {"m", 60'000}};
+    static const std::map<std::string, std::int64_t> units{
+        {"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}};
     const auto read = [&target](const std::int64_t& ms) { target = std::chrono::milliseconds(ms); };
     app_.add_option_function<std::int64_t>(flag, read, text)
         ->transform(plain(CLI::AsNumberWithUnit(units, CLI::AsNumberWithUnit::UNIT_REQUIRED)))
@@ -114,6 +115,12 @@ void add_elasticsearch_limits(Table& table, elastic::Limits& limits) {
   table.count("--elasticsearch-max-buckets", limits.max_buckets,
               "Buckets in one answer; as search.max_buckets");
   table.count("--elasticsearch-max-searches", limits.max_searches, "Searches in one _msearch");
+  table.count("--elasticsearch-max-scrolls", limits.max_scrolls,
+              "Scrolls and points in time open at once; as search.max_open_scroll_context");
+  table.bytes("--elasticsearch-max-scroll-bytes", limits.max_scroll_bytes, "64MB",
+              "That all of them keep: 16 bytes a hit of a scroll, and what it is sorted by");
+  table.time("--elasticsearch-max-keep-alive", limits.max_keep_alive, "24h",
+             "How long one may be kept between two requests; as search.max_keep_alive");
   table.count("--elasticsearch-max-analyzed-tokens", limits.max_analyzed_tokens,
               "Tokens that one _analyze may give; as index.analyze.max_token_count");
   table.count("--elasticsearch-max-get-documents", limits.max_get_documents, "Documents in one _mget");

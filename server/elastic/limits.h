@@ -26,6 +26,9 @@ struct Limits {
   std::size_t max_aggregations = 256;
   std::size_t max_buckets = 65'536;  ///< of one answer; as search.max_buckets
   std::size_t max_searches = 1000;  ///< of one _msearch
+  std::size_t max_scrolls = 500;  ///< and points in time, open at once; as search.max_open_scroll_context
+  std::size_t max_scroll_bytes = 64u << 20;  ///< that all of them keep
+  std::chrono::milliseconds max_keep_alive{86'400'000};  ///< as search.max_keep_alive
   std::size_t max_analyzed_tokens = 10'000;  ///< of one _analyze; as index.analyze.max_token_count
 
   // documents and indices

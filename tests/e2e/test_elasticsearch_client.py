@@ -50,6 +50,49 @@ def test_clients_that_sniff_find_the_one_node(tmp_path):
         assert sniffing.cat.health(h="status") == "green\n"
 
 
+def fill_numbers(client, count):
+    client.indices.create(index="numbers", mappings={"properties": {"n": {"type": "long"}}})
+    documents = ({"_index": "numbers", "_id": str(i), "n": i} for i in range(count))
+    assert helpers.bulk(client, documents, refresh=True) == (count, [])
+
+
+def write_meanwhile(client, step):
+    client.index(index="numbers", id=str((step * 17) % 250), document={"n": -step, "again": True}, refresh=True)
+    client.index(index="numbers", id=f"new {step}", document={"n": step}, refresh=True)
+
+
+@pytest.mark.parametrize("order", [{}, {"preserve_order": True, "query": {"sort": [{"n": "desc"}]}}], ids=["by place", "by number"])
+def test_scan_finds_each_document_once_while_others_write(client, order):
+    fill_numbers(client, 250)
+    found = []
+    for hit in helpers.scan(client, index="numbers", size=20, scroll="1m", **order):
+        found.append(hit["_id"])
+        if len(found) % 5 == 0:
+            write_meanwhile(client, len(found))
+    assert sorted(found, key=int) == [str(i) for i in range(250)]
+    if order:
+        assert found == [str(i) for i in reversed(range(250))]
+    with pytest.raises(elasticsearch.NotFoundError, match="search_context_missing_exception|search_phase_execution_exception"):
+        scroll_id = client.search(index="numbers", scroll="1m", size=1)["_scroll_id"]
+        assert client.clear_scroll(scroll_id=scroll_id)["num_freed"] == 1
+        client.scroll(scroll_id=scroll_id, scroll="1m")
+
+
+def test_a_point_in_time_is_paged_while_others_write(client):
+    fill_numbers(client, 250)
+    point = client.open_point_in_time(index="numbers", keep_alive="1m")["id"]
+    found, after = [], {}
+    while hits := (page := client.search(pit={"id": point, "keep_alive": "1m"}, sort=["_shard_doc"], size=20, **after))["hits"]["hits"]:
+        point = page["pit_id"]
+        found += [hit["_id"] for hit in hits]
+        after = {"search_after": hits[-1]["sort"]}
+        write_meanwhile(client, len(found))
+    assert sorted(found, key=int) == [str(i) for i in range(250)]
+    assert client.close_point_in_time(id=point)["num_freed"] == 1
+    with pytest.raises(elasticsearch.NotFoundError):
+        client.search(pit={"id": point})
+
+
 def test_the_whole_way_from_pictures_to_hits(server, client, demo_pictures):
     created = client.inference.put(task_type="text_embedding", inference_id="clip", inference_config=endpoint(server))
     dims = created["service_settings"]["dimensions"]

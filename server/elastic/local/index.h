@@ -61,6 +61,8 @@ struct IndicesOptions {
   bool allow_no_indices = true;     ///< wildcards may fit nothing
   bool expand_open = true;          ///< wildcards find indices
   bool expand_hidden = false;       ///< and hidden ones
+
+  bool operator==(const IndicesOptions&) const = default;
 };
 
 /// Reads expand_wildcards: a comma list of `open`, `closed`, `hidden`, `none`, `all`. Errors: other words.

@@ -208,7 +208,7 @@ Refusal check_value(const std::string& name, const std::string& value, const Lim
   if (setting->kind == Kind::flag && value != "true" && value != "false") {
     return illegal_argument("Failed to parse value [" + value + "] as only [true] or [false] are allowed.");
   }
-  if (setting->kind == Kind::time && !rest::is_time(value)) {
+  if (setting->kind == Kind::time && !rest::read_time(value)) {
     return illegal_argument("failed to parse setting [" + name + "] with value [" + value +
                             "] as a time value: unit is missing or unrecognized");
   }

@@ -61,7 +61,7 @@ Result<std::unique_ptr<Store>> open_local_store(const std::filesystem::path& fol
 }
 
 void add_search_routes(rest::Router& router, StoreCore& store) {
-  add_search_handlers(router, store);
+  add_search_handlers(router, store, store.search_contexts());
   router.add({http::Method::post}, "/{index}/_delete_by_query",
              [](const http::Request&, const rest::PathParameters&) {
                return rest::not_supported("[_delete_by_query]", "delete documents by their _id").response();

@@ -11,6 +11,7 @@
 #include "base/base64.h"
 #include "base/cancellation.h"
 #include "server/elastic/local/index_names.h"
+#include "server/elastic/local/search/search_contexts.h"
 #include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/json_tape.h"
 
@@ -93,7 +94,8 @@ StoreCore::StoreCore(const std::filesystem::path& folder, std::unique_ptr<StoreF
       file_(files_->database()),
       health_(std::move(warn)),
       readers_(file_),
-      now_(std::move(now)) {}
+      now_(std::move(now)),
+      search_contexts_(std::make_unique<SearchContexts>(limits_, now_)) {}
 
 StoreCore::~StoreCore() {
   indices_.clear();  // their search sides hold statements of the writer
@@ -215,6 +217,7 @@ std::string StoreCore::problem() {
 }
 
 void StoreCore::check() {
+  search_contexts_->drop_expired();
   if (!check_files()) return;
   if (!health_.write_failed()) return health_.works();
   const std::unique_lock<TurnMutex> writing(write_mutex_, std::try_to_lock);

@@ -25,6 +25,7 @@
 
 namespace sightline::elastic {
 
+class SearchContexts;
 using IndexPtr = std::shared_ptr<LocalIndex>;
 
 /// What a new index is made of.
@@ -81,11 +82,13 @@ class StoreCore : public IndexLookup {
   Refusal change_aliases(const std::vector<AliasChange>& changes);
 
   const Limits& limits() const override { return limits_; }
+  SearchContexts& search_contexts() const { return *search_contexts_; }
   const std::string& cluster_uuid() const { return cluster_uuid_; }
 
   /// Why writes are refused or failed last, in words; empty if they work.
   std::string problem();
-  /// The same, and tries whether writes work again after they failed. To be called every second or so.
+  /// The same, and tries whether writes work again after they failed; lets go of scrolls that have expired. To
+  /// be called every second or so.
   void check();
 
  private:
@@ -130,6 +133,7 @@ class StoreCore : public IndexLookup {
   mutable sqlite::ReaderPool readers_;
   mutable VisibilityLock visibility_;
   const Now now_;
+  const std::unique_ptr<SearchContexts> search_contexts_;
   mutable TurnMutex write_mutex_;  // one writer: guards writer_ and retired_; taken before the other two
   /// When what was committed first without being seen shall be; max: nothing waits.
   mutable std::atomic<std::chrono::steady_clock::time_point> refresh_due_{

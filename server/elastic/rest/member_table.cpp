@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <utility>
 
 namespace sightline::elastic::rest {
@@ -156,18 +157,25 @@ void only_zero(const JsonView& value, std::string_view name) {
 }
 void check_time(const JsonView& value, std::string_view name) {
   const std::string text = read_text(value, name);
-  if (is_time(text)) return;
+  if (read_time(text)) return;
   refuse(illegal_argument("failed to parse setting [" + std::string(name) + "] with value [" + shortened(text) +
                           "] as a time value: unit is missing or unrecognized"));
 }
 
-bool is_time(std::string_view text) {
-  if (text == "-1" || text == "0") return true;
+std::optional<std::chrono::milliseconds> read_time(std::string_view text) {
+  using std::chrono::milliseconds;
+  if (text == "-1" || text == "0") return milliseconds(text == "0" ? 0 : -1);
   double number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || !std::isfinite(number)) return std::nullopt;
   const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
-  constexpr std::array<std::string_view, 7> k_units = {"nanos", "micros", "ms", "s", "m", "h", "d"};
-  return error == std::errc() && std::find(k_units.begin(), k_units.end(), unit) != k_units.end();
+  constexpr std::array<std::pair<std::string_view, double>, 7> k_units = {
+      {{"nanos", 1e-6}, {"micros", 1e-3}, {"ms", 1}, {"s", 1e3}, {"m", 6e4}, {"h", 3.6e6}, {"d", 8.64e7}}};
+  const auto found =
+      std::find_if(k_units.begin(), k_units.end(), [&](const auto& one) { return one.first == unit; });
+  if (found == k_units.end()) return std::nullopt;
+  constexpr double k_longest = 1e15;  // far beyond every limit, and within what the clock can count
+  return milliseconds(static_cast<std::int64_t>(std::clamp(number * found->second, -k_longest, k_longest)));
 }
 
 ElasticError not_supported(std::string_view what, std::string_view more) {

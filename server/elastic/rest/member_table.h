@@ -1,7 +1,9 @@
 // The members of request bodies: what each is called, what values it takes, and what is done with it.
 #pragma once
 
+#include <chrono>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -208,8 +210,8 @@ void only_true(const JsonView& value, std::string_view name);
 void only_zero(const JsonView& value, std::string_view name);
 void check_time(const JsonView& value, std::string_view name);
 
-/// A time as Elasticsearch writes it: "30s", "1.5h", "-1", "0".
-bool is_time(std::string_view text);
+/// A time as Elasticsearch writes it: "30s", "1.5h", "-1" (none), "0". Nothing if it is none.
+std::optional<std::chrono::milliseconds> read_time(std::string_view text);
 
 /// illegal_argument_exception "[name] is not supported by the embedded store", and what else is to be said.
 ElasticError not_supported(std::string_view what, std::string_view more = {});

@@ -78,9 +78,13 @@ void check_positive(std::string_view name, const std::string& text) {
   if (integer(name, text) < 1) refuse(illegal_argument(std::string(name) + " must be >= 1"));
 }
 void check_time(std::string_view name, const std::string& text) {
-  if (is_time(text)) return;
+  if (read_time(text)) return;
   refuse(illegal_argument("failed to parse setting " + quoted(name) + " with value " +
                           quoted(shortened(text)) + " as a time value: unit is missing or unrecognized"));
+}
+std::chrono::milliseconds time(std::string_view name, const std::string& text) {
+  check_time(name, text);
+  return *read_time(text);
 }
 void check_text(std::string_view, const std::string&) {}
 

@@ -1,6 +1,7 @@
 // The parameters of a route's URL: what each is called, how its value is written, and what is done with it.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
@@ -63,6 +64,7 @@ std::int32_t integer(std::string_view name, const std::string& text);
 std::int64_t long_integer(std::string_view name, const std::string& text);
 float decimal(std::string_view name, const std::string& text);
 std::string text(std::string_view name, const std::string& text);
+std::chrono::milliseconds time(std::string_view name, const std::string& text);
 
 /// Reads by `Read` into a field of the Target.
 template <auto Field, auto Read>

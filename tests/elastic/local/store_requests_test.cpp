@@ -59,12 +59,24 @@ class RequestBench : public StoreFixture {
     post("/l/_refresh");
   }
 
-  /// Status and answer, without what differs from call to call.
+  /// Status and answer, without what differs from call to call. `$SCROLL` and `$PIT` stand for new ones.
   std::string ask(Method method, const std::string& target, const std::string& body) {
-    const Reply reply = call(method, target, body);
+    const Reply reply = call(method, with_contexts(target), with_contexts(body));
     static const std::regex k_changing(
         R"re("_id":"[\w-]{20}"|"(took|_seq_no|_version|creation_date|uuid|index_uuid|creation_date_string)":("[^"]*"|\d+)|"result":"\w+"|\d{10} \d\d:\d\d:\d\d)re");
-    return std::to_string(reply.status) + std::regex_replace(reply.body, k_changing, "");
+    static const std::regex k_context_id(R"re("(_scroll_id|pit_id|id)":"[\w-]{32}")re");
+    return std::to_string(reply.status) +
+           std::regex_replace(std::regex_replace(reply.body, k_changing, ""), k_context_id, "\"$1\":\"\"");
+  }
+
+ private:
+  std::string with_contexts(std::string text) const {
+    const auto fill_in = [&](const std::string& mark, const auto& open) {
+      if (const std::size_t at = text.find(mark); at != text.npos) text.replace(at, mark.size(), open());
+    };
+    fill_in("$SCROLL", [&] { return get("/l/_search?scroll=10m&size=1").at("/_scroll_id"); });
+    fill_in("$PIT", [&] { return post("/l/_pit?keep_alive=10m").at("/id"); });
+    return text;
   }
 };
 
@@ -95,6 +107,14 @@ const std::map<std::string, Place>& places() {
       {"search body", {.body = "{@}"}},
       {"search body|search_after", {.body = R"({"sort":["price"],@})"}},
       {"search body|track_scores", {.body = R"({"sort":["price"],@})"}},
+      {"search body|pit", {.target = "/_search", .body = "{@}"}},
+      {"search body, `pit`", {.target = "/_search", .body = R"({"pit":{"id":"$PIT",@}})"}},
+      {"search body, `pit`|id", {.target = "/_search", .body = R"({"pit":{@}})"}},
+      {"`_search/scroll` body", {.target = "/_search/scroll", .body = R"({"scroll_id":"$SCROLL",@})"}},
+      {"`_search/scroll` body|scroll_id", {.target = "/_search/scroll", .body = "{@}"}},
+      {"`_search/scroll` body of a DELETE", {.method = Method::delete_, .target = "/_search/scroll", .body = "{@}"}},
+      {"`_pit` body", {.target = "/l/_pit?keep_alive=1m", .body = "{@}"}},
+      {"`_pit` body of a DELETE", {.method = Method::delete_, .target = "/_pit", .body = "{@}"}},
       {"search body, `knn`", {.body = R"({"knn":{)" + knn + ",@}}"}},
       {"search body, `knn`|field", {.body = R"({"knn":{"query_vector":[1,0],@}})"}},
       {"search body, `knn`|query_vector", {.body = R"({"knn":{"field":"v",@}})"}},
@@ -160,7 +180,7 @@ const std::map<std::string, Place>& places() {
       {"sort by a field|mode", {.body = R"({"sort":[{"tags":{@}}]})"}},
       {"sort by a field|unmapped_type", {.body = R"({"sort":[{"nofield":{@}}]})"}},
       {"sort by a field|format", {.body = R"({"sort":[{"listed":{@}}]})"}},
-      {"sort by `_doc`", {.body = R"({"sort":[{"_doc":{@}}]})"}},
+      {"sort by `_doc` or `_shard_doc`", {.body = R"({"sort":[{"_doc":{@}}]})"}},
       {"sort by `_score`", {.body = R"({"query":{"match":{"title":"house"}},"sort":[{"_score":{@}}]})"}},
       {"aggregation", {.body = R"({"size":0,"aggs":{"a":{@}}})"}},
       {"aggregation|meta", {.body = R"({"size":0,"aggs":{"a":{"max":{"field":"price"},@}}})"}},
@@ -219,6 +239,9 @@ std::vector<std::string> values_for(const std::string& name) {
   static const std::map<std::string, std::vector<std::string>> known = {
       {"query", {R"("white")", R"("pool")", R"({"match_all":{}})", R"({"term":{"city":"Lyon"}})"}},
       {"filter", {R"({"match_all":{}})", R"({"term":{"city":"Nice"}})"}},
+      {"pit", {R"({"id":"$PIT"})"}},
+      {"id", {R"("$PIT")"}},
+      {"scroll_id", {R"("$SCROLL")"}},
       {"post_filter", {R"({"term":{"city":"Lyon"}})"}},
       {"must", {R"({"term":{"city":"Lyon"}})"}},
       {"must_not", {R"({"term":{"city":"Lyon"}})"}},
@@ -319,6 +342,11 @@ bool shows_by_refusal(const std::string& where) {
                                              "`_bulk` line of an action, if_primary_term",
                                              "`_bulk` line of an action, op_type",
                                              "`_update` body, doc_as_upsert",
+                                             "search body, `pit`, id",
+                                             "search body, `pit`, keep_alive",
+                                             "`_search/scroll` body, scroll_id",
+                                             "`_search/scroll` body of a DELETE, scroll_id",
+                                             "`_pit` body of a DELETE, id",
                                              "query `match`, lenient",
                                              "query `multi_match`, lenient",
                                              "query `range`, format"};
@@ -432,13 +460,15 @@ struct RouteCall {
 
 RouteCall call_of(const rest::Router::RouteInfo& route, const std::string& index) {
   RouteCall call{route.methods.front(), route.pattern, ""};
-  for (const auto& [part, text] : {std::pair<std::string, std::string>{"{index}", index}, {"{id}", "1"}, {"{name}", "*"}}) {
+  for (const auto& [part, text] : {std::pair<std::string, std::string>{"{index}", index}, {"{id}", "1"}, {"{name}", "*"}, {"{scroll_id}", "$SCROLL"}}) {
     if (const std::size_t at = call.target.find(part); at != call.target.npos)
       call.target.replace(at, part.size(), text);
   }
   const auto has = [&](const char* part) { return route.pattern.find(part) != route.pattern.npos; };
   const bool writes = call.method == Method::put || call.method == Method::post;
   if (has("_search")) call.body = k_search;
+  if (has("/_search/scroll"))
+    call.body = call.method == Method::get && !has("{scroll_id}") ? R"({"scroll_id":"$SCROLL"})" : "";
   if (has("_msearch")) call.body = std::string("{}\n") + std::regex_replace(k_search, std::regex("\n"), "") + "\n";
   if (has("_analyze")) call.body = R"({"text":"White House","field":"city"})";
   if (has("_mget")) call.body = R"({"docs":[{"_index":"l","_id":"1"}]})";
@@ -467,6 +497,7 @@ std::vector<std::string> values_of(const rest::ParameterInfo& row) {
       {"_source_excludes", {"city", "price"}}, {"pipeline", {"_none", "missing"}},
       {"wait_for_events", {"normal"}},         {"index", {"l", "missing"}},
       {"if_seq_no", {"0", "70"}},              {"if_primary_term", {"1", "2"}},
+      {"scroll_id", {"$SCROLL", "one"}},
       {"format", {"json", "text"}},            {"batched_reduce_size", {"2"}},
       {"wait_for_active_shards", {"1", "0", "all", "70"}}};
   if (const auto found = known.find(std::string(row.name)); found != known.end()) return found->second;
@@ -514,7 +545,10 @@ TEST_CASE_FIXTURE(RequestBench, "each parameter that a URL may have is read, ref
                                 : row.name == "s"                ? "l,m"
                                                                  : "l";
       const bool makes_index = route.methods.front() == Method::put && route.pattern == "/{index}";
-      const RouteCall request = call_of(route, makes_index ? "x" : index);
+      RouteCall request = call_of(route, makes_index ? "x" : index);
+      if (row.name == "scroll_id") request.body.clear();  // the one in the body comes first
+      const std::string needed =
+          route.pattern == "/{index}/_pit" && row.name != "keep_alive" ? "keep_alive=1m&" : "";
       const auto ask = [&](const std::string& parameters) {
         if (makes_index) remove("/x");
         std::string answer =
@@ -526,7 +560,7 @@ TEST_CASE_FIXTURE(RequestBench, "each parameter that a URL may have is read, ref
         return answer;
       };
       const std::string where = std::string(to_string(request.method)) + " " + request.target + " " + std::string(row.name);
-      const std::string name = beside(row.name) + std::string(row.name) + "=";
+      const std::string name = needed + beside(row.name) + std::string(row.name) + "=";
       if (row.treatment == Treatment::refused || !takes_any_text(row)) {
         const std::string answer = ask(name + "snow");
         CHECK_MESSAGE(answer[0] == '4', where << "=snow: " << answer.substr(0, 200));
@@ -539,7 +573,7 @@ TEST_CASE_FIXTURE(RequestBench, "each parameter that a URL may have is read, ref
         const std::string answer = ask(name + value);
         if (row.treatment == Treatment::done || answer[0] != '4') answers.insert(answer);
       }
-      answers.insert(ask(beside(row.name)));
+      answers.insert(ask(needed + beside(row.name)));
       if (row.treatment == Treatment::done) {
         CHECK_MESSAGE(answers.size() > 1, where << ": no value changes the answer");
       } else {

@@ -22,6 +22,9 @@ double as_double(const SortValue& value) {
   return 0;
 }
 
+/// Places in indices one after the other, in numbers that every client's JSON can hold.
+constexpr int k_place_bits = 40;
+
 /// Negative, zero or positive as `a` comes before, with or behind `b` when sorting by that key.
 int order_of(const SortKey& key, const SortValue& a, const SortValue& b) {
   const bool a_missing = a.index() == 0, b_missing = b.index() == 0;
@@ -44,7 +47,8 @@ int order_of(const SortKey& key, const SortValue& a, const SortValue& b) {
 
 int order_of(const std::vector<SortKey>& sort, const std::vector<SortValue>& a,
              const std::vector<SortValue>& b) {
-  for (std::size_t i = 0; i < sort.size(); ++i) {
+  // search_after may leave out the key that only breaks ties.
+  for (std::size_t i = 0; i < std::min(sort.size(), b.size()); ++i) {
     if (const int order = order_of(sort[i], a[i], b[i]); order != 0) return order;
   }
   return 0;
@@ -78,7 +82,8 @@ T chosen(std::span<const T> values, SortKey::Mode mode, bool descending) {
 /// Where the values of one sort key come from in one index.
 class KeySource {
  public:
-  KeySource(const ShardView& shard, const SortKey& key) : key_(key) {
+  KeySource(const ShardView& shard, std::size_t shard_number, const SortKey& key)
+      : shard_(shard), shard_number_(shard_number), key_(key) {
     if (key.kind != SortKey::Kind::field) return;
     const FieldPtr field = shard.mapping->find(key.field);
     if (!field) {
@@ -109,7 +114,9 @@ class KeySource {
 
   SortValue value(Doc doc, float score) const {
     if (key_.kind == SortKey::Kind::score) return static_cast<double>(score);
-    if (key_.kind == SortKey::Kind::document) return static_cast<std::int64_t>(doc);
+    if (key_.kind == SortKey::Kind::document) return shard_.place(doc);
+    if (key_.kind == SortKey::Kind::shard_document)
+      return (static_cast<std::int64_t>(shard_number_) << k_place_bits) + shard_.place(doc);
     if (integers_) {
       if (const auto values = integers_->of(doc); !values.empty())
         return chosen(values, key_.mode, key_.descending);
@@ -160,6 +167,8 @@ class KeySource {
     return best;
   }
 
+  const ShardView& shard_;
+  const std::size_t shard_number_;
   const SortKey& key_;
   const KeywordColumn* keywords_ = nullptr;
   const IntegerColumn* integers_ = nullptr;
@@ -196,7 +205,7 @@ SortValue after_value(const ShardView& shard, const SortKey& key, const std::opt
 
 std::vector<SortValue> after_values(const ShardView& shard, const SearchBody& body) {
   std::vector<SortValue> values;
-  for (std::size_t i = 0; i < body.sort.size(); ++i) {
+  for (std::size_t i = 0; i < body.search_after->size(); ++i) {
     values.push_back(after_value(shard, body.sort[i], (*body.search_after)[i]));
   }
   return values;
@@ -216,7 +225,7 @@ bool comes_before(const std::vector<SortKey>& sort, const Hit& a, const Hit& b) 
 std::vector<Hit> best_hits(const ShardView& shard, std::size_t shard_number, const ScoredDocs& matches,
                            const SearchBody& body, std::size_t count) {
   std::vector<KeySource> sources;
-  for (const SortKey& key : body.sort) sources.emplace_back(shard, key);
+  for (const SortKey& key : body.sort) sources.emplace_back(shard, shard_number, key);
   std::vector<SortValue> after;
   if (body.search_after) after = after_values(shard, body);
   if (count == 0) return {};

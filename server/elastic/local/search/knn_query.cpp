@@ -35,7 +35,7 @@ ScoredDocs run_knn(const ShardView& shard, const QueryRunner& runner, const KnnQ
   const VectorColumn* column = field ? memory.vectors(field->path) : nullptr;
   if (!column) return out;
 
-  DocSet allowed = memory.live();
+  DocSet allowed = shard.searchable();
   for (const QueryPtr& filter : knn.filters) allowed &= runner.filter(*filter);
   const std::vector<float> query =
       compares_directions(field->similarity) ? unit_length(knn.vector) : knn.vector;

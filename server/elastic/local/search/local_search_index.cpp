@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 #include <sqlite3.h>
+#include <string>
+#include <unordered_map>
 
 namespace sightline::elastic {
 namespace {
@@ -180,7 +182,15 @@ void LocalSearchIndex::commit() {
 }
 
 void LocalSearchIndex::refresh() {
-  for (Added& added : waiting_) memory_.append(added.doc, std::move(added.document));
+  std::unordered_map<std::string, std::int64_t> origins;  // of documents that go, by their _id
+  for (const std::int64_t number : removed_) {
+    if (const auto doc = memory_.find(number)) origins.emplace(memory_.id(*doc), memory_.origin(*doc));
+  }
+  for (Added& added : waiting_) {
+    const auto replaced = origins.find(added.document.id);
+    memory_.append(added.doc, std::move(added.document),
+                   replaced == origins.end() ? added.doc : replaced->second);
+  }
   for (const std::int64_t doc : removed_) memory_.remove(doc);
   waiting_.clear();
   removed_.clear();

@@ -26,9 +26,10 @@ bool MemoryIndex::fits(const AnalyzedDocument& document) const {
   return true;
 }
 
-void MemoryIndex::append(std::int64_t number, AnalyzedDocument document) {
+void MemoryIndex::append(std::int64_t number, AnalyzedDocument document, std::int64_t origin) {
   const auto doc = static_cast<Doc>(numbers_.size());
   numbers_.push_back(number);
+  origins_.push_back(origin);
   ids_.push_back(std::move(document.id));
   live_.push_back(true);
   ++live_count_;
@@ -46,6 +47,14 @@ std::optional<Doc> MemoryIndex::find(std::int64_t number) const {
   if (place == numbers_.end() || *place != number) return std::nullopt;
   const auto doc = static_cast<Doc>(place - numbers_.begin());
   return live_.test(doc) ? std::optional<Doc>(doc) : std::nullopt;
+}
+
+std::unordered_map<std::int64_t, Doc> MemoryIndex::replacements() const {
+  std::unordered_map<std::int64_t, Doc> found;
+  live_.for_each([&](Doc doc) {
+    if (origins_[doc] != numbers_[doc]) found.emplace(origins_[doc], doc);
+  });
+  return found;
 }
 
 const std::vector<std::string>& MemoryIndex::ignored(Doc doc) const {
@@ -71,6 +80,7 @@ void MemoryIndex::compact() {
   live_.for_each([&](Doc doc) {
     renumbered[doc] = next;
     numbers_[next] = numbers_[doc];
+    origins_[next] = origins_[doc];
     if (next != doc) ids_[next] = std::move(ids_[doc]);
     ++next;
   });
@@ -80,6 +90,7 @@ void MemoryIndex::compact() {
   }
   ignored_ = std::move(ignored);
   numbers_.resize(next);
+  origins_.resize(next);
   ids_.resize(next);
   live_ = DocSet(next, true);
   for (auto& [path, column] : columns_) {

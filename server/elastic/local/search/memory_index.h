@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -18,8 +19,9 @@ class MemoryIndex {
  public:
   /// True if a document's fields have the types, similarities and dims that the columns have.
   bool fits(const AnalyzedDocument& document) const;
-  /// Takes in a document that fits; `number` must be greater than all before it.
-  void append(std::int64_t number, AnalyzedDocument document);
+  /// Takes in a document that fits; `number` must be greater than all before it. `origin`: see below.
+  void append(std::int64_t number, AnalyzedDocument document, std::int64_t origin);
+  void append(std::int64_t number, AnalyzedDocument document) { append(number, std::move(document), number); }
   /// False if there is no live document of that number.
   bool remove(std::int64_t number);
   /// Drops removed documents for good and renumbers the rest.
@@ -32,6 +34,13 @@ class MemoryIndex {
   std::int64_t number(Doc doc) const { return numbers_[doc]; }
   const std::string& id(Doc doc) const { return ids_[doc]; }
   std::optional<Doc> find(std::int64_t number) const;
+  /// The number of the first of the documents that replaced each other down to this one, since the index was
+  /// loaded: what stays the same when a document is written anew.
+  std::int64_t origin(Doc doc) const { return origins_[doc]; }
+  /// Live documents that have replaced others, by their origin.
+  std::unordered_map<std::int64_t, Doc> replacements() const;
+  /// The greatest number so far; -1 if there is none.
+  std::int64_t last_number() const { return numbers_.empty() ? -1 : numbers_.back(); }
   /// Fields of a document that lost a value to ignore_above.
   const std::vector<std::string>& ignored(Doc doc) const;
 
@@ -52,7 +61,7 @@ class MemoryIndex {
     return found == columns_.end() ? nullptr : std::get_if<C>(&found->second);
   }
 
-  std::vector<std::int64_t> numbers_;
+  std::vector<std::int64_t> numbers_, origins_;
   std::vector<std::string> ids_;
   DocSet live_;
   std::size_t live_count_ = 0;

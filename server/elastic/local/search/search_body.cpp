@@ -221,6 +221,23 @@ void read_retriever(const JsonView&, const JsonView& value, BodyReading& reading
   k_retrievers.read(value, reading);
 }
 
+std::optional<std::chrono::milliseconds> read_keep_alive(const JsonView& value, std::string_view name) {
+  rest::check_time(value, name);
+  return read_time(read_text(value, name));
+}
+
+const MemberTable<PointInTimeUse> k_point_in_time{
+    "search body, `pit`", "pit", k_object_dialect,
+    {{"id", k_text, into<&PointInTimeUse::id, read_text>},
+     {"keep_alive", k_text, into<&PointInTimeUse::keep_alive, read_keep_alive>}}};
+
+void read_point_in_time(const JsonView&, const JsonView& value, BodyReading& reading) {
+  PointInTimeUse use;
+  k_point_in_time.read(value, use);
+  if (use.id.empty()) refuse(illegal_argument("point in time id is not provided"));
+  reading.body.point_in_time = std::move(use);
+}
+
 void check_texts(const JsonView& value, std::string_view name) {
   value.each_element([&](const JsonView& item) {
     if (!item.is_string())
@@ -290,7 +307,7 @@ const MemberTable<BodyReading> k_body{
      refused("rescore", k_object | k_array),
      refused("collapse", k_object),
      refused("slice", k_object),
-     refused("pit", k_object),
+     {"pit", k_object, read_point_in_time, "for searches without an index in the path"},
      refused("ext", k_object),
      refused("rank", k_object)}};
 
@@ -343,6 +360,7 @@ void read_parameters(const SearchParameters& parameters, QueryBudget& budget, Se
   body.typed_keys = parameters.typed_keys;
   body.named_queries_score = parameters.named_queries_score;
   body.over_all_indices = parameters.over_all_indices.value_or(false);
+  body.scroll = parameters.scroll;
 }
 
 // The rows of the parameters
@@ -408,6 +426,10 @@ std::optional<bool> search_type_from(std::string_view, const std::string& text) 
   return over_all_indices(text);
 }
 
+std::optional<std::chrono::milliseconds> keep_alive(std::string_view name, const std::string& text) {
+  return parameter::time(name, text);
+}
+
 void check_reduce_size(std::string_view name, const std::string& text) {
   if (parameter::integer(name, text) < 2) refuse(illegal_argument("batchedReduceSize must be >= 2"));
 }
@@ -439,7 +461,7 @@ std::vector<Parameter<SearchParameters>> search_rows() {
           no_effect("pre_filter_shard_size", "number", parameter::check_positive, k_one_machine),
           no_effect("batched_reduce_size", "number", check_reduce_size, k_one_machine),
           no_effect("stats", "list", check_text, k_no_node_figures),
-          refused("scroll", "time", "page with search_after"),
+          {"scroll", "time", parameter::into<&P::scroll, keep_alive>, "the rest of the hits is kept for that long"},
           refused("stored_fields", "list", "ask with _source"),
           refused("docvalue_fields", "list", "ask with fields in the body"),
           parameter::refused("suggest_field"),
@@ -468,8 +490,28 @@ QueryPtr too_many_clauses(const Limits& limits) {
   return std::make_shared<const Query>(Query{TooManyClausesQuery{limits.max_clauses}});
 }
 
+/// What a scroll cannot have, all of it told at once.
+void check_scroll(const SearchBody& body, bool tracking_given) {
+  std::string faults;
+  int count = 0;
+  const auto fault = [&](bool is_one, const char* text) {
+    if (is_one) faults += " " + std::to_string(++count) + ": " + text + ";";
+  };
+  fault(tracking_given && body.track_total_hits != k_count_all,
+        "disabling [track_total_hits] is not allowed in a scroll context");
+  fault(body.from > 0, "using [from] is not allowed in a scroll context");
+  fault(body.size == 0, "[size] cannot be [0] in a scroll context");
+  fault(body.search_after.has_value(), "[search_after] cannot be used in a scroll context");
+  fault(body.point_in_time.has_value(), "using [point in time] is not allowed in a scroll context");
+  if (count > 0) refuse({400, "action_request_validation_exception", "Validation Failed:" + faults});
+}
+
 /// What can only be judged with body and parameters together.
 void check_whole(SearchBody& body, bool tracking_given) {
+  if (body.scroll) {
+    check_scroll(body, tracking_given);
+    body.track_total_hits = k_count_all;
+  }
   if (body.total_hits_as_int) {
     if (tracking_given && body.track_total_hits != k_count_all && body.track_total_hits != k_count_none) {
       refuse(illegal_argument(
@@ -487,6 +529,11 @@ void check_whole(SearchBody& body, bool tracking_given) {
   // By score alone, the best first, is what happens without `sort`.
   if (body.sort.size() == 1 && body.sort[0].kind == SortKey::Kind::score && body.sort[0].descending)
     body.sort.clear();
+  const auto by_place = [](const SortKey& key) { return key.kind == SortKey::Kind::shard_document; };
+  if (body.point_in_time && !body.sort.empty() && std::none_of(body.sort.begin(), body.sort.end(), by_place)) {
+    body.sort.push_back({.kind = SortKey::Kind::shard_document, .field = "_shard_doc"});
+    body.breaks_ties = true;
+  }
 }
 
 }  // namespace
@@ -535,6 +582,7 @@ Answer<SearchBody> parse_search(std::string_view text, const SearchParameters& p
       tracking_given = tracking_given || (root.is_object() && root.member("track_total_hits"));
     }
     read_parameters(parameters, budget, body);
+    body.text_bytes = text.size();
     check_whole(body, tracking_given);
     return body;
   } catch (Refused& refused) {

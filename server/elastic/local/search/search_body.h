@@ -1,6 +1,7 @@
 // A search request: its body and its URL parameters.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -20,7 +21,8 @@ namespace sightline::elastic {
 
 /// One key to sort hits by.
 struct SortKey {
-  enum class Kind { score, document, field };
+  /// document: as they stand in their index; shard_document: and index by index.
+  enum class Kind { score, document, shard_document, field };
   enum class Mode {
     usual,
     min,
@@ -49,6 +51,12 @@ struct FieldRequest {
 inline constexpr std::int64_t k_count_all = std::numeric_limits<std::int64_t>::max();
 inline constexpr std::int64_t k_count_none = -1;
 
+/// `pit`.
+struct PointInTimeUse {
+  std::string id;
+  std::optional<std::chrono::milliseconds> keep_alive = {};
+};
+
 struct SearchBody {
   std::vector<QueryPtr> named;  ///< all queries that have a `_name`
   bool named_queries_score = false;  ///< `matched_queries` with the score of each
@@ -67,6 +75,10 @@ struct SearchBody {
   std::vector<Aggregation> aggregations;
   bool typed_keys = false;        ///< of aggregations
   bool over_all_indices = false;  ///< dfs_query_then_fetch: words are counted over all indices
+  std::optional<std::chrono::milliseconds> scroll;  ///< how long the rest of the hits is kept
+  std::optional<PointInTimeUse> point_in_time;
+  bool breaks_ties = false;  ///< the last key of `sort` is one that a point in time adds
+  std::size_t text_bytes = 0;  ///< what the body took as it came
 
   bool sorts_by_score() const { return sort.empty(); }
 };
@@ -86,6 +98,7 @@ struct SearchParameters : IndicesParameters, SourceParameters, QueryStringParame
   std::optional<std::int64_t> track_total_hits;
   std::optional<bool> version, seq_no_primary_term, track_scores, over_all_indices;
   bool total_hits_as_int = false, typed_keys = false, named_queries_score = false;
+  std::optional<std::chrono::milliseconds> scroll;
 };
 
 struct CountParameters : IndicesParameters, QueryStringParameters {

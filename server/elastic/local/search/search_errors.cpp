@@ -87,6 +87,17 @@ Reply reply_of(const std::vector<ShardFailure>& failures, std::size_t shards, co
   return {400, out + "},\"status\":400}"};
 }
 
+Reply context_missing(std::string_view id) {
+  std::string cause = "{\"type\":\"search_context_missing_exception\"";
+  append_pair(cause, "reason", "No search context found for id [" + shortened(id) + "]");
+  cause += "}";
+  return {404,
+          "{\"error\":{\"root_cause\":[" + cause +
+              R"(],"type":"search_phase_execution_exception","reason":"all shards failed","phase":"query",)" +
+              R"("grouped":true,"failed_shards":[{"shard":-1,"index":null,"reason":)" + cause +
+              "}],\"caused_by\":" + cause + "},\"status\":404}"};
+}
+
 void append_decimal(std::string& out, float value) {
   append_number(out, value);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "server/elastic/local/search/shard_view.h"
@@ -27,6 +28,9 @@ struct ShardFailure {
 /// 400 search_phase_execution_exception. `phase`: "dfs" for top-level knn, else "query"; `shards`: indices
 /// searched.
 Reply reply_of(const std::vector<ShardFailure>& failures, std::size_t shards, const char* phase);
+
+/// 404 search_context_missing_exception: a scroll or a point in time that is closed, expired or none.
+Reply context_missing(std::string_view id);
 
 /// A number as Java prints a float or double that belongs into JSON: always with a point or an exponent.
 void append_decimal(std::string& out, float value);

@@ -5,6 +5,7 @@
 
 #include "base/cancellation.h"
 #include "server/elastic/local/answer_size.h"
+#include "server/elastic/local/index_names.h"
 #include "server/elastic/local/search/analyze_handler.h"
 #include "server/elastic/local/search/search_body.h"
 #include "server/elastic/local/search/search_runner.h"
@@ -196,7 +197,7 @@ std::size_t checked_searches(SearchReader reader, const Limits& limits) {
   return count;
 }
 
-Reply multi_search(const IndexLookup& indices, const http::Request& request,
+Reply multi_search(const IndexLookup& indices, SearchContexts& contexts, const http::Request& request,
                    const MultiSearchParameters& parameters) {
   const auto started = std::chrono::steady_clock::now();
   std::string_view rest = request.body;
@@ -214,7 +215,7 @@ Reply multi_search(const IndexLookup& indices, const http::Request& request,
   }
   std::string responses;
   while (const auto one = reader.next()) {
-    Reply reply = run_search(indices, one->header.expression, one->header.options, one->body);
+    Reply reply = run_search(indices, contexts, one->header.expression, one->header.options, one->body);
     if (reply.status == 200) reply.body.insert(reply.body.size() - 1, ",\"status\":200");
     check_answer_room(responses, reply.body.size(), limits);
     if (!responses.empty()) responses += ',';
@@ -226,49 +227,240 @@ Reply multi_search(const IndexLookup& indices, const http::Request& request,
               ",\"responses\":[" + responses + "]}"};
 }
 
-http::Response search(IndexLookup& indices, const http::Request& request, const SearchParameters& parameters) {
-  const auto body = parse_search(request.body, parameters, indices.limits());
+/// What the handlers work on.
+struct Searched {
+  IndexLookup& indices;
+  SearchContexts& contexts;
+};
+
+http::Response search(const Searched& store, const http::Request& request, const SearchParameters& parameters) {
+  const auto body = parse_search(request.body, parameters, store.indices.limits());
   if (!body) return body.error().response();
-  return response_of(run_search(indices, expression_of(request), parameters.indices, *body));
+  return response_of(
+      run_search(store.indices, store.contexts, expression_of(request), parameters.indices, *body));
 }
 
-http::Response count(IndexLookup& indices, const http::Request& request, const CountParameters& parameters) {
-  const auto query = parse_query_body(request.body, parameters, indices.limits());
+http::Response count(const Searched& store, const http::Request& request, const CountParameters& parameters) {
+  const auto query = parse_query_body(request.body, parameters, store.indices.limits());
   if (!query) return query.error().response();
   return response_of(
-      run_count(indices, expression_of(request), parameters.indices, *query, parameters.min_score));
+      run_count(store.indices, expression_of(request), parameters.indices, *query, parameters.min_score));
 }
 
-http::Response msearch(IndexLookup& indices, const http::Request& request,
+http::Response msearch(const Searched& store, const http::Request& request,
                        const MultiSearchParameters& parameters) {
   try {
-    return response_of(multi_search(indices, request, parameters));
+    return response_of(multi_search(store.indices, store.contexts, request, parameters));
   } catch (const Refused& refused) {
     return refused.error.response();
   }
 }
 
+// Scrolls and points in time
+
+/// The next page that a client asks for, or the contexts that it closes.
+struct ContextRequest {
+  std::vector<std::string> ids;
+  SearchContexts::KeepAlive keep_alive;
+  bool total_hits_as_int = false;
+};
+
+void read_ids(const JsonView&, const JsonView& value, ContextRequest& request) {
+  request.ids.clear();  // the body goes before the URL
+  value.each_or_self([&](const JsonView& item) { request.ids.push_back(read_text(item, "id")); });
+}
+
+void read_keep_alive(const JsonView& key, const JsonView& value, ContextRequest& request) {
+  rest::check_time(value, key.text());
+  request.keep_alive = read_time(read_text(value, key.text()));
+}
+
+ElasticError unknown_of_context(const MemberTableBase&, const JsonView& key, const JsonView& value) {
+  return illegal_argument("Unknown parameter [" + shortened(key.text()) +
+                          "] in request body or parameter is of the wrong type[" + token_name(value) + "] ");
+}
+
+const Dialect k_context_dialect{unknown_of_context, unknown_of_context};
+const MemberTable<ContextRequest> k_scroll_body{
+    "`_search/scroll` body", "scroll", k_context_dialect,
+    {{"scroll_id", k_text, read_ids}, {"scroll", k_text, read_keep_alive, "without it this page is the last"}}};
+const MemberTable<ContextRequest> k_close_scroll_body{"`_search/scroll` body of a DELETE", "scroll",
+                                                      k_context_dialect,
+                                                      {{"scroll_id", k_scalars | k_array, read_ids}}};
+const MemberTable<ContextRequest> k_close_point_body{
+    "`_pit` body of a DELETE", "pit", k_context_dialect, {{"id", k_scalars, read_ids}}};
+const MemberTable<bool> k_open_point_body{
+    "`_pit` body", "open_point_in_time_request", k_object_dialect,
+    {Member<bool>(rest::refused("index_filter", k_object, "name the indices in the path"))}};
+
+template <class Target>
+void read_body(const http::Request& request, const MemberTable<Target>& table, Target& target) {
+  if (request.body.empty()) return;
+  const auto tape = JsonTape::parse(request.body);
+  if (!tape) refuse(tape.error());
+  const JsonView root(*tape, 0);
+  if (!root.is_object()) refuse(illegal_argument("Malformed content, must start with an object"));
+  table.read(root, target);
+}
+
+struct ScrollParameters : ContextRequest {};
+
+/// `in_path`: the path names the scroll.
+std::vector<Parameter<ScrollParameters>> scroll_rows(bool in_path) {
+  using P = ScrollParameters;
+  std::vector<Parameter<P>> rows = {
+      {"scroll", "time",
+       [](std::string_view name, const std::string& text, P& p) { p.keep_alive = parameter::time(name, text); },
+       "without it this page is the last"},
+      {"rest_total_hits_as_int", "flag", [](std::string_view name, const std::string& text, P& p) {
+         p.total_hits_as_int = parameter::flag(name, text);
+       }}};
+  if (!in_path)
+    rows.push_back({"scroll_id", "text", [](std::string_view, const std::string& text, P& p) { p.ids = {text}; }});
+  return rows;
+}
+
+struct CloseParameters : ContextRequest {};
+
+std::vector<Parameter<CloseParameters>> close_rows() {
+  return {{"scroll_id", "list", [](std::string_view, const std::string& text, CloseParameters& p) {
+             p.ids = split_expression(text);
+           }}};
+}
+
+struct PointParameters : IndicesParameters {
+  SearchContexts::KeepAlive keep_alive;
+};
+
+std::vector<Parameter<PointParameters>> point_rows() {
+  using namespace parameter;
+  return {{"keep_alive", "time",
+           [](std::string_view name, const std::string& text, PointParameters& p) {
+             p.keep_alive = parameter::time(name, text);
+           },
+           "must be given"},
+          no_effect("preference", "text", check_text, k_one_copy),
+          parameter::no_effect("allow_partial_search_results", "flag", parameter::check_flag, k_all_or_nothing),
+          parameter::no_effect("max_concurrent_shard_requests", "number", parameter::check_positive,
+                               "nothing is searched yet"),
+          parameter::refused("routing", "text", k_no_routing)};
+}
+
+const ParameterTable<ScrollParameters> k_scroll_parameters{{scroll_rows(false)}},
+    k_scroll_in_path_parameters{{scroll_rows(true)}};
+const ParameterTable<CloseParameters> k_close_parameters{{close_rows()}}, k_no_close_parameters{{}};
+const ParameterTable<PointParameters> k_point_parameters{{point_rows(), indices_rows<PointParameters>()}};
+struct NoPointParameters {};
+const ParameterTable<NoPointParameters> k_close_point_parameters{{}};
+
+void check_id(const std::string& id, const char* what) {
+  if (!SearchContexts::is_id(id))
+    refuse(illegal_argument(std::string("Cannot parse ") + what + " id [" + shortened(id) + "]"));
+}
+
+[[noreturn]] void refuse_request(const char* fault) {
+  refuse({400, "action_request_validation_exception", std::string("Validation Failed: 1: ") + fault + ";"});
+}
+
+http::Response next_page(const Searched& store, const http::Request& request, const PathParameters& path,
+                         const ScrollParameters& parameters) {
+  ContextRequest wanted = parameters;
+  if (const std::string& id = path.get("scroll_id"); !id.empty()) wanted.ids = {id};
+  read_body(request, k_scroll_body, wanted);
+  if (wanted.ids.empty()) refuse_request("scrollId is missing");
+  check_id(wanted.ids.front(), "scroll");
+  return response_of(run_scroll(store.indices, store.contexts, wanted.ids.front(), wanted.keep_alive,
+                                wanted.total_hits_as_int));
+}
+
+http::Response closed(bool succeeded, std::size_t count) {
+  return response_of({count == 0 ? 404 : 200, std::string("{\"succeeded\":") + (succeeded ? "true" : "false") +
+                                                  ",\"num_freed\":" + std::to_string(count) + "}"});
+}
+
+http::Response close_scrolls(const Searched& store, const http::Request& request, const PathParameters& path,
+                             const CloseParameters& parameters) {
+  ContextRequest wanted = parameters;
+  if (const std::string& ids = path.get("scroll_id"); !ids.empty()) wanted.ids = split_expression(ids);
+  read_body(request, k_close_scroll_body, wanted);
+  if (wanted.ids.empty()) refuse_request("no scroll ids specified");
+  if (wanted.ids == std::vector<std::string>{"_all"}) return closed(true, store.contexts.close_all_scrolls());
+  for (const std::string& id : wanted.ids) check_id(id, "scroll");
+  std::size_t count = 0;
+  for (const std::string& id : wanted.ids) count += store.contexts.close_scroll(id) ? 1 : 0;
+  return closed(true, count);
+}
+
+http::Response open_point(const Searched& store, const http::Request& request, const PathParameters& path,
+                          const PointParameters& parameters) {
+  bool nothing = false;
+  read_body(request, k_open_point_body, nothing);
+  if (!parameters.keep_alive) refuse_request("[keep_alive] is not specified");
+  return response_of(open_point_in_time(store.indices, store.contexts, path.get("index"), parameters.indices,
+                                        *parameters.keep_alive));
+}
+
+http::Response close_point(const Searched& store, const http::Request& request, const PathParameters&,
+                           const NoPointParameters&) {
+  if (request.body.empty()) refuse({400, "parse_exception", "request body or source parameter is required"});
+  ContextRequest wanted;
+  read_body(request, k_close_point_body, wanted);
+  if (wanted.ids.empty()) refuse(illegal_argument("search context id is is not provided"));
+  check_id(wanted.ids.front(), "point in time");
+  const bool was_there = store.contexts.close_point_in_time(wanted.ids.front());
+  return closed(was_there, was_there ? 1 : 0);
+}
+
 template <class Parameters>
-void add(Router& router, IndexLookup& indices, const std::string& name,
-         const ParameterTable<Parameters>& table,
-         http::Response (*handler)(IndexLookup&, const http::Request&, const Parameters&)) {
+void add(Router& router, const Searched& store, const std::string& name, const ParameterTable<Parameters>& table,
+         http::Response (*handler)(const Searched&, const http::Request&, const Parameters&)) {
   using enum http::Method;
   for (const std::string& pattern : {"/" + name, "/{index}/" + name}) {
     router.add<Parameters>({get, post}, pattern, table,
-                           [&indices, handler](const http::Request& request, const PathParameters&,
-                                               const Parameters& parameters) {
-                             return handler(indices, request, parameters);
+                           [store, handler](const http::Request& request, const PathParameters&,
+                                            const Parameters& parameters) {
+                             return handler(store, request, parameters);
                            });
   }
 }
 
+/// For handlers that throw Refused.
+template <class Parameters>
+void add(Router& router, const Searched& store, std::initializer_list<http::Method> methods,
+         std::string_view pattern, const ParameterTable<Parameters>& table,
+         http::Response (*handler)(const Searched&, const http::Request&, const PathParameters&,
+                                   const Parameters&)) {
+  router.add<Parameters>(methods, pattern, table,
+                         [store, handler](const http::Request& request, const PathParameters& path,
+                                          const Parameters& parameters) {
+                           try {
+                             return handler(store, request, path, parameters);
+                           } catch (const Refused& refused) {
+                             return refused.error.response();
+                           }
+                         });
+}
+
+http::Response analyze_words(const Searched& store, const http::Request& request,
+                             const AnalyzeParameters& parameters) {
+  return analyze(store.indices, request, parameters);
+}
+
 }  // namespace
 
-void add_search_handlers(Router& router, IndexLookup& indices) {
-  add(router, indices, "_search", k_search_parameters, search);
-  add(router, indices, "_count", k_count_parameters, count);
-  add(router, indices, "_msearch", k_multi_search_parameters, msearch);
-  add(router, indices, "_analyze", k_analyze_parameters, analyze);
+void add_search_handlers(Router& router, IndexLookup& indices, SearchContexts& contexts) {
+  using enum http::Method;
+  const Searched store{indices, contexts};
+  add(router, store, "_search", k_search_parameters, search);
+  add(router, store, {get, post}, "/_search/scroll", k_scroll_parameters, next_page);
+  add(router, store, {get, post}, "/_search/scroll/{scroll_id}", k_scroll_in_path_parameters, next_page);
+  add(router, store, {delete_}, "/_search/scroll", k_close_parameters, close_scrolls);
+  add(router, store, {delete_}, "/_search/scroll/{scroll_id}", k_no_close_parameters, close_scrolls);
+  add(router, store, {post}, "/{index}/_pit", k_point_parameters, open_point);
+  add(router, store, {delete_}, "/_pit", k_close_point_parameters, close_point);
+  add(router, store, "_count", k_count_parameters, count);
+  add(router, store, "_msearch", k_multi_search_parameters, msearch);
+  add(router, store, "_analyze", k_analyze_parameters, analyze_words);
 }
 
 }  // namespace sightline::elastic

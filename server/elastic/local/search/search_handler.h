@@ -2,11 +2,13 @@
 #pragma once
 
 #include "server/elastic/local/index.h"
+#include "server/elastic/local/search/search_contexts.h"
 #include "server/elastic/rest/router.h"
 
 namespace sightline::elastic {
 
-/// Adds _search, _count, _msearch and _analyze, each with and without an index in front.
-void add_search_handlers(rest::Router& router, IndexLookup& indices);
+/// Adds _search, _count, _msearch and _analyze, each with and without an index in front; scrolls and points in
+/// time, which are kept in `contexts`. All must outlive the router.
+void add_search_handlers(rest::Router& router, IndexLookup& indices, SearchContexts& contexts);
 
 }  // namespace sightline::elastic

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,10 +20,17 @@ struct ShardView {
   std::int64_t now = 0;  ///< milliseconds since 1970: the `now` of date mathematics, one for the whole search
   std::size_t max_clauses = 0;        ///< Limits::max_clauses
   mutable std::size_t expanded = 0;   ///< clauses that words and field patterns have become
+  std::optional<DocSet> at_moment = {};  ///< of a point in time: what was there when it was opened, and is still
 
   /// Counts clauses that a query becomes in this index besides those that were sent. Throws ShardRefused.
   void count_clauses(std::size_t more) const;
   const MemoryIndex& memory() const { return search->memory(); }
+  /// The documents that the search may find.
+  const DocSet& searchable() const { return at_moment ? *at_moment : memory().live(); }
+  /// Where a document stands among the others. At a point in time it keeps its place when it is replaced.
+  std::int64_t place(Doc doc) const {
+    return at_moment ? memory().origin(doc) : static_cast<std::int64_t>(doc);
+  }
   /// A setting of the index that was checked to be a number when it was made.
   std::int64_t number_setting(std::string_view name, std::int64_t otherwise) const;
 };

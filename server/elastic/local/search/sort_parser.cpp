@@ -16,8 +16,7 @@ SortKey key_of(std::string_view name) {
   key.field = name;
   if (name == "_score") key.kind = SortKey::Kind::score;
   if (name == "_doc") key.kind = SortKey::Kind::document;
-  if (name == "_shard_doc")
-    refuse(illegal_argument("[_shard_doc] sort field cannot be used without [point in time]"));
+  if (name == "_shard_doc") key.kind = SortKey::Kind::shard_document;
   if (name == "_geo_distance" || name == "_script") {
     refuse(not_supported("sort by [" + std::string(name) + "]"));
   }
@@ -74,7 +73,7 @@ const MemberTable<SortKey> k_field_sort{
 
 constexpr std::string_view k_no_values = "documents stand in their order, which has no values";
 const MemberTable<SortKey> k_document_sort{
-    "sort by `_doc`", "field_sort", k_object_dialect,
+    "sort by `_doc` or `_shard_doc`", "field_sort", k_object_dialect,
     {{"order", k_text, into<&SortKey::descending, read_order>},
      no_effect("missing", k_scalars | k_null, check_nothing, k_no_values),
      no_effect("mode", k_text, [](const JsonView& value, std::string_view name) { read_mode(value, name); },
@@ -89,8 +88,8 @@ const MemberTable<SortKey> k_score_sort{"sort by `_score`", "_score", k_object_d
 
 const MemberTable<SortKey>& table_of(const SortKey& key) {
   return key.kind == SortKey::Kind::score      ? k_score_sort
-         : key.kind == SortKey::Kind::document ? k_document_sort
-                                               : k_field_sort;
+         : key.kind == SortKey::Kind::field ? k_field_sort
+                                            : k_document_sort;
 }
 
 void check_count(const std::vector<SortKey>& keys, const Limits& limits) {
