@@ -8,6 +8,9 @@
 #include <set>
 #include <sstream>
 
+#include "base/json/reader.h"
+#include "base/trimmed.h"
+
 namespace sightline {
 namespace {
 
@@ -68,12 +71,6 @@ std::vector<CsvTable::Row> split(std::string_view text, char separator, std::siz
   return rows;
 }
 
-std::string without_blanks(const std::string& text) {
-  const std::size_t begin = text.find_first_not_of(" \t");
-  if (begin == std::string::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
-}
-
 /// Drops the columns at the end that have neither name nor values: spreadsheets leave them behind.
 void drop_empty_columns(std::vector<std::string>& names, std::vector<CsvTable::Row>& rows) {
   while (names.size() > 1 && names.back().empty()) {
@@ -104,7 +101,7 @@ Error bad_line(const std::string& file, std::size_t line, const std::string& wha
 Result<CsvTable> parse_csv(std::string_view text, const std::string& file, char separator) {
   if (!is_utf8(text))
     return Error{ErrorCode::invalid_argument, file + " is not UTF-8 text; save it as CSV UTF-8"};
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  text = json::without_byte_order_mark(text);
   std::size_t unfinished = 0;
   std::vector<CsvTable::Row> rows = split(text, separator, unfinished);
   if (unfinished > 0) return bad_line(file, unfinished, "the quote opened here never ends");
@@ -115,7 +112,7 @@ Result<CsvTable> parse_csv(std::string_view text, const std::string& file, char 
   const std::size_t head_line = rows.front().line;
   table.names = std::move(rows.front().fields);
   rows.erase(rows.begin());
-  for (std::string& name : table.names) name = without_blanks(name);
+  for (std::string& name : table.names) name = trimmed(name, " \t");
   drop_empty_columns(table.names, rows);
   std::set<std::string_view> seen;
   for (std::size_t column = 0; column < table.names.size(); ++column) {
@@ -135,8 +132,8 @@ Result<CsvTable> parse_csv(std::string_view text, const std::string& file, char 
 }
 
 char detect_separator(std::string_view& text) {
-  constexpr std::string_view k_mark = "\xEF\xBB\xBF", k_candidates = ",;\t|";
-  if (text.starts_with(k_mark)) text.remove_prefix(k_mark.size());
+  constexpr std::string_view k_candidates = ",;\t|";
+  text = json::without_byte_order_mark(text);
   const std::string_view first_line = text.substr(0, text.find_first_of("\r\n"));
   if (first_line.size() == 5 && first_line.starts_with("sep=")) {
     text.remove_prefix(first_line.size());

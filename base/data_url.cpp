@@ -6,7 +6,9 @@
 
 #include "base/base64.h"
 #include "base/file_kind.h"
+#include "base/json/reader.h"
 #include "base/percent.h"
+#include "base/trimmed.h"
 
 namespace sightline {
 namespace {
@@ -24,19 +26,13 @@ bool is_blank(char c) {
   return k_blanks.find(c) != k_npos;
 }
 
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
-  return text;
-}
-
 /// True if `header`, without its scheme, ends in a parameter `base64`.
 bool ends_in_base64(std::string_view header) {
-  header = trimmed(header);
+  header = trimmed(header, k_blanks);
   if (header.size() < k_base64.size() ||
       !begins_with(header.substr(header.size() - k_base64.size()), k_base64))
     return false;
-  header = trimmed(header.substr(0, header.size() - k_base64.size()));
+  header = trimmed(header.substr(0, header.size() - k_base64.size()), k_blanks);
   return header.empty() || header.back() == ';';
 }
 
@@ -117,10 +113,7 @@ bool is_broken_url(std::string_view rest) {
 }  // namespace
 
 std::string_view without_outer_blanks(std::string_view text) {
-  constexpr std::string_view k_byte_order_mark = "\xEF\xBB\xBF";
-  text = trimmed(text);
-  if (text.starts_with(k_byte_order_mark)) text = trimmed(text.substr(k_byte_order_mark.size()));
-  return text;
+  return trimmed(json::without_byte_order_mark(trimmed(text, k_blanks)), k_blanks);
 }
 
 std::optional<DataUrl> read_data_url(std::string_view text) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "base/base64.h"
+#include "base/json/reader.h"
 
 namespace sightline {
 namespace {
@@ -86,7 +87,7 @@ bool begins_with_word(std::string_view text, std::string_view word) {
 }
 
 std::string_view without_blanks(std::string_view text) {
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  text = json::without_byte_order_mark(text);
   return text.substr(std::min(text.size(), text.find_first_not_of(" \t\r\n\f")));
 }
 

@@ -173,8 +173,7 @@ class Attributes::Lines {
     std::istringstream lines(text);
     std::string line;
     for (std::size_t number = 1; std::getline(lines, line); ++number) {
-      std::string_view object(line);
-      if (number == 1 && object.starts_with("\xEF\xBB\xBF")) object.remove_prefix(3);
+      const std::string_view object = number == 1 ? json::without_byte_order_mark(line) : line;
       if (is_blank(object)) continue;
       if (const Status read = read_line(attributes, object, number); !read.ok()) return read;
     }

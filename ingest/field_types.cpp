@@ -8,17 +8,14 @@
 #include "base/json/reader.h"
 #include "base/json/writer.h"
 #include "base/number_text.h"
+#include "base/trimmed.h"
 
 namespace sightline::ingest {
 namespace {
 
-constexpr std::array<const char*, 5> k_type_names{"text", "integer", "decimal", "boolean", "date"};
+constexpr std::string_view k_blanks = " \t\r\n";
 
-std::string_view trimmed(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(" \t\r\n");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
-}
+constexpr std::array<const char*, 5> k_type_names{"text", "integer", "decimal", "boolean", "date"};
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -111,7 +108,7 @@ std::string without_leading_zeros(std::string_view text) {
 }
 
 std::optional<std::string> as_number(std::string_view text, bool integer) {
-  const std::string number = completed(without_leading_zeros(trimmed(text)));
+  const std::string number = completed(without_leading_zeros(trimmed(text, k_blanks)));
   if (!is_json_number(number)) return std::nullopt;
   const ValueKind kind = kind_of_number(number);
   const bool whole = kind == ValueKind::whole || kind == ValueKind::beyond_long;
@@ -121,7 +118,7 @@ std::optional<std::string> as_number(std::string_view text, bool integer) {
 }
 
 std::optional<std::string> as_boolean(std::string_view text) {
-  const std::string word = lower(trimmed(text));
+  const std::string word = lower(trimmed(text, k_blanks));
   const auto is_one_of = [&](std::initializer_list<std::string_view> words) {
     return std::find(words.begin(), words.end(), word) != words.end();
   };
@@ -141,7 +138,7 @@ std::optional<FieldType> field_type_named(std::string_view name) {
 }
 
 ValueKind kind_of_text(std::string_view text) {
-  text = trimmed(text);
+  text = trimmed(text, k_blanks);
   if (has_leading_zero(text)) return ValueKind::leading_zero;
   if (const std::string number = completed(text); is_json_number(number)) return kind_of_number(number);
   if (const std::string word = lower(text); word == "true" || word == "false") return ValueKind::boolean;
@@ -152,7 +149,7 @@ void FieldSurvey::add(ValueKind kind, std::string_view value, std::size_t line) 
   Example& first = firsts_[static_cast<std::size_t>(kind)];
   if (first.line == 0) first = {std::string(value), line};
   if (kind != ValueKind::whole) return;
-  const auto number_in = [](std::string_view text) { return json::number_value(completed(trimmed(text))).integer; };
+  const auto number_in = [](std::string_view text) { return json::number_value(completed(trimmed(text, k_blanks))).integer; };
   const auto number = number_in(value);
   if (smallest_.line == 0 || number < number_in(smallest_.value)) smallest_ = {std::string(value), line};
   if (largest_.line == 0 || number > number_in(largest_.value)) largest_ = {std::string(value), line};
@@ -205,7 +202,7 @@ std::optional<std::string> json_of(std::string_view value, FieldType type) {
       return as_boolean(value);
     case FieldType::date:
       if (kind_of_text(value) != ValueKind::date) return std::nullopt;
-      return json::json_string(trimmed(value));
+      return json::json_string(trimmed(value, k_blanks));
   }
   return std::nullopt;
 }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/file_kind.h"
+#include "base/json/reader.h"
 #include "base/number_text.h"
 
 namespace sightline::models {
@@ -69,7 +70,7 @@ bool is_hub_error(std::string_view text) {
 }
 
 std::string_view without_mark_and_blanks(std::string_view text) {
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  text = json::without_byte_order_mark(text);
   return text.substr(std::min(text.size(), text.find_first_not_of(" \t\r\n")));
 }
 

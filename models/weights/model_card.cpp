@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/json/utf8.h"
+#include "base/trimmed.h"
 #include "models/files/file.h"
 
 namespace sightline::models {
@@ -14,13 +15,6 @@ namespace {
 constexpr std::size_t k_max_card_bytes = 64u << 10;
 constexpr std::size_t k_max_description_bytes = 400;
 constexpr std::size_t k_max_license_bytes = 100;
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view k_blank = " \t\r\n";
-  const std::size_t begin = text.find_first_not_of(k_blank);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(k_blank) - begin + 1);
-}
 
 std::string kept(std::string_view text, std::size_t max_bytes) {
   return text.size() <= max_bytes && !json::find_invalid_utf8(text) ? std::string(text) : std::string();
@@ -36,7 +30,7 @@ std::string_view unquoted(std::string_view value) {
 void read_front_matter_line(std::string_view line, ModelCard& card) {
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos) return;
-  const std::string_view value = unquoted(trimmed(line.substr(colon + 1)));
+  const std::string_view value = unquoted(trimmed(line.substr(colon + 1), " \t\r\n"));
   if (line.substr(0, colon) == "license") card.license = kept(value, k_max_license_bytes);
   if (line.substr(0, colon) == "demo") card.demo = value == "true";
 }
@@ -68,7 +62,7 @@ ModelCard read_model_card(const std::filesystem::path& folder) {
   std::string line, paragraph;
   bool front_matter = false;
   for (std::size_t number = 0; std::getline(lines, line); ++number) {
-    const std::string_view text = trimmed(line);
+    const std::string_view text = trimmed(line, " \t\r\n");
     if (text == "---" && (number == 0 || front_matter)) {
       front_matter = number == 0;
     } else if (front_matter) {

@@ -7,6 +7,7 @@
 
 #include "base/json/utf8.h"
 #include "base/picture_text.h"
+#include "base/trimmed.h"
 #include "server/api/json.h"
 
 namespace sightline::api {
@@ -15,21 +16,15 @@ namespace {
 constexpr std::string_view k_place = "{}", k_blanks = " \t\r\f\v", k_template_key = "prompt_template:";
 constexpr std::size_t k_max_file_bytes = 1u << 20;
 
-std::string_view trimmed(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(k_blanks);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(k_blanks) - first + 1);
-}
-
 LabelSet parse_labels(std::string_view text) {
   LabelSet set;
   while (!text.empty()) {
     const std::size_t end = std::min(text.find('\n'), text.size());
-    const std::string_view line = trimmed(text.substr(0, end));
+    const std::string_view line = trimmed(text.substr(0, end), k_blanks);
     text.remove_prefix(std::min(end + 1, text.size()));
     if (line.empty() || line.front() == '#') continue;
     if (line.substr(0, k_template_key.size()) == k_template_key) {
-      set.prompt_template = trimmed(line.substr(k_template_key.size()));
+      set.prompt_template = trimmed(line.substr(k_template_key.size()), k_blanks);
     } else {
       set.labels.emplace_back(line);
     }

@@ -7,6 +7,7 @@
 #include <sstream>
 #include <utility>
 
+#include "base/trimmed.h"
 #include "server/cohere/call_failure.h"
 #include "server/cohere/embed_answer.h"
 #include "server/cohere/embed_body.h"
@@ -50,12 +51,6 @@ UpstreamFailure failure_of(const Error& error) {
 bool is_key(std::string_view text) {
   return !text.empty() &&
          std::all_of(text.begin(), text.end(), [](unsigned char c) { return c > 0x20 && c < 0x7F; });
-}
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t\r");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
 }
 
 UpstreamFailure too_many() {
@@ -266,7 +261,7 @@ Result<std::string> read_key_file(const std::filesystem::path& file) {
   std::istringstream in(*std::move(text));
   std::string line;
   while (std::getline(in, line)) {
-    const std::string_view key = trimmed(line);
+    const std::string_view key = trimmed(line, " \t\r");
     if (key.empty() || key.front() == '#') continue;
     if (is_key(key)) return std::string(key);
     return Error{ErrorCode::invalid_argument,
@@ -309,7 +304,7 @@ Result<std::string, UpstreamFailure> CohereEmbedding::key_for(const std::string&
   std::transform(scheme.begin(), scheme.end(), scheme.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   const std::string_view key = scheme == k_scheme
-                                   ? trimmed(std::string_view(authorization).substr(k_scheme.size()))
+                                   ? trimmed(std::string_view(authorization).substr(k_scheme.size()), " \t\r")
                                    : std::string_view();
   if (is_key(key)) return std::string(key);
   return UpstreamFailure{

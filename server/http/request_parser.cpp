@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/trimmed.h"
+
 namespace sightline::http {
 namespace {
 
@@ -20,12 +22,6 @@ bool is_token(std::string_view text) {
 
 bool is_control(unsigned char c) {
   return c < 0x20 || c == 0x7f;
-}
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
 }
 
 /// The one field of that name; `count` tells how many there are.
@@ -166,7 +162,7 @@ bool RequestParser::parse_field(std::string_view line) {
     fail(400, "a header line is not 'Name: value' (no blank before ':', no folded lines)");
     return false;
   }
-  const auto value = trimmed(line.substr(colon + 1));
+  const auto value = trimmed(line.substr(colon + 1), " \t");
   if (std::any_of(value.begin(), value.end(), [](unsigned char c) { return is_control(c) && c != '\t'; })) {
     fail(400, "header " + std::string(name.substr(0, 64)) + " holds a control character");
     return false;
@@ -281,7 +277,7 @@ RequestParser::State RequestParser::read_chunked(std::string_view& input) {
 bool RequestParser::parse_chunk_size() {
   // An extension (";name=value") is allowed and means nothing to us.
   const auto digits = std::string_view(line_).substr(0, line_.find(';'));
-  const auto size = trimmed(digits);
+  const auto size = trimmed(digits, " \t");
   std::uint64_t value = 0;
   const auto parsed = std::from_chars(size.data(), size.data() + size.size(), value, 16);
   if (size.empty() || size.front() == '-' || parsed.ptr != size.data() + size.size() || size.size() > 16 ||

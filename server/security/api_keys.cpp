@@ -5,18 +5,13 @@
 #include <sstream>
 
 #include "base/sha256.h"
+#include "base/trimmed.h"
 #include "server/security/key_file.h"
 
 namespace sightline::security {
 namespace {
 
 constexpr std::size_t k_shortest_key = 8;
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t\r");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
-}
 
 bool begins_with_word(std::string_view text, std::string_view word) {
   return text.size() > word.size() && text[word.size()] == ' ' &&
@@ -41,7 +36,7 @@ Result<ApiKeys> ApiKeys::read(const std::filesystem::path& file) {
   ApiKeys keys;
   std::string line;
   for (int number = 1; std::getline(in, line); ++number) {
-    const std::string_view key = trimmed(line);
+    const std::string_view key = trimmed(line, " \t\r");
     if (key.empty() || key.front() == '#') continue;
     const bool plain =
         std::all_of(key.begin(), key.end(), [](unsigned char c) { return c > 0x20 && c < 0x7F; });
@@ -61,7 +56,7 @@ Result<ApiKeys> ApiKeys::read(const std::filesystem::path& file) {
 bool ApiKeys::admit(std::string_view authorization) const {
   std::string_view key;
   for (const std::string_view scheme : {"Bearer", "ApiKey"}) {
-    if (begins_with_word(authorization, scheme)) key = trimmed(authorization.substr(scheme.size()));
+    if (begins_with_word(authorization, scheme)) key = trimmed(authorization.substr(scheme.size()), " \t\r");
   }
   if (key.empty()) return false;
   const std::string digest = sha256_hex(key);

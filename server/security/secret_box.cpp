@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "base/base64.h"
+#include "base/trimmed.h"
 #include "server/security/key_file.h"
 
 namespace sightline::security {
@@ -29,12 +30,6 @@ const std::uint8_t* bytes_of(std::string_view text) {
 }
 std::uint8_t* bytes_of(std::string& text) {
   return reinterpret_cast<std::uint8_t*>(text.data());
-}
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t\r");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
 }
 
 int hex_value(char c) {
@@ -69,7 +64,7 @@ Result<SecretBox> SecretBox::read(const std::filesystem::path& file) {
   SecretBox box;
   std::string line;
   for (int number = 1; std::getline(in, line); ++number) {
-    const std::string_view key_text = trimmed(line);
+    const std::string_view key_text = trimmed(line, " \t\r");
     if (key_text.empty() || key_text.front() == '#') continue;
     const auto bytes = key_bytes(key_text);
     if (!bytes) {

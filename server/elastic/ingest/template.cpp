@@ -3,16 +3,11 @@
 #include "base/json/document.h"
 #include "base/json/utf8.h"
 #include "base/json/writer.h"
+#include "base/trimmed.h"
 #include "server/elastic/inference/settings_reader.h"
 
 namespace sightline::elastic {
 namespace {
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
-  return text;
-}
 
 }  // namespace
 
@@ -45,9 +40,9 @@ std::optional<TemplateTag> next_tag(std::string_view text, std::size_t from) {
   const std::size_t close = text.find(mark, inside);
   if (close == std::string_view::npos) return tag;
   tag.end = close + mark.size();
-  tag.text = trimmed(text.substr(inside, close - inside));
+  tag.text = trimmed(text.substr(inside, close - inside), " ");
   const bool ampersand = !triple && tag.text.starts_with('&');
-  if (ampersand) tag.text = trimmed(tag.text.substr(1));
+  if (ampersand) tag.text = trimmed(tag.text.substr(1), " ");
   tag.raw = triple || ampersand;
   return tag;
 }

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/number_text.h"
+#include "base/trimmed.h"
 #include "server/elastic/local/search/shard_view.h"
 
 namespace sightline::elastic {
@@ -23,12 +24,6 @@ long whole_number(std::string_view text) {
   const auto number = number_from<long>(text);
   if (!number) refuse_number(text);
   return *number;
-}
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
-  return text;
 }
 
 /// "2", "-1", "75%", "-25%".
@@ -107,14 +102,14 @@ ScoredDocs with_bonus(ScoredDocs required, const ScoredDocs& optional, bool scor
 }
 
 std::size_t least_clauses(std::string_view specification, std::size_t clauses) {
-  std::string_view rest = trimmed(specification);
+  std::string_view rest = trimmed(specification, " ");
   if (rest.find('<') == std::string_view::npos) return plain_least(rest, clauses);
   // "2<75% 9<-3": up to 2 clauses all must match, above that 75 %, above 9 all but 3.
   std::size_t least = clauses;
   while (!rest.empty()) {
     const std::size_t blank = std::min(rest.find(' '), rest.size());
     const std::string_view rule = rest.substr(0, blank);
-    rest = trimmed(rest.substr(blank));
+    rest = trimmed(rest.substr(blank), " ");
     const std::size_t sign = rule.find('<');
     if (sign == std::string_view::npos) refuse_number(rule);
     if (static_cast<long>(clauses) <= whole_number(rule.substr(0, sign))) return least;
