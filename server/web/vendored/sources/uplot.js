@@ -1,0 +1,2 @@
+// uPlot, as one module.
+export { default } from "uplot";
