@@ -1,0 +1,121 @@
+// Which pictures can be searched, and how: one collection for each vector field of an index whose mapping says, or whose
+// registered endpoints show, which model makes its vectors.
+import { elasticsearch } from "./elasticsearch.js";
+
+const k_titles = { clip: "CLIP", "jina-clip": "jina-clip", cohere: "Cohere", siglip: "SigLIP" };
+
+/** The columns that every installation should have, in their order, and how to get one that is missing. */
+export const k_expected = [
+  { model: "clip", help: "scripts/register_endpoints.sh --models clip" },
+  { model: "jina-clip", help: "scripts/register_endpoints.sh --models jina-clip" },
+  { model: "cohere", help: "put COHERE_API_KEY into .env, then run scripts/register_endpoints.sh --models cohere" },
+];
+
+/** How a model is called on the page. */
+export const titleOf = (model) => k_titles[model] ?? model;
+
+/** All fields of a mapping by their full name, sub-fields too: {"image_name.keyword": {type, parent}}. */
+export function flatFields(properties, prefix = "", into = {}) {
+  for (const [name, field] of Object.entries(properties ?? {})) {
+    const path = prefix + name;
+    if (field.type || !field.properties) into[path] = { type: field.type ?? "object", ...field, path };
+    flatFields(field.properties, path + ".", into);
+    for (const [sub, inner] of Object.entries(field.fields ?? {})) into[`${path}.${sub}`] = { ...inner, path: `${path}.${sub}`, parent: path };
+  }
+  return into;
+}
+
+/** The model that a `custom` endpoint's request template names, and for what it embeds. */
+function templateOf(endpoint) {
+  const text = endpoint.service_settings?.request ?? "";
+  const model = /"model"\s*:\s*"([^"\\]*)"/.exec(text)?.[1] ?? endpoint.service_settings?.model_id;
+  const role = /"input_type"\s*:\s*"([^"\\]*)"/.exec(text)?.[1] ?? "";
+  return { model, role };
+}
+
+function endpointsOf(model, dims, endpoints) {
+  const fits = (endpoint) => !dims || !endpoint.service_settings?.dimensions || endpoint.service_settings.dimensions === dims;
+  const byName = (name) => endpoints.find((endpoint) => endpoint.inference_id === name && fits(endpoint));
+  const byRole = (roles) =>
+    endpoints.find((endpoint) => {
+      const template = templateOf(endpoint);
+      return template.model === model && fits(endpoint) && roles.some((role) => template.role.includes(role));
+    });
+  const search = byName(`${model}-search`) ?? byRole(["query", "search"]);
+  const ingest = byName(`${model}-ingest`) ?? byRole(["document", "ingest"]);
+  // Elastic's own connector for Cohere takes texts alone: pictures of a query go where documents go.
+  const picture = search?.service === "cohere" ? ingest : (search ?? ingest);
+  return { search, ingest, picture };
+}
+
+/** The field that holds pictures beside a vector field: the only binary field, or image_data. */
+function pictureFieldOf(fields) {
+  const binary = Object.values(fields).filter((field) => field.type === "binary").map((field) => field.path);
+  return binary.includes("image_data") ? "image_data" : binary[0];
+}
+
+function nameFieldOf(fields) {
+  return ["image_name", "name", "title", "file", "filename"].find((name) => fields[name]);
+}
+
+function collectionsOfIndex(index, mapping, endpoints, models) {
+  const fields = flatFields(mapping.properties);
+  const recorded = mapping._meta?.sightline ?? {};
+  return Object.values(fields).filter((field) => field.type === "dense_vector").map((field) => {
+    const prefix = field.path.replace(/_?embedding$/, "");
+    const guessed = ["clip", "jina-clip", "cohere"].find((model) => model === prefix || model.startsWith(prefix + "-"));
+    const model = recorded[field.path]?.model ?? (prefix && prefix !== "image" ? guessed : undefined);
+    const found = model ? endpointsOf(model, field.dims, endpoints) : {};
+    const served = models.find((one) => one.id === model) ?? models.find((one) => one.id === templateOf(found.ingest ?? {}).model);
+    return {
+      id: `${index}/${field.path}`,
+      index, field: field.path, dims: field.dims, similarity: field.similarity ?? "cosine",
+      model, title: model ? titleOf(model) : `${index} · ${field.path}`,
+      fingerprint: recorded[field.path]?.fingerprint,
+      demo: recorded[field.path]?.demo === true,
+      description: served?.architecture ? `${served.id}, ${field.dims} dims` : `${field.dims} dims`,
+      served,
+      searchEndpoint: found.search?.inference_id,
+      ingestEndpoint: found.ingest?.inference_id,
+      pictureEndpoint: found.picture?.inference_id,
+      fields,
+      pictureField: pictureFieldOf(fields),
+      nameField: nameFieldOf(fields),
+    };
+  });
+}
+
+function rank(collection) {
+  const place = k_expected.findIndex((one) => one.model === collection.model);
+  return place < 0 ? k_expected.length : place;
+}
+
+/**
+ * Everything that can be searched: {collections, endpoints, missing}. `missing` are expected columns that are not there.
+ * The indices of one picture each (clip-images, ...) come before those that hold several vectors (listings).
+ */
+export async function loadCollections(models, options) {
+  const [mappings, inference] = await Promise.all([
+    elasticsearch("_mapping", options),
+    elasticsearch("_inference/_all", options).catch((error) => ({ data: { endpoints: [] }, problem: error })),
+  ]);
+  const endpoints = (inference.data.endpoints ?? []).filter((one) => ["text_embedding", "embedding"].includes(one.task_type));
+  const collections = Object.entries(mappings.data)
+    .filter(([index]) => !index.startsWith("."))
+    .map(([index, { mappings: mapping }]) => collectionsOfIndex(index, mapping, endpoints, models))
+    .sort((a, b) => a.length - b.length)
+    .flat()
+    .sort((a, b) => rank(a) - rank(b));
+  const missing = k_expected.filter((one) => !collections.some((collection) => collection.model === one.model));
+  return { collections, endpoints, missing, problem: inference.problem };
+}
+
+/** The first collection of each model: the columns that a search shows if nothing else was chosen. */
+export function standardCollections(collections) {
+  const seen = new Set();
+  return collections.filter((one) => {
+    if (!one.model || seen.has(one.model)) return false;
+    seen.add(one.model);
+    return true;
+  });
+}

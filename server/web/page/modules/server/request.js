@@ -1,0 +1,72 @@
+// Requests to this origin: one place for credentials, time limits and errors.
+import { credentialHeaders } from "./credentials.js";
+
+/** What went wrong with a request, in words for the user. */
+export class RequestError extends Error {
+  constructor({ status, type = "", reason, path }) {
+    super(reason);
+    this.name = "RequestError";
+    this.status = status; // 0: no answer
+    this.type = type;
+    this.path = path;
+  }
+  /** The cluster, not Sightline, asks for credentials. */
+  get isClusterRefusal() { return (this.status === 401 || this.status === 403) && this.type === "security_exception"; }
+  get isKeyRefusal() { return this.status === 401 && !this.isClusterRefusal; }
+}
+
+/** The innermost reason of Elasticsearch's error object. */
+function reasonOf(error) {
+  let inner = error;
+  while (inner?.caused_by?.reason) inner = inner.caused_by;
+  return inner?.reason || error?.root_cause?.[0]?.reason || "";
+}
+
+/** A RequestError of an error answer: Elasticsearch's shape, Sightline's, Cohere's, or a bare text. */
+export function errorOf(status, path, text) {
+  let body;
+  try { body = JSON.parse(text); } catch { body = undefined; }
+  const error = body?.error;
+  let reason = typeof error === "string" ? error : error?.message || reasonOf(error) || body?.message || "";
+  if (!reason) reason = text && text.length < 300 && !text.startsWith("<") ? text : `the server answered ${status}`;
+  return new RequestError({ status, path, type: error?.type ?? "", reason });
+}
+
+/**
+ * Sends a request and reads a JSON answer.
+ * options: method, body (sent as JSON; a string as it is), contentType, signal, timeout (ms, default 60,000).
+ * Gives {data, milliseconds}: from sending to the last byte. Throws RequestError; an AbortError if `signal` aborts.
+ */
+export async function request(path, { method = "GET", body, contentType = "application/json", signal, timeout = 60000 } = {}) {
+  const headers = { Accept: "application/json", ...credentialHeaders(path) };
+  if (body !== undefined) headers["Content-Type"] = contentType;
+  const limit = AbortSignal.timeout(timeout);
+  const start = performance.now();
+  let response, text;
+  try {
+    response = await fetch(path, {
+      method, headers, credentials: "omit", cache: "no-store",
+      body: body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body),
+      signal: signal ? AbortSignal.any([signal, limit]) : limit,
+    });
+    text = await response.text();
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    const seconds = Math.round(timeout / 1000);
+    const reason = limit.aborted ? `no answer within ${seconds} s` : "the server does not answer: is sightline-server running?";
+    throw new RequestError({ status: 0, path, reason });
+  }
+  const milliseconds = performance.now() - start;
+  if (!response.ok) {
+    const error = errorOf(response.status, path, text);
+    if (error.isKeyRefusal) dispatchEvent(new Event("sightline:key-needed"));
+    if (error.isClusterRefusal) dispatchEvent(new Event("sightline:cluster-credentials-needed"));
+    throw error;
+  }
+  if (text === "") return { data: undefined, milliseconds };
+  try {
+    return { data: JSON.parse(text), milliseconds };
+  } catch {
+    throw new RequestError({ status: response.status, path, reason: "the answer is not JSON" });
+  }
+}

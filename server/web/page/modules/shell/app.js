@@ -1,0 +1,100 @@
+// The frame: header, navigation, the view that the URL names, messages.
+import { html, useEffect, useErrorBoundary, useRef, useState } from "/page/vendored/preact-htm.js";
+import { Button } from "../parts/button.js";
+import { Icon } from "../parts/icon.js";
+import { Failure } from "../parts/message.js";
+import { Toasts } from "../parts/toasts.js";
+import { InstallationProvider, useInstallationState } from "./installation.js";
+import { format, useLocation } from "./router.js";
+import { SignIn } from "./sign_in.js";
+import { useTheme } from "./theme.js";
+
+const k_views = [
+  { name: "search", title: "Search", icon: "search", load: () => import("../search/view.js") },
+  { name: "images", title: "All images", icon: "grid", load: () => import("../images/view.js") },
+  { name: "compare", title: "Compare", icon: "compare", load: () => import("../compare/view.js") },
+  { name: "console", title: "Console", icon: "terminal", load: () => import("../console/view.js") },
+  { name: "status", title: "Status", icon: "pulse", load: () => import("../status/view.js") },
+];
+
+const viewOf = (name) => k_views.find((view) => view.name === name) ?? k_views[0];
+
+/** The component of a view once its module is there; {component} or {error}. */
+function useViewModule(view) {
+  const [loaded, setLoaded] = useState({});
+  useEffect(() => {
+    let wanted = true;
+    view.load().then(
+      (module) => wanted && setLoaded({ name: view.name, component: module.default }),
+      (error) => wanted && setLoaded({ name: view.name, error }),
+    );
+    return () => { wanted = false; };
+  }, [view]);
+  return loaded.name === view.name ? loaded : {};
+}
+
+function View({ view, parameters }) {
+  const { component: Component, error } = useViewModule(view);
+  const [broken, forget] = useErrorBoundary((problem) => console.error(problem));
+  useEffect(() => { if (broken) forget(); }, [view, parameters.toString()]);
+  if (error || broken) {
+    return html`<${Failure} title="This view cannot be shown" error=${error ?? broken}>
+      <${Button} onClick=${() => location.reload()}>Load the page again<//>
+    <//>`;
+  }
+  return Component ? html`<${Component} parameters=${parameters} />` : html`<div class="empty"><div class="spinner"></div></div>`;
+}
+
+function Navigation({ current }) {
+  return html`<nav class="shell-nav" aria-label="Views">
+    ${k_views.map((view) => html`<a key=${view.name} href=${format(view.name)} aria-current=${view === current ? "page" : undefined}>
+      <${Icon} name=${view.icon} />${view.title}
+    </a>`)}
+  </nav>`;
+}
+
+/** A new view is announced and takes the focus, as a new page would. */
+function useViewChange(view, main) {
+  const first = useRef(true);
+  useEffect(() => {
+    document.title = view.title + " · Sightline";
+    if (first.current) { first.current = false; return; }
+    scrollTo(0, 0);
+    main.current?.focus({ preventScroll: true });
+  }, [view]);
+}
+
+export function App() {
+  const { view: name, parameters } = useLocation();
+  const view = viewOf(name);
+  const installation = useInstallationState();
+  const main = useRef(null);
+  const [theme, toggleTheme] = useTheme();
+  const [signIn, setSignIn] = useState(null);
+  useViewChange(view, main);
+  useEffect(() => {
+    const server = () => setSignIn("server");
+    const cluster = () => setSignIn((now) => now ?? "cluster");
+    addEventListener("sightline:key-needed", server);
+    addEventListener("sightline:cluster-credentials-needed", cluster);
+    return () => {
+      removeEventListener("sightline:key-needed", server);
+      removeEventListener("sightline:cluster-credentials-needed", cluster);
+    };
+  }, []);
+
+  return html`<${InstallationProvider} value=${installation}>
+    <a class="skip-link" href="#main" onClick=${(event) => { event.preventDefault(); main.current.focus(); }}>Skip to the content</a>
+    <header class="shell-header">
+      <a class="wordmark" href="#/search"><img src="/page/icon.svg" alt="" width="26" height="26" />Sightline</a>
+      <${Navigation} current=${view} />
+      <div class="shell-tools">
+        <${Button} plain icon=${theme === "dark" ? "sun" : "moon"} label=${theme === "dark" ? "Light colours" : "Dark colours"} onClick=${toggleTheme} />
+        <${Button} plain icon="key" label="Keys and credentials" onClick=${() => setSignIn("asked")} />
+      </div>
+    </header>
+    <main class="view" id="main" tabindex="-1" ref=${main}><${View} view=${view} parameters=${parameters} /></main>
+    ${signIn && html`<${SignIn} why=${signIn} onClose=${() => setSignIn(null)} />`}
+    <${Toasts} />
+  <//>`;
+}

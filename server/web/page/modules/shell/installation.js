@@ -1,0 +1,43 @@
+// What this server has: its models, its Elasticsearch side, what can be searched. Asked once, and again on demand.
+import { createContext, useCallback, useContext, useEffect, useState } from "/page/vendored/preact-htm.js";
+import { loadCollections, standardCollections } from "../server/collections.js";
+import * as sightline from "../server/sightline.js";
+
+const k_nothing = { collections: [], endpoints: [], missing: [] };
+
+/**
+ * {state: "loading" | "ready" | "failed", error, page, models, collections, standard, endpoints, missing,
+ *  elasticsearchError, reload()}. `page` is GET /v1/page; `standard` the columns a search shows by default.
+ */
+const Installation = createContext({ state: "loading", ...k_nothing, standard: [], models: [] });
+export const InstallationProvider = Installation.Provider;
+export const useInstallation = () => useContext(Installation);
+
+async function look() {
+  const [page, models] = await Promise.all([sightline.pageInfo(), sightline.models()]);
+  if (!page.elasticsearch || page.elasticsearch.kind === "none") return { page, models, ...k_nothing };
+  try {
+    return { page, models, ...(await loadCollections(models)) };
+  } catch (error) {
+    return { page, models, ...k_nothing, elasticsearchError: error };
+  }
+}
+
+/** The installation as state of the App. */
+export function useInstallationState() {
+  const [found, setFound] = useState({ state: "loading", ...k_nothing, models: [] });
+  const reload = useCallback(async () => {
+    try {
+      const seen = await look();
+      setFound({ state: "ready", ...seen });
+    } catch (error) {
+      setFound({ state: "failed", error, ...k_nothing, models: [] });
+    }
+  }, []);
+  useEffect(() => {
+    reload();
+    addEventListener("sightline:credentials", reload);
+    return () => removeEventListener("sightline:credentials", reload);
+  }, [reload]);
+  return { ...found, standard: standardCollections(found.collections), reload };
+}

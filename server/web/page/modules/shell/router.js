@@ -1,0 +1,75 @@
+// The view and its state live in the URL's hash: #/search?q=a+red+house&k=5. A reload, the back button and a shared
+// link all give the same view. What stands there is typed by anyone: views read it with the functions below, which
+// give a default for what makes no sense.
+import { useEffect, useState } from "/page/vendored/preact-htm.js";
+
+/** {view, parameters: URLSearchParams} of a hash; the view is "" if there is none. */
+export function parse(hash) {
+  const text = hash.replace(/^#\/?/, "");
+  const mark = text.indexOf("?");
+  const view = mark < 0 ? text : text.slice(0, mark);
+  return { view, parameters: new URLSearchParams(mark < 0 ? "" : text.slice(mark + 1)) };
+}
+
+/** The hash of a view. Members of `state` that are undefined, null, "" or [] are left out; lists repeat their name. */
+export function format(view, state = {}) {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(state)) {
+    for (const one of Array.isArray(value) ? value : [value]) {
+      if (one !== undefined && one !== null && one !== "") parameters.append(name, String(one));
+    }
+  }
+  const query = parameters.toString();
+  return "#/" + view + (query ? "?" + query : "");
+}
+
+/** Goes to a view; with `replace` without a step in the history. */
+export function go(view, state = {}, { replace = false } = {}) {
+  const hash = format(view, state);
+  if (hash === location.hash) return;
+  if (replace) history.replaceState(null, "", hash);
+  else history.pushState(null, "", hash);
+  dispatchEvent(new Event("sightline:location"));
+}
+
+/** The place that the URL names, anew whenever it changes. */
+export function useLocation() {
+  const [place, setPlace] = useState(() => parse(location.hash));
+  useEffect(() => {
+    const follow = () => setPlace(parse(location.hash));
+    addEventListener("hashchange", follow);
+    addEventListener("popstate", follow);
+    addEventListener("sightline:location", follow);
+    return () => {
+      removeEventListener("hashchange", follow);
+      removeEventListener("popstate", follow);
+      removeEventListener("sightline:location", follow);
+    };
+  }, []);
+  return place;
+}
+
+/** A number within [least, most], or `standard`. */
+export function numberOf(parameters, name, standard, least, most) {
+  const text = parameters.get(name);
+  if (text === null || text.trim() === "") return standard;
+  const value = Number(text);
+  return Number.isFinite(value) && value >= least && value <= most ? value : standard;
+}
+
+/** A whole number within [least, most], or `standard`. */
+export function wholeNumberOf(parameters, name, standard, least, most) {
+  const value = numberOf(parameters, name, standard, least, most);
+  return Number.isInteger(value) ? value : standard;
+}
+
+/** One of `choices`, or `standard`. */
+export function choiceOf(parameters, name, standard, choices) {
+  const value = parameters.get(name);
+  return choices.includes(value) ? value : standard;
+}
+
+/** A text of at most `most` characters. */
+export function textOf(parameters, name, most = 4096) {
+  return (parameters.get(name) ?? "").slice(0, most);
+}

@@ -1,0 +1,31 @@
+// Light and dark: the system's choice until the user makes one.
+import { useEffect, useState } from "/page/vendored/preact-htm.js";
+import { keep, kept } from "./kept.js";
+
+const system = matchMedia("(prefers-color-scheme: dark)");
+
+function current() {
+  return document.documentElement.dataset.theme;
+}
+
+/** The theme now ("light" or "dark") and a function that switches it. */
+export function useTheme() {
+  const [theme, setTheme] = useState(current());
+  useEffect(() => {
+    const follow = () => {
+      if (kept("theme")) return;
+      document.documentElement.dataset.theme = system.matches ? "dark" : "light";
+      setTheme(current());
+    };
+    system.addEventListener("change", follow);
+    return () => system.removeEventListener("change", follow);
+  }, []);
+  const toggle = () => {
+    const next = current() === "dark" ? "light" : "dark";
+    document.documentElement.dataset.theme = next;
+    keep("theme", next);
+    setTheme(next);
+    dispatchEvent(new CustomEvent("sightline:theme", { detail: next }));
+  };
+  return [theme, toggle];
+}

@@ -1,0 +1,6 @@
+// The view "status".
+import { html } from "/page/vendored/preact-htm.js";
+
+export default function View() {
+  return html`<h1>status</h1>`;
+}
