@@ -1,6 +1,133 @@
-// The view "search".
-import { html } from "/page/vendored/preact-htm.js";
+// The search: words, a picture or both; one column for each model.
+import { html, useCallback, useEffect, useMemo, useState } from "/page/vendored/preact-htm.js";
+import { Facets, facetState, facetValuesOf, filterClauses } from "../filters/facets.js";
+import { Detail } from "../images/detail.js";
+import { Button } from "../parts/button.js";
+import { Failure, Message } from "../parts/message.js";
+import { loadStyles } from "../parts/stylesheet.js";
+import { keepPicture, keptPicture } from "../pictures/kept_pictures.js";
+import { useDroppedPicture } from "../pictures/picture_input.js";
+import { takePicture } from "../pictures/take.js";
+import { titleOf } from "../server/collections.js";
+import { useInstallation } from "../shell/installation.js";
+import { go } from "../shell/router.js";
+import { Column } from "./column.js";
+import { marksOf } from "./marks.js";
+import { MissingColumn, NoElasticsearch, NothingToSearch } from "./not_connected.js";
+import { SearchBox } from "./search_box.js";
+import { Settings } from "./settings.js";
+import { Start } from "./start.js";
+import { documentOf, hasQuery, readState, writeState } from "./state.js";
+import { useThresholds } from "./thresholds.js";
 
-export default function View() {
-  return html`<h1>search</h1>`;
+await loadStyles("search");
+
+/** The picture of the URL's digest: {picture}, {lost: true} if this browser does not have it, {} while it is looked up. */
+function useChosenPicture(digest) {
+  const [chosen, setChosen] = useState({});
+  useEffect(() => {
+    if (!digest) { setChosen({}); return undefined; }
+    let wanted = true;
+    let url;
+    keptPicture(digest).then(async (kept) => {
+      if (!wanted) return;
+      if (!kept) return setChosen({ digest, lost: true });
+      const picture = kept.dataUrl ? kept : await takePicture(new File([kept.blob], kept.name), {});
+      if (!wanted) return;
+      url = URL.createObjectURL(picture.blob);
+      setChosen({ digest, picture: { ...picture, url } });
+    }, () => wanted && setChosen({ digest, lost: true }));
+    return () => {
+      wanted = false;
+      if (url) URL.revokeObjectURL(url);
+    };
+  }, [digest]);
+  return chosen.digest === digest ? chosen : {};
+}
+
+/** The columns' hits, by collection, and which pictures stand in several of them. */
+function useMarks() {
+  const [results, setResults] = useState({});
+  const tell = useCallback((id, hits) => setResults((before) => (before[id] === hits ? before : { ...before, [id]: hits })), []);
+  const marks = useMemo(() => marksOf(Object.values(results).filter(Boolean)), [results]);
+  return [marks, tell];
+}
+
+/** What the columns search with; they begin anew when `key` changes. "" if there is nothing to search, or not yet. */
+function searchKeyOf(state, chosen, filters) {
+  if (!hasQuery(state)) return "";
+  if (state.picture && !chosen.picture && !state.words) return "";
+  if (state.picture && !chosen.picture && !chosen.lost) return "";
+  const { words, like, share, size, k, candidates, boost, mode, weight } = state;
+  return JSON.stringify([words, like, chosen.picture?.digest, share, size, k, candidates, boost, mode, weight, filters]);
+}
+
+function Toolbar({ panel, onPanel, filterCount, state }) {
+  const toggle = (name) => onPanel(panel === name ? "" : name);
+  return html`<div class="row search-tools">
+    <${Button} small icon="filter" pressed=${panel === "filters"} aria-expanded=${panel === "filters"} onClick=${() => toggle("filters")}>Filters${filterCount > 0 && html`<span class="count number">${filterCount}</span>`}<//>
+    <${Button} small icon="sliders" pressed=${panel === "settings"} aria-expanded=${panel === "settings"} onClick=${() => toggle("settings")}>Settings${state.hide && html`<span class="count">hiding</span>`}<//>
+  </div>`;
+}
+
+function Columns({ collections, missing, state, chosen, values, thresholds, onOpen }) {
+  const filters = filterClauses(values);
+  const [marks, tell] = useMarks();
+  const [pointed, setPointed] = useState();
+  const key = searchKeyOf(state, chosen, filters);
+  const columnState = { ...state, picture: chosen.picture };
+  // "More like this" is asked for others, not for the picture itself.
+  const withoutItself = state.like && !state.words ? [...filters, { bool: { must_not: [{ ids: { values: [state.like.id] } }] } }] : filters;
+  const count = collections.length + missing.length;
+  return html`<div class=${`columns columns-${Math.min(count, 4)}`}>
+    ${collections.map((collection, i) => html`<${Column} key=${collection.id} place=${i} collection=${collection} state=${columnState} filters=${withoutItself} searchKey=${key}
+      thresholds=${thresholds} marks=${marks} pointed=${pointed} onPoint=${setPointed} onOpen=${onOpen} onResult=${tell} />`)}
+    ${missing.map((one) => html`<${MissingColumn} key=${one.model} title=${titleOf(one.model)} help=${one.help} />`)}
+  </div>`;
+}
+
+function Searching({ parameters }) {
+  const { collections, standard, missing, page } = useInstallation();
+  const state = useMemo(() => readState(parameters), [parameters]);
+  const values = useMemo(() => facetValuesOf(parameters), [parameters]);
+  const chosen = useChosenPicture(state.picture);
+  const thresholds = useThresholds();
+  const [panel, setPanel] = useState("");
+  const wanted = collections.filter((one) => state.columns.includes(one.id));
+  const shown = wanted.length > 0 ? wanted : standard.length > 0 ? standard : collections.slice(0, 3);
+  const open = documentOf(parameters.get("open") ?? "");
+
+  const change = (changes, facets = values, options) => go("search", writeState({ ...state, ...changes }, facetState(facets)), options);
+  const choose = async (picture) => {
+    if (!picture) return change({ picture: undefined, like: undefined });
+    await keepPicture(picture);
+    return change({ picture: picture.digest, like: undefined });
+  };
+  const limits = page.limits ?? {};
+  const dropping = useDroppedPicture(limits, choose);
+  const onOpen = (hit) => go("search", { ...writeState(state, facetState(values)), open: `${hit.index}/${hit.id}` });
+
+  return html`
+    <div class=${`search-top ${hasQuery(state) ? "" : "is-start"}`}>
+      <h1 class=${hasQuery(state) ? "visually-hidden" : ""}>Find pictures by words, or by a picture</h1>
+      <${SearchBox} state=${state} picture=${chosen.picture} limits=${limits} dropping=${dropping} onSearch=${(changes) => change(changes)} onPicture=${choose} />
+      ${hasQuery(state) && html`<${Toolbar} panel=${panel} onPanel=${setPanel} filterCount=${filterClauses(values).length} state=${state} />`}
+    </div>
+    ${chosen.lost && html`<div class="search-note"><${Message} kind="warn" title="The picture of this search is not in this browser"><p>Uploaded pictures stay where they were chosen. Choose or drop it again to see its hits.</p><//></div>`}
+    ${panel === "settings" && html`<${Settings} state=${state} all=${collections} shown=${shown} thresholds=${thresholds} onChange=${(changes) => change(changes)} />`}
+    ${panel === "filters" && html`<div class="search-filters card"><${Facets} collection=${shown[0]} values=${values} onChange=${(next) => change({}, next)} /></div>`}
+    ${hasQuery(state)
+      ? html`<${Columns} collections=${shown} missing=${wanted.length > 0 ? [] : missing} state=${state} chosen=${chosen} values=${values} thresholds=${thresholds} onOpen=${onOpen} />`
+      : html`<${Start} collections=${shown} />`}
+    ${open && html`<${Detail} document=${open} onClose=${() => go("search", writeState(state, facetState(values)))} />`}
+  `;
+}
+
+export default function View({ parameters }) {
+  const { state, error, page, models, collections, elasticsearchError, reload } = useInstallation();
+  if (state === "loading") return html`<div class="search-top is-start"><div class="search-box skeleton search-box-waiting"></div></div>`;
+  if (state === "failed") return html`<${Failure} title="The server cannot be reached" error=${error}><div><${Button} small icon="refresh" onClick=${reload}>Try again<//></div><//>`;
+  if (!page.elasticsearch || page.elasticsearch.kind === "none") return html`<${NoElasticsearch} models=${models} />`;
+  if (collections.length === 0) return html`<${NothingToSearch} error=${elasticsearchError} reload=${reload} />`;
+  return html`<${Searching} parameters=${parameters} />`;
 }

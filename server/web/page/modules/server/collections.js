@@ -91,7 +91,8 @@ function rank(collection) {
 }
 
 /**
- * Everything that can be searched: {collections, endpoints, missing}. `missing` are expected columns that are not there.
+ * Everything that can be searched: {collections, endpoints, indices, missing}. `indices` are the names of all indices; `missing` are
+ * expected columns that are not there.
  * The indices of one picture each (clip-images, ...) come before those that hold several vectors (listings).
  */
 export async function loadCollections(models, options) {
@@ -107,7 +108,7 @@ export async function loadCollections(models, options) {
     .flat()
     .sort((a, b) => rank(a) - rank(b));
   const missing = k_expected.filter((one) => !collections.some((collection) => collection.model === one.model));
-  return { collections, endpoints, missing, problem: inference.problem };
+  return { collections, endpoints, indices: Object.keys(mappings.data), missing, problem: inference.problem };
 }
 
 /** The first collection of each model: the columns that a search shows if nothing else was chosen. */

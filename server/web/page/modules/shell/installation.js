@@ -3,10 +3,10 @@ import { createContext, useCallback, useContext, useEffect, useState } from "/pa
 import { loadCollections, standardCollections } from "../server/collections.js";
 import * as sightline from "../server/sightline.js";
 
-const k_nothing = { collections: [], endpoints: [], missing: [] };
+const k_nothing = { collections: [], endpoints: [], indices: [], missing: [] };
 
 /**
- * {state: "loading" | "ready" | "failed", error, page, models, collections, standard, endpoints, missing,
+ * {state: "loading" | "ready" | "failed", error, page, models, collections, standard, endpoints, indices, missing,
  *  elasticsearchError, reload()}. `page` is GET /v1/page; `standard` the columns a search shows by default.
  */
 const Installation = createContext({ state: "loading", ...k_nothing, standard: [], models: [] });

@@ -1,0 +1,1 @@
+export const Facets = () => null; export const facetState = () => ({}); export const facetValuesOf = () => ({}); export const filterClauses = () => [];

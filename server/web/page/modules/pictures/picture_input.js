@@ -1,0 +1,70 @@
+// Taking a picture from the user: a file chooser, the camera, a drop, a paste.
+import { html, useEffect, useRef, useState } from "/page/vendored/preact-htm.js";
+import { Button } from "../parts/button.js";
+import { toast } from "../parts/toasts.js";
+import { Camera, hasCamera } from "./camera.js";
+import { fileOfTransfer, takePicture } from "./take.js";
+
+const k_accept = "image/jpeg,image/png,image/webp,image/gif,image/bmp,.jpg,.jpeg,.png,.webp,.gif,.bmp";
+
+/** Takes what `get()` gives (a file, undefined, or an Error thrown) and hands the picture on; says what is wrong. */
+async function take(get, limits, onPicture) {
+  try {
+    const file = get();
+    if (file) onPicture(await takePicture(file, limits));
+  } catch (error) {
+    toast(error.message, { seconds: 9 });
+  }
+}
+
+/** True while something is dragged over the window; files dropped or pasted anywhere go to `onPicture`. */
+export function useDroppedPicture(limits, onPicture) {
+  const [over, setOver] = useState(false);
+  const latest = useRef();
+  latest.current = { limits, onPicture };
+  useEffect(() => {
+    let depth = 0;
+    const isDrag = (event) => [...(event.dataTransfer?.types ?? [])].some((type) => type === "Files" || type === "text/uri-list");
+    const takeOf = (transfer) => take(() => fileOfTransfer(transfer), latest.current.limits, latest.current.onPicture);
+    const enter = (event) => { if (isDrag(event)) { depth += 1; setOver(true); } };
+    const leave = (event) => { if (isDrag(event) && --depth <= 0) { depth = 0; setOver(false); } };
+    const allow = (event) => { if (isDrag(event)) event.preventDefault(); };
+    const drop = (event) => {
+      depth = 0;
+      setOver(false);
+      if (!isDrag(event)) return;
+      event.preventDefault();
+      takeOf(event.dataTransfer);
+    };
+    const paste = (event) => {
+      if ((event.clipboardData?.files.length ?? 0) === 0) return; // words go where the cursor is
+      event.preventDefault();
+      takeOf(event.clipboardData);
+    };
+    const all = { dragenter: enter, dragleave: leave, dragover: allow, drop, paste };
+    for (const [name, listener] of Object.entries(all)) addEventListener(name, listener);
+    return () => { for (const [name, listener] of Object.entries(all)) removeEventListener(name, listener); };
+  }, []);
+  return over;
+}
+
+/** Buttons for a file and for the camera. onPicture(picture as takePicture gives it). */
+export function PictureInput({ limits, onPicture }) {
+  const chooser = useRef(null);
+  const [camera, setCamera] = useState(false);
+  const chosen = (event) => {
+    const file = event.target.files[0];
+    event.target.value = "";
+    take(() => file, limits, onPicture);
+  };
+  const shot = (blob) => {
+    setCamera(false);
+    take(() => blob, limits, onPicture);
+  };
+  return html`
+    <input type="file" class="visually-hidden" tabindex="-1" aria-label="Picture file" accept=${k_accept} ref=${chooser} onChange=${chosen} />
+    <${Button} plain icon="picture" label="Choose a picture" onClick=${() => chooser.current.click()} />
+    ${hasCamera() && html`<${Button} plain icon="camera" label="Take a photo" onClick=${() => setCamera(true)} />`}
+    ${camera && html`<${Camera} onShot=${shot} onClose=${() => setCamera(false)} />`}
+  `;
+}

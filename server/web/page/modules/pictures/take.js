@@ -1,0 +1,66 @@
+// A file that the user gives, as a picture for a query.
+import { pictureKind } from "./kinds.js";
+
+const mebibytes = (bytes) => (bytes / 1048576).toFixed(bytes < 10485760 ? 1 : 0) + " MB";
+
+/** Why a file of these first bytes and this size is refused before it is sent; "" if it is not. */
+export function refusalOf({ name, size }, firstBytes, maxBytes) {
+  const what = name ? `“${name}”` : "This file";
+  if (size === 0) return `${what} is empty.`;
+  const kind = pictureKind(firstBytes);
+  if (!kind) return `${what} is not a picture that Sightline reads. Use a JPEG, PNG, WebP, GIF or BMP file.`;
+  if (!kind.readable) return `${what} is ${kind.name}. Save it as JPEG, PNG or WebP first.`;
+  if (maxBytes && size > maxBytes) return `${what} has ${mebibytes(size)}; this server takes pictures of up to ${mebibytes(maxBytes)}. Make it smaller first: the models look at a few hundred pixels.`;
+  return "";
+}
+
+/** Base64 of bytes, in pieces that fit the call stack. */
+export function base64Of(bytes) {
+  let binary = "";
+  for (let i = 0; i < bytes.length; i += 0x8000) binary += String.fromCharCode(...bytes.subarray(i, i + 0x8000));
+  return btoa(binary);
+}
+
+/** A name for the bytes: the same for the same picture. SHA-256 where the browser has it (https, localhost). */
+export async function digestOf(bytes) {
+  if (globalThis.crypto?.subtle) {
+    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+    return [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  }
+  let a = 0x811c9dc5, b = 0x1b873593; // FNV-1a, twice; only a name within this browser
+  for (const byte of bytes) {
+    a = Math.imul(a ^ byte, 0x01000193);
+    b = Math.imul(b ^ byte, 0x85ebca6b) + a;
+  }
+  return [a, b, bytes.length].map((part) => (part >>> 0).toString(16).padStart(8, "0")).join("");
+}
+
+/**
+ * {name, type, dataUrl, digest, blob} of a File or Blob. Throws an Error in words for the user.
+ * limits: those of GET /v1/page ({image_bytes}).
+ */
+export async function takePicture(file, limits = {}) {
+  let bytes;
+  try {
+    bytes = new Uint8Array(await file.arrayBuffer());
+  } catch {
+    throw new Error(`“${file.name ?? "The file"}” cannot be read: it was moved or deleted, or is a folder.`);
+  }
+  const refusal = refusalOf({ name: file.name, size: bytes.length }, bytes, limits.image_bytes);
+  if (refusal) throw new Error(refusal);
+  const { type } = pictureKind(bytes);
+  return {
+    name: file.name ?? "picture", type, digest: await digestOf(bytes),
+    dataUrl: `data:${type};base64,${base64Of(bytes)}`, blob: new Blob([bytes], { type }),
+  };
+}
+
+/** The first file of a drop or a paste, or an Error in words for the user. */
+export function fileOfTransfer(transfer) {
+  const files = [...(transfer?.files ?? [])];
+  if (files.length > 0) return files[0];
+  if ([...(transfer?.types ?? [])].includes("text/uri-list")) {
+    throw new Error("This is the address of a picture, not the picture. Save it first, then drop the file.");
+  }
+  return undefined;
+}

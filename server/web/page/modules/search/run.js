@@ -1,0 +1,74 @@
+// A search in one collection.
+import { search } from "../server/elasticsearch.js";
+import { queryVector } from "./query_vector.js";
+import { cosine, cosineOfScore } from "./vectors.js";
+
+/** The fields that words are matched against in a hybrid search. */
+export function textFields(collection) {
+  return Object.values(collection.fields).filter((field) => field.type === "text" && !field.parent).map((field) => field.path);
+}
+
+function wordsQuery(collection, words, boost, filters) {
+  const match = { multi_match: { query: words, fields: textFields(collection), ...(boost === 1 ? {} : { boost }) } };
+  return filters.length > 0 ? { bool: { must: [match], filter: filters } } : match;
+}
+
+/**
+ * The body of the search. `vector` is {query_vector: [...]} or {query_vector_builder: {...}}: the page sends the first,
+ * and shows the second where one request does both.
+ */
+export function searchBody(collection, state, vector, filters = []) {
+  const words = state.words.trim();
+  const knn = {
+    field: collection.field, ...vector, k: state.k, num_candidates: state.candidates,
+    ...(filters.length > 0 ? { filter: filters } : {}),
+  };
+  const excludes = [collection.pictureField, collection.field].filter(Boolean);
+  const shown = { size: state.size, _source: { excludes }, seq_no_primary_term: true };
+  const hybrid = words && state.mode !== "vectors" && textFields(collection).length > 0;
+  if (!hybrid) return { knn: { ...knn, boost: state.boost }, ...shown };
+  // The cosine is not in a fused score: the hits' vectors tell it.
+  const fields = [collection.field];
+  if (state.mode === "weighted") {
+    return { query: wordsQuery(collection, words, state.weight, filters), knn: { ...knn, boost: state.boost }, fields, ...shown };
+  }
+  const standard = { standard: { query: wordsQuery(collection, words, 1, filters) } };
+  return { retriever: { rrf: { retrievers: [standard, { knn }], rank_window_size: Math.max(state.size, state.k) } }, fields, ...shown };
+}
+
+function cosineOf(hit, collection, state, vector) {
+  const values = hit.fields?.[collection.field];
+  if (values && vector) return cosine(vector, Array.isArray(values[0]) ? values[0] : values);
+  return cosineOfScore(hit._score, collection.similarity, state.boost);
+}
+
+/** A hit as the page shows it. */
+function hitOf(hit, i, collection, state, vector) {
+  const name = collection.nameField && hit._source?.[collection.nameField];
+  return {
+    index: hit._index, id: hit._id, version: `${hit._seq_no}-${hit._primary_term}`, rank: i + 1, score: hit._score,
+    cosine: cosineOf(hit, collection, state, vector),
+    name: typeof name === "string" && name ? name : hit._id,
+    source: hit._source ?? {},
+    field: collection.pictureField,
+  };
+}
+
+/**
+ * Embeds the query and searches: {hits, total, milliseconds: {embedding, search, took}, vector}.
+ * state: as search/state.js reads it, with `picture` as takePicture gives it. options: {signal, filters, onEmbedded}.
+ * Errors: RequestError.
+ */
+export async function searchCollection(collection, state, { signal, filters = [], onEmbedded } = {}) {
+  const options = { signal };
+  const embedded = await queryVector(collection, state, options);
+  onEmbedded?.(embedded.milliseconds);
+  const body = searchBody(collection, state, { query_vector: embedded.vector }, filters);
+  const { data, milliseconds } = await search(collection.index, body, options);
+  return {
+    hits: data.hits.hits.map((hit, i) => hitOf(hit, i, collection, state, embedded.vector)),
+    total: data.hits.total?.value,
+    milliseconds: { embedding: embedded.milliseconds, search: milliseconds, took: data.took },
+    vector: embedded.vector,
+  };
+}
