@@ -31,7 +31,8 @@ export function Hit({ hit, collection, state, mark, lit, onPoint, onOpen }) {
   const lead = attributes.find(([name]) => /caption|description|title/.test(name));
   const others = attributes.filter((one) => one !== lead).slice(0, 4);
   const help = scoreHelp(hit, collection, state);
-  return html`<li class=${`hit ${lit ? "is-lit" : ""}`} onMouseEnter=${() => onPoint(mark?.key)} onMouseLeave=${() => onPoint(undefined)}>
+  return html`<li class=${`hit ${lit ? "is-lit" : ""}`} onMouseEnter=${() => onPoint(mark?.key)} onMouseLeave=${() => onPoint(undefined)}
+      onFocusIn=${() => onPoint(mark?.key)} onFocusOut=${() => onPoint(undefined)}>
     <div class="hit-frame">
       <button type="button" class="hit-open" onClick=${onOpen} aria-label=${`Open ${hit.name}`}>
         <${Picture} document=${hit} size=${640} alt=${lead ? String(lead[1]) : hit.name} eager />

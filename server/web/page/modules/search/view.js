@@ -76,8 +76,8 @@ function Columns({ collections, missing, state, chosen, values, thresholds, onOp
   const [pointed, setPointed] = useState();
   const key = searchKeyOf(state, chosen, filters);
   const columnState = { ...state, picture: chosen.picture };
-  // "More like this" is asked for others, not for the picture itself.
-  const withoutItself = state.like && !state.words ? [...filters, { bool: { must_not: [{ ids: { values: [state.like.id] } }] } }] : filters;
+  // "More like this" asks for others, not for the picture itself.
+  const withoutItself = state.like ? [...filters, { bool: { must_not: [{ ids: { values: [state.like.id] } }] } }] : filters;
   const count = collections.length + missing.length;
   return html`<div class=${`columns columns-${Math.min(count, 4)}`}>
     ${collections.map((collection, i) => html`<${Column} key=${collection.id} place=${i} collection=${collection} state=${columnState} filters=${withoutItself} searchKey=${key}
