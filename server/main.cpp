@@ -114,12 +114,20 @@ Result<std::unique_ptr<cohere::CohereEmbedding>> cohere_embedding(const ServerOp
   return created;
 }
 
+/// What the web page is told of the Elasticsearch side.
+api::ElasticsearchSide::Options elasticsearch_side(const ServerOptions& options) {
+  using Kind = api::ElasticsearchSide::Kind;
+  if (!options.elasticsearch_gateway.empty()) return {Kind::gateway, options.elasticsearch_gateway};
+  return {options.embedded_elasticsearch ? Kind::embedded : Kind::none, ""};
+}
+
 Result<api::Api::Options> api_options(const ServerOptions& options) {
   api::Api::Options api;
   api.limits.inputs = {options.max_inputs, options.max_text_bytes, options.max_image_bytes};
   api.limits.query_timeout = options.query_timeout;
   api.limits.document_timeout = options.document_timeout;
   api.access_log = log_access;
+  api.elasticsearch = elasticsearch_side(options);
   api.labels = options.labels;
   if (!options.api_key_file.empty()) {
     auto keys = security::ApiKeys::read(options.api_key_file);
@@ -130,17 +138,48 @@ Result<api::Api::Options> api_options(const ServerOptions& options) {
   return api;
 }
 
+/// The Elasticsearch side as the inference port reaches it.
+class InnerElasticsearch final : public api::ElasticsearchService {
+ public:
+  explicit InnerElasticsearch(elastic::ElasticServer& server) : server_(server) {}
+  void handle(http::Request request, http::Reply reply) override {
+    server_.handle(std::move(request), std::move(reply));
+  }
+  http::Response ask(http::Request request) override { return server_.ask(std::move(request)); }
+
+ private:
+  elastic::ElasticServer& server_;
+};
+
 /// Both ports share the open files; a gateway needs two for each client.
 int descriptor_parts(const ServerOptions& options) {
   if (!options.elasticsearch_gateway.empty()) return 3;
   return options.embedded_elasticsearch ? 2 : 1;
 }
 
+/// The same request at the Elasticsearch port, without a body; empty: it is another's.
+std::optional<http::Request> inner_head(const http::Request& request) {
+  if (!api::ElasticsearchSide::has(request.path)) return {};
+  http::Request head;
+  head.method = request.method;
+  head.path = request.path;
+  return api::ElasticsearchSide::inner_request(std::move(head));
+}
+
+/// An answer that cannot be taken back is none of those.
+bool only_reads(const http::Request& request) {
+  const auto inner = inner_head(request);
+  return !inner || elastic::ElasticServer::only_reads(*inner);
+}
+
 /// Answered by a thread of its own: none of them waits for anything.
 bool is_urgent(const http::Request& request) {
+  if (const auto inner = inner_head(request))
+    return request.body.empty() && elastic::ElasticServer::is_urgent(*inner);
   const bool reads = request.method == http::Method::get || request.method == http::Method::head;
   return reads && request.body.empty() &&
-         (request.path == "/" || request.path == "/metrics" || request.path.starts_with("/health/"));
+         (request.path == "/" || request.path == "/metrics" || request.path.starts_with("/health/") ||
+          request.path.starts_with("/page/"));
 }
 
 http::Server::Options http_options(const ServerOptions& options) {
@@ -154,6 +193,7 @@ http::Server::Options http_options(const ServerOptions& options) {
   http.max_buffered_bytes = std::max(http.max_buffered_bytes, http.max_body_bytes);  // one always has room
   http.drain_timeout = options.drain_timeout;
   http.urgent = is_urgent;
+  http.only_reads = only_reads;
   http.error_response = [](int status, const std::string& message) {
     return api::error_response(api::ErrorShape::openai, status, "http_" + std::to_string(status), message);
   };
@@ -242,9 +282,10 @@ class Program {
   std::unique_ptr<serving::EmbeddingService> service_;
   std::unique_ptr<Timer> timer_;                     // of the next
   std::unique_ptr<cohere::CohereEmbedding> cohere_;  // null: not switched on
+  std::unique_ptr<elastic::ElasticServer> elastic_;
+  std::optional<InnerElasticsearch> inner_elastic_;
   std::unique_ptr<api::Api> api_;
   std::unique_ptr<http::Server> http_;
-  std::unique_ptr<elastic::ElasticServer> elastic_;
   std::atomic<elastic::ElasticServer*> serving_elastic_{nullptr};  // once elastic_ is there, for other threads
 };
 
@@ -281,6 +322,7 @@ Status Program::start() {
   // for.
   auto options = http_options(options_);
   options.check_head = [this](const http::Request& head) { return api_->check_head(head); };
+  options.access_log = [this](const http::AccessRecord& record) { api_->answered(record); };
   auto http = http::Server::start(options, [this](http::Request&& request, http::Reply reply) {
     api_->handle(std::move(request), std::move(reply));
   });
@@ -301,6 +343,8 @@ Status Program::start_elastic() {
   if (!options_.elasticsearch_gateway.empty())
     spdlog::info("gateway to Elasticsearch at {}, mode {}", options_.elasticsearch_gateway,
                  options_.gateway_mode);
+  inner_elastic_.emplace(*elastic_);
+  api_->elasticsearch().open(*inner_elastic_);
   compare_recorded_models();
   return {};
 }
