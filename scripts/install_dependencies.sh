@@ -4,7 +4,7 @@
 #   scripts/install_dependencies.sh [--tests] [--tidy] [--fuzz]
 #
 #   --tests        also what scripts/test.sh needs: the official Python clients of Elasticsearch, 8 in .venv-es8 and 9 in .venv-es9,
-#                  and there those of OpenAI and Cohere, and schemathesis
+#                  and there those of OpenAI and Cohere, schemathesis, and Playwright with axe-core for the page's tests; Chromium
 #   --tidy         also what scripts/tidy.sh needs: clang, clang-format and clang-tidy
 #   --fuzz         also what scripts/fuzz.sh needs: clang and its libFuzzer; --tests implies it
 #
@@ -32,7 +32,7 @@ fuzz_packages=(clang "libclang-rt-$clang_version-dev")
 tests=
 for option in "$@"; do
   case $option in
-    --tests) tests=1; packages+=("${fuzz_packages[@]}") ;;
+    --tests) tests=1; packages+=("${fuzz_packages[@]}" chromium fonts-dejavu-core fonts-liberation) ;;
     --fuzz) packages+=("${fuzz_packages[@]}") ;;
     --tidy) packages+=(clang clang-format clang-tidy) ;;
     -h|--help) sed -n '2,11p' "${BASH_SOURCE[0]}" | sed 's/^# \{0,1\}//'; exit 0 ;;

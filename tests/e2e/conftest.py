@@ -7,6 +7,7 @@ SIGHTLINE_TEST_CLUSTER=URL, a real Elasticsearch, ALL INDICES of which are delet
 
 import contextlib
 import csv
+import importlib.util
 import json
 import os
 import pathlib
@@ -21,6 +22,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("SIGHTLINE_BIN", ROOT / "build/release/bin"))
 DEMO = ROOT / "demo"
 TEST_CLUSTER = os.environ.get("SIGHTLINE_TEST_CLUSTER", "").rstrip("/")
+
+pytest_plugins = ["page_fixtures"]
+# The page's tests run once: the environment of Elasticsearch's older client has no Playwright.
+if not importlib.util.find_spec("playwright"):
+    collect_ignore_glob = ["test_page_*.py"]
 
 
 def call(method, url, body=None, content_type="application/json", timeout=120):
@@ -86,12 +92,14 @@ class Sightline(Program):
                           "--elasticsearch-port", "0", *behind, *options], log)
         self.url = self.announced("ready ")
         self.elasticsearch = self.announced("elasticsearch ")
+        self.settings = {}  # for the environment of the scripts and programs that talk to it: keys
 
     def es(self, method, path, body=None, **options):
         return call(method, self.elasticsearch + path, body, **options)
 
     def environment(self):
-        return {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "ELASTICSEARCH_URL": self.elasticsearch, "SIGHTLINE_URL": self.url}
+        return {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "ELASTICSEARCH_URL": self.elasticsearch,
+                "SIGHTLINE_URL": self.url, **self.settings}
 
     def register(self, *options):
         return run([ROOT / "scripts/register_endpoints.sh", "--env-file", "/dev/null", *options], self.environment())
