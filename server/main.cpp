@@ -20,6 +20,7 @@
 #include "server/api/api.h"
 #include "server/cohere/cohere_embedding.h"
 #include "server/elastic/elastic_server.h"
+#include "server/elastic/rest/rest_layer.h"
 #include "server/http/server.h"
 #include "server/http/trust_anchor.h"
 #include "server/log_writer.h"
@@ -114,12 +115,24 @@ Result<std::unique_ptr<cohere::CohereEmbedding>> cohere_embedding(const ServerOp
   return created;
 }
 
+/// What the web page is told of the Elasticsearch side.
+api::ElasticsearchSide::Options elasticsearch_side(const ServerOptions& options) {
+  using Kind = api::ElasticsearchSide::Kind;
+  if (!options.elasticsearch_gateway.empty()) return {Kind::gateway, options.elasticsearch_gateway};
+  return {options.embedded_elasticsearch ? Kind::embedded : Kind::none, ""};
+}
+
 Result<api::Api::Options> api_options(const ServerOptions& options) {
   api::Api::Options api;
   api.limits.inputs = {options.max_inputs, options.max_text_bytes, options.max_image_bytes};
   api.limits.query_timeout = options.query_timeout;
   api.limits.document_timeout = options.document_timeout;
   api.access_log = log_access;
+  api.elasticsearch = elasticsearch_side(options);
+  api.page.cohere = options.cohere;
+  api.page.cohere_key = !options.cohere_api_key_file.empty();
+  api.page.max_body_bytes = options.max_body_bytes;
+  api.page.max_elasticsearch_body_bytes = options.elasticsearch_limits.max_body_bytes;
   api.labels = options.labels;
   if (!options.api_key_file.empty()) {
     auto keys = security::ApiKeys::read(options.api_key_file);
@@ -130,17 +143,65 @@ Result<api::Api::Options> api_options(const ServerOptions& options) {
   return api;
 }
 
+/// The Elasticsearch side as the inference port reaches it.
+class InnerElasticsearch final : public api::ElasticsearchService {
+ public:
+  explicit InnerElasticsearch(elastic::ElasticServer& server) : server_(server) {}
+  void handle(http::Request request, http::Reply reply) override {
+    server_.handle(std::move(request), std::move(reply));
+  }
+  http::Response ask(http::Request request) override { return server_.ask(std::move(request)); }
+
+ private:
+  elastic::ElasticServer& server_;
+};
+
 /// Both ports share the open files; a gateway needs two for each client.
 int descriptor_parts(const ServerOptions& options) {
   if (!options.elasticsearch_gateway.empty()) return 3;
   return options.embedded_elasticsearch ? 2 : 1;
 }
 
+/// The same request at the Elasticsearch port, without a body; empty: it is another's.
+std::optional<http::Request> inner_head(const http::Request& request) {
+  if (!api::ElasticsearchSide::has(request.path)) return {};
+  http::Request head;
+  head.method = request.method;
+  head.path = request.path;
+  return api::ElasticsearchSide::inner_request(std::move(head));
+}
+
 /// Answered by a thread of its own: none of them waits for anything.
 bool is_urgent(const http::Request& request) {
+  if (const auto inner = inner_head(request))
+    return request.body.empty() && elastic::ElasticServer::is_urgent(*inner);
   const bool reads = request.method == http::Method::get || request.method == http::Method::head;
   return reads && request.body.empty() &&
-         (request.path == "/" || request.path == "/metrics" || request.path.starts_with("/health/"));
+         (request.path == "/" || request.path == "/metrics" || request.path.starts_with("/health/") ||
+          request.path.starts_with("/page/"));
+}
+
+/// Each may wait on the cluster and on inference, and bulks of pictures must not keep searches out.
+constexpr int k_gateway_workers = 64;
+
+bool has_elasticsearch(const ServerOptions& options) {
+  return options.embedded_elasticsearch || !options.elasticsearch_gateway.empty();
+}
+
+int elasticsearch_workers(const ServerOptions& options) {
+  return options.elasticsearch_gateway.empty() ? elastic::ElasticServer::Options().workers : k_gateway_workers;
+}
+
+/// Requests below /elasticsearch are worked on as at the Elasticsearch port: they wait for vectors, which other
+/// requests of the inference port make.
+http::Workshop elasticsearch_workshop(const ServerOptions& options) {
+  http::Workshop workshop;
+  workshop.workers = elasticsearch_workers(options);
+  workshop.max_waiting = options.elasticsearch_limits.max_waiting_requests;
+  workshop.max_body_bytes = options.elasticsearch_limits.max_body_bytes;
+  workshop.error_response = elastic::rest::error_response;
+  workshop.only_reads = elastic::ElasticServer::only_reads;
+  return workshop;
 }
 
 http::Server::Options http_options(const ServerOptions& options) {
@@ -151,9 +212,14 @@ http::Server::Options http_options(const ServerOptions& options) {
   http.port = options.port;
   http.workers = options.workers;
   http.max_body_bytes = options.max_body_bytes;
-  http.max_buffered_bytes = std::max(http.max_buffered_bytes, http.max_body_bytes);  // one always has room
+  http.max_buffered_bytes = std::max({http.max_buffered_bytes, http.max_body_bytes,
+                                      options.elasticsearch_limits.max_body_bytes});  // one always has room
   http.drain_timeout = options.drain_timeout;
   http.urgent = is_urgent;
+  if (has_elasticsearch(options)) {
+    http.is_apart = [](const http::Request& head) { return api::ElasticsearchSide::has(head.path); };
+    http.apart = elasticsearch_workshop(options);
+  }
   http.error_response = [](int status, const std::string& message) {
     return api::error_response(api::ErrorShape::openai, status, "http_" + std::to_string(status), message);
   };
@@ -174,9 +240,6 @@ void log_elasticsearch_access(const http::AccessRecord& record) {
   log_access(entry);
 }
 
-/// Each may wait on the cluster and on inference, and bulks of pictures must not keep searches out.
-constexpr int k_gateway_workers = 64;
-
 elastic::ElasticServer::Options elastic_options(const ServerOptions& options, api::Metrics& metrics) {
   elastic::ElasticServer::Options elastic;
   elastic.host = options.host;
@@ -185,6 +248,7 @@ elastic::ElasticServer::Options elastic_options(const ServerOptions& options, ap
   elastic.clients = options.clients;
   elastic.descriptor_parts = descriptor_parts(options);
   elastic.access_log = log_elasticsearch_access;
+  elastic.workers = elasticsearch_workers(options);
   elastic.drain_timeout = options.drain_timeout;
   elastic.secret_key_file = options.secret_key_file;
   elastic.warn = [](const std::string& text) { spdlog::warn("{}", text); };
@@ -203,7 +267,6 @@ elastic::ElasticServer::Options elastic_options(const ServerOptions& options, ap
   };
   if (options.gateway_mode == "always") cluster.mode = elastic::GatewayMode::always;
   elastic.documents = std::move(cluster);
-  elastic.workers = k_gateway_workers;
   return elastic;
 }
 
@@ -242,9 +305,10 @@ class Program {
   std::unique_ptr<serving::EmbeddingService> service_;
   std::unique_ptr<Timer> timer_;                     // of the next
   std::unique_ptr<cohere::CohereEmbedding> cohere_;  // null: not switched on
+  std::unique_ptr<elastic::ElasticServer> elastic_;
+  std::optional<InnerElasticsearch> inner_elastic_;
   std::unique_ptr<api::Api> api_;
   std::unique_ptr<http::Server> http_;
-  std::unique_ptr<elastic::ElasticServer> elastic_;
   std::atomic<elastic::ElasticServer*> serving_elastic_{nullptr};  // once elastic_ is there, for other threads
 };
 
@@ -281,6 +345,7 @@ Status Program::start() {
   // for.
   auto options = http_options(options_);
   options.check_head = [this](const http::Request& head) { return api_->check_head(head); };
+  options.access_log = [this](const http::AccessRecord& record) { api_->answered(record); };
   auto http = http::Server::start(options, [this](http::Request&& request, http::Reply reply) {
     api_->handle(std::move(request), std::move(reply));
   });
@@ -289,8 +354,7 @@ Status Program::start() {
 
   if (Status loaded = service_->load_models(); !loaded) return loaded;
   log_models(*service_);
-  const bool elastic = options_.embedded_elasticsearch || !options_.elasticsearch_gateway.empty();
-  return elastic ? start_elastic() : Status{};
+  return has_elasticsearch(options_) ? start_elastic() : Status{};
 }
 
 Status Program::start_elastic() {
@@ -301,6 +365,8 @@ Status Program::start_elastic() {
   if (!options_.elasticsearch_gateway.empty())
     spdlog::info("gateway to Elasticsearch at {}, mode {}", options_.elasticsearch_gateway,
                  options_.gateway_mode);
+  inner_elastic_.emplace(*elastic_);
+  api_->elasticsearch().open(*inner_elastic_);
   compare_recorded_models();
   return {};
 }

@@ -9,6 +9,7 @@
 #include "server/api/openapi.h"
 #include "server/api/rerank.h"
 #include "server/http/client_network.h"
+#include "server/web/page.h"
 
 namespace sightline::api {
 namespace {
@@ -45,24 +46,61 @@ Method asked_method(const http::Request& request) {
 /// Whose users see the error: so also where there is no such route, or no key.
 ErrorShape shape_of(const std::vector<std::string>& path) {
   if (path.empty()) return ErrorShape::openai;
-  if (path.front() == "_inference") return ErrorShape::elastic;
+  if (path.front() == "_inference" || path.front() == "elasticsearch") return ErrorShape::elastic;
   if (path.front() == "hugging_face") return ErrorShape::hugging_face;
   if (path.front() == "v2" || (path.size() == 2 && path.front() == "v1" && path.back() == "embed"))
     return ErrorShape::cohere;
   return ErrorShape::openai;
 }
 
+/// Routes where `Authorization` is for the cluster, so that the key comes in a field of its own.
+bool passes_authorization_on(const http::Request& request) {
+  const std::vector<std::string> path = request.path_parts();
+  if (path.empty()) return false;
+  return path[0] == "elasticsearch" || path[0] == "pictures" ||
+         (path.size() > 1 && path[0] == "v1" && path[1] == "projections");
+}
+
+std::string_view field(const http::Request& request, std::string_view name) {
+  return request.headers.get(name).value_or("");
+}
+
+bool has_key(const security::ApiKeys& keys, const http::Request& request) {
+  if (keys.has(field(request, ElasticsearchSide::k_key_field))) return true;
+  return !passes_authorization_on(request) && keys.admit(field(request, "Authorization"));
+}
+
+/// True if the request tries a key, right or wrong.
+bool presents_key(const http::Request& request) {
+  return request.headers.get(ElasticsearchSide::k_key_field) ||
+         (!passes_authorization_on(request) && request.headers.get("Authorization"));
+}
+
+/// How a key is sent, in words.
+std::string key_advice(const http::Request& request) {
+  if (!passes_authorization_on(request)) return "send a valid key as Authorization: Bearer KEY";
+  return "send a valid key of this server as Sightline-Key: KEY; Authorization is for the cluster here";
+}
+
+constexpr const char* k_elasticsearch_route = "/elasticsearch";
+
 }  // namespace
 
 struct Api::Route {
+  enum class Access {
+    with_key,
+    open,           ///< to everyone
+    open_as_page,  ///< to who wants the page (web::wants_page)
+  };
   Method method;
   const char* path;  ///< its name in metrics and logs, too
   void (*handle)(const Context&, ExchangePtr);
   void (Api::*own)(ExchangePtr) = nullptr;  ///< instead of `handle`
-  bool open = false;                        ///< to everyone, without a key
+  Access access = Access::with_key;
 };
 
 const std::vector<Api::Route>& Api::routes() {
+  using Access = Route::Access;
   static const std::vector<Route> routes{
       {Method::post, "/v1/embeddings", openai_embeddings},
       {Method::post, "/v1/classify", classify},
@@ -75,24 +113,31 @@ const std::vector<Api::Route>& Api::routes() {
       {Method::post, "/_inference/completion/{model}", elastic_completion},
       {Method::get, "/v1/models", list_models},
       {Method::get, "/v1/models/{model}", show_model},
-      {Method::get, "/health/live", nullptr, &Api::live, true},
-      {Method::get, "/health/ready", nullptr, &Api::ready, true},
+      {Method::get, "/v1/page", nullptr, &Api::page_info},
+      {Method::get, "/health/live", nullptr, &Api::live, Access::open},
+      {Method::get, "/health/ready", nullptr, &Api::ready, Access::open},
       {Method::get, "/metrics", nullptr, &Api::metrics_text},
-      {Method::get, "/openapi.json", show_openapi, nullptr, true},
-      {Method::get, "/docs", show_docs, nullptr, true},
-      {Method::get, "/", nullptr, &Api::root},
+      {Method::get, "/openapi.json", show_openapi, nullptr, Access::open},
+      {Method::get, "/docs", show_docs, nullptr, Access::open},
+      {Method::get, "/page/{file}", nullptr, &Api::page_file, Access::open},
+      {Method::get, "/", nullptr, &Api::root, Access::open_as_page},
   };
   return routes;
 }
 
 Api::Api(Options options, serving::EmbeddingService& service, serving::Clock& clock, Metrics& metrics)
-    : options_(std::move(options)), labels_(options_.labels), context_{service, clock,
-                                                                       metrics, options_.limits,
-                                                                       labels_, options_.upstream} {
+    : options_(std::move(options)),
+      labels_(options_.labels),
+      elasticsearch_(options_.elasticsearch),
+      context_{service, clock, metrics, options_.limits, labels_, options_.upstream} {
   if (options_.keys) keys_ = std::make_shared<const security::ApiKeys>(*options_.keys);
 }
 
 void Api::handle(http::Request request, http::Reply reply) {
+  if (ElasticsearchSide::has(request.path)) {
+    if (!admits(nullptr, request)) return reply.send(key_refusal(request));
+    return elasticsearch_.handle(std::move(request), std::move(reply));
+  }
   const auto shared = std::make_shared<http::Reply>(std::move(reply));
   handle(std::move(request),
          Responder{[shared](http::Response response) { shared->send(std::move(response)); },
@@ -111,7 +156,7 @@ void Api::dispatch(ExchangePtr exchange) {
   const Route* found = find_route(path, exchange->wildcards);
   exchange->shape = shape_of(path);
   if (found) exchange->route = found->path;
-  if (!admits(found, exchange->request)) return refuse_key(*exchange);
+  if (!admits(found, exchange->request)) return exchange->reply(key_refusal(exchange->request));
   if (!found) {
     return exchange->fail({ErrorCode::not_found, "no route " + exchange->request.path.substr(0, 200) +
                                                      " here: GET / lists those there are"});
@@ -135,13 +180,14 @@ const Api::Route* Api::find_route(const std::vector<std::string>& path, std::vec
 }
 
 bool Api::admits(const Route* route, const http::Request& request) const {
-  if (route && route->open) return true;
+  if (route && route->access == Route::Access::open) return true;
+  if (route && route->access == Route::Access::open_as_page && web::wants_page(request)) return true;
   std::shared_ptr<const security::ApiKeys> keys;
   {
     const std::lock_guard lock(keys_mutex_);
     keys = keys_;
   }
-  return !keys || keys->admit(request.headers.get("Authorization").value_or(""));
+  return !keys || has_key(*keys, request);
 }
 
 void Api::replace_keys(security::ApiKeys keys) {
@@ -150,10 +196,24 @@ void Api::replace_keys(security::ApiKeys keys) {
   keys_ = std::move(shared);
 }
 
-void Api::refuse_key(Exchange& exchange) {
-  http::Headers headers;
-  headers.set("WWW-Authenticate", "Bearer");
-  exchange.fail(401, "unauthorized", "send a valid key as Authorization: Bearer KEY", std::move(headers));
+http::Response Api::key_refusal(const http::Request& request) const {
+  context_.metrics.request_refused("unauthorized");
+  const bool own_field = passes_authorization_on(request);
+  auto response = ElasticsearchSide::has(request.path)
+                      ? elasticsearch_error(401, "sightline_key_exception", key_advice(request))
+                      : error_response(shape_of(request.path_parts()), 401, "unauthorized", key_advice(request));
+  response.headers.set("WWW-Authenticate", own_field ? "Sightline-Key" : "Bearer");
+  return response;
+}
+
+http::Response Api::guess_refusal(const http::Request& request) const {
+  context_.metrics.request_refused("too_many_wrong_keys");
+  const std::string message = "this key is wrong, as were the last ones from this address: " + key_advice(request);
+  auto response = ElasticsearchSide::has(request.path)
+                      ? elasticsearch_error(429, "sightline_key_exception", message)
+                      : error_response(shape_of(request.path_parts()), 429, "too_many_wrong_keys", message);
+  response.headers.set("Retry-After", "1");
+  return response;
 }
 
 std::optional<http::HeadAnswer> Api::check_head(const http::Request& head) {
@@ -163,32 +223,54 @@ std::optional<http::HeadAnswer> Api::check_head(const http::Request& head) {
   if (admits(route, head)) return {};
 
   http::HeadAnswer answer;
+  if (presents_key(head)) answer.delay = guesses_.failure(http::network_of(head.peer));
+  answer.close = answer.delay.count() > 0;
+  http::Response refusal = answer.close ? guess_refusal(head) : key_refusal(head);
+  if (ElasticsearchSide::has(head.path)) {  // `answered` writes its line
+    answer.response = std::move(refusal);
+    return answer;
+  }
   const Responder responder{[&answer](http::Response response) { answer.response = std::move(response); }};
   Exchange exchange(head, responder, context_.clock, context_.metrics, options_.access_log);
   exchange.shape = shape_of(path);
   if (route) exchange.route = route->path;
-  if (head.headers.get("Authorization")) answer.delay = guesses_.failure(http::network_of(head.peer));
-  if (answer.delay.count() == 0) {
-    refuse_key(exchange);
-    return answer;
-  }
-  answer.close = true;
-  http::Headers headers;
-  headers.set("Retry-After", "1");
-  exchange.fail(429, "too_many_wrong_keys",
-                "this key is wrong, as were the last ones from this address: send a valid key as "
-                "Authorization: Bearer KEY",
-                std::move(headers));
+  exchange.reply(std::move(refusal));
   return answer;
 }
 
+void Api::answered(const http::AccessRecord& record) {
+  if (!ElasticsearchSide::has(record.path)) return;  // Exchange has
+  const char* const method = http::to_string(record.method);
+  context_.metrics.request_done(k_elasticsearch_route, method, record.status, record.milliseconds / 1000);
+  if (!options_.access_log) return;
+  options_.access_log({record.request_id.empty() ? "-" : record.request_id, record.peer, method, record.path, "",
+                       record.status, record.milliseconds, 0, record.bytes_in, record.bytes_out});
+}
+
+void Api::page_file(ExchangePtr exchange) {
+  const std::string& path = exchange->wildcards.front();
+  if (auto answer = web::page_file_answer(exchange->request, path)) return exchange->reply(*std::move(answer));
+  exchange->fail({ErrorCode::not_found, "the page has no file " + path.substr(0, 200)});
+}
+
+void Api::page_info(ExchangePtr exchange) {
+  exchange->reply_json(api::page_info(options_.page, context_.limits.inputs, elasticsearch_));
+}
+
+/// To a browser the page, to a program the routes.
 void Api::root(ExchangePtr exchange) {
+  if (web::wants_page(exchange->request)) {
+    if (auto page = web::page_file_answer(exchange->request, "index.html")) return exchange->reply(*std::move(page));
+  }
   std::string body = "{\"name\":\"sightline\",\"version\":\"" SIGHTLINE_VERSION "\",\"routes\":[";
   for (const Route& route : routes()) {
     body += (&route == routes().data() ? "" : ",") +
             json_string(std::string(http::to_string(route.method)) + " " + route.path);
   }
-  exchange->reply_json(body + "]}");
+  http::Response response;
+  response.body = body + "]}";
+  response.headers.set("Vary", "Accept");
+  exchange->reply(std::move(response));
 }
 
 void Api::live(ExchangePtr exchange) {

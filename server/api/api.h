@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "server/api/dispatch.h"
+#include "server/api/elasticsearch_side.h"
 #include "server/api/exchange.h"
+#include "server/api/page_info.h"
 #include "server/http/server.h"
 #include "server/security/api_keys.h"
 #include "server/security/guess_brake.h"
@@ -20,7 +22,8 @@ namespace sightline::api {
 
 /// Answers requests.
 ///
-/// Flow: 1. `handle` finds the route, checks the method and the key, and calls the route's handler.
+/// Flow: 1. `handle` finds the route, checks the method and the key, and calls the route's handler. What is below
+///          /elasticsearch goes to the Elasticsearch side with the key alone checked.
 ///       2. A handler parses the body on the calling thread and replies, or leaves the rest to the
 ///          EmbeddingService and returns.
 ///       3. The answer is counted, logged, and gets its X-Request-Id.
@@ -29,12 +32,14 @@ class Api {
  public:
   struct Options {
     EmbedLimits limits;
-    /// nullopt: every route is open; /health/*, /openapi.json and /docs always are. `replace_keys` changes
-    /// them.
+    /// nullopt: every route is open; /health/*, /openapi.json, /docs and the files of the page always are.
+    /// `replace_keys` changes them.
     std::optional<security::ApiKeys> keys;
     std::map<std::string, LabelSet> labels;  ///< the operator's, by name
     AccessLog access_log;                    ///< may be empty
     serving::Upstream* upstream = nullptr;   ///< models that run elsewhere; must outlive the API
+    ElasticsearchSide::Options elasticsearch;
+    PageFacts page;
     /// What else keeps the server from its work, in words, for /health/ready; empty: nothing. May be empty
     /// itself; called from any thread.
     std::function<std::string()> problem;
@@ -52,6 +57,12 @@ class Api {
   /// From now on these keys open the routes; for a server that was started with keys.
   void replace_keys(security::ApiKeys keys);
 
+  /// What is below /elasticsearch goes to it, once it is opened.
+  ElasticsearchSide& elasticsearch() { return elasticsearch_; }
+  /// For http::Server::Options::access_log: counts and logs what the Elasticsearch side has answered, which may be
+  /// long after `handle`.
+  void answered(const http::AccessRecord& record);
+
   /// From now on /health/ready answers 503, so that nobody sends more; other requests are still served.
   void begin_stop() { stopping_ = true; }
 
@@ -61,9 +72,12 @@ class Api {
   static const Route* find_route(const std::vector<std::string>& path, std::vector<std::string>& wildcards);
   void dispatch(ExchangePtr exchange);
   bool admits(const Route* route, const http::Request& request) const;
-  static void refuse_key(Exchange& exchange);
+  http::Response key_refusal(const http::Request& request) const;
+  http::Response guess_refusal(const http::Request& request) const;
 
   void root(ExchangePtr exchange);
+  void page_file(ExchangePtr exchange);
+  void page_info(ExchangePtr exchange);
   void live(ExchangePtr exchange);
   void ready(ExchangePtr exchange);
   void metrics_text(ExchangePtr exchange);
@@ -73,6 +87,7 @@ class Api {
   mutable std::mutex keys_mutex_;
   std::shared_ptr<const security::ApiKeys> keys_;  // null: every route is open
   LabelBook labels_;
+  ElasticsearchSide elasticsearch_;
   security::GuessBrake guesses_;
   const Context context_;
   std::atomic<bool> stopping_{false};

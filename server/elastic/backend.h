@@ -17,6 +17,8 @@ class Backend {
   virtual NativeInference& native() = 0;
   /// Answers a request, now or later; blocks as long as `front` does.
   virtual void handle(Front& front, http::Request request, http::Reply reply) = 0;
+  /// The same as one whole answer.
+  virtual http::Response ask(Front& front, http::Request request) = 0;
   /// Looks whether what it stands in front of answers, and warns if it does not. Blocks until it has, or
   /// until `shut_down`.
   virtual void look_behind() {}

@@ -18,32 +18,16 @@
 #include "server/elastic/local/local_store.h"
 #include "server/elastic/rest/rest_layer.h"
 #include "server/http/client.h"
+#include "server/http/gauge.h"
 #include "server/http/server.h"
 
 namespace sightline::elastic {
 namespace {
 
-/// Answered by a thread of its own: neither waits for anything. A gateway passes both on.
-bool is_urgent(const http::Request& request) {
-  const bool reads = request.method == http::Method::get || request.method == http::Method::head;
-  return reads && request.body.empty() && (request.path == "/" || request.path == "/_cluster/health");
-}
-
 /// A number in [0, 1), from any thread.
 double random_fraction() {
   thread_local std::minstd_rand generator{std::random_device{}()};
   return std::uniform_real_distribution<double>(0.0, 1.0)(generator);
-}
-
-/// Whether a request can have changed nothing: what its method or the last part of its path says.
-bool only_reads(const http::Request& request) {
-  if (request.method == http::Method::get || request.method == http::Method::head) return true;
-  const auto name = std::string_view(request.path).substr(request.path.rfind('/') + 1);
-  for (const char* reading :
-       {"_search", "_msearch", "_mget", "_count", "_analyze", "_field_caps", "_simulate"}) {
-    if (name == reading) return true;
-  }
-  return false;
 }
 
 class LocalBackend final : public Backend {
@@ -53,6 +37,9 @@ class LocalBackend final : public Backend {
   Store& store() override { return *store_; }
   NativeInference& native() override { return native_; }
   void handle(Front& front, http::Request request, http::Reply reply) override {
+    reply.send(ask(front, std::move(request)));
+  }
+  http::Response ask(Front& front, http::Request request) override {
     const rest::RestLayer rest(
         [&](http::Request&& checked) {
           Outcome outcome = front.decide(std::move(checked));
@@ -60,7 +47,7 @@ class LocalBackend final : public Backend {
           return store_->handle(std::get<http::Request>(outcome));
         },
         front.limits());
-    reply.send(rest(std::move(request)));
+    return rest(std::move(request));
   }
 
  private:
@@ -83,6 +70,8 @@ Result<std::unique_ptr<Backend>> open(const ElasticServer::Cluster& cluster,
   if (!gateway) return gateway.error();
   return std::unique_ptr<Backend>(*std::move(gateway));
 }
+
+constexpr const char* k_stopping = "the server is stopping; send the request again later";
 
 class Running : public ElasticServer {
  public:
@@ -125,6 +114,17 @@ class Running : public ElasticServer {
   }
 
   std::uint16_t port() const override { return server_->port(); }
+  void handle(http::Request request, http::Reply reply) override {
+    const Call call(calls_);
+    if (stopping_) return reply.send(rest::error_response(503, k_stopping));
+    backend_->handle(front_, std::move(request), std::move(reply));
+  }
+  http::Response ask(http::Request request) override {
+    const Call call(calls_);
+    if (stopping_) return rest::error_response(503, k_stopping);
+    return backend_->ask(front_, std::move(request));
+  }
+
   std::string problem() override { return backend_->store().problem(); }
   std::vector<RecordedModel> recorded_models() override {
     return records_models_ ? elastic::recorded_models(backend_->store()) : std::vector<RecordedModel>();
@@ -137,7 +137,9 @@ class Running : public ElasticServer {
     looking_->cancel(CancelReason::stopping);
     // Work without a request of its own may wait, too, and what waits for the turn of such work.
     timer_->run_at(deadline, [this] { end_waiting(); });
+    stopping_ = true;
     server_->stop(deadline);
+    calls_.wait_for_zero(deadline);
     end_waiting();
     if (first_look_.joinable()) first_look_.join();
   }
@@ -151,6 +153,18 @@ class Running : public ElasticServer {
     } catch (...) {  // it was cancelled, or there was no memory for it
     }
   }
+
+  /// One call of `handle` or `ask`; those that come once `stopping_` is set do nothing.
+  class Call {
+   public:
+    explicit Call(http::Gauge& calls) : calls_(calls) { calls_.add(); }
+    ~Call() { calls_.remove(); }
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
+
+   private:
+    http::Gauge& calls_;
+  };
 
   void end_waiting() {
     front_.shut_down();
@@ -177,11 +191,28 @@ class Running : public ElasticServer {
   const std::shared_ptr<Cancellation> looking_ = std::make_shared<Cancellation>();
   std::thread first_look_;
   std::chrono::milliseconds drain_timeout_{0};
+  http::Gauge calls_;
+  std::atomic<bool> stopping_ = false;
   std::atomic<bool> stopped_ = false;
   bool records_models_ = false;
 };
 
 }  // namespace
+
+bool ElasticServer::is_urgent(const http::Request& request) {
+  const bool reads = request.method == http::Method::get || request.method == http::Method::head;
+  return reads && request.body.empty() && (request.path == "/" || request.path == "/_cluster/health");
+}
+
+bool ElasticServer::only_reads(const http::Request& request) {
+  if (request.method == http::Method::get || request.method == http::Method::head) return true;
+  const auto name = std::string_view(request.path).substr(request.path.rfind('/') + 1);
+  for (const char* reading :
+       {"_search", "_msearch", "_mget", "_count", "_analyze", "_field_caps", "_simulate"}) {
+    if (name == reading) return true;
+  }
+  return false;
+}
 
 Result<std::unique_ptr<ElasticServer>> ElasticServer::start(const Options& options) {
   std::optional<security::SecretBox> secret_box;

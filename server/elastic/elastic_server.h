@@ -30,7 +30,7 @@ namespace sightline::elastic {
 ///       the cluster, whose answer streams back untouched.
 ///       4. Answers of ours get the shape that was asked for: filter_path, pretty, media type.
 /// Inference goes by HTTP to the URL that an endpoint names, as Elasticsearch does it; this server knows no
-/// model. Thread safety: all members may be called from any thread.
+/// model. The same process may ask it without the port: `handle`, `ask`. Thread safety: all members may be called from any thread.
 class ElasticServer {
  public:
   /// Documents are kept on this machine.
@@ -58,12 +58,26 @@ class ElasticServer {
     std::chrono::milliseconds drain_timeout{10'000};  ///< of `stop`, for requests in flight
   };
 
+  /// Whether a request can have changed nothing: what its method or the last part of its path says. For
+  /// http::Server::Options::only_reads.
+  static bool only_reads(const http::Request& request);
+  /// Answered by a thread of its own: neither waits for anything. A gateway passes both on. For
+  /// http::Server::Options::urgent.
+  static bool is_urgent(const http::Request& request);
+
   /// Errors: those of opening `data_dir` as a store, or of the cluster's URL and CA (it need not be up); of
   /// the key file; and of binding the port.
   static Result<std::unique_ptr<ElasticServer>> start(const Options& options);
   virtual ~ElasticServer() = default;
 
   virtual std::uint16_t port() const = 0;
+  /// Answers a request that came another way as the port answers it. Within a handler of an http::Server: it may
+  /// block, and a waiting call lends its worker's place (http::NetworkWait). `stop` waits for it as for those of the
+  /// port; then the answer is 503.
+  virtual void handle(http::Request request, http::Reply reply) = 0;
+  /// The same as one whole answer. Throws WorkCancelled.
+  virtual http::Response ask(http::Request request) = 0;
+
   /// What keeps it from doing its work, in words, for /health/ready; empty if nothing is known to.
   virtual std::string problem() = 0;
   /// Which models made the vectors of a local store, as its indices say. Of a cluster nothing: its indices

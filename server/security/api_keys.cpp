@@ -58,6 +58,10 @@ bool ApiKeys::admit(std::string_view authorization) const {
   for (const std::string_view scheme : {"Bearer", "ApiKey"}) {
     if (begins_with_word(authorization, scheme)) key = trimmed(authorization.substr(scheme.size()), " \t\r");
   }
+  return has(key);
+}
+
+bool ApiKeys::has(std::string_view key) const {
   if (key.empty()) return false;
   const std::string digest = sha256_hex(key);
   bool found = false;

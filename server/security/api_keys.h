@@ -21,6 +21,8 @@ class ApiKeys {
 
   std::size_t size() const { return digests_.size(); }
 
+  /// True if `key` is one of them.
+  bool has(std::string_view key) const;
   /// True if `authorization` is `Bearer KEY` or `ApiKey KEY` with one of the keys.
   bool admit(std::string_view authorization) const;
 

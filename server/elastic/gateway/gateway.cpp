@@ -48,17 +48,28 @@ Result<std::unique_ptr<Gateway>> Gateway::create(Cluster::Options options, Gatew
 
 void Gateway::handle(Front& front, http::Request request, http::Reply reply) {
   const rest::AnswerShape shape(request, front.limits());
+  Outcome outcome = outcome_of(front, shape, std::move(request));
+  if (auto* const passed = std::get_if<http::Request>(&outcome))
+    return pass_through_->send(std::move(*passed), std::move(reply));
+  reply.send(std::get<http::Response>(std::move(outcome)));
+}
+
+http::Response Gateway::ask(Front& front, http::Request request) {
+  const rest::AnswerShape shape(request, front.limits());
+  Outcome outcome = outcome_of(front, shape, std::move(request));
+  if (const auto* const passed = std::get_if<http::Request>(&outcome)) return store_->handle(*passed);
+  return std::get<http::Response>(std::move(outcome));
+}
+
+/// The answer in its shape, or what the cluster answers; counted as such.
+Outcome Gateway::outcome_of(Front& front, const rest::AnswerShape& shape, http::Request request) {
   Outcome outcome = shape.refusal()            ? Outcome(shape.refusal()->response())
                     : asks_for_status(request) ? Outcome(status(front, request))
                                                : front.decide(std::move(request));
-  if (auto* const passed = std::get_if<http::Request>(&outcome)) {
-    cluster_->count(GatewayEvent::passed_on);
-    return pass_through_->send(std::move(*passed), std::move(reply));
-  }
-  cluster_->count(GatewayEvent::answered_here);
-  auto& response = std::get<http::Response>(outcome);
-  shape.apply(response);
-  reply.send(std::move(response));
+  auto* const answer = std::get_if<http::Response>(&outcome);
+  cluster_->count(answer ? GatewayEvent::answered_here : GatewayEvent::passed_on);
+  if (answer) shape.apply(*answer);
+  return outcome;
 }
 
 http::Response Gateway::status(Front& front, const http::Request& request) {

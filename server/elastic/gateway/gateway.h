@@ -9,6 +9,8 @@
 #include "server/elastic/gateway/cluster_probe.h"
 #include "server/elastic/gateway/cluster_store.h"
 #include "server/elastic/gateway/pass_through.h"
+#include "server/elastic/outcome.h"
+#include "server/elastic/rest/rest_layer.h"
 
 namespace sightline::elastic {
 
@@ -25,12 +27,14 @@ class Gateway final : public Backend {
   Store& store() override { return *store_; }
   NativeInference& native() override { return probe_; }
   void handle(Front& front, http::Request request, http::Reply reply) override;
+  http::Response ask(Front& front, http::Request request) override;
   void look_behind() override { probe_.findings({}); }
   void shut_down() override { store_->shut_down(); }
 
  private:
   Gateway(std::shared_ptr<Cluster> cluster, std::unique_ptr<ClusterStore> store,
           std::unique_ptr<PassThrough> pass_through, GatewayMode mode, const Timer& timer);
+  Outcome outcome_of(Front& front, const rest::AnswerShape& shape, http::Request request);
   http::Response status(Front& front, const http::Request& request);
 
   const std::shared_ptr<Cluster> cluster_;

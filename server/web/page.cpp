@@ -1,0 +1,100 @@
+#include "server/web/page.h"
+
+#include <algorithm>
+#include <string>
+
+#include "server/web/page_file.h"
+
+namespace sightline::web {
+namespace {
+
+constexpr const char* k_content_security_policy =
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
+    "font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+std::string_view without_blanks(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+/// The piece in front of the first `mark`, taken off `rest` together with the mark.
+std::string_view next_piece(std::string_view& rest, char mark) {
+  const auto end = std::min(rest.find(mark), rest.size());
+  const auto piece = rest.substr(0, end);
+  rest.remove_prefix(std::min(end + 1, rest.size()));
+  return without_blanks(piece);
+}
+
+/// Whether a weight of RFC 9110 12.4.2 ("0", "0.000") is nothing.
+bool is_nothing(std::string_view weight) {
+  return !weight.empty() && weight.find_first_not_of("0.") == std::string_view::npos;
+}
+
+/// True if a list of Accept or Accept-Encoding names `wanted`, and not with the weight 0.
+bool names(std::string_view list, std::string_view wanted) {
+  while (!list.empty()) {
+    std::string_view member = next_piece(list, ',');
+    if (!http::equal_ignoring_case(next_piece(member, ';'), wanted)) continue;
+    while (!member.empty()) {
+      std::string_view weight = next_piece(member, ';');
+      if (http::equal_ignoring_case(next_piece(weight, '='), "q") && is_nothing(without_blanks(weight)))
+        return false;
+    }
+    return true;
+  }
+  return false;
+}
+
+/// All fields of that name as one list.
+std::string list_of(const http::Request& request, std::string_view name) {
+  std::string list;
+  for (const auto& [field, value] : request.headers.all()) {
+    if (http::equal_ignoring_case(field, name)) list += (list.empty() ? "" : ",") + value;
+  }
+  return list;
+}
+
+/// RFC 9110 13.1.2: the comparison is weak, so a proxy may have weakened the tag.
+bool has(std::string_view known_tags, std::string_view tag) {
+  while (!known_tags.empty()) {
+    std::string_view known = next_piece(known_tags, ',');
+    if (known == "*") return true;
+    if (known.starts_with("W/")) known.remove_prefix(2);
+    if (known == tag) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+bool wants_page(const http::Request& request) {
+  return names(list_of(request, "Accept"), "text/html");
+}
+
+std::optional<http::Response> page_file_answer(const http::Request& request, std::string_view path) {
+  const PageFile* const file = find_page_file(path);
+  if (!file) return {};
+  const bool packed = !file->packed.empty() && names(list_of(request, "Accept-Encoding"), "gzip");
+  // The packed bytes are others, and a strong tag speaks of bytes.
+  const std::string tag = "\"" + file->tag + (packed ? "-gzip\"" : "\"");
+
+  http::Response response;
+  response.headers.set("ETag", tag);
+  response.headers.set("Cache-Control", "no-cache");
+  response.headers.set("Vary", path == "index.html" ? "Accept, Accept-Encoding" : "Accept-Encoding");
+  response.headers.set("Content-Security-Policy", k_content_security_policy);
+  response.headers.set("X-Content-Type-Options", "nosniff");
+  response.headers.set("Referrer-Policy", "no-referrer");
+  response.headers.set("Cross-Origin-Opener-Policy", "same-origin");
+  if (has(list_of(request, "If-None-Match"), tag)) {
+    response.status = 304;
+    return response;
+  }
+  if (packed) response.headers.set("Content-Encoding", "gzip");
+  response.content_type = file->content_type;
+  response.body = packed ? file->packed : file->plain;
+  return response;
+}
+
+}  // namespace sightline::web
