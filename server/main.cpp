@@ -20,6 +20,7 @@
 #include "server/api/api.h"
 #include "server/cohere/cohere_embedding.h"
 #include "server/elastic/elastic_server.h"
+#include "server/elastic/rest/rest_layer.h"
 #include "server/http/server.h"
 #include "server/http/trust_anchor.h"
 #include "server/log_writer.h"
@@ -128,6 +129,10 @@ Result<api::Api::Options> api_options(const ServerOptions& options) {
   api.limits.document_timeout = options.document_timeout;
   api.access_log = log_access;
   api.elasticsearch = elasticsearch_side(options);
+  api.page.cohere = options.cohere;
+  api.page.cohere_key = !options.cohere_api_key_file.empty();
+  api.page.max_body_bytes = options.max_body_bytes;
+  api.page.max_elasticsearch_body_bytes = options.elasticsearch_limits.max_body_bytes;
   api.labels = options.labels;
   if (!options.api_key_file.empty()) {
     auto keys = security::ApiKeys::read(options.api_key_file);
@@ -166,12 +171,6 @@ std::optional<http::Request> inner_head(const http::Request& request) {
   return api::ElasticsearchSide::inner_request(std::move(head));
 }
 
-/// An answer that cannot be taken back is none of those.
-bool only_reads(const http::Request& request) {
-  const auto inner = inner_head(request);
-  return !inner || elastic::ElasticServer::only_reads(*inner);
-}
-
 /// Answered by a thread of its own: none of them waits for anything.
 bool is_urgent(const http::Request& request) {
   if (const auto inner = inner_head(request))
@@ -182,6 +181,29 @@ bool is_urgent(const http::Request& request) {
           request.path.starts_with("/page/"));
 }
 
+/// Each may wait on the cluster and on inference, and bulks of pictures must not keep searches out.
+constexpr int k_gateway_workers = 64;
+
+bool has_elasticsearch(const ServerOptions& options) {
+  return options.embedded_elasticsearch || !options.elasticsearch_gateway.empty();
+}
+
+int elasticsearch_workers(const ServerOptions& options) {
+  return options.elasticsearch_gateway.empty() ? elastic::ElasticServer::Options().workers : k_gateway_workers;
+}
+
+/// Requests below /elasticsearch are worked on as at the Elasticsearch port: they wait for vectors, which other
+/// requests of the inference port make.
+http::Workshop elasticsearch_workshop(const ServerOptions& options) {
+  http::Workshop workshop;
+  workshop.workers = elasticsearch_workers(options);
+  workshop.max_waiting = options.elasticsearch_limits.max_waiting_requests;
+  workshop.max_body_bytes = options.elasticsearch_limits.max_body_bytes;
+  workshop.error_response = elastic::rest::error_response;
+  workshop.only_reads = elastic::ElasticServer::only_reads;
+  return workshop;
+}
+
 http::Server::Options http_options(const ServerOptions& options) {
   http::Server::Options http;
   static_cast<http::ClientLimits&>(http) = options.clients;
@@ -190,10 +212,14 @@ http::Server::Options http_options(const ServerOptions& options) {
   http.port = options.port;
   http.workers = options.workers;
   http.max_body_bytes = options.max_body_bytes;
-  http.max_buffered_bytes = std::max(http.max_buffered_bytes, http.max_body_bytes);  // one always has room
+  http.max_buffered_bytes = std::max({http.max_buffered_bytes, http.max_body_bytes,
+                                      options.elasticsearch_limits.max_body_bytes});  // one always has room
   http.drain_timeout = options.drain_timeout;
   http.urgent = is_urgent;
-  http.only_reads = only_reads;
+  if (has_elasticsearch(options)) {
+    http.is_apart = [](const http::Request& head) { return api::ElasticsearchSide::has(head.path); };
+    http.apart = elasticsearch_workshop(options);
+  }
   http.error_response = [](int status, const std::string& message) {
     return api::error_response(api::ErrorShape::openai, status, "http_" + std::to_string(status), message);
   };
@@ -214,9 +240,6 @@ void log_elasticsearch_access(const http::AccessRecord& record) {
   log_access(entry);
 }
 
-/// Each may wait on the cluster and on inference, and bulks of pictures must not keep searches out.
-constexpr int k_gateway_workers = 64;
-
 elastic::ElasticServer::Options elastic_options(const ServerOptions& options, api::Metrics& metrics) {
   elastic::ElasticServer::Options elastic;
   elastic.host = options.host;
@@ -225,6 +248,7 @@ elastic::ElasticServer::Options elastic_options(const ServerOptions& options, ap
   elastic.clients = options.clients;
   elastic.descriptor_parts = descriptor_parts(options);
   elastic.access_log = log_elasticsearch_access;
+  elastic.workers = elasticsearch_workers(options);
   elastic.drain_timeout = options.drain_timeout;
   elastic.secret_key_file = options.secret_key_file;
   elastic.warn = [](const std::string& text) { spdlog::warn("{}", text); };
@@ -243,7 +267,6 @@ elastic::ElasticServer::Options elastic_options(const ServerOptions& options, ap
   };
   if (options.gateway_mode == "always") cluster.mode = elastic::GatewayMode::always;
   elastic.documents = std::move(cluster);
-  elastic.workers = k_gateway_workers;
   return elastic;
 }
 
@@ -331,8 +354,7 @@ Status Program::start() {
 
   if (Status loaded = service_->load_models(); !loaded) return loaded;
   log_models(*service_);
-  const bool elastic = options_.embedded_elasticsearch || !options_.elasticsearch_gateway.empty();
-  return elastic ? start_elastic() : Status{};
+  return has_elasticsearch(options_) ? start_elastic() : Status{};
 }
 
 Status Program::start_elastic() {

@@ -113,6 +113,7 @@ const std::vector<Api::Route>& Api::routes() {
       {Method::post, "/_inference/completion/{model}", elastic_completion},
       {Method::get, "/v1/models", list_models},
       {Method::get, "/v1/models/{model}", show_model},
+      {Method::get, "/v1/page", nullptr, &Api::page_info},
       {Method::get, "/health/live", nullptr, &Api::live, Access::open},
       {Method::get, "/health/ready", nullptr, &Api::ready, Access::open},
       {Method::get, "/metrics", nullptr, &Api::metrics_text},
@@ -197,15 +198,20 @@ void Api::replace_keys(security::ApiKeys keys) {
 
 http::Response Api::key_refusal(const http::Request& request) const {
   context_.metrics.request_refused("unauthorized");
-  auto response = error_response(shape_of(request.path_parts()), 401, "unauthorized", key_advice(request));
-  response.headers.set("WWW-Authenticate", passes_authorization_on(request) ? "Sightline-Key" : "Bearer");
+  const bool own_field = passes_authorization_on(request);
+  auto response = ElasticsearchSide::has(request.path)
+                      ? elasticsearch_error(401, "sightline_key_exception", key_advice(request))
+                      : error_response(shape_of(request.path_parts()), 401, "unauthorized", key_advice(request));
+  response.headers.set("WWW-Authenticate", own_field ? "Sightline-Key" : "Bearer");
   return response;
 }
 
 http::Response Api::guess_refusal(const http::Request& request) const {
   context_.metrics.request_refused("too_many_wrong_keys");
-  auto response = error_response(shape_of(request.path_parts()), 429, "too_many_wrong_keys",
-                                 "this key is wrong, as were the last ones from this address: " + key_advice(request));
+  const std::string message = "this key is wrong, as were the last ones from this address: " + key_advice(request);
+  auto response = ElasticsearchSide::has(request.path)
+                      ? elasticsearch_error(429, "sightline_key_exception", message)
+                      : error_response(shape_of(request.path_parts()), 429, "too_many_wrong_keys", message);
   response.headers.set("Retry-After", "1");
   return response;
 }
@@ -245,6 +251,10 @@ void Api::page_file(ExchangePtr exchange) {
   const std::string& path = exchange->wildcards.front();
   if (auto answer = web::page_file_answer(exchange->request, path)) return exchange->reply(*std::move(answer));
   exchange->fail({ErrorCode::not_found, "the page has no file " + path.substr(0, 200)});
+}
+
+void Api::page_info(ExchangePtr exchange) {
+  exchange->reply_json(api::page_info(options_.page, context_.limits.inputs, elasticsearch_));
 }
 
 /// To a browser the page, to a program the routes.

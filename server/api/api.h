@@ -12,6 +12,7 @@
 #include "server/api/dispatch.h"
 #include "server/api/elasticsearch_side.h"
 #include "server/api/exchange.h"
+#include "server/api/page_info.h"
 #include "server/http/server.h"
 #include "server/security/api_keys.h"
 #include "server/security/guess_brake.h"
@@ -38,6 +39,7 @@ class Api {
     AccessLog access_log;                    ///< may be empty
     serving::Upstream* upstream = nullptr;   ///< models that run elsewhere; must outlive the API
     ElasticsearchSide::Options elasticsearch;
+    PageFacts page;
     /// What else keeps the server from its work, in words, for /health/ready; empty: nothing. May be empty
     /// itself; called from any thread.
     std::function<std::string()> problem;
@@ -75,6 +77,7 @@ class Api {
 
   void root(ExchangePtr exchange);
   void page_file(ExchangePtr exchange);
+  void page_info(ExchangePtr exchange);
   void live(ExchangePtr exchange);
   void ready(ExchangePtr exchange);
   void metrics_text(ExchangePtr exchange);

@@ -3,7 +3,7 @@
 #include <utility>
 #include <vector>
 
-#include "server/api/error_response.h"
+#include "server/api/json.h"
 
 namespace sightline::api {
 namespace {
@@ -18,6 +18,16 @@ bool stays_here(std::string_view field) {
 }
 
 }  // namespace
+
+http::Response elasticsearch_error(int status, std::string_view type, std::string_view reason) {
+  const std::string cause = "\"type\":" + json_string(type) + ",\"reason\":" + json_string(reason);
+  http::Response response;
+  response.status = status;
+  response.body =
+      "{\"error\":{\"root_cause\":[{" + cause + "}]," + cause + "},\"status\":" + std::to_string(status) + "}";
+  response.headers.set("X-elastic-product", "Elasticsearch");
+  return response;
+}
 
 bool ElasticsearchSide::has(std::string_view path) {
   return path.starts_with(k_prefix) && (path.size() == k_prefix.size() || path[k_prefix.size()] == '/');
@@ -46,16 +56,17 @@ http::Response ElasticsearchSide::ask(http::Request request) {
 }
 
 http::Response ElasticsearchSide::absence() const {
-  http::Response response =
-      options_.kind == Kind::none
-          ? error_response(ErrorShape::elastic, 404, "no_elasticsearch_side",
-                           "this server has no Elasticsearch side; start it with --embedded-elasticsearch for a "
-                           "store on this machine, or with --elasticsearch-gateway URL in front of a cluster")
-          : error_response(ErrorShape::elastic, 503, "elasticsearch_side_is_starting",
-                           "the Elasticsearch side starts once the models are loaded; send the request again, "
-                           "when GET /health/ready answers 200");
-  response.headers.set("X-elastic-product", "Elasticsearch");
-  if (response.status == 503) response.headers.set("Retry-After", "1");
+  if (options_.kind == Kind::none) {
+    return elasticsearch_error(
+        404, "no_elasticsearch_side_exception",
+        "this server has no Elasticsearch side; start it with --embedded-elasticsearch for a store on this machine, "
+        "or with --elasticsearch-gateway URL in front of a cluster");
+  }
+  http::Response response = elasticsearch_error(
+      503, "elasticsearch_side_starting_exception",
+      "the Elasticsearch side starts once the models are loaded; send the request again when GET /health/ready "
+      "answers 200");
+  response.headers.set("Retry-After", "1");
   return response;
 }
 

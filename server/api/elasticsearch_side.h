@@ -45,6 +45,8 @@ class ElasticsearchSide {
   /// From now on requests are answered by `service`, which must outlive them.
   void open(ElasticsearchService& service) { service_ = &service; }
 
+  bool is_open() const { return service_ != nullptr; }
+
   /// True for paths below the prefix, as they are sent.
   static bool has(std::string_view path);
   /// The same request as the Elasticsearch port would get it; `request.path` must be below the prefix.
@@ -61,5 +63,9 @@ class ElasticsearchSide {
   const Options options_;
   std::atomic<ElasticsearchService*> service_{nullptr};
 };
+
+/// An error of this server's own below /elasticsearch, in Elasticsearch's shape. `type` is none of Elasticsearch's, so
+/// that nobody takes it for one of the cluster's.
+http::Response elasticsearch_error(int status, std::string_view type, std::string_view reason);
 
 }  // namespace sightline::api

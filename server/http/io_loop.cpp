@@ -285,7 +285,10 @@ void IoLoop::connected(const std::shared_ptr<Pistache::Tcp::Peer>& peer) {
   const std::string host = peer->address().host();
   const auto connection = std::make_shared<Connection>(
       peer->fd(), host, network_of(host),
-      RequestParser::Limits{options.max_header_bytes, options.max_body_bytes}, core_->budget);
+      RequestParser::Limits{
+          options.max_header_bytes, options.max_body_bytes,
+          [&core = *core_](const Request& head) { return core.workshop_of(head).max_body_bytes; }},
+      core_->budget);
   const bool admitted = !core_->draining && admit(*connection);
   connections_.add(connection);
   core_->connections.add();
@@ -321,7 +324,7 @@ bool IoLoop::make_room(const std::string* network) {
 void IoLoop::turn_away(Connection& connection, const std::string& message) {
   if (!core_->draining) {
     const Framing framing{connection.parser.is_head(), connection.parser.http_1_0(), true};
-    const std::string text = response_text(core_->error(503, message), framing);
+    const std::string text = response_text(core_->error(core_->options, 503, message), framing);
     [[maybe_unused]] const auto sent = ::send(connection.descriptor, text.data(), text.size(), MSG_NOSIGNAL);
   }
   cut(connection);
@@ -417,6 +420,7 @@ bool IoLoop::accept_head(const std::shared_ptr<Connection>& connection) {
   auto& parser = connection->parser;
   connection->rate.begin(0, connection->last_progress);
   parser.set_peer(connection->peer);
+  connection->share = BufferShare(core_->budget_of(parser.request()));
   connection->head_answer = core_->judge(parser.request());
   if (!connection->head_answer) return true;
   const auto to_come = parser.bytes_to_come();
@@ -464,7 +468,8 @@ void IoLoop::keep_ahead(Connection& connection, std::string_view bytes) {
   // Read and thrown away, so that a client in the middle of a body that was refused comes to read the refusal.
   // Not for ever.
   connection.thrown_away += bytes.size();
-  if (connection.thrown_away > core_->options.max_body_bytes + k_max_ahead_bytes) reset(connection);
+  const auto longest_body = std::max(core_->options.max_body_bytes, core_->options.apart.max_body_bytes);
+  if (connection.thrown_away > longest_body + k_max_ahead_bytes) reset(connection);
 }
 
 void IoLoop::dispatch(const std::shared_ptr<Connection>& connection) {
@@ -485,7 +490,8 @@ void IoLoop::dispatch(const std::shared_ptr<Connection>& connection) {
 /// Answers what is wrong with the request and reads nothing more from this client.
 void IoLoop::refuse(const std::shared_ptr<Connection>& connection, int status, const std::string& message) {
   const Framing framing{connection->parser.is_head(), connection->parser.http_1_0(), true};
-  const Response response = core_->error(status, message);  // the message may be the parser's
+  const Response response = core_->error(core_->workshop_of(connection->parser.request()), status,
+                                         message);  // the message may be the parser's
   connection->share.clear();
   connection->head_answer.reset();
   connection->parser.set_peer(connection->peer);

@@ -185,6 +185,7 @@ bool RequestParser::decide_framing() {
     return false;
   }
   state_ = State::body;
+  max_body_bytes_ = limits_.max_body_bytes_of ? limits_.max_body_bytes_of(request_) : limits_.max_body_bytes;
   if (encodings > 0) {
     if (encodings > 1 || http_1_0_ || !equal_ignoring_case(encoding, "chunked")) {
       fail(400, "this Transfer-Encoding is not served; send Content-Length, or chunked alone over HTTP/1.1");
@@ -203,9 +204,9 @@ bool RequestParser::decide_framing() {
     return false;
   }
   const auto parsed = std::from_chars(length.data(), length.data() + length.size(), left_);
-  if (parsed.ec != std::errc{} || left_ > limits_.max_body_bytes) {
+  if (parsed.ec != std::errc{} || left_ > max_body_bytes_) {
     fail(413, "the request body has " + std::string(length.substr(0, 24)) + " bytes, the limit is " +
-                  std::to_string(limits_.max_body_bytes) + "; send it in smaller parts");
+                  std::to_string(max_body_bytes_) + "; send it in smaller parts");
     return false;
   }
   return true;
@@ -285,8 +286,8 @@ bool RequestParser::parse_chunk_size() {
     fail(400, "a chunk of the body does not begin with its size in hexadecimal digits");
     return false;
   }
-  if (value > limits_.max_body_bytes - request_.body.size()) {
-    fail(413, "the request body has more than " + std::to_string(limits_.max_body_bytes) +
+  if (value > max_body_bytes_ - request_.body.size()) {
+    fail(413, "the request body has more than " + std::to_string(max_body_bytes_) +
                   " bytes, the limit; send it in smaller parts");
     return false;
   }

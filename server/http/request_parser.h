@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,6 +24,8 @@ class RequestParser {
   struct Limits {
     std::size_t max_header_bytes = 64u << 10;  ///< request line and fields; over it 431
     std::size_t max_body_bytes = 64u << 20;    ///< over it 413, as soon as the head announces it
+    /// The same by the head of the request, where not all are alike. May be empty.
+    std::function<std::size_t(const Request& head)> max_body_bytes_of = {};
   };
   enum class State {
     head,      ///< waiting for more of the request line and the fields
@@ -31,7 +34,7 @@ class RequestParser {
     failed,    ///< see `status` and `message`; nothing more can be read from this connection
   };
 
-  explicit RequestParser(Limits limits) : limits_(limits) {}
+  explicit RequestParser(Limits limits) : limits_(std::move(limits)) {}
 
   /// Takes bytes from the front of `input`, up to the end of this request and no further.
   State feed(std::string_view& input);
@@ -95,7 +98,8 @@ class RequestParser {
   Limits limits_;
   State state_ = State::head;
   Request request_;
-  std::size_t head_bytes_ = 0;  ///< once the head is accepted
+  std::size_t max_body_bytes_ = 0;  ///< of this request
+  std::size_t head_bytes_ = 0;      ///< once the head is accepted
   std::string line_;            ///< the head so far, or the chunk line or trailer being read
   BodyPart part_ = BodyPart::by_length;
   std::uint64_t left_ = 0;  ///< bytes of the body or of this chunk still to come

@@ -31,7 +31,7 @@ std::string bare_host(const std::string& host) {
 }
 
 Status check(const Server::Options& options) {
-  if (options.io_threads < 1 || options.workers < 1 || options.max_header_bytes < 1024 ||
+  if (options.io_threads < 1 || options.workers < 1 || options.apart.workers < 1 || options.max_header_bytes < 1024 ||
       options.max_connections < 1 || options.max_connections_per_address < 1 ||
       options.descriptor_parts < 1) {
     return Error{ErrorCode::invalid_argument,
@@ -81,13 +81,13 @@ int status_of(const Error& error) {
 
 /// Undoes the encoding of the body; false if the request is answered by now, as that was not possible.
 bool unpack(const ServerCore& core, Job& job) {
-  const auto decoded = decode_body(job.request, core.options.max_body_bytes,
+  const auto decoded = decode_body(job.request, core.workshop_of(job.request).max_body_bytes,
                                    [&](std::size_t bytes) { return job.share.grow_to(bytes); });
   if (decoded) {
     job.share.shrink_to(job.request.body.size());
     return true;
   }
-  job.reply.send(core.error(status_of(decoded.error()), decoded.error().message));
+  job.reply.send(core.error(core.workshop_of(job.request), status_of(decoded.error()), decoded.error().message));
   return false;
 }
 
@@ -99,7 +99,8 @@ void handle(const ServerCore& core, const Server::Handler& handler, Job&& job) {
     if (!unpack(core, job)) return;
     // What may have changed something is told so, whether there is room or not: it must not end while its answer
     // is made. It is counted when it is sent.
-    const bool may_refuse = !core.options.only_reads || core.options.only_reads(job.request);
+    const Workshop& workshop = core.workshop_of(job.request);
+    const bool may_refuse = !workshop.only_reads || workshop.only_reads(job.request);
     const AnswerScope answer(may_refuse ? AnswerShare(core.answers, network_of(job.request.peer)) : AnswerShare());
     job.reply.hold(std::move(job.share));
     handler(std::move(job.request), std::move(job.reply));
@@ -119,6 +120,10 @@ void unpack_first(const ServerCore& core, Job&& job) {
   }
 }
 
+WorkerPool::Options pool_options(const Workshop& workshop) {
+  return {workshop.workers, workshop.max_queued_requests, workshop.max_waiting};
+}
+
 class PistacheServer final : public Server {
  public:
   PistacheServer(const Options& options, WebGuard guard, Handler handler)
@@ -126,11 +131,13 @@ class PistacheServer final : public Server {
         run_([core = core_, handler = std::move(handler)](Job&& job) {
           handle(*core, handler, std::move(job));
         }),
-        pool_({options.workers, options.max_queued_requests, options.max_waiting}, run_),
+        pool_(pool_options(options), run_),
+        apart_pool_(options.is_apart ? pool_options(options.apart) : WorkerPool::Options{0, 0, 0}, run_),
         urgent_pool_({1, options.max_queued_requests, 0}, run_),
         unpackers_({1, options.max_queued_requests, 0},
                    [core = core_](Job&& job) { unpack_first(*core, std::move(job)); }) {
     core_->pool = &pool_;
+    core_->apart_pool = &apart_pool_;
     core_->urgent_pool = &urgent_pool_;
     core_->unpackers = &unpackers_;
   }
@@ -175,6 +182,7 @@ class PistacheServer final : public Server {
     core_->connections.wait_for_zero(Clock::now() + k_close_time);
     unpackers_.stop();
     pool_.stop();
+    apart_pool_.stop();
     urgent_pool_.stop();
     reactor_->shutdown();
     reactor_.reset();
@@ -185,6 +193,7 @@ class PistacheServer final : public Server {
   const std::shared_ptr<ServerCore> core_;
   const WorkerPool::Run run_;
   WorkerPool pool_;
+  WorkerPool apart_pool_;
   WorkerPool urgent_pool_;
   WorkerPool unpackers_;  ///< one, so that large bodies leave the other cores to requests
   std::shared_ptr<Pistache::Aio::Reactor> reactor_;

@@ -131,6 +131,21 @@ struct AccessRecord {
   std::size_t bytes_out = 0;  ///< of the answer's body
 };
 
+/// How requests of one kind are worked on.
+struct Workshop {
+  int workers = 8;                           ///< handler calls that work at once
+  std::size_t max_waiting = 256;             ///< calls more, which wait for the network (NetworkWait)
+  std::size_t max_queued_requests = 1024;    ///< waiting for a worker; more get 429
+  std::size_t max_body_bytes = 64u << 20;    ///< larger ones get 413
+  /// Body of the server's own errors (413, 429, 500 of a dropped reply ...), so that each kind of clients gets the
+  /// shape it knows. May be called from any thread. Empty: a short JSON object.
+  std::function<Response(int status, const std::string& message)> error_response;
+  /// False for a request that may have changed something by the time it is answered: its answer goes out
+  /// even where answers hold all the memory they may, as a client that got 429 would do it again. Empty:
+  /// true for all.
+  std::function<bool(const Request& request)> only_reads;
+};
+
 /// Serves one port.
 ///
 /// Flow: 1. Pistache waits for events on its loops; a request is cut out whole, within the limits, and put into
@@ -148,32 +163,26 @@ struct AccessRecord {
 /// order: 16 KiB of them are kept, the rest is read once there is room.
 class Server {
  public:
-  struct Options : ClientLimits {
+  struct Options : ClientLimits, Workshop {
     std::string host = "127.0.0.1";
     std::uint16_t port = 0;                    ///< 0: any free one; `port()` tells
     int io_threads = 1;                        ///< event loops
-    int workers = 8;                           ///< handler calls that work at once
-    std::size_t max_waiting = 256;             ///< calls more, which wait for the network (NetworkWait)
+    /// True for requests that have a workshop of their own, `apart`, and memory of their own for their bodies: those
+    /// that wait for other requests of this port, so that neither keep the others out. Called in the event loops.
+    /// Empty: none.
+    std::function<bool(const Request& head)> is_apart;
+    Workshop apart;
     /// True for requests that a thread of their own answers, whatever keeps the workers: cheap ones, that
     /// wait for nothing. Called in the event loops. Empty: none.
     std::function<bool(const Request&)> urgent;
-    std::size_t max_queued_requests = 1024;    ///< waiting for a worker; more get 429
-    std::size_t max_body_bytes = 64u << 20;    ///< larger ones get 413
     std::size_t max_header_bytes = 64u << 10;  ///< larger ones get 431
     /// Of the open files that the process may have, this server's connections take at most one part in so
     /// many: others are for further servers, and for what each request opens elsewhere.
     int descriptor_parts = 1;
     std::chrono::milliseconds drain_timeout{10'000};
-    /// Body of the server's own errors (413, 429, 500 of a dropped reply ...), so that each port keeps its
-    /// error shape. May be called from any thread. Empty: a short JSON object.
-    std::function<Response(int status, const std::string& message)> error_response;
     /// Looks at a head before its body is read; what it answers is all that becomes of the request. Runs in an
     /// event loop: it must not block. May be empty.
     std::function<std::optional<HeadAnswer>(const Request& head)> check_head;
-    /// False for a request that may have changed something by the time it is answered: its answer goes out
-    /// even where answers hold all the memory they may, as a client that got 429 would do it again. Empty:
-    /// true for all.
-    std::function<bool(const Request& request)> only_reads;
     /// Called once for each request, as its answer is complete, on a thread of the server: it must not block.
     /// May be empty.
     std::function<void(const AccessRecord&)> access_log;

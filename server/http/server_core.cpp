@@ -56,11 +56,11 @@ void LoopMailbox::close() {
   dropped.swap(tasks_);
 }
 
-Response ServerCore::error(int status, const std::string& message) const {
+Response ServerCore::error(const Workshop& workshop, int status, const std::string& message) const {
   Response response;
   try {
-    response = options.error_response ? options.error_response(status, message)
-                                      : plain_error_response(status, message);
+    response = workshop.error_response ? workshop.error_response(status, message)
+                                       : plain_error_response(status, message);
   } catch (...) {
     response = plain_error_response(status, message);
   }
@@ -71,7 +71,7 @@ Response ServerCore::error(int status, const std::string& message) const {
 
 std::optional<HeadAnswer> ServerCore::judge(const Request& head) const {
   try {
-    if (auto why = guard.refusal(head)) return HeadAnswer{error(403, *why)};
+    if (auto why = guard.refusal(head)) return HeadAnswer{error(workshop_of(head), 403, *why)};
     const std::string page = guard.page_of(head);
     std::optional<HeadAnswer> answer;
     if (!page.empty() && is_preflight(head)) {
@@ -82,7 +82,7 @@ std::optional<HeadAnswer> ServerCore::judge(const Request& head) const {
     if (answer && !page.empty()) allow_page(answer->response.headers, page);
     return answer;
   } catch (...) {
-    return HeadAnswer{error(500, "internal error")};
+    return HeadAnswer{error(options, 500, "internal error")};
   }
 }
 
@@ -90,8 +90,9 @@ void ServerCore::submit(Job& job) const {
   const bool packed =
       job.request.headers.get("Content-Encoding") && job.request.body.size() > k_quickly_unpacked;
   const bool urgent = !packed && options.urgent && options.urgent(job.request);
-  if (!(packed ? unpackers : urgent ? urgent_pool : pool)->submit(job)) {
-    job.reply.send(error(429, "the server is busy: its queue of requests is full; try again"));
+  WorkerPool* const workers = is_apart(job.request) ? apart_pool : pool;
+  if (!(packed ? unpackers : urgent ? urgent_pool : workers)->submit(job)) {
+    job.reply.send(error(workshop_of(job.request), 429, "the server is busy: its queue of requests is full; try again"));
   }
 }
 
@@ -163,7 +164,8 @@ Reply::Channel::Channel(std::shared_ptr<ServerCore> core, std::shared_ptr<LoopMa
       work_(connection_->work),
       framing_(framing),
       note_(core_->options, request),
-      may_refuse_(!core_->options.only_reads || core_->options.only_reads(request)),
+      workshop_(core_->workshop_of(request)),
+      may_refuse_(!workshop_.only_reads || workshop_.only_reads(request)),
       page_(core_->guard.page_of(request)),
       share_(core_->budget) {
   core_->in_flight.add();
@@ -184,7 +186,7 @@ void Reply::Channel::pass_on(Response response) {
   if (!share) share = AnswerShare(core_->answers, connection_->network);
   share.shrink_to(response.body.size());  // it may have been filtered since
   if (!may_refuse_) share.force_to(response.body.size());
-  if (!share.grow_to(response.body.size())) response = core_->error(429, k_answers_full);
+  if (!share.grow_to(response.body.size())) response = core_->error(workshop_, 429, k_answers_full);
   if (!page_.empty()) allow_page(response.headers, page_);
   note_.write(core_->options, response.status, response.body.size());
   Framing framing = framing_;
@@ -205,8 +207,8 @@ void Reply::Channel::pass_on(Response response) {
 }
 
 void Reply::Channel::send_fault() {
-  send(work_->requested() ? core_->error(503, "the server is stopping; send the request again later")
-                          : core_->error(500, "internal error"));
+  send(work_->requested() ? core_->error(workshop_, 503, "the server is stopping; send the request again later")
+                          : core_->error(workshop_, 500, "internal error"));
 }
 
 std::shared_ptr<ReplyStream::Channel> Reply::Channel::stream(const ResponseHead& head) {

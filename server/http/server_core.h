@@ -55,10 +55,20 @@ struct ServerCore {
       : options(chosen),
         guard(std::move(web_guard)),
         budget(std::make_shared<BufferBudget>(chosen.max_buffered_bytes)),
+        apart_budget(std::make_shared<BufferBudget>(chosen.max_buffered_bytes)),
         answers(std::make_shared<AnswerBudget>(chosen.max_answer_bytes, chosen.max_answer_bytes_per_client)) {}
 
-  /// An error in the shape of this port; never throws.
-  Response error(int status, const std::string& message) const;
+  bool is_apart(const Request& head) const { return options.is_apart && options.is_apart(head); }
+  /// Where this request is worked on. Options::Workshop itself, or its `apart`.
+  const Workshop& workshop_of(const Request& head) const {
+    return is_apart(head) ? options.apart : static_cast<const Workshop&>(options);
+  }
+  const std::shared_ptr<BufferBudget>& budget_of(const Request& head) const {
+    return is_apart(head) ? apart_budget : budget;
+  }
+
+  /// An error in the shape of that workshop's clients; never throws.
+  Response error(const Workshop& workshop, int status, const std::string& message) const;
   /// Hands a job to the workers, or answers that there are too many.
   void submit(Job& job) const;
   /// Runs `task` on every loop and waits until all have run it. From no loop's own thread.
@@ -71,11 +81,13 @@ struct ServerCore {
   const WebGuard guard;
   std::optional<ListeningSocket> listening;  ///< opened before the loops run, closed after them
   const std::shared_ptr<BufferBudget> budget;
+  const std::shared_ptr<BufferBudget> apart_budget;
   const std::shared_ptr<AnswerBudget> answers;
   Gauge in_flight;
   Gauge connections;
   std::atomic<bool> draining{false};
   WorkerPool* pool = nullptr;
+  WorkerPool* apart_pool = nullptr;   ///< for Options::is_apart
   WorkerPool* urgent_pool = nullptr;  ///< for Options::urgent
   WorkerPool* unpackers = nullptr;  ///< for bodies that take long to unpack
   std::vector<std::shared_ptr<LoopMailbox>> mailboxes;  ///< one a loop; filled before the loops run
@@ -122,6 +134,7 @@ class Reply::Channel {
   const std::shared_ptr<const Cancellation> work_;  ///< for the request that is to be answered
   Framing framing_;
   AccessNote note_;
+  const Workshop& workshop_;
   const bool may_refuse_;   ///< 429 may take the place of a large answer
   const std::string page_;  ///< the origin of another site's page that may read the answer; empty: none
   BufferShare share_;       ///< of that request

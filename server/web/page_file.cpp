@@ -19,6 +19,7 @@ constexpr std::pair<std::string_view, std::string_view> k_types[] = {
     {".console", "text/plain; charset=utf-8"},
     {".txt", "text/plain; charset=utf-8"},
     {".md", "text/plain; charset=utf-8"},
+    {".LICENSE", "text/plain; charset=utf-8"},
 };
 
 std::vector<PageFile> make_page_files() {

@@ -15,7 +15,11 @@ export function Dialog({ title, onClose, narrow, tools, children, class: more = 
       if (before.current?.isConnected) before.current.focus?.({ preventScroll: true });
     };
   }, []);
-  const outside = (event) => { if (event.target === element.current) onClose(); };
+  // A press on the dialog's own scroll bar is one on the dialog, too.
+  const outside = ({ target, clientX: x, clientY: y }) => {
+    const { left, right, top, bottom } = element.current.getBoundingClientRect();
+    if (target === element.current && (x < left || x > right || y < top || y > bottom)) onClose();
+  };
   return html`<dialog class=${`dialog ${narrow ? "dialog-narrow" : ""} ${more}`} ref=${element} aria-labelledby=${id}
       onCancel=${(event) => { event.preventDefault(); onClose(); }} onMouseDown=${outside}>
     <div class="dialog-head"><h2 class="cut" id=${id}>${title}</h2>${tools}<${Button} plain icon="close" label="Close" onClick=${onClose} /></div>

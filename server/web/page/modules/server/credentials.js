@@ -26,10 +26,15 @@ export function setServerKey(value) {
   dispatchEvent(new Event("sightline:credentials"));
 }
 
-/** `value` is an API key (as Elasticsearch encodes it), or {user, password}; "" forgets it. */
-export function setClusterCredentials(value) {
-  if (typeof value === "string") cluster = value.trim() ? "ApiKey " + value.trim() : "";
-  else cluster = "Basic " + btoa(String.fromCharCode(...new TextEncoder().encode(value.user + ":" + value.password)));
+/** The value of Authorization for an API key (as Elasticsearch encodes it), or for {user, password}; "" for "". */
+export function authorizationOf(value) {
+  if (typeof value === "string") return value.trim() ? "ApiKey " + value.trim() : "";
+  return "Basic " + btoa(String.fromCharCode(...new TextEncoder().encode(value.user + ":" + value.password)));
+}
+
+/** `authorization` is one of authorizationOf(); "" forgets it. */
+export function setClusterAuthorization(authorization) {
+  cluster = authorization;
   write("cluster", cluster);
   dispatchEvent(new Event("sightline:credentials"));
 }
@@ -37,9 +42,14 @@ export function setClusterCredentials(value) {
 /** True if pictures cannot be fetched by a plain <img>, which sends no credentials. */
 export const hasCredentials = () => key !== "" || cluster !== "";
 
-/** The header fields for a path of this origin: routes of the Elasticsearch side take its own credentials. */
-export function credentialHeaders(path) {
+/**
+ * The header fields for a path of this origin: routes of the Elasticsearch side take its own credentials.
+ * `trial` has those to use instead of the kept ones: {key} or {authorization}.
+ */
+export function credentialHeaders(path, trial = {}) {
   const headers = {};
+  const key = trial.key ?? serverKey();
+  const cluster = trial.authorization ?? clusterAuthorization();
   const elastic = path.startsWith("/elasticsearch/") || path.startsWith("/pictures/") || path.startsWith("/v1/projections/");
   if (key) headers[elastic ? "Sightline-Key" : "Authorization"] = elastic ? key : "Bearer " + key;
   if (elastic && cluster) headers.Authorization = cluster;

@@ -34,11 +34,12 @@ export function errorOf(status, path, text) {
 
 /**
  * Sends a request and reads a JSON answer.
- * options: method, body (sent as JSON; a string as it is), contentType, signal, timeout (ms, default 60,000).
+ * options: method, body (sent as JSON; a string as it is), contentType, signal, timeout (ms, default 60,000),
+ * trial (credentials to try instead of the kept ones, see credentialHeaders: a refusal then goes to the caller alone).
  * Gives {data, milliseconds}: from sending to the last byte. Throws RequestError; an AbortError if `signal` aborts.
  */
-export async function request(path, { method = "GET", body, contentType = "application/json", signal, timeout = 60000 } = {}) {
-  const headers = { Accept: "application/json", ...credentialHeaders(path) };
+export async function request(path, { method = "GET", body, contentType = "application/json", signal, timeout = 60000, trial } = {}) {
+  const headers = { Accept: "application/json", ...credentialHeaders(path, trial) };
   if (body !== undefined) headers["Content-Type"] = contentType;
   const limit = AbortSignal.timeout(timeout);
   const start = performance.now();
@@ -52,6 +53,7 @@ export async function request(path, { method = "GET", body, contentType = "appli
     text = await response.text();
   } catch (error) {
     if (signal?.aborted) throw error;
+    if (!limit.aborted) dispatchEvent(new Event("sightline:unreachable"));
     const seconds = Math.round(timeout / 1000);
     const reason = limit.aborted ? `no answer within ${seconds} s` : "the server does not answer: is sightline-server running?";
     throw new RequestError({ status: 0, path, reason });
@@ -59,6 +61,7 @@ export async function request(path, { method = "GET", body, contentType = "appli
   const milliseconds = performance.now() - start;
   if (!response.ok) {
     const error = errorOf(response.status, path, text);
+    if (trial) throw error;
     if (error.isKeyRefusal) dispatchEvent(new Event("sightline:key-needed"));
     if (error.isClusterRefusal) dispatchEvent(new Event("sightline:cluster-credentials-needed"));
     throw error;

@@ -4,16 +4,18 @@ import { Button } from "../parts/button.js";
 import { Icon } from "../parts/icon.js";
 import { Failure } from "../parts/message.js";
 import { Toasts } from "../parts/toasts.js";
+import { UnreachableBanner, useUnreachable } from "./connection.js";
 import { InstallationProvider, useInstallationState } from "./installation.js";
+import { obstacleOf } from "./obstacle.js";
 import { format, useLocation } from "./router.js";
 import { SignIn } from "./sign_in.js";
 import { useTheme } from "./theme.js";
 
 const k_views = [
-  { name: "search", title: "Search", icon: "search", load: () => import("../search/view.js") },
-  { name: "images", title: "All images", icon: "grid", load: () => import("../images/view.js") },
-  { name: "compare", title: "Compare", icon: "compare", load: () => import("../compare/view.js") },
-  { name: "console", title: "Console", icon: "terminal", load: () => import("../console/view.js") },
+  { name: "search", title: "Search", icon: "search", needsElasticsearch: true, load: () => import("../search/view.js") },
+  { name: "images", title: "All images", icon: "grid", needsElasticsearch: true, load: () => import("../images/view.js") },
+  { name: "compare", title: "Compare", icon: "compare", needsElasticsearch: true, load: () => import("../compare/view.js") },
+  { name: "console", title: "Console", icon: "terminal", needsElasticsearch: true, load: () => import("../console/view.js") },
   { name: "status", title: "Status", icon: "pulse", load: () => import("../status/view.js") },
 ];
 
@@ -64,17 +66,12 @@ function useViewChange(view, main) {
   }, [view]);
 }
 
-export function App() {
-  const { view: name, parameters } = useLocation();
-  const view = viewOf(name);
-  const installation = useInstallationState();
-  const main = useRef(null);
-  const [theme, toggleTheme] = useTheme();
-  const [signIn, setSignIn] = useState(null);
-  useViewChange(view, main);
+/** Which keys to ask for ("server" or "cluster": something was refused; "asked": the user wants it), or null. */
+function useSignIn() {
+  const [why, setWhy] = useState(null);
   useEffect(() => {
-    const server = () => setSignIn("server");
-    const cluster = () => setSignIn((now) => now ?? "cluster");
+    const server = () => setWhy("server");
+    const cluster = () => setWhy((now) => now ?? "cluster");
     addEventListener("sightline:key-needed", server);
     addEventListener("sightline:cluster-credentials-needed", cluster);
     return () => {
@@ -82,6 +79,29 @@ export function App() {
       removeEventListener("sightline:cluster-credentials-needed", cluster);
     };
   }, []);
+  return [why, setWhy];
+}
+
+/** Whether the server is gone, and a number that changes when the view must begin anew after that: it shows a failure. */
+function useComebacks(installation, main) {
+  const [round, setRound] = useState(0);
+  const gone = useUnreachable(() => {
+    installation.reload();
+    if (main.current?.querySelector("[role=alert]")) setRound((number) => number + 1);
+  });
+  return { gone, round };
+}
+
+export function App() {
+  const { view: name, parameters } = useLocation();
+  const view = viewOf(name);
+  const installation = useInstallationState();
+  const main = useRef(null);
+  const [theme, toggleTheme] = useTheme();
+  const [signIn, setSignIn] = useSignIn();
+  const { gone, round } = useComebacks(installation, main);
+  const obstacle = obstacleOf(view, installation, setSignIn);
+  useViewChange(view, main);
 
   return html`<${InstallationProvider} value=${installation}>
     <a class="skip-link" href="#main" onClick=${(event) => { event.preventDefault(); main.current.focus(); }}>Skip to the content</a>
@@ -93,7 +113,8 @@ export function App() {
         <${Button} plain icon="key" label="Keys and credentials" onClick=${() => setSignIn("asked")} />
       </div>
     </header>
-    <main class="view" id="main" tabindex="-1" ref=${main}><${View} view=${view} parameters=${parameters} /></main>
+    ${gone && html`<${UnreachableBanner} />`}
+    <main class="view" id="main" tabindex="-1" ref=${main}>${obstacle ?? html`<${View} key=${round} view=${view} parameters=${parameters} />`}</main>
     ${signIn && html`<${SignIn} why=${signIn} onClose=${() => setSignIn(null)} />`}
     <${Toasts} />
   <//>`;

@@ -1,5 +1,5 @@
 // What this server has: its models, its Elasticsearch side, what can be searched. Asked once, and again on demand.
-import { createContext, useCallback, useContext, useEffect, useState } from "/page/vendored/preact-htm.js";
+import { createContext, useCallback, useContext, useEffect, useRef, useState } from "/page/vendored/preact-htm.js";
 import { loadCollections, standardCollections } from "../server/collections.js";
 import * as sightline from "../server/sightline.js";
 
@@ -26,13 +26,18 @@ async function look() {
 /** The installation as state of the App. */
 export function useInstallationState() {
   const [found, setFound] = useState({ state: "loading", ...k_nothing, models: [] });
+  const looks = useRef(0);
   const reload = useCallback(async () => {
+    const number = ++looks.current;
+    let seen;
     try {
-      const seen = await look();
-      setFound({ state: "ready", ...seen });
+      seen = { state: "ready", ...(await look()) };
     } catch (error) {
-      setFound({ state: "failed", error, ...k_nothing, models: [] });
+      seen = { state: "failed", error, ...k_nothing, models: [] };
     }
+    if (number !== looks.current) return;
+    // What was seen before still stands where nobody answers: the server will be back.
+    setFound((before) => (before.state === "ready" && seen.error?.status === 0 ? before : seen));
   }, []);
   useEffect(() => {
     reload();

@@ -2,51 +2,83 @@
 import { html, useState } from "/page/vendored/preact-htm.js";
 import { Button } from "../parts/button.js";
 import { Dialog } from "../parts/dialog.js";
-import { clusterAuthorization, serverKey, setClusterCredentials, setServerKey } from "../server/credentials.js";
+import { Failure, Message } from "../parts/message.js";
+import { authorizationOf, clusterAuthorization, serverKey, setClusterAuthorization, setServerKey } from "../server/credentials.js";
+import { elasticsearch } from "../server/elasticsearch.js";
+import { pageInfo } from "../server/sightline.js";
 import { useInstallation } from "./installation.js";
 
-const k_reasons = {
-  server: "This server asks for an API key: one of those in the file that its operator gave with --api-key-file.",
-  cluster: "The Elasticsearch cluster asks for your credentials.",
-  asked: "Keys are kept in this tab until you close it, and are sent to this server alone.",
-};
+function reasonOf(why) {
+  if (why === "asked") return "Keys are kept in this tab until you close it, and are sent to this server alone.";
+  if (why === "cluster") return clusterAuthorization() ? "The cluster refuses the credentials that this tab keeps." : "The Elasticsearch cluster asks for your credentials.";
+  return serverKey()
+    ? "The server refuses the key that this tab keeps: it may have been withdrawn."
+    : "This server asks for an API key: one of those in the file that its operator gave with --api-key-file.";
+}
+
+/** Tries keys before they are kept. run(ask, keep): `keep` once `ask` was answered; {busy, problem} meanwhile and after. */
+function useTrial(onDone) {
+  const [state, setState] = useState({});
+  const run = async (ask, keep) => {
+    setState({ busy: true });
+    try {
+      await ask();
+    } catch (problem) {
+      return setState({ problem });
+    }
+    keep();
+    onDone();
+  };
+  return { ...state, run };
+}
+
+function Problem({ problem, refused }) {
+  if (!problem) return null;
+  return [401, 403].includes(problem.status) ? html`<${Message} kind="bad"><p>${refused}</p><//>` : html`<${Failure} error=${problem} />`;
+}
+
+function Field({ title, name, type = "password", value, onInput, ...others }) {
+  return html`<label class="field"><span>${title}</span>
+    <input class="input" name=${name} type=${type} autocomplete="off" spellcheck=${false} required value=${value} onInput=${(event) => onInput(event.target.value)} ...${others} />
+  </label>`;
+}
 
 function ServerKey({ onDone }) {
   const [value, setValue] = useState(serverKey());
+  const { busy, problem, run } = useTrial(onDone);
   const save = (event) => {
     event.preventDefault();
-    setServerKey(value);
-    onDone();
+    run(() => pageInfo({ trial: { key: value.trim() } }), () => setServerKey(value));
   };
   return html`<form class="stack" onSubmit=${save}>
-    <label class="field"><span>Sightline's API key</span>
-      <input class="input" type="password" name="server-key" autocomplete="off" autofocus value=${value} onInput=${(event) => setValue(event.target.value)} />
-    </label>
-    <div class="row"><${Button} main type="submit">Use this key<//>${serverKey() && html`<${Button} onClick=${() => { setServerKey(""); onDone(); }}>Forget it<//>`}</div>
+    <${Field} title="Sightline's API key" name="server-key" autofocus value=${value} onInput=${setValue} />
+    <${Problem} problem=${problem} refused="The server refuses this key. Check that it was copied whole." />
+    <div class="row"><${Button} main type="submit" disabled=${busy}>Use this key<//>${serverKey() && html`<${Button} onClick=${() => { setServerKey(""); onDone(); }}>Forget it<//>`}</div>
   </form>`;
 }
 
-function ClusterCredentials({ onDone }) {
+function ClusterCredentials({ onDone, autofocus }) {
   const [kind, setKind] = useState("api-key");
   const [apiKey, setApiKey] = useState("");
   const [user, setUser] = useState("");
   const [password, setPassword] = useState("");
+  const { busy, problem, run } = useTrial(onDone);
   const save = (event) => {
     event.preventDefault();
-    setClusterCredentials(kind === "api-key" ? apiKey : { user, password });
-    onDone();
+    const authorization = authorizationOf(kind === "api-key" ? apiKey : { user, password });
+    run(() => elasticsearch("", { trial: { authorization } }), () => setClusterAuthorization(authorization));
   };
-  const text = (title, name, type, value, set) => html`<label class="field"><span>${title}</span>
-    <input class="input" name=${name} type=${type} autocomplete="off" value=${value} onInput=${(event) => set(event.target.value)} /></label>`;
   return html`<form class="stack" onSubmit=${save}>
     <fieldset class="plain-fieldset row"><legend class="visually-hidden">Kind of credentials</legend>
       ${[["api-key", "API key"], ["password", "User and password"]].map(([value, title]) => html`<label class="check" key=${value}>
         <input type="radio" name="kind" value=${value} checked=${kind === value} onChange=${() => setKind(value)} />${title}</label>`)}
     </fieldset>
     ${kind === "api-key"
-      ? text("Elasticsearch API key (encoded)", "api-key", "password", apiKey, setApiKey)
-      : html`${text("User", "user", "text", user, setUser)}${text("Password", "password", "password", password, setPassword)}`}
-    <div class="row"><${Button} main type="submit">Use these<//>${clusterAuthorization() && html`<${Button} onClick=${() => { setClusterCredentials(""); onDone(); }}>Forget them<//>`}</div>
+      ? html`<${Field} key="api-key" title="Elasticsearch API key (encoded)" name="api-key" autofocus=${autofocus} value=${apiKey} onInput=${setApiKey} />`
+      : html`<${Field} key="user" title="User" name="user" type="text" value=${user} onInput=${setUser} />
+        <${Field} key="password" title="Password" name="password" value=${password} onInput=${setPassword} />`}
+    <${Problem} problem=${problem} refused="The cluster refuses these credentials." />
+    <div class="row"><${Button} main type="submit" disabled=${busy}>Use these<//>${clusterAuthorization() && html`<${Button} onClick=${() => { setClusterAuthorization(""); onDone(); }}>Forget them<//>`}</div>
   </form>`;
 }
 
@@ -56,9 +88,9 @@ export function SignIn({ why, onClose }) {
   const gateway = page?.elasticsearch?.kind === "gateway";
   return html`<${Dialog} title=${why === "cluster" ? "Credentials for Elasticsearch" : "Keys and credentials"} narrow onClose=${onClose}>
     <div class="stack">
-      <p class="soft">${k_reasons[why]}</p>
+      <p class="soft">${reasonOf(why)}</p>
       ${why !== "cluster" && html`<${ServerKey} onDone=${onClose} />`}
-      ${(why === "cluster" || (why === "asked" && gateway)) && html`<${ClusterCredentials} onDone=${onClose} />`}
+      ${(why === "cluster" || (why === "asked" && gateway)) && html`<${ClusterCredentials} autofocus=${why === "cluster"} onDone=${onClose} />`}
     </div>
   <//>`;
 }
