@@ -58,7 +58,9 @@ def site(request, tmp_path_factory):
         ok(server.register("--models", "clip,jina-clip,cohere"))
         for index in INDICES:
             ok(server.ingest(DEMO / "pictures", "--index", index, "--attributes", DEMO / "attributes.csv"))
-        yield Site(server)
+        served = Site(server)
+        served.cohere = cohere
+        yield served
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@ import { html, useCallback, useEffect, useMemo, useState } from "/page/vendored/
 import { Facets, facetState, facetValuesOf, filterClauses } from "../filters/facets.js";
 import { Detail } from "../images/detail.js";
 import { Button } from "../parts/button.js";
-import { Failure, Message } from "../parts/message.js";
+import { Message } from "../parts/message.js";
 import { loadStyles } from "../parts/stylesheet.js";
 import { keepPicture, keptPicture } from "../pictures/kept_pictures.js";
 import { useDroppedPicture } from "../pictures/picture_input.js";
@@ -13,7 +13,7 @@ import { useInstallation } from "../shell/installation.js";
 import { go } from "../shell/router.js";
 import { Column } from "./column.js";
 import { marksOf } from "./marks.js";
-import { MissingColumn, NoElasticsearch, NothingToSearch } from "./not_connected.js";
+import { MissingColumn, NothingToSearch } from "./nothing_to_search.js";
 import { SearchBox } from "./search_box.js";
 import { Settings } from "./settings.js";
 import { Start } from "./start.js";
@@ -124,10 +124,8 @@ function Searching({ parameters }) {
 }
 
 export default function View({ parameters }) {
-  const { state, error, page, models, collections, elasticsearchError, reload } = useInstallation();
+  const { state, collections, reload } = useInstallation();
   if (state === "loading") return html`<div class="search-top is-start"><div class="search-box skeleton search-box-waiting"></div></div>`;
-  if (state === "failed") return html`<${Failure} title="The server cannot be reached" error=${error}><div><${Button} small icon="refresh" onClick=${reload}>Try again<//></div><//>`;
-  if (!page.elasticsearch || page.elasticsearch.kind === "none") return html`<${NoElasticsearch} models=${models} />`;
-  if (collections.length === 0) return html`<${NothingToSearch} error=${elasticsearchError} reload=${reload} />`;
+  if (collections.length === 0) return html`<${NothingToSearch} reload=${reload} />`;
   return html`<${Searching} parameters=${parameters} />`;
 }

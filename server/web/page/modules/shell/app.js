@@ -14,7 +14,7 @@ import { useTheme } from "./theme.js";
 const k_views = [
   { name: "search", title: "Search", icon: "search", needsElasticsearch: true, load: () => import("../search/view.js") },
   { name: "images", title: "All images", icon: "grid", needsElasticsearch: true, load: () => import("../images/view.js") },
-  { name: "compare", title: "Compare", icon: "compare", needsElasticsearch: true, load: () => import("../compare/view.js") },
+  { name: "compare", title: "Compare", icon: "compare", load: () => import("../compare/view.js") },
   { name: "console", title: "Console", icon: "terminal", needsElasticsearch: true, load: () => import("../console/view.js") },
   { name: "status", title: "Status", icon: "pulse", load: () => import("../status/view.js") },
 ];

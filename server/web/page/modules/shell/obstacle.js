@@ -24,6 +24,7 @@ const NoElasticsearch = () => html`<${Empty} icon="link" title="No Elasticsearch
     <dd><code class="code-block">sightline-server --model clip=FOLDER --elasticsearch-gateway https://CLUSTER:9200</code></dd>
   </dl>
   <p>Then <code>scripts/register_endpoints.sh</code> makes the indices, and <code>sightline-ingest</code> fills them with pictures.</p>
+  <p>Until then you can <a href="#/compare?tab=matrix">compare words with pictures of your own</a>, and see the models on <a href="#/status">Status</a>.</p>
 <//>`;
 
 /** What is shown instead of `view`, or null if nothing is in its way. onSignIn("server" | "cluster") asks for keys. */

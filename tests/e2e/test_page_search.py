@@ -1,0 +1,385 @@
+"""The search view, as a person uses it: words, pictures, both, and what the columns say."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+
+import pytest
+from playwright.sync_api import expect
+
+from conftest import DEMO
+from page_fixtures import PHONE, wait_for_pictures
+
+QUERY = "a red house with a pool at night"
+PICTURE = DEMO / "pictures" / "000116.jpg"
+COLUMNS = ("clip", "jina-clip", "cohere")
+INDEX = {"clip": "clip-images", "jina-clip": "jina-images", "cohere": "embed-images"}
+
+
+def column(page, model):
+    return page.locator(f".column[data-column='{model}']")
+
+
+def wait_for_columns(page, models=COLUMNS, state="done"):
+    for model in models:
+        expect(column(page, model)).to_have_attribute("data-state", state)
+
+
+def names(page, model):
+    return column(page, model).locator(".hit-name").all_inner_texts()
+
+
+def scores(page, model):
+    return [float(text) for text in column(page, model).locator(".hit-score").all_inner_texts()]
+
+
+def cosines(page, model):
+    return [float(text.removeprefix("cos ")) for text in column(page, model).locator(".hit-cosine").all_inner_texts()]
+
+
+def search_words(page, site, words=QUERY):
+    page.goto(site.view("search"))
+    page.get_by_label("Words to search for").fill(words)
+    page.keyboard.press("Enter")
+    wait_for_columns(page)
+
+
+def choose(page, file):
+    page.get_by_label("Picture file").set_input_files(file)
+
+
+def drop(page, name, content, kind="image/jpeg"):
+    """Drops a file of these bytes onto the page, as from a folder."""
+    page.evaluate("""([name, bytes, type]) => {
+      const transfer = new DataTransfer();
+      transfer.items.add(new File([new Uint8Array(bytes)], name, { type }));
+      for (const event of ["dragenter", "dragover", "drop"]) {
+        document.querySelector(".search-box").dispatchEvent(new DragEvent(event, { dataTransfer: transfer, bubbles: true, cancelable: true }));
+      }
+    }""", [name, list(content), kind])
+
+
+def test_words_find_pictures_in_three_columns(site, page, axe):
+    search_words(page, site)
+    for model in COLUMNS:
+        assert len(names(page, model)) == 4
+        assert wait_for_pictures(page, f".column[data-column='{model}'] .hit", 4) == 4
+        status, answer = site.es("POST", f"/{INDEX[model]}/_search", {
+            "knn": {"field": "image_embedding", "k": 5, "num_candidates": 100, "boost": 10,
+                    "query_vector_builder": {"text_embedding": {"model_id": f"{model}-search", "model_text": QUERY}}},
+            "size": 4, "_source": ["image_name"]})
+        assert status == 200, answer
+        hits = answer["hits"]["hits"]
+        assert names(page, model) == [hit["_source"]["image_name"] for hit in hits]
+        assert scores(page, model) == pytest.approx([hit["_score"] for hit in hits], abs=6e-4)
+        # boost * (1 + cosine) / 2, Elasticsearch's documentation of dense_vector
+        assert cosines(page, model) == pytest.approx([hit["_score"] / 5 - 1 for hit in hits], abs=6e-4)
+        expect(column(page, model).locator(".column-times")).to_have_text(re.compile(r"embedding \d.* · search \d"))
+    axe(page)
+
+
+def test_the_same_picture_is_marked_across_columns(site, page):
+    search_words(page, site)
+    found = {model: dict(zip(names(page, model), column(page, model).locator(".hit").all())) for model in COLUMNS}
+    common = set(found["clip"]) & set(found["cohere"])
+    assert common, "the stand-in for Cohere embeds with the demo model: some hits are the same"
+    for name in common:
+        letters = {hits[name].locator(".hit-mark").inner_text()[-1] for hits in found.values() if name in hits}
+        assert len(letters) == 1
+    name = sorted(common)[0]
+    found["clip"][name].hover()
+    expect(found["cohere"][name]).to_have_class(re.compile("is-lit"))
+
+
+@pytest.mark.parametrize("way", ["chooser", "drop", "paste"])
+def test_a_picture_finds_itself_first(site, page, way):
+    page.goto(site.view("search"))
+    page.get_by_label("Words to search for").wait_for()
+    if way == "chooser":
+        choose(page, PICTURE)
+    elif way == "drop":
+        drop(page, "mine.jpg", PICTURE.read_bytes())
+    else:
+        page.evaluate("""(bytes) => {
+          const transfer = new DataTransfer();
+          transfer.items.add(new File([new Uint8Array(bytes)], "pasted.jpg", { type: "image/jpeg" }));
+          document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true, cancelable: true }));
+        }""", list(PICTURE.read_bytes()))
+    wait_for_columns(page)
+    for model in COLUMNS:
+        assert names(page, model)[0] == PICTURE.name
+        assert cosines(page, model)[0] == pytest.approx(1, abs=1e-3)
+    wait_for_pictures(page, ".chosen-picture", 1)
+
+
+def test_a_picture_and_words_are_fused_by_a_slider(site, page):
+    page.goto(site.view("search"))
+    choose(page, PICTURE)
+    wait_for_columns(page)
+    by_picture = names(page, "clip")
+    page.get_by_label("Words to search for").fill("a kitchen with an island")
+    page.keyboard.press("Enter")
+    slider = page.get_by_label("Share of the words beside the picture")
+    slider.wait_for()
+    wait_for_columns(page)
+    slider.focus()
+    page.keyboard.press("End")
+    expect(page).to_have_url(re.compile("mix=1"))
+    wait_for_columns(page)
+    by_words_alone = names(page, "clip")
+    page.keyboard.press("Home")
+    expect(page).to_have_url(re.compile("mix=0"))
+    expect(column(page, "clip").locator(".hit-name").first).to_have_text(by_picture[0])
+    wait_for_columns(page)
+    assert names(page, "clip") == by_picture
+    page.goto(site.view("search", "q=a+kitchen+with+an+island"))
+    expect(page.locator(".chosen-picture")).to_have_count(0)
+    wait_for_columns(page)
+    assert names(page, "clip") == by_words_alone
+
+
+def test_more_like_this_goes_on_from_a_hit_and_back(site, page):
+    search_words(page, site)
+    before = names(page, "clip")
+    hit = column(page, "clip").locator(".hit").first
+    hit.hover()
+    hit.get_by_text("More like this").click()
+    expect(page).to_have_url(re.compile("like=clip-images"))
+    expect(column(page, "clip").locator(".hit-name").first).not_to_have_text(before[0])
+    wait_for_columns(page)
+    assert before[0] not in names(page, "clip"), "the picture itself is not like itself"
+    wait_for_pictures(page, ".hit", 12)
+    wait_for_pictures(page, ".chosen-picture", 1)
+    page.go_back()
+    expect(column(page, "clip").locator(".hit-name").first).to_have_text(before[0])
+    wait_for_columns(page)
+    assert names(page, "clip") == before
+    expect(page.get_by_label("Words to search for")).to_have_value(QUERY)
+
+
+def test_a_reload_and_a_shared_link_give_the_same_view(site, page, open_page):
+    page.goto(site.view("search", "q=a+blue+house&size=6&k=6&column=jina-images%2Fimage_embedding"))
+    wait_for_columns(page, ["jina-clip"])
+    expect(page.locator(".column")).to_have_count(1)
+    found = names(page, "jina-clip")
+    assert len(found) == 6
+    page.reload()
+    wait_for_columns(page, ["jina-clip"])
+    assert names(page, "jina-clip") == found
+    other = open_page()
+    other.goto(page.url)
+    wait_for_columns(other, ["jina-clip"])
+    assert names(other, "jina-clip") == found
+
+
+def test_an_uploaded_picture_survives_a_reload_and_is_missed_elsewhere(site, page, open_page):
+    page.goto(site.view("search"))
+    choose(page, PICTURE)
+    wait_for_columns(page)
+    found = names(page, "clip")
+    page.reload()
+    wait_for_columns(page)
+    assert names(page, "clip") == found
+    other = open_page()
+    other.goto(page.url)
+    expect(other.get_by_text("The picture of this search is not in this browser")).to_be_visible()
+
+
+def test_the_request_can_be_copied_and_gives_the_same_hits(site, page):
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    search_words(page, site)
+    page.get_by_label("Request of CLIP").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_text("Copy").click()
+    expect(dialog.get_by_text("Copied")).to_be_visible()
+    text = page.evaluate("() => navigator.clipboard.readText()")
+    line, body = text.split("\n", 1)
+    assert line == "GET clip-images/_search"
+    body = json.loads(body)
+    assert body["knn"]["query_vector_builder"] == {"text_embedding": {"model_id": "clip-search", "model_text": QUERY}}
+    assert (body["size"], body["knn"]["k"], body["knn"]["num_candidates"], body["knn"]["boost"]) == (4, 5, 100, 10)
+    status, answer = site.es("POST", "/clip-images/_search", body)
+    assert status == 200 and [hit["_source"]["image_name"] for hit in answer["hits"]["hits"]] == names(page, "clip")
+    dialog.get_by_label("curl").check()
+    dialog.get_by_text("Copy").click()
+    expect(dialog.get_by_text("Copied")).to_be_visible()
+    command = page.evaluate("() => navigator.clipboard.readText()")
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=30, check=True)
+    assert [hit["_source"]["image_name"] for hit in json.loads(done.stdout)["hits"]["hits"]] == names(page, "clip")
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+
+
+def test_the_numbers_of_the_request_can_be_changed(site, page, axe):
+    search_words(page, site)
+    page.get_by_role("button", name="Settings").click()
+    settings = page.get_by_label("Settings", exact=True).last
+    settings.get_by_label("Size").fill("8")
+    settings.get_by_label("k", exact=True).fill("8")
+    settings.get_by_label("Boost").fill("1")
+    page.keyboard.press("Tab")
+    expect(page).to_have_url(re.compile("size=8&k=8&boost=1"))
+    expect(column(page, "clip").locator(".hit")).to_have_count(8)
+    wait_for_columns(page)
+    assert all(0 <= score <= 1 for score in scores(page, "clip"))
+    axe(page)
+    settings.get_by_label("k", exact=True).fill("nonsense")
+    page.keyboard.press("Tab")
+    expect(settings.get_by_label("k", exact=True)).to_have_value("8")
+    settings.get_by_text("Back to the defaults").click()
+    expect(column(page, "clip").locator(".hit")).to_have_count(4)
+
+
+def test_words_and_vectors_together(site, page, watch):
+    page.goto(site.view("search", f"q={QUERY.replace(' ', '+')}&mode=weighted&weight=2"))
+    wait_for_columns(page)
+    vectors_alone = [5 * (1 + cosine) for cosine in cosines(page, "clip")]
+    assert all(score > alone + 0.5 for score, alone in zip(scores(page, "clip"), vectors_alone)), "BM25 adds to the score"
+    # By rank: a cluster that has it answers; one that lacks it, or its licence, says so in each column.
+    watch.allow("status of 4")
+    page.goto(site.view("search", "q=a+house&mode=rrf"))
+    expect(column(page, "clip")).to_have_attribute("data-state", re.compile("done|failed"))
+    if column(page, "clip").get_attribute("data-state") == "failed":
+        expect(column(page, "clip").get_by_role("alert")).to_contain_text(re.compile("rrf|licen", re.I))
+    else:
+        assert len(names(page, "clip")) == 4
+
+
+def test_what_is_probably_wrong_can_be_hidden(site, page):
+    search_words(page, site)
+    page.goto(site.view("search", f"q={QUERY.replace(' ', '+')}&hide=1&t.clip=0.99&t.jina-clip=-1"))
+    expect(column(page, "clip").locator(".hit")).to_have_count(0)
+    expect(column(page, "clip").get_by_text("4 of 4 hidden: cosine below 0.99")).to_be_visible()
+    expect(column(page, "jina-clip").locator(".hit")).to_have_count(4)
+
+
+def test_filters_narrow_every_column(site, page):
+    page.goto(site.view("search", "q=a+house&f.color.keyword=blue"))
+    wait_for_columns(page)
+    for model in COLUMNS:
+        assert len(names(page, model)) == 4
+        colors = column(page, model).locator(".hit-attributes").all_inner_texts()
+        assert all("color blue" in one for one in colors), colors
+    page.get_by_role("button", name=re.compile("Filters")).click()
+    expect(page.get_by_text("blue", exact=True).first).to_be_visible()
+
+
+def test_files_that_are_no_pictures_are_refused_in_words(site, page):
+    page.goto(site.view("search"))
+    page.get_by_label("Words to search for").wait_for()
+    for name, content, reason in [
+        ("notes.txt", b"no picture at all", "is not a picture that Sightline reads"),
+        ("empty.jpg", b"", "is empty"),
+        ("phone.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "is a HEIC picture"),
+        ("scan.tif", b"II*\0\x08\0\0\0", "is a TIFF picture"),
+    ]:
+        drop(page, name, content)
+        expect(page.get_by_role("status").get_by_text(reason).last).to_be_visible()
+    page.evaluate("""() => {
+      const transfer = new DataTransfer();
+      const bytes = new Uint8Array(31457280); bytes.set([0xff, 0xd8, 0xff]);
+      transfer.items.add(new File([bytes], "huge.jpg", { type: "image/jpeg" }));
+      document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true }));
+    }""")
+    expect(page.get_by_text("“huge.jpg” has 30 MB; this server takes pictures of up to 20 MB")).to_be_visible()
+    expect(page.locator(".chosen-picture")).to_have_count(0)
+
+
+def test_a_cut_picture_fails_in_the_models_words_and_the_page_goes_on(site, page, watch):
+    watch.allow("status of 400")
+    page.goto(site.view("search"))
+    page.get_by_label("Words to search for").wait_for()
+    drop(page, "cut.jpg", PICTURE.read_bytes()[:3000])
+    wait_for_columns(page, state="failed")
+    expect(column(page, "clip").get_by_role("alert")).to_contain_text("JPEG ends after 3,000")
+    page.get_by_label("Remove the picture").click()
+    page.get_by_label("Words to search for").fill(QUERY)
+    page.keyboard.press("Enter")
+    wait_for_columns(page)
+
+
+def test_a_column_that_hangs_leaves_the_others_whole(site, page):
+    pid = site.cohere.process.pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        page.goto(site.view("search", "q=a+house+nobody+asked+for+yet"))
+        wait_for_columns(page, ["clip", "jina-clip"])
+        wait_for_pictures(page, ".column[data-column='clip'] .hit", 4)
+        wait_for_pictures(page, ".column[data-column='jina-clip'] .hit", 4)
+        assert column(page, "cohere").get_attribute("data-state") == "loading"
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    wait_for_columns(page, ["cohere"])
+
+
+def test_markup_in_names_is_text(site, page):
+    name = "<img src=x onerror=alert(1)><b>bold</b>.jpg"
+    vector = [1.0] + [0.0] * 127
+    status, _ = site.es("PUT", "/page-hostile", {"mappings": {
+        "_meta": {"sightline": {"image_embedding": {"model": "clip"}}},
+        "properties": {"image_name": {"type": "keyword"}, "image_embedding": {"type": "dense_vector", "dims": 128, "index": True, "similarity": "cosine"}}}})
+    assert status == 200
+    try:
+        status, _ = site.es("PUT", "/page-hostile/_doc/a%2Fb%20%3Ci%3E?refresh=true", {"image_name": name, "caption": "<script>alert(2)</script>", "image_embedding": vector})
+        assert status == 201
+        page.goto(site.view("search", "q=a+house&column=page-hostile%2Fimage_embedding"))
+        expect(page.locator(".hit-name")).to_have_text(name)
+        expect(page.locator(".hit-lead")).to_have_text("<script>alert(2)</script>")
+        expect(page.locator(".picture-missing")).to_be_visible()
+    finally:
+        site.es("DELETE", "/page-hostile")
+
+
+def test_an_index_of_another_model_says_so(site, page):
+    status, _ = site.es("PUT", "/page-other-dims", {"mappings": {
+        "_meta": {"sightline": {"image_embedding": {"model": "clip"}}},
+        "properties": {"image_embedding": {"type": "dense_vector", "dims": 64, "index": True, "similarity": "cosine"}}}})
+    assert status == 200
+    try:
+        page.goto(site.view("search", "q=a+house&column=page-other-dims%2Fimage_embedding"))
+        expect(page.get_by_role("alert")).to_contain_text(re.compile("no endpoint|dims"))
+    finally:
+        site.es("DELETE", "/page-other-dims")
+
+
+def test_by_keyboard_alone(site, page):
+    page.goto(site.view("search"))
+    page.get_by_label("Words to search for").wait_for()
+    page.keyboard.press("/")
+    page.keyboard.type(QUERY)
+    page.keyboard.press("Enter")
+    wait_for_columns(page)
+    first = column(page, "clip").locator(".hit-open").first
+    while not first.evaluate("(one) => one === document.activeElement"):
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    assert first.evaluate("(one) => one === document.activeElement"), "the focus is where it was"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("like="))
+    wait_for_columns(page)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_start_and_the_columns_are_accessible(site, open_page, axe, scheme):
+    page = open_page(color_scheme=scheme, viewport=PHONE)
+    page.goto(site.view("search"))
+    wait_for_pictures(page, ".start-pictures li", 12)
+    axe(page)
+    page.get_by_role("link", name="a kitchen with an island").click()
+    wait_for_columns(page)
+    wait_for_pictures(page, ".hit", 12)
+    axe(page)
+    assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out of a phone's screen"
+
+
+def test_state_made_up_by_hand_is_read_as_far_as_it_makes_sense(site, page):
+    page.goto(site.view("search", "q=a+house&size=-3&k=1e9&candidates=NaN&boost=&mix=7&mode=%3Cb%3E&t.clip=nine&column=no%2Fsuch&like=&picture=../../x&open="))
+    wait_for_columns(page)
+    assert len(names(page, "clip")) == 4
