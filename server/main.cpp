@@ -30,6 +30,7 @@
 #include "server/security/key_file.h"
 #include "server/stop_signal.h"
 #include "server/unhandled_exception.h"
+#include "server/web/pictures/picture_service.h"
 
 namespace sightline {
 namespace {
@@ -77,6 +78,15 @@ void warn_about_key_file(const char* kind, const std::string& file) {
     spdlog::warn("{}", warning);
 }
 
+models::ImageLimits image_limits(const ServerOptions& options) {
+  models::ImageLimits limits;
+  limits.max_bytes = options.max_image_bytes;
+  limits.max_pixels = options.max_image_pixels;
+  limits.max_scans = options.max_image_scans;
+  limits.max_time = options.image_timeout;
+  return limits;
+}
+
 Result<std::unique_ptr<cohere::CohereEmbedding>> cohere_embedding(const ServerOptions& options, Timer& timer,
                                                                   api::Metrics& metrics) {
   cohere::CohereEmbedding::Options cohere;
@@ -91,10 +101,7 @@ Result<std::unique_ptr<cohere::CohereEmbedding>> cohere_embedding(const ServerOp
   cohere.client.events = {[&metrics](const std::string& outcome) { metrics.cohere_answered(outcome); },
                           [&metrics] { metrics.cohere_retried(); },
                           [&metrics](double seconds) { metrics.cohere_waited(seconds); }};
-  cohere.pictures.max_bytes = options.max_image_bytes;
-  cohere.pictures.max_pixels = options.max_image_pixels;
-  cohere.pictures.max_scans = options.max_image_scans;
-  cohere.pictures.max_time = options.image_timeout;
+  cohere.pictures = image_limits(options);
   cohere.preparation = preparation_options(options);
   cohere.max_request_pixels = options.max_request_pixels;
   cohere.max_items = options.max_queue_items;
@@ -120,6 +127,18 @@ api::ElasticsearchSide::Options elasticsearch_side(const ServerOptions& options)
   using Kind = api::ElasticsearchSide::Kind;
   if (!options.elasticsearch_gateway.empty()) return {Kind::gateway, options.elasticsearch_gateway};
   return {options.embedded_elasticsearch ? Kind::embedded : Kind::none, ""};
+}
+
+/// Half of the cores for thumbnails, of which one is the thread that only decodes.
+pictures::PictureService::Options picture_options(const ServerOptions& options) {
+  pictures::PictureService::Options pictures;
+  pictures.limits = image_limits(options);
+  pictures.max_decode_bytes = options.max_decode_bytes;
+  pictures.threads = std::max(1, available_cores() / 2 - 1);
+  pictures.memory_bytes = options.picture_cache_memory;
+  pictures.folder = options.picture_cache_dir;
+  pictures.disk_bytes = options.picture_cache_disk;
+  return pictures;
 }
 
 Result<api::Api::Options> api_options(const ServerOptions& options) {
@@ -298,6 +317,7 @@ class Program {
 
  private:
   Status start_elastic();
+  Status start_pictures();
   void compare_recorded_models() const;
 
   const ServerOptions& options_;
@@ -308,6 +328,7 @@ class Program {
   std::unique_ptr<elastic::ElasticServer> elastic_;
   std::optional<InnerElasticsearch> inner_elastic_;
   std::unique_ptr<api::Api> api_;
+  std::unique_ptr<pictures::PictureService> pictures_;
   std::unique_ptr<http::Server> http_;
   std::atomic<elastic::ElasticServer*> serving_elastic_{nullptr};  // once elastic_ is there, for other threads
 };
@@ -368,6 +389,20 @@ Status Program::start_elastic() {
   inner_elastic_.emplace(*elastic_);
   api_->elasticsearch().open(*inner_elastic_);
   compare_recorded_models();
+  return start_pictures();
+}
+
+/// After the store: its folder is in the store's.
+Status Program::start_pictures() {
+  auto options = picture_options(options_);
+  options.ask = [this](http::Request request) { return inner_elastic_->ask(std::move(request)); };
+  options.answered = [this](pictures::Outcome outcome) { metrics_.picture_answered(pictures::to_string(outcome)); };
+  options.made = [this](double seconds) { metrics_.picture_made(seconds); };
+  auto created = pictures::PictureService::create(std::move(options));
+  if (!created) return error_of_option("--picture-cache-dir", created.error());
+  pictures_ = *std::move(created);
+  metrics_.count_picture_bytes([this] { return std::pair(pictures_->memory_bytes(), pictures_->disk_bytes()); });
+  api_->open_pictures(*pictures_);
   return {};
 }
 
@@ -411,6 +446,7 @@ void Program::stop() {
   api_->begin_stop();
   if (elastic_) elastic_->stop(deadline);  // first: its pipelines call the inference port
   http_->stop(deadline);
+  if (pictures_) pictures_->stop();
   if (cohere_) cohere_->shut_down();
   service_->stop(
       serving::steady_clock().now());  // whoever still had a request here has been sent away by now

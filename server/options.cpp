@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <set>
@@ -320,6 +321,13 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
   table.time("--watchdog-interval", options.watchdog_interval, "10s",
              "How often each model must give a known vector again for /health/ready; 0ms: never");
 
+  table.bytes("--picture-cache-memory", options.picture_cache_memory, "64MB",
+              "Memory for thumbnails of documents' pictures");
+  table.bytes("--picture-cache-disk", options.picture_cache_disk, "256MB",
+              "Disk space for them; 0MB: none are kept there");
+  table.value("--picture-cache-dir", options.picture_cache_dir,
+              "Folder for them, of this server alone. Without: pictures in --data-dir; none for a gateway");
+
   table.group("Logs");
   table.value("--log-format", options.log_format, "Of the log on standard error")
       ->check(CLI::IsMember({"text", "json"}));
@@ -434,6 +442,8 @@ std::variant<ServerOptions, int> parse_options(int argc, char** argv) {
     for (const std::string& set : labels) read_labels(set, options);
     if (!options.elasticsearch_gateway.empty()) check_gateway(options);
     check_cohere(options);
+    if (options.picture_cache_dir.empty() && options.embedded_elasticsearch)
+      options.picture_cache_dir = (std::filesystem::path(options.data_dir) / "pictures").string();
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }

@@ -67,6 +67,8 @@ struct ServerOptions {
   std::string device = "cpu", dtype = "float32";
   std::size_t max_batch = 64;
   std::chrono::milliseconds max_batch_wait{2}, target_batch_time{500};
+  std::size_t picture_cache_memory = 64u << 20, picture_cache_disk = 256u << 20;
+  std::string picture_cache_dir;  ///< after parsing only empty where no thumbnails are kept on disk
   std::chrono::milliseconds watchdog_interval{10'000};
   bool exif_orientation = false;
 

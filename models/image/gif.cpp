@@ -86,7 +86,7 @@ class GifReader {
     const Result<Size> size = read_size(limits);
     if (!size) return size.error();
     stream_.in_blocks = true;
-    const Palette colours = palette();
+    const Palette colours = palette(limits);
     Picture picture(size->width, size->height);
     paint_background(colours, picture);
     if (Status status = read_rows(colours, picture, time); !status) return status.error();
@@ -129,9 +129,17 @@ class GifReader {
     return {};
   }
 
+  /// The colours to show. The transparent one is the background, where one is asked for.
+  Palette palette(const ImageLimits& limits) const {
+    Palette colours = file_palette();
+    if (limits.background && transparent_ >= 0)
+      std::copy_n(limits.background->begin(), 3, colours.begin() + transparent_ * 3);
+    return colours;
+  }
+
   /// The frame's own colours, else the screen's; grey steps where the file has none. Missing entries are
   /// black.
-  Palette palette() const {
+  Palette file_palette() const {
     Palette colours{};
     const ColorMapObject* map = gif_->Image.ColorMap != nullptr ? gif_->Image.ColorMap : gif_->SColorMap;
     if (map == nullptr) {

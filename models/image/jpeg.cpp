@@ -27,7 +27,7 @@ constexpr int k_exif_marker = JPEG_APP0 + 1;
 class JpegReader {
  public:
   JpegReader(std::string_view file, const ImageLimits& limits)
-      : file_(file), max_scans_(limits.max_scans), time_(limits.max_time) {
+      : file_(file), max_scans_(limits.max_scans), draft_edge_(limits.draft_edge), time_(limits.max_time) {
     info_.err = jpeg_std_error(&errors_);
     info_.client_data = this;
     errors_.error_exit = [](j_common_ptr info) {
@@ -63,6 +63,7 @@ class JpegReader {
     if (with_exif) jpeg_save_markers(&info_, k_exif_marker, 0xFFFF);
     if (jpeg_read_header(&info_, TRUE) == JPEG_SUSPENDED) return Outcome::cut_short;
     many_scans_ = jpeg_has_multiple_scans(&info_);
+    set_draft();
     return Outcome::done;
   }
 
@@ -87,8 +88,12 @@ class JpegReader {
     return Outcome::done;
   }
 
+  // As the file has it.
   std::uint32_t width() const { return info_.image_width; }
   std::uint32_t height() const { return info_.image_height; }
+  // As it is decoded.
+  std::uint32_t output_width() const { return info_.output_width; }
+  std::uint32_t output_height() const { return info_.output_height; }
   int components() const { return info_.num_components; }
   std::uint32_t rows_read() const { return info_.output_scanline; }
   const char* message() const { return message_.data(); }
@@ -98,7 +103,8 @@ class JpegReader {
   /// After `read_header`: what decoding takes. A file of several scans is kept whole as coefficients, and
   /// each scan is a pass over them.
   PictureCost cost() {
-    PictureCost cost = cost_of_size(width(), height());
+    PictureCost cost = cost_of_size(output_width(), output_height());
+    cost.pixels = std::uint64_t{width()} * height();  // a draft leaves out the least of the work
     if (!many_scans_) return cost;
     for (int i = 0; i < info_.num_components; ++i) {
       const jpeg_component_info& component = info_.comp_info[i];
@@ -144,6 +150,18 @@ class JpegReader {
   }
 
  private:
+  /// libjpeg's smaller inverse transforms give 1/8, 1/4 or 1/2 of each edge, rounded up.
+  void set_draft() {
+    const std::uint64_t edge = std::max(info_.image_width, info_.image_height);
+    info_.scale_num = info_.scale_denom = 1;
+    for (const unsigned part : {8u, 4u, 2u}) {
+      if (draft_edge_ == 0 || edge / part < draft_edge_) continue;
+      info_.scale_denom = part;
+      break;
+    }
+    jpeg_calc_output_dimensions(&info_);
+  }
+
   /// The whole file at once. Asked for more, it suspends libjpeg, where libjpeg's own source would make up an
   /// end mark and leave the rest of the picture grey.
   void set_source() {
@@ -165,6 +183,7 @@ class JpegReader {
 
   std::string_view file_;
   const int max_scans_;
+  const std::uint32_t draft_edge_;
   DecodeTime time_;
   bool many_scans_ = false;
   Outcome failure_ = Outcome::broken;  // what a jump to `target_` means
@@ -207,7 +226,7 @@ Error failure(const JpegReader& reader, JpegReader::Outcome outcome, std::size_t
   } else if (reader.has_many_scans()) {
     message += "without the end mark of a picture in several scans (progressive)";
   } else {
-    message += "at row " + grouped(reader.rows_read()) + " of " + grouped(reader.height());
+    message += "at row " + grouped(reader.rows_read()) + " of " + grouped(reader.output_height());
   }
   return {ErrorCode::invalid_argument, message};
 }
@@ -242,7 +261,7 @@ Result<Picture> decode_jpeg(std::string_view file, const ImageLimits& limits) {
   if (const Outcome outcome = reader.start(); outcome != Outcome::done)
     return failure(reader, outcome, file.size());
 
-  Picture picture(reader.width(), reader.height());
+  Picture picture(reader.output_width(), reader.output_height());
   picture.orientation = reader.orientation();
   std::vector<std::uint8_t> native(components == 3 ? 0 : std::size_t{picture.width()} * components);
   for (std::uint32_t y = 0; y < picture.height(); ++y) {

@@ -39,6 +39,21 @@ void Picture::Recycle::operator()(std::uint8_t* bytes) const {
   kept_buffer.capacity = capacity;
 }
 
+void lay_over(const Background& background, const std::uint8_t* rgba, std::size_t pixels,
+              std::uint8_t* rgb) {
+  for (std::size_t i = 0; i < pixels; ++i, rgba += 4, rgb += 3) {
+    const unsigned alpha = rgba[3];
+    for (std::size_t channel = 0; channel < 3; ++channel)
+      rgb[channel] =
+          static_cast<std::uint8_t>((rgba[channel] * alpha + background[channel] * (255 - alpha) + 127) / 255);
+  }
+}
+
+void fill(Picture& picture, const Background& colour) {
+  std::uint8_t* rgb = picture.row(0);
+  for (std::size_t at = 0; at < picture.size_bytes(); at += 3) std::memcpy(rgb + at, colour.data(), 3);
+}
+
 Status check_size(std::string_view format, std::uint64_t width, std::uint64_t height,
                   const ImageLimits& limits) {
   const std::string size = std::string(format) + " is " + grouped(width) + " x " + grouped(height);

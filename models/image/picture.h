@@ -1,6 +1,7 @@
 // A decoded picture, and what every decoder checks and says.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -57,6 +58,14 @@ Error broken(std::string_view format, std::string_view what);
 
 /// invalid_argument: "`format` ends after `have` of `need` bytes".
 Error cut_short(std::string_view format, std::uint64_t have, std::uint64_t need);
+
+using Background = std::array<std::uint8_t, 3>;
+
+/// Writes `pixels` of RGBA, whose colours are not multiplied by their alpha, over `background` as RGB.
+void lay_over(const Background& background, const std::uint8_t* rgba, std::size_t pixels, std::uint8_t* rgb);
+
+/// All of the picture in one colour.
+void fill(Picture& picture, const Background& colour);
 
 // The decoders. Each takes a file that begins with its format's mark. Errors: invalid_argument, too_large,
 // unsupported. Throw std::bad_alloc.

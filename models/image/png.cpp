@@ -29,6 +29,7 @@ constexpr std::size_t k_signature_bytes = 8, k_header_chunk_bytes = 25, k_chunk_
 struct PngParts {
   std::vector<std::string_view> spans;
   std::string_view exif;
+  bool has_transparent_colours = false;
   /// Where the file ends inside a chunk of the data: the bytes that it would need at the least, and the
   /// chunk's header by the bytes that it has.
   std::uint64_t need = 0;
@@ -90,7 +91,7 @@ void take_cut_data(std::string_view rest, std::uint64_t need, PngParts& parts) {
 }
 
 /// Walks the chunks up to the end of the first picture's data.
-Status find_parts(std::string_view file, PngParts& parts) {
+Status find_parts(std::string_view file, bool with_transparency, PngParts& parts) {
   const Bytes bytes(file);
   parts.spans.push_back(file.substr(0, k_signature_bytes + k_header_chunk_bytes));
   if (!has_its_checksum(parts.spans.back().substr(k_signature_bytes)))
@@ -109,6 +110,10 @@ Status find_parts(std::string_view file, PngParts& parts) {
     }
     const std::string_view chunk = file.substr(at, need - at);
     if (type == "PLTE") parts.spans.push_back(chunk);
+    if (type == "tRNS" && with_transparency) {
+      parts.spans.push_back(chunk);
+      parts.has_transparent_colours = true;
+    }
     if (is_data) {
       take_data(chunk.substr(0, k_chunk_header_bytes),
                 chunk.substr(k_chunk_header_bytes, chunk.size() - k_chunk_overhead_bytes), parts);
@@ -167,6 +172,7 @@ void clip_grey16(const std::vector<std::uint16_t>& grey, Picture& picture) {
 struct PngHeader {
   std::uint32_t width = 0, height = 0;
   bool grey16 = false;
+  bool has_alpha = false;  ///< a channel of it; a palette or one colour may be transparent all the same (tRNS)
 };
 
 Result<PngHeader> read_header(std::string_view file, const ImageLimits& limits) {
@@ -178,7 +184,9 @@ Result<PngHeader> read_header(std::string_view file, const ImageLimits& limits) 
     return broken("PNG", "its first chunk is not a header (IHDR)");
   PngHeader header{bytes.u32_be(16), bytes.u32_be(20)};
   if (Status status = check_size("PNG", header.width, header.height, limits); !status) return status.error();
-  header.grey16 = bytes.u8(24) == 16 && bytes.u8(25) == SPNG_COLOR_TYPE_GRAYSCALE;
+  const std::uint32_t colour = bytes.u8(25);
+  header.grey16 = bytes.u8(24) == 16 && colour == SPNG_COLOR_TYPE_GRAYSCALE;
+  header.has_alpha = colour == SPNG_COLOR_TYPE_GRAYSCALE_ALPHA || colour == SPNG_COLOR_TYPE_TRUECOLOR_ALPHA;
   return header;
 }
 
@@ -186,7 +194,8 @@ Result<PngHeader> read_header(std::string_view file, const ImageLimits& limits) 
 /// An error of libspng's, or SPNG_EOI; std::nullopt: it took too long.
 std::optional<int> decode_rows(spng_ctx* context, spng_format format, char* out, std::size_t row_bytes,
                                DecodeTime& time) {
-  int code = spng_decode_image(context, nullptr, 0, format, SPNG_DECODE_PROGRESSIVE);
+  const int transparency = format == SPNG_FMT_RGBA8 ? SPNG_DECODE_TRNS : 0;
+  int code = spng_decode_image(context, nullptr, 0, format, SPNG_DECODE_PROGRESSIVE | transparency);
   while (code == SPNG_OK) {
     if (time.is_over()) return std::nullopt;
     spng_row_info row{};
@@ -201,7 +210,7 @@ std::optional<int> decode_rows(spng_ctx* context, spng_format format, char* out,
 Result<PictureCost> cost_of_png(std::string_view file, const ImageLimits& limits) {
   const Result<PngHeader> header = read_header(file, limits);
   if (!header) return header.error();
-  return cost_of_size(header->width, header->height, header->grey16 ? 2 : 0);
+  return cost_of_size(header->width, header->height, header->grey16 ? 2 : limits.background ? 4 : 0);
 }
 
 Result<Picture> decode_png(std::string_view file, const ImageLimits& limits) {
@@ -209,7 +218,7 @@ Result<Picture> decode_png(std::string_view file, const ImageLimits& limits) {
   const Result<PngHeader> header = read_header(file, limits);
   if (!header) return header.error();
   PngParts parts;
-  if (Status status = find_parts(file, parts); !status) return status.error();
+  if (Status status = find_parts(file, limits.background.has_value(), parts); !status) return status.error();
 
   const std::unique_ptr<spng_ctx, decltype(&spng_ctx_free)> context(spng_ctx_new(0), &spng_ctx_free);
   if (context == nullptr) throw std::bad_alloc();
@@ -218,18 +227,26 @@ Result<Picture> decode_png(std::string_view file, const ImageLimits& limits) {
     return failure(code);
 
   Picture picture(header->width, header->height);
-  std::vector<std::uint16_t> grey(header->grey16 ? std::size_t{header->width} * header->height : 0);
+  const std::size_t pixels = std::size_t{header->width} * header->height;
+  std::vector<std::uint16_t> grey(header->grey16 ? pixels : 0);
+  const bool lays_over = limits.background && !header->grey16 &&
+                         (header->has_alpha || parts.has_transparent_colours);
+  std::vector<char> rgba(lays_over ? pixels * 4 : 0);
   // RGB8 drops alpha without compositing, takes the high byte of 16-bit colour, looks palettes up.
   const std::optional<int> code =
       header->grey16
           ? decode_rows(context.get(), SPNG_FMT_PNG, reinterpret_cast<char*>(grey.data()),
                         std::size_t{header->width} * 2, time)
+      : lays_over
+          ? decode_rows(context.get(), SPNG_FMT_RGBA8, rgba.data(), std::size_t{header->width} * 4, time)
           : decode_rows(context.get(), SPNG_FMT_RGB8, reinterpret_cast<char*>(picture.row(0)),
                         picture.row_bytes(), time);
   if (!code) return time.error("PNG");
   if (*code != SPNG_EOI && parts.need > 0) return broken_off(file.size(), parts.need);
   if (*code != SPNG_EOI) return failure(*code);
   if (header->grey16) clip_grey16(grey, picture);
+  if (lays_over)
+    lay_over(*limits.background, reinterpret_cast<const std::uint8_t*>(rgba.data()), pixels, picture.row(0));
   if (limits.apply_exif_orientation) picture.orientation = exif_orientation(parts.exif);
   return picture;
 }

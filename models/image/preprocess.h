@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -38,6 +39,13 @@ struct ImageLimits {
   int max_scans = 100;                          ///< of a JPEG; each may be a pass over the whole picture
   std::chrono::milliseconds max_time{10'000};   ///< of the processor, to decode one; 0: no limit
   bool apply_exif_orientation = false;
+
+  // For people to look at; towers get neither.
+  /// What shows through transparent pixels, as red, green, blue. Without: their alpha is dropped, as Pillow does
+  /// it, and the colour that they hide shows.
+  std::optional<std::array<std::uint8_t, 3>> background = {};
+  /// A JPEG may be decoded at 1/2, 1/4 or 1/8 of its size as long as its longer edge keeps so many pixels; 0: no.
+  std::uint32_t draft_edge = 0;
 };
 
 /// Decodes (first frame), converts to RGB as Pillow's convert("RGB") does, resizes and crops exactly as

@@ -1,8 +1,8 @@
 // WebP through libwebp; of an animation the first frame, on a black canvas.
 #include <algorithm>
-#include <cstring>
 #include <memory>
 #include <new>
+#include <vector>
 #include <webp/decode.h>
 #include <webp/demux.h>
 
@@ -64,16 +64,35 @@ bool lies_inside(const WebPIterator& frame, const Picture& canvas) {
          std::int64_t{frame.y_offset} + frame.height <= canvas.height();
 }
 
+/// Decodes a frame to `out`, whose rows are `stride` bytes apart.
+VP8StatusCode decode_to(const WebPIterator& frame, WEBP_CSP_MODE mode, std::uint8_t* out, std::size_t stride,
+                        std::size_t bytes) {
+  WebPDecoderConfig config;
+  if (!WebPInitDecoderConfig(&config)) return VP8_STATUS_INVALID_PARAM;
+  config.output.colorspace = mode;
+  config.output.is_external_memory = 1;
+  config.output.u.RGBA = {out, static_cast<int>(stride), bytes};
+  return WebPDecode(frame.fragment.bytes, frame.fragment.size, &config);
+}
+
 /// Decodes a frame into a place of the picture.
 VP8StatusCode decode_frame(const WebPIterator& frame, Picture& picture) {
   std::uint8_t* const corner = picture.row(frame.y_offset) + std::size_t{3} * frame.x_offset;
-  WebPDecoderConfig config;
-  if (!WebPInitDecoderConfig(&config)) return VP8_STATUS_INVALID_PARAM;
-  config.output.colorspace = MODE_RGB;
-  config.output.is_external_memory = 1;
-  config.output.u.RGBA = {corner, static_cast<int>(picture.row_bytes()),
-                          static_cast<std::size_t>(picture.row(0) + picture.size_bytes() - corner)};
-  return WebPDecode(frame.fragment.bytes, frame.fragment.size, &config);
+  const auto bytes = static_cast<std::size_t>(picture.row(0) + picture.size_bytes() - corner);
+  return decode_to(frame, MODE_RGB, corner, picture.row_bytes(), bytes);
+}
+
+/// The same, over `background`.
+VP8StatusCode lay_frame(const WebPIterator& frame, const Background& background, Picture& picture) {
+  const std::size_t stride = std::size_t{4} * frame.width;
+  std::vector<std::uint8_t> rgba(stride * frame.height);
+  const VP8StatusCode decoded = decode_to(frame, MODE_RGBA, rgba.data(), stride, rgba.size());
+  if (decoded != VP8_STATUS_OK) return decoded;
+  for (int y = 0; y < frame.height; ++y) {
+    lay_over(background, rgba.data() + stride * y, frame.width,
+             picture.row(frame.y_offset + y) + std::size_t{3} * frame.x_offset);
+  }
+  return decoded;
 }
 
 }  // namespace
@@ -83,7 +102,8 @@ Result<PictureCost> cost_of_webp(std::string_view file, const ImageLimits& limit
   if (Status status = read_header(file, limits, webp); !status) return status.error();
   constexpr int k_lossless = 2;
   const std::uint64_t bytes_a_pixel = webp.features.format == k_lossless ? 4 : 1;  // colours, or their alpha
-  return cost_of_size(webp.width, webp.height, bytes_a_pixel);
+  const std::uint64_t alpha_bytes = limits.background && webp.features.has_alpha ? 4 : 0;
+  return cost_of_size(webp.width, webp.height, bytes_a_pixel + alpha_bytes);
 }
 
 /// The time that it takes is bounded by the number of pixels alone: the library cannot be interrupted.
@@ -97,8 +117,10 @@ Result<Picture> decode_webp(std::string_view file, const ImageLimits& limits) {
   }
   const bool fills_canvas =
       it.width == static_cast<int>(webp.width) && it.height == static_cast<int>(webp.height);
-  if (!fills_canvas) std::memset(picture.row(0), 0, picture.size_bytes());
-  const VP8StatusCode decoded = decode_frame(it, picture);
+  if (!fills_canvas) fill(picture, limits.background.value_or(Background{}));
+  const bool lays_over = limits.background && webp.features.has_alpha;
+  const VP8StatusCode decoded =
+      lays_over ? lay_frame(it, *limits.background, picture) : decode_frame(it, picture);
   if (decoded == VP8_STATUS_OUT_OF_MEMORY) throw std::bad_alloc();
   if (decoded != VP8_STATUS_OK) return broken("WebP", "its picture data cannot be decoded");
   if (limits.apply_exif_orientation) picture.orientation = read_orientation(webp.demuxer.get());

@@ -119,6 +119,7 @@ const std::vector<Api::Route>& Api::routes() {
       {Method::get, "/metrics", nullptr, &Api::metrics_text},
       {Method::get, "/openapi.json", show_openapi, nullptr, Access::open},
       {Method::get, "/docs", show_docs, nullptr, Access::open},
+      {Method::get, "/pictures/{index}/{id}", nullptr, &Api::picture},
       {Method::get, "/page/{file}", nullptr, &Api::page_file, Access::open},
       {Method::get, "/", nullptr, &Api::root, Access::open_as_page},
   };
@@ -255,6 +256,15 @@ void Api::page_file(ExchangePtr exchange) {
 
 void Api::page_info(ExchangePtr exchange) {
   exchange->reply_json(api::page_info(options_.page, context_.limits.inputs, elasticsearch_));
+}
+
+void Api::picture(ExchangePtr exchange) {
+  if (pictures::PictureService* const service = pictures_) return answer_picture(*service, std::move(exchange));
+  if (elasticsearch_.kind() != ElasticsearchSide::Kind::none)
+    return exchange->fail(503, "unavailable", "the documents are not there yet: wait until GET /health/ready answers 200");
+  exchange->fail({ErrorCode::not_found,
+                  "this server has no documents with pictures: start it with --embedded-elasticsearch, or with "
+                  "--elasticsearch-gateway URL"});
 }
 
 /// To a browser the page, to a program the routes.

@@ -13,6 +13,7 @@
 #include "server/api/elasticsearch_side.h"
 #include "server/api/exchange.h"
 #include "server/api/page_info.h"
+#include "server/api/pictures.h"
 #include "server/http/server.h"
 #include "server/security/api_keys.h"
 #include "server/security/guess_brake.h"
@@ -63,6 +64,9 @@ class Api {
   /// long after `handle`.
   void answered(const http::AccessRecord& record);
 
+  /// From now on /pictures is answered by `service`, which must outlive the requests.
+  void open_pictures(pictures::PictureService& service) { pictures_ = &service; }
+
   /// From now on /health/ready answers 503, so that nobody sends more; other requests are still served.
   void begin_stop() { stopping_ = true; }
 
@@ -78,6 +82,7 @@ class Api {
   void root(ExchangePtr exchange);
   void page_file(ExchangePtr exchange);
   void page_info(ExchangePtr exchange);
+  void picture(ExchangePtr exchange);
   void live(ExchangePtr exchange);
   void ready(ExchangePtr exchange);
   void metrics_text(ExchangePtr exchange);
@@ -88,6 +93,7 @@ class Api {
   std::shared_ptr<const security::ApiKeys> keys_;  // null: every route is open
   LabelBook labels_;
   ElasticsearchSide elasticsearch_;
+  std::atomic<pictures::PictureService*> pictures_{nullptr};  // null: not yet, or never
   security::GuessBrake guesses_;
   const Context context_;
   std::atomic<bool> stopping_{false};

@@ -4,9 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "base/base64.h"
-#include "base/data_url.h"
-#include "base/file_kind.h"
+#include "base/encoded_picture.h"
 #include "base/picture_text.h"
 #include "server/api/json.h"
 
@@ -27,14 +25,6 @@ Error unsupported(std::string message) {
   return {ErrorCode::unsupported, std::move(message)};
 }
 
-/// As much of `text` as a message bears, in brackets.
-std::string shown(std::string_view text) {
-  constexpr std::size_t k_shown = 80;
-  std::size_t end = std::min(text.size(), k_shown);
-  while (end < text.size() && end > 0 && (text[end] & 0xC0) == 0x80) --end;  // not inside a character
-  return "[" + std::string(text.substr(0, end)) + (end < text.size() ? "...]" : "]");
-}
-
 Result<Input> text_input(std::string_view text, const InputLimits& limits) {
   if (text.size() > limits.max_text_bytes) {
     return Error{ErrorCode::too_large, "the text has " + std::to_string(text.size()) +
@@ -44,78 +34,11 @@ Result<Input> text_input(std::string_view text, const InputLimits& limits) {
   return Input{Modality::text, std::string(text)};
 }
 
-Error too_large_picture(std::size_t bytes, const InputLimits& limits) {
-  return {ErrorCode::too_large, "the picture has about " + std::to_string(bytes) + " bytes, the limit is " +
-                                    std::to_string(limits.max_image_bytes) + ": send a smaller one"};
-}
-
-/// Encoded data that cannot become less than the limit are refused before memory is taken for them.
-Status check_encoded_size(std::string_view encoded, const InputLimits& limits) {
-  constexpr std::size_t k_most_blanks = 32;  // one in so many characters, with lines of 76
-  const std::size_t bytes = encoded.size() / 4 * 3;
-  if (bytes <= limits.max_image_bytes + limits.max_image_bytes / k_most_blanks + 4) return {};
-  return too_large_picture(bytes, limits);
-}
-
-Result<Input> checked_picture(std::string bytes, const InputLimits& limits) {
-  if (bytes.empty()) return bad("the picture is empty");
-  if (bytes.size() > limits.max_image_bytes) return too_large_picture(bytes.size(), limits);
-  return Input{Modality::image, std::move(bytes)};
-}
-
-Error no_picture(const DataUrl& url, std::string_view bytes) {
-  const auto kind = other_kind(bytes);
-  const std::string what = kind ? "are " + std::string(*kind) : "begin with " + first_bytes(bytes);
-  return bad("the data URL " + shown_header(url) +
-             " holds no picture: its header does not say ;base64, and its data " + what +
-             "; send data:image/jpeg;base64,..., or set [modality] to text if this is a text");
-}
-
-Result<Input> data_url_picture(const DataUrl& url, const InputLimits& limits) {
-  const bool may_shrink = url.payload.find('%') != std::string_view::npos;
-  if (const Status fits = check_encoded_size(url.payload, limits); !fits && !may_shrink) return fits.error();
-  constexpr std::string_view k_usual = "data:image/";
-  const bool is_usual = url.header.starts_with(k_usual) && url.has_comma;
-  auto bytes = decode_payload(url);
-  if (!bytes) {
-    return bad((is_usual ? "the picture is " : "the data URL " + shown_header(url) + " cannot be read: ") +
-               bytes.error().message);
-  }
-  if (!url.is_base64 && !picture_format(*bytes)) return no_picture(url, *bytes);
-  auto picture = checked_picture(*std::move(bytes), limits);
-  // What is wrong with the bytes shows when they are decoded: a header that hides what they are is named
-  // then.
-  if (picture && !is_usual) picture->place = " " + shown_header(url);
-  return picture;
-}
-
 /// `text` is meant to be a picture.
 Result<Input> picture(std::string_view text, const InputLimits& limits) {
-  if (const auto url = read_data_url(text)) return data_url_picture(*url, limits);
-  if (is_picture_address(text)) {
-    return unsupported(
-        "this looks like the address of a picture, " + shown(text) +
-        ": this server fetches nothing; send the picture itself, as data:image/jpeg;base64,... or "
-        "in bare base64");
-  }
-  text = without_outer_blanks(text);
-  if (text.empty()) {
-    return bad(
-        "the picture is empty; where Elasticsearch's inference processor has several inputs it sends an "
-        "empty "
-        "string for a missing field: give each field a processor of its own");
-  }
-  if (const Status fits = check_encoded_size(text, limits); !fits) return fits.error();
-  // Words are base64 too if their blanks do not count.
-  const bool begins_as_picture = base64_picture_format(text).has_value();
-  const bool may_be_words = !begins_as_picture && text.find_first_of(" \t") != std::string_view::npos;
-  auto bytes = may_be_words ? base64_decode(text) : base64_decode_leniently(text);
-  if (!bytes) {
-    const char* const form =
-        begins_as_picture ? "" : "; a picture is sent as data:image/jpeg;base64,... or in bare base64";
-    return bad("the picture is " + bytes.error().message + form);
-  }
-  return checked_picture(*std::move(bytes), limits);
+  auto read = read_encoded_picture(text, limits.max_image_bytes);
+  if (!read) return read.error();
+  return Input{Modality::image, std::move(read->bytes), std::move(read->place)};
 }
 
 Result<Input> string_input(std::string_view text, ModalityRule rule, const InputLimits& limits) {

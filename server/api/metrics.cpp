@@ -78,6 +78,18 @@ Metrics::Metrics()
                                .Name("sightline_cohere_wait_seconds")
                                .Help("What a call to Cohere waited for a free place and for the budget")
                                .Register(registry_)),
+      pictures_(BuildCounter()
+                    .Name("sightline_pictures_total")
+                    .Help("Requests for pictures of documents, by where the answer came from")
+                    .Register(registry_)),
+      picture_seconds_(BuildHistogram()
+                           .Name("sightline_picture_seconds")
+                           .Help("From a request for a thumbnail that is not kept until it is made")
+                           .Register(registry_)),
+      picture_cache_bytes_(BuildGauge()
+                               .Name("sightline_picture_cache_bytes")
+                               .Help("What kept thumbnails take, in memory and on disk")
+                               .Register(registry_)),
       queue_items_(BuildGauge()
                        .Name("sightline_queue_items")
                        .Help("Inputs accepted and not yet answered")
@@ -136,6 +148,14 @@ void Metrics::cohere_waited(double seconds) {
   cohere_wait_seconds_.Add({}, k_seconds).Observe(seconds);
 }
 
+void Metrics::picture_answered(const std::string& outcome) {
+  pictures_.Add({{"from", outcome}}).Increment();
+}
+
+void Metrics::picture_made(double seconds) {
+  picture_seconds_.Add({}, k_seconds).Observe(seconds);
+}
+
 void Metrics::input_prepared(const std::string& model, serving::Modality modality, double seconds,
                              bool truncated) {
   preparation_seconds_.Add({{"model", model}, {"modality", name_of(modality)}}, k_seconds).Observe(seconds);
@@ -164,6 +184,14 @@ std::string Metrics::text(const std::vector<serving::EmbeddingService::ModelLoad
     queue_waiting_.Add({{"model", model}}).Set(static_cast<double>(load.waiting));
   }
   ready_.Set(ready ? 1 : 0);
+  {
+    const std::lock_guard lock(picture_bytes_mutex_);
+    if (picture_bytes_) {
+      const auto [memory, disk] = picture_bytes_();
+      picture_cache_bytes_.Add({{"place", "memory"}}).Set(static_cast<double>(memory));
+      picture_cache_bytes_.Add({{"place", "disk"}}).Set(static_cast<double>(disk));
+    }
+  }
   std::vector<prometheus::MetricFamily> families = registry_.Collect();
   families.push_back(single_value("sightline_log_lines_dropped_total",
                                   "Log lines that nobody read fast enough, or that could not be written",

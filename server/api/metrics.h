@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <mutex>
 #include <prometheus/counter.h>
 #include <prometheus/family.h>
 #include <prometheus/gauge.h>
@@ -47,6 +48,15 @@ class Metrics final : public serving::Observer {
   /// What a call to Cohere waited for a free place and for the budget of the minute.
   void cohere_waited(double seconds);
 
+  /// A request for a picture was answered; `outcome` is pictures::to_string's.
+  void picture_answered(const std::string& outcome);
+  void picture_made(double seconds);
+  /// `bytes` gives what the caches of thumbnails hold, in memory and on disk. May be called while others call `text`.
+  void count_picture_bytes(std::function<std::pair<std::size_t, std::size_t>()> bytes) {
+    const std::lock_guard lock(picture_bytes_mutex_);
+    picture_bytes_ = std::move(bytes);
+  }
+
   /// `dropped` gives the log lines dropped since the start. To be called once, before `text`.
   void count_dropped_log_lines(std::function<std::uint64_t()> dropped) { dropped_log_lines_ = std::move(dropped); }
 
@@ -73,11 +83,16 @@ class Metrics final : public serving::Observer {
   Family<prometheus::Counter>& cohere_calls_;
   Family<prometheus::Counter>& cohere_retries_;
   Family<prometheus::Histogram>& cohere_wait_seconds_;
+  Family<prometheus::Counter>& pictures_;
+  Family<prometheus::Histogram>& picture_seconds_;
+  Family<prometheus::Gauge>& picture_cache_bytes_;
   Family<prometheus::Gauge>& queue_items_;
   Family<prometheus::Gauge>& queue_bytes_;
   Family<prometheus::Gauge>& queue_waiting_;
   prometheus::Gauge& ready_;
   std::function<std::uint64_t()> dropped_log_lines_ = [] { return 0; };
+  std::mutex picture_bytes_mutex_;
+  std::function<std::pair<std::size_t, std::size_t>()> picture_bytes_;  // empty: no pictures are served
 };
 
 /// A family of one value without labels, for a number that is counted elsewhere.

@@ -4,9 +4,9 @@
 #include <cmath>
 
 #include "base/file_kind.h"
+#include "models/image/jpeg_writer.h"
 #include "models/image/picture.h"
 #include "models/image/resample.h"
-#include "server/cohere/jpeg_writer.h"
 
 namespace sightline::cohere {
 namespace {
@@ -50,7 +50,7 @@ Result<std::string> fitted(std::string_view encoded, const models::ImageLimits& 
   if (!decoded) return decoded.error();
   const models::Picture picture = shrunk(*std::move(decoded));
   for (const int quality : k_qualities) {
-    auto jpeg = write_jpeg(picture, quality);
+    auto jpeg = models::write_jpeg(picture, quality);
     if (!jpeg || jpeg->size() <= k_max_picture_bytes) return jpeg;
   }
   return Error{ErrorCode::too_large, "the picture could not be made smaller than Cohere's limit of 5 MB"};

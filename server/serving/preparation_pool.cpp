@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <sys/resource.h>
 #include <utility>
 
 namespace sightline::serving {
@@ -34,7 +35,7 @@ Status check_cost(const models::PictureCost& cost, std::size_t max_picture_bytes
   return {};
 }
 
-PreparationPool::PreparationPool(const Options& options) : max_bytes_(options.max_bytes) {
+PreparationPool::PreparationPool(const Options& options) : max_bytes_(options.max_bytes), niceness_(options.niceness) {
   try {
     for (int i = 0; i < std::max(1, options.threads); ++i) threads_.emplace_back([this] { run(Role::all); });
     threads_.emplace_back([this] { run(Role::texts); });
@@ -87,6 +88,7 @@ void PreparationPool::stop() {
 }
 
 void PreparationPool::run(Role role) {
+  if (niceness_ > 0) ::setpriority(PRIO_PROCESS, 0, niceness_);  // on Linux of this thread alone
   std::unique_lock lock(mutex_);
   for (;;) {
     Lane lane = Lane::query;

@@ -39,6 +39,7 @@ class PreparationPool {
   struct Options {
     int threads = 2;                     ///< that do everything; at least one is started
     std::size_t max_bytes = 512u << 20;  ///< memory of the pictures that are decoded at the same time
+    int niceness = 0;  ///< of the threads, as nice(1) counts: 10 leaves the others nearly all
   };
   struct Task {
     std::size_t index = 0;  ///< what `run` is called with
@@ -90,6 +91,7 @@ class PreparationPool {
   bool is_done(Role role) const;
 
   const std::size_t max_bytes_;
+  const int niceness_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::array<Lines, k_lanes> lines_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "server/http/entity_tag.h"
 #include "server/web/page_file.h"
 
 namespace sightline::web {
@@ -46,36 +47,16 @@ bool names(std::string_view list, std::string_view wanted) {
   return false;
 }
 
-/// All fields of that name as one list.
-std::string list_of(const http::Request& request, std::string_view name) {
-  std::string list;
-  for (const auto& [field, value] : request.headers.all()) {
-    if (http::equal_ignoring_case(field, name)) list += (list.empty() ? "" : ",") + value;
-  }
-  return list;
-}
-
-/// RFC 9110 13.1.2: the comparison is weak, so a proxy may have weakened the tag.
-bool has(std::string_view known_tags, std::string_view tag) {
-  while (!known_tags.empty()) {
-    std::string_view known = next_piece(known_tags, ',');
-    if (known == "*") return true;
-    if (known.starts_with("W/")) known.remove_prefix(2);
-    if (known == tag) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 bool wants_page(const http::Request& request) {
-  return names(list_of(request, "Accept"), "text/html");
+  return names(http::field_list(request.headers, "Accept"), "text/html");
 }
 
 std::optional<http::Response> page_file_answer(const http::Request& request, std::string_view path) {
   const PageFile* const file = find_page_file(path);
   if (!file) return {};
-  const bool packed = !file->packed.empty() && names(list_of(request, "Accept-Encoding"), "gzip");
+  const bool packed = !file->packed.empty() && names(http::field_list(request.headers, "Accept-Encoding"), "gzip");
   // The packed bytes are others, and a strong tag speaks of bytes.
   const std::string tag = "\"" + file->tag + (packed ? "-gzip\"" : "\"");
 
@@ -87,7 +68,7 @@ std::optional<http::Response> page_file_answer(const http::Request& request, std
   response.headers.set("X-Content-Type-Options", "nosniff");
   response.headers.set("Referrer-Policy", "no-referrer");
   response.headers.set("Cross-Origin-Opener-Policy", "same-origin");
-  if (has(list_of(request, "If-None-Match"), tag)) {
+  if (http::names_tag(http::field_list(request.headers, "If-None-Match"), tag)) {
     response.status = 304;
     return response;
   }

@@ -3,8 +3,8 @@
 #include <doctest/doctest.h>
 #include <random>
 
+#include "models/image/jpeg_writer.h"
 #include "models/image/picture.h"
-#include "server/cohere/jpeg_writer.h"
 #include "tests/models/image/picture_files.h"
 
 namespace sightline::cohere {
@@ -54,7 +54,7 @@ TEST_CASE(
 TEST_CASE(
     "a picture of too many bytes is shrunk, in its own proportions, "
     "until it fits") {
-  const auto large = write_jpeg(noise(3000, 1500), 98);
+  const auto large = models::write_jpeg(noise(3000, 1500), 98);
   REQUIRE(large);
   REQUIRE(large->size() > k_max_picture_bytes);
   const auto jpeg = fitted(*large, {});

@@ -6,9 +6,9 @@
 #include "base/result.h"
 #include "models/image/picture.h"
 
-namespace sightline::cohere {
+namespace sightline::models {
 
 /// Errors: unsupported (an edge over JPEG's 65,500 pixels), internal (libjpeg's own, as out of memory).
-Result<std::string> write_jpeg(const models::Picture& picture, int quality);
+Result<std::string> write_jpeg(const Picture& picture, int quality);
 
-}  // namespace sightline::cohere
+}  // namespace sightline::models

@@ -1,4 +1,4 @@
-#include "server/cohere/jpeg_writer.h"
+#include "models/image/jpeg_writer.h"
 
 #include <array>
 #include <csetjmp>
@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <jpeglib.h>
 
-namespace sightline::cohere {
+namespace sightline::models {
 namespace {
 
 /// One compression. libjpeg reports errors by longjmp: `write` holds no object with a destructor while it
@@ -30,7 +30,7 @@ class JpegWriter {
     std::free(file_);
   }
 
-  bool write(const models::Picture& picture, int quality) {
+  bool write(const Picture& picture, int quality) {
     if (setjmp(target_) != 0) return false;
     jpeg_create_compress(&info_);
     jpeg_mem_dest(&info_, &file_, &size_);
@@ -63,7 +63,7 @@ class JpegWriter {
 
 }  // namespace
 
-Result<std::string> write_jpeg(const models::Picture& picture, int quality) {
+Result<std::string> write_jpeg(const Picture& picture, int quality) {
   if (picture.width() > JPEG_MAX_DIMENSION || picture.height() > JPEG_MAX_DIMENSION) {
     return Error{ErrorCode::unsupported, "the picture is too long for a JPEG (" +
                                              std::to_string(picture.width()) + " x " +
@@ -77,4 +77,4 @@ Result<std::string> write_jpeg(const models::Picture& picture, int quality) {
   return writer.file();
 }
 
-}  // namespace sightline::cohere
+}  // namespace sightline::models
