@@ -1,0 +1,68 @@
+// What a user chose in the facets: {FIELD: ["red", "blue"]} and {FIELD: {min, max}}; as parameters of the URL and as queries.
+
+const k_most = 200; // values that are read from a URL
+
+const isRange = (value) => value !== undefined && !Array.isArray(value);
+const isBound = (text) => /^-?\d+(\.\d+)?(e[+-]?\d+)?$/i.test(text) || /^\d{4}-\d{2}-\d{2}$/.test(text);
+
+/** A field's name as people write it: "wall_color.keyword" is "Wall color". */
+export function labelOf(path) {
+  const words = path.replace(/\.keyword$/, "").replace(/[_.]+/g, " ").trim();
+  return words ? words[0].toUpperCase() + words.slice(1) : path;
+}
+
+/** The choices that the URL's parameters hold: "f.FIELD=value", repeated, and "f.FIELD.min=", "f.FIELD.max=". */
+export function facetValuesOf(parameters) {
+  const values = {};
+  for (const [name, text] of [...parameters].slice(0, k_most)) {
+    if (!name.startsWith("f.") || name.length < 3) continue;
+    const bound = /^f\.(.+)\.(min|max)$/.exec(name);
+    if (bound && isBound(text)) {
+      const known = values[bound[1]];
+      if (!Array.isArray(known)) values[bound[1]] = { ...known, [bound[2]]: text };
+    } else {
+      const known = values[name.slice(2)];
+      if (!isRange(known) && !known?.includes(text)) values[name.slice(2)] = [...(known ?? []), text];
+    }
+  }
+  return values;
+}
+
+/** The same as members of a view's state, for format() and go(). */
+export function facetState(values) {
+  const state = {};
+  for (const [field, value] of Object.entries(values)) {
+    if (isRange(value)) {
+      state[`f.${field}.min`] = value.min;
+      state[`f.${field}.max`] = value.max;
+    } else {
+      state["f." + field] = value;
+    }
+  }
+  return state;
+}
+
+/** One Elasticsearch query for each field with a choice, to be used as filters. */
+export function filterClauses(values) {
+  return Object.entries(values).map(([field, value]) => {
+    if (!isRange(value)) return { terms: { [field]: value } };
+    const range = {};
+    if (value.min !== undefined) range.gte = value.min;
+    if (value.max !== undefined) range.lte = value.max;
+    return { range: { [field]: range } };
+  });
+}
+
+/** `values` with `value` for a field; undefined, [] and {} take the field out. */
+export function withValue(values, field, value) {
+  const next = { ...values };
+  const empty = Array.isArray(value) ? value.length === 0 : value?.min === undefined && value?.max === undefined;
+  if (empty) delete next[field];
+  else next[field] = value;
+  return next;
+}
+
+/** How many choices there are. */
+export function countOf(values) {
+  return Object.values(values).reduce((sum, value) => sum + (isRange(value) ? 1 : value.length), 0);
+}
