@@ -64,7 +64,7 @@ For photos: scripts/download_model.sh clip-b32, then --model clip=checkpoints/cl
 TEXT
 fi
 step "Dependencies";  scripts/install_dependencies.sh
-step "Build";         cmake --preset release >/dev/null; cmake --build --preset release --target sightline-server sightline-ingest $([ "$with_cohere" != stand-in ] || echo cohere-stand-in)
+step "Build";         cmake --preset release >/dev/null; cmake --build --preset release --target sightline-server sightline-ingest sightline-eval $([ "$with_cohere" != stand-in ] || echo cohere-stand-in)
 
 folder=$(mktemp -d "${TMPDIR:-/tmp}/sightline-demo.XXXXXX")
 server= cohere= registered= models=clip,jina-clip
@@ -134,7 +134,10 @@ checks=(--pictures "$pictures")
 [ -n "$own_pictures" ] || checks+=(--queries demo/queries.json)
 python3 scripts/demo_queries.py --elasticsearch "$ELASTICSEARCH_URL" --models "$models" "${checks[@]}"
 
-if [ -z "$once" ]; then
+if [ -n "$once" ]; then
+  step "Next"
+  echo 'scripts/demo.sh without --once keeps it running, to be asked. With your own pictures: README.md, "With your own pictures, on this machine".'
+else
   step "Running"
   cat <<TEXT
 Sightline      $SIGHTLINE_URL

@@ -26,6 +26,7 @@
 #   COHERE_API_KEY          for cohere: goes into Elasticsearch's secret settings, and nowhere else
 #   COHERE_URL              for cohere: another server that speaks Cohere's API, for Elasticsearch's own connector
 #
+# Sightline may have been started a moment ago: the script waits while it loads its models.
 # Running it twice is safe: what is there and right stays, what differs is put right, no document is touched.
 # Needs bash, curl and jq.
 set -euo pipefail
@@ -162,6 +163,26 @@ check_cluster() {
     esac
   fi
   say "Elasticsearch $version at $elasticsearch calls Sightline itself"
+}
+
+# Waits for a server that was started a moment ago on this machine: a few seconds until it listens, and as long as it loads its
+# models. Its Elasticsearch port opens last. Whatever else is wrong is left for the checks below to name.
+wait_for_start() {
+  local code told= waited= until=$((SECONDS + 3))
+  [[ $sightline_here =~ ^https?://(127\.[0-9.]+|localhost|\[::1\])(:|/|$) ]] || return 0
+  while :; do
+    code=0; ask sightline_config GET "$sightline_here/health/ready" || code=$?
+    if [ "$code" = 0 ] && jq -e 'any(.reasons[]; endswith("is loading"))' <<<"$answer" >/dev/null 2>&1; then
+      [ -n "$told" ] || say "Sightline at $sightline_here is loading its models: waiting for it"
+      told=1 until=$((SECONDS + 3))
+    else
+      [ "$code" = 7 ] || [ -n "$waited" ] || return 0
+      code=0; ask elasticsearch_config GET "$elasticsearch" || code=$?
+      [ "$code" = 7 ] || return 0
+    fi
+    [ "$SECONDS" -lt "$until" ] || return 0
+    waited=1; sleep 0.3
+  done
 }
 
 # What Sightline says of a model, into $model_info; or why it says nothing into $model_trouble, and false.
@@ -340,6 +361,7 @@ for model in "${chosen[@]}"; do
   fi
 done
 [ -z "$listings" ] || names+=(listings)
+[ -n "$dry_run$remove" ] || wait_for_start
 [ -n "$dry_run" ] || check_cluster
 
 if [ -n "$remove" ]; then

@@ -6,6 +6,7 @@ import http.server
 import json
 import os
 import shutil
+import socket
 import ssl
 import subprocess
 import threading
@@ -13,7 +14,7 @@ import urllib.parse
 
 import pytest
 
-from conftest import InferenceServer, ROOT, Sightline, run
+from conftest import BIN, DEMO, InferenceServer, Program, ROOT, Sightline, run
 
 
 def test_a_second_run_changes_nothing(registered):
@@ -24,6 +25,23 @@ def test_a_second_run_changes_nothing(registered):
     assert "clip-ingest: already there" in again.stdout and "clip-images: already there" in again.stdout
     assert registered.es("GET", "/_inference/clip-ingest") == endpoint
     assert registered.es("GET", "/clip-images") == index
+
+
+def free_ports(count):
+    with contextlib.ExitStack() as stack:
+        listeners = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [listener.getsockname()[1] for listener in listeners]
+
+
+def test_a_server_that_was_started_a_moment_ago_is_waited_for(tmp_path):
+    port, elasticsearch_port = free_ports(2)
+    starting = Program([BIN / "sightline-server", "--model", f"clip={DEMO / 'models/demo-clip'}", "--embedded-elasticsearch", "--data-dir", tmp_path / "data",
+                        "--port", port, "--elasticsearch-port", elasticsearch_port], tmp_path / "log")
+    try:
+        done = run_alone(SIGHTLINE_URL=f"http://127.0.0.1:{port}", ELASTICSEARCH_URL=f"http://127.0.0.1:{elasticsearch_port}")
+        assert done.returncode == 0 and "clip-images: created, 128 dimensions" in done.stdout, done.stdout + done.stderr
+    finally:
+        starting.stop()
 
 
 def test_dimensions_are_measured_and_stand_in_the_mapping(registered):

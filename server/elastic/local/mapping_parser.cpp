@@ -1,6 +1,9 @@
 #include "server/elastic/local/mapping_parser.h"
 
 #include <algorithm>
+#include <functional>
+#include <set>
+#include <string>
 
 #include "base/json/writer.h"
 #include "server/elastic/local/field_parser.h"
@@ -16,14 +19,36 @@ std::optional<FieldType> type_named(const std::string& name) {
   return std::nullopt;
 }
 
+/// Is it a type of Elasticsearch 9.2, or of its analysis and mapper plugins, that this store has no fields of?
+bool is_foreign_type(const std::string& name) {
+  static const std::set<std::string, std::less<>> foreign = {
+      "aggregate_metric_double", "alias", "annotated_text", "completion", "constant_keyword", "counted_keyword",
+      "date_nanos", "date_range", "double_range", "flattened", "float_range", "geo_point", "geo_shape",
+      "histogram", "icu_collation_keyword", "integer_range", "ip", "ip_range", "join", "long_range",
+      "match_only_text", "murmur3", "nested", "passthrough", "pattern_text", "percolator", "point",
+      "rank_feature", "rank_features", "rank_vectors", "scaled_float", "search_as_you_type", "shape",
+      "sparse_vector", "token_count", "unsigned_long", "version", "wildcard"};
+  return foreign.contains(name);
+}
+
+/// "it has text, keyword, ... and dense_vector"
+std::string types_there_are() {
+  std::string types = "it has ";
+  const int last = static_cast<int>(FieldType::dense_vector);
+  for (int type = 0; type <= last; ++type) {
+    if (type > 0) types += type == last ? " and " : ", ";
+    types += to_string(static_cast<FieldType>(type));
+  }
+  return types;
+}
+
 Answer<Dynamic> parse_dynamic(const rapidjson::Value& value, const std::string& name) {
   const std::string text = shown(value);
   if (text == "true") return Dynamic::yes;
   if (text == "false") return Dynamic::no;
   if (text == "strict") return Dynamic::strict;
   if (text == "runtime")
-    return mapper_error("[dynamic] with value [runtime] is not supported by " +
-                        std::string(rest::k_store_name));
+    return mapper_error(rest::not_supported("[dynamic] with value [runtime]").reason);
   ElasticError error = illegal_argument("Could not convert [" + name + ".dynamic] to boolean");
   error.cause_type = "illegal_argument_exception";
   error.cause_reason = "Failed to parse value [" + text + "] as only [true] or [false] are allowed.";
@@ -53,8 +78,8 @@ std::string shown(const rapidjson::Value& value) {
 // The parameters of the root, and of objects
 
 ElasticError MappingParser::not_taken(const std::string& name, const rapidjson::Value& value) {
-  return mapper_error("mapping parameter [" + name + " : " + shortened(shown(value)) +
-                      "] is not supported by " + std::string(rest::k_store_name));
+  return mapper_error(
+      rest::not_supported("mapping parameter [" + name + " : " + shortened(shown(value)) + "]").reason);
 }
 
 /// What the root's parameters are read into.
@@ -140,8 +165,8 @@ struct MappingParser::Object {
   }
   static Refusal subobjects(Object& object, const std::string&, const rapidjson::Value& value) {
     if (value.IsNull() || shown(value) == "true") return std::nullopt;
-    return mapper_error("[subobjects] with value [" + shown(value) + "] on object [" + object.path +
-                        "] is not supported by " + std::string(rest::k_store_name));
+    return mapper_error(
+        rest::not_supported("[subobjects] with value [" + shown(value) + "] on object [" + object.path + "]").reason);
   }
 };
 
@@ -251,6 +276,10 @@ Answer<FieldPtr> MappingParser::parse_field(const std::string& path, const rapid
   const std::string type_name = shown(body["type"]);
   const std::string name = path.substr(path.rfind('.') + 1);
   const auto type = type_named(type_name);
+  if (is_foreign_type(type_name)) {
+    return mapper_error(
+        rest::not_supported("field [" + path + "] of type [" + type_name + "]", types_there_are()).reason);
+  }
   if (!type) {
     return mapper_error(
         "The mapper type [" + type_name + "] declared on field [" + name +

@@ -181,6 +181,7 @@ std::optional<std::chrono::milliseconds> read_time(std::string_view text) {
 ElasticError not_supported(std::string_view what, std::string_view more) {
   std::string reason = std::string(what) + " is not supported by " + std::string(k_store_name);
   if (!more.empty()) reason += "; " + std::string(more);
+  reason += "; for this use an Elasticsearch cluster, directly or behind --elasticsearch-gateway";
   return illegal_argument(std::move(reason));
 }
 

@@ -394,7 +394,7 @@ void check_metadata_field(const Aggregation& aggregation) {
   }
   for (const char* foreign : {"_ignored", "_ignored_source", "_seq_no", "_tier", "_version"}) {
     if (name == foreign)
-      refuse_shard("aggregations over the field [" + name + "] are not supported by " + std::string(k_store_name));
+      refuse_shard(not_supported("an aggregation over the field [" + name + "]").reason);
   }
 }
 
@@ -425,8 +425,9 @@ void check_aggregations(const std::vector<Aggregation>& aggregations, const Shar
       refuse_shard("Field [" + field->path + "] of type [keyword] is not supported for aggregation [" +
                    name_of(aggregation.kind) + "]");
     }
-    refuse_shard("aggregation [" + std::string(name_of(aggregation.kind)) + "] over a field of type [" +
-                 to_string(field->type) + "] is not supported by " + std::string(k_store_name));
+    refuse_shard(not_supported("aggregation [" + std::string(name_of(aggregation.kind)) + "] over a field of type [" +
+                               to_string(field->type) + "]")
+                     .reason);
   }
 }
 
