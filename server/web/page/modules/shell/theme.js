@@ -8,13 +8,19 @@ function current() {
   return document.documentElement.dataset.theme;
 }
 
+/** Sets the theme; what is drawn on a canvas follows the event. */
+function apply(theme) {
+  document.documentElement.dataset.theme = theme;
+  dispatchEvent(new CustomEvent("sightline:theme", { detail: theme }));
+}
+
 /** The theme now ("light" or "dark") and a function that switches it. */
 export function useTheme() {
   const [theme, setTheme] = useState(current());
   useEffect(() => {
     const follow = () => {
       if (kept("theme")) return;
-      document.documentElement.dataset.theme = system.matches ? "dark" : "light";
+      apply(system.matches ? "dark" : "light");
       setTheme(current());
     };
     system.addEventListener("change", follow);
@@ -22,10 +28,9 @@ export function useTheme() {
   }, []);
   const toggle = () => {
     const next = current() === "dark" ? "light" : "dark";
-    document.documentElement.dataset.theme = next;
     keep("theme", next);
+    apply(next);
     setTheme(next);
-    dispatchEvent(new CustomEvent("sightline:theme", { detail: next }));
   };
   return [theme, toggle];
 }

@@ -1,0 +1,31 @@
+// From which similarity on an answer is worth showing, for each model.
+import { html } from "/page/vendored/preact-htm.js";
+import { CopyButton } from "../../parts/copy.js";
+import { Swatch } from "../series.js";
+
+const percent = (share) => `${(share * 100).toFixed(1)} %`;
+
+function Threshold({ title, series, threshold }) {
+  return html`<li class="card threshold">
+    <h4><${Swatch} series=${series} />${title}</h4>
+    <p class="threshold-cosine"><strong class="number">${threshold.cosine.toFixed(3)}</strong> cosine</p>
+    <dl>
+      <div><dt>Precision</dt><dd class="number">${percent(threshold.precision)}</dd></div>
+      <div><dt>Recall</dt><dd class="number">${percent(threshold.recall)}</dd></div>
+      <div><dt>F1</dt><dd class="number">${threshold.f1.toFixed(3)}</dd></div>
+    </dl>
+    <p class="row"><code>min_score: ${Number(threshold.score.toFixed(5))}</code><${CopyButton} text=${`"min_score": ${Number(threshold.score.toFixed(5))}`} aria-label=${`Copy min_score for ${title}`}>Copy<//></p>
+  </li>`;
+}
+
+/** columns: a document or undefined for each model. Nothing where no set has a threshold. */
+export function Thresholds({ titles, columns }) {
+  const found = columns.map((one, i) => ({ title: titles[i], series: i, threshold: one?.threshold })).filter((one) => one.threshold);
+  if (found.length === 0) return null;
+  return html`<section class="quality-part">
+    <h3>Where to draw the line</h3>
+    <p class="soft small">Answers of at least this similarity, and no others, give the highest F1 on this set: precision is the share of right ones among those shown,
+      recall the share of right ones that are shown. On a field of similarity cosine <code>min_score</code> is (1 + cosine) / 2.</p>
+    <ul class="thresholds">${found.map((one) => html`<${Threshold} key=${one.title} ...${one} />`)}</ul>
+  </section>`;
+}
