@@ -16,13 +16,13 @@ const k_modes = [
   ["rrf", "Vectors and text, by rank", "reciprocal rank fusion; a real cluster with the licence for it"],
 ];
 
-function NumberField({ title, help, value, least, most, step, onValue }) {
+function NumberField({ name, title, help, value, least, most, step, onValue }) {
   const [text, setText] = useState(String(value));
   useEffect(() => setText(String(value)), [value]);
   const number = Number(text);
   const good = text.trim() !== "" && number >= least && number <= most && (step === "any" ? number > 0 : Number.isInteger(number));
   return html`<label class="field"><span>${title}</span>
-    <input class="input number" inputmode="decimal" value=${text} aria-invalid=${!good} title=${help}
+    <input class="input number" name=${name} inputmode="decimal" value=${text} aria-invalid=${!good} title=${help}
       onInput=${(event) => setText(event.target.value)} onChange=${() => (good ? onValue(number) : setText(String(value)))} />
     <small class="faint">${help}</small></label>`;
 }
@@ -31,7 +31,7 @@ function Mode({ state, onChange }) {
   return html`<fieldset class="plain-fieldset settings-group"><legend>Words and vectors</legend>
     ${k_modes.map(([name, title, help]) => html`<label class="check" key=${name} title=${help}>
       <input type="radio" name="mode" value=${name} checked=${state.mode === name} onChange=${() => onChange({ mode: name })} />${title}</label>`)}
-    ${state.mode === "weighted" && html`<${NumberField} title="Weight of the text" help="factor of BM25" value=${state.weight} least=${0} most=${1e6} step="any" onValue=${(weight) => onChange({ weight })} />`}
+    ${state.mode === "weighted" && html`<${NumberField} name="weight" title="Weight of the text" help="factor of BM25" value=${state.weight} least=${0} most=${1e6} step="any" onValue=${(weight) => onChange({ weight })} />`}
   </fieldset>`;
 }
 
