@@ -115,10 +115,12 @@ function Searching({ parameters }) {
     </div>
     ${chosen.lost && html`<div class="search-note"><${Message} kind="warn" title="The picture of this search is not in this browser"><p>Uploaded pictures stay where they were chosen. Choose or drop it again to see its hits.</p><//></div>`}
     ${panel === "settings" && html`<${Settings} state=${state} all=${collections} shown=${shown} thresholds=${thresholds} onChange=${(changes) => change(changes)} />`}
-    ${panel === "filters" && html`<div class="search-filters card"><${Facets} collection=${shown[0]} values=${values} onChange=${(next) => change({}, next)} /></div>`}
-    ${hasQuery(state)
-      ? html`<${Columns} collections=${shown} missing=${wanted.length > 0 ? [] : missing} state=${state} chosen=${chosen} values=${values} thresholds=${thresholds} onOpen=${onOpen} />`
-      : html`<${Start} collections=${shown} />`}
+    <div class=${`search-body ${panel === "filters" ? "has-filters" : ""}`}>
+      ${panel === "filters" && html`<aside class="search-filters card" tabindex="0" aria-label="Filters"><${Facets} collection=${shown[0]} values=${values} onChange=${(next) => change({}, next)} /></aside>`}
+      ${hasQuery(state)
+        ? html`<${Columns} collections=${shown} missing=${wanted.length > 0 ? [] : missing} state=${state} chosen=${chosen} values=${values} thresholds=${thresholds} onOpen=${onOpen} />`
+        : html`<${Start} collections=${shown} />`}
+    </div>
     ${open && html`<${Detail} document=${open} onClose=${() => go("search", writeState(state, facetState(values)))} />`}
   `;
 }
