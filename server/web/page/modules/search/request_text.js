@@ -10,6 +10,7 @@ export function prettyJson(value, indent = "") {
   }
   if (value && typeof value === "object") {
     const members = Object.entries(value);
+    if (members.length === 0) return "{}";
     const inner = indent + "  ";
     const oneLine = `{ ${members.map(([name, one]) => `${JSON.stringify(name)}: ${JSON.stringify(one)}`).join(", ")} }`;
     if (members.every(([, one]) => typeof one !== "object" || one === null) && oneLine.length < 100) return oneLine;
