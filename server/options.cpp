@@ -204,13 +204,13 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
 
   table.group("Network");
   table.value("--host", options.host, "Address to listen on, of both ports");
-  table.value("--port", options.port, "Port of the inference API; 0: any free one, printed at the start")
+  table.value("--port", options.port, "Port of the inference API and the web page; 0: any free one, printed at the start")
       ->check(port);
   table.value("--workers", options.workers, "Threads that read requests and write answers")
       ->check(plain(CLI::Range(1, 256)));
   table.value("--api-key-file", options.api_key_file,
-              "File of keys, one a line, read anew at SIGHUP; then all routes but /health, /openapi.json and "
-              "/docs want Authorization: Bearer KEY");
+              "File of keys, one a line, read anew at SIGHUP; then all routes but /health, /openapi.json, "
+              "/docs and the files of the web page want Authorization: Bearer KEY, or Sightline-Key: KEY");
   table
       .value("--allowed-hosts", options.clients.allowed_hosts,
              "Further host names that URLs of this server may have: NAME, *.NAME, * for all. Addresses and "
