@@ -44,7 +44,8 @@ Error no_picture(const DataUrl& url, std::string_view bytes) {
 
 Result<EncodedPicture> data_url_picture(const DataUrl& url, std::size_t max_bytes) {
   const bool may_shrink = url.payload.find('%') != std::string_view::npos;
-  if (const Status fits = check_encoded_size(url.payload, max_bytes); !fits && !may_shrink) return fits.error();
+  const Status fits = check_encoded_size(url.payload, max_bytes);
+  if (!fits && !may_shrink) return fits.error();
   constexpr std::string_view k_usual = "data:image/";
   const bool is_usual = url.header.starts_with(k_usual) && url.has_comma;
   auto bytes = decode_payload(url);

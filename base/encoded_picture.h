@@ -12,13 +12,14 @@ namespace sightline {
 /// A picture's file, as yet unlooked at.
 struct EncodedPicture {
   std::string bytes;
-  /// Where a data URL's header hides what the bytes are: " [data:text/plain;base64]", for messages. Else empty.
+  /// Where a data URL's header hides what the bytes are: " [data:text/plain;base64]", for messages. Else
+  /// empty.
   std::string place = {};
 };
 
-/// Reads `text`, which is meant to be a picture: a data URL, or bare base64. Errors: invalid_argument (neither; no
-/// bytes), unsupported (the address of a picture), too_large (over `max_bytes`, found before it is decoded where that
-/// can be).
+/// Reads `text`, which is meant to be a picture: a data URL, or bare base64. Errors: invalid_argument
+/// (neither; no bytes), unsupported (the address of a picture), too_large (over `max_bytes`, found before it
+/// is decoded where that can be).
 Result<EncodedPicture> read_encoded_picture(std::string_view text, std::size_t max_bytes);
 
 /// As much of `text` as a message bears, in brackets.

@@ -396,12 +396,15 @@ Status Program::start_elastic() {
 Status Program::start_pictures() {
   auto options = picture_options(options_);
   options.ask = [this](http::Request request) { return inner_elastic_->ask(std::move(request)); };
-  options.answered = [this](pictures::Outcome outcome) { metrics_.picture_answered(pictures::to_string(outcome)); };
+  options.answered = [this](pictures::Outcome outcome) {
+    metrics_.picture_answered(pictures::to_string(outcome));
+  };
   options.made = [this](double seconds) { metrics_.picture_made(seconds); };
   auto created = pictures::PictureService::create(std::move(options));
   if (!created) return error_of_option("--picture-cache-dir", created.error());
   pictures_ = *std::move(created);
-  metrics_.count_picture_bytes([this] { return std::pair(pictures_->memory_bytes(), pictures_->disk_bytes()); });
+  metrics_.count_picture_bytes(
+      [this] { return std::pair(pictures_->memory_bytes(), pictures_->disk_bytes()); });
   api_->open_pictures(*pictures_);
   return {};
 }

@@ -41,10 +41,11 @@ struct ImageLimits {
   bool apply_exif_orientation = false;
 
   // For people to look at; towers get neither.
-  /// What shows through transparent pixels, as red, green, blue. Without: their alpha is dropped, as Pillow does
-  /// it, and the colour that they hide shows.
+  /// What shows through transparent pixels, as red, green, blue. Without: their alpha is dropped, as Pillow
+  /// does it, and the colour that they hide shows.
   std::optional<std::array<std::uint8_t, 3>> background = {};
-  /// A JPEG may be decoded at 1/2, 1/4 or 1/8 of its size as long as its longer edge keeps so many pixels; 0: no.
+  /// A JPEG may be decoded at 1/2, 1/4 or 1/8 of its size as long as its longer edge keeps so many pixels; 0:
+  /// no.
   std::uint32_t draft_edge = 0;
 };
 

@@ -12,8 +12,8 @@ namespace {
 
 constexpr int k_quality = 85;
 constexpr Background k_light_grey{236, 236, 236};
-/// Of a draft's edge, to the thumbnail's: the resize then still sees enough to look as if it saw all (Pillow's
-/// `reducing_gap` of Image.thumbnail).
+/// Of a draft's edge, to the thumbnail's: the resize then still sees enough to look as if it saw all
+/// (Pillow's `reducing_gap` of Image.thumbnail).
 constexpr std::uint32_t k_draft_gap = 2;
 
 ImageLimits for_display(ImageLimits limits, std::uint32_t edge) {

@@ -259,12 +259,15 @@ void Api::page_info(ExchangePtr exchange) {
 }
 
 void Api::picture(ExchangePtr exchange) {
-  if (pictures::PictureService* const service = pictures_) return answer_picture(*service, std::move(exchange));
-  if (elasticsearch_.kind() != ElasticsearchSide::Kind::none)
-    return exchange->fail(503, "unavailable", "the documents are not there yet: wait until GET /health/ready answers 200");
+  pictures::PictureService* const service = pictures_;
+  if (service) return answer_picture(*service, std::move(exchange));
+  if (elasticsearch_.kind() != ElasticsearchSide::Kind::none) {
+    return exchange->fail(503, "unavailable",
+                          "the documents are not there yet: wait until GET /health/ready answers 200");
+  }
   exchange->fail({ErrorCode::not_found,
-                  "this server has no documents with pictures: start it with --embedded-elasticsearch, or with "
-                  "--elasticsearch-gateway URL"});
+                  "this server has no documents with pictures: start it with --embedded-elasticsearch, or "
+                  "with --elasticsearch-gateway URL"});
 }
 
 /// To a browser the page, to a program the routes.

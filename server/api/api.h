@@ -23,8 +23,8 @@ namespace sightline::api {
 
 /// Answers requests.
 ///
-/// Flow: 1. `handle` finds the route, checks the method and the key, and calls the route's handler. What is below
-///          /elasticsearch goes to the Elasticsearch side with the key alone checked.
+/// Flow: 1. `handle` finds the route, checks the method and the key, and calls the route's handler. What is
+///          below /elasticsearch goes to the Elasticsearch side with the key alone checked.
 ///       2. A handler parses the body on the calling thread and replies, or leaves the rest to the
 ///          EmbeddingService and returns.
 ///       3. The answer is counted, logged, and gets its X-Request-Id.
@@ -60,8 +60,8 @@ class Api {
 
   /// What is below /elasticsearch goes to it, once it is opened.
   ElasticsearchSide& elasticsearch() { return elasticsearch_; }
-  /// For http::Server::Options::access_log: counts and logs what the Elasticsearch side has answered, which may be
-  /// long after `handle`.
+  /// For http::Server::Options::access_log: counts and logs what the Elasticsearch side has answered, which
+  /// may be long after `handle`.
   void answered(const http::AccessRecord& record);
 
   /// From now on /pictures is answered by `service`, which must outlive the requests.

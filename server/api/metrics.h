@@ -51,7 +51,8 @@ class Metrics final : public serving::Observer {
   /// A request for a picture was answered; `outcome` is pictures::to_string's.
   void picture_answered(const std::string& outcome);
   void picture_made(double seconds);
-  /// `bytes` gives what the caches of thumbnails hold, in memory and on disk. May be called while others call `text`.
+  /// `bytes` gives what the caches of thumbnails hold, in memory and on disk. May be called while others call
+  /// `text`.
   void count_picture_bytes(std::function<std::pair<std::size_t, std::size_t>()> bytes) {
     const std::lock_guard lock(picture_bytes_mutex_);
     picture_bytes_ = std::move(bytes);

@@ -35,7 +35,8 @@ Status check_cost(const models::PictureCost& cost, std::size_t max_picture_bytes
   return {};
 }
 
-PreparationPool::PreparationPool(const Options& options) : max_bytes_(options.max_bytes), niceness_(options.niceness) {
+PreparationPool::PreparationPool(const Options& options)
+    : max_bytes_(options.max_bytes), niceness_(options.niceness) {
   try {
     for (int i = 0; i < std::max(1, options.threads); ++i) threads_.emplace_back([this] { run(Role::all); });
     threads_.emplace_back([this] { run(Role::texts); });

@@ -15,18 +15,19 @@
 
 namespace sightline::pictures {
 
-/// Files by name in a folder of their own, within a bound on disk space; the one that was not used for longest goes
-/// first, and a restart does not change whose turn it is.
+/// Files by name in a folder of their own, within a bound on disk space; the one that was not used for
+/// longest goes first, and a restart does not change whose turn it is.
 ///
-/// A name is a SHA-256 in hexadecimal: nothing that comes from outside becomes a file's name. Each file begins with the
-/// checksum of the rest, so that one which was cut or changed is noticed, removed, and made anew. Files are written
-/// beside their place and put there whole; they are their owner's alone (0600, in a folder of 0700 if it was not there before). Nothing is synced:
-/// what a crash takes away is made again. The folder is locked, so that no second server counts its bytes.
+/// A name is a SHA-256 in hexadecimal: nothing that comes from outside becomes a file's name. Each file
+/// begins with the checksum of the rest, so that one which was cut or changed is noticed, removed, and made
+/// anew. Files are written beside their place and put there whole; they are their owner's alone (0600, in a
+/// folder of 0700 if it was not there before). Nothing is synced: what a crash takes away is made again. The
+/// folder is locked, so that no second server counts its bytes.
 /// Thread safety: all members may be called from any thread.
 class DiskCache {
  public:
-  /// Makes the folder if it is missing, and removes what is over `max_bytes`. Errors: unavailable, naming the folder
-  /// (it cannot be made or read; another server uses it).
+  /// Makes the folder if it is missing, and removes what is over `max_bytes`. Errors: unavailable, naming the
+  /// folder (it cannot be made or read; another server uses it).
   static Result<std::unique_ptr<DiskCache>> open(const std::filesystem::path& folder, std::size_t max_bytes);
   ~DiskCache();
   DiskCache(const DiskCache&) = delete;

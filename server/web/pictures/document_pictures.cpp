@@ -34,7 +34,8 @@ Refusal not_found(std::string message) {
 }
 
 Refusal unreadable(const PictureRequest& request) {
-  return {502, "unavailable", "Elasticsearch's answer for " + place_of(request) + " is not what one looks like"};
+  return {502, "unavailable", 
+          "Elasticsearch's answer for " + place_of(request) + " is not what one looks like"};
 }
 
 std::string code_of_status(int status) {
@@ -156,7 +157,8 @@ Result<DocumentPictures::Found, Refusal> DocumentPictures::read(const PictureReq
   if (!version) return version.error();
   const Value* const source = member(body, "_source");
   if (!source)
-    return not_found(place_of(request) + " has no _source to read a picture from: its index does not keep it");
+    return not_found(place_of(request) +
+                     " has no _source to read a picture from: its index does not keep it");
   std::vector<const Value*> values;
   collect(*source, request.field, values);
   if (values.empty()) return not_found(place_of(request) + " has nothing in field [" + request.field + "]");
@@ -171,7 +173,8 @@ Result<DocumentPictures::Found, Refusal> DocumentPictures::read(const PictureReq
   if (value.GetStringLength() == 0) return not_found(place + " is empty: there is no picture");
   auto picture = read_encoded_picture(text_of(value), max_picture_bytes_);
   if (!picture && picture.error().code == ErrorCode::unsupported)
-    return not_found(place + " holds the address of a picture, " + shown(text_of(value)) + ", not the picture");
+    return not_found(place + " holds the address of a picture, " + shown(text_of(value)) +
+                     ", not the picture");
   if (!picture) return Refusal{422, to_string(picture.error().code), place + ": " + picture.error().message};
   if (!picture_format(picture->bytes)) {
     const auto other = other_kind(picture->bytes);

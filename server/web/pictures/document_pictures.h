@@ -13,7 +13,8 @@
 
 namespace sightline::pictures {
 
-/// Asks the Elasticsearch side, and waits for its whole answer. Called from any thread. May throw WorkCancelled.
+/// Asks the Elasticsearch side, and waits for its whole answer. Called from any thread. May throw
+/// WorkCancelled.
 using Ask = std::function<http::Response(http::Request)>;
 
 /// Which document it is, as Elasticsearch counts: two writes never have the same in one index.
@@ -23,15 +24,15 @@ struct DocumentVersion {
   std::int64_t primary_term = -1;
 };
 
-/// Reads documents with the caller's own credentials: what the caller may not read is refused by whoever keeps the
-/// documents. Thread safety: all members may be called from any thread; they block.
+/// Reads documents with the caller's own credentials: what the caller may not read is refused by whoever
+/// keeps the documents. Thread safety: all members may be called from any thread; they block.
 class DocumentPictures {
  public:
   DocumentPictures(Ask ask, std::size_t max_picture_bytes)
       : ask_(std::move(ask)), max_picture_bytes_(max_picture_bytes) {}
 
-  /// Whether there is such a document for the caller, without its content. Refusals: 404, and what the Elasticsearch
-  /// side answers (401, 403, 429, ...).
+  /// Whether there is such a document for the caller, without its content. Refusals: 404, and what the
+  /// Elasticsearch side answers (401, 403, 429, ...).
   Result<DocumentVersion, Refusal> look(const PictureRequest& request) const;
 
   /// What tells `index` from another that has had its name, or will. Empty: the caller may not know it.
@@ -41,8 +42,8 @@ class DocumentPictures {
     DocumentVersion version;
     EncodedPicture picture;  ///< as the document has it, surely of no other kind than base/file_kind.h's five
   };
-  /// The picture itself. Refusals: as `look`; 404 where the field or its value is missing, or is nothing that could be
-  /// a picture; 422 where it is none of the five kinds.
+  /// The picture itself. Refusals: as `look`; 404 where the field or its value is missing, or is nothing that
+  /// could be a picture; 422 where it is none of the five kinds.
   Result<Found, Refusal> read(const PictureRequest& request) const;
 
  private:

@@ -31,7 +31,8 @@ struct PictureRequest {
   elastic::Caller caller;
 };
 
-/// `index` and `id` are the path's, decoded. Refusals: 400 naming the parameter, 404 for what can be no index.
+/// `index` and `id` are the path's, decoded. Refusals: 400 naming the parameter, 404 for what can be no
+/// index.
 Result<PictureRequest, Refusal> read_picture_request(const std::string& index, const std::string& id,
                                                      const http::Request& request);
 

@@ -244,7 +244,8 @@ bool PictureService::answer_from_cache(const PictureRequest& request, const std:
   return true;
 }
 
-/// Where the index's identity is not known, nothing is shared: another may have read before the index was replaced.
+/// Where the index's identity is not known, nothing is shared: another may have read before the index was
+/// replaced.
 void PictureService::join_or_start(PictureRequest request, std::string uuid, std::string key, Client client) {
   const auto mine = std::make_shared<Waiting>(Waiting{std::move(request), std::move(client), {}});
   FlightPtr flight;

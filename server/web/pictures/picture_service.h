@@ -36,17 +36,19 @@ const char* to_string(Outcome outcome);
 
 /// Answers requests for pictures.
 ///
-/// Flow: 1. `answer` asks the Elasticsearch side, as the caller, whether the document is there and which version it
-///          has. No cache answers before that: who may not read a document gets no picture of it.
-///       2. What a caller has once read is remembered by the index's identity, the document's version and the caller's
-///          credentials: as a hash of the picture's bytes. Thumbnails are kept by that hash and their size, in memory
-///          and on disk. So a replaced document, or an index made anew under its name, never shows an old picture; and
-///          what is hidden from one caller (field level security) is not shown because another has seen it.
-///       3. Otherwise the document's field is read and the thumbnail made, on a few threads of low priority: reading and
-///          decoding for a gallery leaves searches and embeddings their time. Requests for the same at the same time
-///          are one piece of work, which ends when the last of their clients has left.
+/// Flow: 1. `answer` asks the Elasticsearch side, as the caller, whether the document is there and which
+///          version it has. No cache answers before that: who may not read a document gets no picture of it.
+///       2. What a caller has once read is remembered by the index's identity, the document's version and the
+///          caller's credentials: as a hash of the picture's bytes. Thumbnails are kept by that hash and
+///          their size, in memory and on disk. So a replaced document, or an index made anew under its name,
+///          never shows an old picture; and what is hidden from one caller (field level security) is not
+///          shown because another has seen it.
+///       3. Otherwise the document's field is read and the thumbnail made, on a few threads of low priority:
+///          reading and decoding for a gallery leaves searches and embeddings their time. Requests for the
+///          same at the same time are one piece of work, which ends when the last of their clients has left.
 /// A picture that cannot be decoded is remembered as such, so that each is tried once.
-/// Thread safety: all members may be called from any thread. `stop` once, after the server of its requests has stopped.
+/// Thread safety: all members may be called from any thread. `stop` once, after the server of its requests
+/// has stopped.
 class PictureService {
  public:
   struct Options {
@@ -58,7 +60,8 @@ class PictureService {
     std::size_t memory_bytes = 64u << 20;     ///< of thumbnails; 0: none are kept in memory
     std::filesystem::path folder;             ///< of thumbnails on disk; empty: none are kept there
     std::size_t disk_bytes = 256u << 20;      ///< of these; 0: as an empty `folder`
-    /// Told of each answer, and of each thumbnail made: how long from the request on. May be empty; any thread.
+    /// Told of each answer, and of each thumbnail made: how long from the request on. May be empty; any
+    /// thread.
     std::function<void(Outcome)> answered = {};
     std::function<void(double seconds)> made = {};
   };
@@ -67,7 +70,8 @@ class PictureService {
   static Result<std::unique_ptr<PictureService>> create(Options options);
   ~PictureService();
 
-  /// `index` and `id` are the path's, decoded. Blocks while the Elasticsearch side is asked about the document.
+  /// `index` and `id` are the path's, decoded. Blocks while the Elasticsearch side is asked about the
+  /// document.
   void answer(const std::string& index, const std::string& id, const http::Request& request, Client client);
 
   /// Ends the work that is under way; later requests get 503.

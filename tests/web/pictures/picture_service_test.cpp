@@ -264,7 +264,8 @@ TEST_CASE("where a caller may not know which index it is, the picture is read ea
 
 TEST_CASE("fields in objects, arrays of pictures, data URLs, and ids of any characters") {
   Bench bench;
-  const std::string one = models::bmp_file(4, 4, 10), two = models::bmp_file(4, 4, 20), three = models::bmp_file(4, 4, 30);
+  const std::string one = models::bmp_file(4, 4, 10), two = models::bmp_file(4, 4, 20),
+                    three = models::bmp_file(4, 4, 30);
   bench.put("/houses/_doc/a%2Fb%20%C3%BC", R"({"shown":[{"front":")" + base64_encode(one) + R"("},{"front":[null,")" +
                                                base64_encode(two) + R"("]}],"shown.front":"data:image/bmp;base64,)" +
                                                base64_encode(three) + R"("})");
@@ -274,7 +275,8 @@ TEST_CASE("fields in objects, arrays of pictures, data URLs, and ids of any char
   const auto behind = bench.get("a/b ü", "field=shown.front&position=3");
   CHECK(behind.response.status == 404);
   CHECK(behind.refusal->message ==
-        "field [shown.front] of document [a/b ü] of index [houses] has 3 values, and none at position 3, counted from 0");
+        "field [shown.front] of document [a/b ü] of index [houses] has 3 values, and none at position 3, "
+        "counted from 0");
 }
 
 TEST_CASE("what is missing or no picture is named: 404 for nothing there, 422 for what cannot be shown") {
@@ -336,7 +338,8 @@ TEST_CASE("requests for the same picture at the same time are one piece of work"
 
 TEST_CASE("work that all clients have left is not done; while one stays it is") {
   Bench bench;
-  for (const char* id : {"1", "2", "3"}) bench.put_picture(std::string("/houses/_doc/") + id, models::bmp_file(400, 400, 50));
+  for (const char* id : {"1", "2", "3"})
+    bench.put_picture(std::string("/houses/_doc/") + id, models::bmp_file(400, 400, 50));
   std::promise<void> go;
   bench.hook = [&, wait = go.get_future().share()](const http::Request& request) {
     if (request.query.starts_with("_source_includes") && request.path == "/houses/_doc/1") wait.wait();
