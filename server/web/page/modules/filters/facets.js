@@ -3,10 +3,13 @@ import { html, useEffect, useId, useState } from "/page/vendored/preact-htm.js";
 import { Button } from "../parts/button.js";
 import { Icon } from "../parts/icon.js";
 import { Failure } from "../parts/message.js";
+import { loadStyles } from "../parts/stylesheet.js";
 import { loadFacets } from "./counts.js";
 import { countOf, labelOf, withValue } from "./values.js";
 
 export { facetState, facetValuesOf, filterClauses } from "./values.js";
+
+await loadStyles("filters");
 
 const k_short = 10; // values of a facet before "more"
 const k_open = 5; // facets that are open at first

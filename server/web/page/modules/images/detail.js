@@ -6,16 +6,19 @@ import { Dialog } from "../parts/dialog.js";
 import { Icon } from "../parts/icon.js";
 import { Empty, Failure } from "../parts/message.js";
 import { toast } from "../parts/toasts.js";
+import { loadStyles } from "../parts/stylesheet.js";
 import { Picture } from "../pictures/picture.js";
+import { likeLink } from "../search/state.js";
 import { getDocument } from "../server/elasticsearch.js";
 import { useInstallation } from "../shell/installation.js";
-import { format } from "../shell/router.js";
 import { Attributes } from "./attributes.js";
 import { Deletion } from "./deletion.js";
 import { downloadPicture } from "./download.js";
 import { Labels } from "./labels.js";
 import { Neighbours } from "./neighbours.js";
 import { nameOf, valueAt, versionOf } from "./query.js";
+
+await loadStyles("images");
 
 /** Fields that are not read: pictures and vectors. */
 function unreadFields(collection) {
@@ -90,7 +93,7 @@ function Actions({ document, name, onDelete }) {
     setBusy(false);
   };
   return html`<div class="row">
-    <a class="button button-main" href=${format("search", { like: `${document.index}/${document.id}` })}><${Icon} name="like" />More like this</a>
+    <a class="button button-main" href=${likeLink(document.index, document.id)}><${Icon} name="like" />More like this</a>
     <${Button} icon="download" disabled=${busy} onClick=${download}>Download<//>
     <${Button} plain icon="trash" label="Delete" onClick=${onDelete} />
   </div>`;

@@ -2,6 +2,7 @@
 import { html, useEffect, useState } from "/page/vendored/preact-htm.js";
 import { Failure } from "../parts/message.js";
 import { Picture } from "../pictures/picture.js";
+import { cosineOfScore } from "../search/vectors.js";
 import { search } from "../server/elasticsearch.js";
 import { standardCollections } from "../server/collections.js";
 import { useInstallation } from "../shell/installation.js";
@@ -9,11 +10,6 @@ import { openDocument, openLink } from "./opened.js";
 import { nameOf, versionOf, wholeNameField } from "./query.js";
 
 const k_nearest = 6;
-
-/** The cosine behind a kNN score; undefined where the similarity has none. */
-function cosineOf(score, similarity) {
-  return similarity === "cosine" || similarity === "dot_product" ? 2 * score - 1 : undefined;
-}
 
 /** One collection for each model, those of the picture's own index first. */
 function columnsFor(index, collections) {
@@ -47,7 +43,7 @@ async function nearest(collection, { id, vector }, options) {
   };
   const { data } = await search(collection.index, body, options);
   return data.hits.hits.map((hit) => ({
-    id: hit._id, name: nameOf(hit, collection), version: versionOf(hit), score: hit._score, cosine: cosineOf(hit._score, collection.similarity),
+    id: hit._id, name: nameOf(hit, collection), version: versionOf(hit), score: hit._score, cosine: cosineOfScore(hit._score, collection.similarity),
   }));
 }
 

@@ -1,11 +1,6 @@
 // The picture that is open, in the URL's parameter `open=INDEX/ID`.
+import { documentOf } from "../search/state.js";
 import { format, go, parse } from "../shell/router.js";
-
-/** {index, id} of "INDEX/ID"; undefined if it is neither. Ids may have slashes, names of indices not. */
-export function documentOf(text) {
-  const slash = text.indexOf("/");
-  return slash > 0 && slash < text.length - 1 ? { index: text.slice(0, slash), id: text.slice(slash + 1) } : undefined;
-}
 
 /** The document that the URL's parameters open, or undefined. */
 export const openedDocument = (parameters) => documentOf((parameters.get("open") ?? "").slice(0, 1024));
@@ -21,5 +16,15 @@ function placeWith(document) {
 /** The address of this view with a document open. */
 export const openLink = (document) => format(...placeWith(document));
 
-/** Opens a document in this view, or closes it (undefined). */
-export const openDocument = (document, options) => go(...placeWith(document), options);
+/** Opens a document in this view. With `replace` it takes the place of the one that is open. */
+export function openDocument(document, { replace = false } = {}) {
+  const state = replace ? history.state : { opened: true };
+  go(...placeWith(document), { replace });
+  history.replaceState(state, "");
+}
+
+/** Closes it: by a step back if it was opened in this view, so that the back button does not open it again. */
+export function closeDocument() {
+  if (history.state?.opened) history.back();
+  else go(...placeWith(undefined), { replace: true });
+}

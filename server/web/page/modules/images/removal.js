@@ -1,5 +1,6 @@
 // Deleting documents, and putting them back as they were.
 import { bulk, elasticsearch, getDocument } from "../server/elasticsearch.js";
+import { innermostReason } from "../server/request.js";
 
 const part = encodeURIComponent;
 
@@ -10,10 +11,10 @@ async function wholeDocument({ index, id }, options) {
 }
 
 /** Why an item of a bulk failed, or undefined. */
-export function failureOf(item) {
-  const result = Object.values(item)[0];
-  if (!result.error) return undefined;
-  return result.error.caused_by?.reason ?? result.error.reason ?? `status ${result.status}`;
+function failureOf(item) {
+  const { error, status } = Object.values(item)[0];
+  if (status === 409) return "there is a new document with this id";
+  return error && (innermostReason(error) || `status ${status}`);
 }
 
 /**

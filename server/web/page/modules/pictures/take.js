@@ -1,5 +1,6 @@
 // A file that the user gives, as a picture for a query.
 import { pictureKind } from "./kinds.js";
+import { sha256 } from "./sha256.js";
 
 const mebibytes = (bytes) => (bytes / 1048576).toFixed(bytes < 10485760 ? 1 : 0) + " MB";
 
@@ -21,20 +22,6 @@ export function base64Of(bytes) {
   return btoa(binary);
 }
 
-/** A name for the bytes: the same for the same picture. SHA-256 where the browser has it (https, localhost). */
-export async function digestOf(bytes) {
-  if (globalThis.crypto?.subtle) {
-    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-    return [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  }
-  let a = 0x811c9dc5, b = 0x1b873593; // FNV-1a, twice; only a name within this browser
-  for (const byte of bytes) {
-    a = Math.imul(a ^ byte, 0x01000193);
-    b = Math.imul(b ^ byte, 0x85ebca6b) + a;
-  }
-  return [a, b, bytes.length].map((part) => (part >>> 0).toString(16).padStart(8, "0")).join("");
-}
-
 /**
  * {name, type, dataUrl, digest, blob} of a File or Blob. Throws an Error in words for the user.
  * limits: those of GET /v1/page ({image_bytes}).
@@ -50,7 +37,7 @@ export async function takePicture(file, limits = {}) {
   if (refusal) throw new Error(refusal);
   const { type } = pictureKind(bytes);
   return {
-    name: file.name ?? "picture", type, digest: await digestOf(bytes),
+    name: file.name ?? "picture", type, digest: await sha256(bytes),
     dataUrl: `data:${type};base64,${base64Of(bytes)}`, blob: new Blob([bytes], { type }),
   };
 }

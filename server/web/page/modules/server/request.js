@@ -15,8 +15,8 @@ export class RequestError extends Error {
   get isKeyRefusal() { return this.status === 401 && !this.isClusterRefusal; }
 }
 
-/** The innermost reason of Elasticsearch's error object. */
-function reasonOf(error) {
+/** The innermost reason of Elasticsearch's error object; "" if it has none. */
+export function innermostReason(error) {
   let inner = error;
   while (inner?.caused_by?.reason) inner = inner.caused_by;
   return inner?.reason || error?.root_cause?.[0]?.reason || "";
@@ -27,7 +27,7 @@ export function errorOf(status, path, text) {
   let body;
   try { body = JSON.parse(text); } catch { body = undefined; }
   const error = body?.error;
-  let reason = typeof error === "string" ? error : error?.message || reasonOf(error) || body?.message || "";
+  let reason = typeof error === "string" ? error : error?.message || innermostReason(error) || body?.message || "";
   if (!reason) reason = text && text.length < 300 && !text.startsWith("<") ? text : `the server answered ${status}`;
   return new RequestError({ status, path, type: error?.type ?? "", reason });
 }
