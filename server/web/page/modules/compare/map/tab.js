@@ -1,12 +1,13 @@
 // Where the models put the pictures: like ones lie together. One map, or two models side by side.
 import { html, useEffect, useMemo, useRef, useState } from "/page/vendored/preact-htm.js";
+import { openDocument } from "../../images/opened.js";
 import { Button } from "../../parts/button.js";
 import { Icon } from "../../parts/icon.js";
 import { Empty, Failure } from "../../parts/message.js";
 import { searchCollection } from "../../search/run.js";
 import { textOf } from "../../shell/router.js";
 import { useAnswer } from "../answer.js";
-import { change, openPicture } from "../place.js";
+import { change } from "../place.js";
 import { groupingFields, loadGroups } from "./groups.js";
 import { MapFrame } from "./map_frame.js";
 import { PictureList } from "./picture_list.js";
@@ -97,7 +98,7 @@ function ModelMap({ collection, parameters, looked, onLook, color, name, words, 
   }, [points, color, grouped.data, grouped.error]);
   const shown = useMemo(() => ({ pictures: !dots, matches: points && matchesOf(points, name), ranks: near.data ?? new Map() }), [points, dots, name, near.data]);
   useEffect(() => onLegend(groups), [groups]);
-  const open = (id) => openPicture(parameters, collection.index, id);
+  const open = (id) => openDocument({ index: collection.index, id });
   if (loading) return html`<section class="map-column"><h2>${collection.title}</h2><${Waiting} collection=${collection} /></section>`;
   if (error) {
     return html`<section class="map-column"><h2>${collection.title}</h2><${Failure} title=${`No map of ${collection.index}`} error=${error}>
