@@ -13,6 +13,3 @@ export const linkTo = (parameters, changes) => format("compare", changed(paramet
 
 /** Goes there. `replace`: without a step in the history, as for what is being typed. */
 export const change = (parameters, changes, options) => go("compare", changed(parameters, changes), options);
-
-/** Opens a picture's detail over this view. */
-export const openPicture = (parameters, index, id) => change(parameters, { open: `${index}/${id}` });

@@ -3,29 +3,29 @@ import { html, useEffect, useRef, useState } from "/page/vendored/preact-htm.js"
 import { Button } from "../parts/button.js";
 import { toast } from "../parts/toasts.js";
 import { Camera, hasCamera } from "./camera.js";
-import { fileOfTransfer, takePicture } from "./take.js";
+import { filesOfTransfer, takePicture } from "./take.js";
 
 const k_accept = "image/jpeg,image/png,image/webp,image/gif,image/bmp,.jpg,.jpeg,.png,.webp,.gif,.bmp";
 
-/** Takes what `get()` gives (a file, undefined, or an Error thrown) and hands the picture on; says what is wrong. */
+/** Takes the files that `get()` gives (or throws an Error) and hands the pictures on; says what is wrong with the others. */
 async function take(get, limits, onPicture) {
-  try {
-    const file = get();
-    if (file) onPicture(await takePicture(file, limits));
-  } catch (error) {
-    toast(error.message, { seconds: 9 });
+  const say = (error) => toast(error.message, { seconds: 9 });
+  let files = [];
+  try { files = get(); } catch (error) { say(error); }
+  for (const file of files) {
+    try { onPicture(await takePicture(file, limits)); } catch (error) { say(error); }
   }
 }
 
-/** True while something is dragged over the window; files dropped or pasted anywhere go to `onPicture`. */
-export function useDroppedPicture(limits, onPicture) {
+/** True while something is dragged over the window; files dropped or pasted anywhere go to `onPicture`: the first, or with `many` all. */
+export function useDroppedPicture(limits, onPicture, { many = false } = {}) {
   const [over, setOver] = useState(false);
   const latest = useRef();
   latest.current = { limits, onPicture };
   useEffect(() => {
     let depth = 0;
     const isDrag = (event) => [...(event.dataTransfer?.types ?? [])].some((type) => type === "Files" || type === "text/uri-list");
-    const takeOf = (transfer) => take(() => fileOfTransfer(transfer), latest.current.limits, latest.current.onPicture);
+    const takeOf = (transfer) => take(() => filesOfTransfer(transfer).slice(0, many ? undefined : 1), latest.current.limits, latest.current.onPicture);
     const enter = (event) => { if (isDrag(event)) { depth += 1; setOver(true); } };
     const leave = (event) => { if (isDrag(event) && --depth <= 0) { depth = 0; setOver(false); } };
     const allow = (event) => { if (isDrag(event)) event.preventDefault(); };
@@ -48,22 +48,22 @@ export function useDroppedPicture(limits, onPicture) {
   return over;
 }
 
-/** Buttons for a file and for the camera. onPicture(picture as takePicture gives it). */
-export function PictureInput({ limits, onPicture }) {
+/** Buttons for a file (with `many` for several at once) and for the camera. onPicture(picture as takePicture gives it). Children: the first button's text. */
+export function PictureInput({ limits, onPicture, many = false, children }) {
   const chooser = useRef(null);
   const [camera, setCamera] = useState(false);
   const chosen = (event) => {
-    const file = event.target.files[0];
+    const files = [...event.target.files];
     event.target.value = "";
-    take(() => file, limits, onPicture);
+    take(() => files, limits, onPicture);
   };
   const shot = (blob) => {
     setCamera(false);
-    take(() => blob, limits, onPicture);
+    take(() => [blob], limits, onPicture);
   };
   return html`
-    <input type="file" class="visually-hidden" tabindex="-1" aria-label="Picture file" accept=${k_accept} ref=${chooser} onChange=${chosen} />
-    <${Button} plain icon="picture" label="Choose a picture" onClick=${() => chooser.current.click()} />
+    <input type="file" class="visually-hidden" tabindex="-1" aria-label="Picture file" accept=${k_accept} multiple=${many} ref=${chooser} onChange=${chosen} />
+    <${Button} plain=${!children} icon="picture" label=${children ? undefined : "Choose a picture"} onClick=${() => chooser.current.click()}>${children}<//>
     ${hasCamera() && html`<${Button} plain icon="camera" label="Take a photo" onClick=${() => setCamera(true)} />`}
     ${camera && html`<${Camera} onShot=${shot} onClose=${() => setCamera(false)} />`}
   `;

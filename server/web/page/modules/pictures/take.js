@@ -42,12 +42,11 @@ export async function takePicture(file, limits = {}) {
   };
 }
 
-/** The first file of a drop or a paste, or an Error in words for the user. */
-export function fileOfTransfer(transfer) {
+/** The files of a drop or a paste, or an Error in words for the user. */
+export function filesOfTransfer(transfer) {
   const files = [...(transfer?.files ?? [])];
-  if (files.length > 0) return files[0];
-  if ([...(transfer?.types ?? [])].includes("text/uri-list")) {
+  if (files.length === 0 && [...(transfer?.types ?? [])].includes("text/uri-list")) {
     throw new Error("This is the address of a picture, not the picture. Save it first, then drop the file.");
   }
-  return undefined;
+  return files;
 }

@@ -90,7 +90,7 @@ function SetResult({ run, task, set, models, titles, installation, parameters })
       <${Plots} titles=${titles} columns=${columns} names=${titles.join(" and ")} />
     </div>
     <${Thresholds} titles=${titles} columns=${columns} />
-    <${WorstQueries} run=${run} task=${task.name} set=${set.set} titles=${titles} columns=${columns} collections=${installation.collections} parameters=${parameters} />
+    <${WorstQueries} run=${run} task=${task.name} set=${set.set} titles=${titles} columns=${columns} collections=${installation.collections} />
   </article>`;
 }
 

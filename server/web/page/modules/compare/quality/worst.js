@@ -1,12 +1,12 @@
 // The queries that a model did worst at: what it found, and what was expected.
 import { html, useState } from "/page/vendored/preact-htm.js";
+import { openDocument } from "../../images/opened.js";
 import { Button } from "../../parts/button.js";
 import { Icon } from "../../parts/icon.js";
 import { Failure } from "../../parts/message.js";
 import { Picture } from "../../pictures/picture.js";
 import { format } from "../../shell/router.js";
 import { useAnswer } from "../answer.js";
-import { openPicture } from "../place.js";
 import { Swatch } from "../series.js";
 import { collectionOf, loadWorst } from "./evaluations.js";
 import { idsOfNames } from "./names.js";
@@ -32,25 +32,26 @@ function namesIn(worst, direction) {
 }
 
 /** A picture by its name; a button that opens it, if the index has it. mark: "right", "wrong" or nothing. */
-function NamedPicture({ name, place, parameters, mark, note }) {
+function NamedPicture({ name, place, mark, note }) {
   const id = place.ids.get(name);
   const says = [mark === "right" && "right", mark === "wrong" && "wrong", name, note].filter(Boolean).join(", ");
   const badge = mark && html`<span class="worst-mark"><${Icon} name=${mark === "right" ? "check" : "close"} /></span>`;
   if (!id) return html`<span class=${`worst-picture worst-unknown ${mark ? "is-" + mark : ""}`} title=${says}><span>${name}</span>${badge}</span>`;
   const { index, pictureField: field } = place.collection;
-  return html`<button type="button" class=${`worst-picture ${mark ? "is-" + mark : ""}`} title=${says} aria-label=${says} onClick=${() => openPicture(parameters, index, id)}>
+  return html`<button type="button" class=${`worst-picture ${mark ? "is-" + mark : ""}`} title=${says} aria-label=${says} onClick=${() => openDocument({ index, id })}>
     <${Picture} document=${{ index, id, field }} size=${160} alt="" />${badge}</button>`;
 }
 
-function Query({ one, direction, place, parameters }) {
+function Query({ one, direction, place }) {
   if (asksWithPicture(direction)) {
-    return html`<div class="worst-query"><${NamedPicture} name=${one.query} place=${place} parameters=${parameters} /><span class="cut">${one.query}</span></div>`;
+    return html`<div class="worst-query"><${NamedPicture} name=${one.query} place=${place} />
+      ${place.ids.has(one.query) ? html`<a class="cut" href=${format("search", { like: `${place.collection.index}/${place.ids.get(one.query)}` })} title="Search for pictures like this">${one.query}</a>` : html`<span class="cut">${one.query}</span>`}</div>`;
   }
   return html`<div class="worst-query"><a href=${format("search", { q: one.query })} title="Search for this">${one.query}</a></div>`;
 }
 
 /** In what order the model answered, right ones marked. */
-function Found({ one, direction, place, parameters }) {
+function Found({ one, direction, place }) {
   const shown = one.found.slice(0, k_found);
   const cosine = (hit) => `cosine ${hit.cosine.toFixed(3)}`;
   if (!findsPictures(direction)) {
@@ -58,10 +59,10 @@ function Found({ one, direction, place, parameters }) {
       <${Icon} name=${hit.right ? "check" : "close"} /><span class="visually-hidden">${hit.right ? "right: " : "wrong: "}</span><span class="grow">${hit.name}</span><span class="number faint">${hit.cosine.toFixed(2)}</span></li>`)}</ol>`;
   }
   return html`<ol class="worst-pictures">${shown.map((hit, i) => html`<li key=${i}>
-    <${NamedPicture} name=${hit.name} place=${place} parameters=${parameters} mark=${hit.right ? "right" : "wrong"} note=${cosine(hit)} /><span class="number faint" aria-hidden="true">${hit.cosine.toFixed(2)}</span></li>`)}</ol>`;
+    <${NamedPicture} name=${hit.name} place=${place} mark=${hit.right ? "right" : "wrong"} note=${cosine(hit)} /><span class="number faint" aria-hidden="true">${hit.cosine.toFixed(2)}</span></li>`)}</ol>`;
 }
 
-function Expected({ one, direction, place, parameters }) {
+function Expected({ one, direction, place }) {
   const shown = one.expected.slice(0, k_expected);
   const more = one.right - shown.length;
   const rest = more > 0 && html`<span class="faint small">and ${more.toLocaleString("en")} more</span>`;
@@ -69,13 +70,13 @@ function Expected({ one, direction, place, parameters }) {
     return html`<ul class="worst-texts">${shown.slice(0, 3).map((text) => html`<li key=${text}><span class="grow">${text}</span></li>`)}</ul>
       ${one.right > 3 && html`<span class="faint small">and ${(one.right - 3).toLocaleString("en")} more</span>`}`;
   }
-  return html`<ul class="worst-pictures">${shown.map((name) => html`<li key=${name}><${NamedPicture} name=${name} place=${place} parameters=${parameters} /></li>`)}</ul>${rest}`;
+  return html`<ul class="worst-pictures">${shown.map((name) => html`<li key=${name}><${NamedPicture} name=${name} place=${place} /></li>`)}</ul>${rest}`;
 }
 
 /** A query of a zero-shot set: which label was given, and which is right. */
-function WrongLabel({ one, direction, place, parameters }) {
+function WrongLabel({ one, direction, place }) {
   return html`<li class="worst-item">
-    <${Query} one=${one} direction=${direction} place=${place} parameters=${parameters} />
+    <${Query} one=${one} direction=${direction} place=${place} />
     <p class="small">taken for <strong>${one.found}</strong>, is <strong>${one.expected}</strong></p>
   </li>`;
 }
@@ -92,7 +93,7 @@ function WorstQuery({ one, ...others }) {
   </li>`;
 }
 
-function Column({ title, series, document, worst, collections, parameters }) {
+function Column({ title, series, document, worst, collections }) {
   const [all, setAll] = useState(false);
   const collection = collectionOf(document, collections);
   const { direction } = document;
@@ -105,19 +106,19 @@ function Column({ title, series, document, worst, collections, parameters }) {
     <h4><${Swatch} series=${series} />${title}</h4>
     ${!collection && names.length > 0 && html`<p class="faint small">No index here holds pictures of this model: names are shown instead of pictures.</p>`}
     ${worst.length === 0 && html`<p class="soft small">Nothing was taken for something else.</p>`}
-    <ol class="worst-list" aria-busy=${found.loading ? "true" : undefined}>${shown.map((one, i) => html`<${Item} key=${i} one=${one} direction=${direction} place=${place} parameters=${parameters} />`)}</ol>
+    <ol class="worst-list" aria-busy=${found.loading ? "true" : undefined}>${shown.map((one, i) => html`<${Item} key=${i} one=${one} direction=${direction} place=${place} />`)}</ol>
     ${worst.length > k_first && html`<${Button} small onClick=${() => setAll(!all)} aria-expanded=${all}>${all ? "Show fewer" : `Show all ${worst.length}`}<//>`}
   </div>`;
 }
 
 /** columns: a document or undefined for each model. */
-export function WorstQueries({ run, task, set, titles, columns, collections, parameters }) {
+export function WorstQueries({ run, task, set, titles, columns, collections }) {
   const { loading, data, error } = useAnswer((signal) => loadWorst({ run, direction: task, set }, signal), [run, task, set]);
   return html`<section class="quality-part">
     <h3>${task === "zero-shot" ? "Pictures that got a wrong label" : "The queries that went worst"}</h3>
     ${error && html`<${Failure} title="The worst queries cannot be read" error=${error} />`}
     ${loading && html`<div class="skeleton compare-skeleton-block"></div>`}
     ${data && html`<div class="worst-columns">${columns.map((document, i) => document && html`<${Column} key=${document.model} title=${titles[i]} series=${i}
-      document=${document} worst=${data.get(document.model) ?? []} collections=${collections} parameters=${parameters} />`)}</div>`}
+      document=${document} worst=${data.get(document.model) ?? []} collections=${collections} />`)}</div>`}
   </section>`;
 }
