@@ -151,7 +151,7 @@ test("answers are laid out as they are, with long vectors and strings folded", (
   assert.ok(whole);
   assert.deepEqual({ ...JSON.parse(shown), id: 1 }, JSON.parse(text));
   assert.match(shown, /"id": 12345678901234567890,\n/);
-  assert.deepEqual(folds.map((one) => one.label), [", … 766 more", "… 4,921 more characters"]);
+  assert.deepEqual(folds.map((one) => one.label), [", … 766 more", "… 4,961 more characters"]);
   assert.equal(shown.slice(folds[0].from - 9, folds[0].from), "[0, 0.001");
   assert.equal(shown[folds[0].to], "]");
   assert.equal(shown[folds[1].to], '"');

@@ -45,7 +45,7 @@ function stateOf({ text, folds: folded }, json, label) {
     extensions: [
       lineNumbers(), foldedAs(labels), json ? [foldGutter({ openText: "⌄", closedText: "›" }), folds, jsonLanguage] : [], look,
       EditorState.readOnly.of(true), highlightSpecialChars(), drawSelection({ cursorBlinkRate: 0 }), highlightSelectionMatches(), search({ top: true }),
-      EditorView.contentAttributes.of({ "aria-label": label, "aria-readonly": "true", "aria-multiline": "true" }),
+      EditorView.contentAttributes.of({ "aria-label": label, "aria-readonly": "true", tabindex: "0", "aria-multiline": "true" }),
       keymap.of([...searchKeymap, ...foldKeymap, ...defaultKeymap]),
     ],
   });

@@ -86,14 +86,14 @@ function Answer({ entry, open, onToggle }) {
   const done = answer.state === "done";
   const id = `answer-${entry.number}`;
   return html`<li class=${`answer ${open ? "is-open" : ""}`}>
-    <h3 class="answer-head">
+    <h2 class="answer-head">
       <button type="button" aria-expanded=${open} aria-controls=${id} onClick=${onToggle}>
         <span class=${`answer-status answer-${badge.kind}`}>${badge.title}</span>
         <span class="answer-path cut"><b>${request.method}</b> ${request.path}</span>
         <span class="answer-figures number">${done ? `${timeOf(answer.milliseconds)} · ${sizeOf(answer.bytes)}` : ""}</span>
         <${Icon} name="down" />
       </button>
-    </h3>
+    </h2>
     <div id=${id} class="answer-body" hidden=${!open}>${open && html`<${Content} request=${request} answer=${answer} />`}</div>
   </li>`;
 }

@@ -8,6 +8,7 @@ import { html, useEffect, useRef } from "/page/vendored/preact-htm.js";
 import { completion } from "./complete.js";
 import { consoleLanguage, look } from "./highlight.js";
 import { parseConsole, requestAt } from "./parse.js";
+import { typedOverLines } from "./typing.js";
 
 /** The requests of the text, always those of the text as it is. */
 const parsed = StateField.define({
@@ -134,9 +135,9 @@ function extensions({ label, run, change, problems, catalog }) {
     highlightSpecialChars(), history(), drawSelection({ cursorBlinkRate: stillness() ? 0 : 1200 }), indentOnInput(), indentUnit.of("  "), EditorState.tabSize.of(2),
     bracketMatching(), closeBrackets(), highlightActiveLineGutter(), highlightSelectionMatches(), search({ top: true }),
     autocompletion({ override: [completion(parsedOf, catalog)], icons: false }),
-    consoleLanguage, look, currentLines, linting(problems),
+    consoleLanguage, look, currentLines, typedOverLines, linting(problems),
     placeholder("GET clip-images/_search"),
-    EditorView.contentAttributes.of({ "aria-label": label, "aria-multiline": "true", spellcheck: "false", autocapitalize: "off" }),
+    EditorView.contentAttributes.of({ "aria-label": label, "aria-multiline": "true", tabindex: "0", spellcheck: "false", autocapitalize: "off" }),
     EditorView.updateListener.of((update) => { if (update.docChanged) change(update.state.doc.toString()); }),
     Prec.highest(keymap.of([{ key: "Mod-Enter", run: runHere }])),
     keymap.of([...closeBracketsKeymap, ...completionKeymap, ...searchKeymap, ...historyKeymap, ...foldKeymap, ...defaultKeymap, indentWithTab]),

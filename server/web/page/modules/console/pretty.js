@@ -1,7 +1,7 @@
 // Answers laid out in lines. Works on the text itself: numbers stay as the server wrote them, however long they are.
 
 const k_long_string = 240;
-const k_shown_of_string = 80;
+const k_shown_of_string = 40;
 const k_long_vector = 8;
 const k_shown_of_vector = 2;
 const k_narrow = 100;

@@ -64,7 +64,7 @@ function DocumentTools({ documents, onRename, requestsHere }) {
   const { document: open, text, edited } = documents;
   const file = open.kind === "file" ? open.name : open.name.replace(/[^\w .-]+/g, "-") + ".console";
   return html`<div class="console-document">
-    <h1 class="console-title cut">${open.name}</h1>
+    <h2 class="console-title cut">${open.name}</h2>
     ${edited && html`<${Button} small plain icon="undo" onClick=${documents.restore}>Restore the original<//>`}
     ${open.kind === "file"
       ? html`<${Button} small plain icon="copy" label="Copy to a scratch" onClick=${() => documents.add(open.name.replace(/\.console$/, ""), text ?? "")} />`
@@ -155,7 +155,7 @@ function Workplace({ parameters }) {
   const { document: open, text, error } = documents;
   const id = `${open.kind}/${open.name}/${documents.version}`;
 
-  return html`<div class="console">
+  return html`<h1 class="visually-hidden">Console</h1><div class="console">
     <${Files} files=${documents.files} problem=${documents.problem} document=${open} scratches=${documents.scratches} edits=${documents.edits}
       onNew=${() => documents.add("Scratch", "")} onImport=${documents.add} />
     <section class="console-requests" aria-label="Requests of the open text">
