@@ -19,11 +19,13 @@ export async function copyText(text) {
   }
 }
 
-/** A button that copies what `text()` gives. */
+/** A button that copies what `text()` gives; undefined: there is nothing to copy. */
 export function CopyButton({ text, children = "Copy", ...others }) {
   const [done, setDone] = useState(false);
   const copy = async () => {
-    if (!(await copyText(typeof text === "function" ? text() : text))) {
+    const copied = typeof text === "function" ? text() : text;
+    if (copied === undefined) return;
+    if (!(await copyText(copied))) {
       return toast("The browser does not allow copying here: select the text and copy it by hand.");
     }
     setDone(true);

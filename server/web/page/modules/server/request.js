@@ -33,24 +33,24 @@ export function errorOf(status, path, text) {
 }
 
 /**
- * Sends a request and reads a JSON answer.
- * options: method, body (sent as JSON; a string as it is), contentType, signal, timeout (ms, default 60,000),
- * trial (credentials to try instead of the kept ones, see credentialHeaders: a refusal then goes to the caller alone).
- * Gives {data, milliseconds}: from sending to the last byte. Throws RequestError; an AbortError if `signal` aborts.
+ * Sends a request and gives the answer as it is, whatever its status: {status, ok, contentType, warning, text, bytes,
+ * milliseconds}; milliseconds from sending to the last byte. Options as request() has them, and `accept`.
+ * Throws RequestError without an answer; an AbortError if `signal` aborts.
  */
-export async function request(path, { method = "GET", body, contentType = "application/json", signal, timeout = 60000, trial } = {}) {
-  const headers = { Accept: "application/json", ...credentialHeaders(path, trial) };
+export async function exchange(path, options = {}) {
+  const { method = "GET", body, contentType = "application/json", accept = "application/json", signal, timeout = 60000, trial } = options;
+  const headers = { Accept: accept, ...credentialHeaders(path, trial) };
   if (body !== undefined) headers["Content-Type"] = contentType;
   const limit = AbortSignal.timeout(timeout);
   const start = performance.now();
-  let response, text;
+  let response, content;
   try {
     response = await fetch(path, {
       method, headers, credentials: "omit", cache: "no-store",
       body: body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body),
       signal: signal ? AbortSignal.any([signal, limit]) : limit,
     });
-    text = await response.text();
+    content = await response.arrayBuffer();
   } catch (error) {
     if (signal?.aborted) throw error;
     if (!limit.aborted) dispatchEvent(new Event("sightline:unreachable"));
@@ -59,17 +59,30 @@ export async function request(path, { method = "GET", body, contentType = "appli
     throw new RequestError({ status: 0, path, reason });
   }
   const milliseconds = performance.now() - start;
-  if (!response.ok) {
-    const error = errorOf(response.status, path, text);
-    if (trial) throw error;
-    if (error.isKeyRefusal) dispatchEvent(new Event("sightline:key-needed"));
-    if (error.isClusterRefusal) dispatchEvent(new Event("sightline:cluster-credentials-needed"));
-    throw error;
-  }
+  const text = new TextDecoder().decode(content);
+  const { status, ok, headers: fields } = response;
+  if (!ok && !trial) askForCredentials(errorOf(status, path, text));
+  return { status, ok, contentType: fields.get("Content-Type") ?? "", warning: fields.get("Warning") ?? "", text, bytes: content.byteLength, milliseconds };
+}
+
+function askForCredentials(error) {
+  if (error.isKeyRefusal) dispatchEvent(new Event("sightline:key-needed"));
+  if (error.isClusterRefusal) dispatchEvent(new Event("sightline:cluster-credentials-needed"));
+}
+
+/**
+ * Sends a request and reads a JSON answer.
+ * options: method, body (sent as JSON; a string as it is), contentType, signal, timeout (ms, default 60,000),
+ * trial (credentials to try instead of the kept ones, see credentialHeaders: a refusal then goes to the caller alone).
+ * Gives {data, milliseconds}: from sending to the last byte. Throws RequestError; an AbortError if `signal` aborts.
+ */
+export async function request(path, options) {
+  const { status, ok, text, milliseconds } = await exchange(path, options);
+  if (!ok) throw errorOf(status, path, text);
   if (text === "") return { data: undefined, milliseconds };
   try {
     return { data: JSON.parse(text), milliseconds };
   } catch {
-    throw new RequestError({ status: response.status, path, reason: "the answer is not JSON" });
+    throw new RequestError({ status, path, reason: "the answer is not JSON" });
   }
 }

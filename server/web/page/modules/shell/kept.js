@@ -11,10 +11,13 @@ export function kept(name) {
   }
 }
 
-/** Keeps `value`; undefined forgets it. */
+/** Keeps `value`; undefined forgets it. False: the browser does not let it. */
 export function keep(name, value) {
   try {
     if (value === undefined) localStorage.removeItem("sightline." + name);
     else localStorage.setItem("sightline." + name, name === "theme" ? value : JSON.stringify(value));
-  } catch { /* nothing to do about it */ }
+    return true;
+  } catch {
+    return false;
+  }
 }

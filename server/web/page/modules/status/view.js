@@ -1,6 +1,98 @@
-// The view "status".
-import { html } from "/page/vendored/preact-htm.js";
+// The view "status": what runs here, how it fares, what is missing.
+import { html, useEffect, useState } from "/page/vendored/preact-htm.js";
+import { CopyButton } from "../parts/copy.js";
+import { Failure, Message } from "../parts/message.js";
+import { loadStyles } from "../parts/stylesheet.js";
+import { serverKey } from "../server/credentials.js";
+import { exchange } from "../server/request.js";
+import { useInstallation } from "../shell/installation.js";
+import { adviceFor } from "./advice.js";
+import { Charts } from "./charts.js";
+import { ElasticsearchSide } from "./elasticsearch_side.js";
+import { useHistory } from "./history.js";
+import { Models, ModelsWaiting } from "./models.js";
+
+await Promise.all([loadStyles("status"), loadStyles("../vendored/uplot")]);
+
+const k_health_ms = 5000;
+
+/** {ready, reasons} of /health/ready, or {error}; undefined at first. */
+function useHealth(paused) {
+  const [health, setHealth] = useState();
+  useEffect(() => {
+    if (paused) return undefined;
+    const abort = new AbortController();
+    let timer;
+    const next = async () => {
+      clearTimeout(timer);
+      if (document.hidden) return;
+      const found = await exchange("/health/ready", { signal: abort.signal, timeout: 10000 }).then(
+        ({ ok, text }) => ({ ready: ok, reasons: JSON.parse(text).reasons ?? [] }),
+        (error) => ({ error }),
+      ).catch((error) => ({ error }));
+      if (abort.signal.aborted) return;
+      setHealth(found);
+      timer = setTimeout(next, k_health_ms);
+    };
+    document.addEventListener("visibilitychange", next);
+    next();
+    return () => {
+      clearTimeout(timer);
+      abort.abort();
+      document.removeEventListener("visibilitychange", next);
+    };
+  }, [paused]);
+  return health;
+}
+
+function since(seconds) {
+  const time = Date.now() / 1000 - seconds;
+  if (time < 3600) return `${Math.max(1, Math.round(time / 60))} min`;
+  return time < 172800 ? `${Math.round(time / 3600)} h` : `${Math.round(time / 86400)} days`;
+}
+
+/** Ready or not, in a line. */
+function Health({ health, version, started }) {
+  const kind = !health ? "" : health.ready ? "good" : "bad";
+  const words = !health ? "Asking" : health.ready ? "Ready" : "Not ready";
+  return html`<p class="status-health" role="status">
+    <span class=${`status-dot status-dot-${kind}`} aria-hidden="true"></span><b>${words}</b>
+    <span class="soft">${version ? `Sightline ${version}` : ""}${started ? `, running for ${since(started)}` : ""}</span>
+  </p>
+  ${health?.error && html`<${Failure} title="The server's health cannot be asked" error=${health.error} />`}
+  ${health && !health.ready && health.reasons?.length > 0 && html`<${Message} kind="bad" title="Requests may be refused"><ul>${health.reasons.map((one) => html`<li key=${one}>${one}</li>`)}</ul><//>`}`;
+}
+
+function Command({ text }) {
+  return html`<div class="command"><pre class="code-block" tabindex="0">${text}</pre><${CopyButton} plain text=${text} aria-label=${`Copy: ${text}`} /></div>`;
+}
+
+function Advice({ list }) {
+  if (list.length === 0) return null;
+  return html`<section class="stack" aria-labelledby="status-advice">
+    <h2 id="status-advice">To set up</h2>
+    <div class="advice">${list.map((one) => html`<${Message} key=${one.id} kind=${one.kind ?? "warn"} title=${one.title}>
+      <p>${one.text}</p>${one.commands.map((command) => html`<${Command} key=${command} text=${command} />`)}
+    <//>`)}</div>
+  </section>`;
+}
 
 export default function View() {
-  return html`<h1>status</h1>`;
+  const installation = useInstallation();
+  const { state, error, page, models } = installation;
+  const [paused, setPaused] = useState(false);
+  const history = useHistory(paused);
+  const health = useHealth(paused);
+  const kind = page?.elasticsearch?.kind ?? "none";
+  const ready = state === "ready";
+  return html`
+    <div class="view-head"><h1>Status</h1><${Health} health=${health} version=${page?.version} started=${history.latest?.started} /></div>
+    <div class="stack status">
+      ${state === "failed" && html`<${Failure} title="The server cannot be asked" error=${error} />`}
+      ${state === "loading" && html`<${ModelsWaiting} />`}
+      ${ready && html`<${Models} models=${models} />
+        <${Advice} list=${adviceFor({ ...installation, hostname: location.hostname, hasKey: serverKey() !== "" })} />`}
+      ${state !== "loading" && html`<${Charts} history=${history} paused=${paused} setPaused=${setPaused} />`}
+      ${ready && kind !== "none" && html`<${ElasticsearchSide} kind=${kind} />`}
+    </div>`;
 }
