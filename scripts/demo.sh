@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Sightline's whole job on this machine, with one command: installs what is missing, builds, starts the server with its
 # embedded Elasticsearch-compatible store and the demo models, registers endpoints with the same script that a real cluster
-# uses, ingests the demo pictures through the pipelines, searches by text and by picture with every model, and prints the hits.
+# uses, ingests the demo pictures through the pipelines, searches by text and by picture with every model, prints the hits, and
+# leaves the page open for you.
 #
 #   scripts/demo.sh [--once] [--cohere | --cohere-stand-in] [--elasticsearch URL] [--model NAME=FOLDER] [--pictures FOLDER]
 #                   [--port N] [--elasticsearch-port N]
@@ -134,6 +135,16 @@ checks=(--pictures "$pictures")
 [ -n "$own_pictures" ] || checks+=(--queries demo/queries.json)
 python3 scripts/demo_queries.py --elasticsearch "$ELASTICSEARCH_URL" --models "$models" "${checks[@]}"
 
+step "Page"
+# As a browser asks for it.
+page_has() { # PATH TEXT
+  curl -fsS --max-time 30 -H 'Accept: text/html,application/json' "$SIGHTLINE_URL$1" | grep -F "$2" >/dev/null || { echo "demo: the page does not answer rightly at $SIGHTLINE_URL$1" >&2; exit 1; }
+}
+page_has / '<title>Sightline</title>'
+page_has /page/modules/main.js render
+page_has /v1/page '"kind"'
+echo "the page answers at $SIGHTLINE_URL/"
+
 if [ -n "$once" ]; then
   step "Next"
   echo 'scripts/demo.sh without --once keeps it running, to be asked. With your own pictures: README.md, "With your own pictures, on this machine".'
@@ -146,6 +157,8 @@ Sightline      $SIGHTLINE_URL
 Elasticsearch  $ELASTICSEARCH_URL   ($place)
 In another terminal: ${ask}scripts/search.sh a red house with a pool; or the searches in es_config/console.
 Press Ctrl-C to stop. The data of this demo goes with it.
+
+Open the page: $SIGHTLINE_URL/
 TEXT
   wait "$server"
 fi

@@ -85,11 +85,11 @@ class Cluster(Program):
 class Sightline(Program):
     """A running sightline-server on free ports: with its embedded store, or as a gateway in front of a cluster."""
 
-    def __init__(self, data_dir, log, gateway_to=None, options=()):
+    def __init__(self, data_dir, log, gateway_to=None, options=(), port=0, elasticsearch_port=0):
         behind = ["--elasticsearch-gateway", gateway_to] if gateway_to else ["--embedded-elasticsearch", "--data-dir", data_dir]
         super().__init__([BIN / "sightline-server", "--model", f"clip={DEMO / 'models/demo-clip'}",
-                          "--model", f"jina-clip={DEMO / 'models/demo-jina-clip'}", "--port", "0",
-                          "--elasticsearch-port", "0", *behind, *options], log)
+                          "--model", f"jina-clip={DEMO / 'models/demo-jina-clip'}", "--port", port,
+                          "--elasticsearch-port", elasticsearch_port, *behind, *options], log)
         self.url = self.announced("ready ")
         self.elasticsearch = self.announced("elasticsearch ")
         self.settings = {}  # for the environment of the scripts and programs that talk to it: keys

@@ -41,6 +41,10 @@ class Site:
         return f"{self.url}/#/{name}" + (f"?{query}" if query else "")
 
 
+# For tests that what lies behind the server makes no difference to.
+on_one_site = pytest.mark.parametrize("site", KINDS[:1], indirect=True)
+
+
 def ok(done):
     assert done.returncode == 0, done.stdout + done.stderr
 

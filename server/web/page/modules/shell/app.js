@@ -28,7 +28,10 @@ function useViewModule(view) {
     let wanted = true;
     view.load().then(
       (module) => wanted && setLoaded({ name: view.name, component: module.default }),
-      (error) => wanted && setLoaded({ name: view.name, error }),
+      (error) => {
+        dispatchEvent(new Event("sightline:unreachable"));
+        if (wanted) setLoaded({ name: view.name, error });
+      },
     );
     return () => { wanted = false; };
   }, [view]);
@@ -40,7 +43,7 @@ function View({ view, parameters }) {
   const [broken, forget] = useErrorBoundary((problem) => console.error(problem));
   useEffect(() => { if (broken) forget(); }, [view, parameters.toString()]);
   if (error || broken) {
-    return html`<${Failure} title="This view cannot be shown" error=${error ?? broken}>
+    return html`<h1 class="visually-hidden">${view.title}</h1><${Failure} title="This view cannot be shown" error=${error ?? broken}>
       <${Button} onClick=${() => location.reload()}>Load the page again<//>
     <//>`;
   }
@@ -114,7 +117,7 @@ export function App() {
       </div>
     </header>
     ${gone && html`<${UnreachableBanner} />`}
-    <main class="view" id="main" tabindex="-1" ref=${main}>${obstacle ?? html`<${View} key=${round} view=${view} parameters=${parameters} />`}</main>
+    <main class="view" id="main" tabindex="-1" ref=${main}>${obstacle ? html`<h1 class="visually-hidden">${view.title}</h1>${obstacle}` : html`<${View} key=${round} view=${view} parameters=${parameters} />`}</main>
     ${signIn && html`<${SignIn} why=${signIn} onClose=${() => setSignIn(null)} />`}
     <${Toasts} />
   <//>`;
