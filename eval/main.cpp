@@ -1,10 +1,12 @@
 // sightline-eval: measures how well models retrieve, side by side.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
+#include <set>
 #include <unistd.h>
 
 #include "base/standard_streams.h"
