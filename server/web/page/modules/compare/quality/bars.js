@@ -1,5 +1,5 @@
 // Grouped bars on uPlot: a group a name, a bar a series. Bars differ in colour and hatching, and carry their number.
-import { html, useEffect, useRef } from "/page/vendored/preact-htm.js";
+import { html, useLayoutEffect, useRef } from "/page/vendored/preact-htm.js";
 import uPlot from "/page/vendored/uplot.js";
 import { colorsNow, seriesProperty, useThemeNumber } from "../series.js";
 
@@ -96,11 +96,13 @@ function optionsOf(element, names, series, most) {
 export function Bars({ names, series, most = 1, label }) {
   const element = useRef(null);
   const theme = useThemeNumber();
-  useEffect(() => {
+  // A layout effect: its end comes before the element goes.
+  useLayoutEffect(() => {
+    const place = element.current;
     const data = [names.map((_, i) => i), ...series.map((one) => one.values.map((value) => value ?? null))];
-    const plot = new uPlot(optionsOf(element.current, names, series, most), data, element.current);
-    const observer = new ResizeObserver(() => plot.setSize({ width: element.current.clientWidth, height: element.current.clientHeight }));
-    observer.observe(element.current);
+    const plot = new uPlot(optionsOf(place, names, series, most), data, place);
+    const observer = new ResizeObserver(() => plot.setSize({ width: place.clientWidth, height: place.clientHeight }));
+    observer.observe(place);
     return () => {
       observer.disconnect();
       plot.destroy();
