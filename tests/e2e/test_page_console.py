@@ -104,6 +104,7 @@ def test_an_answer_can_be_searched(site, page):
     run(page, "GET clip-images/_mapping\n", "200")
     page.get_by_role("button", name="Search", exact=True).click()
     page.keyboard.type("dense_vector")
+    page.keyboard.press("Enter")
     expect(page.locator(".answer-text .cm-searchMatch").first).to_have_text("dense_vector")
 
 
@@ -257,7 +258,7 @@ def test_scratches_are_kept_renamed_deleted_and_brought_back(site, page):
     expect(page.get_by_role("heading", name="Scratch 2")).to_be_visible()
     write(page, "GET _cat/health\n")
     page.get_by_role("button", name="Rename").click()
-    page.get_by_label("Name").fill(hostile)
+    page.get_by_role("textbox", name="Name").fill(hostile)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name=hostile)).to_be_visible()
     page.reload()
@@ -360,7 +361,8 @@ def test_nothing_keeps_anybody_out(site, open_page, axe, colours, viewport):
     open_console(site, page, "file=clip.console")
     expect(editor(page)).to_contain_text("PUT _inference")
     axe(page)
-    open_console(site, page, "scratch=Scratch")
+    page.get_by_role("link", name="Scratch", exact=True).click()
+    expect(editor(page)).to_contain_text("Your own requests")
     run(page, SEARCH, "200")
     axe(page)
     page.get_by_role("button", name="Search", exact=True).click()

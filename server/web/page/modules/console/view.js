@@ -103,11 +103,11 @@ function RunBar({ run, count, goOn, setGoOn, onRun, onRunAll, requestsHere, targ
 }
 
 /** Runs requests, after asking about deletions: {ask, start(requests), confirm(), cancel()}. */
-function useGuardedRun(run, catalog, { goOn, lineOf, begun, after }) {
+function useGuardedRun(run, catalog, { goOn, linesOf, begun, after }) {
   const [asked, setAsked] = useState(null);
   const begin = async (requests) => {
     setAsked(null);
-    const over = run.start(requests, { goOn, lineOf });
+    const over = run.start(requests, { goOn, lineOf: linesOf() });
     begun();
     after(await over);
   };
@@ -136,7 +136,10 @@ export default function View({ parameters }) {
   const requestsHere = () => (view.current ? withText(selectedRequests(state())) : []);
   const guarded = useGuardedRun(run, catalog, {
     goOn,
-    lineOf: (at) => state().doc.lineAt(Math.min(at, state().doc.length)).number,
+    linesOf: () => {
+      const { doc } = state(); // of now: another text may be open when the line is asked for
+      return (at) => doc.lineAt(Math.min(at, doc.length)).number;
+    },
     begun: () => { if (stacked()) requestAnimationFrame(() => answers.current?.scrollIntoView({ block: "start" })); },
     after: (entries) => {
       if (!entries.some(({ request, answer }) => answer.ok && changesCluster(request))) return;
@@ -157,13 +160,13 @@ export default function View({ parameters }) {
     <section class="console-requests" aria-label="Requests of the open text">
       <${DocumentTools} documents=${documents} requestsHere=${requestsHere} onRename=${() => setRenaming(true)} />
       <${RunBar} run=${run} count=${count} goOn=${goOn} setGoOn=${setGoOn} requestsHere=${requestsHere} target=${curlTarget()}
-        onRun=${() => guarded.start(requestsHere())} onRunAll=${() => guarded.start(withText(parsedOf(state()).requests))} />
+        onRun=${() => guarded.start(requestsHere())} onRunAll=${() => { if (view.current) guarded.start(withText(parsedOf(state()).requests)); }} />
       ${error && text === undefined && html`<${Failure} title=${`${open.name} cannot be read`} error=${error} />`}
       ${text === undefined
         ? html`<div class=${`console-editor ${error ? "" : "skeleton"}`}></div>`
         : html`<${Editor} key=${id} id=${id} text=${text} label=${`Requests of ${open.name}. Escape, then Tab leaves the editor.`} view=${view} catalog=${() => catalog.current}
             onRun=${(requests) => { if (!run.running) guarded.start(withText(requests)); }} onChange=${documents.change}
-            onProblems=${(list) => { setProblems(list); setCount(parsedOf(state()).requests.length); }} />`}
+            onProblems=${(list, requests) => { setProblems(list); setCount(requests); }} />`}
       <${Problems} problems=${problems} onGo=${goTo} />
     </section>
     <section class="console-answers" aria-label="Answers" ref=${answers}>
