@@ -32,6 +32,9 @@ export function errorOf(status, path, text) {
   return new RequestError({ status, path, type: error?.type ?? "", reason });
 }
 
+/** True if a browser would leave steps of the path out: "." and ".." are none of its names, however they are written. */
+const hasSteps = (path) => path.split("?")[0].split("/").some((part) => /^(\.|%2e){1,2}$/i.test(part));
+
 /**
  * Sends a request and reads a JSON answer.
  * options: method, body (sent as JSON; a string as it is), contentType, signal, timeout (ms, default 60,000),
@@ -39,6 +42,7 @@ export function errorOf(status, path, text) {
  * Gives {data, milliseconds}: from sending to the last byte. Throws RequestError; an AbortError if `signal` aborts.
  */
 export async function request(path, { method = "GET", body, contentType = "application/json", signal, timeout = 60000, trial } = {}) {
+  if (hasSteps(path)) throw new RequestError({ status: 400, path, reason: 'nothing can have the name "." or ".."' });
   const headers = { Accept: "application/json", ...credentialHeaders(path, trial) };
   if (body !== undefined) headers["Content-Type"] = contentType;
   const limit = AbortSignal.timeout(timeout);
