@@ -12,7 +12,6 @@ from conftest import BIN, DEMO, call, run
 from page_fixtures import PHONE, settled, wait_for_pictures
 
 INDEX = {"clip": "clip-images", "jina-clip": "jina-images"}
-RUN = "page tests"
 
 
 def embeddings(site, model, inputs, input_type):
@@ -30,18 +29,6 @@ def cell_texts(page):
 
 
 # ---- quality
-
-
-@pytest.fixture(scope="session")
-def report(site):
-    """What sightline-eval saved of two models: the documents, by (direction, set, model)."""
-    done = run([BIN / "sightline-eval", DEMO / "attributes.csv", "--sets", DEMO / "eval/sets.json", "--server", site.url, "--model", "clip", "--model", "jina-clip",
-                "--env-file", "/dev/null", "--save", RUN, "--elasticsearch", site.elasticsearch], site.server.environment())
-    assert done.returncode == 0, done.stdout + done.stderr
-    status, body = site.es("POST", "/sightline-evaluations/_search", {"size": 200, "query": {"term": {"run": RUN}}})
-    assert status == 200, body
-    yield {(one["_source"]["direction"], one["_source"]["set"], one["_source"]["model"]): one["_source"] for one in body["hits"]["hits"]}
-    site.es("DELETE", "/sightline-evaluations")
 
 
 def test_measures_are_those_that_were_saved_and_the_best_is_marked(site, report, page, axe):
