@@ -8,8 +8,8 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import expect
 
-from conftest import BIN, DEMO, call, run
-from page_fixtures import PHONE, settled, wait_for_pictures
+from conftest import DEMO, call
+from page_fixtures import PHONE, RUN, settled, wait_for_pictures
 
 INDEX = {"clip": "clip-images", "jina-clip": "jina-images"}
 
