@@ -139,9 +139,12 @@ if [ -n "$once" ]; then
   echo 'scripts/demo.sh without --once keeps it running, to be asked. With your own pictures: README.md, "With your own pictures, on this machine".'
 else
   step "Running"
+  ask=
+  [ "$elasticsearch_port" = 9200 ] || ask="ELASTICSEARCH_URL=$ELASTICSEARCH_URL "
   cat <<TEXT
 Sightline      $SIGHTLINE_URL
-Elasticsearch  $ELASTICSEARCH_URL   ($place; try the requests in es_config/console)
+Elasticsearch  $ELASTICSEARCH_URL   ($place)
+In another terminal: ${ask}scripts/search.sh a red house with a pool; or the searches in es_config/console.
 Press Ctrl-C to stop. The data of this demo goes with it.
 TEXT
   wait "$server"

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Searches pictures in Elasticsearch, by words or by a picture, and prints the hits.
 #
-#   scripts/search.sh [--index NAME] [--endpoint ID] [--size N] [--env-file FILE] WORDS... | PICTURE
+#   scripts/search.sh [--index NAME] [--endpoint ID] [--size N] [--env-file FILE] [--] WORDS... | PICTURE
 #
-#   WORDS, PICTURE   what to look for; one argument that is a file is a picture, everything else are words
+#   WORDS, PICTURE   what to look for; one argument that is a file is a picture, everything else are words; options
+#                    may come after them, and words that begin with a dash after --
 #   --index NAME     where to look: an index of scripts/register_endpoints.sh (default: clip-images)
 #   --endpoint ID    the inference endpoint that embeds the question (default: that of the index's model)
 #   --size N         how many hits (default: 10)
@@ -16,6 +17,7 @@ set -euo pipefail
 
 program=search index=clip-images endpoint= size=10 env_file=
 fail() { printf '%s: %s\n' "$program" "$*" >&2; exit 1; }  # until the file below is read
+looked_for=()
 while [ $# -gt 0 ]; do
   case $1 in
     --index) index=${2:?--index needs a name}; shift ;;
@@ -23,13 +25,19 @@ while [ $# -gt 0 ]; do
     --size) size=${2:?--size needs a number}; shift ;;
     --env-file) env_file=${2:?--env-file needs a file}; shift ;;
     -h|--help) sed -n '2,/^set -/p' "${BASH_SOURCE[0]}" | sed '$d; s/^# \{0,1\}//'; exit 0 ;;
-    --) shift; break ;;
-    -*) fail "unknown option $1 (see --help)" ;;
-    *) break ;;
+    --) shift; looked_for+=("$@"); break ;;
+    -?*) fail "unknown option $1 (see --help); words that begin with a dash come after --" ;;
+    *) looked_for+=("$1") ;;
   esac
   shift
 done
+set -- "${looked_for[@]}"
 [ $# -gt 0 ] || fail "what to look for? Give words, or the file of a picture (see --help)"
+for argument in "$@"; do  # the name of a picture is never meant as words
+  [[ ${argument,,} =~ [^[:space:]]\.(jpe?g|png|webp|gif|bmp|heic)$ ]] || continue
+  [ $# = 1 ] || fail "a picture is searched with by itself: give $argument alone, or words alone"
+  [ -f "$argument" ] || fail "there is no file $argument"
+done
 [[ $size =~ ^[1-9][0-9]{0,3}$ ]] || fail "--size is '$size'; it takes a number from 1 to 9999"
 [[ $index =~ ^[^/?#[:space:]]+$ ]] || fail "--index is '$index', which is no index name"
 needs="read and view_index_metadata on the index, and the cluster privilege monitor_inference"

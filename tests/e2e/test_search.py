@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from conftest import BIN, ROOT, Sightline, run
+from conftest import BIN, DEMO, ROOT, Sightline, run
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +42,10 @@ def test_words_and_pictures_find_hits_and_a_demo_model_is_named(filled, demo_pic
     assert "clip is a demo model: it knows drawings only" in lines[3]
     scores = [float(line.split()[1]) for line in lines[:3]]
     assert scores == sorted(scores, reverse=True)
+    assert search(filled, "a", "red", "house", "--size", "3").stdout == by_words.stdout
+    assert search(filled, "--size", "3", "--", "a", "red", "house").stdout == by_words.stdout
+    dashed = search(filled, "--size", "3", "--", "--size", "3")
+    assert dashed.returncode == 0 and len(dashed.stdout.splitlines()) == 4, dashed.stderr
     by_picture = search(filled, "--index", "jina-images", demo_pictures[2])
     assert by_picture.returncode == 0 and demo_pictures[2].name in by_picture.stdout.splitlines()[0]
 
@@ -61,6 +65,10 @@ def test_a_picture_that_is_too_long_for_a_command_line_is_searched_with(filled, 
     ([], {}, "what to look for?"),
     (["--size", "0", "words"], {}, "--size is '0'"),
     ([ROOT / "README.md"], {}, "not a picture"),
+    (["/no/such/Photo.JPG"], {}, "there is no file /no/such/Photo.JPG"),
+    ([DEMO / "pictures/000001.jpg", "a", "house"], {}, "000001.jpg alone, or words alone"),
+    (["words", "--sise", "3"], {}, "unknown option --sise"),
+    (["words", "--size", "0"], {}, "--size is '0'"),
 ])
 def test_a_search_that_fails_says_why(filled, arguments, variables, says):
     failed = search(filled, *arguments, **variables)
