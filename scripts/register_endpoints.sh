@@ -165,22 +165,34 @@ check_cluster() {
   say "Elasticsearch $version at $elasticsearch calls Sightline itself"
 }
 
-# Waits for a server that was started a moment ago on this machine: a few seconds until it listens, and as long as it loads its
-# models. Its Elasticsearch port opens last. Whatever else is wrong is left for the checks below to name.
+# True if a sightline-server was started here within the last half minute. Its libraries alone can take seconds to load.
+server_is_young() {
+  local stat started uptime
+  read -r uptime _ 2>/dev/null </proc/uptime || return 1
+  for stat in /proc/[0-9]*/stat; do
+    read -r stat 2>/dev/null <"$stat" && [[ $stat = *"(sightline-serve) "* ]] || continue  # names are cut to 15 letters
+    read -ra started <<<"${stat##*) }"
+    [ $((${uptime%.*} - ${started[19]} / $(getconf CLK_TCK))) -ge 30 ] || return 0
+  done
+  return 1
+}
+
+# Waits for a server that was started a moment ago on this machine: until it listens, and as long as it loads its models. Its
+# Elasticsearch port opens last. Whatever else is wrong is left for the checks below to name.
 wait_for_start() {
-  local code told= waited= until=$((SECONDS + 3))
+  local code told= waited= until=$((SECONDS + 2)) at_most=$((SECONDS + 20))
   [[ $sightline_here =~ ^https?://(127\.[0-9.]+|localhost|\[::1\])(:|/|$) ]] || return 0
   while :; do
     code=0; ask sightline_config GET "$sightline_here/health/ready" || code=$?
     if [ "$code" = 0 ] && jq -e 'any(.reasons[]; endswith("is loading"))' <<<"$answer" >/dev/null 2>&1; then
       [ -n "$told" ] || say "Sightline at $sightline_here is loading its models: waiting for it"
-      told=1 until=$((SECONDS + 3))
+      told=1 until=$((SECONDS + 5)) at_most=$((SECONDS + 20))
     else
       [ "$code" = 7 ] || [ -n "$waited" ] || return 0
       code=0; ask elasticsearch_config GET "$elasticsearch" || code=$?
       [ "$code" = 7 ] || return 0
     fi
-    [ "$SECONDS" -lt "$until" ] || return 0
+    [ "$SECONDS" -lt "$until" ] || { [ "$SECONDS" -lt "$at_most" ] && server_is_young; } || return 0
     waited=1; sleep 0.3
   done
 }
