@@ -61,7 +61,7 @@ Value name_value(std::string_view name) {
   return Value(rapidjson::StringRef(name.data(), static_cast<rapidjson::SizeType>(name.size())));
 }
 
-std::string quoted(std::string_view text) {
+std::string bracketed(std::string_view text) {
   return "[" + std::string(text) + "]";
 }
 
@@ -89,7 +89,7 @@ Answer<FieldPath> parse_path(std::string_view path) {
     rest.remove_prefix(dot + 1);
   }
   while (!parsed.names.empty() && parsed.names.back().empty()) parsed.names.pop_back();
-  if (parsed.names.empty()) return illegal_argument("path " + quoted(path) + " is not valid");
+  if (parsed.names.empty()) return illegal_argument("path " + bracketed(path) + " is not valid");
   if (parsed.root == FieldPath::Root::source && std::find(k_metadata_names.begin(), k_metadata_names.end(),
                                                           parsed.names.front()) != k_metadata_names.end()) {
     parsed.root = FieldPath::Root::metadata;
@@ -100,12 +100,13 @@ Answer<FieldPath> parse_path(std::string_view path) {
 Answer<rapidjson::SizeType> list_index(std::string_view name, const Value& list, std::string_view path) {
   const auto index = number_from<int>(name);
   if (!index) {
-    return illegal_argument(quoted(name) + " is not an integer, cannot be used as an index as part of path " +
-                            quoted(path));
+    return illegal_argument(bracketed(name) +
+                            " is not an integer, cannot be used as an index as part of path " +
+                            bracketed(path));
   }
   if (*index < 0 || static_cast<rapidjson::SizeType>(*index) >= list.Size()) {
-    return illegal_argument(quoted(name) + " is out of bounds for array with length [" +
-                            std::to_string(list.Size()) + "] as part of path " + quoted(path));
+    return illegal_argument(bracketed(name) + " is out of bounds for array with length [" +
+                            std::to_string(list.Size()) + "] as part of path " + bracketed(path));
   }
   return static_cast<rapidjson::SizeType>(*index);
 }
@@ -113,16 +114,16 @@ Answer<rapidjson::SizeType> list_index(std::string_view name, const Value& list,
 /// "cannot resolve [x] from object of type [java.lang.String] as part of path [a.x]"
 ElasticError cannot(const char* what, const char* preposition, std::string_view name, const Value& parent,
                     std::string_view path) {
-  std::string reason = std::string("cannot ") + what + " " + quoted(name) + " " + preposition;
+  std::string reason = std::string("cannot ") + what + " " + bracketed(name) + " " + preposition;
   reason += parent.IsNull()
                 ? std::string(preposition) == "from" ? " null" : " null parent"
                 : (std::string(preposition) == "from" ? " object of type [" : " parent object of type [") +
                       std::string(java_class(parent)) + "]";
-  return illegal_argument(reason + " as part of path " + quoted(path));
+  return illegal_argument(reason + " as part of path " + bracketed(path));
 }
 
 ElasticError not_present(std::string_view name, std::string_view path) {
-  return illegal_argument("field " + quoted(name) + " not present as part of path " + quoted(path));
+  return illegal_argument("field " + bracketed(name) + " not present as part of path " + bracketed(path));
 }
 
 Answer<Value*> step(Value& parent, std::string_view name, std::string_view path) {
@@ -290,11 +291,11 @@ Refusal IngestDocument::set(std::string_view path, Value value) {
   if (parsed->root == FieldPath::Root::metadata) {
     at = &metadata_;
     if (!json::is_text(value))
-      return illegal_argument(quoted(names.front()) +
+      return illegal_argument(bracketed(names.front()) +
                               " must be a string, as all metadata that a pipeline sets");
   }
   if (names.size() + depth_of(value) > static_cast<std::size_t>(rest::k_max_json_depth)) {
-    return illegal_argument("what is set at path " + quoted(path.substr(0, k_shown_path)) +
+    return illegal_argument("what is set at path " + bracketed(path.substr(0, k_shown_path)) +
                             " would lie more than [" + std::to_string(rest::k_max_json_depth) +
                             "] objects and lists deep");
   }

@@ -64,8 +64,9 @@ Refusal FieldParser::unknown(const std::string& name) const {
 }
 
 Refusal FieldParser::not_supported(const std::string& name, const rapidjson::Value& value) const {
-  return mapper_error(rest::not_supported("parameter [" + name + "] with value [" + shown(value) + "] on mapper [" +
-                                          field_.path + "] of type [" + to_string(field_.type) + "]")
+  return mapper_error(rest::not_supported("parameter [" + name + "] with value [" + shown(value) +
+                                          "] on mapper [" + field_.path + "] of type [" +
+                                          to_string(field_.type) + "]")
                           .reason);
 }
 

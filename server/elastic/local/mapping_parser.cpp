@@ -22,11 +22,11 @@ std::optional<FieldType> type_named(const std::string& name) {
 /// Is it a type of Elasticsearch 9.2, or of its analysis and mapper plugins, that this store has no fields of?
 bool is_foreign_type(const std::string& name) {
   static const std::set<std::string, std::less<>> foreign = {
-      "aggregate_metric_double", "alias", "annotated_text", "completion", "constant_keyword", "counted_keyword",
-      "date_nanos", "date_range", "double_range", "flattened", "float_range", "geo_point", "geo_shape",
-      "histogram", "icu_collation_keyword", "integer_range", "ip", "ip_range", "join", "long_range",
-      "match_only_text", "murmur3", "nested", "passthrough", "pattern_text", "percolator", "point",
-      "rank_feature", "rank_features", "rank_vectors", "scaled_float", "search_as_you_type", "shape",
+      "aggregate_metric_double", "alias", "annotated_text", "completion", "constant_keyword",
+      "counted_keyword", "date_nanos", "date_range", "double_range", "flattened", "float_range", "geo_point",
+      "geo_shape", "histogram", "icu_collation_keyword", "integer_range", "ip", "ip_range", "join",
+      "long_range", "match_only_text", "murmur3", "nested", "passthrough", "pattern_text", "percolator",
+      "point", "rank_feature", "rank_features", "rank_vectors", "scaled_float", "search_as_you_type", "shape",
       "sparse_vector", "token_count", "unsigned_long", "version", "wildcard"};
   return foreign.contains(name);
 }
@@ -166,7 +166,8 @@ struct MappingParser::Object {
   static Refusal subobjects(Object& object, const std::string&, const rapidjson::Value& value) {
     if (value.IsNull() || shown(value) == "true") return std::nullopt;
     return mapper_error(
-        rest::not_supported("[subobjects] with value [" + shown(value) + "] on object [" + object.path + "]").reason);
+        rest::not_supported("[subobjects] with value [" + shown(value) + "] on object [" + object.path + "]")
+            .reason);
   }
 };
 

@@ -22,24 +22,26 @@ Kinds kind_of(const JsonView& value) {
   return value.is_bool() ? k_flag : k_null;
 }
 
-std::string quoted(std::string_view text) {
+// Not `quoted`: newer standard libraries would take std::quoted for a std::string.
+std::string bracketed(std::string_view text) {
   return "[" + std::string(text) + "]";
 }
 
 ElasticError unknown_key(const MemberTableBase&, const JsonView& key, const JsonView& value) {
   return parsing_exception(
-      value, std::string("Unknown key for a ") + token_name(value) + " in " + quoted(key.text()) + ".");
+      value, std::string("Unknown key for a ") + token_name(value) + " in " + bracketed(key.text()) + ".");
 }
 
 ElasticError unsupported_by_query(const MemberTableBase& table, const JsonView& key, const JsonView&) {
-  return parsing_exception(key, quoted(table.parser()) + " query does not support " + quoted(key.text()));
+  return parsing_exception(key,
+                           bracketed(table.parser()) + " query does not support " + bracketed(key.text()));
 }
 
 /// Scalars of the wrong kind fail where they are read, all else where the parser looks for a name.
 ElasticError wrong_kind_in_query(const MemberTableBase& table, const JsonView& key, const JsonView& value) {
   if (!value.is_scalar()) return unsupported_by_query(table, key, value);
   return content_exception(
-      value, quoted(table.parser()) + " " + quoted(key.text()) + " cannot be a " + token_name(value));
+      value, bracketed(table.parser()) + " " + bracketed(key.text()) + " cannot be a " + token_name(value));
 }
 
 ElasticError wrong_kind_in_leaf(const MemberTableBase& table, const JsonView& key, const JsonView& value) {
@@ -47,16 +49,16 @@ ElasticError wrong_kind_in_leaf(const MemberTableBase& table, const JsonView& ke
   if (wanted == k_scalars) return illegal_argument(std::string("Can't get text on a ") + token_name(value));
   if ((wanted & k_scalars) == k_scalars) return unsupported_by_query(table, key, value);
   return content_exception(
-      value, quoted(table.parser()) + " " + quoted(key.text()) + " cannot be a " + token_name(value));
+      value, bracketed(table.parser()) + " " + bracketed(key.text()) + " cannot be a " + token_name(value));
 }
 
 ElasticError unknown_field(const MemberTableBase& table, const JsonView& key, const JsonView&) {
-  return content_exception(key, quoted(table.parser()) + " unknown field " + quoted(key.text()) +
+  return content_exception(key, bracketed(table.parser()) + " unknown field " + bracketed(key.text()) +
                                     did_you_mean(key.text(), table.names()));
 }
 
 ElasticError wrong_kind_of_field(const MemberTableBase& table, const JsonView& key, const JsonView& value) {
-  return content_exception(value, quoted(table.parser()) + " " + std::string(key.text()) +
+  return content_exception(value, bracketed(table.parser()) + " " + std::string(key.text()) +
                                       " doesn't support values of type: " + token_name(value));
 }
 
@@ -128,7 +130,7 @@ std::size_t MemberTableBase::find(const JsonView& key, const JsonView& value) co
   if (row == nullptr) refuse(dialect_.unknown(*this, key, value));
   if ((row->kinds & kind_of(value)) == 0) refuse(dialect_.wrong_kind(*this, key, value));
   if (row->treatment == Treatment::refused)
-    refuse(not_supported(quoted(parser_) + " parameter " + quoted(row->name), row->note));
+    refuse(not_supported(bracketed(parser_) + " parameter " + bracketed(row->name), row->note));
   return static_cast<std::size_t>(row - members_.data());
 }
 
@@ -139,7 +141,7 @@ void check_number(const JsonView& value, std::string_view name) {
   read_double(value, name);
 }
 void check_not_negative(const JsonView& value, std::string_view name) {
-  if (read_integer(value, name) < 0) refuse(illegal_argument(quoted(name) + " must not be negative"));
+  if (read_integer(value, name) < 0) refuse(illegal_argument(bracketed(name) + " must not be negative"));
 }
 void check_nothing(const JsonView&, std::string_view) {}
 

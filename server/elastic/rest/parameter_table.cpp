@@ -10,15 +10,15 @@
 namespace sightline::elastic::rest {
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string bracketed(std::string_view text) {
   return "[" + std::string(text) + "]";
 }
 
 template <class Number>
 Number number(const char* kind, std::string_view name, const std::string& text) {
   if (const auto value = number_from<Number>(text)) return *value;
-  refuse(not_a_number(std::string("Failed to parse ") + kind + " parameter " + quoted(name) + " with value " +
-                          quoted(shortened(text)),
+  refuse(not_a_number(std::string("Failed to parse ") + kind + " parameter " + bracketed(name) +
+                          " with value " + bracketed(shortened(text)),
                       text));
 }
 
@@ -40,7 +40,7 @@ bool flag(std::string_view name, const std::string& text) {
 
 bool plain_flag(std::string_view name, const std::string& text) {
   if (text.empty())
-    refuse(illegal_argument("Could not convert " + quoted(name) + " to boolean: it has no value"));
+    refuse(illegal_argument("Could not convert " + bracketed(name) + " to boolean: it has no value"));
   return flag(name, text);
 }
 
@@ -56,8 +56,8 @@ float decimal(std::string_view name, const std::string& text) {
   float value = 0;
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (code == std::errc() && end == text.data() + text.size()) return value;
-  refuse(not_a_number("Failed to parse float parameter " + quoted(name) + " with value " +
-                          quoted(shortened(text)),
+  refuse(not_a_number("Failed to parse float parameter " + bracketed(name) + " with value " +
+                          bracketed(shortened(text)),
                       text));
 }
 
@@ -79,8 +79,8 @@ void check_positive(std::string_view name, const std::string& text) {
 }
 void check_time(std::string_view name, const std::string& text) {
   if (read_time(text)) return;
-  refuse(illegal_argument("failed to parse setting " + quoted(name) + " with value " +
-                          quoted(shortened(text)) + " as a time value: unit is missing or unrecognized"));
+  refuse(illegal_argument("failed to parse setting " + bracketed(name) + " with value " +
+                          bracketed(shortened(text)) + " as a time value: unit is missing or unrecognized"));
 }
 std::chrono::milliseconds time(std::string_view name, const std::string& text) {
   check_time(name, text);
@@ -124,7 +124,7 @@ void ParameterTableBase::check(const http::Request& request,
   for (const auto& [name, text] : given) {
     for (const ParameterInfo& parameter : parameters_) {
       if (parameter.name == name && parameter.treatment == Treatment::refused)
-        refuse(not_supported("parameter " + quoted(name), parameter.note));
+        refuse(not_supported("parameter " + bracketed(name), parameter.note));
     }
     for (const Parameter<bool>& common : common_parameters()) {
       if (common.info.name != name) continue;

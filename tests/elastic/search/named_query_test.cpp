@@ -161,7 +161,7 @@ TEST_CASE_FIXTURE(Houses, "explain and profile are refused by name unless they a
     CHECK(search("{\"" + name + "\":false}", "h").status == 200);
     const Answer answer = search("{\"" + name + "\":true}", "h");
     CHECK(answer.status == 400);
-    CHECK(answer.reason().starts_with("[" + name + ": true] is not supported by the embedded store; for this use an "));
+    CHECK(answer.reason().starts_with("[" + name + ": true] is not supported by the embedded store; for "));
   }
 }
 

@@ -37,13 +37,14 @@ TEST_CASE_FIXTURE(Listings, "mistakes in a body are told in Elasticsearch's word
        "either [query_vector_builder] or [query_vector] must be provided"},
       {R"({"query":{"bool":{"must":[{"matchh":{}}]}}})", "x_content_parse_exception",
        "unknown query [matchh] did you mean any of [match, match_all]?"},
-      {R"({"query":{"geo_distance":{"distance":"1km","place":{"lat":1,"lon":2}}}})", "illegal_argument_exception",
-       "[query] parameter [geo_distance] is not supported by the embedded store; it runs match_all, match_none, "
-       "match, multi_match, term, terms, range, exists, ids, prefix, bool, constant_score, dis_max and knn; for this "
-       "use an Elasticsearch cluster, directly or behind --elasticsearch-gateway"},
+      {R"({"query":{"geo_distance":{"distance":"1km","place":{"lat":1,"lon":2}}}})",
+       "illegal_argument_exception",
+       "[query] parameter [geo_distance] is not supported by the embedded store; it runs match_all, "
+       "match_none, match, multi_match, term, terms, range, exists, ids, prefix, bool, constant_score, dis_max "
+       "and knn; for this use an Elasticsearch cluster, directly or behind --elasticsearch-gateway"},
       {R"({"sort":[{"_geo_distance":{"place":{"lat":1,"lon":2}}}]})", "illegal_argument_exception",
-       "sort by [_geo_distance] is not supported by the embedded store; for this use an Elasticsearch cluster, "
-       "directly or behind --elasticsearch-gateway"},
+       "sort by [_geo_distance] is not supported by the embedded store; for this use an Elasticsearch "
+       "cluster, directly or behind --elasticsearch-gateway"},
       {R"({"sort":[{"price":{"ordr":"asc"}}]})", "x_content_parse_exception",
        "[1:20] [field_sort] unknown field [ordr] did you mean [order]?"},
   };

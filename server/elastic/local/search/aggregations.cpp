@@ -425,8 +425,8 @@ void check_aggregations(const std::vector<Aggregation>& aggregations, const Shar
       refuse_shard("Field [" + field->path + "] of type [keyword] is not supported for aggregation [" +
                    name_of(aggregation.kind) + "]");
     }
-    refuse_shard(not_supported("aggregation [" + std::string(name_of(aggregation.kind)) + "] over a field of type [" +
-                               to_string(field->type) + "]")
+    refuse_shard(not_supported("aggregation [" + std::string(name_of(aggregation.kind)) +
+                               "] over a field of type [" + to_string(field->type) + "]")
                      .reason);
   }
 }
