@@ -1,9 +1,11 @@
 // sightline-eval: measures how well models retrieve, side by side.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
+#include <set>
 #include <unistd.h>
 
 #include "base/standard_streams.h"
