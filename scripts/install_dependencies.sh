@@ -70,7 +70,7 @@ if [ -n "$tests" ]; then
   for major in 8 9; do
     venv=.venv-es$major
     if ! cmp -s "tests/e2e/requirements-es$major.txt" "$venv/installed.txt"; then
-      echo "making $venv"
+      echo "making $venv (some minutes)"
       python3 -m venv --clear "$venv"
       "$venv/bin/pip" install -q --disable-pip-version-check -r "tests/e2e/requirements-es$major.txt"
       cp "tests/e2e/requirements-es$major.txt" "$venv/installed.txt"
