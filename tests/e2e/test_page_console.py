@@ -310,6 +310,17 @@ def test_a_link_opens_its_request_in_a_scratch_and_runs_nothing(site, page, watc
     expect(page.get_by_role("link", name=re.compile("Opened request"))).to_have_count(1)
 
 
+def test_the_request_of_a_search_opens_here_and_finds_the_same(site, page):
+    page.goto(site.view("search", "q=a+red+house"))
+    page.get_by_label("Request of CLIP").click()
+    page.get_by_role("link", name="Open in the console").click()
+    expect(editor(page)).to_contain_text("a red house")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(statuses(page)).to_have_text(["200"])
+    assert len(json.loads(answer_text(page))["hits"]["hits"]) >= 4
+
+
 def test_a_large_answer_leaves_the_page_light(site, page):
     open_console(site, page)
     run(page, 'GET clip-images/_search\n{ "size": 400, "fields": ["image_embedding"] }\n', "200")

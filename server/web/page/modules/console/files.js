@@ -7,7 +7,7 @@ import { format } from "../shell/router.js";
 const k_max_import_bytes = 2000000;
 
 function Entry({ chosen, state, title, mark }) {
-  return html`<li><a class="console-file" href=${format("console", state)} aria-current=${chosen ? "page" : undefined}>
+  return html`<li><a class="console-file" href=${format("console", state)} aria-current=${chosen ? "true" : undefined}>
     <span class="cut">${title}</span>${mark && html`<span class="tag">${mark}</span>`}
   </a></li>`;
 }

@@ -21,7 +21,8 @@ async function ask(signal) {
     try {
       return [name, (await elasticsearch(path, { signal })).data];
     } catch (error) {
-      return [name, { error }];
+      // Without a pipeline Elasticsearch answers 404 with {}.
+      return [name, name === "pipelines" && error.status === 404 ? {} : { error }];
     }
   }));
   return Object.fromEntries(answers);
@@ -69,8 +70,8 @@ function Facts({ found, kind }) {
   const kinds = { embedded: "The embedded store of this server", gateway: "A cluster behind this server's gateway" };
   const facts = [
     ["Kind", kinds[kind] ?? kind],
-    ["Cluster", about.cluster_name],
-    ["Version", about.version?.number],
+    ["Cluster", about.cluster_name ?? health.cluster_name],
+    ["Version", about.error ? about.error.message : about.version?.number],
     ["Health", health.error ? health.error.message : html`<${Health} status=${health.status} />`],
     ["Nodes", health.number_of_nodes && number(health.number_of_nodes)],
     ["Licence", license.error ? license.error.message : license.license && `${license.license.type}, ${license.license.status}`],
@@ -124,11 +125,13 @@ function Waiting() {
 /** kind: "embedded" or "gateway". */
 export function ElasticsearchSide({ kind }) {
   const [found, refresh] = useSide();
+  // A user may see some of it and not the rest: each part says why it is not there.
+  const silent = found && found.about.error && found.health.error && found.indices.error;
   return html`<section class="stack" aria-labelledby="status-elasticsearch">
     <div class="row spread"><h2 id="status-elasticsearch">Elasticsearch side</h2><${Button} small icon="refresh" onClick=${refresh}>Refresh<//></div>
     ${!found && html`<${Waiting} />`}
-    ${found?.about.error && html`<${Failure} title="The Elasticsearch side does not answer" error=${found.about.error} />`}
-    ${found && !found.about.error && html`
+    ${found && silent && html`<${Failure} title="The Elasticsearch side does not answer" error=${found.about.error} />`}
+    ${found && !silent && html`
       <${Facts} found=${found} kind=${kind} />
       <div class="status-listings"><${Indices} answer=${found.indices} /><${Pipelines} answer=${found.pipelines} /><${Endpoints} answer=${found.inference} /></div>`}
   </section>`;
