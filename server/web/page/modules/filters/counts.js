@@ -57,14 +57,13 @@ function searchesOf(facets, clauses) {
   return [countingSearch(others, clauses), ...dates.flatMap((date) => ["min", "max"].map((side) => dateSearch(date, clauses, side)))];
 }
 
-/** False for what cannot narrow anything: one value for all, or about as many values as documents. */
+/** False for what cannot narrow anything: one value for all, or so many that those listed are the smaller part. */
 function isUseful(whole, total) {
   if (whole.buckets === undefined) return whole.count > 0 && whole.min < whole.max;
   if (whole.buckets.length === 0) return false;
   if (whole.buckets.length === 1 && whole.others === 0) return whole.buckets[0].count < total;
   if (whole.others === 0) return whole.buckets.some((bucket) => bucket.count > 1) || total <= 12;
-  const shown = whole.buckets.reduce((sum, bucket) => sum + bucket.count, 0);
-  return shown / whole.buckets.length > Math.max(1.5, (shown + whole.others) / 500);
+  return whole.buckets.reduce((sum, bucket) => sum + bucket.count, 0) >= whole.others;
 }
 
 const hasValues = (answer) => (answer.buckets ? answer.buckets.length > 0 : answer.count > 0);
