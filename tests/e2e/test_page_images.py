@@ -504,7 +504,7 @@ def test_add_pictures_to_both_indices(page, shelf, subtle):
         expect(failures).to_have_count(4)
         rows = [row.split("\t") for row in failures.all_inner_texts()]
         assert {(row[0], row[1]) for row in rows} == {(name, index) for name in ("broken.jpg", "notes.jpg") for index in INDICES}
-        assert all("JPEG" in row[2] for row in rows if row[0] == "broken.jpg"), rows
+        assert all(row[2].startswith("input 0: JPEG") for row in rows if row[0] == "broken.jpg"), rows
         assert all("not a picture" in row[2] for row in rows if row[0] == "notes.jpg"), rows
         add_dialog(page).locator(".dialog-body").get_by_role("button", name="Close").click()
         expect(count(page)).to_have_text(f"{PICTURES + 3} pictures")

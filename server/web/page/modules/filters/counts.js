@@ -80,12 +80,14 @@ async function askAll(index, searches, options) {
 }
 
 /**
- * The facets of a collection as the choices stand: [{path, kind, buckets, others} or {path, kind, min, max, count}], with `bounds` of all documents. What is
+ * The facets of a collection as the choices stand: [{path, kind, buckets, others} or {path, kind, min, max, count}], with `bounds` of
+ * all documents. What is
  * chosen in a facet does not narrow its own counts; `clauses` (queries) narrow all. Fields that most documents have come first.
+ * Gives {facets, narrowable: false if the whole index has none}.
  */
 export async function loadFacets(collection, values, clauses, options) {
   const facets = facetFieldsOf(collection);
-  if (facets.length === 0) return [];
+  if (facets.length === 0) return { facets: [], narrowable: false };
   const chosen = facets.filter((facet) => values[facet.path] !== undefined);
   const whole = searchesOf(facets, []);
   const narrowed = searchesOf(facets.filter((facet) => !chosen.includes(facet)), [...clauses, ...filterClauses(values)]);
@@ -98,8 +100,10 @@ export async function loadFacets(collection, values, clauses, options) {
   whole.forEach(({ read }, at) => read(answers[at], all));
   [...narrowed, ...own].forEach(({ read }, at) => read(answers[whole.length + at], now));
   const total = answers[0].hits.total.value;
-  return facets
-    .filter(({ path }) => values[path] !== undefined || (hasValues(now[path]) && isUseful(all[path], total)))
+  const useful = facets.filter(({ path }) => values[path] !== undefined || isUseful(all[path], total));
+  const shown = useful
+    .filter(({ path }) => values[path] !== undefined || hasValues(now[path]))
     .map((facet) => ({ ...facet, ...now[facet.path], bounds: { min: all[facet.path].min, max: all[facet.path].max } }))
     .sort((a, b) => documentsOf(all[b.path]) - documentsOf(all[a.path]));
+  return { facets: shown, narrowable: useful.length > 0 };
 }
