@@ -57,14 +57,13 @@ function searchesOf(facets, clauses) {
   return [countingSearch(others, clauses), ...dates.flatMap((date) => ["min", "max"].map((side) => dateSearch(date, clauses, side)))];
 }
 
-/** False for what cannot narrow anything: one value for all, or about as many values as documents. */
+/** False for what cannot narrow anything: one value for all, or so many that those listed are the smaller part. */
 function isUseful(whole, total) {
   if (whole.buckets === undefined) return whole.count > 0 && whole.min < whole.max;
   if (whole.buckets.length === 0) return false;
   if (whole.buckets.length === 1 && whole.others === 0) return whole.buckets[0].count < total;
   if (whole.others === 0) return whole.buckets.some((bucket) => bucket.count > 1) || total <= 12;
-  const shown = whole.buckets.reduce((sum, bucket) => sum + bucket.count, 0);
-  return shown / whole.buckets.length > Math.max(1.5, (shown + whole.others) / 500);
+  return whole.buckets.reduce((sum, bucket) => sum + bucket.count, 0) >= whole.others;
 }
 
 const hasValues = (answer) => (answer.buckets ? answer.buckets.length > 0 : answer.count > 0);
@@ -81,12 +80,14 @@ async function askAll(index, searches, options) {
 }
 
 /**
- * The facets of a collection as the choices stand: [{path, kind, buckets, others} or {path, kind, min, max, count}], with `bounds` of all documents. What is
+ * The facets of a collection as the choices stand: [{path, kind, buckets, others} or {path, kind, min, max, count}], with `bounds` of
+ * all documents. What is
  * chosen in a facet does not narrow its own counts; `clauses` (queries) narrow all. Fields that most documents have come first.
+ * Gives {facets, narrowable: false if the whole index has none}.
  */
 export async function loadFacets(collection, values, clauses, options) {
   const facets = facetFieldsOf(collection);
-  if (facets.length === 0) return [];
+  if (facets.length === 0) return { facets: [], narrowable: false };
   const chosen = facets.filter((facet) => values[facet.path] !== undefined);
   const whole = searchesOf(facets, []);
   const narrowed = searchesOf(facets.filter((facet) => !chosen.includes(facet)), [...clauses, ...filterClauses(values)]);
@@ -99,8 +100,10 @@ export async function loadFacets(collection, values, clauses, options) {
   whole.forEach(({ read }, at) => read(answers[at], all));
   [...narrowed, ...own].forEach(({ read }, at) => read(answers[whole.length + at], now));
   const total = answers[0].hits.total.value;
-  return facets
-    .filter(({ path }) => values[path] !== undefined || (hasValues(now[path]) && isUseful(all[path], total)))
+  const useful = facets.filter(({ path }) => values[path] !== undefined || isUseful(all[path], total));
+  const shown = useful
+    .filter(({ path }) => values[path] !== undefined || hasValues(now[path]))
     .map((facet) => ({ ...facet, ...now[facet.path], bounds: { min: all[facet.path].min, max: all[facet.path].max } }))
     .sort((a, b) => documentsOf(all[b.path]) - documentsOf(all[a.path]));
+  return { facets: shown, narrowable: useful.length > 0 };
 }

@@ -84,19 +84,19 @@ function Facet({ facet, open, chosen, onChange }) {
   </details>`;
 }
 
-/** {facets, error}: undefined until they are there. Those of the last choices stay until the new ones come. */
+/** {facets, narrowable, error}: undefined until they are there. Those of the last choices stay, stale, until the new ones come. */
 function useFacets(collection, values, clauses, revision) {
   const [state, setState] = useState({});
   const asked = JSON.stringify([collection.id, values, clauses, revision]);
   useEffect(() => {
     const abort = new AbortController();
     loadFacets(collection, values, clauses, { signal: abort.signal }).then(
-      (facets) => setState({ id: collection.id, facets }),
-      (error) => { if (!abort.signal.aborted) setState({ id: collection.id, error }); },
+      (found) => setState({ id: collection.id, asked, ...found }),
+      (error) => { if (!abort.signal.aborted) setState({ id: collection.id, asked, error }); },
     );
     return () => abort.abort();
   }, [asked]);
-  return state.id === collection.id ? state : {};
+  return state.id === collection.id ? { ...state, stale: state.asked !== asked } : {};
 }
 
 /**
@@ -104,15 +104,15 @@ function useFacets(collection, values, clauses, revision) {
  * revision: a number that changes when the index did; chips: false where the choices are shown elsewhere (FacetChips).
  */
 export function Facets({ collection, values, onChange, clauses = [], revision = 0, chips = true }) {
-  const { facets, error } = useFacets(collection, values, clauses, revision);
+  const { facets, narrowable, error, stale } = useFacets(collection, values, clauses, revision);
   const id = useId();
   const change = (field, value) => onChange(withValue(values, field, value));
-  return html`<section class="facets" aria-labelledby=${id}>
+  return html`<section class=${`facets ${stale ? "is-stale" : ""}`} aria-labelledby=${id} aria-busy=${stale || !facets}>
     <h2 class="facets-title" id=${id}>Filters</h2>
     ${chips && html`<${FacetChips} values=${values} onChange=${onChange} />`}
     ${error && html`<${Failure} title="The filters cannot be counted" error=${error} />`}
     ${!facets && !error && [0, 1, 2, 3].map((at) => html`<div class="skeleton facet-skeleton" key=${at}></div>`)}
-    ${facets?.length === 0 && html`<p class="small soft">This index has no fields to filter by. Load attributes with the pictures to get some.</p>`}
+    ${facets?.length === 0 && html`<p class="small soft">${narrowable ? "No document is left to filter." : "This index has no fields to filter by. Load attributes with the pictures to get some."}</p>`}
     ${facets?.map((facet, at) => html`<${Facet} key=${facet.path} facet=${facet} open=${at < k_open || values[facet.path] !== undefined}
       chosen=${values[facet.path]} onChange=${change} />`)}
   </section>`;

@@ -4,7 +4,7 @@ import { Button } from "../parts/button.js";
 import { Failure } from "../parts/message.js";
 import { toast } from "../parts/toasts.js";
 import { useInstallation } from "../shell/installation.js";
-import { isThere, removeDocuments, restoreDocuments } from "./removal.js";
+import { indicesHolding, removeDocuments, restoreDocuments } from "./removal.js";
 
 const k_undo_seconds = 20;
 const listOf = (indices) => (indices.length < 3 ? indices.join(" and ") : `${indices.slice(0, -1).join(", ")} and ${indices.at(-1)}`);
@@ -35,10 +35,7 @@ function useOthers({ index, id }) {
   useEffect(() => {
     const abort = new AbortController();
     const indices = [...new Set(collections.map((one) => one.index))].filter((one) => one !== index);
-    const ask = (other) => isThere({ index: other, id }, { signal: abort.signal }).catch(() => false);
-    Promise.all(indices.map(ask)).then((there) => {
-      if (!abort.signal.aborted) setOthers(indices.filter((_, at) => there[at]));
-    });
+    indicesHolding(id, indices, { signal: abort.signal }).then(setOthers, () => { if (!abort.signal.aborted) setOthers([]); });
     return () => abort.abort();
   }, [index, id]);
   return others;

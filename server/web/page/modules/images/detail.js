@@ -57,16 +57,15 @@ function useArrowKeys(onPrevious, onNext) {
   }, [onPrevious, onNext]);
 }
 
-function Large({ document, name, children }) {
+function Large({ document, name }) {
   const [size, setSize] = useState(undefined);
-  useEffect(() => setSize(undefined), [document.index, document.id]);
   const measure = (event) => {
     const { naturalWidth, naturalHeight } = event.target;
     if (naturalWidth) setSize(`${naturalWidth} × ${naturalHeight} pixels`);
   };
   return html`<figure class="detail-figure" onLoadCapture=${measure}>
-    <${Picture} key=${document.id} document=${document} size=${0} alt=${name} contain eager class="detail-picture" />
-    <figcaption class="row spread"><span class="small soft number">${size ?? " "}</span>${children}</figcaption>
+    <${Picture} document=${document} size=${0} alt=${name} contain eager class="detail-picture" />
+    <figcaption class="small soft number">${size ?? " "}</figcaption>
   </figure>`;
 }
 
@@ -103,7 +102,7 @@ function Body({ document, collection, found, name, hasPicture, onDeleted }) {
   const [deleting, setDeleting] = useState(false);
   useEffect(() => setDeleting(false), [document.index, document.id]);
   return html`<div class="detail">
-      <${Large} document=${document} name=${name} />
+      <${Large} key=${`${document.index}/${document.id}`} document=${document} name=${name} />
       <div class="detail-side">
         ${deleting
           ? html`<${Deletion} document=${document} name=${name} onDeleted=${onDeleted} onCancel=${() => setDeleting(false)} />`

@@ -18,6 +18,8 @@ function exact(value) {
   return value <= -(2 ** 63) ? "-9223372036854775808" : value;
 }
 
+const closePit = (id) => { elasticsearch("_pit", { method: "DELETE", body: { id } }).catch(() => {}); };
+
 /**
  * One list. Members: total (undefined until known), error. `onChange()` is called whenever something arrived.
  * 1. start() asks for the first page and the total. 2. want(first, last) says what is in sight; pages of it are fetched, two at a
@@ -33,6 +35,7 @@ export class Listing {
   #abort = new AbortController();
   #generation = 0;
   #pit = undefined;
+  #opening = undefined;
 
   /** clauses: queries that all hits fulfil; sort: {field, order}. */
   constructor(collection, { clauses, sort }, onChange) {
@@ -96,8 +99,9 @@ export class Listing {
     this.#abort.abort();
     this.#loading.clear();
     this.#cursors.clear();
-    if (this.#pit) elasticsearch("_pit", { method: "DELETE", body: { id: this.#pit } }).catch(() => {});
+    if (this.#pit) closePit(this.#pit);
     this.#pit = undefined;
+    this.#opening = undefined;
   }
 
   #fail(error, generation) {
@@ -148,7 +152,7 @@ export class Listing {
       if (!this.#pit) await this.#openPit();
       return await this.#search(page, { search_after: await this.#cursorOf(page) });
     } catch (error) {
-      if (error.type !== "search_context_missing_exception" && !(error.status === 404 && this.#pit)) throw error;
+      if (error.status !== 404 || !this.#pit) throw error; // it has expired
       this.#pit = undefined;
       this.#cursors.clear();
       await this.#openPit();
@@ -156,10 +160,17 @@ export class Listing {
     }
   }
 
-  async #openPit() {
-    const path = `${encodeURIComponent(this.collection.index)}/_pit?keep_alive=${k_keep_alive}`;
-    const { data } = await elasticsearch(path, { method: "POST", signal: this.#abort.signal });
-    this.#pit = data.id;
+  /** Opens a point in time, once however many pages ask for it. */
+  #openPit() {
+    const open = async () => {
+      const generation = this.#generation;
+      const path = `${encodeURIComponent(this.collection.index)}/_pit?keep_alive=${k_keep_alive}`;
+      const { data } = await elasticsearch(path, { method: "POST", signal: this.#abort.signal });
+      if (generation === this.#generation) this.#pit = data.id;
+      else closePit(data.id);
+    };
+    this.#opening ??= open().finally(() => { this.#opening = undefined; });
+    return this.#opening;
   }
 
   #body(more) {
@@ -182,10 +193,11 @@ export class Listing {
 
   async #search(page, place) {
     const { nameField } = this.collection;
+    const inPit = this.#pit !== undefined; // sort values are those of a point in time, which has one more
     const data = await this.#ask({ size: k_page, seq_no_primary_term: true, _source: nameField ? [nameField] : false, ...place });
     this.total = data.hits.total.value;
     const { hits } = data.hits;
-    if (this.#pit && hits.length === k_page) this.#cursors.set(page + 1, hits.at(-1).sort.map(exact));
+    if (inPit && hits.length === k_page) this.#cursors.set(page + 1, hits.at(-1).sort.map(exact));
     return hits;
   }
 

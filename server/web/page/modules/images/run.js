@@ -22,7 +22,7 @@ export async function beginAdding(what, unread = []) {
     tell();
     if (run.added > 0) announceChange(run.targets.map((one) => one.index));
   }
-  if (run.phase === "finished") toast(summaryOf(run), { seconds: 8 });
+  if (run.phase === "finished" && !document.querySelector(".add-dialog")) toast(summaryOf(run), { seconds: 8 });
 }
 
 /** Forgets a run that has ended; with `unlessFailed` only one that has nothing to report. */

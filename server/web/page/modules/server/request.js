@@ -15,11 +15,20 @@ export class RequestError extends Error {
   get isKeyRefusal() { return this.status === 401 && !this.isClusterRefusal; }
 }
 
+/** What an inference server answered stands at the end of Elasticsearch's sentence about it: it comes first, that behind. */
+function causeFirst(reason) {
+  const [, around, answer] = /^(.*?)\.?\s*Error message: \[(.*)\]\.?$/s.exec(reason) ?? [];
+  if (!answer) return reason;
+  let cause = answer;
+  try { cause = JSON.parse(answer).error.message ?? answer; } catch { /* not JSON, or of another shape: as it is */ }
+  return `${cause} (${around})`;
+}
+
 /** The innermost reason of Elasticsearch's error object; "" if it has none. */
 export function innermostReason(error) {
   let inner = error;
   while (inner?.caused_by?.reason) inner = inner.caused_by;
-  return inner?.reason || error?.root_cause?.[0]?.reason || "";
+  return causeFirst(inner?.reason || error?.root_cause?.[0]?.reason || "");
 }
 
 /** A RequestError of an error answer: Elasticsearch's shape, Sightline's, Cohere's, or a bare text. */
