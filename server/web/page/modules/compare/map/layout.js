@@ -2,7 +2,7 @@
 // wherever the map is moved, so that nothing flickers.
 
 /** The side of a picture at the beginning of a level, in pixels; at its end it is sqrt(2) times as large. */
-export const k_side = 46;
+export const k_side = 38;
 const k_gap = 6;
 
 /** The level of a scale: each is sqrt(2) times as large as the one before. */

@@ -21,7 +21,8 @@ function Card({ point, at, size, points, groups, collection, ranks }) {
   return html`<div class="map-card card" style=${placeOfCard(at, size)} aria-hidden="true">
     <${Picture} key=${points.ids[point]} document=${{ index, id: points.ids[point], field }} size=${320} alt="" eager />
     <p class="cut"><strong>${points.names[point]}</strong></p>
-    ${(group || ranks.has(point)) && html`<p class="small soft cut">${ranks.has(point) && `Rank ${ranks.get(point).rank}${group ? " · " : ""}`}${group && html`<${Mark} group=${group} /> ${groups.values[point] ?? "No value"}`}</p>`}
+    ${ranks.has(point) && html`<p class="small soft">Rank ${ranks.get(point).rank}</p>`}
+    ${group && html`<p class="small soft cut"><${Mark} group=${group} /> ${groups.values[point] ?? "No value"}</p>`}
   </div>`;
 }
 

@@ -20,7 +20,8 @@ function Item({ i, points, groups, collection, ranks, onOpen }) {
   return html`<li><button type="button" class="map-item" onClick=${() => onOpen(points.ids[i])}>
     <${Picture} document=${{ index, id: points.ids[i], field }} size=${160} alt="" />
     <span class="cut">${found && html`<strong>${found.rank}. </strong>`}${points.names[i]}</span>
-    ${(found || group) && html`<span class="small soft cut">${found?.cosine !== undefined && html`<span class="number">cosine ${found.cosine.toFixed(3)}</span>`}${found && group ? " · " : ""}${group && html`<${Mark} group=${group} /> ${groups.values[i] ?? "No value"}`}</span>`}
+    ${found?.cosine !== undefined && html`<span class="small soft number">cosine ${found.cosine.toFixed(3)}</span>`}
+    ${group && html`<span class="small soft cut"><${Mark} group=${group} /> ${groups.values[i] ?? "No value"}</span>`}
   </button></li>`;
 }
 

@@ -54,14 +54,19 @@ function Words({ parameters, name, label, placeholder, live, icon }) {
     setText(event.target.value);
     if (live) put(event.target.value, { replace: true });
   };
-  return html`<form class="field" onSubmit=${(event) => { event.preventDefault(); put(text); }}><label for=${`map-${name}`}>${label}</label>
-    <span class="map-words"><${Icon} name=${icon} /><input class="input" id=${`map-${name}`} type="search" value=${live ? value : text} placeholder=${placeholder} maxlength="512" autocomplete="off" onInput=${input}
-      onSearch=${(event) => event.target.value === "" && put("")} /></span></form>`;
+  const submit = (event) => {
+    event.preventDefault();
+    put(text);
+  };
+  return html`<form class="field" onSubmit=${submit}><label for=${`map-${name}`}>${label}</label>
+    <span class="map-words"><${Icon} name=${icon} /><input class="input" id=${`map-${name}`} type="search" value=${live ? value : text} placeholder=${placeholder}
+      maxlength="512" autocomplete="off" onInput=${input} onSearch=${(event) => event.target.value === "" && put("")} /></span></form>`;
 }
 
 function Legend({ groups }) {
   if (!groups?.field) return null;
-  return html`<ul class="map-legend" aria-label="Legend">${groups.legend.map((group) => html`<li key=${group.title}><${Mark} group=${group} />${group.title}<span class="faint number">${group.count.toLocaleString("en")}</span></li>`)}</ul>`;
+  return html`<ul class="map-legend" aria-label="Legend">${groups.legend.map((group) => html`<li key=${group.title}>
+    <${Mark} group=${group} />${group.title}<span class="faint number">${group.count.toLocaleString("en")}</span></li>`)}</ul>`;
 }
 
 /** The pictures nearest to words: Map of a point's number to {rank, cosine}. */
@@ -78,6 +83,19 @@ function matchesOf({ names }, text) {
   const found = new Set();
   names.forEach((name, i) => { if (name.toLowerCase().includes(wanted)) found.add(i); });
   return found;
+}
+
+const inNumbers = (number) => number.toLocaleString("en");
+
+/** What was looked for, and what was found; "" if nothing was. */
+function saidOf(shown, words, near) {
+  const names = shown.matches && `${inNumbers(shown.matches.size)} names match`;
+  const nearest = words && (near.loading ? "searching" : near.data && `the ${near.data.size} nearest to “${words}” are numbered`);
+  return [names, nearest].filter(Boolean).join(" · ");
+}
+
+function countOf({ ids, total }, { description }) {
+  return `${inNumbers(ids.length)}${total > ids.length ? ` of ${inNumbers(total)}` : ""} pictures · ${description}`;
 }
 
 function Waiting({ collection }) {
@@ -105,11 +123,11 @@ function ModelMap({ collection, parameters, looked, onLook, color, name, words, 
       <${Button} onClick=${() => dispatchEvent(new Event("sightline:map-again"))}>Try again<//><//></section>`;
   }
   if (!points || points.ids.length === 0) {
-    return html`<section class="map-column"><h2>${collection.title}</h2><${Empty} icon="map" title="No pictures to place"><p>The index <code>${collection.index}</code> has no vectors in <code>${collection.field}</code> yet: load pictures with sightline-ingest.</p><//></section>`;
+    return html`<section class="map-column"><h2>${collection.title}</h2><${Empty} icon="map" title="No pictures to place">
+      <p>The index <code>${collection.index}</code> has no vectors in <code>${collection.field}</code> yet: load pictures with sightline-ingest.</p><//></section>`;
   }
-  const said = [shown.matches && `${shown.matches.size.toLocaleString("en")} names match`, words && near.loading && "searching", words && near.data && `the ${near.data.size} nearest to “${words}” are numbered`].filter(Boolean).join(" · ");
   return html`<section class="map-column">
-    <div class="row spread map-title"><h2>${collection.title}</h2><p class="faint small" role="status">${said || `${points.ids.length.toLocaleString("en")}${points.total > points.ids.length ? ` of ${points.total.toLocaleString("en")}` : ""} pictures · ${collection.description}`}</p></div>
+    <div class="row spread map-title"><h2>${collection.title}</h2><p class="faint small" role="status">${saidOf(shown, words, near) || countOf(points, collection)}</p></div>
     ${near.error && html`<${Failure} title="The words cannot be searched for" error=${near.error} />`}
     ${grouped.error && html`<${Failure} title="The values for the colours cannot be read" error=${grouped.error} />`}
     <${MapFrame} collection=${collection} points=${points} groups=${groups} shown=${shown} looked=${looked} onLook=${onLook} onOpen=${open} />

@@ -28,7 +28,8 @@ export class Thumbnails {
   constructor(collection, onReady) {
     this.collection = collection;
     this.onReady = onReady;
-    this.bitmaps = new Map(); // by id, the longest unused first; null: there is no picture
+    this.bitmaps = new Map(); // by id, the longest unused first
+    this.asked = new Set(); // ids that are there, under way, or without a picture
     this.wanted = [];
     this.running = 0;
     this.abort = new AbortController();
@@ -41,20 +42,20 @@ export class Thumbnails {
       this.bitmaps.delete(id);
       this.bitmaps.set(id, bitmap);
     }
-    return bitmap ?? undefined;
+    return bitmap;
   }
 
   /** Fetches these and no others that are not under way yet. */
   want(ids) {
-    this.wanted = ids.filter((id) => !this.bitmaps.has(id));
+    this.wanted = ids.filter((id) => !this.asked.has(id));
     this.#next();
   }
 
   #next() {
     while (this.running < k_at_once && this.wanted.length > 0) {
       const id = this.wanted.shift();
-      if (this.bitmaps.has(id)) continue;
-      this.bitmaps.set(id, null);
+      if (this.asked.has(id)) continue;
+      this.asked.add(id);
       this.running += 1;
       this.#fetch(id).finally(() => {
         this.running -= 1;
@@ -76,8 +77,8 @@ export class Thumbnails {
     this.bitmaps.set(id, bitmap);
     for (const [old, one] of this.bitmaps) {
       if (this.bitmaps.size <= k_most) break;
-      if (!one) continue;
       this.bitmaps.delete(old);
+      this.asked.delete(old);
       one.close();
     }
     this.onReady();
@@ -85,7 +86,7 @@ export class Thumbnails {
 
   close() {
     this.abort.abort();
-    for (const bitmap of this.bitmaps.values()) bitmap?.close();
+    for (const bitmap of this.bitmaps.values()) bitmap.close();
     this.bitmaps.clear();
   }
 }

@@ -40,8 +40,10 @@ function Texts({ texts, parameters }) {
     clearTimeout(timer.current);
     timer.current = setTimeout(() => put(text), k_typing_ms);
   };
+  const rows = Math.min(24, Math.max(10, 2 * lines.length + 1));
   return html`<label class="field"><span>Texts, one a line</span>
-    <textarea class="textarea" rows=${Math.min(24, Math.max(10, 2 * lines.length + 1))} value=${typed} spellcheck="false" placeholder=${"a red house at night\na kitchen with plants"} onInput=${input} onBlur=${(event) => put(event.target.value)}></textarea>
+    <textarea class="textarea" rows=${rows} value=${typed} spellcheck="false" placeholder=${"a red house at night\na kitchen with plants"} onInput=${input}
+      onBlur=${(event) => put(event.target.value)}></textarea>
     ${distinct > k_most_texts && html`<span class="small" role="status">The first ${k_most_texts} are compared.</span>`}</label>`;
 }
 
@@ -108,10 +110,14 @@ function showsOf({ served }) {
   return k_shows.filter(({ name }) => name !== "pairs" || bias !== undefined).map((one) => ({ ...one, disabled: one.name !== "cosine" && !scale }));
 }
 
+/** What is shown of it: cosines where the model has no more. */
+const possible = (shows, show) => (shows.some((one) => one.name === show && !one.disabled) ? show : "cosine");
+
 /** The matrix as lines of tabs, for a spreadsheet. */
 function asLines(texts, pictures, names, values, show) {
   const name = (picture) => names.get(picture.key) ?? picture.key;
-  return [["", ...pictures.map(name)], ...texts.map((text, row) => [text, ...values[row].map((value) => (value === undefined ? "" : inWords(value, show)))])].map((line) => line.join("\t")).join("\n");
+  const lineOf = (text, row) => [text, ...values[row].map((value) => (value === undefined ? "" : inWords(value, show)))];
+  return [["", ...pictures.map(name)], ...texts.map(lineOf)].map((line) => line.join("\t")).join("\n");
 }
 
 function Begin({ collections, parameters, limits, pictures, onChoose }) {
@@ -141,18 +147,21 @@ function Result({ state, source, sources, shows, installation, parameters, pictu
   const [round, setRound] = useState(0);
   const fieldOf = (index) => collections.find((one) => one.index === index)?.pictureField;
   const { loading, error, failed } = useVectors(source, state.texts, state.pictures, fieldOf, round);
-  const names = useAnswer(state.pictures.some((one) => one.document) ? (signal) => namesOf(state.pictures, collections, signal) : undefined, [state.pictures.map((one) => one.key)]).data ?? new Map();
-  const show = shows.some((one) => one.name === state.show && !one.disabled) ? state.show : "cosine";
+  const keys = state.pictures.map((one) => one.key);
+  const stored = state.pictures.some((one) => one.document);
+  const names = useAnswer(stored ? (signal) => namesOf(state.pictures, collections, signal) : undefined, keys).data ?? new Map();
+  const show = possible(shows, state.show);
   const { logit_scale: scale, logit_bias: bias } = source.served ?? {};
   const { cosines, values } = useMemo(() => {
     const known = (kind, keys) => keys.map((key) => knownVector(source, kind, key));
-    const found = cosinesOf(known("text", state.texts), known("picture", state.pictures.map((one) => one.key)));
+    const found = cosinesOf(known("text", state.texts), known("picture", keys));
     return { cosines: found, values: shownValues(found, show, { scale, bias }) };
-  }, [source, state.texts.join("\n"), state.pictures.map((one) => one.key).join("\n"), show, loading]);
+  }, [source, state.texts.join("\n"), keys.join("\n"), show, loading]);
   const says = shows.find((one) => one.name === show).says;
   return html`<div class="stack grow matrix-result" aria-busy=${loading ? "true" : undefined}>
     ${error && html`<${Failure} title=${`${source.title} does not answer`} error=${error}><${Button} onClick=${() => setRound(round + 1)}>Try again<//><//>`}
-    <${Grid} texts=${state.texts} pictures=${state.pictures} cosines=${cosines} values=${values} show=${show} names=${names} errors=${failed} fieldOf=${fieldOf} onRemove=${pictures.remove} />
+    <${Grid} texts=${state.texts} pictures=${state.pictures} cosines=${cosines} values=${values} show=${show} names=${names} errors=${failed}
+      fieldOf=${fieldOf} onRemove=${pictures.remove} />
     <div class="row spread">
       <p class="small soft matrix-legend"><span><${Icon} name="picture" /> best picture for its text</span><span><${Icon} name="text" /> best text for its picture</span>
         ${says && html`<span>${says}${show !== "pairs" ? ` Scale ${scale.toFixed(1)}.` : ""}</span>`}
@@ -175,11 +184,10 @@ export function MatrixTab({ parameters, installation }) {
   const source = sources.find((one) => one.name === parameters.get("model")) ?? sources[0];
   const shows = showsOf(source);
   const searchable = collections.filter((one) => one.searchEndpoint && one.pictureField);
-  const ready = state.texts.length > 0 && state.pictures.length > 0;
   return html`<div class=${`stack matrix-tab ${dropping ? "is-dropping" : ""}`}>
     <div class="row matrix-settings">
       <${ModelChoice} sources=${sources} source=${source} parameters=${parameters} />
-      <${ShowChoice} shows=${shows} show=${shows.some((one) => one.name === state.show && !one.disabled) ? state.show : "cosine"} parameters=${parameters} />
+      <${ShowChoice} shows=${shows} show=${possible(shows, state.show)} parameters=${parameters} />
       <span class="grow"></span>
       ${searchable.length > 0 && html`<${Button} icon="grid" onClick=${() => setChoosing(true)}>Choose pictures<//>`}
       <${PictureInput} many limits=${page.limits} onPicture=${pictures.add}>Your own pictures<//>
@@ -187,10 +195,11 @@ export function MatrixTab({ parameters, installation }) {
     </div>
     <div class="matrix-body">
       <${Texts} texts=${state.texts} parameters=${parameters} />
-      ${ready || state.pictures.length > 0
+      ${state.pictures.length > 0
         ? html`<${Result} state=${state} source=${source} shows=${shows} installation=${installation} parameters=${parameters} pictures=${pictures} />`
         : html`<${Begin} collections=${searchable} parameters=${parameters} limits=${page.limits} pictures=${pictures} onChoose=${() => setChoosing(true)} />`}
     </div>
-    ${choosing && html`<${PictureChoice} collections=${searchable} keys=${state.pictures.map((one) => one.key)} onChange=${(keys) => pictures.set(keys, { replace: true })} onClose=${() => setChoosing(false)} />`}
+    ${choosing && html`<${PictureChoice} collections=${searchable} keys=${state.pictures.map((one) => one.key)}
+      onChange=${(keys) => pictures.set(keys, { replace: true })} onClose=${() => setChoosing(false)} />`}
   </div>`;
 }

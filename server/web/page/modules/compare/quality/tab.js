@@ -103,7 +103,7 @@ function SetResult({ run, task, set, models, titles, installation, parameters })
 
 function Run({ run, runs, documents, installation, parameters }) {
   const models = modelsOf(documents, installation.standard);
-  const titles = models.map(titleOf);
+  const titles = models.map((model) => installation.standard.find((one) => one.model === model || one.served?.id === model)?.title ?? titleOf(model));
   const tasks = byTask(documents, models);
   if (tasks.length === 0) return html`<${Empty} icon="compare" title="This report is empty"><p>No set of it could be measured. Run sightline-eval again.</p><//>`;
   const task = tasks.find((one) => one.name === parameters.get("task")) ?? tasks[0];

@@ -6,6 +6,7 @@ import { Swatch } from "../series.js";
 const percent = (share) => `${(share * 100).toFixed(1)} %`;
 
 function Threshold({ title, series, threshold }) {
+  const score = Number(threshold.score.toFixed(5));
   return html`<li class="card threshold">
     <h4><${Swatch} series=${series} />${title}</h4>
     <p class="threshold-cosine"><strong class="number">${threshold.cosine.toFixed(3)}</strong> cosine</p>
@@ -14,7 +15,7 @@ function Threshold({ title, series, threshold }) {
       <div><dt>Recall</dt><dd class="number">${percent(threshold.recall)}</dd></div>
       <div><dt>F1</dt><dd class="number">${threshold.f1.toFixed(3)}</dd></div>
     </dl>
-    <p class="row"><code>min_score: ${Number(threshold.score.toFixed(5))}</code><${CopyButton} text=${`"min_score": ${Number(threshold.score.toFixed(5))}`} aria-label=${`Copy min_score for ${title}`}>Copy<//></p>
+    <p class="row"><code>min_score: ${score}</code><${CopyButton} text=${`"min_score": ${score}`} aria-label=${`Copy min_score for ${title}`}>Copy<//></p>
   </li>`;
 }
 

@@ -44,8 +44,9 @@ function NamedPicture({ name, place, mark, note }) {
 
 function Query({ one, direction, place }) {
   if (asksWithPicture(direction)) {
+    const like = place.ids.has(one.query) && `${place.collection.index}/${place.ids.get(one.query)}`;
     return html`<div class="worst-query"><${NamedPicture} name=${one.query} place=${place} />
-      ${place.ids.has(one.query) ? html`<a class="cut" href=${format("search", { like: `${place.collection.index}/${place.ids.get(one.query)}` })} title="Search for pictures like this">${one.query}</a>` : html`<span class="cut">${one.query}</span>`}</div>`;
+      ${like ? html`<a class="cut" href=${format("search", { like })} title="Search for pictures like this">${one.query}</a>` : html`<span class="cut">${one.query}</span>`}</div>`;
   }
   return html`<div class="worst-query"><a href=${format("search", { q: one.query })} title="Search for this">${one.query}</a></div>`;
 }
@@ -56,10 +57,12 @@ function Found({ one, direction, place }) {
   const cosine = (hit) => `cosine ${hit.cosine.toFixed(3)}`;
   if (!findsPictures(direction)) {
     return html`<ol class="worst-texts">${shown.map((hit, i) => html`<li key=${i} class=${hit.right ? "is-right" : "is-wrong"}>
-      <${Icon} name=${hit.right ? "check" : "close"} /><span class="visually-hidden">${hit.right ? "right: " : "wrong: "}</span><span class="grow">${hit.name}</span><span class="number faint">${hit.cosine.toFixed(2)}</span></li>`)}</ol>`;
+      <${Icon} name=${hit.right ? "check" : "close"} /><span class="visually-hidden">${hit.right ? "right: " : "wrong: "}</span>
+      <span class="grow">${hit.name}</span><span class="number faint">${hit.cosine.toFixed(2)}</span></li>`)}</ol>`;
   }
   return html`<ol class="worst-pictures">${shown.map((hit, i) => html`<li key=${i}>
-    <${NamedPicture} name=${hit.name} place=${place} mark=${hit.right ? "right" : "wrong"} note=${cosine(hit)} /><span class="number faint" aria-hidden="true">${hit.cosine.toFixed(2)}</span></li>`)}</ol>`;
+    <${NamedPicture} name=${hit.name} place=${place} mark=${hit.right ? "right" : "wrong"} note=${cosine(hit)} />
+    <span class="number faint" aria-hidden="true">${hit.cosine.toFixed(2)}</span></li>`)}</ol>`;
 }
 
 function Expected({ one, direction, place }) {
