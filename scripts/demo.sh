@@ -70,6 +70,7 @@ step "Build";         cmake --preset release >/dev/null; cmake --build --preset 
 folder=$(mktemp -d "${TMPDIR:-/tmp}/sightline-demo.XXXXXX")
 server= cohere= registered= models=clip,jina-clip
 finish() {
+  trap '' INT TERM  # a second one must not keep this from tidying up
   if [ -n "$registered" ]; then
     step "Taking the demo out of $cluster"
     scripts/register_endpoints.sh --models "$models" --remove --with-data --env-file /dev/null || true

@@ -49,21 +49,27 @@ def ok(done):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.fixture(scope="session", params=KINDS)
-def site(request, tmp_path_factory):
-    """The demo pictures behind clip, jina-clip and Cohere (the stand-in); tests must leave its indices as they are."""
-    folder = tmp_path_factory.mktemp("site")
+@contextlib.contextmanager
+def demo_site(kind, folder):
+    """A site with the demo pictures behind clip, jina-clip and Cohere; `cohere` is the stand-in for that."""
     (folder / "secret.key").write_text(secrets.token_hex(32))
     with contextlib.ExitStack() as stack:
         cohere = StandIn(folder / "cohere.log")
         stack.callback(cohere.stop)
-        server = stack.enter_context(running(request.param, folder, ["--cohere", "--cohere-url", cohere.url, "--secret-key-file", folder / "secret.key"]))
+        server = stack.enter_context(running(kind, folder, ["--cohere", "--cohere-url", cohere.url, "--secret-key-file", folder / "secret.key"]))
         server.settings = {"COHERE_API_KEY": COHERE_KEY, "COHERE_URL": cohere.url}
         ok(server.register("--models", "clip,jina-clip,cohere"))
         for index in INDICES:
             ok(server.ingest(DEMO / "pictures", "--index", index, "--attributes", DEMO / "attributes.csv"))
         served = Site(server)
         served.cohere = cohere
+        yield served
+
+
+@pytest.fixture(scope="session", params=KINDS)
+def site(request, tmp_path_factory):
+    """demo_site() with each kind of store behind it; tests must leave its indices as they are."""
+    with demo_site(request.param, tmp_path_factory.mktemp("site")) as served:
         yield served
 
 
@@ -96,19 +102,28 @@ def keyed_site(tmp_path_factory, demo_pictures):
 # ---- the browser
 
 
-@pytest.fixture(scope="session")
-def browser():
-    """One Chromium for all tests. It can reach this machine alone."""
-    from playwright.sync_api import expect, sync_playwright
+@contextlib.contextmanager
+def chromium():
+    """A Chromium that can reach this machine alone."""
+    from playwright.sync_api import sync_playwright
 
-    expect.set_options(timeout=PATIENCE_MS)
     arguments = ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
     if os.geteuid() == 0:
         arguments.append("--no-sandbox")  # which Chromium refuses to root
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield chromium
-        chromium.close()
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """One Chromium for all tests."""
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=PATIENCE_MS)
+    with chromium() as started:
+        yield started
 
 
 # Runs before the page's own scripts. Chromium reports violations on the console, too, but not all of those of workers and frames.

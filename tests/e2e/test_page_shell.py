@@ -2,6 +2,7 @@
 
 import html.parser
 import json
+import posixpath
 import re
 import urllib.error
 import urllib.request
@@ -30,7 +31,7 @@ def link_to(page, name):
 
 def expect_view(page, name):
     """The view is there, is marked in the navigation, and is nothing but itself."""
-    expect(page.locator("nav a[aria-current=page]")).to_have_text(re.compile(VIEWS[name]))
+    expect(page.locator(".shell-nav a[aria-current=page]")).to_have_text(re.compile(VIEWS[name]))
     expect(page).to_have_title(f"{VIEWS[name]} · Sightline")
     expect(page.locator("main").get_by_role("heading").first).to_be_visible()
     expect(page.get_by_text("This view cannot be shown")).to_have_count(0)
@@ -64,6 +65,26 @@ def test_every_file_of_the_page_comes_with_a_policy_that_forbids_inline_code_and
         assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'", path
         assert set(" ".join(policy.values()).split()) <= {"'none'", "'self'", "blob:", "data:"}, path
         assert headers["X-Content-Type-Options"] == "nosniff", path
+
+
+def imports_of(path):
+    """What a module of ours imports before it runs, as paths of URLs."""
+    text = (PAGE / path.removeprefix("/page/")).read_text()
+    names = re.findall(r"""^(?:import|export)\s[^;]*?from\s+"([^"]+)";""", text, flags=re.M)
+    return [posixpath.normpath(posixpath.join(posixpath.dirname(path), name)) for name in names]
+
+
+def test_the_modules_of_the_first_paint_are_asked_for_at_once():
+    """Each module names others: without the list in index.html a browser would learn of them step by step."""
+    needed, found = ["/page/modules/main.js"], set()
+    while needed:
+        module = needed.pop()
+        if module not in found:
+            found.add(module)
+            needed += [] if module.startswith("/page/vendored/") else imports_of(module)
+    preloaded = re.findall(r'rel="modulepreload" href="([^"]+)"', (PAGE / "index.html").read_text())
+    assert len(found) > 15
+    assert sorted(found - {"/page/modules/main.js"}) == sorted(preloaded)
 
 
 class Inline(html.parser.HTMLParser):
@@ -295,7 +316,7 @@ def test_without_a_key_the_server_gives_the_page_and_nothing_else(keyed_site):
 # ---- servers that are missing or gone
 
 
-@pytest.mark.parametrize("name", ["search", "images", "compare", "console"])
+@pytest.mark.parametrize("name", ["search", "images", "console"])
 def test_without_an_elasticsearch_side_the_page_says_how_to_connect_one(bare_site, page, axe, name):
     page.goto(bare_site.view(name))
     expect(page.get_by_role("heading", name="No Elasticsearch is connected")).to_be_visible()

@@ -3,6 +3,9 @@ import { html, useEffect, useRef, useState } from "/page/vendored/preact-htm.js"
 import { credentialHeaders, hasCredentials } from "../server/credentials.js";
 import { errorOf } from "../server/request.js";
 
+/** A name as part of a path. Browsers take "." and ".." as steps: these names then find nothing instead. */
+const part = (name) => (/^\.\.?$/.test(name) ? name.replaceAll(".", "%252E") : encodeURIComponent(name));
+
 /**
  * Where the server gives the picture of a document. size: of the longer side, in pixels; undefined: the file as it
  * was stored. version: the document's "_seq_no-_primary_term" if known, so that browsers may keep it.
@@ -13,7 +16,7 @@ export function pictureUrl({ index, id, field = "image_data", size, version }) {
   if (size) parameters.set("size", size);
   if (version) parameters.set("v", version);
   const query = parameters.toString();
-  return `/pictures/${encodeURIComponent(index)}/${encodeURIComponent(id)}${query ? "?" + query : ""}`;
+  return `/pictures/${part(index)}/${part(id)}${query ? "?" + query : ""}`;
 }
 
 /** The bytes of such a picture, with the user's credentials. Throws RequestError. */

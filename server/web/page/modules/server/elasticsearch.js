@@ -8,9 +8,9 @@ export function elasticsearch(path, options) {
   return request("/elasticsearch/" + path, options);
 }
 
-/** POST INDEX/_search. Gives {data, milliseconds}. */
-export function search(index, body, options = {}) {
-  return elasticsearch(`${part(index)}/_search`, { ...options, method: "POST", body });
+/** POST INDEX/_search. Gives {data, milliseconds}. optional: an index that is not there has no hits, instead of being an error. */
+export function search(index, body, { optional, ...options } = {}) {
+  return elasticsearch(`${part(index)}/_search${optional ? "?ignore_unavailable=true" : ""}`, { ...options, method: "POST", body });
 }
 
 /** POST _bulk; `lines` are objects, one a line. */

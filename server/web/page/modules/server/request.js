@@ -32,6 +32,9 @@ export function errorOf(status, path, text) {
   return new RequestError({ status, path, type: error?.type ?? "", reason });
 }
 
+/** True if a browser would leave steps of the path out: "." and ".." are none of its names, however they are written. */
+const hasSteps = (path) => path.split("?")[0].split("/").some((part) => /^(\.|%2e){1,2}$/i.test(part));
+
 /**
  * Sends a request and gives the answer as it is, whatever its status: {status, ok, contentType, warning, text, bytes,
  * milliseconds}; milliseconds from sending to the last byte. Options as request() has them, and `accept`.
@@ -39,6 +42,7 @@ export function errorOf(status, path, text) {
  */
 export async function exchange(path, options = {}) {
   const { method = "GET", body, contentType = "application/json", accept = "application/json", signal, timeout = 60000, trial } = options;
+  if (hasSteps(path)) throw new RequestError({ status: 400, path, reason: 'nothing can have the name "." or ".."' });
   const headers = { Accept: accept, ...credentialHeaders(path, trial) };
   if (body !== undefined) headers["Content-Type"] = contentType;
   const limit = AbortSignal.timeout(timeout);

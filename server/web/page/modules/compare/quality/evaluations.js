@@ -14,13 +14,8 @@ export const k_tasks = [
 ];
 
 async function documents(body, signal) {
-  try {
-    const { data } = await search(k_index, { size: k_page, ...body }, { signal });
-    return data.hits.hits.map((hit) => hit._source);
-  } catch (error) {
-    if (error.status === 404) return []; // nothing was saved yet
-    throw error;
-  }
+  const { data } = await search(k_index, { size: k_page, ...body }, { signal, optional: true }); // none until one is saved
+  return data.hits.hits.map((hit) => hit._source);
 }
 
 /** The runs, newest first: [{name, date, table}]. */
