@@ -230,6 +230,7 @@ ModelDescription described(const rapidjson::Value& entry, const std::string& nam
     const auto found = entry.FindMember(key);
     return found != entry.MemberEnd() && found->value.IsString() ? found->value.GetString() : "";
   };
+  model.fingerprint = text_of("fingerprint");
   const auto demo = entry.FindMember("demo");
   if (demo != entry.MemberEnd() && demo->value.IsTrue())
     model.remark = "a demo model: it knows drawings only";

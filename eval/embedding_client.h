@@ -19,6 +19,7 @@ namespace sightline::eval {
 /// What is known of a model, as the server says it.
 struct ModelDescription {
   std::string name;
+  std::string fingerprint;  ///< of its files and precision, as the server says it; empty: not said
   bool reads_text = true, reads_pictures = true;
   /// Lines for a reader: "architecture: clip".
   std::vector<std::string> details;

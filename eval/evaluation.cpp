@@ -65,6 +65,9 @@ QueryOutcome rank(std::uint32_t number, Field field) {
     outcome.best.push_back({hit.candidate, hit.score, field.right[hit.candidate]});
     outcome.ranking.right.push_back(field.right[hit.candidate]);
   }
+  for (std::uint32_t candidate = 0; candidate < field.right.size() && outcome.expected.size() < k_depth; ++candidate) {
+    if (field.right[candidate]) outcome.expected.push_back(candidate);
+  }
   return outcome;
 }
 
@@ -105,6 +108,7 @@ RetrievalResult evaluate(const Task& task, const Dataset& data, const Embedded& 
     } else if (field.right_total == field.scored.size()) {
       ++result.without_wrong;
     } else {
+      for (const Scored& scored : field.scored) result.pairs.add(scored.score, field.right[scored.candidate]);
       result.outcomes.push_back(rank(number, std::move(field)));
     }
   }

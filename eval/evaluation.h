@@ -10,6 +10,7 @@
 
 #include "eval/metrics.h"
 #include "eval/task.h"
+#include "eval/threshold.h"
 
 namespace sightline::eval {
 
@@ -41,6 +42,7 @@ struct QueryOutcome {
   std::size_t candidates = 0;  ///< right and wrong together
   Ranking ranking;
   std::vector<Hit> best;  ///< the best k_depth
+  std::vector<std::uint32_t> expected;  ///< right candidates, the first k_depth by number
 };
 
 /// A measure's name and what a ranking is worth by it.
@@ -58,6 +60,7 @@ struct RetrievalResult {
   std::size_t without_right = 0;       ///< queries without a right candidate, which measure nothing
   std::size_t without_wrong = 0;       ///< and without a wrong one
   double mean_right = 0, mean_candidates = 0;
+  JudgedPairs pairs;  ///< of the queries measured, each with all its candidates
 };
 RetrievalResult evaluate(const Task& task, const Dataset& data, const Embedded& embedded,
                          const Usable& usable);

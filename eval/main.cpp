@@ -1,14 +1,18 @@
 // sightline-eval: measures how well models retrieve, side by side.
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
+#include <set>
 #include <unistd.h>
 
 #include "base/standard_streams.h"
 #include "base/env_file.h"
 #include "eval/report.h"
+#include "eval/saved_evaluation.h"
 #include "ingest/picture_files.h"
 
 namespace {
@@ -59,7 +63,8 @@ class ProgressLine {
 };
 
 struct Options {
-  std::string table, pictures, sets, server, json, html, env_file = ".env", ca_file;
+  std::string table, pictures, sets, server, json, html, env_file = ".env", ca_file, elasticsearch, save_as;
+  bool save = false;
   std::vector<std::string> models;
   EmbeddingClient::Options client;
   std::uint64_t max_picture_bytes = 20u << 20;
@@ -198,6 +203,28 @@ void measure(Evaluation& evaluation, const std::vector<Embedded>& embedded, cons
   }
 }
 
+/// "2026-11-28T22:10:05Z"
+std::string date_now() {
+  const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
+/// The cluster that the report is saved in, with the index for it.
+Result<std::unique_ptr<ingest::Cluster>> open_cluster(const Options& options) {
+  auto settings = ingest::ClusterSettings::read(options.env_file);
+  if (!settings.ok()) return settings.error();
+  if (!options.elasticsearch.empty()) settings->url = options.elasticsearch;
+  auto cluster = ingest::Cluster::connect(*settings);
+  if (!cluster.ok()) return cluster;
+  if (const Status prepared = prepare_evaluations_index(**cluster); !prepared.ok())
+    return Error{prepared.error().code, "the report cannot be saved: " + prepared.error().message};
+  return cluster;
+}
+
 bool write_file(const std::string& name, const std::string& content) {
   std::ofstream out(name, std::ios::binary);
   out << content;
@@ -233,6 +260,15 @@ void declare(CLI::App& app, Options& options) {
                  "URL of sightline-server (default: SIGHTLINE_URL, else http://127.0.0.1:8080)");
   app.add_option("--json", options.json, "File for all results, query by query");
   app.add_option("--html", options.html, "File for a report with the worst and best queries");
+  CLI::Option* const save =
+      app.add_option("--save", options.save_as,
+                     "Save the report in Elasticsearch, in the index sightline-evaluations, under this name (default: "
+                     "the table's). A report of that name is replaced")
+          ->expected(0, 1)
+          ->type_name("[NAME]");
+  app.add_option("--elasticsearch", options.elasticsearch,
+                 "URL of the cluster for --save (default: from the settings, else http://127.0.0.1:9200)")
+      ->needs(save);
   app.add_option("--examples", options.page.examples, "Worst, and best, queries shown of each set and model")
       ->capture_default_str();
   app.add_option("--embed-bytes", options.page.max_embedded_bytes,
@@ -266,16 +302,25 @@ int run(int argc, char** argv) {
       "Measures how well models find pictures by text, texts by picture, texts by text and pictures by "
       "picture:\n"
       "recall, precision, MRR, nDCG, zero-shot accuracy; one column a model, all on the same pictures.\n"
-      "Settings from the environment or .env: SIGHTLINE_URL, SIGHTLINE_API_KEY.\n"
-      "Exit codes: 0 all measured; 1 some inputs failed (they are named); 2 wrong usage; 3 no server, or no "
-      "such "
-      "model; 130 interrupted.");
+      "Settings from the environment or .env: SIGHTLINE_URL, SIGHTLINE_API_KEY; for --save ELASTICSEARCH_URL,\n"
+      "ELASTICSEARCH_API_KEY (else ES_LOCAL_URL, ES_LOCAL_API_KEY), ELASTICSEARCH_USER and "
+      "ELASTICSEARCH_PASSWORD,\n"
+      "ELASTICSEARCH_CA_FILE.\n"
+      "Exit codes: 0 all measured; 1 some inputs failed (they are named); 2 wrong usage; 3 no server, no such "
+      "model,\n"
+      "or the report could not be saved; 130 interrupted.");
   declare(app, options);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? k_all_measured : k_bad_usage;
   }
+  options.save = app.count("--save") > 0;
+  if (options.save && options.save_as.empty())
+    options.save_as = std::filesystem::path(options.table).stem().string();
+  if (options.save_as.size() > k_longest_run_name)
+    return refuse(k_bad_usage, "--save: the name has " + std::to_string(options.save_as.size()) +
+                                   " bytes; give one of at most " + std::to_string(k_longest_run_name));
   const auto settings = read_env_file(options.env_file);
   if (!settings.ok()) return refuse(k_bad_usage, settings.error().message);
   options.client.url = options.server.empty() ? setting(*settings, "SIGHTLINE_URL") : options.server;
@@ -304,6 +349,13 @@ int run(int argc, char** argv) {
     evaluation.models.push_back({std::move(*model), 0, 0, {}, {}, {}});
   }
 
+  std::unique_ptr<ingest::Cluster> cluster;
+  if (options.save) {  // before hours of embedding, not after
+    auto opened = open_cluster(options);
+    if (!opened.ok()) return refuse(k_no_server, opened.error().message);
+    cluster = std::move(*opened);
+  }
+
   const auto on_signal = [](int) {
     if (stop.exchange(true)) _exit(k_interrupted);  // asked twice: do not wait for what is in flight
   };
@@ -329,6 +381,12 @@ int run(int argc, char** argv) {
     options.page.folder = std::filesystem::absolute(options.html).parent_path();
     if (!write_file(options.html, html_text(evaluation, options.page)))
       return refuse(k_bad_usage, "cannot write " + options.html + " (--html)");
+  }
+  if (cluster) {
+    const SavedRun saved{options.save_as, date_now(), options.sets};
+    if (const Status done = save_evaluation(*cluster, evaluation, saved); !done.ok())
+      return refuse(k_no_server, "the report was not saved: " + done.error().message);
+    std::cout << "\nsaved as " << saved.name << " in " << k_evaluations_index << "\n";
   }
   return failed == 0 ? k_all_measured : k_some_failed;
 }

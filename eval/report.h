@@ -38,6 +38,17 @@ struct Evaluation {
   std::size_t left_out_pictures = 0, left_out_texts = 0;  ///< because some model failed at them
 };
 
+/// A direction's threshold for one model.
+struct DirectionThreshold {
+  Direction direction = Direction::text_to_image;
+  JudgedPairs pairs;
+  std::optional<Threshold> best;  ///< nullopt: too few pairs
+};
+/// For each direction that was measured, in the order of `Direction`: the threshold over all its sets whose wrong
+/// answers are all wrong ones; those of hard or easy negatives would move it. A pair that several sets judge counts
+/// once a set.
+std::vector<DirectionThreshold> direction_thresholds(const Evaluation& evaluation, const ModelRun& model);
+
 /// A table: a line a measure, a column a model.
 std::string table_text(const Evaluation& evaluation);
 
@@ -54,6 +65,12 @@ std::string html_text(const Evaluation& evaluation, const HtmlOptions& options);
 
 /// Worst first: by nDCG@10, then by the first right answer's rank, then by number. `outcomes` stays in order.
 std::vector<const QueryOutcome*> worst_first(const std::vector<QueryOutcome>& outcomes);
+
+/// How many of them reports for programs list for each set and model.
+inline constexpr std::size_t k_listed_worst = 10;
+
+/// A candidate's name for a reader: the picture's, or the text itself.
+std::string candidate_name(const Evaluation& evaluation, const Task& task, std::uint32_t candidate);
 
 /// The first of them that a model has; null: none has.
 const RetrievalResult* any_result(const Evaluation& evaluation, std::size_t task);

@@ -143,6 +143,13 @@ class Page {
       }
       if (model.truncated > 0) line += " · " + std::to_string(model.truncated) + " texts cut to length";
       body_ += "<p class=\"detail\">" + escaped(line) + "</p>\n";
+      std::string thresholds;
+      for (const DirectionThreshold& threshold : direction_thresholds(evaluation_, model)) {
+        if (threshold.best)
+          thresholds += std::string(thresholds.empty() ? "Thresholds (cosine): " : " · ") +
+                        to_string(threshold.direction) + " " + decimal(threshold.best->cosine, 4);
+      }
+      if (!thresholds.empty()) body_ += "<p class=\"detail\">" + escaped(thresholds) + "</p>\n";
     }
   }
 
@@ -174,10 +181,26 @@ class Page {
         values.push_back(model.retrieval[number] ? model.retrieval[number]->means[m] : -1);
       row(measures()[m].name, values);
     }
+    threshold_rows(number);
     body_ += "</table>\n";
     for (const ModelRun& model : evaluation_.models) {
       if (model.retrieval[number]) examples(task, model, *model.retrieval[number]);
     }
+  }
+
+  /// The similarity from which on an answer is worth showing; no row has a winner.
+  void threshold_rows(std::size_t number) {
+    const auto add = [&](const char* name, double Threshold::*value) {
+      body_ += std::string("<tr><th>") + name + "</th>";
+      for (const ModelRun& model : evaluation_.models) {
+        const auto best = model.retrieval[number] ? model.retrieval[number]->pairs.best() : std::nullopt;
+        body_ += "<td>" + (best ? decimal((*best).*value, 4) : std::string("&ndash;")) + "</td>";
+      }
+      body_ += "</tr>\n";
+    };
+    add("threshold (cosine)", &Threshold::cosine);
+    add("precision there", &Threshold::precision);
+    add("recall there", &Threshold::recall);
   }
 
   void examples(const Task& task, const ModelRun& model, const RetrievalResult& result) {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <rapidjson/prettywriter.h>
 #include <rapidjson/stringbuffer.h>
 
@@ -23,9 +24,26 @@ void member(Writer& writer, const char* name, double number) {
   writer.Double(number);
 }
 
-void write_model(Writer& writer, const ModelRun& model) {
+void write_threshold(Writer& writer, const JudgedPairs& pairs, const std::optional<Threshold>& best) {
+  if (!best) {
+    writer.Null();
+    return;
+  }
+  writer.StartObject();
+  member(writer, "cosine", best->cosine);
+  member(writer, "score", best->score());
+  member(writer, "precision", best->precision);
+  member(writer, "recall", best->recall);
+  member(writer, "f1", best->f1);
+  member(writer, "right_pairs", static_cast<std::size_t>(pairs.right()));
+  member(writer, "wrong_pairs", static_cast<std::size_t>(pairs.wrong()));
+  writer.EndObject();
+}
+
+void write_model(Writer& writer, const Evaluation& evaluation, const ModelRun& model) {
   writer.StartObject();
   member(writer, "name", model.description.name);
+  member(writer, "fingerprint", model.description.fingerprint);
   member(writer, "dims", model.dims);
   member(writer, "texts_cut_to_length", model.truncated);
   writer.Key("details");
@@ -41,13 +59,42 @@ void write_model(Writer& writer, const ModelRun& model) {
     writer.EndObject();
   }
   writer.EndArray();
+  writer.Key("thresholds");
+  writer.StartObject();
+  for (const DirectionThreshold& threshold : direction_thresholds(evaluation, model)) {
+    writer.Key(to_string(threshold.direction));
+    write_threshold(writer, threshold.pairs, threshold.best);
+  }
+  writer.EndObject();
   writer.EndObject();
 }
 
-std::string candidate_name(const Evaluation& evaluation, const Task& task, std::uint32_t candidate) {
-  const std::uint32_t input = task.candidates[candidate].input;
-  return answers_with_text(task.set.direction) ? evaluation.inputs.texts()[input].text
-                                               : evaluation.data.pictures()[input].name;
+void write_names(Writer& writer, const char* key, const std::vector<std::string>& names) {
+  writer.Key(key);
+  writer.StartArray();
+  for (const std::string& name : names) writer.String(name);
+  writer.EndArray();
+}
+
+/// The queries that did worst, with what they found and what they should have found.
+void write_worst(Writer& writer, const Evaluation& evaluation, const Task& task, const RetrievalResult& result) {
+  writer.Key("worst");
+  writer.StartArray();
+  const auto order = worst_first(result.outcomes);
+  for (std::size_t i = 0; i < std::min(k_listed_worst, order.size()); ++i) {
+    std::vector<std::string> found, expected;
+    for (const Hit& hit : order[i]->best) found.push_back(candidate_name(evaluation, task, hit.candidate));
+    for (const std::uint32_t right : order[i]->expected) expected.push_back(candidate_name(evaluation, task, right));
+    writer.StartObject();
+    member(writer, "query", task.queries[order[i]->query].words);
+    member(writer, "nDCG@10", ndcg_at(order[i]->ranking, k_depth));
+    member(writer, "first_right_rank", order[i]->ranking.first_right_rank);
+    member(writer, "right", order[i]->ranking.right_total);
+    write_names(writer, "found", found);
+    write_names(writer, "expected", expected);
+    writer.EndObject();
+  }
+  writer.EndArray();
 }
 
 void write_result(Writer& writer, const Evaluation& evaluation, const Task& task,
@@ -57,6 +104,9 @@ void write_result(Writer& writer, const Evaluation& evaluation, const Task& task
   writer.StartObject();
   for (std::size_t i = 0; i < result.means.size(); ++i) member(writer, measures()[i].name, result.means[i]);
   writer.EndObject();
+  writer.Key("threshold");
+  write_threshold(writer, result.pairs, result.pairs.best());
+  write_worst(writer, evaluation, task, result);
   writer.Key("queries");
   writer.StartArray();
   for (const QueryOutcome& outcome : result.outcomes) {
@@ -159,7 +209,7 @@ std::string json_text(const Evaluation& evaluation) {
   member(writer, "left_out_texts", evaluation.left_out_texts);
   writer.Key("models");
   writer.StartArray();
-  for (const ModelRun& model : evaluation.models) write_model(writer, model);
+  for (const ModelRun& model : evaluation.models) write_model(writer, evaluation, model);
   writer.EndArray();
   writer.Key("sets");
   writer.StartArray();

@@ -54,7 +54,36 @@ std::string set_rows(const Evaluation& evaluation, std::size_t task_number) {
       return result ? decimal(result->means[m], 4) : std::string("-");
     });
   }
+  const auto threshold_rows = [&](const char* name, double Threshold::*value) {
+    text += row(evaluation, name, [&](const ModelRun& model, std::size_t) {
+      const auto best = model.retrieval[task_number] ? model.retrieval[task_number]->pairs.best() : std::nullopt;
+      return best ? decimal((*best).*value, 4) : std::string("-");
+    });
+  };
+  threshold_rows("threshold (cosine)", &Threshold::cosine);
+  threshold_rows("  precision there", &Threshold::precision);
+  threshold_rows("  recall there", &Threshold::recall);
+  threshold_rows("  F1 there", &Threshold::f1);
   return text;
+}
+
+std::string threshold_rows(const Evaluation& evaluation) {
+  std::vector<std::vector<DirectionThreshold>> columns;
+  for (const ModelRun& model : evaluation.models) columns.push_back(direction_thresholds(evaluation, model));
+  std::string text;
+  for (const Direction direction : {Direction::text_to_image, Direction::image_to_text, Direction::text_to_text,
+                                    Direction::image_to_image}) {
+    bool any = false;
+    const std::string line = row(evaluation, to_string(direction), [&](const ModelRun&, std::size_t i) {
+      const auto found = std::find_if(columns[i].begin(), columns[i].end(),
+                                      [&](const DirectionThreshold& t) { return t.direction == direction; });
+      if (found == columns[i].end() || !found->best) return std::string("-");
+      any = true;
+      return decimal(found->best->cosine, 4);
+    });
+    if (any) text += line;
+  }
+  return text.empty() ? text : "\nthresholds (cosine; over all sets whose wrong answers are all wrong ones)\n" + text;
 }
 
 std::string label_rows(const Evaluation& evaluation, std::size_t number) {
@@ -85,6 +114,28 @@ std::string decimal(double number, int decimals) {
   char text[64];
   std::snprintf(text, sizeof text, "%.*f", decimals, number);
   return text;
+}
+
+std::vector<DirectionThreshold> direction_thresholds(const Evaluation& evaluation, const ModelRun& model) {
+  std::vector<DirectionThreshold> thresholds;
+  for (const Direction direction : {Direction::text_to_image, Direction::image_to_text, Direction::text_to_text,
+                                    Direction::image_to_image}) {
+    DirectionThreshold of{direction, {}, {}};
+    for (std::size_t i = 0; i < evaluation.tasks.size(); ++i) {
+      const RetrievalSet& set = evaluation.tasks[i].set;
+      if (set.direction == direction && set.negatives.kind == Negatives::Kind::all && model.retrieval[i])
+        of.pairs.add(model.retrieval[i]->pairs);
+    }
+    of.best = of.pairs.best();
+    if (of.pairs.right() + of.pairs.wrong() > 0) thresholds.push_back(std::move(of));
+  }
+  return thresholds;
+}
+
+std::string candidate_name(const Evaluation& evaluation, const Task& task, std::uint32_t candidate) {
+  const std::uint32_t input = task.candidates[candidate].input;
+  return answers_with_text(task.set.direction) ? evaluation.inputs.texts()[input].text
+                                               : evaluation.data.pictures()[input].name;
 }
 
 bool one_right_each(const RetrievalResult& result) {
@@ -123,6 +174,7 @@ std::string table_text(const Evaluation& evaluation) {
       text += "  " + model.description.name + " is " + model.description.remark + "\n";
   }
   for (std::size_t i = 0; i < evaluation.tasks.size(); ++i) text += set_rows(evaluation, i);
+  text += threshold_rows(evaluation);
   for (std::size_t i = 0; i < evaluation.label_tasks.size(); ++i) text += label_rows(evaluation, i);
   return text;
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -290,10 +292,15 @@ class Attributes::Lines {
 };
 
 Result<Attributes> Attributes::read(const std::filesystem::path& file, const Options& options) {
-  std::ifstream in(file, std::ios::binary);
   std::error_code ignored;
-  if (!in || std::filesystem::is_directory(file, ignored))
-    return Error{ErrorCode::not_found, "cannot read the attributes file " + file.string()};
+  const bool folder = std::filesystem::is_directory(file, ignored);
+  errno = 0;
+  std::ifstream in(file, std::ios::binary);
+  if (!in || folder) {
+    const int why = folder ? EISDIR : errno;
+    return Error{ErrorCode::not_found, "cannot read the attributes file " + file.string() + " (--attributes)" +
+                                           (why == 0 ? "" : std::string(": ") + std::strerror(why))};
+  }
   std::stringstream content;
   content << in.rdbuf();
   const std::string text = content.str(), ending = file.extension().string();

@@ -209,7 +209,11 @@ http::ClientRequest Cluster::request(http::Method method, const std::string& pat
 
 Result<http::Response> Cluster::exchange(http::Method method, const std::string& path, std::string body,
                                          const std::vector<int>& accepted) {
-  auto response = client_->send_and_wait(request(method, path, std::move(body)));
+  return judged(client_->send_and_wait(request(method, path, std::move(body))), path, accepted);
+}
+
+Result<http::Response> Cluster::judged(Result<http::Response> response, const std::string& path,
+                                       const std::vector<int>& accepted) const {
   if (!response.ok()) {
     return Error{response.error().code, "no answer from Elasticsearch at " + settings_.url + ": " +
                                             response.error().message +
@@ -337,6 +341,35 @@ Status Cluster::add_to_mapping(const std::string& index, const std::string& prop
   return response.ok() ? Status() : Status(response.error());
 }
 
+Status Cluster::create_index(const std::string& index, const std::string& body) {
+  const auto response = exchange(http::Method::put, path_of(index, ""), body, {200, 400});
+  if (!response.ok()) return response.error();
+  if (response->status == 200 || response->body.find("resource_already_exists_exception") != std::string::npos)
+    return {};
+  return Error{ErrorCode::invalid_argument,
+               "Elasticsearch does not create index " + index + ": " + reason_of(response->body)};
+}
+
+Result<std::vector<std::string>> Cluster::find_ids(const std::string& index, const std::string& field,
+                                                   const std::string& value) {
+  const std::string path = path_of(index, "/_search");
+  const auto response = exchange(http::Method::post, path,
+                                 R"({"size":10000,"_source":false,"query":{"term":{)" + json::json_string(field) +
+                                     ":" + json::json_string(value) + "}}}");
+  if (!response.ok()) return response.error();
+  rapidjson::Document document;
+  if (json::read_document(response->body, document) || !document.IsObject() || !document.HasMember("hits") ||
+      !document["hits"].IsObject() || !document["hits"].HasMember("hits") || !document["hits"]["hits"].IsArray())
+    return unexpected(path, "has no hits");
+  std::vector<std::string> ids;
+  for (const auto& hit : document["hits"]["hits"].GetArray()) {
+    if (!hit.IsObject() || !hit.HasMember("_id") || !hit["_id"].IsString())
+      return unexpected(path, "has a hit without an _id");
+    ids.emplace_back(hit["_id"].GetString(), hit["_id"].GetStringLength());
+  }
+  return ids;
+}
+
 Status Cluster::refresh(const std::string& index) {
   const auto response = exchange(http::Method::post, path_of(index, "/_refresh"));
   return response.ok() ? Status() : Status(response.error());
@@ -356,12 +389,24 @@ Result<std::uint64_t> Cluster::count(const std::string& index) {
 
 void Cluster::send_bulk(const std::string& index, const std::string& pipeline, std::string body,
                         std::function<void(Result<http::Response>)> answered) {
+  client_->send(bulk_request(index, pipeline, std::move(body)), std::move(answered));
+}
+
+Result<std::vector<BulkOutcome>> Cluster::bulk(const std::string& index, std::string body, std::size_t actions) {
+  const auto response =
+      judged(client_->send_and_wait(bulk_request(index, {}, std::move(body))), path_of(index, "/_bulk"), {200});
+  if (!response.ok()) return response.error();
+  return read_bulk_answer(response->body, actions);
+}
+
+http::ClientRequest Cluster::bulk_request(const std::string& index, const std::string& pipeline,
+                                          std::string body) const {
   std::string path = path_of(index, "/_bulk");
   if (!pipeline.empty()) path += "?pipeline=" + http::percent_encode(pipeline);
   http::ClientRequest bulk = request(http::Method::post, path, std::move(body));
   bulk.headers.set("Content-Type", "application/x-ndjson");
   bulk.timeout = settings_.bulk_timeout;
-  client_->send(std::move(bulk), std::move(answered));
+  return bulk;
 }
 
 }  // namespace sightline::ingest

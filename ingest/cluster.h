@@ -59,17 +59,29 @@ class Cluster {
   /// Adds to it: `properties` is a JSON object.
   Status add_to_mapping(const std::string& index, const std::string& properties);
 
+  /// Makes an index; `body` is a JSON object of settings and mappings. One that is there by now is no error.
+  Status create_index(const std::string& index, const std::string& body);
+  /// The ids of the documents, up to 10,000, whose keyword `field` is `value`, as of the last refresh.
+  Result<std::vector<std::string>> find_ids(const std::string& index, const std::string& field,
+                                            const std::string& value);
+
   Status refresh(const std::string& index);
   Result<std::uint64_t> count(const std::string& index);
 
   /// Sends one bulk body. `answered` runs on the client's thread.
   void send_bulk(const std::string& index, const std::string& pipeline, std::string body,
                  std::function<void(Result<http::Response>)> answered);
+  /// The same, and waits for what became of its `actions`.
+  Result<std::vector<BulkOutcome>> bulk(const std::string& index, std::string body, std::size_t actions);
 
  private:
   Result<std::string> index_written_to(const std::string& alias);
   explicit Cluster(ClusterSettings settings) : settings_(std::move(settings)) {}
   http::ClientRequest request(http::Method method, const std::string& path, std::string body = {}) const;
+  http::ClientRequest bulk_request(const std::string& index, const std::string& pipeline, std::string body) const;
+  /// Turns every status but those of `accepted` into an error with Elasticsearch's own reason.
+  Result<http::Response> judged(Result<http::Response> response, const std::string& path,
+                                const std::vector<int>& accepted) const;
   /// Sends, and turns every status but those of `accepted` into an error with Elasticsearch's own reason.
   Result<http::Response> exchange(http::Method method, const std::string& path, std::string body = {},
                                   const std::vector<int>& accepted = {200});

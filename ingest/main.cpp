@@ -280,6 +280,11 @@ void append(Findings& findings, const Loader& loader) {
   findings.notes.insert(findings.notes.end(), loader.notes().begin(), loader.notes().end());
 }
 
+/// "1 picture", "3 pictures"
+std::string counted(std::size_t number, const std::string& one) {
+  return std::to_string(number) + " " + one + (number == 1 ? "" : "s");
+}
+
 /// Loads what is ready, and says what became of it.
 int load(Cluster& cluster, const Command& command, Preparation ready) {
   const auto on_signal = [](int) {
@@ -287,9 +292,9 @@ int load(Cluster& cluster, const Command& command, Preparation ready) {
   };
   std::signal(SIGINT, on_signal);
   std::signal(SIGTERM, on_signal);
-  std::cout << ready.found.pictures.size() << " pictures";
-  if (command.one_per_row()) std::cout << " for " << ready.plan.items.size() << " rows";
-  if (ready.found.ignored > 0) std::cout << " (" << ready.found.ignored << " other files ignored)";
+  std::cout << counted(ready.found.pictures.size(), "picture");
+  if (command.one_per_row()) std::cout << " for " << counted(ready.plan.items.size(), "row");
+  if (ready.found.ignored > 0) std::cout << " (" << counted(ready.found.ignored, "other file") << " ignored)";
   std::cout << " to " << command.load.index << std::endl;
 
   Progress progress(stderr, command.quiet);
@@ -304,7 +309,7 @@ int load(Cluster& cluster, const Command& command, Preparation ready) {
     std::cerr << "sightline-ingest: cannot write the report " << command.report << " (--report)\n";
   }
   if (const auto count = cluster.count(command.load.index); count.ok()) {
-    std::cout << command.load.index << " holds " << *count << " documents\n";
+    std::cout << command.load.index << " holds " << counted(*count, "document") << "\n";
   }
   if (stop) return refuse(k_interrupted, "interrupted; --resume goes on where this stopped");
   return ready.findings.failures.empty() ? k_all_indexed : k_some_failed;

@@ -2,7 +2,7 @@
 # Sightline's whole job on this machine, with one command: installs what is missing, builds, starts the server with its
 # embedded Elasticsearch-compatible store and the demo models, registers endpoints with the same script that a real cluster
 # uses, ingests the demo pictures through the pipelines, searches by text and by picture with every model, prints the hits, and
-# leaves the page open for you.
+# leaves the page open for you. With the demo pictures on the embedded store it also measures both models and saves the report there.
 #
 #   scripts/demo.sh [--once] [--cohere | --cohere-stand-in] [--elasticsearch URL] [--model NAME=FOLDER] [--pictures FOLDER]
 #                   [--port N] [--elasticsearch-port N]
@@ -136,6 +136,13 @@ checks=(--pictures "$pictures")
 [ -n "$own_pictures" ] || checks+=(--queries demo/queries.json)
 python3 scripts/demo_queries.py --elasticsearch "$ELASTICSEARCH_URL" --models "$models" "${checks[@]}"
 
+if [ -z "$cluster" ] && [ -z "$own_pictures" ]; then
+  step "Quality"
+  build/release/bin/sightline-eval demo/attributes.csv --sets demo/eval/sets.json --model clip --model jina-clip --env-file /dev/null --quiet \
+    --save demo >"$folder/quality"
+  # Of all that it measures: the demo's own queries, and the thresholds.
+  sed -n '1p; /^queries (/,/^$/p; /^thresholds (/,/^$/p; /^saved as/p' "$folder/quality"
+fi
 step "Page"
 # As a browser asks for it.
 page_has() { # PATH TEXT

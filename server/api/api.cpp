@@ -114,6 +114,7 @@ const std::vector<Api::Route>& Api::routes() {
       {Method::get, "/v1/models", list_models},
       {Method::get, "/v1/models/{model}", show_model},
       {Method::get, "/v1/page", nullptr, &Api::page_info},
+      {Method::get, "/v1/projections/{index}", nullptr, &Api::projection},
       {Method::get, "/health/live", nullptr, &Api::live, Access::open},
       {Method::get, "/health/ready", nullptr, &Api::ready, Access::open},
       {Method::get, "/metrics", nullptr, &Api::metrics_text},
@@ -284,6 +285,17 @@ void Api::root(ExchangePtr exchange) {
   response.body = body + "]}";
   response.headers.set("Vary", "Accept");
   exchange->reply(std::move(response));
+}
+
+void Api::projection(ExchangePtr exchange) {
+  auto asked = web::read_projection_request(exchange->wildcards.front(), exchange->request);
+  const auto answered = [exchange](web::Projections::Answer answer) {
+    if (auto* text = std::get_if<std::string>(&answer)) return exchange->reply_json(std::move(*text));
+    const auto& refusal = std::get<web::ReadRefusal>(answer);
+    exchange->fail(refusal.status, refusal.code, refusal.message);
+  };
+  if (auto* refusal = std::get_if<web::ReadRefusal>(&asked)) return answered(std::move(*refusal));
+  projections_.answer(std::get<web::ProjectionRequest>(asked), elastic::caller_of(exchange->request), answered);
 }
 
 void Api::live(ExchangePtr exchange) {

@@ -18,6 +18,7 @@
 #include "server/security/api_keys.h"
 #include "server/security/guess_brake.h"
 #include "server/serving/embedding_service.h"
+#include "server/web/projection/projections.h"
 
 namespace sightline::api {
 
@@ -81,6 +82,7 @@ class Api {
 
   void root(ExchangePtr exchange);
   void page_file(ExchangePtr exchange);
+  void projection(ExchangePtr exchange);
   void page_info(ExchangePtr exchange);
   void picture(ExchangePtr exchange);
   void live(ExchangePtr exchange);
@@ -97,6 +99,7 @@ class Api {
   security::GuessBrake guesses_;
   const Context context_;
   std::atomic<bool> stopping_{false};
+  web::Projections projections_{[this](http::Request request) { return elasticsearch_.ask(std::move(request)); }};
 };
 
 }  // namespace sightline::api

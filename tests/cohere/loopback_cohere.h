@@ -2,6 +2,7 @@
 // a test puts first in line.
 #pragma once
 
+#include <cmath>
 #include <condition_variable>
 #include <deque>
 #include <functional>

@@ -2,6 +2,7 @@
 // prove nothing.
 #include "tests/cohere/stand_in.h"
 
+#include <algorithm>
 #include <cmath>
 #include <doctest/doctest.h>
 

@@ -13,13 +13,14 @@ import urllib.parse
 
 import pytest
 
-from conftest import DEMO, KINDS, InferenceServer, Sightline, StandIn, running
+from conftest import BIN, DEMO, KINDS, InferenceServer, Sightline, StandIn, run, running
 
 # Debian's, and no browser of Playwright's own: scripts/install_dependencies.sh --tests.
 CHROMIUM = os.environ.get("SIGHTLINE_TEST_BROWSER", "/usr/bin/chromium")
 PATIENCE_MS = 20_000
 INDICES = ("clip-images", "jina-images", "embed-images")
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+RUN = "page tests"
 COHERE_KEY = "page-tests-cohere-key-90c1"
 
 
@@ -71,6 +72,18 @@ def site(request, tmp_path_factory):
     """demo_site() with each kind of store behind it; tests must leave its indices as they are."""
     with demo_site(request.param, tmp_path_factory.mktemp("site")) as served:
         yield served
+
+
+@pytest.fixture(scope="session")
+def report(site):
+    """What sightline-eval saved of two models: the documents, by (direction, set, model)."""
+    done = run([BIN / "sightline-eval", DEMO / "attributes.csv", "--sets", DEMO / "eval/sets.json", "--server", site.url, "--model", "clip", "--model", "jina-clip",
+                "--env-file", "/dev/null", "--save", RUN, "--elasticsearch", site.elasticsearch], site.server.environment())
+    assert done.returncode == 0, done.stdout + done.stderr
+    status, body = site.es("POST", "/sightline-evaluations/_search", {"size": 200, "query": {"term": {"run": RUN}}})
+    assert status == 200, body
+    yield {(one["_source"]["direction"], one["_source"]["set"], one["_source"]["model"]): one["_source"] for one in body["hits"]["hits"]}
+    site.es("DELETE", "/sightline-evaluations")
 
 
 @pytest.fixture(scope="session")

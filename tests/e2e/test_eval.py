@@ -140,3 +140,73 @@ def test_exit_codes_tell_what_went_wrong(server, small, tmp_path):
     assert no_model.returncode == 3 and "it lists: clip" in no_model.stderr
     unwritable = evaluate(server, table, "--json", tmp_path / "no/such/folder.json")
     assert unwritable.returncode == 2 and "--json" in unwritable.stderr
+
+
+def test_thresholds_part_right_from_wrong_pairs(server, small, tmp_path):
+    sets = tmp_path / "sets.json"
+    sets.write_text(json.dumps(SETS))
+    done = evaluate(server, small / "table.csv", "--sets", sets, "--json", tmp_path / "all.json", "--html", tmp_path / "all.html")
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "all.json").read_text(encoding="utf-8"))
+    by_set = {one["name"]: one["models"]["clip"] for one in result["sets"]}
+    kinds = by_set["kinds"]["threshold"]
+    assert kinds["right_pairs"] + kinds["wrong_pairs"] == 60 * 59
+    assert kinds["f1"] == pytest.approx(2 / (1 / kinds["precision"] + 1 / kinds["recall"])) and kinds["score"] == pytest.approx((1 + kinds["cosine"]) / 2)
+    # Counted again from the best hits: of no query are more than those above the threshold.
+    captions = by_set["captions"]
+    above = [right for query in captions["queries"] for _, score, right in query["best"] if score >= captions["threshold"]["cosine"]]
+    deep = [query for query in captions["queries"] if query["best"][-1][1] >= captions["threshold"]["cosine"]]
+    assert not deep and captions["threshold"]["precision"] == pytest.approx(sum(above) / len(above))
+    assert captions["threshold"]["recall"] == pytest.approx(sum(above) / 60)
+    assert result["models"][0]["thresholds"]["image-to-image"] == kinds
+    assert f"threshold (cosine) {captions['threshold']['cosine']:15.4f}" in done.stdout
+    assert "threshold (cosine)" in (tmp_path / "all.html").read_text(encoding="utf-8")
+    for query in captions["worst"]:
+        assert query["expected"] and len(query["found"]) == 10 and query["expected"][0].endswith(".jpg")
+    gains = [query["nDCG@10"] for query in captions["worst"]]
+    assert len(gains) == 10 and gains == sorted(gains) and gains[0] == min(query["nDCG@10"] for query in captions["queries"])
+
+
+def saved(server, query):
+    status, body = server.es("POST", "/sightline-evaluations/_search", {"size": 100, "sort": ["set"], "query": query})
+    assert status == 200, body
+    return [hit["_source"] for hit in body["hits"]["hits"]]
+
+
+def test_a_report_is_saved_and_saved_again_under_its_name(server, small, tmp_path):
+    sets = tmp_path / "sets.json"
+    sets.write_text(json.dumps(SETS))
+    done = evaluate(server, small / "table.csv", "--sets", sets, "--json", tmp_path / "all.json", "--save", "first try")
+    assert done.returncode == 0 and "saved as first try in sightline-evaluations" in done.stdout, done.stderr
+    documents = saved(server, {"term": {"run": "first try"}})
+    assert [one["set"] for one in documents] == ["captions", "kind", "kinds", "light", "pictures", "texts"]
+    result = json.loads((tmp_path / "all.json").read_text(encoding="utf-8"))
+    kinds = next(one for one in documents if one["set"] == "kinds")
+    reported = next(one for one in result["sets"] if one["name"] == "kinds")["models"]["clip"]
+    assert kinds["metrics"] == pytest.approx(reported["means"]) and kinds["threshold"] == pytest.approx(reported["threshold"])
+    assert (kinds["model"], kinds["dims"], kinds["direction"], kinds["pictures"]) == ("clip", 128, "image-to-image", 60)
+    assert kinds["model_fingerprint"] == result["models"][0]["fingerprint"] != ""
+    assert [hit["name"] for hit in kinds["worst"][0]["found"]] == reported["worst"][0]["found"]
+    # Another name stands beside it; the same name again takes its place, sets that are gone included.
+    assert evaluate(server, small / "table.csv", "--save").returncode == 0
+    assert {one["set"] for one in saved(server, {"term": {"run": "table"}})} == {"captions find their pictures", "pictures find their captions"}
+    sets.write_text(json.dumps({"sets": SETS["sets"][2:3]}))
+    assert evaluate(server, small / "table.csv", "--sets", sets, "--save", "first try").returncode == 0
+    assert [one["set"] for one in saved(server, {"term": {"run": "first try"}})] == ["kinds"]
+    assert len(saved(server, {"match_all": {}})) == 3
+    status, mapping = server.es("GET", "/sightline-evaluations/_mapping")
+    assert status == 200 and mapping["sightline-evaluations"]["mappings"]["dynamic"] == "strict"
+
+
+def test_what_keeps_a_report_from_being_saved_is_said_before_the_work(server, small):
+    nobody = evaluate(server, small / "table.csv", "--save", "x", "--elasticsearch", "http://127.0.0.1:1")
+    assert nobody.returncode == 3 and "cannot be saved: no answer from Elasticsearch at http://127.0.0.1:1" in nobody.stderr and not nobody.stdout
+    alone = evaluate(server, small / "table.csv", "--elasticsearch", server.elasticsearch)
+    assert alone.returncode == 2 and "--elasticsearch requires --save" in alone.stderr
+    long = evaluate(server, small / "table.csv", "--save", "x" * 300)
+    assert long.returncode == 2 and "300 bytes" in long.stderr
+    server.es("DELETE", "/sightline-evaluations")
+    assert server.es("PUT", "/sightline-evaluations", {"mappings": {"properties": {"run": {"type": "text"}}}})[0] == 200
+    other = evaluate(server, small / "table.csv", "--save", "x")
+    assert other.returncode == 3 and "cannot be changed from type [text] to [keyword]" in other.stderr and not other.stdout
+    server.es("DELETE", "/sightline-evaluations")

@@ -85,3 +85,76 @@ def test_columns_are_found_by_what_the_mapping_and_the_endpoints_say(module):
     fields = module("server/collections.js", """(m) => Object.keys(m.flatFields({ a: { type: "text", fields: { keyword: { type: "keyword" } } }, o: { properties: { b: { type: "long" } } } }))""")
     assert fields == ["a", "a.keyword", "o.b"]
     assert module("server/collections.js", """(m) => m.standardCollections([{ id: 1, model: "clip" }, { id: 2, model: "clip" }, { id: 3 }, { id: 4, model: "x" }]).map((one) => one.id)""") == [1, 4]
+
+
+def test_the_best_is_marked_only_where_it_differs_as_shown(module):
+    best = "compare/quality/measures.js"
+    assert module(best, "(m) => m.bestOf([0.5, 0.7, undefined])") == [False, True, False]
+    assert module(best, "(m) => m.bestOf([0.7, 0.7, 0.1])") == [True, True, False]
+    assert module(best, "(m) => m.bestOf([0.70001, 0.70002])") == [False, False], "both are shown as 0.700"
+    assert module(best, "(m) => m.bestOf([0.7])") == [False]
+
+
+def test_ranks_of_first_right_answers_are_differences_of_hits(module):
+    ranks = module("compare/quality/measures.js", "(m) => m.firstRightRanks({ 'hit@1': 0.5, 'hit@5': 0.75, 'hit@10': 0.875 })")
+    assert ranks == [0.5, 0.25, 0.125, 0.125]
+    assert module("compare/quality/measures.js", "(m) => m.firstRightRanks({ accuracy: 1 }) ?? null") is None
+
+
+def test_a_softmax_leaves_out_what_is_not_known(module):
+    similarity = "compare/matrix/similarity.js"
+    assert module(similarity, "(m) => m.softmax([0, Math.log(3) / 10], 10)") == pytest.approx([0.25, 0.75])
+    assert module(similarity, "(m) => m.softmax([1, undefined, 1], 100).map((one) => one ?? null)") == [0.5, None, 0.5]
+    assert module(similarity, "(m) => m.softmax([-1, 1], 1000)") == [0, 1]
+    by_text = module(similarity, "(m) => m.shownValues([[1, 0], [0, 0]], 'texts', { scale: Math.log(3) })")
+    assert by_text[0] == pytest.approx([0.75, 0.5]) and by_text[1] == pytest.approx([0.25, 0.5])
+    by_picture = module(similarity, "(m) => m.shownValues([[1, 0], [0, 0]], 'pictures', { scale: Math.log(3) })")
+    assert by_picture[0] == pytest.approx([0.75, 0.25]) and by_picture[1] == pytest.approx([0.5, 0.5])
+    assert module(similarity, "(m) => m.shownValues([[0.5]], 'pairs', { scale: 4, bias: -2 })") == [[0.5]]
+
+
+def test_pictures_on_a_map_do_not_overlap_and_come_by_and_by(module):
+    expression = """(m) => {
+      const count = 600, xs = new Float64Array(count), ys = new Float64Array(count);
+      for (let i = 0, seed = 7; i < count; i += 1) { seed = (seed * 48271) % 2147483647; xs[i] = seed / 2147483647 - 0.5; seed = (seed * 48271) % 2147483647; ys[i] = seed / 2147483647 - 0.5; }
+      return [8, 20, 26, 40].map((level) => {
+        const placed = m.placedAt({ xs, ys }, level), room = m.k_side / m.scaleOf(level);
+        let overlaps = 0;
+        for (const a of placed) for (const b of placed) if (a < b && Math.abs(xs[a] - xs[b]) < room && Math.abs(ys[a] - ys[b]) < room) overlaps += 1;
+        return [placed.length, overlaps];
+      });
+    }"""
+    found = module("compare/map/layout.js", expression)
+    assert [overlaps for _, overlaps in found] == [0, 0, 0, 0]
+    counts = [count for count, _ in found]
+    assert counts == sorted(counts) and counts[0] < 10 and counts[-1] == 600
+
+
+def test_zooming_keeps_what_is_under_the_pointer(module):
+    expression = """(m) => {
+      const size = { width: 800, height: 400 }, camera = { x: 3, y: -2, scale: 50 };
+      const nearer = m.zoomed(camera, size, 2.5, 700, 90);
+      const at = (one) => [one.x + (700 - 400) / one.scale, one.y + (90 - 200) / one.scale];
+      return [at(camera), at(nearer), nearer.scale];
+    }"""
+    before, after, scale = module("compare/map/camera.js", expression)
+    assert after == pytest.approx(before) and scale == 125
+
+
+def test_points_with_one_place_or_none_have_a_map(module):
+    shown = module("compare/map/camera.js", """(m) => [[[], []], [[5], [7]], [[1, 1], [0, 4]]].map(([xs, ys]) => {
+      const camera = m.cameraOf(m.boxOf({ xs, ys }), { width: 300, height: 200 });
+      return [camera.x, camera.y, Number.isFinite(camera.scale) && camera.scale > 0];
+    })""")
+    assert shown == [[0, 0, True], [5, 7, True], [1, 2, True]]
+
+
+def test_rare_values_share_a_group(module):
+    grouped = module("compare/map/groups.js", """(m) => {
+      const values = []; for (let i = 0; i < 12; i += 1) for (let n = 0; n < 12 - i; n += 1) values.push("v" + i); values.push(undefined);
+      const { of, legend } = m.groupsOf(values);
+      return [legend.map((one) => [one.title, one.count]), of[0], of[values.length - 1], new Set(legend.map((one) => one.shape)).size];
+    }""")
+    legend, first, last, shapes = grouped
+    assert legend == [["v0", 12], ["v1", 11], ["v2", 10], ["v3", 9], ["v4", 8], ["v5", 7], ["v6", 6], ["v7", 5], ["Other or no value", 11]]
+    assert (first, last, shapes) == (0, 8, 9)

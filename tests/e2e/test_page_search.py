@@ -255,6 +255,22 @@ def test_what_is_probably_wrong_can_be_hidden(site, page):
     expect(column(page, "jina-clip").locator(".hit")).to_have_count(4)
 
 
+def test_thresholds_of_judged_queries_are_the_default(site, report, page):
+    thresholds = {model: document["direction_threshold"]["cosine"] for (direction, _, model), document in report.items() if direction == "text-to-image"}
+    page.goto(site.view("search", f"q={QUERY.replace(' ', '+')}&hide=1&size=20&k=20"))
+    wait_for_columns(page)
+    for model in ("clip", "jina-clip"):
+        status, answer = site.es("POST", f"/{INDEX[model]}/_search", {
+            "knn": {"field": "image_embedding", "k": 20, "num_candidates": 100,
+                    "query_vector_builder": {"text_embedding": {"model_id": f"{model}-search", "model_text": QUERY}}}, "size": 20, "_source": False})
+        assert status == 200
+        good = sum(2 * hit["_score"] - 1 >= thresholds[model] for hit in answer["hits"]["hits"])
+        assert 0 < good < 20, "the query has right and wrong hits among twenty"
+        expect(column(page, model).locator(".hit")).to_have_count(good)
+    page.get_by_role("button", name="Settings").click()
+    expect(page.get_by_text(f"judged queries say {thresholds['clip']:.2f}")).to_be_visible()
+
+
 def test_filters_narrow_every_column(site, page):
     page.goto(site.view("search", "q=a+house&f.color.keyword=blue"))
     wait_for_columns(page)

@@ -96,6 +96,13 @@ TEST_CASE("the JSON holds means and every query with its best hits") {
   CHECK(good["queries"][0]["first_right_rank"].GetInt() == 1);
   CHECK(good["queries"][0]["best"][0][0].GetString() == std::string("a.jpg"));
   CHECK(good["queries"][0]["best"][0][2].GetBool());
+  CHECK(good["threshold"].IsNull());  // three right pairs are too few
+  const auto& worst = json["sets"][0]["models"]["poor"]["worst"];
+  REQUIRE(worst.Size() == 3);
+  CHECK(worst[0]["query"].GetString() == std::string("c"));
+  CHECK(worst[0]["first_right_rank"].GetInt() == 3);
+  CHECK(worst[0]["found"][0].GetString() == std::string("b.jpg"));
+  CHECK(worst[0]["expected"][0].GetString() == std::string("c \"d\".jpg"));
   CHECK(json["zero_shot"][0]["models"]["poor"]["accuracy"].GetDouble() == doctest::Approx(1.0 / 3));
   CHECK(json_text(made) == json_text(evaluation(folder)));
 }

@@ -1,4 +1,5 @@
 // Windows whose bytes were made with Pillow 13 and Hugging Face's CLIPImageProcessor.
+#include <algorithm>
 #include <doctest/doctest.h>
 #include <map>
 #include <sstream>

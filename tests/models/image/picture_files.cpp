@@ -1,5 +1,6 @@
 #include "picture_files.h"
 
+#include <cstdint>
 #include <doctest/doctest.h>
 #include <fstream>
 #include <sstream>

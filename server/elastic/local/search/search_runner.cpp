@@ -447,7 +447,7 @@ class Search {
     const FieldFetcher& fetcher = fetchers_[hit.shard];
     const ShardView& shard = shards_[hit.shard];
     std::optional<StoredDocument> stored;
-    if (body_.source.enabled || fetcher.needs_source(hit.doc) || body_.version || body_.seq_no_primary_term) {
+    if (body_.source.enabled || fetcher.needs_source(hit.doc) || body_.version) {
       auto fetched = shard.index->fetch(shard.memory().number(hit.doc), body_.source.needs_vectors());
       if (!fetched) refuse({500, "exception", fetched.error().message});
       if (!*fetched)
@@ -461,7 +461,7 @@ class Search {
     rest::append_json_string(out, shard.memory().id(hit.doc));
     if (body_.version) out += ",\"_version\":" + std::to_string(stored->version);
     if (body_.seq_no_primary_term)
-      out += ",\"_seq_no\":" + std::to_string(stored->seq_no) + ",\"_primary_term\":1";
+      out += ",\"_seq_no\":" + std::to_string(shard.memory().number(hit.doc)) + ",\"_primary_term\":1";
     out += ",\"_score\":";
     shows_scores() ? append_decimal(out, hit.score) : void(out += "null");
     append_ignored(out, shard.memory().ignored(hit.doc));

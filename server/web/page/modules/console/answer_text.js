@@ -61,7 +61,7 @@ export function AnswerText({ laid, json, label, view }) {
     view.current = made;
     return () => {
       made.destroy();
-      view.current = null;
+      if (view.current === made) view.current = null;
     };
   }, [laid]);
   return html`<div class="answer-text" ref=${host}></div>`;

@@ -74,7 +74,7 @@ function Content({ request, answer }) {
   if (answer.state === "waiting") return html`<p class="answer-note">Not sent yet.</p>`;
   if (answer.state === "skipped") return html`<p class="answer-note">Not sent: an earlier request failed or was stopped.</p>`;
   if (answer.state === "stopped") return html`<p class="answer-note">Stopped. The server may have done it all the same.</p>`;
-  if (answer.state !== "done") return html`<p class="answer-note" role="alert">${answer.reason}</p>`;
+  if (answer.state !== "done") return html`<p class="answer-note">${answer.reason}</p>`;
   if (request.method === "HEAD") return html`<p class="answer-note">${headNote(answer)}</p>`;
   if (answer.text === "") return html`<p class="answer-note">The answer has no body.</p>`;
   return html`<${Body} request=${request} answer=${answer} />`;

@@ -108,13 +108,13 @@ function diagnosticsOf({ problems }, length) {
 
 const withLines = (problems, doc) => problems.map((one) => ({ ...one, line: doc.lineAt(Math.min(one.from, doc.length)).number }));
 
-/** Faults are underlined once the typing pauses; `onProblems` gets them with their lines. */
+/** Faults are underlined once the typing pauses; `onProblems` gets them with their lines, and how many requests there are. */
 function linting(onProblems) {
   let timer;
   const show = (view) => {
     const found = parsedOf(view.state);
     view.dispatch(setDiagnostics(view.state, diagnosticsOf(found, view.state.doc.length)));
-    onProblems(withLines(found.problems, view.state.doc));
+    onProblems(withLines(found.problems, view.state.doc), found.requests.length);
   };
   return EditorView.updateListener.of((update) => {
     if (!update.docChanged) return;
@@ -150,7 +150,7 @@ export function shadowOf(host) {
 }
 
 /**
- * text: shown at first, and again whenever `id` changes. onRun(requests), onChange(text), onProblems(problems with lines).
+ * text: shown at first, and again whenever `id` changes. onRun(requests), onChange(text), onProblems(problems with lines, number of requests).
  * catalog(): what is offered while typing. view: a ref that gets the EditorView.
  */
 export function Editor({ id, text, label, catalog, onRun, onChange, onProblems, view }) {
@@ -162,7 +162,7 @@ export function Editor({ id, text, label, catalog, onRun, onChange, onProblems, 
       label,
       run: (requests) => now.current.onRun(requests),
       change: (value) => now.current.onChange(value),
-      problems: (list) => now.current.onProblems(list),
+      problems: (list, count) => now.current.onProblems(list, count),
       catalog: () => now.current.catalog(),
     };
     const root = shadowOf(host.current);
@@ -171,10 +171,10 @@ export function Editor({ id, text, label, catalog, onRun, onChange, onProblems, 
     const found = parsedOf(state);
     view.current = made;
     made.dispatch(setDiagnostics(state, diagnosticsOf(found, state.doc.length)));
-    now.current.onProblems(withLines(found.problems, state.doc));
+    now.current.onProblems(withLines(found.problems, state.doc), found.requests.length);
     return () => {
       made.destroy();
-      view.current = null;
+      if (view.current === made) view.current = null; // the next one may be there already
     };
   }, [id]);
   return html`<div class="console-editor" ref=${host}></div>`;

@@ -1,5 +1,5 @@
 // How requests and answers are coloured. Colours are those of the page: they follow its theme by themselves.
-import { EditorView, HighlightStyle, StreamLanguage, syntaxHighlighting, tags } from "/page/vendored/codemirror.js";
+import { EditorState, EditorView, HighlightStyle, StreamLanguage, syntaxHighlighting, tags } from "/page/vendored/codemirror.js";
 
 const k_method = /^(?:GET|POST|PUT|DELETE|HEAD|PATCH)(?=[ \t]|$)/i;
 
@@ -93,7 +93,8 @@ const k_look = EditorView.theme({
   ".cm-panels-top": { borderBottom: "1px solid var(--line)" },
   ".cm-panels-bottom": { borderTop: "1px solid var(--line)" },
   ".cm-panel.cm-search": { padding: "8px 32px 8px 10px", fontSize: "13px" },
-  ".cm-panel.cm-search label": { fontSize: "13px" },
+  ".cm-panel.cm-search label": { display: "inline-flex", alignItems: "center", gap: "4px", fontSize: "13px" },
+  ".cm-panel.cm-search input[type=checkbox]": { margin: "0", width: "15px", height: "15px", accentColor: "var(--accent)" },
   ".cm-panel.cm-search [name=close]": { width: "28px", height: "28px", top: "6px", right: "4px", fontSize: "20px", color: "var(--ink)" },
   ".cm-textfield": { backgroundColor: "var(--surface)", color: "var(--ink)", border: "1px solid var(--line-strong)", borderRadius: "4px", padding: "3px 6px", fontSize: "13px" },
   ".cm-button": { backgroundImage: "none", backgroundColor: "var(--surface)", color: "var(--ink)", border: "1px solid var(--line)", borderRadius: "4px", padding: "3px 8px", fontSize: "13px" },
@@ -119,4 +120,9 @@ const k_look = EditorView.theme({
   ".cm-line.request-now": { backgroundColor: "color-mix(in srgb, var(--accent-wash) 60%, transparent)" },
 });
 
-export const look = [k_look, syntaxHighlighting(k_colours)];
+/** What CodeMirror says, as the page says it. */
+const k_phrases = EditorState.phrases.of({
+  next: "Next", previous: "Previous", all: "Select all", "match case": "Match case", regexp: "Expression", "by word": "Whole words", replace: "Replace", "replace all": "Replace all", close: "Close",
+});
+
+export const look = [k_look, k_phrases, syntaxHighlighting(k_colours)];

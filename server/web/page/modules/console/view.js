@@ -3,7 +3,7 @@ import { html, useEffect, useRef, useState } from "/page/vendored/preact-htm.js"
 import { Button } from "../parts/button.js";
 import { CopyButton } from "../parts/copy.js";
 import { Dialog } from "../parts/dialog.js";
-import { Empty, Failure } from "../parts/message.js";
+import { Failure } from "../parts/message.js";
 import { loadStyles } from "../parts/stylesheet.js";
 import { toast } from "../parts/toasts.js";
 import { clusterAuthorization, serverKey } from "../server/credentials.js";
@@ -22,26 +22,26 @@ import { useRun } from "./use_run.js";
 
 await loadStyles("console");
 
+const k_modifier = /Mac|iPhone|iPad/.test(navigator.platform) ? "⌘" : "Ctrl+";
+
 /** What completion offers, and reload(). */
-function useCatalog(enabled) {
+function useCatalog() {
   const catalog = useRef(emptyCatalog);
   const [asked, setAsked] = useState(0);
   useEffect(() => {
-    if (!enabled) return undefined;
     const abort = new AbortController();
     loadCatalog(abort.signal).then((found) => { if (!abort.signal.aborted) catalog.current = found; });
     return () => abort.abort();
-  }, [enabled, asked]);
+  }, [asked]);
   return [catalog, () => setAsked((count) => count + 1)];
 }
 
-/** The address of the Elasticsearch side for a shell, and the header fields to add there. */
-function curlTarget(page) {
-  const own = page?.elasticsearch?.url;
+/** The way to the Elasticsearch side for a shell, and the header fields to add there. */
+function curlTarget() {
   const needs = [];
-  if (!own && serverKey()) needs.push("Sightline-Key: YOUR_KEY");
+  if (serverKey()) needs.push("Sightline-Key: YOUR_KEY");
   if (clusterAuthorization()) needs.push(clusterAuthorization().startsWith("ApiKey") ? "Authorization: ApiKey YOUR_KEY" : "Authorization: Basic YOUR_CREDENTIALS");
-  return { base: own ?? location.origin + "/elasticsearch", needs };
+  return { base: location.origin + "/elasticsearch", needs };
 }
 
 function Rename({ name, onRename, onClose }) {
@@ -79,16 +79,8 @@ function Problems({ problems, onGo }) {
   return html`<p class="console-problems" role="status">
     ${first
       ? html`<button type="button" class="console-problem" onClick=${() => onGo(first)}>Line ${first.line}: ${first.message}${problems.length > 1 ? `, and ${problems.length - 1} more` : ""}</button>`
-      : html`<span class="soft">Escape, then Tab leaves the editor. Ctrl+Space completes, Ctrl+Enter runs.</span>`}
+      : html`<span class="soft">Escape, then Tab leaves the editor. Ctrl+Space completes, ${k_modifier}Enter runs.</span>`}
   </p>`;
-}
-
-function NoElasticsearch() {
-  return html`<${Empty} icon="terminal" title="This server has no Elasticsearch side">
-    <p>The console sends requests to the embedded store, or through the gateway to your cluster. Start the server with one of them:</p>
-    <pre class="code-block">sightline-server --model clip=FOLDER --embedded-elasticsearch</pre>
-    <pre class="code-block">sightline-server --model clip=FOLDER --elasticsearch-gateway https://my-cluster:9200</pre>
-  <//>`;
 }
 
 /** The address that opens these requests; "" if it would be too long, which is said. */
@@ -111,11 +103,13 @@ function RunBar({ run, count, goOn, setGoOn, onRun, onRunAll, requestsHere, targ
 }
 
 /** Runs requests, after asking about deletions: {ask, start(requests), confirm(), cancel()}. */
-function useGuardedRun(run, catalog, { goOn, lineOf, after }) {
+function useGuardedRun(run, catalog, { goOn, linesOf, begun, after }) {
   const [asked, setAsked] = useState(null);
   const begin = async (requests) => {
     setAsked(null);
-    after(await run.start(requests, { goOn, lineOf }));
+    const over = run.start(requests, { goOn, lineOf: linesOf() });
+    begun();
+    after(await over);
   };
   const start = (requests) => {
     if (requests.length === 0) return;
@@ -126,22 +120,27 @@ function useGuardedRun(run, catalog, { goOn, lineOf, after }) {
   return { asked, start, confirm: () => begin(asked.requests), cancel: () => setAsked(null) };
 }
 
-function Workplace({ parameters }) {
+export default function View({ parameters }) {
   const installation = useInstallation();
   const documents = useDocuments(parameters);
-  const [catalog, reloadCatalog] = useCatalog(true);
+  const [catalog, reloadCatalog] = useCatalog();
   const [problems, setProblems] = useState([]);
   const [count, setCount] = useState(0);
   const [goOn, setGoOn] = useState(false);
   const [renaming, setRenaming] = useState(false);
   const view = useRef(null);
+  const answers = useRef(null);
   const run = useRun();
   const state = () => view.current.state;
   const withText = (requests) => requests.map((one) => ({ ...one, text: state().doc.sliceString(one.from, one.to) }));
   const requestsHere = () => (view.current ? withText(selectedRequests(state())) : []);
   const guarded = useGuardedRun(run, catalog, {
     goOn,
-    lineOf: (at) => state().doc.lineAt(Math.min(at, state().doc.length)).number,
+    linesOf: () => {
+      const { doc } = state(); // of now: another text may be open when the line is asked for
+      return (at) => doc.lineAt(Math.min(at, doc.length)).number;
+    },
+    begun: () => { if (stacked()) requestAnimationFrame(() => answers.current?.scrollIntoView({ block: "start" })); },
     after: (entries) => {
       if (!entries.some(({ request, answer }) => answer.ok && changesCluster(request))) return;
       reloadCatalog();
@@ -160,26 +159,29 @@ function Workplace({ parameters }) {
       onNew=${() => documents.add("Scratch", "")} onImport=${documents.add} />
     <section class="console-requests" aria-label="Requests of the open text">
       <${DocumentTools} documents=${documents} requestsHere=${requestsHere} onRename=${() => setRenaming(true)} />
-      <${RunBar} run=${run} count=${count} goOn=${goOn} setGoOn=${setGoOn} requestsHere=${requestsHere} target=${curlTarget(installation.page)}
-        onRun=${() => guarded.start(requestsHere())} onRunAll=${() => guarded.start(withText(parsedOf(state()).requests))} />
+      <${RunBar} run=${run} count=${count} goOn=${goOn} setGoOn=${setGoOn} requestsHere=${requestsHere} target=${curlTarget()}
+        onRun=${() => guarded.start(requestsHere())} onRunAll=${() => { if (view.current) guarded.start(withText(parsedOf(state()).requests)); }} />
       ${error && text === undefined && html`<${Failure} title=${`${open.name} cannot be read`} error=${error} />`}
       ${text === undefined
         ? html`<div class=${`console-editor ${error ? "" : "skeleton"}`}></div>`
         : html`<${Editor} key=${id} id=${id} text=${text} label=${`Requests of ${open.name}. Escape, then Tab leaves the editor.`} view=${view} catalog=${() => catalog.current}
             onRun=${(requests) => { if (!run.running) guarded.start(withText(requests)); }} onChange=${documents.change}
-            onProblems=${(list) => { setProblems(list); setCount(parsedOf(state()).requests.length); }} />`}
+            onProblems=${(list, requests) => { setProblems(list); setCount(requests); }} />`}
       <${Problems} problems=${problems} onGo=${goTo} />
     </section>
-    <section class="console-answers" aria-label="Answers">
+    <section class="console-answers" aria-label="Answers" ref=${answers}>
       ${run.entries.length > 0
         ? html`<${Answers} entries=${run.entries} open=${run.open} onOpen=${run.setOpen} />`
-        : html`<div class="console-nothing"><p class="soft">Answers appear here. Run the request at the cursor with Ctrl+Enter, or with the button beside it.</p></div>`}
+        : html`<div class="console-nothing"><p class="soft">Answers appear here. Run the request at the cursor with ${k_modifier}Enter, or with the button beside it.</p></div>`}
       <p class="visually-hidden" role="status">${spoken(run)}</p>
     </section>
     ${guarded.asked && html`<${ConfirmDeletion} deletions=${guarded.asked.deletions} onConfirm=${guarded.confirm} onClose=${guarded.cancel} />`}
     ${renaming && html`<${Rename} name=${open.name} onRename=${documents.rename} onClose=${() => setRenaming(false)} />`}
   </div>`;
 }
+
+/** Answers stand below the editor, perhaps out of sight. */
+const stacked = () => matchMedia("(max-width: 1180px)").matches;
 
 /** What a screen reader says of a run. */
 function spoken({ running, entries }) {
@@ -189,11 +191,4 @@ function spoken({ running, entries }) {
   if (entries.length > 1) return `${well} of ${entries.length} requests succeeded`;
   const { answer } = entries[0];
   return answer.state === "done" ? `Answered ${answer.status}` : (answer.reason ?? "Stopped");
-}
-
-export default function View({ parameters }) {
-  const { state, error, page } = useInstallation();
-  if (state === "failed") return html`<${Failure} title="The server cannot be asked" error=${error} />`;
-  if (state === "ready" && (!page.elasticsearch || page.elasticsearch.kind === "none")) return html`<h1 class="visually-hidden">Console</h1><${NoElasticsearch} />`;
-  return html`<${Workplace} parameters=${parameters} />`;
 }

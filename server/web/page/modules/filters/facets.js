@@ -71,7 +71,7 @@ function RangeFacet({ facet, chosen = {}, onChange }) {
   const input = (side, title, bound) => html`<label class="field"><span>${title}</span>
     <input class="input" type=${date ? "date" : "number"} step=${date ? undefined : "any"} value=${chosen[side] ?? ""}
       min=${date ? text(min) : undefined} max=${date ? text(max) : undefined} placeholder=${text(bound)} onChange=${set(side)} /></label>`;
-  return html`<div class="facet-range">${input("min", "From", min)}${input("max", "To", max)}</div>
+  return html`<div class=${`facet-range ${date ? "facet-dates" : ""}`}>${input("min", "From", min)}${input("max", "To", max)}</div>
     <p class="small faint">${facet.count === 0 ? "No values under these filters" : `${text(facet.min)} to ${text(facet.max)}, ${numbers.format(facet.count)} documents`}</p>`;
 }
 

@@ -4,16 +4,17 @@ import { Button } from "../parts/button.js";
 import { Dialog } from "../parts/dialog.js";
 import { Icon } from "../parts/icon.js";
 import { Failure, Message } from "../parts/message.js";
+import { toast } from "../parts/toasts.js";
 import { useInstallation } from "../shell/installation.js";
 import { filesOfDrop, filesOfInput } from "./picked.js";
-import { beginAdding, forgetAdding, summaryOf, useAdding } from "./run.js";
+import { beginAdding, forgetAdding, isAdding, summaryOf, useAdding } from "./run.js";
 import { useTargets } from "./targets.js";
 
 const AddContext = createContext(() => {});
 const numbers = new Intl.NumberFormat("en");
 const k_listed_failures = 200;
 
-const megabytes = (bytes) => (bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${numbers.format(Math.round(bytes / 1e5) / 10)} MB`);
+const megabytes = (bytes) => (bytes < 2 ** 20 ? `${Math.ceil(bytes / 1024)} KB` : `${numbers.format(Math.round(bytes / 2 ** 20 * 10) / 10)} MB`);
 const filesText = (files) => `${numbers.format(files.length)} ${files.length === 1 ? "file" : "files"}, ${megabytes(files.reduce((sum, { file }) => sum + file.size, 0))}`;
 
 /** True while files are dragged over the window; onDrop(DataTransfer). */
@@ -45,8 +46,17 @@ function useDroppedFiles(onDrop) {
 /** Everything below can add: a drop anywhere, and AddButton. */
 export function AddArea({ children }) {
   const [picked, setPicked] = useState(undefined);
-  const over = useDroppedFiles(async (transfer) => setPicked(await filesOfDrop(transfer)));
-  return html`<${AddContext.Provider} value=${() => setPicked({ files: [], unread: [] })}>
+  const over = useDroppedFiles(async (transfer) => {
+    const found = await filesOfDrop(transfer);
+    if (isAdding()) toast("Pictures are being added. Drop these again when that has ended.");
+    else forgetAdding();
+    setPicked(found);
+  });
+  const open = () => {
+    forgetAdding({ unlessFailed: true });
+    setPicked({ files: [], unread: [] });
+  };
+  return html`<${AddContext.Provider} value=${open}>
     ${children}
     ${over && html`<div class="drop-veil"><div class="drop-veil-text"><${Icon} name="upload" />Drop pictures or folders to add them</div></div>`}
     ${picked && html`<${AddDialog} picked=${picked} onPick=${setPicked} onClose=${() => setPicked(undefined)} />`}
@@ -55,7 +65,7 @@ export function AddArea({ children }) {
 
 export function AddButton(properties) {
   const open = useContext(AddContext);
-  return html`<${Button} icon="plus" onClick=${open} ...${properties}>Add pictures<//>`;
+  return html`<${Button} icon="plus" aria-label="Add pictures" onClick=${open} ...${properties}><span>Add<span class="add-more"> pictures</span></span><//>`;
 }
 
 function Choosers({ onPick }) {
@@ -133,18 +143,14 @@ function RunControls({ run, small }) {
 
 const k_phases = { running: "Adding", paused: "Paused", finished: "Done", cancelled: "Cancelled" };
 
-function Run({ run, onClose }) {
+function Run({ run, onMore, onClose }) {
   const ended = run.phase === "finished" || run.phase === "cancelled";
-  const more = () => {
-    forgetAdding();
-    onClose();
-  };
   return html`<div class="stack" data-phase=${run.phase}>
     <p role="status"><strong>${k_phases[run.phase]}</strong> <span class="soft number">${ended ? summaryOf(run) : `${numbers.format(run.done)} of ${numbers.format(run.steps)}`}</span></p>
     <${Progress} run=${run} />
     ${run.waiting && html`<p class="small soft">${run.waiting}</p>`}
     ${run.phase === "cancelled" && html`<p class="small soft">What was added until then stays.</p>`}
-    <div class="row"><${RunControls} run=${run} />${ended && html`<${Button} main onClick=${more}>Close<//>`}</div>
+    <div class="row"><${RunControls} run=${run} />${ended && html`<${Button} main onClick=${onClose}>Close<//><${Button} onClick=${onMore}>Add more<//>`}</div>
     <${Failures} failures=${run.failures} />
   </div>`;
 }
@@ -155,8 +161,12 @@ function AddDialog({ picked, onPick, onClose }) {
     forgetAdding();
     onClose();
   };
+  const more = () => {
+    forgetAdding();
+    onPick({ files: [], unread: [] });
+  };
   return html`<${Dialog} title="Add pictures" narrow class="add-dialog" onClose=${close}>
-    ${run ? html`<${Run} run=${run} onClose=${onClose} />` : html`<${Choice} picked=${picked} onPick=${onPick} />`}
+    ${run ? html`<${Run} run=${run} onMore=${more} onClose=${close} />` : html`<${Choice} picked=${picked} onPick=${onPick} />`}
   <//>`;
 }
 
@@ -164,7 +174,7 @@ function AddDialog({ picked, onPick, onClose }) {
 export function AddProgress() {
   const open = useContext(AddContext);
   const run = useAdding();
-  if (!run || (run.phase !== "running" && run.phase !== "paused")) return null;
+  if (!isAdding()) return null;
   return html`<div class="add-strip card"><span class="small number">${k_phases[run.phase]} ${numbers.format(run.done)} of ${numbers.format(run.steps)}</span>
     <${Progress} run=${run} /><${RunControls} run=${run} small /><${Button} small plain onClick=${open}>Details<//></div>`;
 }

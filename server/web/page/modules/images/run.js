@@ -6,8 +6,9 @@ import { announceChange } from "./deletion.js";
 
 let current;
 const tell = () => dispatchEvent(new Event("sightline:adding"));
-const isActive = () => current && (current.phase === "running" || current.phase === "paused");
-addEventListener("beforeunload", (event) => { if (isActive()) event.preventDefault(); });
+/** True while a run goes on or is paused. */
+export const isAdding = () => current?.phase === "running" || current?.phase === "paused";
+addEventListener("beforeunload", (event) => { if (isAdding()) event.preventDefault(); });
 
 /** Begins a run: see Adding. unread: [{name, reason}] of files that could not even be opened. */
 export async function beginAdding(what, unread = []) {
@@ -24,9 +25,10 @@ export async function beginAdding(what, unread = []) {
   if (run.phase === "finished") toast(summaryOf(run), { seconds: 8 });
 }
 
-/** Forgets a run that has ended. */
-export function forgetAdding() {
-  if (!isActive()) current = undefined;
+/** Forgets a run that has ended; with `unlessFailed` only one that has nothing to report. */
+export function forgetAdding({ unlessFailed = false } = {}) {
+  if (unlessFailed && current?.failures.length > 0) return;
+  if (!isAdding()) current = undefined;
   tell();
 }
 

@@ -4,28 +4,36 @@ import { search } from "../server/elasticsearch.js";
 import { useInstallation } from "../shell/installation.js";
 
 const k_index = "sightline-evaluations";
+const k_directions = ["text-to-image", "image-to-image"];
 
-/** {model: threshold} of the newest evaluations of text to image. */
-async function loadThresholds(signal) {
-  const { data } = await search(k_index, { size: 100, query: { term: { task: "text-to-image" } }, sort: [{ date: { order: "asc" } }] }, { signal });
-  const thresholds = {};
+/** {direction: {model: cosine}} of the newest evaluations of the models as they are served now. */
+export async function loadThresholds(models, options) {
+  const { data } = await search(k_index, {
+    size: 200, query: { terms: { direction: k_directions } }, sort: [{ date: { order: "asc" } }],
+    _source: ["direction", "model", "model_fingerprint", "direction_threshold"],
+  }, options);
+  const thresholds = Object.fromEntries(k_directions.map((direction) => [direction, {}]));
   for (const { _source: one } of data.hits.hits) {
-    const value = one.threshold?.cosine ?? one.threshold;
-    if (typeof one.model === "string" && typeof value === "number") thresholds[one.model] = value;
+    const served = models.find((model) => model.id === one.model);
+    // Another model's cosines have another scale.
+    if (served?.fingerprint && one.model_fingerprint && served.fingerprint !== one.model_fingerprint) continue;
+    const cosine = one.direction_threshold?.cosine;
+    if (typeof cosine === "number" && thresholds[one.direction]) thresholds[one.direction][one.model] = cosine;
   }
   return thresholds;
 }
 
-/** The same as state; {} until they are there, or if nothing was evaluated. */
-export function useThresholds() {
-  const { indices } = useInstallation();
+/** The thresholds by model for a search: by words, or by a picture alone; {} where nothing was evaluated. */
+export function useThresholds(state) {
+  const { indices, models } = useInstallation();
   const [thresholds, setThresholds] = useState({});
   const evaluated = indices.includes(k_index);
   useEffect(() => {
     if (!evaluated) return undefined;
     const abort = new AbortController();
-    loadThresholds(abort.signal).then(setThresholds, () => {});
+    loadThresholds(models, { signal: abort.signal }).then(setThresholds, () => {});
     return () => abort.abort();
-  }, [evaluated]);
-  return thresholds;
+  }, [evaluated, models]);
+  const byPicture = !state.words.trim() && (state.picture || state.like);
+  return thresholds[byPicture ? "image-to-image" : "text-to-image"] ?? {};
 }

@@ -91,7 +91,7 @@ function Searching({ parameters }) {
   const state = useMemo(() => readState(parameters), [parameters]);
   const values = useMemo(() => facetValuesOf(parameters), [parameters]);
   const chosen = useChosenPicture(state.picture);
-  const thresholds = useThresholds();
+  const thresholds = useThresholds(state);
   const [panel, setPanel] = useState("");
   const wanted = collections.filter((one) => state.columns.includes(one.id));
   const shown = wanted.length > 0 ? wanted : standard.length > 0 ? standard : collections.slice(0, 3);

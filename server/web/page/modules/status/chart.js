@@ -56,15 +56,12 @@ function usePlot(host, chart, points) {
     const made = new uPlot(optionsOf(chart, Math.max(120, host.current.clientWidth)), data, host.current);
     plot.current = made;
     const redraw = () => made.redraw(false, true);
-    const system = matchMedia("(prefers-color-scheme: dark)");
     const resized = new ResizeObserver(([{ contentRect }]) => { if (contentRect.width > 0) made.setSize({ width: Math.floor(contentRect.width), height: k_height }); });
     resized.observe(host.current);
     addEventListener("sightline:theme", redraw);
-    system.addEventListener("change", redraw);
     return () => {
       resized.disconnect();
       removeEventListener("sightline:theme", redraw);
-      system.removeEventListener("change", redraw);
       made.destroy();
     };
   }, [key]);

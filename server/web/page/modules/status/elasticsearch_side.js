@@ -80,14 +80,14 @@ function Facts({ found, kind }) {
 
 /** A table of what was asked, or why it could not be; head: [[title, class]]. */
 function Listing({ title, answer, rows, head, nothing, wide, children }) {
-  return html`<section class=${`card status-listing ${wide ? "status-wide" : ""}`} aria-label=${title}>
+  return html`<div class=${`card status-listing ${wide ? "status-wide" : ""}`}>
     <h3>${title}${!answer.error && html`<span class="tag">${rows.length}</span>`}</h3>
     ${answer.error && html`<p class="small soft">${answer.error.message}</p>`}
     ${!answer.error && rows.length === 0 && html`<p class="small soft">${nothing}</p>`}
     ${rows.length > 0 && html`<div class="status-scroll" tabindex="0" role="region" aria-label=${title}><table class="table">
       <thead><tr>${head.map(([name, more]) => html`<th key=${name} scope="col" class=${more}>${name}</th>`)}</tr></thead>
       <tbody>${rows.map(children)}</tbody></table></div>`}
-  </section>`;
+  </div>`;
 }
 
 const inConsole = (text, title) => html`<a href=${consoleLink(text)}>${title}</a>`;

@@ -79,7 +79,7 @@ function Advice({ list }) {
 
 export default function View() {
   const installation = useInstallation();
-  const { state, error, page, models } = installation;
+  const { state, page, models } = installation;
   const [paused, setPaused] = useState(false);
   const history = useHistory(paused);
   const health = useHealth(paused);
@@ -88,11 +88,10 @@ export default function View() {
   return html`
     <div class="view-head"><h1>Status</h1><${Health} health=${health} version=${page?.version} started=${history.latest?.started} /></div>
     <div class="stack status">
-      ${state === "failed" && html`<${Failure} title="The server cannot be asked" error=${error} />`}
       ${state === "loading" && html`<${ModelsWaiting} />`}
       ${ready && html`<${Models} models=${models} />
         <${Advice} list=${adviceFor({ ...installation, hostname: location.hostname, hasKey: serverKey() !== "" })} />`}
-      ${state !== "loading" && html`<${Charts} history=${history} paused=${paused} setPaused=${setPaused} />`}
+      ${ready && html`<${Charts} history=${history} paused=${paused} setPaused=${setPaused} />`}
       ${ready && kind !== "none" && html`<${ElasticsearchSide} kind=${kind} />`}
     </div>`;
 }

@@ -4,7 +4,8 @@ import { request } from "../../server/request.js";
 const k_patience_ms = 300000; // the first answer for an index is computed when it is asked for
 
 /**
- * The points of a collection: {ids, names, xs, ys, placeOf: Map of id to its number, total}. x and y are any finite
+ * The points of a collection: {ids, names, xs, ys, placeOf: Map of id to its number, total: documents of which they may be a
+ * sample}. x and y are any finite
  * numbers; points without them are left out.
  */
 export async function loadProjection(collection, signal) {
@@ -17,6 +18,6 @@ export async function loadProjection(collection, signal) {
     xs: Float64Array.from(points, (point) => point.x),
     ys: Float64Array.from(points, (point) => point.y),
     placeOf: new Map(points.map((point, i) => [point.id, i])),
-    total: data.total ?? points.length,
+    total: data.documents ?? points.length,
   };
 }

@@ -1,10 +1,11 @@
 // Grouped bars on uPlot: a group a name, a bar a series. Bars differ in colour and hatching, and carry their number.
-import { html, useEffect, useRef } from "/page/vendored/preact-htm.js";
+import { html, useLayoutEffect, useRef } from "/page/vendored/preact-htm.js";
 import uPlot from "/page/vendored/uplot.js";
 import { colorsNow, seriesProperty, useThemeNumber } from "../series.js";
 
 const k_colors = ["--ink", "--ink-soft", "--line", "--surface", "--font"];
-const k_group_width = 0.72; // of the room a group has
+const k_most_group_width = 0.72; // of the room a group has
+const k_bar_width = 0.32; // of it, of a bar that is alone or one of two
 const k_least_width_for_numbers = 30; // pixels
 
 /** The fill of series `i`: plain, then hatched in different directions, so that it can be told without colour. */
@@ -31,10 +32,12 @@ function patternOf(i, color, ground) {
   return context.createPattern(tile, "repeat");
 }
 
+const groupWidth = (series) => Math.min(k_most_group_width, k_bar_width * series);
+
 /** Places of the bars of series `i`, in shares of the plot's width. */
 function layoutOf(groups, series, i) {
-  const size = k_group_width / series / groups;
-  const left = (group) => (group + (1 - k_group_width) / 2) / groups + i * size;
+  const size = groupWidth(series) / series / groups;
+  const left = (group) => (group + (1 - groupWidth(series)) / 2) / groups + i * size;
   return { left: Array.from({ length: groups }, (_, group) => left(group)), size: Array(groups).fill(size * 0.9) };
 }
 
@@ -50,7 +53,7 @@ function barsOf(groups, series, i) {
 function writeNumbers(plot, names, series, colors) {
   const { ctx: context, bbox } = plot;
   const ratio = devicePixelRatio;
-  const width = (bbox.width * k_group_width) / names.length / series.length;
+  const width = (bbox.width * groupWidth(series.length)) / names.length / series.length;
   if (width < k_least_width_for_numbers * ratio) return;
   context.save();
   context.fillStyle = colors["--ink"];
@@ -93,11 +96,13 @@ function optionsOf(element, names, series, most) {
 export function Bars({ names, series, most = 1, label }) {
   const element = useRef(null);
   const theme = useThemeNumber();
-  useEffect(() => {
+  // A layout effect: its end comes before the element goes.
+  useLayoutEffect(() => {
+    const place = element.current;
     const data = [names.map((_, i) => i), ...series.map((one) => one.values.map((value) => value ?? null))];
-    const plot = new uPlot(optionsOf(element.current, names, series, most), data, element.current);
-    const observer = new ResizeObserver(() => plot.setSize({ width: element.current.clientWidth, height: element.current.clientHeight }));
-    observer.observe(element.current);
+    const plot = new uPlot(optionsOf(place, names, series, most), data, place);
+    const observer = new ResizeObserver(() => plot.setSize({ width: place.clientWidth, height: place.clientHeight }));
+    observer.observe(place);
     return () => {
       observer.disconnect();
       plot.destroy();

@@ -4,6 +4,7 @@ import { Button } from "../../parts/button.js";
 import { CopyButton } from "../../parts/copy.js";
 import { Empty, Failure, Message } from "../../parts/message.js";
 import { titleOf } from "../../server/collections.js";
+import { serverKey } from "../../server/credentials.js";
 import { textOf } from "../../shell/router.js";
 import { useAnswer } from "../answer.js";
 import { change, linkTo } from "../place.js";
@@ -25,15 +26,21 @@ function Skeleton() {
   </div>`;
 }
 
-/** No evaluation was saved: the command that saves one of this server's models. */
+/** The command that measures this server's models and saves the report where the page looks for it. */
+function commandOf(models) {
+  const measured = models.filter((one) => one.state === "ready" && one.owned_by === "sightline").map((one) => `--model ${one.id}`);
+  // Where Sightline asks for a key of its own, only the Elasticsearch port itself can be used: its address is the user's to know.
+  const cluster = serverKey() ? "" : ` --elasticsearch ${location.origin}/elasticsearch`;
+  return ["build/release/bin/sightline-eval demo/attributes.csv --sets demo/eval/sets.json", `--server ${location.origin}`, ...measured, `--save${cluster}`].join(" ");
+}
+
 function NothingSaved({ installation, look }) {
-  const models = installation.models.filter((one) => one.state === "ready" && one.owned_by === "sightline").map((one) => `--model ${one.id}`);
-  const command = `build/release/bin/sightline-eval demo/attributes.csv --sets demo/eval/sets.json --server ${location.origin} ${models.join(" ")} --save`;
+  const command = commandOf(installation.models);
   return html`<${Empty} icon="compare" title="No evaluation is saved yet">
     <p>Measure the models on your own pictures, or on the demo's, and save the report in the index <code>${k_index}</code>. It then shows here.</p>
-    <pre class="code-block">${command}</pre>
+    <pre class="code-block" tabindex="0">${command}</pre>
     <div class="row"><${CopyButton} text=${command}>Copy the command<//><${Button} small icon="refresh" onClick=${look}>Look again<//></div>
-    <p class="small">Run it in the project's folder. <code>--elasticsearch URL</code> names the cluster to save in; docs/quality.md says what a table of your own needs.</p>
+    <p class="small">Run it in the project's folder${serverKey() ? html`, with the server's key in <code>SIGHTLINE_API_KEY</code>` : ""}. docs/quality.md says what a table of your own pictures needs.</p>
   <//>`;
 }
 
