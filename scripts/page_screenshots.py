@@ -73,6 +73,8 @@ def take(browser, site, view, look, document):
     wait(page)
     page.locator(".skeleton").first.wait_for(state="detached")
     settled(page)
+    if alert := page.locator("[role=alert]").all_inner_texts():
+        raise SystemExit(f"{page.url} says: {' '.join(alert)}")
     file = FOLDER / f"page_{view}{look}.webp"
     file.write_bytes(webp_of(page))
     print(f"{file.relative_to(ROOT)}: {file.stat().st_size // 1024} kB")

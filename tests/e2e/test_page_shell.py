@@ -87,6 +87,14 @@ def test_the_modules_of_the_first_paint_are_asked_for_at_once():
     assert sorted(found - {"/page/modules/main.js"}) == sorted(preloaded)
 
 
+def test_every_module_of_the_page_loads(bare_site, page):
+    """One that names what another does not have, breaks the view that loads it."""
+    page.goto(bare_site.url)
+    modules = [path for path in page_files() if path.startswith("/page/modules/") and path.endswith(".js")]
+    failures = page.evaluate("""(modules) => Promise.all(modules.map((one) => import(one).then(() => "", (error) => `${one}: ${error.message}`)))""", modules)
+    assert [failure for failure in failures if failure] == []
+
+
 class Inline(html.parser.HTMLParser):
     """Collects what a policy without 'unsafe-inline' would refuse."""
 

@@ -29,7 +29,7 @@ function useViewModule(view) {
     view.load().then(
       (module) => wanted && setLoaded({ name: view.name, component: module.default }),
       (error) => {
-        dispatchEvent(new Event("sightline:unreachable"));
+        if (!(error instanceof SyntaxError)) dispatchEvent(new Event("sightline:unreachable"));
         if (wanted) setLoaded({ name: view.name, error });
       },
     );

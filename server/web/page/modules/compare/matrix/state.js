@@ -1,5 +1,5 @@
 // What a matrix is of, and how it stands in the URL: t=TEXT, p=INDEX/ID or p=own:DIGEST, model=NAME, show=KIND.
-import { documentOf } from "../../images/opened.js";
+import { documentOf } from "../../search/state.js";
 import { choiceOf } from "../../shell/router.js";
 
 export const k_most_texts = 30;
