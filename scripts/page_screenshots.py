@@ -50,6 +50,7 @@ VIEWS = {
     "images": ("images", "", images),
     "picture": ("images", "open=clip-images%2F{id}", picture),
     "compare": ("compare", "", other),
+    "map": ("compare", "tab=map", other),
     "console": ("console", "", other),
     "status": ("status", "", other),
 }
@@ -71,7 +72,7 @@ def take(browser, site, view, look, document):
     page = context.new_page()
     page.goto(site.view(name, parameters.replace("{id}", document)))
     wait(page)
-    page.locator(".skeleton").first.wait_for(state="detached")
+    page.wait_for_function("""() => [...document.querySelectorAll(".skeleton")].every((one) => one.getBoundingClientRect().top > innerHeight)""")
     settled(page)
     if alert := page.locator("[role=alert]").all_inner_texts():
         raise SystemExit(f"{page.url} says: {' '.join(alert)}")
@@ -81,11 +82,19 @@ def take(browser, site, view, look, document):
     context.close()
 
 
+def evaluate(site):
+    """What the view "Compare" shows: a report on the demo's queries."""
+    ok(run([BIN / "sightline-eval", DEMO / "attributes.csv", "--sets", DEMO / "eval/sets.json", "--server", site.url, "--model", "clip", "--model", "jina-clip",
+            "--save", "--elasticsearch", site.elasticsearch], site.server.environment()))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("views", nargs="*", choices=[[], *VIEWS], help="default: all")
     views = parser.parse_args().views or VIEWS
     with tempfile.TemporaryDirectory() as folder, demo_site("embedded", pathlib.Path(folder)) as site, chromium() as browser:
+        if "compare" in views:
+            evaluate(site)
         found = site.es("POST", "/clip-images/_search", {"size": 1, "_source": False, "query": {"term": {"image_name.keyword": "000116.jpg"}}})[1]
         for view in views:
             for look in LOOKS:
