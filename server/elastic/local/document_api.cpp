@@ -124,11 +124,16 @@ struct Found {
 
 Answer<Found> find_document(const StoreCore& store, const std::string& name, const std::string& id,
                             std::shared_ptr<const SourceFilter> filter) {
-  const auto index = store.find_one(name);
-  if (!index) return index.error();
-  auto document = (*index)->fetch_by_id(rest::document_id(id), filter->needs_vectors());
-  if (!document) return storage_error(document.error());
-  return Found{*index, std::move(filter), *std::move(document)};
+  for (;;) {
+    const auto index = store.find_one(name);
+    if (!index) return index.error();
+    auto document = (*index)->fetch_by_id(rest::document_id(id), filter->needs_vectors());
+    if (document) return Found{*index, std::move(filter), *std::move(document)};
+    // Its tables are missing if it was deleted meanwhile: then the name is another index's, or nobody's.
+    const auto deletions_ended = store.read_lock();
+    const auto now = store.find_one(name);
+    if (now && *now == *index) return storage_error(document.error());
+  }
 }
 
 /// Reads see the last write at once; that they shall not is refused. With `refresh` searches see it, too.

@@ -165,6 +165,32 @@ TEST_CASE("aliases are asked for by names, patterns and exceptions, and missing 
   CHECK(store.remove("/other").reason().find("matches an alias") != std::string::npos);
 }
 
+TEST_CASE("a document that is read while its index is deleted is there or not found") {
+  StoreFixture store;
+  std::atomic<bool> over{false};
+  std::atomic<int> there{0}, gone{0}, failed{0};
+  std::vector<std::thread> readers;
+  for (const char* path : {"/pics/_doc/1", "/pics/_source/1", "/_mget"}) {
+    readers.emplace_back([&, path] {
+      const bool many = path[1] == '_';
+      while (!over) {
+        const Reply reply = many ? store.post(path, R"({"docs":[{"_index":"pics","_id":"1"}]})") : store.get(path);
+        const bool missing = reply.status == 404 || reply.body.find("index_not_found") != std::string::npos;
+        ++(missing ? gone : reply.status == 200 && reply.body.find("error") == std::string::npos ? there : failed);
+      }
+    });
+  }
+  for (int round = 0; round < 150 || (round < 5000 && (there == 0 || gone == 0)); ++round) {
+    store.put("/pics/_doc/1", R"({"image_name":"a"})");
+    store.remove("/pics");
+  }
+  over = true;
+  for (std::thread& reader : readers) reader.join();
+  CHECK(failed == 0);
+  CHECK(there > 0);
+  CHECK(gone > 0);
+}
+
 TEST_CASE("a document lives through create, update, get and delete with its versions") {
   StoreFixture store;
   store.put("/docs", k_pictures);

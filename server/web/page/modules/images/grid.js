@@ -6,6 +6,9 @@ import { heightsOf, layoutOf, rowsInSight, scrollFor, topOf } from "./geometry.j
 import { openLink } from "./opened.js";
 
 const k_overscan = 2; // rows beyond each end
+const k_settled = 120; // milliseconds: what is in the document for less while the window moves is not asked for
+
+let moved = -Infinity; // when the window was scrolled last
 
 /** The width of the element of `box`, and how far the window is scrolled beyond its top. */
 function useWindow(box) {
@@ -18,16 +21,17 @@ function useWindow(box) {
       setPlace({ scrolled: Math.round(-box.current.getBoundingClientRect().top), view: innerHeight });
     };
     const later = () => { frame ||= requestAnimationFrame(look); };
+    const scroll = () => { moved = performance.now(); later(); };
     const observer = new ResizeObserver(() => { setWidth(box.current.clientWidth); later(); });
     observer.observe(box.current);
     setWidth(box.current.clientWidth);
     look();
-    addEventListener("scroll", later, { passive: true });
+    addEventListener("scroll", scroll, { passive: true });
     addEventListener("resize", later);
     return () => {
       cancelAnimationFrame(frame);
       observer.disconnect();
-      removeEventListener("scroll", later);
+      removeEventListener("scroll", scroll);
       removeEventListener("resize", later);
     };
   }, []);
@@ -36,6 +40,7 @@ function useWindow(box) {
 
 function Tile({ hit, at, total, collection, tabbable, onOpen }) {
   if (!hit) return html`<div class="tile" role="listitem" aria-busy="true"><span class="picture tile-picture skeleton"></span><span class="tile-name"> </span></div>`;
+  const after = performance.now() - moved < 2 * k_settled ? k_settled : 0;
   const document = { index: collection.index, id: hit.id, field: collection.pictureField, version: hit.version };
   const open = (event) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
@@ -45,7 +50,7 @@ function Tile({ hit, at, total, collection, tabbable, onOpen }) {
   return html`<div class="tile" role="listitem" aria-setsize=${total} aria-posinset=${at + 1}>
     <a class="tile-link" href=${openLink(document)} data-at=${at} tabindex=${tabbable ? 0 : -1} onClick=${open} draggable=${false}>
       ${collection.pictureField
-        ? html`<${Picture} key=${hit.id + hit.version} document=${document} size=${320} alt="" eager class="tile-picture" />`
+        ? html`<${Picture} key=${hit.id + hit.version} document=${document} size=${320} alt="" eager after=${after} class="tile-picture" />`
         : html`<span class="picture tile-picture"><span class="picture-missing"><${Icon} name="picture" /></span></span>`}
       <span class="tile-name cut" title=${hit.name}>${hit.name}</span>
     </a>

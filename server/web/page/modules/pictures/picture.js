@@ -50,19 +50,34 @@ function useSource(url) {
   return fetched.url === url ? fetched : {};
 }
 
+/** True once `milliseconds` have passed since the first time. */
+function useDelay(milliseconds) {
+  const [over, setOver] = useState(milliseconds === 0);
+  useEffect(() => {
+    if (over) return undefined;
+    const timer = setTimeout(() => setOver(true), milliseconds);
+    return () => clearTimeout(timer);
+  }, []);
+  return over;
+}
+
 /**
  * document: {index, id, field, version}, or `source`: a URL of a picture the page has itself. alt is required.
  * contain: the whole picture instead of one that fills the box. eager: load it even if it is not in sight.
+ * after: milliseconds before it is asked for, so that what is scrolled past is not.
  */
-export function Picture({ document: doc, source: own, size = 320, alt, contain, eager, class: more = "" }) {
+export function Picture({ document: doc, source: own, size = 320, alt, contain, eager, after = 0, class: more = "" }) {
   const url = doc ? pictureUrl({ ...doc, size }) : own;
-  const { source, failed } = useSource(own ? undefined : url);
+  const due = useDelay(after);
+  const { source, failed } = useSource(own || !due ? undefined : url);
   const [state, setState] = useState({});
   const image = useRef(null);
   const shown = own ?? source;
   useEffect(() => {
     if (image.current?.complete && image.current.naturalWidth > 0) setState({ url, there: true });
   }, [shown]);
+  // Nobody waits for it any more: the connection is free for those in sight.
+  useEffect(() => () => { if (image.current && !image.current.complete) image.current.removeAttribute("src"); }, []);
   const now = state.url === url ? state : {};
   if (failed || now.failed) {
     return html`<span class=${`picture ${more}`}><span class="picture-missing">${alt ? `No picture: ${alt}` : "No picture"}</span></span>`;
