@@ -196,8 +196,6 @@ Read<VectorField> IndexReader::find_field(const std::string& index, const std::s
     return ReadRefusal{400, "vectors_of_bits",
                        "field [" + found.field.substr(0, 200) + "] has vectors of bits; a map needs numbers (element_type float or byte)"};
   if (const Value* dims = member(mapping, "dims"); dims && dims->IsUint()) found.dims = dims->GetUint();
-  const Value* is_indexed = member(mapping, "index");
-  found.indexed = !(is_indexed && (is_indexed->IsFalse() || text(is_indexed) == "false"));
   const std::string similarity = text(member(mapping, "similarity"));
   found.unit_length = similarity != "l2_norm" && similarity != "max_inner_product";
   const Value* name = path(mappings, {"properties", "image_name"});
@@ -214,8 +212,7 @@ Read<Scan> IndexReader::scan(const VectorField& field, std::size_t max) {
   if (json::read_document(std::get<std::string>(opened), document, k_answer_json) || text(member(&document, "id")).empty())
     return faulty("has no point in time");
   std::string point = text(member(&document, "id"));
-  const std::string query = field.indexed ? "{\"exists\":{\"field\":" + json::json_string(field.field) + "}}"
-                                          : std::string(R"({"match_all":{}})");
+  const std::string query = "{\"exists\":{\"field\":" + json::json_string(field.field) + "}}";
   Scan scan;
   std::string after;
   std::optional<ReadRefusal> refusal;

@@ -32,7 +32,6 @@ struct VectorField {
   std::string index_uuid;  ///< another for each index that ever had the name
   std::string field;
   std::size_t dims = 0;          ///< 0: not known before the first vector
-  bool indexed = true;           ///< `exists` finds the documents that have one, in every store
   bool unit_length = true;       ///< vectors are compared by their direction alone
   std::string name_field;        ///< which holds the picture's name; empty: none does
 };
@@ -46,7 +45,7 @@ struct ScannedDocument {
 
 struct Scan {
   std::vector<ScannedDocument> documents;  ///< by id; all, or the sample
-  std::size_t total = 0;                   ///< documents that have a vector; of a field that is not indexed: all
+  std::size_t total = 0;                   ///< documents that have a vector
 };
 
 /// What is read of the documents of a scan; those that are gone meanwhile are left out.

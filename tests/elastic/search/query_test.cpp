@@ -116,6 +116,13 @@ TEST_CASE_FIXTURE(Listings, "the other queries") {
         4);
 }
 
+TEST_CASE_FIXTURE(StoreBench, "a vector exists whether it is indexed or not") {
+  put("/m", R"({"mappings":{"properties":{"v":{"type":"dense_vector","dims":2,"index":false}}}})");
+  put("/m/_doc/1", R"({"v":[1,2]})");
+  put("/m/_doc/2", R"({"other":1})");
+  CHECK(search(R"({"query":{"exists":{"field":"v"}}})", "m").ids() == Ids{"1"});
+}
+
 TEST_CASE_FIXTURE(StoreBench, "absent, null and several values of a field") {
   put("/m",
       R"({"mappings":{"properties":{"tags":{"type":"keyword"},"n":{"type":"integer"},"t":{"type":"text"},

@@ -245,7 +245,8 @@ ScoredDocs QueryRunner::run(const RangeQuery& query, float boost, bool) const {
 
 DocSet QueryRunner::existing(const Field& field) const {
   DocSet docs = nothing();
-  if (!field.indexed && !field.doc_values) return docs;  // Elasticsearch does not see such values either
+  // Elasticsearch does not see such values either; vectors it always keeps.
+  if (!field.indexed && !field.doc_values && field.type != FieldType::dense_vector) return docs;
   if (const TextColumn* text = memory_.text(field.path)) {
     for (Doc doc = 0; doc < text->end(); ++doc) {
       if (text->has(doc)) docs.set(doc);
