@@ -10,6 +10,7 @@ Needs what scripts/install_dependencies.sh --tests installs. Look at the picture
 
 import argparse
 import base64
+import os
 import pathlib
 import sys
 import tempfile
@@ -39,6 +40,12 @@ def picture(page):
     wait_for_pictures(page, "dialog", 2)
 
 
+def console(page):
+    page.get_by_role("button", name="Run all").click()
+    page.locator(".answer-status").nth(1).wait_for()
+    other(page)
+
+
 def other(page):
     page.locator("main h1").wait_for()
     page.wait_for_load_state("networkidle")
@@ -51,7 +58,7 @@ VIEWS = {
     "picture": ("images", "open=clip-images%2F{id}", picture),
     "compare": ("compare", "", other),
     "map": ("compare", "tab=map", other),
-    "console": ("console", "", other),
+    "console": ("console", "", console),
     "status": ("status", "", other),
 }
 
@@ -84,11 +91,12 @@ def take(browser, site, view, look, document):
 
 def evaluate(site):
     """What the view "Compare" shows: a report on the demo's queries."""
-    ok(run([BIN / "sightline-eval", DEMO / "attributes.csv", "--sets", DEMO / "eval/sets.json", "--server", site.url, "--model", "clip", "--model", "jina-clip",
+    ok(run([BIN / "sightline-eval", "demo/attributes.csv", "--sets", "demo/eval/sets.json", "--server", site.url, "--model", "clip", "--model", "jina-clip",
             "--save", "--elasticsearch", site.elasticsearch], site.server.environment()))
 
 
 def main():
+    os.chdir(ROOT)  # the page shows the path of what was measured
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("views", nargs="*", choices=[[], *VIEWS], help="default: all")
     views = parser.parse_args().views or VIEWS
