@@ -149,6 +149,7 @@ Result<api::Api::Options> api_options(const ServerOptions& options) {
   api.access_log = log_access;
   api.elasticsearch = elasticsearch_side(options);
   api.page.cohere = options.cohere;
+  api.page.api_keys = !options.api_key_file.empty();
   api.page.cohere_key = !options.cohere_api_key_file.empty();
   api.page.max_body_bytes = options.max_body_bytes;
   api.page.max_elasticsearch_body_bytes = options.elasticsearch_limits.max_body_bytes;

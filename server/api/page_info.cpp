@@ -33,6 +33,7 @@ std::string page_info(const PageFacts& facts, const InputLimits& limits, const E
   writer.StartObject();
   writer.Key("version");
   writer.String(SIGHTLINE_VERSION);
+  flag("api_keys", facts.api_keys);
   writer.Key("elasticsearch");
   writer.StartObject();
   writer.Key("kind");

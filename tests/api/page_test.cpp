@@ -203,6 +203,7 @@ TEST_CASE("the page is told what it needs in one call") {
   options.elasticsearch = {ElasticsearchSide::Kind::gateway, "https://es.example:9200"};
   options.limits.inputs.max_image_bytes = 7'000'000;
   options.page.cohere = true;
+  options.page.api_keys = true;
   options.page.max_body_bytes = 1000;
   ApiBench bench(std::move(options));
   const auto info = parsed(bench.get("/v1/page"));
@@ -215,6 +216,7 @@ TEST_CASE("the page is told what it needs in one call") {
   CHECK(parsed(bench.get("/v1/page"))["elasticsearch"]["ready"].GetBool());
   CHECK(info["cohere"]["enabled"].GetBool());
   CHECK_FALSE(info["cohere"]["operator_key"].GetBool());
+  CHECK(info["api_keys"].GetBool());
   CHECK(info["limits"]["image_bytes"].GetInt() == 7'000'000);
   CHECK(info["limits"]["inputs"].GetInt() == 256);
   CHECK(info["limits"]["body_bytes"].GetInt() == 1000);

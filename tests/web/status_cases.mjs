@@ -83,7 +83,7 @@ export default function cases(test, assert) {
   });
 
   const facts = (more) => ({
-    page: { elasticsearch: { kind: "embedded" }, cohere: { enabled: true } }, models: [{ id: "clip", architecture: "clip" }], collections: [], missing: [], hostname: "127.0.0.1", hasKey: false, ...more,
+    page: { api_keys: false, elasticsearch: { kind: "embedded" }, cohere: { enabled: true } }, models: [{ id: "clip", architecture: "clip" }], collections: [], missing: [], hostname: "127.0.0.1", ...more,
   });
   const ids = (more) => adviceFor(facts(more)).map((one) => one.id);
 
@@ -93,7 +93,7 @@ export default function cases(test, assert) {
     assert.deepEqual(ids({ page: { elasticsearch: { kind: "none" } } }), ["no-elasticsearch"]);
     assert.deepEqual(ids({ models: [{ id: "clip", architecture: "clip", demo: true }] }), ["demo-only"]);
     assert.deepEqual(ids({ hostname: "search.example.com" }), ["no-key"]);
-    assert.deepEqual(ids({ hostname: "search.example.com", hasKey: true }), []);
+    assert.deepEqual(ids({ hostname: "search.example.com", page: { api_keys: true, elasticsearch: { kind: "embedded" }, cohere: { enabled: true } } }), []);
     for (const hostname of ["localhost", "127.0.0.1", "127.1.2.3", "[::1]", "a.localhost"]) assert.deepEqual(ids({ hostname }), []);
     assert.deepEqual(ids({ page: { elasticsearch: { kind: "gateway" }, cohere: {} } }), ["gateway"]);
     const [cohere] = adviceFor(facts({ missing: [{ model: "cohere" }], page: { elasticsearch: { kind: "embedded" }, cohere: { enabled: false } } }));

@@ -76,9 +76,8 @@ function aboutFingerprints({ collections }) {
   }));
 }
 
-function aboutKeys({ page, hostname, hasKey }) {
-  const open = page.api_keys === false || (page.api_keys === undefined && !hasKey);
-  if (!open || k_loopback.test(hostname)) return [];
+function aboutKeys({ page, hostname }) {
+  if (page.api_keys || k_loopback.test(hostname)) return [];
   return [{
     id: "no-key", title: "Anybody who reaches this server can use it",
     text: `You opened it as ${hostname}, not on its own machine, and it asks for no key. Give it a file of keys:`,
@@ -88,7 +87,7 @@ function aboutKeys({ page, hostname, hasKey }) {
 
 /**
  * What to do, most important first: [{id, kind ("warn" if absent), title, text, commands}]. facts: {page, models,
- * collections, missing, elasticsearchError, hostname, hasKey (the user gave a key)}.
+ * collections, missing, elasticsearchError, hostname}.
  */
 export function adviceFor(facts) {
   return [...aboutKeys(facts), ...aboutElasticsearch(facts), ...aboutFingerprints(facts), ...aboutMissing(facts), ...aboutModels(facts)]

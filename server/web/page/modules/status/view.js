@@ -3,7 +3,6 @@ import { html, useEffect, useState } from "/page/vendored/preact-htm.js";
 import { CopyButton } from "../parts/copy.js";
 import { Failure, Message } from "../parts/message.js";
 import { loadStyles } from "../parts/stylesheet.js";
-import { serverKey } from "../server/credentials.js";
 import { exchange } from "../server/request.js";
 import { useInstallation } from "../shell/installation.js";
 import { adviceFor } from "./advice.js";
@@ -90,7 +89,7 @@ export default function View() {
     <div class="stack status">
       ${state === "loading" && html`<${ModelsWaiting} />`}
       ${ready && html`<${Models} models=${models} />
-        <${Advice} list=${adviceFor({ ...installation, hostname: location.hostname, hasKey: serverKey() !== "" })} />`}
+        <${Advice} list=${adviceFor({ ...installation, hostname: location.hostname })} />`}
       ${ready && html`<${Charts} history=${history} paused=${paused} setPaused=${setPaused} />`}
       ${ready && kind !== "none" && html`<${ElasticsearchSide} kind=${kind} />`}
     </div>`;
