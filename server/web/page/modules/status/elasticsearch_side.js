@@ -1,9 +1,10 @@
 // What the Elasticsearch side has.
-import { html, useEffect, useState } from "/page/vendored/preact-htm.js";
+import { html, useState } from "/page/vendored/preact-htm.js";
 import { consoleLink } from "../console/link.js";
 import { Button } from "../parts/button.js";
 import { Failure } from "../parts/message.js";
 import { elasticsearch } from "../server/elasticsearch.js";
+import { usePolling } from "./polling.js";
 
 const k_every_ms = 30000;
 const k_asked = {
@@ -31,25 +32,10 @@ async function ask(signal) {
 function useSide() {
   const [found, setFound] = useState();
   const [asked, setAsked] = useState(0);
-  useEffect(() => {
-    const abort = new AbortController();
-    let timer;
-    const next = async () => {
-      clearTimeout(timer);
-      if (document.hidden) return;
-      const answers = await ask(abort.signal);
-      if (abort.signal.aborted) return;
-      setFound(answers);
-      timer = setTimeout(next, k_every_ms);
-    };
-    document.addEventListener("visibilitychange", next);
-    next();
-    return () => {
-      clearTimeout(timer);
-      abort.abort();
-      document.removeEventListener("visibilitychange", next);
-    };
-  }, [asked]);
+  usePolling(async (signal) => {
+    const answers = await ask(signal);
+    if (!signal.aborted) setFound(answers);
+  }, k_every_ms, { key: asked });
   return [found, () => setAsked((count) => count + 1)];
 }
 

@@ -1,7 +1,8 @@
 // The last five minutes of /metrics, asked every two seconds while the view is there and the tab is seen. They stay in
 // memory when the user goes to another view and comes back.
-import { useEffect, useState } from "/page/vendored/preact-htm.js";
+import { useState } from "/page/vendored/preact-htm.js";
 import { errorOf, exchange } from "../server/request.js";
+import { usePolling } from "./polling.js";
 import { parseMetrics } from "./prometheus.js";
 import { reading, withReading } from "./samples.js";
 
@@ -17,30 +18,13 @@ async function readMetrics(signal) {
 /** {points, latest, error}: of samples.js; `latest` is the last reading. */
 export function useHistory(paused) {
   const [shown, setShown] = useState({ history });
-  useEffect(() => {
-    if (paused) return undefined;
-    const abort = new AbortController();
-    let timer;
-    const next = async () => {
-      try {
-        history = withReading(history, await readMetrics(abort.signal));
-        if (!abort.signal.aborted) setShown({ history });
-      } catch (error) {
-        if (!abort.signal.aborted) setShown({ history, error });
-      }
-      if (!abort.signal.aborted && !document.hidden) timer = setTimeout(next, k_every_ms);
-    };
-    const seen = () => {
-      clearTimeout(timer);
-      if (!document.hidden) next();
-    };
-    document.addEventListener("visibilitychange", seen);
-    next();
-    return () => {
-      clearTimeout(timer);
-      abort.abort();
-      document.removeEventListener("visibilitychange", seen);
-    };
-  }, [paused]);
+  usePolling(async (signal) => {
+    try {
+      history = withReading(history, await readMetrics(signal));
+      if (!signal.aborted) setShown({ history });
+    } catch (error) {
+      if (!signal.aborted) setShown({ history, error });
+    }
+  }, k_every_ms, { paused });
   return { points: shown.history.points, latest: shown.history.readings.at(-1), error: shown.error };
 }

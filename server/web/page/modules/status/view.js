@@ -1,5 +1,5 @@
 // The view "status": what runs here, how it fares, what is missing.
-import { html, useEffect, useState } from "/page/vendored/preact-htm.js";
+import { html, useState } from "/page/vendored/preact-htm.js";
 import { CopyButton } from "../parts/copy.js";
 import { Failure, Message } from "../parts/message.js";
 import { loadStyles } from "../parts/stylesheet.js";
@@ -10,6 +10,7 @@ import { Charts } from "./charts.js";
 import { ElasticsearchSide } from "./elasticsearch_side.js";
 import { useHistory } from "./history.js";
 import { Models, ModelsWaiting } from "./models.js";
+import { usePolling } from "./polling.js";
 
 await Promise.all([loadStyles("status"), loadStyles("../vendored/uplot")]);
 
@@ -18,29 +19,12 @@ const k_health_ms = 5000;
 /** {ready, reasons} of /health/ready, or {error}; undefined at first. */
 function useHealth(paused) {
   const [health, setHealth] = useState();
-  useEffect(() => {
-    if (paused) return undefined;
-    const abort = new AbortController();
-    let timer;
-    const next = async () => {
-      clearTimeout(timer);
-      if (document.hidden) return;
-      const found = await exchange("/health/ready", { signal: abort.signal, timeout: 10000 }).then(
-        ({ ok, text }) => ({ ready: ok, reasons: JSON.parse(text).reasons ?? [] }),
-        (error) => ({ error }),
-      ).catch((error) => ({ error }));
-      if (abort.signal.aborted) return;
-      setHealth(found);
-      timer = setTimeout(next, k_health_ms);
-    };
-    document.addEventListener("visibilitychange", next);
-    next();
-    return () => {
-      clearTimeout(timer);
-      abort.abort();
-      document.removeEventListener("visibilitychange", next);
-    };
-  }, [paused]);
+  usePolling(async (signal) => {
+    const found = await exchange("/health/ready", { signal, timeout: 10000 }).then(
+      ({ ok, text }) => ({ ready: ok, reasons: JSON.parse(text).reasons ?? [] }),
+    ).catch((error) => ({ error }));
+    if (!signal.aborted) setHealth(found);
+  }, k_health_ms, { paused });
   return health;
 }
 
