@@ -98,7 +98,7 @@ class Walk {
         if (!is_hidden(path)) add_file(path);
         return;
       default:
-        return refuse(path, "this is " + kind_of(status.type()) + ", not a file");
+        return refuse(path, std::string("this is ").append(kind_of(status.type())).append(", not a file"));
     }
   }
 
