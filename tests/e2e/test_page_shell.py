@@ -247,7 +247,7 @@ def test_the_colours_follow_the_system_until_the_user_chooses_and_stay_chosen(si
     dark = theme(page)
     assert dark[0] == "dark"
     page.emulate_media(color_scheme="light")
-    page.wait_for_function("document.documentElement.dataset.theme === 'light'")
+    page.wait_for_function("() => document.documentElement.dataset.theme === 'light'")
     light = theme(page)
     assert light[1] != dark[1]
     page.get_by_role("button", name="Dark colours").click()

@@ -74,7 +74,7 @@ def test_charts_are_drawn_again_for_another_theme_and_width(site, page):
     drawn, colour = ink(page, "Memory")
     assert drawn > 500
     page.get_by_role("button", name="Dark colours").click()
-    page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
+    page.wait_for_function("() => document.documentElement.dataset.theme === 'dark'")
     again, other = ink(page, "Memory")
     assert again > 500 and abs(other - colour) > 100, (colour, other)
     width = chart(page, "Memory").locator("canvas").bounding_box()["width"]
@@ -97,7 +97,7 @@ def test_nothing_is_asked_while_nobody_looks(site, page, watch):
     open_status(site, page)
     asked = lambda: sum(request.url.endswith("/metrics") for request in watch.requests)
     page.clock.run_for(2100)
-    page.wait_for_function("true")
+    page.wait_for_function("() => true")
     hide = """(hidden) => {
       Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
       document.dispatchEvent(new Event("visibilitychange"));
