@@ -4,6 +4,9 @@ import { Button } from "../parts/button.js";
 import { Picture } from "../pictures/picture.js";
 import { likeLink } from "./state.js";
 
+/** The longer side of a hit's picture, in pixels of the screen. */
+const k_side = 300;
+
 const k_hidden = new Set(["model_id", "model_fingerprint"]);
 
 /** The attributes that are worth a line: short values, not the name, not what the pipeline keeps. */
@@ -35,7 +38,7 @@ export function Hit({ hit, collection, state, mark, lit, onPoint, onOpen }) {
       onFocusIn=${() => onPoint(mark?.key)} onFocusOut=${() => onPoint(undefined)}>
     <div class="hit-frame">
       <button type="button" class="hit-open" onClick=${onOpen} aria-label=${`Open ${hit.name}`}>
-        <${Picture} document=${hit} size=${640} alt=${lead ? String(lead[1]) : hit.name} eager />
+        <${Picture} document=${hit} size=${Math.round(k_side * devicePixelRatio)} alt=${lead ? String(lead[1]) : hit.name} eager />
       </button>
       <span class="hit-rank number" aria-label=${`Rank ${hit.rank}`}>${hit.rank}</span>
       ${mark && html`<span class="hit-mark" title=${`This picture is in ${mark.count} columns`}><span class="visually-hidden">Also in other columns: picture </span>${mark.letter}</span>`}

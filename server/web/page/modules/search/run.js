@@ -62,9 +62,10 @@ function hitOf(hit, i, collection, state, vector) {
 export async function searchCollection(collection, state, { signal, filters = [], onEmbedded } = {}) {
   const options = { signal };
   const embedded = await queryVector(collection, state, options);
-  onEmbedded?.(embedded.milliseconds);
   const body = searchBody(collection, state, { query_vector: embedded.vector }, filters);
-  const { data, milliseconds } = await search(collection.index, body, options);
+  const searching = search(collection.index, body, options);
+  onEmbedded?.(embedded.milliseconds); // once the search is on its way: showing it takes time
+  const { data, milliseconds } = await searching;
   return {
     hits: data.hits.hits.map((hit, i) => hitOf(hit, i, collection, state, embedded.vector)),
     total: data.hits.total?.value,
