@@ -1,6 +1,6 @@
 // One hit of a column.
 import { html } from "/page/vendored/preact-htm.js";
-import { Button } from "../parts/button.js";
+import { Icon } from "../parts/icon.js";
 import { Picture } from "../pictures/picture.js";
 import { likeLink } from "./state.js";
 
@@ -42,7 +42,7 @@ export function Hit({ hit, collection, state, mark, lit, onPoint, onOpen }) {
       </button>
       <span class="hit-rank number" aria-label=${`Rank ${hit.rank}`}>${hit.rank}</span>
       ${mark && html`<span class="hit-mark" title=${`This picture is in ${mark.count} columns`}><span class="visually-hidden">Also in other columns: picture </span>${mark.letter}</span>`}
-      <a class="button button-small hit-like" href=${likeLink(hit.index, hit.id)}>More like this<span class="visually-hidden">: ${hit.name}</span></a>
+      <a class="button button-small hit-like" href=${likeLink(hit.index, hit.id)}><${Icon} name="like" /><span class="hit-like-text">More like this<span class="visually-hidden">: ${hit.name}</span></span></a>
     </div>
     <div class="hit-line">
       <span class="hit-name cut" title=${hit.name}>${hit.name}</span>
