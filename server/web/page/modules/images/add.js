@@ -149,6 +149,7 @@ function Run({ run, onMore, onClose }) {
     <p role="status"><strong>${k_phases[run.phase]}</strong> <span class="soft number">${ended ? summaryOf(run) : `${numbers.format(run.done)} of ${numbers.format(run.steps)}`}</span></p>
     <${Progress} run=${run} />
     ${run.waiting && html`<p class="small soft">${run.waiting}</p>`}
+    ${run.targets.length > 1 && html`<p class="small soft">One document per picture in each of ${run.targets.length} indices.</p>`}
     ${run.phase === "cancelled" && html`<p class="small soft">What was added until then stays.</p>`}
     <div class="row"><${RunControls} run=${run} />${ended && html`<${Button} main onClick=${onClose}>Close<//><${Button} onClick=${onMore}>Add more<//>`}</div>
     <${Failures} failures=${run.failures} />
