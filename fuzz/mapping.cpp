@@ -5,6 +5,20 @@
 
 using namespace sightline;
 
+namespace {
+
+/// What is put back are floats, in their own shortest digits, whatever digits came: read again, it is the same document.
+void check_that_vectors_are_put_back(const elastic::PreparedDocument& prepared,
+                                     const std::shared_ptr<const elastic::Mapping>& mapping) {
+  const std::string whole = elastic::with_vectors(prepared.source, prepared.vectors);
+  const auto again = elastic::prepare_document(whole, "1", mapping, true);
+  fuzz::require(again.ok(), "a document whose vectors are put back is one");
+  fuzz::require(again->source == prepared.source, "nothing else changes");
+  fuzz::require(elastic::with_vectors(again->source, again->vectors) == whole, "vectors are put back");
+}
+
+}  // namespace
+
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto [mapping_text, document] = fuzz::halves_of(fuzz::text_of(data, size));
   auto mapping = elastic::Mapping::parse_text(mapping_text);
@@ -18,7 +32,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (!prepared)
       prepared.error().envelope_json();
     else if (cut_vectors)
-      fuzz::require(elastic::with_vectors(prepared->source, prepared->vectors) == document, "vectors are put back");
+      check_that_vectors_are_put_back(*prepared, shared);
   }
   return 0;
 }
