@@ -258,7 +258,8 @@ def test_a_gateway_passes_on_credentials_but_no_key_and_no_browser_fields(tmp_pa
 
     class Recorder(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            seen.append(dict(self.headers))
+            if self.path == "/_nodes/stats":  # the gateway looks at its cluster by itself, too
+                seen.append(dict(self.headers))
             body = b'{"version":{"number":"9.2.0"},"tagline":"You Know, for Search"}'
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
