@@ -2,6 +2,7 @@
 #include <rapidjson/prettywriter.h>
 #include <rapidjson/stringbuffer.h>
 
+#include "eval/json_members.h"
 #include "eval/report.h"
 
 namespace sightline::eval {
@@ -9,35 +10,8 @@ namespace {
 
 using Writer = rapidjson::PrettyWriter<rapidjson::StringBuffer>;
 
-void member(Writer& writer, const char* name, const std::string& text) {
-  writer.Key(name);
-  writer.String(text);
-}
-
-void member(Writer& writer, const char* name, std::size_t number) {
-  writer.Key(name);
-  writer.Uint64(number);
-}
-
-void member(Writer& writer, const char* name, double number) {
-  writer.Key(name);
-  writer.Double(number);
-}
-
-void write_threshold(Writer& writer, const JudgedPairs& pairs, const std::optional<Threshold>& best) {
-  if (!best) {
-    writer.Null();
-    return;
-  }
-  writer.StartObject();
-  member(writer, "cosine", best->cosine);
-  member(writer, "score", best->score());
-  member(writer, "precision", best->precision);
-  member(writer, "recall", best->recall);
-  member(writer, "f1", best->f1);
-  member(writer, "right_pairs", static_cast<std::size_t>(pairs.right()));
-  member(writer, "wrong_pairs", static_cast<std::size_t>(pairs.wrong()));
-  writer.EndObject();
+void write_threshold_or_null(Writer& writer, const JudgedPairs& pairs, const std::optional<Threshold>& best) {
+  best ? write_threshold(writer, pairs, *best) : static_cast<void>(writer.Null());
 }
 
 void write_model(Writer& writer, const Evaluation& evaluation, const ModelRun& model) {
@@ -63,7 +37,7 @@ void write_model(Writer& writer, const Evaluation& evaluation, const ModelRun& m
   writer.StartObject();
   for (const DirectionThreshold& threshold : direction_thresholds(evaluation, model)) {
     writer.Key(to_string(threshold.direction));
-    write_threshold(writer, threshold.pairs, threshold.best);
+    write_threshold_or_null(writer, threshold.pairs, threshold.best);
   }
   writer.EndObject();
   writer.EndObject();
@@ -105,7 +79,7 @@ void write_result(Writer& writer, const Evaluation& evaluation, const Task& task
   for (std::size_t i = 0; i < result.means.size(); ++i) member(writer, measures()[i].name, result.means[i]);
   writer.EndObject();
   writer.Key("threshold");
-  write_threshold(writer, result.pairs, result.pairs.best());
+  write_threshold_or_null(writer, result.pairs, result.pairs.best());
   write_worst(writer, evaluation, task, result);
   writer.Key("queries");
   writer.StartArray();

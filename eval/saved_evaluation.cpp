@@ -5,6 +5,7 @@
 
 #include "base/json/writer.h"
 #include "base/sha256.h"
+#include "eval/json_members.h"
 
 namespace sightline::eval {
 namespace {
@@ -49,32 +50,11 @@ std::string properties() {
   return fields.append("}");
 }
 
-void member(json::Writer& writer, const char* name, const std::string& text) {
-  writer.Key(name);
-  writer.String(text);
-}
-void member(json::Writer& writer, const char* name, std::uint64_t number) {
-  writer.Key(name);
-  writer.Uint64(number);
-}
-void member(json::Writer& writer, const char* name, double number) {
-  writer.Key(name);
-  writer.Double(number);
-}
-
-void write_threshold(json::Writer& writer, const char* name, const JudgedPairs& pairs,
-                     const std::optional<Threshold>& best) {
+void write_threshold_if_any(json::Writer& writer, const char* name, const JudgedPairs& pairs,
+                            const std::optional<Threshold>& best) {
   if (!best) return;
   writer.Key(name);
-  writer.StartObject();
-  member(writer, "cosine", best->cosine);
-  member(writer, "score", best->score());
-  member(writer, "precision", best->precision);
-  member(writer, "recall", best->recall);
-  member(writer, "f1", best->f1);
-  member(writer, "right_pairs", pairs.right());
-  member(writer, "wrong_pairs", pairs.wrong());
-  writer.EndObject();
+  write_threshold(writer, pairs, *best);
 }
 
 /// What all documents have.
@@ -142,9 +122,9 @@ void write_retrieval(json::Writer& writer, const Evaluation& evaluation, const M
   writer.StartObject();
   for (std::size_t i = 0; i < result.means.size(); ++i) member(writer, measures()[i].name, result.means[i]);
   writer.EndObject();
-  write_threshold(writer, "threshold", result.pairs, result.pairs.best());
+  write_threshold_if_any(writer, "threshold", result.pairs, result.pairs.best());
   for (const DirectionThreshold& of : direction_thresholds(evaluation, model)) {
-    if (of.direction == task.set.direction) write_threshold(writer, "direction_threshold", of.pairs, of.best);
+    if (of.direction == task.set.direction) write_threshold_if_any(writer, "direction_threshold", of.pairs, of.best);
   }
   write_worst(writer, evaluation, task, result);
 }

@@ -1,0 +1,41 @@
+// Members that the report and the saved evaluation have in common. `Writer` is any of RapidJSON's writers.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "eval/threshold.h"
+
+namespace sightline::eval {
+
+template <class Writer>
+void member(Writer& writer, const char* name, const std::string& text) {
+  writer.Key(name);
+  writer.String(text);
+}
+template <class Writer>
+void member(Writer& writer, const char* name, std::uint64_t number) {
+  writer.Key(name);
+  writer.Uint64(number);
+}
+template <class Writer>
+void member(Writer& writer, const char* name, double number) {
+  writer.Key(name);
+  writer.Double(number);
+}
+
+/// A threshold as an object, with the pairs that it was found on.
+template <class Writer>
+void write_threshold(Writer& writer, const JudgedPairs& pairs, const Threshold& threshold) {
+  writer.StartObject();
+  member(writer, "cosine", threshold.cosine);
+  member(writer, "score", threshold.score());
+  member(writer, "precision", threshold.precision);
+  member(writer, "recall", threshold.recall);
+  member(writer, "f1", threshold.f1);
+  member(writer, "right_pairs", pairs.right());
+  member(writer, "wrong_pairs", pairs.wrong());
+  writer.EndObject();
+}
+
+}  // namespace sightline::eval
