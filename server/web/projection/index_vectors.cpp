@@ -121,8 +121,10 @@ std::optional<ReadRefusal> append_vector(const Value& hit, const VectorField& fi
     square += x.GetDouble() * x.GetDouble();
   }
   const double scale = field.unit_length && square > 0 ? 1 / std::sqrt(square) : 1;
-  for (const Value& x : vector->GetArray()) vectors.values.push_back(static_cast<float>(x.GetDouble() * scale));
-  if (!std::isfinite(vectors.values.back())) return faulty("has a vector that is not finite");
+  for (const Value& x : vector->GetArray()) {
+    vectors.values.push_back(static_cast<float>(x.GetDouble() * scale));
+    if (!std::isfinite(vectors.values.back())) return faulty("has a vector that is not finite");
+  }
   vectors.ids.push_back(id);
   vectors.names.push_back(field.name_field.empty() ? std::string() : first_text(member(fields, field.name_field)));
   return {};

@@ -128,6 +128,21 @@ TEST_CASE("a vector of another length, and one that is none, is refused by its d
   CHECK(std::holds_alternative<ReadRefusal>(read));
 }
 
+TEST_CASE("a vector with a number beyond floats is refused, wherever it stands") {
+  Reading one;
+  one.cluster.mappings = R"({"properties":{"v":{"type":"dense_vector","dims":3,"similarity":"l2_norm"}}})";
+  one.cluster.add(1);
+  auto field = one.reader.find_field("pictures", "v");
+  auto scan = one.reader.scan(value(field), 100);
+  for (const char* numbers : {"1e39,1,2", "1,1e39,2", "1,2,1e39"}) {
+    one.cluster.instead["/pictures/_search"] = {
+        200, {}, "application/json", std::string(R"({"hits":{"hits":[{"_id":"id0","fields":{"v":[)") + numbers + "]}}]}}"};
+    auto read = one.reader.read(value(field), value(scan), 1u << 20);
+    REQUIRE(std::holds_alternative<ReadRefusal>(read));
+    CHECK(std::get<ReadRefusal>(read).message.find("not finite") != std::string::npos);
+  }
+}
+
 TEST_CASE("what is asked is asked as the caller") {
   FakeElasticsearch cluster;
   cluster.add(3);
