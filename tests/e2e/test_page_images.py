@@ -68,7 +68,10 @@ def tiles(page):
 
 
 def names(page):
-    return page.locator(".tile-name").all_inner_texts()
+    """The names below the pictures, once no tile waits for its document."""
+    shown = page.locator(".tile-name")
+    expect(shown.filter(has_not_text=re.compile(r"\S"))).to_have_count(0)
+    return shown.all_inner_texts()
 
 
 def count(page):
@@ -226,7 +229,7 @@ def test_the_keyboard_moves_between_pictures(page, shelf):
         expect(page.locator(f"[data-at='{place}']")).to_be_focused()
     assert page.locator(".tile-link[tabindex='0']").count() == 1
     page.keyboard.press("ArrowRight")
-    name = page.locator("[data-at='1'] .tile-name").inner_text()
+    name = names(page)[1]
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog", name=name)).to_be_visible()
     page.keyboard.press("Escape")
@@ -240,6 +243,7 @@ def test_the_place_is_there_again_after_going_back(page, shelf):
         open_gallery(page, shelf, f"index={index}")
         page.evaluate("scrollTo(0, 5000)")
         page.wait_for_function("() => history.state?.scroll === 5000")
+        expect(page.locator("[data-at='150']")).to_have_text(re.compile(r"\S"))
         seen = page.locator("[data-at='150']").inner_text()
         page.get_by_role("link", name="Status").click()
         expect(page.locator(".gallery")).to_have_count(0)
