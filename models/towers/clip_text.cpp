@@ -16,15 +16,14 @@ class ClipTextTower final : public TextTower {
                 const Compute& compute)
       : config_(config),
         compute_(compute),
-        token_embedding_(weights.take("text_model.embeddings.token_embedding.weight",
+        token_embedding_(weights.take_table("text_model.embeddings.token_embedding.weight",
                                       {config.vocabulary_size, config.transformer.width})),
         positions_(weights.take("text_model.embeddings.position_embedding.weight",
                                 {config.max_tokens, config.transformer.width})),
-        transformer_(clip_transformer(weights, "text_model", config.transformer, compute)),
+        transformer_(clip_transformer(weights, "text_model", config.transformer, true, compute)),
         final_norm_(LayerNorm::bind(weights, "text_model.final_layer_norm", config.transformer.width,
                                     config.transformer.layer_norm_eps)),
-        projection_t_(weights.take("text_projection.weight", {projection_dim, config.transformer.width}).t()),
-        causal_mask_(config.max_tokens, compute) {
+        projection_(Linear::without_bias(weights, "text_projection", config.transformer.width, projection_dim)) {
     weights.ignore("text_model.embeddings.position_ids");  // older files carry 0, 1, 2, ...
   }
 
@@ -41,14 +40,14 @@ class ClipTextTower final : public TextTower {
     return ids.first(static_cast<std::size_t>(end - ids.begin()) + 1);
   }
 
-  at::Tensor run(std::span<const Ids> texts) const override {
+  at::Tensor run(std::span<const Ids> texts, const Steps& steps) const override {
     const TokenBatch batch(texts, compute_);
     std::vector<std::int64_t> pooled;
     for (const Sequence& text : batch.sequences) pooled.push_back(text.begin + text.length - 1);
-    at::Tensor x = token_embedding_.index_select(0, batch.ids);
+    at::Tensor x = token_embedding_.index_select(0, batch.ids).to(compute_.dtype);
     x.add_(positions_.index_select(0, batch.places));
-    x = transformer_.run_pooled(x, batch.sequences, pooled, &causal_mask_);
-    return at::mm(final_norm_(x), projection_t_);
+    x = transformer_.run_pooled(x, batch.sequences, pooled, {.causal = true}, steps);
+    return projection_(final_norm_(x), compute_);
   }
 
  private:
@@ -58,8 +57,7 @@ class ClipTextTower final : public TextTower {
   at::Tensor positions_;        ///< [max_tokens, width]
   Transformer transformer_;
   LayerNorm final_norm_;
-  at::Tensor projection_t_;  ///< [width, projection_dim]
-  CausalMask causal_mask_;
+  Linear projection_;
 };
 
 }  // namespace

@@ -16,21 +16,21 @@ class ClipVisionTower final : public VisionTower {
         // The published tensors' own spelling.
         pre_norm_(LayerNorm::bind(weights, "vision_model.pre_layrnorm", config.transformer.width,
                                   config.transformer.layer_norm_eps)),
-        transformer_(clip_transformer(weights, "vision_model", config.transformer, compute)),
+        transformer_(clip_transformer(weights, "vision_model", config.transformer, true, compute)),
         post_norm_(LayerNorm::bind(weights, "vision_model.post_layernorm", config.transformer.width,
                                    config.transformer.layer_norm_eps)),
-        projection_t_(
-            weights.take("visual_projection.weight", {projection_dim, config.transformer.width}).t()) {
+        projection_(Linear::without_bias(weights, "visual_projection", config.transformer.width, projection_dim)),
+        compute_(compute) {
     weights.ignore("vision_model.embeddings.position_ids");  // older files carry 0, 1, 2, ...
   }
 
-  at::Tensor run(std::span<const std::uint8_t* const> pictures) const override {
+  at::Tensor run(std::span<const std::uint8_t* const> pictures, const Steps& steps) const override {
     const std::vector<Sequence> sequences = embedding_.sequences(pictures.size());
     std::vector<std::int64_t> pooled;
     for (const Sequence& picture : sequences) pooled.push_back(picture.begin);  // the class token
     const at::Tensor x =
-        transformer_.run_pooled(pre_norm_(embedding_.run(pictures)), sequences, pooled, nullptr);
-    return at::mm(post_norm_(x), projection_t_);
+        transformer_.run_pooled(pre_norm_(embedding_.run(pictures)), sequences, pooled, {}, steps);
+    return projection_(post_norm_(x), compute_);
   }
 
   std::int64_t tokens_per_picture() const override { return embedding_.tokens(); }
@@ -49,7 +49,8 @@ class ClipVisionTower final : public VisionTower {
   LayerNorm pre_norm_;
   Transformer transformer_;
   LayerNorm post_norm_;
-  at::Tensor projection_t_;  ///< [width, projection_dim]
+  Linear projection_;
+  Compute compute_;
 };
 
 }  // namespace

@@ -57,6 +57,14 @@ void try_operations(const Compute& compute) {
   x.to(at::kCPU, at::kFloat).sum().item<float>();
 }
 
+/// On the processor, where oneDNN takes the type, kernels compute the products, and all else is float32.
+void use_kernels(Compute& compute) {
+  if (!compute.device.is_cpu() || (compute.dtype != at::kFloat && compute.dtype != at::kBFloat16)) return;
+  compute.products = kernels::make_matmul_cache(compute.dtype == at::kFloat ? kernels::Precision::f32
+                                                                            : kernels::Precision::bf16);
+  if (compute.products) compute.dtype = at::kFloat;
+}
+
 }  // namespace
 
 std::string message_of(const std::exception& error) {
@@ -81,9 +89,10 @@ Result<Compute> make_compute(const ComputeOptions& options) {
   const int threads = options.threads > 0
                           ? options.threads
                           : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  const Compute compute{*device, *dtype, threads};
+  Compute compute{.device = *device, .dtype = *dtype, .product_dtype = *dtype, .threads = threads, .products = {}};
   try {
     use_threads(compute);
+    use_kernels(compute);
     try_operations(compute);
   } catch (const std::exception& error) {
     return Error{ErrorCode::unsupported, "dtype " + options.dtype + " on device " + options.device +

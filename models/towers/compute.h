@@ -2,9 +2,11 @@
 #pragma once
 
 #include <ATen/ATen.h>
+#include <memory>
 #include <string>
 
 #include "base/result.h"
+#include "models/kernels/packed_linear.h"
 #include "models/towers/towers.h"
 
 namespace sightline::models {
@@ -12,10 +14,11 @@ namespace sightline::models {
 /// Where the towers live and what they compute in.
 struct Compute {
   at::Device device{at::kCPU};
-  at::ScalarType dtype = at::kFloat;
+  at::ScalarType dtype = at::kFloat;          ///< of all that is not below
+  at::ScalarType product_dtype = at::kFloat;  ///< of what goes into products
   int threads = 1;
+  std::shared_ptr<kernels::MatmulCache> products;  ///< null: libtorch computes, all in `dtype`
 
-  bool on_cpu() const { return device.is_cpu(); }
   at::TensorOptions options() const { return at::TensorOptions().device(device).dtype(dtype); }
 };
 

@@ -67,15 +67,17 @@ Transformer eva_transformer(WeightBinder& weights, const EvaVisionConfig& config
       return LayerNorm::bind(weights, block + name, over, sizes.layer_norm_eps);
     };
     const auto projection = [&](const char* name) {
-      return weights.take(block + "attn." + name + ".weight", {width, width}).t();
+      return weights.take(block + "attn." + name + ".weight", {width, width});
     };
     const auto bias = [&](const char* name) { return weights.take(block + "attn." + name, {width}); };
+    const at::Tensor projections = weights.joined({projection("q_proj"), projection("k_proj"), projection("v_proj")});
+    // A bias of all keys would change no softmax.
+    const at::Tensor no_bias = at::zeros({width}, compute.options());
+    const at::Tensor biases = weights.joined({bias("q_bias"), no_bias, bias("v_bias")});
     parts.blocks.push_back({
         .norm1 = norm("norm1", width),
         .norm2 = norm("norm2", width),
-        .query = {projection("q_proj"), bias("q_bias")},
-        .key = {projection("k_proj"), {}},  // a bias of all keys would change no softmax
-        .value = {projection("v_proj"), bias("v_bias")},
+        .projections = Projections::of(projections, biases, i + 1 == sizes.layers, compute),
         .context_norm = norm("attn.inner_attn_ln", width),
         .out = Linear::with_bias(weights, block + "attn.proj", width, width),
         .mlp = {.up = Linear::with_bias(weights, block + "mlp.w2", width, mlp_width),
@@ -97,11 +99,11 @@ class EvaVisionTower final : public VisionTower {
         norm_(LayerNorm::bind(weights, "vision_model.norm", config.transformer.width,
                               config.transformer.layer_norm_eps)) {}
 
-  at::Tensor run(std::span<const std::uint8_t* const> pictures) const override {
+  at::Tensor run(std::span<const std::uint8_t* const> pictures, const Steps& steps) const override {
     const std::vector<Sequence> sequences = embedding_.sequences(pictures.size());
     std::vector<std::int64_t> pooled;
     for (const Sequence& picture : sequences) pooled.push_back(picture.begin);  // the class token
-    return norm_(transformer_.run_pooled(embedding_.run(pictures), sequences, pooled, nullptr));
+    return norm_(transformer_.run_pooled(embedding_.run(pictures), sequences, pooled, {}, steps));
   }
 
   std::int64_t tokens_per_picture() const override { return embedding_.tokens(); }

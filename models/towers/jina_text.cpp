@@ -21,18 +21,16 @@ Transformer jina_transformer(WeightBinder& weights, const TransformerConfig& con
   Transformer::Parts parts{.heads = config.heads, .norms = Transformer::Norms::behind};
   for (std::uint32_t i = 0; i < config.layers; ++i) {
     const std::string block = "text_model.transformer.encoder.layers." + std::to_string(i) + ".";
-    const Linear qkv = Linear::with_bias(weights, block + "mixer.Wqkv", width, 3 * width);
-    const Linear gated{weights.take(block + "mlp.gated_layers.weight", {2 * mlp_width, width}).t(), {}};
+    const at::Tensor projections = weights.take(block + "mixer.Wqkv.weight", {3 * width, width});
+    const at::Tensor gated = weights.take(block + "mlp.gated_layers.weight", {2 * mlp_width, width});
     parts.blocks.push_back({
         .norm1 = LayerNorm::bind(weights, block + "norm1", width, config.layer_norm_eps),
         .norm2 = LayerNorm::bind(weights, block + "norm2", width, config.layer_norm_eps),
-        .query = qkv.part(0, width),
-        .key = qkv.part(width, width),
-        .value = qkv.part(2 * width, width),
+        .projections = Projections::of(projections, weights.take(block + "mixer.Wqkv.bias", {3 * width}), false, compute),
         .context_norm = {},
         .out = Linear::with_bias(weights, block + "mixer.out_proj", width, width),
-        .mlp = {.up = gated.part(mlp_width, mlp_width),
-                .gate = gated.part(0, mlp_width),
+        .mlp = {.up = Linear(gated.narrow(0, mlp_width, mlp_width), {}, compute),
+                .gate = Linear(gated.narrow(0, 0, mlp_width), {}, compute),
                 .norm = {},
                 .down = Linear::with_bias(weights, block + "mlp.wo", mlp_width, width),
                 .activation = config.activation},
@@ -46,14 +44,14 @@ class JinaTextTower final : public TextTower {
   JinaTextTower(WeightBinder& weights, const JinaTextConfig& config, const Compute& compute)
       : config_(config),
         compute_(compute),
-        words_(weights.take("text_model.transformer.embeddings.word_embeddings.weight",
+        words_(weights.take_table("text_model.transformer.embeddings.word_embeddings.weight",
                             {config.vocabulary_size, config.transformer.width})),
         token_types_(weights.take("text_model.transformer.embeddings.token_type_embeddings.weight",
                                   {config.token_types, config.transformer.width})),
         norm_(LayerNorm::bind(weights, "text_model.transformer.emb_ln", config.transformer.width,
                               config.transformer.layer_norm_eps)),
         transformer_(jina_transformer(weights, config.transformer, compute)),
-        alibi_(config.transformer.heads, k_jina_max_tokens, compute) {}
+        slopes_(at::tensor(alibi_slopes(config.transformer.heads), at::kFloat).to(compute.device)) {}
 
   Result<Ids> accept(Ids ids) const override {
     if (Status good = check_ids(ids, k_jina_max_tokens, config_.vocabulary_size); !good) return good.error();
@@ -63,20 +61,18 @@ class JinaTextTower final : public TextTower {
     return ids;
   }
 
-  at::Tensor run(std::span<const Ids> texts) const override {
+  at::Tensor run(std::span<const Ids> texts, const Steps& steps) const override {
     const TokenBatch batch(texts, compute_);
-    at::Tensor x = words_.index_select(0, batch.ids);
+    at::Tensor x = words_.index_select(0, batch.ids).to(compute_.dtype);
     x = norm_(x.add_(token_types_.select(0, 0)));
     const at::Tensor padding = batch.ids == k_padding_id;
     const bool has_padding = padding.any().item<bool>();
+    ScoreBias bias{.causal = false, .slopes = slopes_, .hidden = {}};
     if (has_padding) {
-      const at::Tensor hidden = at::zeros({x.size(0)}, x.options().dtype(at::kFloat))
-                                    .masked_fill_(padding, -std::numeric_limits<float>::infinity());
-      const Alibi alibi = alibi_.hiding(hidden);
-      x = transformer_.run(x, batch.sequences, &alibi);
-    } else {
-      x = transformer_.run(x, batch.sequences, &alibi_);
+      bias.hidden = at::zeros({x.size(0)}, x.options().dtype(at::kFloat))
+                        .masked_fill_(padding, -std::numeric_limits<float>::infinity());
     }
+    x = transformer_.run(x, batch.sequences, bias, steps);
     return means(x, batch.sequences, has_padding ? padding : at::Tensor());
   }
 
@@ -102,7 +98,7 @@ class JinaTextTower final : public TextTower {
   at::Tensor token_types_;  ///< [types, width]; a text is of type 0 throughout
   LayerNorm norm_;
   Transformer transformer_;
-  Alibi alibi_;
+  at::Tensor slopes_;  ///< [heads], of ALiBi
 };
 
 }  // namespace

@@ -1,72 +1,138 @@
 #include "models/towers/layers.h"
 
+#include "models/kernels/arena.h"
+#include "models/kernels/layer_norm.h"
+
 namespace sightline::models {
 namespace {
 
-/// quick_gelu(x) = x sigmoid(1.702 x) = silu(1.702 x) / 1.702: the factors ride on the two products around
-/// it.
-constexpr double k_quick_gelu = 1.702;
-
-void activate(Activation activation, at::Tensor& x) {
+void activate(Activation activation, const at::Tensor& x) {
   switch (activation) {
     case Activation::gelu:
-      at::gelu_(x);
+      at::gelu_(const_cast<at::Tensor&>(x));
       break;
     case Activation::gelu_tanh:
-      at::gelu_(x, "tanh");
+      at::gelu_(const_cast<at::Tensor&>(x), "tanh");
       break;
     case Activation::quick_gelu:
+      x.mul_(at::sigmoid(x * 1.702));
+      break;
     case Activation::silu:
-      at::silu_(x);
+      at::silu_(const_cast<at::Tensor&>(x));
       break;
   }
 }
 
 }  // namespace
 
-Linear Linear::with_bias(WeightBinder& weights, const std::string& name, std::int64_t in, std::int64_t out) {
-  return {weights.take(name + ".weight", {out, in}).t(), weights.take(name + ".bias", {out})};
+kernels::Rows rows_of(const at::Tensor& tensor) {
+  return {tensor.data_ptr(), tensor.size(0), tensor.size(1), tensor.stride(0),
+          tensor.scalar_type() == at::kFloat ? kernels::Element::f32 : kernels::Element::bf16};
 }
 
-Linear Linear::part(std::int64_t begin, std::int64_t count) const {
-  return {weight_t.narrow(1, begin, count), bias.defined() ? bias.narrow(0, begin, count) : at::Tensor()};
+at::Tensor scratch(std::int64_t rows, std::int64_t columns, at::ScalarType dtype, const Compute& compute) {
+  if (!compute.products) return at::empty({rows, columns}, compute.options().dtype(dtype));
+  const auto bytes = static_cast<std::size_t>(rows * columns) * c10::elementSize(dtype);
+  return at::from_blob(kernels::Arena::of_this_thread().take(bytes), {rows, columns}, dtype);
 }
 
-void Linear::apply(const at::Tensor& x, double scale, at::Tensor& out) const {
-  if (bias.defined()) {
-    at::addmm_out(out, bias, x, weight_t, scale, scale);
+Linear::Linear(const at::Tensor& weight, const at::Tensor& bias, const Compute& compute) : out_(weight.size(0)) {
+  const bool complete = !weight.is_meta() && !(bias.defined() && bias.is_meta());
+  if (compute.products && complete) {
+    const at::Tensor stored = weight.contiguous();
+    packed_ = std::make_shared<kernels::PackedLinear>(stored.data_ptr<float>(),
+                                                      bias.defined() ? bias.data_ptr<float>() : nullptr,
+                                                      weight.size(1), weight.size(0), compute.products);
   } else {
-    at::mm_out(out, x, weight_t);
-    if (scale != 1) out.mul_(scale);
+    weight_t_ = weight.t();
+    bias_ = bias;
   }
 }
 
-void Linear::accumulate(const at::Tensor& y, double scale, at::Tensor& x) const {
-  x.add_(bias);
-  x.addmm_(y, weight_t, 1, scale);
+Linear Linear::with_bias(WeightBinder& weights, const std::string& name, std::int64_t in, std::int64_t out) {
+  const at::Tensor weight = weights.take(name + ".weight", {out, in});
+  return {weight, weights.take(name + ".bias", {out}), weights.compute()};
+}
+
+Linear Linear::without_bias(WeightBinder& weights, const std::string& name, std::int64_t in, std::int64_t out) {
+  return {weights.take(name + ".weight", {out, in}), {}, weights.compute()};
+}
+
+void Linear::apply(const at::Tensor& x, const at::Tensor& out, std::optional<Activation> activation) const {
+  if (packed_) return packed_->apply(rows_of(x), activation, rows_of(out));
+  at::Tensor result = out;
+  if (bias_.defined()) {
+    at::addmm_out(result, bias_, x, weight_t_);
+  } else {
+    at::mm_out(result, x, weight_t_);
+  }
+  if (activation) activate(*activation, out);
+}
+
+at::Tensor Linear::operator()(const at::Tensor& x, const Compute& compute) const {
+  const at::Tensor input = x.to(compute.product_dtype);
+  at::Tensor out = at::empty({x.size(0), out_}, compute.options());
+  apply(input, out);
+  return out;
+}
+
+void Linear::multiply(const at::Tensor& x, const at::Tensor& factors, const at::Tensor& out) const {
+  if (packed_) return packed_->multiply(rows_of(x), rows_of(factors), rows_of(out));
+  apply(x, out);
+  out.mul_(factors);
+}
+
+void Linear::accumulate(const at::Tensor& x, const at::Tensor& out) const {
+  if (packed_) return packed_->accumulate(rows_of(x), rows_of(out));
+  if (bias_.defined()) out.add_(bias_);
+  out.addmm_(x, weight_t_);
 }
 
 LayerNorm LayerNorm::bind(WeightBinder& weights, const std::string& name, std::int64_t width, double eps) {
-  return {weights.take(name + ".weight", {width}), weights.take(name + ".bias", {width}), eps};
+  return {weights.take(name + ".weight", {width}), weights.take(name + ".bias", {width}), eps,
+          weights.compute().products != nullptr};
+}
+
+void LayerNorm::apply(const at::Tensor& x, const at::Tensor& out) const {
+  if (by_kernel) {
+    kernels::layer_norm(rows_of(x), weight.data_ptr<float>(), bias.data_ptr<float>(), static_cast<float>(eps),
+                        rows_of(out));
+  } else {
+    out.copy_(at::layer_norm(x, {x.size(-1)}, weight, bias, eps));
+  }
 }
 
 at::Tensor LayerNorm::operator()(const at::Tensor& x) const {
-  return at::layer_norm(x, {x.size(-1)}, weight, bias, eps);
+  const at::Tensor out = at::empty_like(x);
+  apply(x, out);
+  return out;
 }
 
-void Mlp::accumulate(const at::Tensor& input, at::Tensor& hidden, at::Tensor& gated, at::Tensor& x) const {
-  if (gate.weight_t.defined()) {
-    gate.apply(input, 1, gated);
-    activate(activation, gated);
-    up.apply(input, 1, hidden);
-    gated.mul_(hidden);
-    down.accumulate(norm.defined() ? norm(gated) : gated, 1, x);
+Projections Projections::of(const at::Tensor& weight, const at::Tensor& bias, bool apart, const Compute& compute) {
+  if (!apart) return {.all = Linear(weight, bias, compute), .query = {}, .key_value = {}};
+  const std::int64_t width = weight.size(1);
+  return {.all = {},
+          .query = Linear(weight.narrow(0, 0, width), bias.narrow(0, 0, width), compute),
+          .key_value = Linear(weight.narrow(0, width, 2 * width), bias.narrow(0, width, 2 * width), compute)};
+}
+
+Mlp::Workspace::Workspace(const Mlp& mlp, std::int64_t rows, const Compute& compute) {
+  const at::ScalarType type = mlp.norm.defined() ? compute.dtype : compute.product_dtype;
+  hidden = scratch(rows, mlp.up.out(), type, compute);
+  if (mlp.gate.defined()) gated = scratch(rows, mlp.up.out(), type, compute);
+  if (mlp.norm.defined()) normed = scratch(rows, mlp.up.out(), compute.product_dtype, compute);
+}
+
+void Mlp::accumulate(const at::Tensor& input, const Workspace& work, const at::Tensor& x) const {
+  if (!gate.defined()) {
+    up.apply(input, work.hidden, activation);
+    down.accumulate(work.hidden, x);
     return;
   }
-  const double scale = activation == Activation::quick_gelu ? k_quick_gelu : 1;
-  up.apply(input, scale, hidden);
-  activate(activation, hidden);
-  down.accumulate(hidden, 1 / scale, x);
+  gate.apply(input, work.gated, activation);
+  up.multiply(input, work.gated, work.hidden);
+  if (norm.defined()) norm.apply(work.hidden, work.normed);
+  down.accumulate(norm.defined() ? work.normed : work.hidden, x);
 }
 
 }  // namespace sightline::models

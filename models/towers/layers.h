@@ -3,48 +3,89 @@
 
 #include <ATen/ATen.h>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
+#include "models/kernels/packed_linear.h"
+#include "models/towers/compute.h"
 #include "models/towers/weight_binder.h"
 #include "models/weights/transformer_config.h"
 
 namespace sightline::models {
 
-/// y = x W^T + b, [rows, in] -> [rows, out]
-struct Linear {
-  at::Tensor weight_t;  ///< [in, out], a transposed view of the stored [out, in]
-  at::Tensor bias;      ///< [out]; undefined: none
+/// y = x W^T + b, [rows, in] -> [rows, out]: by a kernel with packed weights, or by libtorch.
+class Linear {
+ public:
+  Linear() = default;  ///< none: not defined()
+  /// `weight` [out, in]; `bias` [out], undefined: none.
+  Linear(const at::Tensor& weight, const at::Tensor& bias, const Compute& compute);
 
   static Linear with_bias(WeightBinder& weights, const std::string& name, std::int64_t in, std::int64_t out);
+  static Linear without_bias(WeightBinder& weights, const std::string& name, std::int64_t in, std::int64_t out);
 
-  /// Rows [begin, begin + count) of the stored weight, and of the bias, as a layer of their own.
-  Linear part(std::int64_t begin, std::int64_t count) const;
+  bool defined() const { return packed_ != nullptr || weight_t_.defined(); }
+  std::int64_t out() const { return out_; }
 
-  /// out = scale (x W^T + b)
-  void apply(const at::Tensor& x, double scale, at::Tensor& out) const;
-  /// x += (scale y) W^T + b
-  void accumulate(const at::Tensor& y, double scale, at::Tensor& x) const;
+  /// out = f(x W^T + b); f: `activation`, none: the identity
+  void apply(const at::Tensor& x, const at::Tensor& out, std::optional<Activation> activation = {}) const;
+  /// The same into a matrix of its own.
+  at::Tensor operator()(const at::Tensor& x, const Compute& compute) const;
+  /// out = (x W^T + b) * factors
+  void multiply(const at::Tensor& x, const at::Tensor& factors, const at::Tensor& out) const;
+  /// out += x W^T + b
+  void accumulate(const at::Tensor& x, const at::Tensor& out) const;
+
+ private:
+  std::int64_t out_ = 0;
+  std::shared_ptr<const kernels::PackedLinear> packed_;  ///< null: libtorch computes with
+  at::Tensor weight_t_;                                  ///< [in, out], a transposed view of the stored [out, in]
+  at::Tensor bias_;                                      ///< [out]; undefined: none
 };
 
 struct LayerNorm {
   at::Tensor weight, bias;  ///< [width]; undefined: there is none
   double eps = 1e-5;
+  bool by_kernel = false;
 
   static LayerNorm bind(WeightBinder& weights, const std::string& name, std::int64_t width, double eps);
   bool defined() const { return weight.defined(); }
+  /// `out` may be `x`.
+  void apply(const at::Tensor& x, const at::Tensor& out) const;
   at::Tensor operator()(const at::Tensor& x) const;
+};
+
+/// From tokens to their queries, keys and values, in one product.
+struct Projections {
+  Linear all;               ///< [width -> 3 width]: query, key, value
+  Linear query, key_value;  ///< [width -> width], [width -> 2 width], in place of `all` where few tokens have queries
+
+  /// `weight` [3 width, width], `bias` [3 width], in this order.
+  static Projections of(const at::Tensor& weight, const at::Tensor& bias, bool apart, const Compute& compute);
 };
 
 /// down(f(up x)), or with a gate down(norm(f(gate x) * (up x))); f is `activation`.
 struct Mlp {
-  Linear up, gate;  ///< [width -> mlp_width]; no gate: its weight is undefined
+  Linear up, gate;  ///< [width -> mlp_width]; the gate: defined or not
   LayerNorm norm;   ///< over mlp_width, only with a gate; undefined: none
   Linear down;
   Activation activation = Activation::gelu;
 
-  /// x += mlp(input); `input` may be `x` itself. `hidden` and, with a gate, `gated` are [rows, mlp_width] to
-  /// write into.
-  void accumulate(const at::Tensor& input, at::Tensor& hidden, at::Tensor& gated, at::Tensor& x) const;
+  /// Matrices to write into, [rows, mlp_width].
+  struct Workspace {
+    at::Tensor hidden, gated, normed;
+
+    Workspace(const Mlp& mlp, std::int64_t rows, const Compute& compute);
+  };
+  /// x += mlp(input)
+  void accumulate(const at::Tensor& input, const Workspace& work, const at::Tensor& x) const;
 };
+
+/// A matrix of the arena of this thread, or of libtorch where it computes; not initialised.
+at::Tensor scratch(std::int64_t rows, std::int64_t columns, at::ScalarType dtype, const Compute& compute);
+
+/// `tensor` [rows, columns], on the processor, as the kernels take it.
+kernels::Rows rows_of(const at::Tensor& tensor);
 
 }  // namespace sightline::models

@@ -25,8 +25,7 @@ PictureEmbedding::PictureEmbedding(const Weights& weights, const PatchGrid& grid
     : grid_(grid),
       compute_(compute),
       scaled_(scale_table(pixels)),
-      kernel_t_(weights.kernel.flatten(1).t()),
-      bias_(weights.bias),
+      convolution_(weights.kernel.flatten(1), weights.bias, compute),
       class_token_(weights.class_token),
       positions_(weights.positions) {}
 
@@ -51,15 +50,13 @@ at::Tensor PictureEmbedding::cut_patches(std::span<const std::uint8_t* const> pi
       }
     }
   });
-  return patches.to(compute_.device, compute_.dtype);
+  return patches.to(compute_.device, compute_.product_dtype);
 }
 
 at::Tensor PictureEmbedding::run(std::span<const std::uint8_t* const> pictures) const {
   const auto count = static_cast<std::int64_t>(pictures.size());
-  const std::int64_t patches = grid_.patches(), width = kernel_t_.size(1);
-  const at::Tensor cut = cut_patches(pictures);
-  const at::Tensor embedded = (bias_.defined() ? at::addmm(bias_, cut, kernel_t_) : at::mm(cut, kernel_t_))
-                                  .view({count, patches, width});
+  const std::int64_t patches = grid_.patches(), width = convolution_.out();
+  const at::Tensor embedded = convolution_(cut_patches(pictures), compute_).view({count, patches, width});
   at::Tensor x = at::empty({count, tokens(), width}, compute_.options());
   if (class_token_.defined()) x.select(1, 0).copy_(class_token_ + positions_.select(0, 0));
   at::Tensor rest = x.narrow(1, tokens() - patches, patches);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "models/towers/attention.h"
+#include "models/towers/layers.h"
 #include "models/towers/towers.h"
 
 namespace sightline::models {
@@ -39,8 +40,8 @@ class PictureEmbedding {
   PatchGrid grid_;
   Compute compute_;
   std::array<std::array<float, 256>, 3> scaled_{};  ///< of each channel, each byte as the tower takes it
-  at::Tensor kernel_t_;                             ///< [3 * patch * patch, width]
-  at::Tensor bias_, class_token_, positions_;       ///< as in Weights
+  Linear convolution_;                              ///< [3 * patch * patch -> width]
+  at::Tensor class_token_, positions_;              ///< as in Weights
 };
 
 }  // namespace sightline::models

@@ -17,11 +17,11 @@ class SiglipTextTower final : public TextTower {
   SiglipTextTower(WeightBinder& weights, const SiglipTextConfig& config, const Compute& compute)
       : config_(config),
         compute_(compute),
-        token_embedding_(weights.take("text_model.embeddings.token_embedding.weight",
+        token_embedding_(weights.take_table("text_model.embeddings.token_embedding.weight",
                                       {config.vocabulary_size, config.transformer.width})),
         positions_(weights.take("text_model.embeddings.position_embedding.weight",
                                 {config.tokens, config.transformer.width})),
-        transformer_(clip_transformer(weights, "text_model", config.transformer, compute)),
+        transformer_(clip_transformer(weights, "text_model", config.transformer, true, compute)),
         final_norm_(LayerNorm::bind(weights, "text_model.final_layer_norm", config.transformer.width,
                                     config.transformer.layer_norm_eps)),
         head_(Linear::with_bias(weights, "text_model.head", config.transformer.width, config.dims)) {
@@ -36,16 +36,13 @@ class SiglipTextTower final : public TextTower {
                                                   std::to_string(config_.tokens) + ", padding included"};
   }
 
-  at::Tensor run(std::span<const Ids> texts) const override {
+  at::Tensor run(std::span<const Ids> texts, const Steps& steps) const override {
     const TokenBatch batch(texts, compute_);
     std::vector<std::int64_t> pooled;
     for (const Sequence& text : batch.sequences) pooled.push_back(text.begin + text.length - 1);
-    at::Tensor x = token_embedding_.index_select(0, batch.ids);
+    at::Tensor x = token_embedding_.index_select(0, batch.ids).to(compute_.dtype);
     x.add_(positions_.index_select(0, batch.places));
-    x = final_norm_(transformer_.run_pooled(x, batch.sequences, pooled, nullptr));
-    at::Tensor vectors = at::empty({x.size(0), config_.dims}, x.options());
-    head_.apply(x, 1, vectors);
-    return vectors;
+    return head_(final_norm_(transformer_.run_pooled(x, batch.sequences, pooled, {}, steps)), compute_);
   }
 
  private:

@@ -17,7 +17,8 @@ class AttentionPooling {
                    const Compute& compute)
       : heads_(config.heads),
         compute_(compute),
-        input_(take_input(weights, name, config.width)),
+        projections_(Projections::of(weights.take(name + ".attention.in_proj_weight", {3 * width(config), width(config)}),
+                                     weights.take(name + ".attention.in_proj_bias", {3 * width(config)}), true, compute)),
         out_(Linear::with_bias(weights, name + ".attention.out_proj", config.width, config.width)),
         norm_(LayerNorm::bind(weights, name + ".layernorm", config.width, config.layer_norm_eps)),
         mlp_{.up = Linear::with_bias(weights, name + ".mlp.fc1", config.width, config.mlp_width),
@@ -31,33 +32,27 @@ class AttentionPooling {
   /// `x` [tokens, width] of all pictures -> [pictures, width]
   at::Tensor operator()(const at::Tensor& x, std::span<const Sequence> pictures) const {
     const std::int64_t width = x.size(1), count = std::ssize(pictures);
+    const at::Tensor query = projections_.query(probe_, compute_), key_value = projections_.key_value(x, compute_);
     // The probe is the same for every picture, and so is its query.
-    at::Tensor query = at::empty_like(probe_), keys = at::empty_like(x), values = at::empty_like(x);
-    input_.part(0, width).apply(probe_, score_scale_, query);
-    input_.part(width, width).apply(x, 1, keys);
-    input_.part(2 * width, width).apply(x, 1, values);
-    std::vector<Sequence> queries;
-    for (std::int64_t i = 0; i < count; ++i) queries.push_back({i, 1});
-    at::Tensor context = at::empty({count, width}, x.options());
-    attend(query.expand({count, width}).contiguous(), queries, keys, values, pictures, heads_, nullptr,
-           compute_, context);
-    at::Tensor pooled = at::empty_like(context);
-    out_.apply(context, 1, pooled);
-    at::Tensor hidden = at::empty({count, mlp_.up.weight_t.size(1)}, x.options()), gated;
-    mlp_.accumulate(norm_(pooled), hidden, gated, pooled);
-    return pooled;
+    const std::vector<Sequence> queries(pictures.size(), {0, 1});
+    std::vector<at::Tensor> pooled;
+    const at::Tensor context = at::empty({count, width}, x.options());
+    for (std::int64_t i = 0; i < count; ++i) {
+      const auto at = static_cast<std::size_t>(i);
+      attend(query, std::span(queries).subspan(at, 1), key_value.narrow(1, 0, width), key_value.narrow(1, width, width),
+             pictures.subspan(at, 1), heads_, score_scale_, {}, compute_, context.narrow(0, i, 1));
+    }
+    const at::Tensor result = out_(context, compute_);
+    mlp_.accumulate(norm_(result).to(compute_.product_dtype), Mlp::Workspace(mlp_, count, compute_), result);
+    return result;
   }
 
  private:
-  /// torch's MultiheadAttention keeps query, key and value in one matrix, [3 width, width].
-  static Linear take_input(WeightBinder& weights, const std::string& name, std::int64_t width) {
-    return {weights.take(name + ".attention.in_proj_weight", {3 * width, width}).t(),
-            weights.take(name + ".attention.in_proj_bias", {3 * width})};
-  }
+  static std::int64_t width(const TransformerConfig& config) { return config.width; }
 
   std::int64_t heads_;
   Compute compute_;
-  Linear input_;  ///< to query, key and value, [width -> 3 width]
+  Projections projections_;  ///< torch's MultiheadAttention keeps them in one matrix
   Linear out_;
   LayerNorm norm_;
   Mlp mlp_;
@@ -70,16 +65,16 @@ class SiglipVisionTower final : public VisionTower {
   SiglipVisionTower(WeightBinder& weights, const SiglipVisionConfig& config, const PixelScale& pixels,
                     const Compute& compute)
       : embedding_(take_embedding(weights, config), config.grid, pixels, compute),
-        transformer_(clip_transformer(weights, "vision_model", config.transformer, compute)),
+        transformer_(clip_transformer(weights, "vision_model", config.transformer, false, compute)),
         post_norm_(LayerNorm::bind(weights, "vision_model.post_layernorm", config.transformer.width,
                                    config.transformer.layer_norm_eps)),
         pooling_(weights, "vision_model.head", config.transformer, compute) {
     weights.ignore("vision_model.embeddings.position_ids");  // older files carry 0, 1, 2, ...
   }
 
-  at::Tensor run(std::span<const std::uint8_t* const> pictures) const override {
+  at::Tensor run(std::span<const std::uint8_t* const> pictures, const Steps& steps) const override {
     const std::vector<Sequence> sequences = embedding_.sequences(pictures.size());
-    return pooling_(post_norm_(transformer_.run(embedding_.run(pictures), sequences, nullptr)), sequences);
+    return pooling_(post_norm_(transformer_.run(embedding_.run(pictures), sequences, {}, steps)), sequences);
   }
 
   std::int64_t tokens_per_picture() const override { return embedding_.tokens(); }

@@ -14,6 +14,14 @@ namespace sightline::models {
 
 using Ids = std::span<const std::int32_t>;
 
+/// What a pass calls between its products; see Towers.
+struct Steps {
+  const BetweenSteps& call;
+  void operator()() const {
+    if (call) call();
+  }
+};
+
 /// Token ids -> vectors. Immutable once made.
 class TextTower {
  public:
@@ -24,7 +32,7 @@ class TextTower {
   virtual Result<Ids> accept(Ids ids) const = 0;
 
   /// [texts, dims], of ids as `accept` gives them.
-  virtual at::Tensor run(std::span<const Ids> texts) const = 0;
+  virtual at::Tensor run(std::span<const Ids> texts, const Steps& steps) const = 0;
 };
 
 /// Pictures -> vectors. Immutable once made.
@@ -33,7 +41,7 @@ class VisionTower {
   virtual ~VisionTower() = default;
 
   /// [pictures, dims]; each picture is [image_size, image_size, 3] bytes.
-  virtual at::Tensor run(std::span<const std::uint8_t* const> pictures) const = 0;
+  virtual at::Tensor run(std::span<const std::uint8_t* const> pictures, const Steps& steps) const = 0;
 
   virtual std::int64_t tokens_per_picture() const = 0;
 };

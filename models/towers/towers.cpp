@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "models/kernels/arena.h"
 #include "models/towers/compute.h"
 #include "models/towers/tower.h"
 
@@ -93,7 +94,7 @@ class TorchTowers final : public Towers {
     return text ? Status() : Status(text.error());
   }
 
-  Result<std::vector<float>> encode_texts(std::span<const std::span<const std::int32_t>> ids) override {
+  Result<std::vector<float>> encode_texts(std::span<const std::span<const std::int32_t>> ids, const BetweenSteps& between_steps) override {
     if (!text_) return Error{ErrorCode::unsupported, "the model has no text tower: it embeds only pictures"};
     std::vector<Ids> texts;
     for (std::size_t i = 0; i < ids.size(); ++i) {
@@ -104,17 +105,20 @@ class TorchTowers final : public Towers {
     return in_passes(
         "embedding texts", texts.size(), [&](std::size_t i) { return std::ssize(texts[i]); },
         [&](std::size_t begin, std::size_t count) {
-          return text_->run(std::span(texts).subspan(begin, count));
+          return text_->run(std::span(texts).subspan(begin, count), {between_steps});
         });
   }
 
-  Result<std::vector<float>> encode_images(std::span<const std::uint8_t* const> pictures) override {
+  Result<std::vector<float>> encode_images(std::span<const std::uint8_t* const> pictures, const BetweenSteps& between_steps) override {
     if (!vision_) return Error{ErrorCode::unsupported, "the model has no vision tower: it embeds only texts"};
     return in_passes(
         "embedding pictures", pictures.size(), [&](std::size_t) { return vision_->tokens_per_picture(); },
-        [&](std::size_t begin, std::size_t count) { return vision_->run(pictures.subspan(begin, count)); });
+        [&](std::size_t begin, std::size_t count) { return vision_->run(pictures.subspan(begin, count), {between_steps}); });
   }
 
+  std::string products() const override {
+    return compute_.products ? kernels::describe(*compute_.products) : "libtorch";
+  }
   const std::string& device() const override { return device_; }
   std::uint64_t parameters() const override { return parameters_; }
 
@@ -127,11 +131,13 @@ class TorchTowers final : public Towers {
     try {
       const c10::InferenceMode inference;
       use_threads(compute_);
+      kernels::Arena& arena = kernels::Arena::of_this_thread();
       rows.reserve(inputs * dims_);
       for (std::size_t begin = 0; begin < inputs;) {
         std::int64_t tokens = tokens_of(begin);
         std::size_t end = begin + 1;
         while (end < inputs && tokens + tokens_of(end) <= k_tokens_a_pass) tokens += tokens_of(end++);
+        const kernels::Arena::Frame frame(arena);
         append_rows(run(begin, end - begin), rows);
         begin = end;
       }

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -29,6 +30,10 @@ struct PixelScale {
   std::array<float, 3> std{1, 1, 1};
 };
 
+/// Called on the calling thread between the products of a pass, some hundred times; may be empty. It may run another
+/// pass, of these towers or of others, and must not throw.
+using BetweenSteps = std::function<void()>;
+
 /// Both towers of a model, or the one that there is.
 ///
 /// Flow: 1. `load` takes every tensor that the configuration asks for out of the checkpoint: each is read from
@@ -38,7 +43,7 @@ struct PixelScale {
 ///          linear layers run over real tokens only and attention is taken input by input. A result does not
 ///          depend on its neighbours beyond rounding (about 1e-7).
 ///       3. Long batches are cut into passes of bounded memory.
-/// Thread safety: one call at a time.
+/// Thread safety: one call at a time, but for those that `between_steps` makes.
 class Towers {
  public:
   /// Errors: unsupported (device or dtype that this machine or this libtorch lacks); corrupt_data, one error
@@ -54,12 +59,16 @@ class Towers {
 
   /// Vectors of texts, [texts, dims] row-major, not normalised. Errors: those of check_text, naming the
   /// text's index; internal.
-  virtual Result<std::vector<float>> encode_texts(std::span<const std::span<const std::int32_t>> ids) = 0;
+  virtual Result<std::vector<float>> encode_texts(std::span<const std::span<const std::int32_t>> ids,
+                                                  const BetweenSteps& between_steps = {}) = 0;
 
   /// Vectors of pictures, [pictures, dims] row-major, not normalised. Each picture is [image_size,
   /// image_size, 3] bytes RGB.
-  virtual Result<std::vector<float>> encode_images(std::span<const std::uint8_t* const> pictures) = 0;
+  virtual Result<std::vector<float>> encode_images(std::span<const std::uint8_t* const> pictures,
+                                                   const BetweenSteps& between_steps = {}) = 0;
 
+  /// What computes the products, e.g. "oneDNN 2.6.3 (brg:avx512_core)", "libtorch".
+  virtual std::string products() const = 0;
   /// "cpu", "cuda:0"
   virtual const std::string& device() const = 0;
   /// Elements of all weights, logit_scale included.

@@ -6,94 +6,116 @@
 namespace sightline::models {
 
 Rotary::Rotary(const at::Tensor& angles, std::int64_t heads, const Compute& compute)
-    : tokens_(angles.size(0)),
-      heads_(heads),
-      turns_(at::polar(at::ones_like(angles), angles).unsqueeze(1).to(compute.device)) {}
+    : tokens_(angles.size(0)), heads_(heads) {
+  if (compute.products) {
+    const at::Tensor table = angles.contiguous();
+    kernel_.emplace(std::span(table.data_ptr<float>(), static_cast<std::size_t>(table.numel())), tokens_);
+  } else {
+    turns_ = at::polar(at::ones_like(angles), angles).unsqueeze(1).to(compute.device);
+  }
+}
 
-void Rotary::turn(at::Tensor& x) const {
-  const std::int64_t pairs = turns_.size(2);
-  const at::Tensor floats = x.to(at::kFloat);  // x itself where it is float32
-  at::view_as_complex(floats.view({-1, tokens_, heads_, pairs, 2})).mul_(turns_);
-  if (!floats.is_same(x)) x.copy_(floats);
+void Rotary::turn(const at::Tensor& x) const {
+  if (kernel_) return kernel_->turn(rows_of(x));
+  const at::Tensor floats = x.to(at::kFloat).contiguous();
+  at::view_as_complex(floats.view({-1, tokens_, heads_, turns_.size(2), 2})).mul_(turns_);
+  x.copy_(floats);
 }
 
 /// What the blocks write into, taken once a pass.
 struct Transformer::Workspace {
-  at::Tensor q, k, v, context;  ///< [tokens, width]
-  at::Tensor hidden, gated;     ///< [tokens, mlp_width]; gated only where the MLP has a gate
+  at::Tensor normed;             ///< [tokens, width], what goes into a product
+  at::Tensor projected;          ///< [tokens, 3 width]
+  at::Tensor query, key, value;  ///< views of it
+  at::Tensor context;            ///< [tokens, width]
+  Mlp::Workspace mlp;
 
-  Workspace(const at::Tensor& x, const Mlp& mlp)
-      : q(at::empty_like(x)),
-        k(at::empty_like(x)),
-        v(at::empty_like(x)),
-        context(at::empty_like(x)),
-        hidden(at::empty({x.size(0), mlp.up.weight_t.size(1)}, x.options())),
-        gated(mlp.gate.weight_t.defined() ? at::empty_like(hidden) : at::Tensor()) {}
-
-  /// Leaves room for `rows` queries and what follows them.
-  void keep(std::int64_t rows) {
-    for (at::Tensor* matrix : {&q, &context, &hidden, &gated}) {
-      if (matrix->defined()) *matrix = matrix->narrow(0, 0, rows);
-    }
-  }
+  Workspace(const Block& block, std::int64_t tokens, std::int64_t width, const Compute& compute)
+      : normed(scratch(tokens, width, compute.product_dtype, compute)),
+        projected(scratch(tokens, 3 * width, compute.dtype, compute)),
+        query(projected.narrow(1, 0, width)),
+        key(projected.narrow(1, width, width)),
+        value(projected.narrow(1, 2 * width, width)),
+        context(scratch(tokens, width, block.context_norm.defined() ? compute.dtype : compute.product_dtype, compute)),
+        mlp(block.mlp, tokens, compute) {}
 };
 
 Transformer::Transformer(Parts parts, const Compute& compute)
     : parts_(std::move(parts)),
       compute_(compute),
-      score_scale_(1 / std::sqrt(static_cast<double>(parts_.blocks.front().query.weight_t.size(1)) /
-                                 static_cast<double>(parts_.heads))) {}
+      width_(parts_.blocks.front().out.out()),
+      score_scale_(1 / std::sqrt(static_cast<double>(width_) / static_cast<double>(parts_.heads))) {}
 
-void Transformer::take_keys(const Block& block, const at::Tensor& normed, Workspace& work) const {
-  block.key.apply(normed, 1, work.k);
-  block.value.apply(normed, 1, work.v);
-  if (parts_.rotary) parts_.rotary->turn(work.k);
-}
-
-void Transformer::run_block(const Block& block, at::Tensor& x, std::span<const Sequence> sequences,
-                            const ScoreBias* bias, Workspace& work) const {
-  const at::Tensor normed = parts_.norms == Norms::before ? block.norm1(x) : x;
-  take_keys(block, normed, work);
-  block.query.apply(normed, score_scale_, work.q);
-  if (parts_.rotary) parts_.rotary->turn(work.q);
-  attend(work.q, sequences, work.k, work.v, sequences, parts_.heads, bias, compute_, work.context);
-  finish_block(block, x, work);
-}
-
-void Transformer::finish_block(const Block& block, at::Tensor& x, Workspace& work) const {
-  block.out.accumulate(block.context_norm.defined() ? block.context_norm(work.context) : work.context, 1, x);
+void Transformer::run_block(const Block& block, const at::Tensor& x, std::span<const Sequence> sequences,
+                            const ScoreBias& bias, Workspace& work, const Steps& steps) const {
   if (parts_.norms == Norms::before) {
-    block.mlp.accumulate(block.norm2(x), work.hidden, work.gated, x);
+    block.norm1.apply(x, work.normed);
   } else {
-    x = block.norm1(x);
-    block.mlp.accumulate(x, work.hidden, work.gated, x);
-    x = block.norm2(x);
+    work.normed.copy_(x);
   }
+  steps();
+  block.projections.all.apply(work.normed, work.projected);
+  if (parts_.rotary) {
+    parts_.rotary->turn(work.query);
+    parts_.rotary->turn(work.key);
+  }
+  steps();
+  attend(work.query, sequences, work.key, work.value, sequences, parts_.heads, score_scale_, bias, compute_,
+         work.context);
+  steps();
+  finish_block(block, x, work.context, work, steps);
 }
 
-at::Tensor Transformer::run(at::Tensor x, std::span<const Sequence> sequences, const ScoreBias* bias) const {
-  Workspace work(x, parts_.blocks.front().mlp);
-  for (const Block& block : parts_.blocks) run_block(block, x, sequences, bias, work);
+void Transformer::finish_block(const Block& block, const at::Tensor& x, const at::Tensor& context, Workspace& work,
+                               const Steps& steps) const {
+  if (block.context_norm.defined()) block.context_norm.apply(context, work.normed);
+  block.out.accumulate(block.context_norm.defined() ? work.normed : context, x);
+  if (parts_.norms == Norms::before) {
+    block.norm2.apply(x, work.normed);
+  } else {
+    block.norm1.apply(x, x);
+    work.normed.copy_(x);
+  }
+  steps();
+  block.mlp.accumulate(work.normed, work.mlp, x);
+  if (parts_.norms == Norms::behind) block.norm2.apply(x, x);
+}
+
+at::Tensor Transformer::run(at::Tensor x, std::span<const Sequence> sequences, const ScoreBias& bias,
+                            const Steps& steps) const {
+  Workspace work(parts_.blocks.front(), x.size(0), width_, compute_);
+  for (const Block& block : parts_.blocks) run_block(block, x, sequences, bias, work, steps);
   return x;
 }
 
 at::Tensor Transformer::run_pooled(at::Tensor x, std::span<const Sequence> sequences,
-                                   const std::vector<std::int64_t>& pooled, const ScoreBias* bias) const {
-  Workspace work(x, parts_.blocks.front().mlp);
+                                   const std::vector<std::int64_t>& pooled, const ScoreBias& bias,
+                                   const Steps& steps) const {
+  const std::int64_t tokens = x.size(0), count = std::ssize(pooled);
   const Block& last = parts_.blocks.back();
+  Workspace work(last, tokens, width_, compute_);
   for (const Block& block : parts_.blocks) {
-    if (&block != &last) run_block(block, x, sequences, bias, work);
+    if (&block != &last) run_block(block, x, sequences, bias, work, steps);
   }
-  at::Tensor normed = parts_.norms == Norms::before ? last.norm1(x) : x;
-  take_keys(last, normed, work);
+  if (parts_.norms == Norms::before) {
+    last.norm1.apply(x, work.normed);
+  } else {
+    work.normed.copy_(x);
+  }
+  const at::Tensor key_value = scratch(tokens, 2 * width_, compute_.dtype, compute_);
+  const at::Tensor key = key_value.narrow(1, 0, width_), value = key_value.narrow(1, width_, width_);
+  last.projections.key_value.apply(work.normed, key_value);
+  if (parts_.rotary) parts_.rotary->turn(key);
+  steps();
   const at::Tensor index = at::tensor(pooled, at::kLong).to(x.device());
   std::vector<Sequence> single(pooled.size());
   for (std::size_t i = 0; i < single.size(); ++i) single[i] = {static_cast<std::int64_t>(i), 1};
-  work.keep(std::ssize(pooled));
+  const at::Tensor query = scratch(count, width_, compute_.dtype, compute_);
+  last.projections.query.apply(work.normed.index_select(0, index), query);
   x = x.index_select(0, index);
-  last.query.apply(normed.index_select(0, index), score_scale_, work.q);
-  attend(work.q, single, work.k, work.v, sequences, parts_.heads, nullptr, compute_, work.context);
-  finish_block(last, x, work);
+  Workspace few(last, count, width_, compute_);
+  attend(query, single, key, value, sequences, parts_.heads, score_scale_, {}, compute_, few.context);
+  finish_block(last, x, few.context, few, steps);
   return x;
 }
 

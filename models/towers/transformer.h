@@ -8,15 +8,17 @@
 #include <string>
 #include <vector>
 
+#include "models/kernels/rotary.h"
 #include "models/towers/attention.h"
 #include "models/towers/layers.h"
+#include "models/towers/tower.h"
 
 namespace sightline::models {
 
 /// One layer.
 struct Block {
   LayerNorm norm1, norm2;
-  Linear query, key, value;
+  Projections projections;
   LayerNorm context_norm;  ///< over what attention gives, before `out`; undefined: none
   Linear out;
   Mlp mlp;
@@ -30,11 +32,12 @@ class Rotary {
   Rotary(const at::Tensor& angles, std::int64_t heads, const Compute& compute);
 
   /// Turns `x` [inputs * tokens, width] in place.
-  void turn(at::Tensor& x) const;
+  void turn(const at::Tensor& x) const;
 
  private:
   std::int64_t tokens_, heads_;
-  at::Tensor turns_;  ///< [tokens, 1, head_width / 2], complex numbers of length 1
+  std::optional<kernels::Rotary> kernel_;  ///< none: libtorch computes with
+  at::Tensor turns_;                       ///< [tokens, 1, head_width / 2], complex numbers of length 1
 };
 
 /// Layers over the inputs of a batch laid end to end: x += attention(norm1(x)); x += mlp(norm2(x)), or, with
@@ -51,29 +54,28 @@ class Transformer {
 
   Transformer(Parts parts, const Compute& compute);
 
-  /// `x` [tokens, width] holds the tokens of all `sequences` and is overwritten. `bias` is added to
-  /// attention's scores; null: none. Returns all tokens [tokens, width].
-  at::Tensor run(at::Tensor x, std::span<const Sequence> sequences, const ScoreBias* bias) const;
+  /// `x` [tokens, width] holds the tokens of all `sequences` and is overwritten. Returns all tokens [tokens, width].
+  at::Tensor run(at::Tensor x, std::span<const Sequence> sequences, const ScoreBias& bias, const Steps& steps) const;
 
-  /// The same where one token of each sequence is read in the end, row `pooled[i]` of `x`: the last block
-  /// computes queries, MLP and all that follows for that token alone. Returns [sequences, width]: the same
-  /// numbers for a twelfth (12 layers) less work. `bias` must leave the pooled token all tokens of its
+  /// The same where one token of each sequence is read in the end, row `pooled[i]` of `x`: the last block, whose
+  /// projections are apart, computes queries, MLP and all that follows for that token alone. Returns [sequences,
+  /// width]: the same numbers for a twelfth (12 layers) less work. `bias` must leave the pooled token all tokens of its
   /// sequence, unchanged, and a rotary embedding must not turn it.
   at::Tensor run_pooled(at::Tensor x, std::span<const Sequence> sequences,
-                        const std::vector<std::int64_t>& pooled, const ScoreBias* bias) const;
+                        const std::vector<std::int64_t>& pooled, const ScoreBias& bias, const Steps& steps) const;
 
  private:
   struct Workspace;
 
-  /// Keys and values of all tokens.
-  void take_keys(const Block& block, const at::Tensor& normed, Workspace& work) const;
-  void run_block(const Block& block, at::Tensor& x, std::span<const Sequence> sequences,
-                 const ScoreBias* bias, Workspace& work) const;
-  /// What follows attention, which has left its result in `work`.
-  void finish_block(const Block& block, at::Tensor& x, Workspace& work) const;
+  void run_block(const Block& block, const at::Tensor& x, std::span<const Sequence> sequences, const ScoreBias& bias,
+                 Workspace& work, const Steps& steps) const;
+  /// What follows attention, which has left its result in `context`.
+  void finish_block(const Block& block, const at::Tensor& x, const at::Tensor& context, Workspace& work,
+                    const Steps& steps) const;
 
   Parts parts_;
   Compute compute_;
+  std::int64_t width_;
   double score_scale_;
 };
 

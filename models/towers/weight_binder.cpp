@@ -35,26 +35,45 @@ std::string listed(const char* what, const std::vector<std::string>& names) {
 }  // namespace
 
 at::Tensor WeightBinder::take(const std::string& name, std::initializer_list<std::int64_t> shape) {
+  const TensorView* view = find(name, shape);
+  return view ? place(*view, compute_.dtype) : at::empty(shape, at::TensorOptions(at::kMeta));
+}
+
+at::Tensor WeightBinder::take_table(const std::string& name, std::initializer_list<std::int64_t> shape) {
+  const TensorView* view = find(name, shape);
+  return view ? place(*view, compute_.product_dtype) : at::empty(shape, at::TensorOptions(at::kMeta));
+}
+
+at::Tensor WeightBinder::joined(const std::vector<at::Tensor>& parts) {
+  std::vector<std::int64_t> shape = parts.front().sizes().vec();
+  shape[0] = 0;
+  for (const at::Tensor& part : parts) shape[0] += part.size(0);
+  const bool complete = std::none_of(parts.begin(), parts.end(), [](const at::Tensor& part) { return part.is_meta(); });
+  return complete ? at::cat(parts) : at::empty(shape, at::TensorOptions(at::kMeta));
+}
+
+/// The tensor of this name and shape; null, and accounted for, if there is none.
+const TensorView* WeightBinder::find(const std::string& name, std::initializer_list<std::int64_t> shape) {
   taken_.insert(name);
   const TensorView* view = checkpoint_.find(name);
   if (view == nullptr) {
     missing_.push_back(name);
-    return at::empty(shape, at::TensorOptions(at::kMeta));
+    return nullptr;
   }
   if (view->dtype == Dtype::i64 ||
       !std::equal(shape.begin(), shape.end(), view->shape.begin(), view->shape.end())) {
     misshapen_.push_back(name + " is " + to_string(view->dtype) + " " + shape_text(view->shape) +
                          ", config.json asks for a float " + shape_text(std::vector<std::int64_t>(shape)));
-    return at::empty(shape, at::TensorOptions(at::kMeta));
+    return nullptr;
   }
-  return place(*view);
+  return view;
 }
 
-at::Tensor WeightBinder::place(const TensorView& view) {
+at::Tensor WeightBinder::place(const TensorView& view, at::ScalarType dtype) {
   const at::Tensor stored = at::empty(view.shape, torch_type(view.dtype));
   const Status read = view.read({static_cast<std::byte*>(stored.data_ptr()), view.size_bytes});
   if (!read && read_) read_ = read;
-  return stored.to(compute_.device, compute_.dtype);  // the same tensor where it is right already
+  return stored.to(compute_.device, dtype);  // the same tensor where it is right already
 }
 
 std::vector<std::string> WeightBinder::names(std::string_view begin, std::string_view end) const {

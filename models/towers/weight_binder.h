@@ -26,6 +26,15 @@ class WeightBinder {
   /// another shape, or cannot be read; `finish` will say so.
   at::Tensor take(const std::string& name, std::initializer_list<std::int64_t> shape);
 
+  /// The same for a table of which a pass looks up single rows: bfloat16 where products are computed in it, since it is
+  /// only held.
+  at::Tensor take_table(const std::string& name, std::initializer_list<std::int64_t> shape);
+
+  /// `parts` of one number of columns (or none) on top of each other; a tensor without memory if one of them is.
+  static at::Tensor joined(const std::vector<at::Tensor>& parts);
+
+  const Compute& compute() const { return compute_; }
+
   /// A tensor that may be there and is of no use.
   void ignore(std::string_view name) { taken_.emplace(name); }
 
@@ -43,7 +52,8 @@ class WeightBinder {
   std::uint64_t parameters() const;
 
  private:
-  at::Tensor place(const TensorView& view);
+  at::Tensor place(const TensorView& view, at::ScalarType dtype);
+  const TensorView* find(const std::string& name, std::initializer_list<std::int64_t> shape);
 
   const Checkpoint& checkpoint_;
   const Compute& compute_;

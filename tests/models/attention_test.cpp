@@ -10,6 +10,7 @@ using namespace sightline::models;
 
 namespace {
 
+constexpr double k_scale = 0.7;
 constexpr std::int64_t k_heads = 3, k_head_width = 4, k_width = k_heads * k_head_width;
 
 at::Tensor noise(std::int64_t rows, std::uint32_t seed) {
@@ -30,25 +31,32 @@ double expected(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, c
   const auto queries = q.accessor<float, 2>(), keys = k.accessor<float, 2>(), values = v.accessor<float, 2>();
   double sum = 0, total = 0;
   for (std::int64_t key = 0; key < sequence.length; ++key) {
-    double score = bias(row, key);
+    double score = 0;
     for (std::int64_t i = head * k_head_width; i < (head + 1) * k_head_width; ++i) {
       score += static_cast<double>(queries[sequence.begin + row][i]) * keys[sequence.begin + key][i];
     }
-    const double share = std::exp(score);
+    const double share = std::exp(k_scale * score + bias(row, key));
     total += share;
     sum += share * values[sequence.begin + key][head * k_head_width + at];
   }
   return sum / total;
 }
 
+/// What computes: libtorch, and the kernels.
+std::vector<Compute> computes() {
+  Compute libtorch, by_kernels;
+  by_kernels.products = kernels::make_matmul_cache(kernels::Precision::f32);
+  return {libtorch, by_kernels};
+}
+
 template <class Bias>
-void check(std::span<const Sequence> sequences, const ScoreBias* score_bias, const Compute& compute,
+void check(std::span<const Sequence> sequences, const ScoreBias& score_bias, const Compute& compute,
            Bias bias) {
   const c10::InferenceMode inference;
   const std::int64_t tokens = sequences.back().begin + sequences.back().length;
   const at::Tensor q = noise(tokens, 1), k = noise(tokens, 2), v = noise(tokens, 3);
   at::Tensor context = at::full({tokens, k_width}, 99, at::kFloat);
-  attend(q, sequences, k, v, sequences, k_heads, score_bias, compute, context);
+  attend(q, sequences, k, v, sequences, k_heads, k_scale, score_bias, compute, context);
   const auto result = context.accessor<float, 2>();
   for (const Sequence& sequence : sequences) {
     const std::int64_t step = std::max<std::int64_t>(1, sequence.length / 23);
@@ -76,44 +84,50 @@ double slope_of(std::int64_t head) {
 }  // namespace
 
 TEST_CASE("attention keeps to each sequence and gives what the formula gives") {
-  for (const int threads : {1, 2}) {
-    check(k_sequences, nullptr, Compute{.threads = threads},
-          [](const Sequence&, std::int64_t, std::int64_t, std::int64_t) { return 0.0; });
+  for (Compute compute : computes()) {
+    for (const int threads : {1, 2}) {
+      compute.threads = threads;
+      use_threads(compute);
+      check(k_sequences, {}, compute, [](const Sequence&, std::int64_t, std::int64_t, std::int64_t) { return 0.0; });
+    }
   }
 }
 
 TEST_CASE("a causal mask hides later keys, in long sequences too") {
-  const Compute compute;
-  const CausalMask mask(1100, compute);
-  check(k_sequences, &mask, compute, [](const Sequence&, std::int64_t, std::int64_t i, std::int64_t j) {
-    return j > i ? -std::numeric_limits<double>::infinity() : 0.0;
-  });
+  for (const Compute& compute : computes()) {
+    check(k_sequences, {.causal = true}, compute, [](const Sequence&, std::int64_t, std::int64_t i, std::int64_t j) {
+      return j > i ? -std::numeric_limits<double>::infinity() : 0.0;
+    });
+  }
 }
 
 TEST_CASE("ALiBi takes off slope times distance, in long sequences too") {
-  const Compute compute;
-  const Alibi alibi(k_heads, 2000, compute);
-  check(k_sequences, &alibi, compute, [](const Sequence&, std::int64_t head, std::int64_t i, std::int64_t j) {
-    return -slope_of(head) * static_cast<double>(std::abs(i - j));
-  });
+  const at::Tensor slopes = at::tensor(alibi_slopes(k_heads), at::kFloat);
+  for (const Compute& compute : computes()) {
+    check(k_sequences, {.slopes = slopes}, compute,
+          [](const Sequence&, std::int64_t head, std::int64_t i, std::int64_t j) {
+            return -slope_of(head) * static_cast<double>(std::abs(i - j));
+          });
+  }
 }
 
 TEST_CASE("hidden tokens have no share, and the others keep their distances") {
-  const Compute compute;
+  const at::Tensor slopes = at::tensor(alibi_slopes(k_heads), at::kFloat);
   at::Tensor hidden = at::zeros({1138}, at::kFloat);
   for (const int token : {3, 500, 1110}) hidden[token] = -std::numeric_limits<float>::infinity();
-  const Alibi alibi = Alibi(k_heads, 1100, compute).hiding(hidden);
-  check(k_sequences, &alibi, compute,
-        [](const Sequence& sequence, std::int64_t head, std::int64_t i, std::int64_t j) {
-          const std::int64_t key = sequence.begin + j;
-          return key == 3 || key == 500 || key == 1110
-                     ? -std::numeric_limits<double>::infinity()
-                     : -slope_of(head) * static_cast<double>(std::abs(i - j));
-        });
+  for (const Compute& compute : computes()) {
+    check(k_sequences, {.slopes = slopes, .hidden = hidden}, compute,
+          [](const Sequence& sequence, std::int64_t head, std::int64_t i, std::int64_t j) {
+            const std::int64_t key = sequence.begin + j;
+            return key == 3 || key == 500 || key == 1110
+                       ? -std::numeric_limits<double>::infinity()
+                       : -slope_of(head) * static_cast<double>(std::abs(i - j));
+          });
+  }
 }
 
 TEST_CASE("ALiBi's slopes for twelve heads are those of eight and four of sixteen") {
-  const std::vector<float> slopes = Alibi::slopes(12);
+  const std::vector<float> slopes = alibi_slopes(12);
   REQUIRE(slopes.size() == 12);
   for (int i = 0; i < 8; ++i) CHECK(slopes[i] == doctest::Approx(std::exp2(-1.0 - i)));
   for (int i = 0; i < 4; ++i) CHECK(slopes[8 + i] == doctest::Approx(std::exp2(-0.5 - i)));

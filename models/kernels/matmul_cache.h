@@ -1,0 +1,63 @@
+// The products that oneDNN has generated code for. Private to models/kernels.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "models/kernels/onednn.h"
+#include "models/kernels/packed_linear.h"
+
+namespace sightline::models::kernels {
+
+/// What is done with a product's results.
+enum class Epilogue : std::uint8_t { none, quick_gelu, gelu, gelu_tanh, silu, add, multiply };
+
+/// One kind of product: oneDNN makes code for each number of rows.
+struct MatmulShape {
+  std::int64_t rows, in, out;
+  Epilogue epilogue;
+  Element result;
+  auto operator<=>(const MatmulShape&) const = default;
+};
+
+/// The code of a model's products, made when a number of rows is first met (about a millisecond), kept for those met
+/// last: texts have any number of tokens, and what was made for each must not pile up. One thread at a time.
+class MatmulCache {
+ public:
+  explicit MatmulCache(Precision precision) : precision_(precision), engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {}
+
+  Precision precision() const { return precision_; }
+  const dnnl::engine& engine() const { return engine_; }
+
+  /// The layout that weights [in, out] are packed into: that which suits a picture's worth of rows.
+  dnnl::memory::desc packed_layout(std::int64_t in, std::int64_t out);
+
+  /// weights and bias as oneDNN's memory; x, factors (with Epilogue::multiply) and y as bare pointers.
+  void run(const MatmulShape& shape, const dnnl::memory& weights, const dnnl::memory& bias, void* x, void* factors,
+           void* y);
+
+  /// What oneDNN calls the code that it has chosen, e.g. "brg:avx512_core"; empty before the first product.
+  const std::string& implementation() const { return implementation_; }
+
+ private:
+  struct Entry {
+    dnnl::matmul matmul;
+    dnnl::memory x, y, factors, scratchpad;
+    std::size_t scratchpad_bytes = 0;
+    std::uint64_t used = 0;  ///< when last, in calls
+  };
+
+  Entry make(const MatmulShape& shape, const dnnl::memory::desc& weights);
+  void make_room();
+
+  Precision precision_;
+  dnnl::engine engine_;
+  dnnl::stream stream_;
+  std::map<MatmulShape, Entry> entries_;
+  std::uint64_t calls_ = 0;
+  std::string implementation_;
+};
+
+}  // namespace sightline::models::kernels

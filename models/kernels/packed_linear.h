@@ -1,0 +1,64 @@
+// Linear layers with packed weights, on oneDNN.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "models/kernels/rows.h"
+#include "models/weights/transformer_config.h"
+
+namespace sightline::models::kernels {
+
+/// What the products of a model are computed in.
+enum class Precision : std::uint8_t {
+  f32,   ///< all in float32
+  bf16,  ///< weights and activations in bfloat16, sums in float32
+};
+
+/// The element type of what goes into a product.
+constexpr Element input_element(Precision precision) {
+  return precision == Precision::bf16 ? Element::bf16 : Element::f32;
+}
+
+class MatmulCache;
+
+/// Null where oneDNN does not take the precision on this processor.
+std::shared_ptr<MatmulCache> make_matmul_cache(Precision precision);
+
+/// The library and the code that it chose for the last product made, e.g. "oneDNN 2.6.3 (brg:avx512_core)".
+std::string describe(const MatmulCache& cache);
+
+/// y = x W^T + b, [rows, in] -> [rows, out], for any number of rows.
+///
+/// The weights are packed once, into the layout that oneDNN prefers on this processor. What follows a product is done
+/// while its results are in registers. Rows are contiguous. A call is not safe beside others of the same
+/// `MatmulCache`. Throws dnnl::error, std::bad_alloc.
+class PackedLinear {
+ public:
+  /// `weight` [out, in] and `bias` [out] (null: none), float32, are copied.
+  PackedLinear(const float* weight, const float* bias, std::int64_t in, std::int64_t out,
+               std::shared_ptr<MatmulCache> cache);
+  ~PackedLinear();
+  PackedLinear(PackedLinear&&) noexcept;
+  PackedLinear& operator=(PackedLinear&&) noexcept;
+
+  std::int64_t in() const { return in_; }
+  std::int64_t out() const { return out_; }
+
+  /// y = f(x W^T + b); f: `activation`, none: the identity. `y` is float32 or bfloat16.
+  void apply(const Rows& x, std::optional<Activation> activation, const Rows& y) const;
+  /// y = (x W^T + b) * factors, element by element; `factors` is of y's type.
+  void multiply(const Rows& x, const Rows& factors, const Rows& y) const;
+  /// y += x W^T + b, in float32.
+  void accumulate(const Rows& x, const Rows& y) const;
+
+ private:
+  struct Packed;
+  std::int64_t in_, out_;
+  std::unique_ptr<Packed> packed_;
+  std::shared_ptr<MatmulCache> cache_;
+};
+
+}  // namespace sightline::models::kernels

@@ -1,0 +1,20 @@
+// What the kernels compute, in plain loops and float64: the tests and the check at start hold the kernels to it.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "models/weights/transformer_config.h"
+
+namespace sightline::models::kernels::reference {
+
+/// f(x): see Activation.
+double activation(Activation function, double x);
+
+/// One number of x W^T + b: `x` and `weight` are the row of each, of the same length.
+double product(std::span<const float> x, std::span<const float> weight, double bias);
+
+/// One number of a layer norm over `x`, at `place`.
+double layer_norm(std::span<const float> x, std::size_t place, double weight, double bias, double eps);
+
+}  // namespace sightline::models::kernels::reference
