@@ -7,6 +7,7 @@ import { elasticsearch } from "../server/elasticsearch.js";
 import { usePolling } from "./polling.js";
 
 const k_every_ms = 30000;
+const k_again_ms = 3000;
 const k_asked = {
   about: "",
   health: "_cluster/health",
@@ -15,6 +16,9 @@ const k_asked = {
   inference: "_inference/_all",
   pipelines: "_ingest/pipeline",
 };
+
+// A user may see some of it and not the rest; where all of these fail, there is nobody.
+const isSilent = ({ about, health, indices }) => Boolean(about.error && health.error && indices.error);
 
 /** Each of k_asked: its answer, or {error}. */
 async function ask(signal) {
@@ -35,6 +39,7 @@ function useSide() {
   usePolling(async (signal) => {
     const answers = await ask(signal);
     if (!signal.aborted) setFound(answers);
+    return isSilent(answers) ? k_again_ms : undefined;
   }, k_every_ms, { key: asked });
   return [found, () => setAsked((count) => count + 1)];
 }
@@ -111,8 +116,7 @@ function Waiting() {
 /** kind: "embedded" or "gateway". */
 export function ElasticsearchSide({ kind }) {
   const [found, refresh] = useSide();
-  // A user may see some of it and not the rest: each part says why it is not there.
-  const silent = found && found.about.error && found.health.error && found.indices.error;
+  const silent = found && isSilent(found);
   return html`<section class="stack" aria-labelledby="status-elasticsearch">
     <div class="row spread"><h2 id="status-elasticsearch">Elasticsearch side</h2><${Button} small icon="refresh" onClick=${refresh}>Refresh<//></div>
     ${!found && html`<${Waiting} />`}
