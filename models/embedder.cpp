@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "models/image/preprocess.h"
+#include "models/precision_check.h"
 #include "models/tokenizer/tokenizer.h"
 #include "models/towers/towers.h"
 #include "models/weights/hugging_face_folder.h"
@@ -13,8 +14,10 @@
 namespace sightline::models {
 namespace {
 
-ModelInfo describe_model(const HuggingFaceFolder& folder, const ModelShape& shape, const Towers& towers,
-                         const std::string& dtype) {
+const std::string k_exact_dtype = "float32";
+
+/// All but what depends on the precision.
+ModelInfo describe_model(const HuggingFaceFolder& folder, const ModelShape& shape) {
   ModelInfo info;
   info.architecture = shape.architecture;
   info.folder = folder.path.string();
@@ -22,9 +25,6 @@ ModelInfo describe_model(const HuggingFaceFolder& folder, const ModelShape& shap
   info.license = folder.card.license;
   info.demo = folder.card.demo;
   info.dims = shape.dims;
-  info.dtype = dtype;
-  info.device = towers.device();
-  info.parameters = towers.parameters();
   info.weight_bytes = folder.checkpoint.file_bytes();
   info.has_text = shape.text.has_value();
   info.has_image = shape.image_size.has_value();
@@ -55,7 +55,7 @@ Result<std::vector<float>> unit_vector(std::span<const float> raw) {
 class TowerEmbedder final : public Embedder {
  public:
   TowerEmbedder(ModelInfo info, std::optional<PreprocessConfig> preprocess, const ImageLimits& limits,
-                std::unique_ptr<Tokenizer> tokenizer, std::size_t text_ids, std::unique_ptr<Towers> towers)
+                std::shared_ptr<const Tokenizer> tokenizer, std::size_t text_ids, std::unique_ptr<Towers> towers)
       : info_(std::move(info)),
         text_ids_(text_ids),
         preprocess_(preprocess),
@@ -84,6 +84,8 @@ class TowerEmbedder final : public Embedder {
   std::vector<Result<std::vector<float>>> embed(std::span<const Prepared> batch) override;
   Status warm_up() override;
 
+  void set_precision_check(const PrecisionCheck& check) { info_.precision_check = check; }
+
  private:
   Error no_tower(const char* kind) const {
     return {ErrorCode::unsupported, std::string("the model has no ") + kind + " tower: it embeds only " +
@@ -96,7 +98,7 @@ class TowerEmbedder final : public Embedder {
   std::size_t text_ids_;  ///< that the tower takes of every text; 0: any number
   std::optional<PreprocessConfig> preprocess_;
   ImageLimits limits_;
-  std::unique_ptr<Tokenizer> tokenizer_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
   std::unique_ptr<Towers> towers_;
 };
 
@@ -207,6 +209,63 @@ Result<std::uint32_t> token_limit(const std::string& folder, const TextInput& te
                                                 std::to_string(text.max_tokens)};
 }
 
+/// What `load` makes embedders of, one per precision.
+struct Parts {
+  const Embedder::Options& options;
+  const HuggingFaceFolder& folder;
+  ModelInfo info;  ///< all but what depends on the precision
+  PixelScale pixels;
+  std::shared_ptr<const Tokenizer> tokenizer;
+  std::size_t text_ids;
+};
+
+Result<std::unique_ptr<Embedder>> make_embedder(const Parts& parts, const std::string& dtype,
+                                                const Calibration* calibration, Calibration* record) {
+  const Embedder::Options& options = parts.options;
+  Result<std::unique_ptr<Towers>> towers =
+      Towers::load(parts.folder.checkpoint, parts.folder.config, parts.pixels,
+                   {options.device, dtype, options.threads, calibration, record});
+  if (!towers) return towers.error();
+  ModelInfo info = parts.info;
+  info.dtype = dtype;
+  info.device = (*towers)->device();
+  info.products = (*towers)->products();
+  info.parameters = (*towers)->parameters();
+  const ImageLimits limits{options.max_image_bytes, options.max_image_pixels, options.max_image_scans,
+                           options.max_image_time, options.apply_exif_orientation};
+  return std::unique_ptr<Embedder>(std::make_unique<TowerEmbedder>(
+      std::move(info), parts.folder.preprocess, limits, parts.tokenizer, parts.text_ids, std::move(*towers)));
+}
+
+/// The model in a lower precision, held against float32, in which it is loaded first and released again.
+Result<std::unique_ptr<Embedder>> make_checked_embedder(const Parts& parts) {
+  const std::string& dtype = parts.options.dtype;
+  Calibration calibration;
+  std::vector<Prepared> inputs;
+  Vectors exact;
+  {
+    auto reference = make_embedder(parts, k_exact_dtype, nullptr, &calibration);
+    if (!reference) return reference.error();
+    Result<std::vector<Prepared>> prepared = precision_inputs(**reference);
+    if (!prepared) return prepared.error();
+    inputs = std::move(*prepared);
+    exact = (*reference)->embed(inputs);
+  }
+  auto embedder = make_embedder(parts, dtype, &calibration, nullptr);
+  if (!embedder) return embedder.error();
+  const Result<PrecisionCheck> check = compare_precisions(exact, (*embedder)->embed(inputs));
+  if (!check) return check.error();
+  if (!(check->lowest_cosine >= k_least_cosine)) {
+    return Error{ErrorCode::unsupported,
+                 parts.info.folder + ": computed in " + dtype + " the model comes to a cosine of " +
+                     std::to_string(check->lowest_cosine) + " with itself in float32, below " +
+                     std::to_string(k_least_cosine).substr(0, 4) +
+                     ": it would find other things; use --dtype bfloat16 or float32 for it"};
+  }
+  static_cast<TowerEmbedder&>(**embedder).set_precision_check(*check);
+  return embedder;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Embedder>> Embedder::load(const Options& options) {
@@ -225,24 +284,20 @@ Result<std::unique_ptr<Embedder>> Embedder::load(const Options& options) {
     if (!loaded) return loaded.error();
     tokenizer = std::move(*loaded);
   }
+  ModelInfo info = describe_model(*folder, shape);
+  info.max_tokens = max_tokens;
+  const Result<float> logit_scale = read_logit_scale(folder->checkpoint);
+  if (!logit_scale) return logit_scale.error();
+  info.logit_scale = *logit_scale;
+  const Result<std::optional<float>> logit_bias = read_logit_bias(folder->checkpoint);
+  if (!logit_bias) return logit_bias.error();
+  info.logit_bias = *logit_bias;
   PixelScale pixels;
   if (folder->preprocess)
     pixels = {folder->preprocess->rescale_factor, folder->preprocess->mean, folder->preprocess->std};
-  Result<std::unique_ptr<Towers>> towers = Towers::load(folder->checkpoint, folder->config, pixels,
-                                                        {options.device, options.dtype, options.threads});
-  if (!towers) return towers.error();
-  const Result<float> logit_scale = read_logit_scale(folder->checkpoint);
-  if (!logit_scale) return logit_scale.error();
-  const Result<std::optional<float>> logit_bias = read_logit_bias(folder->checkpoint);
-  if (!logit_bias) return logit_bias.error();
-  ModelInfo info = describe_model(*folder, shape, **towers, options.dtype);
-  info.max_tokens = max_tokens;
-  info.logit_scale = *logit_scale;
-  info.logit_bias = *logit_bias;
-  const ImageLimits limits{options.max_image_bytes, options.max_image_pixels, options.max_image_scans,
-                           options.max_image_time, options.apply_exif_orientation};
-  return std::unique_ptr<Embedder>(std::make_unique<TowerEmbedder>(
-      std::move(info), folder->preprocess, limits, std::move(tokenizer), text_ids, std::move(*towers)));
+  const Parts parts{options, *folder, std::move(info), pixels, std::move(tokenizer), text_ids};
+  return options.dtype == k_exact_dtype ? make_embedder(parts, options.dtype, nullptr, nullptr)
+                                        : make_checked_embedder(parts);
 }
 
 }  // namespace sightline::models

@@ -51,6 +51,12 @@ enum class Truncate {
   none,   ///< refuse: invalid_argument with the counted and the allowed number of tokens
 };
 
+/// How near a model in a lower precision comes to itself in float32, over some texts and pictures.
+struct PrecisionCheck {
+  double lowest_cosine = 1, mean_cosine = 1;
+  std::size_t inputs = 0;
+};
+
 /// What is known of a loaded model.
 struct ModelInfo {
   std::string architecture;      ///< "clip", "jina-clip", "siglip"
@@ -61,7 +67,9 @@ struct ModelInfo {
   std::uint32_t dims = 0;        ///< floats a vector
   std::uint32_t max_tokens = 0;  ///< a text's limit, with BOS and EOS
   std::uint32_t image_size = 0;  ///< edge of the window, pixels
-  std::string dtype;             ///< computed in: "float32", "bfloat16", "float16"
+  std::string dtype;             ///< computed in: "float32", "bfloat16", "int8", "float16"
+  std::string products;          ///< what computes its products: "oneDNN 2.6.3 (brg:avx512_core)", "libtorch"
+  std::optional<PrecisionCheck> precision_check;  ///< unless the dtype is float32
   std::string device;            ///< "cpu", "cuda:0"
   std::string preprocessing;  ///< one line, e.g. "RGB, shortest edge 224 bicubic (Pillow), centre crop 224,
                               ///< mean ... std ..."
@@ -86,7 +94,9 @@ class Embedder {
   struct Options {
     std::string folder;             ///< Hugging Face folder: config.json, *.safetensors, ...
     std::string device = "cpu";     ///< "cpu" or "cuda[:N]"
-    std::string dtype = "float32";  ///< "float32", "bfloat16" or "float16": what the towers compute in
+    /// What the towers compute in: "float32", "bfloat16", "int8" (on the CPU) or "float16". A lower precision than float32
+    /// is held against float32 when the model is loaded, and refused where a cosine falls below 0.99.
+    std::string dtype = "float32";
     int threads = 0;                ///< for the towers; 0: one a core
     std::uint32_t max_tokens =
         0;  ///< of a text, with BOS and EOS; 0: the model's usual limit. More than that

@@ -21,6 +21,24 @@ memory::desc matrix(std::int64_t rows, std::int64_t columns, memory::data_type t
   return {{rows, columns}, type, memory::format_tag::ab};
 }
 
+/// Of x, the weights and y.
+struct Types {
+  memory::data_type x, weights, y;
+
+  Types(Precision precision, Element result) {
+    const memory::data_type floats = type_of(input_element(precision));
+    const bool integers = precision == Precision::int8;
+    x = integers ? memory::data_type::u8 : floats;
+    weights = integers ? memory::data_type::s8 : floats;
+    y = integers ? memory::data_type::s32 : type_of(result);
+  }
+};
+
+/// Integers are summed without a bias: what their codes add is taken off first.
+memory::desc bias_of(std::int64_t out, Precision precision) {
+  return precision == Precision::int8 ? memory::desc() : matrix(1, out, memory::data_type::f32);
+}
+
 dnnl::primitive_attr attributes_of(const MatmulShape& shape) {
   dnnl::post_ops operations;
   switch (shape.epilogue) {
@@ -43,12 +61,12 @@ dnnl::primitive_attr attributes_of(const MatmulShape& shape) {
 }  // namespace
 
 std::shared_ptr<MatmulCache> make_matmul_cache(Precision precision) {
-  auto cache = std::make_shared<MatmulCache>(precision);
+  auto cache = std::make_shared<MatmulCache>();
   try {
     constexpr std::int64_t k_edge = 32;
     const std::vector<float> weight(k_edge * k_edge, 1);
     std::vector<float> x(k_edge * k_edge, 0), y(k_edge * k_edge);
-    const PackedLinear linear(weight.data(), nullptr, k_edge, k_edge, cache);
+    const PackedLinear linear({.weight = weight.data(), .in = k_edge, .out = k_edge}, precision, cache);
     linear.apply({x.data(), k_edge, k_edge, k_edge, input_element(precision)}, {},
                  {y.data(), k_edge, k_edge, k_edge, Element::f32});
   } catch (const dnnl::error& error) {
@@ -64,19 +82,19 @@ std::string describe(const MatmulCache& cache) {
          std::to_string(version.patch) + " (" + cache.implementation() + ")";
 }
 
-memory::desc MatmulCache::packed_layout(std::int64_t in, std::int64_t out) {
-  const memory::data_type type = type_of(input_element(precision_));
-  const auto description =
-      describe_matmul(engine_, matrix(k_typical_rows, in, type), {{in, out}, type, memory::format_tag::any},
-                      matrix(1, out, memory::data_type::f32), matrix(k_typical_rows, out, type), {});
+memory::desc MatmulCache::packed_layout(std::int64_t in, std::int64_t out, Precision precision) {
+  const Types types(precision, input_element(precision));
+  const auto description = describe_matmul(
+      engine_, matrix(k_typical_rows, in, types.x), {{in, out}, types.weights, memory::format_tag::any},
+      bias_of(out, precision), matrix(k_typical_rows, out, types.y), {});
   return description.weights_desc();
 }
 
 MatmulCache::Entry MatmulCache::make(const MatmulShape& shape, const memory::desc& weights) {
-  const memory::desc x = matrix(shape.rows, shape.in, type_of(input_element(precision_))),
-                     y = matrix(shape.rows, shape.out, type_of(shape.result));
+  const Types types(shape.precision, shape.result);
+  const memory::desc x = matrix(shape.rows, shape.in, types.x), y = matrix(shape.rows, shape.out, types.y);
   const auto description =
-      describe_matmul(engine_, x, weights, matrix(1, shape.out, memory::data_type::f32), y, attributes_of(shape));
+      describe_matmul(engine_, x, weights, bias_of(shape.out, shape.precision), y, attributes_of(shape));
   implementation_ = description.impl_info_str();
   const memory::desc scratchpad = description.scratchpad_desc();
   return {.matmul = dnnl::matmul(description),
@@ -111,7 +129,8 @@ void MatmulCache::run(const MatmulShape& shape, const memory& weights, const mem
   entry.x.set_data_handle(x);
   entry.y.set_data_handle(y);
   std::unordered_map<int, memory> arguments{
-      {DNNL_ARG_SRC, entry.x}, {DNNL_ARG_WEIGHTS, weights}, {DNNL_ARG_BIAS, bias}, {DNNL_ARG_DST, entry.y}};
+      {DNNL_ARG_SRC, entry.x}, {DNNL_ARG_WEIGHTS, weights}, {DNNL_ARG_DST, entry.y}};
+  if (shape.precision != Precision::int8) arguments.emplace(DNNL_ARG_BIAS, bias);
   if (entry.scratchpad_bytes > 0) {
     entry.scratchpad.set_data_handle(arena.take(entry.scratchpad_bytes));
     arguments.emplace(DNNL_ARG_SCRATCHPAD, entry.scratchpad);

@@ -11,14 +11,12 @@
 
 namespace sightline::models::kernels {
 
-/// What is done with a product's results.
-enum class Epilogue : std::uint8_t { none, quick_gelu, gelu, gelu_tanh, silu, add, multiply };
-
 /// One kind of product: oneDNN makes code for each number of rows.
 struct MatmulShape {
   std::int64_t rows, in, out;
-  Epilogue epilogue;
-  Element result;
+  Precision precision;
+  Epilogue epilogue;  ///< none with Precision::int8
+  Element result;     ///< with Precision::int8, 32-bit integers in any case
   auto operator<=>(const MatmulShape&) const = default;
 };
 
@@ -26,15 +24,15 @@ struct MatmulShape {
 /// last: texts have any number of tokens, and what was made for each must not pile up. One thread at a time.
 class MatmulCache {
  public:
-  explicit MatmulCache(Precision precision) : precision_(precision), engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {}
+  MatmulCache() : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {}
 
-  Precision precision() const { return precision_; }
   const dnnl::engine& engine() const { return engine_; }
 
   /// The layout that weights [in, out] are packed into: that which suits a picture's worth of rows.
-  dnnl::memory::desc packed_layout(std::int64_t in, std::int64_t out);
+  dnnl::memory::desc packed_layout(std::int64_t in, std::int64_t out, Precision precision);
 
-  /// weights and bias as oneDNN's memory; x, factors (with Epilogue::multiply) and y as bare pointers.
+  /// `weights` and `bias` (not with Precision::int8) as oneDNN's memory; `x`, `factors` (with Epilogue::multiply) and `y`
+  /// as bare pointers. With Precision::int8 `x` are unsigned and `weights` signed integers.
   void run(const MatmulShape& shape, const dnnl::memory& weights, const dnnl::memory& bias, void* x, void* factors,
            void* y);
 
@@ -52,7 +50,6 @@ class MatmulCache {
   Entry make(const MatmulShape& shape, const dnnl::memory::desc& weights);
   void make_room();
 
-  Precision precision_;
   dnnl::engine engine_;
   dnnl::stream stream_;
   std::map<MatmulShape, Entry> entries_;

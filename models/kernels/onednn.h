@@ -9,10 +9,21 @@ inline dnnl::matmul::primitive_desc describe_matmul(const dnnl::engine& engine, 
                                                     const dnnl::memory::desc& weights, const dnnl::memory::desc& bias,
                                                     const dnnl::memory::desc& y, const dnnl::primitive_attr& attributes) {
 #if DNNL_VERSION_MAJOR >= 3
+  if (bias.is_zero()) return {engine, x, weights, y, attributes};
   return {engine, x, weights, bias, y, attributes};
 #else
+  if (bias.is_zero()) return {{x, weights, y}, attributes, engine};
   return {{x, weights, bias, y}, attributes, engine};
 #endif
+}
+
+/// Whether products of 8-bit integers are summed exactly: without such instructions pairs of them saturate at 16 bits.
+inline bool sums_bytes_exactly() {
+  const auto has = [isa = static_cast<unsigned>(dnnl::get_effective_cpu_isa())](dnnl::cpu_isa wanted) {
+    const auto bits = static_cast<unsigned>(wanted);
+    return (isa & bits) == bits;
+  };
+  return has(dnnl::cpu_isa::avx512_core_vnni) || has(dnnl::cpu_isa::avx2_vnni);
 }
 
 inline void append_activation(dnnl::post_ops& operations, dnnl::algorithm algorithm, float alpha) {

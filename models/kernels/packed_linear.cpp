@@ -1,30 +1,38 @@
 #include "models/kernels/packed_linear.h"
 
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <new>
 #include <sys/mman.h>
+#include <vector>
 
+#include "models/kernels/arena.h"
 #include "models/kernels/matmul_cache.h"
+#include "models/kernels/quantized.h"
 
 namespace sightline::models::kernels {
 namespace {
+
+using dnnl::memory;
 
 /// Weights are read from end to end in every pass: large pages spare the processor most of its address translation.
 constexpr std::size_t k_large_page = std::size_t{2} << 20;
 
 struct Free {
-  void operator()(std::byte* memory) const { std::free(memory); }
+  void operator()(std::byte* bytes) const { std::free(bytes); }
 };
-using Memory = std::unique_ptr<std::byte[], Free>;
+using Bytes = std::unique_ptr<std::byte[], Free>;
 
-Memory allocate(std::size_t bytes) {
-  const bool large = bytes >= k_large_page;
+Bytes allocate(std::size_t size) {
+  const bool large = size >= k_large_page;
   const std::size_t alignment = large ? k_large_page : 64;
-  auto* const memory =
-      static_cast<std::byte*>(std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment));
-  if (memory == nullptr) throw std::bad_alloc();
-  if (large) ::madvise(memory, bytes, MADV_HUGEPAGE);
-  return Memory(memory);
+  auto* const bytes =
+      static_cast<std::byte*>(std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment));
+  if (bytes == nullptr) throw std::bad_alloc();
+  if (large) ::madvise(bytes, size, MADV_HUGEPAGE);
+  return Bytes(bytes);
 }
 
 Epilogue epilogue_of(std::optional<Activation> activation) {
@@ -38,53 +46,126 @@ Epilogue epilogue_of(std::optional<Activation> activation) {
   return Epilogue::none;
 }
 
+/// [in]: what each input's weights are multiplied with, and its numbers divided by. Halves the distance between inputs,
+/// as SmoothQuant does with alpha = 0.5.
+std::vector<float> smoothing(const LinearWeights& weights) {
+  std::vector<float> factors(static_cast<std::size_t>(weights.in), 1);
+  if (weights.largest_inputs == nullptr) return factors;
+  for (std::int64_t i = 0; i < weights.in; ++i) {
+    float largest = 0;
+    for (std::int64_t o = 0; o < weights.out; ++o) {
+      largest = std::max(largest, std::abs(weights.weight[o * weights.in + i]));
+    }
+    const float factor = std::sqrt(weights.largest_inputs[i] / largest);
+    if (std::isfinite(factor) && factor > 0) factors[static_cast<std::size_t>(i)] = factor;
+  }
+  return factors;
+}
+
 }  // namespace
 
 struct PackedLinear::Packed {
-  Memory weight_bytes, bias_bytes;
-  dnnl::memory weights, bias;
+  Bytes bytes;
+  memory weights;
+  std::vector<float> bias;
+  memory bias_memory;
+
+  // Precision::int8
+  std::vector<float> input_factors;  ///< [in]
+  std::vector<float> scales;         ///< [out]
+  std::vector<std::int32_t> sums;    ///< [out]
+
+  void pack(const memory& stored, const memory::desc& layout, const dnnl::engine& engine) {
+    bytes = allocate(layout.get_size());
+    weights = memory(layout, engine, bytes.get());
+    dnnl::stream stream(engine);
+    memory from = stored;
+    dnnl::reorder(from, weights).execute(stream, from, weights);
+    stream.wait();
+  }
+
+  /// The weights as integers [out, in].
+  std::vector<std::int8_t> quantize_weights(const LinearWeights& of) {
+    const std::vector<float> factors = smoothing(of);
+    const float largest_code = sums_bytes_exactly() ? 127 : 63;
+    std::vector<std::int8_t> codes(static_cast<std::size_t>(of.in * of.out));
+    scales.resize(static_cast<std::size_t>(of.out));
+    sums.resize(scales.size());
+    for (std::size_t o = 0; o < scales.size(); ++o) {
+      const float* const row = of.weight + static_cast<std::int64_t>(o) * of.in;
+      std::int8_t* const row_codes = codes.data() + static_cast<std::int64_t>(o) * of.in;
+      float largest = 1e-30f;
+      for (std::size_t i = 0; i < factors.size(); ++i) largest = std::max(largest, std::abs(row[i] * factors[i]));
+      scales[o] = largest / largest_code;
+      for (std::size_t i = 0; i < factors.size(); ++i) {
+        row_codes[i] = static_cast<std::int8_t>(std::nearbyint(row[i] * factors[i] / scales[o]));
+        sums[o] += row_codes[i];
+      }
+    }
+    if (of.largest_inputs != nullptr) {
+      for (const float factor : factors) input_factors.push_back(1 / factor);
+    }
+    return codes;
+  }
 };
 
-PackedLinear::PackedLinear(const float* weight, const float* bias, std::int64_t in, std::int64_t out,
-                           std::shared_ptr<MatmulCache> cache)
-    : in_(in), out_(out), packed_(std::make_unique<Packed>()), cache_(std::move(cache)) {
-  using dnnl::memory;
+PackedLinear::PackedLinear(const LinearWeights& weights, Precision precision, std::shared_ptr<MatmulCache> cache)
+    : in_(weights.in),
+      out_(weights.out),
+      precision_(precision),
+      packed_(std::make_unique<Packed>()),
+      cache_(std::move(cache)) {
   const dnnl::engine& engine = cache_->engine();
-  const memory::desc layout = cache_->packed_layout(in, out);
-  packed_->weight_bytes = allocate(layout.get_size());
-  packed_->weights = memory(layout, engine, packed_->weight_bytes.get());
+  const memory::desc layout = cache_->packed_layout(in_, out_, precision);
+  packed_->bias.assign(static_cast<std::size_t>(out_), 0);
+  if (weights.bias != nullptr) std::copy_n(weights.bias, out_, packed_->bias.begin());
   // [out, in] row-major is [in, out] column-major.
-  memory stored({{in, out}, memory::data_type::f32, memory::format_tag::ba}, engine, const_cast<float*>(weight));
-  dnnl::stream stream(engine);
-  dnnl::reorder(stored, packed_->weights).execute(stream, stored, packed_->weights);
-  stream.wait();
-
-  const auto bias_size = static_cast<std::size_t>(out) * sizeof(float);
-  packed_->bias_bytes = allocate(bias_size);
-  if (bias != nullptr) {
-    std::memcpy(packed_->bias_bytes.get(), bias, bias_size);
+  const auto stored = [&](memory::data_type type, const void* data) {
+    return memory({{in_, out_}, type, memory::format_tag::ba}, engine, const_cast<void*>(data));
+  };
+  if (precision == Precision::int8) {
+    const std::vector<std::int8_t> codes = packed_->quantize_weights(weights);
+    packed_->pack(stored(memory::data_type::s8, codes.data()), layout, engine);
   } else {
-    std::memset(packed_->bias_bytes.get(), 0, bias_size);
+    packed_->pack(stored(memory::data_type::f32, weights.weight), layout, engine);
+    packed_->bias_memory =
+        memory({{1, out_}, memory::data_type::f32, memory::format_tag::ab}, engine, packed_->bias.data());
   }
-  packed_->bias = memory({{1, out}, memory::data_type::f32, memory::format_tag::ab}, engine, packed_->bias_bytes.get());
 }
 
 PackedLinear::~PackedLinear() = default;
 PackedLinear::PackedLinear(PackedLinear&&) noexcept = default;
 PackedLinear& PackedLinear::operator=(PackedLinear&&) noexcept = default;
 
+void PackedLinear::run(const Rows& x, Epilogue epilogue, const Rows& factors, const Rows& y) const {
+  if (precision_ != Precision::int8) {
+    cache_->run({x.rows, in_, out_, precision_, epilogue, y.element}, packed_->weights, packed_->bias_memory, x.data,
+                factors.data, y.data);
+    return;
+  }
+  Arena& arena = Arena::of_this_thread();
+  const Arena::Frame frame(arena);
+  auto* const codes = static_cast<std::uint8_t*>(arena.take(static_cast<std::size_t>(x.rows * in_)));
+  auto* const rows = static_cast<RowCode*>(arena.take(static_cast<std::size_t>(x.rows) * sizeof(RowCode)));
+  auto* const sums =
+      static_cast<std::int32_t*>(arena.take(static_cast<std::size_t>(x.rows * out_) * sizeof(std::int32_t)));
+  quantize(x, packed_->input_factors.empty() ? nullptr : packed_->input_factors.data(), codes, rows);
+  cache_->run({x.rows, in_, out_, precision_, Epilogue::none, Element::f32}, packed_->weights, {}, codes, nullptr,
+              sums);
+  finish_quantized(sums, rows, {packed_->scales.data(), packed_->sums.data(), packed_->bias.data()}, epilogue, factors,
+                   y);
+}
+
 void PackedLinear::apply(const Rows& x, std::optional<Activation> activation, const Rows& y) const {
-  cache_->run({x.rows, in_, out_, epilogue_of(activation), y.element}, packed_->weights, packed_->bias, x.data, nullptr,
-              y.data);
+  run(x, epilogue_of(activation), {}, y);
 }
 
 void PackedLinear::multiply(const Rows& x, const Rows& factors, const Rows& y) const {
-  cache_->run({x.rows, in_, out_, Epilogue::multiply, y.element}, packed_->weights, packed_->bias, x.data,
-              factors.data, y.data);
+  run(x, Epilogue::multiply, factors, y);
 }
 
 void PackedLinear::accumulate(const Rows& x, const Rows& y) const {
-  cache_->run({x.rows, in_, out_, Epilogue::add, y.element}, packed_->weights, packed_->bias, x.data, nullptr, y.data);
+  run(x, Epilogue::add, {}, y);
 }
 
 }  // namespace sightline::models::kernels

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "models/kernels/epilogue.h"
 #include "models/kernels/rows.h"
 #include "models/weights/transformer_config.h"
 
@@ -15,20 +16,34 @@ namespace sightline::models::kernels {
 enum class Precision : std::uint8_t {
   f32,   ///< all in float32
   bf16,  ///< weights and activations in bfloat16, sums in float32
+  /// weights in 8-bit integers with a scale for each output, activations with one for each row, measured on the fly;
+  /// sums in 32-bit integers
+  int8,
 };
 
-/// The element type of what goes into a product.
+/// The element type of what goes into a product; 8-bit integers are made of float32 within it.
 constexpr Element input_element(Precision precision) {
   return precision == Precision::bf16 ? Element::bf16 : Element::f32;
 }
 
 class MatmulCache;
 
-/// Null where oneDNN does not take the precision on this processor.
+/// Null where oneDNN has no code for the precision on this processor.
 std::shared_ptr<MatmulCache> make_matmul_cache(Precision precision);
 
 /// The library and the code that it chose for the last product made, e.g. "oneDNN 2.6.3 (brg:avx512_core)".
 std::string describe(const MatmulCache& cache);
+
+/// What a layer is made of, row-major, float32. Copied when it is packed.
+struct LinearWeights {
+  const float* weight = nullptr;  ///< [out, in]
+  const float* bias = nullptr;    ///< [out]; null: none
+  std::int64_t in = 0, out = 0;
+  /// [in], Precision::int8 only: the largest size that each input is known to take. Inputs that take much larger numbers
+  /// than others are made smaller and their weights larger by the same factor (G. Xiao et al., "SmoothQuant"). Null: not
+  /// known.
+  const float* largest_inputs = nullptr;
+};
 
 /// y = x W^T + b, [rows, in] -> [rows, out], for any number of rows.
 ///
@@ -37,9 +52,7 @@ std::string describe(const MatmulCache& cache);
 /// `MatmulCache`. Throws dnnl::error, std::bad_alloc.
 class PackedLinear {
  public:
-  /// `weight` [out, in] and `bias` [out] (null: none), float32, are copied.
-  PackedLinear(const float* weight, const float* bias, std::int64_t in, std::int64_t out,
-               std::shared_ptr<MatmulCache> cache);
+  PackedLinear(const LinearWeights& weights, Precision precision, std::shared_ptr<MatmulCache> cache);
   ~PackedLinear();
   PackedLinear(PackedLinear&&) noexcept;
   PackedLinear& operator=(PackedLinear&&) noexcept;
@@ -56,7 +69,10 @@ class PackedLinear {
 
  private:
   struct Packed;
+  void run(const Rows& x, Epilogue epilogue, const Rows& factors, const Rows& y) const;
+
   std::int64_t in_, out_;
+  Precision precision_;
   std::unique_ptr<Packed> packed_;
   std::shared_ptr<MatmulCache> cache_;
 };

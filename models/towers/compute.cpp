@@ -5,6 +5,7 @@
 #include <c10/core/InferenceMode.h>
 #include <c10/util/Exception.h>
 #include <charconv>
+#include <optional>
 #include <string_view>
 #include <thread>
 
@@ -35,12 +36,19 @@ Result<at::Device> parse_device(std::string_view name) {
   return at::Device(at::kCUDA, static_cast<at::DeviceIndex>(index));
 }
 
-Result<at::ScalarType> parse_dtype(std::string_view name) {
-  if (name == "float32") return at::kFloat;
-  if (name == "bfloat16") return at::kBFloat16;
-  if (name == "float16") return at::kHalf;
+/// What a name of --dtype stands for.
+struct NamedDtype {
+  at::ScalarType libtorch;                      ///< what libtorch computes it in
+  std::optional<kernels::Precision> precision;  ///< what the kernels do; none: they do not have it
+};
+
+Result<NamedDtype> parse_dtype(std::string_view name) {
+  if (name == "float32") return NamedDtype{at::kFloat, kernels::Precision::f32};
+  if (name == "bfloat16") return NamedDtype{at::kBFloat16, kernels::Precision::bf16};
+  if (name == "int8") return NamedDtype{at::kFloat, kernels::Precision::int8};
+  if (name == "float16") return NamedDtype{at::kHalf, std::nullopt};
   return Error{ErrorCode::invalid_argument,
-               "dtype \"" + std::string(name) + "\" is none of float32, bfloat16 and float16"};
+               "dtype \"" + std::string(name) + "\" is none of float32, bfloat16, int8 and float16"};
 }
 
 /// Every kind of operation that the towers use.
@@ -57,12 +65,16 @@ void try_operations(const Compute& compute) {
   x.to(at::kCPU, at::kFloat).sum().item<float>();
 }
 
-/// On the processor, where oneDNN takes the type, kernels compute the products, and all else is float32.
-void use_kernels(Compute& compute) {
-  if (!compute.device.is_cpu() || (compute.dtype != at::kFloat && compute.dtype != at::kBFloat16)) return;
-  compute.products = kernels::make_matmul_cache(compute.dtype == at::kFloat ? kernels::Precision::f32
-                                                                            : kernels::Precision::bf16);
-  if (compute.products) compute.dtype = at::kFloat;
+/// On the processor, where oneDNN has the precision, kernels compute the products, and all else is float32.
+void use_kernels(Compute& compute, std::optional<kernels::Precision> precision) {
+  if (!compute.device.is_cpu() || !precision) return;
+  compute.products = kernels::make_matmul_cache(*precision);
+  if (!compute.products) return;
+  compute.precision = *precision;
+  compute.dtype = at::kFloat;
+  compute.product_dtype =
+      kernels::input_element(*precision) == kernels::Element::bf16 ? at::kBFloat16 : at::kFloat;
+  compute.table_dtype = *precision == kernels::Precision::f32 ? at::kFloat : at::kBFloat16;
 }
 
 }  // namespace
@@ -80,7 +92,7 @@ void use_threads(const Compute& compute) {
 Result<Compute> make_compute(const ComputeOptions& options) {
   const Result<at::Device> device = parse_device(options.device);
   if (!device) return device.error();
-  const Result<at::ScalarType> dtype = parse_dtype(options.dtype);
+  const Result<NamedDtype> dtype = parse_dtype(options.dtype);
   if (!dtype) return dtype.error();
   if (options.threads < 0 || options.threads > k_max_threads) {
     return Error{ErrorCode::invalid_argument, "threads is " + std::to_string(options.threads) +
@@ -89,15 +101,27 @@ Result<Compute> make_compute(const ComputeOptions& options) {
   const int threads = options.threads > 0
                           ? options.threads
                           : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  Compute compute{.device = *device, .dtype = *dtype, .product_dtype = *dtype, .threads = threads, .products = {}};
+  Compute compute{.device = *device,
+                  .dtype = dtype->libtorch,
+                  .product_dtype = dtype->libtorch,
+                  .table_dtype = dtype->libtorch,
+                  .threads = threads,
+                  .products = {},
+                  .precision = {},
+                  .load = {}};
+  const auto refused = [&](const std::string& why) {
+    return Error{ErrorCode::unsupported, "dtype " + options.dtype + " on device " + options.device +
+                                             " is not computed " + why + "; use another dtype or device"};
+  };
   try {
     use_threads(compute);
-    use_kernels(compute);
+    use_kernels(compute, dtype->precision);
+    if (dtype->precision == kernels::Precision::int8 && !compute.products) {
+      return refused(compute.device.is_cpu() ? "by oneDNN on this processor" : "there");
+    }
     try_operations(compute);
   } catch (const std::exception& error) {
-    return Error{ErrorCode::unsupported, "dtype " + options.dtype + " on device " + options.device +
-                                             " is not computed by this libtorch: " + message_of(error) +
-                                             "; use another dtype or device"};
+    return refused("by this libtorch: " + message_of(error));
   }
   return compute;
 }

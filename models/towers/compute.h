@@ -3,21 +3,35 @@
 
 #include <ATen/ATen.h>
 #include <memory>
+#include <set>
 #include <string>
+#include <utility>
 
 #include "base/result.h"
 #include "models/kernels/packed_linear.h"
+#include "models/towers/calibration.h"
 #include "models/towers/towers.h"
 
 namespace sightline::models {
+
+/// What the linear layers of a model share while they are made.
+struct LoadState {
+  std::set<std::pair<std::int64_t, std::int64_t>> checked;  ///< [in, out] whose arithmetic is known to be right
+  const Calibration* calibration = nullptr;                 ///< known: of this model, null: not known
+  Calibration* record = nullptr;                            ///< is to be filled by the passes to come; null: no
+  std::size_t layers = 0;                                   ///< made so far
+};
 
 /// Where the towers live and what they compute in.
 struct Compute {
   at::Device device{at::kCPU};
   at::ScalarType dtype = at::kFloat;          ///< of all that is not below
   at::ScalarType product_dtype = at::kFloat;  ///< of what goes into products
+  at::ScalarType table_dtype = at::kFloat;    ///< of tables in which single rows are looked up
   int threads = 1;
   std::shared_ptr<kernels::MatmulCache> products;  ///< null: libtorch computes, all in `dtype`
+  kernels::Precision precision = kernels::Precision::f32;  ///< of products that are not libtorch's
+  std::shared_ptr<LoadState> load;                         ///< only while the weights are taken
 
   at::TensorOptions options() const { return at::TensorOptions().device(device).dtype(dtype); }
 };

@@ -1,7 +1,11 @@
 #include "models/towers/layers.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "models/kernels/arena.h"
 #include "models/kernels/layer_norm.h"
+#include "models/towers/arithmetic_check.h"
 
 namespace sightline::models {
 namespace {
@@ -38,15 +42,37 @@ at::Tensor scratch(std::int64_t rows, std::int64_t columns, at::ScalarType dtype
 
 Linear::Linear(const at::Tensor& weight, const at::Tensor& bias, const Compute& compute) : out_(weight.size(0)) {
   const bool complete = !weight.is_meta() && !(bias.defined() && bias.is_meta());
+  LoadState& load = *compute.load;
+  number_ = load.layers++;
+  record_ = load.record;
+  if (record_ != nullptr) {
+    record_->largest_inputs.emplace_back(static_cast<std::size_t>(weight.size(1)));
+  }
   if (compute.products && complete) {
     const at::Tensor stored = weight.contiguous();
-    packed_ = std::make_shared<kernels::PackedLinear>(stored.data_ptr<float>(),
-                                                      bias.defined() ? bias.data_ptr<float>() : nullptr,
-                                                      weight.size(1), weight.size(0), compute.products);
+    const kernels::LinearWeights weights{.weight = stored.data_ptr<float>(),
+                                         .bias = bias.defined() ? bias.data_ptr<float>() : nullptr,
+                                         .in = weight.size(1),
+                                         .out = weight.size(0),
+                                         .largest_inputs = load.calibration == nullptr
+                                                               ? nullptr
+                                                               : load.calibration->largest_inputs.at(number_).data()};
+    packed_ = std::make_shared<kernels::PackedLinear>(weights, compute.precision, compute.products);
   } else {
     weight_t_ = weight.t();
     bias_ = bias;
   }
+  if (complete && load.checked.emplace(weight.size(1), weight.size(0)).second) {
+    Calibration* const record = std::exchange(record_, nullptr);
+    check_product(*this, weight, bias, compute);
+    record_ = record;
+  }
+}
+
+void Linear::see(const at::Tensor& x) const {
+  const at::Tensor largest = x.abs().amax(0).to(at::kCPU, at::kFloat).contiguous();
+  std::vector<float>& seen = record_->largest_inputs[number_];
+  for (std::size_t i = 0; i < seen.size(); ++i) seen[i] = std::max(seen[i], largest.data_ptr<float>()[i]);
 }
 
 Linear Linear::with_bias(WeightBinder& weights, const std::string& name, std::int64_t in, std::int64_t out) {
@@ -59,6 +85,7 @@ Linear Linear::without_bias(WeightBinder& weights, const std::string& name, std:
 }
 
 void Linear::apply(const at::Tensor& x, const at::Tensor& out, std::optional<Activation> activation) const {
+  if (record_ != nullptr) see(x);
   if (packed_) return packed_->apply(rows_of(x), activation, rows_of(out));
   at::Tensor result = out;
   if (bias_.defined()) {
@@ -77,12 +104,14 @@ at::Tensor Linear::operator()(const at::Tensor& x, const Compute& compute) const
 }
 
 void Linear::multiply(const at::Tensor& x, const at::Tensor& factors, const at::Tensor& out) const {
+  if (record_ != nullptr) see(x);
   if (packed_) return packed_->multiply(rows_of(x), rows_of(factors), rows_of(out));
   apply(x, out);
   out.mul_(factors);
 }
 
 void Linear::accumulate(const at::Tensor& x, const at::Tensor& out) const {
+  if (record_ != nullptr) see(x);
   if (packed_) return packed_->accumulate(rows_of(x), rows_of(out));
   if (bias_.defined()) out.add_(bias_);
   out.addmm_(x, weight_t_);

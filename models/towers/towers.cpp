@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
+#include <malloc.h>
 #include <mutex>
 #include <new>
 #include <string>
@@ -9,6 +10,7 @@
 #include <utility>
 
 #include "models/kernels/arena.h"
+#include "models/towers/arithmetic_check.h"
 #include "models/towers/compute.h"
 #include "models/towers/tower.h"
 
@@ -188,14 +190,21 @@ Status check_ids(Ids ids, std::size_t max_tokens, std::uint32_t vocabulary_size)
 Result<std::unique_ptr<Towers>> Towers::load(const Checkpoint& checkpoint, const ModelConfig& config,
                                              const PixelScale& pixels, const ComputeOptions& options) {
   use_one_inter_op_thread();
-  const Result<Compute> compute = make_compute(options);
+  Result<Compute> compute = make_compute(options);
   if (!compute) return compute.error();
+  compute->load = std::make_shared<LoadState>();
+  compute->load->calibration = options.calibration;
+  compute->load->record = options.record;
   try {
     const c10::InferenceMode inference;
+    check_attention_and_norm(*compute);
     WeightBinder weights(checkpoint, *compute);
     auto towers = std::make_unique<TorchTowers>(*compute, weights, config, pixels);
     if (Status complete = weights.finish(); !complete) return complete.error();
+    ::malloc_trim(0);  // the tensors as stored, which have been packed
     return std::unique_ptr<Towers>(std::move(towers));
+  } catch (const WrongArithmetic& error) {
+    return Error{ErrorCode::internal, error.what()};
   } catch (const std::exception& error) {
     return failure("taking the weights", error);
   }

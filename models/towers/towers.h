@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "models/towers/calibration.h"
 #include "models/weights/checkpoint.h"
 #include "models/weights/model_config.h"
 
@@ -18,8 +19,11 @@ namespace sightline::models {
 /// Where and how the towers compute.
 struct ComputeOptions {
   std::string device = "cpu";     ///< "cpu", "cuda" (the first one) or "cuda:N"
-  std::string dtype = "float32";  ///< "float32", "bfloat16" or "float16"
+  std::string dtype = "float32";  ///< "float32", "bfloat16", "int8" or "float16"
   int threads = 0;                ///< for operations on the CPU; 0: one a core
+  /// "int8" only: what the model's products are given, from passes of the same model in float32; null: not known.
+  const Calibration* calibration = nullptr;
+  Calibration* record = nullptr;  ///< is filled by every pass; must outlive the towers. null: no
 };
 
 /// From a byte of a picture to what the vision tower takes: (value * rescale_factor - mean) / std, channel by

@@ -1,6 +1,7 @@
 #include "models/towers/weight_binder.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 
 namespace sightline::models {
@@ -23,6 +24,12 @@ at::ScalarType torch_type(Dtype dtype) {
   return at::kFloat;
 }
 
+/// Faster than looking at each: what is not finite shows in the sum.
+bool all_finite(const at::Tensor& tensor) {
+  if (!tensor.is_floating_point()) return true;
+  return std::isfinite(tensor.sum(at::kFloat).item<float>()) || at::isfinite(tensor).all().item<bool>();
+}
+
 std::string listed(const char* what, const std::vector<std::string>& names) {
   if (names.empty()) return {};
   std::string text = std::string("\n  ") + what + " (" + std::to_string(names.size()) + "): ";
@@ -41,7 +48,7 @@ at::Tensor WeightBinder::take(const std::string& name, std::initializer_list<std
 
 at::Tensor WeightBinder::take_table(const std::string& name, std::initializer_list<std::int64_t> shape) {
   const TensorView* view = find(name, shape);
-  return view ? place(*view, compute_.product_dtype) : at::empty(shape, at::TensorOptions(at::kMeta));
+  return view ? place(*view, compute_.table_dtype) : at::empty(shape, at::TensorOptions(at::kMeta));
 }
 
 at::Tensor WeightBinder::joined(const std::vector<at::Tensor>& parts) {
@@ -73,7 +80,12 @@ at::Tensor WeightBinder::place(const TensorView& view, at::ScalarType dtype) {
   const at::Tensor stored = at::empty(view.shape, torch_type(view.dtype));
   const Status read = view.read({static_cast<std::byte*>(stored.data_ptr()), view.size_bytes});
   if (!read && read_) read_ = read;
-  return stored.to(compute_.device, dtype);  // the same tensor where it is right already
+  if (read && !all_finite(stored)) reject(view.name, "holds numbers that are not finite");
+  const at::Tensor placed = stored.to(compute_.device, dtype);  // the same tensor where it is right already
+  if (read && dtype == at::kHalf && stored.scalar_type() != at::kHalf && !all_finite(placed)) {
+    reject(view.name, "holds numbers beyond the range of float16: use bfloat16 or float32");
+  }
+  return placed;
 }
 
 std::vector<std::string> WeightBinder::names(std::string_view begin, std::string_view end) const {
@@ -90,11 +102,13 @@ Status WeightBinder::finish() const {
   for (const auto& [name, view] : checkpoint_.tensors()) {
     if (!taken_.contains(name)) unknown.push_back(name);
   }
+  std::vector<std::string> wrong;
+  for (const auto& [name, why] : rejected_) wrong.push_back(name + " " + why);
   if (missing_.empty() && misshapen_.empty() && rejected_.empty() && unknown.empty()) return {};
   return Error{ErrorCode::corrupt_data,
                checkpoint_.folder().string() + ": the tensors are not those that config.json describes" +
                    listed("missing", missing_) + listed("of another shape", misshapen_) +
-                   listed("wrong", rejected_) + listed("unknown", unknown)};
+                   listed("wrong", wrong) + listed("unknown", unknown)};
 }
 
 std::uint64_t WeightBinder::parameters() const {

@@ -3,6 +3,7 @@
 
 #include <ATen/ATen.h>
 #include <cstdint>
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -26,7 +27,7 @@ class WeightBinder {
   /// another shape, or cannot be read; `finish` will say so.
   at::Tensor take(const std::string& name, std::initializer_list<std::int64_t> shape);
 
-  /// The same for a table of which a pass looks up single rows: bfloat16 where products are computed in it, since it is
+  /// The same for a table of which a pass looks up single rows: of `table_dtype`, since it is
   /// only held.
   at::Tensor take_table(const std::string& name, std::initializer_list<std::int64_t> shape);
 
@@ -41,8 +42,8 @@ class WeightBinder {
   /// Names of the checkpoint that begin and end so, for a tensor that lies under one name or another.
   std::vector<std::string> names(std::string_view begin, std::string_view end) const;
 
-  /// A tensor whose values cannot be right; `why` completes "NAME ".
-  void reject(const std::string& name, const std::string& why) { rejected_.push_back(name + " " + why); }
+  /// A tensor whose values cannot be right; `why` completes "NAME ". The first reason given stays.
+  void reject(const std::string& name, const std::string& why) { rejected_.emplace(name, why); }
 
   /// corrupt_data, one error that lists all of it by name; ok if each tensor was taken or ignored. The error
   /// of the first tensor that could not be read goes before.
@@ -58,7 +59,8 @@ class WeightBinder {
   const Checkpoint& checkpoint_;
   const Compute& compute_;
   std::set<std::string, std::less<>> taken_;
-  std::vector<std::string> missing_, misshapen_, rejected_;
+  std::vector<std::string> missing_, misshapen_;
+  std::map<std::string, std::string> rejected_;  ///< name -> why
   Status read_;
 };
 

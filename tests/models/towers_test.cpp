@@ -253,7 +253,7 @@ TEST_CASE("devices and element types that are not there are refused before weigh
   has(fault({.device = "cuda:"}, ErrorCode::invalid_argument), "\"cuda:\"");
   has(fault({.device = "cuda:-1"}, ErrorCode::invalid_argument), "\"cuda:-1\"");
   has(fault({.device = "cuda:99"}, ErrorCode::unsupported), "cuda:99");
-  has(fault({.dtype = "int8"}, ErrorCode::invalid_argument), "\"int8\"");
+  has(fault({.dtype = "int4"}, ErrorCode::invalid_argument), "\"int4\"");
   has(fault({.threads = -1}, ErrorCode::invalid_argument), "-1");
 }
 

@@ -36,7 +36,7 @@ struct Case {
         x(noise(rows * in, 3)),
         y(noise(rows * out, 4)),
         narrow_x(x.size()),
-        layer(weight.data(), with_bias ? bias.data() : nullptr, in, out, cache) {
+        layer({weight.data(), with_bias ? bias.data() : nullptr, in, out}, precision, cache) {
     convert({x.data(), rows, in, in}, {narrow_x.data(), rows, in, in, Element::bf16});
   }
 
@@ -53,7 +53,7 @@ struct Case {
   }
   /// How far a number of the result may lie from the formula's, which sums `in` products of numbers up to 1.
   double tolerance() const {
-    const double step = precision == Precision::bf16 ? 0x1p-8 : 0x1p-20;
+    const double step = precision == Precision::f32 ? 0x1p-20 : precision == Precision::bf16 ? 0x1p-8 : 0x1p-6;
     return step * std::sqrt(static_cast<double>(in)) * 2;
   }
   template <class Wanted>
@@ -70,7 +70,7 @@ struct Case {
 
 template <class Check>
 void in_each_precision(Check check) {
-  for (const Precision precision : {Precision::f32, Precision::bf16}) {
+  for (const Precision precision : {Precision::f32, Precision::bf16, Precision::int8}) {
     const auto cache = make_matmul_cache(precision);
     if (precision == Precision::f32) REQUIRE(cache);
     if (!cache) continue;
@@ -133,7 +133,7 @@ TEST_CASE("layers of one cache keep their own weights, over more numbers of rows
   for (std::int64_t rows = 1; rows <= 700; ++rows) {
     Case other(rows, 24, 16, Precision::f32, cache);
     for (float& weight : other.weight) weight = -weight;
-    other.layer = PackedLinear(other.weight.data(), nullptr, 24, 16, cache);
+    other.layer = PackedLinear({other.weight.data(), nullptr, 24, 16}, Precision::f32, cache);
     other.bias.assign(16, 0);
     other.layer.apply(other.input(), {}, other.result());
     other.check([&](std::int64_t row, std::int64_t column) { return other.product(row, column); });

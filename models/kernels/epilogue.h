@@ -1,0 +1,10 @@
+// What is done with a product's results while they are at hand.
+#pragma once
+
+#include <cstdint>
+
+namespace sightline::models::kernels {
+
+enum class Epilogue : std::uint8_t { none, quick_gelu, gelu, gelu_tanh, silu, add, multiply };
+
+}  // namespace sightline::models::kernels

@@ -1,0 +1,24 @@
+// How near a model that computes in a lower precision comes to itself in float32.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "base/result.h"
+#include "models/embedder.h"
+
+namespace sightline::models {
+
+/// Texts and pictures for the towers that `embedder` has: short and long texts, pictures of flat and of busy surfaces,
+/// drawn here. The same in every run. Errors: those of prepare_text.
+Result<std::vector<Prepared>> precision_inputs(const Embedder& embedder);
+
+using Vectors = std::vector<Result<std::vector<float>>>;
+
+/// Cosines between the vectors of the same inputs, all unit vectors of one length. Errors: the first of either side.
+Result<PrecisionCheck> compare_precisions(const Vectors& exact, const Vectors& lower);
+
+/// Below this the lower precision ranks differently, and is not served.
+inline constexpr double k_least_cosine = 0.99;
+
+}  // namespace sightline::models
