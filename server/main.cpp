@@ -290,13 +290,19 @@ elastic::ElasticServer::Options elastic_options(const ServerOptions& options, ap
   return elastic;
 }
 
-void log_models(const serving::EmbeddingService& service) {
+void tell_of_models(const serving::EmbeddingService& service, api::Metrics& metrics) {
   for (const serving::ModelStatus& status : service.models()) {
     if (!status.info) continue;
-    spdlog::info("model [{}]: {} of {} floats, {} tokens, {} px, {} on {}, fingerprint {}, loaded in {:.2f} s "
+    std::string precision;
+    if (const auto& check = status.info->precision_check) {
+      metrics.model_checked(status.name, *check);
+      precision = fmt::format(" (cosine to float32 {:.5f} on average, {:.5f} at least, over {} inputs)", check->mean_cosine,
+                              check->lowest_cosine, check->inputs);
+    }
+    spdlog::info("model [{}]: {} of {} floats, {} tokens, {} px, {}{} on {} by {}, fingerprint {}, loaded in {:.2f} s "
                  "from {}{}",
                  status.name, status.info->architecture, status.info->dims, status.info->max_tokens,
-                 status.info->image_size, status.info->dtype, status.info->device, status.fingerprint,
+                 status.info->image_size, status.info->dtype, precision, status.info->device, status.info->products, status.fingerprint,
                  status.load_seconds, status.info->folder,
                  status.info->demo ? " (a demo model: it knows drawings only)" : "");
   }
@@ -375,7 +381,7 @@ Status Program::start() {
   http_ = *std::move(http);
 
   if (Status loaded = service_->load_models(); !loaded) return loaded;
-  log_models(*service_);
+  tell_of_models(*service_, metrics_);
   return has_elasticsearch(options_) ? start_elastic() : Status{};
 }
 

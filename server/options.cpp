@@ -179,7 +179,7 @@ void add_pipeline_limits(Table& table, elastic::Limits& limits) {
 }
 
 /// The option table. docs/server.md shows it as --help prints it.
-void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, NamedValues& max_tokens,
+void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, NamedValues& max_tokens, NamedValues& dtypes,
                  NamedValues& labels) {
   Table table(app);
   const CLI::Validator port = plain(CLI::Range(0, 65535)),
@@ -197,8 +197,9 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
                      "What texts for the model of that name are cut to, where its usual number will not do: "
                      "jina-clip takes up to 8192 (usual: 512); again for each");
   table.value("--device", options.device, "Where the towers run: cpu, cuda, cuda:1 ...");
-  table.value("--dtype", options.dtype, "What the towers compute in")
-      ->check(CLI::IsMember({"float32", "bfloat16", "float16"}));
+  table.named_values("--dtype", dtypes, "DTYPE",
+                     "What a model computes in: float32 (the usual one), bfloat16, int8 or float16; without NAME= all "
+                     "that are not named. Faster and a little less exact; repeatable");
   table.flag("--exif-orientation", options.exif_orientation,
              "Turn pictures as their EXIF tag says; the reference implementations do not");
 
@@ -364,7 +365,6 @@ serving::ModelSpec read_model(const std::string& text, const ServerOptions& opti
   serving::ModelSpec spec{std::move(name), {}};
   spec.embedder.folder = std::move(folder);
   spec.embedder.device = options.device;
-  spec.embedder.dtype = options.dtype;
   spec.embedder.threads = options.threads;
   spec.embedder.max_image_bytes = options.max_image_bytes;
   spec.embedder.max_image_pixels = options.max_image_pixels;
@@ -374,6 +374,36 @@ serving::ModelSpec read_model(const std::string& text, const ServerOptions& opti
   return spec;
 }
 
+/// The model that an option names.
+serving::ModelSpec& model_named(const char* flag, const std::string& name, std::vector<serving::ModelSpec>& models) {
+  const auto model = std::find_if(models.begin(), models.end(), [&](const auto& spec) { return spec.name == name; });
+  if (model == models.end()) throw CLI::ValidationError(flag, "no --model has the name [" + name + "]");
+  return *model;
+}
+
+/// DTYPE for all models, NAME=DTYPE for one.
+void read_dtypes(const NamedValues& texts, std::vector<serving::ModelSpec>& models) {
+  static const std::set<std::string> k_dtypes{"float32", "bfloat16", "int8", "float16"};
+  std::set<std::string> given;
+  std::string for_all;
+  for (const std::string& text : texts) {
+    const bool named = text.find('=') != std::string::npos;
+    const auto [name, dtype] =
+        named ? split_named_value("--dtype", text, "DTYPE or NAME=DTYPE") : std::pair{std::string(), text};
+    if (!k_dtypes.contains(dtype)) {
+      throw CLI::ValidationError("--dtype", "[" + dtype + "] is none of float32, bfloat16, int8 and float16");
+    }
+    if (!given.insert(name).second) {
+      throw CLI::ValidationError("--dtype", named ? "the name [" + name + "] is given twice"
+                                                  : "a dtype for all models is given twice");
+    }
+    (named ? model_named("--dtype", name, models).embedder.dtype : for_all) = dtype;
+  }
+  for (serving::ModelSpec& model : models) {
+    if (!for_all.empty() && !given.contains(model.name)) model.embedder.dtype = for_all;
+  }
+}
+
 /// NAME=NUMBER, of a model that is given too. What a model can take is found out when it is loaded.
 void read_max_tokens(const std::string& text, std::vector<serving::ModelSpec>& models) {
   const auto [name, number] = split_named_value("--max-tokens", text, "NAME=NUMBER");
@@ -381,15 +411,11 @@ void read_max_tokens(const std::string& text, std::vector<serving::ModelSpec>& m
   if (!tokens || *tokens == 0) {
     throw CLI::ValidationError("--max-tokens", "[" + text + "] must be NAME=NUMBER, a number of tokens");
   }
-  const auto model = std::find_if(models.begin(), models.end(),
-                                  [&wanted = name](const auto& spec) { return spec.name == wanted; });
-  if (model == models.end()) {
-    throw CLI::ValidationError("--max-tokens", "no --model has the name [" + name + "]");
-  }
-  if (model->embedder.max_tokens != 0) {
+  serving::ModelSpec& model = model_named("--max-tokens", name, models);
+  if (model.embedder.max_tokens != 0) {
     throw CLI::ValidationError("--max-tokens", "the name [" + name + "] is given twice");
   }
-  model->embedder.max_tokens = *tokens;
+  model.embedder.max_tokens = *tokens;
 }
 
 /// A key of Sightline's own in Authorization must not reach Cohere.
@@ -426,12 +452,12 @@ int available_cores() {
 
 std::variant<ServerOptions, int> parse_options(int argc, char** argv) {
   ServerOptions options;
-  NamedValues models, max_tokens, labels;
+  NamedValues models, max_tokens, dtypes, labels;
   CLI::App app("Serves image and text embeddings of CLIP models, in shapes that Elasticsearch can call.",
                "sightline-server");
   app.set_version_flag("--version", "sightline-server " SIGHTLINE_VERSION);
   app.get_formatter()->column_width(44);
-  add_options(app, options, models, max_tokens, labels);
+  add_options(app, options, models, max_tokens, dtypes, labels);
   try {
     app.parse(argc, argv);
     if (options.threads == 0) options.threads = available_cores();
@@ -439,6 +465,7 @@ std::variant<ServerOptions, int> parse_options(int argc, char** argv) {
     if (models.empty()) throw CLI::RequiredError("--model NAME=FOLDER");
     for (const std::string& model : models) options.models.push_back(read_model(model, options));
     for (const std::string& limit : max_tokens) read_max_tokens(limit, options.models);
+    read_dtypes(dtypes, options.models);
     for (const std::string& set : labels) read_labels(set, options);
     if (!options.elasticsearch_gateway.empty()) check_gateway(options);
     check_cohere(options);

@@ -64,7 +64,7 @@ struct ServerOptions {
   // speed
   int threads = 0;              ///< of the towers, after parsing never 0
   int preparation_threads = 0;  ///< after parsing never 0
-  std::string device = "cpu", dtype = "float32";
+  std::string device = "cpu";
   std::size_t max_batch = 64;
   std::chrono::milliseconds max_batch_wait{2}, target_batch_time{500};
   std::size_t picture_cache_memory = 64u << 20, picture_cache_disk = 256u << 20;

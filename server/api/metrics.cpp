@@ -90,6 +90,10 @@ Metrics::Metrics()
                                .Name("sightline_picture_cache_bytes")
                                .Help("What kept thumbnails take, in memory and on disk")
                                .Register(registry_)),
+      precision_cosine_(BuildGauge()
+                            .Name("sightline_model_precision_cosine")
+                            .Help("Between vectors in the model's precision and in float32, when it was loaded")
+                            .Register(registry_)),
       queue_items_(BuildGauge()
                        .Name("sightline_queue_items")
                        .Help("Inputs accepted and not yet answered")
@@ -164,6 +168,11 @@ void Metrics::input_prepared(const std::string& model, serving::Modality modalit
 
 void Metrics::input_waited(const std::string& model, serving::Lane lane, double seconds) {
   queue_seconds_.Add({{"model", model}, {"lane", serving::to_string(lane)}}, k_seconds).Observe(seconds);
+}
+
+void Metrics::model_checked(const std::string& model, const models::PrecisionCheck& check) {
+  precision_cosine_.Add({{"model", model}, {"statistic", "lowest"}}).Set(check.lowest_cosine);
+  precision_cosine_.Add({{"model", model}, {"statistic", "mean"}}).Set(check.mean_cosine);
 }
 
 void Metrics::input_dropped(const std::string& model, ErrorCode reason) {

@@ -48,6 +48,9 @@ class Metrics final : public serving::Observer {
   /// What a call to Cohere waited for a free place and for the budget of the minute.
   void cohere_waited(double seconds);
 
+  /// A model in a lower precision was loaded.
+  void model_checked(const std::string& model, const models::PrecisionCheck& check);
+
   /// A request for a picture was answered; `outcome` is pictures::to_string's.
   void picture_answered(const std::string& outcome);
   void picture_made(double seconds);
@@ -87,6 +90,7 @@ class Metrics final : public serving::Observer {
   Family<prometheus::Counter>& pictures_;
   Family<prometheus::Histogram>& picture_seconds_;
   Family<prometheus::Gauge>& picture_cache_bytes_;
+  Family<prometheus::Gauge>& precision_cosine_;
   Family<prometheus::Gauge>& queue_items_;
   Family<prometheus::Gauge>& queue_bytes_;
   Family<prometheus::Gauge>& queue_waiting_;

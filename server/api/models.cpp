@@ -14,6 +14,11 @@ class ObjectWriter {
  public:
   void text(const char* name, std::string_view value) { raw(name, json_string(value)); }
   void number(const char* name, std::uint64_t value) { raw(name, std::to_string(value)); }
+  void decimal(const char* name, float value) {
+    std::string text;
+    append_float(text, value);
+    raw(name, text);
+  }
   void flag(const char* name, bool value) { raw(name, value ? "true" : "false"); }
   void raw(const char* name, std::string_view json) {
     out_ += (out_.size() == 1 ? "\"" : ",\"") + std::string(name) + "\":";
@@ -42,6 +47,14 @@ std::string limits_json(const models::ModelInfo& info, const InputLimits& limits
   return writer.finish();
 }
 
+std::string precision_json(const models::PrecisionCheck& check) {
+  ObjectWriter writer;
+  writer.decimal("lowest_cosine", static_cast<float>(check.lowest_cosine));
+  writer.decimal("mean_cosine", static_cast<float>(check.mean_cosine));
+  writer.number("inputs", check.inputs);
+  return writer.finish();
+}
+
 std::string model_json(const serving::ModelStatus& status, const InputLimits& limits) {
   ObjectWriter writer;
   writer.text("id", status.name);
@@ -61,22 +74,16 @@ std::string model_json(const serving::ModelStatus& status, const InputLimits& li
   writer.number("dims", info.dims);
   writer.raw("modalities", modalities(info));
   writer.raw("limits", limits_json(info, limits));
-  if (info.logit_scale > 0) {
-    std::string scale;
-    append_float(scale, info.logit_scale);
-    writer.raw("logit_scale", scale);
-  }
-  if (info.logit_bias) {
-    std::string bias;
-    append_float(bias, *info.logit_bias);
-    writer.raw("logit_bias", bias);
-  }
+  if (info.logit_scale > 0) writer.decimal("logit_scale", info.logit_scale);
+  if (info.logit_bias) writer.decimal("logit_bias", *info.logit_bias);
   if (info.has_image) {
     writer.number("image_size", info.image_size);
     writer.text("preprocessing", info.preprocessing);
   }
   if (!status.fingerprint.empty()) writer.text("fingerprint", status.fingerprint);
   writer.text("dtype", info.dtype);
+  writer.text("products", info.products);
+  if (info.precision_check) writer.raw("precision_check", precision_json(*info.precision_check));
   writer.text("device", info.device);
   writer.number("parameters", info.parameters);
   writer.number("weight_bytes", info.weight_bytes);

@@ -110,6 +110,21 @@ TEST_CASE("flags set what they name, units included, for every model") {
   }
 }
 
+TEST_CASE("a dtype is of one model, or of all that have none of their own") {
+  const ServerOptions options = good({"--model", "a=/a", "--model", "b=/b", "--model", "c/d=/c", "--dtype", "b=int8",
+                                      "--dtype", "bfloat16", "--dtype", "c/d=float32"});
+  REQUIRE(options.models.size() == 3);
+  CHECK(options.models[0].embedder.dtype == "bfloat16");
+  CHECK(options.models[1].embedder.dtype == "int8");
+  CHECK(options.models[2].embedder.dtype == "float32");
+  CHECK(good({"--model", "a=/a", "--dtype", "a=int8"}).models[0].embedder.dtype == "int8");
+  CHECK(good({"--model", "a=/a"}).models[0].embedder.dtype == "float32");
+  const Variable dtype("SIGHTLINE_DTYPE", "b=int8,bfloat16");
+  const ServerOptions from_environment = good({"--model", "a=/a", "--model", "b=/b"});
+  CHECK(from_environment.models[0].embedder.dtype == "bfloat16");
+  CHECK(from_environment.models[1].embedder.dtype == "int8");
+}
+
 TEST_CASE("environment variables stand in for flags, and flags win") {
   const Variable model("SIGHTLINE_MODEL", "a=/a,b=/b");
   const Variable port("SIGHTLINE_PORT", "9001");
@@ -133,7 +148,12 @@ TEST_CASE("what makes no sense ends the program with 2") {
            {"--model", "a=/a", "--port", "70000"},
            {"--model", "a=/a", "--port", "-1"},
            {"--model", "a=/a", "--log-format", "xml"},
-           {"--model", "a=/a", "--dtype", "int8"},
+           {"--model", "a=/a", "--dtype", "int4"},
+           {"--model", "a=/a", "--dtype", "b=int8"},
+           {"--model", "a=/a", "--dtype", "a=int4"},
+           {"--model", "a=/a", "--dtype", "a="},
+           {"--model", "a=/a", "--dtype", "a=int8", "--dtype", "a=bfloat16"},
+           {"--model", "a=/a", "--dtype", "int8", "--dtype", "bfloat16"},
            {"--model", "a=/a", "--max-image-bytes", "20XB"},
            {"--model", "a=/a", "--query-timeout", "10"},
            {"--model", "a=/a", "--max-inputs", "0"},
