@@ -208,6 +208,34 @@ TEST_CASE("an input that is no input fails alone") {
   CHECK(embedder->embed({}).empty());
 }
 
+TEST_CASE("lower precisions tell how near they come to float32, and take up that check") {
+  for (const char* model : k_models) {
+    for (const char* dtype : {"bfloat16", "int8"}) {
+      CAPTURE(model);
+      CAPTURE(dtype);
+      Embedder::Options options;
+      options.folder = fixture(model).string();
+      options.threads = 1;
+      options.dtype = dtype;
+      const auto embedder = Embedder::load(options);
+      if (!embedder && embedder.error().code == ErrorCode::unsupported) {
+        // A processor without the instructions; or noise of so small a model that it is refused, which says why.
+        has(embedder.error().message, "--dtype");
+        continue;
+      }
+      REQUIRE_MESSAGE(embedder.ok(), embedder.error().message);
+      const ModelInfo& info = (*embedder)->info();
+      CHECK(info.dtype == dtype);
+      REQUIRE(info.precision_check);
+      CHECK(info.precision_check->inputs == 10);
+      CHECK(info.precision_check->lowest_cosine >= 0.99);
+      CHECK(info.precision_check->lowest_cosine < 1);
+      CHECK(info.precision_check->mean_cosine >= info.precision_check->lowest_cosine);
+      CHECK_FALSE(load(fixture(model))->info().precision_check);
+    }
+  }
+}
+
 TEST_CASE("weights that are not finite are refused by name") {
   const TemporaryFolder folder;
   for (const char* file : {"config.json", "preprocessor_config.json", "tokenizer.json"}) {
