@@ -1,6 +1,7 @@
 #include "models/kernels/matmul_cache.h"
 
 #include <algorithm>
+#include <omp.h>
 #include <vector>
 
 #include "models/kernels/arena.h"
@@ -59,6 +60,10 @@ dnnl::primitive_attr attributes_of(const MatmulShape& shape) {
 }
 
 }  // namespace
+
+void use_threads(int threads) {
+  omp_set_num_threads(threads);
+}
 
 std::shared_ptr<MatmulCache> make_matmul_cache(Precision precision) {
   auto cache = std::make_shared<MatmulCache>();

@@ -28,6 +28,9 @@ constexpr Element input_element(Precision precision) {
 
 class MatmulCache;
 
+/// Sets the number of threads that kernels called from this thread share their work among.
+void use_threads(int threads);
+
 /// Null where oneDNN has no code for the precision on this processor.
 std::shared_ptr<MatmulCache> make_matmul_cache(Precision precision);
 

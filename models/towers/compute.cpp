@@ -86,7 +86,9 @@ std::string message_of(const std::exception& error) {
 }
 
 void use_threads(const Compute& compute) {
-  at::set_num_threads(compute.threads);
+  kernels::use_threads(compute.threads);
+  // Only where libtorch does not share OpenMP's threads: it would make its second pool anew, whose threads spin.
+  if (at::get_num_threads() != compute.threads) at::set_num_threads(compute.threads);
 }
 
 Result<Compute> make_compute(const ComputeOptions& options) {
