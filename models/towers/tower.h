@@ -14,11 +14,14 @@ namespace sightline::models {
 
 using Ids = std::span<const std::int32_t>;
 
-/// What a pass calls between its products; see Towers.
+/// Thrown where a pass is abandoned.
+struct Abandoned {};
+
+/// What a pass calls between its products; see BetweenSteps. Throws Abandoned.
 struct Steps {
   const BetweenSteps& call;
   void operator()() const {
-    if (call) call();
+    if (call && !call()) throw Abandoned();
   }
 };
 

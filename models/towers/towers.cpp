@@ -143,6 +143,8 @@ class TorchTowers final : public Towers {
         append_rows(run(begin, end - begin), rows);
         begin = end;
       }
+    } catch (const Abandoned&) {
+      return Error{ErrorCode::cancelled, std::string(doing) + " was abandoned: nobody waits for it"};
     } catch (const std::exception& error) {
       return failure(doing, error);
     }

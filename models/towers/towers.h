@@ -35,8 +35,8 @@ struct PixelScale {
 };
 
 /// Called on the calling thread between the products of a pass, some hundred times; may be empty. It may run another
-/// pass, of these towers or of others, and must not throw.
-using BetweenSteps = std::function<void()>;
+/// pass, of these towers or of others, and must not throw. False: the pass is abandoned.
+using BetweenSteps = std::function<bool()>;
 
 /// Both towers of a model, or the one that there is.
 ///
@@ -62,7 +62,7 @@ class Towers {
   virtual Status check_text(std::span<const std::int32_t> ids) const = 0;
 
   /// Vectors of texts, [texts, dims] row-major, not normalised. Errors: those of check_text, naming the
-  /// text's index; internal.
+  /// text's index; cancelled (abandoned); overloaded (no memory); internal.
   virtual Result<std::vector<float>> encode_texts(std::span<const std::span<const std::int32_t>> ids,
                                                   const BetweenSteps& between_steps = {}) = 0;
 

@@ -102,6 +102,34 @@ TEST_CASE("texts embed as the reference embeds them, alone and all together") {
   }
 }
 
+TEST_CASE("a pass may run others between its steps, and be abandoned") {
+  for (const char* model : k_models) {
+    INFO(model);
+    const ExpectedVectors expected = expected_vectors(model);
+    const auto towers = load(fixture(model));
+    REQUIRE(towers.ok());
+    const std::size_t dims = expected.texts[0].unit.size();
+    const Ids first[] = {expected.texts[2].ids}, second[] = {expected.texts[5].ids, expected.texts[7].ids};
+    const auto alone = (*towers)->encode_texts(first), others = (*towers)->encode_texts(second);
+    int calls = 0;
+    const auto interrupted = (*towers)->encode_texts(first, [&] {
+      const auto within = (*towers)->encode_texts(second);
+      CHECK(row(within, 1, dims) == row(others, 1, dims));
+      ++calls;
+      return true;
+    });
+    CHECK(calls >= 4);
+    CHECK(row(interrupted, 0, dims) == row(alone, 0, dims));
+
+    int left = calls / 2;
+    const auto abandoned = (*towers)->encode_texts(first, [&] { return left-- > 0; });
+    REQUIRE_FALSE(abandoned.ok());
+    CHECK(abandoned.error().code == ErrorCode::cancelled);
+    CHECK(left == -1);
+    CHECK(row((*towers)->encode_texts(first), 0, dims) == row(alone, 0, dims));
+  }
+}
+
 TEST_CASE("what follows the first end of text has no say") {
   for (const char* model : k_clips) {
     INFO(model);
