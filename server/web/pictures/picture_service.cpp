@@ -103,7 +103,7 @@ const char* to_string(Outcome outcome) {
 
 /// A picture as it goes out.
 struct PictureService::Answer {
-  LruCache::Text bytes;
+  Texts::Shared bytes;
   std::string content_type;
   std::string etag;
   Outcome outcome = Outcome::made;
@@ -204,14 +204,14 @@ void PictureService::answer(const std::string& index, const std::string& id, con
   std::string uuid = documents_.index_uuid(*request, version->index);
   std::string key = uuid.empty() ? std::string() : seen_key(*request, uuid, *version);
   if (!key.empty()) {
-    const LruCache::Text content = seen_.get(key);
+    const Texts::Shared content = seen_.get(key);
     if (content && answer_from_cache(*request, *content, client)) return;
   }
   join_or_start(*std::move(request), std::move(uuid), std::move(key), std::move(client));
 }
 
 /// A thumbnail that is kept; null: there is none. `outcome`: where.
-LruCache::Text PictureService::kept_thumbnail(const std::string& key, Outcome& outcome) {
+PictureService::Texts::Shared PictureService::kept_thumbnail(const std::string& key, Outcome& outcome) {
   outcome = Outcome::memory;
   if (auto kept = thumbnails_.get(key)) return kept;
   if (!disk_) return nullptr;
@@ -219,7 +219,7 @@ LruCache::Text PictureService::kept_thumbnail(const std::string& key, Outcome& o
   if (!bytes) return nullptr;
   outcome = Outcome::disk;
   auto text = std::make_shared<const std::string>(*std::move(bytes));
-  thumbnails_.put(key, text);
+  thumbnails_.put(key, text, text->size());
   return text;
 }
 
@@ -233,12 +233,12 @@ bool PictureService::answer_from_cache(const PictureRequest& request, const std:
     return true;
   }
   const std::string key = thumbnail_key(content, request.edge);
-  if (const LruCache::Text failure = failures_.get(key)) {
+  if (const Texts::Shared failure = failures_.get(key)) {
     refuse(client, kept_refusal(request, *failure));
     return true;
   }
   Outcome outcome{};
-  const LruCache::Text thumbnail = kept_thumbnail(key, outcome);
+  const Texts::Shared thumbnail = kept_thumbnail(key, outcome);
   if (!thumbnail) return false;
   send(client, request, {thumbnail, k_thumbnail_type, etag_of(key)}, outcome);
   return true;
@@ -328,7 +328,7 @@ void PictureService::read(const FlightPtr& flight) {
   const std::string content = sha256_hex(found->picture.bytes);
   if (!flight->uuid.empty()) {
     seen_.put(seen_key(flight->request, flight->uuid, found->version),
-              std::make_shared<const std::string>(content));
+              std::make_shared<const std::string>(content), content.size());
   }
   if (flight->request.edge == 0) {
     const std::string type(media_type_of(*picture_format(found->picture.bytes)));
@@ -336,10 +336,10 @@ void PictureService::read(const FlightPtr& flight) {
     return finish(flight, Answer{std::move(bytes), type, etag_of(content), Outcome::original});
   }
   flight->thumbnail = thumbnail_key(content, flight->request.edge);
-  if (const LruCache::Text failure = failures_.get(flight->thumbnail))
+  if (const Texts::Shared failure = failures_.get(flight->thumbnail))
     return finish(flight, kept_refusal(flight->request, *failure));
   Outcome outcome{};
-  if (const LruCache::Text kept = kept_thumbnail(flight->thumbnail, outcome))
+  if (const Texts::Shared kept = kept_thumbnail(flight->thumbnail, outcome))
     return finish(flight, Answer{kept, k_thumbnail_type, etag_of(flight->thumbnail), outcome});
 
   models::PictureCost cost =
@@ -358,7 +358,7 @@ void PictureService::make(const FlightPtr& flight) {
   if (!made) return fail(flight, made.error());
   flight->picture = {};
   const auto text = std::make_shared<const std::string>(*std::move(made));
-  thumbnails_.put(flight->thumbnail, text);
+  thumbnails_.put(flight->thumbnail, text, text->size());
   if (disk_) disk_->put(flight->thumbnail, *text);
   if (options_.made)
     options_.made(std::chrono::duration<double>(steady_clock::now() - flight->begun).count());
@@ -370,7 +370,7 @@ void PictureService::fail(const FlightPtr& flight, const Error& error) {
   const Refusal refusal = refusal_of(error);
   if (refusal.status != 422) return finish(flight, refusal);
   const std::string failure = refusal.code + " " + flight->picture.place + refusal.message;
-  failures_.put(flight->thumbnail, std::make_shared<const std::string>(failure));
+  failures_.put(flight->thumbnail, std::make_shared<const std::string>(failure), failure.size());
   finish(flight, kept_refusal(flight->request, failure));
 }
 

@@ -12,13 +12,13 @@
 #include <string>
 
 #include "base/cancellation.h"
+#include "base/lru_cache.h"
 #include "base/result.h"
 #include "models/image/preprocess.h"
 #include "server/http/message.h"
 #include "server/serving/preparation_pool.h"
 #include "server/web/pictures/disk_cache.h"
 #include "server/web/pictures/document_pictures.h"
-#include "server/web/pictures/lru_cache.h"
 #include "server/web/pictures/picture_request.h"
 
 namespace sightline::pictures {
@@ -77,10 +77,13 @@ class PictureService {
   /// Ends the work that is under way; later requests get 503.
   void stop();
 
-  std::size_t memory_bytes() const { return thumbnails_.bytes() + seen_.bytes() + failures_.bytes(); }
+  std::size_t memory_bytes() const {
+    return thumbnails_.stats().bytes + seen_.stats().bytes + failures_.stats().bytes;
+  }
   std::size_t disk_bytes() const { return disk_ ? disk_->bytes() : 0; }
 
  private:
+  using Texts = LruCache<std::string>;
   struct Waiting;
   struct Flight;
   using FlightPtr = std::shared_ptr<Flight>;
@@ -101,14 +104,14 @@ class PictureService {
   void refuse(const Client& client, const Refusal& refusal) const;
   void send(const Client& client, const PictureRequest& request, const Answer& answer, Outcome outcome) const;
   void count(Outcome outcome) const;
-  LruCache::Text kept_thumbnail(const std::string& key, Outcome& outcome);
+  Texts::Shared kept_thumbnail(const std::string& key, Outcome& outcome);
 
   const Options options_;
   const DocumentPictures documents_;
   const std::unique_ptr<DiskCache> disk_;  // null: none
-  LruCache seen_;                          // hashes of contents, by who has read what
-  LruCache thumbnails_;                    // by content and size
-  LruCache failures_;                      // why there is none, by the same
+  Texts seen_;                             // hashes of contents, by who has read what
+  Texts thumbnails_;                       // by content and size
+  Texts failures_;                         // why there is none, by the same
   std::mutex mutex_;
   std::map<std::string, FlightPtr> flights_;
   std::size_t waiting_ = 0;

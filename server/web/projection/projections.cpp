@@ -109,7 +109,10 @@ struct Projections::Job {
 };
 
 Projections::Projections(AskElasticsearch ask, Options options)
-    : ask_(std::move(ask)), options_(options), thread_([this] { run(); }) {}
+    : ask_(std::move(ask)),
+      options_(options),
+      answers_(options.max_cached_bytes),
+      thread_([this] { run(); }) {}
 
 Projections::~Projections() {
   {
@@ -136,7 +139,7 @@ void Projections::answer(const ProjectionRequest& request, const elastic::Caller
     return answered(ReadRefusal{404, "no_vectors",
                                 "no document of " + job->field.index + " has a vector in [" + job->field.field.substr(0, 200) + "]"});
   job->key = key_of(request, caller, job->field, job->scan);
-  if (std::string text = cached(job->key); !text.empty()) return answered(std::move(text));
+  if (const auto text = answers_.get(job->key)) return answered(*text);
   job->cancellation = current_cancellation() ? current_cancellation() : std::make_shared<Cancellation>();
   std::vector<std::unique_ptr<Job>> left;  // by their clients; ended outside of the lock
   {
@@ -186,7 +189,7 @@ void Projections::run() {
 }
 
 Projections::Answer Projections::make(const Job& job) {
-  if (std::string text = cached(job.key); !text.empty()) return text;  // made while this one waited
+  if (const auto kept = answers_.get(job.key)) return *kept;  // made while this one waited
   IndexReader reader(ask_, job.caller);
   auto read = reader.read(job.field, job.scan, options_.max_vector_bytes);
   if (auto* refusal = std::get_if<ReadRefusal>(&read)) return std::move(*refusal);
@@ -203,29 +206,8 @@ Projections::Answer Projections::make(const Job& job) {
       mapped ? neighbour_map(components->values, count, components->count) : first_two(*components, count);
   fit_into_unit_square(points);
   std::string text = json_of(job.request, job.field, total, mapped ? "tsne" : "pca", vectors, points);
-  keep(job.key, text);
+  answers_.put(job.key, std::make_shared<const std::string>(text), text.size());
   return text;
-}
-
-std::string Projections::cached(const std::string& key) {
-  const std::lock_guard lock(mutex_);
-  for (auto entry = cache_.begin(); entry != cache_.end(); ++entry) {
-    if (entry->key != key) continue;
-    cache_.splice(cache_.begin(), cache_, entry);
-    return entry->text;
-  }
-  return {};
-}
-
-void Projections::keep(const std::string& key, const std::string& text) {
-  if (text.size() > options_.max_cached_bytes) return;
-  const std::lock_guard lock(mutex_);
-  cache_.push_front({key, text});
-  cached_bytes_ += text.size();
-  while (cached_bytes_ > options_.max_cached_bytes) {
-    cached_bytes_ -= cache_.back().text.size();
-    cache_.pop_back();
-  }
 }
 
 }  // namespace sightline::web

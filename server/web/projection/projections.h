@@ -5,12 +5,12 @@
 #include <cstddef>
 #include <deque>
 #include <functional>
-#include <list>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
 
+#include "base/lru_cache.h"
 #include "server/web/projection/index_vectors.h"
 
 namespace sightline::web {
@@ -57,24 +57,18 @@ class Projections {
 
  private:
   struct Job;
-  struct Cached {
-    std::string key, text;
-  };
 
   void run();
   Answer make(const Job& job);
-  std::string cached(const std::string& key);
-  void keep(const std::string& key, const std::string& text);
 
   const AskElasticsearch ask_;
   const Options options_;
+  LruCache<std::string> answers_;
   std::mutex mutex_;
   std::condition_variable changed_;
   bool stopping_ = false;                 ///< this and what follows: under mutex_
   std::deque<std::unique_ptr<Job>> waiting_;
   std::shared_ptr<Cancellation> current_;  ///< of the map that is being made
-  std::list<Cached> cache_;                ///< the latest used first
-  std::size_t cached_bytes_ = 0;
   std::thread thread_;
 };
 

@@ -7,15 +7,10 @@
 
 #include "base/sha256.h"
 #include "server/web/pictures/disk_cache.h"
-#include "server/web/pictures/lru_cache.h"
 #include "tests/base/temporary_folder.h"
 
 namespace sightline::pictures {
 namespace {
-
-LruCache::Text text(std::size_t bytes) {
-  return std::make_shared<const std::string>(bytes, 'x');
-}
 
 std::string name(int number) {
   return sha256_hex(std::to_string(number));
@@ -40,27 +35,6 @@ std::size_t files_in(const std::filesystem::path& folder) {
 }
 
 }  // namespace
-
-TEST_CASE("in memory what was used last stays, within the bytes") {
-  LruCache cache(20'000);
-  cache.put("a", text(6000));
-  cache.put("b", text(6000));
-  cache.put("c", text(6000));
-  CHECK(cache.get("a"));
-  cache.put("d", text(6000));
-  CHECK(cache.get("a"));
-  CHECK_FALSE(cache.get("b"));
-  CHECK(cache.get("d")->size() == 6000);
-  CHECK(cache.bytes() <= 20'000);
-  cache.put("d", text(10));
-  CHECK(cache.get("d")->size() == 10);
-  cache.put("large", text(20'000));
-  CHECK_FALSE(cache.get("large"));
-  CHECK(cache.get("a"));
-  LruCache none(0);
-  none.put("a", text(1));
-  CHECK_FALSE(none.get("a"));
-}
 
 TEST_CASE("what was kept on disk is there after a restart, and whose turn it is to go") {
   const TemporaryFolder folder;

@@ -124,6 +124,8 @@ TEST_CASE("memory for answers is bounded: the one that was not used longest goes
   const std::size_t searches = cluster.searches();
   ask(projections, request_for());
   CHECK(cluster.searches() == searches + 2);
+  ask(projections, request_for());
+  CHECK(cluster.searches() == searches + 3);  // the ids alone
 }
 
 TEST_CASE("one map is made at a time, a few wait, and those whose clients leave are not made") {
