@@ -36,6 +36,12 @@ struct Sha256::State {
   ~State() { EVP_MD_CTX_free(context); }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
+  Digest finish() {
+    Digest digest;
+    unsigned int size = 0;
+    EVP_DigestFinal_ex(context, digest.data(), &size);
+    return digest;
+  }
   EVP_MD_CTX* context;
 };
 
@@ -47,10 +53,12 @@ void Sha256::update(std::span<const std::byte> bytes) {
 }
 
 std::string Sha256::finish_hex() {
-  Digest digest;
-  unsigned int size = 0;
-  EVP_DigestFinal_ex(state_->context, digest.data(), &size);
-  return hex(digest);
+  return hex(state_->finish());
+}
+
+std::string Sha256::finish_bytes() {
+  const Digest digest = state_->finish();
+  return {digest.begin(), digest.end()};
 }
 
 }  // namespace sightline

@@ -22,8 +22,10 @@ class Sha256 {
 
   void update(std::span<const std::byte> bytes);
   void update(std::string_view bytes) { update(std::as_bytes(std::span(bytes))); }
-  /// Of all parts so far, as 64 lower-case hexadecimal digits. To be called once.
+  /// Of all parts so far, as 64 lower-case hexadecimal digits. Either of both is to be called once.
   std::string finish_hex();
+  /// The same as 32 bytes.
+  std::string finish_bytes();
 
  private:
   struct State;

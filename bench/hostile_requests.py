@@ -51,6 +51,7 @@ class Server:
             behind = ["--embedded-elasticsearch", "--data-dir", str(folder / "data")]
         self.process = subprocess.Popen(
             [bin_folder / "sightline-server", "--model", f"clip={ROOT / 'demo/models/demo-clip'}", "--port", "0", "--elasticsearch-port", "0",
+             "--vector-cache-texts", "0MB", "--vector-cache-pictures", "0MB",  # each input is computed: attackers can vary theirs
              "--drain-timeout", f"{DRAIN_SECONDS}s", *behind], stdout=subprocess.PIPE, stderr=open(log, "w"), text=True)
         self.url = self.process.stdout.readline().split()[-1]
         self.elasticsearch = self.process.stdout.readline().split()[-1]

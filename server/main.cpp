@@ -57,6 +57,7 @@ serving::EmbeddingService::Options serving_options(const ServerOptions& options)
   serving.fingerprint = fingerprint_of;
   serving.preparation = preparation_options(options);
   serving.max_request_pixels = options.max_request_pixels;
+  serving.cache = options.vector_cache;
   serving.queue.max_items = options.max_queue_items;
   serving.queue.max_bytes = options.max_queue_bytes;
   serving.queue.max_pixels = options.max_queue_pixels;

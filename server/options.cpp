@@ -322,6 +322,10 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
   table.time("--watchdog-interval", options.watchdog_interval, "10s",
              "How often each model must give a known vector again for /health/ready; 0ms: never");
 
+  table.bytes("--vector-cache-texts", options.vector_cache.text_bytes, "16MB",
+              "Memory for vectors of texts that may come again; 0MB: none are kept");
+  table.bytes("--vector-cache-pictures", options.vector_cache.picture_bytes, "64MB",
+              "The same for vectors of pictures");
   table.bytes("--picture-cache-memory", options.picture_cache_memory, "64MB",
               "Memory for thumbnails of documents' pictures");
   table.bytes("--picture-cache-disk", options.picture_cache_disk, "256MB",

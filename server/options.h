@@ -11,6 +11,7 @@
 #include "server/api/label_book.h"
 #include "server/elastic/limits.h"
 #include "server/http/server.h"
+#include "server/serving/embedding_cache.h"
 #include "server/serving/model_registry.h"
 
 namespace sightline {
@@ -67,6 +68,7 @@ struct ServerOptions {
   std::string device = "cpu";
   std::size_t max_batch = 64;
   std::chrono::milliseconds max_batch_wait{2}, target_batch_time{500};
+  serving::EmbeddingCache::Options vector_cache;
   std::size_t picture_cache_memory = 64u << 20, picture_cache_disk = 256u << 20;
   std::string picture_cache_dir;  ///< after parsing only empty where no thumbnails are kept on disk
   std::chrono::milliseconds watchdog_interval{10'000};

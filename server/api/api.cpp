@@ -325,7 +325,7 @@ void Api::ready(ExchangePtr exchange) {
 void Api::metrics_text(ExchangePtr exchange) {
   http::Response response;
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
-  response.body = context_.metrics.text(context_.service.loads(), problems().empty());
+  response.body = context_.metrics.text(context_.service, problems().empty());
   exchange->reply(std::move(response));
 }
 

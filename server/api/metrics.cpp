@@ -19,6 +19,26 @@ std::string name_of(serving::Modality modality) {
   return serving::to_string(modality);
 }
 
+/// What the caches of vectors hold.
+void add_cache_state(std::vector<prometheus::MetricFamily>& families,
+                     const serving::EmbeddingService& service) {
+  using serving::Modality;
+  std::vector<std::pair<std::string, double>> bytes, entries, evictions;
+  for (const Modality modality : {Modality::text, Modality::image}) {
+    const auto kept = service.kept(modality);
+    bytes.emplace_back(name_of(modality), static_cast<double>(kept.bytes));
+    entries.emplace_back(name_of(modality), static_cast<double>(kept.entries));
+    evictions.emplace_back(name_of(modality), static_cast<double>(kept.evictions));
+  }
+  const auto add = [&](const char* name, const char* help, prometheus::MetricType type, const auto& values) {
+    families.push_back(labelled_values(name, help, type, "modality", values));
+  };
+  add("sightline_vector_cache_bytes", "Memory of kept vectors", prometheus::MetricType::Gauge, bytes);
+  add("sightline_vector_cache_entries", "Kept vectors", prometheus::MetricType::Gauge, entries);
+  add("sightline_vector_cache_evictions_total", "Vectors removed to make room for others",
+      prometheus::MetricType::Counter, evictions);
+}
+
 }  // namespace
 
 Metrics::Metrics()
@@ -44,6 +64,14 @@ Metrics::Metrics()
                    .Name("sightline_inputs_dropped_total")
                    .Help("Inputs that left the queue unrun")
                    .Register(registry_)),
+      cache_hits_(BuildCounter()
+                      .Name("sightline_vector_cache_hits_total")
+                      .Help("Inputs whose vectors were kept, or that a request had several times")
+                      .Register(registry_)),
+      cache_misses_(BuildCounter()
+                        .Name("sightline_vector_cache_misses_total")
+                        .Help("Inputs whose vectors were not kept")
+                        .Register(registry_)),
       preparation_seconds_(BuildHistogram()
                                .Name("sightline_preparation_seconds")
                                .Help("Tokenizing a text; decoding, resizing and cropping a picture")
@@ -166,6 +194,17 @@ void Metrics::input_prepared(const std::string& model, serving::Modality modalit
   if (truncated) truncated_.Add({{"model", model}}).Increment();
 }
 
+void Metrics::inputs_looked_up(const std::string& model, serving::Modality modality, std::size_t hits,
+                               std::size_t misses) {
+  const prometheus::Labels labels{{"model", model}, {"modality", name_of(modality)}};
+  cache_hits_.Add(labels).Increment(static_cast<double>(hits));
+  cache_misses_.Add(labels).Increment(static_cast<double>(misses));
+}
+
+void Metrics::truncated_texts_reused(const std::string& model, std::size_t count) {
+  truncated_.Add({{"model", model}}).Increment(static_cast<double>(count));
+}
+
 void Metrics::input_waited(const std::string& model, serving::Lane lane, double seconds) {
   queue_seconds_.Add({{"model", model}, {"lane", serving::to_string(lane)}}, k_seconds).Observe(seconds);
 }
@@ -186,8 +225,8 @@ void Metrics::batch_ran(const std::string& model, serving::Modality modality, st
   inference_seconds_.Add(labels, k_seconds).Observe(seconds);
 }
 
-std::string Metrics::text(const std::vector<serving::EmbeddingService::ModelLoad>& loads, bool ready) {
-  for (const auto& [model, load] : loads) {
+std::string Metrics::text(const serving::EmbeddingService& service, bool ready) {
+  for (const auto& [model, load] : service.loads()) {
     queue_items_.Add({{"model", model}}).Set(static_cast<double>(load.items));
     queue_bytes_.Add({{"model", model}}).Set(static_cast<double>(load.bytes));
     queue_waiting_.Add({{"model", model}}).Set(static_cast<double>(load.waiting));
@@ -206,6 +245,7 @@ std::string Metrics::text(const std::vector<serving::EmbeddingService::ModelLoad
                                   "Log lines that nobody read fast enough, or that could not be written",
                                   prometheus::MetricType::Counter,
                                   static_cast<double>(dropped_log_lines_())));
+  add_cache_state(families, service);
   auto process = process_metrics();
   std::move(process.begin(), process.end(), std::back_inserter(families));
   return prometheus::TextSerializer().Serialize(families);

@@ -33,6 +33,9 @@ class Metrics final : public serving::Observer {
 
   void input_prepared(const std::string& model, serving::Modality modality, double seconds,
                       bool truncated) override;
+  void inputs_looked_up(const std::string& model, serving::Modality modality, std::size_t hits,
+                        std::size_t misses) override;
+  void truncated_texts_reused(const std::string& model, std::size_t count) override;
   void input_waited(const std::string& model, serving::Lane lane, double seconds) override;
   void input_dropped(const std::string& model, ErrorCode reason) override;
   void batch_ran(const std::string& model, serving::Modality modality, std::size_t items,
@@ -64,8 +67,8 @@ class Metrics final : public serving::Observer {
   /// `dropped` gives the log lines dropped since the start. To be called once, before `text`.
   void count_dropped_log_lines(std::function<std::uint64_t()> dropped) { dropped_log_lines_ = std::move(dropped); }
 
-  /// All of it as text, with the state of the queues and of the process as they are now.
-  std::string text(const std::vector<serving::EmbeddingService::ModelLoad>& loads, bool ready);
+  /// All of it as text, with the state of the service and of the process as they are now.
+  std::string text(const serving::EmbeddingService& service, bool ready);
 
  private:
   template <class T>
@@ -78,6 +81,8 @@ class Metrics final : public serving::Observer {
   Family<prometheus::Counter>& inputs_;
   Family<prometheus::Counter>& truncated_;
   Family<prometheus::Counter>& dropped_;
+  Family<prometheus::Counter>& cache_hits_;
+  Family<prometheus::Counter>& cache_misses_;
   Family<prometheus::Histogram>& preparation_seconds_;
   Family<prometheus::Histogram>& queue_seconds_;
   Family<prometheus::Histogram>& batch_size_;
@@ -103,6 +108,11 @@ class Metrics final : public serving::Observer {
 /// A family of one value without labels, for a number that is counted elsewhere.
 prometheus::MetricFamily single_value(const char* name, const char* help, prometheus::MetricType type,
                                       double value);
+
+/// The same of one value for each of a label's values.
+prometheus::MetricFamily labelled_values(const char* name, const char* help, prometheus::MetricType type,
+                                         const char* label,
+                                         const std::vector<std::pair<std::string, double>>& values);
 
 /// This process' memory, processor time, descriptors and start, in the names that Prometheus' own libraries
 /// use; what the system does not tell is left out.

@@ -8,23 +8,17 @@
 
 namespace sightline::api {
 
-prometheus::MetricFamily single_value(const char* name, const char* help, prometheus::MetricType type,
-                                      double value) {
-  prometheus::MetricFamily family;
-  family.name = name;
-  family.help = help;
-  family.type = type;
+namespace {
+
+prometheus::ClientMetric metric_of(prometheus::MetricType type, double value) {
   prometheus::ClientMetric metric;
   if (type == prometheus::MetricType::Counter) {
     metric.counter.value = value;
   } else {
     metric.gauge.value = value;
   }
-  family.metric.push_back(metric);
-  return family;
+  return metric;
 }
-
-namespace {
 
 /// The fields of /proc/self/stat from the third (state) on; the second, the program's name, may hold blanks.
 std::vector<std::string> stat_fields() {
@@ -49,6 +43,22 @@ double boot_time() {
 }
 
 }  // namespace
+
+prometheus::MetricFamily single_value(const char* name, const char* help, prometheus::MetricType type,
+                                      double value) {
+  return {name, help, type, {metric_of(type, value)}};
+}
+
+prometheus::MetricFamily labelled_values(const char* name, const char* help, prometheus::MetricType type,
+                                         const char* label,
+                                         const std::vector<std::pair<std::string, double>>& values) {
+  prometheus::MetricFamily family{name, help, type, {}};
+  for (const auto& [of, value] : values) {
+    family.metric.push_back(metric_of(type, value));
+    family.metric.back().label = {{label, of}};
+  }
+  return family;
+}
 
 std::vector<prometheus::MetricFamily> process_metrics() {
   using prometheus::MetricType;

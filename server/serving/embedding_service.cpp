@@ -9,26 +9,32 @@
 #include "base/exception_error.h"
 
 namespace sightline::serving {
+namespace {
 
-/// One request on its way. Shared by the jobs of its inputs.
+/// How errors call it.
+std::string place_of(const std::vector<Input>& inputs, std::size_t i) {
+  return inputs[i].place.empty() ? "input " + std::to_string(i) : inputs[i].place;
+}
+
+}  // namespace
+
+/// The inputs of a request that have to be computed, on their way. Shared by what is done with each.
 class EmbeddingService::Job : public std::enable_shared_from_this<Job> {
  public:
-  Job(EmbeddingService& service, ModelRegistry::Model& model, std::vector<Input> inputs, EmbedOptions options,
-      std::vector<BatchQueue::Ticket> tickets, Callback done)
+  Job(EmbeddingService& service, ModelRegistry::Model& model, std::vector<Input> inputs,
+      std::vector<EmbeddingCache::Key> keys, EmbedOptions options, std::vector<BatchQueue::Ticket> tickets,
+      Callback done)
       : service_(service),
         model_(model),
         inputs_(std::move(inputs)),
+        keys_(std::move(keys)),
         options_(std::move(options)),
         tickets_(std::move(tickets)),
         done_(std::move(done)),
         results_(inputs_.size()),
         left_(inputs_.size()) {
     places_.reserve(inputs_.size());
-    for (std::size_t i = 0; i < inputs_.size(); ++i) places_.push_back(place_of(inputs_, i));
-  }
-
-  static std::string place_of(const std::vector<Input>& inputs, std::size_t i) {
-    return inputs[i].place.empty() ? "input " + std::to_string(i) : inputs[i].place;
+    for (const Input& input : inputs_) places_.push_back(input.place);
   }
 
   void start(std::vector<PreparationPool::Task> tasks) {
@@ -57,6 +63,7 @@ class EmbeddingService::Job : public std::enable_shared_from_this<Job> {
   ModelRegistry::Model& model_;
   std::vector<Input> inputs_;
   std::vector<std::string> places_;
+  std::vector<EmbeddingCache::Key> keys_;
   const EmbedOptions options_;
   std::vector<BatchQueue::Ticket> tickets_;
   Callback done_;
@@ -86,17 +93,9 @@ void EmbeddingService::Job::prepare_and_submit(std::size_t i) {
     finish_unrun();
     return finish_one();
   }
-  if (options_.cancelled && options_.cancelled()) {
+  if (Status alive = service_.check_alive(model_.name(), options_); !alive) {
     finish_unrun();
-    return fail(i, {ErrorCode::cancelled, "the client has left"});
-  }
-  if (service_.clock_.now() >= options_.deadline) {
-    finish_unrun();
-    unharmed(
-        [this] { service_.observer_.input_dropped(model_.name(), ErrorCode::deadline_exceeded); });
-    return fail(
-        i, {ErrorCode::deadline_exceeded,
-            "the deadline passed before the inputs were prepared: the server is busy, send it again later"});
+    return fail(i, alive.error());
   }
   auto input = prepared(i);
   if (!input) {
@@ -159,6 +158,7 @@ void EmbeddingService::Job::submit(std::size_t i, models::Prepared input) {
 void EmbeddingService::Job::take(std::size_t i, Result<std::vector<float>> vector) {
   if (vector) {
     results_[i].values = *std::move(vector);
+    unharmed([&] { service_.cache_.keep(std::move(keys_[i]), results_[i]); });
     return finish_one();
   }
   Error error = std::move(vector).error();
@@ -216,6 +216,7 @@ EmbeddingService::~EmbeddingService() {
 }
 
 void EmbeddingService::stop(Clock::time_point drain_until) {
+  stopping_ = true;
   watchdog_->stop();
   pool_->stop();  // all it holds is in the queue afterwards
   queue_->stop(drain_until);
@@ -226,44 +227,112 @@ void EmbeddingService::embed(std::string_view name, std::vector<Input> inputs, E
   if (inputs.empty()) return done(Error{ErrorCode::invalid_argument, "there is no input"});
   const auto model = registry_->find(name);
   if (!model) return done(model.error());
-  auto tasks = tasks_of((*model)->embedder(), inputs);
-  if (!tasks) return done(tasks.error());
+  auto costs = costs_of((*model)->embedder(), inputs);
+  if (!costs) return done(costs.error());
+  auto known = cache_.look_up((*model)->edition(), options.truncate, inputs);
+  report((*model)->name(), known);
+  if (known.missing.empty()) {
+    if (stopping_)
+      return done(Error{ErrorCode::overloaded, "the server is stopping: send the request again"});
+    if (Status alive = check_alive((*model)->name(), options); !alive) return done(alive.error());
+    return done(completed((*model)->name(), known, {}));
+  }
+  std::vector<Input> missing;
+  std::vector<models::PictureCost> missing_costs;
+  for (const std::size_t i : known.missing) {
+    inputs[i].place = place_of(inputs, i);
+    missing.push_back(std::move(inputs[i]));
+    missing_costs.push_back((*costs)[i]);
+  }
+  auto keys = std::move(known.keys);
+  auto complete = [this, &model_name = (*model)->name(), known = std::move(known),
+                   done = std::move(done)](Result<Embeddings> computed) {
+    if (!computed) return done(computed.error());
+    Result<Embeddings> all = Embeddings();
+    try {
+      all = completed(model_name, known, *std::move(computed));
+    } catch (...) {  // no memory for the copies
+      all = error_of_exception("the request");
+    }
+    done(std::move(all));
+  };
+  compute(**model, std::move(missing), missing_costs, std::move(keys), std::move(options),
+          std::move(complete));
+}
+
+/// Takes places in the queue and starts the work. `inputs` carry their places.
+void EmbeddingService::compute(ModelRegistry::Model& model, std::vector<Input> inputs,
+                               const std::vector<models::PictureCost>& costs,
+                               std::vector<EmbeddingCache::Key> keys, EmbedOptions options, Callback done) {
   // While it waits an input is either its bytes, or what its tower takes.
-  const models::ModelInfo& info = (*model)->embedder().info();
+  const models::ModelInfo& info = model.embedder().info();
   const std::size_t window_bytes = std::size_t{info.image_size} * info.image_size * 3;
   std::vector<BatchQueue::Claim> claims;
-  claims.reserve(inputs.size());
+  std::vector<PreparationPool::Task> tasks;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const std::size_t size = inputs[i].bytes.size();
     claims.push_back({inputs[i].modality == Modality::image ? std::max(size, window_bytes) : size,
-                      (*tasks)[i].cost.pixels});
+                      costs[i].pixels});
+    tasks.push_back({i, inputs[i].modality, costs[i]});
   }
-  auto tickets = queue_->admit((*model)->account(), options.lane, claims);
+  auto tickets = queue_->admit(model.account(), options.lane, claims);
   if (!tickets) return done(tickets.error());
-  const auto job = std::make_shared<Job>(*this, **model, std::move(inputs), std::move(options),
+  const auto job = std::make_shared<Job>(*this, model, std::move(inputs), std::move(keys), std::move(options),
                                          *std::move(tickets), std::move(done));
   try {
-    job->start(*std::move(tasks));
+    job->start(std::move(tasks));
   } catch (...) {
     job->refuse(error_of_exception("the request"));
   }
 }
 
+/// Errors: cancelled, deadline_exceeded: nobody waits for what has not begun yet.
+Status EmbeddingService::check_alive(const std::string& model, const EmbedOptions& options) {
+  if (options.cancelled && options.cancelled()) return Error{ErrorCode::cancelled, "the client has left"};
+  if (clock_.now() < options.deadline) return {};
+  unharmed([&] { observer_.input_dropped(model, ErrorCode::deadline_exceeded); });
+  return Error{
+      ErrorCode::deadline_exceeded,
+      "the deadline passed before the inputs were prepared: the server is busy, send it again later"};
+}
+
+void EmbeddingService::report(const std::string& model, const EmbeddingCache::KnownAnswers& known) {
+  for (const Modality modality : {Modality::text, Modality::image}) {
+    const EmbeddingCache::Counts& counts = known.counts[static_cast<std::size_t>(modality)];
+    if (counts.hits + counts.misses == 0) continue;
+    unharmed([&] { observer_.inputs_looked_up(model, modality, counts.hits, counts.misses); });
+  }
+}
+
+/// All answers of a request, and those of them counted that say that a text was cut though none was now.
+Embeddings EmbeddingService::completed(const std::string& model, const EmbeddingCache::KnownAnswers& known,
+                                       Embeddings computed) {
+  const auto truncated = [](const Embeddings& embeddings) {
+    return static_cast<std::size_t>(
+        std::count_if(embeddings.begin(), embeddings.end(), [](const auto& one) { return one.truncated; }));
+  };
+  const std::size_t cut_now = truncated(computed);
+  Embeddings all = known.complete(std::move(computed));
+  const std::size_t reused = truncated(all) - cut_now;
+  if (reused > 0) unharmed([&] { observer_.truncated_texts_reused(model, reused); });
+  return all;
+}
+
 /// One an input, in input order. Errors: too_large (one picture, or all together).
-Result<std::vector<PreparationPool::Task>> EmbeddingService::tasks_of(
-    const models::Embedder& embedder, const std::vector<Input>& inputs) const {
-  std::vector<PreparationPool::Task> tasks;
-  tasks.reserve(inputs.size());
+Result<std::vector<models::PictureCost>> EmbeddingService::costs_of(const models::Embedder& embedder,
+                                                                    const std::vector<Input>& inputs) const {
+  std::vector<models::PictureCost> costs;
+  costs.reserve(inputs.size());
   std::uint64_t pixels = 0;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    PreparationPool::Task task{i, inputs[i].modality, {}};
-    if (task.modality == Modality::image) task.cost = embedder.image_cost(inputs[i].bytes);
-    pixels += task.cost.pixels;
-    if (Status fits = check_cost(task.cost, max_picture_bytes_, pixels, max_request_pixels_); !fits)
-      return Error{fits.error().code, Job::place_of(inputs, i) + ": " + fits.error().message};
-    tasks.push_back(task);
+    models::PictureCost cost;
+    if (inputs[i].modality == Modality::image) cost = embedder.image_cost(inputs[i].bytes);
+    pixels += cost.pixels;
+    if (Status fits = check_cost(cost, max_picture_bytes_, pixels, max_request_pixels_); !fits)
+      return Error{fits.error().code, place_of(inputs, i) + ": " + fits.error().message};
+    costs.push_back(cost);
   }
-  return tasks;
+  return costs;
 }
 
 std::vector<EmbeddingService::ModelLoad> EmbeddingService::loads() const {

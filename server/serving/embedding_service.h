@@ -1,6 +1,7 @@
 // The one door between request shapes and models.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -12,6 +13,7 @@
 #include "base/result.h"
 #include "server/serving/batch_queue.h"
 #include "server/serving/embed_request.h"
+#include "server/serving/embedding_cache.h"
 #include "server/serving/model_registry.h"
 #include "server/serving/preparation_pool.h"
 #include "server/serving/watchdog.h"
@@ -20,12 +22,15 @@ namespace sightline::serving {
 
 /// Embeds requests.
 ///
-/// Flow: 1. `embed` finds the model and takes a place in its queue for each input, or refuses at once.
-///          What its pictures will cost is read from their headers: a request whose pictures are too many and
-///          too large to decode, or one of which takes more memory than all may, is refused before any is.
-///       2. The preparation pool tokenizes and decodes, each input by itself.
-///       3. The batch queue runs what is ready, with inputs of other requests.
-///       4. Results come back by index. When the last is there the callback gets them all, or one error:
+/// Flow: 1. `embed` finds the model. What the pictures will cost is read from their headers: a request whose
+///          pictures are too many and too large to decode, or one of which takes more memory than all may, is
+///          refused before any is, whether their vectors are kept or not.
+///       2. Inputs whose vectors are kept (EmbeddingCache) need nothing more. If all are, the request is
+///          answered at once. Each of the others, equal ones once, takes a place in the model's queue, or the
+///          request is refused.
+///       3. The preparation pool tokenizes and decodes, each input by itself.
+///       4. The batch queue runs what is ready, with inputs of other requests.
+///       5. Results come back by index. When the last is there the callback gets them all, or one error:
 ///          that of the first bad input, with its place (`input 3: ...`, counted from 0). After an error
 ///          the request's other inputs are not run; other requests in the same batch do not notice.
 /// Thread safety: all members may be called from any thread.
@@ -36,7 +41,10 @@ class EmbeddingService {
     BatchQueue::Options queue;
     Watchdog::Options watchdog;
     PreparationPool::Options preparation;
-    std::uint64_t max_request_pixels = 1'000'000'000;  ///< to decode for one request (models::PictureCost)
+    EmbeddingCache::Options cache;
+    /// To decode for one request (models::PictureCost), pictures whose vectors are kept included: whether a
+    /// request is too large must not depend on what came before.
+    std::uint64_t max_request_pixels = 1'000'000'000;
     ModelRegistry::Fingerprint fingerprint;            ///< may be empty
   };
   /// Called exactly once, on the caller's thread, a preparation thread or the model thread; must not block.
@@ -66,6 +74,8 @@ class EmbeddingService {
   };
   /// How full the queues of the loaded models are.
   std::vector<ModelLoad> loads() const;
+  /// What is kept of inputs of that modality.
+  EmbeddingCache::Stats kept(Modality modality) const { return cache_.stats(modality); }
 
   /// Finishes what was accepted; what has not reached the model by `drain_until` is answered `overloaded`.
   void stop(Clock::time_point drain_until);
@@ -76,14 +86,24 @@ class EmbeddingService {
       : max_picture_bytes_(options.preparation.max_bytes),
         max_request_pixels_(options.max_request_pixels),
         clock_(clock),
-        observer_(observer) {}
-  Result<std::vector<PreparationPool::Task>> tasks_of(const models::Embedder& embedder,
-                                                      const std::vector<Input>& inputs) const;
+        observer_(observer),
+        cache_(options.cache) {}
+  Result<std::vector<models::PictureCost>> costs_of(const models::Embedder& embedder,
+                                                    const std::vector<Input>& inputs) const;
+  void report(const std::string& model, const EmbeddingCache::KnownAnswers& known);
+  Status check_alive(const std::string& model, const EmbedOptions& options);
+  Embeddings completed(const std::string& model, const EmbeddingCache::KnownAnswers& known,
+                       Embeddings computed);
+  void compute(ModelRegistry::Model& model, std::vector<Input> inputs,
+               const std::vector<models::PictureCost>& costs, std::vector<EmbeddingCache::Key> keys,
+               EmbedOptions options, Callback done);
 
   const std::size_t max_picture_bytes_;
   const std::uint64_t max_request_pixels_;
   Clock& clock_;
   Observer& observer_;
+  EmbeddingCache cache_;
+  std::atomic<bool> stopping_{false};
   std::unique_ptr<BatchQueue> queue_;
   std::unique_ptr<ModelRegistry> registry_;
   std::unique_ptr<PreparationPool> pool_;

@@ -54,6 +54,11 @@ ModelStatus ModelRegistry::Model::status() const {
   return status_;
 }
 
+std::uint64_t ModelRegistry::Model::edition() const {
+  const std::lock_guard lock(mutex_);
+  return edition_;
+}
+
 Result<std::unique_ptr<ModelRegistry>> ModelRegistry::create(std::vector<ModelSpec> specs, Loader loader,
                                                              BatchQueue& queue, Clock& clock,
                                                              Fingerprint fingerprint) {
@@ -125,6 +130,7 @@ Status ModelRegistry::load(Model& model) {
   model.status_.loaded_at = clock_.now();
   model.status_.loaded_on = std::chrono::system_clock::now();
   model.status_.load_seconds = in_seconds(model.status_.loaded_at - began);
+  model.edition_ = ++editions_;
   return status;
 }
 
@@ -207,7 +213,9 @@ std::vector<ModelStatus> ModelRegistry::list() const {
 void ModelRegistry::report_probe(Model& model, const std::optional<Error>& problem) {
   const std::lock_guard lock(model.mutex_);
   if (!model.status_.loaded) return;
-  model.status_.state = problem ? ModelState::failed : ModelState::ready;
+  const ModelState state = problem ? ModelState::failed : ModelState::ready;
+  if (model.status_.state != state) model.edition_ = ++editions_;
+  model.status_.state = state;
   model.status_.reason = problem ? problem->message : "";
 }
 

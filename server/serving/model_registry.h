@@ -1,7 +1,9 @@
 // The models of this server: loading, state, and whether they still answer rightly.
 #pragma once
 
+#include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -63,6 +65,9 @@ class ModelRegistry {
     /// What it was told to accept: limits on pictures, for one.
     const models::Embedder::Options& options() const { return spec_.embedder; }
     ModelStatus status() const;
+    /// Which vectors may stand for each other: another number each time that the model is loaded, and each
+    /// time that the watchdog finds its vectors wrong or right again. No two models ever have the same.
+    std::uint64_t edition() const;
 
     // These may be called once the model is `loaded`.
     const models::Embedder& embedder() const { return *embedder_; }
@@ -80,6 +85,7 @@ class ModelRegistry {
     std::vector<float> probe_vector_;
     mutable std::mutex mutex_;
     ModelStatus status_;
+    std::uint64_t edition_ = 0;
   };
 
   /// `queue` must outlive the registry's use, and be stopped before the registry goes.
@@ -118,6 +124,7 @@ class ModelRegistry {
   const Fingerprint fingerprint_;
   BatchQueue& queue_;
   Clock& clock_;
+  std::atomic<std::uint64_t> editions_{0};
   std::deque<Model> models_;  // a Model never moves
 };
 

@@ -66,6 +66,16 @@ TEST_CASE("defaults are those of the header") {
   CHECK(options.models[0].embedder.threads == options.threads);
 }
 
+TEST_CASE("memory for vectors that are kept is an option for texts and for pictures, and may be none") {
+  const ServerOptions usual = good({"--model", "clip=/models/clip"});
+  CHECK(usual.vector_cache.text_bytes == 16u << 20);
+  CHECK(usual.vector_cache.picture_bytes == 64u << 20);
+  const Variable variable("SIGHTLINE_VECTOR_CACHE_PICTURES", "0MB");
+  const ServerOptions set = good({"--model", "clip=/models/clip", "--vector-cache-texts", "1GB"});
+  CHECK(set.vector_cache.text_bytes == 1u << 30);
+  CHECK(set.vector_cache.picture_bytes == 0);
+}
+
 TEST_CASE("label files are read at the start, and what is wrong with one ends it") {
   const TemporaryFolder folder;
   const std::string rooms = folder.write("rooms.txt", "kitchen\nbath\n"),

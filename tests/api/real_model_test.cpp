@@ -31,6 +31,7 @@ class RealServer {
   RealServer() {
     serving::EmbeddingService::Options serving;
     serving.models = {{"clip", {}}};
+    serving.cache = {0, 0};  // each input reaches the model
     serving.models[0].embedder.folder = k_fixtures + "clip-quick-gelu-f32";
     serving.models[0].embedder.threads = 1;
     auto made =

@@ -160,6 +160,7 @@ TEST_CASE("the access log has one line a request, without what was asked") {
 TEST_CASE("metrics count requests, inputs, batches and refusals") {
   ApiBench bench;
   bench.embeddings(R"({"model":"hash","input":["a","b"]})");
+  bench.embeddings(R"({"model":"hash","input":"b"})");
   bench.embeddings(R"({"model":"hash"})");
   bench.embeddings(R"({"model":"made-up-by-the-client","input":"a"})");
   bench.get("/made/up/by/the/client");
@@ -168,16 +169,21 @@ TEST_CASE("metrics count requests, inputs, batches and refusals") {
   const std::string& text = response.body;
   CAPTURE(text);
   for (const char* line : {
-           "sightline_http_requests_total{method=\"POST\",route=\"/v1/embeddings\",status=\"200\"} 1",
+           "sightline_http_requests_total{method=\"POST\",route=\"/v1/embeddings\",status=\"200\"} 2",
            "sightline_http_requests_total{method=\"GET\",route=\"unknown\",status=\"404\"} 1",
-           "sightline_http_request_seconds_count{route=\"/v1/embeddings\"} 3",
+           "sightline_http_request_seconds_count{route=\"/v1/embeddings\"} 4",
            "sightline_requests_refused_total{code=\"invalid_argument\"} 1",
            "sightline_requests_refused_total{code=\"not_found\"} 2",
-           "sightline_inputs_total{modality=\"text\",model=\"hash\"} 2",
+           "sightline_inputs_total{modality=\"text\",model=\"hash\"} 3",
            "sightline_preparation_seconds_count{modality=\"text\",model=\"hash\"} 2",
            "sightline_queue_seconds_count{lane=\"document\",model=\"hash\"} 2",
            "sightline_batch_size_sum{modality=\"text\",model=\"hash\"} 2",
            "sightline_queue_items{model=\"hash\"} 0",
+           "sightline_vector_cache_misses_total{modality=\"text\",model=\"hash\"} 2",
+           "sightline_vector_cache_hits_total{modality=\"text\",model=\"hash\"} 1",
+           "sightline_vector_cache_entries{modality=\"text\"} 2",
+           "sightline_vector_cache_entries{modality=\"image\"} 0",
+           "sightline_vector_cache_evictions_total{modality=\"text\"} 0",
            "sightline_ready 1",
            "sightline_build_info{version=\"",
            "process_resident_memory_bytes ",

@@ -22,6 +22,7 @@ from conftest import BIN, DEMO, ROOT, call
 MEGABYTE = 1 << 20
 COMMAND = [BIN / "sightline-server", "--port", "0", "--model"]
 MODEL = f"clip={DEMO}/models/demo-clip"
+NOTHING_KEPT = ["--vector-cache-texts", "0MB", "--vector-cache-pictures", "0MB"]
 
 
 def start(model=MODEL, stderr=subprocess.DEVNULL, memory=None, arguments=()):
@@ -92,7 +93,7 @@ def big_gif(edge=6000):
 
 
 def test_out_of_memory_is_the_servers_fault_and_one_requests_at_most():
-    process, url = start()
+    process, url = start(arguments=NOTHING_KEPT)  # each picture is decoded
     picture = "data:image/gif;base64," + base64.b64encode(big_gif()).decode()
     assert embed(url, "a house", picture)[0] == 200
     words = ["house " * 50] * 200

@@ -2,70 +2,14 @@
 
 #include <atomic>
 #include <doctest/doctest.h>
-#include <future>
 #include <semaphore>
 
-#include "tests/serving/hash_embedder.h"
-#include "tests/serving/manual_clock.h"
+#include "tests/serving/embedding_bench.h"
 
 namespace sightline::serving {
 namespace {
 
 using namespace std::chrono_literals;
-using Answer = Result<Embeddings>;
-
-/// A service with one model, "hash".
-class Bench {
- public:
-  explicit Bench(EmbeddingService::Options options = {}, bool load = true) {
-    if (options.models.empty()) options.models = {{"hash", {}}};
-    options.watchdog.interval = watchdog_interval;
-    auto made = EmbeddingService::create(
-        options,
-        [this](const models::Embedder::Options&) -> Result<std::unique_ptr<models::Embedder>> {
-          if (!load_error.message.empty()) return load_error;
-          auto loaded = std::make_unique<HashEmbedder>();
-          embedder = loaded.get();
-          return std::unique_ptr<models::Embedder>(std::move(loaded));
-        },
-        clock, observer);
-    REQUIRE(made.ok());
-    service = *std::move(made);
-    if (load) REQUIRE(service->load_models().ok());
-  }
-  ~Bench() {
-    gate.open();
-    service->stop(Clock::time_point::max());
-  }
-
-  std::future<Answer> send(std::vector<Input> inputs, EmbedOptions options = {},
-                           std::string_view model = "hash") {
-    const auto answer = std::make_shared<std::promise<Answer>>();
-    service->embed(model, std::move(inputs), std::move(options),
-                   [answer](Answer embeddings) { answer->set_value(std::move(embeddings)); });
-    return answer->get_future();
-  }
-  std::future<Answer> send_texts(const std::vector<std::string>& texts, EmbedOptions options = {}) {
-    std::vector<Input> inputs;
-    for (const std::string& text : texts) inputs.push_back({Modality::text, text});
-    return send(std::move(inputs), std::move(options));
-  }
-  void hold_model() {
-    embedder->on_embed = [this](auto batch) {
-      gate.pass();
-      ran += batch.size();
-    };
-  }
-
-  static inline std::chrono::milliseconds watchdog_interval{0};
-  ManualClock clock;
-  Observer observer;
-  Error load_error;
-  HashEmbedder* embedder = nullptr;
-  Gate gate;
-  std::atomic<std::size_t> ran{0};  // inputs that reached the model since hold_model
-  std::unique_ptr<EmbeddingService> service;
-};
 
 TEST_CASE("answers come in input order, texts and pictures mixed") {
   Bench bench;
@@ -317,12 +261,6 @@ TEST_CASE("a callback that throws, on whatever thread, ends nothing") {
   bench.service->embed("hash", {{Modality::text, "poison"}}, {}, throws);  // on a preparation thread
   for (int i = 0; i < 5; ++i) CHECK(bench.send_texts({"a"}).get().ok());
 }
-
-/// Turns the watchdog on for one test.
-struct WithWatchdog {
-  WithWatchdog() { Bench::watchdog_interval = 10s; }
-  ~WithWatchdog() { Bench::watchdog_interval = 0s; }
-};
 
 TEST_CASE("a model whose vectors change is refused until they are right again") {
   const WithWatchdog on;
