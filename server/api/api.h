@@ -93,7 +93,7 @@ class Api {
   const Options options_;
   mutable std::mutex keys_mutex_;
   std::shared_ptr<const security::ApiKeys> keys_;  // null: every route is open
-  LabelBook labels_;
+  const LabelBook labels_;
   ElasticsearchSide elasticsearch_;
   std::atomic<pictures::PictureService*> pictures_{nullptr};  // null: not yet, or never
   security::GuessBrake guesses_;

@@ -46,10 +46,11 @@ LabelSet read_labels(FieldReader& fields, const LabelBook& book) {
   return set;
 }
 
-Judgement judge(std::span<const float> input, const LabelBook::Vectors& labels, double logit_scale) {
+Judgement judge(std::span<const float> input, std::span<const serving::Embedding> labels,
+                double logit_scale) {
   Judgement judgement;
-  for (const std::vector<float>& label : labels) {
-    judgement.probabilities.push_back(logit_scale * cosine(input, label));
+  for (const serving::Embedding& label : labels) {
+    judgement.probabilities.push_back(logit_scale * cosine(input, label.values));
   }
   auto& values = judgement.probabilities;
   const double largest = *std::max_element(values.begin(), values.end());
@@ -81,25 +82,17 @@ void classify_and_reply(const Context& context, ExchangePtr exchange, const std:
                           "model");
   }
   const std::size_t inputs = fields.contents.size();
-  std::shared_ptr<const LabelBook::Vectors> kept = context.labels.vectors(model, set);
-  if (!kept) append_prompts(set, fields.contents);
-  const auto finish = [&context, model, inputs, kept, set = std::move(set),
+  append_prompts(set, fields.contents);
+  const auto finish = [&context, model, inputs, set = std::move(set),
                        render = std::move(render)](serving::Embeddings embeddings) -> Result<http::Response> {
     const auto now = model_info(context, model);  // of a model that has just answered
     if (!now || now->logit_scale <= 0)
       return Error{ErrorCode::overloaded, "the model is not ready: try again"};
-    std::shared_ptr<const LabelBook::Vectors> labels = kept;
-    if (!labels) {
-      auto fresh = std::make_shared<LabelBook::Vectors>();
-      for (std::size_t i = inputs; i < embeddings.size(); ++i)
-        fresh->push_back(std::move(embeddings[i].values));
-      context.labels.keep(model, set, fresh);
-      labels = std::move(fresh);
-    }
-    const auto judged = std::span<const serving::Embedding>(embeddings).first(inputs);
+    const auto all = std::span<const serving::Embedding>(embeddings);
+    const auto judged = all.first(inputs), labels = all.subspan(inputs);
     std::vector<Judgement> judgements;
     for (const serving::Embedding& input : judged) {
-      judgements.push_back(judge(input.values, *labels, now->logit_scale));
+      judgements.push_back(judge(input.values, labels, now->logit_scale));
     }
     return render(set, judgements, judged);
   };

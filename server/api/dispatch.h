@@ -27,7 +27,7 @@ struct Context {
   serving::Clock& clock;
   Metrics& metrics;
   EmbedLimits limits;
-  LabelBook& labels;
+  const LabelBook& labels;
   serving::Upstream* upstream = nullptr;  ///< null: all models run here
 };
 

@@ -1,8 +1,6 @@
 #include "server/api/label_book.h"
 
-#include <algorithm>
 #include <fstream>
-#include <iterator>
 #include <set>
 
 #include "base/json/utf8.h"
@@ -30,16 +28,6 @@ LabelSet parse_labels(std::string_view text) {
     }
   }
   return set;
-}
-
-/// Tells model, template and labels apart by their lengths: no two sets have one key.
-std::string key_of(const std::string& model, const LabelSet& set) {
-  std::string key;
-  const auto append = [&key](const std::string& text) { key += std::to_string(text.size()) + ":" + text; };
-  append(model);
-  append(set.prompt_template);
-  for (const std::string& label : set.labels) append(label);
-  return key;
 }
 
 }  // namespace
@@ -104,27 +92,6 @@ std::string LabelBook::names() const {
   std::string all;
   for (const auto& [name, set] : sets_) all += (all.empty() ? "" : ", ") + name;
   return all;
-}
-
-std::list<LabelBook::Kept>::iterator LabelBook::find_kept(const std::string& key) {
-  return std::find_if(kept_.begin(), kept_.end(), [&](const Kept& kept) { return kept.key == key; });
-}
-
-std::shared_ptr<const LabelBook::Vectors> LabelBook::vectors(const std::string& model, const LabelSet& set) {
-  const std::string key = key_of(model, set);
-  const std::lock_guard lock(mutex_);
-  const auto found = find_kept(key);
-  if (found == kept_.end()) return nullptr;
-  kept_.splice(kept_.begin(), kept_, found);
-  return found->vectors;
-}
-
-void LabelBook::keep(const std::string& model, const LabelSet& set, std::shared_ptr<const Vectors> vectors) {
-  std::string key = key_of(model, set);
-  const std::lock_guard lock(mutex_);
-  if (find_kept(key) != kept_.end()) return;
-  kept_.push_front({std::move(key), std::move(vectors)});
-  if (kept_.size() > k_kept) kept_.pop_back();
 }
 
 }  // namespace sightline::api

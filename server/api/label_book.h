@@ -1,14 +1,11 @@
-// The operator's labels for zero-shot classification, and the vectors that labels have.
+// The operator's labels for zero-shot classification.
 #pragma once
 
 #include <cstddef>
-#include <list>
 #include <map>
-#include <memory>
-#include <mutex>
-#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -36,16 +33,9 @@ Status check(const LabelSet& set);
 /// (what `check` finds, or not UTF-8; naming the file), too_large (over 1 MB).
 Result<LabelSet> read_label_file(const std::string& path);
 
-/// The operator's sets by name, and the vectors of labels lately used.
-///
-/// A label's vector depends on nothing but model, template and label, so those of a set are kept: at most
-/// k_kept sets, the least lately used goes first.
-/// Thread safety: all members may be called from any thread.
+/// The operator's sets by name. Thread safety: all members may be called from any thread.
 class LabelBook {
  public:
-  using Vectors = std::vector<std::vector<float>>;  ///< one a label, in their order
-  static constexpr std::size_t k_kept = 32;
-
   explicit LabelBook(std::map<std::string, LabelSet> sets = {}) : sets_(std::move(sets)) {}
 
   /// Null: there is none of that name.
@@ -53,20 +43,8 @@ class LabelBook {
   /// "a, b", for messages.
   std::string names() const;
 
-  /// Null: not kept.
-  std::shared_ptr<const Vectors> vectors(const std::string& model, const LabelSet& set);
-  void keep(const std::string& model, const LabelSet& set, std::shared_ptr<const Vectors> vectors);
-
  private:
-  struct Kept {
-    std::string key;
-    std::shared_ptr<const Vectors> vectors;
-  };
-  std::list<Kept>::iterator find_kept(const std::string& key);
-
   const std::map<std::string, LabelSet> sets_;
-  std::mutex mutex_;
-  std::list<Kept> kept_;  // the lately used first
 };
 
 }  // namespace sightline::api
