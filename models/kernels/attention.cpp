@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <omp.h>
 
 #include "models/kernels/arena.h"
 
@@ -147,17 +148,18 @@ std::int64_t WholeVectors(std::int64_t count) {
   return (count + lanes - 1) / lanes * lanes;
 }
 
-void AttendHead(const Head& head) {
-  Arena& arena = Arena::of_this_thread();
-  const Arena::Frame frame(arena);
-  const auto floats = [&](std::int64_t count) {
-    return static_cast<float*>(arena.take(static_cast<std::size_t>(count) * sizeof(float)));
-  };
+/// Floats that AttendHead works in.
+std::int64_t WorkOf(std::int64_t head_keys, std::int64_t head_width) {
+  const std::int64_t keys = WholeVectors(head_keys), width = WholeVectors(head_width);
+  return head_width * keys + head_keys * width + k_tile_rows * (keys + width);
+}
+
+void AttendHead(const Head& head, float* work) {
   const std::int64_t keys = WholeVectors(head.keys), width = WholeVectors(head.width);
-  float* const k_t = floats(head.width * keys);  // [width, keys]
-  float* const v = floats(head.keys * width);    // [keys, width]
-  float* const scores = floats(k_tile_rows * keys);
-  float* const sums = floats(k_tile_rows * width);
+  float* const k_t = work;                          // [width, keys]
+  float* const v = k_t + head.width * keys;         // [keys, width]
+  float* const scores = v + head.keys * width;      // [k_tile_rows, keys]
+  float* const sums = scores + k_tile_rows * keys;  // [k_tile_rows, width]
 
   constexpr std::int64_t k_transposed_at_once = 16;
   for (std::int64_t begin = 0; begin < keys; begin += k_transposed_at_once) {
@@ -198,13 +200,24 @@ HWY_AFTER_NAMESPACE();
 namespace sightline::models::kernels {
 
 HWY_EXPORT(AttendHead);
+HWY_EXPORT(WorkOf);
 
 void attend(const Rows& q, std::span<const Sequence> queries, const Rows& k, const Rows& v,
             std::span<const Sequence> keys, std::int64_t heads, float scale, const ScoreBias& bias,
             const Rows& context) {
   const std::int64_t width = q.columns / heads, count = static_cast<std::int64_t>(keys.size()) * heads;
-  std::int64_t scores = 0;
-  for (std::size_t i = 0; i < keys.size(); ++i) scores += queries[i].length * keys[i].length;
+  std::int64_t scores = 0, longest = 0;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    scores += queries[i].length * keys[i].length;
+    longest = std::max(longest, keys[i].length);
+  }
+  // Taken before the threads part, which could not report that there is none. Shares are whole blocks of 64 bytes.
+  Arena& arena = Arena::of_this_thread();
+  const Arena::Frame frame(arena);
+  constexpr std::int64_t k_block = 16;
+  const std::int64_t work_floats = (HWY_DYNAMIC_DISPATCH(WorkOf)(longest, width) + k_block - 1) / k_block * k_block;
+  auto* const work = static_cast<float*>(
+      arena.take(static_cast<std::size_t>(work_floats * omp_get_max_threads()) * sizeof(float)));
 #pragma omp parallel for schedule(dynamic) if (scores * q.columns > k_parallel_elements)
   for (std::int64_t at = 0; at < count; ++at) {
     const auto i = static_cast<std::size_t>(at / heads);
@@ -229,7 +242,8 @@ void attend(const Rows& q, std::span<const Sequence> queries, const Rows& k, con
       .causal = bias.causal,
       .slope = bias.slopes == nullptr ? 0 : bias.slopes[head],
       .hidden = bias.hidden == nullptr ? nullptr : bias.hidden + keys[i].begin,
-      .context = result});
+      .context = result},
+     work + omp_get_thread_num() * work_floats);
   }
 }
 

@@ -125,7 +125,7 @@ void MatmulCache::run(const MatmulShape& shape, const memory& weights, const mem
   auto found = entries_.find(shape);
   if (found == entries_.end()) {
     make_room();
-    found = entries_.emplace(shape, make(shape, weights.get_desc())).first;
+    found = entries_.emplace(shape, room_.use([&] { return make(shape, weights.get_desc()); })).first;
   }
   Entry& entry = found->second;
   entry.used = ++calls_;

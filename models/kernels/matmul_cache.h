@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 
+#include "models/kernels/code_room.h"
 #include "models/kernels/onednn.h"
 #include "models/kernels/packed_linear.h"
 
@@ -52,6 +53,7 @@ class MatmulCache {
 
   dnnl::engine engine_;
   dnnl::stream stream_;
+  CodeRoom room_;
   std::map<MatmulShape, Entry> entries_;
   std::uint64_t calls_ = 0;
   std::string implementation_;
