@@ -81,7 +81,8 @@ class TowerEmbedder final : public Embedder {
     return preprocess_ ? picture_cost(encoded, limits_) : PictureCost();
   }
 
-  std::vector<Result<std::vector<float>>> embed(std::span<const Prepared> batch) override;
+  std::vector<Result<std::vector<float>>> embed(std::span<const Prepared> batch,
+                                                const std::function<bool()>& between_steps = {}) override;
   Status warm_up() override;
 
   void set_precision_check(const PrecisionCheck& check) { info_.precision_check = check; }
@@ -125,7 +126,8 @@ struct Share {
   std::vector<std::size_t> places;
 };
 
-std::vector<Result<std::vector<float>>> TowerEmbedder::embed(std::span<const Prepared> batch) {
+std::vector<Result<std::vector<float>>> TowerEmbedder::embed(std::span<const Prepared> batch,
+                                                             const std::function<bool()>& /*between_steps*/) {
   std::vector<Result<std::vector<float>>> results(
       batch.size(), Result<std::vector<float>>(Error{ErrorCode::internal, "the input was not embedded"}));
   Share<std::span<const std::int32_t>> texts;
