@@ -40,6 +40,12 @@ Cancellation::Registration Cancellation::on_cancel(const std::shared_ptr<Cancell
   return {cancellation, at};
 }
 
+Cancellation::Registration Cancellation::follow(const std::shared_ptr<Cancellation>& whole,
+                                                std::shared_ptr<Cancellation> part) {
+  if (!whole) return {};
+  return on_cancel(whole, [raw = whole.get(), part = std::move(part)] { part->cancel(*raw->reason()); });
+}
+
 CancellationScope::CancellationScope(std::shared_ptr<Cancellation> cancellation)
     : outer_(std::exchange(current(), std::move(cancellation))) {}
 

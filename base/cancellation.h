@@ -77,6 +77,9 @@ class Cancellation {
   /// block or throw; it may destroy registrations, its own too.
   static Registration on_cancel(const std::shared_ptr<Cancellation>& cancellation, std::function<void()> callback);
 
+  /// While the registration lives, `part` is cancelled with `whole`, for the same reason. `whole` may be null.
+  static Registration follow(const std::shared_ptr<Cancellation>& whole, std::shared_ptr<Cancellation> part);
+
  private:
   std::atomic<std::uint8_t> state_{0};  // 0, or 1 + the reason
   std::recursive_mutex mutex_;          // held while callbacks run

@@ -81,7 +81,8 @@ class TowerEmbedder final : public Embedder {
     return preprocess_ ? picture_cost(encoded, limits_) : PictureCost();
   }
 
-  std::vector<Result<std::vector<float>>> embed(std::span<const Prepared> batch) override;
+  std::vector<Result<std::vector<float>>> embed(std::span<const Prepared> batch,
+                                                const std::function<bool()>& between_steps = {}) override;
   Status warm_up() override;
 
   void set_precision_check(const PrecisionCheck& check) { info_.precision_check = check; }
@@ -125,7 +126,8 @@ struct Share {
   std::vector<std::size_t> places;
 };
 
-std::vector<Result<std::vector<float>>> TowerEmbedder::embed(std::span<const Prepared> batch) {
+std::vector<Result<std::vector<float>>> TowerEmbedder::embed(std::span<const Prepared> batch,
+                                                             const std::function<bool()>& between_steps) {
   std::vector<Result<std::vector<float>>> results(
       batch.size(), Result<std::vector<float>>(Error{ErrorCode::internal, "the input was not embedded"}));
   Share<std::span<const std::int32_t>> texts;
@@ -154,8 +156,8 @@ std::vector<Result<std::vector<float>>> TowerEmbedder::embed(std::span<const Pre
                                   : Result<std::vector<float>>(rows.error());
     }
   };
-  if (!texts.inputs.empty()) hand_out(texts.places, towers_->encode_texts(texts.inputs));
-  if (!pictures.inputs.empty()) hand_out(pictures.places, towers_->encode_images(pictures.inputs));
+  if (!texts.inputs.empty()) hand_out(texts.places, towers_->encode_texts(texts.inputs, between_steps));
+  if (!pictures.inputs.empty()) hand_out(pictures.places, towers_->encode_images(pictures.inputs, between_steps));
   return results;
 }
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -128,7 +129,13 @@ class Embedder {
 
   /// Embeds a batch. The answer has one entry an input, in input order: a vector of `info().dims` float32 of
   /// unit length, or the error of that input alone (internal: its vector was not finite or zero).
-  virtual std::vector<Result<std::vector<float>>> embed(std::span<const Prepared> batch) = 0;
+  ///
+  /// `between_steps` may be empty. It is called on the calling thread between the products of a pass, some
+  /// hundred times per pass. It may call `embed` of this or another model again (one level deep: that call's own
+  /// function must not), and must not throw. False: abandon the pass; each input is then answered with
+  /// ErrorCode::cancelled.
+  virtual std::vector<Result<std::vector<float>>> embed(std::span<const Prepared> batch,
+                                                        const std::function<bool()>& between_steps = {}) = 0;
 
   /// Runs both towers once so that the first request does not pay for it; checks that the vectors are sound.
   virtual Status warm_up() = 0;

@@ -43,8 +43,15 @@ std::string url_of(const std::string& host, std::uint16_t port) {
   return "http://" + (ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
+/// Of the threads that work on documents: queries and the models come first.
+constexpr int k_document_niceness = 10;
+
 serving::PreparationPool::Options preparation_options(const ServerOptions& options) {
-  return {options.preparation_threads, options.max_decode_bytes};
+  serving::PreparationPool::Options pool;
+  pool.threads = pool.query_threads = options.preparation_threads;
+  pool.max_bytes = options.max_decode_bytes;
+  pool.document_niceness = k_document_niceness;
+  return pool;
 }
 
 Result<std::string> fingerprint_of(const models::Embedder::Options& model) {

@@ -312,7 +312,8 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
       ->check(plain(CLI::Range(0, 1024)));
   table
       .value("--preparation-threads", options.preparation_threads,
-             "Threads that decode pictures and tokenize texts; 0: one a core")
+             "Threads that decode pictures and tokenize texts of documents, and as many more for queries; 0: one a "
+             "core")
       ->check(plain(CLI::Range(0, 1024)));
   table.count("--max-batch", options.max_batch, "Inputs in one batch");
   table.time("--max-batch-wait", options.max_batch_wait, "2ms",

@@ -141,9 +141,7 @@ void Api::handle(http::Request request, http::Reply reply) {
     return elasticsearch_.handle(std::move(request), std::move(reply));
   }
   const auto shared = std::make_shared<http::Reply>(std::move(reply));
-  handle(std::move(request),
-         Responder{[shared](http::Response response) { shared->send(std::move(response)); },
-                   [shared] { return shared->client_left(); }});
+  handle(std::move(request), Responder{[shared](http::Response response) { shared->send(std::move(response)); }});
 }
 
 void Api::handle(http::Request request, Responder responder) {

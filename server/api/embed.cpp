@@ -155,7 +155,7 @@ void embed_and_reply(const Context& context, ExchangePtr exchange, const std::st
   options.lane = fields.lane;
   options.truncate = fields.truncate;
   options.deadline = exchange->arrived() + std::min(limit, wish->value_or(limit));
-  options.cancelled = [exchange] { return exchange->client_left(); };
+  options.cancellation = exchange->request.cancellation;
   if (is_upstream(context, model)) {
     if (const Status single = check_single_parts(fields.contents); !single)
       return exchange->fail(single.error(), "input");

@@ -9,8 +9,8 @@
 
 namespace sightline::api {
 
-/// Makes the answer. Called on the model's thread, with one entry a content, in their order: a vector of unit
-/// length, of the length asked for; the tokens of all its parts; truncated if one of its texts was.
+/// Makes the answer. Called on any thread, with one entry a content, in their order: a vector of unit length, of
+/// the length asked for; the tokens of all its parts; truncated if one of its texts was.
 using Render = std::function<Result<http::Response>(serving::Embeddings)>;
 
 /// Embeds `fields` with the model of that name and sends what `render` makes of it; errors are answered in

@@ -18,7 +18,6 @@ namespace sightline::api {
 /// The way back to the client: http::Reply, or what stands for it in a test.
 struct Responder {
   std::function<void(http::Response)> send;  ///< called once, from any thread
-  std::function<bool()> client_left = [] { return false; };
 };
 
 /// What the access log says of a request. It holds nothing of what was asked.
@@ -54,7 +53,6 @@ class Exchange {
     }
   }
 
-  bool client_left() const { return responder_.client_left(); }
   serving::Clock::time_point arrived() const { return arrived_; }
   const std::string& request_id() const { return request_id_; }
 

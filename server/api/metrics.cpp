@@ -62,7 +62,7 @@ Metrics::Metrics()
                      .Register(registry_)),
       dropped_(BuildCounter()
                    .Name("sightline_inputs_dropped_total")
-                   .Help("Inputs that left the queue unrun")
+                   .Help("Inputs that left the queue unrun, or whose batch was abandoned")
                    .Register(registry_)),
       cache_hits_(BuildCounter()
                       .Name("sightline_vector_cache_hits_total")
@@ -84,8 +84,12 @@ Metrics::Metrics()
           BuildHistogram().Name("sightline_batch_size").Help("Inputs in a batch").Register(registry_)),
       inference_seconds_(BuildHistogram()
                              .Name("sightline_inference_seconds")
-                             .Help("What a batch took in the model")
+                             .Help("What a batch took in the model, without batches of queries in between")
                              .Register(registry_)),
+      interleaved_(BuildCounter()
+                       .Name("sightline_batches_interleaved_total")
+                       .Help("Batches of queries that ran between the steps of a batch of documents")
+                       .Register(registry_)),
       gateway_requests_(BuildCounter()
                             .Name("sightline_gateway_requests_total")
                             .Help("Requests at the gateway: passed on to the cluster, or answered here")
@@ -223,6 +227,10 @@ void Metrics::batch_ran(const std::string& model, serving::Modality modality, st
   const prometheus::Labels labels{{"model", model}, {"modality", name_of(modality)}};
   batch_size_.Add(labels, k_batch_sizes).Observe(static_cast<double>(items));
   inference_seconds_.Add(labels, k_seconds).Observe(seconds);
+}
+
+void Metrics::batch_interleaved(const std::string& model) {
+  interleaved_.Add({{"model", model}}).Increment();
 }
 
 std::string Metrics::text(const serving::EmbeddingService& service, bool ready) {

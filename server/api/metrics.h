@@ -40,6 +40,7 @@ class Metrics final : public serving::Observer {
   void input_dropped(const std::string& model, ErrorCode reason) override;
   void batch_ran(const std::string& model, serving::Modality modality, std::size_t items,
                  double seconds) override;
+  void batch_interleaved(const std::string& model) override;
 
   /// A request at the gateway's port; `way` is a word of ours.
   void gateway_request(const std::string& way);
@@ -87,6 +88,7 @@ class Metrics final : public serving::Observer {
   Family<prometheus::Histogram>& queue_seconds_;
   Family<prometheus::Histogram>& batch_size_;
   Family<prometheus::Histogram>& inference_seconds_;
+  Family<prometheus::Counter>& interleaved_;
   Family<prometheus::Counter>& gateway_requests_;
   Family<prometheus::Counter>& gateway_failures_;
   Family<prometheus::Counter>& cohere_calls_;

@@ -39,7 +39,8 @@ UpstreamFailure shutting_down() {
 }
 
 bool nobody_waits(const Job& job) {
-  return job.call.options.cancelled && job.call.options.cancelled();
+  const auto& cancellation = job.call.options.cancellation;
+  return cancellation && cancellation->requested();
 }
 
 /// Scheme, host and path, nothing else: what follows is put together with it, and it stands in messages.

@@ -56,7 +56,7 @@ class CohereClient {
   struct Call {
     std::string key;
     std::function<std::string()> body;  ///< called for each attempt
-    serving::EmbedOptions options;      ///< lane, deadline and cancelled count here
+    serving::EmbedOptions options;      ///< lane, deadline and cancellation count here
   };
   /// The body of an answer of status 2xx, or why there is none.
   using Callback = std::function<void(Result<std::string, serving::UpstreamFailure>)>;

@@ -79,7 +79,11 @@ std::vector<std::vector<std::size_t>> text_calls(const std::vector<Input>& input
 class CohereEmbedding::Job : public std::enable_shared_from_this<Job> {
  public:
   Job(serving::UpstreamRequest request, std::string key, Callback done, std::shared_ptr<Load> load)
-      : request_(std::move(request)), key_(std::move(key)), done_(std::move(done)), load_(std::move(load)) {
+      : request_(std::move(request)),
+        key_(std::move(key)),
+        client_(Cancellation::follow(request_.options.cancellation, cancellation_)),
+        done_(std::move(done)),
+        load_(std::move(load)) {
     embeddings_.resize(request_.inputs.size());
     missing_ = request_.inputs.size();
     for (const Input& input : request_.inputs) bytes_ += input.bytes.size();
@@ -165,9 +169,7 @@ class CohereEmbedding::Job : public std::enable_shared_from_this<Job> {
     CohereClient::Call call;
     call.key = key_;
     call.options = request_.options;
-    call.options.cancelled = [self = shared_from_this()] {
-      return self->over() || (self->request_.options.cancelled && self->request_.options.cancelled());
-    };
+    call.options.cancellation = cancellation_;
     call.body = [self = shared_from_this(), indices] { return self->body(indices); };
     client.send(std::move(call),
                 [self = shared_from_this(), indices](Result<std::string, UpstreamFailure> answer) {
@@ -234,6 +236,7 @@ class CohereEmbedding::Job : public std::enable_shared_from_this<Job> {
       done = std::exchange(done_, nullptr);
     }
     if (!done) return;
+    cancellation_->cancel(CancelReason::client_left);  // calls that are not made yet
     // Before the answer: whoever has it may send the next request at once.
     load_->items -= request_.inputs.size();
     load_->bytes -= bytes_;
@@ -243,6 +246,8 @@ class CohereEmbedding::Job : public std::enable_shared_from_this<Job> {
 
   serving::UpstreamRequest request_;  // a picture's bytes change before its call is made, and not after
   const std::string key_;
+  const std::shared_ptr<Cancellation> cancellation_ = std::make_shared<Cancellation>();  // of the calls
+  const Cancellation::Registration client_;
   std::vector<serving::PreparationPool::Task> to_fit_;
   BodyHead head_;
   std::size_t dims_ = 0, bytes_ = 0;

@@ -13,6 +13,7 @@ namespace sightline::serving {
 namespace {
 
 constexpr int k_query_batches_before_documents = 8;
+constexpr int k_queries_time_within_pass = 8;  // at the most, times what the pass has had itself
 constexpr float k_norm_tolerance = 1e-3f;  // of bfloat16 results widened to float32
 
 std::size_t index(Lane lane) {
@@ -39,6 +40,20 @@ Result<std::vector<float>> checked(Result<std::vector<float>> vector, std::uint3
 
 }  // namespace
 
+struct BatchQueue::Entry {
+  enum class Place { arriving, waiting, taken };  // taken: out of its line
+  Ticket ticket;
+  Item item;
+  Clock::time_point arrived;
+  std::uint64_t order = 0;  // of arrival
+  Place place = Place::arriving;
+  Deadlines::iterator due{};                // while it waits
+  Cancellation::Registration registration{};  // last: its callback uses the rest
+  Modality modality() const { return modality_of(item.input); }
+  bool is_cancelled() const { return item.cancellation && item.cancellation->requested(); }
+  void answer(Result<std::vector<float>> vector) noexcept;
+};
+
 class BatchQueue::Account {
  public:
   Account(std::string model_name, models::Embedder& model, std::array<std::size_t, k_modalities> max_cost)
@@ -49,17 +64,20 @@ class BatchQueue::Account {
   std::size_t items = 0, bytes = 0;                               // of tickets out and of what was submitted
   std::uint64_t pixels = 0;                                       // the same
   std::array<std::size_t, k_lanes> expected{};                    // tickets not yet submitted
+  std::array<std::array<Entries, k_modalities>, k_lanes> lines;   // what waits, in order of arrival
   std::array<std::size_t, k_modalities> cost_limit;               // of a batch, as target_batch_time has it
   std::array<Clock::time_point::duration, k_modalities> alone{};  // what the last batch of one input took
 };
 
-struct BatchQueue::Entry {
-  Ticket ticket;
-  Item item;
-  Clock::time_point arrived;
-  bool gathered = false;  // for the next batch of its lane
-  Modality modality() const { return modality_of(item.input); }
-  void answer(Result<std::vector<float>> vector) noexcept;
+/// A batch in the model.
+struct BatchQueue::Pass {
+  BatchQueue& queue;
+  Entries& batch;
+  const Clock::time_point began;
+  const bool yields;                      // to queries
+  Entries::iterator wanted;               // what is before it is cancelled
+  Clock::time_point::duration lent{};     // what ran in between took
+  bool abandoned = false;
 };
 
 /// Once. The place is free before the callback: whoever is answered may ask again at once.
@@ -100,7 +118,7 @@ void BatchQueue::Ticket::give_back() {
   account_->pixels -= claim_.pixels;
   if (!submitted_) {
     account_->expected[index(lane_)] -= 1;
-    queue_->changed_.notify_all();  // a batch may be waiting for this one
+    if (queue_->ends_wait(*account_, lane_)) queue_->changed_.notify_one();
   }
   queue_ = nullptr;
 }
@@ -156,7 +174,7 @@ Result<std::vector<BatchQueue::Ticket>> BatchQueue::admit(Account& account, Lane
   std::vector<Ticket> tickets;
   tickets.reserve(claims.size());
   const std::lock_guard lock(mutex_);
-  if (stopping_) return Error{ErrorCode::overloaded, "the server is stopping: send the request again"};
+  if (stopping_) return cancelled_error(CancelReason::stopping);
   if (account.items + claims.size() > item_limit || account.bytes + total.bytes > byte_limit ||
       account.pixels + total.pixels > pixel_limit) {
     return Error{ErrorCode::overloaded, "model [" + account.name + "] has " + std::to_string(account.items) +
@@ -180,15 +198,39 @@ BatchQueue::Ticket BatchQueue::admit_probe(Account& account) {
 }
 
 void BatchQueue::submit(Ticket ticket, Item item) {
+  // Memory is taken before the lock is.
   Entries submitted;
   submitted.push_back(Entry{std::move(ticket), std::move(item), clock_.now()});
+  const Entries::iterator entry = submitted.begin();
+  Deadlines one;
+  auto due = one.extract(one.emplace(entry->item.deadline, entry));
+  if (entry->item.cancellation) {
+    entry->registration =
+        Cancellation::on_cancel(entry->item.cancellation, [this, entry] { drop(entry); });
+  }
   const std::lock_guard lock(mutex_);
-  Ticket& own = submitted.front().ticket;
+  Ticket& own = entry->ticket;
   own.account_->expected[index(own.lane_)] -= 1;
   own.submitted_ = true;
-  Entries& lane = lanes_[index(own.lane_)];
-  lane.splice(lane.end(), submitted);
-  changed_.notify_all();
+  entry->order = ++submitted_;
+  entry->due = deadlines_.insert(std::move(due));
+  entry->place = Entry::Place::waiting;
+  waiting_[index(own.lane_)] += 1;
+  Entries& line = line_of(*entry);
+  line.splice(line.end(), submitted);
+  const bool cancelled = entry->is_cancelled();  // from now on `drop` sees to that
+  if (cancelled) move_out(entry, dead_);
+  note_urgent();
+  if (cancelled || ends_wait(*own.account_, own.lane_)) changed_.notify_one();
+}
+
+/// It is cancelled. Called with the lock of its cancellation held.
+void BatchQueue::drop(Entries::iterator entry) {
+  const std::lock_guard lock(mutex_);
+  if (entry->place != Entry::Place::waiting) return;
+  move_out(entry, dead_);
+  note_urgent();
+  changed_.notify_one();
 }
 
 void BatchQueue::teach(Account& account, Modality modality, std::size_t cost,
@@ -233,7 +275,7 @@ bool BatchQueue::run_on_model_thread(std::function<void()> work) {
         done->set_exception(std::current_exception());
       }
     });
-    changed_.notify_all();
+    changed_.notify_one();
   }
   done->get_future().get();
   return true;
@@ -242,9 +284,8 @@ bool BatchQueue::run_on_model_thread(std::function<void()> work) {
 BatchQueue::Load BatchQueue::load(const Account& account) const {
   const std::lock_guard lock(mutex_);
   Load load{account.items, account.bytes, 0};
-  for (const Entries& lane : lanes_) {
-    load.waiting += static_cast<std::size_t>(std::count_if(
-        lane.begin(), lane.end(), [&](const Entry& e) { return e.ticket.account_ == &account; }));
+  for (const auto& lane : account.lines) {
+    for (const Entries& line : lane) load.waiting += line.size();
   }
   return load;
 }
@@ -254,7 +295,7 @@ void BatchQueue::stop(Clock::time_point drain_until) {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
     drain_until_ = std::min(drain_until_, drain_until);
-    changed_.notify_all();
+    changed_.notify_one();
   }
   if (model_thread_.joinable()) model_thread_.join();
 }
@@ -280,111 +321,173 @@ void BatchQueue::run() {
       continue;
     }
     const Lane lane = next_lane();
-    Entries& waiting = lanes_[index(lane)];
-    if (waiting.empty()) {
+    Entries* const line = next_line(lane);
+    if (!line) {
       if (stopping_) return;
       changed_.wait(lock);
       continue;
     }
-    const bool full = gather(lane);
-    const Clock::time_point until = company_until(waiting.front());
-    if (!full && clock_.now() < until) {
+    const Cut next = next_batch(*line);
+    if (const Clock::time_point until = company_until(*line, next); clock_.now() < until) {
+      awaiting_ = line;
       clock_.wait_until(changed_, lock, until);
+      awaiting_ = nullptr;
       continue;
     }
-    Entries batch = take_gathered(lane);
+    Entries batch = take(*line, next.items);
     query_batches_in_a_row_ = lane == Lane::query ? query_batches_in_a_row_ + 1 : 0;
     unlocked([&] { run_batch(std::move(batch)); });
   }
 }
 
-/// Takes out what is late, or whose client has left.
+/// Takes out what is late or cancelled.
 BatchQueue::Entries BatchQueue::take_dead(Clock::time_point now) {
   Entries dead;
-  for (Entries& lane : lanes_) {
-    for (auto it = lane.begin(); it != lane.end();) {
-      const auto entry = it++;
-      const bool late = now >= std::min(entry->item.deadline, drain_until_);
-      if (late || (entry->item.cancelled && entry->item.cancelled())) dead.splice(dead.end(), lane, entry);
-    }
-  }
+  dead.splice(dead.end(), dead_);
+  while (!deadlines_.empty() && now >= std::min(deadlines_.begin()->first, drain_until_))
+    move_out(deadlines_.begin()->second, dead);
+  note_urgent();
   return dead;
 }
 
-Lane BatchQueue::next_lane() const {
-  if (lanes_[index(Lane::query)].empty()) return Lane::document;
-  const bool documents_turn = query_batches_in_a_row_ >= k_query_batches_before_documents;
-  return documents_turn && !lanes_[index(Lane::document)].empty() ? Lane::document : Lane::query;
+/// Out of its line.
+void BatchQueue::move_out(Entries::iterator entry, Entries& to) {
+  deadlines_.erase(entry->due);
+  entry->place = Entry::Place::taken;
+  waiting_[index(entry->ticket.lane_)] -= 1;
+  to.splice(to.end(), line_of(*entry), entry);
 }
 
-/// Marks the next batch of a lane that is not empty: what is like its first entry, in order, within the
-/// limits. True: it is full.
-bool BatchQueue::gather(Lane lane) {
-  Entries& waiting = lanes_[index(lane)];
-  const Modality modality = waiting.front().modality();
-  const Account* const account = waiting.front().ticket.account_;
-  const std::size_t cost_limit = account->cost_limit[index(modality)];
-  std::size_t total = 0, chosen = 0;
-  bool full = false;
-  for (Entry& entry : waiting) {
-    entry.gathered = !full && entry.ticket.account_ == account && entry.modality() == modality;
-    if (!entry.gathered) continue;
-    total += cost(entry.item.input);
-    if (chosen > 0 && total > cost_limit) {
-      entry.gathered = false;
-      full = true;
-    } else {
-      ++chosen;
-      full = chosen >= options_.max_batch_items || total >= cost_limit;
+void BatchQueue::note_urgent() {
+  urgent_.store(waiting_[index(Lane::query)] + dead_.size(), std::memory_order_relaxed);
+}
+
+Lane BatchQueue::next_lane() const {
+  if (waiting_[index(Lane::query)] == 0) return Lane::document;
+  const bool documents_turn = query_batches_in_a_row_ >= k_query_batches_before_documents;
+  return documents_turn && waiting_[index(Lane::document)] > 0 ? Lane::document : Lane::query;
+}
+
+/// The one with the oldest input; null: nothing waits in that lane.
+BatchQueue::Entries* BatchQueue::next_line(Lane lane) {
+  Entries* next = nullptr;
+  for (Account& account : accounts_) {
+    for (Entries& line : account.lines[index(lane)]) {
+      if (!line.empty() && (!next || line.front().order < next->front().order)) next = &line;
     }
   }
-  return full;
+  return next;
 }
 
-BatchQueue::Entries BatchQueue::take_gathered(Lane lane) {
-  Entries& waiting = lanes_[index(lane)];
-  Entries batch;
-  for (auto it = waiting.begin(); it != waiting.end();) {
-    const auto entry = it++;
-    if (entry->gathered) batch.splice(batch.end(), waiting, entry);
+BatchQueue::Entries& BatchQueue::line_of(Entry& entry) {
+  return entry.ticket.account_->lines[index(entry.ticket.lane_)][index(entry.modality())];
+}
+
+/// Of a line that is not empty: in order, within the limits.
+BatchQueue::Cut BatchQueue::next_batch(const Entries& line) const {
+  const std::size_t cost_limit =
+      line.front().ticket.account_->cost_limit[index(line.front().modality())];
+  Cut batch;
+  std::size_t total = 0;
+  for (const Entry& entry : line) {
+    total += cost(entry.item.input);
+    batch.full = batch.items > 0 && total > cost_limit;
+    if (batch.full) break;
+    ++batch.items;
+    batch.full = batch.items >= options_.max_batch_items || total >= cost_limit;
+    if (batch.full) break;
   }
   return batch;
 }
 
-/// Until when a batch that begins with `first` may wait for more: not at all if nothing is being prepared.
-Clock::time_point BatchQueue::company_until(const Entry& first) const {
-  const bool company_expected = first.ticket.account_->expected[index(first.ticket.lane_)] > 0;
-  return company_expected && !stopping_ ? first.arrived + options_.max_wait : Clock::time_point::min();
+BatchQueue::Entries BatchQueue::take(Entries& line, std::size_t items) {
+  Entries batch;
+  for (; items > 0; --items) move_out(line.begin(), batch);
+  note_urgent();
+  return batch;
 }
 
-void BatchQueue::run_batch(Entries batch) noexcept {
+/// Until when the next batch of a line may wait for more: not at all if it is full or nothing is being
+/// prepared.
+Clock::time_point BatchQueue::company_until(const Entries& line, const Cut& batch) const {
+  const Entry& first = line.front();
+  const bool company_expected = first.ticket.account_->expected[index(first.ticket.lane_)] > 0;
+  return company_expected && !batch.full && !stopping_ ? first.arrived + options_.max_wait
+                                                       : Clock::time_point::min();
+}
+
+/// Whether the model thread has something to do now that an input has come to that lane, or will not come: not
+/// while it goes on waiting for company.
+bool BatchQueue::ends_wait(const Account& account, Lane lane) const {
+  if (!awaiting_ || awaiting_->empty()) return true;
+  const Ticket& first = awaiting_->front().ticket;
+  if (lane != first.lane_) return lane == Lane::query;
+  return &account == first.account_ &&
+         (account.expected[index(lane)] == 0 || next_batch(*awaiting_).full);
+}
+
+void BatchQueue::run_batch(Entries batch, bool interleaved) noexcept {
   try {
-    embed_and_answer(batch);
+    embed_and_answer(batch, interleaved);
   } catch (...) {
     for (Entry& entry : batch) entry.answer(error_of_exception("running the batch"));
   }
 }
 
-void BatchQueue::embed_and_answer(Entries& batch) {
+void BatchQueue::embed_and_answer(Entries& batch, bool interleaved) {
   Account& account = *batch.front().ticket.account_;
   const Modality modality = batch.front().modality();
-  const Clock::time_point began = clock_.now();
+  const bool yields = batch.front().ticket.lane_ == Lane::document && !interleaved;
+  Pass pass{*this, batch, clock_.now(), yields, batch.begin()};
   std::vector<models::Prepared> inputs;
   inputs.reserve(batch.size());
   std::size_t total_cost = 0;
   for (Entry& entry : batch) {
     unharmed([&] {
-      observer_.input_waited(account.name, entry.ticket.lane_, in_seconds(began - entry.arrived));
+      observer_.input_waited(account.name, entry.ticket.lane_, in_seconds(pass.began - entry.arrived));
     });
     total_cost += cost(entry.item.input);
     inputs.push_back(std::move(entry.item.input));
   }
-  auto vectors = embed(account, inputs);
-  const auto took = clock_.now() - began;
+  auto vectors = embed(account, inputs, [&pass] { return pass.queue.between_steps(pass); });
+  if (pass.abandoned) return answer_dead(std::move(batch));
+  const auto took = clock_.now() - pass.began - pass.lent;
   adapt(account, modality, batch.size(), total_cost, took);
   unharmed([&] { observer_.batch_ran(account.name, modality, batch.size(), in_seconds(took)); });
+  if (interleaved) unharmed([&] { observer_.batch_interleaved(account.name); });
   std::size_t at = 0;
   for (Entry& entry : batch) entry.answer(checked(std::move(vectors[at++]), account.embedder.info().dims));
+}
+
+/// False: nobody waits for any of the batch.
+bool BatchQueue::between_steps(Pass& pass) noexcept {
+  while (pass.yields && urgent_.load(std::memory_order_relaxed) > 0 && lend(pass)) {
+  }
+  while (pass.wanted != pass.batch.end() && pass.wanted->is_cancelled()) ++pass.wanted;
+  pass.abandoned = pass.wanted == pass.batch.end();
+  return !pass.abandoned;
+}
+
+/// Lends the model thread to what is urgent, in the midst of a pass. False: nothing is, or the pass must go on
+/// first.
+bool BatchQueue::lend(Pass& pass) noexcept {
+  const Clock::time_point now = clock_.now();
+  if (pass.lent > k_queries_time_within_pass * (now - pass.began - pass.lent)) return false;
+  std::unique_lock lock(mutex_);
+  if (Entries dead = take_dead(now); !dead.empty()) {
+    lock.unlock();
+    answer_dead(std::move(dead));
+  } else {
+    Entries* const line = next_line(Lane::query);
+    if (!line) return false;
+    const Cut next = next_batch(*line);
+    if (now < company_until(*line, next)) return false;
+    Entries batch = take(*line, next.items);
+    lock.unlock();
+    run_batch(std::move(batch), true);
+  }
+  pass.lent += clock_.now() - now;
+  return true;
 }
 
 void BatchQueue::answer_dead(Entries dead) noexcept {
@@ -401,23 +504,23 @@ void BatchQueue::answer_dead(Entries dead) noexcept {
 }
 
 Error BatchQueue::cause_of_death(const Entry& entry, Clock::time_point now) const {
+  if (entry.is_cancelled()) return cancelled_error(*entry.item.cancellation->reason());
   if (now >= entry.item.deadline) {
     return {ErrorCode::deadline_exceeded,
             "waited " + std::to_string(static_cast<long>(in_seconds(now - entry.arrived) * 1000)) +
                 " ms for the model, past the request's deadline: the server is busy, send it again later"};
   }
-  if (entry.item.cancelled && entry.item.cancelled())
-    return {ErrorCode::cancelled, "the client has left"};
-  return {ErrorCode::overloaded, "the server is stopping: send the request again"};
+  return cancelled_error(CancelReason::stopping);
 }
 
 /// One answer an input, whatever the model does: if a batch throws, each input is tried alone, so that the
 /// one that cannot be run does not take its neighbours with it.
 std::vector<Result<std::vector<float>>> BatchQueue::embed(Account& account,
-                                                          std::span<const models::Prepared> inputs) {
+                                                          std::span<const models::Prepared> inputs,
+                                                          const std::function<bool()>& between_steps) {
   Error fault;
   try {
-    auto vectors = account.embedder.embed(inputs);
+    auto vectors = account.embedder.embed(inputs, between_steps);
     if (vectors.size() == inputs.size()) return vectors;
     fault = {ErrorCode::internal, "model [" + account.name + "] failed: " + std::to_string(vectors.size()) +
                                       " vectors for " + std::to_string(inputs.size()) + " inputs"};
@@ -430,7 +533,7 @@ std::vector<Result<std::vector<float>>> BatchQueue::embed(Account& account,
     return vectors;
   }
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    auto one = embed(account, inputs.subspan(i, 1));
+    auto one = embed(account, inputs.subspan(i, 1), between_steps);
     vectors.push_back(std::move(one.front()));
   }
   return vectors;

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -14,6 +16,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/cancellation.h"
 #include "base/result.h"
 #include "models/embedder.h"
 #include "server/serving/clock.h"
@@ -31,9 +34,19 @@ namespace sightline::serving {
 ///          documents, so that these move under any load. A batch is of one model, one lane and one
 ///          modality, in order of arrival, up to the limits of cost. It waits for company only while tickets
 ///          of its own lane are still out in preparation.
-///       4. Inputs past their deadline, or whose client has left, are dropped unrun.
-///       5. Every callback is called exactly once, in any order, on the model thread. Whatever throws there,
+///       4. A running batch of documents yields to queries. Between the steps of its pass, the queries of any
+///          model that wait run in batches of their own, on the same thread and in the same way, one level
+///          deep. Those that wait for company let the pass go on meanwhile. Queries get at most eight times
+///          the time that the pass itself has had, so that documents keep a ninth of the time under any load;
+///          only the last batch of queries may go beyond that.
+///       5. Inputs past their deadline, or that are cancelled, are dropped unrun, and answered before the next
+///          batch begins; those cancelled, and queries, already at the next step of a batch of documents. A batch
+///          whose inputs are all cancelled is abandoned between two steps.
+///       6. Every callback is called exactly once, in any order, on the model thread. Whatever throws there,
 ///          the inputs at hand are answered and the thread goes on.
+/// Cost: nothing walks all that waits. `submit`, and to drop an input, take the logarithm of how many wait (they are
+/// in order of their deadlines); a batch takes as much as it has inputs; a step of a pass takes an atomic load where no
+/// query waits.
 /// Thread safety: all members may be called from any thread, save that callbacks must not call `stop`,
 /// `run_on_model_thread` or the destructor.
 class BatchQueue {
@@ -87,7 +100,7 @@ class BatchQueue {
   struct Item {
     models::Prepared input;
     Clock::time_point deadline = Clock::time_point::max();
-    std::function<bool()> cancelled;  ///< see EmbedOptions; may be empty
+    std::shared_ptr<Cancellation> cancellation;  ///< see EmbedOptions; may be null
     Callback done;
   };
 
@@ -117,33 +130,49 @@ class BatchQueue {
   /// Tells what one input of `cost` units (tokens, pixels) took, as a first guess for `target_batch_time`.
   void teach(Account& account, Modality modality, std::size_t cost, Clock::time_point::duration took);
 
-  /// Runs `work` on the model thread, before any batch, and waits for it. False: stopping, `work` was not
-  /// run. Throws what `work` throws.
+  /// Runs `work` on the model thread, before any further batch but not within a running one, and waits for it.
+  /// False: stopping, `work` was not run. Throws what `work` throws.
   bool run_on_model_thread(std::function<void()> work);
 
   Load load(const Account& account) const;
 
   /// Admits nothing more, runs what was submitted, and ends the model thread. What has not begun by
-  /// `drain_until` is answered with ErrorCode::overloaded. Tickets still out must be submitted or destroyed
-  /// before.
+  /// `drain_until` is answered with ErrorCode::overloaded; a batch that runs then is still finished, unless its
+  /// inputs are all cancelled. Tickets still out must be submitted or destroyed before.
   void stop(Clock::time_point drain_until);
 
  private:
   struct Entry;
+  struct Pass;
   using Entries = std::list<Entry>;
+  using Deadlines = std::multimap<Clock::time_point, Entries::iterator>;
+  /// The next batch of a line.
+  struct Cut {
+    std::size_t items = 0;  ///< from the front
+    bool full = false;      ///< no more would go in
+  };
 
   BatchQueue(const Options& options, Clock& clock, Observer& observer);
   void run();
+  void drop(Entries::iterator entry);
   Entries take_dead(Clock::time_point now);
+  void move_out(Entries::iterator entry, Entries& to);
+  void note_urgent();
   Lane next_lane() const;
-  bool gather(Lane lane);
-  Entries take_gathered(Lane lane);
-  Clock::time_point company_until(const Entry& first) const;
-  void run_batch(Entries batch) noexcept;
-  void embed_and_answer(Entries& batch);
+  Entries* next_line(Lane lane);
+  static Entries& line_of(Entry& entry);
+  Cut next_batch(const Entries& line) const;
+  Entries take(Entries& line, std::size_t items);
+  Clock::time_point company_until(const Entries& line, const Cut& batch) const;
+  bool ends_wait(const Account& account, Lane lane) const;
+  void run_batch(Entries batch, bool interleaved = false) noexcept;
+  void embed_and_answer(Entries& batch, bool interleaved);
+  bool between_steps(Pass& pass) noexcept;
+  bool lend(Pass& pass) noexcept;
   void answer_dead(Entries dead) noexcept;
   Error cause_of_death(const Entry& entry, Clock::time_point now) const;
-  std::vector<Result<std::vector<float>>> embed(Account& account, std::span<const models::Prepared> inputs);
+  std::vector<Result<std::vector<float>>> embed(Account& account, std::span<const models::Prepared> inputs,
+                                                const std::function<bool()>& between_steps);
   void adapt(Account& account, Modality modality, std::size_t items, std::size_t cost,
              Clock::time_point::duration took);
   std::size_t max_cost(Modality modality) const;
@@ -154,13 +183,21 @@ class BatchQueue {
   Observer& observer_;
 
   mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  std::list<Account> accounts_;
-  std::array<Entries, k_lanes> lanes_;
+  std::condition_variable changed_;  // for the model thread alone
+  std::list<Account> accounts_;      // with the lines of what waits
+  Deadlines deadlines_;              // of all that waits
+  Entries dead_;                     // cancelled, to be answered unrun
+  std::array<std::size_t, k_lanes> waiting_{};
+  std::uint64_t submitted_ = 0;  // inputs so far
+  /// The line whose next batch waits for company, while the model thread sleeps for that.
+  const Entries* awaiting_ = nullptr;
   std::list<std::function<void()>> calls_;
   int query_batches_in_a_row_ = 0;
   bool stopping_ = false;
   Clock::time_point drain_until_ = Clock::time_point::max();
+  /// What a running batch of documents looks at between its steps: queries that wait, and `dead_`. Changed
+  /// with the lock held.
+  std::atomic<std::size_t> urgent_{0};
   std::thread model_thread_;
 };
 

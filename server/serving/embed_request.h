@@ -3,11 +3,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/cancellation.h"
+#include "base/result.h"
 #include "models/embedder.h"
 #include "server/serving/clock.h"
 
@@ -27,6 +29,13 @@ inline const char* to_string(Lane lane) {
   return lane == Lane::query ? "query" : "document";
 }
 
+/// What work is answered with that was cancelled.
+inline Error cancelled_error(CancelReason reason) {
+  if (reason == CancelReason::stopping)
+    return {ErrorCode::overloaded, "the server is stopping: send the request again"};
+  return {ErrorCode::cancelled, "the client has left"};
+}
+
 /// One input of a request.
 struct Input {
   Modality modality = Modality::text;
@@ -38,9 +47,7 @@ struct EmbedOptions {
   Lane lane = Lane::document;
   models::Truncate truncate = models::Truncate::end;
   Clock::time_point deadline = Clock::time_point::max();  ///< work that has not begun by then is dropped
-  /// True once nobody waits for the answer. Called from any thread and under locks: must be quick and must
-  /// not call back.
-  std::function<bool()> cancelled;
+  std::shared_ptr<Cancellation> cancellation;  ///< cancelled once nobody waits for the answer; null: never
 
   // For upstream models (upstream.h); those that run here look at neither.
   /// What the client says its texts are, a word of lower case (`query`, `search_document`, `clustering` ...);

@@ -31,6 +31,8 @@ class EmbeddingService::Job : public std::enable_shared_from_this<Job> {
         options_(std::move(options)),
         tickets_(std::move(tickets)),
         done_(std::move(done)),
+        cancellation_(std::make_shared<Cancellation>()),
+        client_(Cancellation::follow(options_.cancellation, cancellation_)),
         results_(inputs_.size()),
         left_(inputs_.size()) {
     places_.reserve(inputs_.size());
@@ -58,6 +60,7 @@ class EmbeddingService::Job : public std::enable_shared_from_this<Job> {
   void take(std::size_t i, Result<std::vector<float>> vector);
   void fail(std::size_t i, Error error) noexcept;
   void finish_one() noexcept;
+  void call_back() noexcept;
 
   EmbeddingService& service_;
   ModelRegistry::Model& model_;
@@ -67,6 +70,8 @@ class EmbeddingService::Job : public std::enable_shared_from_this<Job> {
   const EmbedOptions options_;
   std::vector<BatchQueue::Ticket> tickets_;
   Callback done_;
+  const std::shared_ptr<Cancellation> cancellation_;  // of the inputs that wait: as the client's, or after an error
+  const Cancellation::Registration client_;
   Embeddings results_;
   std::atomic<std::size_t> left_;
   std::atomic<std::size_t> first_bad_{k_none};  // the lowest index that failed
@@ -146,9 +151,7 @@ void EmbeddingService::Job::submit(std::size_t i, models::Prepared input) {
   BatchQueue::Item item;
   item.input = std::move(input);
   item.deadline = options_.deadline;
-  item.cancelled = [job = shared_from_this()] {
-    return job->first_bad_ != k_none || (job->options_.cancelled && job->options_.cancelled());
-  };
+  item.cancellation = cancellation_;
   item.done = [job = shared_from_this(), i](Result<std::vector<float>> vector) {
     job->take(i, std::move(vector));
   };
@@ -179,12 +182,27 @@ void EmbeddingService::Job::fail(std::size_t i, Error error) noexcept {
       first_bad_ = i;
     }
   }
+  cancellation_->cancel(CancelReason::client_left);
   finish_one();
 }
 
 void EmbeddingService::Job::finish_one() noexcept {
   if (left_.fetch_sub(1) > 1) return;
+  if (error_) return call_back();  // that is soon done
   try {
+    // Like a text: short, and not to wait for pictures.
+    service_.pool_->post({options_.lane, {{0, Modality::text, {}}}, [job = shared_from_this()](std::size_t) {
+                            job->call_back();
+                          }});
+  } catch (...) {  // no memory
+    call_back();
+  }
+}
+
+void EmbeddingService::Job::call_back() noexcept {
+  const auto& client = options_.cancellation;
+  try {
+    if (!error_ && client && client->requested()) error_ = cancelled_error(*client->reason());
     if (error_) {
       done_(*std::move(error_));
     } else {
@@ -288,7 +306,9 @@ void EmbeddingService::compute(ModelRegistry::Model& model, std::vector<Input> i
 
 /// Errors: cancelled, deadline_exceeded: nobody waits for what has not begun yet.
 Status EmbeddingService::check_alive(const std::string& model, const EmbedOptions& options) {
-  if (options.cancelled && options.cancelled()) return Error{ErrorCode::cancelled, "the client has left"};
+  if (options.cancellation && options.cancellation->requested()) {
+    return cancelled_error(*options.cancellation->reason());
+  }
   if (clock_.now() < options.deadline) return {};
   unharmed([&] { observer_.input_dropped(model, ErrorCode::deadline_exceeded); });
   return Error{

@@ -33,6 +33,7 @@ namespace sightline::serving {
 ///       5. Results come back by index. When the last is there the callback gets them all, or one error:
 ///          that of the first bad input, with its place (`input 3: ...`, counted from 0). After an error
 ///          the request's other inputs are not run; other requests in the same batch do not notice.
+///       5. The preparation pool calls back with vectors, as what is made of them would keep the model waiting.
 /// Thread safety: all members may be called from any thread.
 class EmbeddingService {
  public:
@@ -47,7 +48,9 @@ class EmbeddingService {
     std::uint64_t max_request_pixels = 1'000'000'000;
     ModelRegistry::Fingerprint fingerprint;            ///< may be empty
   };
-  /// Called exactly once, on the caller's thread, a preparation thread or the model thread; must not block.
+  /// Called exactly once: with vectors on a preparation thread, on the caller's where all were kept, or on the model
+  /// thread where there is none of the first any more (no memory, or after `stop`); with an error on one of these.
+  /// Must not block.
   using Callback = std::function<void(Result<Embeddings>)>;
 
   /// Errors: invalid_argument (options). Models are not loaded yet. `clock` and `observer` must outlive the

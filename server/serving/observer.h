@@ -25,9 +25,12 @@ class Observer {
   virtual void truncated_texts_reused(const std::string& /*model*/, std::size_t /*count*/) {}
   /// A prepared input left the queue for the model after `seconds`.
   virtual void input_waited(const std::string& /*model*/, Lane, double /*seconds*/) {}
-  /// An input left the queue unrun.
+  /// An input left the queue unrun, or its batch was abandoned.
   virtual void input_dropped(const std::string& /*model*/, ErrorCode /*reason*/) {}
+  /// `seconds` are the batch's own, without those of batches that ran between its steps.
   virtual void batch_ran(const std::string& /*model*/, Modality, std::size_t /*items*/, double /*seconds*/) {}
+  /// The same batch, of queries, ran between the steps of another.
+  virtual void batch_interleaved(const std::string& /*model*/) {}
 };
 
 /// Runs what only observes: if it fails, nothing but a number is missing.

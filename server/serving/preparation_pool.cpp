@@ -11,8 +11,14 @@ namespace {
 /// What any task costs, in pixels: about what it takes to resize a small picture.
 constexpr std::uint64_t k_least_cost = 1 << 16;
 
-std::size_t index(Lane lane) {
-  return static_cast<std::size_t>(lane);
+template <class Enumerator>
+std::size_t index(Enumerator value) {
+  return static_cast<std::size_t>(value);
+}
+
+/// Of this thread alone, as Linux has it.
+void lower_priority(int niceness) {
+  if (niceness > 0) ::setpriority(PRIO_PROCESS, 0, ::getpriority(PRIO_PROCESS, 0) + niceness);
 }
 
 }  // namespace
@@ -36,11 +42,15 @@ Status check_cost(const models::PictureCost& cost, std::size_t max_picture_bytes
 }
 
 PreparationPool::PreparationPool(const Options& options)
-    : max_bytes_(options.max_bytes), niceness_(options.niceness) {
+    : max_bytes_(options.max_bytes),
+      niceness_(options.niceness),
+      document_niceness_(options.document_niceness),
+      free_query_threads_(static_cast<std::size_t>(std::max(1, options.query_threads))) {
   try {
     for (int i = 0; i < std::max(1, options.threads); ++i) threads_.emplace_back([this] { run(Role::all); });
     threads_.emplace_back([this] { run(Role::texts); });
-    threads_.emplace_back([this] { run(Role::queries); });
+    for (std::size_t i = 0; i < free_query_threads_; ++i)
+      threads_.emplace_back([this] { run(Role::queries); });
   } catch (...) {
     stop();
     throw;
@@ -69,8 +79,9 @@ void PreparationPool::post(Work work) {
     const std::lock_guard lock(mutex_);
     if (!stopping_) {
       for (Line& line : posted) line.spent = spent_[index(work.lane)];
+      tasks_[index(work.lane)] += work.tasks.size();
       lines_[index(work.lane)].splice(lines_[index(work.lane)].end(), posted);
-      changed_.notify_all();
+      wake(work);
       return;
     }
   }
@@ -81,7 +92,7 @@ void PreparationPool::stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
-    changed_.notify_all();
+    wake_all();
   }
   for (std::thread& thread : threads_) {
     if (thread.joinable()) thread.join();
@@ -89,17 +100,18 @@ void PreparationPool::stop() {
 }
 
 void PreparationPool::run(Role role) {
-  if (niceness_ > 0) ::setpriority(PRIO_PROCESS, 0, niceness_);  // on Linux of this thread alone
+  lower_priority(niceness_ + (role == Role::all ? document_niceness_ : 0));
   std::unique_lock lock(mutex_);
   for (;;) {
     Lane lane = Lane::query;
     Lines::iterator line;
     if (!choose(role, lane, line)) {
       if (stopping_ && is_done(role)) return;
-      changed_.wait(lock);
+      ready_[index(role)].wait(lock);
       continue;
     }
     Taken taken = take(lane, line);
+    if (role == Role::queries) --free_query_threads_;
     lock.unlock();
     try {
       (*taken.run)(taken.task.index);
@@ -107,10 +119,9 @@ void PreparationPool::run(Role role) {
     }
     taken.run = nullptr;  // what it holds is released without the lock
     lock.lock();
-    if (taken.task.cost.bytes > 0) {
-      bytes_ -= taken.task.cost.bytes;
-      changed_.notify_all();
-    }
+    if (role == Role::queries) ++free_query_threads_;
+    bytes_ -= taken.task.cost.bytes;
+    if (taken.task.cost.bytes > 0 && std::exchange(lacking_memory_, false)) wake_all();
   }
 }
 
@@ -131,7 +142,11 @@ bool PreparationPool::choose(Role role, Lane& lane, Lines::iterator& line) {
     if (role == Role::queries && candidate != Lane::query) break;
     const auto next = next_line(candidate, role);
     if (next == lines_[index(candidate)].end()) continue;
-    if (!fits(next->task())) return false;
+    if (!fits(next->task())) {
+      lacking_memory_ = true;
+      return false;
+    }
+    if (role == Role::all && candidate == Lane::query && !stopping_ && queries_beyond_threads() == 0) continue;
     lane = candidate;
     line = next;
     return true;
@@ -139,11 +154,35 @@ bool PreparationPool::choose(Role role, Lane& lane, Lines::iterator& line) {
   return false;
 }
 
+/// Tasks of queries that no thread for queries is free for.
+std::size_t PreparationPool::queries_beyond_threads() const {
+  const std::size_t queries = tasks_[index(Lane::query)];
+  return queries - std::min(queries, free_query_threads_);
+}
+
+/// Threads for what has just been posted, and no more than it needs.
+void PreparationPool::wake(const Work& work) {
+  const auto wake_some = [this](Role role, std::size_t count) {
+    for (count = std::min(count, threads_.size()); count > 0; --count) ready_[index(role)].notify_one();
+  };
+  const bool any_text = std::any_of(work.tasks.begin(), work.tasks.end(),
+                                    [](const Task& task) { return task.modality == Modality::text; });
+  if (any_text) wake_some(Role::texts, 1);
+  if (work.lane == Lane::document) return wake_some(Role::all, work.tasks.size());
+  wake_some(Role::queries, work.tasks.size());
+  wake_some(Role::all, queries_beyond_threads());
+}
+
+void PreparationPool::wake_all() {
+  for (std::condition_variable& ready : ready_) ready.notify_all();
+}
+
 PreparationPool::Taken PreparationPool::take(Lane lane, Lines::iterator line) {
   const Task task = line->task();
   spent_[index(lane)] = std::max(spent_[index(lane)], line->spent);
   line->spent += std::max(task.cost.pixels, k_least_cost);
   bytes_ += task.cost.bytes;
+  tasks_[index(lane)] -= 1;
   if (++line->next < line->tasks.size()) return {line->run, task};
   Taken last{std::move(line->run), task};
   lines_[index(lane)].erase(line);

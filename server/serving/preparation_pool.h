@@ -1,4 +1,4 @@
-// The threads that decode pictures and tokenize texts.
+// The threads that decode pictures, tokenize texts and make answers.
 #pragma once
 
 #include <array>
@@ -30,8 +30,10 @@ Status check_cost(const models::PictureCost& cost, std::size_t max_picture_bytes
 ///          cost: a request of many large pictures does not keep a small one waiting.
 ///       3. A picture begins only while all that are being decoded stay within `max_bytes`. Until the one
 ///          whose turn it is fits, no other begins, so that large ones get their turn.
-///       4. Beside the `threads` that do everything, one does texts only, and one queries only: neither waits
-///          for pictures of documents, however many and long they are.
+///       4. Beside the `threads` that do everything, one does texts only, and `query_threads` do queries only:
+///          neither waits for pictures of documents, however many and long they are. The threads that do
+///          everything take queries only when no other one is free for them, as they may run at a lower
+///          priority.
 /// It has no bound on what is posted: who posts holds tickets of a BatchQueue.
 /// Thread safety: all members may be called from any thread; `stop` not from a task.
 class PreparationPool {
@@ -39,7 +41,10 @@ class PreparationPool {
   struct Options {
     int threads = 2;                     ///< that do everything; at least one is started
     std::size_t max_bytes = 512u << 20;  ///< memory of the pictures that are decoded at the same time
-    int niceness = 0;  ///< of the threads, as nice(1) counts: 10 leaves the others nearly all
+    int query_threads = 1;               ///< that do queries only; at least one is started
+    /// Added to the threads' own, as nice(1) does: 10 leaves others nearly all of a core that both want.
+    int niceness = 0;
+    int document_niceness = 0;  ///< the same for the threads that do everything, on top of `niceness`
   };
   struct Task {
     std::size_t index = 0;  ///< what `run` is called with
@@ -76,6 +81,7 @@ class PreparationPool {
   };
   using Lines = std::list<Line>;
   enum class Role { all, texts, queries };
+  static constexpr std::size_t k_roles = 3;
 
   struct Taken {
     Run run;
@@ -88,15 +94,21 @@ class PreparationPool {
   Taken take(Lane lane, Lines::iterator line);
   static Lines lines_of(const Work& work);
   bool fits(const Task& task) const;
+  std::size_t queries_beyond_threads() const;
+  void wake(const Work& work);
+  void wake_all();
   bool is_done(Role role) const;
 
   const std::size_t max_bytes_;
-  const int niceness_;
+  const int niceness_, document_niceness_;
   std::mutex mutex_;
-  std::condition_variable changed_;
+  std::array<std::condition_variable, k_roles> ready_;  // by role
   std::array<Lines, k_lanes> lines_;
   std::array<std::uint64_t, k_lanes> spent_{};  // of the line that had the last turn
   std::size_t bytes_ = 0;                       // of the pictures that are being decoded
+  bool lacking_memory_ = false;                 // a thread waits for that to become less
+  std::array<std::size_t, k_lanes> tasks_{};  // not begun
+  std::size_t free_query_threads_;            // that work on nothing
   bool stopping_ = false;
   std::vector<std::thread> threads_;
 };

@@ -1,7 +1,6 @@
 // The API over a small model, driven without a network.
 #pragma once
 
-#include <atomic>
 #include <doctest/doctest.h>
 #include <future>
 #include <memory>
@@ -48,11 +47,12 @@ class ApiBench {
     service->stop(serving::Clock::time_point::max());
   }
 
+  /// The client leaves when `client` is cancelled.
   std::future<http::Response> send(http::Request request) {
+    request.cancellation = client;
     const auto answer = std::make_shared<std::promise<http::Response>>();
     api->handle(std::move(request),
-                Responder{[answer](http::Response response) { answer->set_value(std::move(response)); },
-                          [this] { return client_left.load(); }});
+                Responder{[answer](http::Response response) { answer->set_value(std::move(response)); }});
     return answer->get_future();
   }
   std::future<http::Response> send_post(std::string path, std::string body, std::string query = "") {
@@ -83,7 +83,7 @@ class ApiBench {
   std::vector<AccessEntry> log;  // to be read when the answers are in
   serving::HashEmbedder* embedder = nullptr;
   serving::Gate gate;
-  std::atomic<bool> client_left{false};
+  std::shared_ptr<Cancellation> client;  // of the requests that are sent from now on; may be null
   std::unique_ptr<serving::EmbeddingService> service;
   std::unique_ptr<Api> api;
 };

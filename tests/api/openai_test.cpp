@@ -375,8 +375,9 @@ TEST_CASE("a client that left costs no inference") {
   bench.hold_model();
   auto blocked = bench.send_post("/v1/embeddings", R"({"model":"hash","input":"block"})");
   bench.gate.await_arrival();
+  bench.client = std::make_shared<Cancellation>();
   auto abandoned = bench.send_post("/v1/embeddings", R"({"model":"hash","input":"x"})");
-  bench.client_left = true;
+  bench.client->cancel(CancelReason::client_left);
   bench.gate.open();
   CHECK(abandoned.get().status == 499);
 }

@@ -194,6 +194,23 @@ TEST_CASE("metrics count requests, inputs, batches and refusals") {
   CHECK(text.find("made") == std::string::npos);
 }
 
+TEST_CASE("metrics count batches of queries that ran within batches of documents") {
+  ApiBench bench;
+  std::future<http::Response> query;
+  bench.embedder->steps = 1'000'000;  // ends with the answer
+  bench.embedder->on_step = [&](auto batch, std::size_t step) {
+    if (batch.size() != 2) return;
+    if (step == 0) query = bench.send_post("/v1/embeddings", R"({"model":"hash","input":"q","input_type":"query"})");
+    if (query.wait_for(std::chrono::seconds(0)) == std::future_status::ready) bench.embedder->steps = 0;
+    std::this_thread::yield();
+  };
+  CHECK(bench.embeddings(R"({"model":"hash","input":["a","b"]})").status == 200);
+  CHECK(query.get().status == 200);
+  const auto response = bench.get("/metrics");
+  CHECK_MESSAGE(response.body.find("sightline_batches_interleaved_total{model=\"hash\"} 1") != std::string::npos,
+                response.body);
+}
+
 TEST_CASE("with keys all routes but health want one") {
   const auto file = std::filesystem::temp_directory_path() / ("sightline_keys_" + std::to_string(getpid()));
   std::ofstream(file) << "# team a\nkey-of-team-a\n\n  key-of-team-b \r\n";

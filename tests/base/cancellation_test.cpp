@@ -76,3 +76,20 @@ TEST_CASE("whoever takes a callback out waits until it has run") {
   canceller.join();
   CHECK_FALSE(gone_meanwhile);
 }
+
+TEST_CASE("a part is cancelled with the whole, for its reason, and alone leaves the whole going") {
+  const auto whole = std::make_shared<Cancellation>(), part = std::make_shared<Cancellation>();
+  const auto other = std::make_shared<Cancellation>(), former = std::make_shared<Cancellation>();
+  const auto kept = Cancellation::follow(whole, part), kept_other = Cancellation::follow(whole, other);
+  { const auto dropped = Cancellation::follow(whole, former); }
+  other->cancel(CancelReason::client_left);
+  CHECK_FALSE(whole->requested());
+  whole->cancel(CancelReason::stopping);
+  CHECK(part->reason() == CancelReason::stopping);
+  CHECK(other->reason() == CancelReason::client_left);
+  CHECK_FALSE(former->requested());
+  const auto late = std::make_shared<Cancellation>();
+  const auto kept_late = Cancellation::follow(whole, late), alone = Cancellation::follow(nullptr, former);
+  CHECK(late->reason() == CancelReason::stopping);
+  CHECK_FALSE(former->requested());
+}

@@ -214,11 +214,10 @@ TEST_CASE("a call that nobody waits for any more is not made") {
   bench.cohere.hold();
   auto first = bench.send();
   bench.cohere.wait_for_held(1);
-  std::atomic<bool> left{false};
   serving::EmbedOptions leaving;
-  leaving.cancelled = [&left] { return left.load(); };
+  leaving.cancellation = std::make_shared<Cancellation>();
   auto dropped = bench.send(leaving);
-  left = true;
+  leaving.cancellation->cancel(CancelReason::client_left);
   bench.cohere.release();
   CHECK(first.get().ok());
   const auto failed = dropped.get();

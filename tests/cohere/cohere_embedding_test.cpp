@@ -229,6 +229,32 @@ TEST_CASE("calls of a model whose length is not known must agree on it") {
   CHECK(failed.error().message.find("differ in length") != std::string::npos);
 }
 
+TEST_CASE("calls that are not made yet are dropped with the client, and with the request that failed") {
+  CohereEmbedding::Options options;
+  options.client.concurrency = 1;
+  Bench bench(options);
+  bench.cohere.hold();
+  const auto client = std::make_shared<Cancellation>();
+  auto leaving = asking(texts(300));  // four calls
+  leaving.options.cancellation = client;
+  auto left = bench.start(leaving);
+  bench.cohere.wait_for_held(1);
+  SUBCASE("the client leaves") {
+    client->cancel(CancelReason::client_left);
+    bench.cohere.release();
+    const auto answer = left.get();
+    REQUIRE_FALSE(answer);
+    CHECK(answer.error().status == 499);
+  }
+  SUBCASE("the first call fails") {
+    bench.cohere.put_first(answer_of(400, R"({"message":"no"})"));
+    bench.cohere.release();
+    CHECK_FALSE(left.get());
+  }
+  CHECK(bench.embed(asking(texts(1))));  // its call comes after those of before
+  CHECK(bench.cohere.requests().size() == 2);
+}
+
 TEST_CASE(
     "a length is asked for where the model has a choice, and refused "
     "where it has none") {

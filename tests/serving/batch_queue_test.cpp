@@ -1,5 +1,6 @@
 #include "server/serving/batch_queue.h"
 
+#include <algorithm>
 #include <atomic>
 #include <doctest/doctest.h>
 #include <future>
@@ -13,6 +14,30 @@ namespace {
 
 using namespace std::chrono_literals;
 using Vector = Result<std::vector<float>>;
+
+/// Writes down what batches took, in seconds, and the words for the rest.
+class Notes final : public Observer {
+ public:
+  void batch_ran(const std::string& model, Modality, std::size_t items, double seconds) override {
+    ran.push_back({model, items, seconds});
+  }
+  void batch_interleaved(const std::string&) override { interleaved += 1; }
+  void input_dropped(const std::string&, ErrorCode reason) override { dropped.push_back(reason); }
+
+  struct Batch {
+    std::string model;
+    std::size_t items;
+    double seconds;
+  };
+  std::vector<Batch> ran;  // all of it of the model thread, until it is stopped
+  std::size_t interleaved = 0;
+  std::vector<ErrorCode> dropped;
+};
+
+template <class Answer>
+bool is_there(const std::future<Answer>& answer) {
+  return answer.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+}
 
 /// A queue with one model, whose batches are written down as strings.
 class Bench {
@@ -54,19 +79,32 @@ class Bench {
 
   std::future<Vector> submit(BatchQueue::Ticket ticket, models::Prepared input,
                              Clock::time_point deadline = Clock::time_point::max(),
-                             std::function<bool()> cancelled = {}) {
+                             std::shared_ptr<Cancellation> cancellation = {}) {
     const auto answer = std::make_shared<std::promise<Vector>>();
-    queue->submit(std::move(ticket), {std::move(input), deadline, std::move(cancelled),
+    queue->submit(std::move(ticket), {std::move(input), deadline, std::move(cancellation),
                                       [answer](Vector vector) { answer->set_value(std::move(vector)); }});
     return answer->get_future();
   }
 
   models::Prepared text(std::string_view text) { return *embedder.prepare_text(text, models::Truncate::end); }
 
-  std::future<Vector> send(Lane lane, std::string_view what) {
+  std::future<Vector> send(Lane lane, std::string_view what,
+                           Clock::time_point deadline = Clock::time_point::max(),
+                           std::shared_ptr<Cancellation> cancellation = {}) {
     auto tickets = admit(lane, 1);
     REQUIRE(tickets.ok());
-    return submit(std::move(tickets->front()), text(what));
+    return submit(std::move(tickets->front()), text(what), deadline, std::move(cancellation));
+  }
+
+  /// Batches of documents, which begin with "doc", have so many steps; `on_step` is called in each with its
+  /// number. "." is written down where a batch ends.
+  void give_steps(std::size_t steps, std::function<void(std::size_t)> on_step) {
+    gate.open();
+    embedder.steps = steps;
+    embedder.on_step = [on_step = std::move(on_step)](auto batch, std::size_t step) {
+      if (name_of(batch.front()).starts_with("doc")) on_step(step);
+    };
+    embedder.on_answer = [this](auto&) { batches.push_back({"."}); };
   }
 
   std::future<Vector> send_picture() {
@@ -101,7 +139,7 @@ class Bench {
   }
 
   ManualClock clock;
-  Observer observer;
+  Notes observer;
   HashEmbedder embedder;
   Gate gate;
   std::vector<std::vector<std::string>> batches;  // of the model thread, until it is stopped
@@ -308,11 +346,11 @@ TEST_CASE("what is late when its turn comes is dropped unrun") {
 TEST_CASE("what nobody waits for any more is dropped unrun") {
   Bench bench;
   auto blocked = bench.block();
-  std::atomic<bool> left{false};
+  const auto client = std::make_shared<Cancellation>();
   auto ticket = bench.admit(Lane::document, 1);
   auto answer = bench.submit(std::move(ticket->front()), bench.text("left"), Clock::time_point::max(),
-                             [&left] { return left.load(); });
-  left = true;
+                             client);
+  client->cancel(CancelReason::client_left);
   bench.gate.open();
   CHECK(answer.get().error().code == ErrorCode::cancelled);
   CHECK(blocked.get().ok());
@@ -456,6 +494,422 @@ TEST_CASE("an observer that throws harms no input") {
   };
   CHECK(send(Clock::time_point::max()).get().ok());
   CHECK(send(clock.now()).get().error().code == ErrorCode::deadline_exceeded);
+}
+
+TEST_CASE("queries that come while documents run are answered between the steps, together") {
+  Bench bench;
+  std::future<Vector> a, b;
+  bool answered_within = false;
+  bench.give_steps(4, [&](std::size_t step) {
+    if (step == 1) {
+      a = bench.send(Lane::query, "a");
+      b = bench.send(Lane::query, "b");
+    }
+    if (step == 2) answered_within = is_there(a) && is_there(b);
+  });
+  const Vector document = bench.send(Lane::document, "doc").get();
+  CHECK(*document == bench.embedder.expected("doc"));
+  CHECK(answered_within);
+  CHECK(*a.get() == bench.embedder.expected("a"));
+  CHECK(*b.get() == bench.embedder.expected("b"));
+  CHECK(bench.batches == Batches{{"doc"}, {"a", "b"}, {"."}, {"."}});
+  bench.queue->stop(Clock::time_point::max());
+  CHECK(bench.observer.interleaved == 1);
+}
+
+TEST_CASE("queries of any model run while documents of one do, and of texts and pictures alike") {
+  Bench bench;
+  HashEmbedder other;
+  std::vector<std::size_t> sizes_of_other;
+  other.on_embed = [&](std::span<const models::Prepared> batch) { sizes_of_other.push_back(batch.size()); };
+  BatchQueue::Account& second = bench.queue->add_model("other", other);
+  std::vector<std::future<Vector>> queries;
+  std::size_t answered_within = 0;
+  bench.give_steps(2, [&](std::size_t step) {
+    if (step == 0) {
+      const BatchQueue::Claim claims[] = {{10}, {10}};
+      auto theirs = bench.queue->admit(second, Lane::query, claims);
+      auto ours = bench.queue->admit(*bench.account, Lane::query, claims);
+      queries.push_back(bench.submit(std::move((*theirs)[0]), *bench.embedder.prepare_image("picture:1")));
+      queries.push_back(bench.submit(std::move((*ours)[0]), *bench.embedder.prepare_image("picture:2")));
+      queries.push_back(bench.submit(std::move((*theirs)[1]), bench.text("a")));
+      queries.push_back(bench.submit(std::move((*ours)[1]), bench.text("b")));
+    } else {
+      answered_within = static_cast<std::size_t>(std::count_if(queries.begin(), queries.end(), is_there<Vector>));
+    }
+  });
+  CHECK(bench.send(Lane::document, "doc").get().ok());
+  CHECK(answered_within == 4);
+  CHECK(bench.batches == Batches{{"doc"}, {"<picture>"}, {"."}, {"b"}, {"."}, {"."}});
+  bench.queue->stop(Clock::time_point::max());
+  CHECK(sizes_of_other == std::vector<std::size_t>{1, 1});
+}
+
+TEST_CASE("a batch that runs within another is not interrupted itself, and documents interrupt nothing") {
+  Bench bench;
+  std::vector<std::future<Vector>> answers;
+  bench.give_steps(3, [&](std::size_t step) {
+    if (step != 0) return;
+    answers.push_back(bench.send(Lane::query, "first"));
+    answers.push_back(bench.send(Lane::document, "waiting"));
+  });
+  bench.embedder.on_step = [&, documents = bench.embedder.on_step](auto batch, std::size_t step) {
+    documents(batch, step);
+    if (step == 1 && Bench::name_of(batch.front()) == "first") answers.push_back(bench.send(Lane::query, "second"));
+  };
+  CHECK(bench.send(Lane::document, "doc").get().ok());
+  for (auto& answer : answers) CHECK(answer.get().ok());
+  CHECK(bench.batches == Batches{{"doc"}, {"first"}, {"."}, {"second"}, {"."}, {"."}, {"waiting"}, {"."}});
+}
+
+TEST_CASE("queries that never end leave documents a ninth of the time") {
+  Bench bench({.max_batch_items = 1});
+  constexpr auto k_query_time = 15ms;
+  constexpr std::size_t k_steps = 40;
+  constexpr int k_queries = 200;
+  std::atomic<int> asked{0};
+  const auto ask = [&] {
+    if (asked == k_queries) return;
+    bench.send(Lane::query, "q");
+    asked += 1;
+  };
+  bool keeps_bound = true;
+  std::size_t queries_within = 0, documents_run = 0;
+  Clock::time_point began{};
+  bench.give_steps(k_steps, [&](std::size_t step) {
+    if (step == 0) began = bench.clock.now();
+    if (step == 0 && documents_run == 0) ask();
+    bench.clock.advance(1ms);
+    const auto own = (step + 1) * 1ms;
+    if (bench.clock.now() - began - own > 8 * own + k_query_time) keeps_bound = false;
+  });
+  bench.embedder.on_embed = [&](std::span<const models::Prepared> batch) {
+    bench.record(batch);
+    if (Bench::name_of(batch.front()).starts_with("doc")) return;
+    ask();  // the next is there before this one ends
+    bench.clock.advance(k_query_time);
+    if (documents_run == 0) queries_within += 1;
+  };
+  bench.embedder.on_answer = [&, end = bench.embedder.on_answer](std::vector<Vector>& vectors) {
+    end(vectors);
+    if (*vectors.front() == bench.embedder.expected("doc")) documents_run += 1;
+  };
+  auto first = bench.send(Lane::document, "doc");
+  auto second = bench.send(Lane::document, "doc");
+  CHECK(first.get().ok());
+  CHECK(second.get().ok());
+  while (asked < k_queries) std::this_thread::yield();
+  bench.queue->stop(Clock::time_point::max());
+  CHECK(keeps_bound);
+  CHECK(queries_within == 22);  // 21 take less than eight times the 40 ms
+  // Between the two batches of documents no more than eight of queries.
+  const auto is_document = [](const std::vector<std::string>& batch) { return batch.front() == "doc"; };
+  const auto one = std::find_if(bench.batches.begin(), bench.batches.end(), is_document);
+  const auto other = std::find_if(one + 1, bench.batches.end(), is_document);
+  REQUIRE(other != bench.batches.end());
+  CHECK(std::count(one, other, std::vector<std::string>{"q"}) == 22 + 8);
+}
+
+TEST_CASE("the time of what runs within a batch is not counted as the batch's") {
+  Bench bench({.max_batch_items = 16, .target_batch_time = 100ms});
+  std::vector<std::future<Vector>> queries;
+  bench.give_steps(2, [&](std::size_t step) {
+    bench.clock.advance(40ms);
+    if (step == 0) queries.push_back(bench.send(Lane::query, "q"));
+  });
+  bench.embedder.on_embed = [&](std::span<const models::Prepared> batch) {
+    bench.record(batch);
+    if (Bench::name_of(batch.front()) == "q") bench.clock.advance(90ms);
+  };
+  auto tickets = bench.admit(Lane::document, 8);  // held until the last is submitted: one batch
+  std::vector<std::future<Vector>> documents;
+  for (auto& ticket : *tickets) documents.push_back(bench.submit(std::move(ticket), bench.text("doc")));
+  for (auto& document : documents) CHECK(document.get().ok());
+  tickets = bench.admit(Lane::document, 8);
+  documents.clear();
+  for (auto& ticket : *tickets) documents.push_back(bench.submit(std::move(ticket), bench.text("doc")));
+  for (auto& document : documents) CHECK(document.get().ok());
+  bench.queue->stop(Clock::time_point::max());
+  REQUIRE(bench.observer.ran.size() == 4);  // each query's before that of the documents around it
+  for (const std::size_t i : {0, 2}) {
+    CHECK(bench.observer.ran[i].items == 1);
+    CHECK(bench.observer.ran[i].seconds == doctest::Approx(0.090));
+  }
+  for (const std::size_t i : {1, 3}) {
+    CHECK(bench.observer.ran[i].items == 8);  // 170 ms would have halved the second
+    CHECK(bench.observer.ran[i].seconds == doctest::Approx(0.080));
+  }
+}
+
+TEST_CASE("what throws within a batch harms neither the batch nor the thread") {
+  Bench bench;
+  std::future<Vector> bad, good;
+  bench.give_steps(2, [&](std::size_t step) {
+    if (step != 0) return;
+    bad = bench.send(Lane::query, "bad");
+    good = bench.send(Lane::query, "good");
+    auto tickets = bench.admit(Lane::query, 1);
+    bench.queue->submit(std::move(tickets->front()), {bench.text("loud"), Clock::time_point::max(), {},
+                                                      [](const Vector&) { throw std::runtime_error("no"); }});
+  });
+  bench.embedder.on_embed = [&](std::span<const models::Prepared> batch) {
+    bench.record(batch);
+    for (const auto& input : batch) {
+      if (Bench::name_of(input) == "bad") throw std::runtime_error("shape mismatch");
+    }
+  };
+  const Vector document = bench.send(Lane::document, "doc").get();
+  CHECK(*document == bench.embedder.expected("doc"));
+  CHECK(bad.get().error().message == "model [m] failed: shape mismatch");
+  CHECK(*good.get() == bench.embedder.expected("good"));
+  CHECK(bench.send(Lane::document, "doc b").get().ok());
+}
+
+TEST_CASE("documents that throw are tried alone, with queries in between") {
+  Bench bench;
+  std::vector<std::future<Vector>> queries;
+  bench.give_steps(1, [&](std::size_t) { queries.push_back(bench.send(Lane::query, "q")); });
+  bench.embedder.on_answer = [&](std::vector<Vector>& vectors) {
+    if (vectors.size() == 2) throw std::runtime_error("too many");
+  };
+  auto tickets = bench.admit(Lane::document, 2);
+  auto a = bench.submit(std::move((*tickets)[0]), bench.text("doc a"));
+  auto b = bench.submit(std::move((*tickets)[1]), bench.text("doc b"));
+  CHECK(*a.get() == bench.embedder.expected("doc a"));
+  CHECK(*b.get() == bench.embedder.expected("doc b"));
+  CHECK(bench.batches == Batches{{"doc a", "doc b"}, {"q"}, {"doc a"}, {"q"}, {"doc b"}, {"q"}});
+  for (auto& query : queries) CHECK(query.get().ok());
+}
+
+TEST_CASE("late and cancelled inputs are answered while documents run, and cost nothing") {
+  Bench bench;
+  const auto client = std::make_shared<Cancellation>();
+  std::future<Vector> late, left, document_left;
+  bool answered_within = false;
+  bench.give_steps(4, [&](std::size_t step) {
+    if (step == 0) {
+      document_left = bench.send(Lane::document, "doc b", Clock::time_point::max(), client);
+      late = bench.send(Lane::query, "late", bench.clock.now());
+    }
+    if (step == 1) {
+      CHECK(is_there(late));
+      left = bench.send(Lane::query, "left", Clock::time_point::max(), client);
+      client->cancel(CancelReason::client_left);
+    }
+    if (step == 2) answered_within = is_there(left) && is_there(document_left);
+  });
+  CHECK(bench.send(Lane::document, "doc").get().ok());
+  CHECK(answered_within);
+  CHECK(late.get().error().code == ErrorCode::deadline_exceeded);
+  CHECK(left.get().error().code == ErrorCode::cancelled);
+  CHECK(document_left.get().error().code == ErrorCode::cancelled);
+  CHECK(bench.batches == Batches{{"doc"}, {"."}});
+}
+
+TEST_CASE("an input that is cancelled before it comes is not run, and one of a server that stops says so") {
+  Bench bench;
+  bench.gate.open();
+  const auto client = std::make_shared<Cancellation>();
+  client->cancel(CancelReason::stopping);
+  const Vector dropped = bench.send(Lane::query, "q", Clock::time_point::max(), client).get();
+  REQUIRE_FALSE(dropped.ok());
+  CHECK(dropped.error().code == ErrorCode::overloaded);
+  CHECK(dropped.error().message == "the server is stopping: send the request again");
+  bench.queue->stop(Clock::time_point::max());
+  CHECK(bench.batches.empty());
+}
+
+TEST_CASE("cancelled inputs make room before their turn comes") {
+  Bench bench({.max_items = 3, .query_share = 0});
+  const auto client = std::make_shared<Cancellation>();
+  std::vector<std::future<Vector>> left;
+  bool had_room = true, has_room = false;
+  bench.give_steps(3, [&](std::size_t step) {
+    if (step == 0) {
+      for (int i = 0; i < 2; ++i)
+        left.push_back(bench.send(Lane::document, "doc", Clock::time_point::max(), client));
+    }
+    if (step == 1) {
+      had_room = bench.admit(Lane::document, 1).ok();
+      client->cancel(CancelReason::client_left);
+    }
+    if (step == 2) has_room = bench.admit(Lane::document, 2).ok();
+  });
+  CHECK(bench.send(Lane::document, "doc").get().ok());
+  CHECK_FALSE(had_room);
+  CHECK(has_room);
+  for (auto& answer : left) CHECK(answer.get().error().code == ErrorCode::cancelled);
+}
+
+TEST_CASE("inputs are cancelled from other threads while they run, wait and come") {
+  Bench bench({.max_batch_items = 4});
+  bench.give_steps(3, [](std::size_t) { std::this_thread::yield(); });
+  std::vector<std::shared_ptr<Cancellation>> clients;
+  std::vector<std::future<Vector>> answers;
+  std::atomic<std::size_t> sent{0};
+  for (int i = 0; i < 400; ++i) clients.push_back(std::make_shared<Cancellation>());
+  std::thread leaving([&] {
+    for (std::size_t i = 0; i < clients.size(); i += 2) {
+      while (sent < i) std::this_thread::yield();
+      clients[i]->cancel(CancelReason::client_left);
+    }
+  });
+  for (std::size_t i = 0; i < clients.size(); ++i) {
+    answers.push_back(bench.send(i % 5 == 0 ? Lane::query : Lane::document, "doc", Clock::time_point::max(), clients[i]));
+    sent = i;
+  }
+  leaving.join();
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    const Vector answer = answers[i].get();
+    if (i % 2 == 1) CHECK(answer.ok());
+    if (!answer.ok()) CHECK(answer.error().code == ErrorCode::cancelled);
+  }
+  CHECK(bench.queue->load(*bench.account).items == 0);
+}
+
+TEST_CASE("a batch is abandoned once nobody waits for any of it") {
+  Bench bench({.target_batch_time = 100ms});
+  const auto one = std::make_shared<Cancellation>(), other = std::make_shared<Cancellation>();
+  std::size_t steps = 0;
+  Lane lane = Lane::document;
+  SUBCASE("of documents") {}
+  SUBCASE("of queries") { lane = Lane::query; }
+  bench.give_steps(10, [&](std::size_t step) {
+    steps = step + 1;
+    bench.clock.advance(1s);
+    if (step == 2) one->cancel(CancelReason::client_left);
+    if (step == 5) other->cancel(CancelReason::client_left);
+  });
+  auto tickets = bench.admit(lane, 2);
+  auto a = bench.submit(std::move((*tickets)[0]), bench.text("doc a"), Clock::time_point::max(), one);
+  auto b = bench.submit(std::move((*tickets)[1]), bench.text("doc b"), Clock::time_point::max(), other);
+  CHECK(a.get().error().code == ErrorCode::cancelled);
+  CHECK(b.get().error().code == ErrorCode::cancelled);
+  bench.queue->stop(Clock::time_point::max());
+  CHECK(steps == 6);
+  CHECK(bench.observer.ran.empty());
+  CHECK(bench.observer.dropped == std::vector<ErrorCode>{ErrorCode::cancelled, ErrorCode::cancelled});
+}
+
+TEST_CASE("a batch of which one input is still waited for is finished") {
+  Bench bench;
+  const auto client = std::make_shared<Cancellation>();
+  bench.give_steps(3, [&](std::size_t) { client->cancel(CancelReason::client_left); });
+  auto tickets = bench.admit(Lane::document, 2);
+  auto left = bench.submit(std::move((*tickets)[0]), bench.text("doc a"), Clock::time_point::max(), client);
+  auto kept = bench.submit(std::move((*tickets)[1]), bench.text("doc b"));
+  CHECK(*kept.get() == bench.embedder.expected("doc b"));
+  CHECK(left.get().ok());  // it is there, so it is given
+}
+
+TEST_CASE("within a batch queries wait for company without holding it up") {
+  Bench bench;
+  std::vector<BatchQueue::Ticket> tickets;
+  std::future<Vector> first, second;
+  const auto begin = [&] {
+    tickets = *bench.admit(Lane::query, 2);
+    first = bench.submit(std::move(tickets[0]), bench.text("first"));
+  };
+  SUBCASE("the company comes") {
+    bench.give_steps(4, [&](std::size_t step) {
+      if (step == 0) begin();
+      if (step == 2) second = bench.submit(std::move(tickets[1]), bench.text("second"));
+    });
+    CHECK(bench.send(Lane::document, "doc").get().ok());
+    CHECK(bench.batches == Batches{{"doc"}, {"first", "second"}, {"."}, {"."}});
+  }
+  SUBCASE("the company is late") {
+    bench.give_steps(4, [&](std::size_t step) {
+      if (step == 0) begin();
+      if (step == 1) bench.clock.advance(2ms);
+      if (step == 2) {
+        CHECK(is_there(first));
+        second = bench.submit(std::move(tickets[1]), bench.text("second"));
+      }
+    });
+    CHECK(bench.send(Lane::document, "doc").get().ok());
+    CHECK(bench.batches == Batches{{"doc"}, {"first"}, {"."}, {"second"}, {"."}, {"."}});
+  }
+  CHECK(first.get().ok());
+  CHECK(second.get().ok());
+}
+
+TEST_CASE("inputs that leave a batch waiting for company do not wake the model thread") {
+  Bench bench({.max_batch_items = 4});
+  bench.gate.open();
+  std::vector<std::future<Vector>> answers;
+  auto tickets = bench.admit(Lane::query, 9);
+  const auto submit = [&](std::size_t i) {
+    answers.push_back(bench.submit(std::move((*tickets)[i]), bench.text("q")));
+  };
+  submit(0);
+  bench.clock.await_waiters(1);
+  submit(1);
+  answers.push_back(bench.send(Lane::document, "doc"));  // after the queries in any case
+  submit(2);
+  submit(3);  // the batch is full
+  for (auto& answer : answers) CHECK(answer.get().ok());
+  CHECK(bench.clock.waits() == 1);
+  CHECK(bench.batches == Batches{{"q", "q", "q", "q"}, {"doc"}});
+}
+
+TEST_CASE("calls wait until a batch has ended that queries interrupt") {
+  Bench bench;
+  std::atomic<bool> runs{false}, begun{false};
+  std::vector<std::future<Vector>> queries;
+  std::thread caller;
+  bench.give_steps(1000, [&](std::size_t step) {
+    runs = true;
+    if (step == 0) {
+      caller = std::thread([&] {
+        begun = true;
+        CHECK(bench.queue->run_on_model_thread([&] { CHECK_FALSE(runs); }));
+      });
+      while (!begun) std::this_thread::yield();
+    }
+    if (step % 100 == 1) queries.push_back(bench.send(Lane::query, "q"));
+    std::this_thread::yield();
+  });
+  bench.embedder.on_answer = [&](std::vector<Vector>& vectors) {
+    if (*vectors.front() == bench.embedder.expected("doc")) runs = false;
+  };
+  CHECK(bench.send(Lane::document, "doc").get().ok());
+  caller.join();
+  for (auto& query : queries) CHECK(query.get().ok());
+}
+
+TEST_CASE("a queue that is stopped within an interrupted batch answers everyone") {
+  Bench bench;
+  std::future<Vector> running_query, waiting_query, waiting_document;
+  std::thread stopper;
+  Clock::time_point drain_until = Clock::time_point::max();
+  bool in_time = true;
+  SUBCASE("there is time for all") {}
+  SUBCASE("there is none") {
+    drain_until = bench.clock.now();
+    in_time = false;
+  }
+  bench.give_steps(2, [&](std::size_t step) {
+    if (step == 0 && !stopper.joinable()) running_query = bench.send(Lane::query, "stopping");
+  });
+  bench.embedder.on_embed = [&](std::span<const models::Prepared> batch) {
+    bench.record(batch);
+    if (Bench::name_of(batch.front()) != "stopping") return;
+    waiting_query = bench.send(Lane::query, "q");
+    waiting_document = bench.send(Lane::document, "doc b");
+    stopper = std::thread([&] { bench.queue->stop(drain_until); });
+    while (bench.admit(Lane::query, 1).ok()) std::this_thread::yield();
+  };
+  CHECK(bench.send(Lane::document, "doc").get().ok());
+  CHECK(running_query.get().ok());
+  for (auto* waiting : {&waiting_query, &waiting_document}) {
+    const Vector answer = waiting->get();
+    CHECK(answer.ok() == in_time);
+    if (!answer.ok()) CHECK(answer.error().code == ErrorCode::overloaded);
+  }
+  stopper.join();
+  CHECK_FALSE(bench.queue->run_on_model_thread([] {}));
+  if (in_time) CHECK(bench.batches == Batches{{"doc"}, {"stopping"}, {"."}, {"q"}, {"."}, {"."}, {"doc b"}, {"."}});
 }
 
 }  // namespace

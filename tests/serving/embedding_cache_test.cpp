@@ -236,7 +236,8 @@ TEST_CASE("requests are refused for the same reasons whether their vectors are k
   late.deadline = bench.clock.now();
   CHECK(bench.send_texts({"a"}, late).get().error().code == ErrorCode::deadline_exceeded);
   EmbedOptions left;
-  left.cancelled = [] { return true; };
+  left.cancellation = std::make_shared<Cancellation>();
+  left.cancellation->cancel(CancelReason::client_left);
   CHECK(bench.send_texts({"a"}, left).get().error().code == ErrorCode::cancelled);
   bench.service->stop(Clock::time_point::max());
   CHECK(bench.send_texts({"a"}).get().error().code == ErrorCode::overloaded);

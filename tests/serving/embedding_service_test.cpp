@@ -3,6 +3,7 @@
 #include <atomic>
 #include <doctest/doctest.h>
 #include <semaphore>
+#include <thread>
 
 #include "tests/serving/embedding_bench.h"
 
@@ -148,14 +149,13 @@ TEST_CASE("inputs of a client that left, and late ones, do not reach the model")
   bench.hold_model();
   auto blocked = bench.send_texts({"block"});
   bench.gate.await_arrival();
-  std::atomic<bool> left{false};
   EmbedOptions options;
-  options.cancelled = [&left] { return left.load(); };
+  options.cancellation = std::make_shared<Cancellation>();
   auto abandoned = bench.send_texts({"a", "b"}, options);
   EmbedOptions in_a_second;
   in_a_second.deadline = bench.clock.now() + 1s;
   auto late = bench.send_texts({"c"}, in_a_second);
-  left = true;
+  options.cancellation->cancel(CancelReason::client_left);
   bench.clock.advance(1s);
   bench.gate.open();
   CHECK(abandoned.get().error().code == ErrorCode::cancelled);
@@ -260,6 +260,69 @@ TEST_CASE("a callback that throws, on whatever thread, ends nothing") {
   bench.service->embed("hash", {{Modality::text, "a"}}, {}, throws);       // on the model thread
   bench.service->embed("hash", {{Modality::text, "poison"}}, {}, throws);  // on a preparation thread
   for (int i = 0; i < 5; ++i) CHECK(bench.send_texts({"a"}).get().ok());
+}
+
+TEST_CASE("vectors are called back off the model thread, which has better things to do") {
+  Bench bench;
+  std::thread::id model_thread;
+  bench.embedder->on_embed = [&](auto) { model_thread = std::this_thread::get_id(); };
+  std::promise<std::thread::id> called_back;
+  bench.service->embed("hash", {{Modality::text, "a"}}, {},
+                       [&](const Answer&) { called_back.set_value(std::this_thread::get_id()); });
+  CHECK(called_back.get_future().get() != model_thread);
+}
+
+TEST_CASE("an answer is not made for a client that has left meanwhile") {
+  Bench bench;
+  EmbedOptions options;
+  options.cancellation = std::make_shared<Cancellation>();
+  bench.embedder->on_answer = [&](auto&) { options.cancellation->cancel(CancelReason::client_left); };
+  CHECK(bench.send_texts({"a"}, options).get().error().code == ErrorCode::cancelled);
+}
+
+TEST_CASE("a request with a bad input is answered while others' documents run") {
+  Bench bench;
+  std::future<Answer> bad;
+  bool answered_within = false;
+  bench.embedder->steps = 1'000'000;  // ends with the answer
+  bench.embedder->on_step = [&](auto, std::size_t step) {
+    if (step == 0) bad = bench.send_texts({"a", "b", "poison"});
+    answered_within = bad.wait_for(0s) == std::future_status::ready;
+    if (answered_within) bench.embedder->steps = 0;
+    std::this_thread::yield();
+  };
+  CHECK(bench.send_texts({"document"}).get().ok());
+  CHECK(answered_within);
+  CHECK(bad.get().error().message == "input 2: not UTF-8 at byte 0");
+}
+
+TEST_CASE("a query's text is answered while documents run, pictures are decoded and answers are made") {
+  EmbeddingService::Options options;
+  options.preparation.threads = 1;
+  Bench bench(options);
+  Gate decoding;
+  bench.embedder->on_prepare = [&](auto) { decoding.pass(); };
+  std::future<Answer> picture, query;
+  bool answered_within = false;
+  bench.embedder->steps = 1'000'000;
+  bench.embedder->on_step = [&](auto batch, std::size_t step) {
+    if (batch.size() != 2) return;
+    if (step == 0) {
+      picture = bench.send({{Modality::image, "picture:1"}});
+      decoding.await_arrival();
+      EmbedOptions of_query;
+      of_query.lane = Lane::query;
+      query = bench.send_texts({"query"}, of_query);
+    }
+    answered_within = query.wait_for(0s) == std::future_status::ready;
+    if (answered_within) bench.embedder->steps = 0;
+    std::this_thread::yield();
+  };
+  CHECK(bench.send_texts({"a", "b"}).get().ok());
+  CHECK(answered_within);
+  CHECK(query.get()->at(0).values == bench.embedder->expected("query"));
+  decoding.open();
+  CHECK(picture.get().ok());
 }
 
 TEST_CASE("a model whose vectors change is refused until they are right again") {

@@ -22,6 +22,10 @@ class HashEmbedder final : public models::Embedder {
  public:
   /// Called on the model thread before each batch, with the batch.
   std::function<void(std::span<const models::Prepared>)> on_embed = [](auto) {};
+  /// How often a pass calls `between_steps`, each time after `on_step` with the batch and the step's number,
+  /// from 0.
+  std::size_t steps = 0;
+  std::function<void(std::span<const models::Prepared>, std::size_t)> on_step = [](auto, auto) {};
   /// Called with each answer before it is returned.
   std::function<void(std::vector<Result<std::vector<float>>>&)> on_answer = [](auto&) {};
 
@@ -78,8 +82,16 @@ class HashEmbedder final : public models::Embedder {
     return prepared;
   }
 
-  std::vector<Result<std::vector<float>>> embed(std::span<const models::Prepared> batch) override {
+  std::vector<Result<std::vector<float>>> embed(std::span<const models::Prepared> batch,
+                                                const std::function<bool()>& between_steps = {}) override {
     on_embed(batch);
+    for (std::size_t step = 0; between_steps && step < steps; ++step) {
+      on_step(batch, step);
+      if (!between_steps()) {
+        return std::vector<Result<std::vector<float>>>(
+            batch.size(), Result<std::vector<float>>(Error{ErrorCode::cancelled, "abandoned"}));
+      }
+    }
     std::vector<Result<std::vector<float>>> vectors;
     for (const models::Prepared& input : batch) vectors.push_back(vector_of(input));
     on_answer(vectors);

@@ -23,6 +23,7 @@ class ManualClock final : public Clock {
       const std::lock_guard own(mutex_);
       if (now_ >= until) return;
       waiters_.push_back({&condition, lock.mutex()});
+      waits_ += 1;
       changed_.notify_all();
     }
     condition.wait(lock);
@@ -45,6 +46,12 @@ class ManualClock final : public Clock {
     }
   }
 
+  /// How often a thread has begun to wait.
+  std::size_t waits() const {
+    const std::lock_guard lock(mutex_);
+    return waits_;
+  }
+
   /// Returns once `count` threads wait for this clock.
   void await_waiters(std::size_t count) {
     std::unique_lock lock(mutex_);
@@ -60,6 +67,7 @@ class ManualClock final : public Clock {
   std::condition_variable changed_;
   time_point now_{std::chrono::hours(1)};
   std::vector<Waiter> waiters_;
+  std::size_t waits_ = 0;
 };
 
 }  // namespace sightline::serving

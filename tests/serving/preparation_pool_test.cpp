@@ -6,6 +6,7 @@
 #include <semaphore>
 #include <stdexcept>
 #include <string>
+#include <sys/resource.h>
 #include <thread>
 
 #include "tests/serving/hash_embedder.h"
@@ -48,6 +49,45 @@ TEST_CASE("a query's picture does not wait for those of documents") {
   pool.post({Lane::query, pictures(1), [&](std::size_t) { ran.release(); }});
   ran.acquire();
   gate.open();
+}
+
+TEST_CASE("as many pictures of queries are decoded at once as there are threads for queries") {
+  Gate gate;
+  PreparationPool::Options options;
+  options.threads = 1;
+  options.query_threads = 3;
+  PreparationPool pool(options);
+  pool.post(held(Lane::document, 8, gate));
+  gate.await_arrival();  // the thread that does everything
+  std::latch at_once(3);
+  pool.post({Lane::query, pictures(3), [&](std::size_t) { at_once.arrive_and_wait(); }});
+  at_once.wait();
+  gate.open();
+}
+
+TEST_CASE("documents are prepared at a lower priority than queries") {
+  PreparationPool::Options options;
+  options.threads = options.query_threads = 2;
+  options.niceness = 1;
+  options.document_niceness = 3;
+  const auto priority = [] { return ::getpriority(PRIO_PROCESS, 0); };
+  const int own = priority();
+  std::atomic<int> of_document{0}, of_query{0}, of_other_query{0};
+  PreparationPool pool(options);
+  pool.post({Lane::document, pictures(1), [&](std::size_t) { of_document = priority(); }});
+  pool.post({Lane::query, pictures(2), [&](std::size_t i) { (i == 0 ? of_query : of_other_query) = priority(); }});
+  pool.stop();
+  CHECK(of_query == std::min(own + 1, 19));
+  CHECK(of_other_query == std::min(own + 1, 19));
+  CHECK(of_document == std::min(own + 4, 19));
+  CHECK(priority() == own);
+}
+
+TEST_CASE("threads that do everything help where there are more queries than threads for them") {
+  PreparationPool pool({2, 100});  // and one for queries
+  std::latch at_once(3);
+  pool.post({Lane::query, pictures(3), [&](std::size_t) { at_once.arrive_and_wait(); }});
+  at_once.wait();
 }
 
 TEST_CASE("requests take turns by what their pictures cost") {
