@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+"""Clients that send pictures to a server, as many at once as asked for; takes turns as turns.py wants it.
+
+    http_client.py URL MODEL
+
+    clients N SECONDS    N connections, each sends a picture (POST /v1/embeddings) when its last one is answered:
+                         {"runs", "per_s", "p50_ms", "p99_ms", "client_cpu_ms" (of this process, per request)}
+    trivial N SECONDS    the same with GET /health/live: what the clients themselves can do
+
+Each picture is another file (a comment in the JPEG makes it so), so that no cache answers.
+"""
+
+import asyncio
+import base64
+import io
+import itertools
+import json
+import random
+import sys
+import time
+import urllib.parse
+
+JPEG_BYTES = 77_000
+NUMBER_DIGITS = 24  # a multiple of 3: base64 of the number stands by itself
+LEAST_RUNS = 3
+
+
+def photo():
+    """About JPEG_BYTES of a picture of 640 x 480 with edges, gradients and grain, as a camera's."""
+    from PIL import Image, ImageFilter
+
+    numbers = random.Random(11)
+    coarse = Image.frombytes("RGB", (16, 12), numbers.randbytes(16 * 12 * 3)).resize((640, 480), Image.Resampling.BICUBIC)
+    shapes = Image.frombytes("RGB", (40, 30), numbers.randbytes(40 * 30 * 3)).resize((640, 480), Image.Resampling.NEAREST)
+    grain = Image.frombytes("RGB", (640, 480), numbers.randbytes(640 * 480 * 3)).filter(ImageFilter.GaussianBlur(0.7))
+    picture = Image.blend(Image.blend(coarse, shapes, 0.3), grain, 0.15)
+
+    def encoded(quality):
+        out = io.BytesIO()
+        picture.save(out, "JPEG", quality=quality)
+        return out.getvalue()
+
+    return min((encoded(quality) for quality in range(40, 97, 2)), key=lambda jpeg: abs(len(jpeg) - JPEG_BYTES))
+
+
+class Requests:
+    """Bytes of one request after the other, each with a number of its own in the picture's comment."""
+
+    def __init__(self, model, host):
+        jpeg = photo()
+        pad = 2 + (-(2 + 4 + 2)) % 3  # so that the number starts at a multiple of 3 bytes
+        head = jpeg[:2] + b"\xff\xfe" + (2 + pad + NUMBER_DIGITS).to_bytes(2, "big") + b" " * pad
+        tail = jpeg[2:]
+        before = json.dumps({"model": model, "modality": "image", "input": ["data:image/jpeg;base64,"]})[:-3].encode()
+        self.before = before + base64.b64encode(head)
+        self.after = base64.b64encode(tail) + b'"]}'
+        length = len(self.before) + NUMBER_DIGITS // 3 * 4 + len(self.after)
+        self.start = (f"POST /v1/embeddings HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+                      f"Content-Length: {length}\r\n\r\n").encode() + self.before  # fmt: skip
+        self.numbers = itertools.count(random.SystemRandom().randrange(10**20))
+        assert len(head) % 3 == 0
+
+    def next(self):
+        return self.start + base64.b64encode(b"%0*d" % (NUMBER_DIGITS, next(self.numbers))) + self.after
+
+
+async def answer_of(reader):
+    head = await reader.readuntil(b"\r\n\r\n")
+    lines = head.decode("latin-1").lower().split("\r\n")
+    length = next(int(line.split(":")[1]) for line in lines if line.startswith("content-length:"))
+    body = await reader.readexactly(length)
+    if " 200 " not in lines[0] + " ":
+        raise RuntimeError(f"{lines[0]}: {body[:200]!r}")
+
+
+async def client(address, next_request, until, times):
+    reader, writer = await asyncio.open_connection(*address, limit=1 << 20)
+    mine = 0
+    while time.perf_counter() < until or mine < LEAST_RUNS:
+        request = next_request()
+        begun = time.perf_counter()
+        writer.write(request)
+        await writer.drain()
+        await answer_of(reader)
+        times.append(time.perf_counter() - begun)
+        mine += 1
+    writer.close()
+
+
+async def load(address, next_request, clients, seconds):
+    times = []
+    begun, cpu = time.perf_counter(), time.process_time()
+    await asyncio.gather(*(client(address, next_request, begun + seconds, times) for _ in range(clients)))
+    took = time.perf_counter() - begun
+    times.sort()
+    return {"runs": len(times), "per_s": len(times) / took, "p50_ms": times[len(times) // 2] * 1e3,
+            "p99_ms": times[min(len(times) - 1, len(times) * 99 // 100)] * 1e3,
+            "client_cpu_ms": (time.process_time() - cpu) / len(times) * 1e3}  # fmt: skip
+
+
+def main(url, model):
+    parts = urllib.parse.urlsplit(url)
+    requests = Requests(model, parts.netloc)
+    trivial = f"GET /health/live HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode()
+    kinds = {"clients": requests.next, "trivial": lambda: trivial}
+    asyncio.run(load((parts.hostname, parts.port), requests.next, 1, 0))
+    print(json.dumps({"jpeg_bytes": len(photo())}), flush=True)
+    for line in sys.stdin:
+        try:
+            what, clients, seconds = line.split()
+            answer = asyncio.run(load((parts.hostname, parts.port), kinds[what], int(clients), float(seconds)))
+        except Exception as error:
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

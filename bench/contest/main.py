@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""Compares Sightline's towers with what its users would take instead, by turns in one run (bench/run.sh starts it)."""
+
+import argparse
+import dataclasses
+import datetime
+import json
+import os
+import pathlib
+import signal
+import sys
+import time
+import traceback
+
+import http_part
+import machine
+import report
+import towers_part
+from models import MODELS, ROOT
+from turns import environment
+
+PARTS = [*MODELS, "http"]
+
+
+def names_of(known, what):
+    def read(text):
+        names = [name for name in text.split(",") if name]
+        if unknown := [name for name in names if name not in known]:
+            raise argparse.ArgumentTypeError(f"no {what} {unknown[0]!r}; there are {', '.join(known)}")
+        return names
+
+    return read
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="bench/run.sh", description=__doc__)
+    programs, dtypes = list(towers_part.PROGRAMS), ["float32", "bfloat16", "int8"]
+    parser.add_argument("--only", metavar="PART,...", type=names_of(PARTS, "part"), default=PARTS, help=f"of {', '.join(PARTS)}")
+    parser.add_argument("--programs", metavar="NAME,...", type=names_of(programs, "program"), default=programs, help=f"of {', '.join(programs)}")
+    parser.add_argument("--dtypes", metavar="NAME,...", type=names_of(dtypes, "dtype"), default=dtypes, help=f"of {', '.join(dtypes)}")
+    parser.add_argument("--rounds", metavar="N", type=int, default=5, help="turns of each program in each measurement (5)")
+    parser.add_argument("--seconds", metavar="S", type=float, default=3, help="of a turn (3)")
+    parser.add_argument("--threads", metavar="N", type=int, default=machine.cores(), help="of each program (the cores of this machine)")
+    parser.add_argument("--minutes", metavar="N", type=float, default=240, help="after which no further turn begins (240)")
+    parser.add_argument("--no-ceiling", action="store_true", help="leave out what the processor could do at the most")
+    parser.add_argument("--work", metavar="FOLDER", type=pathlib.Path, default=ROOT / "build/bench", help="checkpoints, exports, logs; kept (build/bench)")
+    parser.add_argument("--out", metavar="FOLDER", type=pathlib.Path, help="results.json, results.md, images.svg (WORK/out)")
+    parser.add_argument("--docs", action="store_true", help="put the tables into docs/performance.md, too")
+    given = parser.parse_args()
+    if given.rounds < 1 or given.seconds <= 0 or given.threads < 1:
+        parser.error("--rounds and --threads take whole numbers above 0, --seconds a number above 0")
+    return given
+
+
+@dataclasses.dataclass
+class Options:
+    work: pathlib.Path
+    programs_folder: pathlib.Path
+    contestants: list  # (program, dtype)
+    dtypes: list
+    rounds: int
+    seconds: float
+    threads: int
+    ceiling: bool
+    environment: dict
+    until: float
+
+    @property
+    def logs(self):
+        return self.work / "logs"
+
+    def is_late(self):
+        return time.monotonic() > self.until
+
+    def only_sightline(self):
+        return dataclasses.replace(self, contestants=[("sightline", "float32")])
+
+
+def options_of(given):
+    return Options(
+        work=given.work.resolve(),
+        programs_folder=pathlib.Path(os.environ.get("SIGHTLINE_BIN", ROOT / "build/release/bin")).resolve(),
+        contestants=[(program, dtype) for dtype in given.dtypes for program in given.programs],
+        dtypes=given.dtypes,
+        rounds=given.rounds,
+        seconds=given.seconds,
+        threads=given.threads,
+        ceiling=not given.no_ceiling,
+        environment=environment(given.threads),
+        until=time.monotonic() + 60 * given.minutes,
+    )
+
+
+def say(text):
+    print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
+
+
+def run_part(name, options):
+    return http_part.measure(options, say) if name == "http" else towers_part.measure(MODELS[name], options, say)
+
+
+def main():
+    given = arguments()
+    options = options_of(given)
+    options.logs.mkdir(parents=True, exist_ok=True)
+    out = given.out or options.work / "out"
+    out.mkdir(parents=True, exist_ok=True)
+    results = {
+        "started": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "machine": machine.describe(ROOT),
+        "versions": machine.versions(ROOT),
+        "settings": {"rounds": options.rounds, "seconds": options.seconds, "threads": options.threads},
+        "models": {},
+        "failed_parts": {},
+    }
+    for name in given.only:
+        say(name)
+        if options.is_late():
+            results["failed_parts"][name] = "no time was left"
+            continue
+        try:
+            measured = run_part(name, options)
+        except Exception as error:
+            traceback.print_exc()
+            results["failed_parts"][name] = str(error)
+        else:
+            (results if name == "http" else results["models"])[name] = measured
+        results["ended"] = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+        report.write(results, out)
+    if given.docs:
+        report.write_docs(results, ROOT / "docs")
+    print((out / "results.md").read_text())
+    for name, why in results["failed_parts"].items():
+        print(f"FAIL: {name}: {why}", file=sys.stderr)
+    return 1 if results["failed_parts"] else 0
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    sys.exit(main())
