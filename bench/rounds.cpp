@@ -45,13 +45,15 @@ std::span<const Prepared> first_of(const RoundInputs& inputs, const std::string&
   return std::span(all).first(count);
 }
 
-std::string measure(models::Embedder& embedder, std::span<const Prepared> batch, double seconds) {
-  embed(embedder, batch);  // the caches hold another program's data
+/// Times `run`, whose first time is not counted.
+template <class Run>
+std::string measure(double seconds, Run run) {
+  run();  // the caches hold another program's data
   std::vector<double> times;
   const std::clock_t cpu_start = std::clock();
   for (const auto start = Clock::now(); times.size() < k_least_runs || seconds_since(start) < seconds;) {
     const auto begin = Clock::now();
-    embed(embedder, batch);
+    run();
     times.push_back(seconds_since(begin));
   }
   const double cpu = static_cast<double>(std::clock() - cpu_start) / CLOCKS_PER_SEC;
@@ -66,42 +68,68 @@ std::string measure(models::Embedder& embedder, std::span<const Prepared> batch,
       .line();
 }
 
+void write_file(const std::string& file, std::span<const char> bytes) {
+  std::ofstream out(file, std::ios::binary);
+  if (!out.write(bytes.data(), static_cast<std::streamsize>(bytes.size())).flush())
+    throw std::runtime_error(file + " cannot be written");
+}
+
+std::string content_of(const std::string& file) {
+  std::ifstream in(file, std::ios::binary);
+  if (!in) throw std::runtime_error(file + " cannot be read");
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
 std::string write_vectors(models::Embedder& embedder, std::span<const Prepared> batch,
                           const std::string& file) {
   const std::vector<std::vector<float>> vectors = embed(embedder, batch);
-  std::ofstream out(file, std::ios::binary);
-  for (const std::vector<float>& vector : vectors)
-    out.write(reinterpret_cast<const char*>(vector.data()),
-              static_cast<std::streamsize>(vector.size() * sizeof(float)));
-  if (!out.flush()) throw std::runtime_error(file + " cannot be written");
+  std::vector<float> all;
+  for (const std::vector<float>& vector : vectors) all.insert(all.end(), vector.begin(), vector.end());
+  write_file(file, {reinterpret_cast<const char*>(all.data()), all.size() * sizeof(float)});
   return RoundAnswer()
       .add("count", std::uint64_t{vectors.size()})
       .add("dims", std::uint64_t{vectors.front().size()})
       .line();
 }
 
+models::PreparedImage prepare(const models::Embedder& embedder, const std::string& encoded) {
+  auto image = embedder.prepare_image(encoded);
+  if (!image) throw std::runtime_error(image.error().message);
+  return std::move(*image);
+}
+
+std::string write_window(const models::Embedder& embedder, const std::string& picture,
+                         const std::string& file) {
+  const models::PreparedImage image = prepare(embedder, content_of(picture));
+  write_file(file, {reinterpret_cast<const char*>(image.rgb.data()), image.rgb.size()});
+  return RoundAnswer()
+      .add("count", std::uint64_t{image.height})
+      .add("dims", std::uint64_t{3} * image.width)
+      .line();
+}
+
 std::string run_command(models::Embedder& embedder, const RoundInputs& inputs, const std::string& line) {
   std::istringstream words(line);
-  std::string kind, file;
+  std::string what, kind, file, out;
   std::size_t count = 0;
   double seconds = 0;
-  words >> kind;
-  const bool wants_vectors = kind == "vectors";
-  if (wants_vectors) words >> kind;
-  words >> count;
-  if (wants_vectors ? !(words >> file) : !(words >> seconds)) {
-    throw std::runtime_error("\"" + line +
-                             "\" is neither \"images|texts COUNT SECONDS\" nor "
-                             "\"vectors images|texts COUNT FILE\"");
+  words >> what;
+  if (what == "prepare" && words >> file >> seconds) {
+    const std::string encoded = content_of(file);
+    return measure(seconds, [&] { prepare(embedder, encoded); });
   }
-  const std::span<const Prepared> batch = first_of(inputs, kind, count);
-  return wants_vectors ? write_vectors(embedder, batch, file) : measure(embedder, batch, seconds);
+  if (what == "window" && words >> file >> out) return write_window(embedder, file, out);
+  if (what == "vectors" && words >> kind >> count >> out)
+    return write_vectors(embedder, first_of(inputs, kind, count), out);
+  if ((what == "images" || what == "texts") && words >> count >> seconds) {
+    const std::span<const Prepared> batch = first_of(inputs, what, count);
+    return measure(seconds, [&] { embed(embedder, batch); });
+  }
+  throw std::runtime_error("\"" + line + "\" is no command; bench/rounds.h lists them");
 }
 
 std::vector<Prepared> read_windows(const std::string& file, std::uint32_t edge) {
-  std::ifstream in(file, std::ios::binary);
-  if (!in) throw std::runtime_error(file + " cannot be read");
-  const std::vector<char> bytes{std::istreambuf_iterator<char>(in), {}};
+  const std::string bytes = content_of(file);
   const std::size_t window = std::size_t{3} * edge * edge;
   if (bytes.empty() || bytes.size() % window != 0) {
     throw std::runtime_error(file + ": " + std::to_string(bytes.size()) +

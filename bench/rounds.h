@@ -28,6 +28,8 @@ Result<RoundInputs> read_round_inputs(const std::string& rgb_file, const std::st
 ///   texts COUNT SECONDS         the same with texts
 ///   vectors images COUNT FILE   writes the unit vectors, float32 [COUNT, dims], to FILE: {"count", "dims"}
 ///   vectors texts COUNT FILE
+///   prepare FILE SECONDS        decodes, resizes and crops the picture in FILE again and again
+///   window FILE OUT             writes what comes of it, [height, width, 3] bytes, to OUT: {"count", "dims"}
 ///
 /// A command that fails is answered with {"error"}, and the next one is read.
 void serve_rounds(models::Embedder& embedder, const RoundInputs& inputs, std::istream& commands,

@@ -2,9 +2,9 @@
 # Compares Sightline's towers with transformers, ONNX Runtime and OpenVINO on this machine, by turns in one run.
 #
 #   bench/run.sh [--only PART,...] [--programs NAME,...] [--dtypes NAME,...] [--rounds N] [--seconds S] [--threads N]
-#                [--minutes N] [--no-ceiling] [--work FOLDER] [--out FOLDER] [--docs] [--no-build]
+#                [--minutes N] [--no-ceiling] [--elasticsearch URL] [--work FOLDER] [--out FOLDER] [--docs] [--no-build]
 #
-#   --only PART,...      of b32, l14, b16, siglip2, jina (the models) and http (default: all)
+#   --only PART,...      of b32, l14, b16, siglip2, jina (the models), pictures, http, knn (default: all)
 #   --programs NAME,...  of sightline, transformers, onnxruntime, openvino (default: all)
 #   --dtypes NAME,...    of float32, bfloat16, int8 (default: all)
 #   --rounds N           turns of each program in each measurement (default: 5)
@@ -12,6 +12,7 @@
 #   --threads N          of each program (default: the cores of this machine)
 #   --minutes N          after which no further turn begins (default: 240)
 #   --no-ceiling         leave out what the processor could do at the most
+#   --elasticsearch URL  compare kNN searches with it, in an index sightline-bench-knn that is deleted at the end
 #   --work FOLDER        virtual environment, checkpoints, exports, logs; kept for the next run (default: build/bench; 25 GB)
 #   --out FOLDER         where results.json, results.md and images.svg go (default: WORK/out)
 #   --docs               put the tables into docs/performance.md, too

@@ -12,7 +12,6 @@ Each picture is another file (a comment in the JPEG makes it so), so that no cac
 
 import asyncio
 import base64
-import io
 import itertools
 import json
 import random
@@ -20,34 +19,18 @@ import sys
 import time
 import urllib.parse
 
-JPEG_BYTES = 77_000
+from photos import photo
+
+PICTURE = (640, 480, 77_000)  # pixels and bytes: a thumbnail of a shop, or of a photo
 NUMBER_DIGITS = 24  # a multiple of 3: base64 of the number stands by itself
 LEAST_RUNS = 3
-
-
-def photo():
-    """About JPEG_BYTES of a picture of 640 x 480 with edges, gradients and grain, as a camera's."""
-    from PIL import Image, ImageFilter
-
-    numbers = random.Random(11)
-    coarse = Image.frombytes("RGB", (16, 12), numbers.randbytes(16 * 12 * 3)).resize((640, 480), Image.Resampling.BICUBIC)
-    shapes = Image.frombytes("RGB", (40, 30), numbers.randbytes(40 * 30 * 3)).resize((640, 480), Image.Resampling.NEAREST)
-    grain = Image.frombytes("RGB", (640, 480), numbers.randbytes(640 * 480 * 3)).filter(ImageFilter.GaussianBlur(0.7))
-    picture = Image.blend(Image.blend(coarse, shapes, 0.3), grain, 0.15)
-
-    def encoded(quality):
-        out = io.BytesIO()
-        picture.save(out, "JPEG", quality=quality)
-        return out.getvalue()
-
-    return min((encoded(quality) for quality in range(40, 97, 2)), key=lambda jpeg: abs(len(jpeg) - JPEG_BYTES))
 
 
 class Requests:
     """Bytes of one request after the other, each with a number of its own in the picture's comment."""
 
     def __init__(self, model, host):
-        jpeg = photo()
+        jpeg = photo(*PICTURE)
         pad = 2 + (-(2 + 4 + 2)) % 3  # so that the number starts at a multiple of 3 bytes
         head = jpeg[:2] + b"\xff\xfe" + (2 + pad + NUMBER_DIGITS).to_bytes(2, "big") + b" " * pad
         tail = jpeg[2:]
@@ -104,7 +87,7 @@ def main(url, model):
     trivial = f"GET /health/live HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode()
     kinds = {"clients": requests.next, "trivial": lambda: trivial}
     asyncio.run(load((parts.hostname, parts.port), requests.next, 1, 0))
-    print(json.dumps({"jpeg_bytes": len(photo())}), flush=True)
+    print(json.dumps({"jpeg_bytes": len(photo(*PICTURE))}), flush=True)
     for line in sys.stdin:
         try:
             what, clients, seconds = line.split()

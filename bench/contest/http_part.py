@@ -17,20 +17,21 @@ READY_LIMIT = 300  # seconds
 
 
 @contextlib.contextmanager
-def server(folder, options):
-    """The server's URL, once it is ready."""
-    command = [options.programs_folder / "sightline-server", "--model", f"{MODEL.name}={folder}", "--port", "0", "--threads", options.threads,
-               "--log-level", "warning"]  # fmt: skip
+def server(folder, options, *more):
+    """A server of the model in `folder`; gives what it printed once it is ready: {"ready": URL, "elasticsearch": URL}."""
+    command = [options.programs_folder / "sightline-server", "--model", f"bench={folder}", "--port", "0", "--threads", options.threads,
+               "--log-level", "warning", *more]  # fmt: skip
     said = options.logs / "server.out"
     with open(said, "wb") as out, open(options.logs / "server.log", "wb") as errors:
-        process = subprocess.Popen([str(word) for word in command], env=options.environment, stdout=out, stderr=errors, preexec_fn=die_with_parent)
+        process = subprocess.Popen([str(word) for word in command], env=options.environment, stdout=out, stderr=errors,
+                                   preexec_fn=die_with_parent)  # fmt: skip
     try:
         until = time.monotonic() + READY_LIMIT
-        while not (ready := [line for line in said.read_text().splitlines() if line.startswith("ready ")]):
+        while "ready" not in (urls := dict(line.split(" ", 1) for line in said.read_text().splitlines(keepends=True) if line.endswith("\n"))):
             if process.poll() is not None or time.monotonic() > until:
                 raise RuntimeError(f"the server does not get ready: {options.logs}/server.log")
             time.sleep(0.1)
-        yield ready[0].split()[1]
+        yield {name: url.strip() for name, url in urls.items()}
     finally:
         process.terminate()
         try:
@@ -43,14 +44,14 @@ def server(folder, options):
 def measure(options, say):
     folder = options.work / "models" / MODEL.name
     towers_part.prepare(MODEL, folder, options.only_sightline(), say)
-    with server(folder, options) as url:
+    with server(folder, options) as urls:
         commands = {
             "in process": towers_part.command_of("sightline", "float32", folder, options),
-            "over HTTP": [sys.executable, HERE / "http_client.py", url, MODEL.name],
+            "over HTTP": [sys.executable, HERE / "http_client.py", urls["ready"], "bench"],
         }
         groups = [[("in process", inside, options.seconds), ("over HTTP", f"clients {clients}", options.seconds)] for clients, inside in CLIENTS.items()]
         groups += [[("over HTTP", f"trivial {clients}", 1)] for clients in CLIENTS]
-        with running(commands, options.environment, options.logs, say) as (programs, missing):
+        with running(commands, options, say) as (programs, missing):
             if missing:
                 raise RuntimeError("; ".join(f"{key}: {why}" for key, why in missing.items()))
             jpeg_bytes = programs["over HTTP"].ready["jpeg_bytes"]

@@ -13,13 +13,16 @@ import time
 import traceback
 
 import http_part
+import knn_part
 import machine
+import pictures_part
 import report
 import towers_part
 from models import MODELS, ROOT
 from turns import environment
 
-PARTS = [*MODELS, "http"]
+OTHER_PARTS = {"pictures": pictures_part.measure, "http": http_part.measure, "knn": knn_part.measure}
+PARTS = [*MODELS, *OTHER_PARTS]
 
 
 def names_of(known, what):
@@ -42,6 +45,7 @@ def arguments():
     parser.add_argument("--seconds", metavar="S", type=float, default=3, help="of a turn (3)")
     parser.add_argument("--threads", metavar="N", type=int, default=machine.cores(), help="of each program (the cores of this machine)")
     parser.add_argument("--minutes", metavar="N", type=float, default=240, help="after which no further turn begins (240)")
+    parser.add_argument("--elasticsearch", metavar="URL", help="an Elasticsearch to compare kNN searches with (part knn)")
     parser.add_argument("--no-ceiling", action="store_true", help="leave out what the processor could do at the most")
     parser.add_argument("--work", metavar="FOLDER", type=pathlib.Path, default=ROOT / "build/bench", help="checkpoints, exports, logs; kept (build/bench)")
     parser.add_argument("--out", metavar="FOLDER", type=pathlib.Path, help="results.json, results.md, images.svg (WORK/out)")
@@ -62,6 +66,7 @@ class Options:
     seconds: float
     threads: int
     ceiling: bool
+    elasticsearch: str  # its URL; None: there is none to compare with
     environment: dict
     until: float
 
@@ -86,6 +91,7 @@ def options_of(given):
         seconds=given.seconds,
         threads=given.threads,
         ceiling=not given.no_ceiling,
+        elasticsearch=given.elasticsearch,
         environment=environment(given.threads),
         until=time.monotonic() + 60 * given.minutes,
     )
@@ -96,7 +102,22 @@ def say(text):
 
 
 def run_part(name, options):
-    return http_part.measure(options, say) if name == "http" else towers_part.measure(MODELS[name], options, say)
+    return towers_part.measure(MODELS[name], options, say) if name in MODELS else OTHER_PARTS[name](options, say)
+
+
+def minutes_of(names, options):
+    """About how long the run takes, once checkpoints and exports are made: turns, a run before each that is not counted, and
+    20 s to load a program."""
+    rounds, seconds, contestants = options.rounds, options.seconds, len(options.contestants)
+    took = 0
+    for name in names:
+        if name in MODELS:
+            turn = seconds + (3 if name == "l14" else 1)
+            took += contestants * (20 + rounds * len(MODELS[name].cells) * turn)
+            took += rounds * 4 * len(MODELS[name].cells) * len(options.dtypes) * 2 * seconds / 10 if options.ceiling else 0
+        else:
+            took += 30 + 6 * rounds * seconds
+    return took / 60
 
 
 def main():
@@ -113,7 +134,11 @@ def main():
         "models": {},
         "failed_parts": {},
     }
+    say(f"about {minutes_of(given.only, options):.0f} minutes, and longer where checkpoints and exports are still to be made")
     for name in given.only:
+        if name == "knn" and not options.elasticsearch:
+            say("knn: left out without --elasticsearch URL")
+            continue
         say(name)
         if options.is_late():
             results["failed_parts"][name] = "no time was left"
@@ -124,7 +149,7 @@ def main():
             traceback.print_exc()
             results["failed_parts"][name] = str(error)
         else:
-            (results if name == "http" else results["models"])[name] = measured
+            (results["models"] if name in MODELS else results)[name] = measured
         results["ended"] = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
         report.write(results, out)
     if given.docs:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import statistics
 
 import plot
 
@@ -149,12 +150,38 @@ def http(results):
                   "requests per second to a trivial route"], rows)  # fmt: skip
 
 
+def pictures(results):
+    measured = results.get("pictures")
+    if not measured:
+        return "Not measured."
+    rows = [
+        [found["pixels"], f"{found['bytes'] / 1000:.0f} kB", *(f"{found['ms'][key]['median']:.2f} ({found['ms'][key]['least']:.2f} to {found['ms'][key]['most']:.2f})"
+         for key in ("sightline", "pillow")), f"{found['ratio']:.2f}", "the same" if found["same_window"] else "DIFFERENT"]
+        for found in measured.values()
+    ]  # fmt: skip
+    return table(["JPEG", "", "Sightline, ms", "Pillow, ms", "Pillow / Sightline", "pixels that come of it"], rows)
+
+
+def knn(results):
+    measured = results.get("knn")
+    if not measured:
+        return "Not measured."
+    rows = [
+        [name, f"{found['bulk_per_s']:,.0f}", f"{found['refresh_s']:.1f} s"]
+        + [f"{found[kind]['p50_ms']:.2f} / {found[kind]['p99_ms']:.2f} ms, {found[kind]['recall']:.3f}" for kind in ("all", "filtered")]
+        for name, found in measured["rows"].items()
+    ]
+    return table([f"{measured['documents']:,} vectors of {measured['dims']}", "bulk, documents per second", "refresh after it", "p50 / p99, recall of 10",
+                  "with a filter that passes 1 in 20"], rows)  # fmt: skip
+
+
 def machine(results):
     about, versions, settings = results["machine"], results["versions"], results["settings"]
+    reading = [model["ceiling"]["read_gb_per_s"] for model in results["models"].values() if "read_gb_per_s" in model["ceiling"]]
     lines = [
-        f"- Processor: {about['processor']}, {about['cores']} cores in use by the system, {settings['threads']} threads for each program",
+        f"- Processor: {about['processor']}, {about['cores']} cores, {settings['threads']} threads for each program",
         f"- Instruction sets: {', '.join(about['instruction_sets']) or 'none of those that matter here'}",
-        f"- Memory: {about['memory_gib']} GiB; reading " + ", ".join(sorted({f"{model['ceiling']['read_gb_per_s']:.0f} GB/s" for model in results["models"].values() if "read_gb_per_s" in model["ceiling"]})),
+        f"- Memory: {about['memory_gib']} GiB" + (f", read in order at {statistics.median(reading):.0f} GB/s" if reading else ""),
         f"- {about['system']}, Linux {about['kernel']}; load of the machine before the run: {about['load_before']:.1f}",
         "- Versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()),
         f"- {results['started']} to {results.get('ended', '')}; {settings['rounds']} rounds, turns of {settings['seconds']:g} s",
@@ -172,12 +199,20 @@ BLOCKS = {
     "similarity": ("Lowest cosine to Sightline's float32 vectors of the same inputs", similarity),
     "memory": ("Memory and loading", memory),
     "http": ("HTTP against in process", http),
+    "pictures": ("Decoding, resizing and cropping on one core", pictures),
+    "knn": ("kNN searches", knn),
 }
+OF_MODELS = ("overview", "rates", "ceiling", "similarity", "memory")  # the blocks that need a measured model
+
+
+def has_block(results, name):
+    """Whether this run measured what the block shows."""
+    return bool(results["models"]) if name in OF_MODELS else name == "machine" or name in results
 
 
 def write(results, out):
     (out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
-    text = "\n\n".join(f"## {title}\n\n{make(results)}" for title, make in BLOCKS.values())
+    text = "\n\n".join(f"## {title}\n\n{make(results)}" for name, (title, make) in BLOCKS.items() if has_block(results, name))
     (out / "results.md").write_text(text + "\n")
     if results["models"]:
         (out / "images.svg").write_text(plot.bars(results))
@@ -188,7 +223,7 @@ def write_docs(results, docs):
     page = docs / "performance.md"
     text = page.read_text()
     for name, (_, make) in BLOCKS.items():
-        if name == "http" and "http" not in results or name != "http" and not results["models"]:
+        if not has_block(results, name):
             continue
         marked = re.compile(rf"(<!-- speed: {name} -->\n).*?(\n<!-- /speed -->)", re.DOTALL)
         if not marked.search(text):

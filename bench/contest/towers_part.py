@@ -1,5 +1,6 @@
 """One model's towers in all programs, by turns, and what the processor could do at the most."""
 
+import pathlib
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ import ceiling
 import machine
 from turns import in_turns, middle_of, running
 
-HERE = __import__("pathlib").Path(__file__).resolve().parent
+HERE = pathlib.Path(__file__).resolve().parent
 PROGRAMS = {
     "sightline": ("float32", "bfloat16", "int8"),
     "transformers": ("float32", "bfloat16"),
@@ -78,9 +79,9 @@ def commands_and_reasons(model, folder, options, lost_exports):
     return commands, missing
 
 
-def vectors_of(program, what, count, file):
-    answer = program.ask(f"vectors {what} {count} {file}")
-    return numpy.fromfile(file, numpy.float32).reshape(answer["count"], answer["dims"])
+def vectors_of(program, what, count, folder):
+    answer = program.ask(f"vectors {what} {count} vectors.f32")
+    return numpy.fromfile(folder / "vectors.f32", numpy.float32).reshape(answer["count"], answer["dims"])
 
 
 def similarity(model, programs, options, say):
@@ -92,7 +93,7 @@ def similarity(model, programs, options, say):
         vectors = {}
         for key, program in programs.items():
             try:
-                vectors[key] = vectors_of(program, what, max(counts), options.work / "vectors.f32").astype(float)
+                vectors[key] = vectors_of(program, what, max(counts), options.work).astype(float)
             except Exception as why:
                 say(f"  {key}: no vectors of {what}: {why}")
         if reference not in vectors:
@@ -117,7 +118,7 @@ def measure(model, options, say):
     products = ceiling.questions(model, options) if options.ceiling else []
     if options.ceiling:
         commands["ceiling"] = ceiling.command(options)
-    with running(commands, options.environment, options.logs, say) as (programs, lost):
+    with running(commands, options, say) as (programs, lost):
         missing |= {key: reason(why) for key, why in lost.items()}
         contestants = {key: program for key, program in programs.items() if key != "ceiling"}
         similar = similarity(model, contestants, options, say)

@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import json
 import os
+import pathlib
 import select
 import signal
 import statistics
@@ -36,14 +37,18 @@ def environment(threads):
     return {**kept, **counts, "TOKENIZERS_PARALLELISM": "false", "PYTHONDONTWRITEBYTECODE": "1", "HF_HUB_OFFLINE": "1"}
 
 
-class Program:
-    """A running program. `ready` is the first line that it said."""
+# As sightline-server sets it for itself at its start (server/openmp.cpp).
+SIGHTLINE_SETTINGS = {"GOMP_SPINCOUNT": "1000"}
 
-    def __init__(self, command, env, log):
+
+class Program:
+    """A running program. `ready` is the first line that it said. It runs in `folder`, which the files of its questions are in."""
+
+    def __init__(self, command, env, log, folder):
         self.log, self.held = log, b""
         with open(log, "wb") as errors:
             self.process = subprocess.Popen([str(word) for word in command], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                            stderr=errors, preexec_fn=die_with_parent, start_new_session=True)  # fmt: skip
+                                            stderr=errors, cwd=folder, preexec_fn=die_with_parent, start_new_session=True)  # fmt: skip
         try:
             started = time.monotonic()
             self.ready = self._answer(LOAD_LIMIT)
@@ -100,13 +105,14 @@ class Program:
 
 
 @contextlib.contextmanager
-def running(commands, env, logs, say):
+def running(commands, options, say):
     """Starts the programs one after the other; gives ({key: Program}, {key: why it is missing}). Ends all."""
     programs, missing = {}, {}
     try:
         for key, command in commands.items():
             try:
-                programs[key] = Program(command, env, logs / f"{key.replace(' ', '-')}.log")
+                settings = SIGHTLINE_SETTINGS if pathlib.Path(command[0]).name.startswith("sightline-") else {}
+                programs[key] = Program(command, {**options.environment, **settings}, options.logs / f"{key.replace(' ', '-')}.log", options.work)
                 say(f"  {key}: ready in {programs[key].ready['started_s']:.1f} s")
             except Failed as why:
                 missing[key] = str(why)
