@@ -18,16 +18,15 @@ OPSET = 17
 
 
 def finished(files, make):
-    """Makes what `files` names in files of another name, so that half a file never stands for a whole one."""
+    """Makes what `files` names under other names first, so that half a file never stands for a whole one."""
     for target in files:
-        if not target.exists():
-            part = target.with_name("part." + target.name)
-            make(target, part)
-            for made in sorted(part.parent.glob("part." + target.stem + "*"), key=lambda file: file == part):
-                made.rename(made.with_name(made.name.removeprefix("part.")))
+        part = target.with_name("part." + target.name)
+        make(target, part)
+        for made in sorted(part.parent.glob("part." + target.stem + "*"), key=lambda file: file == part):
+            made.rename(made.with_name(made.name.removeprefix("part.")))
 
 
-def export_onnx(folder, target):
+def export_onnx(folder, targets):
     import torch
     import towers
 
@@ -40,20 +39,20 @@ def export_onnx(folder, target):
         torch.onnx.export(tower, (example,), str(part), input_names=["x"], output_names=["y"], opset_version=OPSET, dynamo=False,
                           dynamic_axes={"x": {0: "batch"}, "y": {0: "batch"}})  # fmt: skip
 
-    finished([target / "images.onnx", target / "texts.onnx"], make)
+    finished(targets, make)
 
 
-def quantize_onnx(folder, target):
+def quantize_onnx(folder, targets):
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     def make(file, part):
-        quantize_dynamic(str(target / (file.name.removesuffix(".int8.onnx") + ".onnx")), str(part), weight_type=QuantType.QInt8,
+        quantize_dynamic(str(file.with_name(file.name.replace(".int8", ""))), str(part), weight_type=QuantType.QInt8,
                          op_types_to_quantize=["MatMul", "Gemm"], per_channel=True)  # fmt: skip
 
-    finished([target / "images.int8.onnx", target / "texts.int8.onnx"], make)
+    finished(targets, make)
 
 
-def quantize_openvino(folder, target):
+def quantize_openvino(folder, targets):
     import nncf
     import openvino
 
@@ -64,18 +63,24 @@ def quantize_openvino(folder, target):
         kind = file.name.removesuffix(".int8.xml")
         rows = samples[kind]
         data = nncf.Dataset([rows[at : at + 1] for at in range(len(rows))])
-        model = openvino.Core().read_model(target / f"{kind}.onnx")
+        model = openvino.Core().read_model(file.with_name(f"{kind}.onnx"))
         quantized = nncf.quantize(model, data, model_type=nncf.ModelType.TRANSFORMER, subset_size=len(rows))
         openvino.save_model(quantized, part, compress_to_fp16=False)
 
-    finished([target / "images.int8.xml", target / "texts.int8.xml"], make)
+    finished(targets, make)
 
 
-KINDS = {"onnx": export_onnx, "onnx-int8": quantize_onnx, "openvino-int8": quantize_openvino}
+KINDS = {
+    "onnx": (".onnx", export_onnx),
+    "onnx-int8": (".int8.onnx", quantize_onnx),
+    "openvino-int8": (".int8.xml", quantize_openvino),
+}
 
 if __name__ == "__main__":
     if len(sys.argv) != 3 or sys.argv[2] not in KINDS:
         sys.exit(__doc__)
     folder = pathlib.Path(sys.argv[1])
+    suffix, make_all = KINDS[sys.argv[2]]
     (folder / "exports").mkdir(exist_ok=True)
-    KINDS[sys.argv[2]](folder, folder / "exports")
+    if absent := [file for kind in ("images", "texts") if not (file := folder / "exports" / (kind + suffix)).exists()]:
+        make_all(folder, absent)

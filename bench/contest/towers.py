@@ -46,6 +46,22 @@ class SiglipTexts(torch.nn.Module):
         return self.model.text_model(input_ids=ids).pooler_output
 
 
+class JinaImages(torch.nn.Module):
+    """The tower's own forward counts the pictures in Python, which an export would take for a constant."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, pixels):
+        patches = self.model.patch_embed(pixels)
+        class_tokens = self.model.cls_token.expand(patches.shape[0], -1, -1)
+        hidden = torch.cat([class_tokens, patches], dim=1) + self.model.pos_embed
+        for block in self.model.blocks:
+            hidden = block(hidden, self.model.rope)
+        return self.model.norm(hidden)[:, 0]
+
+
 def load_jina(folder, dtype):
     sys.path.insert(0, str(ROOT / "scripts/demo_model"))
     from jina_towers import JinaClip
@@ -54,7 +70,7 @@ def load_jina(folder, dtype):
     model = JinaClip(json.loads((folder / "config.json").read_text()))
     model.load_state_dict(load_file(folder / "model.safetensors"))
     model = model.to(dtype).eval()
-    return model.vision_model, model.text_model
+    return JinaImages(model.vision_model), model.text_model
 
 
 def load(folder, dtype=torch.float32):

@@ -15,6 +15,7 @@ import time
 
 LOAD_LIMIT = 600  # seconds until a program has to be ready
 ANSWER_LIMIT = 300  # seconds for an answer, on top of 20 for each second asked for
+LONGEST_REASON = 160  # characters
 PR_SET_PDEATHSIG = 1
 
 
@@ -75,7 +76,7 @@ class Program:
     def _last_words(self):
         code = self.process.wait()
         said = [line for line in open(self.log, errors="replace").read().splitlines() if line.strip()]
-        return said[-1][:300] if said else f"ended with exit code {code}"
+        return said[-1][:LONGEST_REASON] if said else f"ended with exit code {code}"
 
     def _signal(self, number):
         if self.process.poll() is None:
