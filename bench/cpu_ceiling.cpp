@@ -13,8 +13,6 @@
 //                                 {"gb_per_s" (median), "best_gb_per_s"}
 //
 // A command that fails (a dtype that the processor lacks) is answered with {"error"}.
-#include <omp.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
@@ -22,7 +20,7 @@
 #include <cstdio>
 #include <cstring>
 #include <iostream>
-#include <numeric>
+#include <omp.h>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <sstream>
 #include <stdexcept>
@@ -38,7 +36,8 @@ using sightline::bench::RoundAnswer;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t k_least_runs = 3;
-/// A byte that makes ordinary numbers of every dtype: 0.01 in floats, 60 in integers. Zeros would cost less power.
+/// A byte that makes ordinary numbers of every dtype: 0.01 in floats, 60 in integers. Zeros would cost less
+/// power.
 constexpr int k_filling = 0x3c;
 constexpr std::size_t k_read_bytes = std::size_t{1} << 30;
 
@@ -104,7 +103,9 @@ class Product {
     stream_.wait();
   }
 
-  const std::string& implementation() const { return implementation_; }
+  const std::string& implementation() const {
+    return implementation_;
+  }
 
  private:
   dnnl::memory filled(const dnnl::memory::desc& shape) const {

@@ -94,7 +94,8 @@ int run(int argc, char** argv) {
   bool rounds = false;
   CLI::Option* flag =
       app.add_flag("--serve-rounds", rounds, "load, then do what standard input asks for, line by line");
-  app.add_option("--rgb", rgb_file, "pictures for --serve-rounds: windows of the model's size, 3 bytes per pixel")
+  app.add_option("--rgb", rgb_file,
+                 "pictures for --serve-rounds: windows of the model's size, 3 bytes per pixel")
       ->needs(flag)
       ->check(CLI::ExistingFile);
   app.add_option("--ids", ids_file, "texts for --serve-rounds: one per line, token ids separated by blanks")

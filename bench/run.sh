@@ -2,7 +2,8 @@
 # Compares Sightline's towers with transformers, ONNX Runtime and OpenVINO on this machine, by turns in one run.
 #
 #   bench/run.sh [--only PART,...] [--programs NAME,...] [--dtypes NAME,...] [--rounds N] [--seconds S] [--threads N]
-#                [--minutes N] [--no-ceiling] [--elasticsearch URL] [--work FOLDER] [--out FOLDER] [--docs] [--no-build]
+#                [--minutes N] [--no-ceiling] [--elasticsearch URL] [--work FOLDER] [--out FOLDER] [--add] [--docs]
+#                [--no-build]
 #
 #   --only PART,...      of b32, l14, b16, siglip2, jina (the models), pictures, http, knn (default: all)
 #   --programs NAME,...  of sightline, transformers, onnxruntime, openvino (default: all)
@@ -15,6 +16,7 @@
 #   --elasticsearch URL  compare kNN searches with it, in an index sightline-bench-knn that is deleted at the end
 #   --work FOLDER        virtual environment, checkpoints, exports, logs; kept for the next run (default: build/bench; 25 GB)
 #   --out FOLDER         where results.json, results.md and images.svg go (default: WORK/out)
+#   --add                keep the other parts of the results in --out, if they are of the same settings and versions: a run in pieces
 #   --docs               put the tables into docs/performance.md, too
 #   --no-build           take the programs as they are in build/release/bin, or in $SIGHTLINE_BIN
 #

@@ -53,7 +53,7 @@ def first_line(*command):
         return "unknown"
 
 
-def describe(root):
+def describe():
     fields = cpu_fields()
     return {
         "processor": family_name(fields),

@@ -49,6 +49,7 @@ def arguments():
     parser.add_argument("--no-ceiling", action="store_true", help="leave out what the processor could do at the most")
     parser.add_argument("--work", metavar="FOLDER", type=pathlib.Path, default=ROOT / "build/bench", help="checkpoints, exports, logs; kept (build/bench)")
     parser.add_argument("--out", metavar="FOLDER", type=pathlib.Path, help="results.json, results.md, images.svg (WORK/out)")
+    parser.add_argument("--add", action="store_true", help="keep the other parts of the results that --out has, of the same settings and versions")
     parser.add_argument("--docs", action="store_true", help="put the tables into docs/performance.md, too")
     given = parser.parse_args()
     if given.rounds < 1 or given.seconds <= 0 or given.threads < 1:
@@ -106,18 +107,45 @@ def run_part(name, options):
 
 
 def minutes_of(names, options):
-    """About how long the run takes, once checkpoints and exports are made: turns, a run before each that is not counted, and
-    20 s to load a program."""
-    rounds, seconds, contestants = options.rounds, options.seconds, len(options.contestants)
+    """About how long the run takes on two quick cores, once checkpoints and exports are made: turns, the run before each that is
+    not counted, and loading."""
+    rounds, seconds = options.rounds, options.seconds
+    contestants = sum(dtype in towers_part.PROGRAMS[program] for program, dtype in options.contestants)
     took = 0
     for name in names:
         if name in MODELS:
-            turn = seconds + (3 if name == "l14" else 1)
-            took += contestants * (20 + rounds * len(MODELS[name].cells) * turn)
-            took += rounds * 4 * len(MODELS[name].cells) * len(options.dtypes) * 2 * seconds / 10 if options.ceiling else 0
+            cells = len(MODELS[name].cells)
+            turn = seconds + (2 if name == "l14" else 0.4)
+            took += contestants * (12 + rounds * cells * turn)
+            took += rounds * cells * 4 * len(options.dtypes) * 1.2 * seconds / 10 if options.ceiling else 0
         else:
             took += 30 + 6 * rounds * seconds
     return took / 60
+
+
+def new_results(options):
+    return {
+        "started": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "machine": machine.describe(),
+        "versions": machine.versions(ROOT),
+        "settings": {"rounds": options.rounds, "seconds": options.seconds, "threads": options.threads},
+        "models": {},
+        "failed_parts": {},
+    }
+
+
+def added_to(file, results):
+    """An earlier run's results, to be added to: those of the same processor, programs and settings."""
+    if not file.exists():
+        return results
+    earlier = json.loads(file.read_text())
+    for name, before, now in (
+        ("processor", earlier["machine"]["processor"], results["machine"]["processor"]),
+        *((name, earlier[name], results[name]) for name in ("versions", "settings")),
+    ):
+        if before != now:
+            sys.exit(f"--add: {file} has other {name}: {before} then, {now} now; take another --out, or leave --add out")
+    return {**earlier, "failed_parts": {}}
 
 
 def main():
@@ -126,19 +154,12 @@ def main():
     options.logs.mkdir(parents=True, exist_ok=True)
     out = given.out or options.work / "out"
     out.mkdir(parents=True, exist_ok=True)
-    results = {
-        "started": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "machine": machine.describe(ROOT),
-        "versions": machine.versions(ROOT),
-        "settings": {"rounds": options.rounds, "seconds": options.seconds, "threads": options.threads},
-        "models": {},
-        "failed_parts": {},
-    }
-    say(f"about {minutes_of(given.only, options):.0f} minutes, and longer where checkpoints and exports are still to be made")
-    for name in given.only:
-        if name == "knn" and not options.elasticsearch:
-            say("knn: left out without --elasticsearch URL")
-            continue
+    results = new_results(options)
+    if given.add:
+        results = added_to(out / "results.json", results)
+    names = [name for name in given.only if name != "knn" or options.elasticsearch]
+    say(f"about {minutes_of(names, options):.0f} minutes, and longer where checkpoints and exports are still to be made")
+    for name in names:
         say(name)
         if options.is_late():
             results["failed_parts"][name] = "no time was left"
@@ -150,6 +171,7 @@ def main():
             results["failed_parts"][name] = str(error)
         else:
             (results["models"] if name in MODELS else results)[name] = measured
+            results["models"] = {model: results["models"][model] for model in MODELS if model in results["models"]}
         results["ended"] = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
         report.write(results, out)
     if given.docs:

@@ -118,7 +118,8 @@ def measure(model, options, say):
     products = ceiling.questions(model, options) if options.ceiling else []
     if options.ceiling:
         commands["ceiling"] = ceiling.command(options)
-    with running(commands, options, say) as (programs, lost):
+    weights_mib = (folder / "model.safetensors").stat().st_size / 2**20
+    with running(commands, options, say, memory_mib=1024 + 1.5 * weights_mib) as (programs, lost):
         missing |= {key: reason(why) for key, why in lost.items()}
         contestants = {key: program for key, program in programs.items() if key != "ceiling"}
         similar = similarity(model, contestants, options, say)

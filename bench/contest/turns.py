@@ -13,6 +13,8 @@ import statistics
 import subprocess
 import time
 
+import machine
+
 LOAD_LIMIT = 600  # seconds until a program has to be ready
 ANSWER_LIMIT = 300  # seconds for an answer, on top of 20 for each second asked for
 LONGEST_REASON = 160  # characters
@@ -106,12 +108,15 @@ class Program:
 
 
 @contextlib.contextmanager
-def running(commands, options, say):
-    """Starts the programs one after the other; gives ({key: Program}, {key: why it is missing}). Ends all."""
+def running(commands, options, say, memory_mib=0):
+    """Starts the programs one after the other, each where `memory_mib` are free; gives ({key: Program}, {key: why it is missing}).
+    Ends all."""
     programs, missing = {}, {}
     try:
         for key, command in commands.items():
             try:
+                if (free := machine.available_mib()) < memory_mib:
+                    raise Failed(f"not enough memory: {free:.0f} MiB of {memory_mib:.0f}")
                 settings = SIGHTLINE_SETTINGS if pathlib.Path(command[0]).name.startswith("sightline-") else {}
                 programs[key] = Program(command, {**options.environment, **settings}, options.logs / f"{key.replace(' ', '-')}.log", options.work)
                 say(f"  {key}: ready in {programs[key].ready['started_s']:.1f} s")
