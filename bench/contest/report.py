@@ -229,6 +229,8 @@ def write_docs(results, docs):
         if not marked.search(text):
             raise RuntimeError(f"{page} has no block <!-- speed: {name} -->")
         block = make(results)
+        if name == "rates":
+            block = f"![pictures per second of all programs](images/speed.svg)\n\n{block}"
         text = marked.sub(lambda found: found[1] + block + found[2], text)
     page.write_text(text)
     if results["models"]:
