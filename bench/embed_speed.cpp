@@ -2,16 +2,20 @@
 // second.
 //
 //   sightline-embed-speed FOLDER [--threads N] [--dtype float32] [--images 8] [--texts 16] [--seconds 10]
+//   sightline-embed-speed FOLDER --serve-rounds [--rgb FILE] [--ids FILE]     by turns with other programs:
+//                                                                             bench/rounds.h
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <ctime>
-#include <fstream>
+#include <iostream>
 #include <string>
 #include <vector>
 
+#include "bench/round_answer.h"
+#include "bench/rounds.h"
 #include "models/embedder.h"
 #include "models/towers/blas_check.h"
 
@@ -19,21 +23,11 @@ namespace {
 
 using namespace sightline;
 using namespace sightline::models;
+using bench::resident_mib;
 using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-/// MiB, from /proc/self/status: "VmRSS" now, "VmHWM" the highest so far.
-double resident_mib(const std::string& field) {
-  std::ifstream status("/proc/self/status");
-  std::string word;
-  while (status >> word) {
-    double kib = 0;
-    if (word == field + ":" && status >> kib) return kib / 1024;
-  }
-  return 0;
 }
 
 PreparedImage picture_of(std::uint32_t edge, std::uint32_t seed) {
@@ -69,11 +63,27 @@ bool measure(Embedder& embedder, const char* what, const std::vector<Prepared>& 
   return true;
 }
 
+/// Prints the line that says that the model is loaded, and then does what standard input asks for.
+int serve_rounds(Embedder& embedder, const std::string& rgb_file, const std::string& ids_file,
+                 double load_seconds) {
+  const auto inputs = bench::read_round_inputs(rgb_file, ids_file, embedder.info());
+  if (!inputs) return std::fprintf(stderr, "%s\n", inputs.error().message.c_str()), 1;
+  std::cout << bench::RoundAnswer()
+                   .add("load_s", load_seconds)
+                   .add("resident_mib", resident_mib("VmRSS"))
+                   .add("highest_mib", resident_mib("VmHWM"))
+                   .line()
+            << std::flush;
+  bench::serve_rounds(embedder, *inputs, std::cin, std::cout);
+  return 0;
+}
+
 int run(int argc, char** argv) {
   CLI::App app("Measures loading, memory and speed of a model folder");
   Embedder::Options options;
   std::size_t images = 8, texts = 16;
   double seconds = 10;
+  std::string rgb_file, ids_file;
   app.add_option("FOLDER", options.folder, "Hugging Face folder")->required();
   app.add_option("--threads", options.threads, "0: one a core")->capture_default_str();
   app.add_option("--dtype", options.dtype)->capture_default_str();
@@ -81,10 +91,21 @@ int run(int argc, char** argv) {
   app.add_option("--images", images, "pictures in a batch")->capture_default_str();
   app.add_option("--texts", texts, "texts in a batch")->capture_default_str();
   app.add_option("--seconds", seconds, "for each measurement")->capture_default_str();
+  bool rounds = false;
+  CLI::Option* flag =
+      app.add_flag("--serve-rounds", rounds, "load, then do what standard input asks for, line by line");
+  app.add_option("--rgb", rgb_file,
+                 "pictures for --serve-rounds: windows of the model's size, 3 bytes per pixel")
+      ->needs(flag)
+      ->check(CLI::ExistingFile);
+  app.add_option("--ids", ids_file, "texts for --serve-rounds: one per line, token ids separated by blanks")
+      ->needs(flag)
+      ->check(CLI::ExistingFile);
   CLI11_PARSE(app, argc, argv);
 
-  std::printf("BLAS: %s\n%s", blas_description().c_str(),
-              blas_warning().empty() ? "" : (blas_warning() + "\n").c_str());
+  if (!rounds)
+    std::printf("BLAS: %s\n%s", blas_description().c_str(),
+                blas_warning().empty() ? "" : (blas_warning() + "\n").c_str());
   const auto start = Clock::now();
   auto loaded = Embedder::load(options);
   if (!loaded) return std::fprintf(stderr, "%s\n", loaded.error().message.c_str()), 1;
@@ -92,6 +113,7 @@ int run(int argc, char** argv) {
   const double load_seconds = seconds_since(start);
   if (Status warm = embedder.warm_up(); !warm)
     return std::fprintf(stderr, "%s\n", warm.error().message.c_str()), 1;
+  if (rounds) return serve_rounds(embedder, rgb_file, ids_file, seconds_since(start));
   const ModelInfo& info = embedder.info();
   const double weights_mib = static_cast<double>(info.weight_bytes) / (1 << 20);
   std::printf("load %.2f s, warm-up %.2f s; weights %.0f MiB, resident %.0f MiB, highest %.0f MiB\n",

@@ -1,0 +1,81 @@
+"""What a server costs above the towers: pictures over HTTP against the same towers in process, by turns."""
+
+import contextlib
+import pathlib
+import subprocess
+import sys
+import time
+
+import towers_part
+from models import MODELS
+from turns import die_with_parent, in_turns, middle_of, running
+
+HERE = pathlib.Path(__file__).resolve().parent
+MODEL = MODELS["b32"]
+CLIENTS = {1: "images 1", 16: "images 8"}  # and what in process it is compared with
+READY_LIMIT = 300  # seconds
+
+
+@contextlib.contextmanager
+def server(folder, options, *more):
+    """A server of the model in `folder`; gives what it printed once it is ready: {"ready": URL, "elasticsearch": URL}."""
+    command = [options.programs_folder / "sightline-server", "--model", f"bench={folder}", "--port", "0", "--threads", options.threads,
+               "--log-level", "warning", *more]  # fmt: skip
+    said = options.logs / "server.out"
+    with open(said, "wb") as out, open(options.logs / "server.log", "wb") as errors:
+        process = subprocess.Popen([str(word) for word in command], env=options.environment, stdout=out, stderr=errors,
+                                   preexec_fn=die_with_parent)  # fmt: skip
+    try:
+        until = time.monotonic() + READY_LIMIT
+        while "ready" not in (urls := dict(line.split(" ", 1) for line in said.read_text().splitlines(keepends=True) if line.endswith("\n"))):
+            if process.poll() is not None or time.monotonic() > until:
+                raise RuntimeError(f"the server does not get ready: {options.logs}/server.log")
+            time.sleep(0.1)
+        yield {name: url.strip() for name, url in urls.items()}
+    finally:
+        process.terminate()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def measure(options, say):
+    folder = options.work / "models" / MODEL.name
+    towers_part.prepare(MODEL, folder, options.only_sightline(), say)
+    with server(folder, options) as urls:
+        commands = {
+            "in process": towers_part.command_of("sightline", "float32", folder, options),
+            "over HTTP": [sys.executable, HERE / "http_client.py", urls["ready"], "bench"],
+        }
+        groups = [[("in process", inside, options.seconds), ("over HTTP", f"clients {clients}", options.seconds)] for clients, inside in CLIENTS.items()]
+        groups += [[("over HTTP", f"trivial {clients}", 1)] for clients in CLIENTS]
+        with running(commands, options, say) as (programs, missing):
+            if missing:
+                raise RuntimeError("; ".join(f"{key}: {why}" for key, why in missing.items()))
+            jpeg_bytes = programs["over HTTP"].ready["jpeg_bytes"]
+            answers, failed = in_turns(programs, groups, options.rounds, say, options.is_late)
+    if failed:
+        raise RuntimeError("; ".join(map(str, failed.values())))
+    return {"title": MODEL.title, "jpeg_bytes": jpeg_bytes, "rows": {str(clients): row(answers, clients) for clients in CLIENTS}}
+
+
+def row(answers, clients):
+    inside, outside = CLIENTS[clients], answers["over HTTP", f"clients {clients}"]
+    within = answers["in process", inside]
+    batch = int(inside.split()[1])
+    rates = middle_of(outside, "per_s")
+    alone = batch / middle_of(within)["median"]
+    return {
+        "batch_in_process": batch,
+        "in_process_per_s": alone,
+        "per_s": rates["median"],
+        "per_s_least": rates["least"],
+        "per_s_most": rates["most"],
+        "ratio": rates["median"] / alone,
+        "p50_ms": middle_of(outside, "p50_ms")["median"],
+        "p99_ms": middle_of(outside, "p99_ms")["median"],
+        "client_cpu_ms": middle_of(outside, "client_cpu_ms")["median"],
+        "trivial_per_s": middle_of(answers["over HTTP", f"trivial {clients}"], "per_s")["median"],
+    }
