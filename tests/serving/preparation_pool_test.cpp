@@ -73,9 +73,17 @@ TEST_CASE("documents are prepared at a lower priority than queries") {
   const auto priority = [] { return ::getpriority(PRIO_PROCESS, 0); };
   const int own = priority();
   std::atomic<int> of_document{0}, of_query{0}, of_other_query{0};
+  std::latch done(3);  // a pool that stops lets any thread run what is left
   PreparationPool pool(options);
-  pool.post({Lane::document, pictures(1), [&](std::size_t) { of_document = priority(); }});
-  pool.post({Lane::query, pictures(2), [&](std::size_t i) { (i == 0 ? of_query : of_other_query) = priority(); }});
+  pool.post({Lane::document, pictures(1), [&](std::size_t) {
+               of_document = priority();
+               done.count_down();
+             }});
+  pool.post({Lane::query, pictures(2), [&](std::size_t i) {
+               (i == 0 ? of_query : of_other_query) = priority();
+               done.count_down();
+             }});
+  done.wait();
   pool.stop();
   CHECK(of_query == std::min(own + 1, 19));
   CHECK(of_other_query == std::min(own + 1, 19));
