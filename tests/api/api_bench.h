@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -72,6 +73,13 @@ class ApiBench {
     request.path = std::move(path);
     request.headers = std::move(headers);
     return send(std::move(request)).get();
+  }
+  /// Waits until so many requests are logged. One that is streamed is not yet when its client has all of it.
+  void await_log(std::size_t count) {
+    for (;; std::this_thread::yield()) {
+      const std::lock_guard lock(log_mutex);
+      if (log.size() >= count) return;
+    }
   }
   void hold_model() {
     embedder->on_embed = [this](auto) { gate.pass(); };

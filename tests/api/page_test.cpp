@@ -269,7 +269,9 @@ TEST_CASE("requests below /elasticsearch are counted under one name, and logged 
   Port port(embedded());
   port.bench.api->elasticsearch().open(port.service);
   port.ask("GET /elasticsearch/stream");
+  port.bench.await_log(1);
   port.ask("GET /elasticsearch/secret-index/_search", "X-Opaque-Id: page-1\r\n");
+  port.bench.await_log(2);
   const std::string metrics = port.bench.get("/metrics").body;
   CHECK(metrics.find("sightline_http_requests_total{method=\"GET\",route=\"/elasticsearch\",status=\"200\"} 2") !=
         std::string::npos);
