@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 #include <future>
 #include <memory>
+#include <semaphore>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -92,6 +93,26 @@ class Bench {
 struct WithWatchdog {
   WithWatchdog() { Bench::watchdog_interval = std::chrono::seconds(10); }
   ~WithWatchdog() { Bench::watchdog_interval = std::chrono::seconds(0); }
+};
+
+/// Makes the model of a bench, whose watchdog is on, give another vector than before while `wrong`.
+struct ChangingModel {
+  ChangingModel(Bench& driven, bool wrong_at_first) : bench(driven), wrong(wrong_at_first) {
+    bench.embedder->on_answer = [this](std::vector<Result<std::vector<float>>>& vectors) {
+      if (wrong) vectors[0] = bench.embedder->expected("something else");
+      ran.release();
+    };
+  }
+  /// Lets the watchdog look, and waits until the model has run for it.
+  void probe() {
+    bench.clock.await_waiters(1);
+    bench.clock.advance(std::chrono::seconds(10));
+    ran.acquire();
+  }
+
+  Bench& bench;
+  std::atomic<bool> wrong;
+  std::counting_semaphore<> ran{0};  // released for each batch
 };
 
 }  // namespace sightline::serving

@@ -178,25 +178,15 @@ TEST_CASE("a model that is loaded anew under its name is asked again") {
 TEST_CASE("vectors from before the watchdog found a model wrong are not used after") {
   const WithWatchdog on;
   CachingBench bench;
-  std::atomic<bool> wrong{false};
-  std::counting_semaphore<> ran{0};
-  bench.embedder->on_answer = [&](std::vector<Result<std::vector<float>>>& vectors) {
-    if (wrong) vectors[0] = bench.embedder->expected("something else");
-    ran.release();
-  };
-  const auto probe = [&] {
-    bench.clock.await_waiters(1);
-    bench.clock.advance(10s);
-    ran.acquire();
-  };
-  wrong = true;
+  ChangingModel model(bench, false);
+  model.wrong = true;
   REQUIRE(bench.send_texts({"y"}).get()->front().values == bench.embedder->expected("something else"));
-  ran.acquire();
-  probe();
-  if (bench.send_texts({"new"}).get().ok()) ran.acquire();  // it ran after the probe, so the verdict is in
+  model.ran.acquire();
+  model.probe();
+  if (bench.send_texts({"new"}).get().ok()) model.ran.acquire();  // it ran after the probe, so the verdict is in
   CHECK(bench.send_texts({"y"}).get().error().code == ErrorCode::internal);  // kept or not
-  wrong = false;
-  probe();
+  model.wrong = false;
+  model.probe();
   while (bench.service->models().front().state != ModelState::ready) std::this_thread::yield();
   CHECK(bench.send_texts({"y"}).get()->front().values == bench.embedder->expected("y"));
 }

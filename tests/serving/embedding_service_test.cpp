@@ -328,24 +328,14 @@ TEST_CASE("a query's text is answered while documents run, pictures are decoded 
 TEST_CASE("a model whose vectors change is refused until they are right again") {
   const WithWatchdog on;
   Bench bench;
-  std::atomic<bool> wrong{true};
-  std::counting_semaphore<> ran{0};
-  bench.embedder->on_answer = [&](std::vector<Result<std::vector<float>>>& vectors) {
-    if (wrong) vectors[0] = bench.embedder->expected("something else");
-    ran.release();
-  };
-  const auto probe = [&] {
-    bench.clock.await_waiters(1);
-    bench.clock.advance(10s);
-    ran.acquire();
-  };
-  probe();
-  if (bench.send_texts({"x"}).get().ok()) ran.acquire();  // it ran after the probe, so the verdict is in
+  ChangingModel model(bench, true);
+  model.probe();
+  if (bench.send_texts({"x"}).get().ok()) model.ran.acquire();  // it ran after the probe, so the verdict is in
   REQUIRE(bench.service->models().front().state == ModelState::failed);
   CHECK(bench.service->problems().size() == 1);
   CHECK(bench.send_texts({"x"}).get().error().code == ErrorCode::internal);
-  wrong = false;
-  probe();
+  model.wrong = false;
+  model.probe();
   bench.clock.await_waiters(1);
   bench.service->stop(Clock::time_point::max());  // every probe has been judged
   CHECK(bench.service->models().front().state == ModelState::ready);
