@@ -113,7 +113,7 @@ Result<Compute> make_compute(const ComputeOptions& options) {
                   .load = {}};
   const auto refused = [&](const std::string& why) {
     return Error{ErrorCode::unsupported, "dtype " + options.dtype + " on device " + options.device +
-                                             " is not computed " + why + "; use another dtype or device"};
+                                             " is not computed " + why + "; use another --dtype or --device"};
   };
   try {
     use_threads(compute);
