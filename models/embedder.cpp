@@ -243,17 +243,18 @@ Result<std::unique_ptr<Embedder>> make_embedder(const Parts& parts, const std::s
 Result<std::unique_ptr<Embedder>> make_checked_embedder(const Parts& parts) {
   const std::string& dtype = parts.options.dtype;
   Calibration calibration;
+  Calibration* const record = dtype == "int8" ? &calibration : nullptr;  // nothing else asks for it
   std::vector<Prepared> inputs;
   Vectors exact;
   {
-    auto reference = make_embedder(parts, k_exact_dtype, nullptr, &calibration);
+    auto reference = make_embedder(parts, k_exact_dtype, nullptr, record);
     if (!reference) return reference.error();
     Result<std::vector<Prepared>> prepared = precision_inputs(**reference);
     if (!prepared) return prepared.error();
     inputs = std::move(*prepared);
     exact = (*reference)->embed(inputs);
   }
-  auto embedder = make_embedder(parts, dtype, &calibration, nullptr);
+  auto embedder = make_embedder(parts, dtype, record, nullptr);
   if (!embedder) return embedder.error();
   const Result<PrecisionCheck> check = compare_precisions(exact, (*embedder)->embed(inputs));
   if (!check) return check.error();

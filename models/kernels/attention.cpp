@@ -38,8 +38,6 @@ namespace sightline::models::kernels::HWY_NAMESPACE {
 /// Rows and vectors of a block of the result that stays in registers: 24 accumulators of 32 registers, or 12 of 16.
 constexpr int k_block_rows = 6;
 constexpr int k_block_vectors = HWY_LANES(float) >= 16 ? 4 : 2;
-/// Queries whose scores are taken at once.
-constexpr std::int64_t k_tile_rows = 4 * k_block_rows;
 
 /// c[R, V vectors] = a[R, depth] b[depth, V vectors]
 template <int R, int V>
@@ -151,15 +149,15 @@ std::int64_t WholeVectors(std::int64_t count) {
 /// Floats that AttendHead works in.
 std::int64_t WorkOf(std::int64_t head_keys, std::int64_t head_width) {
   const std::int64_t keys = WholeVectors(head_keys), width = WholeVectors(head_width);
-  return head_width * keys + head_keys * width + k_tile_rows * (keys + width);
+  return head_width * keys + head_keys * width + k_block_rows * (keys + width);
 }
 
 void AttendHead(const Head& head, float* work) {
   const std::int64_t keys = WholeVectors(head.keys), width = WholeVectors(head.width);
-  float* const k_t = work;                          // [width, keys]
-  float* const v = k_t + head.width * keys;         // [keys, width]
-  float* const scores = v + head.keys * width;      // [k_tile_rows, keys]
-  float* const sums = scores + k_tile_rows * keys;  // [k_tile_rows, width]
+  float* const k_t = work;                           // [width, keys]
+  float* const v = k_t + head.width * keys;          // [keys, width]
+  float* const scores = v + head.keys * width;       // [k_block_rows, keys]
+  float* const sums = scores + k_block_rows * keys;  // [k_block_rows, width]
 
   constexpr std::int64_t k_transposed_at_once = 16;
   for (std::int64_t begin = 0; begin < keys; begin += k_transposed_at_once) {
@@ -174,22 +172,17 @@ void AttendHead(const Head& head, float* work) {
     std::fill_n(v + key * width + head.width, width - head.width, 0.0f);
   }
 
-  for (std::int64_t tile = 0; tile < head.queries; tile += k_tile_rows) {
-    const std::int64_t tile_end = std::min(tile + k_tile_rows, head.queries);
-    for (std::int64_t row = tile; row < tile_end; row += k_block_rows) {
-      const std::int64_t rows = std::min<std::int64_t>(k_block_rows, tile_end - row);
-      const std::int64_t looked_at = head.causal ? row + rows : head.keys;
-      const std::int64_t length = WholeVectors(looked_at);
-      float* const block = scores + (row - tile) * keys;
-      float* const block_sums = sums + (row - tile) * width;
-      Multiply(rows, length, head.q + row * head.q_stride, head.q_stride, k_t, keys, head.width, block, keys);
-      float totals[k_block_rows];
-      for (std::int64_t r = 0; r < rows; ++r) {
-        totals[r] = SharesOf(head, row + r, head.causal ? row + r + 1 : head.keys, length, block + r * keys);
-      }
-      Multiply(rows, width, block, keys, v, width, looked_at, block_sums, width);
-      for (std::int64_t r = 0; r < rows; ++r) WriteContext(head, row + r, block_sums + r * width, 1 / totals[r]);
+  for (std::int64_t row = 0; row < head.queries; row += k_block_rows) {
+    const std::int64_t rows = std::min<std::int64_t>(k_block_rows, head.queries - row);
+    const std::int64_t looked_at = head.causal ? row + rows : head.keys;
+    const std::int64_t length = WholeVectors(looked_at);
+    Multiply(rows, length, head.q + row * head.q_stride, head.q_stride, k_t, keys, head.width, scores, keys);
+    float totals[k_block_rows];
+    for (std::int64_t r = 0; r < rows; ++r) {
+      totals[r] = SharesOf(head, row + r, head.causal ? row + r + 1 : head.keys, length, scores + r * keys);
     }
+    Multiply(rows, width, scores, keys, v, width, looked_at, sums, width);
+    for (std::int64_t r = 0; r < rows; ++r) WriteContext(head, row + r, sums + r * width, 1 / totals[r]);
   }
 }
 

@@ -16,7 +16,6 @@ using IntTag = hn::ScalableTag<std::int32_t>;
 
 RowCode QuantizeRow(const float* x, const float* factors, std::uint8_t* codes, std::int64_t columns) {
   const FloatTag d;
-  const IntTag i32;
   const hn::Rebind<std::uint8_t, FloatTag> u8;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   const std::int64_t whole = columns / lanes * lanes;
@@ -48,7 +47,6 @@ RowCode QuantizeRow(const float* x, const float* factors, std::uint8_t* codes, s
   for (std::int64_t i = whole; i < columns; ++i) {
     codes[i] = static_cast<std::uint8_t>(std::clamp(std::nearbyint(scaled_one(i) * inverse + zero), 0.0f, 255.0f));
   }
-  (void)i32;
   return {scale, static_cast<std::int32_t>(zero)};
 }
 

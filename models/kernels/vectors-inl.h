@@ -49,7 +49,6 @@ HWY_INLINE Floats load_bf16(const std::uint16_t* from) {
 }
 
 HWY_INLINE void store_bf16(Floats value, std::uint16_t* to) {
-  const FloatTag d;
   const hn::RebindToUnsigned<FloatTag> d32;
   const hn::Rebind<std::uint16_t, FloatTag> d16;
   const auto bits = hn::BitCast(d32, value);
@@ -57,7 +56,6 @@ HWY_INLINE void store_bf16(Floats value, std::uint16_t* to) {
   const auto rounded = hn::ShiftRight<16>(hn::Add(hn::Add(bits, hn::Set(d32, 0x7FFF)), odd));
   const auto none = hn::Or(hn::ShiftRight<16>(bits), hn::Set(d32, 0x40));
   const auto halves = hn::IfThenElse(hn::RebindMask(d32, hn::IsNaN(value)), none, rounded);
-  (void)d;
   const hn::RebindToSigned<decltype(d32)> i32;
   hn::StoreU(hn::DemoteTo(d16, hn::BitCast(i32, halves)), d16, to);
 }

@@ -31,7 +31,7 @@ struct Compute {
   int threads = 1;
   std::shared_ptr<kernels::MatmulCache> products;  ///< null: libtorch computes, all in `dtype`
   kernels::Precision precision = kernels::Precision::f32;  ///< of products that are not libtorch's
-  std::shared_ptr<LoadState> load;                         ///< only while the weights are taken
+  std::shared_ptr<LoadState> load;  ///< of the layers that are being made; not looked at after the load
 
   at::TensorOptions options() const { return at::TensorOptions().device(device).dtype(dtype); }
 };

@@ -104,10 +104,13 @@ at::Tensor Linear::operator()(const at::Tensor& x, const Compute& compute) const
 }
 
 void Linear::multiply(const at::Tensor& x, const at::Tensor& factors, const at::Tensor& out) const {
+  if (!packed_) {
+    apply(x, out);
+    out.mul_(factors);
+    return;
+  }
   if (record_ != nullptr) see(x);
-  if (packed_) return packed_->multiply(rows_of(x), rows_of(factors), rows_of(out));
-  apply(x, out);
-  out.mul_(factors);
+  packed_->multiply(rows_of(x), rows_of(factors), rows_of(out));
 }
 
 void Linear::accumulate(const at::Tensor& x, const at::Tensor& out) const {

@@ -34,13 +34,11 @@ class AttentionPooling {
     const std::int64_t width = x.size(1), count = std::ssize(pictures);
     const at::Tensor query = projections_.query(probe_, compute_), key_value = projections_.key_value(x, compute_);
     // The probe is the same for every picture, and so is its query.
-    const std::vector<Sequence> queries(pictures.size(), {0, 1});
-    std::vector<at::Tensor> pooled;
+    constexpr Sequence k_query[] = {{0, 1}};
     const at::Tensor context = at::empty({count, width}, x.options());
     for (std::int64_t i = 0; i < count; ++i) {
-      const auto at = static_cast<std::size_t>(i);
-      attend(query, std::span(queries).subspan(at, 1), key_value.narrow(1, 0, width), key_value.narrow(1, width, width),
-             pictures.subspan(at, 1), heads_, score_scale_, {}, compute_, context.narrow(0, i, 1));
+      attend(query, k_query, key_value.narrow(1, 0, width), key_value.narrow(1, width, width),
+             pictures.subspan(static_cast<std::size_t>(i), 1), heads_, score_scale_, {}, compute_, context.narrow(0, i, 1));
     }
     const at::Tensor result = out_(context, compute_);
     mlp_.accumulate(norm_(result).to(compute_.product_dtype), Mlp::Workspace(mlp_, count, compute_), result);

@@ -46,13 +46,15 @@ Transformer::Transformer(Parts parts, const Compute& compute)
       width_(parts_.blocks.front().out.out()),
       score_scale_(1 / std::sqrt(static_cast<double>(width_) / static_cast<double>(parts_.heads))) {}
 
+void Transformer::take_input(const LayerNorm& norm, const at::Tensor& x, Workspace& work) const {
+  if (parts_.norms == Norms::before) return norm.apply(x, work.normed);
+  if (compute_.products) return kernels::convert(rows_of(x), rows_of(work.normed));
+  work.normed.copy_(x);
+}
+
 void Transformer::run_block(const Block& block, const at::Tensor& x, std::span<const Sequence> sequences,
                             const ScoreBias& bias, Workspace& work, const Steps& steps) const {
-  if (parts_.norms == Norms::before) {
-    block.norm1.apply(x, work.normed);
-  } else {
-    work.normed.copy_(x);
-  }
+  take_input(block.norm1, x, work);
   steps();
   block.projections.all.apply(work.normed, work.projected);
   if (parts_.rotary) {
@@ -63,19 +65,14 @@ void Transformer::run_block(const Block& block, const at::Tensor& x, std::span<c
   attend(work.query, sequences, work.key, work.value, sequences, parts_.heads, score_scale_, bias, compute_,
          work.context);
   steps();
-  finish_block(block, x, work.context, work, steps);
+  finish_block(block, x, work, steps);
 }
 
-void Transformer::finish_block(const Block& block, const at::Tensor& x, const at::Tensor& context, Workspace& work,
-                               const Steps& steps) const {
-  if (block.context_norm.defined()) block.context_norm.apply(context, work.normed);
-  block.out.accumulate(block.context_norm.defined() ? work.normed : context, x);
-  if (parts_.norms == Norms::before) {
-    block.norm2.apply(x, work.normed);
-  } else {
-    block.norm1.apply(x, x);
-    work.normed.copy_(x);
-  }
+void Transformer::finish_block(const Block& block, const at::Tensor& x, Workspace& work, const Steps& steps) const {
+  if (block.context_norm.defined()) block.context_norm.apply(work.context, work.normed);
+  block.out.accumulate(block.context_norm.defined() ? work.normed : work.context, x);
+  if (parts_.norms == Norms::behind) block.norm1.apply(x, x);
+  take_input(block.norm2, x, work);
   steps();
   block.mlp.accumulate(work.normed, work.mlp, x);
   if (parts_.norms == Norms::behind) block.norm2.apply(x, x);
@@ -97,11 +94,7 @@ at::Tensor Transformer::run_pooled(at::Tensor x, std::span<const Sequence> seque
   for (const Block& block : parts_.blocks) {
     if (&block != &last) run_block(block, x, sequences, bias, work, steps);
   }
-  if (parts_.norms == Norms::before) {
-    last.norm1.apply(x, work.normed);
-  } else {
-    work.normed.copy_(x);
-  }
+  take_input(last.norm1, x, work);
   const at::Tensor key_value = scratch(tokens, 2 * width_, compute_.dtype, compute_);
   const at::Tensor key = key_value.narrow(1, 0, width_), value = key_value.narrow(1, width_, width_);
   last.projections.key_value.apply(work.normed, key_value);
@@ -115,7 +108,7 @@ at::Tensor Transformer::run_pooled(at::Tensor x, std::span<const Sequence> seque
   x = x.index_select(0, index);
   Workspace few(last, count, width_, compute_);
   attend(query, single, key, value, sequences, parts_.heads, score_scale_, {}, compute_, few.context);
-  finish_block(last, x, few.context, few, steps);
+  finish_block(last, x, few, steps);
   return x;
 }
 

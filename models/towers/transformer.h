@@ -69,9 +69,10 @@ class Transformer {
 
   void run_block(const Block& block, const at::Tensor& x, std::span<const Sequence> sequences, const ScoreBias& bias,
                  Workspace& work, const Steps& steps) const;
-  /// What follows attention, which has left its result in `context`.
-  void finish_block(const Block& block, const at::Tensor& x, const at::Tensor& context, Workspace& work,
-                    const Steps& steps) const;
+  /// `x` as it goes into the products that `norm` stands before, into `work.normed`.
+  void take_input(const LayerNorm& norm, const at::Tensor& x, Workspace& work) const;
+  /// What follows attention, which has left its result in `work.context`.
+  void finish_block(const Block& block, const at::Tensor& x, Workspace& work, const Steps& steps) const;
 
   Parts parts_;
   Compute compute_;

@@ -57,7 +57,6 @@ class EmbeddingCache {
     std::vector<std::pair<std::size_t, std::size_t>> repeats;
     std::array<Counts, k_modalities> counts;  ///< by modality
 
-
     /// All embeddings in input order; `computed` has one for each of `missing`.
     Embeddings complete(Embeddings computed) const;
   };
