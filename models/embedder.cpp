@@ -242,6 +242,9 @@ Result<std::unique_ptr<Embedder>> make_embedder(const Parts& parts, const std::s
 /// The model in a lower precision, held against float32, in which it is loaded first and released again.
 Result<std::unique_ptr<Embedder>> make_checked_embedder(const Parts& parts) {
   const std::string& dtype = parts.options.dtype;
+  if (Status possible = Towers::check({parts.options.device, dtype, parts.options.threads}); !possible) {
+    return possible.error();
+  }
   Calibration calibration;
   Calibration* const record = dtype == "int8" ? &calibration : nullptr;  // nothing else asks for it
   std::vector<Prepared> inputs;
@@ -263,7 +266,8 @@ Result<std::unique_ptr<Embedder>> make_checked_embedder(const Parts& parts) {
                  parts.info.folder + ": computed in " + dtype + " the model comes to a cosine of " +
                      std::to_string(check->lowest_cosine) + " with itself in float32, below " +
                      std::to_string(k_least_cosine).substr(0, 4) +
-                     ": it would find other things; use --dtype bfloat16 or float32 for it"};
+                     ": it would find other things; use --dtype " +
+                     (dtype == "bfloat16" ? "" : "bfloat16 or ") + "float32 for it"};
   }
   static_cast<TowerEmbedder&>(**embedder).set_precision_check(*check);
   return embedder;

@@ -69,7 +69,7 @@ struct ModelInfo {
   std::uint32_t max_tokens = 0;  ///< a text's limit, with BOS and EOS
   std::uint32_t image_size = 0;  ///< edge of the window, pixels
   std::string dtype;             ///< computed in: "float32", "bfloat16", "int8", "float16"
-  std::string products;          ///< what computes its products: "oneDNN 2.6.3 (brg:avx512_core)", "libtorch"
+  std::string products;          ///< what computes its products, as Towers::products says
   std::optional<PrecisionCheck> precision_check;  ///< unless the dtype is float32
   std::string device;            ///< "cpu", "cuda:0"
   std::string preprocessing;  ///< one line, e.g. "RGB, shortest edge 224 bicubic (Pillow), centre crop 224,

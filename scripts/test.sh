@@ -17,7 +17,7 @@ done
 
 scripts/install_dependencies.sh --tests
 # OpenMP's threads shall not spin where cores are shared (server/openmp.h); the server sees to that itself.
-export GOMP_SPINCOUNT=${GOMP_SPINCOUNT:-1000}
+export GOMP_SPINCOUNT=${GOMP_SPINCOUNT:-5000}
 cmake --preset "$preset"
 cmake --build --preset "$preset"
 ctest --preset "$preset" --no-tests=error

@@ -41,7 +41,7 @@ def environment(threads):
 
 
 # As sightline-server sets it for itself at its start (server/openmp.cpp).
-SIGHTLINE_SETTINGS = {"GOMP_SPINCOUNT": "1000"}
+SIGHTLINE_SETTINGS = {"GOMP_SPINCOUNT": "5000"}
 
 
 class Program:

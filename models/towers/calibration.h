@@ -5,9 +5,15 @@
 
 namespace sightline::models {
 
-/// Of each linear layer, in the order in which the towers take their weights: the largest size of each of its inputs.
+/// What one linear layer was given.
+struct LayerInputs {
+  std::vector<float> largest;  ///< [in], the largest size of each input
+  std::vector<float> rows;     ///< [rows, in], some rows as they were
+};
+
+/// Of each linear layer, in the order in which the towers take their weights.
 struct Calibration {
-  std::vector<std::vector<float>> largest_inputs;
+  std::vector<LayerInputs> layers;
 };
 
 }  // namespace sightline::models

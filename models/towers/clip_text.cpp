@@ -23,7 +23,7 @@ class ClipTextTower final : public TextTower {
         transformer_(clip_transformer(weights, "text_model", config.transformer, true, compute)),
         final_norm_(LayerNorm::bind(weights, "text_model.final_layer_norm", config.transformer.width,
                                     config.transformer.layer_norm_eps)),
-        projection_(Linear::without_bias(weights, "text_projection", config.transformer.width, projection_dim)) {
+        projection_(Linear::projection(weights, "text_projection", config.transformer.width, projection_dim)) {
     weights.ignore("text_model.embeddings.position_ids");  // older files carry 0, 1, 2, ...
   }
 

@@ -19,7 +19,7 @@ class ClipVisionTower final : public VisionTower {
         transformer_(clip_transformer(weights, "vision_model", config.transformer, true, compute)),
         post_norm_(LayerNorm::bind(weights, "vision_model.post_layernorm", config.transformer.width,
                                    config.transformer.layer_norm_eps)),
-        projection_(Linear::without_bias(weights, "visual_projection", config.transformer.width, projection_dim)),
+        projection_(Linear::projection(weights, "visual_projection", config.transformer.width, projection_dim)),
         compute_(compute) {
     weights.ignore("vision_model.embeddings.position_ids");  // older files carry 0, 1, 2, ...
   }

@@ -20,6 +20,7 @@ struct LoadState {
   const Calibration* calibration = nullptr;                 ///< known: of this model, null: not known
   Calibration* record = nullptr;                            ///< is to be filled by the passes to come; null: no
   std::size_t layers = 0;                                   ///< made so far
+  std::size_t float_layers = 0;                             ///< of them, those kept in float32 though integers were asked for
 };
 
 /// Where the towers live and what they compute in.

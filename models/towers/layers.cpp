@@ -27,6 +27,26 @@ void activate(Activation activation, const at::Tensor& x) {
   }
 }
 
+/// Rows of each layer that a calibration keeps: two of each pass.
+constexpr std::int64_t k_calibration_rows = 16;
+
+/// How far a layer's results in integers may lie from float32's, as a share of their length. Even inputs and weights
+/// come to about 0.013.
+constexpr double k_max_integer_error = 0.05;
+
+/// That share, for the rows that `seen` has; `weight` is contiguous.
+double integer_error(const kernels::PackedLinear& layer, const at::Tensor& weight, const at::Tensor& bias,
+                     const LayerInputs& seen, const Compute& compute) {
+  const kernels::Arena::Frame frame(kernels::Arena::of_this_thread());
+  const at::Tensor x =
+      at::from_blob(const_cast<float*>(seen.rows.data()), {std::ssize(seen.rows) / weight.size(1), weight.size(1)});
+  const at::Tensor wanted = at::mm(x, weight.t());
+  const at::Tensor got = scratch(x.size(0), weight.size(0), at::kFloat, compute);
+  layer.apply(rows_of(x), {}, rows_of(got));
+  const at::Tensor difference = bias.defined() ? got - wanted - bias : got - wanted;
+  return difference.norm().item<double>() / (wanted.norm().item<double>() + 1e-20);
+}
+
 }  // namespace
 
 kernels::Rows rows_of(const at::Tensor& tensor) {
@@ -40,24 +60,40 @@ at::Tensor scratch(std::int64_t rows, std::int64_t columns, at::ScalarType dtype
   return at::from_blob(kernels::Arena::of_this_thread().take(bytes), {rows, columns}, dtype);
 }
 
-Linear::Linear(const at::Tensor& weight, const at::Tensor& bias, const Compute& compute) : out_(weight.size(0)) {
+/// In the precision that the model is computed in, or float32 where that would blur it.
+void Linear::pack(const at::Tensor& weight, const at::Tensor& bias, const Compute& compute, Place place) {
+  LoadState& load = *compute.load;
+  const LayerInputs* const seen = load.calibration == nullptr ? nullptr : &load.calibration->layers.at(number_);
+  const at::Tensor stored = weight.contiguous();
+  const kernels::LinearWeights weights{.weight = stored.data_ptr<float>(),
+                                       .bias = bias.defined() ? bias.data_ptr<float>() : nullptr,
+                                       .in = weight.size(1),
+                                       .out = weight.size(0),
+                                       .largest_inputs = seen == nullptr ? nullptr : seen->largest.data()};
+  const auto pack_as = [&](kernels::Precision precision) {
+    packed_ = std::make_shared<kernels::PackedLinear>(weights, precision, compute.products);
+  };
+  if (compute.precision != kernels::Precision::int8) return pack_as(compute.precision);
+  if (place != Place::last) {
+    pack_as(kernels::Precision::int8);
+    if (seen == nullptr || seen->rows.empty()) return;
+    if (integer_error(*packed_, stored, bias, *seen, compute) <= k_max_integer_error) return;
+  }
+  pack_as(kernels::Precision::f32);
+  ++load.float_layers;
+}
+
+Linear::Linear(const at::Tensor& weight, const at::Tensor& bias, const Compute& compute, Place place)
+    : out_(weight.size(0)) {
   const bool complete = !weight.is_meta() && !(bias.defined() && bias.is_meta());
   LoadState& load = *compute.load;
   number_ = load.layers++;
   record_ = load.record;
   if (record_ != nullptr) {
-    record_->largest_inputs.emplace_back(static_cast<std::size_t>(weight.size(1)));
+    record_->layers.push_back({.largest = std::vector<float>(static_cast<std::size_t>(weight.size(1))), .rows = {}});
   }
   if (compute.products && complete) {
-    const at::Tensor stored = weight.contiguous();
-    const kernels::LinearWeights weights{.weight = stored.data_ptr<float>(),
-                                         .bias = bias.defined() ? bias.data_ptr<float>() : nullptr,
-                                         .in = weight.size(1),
-                                         .out = weight.size(0),
-                                         .largest_inputs = load.calibration == nullptr
-                                                               ? nullptr
-                                                               : load.calibration->largest_inputs.at(number_).data()};
-    packed_ = std::make_shared<kernels::PackedLinear>(weights, compute.precision, compute.products);
+    pack(weight, bias, compute, place);
   } else {
     weight_t_ = weight.t();
     bias_ = bias;
@@ -71,17 +107,26 @@ Linear::Linear(const at::Tensor& weight, const at::Tensor& bias, const Compute& 
 
 void Linear::see(const at::Tensor& x) const {
   const at::Tensor largest = x.abs().amax(0).to(at::kCPU, at::kFloat).contiguous();
-  std::vector<float>& seen = record_->largest_inputs[number_];
-  for (std::size_t i = 0; i < seen.size(); ++i) seen[i] = std::max(seen[i], largest.data_ptr<float>()[i]);
+  LayerInputs& seen = record_->layers[number_];
+  for (std::size_t i = 0; i < seen.largest.size(); ++i) {
+    seen.largest[i] = std::max(seen.largest[i], largest.data_ptr<float>()[i]);
+  }
+  // Of each sequence the first token often takes numbers that no other takes.
+  for (const std::int64_t row : {std::int64_t{0}, x.size(0) / 2}) {
+    if (std::ssize(seen.rows) >= k_calibration_rows * x.size(1)) return;
+    const at::Tensor floats = x[row].to(at::kCPU, at::kFloat).contiguous();
+    seen.rows.insert(seen.rows.end(), floats.data_ptr<float>(), floats.data_ptr<float>() + floats.numel());
+  }
 }
 
-Linear Linear::with_bias(WeightBinder& weights, const std::string& name, std::int64_t in, std::int64_t out) {
+Linear Linear::with_bias(WeightBinder& weights, const std::string& name, std::int64_t in, std::int64_t out,
+                         Place place) {
   const at::Tensor weight = weights.take(name + ".weight", {out, in});
-  return {weight, weights.take(name + ".bias", {out}), weights.compute()};
+  return {weight, weights.take(name + ".bias", {out}), weights.compute(), place};
 }
 
-Linear Linear::without_bias(WeightBinder& weights, const std::string& name, std::int64_t in, std::int64_t out) {
-  return {weights.take(name + ".weight", {out, in}), {}, weights.compute()};
+Linear Linear::projection(WeightBinder& weights, const std::string& name, std::int64_t in, std::int64_t out) {
+  return {weights.take(name + ".weight", {out, in}), {}, weights.compute(), Place::last};
 }
 
 void Linear::apply(const at::Tensor& x, const at::Tensor& out, std::optional<Activation> activation) const {

@@ -16,14 +16,21 @@
 namespace sightline::models {
 
 /// y = x W^T + b, [rows, in] -> [rows, out]: by a kernel with packed weights, or by libtorch.
+///
+/// Where integers are asked for, a layer that they would blur is computed in float32: the last one, whose result is the
+/// vector, and those whose results lie too far from float32's on the rows of the calibration.
 class Linear {
  public:
+  enum class Place : std::uint8_t { inner, last };
+
   Linear() = default;  ///< none: not defined()
   /// `weight` [out, in]; `bias` [out], undefined: none.
-  Linear(const at::Tensor& weight, const at::Tensor& bias, const Compute& compute);
+  Linear(const at::Tensor& weight, const at::Tensor& bias, const Compute& compute, Place place = Place::inner);
 
-  static Linear with_bias(WeightBinder& weights, const std::string& name, std::int64_t in, std::int64_t out);
-  static Linear without_bias(WeightBinder& weights, const std::string& name, std::int64_t in, std::int64_t out);
+  static Linear with_bias(WeightBinder& weights, const std::string& name, std::int64_t in, std::int64_t out,
+                          Place place = Place::inner);
+  /// The layer that makes a vector of what a tower pooled, without a bias.
+  static Linear projection(WeightBinder& weights, const std::string& name, std::int64_t in, std::int64_t out);
 
   bool defined() const { return packed_ != nullptr || weight_t_.defined(); }
   std::int64_t out() const { return out_; }
@@ -39,6 +46,7 @@ class Linear {
 
  private:
   void see(const at::Tensor& x) const;
+  void pack(const at::Tensor& weight, const at::Tensor& bias, const Compute& compute, Place place);
 
   std::int64_t out_ = 0;
   Calibration* record_ = nullptr;  ///< of the inputs that are seen; null: none

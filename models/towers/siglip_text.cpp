@@ -24,7 +24,8 @@ class SiglipTextTower final : public TextTower {
         transformer_(clip_transformer(weights, "text_model", config.transformer, true, compute)),
         final_norm_(LayerNorm::bind(weights, "text_model.final_layer_norm", config.transformer.width,
                                     config.transformer.layer_norm_eps)),
-        head_(Linear::with_bias(weights, "text_model.head", config.transformer.width, config.dims)) {
+        head_(Linear::with_bias(weights, "text_model.head", config.transformer.width, config.dims,
+                                Linear::Place::last)) {
     weights.ignore("text_model.embeddings.position_ids");  // older files carry 0, 1, 2, ...
   }
 

@@ -88,6 +88,10 @@ class TorchTowers final : public Towers {
     weights.ignore("logit_scale");
     if (std::holds_alternative<SiglipConfig>(config)) weights.ignore("logit_bias");
     parameters_ = weights.parameters();
+    products_ = compute.products ? kernels::describe(*compute.products) : "libtorch";
+    if (const LoadState& load = *compute.load; load.float_layers > 0) {
+      products_ += ", " + std::to_string(load.float_layers) + " of " + std::to_string(load.layers) + " layers in float32";
+    }
   }
 
   Status check_text(std::span<const std::int32_t> ids) const override {
@@ -118,9 +122,7 @@ class TorchTowers final : public Towers {
         [&](std::size_t begin, std::size_t count) { return vision_->run(pictures.subspan(begin, count), {between_steps}); });
   }
 
-  std::string products() const override {
-    return compute_.products ? kernels::describe(*compute_.products) : "libtorch";
-  }
+  const std::string& products() const override { return products_; }
   const std::string& device() const override { return device_; }
   std::uint64_t parameters() const override { return parameters_; }
 
@@ -153,6 +155,7 @@ class TorchTowers final : public Towers {
 
   Compute compute_;
   std::string device_;
+  std::string products_;
   std::size_t dims_;
   std::uint64_t parameters_ = 0;
   std::unique_ptr<TextTower> text_;
@@ -187,6 +190,11 @@ Status check_ids(Ids ids, std::size_t max_tokens, std::uint32_t vocabulary_size)
     }
   }
   return {};
+}
+
+Status Towers::check(const ComputeOptions& options) {
+  const Result<Compute> compute = make_compute(options);
+  return compute ? Status() : Status(compute.error());
 }
 
 Result<std::unique_ptr<Towers>> Towers::load(const Checkpoint& checkpoint, const ModelConfig& config,

@@ -54,6 +54,8 @@ class Towers {
   /// that lists every tensor missing, left over or of another shape.
   static Result<std::unique_ptr<Towers>> load(const Checkpoint& checkpoint, const ModelConfig& config,
                                               const PixelScale& pixels, const ComputeOptions& options);
+  /// Whether this machine computes as `options` ask; the errors of `load` that do not depend on a model.
+  static Status check(const ComputeOptions& options);
   virtual ~Towers() = default;
 
   /// Whether `encode_texts` takes a text: 1 to max_tokens ids below vocabulary_size, for CLIP an
@@ -71,8 +73,9 @@ class Towers {
   virtual Result<std::vector<float>> encode_images(std::span<const std::uint8_t* const> pictures,
                                                    const BetweenSteps& between_steps = {}) = 0;
 
-  /// What computes the products, e.g. "oneDNN 2.6.3 (brg:avx512_core)", "libtorch".
-  virtual std::string products() const = 0;
+  /// What computes the products: "oneDNN 2.6.3 (brg:avx512_core)", "libtorch"; with integers followed by how many layers
+  /// are kept in float32, e.g. ", 2 of 98 layers in float32".
+  virtual const std::string& products() const = 0;
   /// "cpu", "cuda:0"
   virtual const std::string& device() const = 0;
   /// Elements of all weights, logit_scale included.

@@ -13,8 +13,8 @@ using namespace std::string_view_literals;
 
 namespace {
 
-const std::string k_jpeg =
-    "\xFF\xD8\xFF\xE0" + std::string("\0\x10JFIF\0\1\1\0\0\1\0\1\0\0\xFF\xDB\0C\0+/>?", 32);
+const std::string k_jpeg(
+    "\xFF\xD8\xFF\xE0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0\xFF\xDB\0C\0+/>?\0\0\0\0\0\0\0"sv);
 const std::string k_payload = base64_encode(k_jpeg);
 
 std::string decoded(const std::string& text) {

@@ -1,4 +1,5 @@
-// The check at start finds a library that computes wrongly: here one with other weights than it is held to.
+// What is looked at while a model is loaded: whether a library computes rightly (a wrong one here has other weights than it is
+// held to), and which layers integers would blur.
 #include "models/towers/arithmetic_check.h"
 
 #include <c10/core/InferenceMode.h>
@@ -59,4 +60,47 @@ TEST_CASE("wrong products are refused, and the library is named") {
     CHECK(message.find("[96, 40]") != std::string::npos);
     CHECK(message.find("ONEDNN_MAX_CPU_ISA") != std::string::npos);
   }
+}
+
+TEST_CASE("layers that integers would blur are computed in float32") {
+  const c10::InferenceMode inference;
+  constexpr std::int64_t k_rows = 8, k_in = 96, k_out = 40;
+  Compute exact;
+  exact.load = std::make_shared<LoadState>();
+  exact.products = kernels::make_matmul_cache(kernels::Precision::f32);
+  Compute integers = exact;
+  integers.products = kernels::make_matmul_cache(kernels::Precision::int8);
+  if (!integers.products) return;  // not on this processor
+  integers.precision = kernels::Precision::int8;
+  const at::Tensor weight = matrix(k_out, k_in, 1), bias = matrix(1, k_out, 2).flatten();
+
+  const at::Tensor even = matrix(k_rows, k_in, 3);
+  // In each row another number that is a thousand times as large, which no factor per input evens out, and whose weights are 0.
+  at::Tensor spiky = even.clone(), blind = weight.clone();
+  for (std::int64_t row = 0; row < k_rows; ++row) spiky[row][row] = 1000;
+  blind.narrow(1, 0, k_rows).zero_();
+
+  const auto loaded = [&](const at::Tensor& weights, const at::Tensor& inputs, Linear::Place place) {
+    Calibration calibration;
+    exact.load = std::make_shared<LoadState>();
+    exact.load->record = &calibration;
+    const Linear recorded(weights, bias, exact);
+    for (std::int64_t row = 0; row < k_rows; ++row) recorded(inputs.narrow(0, row, 1), exact);
+    integers.load = std::make_shared<LoadState>();
+    integers.load->calibration = &calibration;
+    return Linear(weights, bias, integers, place);
+  };
+  const auto error = [&](const Linear& layer, const at::Tensor& weights, const at::Tensor& inputs) {
+    const at::Tensor wanted = at::linear(inputs, weights);
+    return ((layer(inputs, integers) - bias - wanted).norm() / wanted.norm()).item<double>();
+  };
+
+  const double usual = error(loaded(weight, even, Linear::Place::inner), weight, even);
+  CHECK(integers.load->float_layers == 0);
+  CHECK(usual > 1e-3);
+  CHECK(usual < 0.03);
+  CHECK(error(loaded(weight, even, Linear::Place::last), weight, even) < 1e-5);
+  CHECK(integers.load->float_layers == 1);
+  CHECK(error(loaded(blind, spiky, Linear::Place::inner), blind, spiky) < 1e-5);
+  CHECK(integers.load->float_layers == 1);
 }
