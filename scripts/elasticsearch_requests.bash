@@ -98,7 +98,9 @@ es() {
   if is_sightlines_error; then own_port; fi
   local why; why=$(reason)
   case $status in
-    401) if [ -n "$api_key" ]; then fail "Elasticsearch at $elasticsearch refuses the API key: $why
+    401) if [[ $why = *"inference entity id"* ]]; then fail "Sightline refused the call of an inference endpoint: $why
+  Set SIGHTLINE_API_KEY ($where) to a line of the server's --api-key-file, and run scripts/register_endpoints.sh again: it gives the endpoints that key."
+         elif [ -n "$api_key" ]; then fail "Elasticsearch at $elasticsearch refuses the API key: $why
   Set ELASTICSEARCH_API_KEY ($where) to the \`encoded\` value of a valid one."
          elif [ -n "${ELASTICSEARCH_USER:-}" ]; then fail "Elasticsearch at $elasticsearch refuses the user '$ELASTICSEARCH_USER': $why
   Set ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD ($where)."

@@ -275,6 +275,8 @@ check_index() { # NAME BODY
     .[$i].mappings.properties as $have | $want.mappings.properties | to_entries[] | select(.value.type == "dense_vector")
     | .key as $field | ($have[$field].dims // "none" | tostring) as $there | select($there != (.value.dims | tostring))
     | "\($field): \($there) dimensions in the index, \(.value.dims) from the model"' <<<"$there")
+  [[ $differs != *" none dimensions"* ]] || fail "index $1 has no field for vectors ($differs): it was made by a document that came before this script.
+  Delete it (--remove --with-data), run this again, and load the documents anew; or move them with POST _reindex on a cluster."
   [ -z "$differs" ] || fail "index $1 does not fit the models: $differs.
   Vectors of two models cannot share a field: ingest into a new index, or delete this one (--remove --with-data) and run this again."
   [ -z "$accept_model" ] || return 0
@@ -285,7 +287,7 @@ check_index() { # NAME BODY
     fail "$(jq -r --arg i "$1" --arg field "$field" --argjson want "$2" --arg count "$(jq -r .count <<<"$answer")" --arg at "$sightline_here" '
       .[$i].mappings._meta.sightline[$field] as $have | $want.mappings._meta.sightline[$field] as $now
       | "index \($i) holds \($count) vectors of another model: they were made by \($have.model) with fingerprint \($have.fingerprint), and \($now.model) at \($at) has \($now.fingerprint) (other weights, tokenizer, preprocessing or precision)."' <<<"$there")
-  Vectors of two models do not compare, so searches would find anything. Serve the model of before; or embed every document anew:
+  Vectors of two models do not compare, so searches would find anything. Serve the earlier model again; or embed every document anew:
   run this with --accept-model, then load the pictures again (sightline-ingest), or POST $1/_update_by_query?pipeline=$1 on a cluster;
   or begin again with --remove --with-data."
   done < <(jq -r --arg i "$1" --argjson want "$2" '
@@ -313,6 +315,21 @@ register_index() { # NAME BODY
   es PUT "/$1/_settings" "$(jq '{index: .settings.index}' <<<"$2")"
   [ "$status" = 200 ] || fail "could not set the default pipeline of index $1 ($status): $(reason)"
   say "index     $1: already there"
+  note_old_vectors "$1" "$2"
+}
+
+# Documents whose vectors another model made than the one served now: those that were not loaded again after --accept-model.
+note_old_vectors() { # NAME BODY
+  local model field member now old all
+  while read -r model field now; do
+    member=model_fingerprint; [ "$1" != listings ] || member=${field%_embedding}_fingerprint
+    es POST "/$1/_count" "$(jq -n --arg member "$member" --arg now "$now" '{query: {bool: {filter: [{exists: {field: $member}}], must_not: [{term: {($member): $now}}]}}}')"
+    [ "$status" = 200 ] || fail "could not count the documents of index $1 ($status): $(reason)"
+    old=$(jq -r .count <<<"$answer")
+    [ "$old" != 0 ] || continue
+    es GET "/$1/_count"; all=$(jq -r .count <<<"$answer")
+    say "note      $1: $old of $all documents still hold vectors that another $model made (their $member is not $now). They do not compare: load these documents again (sightline-ingest)"
+  done < <(jq -r '.mappings._meta.sightline | to_entries[] | select(.value.fingerprint != null) | "\(.value.model) \(.key) \(.value.fingerprint)"' <<<"$2")
 }
 
 remove_index_and_pipeline() { # NAME
@@ -349,10 +366,17 @@ print_endpoints() { # MODEL
 print_index() { # NAME
   printf 'PUT _ingest/pipeline/%s\n%s\n\nPUT %s\n%s\n\n' "$1" "$(pipeline_body "$1")" "$1" "$(index_body "$1")"
 }
-# The console files of es_config with the requests of this set-up in place of those for the true models.
+# The console files of es_config with the requests of this set-up in place of those for the true models, and without requests
+# that name a model which is not chosen.
 write_console() { # FILE REQUESTS
-  local head tail
-  head=$(sed -n '/^PUT /q; p' "$config/console/$1"); tail=$(sed -n '/^# One /,$p' "$config/console/$1")
+  local head tail absent='^$' model
+  for model in clip jina-clip cohere; do
+    [[ " ${chosen[*]} " = *" $model "* ]] || absent+="|[\"_]${model%-clip}[-_]"
+  done
+  head=$(sed -n '/^PUT /q; p' "$config/console/$1")
+  [ "$1" != listings.console ] || head="# Listings: the vectors of ${chosen[*]} beside text and numbers, for hybrid search. Paste the requests one by one, after those that
+# make the endpoints ($(printf '%s.console ' "${chosen[@]}" | sed 's/ $//; s/ /, /g'))."
+  tail=$(sed -n '/^# One /,$p' "$config/console/$1" | awk -v absent="$absent" 'BEGIN { RS = ""; ORS = "\n\n" } $0 !~ absent')
   printf '%s\n\n%s\n\n%s\n' "$head" "$2" "$tail" >"$console/$1"
   say "wrote     $console/$1"
 }

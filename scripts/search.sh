@@ -58,11 +58,11 @@ if [ -z "$endpoint" ]; then
 fi
 
 # Elasticsearch takes num_candidates up to 10000, and not below k.
-query='{size: $size, _source: {excludes: ["image_data"]},
+query='{size: $size, _source: ["image_name", "caption"],
   knn: {field: $field, k: $size, num_candidates: ([$size, 100] | max), query_vector_builder: {text_embedding: {model_id: $endpoint, model_text: .}}}}'
 asked=(--arg field "$field" --arg endpoint "$endpoint" --argjson size "$size")
 if [ -n "$picture" ]; then
-  # The type in a data URI is not looked at; the bytes tell. A pipe, as no command line is long enough for a photo.
+  # The type in a data URL is not looked at; the bytes tell. A pipe, as no command line is long enough for a photo.
   body=$(base64 -w0 "$picture" | jq -Rs "${asked[@]}" "(\"data:image/jpeg;base64,\" + .) | $query")
 else
   body=$(jq -n "${asked[@]}" --arg words "$*" "\$words | $query")

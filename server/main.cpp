@@ -326,6 +326,7 @@ class Program {
   /// Errors: whatever keeps the server from serving.
   Status start();
   void announce() const;
+  void warn_about_open_store() const;
   /// Reads the API keys anew; wrong ones change nothing.
   void reload();
   void stop();
@@ -433,7 +434,7 @@ void Program::compare_recorded_models() const {
     if (model == served.end() || model->fingerprint == record.fingerprint) continue;
     spdlog::warn(
         "index [{}] was set up for model [{}] with fingerprint {}, and the [{}] served now has {}: vectors "
-        "in [{}] and new ones do not compare, so searches may find anything. Serve the model of before, or "
+        "in [{}] and new ones do not compare, so searches may find anything. Serve the earlier model again, or "
         "embed the documents anew: scripts/register_endpoints.sh says how",
         record.index, record.model, record.fingerprint, record.model, model->fingerprint, record.field);
   }
@@ -449,6 +450,16 @@ void Program::reload() try {
   api_->replace_keys(*std::move(keys));
 } catch (const std::exception& error) {
   spdlog::error("SIGHUP: the API keys stay as they are: {}", error.what());
+}
+
+/// The embedded store asks for no key, whatever the inference port does.
+void Program::warn_about_open_store() const {
+  if (!options_.embedded_elasticsearch || http::is_loopback(options_.host)) return;
+  spdlog::warn(
+      "the embedded store at {} can be read and changed by anybody who reaches this machine's port {}: it asks for no key{}. "
+      "Keep that port closed in the firewall, or listen on loopback (--host 127.0.0.1)",
+      url_of(options_.host, elastic_->port()), elastic_->port(),
+      options_.api_key_file.empty() ? "" : ", and --api-key-file is for the other port alone");
 }
 
 /// The lines that scripts wait for. Nobody need read them.
@@ -488,6 +499,7 @@ int serve(const ServerOptions& options, StopSignal& signal) {
     return EXIT_FAILURE;
   }
   signal.serving(options.drain_timeout + k_ending_time, [&program] { program.reload(); });
+  program.warn_about_open_store();
   program.announce();
   signal.wait();
   program.stop();

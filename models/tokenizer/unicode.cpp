@@ -159,7 +159,8 @@ std::uint32_t category_in_unicode_8(UChar32 c) {
     case 0x166D:   // Canadian syllabics chi sign
     case 0x111C9:  // Sharada sandhi mark
       return U_GC_PO_MASK;
-    case 0x1734:  // Hanunoo sign pamudpod
+    case 0x1734:   // Hanunoo sign pamudpod
+    case 0x1171E:  // Ahom consonant sign medial ra, with ICU's tables of Unicode 16 (Debian 13's)
       return U_GC_MN_MASK;
     case 0x1885:  // Mongolian letters Ali Gali baluda and three baluda
     case 0x1886:

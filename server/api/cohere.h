@@ -10,11 +10,11 @@ inline constexpr std::size_t k_cohere_max_inputs = 96;  ///< of one request, as 
 /// POST /v2/embed
 ///
 /// Request:  model, input_type (search_document, search_query, classification, clustering, image), and one of
-///           texts (strings), images (data URIs), inputs ({"content":[{"type":"text","text":...},
+///           texts (strings), images (data URLs), inputs ({"content":[{"type":"text","text":...},
 ///           {"type":"image_url","image_url":{"url":...}}]}: one vector for all parts of a content); at most
 ///           96. If wanted: embedding_types (an array of VectorType's words; default float),
 ///           output_dimension, truncate (see EmbedFields). `max_tokens`, `priority` and members not named
-///           here are ignored. A text that is a data URI is a picture, as everywhere (see read_contents);
+///           here are ignored. A text that is a data URL is a picture, as everywhere (see read_contents);
 ///           with input_type `image` all texts must be pictures.
 /// Answer:   {"id","embeddings":{"float":[[...]]},"texts":[...],"images":[...],"meta":{"api_version",
 ///           "billed_units":{"input_tokens","images"}},"response_type":"embeddings_by_type"}

@@ -48,11 +48,6 @@ bool is_address(std::string_view host) {
          ::inet_pton(AF_INET6, text.c_str(), bytes.data()) == 1;
 }
 
-bool is_loopback(std::string_view host) {
-  if (host == "localhost" || host.ends_with(".localhost") || host == "[::1]") return true;
-  return host.starts_with("127.") && is_address(host);
-}
-
 /// "*", "*.example.com" (not example.com itself), or the text as it is; both in lower case.
 bool fits(std::string_view pattern, std::string_view text) {
   if (pattern == "*") return true;
@@ -82,6 +77,11 @@ bool is_origin(std::string_view text) {
 }
 
 }  // namespace
+
+bool is_loopback(std::string_view host) {
+  if (host == "localhost" || host.ends_with(".localhost") || host == "::1" || host == "[::1]") return true;
+  return host.starts_with("127.") && is_address(host);
+}
 
 Result<WebGuard> WebGuard::create(const std::string& own_host, const std::vector<std::string>& allowed_hosts,
                                   const std::vector<std::string>& allowed_origins) {

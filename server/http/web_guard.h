@@ -46,6 +46,9 @@ class WebGuard {
 
 /// True if a browser asks whether a page may send a request (CORS preflight).
 bool is_preflight(const Request& head);
+
+/// Whether `host`, a name or an address in lower case, is of this machine alone.
+bool is_loopback(std::string_view host);
 /// The answer to it, for a page that may.
 Response preflight_answer(const Request& head);
 /// Lets a page of `origin` read the answer, and takes out what others have said of that.

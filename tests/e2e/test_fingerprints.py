@@ -67,9 +67,13 @@ def test_another_precision_is_another_model(tmp_path, demo_pictures):
         accepted = second.register("--accept-model")
         assert accepted.returncode == 0, accepted.stderr
         assert recorded(second)["image_embedding"]["fingerprint"] == now
+        assert "clip-images: 1 of 1 documents still hold vectors that another clip made" in accepted.stdout
+        write(second, "2", demo_pictures[0])
+        assert "clip-images: 1 of 2 documents still hold" in second.register().stdout
         write(second, "1", demo_pictures[0])
         assert made_by(second, "1") == now
-        assert second.register().returncode == 0
+        again = second.register()
+        assert again.returncode == 0 and "still hold" not in again.stdout
     finally:
         second.stop()
 

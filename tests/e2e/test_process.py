@@ -17,7 +17,7 @@ import urllib.request
 
 import pytest
 
-from conftest import BIN, DEMO, ROOT, call
+from conftest import BIN, DEMO, ROOT, Sightline, call
 
 MEGABYTE = 1 << 20
 COMMAND = [BIN / "sightline-server", "--port", "0", "--model"]
@@ -240,3 +240,12 @@ def test_the_help_text_is_the_one_in_the_docs():
     missing = [line for line in shown.splitlines() if line not in page]
     assert not missing, "\n".join(missing)
     assert f"```\n{shown}\n" in page
+
+
+@pytest.mark.parametrize("host, warns", [("0.0.0.0", True), ("127.0.0.1", False), ("localhost", False)])
+def test_a_store_that_other_machines_can_reach_is_named(tmp_path, host, warns):
+    (tmp_path / "keys").write_text("a-key\n")
+    (tmp_path / "keys").chmod(0o600)
+    server = Sightline(tmp_path / "data", tmp_path / "log", options=["--host", host, "--api-key-file", tmp_path / "keys"])
+    server.stop()
+    assert ("it asks for no key, and --api-key-file is for the other port alone" in server.log.read_text()) == warns

@@ -125,6 +125,21 @@ def test_console_files_are_those_of_this_set_up(inference, tmp_path):
     assert text[text.index("# One picture"):] == shipped[shipped.index("# One picture"):]
 
 
+def test_console_files_ask_chosen_models_alone(tmp_path):
+    written = run_alone("--models", "clip", "--listings", "--console", tmp_path, SIGHTLINE_CHECK_URL="http://127.0.0.1:1")
+    assert written.returncode == 0, written.stderr
+    text = (tmp_path / "listings.console").read_text()
+    assert "clip-search" in text and "clip_embedding" in text
+    assert "jina" not in text and "cohere" not in text
+
+
+def test_an_index_that_a_document_made_is_not_taken_for_another_models(server):
+    assert server.es("PUT", "/clip-images/_doc/1", {"image_name": "early"})[0] == 201
+    done = server.register()
+    assert done.returncode == 1
+    assert "index clip-images has no field for vectors" in done.stderr and "came before this script" in done.stderr
+
+
 @pytest.mark.parametrize("model", ["clip", "jina-clip", "cohere", "listings"])
 def test_console_files_can_be_written_over_those_shipped(model, tmp_path):
     folder = tmp_path / "es_config/console"

@@ -109,3 +109,22 @@ def test_programs_have_help():
     for script in ("search.sh", "register_endpoints.sh", "demo.sh"):
         shown = run([ROOT / "scripts" / script, "--help"], {"PATH": os.environ["PATH"]})
         assert shown.returncode == 0 and f"scripts/{script}" in shown.stdout
+
+
+def test_an_endpoint_whose_key_sightline_refuses_is_told_from_a_cluster_that_asks_for_credentials(tmp_path):
+    first = Sightline(tmp_path / "data", tmp_path / "first.log")
+    try:
+        assert first.register().returncode == 0
+        port = int(first.url.rsplit(":", 1)[1])
+    finally:
+        first.stop()
+    (tmp_path / "keys").write_text("a-key-that-the-endpoints-lack\n")
+    (tmp_path / "keys").chmod(0o600)
+    second = Sightline(tmp_path / "data", tmp_path / "second.log", port=port, options=["--api-key-file", tmp_path / "keys"])
+    try:
+        refused = search(second, "a", "red", "house")
+        assert refused.returncode == 1
+        assert "Sightline refused the call of an inference endpoint" in refused.stderr and "Set SIGHTLINE_API_KEY" in refused.stderr
+        assert "ELASTICSEARCH_API_KEY" not in refused.stderr
+    finally:
+        second.stop()

@@ -24,7 +24,7 @@ std::optional<InputType> input_type_of(std::string_view word);
 /// The word for it; empty for the internal kinds.
 std::string_view word_of(InputType type);
 
-/// Texts (a picture is one too, as a data URI or base64), and why. The texts are the caller's.
+/// Texts (a picture is one too, as a data URL or base64), and why. The texts are the caller's.
 struct InferenceInput {
   std::vector<std::string_view> texts;
   InputType type = InputType::unspecified;

@@ -16,14 +16,14 @@ namespace sightline::elastic {
 constexpr std::chrono::milliseconds k_query_timeout{10'000};
 
 /// The vector that an endpoint makes of a text, or of a picture:
-///   "text_embedding": {"model_id", "model_text"}; the text may be a data URI
+///   "text_embedding": {"model_id", "model_text"}; the text may be a data URL
 ///   "embedding": {"inference_id", "input", "timeout"}; the input is a string, {"type", "format", "value"},
 ///   or one of these in "content" or in a list of one
 struct EmbeddedInput {
   rest::JsonTape tape = {};  ///< of the builder, which must outlive this
   std::string endpoint_id = {};
   std::string_view given = {};  ///< the input as it came
-  std::string made = {};        ///< the data URI that was made of it, if it was bare base64
+  std::string made = {};        ///< the data URL that was made of it, if it was bare base64
   std::chrono::milliseconds timeout = k_query_timeout;
 
   std::string_view text() const { return made.empty() ? given : std::string_view(made); }
