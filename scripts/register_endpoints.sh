@@ -91,7 +91,8 @@ endpoint_body() { # FILE
 index_body() { # NAME
   jq --argjson served "$served" '
     (.mappings.properties | with_entries(select(.value.type == "dense_vector") | .value |= (.dims | capture("@DIMS:(?<model>.*)@").model) | select($served[.value] != null))) as $vectors
-    | .mappings.properties |= with_entries(select(.value.type != "dense_vector" or $vectors[.key] != null))
+    | (.mappings.properties | with_entries(select(.value.type == "dense_vector" and $vectors[.key] == null)) | keys) as $absent
+    | .mappings.properties |= with_entries(select([.key, (.key | sub("_fingerprint$"; "_embedding"))] | all(. as $name | $absent | index($name) | not)))
     | .mappings.properties |= with_entries(if $vectors[.key] == null then . else .value.dims = $served[$vectors[.key]].dims end)
     | .mappings = {_meta: {sightline: ($vectors | map_values({model: .} + ($served[.] | {fingerprint, demo} | with_entries(select(.value != null and .value != false)))))}} + .mappings' "$config/indices/$1.json"
 }
@@ -100,6 +101,7 @@ pipeline_body() { # NAME
     def root: split(".")[0];
     .processors |= map(select(.inference == null or $served[.inference.model_id | sub("-ingest$"; "")] != null))
     | [.processors[].inference // empty | .input_output[0].output_field | root] as $made
+    | .processors |= map(if .remove == null then . else .remove.field |= (if type == "array" then map(select(. as $name | ($name | startswith("sightline_new") | not) or any($made[]; . == $name))) else . end) end)
     | .processors |= map(select((.set // .rename) as $step | $step == null or any($made[]; . == ($step.field | root)))
         | if .set then .set.value |= $served[capture("@FINGERPRINT:(?<model>.*)@").model].fingerprint | select(.set.value != null) else . end)' "$config/pipelines/$1.json"
 }

@@ -22,6 +22,7 @@
 #include "server/elastic/elastic_server.h"
 #include "server/elastic/rest/rest_layer.h"
 #include "server/http/server.h"
+#include "server/http/web_guard.h"
 #include "server/http/trust_anchor.h"
 #include "server/log_writer.h"
 #include "server/logging.h"
