@@ -98,7 +98,7 @@ es() {
   if is_sightlines_error; then own_port; fi
   local why; why=$(reason)
   case $status in
-    401) if [[ $why = *"inference entity id"* ]]; then fail "Sightline refused the call of an inference endpoint: $why
+    401) if [[ $why = *"inference entity id"* ]]; then fail "Sightline refused Elasticsearch's call: $why
   Set SIGHTLINE_API_KEY ($where) to a line of the server's --api-key-file, and run scripts/register_endpoints.sh again: it gives the endpoints that key."
          elif [ -n "$api_key" ]; then fail "Elasticsearch at $elasticsearch refuses the API key: $why
   Set ELASTICSEARCH_API_KEY ($where) to the \`encoded\` value of a valid one."

@@ -101,7 +101,7 @@ pipeline_body() { # NAME
     def root: split(".")[0];
     .processors |= map(select(.inference == null or $served[.inference.model_id | sub("-ingest$"; "")] != null))
     | [.processors[].inference // empty | .input_output[0].output_field | root] as $made
-    | .processors |= map(if .remove == null then . else .remove.field |= (if type == "array" then map(select(. as $name | ($name | startswith("sightline_new") | not) or any($made[]; . == $name))) else . end) end)
+    | .processors |= map(if (.remove.field? | type) == "array" then .remove.field |= map(select(. as $name | $made | index($name))) else . end)
     | .processors |= map(select((.set // .rename) as $step | $step == null or any($made[]; . == ($step.field | root)))
         | if .set then .set.value |= $served[capture("@FINGERPRINT:(?<model>.*)@").model].fingerprint | select(.set.value != null) else . end)' "$config/pipelines/$1.json"
 }
@@ -376,8 +376,6 @@ write_console() { # FILE REQUESTS
     [[ " ${chosen[*]} " = *" $model "* ]] || absent+="|[\"_]${model%-clip}[-_]"
   done
   head=$(sed -n '/^PUT /q; p' "$config/console/$1")
-  [ "$1" != listings.console ] || head="# Listings: the vectors of ${chosen[*]} beside text and numbers, for hybrid search. Paste the requests one by one, after those that
-# make the endpoints ($(printf '%s.console ' "${chosen[@]}" | sed 's/ $//; s/ /, /g'))."
   tail=$(sed -n '/^# One /,$p' "$config/console/$1" | awk -v absent="$absent" 'BEGIN { RS = ""; ORS = "\n\n" } $0 !~ absent')
   printf '%s\n\n%s\n\n%s\n' "$head" "$2" "$tail" >"$console/$1"
   say "wrote     $console/$1"

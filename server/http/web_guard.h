@@ -46,12 +46,12 @@ class WebGuard {
 
 /// True if a browser asks whether a page may send a request (CORS preflight).
 bool is_preflight(const Request& head);
-
-/// Whether `host`, a name or an address in lower case, is of this machine alone.
-bool is_loopback(std::string_view host);
 /// The answer to it, for a page that may.
 Response preflight_answer(const Request& head);
 /// Lets a page of `origin` read the answer, and takes out what others have said of that.
 void allow_page(Headers& headers, const std::string& origin);
+
+/// Whether `host`, a name or an address in lower case, is of this machine alone.
+bool is_loopback(std::string_view host);
 
 }  // namespace sightline::http

@@ -124,7 +124,7 @@ def test_an_endpoint_whose_key_sightline_refuses_is_told_from_a_cluster_that_ask
     try:
         refused = search(second, "a", "red", "house")
         assert refused.returncode == 1
-        assert "Sightline refused the call of an inference endpoint" in refused.stderr and "Set SIGHTLINE_API_KEY" in refused.stderr
+        assert "Sightline refused Elasticsearch's call" in refused.stderr and "Set SIGHTLINE_API_KEY" in refused.stderr
         assert "ELASTICSEARCH_API_KEY" not in refused.stderr
     finally:
         second.stop()
