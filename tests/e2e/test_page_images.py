@@ -185,6 +185,33 @@ def test_a_range_of_numbers(page, shelf):
         expect(count(page)).to_have_text("2 pictures")
 
 
+def test_what_is_typed_into_a_range_stays_while_the_counts_are_renewed(page, shelf):
+    with own_index(shelf, {str(n): {"image_name": f"{n}.jpg", "price": n} for n in range(20)}) as index:
+        open_gallery(page, shelf, f"index={index}")
+        price = facet(page, "Price")
+        answers = []
+        page.route("**/_msearch*", lambda route: answers.append(route) if "aggs" in (route.request.post_data or "") else route.continue_())
+        price.get_by_label("From").fill("6")
+        price.get_by_label("From").press("Enter")
+        expect(count(page)).to_have_text("14 pictures")
+        price.get_by_label("To").fill("9")
+        for _ in range(100):
+            if answers:
+                break
+            page.wait_for_timeout(50)
+        assert answers
+        for route in answers:
+            route.continue_()
+        expect(price).to_contain_text("6 to 19, 14 documents")
+        page.unroute("**/_msearch*")
+        expect(price.get_by_label("To")).to_have_value("9")
+        price.get_by_label("To").press("Enter")
+        expect(count(page)).to_have_text("4 pictures")
+        page.get_by_role("button", name="Clear all").click()
+        expect(price.get_by_label("From")).to_have_value("")
+        expect(price.get_by_label("To")).to_have_value("")
+
+
 def test_a_facet_with_many_values_shows_ten_and_more_on_demand(page, shelf):
     with own_index(shelf, {str(n): {"image_name": f"{n}.jpg", "street": f"street {n % 14:02d}"} for n in range(56)}) as index:
         open_gallery(page, shelf, f"index={index}")

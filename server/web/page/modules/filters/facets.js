@@ -1,5 +1,5 @@
 // Facets: the fields of an index with their values and counts, to narrow what is shown.
-import { html, useEffect, useId, useState } from "/page/vendored/preact-htm.js";
+import { html, useEffect, useId, useLayoutEffect, useRef, useState } from "/page/vendored/preact-htm.js";
 import { Button } from "../parts/button.js";
 import { Icon } from "../parts/icon.js";
 import { Failure } from "../parts/message.js";
@@ -59,19 +59,22 @@ function TermsFacet({ facet, chosen = [], onChange }) {
     ${all && facet.others > 0 && html`<p class="small faint">${`The ${buckets.length} most frequent values are listed.`}</p>`}`;
 }
 
+/** One end of a range. What is typed stays until it is entered, also where the page is drawn anew meanwhile; `value`: what is in force. */
+function Bound({ title, value, onValue, ...attributes }) {
+  const input = useRef(null);
+  useLayoutEffect(() => { input.current.value = value; }, [value]);
+  const enter = ({ target }) => { if (target.validity.valid) onValue(target.value.trim()); };
+  return html`<label class="field"><span>${title}</span><input class="input" ref=${input} onChange=${enter} ...${attributes} /></label>`;
+}
+
 function RangeFacet({ facet, chosen = {}, onChange }) {
   const date = facet.kind === "date";
   const { min, max } = facet.bounds;
   const text = (bound) => (bound === null || bound === undefined ? "" : date ? dayOf(bound) : String(Math.round(bound * 1000) / 1000));
-  const set = (side) => (event) => {
-    const value = event.target.value.trim();
-    if (!event.target.validity.valid) return;
-    onChange({ ...chosen, [side]: value === "" ? undefined : value });
-  };
-  const input = (side, title, bound) => html`<label class="field"><span>${title}</span>
-    <input class="input" type=${date ? "date" : "number"} step=${date ? undefined : "any"} value=${chosen[side] ?? ""}
-      min=${date ? text(min) : undefined} max=${date ? text(max) : undefined} placeholder=${text(bound)} onChange=${set(side)} /></label>`;
-  return html`<div class=${`facet-range ${date ? "facet-dates" : ""}`}>${input("min", "From", min)}${input("max", "To", max)}</div>
+  const attributes = date ? { type: "date", min: text(min), max: text(max) } : { type: "number", step: "any" };
+  const bound = (side, title, hint) => html`<${Bound} title=${title} value=${chosen[side] ?? ""} placeholder=${text(hint)} ...${attributes}
+    onValue=${(value) => onChange({ ...chosen, [side]: value === "" ? undefined : value })} />`;
+  return html`<div class=${`facet-range ${date ? "facet-dates" : ""}`}>${bound("min", "From", min)}${bound("max", "To", max)}</div>
     <p class="small faint">${facet.count === 0 ? "No values under these filters" : `${text(facet.min)} to ${text(facet.max)}, ${numbers.format(facet.count)} documents`}</p>`;
 }
 
