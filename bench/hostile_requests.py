@@ -44,7 +44,7 @@ class Server:
     def __init__(self, bin_folder, folder, gateway, log):
         self.cluster = None
         if gateway:
-            self.cluster = subprocess.Popen([bin_folder / "local-store-serve", folder / "cluster", "0"], stdout=subprocess.PIPE, text=True)
+            self.cluster = subprocess.Popen([bin_folder / "embedded-store-serve", folder / "cluster", "0"], stdout=subprocess.PIPE, text=True)
             port = self.cluster.stdout.readline().split()[-1]
             behind = ["--elasticsearch-gateway", f"http://127.0.0.1:{port}"]
         else:

@@ -18,8 +18,8 @@
 #include <string>
 #include <vector>
 
+#include "models/model_folder/safetensors_writer.h"
 #include "models/tokenizer/tokenizer.h"
-#include "models/weights/safetensors_writer.h"
 
 namespace {
 

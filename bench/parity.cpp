@@ -29,9 +29,9 @@
 #include "base/sha256.h"
 #include "models/embedder.h"
 #include "models/image/preprocess.h"
+#include "models/model_folder/hugging_face_folder.h"
 #include "models/tokenizer/tokenizer.h"
 #include "models/towers/towers.h"
-#include "models/weights/hugging_face_folder.h"
 
 namespace {
 

@@ -1,7 +1,7 @@
 // A mapping and a document for it, in two parts.
 #include "fuzz/target.h"
-#include "server/elastic/local/document_parser.h"
-#include "server/elastic/local/mapping.h"
+#include "server/elastic/embedded/document_parser.h"
+#include "server/elastic/embedded/mapping.h"
 
 using namespace sightline;
 

@@ -1,9 +1,9 @@
 // config.json, preprocessor_config.json and tokenizer.json: the same bytes as each of them.
 #include "fuzz/target.h"
 #include "models/files/json_file.h"
+#include "models/model_folder/model_config.h"
+#include "models/model_folder/preprocessor_config.h"
 #include "models/tokenizer/tokenizer.h"
-#include "models/weights/model_config.h"
-#include "models/weights/preprocessor_config.h"
 #include "tests/base/temporary_folder.h"
 
 using namespace sightline;

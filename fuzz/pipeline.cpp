@@ -1,6 +1,6 @@
 // A pipeline's definition and a document that runs through it, in two parts.
 #include "fuzz/target.h"
-#include "server/elastic/ingest/pipeline.h"
+#include "server/elastic/pipelines/pipeline.h"
 #include "server/elastic/rest/json_tape.h"
 
 using namespace sightline;

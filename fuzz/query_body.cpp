@@ -1,8 +1,8 @@
-// Bodies of _search and _count: the local store's readers, and the front's search for query vector builders.
+// Bodies of _search and _count: the embedded store's readers, and the front's search for query vector builders.
 #include "fuzz/target.h"
-#include "server/elastic/local/search/search_body.h"
-#include "server/elastic/queries/query_vector_builder.h"
-#include "server/elastic/queries/search_scan.h"
+#include "server/elastic/embedded/search/search_body.h"
+#include "server/elastic/query_vectors/query_vector_builder.h"
+#include "server/elastic/query_vectors/search_scan.h"
 
 using namespace sightline;
 

@@ -1,6 +1,6 @@
 // Headers of safetensors files.
 #include "fuzz/target.h"
-#include "models/weights/safetensors_header.h"
+#include "models/model_folder/safetensors_header.h"
 
 using namespace sightline;
 

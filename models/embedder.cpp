@@ -4,12 +4,12 @@
 #include <utility>
 
 #include "models/image/preprocess.h"
+#include "models/model_folder/hugging_face_folder.h"
+#include "models/model_folder/logit_scale.h"
+#include "models/model_folder/preprocessor_config.h"
 #include "models/precision_check.h"
 #include "models/tokenizer/tokenizer.h"
 #include "models/towers/towers.h"
-#include "models/weights/hugging_face_folder.h"
-#include "models/weights/logit_scale.h"
-#include "models/weights/preprocessor_config.h"
 
 namespace sightline::models {
 namespace {

@@ -15,15 +15,15 @@
 #include "base/standard_streams.h"
 #include "base/timer.h"
 #include "models/embedder.h"
+#include "models/model_folder/model_fingerprint.h"
 #include "models/towers/blas_check.h"
-#include "models/weights/model_fingerprint.h"
 #include "server/api/api.h"
 #include "server/cohere/cohere_embedding.h"
 #include "server/elastic/elastic_server.h"
 #include "server/elastic/rest/rest_layer.h"
 #include "server/http/server.h"
-#include "server/http/web_guard.h"
 #include "server/http/trust_anchor.h"
+#include "server/http/web_guard.h"
 #include "server/log_writer.h"
 #include "server/logging.h"
 #include "server/openmp.h"
@@ -282,7 +282,7 @@ elastic::ElasticServer::Options elastic_options(const ServerOptions& options, ap
   elastic.secret_key_file = options.secret_key_file;
   elastic.warn = [](const std::string& text) { spdlog::warn("{}", text); };
   if (options.elasticsearch_gateway.empty()) {
-    elastic.documents = elastic::ElasticServer::LocalStore{options.data_dir};
+    elastic.documents = elastic::ElasticServer::EmbeddedStore{options.data_dir};
     return elastic;
   }
   elastic::ElasticServer::Cluster cluster;

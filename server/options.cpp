@@ -231,7 +231,7 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
 
   table.group("Elasticsearch");
   table.flag("--embedded-elasticsearch", options.embedded_elasticsearch,
-             "Also serve an Elasticsearch-compatible port over a local store");
+             "Also serve an Elasticsearch-compatible port over an embedded store");
   table
       .value(
           "--elasticsearch-gateway", options.elasticsearch_gateway,
@@ -241,7 +241,7 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
       .value("--elasticsearch-port", options.elasticsearch_port,
              "Its port; 0: any free one, printed at the start")
       ->check(port);
-  table.value("--data-dir", options.data_dir, "Folder of the local store; made if missing");
+  table.value("--data-dir", options.data_dir, "Folder of the embedded store; made if missing");
   table
       .value("--gateway-mode", options.gateway_mode,
              "auto: inference that the cluster can do is left to it; always: all is done here")

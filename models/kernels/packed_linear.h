@@ -8,7 +8,7 @@
 
 #include "models/kernels/epilogue.h"
 #include "models/kernels/rows.h"
-#include "models/weights/transformer_config.h"
+#include "models/model_folder/transformer_config.h"
 
 namespace sightline::models::kernels {
 

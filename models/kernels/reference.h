@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <span>
 
-#include "models/weights/transformer_config.h"
+#include "models/model_folder/transformer_config.h"
 
 namespace sightline::models::kernels::reference {
 

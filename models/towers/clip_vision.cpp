@@ -2,7 +2,7 @@
 #include <vector>
 
 #include "models/towers/clip_blocks.h"
-#include "models/towers/picture_embedding.h"
+#include "models/towers/patch_embedding.h"
 #include "models/towers/tower.h"
 
 namespace sightline::models {
@@ -36,7 +36,7 @@ class ClipVisionTower final : public VisionTower {
   std::int64_t tokens_per_picture() const override { return embedding_.tokens(); }
 
  private:
-  static PictureEmbedding::Weights take_embedding(WeightBinder& weights, const ClipVisionConfig& config) {
+  static PatchEmbedding::Weights take_embedding(WeightBinder& weights, const ClipVisionConfig& config) {
     const std::int64_t width = config.transformer.width, patch = config.grid.patch_size;
     const std::string prefix = "vision_model.embeddings.";
     return {.kernel = weights.take(prefix + "patch_embedding.weight", {width, 3, patch, patch}),
@@ -45,7 +45,7 @@ class ClipVisionTower final : public VisionTower {
             .positions = weights.take(prefix + "position_embedding.weight", {config.tokens(), width})};
   }
 
-  PictureEmbedding embedding_;
+  PatchEmbedding embedding_;
   LayerNorm pre_norm_;
   Transformer transformer_;
   LayerNorm post_norm_;

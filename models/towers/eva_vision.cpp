@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "models/towers/picture_embedding.h"
+#include "models/towers/patch_embedding.h"
 #include "models/towers/tower.h"
 #include "models/towers/transformer.h"
 
@@ -109,7 +109,7 @@ class EvaVisionTower final : public VisionTower {
   std::int64_t tokens_per_picture() const override { return embedding_.tokens(); }
 
  private:
-  static PictureEmbedding::Weights take_embedding(WeightBinder& weights, const EvaVisionConfig& config) {
+  static PatchEmbedding::Weights take_embedding(WeightBinder& weights, const EvaVisionConfig& config) {
     const std::int64_t width = config.transformer.width, patch = config.grid.patch_size;
     return {
         .kernel = weights.take("vision_model.patch_embed.proj.weight", {width, 3, patch, patch}),
@@ -119,7 +119,7 @@ class EvaVisionTower final : public VisionTower {
     };
   }
 
-  PictureEmbedding embedding_;
+  PatchEmbedding embedding_;
   Transformer transformer_;
   LayerNorm norm_;
 };

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "models/kernels/packed_linear.h"
+#include "models/model_folder/transformer_config.h"
 #include "models/towers/compute.h"
 #include "models/towers/weight_binder.h"
-#include "models/weights/transformer_config.h"
 
 namespace sightline::models {
 

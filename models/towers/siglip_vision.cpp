@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "models/towers/clip_blocks.h"
-#include "models/towers/picture_embedding.h"
+#include "models/towers/patch_embedding.h"
 #include "models/towers/tower.h"
 
 namespace sightline::models {
@@ -78,7 +78,7 @@ class SiglipVisionTower final : public VisionTower {
   std::int64_t tokens_per_picture() const override { return embedding_.tokens(); }
 
  private:
-  static PictureEmbedding::Weights take_embedding(WeightBinder& weights, const SiglipVisionConfig& config) {
+  static PatchEmbedding::Weights take_embedding(WeightBinder& weights, const SiglipVisionConfig& config) {
     const std::int64_t width = config.transformer.width, patch = config.grid.patch_size;
     const std::string prefix = "vision_model.embeddings.";
     return {.kernel = weights.take(prefix + "patch_embedding.weight", {width, 3, patch, patch}),
@@ -87,7 +87,7 @@ class SiglipVisionTower final : public VisionTower {
             .positions = weights.take(prefix + "position_embedding.weight", {config.grid.patches(), width})};
   }
 
-  PictureEmbedding embedding_;
+  PatchEmbedding embedding_;
   Transformer transformer_;
   LayerNorm post_norm_;
   AttentionPooling pooling_;

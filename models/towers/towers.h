@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "base/result.h"
+#include "models/model_folder/checkpoint.h"
+#include "models/model_folder/model_config.h"
 #include "models/towers/calibration.h"
-#include "models/weights/checkpoint.h"
-#include "models/weights/model_config.h"
 
 namespace sightline::models {
 

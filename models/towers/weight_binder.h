@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "base/result.h"
+#include "models/model_folder/checkpoint.h"
 #include "models/towers/compute.h"
-#include "models/weights/checkpoint.h"
 
 namespace sightline::models {
 

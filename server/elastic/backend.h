@@ -8,7 +8,7 @@
 
 namespace sightline::elastic {
 
-/// A local store or a cluster: what the front asks, and how what the front leaves alone is answered.
+/// An embedded store or a cluster: what the front asks, and how what the front leaves alone is answered.
 /// Thread safety: all members may be called from any thread.
 class Backend {
  public:

@@ -12,7 +12,7 @@ constexpr const char* k_hops_header = "Sightline-Inference-Hops";
 
 /// What our own calls to the store carry of the request that they are made for, so that a cluster judges and
 /// logs them as the caller's: Authorization, es-security-runas-user, X-Opaque-Id, traceparent, tracestate.
-/// The local store knows no users and looks at none of it.
+/// The embedded store knows no users and looks at none of it.
 struct Caller {
   http::Headers headers;
   int hops = 0;  ///< inference calls that the request is made within, each by the one before

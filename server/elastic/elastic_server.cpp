@@ -12,10 +12,10 @@
 
 #include "base/cancellation.h"
 #include "server/elastic/backend.h"
+#include "server/elastic/embedded/embedded_store.h"
 #include "server/elastic/front.h"
 #include "server/elastic/gateway/gateway.h"
 #include "server/elastic/inference/inference_executor.h"
-#include "server/elastic/local/local_store.h"
 #include "server/elastic/rest/rest_layer.h"
 #include "server/http/client.h"
 #include "server/http/gauge.h"
@@ -30,9 +30,9 @@ double random_fraction() {
   return std::uniform_real_distribution<double>(0.0, 1.0)(generator);
 }
 
-class LocalBackend final : public Backend {
+class EmbeddedBackend final : public Backend {
  public:
-  explicit LocalBackend(std::unique_ptr<Store> store) : store_(std::move(store)) {}
+  explicit EmbeddedBackend(std::unique_ptr<Store> store) : store_(std::move(store)) {}
 
   Store& store() override { return *store_; }
   NativeInference& native() override { return native_; }
@@ -55,11 +55,11 @@ class LocalBackend final : public Backend {
   NoNativeInference native_;
 };
 
-Result<std::unique_ptr<Backend>> open(const ElasticServer::LocalStore& local,
+Result<std::unique_ptr<Backend>> open(const ElasticServer::EmbeddedStore& local,
                                       const ElasticServer::Options& options, Timer&) {
-  auto store = open_local_store(local.data_dir, std::chrono::steady_clock::now, options.limits, options.warn);
+  auto store = open_embedded_store(local.data_dir, std::chrono::steady_clock::now, options.limits, options.warn);
   if (!store) return store.error();
-  return std::unique_ptr<Backend>(std::make_unique<LocalBackend>(*std::move(store)));
+  return std::unique_ptr<Backend>(std::make_unique<EmbeddedBackend>(*std::move(store)));
 }
 
 Result<std::unique_ptr<Backend>> open(const ElasticServer::Cluster& cluster,
@@ -89,7 +89,7 @@ class Running : public ElasticServer {
   ~Running() override { Running::stop(); }
 
   Status listen(const Options& options) {
-    records_models_ = std::holds_alternative<LocalStore>(options.documents);
+    records_models_ = std::holds_alternative<EmbeddedStore>(options.documents);
     http::Server::Options http;
     static_cast<http::ClientLimits&>(http) = options.clients;
     http.descriptor_parts = options.descriptor_parts;

@@ -19,14 +19,14 @@
 
 namespace sightline::elastic {
 
-/// Serves Elasticsearch's REST API, with the inference that embedding pictures needs: over a local store the
+/// Serves Elasticsearch's REST API, with the inference that embedding pictures needs: over an embedded store the
 /// subset of it that the job takes, or as a gateway all that the cluster behind it has.
 ///
 /// Flow: 1. `http::Server` reads a request whole, within `limits.max_body_bytes`, and calls one of `workers`
 /// threads.
 ///       2. The front does what a plain store cannot: inference endpoints, ingest pipelines, query vector
 ///       builders.
-///       3. What is left (indices, documents, bulk, search) the local store answers; or it passes through to
+///       3. What is left (indices, documents, bulk, search) the embedded store answers; or it passes through to
 ///       the cluster, whose answer streams back untouched.
 ///       4. Answers of ours get the shape that was asked for: filter_path, pretty, media type.
 /// Inference goes by HTTP to the URL that an endpoint names, as Elasticsearch does it; this server knows no
@@ -34,7 +34,7 @@ namespace sightline::elastic {
 class ElasticServer {
  public:
   /// Documents are kept on this machine.
-  struct LocalStore {
+  struct EmbeddedStore {
     std::filesystem::path data_dir;  ///< made if it is missing
   };
   /// Documents are a cluster's: the server is a gateway before it.
@@ -45,7 +45,7 @@ class ElasticServer {
   struct Options {
     std::string host = "127.0.0.1";
     std::uint16_t port = 9200;  ///< 0: any free one; `port()` tells
-    std::variant<LocalStore, Cluster> documents;
+    std::variant<EmbeddedStore, Cluster> documents;
     std::filesystem::path secret_key_file;  ///< seals secrets of endpoints (security::SecretBox); empty: none
     /// Told in words, for a log, what the operator should know; without credentials or bodies. May be empty.
     std::function<void(const std::string&)> warn;
@@ -80,7 +80,7 @@ class ElasticServer {
 
   /// What keeps it from doing its work, in words, for /health/ready; empty if nothing is known to.
   virtual std::string problem() = 0;
-  /// Which models made the vectors of a local store, as its indices say. Of a cluster nothing: its indices
+  /// Which models made the vectors of an embedded store, as its indices say. Of a cluster nothing: its indices
   /// are its callers' to read.
   virtual std::vector<RecordedModel> recorded_models() = 0;
   /// `stop(now + drain_timeout)`.

@@ -1,7 +1,7 @@
 """End-to-end tests: the built programs, driven from outside as their users drive them.
 
 Every test that takes a server runs twice: against the embedded store, and against a gateway in front of a cluster. The
-cluster is the local store alone on a port of its own, which knows nothing of inference or pipelines; or, with
+cluster is the embedded store alone on a port of its own, which knows nothing of inference or pipelines; or, with
 SIGHTLINE_TEST_CLUSTER=URL, a real Elasticsearch, ALL INDICES of which are deleted before each test.
 """
 
@@ -74,10 +74,10 @@ class Program:
 
 
 class Cluster(Program):
-    """The local store alone on a port: a cluster that can do no inference."""
+    """The embedded store alone on a port: a cluster that can do no inference."""
 
     def __init__(self, data_dir, log, port=0):
-        super().__init__([BIN / "local-store-serve", data_dir, port], log)
+        super().__init__([BIN / "embedded-store-serve", data_dir, port], log)
         self.port = self.announced("listening on ")
         self.url = f"http://127.0.0.1:{self.port}"
 

@@ -5,7 +5,7 @@
 
 #include "definition_bench.h"
 #include "front_bench.h"
-#include "server/elastic/local/local_store.h"
+#include "server/elastic/embedded/embedded_store.h"
 #include "tests/base/temporary_folder.h"
 
 using namespace sightline;
@@ -17,10 +17,10 @@ const std::string k_key(64, 'a'), k_other_key(64, 'b');
 const char* const k_header =
     R"(,"headers":{"Authorization":"Bearer ${api_key}"},"secret_parameters":{"api_key":"hush-hush"})";
 
-/// A local store in a folder that is gone with the test.
-struct LocalStore {
+/// An embedded store in a folder that is gone with the test.
+struct EmbeddedStore {
   TemporaryFolder folder;
-  std::unique_ptr<Store> store = std::move(*open_local_store(folder.path()));
+  std::unique_ptr<Store> store = std::move(*open_embedded_store(folder.path()));
 };
 
 std::string stored(MemoryStore& store) {
@@ -121,9 +121,9 @@ TEST_CASE("sealed secrets open for no other endpoint and no other url") {
   CHECK(thief.count() == 0);
 }
 
-TEST_CASE("a local store without a key keeps secrets in clear, and with one opens what is there") {
+TEST_CASE("an embedded store without a key keeps secrets in clear, and with one opens what is there") {
   Upstream upstream;
-  LocalStore local;
+  EmbeddedStore local;
   {
     GatewayFront keyless(*local.store);
     REQUIRE(keyless.put("/_inference/text_embedding/clip", endpoint_at(upstream.url(), k_header)).status ==
@@ -137,7 +137,7 @@ TEST_CASE("a local store without a key keeps secrets in clear, and with one open
 
 TEST_CASE("of two fronts that put one endpoint one wins, and the other is told") {
   Upstream upstream;
-  LocalStore local;
+  EmbeddedStore local;
   GatewayFront one(*local.store, k_key), two(*local.store, k_key);
   http::Response answers[2];
   upstream.hold();  // both have been measured before either is stored
@@ -159,7 +159,7 @@ TEST_CASE("of two fronts that put one endpoint one wins, and the other is told")
 
 TEST_CASE("what one front changes another sees after a second, and not before it asks again") {
   Upstream upstream;
-  LocalStore local;
+  EmbeddedStore local;
   GatewayFront one(*local.store), two(*local.store);
   const std::string infer = R"({"input":"abc"})";
   CHECK(two.post("/_inference/clip", infer).status == 404);
@@ -175,7 +175,7 @@ TEST_CASE("what one front changes another sees after a second, and not before it
 }
 
 TEST_CASE("changes that many fronts make at once are all made, and the first date stays") {
-  LocalStore local;
+  EmbeddedStore local;
   DefinitionIndex index(*local.store);
   const auto kind = DefinitionIndex::Kind::pipeline;
   REQUIRE(!put(index, kind, "count", "0"));

@@ -5,7 +5,7 @@
 
 #include "base/cancellation.h"
 #include "front_bench.h"
-#include "server/elastic/ingest/processor.h"
+#include "server/elastic/pipelines/processor.h"
 #include "server/elastic/rest/json_tape.h"
 
 using namespace sightline;

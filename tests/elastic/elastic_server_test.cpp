@@ -26,7 +26,7 @@ struct PortBench {
 
   void start() {
     options.port = 0;
-    options.documents = ElasticServer::LocalStore{folder.path()};
+    options.documents = ElasticServer::EmbeddedStore{folder.path()};
     auto started = ElasticServer::start(options);
     REQUIRE_MESSAGE(started.ok(), (started.ok() ? "" : started.error().message));
     server = std::move(*started);
@@ -203,9 +203,9 @@ TEST_CASE("a port that is taken and a folder that cannot be used are told") {
   ElasticServer::Options options;
   options.port = bench.server->port();
   TemporaryFolder other;
-  options.documents = ElasticServer::LocalStore{other.path()};
+  options.documents = ElasticServer::EmbeddedStore{other.path()};
   CHECK(!ElasticServer::start(options).ok());
   options.port = 0;
-  options.documents = ElasticServer::LocalStore{"/proc/nowhere"};
+  options.documents = ElasticServer::EmbeddedStore{"/proc/nowhere"};
   CHECK(!ElasticServer::start(options).ok());
 }

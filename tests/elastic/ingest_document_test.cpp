@@ -1,8 +1,8 @@
-#include "server/elastic/ingest/ingest_document.h"
+#include "server/elastic/pipelines/ingest_document.h"
 
 #include <doctest/doctest.h>
 
-#include "server/elastic/ingest/template.h"
+#include "server/elastic/pipelines/template.h"
 #include "server/elastic/rest/json_tape.h"
 
 using namespace sightline::elastic;

@@ -1,4 +1,4 @@
-#include "server/elastic/queries/multi_search.h"
+#include "server/elastic/query_vectors/multi_search.h"
 
 #include <doctest/doctest.h>
 

@@ -24,7 +24,7 @@ struct OccupiedBench {
   explicit OccupiedBench(const Limits& limits = {}) : client(std::move(*http::Client::create({}))) {
     ElasticServer::Options options;
     options.port = 0;
-    options.documents = ElasticServer::LocalStore{folder.path()};
+    options.documents = ElasticServer::EmbeddedStore{folder.path()};
     options.workers = 2;
     options.limits = limits;
     auto started = ElasticServer::start(options);

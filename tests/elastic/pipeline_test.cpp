@@ -1,4 +1,4 @@
-#include "server/elastic/ingest/pipeline.h"
+#include "server/elastic/pipelines/pipeline.h"
 
 #include <doctest/doctest.h>
 #include <map>

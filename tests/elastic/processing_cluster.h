@@ -13,7 +13,7 @@
 #include "front_calls.h"
 #include "memory_store.h"
 #include "server/elastic/inference/native_inference.h"
-#include "server/elastic/ingest/pipeline_api.h"
+#include "server/elastic/pipelines/pipeline_api.h"
 #include "server/http/client.h"
 #include "tests/base/manual_timer.h"
 

@@ -1,10 +1,10 @@
-#include "server/elastic/queries/search_scan.h"
+#include "server/elastic/query_vectors/search_scan.h"
 
 #include <doctest/doctest.h>
 #include <random>
 #include <string>
 
-#include "server/elastic/queries/json_splice.h"
+#include "server/elastic/query_vectors/json_splice.h"
 
 using namespace sightline::elastic;
 

@@ -3,7 +3,7 @@
 
 #include "base/base64.h"
 #include "front_bench.h"
-#include "server/elastic/queries/query_vectors.h"
+#include "server/elastic/query_vectors/query_vectors.h"
 
 using namespace sightline;
 using namespace sightline::elastic;

@@ -1,4 +1,4 @@
-#include "server/elastic/ingest/step_pool.h"
+#include "server/elastic/pipelines/step_pool.h"
 
 #include <doctest/doctest.h>
 #include <future>

@@ -1,9 +1,9 @@
-#include "server/elastic/queries/stored_vectors.h"
+#include "server/elastic/query_vectors/stored_vectors.h"
 
 #include <doctest/doctest.h>
 
 #include "server/elastic/definitions/definition_index.h"
-#include "server/elastic/local/local_store.h"
+#include "server/elastic/embedded/embedded_store.h"
 #include "tests/base/temporary_folder.h"
 
 using namespace sightline::elastic;
@@ -13,7 +13,7 @@ namespace {
 /// A store with vectors in it.
 struct VectorBench {
   VectorBench() {
-    auto opened = open_local_store(folder.path());
+    auto opened = open_embedded_store(folder.path());
     REQUIRE(opened.ok());
     store = std::move(*opened);
     put("/pics",

@@ -2,7 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "front_bench.h"
-#include "server/elastic/local/local_store.h"
+#include "server/elastic/embedded/embedded_store.h"
 #include "tests/base/temporary_folder.h"
 
 using namespace sightline;
@@ -26,15 +26,15 @@ struct UpdateBench : FrontBench {
   std::string written(const std::string& id = "1") { return store.source("pics", id); }
 };
 
-/// A real local store in a folder that is gone with it, behind a front.
-struct LocalBench : FrontBench {
-  LocalBench() {
-    local = std::move(*open_local_store(folder.path()));
-    local_front = std::make_unique<Front>(*local, native, executor, timer);
+/// A real embedded store in a folder that is gone with it, behind a front.
+struct EmbeddedBench : FrontBench {
+  EmbeddedBench() {
+    local = std::move(*open_embedded_store(folder.path()));
+    embedded_front = std::make_unique<Front>(*local, native, executor, timer);
   }
   rapidjson::Document ask(http::Method method, const std::string& target, const std::string& body = "") {
     const auto mark = target.find('?');
-    Outcome outcome = local_front->decide(store_request(
+    Outcome outcome = embedded_front->decide(store_request(
         {}, method, target.substr(0, mark), mark == std::string::npos ? "" : target.substr(mark + 1), body));
     auto* response = std::get_if<http::Response>(&outcome);
     return parsed(response ? *response : local->handle(std::get<http::Request>(outcome)));
@@ -42,7 +42,7 @@ struct LocalBench : FrontBench {
 
   TemporaryFolder folder;
   std::unique_ptr<Store> local;
-  std::unique_ptr<Front> local_front;
+  std::unique_ptr<Front> embedded_front;
 };
 
 }  // namespace
@@ -135,8 +135,8 @@ TEST_CASE("an update of an index without pipelines of the front is the store's a
   CHECK(bench.store.seen("/plain/_update/1")[0].body == body);
 }
 
-TEST_CASE("updates before the local store: vectors are made anew, and the document keeps its versions") {
-  LocalBench bench;
+TEST_CASE("updates before the embedded store: vectors are made anew, and the document keeps its versions") {
+  EmbeddedBench bench;
   using enum http::Method;
   bench.ask(put, "/_inference/text_embedding/clip", bench.endpoint_body());
   bench.ask(put, "/_ingest/pipeline/embed",

@@ -1,10 +1,10 @@
-#include "models/weights/checkpoint.h"
+#include "models/model_folder/checkpoint.h"
 
 #include <doctest/doctest.h>
 #include <string>
 #include <vector>
 
-#include "models/weights/safetensors_writer.h"
+#include "models/model_folder/safetensors_writer.h"
 #include "tests/models/model_folder.h"
 
 using namespace sightline;

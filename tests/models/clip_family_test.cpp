@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "models/model_folder/hugging_face_folder.h"
+#include "models/model_folder/safetensors_writer.h"
 #include "models/towers/towers.h"
-#include "models/weights/hugging_face_folder.h"
-#include "models/weights/safetensors_writer.h"
 #include "tests/models/expected_vectors.h"
 #include "tests/models/model_folder.h"
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "models/weights/safetensors_writer.h"
+#include "models/model_folder/safetensors_writer.h"
 #include "tests/models/expected_vectors.h"
 #include "tests/models/model_folder.h"
 

@@ -2,9 +2,9 @@
 #include <doctest/doctest.h>
 #include <string>
 
-#include "models/weights/model_card.h"
-#include "models/weights/model_config.h"
-#include "models/weights/preprocessor_config.h"
+#include "models/model_folder/model_card.h"
+#include "models/model_folder/model_config.h"
+#include "models/model_folder/preprocessor_config.h"
 #include "tests/models/model_folder.h"
 
 using namespace sightline;

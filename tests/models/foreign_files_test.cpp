@@ -5,8 +5,8 @@
 #include "models/embedder.h"
 #include "models/files/foreign_file.h"
 #include "models/files/json_file.h"
+#include "models/model_folder/checkpoint.h"
 #include "models/tokenizer/tokenizer.h"
-#include "models/weights/checkpoint.h"
 #include "tests/models/model_folder.h"
 
 using namespace sightline;

@@ -1,10 +1,10 @@
-#include "models/weights/logit_scale.h"
+#include "models/model_folder/logit_scale.h"
 
 #include <doctest/doctest.h>
 #include <span>
 #include <string>
 
-#include "models/weights/safetensors_writer.h"
+#include "models/model_folder/safetensors_writer.h"
 #include "tests/models/model_folder.h"
 
 using namespace sightline;

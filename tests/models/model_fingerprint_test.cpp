@@ -1,4 +1,4 @@
-#include "models/weights/model_fingerprint.h"
+#include "models/model_folder/model_fingerprint.h"
 
 #include <doctest/doctest.h>
 #include <filesystem>

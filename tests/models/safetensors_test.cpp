@@ -1,10 +1,10 @@
-#include "models/weights/safetensors.h"
+#include "models/model_folder/safetensors.h"
 
 #include <cstdint>
 #include <doctest/doctest.h>
 #include <string>
 
-#include "models/weights/safetensors_writer.h"
+#include "models/model_folder/safetensors_writer.h"
 #include "tests/models/model_folder.h"
 
 using namespace sightline;

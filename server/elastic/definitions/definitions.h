@@ -10,7 +10,7 @@
 #include "server/elastic/definitions/short_cache.h"
 #include "server/elastic/inference/endpoint.h"
 #include "server/elastic/inference/native_inference.h"
-#include "server/elastic/ingest/pipeline.h"
+#include "server/elastic/pipelines/pipeline.h"
 #include "server/security/secret_box.h"
 
 namespace sightline::elastic {
@@ -20,7 +20,7 @@ namespace sightline::elastic {
 ///
 /// Secrets: with a box, the `secret_parameters` or the `api_key` of endpoints are kept sealed and the rest in
 /// clear. They open only for the endpoint, and with the settings, that they were given with: whoever writes
-/// to the index cannot send them elsewhere. Without a box a local store, whose files are the operator's,
+/// to the index cannot send them elsewhere. Without a box an embedded store, whose files are the operator's,
 /// keeps them in clear; a cluster, which others read too, is not given any.
 class Definitions {
  public:

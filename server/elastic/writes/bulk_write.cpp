@@ -118,7 +118,7 @@ BulkWrite::BulkWrite(Store& store, IngestService& ingest, WritePlanner& planner,
   if (!here || *here) head_.query = with_parameters(head_.query, {{"pipeline", {}}});
 }
 
-/// A local store works meanwhile, so that the worker's place is not free.
+/// An embedded store works meanwhile, so that the worker's place is not free.
 void BulkWrite::wait_for(const std::future<http::Response>& reply) const {
   if (!store_.runs_pipelines() || reply.wait_for(Clock::duration(0)) != std::future_status::timeout) return;
   const http::NetworkWait wait;

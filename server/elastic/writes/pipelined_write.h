@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "server/elastic/definitions/definitions.h"
-#include "server/elastic/ingest/ingest_service.h"
-#include "server/elastic/ingest/pipeline_stubs.h"
+#include "server/elastic/pipelines/ingest_service.h"
+#include "server/elastic/pipelines/pipeline_stubs.h"
 #include "server/elastic/store.h"
 #include "server/elastic/writes/index_pipelines.h"
 

@@ -1,11 +1,11 @@
-// The whole port before a cluster, which is a local store behind a port of its own.
+// The whole port before a cluster, which is an embedded store behind a port of its own.
 #include <doctest/doctest.h>
 #include <optional>
 #include <rapidjson/document.h>
 
 #include "passing.h"
 #include "server/elastic/elastic_server.h"
-#include "server/elastic/local/local_store.h"
+#include "server/elastic/embedded/embedded_store.h"
 #include "server/elastic/rest/rest_layer.h"
 #include "tests/base/temporary_folder.h"
 #include "tests/elastic/upstream.h"
@@ -19,7 +19,7 @@ namespace {
 class ClusterOnDisk {
  public:
   ClusterOnDisk() {
-    store_ = *open_local_store(folder_.path());
+    store_ = *open_embedded_store(folder_.path());
     const auto rest = std::make_shared<rest::RestLayer>(
         [this](http::Request&& request) { return store_->handle(request); });
     http::Server::Options options;

@@ -2,7 +2,7 @@
 #include <string>
 #include <vector>
 
-#include "server/elastic/local/search/analyzers.h"
+#include "server/elastic/embedded/search/analyzers.h"
 
 using namespace sightline::elastic;
 

@@ -1,4 +1,4 @@
-// Seven listings in a local store, to search in.
+// Seven listings in an embedded store, to search in.
 #pragma once
 
 #include <atomic>
@@ -10,11 +10,11 @@
 #include <string_view>
 #include <vector>
 
-#include "server/elastic/local/local_store.h"
+#include "server/elastic/embedded/embedded_store.h"
 #include "server/http/message.h"
 #include "tests/base/temporary_folder.h"
 
-/// A local store in a folder of its own, spoken to as the rest layer speaks to it.
+/// An embedded store in a folder of its own, spoken to as the rest layer speaks to it.
 class StoreBench {
  public:
   StoreBench() { open(); }
@@ -72,7 +72,7 @@ class StoreBench {
 
  private:
   void open() {
-    auto store = sightline::elastic::open_local_store(folder_.path(), [this] {
+    auto store = sightline::elastic::open_embedded_store(folder_.path(), [this] {
       // A refresh interval goes by each time the clock is read: every search finds a refresh due.
       return std::chrono::steady_clock::time_point(std::chrono::seconds(++seconds_));
     });

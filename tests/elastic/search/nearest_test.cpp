@@ -1,4 +1,4 @@
-#include "server/elastic/local/search/nearest.h"
+#include "server/elastic/embedded/search/nearest.h"
 
 #include <algorithm>
 #include <cmath>
@@ -7,7 +7,7 @@
 #include <random>
 #include <set>
 
-#include "server/elastic/local/search/vector_math.h"
+#include "server/elastic/embedded/search/vector_math.h"
 
 using namespace sightline::elastic;
 

@@ -3,10 +3,10 @@
 #include <random>
 #include <vector>
 
-#include "server/elastic/local/search/bm25.h"
-#include "server/elastic/local/search/scored_docs.h"
-#include "server/elastic/local/search/shard_view.h"
-#include "server/elastic/local/search/vector_math.h"
+#include "server/elastic/embedded/search/bm25.h"
+#include "server/elastic/embedded/search/scored_docs.h"
+#include "server/elastic/embedded/search/shard_view.h"
+#include "server/elastic/embedded/search/vector_math.h"
 
 using namespace sightline::elastic;
 

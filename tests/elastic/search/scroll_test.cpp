@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/elastic/local/store_fixture.h"
+#include "tests/elastic/embedded/store_fixture.h"
 
 namespace sightline::elastic {
 namespace {

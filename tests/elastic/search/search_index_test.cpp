@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "server/elastic/local/search/analyzed_document.h"
-#include "server/elastic/local/search/local_search_index.h"
+#include "server/elastic/embedded/search/analyzed_document.h"
+#include "server/elastic/embedded/search/local_search_index.h"
 
 using namespace sightline;
 using namespace sightline::elastic;

@@ -10,7 +10,7 @@
 
 #include "base/base64.h"
 #include "models/image/picture.h"
-#include "server/elastic/local/local_store.h"
+#include "server/elastic/embedded/embedded_store.h"
 #include "server/elastic/rest/rest_layer.h"
 #include "tests/base/temporary_folder.h"
 #include "tests/models/image/picture_files.h"
@@ -26,7 +26,7 @@ struct Answered {
 /// A service over a real store, in which certain callers may read certain documents.
 struct Bench {
   explicit Bench(std::filesystem::path cache = {}, models::ImageLimits limits = {}) {
-    auto opened = elastic::open_local_store(folder.path() / "store");
+    auto opened = elastic::open_embedded_store(folder.path() / "store");
     REQUIRE(opened);
     store = *std::move(opened);
     PictureService::Options options;

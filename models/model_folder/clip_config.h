@@ -1,0 +1,51 @@
+// What config.json says of a CLIP.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "models/files/json_file.h"
+#include "models/model_folder/transformer_config.h"
+
+namespace sightline::models {
+
+struct ClipTextConfig {
+  TransformerConfig transformer;
+  std::uint32_t vocabulary_size = 0;
+  std::uint32_t max_tokens = 0;  ///< rows of the position table, BOS and EOS counted
+  /// The id whose first place is pooled; absent: the largest id's first place (see read_clip_config).
+  std::optional<std::int32_t> eos_token_id;
+};
+
+struct ClipVisionConfig {
+  TransformerConfig transformer;
+  PatchGrid grid;
+  std::uint32_t tokens() const { return grid.patches() + 1; }
+};
+
+struct ClipConfig {
+  std::uint32_t projection_dim = 0;        ///< floats a vector
+  std::optional<ClipTextConfig> text;      ///< absent in a vision-only export
+  std::optional<ClipVisionConfig> vision;  ///< absent in a text-only export
+};
+
+/// Reads a `config.json` of model_type clip, clip_text_model or clip_vision_model as transformers' CLIPConfig
+/// does:
+/// - Missing keys take the classes' defaults, those of ViT-B/32; a legal file can omit almost everything.
+/// - Where the legacy `text_config_dict` (`vision_config_dict`) is given, it and the defaults replace
+/// `text_config`
+///   (`vision_config`) as a whole.
+/// - The top-level `projection_dim` decides the projections.
+/// - `eos_token_id` 2 is the wrong value of the first published files: it means that the largest id is
+/// pooled, which is
+///   EOS in CLIP's own vocabulary. Any other value is the id of EOS itself.
+/// - A single tower is read from its own model_type, or from `architectures` naming
+/// CLIPTextModelWithProjection or
+///   CLIPVisionModelWithProjection.
+/// All sizes are checked against sane limits before anyone takes memory for them. Errors: unsupported
+/// (another activation or number of channels), corrupt_data; each names file and key.
+Result<ClipConfig> read_clip_config(const JsonFile& config);
+
+}  // namespace sightline::models

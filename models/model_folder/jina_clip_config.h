@@ -1,0 +1,48 @@
+// What config.json says of a jina-clip-v1.
+#pragma once
+
+#include <cstdint>
+
+#include "base/result.h"
+#include "models/files/json_file.h"
+#include "models/model_folder/transformer_config.h"
+
+namespace sightline::models {
+
+/// JinaBERT v2: bidirectional, ALiBi instead of positions, gated MLP, mean over the tokens.
+struct JinaTextConfig {
+  TransformerConfig transformer;
+  std::uint32_t vocabulary_size = 0;  ///< rows of the word table, more than the tokenizer has tokens
+  std::uint32_t token_types = 0;      ///< rows of the token-type table; the first is used
+};
+
+/// EVA02: class token, learned positions and 2-D rotary embedding, SwiGLU, LayerNorms inside attention and
+/// MLP.
+struct EvaVisionConfig {
+  TransformerConfig transformer;
+  PatchGrid grid;
+  double rotary_step = 1;  ///< rotary positions advance by this from patch to patch
+  std::uint32_t tokens() const { return grid.patches() + 1; }
+};
+
+struct JinaClipConfig {
+  std::uint32_t dims = 0;  ///< floats a vector: width of both towers, which have no projections
+  JinaTextConfig text;
+  EvaVisionConfig vision;
+};
+
+/// What a text is cut to unless more is asked for, and the most that can be asked for.
+inline constexpr std::uint32_t k_jina_usual_tokens = 512;
+inline constexpr std::uint32_t k_jina_max_tokens = 8'192;
+
+/// Reads a `config.json` of model_type jina_clip, version 1.
+/// - The published file leaves the text tower's sizes to another repository (`hf_model_name_or_path`): those
+/// of
+///   jinaai/jina-bert-flash-implementation are the defaults. text_config and, above it,
+///   hf_model_config_kwargs may give others; the checkpoint's tensors must agree.
+/// - What is published as v1 is computed. Every other choice that the file can express (no sub-LayerNorm,
+/// plain MLP,
+///   fused qkv, layer scale, post-norm, projections, jina-clip-v2's towers) is unsupported, naming the key.
+Result<JinaClipConfig> read_jina_clip_config(const JsonFile& config);
+
+}  // namespace sightline::models

@@ -1,0 +1,71 @@
+#include "models/model_folder/model_config.h"
+
+#include <string>
+
+namespace sightline::models {
+namespace {
+
+ModelShape shape(const ClipConfig& config) {
+  ModelShape shape{"clip", config.projection_dim, {}, {}};
+  if (config.text) {
+    shape.text = {config.text->vocabulary_size, config.text->max_tokens, config.text->max_tokens, false};
+  }
+  if (config.vision) shape.image_size = config.vision->grid.image_size;
+  return shape;
+}
+
+ModelShape shape(const JinaClipConfig& config) {
+  return {"jina-clip", config.dims,
+          TextInput{config.text.vocabulary_size, k_jina_usual_tokens, k_jina_max_tokens, false},
+          config.vision.grid.image_size};
+}
+
+ModelShape shape(const SiglipConfig& config) {
+  ModelShape shape{"siglip", config.dims, {}, {}};
+  if (config.text) {
+    shape.text = {config.text->vocabulary_size, config.text->tokens, config.text->tokens, true};
+  }
+  if (config.vision) shape.image_size = config.vision->grid.image_size;
+  return shape;
+}
+
+template <class Config>
+Result<ModelConfig> any(const Result<Config>& config) {
+  if (!config) return config.error();
+  return ModelConfig(*config);
+}
+
+}  // namespace
+
+Result<ModelConfig> read_model_config(const JsonFile& config) {
+  const std::string file = config.path().string();
+  ObjectReader reader(&config.root(), file + ": top level");
+  const std::string model_type = reader.string("model_type", "");
+  if (!reader.status()) return reader.status().error();
+  if (model_type == "clip" || model_type == "clip_text_model" || model_type == "clip_vision_model") {
+    return any(read_clip_config(config));
+  }
+  if (model_type == "jina_clip") return any(read_jina_clip_config(config));
+  if (model_type == "siglip" || model_type == "siglip_text_model" || model_type == "siglip_vision_model") {
+    return any(read_siglip_config(config));
+  }
+  if (model_type == "siglip2") {
+    return Error{
+        ErrorCode::unsupported,
+        file +
+            ": model_type is \"siglip2\", SigLIP2 NaFlex, which would need patch grids of any shape, "
+            "masks and positions resized for each picture; use a SigLIP2 of fixed resolution, such as "
+            "google/siglip2-base-patch16-224, whose model_type is siglip"};
+  }
+  return Error{
+      ErrorCode::unsupported,
+      file + ": model_type is \"" + model_type +
+          "\"; clip, siglip (and the halves of both, such as clip_text_model and siglip_vision_model) "
+          "and jina_clip are read"};
+}
+
+ModelShape shape_of(const ModelConfig& config) {
+  return std::visit([](const auto& family) { return shape(family); }, config);
+}
+
+}  // namespace sightline::models

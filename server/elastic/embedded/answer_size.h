@@ -1,0 +1,30 @@
+// How large an answer may become.
+#pragma once
+
+#include <string>
+
+#include "base/cancellation.h"
+#include "server/elastic/limits.h"
+#include "server/http/answer_budget.h"
+
+namespace sightline::elastic {
+
+/// Thrown where an answer that is being built has outgrown Limits::max_answer_bytes. EmbeddedStore::handle
+/// answers 413.
+struct AnswerTooLarge {};
+
+/// For every loop that appends to an answer, once per turn: ends it when the answer is too large or nobody
+/// waits for it any more.
+inline void check_answer_size(const std::string& answer, const Limits& limits) {
+  check_cancelled();
+  if (answer.size() > limits.max_answer_bytes) throw AnswerTooLarge{};
+  http::reserve_answer(answer.size());
+}
+
+/// The same before `more` bytes are appended.
+inline void check_answer_room(const std::string& answer, std::size_t more, const Limits& limits) {
+  if (answer.size() + more > limits.max_answer_bytes) throw AnswerTooLarge{};
+  http::reserve_answer(answer.size() + more);
+}
+
+}  // namespace sightline::elastic

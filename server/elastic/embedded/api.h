@@ -1,0 +1,63 @@
+// The REST API of the embedded store, a group of routes a file.
+#pragma once
+
+#include <initializer_list>
+#include <string>
+#include <string_view>
+
+#include "server/elastic/embedded/request_parameters.h"
+#include "server/elastic/embedded/store_core.h"
+#include "server/elastic/rest/router.h"
+
+namespace sightline::elastic {
+
+/// Adds routes whose handlers are plain functions of the store.
+class AddRoute {
+ public:
+  template <class Parameters>
+  using Handler = http::Response (*)(StoreCore&, const http::Request&, const rest::PathParameters&,
+                                     const Parameters&);
+
+  /// Both must outlive the routes.
+  AddRoute(rest::Router& router, StoreCore& store) : router_(router), store_(store) {}
+  /// As Router::add.
+  template <class Parameters>
+  void operator()(std::initializer_list<http::Method> methods, std::string_view pattern,
+                  const rest::ParameterTable<Parameters>& table, Handler<Parameters> handler) const {
+    router_.add<Parameters>(methods, pattern, table,
+                            [&store = store_, handler](const http::Request& request,
+                                                       const rest::PathParameters& path,
+                                                       const Parameters& parameters) {
+                              return handler(store, request, path, parameters);
+                            });
+  }
+
+ private:
+  rest::Router& router_;
+  StoreCore& store_;
+};
+
+/// All of them.
+void add_routes(rest::Router& router, StoreCore& store);
+/// Indices, mappings, settings, aliases, refresh.
+void add_index_routes(rest::Router& router, StoreCore& store);
+/// Single documents: _doc, _create, _source, _update, _mget.
+void add_document_routes(rest::Router& router, StoreCore& store);
+/// _bulk.
+void add_bulk_routes(rest::Router& router, StoreCore& store);
+/// GET /, cluster health, _cat, _license, _nodes/http.
+void add_cluster_routes(rest::Router& router, StoreCore& store);
+/// _search, _count, _msearch, _analyze: done by the search side.
+void add_search_routes(rest::Router& router, StoreCore& store);
+
+http::Response json_answer(std::string body, int status = 200);
+http::Response acknowledged();
+/// `"_shards":{"total":2,"successful":1,"failed":0}` of a write to one copy of `total`.
+std::string write_shards_json(int total);
+/// `"name":`
+void append_key(std::string& out, std::string_view name);
+
+/// The members of a write's answer, from `_index` to `_primary_term`, without braces.
+std::string write_members(const struct WriteResult& result, bool forced_refresh, int copies);
+
+}  // namespace sightline::elastic

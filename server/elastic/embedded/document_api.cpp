@@ -1,0 +1,456 @@
+// Single documents over REST.
+#include <memory>
+#include <set>
+
+#include "server/elastic/embedded/answer_size.h"
+#include "server/elastic/embedded/api.h"
+#include "server/elastic/embedded/document_writer.h"
+#include "server/elastic/embedded/index_names.h"
+#include "server/elastic/embedded/mapping_parser.h"
+#include "server/elastic/embedded/search/search_body.h"
+#include "server/elastic/embedded/update_body.h"
+#include "server/elastic/rest/document_id.h"
+#include "server/elastic/rest/json_filter.h"
+#include "server/elastic/rest/json_tape.h"
+#include "server/elastic/rest/member_table.h"
+
+namespace sightline::elastic {
+namespace {
+
+using http::Request;
+using http::Response;
+using rest::PathParameters;
+using rest::SourceFilter;
+using Action = DocumentWrite::Action;
+
+ElasticError validation_failed(const std::string& what) {
+  return {400, "action_request_validation_exception", "Validation Failed: 1: " + what + ";"};
+}
+
+struct WriteParameters : RefreshParameters {
+  std::optional<std::int64_t> if_seq_no, if_primary_term;
+  bool require_alias = false;
+  bool create = false;        ///< op_type
+  bool wants_source = false;  ///< of an update
+};
+
+/// One write and its answer.
+Response write_one(StoreCore& store, const WriteParameters& parameters, DocumentWrite write) {
+  write.id = rest::document_id(write.id);
+  if (const auto problem = rest::id_problem(write.id); problem && write.action != Action::remove)
+    return validation_failed(*problem).response();
+  write.if_seq_no = parameters.if_seq_no;
+  write.if_primary_term = parameters.if_primary_term;
+  if (write.if_seq_no.has_value() != (write.if_primary_term.value_or(0) > 0)) {
+    return validation_failed(write.if_seq_no ? "ifSeqNo is set, but primary term is [0]"
+                                             : "ifSeqNo is unassigned, but primary term is [" +
+                                                   std::to_string(*write.if_primary_term) + "]")
+        .response();
+  }
+  if (parameters.require_alias) {
+    const auto target = store.find_for_write(write.index);
+    if (!target || (*target)->name() == write.index) {
+      ElasticError error = index_not_found(write.index);
+      std::erase_if(error.details, [](const auto& detail) { return detail.first.starts_with("resource."); });
+      error.reason += " and [require_alias] request flag is [true] and [" + write.index + "] is not an alias";
+      return error.response();
+    }
+  }
+  DocumentWriter writer(store);
+  auto results = writer.write({&write, 1});
+  if (!results) return results.error().response();
+  if (parameters.wants_refresh) writer.refresh();
+  const Answer<WriteResult>& result = results->front();
+  if (!result) return result.error().response();
+  const bool noop = result->result == "noop";  // nothing was written, so no copy and no refresh is told of
+  std::string out = "{" + write_members(*result, parameters.forced_refresh && !noop, noop ? 0 : result->copies);
+  if (!result->source.empty()) {
+    out += ",\"get\":{\"_seq_no\":" + std::to_string(result->seq_no) +
+           ",\"_primary_term\":1,\"found\":true,\"_source\":" + result->source + "}";
+  }
+  return json_answer(out + "}", result->status());
+}
+
+Response index_document(StoreCore& store, const Request& request, const PathParameters& path,
+                        const WriteParameters& parameters, Action action) {
+  if (request.body.empty())
+    return ElasticError{400, "parse_exception", "request body is required"}.response();
+  if (parameters.create) action = Action::create;
+  return write_one(store, parameters, {action, path.get("index"), path.get("id"), request.body, {}, {}});
+}
+
+Response put_document(StoreCore& store, const Request& request, const PathParameters& path,
+                      const WriteParameters& parameters) {
+  return index_document(store, request, path, parameters, Action::index);
+}
+
+Response create_document(StoreCore& store, const Request& request, const PathParameters& path,
+                         const WriteParameters& parameters) {
+  return index_document(store, request, path, parameters, Action::create);
+}
+
+Response delete_document(StoreCore& store, const Request&, const PathParameters& path,
+                         const WriteParameters& parameters) {
+  return write_one(store, parameters, {Action::remove, path.get("index"), path.get("id"), {}, {}, {}});
+}
+
+Response update_document(StoreCore& store, const Request& request, const PathParameters& path,
+                         const WriteParameters& parameters) {
+  return write_one(store, parameters,
+                   {Action::update, path.get("index"), path.get("id"), request.body, {}, {},
+                    parameters.wants_source});
+}
+
+struct GetParameters : SourceParameters {
+  bool refresh = false, realtime = true;
+};
+
+/// `,"_version":..,"found":true,"_source":{..}` of a document that is there, `,"found":false` else.
+std::string found_members(const std::optional<StoredDocument>& document, const SourceFilter& filter) {
+  if (!document) return ",\"found\":false";
+  std::string out = ",\"_version\":" + std::to_string(document->version) +
+                    ",\"_seq_no\":" + std::to_string(document->seq_no) +
+                    ",\"_primary_term\":1,\"found\":true";
+  if (filter.enabled) out += ",\"_source\":" + rest::filter_source(document->source, filter);
+  return out;
+}
+
+/// The document of a path, and how to show it.
+struct Found {
+  IndexPtr index;
+  std::shared_ptr<const SourceFilter> filter;
+  std::optional<StoredDocument> document;
+};
+
+Answer<Found> find_document(const StoreCore& store, const std::string& name, const std::string& id,
+                            std::shared_ptr<const SourceFilter> filter) {
+  for (;;) {
+    const auto index = store.find_one(name);
+    if (!index) return index.error();
+    auto document = (*index)->fetch_by_id(rest::document_id(id), filter->needs_vectors());
+    if (document) return Found{*index, std::move(filter), *std::move(document)};
+    // Its tables are missing if it was deleted meanwhile: then the name is another index's, or nobody's.
+    const auto deletions_ended = store.read_lock();
+    const auto now = store.find_one(name);
+    if (now && *now == *index) return storage_error(document.error());
+  }
+}
+
+/// Reads see the last write at once; that they shall not is refused. With `refresh` searches see it, too.
+Refusal prepare_read(StoreCore& store, const GetParameters& parameters, const std::set<std::string>& names) {
+  if (!parameters.realtime && !parameters.refresh)
+    return rest::not_supported("[realtime=false]", "documents are read as last written");
+  if (!parameters.refresh) return std::nullopt;
+  for (const std::string& name : names) {
+    if (const auto index = store.find_one(name)) store.refresh({*index});
+  }
+  return std::nullopt;
+}
+
+Answer<Found> find_document(StoreCore& store, const PathParameters& path, const GetParameters& parameters) {
+  if (auto refusal = prepare_read(store, parameters, {path.get("index")})) return *std::move(refusal);
+  try {
+    auto filter = source_with(parameters, {}, store.limits().max_patterns);
+    return find_document(store, path.get("index"), path.get("id"),
+                         std::make_shared<const SourceFilter>(std::move(filter)));
+  } catch (Refused& refused) {
+    return std::move(refused.error);
+  }
+}
+
+Response get_document(StoreCore& store, const Request&, const PathParameters& path,
+                      const GetParameters& parameters) {
+  const auto found = find_document(store, path, parameters);
+  if (!found) return found.error().response();
+  std::string out = "{\"_index\":";
+  rest::append_json_string(out, found->index->name());
+  out += ",\"_id\":";
+  rest::append_json_string(out, rest::document_id(path.get("id")));
+  return json_answer(out + found_members(found->document, *found->filter) + "}", found->document ? 200 : 404);
+}
+
+Response get_source(StoreCore& store, const Request&, const PathParameters& path,
+                    const GetParameters& parameters) {
+  const auto found = find_document(store, path, parameters);
+  if (!found) return found.error().response();
+  if (!found->document) {
+    return ElasticError{404, "resource_not_found_exception",
+                        "Document not found [" + path.get("index") + "]/[" + path.get("id") + "]"}
+        .response();
+  }
+  if (!found->filter->enabled) return validation_failed("fetching source can not be disabled").response();
+  return json_answer(rest::filter_source(found->document->source, *found->filter));
+}
+
+/// One line of an _mget.
+struct Wanted {
+  std::string index, id;
+  std::shared_ptr<const SourceFilter> filter;  // most have it in common
+};
+
+/// What one entry of `docs` is read into.
+struct WantedReading {
+  const Limits& limits;
+  Wanted wanted;
+};
+
+void read_wanted_text(std::string Wanted::* field, const JsonView& key, const JsonView& value,
+                      WantedReading& reading) {
+  if (!value.is_null()) reading.wanted.*field = read_text(value, key.text());
+}
+
+ElasticError unknown_of_doc(const rest::MemberTableBase&, const JsonView& key, const JsonView&) {
+  return {400, "parse_exception",
+          "failed to parse multi get request. unknown field [" + std::string(key.text()) + "]"};
+}
+
+ElasticError wrong_kind_of_doc(const rest::MemberTableBase&, const JsonView& key, const JsonView& value) {
+  return {400, "parse_exception",
+          "failed to parse multi get request. [" + std::string(key.text()) + "] cannot be a " +
+              token_name(value)};
+}
+
+const rest::Dialect k_doc_dialect{unknown_of_doc, wrong_kind_of_doc};
+constexpr rest::Kinds k_name = rest::k_scalars | rest::k_null;
+const rest::MemberTable<WantedReading> k_doc{
+    "`_mget` body, `docs`", "mget", k_doc_dialect,
+    {{"_index", k_name,
+      [](const JsonView& key, const JsonView& value, WantedReading& reading) {
+        read_wanted_text(&Wanted::index, key, value, reading);
+      }},
+     {"_id", k_name,
+      [](const JsonView& key, const JsonView& value, WantedReading& reading) {
+        read_wanted_text(&Wanted::id, key, value, reading);
+      }},
+     {"_source", rest::k_flags | rest::k_array | rest::k_object | rest::k_null,
+      [](const JsonView&, const JsonView& value, WantedReading& reading) {
+        if (value.is_null()) return;
+        reading.wanted.filter = std::make_shared<const SourceFilter>(
+            read_source_filter(value, reading.limits.max_patterns));
+      }},
+     rest::refused("routing", rest::k_any, k_no_routing),
+     rest::refused("stored_fields", rest::k_any, "ask with _source"),
+     rest::refused("version"),
+     rest::refused("version_type")}};
+
+/// What the body of an _mget is read into.
+struct MultiGetReading {
+  const std::string& index;
+  const std::shared_ptr<const SourceFilter>& filter;
+  const Limits& limits;
+  std::vector<Wanted> wanted = {};
+
+  void add(Wanted one) {
+    if (wanted.size() == limits.max_get_documents) {
+      refuse(illegal_argument("a multi get may ask for [" + std::to_string(limits.max_get_documents) +
+                              "] documents at most; ask in parts, or raise "
+                              "--elasticsearch-max-get-documents"));
+    }
+    one.id = rest::document_id(one.id);
+    const std::string position = std::to_string(wanted.size());
+    if (one.index.empty()) refuse(validation_failed("index is missing for doc " + position));
+    if (one.id.empty()) refuse(validation_failed("id is missing for doc " + position));
+    wanted.push_back(std::move(one));
+  }
+};
+
+void read_docs(const JsonView&, const JsonView& value, MultiGetReading& reading) {
+  value.each_element([&](const JsonView& item) {
+    if (!item.is_object()) refuse(illegal_argument("docs array element should include an object"));
+    WantedReading one{reading.limits, {reading.index, "", reading.filter}};
+    k_doc.read(item, one);
+    reading.add(std::move(one.wanted));
+  });
+}
+
+void read_ids(const JsonView&, const JsonView& value, MultiGetReading& reading) {
+  value.each_element([&](const JsonView& item) {
+    if (!item.is_scalar()) refuse(illegal_argument("ids array element should only contain ids"));
+    reading.add({reading.index, std::string(item.text()), reading.filter});
+  });
+}
+
+ElasticError unknown_of_multi_get(const rest::MemberTableBase&, const JsonView& key, const JsonView& value) {
+  return parsing_exception(value, "unknown key [" + std::string(key.text()) + "] for a " + token_name(value) +
+                                      ", expected [docs] or [ids]");
+}
+
+const rest::Dialect k_multi_get_dialect{unknown_of_multi_get, unknown_of_multi_get};
+const rest::MemberTable<MultiGetReading> k_multi_get_body{
+    "`_mget` body", "mget", k_multi_get_dialect,
+    {{"docs", rest::k_array, read_docs}, {"ids", rest::k_array, read_ids}}};
+
+Answer<std::vector<Wanted>> read_multi_get(const Request& request, const std::string& index,
+                                           const GetParameters& parameters, const Limits& limits) {
+  const auto tape = rest::JsonTape::parse(request.body);
+  if (!tape) return tape.error();
+  const JsonView root(*tape, 0);
+  if (!root.is_object()) {
+    return ElasticError{400, "parsing_exception",
+                        "unexpected token, expected an object with [docs] or [ids]"};
+  }
+  try {
+    const auto filter =
+        std::make_shared<const SourceFilter>(source_with(parameters, {}, limits.max_patterns));
+    MultiGetReading reading{index, filter, limits};
+    k_multi_get_body.read(root, reading);
+    if (reading.wanted.empty()) return validation_failed("no documents to get");
+    return std::move(reading.wanted);
+  } catch (Refused& refused) {
+    return std::move(refused.error);
+  }
+}
+
+/// The `error` object within an item of an _mget, root causes and all.
+std::string error_object(const ElasticError& error) {
+  const std::string envelope = error.envelope_json();
+  const std::size_t begin = envelope.find('{', 1);
+  return envelope.substr(begin, envelope.rfind(",\"status\":") - begin);
+}
+
+Response multi_get(StoreCore& store, const Request& request, const PathParameters& path,
+                   const GetParameters& parameters) {
+  if (request.body.empty())
+    return ElasticError{400, "parse_exception", "request body or source parameter is required"}.response();
+  const auto wanted = read_multi_get(request, path.get("index"), parameters, store.limits());
+  if (!wanted) return wanted.error().response();
+  std::set<std::string> names;
+  for (const Wanted& one : *wanted) names.insert(one.index);
+  if (auto refusal = prepare_read(store, parameters, names)) return refusal->response();
+  std::string out = "{\"docs\":[";
+  for (const Wanted& one : *wanted) {
+    check_answer_size(out, store.limits());
+    if (out.back() == '}') out += ',';
+    const auto found = find_document(store, one.index, one.id, one.filter);
+    out += "{\"_index\":";
+    rest::append_json_string(out, found ? found->index->name() : shortened(one.index));
+    out += ",\"_id\":";
+    rest::append_json_string(out, one.id);
+    out +=
+        found ? found_members(found->document, *found->filter) : ",\"error\":" + error_object(found.error());
+    out += '}';
+  }
+  check_answer_size(out, store.limits());
+  return json_answer(out + "]}");
+}
+
+// The tables of parameters
+
+void check_pipeline(std::string_view, const std::string& text) {
+  if (text.empty()) refuse(validation_failed("pipeline cannot be empty"));
+  if (text != "_none") refuse(illegal_argument("pipeline with id [" + text + "] does not exist"));
+}
+
+std::optional<std::int64_t> not_negative(std::string_view name, const std::string& text) {
+  const std::int64_t number = rest::parameter::long_integer(name, text);
+  if (number < 0)
+    refuse(illegal_argument("sequence numbers must be non negative. got [" + std::to_string(number) + "]."));
+  return number;
+}
+
+bool is_create(std::string_view, const std::string& text) {
+  if (text != "index" && text != "create")
+    refuse(illegal_argument("opType must be 'create' or 'index', found: [" + shortened(text) + "]"));
+  return text == "create";
+}
+
+using WriteRows = std::vector<rest::Parameter<WriteParameters>>;
+
+/// Those of every write.
+WriteRows write_rows() {
+  using namespace rest::parameter;
+  using P = WriteParameters;
+  return {{"if_seq_no", "number", into<&P::if_seq_no, not_negative>},
+          {"if_primary_term", "number", into<&P::if_primary_term, not_negative>},
+          no_effect("timeout", "time", check_time, "nothing is waited for"),
+          refused("routing", "text", k_no_routing),
+          refused("version", "number", "compare with if_seq_no and if_primary_term"),
+          refused("version_type", "text", "compare with if_seq_no and if_primary_term")};
+}
+
+/// Those of writes that bring a document.
+WriteRows document_rows() {
+  using namespace rest::parameter;
+  return {{"require_alias", "flag", into<&WriteParameters::require_alias, flag>},
+          no_effect("include_source_on_error", "flag", check_flag, "errors do not show the document")};
+}
+
+WriteRows index_rows() {
+  using namespace rest::parameter;
+  return {only_some("pipeline", "text", check_pipeline,
+                    "pipelines have run before; `_none`, and none that does not exist"),
+          only_some("require_data_stream", "flag", only_false, "`false`")};
+}
+
+bool show_source(std::string_view, const std::string& text) {
+  if (text != "true" && text != "false") refuse(illegal_argument(std::string(k_update_source_is_flag)));
+  return text == "true";
+}
+
+WriteRows update_rows() {
+  using namespace rest::parameter;
+  return {{"_source", "true or false", into<&WriteParameters::wants_source, show_source>},
+          no_effect("retry_on_conflict", "number", check_integer, "updates are done one after the other"),
+          refused("_source_includes", "list"),
+          refused("_source_excludes", "list")};
+}
+
+template <class Target>
+std::vector<rest::Parameter<Target>> read_rows() {
+  using namespace rest::parameter;
+  return {{"refresh", "flag", into<&GetParameters::refresh, flag>},
+          {"realtime", "flag", into<&GetParameters::realtime, flag>, "`false` with `refresh` alone"},
+          no_effect("preference", "text", check_text, k_one_copy),
+          only_some("force_synthetic_source", "flag", only_false, "`false`"),
+          refused("routing", "text", k_no_routing),
+          refused("stored_fields", "list", "ask with _source"),
+          refused("version", "number"),
+          refused("version_type", "text")};
+}
+
+const rest::ParameterTable<WriteParameters> k_put_parameters{
+    {{{"op_type", "index or create", rest::parameter::into<&WriteParameters::create, is_create>}},
+     write_rows(),
+     document_rows(),
+     index_rows(),
+     refresh_rows<WriteParameters>(),
+     active_shards_rows<WriteParameters>()}};
+const rest::ParameterTable<WriteParameters> k_create_parameters{{write_rows(), document_rows(), index_rows(),
+                                                                 refresh_rows<WriteParameters>(),
+                                                                 active_shards_rows<WriteParameters>()}};
+const rest::ParameterTable<WriteParameters> k_delete_parameters{
+    {write_rows(), refresh_rows<WriteParameters>(), active_shards_rows<WriteParameters>()}};
+const rest::ParameterTable<WriteParameters> k_update_parameters{{write_rows(), document_rows(), update_rows(),
+                                                                 refresh_rows<WriteParameters>(),
+                                                                 active_shards_rows<WriteParameters>()}};
+const rest::ParameterTable<GetParameters> k_get_parameters{
+    {source_rows<GetParameters>(), read_rows<GetParameters>()}};
+
+}  // namespace
+
+std::string write_members(const WriteResult& result, bool forced_refresh, int copies) {
+  std::string out = "\"_index\":";
+  rest::append_json_string(out, result.index);
+  out += ",\"_id\":";
+  rest::append_json_string(out, result.id);
+  out += ",\"_version\":" + std::to_string(result.version) + ",\"result\":\"" + result.result + "\"";
+  if (forced_refresh) out += ",\"forced_refresh\":true";
+  return out + "," + write_shards_json(copies) + ",\"_seq_no\":" + std::to_string(result.seq_no) +
+         ",\"_primary_term\":1";
+}
+
+void add_document_routes(rest::Router& router, StoreCore& store) {
+  using enum http::Method;
+  const AddRoute add(router, store);
+  add({post}, "/{index}/_doc", k_put_parameters, put_document);
+  add({put, post}, "/{index}/_doc/{id}", k_put_parameters, put_document);
+  add({put, post}, "/{index}/_create/{id}", k_create_parameters, create_document);
+  add({delete_}, "/{index}/_doc/{id}", k_delete_parameters, delete_document);
+  add({get, head}, "/{index}/_doc/{id}", k_get_parameters, get_document);
+  add({get, head}, "/{index}/_source/{id}", k_get_parameters, get_source);
+  add({post}, "/{index}/_update/{id}", k_update_parameters, update_document);
+  for (const char* pattern : {"/_mget", "/{index}/_mget"})
+    add({get, post}, pattern, k_get_parameters, multi_get);
+}
+
+}  // namespace sightline::elastic

@@ -1,0 +1,46 @@
+// Turns the source of a document into values by field, and into what is stored.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/elastic/elastic_error.h"
+#include "server/elastic/embedded/document.h"
+#include "server/elastic/embedded/mapping.h"
+
+namespace sightline::elastic {
+
+/// A dense vector that is kept outside the stored source. Put back: `before`, the array, `after`, at `offset`
+/// of the stored text; several at one offset in their order.
+struct CutVector {
+  std::string path;
+  std::size_t offset = 0;
+  std::string before, after;  ///< the member's name, colon and comma as they stood in the source
+  std::vector<float> values;
+};
+
+/// A document that is fit to be written.
+struct PreparedDocument {
+  ParsedDocument values;
+  std::string source;  ///< with the vectors cut out
+  std::vector<CutVector> vectors;
+  std::shared_ptr<const Mapping>
+      mapping;  ///< the given one, or a new one with the fields that the document brought
+};
+
+/// Reads `source` by `mapping`; unknown fields become fields as Elasticsearch would make them, within
+/// `limits`.
+/// `cut_vectors` false leaves vectors in the source (index.mapping.exclude_source_vectors). Errors:
+/// document_parsing_exception, strict_dynamic_mapping_exception, illegal_argument_exception, with
+/// Elasticsearch's texts and positions.
+Answer<PreparedDocument> prepare_document(std::string_view source, const std::string& id,
+                                          std::shared_ptr<const Mapping> mapping, bool cut_vectors,
+                                          const MappingLimits& limits = {});
+
+/// The source with its vectors put back.
+std::string with_vectors(std::string_view source, const std::vector<CutVector>& vectors);
+
+}  // namespace sightline::elastic

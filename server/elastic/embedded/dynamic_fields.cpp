@@ -1,0 +1,109 @@
+#include "server/elastic/embedded/dynamic_fields.h"
+
+#include <algorithm>
+
+#include "server/elastic/embedded/date.h"
+#include "server/elastic/embedded/value_parser.h"
+
+namespace sightline::elastic {
+namespace {
+
+using Kind = rest::JsonToken::Kind;
+
+constexpr std::size_t k_fewest_vector_dims = 128, k_most_vector_dims = 4096;
+constexpr const char* k_text =
+    R"({"type":"text","fields":{"keyword":{"type":"keyword","ignore_above":256}}})";
+constexpr const char* k_slash_dates = "yyyy/MM/dd HH:mm:ss||yyyy/MM/dd||epoch_millis";
+
+bool is_whole(std::string_view number) {
+  return number.find_first_of(".eE") == std::string_view::npos;
+}
+
+/// The mapping that one concrete value asks for, as JSON.
+std::string mapping_of_string(const Mapping& mapping, std::string_view text) {
+  const bool number = parse_double(text).has_value();
+  if (mapping.numeric_detection() && number)
+    return is_whole(text) ? R"({"type":"long"})" : R"({"type":"float"})";
+  if (mapping.date_detection() && !number) {
+    if (parse_date(text, "strict_date_optional_time")) return R"({"type":"date"})";
+    if (parse_date(text, "yyyy/MM/dd HH:mm:ss||yyyy/MM/dd")) {
+      return std::string(R"({"type":"date","format":")") + k_slash_dates + "\"}";
+    }
+  }
+  return k_text;
+}
+
+std::string mapping_of(const Mapping& mapping, const rest::JsonToken& token) {
+  switch (token.kind) {
+    case Kind::true_:
+    case Kind::false_:
+      return R"({"type":"boolean"})";
+    case Kind::number:
+      return is_whole(token.text) ? R"({"type":"long"})" : R"({"type":"float"})";
+    default:
+      return mapping_of_string(mapping, token.text);
+  }
+}
+
+/// What the elements of an array, nested arrays too, have in common.
+struct Survey {
+  std::string mapping = {};  // of the first concrete value
+  bool objects = false;
+  Refusal refusal = {};
+};
+
+std::string type_in(const std::string& mapping) {
+  const std::size_t begin = mapping.find(":\"") + 2;
+  return mapping.substr(begin, mapping.find('"', begin) - begin);
+}
+
+void survey_array(Survey& survey, const Mapping& mapping, const std::string& path, const rest::JsonTape& tape,
+                  std::size_t array) {
+  for (std::size_t element = array + 1; element < tape[array].next && !survey.refusal;
+       element = tape[element].next) {
+    const rest::JsonToken& token = tape[element];
+    if (token.kind == Kind::null) continue;
+    if (token.kind == Kind::array) {
+      survey_array(survey, mapping, path, tape, element);
+      continue;
+    }
+    const std::string found =
+        token.kind == Kind::object ? R"({"type":"ObjectMapper"})" : mapping_of(mapping, token);
+    if (survey.mapping.empty()) survey.mapping = found;
+    survey.objects = survey.objects || token.kind == Kind::object;
+    if (type_in(found) != type_in(survey.mapping)) {
+      survey.refusal = illegal_argument("mapper [" + path + "] cannot be changed from type [" +
+                                        type_in(survey.mapping) + "] to [" + type_in(found) + "]");
+    }
+  }
+}
+
+}  // namespace
+
+Answer<InferredField> infer_field(const Mapping& mapping, const std::string& path, const rest::JsonTape& tape,
+                                  std::size_t value) {
+  InferredField inferred;
+  const rest::JsonToken& token = tape[value];
+  std::string field_mapping;
+  if (token.kind == Kind::array) {
+    Survey survey;
+    survey_array(survey, mapping, path, tape, value);
+    if (survey.refusal) return *survey.refusal;
+    inferred.objects = survey.objects;
+    if (survey.objects || survey.mapping.empty()) return inferred;
+    field_mapping = survey.mapping;
+    const bool flat = token.next == value + 1 + token.size;  // no arrays within
+    if (flat && type_in(field_mapping) == "float" && tape[value + 1].kind == Kind::number &&
+        token.size >= k_fewest_vector_dims && token.size <= k_most_vector_dims) {
+      field_mapping = R"({"type":"dense_vector","dims":)" + std::to_string(token.size) + "}";
+    }
+  } else {
+    field_mapping = mapping_of(mapping, token);
+  }
+  auto field = parse_field(path, field_mapping);
+  if (!field) return field.error();
+  inferred.field = *field;
+  return inferred;
+}
+
+}  // namespace sightline::elastic

@@ -1,0 +1,100 @@
+#include "server/elastic/embedded/embedded_store.h"
+
+#include <condition_variable>
+#include <mutex>
+#include <stop_token>
+#include <thread>
+
+#include "server/elastic/embedded/answer_size.h"
+#include "server/elastic/embedded/api.h"
+#include "server/elastic/embedded/search/search_handler.h"
+#include "server/elastic/rest/json_tape.h"
+#include "server/elastic/rest/rest_layer.h"
+#include "server/http/answer_budget.h"
+
+namespace sightline::elastic {
+namespace {
+
+constexpr std::chrono::seconds k_watch_interval{1};
+
+class EmbeddedStore : public Store {
+ public:
+  explicit EmbeddedStore(std::unique_ptr<StoreCore> core) : core_(std::move(core)) {
+    add_routes(router_, *core_);
+    watch_ = std::jthread([this](const std::stop_token& stop) { watch(stop); });
+  }
+
+  std::string problem() override { return core_->problem(); }
+
+  http::Response handle(const http::Request& request) override {
+    try {
+      return router_.handle(request);
+    } catch (const AnswerTooLarge&) {
+      return rest::answer_too_large(core_->limits().max_answer_bytes).response();
+    } catch (const http::AnswersFull&) {
+      return rest::error_response(429, http::k_answers_full);
+    }
+  }
+
+ private:
+  void watch(const std::stop_token& stop) {
+    std::mutex mutex;
+    std::condition_variable_any stopped;
+    std::unique_lock<std::mutex> lock(mutex);
+    while (!stopped.wait_for(lock, stop, k_watch_interval, [&] { return stop.stop_requested(); })) {
+      core_->check();
+    }
+  }
+
+  std::unique_ptr<StoreCore> core_;
+  rest::Router router_;
+  std::jthread watch_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> open_embedded_store(const std::filesystem::path& folder, StoreCore::Now now,
+                                                const Limits& limits, Warn warn) {
+  auto core = StoreCore::open(folder, std::move(now), limits, std::move(warn));
+  if (!core) return core.error();
+  return std::unique_ptr<Store>(std::make_unique<EmbeddedStore>(*std::move(core)));
+}
+
+void add_search_routes(rest::Router& router, StoreCore& store) {
+  add_search_handlers(router, store, store.search_contexts());
+  router.add({http::Method::post}, "/{index}/_delete_by_query",
+             [](const http::Request&, const rest::PathParameters&) {
+               return rest::not_supported("[_delete_by_query]", "delete documents by their _id").response();
+             });
+}
+
+void add_routes(rest::Router& router, StoreCore& store) {
+  add_cluster_routes(router, store);
+  add_index_routes(router, store);
+  add_document_routes(router, store);
+  add_bulk_routes(router, store);
+  add_search_routes(router, store);
+}
+
+http::Response json_answer(std::string body, int status) {
+  http::Response response;
+  response.status = status;
+  response.body = std::move(body);
+  return response;
+}
+
+http::Response acknowledged() {
+  return json_answer("{\"acknowledged\":true}");
+}
+
+std::string write_shards_json(int total) {
+  return "\"_shards\":{\"total\":" + std::to_string(total) + ",\"successful\":" + (total > 0 ? "1" : "0") +
+         ",\"failed\":0}";
+}
+
+void append_key(std::string& out, std::string_view name) {
+  rest::append_json_string(out, name);
+  out += ':';
+}
+
+}  // namespace sightline::elastic

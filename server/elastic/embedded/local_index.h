@@ -1,0 +1,112 @@
+// An index with its parts: what is in memory, and where its rows are.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/elastic/embedded/document_parser.h"
+#include "server/elastic/embedded/index.h"
+#include "server/elastic/embedded/index_settings.h"
+#include "server/elastic/embedded/search/search_index.h"
+#include "server/elastic/embedded/sqlite.h"
+#include "server/elastic/rest/json_view.h"
+
+namespace sightline::elastic {
+
+/// Another name of an index.
+struct Alias {
+  std::optional<bool> is_write_index = {};
+};
+using Aliases = std::map<std::string, Alias, std::less<>>;
+
+std::string aliases_json(const Aliases& aliases);
+/// The `aliases` object of index creation, or what aliases_json wrote. Errors: filters and routing, which
+/// this server has not.
+Answer<Aliases> parse_aliases(const JsonView& body);
+/// The definition of one alias, as PUT /{index}/_alias/{name} has it. Errors as above.
+Answer<Alias> parse_alias(const JsonView& body, std::string_view name);
+
+class LocalIndex : public Index {
+ public:
+  struct Definition {
+    std::int64_t number = 0;
+    std::string name, uuid;
+    IndexSettings settings;
+    std::shared_ptr<const Mapping> mapping;
+    Aliases aliases;
+    std::int64_t next_seq_no = 0;
+  };
+
+  LocalIndex(Definition definition, sqlite::ReaderPool& readers);
+
+  const std::string& name() const override { return name_; }
+  const std::string& uuid() const override { return uuid_; }
+  std::int64_t number() const override { return number_; }
+  std::shared_ptr<const Mapping> mapping() const override;
+  std::optional<std::string> setting(std::string_view name) const override;
+  std::int64_t document_count() const override { return document_count_; }
+  SearchIndex& search() const override { return *search_; }
+  Result<std::optional<StoredDocument>> fetch(std::int64_t number, bool with_vectors) const override;
+  Result<std::optional<std::int64_t>> find(std::string_view id) const override;
+  Result<std::vector<float>> fetch_vector(std::int64_t number, std::string_view path) const override;
+
+  /// The live document with that _id.
+  Result<std::optional<StoredDocument>> fetch_by_id(std::string_view id, bool with_vectors) const;
+
+  IndexSettings settings() const;
+  Aliases aliases() const;
+  bool has_alias(std::string_view name) const;
+  /// True if `fits(name)` for one of its aliases.
+  template <class Fits>
+  bool any_alias(const Fits& fits) const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return std::any_of(aliases_.begin(), aliases_.end(),
+                       [&](const auto& alias) { return fits(alias.first); });
+  }
+  bool hidden() const { return is_hidden(settings()); }
+  /// Vectors are kept outside the source (index.mapping.exclude_source_vectors).
+  bool cuts_vectors() const;
+  MappingLimits mapping_limits() const;
+  /// Bytes of all sources, for _cat/indices.
+  Result<std::int64_t> source_bytes() const;
+
+  // For the store's writer, which calls them one at a time:
+  Status open_search(sqlite::Connection& writer);
+  void set_mapping(std::shared_ptr<const Mapping> mapping);
+  void set_settings(IndexSettings settings);
+  void set_aliases(Aliases aliases);
+  void set_document_count(std::int64_t count) { document_count_ = count; }
+  std::int64_t next_seq_no = 0;
+
+  /// Names of its tables.
+  std::string documents_table() const { return "documents_" + std::to_string(number_); }
+  std::string vectors_table() const { return "vectors_" + std::to_string(number_); }
+  std::string deleted_table() const { return "deleted_" + std::to_string(number_); }
+
+ private:
+  Result<std::optional<StoredDocument>> fetch_where(const char* condition, std::int64_t number,
+                                                    std::string_view id, bool with_vectors) const;
+
+  const std::int64_t number_;
+  const std::string name_, uuid_;
+  sqlite::ReaderPool& readers_;
+  std::unique_ptr<SearchIndex> search_;
+  std::atomic<std::int64_t> document_count_ = 0;
+  mutable std::mutex mutex_;  // guards what follows
+  std::shared_ptr<const Mapping> mapping_;
+  IndexSettings settings_;
+  Aliases aliases_;
+};
+
+/// The vectors of one document, ready to be put back.
+Result<std::vector<CutVector>> read_vectors(sqlite::Connection& connection, const std::string& vectors_table,
+                                            std::int64_t number);
+
+}  // namespace sightline::elastic

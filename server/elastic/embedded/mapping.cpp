@@ -1,0 +1,422 @@
+#include "server/elastic/embedded/mapping.h"
+
+#include <algorithm>
+
+#include "server/elastic/embedded/field_parser.h"
+#include "server/elastic/embedded/mapping_parser.h"
+#include "server/elastic/rest/json_filter.h"
+#include "server/elastic/rest/json_tape.h"
+
+namespace sightline::elastic {
+namespace {
+
+std::vector<std::string> levels_of(std::string_view path) {
+  std::vector<std::string> levels;
+  for (std::size_t begin = 0; begin <= path.size();) {
+    const std::size_t end = std::min(path.find('.', begin), path.size());
+    levels.emplace_back(path.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return levels;
+}
+
+/// The analyzer as messages name it; a field that names none has [default].
+std::string analyzer_text(const Field& field) {
+  return field.parameters.find("\"analyzer\":") == std::string::npos ? "default" : field.analyzer;
+}
+
+const char* flag_text(bool flag) {
+  return flag ? "true" : "false";
+}
+
+/// How far an index option type is along the way on which a dense_vector may be changed.
+int rank(const VectorIndexOptions& options) {
+  static const std::vector<std::string> order = {"flat", "int8_flat", "int4_flat", "bbq_flat",
+                                                 "hnsw", "int8_hnsw", "int4_hnsw", "bbq_hnsw"};
+  return static_cast<int>(std::find(order.begin(), order.end(), options.type) - order.begin());
+}
+
+std::string options_text(const Field& field) {
+  if (!field.index_options) return "null";
+  return "{type=" + field.index_options->type + ", m=" + std::to_string(field.index_options->m) +
+         ", ef_construction=" + std::to_string(field.index_options->ef_construction) + "}";
+}
+
+/// What a new definition of a field may not change; each line as Elasticsearch words it.
+class Conflicts {
+ public:
+  void check(const char* parameter, const std::string& before, const std::string& now) {
+    if (before != now) refuse(parameter, before, now);
+  }
+  void refuse(const char* parameter, const std::string& before, const std::string& now) {
+    lines_ +=
+        std::string("\n\tCannot update parameter [") + parameter + "] from [" + before + "] to [" + now + "]";
+  }
+  const std::string& lines() const { return lines_; }
+
+ private:
+  std::string lines_;
+};
+
+void check_vector(Conflicts& conflicts, const Field& before, const Field& now) {
+  if (before.dims != 0 && before.dims != now.dims) {
+    conflicts.refuse("dims", std::to_string(before.dims), now.dims == 0 ? "null" : std::to_string(now.dims));
+  }
+  conflicts.check("index", flag_text(before.indexed), flag_text(now.indexed));
+  if (before.indexed && now.indexed)
+    conflicts.check("similarity", to_string(before.similarity), to_string(now.similarity));
+  if (before.index_options && now.index_options &&
+      (rank(*now.index_options) < rank(*before.index_options) ||
+       now.index_options->m < before.index_options->m)) {
+    conflicts.refuse("index_options", options_text(before), options_text(now));
+  }
+}
+
+Refusal check_update(const Field& before, const Field& now) {
+  if (before.type != now.type) {
+    return illegal_argument("mapper [" + now.path + "] cannot be changed from type [" +
+                            to_string(before.type) + "] to [" + to_string(now.type) + "]");
+  }
+  Conflicts conflicts;
+  if (now.type == FieldType::dense_vector) {
+    check_vector(conflicts, before, now);
+  } else {
+    conflicts.check("index", flag_text(before.indexed), flag_text(now.indexed));
+    conflicts.check("doc_values", flag_text(before.doc_values), flag_text(now.doc_values));
+    conflicts.check("store", flag_text(before.store), flag_text(now.store));
+    conflicts.check("analyzer", analyzer_text(before), analyzer_text(now));
+    conflicts.check("format", before.format, now.format);
+    conflicts.check("null_value", before.null_value.value_or("null"), now.null_value.value_or("null"));
+    if (!before.norms && now.norms) conflicts.refuse("norms", "false", "true");
+  }
+  if (conflicts.lines().empty()) return std::nullopt;
+  return illegal_argument("Mapper for [" + now.path +
+                          "] conflicts with existing mapper:" + conflicts.lines());
+}
+
+/// `now`, with the multi-fields that only `before` has.
+Answer<FieldPtr> merge_fields(const Field& before, const FieldPtr& now) {
+  if (auto refusal = check_update(before, *now)) return *refusal;
+  Field merged = *now;
+  for (const FieldPtr& old : before.fields) {
+    const auto twin = std::find_if(merged.fields.begin(), merged.fields.end(),
+                                   [&](const FieldPtr& field) { return field->path == old->path; });
+    if (twin == merged.fields.end()) {
+      merged.fields.push_back(old);
+    } else if (auto refusal = check_update(*old, **twin)) {
+      return *refusal;
+    }
+  }
+  if (merged.fields.size() == now->fields.size()) return now;
+  std::sort(merged.fields.begin(), merged.fields.end(),
+            [](const FieldPtr& a, const FieldPtr& b) { return a->path < b->path; });
+  // The text before the multi-fields is the new definition's own; only they are written again.
+  const std::size_t fields_at = merged.parameters.find(",\"fields\":{");
+  std::string parameters = merged.parameters.substr(0, fields_at);
+  Field sub_fields;
+  sub_fields.fields = merged.fields;
+  const std::string rendered = render_parameters(sub_fields, {});
+  merged.parameters = parameters + rendered.substr(rendered.find(",\"fields\":{"));
+  return FieldPtr(std::make_shared<const Field>(std::move(merged)));
+}
+
+Refusal merge_nodes(MappingNode& node, const MappingNode& other, const std::string& path) {
+  if (node.field && other.field) {
+    auto merged = merge_fields(*node.field, other.field);
+    if (!merged) return merged.error();
+    node.field = *merged;
+    return std::nullopt;
+  }
+  if (node.field || other.field) {
+    return illegal_argument("can't merge a non object mapping [" + path + "] with an object mapping");
+  }
+  if (other.dynamic) node.dynamic = other.dynamic;
+  if (node.enabled != other.enabled && !path.empty()) {
+    return ElasticError{400, "mapper_exception",
+                        "the [enabled] parameter can't be updated for the object mapping [" + path + "]"};
+  }
+  for (const auto& [name, child] : other.children) {
+    const auto [place, is_new] = node.children.try_emplace(name, child);
+    if (is_new) continue;
+    if (auto refusal = merge_nodes(place->second, child, path.empty() ? name : path + "." + name))
+      return refusal;
+  }
+  return std::nullopt;
+}
+
+void append_properties(std::string& out, const MappingNode& object);
+
+void append_node(std::string& out, const MappingNode& node) {
+  out += '{';
+  if (node.field) {
+    out += node.field->parameters;
+  } else {
+    std::string inner;
+    if (node.children.empty()) inner += ",\"type\":\"object\"";
+    if (node.dynamic) {
+      inner += std::string(",\"dynamic\":\"") +
+               (*node.dynamic == Dynamic::strict ? "strict" : flag_text(*node.dynamic == Dynamic::yes)) +
+               "\"";
+    }
+    if (!node.enabled) inner += ",\"enabled\":false";
+    if (!node.children.empty()) {
+      inner += ",\"properties\":";
+      append_properties(inner, node);
+    }
+    out += inner.substr(1);
+  }
+  out += '}';
+}
+
+void append_properties(std::string& out, const MappingNode& object) {
+  out += '{';
+  bool first = true;
+  for (const auto& [name, child] : object.children) {
+    if (!first) out += ',';
+    first = false;
+    rest::append_json_string(out, name);
+    out += ':';
+    append_node(out, child);
+  }
+  out += '}';
+}
+
+std::size_t count_objects(const MappingNode& node) {
+  std::size_t count = node.field ? 0 : 1;
+  for (const auto& [name, child] : node.children) count += count_objects(child);
+  return count;
+}
+
+/// The path's first levels: the object that lies too deep.
+ElasticError too_deep(std::string_view path, const MappingLimits& limits) {
+  std::size_t end = 0;
+  for (std::size_t level = 0; level < limits.depth && end != path.npos; ++level)
+    end = path.find('.', end == 0 ? 0 : end + 1);
+  return illegal_argument("Limit of mapping depth [" + std::to_string(limits.depth) +
+                          "] has been exceeded due to object field [" + std::string(path.substr(0, end)) +
+                          "]");
+}
+
+Refusal check_name_length(std::string_view name, const MappingLimits& limits) {
+  if (name.size() <= limits.field_name_length) return std::nullopt;
+  const auto begins_character = [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; };
+  const auto characters = std::count_if(name.begin(), name.end(), begins_character);
+  if (static_cast<std::size_t>(characters) <= limits.field_name_length) return std::nullopt;
+  return illegal_argument("Field name [" + std::string(name) + "] is longer than the limit of [" +
+                          std::to_string(limits.field_name_length) + "] characters");
+}
+
+/// `levels`: those of `path`.
+Refusal check_names(const MappingNode& node, const std::string& path, std::size_t levels,
+                    const MappingLimits& limits) {
+  if (!node.field && levels + 1 > limits.depth) return too_deep(path, limits);
+  if (node.field) {
+    for (const FieldPtr& sub_field : node.field->fields) {
+      const std::string& whole = sub_field->path;
+      if (auto refusal = check_name_length(std::string_view(whole).substr(whole.rfind('.') + 1), limits))
+        return refusal;
+    }
+  }
+  for (const auto& [name, child] : node.children) {
+    if (auto refusal = check_name_length(name, limits)) return refusal;
+    if (auto refusal = check_names(child, path.empty() ? name : path + "." + name, levels + 1, limits))
+      return refusal;
+  }
+  return std::nullopt;
+}
+
+void collect(std::map<std::string, FieldPtr, std::less<>>& by_path, const MappingNode& node) {
+  if (node.field) {
+    by_path[node.field->path] = node.field;
+    for (const FieldPtr& sub_field : node.field->fields) by_path[sub_field->path] = sub_field;
+  }
+  for (const auto& [name, child] : node.children) collect(by_path, child);
+}
+
+}  // namespace
+
+const char* to_string(FieldType type) {
+  static constexpr const char* k_names[] = {"object",  "text", "keyword", "long",        "integer",
+                                            "short",   "byte", "double",  "float",       "half_float",
+                                            "boolean", "date", "binary",  "dense_vector"};
+  return k_names[static_cast<int>(type)];
+}
+
+bool is_whole_number(FieldType type) {
+  return type >= FieldType::long_ && type <= FieldType::byte;
+}
+bool is_decimal_number(FieldType type) {
+  return type >= FieldType::double_ && type <= FieldType::half_float;
+}
+
+const char* to_string(VectorSimilarity similarity) {
+  static constexpr const char* k_names[] = {"cosine", "dot_product", "l2_norm", "max_inner_product"};
+  return k_names[static_cast<int>(similarity)];
+}
+
+Answer<Mapping> Mapping::parse(const rapidjson::Value& body) {
+  return MappingParser().parse(body);
+}
+
+Answer<Mapping> Mapping::parse_text(std::string_view json) {
+  const auto body = rest::parse_json(json);
+  if (!body) return body.error();
+  return parse(*body);
+}
+
+Answer<Mapping> Mapping::merged_with(const Mapping& other, const MappingLimits& limits) const {
+  Mapping merged = *this;
+  if (auto refusal = merge_nodes(merged.root_, other.root_, "")) return *refusal;
+  for (const auto& [name, json] : other.root_parameters_) merged.root_parameters_[name] = json;
+  if (other.root_parameters_.contains("date_detection")) merged.date_detection_ = other.date_detection_;
+  if (other.root_parameters_.contains("numeric_detection"))
+    merged.numeric_detection_ = other.numeric_detection_;
+  merged.index_fields();
+  // What is there already may exceed a limit that was lowered since; it may not grow.
+  if (merged.size() > size()) {
+    if (auto refusal = merged.check(limits)) return *std::move(refusal);
+  }
+  return merged;
+}
+
+Refusal Mapping::check(const MappingLimits& limits) const {
+  if (size() > limits.total_fields) {
+    return illegal_argument("Limit of total fields [" + std::to_string(limits.total_fields) +
+                            "] has been exceeded");
+  }
+  return check_names(root_, "", 0, limits);
+}
+
+Answer<MappingNode*> Mapping::place_for(const std::string& path) {
+  MappingNode* node = &root_;
+  for (const std::string& level : levels_of(path)) {
+    if (node->field) {
+      return illegal_argument("field [" + path + "] lies under the field [" + node->field->path +
+                              "], which is no object");
+    }
+    const auto [place, is_new] = node->children.try_emplace(level);
+    if (is_new) ++objects_;
+    node = &place->second;
+  }
+  return node;
+}
+
+Refusal Mapping::check_new(const std::string& path, bool object, std::size_t more,
+                           const MappingLimits& limits, std::size_t known) const {
+  if (size() + more > limits.total_fields) {
+    return illegal_argument("Limit of total fields [" + std::to_string(limits.total_fields) +
+                            "] has been exceeded while adding new fields [" +
+                            std::to_string(size() + more - std::min(known, size())) + "]");
+  }
+  const std::vector<std::string> levels = levels_of(path);
+  if (levels.size() + (object ? 1 : 0) > limits.depth) return too_deep(path, limits);
+  for (const std::string& level : levels) {
+    if (auto refusal = check_name_length(level, limits)) return refusal;
+  }
+  return std::nullopt;
+}
+
+Refusal Mapping::add(FieldPtr field, const MappingLimits& limits, std::size_t known) {
+  if (auto refusal = check_new(field->path, false, 1 + field->fields.size(), limits, known)) return refusal;
+  const auto place = place_for(field->path);
+  if (!place) return place.error();
+  MappingNode& node = **place;
+  if (node.field || !node.children.empty())
+    return illegal_argument("field [" + field->path + "] exists already");
+  --objects_;
+  node.field = std::move(field);
+  collect(by_path_, node);
+  return std::nullopt;
+}
+
+Refusal Mapping::add_object(const std::string& path, const MappingLimits& limits, std::size_t known) {
+  if (auto refusal = check_new(path, true, 1, limits, known)) return refusal;
+  const auto place = place_for(path);
+  if (!place) return place.error();
+  return std::nullopt;
+}
+
+void Mapping::replace(FieldPtr field) {
+  MappingNode* place = &root_;
+  for (const std::string& level : levels_of(field->path)) place = &place->children[level];
+  place->field = std::move(field);
+  collect(by_path_, *place);
+}
+
+FieldPtr Mapping::find(std::string_view path) const {
+  const auto found = by_path_.find(path);
+  return found == by_path_.end() ? nullptr : found->second;
+}
+
+const MappingNode* Mapping::node(std::string_view path) const {
+  const MappingNode* place = &root_;
+  if (path.empty()) return place;
+  for (const std::string& level : levels_of(path)) {
+    const auto child = place->children.find(level);
+    if (child == place->children.end()) return nullptr;
+    place = &child->second;
+  }
+  return place;
+}
+
+std::vector<FieldPtr> Mapping::fields() const {
+  return expand("*");
+}
+
+std::vector<FieldPtr> Mapping::expand(std::string_view pattern) const {
+  std::vector<FieldPtr> fields;
+  if (pattern.find('*') == std::string_view::npos) {
+    if (FieldPtr field = find(pattern)) fields.push_back(std::move(field));
+    return fields;
+  }
+  for (const auto& [path, field] : by_path_) {
+    if (rest::wildcard_match(pattern, path)) fields.push_back(field);
+  }
+  return fields;
+}
+
+std::string Mapping::to_json() const {
+  std::string out;
+  if (root_.dynamic) {
+    out += std::string(",\"dynamic\":\"") +
+           (*root_.dynamic == Dynamic::strict ? "strict" : flag_text(*root_.dynamic == Dynamic::yes)) + "\"";
+  }
+  for (const auto& [name, json] : root_parameters_) out += ",\"" + name + "\":" + json;
+  if (!root_.children.empty()) {
+    out += ",\"properties\":";
+    append_properties(out, root_);
+  }
+  return "{" + (out.empty() ? out : out.substr(1)) + "}";
+}
+
+void Mapping::index_fields() {
+  by_path_.clear();
+  collect(by_path_, root_);
+  objects_ = count_objects(root_) - 1;  // the root does not count
+}
+
+Answer<FieldPtr> parse_field(const std::string& path, std::string_view json) {
+  const auto body = rest::parse_json(json);
+  if (!body) return body.error();
+  return MappingParser().parse_field(path, *body, false);
+}
+
+FieldPtr with_dims(const Field& field, int dims) {
+  Field known = field;
+  const std::string before = render_vector_parameters(field);
+  known.dims = dims;
+  if (known.indexed && !known.index_options) known.index_options = default_index_options(dims);
+  if (const std::size_t at = known.parameters.find(before); at != std::string::npos) {
+    known.parameters.replace(at, before.size(), render_vector_parameters(known));
+  }
+  return std::make_shared<const Field>(std::move(known));
+}
+
+ElasticError mapping_parse_error(ElasticError error) {
+  ElasticError outer{400, "mapper_parsing_exception", "Failed to parse mapping: " + error.reason};
+  outer.root_is_cause = error.type == "mapper_parsing_exception";
+  outer.causes.push_back(std::move(error));
+  return outer;
+}
+
+}  // namespace sightline::elastic

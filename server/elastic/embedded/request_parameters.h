@@ -1,0 +1,127 @@
+// Parameters that many routes of the store share, defined once.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "server/elastic/embedded/index.h"
+#include "server/elastic/rest/json_filter.h"
+#include "server/elastic/rest/parameter_table.h"
+
+namespace sightline::elastic {
+
+/// Of routes that take none of their own.
+struct NoParameters {};
+
+struct IndicesParameters {
+  IndicesOptions indices = {};
+};
+
+/// ignore_unavailable, allow_no_indices, expand_wildcards. `Target` has IndicesParameters as a base.
+template <class Target>
+std::vector<rest::Parameter<Target>> indices_rows() {
+  using namespace rest::parameter;
+  return {{"ignore_unavailable", "flag",
+           [](std::string_view name, const std::string& text, Target& target) {
+             target.indices.ignore_unavailable = plain_flag(name, text);
+           },
+           "names without an index are skipped"},
+          {"allow_no_indices", "flag",
+           [](std::string_view name, const std::string& text, Target& target) {
+             target.indices.allow_no_indices = plain_flag(name, text);
+           },
+           "wildcards may fit nothing"},
+          {"expand_wildcards", "list: open, closed, hidden, none, all",
+           [](std::string_view, const std::string& text, Target& target) {
+             if (text.empty()) return;
+             if (auto refusal = read_wildcard_states(text, target.indices)) refuse(*std::move(refusal));
+           },
+           "no index here is closed"}};
+}
+
+/// master_timeout, and timeout of requests that change something.
+template <class Target>
+std::vector<rest::Parameter<Target>> timeout_rows(bool changes) {
+  using namespace rest::parameter;
+  constexpr std::string_view k_at_once = "nothing is waited for: one machine decides at once";
+  std::vector<rest::Parameter<Target>> rows = {no_effect("master_timeout", "time", check_time, k_at_once)};
+  if (changes) rows.emplace_back(no_effect("timeout", "time", check_time, k_at_once));
+  return rows;
+}
+
+/// `local`, of clients that still send it.
+template <class Target>
+std::vector<rest::Parameter<Target>> local_rows() {
+  using namespace rest::parameter;
+  return {no_effect("local", "flag", check_flag, "there is one node")};
+}
+
+/// The parameters of `_source` as they came, to be put over what the body says.
+struct SourceParameters {
+  std::vector<std::pair<std::string_view, std::string>> source = {};
+};
+
+/// `base` with the parameters put over it. Throws Refused.
+inline rest::SourceFilter source_with(const SourceParameters& parameters, rest::SourceFilter base,
+                                      std::size_t max_patterns) {
+  for (const auto& [name, text] : parameters.source) {
+    if (auto refusal = rest::read_source_parameter(name, text, base)) refuse(*std::move(refusal));
+  }
+  if (auto refusal =
+          rest::check_pattern_count("_source", base.includes.size() + base.excludes.size(), max_patterns))
+    refuse(*std::move(refusal));
+  return base;
+}
+
+template <class Target>
+std::vector<rest::Parameter<Target>> source_rows() {
+  const auto read = [](std::string_view name, const std::string& text, Target& target) {
+    for (const std::string_view known :
+         {"_source", "_source_includes", "_source_excludes", "_source_exclude_vectors"}) {
+      if (known == name) target.source.emplace_back(known, text);
+    }
+  };
+  return {{"_source", "flag or list", read},
+          {"_source_includes", "list", read},
+          {"_source_excludes", "list", read},
+          {"_source_exclude_vectors", "flag", read}};
+}
+
+/// `refresh` of writes.
+struct RefreshParameters {
+  bool forced_refresh = false;  ///< the answer says `forced_refresh`
+  bool wants_refresh = false;   ///< searches see the write when it is answered
+};
+
+template <class Target>
+std::vector<rest::Parameter<Target>> refresh_rows() {
+  return {{"refresh", "true, false or wait_for",
+           [](std::string_view, const std::string& text, Target& target) {
+             if (!text.empty() && text != "true" && text != "false" && text != "wait_for")
+               refuse(illegal_argument("Unknown value for refresh: [" + shortened(text) + "]."));
+             target.forced_refresh = text.empty() || text == "true";
+             target.wants_refresh = text != "false";
+           },
+           "`wait_for` refreshes at once"}};
+}
+
+constexpr std::string_view k_no_routing = "documents have no routing here";
+constexpr std::string_view k_one_copy = "there is one copy of each shard";
+
+/// Of writes: only what one copy of a shard can give.
+inline void check_active_shards(std::string_view name, const std::string& text) {
+  if (text != "all" && rest::parameter::integer(name, text) < 0)
+    refuse(illegal_argument("cannot parse ActiveShardCount[" + text + "]"));
+  if (text != "0" && text != "1")
+    refuse(rest::not_supported("[" + std::string(name) + "=" + text + "]", k_one_copy));
+}
+
+template <class Target>
+std::vector<rest::Parameter<Target>> active_shards_rows() {
+  return {rest::parameter::only_some("wait_for_active_shards", "number or all", check_active_shards, "0 and 1")};
+}
+
+}  // namespace sightline::elastic

@@ -1,0 +1,49 @@
+// Figures over all hits of a search: the few kinds that cost little.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/elastic/embedded/search/scored_docs.h"
+#include "server/elastic/embedded/search/shard_view.h"
+#include "server/elastic/limits.h"
+#include "server/elastic/rest/json_view.h"
+
+namespace sightline::elastic {
+
+/// One aggregation of a request.
+struct Aggregation {
+  enum class Kind { terms, stats, avg, min, max, sum, value_count };
+  std::string name;
+  Kind kind = Kind::terms;
+  std::string field;
+  int size = 10;                  ///< terms: buckets
+  std::size_t min_doc_count = 1;  ///< terms
+  std::string meta;               ///< a JSON object that the answer repeats; empty: none
+};
+
+/// Reads an `aggs` object. Throws Refused: Elasticsearch's errors, and illegal_argument_exception for kinds
+/// and parameters that this store does not have, and for more aggregations than `limits` allows.
+std::vector<Aggregation> parse_aggregations(const JsonView& value, const Limits& limits);
+
+/// The hits of one index.
+struct AggregatedShard {
+  const ShardView* shard;
+  const DocSet* docs;
+};
+
+/// Throws ShardRefused if a field cannot be aggregated as asked in that index.
+void check_aggregations(const std::vector<Aggregation>& aggregations, const ShardView& shard);
+
+/// `{"name":{...},...}` over the hits of all indices together, once all of them passed check_aggregations.
+/// `typed_keys`: names are led by what the aggregation gives, as in `sterms#name`. Throws TooManyBuckets,
+/// AnswerTooLarge.
+std::string aggregations_json(const std::vector<Aggregation>& aggregations,
+                              const std::vector<AggregatedShard>& shards, bool typed_keys,
+                              const Limits& limits);
+
+/// The answer would have more buckets than Limits::max_buckets.
+struct TooManyBuckets {};
+
+}  // namespace sightline::elastic

@@ -1,0 +1,135 @@
+#include "server/elastic/embedded/search/columns.h"
+
+#include <algorithm>
+
+#include "server/elastic/embedded/search/vector_math.h"
+
+namespace sightline::elastic {
+
+void TextColumn::append(Doc doc, const AnalyzedField& field) {
+  for (const TermFrequency& term : field.terms) terms_[term.term].push_back({doc, term.frequency});
+  lengths_.resize(static_cast<std::size_t>(doc) + 1);
+  lengths_[doc] = field.length + 1;
+  if (field.length == 0) return;  // as Lucene counts: a document without tokens has no terms of the field
+  ++statistics_.documents;
+  statistics_.tokens += field.length;
+}
+
+void TextColumn::forget(Doc doc) {
+  if (!has(doc) || length(doc) == 0) return;
+  --statistics_.documents;
+  statistics_.tokens -= length(doc);
+}
+
+void TextColumn::compact(const Renumbered& renumbered) {
+  for (auto term = terms_.begin(); term != terms_.end();) {
+    std::vector<Posting> kept;
+    for (const Posting& posting : term->second) {
+      if (renumbered[posting.doc] != k_gone) kept.push_back({renumbered[posting.doc], posting.frequency});
+    }
+    if (kept.empty()) {
+      term = terms_.erase(term);
+      continue;
+    }
+    term->second = std::move(kept);
+    ++term;
+  }
+  std::vector<std::uint32_t> lengths;
+  for (Doc doc = 0; doc < end(); ++doc) {
+    if (renumbered[doc] == k_gone || !has(doc)) continue;
+    lengths.resize(static_cast<std::size_t>(renumbered[doc]) + 1);
+    lengths[renumbered[doc]] = lengths_[doc];
+  }
+  lengths_ = std::move(lengths);
+}
+
+const std::vector<Posting>* TextColumn::find(std::string_view term) const {
+  const auto found = terms_.find(term);
+  return found == terms_.end() ? nullptr : &found->second;
+}
+
+void KeywordColumn::append(Doc doc, const AnalyzedField& field) {
+  if (field.strings.empty()) return;
+  std::vector<Term> values;
+  values.reserve(field.strings.size());
+  for (const std::string& value : field.strings) {
+    const auto [place, is_new] = terms_.try_emplace(value, static_cast<Term>(texts_.size()));
+    if (is_new) {
+      texts_.push_back(&place->first);
+      documents_.emplace_back();
+    }
+    std::vector<Doc>& documents = documents_[place->second];
+    if (documents.empty() || documents.back() != doc) documents.push_back(doc);
+    values.push_back(place->second);
+  }
+  values_.append(doc, values);
+  ++statistics_.documents;
+  statistics_.tokens += distinct(doc);
+}
+
+void KeywordColumn::forget(Doc doc) {
+  if (of(doc).empty()) return;
+  --statistics_.documents;
+  statistics_.tokens -= distinct(doc);
+}
+
+std::size_t KeywordColumn::distinct(Doc doc) const {
+  const auto values = of(doc);
+  if (values.size() == 1) return 1;
+  std::vector<Term> sorted(values.begin(), values.end());
+  std::sort(sorted.begin(), sorted.end());
+  return static_cast<std::size_t>(std::unique(sorted.begin(), sorted.end()) - sorted.begin());
+}
+
+void KeywordColumn::compact(const Renumbered& renumbered) {
+  KeywordColumn kept;
+  AnalyzedField field;
+  for (Doc doc = 0; doc < end(); ++doc) {
+    if (renumbered[doc] == k_gone || of(doc).empty()) continue;
+    field.strings.clear();
+    for (const Term term : of(doc)) field.strings.push_back(text(term));
+    kept.append(renumbered[doc], field);
+  }
+  *this = std::move(kept);
+}
+
+const std::vector<Doc>* KeywordColumn::find(std::string_view value) const {
+  const auto found = terms_.find(value);
+  return found == terms_.end() ? nullptr : &documents_[found->second];
+}
+
+VectorRows::VectorRows(std::size_t dims)
+    : dims_(dims),
+      rows_per_chunk_(std::max<std::size_t>(1, (std::size_t{1} << 20) / (dims * sizeof(float)))) {}
+
+const float* VectorRows::add(std::span<const float> row) {
+  if (size_ % rows_per_chunk_ == 0) {
+    chunks_.push_back(std::make_unique_for_overwrite<float[]>(rows_per_chunk_ * dims_));
+  }
+  float* place = chunks_.back().get() + size_ % rows_per_chunk_ * dims_;
+  std::copy(row.begin(), row.end(), place);
+  ++size_;
+  return place;
+}
+
+VectorColumn::VectorColumn(VectorSimilarity similarity, std::size_t dims)
+    : similarity_(similarity), rows_(std::make_shared<VectorRows>(dims)) {}
+
+void VectorColumn::append(Doc doc, const AnalyzedField& field) {
+  rows_->add(compares_directions(similarity_) ? unit_length(field.vector) : field.vector);
+  docs_.push_back(doc);
+}
+
+void VectorColumn::compact(const Renumbered& renumbered) {
+  auto rows = std::make_shared<VectorRows>(dims());
+  std::vector<Doc> docs;
+  for (std::size_t i = 0; i < docs_.size(); ++i) {
+    if (renumbered[docs_[i]] == k_gone) continue;
+    rows->add(std::span<const float>(row(i), dims()));
+    docs.push_back(renumbered[docs_[i]]);
+  }
+  rows_ = std::move(rows);
+  docs_ = std::move(docs);
+}
+
+}  // namespace sightline::elastic

@@ -1,0 +1,188 @@
+// The values of one field over all documents, in memory, arranged for searching.
+//
+// Every column has the same three members, called in the order of the documents:
+//   append(doc, field)    the document's values; docs grow, and may skip documents without the field
+//   forget(doc)           the document was removed: statistics no longer count it (values stay until
+//   `compact`) compact(renumbered)   documents get new numbers; k_gone takes the document's values out
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "server/elastic/embedded/search/analyzed_document.h"
+#include "server/elastic/embedded/search/bm25.h"
+#include "server/elastic/embedded/search/doc_set.h"
+
+namespace sightline::elastic {
+
+inline constexpr Doc k_gone = std::numeric_limits<Doc>::max();
+
+/// For each old number the new one, or k_gone. New numbers keep the order of the old.
+using Renumbered = std::vector<Doc>;
+
+/// Lists of values by document, one after the other in memory.
+template <class T>
+class ValueLists {
+ public:
+  void append(Doc doc, std::span<const T> values) {
+    starts_.resize(static_cast<std::size_t>(doc) + 1, static_cast<std::uint32_t>(values_.size()));
+    values_.insert(values_.end(), values.begin(), values.end());
+  }
+  /// The document's values in the order of its source; empty if it has none.
+  std::span<const T> of(Doc doc) const {
+    if (doc >= starts_.size()) return {};
+    const std::size_t end = doc + 1 < starts_.size() ? starts_[doc + 1] : values_.size();
+    return std::span<const T>(values_).subspan(starts_[doc], end - starts_[doc]);
+  }
+  /// Documents from this on have no values.
+  Doc end() const { return static_cast<Doc>(starts_.size()); }
+  void compact(const Renumbered& renumbered) {
+    ValueLists kept;
+    for (Doc doc = 0; doc < end(); ++doc) {
+      if (renumbered[doc] != k_gone && !of(doc).empty()) kept.append(renumbered[doc], of(doc));
+    }
+    *this = std::move(kept);
+  }
+
+ private:
+  std::vector<std::uint32_t> starts_;
+  std::vector<T> values_;
+};
+
+/// Hashing that finds std::string keys by string_view.
+struct StringHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+};
+template <class T>
+using StringMap = std::unordered_map<std::string, T, StringHash, std::equal_to<>>;
+
+struct Posting {
+  Doc doc = 0;
+  std::uint32_t frequency = 0;
+};
+
+/// text: postings by term, and lengths.
+class TextColumn {
+ public:
+  void append(Doc doc, const AnalyzedField& field);
+  void forget(Doc doc);
+  void compact(const Renumbered& renumbered);
+
+  /// By growing document; null if no document ever had the term.
+  const std::vector<Posting>* find(std::string_view term) const;
+  const StringMap<std::vector<Posting>>& terms() const { return terms_; }
+  /// Of live documents.
+  FieldStatistics statistics() const { return statistics_; }
+  bool has(Doc doc) const { return doc < lengths_.size() && lengths_[doc] != 0; }
+  /// Tokens of the field in a document that has it.
+  std::uint32_t length(Doc doc) const { return lengths_[doc] - 1; }
+  Doc end() const { return static_cast<Doc>(lengths_.size()); }
+
+ private:
+  StringMap<std::vector<Posting>> terms_;
+  std::vector<std::uint32_t> lengths_;  // one more than the length; 0: the document lacks the field
+  FieldStatistics statistics_;
+};
+
+/// keyword: documents by value, and values by document.
+class KeywordColumn {
+ public:
+  using Term = std::uint32_t;
+
+  void append(Doc doc, const AnalyzedField& field);
+  void forget(Doc doc);
+  void compact(const Renumbered& renumbered);
+
+  /// Documents with that value, by growing number; null if none ever had it.
+  const std::vector<Doc>* find(std::string_view value) const;
+  std::size_t term_count() const { return texts_.size(); }
+  const std::string& text(Term term) const { return *texts_[term]; }
+  const std::vector<Doc>& documents(Term term) const { return documents_[term]; }
+  std::span<const Term> of(Doc doc) const { return values_.of(doc); }
+  Doc end() const { return values_.end(); }
+  /// Of live documents; a value counts as one token of its document, however often it stands there.
+  FieldStatistics statistics() const { return statistics_; }
+
+ private:
+  std::size_t distinct(Doc doc) const;
+
+  StringMap<Term> terms_;
+  std::vector<const std::string*> texts_;
+  std::vector<std::vector<Doc>> documents_;
+  ValueLists<Term> values_;
+  FieldStatistics statistics_;
+};
+
+/// Numbers, dates and booleans.
+template <class T>
+class NumberColumn {
+ public:
+  void append(Doc doc, const AnalyzedField& field) { values_.append(doc, values_in(field)); }
+  void forget(Doc) {}
+  void compact(const Renumbered& renumbered) { values_.compact(renumbered); }
+
+  std::span<const T> of(Doc doc) const { return values_.of(doc); }
+  Doc end() const { return values_.end(); }
+
+ private:
+  static std::span<const T> values_in(const AnalyzedField& field) {
+    if constexpr (std::is_same_v<T, double>) {
+      return field.doubles;
+    } else {
+      return field.integers;
+    }
+  }
+  ValueLists<T> values_;
+};
+using IntegerColumn = NumberColumn<std::int64_t>;
+using DoubleColumn = NumberColumn<double>;
+
+/// Rows of floats whose addresses never change. Rows are added by one thread; rows that are there may be read
+/// by others.
+class VectorRows {
+ public:
+  explicit VectorRows(std::size_t dims);
+  const float* add(std::span<const float> row);
+  const float* operator[](std::size_t row) const {
+    return chunks_[row / rows_per_chunk_].get() + row % rows_per_chunk_ * dims_;
+  }
+  std::size_t dims() const { return dims_; }
+  std::size_t size() const { return size_; }
+
+ private:
+  std::size_t dims_, rows_per_chunk_, size_ = 0;
+  std::vector<std::unique_ptr<float[]>> chunks_;
+};
+
+/// dense_vector: one row a document that has the field. With cosine the rows have length one.
+class VectorColumn {
+ public:
+  VectorColumn(VectorSimilarity similarity, std::size_t dims);
+
+  void append(Doc doc, const AnalyzedField& field);
+  void forget(Doc) {}
+  void compact(const Renumbered& renumbered);
+
+  VectorSimilarity similarity() const { return similarity_; }
+  std::size_t dims() const { return rows_->dims(); }
+  std::size_t size() const { return docs_.size(); }
+  const float* row(std::size_t row) const { return (*rows_)[row]; }
+  Doc doc(std::size_t row) const { return docs_[row]; }
+  const std::vector<Doc>& documents() const { return docs_; }
+  /// The storage itself, for a graph that outlives a `compact`.
+  const std::shared_ptr<VectorRows>& rows() const { return rows_; }
+
+ private:
+  VectorSimilarity similarity_;
+  std::shared_ptr<VectorRows> rows_;
+  std::vector<Doc> docs_;  // by row, growing
+};
+
+}  // namespace sightline::elastic

@@ -1,0 +1,190 @@
+#include "server/elastic/embedded/search/field_fetcher.h"
+
+#include <algorithm>
+
+#include "base/float_text.h"
+#include "base/json/number.h"
+#include "server/elastic/embedded/date.h"
+#include "server/elastic/embedded/search/search_errors.h"
+
+namespace sightline::elastic {
+namespace {
+
+/// Text and binary values are in the source alone. Keywords are in memory as they are looked for, and in the
+/// source as they were sent. All others are in memory.
+bool is_from_source(const Field& field) {
+  return field.type == FieldType::text || field.type == FieldType::binary ||
+         (field.type == FieldType::keyword && !field.null_value);
+}
+
+/// A scalar as text, as Elasticsearch makes one of it.
+std::string text_of(const JsonView& value) {
+  return value.is_number() ? json::java_number_text(value.text()) : std::string(value.text());
+}
+
+std::string json_text(std::string_view text) {
+  std::string out;
+  rest::append_json_string(out, text);
+  return out;
+}
+
+std::string json_decimal(const Field& field, double value) {
+  std::string out;
+  field.type == FieldType::double_ ? append_decimal(out, value)
+                                   : append_decimal(out, static_cast<float>(value));
+  return out;
+}
+
+std::string json_integer(const Field& field, std::int64_t value, const std::string& format) {
+  if (field.type == FieldType::boolean) return value != 0 ? "true" : "false";
+  if (field.type == FieldType::date)
+    return json_text(format_date(value, format.empty() ? field.format : format));
+  return std::to_string(value);
+}
+
+/// Appends the scalars that stand at `path` below `value`, through arrays and objects, dotted keys too.
+void collect(const JsonView& value, std::string_view path, std::vector<std::string>& values) {
+  if (value.is_array()) {
+    value.each_element([&](const JsonView& item) { collect(item, path, values); });
+  } else if (path.empty()) {
+    if (value.is_scalar()) values.push_back(json_text(text_of(value)));
+  } else if (value.is_object()) {
+    value.each_member([&](const JsonView& key, const JsonView& item) {
+      const std::string_view name = key.text();
+      if (!path.starts_with(name)) return;
+      if (path.size() == name.size()) {
+        collect(item, {}, values);
+      } else if (path[name.size()] == '.') {
+        collect(item, path.substr(name.size() + 1), values);
+      }
+    });
+  }
+}
+
+/// Appends `"name":[values]` to an object that is still open; opens it with its first member.
+void append_member(std::string& object, const std::string& name, const std::vector<std::string>& values) {
+  if (values.empty()) return;
+  object += object.empty() ? '{' : ',';
+  rest::append_json_string(object, name);
+  object += ":[";
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (i != 0) object += ',';
+    object += values[i];
+  }
+  object += ']';
+}
+
+/// True if a string, given as JSON, has at most `limit` UTF-16 units.
+bool is_within(const std::string& json, std::int64_t limit) {
+  const auto tape = rest::JsonTape::parse(json);
+  if (!tape) return false;
+  std::int64_t units = 0;
+  for (const char c : JsonView(*tape, 0).text()) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte & 0xC0) != 0x80) units += byte >= 0xF0 ? 2 : 1;
+  }
+  return units <= limit;
+}
+
+/// Where the source has the values of a field: a multi-field's are its parent's.
+std::string_view source_path(const Field& field) {
+  const std::string_view path = field.path;
+  return field.multi_field ? path.substr(0, path.rfind('.')) : path;
+}
+
+}  // namespace
+
+FieldFetcher::FieldFetcher(const ShardView& shard, const std::vector<FieldRequest>& requests)
+    : shard_(shard) {
+  for (const FieldRequest& request : requests) {
+    if (!request.format.empty() && !is_date_format(request.format)) {
+      refuse_shard("Invalid format: [" + request.format + "]: Unknown pattern");
+    }
+    if (request.pattern == "_id" || request.pattern == "_index" || request.pattern == "_ignored") {
+      metadata_.push_back(request.pattern);
+    }
+    for (const FieldPtr& field : shard.mapping->expand(request.pattern)) {
+      const auto same =
+          std::find_if(wanted_.begin(), wanted_.end(), [&](const Wanted& one) { return one.field == field; });
+      if (!request.format.empty() && field->type != FieldType::date) {
+        refuse_shard("error fetching [" + field->path + "]: Field [" + field->path + "] of type [" +
+                     to_string(field->type) + "] doesn't support formats.");
+      }
+      // The last request for a field decides its format.
+      same != wanted_.end() ? void(same->format = request.format) : wanted_.push_back({field, request.format});
+      reads_source_ = reads_source_ || is_from_source(*field);
+    }
+  }
+}
+
+Status FieldFetcher::append_values(const Wanted& wanted, Doc doc, const rest::JsonTape* source,
+                                   std::vector<std::string>& values) const {
+  const Field& field = *wanted.field;
+  const MemoryIndex& memory = shard_.memory();
+  if (is_from_source(field)) {
+    if (source) collect(JsonView(*source, 0), source_path(field), values);
+    if (field.ignore_above)
+      std::erase_if(values, [&](const std::string& text) { return !is_within(text, *field.ignore_above); });
+  } else if (field.type == FieldType::dense_vector) {
+    auto vector = shard_.index->fetch_vector(memory.number(doc), field.path);
+    if (!vector) return std::move(vector).error();
+    for (const float x : *vector) append_decimal(values.emplace_back(), x);
+  } else if (const KeywordColumn* keywords = memory.keyword(field.path)) {
+    for (const auto term : keywords->of(doc)) values.push_back(json_text(keywords->text(term)));
+  } else if (const IntegerColumn* integers = memory.integers(field.path)) {
+    for (const auto value : integers->of(doc)) values.push_back(json_integer(field, value, wanted.format));
+  } else if (const DoubleColumn* doubles = memory.doubles(field.path)) {
+    for (const auto value : doubles->of(doc)) values.push_back(json_decimal(field, value));
+  }
+  return {};
+}
+
+bool FieldFetcher::lost_values(const Wanted& wanted, Doc doc) const {
+  const auto& ignored = shard_.memory().ignored(doc);
+  return std::find(ignored.begin(), ignored.end(), wanted.field->path) != ignored.end();
+}
+
+bool FieldFetcher::needs_source(Doc doc) const {
+  return reads_source_ || std::any_of(wanted_.begin(), wanted_.end(),
+                                      [&](const Wanted& wanted) { return lost_values(wanted, doc); });
+}
+
+void FieldFetcher::append_metadata(std::string& out, Doc doc) const {
+  for (const std::string& name : metadata_) {
+    const MemoryIndex& memory = shard_.memory();
+    std::vector<std::string> values;
+    if (name == "_ignored") {
+      for (const std::string& path : memory.ignored(doc)) values.push_back(json_text(path));
+    } else {
+      values.push_back(json_text(name == "_id" ? memory.id(doc) : shard_.index->name()));
+    }
+    append_member(out, name, values);
+  }
+}
+
+Result<FieldFetcher::Fetched> FieldFetcher::fetch(Doc doc, std::string_view source) const {
+  std::optional<rest::JsonTape> tape;
+  if (needs_source(doc)) {
+    tape = rest::JsonTape::skim(source);
+    if (!tape) return Error{ErrorCode::corrupt_data, "the stored source of a document is no JSON"};
+  }
+  Fetched fetched;
+  append_metadata(fetched.fields, doc);
+  for (const Wanted& wanted : wanted_) {
+    std::vector<std::string> values, lost;
+    if (Status status = append_values(wanted, doc, tape ? &*tape : nullptr, values); !status)
+      return status.error();
+    append_member(fetched.fields, wanted.field->path, values);
+    if (!lost_values(wanted, doc)) continue;
+    collect(JsonView(*tape, 0), source_path(*wanted.field), lost);
+    const std::int64_t limit = wanted.field->ignore_above.value_or(0);
+    std::erase_if(lost, [&](const std::string& text) { return is_within(text, limit); });
+    append_member(fetched.ignored_values, wanted.field->path, lost);
+  }
+  for (std::string* object : {&fetched.fields, &fetched.ignored_values}) {
+    if (!object->empty()) *object += '}';
+  }
+  return fetched;
+}
+
+}  // namespace sightline::elastic

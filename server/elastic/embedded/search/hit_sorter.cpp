@@ -1,0 +1,280 @@
+#include "server/elastic/embedded/search/hit_sorter.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <optional>
+
+#include "base/cancellation.h"
+#include "server/elastic/embedded/date.h"
+#include "server/elastic/embedded/search/literals.h"
+#include "server/elastic/embedded/search/search_errors.h"
+#include "server/elastic/rest/json_view.h"
+
+namespace sightline::elastic {
+namespace {
+
+double as_double(const SortValue& value) {
+  if (const auto* integer = std::get_if<std::int64_t>(&value)) return static_cast<double>(*integer);
+  if (const auto* number = std::get_if<double>(&value)) return *number;
+  return 0;
+}
+
+/// Places in indices one after the other, in numbers that every client's JSON can hold.
+constexpr int k_place_bits = 40;
+
+/// Negative, zero or positive as `a` comes before, with or behind `b` when sorting by that key.
+int order_of(const SortKey& key, const SortValue& a, const SortValue& b) {
+  const bool a_missing = a.index() == 0, b_missing = b.index() == 0;
+  if (a_missing || b_missing) {
+    if (a_missing == b_missing) return 0;
+    return a_missing == key.missing_first ? -1 : 1;
+  }
+  int order = 0;
+  if (a.index() == b.index()) {
+    order = a < b ? -1 : b < a ? 1 : 0;
+  } else {
+    // Indices that disagree about a field's type: numbers compare as numbers, and come before words.
+    const bool a_word = std::holds_alternative<std::string_view>(a),
+               b_word = std::holds_alternative<std::string_view>(b);
+    const double x = as_double(a), y = as_double(b);
+    order = a_word != b_word ? (b_word ? -1 : 1) : x < y ? -1 : y < x ? 1 : 0;
+  }
+  return key.descending ? -order : order;
+}
+
+int order_of(const std::vector<SortKey>& sort, const std::vector<SortValue>& a,
+             const std::vector<SortValue>& b) {
+  // search_after may leave out the key that only breaks ties.
+  for (std::size_t i = 0; i < std::min(sort.size(), b.size()); ++i) {
+    if (const int order = order_of(sort[i], a[i], b[i]); order != 0) return order;
+  }
+  return 0;
+}
+
+/// One of several values, as `mode` says.
+template <class T>
+T chosen(std::span<const T> values, SortKey::Mode mode, bool descending) {
+  using Mode = SortKey::Mode;
+  if (mode == Mode::usual) mode = descending ? Mode::max : Mode::min;
+  if (mode == Mode::min) return *std::min_element(values.begin(), values.end());
+  if (mode == Mode::max) return *std::max_element(values.begin(), values.end());
+  if (mode == Mode::sum || mode == Mode::avg) {
+    const double sum = std::accumulate(values.begin(), values.end(), 0.0);
+    const double result = mode == Mode::sum ? sum : sum / static_cast<double>(values.size());
+    if constexpr (std::is_same_v<T, double>) return result;
+    // The bounds of int64 as doubles: sums beyond them stay there.
+    return result >= 0x1p63    ? std::numeric_limits<std::int64_t>::max()
+           : result <= -0x1p63 ? std::numeric_limits<std::int64_t>::min()
+                               : static_cast<std::int64_t>(std::floor(result + 0.5));
+  }
+  std::vector<T> sorted(values.begin(), values.end());
+  std::sort(sorted.begin(), sorted.end());
+  const std::size_t middle = sorted.size() / 2;
+  if (sorted.size() % 2 == 1) return sorted[middle];
+  const double mean = (static_cast<double>(sorted[middle - 1]) + static_cast<double>(sorted[middle])) / 2;
+  if constexpr (std::is_same_v<T, double>) return mean;
+  return mean >= 0x1p63 ? sorted[middle] : static_cast<T>(std::floor(mean + 0.5));
+}
+
+/// Where the values of one sort key come from in one index.
+class KeySource {
+ public:
+  KeySource(const ShardView& shard, std::size_t shard_number, const SortKey& key)
+      : shard_(shard), shard_number_(shard_number), key_(key) {
+    if (key.kind != SortKey::Kind::field) return;
+    const FieldPtr field = shard.mapping->find(key.field);
+    if (!field) {
+      if (!key.unmapped_type) refuse_query("No mapping found for [" + key.field + "] in order to sort on");
+      if (!key.format.empty() && *key.unmapped_type != "date")
+        refuse_shard("Field [" + key.field + "] does not support custom formats here");
+      whole_ =
+          *key.unmapped_type != "keyword" && *key.unmapped_type != "float" && *key.unmapped_type != "double";
+      decimal_ = *key.unmapped_type == "float" || *key.unmapped_type == "double";
+      settle_missing(nullptr, shard.now);
+      return;
+    }
+    refuse_without_values(shard, *field);
+    if (!key.format.empty() && field->type != FieldType::date) {
+      refuse_shard("Field [" + field->path + "] of type [" + to_string(field->type) +
+                   "] does not support custom formats here");
+    }
+    if (!key.format.empty() && !is_date_format(key.format))
+      refuse_shard("Invalid format: [" + key.format + "]: Unknown pattern");
+    const MemoryIndex& memory = shard.memory();
+    keywords_ = memory.keyword(field->path);
+    integers_ = memory.integers(field->path);
+    doubles_ = memory.doubles(field->path);
+    decimal_ = is_decimal_number(field->type);
+    whole_ = !decimal_ && field->type != FieldType::keyword;
+    settle_missing(field.get(), shard.now);
+  }
+
+  SortValue value(Doc doc, float score) const {
+    if (key_.kind == SortKey::Kind::score) return static_cast<double>(score);
+    if (key_.kind == SortKey::Kind::document) return shard_.place(doc);
+    if (key_.kind == SortKey::Kind::shard_document)
+      return (static_cast<std::int64_t>(shard_number_) << k_place_bits) + shard_.place(doc);
+    if (integers_) {
+      if (const auto values = integers_->of(doc); !values.empty())
+        return chosen(values, key_.mode, key_.descending);
+    } else if (doubles_) {
+      if (const auto values = doubles_->of(doc); !values.empty())
+        return chosen(values, key_.mode, key_.descending);
+    } else if (keywords_) {
+      if (const auto values = keywords_->of(doc); !values.empty()) return word(values);
+    }
+    return missing_;
+  }
+
+ private:
+  /// Missing numbers are the greatest or least there are, so that they come last (or first); missing words
+  /// are nothing.
+  void settle_missing(const Field* field, std::int64_t now) {
+    if (key_.missing_value) {
+      const Literal& value = *key_.missing_value;
+      if (decimal_) {
+        missing_ = decimal_number(FieldType::double_, value);
+      } else if (!whole_) {
+        missing_ = std::string_view(value.text);
+      } else if (field && field->type == FieldType::date && value.kind == Literal::Kind::string) {
+        missing_ = date_value(*field, value, key_.format, false, now, 0);
+      } else {
+        missing_ = whole_number(value).floor;
+      }
+      return;
+    }
+    const bool greatest = key_.missing_first == key_.descending;
+    if (decimal_) {
+      constexpr double k_infinity = std::numeric_limits<double>::infinity();
+      missing_ = greatest ? k_infinity : -k_infinity;
+    } else if (whole_) {
+      using Limits = std::numeric_limits<std::int64_t>;
+      missing_ = greatest ? Limits::max() : Limits::min();
+    }
+  }
+
+  SortValue word(std::span<const KeywordColumn::Term> terms) const {
+    std::string_view best = keywords_->text(terms[0]);
+    const bool greatest =
+        key_.mode == SortKey::Mode::max || (key_.mode == SortKey::Mode::usual && key_.descending);
+    for (const auto term : terms.subspan(1)) {
+      const std::string_view text = keywords_->text(term);
+      if (greatest ? text > best : text < best) best = text;
+    }
+    return best;
+  }
+
+  const ShardView& shard_;
+  const std::size_t shard_number_;
+  const SortKey& key_;
+  const KeywordColumn* keywords_ = nullptr;
+  const IntegerColumn* integers_ = nullptr;
+  const DoubleColumn* doubles_ = nullptr;
+  bool whole_ = false, decimal_ = false;
+  SortValue missing_;
+};
+
+/// A value of search_after as the key's field compares.
+SortValue after_value(const ShardView& shard, const SortKey& key, const std::optional<Literal>& value) {
+  if (!value) return {};
+  const bool decimal_key = key.kind == SortKey::Kind::score;
+  const FieldPtr field = key.kind == SortKey::Kind::field ? shard.mapping->find(key.field) : nullptr;
+  if (field && field->type == FieldType::keyword) return std::string_view(value->text);
+  if (field && field->type == FieldType::date && value->kind == Literal::Kind::string) {
+    return date_value(*field, *value, key.format, false, shard.now, 0);
+  }
+  if (field && field->type == FieldType::boolean && value->kind != Literal::Kind::number) {
+    return static_cast<std::int64_t>(boolean_value(*value));
+  }
+  if (value->text == "Infinity" || value->text == "-Infinity") {
+    return std::copysign(std::numeric_limits<double>::infinity(), value->text[0] == '-' ? -1.0 : 1.0);
+  }
+  try {
+    if (decimal_key || (field && is_decimal_number(field->type)))
+      return decimal_number(FieldType::double_, *value);
+    return whole_number(*value).floor;
+  } catch (const ShardRefused& refused) {
+    throw ShardRefused{"illegal_argument_exception",
+                       "Failed to parse search_after value for field [" + key.field + "].",
+                       refused.cause_type, refused.cause_reason};
+  }
+}
+
+std::vector<SortValue> after_values(const ShardView& shard, const SearchBody& body) {
+  std::vector<SortValue> values;
+  for (std::size_t i = 0; i < body.search_after->size(); ++i) {
+    values.push_back(after_value(shard, body.sort[i], (*body.search_after)[i]));
+  }
+  return values;
+}
+
+}  // namespace
+
+bool comes_before(const std::vector<SortKey>& sort, const Hit& a, const Hit& b) {
+  if (sort.empty()) {
+    if (a.score != b.score) return a.score > b.score;
+  } else if (const int order = order_of(sort, a.keys, b.keys); order != 0) {
+    return order < 0;
+  }
+  return a.shard != b.shard ? a.shard < b.shard : a.doc < b.doc;
+}
+
+std::vector<Hit> best_hits(const ShardView& shard, std::size_t shard_number, const ScoredDocs& matches,
+                           const SearchBody& body, std::size_t count) {
+  std::vector<KeySource> sources;
+  for (const SortKey& key : body.sort) sources.emplace_back(shard, shard_number, key);
+  std::vector<SortValue> after;
+  if (body.search_after) after = after_values(shard, body);
+  if (count == 0) return {};
+
+  const auto before = [&](const Hit& a, const Hit& b) { return comes_before(body.sort, a, b); };
+  std::vector<Hit> heap;  // the last of the best in front
+  Hit hit{shard_number};
+  matches.docs.for_each([&](Doc doc) {
+    check_cancelled();
+    hit.doc = doc;
+    hit.score = matches.score(doc);
+    hit.keys.clear();
+    for (const KeySource& source : sources) hit.keys.push_back(source.value(doc, hit.score));
+    if (body.search_after && order_of(body.sort, hit.keys, after) <= 0) return;
+    if (heap.size() < count) {
+      heap.push_back(hit);
+      std::push_heap(heap.begin(), heap.end(), before);
+    } else if (before(hit, heap.front())) {
+      std::pop_heap(heap.begin(), heap.end(), before);
+      std::swap(heap.back(), hit);
+      std::push_heap(heap.begin(), heap.end(), before);
+    }
+  });
+  std::sort_heap(heap.begin(), heap.end(), before);
+  return heap;
+}
+
+void append_sort_values(std::string& out, const ShardView& shard, const std::vector<SortKey>& sort,
+                        const Hit& hit) {
+  out += '[';
+  for (std::size_t i = 0; i < sort.size(); ++i) {
+    if (i != 0) out += ',';
+    const FieldPtr field =
+        sort[i].kind == SortKey::Kind::field ? shard.mapping->find(sort[i].field) : nullptr;
+    const SortValue& value = hit.keys[i];
+    if (const auto* integer = std::get_if<std::int64_t>(&value)) {
+      const bool as_text = field && field->type == FieldType::date && !sort[i].format.empty();
+      as_text ? rest::append_json_string(out, format_date(*integer, sort[i].format))
+              : void(out += std::to_string(*integer));
+    } else if (const auto* number = std::get_if<double>(&value)) {
+      const bool narrow = !field || field->type != FieldType::double_;
+      narrow ? append_decimal(out, static_cast<float>(*number)) : append_decimal(out, *number);
+    } else if (const auto* text = std::get_if<std::string_view>(&value)) {
+      rest::append_json_string(out, *text);
+    } else {
+      out += "null";
+    }
+  }
+  out += ']';
+}
+
+}  // namespace sightline::elastic

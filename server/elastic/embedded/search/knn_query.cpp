@@ -1,0 +1,56 @@
+#include "server/elastic/embedded/search/nearest.h"
+#include "server/elastic/embedded/search/query_runner.h"
+#include "server/elastic/embedded/search/vector_math.h"
+
+namespace sightline::elastic {
+namespace {
+
+FieldPtr vector_field(const ShardView& shard, const KnnQuery& knn) {
+  FieldPtr field = shard.mapping->find(knn.field);
+  if (!field) return nullptr;
+  if (field->type != FieldType::dense_vector) {
+    refuse_query_because("[knn] queries are only supported on [dense_vector] fields");
+  }
+  if (!field->indexed) {
+    refuse_query_because("to perform knn search on field [" + knn.field +
+                         "], its mapping must have [index] set to [true]");
+  }
+  if (field->dims == 0) return nullptr;  // no document has said how long its vectors are
+  if (knn.vector.size() != static_cast<std::size_t>(field->dims)) {
+    refuse_query_because("The query vector has a different number of dimensions [" +
+                         std::to_string(knn.vector.size()) + "] than the document vectors [" +
+                         std::to_string(field->dims) + "].");
+  }
+  if (std::string fault = unfit_for(field->similarity, knn.vector); !fault.empty())
+    refuse_query_because(std::move(fault));
+  return field;
+}
+
+}  // namespace
+
+ScoredDocs run_knn(const ShardView& shard, const QueryRunner& runner, const KnnQuery& knn, float boost) {
+  const MemoryIndex& memory = shard.memory();
+  ScoredDocs out{DocSet(memory.size())};
+  const FieldPtr field = vector_field(shard, knn);
+  const VectorColumn* column = field ? memory.vectors(field->path) : nullptr;
+  if (!column) return out;
+
+  DocSet allowed = shard.searchable();
+  for (const QueryPtr& filter : knn.filters) allowed &= runner.filter(*filter);
+  const std::vector<float> query =
+      compares_directions(field->similarity) ? unit_length(knn.vector) : knn.vector;
+  const auto neighbours =
+      nearest(*column, shard.search->graph(*field), query.data(), static_cast<std::size_t>(knn.k),
+              static_cast<std::size_t>(knn.num_candidates), allowed);
+
+  const float least = knn.similarity ? nearness_of_similarity(field->similarity, *knn.similarity) : 0;
+  out.scores.resize(memory.size());
+  for (const Neighbour& neighbour : neighbours) {
+    if (knn.similarity && neighbour.nearness < least) continue;
+    out.docs.set(neighbour.doc);
+    out.scores[neighbour.doc] = score_of_nearness(field->similarity, neighbour.nearness) * boost;
+  }
+  return out;
+}
+
+}  // namespace sightline::elastic

@@ -1,0 +1,82 @@
+#include "server/elastic/embedded/search/nearest.h"
+
+#include <algorithm>
+
+#include "base/cancellation.h"
+#include "server/elastic/embedded/search/vector_math.h"
+
+namespace sightline::elastic {
+namespace {
+
+bool nearer(const Neighbour& a, const Neighbour& b) {
+  return a.nearness != b.nearness ? a.nearness > b.nearness : a.doc < b.doc;
+}
+
+/// Keeps the best k of what it is offered.
+class Best {
+ public:
+  explicit Best(std::size_t k) : k_(k) {}
+
+  void offer(Neighbour one) {
+    if (heap_.size() < k_) {
+      heap_.push_back(one);
+      std::push_heap(heap_.begin(), heap_.end(), nearer);
+    } else if (nearer(one, heap_.front())) {
+      std::pop_heap(heap_.begin(), heap_.end(), nearer);
+      heap_.back() = one;
+      std::push_heap(heap_.begin(), heap_.end(), nearer);
+    }
+  }
+  std::size_t size() const { return heap_.size(); }
+  std::vector<Neighbour> sorted() && {
+    std::sort(heap_.begin(), heap_.end(), nearer);
+    return std::move(heap_);
+  }
+
+ private:
+  std::size_t k_;
+  std::vector<Neighbour> heap_;  // the worst in front
+};
+
+constexpr std::size_t k_rows_between_checks = 256;
+
+void compare_rows(const VectorColumn& column, std::size_t first, const float* query, const DocSet& allowed,
+                  Best& best) {
+  for (std::size_t row = first; row < column.size(); ++row) {
+    if (row % k_rows_between_checks == 0) check_cancelled();
+    const Doc doc = column.doc(row);
+    if (!allowed.test(doc)) continue;
+    best.offer({doc, nearness(column.similarity(), query, column.row(row), column.dims())});
+  }
+}
+
+/// Fewer vectors than this are compared faster than a filtered graph is walked.
+constexpr std::size_t k_compare_below = 10'000;
+/// A walk compares about this many vectors for each candidate it keeps.
+constexpr std::size_t k_comparisons_per_candidate = 10;
+
+}  // namespace
+
+std::vector<Neighbour> nearest(const VectorColumn& column, const VectorGraph* graph, const float* query,
+                               std::size_t k, std::size_t candidates, const DocSet& allowed) {
+  const std::size_t passing = graph ? allowed.count() : 0;
+  if (graph && passing > k_compare_below) {
+    const double share = std::min(1.0, static_cast<double>(passing) / static_cast<double>(column.size()));
+    auto width = static_cast<std::size_t>(static_cast<double>(std::max(candidates, k)) / share);
+    for (; width * k_comparisons_per_candidate < passing; width *= 4) {
+      const VectorGraph::Found found = graph->search(query, width);
+      Best best(k);
+      for (const auto& [row, near] : found.nearest) {
+        if (allowed.test(column.doc(row))) best.offer({column.doc(row), near});
+      }
+      const bool enough = best.size() >= std::min(k, passing) || found.covered == 0;
+      compare_rows(column, found.covered, query, allowed, best);
+      if (enough) return std::move(best).sorted();
+    }
+  }
+  Best best(k);
+  compare_rows(column, 0, query, allowed, best);
+  return std::move(best).sorted();
+}
+
+}  // namespace sightline::elastic

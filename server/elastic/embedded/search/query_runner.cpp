@@ -1,0 +1,94 @@
+#include "server/elastic/embedded/search/query_runner.h"
+
+#include <cmath>
+
+#include "base/cancellation.h"
+#include "server/elastic/rest/json_view.h"
+
+namespace sightline::elastic {
+
+void refuse_boost(float boost) {
+  refuse_query_because(std::string("boost must be a positive float, got ") +
+                       (std::isnan(boost) ? "NaN" : "Infinity"));
+}
+
+void check_tie_breaker(float tie_breaker) {
+  if (tie_breaker >= 0 && tie_breaker <= 1) return;
+  refuse_query_because("tieBreakerMultiplier must be in [0, 1]");
+}
+
+ScoredDocs QueryRunner::run(const Query& query, float boost, bool scoring) const {
+  check_cancelled();
+  if (!std::isfinite(query.boost)) refuse_boost(query.boost);
+  return std::visit([&](const auto& node) { return run(node, boost * query.boost, scoring); }, query.node);
+}
+
+ScoredDocs QueryRunner::run(const MatchAllQuery&, float boost, bool) const {
+  return {memory_.live(), boost};
+}
+
+ScoredDocs QueryRunner::run(const MatchNoneQuery&, float, bool) const {
+  return {nothing()};
+}
+
+ScoredDocs QueryRunner::run(const ConstantScoreQuery& query, float boost, bool) const {
+  return {filter(*query.filter), boost};
+}
+
+ScoredDocs QueryRunner::run(const BoolQuery& query, float boost, bool scoring) const {
+  const bool any_should = !query.should.empty();
+  ClauseSum must(ClauseSum::Of::all, scoring);
+  ClauseSum should(ClauseSum::Of::any, scoring, !query.minimum_should_match.empty());
+  for (const QueryPtr& clause : query.must) must.add(run(*clause, boost, scoring));
+  for (const QueryPtr& clause : query.should) should.add(run(*clause, boost, scoring));
+  const bool required = !query.must.empty() || !query.filter.empty();
+  std::size_t least = required || !any_should ? 0 : 1;
+  if (!query.minimum_should_match.empty())
+    least = least_clauses(query.minimum_should_match, query.should.size());
+  // A disjunction of optional clauses needs one of them.
+  if (least == 0 && !required && any_should) least = 1;
+
+  ScoredDocs out{memory_.live()};
+  const bool negative_alone = !required && !any_should && !query.must_not.empty();
+  if (negative_alone && !query.adjust_pure_negative) return {nothing()};
+  const bool empty = !required && !any_should && query.must_not.empty();
+  if (empty) return {memory_.live(), boost};
+  ScoredDocs optional;
+  if (any_should) optional = std::move(should).finish(std::max<std::size_t>(least, 1));
+  if (!query.must.empty()) out = std::move(must).finish();
+  for (const QueryPtr& clause : query.filter) out.docs &= filter(*clause);
+  for (const QueryPtr& clause : query.must_not) out.docs -= filter(*clause);
+  if (least > 0 && !any_should) return {nothing()};
+  if (!any_should) return out;
+  if (least > 0) out.docs &= optional.docs;
+  return with_bonus(std::move(out), optional, scoring);
+}
+
+ScoredDocs QueryRunner::run(const DisMaxQuery& query, float boost, bool scoring) const {
+  check_tie_breaker(query.tie_breaker);
+  ClauseSum clauses(ClauseSum::Of::best, scoring, false, query.tie_breaker);
+  for (const QueryPtr& clause : query.queries) clauses.add(run(*clause, boost, scoring));
+  return std::move(clauses).finish();
+}
+
+ScoredDocs QueryRunner::run(const IdsQuery& query, float boost, bool) const {
+  DocSet docs = nothing();
+  for (const std::string& id : query.ids) {
+    check_cancelled();
+    auto number = shard_.index->find(id);
+    if (!number) refuse({500, "exception", number.error().message});
+    if (!*number) continue;
+    if (const auto doc = memory_.find(**number)) docs.set(*doc);
+  }
+  return constant(std::move(docs), boost);
+}
+
+ScoredDocs QueryRunner::run(const TooManyClausesQuery& query, float, bool) const {
+  refuse_clauses(query.limit);
+}
+
+ScoredDocs QueryRunner::run(const KnnQuery& query, float boost, bool) const {
+  return run_knn(shard_, *this, query, boost);
+}
+
+}  // namespace sightline::elastic

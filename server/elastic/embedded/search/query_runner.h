@@ -1,0 +1,79 @@
+// Running queries over one index.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "server/elastic/embedded/search/query.h"
+#include "server/elastic/embedded/search/scored_docs.h"
+#include "server/elastic/embedded/search/shard_view.h"
+
+namespace sightline::elastic {
+
+/// Finds the live documents of one index that match a query, with Elasticsearch's scores.
+/// Members throw Refused or ShardRefused (both inside this folder) for what cannot be run.
+class QueryRunner {
+ public:
+  explicit QueryRunner(const ShardView& shard) : shard_(shard), memory_(shard.memory()) {}
+
+  /// `boost` multiplies the query's own. Without `scoring` scores may be anything.
+  ScoredDocs run(const Query& query, float boost = 1, bool scoring = true) const;
+  DocSet filter(const Query& query) const { return run(query, 1, false).docs; }
+
+ private:
+  ScoredDocs run(const MatchAllQuery&, float boost, bool scoring) const;
+  ScoredDocs run(const MatchNoneQuery&, float boost, bool scoring) const;
+  ScoredDocs run(const BoolQuery&, float boost, bool scoring) const;
+  ScoredDocs run(const ConstantScoreQuery&, float boost, bool scoring) const;
+  ScoredDocs run(const DisMaxQuery&, float boost, bool scoring) const;
+  ScoredDocs run(const IdsQuery&, float boost, bool scoring) const;
+  ScoredDocs run(const KnnQuery&, float boost, bool scoring) const;
+  ScoredDocs run(const TooManyClausesQuery&, float boost, bool scoring) const;
+  // text_queries.cpp
+  ScoredDocs run(const MatchQuery&, float boost, bool scoring) const;
+  ScoredDocs run(const MultiMatchQuery&, float boost, bool scoring) const;
+  ScoredDocs run(const PrefixQuery&, float boost, bool scoring) const;
+  ScoredDocs run(const TermQuery&, float boost, bool scoring) const;
+  ScoredDocs match_text(const Field& field, const MatchQuery&, float boost, bool scoring) const;
+  ScoredDocs match_field(const FieldPtr& field, const MatchQuery&, float boost, bool scoring) const;
+  ScoredDocs text_term(const Field& field, std::string_view term, float boost, bool scoring) const;
+  ScoredDocs keyword_term(const Field& field, std::string_view value, float boost, bool scoring) const;
+  /// Documents with a term for which `wanted(std::string_view)` holds.
+  template <class Wanted>
+  DocSet with_terms(const Field& field, Wanted&& wanted) const;
+  DocSet term_range(const Field& field, const RangeQuery&) const;
+  // value_queries.cpp
+  ScoredDocs run(const TermsQuery&, float boost, bool scoring) const;
+  ScoredDocs run(const RangeQuery&, float boost, bool scoring) const;
+  ScoredDocs run(const ExistsQuery&, float boost, bool scoring) const;
+  ScoredDocs value_term(const Field& field, const Literal& value, float boost, bool scoring) const;
+  ScoredDocs boolean_term(const Field& field, bool value, float boost, bool scoring) const;
+  DocSet integers_between(const Field& field, std::int64_t least, std::int64_t greatest) const;
+  DocSet integers_of(const Field& field, const std::vector<Literal>& values) const;
+  DocSet doubles_between(const Field& field, double least, bool with_least, double greatest,
+                         bool with_greatest) const;
+  DocSet number_range(const Field& field, const RangeQuery&) const;
+  DocSet date_range(const Field& field, const RangeQuery&) const;
+  DocSet existing(const Field& field) const;
+
+  DocSet nothing() const { return DocSet(memory_.size()); }
+  /// `docs` that are live, each with the score `boost`.
+  ScoredDocs constant(DocSet docs, float boost) const {
+    docs &= memory_.live();
+    return {std::move(docs), boost};
+  }
+
+  const ShardView& shard_;
+  const MemoryIndex& memory_;
+};
+
+/// Throws ShardRefused: a boost that is not finite.
+[[noreturn]] void refuse_boost(float boost);
+/// Throws ShardRefused unless it is from 0 to 1.
+void check_tie_breaker(float tie_breaker);
+
+/// The nearest vectors of one field to `knn.vector`, restricted to the live documents that its filters let
+/// pass. Throws ShardRefused if the field is no dense_vector or the query vector does not fit it.
+ScoredDocs run_knn(const ShardView& shard, const QueryRunner& runner, const KnnQuery& knn, float boost);
+
+}  // namespace sightline::elastic

@@ -1,0 +1,628 @@
+#include "server/elastic/embedded/search/search_runner.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <span>
+#include <unordered_map>
+
+#include "base/cancellation.h"
+#include "server/elastic/embedded/answer_size.h"
+#include "server/elastic/embedded/search/field_fetcher.h"
+#include "server/elastic/embedded/search/hit_sorter.h"
+#include "server/elastic/embedded/search/matched_queries.h"
+#include "server/elastic/embedded/search/query_parser.h"
+#include "server/elastic/embedded/search/query_runner.h"
+
+namespace sightline::elastic {
+namespace {
+
+constexpr std::int64_t k_default_window = 10'000;
+
+std::int64_t milliseconds_now() {
+  using std::chrono::system_clock;
+  return std::chrono::duration_cast<std::chrono::milliseconds>(system_clock::now().time_since_epoch())
+      .count();
+}
+
+/// Every shard of a phase is tried before any failure is told, as each may say something else.
+class PhaseFailed {
+ public:
+  PhaseFailed(Reply reply) : reply_(std::move(reply)) {}  // NOLINT: implicit on purpose
+  Reply reply_;
+};
+
+std::string shards_json(std::size_t count) {
+  const std::string n = std::to_string(count);
+  return "\"_shards\":{\"total\":" + n + ",\"successful\":" + n + ",\"skipped\":0,\"failed\":0}";
+}
+
+/// As Elasticsearch says it, whose shards are done by then.
+Reply too_many_buckets(std::size_t limit) {
+  const std::string most = std::to_string(limit);
+  return {400,
+          R"({"error":{"root_cause":[],"type":"search_phase_execution_exception","reason":"","phase":"fetch",)"
+          R"("grouped":true,"failed_shards":[],"caused_by":{"type":"too_many_buckets_exception","reason":)"
+          R"("Trying to create too many buckets. Must be less than or equal to: [)" +
+              most +
+              R"(] but this number of buckets was exceeded. This limit can be set by changing the )"
+              R"([search.max_buckets] cluster level setting, which is --elasticsearch-max-buckets here.",)"
+              R"("max_buckets":)" +
+              most + R"(}},"status":400})"};
+}
+
+class Search {
+ public:
+  Search(const IndexLookup& indices, const SearchBody& body)
+      : body_(body),
+        limits_(indices.limits()),
+        started_(std::chrono::steady_clock::now()),
+        lock_(indices.read_lock()) {}
+
+  Reply run(const std::vector<std::shared_ptr<Index>>& indices) {
+    find_all(indices);
+    name_matches();
+    return {200, answer()};
+  }
+
+  /// The same, and keeps the hits that are not shown.
+  Reply run_and_keep(const std::vector<std::shared_ptr<Index>>& indices, SearchContexts& contexts) {
+    if (auto refusal = contexts.check_room(0)) refuse(*std::move(refusal));
+    contexts_ = &contexts;
+    find_all(indices);
+    const auto scroll = std::make_shared<Scroll>();
+    keep_rest(*scroll);
+    const std::string id = SearchContexts::new_id();
+    name_matches();
+    head_ = "\"_scroll_id\":\"" + id + "\",";
+    Reply reply{200, answer()};
+    if (auto refusal = contexts.open(id, scroll, scroll->bytes(), *body_.scroll)) refuse(*std::move(refusal));
+    return reply;
+  }
+
+  /// Searches what there was at a point in time.
+  Reply run_at(const std::vector<std::shared_ptr<Index>>& indices, const PointInTime& point) {
+    moments_ = point.indices;
+    head_ = "\"pit_id\":\"" + body_.point_in_time->id + "\",";
+    return run(indices);
+  }
+
+  /// The next page of a scroll, whose body this search has.
+  Reply page(const std::vector<std::shared_ptr<Index>>& indices, Scroll& scroll, std::string head,
+             bool total_hits_as_int) {
+    open(indices);
+    each_shard("query", [&](std::size_t i) { fetchers_.emplace_back(shards_[i], body_.fields); });
+    find_nearest();
+    const std::size_t next = take_hits(scroll);
+    scroll_ = &scroll;
+    total_hits_as_int_ = total_hits_as_int;
+    head_ = std::move(head);
+    name_matches();
+    Reply reply{200, answer()};
+    scroll.next = next;  // a page that could not be made is still there
+    return reply;
+  }
+
+  Reply open_point(const std::vector<std::shared_ptr<Index>>& indices, SearchContexts& contexts,
+                   std::chrono::milliseconds keep_alive) {
+    open(indices);
+    const auto point = std::make_shared<const PointInTime>(PointInTime{moments()});
+    const std::string id = SearchContexts::new_id();
+    if (auto refusal = contexts.open(id, point, point->bytes(), keep_alive)) refuse(*std::move(refusal));
+    return {200, "{\"id\":\"" + id + "\"," + shards_json(shards_.size()) + "}"};
+  }
+
+  Reply count(const std::vector<std::shared_ptr<Index>>& indices) {
+    open(indices);
+    find_matches();
+    return {200, "{\"count\":" + std::to_string(matched()) + "," + shards_json(shards_.size()) + "}"};
+  }
+
+ private:
+  /// Up to the hits that are shown, or kept.
+  void find_all(const std::vector<std::shared_ptr<Index>>& indices) {
+    open(indices);
+    each_shard("query", [&](std::size_t i) { check_page(shards_[i]); });
+    find_nearest();
+    find_matches();
+    collect_hits();
+  }
+
+  void open(const std::vector<std::shared_ptr<Index>>& indices) {
+    const std::int64_t now = milliseconds_now();
+    for (const auto& index : indices) {
+      const auto& search = static_cast<const LocalSearchIndex&>(index->search());  // the only kind there is
+      shards_.push_back({index, index->mapping(), &search, now, limits_.max_clauses});
+    }
+    if (body_.over_all_indices && shards_.size() > 1) {
+      refuse(rest::not_supported("[search_type=dfs_query_then_fetch] over more than one index",
+                                 "scores are those of each index"));
+    }
+    for (std::size_t i = 0; i < moments_.size(); ++i)
+      shards_[i].at_moment = seen_at(shards_[i].memory(), moments_[i]);
+    matches_.resize(shards_.size());
+    nearest_.resize(shards_.size(), ClauseSum(ClauseSum::Of::any, true));
+  }
+
+  /// The documents that were there and still are, perhaps written anew.
+  static DocSet seen_at(const MemoryIndex& memory, const IndexMoment& moment) {
+    DocSet seen = memory.live();
+    memory.live().for_each([&](Doc doc) {
+      if (memory.origin(doc) > moment.last_number) seen.reset(doc);
+    });
+    return seen;
+  }
+
+  std::vector<IndexMoment> moments() const {
+    std::vector<IndexMoment> moments;
+    for (const ShardView& shard : shards_)
+      moments.push_back({shard.index->name(), shard.index->number(), shard.memory().last_number()});
+    return moments;
+  }
+
+  void keep_rest(Scroll& scroll) {
+    scroll.indices = moments();
+    scroll.total = matched();
+    scroll.max_score = max_score_json();
+    const std::size_t shown = std::min(hits_.size(), static_cast<std::size_t>(body_.size));
+    scroll.entries.reserve(hits_.size() - shown);
+    for (std::size_t i = shown; i < hits_.size(); ++i) {
+      check_cancelled();
+      const Hit& hit = hits_[i];
+      const ShardView& shard = shards_[hit.shard];
+      scroll.entries.push_back(
+          {shard.memory().origin(hit.doc), static_cast<std::uint32_t>(hit.shard), hit.score});
+      if (body_.sort.empty()) continue;
+      append_sort_values(scroll.sort_values, shard, body_.sort, hit);
+      scroll.sort_ends.push_back(scroll.sort_values.size());
+      if (scroll.sort_values.size() > limits_.max_scroll_bytes) check_kept(scroll.bytes());
+    }
+    hits_.resize(shown);
+    scroll.body = body_;
+    scroll.body.aggregations.clear();
+    scroll.body.search_after.reset();
+    scroll.body.post_filter = nullptr;
+    scroll.body.query = nullptr;  // the named ones are in `named`
+    std::erase_if(scroll.body.knn, [](const Query& clause) { return !clause.name; });
+  }
+
+  void check_kept(std::size_t bytes) const {
+    if (auto refusal = contexts_->check_room(bytes)) refuse(*std::move(refusal));
+  }
+
+  /// Finds the documents of the next page, without those that are gone. Gives the entry after them.
+  std::size_t take_hits(const Scroll& scroll) {
+    std::vector<std::optional<std::unordered_map<std::int64_t, Doc>>> replaced(shards_.size());
+    const auto find = [&](const Scroll::Entry& entry) -> std::optional<Doc> {
+      const MemoryIndex& memory = shards_[entry.shard].memory();
+      if (const auto doc = memory.find(entry.origin)) return doc;
+      auto& replacements = replaced[entry.shard];
+      if (!replacements) replacements = memory.replacements();
+      const auto found = replacements->find(entry.origin);
+      return found == replacements->end() ? std::nullopt : std::optional<Doc>(found->second);
+    };
+    std::size_t next = scroll.next;
+    for (; next < scroll.entries.size() && hits_.size() < static_cast<std::size_t>(body_.size); ++next) {
+      check_cancelled();
+      const Scroll::Entry& entry = scroll.entries[next];
+      const auto doc = find(entry);
+      if (!doc) continue;
+      hits_.push_back({entry.shard, *doc, entry.score});
+      if (body_.sort.empty()) continue;
+      const std::size_t begin = next == 0 ? 0 : scroll.sort_ends[next - 1];
+      sort_values_.push_back(std::string_view(scroll.sort_values).substr(begin, scroll.sort_ends[next] - begin));
+    }
+    return next;
+  }
+
+  void each_shard(const char* phase, const std::function<void(std::size_t)>& work) {
+    std::vector<ShardFailure> failures;
+    for (std::size_t i = 0; i < shards_.size(); ++i) {
+      try {
+        work(i);
+      } catch (ShardRefused& refused) {
+        failures.push_back({&shards_[i], std::move(refused)});
+      }
+    }
+    if (!failures.empty()) throw PhaseFailed(reply_of(failures, shards_.size(), phase));
+  }
+
+  void check_page(const ShardView& shard) const {
+    if (body_.search_after && body_.sort.empty()) refuse_shard("Sort must contain at least one field.");
+    const std::size_t keys = body_.sort.size() - (body_.breaks_ties ? 1 : 0);
+    if (body_.search_after && body_.search_after->size() != keys &&
+        body_.search_after->size() != body_.sort.size()) {
+      refuse_shard("search_after has " + std::to_string(body_.search_after->size()) +
+                   " value(s) but sort has " + std::to_string(keys) + ".");
+    }
+    const std::int64_t window = shard.number_setting("index.max_result_window", k_default_window);
+    const std::int64_t wanted = std::int64_t{body_.from} + body_.size;
+    if (wanted <= window) return;
+    if (body_.scroll) {
+      refuse_shard("Batch size is too large, size must be less than or equal to: [" + std::to_string(window) +
+                   "] but was [" + std::to_string(wanted) +
+                   "]. Scroll batch sizes cost as much memory as result windows so they are controlled by the "
+                   "[index.max_result_window] index level setting.");
+    }
+    refuse_shard(
+        "Result window is too large, from + size must be less than or equal to: [" + std::to_string(window) +
+        "] but was [" + std::to_string(wanted) +
+        "]. See the scroll api for a more efficient way to request large data sets. This limit can be set by "
+        "changing the [index.max_result_window] index level setting.");
+  }
+
+  void find_nearest() {
+    for (const Query& clause : body_.knn) {
+      std::vector<ScoredDocs> found(shards_.size());
+      each_shard("dfs", [&](std::size_t i) {
+        if (is_negative_boost(clause.boost))
+          refuse_shard(negative_boost(std::to_string(clause.boost)).reason);
+        found[i] = QueryRunner(shards_[i]).run(clause);
+      });
+      if (shards_.size() > 1)
+        keep_nearest(static_cast<std::size_t>(std::get<KnnQuery>(clause.node).k), found);
+      if (clause.name) named_nearest_[*clause.name] = found;
+      for (std::size_t i = 0; i < shards_.size(); ++i) nearest_[i].add(std::move(found[i]));
+    }
+  }
+
+  /// Of each index's k nearest the k nearest of all.
+  static void keep_nearest(std::size_t k, std::vector<ScoredDocs>& found) {
+    std::vector<Hit> hits;
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      found[i].docs.for_each([&](Doc doc) { hits.push_back({i, doc, found[i].score(doc)}); });
+    }
+    if (hits.size() <= k) return;
+    std::sort(hits.begin(), hits.end(), [](const Hit& a, const Hit& b) { return comes_before({}, a, b); });
+    for (std::size_t i = k; i < hits.size(); ++i) found[hits[i].shard].docs.reset(hits[i].doc);
+  }
+
+  void find_matches() {
+    each_shard("query", [&](std::size_t i) {
+      ClauseSum& clauses = nearest_[i];
+      const QueryRunner runner(shards_[i]);
+      if (body_.query) {
+        clauses.add(runner.run(*body_.query));
+      } else if (body_.knn.empty()) {
+        clauses.add(runner.run(Query{MatchAllQuery{}}));
+      }
+      ScoredDocs all = std::move(clauses).finish();
+      if (shards_[i].at_moment) all.docs &= *shards_[i].at_moment;
+      if (body_.min_score) {
+        const DocSet docs = all.docs;
+        docs.for_each([&](Doc doc) {
+          if (all.score(doc) < *body_.min_score) all.docs.reset(doc);
+        });
+      }
+      matches_[i] = std::move(all);
+    });
+  }
+
+  void collect_hits() {
+    each_shard("query", [&](std::size_t i) { fetchers_.emplace_back(shards_[i], body_.fields); });
+    if (!body_.aggregations.empty()) {
+      std::vector<AggregatedShard> aggregated;
+      for (std::size_t i = 0; i < shards_.size(); ++i) aggregated.push_back({&shards_[i], &matches_[i].docs});
+      each_shard("query", [&](std::size_t i) { check_aggregations(body_.aggregations, shards_[i]); });
+      aggregations_ = aggregations_json(body_.aggregations, aggregated, body_.typed_keys, limits_);
+    }
+    if (body_.post_filter) {
+      each_shard("query", [&](std::size_t i) {
+        matches_[i].docs &= QueryRunner(shards_[i]).filter(*body_.post_filter);
+      });
+    }
+    std::size_t count = static_cast<std::size_t>(body_.from) + static_cast<std::size_t>(body_.size);
+    if (body_.scroll) {
+      count = std::max(count, static_cast<std::size_t>(matched()));
+      check_kept(count * sizeof(Scroll::Entry));
+    }
+    each_shard("query", [&](std::size_t i) {
+      auto best = best_hits(shards_[i], i, matches_[i], body_, body_.size == 0 ? 0 : count);
+      hits_.insert(hits_.end(), std::make_move_iterator(best.begin()), std::make_move_iterator(best.end()));
+    });
+    if (shards_.size() > 1) {
+      std::sort(hits_.begin(), hits_.end(),
+                [&](const Hit& a, const Hit& b) { return comes_before(body_.sort, a, b); });
+    }
+    if (hits_.size() > count) hits_.resize(count);
+  }
+
+  /// Finds for each named query the hits that it matches, with the score that it alone gives them.
+  void name_matches() {
+    if ((body_.named.empty() && named_nearest_.empty()) || shown_hits().empty()) return;
+    MatchedQueries matched(shown_hits(), body_.named_queries_score, limits_);
+    std::map<std::string_view, const Query*> queries;  // the last of a name counts
+    std::vector<std::string_view> names;
+    const auto add = [&](std::string_view name, const Query* query) {
+      if (queries.insert_or_assign(name, query).second) names.push_back(name);
+    };
+    for (const QueryPtr& query : body_.named) add(*query->name, query.get());
+    for (const auto& [name, found] : named_nearest_) add(name, nullptr);
+    for (const std::string_view name : in_java_order(std::move(names))) {
+      const Query* query = queries[name];
+      each_shard("query", [&](std::size_t i) {
+        query ? matched.add(name, i, QueryRunner(shards_[i]).run(*query, 1, body_.named_queries_score))
+              : matched.add(name, i, named_nearest_.find(name)->second[i]);
+      });
+    }
+    matched_ = std::move(matched).members();
+  }
+
+  std::span<const Hit> shown_hits() const {
+    return std::span<const Hit>(hits_).subspan(std::min(static_cast<std::size_t>(body_.from), hits_.size()));
+  }
+
+  std::int64_t matched() const {
+    if (scroll_) return scroll_->total;
+    std::size_t total = 0;
+    for (const ScoredDocs& matches : matches_) total += matches.docs.count();
+    return static_cast<std::int64_t>(total);
+  }
+
+  /// Hits carry a score if something asks for it: no sort, a sort by _score, or track_scores.
+  bool shows_scores() const {
+    return body_.sorts_by_score() || body_.track_scores ||
+           std::any_of(body_.sort.begin(), body_.sort.end(),
+                       [](const SortKey& key) { return key.kind == SortKey::Kind::score; });
+  }
+
+  std::string max_score_json() const {
+    if (scroll_) return scroll_->max_score;
+    if (shards_.empty()) return "0.0";
+    const bool by_score = body_.sorts_by_score();
+    if (body_.size == 0 || (!by_score && !body_.track_scores)) return "null";
+    if (by_score && hits_.empty()) return "null";
+    float best = by_score ? hits_[0].score : -1;
+    if (!by_score) {
+      for (const ScoredDocs& matches : matches_) {
+        matches.docs.for_each([&](Doc doc) { best = std::max(best, matches.score(doc)); });
+      }
+    }
+    std::string out;
+    if (best < 0) return "null";
+    append_decimal(out, best);
+    return out;
+  }
+
+  void append_total(std::string& out) const {
+    const std::int64_t limit = body_.track_total_hits;
+    if (limit == k_count_none) {
+      if (total_hits_as_int_) out += "\"total\":-1,";
+      return;
+    }
+    const std::int64_t total = matched();
+    if (total_hits_as_int_) {
+      out += "\"total\":" + std::to_string(total) + ",";
+      return;
+    }
+    out += "\"total\":{\"value\":" + std::to_string(std::min(total, limit)) + ",\"relation\":\"" +
+           (total > limit ? "gte" : "eq") + "\"},";
+  }
+
+  /// Elasticsearch says so of searches that count everything and do nothing else.
+  bool counts_only() const {
+    return body_.size == 0 && body_.track_total_hits == k_count_all && body_.aggregations.empty() &&
+           body_.knn.empty();
+  }
+
+  std::string answer() const {
+    // The time comes first, and is known last: room for it, so that large answers are not copied.
+    const std::string begin = "{" + head_ + "\"took\":";
+    constexpr std::size_t k_digits = 20;
+    std::string out(begin.size() + k_digits, ' ');
+    out += ",\"timed_out\":false,";
+    if (counts_only()) out += "\"terminated_early\":false,";
+    out += shards_json(shards_.size()) + ",\"hits\":{";
+    append_total(out);
+    out += "\"max_score\":" + max_score_json() + ",\"hits\":[";
+    append_hits(out);
+    out += "]}";
+    if (!aggregations_.empty()) out += ",\"aggregations\":" + aggregations_;
+    out += '}';
+    const auto took = std::chrono::steady_clock::now() - started_;
+    out.replace(0, begin.size() + k_digits,
+                begin +
+                    std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(took).count()));
+    return out;
+  }
+
+  void append_hits(std::string& out) const {
+    const std::size_t first = std::min(static_cast<std::size_t>(body_.from), hits_.size());
+    for (std::size_t i = first; i < hits_.size(); ++i) {
+      check_answer_size(out, limits_);
+      if (i != first) out += ',';
+      append_hit(out, i);
+      if (!matched_.empty()) {
+        out.pop_back();
+        out += matched_[i - first] + "}";
+      }
+    }
+  }
+
+  void append_hit(std::string& out, std::size_t i) const {
+    const Hit& hit = hits_[i];
+    const FieldFetcher& fetcher = fetchers_[hit.shard];
+    const ShardView& shard = shards_[hit.shard];
+    std::optional<StoredDocument> stored;
+    if (body_.source.enabled || fetcher.needs_source(hit.doc) || body_.version) {
+      auto fetched = shard.index->fetch(shard.memory().number(hit.doc), body_.source.needs_vectors());
+      if (!fetched) refuse({500, "exception", fetched.error().message});
+      if (!*fetched)
+        refuse(
+            {500, "exception", "document [" + shard.memory().id(hit.doc) + "] is searchable but not stored"});
+      stored = **std::move(fetched);
+    }
+    out += "{\"_index\":";
+    rest::append_json_string(out, shard.index->name());
+    out += ",\"_id\":";
+    rest::append_json_string(out, shard.memory().id(hit.doc));
+    if (body_.version) out += ",\"_version\":" + std::to_string(stored->version);
+    if (body_.seq_no_primary_term)
+      out += ",\"_seq_no\":" + std::to_string(shard.memory().number(hit.doc)) + ",\"_primary_term\":1";
+    out += ",\"_score\":";
+    shows_scores() ? append_decimal(out, hit.score) : void(out += "null");
+    append_ignored(out, shard.memory().ignored(hit.doc));
+    if (body_.source.enabled) {
+      out += ",\"_source\":";
+      check_answer_room(out, body_.source.shows_everything() ? stored->source.size() : 0, limits_);
+      out += body_.source.shows_everything() ? stored->source
+                                             : rest::filter_source(stored->source, body_.source);
+    }
+    append_fields(out, hit, fetcher, stored ? std::string_view(stored->source) : std::string_view());
+    if (!body_.sort.empty()) {
+      out += ",\"sort\":";
+      scroll_ ? void(out += sort_values_[i]) : append_sort_values(out, shard, body_.sort, hit);
+    }
+    out += "}";
+  }
+
+  static void append_ignored(std::string& out, const std::vector<std::string>& ignored) {
+    for (std::size_t i = 0; i < ignored.size(); ++i) {
+      out += i == 0 ? ",\"_ignored\":[" : ",";
+      rest::append_json_string(out, ignored[i]);
+    }
+    if (!ignored.empty()) out += "]";
+  }
+
+  static void append_fields(std::string& out, const Hit& hit, const FieldFetcher& fetcher,
+                            std::string_view source) {
+    if (fetcher.empty()) return;
+    const auto fields = fetcher.fetch(hit.doc, source);
+    if (!fields) refuse({500, "exception", fields.error().message});
+    if (!fields->fields.empty()) out += ",\"fields\":" + fields->fields;
+    if (!fields->ignored_values.empty()) out += ",\"ignored_field_values\":" + fields->ignored_values;
+  }
+
+  const SearchBody& body_;
+  const Limits& limits_;
+  std::chrono::steady_clock::time_point started_;
+  VisibilityLock::Reader lock_;
+  std::vector<ShardView> shards_;
+  std::vector<ClauseSum> nearest_;                // by index: what kNN found, and then the query
+  std::vector<ScoredDocs> matches_;               // by index
+  std::vector<FieldFetcher> fetchers_;            // by index
+  std::vector<Hit> hits_;
+  std::string aggregations_;
+  std::map<std::string, std::vector<ScoredDocs>, std::less<>> named_nearest_;  // of named kNN clauses, by index
+  std::string head_;                      // `"_scroll_id":".."` or `"pit_id":".."`
+  bool total_hits_as_int_ = body_.total_hits_as_int;
+  std::vector<IndexMoment> moments_;           // by index, of a point in time
+  SearchContexts* contexts_ = nullptr;         // in which a scroll will be kept
+  const Scroll* scroll_ = nullptr;             // of which this is a later page
+  std::vector<std::string_view> sort_values_;  // of that page's hits
+  std::vector<std::string> matched_;  // `,"matched_queries":..` of each hit that is shown; empty: no names
+};
+
+/// Runs `search`, and gives what it says or refuses.
+template <class Run>
+Reply reply_from(const IndexLookup& indices, const Run& search) {
+  try {
+    return search();
+  } catch (const PhaseFailed& failed) {
+    return failed.reply_;
+  } catch (const TooManyBuckets&) {
+    return too_many_buckets(indices.limits().max_buckets);
+  } catch (const Refused& refused) {
+    return reply_of(refused.error);
+  }
+}
+
+using Indices = std::vector<std::shared_ptr<Index>>;
+
+Indices resolved(const IndexLookup& indices, std::string_view expression, const IndicesOptions& options) {
+  auto named = indices.resolve(expression, options);
+  if (!named) refuse(std::move(named).error());
+  return *std::move(named);
+}
+
+/// The same indices as then. All must still be there.
+Indices found_again(const IndexLookup& indices, const std::vector<IndexMoment>& moments, const std::string& id) {
+  Indices found;
+  for (const IndexMoment& moment : moments) {
+    const auto named = indices.resolve(moment.name, {});
+    if (!named || named->size() != 1 || named->front()->number() != moment.number)
+      throw PhaseFailed(context_missing(id));
+    found.push_back(named->front());
+  }
+  return found;
+}
+
+void check_beside_point_in_time(std::string_view expression, const IndicesOptions& options) {
+  std::string faults;
+  int count = 0;
+  const auto fault = [&](bool is_one, const char* text) {
+    if (is_one) faults += " " + std::to_string(++count) + ": " + text + ";";
+  };
+  fault(!expression.empty(),
+        "[indices] cannot be used with point in time. Do not specify any index with point in time.");
+  fault(options != IndicesOptions{}, "[indicesOptions] cannot be used with point in time");
+  if (count > 0) refuse({400, "action_request_validation_exception", "Validation Failed:" + faults});
+}
+
+void check_keep_alive_of(SearchContexts::KeepAlive keep_alive, const Limits& limits) {
+  if (!keep_alive) return;
+  if (auto refusal = check_keep_alive(*keep_alive, limits)) refuse(*std::move(refusal));
+}
+
+}  // namespace
+
+Reply run_search(const IndexLookup& indices, SearchContexts& contexts, std::string_view expression,
+                 const IndicesOptions& options, const SearchBody& body) {
+  return reply_from(indices, [&]() -> Reply {
+    check_keep_alive_of(body.scroll, indices.limits());
+    if (!body.point_in_time) {
+      Search search(indices, body);  // holds the moment from here on
+      const Indices named = resolved(indices, expression, options);
+      return body.scroll ? search.run_and_keep(named, contexts) : search.run(named);
+    }
+    const auto& [id, keep_alive] = *body.point_in_time;
+    check_beside_point_in_time(expression, options);
+    check_keep_alive_of(keep_alive, indices.limits());
+    if (!SearchContexts::is_id(id)) refuse(illegal_argument("Cannot parse point in time id [" + shortened(id) + "]"));
+    const auto point = contexts.point_in_time(id, keep_alive);
+    if (!point) return context_missing(id);
+    Search search(indices, body);
+    return search.run_at(found_again(indices, point->indices, id), *point);
+  });
+}
+
+Reply run_scroll(const IndexLookup& indices, SearchContexts& contexts, const std::string& id,
+                 SearchContexts::KeepAlive keep_alive, bool total_hits_as_int) {
+  return reply_from(indices, [&]() -> Reply {
+    check_keep_alive_of(keep_alive, indices.limits());
+    const auto scroll = contexts.scroll(id, keep_alive);
+    if (!scroll) return context_missing(id);
+    const std::lock_guard<std::mutex> one_page(scroll->mutex);
+    Search search(indices, scroll->body);
+    const Indices same = found_again(indices, scroll->indices, id);
+    Reply reply = search.page(same, *scroll, keep_alive ? "\"_scroll_id\":\"" + id + "\"," : "", total_hits_as_int);
+    if (!keep_alive) contexts.close_scroll(id);
+    return reply;
+  });
+}
+
+Reply open_point_in_time(const IndexLookup& indices, SearchContexts& contexts, std::string_view expression,
+                         const IndicesOptions& options, std::chrono::milliseconds keep_alive) {
+  return reply_from(indices, [&]() -> Reply {
+    check_keep_alive_of(keep_alive, indices.limits());
+    const SearchBody body;
+    Search search(indices, body);
+    return search.open_point(resolved(indices, expression, options), contexts, keep_alive);
+  });
+}
+
+Reply run_count(const IndexLookup& indices, std::string_view expression, const IndicesOptions& options,
+                const QueryPtr& query, std::optional<float> min_score) {
+  SearchBody body;
+  body.query = query;
+  body.min_score = min_score;
+  return reply_from(indices, [&]() -> Reply {
+    Search search(indices, body);
+    return search.count(resolved(indices, expression, options));
+  });
+}
+
+}  // namespace sightline::elastic

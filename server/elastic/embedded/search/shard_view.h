@@ -1,0 +1,68 @@
+// What a search sees of one index, and what can go wrong there.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "server/elastic/embedded/index.h"
+#include "server/elastic/embedded/search/local_search_index.h"
+
+namespace sightline::elastic {
+
+/// One index during one search, under IndexLookup::read_lock.
+struct ShardView {
+  std::shared_ptr<Index> index;
+  std::shared_ptr<const Mapping> mapping;
+  const LocalSearchIndex* search = nullptr;
+  std::int64_t now = 0;  ///< milliseconds since 1970: the `now` of date mathematics, one for the whole search
+  std::size_t max_clauses = 0;        ///< Limits::max_clauses
+  mutable std::size_t expanded = 0;   ///< clauses that words and field patterns have become
+  std::optional<DocSet> at_moment = {};  ///< of a point in time: what was there when it was opened, and is still
+
+  /// Counts clauses that a query becomes in this index besides those that were sent. Throws ShardRefused.
+  void count_clauses(std::size_t more) const;
+  const MemoryIndex& memory() const { return search->memory(); }
+  /// The documents that the search may find.
+  const DocSet& searchable() const { return at_moment ? *at_moment : memory().live(); }
+  /// Where a document stands among the others. At a point in time it keeps its place when it is replaced.
+  std::int64_t place(Doc doc) const {
+    return at_moment ? memory().origin(doc) : static_cast<std::int64_t>(doc);
+  }
+  /// A setting of the index that was checked to be a number when it was made.
+  std::int64_t number_setting(std::string_view name, std::int64_t otherwise) const;
+};
+
+/// A failure while one index is searched, as Elasticsearch reports it of a shard. Thrown inside this folder,
+/// like Refused.
+struct ShardRefused {
+  std::string type;
+  std::string reason;
+  std::string cause_type = {}, cause_reason = {};
+  bool names_index = false;  ///< query_shard_exception: `index` and `index_uuid` stand beside the reason
+};
+
+/// query_shard_exception without a cause.
+[[noreturn]] inline void refuse_query(std::string reason) {
+  throw ShardRefused{"query_shard_exception", std::move(reason), {}, {}, true};
+}
+/// query_shard_exception "failed to create query: ..." with its cause.
+[[noreturn]] inline void refuse_query_because(std::string cause_reason,
+                                              std::string cause_type = "illegal_argument_exception") {
+  std::string reason = "failed to create query: " + cause_reason;
+  throw ShardRefused{"query_shard_exception", std::move(reason), std::move(cause_type),
+                     std::move(cause_reason), true};
+}
+/// The same for a search of more clauses than `limit`.
+[[noreturn]] void refuse_clauses(std::size_t limit);
+/// illegal_argument_exception on the shard.
+[[noreturn]] inline void refuse_shard(std::string reason) {
+  throw ShardRefused{"illegal_argument_exception", std::move(reason)};
+}
+
+/// Throws ShardRefused unless the field has values by document, as sorting and aggregations need them.
+void refuse_without_values(const ShardView& shard, const Field& field);
+
+}  // namespace sightline::elastic

@@ -1,0 +1,281 @@
+// Queries over numbers, dates and booleans, and whether a field is there at all.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "base/cancellation.h"
+#include "server/elastic/embedded/date.h"
+#include "server/elastic/embedded/search/date_math.h"
+#include "server/elastic/embedded/search/literals.h"
+#include "server/elastic/embedded/search/query_runner.h"
+#include "server/elastic/rest/json_view.h"
+
+namespace sightline::elastic {
+namespace {
+
+constexpr std::int64_t k_least = std::numeric_limits<std::int64_t>::min();
+constexpr std::int64_t k_greatest = std::numeric_limits<std::int64_t>::max();
+constexpr double k_infinity = std::numeric_limits<double>::infinity();
+
+/// Documents of a number column one of whose values is wanted.
+template <class Column, class Wanted>
+DocSet with_values(const Column* column, std::size_t size, Wanted&& wanted) {
+  DocSet docs(size);
+  if (!column) return docs;
+  for (Doc doc = 0; doc < column->end(); ++doc) {
+    const auto values = column->of(doc);
+    if (std::any_of(values.begin(), values.end(), wanted)) docs.set(doc);
+  }
+  return docs;
+}
+
+/// Elasticsearch's default index.max_terms_count.
+constexpr std::int64_t k_max_terms = 65'536;
+
+void check_count(const ShardView& shard, const TermsQuery& query) {
+  const std::int64_t most = shard.number_setting("index.max_terms_count", k_max_terms);
+  if (static_cast<std::int64_t>(query.values.size()) <= most) return;
+  refuse_query_because(
+      "The number of terms [" + std::to_string(query.values.size()) +
+      "] used in the Terms Query request has exceeded the allowed maximum of [" + std::to_string(most) +
+      "]. This maximum can be set by changing the [index.max_terms_count] index level setting.");
+}
+
+void need_values(const Field& field) {
+  if (field.indexed || field.doc_values) return;
+  refuse_query_because("Cannot search on field [" + field.path +
+                       "] since it is not indexed nor has doc values.");
+}
+
+/// A whole-number or date bound as the least value that passes.
+std::int64_t at_least(const WholeNumber& bound, bool inclusive, bool& impossible) {
+  if (bound.beyond) {
+    impossible = impossible || bound.floor == k_greatest;
+    return k_least;
+  }
+  if (inclusive && !bound.fraction) return bound.floor;
+  if (bound.floor == k_greatest) return impossible = true, k_greatest;
+  return bound.floor + 1;
+}
+
+std::int64_t at_most(const WholeNumber& bound, bool inclusive, bool& impossible) {
+  if (bound.beyond) {
+    impossible = impossible || bound.floor == k_least;
+    return k_greatest;
+  }
+  if (inclusive || bound.fraction) return bound.floor;
+  if (bound.floor == k_least) return impossible = true, k_least;
+  return bound.floor - 1;
+}
+
+}  // namespace
+
+DocSet QueryRunner::integers_between(const Field& field, std::int64_t least, std::int64_t greatest) const {
+  need_values(field);
+  return with_values(memory_.integers(field.path), memory_.size(),
+                     [=](std::int64_t value) { return value >= least && value <= greatest; });
+}
+
+/// In one pass over the documents, however many values there are.
+DocSet QueryRunner::integers_of(const Field& field, const std::vector<Literal>& values) const {
+  need_values(field);
+  std::vector<std::int64_t> wanted;
+  for (const Literal& value : values) {
+    const WholeNumber number = whole_number(value);
+    if (!number.fraction && !number.beyond) wanted.push_back(number.floor);
+  }
+  std::sort(wanted.begin(), wanted.end());
+  return with_values(memory_.integers(field.path), memory_.size(), [&](std::int64_t value) {
+    return std::binary_search(wanted.begin(), wanted.end(), value);
+  });
+}
+
+DocSet QueryRunner::doubles_between(const Field& field, double least, bool with_least, double greatest,
+                                    bool with_greatest) const {
+  need_values(field);
+  return with_values(memory_.doubles(field.path), memory_.size(), [=](double value) {
+    return (value > least || (with_least && value == least)) &&
+           (value < greatest || (with_greatest && value == greatest));
+  });
+}
+
+ScoredDocs QueryRunner::boolean_term(const Field& field, bool value, float boost, bool scoring) const {
+  ScoredDocs out = constant(integers_between(field, value, value), boost);
+  if (!scoring) return out;
+  // A boolean is a term like any other: it scores by how rare it is.
+  const IntegerColumn* column = memory_.integers(field.path);
+  FieldStatistics statistics;
+  memory_.live().for_each([&](Doc doc) {
+    const auto values = column ? column->of(doc) : std::span<const std::int64_t>();
+    if (values.empty()) return;
+    ++statistics.documents;
+    const bool both = std::find(values.begin(), values.end(), !values[0]) != values.end();
+    statistics.tokens += both ? 2 : 1;
+  });
+  const std::size_t frequency = out.docs.count();
+  if (frequency != 0) out.constant = Bm25Scorer(statistics, frequency, boost).score_without_length();
+  return out;
+}
+
+ScoredDocs QueryRunner::value_term(const Field& field, const Literal& value, float boost,
+                                   bool scoring) const {
+  switch (field.type) {
+    case FieldType::text:
+      return text_term(field, value.text, boost, scoring);
+    case FieldType::keyword:
+      return keyword_term(field, value.text, boost, scoring);
+    case FieldType::boolean:
+      return boolean_term(field, boolean_value(value), boost, scoring);
+    case FieldType::date: {
+      RangeQuery day{field.path, RangeBound{value}, RangeBound{value}, {}, {}};
+      return constant(date_range(field, day), boost);
+    }
+    case FieldType::binary:
+      refuse_query_because("Binary fields do not support searching");
+    case FieldType::dense_vector:
+      refuse_query_because("Field [" + field.path + "] of type [dense_vector] doesn't support term queries");
+    case FieldType::object:
+      return {nothing()};
+    default:
+      break;
+  }
+  if (is_decimal_number(field.type)) {
+    const double number = decimal_number(field.type, value);
+    return constant(doubles_between(field, number, true, number, true), boost);
+  }
+  const WholeNumber number = whole_number(value);
+  if (number.fraction || number.beyond) return {nothing()};
+  return constant(integers_between(field, number.floor, number.floor), boost);
+}
+
+ScoredDocs QueryRunner::run(const TermsQuery& query, float boost, bool) const {
+  check_count(shard_, query);
+  const FieldPtr field = shard_.mapping->find(query.field);
+  if (!field) {
+    IdsQuery ids;
+    for (const Literal& value : query.values) ids.ids.push_back(value.text);
+    return query.field == "_id" ? run(ids, boost, false) : ScoredDocs{nothing()};
+  }
+  DocSet docs = nothing();
+  if (field->type == FieldType::keyword && (field->indexed || field->doc_values)) {
+    const KeywordColumn* column = memory_.keyword(field->path);
+    for (const Literal& value : query.values) {
+      check_cancelled();
+      const auto* documents = column ? column->find(value.text) : nullptr;
+      if (!documents) continue;
+      for (const Doc doc : *documents) docs.set(doc);
+    }
+    return constant(std::move(docs), boost);
+  }
+  if (is_whole_number(field->type)) return constant(integers_of(*field, query.values), boost);
+  for (const Literal& value : query.values) {
+    check_cancelled();
+    docs |= value_term(*field, value, 1, false).docs;
+  }
+  return constant(std::move(docs), boost);
+}
+
+DocSet QueryRunner::number_range(const Field& field, const RangeQuery& query) const {
+  if (is_decimal_number(field.type)) {
+    const double least = query.lower ? decimal_number(field.type, query.lower->value) : -k_infinity;
+    const double greatest = query.upper ? decimal_number(field.type, query.upper->value) : k_infinity;
+    return doubles_between(field, least, !query.lower || query.lower->inclusive, greatest,
+                           !query.upper || query.upper->inclusive);
+  }
+  bool impossible = false;
+  const std::int64_t least =
+      query.lower ? at_least(whole_bound(field.type, query.lower->value), query.lower->inclusive, impossible)
+                  : k_least;
+  const std::int64_t greatest =
+      query.upper ? at_most(whole_bound(field.type, query.upper->value), query.upper->inclusive, impossible)
+                  : k_greatest;
+  return impossible ? nothing() : integers_between(field, least, greatest);
+}
+
+DocSet QueryRunner::date_range(const Field& field, const RangeQuery& query) const {
+  if (!query.format.empty() && !is_date_format(query.format)) {
+    refuse_query_because("Invalid format: [" + query.format + "]: Unknown pattern");
+  }
+  const auto offset = parse_zone(query.time_zone);
+  if (!offset) {
+    refuse_query_because("time_zone [" + query.time_zone +
+                         "] is not supported by the embedded store; give it as an offset such as +02:00");
+  }
+  bool impossible = false;
+  // "greater than March" begins after March, and "up to March" ends with it: both round up.
+  const auto bound = [&](const RangeBound& end, bool round_up) {
+    return WholeNumber{date_value(field, end.value, query.format, round_up, shard_.now, *offset), false,
+                       false};
+  };
+  const std::int64_t least =
+      query.lower ? at_least(bound(*query.lower, !query.lower->inclusive), query.lower->inclusive, impossible)
+                  : k_least;
+  const std::int64_t greatest =
+      query.upper ? at_most(bound(*query.upper, query.upper->inclusive), query.upper->inclusive, impossible)
+                  : k_greatest;
+  return impossible ? nothing() : integers_between(field, least, greatest);
+}
+
+ScoredDocs QueryRunner::run(const RangeQuery& query, float boost, bool) const {
+  const FieldPtr field = shard_.mapping->find(query.field);
+  if (!field) return {nothing()};
+  if (is_number(field->type)) return constant(number_range(*field, query), boost);
+  switch (field->type) {
+    case FieldType::date:
+      return constant(date_range(*field, query), boost);
+    case FieldType::text:
+    case FieldType::keyword:
+      return constant(term_range(*field, query), boost);
+    case FieldType::boolean: {
+      bool impossible = false;
+      const auto bound = [](const RangeBound& end) {
+        return WholeNumber{boolean_value(end.value), false, false};
+      };
+      const std::int64_t least =
+          query.lower ? at_least(bound(*query.lower), query.lower->inclusive, impossible) : k_least;
+      const std::int64_t greatest =
+          query.upper ? at_most(bound(*query.upper), query.upper->inclusive, impossible) : k_greatest;
+      return constant(integers_between(*field, least, greatest), boost);
+    }
+    default:
+      refuse_query_because("Field [" + query.field + "] of type [" + to_string(field->type) +
+                           "] does not support range queries");
+  }
+}
+
+DocSet QueryRunner::existing(const Field& field) const {
+  DocSet docs = nothing();
+  // Elasticsearch does not see such values either; vectors it always keeps.
+  if (!field.indexed && !field.doc_values && field.type != FieldType::dense_vector) return docs;
+  if (const TextColumn* text = memory_.text(field.path)) {
+    for (Doc doc = 0; doc < text->end(); ++doc) {
+      if (text->has(doc)) docs.set(doc);
+    }
+  } else if (const KeywordColumn* keyword = memory_.keyword(field.path)) {
+    for (Doc doc = 0; doc < keyword->end(); ++doc) {
+      if (!keyword->of(doc).empty()) docs.set(doc);
+    }
+  } else if (const VectorColumn* vectors = memory_.vectors(field.path)) {
+    for (const Doc doc : vectors->documents()) docs.set(doc);
+  } else {
+    docs |= with_values(memory_.integers(field.path), memory_.size(), [](std::int64_t) { return true; });
+    docs |= with_values(memory_.doubles(field.path), memory_.size(), [](double) { return true; });
+  }
+  return docs;
+}
+
+ScoredDocs QueryRunner::run(const ExistsQuery& query, float boost, bool) const {
+  DocSet docs = nothing();
+  std::vector<FieldPtr> fields = shard_.mapping->expand(query.field);
+  if (fields.empty())
+    fields = shard_.mapping->expand(query.field + ".*");  // an object exists if anything in it does
+  shard_.count_clauses(fields.size());
+  for (const FieldPtr& field : fields) {
+    check_cancelled();
+    docs |= existing(*field);
+  }
+  if (query.field == "_id" || query.field == "_index" || query.field == "_source") docs = memory_.live();
+  return constant(std::move(docs), boost);
+}
+
+}  // namespace sightline::elastic

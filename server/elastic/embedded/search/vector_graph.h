@@ -1,0 +1,68 @@
+// A navigable graph over vectors (HNSW), built beside the searches that use it.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "server/elastic/embedded/mapping.h"
+#include "server/elastic/embedded/visibility_lock.h"
+
+namespace sightline::elastic {
+
+/// Finds rows near a query without looking at all of them; now and then it misses one.
+///
+/// Flow: 1. `extend` puts rows in line and returns at once.
+///       2. The graph's own thread links them in, one at a time, between searches.
+///       3. `search` answers from the rows linked in so far and says how many they are; the caller looks at
+///       the rest.
+/// Rows are kept by address: they must stay where they are as long as the graph lives.
+/// Thread safety: all members may be called from any thread.
+class VectorGraph {
+ public:
+  struct Options {
+    std::size_t links = 16;             ///< `m`: neighbours of a row, in 2..512
+    std::size_t ef_construction = 100;  ///< candidates looked at while linking
+  };
+  struct Found {
+    std::vector<std::pair<std::size_t, float>> nearest;  ///< row and nearness (vector_math.h), in no order
+    std::size_t covered = 0;                             ///< rows 0 .. covered-1 are linked in
+  };
+
+  VectorGraph(VectorSimilarity similarity, std::size_t dims, const Options& options);
+  /// Stops linking; rows still in line are dropped.
+  ~VectorGraph();
+  VectorGraph(const VectorGraph&) = delete;
+  VectorGraph& operator=(const VectorGraph&) = delete;
+
+  void extend(const std::vector<const float*>& rows);
+  /// Rows given to `extend` so far.
+  std::size_t given() const;
+  /// The best `candidates` rows that a walk of that width finds.
+  Found search(const float* query, std::size_t candidates) const;
+  /// Returns when all rows in line are linked in, or linking has failed.
+  void wait_until_linked() const;
+
+ private:
+  struct Graph;
+  void link_rows();
+  bool link(const float* row);
+
+  std::unique_ptr<Graph> graph_;
+  mutable VisibilityLock graph_lock_;
+  mutable std::atomic<int> searches_waiting_{0};
+
+  mutable std::mutex line_mutex_;
+  mutable std::condition_variable line_changed_;
+  std::vector<const float*> line_;  // all rows ever given; the first `linked_` are in the graph
+  std::size_t linked_ = 0;
+  bool stopping_ = false, failed_ = false;
+  std::thread linker_;  // last: it uses all of the above
+};
+
+}  // namespace sightline::elastic

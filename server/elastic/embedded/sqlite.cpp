@@ -1,0 +1,155 @@
+#include "server/elastic/embedded/sqlite.h"
+
+#include <sqlite3.h>
+
+#include "base/cancellation.h"
+
+namespace sightline::elastic::sqlite {
+namespace {
+
+constexpr int k_steps_between_checks = 10'000;  // of SQLite's machine
+constexpr int k_busy_milliseconds = 10'000;
+constexpr std::size_t k_most_idle_readers = 32;
+
+}  // namespace
+
+Query::~Query() {
+  if (statement_ == nullptr) return;
+  sqlite3_reset(statement_);
+  sqlite3_clear_bindings(statement_);
+}
+
+Query& Query::bind(int parameter, std::int64_t value) {
+  sqlite3_bind_int64(statement_, parameter, value);
+  return *this;
+}
+
+Query& Query::bind(int parameter, std::string_view text) {
+  // A null pointer would bind NULL instead of an empty text.
+  sqlite3_bind_text64(statement_, parameter, text.empty() ? "" : text.data(), text.size(), SQLITE_STATIC,
+                      SQLITE_UTF8);
+  return *this;
+}
+
+Query& Query::bind_blob(int parameter, const void* bytes, std::size_t size) {
+  sqlite3_bind_blob64(statement_, parameter, bytes, size, SQLITE_STATIC);
+  return *this;
+}
+
+Result<bool> Query::step() {
+  const int code = sqlite3_step(statement_);
+  if (code == SQLITE_ROW) return true;
+  if (code == SQLITE_DONE) return false;
+  if (code == SQLITE_INTERRUPT) check_cancelled();
+  return connection_->error("running a statement");
+}
+
+Status Query::run() {
+  const Result<bool> row = step();
+  if (!row) return row.error();
+  return {};
+}
+
+std::int64_t Query::integer(int column) const {
+  return sqlite3_column_int64(statement_, column);
+}
+
+std::string_view Query::text(int column) const {
+  const void* bytes = sqlite3_column_blob(statement_, column);
+  const int size = sqlite3_column_bytes(statement_, column);
+  return bytes == nullptr ? std::string_view()
+                          : std::string_view(static_cast<const char*>(bytes), static_cast<std::size_t>(size));
+}
+
+Result<std::unique_ptr<Connection>> Connection::open(const std::string& file, Mode mode) {
+  std::unique_ptr<Connection> connection(new Connection());
+  connection->file_ = file;
+  const int access =
+      mode == Mode::read_write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
+  if (sqlite3_open_v2(file.c_str(), &connection->handle_, access | SQLITE_OPEN_NOMUTEX, nullptr) !=
+      SQLITE_OK) {
+    return connection->error("opening it");
+  }
+  sqlite3_extended_result_codes(connection->handle_, 1);
+  sqlite3_busy_timeout(connection->handle_, k_busy_milliseconds);
+  Status status =
+      connection->execute("PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY");
+  if (mode == Mode::read_only) {
+    // Writes are short; a read may look at every row.
+    const auto cancelled = [](void*) {
+      const auto& cancellation = current_cancellation();
+      return cancellation && cancellation->requested() ? 1 : 0;
+    };
+    sqlite3_progress_handler(connection->handle_, k_steps_between_checks, cancelled, nullptr);
+  }
+  if (status && mode == Mode::read_write) {
+    status = connection->execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL");
+  }
+  if (!status) return status.error();
+  return connection;
+}
+
+Connection::~Connection() {
+  for (const auto& [sql, statement] : statements_) sqlite3_finalize(statement);
+  sqlite3_close_v2(handle_);
+}
+
+Result<Query> Connection::query(const std::string& sql) {
+  const auto [place, is_new] = statements_.try_emplace(sql, nullptr);
+  if (is_new && sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()),
+                                   SQLITE_PREPARE_PERSISTENT, &place->second, nullptr) != SQLITE_OK) {
+    statements_.erase(place);
+    return error("preparing `" + sql + "`");
+  }
+  return Query(*this, place->second);
+}
+
+Status Connection::execute(const std::string& sql) {
+  if (sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK) return {};
+  return error("running `" + sql + "`");
+}
+
+Result<std::int64_t> Connection::number(const std::string& sql) {
+  auto rows = query(sql);
+  if (!rows) return rows.error();
+  const auto row = rows->step();
+  if (!row) return row.error();
+  return *row ? rows->integer(0) : 0;
+}
+
+void Connection::forget(std::string_view part) {
+  std::erase_if(statements_, [part](const auto& entry) {
+    if (entry.first.find(part) == std::string::npos) return false;
+    sqlite3_finalize(entry.second);
+    return true;
+  });
+}
+
+Error Connection::error(const std::string& action) const {
+  const int code = handle_ == nullptr ? SQLITE_NOMEM : sqlite3_errcode(handle_);
+  const bool broken = (code & 0xFF) == SQLITE_CORRUPT || (code & 0xFF) == SQLITE_NOTADB;
+  const std::string why = handle_ == nullptr ? "out of memory" : sqlite3_errmsg(handle_);
+  return {broken ? ErrorCode::corrupt_data : ErrorCode::internal,
+          "store file " + file_ + ", " + action + ": " + why};
+}
+
+Result<ReaderPool::Loan> ReaderPool::borrow() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!idle_.empty()) {
+      Loan loan(*this, std::move(idle_.back()));
+      idle_.pop_back();
+      return loan;
+    }
+  }
+  auto connection = Connection::open(file_, Connection::Mode::read_only);
+  if (!connection) return connection.error();
+  return Loan(*this, *std::move(connection));
+}
+
+void ReaderPool::give_back(std::unique_ptr<Connection> connection) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (idle_.size() < k_most_idle_readers) idle_.push_back(std::move(connection));
+}
+
+}  // namespace sightline::elastic::sqlite

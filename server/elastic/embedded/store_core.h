@@ -1,0 +1,155 @@
+// The embedded store's indices, and the one place that changes them.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "server/elastic/embedded/index.h"
+#include "server/elastic/embedded/local_index.h"
+#include "server/elastic/embedded/sqlite.h"
+#include "server/elastic/embedded/store_files.h"
+#include "server/elastic/embedded/store_health.h"
+#include "server/elastic/embedded/turn_mutex.h"
+#include "server/elastic/embedded/visibility_lock.h"
+#include "server/elastic/limits.h"
+
+namespace sightline::elastic {
+
+class SearchContexts;
+using IndexPtr = std::shared_ptr<LocalIndex>;
+
+/// What a new index is made of.
+struct IndexCreation {
+  IndexSettings settings = {};
+  Mapping mapping = {};
+  Aliases aliases = {};
+};
+
+/// One step of POST /_aliases.
+struct AliasChange {
+  IndexPtr index;
+  std::string name;
+  std::optional<Alias> alias;  ///< absent: the alias goes
+};
+
+/// All indices of one folder.
+///
+/// On disk: `store.db`, an SQLite database in WAL mode with every commit forced to disk, and what StoreFiles
+/// keeps beside it. Tables: `store` (what is said once), `indices` (a row an index), and for index
+/// number N `documents_N`, `vectors_N` (dense vectors, float32), `deleted_N` (versions of documents deleted
+/// lately), and the search side's own. Writing: one at a time, each one transaction: rows and search change
+/// together, and are seen by readers together. Thread safety: all members may be called from any thread.
+class StoreCore : public IndexLookup {
+ public:
+  using Now = std::function<std::chrono::steady_clock::time_point()>;
+  /// Makes the folder and the database if they are missing. `warn` may be empty. Errors: unavailable (another
+  /// server holds the folder), corrupt_data (a broken, missing or foreign file), unsupported (made by a newer
+  /// version), internal.
+  static Result<std::unique_ptr<StoreCore>> open(const std::filesystem::path& folder, Now now,
+                                                 const Limits& limits = {}, Warn warn = {});
+  ~StoreCore() override;
+
+  Answer<std::vector<std::shared_ptr<Index>>> resolve(std::string_view expression,
+                                                      const IndicesOptions& options) const override;
+  /// Makes seen first what has waited for the refresh interval, unless a writer is at work, which will do it.
+  VisibilityLock::Reader read_lock() const override;
+  /// Makes seen what is committed.
+  void refresh(const std::vector<IndexPtr>& indices);
+
+  /// As `resolve`, with what the store knows besides.
+  Answer<std::vector<IndexPtr>> find_all(std::string_view expression, const IndicesOptions& options) const;
+  /// The one index that a name or alias stands for. Errors: index_not_found_exception,
+  /// illegal_argument_exception for several.
+  Answer<IndexPtr> find_one(const std::string& name) const;
+  /// The index that writes to this name or alias go to. Errors as find_one.
+  Answer<IndexPtr> find_for_write(const std::string& name) const;
+
+  /// Errors: invalid_index_name_exception, resource_already_exists_exception, invalid_alias_name_exception.
+  Answer<IndexPtr> create_index(const std::string& name, IndexCreation creation);
+  Refusal delete_indices(const std::vector<IndexPtr>& indices);
+  Refusal merge_mapping(const std::vector<IndexPtr>& indices, const Mapping& mapping);
+  Refusal change_settings(const std::vector<IndexPtr>& indices, const IndexSettings& changes);
+  Refusal change_aliases(const std::vector<AliasChange>& changes);
+
+  const Limits& limits() const override { return limits_; }
+  SearchContexts& search_contexts() const { return *search_contexts_; }
+  const std::string& cluster_uuid() const { return cluster_uuid_; }
+
+  /// Why writes are refused or failed last, in words; empty if they work.
+  std::string problem();
+  /// The same, and tries whether writes work again after they failed; lets go of scrolls that have expired. To
+  /// be called every second or so.
+  void check();
+
+ private:
+  friend class WriteTransaction;
+
+  StoreCore(const std::filesystem::path& folder, std::unique_ptr<StoreFiles> files, Now now,
+            const Limits& limits, Warn warn);
+  Status create_database();
+  Status prepare_database();
+  Status create_schema();
+  Status load_indices();
+  Result<IndexPtr> load_index(sqlite::Query& row);
+  Answer<IndexPtr> create_index_locked(const std::string& name, IndexCreation creation);
+  Refusal check_new_aliases(const Aliases& aliases, const std::string& index) const;
+  /// Beyond the limits on one index: aliases, and the size of all that describes it.
+  Refusal check_definition(const IndexSettings& settings, const Mapping& mapping,
+                           const Aliases& aliases) const;
+  /// Beyond the limit on the shards of all indices if there were `more`.
+  Refusal check_shards(std::int64_t more) const;
+  Result<std::int64_t> insert_index(const LocalIndex::Definition& definition);
+  /// Runs `work` in a transaction; an error rolls back.
+  template <class Work>
+  Status in_transaction(const Work& work);
+  /// Errors: unavailable, if the files are not those that were opened: a write would be lost.
+  Status check_files();
+  /// Whether a write reached the disk, for `problem`.
+  void note(const Status& written);
+  Status try_write();
+  Status save(const LocalIndex& index, const char* column, const std::string& value);
+  void drop_retired();
+  bool refresh_is_due() const;
+  /// Under write_mutex_ and with no search under way.
+  void refresh_all() const;
+
+  const Limits limits_;
+  const std::filesystem::path folder_;
+  const std::unique_ptr<StoreFiles> files_;
+  const std::string file_;
+  StoreHealth health_;
+  std::string cluster_uuid_;
+  std::unique_ptr<sqlite::Connection> writer_;
+  mutable sqlite::ReaderPool readers_;
+  mutable VisibilityLock visibility_;
+  const Now now_;
+  const std::unique_ptr<SearchContexts> search_contexts_;
+  mutable TurnMutex write_mutex_;  // one writer: guards writer_ and retired_; taken before the other two
+  /// When what was committed first without being seen shall be; max: nothing waits.
+  mutable std::atomic<std::chrono::steady_clock::time_point> refresh_due_{
+      std::chrono::steady_clock::time_point::max()};
+  std::vector<IndexPtr> retired_;            // deleted, but perhaps still looked at
+  mutable std::shared_mutex catalog_mutex_;  // guards indices_; taken last
+  std::map<std::string, IndexPtr, std::less<>> indices_;
+};
+
+/// 413 for an index whose settings, mapping and aliases would take more than Limits::max_definition_bytes.
+ElasticError definition_too_large(std::size_t bytes, const Limits& limits);
+
+/// 500 for what the disk or SQLite did; 503 for what cannot be written at all (unavailable).
+ElasticError storage_error(const Error& error);
+
+/// `bytes` random bytes in URL-safe base64 without padding: uuids (16) and document ids (15).
+std::string random_name(std::size_t bytes);
+
+}  // namespace sightline::elastic

@@ -1,0 +1,182 @@
+#include "server/elastic/pipelines/cluster_processors.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/json/document.h"
+#include "server/elastic/definitions/definition_index.h"
+#include "server/elastic/rest/json_tape.h"
+
+namespace sightline::elastic {
+namespace {
+
+using Value = rapidjson::Value;
+
+constexpr const char* k_path = "/_ingest/pipeline/_simulate";
+constexpr const char* k_no_id = "_id";  // what simulation shows for a document without an id
+
+const Value* member(const Value& object, const char* name) {
+  if (!object.IsObject()) return nullptr;
+  const auto found = object.FindMember(name);
+  return found == object.MemberEnd() ? nullptr : &found->value;
+}
+
+std::string text_in(const Value& object, const char* name) {
+  const auto* value = member(object, name);
+  return value && json::is_text(*value) ? std::string(value->GetString(), value->GetStringLength()) : "";
+}
+
+/// Statuses of the exceptions that processors throw, which simulation does not tell.
+int status_of_type(const std::string& type) {
+  constexpr std::array<std::string_view, 9> k_bad_requests{
+      "illegal_argument_exception", "parse_exception",          "script_exception",
+      "number_format_exception",    "mapper_parsing_exception", "document_parsing_exception",
+      "x_content_parse_exception",  "input_coercion_exception", "date_time_parse_exception"};
+  if (std::find(k_bad_requests.begin(), k_bad_requests.end(), type) != k_bad_requests.end()) return 400;
+  if (type == "resource_not_found_exception" || type == "index_not_found_exception") return 404;
+  if (type == "security_exception") return 403;
+  if (type == "es_rejected_execution_exception" || type == "circuit_breaking_exception") return 429;
+  return 500;
+}
+
+IngestFailure unreadable(const std::string& what) {
+  return {{502, "exception", "the cluster's answer to " + std::string(k_path) + " cannot be read: " + what},
+          {},
+          {},
+          {}};
+}
+
+/// Makes `document`, which went as `sent`, what `shown` (`{"_index":...,"_source":{...}}`) says. `holder`
+/// owns `shown`.
+Refusal take_over(IngestDocument& document, const SentDocument& sent, rapidjson::Document& holder,
+                  Value& shown) {
+  if (Refusal refusal = sent.restore(shown["_source"], holder.GetAllocator())) return refusal;
+  auto metadata = document.metadata();
+  metadata.index = text_in(shown, "_index");
+  const std::string id = text_in(shown, "_id");
+  if (metadata.id || id != k_no_id) metadata.id = id;
+  metadata.routing.reset();
+  if (const auto* routing = member(shown, "_routing"); routing && json::is_text(*routing))
+    metadata.routing = {routing->GetString(), routing->GetStringLength()};
+  Value source;
+  source.Swap(shown["_source"]);
+  static_cast<Value&>(holder) = std::move(source);
+  document.replace(metadata, std::move(holder));
+  return {};
+}
+
+bool shows_document(const Value& shown) {
+  const auto* source = member(shown, "_source");
+  return source && source->IsObject() && !text_in(shown, "_index").empty();
+}
+
+/// The one entry of `docs`.
+Value* only_result(rapidjson::Document& body) {
+  const auto* docs = member(body, "docs");
+  if (!docs || !docs->IsArray() || docs->Size() != 1) return nullptr;
+  return &body["docs"][0];
+}
+
+}  // namespace
+
+ElasticError read_error(const Value& value, int status) {
+  ElasticError error;
+  error.type = text_in(value, "type");
+  error.reason = text_in(value, "reason");
+  error.status = status != 0 ? status : status_of_type(error.type);
+  if (!value.IsObject()) return error;
+  for (const auto& field : value.GetObject()) {
+    const std::string name(field.name.GetString(), field.name.GetStringLength());
+    if (!json::is_text(field.value) || name == "type" || name == "reason") continue;
+    error.details.emplace_back(name, std::string(field.value.GetString(), field.value.GetStringLength()));
+  }
+  if (const auto* cause = member(value, "caused_by"); cause && cause->IsObject())
+    error.causes.push_back(read_error(*cause, error.status));
+  return error;
+}
+
+http::Response ClusterProcessors::simulate(const Caller& caller, const std::string& processors,
+                                           const std::string& document, const char* query) {
+  return store_.handle(
+      store_request(caller, http::Method::post, k_path, query,
+                    R"({"pipeline":{"processors":)" + processors + R"(},"docs":[)" + document + "]}"));
+}
+
+std::optional<IngestFailure> ClusterProcessors::run(const Caller& caller, const std::string& processors,
+                                                    IngestDocument& document, bool trace) {
+  const SentDocument sent(document, processors);
+  const auto response = simulate(caller, processors, sent.json());
+  if (response.status != 200) return IngestFailure{error_in(response), {}, {}, {}};
+  auto body = rest::parse_as_written(response.body);
+  if (!body) return unreadable(body.error().reason);
+  Value* result = only_result(*body);
+  if (!result) return unreadable("it holds no document");
+  if (result->IsNull()) {
+    document.dropped = true;
+    return {};
+  }
+  if (const auto* error = member(*result, "error")) {
+    IngestFailure failure{sent.explained(read_error(*error, 0)), {}, {}, {}};
+    return trace ? trace_failure(caller, processors, document, sent, std::move(failure)) : std::move(failure);
+  }
+  const auto* shown = member(*result, "doc");
+  if (!shown || !shows_document(*shown)) return unreadable("it holds no document");
+  if (Refusal refusal = take_over(document, sent, *body, (*result)["doc"]))
+    return IngestFailure{*std::move(refusal), {}, {}, {}};
+  return {};
+}
+
+/// Simulation tells no more of a failure than its error. What a list that comes to the rescue sees, the
+/// processor and what the ones before it have done, is in the verbose answer, which is large and so asked for
+/// only now.
+std::optional<IngestFailure> ClusterProcessors::trace_failure(const Caller& caller,
+                                                              const std::string& processors,
+                                                              IngestDocument& document,
+                                                              const SentDocument& sent,
+                                                              IngestFailure failure) {
+  const auto response = simulate(caller, processors, sent.json(), "verbose=true");
+  if (response.status != 200) return IngestFailure{error_in(response), {}, {}, {}};
+  auto body = rest::parse_as_written(response.body);
+  if (!body) return unreadable(body.error().reason);
+  Value* result = only_result(*body);
+  const auto* steps = result ? member(*result, "processor_results") : nullptr;
+  if (!steps || !steps->IsArray()) return unreadable("it holds no steps");
+  Value* last_shown = nullptr;
+  for (auto& step : (*result)["processor_results"].GetArray()) {
+    const std::string status = text_in(step, "status");
+    if (status == "error") {
+      failure.type = member(step, "if") ? "conditional" : text_in(step, "processor_type");
+      failure.tag = text_in(step, "tag");
+    }
+    if (const auto* shown = member(step, "doc"); shown && shows_document(*shown)) last_shown = &step["doc"];
+  }
+  if (last_shown) {
+    if (Refusal refusal = take_over(document, sent, *body, *last_shown))
+      return IngestFailure{*std::move(refusal), {}, {}, {}};
+  }
+  return failure;
+}
+
+Answer<bool> ClusterProcessors::holds(const Caller& caller, const std::string& condition,
+                                      const IngestDocument& document) {
+  // A document that meets the condition is dropped; nothing else happens to it.
+  const SentDocument sent(document, condition);
+  const auto response = simulate(caller, R"([{"drop":{"if":)" + condition + "}}]", sent.json());
+  if (response.status != 200) return error_in(response);
+  auto body = rest::parse_json(response.body);
+  if (!body) return unreadable(body.error().reason).error;
+  const Value* result = only_result(*body);
+  if (!result) return unreadable("it holds no document").error;
+  if (const auto* error = member(*result, "error")) return sent.explained(read_error(*error, 0));
+  return result->IsNull();
+}
+
+std::optional<http::Response> ClusterProcessors::refusal(const Caller& caller,
+                                                         const std::string& processors) {
+  auto response = simulate(caller, processors, R"({"_source":{}})");
+  if (response.status == 200) return {};
+  return response;
+}
+
+}  // namespace sightline::elastic

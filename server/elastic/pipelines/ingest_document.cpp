@@ -1,0 +1,404 @@
+#include "server/elastic/pipelines/ingest_document.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <ctime>
+#include <vector>
+
+#include "base/json/document.h"
+#include "base/json/utf8.h"
+#include "base/json/writer.h"
+#include "base/number_text.h"
+#include "server/elastic/rest/json_tape.h"
+
+namespace sightline::elastic {
+namespace {
+
+using Value = rapidjson::Value;
+
+constexpr std::array<std::string_view, 7> k_metadata_names{
+    "_index", "_id", "_routing", "_version", "_version_type", "_if_seq_no", "_if_primary_term"};
+
+/// What a document may grow by that came larger than pipelines make one.
+constexpr std::size_t k_least_growth = 1u << 20;
+/// Of a path that may be very long, in an error.
+constexpr std::size_t k_shown_path = 256;
+/// Memory that is not worth looking for.
+constexpr std::size_t k_little = 4u << 20;
+
+std::string_view view(const Value& text) {
+  return {text.GetString(), text.GetStringLength()};
+}
+
+/// What a copy of the value takes.
+std::size_t weight_of(const Value& value) {
+  std::size_t bytes = sizeof(Value);
+  if (value.IsString()) bytes += json_size(view(value));
+  if (value.IsArray()) {
+    for (const auto& item : value.GetArray()) bytes += weight_of(item);
+  } else if (value.IsObject()) {
+    for (const auto& member : value.GetObject()) bytes += weight_of(member.name) + weight_of(member.value);
+  }
+  return bytes;
+}
+
+/// How many lists and objects lie in each other.
+std::size_t depth_of(const Value& value) {
+  std::size_t inner = 0;
+  if (value.IsArray()) {
+    for (const auto& item : value.GetArray()) inner = std::max(inner, depth_of(item));
+  } else if (value.IsObject()) {
+    for (const auto& member : value.GetObject()) inner = std::max(inner, depth_of(member.value));
+  } else {
+    return 0;
+  }
+  return inner + 1;
+}
+
+Value name_value(std::string_view name) {
+  return Value(rapidjson::StringRef(name.data(), static_cast<rapidjson::SizeType>(name.size())));
+}
+
+std::string bracketed(std::string_view text) {
+  return "[" + std::string(text) + "]";
+}
+
+/// A path taken apart: which of the document's three objects it begins in, and its names.
+struct FieldPath {
+  enum class Root { source, metadata, ingest };
+  Root root = Root::source;
+  std::vector<std::string_view> names;
+};
+
+Answer<FieldPath> parse_path(std::string_view path) {
+  if (path.empty()) return illegal_argument("path cannot be null nor empty");
+  FieldPath parsed;
+  std::string_view rest = path;
+  if (rest.starts_with("_ingest.")) {
+    parsed.root = FieldPath::Root::ingest;
+    rest.remove_prefix(8);
+  } else if (rest.starts_with("_source.")) {
+    rest.remove_prefix(8);
+  }
+  while (true) {
+    const std::size_t dot = rest.find('.');
+    parsed.names.push_back(rest.substr(0, dot));
+    if (dot == std::string_view::npos) break;
+    rest.remove_prefix(dot + 1);
+  }
+  while (!parsed.names.empty() && parsed.names.back().empty()) parsed.names.pop_back();
+  if (parsed.names.empty()) return illegal_argument("path " + bracketed(path) + " is not valid");
+  if (parsed.root == FieldPath::Root::source && std::find(k_metadata_names.begin(), k_metadata_names.end(),
+                                                          parsed.names.front()) != k_metadata_names.end()) {
+    parsed.root = FieldPath::Root::metadata;
+  }
+  return parsed;
+}
+
+Answer<rapidjson::SizeType> list_index(std::string_view name, const Value& list, std::string_view path) {
+  const auto index = number_from<int>(name);
+  if (!index) {
+    return illegal_argument(bracketed(name) +
+                            " is not an integer, cannot be used as an index as part of path " +
+                            bracketed(path));
+  }
+  if (*index < 0 || static_cast<rapidjson::SizeType>(*index) >= list.Size()) {
+    return illegal_argument(bracketed(name) + " is out of bounds for array with length [" +
+                            std::to_string(list.Size()) + "] as part of path " + bracketed(path));
+  }
+  return static_cast<rapidjson::SizeType>(*index);
+}
+
+/// "cannot resolve [x] from object of type [java.lang.String] as part of path [a.x]"
+ElasticError cannot(const char* what, const char* preposition, std::string_view name, const Value& parent,
+                    std::string_view path) {
+  std::string reason = std::string("cannot ") + what + " " + bracketed(name) + " " + preposition;
+  reason += parent.IsNull()
+                ? std::string(preposition) == "from" ? " null" : " null parent"
+                : (std::string(preposition) == "from" ? " object of type [" : " parent object of type [") +
+                      std::string(java_class(parent)) + "]";
+  return illegal_argument(reason + " as part of path " + bracketed(path));
+}
+
+ElasticError not_present(std::string_view name, std::string_view path) {
+  return illegal_argument("field " + bracketed(name) + " not present as part of path " + bracketed(path));
+}
+
+Answer<Value*> step(Value& parent, std::string_view name, std::string_view path) {
+  if (parent.IsObject()) {
+    const auto found = parent.FindMember(name_value(name));
+    if (found == parent.MemberEnd()) return not_present(name, path);
+    return &found->value;
+  }
+  if (parent.IsArray()) {
+    const auto index = list_index(name, parent, path);
+    if (!index) return index.error();
+    return &parent[*index];
+  }
+  return cannot("resolve", "from", name, parent, path);
+}
+
+}  // namespace
+
+const char* java_class(const Value& value) {
+  if (const auto number = json::written_number(value)) {
+    if (number->find_first_of(".eE") != std::string_view::npos) return "java.lang.Double";
+    return *number == "-0" ? "java.lang.Integer" : "java.math.BigInteger";
+  }
+  if (value.IsString()) return "java.lang.String";
+  if (value.IsBool()) return "java.lang.Boolean";
+  if (value.IsObject()) return "java.util.HashMap";
+  if (value.IsArray()) return "java.util.ArrayList";
+  if (value.IsInt()) return "java.lang.Integer";
+  if (value.IsInt64()) return "java.lang.Long";
+  return value.IsUint64() ? "java.math.BigInteger" : "java.lang.Double";
+}
+
+std::size_t json_size(std::string_view text) {
+  std::size_t bytes = text.size();
+  for (const char c : text) bytes += static_cast<unsigned char>(c) < 0x20 ? 5 : c == '"' || c == '\\' ? 1 : 0;
+  return bytes;
+}
+
+IngestDocument::IngestDocument(const Metadata& metadata, rapidjson::Document source)
+    : source_(std::move(source)), ingest_(rapidjson::kObjectType) {
+  put_metadata(metadata);
+  ingest_.AddMember("timestamp", string_value(ingest_timestamp()), allocator());
+  came_with_ = holds_ = tidied_ = allocator().Size();
+}
+
+void IngestDocument::bound(DocumentBounds bounds) {
+  bounds_ = std::move(bounds);
+  share_ = bounds_.growth ? std::make_unique<http::BufferShare>(bounds_.growth) : nullptr;
+}
+
+std::size_t IngestDocument::allowed() const {
+  return std::max(bounds_.max_bytes, came_with_ + k_least_growth);
+}
+
+void IngestDocument::recount() {
+  holds_ = weight_of(source_) + weight_of(metadata_) + weight_of(ingest_);
+}
+
+std::size_t IngestDocument::room() {
+  if (holds_ > allowed() / 2) recount();  // what was overwritten or removed counts no more
+  return allowed() - std::min(holds_, allowed());
+}
+
+Refusal IngestDocument::take_room(std::size_t bytes) {
+  if (bytes > allowed() / 2) recount();
+  if (bytes > room()) {
+    return illegal_argument("the document would take more than [" + std::to_string(allowed()) +
+                            "] bytes of memory, which [--elasticsearch-max-pipeline-document-bytes] allows "
+                            "pipelines to make of one");
+  }
+  const std::size_t taken = allocator().Size() + bytes;
+  if (share_ && taken > came_with_ && !share_->grow_to(taken - came_with_)) {
+    return ElasticError{429, "es_rejected_execution_exception",
+                        "documents in pipelines have grown by as much as "
+                        "[--elasticsearch-max-pipeline-growth-bytes] allows for all of them at once; send the "
+                        "document again later"};
+  }
+  holds_ += bytes;
+  return {};
+}
+
+Answer<Value> IngestDocument::copy_of(const Value& value) {
+  if (Refusal refusal = take_room(weight_of(value))) return *refusal;
+  return Value(value, allocator());
+}
+
+/// No text may begin with the mark of a number that is kept as its text; as a byte that is not UTF-8 it could
+/// not be written in any case.
+Value IngestDocument::string_value(std::string_view text) {
+  std::string mended;
+  if (text.starts_with(json::k_number_mark)) {
+    json::append_valid_utf8(mended, text);
+    text = mended;
+  }
+  return Value(text.data(), static_cast<rapidjson::SizeType>(text.size()), allocator());
+}
+
+Answer<Value> IngestDocument::text_value(std::string_view text) {
+  if (Refusal refusal = take_room(sizeof(Value) + json_size(text))) return *refusal;
+  return string_value(text);
+}
+
+void IngestDocument::tidy() {
+  const std::size_t size = allocator().Size();
+  if (size <= tidied_ + tidied_ / 2 + k_little) return;
+  recount();
+  if (size > holds_ + holds_ / 2 + k_little) compact();
+  tidied_ = allocator().Size();
+}
+
+/// The allocator frees nothing before the last of its values is gone.
+void IngestDocument::compact() {
+  rapidjson::Document fresh;
+  fresh.CopyFrom(source_, fresh.GetAllocator());
+  Value metadata(metadata_, fresh.GetAllocator()), ingest(ingest_, fresh.GetAllocator());
+  source_ = std::move(fresh);
+  metadata_ = std::move(metadata);
+  ingest_ = std::move(ingest);
+  if (!share_) return;
+  const std::size_t size = allocator().Size();
+  share_->clear();
+  if (size > came_with_) share_->grow_to(size - came_with_);
+}
+
+void IngestDocument::put_metadata(const Metadata& metadata) {
+  metadata_.SetObject();
+  metadata_.AddMember("_index", string_value(metadata.index), allocator());
+  if (metadata.id) metadata_.AddMember("_id", string_value(*metadata.id), allocator());
+  if (metadata.routing) metadata_.AddMember("_routing", string_value(*metadata.routing), allocator());
+  metadata_.AddMember("_version", -3, allocator());
+}
+
+void IngestDocument::replace(const Metadata& metadata, rapidjson::Document source) {
+  Value kept(ingest_, source.GetAllocator());
+  source_ = std::move(source);  // and with it the memory of all three
+  ingest_ = std::move(kept);
+  put_metadata(metadata);
+  holds_ = tidied_ = allocator().Size();
+}
+
+Answer<const Value*> IngestDocument::get(std::string_view path) const {
+  auto parsed = parse_path(path);
+  if (!parsed) return parsed.error();
+  const Value* at = parsed->root == FieldPath::Root::source     ? &source_
+                    : parsed->root == FieldPath::Root::metadata ? &metadata_
+                                                                : &ingest_;
+  for (const auto name : parsed->names) {
+    auto next = step(const_cast<Value&>(*at), name, path);  // only looked at
+    if (!next) return next.error();
+    at = *next;
+  }
+  return at;
+}
+
+bool IngestDocument::has(std::string_view path) const {
+  return get(path).ok();
+}
+
+Refusal IngestDocument::set(std::string_view path, Value value) {
+  auto parsed = parse_path(path);
+  if (!parsed) return parsed.error();
+  auto& names = parsed->names;
+  Value* at = &static_cast<Value&>(source_);
+  if (parsed->root == FieldPath::Root::ingest) at = &ingest_;
+  if (parsed->root == FieldPath::Root::metadata) {
+    at = &metadata_;
+    if (!json::is_text(value))
+      return illegal_argument(bracketed(names.front()) +
+                              " must be a string, as all metadata that a pipeline sets");
+  }
+  if (names.size() + depth_of(value) > static_cast<std::size_t>(rest::k_max_json_depth)) {
+    return illegal_argument("what is set at path " + bracketed(path.substr(0, k_shown_path)) +
+                            " would lie more than [" + std::to_string(rest::k_max_json_depth) +
+                            "] objects and lists deep");
+  }
+  const std::string_view leaf = names.back();
+  names.pop_back();
+  for (const auto name : names) {
+    if (at->IsObject() && !at->HasMember(name_value(name))) {
+      at->AddMember(string_value(name), Value(rapidjson::kObjectType), allocator());
+    }
+    auto next = step(*at, name, path);
+    if (!next) return next.error();
+    at = *next;
+  }
+  if (at->IsObject()) {
+    const auto found = at->FindMember(name_value(leaf));
+    if (found == at->MemberEnd()) {
+      at->AddMember(string_value(leaf), value, allocator());
+    } else {
+      found->value = value;
+    }
+    return {};
+  }
+  if (!at->IsArray()) return cannot("set", "with", leaf, *at, path);
+  const auto index = list_index(leaf, *at, path);
+  if (!index) return index.error();
+  (*at)[*index] = value;
+  return {};
+}
+
+Refusal IngestDocument::append(std::string_view path, Value value) {
+  Value list(rapidjson::kArrayType);
+  if (auto old = get(path); old) {
+    Value& there = const_cast<Value&>(**old);  // it is ours, and replaced below
+    if (there.IsArray()) {
+      list = there;  // moved
+    } else if (!there.IsNull()) {
+      list.PushBack(there, allocator());
+    }
+  }
+  if (value.IsArray()) {
+    list.Reserve(list.Size() + value.Size(), allocator());
+    for (auto& item : value.GetArray()) list.PushBack(item, allocator());
+  } else {
+    list.PushBack(value, allocator());
+  }
+  return set(path, std::move(list));
+}
+
+Refusal IngestDocument::remove(std::string_view path) {
+  auto parsed = parse_path(path);
+  if (!parsed) return parsed.error();
+  Value* at = parsed->root == FieldPath::Root::source     ? &static_cast<Value&>(source_)
+              : parsed->root == FieldPath::Root::metadata ? &metadata_
+                                                          : &ingest_;
+  const std::string_view leaf = parsed->names.back();
+  parsed->names.pop_back();
+  for (const auto name : parsed->names) {
+    auto next = step(*at, name, path);
+    if (!next) return next.error();
+    at = *next;
+  }
+  if (at == &metadata_ && leaf == "_index")
+    return illegal_argument("field [_index] cannot be removed, a document needs it");
+  if (at->IsObject()) {
+    const auto found = at->FindMember(name_value(leaf));
+    if (found == at->MemberEnd()) return not_present(leaf, path);
+    at->EraseMember(found);  // keeps the order of the others
+    return {};
+  }
+  if (!at->IsArray()) return cannot("remove", "from", leaf, *at, path);
+  const auto index = list_index(leaf, *at, path);
+  if (!index) return index.error();
+  at->Erase(at->Begin() + *index);
+  return {};
+}
+
+std::string IngestDocument::source_json() const {
+  rapidjson::StringBuffer buffer(nullptr, holds_ + 1);  // a large one must not grow by copies
+  json::AsWrittenWriter writer(buffer);
+  source_.Accept(writer);
+  return {buffer.GetString(), buffer.GetSize()};
+}
+
+IngestDocument::Metadata IngestDocument::metadata() const {
+  const auto text = [&](const char* name) -> std::optional<std::string> {
+    const auto found = metadata_.FindMember(name);
+    if (found == metadata_.MemberEnd() || !found->value.IsString()) return {};
+    return std::string(found->value.GetString(), found->value.GetStringLength());
+  };
+  return {text("_index").value_or(""), text("_id"), text("_routing")};
+}
+
+std::string ingest_timestamp() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const auto nanoseconds = std::chrono::duration_cast<std::chrono::nanoseconds>(now).count();
+  const std::time_t seconds = nanoseconds / 1'000'000'000;
+  std::tm utc{};
+  gmtime_r(&seconds, &utc);
+  std::array<char, 64> text{};
+  const auto length = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &utc);
+  std::array<char, 16> fraction{};
+  std::snprintf(fraction.data(), fraction.size(), ".%09ldZ", static_cast<long>(nanoseconds % 1'000'000'000));
+  return std::string(text.data(), length) + fraction.data();
+}
+
+}  // namespace sightline::elastic

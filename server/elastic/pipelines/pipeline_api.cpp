@@ -1,0 +1,410 @@
+#include "server/elastic/pipelines/pipeline_api.h"
+
+#include <algorithm>
+#include <memory>
+#include <rapidjson/document.h>
+#include <utility>
+#include <vector>
+
+#include "base/json/document.h"
+#include "base/json/writer.h"
+#include "base/number_text.h"
+#include "base/split.h"
+#include "server/elastic/pipelines/foreign_processor.h"
+#include "server/elastic/pipelines/pipeline_simulation.h"
+#include "server/elastic/pipelines/property_reader.h"
+#include "server/elastic/rest/json_filter.h"
+#include "server/elastic/rest/json_tape.h"
+
+namespace sightline::elastic {
+namespace {
+
+using http::Method;
+using Value = rapidjson::Value;
+using Definition = DefinitionIndex::Definition;
+using Kind = DefinitionIndex::Kind;
+
+constexpr const char* k_acknowledged = R"({"acknowledged":true})";
+constexpr const char* k_put_parameters = "timeout master_timeout if_version";
+constexpr const char* k_get_parameters = "master_timeout summary";
+constexpr const char* k_delete_parameters = "timeout master_timeout";
+constexpr const char* k_simulated_id = "_simulate_pipeline";
+constexpr const char* k_no_guard =
+    "299 Sightline-" SIGHTLINE_VERSION
+    " \"the cluster has no stand-in that fails documents which do not come through the gateway: the caller "
+    "lacks the privilege manage_ingest_pipelines, or the cluster the processor remove; do not use this "
+    "pipeline as an index's final_pipeline\"";
+
+Answer<rapidjson::Document> object_in(const http::Request& request) {
+  if (request.body.empty()) return ElasticError{400, "parse_exception", "request body is required"};
+  auto body = rest::parse_as_written(request.body);
+  if (body && !body->IsObject())
+    return ElasticError{400, "parse_exception", "the body must be a JSON object"};
+  return body;
+}
+
+bool names_it(const std::vector<std::string>& patterns, const std::string& name) {
+  if (patterns.empty()) return true;
+  return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
+    return pattern == "_all" || rest::wildcard_match(pattern, name);
+  });
+}
+
+bool names_one(const std::string& ids) {
+  return !ids.empty() && ids.find_first_of("*,") == std::string::npos && ids != "_all";
+}
+
+std::string copy_without_end(const std::string& object) {
+  return object.substr(0, object.size() - 1);
+}
+
+std::string shown(const Definition& definition) {
+  const bool empty = definition.config == "{}";
+  return copy_without_end(definition.config) + (empty ? "" : ",") +
+         "\"created_date_millis\":" + std::to_string(definition.created) +
+         ",\"modified_date_millis\":" + std::to_string(definition.modified) + "}";
+}
+
+void append_member(std::string& json, std::string_view name, std::string_view value) {
+  if (json.size() > 1) json += ',';
+  rest::append_json_string(json, name);
+  json += ':';
+  json += value;
+}
+
+std::string list_json(const std::vector<Definition>& definitions) {
+  std::string json = "{";
+  for (const auto& definition : definitions) append_member(json, definition.name, shown(definition));
+  return json + "}";
+}
+
+/// `if_version`: the version that a pipeline must have to be replaced.
+Answer<std::optional<int>> version_condition(const http::Request& request) {
+  const auto text = rest::query_parameter(request, "if_version");
+  if (!text) return std::optional<int>();
+  if (const auto version = number_from<int>(*text)) return version;
+  return illegal_argument("invalid value [" + *text +
+                          "] specified for [if_version]. must be an integer value");
+}
+
+std::optional<int> version_in(const rapidjson::Document& config) {
+  if (!config.IsObject()) return {};
+  const auto version = config.FindMember("version");
+  return version != config.MemberEnd() && version->value.IsInt() ? std::optional(version->value.GetInt())
+                                                                 : std::nullopt;
+}
+
+/// `config` as it replaces `old` (null: nothing) of that version: with the next one, unless it has its own.
+Answer<std::string> with_next_version(const std::string& id, const std::string& config, int if_version,
+                                      const Definition* old) {
+  const std::string conflict = "version conflict, required version [" + std::to_string(if_version) +
+                               "] for pipeline [" + id + "] but ";
+  if (!old) return illegal_argument(conflict + "no pipeline was found");
+  const auto before = rest::parse_as_written(old->config);
+  const auto current = before ? version_in(*before) : std::nullopt;
+  if (current != if_version) {
+    return illegal_argument(conflict + "current version is [" +
+                            (current ? std::to_string(*current) : "null") + "]");
+  }
+  auto after = rest::parse_as_written(config);
+  if (!after) return after.error();
+  if (version_in(*after) == current)
+    return illegal_argument("cannot update pipeline [" + id + "] with the same version [" +
+                            std::to_string(if_version) + "]");
+  if (after->HasMember("version")) return config;
+  // One further than the greatest is the least, as in Elasticsearch.
+  const int next = static_cast<int>(static_cast<unsigned>(if_version) + 1U);
+  after->AddMember("version", next, after->GetAllocator());
+  return json::text_as_written(*after);
+}
+
+ElasticError missing(const std::string& id) {
+  return {404, "resource_not_found_exception", "pipeline [" + id + "] is missing"};
+}
+
+/// True for a caller who has no right to what is kept here: his requests are the cluster's.
+template <class T>
+bool may_not_look(const Answer<T>& answer) {
+  return !answer && answer.error().status == 403;
+}
+
+/// Calls `visit` with the options of every processor inside the `foreach` that has these options.
+void visit_repeated(const Value& options, const std::function<void(std::string_view, const Value&)>& visit) {
+  if (!options.IsObject()) return;
+  const auto inner = options.FindMember("processor");
+  if (inner == options.MemberEnd() || !inner->value.IsObject()) return;
+  for (const auto& member : inner->value.GetObject()) {
+    const std::string_view type(member.name.GetString(), member.name.GetStringLength());
+    visit(type, member.value);
+    if (type == "foreach") visit_repeated(member.value, visit);
+  }
+}
+
+}  // namespace
+
+// ---- which are kept here
+
+Answer<bool> PipelineApi::names_own_model(const Caller& caller, const Value& options) {
+  if (!options.IsObject()) return false;
+  const auto id = options.FindMember("model_id");
+  if (id == options.MemberEnd() || !json::is_text(id->value)) return false;
+  return ingest_.runs_model(caller, id->value.GetString());
+}
+
+Answer<bool> PipelineApi::is_kept_here(const Caller& caller, const Pipeline& pipeline) {
+  Answer<bool> kept = false;
+  const auto look_at = [&](std::string_view type, const Value& options) {
+    if (kept && !*kept && type == "inference") kept = names_own_model(caller, options);
+  };
+  pipeline.visit([&](const Processor& processor) {
+    look_at(processor.type, *processor.options);
+    if (processor.type == "foreach") visit_repeated(*processor.options, look_at);
+  });
+  for (const auto& name : pipeline.pipeline_names()) {
+    if (!kept || *kept) break;
+    const auto inner = definitions_.pipeline(caller, name);
+    if (may_not_look(inner)) continue;
+    kept = inner ? Answer<bool>(*inner != nullptr) : Answer<bool>(inner.error());
+  }
+  return kept;
+}
+
+std::optional<http::Response> PipelineApi::refusal_of(const Caller& caller, const Pipeline& pipeline) {
+  if (const Refusal refusal = pipeline.refusal_of_size()) return refusal->response();
+  if (!has_cluster()) {
+    const Refusal refusal = pipeline.refusal_without_cluster();
+    return refusal ? std::optional(refusal->response()) : std::nullopt;
+  }
+  Refusal refusal;
+  pipeline.visit([&](const Processor& processor) {
+    const auto refuse_repeated = [&](std::string_view type, const Value& options) {
+      if (refusal || type != "inference") return;
+      const auto own = names_own_model(caller, options);
+      if (own && !*own) return;
+      refusal = own ? property_error({},
+                                     "[foreach] cannot repeat an [inference] processor of this gateway; name "
+                                     "its fields in [input_output]",
+                                     "foreach", processor.tag)
+                    : own.error();
+    };
+    if (processor.type == "foreach") visit_repeated(*processor.options, refuse_repeated);
+    const auto* foreign = std::get_if<ForeignStep>(&processor.step);
+    if (refusal || !foreign || processor.type != "inference") return;
+    const auto own = names_own_model(caller, *processor.options);
+    if (!own || *own) refusal = own ? foreign->refusal : own.error();
+  });
+  if (!refusal) refusal = refuse_unsplittable(pipeline.processors, false);
+  if (!refusal) refusal = refuse_unsplittable(pipeline.on_failure, true);
+  if (refusal) return refusal->response();
+  const std::string parts = cluster_parts(pipeline.processors, pipeline.on_failure);
+  return parts == "[]" ? std::nullopt : ingest_.cluster().refusal(caller, parts);
+}
+
+// ---- PUT, GET, DELETE
+
+std::optional<http::Response> PipelineApi::put(const http::Request& request, const std::string& id) {
+  const Caller caller = caller_of(request);
+  const Refusal unknown = rest::unknown_parameters(request, k_put_parameters);
+  if (unknown && !has_cluster()) return unknown->response();
+  auto body = object_in(request);
+  if (!body) return has_cluster() ? std::nullopt : Handled(body.error().response());
+  const std::string config = json::text_as_written(*body);
+  const auto pipeline = Pipeline::parse(id, std::move(*body));
+  if (!pipeline) return has_cluster() ? std::nullopt : Handled(pipeline.error().response());
+  if (has_cluster()) {
+    const auto kept = is_kept_here(caller, **pipeline);
+    if (!kept) return kept.error().response();
+    if (!*kept) return put_through(request, id);
+    if (unknown) return unknown->response();
+  }
+  const auto if_version = version_condition(request);
+  if (!if_version) return if_version.error().response();
+  if (auto refusal = refusal_of(caller, **pipeline)) return refusal;
+  // The guard first: there is no moment at which documents could get in past it.
+  const auto guarded = has_cluster() ? stubs_.put_guard(caller, id) : Answer<bool>(false);
+  if (!guarded) return guarded.error().response();
+  bool is_new = false;
+  const auto make = [&](const Definition* old) -> Answer<DefinitionIndex::Content> {
+    is_new = old == nullptr;
+    const auto versioned = *if_version ? with_next_version(id, config, **if_version, old) : config;
+    if (!versioned) return versioned.error();
+    return DefinitionIndex::Content{*versioned, {}, *guarded};
+  };
+  const Refusal refusal = definitions_.index().change(caller, Kind::pipeline, id, make);
+  definitions_.forget();
+  if (refusal) {
+    if (*guarded && is_new) stubs_.remove(caller, id);
+    return refusal->response();
+  }
+  auto response = json_response(k_acknowledged);
+  if (has_cluster() && !*guarded) response.headers.add("Warning", k_no_guard);
+  return response;
+}
+
+/// The pipeline is the cluster's. One of that name that was kept here has had its time.
+std::optional<http::Response> PipelineApi::put_through(const http::Request& request, const std::string& id) {
+  const Caller caller = caller_of(request);
+  const auto old = definitions_.index().get(caller, Kind::pipeline, id);
+  if (may_not_look(old)) return {};
+  if (!old) return old.error().response();
+  if (!*old) return {};
+  auto response = store_.handle(request);
+  if (response.status >= 300) return response;
+  const auto removed = definitions_.index().remove(caller, Kind::pipeline, id);
+  definitions_.forget();
+  return removed ? response : removed.error().response();
+}
+
+std::optional<http::Response> PipelineApi::get(const http::Request& request, const std::string& ids) {
+  auto definitions = definitions_.index().list(caller_of(request), Kind::pipeline);
+  if (may_not_look(definitions)) return {};
+  if (!definitions) return definitions.error().response();
+  const auto patterns = split(ids, ',');
+  std::erase_if(*definitions, [&](const Definition& kept) { return !names_it(patterns, kept.name); });
+  if (has_cluster() && definitions->empty()) return {};
+  if (const Refusal unknown = rest::unknown_parameters(request, k_get_parameters)) return unknown->response();
+  if (has_cluster() && !names_one(ids)) return merged_list(request, *definitions);
+  const bool not_found = definitions->empty() && names_one(ids);
+  return json_response(list_json(*definitions), not_found ? 404 : 200);
+}
+
+std::optional<http::Response> PipelineApi::merged_list(const http::Request& request,
+                                                       const std::vector<Definition>& own) {
+  const auto summary = rest::query_flag(request, "summary", false);
+  if (!summary) return summary.error().response();
+  auto response = store_.handle(
+      store_request(caller_of(request), Method::get, request.path, *summary ? "summary=true" : ""));
+  if (response.status == 404) response.body = "{}";
+  if (response.status >= 400 && response.status != 404) return response;
+  const auto theirs = rest::JsonTape::parse(response.body);
+  if (!theirs || (*theirs)[0].kind != rest::JsonToken::Kind::object)
+    return ElasticError{502, "exception", "the cluster's list of pipelines cannot be read"}.response();
+  const auto is_own = [&](std::string_view name) {
+    return std::any_of(own.begin(), own.end(), [&](const Definition& kept) { return kept.name == name; });
+  };
+  std::string json = "{";
+  for (std::size_t key = 1; key < theirs->size(); key = (*theirs)[key + 1].next) {
+    if (!is_own((*theirs)[key].text)) append_member(json, (*theirs)[key].text, theirs->raw(key + 1));
+  }
+  for (const auto& kept : own) append_member(json, kept.name, *summary ? "{}" : shown(kept));
+  return json_response(json + "}");
+}
+
+std::optional<http::Response> PipelineApi::remove(const http::Request& request, const std::string& id) {
+  const Caller caller = caller_of(request);
+  const Refusal unknown = rest::unknown_parameters(request, k_delete_parameters);
+  if (unknown && !has_cluster()) return unknown->response();
+  std::vector<std::string> names{id};
+  if (has_cluster() && id.find('*') != std::string::npos) {
+    const auto definitions = definitions_.index().list(caller, Kind::pipeline);
+    if (may_not_look(definitions)) return {};
+    if (!definitions) return definitions.error().response();
+    names.clear();
+    for (const auto& kept : *definitions) {
+      if (rest::wildcard_match(id, kept.name)) names.push_back(kept.name);
+    }
+  }
+  bool any = false;
+  for (const auto& name : names) {
+    if (has_cluster()) {
+      const auto kept = definitions_.index().get(caller, Kind::pipeline, name);
+      if (may_not_look(kept)) return {};
+      if (!kept) return kept.error().response();
+      if (!*kept) continue;
+      if (unknown) return unknown->response();
+      // First, since the cluster may refuse: it is the final pipeline of an index.
+      if (const Refusal refusal = stubs_.remove(caller, name)) return refusal->response();
+    }
+    const auto removed = definitions_.index().remove(caller, Kind::pipeline, name);
+    definitions_.forget();
+    if (!removed) return removed.error().response();
+    any = any || *removed;
+  }
+  if (!has_cluster()) return any ? json_response(k_acknowledged) : missing(id).response();
+  if (!any) return {};
+  if (id.find('*') == std::string::npos) return json_response(k_acknowledged);
+  auto response = store_.handle(request);
+  return response.status == 404 ? json_response(k_acknowledged) : response;
+}
+
+// ---- _simulate
+
+std::optional<http::Response> PipelineApi::simulate(const http::Request& request, const std::string& id) {
+  const Caller caller = caller_of(request);
+  const Refusal unknown = rest::unknown_parameters(request, "verbose");
+  const auto verbose = rest::query_flag(request, "verbose", false);
+  const auto no_verbose = illegal_argument("[verbose] is not supported here, leave it out");
+  if (!has_cluster()) {
+    if (unknown) return unknown->response();
+    if (!verbose) return verbose.error().response();
+    if (*verbose) return no_verbose.response();
+  }
+  const auto body = object_in(request);
+  if (!body) return has_cluster() ? std::nullopt : Handled(body.error().response());
+  std::shared_ptr<const Pipeline> pipeline;
+  if (id.empty()) {
+    const auto inline_pipeline = body->FindMember("pipeline");
+    if (inline_pipeline != body->MemberEnd()) {
+      rapidjson::Document config;
+      config.CopyFrom(inline_pipeline->value, config.GetAllocator());
+      auto parsed = Pipeline::parse(k_simulated_id, std::move(config));
+      if (!parsed) return has_cluster() ? std::nullopt : Handled(parsed.error().response());
+      pipeline = *parsed;
+    }
+    if (has_cluster()) {
+      if (!pipeline) return {};
+      const auto kept = is_kept_here(caller, *pipeline);
+      if (!kept) return kept.error().response();
+      if (!*kept) return {};
+    }
+    if (pipeline) {
+      if (auto refusal = refusal_of(caller, *pipeline)) return refusal;
+    }
+  } else {
+    const auto found = definitions_.pipeline(caller, id);
+    if (has_cluster() && may_not_look(found)) return {};
+    if (!found) return found.error().response();
+    if (!*found && has_cluster()) return {};
+    if (!*found) return illegal_argument("pipeline [" + id + "] does not exist").response();
+    pipeline = *found;
+  }
+  if (unknown) return unknown->response();
+  if (!verbose) return verbose.error().response();
+  if (*verbose) return no_verbose.response();
+  return simulate_here(caller, *body, pipeline);
+}
+
+std::optional<http::Response> PipelineApi::simulate_here(const Caller& caller, const Value& body,
+                                                         const std::shared_ptr<const Pipeline>& pipeline) {
+  auto documents = read_simulated_documents(body);
+  if (!documents) return documents.error().response();
+  if (!pipeline) return property_error("pipeline", "required property is missing").response();
+  std::vector<IngestTask> tasks;
+  for (const auto& document : *documents) tasks.push_back({document.get(), pipeline->id, pipeline});
+  ingest_.run(caller, tasks);
+  return json_response(simulated_json(tasks));
+}
+
+void PipelineApi::add_routes(rest::Router& router) {
+  using Parameters = rest::PathParameters;
+  router.add(
+      {Method::put}, "/_ingest/pipeline/{id}",
+      [this](const http::Request& request, const Parameters& path) { return put(request, path.get("id")); });
+  router.add(
+      {Method::get}, "/_ingest/pipeline/{id}",
+      [this](const http::Request& request, const Parameters& path) { return get(request, path.get("id")); });
+  router.add({Method::get}, "/_ingest/pipeline",
+             [this](const http::Request& request, const Parameters&) { return get(request, ""); });
+  router.add({Method::delete_}, "/_ingest/pipeline/{id}",
+             [this](const http::Request& request, const Parameters& path) {
+               return remove(request, path.get("id"));
+             });
+  router.add({Method::get, Method::post}, "/_ingest/pipeline/{id}/_simulate",
+             [this](const http::Request& request, const Parameters& path) {
+               return simulate(request, path.get("id"));
+             });
+  router.add({Method::get, Method::post}, "/_ingest/pipeline/_simulate",
+             [this](const http::Request& request, const Parameters&) { return simulate(request, ""); });
+}
+
+}  // namespace sightline::elastic

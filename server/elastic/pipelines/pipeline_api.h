@@ -1,0 +1,56 @@
+// `/_ingest/pipeline`: pipelines, and trying them out.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "server/elastic/definitions/definitions.h"
+#include "server/elastic/pipelines/ingest_service.h"
+#include "server/elastic/pipelines/pipeline_stubs.h"
+#include "server/elastic/rest/router.h"
+#include "server/elastic/store.h"
+
+namespace sightline::elastic {
+
+/// Keeps all pipelines where the store has none of its own. In front of a cluster it keeps those alone that
+/// the cluster could not run: with an `inference` processor whose model is not the cluster's, or a `pipeline`
+/// processor that names one kept here (when it is stored: a pipeline of the cluster does not see one that
+/// comes to be kept here later, and says so when it runs). All others are the cluster's, in whose words it is
+/// answered about them. No name is in both places, but for the stand-ins of `PipelineStubs`.
+///
+/// Thread safety: handlers may run on any thread; they block.
+class PipelineApi {
+ public:
+  PipelineApi(Definitions& definitions, IngestService& ingest, Store& store, PipelineStubs& stubs)
+      : definitions_(definitions), ingest_(ingest), store_(store), stubs_(stubs) {}
+
+  void add_routes(rest::Router& router);
+
+ private:
+  /// Nothing: the request is the cluster's.
+  using Handled = std::optional<http::Response>;
+
+  Handled put(const http::Request& request, const std::string& id);
+  Handled get(const http::Request& request, const std::string& ids);
+  Handled remove(const http::Request& request, const std::string& id);
+  /// With a stored pipeline, or with the one in the body if `id` is empty.
+  Handled simulate(const http::Request& request, const std::string& id);
+
+  Answer<bool> is_kept_here(const Caller& caller, const Pipeline& pipeline);
+  Answer<bool> names_own_model(const Caller& caller, const rapidjson::Value& options);
+  /// Why a pipeline that is for this server to run cannot be run.
+  Handled refusal_of(const Caller& caller, const Pipeline& pipeline);
+  Handled put_through(const http::Request& request, const std::string& id);
+  Handled merged_list(const http::Request& request, const std::vector<DefinitionIndex::Definition>& own);
+  Handled simulate_here(const Caller& caller, const rapidjson::Value& body,
+                        const std::shared_ptr<const Pipeline>& pipeline);
+  bool has_cluster() const { return store_.runs_pipelines(); }
+
+  Definitions& definitions_;
+  IngestService& ingest_;
+  Store& store_;
+  PipelineStubs& stubs_;
+};
+
+}  // namespace sightline::elastic

@@ -1,0 +1,257 @@
+#include "server/elastic/embedded/document_parser.h"
+
+#include <cmath>
+#include <doctest/doctest.h>
+
+#include "server/elastic/embedded/update_body.h"
+#include "server/elastic/rest/json_merge.h"
+#include "server/elastic/rest/json_tape.h"
+
+namespace sightline::elastic {
+namespace {
+
+std::shared_ptr<const Mapping> mapping_of(const std::string& text) {
+  auto mapping = Mapping::parse_text(text);
+  REQUIRE_MESSAGE(mapping.ok(), (mapping.ok() ? "" : mapping.error().reason));
+  return std::make_shared<const Mapping>(*std::move(mapping));
+}
+
+const std::shared_ptr<const Mapping>& houses() {
+  static const auto mapping = mapping_of(R"({"properties":{
+    "t":{"type":"text"},"k":{"type":"keyword","ignore_above":3},"l":{"type":"long"},"i":{"type":"integer"},"by":{"type":"byte"},
+    "f":{"type":"float"},"hf":{"type":"half_float"},"b":{"type":"boolean"},"dt":{"type":"date"},"bin":{"type":"binary"},
+    "v":{"type":"dense_vector","dims":3},"w":{"type":"dense_vector","dims":2,"similarity":"l2_norm"},
+    "dp":{"type":"dense_vector","dims":1,"similarity":"dot_product"},"o":{"properties":{"x":{"type":"long"},"v":{"type":"dense_vector","dims":1}}},
+    "so":{"dynamic":"strict","properties":{"x":{"type":"long"}}}}})");
+  return mapping;
+}
+
+Answer<PreparedDocument> prepare(const std::string& source) {
+  return prepare_document(source, "2", houses(), true);
+}
+
+std::string refusal(const std::string& source) {
+  const auto document = prepare(source);
+  return document ? "accepted" : document.error().reason;
+}
+
+const FieldValues* values(const PreparedDocument& document, const std::string& path) {
+  for (const FieldValues& field : document.values.fields) {
+    if (field.field->path == path) return &field;
+  }
+  return nullptr;
+}
+
+TEST_CASE("values are read as their fields' types have it") {
+  const auto document = prepare(
+      R"({"t":["a",[1.50,true]],"k":["abc","abcd"],"l":["12",1.7,3],"f":1.1,"hf":0.1,"b":["true",false,""],"dt":["2026-03-01",5],"o":[{"x":1},{"x":2}],"o.x":3})");
+  REQUIRE(document.ok());
+  CHECK(values(*document, "t")->strings == std::vector<std::string>{"a", "1.50", "true"});
+  CHECK(values(*document, "k")->strings == std::vector<std::string>{"abc"});
+  CHECK(values(*document, "k")->ignored);
+  CHECK(values(*document, "l")->integers == std::vector<std::int64_t>{12, 1, 3});
+  CHECK(values(*document, "f")->doubles == std::vector<double>{static_cast<double>(1.1F)});
+  CHECK(values(*document, "hf")->doubles == std::vector<double>{0.0999755859375});
+  CHECK(values(*document, "b")->integers == std::vector<std::int64_t>{1, 0, 0});
+  CHECK(values(*document, "dt")->integers == std::vector<std::int64_t>{1772323200000, 5});
+  CHECK(values(*document, "o.x")->integers == std::vector<std::int64_t>{1, 2, 3});
+}
+
+TEST_CASE("vectors leave the source and come back where they stood") {
+  for (const char* source :
+       {R"({"v":[1,2,3],"t":"x"})", R"({"t":"x","v":[1,2,3]})", R"({"t":"x","v":[1,2,3],"w":[1,2],"l":1})",
+        R"({"v":[1,2,3],"w":[1,2]})", R"({"v":[1,2,3],"w":[1,2],"t":1})", R"({"v":[1,2,3]})",
+        R"({"o":[{"v":[1]}],"v":[1,2,3]})", R"({"v":[1,2,3],"o":{"x":1,"v":[2]},"w":[4,5]})",
+        R"({"t":"x"})"}) {
+    CAPTURE(source);
+    const auto document = prepare(source);
+    REQUIRE(document.ok());
+    CHECK(document->source.find("\"v\"") == std::string::npos);
+    CHECK(rest::JsonTape::parse(document->source).ok());
+    CHECK(with_vectors(document->source, document->vectors) == source);
+  }
+  const auto spaced = prepare("{ \"t\" : \"a, b\" , \"v\" : [ 1.0, 2e0, 3 ] , \"l\" : 1.50 }");
+  REQUIRE(spaced.ok());
+  CHECK(spaced->source == "{ \"t\" : \"a, b\"  , \"l\" : 1.50 }");
+  CHECK(with_vectors(spaced->source, spaced->vectors) ==
+        "{ \"t\" : \"a, b\" , \"v\" : [1,2,3] , \"l\" : 1.50 }");
+  const auto kept = prepare_document(R"({"v":[1.0,2,3]})", "2", houses(), false);
+  REQUIRE(kept.ok());
+  CHECK(kept->source == R"({"v":[1.0,2,3]})");
+  CHECK(values(*kept, "v")->vector == std::vector<float>{1, 2, 3});
+}
+
+TEST_CASE("a vector that does not fit its field fails with Elasticsearch's words and position") {
+  CHECK(refusal(R"({"v": [1, 0]})") ==
+        "[1:12] failed to parse: The [dense_vector] field [v] in doc [document with id '2'] has a different "
+        "number of dimensions [2] than defined in the mapping [3]");
+  CHECK(refusal(R"({"v": [1, 0, 0, 0]})") ==
+        "[1:17] failed to parse: The [dense_vector] field [v] in doc [document with id '2'] has more "
+        "dimensions than defined in the mapping [3]");
+  CHECK(refusal(R"({"v":[0,0,0]})") ==
+        "[1:12] failed to parse: The [cosine] similarity does not support vectors with zero magnitude. "
+        "Preview of invalid vector: [0.0, 0.0, 0.0]");
+  CHECK(refusal(R"({"dp":[1.0006]})") ==
+        "[1:14] failed to parse: The [dot_product] similarity can only be used with unit-length vectors. "
+        "Preview of invalid vector: [1.0006]");
+  CHECK(refusal(R"({"dp":[1.0004]})") == "accepted");
+  CHECK(refusal(R"({"w":[0,0]})") == "accepted");
+  CHECK(refusal(R"({"v":"abc"})") ==
+        "[1:11] failed to parse: Failed to parse object: expecting token of type [VALUE_NUMBER] but found "
+        "[END_OBJECT]");
+  CHECK(refusal(R"({"v":[1,"2",3]})") ==
+        "[1:9] failed to parse: Failed to parse object: expecting token of type [VALUE_NUMBER] but found "
+        "[VALUE_STRING]");
+  CHECK(refusal(R"({"v":[1,null,3]})") ==
+        "[1:9] failed to parse: Failed to parse object: expecting token of type [VALUE_NUMBER] but found "
+        "[VALUE_NULL]");
+  CHECK(refusal(R"({"v":[1e39,0,0]})") ==
+        "[1:15] failed to parse: element_type [float] vectors do not support infinite values but found "
+        "[Infinity] at dim [0]; Preview of invalid vector: [Infinity, 0.0, 0.0]");
+  CHECK(refusal(R"({"o":[{"v":[1]},{"v":[2]}]})") ==
+        "[1:22] failed to parse: Field [o.v] of type [dense_vector] doesn't support indexing multiple values "
+        "for the same field in the same document");
+  CHECK(refusal(R"({"v":null})") == "accepted");
+}
+
+TEST_CASE("values of the wrong type fail with Elasticsearch's words") {
+  CHECK(refusal(R"({"l":"abc"})") ==
+        "[1:6] failed to parse field [l] of type [long] in document with id '2'. Preview of field's value: "
+        "'abc'");
+  CHECK(refusal(R"({"by":300})") ==
+        "[1:7] failed to parse field [by] of type [byte] in document with id '2'. Preview of field's value: "
+        "'300'");
+  CHECK(refusal(R"({"i":3000000000})") ==
+        "[1:6] failed to parse field [i] of type [integer] in document with id '2'. Preview of field's "
+        "value: '3000000000'");
+  CHECK(refusal(R"({"f":1e40})") ==
+        "[1:6] failed to parse field [f] of type [float] in document with id '2'. Preview of field's value: "
+        "'Infinity'");
+  CHECK(refusal(R"({"hf":70000})") ==
+        "[1:7] failed to parse field [hf] of type [half_float] in document with id '2'. Preview of field's "
+        "value: '70000'");
+  CHECK(refusal(R"({"b":"yes"})") ==
+        "[1:6] failed to parse field [b] of type [boolean] in document with id '2'. Preview of field's "
+        "value: 'yes'");
+  CHECK(refusal(R"({"dt":"2026-13-01"})") ==
+        "[1:7] failed to parse field [dt] of type [date] in document with id '2'. Preview of field's value: "
+        "'2026-13-01'");
+  CHECK(refusal(R"({"t":{"a":1}})") ==
+        "[1:12] failed to parse field [t] of type [text] in document with id '2'. Preview of field's value: "
+        "'{a=1}'");
+  CHECK(refusal(R"({"o":1})") ==
+        "[1:6] object mapping for [o] tried to parse field [o] as object, but found a concrete value");
+  CHECK(refusal(R"({"so":{"y":1}})") ==
+        "[1:12] mapping set to strict, dynamic introduction of [y] within [so] is not allowed");
+  CHECK(refusal(R"({"":1})") == "[1:2] failed to parse: field name cannot be an empty string");
+  CHECK(refusal(R"({"bin":"not base64 !!"})") == "accepted");
+  CHECK(refusal("[1,2]") == "Malformed content, must start with an object");
+  CHECK(refusal("{bad").starts_with("[1:1] failed to parse: [1:2] Unexpected character"));
+}
+
+TEST_CASE("unknown fields become what Elasticsearch would make of them") {
+  std::string vector = "[0.5";
+  for (int i = 1; i < 130; ++i) vector += ",0.25";
+  const auto document = prepare_document(
+      R"({"s":"text","i":3,"f":2.5,"b":true,"d":"2026-05-01","slash":"2026/05/01","year":"2026","o":{"x":"y"},"arr":[null,[1,2]],"none":null,"empty":[],"objects":[{"p":1},{"q":true}],"a.b.c":1,"vec":)" +
+          vector + "]}",
+      "1", std::make_shared<const Mapping>(), true);
+  REQUIRE_MESSAGE(document.ok(), (document.ok() ? "" : document.error().reason));
+  const std::string text = R"({"type":"text","fields":{"keyword":{"type":"keyword","ignore_above":256}}})";
+  CHECK(
+      document->mapping->to_json() ==
+      R"({"properties":{"a":{"properties":{"b":{"properties":{"c":{"type":"long"}}}}},"arr":{"type":"long"},"b":{"type":"boolean"},"d":{"type":"date"},"f":{"type":"float"},"i":{"type":"long"},"o":{"properties":{"x":)" +
+          text + R"(}},"objects":{"properties":{"p":{"type":"long"},"q":{"type":"boolean"}}},"s":)" + text +
+          R"(,"slash":{"type":"date","format":"yyyy/MM/dd HH:mm:ss||yyyy/MM/dd||epoch_millis"},"vec":{"type":"dense_vector","dims":130,"index":true,"similarity":"cosine","index_options":{"type":"int8_hnsw","m":16,"ef_construction":100}},"year":)" +
+          text + "}}");
+  CHECK(document->source.find("vec") == std::string::npos);
+  const auto mixed = prepare_document(R"({"a":[1,2.5]})", "1", std::make_shared<const Mapping>(), true);
+  REQUIRE_FALSE(mixed.ok());
+  CHECK(mixed.error().reason == "mapper [a] cannot be changed from type [long] to [float]");
+}
+
+TEST_CASE("a document cannot grow a mapping without bound") {
+  std::string many = "{";
+  for (int i = 0; i < 1100; ++i) many += "\"f" + std::to_string(i) + "\":1,";
+  const auto wide = prepare_document(many + "\"z\":1}", "1", std::make_shared<const Mapping>(), true);
+  REQUIRE_FALSE(wide.ok());
+  CHECK(wide.error().reason.find("Limit of total fields [1000] has been exceeded") != std::string::npos);
+  std::string deep;
+  for (int i = 0; i < 30; ++i) deep += "{\"a\":";
+  const auto nested =
+      prepare_document(deep + "1" + std::string(30, '}'), "1", std::make_shared<const Mapping>(), true);
+  REQUIRE_FALSE(nested.ok());
+  CHECK(nested.error().reason.find("Limit of mapping depth [20] has been exceeded") != std::string::npos);
+}
+
+TEST_CASE("dimensions come from the first document") {
+  const auto mapping = mapping_of(R"({"properties":{"v":{"type":"dense_vector"}}})");
+  const auto document = prepare_document(R"({"v":[1,2,3]})", "1", mapping, true);
+  REQUIRE(document.ok());
+  CHECK(document->mapping->find("v")->dims == 3);
+  CHECK(document->mapping->to_json().find(R"("dims":3,"index":true)") != std::string::npos);
+  CHECK_FALSE(prepare_document(R"({"v":[1,2]})", "1", document->mapping, true).ok());
+  CHECK_FALSE(prepare_document(R"({"v":[]})", "1", mapping, true).ok());
+}
+
+TEST_CASE("a partial update merges objects, replaces the rest, and knows when nothing changes") {
+  const auto merged =
+      rest::merge_json(R"({"a":1.0,"o":{"x":1,"y":[1,2]}})", R"({"o":{"y":[3],"z":null},"n":"q"})");
+  REQUIRE(merged.ok());
+  CHECK(merged->text == R"({"a":1.0,"o":{"x":1,"y":[3],"z":null},"n":"q"})");
+  CHECK(merged->changed);
+  CHECK_FALSE(
+      rest::merge_json(R"({"a":1,"o":{"x":[1,{"p":"q"}]}})", R"({"o":{"x":[1,{"p":"q"}]}})")->changed);
+  CHECK(rest::merge_json(R"({"a":1})", R"({"a":2})")->changed);
+  // Elasticsearch 9.2.0 answers noop for the first line, updated for the second.
+  for (const char* same : {"1.5", "1.50", "15e-1"}) CHECK_FALSE(rest::merge_json(R"({"a":1.50})", std::string(R"({"a":)") + same + "}")->changed);
+  for (const char* other : {"1", "1.0000001", "12345678901234567890124"})
+    CHECK(rest::merge_json(R"({"a":1.0,"b":12345678901234567890123})", std::string(R"({"a":)") + other + "}")->changed);
+  CHECK_FALSE(rest::merge_json(R"({"a":-0,"b":12345678901234567890123})", R"({"a":0,"b":12345678901234567890123})")->changed);
+  CHECK(rest::merge_json(R"({"a":1.50,"b":12345678901234567890123})", R"({"c":1e5})")->text ==
+        R"({"a":1.50,"b":12345678901234567890123,"c":1e5})");
+  CHECK(rest::merge_json(R"({"a":"\ud83d"})", R"({"a":"\ud83e"})")->changed);
+  CHECK(parse_update_body("{}").error().reason == "Validation Failed: 1: script or doc is missing;");
+  CHECK(parse_update_body(R"({"foo":1})").error().reason == "[1:2] [UpdateRequest] unknown field [foo]");
+  CHECK(parse_update_body(R"({"doc":1})").error().reason ==
+        "[1:8] [UpdateRequest] doc doesn't support values of type: VALUE_NUMBER");
+  CHECK_FALSE(parse_update_body(R"({"script":"ctx._source.a=1"})").ok());
+}
+
+TEST_CASE("half a surrogate pair is a question mark in the index, as in Elasticsearch") {
+  const auto mapping = mapping_of(
+      R"({"properties":{"k":{"type":"keyword"},"t":{"type":"text"},"s":{"type":"keyword","ignore_above":3}}})");
+  const auto document = prepare_document(R"({"k":["x\ud83dy","\ude00\ud83d"],"t":"a \ud83d","s":"\ud83dab"})", "1", mapping, true);
+  REQUIRE(document.ok());
+  // Elasticsearch 9.2.0 shows these keys in a terms aggregation.
+  CHECK(document->values.fields[0].strings == std::vector<std::string>{"x?y", "??"});
+  CHECK(document->values.fields[1].strings == std::vector<std::string>{"a ?"});
+  CHECK(document->values.fields[2].strings == std::vector<std::string>{"?ab"});
+}
+
+TEST_CASE("a number of any size is what its field makes of it") {
+  const auto mapping = mapping_of(
+      R"({"properties":{"k":{"type":"keyword"},"d":{"type":"double"},"l":{"type":"long"},"f":{"type":"float"},"i":{"type":"integer"}}})");
+  const auto fault = [&](const std::string& source) {
+    const auto document = prepare_document(source, "1", mapping, true);
+    return document ? std::string("none") : document.error().causes.at(0).reason.substr(0, 80);
+  };
+  const auto document = prepare_document(R"({"k":[1E400,1.50,12345678901234567890123],"d":12345678901234567890123,"l":1.9})", "1", mapping, true);
+  REQUIRE(document.ok());
+  CHECK(document->values.fields[0].strings == std::vector<std::string>{"1E400", "1.50", "12345678901234567890123"});
+  CHECK(document->values.fields[1].doubles == std::vector<double>{12345678901234567890123.0});
+  CHECK(document->values.fields[2].integers == std::vector<std::int64_t>{1});
+  const auto zero = prepare_document(R"({"d":-0})", "1", mapping, true);
+  REQUIRE(zero.ok());
+  CHECK_FALSE(std::signbit(zero->values.fields[0].doubles[0]));  // Elasticsearch 9.2.0 shows 0.0
+  // As Elasticsearch 9.2.0 words them.
+  CHECK(fault(R"({"d":1E400})") == "[double] supports only finite values, but got [Infinity]");
+  CHECK(fault(R"({"f":-1E400})") == "[float] supports only finite values, but got [-Infinity]");
+  CHECK(fault(R"({"new":1E400})") == "[float] supports only finite values, but got [Infinity]");
+  CHECK(fault(R"({"new":12345678901234567890123})").find("Numeric value (12345678901234567890123) out of range of long") != std::string::npos);
+  CHECK(fault(R"({"i":1E400})") != "none");
+  CHECK(fault(R"({"l":1E400})") != "none");
+}
+
+}  // namespace
+}  // namespace sightline::elastic
