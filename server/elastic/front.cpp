@@ -38,14 +38,18 @@ bool changes_indices(Method method, std::string_view action) {
 Front::Front(Store& store, NativeInference& native, InferenceExecutor& executor, const Timer& timer,
              const security::SecretBox* secret_box, const Limits& limits)
     : limits_(limits),
-      definitions_(store, timer, native, secret_box),
+      endpoints_(store, timer, native, secret_box),
+      pipelines_(store, timer),
       stubs_(store, timer),
-      ingest_(definitions_, executor, store, native, limits_),
+      ingest_(pipelines_, endpoints_, executor, store, native, limits_),
       index_pipelines_(store, timer),
-      writes_(store, definitions_, stubs_, ingest_, index_pipelines_, limits_),
-      query_vectors_(store, native, definitions_, executor, limits_.max_searches),
-      inference_api_(store, native, definitions_, executor),
-      pipeline_api_(definitions_, ingest_, store, stubs_) {
+      writes_(store, pipelines_, stubs_, ingest_, index_pipelines_, limits_),
+      query_vectors_(store, native, endpoints_, executor, limits_.max_searches),
+      inference_api_(store, native, endpoints_, executor,
+                     [this](const Caller& caller, const std::string& id) {
+                       return pipelines_.using_endpoint(caller, id);
+                     }),
+      pipeline_api_(pipelines_, ingest_, store, stubs_) {
   inference_api_.add_routes(router_);
   pipeline_api_.add_routes(router_);
 }
@@ -73,9 +77,9 @@ Outcome Front::decide(http::Request request) {
 }
 
 Answer<Front::Kept> Front::kept(const Caller& caller) {
-  const auto endpoints = definitions_.index().list(caller, DefinitionIndex::Kind::endpoint);
+  const auto endpoints = endpoints_.index().list(caller, DefinitionIndex::Kind::endpoint);
   if (!endpoints) return endpoints.error();
-  const auto pipelines = definitions_.index().list(caller, DefinitionIndex::Kind::pipeline);
+  const auto pipelines = pipelines_.index().list(caller, DefinitionIndex::Kind::pipeline);
   if (!pipelines) return pipelines.error();
   Kept kept{endpoints->size(), pipelines->size(), {}};
   for (const auto& pipeline : *pipelines) {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "server/elastic/definitions/definitions.h"
+#include "server/elastic/inference/endpoints.h"
 #include "server/elastic/inference/inference_api.h"
 #include "server/elastic/inference/inference_executor.h"
 #include "server/elastic/inference/native_inference.h"
@@ -13,6 +13,7 @@
 #include "server/elastic/pipelines/ingest_service.h"
 #include "server/elastic/pipelines/pipeline_api.h"
 #include "server/elastic/pipelines/pipeline_stubs.h"
+#include "server/elastic/pipelines/stored_pipelines.h"
 #include "server/elastic/query_vectors/query_vectors.h"
 #include "server/elastic/rest/router.h"
 #include "server/elastic/store.h"
@@ -51,7 +52,8 @@ class Front {
   Outcome unread(http::Request request, const std::vector<std::string>& parts);
 
   const Limits limits_;
-  Definitions definitions_;
+  Endpoints endpoints_;
+  StoredPipelines pipelines_;
   PipelineStubs stubs_;
   IngestService ingest_;
   IndexPipelines index_pipelines_;

@@ -19,16 +19,17 @@ struct PipelineBench {
   PipelineBench()
       : client(std::move(*http::Client::create({}))),
         executor(*client, timer, without_chance()),
-        definitions(cluster, timer, native),
+        endpoints(cluster, timer, native),
+        pipelines(cluster, timer),
         stubs(cluster, timer),
-        ingest(definitions, executor, cluster, native),
-        api(definitions, ingest, cluster, stubs) {
+        ingest(pipelines, endpoints, executor, cluster, native),
+        api(pipelines, ingest, cluster, stubs) {
     api.add_routes(router);
     const std::string endpoint =
         R"({"task_type":"text_embedding","service":"custom","service_settings":{"url":")" + upstream.url() +
         R"(","request":"{\"input\":${input}}","response":{"json_parser":{"text_embeddings":"$.data[*].embedding[*]"}},)"
         R"("rate_limit":{"requests_per_minute":2000000000}}})";
-    CHECK(*definitions.index().create({}, DefinitionIndex::Kind::endpoint, "clip", {endpoint}));
+    CHECK(*endpoints.index().create({}, DefinitionIndex::Kind::endpoint, "clip", {endpoint}));
   }
 
   http::Response call(http::Method method, const std::string& target, const std::string& body = {}) {
@@ -75,7 +76,8 @@ struct PipelineBench {
   ProcessingCluster cluster;
   InferringCluster native;
   InferenceExecutor executor;
-  Definitions definitions;
+  Endpoints endpoints;
+  StoredPipelines pipelines;
   PipelineStubs stubs;
   IngestService ingest;
   PipelineApi api;

@@ -28,10 +28,11 @@ class ProcessingCluster : public Store {
   ProcessingCluster()
       : client_(std::move(*http::Client::create({}))),
         executor_(*client_, timer_, without_chance()),
-        definitions_(own_, timer_, native_),
+        endpoints_(own_, timer_, native_),
+        pipelines_(own_, timer_),
         stubs_(own_, timer_),
-        ingest_(definitions_, executor_, own_, native_),
-        api_(definitions_, ingest_, own_, stubs_) {
+        ingest_(pipelines_, endpoints_, executor_, own_, native_),
+        api_(pipelines_, ingest_, own_, stubs_) {
     api_.add_routes(router_);
   }
 
@@ -153,7 +154,8 @@ class ProcessingCluster : public Store {
   NoNativeInference native_;
   MemoryStore own_;
   InferenceExecutor executor_;
-  Definitions definitions_;
+  Endpoints endpoints_;
+  StoredPipelines pipelines_;
   PipelineStubs stubs_;
   IngestService ingest_;
   PipelineApi api_;

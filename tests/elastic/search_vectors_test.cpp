@@ -34,7 +34,7 @@ struct WithInference : NativeInference {
 /// The searches alone, before a store that may have inference.
 struct SearchBench : FrontBench {
   explicit SearchBench(NativeInference& inference)
-      : definitions(store, timer, inference), searches(store, inference, definitions, executor, 4) {
+      : endpoints(store, timer, inference), searches(store, inference, endpoints, executor, 4) {
     set_up();
   }
   static http::Request request(const std::string& path, std::string body, std::string query = {}) {
@@ -52,7 +52,7 @@ struct SearchBench : FrontBench {
     return outcome(searches.search_template(request(path, body)));
   }
 
-  Definitions definitions;
+  Endpoints endpoints;
   QueryVectors searches;
 };
 
@@ -300,8 +300,8 @@ TEST_CASE("failures of an _msearch are put between the store's own answers") {
   FrontBench bench;
   bench.set_up();
   AnsweringStore store;
-  Definitions definitions(bench.store, bench.timer, bench.native);
-  QueryVectors searches(store, bench.native, definitions, bench.executor, 100);
+  Endpoints endpoints(bench.store, bench.timer, bench.native);
+  QueryVectors searches(store, bench.native, endpoints, bench.executor, 100);
   const auto knn = [](const std::string& text) { return "{\"knn\":{" + builder(text) + "}}\n"; };
   http::Request request =
       SearchBench::request("/pics/_msearch",

@@ -9,7 +9,6 @@
 #include "server/elastic/rest/json_tape.h"
 #include "server/elastic/rest/media_type.h"
 #include "server/elastic/rest/router.h"
-#include "server/elastic/writes/pipelined_write.h"
 
 namespace sightline::elastic {
 namespace {
@@ -161,6 +160,12 @@ bool may_name_definitions(std::string_view unreadable) {
   // In JSON that only Elasticsearch can read (it takes comments) the name may also be spelled in escapes.
   return unreadable.find(k_definition_index.substr(1)) != std::string_view::npos ||
          unreadable.find("\\u00") != std::string_view::npos;
+}
+
+ElasticError restricted_index() {
+  return {403, "security_exception",
+          "index [" + std::string(k_definition_index) +
+              "] holds inference endpoints and pipelines, use _inference and _ingest/pipeline"};
 }
 
 Refusal keep_from_definitions(http::Request& request, const std::vector<std::string>& parts) {

@@ -15,6 +15,9 @@ namespace sightline::elastic {
 /// indices becomes `*,-.sightline*`, so that cleaning up works as without it. `parts`: of the path, decoded.
 Refusal keep_from_definitions(http::Request& request, const std::vector<std::string>& parts);
 
+/// 403 for requests that address the index of endpoints and pipelines.
+ElasticError restricted_index();
+
 /// True if a write to that name goes to the index of definitions, or may: date math can spell any name.
 bool is_definition_index(std::string_view index);
 /// True if a text that cannot be read here may name the index of definitions.

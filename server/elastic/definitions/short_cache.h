@@ -36,6 +36,16 @@ class ShortCache {
     entries_[key] = {std::move(value), asked + kept};
   }
 
+  /// The value that is kept, else what `ask` (-> Result or Answer of T) gives; only a success is kept.
+  template <class Ask>
+  auto look_up(const std::string& key, Ask ask) -> decltype(ask()) {
+    if (auto kept = get(key)) return *std::move(kept);
+    const auto asked = timer_.now();
+    auto value = ask();
+    if (value) put(key, *value, asked);
+    return value;
+  }
+
   void forget() {
     std::lock_guard lock(mutex_);
     entries_.clear();

@@ -206,7 +206,7 @@ InferenceApi::Handled InferenceApi::put(const http::Request& request, const std:
                                         const std::string& id) {
   const Caller caller = caller_of(request);
   if (is_valid_id(id) && native_.available(caller)) {
-    const auto ours = definitions_.shown_endpoint(caller, id);
+    const auto ours = endpoints_.shown(caller, id);
     if (!ours) return ours.error().response();
     if (!*ours) return std::nullopt;
   }
@@ -225,10 +225,10 @@ InferenceApi::Handled InferenceApi::put(const http::Request& request, const std:
   if (!timeout) return timeout.error().response();
   auto parsed = parse_endpoint(id, task_type, *body);
   if (!parsed) return parsed.error().response();
-  if (const Refusal refusal = definitions_.refuse_secrets(*parsed)) return refusal->response();
+  if (const Refusal refusal = endpoints_.refuse_secrets(*parsed)) return refusal->response();
   auto endpoint = measured(caller, std::move(*parsed), *timeout);
   if (!endpoint) return endpoint.error().response();
-  const auto made = definitions_.create_endpoint(caller, *endpoint);
+  const auto made = endpoints_.create(caller, *endpoint);
   if (!made) return made.error().response();
   if (!*made) {
     return ElasticError{400, "resource_already_exists_exception",
@@ -273,7 +273,7 @@ Answer<Endpoint> InferenceApi::updated(const Caller& caller, const Endpoint& end
   set_members(config, changes, config.GetAllocator());
   auto parsed = parse_endpoint(endpoint.id, endpoint.task_type, config, SettingsSource::stored);
   if (!parsed) return parsed;
-  if (Refusal refusal = definitions_.refuse_secrets(*parsed)) return *refusal;
+  if (Refusal refusal = endpoints_.refuse_secrets(*parsed)) return *refusal;
   auto after = measured(caller, std::move(*parsed), timeout);
   if (after && after->dimensions != endpoint.dimensions) {
     return refused("Inference endpoint [" + endpoint.id + "] gave vectors of [" +
@@ -287,7 +287,7 @@ Answer<Endpoint> InferenceApi::updated(const Caller& caller, const Endpoint& end
 InferenceApi::Handled InferenceApi::update(const http::Request& request, const std::string& task_type,
                                            const std::string& id) {
   const Caller caller = caller_of(request);
-  const auto ours = definitions_.shown_endpoint(caller, id);
+  const auto ours = endpoints_.shown(caller, id);
   if (!ours) return ours.error().response();
   if (!*ours && native_.available(caller)) return std::nullopt;
   if (const Refusal unknown = rest::unknown_parameters(request, k_put_parameters)) return unknown->response();
@@ -297,7 +297,7 @@ InferenceApi::Handled InferenceApi::update(const http::Request& request, const s
   if (!body) return body.error().response();
   const auto timeout = timeout_of(request);
   if (!timeout) return timeout.error().response();
-  const auto kept = definitions_.change_endpoint(
+  const auto kept = endpoints_.change(
       caller, id, [&](const Endpoint& endpoint) { return updated(caller, endpoint, *body, *timeout); });
   return kept ? json_response(endpoint_json(*kept)) : kept.error().response();
 }
@@ -325,7 +325,7 @@ Answer<std::string> InferenceApi::native_endpoints(const Caller& caller, const s
 
 InferenceApi::Handled InferenceApi::list(const http::Request& request, const std::string& task_type) {
   const Caller caller = caller_of(request);
-  const auto definitions = definitions_.index().list(caller, DefinitionIndex::Kind::endpoint);
+  const auto definitions = endpoints_.index().list(caller, DefinitionIndex::Kind::endpoint);
   if (!definitions) return definitions.error().response();
   std::string shown;
   std::vector<std::string> ours;
@@ -354,7 +354,7 @@ InferenceApi::Handled InferenceApi::get(const http::Request& request, const std:
   if (id.empty() || id == "_all" || id == "*") return list(request, task_type);
   if (id.starts_with('_')) return std::nullopt;  // no endpoint is named so: `_services` and what may come
   const Caller caller = caller_of(request);
-  const auto endpoint = definitions_.shown_endpoint(caller, id);
+  const auto endpoint = endpoints_.shown(caller, id);
   if (!endpoint) return endpoint.error().response();
   if (!*endpoint && native_.available(caller)) return std::nullopt;
   if (const Refusal unknown = rest::unknown_parameters(request, "")) return unknown->response();
@@ -363,23 +363,10 @@ InferenceApi::Handled InferenceApi::get(const http::Request& request, const std:
   return json_response("{\"endpoints\":[" + endpoint_json(**endpoint) + "]}");
 }
 
-Answer<std::vector<std::string>> InferenceApi::pipelines_using(const Caller& caller, const std::string& id) {
-  auto definitions = definitions_.index().list(caller, DefinitionIndex::Kind::pipeline);
-  if (!definitions) return definitions.error();
-  std::vector<std::string> names;
-  for (const auto& definition : *definitions) {
-    const auto pipeline = pipeline_of(definition);
-    if (!pipeline) continue;
-    const auto ids = (*pipeline)->model_ids();
-    if (std::find(ids.begin(), ids.end(), id) != ids.end()) names.push_back(definition.name);
-  }
-  return names;
-}
-
 InferenceApi::Handled InferenceApi::remove(const http::Request& request, const std::string& task_type,
                                            const std::string& id) {
   const Caller caller = caller_of(request);
-  const auto endpoint = definitions_.shown_endpoint(caller, id);
+  const auto endpoint = endpoints_.shown(caller, id);
   if (endpoint && !*endpoint && native_.available(caller)) return std::nullopt;
   if (const Refusal unknown = rest::unknown_parameters(request, "force dry_run")) return unknown->response();
   const auto force = rest::query_flag(request, "force", false);
@@ -389,7 +376,7 @@ InferenceApi::Handled InferenceApi::remove(const http::Request& request, const s
   if (!endpoint) return endpoint.error().response();
   if (!*endpoint) return endpoint_not_found(id).response();
   if (const Refusal refusal = check_task(**endpoint, task_type)) return refusal->response();
-  const auto users = pipelines_using(caller, id);
+  const auto users = pipelines_using_(caller, id);
   if (!users) return users.error().response();
   const std::string pipelines = names_json(*users);
   if (*dry_run)
@@ -404,8 +391,7 @@ InferenceApi::Handled InferenceApi::remove(const http::Request& request, const s
                             "and delete the inference endpoint."}
         .response();
   }
-  const auto removed = definitions_.index().remove(caller, DefinitionIndex::Kind::endpoint, id);
-  definitions_.forget();
+  const auto removed = endpoints_.remove(caller, id);
   if (!removed) return removed.error().response();
   if (!*removed) return endpoint_not_found(id).response();
   return json_response("{\"acknowledged\":true,\"pipelines\":" + pipelines + "}");
@@ -414,7 +400,7 @@ InferenceApi::Handled InferenceApi::remove(const http::Request& request, const s
 InferenceApi::Handled InferenceApi::infer(const http::Request& request, const std::string& task_type,
                                           const std::string& id) {
   const Caller caller = caller_of(request);
-  const auto endpoint = definitions_.endpoint(caller, id);
+  const auto endpoint = endpoints_.get(caller, id);
   if (endpoint && !*endpoint && native_.available(caller)) return std::nullopt;
   if (const Refusal unknown = rest::unknown_parameters(request, "timeout")) return unknown->response();
   const auto timeout = timeout_of(request);
@@ -452,7 +438,7 @@ Refusal InferenceApi::refuse_semantic_text(const http::Request& request) {
     if (!native_.available(caller))
       return explain(field, "it needs inference by the cluster itself, which is not available");
     for (const auto& id : field.inference_ids) {
-      const auto ours = definitions_.shown_endpoint(caller, id);
+      const auto ours = endpoints_.shown(caller, id);
       if (!ours) return ours.error();
       if (*ours)
         return explain(field, "inference endpoint [" + id +

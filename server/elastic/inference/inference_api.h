@@ -2,11 +2,13 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "server/elastic/definitions/definitions.h"
+#include "server/elastic/inference/endpoints.h"
 #include "server/elastic/inference/inference_executor.h"
 #include "server/elastic/rest/router.h"
 
@@ -23,8 +25,16 @@ namespace sightline::elastic {
 /// thread; they block.
 class InferenceApi {
  public:
-  InferenceApi(Store& store, NativeInference& native, Definitions& definitions, InferenceExecutor& executor)
-      : store_(store), native_(native), definitions_(definitions), executor_(executor) {}
+  /// Names of the pipelines that call an endpoint: it is not deleted while there are any.
+  using PipelinesUsing = std::function<Answer<std::vector<std::string>>(const Caller&, const std::string& id)>;
+
+  InferenceApi(Store& store, NativeInference& native, Endpoints& endpoints, InferenceExecutor& executor,
+               PipelinesUsing pipelines_using)
+      : store_(store),
+        native_(native),
+        endpoints_(endpoints),
+        executor_(executor),
+        pipelines_using_(std::move(pipelines_using)) {}
 
   void add_routes(rest::Router& router);
 
@@ -51,12 +61,12 @@ class InferenceApi {
   /// The endpoints of the store, as JSON without the brackets, without those of `ours`.
   Answer<std::string> native_endpoints(const Caller& caller, const std::string& task_type,
                                        const std::vector<std::string>& ours);
-  Answer<std::vector<std::string>> pipelines_using(const Caller& caller, const std::string& id);
 
   Store& store_;
   NativeInference& native_;
-  Definitions& definitions_;
+  Endpoints& endpoints_;
   InferenceExecutor& executor_;
+  PipelinesUsing pipelines_using_;
 };
 
 }  // namespace sightline::elastic

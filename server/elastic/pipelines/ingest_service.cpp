@@ -146,7 +146,7 @@ class IngestService::Host : public PipelineHost, public std::enable_shared_from_
 
   void need(const std::string& name) {
     if (pipeline(name)) return;
-    const Found found = service_.definitions_.pipeline(caller_, name);
+    const Found found = service_.pipelines_.get(caller_, name);
     {
       std::lock_guard lock(mutex_);
       pipelines_.emplace(name, found);
@@ -160,7 +160,7 @@ class IngestService::Host : public PipelineHost, public std::enable_shared_from_
         std::lock_guard lock(mutex_);
         if (models_.contains(id)) continue;
       }
-      Model model{service_.definitions_.endpoint(caller_, id)};
+      Model model{service_.endpoints_.get(caller_, id)};
       model.is_clusters =
           has_cluster() && model.endpoint && !*model.endpoint && service_.cluster_.run_inference(caller_);
       std::lock_guard lock(mutex_);
@@ -263,7 +263,7 @@ class IngestService::Host : public PipelineHost, public std::enable_shared_from_
 
 Answer<bool> IngestService::runs_model(const Caller& caller, const std::string& model_id) {
   if (!cluster_.exist()) return true;
-  const auto endpoint = definitions_.endpoint(caller, model_id);
+  const auto endpoint = endpoints_.get(caller, model_id);
   if (!endpoint) return endpoint.error();
   if (*endpoint) return true;
   if (cluster_.run_inference(caller)) return false;

@@ -5,12 +5,13 @@
 #include <string>
 #include <vector>
 
-#include "server/elastic/definitions/definitions.h"
+#include "server/elastic/inference/endpoints.h"
 #include "server/elastic/inference/inference_executor.h"
 #include "server/elastic/limits.h"
 #include "server/elastic/pipelines/cluster_processors.h"
 #include "server/elastic/pipelines/pipeline.h"
 #include "server/elastic/pipelines/step_pool.h"
+#include "server/elastic/pipelines/stored_pipelines.h"
 
 namespace sightline::elastic {
 
@@ -25,9 +26,10 @@ struct IngestTask {
 /// Thread safety: all members may be called from any thread.
 class IngestService {
  public:
-  IngestService(Definitions& definitions, InferenceExecutor& executor, Store& store, NativeInference& native,
+  IngestService(StoredPipelines& pipelines, Endpoints& endpoints, InferenceExecutor& executor, Store& store, NativeInference& native,
                 const Limits& limits = {})
-      : definitions_(definitions),
+      : pipelines_(pipelines),
+        endpoints_(endpoints),
         executor_(executor),
         cluster_(store, native),
         max_steps_(limits.max_pipeline_steps),
@@ -52,7 +54,8 @@ class IngestService {
   class Host;
 
   static constexpr std::size_t k_threads = 16;
-  Definitions& definitions_;
+  StoredPipelines& pipelines_;
+  Endpoints& endpoints_;
   InferenceExecutor& executor_;
   ClusterProcessors cluster_;
   const std::size_t max_steps_;

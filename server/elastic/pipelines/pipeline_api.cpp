@@ -162,7 +162,7 @@ Answer<bool> PipelineApi::is_kept_here(const Caller& caller, const Pipeline& pip
   });
   for (const auto& name : pipeline.pipeline_names()) {
     if (!kept || *kept) break;
-    const auto inner = definitions_.pipeline(caller, name);
+    const auto inner = pipelines_.get(caller, name);
     if (may_not_look(inner)) continue;
     kept = inner ? Answer<bool>(*inner != nullptr) : Answer<bool>(inner.error());
   }
@@ -230,8 +230,8 @@ std::optional<http::Response> PipelineApi::put(const http::Request& request, con
     if (!versioned) return versioned.error();
     return DefinitionIndex::Content{*versioned, {}, *guarded};
   };
-  const Refusal refusal = definitions_.index().change(caller, Kind::pipeline, id, make);
-  definitions_.forget();
+  const Refusal refusal = pipelines_.index().change(caller, Kind::pipeline, id, make);
+  pipelines_.forget();
   if (refusal) {
     if (*guarded && is_new) stubs_.remove(caller, id);
     return refusal->response();
@@ -244,19 +244,19 @@ std::optional<http::Response> PipelineApi::put(const http::Request& request, con
 /// The pipeline is the cluster's. One of that name that was kept here has had its time.
 std::optional<http::Response> PipelineApi::put_through(const http::Request& request, const std::string& id) {
   const Caller caller = caller_of(request);
-  const auto old = definitions_.index().get(caller, Kind::pipeline, id);
+  const auto old = pipelines_.index().get(caller, Kind::pipeline, id);
   if (may_not_look(old)) return {};
   if (!old) return old.error().response();
   if (!*old) return {};
   auto response = store_.handle(request);
   if (response.status >= 300) return response;
-  const auto removed = definitions_.index().remove(caller, Kind::pipeline, id);
-  definitions_.forget();
+  const auto removed = pipelines_.index().remove(caller, Kind::pipeline, id);
+  pipelines_.forget();
   return removed ? response : removed.error().response();
 }
 
 std::optional<http::Response> PipelineApi::get(const http::Request& request, const std::string& ids) {
-  auto definitions = definitions_.index().list(caller_of(request), Kind::pipeline);
+  auto definitions = pipelines_.index().list(caller_of(request), Kind::pipeline);
   if (may_not_look(definitions)) return {};
   if (!definitions) return definitions.error().response();
   const auto patterns = split(ids, ',');
@@ -296,7 +296,7 @@ std::optional<http::Response> PipelineApi::remove(const http::Request& request, 
   if (unknown && !has_cluster()) return unknown->response();
   std::vector<std::string> names{id};
   if (has_cluster() && id.find('*') != std::string::npos) {
-    const auto definitions = definitions_.index().list(caller, Kind::pipeline);
+    const auto definitions = pipelines_.index().list(caller, Kind::pipeline);
     if (may_not_look(definitions)) return {};
     if (!definitions) return definitions.error().response();
     names.clear();
@@ -307,7 +307,7 @@ std::optional<http::Response> PipelineApi::remove(const http::Request& request, 
   bool any = false;
   for (const auto& name : names) {
     if (has_cluster()) {
-      const auto kept = definitions_.index().get(caller, Kind::pipeline, name);
+      const auto kept = pipelines_.index().get(caller, Kind::pipeline, name);
       if (may_not_look(kept)) return {};
       if (!kept) return kept.error().response();
       if (!*kept) continue;
@@ -315,8 +315,8 @@ std::optional<http::Response> PipelineApi::remove(const http::Request& request, 
       // First, since the cluster may refuse: it is the final pipeline of an index.
       if (const Refusal refusal = stubs_.remove(caller, name)) return refusal->response();
     }
-    const auto removed = definitions_.index().remove(caller, Kind::pipeline, name);
-    definitions_.forget();
+    const auto removed = pipelines_.index().remove(caller, Kind::pipeline, name);
+    pipelines_.forget();
     if (!removed) return removed.error().response();
     any = any || *removed;
   }
@@ -361,7 +361,7 @@ std::optional<http::Response> PipelineApi::simulate(const http::Request& request
       if (auto refusal = refusal_of(caller, *pipeline)) return refusal;
     }
   } else {
-    const auto found = definitions_.pipeline(caller, id);
+    const auto found = pipelines_.get(caller, id);
     if (has_cluster() && may_not_look(found)) return {};
     if (!found) return found.error().response();
     if (!*found && has_cluster()) return {};

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "server/elastic/definitions/definitions.h"
 #include "server/elastic/pipelines/ingest_service.h"
 #include "server/elastic/pipelines/pipeline_stubs.h"
+#include "server/elastic/pipelines/stored_pipelines.h"
 #include "server/elastic/rest/router.h"
 #include "server/elastic/store.h"
 
@@ -22,8 +22,8 @@ namespace sightline::elastic {
 /// Thread safety: handlers may run on any thread; they block.
 class PipelineApi {
  public:
-  PipelineApi(Definitions& definitions, IngestService& ingest, Store& store, PipelineStubs& stubs)
-      : definitions_(definitions), ingest_(ingest), store_(store), stubs_(stubs) {}
+  PipelineApi(StoredPipelines& pipelines, IngestService& ingest, Store& store, PipelineStubs& stubs)
+      : pipelines_(pipelines), ingest_(ingest), store_(store), stubs_(stubs) {}
 
   void add_routes(rest::Router& router);
 
@@ -47,7 +47,7 @@ class PipelineApi {
                         const std::shared_ptr<const Pipeline>& pipeline);
   bool has_cluster() const { return store_.runs_pipelines(); }
 
-  Definitions& definitions_;
+  StoredPipelines& pipelines_;
   IngestService& ingest_;
   Store& store_;
   PipelineStubs& stubs_;

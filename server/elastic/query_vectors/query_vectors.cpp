@@ -212,7 +212,7 @@ class QueryVectors::Resolution {
       wanted_.push_back(std::move(*stored));
     } else {
       auto& input = std::get<EmbeddedInput>(*builder);
-      auto endpoint = owner_.definitions_.endpoint(caller_, input.endpoint_id);
+      auto endpoint = owner_.endpoints_.get(caller_, input.endpoint_id);
       if (!endpoint) return endpoint.error();
       if (!*endpoint) {
         const auto deployed = owner_.native_.knows(caller_, input.endpoint_id);  // a model of the cluster's

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "server/elastic/definitions/definitions.h"
+#include "server/elastic/inference/endpoints.h"
 #include "server/elastic/inference/inference_executor.h"
 #include "server/elastic/inference/native_inference.h"
 #include "server/elastic/outcome.h"
@@ -31,11 +31,11 @@ namespace sightline::elastic {
 class QueryVectors {
  public:
   /// An _msearch of more searches than `max_searches` is refused if it has to be looked into.
-  QueryVectors(Store& store, NativeInference& native, Definitions& definitions, InferenceExecutor& executor,
+  QueryVectors(Store& store, NativeInference& native, Endpoints& endpoints, InferenceExecutor& executor,
                std::size_t max_searches)
       : store_(store),
         native_(native),
-        definitions_(definitions),
+        endpoints_(endpoints),
         executor_(executor),
         max_searches_(max_searches) {}
 
@@ -65,7 +65,7 @@ class QueryVectors {
 
   Store& store_;
   NativeInference& native_;
-  Definitions& definitions_;
+  Endpoints& endpoints_;
   InferenceExecutor& executor_;
   const std::size_t max_searches_;
 };

@@ -49,16 +49,10 @@ http::Response dropped_answer(const std::string& index, const std::optional<std:
   return json_response(json.append(",").append(k_dropped_members).append("}"));
 }
 
-ElasticError restricted_index() {
-  return {403, "security_exception",
-          "index [" + std::string(k_definition_index) +
-              "] holds inference endpoints and pipelines, use _inference and _ingest/pipeline"};
-}
-
 Answer<bool> WritePlanner::runs_here(const std::string& pipeline) {
   if (pipeline.empty()) return false;
   if (!store_.runs_pipelines()) return true;
-  const auto kept = definitions_.pipeline(caller_, pipeline);
+  const auto kept = kept_.get(caller_, pipeline);
   // Who may not look at what is kept here has his write passed on: the cluster knows the pipeline or says
   // that it does not exist.
   if (!kept && kept.error().status == 403) return false;
@@ -74,7 +68,7 @@ Refusal WritePlanner::plan_last(const std::string& index, WritePlan& plan) {
   if (names->last.empty()) return {};
   // Who may not look at what is kept here does not write: an empty stand-in would let his document pass
   // without having run.
-  const auto kept = definitions_.pipeline(caller_, names->last);
+  const auto kept = kept_.get(caller_, names->last);
   if (!kept) return kept.error();
   if (store_.runs_pipelines() && !*kept) return {};
   plan.last = names->last;

@@ -10,9 +10,9 @@
 #include <utility>
 #include <vector>
 
-#include "server/elastic/definitions/definitions.h"
 #include "server/elastic/pipelines/ingest_service.h"
 #include "server/elastic/pipelines/pipeline_stubs.h"
+#include "server/elastic/pipelines/stored_pipelines.h"
 #include "server/elastic/store.h"
 #include "server/elastic/writes/index_pipelines.h"
 
@@ -33,10 +33,10 @@ struct WritePlan {
 /// store that runs no pipelines all of them are run here. Thread safety: none; one thread at a time.
 class WritePlanner {
  public:
-  WritePlanner(Store& store, Definitions& definitions, PipelineStubs& stubs, IndexPipelines& pipelines,
+  WritePlanner(Store& store, StoredPipelines& kept, PipelineStubs& stubs, IndexPipelines& pipelines,
                Caller caller)
       : store_(store),
-        definitions_(definitions),
+        kept_(kept),
         stubs_(stubs),
         pipelines_(pipelines),
         caller_(std::move(caller)) {}
@@ -57,7 +57,7 @@ class WritePlanner {
   Answer<WritePlan> make_plan(const Key& key);
 
   Store& store_;
-  Definitions& definitions_;
+  StoredPipelines& kept_;
   PipelineStubs& stubs_;
   IndexPipelines& pipelines_;
   Caller caller_;
@@ -92,8 +92,5 @@ constexpr std::string_view k_dropped_members =
     R"("_version":-3,"result":"noop","_shards":{"total":0,"successful":0,"failed":0})";
 /// The answer to the write of one document that was dropped.
 http::Response dropped_answer(const std::string& index, const std::optional<std::string>& id);
-
-/// 403 for requests that address the index of endpoints and pipelines.
-ElasticError restricted_index();
 
 }  // namespace sightline::elastic

@@ -74,7 +74,7 @@ std::optional<Destination> read_destination(std::string_view body) {
 }  // namespace
 
 WritePlanner Writes::planner_for(const http::Request& request) {
-  return {store_, definitions_, stubs_, pipelines_, caller_of(request)};
+  return {store_, kept_, stubs_, pipelines_, caller_of(request)};
 }
 
 Outcome Writes::bulk(http::Request request, const std::string& index) {

@@ -20,10 +20,10 @@ namespace sightline::elastic {
 /// Thread safety: all members may be called from any thread; they block.
 class Writes {
  public:
-  Writes(Store& store, Definitions& definitions, PipelineStubs& stubs, IngestService& ingest,
+  Writes(Store& store, StoredPipelines& kept, PipelineStubs& stubs, IngestService& ingest,
          IndexPipelines& pipelines, const Limits& limits = {})
       : store_(store),
-        definitions_(definitions),
+        kept_(kept),
         stubs_(stubs),
         ingest_(ingest),
         pipelines_(pipelines),
@@ -52,7 +52,7 @@ class Writes {
   WritePlanner planner_for(const http::Request& request);
 
   Store& store_;
-  Definitions& definitions_;
+  StoredPipelines& kept_;
   PipelineStubs& stubs_;
   IngestService& ingest_;
   IndexPipelines& pipelines_;

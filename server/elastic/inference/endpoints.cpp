@@ -1,4 +1,4 @@
-#include "server/elastic/definitions/definitions.h"
+#include "server/elastic/inference/endpoints.h"
 
 #include <optional>
 
@@ -7,18 +7,6 @@
 
 namespace sightline::elastic {
 namespace {
-
-/// From the cache, else from where `ask` looks it up.
-template <class T, class Ask>
-Answer<std::shared_ptr<const T>> look_up(ShortCache<std::shared_ptr<const T>>& cache, const Caller& caller,
-                                         const std::string& id, const Timer& timer, Ask ask) {
-  const std::string key = caller.key() + "/" + id;
-  if (auto kept = cache.get(key)) return *kept;
-  const auto asked = timer.now();
-  Answer<std::shared_ptr<const T>> value = ask();
-  if (value) cache.put(key, *value, asked);
-  return value;
-}
 
 /// What a definition's secrets are bound to: they go where its config says, and nowhere else.
 std::string sealing_context(const std::string& id, const std::string& config) {
@@ -63,18 +51,12 @@ Answer<std::shared_ptr<const Endpoint>> endpoint_of(const DefinitionIndex::Defin
   return std::make_shared<const Endpoint>(std::move(*endpoint));
 }
 
-Answer<std::shared_ptr<const Pipeline>> pipeline_of(const DefinitionIndex::Definition& definition) {
-  auto config = rest::parse_as_written(definition.config);
-  if (!config) return config.error();
-  return Pipeline::parse(definition.name, std::move(*config), definition.guarded);
-}
-
 ElasticError endpoint_not_found(const std::string& id) {
   return {404, "resource_not_found_exception", "Inference endpoint not found [" + id + "]"};
 }
 
-Answer<std::shared_ptr<const Endpoint>> Definitions::endpoint(const Caller& caller, const std::string& id) {
-  return look_up<Endpoint>(endpoints_, caller, id, timer_, [&]() -> Answer<std::shared_ptr<const Endpoint>> {
+Answer<std::shared_ptr<const Endpoint>> Endpoints::get(const Caller& caller, const std::string& id) {
+  return cache_.look_up(caller.key() + "/" + id, [&]() -> Answer<std::shared_ptr<const Endpoint>> {
     const auto known = native_.knows(caller, id);
     if (!known) return known.error();
     if (*known) return std::shared_ptr<const Endpoint>();
@@ -85,24 +67,14 @@ Answer<std::shared_ptr<const Endpoint>> Definitions::endpoint(const Caller& call
   });
 }
 
-Answer<std::shared_ptr<const Endpoint>> Definitions::shown_endpoint(const Caller& caller,
-                                                                    const std::string& id) {
+Answer<std::shared_ptr<const Endpoint>> Endpoints::shown(const Caller& caller, const std::string& id) {
   auto definition = index_.get(caller, DefinitionIndex::Kind::endpoint, id);
   if (!definition) return definition.error();
   if (!*definition) return std::shared_ptr<const Endpoint>();
   return endpoint_of(**definition);
 }
 
-Answer<std::shared_ptr<const Pipeline>> Definitions::pipeline(const Caller& caller, const std::string& id) {
-  return look_up<Pipeline>(pipelines_, caller, id, timer_, [&]() -> Answer<std::shared_ptr<const Pipeline>> {
-    auto definition = index_.get(caller, DefinitionIndex::Kind::pipeline, id);
-    if (!definition) return definition.error();
-    if (!*definition) return std::shared_ptr<const Pipeline>();
-    return pipeline_of(**definition);
-  });
-}
-
-Refusal Definitions::refuse_secrets(const Endpoint& endpoint) const {
+Refusal Endpoints::refuse_secrets(const Endpoint& endpoint) const {
   if (endpoint.secrets.empty() || secret_box_ || clear_secrets_allowed_) return {};
   return ElasticError{
       400, "illegal_argument_exception",
@@ -113,7 +85,7 @@ Refusal Definitions::refuse_secrets(const Endpoint& endpoint) const {
           "[secret_parameters]"};
 }
 
-Answer<DefinitionIndex::Content> Definitions::sealed(const Endpoint& endpoint) const {
+Answer<DefinitionIndex::Content> Endpoints::sealed(const Endpoint& endpoint) const {
   if (Refusal refusal = refuse_secrets(endpoint)) return *refusal;
   if (endpoint.secrets.empty() || !secret_box_)
     return DefinitionIndex::Content{endpoint_json(endpoint, true)};
@@ -127,7 +99,7 @@ Answer<DefinitionIndex::Content> Definitions::sealed(const Endpoint& endpoint) c
   return content;
 }
 
-Answer<std::shared_ptr<const Endpoint>> Definitions::opened(
+Answer<std::shared_ptr<const Endpoint>> Endpoints::opened(
     const DefinitionIndex::Definition& definition) const {
   auto endpoint = endpoint_of(definition);
   if (!endpoint || definition.secrets.empty()) return endpoint;
@@ -145,16 +117,15 @@ Answer<std::shared_ptr<const Endpoint>> Definitions::opened(
   return std::make_shared<const Endpoint>(std::move(whole));
 }
 
-Answer<bool> Definitions::create_endpoint(const Caller& caller, const Endpoint& endpoint) {
+Answer<bool> Endpoints::create(const Caller& caller, const Endpoint& endpoint) {
   const auto content = sealed(endpoint);
   if (!content) return content.error();
   auto made = index_.create(caller, DefinitionIndex::Kind::endpoint, endpoint.id, *content);
-  forget();
+  cache_.forget();
   return made;
 }
 
-Answer<Endpoint> Definitions::change_endpoint(const Caller& caller, const std::string& id,
-                                              const EndpointChange& change) {
+Answer<Endpoint> Endpoints::change(const Caller& caller, const std::string& id, const Change& change) {
   std::optional<Endpoint> kept;
   const Refusal refusal =
       index_.change(caller, DefinitionIndex::Kind::endpoint, id,
@@ -167,9 +138,15 @@ Answer<Endpoint> Definitions::change_endpoint(const Caller& caller, const std::s
                       kept = std::move(*after);
                       return sealed(*kept);
                     });
-  forget();
+  cache_.forget();
   if (refusal) return *refusal;
   return std::move(*kept);
+}
+
+Answer<bool> Endpoints::remove(const Caller& caller, const std::string& id) {
+  auto removed = index_.remove(caller, DefinitionIndex::Kind::endpoint, id);
+  cache_.forget();
+  return removed;
 }
 
 }  // namespace sightline::elastic

@@ -1,62 +1,56 @@
-// Endpoints and pipelines, ready to use.
+// The inference endpoints that are kept here, ready to use.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
-#include <utility>
 
 #include "base/timer.h"
 #include "server/elastic/definitions/definition_index.h"
 #include "server/elastic/definitions/short_cache.h"
 #include "server/elastic/inference/endpoint.h"
 #include "server/elastic/inference/native_inference.h"
-#include "server/elastic/pipelines/pipeline.h"
 #include "server/security/secret_box.h"
 
 namespace sightline::elastic {
 
-/// What DefinitionIndex holds, parsed, and kept for a second for each caller. Blocks on the store when it
+/// The endpoints of DefinitionIndex, parsed, and kept for a second for each caller. Blocks on the store when it
 /// must ask. Thread safety: all members may be called from any thread.
 ///
 /// Secrets: with a box, the `secret_parameters` or the `api_key` of endpoints are kept sealed and the rest in
 /// clear. They open only for the endpoint, and with the settings, that they were given with: whoever writes
 /// to the index cannot send them elsewhere. Without a box an embedded store, whose files are the operator's,
 /// keeps them in clear; a cluster, which others read too, is not given any.
-class Definitions {
+class Endpoints {
  public:
   /// `secret_box` may be null, else it must outlive this.
-  Definitions(Store& store, const Timer& timer, NativeInference& native,
-              const security::SecretBox* secret_box = nullptr)
+  Endpoints(Store& store, const Timer& timer, NativeInference& native,
+            const security::SecretBox* secret_box = nullptr)
       : index_(store),
         timer_(timer),
         native_(native),
         secret_box_(secret_box),
         clear_secrets_allowed_(!store.runs_pipelines()),
-        endpoints_(timer),
-        pipelines_(timer) {}
+        cache_(timer) {}
 
   /// To be used here: null if there is none of that id, or if the store has one of that id and runs it
   /// itself. Errors: also 500 if its secrets do not open.
-  Answer<std::shared_ptr<const Endpoint>> endpoint(const Caller& caller, const std::string& id);
+  Answer<std::shared_ptr<const Endpoint>> get(const Caller& caller, const std::string& id);
   /// To be shown: null if none of that id is kept here. As the index has it now, without its secrets.
-  Answer<std::shared_ptr<const Endpoint>> shown_endpoint(const Caller& caller, const std::string& id);
-  Answer<std::shared_ptr<const Pipeline>> pipeline(const Caller& caller, const std::string& id);
+  Answer<std::shared_ptr<const Endpoint>> shown(const Caller& caller, const std::string& id);
 
   /// Adds an endpoint; false if there is one of that id. Errors: also those of `refuse_secrets`.
-  Answer<bool> create_endpoint(const Caller& caller, const Endpoint& endpoint);
+  Answer<bool> create(const Caller& caller, const Endpoint& endpoint);
   /// Replaces an endpoint by what `change` makes of it, its secrets included; the outcome is what is kept.
   /// Errors: 404 if there is none, and those of `change`.
-  using EndpointChange = std::function<Answer<Endpoint>(const Endpoint&)>;
-  Answer<Endpoint> change_endpoint(const Caller& caller, const std::string& id, const EndpointChange& change);
+  using Change = std::function<Answer<Endpoint>(const Endpoint&)>;
+  Answer<Endpoint> change(const Caller& caller, const std::string& id, const Change& change);
+  /// False if there was none.
+  Answer<bool> remove(const Caller& caller, const std::string& id);
   /// 400 if the endpoint has secrets that must not be kept in clear and cannot be sealed.
   Refusal refuse_secrets(const Endpoint& endpoint) const;
 
   DefinitionIndex& index() { return index_; }
-  /// To be called after every change to the index.
-  void forget() {
-    endpoints_.forget();
-    pipelines_.forget();
-  }
 
  private:
   Answer<DefinitionIndex::Content> sealed(const Endpoint& endpoint) const;
@@ -67,14 +61,11 @@ class Definitions {
   NativeInference& native_;
   const security::SecretBox* secret_box_;
   bool clear_secrets_allowed_;
-  ShortCache<std::shared_ptr<const Endpoint>> endpoints_;
-  ShortCache<std::shared_ptr<const Pipeline>> pipelines_;
+  ShortCache<std::shared_ptr<const Endpoint>> cache_;
 };
 
-/// Reads a stored endpoint, but for sealed secrets, or a pipeline. Errors: those of parsing, if the
-/// definition was written by another version.
+/// Reads a stored endpoint, but for sealed secrets. Errors: those of parsing, if another version wrote it.
 Answer<std::shared_ptr<const Endpoint>> endpoint_of(const DefinitionIndex::Definition& definition);
-Answer<std::shared_ptr<const Pipeline>> pipeline_of(const DefinitionIndex::Definition& definition);
 
 /// 404, as Elasticsearch says it.
 ElasticError endpoint_not_found(const std::string& id);
