@@ -118,6 +118,14 @@ std::string run_command(models::Embedder& embedder, const RoundInputs& inputs, c
     const std::string encoded = content_of(file);
     return measure(seconds, [&] { prepare(embedder, encoded); });
   }
+  if (what == "files" && words >> count >> file >> seconds && count > 0) {
+    const std::string encoded = content_of(file);
+    return measure(seconds, [&] {
+      std::vector<Prepared> batch;
+      for (std::size_t i = 0; i < count; ++i) batch.emplace_back(prepare(embedder, encoded));
+      embed(embedder, batch);
+    });
+  }
   if (what == "window" && words >> file >> out) return write_window(embedder, file, out);
   if (what == "vectors" && words >> kind >> count >> out)
     return write_vectors(embedder, first_of(inputs, kind, count), out);

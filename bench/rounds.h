@@ -26,6 +26,8 @@ Result<RoundInputs> read_round_inputs(const std::string& rgb_file, const std::st
 ///                               before without a clock: {"runs", "median_s", "best_s", "cpu_s" (of all
 ///                               threads, per run), "resident_mib", "highest_mib"}
 ///   texts COUNT SECONDS         the same with texts
+///   files COUNT FILE SECONDS    decodes, resizes and crops the picture in FILE COUNT times, then embeds them as one batch:
+///                               the same as `images`
 ///   vectors images COUNT FILE   writes the unit vectors, float32 [COUNT, dims], to FILE: {"count", "dims"}
 ///   vectors texts COUNT FILE
 ///   prepare FILE SECONDS        decodes, resizes and crops the picture in FILE again and again

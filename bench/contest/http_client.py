@@ -19,9 +19,8 @@ import sys
 import time
 import urllib.parse
 
-from photos import photo
+from photos import THUMBNAIL, photo
 
-PICTURE = (640, 480, 77_000)  # pixels and bytes: a thumbnail of a shop, or of a photo
 NUMBER_DIGITS = 24  # a multiple of 3: base64 of the number stands by itself
 LEAST_RUNS = 3
 
@@ -30,7 +29,7 @@ class Requests:
     """Bytes of one request after the other, each with a number of its own in the picture's comment."""
 
     def __init__(self, model, host):
-        jpeg = photo(*PICTURE)
+        jpeg = photo(*THUMBNAIL)
         pad = 2 + (-(2 + 4 + 2)) % 3  # so that the number starts at a multiple of 3 bytes
         head = jpeg[:2] + b"\xff\xfe" + (2 + pad + NUMBER_DIGITS).to_bytes(2, "big") + b" " * pad
         tail = jpeg[2:]

@@ -1,4 +1,4 @@
-"""What a server costs above the towers: pictures over HTTP against the same towers in process, by turns."""
+"""What a server costs: pictures over HTTP against the same files decoded and embedded in process, by turns."""
 
 import contextlib
 import pathlib
@@ -8,11 +8,12 @@ import time
 
 import towers_part
 from models import MODELS
+from photos import THUMBNAIL, photo
 from turns import die_with_parent, in_turns, middle_of, running
 
 HERE = pathlib.Path(__file__).resolve().parent
 MODEL = MODELS["b32"]
-CLIENTS = {1: "images 1", 16: "images 8"}  # and what in process it is compared with
+BATCHES = {1: 1, 16: 8}  # clients: pictures per batch in process
 READY_LIMIT = 300  # seconds
 
 
@@ -44,13 +45,16 @@ def server(folder, options, *more):
 def measure(options, say):
     folder = options.work / "models" / MODEL.name
     towers_part.prepare(MODEL, folder, options.only_sightline(), say)
+    jpeg = options.work / "thumbnail.jpg"
+    jpeg.write_bytes(photo(*THUMBNAIL))
     with server(folder, options) as urls:
         commands = {
             "in process": towers_part.command_of("sightline", "float32", folder, options),
             "over HTTP": [sys.executable, HERE / "http_client.py", urls["ready"], "bench"],
         }
-        groups = [[("in process", inside, options.seconds), ("over HTTP", f"clients {clients}", options.seconds)] for clients, inside in CLIENTS.items()]
-        groups += [[("over HTTP", f"trivial {clients}", 1)] for clients in CLIENTS]
+        groups = [[("in process", f"files {batch} {jpeg}", options.seconds), ("over HTTP", f"clients {clients}", options.seconds),
+                   ("in process", f"images {batch}", options.seconds)] for clients, batch in BATCHES.items()]  # fmt: skip
+        groups += [[("over HTTP", f"trivial {clients}", 1)] for clients in BATCHES]
         with running(commands, options, say) as (programs, missing):
             if missing:
                 raise RuntimeError("; ".join(f"{key}: {why}" for key, why in missing.items()))
@@ -58,18 +62,17 @@ def measure(options, say):
             answers, failed = in_turns(programs, groups, options.rounds, say, options.is_late)
     if failed:
         raise RuntimeError("; ".join(map(str, failed.values())))
-    return {"title": MODEL.title, "jpeg_bytes": jpeg_bytes, "rows": {str(clients): row(answers, clients) for clients in CLIENTS}}
+    return {"title": MODEL.title, "jpeg_bytes": jpeg_bytes, "rows": {str(clients): row(answers, clients, jpeg) for clients in BATCHES}}
 
 
-def row(answers, clients):
-    inside, outside = CLIENTS[clients], answers["over HTTP", f"clients {clients}"]
-    within = answers["in process", inside]
-    batch = int(inside.split()[1])
+def row(answers, clients, jpeg):
+    batch, outside = BATCHES[clients], answers["over HTTP", f"clients {clients}"]
     rates = middle_of(outside, "per_s")
-    alone = batch / middle_of(within)["median"]
+    alone, towers = (batch / middle_of(answers["in process", question])["median"] for question in (f"files {batch} {jpeg}", f"images {batch}"))
     return {
         "batch_in_process": batch,
         "in_process_per_s": alone,
+        "towers_per_s": towers,
         "per_s": rates["median"],
         "per_s_least": rates["least"],
         "per_s_most": rates["most"],

@@ -3,6 +3,8 @@
 import io
 import random
 
+THUMBNAIL = (640, 480, 77_000)  # pixels and bytes: a thumbnail of a shop, or of a photo
+
 
 def photo(width, height, size):
     """A JPEG of width x height pixels and about `size` bytes, the same each time."""

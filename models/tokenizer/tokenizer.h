@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "models/embedder.h"
+#include "models/prepared.h"
 
 namespace sightline::models {
 

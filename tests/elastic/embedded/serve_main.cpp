@@ -22,10 +22,11 @@ class Pipelines {
  public:
   Pipelines(elastic::Store& store, Timer& timer, http::Client& client)
       : executor_(client, timer, options()),
-        definitions_(store, timer, native_),
+        endpoints_(store, timer, native_),
+        pipelines_(store, timer),
         stubs_(store, timer),
-        ingest_(definitions_, executor_, store, native_),
-        api_(definitions_, ingest_, store, stubs_) {
+        ingest_(pipelines_, endpoints_, executor_, store, native_),
+        api_(pipelines_, ingest_, store, stubs_) {
     api_.add_routes(router_);
   }
 
@@ -42,7 +43,8 @@ class Pipelines {
 
   elastic::NoNativeInference native_;
   elastic::InferenceExecutor executor_;
-  elastic::Definitions definitions_;
+  elastic::Endpoints endpoints_;
+  elastic::StoredPipelines pipelines_;
   elastic::PipelineStubs stubs_;
   elastic::IngestService ingest_;
   elastic::PipelineApi api_;
