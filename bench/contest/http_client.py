@@ -86,7 +86,7 @@ def main(url, model):
     trivial = f"GET /health/live HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode()
     kinds = {"clients": requests.next, "trivial": lambda: trivial}
     asyncio.run(load((parts.hostname, parts.port), requests.next, 1, 0))
-    print(json.dumps({"jpeg_bytes": len(photo(*PICTURE))}), flush=True)
+    print(json.dumps({"jpeg_bytes": len(photo(*THUMBNAIL))}), flush=True)
     for line in sys.stdin:
         try:
             what, clients, seconds = line.split()
