@@ -1,9 +1,12 @@
 // What Pistache 0.0.5 is known to get wrong, and what hostile or unlucky clients do to a server.
+#include <arpa/inet.h>
 #include <atomic>
 #include <doctest/doctest.h>
 #include <future>
 #include <mutex>
 #include <random>
+#include <set>
+#include <sys/socket.h>
 #include <thread>
 #include <vector>
 
@@ -29,6 +32,22 @@ struct Kept {
   std::vector<std::pair<std::string, Reply>> replies;
 };
 
+/// The descriptors of this process that are a server's ends of connections.
+std::set<int> connections_of(const Server& server) {
+  std::set<int> found;
+  for (int descriptor = 0; descriptor < 1024; ++descriptor) {
+    sockaddr_in address{};
+    socklen_t size = sizeof(address);
+    int listening = 0;
+    socklen_t listening_size = sizeof(listening);
+    if (getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &size) == 0 &&
+        ntohs(address.sin_port) == server.port() &&
+        getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listening, &listening_size) == 0 && !listening)
+      found.insert(descriptor);
+  }
+  return found;
+}
+
 }  // namespace
 
 TEST_CASE("a late reply never reaches the client that got the connection's descriptor next") {
@@ -41,6 +60,7 @@ TEST_CASE("a late reply never reaches the client that got the connection's descr
       reply.send(text(request.path));
     }
   });
+  std::size_t reused = 0;
   for (int round = 0; round < 5; ++round) {
     std::vector<RawClient> first;
     for (int i = 0; i < k_clients; ++i) {
@@ -48,6 +68,8 @@ TEST_CASE("a late reply never reaches the client that got the connection's descr
       first.back().send(get("/late/" + std::to_string(i)));
     }
     REQUIRE(eventually([&] { return kept.size() == k_clients; }));
+    const std::set<int> before = connections_of(*server);
+    CHECK(before.size() == k_clients);
     for (auto& client : first) client.abort();
     for (auto& [path, reply] : kept.replies)
       REQUIRE(eventually([&, &waiting = reply] { return waiting.client_left(); }));
@@ -58,6 +80,7 @@ TEST_CASE("a late reply never reaches the client that got the connection's descr
       second.emplace_back(server->port());
       REQUIRE(second.back().ask(get("/hello")).body == "/hello");
     }
+    for (const int descriptor : connections_of(*server)) reused += before.contains(descriptor);
     for (auto& [path, reply] : kept.replies) reply.send(text(path));
     kept.replies.clear();
     REQUIRE(eventually([&] { return server->in_flight() == 0; }));
@@ -66,6 +89,7 @@ TEST_CASE("a late reply never reaches the client that got the connection's descr
       CHECK(second[static_cast<std::size_t>(i)].ask(get(own)).body == own);
     }
   }
+  CHECK(reused > 0);
 }
 
 TEST_CASE("under a storm of clients that give up, every answer is the client's own") {
@@ -236,13 +260,21 @@ TEST_CASE("heads count as bodies do, but for what every request has") {
 }
 
 TEST_CASE("many servers start and stop at once, with clients at work") {
-  for (int i = 0; i < 30; ++i) {
-    Server::Options options;
-    options.io_threads = 1 + i % 3;
-    options.workers = 2;
-    const auto server =
-        serve([](Request&& request, Reply reply) { reply.send(text(request.path)); }, options);
-    RawClient client(server->port());
-    if (i % 2 == 0) CHECK(client.ask(get("/x")).body == "/x");
+  std::atomic<int> answered{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&answered, t] {
+      for (int i = 0; i < 10; ++i) {
+        Server::Options options;
+        options.io_threads = 1 + (t + i) % 3;
+        options.workers = 2;
+        const auto server =
+            serve([](Request&& request, Reply reply) { reply.send(text(request.path)); }, options);
+        RawClient client(server->port());
+        if (i % 2 == 0 && client.ask(get("/x")).body == "/x") ++answered;
+      }
+    });
   }
+  for (auto& thread : threads) thread.join();
+  CHECK(answered == 20);
 }

@@ -1,6 +1,7 @@
 // Attention against the plain formula, computed here with loops in double.
 #include "models/towers/attention.h"
 
+#include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
 #include <cmath>
 #include <doctest/doctest.h>
@@ -88,6 +89,7 @@ TEST_CASE("attention keeps to each sequence and gives what the formula gives") {
     for (const int threads : {1, 2}) {
       compute.threads = threads;
       use_threads(compute);
+      CHECK(at::get_num_threads() == threads);
       check(k_sequences, {}, compute, [](const Sequence&, std::int64_t, std::int64_t, std::int64_t) { return 0.0; });
     }
   }
