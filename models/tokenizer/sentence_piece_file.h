@@ -1,4 +1,8 @@
 // A SentencePiece model file (spiece.model), read and checked.
+//
+// Why not Debian's libsentencepiece: its interface shows neither the kind of a model nor its options (they are in protobuf classes
+// that it does not install), so that another model's file would be used without an error; and it encodes a text as a whole,
+// where long texts are encoded in slices here, until there are enough tokens.
 #pragma once
 
 #include <cstdint>
