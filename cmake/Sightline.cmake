@@ -91,6 +91,11 @@ function(sightline_add_test name)
     target_precompile_headers(${name} PRIVATE ${ARG_PRECOMPILE})
   endif()
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES TIMEOUT 300
-    ENVIRONMENT "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/cmake/thread_sanitizer.supp")
+  set(limit 300)
+  if(SIGHTLINE_SANITIZE)
+    set(limit 1500)
+  endif()
+  # Sanitizers take several times as long. Tests of memory that cannot be had expect a null pointer, as without them.
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${limit}
+    ENVIRONMENT "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/cmake/thread_sanitizer.supp;ASAN_OPTIONS=allocator_may_return_null=1")
 endfunction()

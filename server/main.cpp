@@ -66,9 +66,9 @@ serving::EmbeddingService::Options serving_options(const ServerOptions& options)
   serving.preparation = preparation_options(options);
   serving.max_request_pixels = options.max_request_pixels;
   serving.cache = options.vector_cache;
-  serving.queue.max_items = options.max_queue_items;
-  serving.queue.max_bytes = options.max_queue_bytes;
-  serving.queue.max_pixels = options.max_queue_pixels;
+  serving.queue.places.max_items = options.max_queue_items;
+  serving.queue.places.max_bytes = options.max_queue_bytes;
+  serving.queue.places.max_pixels = options.max_queue_pixels;
   serving.queue.max_batch_items = options.max_batch;
   serving.queue.max_wait = options.max_batch_wait;
   serving.queue.target_batch_time = options.target_batch_time;

@@ -56,17 +56,19 @@ struct BatchQueue::Entry {
 
 class BatchQueue::Account {
  public:
-  Account(std::string model_name, models::Embedder& model, std::array<std::size_t, k_modalities> max_cost)
-      : name(std::move(model_name)), embedder(model), cost_limit(max_cost) {}
+  Account(std::string model_name, models::Embedder& model, const Options& options)
+      : name(std::move(model_name)),
+        embedder(model),
+        places(options.places),
+        sizes{BatchSize(options.max_batch_tokens, options.target_batch_time),
+              BatchSize(options.max_batch_pixels, options.target_batch_time)} {}
 
   const std::string name;
   models::Embedder& embedder;
-  std::size_t items = 0, bytes = 0;                               // of tickets out and of what was submitted
-  std::uint64_t pixels = 0;                                       // the same
-  std::array<std::size_t, k_lanes> expected{};                    // tickets not yet submitted
-  std::array<std::array<Entries, k_modalities>, k_lanes> lines;   // what waits, in order of arrival
-  std::array<std::size_t, k_modalities> cost_limit;               // of a batch, as target_batch_time has it
-  std::array<Clock::time_point::duration, k_modalities> alone{};  // what the last batch of one input took
+  Admission places;                                              // of tickets out and of what was submitted
+  std::array<std::size_t, k_lanes> expected{};                   // tickets not yet submitted
+  std::array<std::array<Entries, k_modalities>, k_lanes> lines;  // what waits, in order of arrival
+  std::array<BatchSize, k_modalities> sizes;                     // by Modality: text, image
 };
 
 /// A batch in the model.
@@ -113,9 +115,7 @@ BatchQueue::Ticket::~Ticket() {
 void BatchQueue::Ticket::give_back() {
   if (!queue_) return;
   const std::lock_guard lock(queue_->mutex_);
-  account_->items -= 1;
-  account_->bytes -= claim_.bytes;
-  account_->pixels -= claim_.pixels;
+  account_->places.give_back(claim_);
   if (!submitted_) {
     account_->expected[index(lane_)] -= 1;
     if (queue_->ends_wait(*account_, lane_)) queue_->changed_.notify_one();
@@ -125,8 +125,8 @@ void BatchQueue::Ticket::give_back() {
 
 Result<std::unique_ptr<BatchQueue>> BatchQueue::create(const Options& options, Clock& clock,
                                                        Observer& observer) {
-  const bool sound = options.max_items > 0 && options.max_bytes > 0 && options.max_pixels > 0 &&
-                     options.query_share >= 0 && options.query_share < 1 && options.max_batch_items > 0 &&
+  const bool sound = options.places.max_items > 0 && options.places.max_bytes > 0 && options.places.max_pixels > 0 &&
+                     options.places.query_share >= 0 && options.places.query_share < 1 && options.max_batch_items > 0 &&
                      options.max_batch_tokens > 0 &&
                      options.max_batch_pixels > 0 && options.max_wait.count() >= 0 &&
                      options.target_batch_time.count() >= 0;
@@ -149,42 +149,16 @@ BatchQueue::~BatchQueue() {
 
 BatchQueue::Account& BatchQueue::add_model(std::string name, models::Embedder& embedder) {
   const std::lock_guard lock(mutex_);
-  return accounts_.emplace_back(std::move(name), embedder,
-                                std::array{max_cost(Modality::text), max_cost(Modality::image)});
+  return accounts_.emplace_back(std::move(name), embedder, options_);
 }
 
 Result<std::vector<BatchQueue::Ticket>> BatchQueue::admit(Account& account, Lane lane,
                                                           std::span<const Claim> claims) {
-  Claim total;
-  for (const Claim& one : claims) {
-    total.bytes += one.bytes;
-    total.pixels += one.pixels;
-  }
-  const double share = lane == Lane::query ? 1.0 : 1.0 - options_.query_share;
-  const auto item_limit = std::max<std::size_t>(1, static_cast<std::size_t>(options_.max_items * share));
-  const auto byte_limit = static_cast<std::size_t>(static_cast<double>(options_.max_bytes) * share);
-  const auto pixel_limit = static_cast<std::uint64_t>(static_cast<double>(options_.max_pixels) * share);
-  if (claims.size() > item_limit || total.bytes > byte_limit || total.pixels > pixel_limit) {
-    return Error{ErrorCode::too_large,
-                 std::to_string(claims.size()) + " inputs that take " + std::to_string(total.bytes) +
-                     " bytes and " + std::to_string(total.pixels) + " pixels do not fit into the queue (" +
-                     std::to_string(item_limit) + " inputs, " + std::to_string(byte_limit) + " bytes, " +
-                     std::to_string(pixel_limit) + " pixels): send fewer in one request"};
-  }
   std::vector<Ticket> tickets;
   tickets.reserve(claims.size());
   const std::lock_guard lock(mutex_);
   if (stopping_) return cancelled_error(CancelReason::stopping);
-  if (account.items + claims.size() > item_limit || account.bytes + total.bytes > byte_limit ||
-      account.pixels + total.pixels > pixel_limit) {
-    return Error{ErrorCode::overloaded, "model [" + account.name + "] has " + std::to_string(account.items) +
-                                            " inputs waiting and no room for " +
-                                            std::to_string(claims.size()) +
-                                            " more: send the request again later"};
-  }
-  account.items += claims.size();
-  account.bytes += total.bytes;
-  account.pixels += total.pixels;
+  if (Status taken = account.places.take(lane, claims, account.name); !taken) return taken.error();
   account.expected[index(lane)] += claims.size();
   for (const Claim& one : claims) tickets.push_back(Ticket(this, &account, lane, one));
   return tickets;
@@ -192,7 +166,7 @@ Result<std::vector<BatchQueue::Ticket>> BatchQueue::admit(Account& account, Lane
 
 BatchQueue::Ticket BatchQueue::admit_probe(Account& account) {
   const std::lock_guard lock(mutex_);
-  account.items += 1;
+  account.places.take_probe();
   account.expected[index(Lane::query)] += 1;
   return Ticket(this, &account, Lane::query, {});
 }
@@ -235,31 +209,8 @@ void BatchQueue::drop(Entries::iterator entry) {
 
 void BatchQueue::teach(Account& account, Modality modality, std::size_t cost,
                        Clock::time_point::duration took) {
-  if (options_.target_batch_time.count() == 0 || took.count() <= 0) return;
-  const double fits = static_cast<double>(cost) * in_seconds(options_.target_batch_time) / in_seconds(took);
-  const auto most = static_cast<double>(max_cost(modality));
   const std::lock_guard lock(mutex_);
-  account.cost_limit[index(modality)] = static_cast<std::size_t>(std::clamp(fits, 1.0, most));
-}
-
-void BatchQueue::adapt(Account& account, Modality modality, std::size_t items, std::size_t cost,
-                       Clock::time_point::duration took) {
-  const Clock::time_point::duration target = options_.target_batch_time;
-  if (target.count() == 0) return;
-  const std::lock_guard lock(mutex_);
-  std::size_t& limit = account.cost_limit[index(modality)];
-  Clock::time_point::duration& alone = account.alone[index(modality)];
-  if (items == 1) alone = took;
-  const bool was_full = cost * 2 > limit;
-  if (took > target && took > 2 * alone) {
-    limit = std::max<std::size_t>(cost / 2, 1);
-  } else if (was_full && (2 * took < target || 4 * took < 5 * alone)) {
-    limit = std::min(limit * 2, max_cost(modality));
-  }
-}
-
-std::size_t BatchQueue::max_cost(Modality modality) const {
-  return modality == Modality::text ? options_.max_batch_tokens : options_.max_batch_pixels;
+  account.sizes[index(modality)].teach(cost, took);
 }
 
 bool BatchQueue::run_on_model_thread(std::function<void()> work) {
@@ -283,7 +234,7 @@ bool BatchQueue::run_on_model_thread(std::function<void()> work) {
 
 BatchQueue::Load BatchQueue::load(const Account& account) const {
   const std::lock_guard lock(mutex_);
-  Load load{account.items, account.bytes, 0};
+  Load load{account.places.items(), account.places.bytes(), 0};
   for (const auto& lane : account.lines) {
     for (const Entries& line : lane) load.waiting += line.size();
   }
@@ -386,7 +337,7 @@ BatchQueue::Entries& BatchQueue::line_of(Entry& entry) {
 /// Of a line that is not empty: in order, within the limits.
 BatchQueue::Cut BatchQueue::next_batch(const Entries& line) const {
   const std::size_t cost_limit =
-      line.front().ticket.account_->cost_limit[index(line.front().modality())];
+      line.front().ticket.account_->sizes[index(line.front().modality())].limit();
   Cut batch;
   std::size_t total = 0;
   for (const Entry& entry : line) {
@@ -452,7 +403,10 @@ void BatchQueue::embed_and_answer(Entries& batch, bool interleaved) {
   auto vectors = embed(account, inputs, [&pass] { return pass.queue.between_steps(pass); });
   if (pass.abandoned) return answer_dead(std::move(batch));
   const auto took = clock_.now() - pass.began - pass.lent;
-  adapt(account, modality, batch.size(), total_cost, took);
+  {
+    const std::lock_guard lock(mutex_);
+    account.sizes[index(modality)].ran(batch.size(), total_cost, took);
+  }
   unharmed([&] { observer_.batch_ran(account.name, modality, batch.size(), in_seconds(took)); });
   if (interleaved) unharmed([&] { observer_.batch_interleaved(account.name); });
   std::size_t at = 0;

@@ -19,6 +19,8 @@
 #include "base/cancellation.h"
 #include "base/result.h"
 #include "models/embedder.h"
+#include "server/serving/admission.h"
+#include "server/serving/batch_size.h"
 #include "server/serving/clock.h"
 #include "server/serving/embed_request.h"
 #include "server/serving/observer.h"
@@ -47,32 +49,31 @@ namespace sightline::serving {
 /// Cost: nothing walks all that waits. `submit`, and to drop an input, take the logarithm of how many wait (they are
 /// in order of their deadlines); a batch takes as much as it has inputs; a step of a pass takes an atomic load where no
 /// query waits.
+/// Latency: the model thread is free for a query after one step of a running pass of documents (a pass has some
+///          hundred), or at the end of a running batch of queries. So a query with q others before it begins within
+///
+///              max_wait + s + ceil((q + 1) / b) * t
+///
+///          s: the longest step; b: queries per batch, t: what such a batch takes, both by BatchSize, so that
+///          t <= target_batch_time, or twice what one query takes alone. `max_wait` counts only while other queries
+///          are in preparation. A document with work for w seconds before it begins within 9 * (w + t).
+/// Use:     where many callers share one model that is quicker in batches. To tune: a smaller `target_batch_time` shortens
+///          t where batches of queries are large, and costs throughput; `max_wait` is worth its time only if requests
+///          come within it of each other; `query_share` keeps places for queries while documents fill the queue.
 /// Thread safety: all members may be called from any thread, save that callbacks must not call `stop`,
 /// `run_on_model_thread` or the destructor.
 class BatchQueue {
  public:
   struct Options {
-    std::size_t max_items = 2048;        ///< places of a model, from `admit` until the callback
-    std::size_t max_bytes = 512u << 20;  ///< memory behind those places, as `admit` was told
-    std::uint64_t max_pixels = 8'000'000'000;  ///< that are to be decoded for those places, the same
-    double query_share = 0.125;                ///< of these bounds, kept free of documents, 0 to 1
+    AdmissionBounds places = {};  ///< per model
     std::size_t max_batch_items = 64;
     std::size_t max_batch_tokens = 2048;
     std::size_t max_batch_pixels = std::size_t{32} * 224 * 224;
     std::chrono::microseconds max_wait{2000};  ///< how long a batch waits for company; 0: never
-    /// Batches are kept to what runs in this time, so that queries need not wait long for a batch of
-    /// documents to end. One that took longer halves the next, full ones that took less than half of it
-    /// double it. Where a single input takes about as long anyway, smaller batches would only cost
-    /// throughput: then they may take twice as long as a single one. 0: no limit.
+    /// What a batch may take (BatchSize). 0: no limit.
     std::chrono::milliseconds target_batch_time{500};
   };
   using Callback = std::function<void(Result<std::vector<float>>)>;
-
-  /// What an input asks for while it has a place.
-  struct Claim {
-    std::size_t bytes = 0;     ///< of memory, while it waits
-    std::uint64_t pixels = 0;  ///< to decode, as models::PictureCost counts them
-  };
 
   /// A model's share of the queue. Made by `add_model`, valid as long as the queue.
   class Account;
@@ -173,9 +174,6 @@ class BatchQueue {
   Error cause_of_death(const Entry& entry, Clock::time_point now) const;
   std::vector<Result<std::vector<float>>> embed(Account& account, std::span<const models::Prepared> inputs,
                                                 const std::function<bool()>& between_steps);
-  void adapt(Account& account, Modality modality, std::size_t items, std::size_t cost,
-             Clock::time_point::duration took);
-  std::size_t max_cost(Modality modality) const;
   static std::size_t cost(const models::Prepared& input);
 
   const Options options_;

@@ -285,7 +285,7 @@ void EmbeddingService::compute(ModelRegistry::Model& model, std::vector<Input> i
   // While it waits an input is either its bytes, or what its tower takes.
   const models::ModelInfo& info = model.embedder().info();
   const std::size_t window_bytes = std::size_t{info.image_size} * info.image_size * 3;
-  std::vector<BatchQueue::Claim> claims;
+  std::vector<Claim> claims;
   std::vector<PreparationPool::Task> tasks;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const std::size_t size = inputs[i].bytes.size();

@@ -335,8 +335,8 @@ TEST_CASE("limits on inputs, text and pictures are kept") {
 
 TEST_CASE("overload is 429 at once, with the model still busy") {
   serving::EmbeddingService::Options serving;
-  serving.queue.max_items = 2;
-  serving.queue.query_share = 0;
+  serving.queue.places.max_items = 2;
+  serving.queue.places.query_share = 0;
   ApiBench bench({}, serving);
   bench.hold_model();
   auto running = bench.send_post("/v1/embeddings", R"({"model":"hash","input":["a","b"]})");

@@ -73,7 +73,7 @@ class Bench {
 
   Result<std::vector<BatchQueue::Ticket>> admit(Lane lane, std::size_t count, std::size_t bytes = 10,
                                                 std::uint64_t pixels = 0) {
-    const std::vector<BatchQueue::Claim> each(count, BatchQueue::Claim{bytes, pixels});
+    const std::vector<Claim> each(count, Claim{bytes, pixels});
     return queue->admit(*account, lane, each);
   }
 
@@ -150,7 +150,7 @@ class Bench {
 using Batches = std::vector<std::vector<std::string>>;
 
 TEST_CASE("a full queue refuses at once, and takes again when an input has been answered") {
-  Bench bench({.max_items = 3, .query_share = 0});
+  Bench bench({.places = {.max_items = 3, .query_share = 0}});
   auto first = bench.block();
   auto tickets = bench.admit(Lane::document, 2);
   REQUIRE(tickets.ok());
@@ -165,7 +165,7 @@ TEST_CASE("a full queue refuses at once, and takes again when an input has been 
 }
 
 TEST_CASE("the queue is bounded in bytes, and a ticket that is given back makes room") {
-  Bench bench({.max_bytes = 100, .query_share = 0});
+  Bench bench({.places = {.max_bytes = 100, .query_share = 0}});
   {
     const auto tickets = bench.admit(Lane::document, 2, 40);
     REQUIRE(tickets.ok());
@@ -178,14 +178,14 @@ TEST_CASE("the queue is bounded in bytes, and a ticket that is given back makes 
 }
 
 TEST_CASE("a request that could never fit is too large, not a matter of trying again") {
-  Bench bench({.max_items = 4, .query_share = 0});
+  Bench bench({.places = {.max_items = 4, .query_share = 0}});
   const auto refused = bench.admit(Lane::document, 5);
   REQUIRE_FALSE(refused.ok());
   CHECK(refused.error().code == ErrorCode::too_large);
 }
 
 TEST_CASE("documents leave room for queries") {
-  Bench bench({.max_items = 8, .query_share = 0.25});
+  Bench bench({.places = {.max_items = 8, .query_share = 0.25}});
   const auto documents = bench.admit(Lane::document, 6);
   REQUIRE(documents.ok());
   CHECK_FALSE(bench.admit(Lane::document, 1).ok());
@@ -247,7 +247,7 @@ TEST_CASE("a batch holds texts or pictures, of one model") {
   BatchQueue::Account& second = bench.queue->add_model("other", other);
   auto blocked = bench.block();
   std::vector<std::future<Vector>> answers;
-  const BatchQueue::Claim claims[] = {{10}};
+  const Claim claims[] = {{10}};
   for (int i = 0; i < 2; ++i) {
     answers.push_back(bench.send(Lane::document, "text"));
     answers.push_back(bench.send_picture());
@@ -425,14 +425,14 @@ TEST_CASE("limits that make no sense are refused") {
   options.max_batch_items = 0;
   CHECK(BatchQueue::create(options, clock, observer).error().code == ErrorCode::invalid_argument);
   options = {};
-  options.query_share = 1.0;
+  options.places.query_share = 1.0;
   CHECK(BatchQueue::create(options, clock, observer).error().code == ErrorCode::invalid_argument);
 }
 
 TEST_CASE("what is to be decoded is bounded like memory") {
   BatchQueue::Options options;
-  options.max_pixels = 100;
-  options.query_share = 0;
+  options.places.max_pixels = 100;
+  options.places.query_share = 0;
   Bench bench(options);
   {
     const auto tickets = bench.admit(Lane::document, 2, 10, 40);
@@ -485,7 +485,7 @@ TEST_CASE("an observer that throws harms no input") {
   REQUIRE(queue.ok());
   BatchQueue::Account& account = (*queue)->add_model("m", embedder);
   const auto send = [&](Clock::time_point deadline) {
-    const BatchQueue::Claim claims[] = {{10}};
+    const Claim claims[] = {{10}};
     auto tickets = (*queue)->admit(account, Lane::query, claims);
     const auto answer = std::make_shared<std::promise<Vector>>();
     (*queue)->submit(std::move(tickets->front()), {*embedder.prepare_text("a", models::Truncate::end), deadline, {},
@@ -527,7 +527,7 @@ TEST_CASE("queries of any model run while documents of one do, and of texts and 
   std::size_t answered_within = 0;
   bench.give_steps(2, [&](std::size_t step) {
     if (step == 0) {
-      const BatchQueue::Claim claims[] = {{10}, {10}};
+      const Claim claims[] = {{10}, {10}};
       auto theirs = bench.queue->admit(second, Lane::query, claims);
       auto ours = bench.queue->admit(*bench.account, Lane::query, claims);
       queries.push_back(bench.submit(std::move((*theirs)[0]), *bench.embedder.prepare_image("picture:1")));
@@ -720,7 +720,7 @@ TEST_CASE("an input that is cancelled before it comes is not run, and one of a s
 }
 
 TEST_CASE("cancelled inputs make room before their turn comes") {
-  Bench bench({.max_items = 3, .query_share = 0});
+  Bench bench({.places = {.max_items = 3, .query_share = 0}});
   const auto client = std::make_shared<Cancellation>();
   std::vector<std::future<Vector>> left;
   bool had_room = true, has_room = false;

@@ -60,8 +60,8 @@ TEST_CASE("an input that comes again gets the same answer, from no preparation a
 
 TEST_CASE("what is kept needs no place: it is answered at once while the queue is full") {
   EmbeddingService::Options options;
-  options.queue.max_items = 2;
-  options.queue.query_share = 0;
+  options.queue.places.max_items = 2;
+  options.queue.places.query_share = 0;
   CachingBench bench(options);
   REQUIRE(bench.send_texts({"a", "b"}).get().ok());
   bench.hold_model();

@@ -132,8 +132,8 @@ TEST_CASE("a model that cannot be loaded says why, in the state and in the answe
 
 TEST_CASE("overload is answered at once, while the model is busy") {
   EmbeddingService::Options options;
-  options.queue.max_items = 4;
-  options.queue.query_share = 0;
+  options.queue.places.max_items = 4;
+  options.queue.places.query_share = 0;
   Bench bench(options);
   bench.hold_model();
   auto running = bench.send_texts({"a", "b", "c"});
