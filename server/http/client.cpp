@@ -106,6 +106,8 @@ class CurlClient final : public Client {
     curl_multi_cleanup(multi_);
   }
 
+  int max_connections_per_host() const override { return options_.max_connections_per_host; }
+
   void send(ClientRequest request, Callback callback) override {
     start(
         std::make_unique<WholeAnswer>(std::move(request), std::move(callback), options_.max_response_bytes));

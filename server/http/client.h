@@ -93,6 +93,7 @@ class Client {
   /// Errors: invalid_argument (limits, fingerprint); those of check_ca_file.
   static Result<std::unique_ptr<Client>> create(const Options& options);
   virtual ~Client() = default;
+  virtual int max_connections_per_host() const = 0;
   virtual void send(ClientRequest request, Callback callback) = 0;
   /// Hands the answer over piece by piece.
   virtual std::shared_ptr<StreamedCall> stream(ClientRequest request, StreamHandlers handlers) = 0;

@@ -13,20 +13,6 @@ constexpr long k_read_bytes = 64l << 10;    ///< at a time; the largest piece of
 constexpr long k_write_bytes = 512l << 10;  ///< at a time, of large bodies
 constexpr std::size_t k_large_body = 256u << 10;
 
-std::string origin_of(const std::string& url) {
-  const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> parsed(curl_url(), &curl_url_cleanup);
-  if (!parsed || curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK) return {};
-  std::string origin;
-  for (const CURLUPart part : {CURLUPART_SCHEME, CURLUPART_HOST, CURLUPART_PORT}) {
-    char* text = nullptr;
-    if (curl_url_get(parsed.get(), part, &text, CURLU_DEFAULT_PORT) != CURLUE_OK) return {};
-    origin += text;
-    if (part != CURLUPART_PORT) origin += part == CURLUPART_SCHEME ? "://" : ":";
-    curl_free(text);
-  }
-  return origin.starts_with("http://") || origin.starts_with("https://") ? origin : std::string();
-}
-
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && std::string_view(" \t\r\n").find(text.back()) != text.npos) text.remove_suffix(1);
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
@@ -68,6 +54,20 @@ bool is_safe(Method method) {
 }
 
 }  // namespace
+
+std::string origin_of(const std::string& url) {
+  const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> parsed(curl_url(), &curl_url_cleanup);
+  if (!parsed || curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK) return {};
+  std::string origin;
+  for (const CURLUPart part : {CURLUPART_SCHEME, CURLUPART_HOST, CURLUPART_PORT}) {
+    char* text = nullptr;
+    if (curl_url_get(parsed.get(), part, &text, CURLU_DEFAULT_PORT) != CURLUE_OK) return {};
+    origin += text;
+    if (part != CURLUPART_PORT) origin += part == CURLUPART_SCHEME ? "://" : ":";
+    curl_free(text);
+  }
+  return origin.starts_with("http://") || origin.starts_with("https://") ? origin : std::string();
+}
 
 Exchange::Exchange(ClientRequest request)
     : request_(std::move(request)),

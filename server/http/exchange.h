@@ -16,6 +16,9 @@
 
 namespace sightline::http {
 
+/// "http://host:9200" of a URL: what connections are counted by. Empty if it is not of http or https.
+std::string origin_of(const std::string& url);
+
 /// Belongs to the client's thread once it is sent. What becomes of the answer is for the derived classes.
 class Exchange {
  public:
@@ -33,7 +36,7 @@ class Exchange {
   /// Kept as long as this object.
   void keep(Cancellation::Registration registration) { registration_ = std::move(registration); }
 
-  /// "http://host:9200": what connections are counted by. Empty if the URL is not of http or https.
+  /// Of its URL; see origin_of.
   const std::string& origin() const { return origin_; }
   /// An error if the request cannot be sent as it is.
   Status check() const;
