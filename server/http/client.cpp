@@ -75,7 +75,7 @@ class Call final : public StreamedCall, public std::enable_shared_from_this<Call
   Call(std::shared_ptr<Inbox> inbox, std::shared_ptr<Exchange*> started)
       : exchange(std::move(started)), inbox_(std::move(inbox)) {}
   void resume() override { wish(resume_wanted); }
-  void cancel() override { wish(cancel_wanted); }
+  void cancel() { wish(cancel_wanted); }
 
   std::atomic<bool> resume_wanted{false};
   std::atomic<bool> cancel_wanted{false};
