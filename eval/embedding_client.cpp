@@ -6,6 +6,7 @@
 
 #include "base/base64.h"
 #include "base/json/document.h"
+#include "base/json/members.h"
 #include "server/http/outbound_calls.h"
 
 namespace sightline::eval {
@@ -27,7 +28,12 @@ class Run {
  public:
   Run(const EmbeddingClient::Options& options, http::ClientRequest blank, std::string model,
       EmbeddingClient::Kind kind, std::size_t count, const std::vector<std::size_t>& which)
-      : options_(options), blank_(std::move(blank)), model_(std::move(model)), kind_(kind), count_(count), which_(which) {}
+      : options_(options),
+        blank_(std::move(blank)),
+        model_(std::move(model)),
+        kind_(kind),
+        count_(count),
+        which_(which) {}
 
   Result<EmbedOutcome> all(http::Client& client, Timer& timer, const EmbeddingClient::Load& load,
                            const EmbeddingClient::Progress& progress, const std::atomic<bool>& stop);
@@ -102,7 +108,8 @@ class Run::BatchCall final : public http::OutboundCalls::Call {
       return;
     }
     const int status = answer_->status;
-    const std::string reason = message_of(answer_->body), said = "the server answered " + std::to_string(status) + ": ";
+    const std::string reason = message_of(answer_->body);
+    const std::string said = "the server answered " + std::to_string(status) + ": ";
     if (status == 200) {
       const auto read = read_embeddings(answer_->body, batch_.indices.size());
       if (read.ok()) return run_.store(batch_, *read);
@@ -216,27 +223,17 @@ ModelDescription described(const rapidjson::Value& entry, const std::string& nam
   model.name = name;
   for (const char* key : {"architecture", "description", "dims", "image_size", "preprocessing", "dtype",
                           "device", "parameters", "license"}) {
-    const auto found = entry.FindMember(key);
-    if (found == entry.MemberEnd()) continue;
-    if (found->value.IsString()) model.details.push_back(std::string(key) + ": " + found->value.GetString());
-    if (found->value.IsUint64())
-      model.details.push_back(std::string(key) + ": " + std::to_string(found->value.GetUint64()));
+    const auto& value = json::member(entry, key);
+    if (value.IsString()) model.details.push_back(std::string(key) + ": " + value.GetString());
+    if (value.IsUint64()) model.details.push_back(std::string(key) + ": " + std::to_string(value.GetUint64()));
   }
-  const auto text_of = [&](const char* key) -> std::string {
-    const auto found = entry.FindMember(key);
-    return found != entry.MemberEnd() && found->value.IsString() ? found->value.GetString() : "";
-  };
-  model.fingerprint = text_of("fingerprint");
-  const auto demo = entry.FindMember("demo");
-  if (demo != entry.MemberEnd() && demo->value.IsTrue())
-    model.remark = "a demo model: it knows drawings only";
-  if (text_of("owned_by") == "cohere") model.remark = text_of("description");
-  const auto modalities = entry.FindMember("modalities");
-  if (modalities != entry.MemberEnd() && modalities->value.IsArray()) {
-    const auto has = [&](const char* word) {
-      return std::any_of(modalities->value.Begin(), modalities->value.End(), [&](const rapidjson::Value& v) {
-        return v.IsString() && v.GetString() == std::string(word);
-      });
+  model.fingerprint = json::text_at(entry, "fingerprint");
+  if (json::member(entry, "demo").IsTrue()) model.remark = "a demo model: it knows drawings only";
+  if (json::text_at(entry, "owned_by") == "cohere") model.remark = json::text_at(entry, "description");
+  if (const auto& modalities = json::member(entry, "modalities"); modalities.IsArray()) {
+    const auto has = [&](std::string_view word) {
+      return std::any_of(modalities.Begin(), modalities.End(),
+                         [&](const rapidjson::Value& v) { return json::text_or_empty(v) == word; });
     };
     model.reads_text = has("text");
     model.reads_pictures = has("image");
@@ -279,12 +276,12 @@ Result<ModelDescription> EmbeddingClient::describe(const std::string& name) {
   }
   rapidjson::Document document;
   std::string names;
-  if (!json::read_document(response->body, document) && document.IsObject() && document.HasMember("data") &&
-      document["data"].IsArray()) {
-    for (const auto& entry : document["data"].GetArray()) {
-      if (!entry.IsObject() || !entry.HasMember("id") || !entry["id"].IsString()) continue;
-      if (entry["id"].GetString() == name) return described(entry, name);
-      names += (names.empty() ? "" : ", ") + std::string(entry["id"].GetString());
+  json::read_document(response->body, document);
+  if (const auto& models = json::member(document, "data"); models.IsArray()) {
+    for (const auto& entry : models.GetArray()) {
+      if (!json::member(entry, "id").IsString()) continue;
+      if (json::text_at(entry, "id") == name) return described(entry, name);
+      names.append(names.empty() ? "" : ", ").append(json::text_at(entry, "id"));
     }
   }
   // A model that the server only passes on to another one need not be listed.

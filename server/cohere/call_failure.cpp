@@ -4,6 +4,7 @@
 #include <rapidjson/document.h>
 
 #include "base/json/document.h"
+#include "base/json/members.h"
 #include "base/secret_mask.h"
 #include "server/http/retry_policy.h"
 
@@ -16,10 +17,10 @@ constexpr std::size_t k_longest_error_body = 64u << 10;  // parsed as JSON; long
 std::optional<std::string> json_message(std::string_view body) {
   if (body.size() > k_longest_error_body) return std::nullopt;
   rapidjson::Document answer;
-  if (json::read_document(body, answer) || !answer.IsObject()) return std::nullopt;
-  const auto message = answer.FindMember("message");
-  if (message == answer.MemberEnd() || !message->value.IsString()) return std::nullopt;
-  return std::string(message->value.GetString(), message->value.GetStringLength());
+  json::read_document(body, answer);
+  const auto& message = json::member(answer, "message");
+  if (!message.IsString()) return std::nullopt;
+  return std::string(json::text_or_empty(message));
 }
 
 /// A whole number of characters, without what would break a log line.

@@ -69,14 +69,14 @@ class EmbedCall final : public http::OutboundCalls::Call {
       case Reason::line_full:  // lines have no limit
         break;
       case Reason::late:
-        if (is_out_) failure_ = failure_of_exchange({ErrorCode::deadline_exceeded, {}}, options_->call_timeout).failure;
+        if (is_out_) failure_ = failure_with(ErrorCode::deadline_exceeded);
         if (!failure_) failure_ = no_turn(end);
         break;
       case Reason::cancelled:
         failure_ = client_left();
         break;
       case Reason::stopped:
-        failure_ = failure_of_exchange({ErrorCode::cancelled, {}}, options_->call_timeout).failure;
+        failure_ = failure_with(ErrorCode::cancelled);
         break;
       case Reason::fault:
         failure_ = no_memory();
@@ -84,6 +84,10 @@ class EmbedCall final : public http::OutboundCalls::Call {
     }
     if (failure_) return done_(*std::move(failure_));
     done_(std::move(answer_));
+  }
+
+  UpstreamFailure failure_with(ErrorCode code) const {
+    return failure_of_exchange({code, {}}, options_->call_timeout).failure;
   }
 
   /// Of a call that waited for its turn until the deadline: a matter of load, as long as Cohere refused none of it.

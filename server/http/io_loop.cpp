@@ -482,9 +482,10 @@ void IoLoop::dispatch(const std::shared_ptr<Connection>& connection) {
   connection->work = std::make_shared<Cancellation>();
   Request request = parser.take();
   Reply reply(std::make_shared<Reply::Channel>(core_, mailbox_, connection, request, framing));
-  Job job{std::move(request), std::move(reply), std::exchange(connection->share, BufferShare(core_->budget))};
-  job.request.cancellation = connection->work;
-  core_->submit(job);
+  HandlerCall call{std::move(request), std::move(reply),
+                   std::exchange(connection->share, BufferShare(core_->budget))};
+  call.request.cancellation = connection->work;
+  core_->submit(call);
 }
 
 /// Answers what is wrong with the request and reads nothing more from this client.

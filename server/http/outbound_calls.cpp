@@ -8,7 +8,7 @@
 #include <set>
 #include <utility>
 
-#include "server/http/exchange.h"
+#include "server/http/transfer.h"
 
 namespace sightline::http {
 namespace {

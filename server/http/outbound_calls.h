@@ -103,7 +103,7 @@ class OutboundCalls {
     std::size_t line_capacity = 0;  ///< calls that wait in one line; 0: no limit
     std::chrono::milliseconds attempt_timeout{30'000};
     RetryPolicy retry = {};
-    std::chrono::milliseconds retry_timeout = std::chrono::hours(24);  ///< after that from `start`, no more attempts
+    std::chrono::milliseconds retry_timeout = std::chrono::hours(24);  ///< from `start` to the last attempt
     bool paces_retries = false;  ///< all attempts count against the pace, not only the first ones
     Events events = {};
   };

@@ -86,13 +86,14 @@ std::optional<HeadAnswer> ServerCore::judge(const Request& head) const {
   }
 }
 
-void ServerCore::submit(Job& job) const {
+void ServerCore::submit(HandlerCall& call) const {
   const bool packed =
-      job.request.headers.get("Content-Encoding") && job.request.body.size() > k_quickly_unpacked;
-  const bool urgent = !packed && options.urgent && options.urgent(job.request);
-  WorkerPool* const workers = is_apart(job.request) ? apart_pool : pool;
-  if (!(packed ? unpackers : urgent ? urgent_pool : workers)->submit(job)) {
-    job.reply.send(error(workshop_of(job.request), 429, "the server is busy: its queue of requests is full; try again"));
+      call.request.headers.get("Content-Encoding") && call.request.body.size() > k_quickly_unpacked;
+  const bool urgent = !packed && options.urgent && options.urgent(call.request);
+  WorkerPool* const workers = is_apart(call.request) ? apart_pool : pool;
+  if (!(packed ? unpackers : urgent ? urgent_pool : workers)->submit(call)) {
+    call.reply.send(error(workshop_of(call.request), 429,
+                          "the server is busy: its queue of requests is full; try again"));
   }
 }
 

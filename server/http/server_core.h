@@ -69,8 +69,8 @@ struct ServerCore {
 
   /// An error in the shape of that workshop's clients; never throws.
   Response error(const Workshop& workshop, int status, const std::string& message) const;
-  /// Hands a job to the workers, or answers that there are too many.
-  void submit(Job& job) const;
+  /// Hands a call to the workers, or answers that there are too many.
+  void submit(HandlerCall& call) const;
   /// Runs `task` on every loop and waits until all have run it. From no loop's own thread.
   void run_on_loops(const LoopMailbox::Task& task);
 

@@ -131,8 +131,8 @@ class InferenceCall final : public http::OutboundCalls::Call {
     if (auto* failure = std::get_if<Failure>(&answer)) {
       outcome_ = std::move(failure->error);
       // Where the texts are too long the next attempt is another one: with half of them.
-      if (failure->retryable || (failure->too_long && cut_in_half(input_))) return options_->retry.wait_after(attempts);
-      return std::nullopt;
+      const bool again = failure->retryable || (failure->too_long && cut_in_half(input_));
+      return again ? std::optional(options_->retry.wait_after(attempts)) : std::nullopt;
     }
     auto& embeddings = std::get<Embeddings>(answer);
     if (embeddings.size() == input_.texts.size()) {
