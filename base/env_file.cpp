@@ -3,19 +3,17 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "base/trimmed.h"
+
 namespace sightline {
 namespace {
 
-std::string trimmed(const std::string& text) {
-  const auto first = text.find_first_not_of(" \t\r");
-  if (first == std::string::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
-}
+constexpr std::string_view k_blanks = " \t\r";
 
-std::string unquoted(std::string value) {
+std::string unquoted(std::string_view value) {
   const bool quoted =
       value.size() >= 2 && (value.front() == '"' || value.front() == '\'') && value.back() == value.front();
-  return quoted ? value.substr(1, value.size() - 2) : value;
+  return std::string(quoted ? value.substr(1, value.size() - 2) : value);
 }
 
 }  // namespace
@@ -23,17 +21,18 @@ std::string unquoted(std::string value) {
 Result<std::map<std::string, std::string>> read_env_file(const std::filesystem::path& file) {
   std::map<std::string, std::string> values;
   std::ifstream in(file);
-  std::string line;
-  for (int number = 1; std::getline(in, line); ++number) {
-    line = trimmed(line);
+  std::string text;
+  for (int number = 1; std::getline(in, text); ++number) {
+    std::string_view line = trimmed(text, k_blanks);
     if (line.empty() || line[0] == '#') continue;
-    if (line.starts_with("export ")) line = trimmed(line.substr(7));
+    if (line.starts_with("export ")) line = trimmed(line.substr(7), k_blanks);
     const auto equals = line.find('=');
     if (equals == std::string::npos || equals == 0) {
       return Error{ErrorCode::invalid_argument, file.string() + ", line " + std::to_string(number) +
                                                     ": expected KEY=VALUE or a comment beginning with #"};
     }
-    values[trimmed(line.substr(0, equals))] = unquoted(trimmed(line.substr(equals + 1)));
+    values[std::string(trimmed(line.substr(0, equals), k_blanks))] =
+        unquoted(trimmed(line.substr(equals + 1), k_blanks));
   }
   return values;
 }

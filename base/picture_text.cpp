@@ -5,6 +5,7 @@
 #include <cctype>
 #include <string>
 
+#include "base/ascii_lower.h"
 #include "base/data_url.h"
 #include "base/file_kind.h"
 
@@ -14,18 +15,11 @@ namespace {
 constexpr std::size_t k_npos = std::string_view::npos;
 constexpr std::size_t k_longest_address = 4096;
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
-
 bool ends_as_picture(std::string_view path) {
   static constexpr std::array<std::string_view, 16> k_endings{
       ".jpg", ".jpeg", ".jpe",  ".jfif", ".png", ".apng", ".webp", ".gif",
       ".bmp", ".heic", ".heif", ".avif", ".tif", ".tiff", ".svg",  ".jxl"};
-  const std::string end = lower(path.substr(path.size() - std::min<std::size_t>(path.size(), 5)));
+  const std::string end = ascii_lower(path.substr(path.size() - std::min<std::size_t>(path.size(), 5)));
   return std::any_of(k_endings.begin(), k_endings.end(), [&](std::string_view ending) {
     return path.size() > ending.size() && std::string_view(end).ends_with(ending);
   });

@@ -1,18 +1,18 @@
 #include "eval/embedding_client.h"
 
 #include <algorithm>
-#include <charconv>
 #include <condition_variable>
-#include <map>
 #include <mutex>
 
 #include "base/base64.h"
 #include "base/json/document.h"
+#include "base/json/members.h"
+#include "server/http/outbound_calls.h"
 
 namespace sightline::eval {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using namespace std::chrono_literals;
 
 bool may_succeed_later(int status) {
   return status == 408 || status == 425 || status == 429 || status >= 500;
@@ -23,36 +23,30 @@ bool refuses_us(int status) {
   return status == 401 || status == 403 || status == 404 || status == 405 || (status >= 300 && status < 400);
 }
 
-std::chrono::milliseconds retry_after(const http::Response& response) {
-  const auto field = response.headers.get("Retry-After");
-  unsigned seconds = 0;
-  if (field) std::from_chars(field->data(), field->data() + field->size(), seconds);
-  return std::chrono::seconds(std::min(seconds, 3600u));
-}
-
 /// One call of `embed`.
 class Run {
  public:
-  Run(http::Client& client, const EmbeddingClient::Options& options, http::ClientRequest blank,
-      std::string model, EmbeddingClient::Kind kind)
-      : client_(client), options_(options), blank_(std::move(blank)), model_(std::move(model)), kind_(kind) {}
+  Run(const EmbeddingClient::Options& options, http::ClientRequest blank, std::string model,
+      EmbeddingClient::Kind kind, std::size_t count, const std::vector<std::size_t>& which)
+      : options_(options),
+        blank_(std::move(blank)),
+        model_(std::move(model)),
+        kind_(kind),
+        count_(count),
+        which_(which) {}
 
-  Result<EmbedOutcome> all(std::size_t count, const std::vector<std::size_t>& which,
-                           const EmbeddingClient::Load& load, const EmbeddingClient::Progress& progress,
-                           const std::atomic<bool>& stop);
+  Result<EmbedOutcome> all(http::Client& client, Timer& timer, const EmbeddingClient::Load& load,
+                           const EmbeddingClient::Progress& progress, const std::atomic<bool>& stop);
 
  private:
   struct Batch {
     std::vector<std::size_t> indices;
     std::vector<std::string> contents;
     std::size_t bytes = 0;
-    int attempts = 0;
   };
+  class BatchCall;
 
   Batch fill(const EmbeddingClient::Load& load);
-  void send(Batch batch);
-  void on_answer(Batch batch, const Result<http::Response>& answer);
-  void again_or_fatal(Batch batch, const std::string& reason, std::chrono::milliseconds at_least);
   void halve_or_fail(Batch batch, const std::string& reason);
   void store(const Batch& batch, const EmbeddingsAnswer& answer);
   void fail(std::size_t index, std::string reason) {
@@ -60,61 +54,113 @@ class Run {
     ++done_;
   }
 
-  http::Client& client_;
   const EmbeddingClient::Options& options_;
   const http::ClientRequest blank_;
   const std::string model_;
   const EmbeddingClient::Kind kind_;
-  std::size_t count_ = 0;
-  const std::vector<std::size_t>* which_ = nullptr;
+  const std::size_t count_;
+  const std::vector<std::size_t>& which_;
   std::size_t next_ = 0;  ///< of which_; the caller's thread alone
 
-  // Shared with the client's thread, under mutex_.
+  // Shared with the calls, under mutex_.
   std::mutex mutex_;
   std::condition_variable changed_;
-  int in_flight_ = 0;
-  std::multimap<Clock::time_point, Batch> waiting_;
+  int open_ = 0;               ///< calls that are not over
+  std::vector<Batch> halves_;  ///< to be sent
   std::size_t done_ = 0;
   EmbedOutcome outcome_;
   std::string fatal_;
 };
 
-Result<EmbedOutcome> Run::all(std::size_t count, const std::vector<std::size_t>& which,
-                              const EmbeddingClient::Load& load, const EmbeddingClient::Progress& progress,
-                              const std::atomic<bool>& stop) {
-  count_ = count;
-  which_ = &which;
+/// One request, until it is answered for good.
+class Run::BatchCall final : public http::OutboundCalls::Call {
+ public:
+  BatchCall(Run& run, Batch batch) : Call({run.blank_.url, {}}), run_(run), batch_(std::move(batch)) {}
+
+ private:
+  std::optional<http::ClientRequest> request() override {
+    http::ClientRequest request = run_.blank_;
+    request.body = embeddings_request(run_.model_, run_.kind_, batch_.contents);
+    return request;
+  }
+
+  std::optional<std::chrono::milliseconds> read(Result<http::Response> result, int attempts) override {
+    answer_ = std::move(result);
+    attempts_ = attempts;
+    if (answer_.ok() && !may_succeed_later(answer_->status)) return std::nullopt;
+    const auto asked = answer_.ok() ? http::retry_after(answer_->headers).value_or(0s) : 0s;
+    return std::max<std::chrono::milliseconds>(run_.options_.retry.wait_after(attempts), std::min(asked, 3600s));
+  }
+
+  void end(const http::OutboundCalls::End& end) override {
+    const std::lock_guard lock(run_.mutex_);
+    using Reason = http::OutboundCalls::End::Reason;
+    if (end.reason == Reason::settled) settle();
+    if (end.reason == Reason::fault) run_.fatal_ = "no memory for a request";
+    --run_.open_;
+    run_.changed_.notify_all();
+  }
+
+  void settle() {
+    const std::string again = " (after " + std::to_string(attempts_) + " attempts)";
+    if (!answer_.ok()) {
+      run_.fatal_ = answer_.error().message + again;
+      return;
+    }
+    const int status = answer_->status;
+    const std::string reason = message_of(answer_->body);
+    const std::string said = "the server answered " + std::to_string(status) + ": ";
+    if (status == 200) {
+      const auto read = read_embeddings(answer_->body, batch_.indices.size());
+      if (read.ok()) return run_.store(batch_, *read);
+      run_.fatal_ = read.error().message;
+    } else if (refuses_us(status)) {
+      run_.fatal_ = said + reason;
+    } else if (may_succeed_later(status)) {
+      run_.fatal_ = said + reason + again;
+    } else {
+      run_.halve_or_fail(std::move(batch_), reason);
+    }
+  }
+
+  Run& run_;
+  Batch batch_;
+  int attempts_ = 0;
+  Result<http::Response> answer_ = http::Response();  // of the last attempt
+};
+
+Result<EmbedOutcome> Run::all(http::Client& client, Timer& timer, const EmbeddingClient::Load& load,
+                              const EmbeddingClient::Progress& progress, const std::atomic<bool>& stop) {
+  http::OutboundCalls calls(client, timer, {.attempt_timeout = options_.timeout, .retry = options_.retry});
   std::unique_lock lock(mutex_);
   while (true) {
     progress(done_);
     const bool ending = stop || !fatal_.empty();
-    const bool left = next_ < which.size() || !waiting_.empty();
-    if (in_flight_ == 0 && (ending || !left)) break;
-    const auto now = Clock::now();
-    const bool slot = in_flight_ + static_cast<int>(waiting_.size()) < options_.max_in_flight;
-    if (!ending && !waiting_.empty() && waiting_.begin()->first <= now) {
-      Batch batch = std::move(waiting_.begin()->second);
-      waiting_.erase(waiting_.begin());
-      ++in_flight_;
+    const bool fresh = next_ < which_.size();
+    if (open_ == 0 && (ending || (!fresh && halves_.empty()))) break;
+    if (ending) {
       lock.unlock();
-      send(std::move(batch));
+      calls.shut_down();
       lock.lock();
-    } else if (!ending && slot && next_ < which.size()) {
-      ++in_flight_;
+    } else if (!halves_.empty() || (fresh && open_ < options_.max_in_flight)) {
+      Batch batch;
+      if (!halves_.empty()) {
+        batch = std::move(halves_.back());
+        halves_.pop_back();
+      }
+      ++open_;
       lock.unlock();
-      Batch batch = fill(load);
+      if (batch.indices.empty()) batch = fill(load);
       const bool empty = batch.indices.empty();
-      if (!empty) send(std::move(batch));
+      if (!empty) calls.start(std::make_shared<BatchCall>(*this, std::move(batch)));
       lock.lock();
-      if (empty) --in_flight_;
+      if (empty) --open_;
     } else {
-      auto look_again = now + std::chrono::milliseconds(200);  // for the terminal, and for `stop`
-      if (!ending && !waiting_.empty()) look_again = std::min(look_again, waiting_.begin()->first);
-      changed_.wait_until(lock, look_again);
+      changed_.wait_for(lock, 200ms);  // for the terminal, and for `stop`
     }
   }
   if (!fatal_.empty()) return Error{ErrorCode::unavailable, fatal_};
-  outcome_.stopped = done_ < which.size();
+  outcome_.stopped = done_ < which_.size();
   std::sort(outcome_.failures.begin(), outcome_.failures.end(),
             [](const InputFailure& a, const InputFailure& b) { return a.index < b.index; });
   return std::move(outcome_);
@@ -124,8 +170,8 @@ Run::Batch Run::fill(const EmbeddingClient::Load& load) {
   const bool picture = kind_ == EmbeddingClient::Kind::picture;
   const std::size_t most = picture ? options_.max_pictures : options_.max_texts;
   Batch batch;
-  while (next_ < which_->size() && batch.indices.size() < most && batch.bytes < options_.max_request_bytes) {
-    const std::size_t index = (*which_)[next_++];
+  while (next_ < which_.size() && batch.indices.size() < most && batch.bytes < options_.max_request_bytes) {
+    const std::size_t index = which_[next_++];
     auto content = load(index);
     if (!content.ok()) {
       const std::lock_guard lock(mutex_);
@@ -139,60 +185,17 @@ Run::Batch Run::fill(const EmbeddingClient::Load& load) {
   return batch;
 }
 
-void Run::send(Batch batch) {
-  ++batch.attempts;
-  http::ClientRequest request = blank_;
-  request.body = embeddings_request(model_, kind_, batch.contents);
-  auto shared =
-      std::make_shared<Batch>(std::move(batch));  // std::function wants something that can be copied
-  client_.send(std::move(request), [this, shared](const Result<http::Response>& answer) {
-    on_answer(std::move(*shared), answer);
-  });
-}
-
-void Run::on_answer(Batch batch, const Result<http::Response>& answer) {
-  const std::lock_guard lock(mutex_);
-  --in_flight_;
-  changed_.notify_all();
-  if (!answer.ok()) return again_or_fatal(std::move(batch), answer.error().message, {});
-  const std::string said = "the server answered " + std::to_string(answer->status) + ": ";
-  if (answer->status == 200) {
-    const auto read = read_embeddings(answer->body, batch.indices.size());
-    if (read.ok()) return store(batch, *read);
-    fatal_ = read.error().message;
-  } else if (refuses_us(answer->status)) {
-    fatal_ = said + message_of(answer->body);
-  } else if (may_succeed_later(answer->status)) {
-    again_or_fatal(std::move(batch), said + message_of(answer->body), retry_after(*answer));
-  } else {
-    halve_or_fail(std::move(batch), message_of(answer->body));
-  }
-}
-
-void Run::again_or_fatal(Batch batch, const std::string& reason, std::chrono::milliseconds at_least) {
-  if (batch.attempts >= options_.max_attempts) {
-    fatal_ = reason + " (after " + std::to_string(batch.attempts) + " attempts)";
-    return;
-  }
-  auto pause = options_.first_pause;
-  for (int i = 1; i < batch.attempts && pause < options_.longest_pause; ++i) pause *= 2;
-  pause = std::max(std::min(pause, options_.longest_pause), at_least);
-  waiting_.emplace(Clock::now() + pause, std::move(batch));
-}
-
 void Run::halve_or_fail(Batch batch, const std::string& reason) {
   if (batch.indices.size() == 1) return fail(batch.indices.front(), reason);
   Batch second;
-  const std::size_t middle = batch.indices.size() / 2;
-  second.indices.assign(batch.indices.begin() + static_cast<std::ptrdiff_t>(middle), batch.indices.end());
-  second.contents.assign(
-      std::make_move_iterator(batch.contents.begin() + static_cast<std::ptrdiff_t>(middle)),
-      std::make_move_iterator(batch.contents.end()));
-  batch.indices.resize(middle);
-  batch.contents.resize(middle);
-  batch.attempts = 0;
-  waiting_.emplace(Clock::now(), std::move(batch));
-  waiting_.emplace(Clock::now(), std::move(second));
+  const auto middle = static_cast<std::ptrdiff_t>(batch.indices.size() / 2);
+  second.indices.assign(batch.indices.begin() + middle, batch.indices.end());
+  second.contents.assign(std::make_move_iterator(batch.contents.begin() + middle),
+                         std::make_move_iterator(batch.contents.end()));
+  batch.indices.resize(static_cast<std::size_t>(middle));
+  batch.contents.resize(static_cast<std::size_t>(middle));
+  halves_.push_back(std::move(second));
+  halves_.push_back(std::move(batch));
 }
 
 void Run::store(const Batch& batch, const EmbeddingsAnswer& answer) {
@@ -220,27 +223,17 @@ ModelDescription described(const rapidjson::Value& entry, const std::string& nam
   model.name = name;
   for (const char* key : {"architecture", "description", "dims", "image_size", "preprocessing", "dtype",
                           "device", "parameters", "license"}) {
-    const auto found = entry.FindMember(key);
-    if (found == entry.MemberEnd()) continue;
-    if (found->value.IsString()) model.details.push_back(std::string(key) + ": " + found->value.GetString());
-    if (found->value.IsUint64())
-      model.details.push_back(std::string(key) + ": " + std::to_string(found->value.GetUint64()));
+    const auto& value = json::member(entry, key);
+    if (value.IsString()) model.details.push_back(std::string(key) + ": " + value.GetString());
+    if (value.IsUint64()) model.details.push_back(std::string(key) + ": " + std::to_string(value.GetUint64()));
   }
-  const auto text_of = [&](const char* key) -> std::string {
-    const auto found = entry.FindMember(key);
-    return found != entry.MemberEnd() && found->value.IsString() ? found->value.GetString() : "";
-  };
-  model.fingerprint = text_of("fingerprint");
-  const auto demo = entry.FindMember("demo");
-  if (demo != entry.MemberEnd() && demo->value.IsTrue())
-    model.remark = "a demo model: it knows drawings only";
-  if (text_of("owned_by") == "cohere") model.remark = text_of("description");
-  const auto modalities = entry.FindMember("modalities");
-  if (modalities != entry.MemberEnd() && modalities->value.IsArray()) {
-    const auto has = [&](const char* word) {
-      return std::any_of(modalities->value.Begin(), modalities->value.End(), [&](const rapidjson::Value& v) {
-        return v.IsString() && v.GetString() == std::string(word);
-      });
+  model.fingerprint = json::text_at(entry, "fingerprint");
+  if (json::member(entry, "demo").IsTrue()) model.remark = "a demo model: it knows drawings only";
+  if (json::text_at(entry, "owned_by") == "cohere") model.remark = json::text_at(entry, "description");
+  if (const auto& modalities = json::member(entry, "modalities"); modalities.IsArray()) {
+    const auto has = [&](std::string_view word) {
+      return std::any_of(modalities.Begin(), modalities.End(),
+                         [&](const rapidjson::Value& v) { return json::text_or_empty(v) == word; });
     };
     model.reads_text = has("text");
     model.reads_pictures = has("image");
@@ -283,12 +276,12 @@ Result<ModelDescription> EmbeddingClient::describe(const std::string& name) {
   }
   rapidjson::Document document;
   std::string names;
-  if (!json::read_document(response->body, document) && document.IsObject() && document.HasMember("data") &&
-      document["data"].IsArray()) {
-    for (const auto& entry : document["data"].GetArray()) {
-      if (!entry.IsObject() || !entry.HasMember("id") || !entry["id"].IsString()) continue;
-      if (entry["id"].GetString() == name) return described(entry, name);
-      names += (names.empty() ? "" : ", ") + std::string(entry["id"].GetString());
+  json::read_document(response->body, document);
+  if (const auto& models = json::member(document, "data"); models.IsArray()) {
+    for (const auto& entry : models.GetArray()) {
+      if (!json::member(entry, "id").IsString()) continue;
+      if (json::text_at(entry, "id") == name) return described(entry, name);
+      names.append(names.empty() ? "" : ", ").append(json::text_at(entry, "id"));
     }
   }
   // A model that the server only passes on to another one need not be listed.
@@ -308,8 +301,8 @@ Result<ModelDescription> EmbeddingClient::describe(const std::string& name) {
 Result<EmbedOutcome> EmbeddingClient::embed(const std::string& model, Kind kind, std::size_t count,
                                             const std::vector<std::size_t>& which, const Load& load,
                                             const Progress& progress, const std::atomic<bool>& stop) {
-  Run run(*client_, options_, request(http::Method::post, "/v1/embeddings"), model, kind);
-  return run.all(count, which, load, progress, stop);
+  Run run(options_, request(http::Method::post, "/v1/embeddings"), model, kind, count, which);
+  return run.all(*client_, *timer_, load, progress, stop);
 }
 
 }  // namespace sightline::eval

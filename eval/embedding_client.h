@@ -11,8 +11,10 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/timer.h"
 #include "eval/evaluation.h"
 #include "server/http/client.h"
+#include "server/http/retry_policy.h"
 
 namespace sightline::eval {
 
@@ -44,11 +46,9 @@ struct EmbedOutcome {
 ///
 /// Flow: 1. Inputs are loaded and put into requests of `max_inputs` or `max_request_bytes`, in order.
 ///       2. Up to `max_in_flight` requests are under way or waiting to be sent again, which bounds memory.
-///       3. A request that is refused for load or gets lost is sent again after a growing pause, or after
-///       what
+///       3. A request that is refused for load or gets lost is retried after a growing pause, or after what
 ///          Retry-After says.
-///       4. A request that is refused for what it holds is halved, until the input to blame stands alone: it
-///       fails
+///       4. A request that is refused for its content is halved until the input to blame is alone: that one fails
 ///          with the server's words.
 /// Thread safety: `embed` from one thread at a time.
 class EmbeddingClient {
@@ -61,9 +61,8 @@ class EmbeddingClient {
     std::size_t max_pictures = 16;               ///< in one request
     std::size_t max_request_bytes = 16u << 20;   ///< of inputs; a larger one goes alone
     int max_in_flight = 4;                       ///< requests
-    int max_attempts = 10;                       ///< for each request
-    std::chrono::milliseconds first_pause{250};  ///< before the second attempt; doubles each time
-    std::chrono::milliseconds longest_pause{30'000};
+    /// For each request.
+    http::RetryPolicy retry{10, std::chrono::milliseconds(250), std::chrono::milliseconds(30'000)};
     std::chrono::milliseconds timeout{300'000};  ///< for one request
   };
   enum class Kind { query_text, document_text, picture };
@@ -90,7 +89,8 @@ class EmbeddingClient {
   http::ClientRequest request(http::Method method, const std::string& path) const;
 
   const Options options_;
-  std::unique_ptr<http::Client> client_;
+  const std::unique_ptr<Timer> timer_ = start_timer();
+  const std::unique_ptr<http::Client> client_;
 };
 
 /// Body of a request for the vectors of `inputs` (texts, or base64 of pictures).

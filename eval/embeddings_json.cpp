@@ -5,6 +5,7 @@
 
 #include "base/base64.h"
 #include "base/json/document.h"
+#include "base/json/members.h"
 #include "base/json/writer.h"
 #include "eval/embedding_client.h"
 
@@ -45,12 +46,6 @@ Result<std::vector<float>> read_vector(const Value& json) {
   return vector;
 }
 
-const Value* text_member(const Value& object, const char* name) {
-  if (!object.IsObject()) return nullptr;
-  const auto found = object.FindMember(name);
-  return found != object.MemberEnd() && found->value.IsString() ? &found->value : nullptr;
-}
-
 }  // namespace
 
 std::string embeddings_request(const std::string& model, EmbeddingClient::Kind kind,
@@ -77,10 +72,9 @@ std::string embeddings_request(const std::string& model, EmbeddingClient::Kind k
 
 Result<EmbeddingsAnswer> read_embeddings(const std::string& body, std::size_t count) {
   rapidjson::Document document;
-  if (json::read_document(body, document, k_limits) || !document.IsObject() || !document.HasMember("data") ||
-      !document["data"].IsArray())
-    return bad_answer("is not JSON with a list `data`");
-  const auto& data = document["data"];
+  json::read_document(body, document, k_limits);
+  const Value& data = json::member(document, "data");
+  if (!data.IsArray()) return bad_answer("is not JSON with a list `data`");
   if (data.Size() != count) {
     return bad_answer("has " + std::to_string(data.Size()) + " vectors for " + std::to_string(count) +
                       " inputs");
@@ -88,36 +82,30 @@ Result<EmbeddingsAnswer> read_embeddings(const std::string& body, std::size_t co
   EmbeddingsAnswer answer;
   answer.vectors.resize(count);
   for (rapidjson::SizeType i = 0; i < data.Size(); ++i) {
-    if (!data[i].IsObject() || !data[i].HasMember("embedding"))
-      return bad_answer("has an entry without a vector");
-    const auto place = data[i].FindMember("index");
-    if (place == data[i].MemberEnd() || !place->value.IsUint() || place->value.GetUint() >= count ||
-        !answer.vectors[place->value.GetUint()].empty())
+    const Value& embedding = json::member(data[i], "embedding");
+    if (embedding.IsNull()) return bad_answer("has an entry without a vector");
+    const Value& place = json::member(data[i], "index");
+    if (!place.IsUint() || place.GetUint() >= count || !answer.vectors[place.GetUint()].empty())
       return bad_answer("does not number its vectors from 0 on, each once");
-    auto vector = read_vector(data[i]["embedding"]);
+    auto vector = read_vector(embedding);
     if (!vector.ok()) return vector.error();
     if (i > 0 && vector->size() != answer.vectors[data[0]["index"].GetUint()].size())
       return bad_answer("has vectors of different lengths");
-    answer.vectors[place->value.GetUint()] = std::move(*vector);
+    answer.vectors[place.GetUint()] = std::move(*vector);
   }
-  const auto truncated = document.FindMember("truncated");
-  if (truncated != document.MemberEnd() && truncated->value.IsArray())
-    answer.truncated = truncated->value.Size();
+  if (const Value& truncated = json::member(document, "truncated"); truncated.IsArray())
+    answer.truncated = truncated.Size();
   return answer;
 }
 
 std::string message_of(const std::string& body) {
   rapidjson::Document document;
-  if (!json::read_document(body, document) && document.IsObject()) {
-    const auto error = document.FindMember("error");
-    const Value* const whole = &document;
-    const Value* const inner = error != document.MemberEnd() ? &error->value : nullptr;
-    for (const Value* place : {inner, whole}) {
-      if (place == nullptr) continue;
-      if (place->IsString()) return place->GetString();
-      for (const char* name : {"message", "reason", "detail"}) {
-        if (const Value* text = text_member(*place, name)) return text->GetString();
-      }
+  json::read_document(body, document);
+  const Value& whole = document;
+  for (const Value* place : {&json::member(whole, "error"), &whole}) {
+    if (place->IsString() && place != &whole) return place->GetString();
+    for (const char* name : {"message", "reason", "detail"}) {
+      if (const Value& text = json::member(*place, name); text.IsString()) return text.GetString();
     }
   }
   return body.substr(0, k_shown_bytes);

@@ -283,7 +283,7 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("--pictures-per-request", options.client.max_pictures, "Pictures in one request")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
-  app.add_option("--attempts", options.client.max_attempts,
+  app.add_option("--attempts", options.client.retry.max_attempts,
                  "Times a request is sent before the measurement is given up")
       ->capture_default_str()
       ->check(CLI::Range(1, 100));

@@ -4,6 +4,7 @@
 
 #include "base/base64.h"
 #include "base/json/document.h"
+#include "base/json/members.h"
 #include "base/json/writer.h"
 #include "ingest/cluster.h"
 #include "ingest/json_members.h"
@@ -82,26 +83,25 @@ BulkOutcome::Kind kind_of_status(int status) {
 
 Result<std::vector<BulkOutcome>> read_bulk_answer(const std::string& body, std::size_t expected) {
   rapidjson::Document document;
-  if (json::read_document(body, document, k_document_json) || !document.IsObject() ||
-      !document.HasMember("items") || !document["items"].IsArray() || document["items"].Size() != expected) {
+  json::read_document(body, document, k_document_json);
+  const rapidjson::Value& items = json::member(document, "items");
+  if (!items.IsArray() || items.Size() != expected) {
     return Error{ErrorCode::unavailable, "the answer to a bulk of " + std::to_string(expected) +
                                              " documents does not list them: " + body.substr(0, 200)};
   }
   std::vector<BulkOutcome> outcomes;
-  for (const auto& item : document["items"].GetArray()) {
+  for (const auto& item : items.GetArray()) {
     if (!item.IsObject() || item.MemberCount() != 1 || !item.MemberBegin()->value.IsObject()) {
       return Error{ErrorCode::unavailable, "an item of a bulk's answer is not an object with one operation"};
     }
     const rapidjson::Value& result = item.MemberBegin()->value;
     BulkOutcome outcome;
-    if (result.HasMember("status") && result["status"].IsInt()) outcome.status = result["status"].GetInt();
+    if (const auto& status = json::member(result, "status"); status.IsInt()) outcome.status = status.GetInt();
     outcome.kind = kind_of_status(outcome.status);
     if (outcome.kind != BulkOutcome::Kind::stored) {
-      if (result.HasMember("error")) {
-        outcome.reason = reason_of(json::text_of(result["error"]));
-      } else {
-        outcome.reason = "status " + std::to_string(outcome.status) + " without a reason";
-      }
+      const rapidjson::Value& error = json::member(result, "error");
+      outcome.reason = error.IsNull() ? "status " + std::to_string(outcome.status) + " without a reason"
+                                      : reason_of(json::text_of(error));
     }
     outcomes.push_back(std::move(outcome));
   }

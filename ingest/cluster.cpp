@@ -5,6 +5,7 @@
 #include "base/base64.h"
 #include "base/env_file.h"
 #include "base/json/document.h"
+#include "base/json/members.h"
 #include "base/json/writer.h"
 #include "base/number_text.h"
 #include "ingest/json_members.h"
@@ -42,10 +43,10 @@ std::string unwrapped(const std::string& reason) {
 std::string causes(const rapidjson::Value& error) {
   std::string text;
   for (const char* const key : {"message", "reason"}) {
-    if (error.HasMember(key) && error[key].IsString()) text = error[key].GetString();
+    if (json::member(error, key).IsString()) text = json::text_at(error, key);
   }
-  if (error.HasMember("caused_by") && error["caused_by"].IsObject()) {
-    const std::string cause = causes(error["caused_by"]);
+  if (const rapidjson::Value& inner = json::member(error, "caused_by"); inner.IsObject()) {
+    const std::string cause = causes(inner);
     if (!cause.empty()) return text.empty() ? cause : innermost_first(cause, text);
   }
   return unwrapped(text);
@@ -67,12 +68,6 @@ std::string reason_of(const std::string& body) {
 
 namespace {
 
-std::optional<std::uint64_t> natural_in(const std::vector<JsonMember>& members, std::string_view name) {
-  const auto found = std::find_if(members.begin(), members.end(),
-                                  [&](const JsonMember& member) { return member.name == name; });
-  return found == members.end() ? std::nullopt : number_from<std::uint64_t>(found->value);
-}
-
 std::string_view value_in(const std::vector<JsonMember>& members, std::string_view name) {
   const auto found = std::find_if(members.begin(), members.end(),
                                   [&](const JsonMember& member) { return member.name == name; });
@@ -83,8 +78,8 @@ std::string_view value_in(const std::vector<JsonMember>& members, std::string_vi
 std::optional<StoredDocument> stored_document(const std::vector<JsonMember>& item) {
   StoredDocument stored;
   stored.found = value_in(item, "found") == "true";
-  stored.sequence_number = natural_in(item, "_seq_no");
-  stored.primary_term = natural_in(item, "_primary_term");
+  stored.sequence_number = number_from<std::uint64_t>(value_in(item, "_seq_no"));
+  stored.primary_term = number_from<std::uint64_t>(value_in(item, "_primary_term"));
   const std::string_view source = value_in(item, "_source");
   const auto fields = source.empty() ? std::optional(std::vector<JsonMember>()) : members_of(source);
   if (!fields) return std::nullopt;
@@ -143,8 +138,7 @@ struct PipelineOutputs {
       const std::string_view name(member.name.GetString(), member.name.GetStringLength());
       if (in_inference && (name == "output_field" || name == "target_field")) add_new(fields, member.value);
       if (name == "rename") collect_rename(member.value);
-      if (name == "pipeline" && member.value.IsObject() && member.value.HasMember("name"))
-        add_new(pipelines, member.value["name"]);
+      if (name == "pipeline") add_new(pipelines, json::member(member.value, "name"));
       collect(member.value, in_inference || name == "inference");
     }
   }
@@ -152,13 +146,11 @@ struct PipelineOutputs {
  private:
   /// A vector may be made in a field of its own and then take the old one's place.
   void collect_rename(const rapidjson::Value& rename) {
-    if (!rename.IsObject() || !rename.HasMember("field") || !rename["field"].IsString() ||
-        !rename.HasMember("target_field"))
-      return;
-    const std::string_view from = outermost(rename["field"].GetString());
+    if (!json::member(rename, "field").IsString()) return;
+    const std::string_view from = outermost(json::text_at(rename, "field"));
     const bool inferred = std::any_of(fields.begin(), fields.end(),
                                       [&](const std::string& field) { return outermost(field) == from; });
-    if (inferred) add_new(fields, rename["target_field"]);
+    if (inferred) add_new(fields, json::member(rename, "target_field"));
   }
 };
 
@@ -250,13 +242,7 @@ Result<Cluster::IndexState> Cluster::index_state(const std::string& index) {
   }
   const rapidjson::Value& entry =
       document.HasMember(state.read_from) ? document[state.read_from] : document.MemberBegin()->value;
-  if (entry.IsObject() && entry.HasMember("settings") && entry["settings"].IsObject()) {
-    const rapidjson::Value& settings = entry["settings"];
-    if (settings.HasMember("index") && settings["index"].IsObject() &&
-        settings["index"].HasMember("default_pipeline") && settings["index"]["default_pipeline"].IsString()) {
-      state.default_pipeline = settings["index"]["default_pipeline"].GetString();
-    }
-  }
+  state.default_pipeline = json::text_at(entry, "settings", "index", "default_pipeline");
   return state;
 }
 
@@ -268,11 +254,7 @@ Result<std::string> Cluster::index_written_to(const std::string& alias) {
   if (json::read_document(response->body, document) || !document.IsObject())
     return unexpected(path, "is not the JSON it should be");
   for (const auto& index : document.GetObject()) {
-    if (!index.value.IsObject() || !index.value.HasMember("aliases") || !index.value["aliases"].IsObject())
-      continue;
-    const rapidjson::Value& aliases = index.value["aliases"];
-    if (aliases.HasMember(alias) && aliases[alias].IsObject() && aliases[alias].HasMember("is_write_index") &&
-        aliases[alias]["is_write_index"].IsTrue())
+    if (json::member(index.value, "aliases", alias, "is_write_index").IsTrue())
       return std::string(index.name.GetString());
   }
   return Error{ErrorCode::invalid_argument,
@@ -328,10 +310,11 @@ Result<std::string> Cluster::mapping(const std::string& index) {
   const auto response = exchange(http::Method::get, path);
   if (!response.ok()) return response.error();
   rapidjson::Document document;
-  if (json::read_document(response->body, document) || !document.IsObject() || document.ObjectEmpty() ||
-      !document.MemberBegin()->value.IsObject() || !document.MemberBegin()->value.HasMember("mappings"))
+  if (json::read_document(response->body, document) || !document.IsObject() || document.ObjectEmpty())
     return unexpected(path, "holds no mapping");
-  return json::text_of(document.MemberBegin()->value["mappings"]);
+  const rapidjson::Value& mappings = json::member(document.MemberBegin()->value, "mappings");
+  if (mappings.IsNull()) return unexpected(path, "holds no mapping");
+  return json::text_of(mappings);
 }
 
 Status Cluster::add_to_mapping(const std::string& index, const std::string& properties) {
@@ -358,14 +341,13 @@ Result<std::vector<std::string>> Cluster::find_ids(const std::string& index, con
                                      ":" + json::json_string(value) + "}}}");
   if (!response.ok()) return response.error();
   rapidjson::Document document;
-  if (json::read_document(response->body, document) || !document.IsObject() || !document.HasMember("hits") ||
-      !document["hits"].IsObject() || !document["hits"].HasMember("hits") || !document["hits"]["hits"].IsArray())
-    return unexpected(path, "has no hits");
+  json::read_document(response->body, document);
+  const rapidjson::Value& hits = json::member(document, "hits", "hits");
+  if (!hits.IsArray()) return unexpected(path, "has no hits");
   std::vector<std::string> ids;
-  for (const auto& hit : document["hits"]["hits"].GetArray()) {
-    if (!hit.IsObject() || !hit.HasMember("_id") || !hit["_id"].IsString())
-      return unexpected(path, "has a hit without an _id");
-    ids.emplace_back(hit["_id"].GetString(), hit["_id"].GetStringLength());
+  for (const auto& hit : hits.GetArray()) {
+    if (!json::member(hit, "_id").IsString()) return unexpected(path, "has a hit without an _id");
+    ids.emplace_back(json::text_at(hit, "_id"));
   }
   return ids;
 }
@@ -380,11 +362,10 @@ Result<std::uint64_t> Cluster::count(const std::string& index) {
   const auto response = exchange(http::Method::get, path);
   if (!response.ok()) return response.error();
   rapidjson::Document document;
-  if (json::read_document(response->body, document) || !document.IsObject() ||
-      !document.HasMember("count") || !document["count"].IsUint64()) {
-    return unexpected(path, "has no count");
-  }
-  return document["count"].GetUint64();
+  json::read_document(response->body, document);
+  const rapidjson::Value& count = json::member(document, "count");
+  if (!count.IsUint64()) return unexpected(path, "has no count");
+  return count.GetUint64();
 }
 
 void Cluster::send_bulk(const std::string& index, const std::string& pipeline, std::string body,

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <initializer_list>
 
+#include "base/ascii_lower.h"
 #include "base/json/number.h"
 #include "base/json/reader.h"
 #include "base/json/writer.h"
@@ -21,13 +22,6 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 bool all_digits(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), is_digit);
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return out;
 }
 
 bool is_json_number(std::string_view text) {
@@ -118,7 +112,7 @@ std::optional<std::string> as_number(std::string_view text, bool integer) {
 }
 
 std::optional<std::string> as_boolean(std::string_view text) {
-  const std::string word = lower(trimmed(text, k_blanks));
+  const std::string word = ascii_lower(trimmed(text, k_blanks));
   const auto is_one_of = [&](std::initializer_list<std::string_view> words) {
     return std::find(words.begin(), words.end(), word) != words.end();
   };
@@ -141,7 +135,7 @@ ValueKind kind_of_text(std::string_view text) {
   text = trimmed(text, k_blanks);
   if (has_leading_zero(text)) return ValueKind::leading_zero;
   if (const std::string number = completed(text); is_json_number(number)) return kind_of_number(number);
-  if (const std::string word = lower(text); word == "true" || word == "false") return ValueKind::boolean;
+  if (const std::string word = ascii_lower(text); word == "true" || word == "false") return ValueKind::boolean;
   return is_date(text) ? ValueKind::date : ValueKind::text;
 }
 

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/json/document.h"
+#include "base/json/members.h"
 #include "base/json/writer.h"
 #include "base/number_text.h"
 
@@ -31,11 +32,6 @@ const char* mapping_of(FieldType type) {
   return R"({"type":"text","fields":{"keyword":{"type":"keyword","ignore_above":256}}})";
 }
 
-std::string_view text_in(const Value& value, const char* name) {
-  if (!value.IsObject() || !value.HasMember(name) || !value[name].IsString()) return {};
-  return {value[name].GetString(), value[name].GetStringLength()};
-}
-
 /// Where a mapping has a field, or an ancestor that is no object: then the field is its business.
 struct Found {
   const Value* field = nullptr;  ///< null: the mapping lacks it
@@ -44,18 +40,15 @@ struct Found {
 
 Found find_field(const Value& mapping, std::string_view path) {
   const Value* level = &mapping;
-  while (level->IsObject() && level->HasMember("properties") && (*level)["properties"].IsObject()) {
-    const Value& properties = (*level)["properties"];
-    const std::string name(path.substr(0, path.find('.')));
-    const auto found = properties.FindMember(name.c_str());
-    if (found == properties.MemberEnd()) return {};
-    if (name.size() == path.size()) return {&found->value, false};
+  while (true) {
+    const std::string_view name = path.substr(0, path.find('.'));
+    level = &json::member(*level, "properties", name);
+    if (level->IsNull()) return {};
+    if (name.size() == path.size()) return {level, false};
     path.remove_prefix(name.size() + 1);
-    level = &found->value;
-    const std::string_view type = text_in(*level, "type");
+    const std::string_view type = json::text_at(*level, "type");
     if (!type.empty() && type != "object" && type != "nested") return {level, true};
   }
-  return {};
 }
 
 /// How wide a whole number a type takes; nothing for other types.
@@ -89,8 +82,8 @@ std::string shown(const FieldSurvey::Example& example) {
 
 /// What becomes of values that a mapped field does not take as they are; nothing if it takes all.
 std::optional<std::string> misfit(const Attributes::Field& field, const Value& mapping) {
-  const std::string_view type = text_in(mapping, "type");
-  if (mapping.IsObject() && mapping.HasMember("properties"))
+  const std::string_view type = json::text_at(mapping, "type");
+  if (!json::member(mapping, "properties").IsNull())
     return "the index has an object there: Elasticsearch will refuse the documents";
   const FieldSurvey& survey = field.survey;
   const std::string mapped = "the index maps it as " + std::string(type);
@@ -113,14 +106,13 @@ std::optional<std::string> misfit(const Attributes::Field& field, const Value& m
 }
 
 bool takes_new_fields(const Value& mapping) {
-  if (mapping.HasMember("dynamic_templates") && mapping["dynamic_templates"].IsArray() &&
-      !mapping["dynamic_templates"].Empty())
-    return false;
-  if (!mapping.HasMember("dynamic")) return true;
-  return mapping["dynamic"].IsTrue() || text_in(mapping, "dynamic") == "true";
+  const Value& templates = json::member(mapping, "dynamic_templates");
+  if (templates.IsArray() && !templates.Empty()) return false;
+  const Value& dynamic = json::member(mapping, "dynamic");
+  return dynamic.IsNull() || dynamic.IsTrue() || json::text_at(mapping, "dynamic") == "true";
 }
 
-bool is_strict(const Value& mapping) { return text_in(mapping, "dynamic") == "strict"; }
+bool is_strict(const Value& mapping) { return json::text_at(mapping, "dynamic") == "strict"; }
 
 void append_property(std::string& out, std::string_view name, std::string_view mapping) {
   out += out.empty() ? "{" : ",";
@@ -163,15 +155,10 @@ std::vector<std::string> demo_models(std::string_view mapping) {
   std::set<std::string> models;
   rapidjson::Document document;
   if (json::read_document(mapping, document)) return {};
-  const Value* fields = &document;
-  for (const char* name : {"_meta", "sightline"}) {
-    if (!fields->IsObject() || !fields->HasMember(name)) return {};
-    fields = &(*fields)[name];
-  }
-  if (!fields->IsObject()) return {};
-  for (const auto& field : fields->GetObject()) {
-    const bool demo = field.value.IsObject() && field.value.HasMember("demo") && field.value["demo"].IsTrue();
-    if (demo) models.emplace(text_in(field.value, "model"));
+  const Value& fields = json::member(document, "_meta", "sightline");
+  if (!fields.IsObject()) return {};
+  for (const auto& field : fields.GetObject()) {
+    if (json::member(field.value, "demo").IsTrue()) models.emplace(json::text_at(field.value, "model"));
   }
   return {models.begin(), models.end()};
 }

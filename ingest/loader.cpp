@@ -261,10 +261,10 @@ void Loader::settle(Pending pending, const BulkOutcome& outcome) {
   const bool is_conflict = outcome.kind == BulkOutcome::Kind::conflict;
   if (is_conflict) pending.is_stale = true;
   const bool may_pass = is_conflict || outcome.kind == BulkOutcome::Kind::retry;
-  if (may_pass && pending.attempts < options_.max_attempts && !stopped()) {
+  if (may_pass && pending.attempts < options_.retry.max_attempts && !stopped()) {
     ++tally_.retried;
     // Documents that are due at about the same time go together again.
-    const auto due = Clock::now() + pause_after(pending.attempts);
+    const auto due = Clock::now() + options_.retry.wait_bound(pending.attempts);
     auto slot = retries_.lower_bound(due - std::chrono::milliseconds(50));
     const bool fits = slot != retries_.end() && slot->first <= due &&
                       slot->second.size() < options_.max_bulk_documents &&
@@ -311,12 +311,6 @@ void Loader::send_due_retries(bool wait) {
     look_up_and_add(std::move(again));
     flush();
   }
-}
-
-std::chrono::milliseconds Loader::pause_after(int attempts) const {
-  auto pause = options_.first_pause;
-  for (int i = 1; i < attempts && pause < options_.longest_pause; ++i) pause *= 2;
-  return std::min(pause, options_.longest_pause);
 }
 
 }  // namespace sightline::ingest

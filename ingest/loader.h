@@ -18,6 +18,7 @@
 #include "ingest/load_plan.h"
 #include "ingest/note.h"
 #include "ingest/progress.h"
+#include "server/http/retry_policy.h"
 
 namespace sightline::ingest {
 
@@ -53,10 +54,9 @@ class Loader {
     std::vector<std::string> inferred_fields;  ///< written by the pipeline: never kept
     std::size_t max_bulk_bytes = 8u << 20;  ///< of one body; a single larger document goes alone
     std::size_t max_bulk_documents = 64;
-    int max_in_flight = 2;                       ///< bulks
-    int max_attempts = 8;                        ///< for each document
-    std::chrono::milliseconds first_pause{500};  ///< before the second attempt; doubles each time
-    std::chrono::milliseconds longest_pause{30'000};
+    int max_in_flight = 2;  ///< bulks
+    /// For each document. Waits have their full length, so that documents that failed together go together again.
+    http::RetryPolicy retry{8, std::chrono::milliseconds(500), std::chrono::milliseconds(30'000)};
     std::uint64_t max_picture_bytes = 20u << 20;
     bool resume = false;   ///< send only what the index lacks, or holds with other values
     bool replace = false;  ///< drop the fields that this load does not bring
@@ -100,7 +100,6 @@ class Loader {
   void settle(Pending pending, const BulkOutcome& outcome);
   void give_up(const std::string& name, int status, int attempts, const std::string& reason);
   void send_due_retries(bool wait);
-  std::chrono::milliseconds pause_after(int attempts) const;
   template <class Condition>
   void wait_until(std::unique_lock<std::mutex>& lock, const Condition& condition);
   bool stopped() const { return stop_ != nullptr && stop_->load(); }

@@ -109,7 +109,7 @@ void add_load_options(CLI::App& app, Command& command) {
   app.add_option("--in-flight", load.max_in_flight, "Bulks under way at once")
       ->capture_default_str()
       ->check(CLI::Range(1, 64));
-  app.add_option("--attempts", load.max_attempts, "Times a document is sent before it is given up")
+  app.add_option("--attempts", load.retry.max_attempts, "Times a document is sent before it is given up")
       ->capture_default_str()
       ->check(CLI::Range(1, 100));
   app.add_option("--timeout", command.timeout_s, "Seconds to wait for the answer to one bulk")

@@ -6,7 +6,6 @@
 #include <malloc.h>
 #include <memory>
 #include <optional>
-#include <random>
 #include <spdlog/spdlog.h>
 #include <string>
 #include <sys/resource.h>
@@ -103,10 +102,6 @@ Result<std::unique_ptr<cohere::CohereEmbedding>> cohere_embedding(const ServerOp
   cohere.client.concurrency = options.cohere_concurrency;
   cohere.client.calls_per_minute = options.cohere_calls_per_minute;
   cohere.client.call_timeout = options.cohere_timeout;
-  cohere.client.random = [] {
-    thread_local std::mt19937 random{std::random_device{}()};
-    return std::uniform_real_distribution<double>(0, 1)(random);
-  };
   cohere.client.events = {[&metrics](const std::string& outcome) { metrics.cohere_answered(outcome); },
                           [&metrics] { metrics.cohere_retried(); },
                           [&metrics](double seconds) { metrics.cohere_waited(seconds); }};

@@ -4,8 +4,9 @@
 #include <rapidjson/document.h>
 
 #include "base/json/document.h"
-#include "base/number_text.h"
+#include "base/json/members.h"
 #include "base/secret_mask.h"
+#include "server/http/retry_policy.h"
 
 namespace sightline::cohere {
 namespace {
@@ -16,10 +17,10 @@ constexpr std::size_t k_longest_error_body = 64u << 10;  // parsed as JSON; long
 std::optional<std::string> json_message(std::string_view body) {
   if (body.size() > k_longest_error_body) return std::nullopt;
   rapidjson::Document answer;
-  if (json::read_document(body, answer) || !answer.IsObject()) return std::nullopt;
-  const auto message = answer.FindMember("message");
-  if (message == answer.MemberEnd() || !message->value.IsString()) return std::nullopt;
-  return std::string(message->value.GetString(), message->value.GetStringLength());
+  json::read_document(body, answer);
+  const auto& message = json::member(answer, "message");
+  if (!message.IsString()) return std::nullopt;
+  return std::string(json::text_or_empty(message));
 }
 
 /// A whole number of characters, without what would break a log line.
@@ -36,15 +37,6 @@ std::string readable(std::string text) {
   return text;
 }
 
-/// The field in seconds; the form with a date is not used by Cohere and counts as absent.
-std::optional<std::chrono::seconds> retry_after(const http::Headers& headers) {
-  const auto field = headers.get("Retry-After");
-  if (!field) return std::nullopt;
-  const auto seconds = number_from<std::uint32_t>(*field);
-  if (!seconds) return std::nullopt;
-  return std::chrono::seconds(*seconds);
-}
-
 int status_for_client(int status) {
   if (status >= 400 && status < 500) return status;
   return status == 503 || status == 504 ? status : 502;
@@ -59,7 +51,7 @@ CallFailure failure_of_answer(const http::Response& answer, std::string_view key
   result.failure.message = "Cohere answered " + std::to_string(answer.status);
   if (!words.empty()) result.failure.message += ": " + words;
   if (answer.status < 400) result.failure.message += " (is --cohere-url right?)";
-  result.failure.retry_after = retry_after(answer.headers);
+  result.failure.retry_after = http::retry_after(answer.headers);
   result.retryable = answer.status == 429 || (answer.status >= 500 && answer.status != 501);
   return result;
 }
@@ -87,11 +79,6 @@ serving::UpstreamFailure no_memory() {
 
 serving::UpstreamFailure client_left() {
   return {499, "the client left", std::nullopt};
-}
-
-std::string outcome_of(const Result<http::Response>& result) {
-  if (result) return std::to_string(result->status);
-  return result.error().code == ErrorCode::deadline_exceeded ? "timeout" : "broken";
 }
 
 }  // namespace sightline::cohere

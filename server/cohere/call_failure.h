@@ -29,7 +29,4 @@ serving::UpstreamFailure no_memory();
 /// Nobody waits for the answer any more.
 serving::UpstreamFailure client_left();
 
-/// For metrics: the status, "timeout" or "broken".
-std::string outcome_of(const Result<http::Response>& result);
-
 }  // namespace sightline::cohere

@@ -1,47 +1,19 @@
 #include "server/cohere/cohere_client.h"
 
 #include <algorithm>
-#include <array>
-#include <condition_variable>
-#include <deque>
-#include <mutex>
-#include <new>
 #include <optional>
-#include <set>
 #include <utility>
 
-#include "server/cohere/call_budget.h"
 #include "server/cohere/call_failure.h"
-#include "server/http/client.h"
 
 namespace sightline::cohere {
 namespace {
 
 using serving::UpstreamFailure;
 using std::chrono::milliseconds;
-using TimePoint = Timer::Clock::time_point;
 
 // Of an answer: 96 vectors of 1536 numbers are 3 MB, and the texts come back with them.
 constexpr std::size_t k_max_answer_bytes = 32u << 20;
-
-struct Job {
-  CohereClient::Call call;
-  CohereClient::Callback done;
-  TimePoint in_line_since;
-  int attempts = 0;
-  bool out = false;                             // an attempt is under way
-  std::optional<UpstreamFailure> last_failure;  // of an attempt that was to be repeated
-};
-using JobPtr = std::shared_ptr<Job>;
-
-UpstreamFailure shutting_down() {
-  return {503, "the server is shutting down: send the request again later", std::nullopt};
-}
-
-bool nobody_waits(const Job& job) {
-  const auto& cancellation = job.call.options.cancellation;
-  return cancellation && cancellation->requested();
-}
 
 /// Scheme, host and path, nothing else: what follows is put together with it, and it stands in messages.
 bool is_base_url(std::string_view url) {
@@ -52,273 +24,103 @@ bool is_base_url(std::string_view url) {
          });
 }
 
-}  // namespace
-
-/// What calls share; they keep it alive until the last of them is over.
-struct CohereClient::Core : std::enable_shared_from_this<CohereClient::Core> {
-  Core(Options given, Timer& t) : options(std::move(given)), timer(t), budget_(options.calls_per_minute) {}
-
-  void start(JobPtr job);
-  void shut_down();
-  /// Ends the HTTP client; its last callbacks run within. After `shut_down`, and not from a callback.
-  void close();
-
-  const Options options;
-  Timer& timer;
-  std::unique_ptr<http::Client> http;  // ends before the core, which may end on the client's own thread
+/// One call of POST /v2/embed.
+class EmbedCall final : public http::OutboundCalls::Call {
+ public:
+  EmbedCall(http::OutboundCalls::Terms terms, CohereClient::Call call,
+            std::shared_ptr<const CohereClient::Options> options, CohereClient::Callback done)
+      : Call(std::move(terms)), call_(std::move(call)), options_(std::move(options)), done_(std::move(done)) {}
 
  private:
-  enum class Turn { go, drop, late };
-  struct Next {
-    JobPtr job;
-    Turn turn = Turn::go;
-    std::optional<TimePoint> wake_at;
-  };
-  Next next(TimePoint now);
-  void send_ready();
-  /// Nothing: there is no memory for it.
-  std::optional<http::ClientRequest> request_of(const Job& job) const;
-  void attempt(const JobPtr& job);
-  void give_place_back(Job& job);
-  void settle(const JobPtr& job, Result<http::Response> result);
-  void retry_or_fail(const JobPtr& job, CallFailure failure);
-  void enqueue_again(const JobPtr& job);
-  void expire(const JobPtr& job);
-  void finish(const JobPtr& job, Result<std::string, UpstreamFailure> outcome);
-  UpstreamFailure too_late(const Job& job) const;
-  milliseconds back_off(int attempts) const;
+  std::optional<http::ClientRequest> request() override {
+    http::ClientRequest request;
+    request.method = http::Method::post;
+    request.url = options_->url + "/v2/embed";
+    request.headers.set("Authorization", "Bearer " + call_.key);
+    request.headers.set("Content-Type", "application/json");
+    request.headers.set("Accept", "application/json");
+    request.headers.set("X-Client-Name", "sightline");
+    request.body = call_.body();
+    is_out_ = true;
+    return request;
+  }
 
-  mutable std::mutex mutex_;
-  std::array<std::deque<JobPtr>, serving::k_lanes> lines_;
-  std::set<JobPtr> jobs_;  // all that are not over
-  CallBudget budget_;
-  int out_ = 0;
-  int starting_ = 0;  // attempts on their way to the HTTP client
-  std::condition_variable started_;
-  TimePoint wake_at_ = TimePoint::max();  // when a task of the timer looks at the lines again
-  bool stopped_ = false;
+  std::optional<milliseconds> read(Result<http::Response> result, int attempts) override {
+    is_out_ = false;
+    failure_.reset();
+    if (result && result->status >= 200 && result->status < 300) {
+      answer_ = std::move(result->body);
+      return std::nullopt;
+    }
+    CallFailure failed = result ? failure_of_answer(*result, call_.key)
+                                : failure_of_exchange(result.error(), options_->call_timeout);
+    failure_ = std::move(failed.failure);
+    const auto asked = failure_->retry_after;
+    const milliseconds wait = asked ? milliseconds(*asked) : options_->retry.wait_after(attempts);
+    if (failure_->status == 429 && !asked) failure_->retry_after = std::chrono::ceil<std::chrono::seconds>(wait);
+    if (!failed.retryable || (asked && *asked > options_->longest_retry_after)) return std::nullopt;
+    return wait;
+  }
+
+  void end(const http::OutboundCalls::End& end) override {
+    using Reason = http::OutboundCalls::End::Reason;
+    switch (end.reason) {
+      case Reason::settled:
+      case Reason::line_full:  // lines have no limit
+        break;
+      case Reason::late:
+        if (is_out_) failure_ = failure_with(ErrorCode::deadline_exceeded);
+        if (!failure_) failure_ = no_turn(end);
+        break;
+      case Reason::cancelled:
+        failure_ = client_left();
+        break;
+      case Reason::stopped:
+        failure_ = failure_with(ErrorCode::cancelled);
+        break;
+      case Reason::fault:
+        failure_ = no_memory();
+        break;
+    }
+    if (failure_) return done_(*std::move(failure_));
+    done_(std::move(answer_));
+  }
+
+  UpstreamFailure failure_with(ErrorCode code) const {
+    return failure_of_exchange({code, {}}, options_->call_timeout).failure;
+  }
+
+  /// Of a call that waited for its turn until the deadline: a matter of load, as long as Cohere refused none of it.
+  UpstreamFailure no_turn(const http::OutboundCalls::End& end) const {
+    UpstreamFailure failure{429, "the call to Cohere did not get its turn in time: ", std::chrono::seconds(1)};
+    if (end.wait.count() > 0) {
+      failure.message += "the budget of " + std::to_string(options_->calls_per_minute) +
+                         " calls a minute is used up (--cohere-calls-per-minute); send less at once";
+      failure.retry_after = std::chrono::ceil<std::chrono::seconds>(end.wait);
+    } else {
+      failure.message += std::to_string(end.in_flight) + " calls are out (--cohere-concurrency); send less at once";
+    }
+    return failure;
+  }
+
+  const CohereClient::Call call_;
+  const std::shared_ptr<const CohereClient::Options> options_;
+  const CohereClient::Callback done_;
+  bool is_out_ = false;                     // an attempt is under way
+  std::optional<UpstreamFailure> failure_;  // of the last attempt
+  std::string answer_;
 };
 
-void CohereClient::Core::start(JobPtr job) {
-  const TimePoint deadline = job->call.options.deadline;
-  {
-    const std::lock_guard lock(mutex_);
-    if (!stopped_) {
-      job->in_line_since = timer.now();
-      lines_[static_cast<std::size_t>(job->call.options.lane)].push_back(job);
-      jobs_.insert(job);
-    }
-    if (stopped_) job->last_failure = shutting_down();
-  }
-  if (job->last_failure) return job->done(*job->last_failure);
-  if (deadline != TimePoint::max()) {
-    timer.run_at(deadline, [core = weak_from_this(), waiting = std::weak_ptr(job)] {
-      const auto self = core.lock();
-      const auto late = waiting.lock();
-      if (self && late) self->expire(late);
-    });
-  }
-  send_ready();
-}
+}  // namespace
 
-/// The next call whose turn it is. Else nothing, and when the budget lets one through.
-CohereClient::Core::Next CohereClient::Core::next(TimePoint now) {
-  for (auto& line : lines_) {
-    if (line.empty()) continue;
-    JobPtr job = line.front();
-    const Turn turn = nobody_waits(*job)                  ? Turn::drop
-                      : job->call.options.deadline <= now ? Turn::late
-                                                          : Turn::go;
-    if (turn == Turn::go) {
-      if (out_ >= options.concurrency) return {};
-      if (const TimePoint at = budget_.next(now); at > now) return {nullptr, turn, at};
-      budget_.spend(now);
-      ++out_;
-      ++starting_;
-      job->out = true;
-    }
-    line.pop_front();
-    return {std::move(job), turn, std::nullopt};
-  }
-  return {};
-}
-
-void CohereClient::Core::send_ready() {
-  for (;;) {
-    Next ready;
-    bool wake = false;
-    {
-      const std::lock_guard lock(mutex_);
-      const TimePoint now = timer.now();
-      if (wake_at_ <= now) wake_at_ = TimePoint::max();
-      ready = next(now);
-      if (ready.wake_at && *ready.wake_at < wake_at_) {
-        wake_at_ = *ready.wake_at;
-        wake = true;
-      }
-    }
-    if (wake) {
-      timer.run_at(*ready.wake_at, [core = weak_from_this()] {
-        if (const auto self = core.lock()) self->send_ready();
-      });
-    }
-    if (!ready.job) return;
-    if (ready.turn == Turn::go) attempt(ready.job);
-    if (ready.turn == Turn::drop) finish(ready.job, client_left());
-    if (ready.turn == Turn::late) finish(ready.job, too_late(*ready.job));
-  }
-}
-
-std::optional<http::ClientRequest> CohereClient::Core::request_of(const Job& job) const {
-  http::ClientRequest request;
-  request.method = http::Method::post;
-  request.url = options.url + "/v2/embed";
-  request.headers.set("Authorization", "Bearer " + job.call.key);
-  request.headers.set("Content-Type", "application/json");
-  request.headers.set("Accept", "application/json");
-  request.headers.set("X-Client-Name", "sightline");
-  const auto left = std::chrono::ceil<milliseconds>(job.call.options.deadline - timer.now());
-  request.timeout = std::clamp(left, milliseconds(1), options.call_timeout);
-  try {
-    request.body = job.call.body();
-  } catch (const std::bad_alloc&) {
-    return std::nullopt;
-  }
-  return request;
-}
-
-void CohereClient::Core::attempt(const JobPtr& job) {
-  ++job->attempts;
-  if (options.events.waited)
-    options.events.waited(std::chrono::duration<double>(timer.now() - job->in_line_since).count());
-  auto request = request_of(*job);
-  if (!request) {
-    give_place_back(*job);
-    finish(job, no_memory());
-  } else {
-    http->send(*std::move(request), [self = shared_from_this(), job](Result<http::Response> result) {
-      self->give_place_back(*job);
-      self->settle(job, std::move(result));
-      self->send_ready();
-    });
-  }
-  const std::lock_guard lock(mutex_);
-  --starting_;
-  started_.notify_all();
-}
-
-void CohereClient::Core::give_place_back(Job& job) {
-  const std::lock_guard lock(mutex_);
-  --out_;
-  job.out = false;
-}
-
-void CohereClient::Core::settle(const JobPtr& job, Result<http::Response> result) {
-  if (options.events.answered) options.events.answered(outcome_of(result));
-  if (result.ok() && result->status >= 200 && result->status < 300)
-    return finish(job, std::move(result->body));
-  retry_or_fail(job, result ? failure_of_answer(*result, job->call.key)
-                            : failure_of_exchange(result.error(), options.call_timeout));
-}
-
-void CohereClient::Core::retry_or_fail(const JobPtr& job, CallFailure failure) {
-  const TimePoint now = timer.now();
-  const auto asked = failure.failure.retry_after;
-  const milliseconds wait = asked ? milliseconds(*asked) : back_off(job->attempts);
-  if (failure.failure.status == 429 && !asked)
-    failure.failure.retry_after = std::chrono::ceil<std::chrono::seconds>(wait);
-  const bool again = failure.retryable && job->attempts < options.max_attempts &&
-                     (!asked || *asked <= options.longest_retry_after) &&
-                     job->call.options.deadline - now > wait && !nobody_waits(*job);
-  if (!again) return finish(job, std::move(failure.failure));
-  {
-    const std::lock_guard lock(mutex_);
-    job->last_failure = std::move(failure.failure);
-  }
-  if (options.events.retried) options.events.retried();
-  timer.run_at(now + wait, [core = weak_from_this(), job] {
-    if (const auto self = core.lock()) self->enqueue_again(job);
-  });
-}
-
-milliseconds CohereClient::Core::back_off(int attempts) const {
-  const auto doubled = options.retry_delay * (1 << std::min(attempts - 1, 16));
-  const auto bound = std::min<milliseconds>(doubled, options.max_retry_delay);
-  const milliseconds half = bound / 2;
-  return half + milliseconds(static_cast<std::int64_t>(options.random() * static_cast<double>(half.count())));
-}
-
-void CohereClient::Core::enqueue_again(const JobPtr& job) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!jobs_.contains(job)) return;
-    job->in_line_since = timer.now();
-    lines_[static_cast<std::size_t>(job->call.options.lane)].push_front(job);
-  }
-  send_ready();
-}
-
-/// The deadline is there. An attempt that is out has a limit of its own and is left to it.
-void CohereClient::Core::expire(const JobPtr& job) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (job->out) return;
-    std::erase(lines_[static_cast<std::size_t>(job->call.options.lane)], job);
-  }
-  finish(job, too_late(*job));
-}
-
-void CohereClient::Core::finish(const JobPtr& job, Result<std::string, UpstreamFailure> outcome) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (jobs_.erase(job) == 0) return;
-  }
-  const Callback done = std::exchange(job->done, nullptr);
-  done(std::move(outcome));
-}
-
-/// Of a call that waited for its turn until the deadline: a matter of load, as long as Cohere refused none of
-/// it.
-UpstreamFailure CohereClient::Core::too_late(const Job& job) const {
-  const std::lock_guard lock(mutex_);
-  if (job.last_failure) return *job.last_failure;
-  UpstreamFailure failure{429, "the call to Cohere did not get its turn in time: ", std::chrono::seconds(1)};
-  const TimePoint now = timer.now();
-  if (const TimePoint at = budget_.next(now); at > now) {
-    failure.message += "the budget of " + std::to_string(options.calls_per_minute) +
-                       " calls a minute is used up (--cohere-calls-per-minute); send less at once";
-    failure.retry_after = std::chrono::ceil<std::chrono::seconds>(at - now);
-  } else {
-    failure.message += std::to_string(out_) + " calls are out (--cohere-concurrency); send less at once";
-  }
-  return failure;
-}
-
-void CohereClient::Core::shut_down() {
-  std::set<JobPtr> open;
-  {
-    const std::lock_guard lock(mutex_);
-    stopped_ = true;
-    for (auto& line : lines_) line.clear();
-    open = jobs_;
-  }
-  for (const auto& job : open) finish(job, shutting_down());
-}
-
-void CohereClient::Core::close() {
-  {
-    std::unique_lock lock(mutex_);
-    started_.wait(lock, [this] { return starting_ == 0; });
-  }
-  http.reset();
-}
-
-CohereClient::CohereClient(std::shared_ptr<Core> core) : core_(std::move(core)) {}
-
-CohereClient::~CohereClient() {
-  core_->shut_down();
-  core_->close();
-}
+CohereClient::CohereClient(Options options, std::unique_ptr<http::Client> client, Timer& timer)
+    : options_(std::make_shared<const Options>(std::move(options))),
+      client_(std::move(client)),
+      calls_(*client_, timer,
+             {.attempt_timeout = options_->call_timeout,
+              .retry = options_->retry,
+              .paces_retries = true,
+              .events = options_->events}) {}
 
 Result<std::unique_ptr<CohereClient>> CohereClient::create(Options options, Timer& timer) {
   while (options.url.ends_with('/')) options.url.pop_back();
@@ -326,7 +128,7 @@ Result<std::unique_ptr<CohereClient>> CohereClient::create(Options options, Time
     return Error{ErrorCode::invalid_argument,
                  "Cohere's URL must be http(s)://HOST[:PORT][/PATH], without user, query or fragment"};
   }
-  if (options.concurrency < 1 || options.calls_per_minute < 0 || options.max_attempts < 1) {
+  if (options.concurrency < 1 || options.calls_per_minute < 0 || options.retry.max_attempts < 1) {
     return Error{ErrorCode::invalid_argument,
                  "Cohere: at least one call at once and one attempt, and no negative budget"};
   }
@@ -335,20 +137,16 @@ Result<std::unique_ptr<CohereClient>> CohereClient::create(Options options, Time
   http.max_response_bytes = k_max_answer_bytes;
   auto client = http::Client::create(http);
   if (!client) return client.error();
-  auto core = std::make_shared<Core>(std::move(options), timer);
-  core->http = *std::move(client);
-  return std::unique_ptr<CohereClient>(new CohereClient(std::move(core)));
+  return std::unique_ptr<CohereClient>(new CohereClient(std::move(options), *std::move(client), timer));
 }
 
 void CohereClient::send(Call call, Callback done) {
-  auto job = std::make_shared<Job>();
-  job->call = std::move(call);
-  job->done = std::move(done);
-  core_->start(std::move(job));
-}
-
-void CohereClient::shut_down() {
-  core_->shut_down();
+  http::OutboundCalls::Terms terms{options_->url, /*line=*/{}};
+  terms.pace.calls = static_cast<std::size_t>(options_->calls_per_minute);
+  terms.lane = static_cast<std::size_t>(call.options.lane);
+  terms.deadline = call.options.deadline;
+  terms.cancellation = call.options.cancellation;
+  calls_.start(std::make_shared<EmbedCall>(std::move(terms), std::move(call), options_, std::move(done)));
 }
 
 }  // namespace sightline::cohere

@@ -1,12 +1,12 @@
 #include "server/cohere/cohere_embedding.h"
 
 #include <algorithm>
-#include <cctype>
 #include <mutex>
 #include <new>
 #include <sstream>
 #include <utility>
 
+#include "base/ascii_lower.h"
 #include "base/trimmed.h"
 #include "server/cohere/call_failure.h"
 #include "server/cohere/embed_answer.h"
@@ -305,10 +305,7 @@ std::vector<serving::UpstreamModel> CohereEmbedding::models() const {
 Result<std::string, UpstreamFailure> CohereEmbedding::key_for(const std::string& authorization) const {
   if (!options_.key.empty()) return options_.key;
   constexpr std::string_view k_scheme = "bearer ";
-  std::string scheme = authorization.substr(0, k_scheme.size());
-  std::transform(scheme.begin(), scheme.end(), scheme.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  const std::string_view key = scheme == k_scheme
+  const std::string_view key = ascii_lower(std::string_view(authorization).substr(0, k_scheme.size())) == k_scheme
                                    ? trimmed(std::string_view(authorization).substr(k_scheme.size()), " \t\r")
                                    : std::string_view();
   if (is_key(key)) return std::string(key);

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <chrono>
 #include <optional>
-#include <random>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -23,12 +22,6 @@
 
 namespace sightline::elastic {
 namespace {
-
-/// A number in [0, 1), from any thread.
-double random_fraction() {
-  thread_local std::minstd_rand generator{std::random_device{}()};
-  return std::uniform_real_distribution<double>(0.0, 1.0)(generator);
-}
 
 class EmbeddedBackend final : public Backend {
  public:
@@ -175,7 +168,6 @@ class Running : public ElasticServer {
   static InferenceExecutor::Options executor_options(const Limits& limits) {
     InferenceExecutor::Options options;
     options.longest_call = limits.max_inference_timeout;
-    options.random = random_fraction;
     return options;
   }
 

@@ -14,13 +14,13 @@
 #include <vector>
 
 #include "base/exception_error.h"
-#include "server/http/exchange.h"
+#include "server/http/transfer.h"
 #include "server/http/trust_anchor.h"
 
 namespace sightline::http {
 namespace {
 
-using Clock = Exchange::Clock;
+using Clock = Transfer::Clock;
 
 void start_curl_once() {
   static const CURLcode status = curl_global_init(CURL_GLOBAL_ALL);
@@ -34,7 +34,7 @@ class Inbox {
  public:
   struct Content {
     bool stopping = false;
-    std::vector<std::unique_ptr<Exchange>> arrived;
+    std::vector<std::unique_ptr<Transfer>> arrived;
     std::vector<std::shared_ptr<Call>> wishes;  ///< calls that are to be resumed or cancelled
   };
 
@@ -72,14 +72,14 @@ class Inbox {
 
 class Call final : public StreamedCall, public std::enable_shared_from_this<Call> {
  public:
-  Call(std::shared_ptr<Inbox> inbox, std::shared_ptr<Exchange*> started)
-      : exchange(std::move(started)), inbox_(std::move(inbox)) {}
+  Call(std::shared_ptr<Inbox> inbox, std::shared_ptr<Transfer*> started)
+      : transfer(std::move(started)), inbox_(std::move(inbox)) {}
   void resume() override { wish(resume_wanted); }
-  void cancel() override { wish(cancel_wanted); }
+  void cancel() { wish(cancel_wanted); }
 
   std::atomic<bool> resume_wanted{false};
   std::atomic<bool> cancel_wanted{false};
-  const std::shared_ptr<Exchange*> exchange;  ///< what it points at belongs to the client's thread
+  const std::shared_ptr<Transfer*> transfer;  ///< what it points at belongs to the client's thread
 
  private:
   void wish(std::atomic<bool>& wanted) {
@@ -106,6 +106,8 @@ class CurlClient final : public Client {
     curl_multi_cleanup(multi_);
   }
 
+  int max_connections_per_host() const override { return options_.max_connections_per_host; }
+
   void send(ClientRequest request, Callback callback) override {
     start(
         std::make_unique<WholeAnswer>(std::move(request), std::move(callback), options_.max_response_bytes));
@@ -119,22 +121,22 @@ class CurlClient final : public Client {
   }
 
  private:
-  using Line = std::deque<std::unique_ptr<Exchange>>;
+  using Line = std::deque<std::unique_ptr<Transfer>>;
   struct Host {
     int running = 0;
     Line waiting;
   };
 
-  void start(std::unique_ptr<Exchange> exchange) {
-    if (const auto& cancellation = exchange->cancellation()) {
-      if (cancellation->requested()) return end(std::move(exchange), cancelled());
-      auto call = std::make_shared<Call>(inbox_, exchange->place());
-      // If it comes before the exchange has arrived, `enqueue` sees it.
-      exchange->keep(Cancellation::on_cancel(cancellation, [call = std::move(call)] { call->cancel(); }));
+  void start(std::unique_ptr<Transfer> transfer) {
+    if (const auto& cancellation = transfer->cancellation()) {
+      if (cancellation->requested()) return end(std::move(transfer), cancelled());
+      auto call = std::make_shared<Call>(inbox_, transfer->place());
+      // If it comes before the transfer has arrived, `enqueue` sees it.
+      transfer->keep(Cancellation::on_cancel(cancellation, [call = std::move(call)] { call->cancel(); }));
     }
     const bool put =
-        inbox_->put([&](Inbox::Content& content) { content.arrived.push_back(std::move(exchange)); });
-    if (!put) end(std::move(exchange), shut_down());  // a callback sends while the client ends
+        inbox_->put([&](Inbox::Content& content) { content.arrived.push_back(std::move(transfer)); });
+    if (!put) end(std::move(transfer), shut_down());  // a callback sends while the client ends
   }
 
   void run() {
@@ -145,7 +147,7 @@ class CurlClient final : public Client {
     pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
     for (;;) {
       auto content = inbox_->take();
-      for (auto& exchange : content.arrived) enqueue(std::move(exchange));
+      for (auto& transfer : content.arrived) enqueue(std::move(transfer));
       if (content.stopping) break;
       for (const auto& call : content.wishes) quietly([&] { fulfil(*call); });
       int running = 0;
@@ -170,48 +172,48 @@ class CurlClient final : public Client {
   /// Until something is late; the rest wakes curl.
   int poll_time() const {
     auto soonest = Clock::now() + std::chrono::seconds(60);
-    for (const auto& [easy, exchange] : running_) soonest = std::min(soonest, exchange->due());
+    for (const auto& [easy, transfer] : running_) soonest = std::min(soonest, transfer->due());
     for (const auto& [origin, host] : hosts_) {
-      for (const auto& exchange : host.waiting) soonest = std::min(soonest, exchange->due());
+      for (const auto& transfer : host.waiting) soonest = std::min(soonest, transfer->due());
     }
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(soonest - Clock::now()).count();
     return static_cast<int>(std::max<std::chrono::milliseconds::rep>(left, 0));
   }
 
-  void enqueue(std::unique_ptr<Exchange> exchange) {
+  void enqueue(std::unique_ptr<Transfer> transfer) {
     try {
-      if (auto status = exchange->check(); !status) return end(std::move(exchange), std::move(status));
-      if (exchange->cancellation() && exchange->cancellation()->requested())
-        return end(std::move(exchange), cancelled());
-      auto& host = hosts_[exchange->origin()];
-      host.waiting.push_back(std::move(exchange));
+      if (auto status = transfer->check(); !status) return end(std::move(transfer), std::move(status));
+      if (transfer->cancellation() && transfer->cancellation()->requested())
+        return end(std::move(transfer), cancelled());
+      auto& host = hosts_[transfer->origin()];
+      host.waiting.push_back(std::move(transfer));
       start_waiting(host);
     } catch (const std::exception&) {
-      if (exchange) end(std::move(exchange), error_of_exception("sending the request"));
+      if (transfer) end(std::move(transfer), error_of_exception("sending the request"));
     }
   }
 
   void start_waiting(Host& host) {
     while (host.running < options_.max_connections_per_host && !host.waiting.empty()) {
-      auto exchange = std::move(host.waiting.front());
+      auto transfer = std::move(host.waiting.front());
       host.waiting.pop_front();
-      if (exchange->due() <= Clock::now()) {
-        auto late = exchange->late();
-        end(std::move(exchange), std::move(late));
+      if (transfer->due() <= Clock::now()) {
+        auto late = transfer->late();
+        end(std::move(transfer), std::move(late));
         continue;
       }
-      CURL* easy = exchange->prepare(options_, anchor_ ? &*anchor_ : nullptr);
-      if (easy == nullptr || !take_on(easy, exchange)) {
-        end(std::move(exchange), Error{ErrorCode::internal, "curl could not take the request"});
+      CURL* easy = transfer->prepare(options_, anchor_ ? &*anchor_ : nullptr);
+      if (easy == nullptr || !take_on(easy, transfer)) {
+        end(std::move(transfer), Error{ErrorCode::internal, "curl could not take the request"});
       } else {
         ++host.running;
       }
     }
   }
 
-  /// False if the exchange stays the caller's, as curl or the memory has no room for it.
-  bool take_on(CURL* easy, std::unique_ptr<Exchange>& exchange) {
-    std::unique_ptr<Exchange>* place = nullptr;
+  /// False if the transfer stays the caller's, as curl or the memory has no room for it.
+  bool take_on(CURL* easy, std::unique_ptr<Transfer>& transfer) {
+    std::unique_ptr<Transfer>* place = nullptr;
     try {
       place = &running_[easy];
     } catch (const std::exception&) {
@@ -221,7 +223,7 @@ class CurlClient final : public Client {
       running_.erase(easy);
       return false;
     }
-    *place = std::move(exchange);
+    *place = std::move(transfer);
     return true;
   }
 
@@ -235,14 +237,14 @@ class CurlClient final : public Client {
     }
   }
 
-  /// Ends a running exchange, and lets the next in line have its place.
+  /// Ends a running transfer, and lets the next in line have its place.
   void retire(CURL* easy, Status outcome) {
     const auto found = running_.find(easy);
     curl_multi_remove_handle(multi_, easy);
-    auto exchange = std::move(found->second);
+    auto transfer = std::move(found->second);
     running_.erase(found);
-    const std::string origin = exchange->origin();
-    end(std::move(exchange), std::move(outcome));
+    const std::string origin = transfer->origin();
+    end(std::move(transfer), std::move(outcome));
     const auto host = hosts_.find(origin);
     --host->second.running;
     start_waiting(host->second);
@@ -252,27 +254,27 @@ class CurlClient final : public Client {
   void drop_late() {
     const auto now = Clock::now();
     std::vector<CURL*> late_handles;
-    for (const auto& [easy, exchange] : running_) {
-      if (exchange->due() <= now) late_handles.push_back(easy);
+    for (const auto& [easy, transfer] : running_) {
+      if (transfer->due() <= now) late_handles.push_back(easy);
     }
     for (CURL* easy : late_handles) retire(easy, running_.at(easy)->late());
     Line late_ones;
     for (auto& [origin, host] : hosts_) {
-      for (auto& exchange : host.waiting) {
-        if (exchange->due() <= now) late_ones.push_back(std::move(exchange));
+      for (auto& transfer : host.waiting) {
+        if (transfer->due() <= now) late_ones.push_back(std::move(transfer));
       }
       std::erase(host.waiting, nullptr);
     }
-    for (auto& exchange : late_ones) {
-      auto late = exchange->late();
-      end(std::move(exchange), std::move(late));
+    for (auto& transfer : late_ones) {
+      auto late = transfer->late();
+      end(std::move(transfer), std::move(late));
     }
   }
 
   void fulfil(Call& call) {
     const bool resume = call.resume_wanted.exchange(false);
     const bool cancel = call.cancel_wanted.exchange(false);
-    Exchange* const asked = *call.exchange;
+    Transfer* const asked = *call.transfer;
     if (asked == nullptr) return;  // it has ended meanwhile
     const bool running = running_.contains(asked->handle());
     if (cancel && running) {
@@ -286,30 +288,30 @@ class CurlClient final : public Client {
     }
   }
 
-  void cancel_waiting(const Exchange& asked) {
+  void cancel_waiting(const Transfer& asked) {
     const auto host = hosts_.find(asked.origin());
     if (host == hosts_.end()) return;  // it has not arrived yet
     auto& line = host->second.waiting;
     const auto place = std::find_if(line.begin(), line.end(),
-                                    [&asked](const auto& exchange) { return exchange.get() == &asked; });
+                                    [&asked](const auto& transfer) { return transfer.get() == &asked; });
     if (place == line.end()) return;
-    auto exchange = std::move(*place);
+    auto transfer = std::move(*place);
     line.erase(place);
-    end(std::move(exchange), cancelled());
+    end(std::move(transfer), cancelled());
   }
 
   void cancel_all() {
-    for (auto& [easy, exchange] : running_) {
+    for (auto& [easy, transfer] : running_) {
       curl_multi_remove_handle(multi_, easy);
-      end(std::move(exchange), shut_down());
+      end(std::move(transfer), shut_down());
     }
     running_.clear();
     for (auto& [origin, host] : hosts_) {
-      for (auto& exchange : host.waiting) end(std::move(exchange), shut_down());
+      for (auto& transfer : host.waiting) end(std::move(transfer), shut_down());
     }
     hosts_.clear();
     auto content = inbox_->close();
-    for (auto& exchange : content.arrived) end(std::move(exchange), shut_down());
+    for (auto& transfer : content.arrived) end(std::move(transfer), shut_down());
   }
 
   static Error cancelled() { return {ErrorCode::cancelled, "the call was cancelled"}; }
@@ -317,9 +319,9 @@ class CurlClient final : public Client {
     return {ErrorCode::cancelled, "the HTTP client was shut down before the answer came"};
   }
 
-  static void end(std::unique_ptr<Exchange> exchange, Status outcome) {
+  static void end(std::unique_ptr<Transfer> transfer, Status outcome) {
     try {
-      exchange->end(std::move(outcome));
+      transfer->end(std::move(outcome));
     } catch (...) {
       // A callback's fault must not end the other requests.
     }
@@ -331,7 +333,7 @@ class CurlClient final : public Client {
   const std::shared_ptr<Inbox> inbox_;
   // The rest belongs to the client's thread.
   std::unordered_map<std::string, Host> hosts_;
-  std::unordered_map<CURL*, std::unique_ptr<Exchange>> running_;
+  std::unordered_map<CURL*, std::unique_ptr<Transfer>> running_;
   std::thread thread_;
 };
 

@@ -24,7 +24,7 @@ struct ClientRequest {
   std::chrono::milliseconds timeout{30'000};
   /// `stream` only: after the head, how long nothing may come while the call is not paused. 0: for ever.
   std::chrono::milliseconds silence_timeout{30'000};
-  /// Ends the call, as StreamedCall::cancel does, when it is cancelled. May be null.
+  /// Ends the call when it is cancelled: its connection is closed, and the error is `cancelled`. May be null.
   std::shared_ptr<Cancellation> cancellation = {};
 };
 
@@ -41,14 +41,12 @@ struct StreamHandlers {
 };
 
 /// A streamed call under way. Thread safety: all members may be called from any thread, and do nothing after
-/// the end. Letting go of it ends nothing.
+/// the end. Its destruction ends nothing.
 class StreamedCall {
  public:
   virtual ~StreamedCall() = default;
   /// Goes on after `body` said false. May come before `body` has returned.
   virtual void resume() = 0;
-  /// Ends the call: its connection is closed, and `done` is called with `cancelled`.
-  virtual void cancel() = 0;
 };
 
 /// Sends requests over pooled keep-alive connections.
@@ -93,6 +91,7 @@ class Client {
   /// Errors: invalid_argument (limits, fingerprint); those of check_ca_file.
   static Result<std::unique_ptr<Client>> create(const Options& options);
   virtual ~Client() = default;
+  virtual int max_connections_per_host() const = 0;
   virtual void send(ClientRequest request, Callback callback) = 0;
   /// Hands the answer over piece by piece.
   virtual std::shared_ptr<StreamedCall> stream(ClientRequest request, StreamHandlers handlers) = 0;

@@ -31,36 +31,7 @@ inline void call_quietly(const std::function<void()>& callback) {
   }
 }
 
-/// That a client has gone, and one listener that is told. Thread safe.
-class Departure {
- public:
-  bool happened() const { return happened_; }
-  void happen() {
-    std::function<void()> listener;
-    {
-      const std::lock_guard lock(mutex_);
-      happened_ = true;
-      listener.swap(listener_);
-    }
-    call_quietly(listener);
-  }
-  /// Takes the place of the listener before, which is returned; told at once if it has happened.
-  std::function<void()> listen(std::function<void()> listener) {
-    {
-      const std::lock_guard lock(mutex_);
-      if (!happened_) return std::exchange(listener_, std::move(listener));
-    }
-    call_quietly(listener);
-    return {};
-  }
-
- private:
-  std::mutex mutex_;
-  std::function<void()> listener_;
-  std::atomic<bool> happened_{false};
-};
-
-/// Everything but `departure`, `must_close` and `answer_lost` belongs to the thread of the connection's loop.
+/// Everything but `gone`, `must_close` and `answer_lost` belongs to the thread of the connection's loop.
 ///
 /// A reply is addressed to this object, never to a descriptor number: the system gives the number of a closed
 /// connection to the next client, and a reply that went by the number would reach that one.
@@ -112,7 +83,7 @@ struct Connection {
   Clock::time_point request_began = Clock::now();
   Clock::time_point last_progress = Clock::now();  ///< the client sent or took something
 
-  Departure departure;                  ///< of the client
+  std::atomic<bool> gone{false};        ///< the client has disconnected, or was cut
   std::atomic<bool> must_close{false};  ///< the reply at hand is the last
   /// There was no memory to pass the reply on: the loop, when it looks at its clocks, ends the connection.
   std::atomic<bool> answer_lost{false};

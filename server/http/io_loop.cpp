@@ -78,8 +78,8 @@ IoLoop::IoLoop(std::shared_ptr<ServerCore> core, const std::shared_ptr<Pistache:
 IoLoop::~IoLoop() {
   if (mailbox_) mailbox_->close();
   for (const auto& [descriptor, connection] : connections_.all()) {
+    connection->gone = true;
     connection->cancel_work(CancelReason::client_left);
-    connection->departure.happen();
   }
   if (timer_ >= 0) ::close(timer_);
 }
@@ -335,13 +335,13 @@ void IoLoop::disconnected(int descriptor) {
   if (!connection) return;
   core_->connections.remove();
   connection->phase = Phase::closed;
+  connection->gone = true;
   connection->share.clear();
   connection->output = {};
   connection->body_output = {};
   connection->answer_share.clear();
   connection->cancel_work(CancelReason::client_left);
   if (const auto stream = std::exchange(connection->stream, nullptr)) stream->abandon();
-  connection->departure.happen();
   watch_accepts(true);
 }
 
@@ -377,7 +377,7 @@ void IoLoop::receive(const std::shared_ptr<Connection>& connection) {
 
 void IoLoop::receive_later(const std::shared_ptr<Connection>& connection) {
   mailbox_->post([connection](IoLoop& loop) {
-    if (!connection->departure.happened()) loop.receive(connection);
+    if (!connection->gone) loop.receive(connection);
   });
 }
 
@@ -482,9 +482,10 @@ void IoLoop::dispatch(const std::shared_ptr<Connection>& connection) {
   connection->work = std::make_shared<Cancellation>();
   Request request = parser.take();
   Reply reply(std::make_shared<Reply::Channel>(core_, mailbox_, connection, request, framing));
-  Job job{std::move(request), std::move(reply), std::exchange(connection->share, BufferShare(core_->budget))};
-  job.request.cancellation = connection->work;
-  core_->submit(job);
+  HandlerCall call{std::move(request), std::move(reply),
+                   std::exchange(connection->share, BufferShare(core_->budget))};
+  call.request.cancellation = connection->work;
+  core_->submit(call);
 }
 
 /// Answers what is wrong with the request and reads nothing more from this client.
@@ -505,7 +506,7 @@ void IoLoop::deliver(const std::shared_ptr<Connection>& connection, std::string 
                      AnswerShare share, bool close) {
   // The guard against replies to the wrong client: once the connection is gone, its descriptor is someone
   // else's.
-  if (connection->departure.happened() || connection->phase != Phase::handling) return;
+  if (connection->gone || connection->phase != Phase::handling) return;
   connection->work.reset();
   connection->body_output = std::move(body);
   connection->answer_share = std::move(share);
@@ -519,7 +520,7 @@ void IoLoop::deliver(const std::shared_ptr<Connection>& connection, std::string 
 void IoLoop::begin_stream(const std::shared_ptr<Connection>& connection, std::shared_ptr<StreamBuffer> stream,
                           bool close) {
   // The same guard; from here on the stream is known by its address, which no other connection has.
-  if (connection->departure.happened() || connection->phase != Phase::handling) return stream->abandon();
+  if (connection->gone || connection->phase != Phase::handling) return stream->abandon();
   connection->stream = std::move(stream);
   connection->phase = Phase::streaming;
   begin_sending(*connection);

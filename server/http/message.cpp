@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ascii_lower.h"
 #include "base/percent.h"
 
 namespace sightline::http {
@@ -15,10 +16,6 @@ constexpr std::array<std::pair<Method, const char*>, 7> k_methods{{{Method::get,
                                                                    {Method::delete_, "DELETE"},
                                                                    {Method::patch, "PATCH"},
                                                                    {Method::options, "OPTIONS"}}};
-
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
 
 bool unreserved(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
@@ -54,7 +51,7 @@ std::optional<Method> method_of(std::string_view name) {
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return lower(x) == lower(y); });
+                    [](char x, char y) { return ascii_lower(x) == ascii_lower(y); });
 }
 
 bool list_has(std::string_view list, std::string_view name) {

@@ -80,41 +80,41 @@ int status_of(const Error& error) {
 }
 
 /// Undoes the encoding of the body; false if the request is answered by now, as that was not possible.
-bool unpack(const ServerCore& core, Job& job) {
-  const auto decoded = decode_body(job.request, core.workshop_of(job.request).max_body_bytes,
-                                   [&](std::size_t bytes) { return job.share.grow_to(bytes); });
+bool unpack(const ServerCore& core, HandlerCall& call) {
+  const auto decoded = decode_body(call.request, core.workshop_of(call.request).max_body_bytes,
+                                   [&](std::size_t bytes) { return call.share.grow_to(bytes); });
   if (decoded) {
-    job.share.shrink_to(job.request.body.size());
+    call.share.shrink_to(call.request.body.size());
     return true;
   }
-  job.reply.send(core.error(core.workshop_of(job.request), status_of(decoded.error()), decoded.error().message));
+  call.reply.send(core.error(core.workshop_of(call.request), status_of(decoded.error()), decoded.error().message));
   return false;
 }
 
 /// What a worker does with one request.
-void handle(const ServerCore& core, const Server::Handler& handler, Job&& job) {
-  const CancellationScope scope(job.request.cancellation);
+void handle(const ServerCore& core, const Server::Handler& handler, HandlerCall&& call) {
+  const CancellationScope scope(call.request.cancellation);
   try {
     check_cancelled();  // it may have waited long for this worker
-    if (!unpack(core, job)) return;
+    if (!unpack(core, call)) return;
     // What may have changed something is told so, whether there is room or not: it must not end while its answer
     // is made. It is counted when it is sent.
-    const Workshop& workshop = core.workshop_of(job.request);
-    const bool may_refuse = !workshop.only_reads || workshop.only_reads(job.request);
-    const AnswerScope answer(may_refuse ? AnswerShare(core.answers, network_of(job.request.peer)) : AnswerShare());
-    job.reply.hold(std::move(job.share));
-    handler(std::move(job.request), std::move(job.reply));
+    const Workshop& workshop = core.workshop_of(call.request);
+    const bool may_refuse = !workshop.only_reads || workshop.only_reads(call.request);
+    const AnswerScope answer(may_refuse ? AnswerShare(core.answers, network_of(call.request.peer)) : AnswerShare());
+    call.reply.hold(std::move(call.share));
+    handler(std::move(call.request), std::move(call.reply));
   } catch (...) {
     // The Reply was dropped on the way out, and has answered.
   }
 }
 
 /// What becomes of a request whose body takes long to unpack, before a worker gets it.
-void unpack_first(const ServerCore& core, Job&& job) {
-  const CancellationScope scope(job.request.cancellation);
+void unpack_first(const ServerCore& core, HandlerCall&& call) {
+  const CancellationScope scope(call.request.cancellation);
   try {
     check_cancelled();
-    if (unpack(core, job)) core.submit(job);
+    if (unpack(core, call)) core.submit(call);
   } catch (...) {
     // As above.
   }
@@ -128,14 +128,14 @@ class PistacheServer final : public Server {
  public:
   PistacheServer(const Options& options, WebGuard guard, Handler handler)
       : core_(std::make_shared<ServerCore>(options, std::move(guard))),
-        run_([core = core_, handler = std::move(handler)](Job&& job) {
-          handle(*core, handler, std::move(job));
+        run_([core = core_, handler = std::move(handler)](HandlerCall&& call) {
+          handle(*core, handler, std::move(call));
         }),
         pool_(pool_options(options), run_),
         apart_pool_(options.is_apart ? pool_options(options.apart) : WorkerPool::Options{0, 0, 0}, run_),
         urgent_pool_({1, options.max_queued_requests, 0}, run_),
         unpackers_({1, options.max_queued_requests, 0},
-                   [core = core_](Job&& job) { unpack_first(*core, std::move(job)); }) {
+                   [core = core_](HandlerCall&& call) { unpack_first(*core, std::move(call)); }) {
     core_->pool = &pool_;
     core_->apart_pool = &apart_pool_;
     core_->urgent_pool = &urgent_pool_;

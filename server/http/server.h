@@ -48,9 +48,6 @@ class ReplyStream {
   void when_drained(std::size_t low, std::function<void()> callback);
   /// True once the connection is gone or cut.
   bool client_left() const;
-  /// Calls `callback` once if the connection goes away before `finish`, at once and from within this call if
-  /// it has. A second callback takes the place of the first.
-  void on_client_left(std::function<void()> callback);
   /// The answer is complete; what waits is still sent. Short of the content_length, the connection is cut.
   void finish();
 
@@ -74,12 +71,8 @@ class Reply {
   void hold(BufferShare share);
   /// Answers piece by piece: sends the head at once, and uses up the Reply.
   ReplyStream stream(ResponseHead head);
-  /// True once the connection is gone: work for it is wasted.
+  /// True once the connection is gone: work for it is wasted. Request::cancellation reports it.
   bool client_left() const;
-  /// Calls `callback` once if the connection goes away before the answer is complete (a stream made of this
-  /// Reply inherits it), at once and from within this call if it has. Otherwise on a thread of the server: it
-  /// must not block. A second callback takes the place of the first.
-  void on_client_left(std::function<void()> callback);
 
  private:
   std::shared_ptr<Channel> channel_;

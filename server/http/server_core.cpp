@@ -86,13 +86,14 @@ std::optional<HeadAnswer> ServerCore::judge(const Request& head) const {
   }
 }
 
-void ServerCore::submit(Job& job) const {
+void ServerCore::submit(HandlerCall& call) const {
   const bool packed =
-      job.request.headers.get("Content-Encoding") && job.request.body.size() > k_quickly_unpacked;
-  const bool urgent = !packed && options.urgent && options.urgent(job.request);
-  WorkerPool* const workers = is_apart(job.request) ? apart_pool : pool;
-  if (!(packed ? unpackers : urgent ? urgent_pool : workers)->submit(job)) {
-    job.reply.send(error(workshop_of(job.request), 429, "the server is busy: its queue of requests is full; try again"));
+      call.request.headers.get("Content-Encoding") && call.request.body.size() > k_quickly_unpacked;
+  const bool urgent = !packed && options.urgent && options.urgent(call.request);
+  WorkerPool* const workers = is_apart(call.request) ? apart_pool : pool;
+  if (!(packed ? unpackers : urgent ? urgent_pool : workers)->submit(call)) {
+    call.reply.send(error(workshop_of(call.request), 429,
+                          "the server is busy: its queue of requests is full; try again"));
   }
 }
 
@@ -196,7 +197,6 @@ void Reply::Channel::pass_on(Response response) {
   if (!head.empty() && has_body_text(response, framing)) body = std::move(response.body);
   // A large body is passed on, not copied; a small one goes out with its head.
   if (body.size() <= k_copied_body_bytes) head += std::exchange(body, {});
-  connection_->departure.listen({});
   mailbox_->post([core = core_, connection = connection_, head = std::move(head),
                   body = std::move(body), close = framing.close,
                   held = std::make_shared<AnswerShare>(std::move(share))](IoLoop& loop) mutable {
@@ -216,17 +216,18 @@ std::shared_ptr<ReplyStream::Channel> Reply::Channel::stream(const ResponseHead&
   Framing framing = framing_;
   framing.close = must_close();
   if (page_.empty()) {
-    return std::make_shared<ReplyStream::Channel>(core_, mailbox_, connection_, head, framing,
+    return std::make_shared<ReplyStream::Channel>(core_, mailbox_, connection_, work_, head, framing,
                                                   std::move(note_));
   }
   ResponseHead readable = head;
   allow_page(readable.headers, page_);
-  return std::make_shared<ReplyStream::Channel>(core_, mailbox_, connection_, readable, framing,
+  return std::make_shared<ReplyStream::Channel>(core_, mailbox_, connection_, work_, readable, framing,
                                                 std::move(note_));
 }
 
 ReplyStream::Channel::Channel(std::shared_ptr<ServerCore> core, std::shared_ptr<LoopMailbox> mailbox,
-                              std::shared_ptr<Connection> connection, const ResponseHead& head,
+                              std::shared_ptr<Connection> connection,
+                              const std::shared_ptr<Cancellation>& work, const ResponseHead& head,
                               Framing framing, AccessNote note)
     : core_(std::move(core)),
       mailbox_(std::move(mailbox)),
@@ -240,8 +241,7 @@ ReplyStream::Channel::Channel(std::shared_ptr<ServerCore> core, std::shared_ptr<
   framing.close = framing.close || body_framing_ == BodyFraming::until_close;
   buffer_ = std::make_shared<StreamBuffer>(head_text(head, body_framing_, framing), whole_, core_->answers,
                                            connection_->network);
-  buffer_->when_abandoned(connection_->departure.listen({}));
-  if (!whole_) connection_->departure.listen([buffer = buffer_] { buffer->abandon(); });
+  if (!whole_) abandonment_ = Cancellation::on_cancel(work, [buffer = buffer_] { buffer->abandon(); });
   mailbox_->post([connection = connection_, buffer = buffer_, close = framing.close](IoLoop& loop) {
     loop.begin_stream(connection, buffer, close);
   });
@@ -270,7 +270,8 @@ bool ReplyStream::Channel::write(std::string_view bytes) {
 }
 
 bool ReplyStream::Channel::pass_on(std::initializer_list<std::string_view> parts, bool last) {
-  if (last) let_go_of_departure();
+  // The client may send its next request before `finish` is called.
+  if (last && !std::exchange(whole_, true)) abandonment_ = {};
   bool first = false;
   if (!buffer_->append(parts, last, first)) return false;
   if (first) {
@@ -285,15 +286,11 @@ void ReplyStream::Channel::finish() {
   end(body_framing_ != BodyFraming::by_length || whole_);
 }
 
-void ReplyStream::Channel::let_go_of_departure() {
-  if (!std::exchange(whole_, true)) connection_->departure.listen({});
-}
-
 void ReplyStream::Channel::end(bool complete) {
   if (std::exchange(ended_, true)) return;
   note_.write(core_->options, status_, bytes_out_);
-  buffer_->forget_callbacks();
-  if (!whole_) connection_->departure.listen({});
+  buffer_->forget_callback();
+  abandonment_ = {};
   mailbox_->post([core = core_, connection = connection_, buffer = buffer_, complete](IoLoop& loop) {
     core->in_flight.remove();
     loop.end_stream(connection, buffer, complete);
@@ -323,10 +320,6 @@ void ReplyStream::when_drained(std::size_t low, std::function<void()> callback) 
 
 bool ReplyStream::client_left() const {
   return !channel_ || channel_->buffer().abandoned();
-}
-
-void ReplyStream::on_client_left(std::function<void()> callback) {
-  if (channel_) channel_->buffer().when_abandoned(std::move(callback));
 }
 
 void ReplyStream::finish() {
@@ -364,10 +357,6 @@ ReplyStream Reply::stream(ResponseHead head) {
 
 void Reply::hold(BufferShare share) {
   if (channel_) channel_->hold(std::move(share));
-}
-
-void Reply::on_client_left(std::function<void()> callback) {
-  if (channel_) channel_->on_client_left(std::move(callback));
 }
 
 bool Reply::client_left() const {

@@ -69,8 +69,8 @@ struct ServerCore {
 
   /// An error in the shape of that workshop's clients; never throws.
   Response error(const Workshop& workshop, int status, const std::string& message) const;
-  /// Hands a job to the workers, or answers that there are too many.
-  void submit(Job& job) const;
+  /// Hands a call to the workers, or answers that there are too many.
+  void submit(HandlerCall& call) const;
   /// Runs `task` on every loop and waits until all have run it. From no loop's own thread.
   void run_on_loops(const LoopMailbox::Task& task);
 
@@ -121,8 +121,7 @@ class Reply::Channel {
   std::shared_ptr<ReplyStream::Channel> stream(const ResponseHead& head);
   /// What a client gets whose Reply was dropped.
   void send_fault();
-  bool client_left() const { return connection_->departure.happened(); }
-  void on_client_left(std::function<void()> callback) { connection_->departure.listen(std::move(callback)); }
+  bool client_left() const { return connection_->gone; }
 
  private:
   void pass_on(Response response);
@@ -131,7 +130,7 @@ class Reply::Channel {
   std::shared_ptr<ServerCore> core_;
   std::shared_ptr<LoopMailbox> mailbox_;
   std::shared_ptr<Connection> connection_;
-  const std::shared_ptr<const Cancellation> work_;  ///< for the request that is to be answered
+  const std::shared_ptr<Cancellation> work_;  ///< for the request that is to be answered
   Framing framing_;
   AccessNote note_;
   const Workshop& workshop_;
@@ -146,7 +145,8 @@ class ReplyStream::Channel {
  public:
   /// `close`: the connection ends after this answer.
   Channel(std::shared_ptr<ServerCore> core, std::shared_ptr<LoopMailbox> mailbox,
-          std::shared_ptr<Connection> connection, const ResponseHead& head, Framing framing, AccessNote note);
+          std::shared_ptr<Connection> connection, const std::shared_ptr<Cancellation>& work,
+          const ResponseHead& head, Framing framing, AccessNote note);
   ~Channel();
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
@@ -157,9 +157,6 @@ class ReplyStream::Channel {
 
  private:
   bool pass_on(std::initializer_list<std::string_view> parts, bool last);
-  /// The answer is about to be whole: the client may send its next request before `finish` is called, and
-  /// what becomes of the connection is then that request's concern.
-  void let_go_of_departure();
   void end(bool complete);
 
   const std::shared_ptr<ServerCore> core_;
@@ -173,6 +170,7 @@ class ReplyStream::Channel {
   std::size_t bytes_out_ = 0;
   bool ended_ = false;
   std::shared_ptr<StreamBuffer> buffer_;
+  Cancellation::Registration abandonment_;  ///< of the buffer, until the answer is whole
 };
 
 }  // namespace sightline::http

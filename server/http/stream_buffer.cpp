@@ -52,23 +52,10 @@ void StreamBuffer::when_drained(std::size_t low, std::function<void()> callback)
   call_quietly(callback);
 }
 
-void StreamBuffer::when_abandoned(std::function<void()> callback) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!abandoned_) {
-      std::swap(left_, callback);
-      return;
-    }
-  }
-  call_quietly(callback);
-}
-
-void StreamBuffer::forget_callbacks() {
+void StreamBuffer::forget_callback() {
   std::function<void()> drained;
-  std::function<void()> left;
   const std::lock_guard lock(mutex_);
   drained.swap(drained_);
-  left.swap(left_);
 }
 
 bool StreamBuffer::take(std::string& out, bool& last) {
@@ -93,16 +80,13 @@ void StreamBuffer::sent(std::size_t bytes) {
 void StreamBuffer::abandon() {
   std::string dropped;
   std::function<void()> drained;
-  std::function<void()> left;
   {
     const std::lock_guard lock(mutex_);
     abandoned_ = true;
     budget_->give_back(client_, std::exchange(waiting_, 0));
     dropped.swap(taken_);
     drained.swap(drained_);
-    left.swap(left_);
   }
-  call_quietly(left);
   call_quietly(drained);
 }
 

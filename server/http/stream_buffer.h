@@ -40,9 +40,8 @@ class StreamBuffer {
   bool should_pause() const;
   bool abandoned() const;
   void when_drained(std::size_t low, std::function<void()> callback);
-  void when_abandoned(std::function<void()> callback);
-  /// Calls neither callback any more.
-  void forget_callbacks();
+  /// It is not called any more.
+  void forget_callback();
 
   // The loop's side.
 
@@ -64,7 +63,6 @@ class StreamBuffer {
   bool abandoned_ = false;
   std::size_t low_ = 0;
   std::function<void()> drained_;
-  std::function<void()> left_;
 };
 
 }  // namespace sightline::http

@@ -5,6 +5,8 @@
 #include <array>
 #include <unistd.h>
 
+#include "base/ascii_lower.h"
+
 namespace sightline::http {
 namespace {
 
@@ -12,14 +14,6 @@ constexpr std::string_view k_private_domains[] = {".localhost", ".local", ".inte
 constexpr const char* k_readable_fields =
     "X-Request-Id, X-Opaque-Id, X-elastic-product, Location, Retry-After, Warning, WWW-Authenticate";
 constexpr const char* k_methods = "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS";
-
-std::string lower(std::string_view text) {
-  std::string made(text);
-  for (char& c : made) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return made;
-}
 
 /// "name", or "[::1]", of "name:8080".
 std::string_view without_port(std::string_view authority) {
@@ -30,7 +24,7 @@ std::string_view without_port(std::string_view authority) {
 
 /// Of a place as two fields may write it: lower case, without the port that goes without saying.
 std::string plain_authority(std::string_view authority) {
-  std::string made = lower(authority);
+  std::string made = ascii_lower(authority);
   for (const std::string_view port : {":80", ":443"}) {
     if (made.ends_with(port) && without_port(made).size() + port.size() == made.size()) {
       made.resize(made.size() - port.size());
@@ -60,7 +54,7 @@ bool fits(std::string_view pattern, std::string_view text) {
 
 std::string machine_name() {
   std::array<char, 256> name{};
-  return ::gethostname(name.data(), name.size() - 1) == 0 ? lower(name.data()) : std::string();
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? ascii_lower(name.data()) : std::string();
 }
 
 std::string shown(std::string_view text) {
@@ -92,7 +86,7 @@ Result<WebGuard> WebGuard::create(const std::string& own_host, const std::vector
                    "--allowed-hosts: " + shown(host) +
                        " is no host name; write search.example.com, *.example.com, or * for all"};
     }
-    guard.hosts_.push_back(lower(host));
+    guard.hosts_.push_back(ascii_lower(host));
   }
   for (const std::string& origin : allowed_origins) {
     if (!is_origin(origin)) {
@@ -100,15 +94,15 @@ Result<WebGuard> WebGuard::create(const std::string& own_host, const std::vector
                    "--allowed-origins: " + shown(origin) +
                        " is no origin; write https://app.example.com, http://10.0.0.7:3000, or * for all"};
     }
-    guard.origins_.push_back(lower(origin));
+    guard.origins_.push_back(ascii_lower(origin));
   }
-  guard.hosts_.push_back(lower(own_host));
+  guard.hosts_.push_back(ascii_lower(own_host));
   guard.hosts_.push_back(machine_name());
   return guard;
 }
 
 bool WebGuard::serves_host(std::string_view host) const {
-  const std::string place = lower(host);
+  const std::string place = ascii_lower(host);
   std::string_view name = without_port(place);
   if (name.ends_with('.')) name.remove_suffix(1);
   if (name.find('.') == std::string_view::npos || is_address(name)) return true;
@@ -120,7 +114,7 @@ bool WebGuard::serves_host(std::string_view host) const {
 }
 
 bool WebGuard::serves_origin(std::string_view origin) const {
-  const std::string site = lower(origin);
+  const std::string site = ascii_lower(origin);
   const auto scheme = site.find("://");
   if (scheme != std::string::npos && is_loopback(without_port(std::string_view(site).substr(scheme + 3))))
     return true;

@@ -30,16 +30,16 @@ WorkerPool* WorkerPool::current() {
   return pool_of_thread();
 }
 
-bool WorkerPool::submit(Job& job) {
+bool WorkerPool::submit(HandlerCall& call) {
   const std::lock_guard lock(mutex_);
   if (stopped_ || queue_.size() >= options_.max_queued) return false;
-  queue_.push_back(std::move(job));
+  queue_.push_back(std::move(call));
   wake_next();
   return true;
 }
 
 void WorkerPool::stop() {
-  std::deque<Job> dropped;  // destroyed outside the lock: dropping a Reply answers it
+  std::deque<HandlerCall> dropped;  // destroyed outside the lock: dropping a Reply answers it
   std::vector<std::thread> threads;
   {
     const std::lock_guard lock(mutex_);
@@ -86,7 +86,7 @@ void WorkerPool::take_place() {
   wake_next();
 }
 
-/// Gives a free place to a call that waits for one, or to a job of the queue.
+/// Gives a free place to a call that waits for one, or to a call of the queue.
 void WorkerPool::wake_next() {
   if (running_ >= static_cast<std::size_t>(options_.places)) return;
   if (returning_ > 0) {
@@ -102,7 +102,7 @@ void WorkerPool::add_thread() {
   try {
     threads_.emplace_back([this] { work(); });
   } catch (const std::exception&) {
-    // No thread to be had: the job waits for one of those that there are.
+    // No thread to be had: the call waits for one of those that there are.
   }
 }
 
@@ -118,12 +118,12 @@ void WorkerPool::work() {
     --idle_;
     if (stopped_) return;
     {
-      Job job = std::move(queue_.front());
+      HandlerCall call = std::move(queue_.front());
       queue_.pop_front();
       ++running_;
       wake_next();
       lock.unlock();
-      run_(std::move(job));
+      run_(std::move(call));
     }
     lock.lock();
     --running_;

@@ -17,7 +17,7 @@
 namespace sightline::http {
 
 /// A request on its way from an event loop to the handler.
-struct Job {
+struct HandlerCall {
   Request request;
   Reply reply;
   BufferShare share;  ///< the memory that the body is charged with, until it is answered
@@ -29,7 +29,7 @@ struct Job {
 /// pool's own threads.
 class WorkerPool {
  public:
-  using Run = std::function<void(Job&&)>;  ///< must not throw
+  using Run = std::function<void(HandlerCall&&)>;  ///< must not throw
   struct Options {
     int places = 1;
     std::size_t max_queued = 1;
@@ -39,9 +39,9 @@ class WorkerPool {
   WorkerPool(const Options& options, Run run);
   ~WorkerPool();
 
-  /// Takes the job, or leaves it as it is and returns false: the queue is full, or the pool has stopped.
-  bool submit(Job& job);
-  /// Drops the jobs in the queue and waits for those that run.
+  /// Takes the call, or leaves it as it is and returns false: the queue is full, or the pool has stopped.
+  bool submit(HandlerCall& call);
+  /// Drops the calls in the queue and waits for those that run.
   void stop();
 
   // ---- for NetworkWait, on the pool's own threads
@@ -62,12 +62,12 @@ class WorkerPool {
   const Options options_;
   const Run run_;
   std::mutex mutex_;
-  std::condition_variable ready_;       // a job and a place for it
+  std::condition_variable ready_;       // a call and a place for it
   std::condition_variable place_free_;  // for a call that had lent its own
-  std::deque<Job> queue_;
+  std::deque<HandlerCall> queue_;
   bool stopped_ = false;
   std::size_t running_ = 0;    // places taken
-  std::size_t idle_ = 0;       // threads without a job
+  std::size_t idle_ = 0;       // threads without a call
   std::size_t returning_ = 0;  // calls that want their place again
   std::size_t permits_ = 0;
   std::map<std::string, std::size_t> awaited_;  // permits for each thing with a name

@@ -26,7 +26,7 @@ http::Headers retry_after(const std::string& value) {
 struct Bench {
   explicit Bench(CohereClient::Options options = {}, StandIn::Options rules = {}) : cohere(std::move(rules)) {
     options.url = cohere.url();
-    options.random = [] { return 0.0; };
+    options.retry.random = [] { return 0.0; };
     options.events.answered = [this](const std::string& outcome) { outcomes += outcome + " "; };
     options.events.retried = [this] { ++retries; };
     client = std::move(*CohereClient::create(options, timer));
@@ -245,8 +245,8 @@ TEST_CASE("a server that is not there is tried again, and told as 502") {
   { gone = LoopbackCohere().url(); }
   CohereClient::Options options;
   options.url = gone;
-  options.max_attempts = 2;
-  options.random = [] { return 0.0; };
+  options.retry.max_attempts = 2;
+  options.retry.random = [] { return 0.0; };
   const auto client = std::move(*CohereClient::create(options, timer));
   std::promise<Outcome> promise;
   client->send({"secret-key", [] { return k_body; }, {}},

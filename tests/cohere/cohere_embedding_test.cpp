@@ -23,7 +23,7 @@ struct Bench {
                  Timer* other_timer = nullptr)
       : cohere(std::move(rules)) {
     options.client.url = cohere.url();
-    options.client.random = [] { return 0.5; };
+    options.client.retry.random = [] { return 0.5; };
     embedding = std::move(*CohereEmbedding::create(options, other_timer ? *other_timer : timer));
   }
 
@@ -316,8 +316,8 @@ TEST_CASE(
 
 TEST_CASE("200 pictures get the right vectors from a server that fails often") {
   CohereEmbedding::Options options;
-  options.client.retry_delay = std::chrono::milliseconds(2);
-  options.client.max_attempts = 8;
+  options.client.retry.first_wait = std::chrono::milliseconds(2);
+  options.client.retry.max_attempts = 8;
   StandIn::Options rules;
   rules.rate_limited = 0.1;
   rules.unavailable = 0.05;

@@ -14,7 +14,7 @@ namespace sightline::elastic {
 /// Waits between attempts are as short as they can be.
 inline InferenceExecutor::Options without_chance() {
   InferenceExecutor::Options options;
-  options.random = [] { return 0.0; };
+  options.retry.random = [] { return 0.0; };
   return options;
 }
 

@@ -19,12 +19,7 @@ namespace {
 struct Bench {
   explicit Bench(InferenceExecutor::Options options = {}, http::Client::Options client_options = {})
       : client(std::move(*http::Client::create(client_options))),
-        executor(*client, timer, with_random(std::move(options))) {}
-
-  static InferenceExecutor::Options with_random(InferenceExecutor::Options options) {
-    if (!options.random) options.random = [] { return 0.0; };
-    return options;
-  }
+        executor(*client, timer, std::move(options)) {}
 
   std::future<Answer<Embeddings>> call(const Endpoint& endpoint, std::vector<std::string_view> texts,
                                        milliseconds timeout = {}) {
@@ -128,7 +123,9 @@ TEST_CASE("server errors and refusals are not sent again") {
 
 TEST_CASE("429 is sent again, three times in all, after waits that double") {
   Upstream upstream([](const http::Request&) { return with_status(429); });
-  Bench bench;
+  InferenceExecutor::Options options;
+  options.retry.random = [] { return 0.5; };
+  Bench bench(options);
   auto answer = bench.call(endpoint_at(upstream.url()), {"x"});
   bench.timer.wait_for_tasks(1);
   CHECK(bench.timer.until_next() > milliseconds(500));
@@ -281,11 +278,11 @@ TEST_CASE("twenty connections a route, and the rest waits in line") {
 }
 
 TEST_CASE("endpoints take turns, so a query does not wait behind a whole bulk") {
-  InferenceExecutor::Options options;
-  options.max_connections_per_route = 1;
+  http::Client::Options client;
+  client.max_connections_per_host = 1;
   Upstream upstream({}, 1);
   upstream.hold();
-  Bench bench(options);
+  Bench bench({}, client);
   const auto search = endpoint_at(upstream.url(), R"({\"role\":\"query\",\"input\":${input}})");
   std::vector<std::future<Answer<Embeddings>>> answers;
   for (int i = 0; i < 5; ++i) answers.push_back(bench.call(endpoint_at(upstream.url()), {"document"}));
@@ -298,11 +295,12 @@ TEST_CASE("endpoints take turns, so a query does not wait behind a whole bulk") 
 
 TEST_CASE("a full line refuses with 429 and keeps what it has") {
   InferenceExecutor::Options options;
-  options.max_connections_per_route = 1;
   options.queue_capacity = 2;
+  http::Client::Options client;
+  client.max_connections_per_host = 1;
   Upstream upstream;
   upstream.hold();
-  Bench bench(options);
+  Bench bench(options, client);
   std::vector<std::future<Answer<Embeddings>>> answers;
   for (int i = 0; i < 3; ++i) answers.push_back(bench.call(endpoint_at(upstream.url()), {"x"}));
   auto refused = bench.call(endpoint_at(upstream.url()), {"x"}).get();
@@ -352,11 +350,11 @@ TEST_CASE("a call that waits in line ends with the request that it is made for")
 }
 
 TEST_CASE("a call ends at its timeout, in line or on its way") {
-  InferenceExecutor::Options options;
-  options.max_connections_per_route = 1;
+  http::Client::Options client;
+  client.max_connections_per_host = 1;
   Upstream upstream;
   upstream.hold();
-  Bench bench(options);
+  Bench bench({}, client);
   auto sent = bench.call(endpoint_at(upstream.url()), {"x"}, milliseconds(30'000));
   auto waiting = bench.call(endpoint_at(upstream.url()), {"x"}, milliseconds(10'000));
   CHECK(upstream.wait_for_held(1));
@@ -373,11 +371,11 @@ TEST_CASE("a call ends at its timeout, in line or on its way") {
 }
 
 TEST_CASE("shutting down ends every call, also those that wait to be sent again") {
-  InferenceExecutor::Options options;
-  options.max_connections_per_route = 1;
+  http::Client::Options client;
+  client.max_connections_per_host = 1;
   Upstream upstream;
   upstream.hold();
-  Bench bench(options);
+  Bench bench({}, client);
   auto sent = bench.call(endpoint_at(upstream.url()), {"x"});
   auto waiting = bench.call(endpoint_at(upstream.url()), {"x"});
   CHECK(upstream.wait_for_held(1));
@@ -392,7 +390,7 @@ TEST_CASE("a call that a fault interrupts ends with an error, and the next one r
   Upstream upstream(
       [&](const http::Request& request) { return busy ? with_status(429) : Upstream::embed(request); });
   InferenceExecutor::Options options;
-  options.random = []() -> double { throw std::bad_alloc(); };  // on the client's thread
+  options.retry.random = []() -> double { throw std::bad_alloc(); };  // on the client's thread
   Bench bench(std::move(options));
   const auto answer = bench.call(endpoint_at(upstream.url()), {"a"}).get();
   REQUIRE_FALSE(answer);

@@ -71,8 +71,8 @@ class FakeModel {
 EmbeddingClient::Options options_for(const FakeModel& model) {
   EmbeddingClient::Options options;
   options.url = model.url();
-  options.first_pause = std::chrono::milliseconds(1);
-  options.longest_pause = std::chrono::milliseconds(4);
+  options.retry.first_wait = std::chrono::milliseconds(1);
+  options.retry.longest_wait = std::chrono::milliseconds(4);
   return options;
 }
 
@@ -167,7 +167,7 @@ TEST_CASE("an input that is refused fails alone, with the server's words") {
 TEST_CASE("a server that goes on refusing, or refuses us as a whole, ends the measurement") {
   FakeModel model;
   auto options = options_for(model);
-  options.max_attempts = 3;
+  options.retry.max_attempts = 3;
   model.refusals_left = 1000;
   const auto busy = embed(*client(options), {"a"});
   REQUIRE_FALSE(busy.ok());

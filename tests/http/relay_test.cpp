@@ -15,53 +15,32 @@ namespace {
 
 constexpr std::size_t k_high = 256u << 10;
 
-/// A call that may be given up before it has begun: the client can leave at any time.
-class Upstream {
- public:
-  void began(std::shared_ptr<StreamedCall> call) {
-    const std::lock_guard lock(mutex_);
-    call_ = std::move(call);
-    if (given_up_) call_->cancel();
-    if (resumed_) call_->resume();
-  }
-  void give_up() {
-    const std::lock_guard lock(mutex_);
-    given_up_ = true;
-    if (call_) call_->cancel();
-  }
-  void resume() {
-    const std::lock_guard lock(mutex_);
-    resumed_ = true;
-    if (call_) call_->resume();
-  }
-
- private:
-  std::mutex mutex_;
-  std::shared_ptr<StreamedCall> call_;
-  bool given_up_ = false;
-  bool resumed_ = false;
-};
-
-/// One request handed on. The client's thread writes; the server's thread only resumes or cancels.
+/// One request handed on. The client's thread writes; the server's thread only resumes.
 struct Relayed : std::enable_shared_from_this<Relayed> {
   Relayed(Reply given, std::atomic<std::size_t>& most) : reply(std::move(given)), most_waiting(most) {}
 
   void start(Client& client, ClientRequest request) {
-    reply.on_client_left([call = call] { call->give_up(); });
-    call->began(
-        client.stream(std::move(request),
-                      {[self = shared_from_this()](ResponseHead head) {
-                         self->answer = self->reply.stream(std::move(head));
-                       },
-                       [self = shared_from_this()](std::string_view piece) { return self->pass_on(piece); },
-                       [self = shared_from_this()](const Status& status) { self->end(status); }}));
+    auto started = client.stream(std::move(request),
+                                 {[self = shared_from_this()](ResponseHead head) {
+                                    self->answer = self->reply.stream(std::move(head));
+                                  },
+                                  [self = shared_from_this()](std::string_view piece) { return self->pass_on(piece); },
+                                  [self = shared_from_this()](const Status& status) { self->end(status); }});
+    const std::lock_guard lock(mutex);
+    call = std::move(started);
+    if (resumed) call->resume();
   }
   bool pass_on(std::string_view piece) {
-    if (!answer.write(piece)) call->give_up();
+    answer.write(piece);
     most_waiting = std::max(most_waiting.load(), answer.waiting());
     if (answer.waiting() <= k_high) return true;
-    answer.when_drained(k_high / 2, [call = call] { call->resume(); });
+    answer.when_drained(k_high / 2, [self = shared_from_this()] { self->resume(); });
     return false;
+  }
+  void resume() {
+    const std::lock_guard lock(mutex);
+    resumed = true;
+    if (call) call->resume();
   }
   void end(const Status& status) {
     if (status.ok()) answer.finish();
@@ -72,7 +51,9 @@ struct Relayed : std::enable_shared_from_this<Relayed> {
   Reply reply;
   ReplyStream answer{nullptr};
   std::atomic<std::size_t>& most_waiting;
-  const std::shared_ptr<Upstream> call = std::make_shared<Upstream>();
+  std::mutex mutex;
+  std::shared_ptr<StreamedCall> call;
+  bool resumed = false;  ///< the client may read on before `call` is known
 };
 
 class Relay {
@@ -83,6 +64,7 @@ class Relay {
             [this, upstream](Request&& request, Reply reply) {
               auto on = request_to(url(upstream, request.path), request.method);
               on.body = std::move(request.body);
+              on.cancellation = request.cancellation;
               std::make_shared<Relayed>(std::move(reply), most_waiting)->start(*client, std::move(on));
             },
             options)) {}

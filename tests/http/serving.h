@@ -72,7 +72,7 @@ class Parked {
       : server(serve(
             [this](Request&& request, Reply reply) {
               const std::lock_guard lock(mutex_);
-              requests_.emplace_back(std::move(request.path), std::move(reply));
+              requests_.push_back({std::move(request.path), std::move(reply), request.cancellation});
               arrived_.notify_all();
             },
             options)) {}
@@ -82,13 +82,21 @@ class Parked {
     REQUIRE(arrived_.wait_for(lock, std::chrono::seconds(20), [this] { return !requests_.empty(); }));
     auto first = std::move(requests_.front());
     requests_.pop_front();
-    return first;
+    work = first.work;
+    return {std::move(first.path), std::move(first.reply)};
   }
 
+  std::shared_ptr<Cancellation> work;  ///< of the request that `next` returned last
+
  private:
+  struct Parking {
+    std::string path;
+    Reply reply;
+    std::shared_ptr<Cancellation> work;
+  };
   std::mutex mutex_;
   std::condition_variable arrived_;
-  std::deque<std::pair<std::string, Reply>> requests_;
+  std::deque<Parking> requests_;
 
  public:
   const std::unique_ptr<Server> server;  ///< ends first: its threads use the rest

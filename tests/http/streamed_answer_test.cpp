@@ -234,7 +234,7 @@ TEST_CASE("a client that takes nothing of its stream is cut, and the producer he
   auto answer = parked.next().second.stream(head_of(200));
   std::promise<void> left;
   std::promise<void> drained;
-  answer.on_client_left([&] { left.set_value(); });
+  const auto heard = Cancellation::on_cancel(parked.work, [&] { left.set_value(); });
   REQUIRE(answer.write(pieces(500)));
   answer.when_drained(0, [&] { drained.set_value(); });
   CHECK(left.get_future().wait_for(20s) == std::future_status::ready);
@@ -242,9 +242,6 @@ TEST_CASE("a client that takes nothing of its stream is cut, and the producer he
   CHECK(answer.client_left());
   CHECK(answer.waiting() == 0);
   CHECK_FALSE(answer.write("more"));
-  bool at_once = false;
-  answer.on_client_left([&] { at_once = true; });
-  CHECK(at_once);
   CHECK(client.receive().status == 0);
 }
 
@@ -271,12 +268,10 @@ TEST_CASE("a client that leaves is told of, before the answer and in the middle 
   early.send(get("/"));
   auto reply = parked.next().second;
   std::promise<void> early_left;
-  reply.on_client_left([&] { early_left.set_value(); });
+  const auto early_heard = Cancellation::on_cancel(parked.work, [&] { early_left.set_value(); });
   early.abort();
   CHECK(early_left.get_future().wait_for(20s) == std::future_status::ready);
-  bool at_once = false;
-  reply.on_client_left([&] { at_once = true; });
-  CHECK(at_once);
+  CHECK(reply.client_left());
   auto late_answer = reply.stream(head_of(200));
   CHECK(eventually([&] { return late_answer.client_left(); }));
   CHECK_FALSE(late_answer.write("to nobody"));
@@ -284,12 +279,12 @@ TEST_CASE("a client that leaves is told of, before the answer and in the middle 
   RawClient middle(parked.server->port());
   middle.send(get("/"));
   auto second = parked.next().second;
-  std::promise<void> inherited;
-  second.on_client_left([&] { inherited.set_value(); });
+  std::promise<void> middle_left;
+  const auto middle_heard = Cancellation::on_cancel(parked.work, [&] { middle_left.set_value(); });
   auto answer = second.stream(head_of(200));
   answer.write("one");
   middle.abort();
-  CHECK(inherited.get_future().wait_for(20s) == std::future_status::ready);
+  CHECK(middle_left.get_future().wait_for(20s) == std::future_status::ready);
   CHECK_FALSE(answer.write("two"));
 }
 
@@ -300,7 +295,7 @@ TEST_CASE("nobody is told that a client left after its answer was complete") {
     RawClient client(parked.server->port());
     client.send(get("/"));
     auto reply = parked.next().second;
-    reply.on_client_left([&] { ++told; });
+    const auto heard = Cancellation::on_cancel(parked.work, [&] { ++told; });
     if (streamed) {
       auto answer = reply.stream(head_of(200, 2));
       answer.write("ok");
@@ -309,11 +304,10 @@ TEST_CASE("nobody is told that a client left after its answer was complete") {
       reply.send(text("ok"));
     }
     CHECK(client.receive().body == "ok");
-    // The next request of the same connection has a listener of its own.
     client.send(get("/"));
     auto next = parked.next().second;
     std::promise<void> left;
-    next.on_client_left([&] { left.set_value(); });
+    const auto next_heard = Cancellation::on_cancel(parked.work, [&] { left.set_value(); });
     client.abort();
     CHECK(left.get_future().wait_for(20s) == std::future_status::ready);
   }
@@ -442,7 +436,7 @@ TEST_CASE("a client that has the whole answer is served again before the sender 
     client.send(post(large));
     auto [path, reply] = parked.next();
     std::atomic<bool> left{false};
-    reply.on_client_left([&] { left = true; });
+    const auto heard = Cancellation::on_cancel(parked.work, [&] { left = true; });
     answer.finish();
     CHECK(!left);
     reply.send(text("second"));

@@ -26,6 +26,7 @@ struct Seen {
   std::promise<Status> ended;
   std::promise<void> begun;
   std::shared_ptr<StreamedCall> call;
+  const std::shared_ptr<Cancellation> work = std::make_shared<Cancellation>();
 
   StreamHandlers handlers() {
     return {[this](ResponseHead given) {
@@ -59,6 +60,7 @@ std::unique_ptr<Seen> stream(Client& client, ClientRequest request,
                              std::size_t pause_after = std::string::npos) {
   auto seen = std::make_unique<Seen>();
   seen->pause_after = pause_after;
+  request.cancellation = seen->work;
   seen->call = client.stream(std::move(request), seen->handlers());
   return seen;
 }
@@ -99,7 +101,7 @@ TEST_CASE("a streamed call hands over head, body and end, in that order") {
   for (const auto& [name, value] : seen->head->headers.all()) fields += name + "=" + value + ";";
   CHECK(fields == "Content-Type=text/x;Warning=one;Content-Encoding=gzip;warning=two;X-Empty=;");
   seen->call->resume();  // harmless after the end
-  seen->call->cancel();
+  seen->work->cancel(CancelReason::client_left);
 }
 
 TEST_CASE("a chunked answer has no length, and its trailers are no part of the head") {
@@ -237,8 +239,7 @@ TEST_CASE(
   options.max_connections_per_host = 1;
   auto client = client_with(options);
   const auto cancelled = [](Seen& seen) {
-    seen.call->cancel();
-    seen.call->cancel();
+    seen.work->cancel(CancelReason::client_left);
     return seen.outcome().error().code == ErrorCode::cancelled;
   };
   const auto silent = stream(*client, request_to(url(peer.port(), "/silent")));
@@ -256,7 +257,7 @@ TEST_CASE(
   CHECK(last->outcome().error().code == ErrorCode::cancelled);
   for (const auto* seen : {&silent, &in_line, &middle, &paused, &last}) CHECK((*seen)->ends == 1);
   last->call->resume();
-  last->call->cancel();
+  last->work->cancel(CancelReason::client_left);
 }
 
 TEST_CASE("a request goes out exactly as it was given") {

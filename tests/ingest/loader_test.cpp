@@ -119,8 +119,8 @@ struct Fixture {
     REQUIRE(connected.ok());
     cluster = std::move(*connected);
     options.index = "clip-images";
-    options.first_pause = std::chrono::milliseconds(1);
-    options.longest_pause = std::chrono::milliseconds(4);
+    options.retry.first_wait = std::chrono::milliseconds(1);
+    options.retry.longest_wait = std::chrono::milliseconds(4);
   }
   void write(int count) {
     for (int i = 0; i < count; ++i)
@@ -207,7 +207,7 @@ TEST_CASE("a document that fails for what it is fails alone, once, with its reas
 TEST_CASE("a document refused too often is given up") {
   Fixture fixture;
   fixture.write(2);
-  fixture.options.max_attempts = 3;
+  fixture.options.retry.max_attempts = 3;
   fixture.elasticsearch.refusals["100.jpg"] = 1000;
   CHECK(fixture.load().failed == 1);
   CHECK(fixture.loader->failures()[0].attempts == 3);
@@ -235,7 +235,7 @@ TEST_CASE("a cluster that is gone is reported for every picture") {
   ClusterSettings nowhere;
   nowhere.url = "http://127.0.0.1:1";
   fixture.cluster = std::move(Cluster::connect(nowhere).value());
-  fixture.options.max_attempts = 2;
+  fixture.options.retry.max_attempts = 2;
   CHECK(fixture.load().failed == 3);
   CHECK(fixture.loader->failures().front().reason.find("connection failed") != std::string::npos);
 }

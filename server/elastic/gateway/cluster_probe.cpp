@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/json/document.h"
+#include "base/json/members.h"
 #include "server/elastic/definitions/definition_index.h"
 
 namespace sightline::elastic {
@@ -17,12 +18,8 @@ constexpr std::chrono::seconds k_settled_for{60}, k_unsettled_for{5};
 /// The text at `outer`.`inner` of a JSON answer; empty if there is none.
 std::string text_at(const http::Response& response, const char* outer, const char* inner) {
   rapidjson::Document body;
-  if (json::read_document(response.body, body) || !body.IsObject()) return {};
-  const auto object = body.FindMember(outer);
-  if (object == body.MemberEnd() || !object->value.IsObject()) return {};
-  const auto text = object->value.FindMember(inner);
-  if (text == object->value.MemberEnd() || !text->value.IsString()) return {};
-  return {text->value.GetString(), text->value.GetStringLength()};
+  json::read_document(response.body, body);
+  return std::string(json::text_at(body, outer, inner));
 }
 
 /// "8.19.3" as {8, 19}.

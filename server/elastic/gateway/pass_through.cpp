@@ -19,8 +19,8 @@ constexpr std::size_t k_largest_repeated_body = 1u << 20;
 /// An answer that has begun and then stands still is broken, though one may take long to begin.
 constexpr milliseconds k_longest_silence{600'000};
 
-/// One request on its way. The client's callbacks follow each other; beside them only `client_left` and
-/// `resume` come from other threads, and they touch nothing but what the mutex guards.
+/// One request on its way. The client's callbacks follow each other; beside them only `resume` comes from other
+/// threads, and it touches nothing but what the mutex guards. The call ends with the request's cancellation.
 class Passage : public std::enable_shared_from_this<Passage> {
  public:
   Passage(std::shared_ptr<Cluster> cluster, Timer& timer, std::weak_ptr<http::Client> client,
@@ -30,29 +30,22 @@ class Passage : public std::enable_shared_from_this<Passage> {
         client_(std::move(client)),
         shape_(request),
         method_(request.method),
+        work_(request.cancellation),
         request_(cluster_->request_for(std::move(request))),
         repeatable_(request_.body.size() <= k_largest_repeated_body),
         begun_(timer.now()),
         reply_(std::move(reply)) {
     request_.timeout = cluster_->timeout();
     request_.silence_timeout = k_longest_silence;
+    request_.cancellation = work_;
   }
 
-  void start() {
-    reply_->on_client_left([weak = weak_from_this()] {
-      if (const auto self = weak.lock()) self->client_left();
-    });
-    attempt();
-  }
-
- private:
   void attempt() {
     const auto client = client_.lock();
     if (!client) return;  // the gateway is going; the dropped reply tells the caller
     int attempt;
     {
       const std::lock_guard lock(mutex_);
-      if (left_) return;
       attempt = ++attempts_;
       call_.reset();  // of the attempt before: what is asked of the new one meanwhile must not go to it
       resume_early_ = false;
@@ -66,14 +59,14 @@ class Passage : public std::enable_shared_from_this<Passage> {
     const std::lock_guard lock(mutex_);
     if (attempt != attempts_) return;
     call_ = std::move(call);
-    if (left_) call_->cancel();
     if (resume_early_) call_->resume();
   }
 
+ private:
   void head(http::ResponseHead head) { stream_.emplace(reply_->stream(std::move(head))); }
 
   bool body(std::string_view bytes) {
-    if (!stream_->write(bytes)) client_left();
+    stream_->write(bytes);
     if (!stream_->should_pause()) return true;  // else the cluster waits
     stream_->when_drained(stream_->waiting() / 4, [weak = weak_from_this()] {
       if (const auto self = weak.lock()) self->resume();
@@ -90,10 +83,7 @@ class Passage : public std::enable_shared_from_this<Passage> {
       stream_.reset();  // cuts the connection if the answer is not complete
       return;
     }
-    {
-      const std::lock_guard lock(mutex_);
-      if (left_) return;
-    }
+    if (work_ && work_->requested()) return;
     const auto spent = std::chrono::duration_cast<milliseconds>(timer_.now() - begun_);
     const auto wait =
         repeatable_ ? cluster_->wait_before_retry(status.error(), method_, attempts_, spent) : std::nullopt;
@@ -104,12 +94,6 @@ class Passage : public std::enable_shared_from_this<Passage> {
     http::Response response = cluster_->failure(status.error()).response();
     shape_.apply(response);
     reply_->send(std::move(response));
-  }
-
-  void client_left() {
-    const std::lock_guard lock(mutex_);
-    left_ = true;
-    if (call_) call_->cancel();
   }
 
   void resume() {
@@ -123,6 +107,7 @@ class Passage : public std::enable_shared_from_this<Passage> {
   const std::weak_ptr<http::Client> client_;
   const rest::AnswerShape shape_;
   const http::Method method_;
+  const std::shared_ptr<Cancellation> work_;
   http::ClientRequest request_;
   const bool repeatable_;
   const Timer::Clock::time_point begun_;
@@ -131,7 +116,6 @@ class Passage : public std::enable_shared_from_this<Passage> {
 
   std::mutex mutex_;
   int attempts_ = 0;
-  bool left_ = false;
   bool resume_early_ = false;  ///< the client had read on before `call_` was known
   std::shared_ptr<http::StreamedCall> call_;
 };
@@ -145,7 +129,7 @@ Result<std::unique_ptr<PassThrough>> PassThrough::create(std::shared_ptr<Cluster
 }
 
 void PassThrough::send(http::Request request, http::Reply reply) {
-  std::make_shared<Passage>(cluster_, timer_, client_, std::move(request), std::move(reply))->start();
+  std::make_shared<Passage>(cluster_, timer_, client_, std::move(request), std::move(reply))->attempt();
 }
 
 }  // namespace sightline::elastic

@@ -1,49 +1,18 @@
 #include "server/elastic/inference/inference_executor.h"
 
 #include <algorithm>
-#include <cmath>
-#include <deque>
-#include <exception>
 #include <future>
-#include <map>
-#include <mutex>
-#include <set>
 #include <utility>
 
 #include "base/cancellation.h"
 #include "base/secret_mask.h"
 #include "server/elastic/caller.h"
-#include "server/elastic/inference/request_target.h"
 #include "server/http/network_wait.h"
 
 namespace sightline::elastic {
 namespace {
 
-using std::chrono::duration_cast;
 using std::chrono::milliseconds;
-using TimePoint = Timer::Clock::time_point;
-
-/// One call on its way. `callback` is empty once it is over.
-struct Job {
-  std::mutex mutex;  // held while the texts are read, so that they are not let go meanwhile
-  InferenceExecutor::Callback callback;
-  std::shared_ptr<const Endpoint> endpoint;
-  InferenceInput input;
-  http::ClientRequest target;  // without its body
-  Cancellation::Registration registration;
-  std::string route, line;
-  TimePoint begun, deadline = TimePoint::max();
-  milliseconds timeout{0};
-  int attempts = 0;
-  ElasticError fault;  // what it ends with if there is no memory to say more
-};
-using JobPtr = std::shared_ptr<Job>;
-
-/// Calls of endpoints with equal settings, which share a rate limit.
-struct Line {
-  std::deque<JobPtr> waiting;
-  TimePoint next_allowed = TimePoint::min();
-};
 
 /// As Java prints a TimeValue: "30s", "1.5s", "250ms".
 std::string duration_text(milliseconds duration) {
@@ -69,6 +38,12 @@ ElasticError too_many_hops(const std::string& endpoint_id) {
                           "itself; give the endpoint the URL of a server that runs models");
 }
 
+ElasticError fault_of_server(const std::string& endpoint_id) {
+  return {500, "status_exception",
+          "a fault of this server, such as a lack of memory, ended the call of inference entity id [" + endpoint_id +
+              "]; send the request again later"};
+}
+
 ElasticError shutting_down() {
   return {503, "status_exception", "the server is shutting down, send the request again later"};
 }
@@ -79,10 +54,11 @@ ElasticError queue_full(const std::string& endpoint_id) {
               "] because the request service queue is full"};
 }
 
-Failure failure_of_exchange(const Error& error, const Job& job, milliseconds longest) {
+Failure failure_of_exchange(const Error& error, const Endpoint& endpoint, milliseconds timeout,
+                            milliseconds longest) {
   switch (error.code) {
     case ErrorCode::deadline_exceeded:
-      return {timed_out(job.timeout.count() > 0 ? job.timeout : longest, longest), false};
+      return {timed_out(timeout, longest), false};
     case ErrorCode::cancelled:
       return {shutting_down(), false};
     case ErrorCode::unreachable:
@@ -94,7 +70,7 @@ Failure failure_of_exchange(const Error& error, const Job& job, milliseconds lon
   if (error.message.find("resolve host") != std::string::npos) {
     ElasticError unknown_host{
         400, "status_exception",
-        "Invalid host [" + job.endpoint->service->url() + "], please check that the URL is correct."};
+        "Invalid host [" + endpoint.service->url() + "], please check that the URL is correct."};
     unknown_host.cause_type = "unknown_host_exception";
     unknown_host.cause_reason = error.message;
     return {std::move(unknown_host), false};
@@ -122,261 +98,85 @@ ElasticError count_mismatch(std::size_t results, std::size_t inputs) {
               std::to_string(inputs) + "]"};
 }
 
-}  // namespace
-
-/// What the executor's calls share; they keep it alive until the last of them is over.
-struct InferenceExecutor::Core : std::enable_shared_from_this<InferenceExecutor::Core> {
-  Core(http::Client& c, Timer& t, Options o) : client(c), timer(t), options(std::move(o)) {}
-
-  void start(JobPtr job);
-  void send_ready();
-  void finish(const JobPtr& job, Answer<Embeddings> outcome);
-  void shut_down();
-  /// Ends a call that may still be in line.
-  void withdraw(const JobPtr& job, ElasticError error);
-  /// Does something for a call, which ends with an error if it throws: a call must not be lost on the way.
-  template <class Action>
-  void guard(const JobPtr& job, Action action);
-
-  http::Client& client;
-  Timer& timer;
-  const Options options;
+/// One call of an endpoint.
+class InferenceCall final : public http::OutboundCalls::Call {
+ public:
+  /// `timeout`: what an error names, also where the request set none.
+  InferenceCall(http::OutboundCalls::Terms terms, std::shared_ptr<const Endpoint> endpoint, InferenceInput input,
+                http::ClientRequest target, milliseconds timeout,
+                std::shared_ptr<const InferenceExecutor::Options> options, InferenceExecutor::Callback callback)
+      : Call(std::move(terms)),
+        endpoint_(std::move(endpoint)),
+        input_(std::move(input)),
+        target_(std::move(target)),
+        timeout_(timeout),
+        options_(std::move(options)),
+        callback_(std::move(callback)) {}
 
  private:
-  JobPtr next_ready(TimePoint now, TimePoint& wake_at);
-  void send(const JobPtr& job);
-  void hand_over(const JobPtr& job);
-  void settle(const JobPtr& job, Result<http::Response> result);
-  void fail(const JobPtr& job, Failure failure);
-  bool shorten(const JobPtr& job);
-  void enqueue_again(const JobPtr& job);
-  void release(const std::string& route);
+  std::optional<http::ClientRequest> request() override {
+    auto body = endpoint_->service->body(*endpoint_, input_);
+    if (!body) {
+      outcome_ = construction_failed(endpoint_->service->name(), body.error());
+      return std::nullopt;
+    }
+    http::ClientRequest request = target_;
+    request.body = *std::move(body);
+    return request;
+  }
 
-  std::mutex mutex_;
-  std::map<std::string, Line> lines_;
-  std::string last_served_;               // lines take turns in the map's order
-  std::map<std::string, int> in_flight_;  // by route
-  std::set<JobPtr> jobs_;                 // all that are not over
-  TimePoint wake_at_ = TimePoint::max();  // when a task of the timer looks at the lines again
-  bool stopped_ = false;
+  std::optional<milliseconds> read(Result<http::Response> result, int attempts) override {
+    ServiceAnswer answer = result ? endpoint_->service->read(*result, *endpoint_)
+                                  : failure_of_exchange(result.error(), *endpoint_, timeout_, options_->longest_call);
+    if (auto* failure = std::get_if<Failure>(&answer)) {
+      outcome_ = std::move(failure->error);
+      // Where the texts are too long the next attempt is another one: with half of them.
+      const bool again = failure->retryable || (failure->too_long && cut_in_half(input_));
+      return again ? std::optional(options_->retry.wait_after(attempts)) : std::nullopt;
+    }
+    auto& embeddings = std::get<Embeddings>(answer);
+    if (embeddings.size() == input_.texts.size()) {
+      outcome_ = std::move(embeddings);
+    } else {
+      outcome_ = count_mismatch(embeddings.size(), input_.texts.size());
+    }
+    return std::nullopt;
+  }
+
+  void end(const http::OutboundCalls::End& end) override {
+    using Reason = http::OutboundCalls::End::Reason;
+    switch (end.reason) {
+      case Reason::settled:
+        break;
+      case Reason::line_full:
+        outcome_ = queue_full(endpoint_->id);
+        break;
+      case Reason::late:
+        outcome_ = timed_out(timeout_, options_->longest_call);
+        break;
+      case Reason::cancelled:
+      case Reason::stopped:
+        outcome_ = shutting_down();
+        break;
+      case Reason::fault:
+        outcome_ = std::move(fault_);
+        break;
+    }
+    if (!outcome_) outcome_ = without_secrets(outcome_.error(), *endpoint_);
+    callback_(std::move(outcome_));
+  }
+
+  const std::shared_ptr<const Endpoint> endpoint_;
+  InferenceInput input_;
+  const http::ClientRequest target_;  // without its body
+  const milliseconds timeout_;
+  const std::shared_ptr<const InferenceExecutor::Options> options_;
+  const InferenceExecutor::Callback callback_;
+  ElasticError fault_ = fault_of_server(endpoint_->id);  // made now, as there may be no memory then
+  Answer<Embeddings> outcome_ = Embeddings();
 };
 
-template <class Action>
-void InferenceExecutor::Core::guard(const JobPtr& job, Action action) {
-  try {
-    action();
-  } catch (const std::exception&) {
-    finish(job, std::move(job->fault));
-  }
-}
-
-void InferenceExecutor::Core::start(JobPtr job) {
-  std::optional<ElasticError> refused;
-  {
-    std::lock_guard lock(mutex_);
-    Line& line = lines_[job->line];
-    if (stopped_) {
-      refused = shutting_down();
-    } else if (options.queue_capacity > 0 && line.waiting.size() >= options.queue_capacity) {
-      refused = queue_full(job->endpoint->id);
-    } else {
-      jobs_.insert(job);
-      line.waiting.push_back(job);
-    }
-  }
-  if (refused) return finish(job, std::move(*refused));
-  if (job->timeout.count() > 0) {
-    timer.run_at(job->deadline, [core = weak_from_this(), waiting = std::weak_ptr(job)] {
-      const auto self = core.lock();
-      const auto late = waiting.lock();
-      if (!self || !late) return;
-      self->guard(late, [&] { self->withdraw(late, timed_out(late->timeout, self->options.longest_call)); });
-    });
-  }
-  send_ready();
-}
-
-void InferenceExecutor::Core::finish(const JobPtr& job, Answer<Embeddings> outcome) {
-  Callback callback;
-  {
-    std::lock_guard lock(job->mutex);
-    callback = std::exchange(job->callback, nullptr);
-  }
-  {
-    std::lock_guard lock(mutex_);
-    jobs_.erase(job);
-  }
-  if (!callback) return;
-  if (!outcome) return callback(without_secrets(outcome.error(), *job->endpoint));
-  callback(std::move(outcome));
-}
-
-/// The next call whose turn it is, with its connection counted. Else nothing, and `wake_at` is moved up to
-/// the moment at which a rate limit lets one through.
-JobPtr InferenceExecutor::Core::next_ready(TimePoint now, TimePoint& wake_at) {
-  auto at = lines_.upper_bound(last_served_);
-  for (std::size_t left = lines_.size(); left > 0; --left) {
-    if (at == lines_.end()) at = lines_.begin();
-    auto& [key, line] = *at;
-    if (line.waiting.empty()) {
-      at = line.next_allowed <= now ? lines_.erase(at) : std::next(at);
-      continue;
-    }
-    JobPtr job = line.waiting.front();
-    const bool again = job->attempts > 0;  // the rate limit was paid already
-    if (in_flight_[job->route] >= options.max_connections_per_route) {
-      ++at;
-    } else if (!again && line.next_allowed > now) {
-      wake_at = std::min(wake_at, line.next_allowed);
-      ++at;
-    } else {
-      last_served_ = key;
-      line.waiting.pop_front();
-      ++in_flight_[job->route];
-      if (!again) {
-        const auto pace = std::chrono::microseconds(60'000'000 / job->endpoint->requests_per_minute);
-        line.next_allowed = now + pace;
-      }
-      return job;
-    }
-  }
-  return nullptr;
-}
-
-void InferenceExecutor::Core::send_ready() {
-  for (;;) {
-    JobPtr job;
-    TimePoint wake_at = TimePoint::max();
-    bool wake = false;
-    {
-      std::lock_guard lock(mutex_);
-      const TimePoint now = timer.now();
-      if (wake_at_ <= now) wake_at_ = TimePoint::max();
-      job = next_ready(now, wake_at);
-      if (!job && wake_at < wake_at_) {
-        wake_at_ = wake_at;
-        wake = true;
-      }
-    }
-    if (wake) {
-      timer.run_at(wake_at, [core = weak_from_this()] {
-        const auto self = core.lock();
-        try {
-          if (self) self->send_ready();
-        } catch (const std::exception&) {
-          // The lines stay as they are, and whatever comes or ends next looks at them again.
-        }
-      });
-    }
-    if (!job) return;
-    send(job);
-  }
-}
-
-void InferenceExecutor::Core::send(const JobPtr& job) {
-  try {
-    hand_over(job);
-  } catch (const std::exception&) {  // and the client has not taken it
-    release(job->route);
-    finish(job, std::move(job->fault));
-  }
-}
-
-void InferenceExecutor::Core::hand_over(const JobPtr& job) {
-  http::ClientRequest request;
-  std::optional<ElasticError> refused;
-  {
-    std::lock_guard lock(job->mutex);
-    if (!job->callback) return release(job->route);
-    ++job->attempts;
-    auto body = job->endpoint->service->body(*job->endpoint, job->input);
-    if (body) {
-      request = job->target;
-      request.body = std::move(*body);
-    } else {
-      refused = construction_failed(job->endpoint->service->name(), body.error());
-    }
-  }
-  if (refused) {
-    release(job->route);
-    return finish(job, std::move(*refused));
-  }
-  request.timeout = options.longest_call;
-  if (job->timeout.count() > 0) {
-    request.timeout = std::max(milliseconds(1), duration_cast<milliseconds>(job->deadline - timer.now()));
-  }
-  client.send(std::move(request), [self = shared_from_this(), job](Result<http::Response> result) {
-    self->release(job->route);
-    self->guard(job, [&] {
-      self->send_ready();
-      self->settle(job, std::move(result));
-    });
-  });
-}
-
-void InferenceExecutor::Core::settle(const JobPtr& job, Result<http::Response> result) {
-  if (!result) return fail(job, failure_of_exchange(result.error(), *job, options.longest_call));
-  ServiceAnswer answer = job->endpoint->service->read(*result, *job->endpoint);
-  if (auto* failure = std::get_if<Failure>(&answer)) return fail(job, std::move(*failure));
-  auto& embeddings = std::get<Embeddings>(answer);
-  const std::size_t inputs = job->input.texts.size();
-  if (embeddings.size() != inputs) return finish(job, count_mismatch(embeddings.size(), inputs));
-  finish(job, std::move(embeddings));
-}
-
-void InferenceExecutor::Core::fail(const JobPtr& job, Failure failure) {
-  const TimePoint now = timer.now();
-  const bool in_time = job->attempts < options.max_attempts && now - job->begun < options.retry_timeout;
-  const bool again = in_time && (failure.retryable || (failure.too_long && shorten(job)));
-  if (!again) return finish(job, std::move(failure.error));
-  const auto bound = std::min(options.retry_delay * (1 << (job->attempts - 1)), options.max_retry_delay);
-  const auto range = (bound.count() + 1) / 2;
-  const auto wait = milliseconds(bound.count() - range + 1 +
-                                 static_cast<long>(options.random() * static_cast<double>(range)));
-  timer.run_at(now + std::min<Timer::Clock::duration>(wait, bound), [core = weak_from_this(), job] {
-    if (const auto self = core.lock()) self->guard(job, [&] { self->enqueue_again(job); });
-  });
-}
-
-/// True if the next try is another one: with texts half as long.
-bool InferenceExecutor::Core::shorten(const JobPtr& job) {
-  std::lock_guard lock(job->mutex);
-  return job->callback && cut_in_half(job->input);
-}
-
-void InferenceExecutor::Core::enqueue_again(const JobPtr& job) {
-  {
-    std::lock_guard lock(mutex_);
-    if (!jobs_.contains(job)) return;
-    lines_[job->line].waiting.push_front(job);
-  }
-  send_ready();
-}
-
-void InferenceExecutor::Core::withdraw(const JobPtr& job, ElasticError error) {
-  {
-    std::lock_guard lock(mutex_);
-    if (const auto line = lines_.find(job->line); line != lines_.end()) std::erase(line->second.waiting, job);
-  }
-  finish(job, std::move(error));
-}
-
-void InferenceExecutor::Core::release(const std::string& route) {
-  std::lock_guard lock(mutex_);
-  const auto count = in_flight_.find(route);
-  if (count != in_flight_.end() && --count->second <= 0) in_flight_.erase(count);
-}
-
-void InferenceExecutor::Core::shut_down() {
-  std::set<JobPtr> open;
-  {
-    std::lock_guard lock(mutex_);
-    stopped_ = true;
-    lines_.clear();
-    open.swap(jobs_);
-  }
-  for (const auto& job : open) finish(job, shutting_down());
-}
+}  // namespace
 
 ElasticError too_many_waiting() {
   return {429, "es_rejected_execution_exception",
@@ -385,15 +185,10 @@ ElasticError too_many_waiting() {
 }
 
 InferenceExecutor::InferenceExecutor(http::Client& client, Timer& timer, Options options)
-    : core_(std::make_shared<Core>(client, timer, std::move(options))) {}
-
-InferenceExecutor::~InferenceExecutor() {
-  core_->shut_down();
-}
-
-void InferenceExecutor::shut_down() {
-  core_->shut_down();
-}
+    : options_(std::make_shared<const Options>(std::move(options))),
+      timer_(timer),
+      calls_(client, timer,
+             {options_->queue_capacity, options_->longest_call, options_->retry, options_->retry_timeout}) {}
 
 void InferenceExecutor::infer(std::shared_ptr<const Endpoint> endpoint, InferenceInput input,
                               milliseconds timeout, Callback callback) {
@@ -403,35 +198,16 @@ void InferenceExecutor::infer(std::shared_ptr<const Endpoint> endpoint, Inferenc
   if (!target)
     return callback(without_secrets(construction_failed(service.name(), target.error()), *endpoint));
   if (service.cuts_texts() && endpoint->max_input_tokens) cut_to_tokens(input, *endpoint->max_input_tokens);
-  auto job = std::make_shared<Job>();
-  job->callback = std::move(callback);
-  job->target = std::move(*target);
-  job->target.headers.set(k_hops_header, std::to_string(input.hops + 1));
-  job->target.cancellation = current_cancellation();
-  job->route = route_of(job->target.url);
-  job->line = service.rate_limit_group() + '\n' + std::to_string(endpoint->requests_per_minute);
-  job->endpoint = std::move(endpoint);
-  job->input = std::move(input);
-  job->begun = core_->timer.now();
-  job->timeout = std::min(timeout, core_->options.longest_call);
-  job->fault = {500, "status_exception",
-                "a fault of this server, such as a lack of memory, ended the call of inference entity id [" +
-                    job->endpoint->id + "]; send the request again later"};
-  if (timeout.count() > 0) job->deadline = job->begun + job->timeout;
-  core_->guard(job, [&] { core_->start(job); });
-  if (const auto& cancellation = job->target.cancellation) {
-    // Last: if it is cancelled already the job ends at once. The HTTP call ends by itself.
-    job->registration =
-        Cancellation::on_cancel(cancellation, [core = core_->weak_from_this(), weak = std::weak_ptr(job)] {
-          const auto self = core.lock();
-          const auto cancelled = weak.lock();
-          if (self && cancelled) self->withdraw(cancelled, shutting_down());
-        });
-  }
-}
-
-milliseconds InferenceExecutor::longest_call() const {
-  return core_->options.longest_call;
+  target->headers.set(k_hops_header, std::to_string(input.hops + 1));
+  http::OutboundCalls::Terms terms{
+      target->url, service.rate_limit_group() + '\n' + std::to_string(endpoint->requests_per_minute)};
+  terms.pace = {1, std::chrono::microseconds(60'000'000 / endpoint->requests_per_minute)};
+  terms.cancellation = current_cancellation();
+  const bool limited = timeout.count() > 0;
+  timeout = limited ? std::min(timeout, options_->longest_call) : options_->longest_call;
+  if (limited) terms.deadline = timer_.now() + timeout;
+  calls_.start(std::make_shared<InferenceCall>(std::move(terms), std::move(endpoint), std::move(input),
+                                               *std::move(target), timeout, options_, std::move(callback)));
 }
 
 Answer<Embeddings> InferenceExecutor::infer_and_wait(std::shared_ptr<const Endpoint> endpoint,

@@ -26,10 +26,4 @@ std::optional<std::string> header_fault(std::string_view name, std::string_view 
   return "header [" + std::string(name) + "] holds a character that a header may not have";
 }
 
-std::string route_of(std::string_view url) {
-  const auto authority = url.find("://");
-  if (authority == std::string_view::npos) return std::string(url);
-  return std::string(url.substr(0, url.find_first_of("/?#", authority + 3)));
-}
-
 }  // namespace sightline::elastic

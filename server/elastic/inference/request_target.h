@@ -15,7 +15,4 @@ std::optional<std::string> url_fault(std::string_view url);
 /// can. Only the name is part of the words.
 std::optional<std::string> header_fault(std::string_view name, std::string_view value);
 
-/// "scheme://host:port" of a URL, which connections are counted by.
-std::string route_of(std::string_view url);
-
 }  // namespace sightline::elastic

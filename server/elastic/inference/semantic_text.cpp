@@ -3,16 +3,13 @@
 #include <rapidjson/document.h>
 #include <string_view>
 
+#include "base/json/members.h"
 #include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
 namespace {
 
 using Value = rapidjson::Value;
-
-std::string_view text_of(const Value& value) {
-  return {value.GetString(), value.GetStringLength()};
-}
 
 bool is_mapping_request(const std::vector<std::string>& parts) {
   return parts.size() == 2 && (parts[1] == "_mapping" || parts[1] == "_mappings");
@@ -26,17 +23,14 @@ void gather(const Value& value, std::string_view name, std::vector<SemanticText>
     return;
   }
   if (!value.IsObject()) return;
-  const auto type = value.FindMember("type");
-  if (type != value.MemberEnd() && type->value.IsString() && text_of(type->value) == "semantic_text") {
+  if (json::text_at(value, "type") == "semantic_text") {
     SemanticText& field = fields.emplace_back();
     field.name = name;
     for (const char* key : {"inference_id", "search_inference_id"}) {
-      const auto id = value.FindMember(key);
-      if (id != value.MemberEnd() && id->value.IsString())
-        field.inference_ids.emplace_back(text_of(id->value));
+      if (json::member(value, key).IsString()) field.inference_ids.emplace_back(json::text_at(value, key));
     }
   }
-  for (const auto& member : value.GetObject()) gather(member.value, text_of(member.name), fields);
+  for (const auto& member : value.GetObject()) gather(member.value, json::text_or_empty(member.name), fields);
 }
 
 }  // namespace
@@ -60,13 +54,8 @@ std::vector<SemanticText> semantic_texts_in(const http::Request& request) {
     gather(*body, "", fields);
     return fields;
   }
-  const auto gather_mappings = [&](const Value& object) {
-    const auto mappings = object.FindMember("mappings");
-    if (mappings != object.MemberEnd()) gather(mappings->value, "", fields);
-  };
-  gather_mappings(*body);
-  const auto inner = body->FindMember("template");
-  if (inner != body->MemberEnd() && inner->value.IsObject()) gather_mappings(inner->value);
+  gather(json::member(*body, "mappings"), "", fields);
+  gather(json::member(*body, "template", "mappings"), "", fields);
   return fields;
 }
 

@@ -4,25 +4,22 @@
 #include <cctype>
 
 #include "base/json/document.h"
+#include "base/json/members.h"
 #include "base/json/number.h"
 #include "base/json/writer.h"
 
 namespace sightline::elastic {
 namespace {
 
-std::string_view text_of(const rapidjson::Value& value) {
-  return {value.GetString(), value.GetStringLength()};
-}
-
 std::string member_text(const rapidjson::Value& name, const rapidjson::Value& value) {
-  return std::string(text_of(name)) + "=" + java_text(value);
+  return std::string(json::text_or_empty(name)) + "=" + java_text(value);
 }
 
 }  // namespace
 
 std::string java_text(const rapidjson::Value& value) {
   if (const auto number = json::written_number(value)) return json::java_number_text(*number);
-  if (value.IsString()) return std::string(text_of(value));
+  if (value.IsString()) return std::string(json::text_or_empty(value));
   std::string text;
   if (value.IsObject()) {
     for (const auto& member : value.GetObject()) {
@@ -73,7 +70,7 @@ std::optional<std::string> SettingsReader::optional_string(std::string_view key,
                 "] must be a non-empty string");
     return {};
   }
-  return std::string(text_of(*value));
+  return std::string(json::text_or_empty(*value));
 }
 
 std::optional<std::string> SettingsReader::required_string(std::string_view key) {
@@ -157,11 +154,11 @@ StringPairs SettingsReader::string_map(std::string_view key, bool secret) {
     if (!member.value.IsString()) {
       const std::string text = secret ? "hidden" : java_text(member.value).substr(0, 256);
       faults_.add("Map field [" + std::string(key) + "] has an entry that is not valid, [" +
-                  std::string(text_of(member.name)) + " => " + text + "]. Value type of [" + text +
+                  std::string(json::text_or_empty(member.name)) + " => " + text + "]. Value type of [" + text +
                   "] is not one of [String].");
       continue;
     }
-    pairs.emplace_back(text_of(member.name), text_of(member.value));
+    pairs.emplace_back(json::text_or_empty(member.name), json::text_or_empty(member.value));
   }
   return pairs;
 }
@@ -169,7 +166,7 @@ StringPairs SettingsReader::string_map(std::string_view key, bool secret) {
 std::string SettingsReader::left_over() const {
   std::string text;
   for (const auto& member : object_.GetObject()) {
-    if (taken_.contains(text_of(member.name))) continue;
+    if (taken_.contains(json::text_or_empty(member.name))) continue;
     text += (text.empty() ? "" : ", ") + member_text(member.name, member.value);
   }
   return text.empty() ? text : "{" + text + "}";

@@ -37,7 +37,7 @@ class Pipelines {
  private:
   static elastic::InferenceExecutor::Options options() {
     elastic::InferenceExecutor::Options made;
-    made.random = [] { return 0.0; };
+    made.retry.random = [] { return 0.0; };
     return made;
   }
 

@@ -16,24 +16,27 @@
 
 namespace sightline::http {
 
+/// "http://host:9200" of a URL: what connections are counted by. Empty if it is not of http or https.
+std::string origin_of(const std::string& url);
+
 /// Belongs to the client's thread once it is sent. What becomes of the answer is for the derived classes.
-class Exchange {
+class Transfer {
  public:
   using Clock = std::chrono::steady_clock;
   enum class Flow { more, pause };
 
-  explicit Exchange(ClientRequest request);
-  virtual ~Exchange();
-  Exchange(const Exchange&) = delete;
-  Exchange& operator=(const Exchange&) = delete;
+  explicit Transfer(ClientRequest request);
+  virtual ~Transfer();
+  Transfer(const Transfer&) = delete;
+  Transfer& operator=(const Transfer&) = delete;
 
   /// Points at this object, and at nothing once it is destroyed.
-  const std::shared_ptr<Exchange*>& place() const { return place_; }
+  const std::shared_ptr<Transfer*>& place() const { return place_; }
   const std::shared_ptr<Cancellation>& cancellation() const { return request_.cancellation; }
   /// Kept as long as this object.
   void keep(Cancellation::Registration registration) { registration_ = std::move(registration); }
 
-  /// "http://host:9200": what connections are counted by. Empty if the URL is not of http or https.
+  /// Of its URL; see origin_of.
   const std::string& origin() const { return origin_; }
   /// An error if the request cannot be sent as it is.
   Status check() const;
@@ -46,7 +49,7 @@ class Exchange {
   /// When it is late, should nothing happen until then.
   virtual Clock::time_point due() const { return deadline_; }
   virtual Error late() const;
-  /// Goes on after a pause. What curl says; after an error the exchange must be ended.
+  /// Goes on after a pause. What curl says; after an error the transfer must be ended.
   virtual CURLcode resume() { return CURLE_OK; }
   /// Tells the sender, as the last thing that happens here.
   virtual void end(Status outcome) = 0;
@@ -74,7 +77,7 @@ class Exchange {
   bool anything_sent() const;
   Error connection_error(CURLcode code) const;
 
-  const std::shared_ptr<Exchange*> place_ = std::make_shared<Exchange*>(this);
+  const std::shared_ptr<Transfer*> place_ = std::make_shared<Transfer*>(this);
   const std::string origin_;
   const Clock::time_point deadline_;
   Cancellation::Registration registration_;
@@ -89,7 +92,7 @@ class Exchange {
 };
 
 /// Gathers the answer: Client::send.
-class WholeAnswer final : public Exchange {
+class WholeAnswer final : public Transfer {
  public:
   WholeAnswer(ClientRequest request, Client::Callback callback, std::size_t max_bytes);
   void end(Status outcome) override;
@@ -105,7 +108,7 @@ class WholeAnswer final : public Exchange {
 };
 
 /// Hands the answer on: Client::stream.
-class StreamedAnswer final : public Exchange {
+class StreamedAnswer final : public Transfer {
  public:
   StreamedAnswer(ClientRequest request, StreamHandlers handlers);
   Clock::time_point due() const override;

@@ -1,9 +1,10 @@
-#include "server/http/exchange.h"
+#include "server/http/transfer.h"
 
 #include <algorithm>
 
 #include "base/exception_error.h"
 #include "base/number_text.h"
+#include "base/trimmed.h"
 
 namespace sightline::http {
 namespace {
@@ -12,26 +13,7 @@ constexpr std::size_t k_max_head_bytes = 256u << 10;
 constexpr long k_read_bytes = 64l << 10;    ///< at a time; the largest piece of a streamed body
 constexpr long k_write_bytes = 512l << 10;  ///< at a time, of large bodies
 constexpr std::size_t k_large_body = 256u << 10;
-
-std::string origin_of(const std::string& url) {
-  const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> parsed(curl_url(), &curl_url_cleanup);
-  if (!parsed || curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK) return {};
-  std::string origin;
-  for (const CURLUPart part : {CURLUPART_SCHEME, CURLUPART_HOST, CURLUPART_PORT}) {
-    char* text = nullptr;
-    if (curl_url_get(parsed.get(), part, &text, CURLU_DEFAULT_PORT) != CURLUE_OK) return {};
-    origin += text;
-    if (part != CURLUPART_PORT) origin += part == CURLUPART_SCHEME ? "://" : ":";
-    curl_free(text);
-  }
-  return origin.starts_with("http://") || origin.starts_with("https://") ? origin : std::string();
-}
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && std::string_view(" \t\r\n").find(text.back()) != text.npos) text.remove_suffix(1);
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  return text;
-}
+constexpr std::string_view k_blanks = " \t\r\n";
 
 bool breaks_line(std::string_view text) {
   return text.find_first_of(std::string_view("\r\n\0", 3)) != text.npos;
@@ -69,18 +51,32 @@ bool is_safe(Method method) {
 
 }  // namespace
 
-Exchange::Exchange(ClientRequest request)
+std::string origin_of(const std::string& url) {
+  const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> parsed(curl_url(), &curl_url_cleanup);
+  if (!parsed || curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK) return {};
+  std::string origin;
+  for (const CURLUPart part : {CURLUPART_SCHEME, CURLUPART_HOST, CURLUPART_PORT}) {
+    char* text = nullptr;
+    if (curl_url_get(parsed.get(), part, &text, CURLU_DEFAULT_PORT) != CURLUE_OK) return {};
+    origin += text;
+    if (part != CURLUPART_PORT) origin += part == CURLUPART_SCHEME ? "://" : ":";
+    curl_free(text);
+  }
+  return origin.starts_with("http://") || origin.starts_with("https://") ? origin : std::string();
+}
+
+Transfer::Transfer(ClientRequest request)
     : request_(std::move(request)),
       origin_(origin_of(request_.url)),
       deadline_(request_.timeout.count() > 0 ? Clock::now() + request_.timeout : Clock::time_point::max()) {}
 
-Exchange::~Exchange() {
+Transfer::~Transfer() {
   *place_ = nullptr;
   if (easy_ != nullptr) curl_easy_cleanup(easy_);
   curl_slist_free_all(fields_);
 }
 
-Status Exchange::check() const {
+Status Transfer::check() const {
   if (origin_.empty()) {
     return Error{
         ErrorCode::invalid_argument,
@@ -95,7 +91,7 @@ Status Exchange::check() const {
   return {};
 }
 
-CURL* Exchange::prepare(const Client::Options& options, const TrustAnchor* anchor) {
+CURL* Transfer::prepare(const Client::Options& options, const TrustAnchor* anchor) {
   CURL* easy = easy_ = curl_easy_init();
   if (easy == nullptr) return nullptr;
   bool ok = true;
@@ -143,7 +139,7 @@ CURL* Exchange::prepare(const Client::Options& options, const TrustAnchor* ancho
   return set_fields(options) && ok ? easy : nullptr;
 }
 
-bool Exchange::set_fields(const Client::Options& options) {
+bool Transfer::set_fields(const Client::Options& options) {
   bool ok = true;
   const auto add = [&](const std::string& line) {
     curl_slist* longer = curl_slist_append(fields_, line.c_str());
@@ -154,7 +150,7 @@ bool Exchange::set_fields(const Client::Options& options) {
   for (const auto& [name, value] : fields.all()) {
     if (is_of_connection(fields, name) || equal_ignoring_case(name, "Expect")) continue;
     // "Name;" is how curl writes a field without value.
-    add(trimmed(value).empty() ? name + ";" : name + ": " + value);
+    add(trimmed(value, k_blanks).empty() ? name + ";" : name + ": " + value);
   }
   // "Name:" is how curl is told to add no field of its own.
   for (const char* curls : {"Expect", "Accept", "Content-Type"}) {
@@ -166,28 +162,28 @@ bool Exchange::set_fields(const Client::Options& options) {
 
 /// Curl sends a request again, by itself, on another connection when a kept one is cut before any answer. The
 /// server may have acted on it all the same, so that is for those requests alone that change nothing.
-int Exchange::before_sending(void* self, char*, char*, int, int) {
-  const auto& exchange = *static_cast<Exchange*>(self);
-  return exchange.anything_sent() && !is_safe(exchange.request_.method) ? CURL_PREREQFUNC_ABORT
+int Transfer::before_sending(void* self, char*, char*, int, int) {
+  const auto& transfer = *static_cast<Transfer*>(self);
+  return transfer.anything_sent() && !is_safe(transfer.request_.method) ? CURL_PREREQFUNC_ABORT
                                                                         : CURL_PREREQFUNC_OK;
 }
 
-bool Exchange::anything_sent() const {
+bool Transfer::anything_sent() const {
   long bytes = 0;
   return easy_ != nullptr && curl_easy_getinfo(easy_, CURLINFO_REQUEST_SIZE, &bytes) == CURLE_OK && bytes > 0;
 }
 
-std::size_t Exchange::on_line(char* data, std::size_t size, std::size_t count, void* self) {
-  auto& exchange = *static_cast<Exchange*>(self);
+std::size_t Transfer::on_line(char* data, std::size_t size, std::size_t count, void* self) {
+  auto& transfer = *static_cast<Transfer*>(self);
   try {
-    exchange.read_line({data, size * count});
+    transfer.read_line({data, size * count});
   } catch (...) {
-    exchange.fail(error_of_exception("handling the answer"));
+    transfer.fail(error_of_exception("handling the answer"));
   }
-  return exchange.failure_ ? 0 : size * count;  // 0 ends the transfer
+  return transfer.failure_ ? 0 : size * count;  // 0 ends the transfer
 }
 
-void Exchange::read_line(std::string_view line) {
+void Transfer::read_line(std::string_view line) {
   if (head_done_) return;  // a trailer behind the body
   head_bytes_ += line.size();
   if (head_bytes_ > k_max_head_bytes) {
@@ -197,8 +193,8 @@ void Exchange::read_line(std::string_view line) {
     at_status_line_ = false;
     head_ = {};
     const auto code = line.substr(std::min(line.find(' '), line.size()));
-    head_.status = number_from<int>(trimmed(code).substr(0, 3)).value_or(0);
-  } else if (!trimmed(line).empty()) {
+    head_.status = number_from<int>(trimmed(code, k_blanks).substr(0, 3)).value_or(0);
+  } else if (!trimmed(line, k_blanks).empty()) {
     read_field(line);
   } else if (head_.status < 200) {
     at_status_line_ = true;  // 1xx: another head follows
@@ -207,13 +203,13 @@ void Exchange::read_line(std::string_view line) {
   }
 }
 
-void Exchange::read_field(std::string_view line) {
+void Transfer::read_field(std::string_view line) {
   const auto colon = line.find(':');
   if (colon == line.npos) return;
-  head_.headers.add(std::string(line.substr(0, colon)), std::string(trimmed(line.substr(colon + 1))));
+  head_.headers.add(std::string(line.substr(0, colon)), std::string(trimmed(line.substr(colon + 1), k_blanks)));
 }
 
-void Exchange::finish_head() {
+void Transfer::finish_head() {
   head_done_ = true;
   ResponseHead head;
   head.status = head_.status;
@@ -225,24 +221,24 @@ void Exchange::finish_head() {
   take_head(std::move(head));
 }
 
-std::size_t Exchange::on_body(char* data, std::size_t size, std::size_t count, void* self) {
-  auto& exchange = *static_cast<Exchange*>(self);
-  if (exchange.paused_) return CURL_WRITEFUNC_PAUSE;  // curl keeps the bytes
+std::size_t Transfer::on_body(char* data, std::size_t size, std::size_t count, void* self) {
+  auto& transfer = *static_cast<Transfer*>(self);
+  if (transfer.paused_) return CURL_WRITEFUNC_PAUSE;  // curl keeps the bytes
   try {
-    exchange.paused_ = exchange.take_body({data, size * count}) == Flow::pause;
+    transfer.paused_ = transfer.take_body({data, size * count}) == Flow::pause;
   } catch (...) {
-    exchange.fail(error_of_exception("handling the answer"));
+    transfer.fail(error_of_exception("handling the answer"));
   }
-  return exchange.failure_ ? 0 : size * count;
+  return transfer.failure_ ? 0 : size * count;
 }
 
-Status Exchange::outcome(CURLcode code) {
+Status Transfer::outcome(CURLcode code) {
   if (failure_) return *failure_;
   if (code == CURLE_OK && head_done_) return {};
   return connection_error(code);
 }
 
-Error Exchange::connection_error(CURLcode code) const {
+Error Transfer::connection_error(CURLcode code) const {
   std::string why = error_text_[0] != '\0' ? error_text_ : curl_easy_strerror(code);
   if (code == CURLE_OK) why = "ended the connection without an answer";
   if (code == CURLE_ABORTED_BY_CALLBACK) why = "closed the connection before it answered";
@@ -262,12 +258,12 @@ Error Exchange::connection_error(CURLcode code) const {
           "connection failed: " + origin_ + " " + why};
 }
 
-Error Exchange::late() const {
+Error Transfer::late() const {
   return {ErrorCode::deadline_exceeded, "no answer within the request's time"};
 }
 
 WholeAnswer::WholeAnswer(ClientRequest request, Client::Callback callback, std::size_t max_bytes)
-    : Exchange(std::move(request)), callback_(std::move(callback)), max_bytes_(max_bytes) {}
+    : Transfer(std::move(request)), callback_(std::move(callback)), max_bytes_(max_bytes) {}
 
 void WholeAnswer::take_head(ResponseHead head) {
   response_.status = head.status;
@@ -277,7 +273,7 @@ void WholeAnswer::take_head(ResponseHead head) {
   response_.headers = std::move(head.headers);
 }
 
-Exchange::Flow WholeAnswer::take_body(std::string_view bytes) {
+Transfer::Flow WholeAnswer::take_body(std::string_view bytes) {
   if (bytes.size() > max_bytes_ - response_.body.size()) {
     fail({ErrorCode::too_large, "the answer of " + origin() + " has more than " + std::to_string(max_bytes_) +
                                     " bytes, the limit; ask for less at a time"});
@@ -297,16 +293,16 @@ void WholeAnswer::end(Status outcome) {
 }
 
 StreamedAnswer::StreamedAnswer(ClientRequest request, StreamHandlers handlers)
-    : Exchange(std::move(request)), handlers_(std::move(handlers)) {}
+    : Transfer(std::move(request)), handlers_(std::move(handlers)) {}
 
-Exchange::Clock::time_point StreamedAnswer::due() const {
-  if (!head_done_) return Exchange::due();
+Transfer::Clock::time_point StreamedAnswer::due() const {
+  if (!head_done_) return Transfer::due();
   if (paused_ || request_.silence_timeout.count() <= 0) return Clock::time_point::max();
   return last_piece_ + request_.silence_timeout;
 }
 
 Error StreamedAnswer::late() const {
-  if (!head_done_) return Exchange::late();
+  if (!head_done_) return Transfer::late();
   return {ErrorCode::deadline_exceeded, "nothing came from " + origin() + " for " +
                                             std::to_string(request_.silence_timeout.count()) +
                                             " ms in the middle of its answer"};
@@ -317,7 +313,7 @@ void StreamedAnswer::take_head(ResponseHead head) {
   if (handlers_.head) handlers_.head(std::move(head));
 }
 
-Exchange::Flow StreamedAnswer::take_body(std::string_view bytes) {
+Transfer::Flow StreamedAnswer::take_body(std::string_view bytes) {
   last_piece_ = Clock::now();
   return !handlers_.body || handlers_.body(bytes) ? Flow::more : Flow::pause;
 }

@@ -1,0 +1,18 @@
+// Texts in small letters, whatever the locale.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace sightline {
+
+constexpr char ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+/// A to Z become a to z; all else is kept.
+inline std::string ascii_lower(std::string_view text) {
+  std::string made(text);
+  for (char& c : made) c = ascii_lower(c);
+  return made;
+}
+
+}  // namespace sightline
