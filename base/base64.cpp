@@ -109,7 +109,7 @@ Result<std::string> base64_decode(std::string_view text) {
 Result<std::string> base64_decode_leniently(std::string_view text) {
   if (has_lost_its_plus(text)) {
     return Error{ErrorCode::invalid_argument,
-                 "not base64: blanks, as at offset " + std::to_string(text.find(' ')) +
+                 "not base64: whitespace, at offset " + std::to_string(text.find(' ')) +
                      ", where + was: write + as %2B in a form or a query string"};
   }
   return decode(text, k_lenient);

@@ -1,4 +1,4 @@
-// Ending work that nobody waits for any more.
+// Cancels work whose result is no longer needed.
 #pragma once
 
 #include <atomic>
@@ -24,14 +24,14 @@ class WorkCancelled final : public std::exception {
   explicit WorkCancelled(CancelReason reason) : reason_(reason) {}
   CancelReason reason() const { return reason_; }
   const char* what() const noexcept override {
-    return reason_ == CancelReason::stopping ? "the server is stopping" : "the client has left";
+    return reason_ == CancelReason::stopping ? "the server is stopping" : "the client disconnected";
   }
 
  private:
   CancelReason reason_;
 };
 
-/// Whether the work for one request should end. Shared by the request, the threads that work for it and the
+/// Whether the work for one request should stop. Shared by the request, its threads and the
 /// connection that would get the answer. Thread safety: all members may be called from any thread.
 class Cancellation {
  private:
@@ -62,10 +62,10 @@ class Cancellation {
     Callbacks::iterator at_;
   };
 
-  /// Only the first reason counts. Calls what is registered, on this thread.
+  /// Only the first reason counts. Calls the registered callbacks on this thread.
   void cancel(CancelReason reason);
   bool requested() const { return state_.load(std::memory_order_relaxed) != 0; }
-  /// Nothing while it goes on.
+  /// Nothing if the work was not cancelled.
   std::optional<CancelReason> reason() const {
     const auto state = state_.load(std::memory_order_relaxed);
     return state == 0 ? std::nullopt : std::optional(static_cast<CancelReason>(state - 1));
@@ -86,7 +86,7 @@ class Cancellation {
   Callbacks callbacks_;                 // those that have been called are empty, and stand last
 };
 
-/// Says what request the current thread works for, until it is destroyed. May be nested.
+/// Sets the request that the current thread works for, until it is destroyed. May be nested.
 class CancellationScope {
  public:
   explicit CancellationScope(std::shared_ptr<Cancellation> cancellation);

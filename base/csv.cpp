@@ -104,7 +104,7 @@ Result<CsvTable> parse_csv(std::string_view text, const std::string& file, char 
   text = json::without_byte_order_mark(text);
   std::size_t unfinished = 0;
   std::vector<CsvTable::Row> rows = split(text, separator, unfinished);
-  if (unfinished > 0) return bad_line(file, unfinished, "the quote opened here never ends");
+  if (unfinished > 0) return bad_line(file, unfinished, "the quote opened here is not closed");
   if (rows.empty())
     return Error{ErrorCode::invalid_argument, file + " is empty; its first row must name the columns"};
 

@@ -24,14 +24,14 @@ struct CsvTable {
   std::optional<std::size_t> column(std::string_view name) const;
 };
 
-/// Takes CSV text apart (RFC 4180, UTF-8, a byte order mark allowed): the first row has the names, without
+/// Parses CSV text (RFC 4180, UTF-8, a byte order mark allowed): the first row has the names, without
 /// whitespace around them; empty lines are skipped, and columns at the end that have neither name nor values
-/// are left out. `file` is what errors call it. Errors: invalid_argument naming file and line.
+/// are ignored. `file` is its name in errors. Errors: invalid_argument naming file and line.
 Result<CsvTable> parse_csv(std::string_view text, const std::string& file, char separator = ',');
 
-/// What separates the fields of `text`: what its first line says (`sep=;`, as spreadsheets write it), else
-/// what occurs most often outside of quotes in its first line: a comma, a semicolon, a tab or a vertical bar.
-/// A comma if there is none of them. The line `sep=` is taken off `text`.
+/// The separator of the fields of `text`: the one in its first line (`sep=;`, as spreadsheets write it), else
+/// the most frequent one outside of quotes in its first line: a comma, a semicolon, a tab or a vertical bar.
+/// A comma if there is none of them. The line `sep=` is removed from `text`.
 char detect_separator(std::string_view& text);
 
 /// The same for a file. Errors: not_found, and those of `parse_csv`.

@@ -17,7 +17,7 @@ Error bad(std::string message) {
 
 Error too_large_picture(std::size_t bytes, std::size_t max_bytes) {
   return {ErrorCode::too_large, "the picture has about " + std::to_string(bytes) + " bytes, the limit is " +
-                                    std::to_string(max_bytes) + ": send a smaller one"};
+                                    std::to_string(max_bytes) + ": send a smaller picture"};
 }
 
 /// Encoded data that cannot become less than the limit are refused before memory is taken for them.
@@ -68,16 +68,16 @@ Result<EncodedPicture> read_encoded_picture(std::string_view text, std::size_t m
   if (is_picture_address(text)) {
     return Error{
         ErrorCode::unsupported,
-        "this looks like the address of a picture, " + shown(text) +
-        ": this server fetches nothing; send the picture itself, as data:image/jpeg;base64,... or "
+        "this looks like a link to a picture, " + shown(text) +
+        ": Sightline does not download pictures; send the file itself, as data:image/jpeg;base64,... or "
         "in bare base64"};
   }
   text = without_outer_blanks(text);
   if (text.empty()) {
     return bad(
-        "the picture is empty; where Elasticsearch's inference processor has several inputs it sends an "
+        "the picture is empty; with several inputs, Elasticsearch's inference processor sends an "
         "empty "
-        "string for a missing field: give each field a processor of its own");
+        "string for a missing field: use a separate processor for each field");
   }
   if (const Status fits = check_encoded_size(text, max_bytes); !fits) return fits.error();
   // Words are base64 too if their blanks do not count.
@@ -86,7 +86,7 @@ Result<EncodedPicture> read_encoded_picture(std::string_view text, std::size_t m
   auto bytes = may_be_words ? base64_decode(text) : base64_decode_leniently(text);
   if (!bytes) {
     const char* const form =
-        begins_as_picture ? "" : "; a picture is sent as data:image/jpeg;base64,... or in bare base64";
+        begins_as_picture ? "" : "; send a picture as data:image/jpeg;base64,... or in bare base64";
     return bad("the picture is " + bytes.error().message + form);
   }
   return checked_picture(*std::move(bytes), max_bytes);

@@ -1,4 +1,4 @@
-// A picture's file out of the text that carries it.
+// Reads a picture's file from the text that contains it.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,7 @@
 
 namespace sightline {
 
-/// A picture's file, as yet unlooked at.
+/// A picture's file, not inspected yet.
 struct EncodedPicture {
   std::string bytes;
   /// Where a data URL's header hides what the bytes are: " [data:text/plain;base64]", for messages. Else
@@ -18,11 +18,11 @@ struct EncodedPicture {
 };
 
 /// Reads `text`, which is meant to be a picture: a data URL, or bare base64. Errors: invalid_argument
-/// (neither; no bytes), unsupported (the address of a picture), too_large (over `max_bytes`, found before it
+/// (neither; no bytes), unsupported (a link to a picture), too_large (over `max_bytes`, found before it
 /// is decoded where that can be).
 Result<EncodedPicture> read_encoded_picture(std::string_view text, std::size_t max_bytes);
 
-/// As much of `text` as a message bears, in brackets.
+/// The beginning of `text` for a message, in brackets.
 std::string shown(std::string_view text);
 
 }  // namespace sightline

@@ -10,7 +10,7 @@
 namespace sightline {
 
 /// Reads KEY=VALUE lines. Blank lines and lines beginning with # are skipped, `export ` before a key is
-/// allowed, single or double quotes around a value are taken off. A missing file is an empty map. Errors:
+/// allowed, single or double quotes around a value are removed. A missing file is an empty map. Errors:
 /// invalid_argument naming file and line of a line that is none of these.
 Result<std::map<std::string, std::string>> read_env_file(const std::filesystem::path& file);
 

@@ -13,7 +13,7 @@ Error described(std::string_view doing) {
   try {
     throw;
   } catch (const std::bad_alloc&) {
-    return {ErrorCode::overloaded, "no memory left for " + what + ": send the request again later"};
+    return {ErrorCode::overloaded, "out of memory for " + what + ": retry the request later"};
   } catch (const std::system_error& error) {
     const bool passes = error.code() == std::errc::resource_unavailable_try_again ||
                         error.code() == std::errc::not_enough_memory;
@@ -32,7 +32,7 @@ Error error_of_exception(std::string_view doing) noexcept {
     return described(doing);
   } catch (...) {
     // No memory for the words: these few are kept inside std::string.
-    return {ErrorCode::overloaded, "no memory left"};
+    return {ErrorCode::overloaded, "out of memory"};
   }
 }
 

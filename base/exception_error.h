@@ -7,10 +7,10 @@
 
 namespace sightline {
 
-/// What the exception that is being handled means for whoever asked; to be called in a catch block. `doing`
-/// says what failed, as "preparing it".
+/// The error for the exception that is being handled; to be called in a catch block. `doing`
+/// names what failed, such as "preparing it".
 /// overloaded: there was no memory, or no thread, for it, which is the server's fault and may pass; internal: any
-/// other. Needs no memory where there is none.
+/// other. Works without free memory.
 Error error_of_exception(std::string_view doing) noexcept;
 
 }  // namespace sightline

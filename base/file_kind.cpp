@@ -57,15 +57,15 @@ constexpr std::array k_marks{
     Mark{0, "version https://git-lfs"sv, "a Git LFS pointer"},
     Mark{0, "GGUF"sv, "GGUF"},
     Mark{0, "\x89HDF\r\n\x1A\n"sv, "HDF5"},
-    Mark{0, "/9j/"sv, "base64, still encoded"},
-    Mark{0, "iVBORw0KGgo"sv, "base64, still encoded"},
-    Mark{0, "R0lGOD"sv, "base64, still encoded"},
-    Mark{0, "UklGR"sv, "base64, still encoded"},
+    Mark{0, "/9j/"sv, "base64 text"},
+    Mark{0, "iVBORw0KGgo"sv, "base64 text"},
+    Mark{0, "R0lGOD"sv, "base64 text"},
+    Mark{0, "UklGR"sv, "base64 text"},
 };
 
 /// Written in any case, after blanks and a byte order mark.
 constexpr std::array k_words{
-    Mark{0, "data:"sv, "a data URL, still encoded"},
+    Mark{0, "data:"sv, "a data URL"},
     Mark{0, "<svg"sv, "SVG"},
     Mark{0, "<?xml"sv, "XML or SVG"},
     Mark{0, "<!doctype svg"sv, "SVG"},

@@ -16,22 +16,22 @@ std::string_view name_of(PictureFormat format);
 /// `image/jpeg`, `image/png` ...
 std::string_view media_type_of(PictureFormat format);
 
-/// By the mark that a file of the format begins with: what is meant to be a picture is one of this format.
+/// Detected by the magic bytes alone, for input that is declared to be a picture.
 std::optional<PictureFormat> picture_format(std::string_view bytes);
 
-/// As many bytes as `sure_picture_format` takes.
+/// The number of bytes that `sure_picture_format` requires.
 inline constexpr std::size_t k_sure_bytes = 30;
-/// The same where nothing says that it is a picture: by all that the first 30 bytes must hold. Of less
-/// nothing is sure.
+/// The same for input that is not declared to be a picture: checks all of the first 30 bytes. With fewer bytes
+/// there is no result.
 std::optional<PictureFormat> sure_picture_format(std::string_view bytes);
 
-/// The format of a picture in bare base64, surely, by its beginning. Blanks before it and in it do not count.
+/// The format of a picture in bare base64, with certainty, from its beginning. Whitespace is ignored.
 std::optional<PictureFormat> base64_picture_format(std::string_view text);
 
-/// The same by its mark alone, where a text is no more likely than a picture.
+/// The same by its magic bytes alone, where a picture is at least as likely as a text.
 std::optional<PictureFormat> marked_base64_picture_format(std::string_view text);
 
-/// The name of another kind of file, as a message calls it: "HTML", "a ZIP archive", "a Git LFS pointer".
+/// The name of another kind of file, for messages: "HTML", "a ZIP archive", "a Git LFS pointer".
 std::optional<std::string_view> other_kind(std::string_view bytes);
 
 /// The first bytes as hexadecimal, and as text where they are text: `89 50 4e 47 ... (".PNG....")`.

@@ -1,4 +1,4 @@
-// What was used last stays.
+// A cache that removes the least recently used values.
 #pragma once
 
 #include <cstddef>
@@ -13,10 +13,10 @@
 
 namespace sightline {
 
-/// Values by their keys, within a bound on memory; the one that was not used for longest goes first.
+/// Values by their keys, within a limit on memory; the least recently used one is removed first.
 ///
-/// A value counts with its key, with the bytes that `put` is given, and with what holding it takes. Keys that
-/// come from outside as they are can be chosen to make look-ups slow: hash those with a secret first.
+/// A value counts with its key, the bytes passed to `put`, and the memory of its bookkeeping. Keys that
+/// come from outside can be chosen to make look-ups slow: hash those with a secret first.
 /// Thread safety: all members may be called from any thread. Values are shared and never changed, so one that
 /// was found may be read after it was removed.
 template <class Value>
@@ -29,10 +29,10 @@ class LruCache {
     std::uint64_t evictions = 0;  ///< since the start: removed to make room
   };
 
-  /// `max_bytes` of all that it keeps; 0: it keeps nothing.
+  /// `max_bytes` in total; 0: nothing is cached.
   explicit LruCache(std::size_t max_bytes) : max_bytes_(max_bytes) {}
 
-  /// Null: it is not there.
+  /// Null: not found.
   Shared get(std::string_view key) {
     const std::lock_guard lock(mutex_);
     const auto found = places_.find(key);
@@ -41,8 +41,8 @@ class LruCache {
     return found->second->value;
   }
 
-  /// Replaces what has the same key. `value_bytes`: of memory, what the value owns included. What is larger
-  /// than the whole cache is not kept. Throws std::bad_alloc; the value is then not kept.
+  /// Replaces what has the same key. `value_bytes`: memory, including what the value owns. A value larger
+  /// than the whole cache is not cached. Throws std::bad_alloc; the value is then not cached.
   void put(std::string key, Shared value, std::size_t value_bytes) {
     Entries added, removed;  // released without the lock
     const std::size_t bytes = key.size() + value_bytes + k_holding;

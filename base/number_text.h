@@ -8,8 +8,8 @@
 
 namespace sightline {
 
-/// The number that the whole of `text` spells in decimal, without blanks or a plus sign; nothing if it spells
-/// none, or one that `Number` cannot hold.
+/// The decimal number that is all of `text`, without whitespace or a plus sign; nothing if there is
+/// none, or one that `Number` cannot represent.
 template <class Number>
 std::optional<Number> number_from(std::string_view text) {
   Number number = 0;

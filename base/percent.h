@@ -6,7 +6,7 @@
 
 namespace sightline {
 
-/// `%41` becomes `A`; what is no such code stays as it is.
+/// `%41` becomes `A`; everything else is unchanged.
 std::string percent_decode(std::string_view text, bool plus_is_blank = false);
 
 }  // namespace sightline

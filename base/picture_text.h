@@ -1,4 +1,4 @@
-// What a string is that stands where a text or a picture may: the one place that tells.
+// Whether a string is a text or a picture: the only place that decides this.
 #pragma once
 
 #include <string_view>
@@ -9,13 +9,13 @@ enum class TextKind {
   text,             ///< words
   data_url,         ///< a data URL: see read_data_url
   base64_picture,   ///< bare base64 whose first bytes are surely those of a JPEG, PNG, WebP, GIF or BMP file
-  picture_address,  ///< what points to a picture: see is_picture_address
+  picture_address,  ///< a link to a picture: see is_picture_address
 };
 
 TextKind kind_of_text(std::string_view text);
 
-/// True for an address of a picture, which is no picture itself:
-///   - a URL on its own: `https://x/house`, `s3://...`, `file:///...`, any scheme with `://` and no blank;
+/// True for a link to a picture, which is not a picture itself:
+///   - a URL on its own: `https://x/house`, `s3://...`, `file:///...`, any scheme with `://` and no whitespace;
 ///   - a path that ends as a file of pictures does (`.jpg`, `.PNG`, `.heic` ...) and begins as paths do: `/`,
 ///     `./`, `../`, `~/`, `C:\`, `\\`;
 ///   - one word that ends so: `house.jpg`, `photos/house.jpg`.

@@ -1,4 +1,4 @@
-// Errors as values: what every border of the project returns.
+// Errors as values: the results of all interfaces of the project.
 #pragma once
 
 #include <cassert>
@@ -14,26 +14,26 @@ enum class ErrorCode {
   invalid_argument,   ///< the caller's input is wrong: bad JSON, bad base64, a broken picture
   not_found,          ///< an unknown model, endpoint, index, file
   too_large,          ///< over a limit on bytes, pixels, items
-  unsupported,        ///< well formed, but of a kind this program does not handle
+  unsupported,        ///< well formed, but of a kind that is not supported
   overloaded,         ///< a queue is full; the same request may succeed later
   deadline_exceeded,  ///< too late to be of use
-  cancelled,          ///< the client left
-  unreachable,        ///< another server could not be connected to: nothing was sent, trying again is safe
-  unavailable,        ///< another server broke off or answered badly; it may have done what was asked
+  cancelled,          ///< the client disconnected
+  unreachable,        ///< another server could not be connected to: nothing was sent, retrying is safe
+  unavailable,        ///< another server disconnected or answered badly; it may have processed the request
   corrupt_data,       ///< a file of ours or of a model contradicts itself
-  internal,           ///< a fault of this program
+  internal,           ///< a bug in this program
 };
 
-/// The code's name as it stands in error bodies and logs, e.g. "invalid_argument".
+/// The code's name in error bodies and logs, e.g. "invalid_argument".
 const char* to_string(ErrorCode code);
 
-/// A failure: `message` says what was wrong, where, and what to do, and may be shown to any user.
+/// A failure: `message` describes what was wrong, where, and what to do, and may be shown to any user.
 struct Error {
   ErrorCode code = ErrorCode::internal;
   std::string message;
 };
 
-/// A value or an error. Reading the wrong one is a fault of the program and asserts.
+/// A value or an error. Reading the wrong one is a bug and asserts.
 /// `E` is Error but where a part speaks a foreign protocol's errors (server/elastic).
 template <class T, class E = Error>
 class [[nodiscard]] Result {

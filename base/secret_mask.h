@@ -1,4 +1,4 @@
-// Keeping secrets out of texts that others have written.
+// Removes secrets from texts of other programs.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 namespace sightline {
 
 /// `text` with "[hidden]" wherever it repeats `secret`: as it is, as JSON or a URL writes it (in either case
-/// of its hexadecimal digits, a blank as '+'), or inside of something in base64, standard or for URLs.
-/// Secrets of less than 3 bytes are no secrets, and are left; other encodings are not known here.
+/// of its hexadecimal digits, a space as '+'), or inside of something in base64, standard or for URLs.
+/// Secrets of less than 3 bytes are not masked; other encodings are not detected.
 std::string without_secret(std::string text, std::string_view secret);
 
 }  // namespace sightline

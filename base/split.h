@@ -7,7 +7,7 @@
 
 namespace sightline {
 
-/// What stands between the separators, in order, without what is empty.
+/// The parts between the separators, in order, without empty ones.
 std::vector<std::string> split(std::string_view text, char separator);
 
 }  // namespace sightline

@@ -3,8 +3,8 @@
 
 namespace sightline {
 
-/// Opens /dev/null in place of those that the process was started without. Else the first files and sockets
-/// would get their numbers, and what is meant for the log would go to a client. To be called before anything
+/// Opens /dev/null for each that the process was started without. Else the first files and sockets
+/// would get their numbers, and log lines would be sent to a client. To be called before anything
 /// is opened.
 void open_missing_standard_streams();
 

@@ -7,7 +7,7 @@
 
 namespace sightline {
 
-/// Retries, rate limits and time limits of inference calls all go by one Timer, so that tests move the hands
+/// Retries, rate limits and time limits of inference calls all use one Timer, so that tests control the time
 /// themselves. Thread safety: all members may be called from any thread.
 class Timer {
  public:
@@ -15,7 +15,7 @@ class Timer {
   virtual ~Timer() = default;
   virtual Clock::time_point now() const = 0;
   /// Runs `task` once at `when` or soon after, on the timer's own thread; it must not block. An
-  /// exception of it ends nothing but the task. Tasks still waiting when the timer is destroyed are dropped unrun.
+  /// exception ends only the task. Tasks still waiting when the timer is destroyed are dropped.
   virtual void run_at(Clock::time_point when, std::function<void()> task) = 0;
 };
 

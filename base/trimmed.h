@@ -1,4 +1,4 @@
-// Texts without what stands around them.
+// Texts without surrounding characters.
 #pragma once
 
 #include <cstddef>

@@ -37,7 +37,7 @@ Result<Dataset> Dataset::read(const fs::path& table, const fs::path& pictures) {
   if (!csv.ok()) return csv.error();
   const auto file_column = csv->column("file");
   if (!file_column) return bad_line(table.string(), 1, "no column named file, which must name the pictures");
-  if (csv->rows.empty()) return bad_line(table.string(), 2, "no pictures: the table has only its head");
+  if (csv->rows.empty()) return bad_line(table.string(), 2, "no pictures: the table has only its header row");
 
   Dataset data;
   for (const std::string& name : csv->names) {
@@ -55,12 +55,12 @@ Result<Dataset> Dataset::read(const fs::path& table, const fs::path& pictures) {
     if (picture.name.empty()) return bad_line(table.string(), row.line, "no name in column file");
     if (leaves_folder(picture.name)) {
       return bad_line(table.string(), row.line,
-                      picture.name + " does not lie below the folder of pictures; name it relative to that");
+                      picture.name + " is not below the folder of pictures; name it relative to that folder");
     }
     if (const auto [first, added] = lines.emplace(picture.name, row.line); !added) {
       return bad_line(table.string(), row.line,
                       picture.name + " stands in line " + std::to_string(first->second) +
-                          " already; give its other captions columns of their own (caption_2)");
+                          " already; put its other captions into separate columns (caption_2)");
     }
     picture.path = pictures / picture.name;
     std::size_t attribute = 0;

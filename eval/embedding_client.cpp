@@ -228,7 +228,7 @@ ModelDescription described(const rapidjson::Value& entry, const std::string& nam
     if (value.IsUint64()) model.details.push_back(std::string(key) + ": " + std::to_string(value.GetUint64()));
   }
   model.fingerprint = json::text_at(entry, "fingerprint");
-  if (json::member(entry, "demo").IsTrue()) model.remark = "a demo model: it knows drawings only";
+  if (json::member(entry, "demo").IsTrue()) model.remark = "a demo model, trained only on drawings";
   if (json::text_at(entry, "owned_by") == "cohere") model.remark = json::text_at(entry, "description");
   if (const auto& modalities = json::member(entry, "modalities"); modalities.IsArray()) {
     const auto has = [&](std::string_view word) {
@@ -265,9 +265,9 @@ http::ClientRequest EmbeddingClient::request(http::Method method, const std::str
 Result<ModelDescription> EmbeddingClient::describe(const std::string& name) {
   const auto response = client_->send_and_wait(request(http::Method::get, "/v1/models"));
   if (!response.ok()) {
-    return Error{ErrorCode::unavailable, "no answer from the server at " + options_.url + ": " +
+    return Error{ErrorCode::unavailable, "no answer from Sightline at " + options_.url + ": " +
                                              response.error().message +
-                                             " (--server, or SIGHTLINE_URL, says where it is)"};
+                                             " (set its address with --server or SIGHTLINE_URL)"};
   }
   if (response->status != 200) {
     return Error{ErrorCode::unavailable, "the server at " + options_.url + " answered " +

@@ -12,7 +12,7 @@
 namespace sightline::eval {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "vectors come as little-endian float32");
+static_assert(std::endian::native == std::endian::little, "vectors must be little-endian float32");
 
 using Value = rapidjson::Value;
 constexpr std::size_t k_shown_bytes = 300;
@@ -27,16 +27,16 @@ Result<std::vector<float>> read_vector(const Value& json) {
   if (json.IsString()) {
     const auto bytes = base64_decode({json.GetString(), json.GetStringLength()});
     if (!bytes.ok() || bytes->size() % sizeof(float) != 0)
-      return bad_answer("has a vector that is no base64");
+      return bad_answer("has a vector that is not base64");
     vector.resize(bytes->size() / sizeof(float));
     if (!vector.empty()) std::memcpy(vector.data(), bytes->data(), bytes->size());
   } else if (json.IsArray()) {
     for (const Value& number : json.GetArray()) {
-      if (!number.IsNumber()) return bad_answer("has a vector with something else than numbers");
+      if (!number.IsNumber()) return bad_answer("has a vector with an element that is not a number");
       vector.push_back(static_cast<float>(number.GetDouble()));
     }
   } else {
-    return bad_answer("has no vector where one should be");
+    return bad_answer("has no vector in an entry");
   }
   double square = 0;
   for (const float x : vector) square += static_cast<double>(x) * static_cast<double>(x);
@@ -86,7 +86,7 @@ Result<EmbeddingsAnswer> read_embeddings(const std::string& body, std::size_t co
     if (embedding.IsNull()) return bad_answer("has an entry without a vector");
     const Value& place = json::member(data[i], "index");
     if (!place.IsUint() || place.GetUint() >= count || !answer.vectors[place.GetUint()].empty())
-      return bad_answer("does not number its vectors from 0 on, each once");
+      return bad_answer("does not number its vectors from 0, each once");
     auto vector = read_vector(embedding);
     if (!vector.ok()) return vector.error();
     if (i > 0 && vector->size() != answer.vectors[data[0]["index"].GetUint()].size())

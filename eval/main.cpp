@@ -237,7 +237,7 @@ std::size_t print_failures(const Evaluation& evaluation) {
   for (const ModelRun& run : evaluation.models) {
     for (const ModelRun::Failure& failure : run.failures) {
       if (count++ < k_shown)
-        std::cout << (count == 1 ? "\nleft out for all models, because one failed at it:\n" : "") << "  "
+        std::cout << (count == 1 ? "\nleft out for all models, because one failed for it:\n" : "") << "  "
                   << run.description.name << ": " << failure.input << ": " << failure.reason << "\n";
     }
   }
@@ -249,7 +249,7 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("TABLE", options.table,
                  "CSV of pictures: `file`, `caption` (and caption_...), every other column an attribute")
       ->required();
-  app.add_option("--model", options.models, "A model of the server; again, or more names, for each column")
+  app.add_option("--model", options.models, "A model of the server, one per column; repeatable, or several names")
       ->required();
   app.add_option(
       "--pictures", options.pictures,
@@ -269,28 +269,28 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("--elasticsearch", options.elasticsearch,
                  "URL of the cluster for --save (default: from the settings, else http://127.0.0.1:9200)")
       ->needs(save);
-  app.add_option("--examples", options.page.examples, "Worst, and best, queries shown of each set and model")
+  app.add_option("--examples", options.page.examples, "Worst and best queries shown per set and model")
       ->capture_default_str();
   app.add_option("--embed-bytes", options.page.max_embedded_bytes,
-                 "Pictures up to this size are put into the report, larger ones are linked")
+                 "Pictures up to this size are embedded in the report, larger ones are linked")
       ->capture_default_str();
-  app.add_option("--in-flight", options.client.max_in_flight, "Requests under way at once")
+  app.add_option("--in-flight", options.client.max_in_flight, "Simultaneous requests")
       ->capture_default_str()
       ->check(CLI::Range(1, 64));
-  app.add_option("--texts", options.client.max_texts, "Texts in one request")
+  app.add_option("--texts", options.client.max_texts, "Texts per request")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
-  app.add_option("--pictures-per-request", options.client.max_pictures, "Pictures in one request")
+  app.add_option("--pictures-per-request", options.client.max_pictures, "Pictures per request")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
   app.add_option("--attempts", options.client.retry.max_attempts,
-                 "Times a request is sent before the measurement is given up")
+                 "Attempts per request before the measurement is aborted")
       ->capture_default_str()
       ->check(CLI::Range(1, 100));
   app.add_option("--max-picture-bytes", options.max_picture_bytes, "Larger files are reported, not sent")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
-  app.add_option("--ca-file", options.ca_file, "PEM of the authority behind an https server's certificate");
+  app.add_option("--ca-file", options.ca_file, "PEM file of the CA of an https server's certificate");
   app.add_option("--env-file", options.env_file, "Settings file")->capture_default_str();
   app.add_flag("--quiet", options.quiet, "No progress, only the table");
   app.set_version_flag("--version", SIGHTLINE_VERSION);
@@ -301,7 +301,7 @@ int run(int argc, char** argv) {
   CLI::App app(
       "Measures how well models find pictures by text, texts by picture, texts by text and pictures by "
       "picture:\n"
-      "recall, precision, MRR, nDCG, zero-shot accuracy; one column a model, all on the same pictures.\n"
+      "recall, precision, MRR, nDCG, zero-shot accuracy; one column per model, all on the same pictures.\n"
       "Settings from the environment or .env: SIGHTLINE_URL, SIGHTLINE_API_KEY; for --save ELASTICSEARCH_URL,\n"
       "ELASTICSEARCH_API_KEY (else ES_LOCAL_URL, ES_LOCAL_API_KEY), ELASTICSEARCH_USER and "
       "ELASTICSEARCH_PASSWORD,\n"

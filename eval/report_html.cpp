@@ -128,11 +128,11 @@ class Page {
 
   void overview() {
     body_ += "<h1>Retrieval quality</h1>\n<p>" + std::to_string(evaluation_.data.pictures().size()) +
-             " pictures of <code>" + escaped(evaluation_.table) + "</code>. Every model saw the same ones";
+             " pictures of <code>" + escaped(evaluation_.table) + "</code>, the same for every model";
     if (evaluation_.left_out_pictures + evaluation_.left_out_texts > 0) {
       body_ += "; <a href=\"#failures\">" + std::to_string(evaluation_.left_out_pictures) + " pictures and " +
                std::to_string(evaluation_.left_out_texts) +
-               " texts</a> that a model failed at are left out for all";
+               " texts</a> for which a model failed are left out for all";
     }
     body_ += ".</p>\n";
     for (const ModelRun& model : evaluation_.models) {
@@ -141,7 +141,7 @@ class Page {
       for (const std::string& detail : model.description.details) {
         if (!detail.starts_with("dims:")) line += " · " + detail;
       }
-      if (model.truncated > 0) line += " · " + std::to_string(model.truncated) + " texts cut to length";
+      if (model.truncated > 0) line += " · " + std::to_string(model.truncated) + " texts truncated";
       body_ += "<p class=\"detail\">" + escaped(line) + "</p>\n";
       std::string thresholds;
       for (const DirectionThreshold& threshold : direction_thresholds(evaluation_, model)) {
@@ -171,7 +171,7 @@ class Page {
     counted(any->failed, "failed");
     counted(any->without_right, "without a right answer");
     counted(any->without_wrong, "without a wrong one");
-    counted(task.not_asked, "not asked for lack of attributes");
+    counted(task.not_asked, "not queried for lack of attributes");
     body_ += "</p>\n";
     table_head();
     for (std::size_t m = 0; m < measures().size(); ++m) {

@@ -36,14 +36,14 @@ std::string set_rows(const Evaluation& evaluation, std::size_t task_number) {
   const Task& task = evaluation.tasks[task_number];
   std::string text = "\n" + task.set.name + " (" + to_string(task.set.direction);
   const RetrievalResult* any = any_result(evaluation, task_number);
-  if (any == nullptr) return text + "): no model reads what it takes\n";
+  if (any == nullptr) return text + "): no model supports its inputs\n";
   text += ", " + std::to_string(any->outcomes.size()) + " queries";
   if (!any->outcomes.empty()) {
     text += ", on average " + decimal(any->mean_right, 1) + " right of " + decimal(any->mean_candidates, 1);
   }
   text += counted(any->failed, "failed") + counted(any->without_right, "without a right answer") +
           counted(any->without_wrong, "without a wrong one") +
-          counted(task.not_asked, "not asked for lack of attributes") + ")\n";
+          counted(task.not_asked, "not queried for lack of attributes") + ")\n";
   if (any->outcomes.empty()) return text + "  nothing could be measured\n";
   const bool skip_hits = one_right_each(*any);
   for (std::size_t m = 0; m < measures().size(); ++m) {
@@ -83,7 +83,7 @@ std::string threshold_rows(const Evaluation& evaluation) {
     });
     if (any) text += line;
   }
-  return text.empty() ? text : "\nthresholds (cosine; over all sets whose wrong answers are all wrong ones)\n" + text;
+  return text.empty() ? text : "\nthresholds (cosine; over all sets whose negatives are all wrong answers)\n" + text;
 }
 
 std::string label_rows(const Evaluation& evaluation, std::size_t number) {
@@ -167,7 +167,7 @@ std::string table_text(const Evaluation& evaluation) {
                          [](const ModelRun& model, std::size_t) { return model.description.name; });
   text += row(evaluation, "dimensions",
               [](const ModelRun& model, std::size_t) { return std::to_string(model.dims); });
-  text += row(evaluation, "texts cut to length",
+  text += row(evaluation, "texts truncated",
               [](const ModelRun& model, std::size_t) { return std::to_string(model.truncated); });
   for (const ModelRun& model : evaluation.models) {
     if (!model.description.remark.empty())

@@ -44,7 +44,7 @@ std::size_t count_words(std::string_view text) {
 Result<Sets> default_sets(const Dataset& data) {
   if (data.caption_columns().empty()) {
     return Error{ErrorCode::invalid_argument,
-                 "the table has no column `caption`, so there is nothing to ask: add one, or give --sets"};
+                 "the table has no column `caption`, so there are no queries: add one, or use --sets"};
   }
   RetrievalSet set;
   set.captions.resize(data.caption_columns().size());

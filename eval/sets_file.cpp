@@ -193,7 +193,7 @@ void SetReader::read_asked(const Value& list, const std::string& place, Retrieva
     const std::string one = place + " " + std::to_string(i);
     if (!check_members(list[i], one.c_str(), {"query", "right"})) return;
     const Value* right = member(list[i], "right");
-    if (right == nullptr) return fail(one + " has no `right`: the attributes that a right answer has");
+    if (right == nullptr) return fail(one + " has no `right`: the attributes of a right answer");
     set.asked.push_back({text(list[i], "query", true), conditions(*right, one)});
   }
 }
@@ -250,7 +250,7 @@ void SetReader::fill_template(const Value& json, RetrievalSet& set) {
 void SetReader::read_queries(const Value& json, RetrievalSet& set) {
   const Value* queries = member(json, "queries");
   if (queries == nullptr) return;  // captions or pictures
-  if (!asks_with_text(set.direction)) return fail("`queries` are texts, but this set asks with pictures");
+  if (!asks_with_text(set.direction)) return fail("`queries` are texts, but the queries of this set are pictures");
   if (queries->IsString()) {
     const std::filesystem::path file = folder_ / text_of(*queries);
     const auto document = parse_file(file);
@@ -262,7 +262,7 @@ void SetReader::read_queries(const Value& json, RetrievalSet& set) {
 
 void SetReader::read_right(const Value& json, RetrievalSet& set) {
   if (!set.asked.empty()) {
-    if (member(json, "right") != nullptr) fail("`right` stands beside each query here, not in the set");
+    if (member(json, "right") != nullptr) fail("`right` must be beside each query here, not in the set");
     return;
   }
   const std::vector<std::string> names = texts(json, "right");
@@ -270,7 +270,7 @@ void SetReader::read_right(const Value& json, RetrievalSet& set) {
   if (!set.same_picture) set.equal = attributes(names);
   if (set.same_picture && set.direction == Direction::image_to_image) {
     fail(
-        "a picture is not asked for itself: `right` must list the attributes in which right pictures equal "
+        "a picture is not its own answer: `right` must list the attributes in which right pictures equal "
         "it");
   }
 }
@@ -290,8 +290,8 @@ void SetReader::read_negatives(const Value& json, RetrievalSet& set) {
                                  [](const AskedText& asked) { return asked.right.size() < 2; });
     if (set.negatives.kind != Kind::all && few) {
       fail(
-          "hard and easy negatives are told apart by how many of two or more wanted attributes they miss; "
-          "here a query wants fewer. Use {\"same\": [...]} or {\"other\": [...]}");
+          "hard and easy negatives differ in how many of two or more required attributes they lack; "
+          "here a query requires fewer. Use {\"same\": [...]} or {\"other\": [...]}");
     }
     return;
   }
@@ -381,13 +381,13 @@ LabelSet SetReader::zero_shot(const Value& json) {
       set.labels.emplace_back(value(set.attribute, text_of(entry.name)), text_of(entry.value));
     }
   } else {
-    fail("`labels` must be a list, or an object that gives the words for each value");
+    fail("`labels` must be a list, or an object with the words for each value");
   }
   std::set<std::uint32_t> seen;
   for (const auto& [number, words] : set.labels) {
     if (!seen.insert(number).second) fail("label [" + words + "] occurs twice");
   }
-  if (set.labels.size() < 2) fail("there must be two labels at least");
+  if (set.labels.size() < 2) fail("there must be at least two labels");
   return set;
 }
 
@@ -405,7 +405,7 @@ Result<Sets> read_sets(const std::filesystem::path& file, const Dataset& data) {
   for (const auto& group : document->GetObject()) {
     const std::string name = text_of(group.name);
     if (name != "sets" && name != "zero_shot")
-      return refuse("unknown member [" + name + "]; known are: sets, zero_shot");
+      return refuse("unknown member [" + name + "]; known members: sets, zero_shot");
     if (!group.value.IsArray()) return refuse("`" + name + "` must be a list");
     for (rapidjson::SizeType i = 0; i < group.value.Size(); ++i) {
       SetReader reader(data, file.parent_path());

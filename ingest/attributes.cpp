@@ -34,12 +34,12 @@ bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") 
 std::optional<std::string> fault_of_name(std::string_view name, const Attributes::Options& options) {
   if (contains(k_written, name) || contains(options.reserved, name))
     return "is written by the loader; rename it";
-  if (contains(k_metadata, name)) return "is a name that Elasticsearch keeps for itself; rename it";
+  if (contains(k_metadata, name)) return "is a name that Elasticsearch reserves; rename it";
   for (std::size_t begin = 0; begin <= name.size();) {
     const std::size_t end = std::min(name.find('.', begin), name.size());
     const bool trailing = end == name.size() && begin == end && begin > 0;  // `sq.ft.` is taken
     if (is_blank(name.substr(begin, end - begin)) && !trailing)
-      return "is no field name for Elasticsearch: there is nothing before or between its dots; rename it";
+      return "is not a field name for Elasticsearch: a part before or between its dots is empty; rename it";
     begin = end + 1;
   }
   return std::nullopt;

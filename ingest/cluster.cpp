@@ -231,7 +231,7 @@ Result<Cluster::IndexState> Cluster::index_state(const std::string& index) {
   rapidjson::Document document;
   if (json::read_document(response->body, document) || !document.IsObject() ||
       document.MemberCount() == 0) {
-    return unexpected(path, "is not the JSON it should be");
+    return unexpected(path, "is not the expected JSON");
   }
   state.exists = true;
   state.read_from = index;
@@ -252,7 +252,7 @@ Result<std::string> Cluster::index_written_to(const std::string& alias) {
   if (!response.ok()) return response.error();
   rapidjson::Document document;
   if (json::read_document(response->body, document) || !document.IsObject())
-    return unexpected(path, "is not the JSON it should be");
+    return unexpected(path, "is not the expected JSON");
   for (const auto& index : document.GetObject()) {
     if (json::member(index.value, "aliases", alias, "is_write_index").IsTrue())
       return std::string(index.name.GetString());

@@ -84,7 +84,7 @@ std::string shown(const FieldSurvey::Example& example) {
 std::optional<std::string> misfit(const Attributes::Field& field, const Value& mapping) {
   const std::string_view type = json::text_at(mapping, "type");
   if (!json::member(mapping, "properties").IsNull())
-    return "the index has an object there: Elasticsearch will refuse the documents";
+    return "the index has an object in this field: Elasticsearch will refuse the documents";
   const FieldSurvey& survey = field.survey;
   const std::string mapped = "the index maps it as " + std::string(type);
   for (const ValueKind kind : refused_kinds(type, mapping)) {
@@ -100,7 +100,7 @@ std::optional<std::string> misfit(const Attributes::Field& field, const Value& m
       return mapped + ": Elasticsearch will refuse values such as " + shown(*example);
   }
   if (survey.has(ValueKind::decimal))
-    return mapped + ": it is searched and summed without what follows the decimal point, such as in " +
+    return mapped + ": searches and sums ignore the digits after the decimal point, such as in " +
            shown(survey.first(ValueKind::decimal));
   return std::nullopt;
 }
@@ -132,7 +132,7 @@ IndexFields compare_with_mapping(std::string_view mapping, const std::vector<Att
     if (takes_new_fields(document)) append_property(result.new_properties, name, type);
     if (is_strict(document)) {
       result.misfits.push_back({Note::Kind::misfit, name,
-                                "the index does not have this field and takes no new ones (dynamic: strict): "
+                                "the index does not have this field and accepts no new ones (dynamic: strict): "
                                 "Elasticsearch will refuse the documents"});
     }
   };

@@ -103,7 +103,7 @@ class Planner {
   std::string way_out() const {
     if (options_.id == PlanOptions::Id::column)
       return "the column " + options_.id_column + " must differ for each document";
-    return options_.one_per_row ? "--id column:NAME tells rows with the same picture apart"
+    return options_.one_per_row ? "--id column:NAME distinguishes rows with the same picture"
                                 : "give the folder above both instead of two folders";
   }
 

@@ -151,7 +151,7 @@ void Loader::look_up_and_add(Batch window) {
     window[i].is_stale = true;
     const std::lock_guard lock(mutex_);
     settle(std::move(window[i]), {may_pass ? BulkOutcome::Kind::retry : BulkOutcome::Kind::failed, 0,
-                                  stored.error().message + (may_pass ? "" : " (--replace looks nothing up)")});
+                                  stored.error().message + (may_pass ? "" : " (--replace compares nothing)")});
   }
 }
 
@@ -167,7 +167,7 @@ void Loader::add_or_skip(Pending pending, const StoredDocument& stored) {
   }
   if (has_other_name && !pending.is_held) {
     notes_.push_back({Note::Kind::other_name, pending.document.name,
-                      "the index held this document as " + stored.name +
+                      "the index had this document as " + stored.name +
                           "; it has this file's name and attributes now"});
   }
   if (!pending.is_held) pending.is_held = stored.found;

@@ -65,7 +65,7 @@ struct Command {
 
 void add_table_options(CLI::App& app, Command& command) {
   app.add_option("--attributes", command.attributes_file,
-                 "CSV or NDJSON file: what is known of each picture. Its column `file` names the picture");
+                 "CSV or NDJSON file with the attributes of each picture. Its column `file` names the picture");
   app.add_option("--file-column", command.file_columns,
                  "Column (NDJSON: key) that names the picture, or one of the row's pictures. Repeatable")
       ->expected(1)
@@ -77,12 +77,12 @@ void add_table_options(CLI::App& app, Command& command) {
       ->check(CLI::IsMember({"picture", "row"}))
       ->capture_default_str();
   app.add_option("--column-type", command.column_types,
-                 "NAME=text|integer|decimal|boolean|date: the type of a column, where the one that fits all its values "
-                 "is not meant. Repeatable")
+                 "NAME=text|integer|decimal|boolean|date: the type of a column, if not the one that fits all its "
+                 "values; repeatable")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_option("--separator", command.separator,
-                 "Between the fields of a CSV file: one character, or tab (default: found in its first line)");
+                 "Separator of the fields of a CSV file: one character, or tab (default: found in its first line)");
 }
 
 void add_load_options(CLI::App& app, Command& command) {
@@ -92,12 +92,12 @@ void add_load_options(CLI::App& app, Command& command) {
                  "the same bytes in two places are two documents. column:NAME: the value of that column")
       ->capture_default_str();
   CLI::Option* const resume = app.add_flag(
-      "--resume", load.resume, "Send only what the index lacks, or holds with other attributes than the table");
+      "--resume", load.resume, "Send only documents that the index lacks, or has with other attributes than the table");
   app.add_flag("--replace", load.replace,
-               "Write documents anew: fields that an earlier load brought and this one does not are dropped")
+               "Replace documents: fields from an earlier load that this one does not have are removed")
       ->excludes(resume);
   app.add_option("--report", command.report,
-                 "File for what failed and what else to look at, made only if there is any of it")
+                 "File for failures and other notes, created only if there are any")
       ->capture_default_str();
   app.add_option("--bulk-bytes", load.max_bulk_bytes, "Maximum size of one bulk body, in bytes")
       ->capture_default_str()
@@ -106,10 +106,10 @@ void add_load_options(CLI::App& app, Command& command) {
                  "Maximum documents in one bulk. Fewer go at first, and where a bulk takes more than 4 s")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
-  app.add_option("--in-flight", load.max_in_flight, "Bulks under way at once")
+  app.add_option("--in-flight", load.max_in_flight, "Simultaneous bulks")
       ->capture_default_str()
       ->check(CLI::Range(1, 64));
-  app.add_option("--attempts", load.retry.max_attempts, "Times a document is sent before it is given up")
+  app.add_option("--attempts", load.retry.max_attempts, "Attempts per document before it counts as failed")
       ->capture_default_str()
       ->check(CLI::Range(1, 100));
   app.add_option("--timeout", command.timeout_s, "Seconds to wait for the answer to one bulk")
@@ -121,7 +121,7 @@ void add_load_options(CLI::App& app, Command& command) {
 }
 
 void add_options(CLI::App& app, Command& command) {
-  app.add_option("FOLDER", command.folders, "Folders of JPEG, PNG, WebP, GIF and BMP files, with all below them")
+  app.add_option("FOLDER", command.folders, "Folders of JPEG, PNG, WebP, GIF and BMP files, including subfolders")
       ->required();
   app.add_option("--index", command.load.index, "Index to load into, e.g. clip-images")->required();
   app.add_option("--elasticsearch", command.url,
@@ -261,7 +261,7 @@ void prepare_mapping(Cluster& cluster, const Command& command, Preparation& read
   if (!command.one_per_row() && command.file_columns.size() > 1)
     table_fields.emplace_back().name = k_column_field;
   for (const std::string& model : demo_models(*mapping)) {
-    note(model + " is a demo model: it knows drawings only. On photos its hits are chance, whatever their scores "
+    note(model + " is a demo model, trained only on drawings. On photos its hits are random, whatever their scores "
                  "(docs/models.md, \"Which model\")");
   }
   const IndexFields fields = compare_with_mapping(*mapping, table_fields, binary_fields);
@@ -311,7 +311,7 @@ int load(Cluster& cluster, const Command& command, Preparation ready) {
   if (const auto count = cluster.count(command.load.index); count.ok()) {
     std::cout << command.load.index << " holds " << counted(*count, "document") << "\n";
   }
-  if (stop) return refuse(k_interrupted, "interrupted; --resume goes on where this stopped");
+  if (stop) return refuse(k_interrupted, "interrupted; --resume continues from here");
   return ready.findings.failures.empty() ? k_all_indexed : k_some_failed;
 }
 
@@ -364,6 +364,6 @@ int main(int argc, char** argv) {
     return run(argc, argv);
   } catch (const std::exception& error) {
     return refuse(k_some_failed,
-                  std::string("stopped: ") + error.what() + "; --resume goes on where this stopped");
+                  std::string("stopped: ") + error.what() + "; --resume continues from here");
   }
 }

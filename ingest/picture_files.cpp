@@ -44,7 +44,7 @@ std::string kind_of(fs::file_type type) {
 }
 
 std::string unseen(const std::error_code& error) {
-  return std::string("cannot be looked at: ").append(error.message());
+  return std::string("cannot be inspected: ").append(error.message());
 }
 
 /// Walks one folder after the other: what cannot be read is listed, and never ends the walk.
@@ -104,7 +104,7 @@ class Walk {
 
   static std::string why_unseen(const fs::path& path, bool is_link, const std::error_code& error) {
     if (error == std::errc::too_many_symbolic_link_levels) return "this link leads in a circle";
-    if (!is_link && !error) return "is gone since the folder was listed";
+    if (!is_link && !error) return "was removed after the folder was listed";
     if (!is_link) return unseen(error);
     std::error_code ignored;
     const std::string target = fs::read_symlink(path, ignored).string();
@@ -167,7 +167,7 @@ Result<std::string> read_file(const fs::path& path, std::uint64_t max_bytes) {
   const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   struct stat status {};
   if (file.number < 0 || ::fstat(file.number, &status) != 0) return unreadable(path, std::strerror(errno));
-  if (!S_ISREG(status.st_mode)) return unreadable(path, "it is not a file any more");
+  if (!S_ISREG(status.st_mode)) return unreadable(path, "it is no longer a file");
   const auto bytes = static_cast<std::uint64_t>(status.st_size);
   if (bytes > max_bytes) {
     return Error{ErrorCode::too_large, utf8_name(path.string()) + " is " + std::to_string(bytes) +

@@ -43,9 +43,9 @@ Result<std::vector<float>> unit_vector(std::span<const float> raw) {
   const double norm = std::sqrt(squares);
   if (!std::isfinite(norm) || norm < 1e-20) {
     return Error{ErrorCode::internal, std::isfinite(norm)
-                                          ? "the model gave a zero vector for this input"
-                                          : "the model gave a vector that is not finite for this input; "
-                                            "its weights, or a dtype of too small a range, may be at fault"};
+                                          ? "the model returned a zero vector for this input"
+                                          : "the model returned a vector that is not finite for this input; "
+                                            "possible causes are its weights, or a dtype with too small a range"};
   }
   std::vector<float> unit(raw.size());
   for (std::size_t i = 0; i < raw.size(); ++i) unit[i] = static_cast<float>(raw[i] / norm);
@@ -188,14 +188,14 @@ Result<std::unique_ptr<Tokenizer>> load_matching_tokenizer(const std::filesystem
   const std::size_t ids = (*tokenizer)->vocabulary_size();
   if (ids > rows) {
     return Error{ErrorCode::corrupt_data, folder.string() + ": the tokenizer has " + std::to_string(ids) +
-                                              " ids but config.json's vocab_size is " + std::to_string(rows) +
+                                              " ids, but config.json's vocab_size is " + std::to_string(rows) +
                                               "; the files are of different models"};
   }
   if (text.padded && !(*tokenizer)->padding()) {
     return Error{ErrorCode::unsupported,
                  folder.string() +
-                     ": this model takes padded texts, but its tokenizer is of a kind "
-                     "that is not padded; SigLIP's has spiece.model, SigLIP2's is "
+                     ": this model requires padded texts, but its tokenizer is of a kind "
+                     "that does not pad; SigLIP's has spiece.model, SigLIP2's is "
                      "Gemma's tokenizer.json"};
   }
   return tokenizer;
@@ -263,10 +263,10 @@ Result<std::unique_ptr<Embedder>> make_checked_embedder(const Parts& parts) {
   if (!check) return check.error();
   if (!(check->lowest_cosine >= k_least_cosine)) {
     return Error{ErrorCode::unsupported,
-                 parts.info.folder + ": computed in " + dtype + " the model comes to a cosine of " +
-                     std::to_string(check->lowest_cosine) + " with itself in float32, below " +
+                 parts.info.folder + ": computed in " + dtype + " the model's vectors have a cosine of " +
+                     std::to_string(check->lowest_cosine) + " to those in float32, below " +
                      std::to_string(k_least_cosine).substr(0, 4) +
-                     ": it would find other things; use --dtype " +
+                     ": searches would have other hits; use --dtype " +
                      (dtype == "bfloat16" ? "" : "bfloat16 or ") + "float32 for it"};
   }
   static_cast<TowerEmbedder&>(**embedder).set_precision_check(*check);

@@ -17,24 +17,24 @@
 
 namespace sightline::models {
 
-/// How near a model in a lower precision comes to itself in float32, over some texts and pictures.
+/// Cosines of a model in a lower precision to the same model in float32, over some texts and pictures.
 struct PrecisionCheck {
   double lowest_cosine = 1, mean_cosine = 1;
   std::size_t inputs = 0;
 };
 
-/// What is known of a loaded model.
+/// The properties of a loaded model.
 struct ModelInfo {
   std::string architecture;      ///< "clip", "jina-clip", "siglip"
   std::string folder;            ///< where it was read from
   std::string description;       ///< the model card's first sentence where there is one, else empty
   std::string license;           ///< from the model card's front matter ("license: ..."), else empty
   bool demo = false;             ///< a bundled demo model (front matter "demo: true")
-  std::uint32_t dims = 0;        ///< floats a vector
+  std::uint32_t dims = 0;        ///< floats per vector
   std::uint32_t max_tokens = 0;  ///< a text's limit, with BOS and EOS
   std::uint32_t image_size = 0;  ///< edge of the window, pixels
   std::string dtype;             ///< computed in: "float32", "bfloat16", "int8", "float16"
-  std::string products;          ///< what computes its products, as Towers::products says
+  std::string products;          ///< the library that computes its products, see Towers::products
   std::optional<PrecisionCheck> precision_check;  ///< unless the dtype is float32
   std::string device;            ///< "cpu", "cuda:0"
   std::string preprocessing;  ///< one line, e.g. "RGB, shortest edge 224 bicubic (Pillow), centre crop 224,
@@ -42,7 +42,7 @@ struct ModelInfo {
   std::uint64_t parameters = 0;
   std::uint64_t weight_bytes = 0;          ///< of the safetensors files
   bool has_text = true, has_image = true;  ///< single-tower exports lack one
-  float logit_scale = 0;  ///< what cosines are multiplied with before a softmax over texts; 0: not known
+  float logit_scale = 0;  ///< factor of the cosines before a softmax over texts; 0: unknown
   /// SigLIP's: a text describes a picture with the probability sigmoid(logit_scale * cosine + logit_bias).
   std::optional<float> logit_bias;
 };
@@ -61,18 +61,18 @@ class Embedder {
     std::string folder;             ///< Hugging Face folder: config.json, *.safetensors, ...
     std::string device = "cpu";     ///< "cpu" or "cuda[:N]"
     /// What the towers compute in: "float32", "bfloat16", "int8" (on the CPU) or "float16". A lower precision than float32
-    /// is held against float32 when the model is loaded, and refused where a cosine falls below 0.99.
+    /// is compared with float32 when the model is loaded, and refused if a cosine is below 0.99.
     std::string dtype = "float32";
-    int threads = 0;                ///< for the towers; 0: one a core
+    int threads = 0;                ///< for the towers; 0: one per core
     std::uint32_t max_tokens =
-        0;  ///< of a text, with BOS and EOS; 0: the model's usual limit. More than that
-            ///< is for models that can take it: jina-clip, 512 as a rule, up to 8192
+        0;  ///< of a text, with BOS and EOS; 0: the model's default. A higher limit
+            ///< is for models that support it: jina-clip, default 512, up to 8192
     std::size_t max_image_bytes = 20u << 20;  ///< of one encoded picture
     std::size_t max_image_pixels =
         50'000'000;  ///< width * height, checked from the header before memory is taken
     int max_image_scans = 100;                          ///< of a JPEG
     std::chrono::milliseconds max_image_time{10'000};   ///< of the processor, to decode one; 0: no limit
-    bool apply_exif_orientation = false;  ///< turn pictures as their EXIF tag says; the reference does not
+    bool apply_exif_orientation = false;  ///< rotate pictures according to their EXIF tag; the reference does not
   };
 
   static Result<std::unique_ptr<Embedder>> load(const Options& options);
@@ -89,11 +89,11 @@ class Embedder {
   /// unsupported (no vision tower, or a known foreign format), overloaded (no memory).
   virtual Result<PreparedImage> prepare_image(std::string_view encoded) const = 0;
 
-  /// What `prepare_image` will take, from the header alone; nothing for what it will refuse.
+  /// The cost of `prepare_image`, from the header alone; nothing if it will refuse the picture.
   virtual PictureCost image_cost(std::string_view encoded) const = 0;
 
-  /// Embeds a batch. The answer has one entry an input, in input order: a vector of `info().dims` float32 of
-  /// unit length, or the error of that input alone (internal: its vector was not finite or zero).
+  /// Embeds a batch. The answer has one entry per input, in input order: a vector of `info().dims` float32 of
+  /// unit length, or the error of only that input (internal: its vector was not finite or zero).
   ///
   /// `between_steps` may be empty. It is called on the calling thread between the products of a pass, some
   /// hundred times per pass. It may call `embed` of this or another model again (one level deep: that call's own
@@ -102,7 +102,7 @@ class Embedder {
   virtual std::vector<Result<std::vector<float>>> embed(std::span<const Prepared> batch,
                                                         const std::function<bool()>& between_steps = {}) = 0;
 
-  /// Runs both towers once so that the first request does not pay for it; checks that the vectors are sound.
+  /// Runs both towers once, so that the first request is not slower; checks the vectors.
   virtual Status warm_up() = 0;
 };
 

@@ -1,4 +1,4 @@
-// How near a model that computes in a lower precision comes to itself in float32.
+// Compares a model in a lower precision with the same model in float32.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@
 namespace sightline::models {
 
 /// Texts and pictures for the towers that `embedder` has: short and long texts, pictures of flat and of busy surfaces,
-/// drawn here. The same in every run. Errors: those of prepare_text.
+/// drawn by this function. The same in every run. Errors: those of prepare_text.
 Result<std::vector<Prepared>> precision_inputs(const Embedder& embedder);
 
 using Vectors = std::vector<Result<std::vector<float>>>;
@@ -18,7 +18,7 @@ using Vectors = std::vector<Result<std::vector<float>>>;
 /// Cosines between the vectors of the same inputs, all unit vectors of one length. Errors: the first of either side.
 Result<PrecisionCheck> compare_precisions(const Vectors& exact, const Vectors& lower);
 
-/// Below this the lower precision ranks differently, and is not served.
+/// Below this the lower precision ranks differently and is refused.
 inline constexpr double k_least_cosine = 0.99;
 
 }  // namespace sightline::models

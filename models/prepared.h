@@ -8,7 +8,7 @@
 
 namespace sightline::models {
 
-/// One string as the text tower takes it.
+/// One string, prepared for the text tower.
 struct PreparedText {
   std::vector<std::int32_t> ids;  ///< BOS ... EOS, and padding where the model takes a fixed number (SigLIP)
   std::size_t full_length = 0;    ///< ids before truncation and padding
@@ -18,14 +18,14 @@ struct PreparedText {
   bool truncated() const { return full_length > tokens(); }
 };
 
-/// One picture as the vision tower takes it: the resized and cropped window, before normalisation.
+/// One picture, prepared for the vision tower: the resized and cropped window, before normalisation.
 struct PreparedImage {
   std::vector<std::uint8_t> rgb;  ///< [height, width, 3], row-major; height = width = ModelInfo::image_size
   std::uint32_t width = 0, height = 0;                ///< of the window
   std::uint32_t source_width = 0, source_height = 0;  ///< of the file's picture
 };
 
-/// What decoding a picture will take, as far as its header says.
+/// The cost of decoding a picture, as far as its header shows it.
 struct PictureCost {
   std::size_t bytes = 0;  ///< of memory, at the most, until it is resized
   /// Width x height; for a JPEG in several scans an eighth more for each of them. Some 7 ns each on a machine
@@ -33,12 +33,12 @@ struct PictureCost {
   std::uint64_t pixels = 0;
 };
 
-/// An input made ready by any thread; `embed` takes it on the model's thread.
+/// An input, prepared on any thread for `embed` on the model's thread.
 using Prepared = std::variant<PreparedText, PreparedImage>;
 
 /// What to do with a text over the model's limit.
 enum class Truncate {
-  end,    ///< cut at the end, keep EOS; PreparedText::truncated() says so
+  end,    ///< cut at the end, keep EOS; see PreparedText::truncated()
   start,  ///< cut at the beginning, keep BOS; the same
   none,   ///< refuse: invalid_argument with the counted and the allowed number of tokens
 };

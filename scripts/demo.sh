@@ -1,22 +1,22 @@
 #!/usr/bin/env bash
-# Sightline's whole job on this machine, with one command: installs what is missing, builds, starts the server with its
+# Runs all of Sightline on this machine with one command: installs what is missing, builds, starts the server with its
 # embedded Elasticsearch-compatible store and the demo models, registers endpoints with the same script that a real cluster
 # uses, ingests the demo pictures through the pipelines, searches by text and by picture with every model, prints the hits, and
-# leaves the page open for you. With the demo pictures on the embedded store it also measures both models and saves the report there.
+# keeps the page running. With the demo pictures on the embedded store it also measures both models and saves the report there.
 #
 #   scripts/demo.sh [--once] [--cohere | --cohere-stand-in] [--elasticsearch URL] [--model NAME=FOLDER] [--pictures FOLDER]
 #                   [--port N] [--elasticsearch-port N]
 #
-#   --once                stop at the end; exit 0 only if all of it worked
-#   --elasticsearch URL   the same on a cluster of yours instead of the embedded store, through the gateway if the cluster
-#                         cannot call a model itself; credentials as in .env.example. What the demo made there is taken away at the end
+#   --once                stop at the end; exit 0 only if everything worked
+#   --elasticsearch URL   the same on your own cluster instead of the embedded store, through the gateway if the cluster
+#                         cannot call a model itself; credentials as in .env.example. Everything the demo created there is deleted at the end
 #   --cohere              a third column beside CLIP and jina-clip: Cohere, with your COHERE_API_KEY (environment or .env). The
-#                         pictures and queries of the demo go to Cohere, one call a picture
-#   --cohere-stand-in     the same with a program that takes and refuses what Cohere's API does. It is not Cohere: its vectors come
+#                         pictures and queries of the demo are sent to Cohere, one call per picture
+#   --cohere-stand-in     the same with a program that imitates Cohere's API. It is not Cohere: its vectors come
 #                         from the demo model
-#   --model NAME=FOLDER   NAME is clip or jina-clip: a Hugging Face folder of your own instead of that bundled demo model
-#   --pictures FOLDER     pictures of your own instead of the demo set
-#   --port, --elasticsearch-port   default 8080 and 9200; with --once any free ports
+#   --model NAME=FOLDER   NAME is clip or jina-clip: your own Hugging Face folder instead of that bundled demo model
+#   --pictures FOLDER     your own pictures instead of the demo set
+#   --port, --elasticsearch-port   default 8080 and 9200; with --once free ports
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -48,7 +48,7 @@ case $with_cohere in
     if [ -z "${COHERE_API_KEY:-}" ] && [ -f .env ]; then COHERE_API_KEY=$(sed -n 's/^\(export \)\{0,1\}COHERE_API_KEY=//p' .env | tail -1 | tr -d "\"'\r"); export COHERE_API_KEY; fi
     [ -n "${COHERE_API_KEY:-}" ] || { echo "demo: --cohere needs COHERE_API_KEY (environment or .env)" >&2; exit 2; } ;;
 esac
-# The bundled models know the drawings of the demo set and nothing else.
+# The bundled models are trained only on the drawings of the demo set.
 demo_models=
 [ "$clip" != demo/models/demo-clip ] || demo_models="clip"
 [ "$jina_clip" != demo/models/demo-jina-clip ] || demo_models+="${demo_models:+ and }jina-clip"
@@ -60,7 +60,7 @@ step() { printf '\n== %s\n' "$*"; }
 if [ -n "$own_pictures" ] && [ -n "$demo_models" ]; then
   step "Note"
   cat <<TEXT
-With $demo_models this demo uses bundled demo models: they know drawings only. On photos their hits are chance, whatever their scores.
+With $demo_models this demo uses bundled demo models, which are trained only on drawings. On photos their hits are random, whatever their scores.
 For photos: scripts/download_model.sh clip-b32, then --model clip=checkpoints/clip-b32 (docs/models.md, "Which model").
 TEXT
 fi
@@ -72,7 +72,7 @@ server= cohere= registered= models=clip,jina-clip
 finish() {
   trap '' INT TERM  # a second one must not keep this from tidying up
   if [ -n "$registered" ]; then
-    step "Taking the demo out of $cluster"
+    step "Removing the demo from $cluster"
     scripts/register_endpoints.sh --models "$models" --remove --with-data --env-file /dev/null || true
   fi
   for process in $server $cohere; do kill "$process" 2>/dev/null || true; wait "$process" 2>/dev/null || true; done
@@ -85,12 +85,12 @@ step "Server"
 place="embedded store"
 if [ -n "$cluster" ]; then
   place="gateway to $cluster"
-  # A gateway keeps the secrets of endpoints sealed, Cohere's key among them.
+  # A gateway encrypts the secrets of endpoints, including Cohere's key.
   (umask 077; openssl rand -hex 32 >"$folder/secret.key")
   behind=(--elasticsearch-gateway "$cluster" --secret-key-file "$folder/secret.key" ${ELASTICSEARCH_CA_FILE:+--elasticsearch-ca-file "$ELASTICSEARCH_CA_FILE"})
 else
   behind=(--embedded-elasticsearch --data-dir "$folder/data")
-  # Settings of a real cluster that this shell may hold must not reach the demo's own store.
+  # Settings of a real cluster in this shell must not be used for the demo's store.
   unset ELASTICSEARCH_API_KEY ELASTICSEARCH_USER ELASTICSEARCH_PASSWORD ELASTICSEARCH_CA_FILE ES_LOCAL_URL ES_LOCAL_API_KEY
 fi
 unset SIGHTLINE_API_KEY SIGHTLINE_CHECK_URL
@@ -146,7 +146,7 @@ fi
 step "Page"
 # As a browser asks for it.
 page_has() { # PATH TEXT
-  curl -fsS --max-time 30 -H 'Accept: text/html,application/json' "$SIGHTLINE_URL$1" | grep -F "$2" >/dev/null || { echo "demo: the page does not answer rightly at $SIGHTLINE_URL$1" >&2; exit 1; }
+  curl -fsS --max-time 30 -H 'Accept: text/html,application/json' "$SIGHTLINE_URL$1" | grep -F "$2" >/dev/null || { echo "demo: wrong answer of the page at $SIGHTLINE_URL$1" >&2; exit 1; }
 }
 page_has / '<title>Sightline</title>'
 page_has /page/modules/main.js render
@@ -155,7 +155,7 @@ echo "the page answers at $SIGHTLINE_URL/"
 
 if [ -n "$once" ]; then
   step "Next"
-  echo 'scripts/demo.sh without --once keeps it running, to be asked. With your own pictures: README.md, "With your own pictures, on this machine".'
+  echo 'scripts/demo.sh without --once keeps it running. With your own pictures: README.md, "With your own pictures, on this machine".'
 else
   step "Running"
   ask=
@@ -164,7 +164,7 @@ else
 Sightline      $SIGHTLINE_URL
 Elasticsearch  $ELASTICSEARCH_URL   ($place)
 In another terminal: ${ask}scripts/search.sh a red house with a pool; or the searches in es_config/console.
-Press Ctrl-C to stop. The data of this demo goes with it.
+Press Ctrl-C to stop. This also deletes the demo's data.
 
 Open the page: $SIGHTLINE_URL/
 TEXT

@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-"""Searches the pictures that the demo loaded, through plain Elasticsearch requests, and checks what comes back.
+"""Searches the pictures that the demo loaded, through plain Elasticsearch requests, and checks the hits.
 
     demo_queries.py --elasticsearch URL --models clip,jina-clip,cohere --pictures FOLDER [--queries FILE]
     demo_queries.py --elasticsearch URL --models clip,jina-clip,cohere --must-not-exist
 
 Credentials come from ELASTICSEARCH_API_KEY, or ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD, in the environment.
 
-Each model has an index of its own, and the same queries are asked of each. Checks that every index holds every picture of the
-folder once, and that a picture query returns the picture itself first. --stand-in: what is asked for as cohere is a stand-in for
-Cohere, and is named so. With --queries (a JSON list of {"query": TEXT, "right":
+Each model has a separate index, and the same queries are sent to each. Checks that every index has every picture of the
+folder once, and that a picture query returns the picture itself first. --stand-in: the model cohere is a stand-in for
+Cohere, and is labelled so. With --queries (a JSON list of {"query": TEXT, "right":
 {ATTRIBUTE: VALUE}}) each text's best four hits are compared with the attributes that the documents carry, and the mean
-precision of each model must reach its mark; without, a few texts are searched and their hits printed. Exit code 0 only if
-every check that was made held; it says which were not made. Needs only Python's standard library.
+precision of each model must reach its minimum; without it, a few texts are searched and their hits printed. Exit code 0 only if
+every check that ran passed; it prints which did not run. Needs only Python's standard library.
 """
 
 import argparse
@@ -26,7 +26,7 @@ import urllib.request
 
 DEPTH = 4
 # Index, endpoint for words, endpoint for pictures, least mean precision of the bundled model. Elastic's own Cohere connector takes
-# words alone, so pictures are asked by the endpoint that embeds the documents.
+# only words, so pictures are searched with the endpoint that embeds the documents.
 COLUMNS = {
     "clip": ("clip-images", "clip-search", "clip-search", 0.9),
     "jina-clip": ("jina-images", "jina-clip-search", "jina-clip-search", 0.85),
@@ -62,7 +62,7 @@ class Index:
         except urllib.error.HTTPError as error:
             if error.code == 404:
                 return False
-            sys.exit(f"demo_queries: asked for index {self.name}, {self.url} answered {error.code}")
+            sys.exit(f"demo_queries: for index {self.name}, {self.url} answered {error.code}")
 
     def call(self, path, body=None):
         request = urllib.request.Request(f"{self.url}/{self.name}/{path}", data=json.dumps(body).encode() if body else None,
@@ -80,7 +80,7 @@ class Index:
         return self.call("_search", {"size": size, "knn": knn, "_source": {"excludes": ["image_data"]}})["hits"]["hits"]
 
     def is_demo_model(self):
-        """Whether the index says that a demo model made its vectors."""
+        """Whether the index is marked as having vectors of a demo model."""
         meta = self.call("_mapping")[self.name]["mappings"].get("_meta", {})
         return any(field.get("demo") for field in meta.get("sightline", {}).values())
 
@@ -103,7 +103,7 @@ def show(hit, mark):
 
 
 def check_texts(columns, queries, verbose):
-    """Every query to every column; a line a query, and below it the hits of the columns that found wrong ones."""
+    """Every query to every column; one line per query, and below it the hits of the columns with wrong ones."""
     precisions = {index.model: [] for index in columns}
     headings = {index.model: index.heading for index in columns}
     print("  right hits of the best 4: " + ", ".join(index.heading for index in columns))
@@ -131,12 +131,12 @@ def check_texts(columns, queries, verbose):
 
 
 def document_id(file):
-    """What sightline-ingest makes of a file: the same content under two names is one document."""
+    """The _id that sightline-ingest uses for a file: the same content under two names is one document."""
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def data_uri(file):
-    return "data:image/jpeg;base64," + base64.b64encode(file.read_bytes()).decode()  # the type is read off the bytes
+    return "data:image/jpeg;base64," + base64.b64encode(file.read_bytes()).decode()  # the server detects the type from the bytes
 
 
 def check_pictures(index, files):
@@ -163,7 +163,7 @@ def main():
     parser.add_argument("--pictures", type=pathlib.Path)
     parser.add_argument("--queries", type=pathlib.Path)
     parser.add_argument("--stand-in", action="store_true", help="cohere is a stand-in for Cohere")
-    parser.add_argument("--must-not-exist", action="store_true", help="only check that there are no such indices yet")
+    parser.add_argument("--must-not-exist", action="store_true", help="only check that these indices do not exist")
     parser.add_argument("--verbose", action="store_true", help="print the hits of every query, not only of those with wrong ones")
     options = parser.parse_args()
     models = options.models.split(",")
@@ -175,8 +175,8 @@ def main():
     if options.must_not_exist:
         for index in columns:
             if index.exists():
-                sys.exit(f"demo_queries: there is an index {index.name} already; the demo would mix its pictures with it.\n"
-                         "  Search it as it is, or delete it first (scripts/register_endpoints.sh --remove --with-data).")
+                sys.exit(f"demo_queries: the index {index.name} already exists; the demo would mix its pictures with it.\n"
+                         "  Search it, or delete it first (scripts/register_endpoints.sh --remove --with-data).")
         return 0
     if not options.pictures:
         parser.error("--pictures is required")
@@ -199,13 +199,13 @@ def main():
     for index in columns:
         held &= check_pictures(index, files)
     if not options.queries:
-        print("not checked: whether the hits for words are right, as nothing says what is in these pictures")
+        print("not checked: whether the hits for words are right, because these pictures have no attributes")
         if options.stand_in:
             print("the stand-in for cohere is not Cohere: its vectors are those of the model in the clip column")
         for index in columns:
             if index.is_demo_model():
-                print(f"{index.heading} is a demo model: it knows drawings only. On photos its hits for words are chance, whatever their scores")
-    print(("all checks held" if options.queries else "the checks made held: documents counted, pictures find themselves") if held else "A CHECK FAILED")
+                print(f"{index.heading} is a demo model, trained only on drawings. On photos its hits for words are random, whatever their scores")
+    print(("all checks passed" if options.queries else "the checks that ran passed: documents counted, pictures find themselves") if held else "A CHECK FAILED")
     return 0 if held else 1
 
 

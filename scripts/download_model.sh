@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Downloads a model that Sightline knows from the Hugging Face hub: only the files it reads, each checked against the hub's
-# checksum. Run it again after an interruption: it goes on where it stopped.
+# Downloads a model that Sightline supports from the Hugging Face hub: only the files it reads, each checked with the hub's
+# checksum. Run it again after an interruption: it continues where it stopped.
 #
 #   scripts/download_model.sh NAME [FOLDER] [--revision REV] [--accept-license] [--dry-run]
 #   scripts/download_model.sh --list
 #
 #   NAME               a name of --list, or any OWNER/REPOSITORY of the hub
 #   FOLDER             where to put it (default: checkpoints/NAME in the current folder)
-#   --revision REV     branch, tag or commit (default: main); all files are taken from the commit that it stands for
-#   --accept-license   you have read the model's licence and keep to it; asked for where this script does not know it
+#   --revision REV     branch, tag or commit (default: main); all files are taken from that commit
+#   --accept-license   you have read the model's licence and accept it; required if this script does not know the licence
 #   --dry-run          print the addresses and download nothing
 #
 # HF_ENDPOINT names another hub (default: https://huggingface.co); HF_TOKEN is sent if set.
-# Exit codes: 0 all there and right; 1 a download failed; 2 wrong usage; 3 the licence is not accepted.
+# Exit codes: 0 all files are complete; 1 a download failed; 2 wrong usage; 3 the licence is not accepted.
 # Needs bash, curl, jq and sha256sum.
 set -euo pipefail
 
@@ -27,7 +27,7 @@ laion-g14|laion/CLIP-ViT-g-14-laion2B-s12B-b42K|MIT|OpenCLIP ViT-g/14, 1024 numb
 jina-clip-v1|jinaai/jina-clip-v1|Apache-2.0|jina-clip-v1, 768 numbers, 0.9 GB
 siglip-b16|google/siglip-base-patch16-224|Apache-2.0|SigLIP base, 768 numbers, 0.8 GB
 siglip2-b16|google/siglip2-base-patch16-224|Apache-2.0|SigLIP 2 base, 768 numbers, 1.5 GB"
-# What the server reads. The first two must be there; weights are looked for after these.
+# The files that the server reads. The first two are required; weights are looked up after these.
 must=(config.json preprocessor_config.json)
 may=(tokenizer.json tokenizer_config.json special_tokens_map.json vocab.json merges.txt vocab.txt spiece.model tokenizer.model README.md)
 attempts=5
@@ -50,7 +50,7 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-[ -n "$name" ] || usage "which model? --list shows those that are known"
+[ -n "$name" ] || usage "no model name; --list shows the known models"
 for tool in curl jq sha256sum; do
   command -v "$tool" >/dev/null || fail "$tool is missing; scripts/install_dependencies.sh installs it"
 done
@@ -61,7 +61,7 @@ if [ -n "$entry" ]; then
 elif [[ $name =~ ^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$ && $name != *..* ]]; then
   repository=$name licence=$unknown_licence name=${name#*/}
 else
-  usage "no model $name; --list shows those that are known, or give OWNER/REPOSITORY"
+  usage "no model $name; --list shows the known models, or use OWNER/REPOSITORY"
 fi
 : "${folder:=checkpoints/$name}"
 hub=${HF_ENDPOINT:-https://huggingface.co}; hub=${hub%/}
@@ -78,15 +78,15 @@ if [ -n "$dry_run" ]; then
 fi
 if [ "$licence" = "$unknown_licence" ] && [ -z "$accepted" ]; then
   if [ -t 0 ]; then
-    read -r -p "Have you read its licence, and do you keep to it? [yes/no] " answer
+    read -r -p "Have you read the licence, and do you accept it? [yes/no] " answer
     [ "$answer" = yes ] || { say "not downloaded"; exit 3; }
   else
-    printf 'download_model: read the licence; if you keep to it, run this again with --accept-license\n' >&2
+    printf 'download_model: read the licence; if you accept it, run this again with --accept-license\n' >&2
     exit 3
   fi
 fi
 
-# The token goes through a file that is no file: it must not stand in the list of processes. curl keeps it from other hosts.
+# The token goes through a pipe, so that the process list does not show it. curl does not send it to other hosts.
 hub_curl() {
   if [ -n "${HF_TOKEN:-}" ]; then
     curl -K <(printf 'header = "Authorization: Bearer %s"\n' "$HF_TOKEN") "$@"
@@ -95,7 +95,7 @@ hub_curl() {
   fi
 }
 
-# What the hub says of a file: sets status, checksum (SHA-256 of large files, git's SHA-1 of others), size and commit.
+# Looks up a file at the hub: sets status, checksum (SHA-256 of large files, git's SHA-1 of others), size and commit.
 look_up() {
   local url head location hop found_commit
   url=$(address "$1")
@@ -104,12 +104,12 @@ look_up() {
       || fail "no answer from $hub; is this machine on the internet? (HF_ENDPOINT names another hub)"
     status=$(sed -n '1s/^HTTP[^ ]* \([0-9]*\).*/\1/p' <<<"$head")
     location=$(field location <<<"$head")
-    # A repository that was renamed; an absolute address is where the bytes are, and says nothing more.
+    # Follows the redirect of a renamed repository; an absolute address is that of the bytes, without metadata.
     case $status:$location in 30?:/*) url=$hub$location ;; *) break ;; esac
   done
   case $status in
     200|30?) ;;
-    401|403) fail "the hub refuses $repository ($status): it may ask you to accept its terms at $hub/$repository; then set HF_TOKEN" ;;
+    401|403) fail "the hub refuses $repository ($status): you may have to accept its terms at $hub/$repository; then set HF_TOKEN" ;;
     404) return 1 ;;
     *) fail "the hub answered ${status:-nothing readable} to $url" ;;
   esac
@@ -117,14 +117,14 @@ look_up() {
   checksum=${checksum#W/}; checksum=${checksum//\"/}
   size=$(field x-linked-size <<<"$head"); : "${size:=$(field content-length <<<"$head")}"
   found_commit=$(field x-repo-commit <<<"$head")
-  [[ $checksum =~ ^([0-9a-f]{40}|[0-9a-f]{64})$ ]] || fail "$hub gives no checksum for $1; nothing unchecked is kept"
-  [[ $size =~ ^[0-9]+$ ]] || fail "$hub gives no size for $1"
+  [[ $checksum =~ ^([0-9a-f]{40}|[0-9a-f]{64})$ ]] || fail "$hub has no checksum for $1; files without a checksum are not kept"
+  [[ $size =~ ^[0-9]+$ ]] || fail "$hub has no size for $1"
   # From here on all files come from one commit, also if the branch moves on meanwhile.
   if [ -z "$commit" ] && [[ $found_commit =~ ^[0-9a-f]{40}$ ]]; then commit=$found_commit; say "commit $commit"; fi
 }
 field() { awk -F': *' -v name="$1" 'tolower($1) == name { sub(/^[^:]*: */, ""); print; exit }'; }
 
-is_right() {  # FILE: size and checksum are what the hub says
+is_right() {  # FILE: size and checksum are those of the hub
   [ "$(stat -c %s "$1")" = "$size" ] || return 1
   local sum
   if [ ${#checksum} = 64 ]; then sum=$(sha256sum <"$1"); else sum=$({ printf 'blob %s\0' "$size"; cat "$1"; } | sha1sum); fi
@@ -134,7 +134,7 @@ is_right() {  # FILE: size and checksum are what the hub says
 fetch() {  # FILE, after look_up
   local target=$folder/$1 part attempt pause=1 code
   if [ -f "$target" ] && is_right "$target"; then say "have   $1"; return; fi
-  # Only what belongs to these very bytes is gone on with.
+  # A partial download is continued only if it belongs to the same bytes.
   part=$target.${checksum:0:12}.part
   for attempt in $(seq $attempts); do
     if [ -f "$part" ] && [ "$(stat -c %s "$part")" -gt "$size" ]; then rm -f "$part"; fi
@@ -144,14 +144,14 @@ fetch() {  # FILE, after look_up
     hub_curl -fSL --silent --connect-timeout 20 --speed-limit 1 --speed-time 60 -H 'Accept-Encoding: identity' \
       $([ ! -t 2 ] || printf -- '--no-silent --progress-bar') -C - -o "$part" "$(address "$1")" || code=$?
     if [ $code = 0 ] && [ ! -e "$part" ]; then : >"$part"; fi
-    [ $code != 33 ] || rm -f "$part"  # the server cannot go on in the middle
+    [ $code != 33 ] || rm -f "$part"  # the server cannot continue in the middle
     if [ $code = 0 ]; then break; fi
-    [ "$attempt" != $attempts ] || fail "$1 could not be downloaded (curl's code $code); run this again to go on"
+    [ "$attempt" != $attempts ] || fail "$1 could not be downloaded (curl's code $code); run this again to continue"
     sleep $pause; pause=$((pause * 2))
   done
   if ! is_right "$part"; then
     rm -f "$part"
-    fail "$1 arrived with a wrong checksum and was thrown away; run this again"
+    fail "$1 arrived with a wrong checksum and was deleted; run this again"
   fi
   mv "$part" "$target"
 }
@@ -174,12 +174,12 @@ if look_up model.safetensors; then
 elif look_up model.safetensors.index.json; then
   fetch model.safetensors.index.json
   for shard in $(jq -r '.weight_map | map(.) | unique | .[]' "$folder/model.safetensors.index.json"); do
-    [[ $shard =~ ^[A-Za-z0-9._-]+\.safetensors$ ]] || fail "model.safetensors.index.json names a shard $shard, which is no file name"
-    look_up "$shard" || fail "$repository lacks the shard $shard"
+    [[ $shard =~ ^[A-Za-z0-9._-]+\.safetensors$ ]] || fail "model.safetensors.index.json names a shard $shard, which is not a file name"
+    look_up "$shard" || fail "$repository has no shard $shard"
     fetch "$shard"
   done
 else
-  fail "$repository has no model.safetensors at revision $revision. Look at $hub/$repository/tree/main and its pull requests: the hub's
+  fail "$repository has no model.safetensors at revision $revision. See $hub/$repository/tree/main and its pull requests: the hub's
   converter offers one as --revision refs/pr/NUMBER for many repositories that have only pytorch_model.bin"
 fi
-say "$folder is complete. Hold it against published numbers: scripts/verify_model.sh $folder"
+say "$folder is complete. Compare it with published numbers: scripts/verify_model.sh $folder"

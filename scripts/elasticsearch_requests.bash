@@ -1,5 +1,5 @@
-# What the scripts have in common that talk to Elasticsearch: settings, requests, and a sentence for each way they fail. To be sourced,
-# with $program (the name in messages), $needs (which privileges its work takes) and $env_file (the settings file; empty: .env, if there is one) set.
+# Shared by the scripts that use Elasticsearch: settings, requests, and a message for each way they can fail. To be sourced,
+# with $program (the name in messages), $needs (the required privileges) and $env_file (the settings file; empty: .env, if there is one) set.
 
 fail() { printf '%s: %s\n' "$program" "$*" >&2; exit 1; }
 say()  { printf '%s\n' "$*"; }
@@ -8,7 +8,7 @@ for tool in curl jq; do command -v "$tool" >/dev/null || fail "$tool is missing;
 [ -z "$env_file" ] || [ -r "$env_file" ] || fail "the settings file $env_file (--env-file) cannot be read"
 : "${env_file:=.env}"
 
-# The settings file gives only what the environment does not.
+# The environment takes precedence over the settings file.
 if [ -r "$env_file" ]; then
   while IFS='=' read -r key value; do
     key=${key#export }; key=${key//[[:space:]]/}
@@ -33,13 +33,13 @@ if [[ $elasticsearch =~ ^(https?://)([^/@:]+):([^/@]*)@(.*)$ ]]; then
 fi
 
 check_url() { # VARIABLE URL
-  [[ $2 =~ ^https?://[^/[:space:]]+ ]] || fail "$1 is '${2##*@}', which is no URL: write it as http://HOST:PORT or https://HOST:PORT ($where)"
+  [[ $2 =~ ^https?://[^/[:space:]]+ ]] || fail "$1 is '${2##*@}', which is not a URL: write it as http://HOST:PORT or https://HOST:PORT ($where)"
 }
 check_url "$elasticsearch_variable" "$elasticsearch"
 check_url SIGHTLINE_URL "$sightline"
 check_url "$check_variable" "$sightline_here"
 for variable in ELASTICSEARCH_CA_FILE SIGHTLINE_CA_FILE; do
-  [ -z "${!variable:-}" ] || [ -r "${!variable}" ] || fail "the certificate file ${!variable} cannot be read: set $variable ($where) to the PEM file of the authority"
+  [ -z "${!variable:-}" ] || [ -r "${!variable}" ] || fail "the certificate file ${!variable} cannot be read: set $variable ($where) to the PEM file of the CA"
 done
 
 # ---- requests
@@ -69,27 +69,27 @@ ask() {
   fi
 }
 
-# Why nobody answered, in a sentence, and the variable to set.
+# Why there was no answer, in a sentence, and the variable to set.
 no_answer() { # WHO URL VARIABLE CA_VARIABLE CURL_CODE
   local who=$1 url=$2 variable=$3 ca=$4
   case $5 in
-    6) say "the host name in $url is not known here, so $who cannot be asked. Set $variable ($where) to where it runs." ;;
-    7) say "nothing listens at $url: $who is not running there, or a firewall is between. Start it, or set $variable ($where) to where it runs." ;;
+    6) say "the host name in $url cannot be resolved, so $who cannot be reached. Set $variable ($where) to its address." ;;
+    7) say "nothing listens at $url: $who is not running there, or a firewall blocks it. Start it, or set $variable ($where) to its address." ;;
     28) say "$who at $url did not answer in time. Is $variable ($where) the right address?" ;;
-    52|56) if [[ $url = http://* ]]; then say "$url closed the connection without an answer. If $who speaks TLS there, set $variable ($where) to https://${url#http://}"
+    52|56) if [[ $url = http://* ]]; then say "$url closed the connection without an answer. If $who uses TLS there, set $variable ($where) to https://${url#http://}"
            else say "$who at $url closed the connection without an answer ($trouble). Is $variable ($where) the right address?"; fi ;;
     35) if [[ $trouble = *"wrong version number"* ]]; then say "$url does not speak TLS: set $variable ($where) to http://${url#https://}"
         else say "no TLS connection to $who at $url: $trouble. Is $variable ($where) the right address?"; fi ;;
     51|60) if [[ $trouble = *"subject name"* || $trouble = *"host name"* || $trouble = *hostname* ]]; then
              say "the certificate at $url is for another host name ($trouble). Set $variable ($where) to a name that is in it."
-           elif [ -n "${!ca:-}" ]; then say "the certificate at $url is not signed by the authority in ${!ca}, which $ca ($where) names: $trouble."
-           else say "the certificate at $url is signed by an authority that this machine does not know ($trouble). Set $ca ($where) to that authority's PEM file$([ "$who" != Elasticsearch ] || printf "; Elasticsearch's own is config/certs/http_ca.crt")."; fi ;;
-    58|77) say "the certificate file ${!ca:-} cannot be read as PEM: set $ca ($where) to the PEM file of the authority." ;;
+           elif [ -n "${!ca:-}" ]; then say "the certificate at $url is not signed by the CA in ${!ca}, which $ca ($where) names: $trouble."
+           else say "the certificate at $url is signed by a CA that this machine does not trust ($trouble). Set $ca ($where) to that CA's PEM file$([ "$who" != Elasticsearch ] || printf "; Elasticsearch's own is config/certs/http_ca.crt")."; fi ;;
+    58|77) say "the certificate file ${!ca:-} cannot be read as PEM: set $ca ($where) to the PEM file of the CA." ;;
     *) say "no answer from $who at $url: $trouble. Is $variable ($where) the right address?" ;;
   esac
 }
 
-# es METHOD PATH [BODY]: sets $status and $answer. What concerns every request ends here: no answer, and credentials.
+# es METHOD PATH [BODY]: sets $status and $answer. Handles the failures of every request: no answer, and credentials.
 es() {
   local code=0
   ask elasticsearch_config "$1" "$elasticsearch$2" "${@:3}" || code=$?
@@ -99,12 +99,12 @@ es() {
   local why; why=$(reason)
   case $status in
     401) if [[ $why = *"inference entity id"* ]]; then fail "Sightline refused Elasticsearch's call: $why
-  Set SIGHTLINE_API_KEY ($where) to a line of the server's --api-key-file, and run scripts/register_endpoints.sh again: it gives the endpoints that key."
+  Set SIGHTLINE_API_KEY ($where) to a line of the server's --api-key-file, and run scripts/register_endpoints.sh again: it sets that key in the endpoints."
          elif [ -n "$api_key" ]; then fail "Elasticsearch at $elasticsearch refuses the API key: $why
   Set ELASTICSEARCH_API_KEY ($where) to the \`encoded\` value of a valid one."
          elif [ -n "${ELASTICSEARCH_USER:-}" ]; then fail "Elasticsearch at $elasticsearch refuses the user '$ELASTICSEARCH_USER': $why
   Set ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD ($where)."
-         else fail "Elasticsearch at $elasticsearch asks for credentials: $why
+         else fail "Elasticsearch at $elasticsearch requires credentials: $why
   Set ELASTICSEARCH_API_KEY, or ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD ($where)."; fi ;;
     403) [[ $why = *license* ]] || fail "the credentials for Elasticsearch at $elasticsearch lack a privilege: $why
   They need $needs. Set ELASTICSEARCH_API_KEY, or ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD ($where)." ;;

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Runs the fuzz targets of fuzz/, each for a time, as many at once as there are cores. A finding fails it, and its input is kept.
+# Runs the fuzz targets of fuzz/, each for some time, as many at once as there are cores. A finding fails the run, and its input is kept.
 #
 #   scripts/fuzz.sh [--seconds N] [TARGET...]
 #
 #   --seconds N    how long each target runs; default: 20
-#   TARGET         as json_reader; default: all of them
+#   TARGET         such as json_reader; default: all of them
 #
-# Found inputs stay in build/fuzz/corpus/TARGET, and are begun with next time; those that end a target are build/fuzz/findings/TARGET-*.
+# Found inputs are kept in build/fuzz/corpus/TARGET, the start of the next run; those that crash a target are build/fuzz/findings/TARGET-*.
 # To run one again: build/fuzz/bin/fuzz_TARGET FILE
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -18,7 +18,7 @@ while [ $# -gt 0 ]; do
     --seconds) seconds=${2:?--seconds needs a number}; shift ;;
     -h|--help) sed -n '2,11p' "${BASH_SOURCE[0]}" | sed 's/^# \{0,1\}//'; exit 0 ;;
     -*) echo "fuzz: unknown option $1 (see --help)" >&2; exit 2 ;;
-    *) [ -e "fuzz/$1.cpp" ] || { echo "fuzz: there is no target $1 in fuzz/" >&2; exit 2; }
+    *) [ -e "fuzz/$1.cpp" ] || { echo "fuzz: no target $1 in fuzz/" >&2; exit 2; }
        targets+=("$1") ;;
   esac
   shift

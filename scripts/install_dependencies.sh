@@ -8,7 +8,7 @@
 #   --tidy         also what scripts/tidy.sh needs: clang, clang-format and clang-tidy
 #   --fuzz         also what scripts/fuzz.sh needs: clang and its libFuzzer; --tests implies it
 #
-# Nothing is done where everything is there already; then no network is needed.
+# Does nothing, and needs no network, if everything is installed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -79,4 +79,4 @@ if [ -n "$tests" ]; then
     fi
   done
 fi
-echo "dependencies: all there"
+echo "dependencies: complete"

@@ -5,16 +5,16 @@
 #                                 [--accept-model] [--remove [--with-data]] [--env-file FILE]
 #
 #   --models LIST      which models to set up, comma-separated, of clip, jina-clip and cohere (default: clip)
-#   --listings         also the index and pipeline `listings`: the vectors of all these models beside text and numbers
-#   --dry-run          print the requests as text to paste into Kibana's Dev Tools, keys left out, and send nothing
-#   --console FOLDER   write the same, with searches to try, into FOLDER: a file per model, for the addresses and dimensions of
+#   --listings         also the index and pipeline `listings`: the vectors of all these models plus text and numbers
+#   --dry-run          print the requests as text to paste into Kibana's Dev Tools, without keys, and send nothing
+#   --console FOLDER   write the same, with example searches, to FOLDER: one file per model, for the addresses and dimensions of
 #                      this set-up; sends nothing to Elasticsearch
-#   --accept-model     go on although an index holds vectors of another model; then embed its documents anew
-#   --remove           take it all away again; an index that holds documents is kept unless --with-data is given too
+#   --accept-model     continue although an index holds vectors of another model; then embed its documents again
+#   --remove           remove all of it; an index that holds documents is kept, except with --with-data
 #   --env-file F       settings file (default: .env in the current folder)
 #
 # Settings, from the environment or the settings file:
-#   ELASTICSEARCH_URL       where the cluster is; else ES_LOCAL_URL; else http://127.0.0.1:9200
+#   ELASTICSEARCH_URL       URL of the cluster; else ES_LOCAL_URL; else http://127.0.0.1:9200
 #   ELASTICSEARCH_API_KEY   else ES_LOCAL_API_KEY; or ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD
 #   ELASTICSEARCH_CA_FILE   PEM file of the private certificate authority that signed the cluster's certificate
 #   SIGHTLINE_GATEWAY_URL   a Sightline gateway in front of that cluster (default http://127.0.0.1:9200), used if the cluster
@@ -22,12 +22,12 @@
 #   SIGHTLINE_URL           Sightline as Elasticsearch reaches it (default http://127.0.0.1:8080)
 #   SIGHTLINE_CHECK_URL     Sightline as this machine reaches it, if that differs (a cluster in a container sees another host)
 #   SIGHTLINE_CA_FILE       PEM file of a private certificate authority, if a proxy serves Sightline by https
-#   SIGHTLINE_API_KEY       key that Elasticsearch must send, if Sightline asks for one
-#   COHERE_API_KEY          for cohere: goes into Elasticsearch's secret settings, and nowhere else
-#   COHERE_URL              for cohere: another server that speaks Cohere's API, for Elasticsearch's own connector
+#   SIGHTLINE_API_KEY       key that Elasticsearch must send, if Sightline requires one
+#   COHERE_API_KEY          for cohere: stored only in Elasticsearch's secret settings
+#   COHERE_URL              for cohere: another server with Cohere's API, for Elasticsearch's own connector
 #
-# Sightline may have been started a moment ago: the script waits while it loads its models.
-# Running it twice is safe: what is there and right stays, what differs is put right, no document is touched.
+# Sightline may just have been started: the script waits while it loads its models.
+# Running it twice is safe: it keeps what is correct, updates what differs, and changes no document.
 # Needs bash, curl and jq.
 set -euo pipefail
 
@@ -53,9 +53,9 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-[ -z "$with_data" ] || [ -n "$remove" ] || fail "--with-data deletes the documents that --remove would keep; give it together with --remove"
-[ -z "$accept_model" ] || [ -z "$remove$dry_run" ] || fail "--accept-model is for registering; it has no meaning with --remove, --dry-run or --console"
-[ -z "$console" ] || [ -z "$remove" ] || fail "--console writes requests that set up; --remove --dry-run prints those that take away"
+[ -z "$with_data" ] || [ -n "$remove" ] || fail "--with-data deletes the documents that --remove would keep; use it together with --remove"
+[ -z "$accept_model" ] || [ -z "$remove$dry_run" ] || fail "--accept-model is for registering; it cannot be combined with --remove, --dry-run or --console"
+[ -z "$console" ] || [ -z "$remove" ] || fail "--console writes requests that set up; --remove --dry-run prints requests that remove"
 needs="the cluster privileges monitor, manage_inference and manage_pipeline, and all on the indices that are set up"
 . "$(dirname "${BASH_SOURCE[0]}")/elasticsearch_requests.bash"
 
@@ -72,7 +72,7 @@ select_model() { # MODEL
   esac
 }
 
-# Keys are read by jq from the environment, so that no process list shows them. --dry-run names them in place of their values.
+# Keys are read by jq from the environment, so that no process list shows them. --dry-run prints their names instead of their values.
 endpoint_body() { # FILE
   local key=
   if [ -n "${SIGHTLINE_API_KEY:-}" ]; then key=SIGHTLINE_API_KEY
@@ -86,8 +86,8 @@ endpoint_body() { # FILE
       | if $key == "" then . else .service_settings.secret_parameters = {api_key: secret($key)} | .service_settings.headers.Authorization = "Bearer ${api_key}" end
     end' "$1"
 }
-# $served says of each chosen model what Sightline serves: {"clip": {"dims": 768, "fingerprint": "...", "demo": false}, ...}.
-# Indices and pipelines keep what belongs to these models. An index says in its _meta which model its vectors come from.
+# $served has what Sightline serves for each chosen model: {"clip": {"dims": 768, "fingerprint": "...", "demo": false}, ...}.
+# Indices and pipelines keep what belongs to these models. An index names in its _meta the model of its vectors.
 index_body() { # NAME
   jq --argjson served "$served" '
     (.mappings.properties | with_entries(select(.value.type == "dense_vector") | .value |= (.dims | capture("@DIMS:(?<model>.*)@").model) | select($served[.value] != null))) as $vectors
@@ -106,9 +106,9 @@ pipeline_body() { # NAME
         | if .set then .set.value |= $served[capture("@FINGERPRINT:(?<model>.*)@").model].fingerprint | select(.set.value != null) else . end)' "$config/pipelines/$1.json"
 }
 
-# ---- which way is right
+# ---- cluster or gateway
 
-# True if a gateway answers at $elasticsearch; says who runs inference there.
+# True if a gateway answers at $elasticsearch; prints where inference runs.
 is_gateway() {
   es GET /_sightline/gateway
   [ "$status" = 200 ] && jq -e '.cluster | has("reachable")' <<<"$answer" >/dev/null 2>&1 || return 1
@@ -116,17 +116,17 @@ is_gateway() {
   if [ "$(jq -r .cluster.reachable <<<"$gateway")" != true ]; then
     why=$(jq -r '.reason // ""' <<<"$gateway"); at="its cluster at $(jq -r .cluster.url <<<"$gateway")"
     case $why in
-      *certificate*) fail "the gateway at $elasticsearch cannot verify $at: start it with --elasticsearch-ca-file FILE (PEM of the authority; Elasticsearch's own is config/certs/http_ca.crt) or --elasticsearch-ca-fingerprint SHA256.
-  It says: $why" ;;
+      *certificate*) fail "the gateway at $elasticsearch cannot verify $at: start it with --elasticsearch-ca-file FILE (PEM file of the CA; Elasticsearch's own is config/certs/http_ca.crt) or --elasticsearch-ca-fingerprint SHA256.
+  Reason: $why" ;;
       *) fail "the gateway at $elasticsearch does not reach $at: start the cluster, or start the gateway with the right address, --elasticsearch-gateway URL.
-  It says: $why" ;;
+  Reason: $why" ;;
     esac
   fi
   es GET /  # credentials that the cluster refuses are named here
   say "$(jq -r --arg at "$elasticsearch" '"Gateway at \($at) to Elasticsearch \(.cluster.version // "of unknown version") at \(.cluster.url): inference is run by the \(.inference) (\(.reason))"' <<<"$gateway")"
 }
 
-# Goes on through a gateway, because $1 says that the cluster cannot.
+# Uses a gateway, for the reason $1.
 use_gateway() {
   local cluster=$elasticsearch cluster_id=$2
   elasticsearch=${SIGHTLINE_GATEWAY_URL:-http://127.0.0.1:9200}; elasticsearch=${elasticsearch%/}
@@ -134,7 +134,7 @@ use_gateway() {
     elasticsearch_variable=SIGHTLINE_GATEWAY_URL
     es GET /
     if [ "$(jq -r '.cluster_uuid // empty' <<<"$answer")" = "$cluster_id" ]; then
-      say "$1, so this goes through the gateway in front of it; point your clients there too: ELASTICSEARCH_URL=$elasticsearch"
+      say "$1, so this uses the gateway in front of it; your clients must use it, too: ELASTICSEARCH_URL=$elasticsearch"
       is_gateway; return
     fi
   fi
@@ -143,25 +143,25 @@ use_gateway() {
   then set ELASTICSEARCH_URL ($where) to the address that it prints, here and for your clients. See docs/gateway.md."
 }
 
-# Finds out which way is right: the cluster itself, or a gateway.
+# Chooses the cluster itself, or a gateway.
 check_cluster() {
   if is_gateway; then return; fi
   es GET /
   [ "$status" = 200 ] || fail "Elasticsearch at $elasticsearch answered $status: $(reason)"
   local version major minor cluster_id
   version=$(jq -r '.version.number? // empty' <<<"$answer" 2>/dev/null || true); cluster_id=$(jq -r '.cluster_uuid? // empty' <<<"$answer" 2>/dev/null || true)
-  [[ $version =~ ^[0-9]+\.[0-9]+ ]] || fail "what answers at $elasticsearch is not Elasticsearch: set $elasticsearch_variable ($where) to where the cluster is"
+  [[ $version =~ ^[0-9]+\.[0-9]+ ]] || fail "what answers at $elasticsearch is not Elasticsearch: set $elasticsearch_variable ($where) to the address of the cluster"
   major=${version%%.*}; minor=${version#*.}; minor=${minor%%.*}
   if [ "$major" -lt 8 ] || { [ "$major" = 8 ] && [ "$minor" -lt 19 ]; } || { [ "$major" = 9 ] && [ "$minor" -lt 1 ]; }; then
-    use_gateway "Elasticsearch $version at $elasticsearch has no 'custom' inference service (it came with 8.19 and 9.1)" "$cluster_id"; return
+    use_gateway "Elasticsearch $version at $elasticsearch has no 'custom' inference service (new in 8.19 and 9.1)" "$cluster_id"; return
   fi
   es GET /_license
   if [ "$status" = 200 ]; then
-    local licence  # the embedded store's own is a basic one, and it calls Sightline all the same
+    local licence  # the embedded store has a basic one, but it does call Sightline
     licence=$(jq -r 'if .license.issuer == "sightline" then "trial" elif .license.status == "active" then .license.type else "expired" end' <<<"$answer")
     case $licence in
       enterprise|trial) ;;
-      *) use_gateway "the licence of Elasticsearch $version at $elasticsearch is '$licence', and its inference API asks for 'enterprise' or 'trial'" "$cluster_id"; return ;;
+      *) use_gateway "the licence of Elasticsearch $version at $elasticsearch is '$licence', and its inference API requires 'enterprise' or 'trial'" "$cluster_id"; return ;;
     esac
   fi
   say "Elasticsearch $version at $elasticsearch calls Sightline itself"
@@ -179,8 +179,8 @@ server_is_young() {
   return 1
 }
 
-# Waits for a server that was started a moment ago on this machine: until it listens, and as long as it loads its models. Its
-# Elasticsearch port opens last. Whatever else is wrong is left for the checks below to name.
+# Waits for a server that was just started on this machine: until it listens, and as long as it loads its models. Its
+# Elasticsearch port opens last. The checks below report all other problems.
 wait_for_start() {
   local code told= waited= until=$((SECONDS + 2)) at_most=$((SECONDS + 20))
   [[ $sightline_here =~ ^https?://(127\.[0-9.]+|localhost|\[::1\])(:|/|$) ]] || return 0
@@ -199,7 +199,7 @@ wait_for_start() {
   done
 }
 
-# What Sightline says of a model, into $model_info; or why it says nothing into $model_trouble, and false.
+# Sightline's description of a model, into $model_info; or the reason why there is none into $model_trouble, and false.
 ask_sightline() { # MODEL
   local code=0 at="Sightline at $sightline_here" how="--model $1=FOLDER"
   [ "$1" != embed-english-v3.0 ] || how=--cohere
@@ -212,26 +212,26 @@ ask_sightline() { # MODEL
   elif is_sightlines_error; then
     case $status in
       401) if [ -n "${SIGHTLINE_API_KEY:-}" ]; then model_trouble="$at refuses the key in SIGHTLINE_API_KEY ($where): set it to a line of the server's --api-key-file."
-           else model_trouble="$at asks for a key: set SIGHTLINE_API_KEY ($where) to a line of the server's --api-key-file."; fi ;;
+           else model_trouble="$at requires a key: set SIGHTLINE_API_KEY ($where) to a line of the server's --api-key-file."; fi ;;
       404) if [[ $answer = *"no model"* ]]; then model_trouble="$at does not serve a model named '$1'; it serves: $(served_names). Start it with $how."
-           else model_trouble="Sightline answers at $sightline_here, but there is no route below that path: set $check_variable ($where) to http://HOST:PORT alone."; fi ;;
+           else model_trouble="Sightline answers at $sightline_here, but there is no route below that path: set $check_variable ($where) to http://HOST:PORT without a path."; fi ;;
       *) model_trouble="$at answered $status: $(reason)" ;;
     esac
   elif [[ $answer = *"no handler found for uri"* || $answer = *'"tagline"'* || $answer = *security_exception* ]]; then
     model_trouble="$sightline_here is an Elasticsearch port: set $check_variable ($where) to Sightline's own, which the server prints after 'ready'."
-  else model_trouble="what answers at $sightline_here (status $status) is not Sightline: set $check_variable ($where) to where it runs."
+  else model_trouble="what answers at $sightline_here (status $status) is not Sightline: set $check_variable ($where) to its address."
   fi
   return 1
 }
 served_names() { ask sightline_config GET "$sightline_here/v1/models" && jq -r '[.data[].id] | join(", ") | if . == "" then "none" else . end' <<<"$answer" 2>/dev/null || printf 'nothing'; }
 
-# Why the cluster could not make an endpoint, which it does with a call to Sightline of its own.
+# Why the cluster could not create an endpoint: to create one, it calls Sightline.
 endpoint_trouble() {
   case $(reason) in
     *"[401]"*|*"valid key"*) say "Sightline refused Elasticsearch's call: set SIGHTLINE_API_KEY ($where) to a line of the server's --api-key-file." ;;
-    *PKIX*|*certificat*) say "Elasticsearch does not trust the certificate at $sightline: the authority must be in the trust store of the JVM of every node, or SIGHTLINE_URL ($where) an http:// address." ;;
+    *PKIX*|*certificat*) say "Elasticsearch does not trust the certificate at $sightline: its CA must be in the trust store of the JVM of every node, or SIGHTLINE_URL ($where) must be an http:// address." ;;
     *"onnection refused"*|*"ame or service not known"*|*UnknownHost*|*"imed out"*|*"nreachable"*|*"ailed to connect"*|*"ot resolve"*|*"be reached"*)
-      say "Elasticsearch cannot reach Sightline at $sightline: set SIGHTLINE_URL ($where) to Sightline's address as Elasticsearch sees it, and SIGHTLINE_CHECK_URL to the one that this machine uses. For a cluster in a container that is http://host.docker.internal:8080, and Sightline must listen beyond loopback (--host 0.0.0.0)." ;;
+      say "Elasticsearch cannot reach Sightline at $sightline: set SIGHTLINE_URL ($where) to Sightline's address as Elasticsearch sees it, and SIGHTLINE_CHECK_URL to the one that this machine uses. For a cluster in a container this is http://host.docker.internal:8080, and Sightline must not listen only on loopback (--host 0.0.0.0)." ;;
     *) say "Elasticsearch calls $sightline itself to measure the vectors: is that address (SIGHTLINE_URL) right as seen from Elasticsearch?" ;;
   esac
 }
@@ -242,7 +242,7 @@ register_endpoint() { # ID DIMS
   local body; body=$(endpoint_body "$config/inference/$1.json")
   es GET "/_inference/text_embedding/$1"
   if [ "$status" = 200 ]; then
-    # The parts we set, as the cluster holds them; a changed secret cannot be seen, so an endpoint with one is made anew.
+    # The parts we set, as the cluster stores them; a changed secret cannot be seen, so an endpoint with one is created again.
     local same
     same=$(jq -n --argjson want "$body" --argjson have "$answer" '
       ($have.endpoints[0].service_settings) as $h | ($want.service_settings) as $w
@@ -263,7 +263,7 @@ register_endpoint() { # ID DIMS
 
 register_pipeline() { # ID BODY
   es PUT "/_ingest/pipeline/$1" "$2"
-  [ "$status" = 200 ] || fail "could not put pipeline $1 ($status): $(reason)"
+  [ "$status" = 200 ] || fail "could not create pipeline $1 ($status): $(reason)"
   say "pipeline  $1: in place"
 }
 
@@ -277,8 +277,8 @@ check_index() { # NAME BODY
     .[$i].mappings.properties as $have | $want.mappings.properties | to_entries[] | select(.value.type == "dense_vector")
     | .key as $field | ($have[$field].dims // "none" | tostring) as $there | select($there != (.value.dims | tostring))
     | "\($field): \($there) dimensions in the index, \(.value.dims) from the model"' <<<"$there")
-  [[ $differs != *" none dimensions"* ]] || fail "index $1 has no field for vectors ($differs): it was made by a document that came before this script.
-  Delete it (--remove --with-data), run this again, and load the documents anew; or move them with POST _reindex on a cluster."
+  [[ $differs != *" none dimensions"* ]] || fail "index $1 has no field for vectors ($differs): a document created it before this script ran.
+  Delete it (--remove --with-data), run this again, and load the documents again; or move them with POST _reindex on a cluster."
   [ -z "$differs" ] || fail "index $1 does not fit the models: $differs.
   Vectors of two models cannot share a field: ingest into a new index, or delete this one (--remove --with-data) and run this again."
   [ -z "$accept_model" ] || return 0
@@ -289,9 +289,9 @@ check_index() { # NAME BODY
     fail "$(jq -r --arg i "$1" --arg field "$field" --argjson want "$2" --arg count "$(jq -r .count <<<"$answer")" --arg at "$sightline_here" '
       .[$i].mappings._meta.sightline[$field] as $have | $want.mappings._meta.sightline[$field] as $now
       | "index \($i) holds \($count) vectors of another model: they were made by \($have.model) with fingerprint \($have.fingerprint), and \($now.model) at \($at) has \($now.fingerprint) (other weights, tokenizer, preprocessing or precision)."' <<<"$there")
-  Vectors of two models do not compare, so searches would find anything. Serve the earlier model again; or embed every document anew:
+  Vectors of two models are not comparable, so hits would be wrong. Serve the earlier model again; or embed every document again:
   run this with --accept-model, then load the pictures again (sightline-ingest), or POST $1/_update_by_query?pipeline=$1 on a cluster;
-  or begin again with --remove --with-data."
+  or start over with --remove --with-data."
   done < <(jq -r --arg i "$1" --argjson want "$2" '
     (.[$i].mappings._meta.sightline // {}) as $have | $want.mappings._meta.sightline | to_entries[]
     | select(.value.fingerprint != null and $have[.key].fingerprint != null and $have[.key].fingerprint != .value.fingerprint) | .key' <<<"$there")
@@ -305,7 +305,7 @@ register_index() { # NAME BODY
     say "index     $1: created, $(jq -r '[.mappings.properties[] | select(.type == "dense_vector") | .dims | tostring] | join(" + ")' <<<"$2") dimensions"; return
   fi
   [ "$status" = 200 ] || fail "could not read index $1 ($status): $(reason)"
-  # Which models its vectors come from, and fields that a later version of this script has added.
+  # The models of its vectors, and fields that a later version of this script has added.
   local mapping
   mapping=$(jq --arg i "$1" --argjson want "$2" '.[$i].mappings as $have
     | {_meta: (($have._meta // {}) * $want.mappings._meta)} as $meta | ($want.mappings.properties | with_entries(select($have.properties[.key] == null))) as $new
@@ -320,7 +320,7 @@ register_index() { # NAME BODY
   note_old_vectors "$1" "$2"
 }
 
-# Documents whose vectors another model made than the one served now: those that were not loaded again after --accept-model.
+# Counts documents with vectors of another model than the one served now: they were not loaded again after --accept-model.
 note_old_vectors() { # NAME BODY
   local model field member now old all
   while read -r model field now; do
@@ -330,7 +330,7 @@ note_old_vectors() { # NAME BODY
     old=$(jq -r .count <<<"$answer")
     [ "$old" != 0 ] || continue
     es GET "/$1/_count"; all=$(jq -r .count <<<"$answer")
-    say "note      $1: $old of $all documents still hold vectors that another $model made (their $member is not $now). They do not compare: load these documents again (sightline-ingest)"
+    say "note      $1: $old of $all documents still hold vectors that another $model made (their $member is not $now). They are not comparable: load these documents again (sightline-ingest)"
   done < <(jq -r '.mappings._meta.sightline | to_entries[] | select(.value.fingerprint != null) | "\(.value.model) \(.key) \(.value.fingerprint)"' <<<"$2")
 }
 
@@ -344,7 +344,7 @@ remove_index_and_pipeline() { # NAME
       say "index     $index: deleted ($documents documents)"
     else
       es PUT "/$index/_settings" '{"index":{"default_pipeline":null}}'
-      [ "$status" = 200 ] || fail "could not take the default pipeline off index $index ($status): $(reason)"
+      [ "$status" = 200 ] || fail "could not remove the default pipeline of index $index ($status): $(reason)"
       say "index     $index: kept, it holds $documents documents (--with-data deletes them too)"
     fi
   fi
@@ -368,7 +368,7 @@ print_endpoints() { # MODEL
 print_index() { # NAME
   printf 'PUT _ingest/pipeline/%s\n%s\n\nPUT %s\n%s\n\n' "$1" "$(pipeline_body "$1")" "$1" "$(index_body "$1")"
 }
-# The console files of es_config with the requests of this set-up in place of those for the true models, and without requests
+# The console files of es_config with the requests of this set-up instead of those for the real models, and without requests
 # that name a model which is not chosen.
 write_console() { # FILE REQUESTS
   local head tail absent='^$' model
@@ -382,7 +382,7 @@ write_console() { # FILE REQUESTS
 }
 print_removal() { # NAME
   if [ -n "$with_data" ]; then printf 'DELETE %s\n' "$1"
-  else printf '# %s stays, with its documents (--with-data prints its deletion too); only its pipeline goes.\nPUT %s/_settings\n{"index":{"default_pipeline":null}}\n\n' "$1" "$1"; fi
+  else printf '# %s is kept, with its documents (--with-data also prints its deletion); only its pipeline is deleted.\nPUT %s/_settings\n{"index":{"default_pipeline":null}}\n\n' "$1" "$1"; fi
   printf 'DELETE _ingest/pipeline/%s\n' "$1"
 }
 
@@ -393,7 +393,7 @@ names=()
 for model in "${chosen[@]}"; do
   select_model "$model"; names+=("$index")
   if [ "$model" = cohere ] && [ -z "$dry_run$remove" ] && [ -z "${COHERE_API_KEY:-}" ]; then
-    fail "cohere needs COHERE_API_KEY ($where): Elasticsearch's own connector asks for it"
+    fail "cohere needs COHERE_API_KEY ($where): Elasticsearch's own connector requires it"
   fi
 done
 [ -z "$listings" ] || names+=(listings)
@@ -417,7 +417,7 @@ for model in "${chosen[@]}"; do
   if ask_sightline "$served_as"; then
     served=$(jq -c --arg model "$model" --argjson info "$model_info" '.[$model] = ($info | {dims, fingerprint, demo})' <<<"$served")
   elif [ -n "$dry_run" ]; then
-    printf 'register_endpoints: %s\n  So the requests for %s have %s dimensions, those of the model it is named after; if yours has others, correct "dims".\n' "$model_trouble" "$model" "$true_dims" >&2
+    printf 'register_endpoints: %s\n  So the requests for %s have %s dimensions, those of the model it is named after; if your model has others, change "dims".\n' "$model_trouble" "$model" "$true_dims" >&2
     served=$(jq -c --arg model "$model" --argjson dims "$true_dims" '.[$model] = {dims: $dims}' <<<"$served")
   else fail "$model_trouble"
   fi
@@ -450,6 +450,6 @@ if [ -n "$listings" ]; then
 fi
 for model in "${chosen[@]}"; do
   if [ "$(jq --arg model "$model" '.[$model].demo' <<<"$served")" = true ]; then
-    say "note      $model is a demo model: it knows drawings only. On photos its hits are chance, whatever their scores. For photos serve a real model: docs/models.md, \"Which model\""
+    say "note      $model is a demo model, trained only on drawings. On photos its hits are random, whatever their scores. For photos use a real model: docs/models.md, \"Which model\""
   fi
 done

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Searches pictures in Elasticsearch, by words or by a picture, and prints the hits.
+# Searches pictures in Elasticsearch with words or with a picture, and prints the hits.
 #
 #   scripts/search.sh [--index NAME] [--endpoint ID] [--size N] [--env-file FILE] [--] WORDS... | PICTURE
 #
-#   WORDS, PICTURE   what to look for; one argument that is a file is a picture, everything else are words; options
-#                    may come after them, and words that begin with a dash after --
-#   --index NAME     where to look: an index of scripts/register_endpoints.sh (default: clip-images)
-#   --endpoint ID    the inference endpoint that embeds the question (default: that of the index's model)
-#   --size N         how many hits (default: 10)
+#   WORDS, PICTURE   the query; a single argument that is a file is a picture, everything else is words; options
+#                    may follow them; put words that begin with a dash after --
+#   --index NAME     the index to search, one of scripts/register_endpoints.sh (default: clip-images)
+#   --endpoint ID    the inference endpoint that embeds the query (default: that of the index's model)
+#   --size N         number of hits (default: 10)
 #   --env-file F     settings file (default: .env in the current folder)
 #
 # Settings, from the environment or the settings file, as in scripts/register_endpoints.sh: ELASTICSEARCH_URL (default
@@ -26,43 +26,43 @@ while [ $# -gt 0 ]; do
     --env-file) env_file=${2:?--env-file needs a file}; shift ;;
     -h|--help) sed -n '2,/^set -/p' "${BASH_SOURCE[0]}" | sed '$d; s/^# \{0,1\}//'; exit 0 ;;
     --) shift; looked_for+=("$@"); break ;;
-    -?*) fail "unknown option $1 (see --help); words that begin with a dash come after --" ;;
+    -?*) fail "unknown option $1 (see --help); put words that begin with a dash after --" ;;
     *) looked_for+=("$1") ;;
   esac
   shift
 done
 set -- "${looked_for[@]}"
-[ $# -gt 0 ] || fail "what to look for? Give words, or the file of a picture (see --help)"
+[ $# -gt 0 ] || fail "no query: add words, or the file of a picture (see --help)"
 for argument in "$@"; do  # the name of a picture is never meant as words
   [[ ${argument,,} =~ [^[:space:]]\.(jpe?g|png|webp|gif|bmp|heic)$ ]] || continue
-  [ $# = 1 ] || fail "a picture is searched with by itself: give $argument alone, or words alone"
-  [ -f "$argument" ] || fail "there is no file $argument"
+  [ $# = 1 ] || fail "a picture cannot be combined with words: use only $argument, or only words"
+  [ -f "$argument" ] || fail "no file $argument"
 done
-[[ $size =~ ^[1-9][0-9]{0,3}$ ]] || fail "--size is '$size'; it takes a number from 1 to 9999"
-[[ $index =~ ^[^/?#[:space:]]+$ ]] || fail "--index is '$index', which is no index name"
+[[ $size =~ ^[1-9][0-9]{0,3}$ ]] || fail "--size is '$size'; it must be a number from 1 to 9999"
+[[ $index =~ ^[^/?#[:space:]]+$ ]] || fail "--index is '$index', which is not an index name"
 needs="read and view_index_metadata on the index, and the cluster privilege monitor_inference"
 . "$(dirname "${BASH_SOURCE[0]}")/elasticsearch_requests.bash"
 
 es GET "/$index/_mapping"
-[ "$status" != 404 ] || fail "there is no index $index at $elasticsearch: scripts/register_endpoints.sh makes those of --models, sightline-ingest fills them"
+[ "$status" != 404 ] || fail "no index $index at $elasticsearch: scripts/register_endpoints.sh creates the indices of --models, sightline-ingest fills them"
 [ "$status" = 200 ] || fail "could not read index $index ($status): $(reason)"
 about=$(jq -c '[.[] | .mappings._meta.sightline? // {} | to_entries[] | {field: .key} + .value] | first // {}' <<<"$answer")
 model=$(jq -r '.model // empty' <<<"$about"); field=$(jq -r '.field // "image_embedding"' <<<"$about")
 picture=
 if [ $# = 1 ] && [ -f "$1" ]; then picture=$1; fi
 if [ -z "$endpoint" ]; then
-  [ -n "$model" ] || fail "index $index does not say which model its vectors come from: give --endpoint ID (GET /_inference lists those there are), or run scripts/register_endpoints.sh again"
+  [ -n "$model" ] || fail "index $index does not name the model of its vectors: use --endpoint ID (GET /_inference lists them), or run scripts/register_endpoints.sh again"
   endpoint=$model-search
-  # Elastic's own connector to Cohere takes words alone.
+  # Elastic's own connector to Cohere supports only words.
   if [ "$model" = cohere ] && [ -n "$picture" ]; then endpoint=cohere-ingest; fi
 fi
 
-# Elasticsearch takes num_candidates up to 10000, and not below k.
+# Elasticsearch accepts num_candidates from k to 10000.
 query='{size: $size, _source: ["image_name", "caption"],
   knn: {field: $field, k: $size, num_candidates: ([$size, 100] | max), query_vector_builder: {text_embedding: {model_id: $endpoint, model_text: .}}}}'
 asked=(--arg field "$field" --arg endpoint "$endpoint" --argjson size "$size")
 if [ -n "$picture" ]; then
-  # The type in a data URL is not looked at; the bytes tell. A pipe, as no command line is long enough for a photo.
+  # The type in a data URL is ignored; only the bytes count. A pipe, because no command line is long enough for a photo.
   body=$(base64 -w0 "$picture" | jq -Rs "${asked[@]}" "(\"data:image/jpeg;base64,\" + .) | $query")
 else
   body=$(jq -n "${asked[@]}" --arg words "$*" "\$words | $query")
@@ -75,5 +75,5 @@ jq -r '.hits.hits | to_entries[] | [.key + 1, (.value._score * 10000 | round / 1
   (.value._source.caption // "")] | map(tostring) | @tsv' <<<"$answer" |
   while IFS=$'\t' read -r rank score name caption; do printf '%3d  %-6s  %-40s  %s\n' "$rank" "$score" "$name" "$caption"; done | sed 's/ *$//'
 if [ "$(jq -r .demo <<<"$about")" = true ]; then
-  say "note: $model is a demo model: it knows drawings only. On photos these hits are chance, whatever their scores."
+  say "note: $model is a demo model, trained only on drawings. On photos these hits are random, whatever their scores."
 fi

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All tests, on a fresh machine too: installs what is missing, builds, runs the C++ tests and the end-to-end tests.
+# All tests, also on a new machine: installs what is missing, builds, runs the C++ tests and the end-to-end tests.
 #
 #   scripts/test.sh [--preset release|dev|asan|tsan]
 set -euo pipefail
@@ -16,7 +16,7 @@ while [ $# -gt 0 ]; do
 done
 
 scripts/install_dependencies.sh --tests
-# OpenMP's threads shall not spin where cores are shared (server/openmp.h); the server sees to that itself.
+# OpenMP's threads must not spin where cores are shared (server/openmp.h); the server sets this itself.
 export GOMP_SPINCOUNT=${GOMP_SPINCOUNT:-5000}
 cmake --preset "$preset"
 cmake --build --preset "$preset"

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Checks the sources: their layout with clang-format, their faults with clang-tidy (.clang-format, .clang-tidy).
+# Checks the sources: their layout with clang-format, other problems with clang-tidy (.clang-format, .clang-tidy).
 #
 #   scripts/tidy.sh [FILE...]
 #
-# Without files all are checked; that takes long: several seconds a file. Exit 0 only if there is nothing to mend.
-# Needs scripts/install_dependencies.sh --tidy. To mend the layout: clang-format -i FILE...
+# Without files all are checked; that takes long: several seconds per file. Exit 0 only if there is nothing to fix.
+# Needs scripts/install_dependencies.sh --tidy. To fix the layout: clang-format -i FILE...
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 case ${1:-} in
@@ -28,8 +28,8 @@ else
 fi
 clang-format --dry-run --Werror "${files[@]}"
 
-# A header is read with the sources that include it. The tests are held to their layout alone, and so are the towers:
-# libtorch 1.13's headers are no C++20 to clang.
+# A header is checked with the sources that include it. In tests only the layout is checked, and so it is in the towers:
+# clang does not accept libtorch 1.13's headers as C++20.
 sources=()
 for file in "${files[@]}"; do
   case $file in tests/*|models/towers/*) ;; *.cpp) sources+=("^$PWD/${file//./\\.}\$") ;; esac
@@ -38,4 +38,4 @@ if [ ${#sources[@]} -gt 0 ]; then
   cmake --preset tidy >/dev/null
   run-clang-tidy -quiet -p build/tidy "${sources[@]}"
 fi
-echo "tidy: nothing to mend"
+echo "tidy: nothing to fix"

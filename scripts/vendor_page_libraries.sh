@@ -18,7 +18,7 @@ command -v npm >/dev/null || { echo "vendor_page_libraries: npm is missing (apt-
 folder=$(mktemp -d "${TMPDIR:-/tmp}/sightline-page-libraries.XXXXXX")
 trap 'rm -rf "$folder"' EXIT
 cp sources/* "$folder/"
-# The lock file holds the checksum of every package; the address of the registry is the user's own affair.
+# The lock file holds the checksum of every package; the user chooses the address of the registry.
 (cd "$folder" && npm ci --no-audit --no-fund --omit-lockfile-registry-resolved >"$folder/npm.log" 2>&1) || { tail -5 "$folder/npm.log" >&2; exit 1; }
 
 bundle() {
@@ -48,7 +48,7 @@ licences "${codemirror[@]}" >"$folder/made/codemirror.LICENSE"
 
 if [ -n "$check" ]; then
   for file in "$folder"/made/*; do cmp "$file" "$(basename "$file")"; done
-  echo "the vendored files are what the pinned packages give"
+  echo "the vendored files match the pinned packages"
 else
   cp "$folder"/made/* .
 fi

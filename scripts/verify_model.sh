@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# Holds a downloaded checkpoint against the numbers that others published for it (scripts/verify_model/published.json).
+# Compares a downloaded checkpoint with the numbers that were published for it (scripts/verify_model/published.json).
 #
 #   scripts/verify_model.sh FOLDER [--as NAME] [--pictures FOLDER] [--offline] [--dtype TYPE] [--numbers FILE]
 #
 #   FOLDER             a Hugging Face folder: config.json, model.safetensors, tokenizer ...
-#   --as NAME          which model it is, e.g. openai/clip-vit-base-patch32 (default: found out from config.json)
-#   --pictures FOLDER  where the pictures are that the numbers were made with, or are downloaded to, with curl, from the
+#   --as NAME          which model it is, e.g. openai/clip-vit-base-patch32 (default: detected from config.json)
+#   --pictures FOLDER  folder of the pictures that the numbers were made with; missing ones are downloaded with curl from the
 #                      projects that published them (default: ~/.cache/sightline/pictures)
-#   --offline          download nothing; what needs an absent picture is not run
-#   --dtype TYPE       what the towers compute in (default: float32, which the tolerances are for)
-#   --numbers FILE     other numbers, in the same form
+#   --offline          download nothing; checks that need a missing picture are not run
+#   --dtype TYPE       data type for computation (default: float32, which the tolerances are for)
+#   --numbers FILE     other numbers, in the same format
 #
-# SIGHTLINE_SERVER names the program sightline-server (default: build/release/bin/sightline-server).
-# Exit codes: 0 all numbers agree; 1 some differ, or the server cannot load the folder; 2 wrong usage; 3 what was run agrees,
-# but not everything could be run. Needs bash, curl and python3.
+# SIGHTLINE_SERVER is the path of sightline-server (default: build/release/bin/sightline-server).
+# Exit codes: 0 all numbers agree; 1 some differ, or the server cannot load the folder; 2 wrong usage; 3 all checks that ran agree,
+# but some could not run. Needs bash, curl and python3.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
@@ -32,7 +32,7 @@ while [ $# -gt 0 ]; do
   shift
 done
 [ -n "$folder" ] || usage "which folder? (see --help)"
-[ -f "$folder/config.json" ] || usage "$folder has no config.json: it is no Hugging Face folder"
+[ -f "$folder/config.json" ] || usage "$folder has no config.json: it is not a Hugging Face folder"
 server_program=${SIGHTLINE_SERVER:-$here/../build/release/bin/sightline-server}
 [ -x "$server_program" ] || usage "no program $server_program; build it, or set SIGHTLINE_SERVER"
 compare+=(--pictures "$pictures")
@@ -52,7 +52,7 @@ env -u SIGHTLINE_API_KEY_FILE -u SIGHTLINE_MODEL -u SIGHTLINE_EMBEDDED_ELASTICSE
 server=$!
 until grep -q '^ready ' "$work/ready"; do
   if ! kill -0 "$server" 2>/dev/null; then
-    echo "FAIL: the server does not load $folder:" >&2
+    echo "FAIL: the server cannot load $folder:" >&2
     tail -5 "$work/log" >&2
     exit 1
   fi

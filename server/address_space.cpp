@@ -59,7 +59,7 @@ void check_address_space(int, char**, char** environment) {
   if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
   if (has_room(buffers(environment))) return;
   constexpr char k_message[] =
-      "sightline-server: the limit on address space (ulimit -v) is too tight to start: raise it, or set "
+      "sightline-server: the limit on address space (ulimit -v) is too low to start: raise it, or set "
       "OPENBLAS_NUM_THREADS to fewer threads\n";
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, k_message, sizeof k_message - 1);
   ::_exit(EXIT_FAILURE);

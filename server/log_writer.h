@@ -1,4 +1,4 @@
-// Writes log lines where the reader may be slow, stuck or gone.
+// Writes log lines even if the reader is slow, blocked or gone.
 #pragma once
 
 #include <chrono>
@@ -11,12 +11,12 @@
 
 namespace sightline {
 
-/// Queues lines and writes them on a thread of its own, so that no other thread ever waits for the log.
+/// Queues lines and writes them on a separate thread, so that no other thread ever waits for the log.
 ///
 /// Flow: 1. `write` queues a line, or drops and counts it where the queue is full.
 ///       2. The thread writes what is queued, as fast as the descriptor takes it.
-///       3. As soon as lines get through again, a line says how many were dropped before it.
-/// A reader that is gone (EPIPE) or a full disk costs the lines at hand, nothing else. SIGPIPE must be
+///       3. As soon as lines get through again, a line reports how many were dropped before it.
+/// A reader that is gone (EPIPE) or a full disk loses only the current lines. SIGPIPE must be
 /// ignored.
 /// Thread safety: all members may be called from any thread.
 class LogWriter {

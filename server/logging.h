@@ -1,5 +1,5 @@
-// The server's log: one line an event on standard error, as text or as JSON. Lines are written by a thread of
-// their own (log_writer.h): nothing ever waits for whoever reads them.
+// The server's log: one line per event on standard error, as text or as JSON. A separate thread writes the
+// lines (log_writer.h): nothing ever waits for their reader.
 #pragma once
 
 #include <chrono>
@@ -19,7 +19,7 @@ void set_up_logging(const std::string& format, const std::string& level, std::si
 /// Waits until all lines so far are written. False: that took longer than `within`, or nothing is set up.
 bool flush_log(std::chrono::milliseconds within);
 
-/// Lines dropped since the start, because nobody read them fast enough or they could not be written.
+/// Lines dropped since the start, because they were not read fast enough or could not be written.
 std::uint64_t dropped_log_lines();
 
 /// The line for one answered request. Requests to /health and /metrics are logged at level debug.

@@ -308,7 +308,7 @@ void tell_of_models(const serving::EmbeddingService& service, api::Metrics& metr
                  status.name, status.info->architecture, status.info->dims, status.info->max_tokens,
                  status.info->image_size, status.info->dtype, precision, status.info->device, status.info->products, status.fingerprint,
                  status.load_seconds, status.info->folder,
-                 status.info->demo ? " (a demo model: it knows drawings only)" : "");
+                 status.info->demo ? " (a demo model, trained only on drawings)" : "");
   }
 }
 
@@ -429,33 +429,34 @@ void Program::compare_recorded_models() const {
                                     [&](const auto& status) { return status.name == record.model; });
     if (model == served.end() || model->fingerprint == record.fingerprint) continue;
     spdlog::warn(
-        "index [{}] was set up for model [{}] with fingerprint {}, and the [{}] served now has {}: vectors "
-        "in [{}] and new ones do not compare, so searches may find anything. Serve the earlier model again, or "
-        "embed the documents anew: scripts/register_endpoints.sh says how",
+        "index [{}] was set up for model [{}] with fingerprint {}, but the [{}] served now has {}: vectors "
+        "in [{}] and new ones are not comparable, so hits are wrong. Serve the earlier model again, or "
+        "embed the documents again: scripts/register_endpoints.sh describes how",
         record.index, record.model, record.fingerprint, record.model, model->fingerprint, record.field);
   }
 }
 
 void Program::reload() try {
   if (options_.api_key_file.empty())
-    return spdlog::info("SIGHUP: without --api-key-file there is nothing to read anew");
+    return spdlog::info("SIGHUP: nothing to reload without --api-key-file");
   auto keys = security::ApiKeys::read(options_.api_key_file);
-  if (!keys) return spdlog::error("SIGHUP: the API keys stay as they are: {}", keys.error().message);
-  spdlog::info("SIGHUP: {} API keys read anew from {}", keys->size(), options_.api_key_file);
+  if (!keys) return spdlog::error("SIGHUP: the API keys are unchanged: {}", keys.error().message);
+  spdlog::info("SIGHUP: reloaded {} API keys from {}", keys->size(), options_.api_key_file);
   warn_about_key_file("API key file", options_.api_key_file);
   api_->replace_keys(*std::move(keys));
 } catch (const std::exception& error) {
-  spdlog::error("SIGHUP: the API keys stay as they are: {}", error.what());
+  spdlog::error("SIGHUP: the API keys are unchanged: {}", error.what());
 }
 
-/// The embedded store asks for no key, whatever the inference port does.
+/// The embedded store requires no key, even if the inference port does.
 void Program::warn_about_open_store() const {
   if (!options_.embedded_elasticsearch || http::is_loopback(options_.host)) return;
   spdlog::warn(
-      "the embedded store at {} can be read and changed by anybody who reaches this machine's port {}: it asks for no key{}. "
+      "the embedded store at {} can be read and changed by anyone who can reach port {} of this machine: it requires "
+      "no key{}. "
       "Keep that port closed in the firewall, or listen on loopback (--host 127.0.0.1)",
       url_of(options_.host, elastic_->port()), elastic_->port(),
-      options_.api_key_file.empty() ? "" : ", and --api-key-file is for the other port alone");
+      options_.api_key_file.empty() ? "" : ", and --api-key-file applies only to the other port");
 }
 
 /// The lines that scripts wait for. Nobody need read them.

@@ -3,8 +3,8 @@
 
 namespace sightline {
 
-/// Makes OpenMP's threads sleep soon when they wait for each other, where the environment does not say
-/// otherwise.
+/// Makes OpenMP's threads sleep soon when they wait for each other, unless the environment sets
+/// this.
 ///
 /// By default libgomp's threads spin for milliseconds. That is fine on an idle machine; where cores are
 /// shared (with preprocessing, a store, other programs) a thread spins while the one it waits for has no

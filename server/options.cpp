@@ -25,7 +25,7 @@ std::string environment_name(const std::string& flag) {
   return name;
 }
 
-/// A validator that --help says nothing of: the text does.
+/// A validator without its own line in --help; the option's text describes the values.
 CLI::Validator plain(CLI::Validator validator) {
   return validator.description("");
 }
@@ -93,89 +93,89 @@ class Table {
 /// What one request to the Elasticsearch port may cost.
 void add_elasticsearch_limits(Table& table, elastic::Limits& limits) {
   table.count("--elasticsearch-max-json-values", limits.max_json_values,
-              "JSON values and keys in one body; of a bulk in one line; more are answered 413");
+              "JSON values and keys per body (in a _bulk: per line); with more: 413");
   table.count("--elasticsearch-max-bulk-values", limits.max_bulk_values,
-              "JSON values and keys in one _bulk; more are answered 413. Of a cluster's answer that the "
-              "gateway reads: 502");
+              "JSON values and keys per _bulk; with more: 413. Also for each answer of the cluster that the "
+              "gateway reads; with more: 502");
   table.bytes("--elasticsearch-max-answer-bytes", limits.max_answer_bytes, "100MB",
-              "Of one answer of the store's, or of the gateway's own; more is answered 413");
+              "Size of one answer of the store or of the gateway itself; larger: 413");
   table.count("--elasticsearch-max-patterns", limits.max_patterns,
-              "Names or patterns in one _source, fields, index expression or h; levels of filter_path");
+              "Names or patterns per _source, fields, index expression or h; levels of filter_path");
   table.count("--elasticsearch-max-clauses", limits.max_clauses,
-              "Queries in one search, words and fields they become included; as "
+              "Queries per search, including the words and fields that they expand to; as "
               "indices.query.bool.max_clause_count");
   table.count("--elasticsearch-max-query-depth", limits.max_query_depth,
-              "How deep queries may nest; as indices.query.bool.max_nested_depth");
+              "Maximum depth of nested queries; as indices.query.bool.max_nested_depth");
   table.count("--elasticsearch-max-query-values", limits.max_query_values,
-              "Values in all terms and ids queries of one search");
-  table.count("--elasticsearch-max-knn-clauses", limits.max_knn_clauses, "kNN clauses of one search");
+              "Values per search, in all terms and ids queries together");
+  table.count("--elasticsearch-max-knn-clauses", limits.max_knn_clauses, "kNN clauses per search");
   table.count("--elasticsearch-max-knn-candidates", limits.max_knn_candidates,
-              "num_candidates of all kNN clauses of one search together");
-  table.count("--elasticsearch-max-sort-keys", limits.max_sort_keys, "Keys in sort");
-  table.count("--elasticsearch-max-aggregations", limits.max_aggregations, "Aggregations of one search");
+              "num_candidates per search, of all kNN clauses together");
+  table.count("--elasticsearch-max-sort-keys", limits.max_sort_keys, "Sort keys per search");
+  table.count("--elasticsearch-max-aggregations", limits.max_aggregations, "Aggregations per search");
   table.count("--elasticsearch-max-buckets", limits.max_buckets,
-              "Buckets in one answer; as search.max_buckets");
-  table.count("--elasticsearch-max-searches", limits.max_searches, "Searches in one _msearch");
+              "Buckets per answer; as search.max_buckets");
+  table.count("--elasticsearch-max-searches", limits.max_searches, "Searches per _msearch");
   table.count("--elasticsearch-max-scrolls", limits.max_scrolls,
               "Scrolls and points in time open at once; as search.max_open_scroll_context");
   table.bytes("--elasticsearch-max-scroll-bytes", limits.max_scroll_bytes, "64MB",
-              "That all of them keep: 16 bytes a hit of a scroll, and what it is sorted by");
+              "Memory of all scrolls and points in time: 16 bytes per hit of a scroll, plus its sort values");
   table.time("--elasticsearch-max-keep-alive", limits.max_keep_alive, "24h",
-             "How long one may be kept between two requests; as search.max_keep_alive");
+             "Maximum time that one is kept between two requests; as search.max_keep_alive");
   table.count("--elasticsearch-max-analyzed-tokens", limits.max_analyzed_tokens,
-              "Tokens that one _analyze may give; as index.analyze.max_token_count");
-  table.count("--elasticsearch-max-get-documents", limits.max_get_documents, "Documents in one _mget");
-  table.count("--elasticsearch-max-bulk-items", limits.max_bulk_items, "Actions in one _bulk");
+              "Tokens per _analyze; as index.analyze.max_token_count");
+  table.count("--elasticsearch-max-get-documents", limits.max_get_documents, "Documents per _mget");
+  table.count("--elasticsearch-max-bulk-items", limits.max_bulk_items, "Actions per _bulk");
   table.count("--elasticsearch-max-document-words", limits.max_document_words,
-              "Words in the text fields of one document");
+              "Words per document, in all of its text fields");
   table.count("--elasticsearch-max-fields", limits.max_fields,
-              "The most that index.mapping.total_fields.limit may be set to");
+              "Maximum value of the setting index.mapping.total_fields.limit");
   table.count("--elasticsearch-max-shards", limits.max_shards,
-              "Shards of all indices, replicas included; as cluster.max_shards_per_node");
-  table.count("--elasticsearch-max-aliases", limits.max_aliases, "Aliases of one index");
+              "Shards of all indices, including replicas; as cluster.max_shards_per_node");
+  table.count("--elasticsearch-max-aliases", limits.max_aliases, "Aliases per index");
   table.count("--elasticsearch-max-alias-changes", limits.max_alias_changes,
-              "Aliases that one request may change");
+              "Alias changes per request");
   table.bytes("--elasticsearch-max-definition-bytes", limits.max_definition_bytes, "16MB",
-              "Of an index: its settings, mapping and aliases as JSON");
+              "Size of the settings, mapping and aliases of one index, as JSON");
 }
 
 void add_client_limits(Table& table, http::ClientLimits& clients) {
   table.count("--max-connections", clients.max_connections,
-              "Of clients, at each port; with more, the idlest is closed");
+              "Open connections per port; with more, the least needed one is closed");
   table.count("--max-connections-per-address", clients.max_connections_per_address,
-              "The same for one address (IPv6: one /64)");
+              "The same per client address (IPv6: per /64)");
   table.time("--header-timeout", clients.header_timeout, "10s",
-             "How long the head of a request may take; then: 408");
+             "Maximum time until all headers of a request have arrived; then: 408");
   table.time("--receive-timeout", clients.receive_timeout, "30s",
-             "How long nothing of a request may arrive; then: 408");
+             "Maximum time without new data of a request; then: 408");
   table.time("--send-timeout", clients.send_timeout, "30s",
-             "How long a client may take nothing of its answer; then it is cut");
+             "Maximum time in which a client reads nothing of its answer; then the connection is closed");
   table.time("--idle-timeout", clients.idle_timeout, "2m",
-             "How long a connection may wait for its next request");
+             "Maximum time that a connection stays open without a request");
   table.bytes("--min-transfer-rate", clients.min_transfer_rate, "240B",
-              "Bytes per second that a body or the reading of an answer must keep up; 0: any");
+              "Minimum bytes per second, of a body and of the reading of an answer; 0: no minimum");
   table.bytes("--max-request-buffer", clients.max_buffered_bytes, "192MB",
-              "Bodies of requests not yet answered, unpacked, at each port; more: 429");
+              "Memory per port for the uncompressed bodies of requests in progress; with more: 429");
   table.bytes("--max-answer-buffer", clients.max_answer_bytes, "256MB",
-              "Answers being made or waiting to be read, at each port; more: 429");
+              "Memory per port for answers that are built or not yet read; with more: 429");
   table.bytes("--max-answer-buffer-per-address", clients.max_answer_bytes_per_client, "128MB",
-              "The same for the clients of one address");
+              "The same per client address");
 }
 
-/// What requests may cost that go through inference and pipelines, on top of that.
+/// Further limits for requests that use inference and pipelines.
 void add_pipeline_limits(Table& table, elastic::Limits& limits) {
   table
       .value("--elasticsearch-max-waiting-requests", limits.max_waiting_requests,
-             "Requests that wait for inference or for the cluster at once; more are answered 429")
+             "Requests that wait for inference or for the cluster at the same time; with more: 429")
       ->check(plain(CLI::Range(2, 10'000)));
   table.time("--elasticsearch-max-inference-timeout", limits.max_inference_timeout, "10m",
-             "Longest call of an inference endpoint; what a request asks for is cut to it");
+             "Maximum time of a call of an inference endpoint; a longer timeout of a request is reduced to it");
   table.count("--elasticsearch-max-pipeline-steps", limits.max_pipeline_steps,
-              "Processors that one document may run through");
+              "Processors that may run per document");
   table.bytes("--elasticsearch-max-pipeline-document-bytes", limits.max_pipeline_document_bytes, "100MB",
-              "Memory that pipelines may make one document take");
+              "Memory of one document in its pipelines");
   table.bytes("--elasticsearch-max-pipeline-growth-bytes", limits.max_pipeline_growth_bytes, "256MB",
-              "What pipelines may add to all documents on their way at once; more: 429");
+              "Memory that pipelines may add to all documents in progress together; with more: 429");
 }
 
 /// The option table. docs/server.md shows it as --help prints it.
@@ -188,161 +188,162 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
   table.group("Models");
   table.named_values(
       "--model", models, "FOLDER",
-      "A model: a name of your choosing and its Hugging Face folder; again for each. Names are up to 96 "
-      "letters, digits, '.', '_' and '-', and may have slashes inside: google/siglip2-base-patch16-224");
+      "A model: any name, and its Hugging Face folder; repeatable. A name has up to 96 letters, digits, "
+      "'.', '_' and '-', with slashes allowed inside: google/siglip2-base-patch16-224");
   table.named_values(
       "--labels", labels, "FILE",
-      "Labels to classify by: a name of your choosing and a file of one label a line; again for each");
+      "Labels for classification: any name, and a file with one label per line; repeatable");
   table.named_values("--max-tokens", max_tokens, "NUMBER",
-                     "What texts for the model of that name are cut to, where its usual number will not do: "
-                     "jina-clip takes up to 8192 (usual: 512); again for each");
-  table.value("--device", options.device, "Where the towers run: cpu, cuda, cuda:1 ...");
+                     "Truncate texts for this model to NUMBER tokens, instead of its default: "
+                     "jina-clip accepts up to 8192 (default: 512); repeatable");
+  table.value("--device", options.device, "Device on which the models run: cpu, cuda, cuda:1 ...");
   table.named_values("--dtype", dtypes, "DTYPE",
-                     "What a model computes in: float32 (the usual one), bfloat16, int8 or float16; without NAME= all "
-                     "that are not named. Faster and a little less exact; repeatable");
+                     "Data type for computation: float32 (default), bfloat16, int8 or float16. Without NAME= for all "
+                     "models that are not named. The last three are faster and slightly less exact; repeatable");
   table.flag("--exif-orientation", options.exif_orientation,
-             "Turn pictures as their EXIF tag says; the reference implementations do not");
+             "Rotate and mirror pictures according to their EXIF tag; the reference implementations do not");
 
   table.group("Network");
-  table.value("--host", options.host, "Address to listen on, of both ports");
-  table.value("--port", options.port, "Port of the inference API and the web page; 0: any free one, printed at the start")
+  table.value("--host", options.host, "Address that both ports listen on");
+  table.value("--port", options.port, "Port of the inference API and the web page; 0: a free port, printed at the start")
       ->check(port);
   table.value("--workers", options.workers, "Threads that read requests and write answers")
       ->check(plain(CLI::Range(1, 256)));
   table.value("--api-key-file", options.api_key_file,
-              "File of keys, one a line, read anew at SIGHUP; then all routes but /health, /openapi.json, "
-              "/docs and the files of the web page want Authorization: Bearer KEY, or Sightline-Key: KEY");
+              "File of keys, one per line, reloaded at SIGHUP. All routes except /health, /openapi.json, /docs and "
+              "the files of the web page then require Authorization: Bearer KEY, or Sightline-Key: KEY");
   table
       .value("--allowed-hosts", options.clients.allowed_hosts,
-             "Further host names that URLs of this server may have: NAME, *.NAME, * for all. Addresses and "
-             "private names always may")
+             "Further host names that are accepted in URLs: NAME, *.NAME, * for all. Addresses and private "
+             "names are always accepted")
       ->type_name("NAME")
       ->delimiter(',')
       ->default_str("");
   table
       .value("--allowed-origins", options.clients.allowed_origins,
-             "Sites whose web pages may call this server: https://app.example.com, * for all. Pages of this "
-             "server and of localhost always may")
+             "Further sites whose web pages may send requests: https://app.example.com, * for all. Sightline's own "
+             "page and pages of localhost are always accepted")
       ->type_name("ORIGIN")
       ->delimiter(',')
       ->default_str("");
   table.time("--drain-timeout", options.drain_timeout, "10s",
-             "At SIGTERM, how long requests in flight may take");
+             "At SIGTERM, maximum time for requests in flight to finish");
 
   table.group("Elasticsearch");
   table.flag("--embedded-elasticsearch", options.embedded_elasticsearch,
-             "Also serve an Elasticsearch-compatible port over an embedded store");
+             "Also serve an Elasticsearch-compatible port with an embedded store");
   table
       .value(
           "--elasticsearch-gateway", options.elasticsearch_gateway,
-          "Also serve an Elasticsearch port before the cluster at this URL, and do there what it cannot do")
+          "Also serve an Elasticsearch port in front of the cluster at this URL, and add what the cluster cannot do")
       ->type_name("URL");
   table
       .value("--elasticsearch-port", options.elasticsearch_port,
-             "Its port; 0: any free one, printed at the start")
+             "Port of the Elasticsearch API; 0: a free port, printed at the start")
       ->check(port);
-  table.value("--data-dir", options.data_dir, "Folder of the embedded store; made if missing");
+  table.value("--data-dir", options.data_dir, "Folder of the embedded store; created if missing");
   table
       .value("--gateway-mode", options.gateway_mode,
-             "auto: inference that the cluster can do is left to it; always: all is done here")
+             "auto: the cluster does the inference that it can do; always: the gateway does all inference")
       ->check(CLI::IsMember({"auto", "always"}));
   table.value("--elasticsearch-ca-file", options.elasticsearch_ca_file,
-              "PEM of the authority behind the cluster's certificate; without: the system's");
+              "PEM file of the CA of the cluster's certificate (default: the system's CAs)");
   table.value("--elasticsearch-ca-fingerprint", options.elasticsearch_ca_fingerprint,
-              "Or its SHA-256, as Elasticsearch prints it at its first start");
+              "Or the SHA-256 of that CA certificate, as Elasticsearch prints it at its first start");
   table.time("--elasticsearch-timeout", options.elasticsearch_timeout, "0ms",
-             "How long an answer of the cluster may take to begin; 0ms: as long as it takes");
+             "Maximum time until an answer of the cluster begins; 0ms: no limit");
   table.value(
       "--secret-key-file", options.secret_key_file,
-      "File of 32 random bytes in base64 or hex, which encrypt the secrets of endpoints; the same for "
+      "File of 32 random bytes in base64 or hex, the key for the secrets of endpoints; the same file for "
       "all gateways of a cluster");
 
   table.group("Cohere");
   table.flag("--cohere", options.cohere,
-             "Pass requests for models named embed-* on to Cohere, with the key that the caller sends");
+             "Forward requests for models named embed-* to Cohere, with the caller's key");
   table.value("--cohere-api-key-file", options.cohere_api_key_file,
-              "The same with the key in this file; callers then spend the operator's money");
-  table.value("--cohere-url", options.cohere_url, "Where Cohere's API is")->type_name("URL");
-  table.value("--cohere-concurrency", options.cohere_concurrency, "Calls to Cohere at once")
+              "The same, with the key in this file; all calls are then charged to this key");
+  table.value("--cohere-url", options.cohere_url, "URL of Cohere's API")->type_name("URL");
+  table.value("--cohere-concurrency", options.cohere_concurrency, "Maximum simultaneous calls to Cohere")
       ->check(plain(CLI::Range(1, 256)));
   table
       .value("--cohere-calls-per-minute", options.cohere_calls_per_minute,
-             "Budget of calls to Cohere in any minute, tries counted; 0: no limit but Cohere's own")
+             "Maximum calls to Cohere in any minute, including retries; 0: only Cohere's own limit")
       ->check(plain(CLI::Range(0, 1'000'000)));
-  table.time("--cohere-timeout", options.cohere_timeout, "30s", "How long Cohere may take for one answer");
+  table.time("--cohere-timeout", options.cohere_timeout, "30s", "Maximum time for one answer of Cohere");
 
   table.group("Limits");
-  table.bytes("--max-body-bytes", options.max_body_bytes, "64MB", "Of one request; more is answered 413");
+  table.bytes("--max-body-bytes", options.max_body_bytes, "64MB", "Size of one request body; larger: 413");
   table.bytes("--elasticsearch-max-body-bytes", options.elasticsearch_limits.max_body_bytes, "100MB",
               "The same at the Elasticsearch port");
   add_elasticsearch_limits(table, options.elasticsearch_limits);
   add_client_limits(table, options.clients);
   add_pipeline_limits(table, options.elasticsearch_limits);
-  table.count("--max-inputs", options.max_inputs, "Inputs of one request");
+  table.count("--max-inputs", options.max_inputs, "Inputs per request");
   table.bytes("--max-text-bytes", options.max_text_bytes, "256kB",
-              "Of one text, before it is cut to the model's tokens");
-  table.bytes("--max-image-bytes", options.max_image_bytes, "20MB", "Of one encoded picture");
+              "Size of one text, before it is truncated to the model's tokens");
+  table.bytes("--max-image-bytes", options.max_image_bytes, "20MB", "Size of one encoded picture");
   table.count("--max-image-pixels", options.max_image_pixels,
-              "Width x height of one picture, read from its header");
+              "Width x height of one picture, from its header");
   table
       .value("--max-image-scans", options.max_image_scans,
-             "Scans of one JPEG: each can cost as much as a whole picture")
+             "Scans per JPEG; each can cost as much as a whole picture")
       ->check(plain(CLI::Range(1, 10'000)));
   table.time("--image-timeout", options.image_timeout, "10s",
              "Processor time to decode one picture; 0ms: no limit");
   table
       .value("--max-request-pixels", options.max_request_pixels,
-             "Pixels to decode for one request; each scan of a JPEG of several counts for an eighth more")
+             "Pixels to decode per request; in a JPEG of several scans each scan counts an eighth more")
       ->check(pixels);
   table.bytes("--max-decode-bytes", options.max_decode_bytes, "512MB",
-              "Memory of the pictures that are decoded at the same time; one that takes more is answered 413");
+              "Memory of the pictures that are decoded at the same time; a single picture that needs more: 413");
   table.count("--max-queue-items", options.max_queue_items,
-              "Inputs accepted and not yet answered, for each model; more: 429");
-  table.bytes("--max-queue-bytes", options.max_queue_bytes, "512MB", "Memory behind these inputs; more: 429");
+              "Inputs per model that are accepted and not yet answered; with more: 429");
+  table.bytes("--max-queue-bytes", options.max_queue_bytes, "512MB", "Memory of these inputs; with more: 429");
   table
       .value("--max-queue-pixels", options.max_queue_pixels,
-             "Pixels to decode for these inputs, counted as for one request; more: 429")
+             "Pixels to decode for these inputs, counted as for --max-request-pixels; with more: 429")
       ->check(pixels);
   table.time("--query-timeout", options.query_timeout, "10s",
-             "A query that has not begun to run by then is answered 429");
+             "Maximum time until a query starts to run; then: 429");
   table.time("--document-timeout", options.document_timeout, "2m", "The same for documents");
 
   table.group("Speed");
-  table.value("--threads", options.threads, "Threads of the towers; 0: one a core")
+  table.value("--threads", options.threads, "Threads that run the models; 0: one per core")
       ->check(plain(CLI::Range(0, 1024)));
   table
       .value("--preparation-threads", options.preparation_threads,
-             "Threads that decode pictures and tokenize texts of documents, and as many more for queries; 0: one a "
-             "core")
+             "Threads that decode pictures and tokenize texts of documents, and the same number for queries; 0: one "
+             "per core")
       ->check(plain(CLI::Range(0, 1024)));
-  table.count("--max-batch", options.max_batch, "Inputs in one batch");
+  table.count("--max-batch", options.max_batch, "Inputs per batch");
   table.time("--max-batch-wait", options.max_batch_wait, "2ms",
-             "How long a batch waits for inputs that are being prepared; 0ms: never");
+             "Maximum time that a batch waits for inputs in preparation; 0ms: it does not wait");
   table.time("--target-batch-time", options.target_batch_time, "500ms",
-             "Batches are kept to what runs in this time, so that queries need not wait; 0ms: no limit");
+             "Limit the batch size to what runs in this time, so that queries wait less; 0ms: no limit");
   table.time("--watchdog-interval", options.watchdog_interval, "10s",
-             "How often each model must give a known vector again for /health/ready; 0ms: never");
+             "Interval at which each model must reproduce a known vector for /health/ready; 0ms: never");
 
   table.bytes("--vector-cache-texts", options.vector_cache.text_bytes, "16MB",
-              "Memory for vectors of texts that may come again; 0MB: none are kept");
+              "Memory for cached vectors of texts; 0MB: no cache");
   table.bytes("--vector-cache-pictures", options.vector_cache.picture_bytes, "64MB",
-              "The same for vectors of pictures");
+              "The same for pictures");
   table.bytes("--picture-cache-memory", options.picture_cache_memory, "64MB",
-              "Memory for thumbnails of documents' pictures");
+              "Memory for cached thumbnails of documents' pictures");
   table.bytes("--picture-cache-disk", options.picture_cache_disk, "256MB",
-              "Disk space for them; 0MB: none are kept there");
+              "Disk space for cached thumbnails; 0MB: no cache on disk");
   table.value("--picture-cache-dir", options.picture_cache_dir,
-              "Folder for them, of this server alone. Without: pictures in --data-dir; none for a gateway");
+              "Folder for cached thumbnails, not shared with another server (default: pictures in --data-dir; a "
+              "gateway has none)");
 
   table.group("Logs");
-  table.value("--log-format", options.log_format, "Of the log on standard error")
+  table.value("--log-format", options.log_format, "Format of the log on standard error")
       ->check(CLI::IsMember({"text", "json"}));
   table
       .value("--log-level", options.log_level,
-             "What is logged; debug has requests to /health and /metrics too")
+             "Lowest level that is logged; debug includes requests to /health and /metrics")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
   table.bytes("--log-buffer-bytes", options.log_buffer_bytes, "1MB",
-              "Log lines that wait to be written; more are dropped and counted");
+              "Memory for log lines that wait to be written; further lines are dropped and counted");
 }
 
 /// Both sides of NAME=VALUE.
@@ -360,7 +361,7 @@ void read_labels(const std::string& text, ServerOptions& options) {
   auto set = api::read_label_file(file);
   if (!set) throw CLI::ValidationError("--labels", set.error().message);
   if (!options.labels.emplace(name, *std::move(set)).second) {
-    throw CLI::ValidationError("--labels", "the name [" + name + "] is given twice");
+    throw CLI::ValidationError("--labels", "the name [" + name + "] appears twice");
   }
 }
 
@@ -396,11 +397,11 @@ void read_dtypes(const NamedValues& texts, std::vector<serving::ModelSpec>& mode
     const auto [name, dtype] =
         named ? split_named_value("--dtype", text, "DTYPE or NAME=DTYPE") : std::pair{std::string(), text};
     if (!k_dtypes.contains(dtype)) {
-      throw CLI::ValidationError("--dtype", "[" + dtype + "] is none of float32, bfloat16, int8 and float16");
+      throw CLI::ValidationError("--dtype", "[" + dtype + "] must be float32, bfloat16, int8 or float16");
     }
     if (!given.insert(name).second) {
-      throw CLI::ValidationError("--dtype", named ? "the name [" + name + "] is given twice"
-                                                  : "a dtype for all models is given twice");
+      throw CLI::ValidationError("--dtype", named ? "the name [" + name + "] appears twice"
+                                                  : "a dtype for all models appears twice");
     }
     (named ? model_named("--dtype", name, models).embedder.dtype : for_all) = dtype;
   }
@@ -409,7 +410,7 @@ void read_dtypes(const NamedValues& texts, std::vector<serving::ModelSpec>& mode
   }
 }
 
-/// NAME=NUMBER, of a model that is given too. What a model can take is found out when it is loaded.
+/// NAME=NUMBER for one of the models. Loading the model checks whether it accepts the number.
 void read_max_tokens(const std::string& text, std::vector<serving::ModelSpec>& models) {
   const auto [name, number] = split_named_value("--max-tokens", text, "NAME=NUMBER");
   const auto tokens = number_from<std::uint32_t>(number);
@@ -418,25 +419,25 @@ void read_max_tokens(const std::string& text, std::vector<serving::ModelSpec>& m
   }
   serving::ModelSpec& model = model_named("--max-tokens", name, models);
   if (model.embedder.max_tokens != 0) {
-    throw CLI::ValidationError("--max-tokens", "the name [" + name + "] is given twice");
+    throw CLI::ValidationError("--max-tokens", "the name [" + name + "] appears twice");
   }
   model.embedder.max_tokens = *tokens;
 }
 
-/// A key of Sightline's own in Authorization must not reach Cohere.
+/// Sightline's own key in Authorization must not reach Cohere.
 void check_cohere(ServerOptions& options) {
   if (!options.cohere_api_key_file.empty()) options.cohere = true;
   if (options.cohere && options.cohere_api_key_file.empty() && !options.api_key_file.empty()) {
     throw CLI::ValidationError("--cohere",
-                               "with --api-key-file callers have no place for a key of Cohere's: give the "
-                               "operator's with --cohere-api-key-file");
+                               "with --api-key-file, callers cannot send a key of Cohere: set one with "
+                               "--cohere-api-key-file");
   }
 }
 
 void check_gateway(ServerOptions& options) {
   if (options.embedded_elasticsearch) {
     throw CLI::ValidationError("--elasticsearch-gateway",
-                               "excludes --embedded-elasticsearch: documents are in one place");
+                               "cannot be combined with --embedded-elasticsearch: use one of them");
   }
   auto url = elastic::checked_cluster_url(options.elasticsearch_gateway);
   if (!url) throw CLI::ValidationError("--elasticsearch-gateway", url.error().message);
@@ -447,7 +448,7 @@ void check_gateway(ServerOptions& options) {
 
 int available_cores() {
   int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  std::ifstream file("/sys/fs/cgroup/cpu.max");  // "max 100000" or "150000 100000": microseconds a period
+  std::ifstream file("/sys/fs/cgroup/cpu.max");  // "max 100000" or "150000 100000": microseconds per period
   double quota = 0, period = 0;
   if (file >> quota >> period && quota > 0 && period > 0) {
     cores = std::min(cores, std::max(1, static_cast<int>(std::ceil(quota / period))));
@@ -458,7 +459,7 @@ int available_cores() {
 std::variant<ServerOptions, int> parse_options(int argc, char** argv) {
   ServerOptions options;
   NamedValues models, max_tokens, dtypes, labels;
-  CLI::App app("Serves image and text embeddings of CLIP models, in shapes that Elasticsearch can call.",
+  CLI::App app("Serves image and text embeddings of CLIP models through APIs that Elasticsearch can call.",
                "sightline-server");
   app.set_version_flag("--version", "sightline-server " SIGHTLINE_VERSION);
   app.get_formatter()->column_width(44);

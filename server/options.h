@@ -1,4 +1,4 @@
-// The server's options: flags, environment variables, and what --help says of them.
+// The server's options: flags, environment variables, and their texts in --help.
 #pragma once
 
 #include <chrono>

@@ -63,7 +63,7 @@ StopSignal::StopSignal() {
     state->came.set_value();
     const std::chrono::milliseconds patience = state->patience;
     if (await_stop(set, patience)) end_at_once(k_ended_by_second_signal);
-    spdlog::error("threads still work {} ms after the signal to stop: ending without them", patience.count());
+    spdlog::error("threads still running {} ms after the signal to stop: exiting without them", patience.count());
     end_at_once(EXIT_FAILURE);
   }).detach();
 }

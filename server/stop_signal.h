@@ -18,7 +18,7 @@ class StopSignal {
   StopSignal();
   /// After the signal the process then has `patience` to end; if it has not, it is ended with a line in the
   /// log and exit code 1, whatever its threads still do. What was acknowledged is with the disk by then.
-  /// `reload` is called on a thread of its own for each SIGHUP until `wait` has ended, and must not throw.
+  /// `reload` is called on a separate thread for each SIGHUP until `wait` has ended, and must not throw.
   void serving(std::chrono::milliseconds patience, std::function<void()> reload) {
     state_->patience = patience;
     state_->reload = std::move(reload);

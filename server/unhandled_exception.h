@@ -1,11 +1,11 @@
-// How the process ends when nothing else can be done.
+// Ends the process after an exception that no thread catches.
 #pragma once
 
 namespace sightline {
 
 /// From now on an exception that no thread catches ends the process with a line on standard error that says
 /// what it was: with exit code 1 where the system had no more memory or threads to give, by abort (and a
-/// core) where it is a fault of the program.
+/// core) for a bug in the program.
 void settle_unhandled_exceptions();
 
 }  // namespace sightline

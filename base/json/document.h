@@ -9,22 +9,22 @@
 
 namespace sightline::json {
 
-/// Whether a document's strings are its own.
+/// Whether a document owns its strings.
 enum class Strings {
   copied,    ///< yes, with a NUL behind each
   borrowed,  ///< they point into the text, which must outlive the document, without a NUL behind
 };
 
-/// What a document keeps of its numbers.
+/// How a document stores its numbers.
 enum class Numbers {
-  values,  ///< what `number_value` has: one that is too large for a double is a fault (number_too_large)
+  values,  ///< what `number_value` has: one that is too large for a double is an error (number_too_large)
   /// All of them, digit by digit. Integers of 64 bits are values, unless they are written in another way than
   /// a writer does it (-0). Each other number is kept as its text, behind a byte that no text begins with:
-  /// RapidJSON takes it for a string, so ask `is_text` and `written_number`, and write with AsWrittenWriter.
+  /// RapidJSON takes it for a string, so use `is_text` and `written_number`, and write with AsWrittenWriter.
   as_written,
 };
 
-/// Reads `text` into `document`, which stays null if there is a fault.
+/// Reads `text` into `document`, which stays null if there is an error.
 Fault read_document(std::string_view text, rapidjson::Document& document, const Limits& limits = {},
                     Strings strings = Strings::copied, Numbers numbers = Numbers::values);
 

@@ -1,4 +1,4 @@
-// What the numbers of a JSON text are worth.
+// The values of the numbers of a JSON text.
 #pragma once
 
 #include <cstdint>

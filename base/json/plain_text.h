@@ -1,4 +1,4 @@
-// Finding what does not stand for itself in a JSON string.
+// Finds characters that need escapes in a JSON string.
 #pragma once
 
 #include <cstddef>

@@ -209,31 +209,31 @@ std::optional<std::string> decoded_string(std::string_view quoted, const Limits&
 std::string message(const Fault& fault, const Limits& limits) {
   switch (fault.kind) {
     case Fault::Kind::none:
-      return "there is no fault";
+      return "there is no error";
     case Fault::Kind::empty:
       return "the text is empty";
     case Fault::Kind::bad_value:
-      return "there is no value where one should be";
+      return "a value is missing";
     case Fault::Kind::bad_number:
-      return "a number lacks a digit";
+      return "a number has a missing digit";
     case Fault::Kind::bad_comment:
-      return "a comment is broken";
+      return "a comment is malformed";
     case Fault::Kind::missing_key:
-      return "a member of an object has no name in quotes";
+      return "a key of an object is missing or not in quotes";
     case Fault::Kind::missing_colon:
-      return "a colon is missing behind a member's name";
+      return "a colon is missing after a key";
     case Fault::Kind::missing_comma_in_object:
-      return "a comma or } is missing behind a member of an object";
+      return "a comma or } is missing after a member of an object";
     case Fault::Kind::missing_comma_in_array:
-      return "a comma or ] is missing behind an element of an array";
+      return "a comma or ] is missing after an element of an array";
     case Fault::Kind::unclosed_string:
       return "a string has no closing quote";
     case Fault::Kind::control_character:
-      return "a string holds a control character that is not escaped";
+      return "a string contains a control character that is not escaped";
     case Fault::Kind::bad_escape:
-      return "a string holds an unknown escape";
+      return "a string contains an unknown escape";
     case Fault::Kind::bad_unicode_escape:
-      return "a \\u escape is broken, or is half of a surrogate pair";
+      return "a \\u escape is malformed, or is half of a surrogate pair";
     case Fault::Kind::invalid_utf8:
       return "a string is not UTF-8";
     case Fault::Kind::other_encoding:
@@ -249,7 +249,7 @@ std::string message(const Fault& fault, const Limits& limits) {
     case Fault::Kind::number_too_large:
       return "a number is too large for a double";
     case Fault::Kind::stopped:
-      return "the reading was ended";
+      return "reading was aborted";
   }
   return "it cannot be read";
 }

@@ -1,4 +1,4 @@
-// The one reader of JSON that comes from outside.
+// The only reader of JSON from outside.
 #pragma once
 
 #include <cstddef>
@@ -11,18 +11,18 @@
 
 namespace sightline::json {
 
-/// What a text may become. Each value costs whoever keeps it memory, however short its text is.
+/// Limits of a text. Each value costs memory, however short its text is.
 struct Limits {
   std::size_t max_depth = 1000;        ///< of arrays and objects in each other; recursion over them is safe
   std::size_t max_values = 1'000'000;  ///< values and keys
   std::size_t max_bytes = std::numeric_limits<std::uint32_t>::max();  ///< RapidJSON counts in 32 bits
-  bool comments = false;               ///< /* */ and // count as blanks
-  /// Half of a surrogate pair, `\ud83d` alone, is a character of its own, as in Java: three bytes of the form
-  /// that UTF-8 would have for it (utf8.h). Else it is a fault.
+  bool comments = false;               ///< /* */ and // count as whitespace
+  /// Half of a surrogate pair, `\ud83d` alone, is a separate character, as in Java: three bytes of the form
+  /// that UTF-8 would have for it (utf8.h). Else it is an error.
   bool lone_surrogates = false;
 };
 
-/// Where a token stands in the text.
+/// The place of a token in the text.
 struct Place {
   std::size_t begin = 0;  ///< offset of its first byte; of a string's quote
   std::size_t end = 0;    ///< offset behind its last byte
@@ -32,7 +32,7 @@ struct Place {
 struct Fault {
   enum class Kind : std::uint8_t {
     none,
-    empty,             ///< nothing but blanks
+    empty,             ///< only whitespace
     bad_value,         ///< also a broken true, false or null, and where the text ends before a value
     bad_number,
     bad_comment,
@@ -50,23 +50,23 @@ struct Fault {
     too_deep,
     too_many_values,
     too_many_bytes,
-    number_too_large,  ///< for a double; found by who wants the number's value
+    number_too_large,  ///< for a double; found when the number's value is read
     stopped,           ///< the handler returned false
   };
   Kind kind = Kind::none;
   std::size_t offset = 0;
 
   explicit operator bool() const { return kind != Kind::none; }
-  /// One of the limits was met; there is no fault in the text so far.
+  /// A limit was reached; the text is valid so far.
   bool is_limit() const {
     return kind == Kind::too_deep || kind == Kind::too_many_values || kind == Kind::too_many_bytes;
   }
 };
 
-/// What is wrong, as a sentence without its place. `limits` is what the text was read with.
+/// The error as a sentence, without its place. `limits` are those that the text was read with.
 std::string message(const Fault& fault, const Limits& limits = {});
 
-/// Finds tokens in a text, without ever reading beyond it. Its own steps take linear time.
+/// Finds tokens in a text, without ever reading beyond it. Takes linear time.
 class Scanner {
  public:
   Scanner(std::string_view text, const Limits& limits)
@@ -78,8 +78,8 @@ class Scanner {
   void step() { ++at_; }
   std::string_view text(const Place& place) const { return text_.substr(place.begin, place.end - place.begin); }
 
-  // Each of these fails with the fault kept in `fault`.
-  /// Passes over a byte order mark. Fails for a text that is not in UTF-8 by its first bytes.
+  // Each of these fails with the error in `fault`.
+  /// Skips a byte order mark. Fails for a text that is not in UTF-8 by its first bytes.
   bool begin();
   bool skip_blanks();
   bool word(std::string_view word, Place& place);
@@ -109,14 +109,14 @@ class Scanner {
   std::string decoded_;
 };
 
-/// Reads a text and hands its tokens to a handler, in order. Uses no recursion. Its handler has:
+/// Reads a text and passes its tokens to a handler, in order. Uses no recursion. The handler has:
 ///
 ///   bool null(Place);  bool boolean(bool, Place);  bool number(std::string_view written, Place);
 ///   bool string(std::string_view decoded, Place);  bool key(std::string_view decoded, Place);
 ///   bool open_object(std::size_t offset);          bool close_object(std::size_t members, std::size_t end);
 ///   bool open_array(std::size_t offset);           bool close_array(std::size_t elements, std::size_t end);
 ///
-/// Numbers come as they are written; `number_value` says what they are worth. Strings are UTF-8 (but see
+/// Numbers are passed as written; `number_value` gives their values. Strings are UTF-8 (but see
 /// Limits::lone_surrogates). Each member returns false to end the reading. A byte order mark in front of the
 /// text is no part of it.
 template <class Handler>
@@ -147,7 +147,7 @@ class Reader {
     return scanner_.ended() || scanner_.fail(Fault::Kind::text_after_end);
   }
 
-  /// Reads a value, or opens one, and goes on to where the next begins. At the end nothing is open.
+  /// Reads a value, or opens one, and continues to where the next begins. At the end nothing is open.
   bool value() {
     if (scanner_.ended()) return scanner_.fail(Fault::Kind::bad_value);
     const char c = scanner_.peek();
@@ -251,10 +251,10 @@ class Reader {
   std::size_t values_ = 0;
 };
 
-/// What a JSON string says: `quoted` is all of it. Nothing if it is no string.
+/// The text of the JSON string `quoted`. Nothing if it is not a string.
 std::optional<std::string> decoded_string(std::string_view quoted, const Limits& limits = {});
 
-/// The text without the byte order mark in front of it, for whoever keeps or looks at the text itself.
+/// The text without its byte order mark, for users of the raw text.
 std::string_view without_byte_order_mark(std::string_view text);
 
 template <class Handler>

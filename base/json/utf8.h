@@ -1,4 +1,4 @@
-// UTF-8: finding what is none, and mending it.
+// UTF-8: finds and replaces invalid bytes.
 #pragma once
 
 #include <cstddef>

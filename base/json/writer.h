@@ -1,4 +1,4 @@
-// Writing JSON that is UTF-8, whatever bytes it is made from.
+// Writes JSON that is always UTF-8.
 #pragma once
 
 #include <rapidjson/document.h>
@@ -14,8 +14,8 @@ namespace sightline::json {
 void append_json_string(std::string& out, std::string_view text);
 std::string json_string(std::string_view text);
 
-/// RapidJSON's writer, which by itself writes bytes that are not UTF-8 as they come: here they become what
-/// `append_json_string` makes of them.
+/// RapidJSON's writer, but bytes that are not UTF-8 are replaced:
+/// see `append_json_string`.
 class Writer : public rapidjson::Writer<rapidjson::StringBuffer> {
  public:
   using Base = rapidjson::Writer<rapidjson::StringBuffer>;
@@ -32,7 +32,7 @@ class Writer : public rapidjson::Writer<rapidjson::StringBuffer> {
 };
 
 /// Writes documents that were read with Numbers::as_written: each number that is kept as its text as that
-/// text. For nothing else: what a program puts into `String` may begin with any byte.
+/// text. Only for these: what a program puts into `String` may begin with any byte.
 class AsWrittenWriter : public Writer {
  public:
   using Writer::Writer;

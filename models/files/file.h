@@ -1,4 +1,4 @@
-// A file's bytes, read so that whoever changes the file meanwhile causes an error and nothing worse.
+// Reads a file's bytes so that changes during the read cause only an error.
 #pragma once
 
 #include <cstddef>

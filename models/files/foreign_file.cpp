@@ -86,15 +86,15 @@ Status refuse_foreign_file(const std::filesystem::path& file, std::string_view b
   if (size == 0) return foreign(file, "empty (0 bytes)", std::string("its download failed; ") + k_fetch);
   if (is_safetensors(bytes)) return {};
   if (is_pytorch(bytes)) {
-    return foreign(file, "a PyTorch checkpoint, a pickle, which can run code when read",
-                   "take model.safetensors of the same model, or convert it once with transformers' "
+    return foreign(file, "a PyTorch checkpoint (a pickle, which can run code when loaded)",
+                   "use model.safetensors of the same model, or convert it once with transformers' "
                    "save_pretrained(..., safe_serialization=True)");
   }
   const std::string_view text = without_mark_and_blanks(bytes);
   if (size <= k_longest_error_text && is_hub_error(text)) {
     return foreign(
         file, "the error text of a model hub, \"" + first_line(text) + "\"",
-        "a gated model wants its licence accepted on its page and a token (`huggingface-cli login`, "
+        "for a gated model, accept its licence on its page and set a token (`huggingface-cli login`, "
         "HF_TOKEN); check the model's name; then download it again");
   }
   const auto kind = other_kind(bytes);
@@ -107,7 +107,7 @@ Status refuse_foreign_file(const std::filesystem::path& file, std::string_view b
   if (kind->find("HTML") != k_npos || kind->find("XML") != k_npos) {
     return foreign(
         file, *kind == "HTML" ? "a web page (HTML)" : "XML or a web page",
-        "the download got a page in place of the file; take the address with /resolve/ (not /blob/), "
+        "the download returned a page instead of the file; use the URL with /resolve/ (not /blob/), "
         "log in if the model is gated, or use scripts/download_model.sh");
   }
   if (kind->find("archive") != k_npos || *kind == "gzip" || *kind == "xz" || *kind == "zstd")
@@ -115,10 +115,10 @@ Status refuse_foreign_file(const std::filesystem::path& file, std::string_view b
                    *kind == "gzip" || *kind == "xz" || *kind == "zstd"
                        ? "compressed with " + std::string(*kind)
                        : std::string(*kind),
-                   "unpack it, and give the folder with config.json and model.safetensors");
+                   "extract it, and use the folder with config.json and model.safetensors");
   if (*kind == "GGUF" || *kind == "HDF5") {
     return foreign(file, "a file of the format " + std::string(*kind),
-                   "take model.safetensors of the same model from its page at Hugging Face");
+                   "use model.safetensors of the same model from its page at Hugging Face");
   }
   return {};
 }

@@ -124,7 +124,7 @@ bool ObjectReader::boolean(const char* key, bool fallback) {
   const rapidjson::Value* value = member(key);
   if (value == nullptr) return fallback;
   if (!value->IsBool()) {
-    refuse(key, ErrorCode::corrupt_data, "is " + shown(*value) + ", neither true nor false");
+    refuse(key, ErrorCode::corrupt_data, "is " + shown(*value) + ", not true or false");
     return fallback;
   }
   return value->GetBool();

@@ -42,7 +42,7 @@ std::string_view text_member(const rapidjson::Value& object, const char* key);
 bool bool_member(const rapidjson::Value& object, const char* key, bool otherwise);
 
 /// Reads typed keys of one JSON object. An absent or null key gives the fallback, which is how Hugging Face's
-/// classes fill in defaults. The first key that is wrong is kept as the error; reading goes on with
+/// classes fill in defaults. The first wrong key is kept as the error; reading continues with
 /// fallbacks, so that a caller checks `status` once at the end.
 class ObjectReader {
  public:

@@ -1,4 +1,4 @@
-// Numbers out of a file's bytes.
+// Reads numbers from a file's bytes.
 #pragma once
 
 #include <cstddef>

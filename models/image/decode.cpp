@@ -38,7 +38,7 @@ Result<Picture> decode_upright(const Format& format, std::string_view file, cons
   return turned_upright(*std::move(picture));
 }
 
-constexpr std::string_view k_refusal = "not a picture this server reads (JPEG, PNG, WebP, GIF, BMP): it ";
+constexpr std::string_view k_refusal = "not a supported picture (JPEG, PNG, WebP, GIF, BMP): it ";
 
 }  // namespace
 

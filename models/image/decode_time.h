@@ -8,13 +8,13 @@
 
 namespace sightline::models {
 
-/// Counts the processor time that this thread spends, so that a busy machine refuses no picture.
+/// Counts the processor time of this thread, so that no picture is refused because the machine is busy.
 class DecodeTime {
  public:
-  /// Begins now. `limit` 0: none.
+  /// Starts now. `limit` 0: none.
   explicit DecodeTime(std::chrono::milliseconds limit) : limit_(limit), began_(thread_time()) {}
 
-  /// To be asked for every few rows at least; looks at the clock only at every sixteenth call.
+  /// To be called at least every few rows; reads the clock only at every sixteenth call.
   bool is_over() {
     constexpr unsigned k_calls_a_look = 16;
     if (limit_.count() == 0 || ++calls_ % k_calls_a_look != 0) return false;

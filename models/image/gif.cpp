@@ -109,7 +109,7 @@ class GifReader {
     while (true) {
       GifRecordType type = UNDEFINED_RECORD_TYPE;
       if (DGifGetRecordType(gif_, &type) != GIF_OK) return failure(gif_->Error);
-      if (type == TERMINATE_RECORD_TYPE) return broken("GIF", "it holds no picture");
+      if (type == TERMINATE_RECORD_TYPE) return broken("GIF", "it contains no picture");
       if (type == IMAGE_DESC_RECORD_TYPE) {
         return DGifGetImageDesc(gif_) == GIF_OK ? Status() : failure(gif_->Error);
       }

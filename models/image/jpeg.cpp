@@ -224,7 +224,7 @@ Error failure(const JpegReader& reader, JpegReader::Outcome outcome, std::size_t
   if (reader.height() == 0) {
     message += "inside its header";
   } else if (reader.has_many_scans()) {
-    message += "without the end mark of a picture in several scans (progressive)";
+    message += "without the end mark, which a picture in several scans (progressive) must have";
   } else {
     message += "at row " + grouped(reader.rows_read()) + " of " + grouped(reader.output_height());
   }
@@ -256,7 +256,7 @@ Result<Picture> decode_jpeg(std::string_view file, const ImageLimits& limits) {
   if (components != 1 && components != 3 && components != 4) {
     return Error{ErrorCode::unsupported,
                  "JPEG has " + std::to_string(components) +
-                     " colour components; grey (1), colour (3) and CMYK (4) are read"};
+                     " colour components; grey (1), colour (3) and CMYK (4) are supported"};
   }
   if (const Outcome outcome = reader.start(); outcome != Outcome::done)
     return failure(reader, outcome, file.size());

@@ -1,4 +1,4 @@
-// EXIF orientation: how to turn a picture so that its top is up.
+// EXIF orientation: how to rotate and mirror a picture so that its top is up.
 #pragma once
 
 #include <string_view>
@@ -11,7 +11,7 @@ namespace sightline::models {
 /// if it gives none or is damaged: a picture is never refused for its EXIF.
 int exif_orientation(std::string_view exif);
 
-/// `picture` turned and mirrored as its `orientation` asks; the result's orientation is 1.
+/// `picture`, rotated and mirrored according to its `orientation`; the result's orientation is 1.
 Picture turned_upright(Picture picture);
 
 }  // namespace sightline::models

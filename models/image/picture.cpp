@@ -58,7 +58,7 @@ Status check_size(std::string_view format, std::uint64_t width, std::uint64_t he
                   const ImageLimits& limits) {
   const std::string size = std::string(format) + " is " + grouped(width) + " x " + grouped(height);
   if (width == 0 || height == 0)
-    return Error{ErrorCode::invalid_argument, size + " pixels: it holds no picture"};
+    return Error{ErrorCode::invalid_argument, size + " pixels: it contains no picture"};
   if (width > limits.max_pixels / height) {
     // No format's edges exceed 32 bits: the product fits.
     return Error{ErrorCode::too_large, size + " = " + grouped(width * height) + " pixels; the limit is " +

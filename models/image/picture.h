@@ -1,4 +1,4 @@
-// A decoded picture, and what every decoder checks and says.
+// A decoded picture, and the checks and errors of all decoders.
 #pragma once
 
 #include <array>
@@ -16,7 +16,7 @@ namespace sightline::models {
 /// Pixels as [height, width, 3], row-major, without gaps between rows.
 class Picture {
  public:
-  /// Bytes that may be read, but mean nothing, after the last row: vector code loads whole blocks.
+  /// Padding after the last row: vector code loads whole blocks.
   static constexpr std::size_t k_slack_bytes = 64;
 
   Picture() = default;
@@ -30,13 +30,13 @@ class Picture {
   std::uint8_t* row(std::size_t y) { return rgb_.get() + y * row_bytes(); }
   const std::uint8_t* row(std::size_t y) const { return rgb_.get() + y * row_bytes(); }
 
-  /// EXIF orientation, 1 to 8; 1 where there is none or it was not asked for.
+  /// EXIF orientation, 1 to 8; 1 if there is none or it was not requested.
   int orientation = 1;
 
  private:
   std::uint32_t width_ = 0, height_ = 0;
 
-  /// Hands a buffer back to its thread, which keeps one for the next picture: fresh pages cost as much as
+  /// Returns a buffer to its thread, which keeps one for the next picture: new pages cost as much as
   /// half a decode.
   struct Recycle {
     std::size_t capacity;
@@ -85,7 +85,7 @@ Result<PictureCost> cost_of_bmp(std::string_view file, const ImageLimits& limits
 /// The cost of a picture of that size whose decoder needs `bytes_a_pixel` beside the pixels themselves.
 PictureCost cost_of_size(std::uint64_t width, std::uint64_t height, std::uint64_t bytes_a_pixel = 0);
 
-/// Any of them, told apart by the first bytes, turned upright if `limits` says so. Errors also: overloaded
+/// Any of them, detected by the first bytes, rotated upright if `limits` requires it. Errors also: overloaded
 /// (no memory).
 Result<Picture> decode_picture(std::string_view file, const ImageLimits& limits);
 

@@ -59,7 +59,7 @@ Result<PreparedImage> window_of(const Picture& picture, const PreprocessConfig& 
     rows = centre_crop(resized.height, config.crop_height, config.crop_rule);
   }
   if (columns.kept.size == 0 || rows.kept.size == 0) {
-    return Error{ErrorCode::internal, "the preprocessing asks for a window without pixels"};
+    return Error{ErrorCode::internal, "the preprocessing results in a window without pixels"};
   }
   constexpr std::uint64_t k_max_window_pixels = 1 << 22;
   if (columns.size > k_max_window_pixels || rows.size > k_max_window_pixels / columns.size) {

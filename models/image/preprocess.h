@@ -1,4 +1,4 @@
-// From an encoded picture to the window that a vision tower looks at.
+// From an encoded picture to the window of pixels for a vision tower.
 #pragma once
 
 #include <array>
@@ -13,7 +13,7 @@
 
 namespace sightline::models {
 
-/// What preprocessor_config.json says, with the class defaults filled in.
+/// The settings of preprocessor_config.json, with the class defaults filled in.
 struct PreprocessConfig {
   enum class Resize { shortest_edge, exact, none };
   /// Pillow's codes in `resample`.
@@ -40,7 +40,7 @@ struct ImageLimits {
   std::chrono::milliseconds max_time{10'000};   ///< of the processor, to decode one; 0: no limit
   bool apply_exif_orientation = false;
 
-  // For people to look at; towers get neither.
+  // Only for thumbnails, not for towers.
   /// What shows through transparent pixels, as red, green, blue. Without: their alpha is dropped, as Pillow
   /// does it, and the colour that they hide shows.
   std::optional<std::array<std::uint8_t, 3>> background = {};
@@ -54,7 +54,7 @@ struct ImageLimits {
 Result<PreparedImage> preprocess_image(std::string_view encoded, const PreprocessConfig& config,
                                        const ImageLimits& limits);
 
-/// What decoding will take, from the header alone and, for a JPEG of several scans, a look for where each
+/// The cost of decoding, from the header alone and, for a JPEG of several scans, a search for where each
 /// begins. Nothing for what is refused by its header.
 PictureCost picture_cost(std::string_view encoded, const ImageLimits& limits);
 

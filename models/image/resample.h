@@ -20,7 +20,7 @@ struct Span {
   std::uint64_t begin = 0, size = 0;
 };
 
-/// What each output sample of a window sums up, along one axis.
+/// The weighted inputs of each output sample of a window, along one axis.
 struct AxisWeights {
   static constexpr int k_fraction_bits = 22;
 
@@ -33,7 +33,7 @@ struct AxisWeights {
   std::vector<Taps> taps;
   std::vector<std::int32_t> weights;
 
-  /// The inputs that any output of the window looks at.
+  /// The inputs that any output of the window uses.
   Span inputs() const;
 };
 
@@ -46,7 +46,7 @@ AxisWeights axis_copies(Span window);
 
 /// Computes the window of `columns` and `rows` out of `picture` resized to `width` x `height`, and nothing
 /// outside it. Pixel (0, 0) of the window goes to `out`, its rows are `out_stride` bytes apart. Memory: 12
-/// bytes a pixel of the window, and 4 bytes a tap (at most 8 taps an input sample of each axis).
+/// bytes per pixel of the window, and 4 bytes per tap (at most 8 taps an input sample of each axis).
 void resample(const Picture& picture, std::uint64_t width, std::uint64_t height, Span columns, Span rows,
               PreprocessConfig::Filter filter, std::uint8_t* out, std::size_t out_stride);
 

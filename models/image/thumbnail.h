@@ -1,4 +1,4 @@
-// Smaller copies of pictures, for people to look at.
+// Smaller copies of pictures, for display.
 #pragma once
 
 #include <cstdint>
@@ -17,13 +17,13 @@ inline constexpr std::string_view k_thumbnail_version = "1";
 /// A JPEG of `encoded`, no larger than `edge` pixels on its longer side, and no larger than the picture
 /// itself.
 ///
-/// It is turned as its EXIF says, lies on a light grey where it is transparent, and carries nothing but
+/// It is rotated according to its EXIF, has a light grey background if it is transparent, and contains only
 /// pixels: no place, no date, no camera. Large JPEGs are decoded at a part of their size, twice `edge` at the
-/// least. `limits` are those of decoding; what they say of EXIF, background and drafts does not count.
+/// least. `limits` are those of decoding; their settings for EXIF, background and drafts are ignored.
 /// Errors: those of decode_picture, and overloaded (no memory).
 Result<std::string> make_thumbnail(std::string_view encoded, std::uint32_t edge, ImageLimits limits);
 
-/// What that will take of memory and work. Nothing for what is refused by its header.
+/// Its cost in memory and work. Nothing if the header is refused.
 PictureCost cost_of_thumbnail(std::string_view encoded, std::uint32_t edge, ImageLimits limits);
 
 }  // namespace sightline::models

@@ -45,7 +45,7 @@ Status read_header(std::string_view file, const ImageLimits& limits, WebpFile& w
 
   const WebPData data{reinterpret_cast<const std::uint8_t*>(file.data()), file.size()};
   webp.demuxer.reset(WebPDemux(&data));
-  if (webp.demuxer == nullptr) return broken("WebP", "its chunks do not fit together");
+  if (webp.demuxer == nullptr) return broken("WebP", "its chunks are inconsistent");
   webp.width = WebPDemuxGetI(webp.demuxer.get(), WEBP_FF_CANVAS_WIDTH);
   webp.height = WebPDemuxGetI(webp.demuxer.get(), WEBP_FF_CANVAS_HEIGHT);
   if (Status status = check_size("WebP", webp.width, webp.height, limits); !status) return status;

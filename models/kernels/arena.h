@@ -1,4 +1,4 @@
-// Memory for what a pass computes in between.
+// Memory for the intermediate results of a pass.
 #pragma once
 
 #include <cstddef>
@@ -6,10 +6,10 @@
 
 namespace sightline::models::kernels {
 
-/// A stack of memory that is kept between passes: in the steady state none is allocated.
+/// A stack of memory that is reused between passes: in the steady state nothing is allocated.
 ///
-/// Memory is taken within a `Frame` and given back when the frame ends; frames nest, so that a pass may run inside
-/// another one. Every thread has an arena of its own. After the outermost frame one block is left, as large as all
+/// Memory is allocated within a `Frame` and freed when the frame ends; frames nest, so that a pass may run inside
+/// another one. Every thread has a separate arena. After the outermost frame one block is left, as large as all
 /// that was in use at once.
 class Arena {
  public:

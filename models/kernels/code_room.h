@@ -1,4 +1,4 @@
-// Room for the code that oneDNN generates. Private to models/kernels.
+// Address space for the code that oneDNN generates. Private to models/kernels.
 #pragma once
 
 #include <cstddef>

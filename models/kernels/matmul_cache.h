@@ -22,14 +22,14 @@ struct MatmulShape {
 };
 
 /// The code of a model's products, made when a number of rows is first met (about a millisecond), kept for those met
-/// last: texts have any number of tokens, and what was made for each must not pile up. One thread at a time.
+/// last: texts have any number of tokens, and code for each number must not accumulate. One thread at a time.
 class MatmulCache {
  public:
   MatmulCache() : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {}
 
   const dnnl::engine& engine() const { return engine_; }
 
-  /// The layout that weights [in, out] are packed into: that which suits a picture's worth of rows.
+  /// The layout that weights [in, out] are packed into: the best one for the rows of a picture.
   dnnl::memory::desc packed_layout(std::int64_t in, std::int64_t out, Precision precision);
 
   /// `weights` and `bias` (not with Precision::int8) as oneDNN's memory; `x`, `factors` (with Epilogue::multiply) and `y`

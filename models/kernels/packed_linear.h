@@ -12,7 +12,7 @@
 
 namespace sightline::models::kernels {
 
-/// What the products of a model are computed in.
+/// The data types of a model's products.
 enum class Precision : std::uint8_t {
   f32,   ///< all in float32
   bf16,  ///< weights and activations in bfloat16, sums in float32
@@ -31,7 +31,7 @@ class MatmulCache;
 /// Sets the number of threads that kernels called from this thread share their work among.
 void use_threads(int threads);
 
-/// Null where oneDNN has no code for the precision on this processor.
+/// Null if oneDNN has no code for the precision on this processor.
 std::shared_ptr<MatmulCache> make_matmul_cache(Precision precision);
 
 /// The library and the code that it chose for the last product made, e.g. "oneDNN 2.6.3 (brg:avx512_core)".

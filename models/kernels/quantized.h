@@ -1,4 +1,4 @@
-// What surrounds a product of 8-bit integers. Private to models/kernels.
+// Quantization around a product of 8-bit integers. Private to models/kernels.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,7 @@ struct ColumnCodes {
   const float* bias;
 };
 
-/// y = f(x W^T + b) out of the product of the integers, `sums` [y.rows, y.columns], where `x` was coded as `rows` says.
+/// y = f(x W^T + b) out of the product of the integers, `sums` [y.rows, y.columns], where `rows` has the codes of `x`.
 /// f as in Epilogue; `factors` as y, with Epilogue::multiply. y is float32.
 void finish_quantized(const std::int32_t* sums, const RowCode* rows, const ColumnCodes& columns, Epilogue epilogue,
                       const Rows& factors, const Rows& y);

@@ -1,4 +1,4 @@
-// What the kernels compute, in plain loops and float64: the tests and the check at start hold the kernels to it.
+// What the kernels compute, in plain loops and float64: the reference for the tests and the check at start.
 #pragma once
 
 #include <cstdint>

@@ -9,13 +9,13 @@
 namespace sightline::models::kernels {
 
 /// Rotary position embedding of neighbouring pairs (J. Su et al., "RoFormer"): pair i of each head of token t is
-/// turned by an angle of its own.
+/// rotated by a separate angle.
 class Rotary {
  public:
   /// `angles` [tokens, pairs] row-major, where a head has 2 * pairs columns.
   Rotary(std::span<const float> angles, std::int64_t tokens);
 
-  /// Turns `x`, float32 [inputs * tokens, heads * 2 * pairs], in place.
+  /// Rotates `x`, float32 [inputs * tokens, heads * 2 * pairs], in place.
   void turn(const Rows& x) const;
 
  private:

@@ -1,4 +1,4 @@
-// Matrices of one row per token, in memory that somebody else owns.
+// Matrices with one row per token, in memory owned by the caller.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Vectors of floats, bfloat16 in memory, sums over lanes: what the kernels have in common. Included once per set of
-// instructions, as Highway wants it. bfloat16 numbers are the upper halves of floats.
+// Vectors of floats, bfloat16 in memory, sums over lanes: shared by the kernels. Included once per set of
+// instructions, as Highway requires. bfloat16 numbers are the upper halves of floats.
 
 #ifndef SIGHTLINE_KERNELS_SHARED
 #define SIGHTLINE_KERNELS_SHARED
@@ -15,7 +15,7 @@ inline float to_f32(std::uint16_t value) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(value) << 16);
 }
 
-/// Rounds to the nearest, ties to even; what is no number stays none.
+/// Rounds to the nearest, ties to even; NaN stays NaN.
 inline std::uint16_t to_bf16(float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   if (value != value) return static_cast<std::uint16_t>(bits >> 16 | 0x40);

@@ -8,7 +8,7 @@
 
 namespace sightline::models {
 
-/// What vectors are along their principal components.
+/// The coordinates of vectors along their principal components.
 struct Components {
   std::size_t count = 0;      ///< components of each vector, the one with the most variance first
   std::vector<float> values;  ///< [vectors, count]
@@ -19,7 +19,7 @@ struct Components {
 ///
 /// Randomised subspace iteration (Halko, Martinsson, Tropp, SIAM Review 53(2), 2011, algorithm 4.4) from a fixed
 /// start, on one thread: the same vectors give the same components, however many threads the process has. Each
-/// component's number of largest size over all vectors is positive. Needs about 200 bytes a vector beside `vectors`.
+/// component's number of largest size over all vectors is positive. Needs about 200 bytes per vector beside `vectors`.
 /// Errors: overloaded (no memory), internal.
 Result<Components> principal_components(std::vector<float>& vectors, std::size_t count, std::size_t dims,
                                         std::size_t wanted);

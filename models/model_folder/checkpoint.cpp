@@ -24,9 +24,9 @@ Error open_clip_layout(const std::string& found) {
   return {
       ErrorCode::unsupported,
       found +
-          ", which is OpenCLIP's layout; take model.safetensors and config.json with Hugging Face's names "
+          ", which is OpenCLIP's layout; use model.safetensors and config.json with Hugging Face's names "
           "(text_model..., vision_model...) of the same model: the repositories openai/clip-vit-... and "
-          "laion/CLIP-ViT-... have them, timm/... have not"};
+          "laion/CLIP-ViT-... have them, timm/... do not"};
 }
 
 /// The folder below a sentence-transformers folder (it has a modules.json) that holds the model itself, such
@@ -48,7 +48,7 @@ Error no_weights(const std::filesystem::path& folder) {
   if (!std::filesystem::is_directory(folder, error)) {
     return {ErrorCode::not_found,
             where +
-                " is not a folder that can be read; a model is a Hugging Face folder with "
+                " is not a readable folder; a model is a Hugging Face folder with "
                 "config.json and model.safetensors"};
   }
   for (const char* name : {"open_clip_model.safetensors", "open_clip_pytorch_model.safetensors",
@@ -59,12 +59,12 @@ Error no_weights(const std::filesystem::path& folder) {
     return {ErrorCode::unsupported, where +
                                         " is a folder of sentence-transformers (modules.json): the model "
                                         "itself is in " +
-                                        (folder / part).string() + ", give that folder"};
+                                        (folder / part).string() + "; use that folder"};
   }
   for (const char* name : {"pytorch_model.bin", "pytorch_model.bin.index.json"}) {
     if (is_there(folder / name)) {
       return {ErrorCode::unsupported, where + " has its weights only as " + name +
-                                          ", a pickle, which can run code when read and so is not; "
+                                          ", a pickle, which can run code when loaded and so is refused; "
                                           "convert it once: python3 -c \"from transformers import CLIPModel; "
                                           "CLIPModel.from_pretrained('" +
                                           where + "').save_pretrained('" + where +
@@ -73,7 +73,7 @@ Error no_weights(const std::filesystem::path& folder) {
   }
   for (const char* name : {"tf_model.h5", "flax_model.msgpack", "model.onnx", "onnx", "rust_model.ot"}) {
     if (is_there(folder / name)) {
-      return {ErrorCode::unsupported, where + " has its weights only as " + name + ": take " + k_single_file +
+      return {ErrorCode::unsupported, where + " has its weights only as " + name + ": use " + k_single_file +
                                           " of the same model from its page at Hugging Face"};
     }
   }

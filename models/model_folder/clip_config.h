@@ -1,4 +1,4 @@
-// What config.json says of a CLIP.
+// config.json of a CLIP.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,7 @@ struct ClipVisionConfig {
 };
 
 struct ClipConfig {
-  std::uint32_t projection_dim = 0;        ///< floats a vector
+  std::uint32_t projection_dim = 0;        ///< floats per vector
   std::optional<ClipTextConfig> text;      ///< absent in a vision-only export
   std::optional<ClipVisionConfig> vision;  ///< absent in a text-only export
 };
@@ -44,7 +44,7 @@ struct ClipConfig {
 /// - A single tower is read from its own model_type, or from `architectures` naming
 /// CLIPTextModelWithProjection or
 ///   CLIPVisionModelWithProjection.
-/// All sizes are checked against sane limits before anyone takes memory for them. Errors: unsupported
+/// All sizes are checked against limits before memory is allocated for them. Errors: unsupported
 /// (another activation or number of channels), corrupt_data; each names file and key.
 Result<ClipConfig> read_clip_config(const JsonFile& config);
 

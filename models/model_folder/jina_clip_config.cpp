@@ -22,7 +22,7 @@ void require_flags(ObjectReader& reader, std::span<const Flag> flags) {
     if (reader.boolean(key, value) == value) continue;
     reader.refuse(key, ErrorCode::unsupported,
                   std::string("is ") + (value ? "false" : "true") + "; jina-clip-v1 has " +
-                      (value ? "true" : "false") + ", and only that is computed");
+                      (value ? "true" : "false") + ", the only value supported");
   }
 }
 
@@ -31,12 +31,12 @@ void require_string(ObjectReader& reader, const char* key, std::string_view valu
   if (given == value) return;
   reader.refuse(
       key, ErrorCode::unsupported,
-      "is \"" + given + "\"; jina-clip-v1 has \"" + std::string(value) + "\", and only that is computed");
+      "is \"" + given + "\"; jina-clip-v1 has \"" + std::string(value) + "\", the only value supported");
 }
 
 void require_absent(ObjectReader& reader, const char* key) {
   if (reader.member(key) == nullptr) return;
-  reader.refuse(key, ErrorCode::unsupported, "is given; jina-clip-v1 has none, and none is computed");
+  reader.refuse(key, ErrorCode::unsupported, "is set; jina-clip-v1 has none, and none is supported");
 }
 
 /// jina-clip-v2 has the same model_type: its text tower tells.
@@ -45,9 +45,9 @@ void refuse_other_text_towers(ObjectReader& reader) {
   if (name.find("jina-bert") != std::string::npos) return;
   reader.refuse("hf_model_name_or_path", ErrorCode::unsupported,
                 "is \"" + name +
-                    "\"; only jina-clip-v1's text tower, a jina-bert, is computed. jina-clip-v2 would need "
+                    "\"; only jina-clip-v1's text tower, a jina-bert, is supported. jina-clip-v2 would need "
                     "the XLM-RoBERTa tower with rotary positions, its LoRA adapters and its SentencePiece "
-                    "tokenizer, which this version lacks; use jinaai/jina-clip-v1");
+                    "tokenizer, which are not supported; use jinaai/jina-clip-v1");
 }
 
 /// The sizes, which hf_model_config_kwargs may override.
@@ -61,7 +61,7 @@ void read_text_sizes(ObjectReader& reader, JinaTextConfig& config) {
   require_flags(reader, k_flags);
   if (reader.integer("pad_token_id", 0, 0, k_max_vocabulary) != 0) {
     reader.refuse("pad_token_id", ErrorCode::unsupported,
-                  "is not 0, the id that jina-clip-v1 leaves out of the mean");
+                  "is not 0, the id that jina-clip-v1 excludes from the mean");
   }
 }
 
@@ -97,8 +97,8 @@ double read_rotary_step(ObjectReader& reader, std::uint32_t grid_edge) {
   }
   if (const auto edge = reader.integer("pt_hw_seq_len", grid_edge, 1, 4096); edge != grid_edge) {
     reader.refuse("pt_hw_seq_len", ErrorCode::corrupt_data,
-                  "is " + std::to_string(edge) + ", but the picture has " + std::to_string(grid_edge) +
-                      " patches an edge and intp_freq is false");
+                  "is " + std::to_string(edge) + ", but a picture has " + std::to_string(grid_edge) +
+                      " patches per edge and intp_freq is false");
   }
   return 1;
 }

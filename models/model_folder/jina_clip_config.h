@@ -1,4 +1,4 @@
-// What config.json says of a jina-clip-v1.
+// config.json of a jina-clip-v1.
 #pragma once
 
 #include <cstdint>
@@ -26,12 +26,12 @@ struct EvaVisionConfig {
 };
 
 struct JinaClipConfig {
-  std::uint32_t dims = 0;  ///< floats a vector: width of both towers, which have no projections
+  std::uint32_t dims = 0;  ///< floats per vector: width of both towers, which have no projections
   JinaTextConfig text;
   EvaVisionConfig vision;
 };
 
-/// What a text is cut to unless more is asked for, and the most that can be asked for.
+/// The default and the maximum number of tokens that a text is truncated to.
 inline constexpr std::uint32_t k_jina_usual_tokens = 512;
 inline constexpr std::uint32_t k_jina_max_tokens = 8'192;
 

@@ -1,4 +1,4 @@
-// README.md of a model folder: what its makers say of it.
+// README.md of a model folder: its description.
 #pragma once
 
 #include <filesystem>
@@ -12,8 +12,8 @@ struct ModelCard {
   bool demo = false;        ///< front matter "demo: true"
 };
 
-/// Reads what there is. A card is a courtesy: a missing or odd one is no error, and text that is not UTF-8 is
-/// left out.
+/// Reads the parts that are present. A missing or malformed card is not an error, and text that is not UTF-8 is
+/// ignored.
 ModelCard read_model_card(const std::filesystem::path& folder);
 
 }  // namespace sightline::models

@@ -61,7 +61,7 @@ Result<ModelConfig> read_model_config(const JsonFile& config) {
       ErrorCode::unsupported,
       file + ": model_type is \"" + model_type +
           "\"; clip, siglip (and the halves of both, such as clip_text_model and siglip_vision_model) "
-          "and jina_clip are read"};
+          "and jina_clip are supported"};
 }
 
 ModelShape shape_of(const ModelConfig& config) {

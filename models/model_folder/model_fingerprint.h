@@ -9,12 +9,12 @@
 
 namespace sightline::models {
 
-/// 16 hexadecimal digits that differ if anything differs that vectors come from: a SHA-256 over the bytes of
+/// 16 hexadecimal digits that change with anything that affects vectors: a SHA-256 over the bytes of
 /// config.json, of the preprocessor's and the tokenizer's files and of all weights, and over how they are
-/// used. Vectors of equal fingerprints compare; those of different ones need not. The model card is not part
-/// of it, nor is what leaves vectors as they are: the device, threads, limits.
+/// used. Vectors of equal fingerprints are comparable; others may not be. The model card is not part
+/// of it, nor is what does not change vectors: the device, threads, limits.
 ///
-/// `dtype` is what the towers compute in, `exif_orientation` whether pictures are turned as EXIF says. Reads
+/// `dtype` is what the towers compute in, `exif_orientation` whether pictures are rotated according to EXIF. Reads
 /// every byte of the weights: some 0.8 s per GB where the processor has SHA instructions and the files are in
 /// memory. Errors: those of Checkpoint::open and of reading the files.
 Result<std::string> model_fingerprint(const std::filesystem::path& folder, std::string_view dtype,

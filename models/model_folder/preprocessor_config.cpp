@@ -38,7 +38,7 @@ void read_resize(ObjectReader& reader, PreprocessConfig& config) {
   if (size->IsObject()) {
     if (given_member(*size, "longest_edge") != nullptr) {
       reader.refuse("size", ErrorCode::unsupported,
-                    "limits the longest edge; known processors fix the shortest edge, or both");
+                    "limits the longest edge; supported processors set the shortest edge, or both");
     }
     if (given_member(*size, "shortest_edge") == nullptr) {
       const Extent extent = read_extent(reader, "size", *size);
@@ -80,7 +80,7 @@ void read_channels(ObjectReader& reader, const char* key, double min, std::array
     good = channel.IsNumber() && channel.GetDouble() >= min && channel.GetDouble() <= 1000;
     if (good) channels[i] = static_cast<float>(channel.GetDouble());
   }
-  if (!good) reader.refuse(key, ErrorCode::corrupt_data, "is not an array of three numbers that can be used");
+  if (!good) reader.refuse(key, ErrorCode::corrupt_data, "is not an array of three valid numbers");
 }
 
 void read_values(ObjectReader& reader, PreprocessConfig& config) {
@@ -114,7 +114,7 @@ Processor read_type(ObjectReader& reader) {
   }
   reader.refuse(
       key, ErrorCode::unsupported,
-      "is \"" + type + "\"; CLIPImageProcessor, SiglipImageProcessor and JinaCLIPImageProcessor are known");
+      "is \"" + type + "\"; CLIPImageProcessor, SiglipImageProcessor and JinaCLIPImageProcessor are supported");
   return Processor::clip;
 }
 
@@ -147,14 +147,14 @@ PreprocessConfig read_jina(ObjectReader& reader) {
     config.crop = false;
   } else if (mode != "shortest") {
     reader.refuse("resize_mode", ErrorCode::unsupported,
-                  "is \"" + mode + "\"; shortest and squash are computed");
+                  "is \"" + mode + "\"; shortest and squash are supported");
   }
   const std::string filter = reader.string("interpolation", "bicubic");
   if (filter == "bilinear") {
     config.filter = PreprocessConfig::Filter::bilinear;
   } else if (filter != "bicubic") {
     reader.refuse("interpolation", ErrorCode::unsupported,
-                  "is \"" + filter + "\"; bicubic and bilinear are computed");
+                  "is \"" + filter + "\"; bicubic and bilinear are supported");
   }
   read_channels(reader, "mean", -1000, config.mean);
   read_channels(reader, "std", 1e-6, config.std);

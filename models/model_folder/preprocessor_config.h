@@ -1,4 +1,4 @@
-// preprocessor_config.json: how a checkpoint wants its pictures.
+// preprocessor_config.json: the preprocessing that a checkpoint requires.
 #pragma once
 
 #include <cstdint>

@@ -18,7 +18,7 @@ struct Span {
 };
 
 Error corrupt(const std::filesystem::path& file, const std::string& what) {
-  return {ErrorCode::corrupt_data, file.string() + ": " + what + "; fetch the file again"};
+  return {ErrorCode::corrupt_data, file.string() + ": " + what + "; download the file again"};
 }
 
 std::uint64_t little_endian_u64(const std::byte* bytes) {
@@ -32,7 +32,7 @@ Result<Dtype> parse_dtype(const std::filesystem::path& file, const HeaderEntry& 
     if (entry.dtype == to_string(dtype)) return dtype;
   }
   return Error{ErrorCode::unsupported, file.string() + ": tensor \"" + entry.name + "\" has dtype \"" +
-                                           entry.dtype + "\"; this program reads F32, F16, BF16 and I64"};
+                                           entry.dtype + "\"; F32, F16, BF16 and I64 are supported"};
 }
 
 /// The number of bytes that dtype and shape ask for; false on overflow.

@@ -36,14 +36,14 @@ struct TensorView {
   std::uint64_t elements() const { return size_bytes / bytes_per_element(dtype); }
   /// Copies its bytes, of which `into` has as many. Errors: those of File::read.
   Status read(std::span<std::byte> into) const { return file->read(begin, into); }
-  /// The same into memory of its own.
+  /// The same into new memory.
   Result<std::string> bytes() const;
 };
 
 /// "[512, 768]"
 std::string shape_text(std::span<const std::int64_t> shape);
 
-/// Reads the header of `file` and checks every word of it before anything is believed: its length (100 MB at
+/// Reads the header of `file` and validates all of it before it is used: its length (100 MB at
 /// most, as the reference implementation has it) and its UTF-8, no name twice, no key twice, dtype x shape
 /// equal to the length of the range without overflow, and ranges that together cover the data exactly, so
 /// that none overlap and none are hidden. Tensors are in the order of their bytes. Errors: not_found;

@@ -61,7 +61,7 @@ class HeaderHandler {
   bool number(std::string_view written, json::Place) {
     if (written.starts_with('-')) return refuse("a negative number");
     const auto read = number_from<std::uint64_t>(written);
-    if (!read) return refuse("a number that is no unsigned integer");
+    if (!read) return refuse("a number that is not an unsigned integer");
     return natural(*read);
   }
 
@@ -150,7 +150,7 @@ class HeaderHandler {
 }  // namespace
 
 Result<std::vector<HeaderEntry>> parse_safetensors_header(std::string_view text) {
-  if (!text.starts_with('{')) return Error{ErrorCode::corrupt_data, "its header is no JSON object"};
+  if (!text.starts_with('{')) return Error{ErrorCode::corrupt_data, "its header is not a JSON object"};
   HeaderHandler handler;
   const json::Fault fault = json::read(text, k_limits, handler);
   if (fault.kind == json::Fault::Kind::stopped) return Error{ErrorCode::corrupt_data, handler.fault};

@@ -1,4 +1,4 @@
-// The JSON header of a safetensors file, as it stands there.
+// The JSON header of a safetensors file, not yet compared with the file.
 #pragma once
 
 #include <cstdint>

@@ -25,7 +25,7 @@ Result<SiglipVisionConfig> read_vision(const rapidjson::Value* object, const std
   config.grid = read_patch_grid(reader, {224, 16});
   if (!reader.boolean("vision_use_head", true)) {
     reader.refuse("vision_use_head", ErrorCode::unsupported,
-                  "is false; without the attention-pooling head there is no vector of a picture");
+                  "is false; without the attention-pooling head a picture has no vector");
   }
   if (!reader.status()) return reader.status().error();
   return config;
@@ -55,7 +55,7 @@ Result<SiglipConfig> read_siglip_config(const JsonFile& config) {
     if (siglip.text && siglip.dims != vision->transformer.width) {
       return Error{ErrorCode::corrupt_data,
                    file + ": text_config.projection_size is " + std::to_string(siglip.dims) +
-                       ", but pictures become vectors of " + std::to_string(vision->transformer.width) +
+                       ", but vectors of pictures have length " + std::to_string(vision->transformer.width) +
                        ", vision_config.hidden_size"};
     }
     siglip.dims = vision->transformer.width;

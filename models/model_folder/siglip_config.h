@@ -1,4 +1,4 @@
-// What config.json says of a SigLIP, or of a SigLIP2 of fixed resolution.
+// config.json of a SigLIP, or of a SigLIP2 of fixed resolution.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@ namespace sightline::models {
 struct SiglipTextConfig {
   TransformerConfig transformer;
   std::uint32_t vocabulary_size = 0;
-  std::uint32_t tokens = 0;  ///< of every text: what is shorter is padded, and the padding has its say
+  std::uint32_t tokens = 0;  ///< of every text: shorter texts are padded, and the padding affects the vector
   std::uint32_t dims = 0;    ///< projection_size
 };
 
@@ -23,7 +23,7 @@ struct SiglipVisionConfig {
 };
 
 struct SiglipConfig {
-  std::uint32_t dims = 0;                    ///< floats a vector
+  std::uint32_t dims = 0;                    ///< floats per vector
   std::optional<SiglipTextConfig> text;      ///< absent in a vision-only export
   std::optional<SiglipVisionConfig> vision;  ///< absent in a text-only export
 };

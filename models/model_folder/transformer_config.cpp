@@ -15,7 +15,7 @@ Activation read_activation(ObjectReader& reader, Activation fallback) {
   if (activation == "gelu") return Activation::gelu;
   if (activation == "gelu_pytorch_tanh") return Activation::gelu_tanh;
   reader.refuse("hidden_act", ErrorCode::unsupported,
-                "is \"" + activation + "\"; this program computes quick_gelu, gelu and gelu_pytorch_tanh");
+                "is \"" + activation + "\"; quick_gelu, gelu and gelu_pytorch_tanh are supported");
   return fallback;
 }
 
@@ -49,8 +49,8 @@ PatchGrid read_patch_grid(ObjectReader& reader, const PatchGrid& defaults) {
         "is " + std::to_string(grid.patch_size) + ", above image_size " + std::to_string(grid.image_size));
   } else if (grid.patches() > k_max_patches) {
     reader.refuse("patch_size", ErrorCode::unsupported,
-                  "is " + std::to_string(grid.patch_size) + ", which makes " +
-                      std::to_string(grid.patches()) + " patches of a picture; at most " +
+                  "is " + std::to_string(grid.patch_size) + ", which gives " +
+                      std::to_string(grid.patches()) + " patches per picture; at most " +
                       std::to_string(k_max_patches) + " are allowed");
   }
   if (const auto channels = reader.integer("num_channels", 3, 1, 1024); channels != 3) {

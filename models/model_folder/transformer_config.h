@@ -25,17 +25,17 @@ struct TransformerConfig {
   Activation activation = Activation::quick_gelu;
 };
 
-/// How a vision tower cuts its pictures.
+/// How a vision tower divides its pictures.
 struct PatchGrid {
   std::uint32_t image_size = 0;  ///< edge of the square window, pixels
   std::uint32_t patch_size = 0;  ///< edge of a square patch, pixels
-  /// Patches along an edge; a rest that fills no patch is not looked at.
+  /// Patches along an edge; a rest smaller than a patch is ignored.
   std::uint32_t edge() const { return image_size / patch_size; }
   std::uint32_t patches() const { return edge() * edge(); }
 };
 
-// Limits well above any published model (ViT-bigG: width 1664, 48 layers, FFN 8192; 512 pixels): nobody takes
-// memory for what a damaged file asks for.
+// Limits well above any published model (ViT-bigG: width 1664, 48 layers, FFN 8192; 512 pixels): no memory is allocated
+// for absurd sizes in a damaged file.
 inline constexpr std::uint32_t k_max_width = 16'384;
 inline constexpr std::uint32_t k_max_mlp_width = 65'536;
 inline constexpr std::uint32_t k_max_layers = 256;

@@ -25,7 +25,7 @@ struct WordPieceFiles {
 /// the pipeline that is not BERT's, named).
 Result<WordPieceFiles> read_word_piece_json(const rapidjson::Value& root);
 
-/// Reads vocab.txt, a token a line, and the rest from tokenizer_config.json and special_tokens_map.json where
+/// Reads vocab.txt, one token per line, and the rest from tokenizer_config.json and special_tokens_map.json where
 /// they are. Errors: not_found, too_large, corrupt_data, each naming its file.
 Result<WordPieceFiles> read_vocabulary_text(const std::filesystem::path& folder);
 

@@ -32,7 +32,7 @@ Result<BytePairs> BytePairs::create(const Vocabulary& vocabulary, const Merges& 
       const auto found = vocabulary.find(symbol);
       if (found == vocabulary.end() && unknown == k_no_unknown) {
         return Error{ErrorCode::corrupt_data, "the vocabulary lacks the byte symbol \"" + symbol +
-                                                  "\" and names no unknown token to stand for it"};
+                                                  "\" and has no unknown token to replace it"};
       }
       (*ids)[byte] = found == vocabulary.end() ? unknown : found->second;
     }

@@ -23,7 +23,7 @@ namespace sightline::models {
 class BytePairs {
  public:
   /// Errors: corrupt_data (a merge whose parts or whole are not in the vocabulary; a byte without a symbol
-  /// while there is no unknown token to stand for it).
+  /// while there is no unknown token to replace it).
   static Result<BytePairs> create(const Vocabulary& vocabulary, const Merges& merges,
                                   std::string_view end_of_word_suffix, std::int32_t unknown);
 
@@ -39,7 +39,7 @@ class BytePairs {
   PairMerges merges_;
 };
 
-/// GPT-2's printable stand-in for `byte`, in UTF-8.
+/// GPT-2's printable symbol for `byte`, in UTF-8.
 std::string byte_symbol(std::uint8_t byte);
 
 }  // namespace sightline::models

@@ -9,13 +9,13 @@ namespace sightline::models {
 
 /// Unicode NFC, then every code point lower-cased on its own. `text` is well-formed UTF-8.
 ///
-/// The reference also turns each run of white space into one space. White space separates pieces and is
+/// The reference also turns each run of whitespace into one space. Whitespace separates pieces and is
 /// dropped from them, so its spelling never reaches an id, and it is left as it is here.
 std::string clip_normalize(std::string_view text);
 
 /// Calls `take` with each piece of normalised text that
 ///     's|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+
-/// matches, in order. What it does not match (white space) is dropped. Letters and numbers are those of ICU's
+/// matches, in order. What it does not match (whitespace) is dropped. Letters and numbers are those of ICU's
 /// Unicode version: 15.0 on Debian 12, where the reference has 16.0.
 void for_each_clip_piece(std::string_view normalized, const std::function<void(std::string_view)>& take);
 

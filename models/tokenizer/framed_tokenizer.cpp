@@ -37,7 +37,7 @@ std::string_view first_slice(std::string_view text) {
 
 Error too_long_a_word() {
   return {ErrorCode::too_large, "text has a word of more than " + std::to_string(k_max_word_bytes) +
-                                    " bytes; put spaces into it or cut it"};
+                                    " bytes; add spaces to it or shorten it"};
 }
 
 Result<PreparedText> fitted(std::vector<std::int32_t> ids, std::size_t begin_tokens, std::size_t max_tokens,
@@ -48,7 +48,7 @@ Result<PreparedText> fitted(std::vector<std::int32_t> ids, std::size_t begin_tok
   if (prepared.full_length <= max_tokens) return prepared;
   if (max_tokens < begin_tokens + k_end_tokens) {
     return Error{ErrorCode::internal,
-                 "a limit of " + std::to_string(max_tokens) + " tokens leaves no room for BOS and EOS"};
+                 "a limit of " + std::to_string(max_tokens) + " tokens has no room for BOS and EOS"};
   }
   if (truncate == Truncate::none) {
     return Error{ErrorCode::invalid_argument, "text has " + std::string(is_counted ? "" : "more than ") +
@@ -73,7 +73,7 @@ Status check_utf8(std::string_view text) {
   const auto at = first_invalid_utf8(text);
   if (!at) return {};
   return Error{ErrorCode::invalid_argument, "text is not UTF-8: byte " + std::to_string(*at) + " of " +
-                                                std::to_string(text.size()) + " does not belong"};
+                                                std::to_string(text.size()) + " is invalid"};
 }
 
 void LiteralTokens::add(std::string content, std::int32_t id) {

@@ -1,4 +1,4 @@
-// What all tokenizers have in common: a text before an end token, perhaps behind a begin token, cut where it
+// Shared by all tokenizers: a text before an end token, possibly after a begin token, truncated if it
 // is too long.
 #pragma once
 
@@ -49,7 +49,7 @@ class LiteralTokens {
 /// No model takes this many ids: counting stops here.
 inline constexpr std::size_t k_max_counted_ids = 100'000;
 
-/// The first stretch of `text` to work on, which ends before white space; empty if there is none to end at
+/// The first stretch of `text` to work on, which ends before whitespace; empty if there is none to end at
 /// within reach.
 std::string_view first_slice(std::string_view text);
 /// too_large, for where `first_slice` found nothing.
@@ -63,7 +63,7 @@ Status check_utf8(std::string_view text);
 Result<PreparedText> fitted(std::vector<std::int32_t> ids, std::size_t begin_tokens, std::size_t max_tokens,
                             Truncate truncate, bool is_counted);
 
-/// Flow: 1. Text is checked to be UTF-8 and worked on in slices that end before white space, so that memory
+/// Flow: 1. Text is checked to be UTF-8 and worked on in slices that end before whitespace, so that memory
 /// stays small
 ///          whatever its size.
 ///       2. Added tokens are cut out of the raw text, what is left is normalised, and added tokens of the

@@ -140,7 +140,7 @@ Result<Frame> read_end(const Value& root, const Value& config, const std::vector
                        const Vocabulary& vocabulary) {
   if (bool_member(config, "add_bos_token", false)) {
     return unsupported_tokenizer(
-        "tokenizer_config.json: add_bos_token is true; SigLIP2 begins with the text");
+        "tokenizer_config.json: add_bos_token is true; SigLIP2 starts with the text");
   }
   if (!bool_member(config, "add_eos_token", true)) {
     return unsupported_tokenizer("tokenizer_config.json: add_eos_token is false; SigLIP2 ends with <eos>");
@@ -169,7 +169,7 @@ Result<Padding> read_padding(const Value& config, const std::vector<JsonFile>& s
 
 Result<GemmaFiles> read_gemma_json(const Value& root, const std::vector<JsonFile>& settings) {
   if (settings.empty() || settings.front().path().filename() != "tokenizer_config.json") {
-    return corrupt("there is no tokenizer_config.json beside it, which says how texts are padded");
+    return corrupt("tokenizer_config.json, which sets the padding of texts, is missing beside it");
   }
   const Value& config = settings.front().root();
   const Value& model = *given_member(root, "model");

@@ -19,7 +19,7 @@ struct GemmaFiles {
 };
 
 /// Reads the root of a tokenizer.json, and padding and what goes around a text from `settings`
-/// (tokenizer_config.json, which must be among them: nothing else says on which side SigLIP2 is padded).
+/// (tokenizer_config.json, which must be among them: only it has the padding side of SigLIP2).
 /// Errors, without the file's name: corrupt_data, unsupported (a part of the pipeline that is not Gemma's,
 /// named).
 Result<GemmaFiles> read_gemma_json(const rapidjson::Value& root, const std::vector<JsonFile>& settings);

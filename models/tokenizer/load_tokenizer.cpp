@@ -32,7 +32,7 @@ Loaded from_json(const rapidjson::Value& root, const std::filesystem::path& fold
     return files ? Loaded(make_bert_tokenizer(*files)) : files.error();
   }
   if (type == "\"Unigram\"") {
-    return unsupported_tokenizer("model.type is \"Unigram\"; of a SigLIP, fetch spiece.model, which is read");
+    return unsupported_tokenizer("model.type is \"Unigram\"; for a SigLIP, download spiece.model, which is supported");
   }
   return unsupported_tokenizer("model.type is " + type + ", not \"BPE\" or \"WordPiece\"");
 }
@@ -46,7 +46,7 @@ Loaded named(Loaded loaded, const std::filesystem::path& file) {
 
 Result<std::unique_ptr<Tokenizer>> load_tokenizer(const std::filesystem::path& folder) {
   if (!has_unicode_tables()) {
-    return Error{ErrorCode::internal, "ICU's Unicode tables do not load; reinstall libicu"};
+    return Error{ErrorCode::internal, "ICU's Unicode tables cannot be loaded; reinstall libicu"};
   }
   if (std::filesystem::exists(folder / "spiece.model")) return load_siglip_tokenizer(folder);
   if (std::filesystem::exists(folder / "tokenizer.json")) {
@@ -67,7 +67,7 @@ Result<std::unique_ptr<Tokenizer>> load_tokenizer(const std::filesystem::path& f
   return Error{
       ErrorCode::not_found,
       folder.string() +
-          " holds no tokenizer: neither tokenizer.json, nor vocab.json with merges.txt, nor vocab.txt, nor "
+          " contains no tokenizer: neither tokenizer.json, nor vocab.json with merges.txt, nor vocab.txt, nor "
           "spiece.model"};
 }
 

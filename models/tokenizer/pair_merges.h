@@ -12,7 +12,7 @@
 
 namespace sightline::models {
 
-/// The pairs to merge, most wanted first.
+/// The pairs to merge, in order of priority.
 using Merges = std::vector<std::pair<std::string, std::string>>;
 
 /// Reads a tokenizer.json's model.merges: "a b" in older files and ["a", "b"] in newer ones. Errors:

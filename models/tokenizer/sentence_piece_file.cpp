@@ -15,7 +15,7 @@ Error corrupt(const std::string& what) {
 }
 
 Error unsupported(const std::string& what) {
-  return {ErrorCode::unsupported, what + "; the unigram models of SigLIP are read"};
+  return {ErrorCode::unsupported, what + "; SigLIP's unigram models are supported"};
 }
 
 /// One field of a message in protobuf's wire format.
@@ -116,7 +116,7 @@ Result<SentencePieceFile::Piece> read_piece(std::string_view message) {
     return {};
   });
   if (!status) return status.error();
-  if (kind < 1 || kind > 6) return corrupt("piece \"" + piece.text + "\" is of no known kind");
+  if (kind < 1 || kind > 6) return corrupt("piece \"" + piece.text + "\" is of an unknown kind");
   if (piece.text.empty() || piece.text.size() > k_max_piece_bytes || first_invalid_utf8(piece.text)) {
     return corrupt("a piece is empty, too long or not UTF-8");
   }
@@ -158,7 +158,7 @@ Result<SentencePieceFile> read_sentence_piece_file(std::string_view bytes) {
   SentencePieceFile file;
   Status status = for_each_field(bytes, [&](const Field& field) -> Status {
     if (field.number < 1 || field.number > 3) return {};
-    if (!field.has_bytes) return corrupt("field " + std::to_string(field.number) + " is no message");
+    if (!field.has_bytes) return corrupt("field " + std::to_string(field.number) + " is not a message");
     if (field.number == 2) return check_trainer(field.bytes);
     if (field.number == 3) return read_normalizer(field.bytes, file);
     Result<SentencePieceFile::Piece> piece = read_piece(field.bytes);
@@ -183,7 +183,7 @@ Result<SentencePieceFile> read_sentence_piece_file(std::string_view bytes) {
       ++end;
     }
   }
-  if (unknown != 1 || end != 1) return corrupt("it has not exactly one unknown piece and one </s>");
+  if (unknown != 1 || end != 1) return corrupt("it must have exactly one unknown piece and one </s>");
   return file;
 }
 

@@ -117,7 +117,7 @@ Result<bool> read_lower_case(const std::vector<JsonFile>& settings, const Senten
     if (!kind.empty() && kind != "SiglipTokenizer") {
       return Error{ErrorCode::unsupported,
                    json.path().string() + ": tokenizer_class is \"" + std::string(kind) +
-                       "\"; of those with a spiece.model SiglipTokenizer is computed"};
+                       "\"; with a spiece.model, only SiglipTokenizer is supported"};
     }
   }
   const std::string& end = file.pieces[file.end_id].text;

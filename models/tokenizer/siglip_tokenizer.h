@@ -10,7 +10,7 @@
 
 namespace sightline::models {
 
-/// Text without ASCII punctuation, each run of white space one blank, none at the ends, as big_vision and
+/// Text without ASCII punctuation, each run of whitespace one space, none at the ends, as big_vision and
 /// transformers' SiglipTokenizer make it. `text` is well-formed UTF-8.
 std::string siglip_canonical(std::string_view text);
 

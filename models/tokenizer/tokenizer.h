@@ -11,7 +11,7 @@
 
 namespace sightline::models {
 
-/// What fills a text up where a tower takes a fixed number of ids.
+/// The padding of texts for a tower with a fixed number of ids.
 struct Padding {
   enum class Side { left, right };
   std::int32_t id = 0;
@@ -32,7 +32,7 @@ class Tokenizer {
   /// Size of the vocabulary: every id is below it.
   virtual std::size_t vocabulary_size() const = 0;
 
-  /// Absent: the files do not say, and no model of this kind needs it.
+  /// Absent: it is not in the files, and no model of this kind needs it.
   virtual std::optional<Padding> padding() const { return std::nullopt; }
 };
 

@@ -23,7 +23,7 @@ Result<AddedToken> read_added_token(const Value& entry, const std::string& where
   constexpr const char* k_white = " \t\n\v\f\r";
   const bool all_white = token.content.find_first_not_of(k_white) == std::string::npos;
   if (!all_white && token.content.find_first_of(k_white) != std::string::npos) {
-    return unsupported_tokenizer(where + ".content has white space beside other characters");
+    return unsupported_tokenizer(where + ".content has whitespace beside other characters");
   }
   return token;
 }
@@ -49,14 +49,14 @@ Result<std::int32_t> read_template_token(const Value& processor, const Value& pi
   const Value* special = piece.IsObject() ? given_member(piece, "SpecialToken") : nullptr;
   const Value* all = given_member(processor, "special_tokens");
   if (special == nullptr || !special->IsObject() || all == nullptr || !all->IsObject()) {
-    return unsupported_tokenizer("post_processor.single has a piece that is no special token");
+    return unsupported_tokenizer("post_processor.single has a piece that is not a special token");
   }
   const std::string name(text_member(*special, "id"));
   const Value* token = given_member(*all, name.c_str());
   const Value* ids = token == nullptr || !token->IsObject() ? nullptr : given_member(*token, "ids");
   const bool has_one = ids != nullptr && ids->IsArray() && ids->Size() == 1;
   const std::optional<std::int32_t> id = has_one ? as_token_id((*ids)[0]) : std::nullopt;
-  if (!id) return corrupt("post_processor.special_tokens[\"" + name + "\"] has not exactly one id");
+  if (!id) return corrupt("post_processor.special_tokens[\"" + name + "\"] does not have exactly one id");
   return *id;
 }
 
@@ -99,7 +99,7 @@ std::optional<std::int32_t> as_token_id(const Value& value) {
 Error unsupported_tokenizer(const std::string& what) {
   return {ErrorCode::unsupported, what +
                                       "; CLIP's byte-level BPE, BERT's WordPiece and Gemma's BPE are "
-                                      "read from tokenizer.json"};
+                                      "supported in tokenizer.json"};
 }
 
 std::string type_of(const Value* part) {

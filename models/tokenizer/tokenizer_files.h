@@ -1,4 +1,4 @@
-// What the files of all tokenizers have in common, read and checked.
+// Reads and checks what the files of all tokenizers have in common.
 #pragma once
 
 #include <cstdint>
@@ -17,15 +17,15 @@ namespace sightline::models {
 /// Tokens to ids.
 using Vocabulary = std::unordered_map<std::string, std::int32_t>;
 
-/// A token that is cut out of the text before anything else and has an id of its own.
+/// A token with its own id that is cut out of the text before anything else.
 struct AddedToken {
   std::string content;
   std::int32_t id = 0;
   bool normalized =
-      true;  ///< looked for in normalised text (so in any case of letters), else in the text as it came
+      true;  ///< searched in normalised text (so in any case of letters), else in the original text
 };
 
-/// What goes around every text.
+/// The tokens around every text.
 struct Frame {
   std::optional<std::int32_t> begin_id;  ///< BOS, [CLS]; absent: nothing goes before
   std::int32_t end_id = 0;               ///< EOS, [SEP]
@@ -42,7 +42,7 @@ struct SpecialTokens {
 /// No file of a tokenizer is larger: those of vocabularies of 256,000 tokens have 35 MB.
 inline constexpr std::size_t k_max_tokenizer_bytes = 256u << 20;
 
-/// An id that a vocabulary may hold, or nullopt. Bounded so that a damaged file cannot ask for absurd tables.
+/// An id that a vocabulary may hold, or nullopt. Bounded so that a damaged file cannot cause absurdly large tables.
 std::optional<std::int32_t> as_token_id(const rapidjson::Value& value);
 
 // Parts of tokenizer.json. Errors are without the file's name.
@@ -56,7 +56,7 @@ std::string type_of(const rapidjson::Value* part);
 /// model.vocab, an object of ids. Errors: corrupt_data.
 Result<Vocabulary> read_json_vocabulary(const rapidjson::Value& model);
 
-/// What a family's texts have around them.
+/// The tokens around a family's texts.
 enum class Framing { both_ends, end_only };
 
 /// added_tokens. Errors: corrupt_data, unsupported.

@@ -17,7 +17,7 @@ std::optional<std::size_t> first_invalid_utf8(std::string_view text);
 bool is_ascii(std::string_view text);
 bool has_unicode_tables();  ///< false: ICU's data cannot be loaded, and texts must not be normalised
 
-// What follows takes well-formed UTF-8.
+// The functions below require well-formed UTF-8.
 
 /// The code point at `at`, which is moved past it.
 UChar32 next_code_point(std::string_view text, std::size_t& at);
@@ -29,7 +29,7 @@ std::string to_nfc(std::string_view text);
 std::string to_nfd(std::string_view text);
 
 /// Appends `c` in lower case, on its own: one-to-many, without context, so that a capital sigma at the end of
-/// a word becomes σ, as in Rust's char::to_lowercase, which the reference calls.
+/// a word becomes σ, as in Rust's char::to_lowercase, which the reference uses.
 /// The mappings are those of Unicode 17.0, whatever ICU has: the reference's Rust has them.
 void append_lower(std::string& out, UChar32 c);
 

@@ -76,7 +76,7 @@ Result<Unigram> Unigram::create(const SentencePieceFile& file) {
     const SentencePieceFile::Piece& piece = file.pieces[id];
     if (piece.kind != SentencePieceFile::Kind::normal) continue;
     if (!unigram.pieces_.emplace(piece.text, Entry{static_cast<std::int32_t>(id), piece.score}).second) {
-      return Error{ErrorCode::corrupt_data, "piece \"" + piece.text + "\" is there twice"};
+      return Error{ErrorCode::corrupt_data, "piece \"" + piece.text + "\" appears twice"};
     }
     worst = std::min(worst, piece.score);
     unigram.longest_piece_ = std::max(unigram.longest_piece_, piece.text.size());

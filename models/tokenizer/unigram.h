@@ -13,7 +13,7 @@
 namespace sightline::models {
 
 /// The replacements of SentencePiece's precompiled character map: a double-array trie (S. Yata's darts-clone)
-/// from stretches of text to what stands for them, as a rule NFKC.
+/// from parts of a text to their replacements, usually NFKC.
 class CharacterMap {
  public:
   /// Errors: corrupt_data, without the file's name.
@@ -34,11 +34,11 @@ class CharacterMap {
 
 /// Text to the ids of the most probable sequence of pieces.
 ///
-/// Flow: 1. Characters are mapped, blanks at the ends are dropped, others become one mark (U+2581) each run.
+/// Flow: 1. Characters are mapped, whitespace at the ends is dropped, other runs of it become one mark (U+2581).
 ///       2. Viterbi's algorithm finds the pieces whose scores have the greatest sum; a character without a
 ///          piece costs 10 more than the worst of them.
 ///       3. Neighbouring unknown characters become one unknown id.
-/// Sums are float32, as SentencePiece's are, so that ties break alike. Thread safety: immutable once made.
+/// Sums are float32, as SentencePiece's are, so that ties break in the same way. Thread safety: immutable once made.
 class Unigram {
  public:
   /// Errors: corrupt_data, without the file's name.

@@ -25,7 +25,7 @@ BertNormalizer read_normalizer(const Value& json, const char* chinese_key, const
 
 Result<WordPieceFiles> read_word_piece_json(const Value& root) {
   const Value* model = given_member(root, "model");
-  if (model == nullptr) return unsupported_tokenizer("model is nothing, not \"WordPiece\"");
+  if (model == nullptr) return unsupported_tokenizer("model is missing, not \"WordPiece\"");
   WordPieceFiles files;
   Result<Vocabulary> vocabulary = read_json_vocabulary(*model);
   if (!vocabulary) return vocabulary.error();

@@ -24,8 +24,8 @@ std::string library(const Compute& compute) {
 }
 
 [[noreturn]] void refuse(const Compute& compute, const std::string& what, double got, double wanted) {
-  throw WrongArithmetic(library(compute) + " computes wrongly on this processor: " + what + " gave " +
-                        std::to_string(got) + " in place of " + std::to_string(wanted) +
+  throw WrongArithmetic(library(compute) + " computes wrong results on this processor: " + what + " gave " +
+                        std::to_string(got) + " instead of " + std::to_string(wanted) +
                         ". Update the library, or restrict it to older instructions with ONEDNN_MAX_CPU_ISA=AVX2 or "
                         "OPENBLAS_CORETYPE=Haswell");
 }

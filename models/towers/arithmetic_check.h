@@ -1,4 +1,4 @@
-// Whether this processor and these libraries compute rightly. Private to models/towers.
+// Whether this processor and these libraries compute correctly. Private to models/towers.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -8,13 +8,13 @@
 
 namespace sightline::models {
 
-/// A library that computes wrongly here; the text names it and says what to do.
+/// A library computes wrong results; the text names it and what to do.
 class WrongArithmetic : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-/// Holds `layer` to the plain formula for inputs of a few numbers of rows, at some of its outputs; `weight` [out, in] and
+/// Compares `layer` with the plain formula for some numbers of rows, at some outputs; `weight` [out, in] and
 /// `bias` [out] (undefined: none) are float32 or what the layer is computed in. Throws WrongArithmetic.
 void check_product(const Linear& layer, const at::Tensor& weight, const at::Tensor& bias, const Compute& compute);
 

@@ -15,11 +15,11 @@ using kernels::Sequence;
 
 /// What is added to the scores before the softmax.
 struct ScoreBias {
-  bool causal = false;  ///< keys after the query are not looked at
-  /// [heads], float32: a penalty of slope * |query - key|, each head with a slope of its own (O. Press et al., "Train
+  bool causal = false;  ///< keys after the query are ignored
+  /// [heads], float32: a penalty of slope * |query - key|, each head with a separate slope (O. Press et al., "Train
   /// Short, Test Long", for both directions). Undefined: none.
   at::Tensor slopes{};
-  /// [tokens], float32: -inf for the tokens of the batch that are not looked at, else 0. Undefined: none.
+  /// [tokens], float32: -inf for the tokens of the batch that are ignored, else 0. Undefined: none.
   at::Tensor hidden{};
 };
 

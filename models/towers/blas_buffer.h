@@ -1,4 +1,4 @@
-// What OpenBLAS takes to work in.
+// The memory that OpenBLAS works in.
 #pragma once
 
 #include <cstddef>

@@ -68,7 +68,7 @@ Status take_blas_buffer() {
       ::mmap(nullptr, k_room_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (room == MAP_FAILED) {
     return Error{ErrorCode::overloaded,
-                 "there is no memory for OpenBLAS to work in: raise the limit on address space (ulimit -v), or "
+                 "out of memory for OpenBLAS: raise the limit on address space (ulimit -v), or "
                  "set OPENBLAS_NUM_THREADS to fewer threads"};
   }
   ::munmap(room, k_room_bytes);
@@ -81,7 +81,7 @@ std::string blas_warning() {
   const Blas blas = find_blas();
   if (blas.kind == Blas::Kind::inside_libtorch || blas.threads == OpenBlasThreads::openmp) return {};
   constexpr const char* k_cure =
-      "; install libopenblas0-openmp and make it the choice of `update-alternatives --config "
+      "; install libopenblas0-openmp and select it with `update-alternatives --config "
       "libblas.so.3-$(uname -m)-linux-gnu`";
   if (blas.kind == Blas::Kind::other) {
     return "the BLAS in use is " + blas.description +
@@ -91,11 +91,11 @@ std::string blas_warning() {
   }
   if (blas.threads == OpenBlasThreads::own) {
     return "the BLAS in use is " + blas.description +
-           ": its thread pool and libtorch's fight for the cores, which makes "
+           ": its thread pool and libtorch's compete for the cores, which makes "
            "embedding about four times slower" +
            k_cure;
   }
-  return "the BLAS in use is " + blas.description + ": it leaves all cores but one idle" + k_cure;
+  return "the BLAS in use is " + blas.description + ": it uses only one core" + k_cure;
 }
 
 }  // namespace sightline::models

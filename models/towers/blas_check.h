@@ -1,4 +1,4 @@
-// Which matrix library libtorch was given, and whether it is one that serves well.
+// Which matrix library libtorch uses, and whether it is a fast one.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 namespace sightline::models {
 
 /// Empty if the BLAS in use shares libtorch's threads (OpenBLAS built for OpenMP, or MKL inside libtorch).
-/// Otherwise a sentence for the log that says which library it is and what to install: OpenBLAS with its own
+/// Otherwise a sentence for the log that names the library and what to install: OpenBLAS with its own
 /// thread pool makes embedding about four times slower, the reference BLAS a hundred times.
 std::string blas_warning();
 

@@ -1,4 +1,4 @@
-// Layers under the names that CLIP and its kin give them. Private to models/towers.
+// Layers under the names of CLIP and similar models. Private to models/towers.
 #pragma once
 
 #include <string>

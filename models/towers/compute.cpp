@@ -24,14 +24,14 @@ Result<at::Device> parse_device(std::string_view name) {
     if (number.empty() || error != std::errc() || end != number.data() + number.size() || index < 0 ||
         index >= k_max_devices) {
       return Error{ErrorCode::invalid_argument,
-                   "device \"" + std::string(name) + "\" is none of cpu, cuda and cuda:N"};
+                   "device \"" + std::string(name) + "\" is not cpu, cuda or cuda:N"};
     }
   }
   if (!at::hasCUDA()) {
     return Error{ErrorCode::unsupported,
                  "device \"" + std::string(name) +
-                     "\" asks for CUDA, which this libtorch was built without or which finds no "
-                     "graphics card here; use cpu, or build against a libtorch with CUDA"};
+                     "\" requires CUDA, but this libtorch was built without CUDA or finds no "
+                     "graphics card; use cpu, or build with a libtorch with CUDA"};
   }
   return at::Device(at::kCUDA, static_cast<at::DeviceIndex>(index));
 }
@@ -48,7 +48,7 @@ Result<NamedDtype> parse_dtype(std::string_view name) {
   if (name == "int8") return NamedDtype{at::kFloat, kernels::Precision::int8};
   if (name == "float16") return NamedDtype{at::kHalf, std::nullopt};
   return Error{ErrorCode::invalid_argument,
-               "dtype \"" + std::string(name) + "\" is none of float32, bfloat16, int8 and float16"};
+               "dtype \"" + std::string(name) + "\" is not float32, bfloat16, int8 or float16"};
 }
 
 /// Every kind of operation that the towers use.
@@ -113,7 +113,7 @@ Result<Compute> make_compute(const ComputeOptions& options) {
                   .load = {}};
   const auto refused = [&](const std::string& why) {
     return Error{ErrorCode::unsupported, "dtype " + options.dtype + " on device " + options.device +
-                                             " is not computed " + why + "; use another --dtype or --device"};
+                                             " is not supported " + why + "; use another --dtype or --device"};
   };
   try {
     use_threads(compute);

@@ -14,25 +14,25 @@
 
 namespace sightline::models {
 
-/// What the linear layers of a model share while they are made.
+/// Shared by the linear layers of a model while they are created.
 struct LoadState {
-  std::set<std::pair<std::int64_t, std::int64_t>> checked;  ///< [in, out] whose arithmetic is known to be right
+  std::set<std::pair<std::int64_t, std::int64_t>> checked;  ///< [in, out] whose arithmetic was checked
   const Calibration* calibration = nullptr;                 ///< known: of this model, null: not known
   Calibration* record = nullptr;                            ///< is to be filled by the passes to come; null: no
   std::size_t layers = 0;                                   ///< made so far
-  std::size_t float_layers = 0;                             ///< of them, those kept in float32 though integers were asked for
+  std::size_t float_layers = 0;                             ///< of them, kept in float32 despite int8
 };
 
-/// Where the towers live and what they compute in.
+/// The device and the data types of the towers.
 struct Compute {
   at::Device device{at::kCPU};
   at::ScalarType dtype = at::kFloat;          ///< of all that is not below
-  at::ScalarType product_dtype = at::kFloat;  ///< of what goes into products
+  at::ScalarType product_dtype = at::kFloat;  ///< of the inputs of products
   at::ScalarType table_dtype = at::kFloat;    ///< of tables in which single rows are looked up
   int threads = 1;
   std::shared_ptr<kernels::MatmulCache> products;  ///< null: libtorch computes, all in `dtype`
   kernels::Precision precision = kernels::Precision::f32;  ///< of products that are not libtorch's
-  std::shared_ptr<LoadState> load;  ///< of the layers that are being made; not looked at after the load
+  std::shared_ptr<LoadState> load;  ///< of the layers that are being made; unused after the load
 
   at::TensorOptions options() const { return at::TensorOptions().device(device).dtype(dtype); }
 };
@@ -42,7 +42,7 @@ struct Compute {
 /// unsupported.
 Result<Compute> make_compute(const ComputeOptions& options);
 
-/// The first line of what libtorch says went wrong.
+/// The first line of libtorch's error text.
 std::string message_of(const std::exception& error);
 
 /// Sets the threads of the calling thread's operations. Call on the thread that computes, before it does:

@@ -56,7 +56,7 @@ class JinaTextTower final : public TextTower {
   Result<Ids> accept(Ids ids) const override {
     if (Status good = check_ids(ids, k_jina_max_tokens, config_.vocabulary_size); !good) return good.error();
     if (std::all_of(ids.begin(), ids.end(), [](std::int32_t id) { return id == k_padding_id; })) {
-      return Error{ErrorCode::invalid_argument, "a text of nothing but padding has no vector"};
+      return Error{ErrorCode::invalid_argument, "a text that contains only padding has no vector"};
     }
     return ids;
   }

@@ -17,8 +17,8 @@ namespace sightline::models {
 
 /// y = x W^T + b, [rows, in] -> [rows, out]: by a kernel with packed weights, or by libtorch.
 ///
-/// Where integers are asked for, a layer that they would blur is computed in float32: the last one, whose result is the
-/// vector, and those whose results lie too far from float32's on the rows of the calibration.
+/// With int8, a layer that would lose too much precision is computed in float32: the last one, whose result is the
+/// vector, and those whose results differ too much from float32's on the rows of the calibration.
 class Linear {
  public:
   enum class Place : std::uint8_t { inner, last };
@@ -29,7 +29,7 @@ class Linear {
 
   static Linear with_bias(WeightBinder& weights, const std::string& name, std::int64_t in, std::int64_t out,
                           Place place = Place::inner);
-  /// The layer that makes a vector of what a tower pooled, without a bias.
+  /// The layer from a tower's pooled result to a vector, without a bias.
   static Linear projection(WeightBinder& weights, const std::string& name, std::int64_t in, std::int64_t out);
 
   bool defined() const { return packed_ != nullptr || weight_t_.defined(); }
@@ -37,7 +37,7 @@ class Linear {
 
   /// out = f(x W^T + b); f: `activation`, none: the identity
   void apply(const at::Tensor& x, const at::Tensor& out, std::optional<Activation> activation = {}) const;
-  /// The same into a matrix of its own.
+  /// The same into a new matrix.
   at::Tensor operator()(const at::Tensor& x, const Compute& compute) const;
   /// out = (x W^T + b) * factors
   void multiply(const at::Tensor& x, const at::Tensor& factors, const at::Tensor& out) const;
@@ -71,7 +71,7 @@ struct LayerNorm {
 /// From tokens to their queries, keys and values, in one product.
 struct Projections {
   Linear all;               ///< [width -> 3 width]: query, key, value
-  Linear query, key_value;  ///< [width -> width], [width -> 2 width], in place of `all` where few tokens have queries
+  Linear query, key_value;  ///< [width -> width], [width -> 2 width], instead of `all` where few tokens have queries
 
   /// `weight` [3 width, width], `bias` [3 width], in this order.
   static Projections of(const at::Tensor& weight, const at::Tensor& bias, bool apart, const Compute& compute);

@@ -1,4 +1,4 @@
-// What a family's towers have in common. Private to models/towers.
+// Shared by the towers of all families. Private to models/towers.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -14,7 +14,7 @@ namespace sightline::models {
 
 using Ids = std::span<const std::int32_t>;
 
-/// Thrown where a pass is abandoned.
+/// Thrown when a pass is abandoned.
 struct Abandoned {};
 
 /// What a pass calls between its products; see BetweenSteps. Throws Abandoned.
@@ -30,7 +30,7 @@ class TextTower {
  public:
   virtual ~TextTower() = default;
 
-  /// What of the ids has a say in the vector. Errors: invalid_argument (no ids, too many, one outside the
+  /// The ids that affect the vector. Errors: invalid_argument (no ids, too many, one outside the
   /// vocabulary, none where the tower reads its vector).
   virtual Result<Ids> accept(Ids ids) const = 0;
 
@@ -53,7 +53,7 @@ class VisionTower {
 /// ids, each below `vocabulary_size`.
 Status check_ids(Ids ids, std::size_t max_tokens, std::uint32_t vocabulary_size);
 
-// Each takes its tensors out of `weights`, which keeps account of what is wrong with them.
+// Each takes its tensors from `weights`, which records their errors.
 std::unique_ptr<TextTower> make_clip_text(WeightBinder& weights, const ClipTextConfig& config,
                                           std::int64_t projection_dim, const Compute& compute);
 std::unique_ptr<VisionTower> make_clip_vision(WeightBinder& weights, const ClipVisionConfig& config,

@@ -34,7 +34,7 @@ bool is_out_of_memory(const std::exception& error, std::string_view words) {
 Error failure(const char* doing, const std::exception& error) {
   if (is_out_of_memory(error, message_of(error))) {
     return {ErrorCode::overloaded,
-            std::string("no memory left for ") + doing + ": send the request again later"};
+            std::string("out of memory for ") + doing + ": retry the request later"};
   }
   return {ErrorCode::internal, std::string(doing) + " failed inside libtorch: " + message_of(error)};
 }
@@ -146,7 +146,7 @@ class TorchTowers final : public Towers {
         begin = end;
       }
     } catch (const Abandoned&) {
-      return Error{ErrorCode::cancelled, std::string(doing) + " was abandoned: nobody waits for it"};
+      return Error{ErrorCode::cancelled, std::string(doing) + " was abandoned: its clients disconnected"};
     } catch (const std::exception& error) {
       return failure(doing, error);
     }

@@ -20,13 +20,13 @@ namespace sightline::models {
 struct ComputeOptions {
   std::string device = "cpu";     ///< "cpu", "cuda" (the first one) or "cuda:N"
   std::string dtype = "float32";  ///< "float32", "bfloat16", "int8" or "float16"
-  int threads = 0;                ///< for operations on the CPU; 0: one a core
-  /// "int8" only: what the model's products are given, from passes of the same model in float32; null: not known.
+  int threads = 0;                ///< for operations on the CPU; 0: one per core
+  /// Only "int8": the inputs of the model's products, from passes of the same model in float32; null: unknown.
   const Calibration* calibration = nullptr;
   Calibration* record = nullptr;  ///< is filled by every pass; must outlive the towers. null: no
 };
 
-/// From a byte of a picture to what the vision tower takes: (value * rescale_factor - mean) / std, channel by
+/// From a byte of a picture to the input of the vision tower: (value * rescale_factor - mean) / std, channel by
 /// channel.
 struct PixelScale {
   double rescale_factor = 1.0 / 255;
@@ -38,9 +38,9 @@ struct PixelScale {
 /// pass, of these towers or of others, and must not throw. False: the pass is abandoned.
 using BetweenSteps = std::function<bool()>;
 
-/// Both towers of a model, or the one that there is.
+/// Both towers of a model, or its only one.
 ///
-/// Flow: 1. `load` takes every tensor that the configuration asks for out of the checkpoint: each is read from
+/// Flow: 1. `load` takes every tensor that the configuration requires from the checkpoint: each is read from
 ///          its file once, and converted where it is stored in another type.
 ///       2. `encode_*` lays the inputs of a batch end to end in one matrix [tokens, width]: nothing is
 ///       padded, so the
@@ -50,11 +50,11 @@ using BetweenSteps = std::function<bool()>;
 /// Thread safety: one call at a time, but for those that `between_steps` makes.
 class Towers {
  public:
-  /// Errors: unsupported (device or dtype that this machine or this libtorch lacks); corrupt_data, one error
+  /// Errors: unsupported (device or dtype that is not available); corrupt_data, one error
   /// that lists every tensor missing, left over or of another shape.
   static Result<std::unique_ptr<Towers>> load(const Checkpoint& checkpoint, const ModelConfig& config,
                                               const PixelScale& pixels, const ComputeOptions& options);
-  /// Whether this machine computes as `options` ask; the errors of `load` that do not depend on a model.
+  /// Whether this machine supports `options`; the errors of `load` that do not depend on a model.
   static Status check(const ComputeOptions& options);
   virtual ~Towers() = default;
 

@@ -69,7 +69,7 @@ class Transformer {
 
   void run_block(const Block& block, const at::Tensor& x, std::span<const Sequence> sequences, const ScoreBias& bias,
                  Workspace& work, const Steps& steps) const;
-  /// `x` as it goes into the products that `norm` stands before, into `work.normed`.
+  /// Writes `x`, normalised by `norm` for the next products, to `work.normed`.
   void take_input(const LayerNorm& norm, const at::Tensor& x, Workspace& work) const;
   /// What follows attention, which has left its result in `work.context`.
   void finish_block(const Block& block, const at::Tensor& x, Workspace& work, const Steps& steps) const;

@@ -70,7 +70,7 @@ const TensorView* WeightBinder::find(const std::string& name, std::initializer_l
   if (view->dtype == Dtype::i64 ||
       !std::equal(shape.begin(), shape.end(), view->shape.begin(), view->shape.end())) {
     misshapen_.push_back(name + " is " + to_string(view->dtype) + " " + shape_text(view->shape) +
-                         ", config.json asks for a float " + shape_text(std::vector<std::int64_t>(shape)));
+                         ", config.json requires a float " + shape_text(std::vector<std::int64_t>(shape)));
     return nullptr;
   }
   return view;
@@ -80,10 +80,10 @@ at::Tensor WeightBinder::place(const TensorView& view, at::ScalarType dtype) {
   const at::Tensor stored = at::empty(view.shape, torch_type(view.dtype));
   const Status read = view.read({static_cast<std::byte*>(stored.data_ptr()), view.size_bytes});
   if (!read && read_) read_ = read;
-  if (read && !all_finite(stored)) reject(view.name, "holds numbers that are not finite");
+  if (read && !all_finite(stored)) reject(view.name, "contains numbers that are not finite");
   const at::Tensor placed = stored.to(compute_.device, dtype);  // the same tensor where it is right already
   if (read && dtype == at::kHalf && stored.scalar_type() != at::kHalf && !all_finite(placed)) {
-    reject(view.name, "holds numbers beyond the range of float16: use bfloat16 or float32");
+    reject(view.name, "contains numbers beyond the range of float16: use bfloat16 or float32");
   }
   return placed;
 }
@@ -106,7 +106,7 @@ Status WeightBinder::finish() const {
   for (const auto& [name, why] : rejected_) wrong.push_back(name + " " + why);
   if (missing_.empty() && misshapen_.empty() && rejected_.empty() && unknown.empty()) return {};
   return Error{ErrorCode::corrupt_data,
-               checkpoint_.folder().string() + ": the tensors are not those that config.json describes" +
+               checkpoint_.folder().string() + ": the tensors do not match config.json" +
                    listed("missing", missing_) + listed("of another shape", misshapen_) +
                    listed("wrong", wrong) + listed("unknown", unknown)};
 }

@@ -15,16 +15,16 @@
 
 namespace sightline::models {
 
-/// Hands out a checkpoint's tensors by name and shape, and keeps account: what was asked for but is not
-/// there, what is there in another shape, and what nobody asked for. The towers take all they need and
-/// `finish` tells of all faults at once.
+/// Returns a checkpoint's tensors by name and shape, and records which requested ones are
+/// missing or have another shape, and which were never requested. The towers take all they need and
+/// `finish` reports all errors together.
 class WeightBinder {
  public:
   WeightBinder(const Checkpoint& checkpoint, const Compute& compute)
       : checkpoint_(checkpoint), compute_(compute) {}
 
   /// The tensor on the device in the compute type, read from its file. An empty tensor if it is missing, of
-  /// another shape, or cannot be read; `finish` will say so.
+  /// another shape, or cannot be read; `finish` reports it.
   at::Tensor take(const std::string& name, std::initializer_list<std::int64_t> shape);
 
   /// The same for a table of which a pass looks up single rows: of `table_dtype`, since it is

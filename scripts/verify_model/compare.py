@@ -1,10 +1,10 @@
-"""Compares what a running sightline-server makes of a checkpoint with the numbers that others published for it.
+"""Compares the vectors of a running sightline-server for a checkpoint with the numbers that were published for it.
 
 Started by scripts/verify_model.sh. Needs only Python's standard library and curl.
 
-The server gives vectors of unit length, so this is what published numbers can be held against:
+The server returns vectors of unit length, so published numbers are compared like this:
   unit    the first numbers of a unit vector: one by one
-  raw     the first numbers, and the sum, of a vector that was not brought to unit length: its length is not published, so the
+  raw     the first numbers, and the sum, of a vector that was not normalised to unit length: its length is not published, so the
           one factor between both is fitted to the first numbers; what is left of them, and the sum, must then agree
   logits  exp(logit_scale) * cosine (+ logit_bias), with the scalars read from the checkpoint
   parameters  counted from the checkpoint's headers
@@ -22,7 +22,7 @@ import sys
 import urllib.error
 import urllib.request
 
-# What transformers takes where config.json is silent (configuration_clip.py, configuration_siglip.py).
+# Defaults of transformers for keys that config.json lacks (configuration_clip.py, configuration_siglip.py).
 DEFAULTS = {
     "clip": {"projection_dim": 512, "text_config.hidden_act": "quick_gelu", "vision_config.patch_size": 32,
              "vision_config.image_size": 224, "vision_config.hidden_size": 768},
@@ -43,7 +43,7 @@ class Checkpoint:
             with open(folder / name, "rb") as file:
                 (length,) = struct.unpack("<Q", file.read(8))
                 if length > 100 << 20:
-                    raise ValueError(f"{name} has a header of {length} bytes; it is no safetensors file")
+                    raise ValueError(f"{name} has a header of {length} bytes; it is not a safetensors file")
                 header = json.loads(file.read(length))
             for tensor, entry in header.items():
                 if tensor != "__metadata__":
@@ -108,7 +108,7 @@ class Pictures:
         if entry.get("bytes") and len(content) != entry["bytes"]:
             return f"{file} has {len(content)} bytes, not {entry['bytes']}; delete it"
         if not entry.get("sha256"):
-            print(f"  {name}: SHA-256 {digest} (none is recorded to hold it against)")
+            print(f"  {name}: SHA-256 {digest} (no recorded one to compare it with)")
         return file
 
 
@@ -205,7 +205,7 @@ def main():
     parser.add_argument("--numbers", type=pathlib.Path, default=pathlib.Path(__file__).with_name("published.json"))
     parser.add_argument("--pictures", type=pathlib.Path, required=True)
     parser.add_argument("--offline", action="store_true")
-    parser.add_argument("--identify", action="store_true", help="only say which model the folder holds")
+    parser.add_argument("--identify", action="store_true", help="only print which model is in the folder")
     parser.add_argument("--server")
     parser.add_argument("--model", default="model")
     options = parser.parse_args()
@@ -254,7 +254,7 @@ def main():
     if not model["checks"]:
         summary += "; no vectors are published for this model, only its size could be checked"
     if count[FAIL]:
-        print(f"FAIL: {summary}: this is not {name}, or it is not computed right")
+        print(f"FAIL: {summary}: this is not {name}, or it is computed wrongly")
         return 1
     print(f"{'INCOMPLETE' if count[NOT_RUN] or not model['checks'] else 'PASS'}: {summary}")
     return 3 if count[NOT_RUN] or not model["checks"] else 0

@@ -79,7 +79,7 @@ bool presents_key(const http::Request& request) {
 /// How a key is sent, in words.
 std::string key_advice(const http::Request& request) {
   if (!passes_authorization_on(request)) return "send a valid key as Authorization: Bearer KEY";
-  return "send a valid key of this server as Sightline-Key: KEY; Authorization is for the cluster here";
+  return "send a valid key as Sightline-Key: KEY; Authorization is for the cluster here";
 }
 
 constexpr const char* k_elasticsearch_route = "/elasticsearch";
@@ -159,7 +159,7 @@ void Api::dispatch(ExchangePtr exchange) {
   if (!admits(found, exchange->request)) return exchange->reply(key_refusal(exchange->request));
   if (!found) {
     return exchange->fail({ErrorCode::not_found, "no route " + exchange->request.path.substr(0, 200) +
-                                                     " here: GET / lists those there are"});
+                                                     ": GET / lists the routes"});
   }
   if (method != found->method) {
     http::Headers headers;
@@ -208,7 +208,7 @@ http::Response Api::key_refusal(const http::Request& request) const {
 
 http::Response Api::guess_refusal(const http::Request& request) const {
   context_.metrics.request_refused("too_many_wrong_keys");
-  const std::string message = "this key is wrong, as were the last ones from this address: " + key_advice(request);
+  const std::string message = "this key is wrong, like the previous keys from this address: " + key_advice(request);
   auto response = ElasticsearchSide::has(request.path)
                       ? elasticsearch_error(429, "sightline_key_exception", message)
                       : error_response(shape_of(request.path_parts()), 429, "too_many_wrong_keys", message);
@@ -262,10 +262,10 @@ void Api::picture(ExchangePtr exchange) {
   if (service) return answer_picture(*service, std::move(exchange));
   if (elasticsearch_.kind() != ElasticsearchSide::Kind::none) {
     return exchange->fail(503, "unavailable",
-                          "the documents are not there yet: wait until GET /health/ready answers 200");
+                          "the documents are not available yet: wait until GET /health/ready answers 200");
   }
   exchange->fail({ErrorCode::not_found,
-                  "this server has no documents with pictures: start it with --embedded-elasticsearch, or "
+                  "no documents with pictures: start sightline-server with --embedded-elasticsearch, or "
                   "with --elasticsearch-gateway URL"});
 }
 

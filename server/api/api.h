@@ -1,4 +1,4 @@
-// The inference server's HTTP interface: which route is whose.
+// The inference server's HTTP interface: its routes.
 #pragma once
 
 #include <atomic>
@@ -25,7 +25,7 @@ namespace sightline::api {
 /// Answers requests.
 ///
 /// Flow: 1. `handle` finds the route, checks the method and the key, and calls the route's handler. What is
-///          below /elasticsearch goes to the Elasticsearch side with the key alone checked.
+///          below /elasticsearch goes to the Elasticsearch side after only the key was checked.
 ///       2. A handler parses the body on the calling thread and replies, or leaves the rest to the
 ///          EmbeddingService and returns.
 ///       3. The answer is counted, logged, and gets its X-Request-Id.
@@ -42,7 +42,7 @@ class Api {
     serving::Upstream* upstream = nullptr;   ///< models that run elsewhere; must outlive the API
     ElasticsearchSide::Options elasticsearch;
     PageFacts page;
-    /// What else keeps the server from its work, in words, for /health/ready; empty: nothing. May be empty
+    /// Other reasons why the server is not ready, for /health/ready; empty: none. May be empty
     /// itself; called from any thread.
     std::function<std::string()> problem;
   };
@@ -59,7 +59,7 @@ class Api {
   /// From now on these keys open the routes; for a server that was started with keys.
   void replace_keys(security::ApiKeys keys);
 
-  /// What is below /elasticsearch goes to it, once it is opened.
+  /// Receives the requests below /elasticsearch once it is opened.
   ElasticsearchSide& elasticsearch() { return elasticsearch_; }
   /// For http::Server::Options::access_log: counts and logs what the Elasticsearch side has answered, which
   /// may be long after `handle`.
@@ -68,7 +68,7 @@ class Api {
   /// From now on /pictures is answered by `service`, which must outlive the requests.
   void open_pictures(pictures::PictureService& service) { pictures_ = &service; }
 
-  /// From now on /health/ready answers 503, so that nobody sends more; other requests are still served.
+  /// From now on /health/ready answers 503, so that no more requests are sent; other requests are still served.
   void begin_stop() { stopping_ = true; }
 
  private:

@@ -37,7 +37,7 @@ LabelSet read_labels(FieldReader& fields, const LabelBook& book) {
         name ? "no label set [" + std::string(name->substr(0, 64)) + "] here" : "[labels] are missing";
     fields.fail(name ? "label_set" : "labels",
                 {ErrorCode::invalid_argument,
-                 problem + ": send [labels], an array of strings, or [label_set], one of this server's (" +
+                 problem + ": send [labels], an array of strings, or [label_set], one of (" +
                      sets + ")"});
   }
   if (const auto prompt = fields.string("prompt_template")) set.prompt_template = *prompt;
@@ -77,8 +77,8 @@ void classify_and_reply(const Context& context, ExchangePtr exchange, const std:
   const auto info = model_info(context, model);
   if (info && info->logit_scale <= 0) {
     return exchange->fail({ErrorCode::unsupported, "model [" + model +
-                                                       "] has no logit scale, and so no probabilities: take "
-                                                       "one that has, or compare vectors yourself"},
+                                                       "] has no logit scale, so it gives no probabilities: use "
+                                                       "one that has, or compare the vectors yourself"},
                           "model");
   }
   const std::size_t inputs = fields.contents.size();
@@ -87,7 +87,7 @@ void classify_and_reply(const Context& context, ExchangePtr exchange, const std:
                        render = std::move(render)](serving::Embeddings embeddings) -> Result<http::Response> {
     const auto now = model_info(context, model);  // of a model that has just answered
     if (!now || now->logit_scale <= 0)
-      return Error{ErrorCode::overloaded, "the model is not ready: try again"};
+      return Error{ErrorCode::overloaded, "the model is not ready: retry"};
     const auto all = std::span<const serving::Embedding>(embeddings);
     const auto judged = all.first(inputs), labels = all.subspan(inputs);
     std::vector<Judgement> judgements;

@@ -5,7 +5,7 @@
 
 namespace sightline::api {
 
-// Each label becomes a text by way of a prompt template (`a photo of a {}`) and that a vector; the
+// A prompt template (`a photo of a {}`) makes a text of each label, and the model a vector of each text; the
 // probabilities are the softmax over the labels of the model's logit scale times the cosines (Radford et al.
 // 2021, 3.1). A model without a logit scale is refused.
 //
@@ -15,7 +15,7 @@ namespace sightline::api {
 /// POST /_inference/completion/{model}
 ///
 /// Request:  input (see read_contents), task_settings with labels as above; modality and truncate if wanted.
-/// Answer:   {"completion":[{"result":"house"}]}: the likeliest label of each input.
+/// Answer:   {"completion":[{"result":"house"}]}: the most likely label of each input.
 void elastic_completion(const Context& context, ExchangePtr exchange);
 
 /// POST /v1/classify
@@ -23,7 +23,7 @@ void elastic_completion(const Context& context, ExchangePtr exchange);
 /// Request:  model, input (see read_contents), labels as above; input_type, modality, truncate if wanted.
 /// Answer:   {"object":"list","model":...,"data":[{"object":"classification","index":0,"label":"house",
 ///           "probabilities":[{"label":"house","probability":0.9}, ...]}],"usage":{...}}: all labels, the
-///           likeliest first, equals in their order.
+///           most likely first, equals in their order.
 void classify(const Context& context, ExchangePtr exchange);
 
 }  // namespace sightline::api

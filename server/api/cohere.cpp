@@ -43,7 +43,7 @@ void check_types(FieldReader& fields, const CohereRequest& request, const Contex
   for (const VectorType type : request.types) {
     if (type != VectorType::int8 && type != VectorType::uint8) continue;
     fields.fail("embedding_types", {ErrorCode::unsupported,
-                                    "[embedding_types] int8 and uint8 are not passed on from Cohere: ask for "
+                                    "[embedding_types] int8 and uint8 are not available from Cohere: request "
                                     "float, base64, binary or ubinary"});
   }
 }
@@ -69,7 +69,7 @@ Source find_source(FieldReader& fields) {
   }
   if (!found.value) {
     fields.fail("texts",
-                {ErrorCode::invalid_argument, "there is no input: send [texts], [images] or [inputs]"});
+                {ErrorCode::invalid_argument, "no input: send [texts], [images] or [inputs]"});
   }
   return found;
 }

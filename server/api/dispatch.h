@@ -1,4 +1,4 @@
-// Who embeds for a model's name.
+// Chooses the embedder for a model's name.
 #pragma once
 
 #include <chrono>
@@ -34,15 +34,15 @@ struct Context {
 /// What is known of a model by its name; nullopt: there is none of that name, or it is not loaded yet.
 std::optional<models::ModelInfo> model_info(const Context& context, std::string_view model);
 
-/// True if requests for `model` are passed on. A model that runs here goes before one of the same name there.
+/// True if requests for `model` are forwarded. A local model takes precedence over an upstream one of the same name.
 bool is_upstream(const Context& context, std::string_view model);
-/// What is known of such a model; nullopt: it is not passed on, or not known.
+/// The properties of such a model; nullopt: it is not forwarded, or unknown.
 std::optional<serving::UpstreamModel> upstream_model(const Context& context, std::string_view model);
 
 /// True if `model` is one of those that GET /v1/models lists, loaded or not.
 bool is_known(const Context& context, std::string_view model);
 
-/// Embeds with the model of that name: the one place where names are told apart. `exchange` is the request on
+/// Embeds with the model of that name: the only place where names are resolved. `exchange` is the request on
 /// whose behalf it is done; where an upstream fails it is answered, with the upstream's status, and `done` is
 /// not called. For `done` and errors else see EmbeddingService::embed.
 void embed_by_name(const Context& context, const ExchangePtr& exchange, std::string_view model,

@@ -20,7 +20,7 @@ void elastic_text_embedding(const Context& context, ExchangePtr exchange);
 /// The same; the answer is {"embeddings":[{"embedding":[...]}]}.
 void elastic_embedding(const Context& context, ExchangePtr exchange);
 
-/// Fails for the first of `members` that there is, in Elasticsearch's words.
+/// Fails for the first of `members` that is present, with Elasticsearch's message.
 void refuse_members(FieldReader& fields, std::string_view task, std::initializer_list<const char*> members);
 
 }  // namespace sightline::api

@@ -59,12 +59,12 @@ http::Response ElasticsearchSide::absence() const {
   if (options_.kind == Kind::none) {
     return elasticsearch_error(
         404, "no_elasticsearch_side_exception",
-        "this server has no Elasticsearch side; start it with --embedded-elasticsearch for a store on this machine, "
+        "no Elasticsearch side; start sightline-server with --embedded-elasticsearch for a store on this machine, "
         "or with --elasticsearch-gateway URL in front of a cluster");
   }
   http::Response response = elasticsearch_error(
       503, "elasticsearch_side_starting_exception",
-      "the Elasticsearch side starts once the models are loaded; send the request again when GET /health/ready "
+      "the Elasticsearch side starts when the models are loaded; retry the request when GET /health/ready "
       "answers 200");
   response.headers.set("Retry-After", "1");
   return response;

@@ -1,4 +1,4 @@
-// The way from the inference port to the Elasticsearch side of the same server.
+// Routes requests from the inference port to the Elasticsearch side of the same server.
 #pragma once
 
 #include <atomic>
@@ -21,10 +21,10 @@ class ElasticsearchService {
 };
 
 /// Passes requests for `/elasticsearch/PATH` on as requests for `/PATH`, without the fields that speak of this port
-/// alone: the key (`k_key_field`), and what a browser says of the page that sent the request. So web pages of this
-/// server reach documents without a second address. `Authorization` goes along: it is the cluster's.
+/// only: the key (`k_key_field`), and a browser's fields about the page that sent the request. So web pages of this
+/// server reach documents without a second address. `Authorization` is kept: it is for the cluster.
 ///
-/// Until the service is there, and where there is none, its answers say so, in Elasticsearch's shape.
+/// While there is no service, it answers with an error in Elasticsearch's format.
 /// Thread safety: all members may be called from any thread.
 class ElasticsearchSide {
  public:
@@ -64,8 +64,8 @@ class ElasticsearchSide {
   std::atomic<ElasticsearchService*> service_{nullptr};
 };
 
-/// An error of this server's own below /elasticsearch, in Elasticsearch's shape. `type` is none of Elasticsearch's, so
-/// that nobody takes it for one of the cluster's.
+/// An error of Sightline below /elasticsearch, in Elasticsearch's format. `type` is not one of Elasticsearch's, so
+/// that it differs from the cluster's errors.
 http::Response elasticsearch_error(int status, std::string_view type, std::string_view reason);
 
 }  // namespace sightline::api

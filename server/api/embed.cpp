@@ -85,8 +85,8 @@ Status check_single_parts(const std::vector<Content>& contents) {
   for (const Content& content : contents) {
     if (content.parts.size() == 1) continue;
     return Error{ErrorCode::unsupported, content.place +
-                                             ": this model runs at Cohere, and takes one text or one "
-                                             "picture for a vector, not several parts"};
+                                             ": this model runs at Cohere, which accepts one text or one "
+                                             "picture per vector, not several parts"};
   }
   return {};
 }
@@ -103,8 +103,8 @@ std::string warning_of_addresses(const std::vector<Content>& contents) {
   if (count == 0) return {};
   if (count > k_most_named) places += " and " + std::to_string(count - k_most_named) + " more";
   return "299 Sightline-" SIGHTLINE_VERSION " \"" + places +
-         ": embedded as text, but looks like the address of a picture; this server fetches nothing: send the "
-         "picture itself, as data:image/jpeg;base64,...\"";
+         ": embedded as text, but looks like a link to a picture; Sightline does not download it: send the "
+         "file itself, as data:image/jpeg;base64,...\"";
 }
 
 /// The member of the body that an error of the serving part speaks of.

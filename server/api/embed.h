@@ -9,11 +9,11 @@
 
 namespace sightline::api {
 
-/// Makes the answer. Called on any thread, with one entry a content, in their order: a vector of unit length, of
-/// the length asked for; the tokens of all its parts; truncated if one of its texts was.
+/// Makes the answer. Called on any thread, with one entry per content, in their order: a vector of unit length, of
+/// the requested length; the tokens of all its parts; truncated if one of its texts was.
 using Render = std::function<Result<http::Response>(serving::Embeddings)>;
 
-/// Embeds `fields` with the model of that name and sends what `render` makes of it; errors are answered in
+/// Embeds `fields` with the model of that name and sends the answer of `render`; errors are answered in
 /// the route's shape. A content of several parts gets one vector (see `fused`); vectors are shortened after
 /// that. A header `Warning: 299` names the texts that look like addresses of pictures.
 void embed_and_reply(const Context& context, ExchangePtr exchange, const std::string& model,

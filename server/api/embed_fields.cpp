@@ -72,7 +72,7 @@ std::string read_model(FieldReader& fields) {
   std::string model(fields.string("model").value_or(""));
   if (model.empty()) {
     fields.fail("model", {ErrorCode::invalid_argument,
-                          "[model] is missing: name one of those that GET /v1/models lists"});
+                          "[model] is missing: send one of the names that GET /v1/models lists"});
   }
   return model;
 }

@@ -1,4 +1,4 @@
-// What the request shapes have in common: how inputs are to be embedded.
+// Shared by the request formats: how inputs are to be embedded.
 #pragma once
 
 #include <chrono>
@@ -16,13 +16,13 @@ namespace sightline::api {
 struct EmbedFields {
   std::vector<Content> contents;
   serving::Lane lane = serving::Lane::document;
-  std::string input_type;  ///< the word that says so, in lower case; empty: none
+  std::string input_type;  ///< its value, in lower case; empty: none
   models::Truncate truncate = models::Truncate::end;
   ModalityRule modality = ModalityRule::automatic;
   std::optional<std::size_t> dimensions;  ///< of the vectors, if other than the model's own
 };
 
-// Each reader leaves its failures with the FieldReader. The case of letters does not count in words, and an
+// Each reader leaves its failures with the FieldReader. The case of letters is ignored in words, and an
 // empty string is as good as absent.
 
 /// `input_type`, into `lane` and `input_type`: `query`, `search`, `search_query` go before documents; all
@@ -32,16 +32,16 @@ void read_input_type(FieldReader& fields, EmbedFields& read);
 ModalityRule read_modality(FieldReader& fields);
 /// `truncate`: `END` (default), `START`, `NONE`.
 models::Truncate read_truncate(FieldReader& fields);
-/// The model's name; it must be there.
+/// The model's name; required.
 std::string read_model(FieldReader& fields);
-/// The length that vectors shall have, in the member `name`: 1 to the model's own.
+/// The length of the vectors, in the member `name`: 1 to the model's own.
 std::optional<std::size_t> read_dimensions(FieldReader& fields, const char* name, const Context& context,
                                            const std::string& model);
 
 /// All of `input`, `input_type`, `modality`, `truncate` and `dimensions`.
 EmbedFields read_embed_fields(FieldReader& fields, const Context& context, const std::string& model);
 
-/// The member `input` alone, read after `modality`.
+/// Only the member `input`, read after `modality`.
 std::vector<Content> read_input(FieldReader& fields, ModalityRule modality, const InputLimits& limits);
 
 /// The query parameter `timeout` (`500ms`, `10s`, `1m`), which can shorten the server's own limit but not

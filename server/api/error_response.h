@@ -9,7 +9,7 @@
 
 namespace sightline::api {
 
-/// How a route words its errors.
+/// The format of a route's errors.
 enum class ErrorShape {
   openai,        ///< {"error":{"message","type","code","param"}}
   cohere,        ///< {"message"}
@@ -20,11 +20,11 @@ enum class ErrorShape {
 /// The HTTP status of an error.
 ///
 /// Elasticsearch retries nothing but 429 and broken connections, and shows its user a 5xx as a 400. So
-/// whatever comes of load alone is 429, the deadline that passed in a queue too, and a client's mistake is
+/// errors caused by load are 429, also a deadline that passed in a queue, and a client's mistake is
 /// never 5xx.
 int status_of(ErrorCode code);
 
-/// `param`: the member of the body that is to blame; may be empty.
+/// `param`: the wrong member of the body; may be empty.
 http::Response error_response(ErrorShape shape, const Error& error, std::string_view param = {});
 
 /// An answer with a status that no ErrorCode has: 401, 405, 431 ...

@@ -15,12 +15,12 @@
 
 namespace sightline::api {
 
-/// The way back to the client: http::Reply, or what stands for it in a test.
+/// Sends the answer to the client: http::Reply, or its replacement in a test.
 struct Responder {
   std::function<void(http::Response)> send;  ///< called once, from any thread
 };
 
-/// What the access log says of a request. It holds nothing of what was asked.
+/// The access log's entry for a request. It has nothing of the request's content.
 struct AccessEntry {
   std::string request_id, peer, method, route, model;  ///< `model` is empty where there is none
   int status = 0;
@@ -35,15 +35,15 @@ class Exchange {
   Exchange(http::Request incoming, Responder responder, serving::Clock& clock, Metrics& metrics,
            const AccessLog& access_log);
 
-  /// Sends the answer, counts it and logs it. Only the first answer goes out.
+  /// Sends the answer, counts it and logs it. Only the first answer is sent.
   void reply(http::Response response);
   void reply_json(std::string body);
-  /// `param`: the member of the body that is to blame; may be empty.
+  /// `param`: the wrong member of the body; may be empty.
   void fail(const Error& error, std::string_view param = {});
   void fail(int status, std::string_view code, std::string_view message, http::Headers headers = {});
 
   /// Runs what answers the request. If it throws, the answer is that error: no exception leaves, as on the
-  /// threads that call back nobody could answer it.
+  /// callback threads nothing could answer it.
   template <class Work>
   void guard(Work&& work) noexcept {
     try {

@@ -22,11 +22,11 @@ models::Truncate read_truncation(FieldReader& fields) {
 void refuse_other_vectors(FieldReader& fields) {
   if (!fields.boolean("normalize").value_or(true)) {
     fields.fail("normalize",
-                {ErrorCode::unsupported, "[normalize] is false: vectors have unit length here, always"});
+                {ErrorCode::unsupported, "[normalize] is false: all vectors have unit length"});
   }
   if (fields.has("prompt_name")) {
     fields.fail("prompt_name", {ErrorCode::unsupported,
-                                "[prompt_name]: models have no prompts here; put it before the text"});
+                                "[prompt_name]: the models have no prompts; put the prompt before the text"});
   }
 }
 

@@ -29,7 +29,7 @@ Result<Input> text_input(std::string_view text, const InputLimits& limits) {
   if (text.size() > limits.max_text_bytes) {
     return Error{ErrorCode::too_large, "the text has " + std::to_string(text.size()) +
                                            " bytes, the limit is " + std::to_string(limits.max_text_bytes) +
-                                           ": cut it into shorter ones"};
+                                           ": split it into shorter texts"};
   }
   return Input{Modality::text, std::string(text)};
 }
@@ -53,7 +53,7 @@ Result<Input> string_input(std::string_view text, ModalityRule rule, const Input
 Result<Input> declared_text(std::string_view text, ModalityRule rule, const InputLimits& limits) {
   const TextKind kind = rule == ModalityRule::text ? TextKind::text : kind_of_text(text);
   if (kind == TextKind::data_url || kind == TextKind::base64_picture) {
-    return bad("a content object of type text holds a picture, " + shown(text.substr(0, 24)) +
+    return bad("a content object of type text contains a picture, " + shown(text.substr(0, 24)) +
                ": send it as {\"type\":\"image\",\"image\":...}, or set [modality] to text to embed the "
                "characters");
   }
@@ -89,7 +89,7 @@ Result<Input> typed_object(const rapidjson::Value& object, std::string_view type
     const auto text = text_member(object, first_member(object, {"image_url", "image", "value"}), "url");
     return text ? picture(*text, limits) : text.error();
   }
-  return unsupported("content of type [" + std::string(type.substr(0, 40)) + "]: there are text and image");
+  return unsupported("content of type [" + std::string(type.substr(0, 40)) + "]: use text or image");
 }
 
 /// One text or picture: a string, or an object that says what it is.
@@ -106,7 +106,7 @@ Result<Input> part_input(const rapidjson::Value& part, ModalityRule rule, const 
   const bool text = part.HasMember("text"), image = part.HasMember("image");
   if (text && image) {
     return unsupported(
-        "both [text] and [image] in one object: for one vector of both send "
+        "both [text] and [image] in one object: for one vector from both, send "
         "{\"content\":[{\"text\":...},{\"image\":...}]}");
   }
   if (text || image) return typed_object(part, text ? "text" : "image", rule, limits);
@@ -119,7 +119,7 @@ Result<Input> part_input(const rapidjson::Value& part, ModalityRule rule, const 
 Error neither(const rapidjson::Value& value) {
   if (value.IsNumber() || value.IsArray()) {
     return bad(std::string(type_name(value)) +
-               " where a string or a content object belongs: token ids are not accepted");
+               " instead of a string or a content object: token ids are not accepted");
   }
   return bad(std::string("must be a string or a content object, not ") + type_name(value));
 }
@@ -169,7 +169,7 @@ Result<std::vector<Content>> read_contents(const rapidjson::Value& input, Modali
   const rapidjson::SizeType count = many ? input.Size() : 1;
   if (count == 0) return bad(member + " is an empty array: send at least one text or picture");
   if (many && (input[0].IsNumber() || input[0].IsArray())) {
-    return bad(member + " holds token ids: this server takes texts and pictures, not tokens");
+    return bad(member + " contains token ids: send texts or pictures instead");
   }
   std::size_t parts = 0;
   for (rapidjson::SizeType i = 0; i < count; ++i) parts += parts_of(many ? input[i] : input);

@@ -1,4 +1,4 @@
-// What is a text and what is a picture: the one place that decides.
+// Whether an input is a text or a picture: the only place that decides this.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@ namespace sightline::api {
 
 /// The request's member `modality`.
 enum class ModalityRule {
-  automatic,  ///< a string is a picture if it is a data URL, or base64 of a known picture format
+  automatic,  ///< a string is a picture if it is a data URL, or base64 of a supported picture format
   text,       ///< every string is a text, whatever it looks like
   image,      ///< every string is a picture: a data URL, or bare base64
 };
@@ -25,14 +25,14 @@ struct InputLimits {
   std::size_t max_image_bytes = 20u << 20;  ///< decoded from base64; models check the same again
 };
 
-/// What one vector is made of: a text, a picture, or several of them.
+/// The content of one vector: a text, a picture, or several of them.
 struct Content {
-  std::string place;                  ///< how errors call it: "input 3"
+  std::string place;                  ///< its name in errors: "input 3"
   std::vector<serving::Input> parts;  ///< at least one, each with its own place
-  bool has_address = false;           ///< one of the texts looks like the address of a picture
+  bool has_address = false;           ///< one of the texts looks like a link to a picture
 };
 
-/// How a request calls its inputs.
+/// The names of a request's inputs.
 struct InputWords {
   const char* member = "input";  ///< of the body
   const char* item = "input";    ///< one of them, in errors: `input 3`
@@ -42,21 +42,21 @@ struct InputWords {
 ///
 /// A string is
 ///   1. with ModalityRule::text: a text.
-///   2. a data URL (see read_data_url): a picture, whatever type its header names: the bytes tell. One that
-///      holds no picture is refused.
-///   3. with ModalityRule::image: a picture in bare base64. Addresses are refused: this server fetches
+///   2. a data URL (see read_data_url): a picture, whatever type its header names: only the bytes count. One that
+///      contains no picture is refused.
+///   3. with ModalityRule::image: a picture in bare base64. Links are refused: Sightline downloads
 ///   nothing.
-///      One text is let through: `how big`, with which Elasticsearch measures a new endpoint's vectors.
+///      One text is accepted: `how big`, with which Elasticsearch measures a new endpoint's vectors.
 ///   4. bare base64 whose first bytes are those of a JPEG, PNG, WebP, GIF or BMP: a picture.
-///   5. else: a text; if it is the address of a picture, `Content::has_address` says so.
-/// A content object says what it is:
+///   5. else: a text; `Content::has_address` is set if it is a link to a picture.
+/// A content object has a type:
 ///   {"type":"text","text":"..."}, {"type":"text","value":"..."}
 ///   {"type":"image","image":"<data URL or base64>"}, {"type":"image","format":"base64","value":"..."}
 ///   {"type":"image_url","image_url":{"url":"data:..."}} or {"type":"image_url","image_url":"data:..."}
 ///   {"text":"..."}, {"image":"..."}
 ///   {"content": one of these}, {"content": [one or several of these, for one vector]}
 ///
-/// What a content object calls a text must be none of 2 and 4, unless the rule is ModalityRule::text.
+/// A text in a content object must not be 2 or 4, unless the rule is ModalityRule::text.
 ///
 /// Errors name the input, counted from 0 (`input 3: ...`, `input 3, part 1: ...`): invalid_argument (wrong
 /// type, broken base64 with its offset, token ids, nothing in the array), too_large, unsupported (URLs, other
@@ -64,7 +64,7 @@ struct InputWords {
 Result<std::vector<Content>> read_contents(const rapidjson::Value& input, ModalityRule rule,
                                            const InputLimits& limits, const InputWords& words = {});
 
-/// The same for one string or content object, which errors call `place`.
+/// The same for one string or content object, named `place` in errors.
 Result<Content> read_content(const rapidjson::Value& value, ModalityRule rule, const InputLimits& limits,
                              const std::string& place);
 

@@ -68,7 +68,7 @@ FieldReader::FieldReader(const rapidjson::Value& body) : body_(body) {
   const auto twice = std::adjacent_find(names.begin(), names.end());
   if (twice == names.end()) return;
   fail(std::string(*twice),
-       {ErrorCode::invalid_argument, "[" + std::string(*twice) + "] stands twice in the body"});
+       {ErrorCode::invalid_argument, "[" + std::string(*twice) + "] appears twice in the body"});
 }
 
 const rapidjson::Value* FieldReader::any(const char* name) const {
@@ -110,8 +110,8 @@ std::optional<std::vector<std::string_view>> FieldReader::strings(const char* na
   std::vector<std::string_view> all;
   for (const rapidjson::Value& one : value->GetArray()) {
     if (!one.IsString()) {
-      fail(name, {ErrorCode::invalid_argument, std::string("[") + name + "] must hold strings only; at " +
-                                                   std::to_string(all.size()) + " stands " + type_name(one)});
+      fail(name, {ErrorCode::invalid_argument, std::string("[") + name + "] must contain only strings; at " +
+                                                   std::to_string(all.size()) + " is " + type_name(one)});
       return std::nullopt;
     }
     all.push_back(as_view(one));

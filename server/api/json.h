@@ -32,11 +32,11 @@ inline std::string_view as_view(const rapidjson::Value& string) {
 /// "an object", "a number", ...: for messages about a wrong type.
 const char* type_name(const rapidjson::Value& value);
 
-/// Reads the members of a request's body. The first failure is kept and reading goes on, so that a reader is
+/// Reads the members of a request's body. The first failure is kept and reading continues, so that a reader is
 /// checked once, at the end. A member that is null counts as absent.
 class FieldReader {
  public:
-  /// Fails if `body` is no object, or has a member twice.
+  /// Fails if `body` is not an object, or has a member twice.
   explicit FieldReader(const rapidjson::Value& body);
 
   const rapidjson::Value* any(const char* name) const;
@@ -52,7 +52,7 @@ class FieldReader {
   void fail(std::string field, Error error);
   bool ok() const { return !error_; }
   const Error& error() const { return *error_; }
-  /// The member that is to blame; empty: the body as a whole.
+  /// The wrong member; empty: the body as a whole.
   const std::string& field() const { return field_; }
 
  private:

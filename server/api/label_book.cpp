@@ -40,7 +40,7 @@ std::string LabelSet::prompt(std::size_t label) const {
 Status check(const LabelSet& set) {
   const auto bad = [](std::string message) { return Error{ErrorCode::invalid_argument, std::move(message)}; };
   if (set.labels.size() < 2 || set.labels.size() > k_max_labels) {
-    return bad(std::to_string(set.labels.size()) + " labels: give 2 to " + std::to_string(k_max_labels));
+    return bad(std::to_string(set.labels.size()) + " labels: send 2 to " + std::to_string(k_max_labels));
   }
   std::set<std::string_view> seen;
   for (std::size_t i = 0; i < set.labels.size(); ++i) {
@@ -48,15 +48,15 @@ Status check(const LabelSet& set) {
     const TextKind kind = kind_of_text(set.labels[i]);
     if (kind == TextKind::data_url || kind == TextKind::base64_picture) {
       return bad("label " + std::to_string(i) + " [" + set.labels[i].substr(0, 24) +
-                 "...] is a picture: labels are texts");
+                 "...] is a picture: labels must be texts");
     }
     if (!seen.insert(set.labels[i]).second) {
-      return bad("label " + std::to_string(i) + " [" + set.labels[i].substr(0, 80) + "] stands twice");
+      return bad("label " + std::to_string(i) + " [" + set.labels[i].substr(0, 80) + "] appears twice");
     }
   }
   const std::size_t place = set.prompt_template.find(k_place);
   if (place == std::string::npos || set.prompt_template.find(k_place, place + 1) != std::string::npos) {
-    return bad("the prompt template must hold {} once, where the label goes; it is [" +
+    return bad("the prompt template must contain {} once, in the place of the label; it is [" +
                set.prompt_template.substr(0, 80) + "]");
   }
   return {};

@@ -18,7 +18,7 @@ inline constexpr std::string_view k_default_prompt_template = "a photo of a {}";
 /// What to choose from.
 struct LabelSet {
   std::vector<std::string> labels;
-  /// The text that a label becomes, with `{}` where it goes.
+  /// The text for a label, with `{}` in its place.
   std::string prompt_template{k_default_prompt_template};
 
   std::string prompt(std::size_t label) const;
@@ -28,7 +28,7 @@ struct LabelSet {
 /// exactly one `{}` in the template).
 Status check(const LabelSet& set);
 
-/// Reads a file of labels: one a line, blanks around it and empty lines ignored, lines that begin with '#'
+/// Reads a file of labels: one per line, whitespace around it and empty lines ignored, lines that begin with '#'
 /// too. A line `prompt_template: a drawing of a {}` sets the template. Errors: not_found, invalid_argument
 /// (what `check` finds, or not UTF-8; naming the file), too_large (over 1 MB).
 Result<LabelSet> read_label_file(const std::string& path);

@@ -33,7 +33,7 @@ void add_cache_state(std::vector<prometheus::MetricFamily>& families,
   const auto add = [&](const char* name, const char* help, prometheus::MetricType type, const auto& values) {
     families.push_back(labelled_values(name, help, type, "modality", values));
   };
-  add("sightline_vector_cache_bytes", "Memory of kept vectors", prometheus::MetricType::Gauge, bytes);
+  add("sightline_vector_cache_bytes", "Memory of cached vectors", prometheus::MetricType::Gauge, bytes);
   add("sightline_vector_cache_entries", "Kept vectors", prometheus::MetricType::Gauge, entries);
   add("sightline_vector_cache_evictions_total", "Vectors removed to make room for others",
       prometheus::MetricType::Counter, evictions);
@@ -46,7 +46,7 @@ Metrics::Metrics()
           BuildCounter().Name("sightline_http_requests_total").Help("Requests answered").Register(registry_)),
       request_seconds_(BuildHistogram()
                            .Name("sightline_http_request_seconds")
-                           .Help("From a request's arrival at its handler to its answer")
+                           .Help("Time from the start of a request's handler to its answer")
                            .Register(registry_)),
       refused_(BuildCounter()
                    .Name("sightline_requests_refused_total")
@@ -62,15 +62,15 @@ Metrics::Metrics()
                      .Register(registry_)),
       dropped_(BuildCounter()
                    .Name("sightline_inputs_dropped_total")
-                   .Help("Inputs that left the queue unrun, or whose batch was abandoned")
+                   .Help("Inputs dropped from the queue before they ran, or whose batch was abandoned")
                    .Register(registry_)),
       cache_hits_(BuildCounter()
                       .Name("sightline_vector_cache_hits_total")
-                      .Help("Inputs whose vectors were kept, or that a request had several times")
+                      .Help("Inputs whose vectors were cached, or repeated within a request")
                       .Register(registry_)),
       cache_misses_(BuildCounter()
                         .Name("sightline_vector_cache_misses_total")
-                        .Help("Inputs whose vectors were not kept")
+                        .Help("Inputs whose vectors were not cached")
                         .Register(registry_)),
       preparation_seconds_(BuildHistogram()
                                .Name("sightline_preparation_seconds")
@@ -78,13 +78,13 @@ Metrics::Metrics()
                                .Register(registry_)),
       queue_seconds_(BuildHistogram()
                          .Name("sightline_queue_seconds")
-                         .Help("What a prepared input waited for the model")
+                         .Help("Time that a prepared input waited for the model")
                          .Register(registry_)),
       batch_size_(
           BuildHistogram().Name("sightline_batch_size").Help("Inputs in a batch").Register(registry_)),
       inference_seconds_(BuildHistogram()
                              .Name("sightline_inference_seconds")
-                             .Help("What a batch took in the model, without batches of queries in between")
+                             .Help("Time of a batch in the model, without batches of queries in between")
                              .Register(registry_)),
       interleaved_(BuildCounter()
                        .Name("sightline_batches_interleaved_total")
@@ -92,39 +92,39 @@ Metrics::Metrics()
                        .Register(registry_)),
       gateway_requests_(BuildCounter()
                             .Name("sightline_gateway_requests_total")
-                            .Help("Requests at the gateway: passed on to the cluster, or answered here")
+                            .Help("Requests at the gateway: forwarded to the cluster, or answered here")
                             .Register(registry_)),
       gateway_failures_(BuildCounter()
                             .Name("sightline_gateway_cluster_failures_total")
-                            .Help("Requests that the cluster did not answer whole")
+                            .Help("Requests that the cluster did not answer completely")
                             .Register(registry_)),
       cohere_calls_(BuildCounter()
                         .Name("sightline_cohere_calls_total")
-                        .Help("Calls to Cohere, tries counted, by status or how they failed")
+                        .Help("Calls to Cohere, including retries, by status or kind of failure")
                         .Register(registry_)),
       cohere_retries_(BuildCounter()
                           .Name("sightline_cohere_retries_total")
-                          .Help("Calls to Cohere that were put in line again")
+                          .Help("Calls to Cohere that were queued again")
                           .Register(registry_)),
       cohere_wait_seconds_(BuildHistogram()
                                .Name("sightline_cohere_wait_seconds")
-                               .Help("What a call to Cohere waited for a free place and for the budget")
+                               .Help("Time that a call to Cohere waited for a free slot and for the budget")
                                .Register(registry_)),
       pictures_(BuildCounter()
                     .Name("sightline_pictures_total")
-                    .Help("Requests for pictures of documents, by where the answer came from")
+                    .Help("Requests for pictures of documents, by the source of the answer")
                     .Register(registry_)),
       picture_seconds_(BuildHistogram()
                            .Name("sightline_picture_seconds")
-                           .Help("From a request for a thumbnail that is not kept until it is made")
+                           .Help("Time from a request for a thumbnail that is not cached until it is made")
                            .Register(registry_)),
       picture_cache_bytes_(BuildGauge()
                                .Name("sightline_picture_cache_bytes")
-                               .Help("What kept thumbnails take, in memory and on disk")
+                               .Help("Size of the cached thumbnails, in memory and on disk")
                                .Register(registry_)),
       precision_cosine_(BuildGauge()
                             .Name("sightline_model_precision_cosine")
-                            .Help("Between vectors in the model's precision and in float32, when it was loaded")
+                            .Help("Cosine between vectors in the model's precision and in float32, measured at load")
                             .Register(registry_)),
       queue_items_(BuildGauge()
                        .Name("sightline_queue_items")
@@ -136,7 +136,7 @@ Metrics::Metrics()
                        .Register(registry_)),
       queue_waiting_(BuildGauge()
                          .Name("sightline_queue_waiting")
-                         .Help("Of these, prepared and waiting for the model")
+                         .Help("Those of them that are prepared and wait for the model")
                          .Register(registry_)),
       ready_(BuildGauge()
                  .Name("sightline_ready")
@@ -250,7 +250,7 @@ std::string Metrics::text(const serving::EmbeddingService& service, bool ready) 
   }
   std::vector<prometheus::MetricFamily> families = registry_.Collect();
   families.push_back(single_value("sightline_log_lines_dropped_total",
-                                  "Log lines that nobody read fast enough, or that could not be written",
+                                  "Log lines dropped because they were not read fast enough or could not be written",
                                   prometheus::MetricType::Counter,
                                   static_cast<double>(dropped_log_lines_())));
   add_cache_state(families, service);

@@ -1,4 +1,4 @@
-// What Prometheus is told.
+// Metrics for Prometheus.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@
 namespace sightline::api {
 
 /// Counts what happens and writes it in Prometheus' text format. Label values are names of routes, models,
-/// states and error codes, never anything a client makes up.
+/// states and error codes, never text from a client.
 /// Thread safety: all members may be called from any thread.
 class Metrics final : public serving::Observer {
  public:
@@ -42,14 +42,14 @@ class Metrics final : public serving::Observer {
                  double seconds) override;
   void batch_interleaved(const std::string& model) override;
 
-  /// A request at the gateway's port; `way` is a word of ours.
+  /// A request at the gateway's port; `way` is one of our names.
   void gateway_request(const std::string& way);
   void gateway_cluster_failed();
 
   /// An attempt at a call to Cohere: `outcome` is its status, "timeout" or "broken".
   void cohere_answered(const std::string& outcome);
   void cohere_retried();
-  /// What a call to Cohere waited for a free place and for the budget of the minute.
+  /// Time that a call to Cohere waited for a free slot and for the budget of the minute.
   void cohere_waited(double seconds);
 
   /// A model in a lower precision was loaded.
@@ -117,7 +117,7 @@ prometheus::MetricFamily labelled_values(const char* name, const char* help, pro
                                          const std::vector<std::pair<std::string, double>>& values);
 
 /// This process' memory, processor time, descriptors and start, in the names that Prometheus' own libraries
-/// use; what the system does not tell is left out.
+/// use; values that the system does not provide are left out.
 std::vector<prometheus::MetricFamily> process_metrics();
 
 }  // namespace sightline::api

@@ -135,7 +135,7 @@ void show_model(const Context& context, ExchangePtr exchange) {
   const auto upstream = upstream_model(context, exchange->wildcards.front());
   if (upstream) return exchange->reply_json(model_json(*upstream, context.limits.inputs));
   exchange->fail({ErrorCode::not_found, "no model [" + exchange->wildcards.front().substr(0, 64) +
-                                            "] here: GET /v1/models lists those there are"},
+                                            "]: GET /v1/models lists the models"},
                  "model");
 }
 

@@ -1,4 +1,4 @@
-// What models there are.
+// Lists the models.
 #pragma once
 
 #include "server/api/dispatch.h"

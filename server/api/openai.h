@@ -7,7 +7,7 @@ namespace sightline::api {
 
 /// POST /v1/embeddings
 ///
-/// Request:  model (a name this server gave with --model), input (see read_contents), and if wanted
+/// Request:  model (a name from --model), input (see read_contents), and if wanted
 ///           encoding_format (`float`, `base64`: little-endian float32), dimensions, input_type, modality,
 ///           truncate (see EmbedFields). `user` and members not named here are ignored, as OpenAI's clients
 ///           send more with each release.

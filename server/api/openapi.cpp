@@ -5,7 +5,7 @@ namespace {
 
 constexpr std::string_view k_head =
     R"({"openapi":"3.1.0","info":{"title":"Sightline","version":")" SIGHTLINE_VERSION
-    R"(","summary":"Image and text embeddings in the shapes that Elasticsearch and its clients speak."},)"
+    R"(","summary":"Image and text embeddings through APIs that Elasticsearch and its clients use."},)"
     R"("security":[{},{"key":[]}],"paths":)";
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The contract of this interface, and a page to read it.
+// The OpenAPI description of this interface, and a page that shows it.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// What the web page is told of the server.
+// What the web page needs to know about the server.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,7 @@ struct PageFacts {
   std::size_t max_elasticsearch_body_bytes = 0;  ///< of one below /elasticsearch
 };
 
-/// The answer to GET /v1/page: all that the page needs to know before it asks anything else.
+/// The answer to GET /v1/page, the page's first request.
 std::string page_info(const PageFacts& facts, const InputLimits& limits, const ElasticsearchSide& elasticsearch);
 
 }  // namespace sightline::api

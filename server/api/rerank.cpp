@@ -106,7 +106,7 @@ void elastic_rerank(const Context& context, ExchangePtr exchange) {
   if (is_upstream(context, model)) {
     fields.fail("model", {ErrorCode::unsupported, "model [" + model +
                                                       "] runs at Cohere, which embeds queries and "
-                                                      "documents apart: rerank with a model that runs here"});
+                                                      "documents separately: rerank with a model that runs on Sightline"});
   }
   RerankRequest request = read_request(fields, context.limits.inputs);
   if (!fields.ok()) return exchange->fail(fields.error(), fields.field());

@@ -77,7 +77,7 @@ void append_vector(std::string& out, std::span<const float> values, VectorType t
     case VectorType::ubinary:
       return append_integers(out, bytes, [&](std::size_t i) { return packed(values, i); });
     case VectorType::base64:
-      static_assert(std::endian::native == std::endian::little, "the bytes go out as they lie in memory");
+      static_assert(std::endian::native == std::endian::little, "the bytes are sent as they are in memory");
       out.push_back('"');
       out += base64_encode(std::as_bytes(values));
       out.push_back('"');

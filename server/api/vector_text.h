@@ -8,13 +8,13 @@
 
 namespace sightline::api {
 
-/// Cohere's words for the numbers a vector is written in.
+/// Cohere's names for the number formats of a vector.
 enum class VectorType {
   float32,  ///< "float"
   int8,     ///< round(127 x): -127 ... 127
   uint8,    ///< the same plus 128: 1 ... 255
   binary,   ///< ubinary less 128 in each byte: -128 ... 127
-  ubinary,  ///< a bit a number, 1 if it is greater than 0, most significant first, zeros up to a whole byte
+  ubinary,  ///< one bit per number, 1 if it is greater than 0, most significant first, zeros up to a whole byte
   base64,   ///< of the float32, little-endian
 };
 

@@ -34,7 +34,7 @@ Result<std::vector<float>> fused(std::span<const std::vector<float>> parts) {
   }
   if (auto vector = unit(mean)) return *std::move(vector);
   return Error{ErrorCode::invalid_argument,
-               "the vectors of its parts cancel each other out: send the parts one by one"};
+               "the vectors of its parts cancel each other out: send the parts as separate inputs"};
 }
 
 Result<std::vector<float>> shortened(std::vector<float> vector, std::size_t dims) {

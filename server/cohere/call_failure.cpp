@@ -67,18 +67,18 @@ CallFailure failure_of_exchange(const Error& error, std::chrono::milliseconds ti
     case ErrorCode::unavailable:
       return {{502, "Cohere was not reached: " + error.message, std::nullopt}, true};
     case ErrorCode::cancelled:
-      return {{503, "the server is shutting down: send the request again later", std::nullopt}};
+      return {{503, "the server is shutting down: retry the request later", std::nullopt}};
     default:
       return {{502, "the call to Cohere failed: " + error.message, std::nullopt}};
   }
 }
 
 serving::UpstreamFailure no_memory() {
-  return {429, "no memory left for this request: send it again later", std::chrono::seconds(1)};
+  return {429, "out of memory for this request: retry it later", std::chrono::seconds(1)};
 }
 
 serving::UpstreamFailure client_left() {
-  return {499, "the client left", std::nullopt};
+  return {499, "the client disconnected", std::nullopt};
 }
 
 }  // namespace sightline::cohere

@@ -92,13 +92,13 @@ class EmbedCall final : public http::OutboundCalls::Call {
 
   /// Of a call that waited for its turn until the deadline: a matter of load, as long as Cohere refused none of it.
   UpstreamFailure no_turn(const http::OutboundCalls::End& end) const {
-    UpstreamFailure failure{429, "the call to Cohere did not get its turn in time: ", std::chrono::seconds(1)};
+    UpstreamFailure failure{429, "the call to Cohere did not start in time: ", std::chrono::seconds(1)};
     if (end.wait.count() > 0) {
       failure.message += "the budget of " + std::to_string(options_->calls_per_minute) +
-                         " calls a minute is used up (--cohere-calls-per-minute); send less at once";
+                         " calls per minute is used up (--cohere-calls-per-minute); send less at once";
       failure.retry_after = std::chrono::ceil<std::chrono::seconds>(end.wait);
     } else {
-      failure.message += std::to_string(end.in_flight) + " calls are out (--cohere-concurrency); send less at once";
+      failure.message += std::to_string(end.in_flight) + " calls are in progress (--cohere-concurrency); send less at once";
     }
     return failure;
   }

@@ -54,7 +54,7 @@ bool is_key(std::string_view text) {
 }
 
 UpstreamFailure too_many() {
-  return {429, "too many inputs are on their way to Cohere: send this again later", std::chrono::seconds(1)};
+  return {429, "too many inputs are waiting for Cohere: retry later", std::chrono::seconds(1)};
 }
 
 /// The indices of the texts, as many to a call as Cohere takes.
@@ -270,9 +270,9 @@ Result<std::string> read_key_file(const std::filesystem::path& file) {
     if (key.empty() || key.front() == '#') continue;
     if (is_key(key)) return std::string(key);
     return Error{ErrorCode::invalid_argument,
-                 file.string() + ": a key is printable ASCII without blanks, alone on its line"};
+                 file.string() + ": a key is printable ASCII without whitespace, alone on its line"};
   }
-  return Error{ErrorCode::invalid_argument, file.string() + " holds no key: write it on a line of its own"};
+  return Error{ErrorCode::invalid_argument, file.string() + " contains no key: write it on a separate line"};
 }
 
 CohereEmbedding::CohereEmbedding(Options options, std::unique_ptr<CohereClient> client)

@@ -71,7 +71,7 @@ class AnswerReader {
   }
   bool other() { return in_vector_ ? not_a_number() : true; }
   bool not_a_number() {
-    return refuse("vector " + std::to_string(vectors.size() - 1) + " holds something that is no number");
+    return refuse("vector " + std::to_string(vectors.size() - 1) + " contains an element that is not a number");
   }
 
   /// The path is written as `{embeddings{float[[`: for each value that is open, the name under which it

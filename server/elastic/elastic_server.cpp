@@ -64,7 +64,7 @@ Result<std::unique_ptr<Backend>> open(const ElasticServer::Cluster& cluster,
   return std::unique_ptr<Backend>(*std::move(gateway));
 }
 
-constexpr const char* k_stopping = "the server is stopping; send the request again later";
+constexpr const char* k_stopping = "the server is stopping; retry the request later";
 
 class Running : public ElasticServer {
  public:

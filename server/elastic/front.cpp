@@ -71,7 +71,7 @@ Outcome Front::decide(http::Request request) {
   } catch (const WorkCancelled&) {
     throw;
   } catch (const std::exception& exception) {
-    return ElasticError{500, "exception", std::string("a fault of this server: ") + exception.what()}
+    return ElasticError{500, "exception", std::string("internal error of Sightline: ") + exception.what()}
         .response();
   }
 }

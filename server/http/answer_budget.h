@@ -1,4 +1,4 @@
-// A limit on the memory of answers: those being made, and those whose clients have not read them yet.
+// A limit on the memory of answers that are being built or not yet read by their clients.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +21,7 @@ class AnswerBudget {
   /// The same for bytes that are there already, whether there is room or not.
   void add(const std::string& client, std::size_t bytes);
   void give_back(const std::string& client, std::size_t bytes);
-  /// True if this client, or all together, hold what they may.
+  /// True if this client, or all together, have reached their limit.
   bool full(const std::string& client) const;
 
  private:
@@ -61,20 +61,20 @@ class AnswerShare {
   std::size_t bytes_ = 0;
 };
 
-/// Thrown by `reserve_answer`. Whoever builds an answer lets it pass; the client gets 429.
+/// Thrown by `reserve_answer`. Code that builds an answer does not catch it; the client gets 429.
 struct AnswersFull {};
 
-/// The answer that the current thread builds is now, or soon, so many bytes large. Called while it grows, so
+/// The answer that the current thread builds now has, or soon will have, that many bytes. Called while it grows, so
 /// that many large answers at once end early. Throws AnswersFull if there is no room for it. Outside of a
 /// server's handler it does nothing.
 void reserve_answer(std::size_t bytes);
 
-/// What the client is told then.
+/// The client's error in this case.
 inline constexpr const char* k_answers_full =
-    "too many bytes of answers are being made or wait to be read, of this client or of all "
-    "(--max-answer-buffer-per-address, --max-answer-buffer); read them, then send the request again";
+    "too many bytes of answers are being built or wait to be read, for this client or for all "
+    "(--max-answer-buffer-per-address, --max-answer-buffer); read them, then retry the request";
 
-/// Says whose answer the current thread builds, until it is destroyed.
+/// Sets whose answer the current thread builds, until it is destroyed.
 class AnswerScope {
  public:
   explicit AnswerScope(AnswerShare share);

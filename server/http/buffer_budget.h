@@ -38,7 +38,7 @@ class BufferShare {
   }
   ~BufferShare() { clear(); }
 
-  /// Makes the share `bytes` large; false, and unchanged, if the budget has not so much left.
+  /// Makes the share `bytes` large; false, and unchanged, if the budget has not enough left.
   bool grow_to(std::size_t bytes) {
     if (bytes <= bytes_) return true;
     if (!budget_->take(bytes - bytes_)) return false;

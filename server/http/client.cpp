@@ -204,7 +204,7 @@ class CurlClient final : public Client {
       }
       CURL* easy = transfer->prepare(options_, anchor_ ? &*anchor_ : nullptr);
       if (easy == nullptr || !take_on(easy, transfer)) {
-        end(std::move(transfer), Error{ErrorCode::internal, "curl could not take the request"});
+        end(std::move(transfer), Error{ErrorCode::internal, "curl did not accept the request"});
       } else {
         ++host.running;
       }
@@ -316,7 +316,7 @@ class CurlClient final : public Client {
 
   static Error cancelled() { return {ErrorCode::cancelled, "the call was cancelled"}; }
   static Error shut_down() {
-    return {ErrorCode::cancelled, "the HTTP client was shut down before the answer came"};
+    return {ErrorCode::cancelled, "the HTTP client was shut down before the answer arrived"};
   }
 
   static void end(std::unique_ptr<Transfer> transfer, Status outcome) {

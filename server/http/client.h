@@ -19,24 +19,24 @@ struct ClientRequest {
   std::string url;
   Headers headers;
   std::string body;
-  /// From `send` to the answer's last byte, from `stream` to the end of its head; the wait in line counts.
+  /// From `send` to the answer's last byte, from `stream` to the end of its head; includes the wait in the queue.
   /// 0: none.
   std::chrono::milliseconds timeout{30'000};
-  /// `stream` only: after the head, how long nothing may come while the call is not paused. 0: for ever.
+  /// Only for `stream`: maximum time without data after the head while the call is not paused. 0: no limit.
   std::chrono::milliseconds silence_timeout{30'000};
   /// Ends the call when it is cancelled: its connection is closed, and the error is `cancelled`. May be null.
   std::shared_ptr<Cancellation> cancellation = {};
 };
 
-/// What becomes of one streamed call, on the client's thread. They must not block and must not destroy the
+/// Callbacks of one streamed call, on the client's thread. They must not block and must not destroy the
 /// client; they may start other requests. They may run before `stream` has returned.
 struct StreamHandlers {
   /// Once, before any of the body; 1xx answers are skipped.
   std::function<void(ResponseHead)> head;
-  /// Each piece of the body, as it came (chunks undone, Content-Encoding not). False: no more after this one
+  /// Each piece of the body (without chunked framing, Content-Encoding unchanged). False: no more after this one
   /// until `resume`.
   std::function<bool(std::string_view)> body;
-  /// Once, and last. An error after `head`: what came is only a part of the answer.
+  /// Once, and last. An error after `head`: the answer is incomplete.
   std::function<void(Status)> done;
 };
 
@@ -45,28 +45,28 @@ struct StreamHandlers {
 class StreamedCall {
  public:
   virtual ~StreamedCall() = default;
-  /// Goes on after `body` said false. May come before `body` has returned.
+  /// Resumes after `body` returned false. May be called before `body` has returned.
   virtual void resume() = 0;
 };
 
 /// Sends requests over pooled keep-alive connections.
 ///
-/// Many requests run at once on one thread (curl multi); those over the limit of their host wait in line, in
+/// Many requests run at once on one thread (curl multi); those over the limit of their host are queued, in
 /// order. Any status is an answer. Redirects are not followed, only http and https are spoken, and HTTP/1.1;
-/// the environment's proxies are not used, a Content-Encoding is left as it came.
+/// the environment's proxies are not used, a Content-Encoding is kept.
 ///
-/// A request's fields go out as they are given and in order. Added are only Host and User-Agent, where the
-/// request has none, and Content-Length: of POST, PUT and PATCH always, of the others if there is a body.
+/// A request's fields are sent unchanged and in order. Only Host and User-Agent are added, if the
+/// request has none, and Content-Length: for POST, PUT and PATCH always, for others if there is a body.
 /// Fields of the connection (`is_connection_field`, Content-Length, and those that Connection names, unless it
 /// names what a message cannot do without, as Authorization or Content-Type) and Expect, which costs a second
 /// at servers that ignore it, are left out. HEAD sends no body.
 ///
-/// A request is sent again by itself only where nothing of it can have been read: a GET, HEAD or OPTIONS on a
-/// kept connection that turns out to be dead, or any whose first byte did not leave.
+/// A request is retried automatically only if nothing of it can have been read: a GET, HEAD or OPTIONS on a
+/// reused connection that turns out to be closed, or any whose first byte was not sent.
 ///
-/// Errors: invalid_argument (URL, header); unreachable (`connection failed: ...`, no byte of the request went
-/// out: sending it again is safe) and unavailable (`connection failed: ...` later, or half an answer: it may
-/// have been carried out); deadline_exceeded; too_large (the answer); cancelled (also: the client was
+/// Errors: invalid_argument (URL, header); unreachable (`connection failed: ...`, no byte of the request was
+/// sent: retrying is safe) and unavailable (`connection failed: ...` later, or half an answer: it may
+/// have been processed); deadline_exceeded; too_large (the answer); cancelled (also: the client was
 /// destroyed first).
 /// Thread safety: all members may be called from any thread. Callbacks run on the client's thread (within
 /// `send` for what was cancelled before it), each exactly once, and must not block; they may call `send`, but
@@ -93,7 +93,7 @@ class Client {
   virtual ~Client() = default;
   virtual int max_connections_per_host() const = 0;
   virtual void send(ClientRequest request, Callback callback) = 0;
-  /// Hands the answer over piece by piece.
+  /// Passes on the answer piece by piece.
   virtual std::shared_ptr<StreamedCall> stream(ClientRequest request, StreamHandlers handlers) = 0;
   /// The same, waiting for the answer; not from a callback.
   Result<Response> send_and_wait(ClientRequest request);

@@ -27,24 +27,24 @@ inline void call_quietly(const std::function<void()>& callback) {
   try {
     if (callback) callback();
   } catch (...) {
-    // Whoever gave the callback has to look after its faults.
+    // The owner of the callback must handle its errors.
   }
 }
 
 /// Everything but `gone`, `must_close` and `answer_lost` belongs to the thread of the connection's loop.
 ///
 /// A reply is addressed to this object, never to a descriptor number: the system gives the number of a closed
-/// connection to the next client, and a reply that went by the number would reach that one.
+/// connection to the next client, and a reply addressed by number would reach that one.
 struct Connection {
   using Clock = std::chrono::steady_clock;
   enum class Phase {
-    receiving,  ///< waiting for a request, or in the middle of one
+    receiving,  ///< waiting for a request, or receiving one
     handling,   ///< a request is with the handler; a few bytes that come are kept in `ahead`
     sending,    ///< its reply is being written
     streaming,  ///< the beginning of its reply is being written; more is to come
-    lingering,  ///< all is written and our side closed; what the client still sends is thrown away until it
+    lingering,  ///< all is written and our side closed; further data of the client is discarded until it
                 ///< closes
-    closed,     ///< cut, or gone: nothing is written any more
+    closed,     ///< cut, or gone: nothing more is written
   };
 
   Connection(int descriptor_, std::string peer_, std::string network_, RequestParser::Limits limits,
@@ -63,19 +63,19 @@ struct Connection {
   Phase phase = Phase::receiving;
   bool counted = false;  ///< by the ConnectionTable
   std::string ahead;    ///< received, but behind the request at hand
-  bool unread = false;  ///< `ahead` is full, so that more may wait in the socket; nothing will tell of it
+  bool unread = false;  ///< `ahead` is full, so that more may wait in the socket; there will be no event for it
   /// What its head decided about the request at hand, while its body is read and thrown away, or while the
   /// answer is delayed.
   std::optional<HeadAnswer> head_answer;
   Clock::time_point answer_due = Clock::time_point::max();  ///< of a delayed answer
   std::string output;
-  std::string body_output;   ///< goes out behind `output`
+  std::string body_output;   ///< sent after `output`
   AnswerShare answer_share;  ///< what these are charged with
   std::shared_ptr<StreamBuffer> stream;  ///< where the rest of a streamed reply comes from
   std::shared_ptr<Cancellation> work;    ///< for the request at hand, until its answer is complete
   std::size_t sent = 0;                  ///< of `output`
   bool close_after_output = false;
-  bool watching_writes = false;  ///< the loop is told when the socket takes more
+  bool watching_writes = false;  ///< the loop gets an event when the socket accepts more
   std::size_t thrown_away = 0;   ///< bytes
   std::uint64_t written = 0;     ///< bytes given to the socket since the connection began
   std::uint64_t taken = 0;       ///< of these, what the client's side has acknowledged

@@ -21,7 +21,7 @@ class ConnectionTable {
   void add(Pointer connection);
   /// Null if there is none.
   Pointer find(int descriptor) const;
-  /// It is being closed, and counts no more.
+  /// It is being closed and is no longer counted.
   void retire(Connection& connection);
   /// The connection that was there; null if there was none.
   Pointer remove(int descriptor);
@@ -30,9 +30,9 @@ class ConnectionTable {
   std::size_t of_network(const std::string& network) const;
   const std::unordered_map<int, Pointer>& all() const { return by_descriptor_; }
 
-  /// Up to `count` connections to close so that others find room: those that only wait for their own end,
-  /// then idle ones, then those with half a head, then those with half a body; of each kind the longest
-  /// unmoved. Never one whose request is being handled or answered. With a `network` only its own; else
+  /// Up to `count` connections to close to make room for others: those that only wait to be closed,
+  /// then idle ones, then those with half a head, then those with half a body; within each kind the one
+  /// inactive for longest. Never one whose request is being handled or answered. With a `network` only its own; else
   /// those of the network with the most of them, so that one client with many loses before many with one.
   std::vector<Pointer> least_needed(std::size_t count, const std::string* network = nullptr) const;
 

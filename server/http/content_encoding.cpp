@@ -14,7 +14,7 @@ constexpr std::size_t k_piece_bytes = 64u << 10;
 
 Error broken(const char* why) {
   return {ErrorCode::invalid_argument,
-          std::string("the gzip request body ") + why + "; send it again, or without Content-Encoding"};
+          std::string("the gzip request body ") + why + "; retry, or send it without Content-Encoding"};
 }
 
 }  // namespace
@@ -42,7 +42,7 @@ Result<std::string> gzip_decode(std::string_view packed, std::size_t max_bytes, 
     if (status != Z_OK && status != Z_STREAM_END && status != Z_BUF_ERROR) return broken("is damaged");
     const std::size_t count = k_piece_bytes - stream.avail_out;
     if (count > max_bytes - plain.size()) {
-      return Error{ErrorCode::too_large, "the gzip request body unpacks to more than " +
+      return Error{ErrorCode::too_large, "the gzip request body decompresses to more than " +
                                              std::to_string(max_bytes) +
                                              " bytes, the limit; send it in smaller parts"};
     }
@@ -51,7 +51,7 @@ Result<std::string> gzip_decode(std::string_view packed, std::size_t max_bytes, 
       if (room && !room(packed_bytes + wanted)) {
         return Error{
             ErrorCode::overloaded,
-            "the server holds too many request bodies at the moment (--max-request-buffer); try again"};
+            "too many request bodies are in memory (--max-request-buffer); retry"};
       }
       plain.reserve(wanted);
     }
@@ -76,7 +76,7 @@ Status decode_body(Request& request, std::size_t max_bytes, const Room& room) {
   if (!equal_ignoring_case(encoding, "identity")) {
     if (!equal_ignoring_case(encoding, "gzip") && !equal_ignoring_case(encoding, "x-gzip")) {
       return Error{ErrorCode::unsupported, "Content-Encoding " + encoding.substr(0, 64) +
-                                               " is not served; send gzip, or no encoding"};
+                                               " is not supported; send gzip, or no encoding"};
     }
     auto plain = gzip_decode(request.body, max_bytes, room);
     if (!plain) return plain.error();

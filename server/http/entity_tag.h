@@ -1,4 +1,4 @@
-// Whether a client has an answer already.
+// Whether a client already has an answer.
 #pragma once
 
 #include <string>

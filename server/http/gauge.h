@@ -1,4 +1,4 @@
-// How many are under way.
+// Counts operations in progress.
 #pragma once
 
 #include <chrono>

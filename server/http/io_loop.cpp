@@ -211,8 +211,8 @@ void IoLoop::check_request_time(const std::shared_ptr<Connection>& connection,
   if (still > options.receive_timeout ||
       (in_head && now - connection->request_began > options.header_timeout)) {
     refuse(connection, 408,
-           in_head ? "the head of the request did not arrive in time (--header-timeout); send it again"
-                   : "the request did not arrive in time (--receive-timeout); send it again");
+           in_head ? "the headers of the request did not arrive in time (--header-timeout); retry"
+                   : "the request did not arrive in time (--receive-timeout); retry");
   } else if (!in_head && !connection->rate.holds(connection->parser.body_bytes(), now,
                                                  options.min_transfer_rate, options.receive_timeout)) {
     refuse(connection, 408,
@@ -292,8 +292,8 @@ void IoLoop::connected(const std::shared_ptr<Pistache::Tcp::Peer>& peer) {
   const bool admitted = !core_->draining && admit(*connection);
   connections_.add(connection);
   core_->connections.add();
-  if (!admitted) turn_away(*connection, "the server has as many connections as it can take (--max-connections, "
-                                        "--max-connections-per-address), and all are busy; try again");
+  if (!admitted) turn_away(*connection, "the maximum number of connections is reached (--max-connections, "
+                                        "--max-connections-per-address), and all are busy; retry");
 }
 
 /// False if there is no room for a newcomer, and none can be made.
@@ -311,8 +311,8 @@ bool IoLoop::make_room(const std::string* network) {
   const auto chosen = connections_.least_needed(count, network);
   for (const auto& connection : chosen) {
     if (connection->phase == Phase::receiving && !connection->parser.idle()) {
-      turn_away(*connection, "the server needs this connection for others (--max-connections, "
-                             "--max-connections-per-address); send the request again, faster");
+      turn_away(*connection, "this connection is closed to accept others (--max-connections, "
+                             "--max-connections-per-address); retry the request, faster");
     } else {
       cut(*connection);
     }
@@ -401,7 +401,7 @@ void IoLoop::read_request(const std::shared_ptr<Connection>& connection, std::st
     refuse(connection, parser.status(), parser.message());
   } else if (!connection->share.grow_to(parser.held_bytes())) {
     refuse(connection, 429,
-           "the server holds too many request bodies at the moment (--max-request-buffer); try again");
+           "too many request bodies are in memory (--max-request-buffer); retry");
   } else if (state == RequestParser::State::complete) {
     dispatch(connection);
   } else if (parser.expects_continue()) {

@@ -19,12 +19,12 @@ namespace sightline::http {
 /// between: requests are framed by RequestParser and handed to the worker pool, and replies are written here,
 /// not through Pistache's queue. That queue (0.0.5) addresses a reply by descriptor number, so that it can
 /// reach the next client that got the number; it spins while a client does not read, which starves all other
-/// connections of the loop; and its parser starts again at every 4 KB, answers Content-Length by reserving it,
-/// knows neither 100-continue nor keep-alive as HTTP/1.1 has it. Its accept loop spins when descriptors run
-/// out, and it reads whatever comes, wanted or not.
+/// connections of the loop; and its parser starts again at every 4 KB, reserves the announced Content-Length,
+/// supports neither 100-continue nor HTTP/1.1's keep-alive. Its accept loop spins when descriptors run
+/// out, and it reads all data immediately.
 ///
-/// A connection is never closed under Pistache's hands. To end one, `cut` shuts the socket down; the end of
-/// the stream is then left to Pistache to read, which says so to `disconnected` and closes the descriptor.
+/// A connection is never closed while Pistache uses it. To end one, `cut` shuts the socket down; the end of
+/// the stream is then read by Pistache, which calls `disconnected` and closes the descriptor.
 ///
 /// Thread safety: all members belong to the loop's own thread; others get there by LoopMailbox::post.
 class IoLoop final : public Pistache::Tcp::Transport {
@@ -41,18 +41,18 @@ class IoLoop final : public Pistache::Tcp::Transport {
   void adopt(int descriptor, const sockaddr_storage& address);
   void connected(const std::shared_ptr<Pistache::Tcp::Peer>& peer);
   void disconnected(int descriptor);
-  /// Closes connections so that others find room (ConnectionTable::least_needed); false if none can be.
+  /// Closes connections to make room for others (ConnectionTable::least_needed); false if none can be.
   bool make_room(const std::string* network);
-  /// Reads what has come, as far as there is room for it.
+  /// Reads the received data, as far as there is room for it.
   void receive(const std::shared_ptr<Connection>& connection);
 
-  /// Writes a reply, unless its client has left.
+  /// Writes a reply, unless its client has disconnected.
   void deliver(const std::shared_ptr<Connection>& connection, std::string head, std::string body,
                AnswerShare share, bool close);
-  /// Begins a streamed reply; without effect, but that `stream` is abandoned, if its client has left.
+  /// Begins a streamed reply; without effect, but that `stream` is abandoned, if its client has disconnected.
   void begin_stream(const std::shared_ptr<Connection>& connection, std::shared_ptr<StreamBuffer> stream,
                     bool close);
-  /// Sends what `stream` has got since.
+  /// Sends the new data of `stream`.
   void go_on(const std::shared_ptr<Connection>& connection, const std::shared_ptr<StreamBuffer>& stream);
   /// Ends a streamed reply: once all is sent, or at once by cutting the connection.
   void end_stream(const std::shared_ptr<Connection>& connection, const std::shared_ptr<StreamBuffer>& stream,

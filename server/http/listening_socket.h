@@ -12,7 +12,7 @@ namespace sightline::http {
 /// Listens on a host and port, and accepts without blocking.
 class ListeningSocket {
  public:
-  /// `port` 0: any free one. Errors: unavailable, in the system's words.
+  /// `port` 0: any free one. Errors: unavailable, with the system's message.
   static Result<ListeningSocket> open(const std::string& host, std::uint16_t port);
   ListeningSocket(ListeningSocket&& other) noexcept;
   ListeningSocket& operator=(ListeningSocket&& other) noexcept;

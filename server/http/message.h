@@ -1,4 +1,4 @@
-// HTTP requests and responses, as every part of the server sees them.
+// HTTP requests and responses.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ enum class Method { get, head, post, put, delete_, patch, options };
 
 /// "GET", "DELETE", ...
 const char* to_string(Method method);
-/// The method of that name (case counts, RFC 9110 9.1); nullopt if it is none of ours.
+/// The method of that name (case-sensitive, RFC 9110 9.1); nullopt if it is not supported.
 std::optional<Method> method_of(std::string_view name);
 
 /// True if both are the same but for the case of ASCII letters, as field names compare.
@@ -49,12 +49,12 @@ struct Request {
   Headers headers;
   std::string body;
   std::string peer;  ///< address of the client, for logs
-  /// Requested when the client leaves, or the server's drain time is over; null outside of a server.
+  /// Requested when the client disconnects, or the server's drain time is over; null outside of a server.
   std::shared_ptr<Cancellation> cancellation = {};
 
-  /// Path split at '/', each part percent-decoded; "/" gives none. Slashes at its end do not count.
+  /// Path split at '/', each part percent-decoded; "/" gives none. Trailing slashes are ignored.
   std::vector<std::string> path_parts() const;
-  /// Query parameters in order, decoded ('+' is a blank); a name without '=' has an empty value.
+  /// Query parameters in order, decoded ('+' is a space); a name without '=' has an empty value.
   std::vector<std::pair<std::string, std::string>> query_parameters() const;
 };
 
@@ -65,17 +65,17 @@ struct Response {
   std::string body;
 };
 
-/// Head of an answer that goes out, or comes in, piece by piece.
+/// Head of an answer that is sent, or received, piece by piece.
 struct ResponseHead {
   int status = 200;
   /// Of the message alone, in order, Content-Type too. Fields of the connection and of the framing
-  /// (`is_connection_field`, Content-Length) are left out where a head comes in and ignored where one goes
-  /// out.
+  /// (`is_connection_field`, Content-Length) are removed from a received head and ignored in one that is
+  /// sent.
   Headers headers;
   std::optional<std::uint64_t> content_length;  ///< absent: the body's end shows its length
 };
 
-/// True for fields that speak of one connection and not of the message, so that nobody passes them on (RFC
+/// True for fields that describe one connection and not the message, and so are not forwarded (RFC
 /// 9110 7.6.1): Connection, Keep-Alive, Proxy-Connection, TE, Trailer, Transfer-Encoding, Upgrade; and for
 /// Proxy-Authenticate, Proxy-Authorization and Proxy-Authentication-Info, which are between a client and the
 /// proxy next to it (11.7).

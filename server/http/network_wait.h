@@ -7,13 +7,13 @@ namespace sightline::http {
 
 class WorkerPool;
 
-/// A handler call's leave to wait for the network (an inference server, a cluster) without holding a worker:
-/// while `Lent` lives, another request runs in its place. How many may have leave at once is
-/// Server::Options::max_waiting; whoever gets none should answer 429. On threads that are no worker's, and
-/// within another wait of the same thread, it is always granted and counts nothing.
+/// A handler call's permit to wait for the network (an inference server, a cluster) without holding a worker:
+/// while `Lent` exists, another request runs instead. The maximum number of permits is
+/// Server::Options::max_waiting; a call without one should answer 429. On threads that are not a worker's, and
+/// within another wait of the same thread, it is always granted and not counted.
 class NetworkWait {
  public:
-  /// `awaited` names what is waited for, so that one slow server cannot have all: the same name gets half at
+  /// `awaited` names what is waited for, so that one slow server cannot take all permits: the same name gets half at
   /// most. Empty: no such bound.
   explicit NetworkWait(std::string awaited = {});
   ~NetworkWait();

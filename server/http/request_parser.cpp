@@ -77,7 +77,7 @@ RequestParser::State RequestParser::read_head(std::string_view& input) {
   line_.resize(head_size);
   for (auto lf = line_.find('\n', old_size); lf != std::string::npos; lf = line_.find('\n', lf + 1)) {
     if (lf == 0 || line_[lf - 1] != '\r')
-      return fail(400, "a line of the request head ends in LF alone; end it in CR LF");
+      return fail(400, "a line of the request head ends in LF only; end it in CR LF");
   }
   if (end == std::string::npos) return state_;
   return parse_head();
@@ -123,7 +123,7 @@ bool RequestParser::parse_request_line(std::string_view line) {
   const auto known = method_of(method);
   if (!known) {
     fail(405, "method " + std::string(method.substr(0, 32)) +
-                  " is not served; use GET, HEAD, POST, PUT, DELETE, PATCH or OPTIONS");
+                  " is not supported; use GET, HEAD, POST, PUT, DELETE, PATCH or OPTIONS");
     return false;
   }
   request_.method = *known;
@@ -145,7 +145,7 @@ bool RequestParser::parse_target(std::string_view target) {
   const bool path = !target.empty() && (target.front() == '/' || target.front() == '?');
   if (bad_character || !(asterisk || path)) {
     fail(400,
-         "the request target is not a path such as /v1/models; encode blanks and control characters as %XX");
+         "the request target is not a path such as /v1/models; encode spaces and control characters as %XX");
     return false;
   }
   const auto question = target.find('?');
@@ -159,7 +159,7 @@ bool RequestParser::parse_field(std::string_view line) {
   const auto colon = line.find(':');
   const auto name = line.substr(0, colon);
   if (colon == std::string_view::npos || !is_token(name)) {
-    fail(400, "a header line is not 'Name: value' (no blank before ':', no folded lines)");
+    fail(400, "a header line is not 'Name: value' (no space before ':', no folded lines)");
     return false;
   }
   const auto value = trimmed(line.substr(colon + 1), " \t");
@@ -181,14 +181,14 @@ bool RequestParser::decide_framing() {
   const auto length = only_field(request_.headers, "Content-Length", lengths);
   const auto encoding = only_field(request_.headers, "Transfer-Encoding", encodings);
   if (lengths > 1 || (lengths > 0 && encodings > 0)) {
-    fail(400, "the body's length is given twice; send one Content-Length, or Transfer-Encoding: chunked");
+    fail(400, "the body's length appears twice; send one Content-Length, or Transfer-Encoding: chunked");
     return false;
   }
   state_ = State::body;
   max_body_bytes_ = limits_.max_body_bytes_of ? limits_.max_body_bytes_of(request_) : limits_.max_body_bytes;
   if (encodings > 0) {
     if (encodings > 1 || http_1_0_ || !equal_ignoring_case(encoding, "chunked")) {
-      fail(400, "this Transfer-Encoding is not served; send Content-Length, or chunked alone over HTTP/1.1");
+      fail(400, "this Transfer-Encoding is not supported; send Content-Length, or only chunked over HTTP/1.1");
       return false;
     }
     part_ = BodyPart::chunk_size;
@@ -216,14 +216,14 @@ bool RequestParser::decide_connection() {
   int hosts = 0;
   only_field(request_.headers, "Host", hosts);
   if (hosts > 1 || (hosts == 0 && !http_1_0_)) {
-    fail(400, "a request over HTTP/1.1 has exactly one Host header");
+    fail(400, "a request over HTTP/1.1 must have exactly one Host header");
     return false;
   }
   const auto connection = request_.headers.get("Connection").value_or("");
   keep_alive_ = !list_has(connection, "close") && (!http_1_0_ || list_has(connection, "keep-alive"));
   const auto expect = request_.headers.get("Expect");
   if (expect && !equal_ignoring_case(*expect, "100-continue")) {
-    fail(417, "the only expectation served is 100-continue");
+    fail(417, "the only supported expectation is 100-continue");
     return false;
   }
   expects_continue_ = expect.has_value() && !http_1_0_;

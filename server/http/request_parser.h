@@ -1,4 +1,4 @@
-// Cuts the byte stream of one connection into HTTP/1.1 requests (RFC 9112), within limits.
+// Splits the byte stream of one connection into HTTP/1.1 requests (RFC 9112), within limits.
 #pragma once
 
 #include <cstddef>
@@ -14,10 +14,10 @@ namespace sightline::http {
 
 /// Reads one request after the other from bytes that arrive in pieces of any size.
 ///
-/// The stream is hostile: whatever two readers of it could understand differently is refused, so that no
-/// proxy in front can be talked into seeing other request borders than we do (request smuggling): bare LF,
-/// folded lines, blanks before ':', control characters, two Content-Length, Content-Length beside
-/// Transfer-Encoding, chunk sizes that are not plain hexadecimal. Memory grows with the bytes that came,
+/// The stream is hostile: everything that two parsers could read differently is refused, so that no
+/// proxy in front can be made to see other request boundaries than we do (request smuggling): bare LF,
+/// folded lines, spaces before ':', control characters, two Content-Length, Content-Length beside
+/// Transfer-Encoding, chunk sizes that are not plain hexadecimal. Memory grows with the received bytes,
 /// never with a length that was only announced.
 class RequestParser {
  public:
@@ -44,7 +44,7 @@ class RequestParser {
   /// Once the head was accepted: the request so far.
   const Request& request() const { return request_; }
   void set_peer(std::string peer) { request_.peer = std::move(peer); }
-  /// Bytes of the body still to come; empty if the head does not say.
+  /// Bytes of the body still to come; empty if the head does not have it.
   std::optional<std::uint64_t> bytes_to_come() const {
     return part_ == BodyPart::by_length ? std::optional(left_) : std::nullopt;
   }
@@ -58,7 +58,7 @@ class RequestParser {
   bool expects_continue() const { return expects_continue_ && state_ == State::body; }
   void continue_sent() { expects_continue_ = false; }
 
-  /// What the client asked for; the HTTP/1.0 default is to close, that of HTTP/1.1 to keep open.
+  /// What the client requested; the HTTP/1.0 default is to close, that of HTTP/1.1 to keep open.
   bool keep_alive() const { return keep_alive_; }
   bool http_1_0() const { return http_1_0_; }
   bool is_head() const { return request_.method == Method::head; }

@@ -10,7 +10,7 @@ namespace sightline::http {
 /// How one response is framed.
 struct Framing {
   bool head_only = false;  ///< the request was HEAD: same fields, no body
-  bool http_1_0 = false;   ///< the client speaks HTTP/1.0: it must be told that the connection stays open
+  bool http_1_0 = false;   ///< the client speaks HTTP/1.0: the answer must announce that the connection stays open
   bool close = false;      ///< the connection ends after this response
 };
 
@@ -18,14 +18,14 @@ struct Framing {
 ///
 /// Content-Length, Connection, Date and Content-Type are ours: fields of these names in `response.headers`
 /// are left out (but a HEAD response may bring the Content-Length that GET would have, as a proxy needs it).
-/// Control characters in names or values can break no line: they become blanks, and a field whose name is no
+/// Control characters in names or values cannot break a line: they become spaces, and a field whose name is not a
 /// token is left out. 1xx, 204 and 304 have no body.
 std::string response_text(const Response& response, const Framing& framing);
 /// The same without the body, and whether that follows.
 std::string response_head_text(const Response& response, const Framing& framing);
 bool has_body_text(const Response& response, const Framing& framing);
 
-/// How the end of a streamed body is told from what follows it.
+/// How the end of a streamed body is marked.
 enum class BodyFraming {
   none,         ///< HEAD, 204, 304: there is no body
   by_length,    ///< Content-Length

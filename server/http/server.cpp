@@ -53,7 +53,7 @@ Status check(const Server::Options& options) {
   const int status = host.empty() ? EAI_NONAME : ::getaddrinfo(host.c_str(), nullptr, &hints, &found);
   if (status != 0) {
     return Error{ErrorCode::invalid_argument, "cannot listen on " + place(options) + ": '" + host +
-                                                  "' is no host known here (" + gai_strerror(status) +
+                                                  "' cannot be resolved (" + gai_strerror(status) +
                                                   "); use an address of this machine, 127.0.0.1 or 0.0.0.0"};
   }
   ::freeaddrinfo(found);

@@ -1,4 +1,4 @@
-// The HTTP server: Pistache below, and nowhere else.
+// The HTTP server. Only this folder uses Pistache.
 #pragma once
 
 #include <chrono>
@@ -17,33 +17,33 @@ namespace sightline::http {
 
 class BufferShare;
 
-/// An answer that goes out piece by piece, to the client of one request and never to another.
+/// An answer that is sent piece by piece, to the client of one request and never to another.
 ///
 /// Framing is the server's: with a `content_length` no more bytes than that are sent; without, HTTP/1.1
 /// clients get chunks and HTTP/1.0 clients all up to the connection's end. Answers to HEAD, 204 and 304 have
-/// no body: what is written is thrown away. `write` never blocks and takes everything, so that whoever
-/// produces the bytes has to look at `waiting` and pause, until `when_drained`.
+/// no body: written data is discarded. `write` never blocks and accepts everything, so the producer of
+/// the bytes must check `waiting` and pause, until `when_drained`.
 /// A client that takes nothing of what waits for `send_timeout` is cut; while nothing waits it is not.
 /// Move-only. Thread safety: any thread, one at a time. Callbacks run on a thread of the server, or within
-/// the call that gives them; they must not block, and may use this object if nobody else does.
+/// the call that gives them; they must not block, and may use this object if no other thread does.
 class ReplyStream {
  public:
   class Channel;
   explicit ReplyStream(std::shared_ptr<Channel> channel);
   ReplyStream(ReplyStream&&) noexcept;
   ReplyStream& operator=(ReplyStream&&) noexcept;
-  /// Unless it was finished: cuts the connection, so that the client sees that half is missing.
+  /// Unless it was finished: cuts the connection, so that the client sees that the answer is incomplete.
   ~ReplyStream();
 
-  /// False if no more can be sent: the client has left or was cut, the answer is finished, or `bytes` goes
+  /// False if no more can be sent: the client has disconnected or was cut, the answer is finished, or `bytes` goes
   /// beyond the content_length (what lies beyond is not sent).
   bool write(std::string_view bytes);
-  /// Bytes taken, with their framing, that are not yet with the socket; 0 when the client has left.
+  /// Bytes taken, with their framing, that are not yet with the socket; 0 when the client has disconnected.
   std::size_t waiting() const;
-  /// True if so much waits that whoever produces the bytes should pause: 4 MiB, or 64 KiB while answers hold
+  /// True if so much waits that the producer of the bytes should pause: 4 MiB, or 64 KiB while answers hold
   /// all the memory that they may.
   bool should_pause() const;
-  /// Calls `callback` once, as soon as `waiting() <= low` or the client has left: at once and from within
+  /// Calls `callback` once, as soon as `waiting() <= low` or the client has disconnected: at once and from within
   /// this call if that is so already. A second callback takes the place of the first.
   void when_drained(std::size_t low, std::function<void()> callback);
   /// True once the connection is gone or cut.
@@ -55,9 +55,9 @@ class ReplyStream {
   std::shared_ptr<Channel> channel_;
 };
 
-/// The way back to the client of one request. Move-only; may be used from any thread, once. If it is dropped
+/// Answers the client of one request. Move-only; may be used from any thread, once. If it is dropped
 /// unsent the client gets 500; 503 if the work for it was cancelled since the server stops. A reply to a
-/// client that has left is thrown away, never given to another.
+/// client that has disconnected is discarded, never sent to another.
 class Reply {
  public:
   class Channel;
@@ -67,7 +67,7 @@ class Reply {
   ~Reply();
 
   void send(Response response);
-  /// Charges the request's memory until it is answered, or its answer begins: whoever is to answer holds it.
+  /// Charges the request's memory until it is answered, or its answer begins.
   void hold(BufferShare share);
   /// Answers piece by piece: sends the head at once, and uses up the Reply.
   ReplyStream stream(ResponseHead head);
@@ -78,10 +78,10 @@ class Reply {
   std::shared_ptr<Channel> channel_;
 };
 
-/// What clients may cost a server, whatever their requests ask for. The server's options of the same names
+/// Limits on clients, independent of their requests. The server's options of the same names
 /// set them, for both ports (docs/limits.md).
 struct ClientLimits {
-  /// Once there are so many, the least needed is closed for a newcomer: idle before half a head before half a
+  /// Beyond this, the least needed is closed for a new one: idle before half a head before half a
   /// body, and never one whose request is being handled. Kept below the limit on open files.
   std::size_t max_connections = 4096;
   std::size_t max_connections_per_address = 2048;  ///< of IPv6 per /64; the same then happens among these
@@ -112,7 +112,7 @@ struct HeadAnswer {
   bool close = false;                  ///< the connection ends after it
 };
 
-/// What an access log says of a request, whoever answered it.
+/// The access log's entry for a request.
 struct AccessRecord {
   Method method = Method::get;
   std::string path;        ///< as sent, but that what is no plain URL character is percent-encoded
@@ -124,16 +124,16 @@ struct AccessRecord {
   std::size_t bytes_out = 0;  ///< of the answer's body
 };
 
-/// How requests of one kind are worked on.
+/// How requests of one kind are processed.
 struct Workshop {
   int workers = 8;                           ///< handler calls that work at once
   std::size_t max_waiting = 256;             ///< calls more, which wait for the network (NetworkWait)
   std::size_t max_queued_requests = 1024;    ///< waiting for a worker; more get 429
   std::size_t max_body_bytes = 64u << 20;    ///< larger ones get 413
   /// Body of the server's own errors (413, 429, 500 of a dropped reply ...), so that each kind of clients gets the
-  /// shape it knows. May be called from any thread. Empty: a short JSON object.
+  /// format it expects. May be called from any thread. Empty: a short JSON object.
   std::function<Response(int status, const std::string& message)> error_response;
-  /// False for a request that may have changed something by the time it is answered: its answer goes out
+  /// False for a request that may have changed something by the time it is answered: its answer is sent
   /// even where answers hold all the memory they may, as a client that got 429 would do it again. Empty:
   /// true for all.
   std::function<bool(const Request& request)> only_reads;
@@ -147,7 +147,7 @@ struct Workshop {
 ///       2. A worker undoes gzip and calls the handler; the handler replies at once or keeps the Reply for
 ///       later.
 ///          A handler that throws has its client answered with 500. It runs in the CancellationScope of its
-///          request, which is cancelled when the client leaves before the answer is complete.
+///          request, which is cancelled when the client disconnects before the answer is complete.
 ///       3. The reply goes to the event loop of its connection, which writes it as fast as the client reads.
 ///       4. `stop` closes idle connections and new ones, waits for replies in flight up to `drain_timeout`,
 ///          then cancels the work for those that are left, and closes their connections. It also waits for
@@ -158,14 +158,14 @@ class Server {
  public:
   struct Options : ClientLimits, Workshop {
     std::string host = "127.0.0.1";
-    std::uint16_t port = 0;                    ///< 0: any free one; `port()` tells
+    std::uint16_t port = 0;                    ///< 0: any free one, see `port()`
     int io_threads = 1;                        ///< event loops
-    /// True for requests that have a workshop of their own, `apart`, and memory of their own for their bodies: those
-    /// that wait for other requests of this port, so that neither keep the others out. Called in the event loops.
+    /// True for requests that have a separate workshop, `apart`, and separate memory for their bodies: those
+    /// that wait for other requests of this port, so that neither blocks the other. Called in the event loops.
     /// Empty: none.
     std::function<bool(const Request& head)> is_apart;
     Workshop apart;
-    /// True for requests that a thread of their own answers, whatever keeps the workers: cheap ones, that
+    /// True for requests that a separate thread answers, even if all workers are busy: cheap ones, that
     /// wait for nothing. Called in the event loops. Empty: none.
     std::function<bool(const Request&)> urgent;
     std::size_t max_header_bytes = 64u << 10;  ///< larger ones get 431
@@ -173,7 +173,7 @@ class Server {
     /// many: others are for further servers, and for what each request opens elsewhere.
     int descriptor_parts = 1;
     std::chrono::milliseconds drain_timeout{10'000};
-    /// Looks at a head before its body is read; what it answers is all that becomes of the request. Runs in an
+    /// Checks a head before its body is read; if it answers, the request is finished. Runs in an
     /// event loop: it must not block. May be empty.
     std::function<std::optional<HeadAnswer>(const Request& head)> check_head;
     /// Called once for each request, as its answer is complete, on a thread of the server: it must not block.

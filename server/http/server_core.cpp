@@ -93,7 +93,7 @@ void ServerCore::submit(HandlerCall& call) const {
   WorkerPool* const workers = is_apart(call.request) ? apart_pool : pool;
   if (!(packed ? unpackers : urgent ? urgent_pool : workers)->submit(call)) {
     call.reply.send(error(workshop_of(call.request), 429,
-                          "the server is busy: its queue of requests is full; try again"));
+                          "the server is busy: its queue of requests is full; retry"));
   }
 }
 
@@ -207,7 +207,7 @@ void Reply::Channel::pass_on(Response response) {
 }
 
 void Reply::Channel::send_fault() {
-  send(work_->requested() ? core_->error(workshop_, 503, "the server is stopping; send the request again later")
+  send(work_->requested() ? core_->error(workshop_, 503, "the server is stopping; retry the request later")
                           : core_->error(workshop_, 500, "internal error"));
 }
 

@@ -1,4 +1,4 @@
-// What the event loops, the workers and the replies of one server share.
+// Shared by the event loops, the workers and the replies of one server.
 #pragma once
 
 #include <atomic>
@@ -74,7 +74,7 @@ struct ServerCore {
   /// Runs `task` on every loop and waits until all have run it. From no loop's own thread.
   void run_on_loops(const LoopMailbox::Task& task);
 
-  /// What becomes of a request that its head alone decides.
+  /// The answer to a request that is decided by its head.
   std::optional<HeadAnswer> judge(const Request& head) const;
 
   const Server::Options options;
@@ -90,7 +90,7 @@ struct ServerCore {
   WorkerPool* apart_pool = nullptr;   ///< for Options::is_apart
   WorkerPool* urgent_pool = nullptr;  ///< for Options::urgent
   WorkerPool* unpackers = nullptr;  ///< for bodies that take long to unpack
-  std::vector<std::shared_ptr<LoopMailbox>> mailboxes;  ///< one a loop; filled before the loops run
+  std::vector<std::shared_ptr<LoopMailbox>> mailboxes;  ///< one per loop; filled before the loops run
 };
 
 /// One request's line in the access log.
@@ -119,7 +119,7 @@ class Reply::Channel {
   void send(Response response);
   void hold(BufferShare share) { share_ = std::move(share); }
   std::shared_ptr<ReplyStream::Channel> stream(const ResponseHead& head);
-  /// What a client gets whose Reply was dropped.
+  /// The answer to a client whose Reply was dropped.
   void send_fault();
   bool client_left() const { return connection_->gone; }
 

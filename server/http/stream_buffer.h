@@ -1,4 +1,4 @@
-// The bytes of a streamed answer, between whoever writes them and the loop that sends them.
+// The bytes of a streamed answer, between their writer and the loop that sends them.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@
 
 namespace sightline::http {
 
-/// Bytes change hands in blocks: the sender appends to one string while the loop sends the other.
+/// Bytes are exchanged in blocks: the sender appends to one string while the loop sends the other.
 /// Thread safe. Callbacks are called outside the lock, by the caller of the member that makes them due.
 class StreamBuffer {
  public:
@@ -34,7 +34,7 @@ class StreamBuffer {
   // The sender's side.
 
   /// Takes the parts together; false once abandoned. `last`: they end the answer. `first`: nothing was here,
-  /// so the loop must be told.
+  /// so the loop must be notified.
   bool append(std::initializer_list<std::string_view> parts, bool last, bool& first);
   std::size_t waiting() const;
   bool should_pause() const;
@@ -50,7 +50,7 @@ class StreamBuffer {
   bool take(std::string& out, bool& last);
   /// So many of the bytes taken are with the socket.
   void sent(std::size_t bytes);
-  /// Nothing more goes out: the connection is gone or cut.
+  /// Nothing more is sent: the connection is gone or cut.
   void abandon();
 
  private:

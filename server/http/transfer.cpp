@@ -80,12 +80,12 @@ Status Transfer::check() const {
   if (origin_.empty()) {
     return Error{
         ErrorCode::invalid_argument,
-        "'" + request_.url.substr(0, 200) + "' is no URL of the form http://host:port/path or https://..."};
+        "'" + request_.url.substr(0, 200) + "' is not a URL of the form http://host:port/path or https://..."};
   }
   for (const auto& [name, value] : request_.headers.all()) {
     if (name.empty() || name.find_first_of(":; \t") != name.npos || breaks_line(name) || breaks_line(value)) {
       return Error{ErrorCode::invalid_argument,
-                   "a header of the request has no proper name or holds a line break"};
+                   "a header of the request has an invalid name or contains a line break"};
     }
   }
   return {};
@@ -243,16 +243,16 @@ Error Transfer::connection_error(CURLcode code) const {
   if (code == CURLE_OK) why = "ended the connection without an answer";
   if (code == CURLE_ABORTED_BY_CALLBACK) why = "closed the connection before it answered";
   if (code == CURLE_PEER_FAILED_VERIFICATION && why.find("subject name") != why.npos) {
-    why += "; use a host name or an address that its certificate has";
+    why += "; use a host name or an address from its certificate";
   } else if (code == CURLE_PEER_FAILED_VERIFICATION && trust_by_fingerprint_) {
     why +=
-        "; the chain of certificates that it presents must hold one with the SHA-256 fingerprint given and "
-        "be signed up to it: compare with `openssl x509 -fingerprint -sha256 -noout -in http_ca.crt` on the "
+        "; its certificate chain must contain a certificate with the given SHA-256 fingerprint and "
+        "be signed by it: compare with `openssl x509 -fingerprint -sha256 -noout -in http_ca.crt` on the "
         "server";
   } else if (code == CURLE_PEER_FAILED_VERIFICATION) {
-    why += "; give the certificate of the CA that signed the server's, or its SHA-256 fingerprint";
+    why += "; set the certificate of the CA that signed the server's certificate, or its SHA-256 fingerprint";
   } else if (code == CURLE_SSL_CACERT_BADFILE) {
-    why += "; give a readable file of CA certificates in PEM";
+    why += "; set a readable file of CA certificates in PEM";
   }
   return {anything_sent() ? ErrorCode::unavailable : ErrorCode::unreachable,
           "connection failed: " + origin_ + " " + why};
@@ -276,7 +276,7 @@ void WholeAnswer::take_head(ResponseHead head) {
 Transfer::Flow WholeAnswer::take_body(std::string_view bytes) {
   if (bytes.size() > max_bytes_ - response_.body.size()) {
     fail({ErrorCode::too_large, "the answer of " + origin() + " has more than " + std::to_string(max_bytes_) +
-                                    " bytes, the limit; ask for less at a time"});
+                                    " bytes, the limit; request less at a time"});
   } else {
     response_.body += bytes;
   }
@@ -303,9 +303,9 @@ Transfer::Clock::time_point StreamedAnswer::due() const {
 
 Error StreamedAnswer::late() const {
   if (!head_done_) return Transfer::late();
-  return {ErrorCode::deadline_exceeded, "nothing came from " + origin() + " for " +
+  return {ErrorCode::deadline_exceeded, "no data from " + origin() + " for " +
                                             std::to_string(request_.silence_timeout.count()) +
-                                            " ms in the middle of its answer"};
+                                            " ms within its answer"};
 }
 
 void StreamedAnswer::take_head(ResponseHead head) {

@@ -1,4 +1,4 @@
-// One request of the client on its way, as curl sees it.
+// One request of the client, as a curl handle.
 #pragma once
 
 #include <chrono>
@@ -19,7 +19,7 @@ namespace sightline::http {
 /// "http://host:9200" of a URL: what connections are counted by. Empty if it is not of http or https.
 std::string origin_of(const std::string& url);
 
-/// Belongs to the client's thread once it is sent. What becomes of the answer is for the derived classes.
+/// Belongs to the client's thread once it is sent. Derived classes handle the answer.
 class Transfer {
  public:
   using Clock = std::chrono::steady_clock;
@@ -43,15 +43,15 @@ class Transfer {
   /// Makes the curl handle; null if curl cannot.
   CURL* prepare(const Client::Options& options, const TrustAnchor* anchor);
   CURL* handle() const { return easy_; }
-  /// How it ended, from what curl says.
+  /// Its result, from curl's result.
   Status outcome(CURLcode code);
 
-  /// When it is late, should nothing happen until then.
+  /// When it times out if nothing happens until then.
   virtual Clock::time_point due() const { return deadline_; }
   virtual Error late() const;
   /// Goes on after a pause. What curl says; after an error the transfer must be ended.
   virtual CURLcode resume() { return CURLE_OK; }
-  /// Tells the sender, as the last thing that happens here.
+  /// Notifies the sender, as the last step.
   virtual void end(Status outcome) = 0;
 
  protected:
@@ -107,7 +107,7 @@ class WholeAnswer final : public Transfer {
   Response response_;
 };
 
-/// Hands the answer on: Client::stream.
+/// Passes on the answer: Client::stream.
 class StreamedAnswer final : public Transfer {
  public:
   StreamedAnswer(ClientRequest request, StreamHandlers handlers);

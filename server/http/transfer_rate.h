@@ -6,13 +6,13 @@
 
 namespace sightline::http {
 
-/// Holds one direction of a connection to a least rate, window by window: an average over all of a transfer
-/// would let a client that began fast stay for hours.
+/// Enforces a minimum rate in one direction of a connection, per time window: an average over a whole transfer
+/// would let a client that started fast stay for hours.
 class TransferRate {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// A transfer begins, or goes on after a pause that is not the client's fault. `moved`: bytes so far.
+  /// A transfer starts, or continues after a pause that the client did not cause. `moved`: bytes so far.
   void begin(std::uint64_t moved, Clock::time_point now) {
     moved_ = moved;
     began_ = now;

@@ -92,7 +92,7 @@ Result<TrustAnchor> TrustAnchor::parse(std::string_view fingerprint) {
   if (digits != 2 * anchor.sha256_.size()) {
     return Error{ErrorCode::invalid_argument,
                  "'" + std::string(fingerprint.substr(0, 100)) +
-                     "' is no SHA-256 fingerprint: it has 64 hexadecimal digits, with or without colons, as "
+                     "' is not a SHA-256 fingerprint: it must have 64 hexadecimal digits, with or without colons, as "
                      "`openssl x509 -fingerprint -sha256 -noout -in http_ca.crt` prints it"};
   }
   return anchor;

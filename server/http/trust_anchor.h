@@ -14,7 +14,7 @@ namespace sightline::http {
 /// not readable), corrupt_data (no certificate in PEM in it).
 Status check_ca_file(const std::filesystem::path& file);
 
-/// Knows one certificate by its SHA-256 and trusts what it signed.
+/// Trusts one certificate, given by its SHA-256, and what it signed.
 ///
 /// A server is trusted if the chain that it presents holds that certificate and verifies with it as the only
 /// anchor. The certificate may be the server's own, so it need not be self-signed

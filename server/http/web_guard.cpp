@@ -84,7 +84,7 @@ Result<WebGuard> WebGuard::create(const std::string& own_host, const std::vector
     if (host.empty() || host.find_first_of("/ ") != std::string::npos) {
       return Error{ErrorCode::invalid_argument,
                    "--allowed-hosts: " + shown(host) +
-                       " is no host name; write search.example.com, *.example.com, or * for all"};
+                       " is not a host name; write search.example.com, *.example.com, or * for all"};
     }
     guard.hosts_.push_back(ascii_lower(host));
   }
@@ -92,7 +92,7 @@ Result<WebGuard> WebGuard::create(const std::string& own_host, const std::vector
     if (!is_origin(origin)) {
       return Error{ErrorCode::invalid_argument,
                    "--allowed-origins: " + shown(origin) +
-                       " is no origin; write https://app.example.com, http://10.0.0.7:3000, or * for all"};
+                       " is not an origin; write https://app.example.com, http://10.0.0.7:3000, or * for all"};
     }
     guard.origins_.push_back(ascii_lower(origin));
   }
@@ -145,17 +145,17 @@ std::optional<std::string> WebGuard::refusal(const Request& head) const {
   const auto host = head.headers.get("Host").value_or("");
   if (!serves_host(host)) {
     return "the Host " + shown(host) +
-           " is neither an address nor a name that this server goes by; list it in --allowed-hosts";
+           " is neither an address nor an accepted name; add it to --allowed-hosts";
   }
   if (const auto origin = head.headers.get("Origin")) {
     if (is_own_page(head, *origin) || serves_origin(*origin)) return {};
     return "web pages of the Origin " + shown(*origin) +
-           " are not served; list it in --allowed-origins if they may call this server";
+           " are not accepted; add it to --allowed-origins if they may send requests";
   }
   const auto site = head.headers.get("Sec-Fetch-Site").value_or("none");
   if (site == "none" || site == "same-origin" || is_link(head)) return {};
-  return "a web page of another site must not send this request; if its site may, list it in "
-         "--allowed-origins, and let it send an Origin (fetch with mode cors)";
+  return "a web page of another site must not send this request; to allow its site, add it to "
+         "--allowed-origins, and send an Origin (fetch with mode cors)";
 }
 
 std::string WebGuard::page_of(const Request& head) const {

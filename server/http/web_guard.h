@@ -11,14 +11,14 @@
 
 namespace sightline::http {
 
-/// A browser sends requests for whatever page is open in it, also to ports that only its own machine reaches.
-/// Two fields say on whose behalf, and a page cannot forge them:
+/// A browser sends requests for any page that is open in it, also to ports that only its machine can reach.
+/// Two fields name the sender, and a page cannot forge them:
 ///
 /// - `Host` is the name in the URL. A page whose own name suddenly means this machine (DNS rebinding) may read
-///   answers, and shows by this name. Served are addresses; names that nobody can register in the public DNS:
+///   answers, but is recognised by this name. Accepted are addresses; names that nobody can register in the public DNS:
 ///   those without a dot (`localhost`, services of Compose and Kubernetes), `*.localhost`, `*.local`,
 ///   `*.internal`, `*.svc` and `*.home.arpa`; this machine's name; and `allowed_hosts`.
-/// - `Origin` is the site of the page. Served are the page's own server (Origin and Host name the same place),
+/// - `Origin` is the site of the page. Accepted are the page's own server (Origin and Host name the same place),
 ///   pages from this machine (`http://localhost:3000`), and `allowed_origins`; of these two the browser lets
 ///   the page read the answer (CORS). Where a browser sends no Origin, as for pictures, links and frames, it
 ///   sends `Sec-Fetch-Site`, and then only a link to `/` or `/docs` is followed.
@@ -48,10 +48,10 @@ class WebGuard {
 bool is_preflight(const Request& head);
 /// The answer to it, for a page that may.
 Response preflight_answer(const Request& head);
-/// Lets a page of `origin` read the answer, and takes out what others have said of that.
+/// Lets a page of `origin` read the answer, and removes other fields about that.
 void allow_page(Headers& headers, const std::string& origin);
 
-/// Whether `host`, a name or an address in lower case, is of this machine alone.
+/// Whether `host`, a name or an address in lower case, is only of this machine.
 bool is_loopback(std::string_view host);
 
 }  // namespace sightline::http

@@ -16,15 +16,15 @@
 
 namespace sightline::http {
 
-/// A request on its way from an event loop to the handler.
+/// A request between an event loop and the handler.
 struct HandlerCall {
   Request request;
   Reply reply;
   BufferShare share;  ///< the memory that the body is charged with, until it is answered
 };
 
-/// So many handler calls work at once, each in a place. One that waits for the network lends its place
-/// (NetworkWait), and takes one again before it goes on; for that there are more threads than places,
+/// A fixed number of handler calls run at once, each in a slot. One that waits for the network lends its slot
+/// (NetworkWait), and takes one again before it continues; so there are more threads than slots,
 /// started when they are needed. Thread safety: `submit` from any thread; `stop` once, and from none of the
 /// pool's own threads.
 class WorkerPool {

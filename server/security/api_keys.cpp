@@ -43,12 +43,12 @@ Result<ApiKeys> ApiKeys::read(const std::filesystem::path& file) {
     if (key.size() < k_shortest_key || !plain) {
       return Error{ErrorCode::invalid_argument,
                    file.string() + " line " + std::to_string(number) +
-                       ": a key is at least 8 printable ASCII characters without blanks"};
+                       ": a key must have at least 8 printable ASCII characters, without spaces"};
     }
     keys.digests_.push_back(sha256_hex(key));
   }
   if (keys.digests_.empty()) {
-    return Error{ErrorCode::invalid_argument, file.string() + " holds no key: write one a line"};
+    return Error{ErrorCode::invalid_argument, file.string() + " contains no key: write one per line"};
   }
   return keys;
 }

@@ -1,4 +1,4 @@
-// The keys that open the API.
+// The API keys.
 #pragma once
 
 #include <filesystem>
@@ -10,13 +10,13 @@
 
 namespace sightline::security {
 
-/// A set of API keys. Only their SHA-256 digests are kept, and comparing takes the same time whatever is
-/// presented.
+/// A set of API keys. Only their SHA-256 digests are stored, and comparing takes the same time for any
+/// input.
 class ApiKeys {
  public:
-  /// Reads one key a line; blank lines and lines that begin with # are skipped, blanks around a key are taken
-  /// off. Errors: those of read_key_file, invalid_argument (no key in it, or one shorter than 8 characters
-  /// or with blanks or control characters inside, naming the line).
+  /// Reads one key per line; blank lines and lines that begin with # are skipped, whitespace around a key is
+  /// removed. Errors: those of read_key_file, invalid_argument (no key in it, or one shorter than 8 characters
+  /// or with whitespace or control characters inside, naming the line).
   static Result<ApiKeys> read(const std::filesystem::path& file);
 
   std::size_t size() const { return digests_.size(); }

@@ -1,4 +1,4 @@
-// Slowing down whoever guesses keys.
+// Slows down clients that guess keys.
 #pragma once
 
 #include <chrono>
@@ -10,8 +10,8 @@
 namespace sightline::security {
 
 /// Counts the wrong keys of each address. The first few are answered at once, further ones after a delay, until
-/// none has come for a while. Requests with a valid key are never asked about: clients that share an address
-/// with a guesser, behind a proxy, go on as before.
+/// none has come for a while. Requests with a valid key are not affected: clients that share an address
+/// with a guesser, behind a proxy, are served as before.
 /// Thread safety: all members may be called from any thread.
 class GuessBrake {
  public:
@@ -27,7 +27,7 @@ class GuessBrake {
   explicit GuessBrake(const Options& options) : options_(options) {}
   GuessBrake() : GuessBrake(Options()) {}
 
-  /// Counts a wrong key, and says how long its answer should wait.
+  /// Counts a wrong key, and returns the delay for its answer.
   std::chrono::milliseconds failure(const std::string& address, Clock::time_point now = Clock::now()) {
     const std::lock_guard lock(mutex_);
     if (failures_.size() >= options_.max_addresses && !failures_.contains(address)) failures_.clear();

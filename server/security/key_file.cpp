@@ -28,7 +28,7 @@ std::string key_file_warning(const std::string& kind, const std::filesystem::pat
   const auto mode = std::filesystem::status(file, unknown).permissions();
   if (unknown || (mode & (perms::others_read | perms::others_write | perms::group_write)) == perms::none)
     return {};
-  return "the " + kind + " " + file.string() + " is open to other users of this machine: chmod 600 " +
+  return "the " + kind + " " + file.string() + " is readable by other users of this machine: chmod 600 " +
          file.string();
 }
 

@@ -12,7 +12,7 @@ namespace sightline::security {
 /// folder, or not readable: which of them it is).
 Result<std::string> read_key_file(const std::string& kind, const std::filesystem::path& file);
 
-/// What the operator should know about a file of keys that others may read, or change: what to do about it.
+/// A warning about a file of keys that others may read or change, with what to do.
 /// `kind` names it, as "secret key file". Empty if only the owner, or the owner and a group, may read it.
 std::string key_file_warning(const std::string& kind, const std::filesystem::path& file);
 

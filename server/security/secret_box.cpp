@@ -70,7 +70,7 @@ Result<SecretBox> SecretBox::read(const std::filesystem::path& file) {
     if (!bytes) {
       return Error{ErrorCode::invalid_argument,
                    file.string() + " line " + std::to_string(number) +
-                       ": a key is 32 bytes, as 64 hexadecimal digits or as base64; " + k_how_to_make};
+                       ": a key must have 32 bytes, as 64 hexadecimal digits or as base64; " + k_how_to_make};
     }
     Key& key = box.keys_.emplace_back();
     std::memcpy(key.data(), bytes->data(), key.size());
@@ -82,9 +82,9 @@ Result<SecretBox> SecretBox::read(const std::filesystem::path& file) {
 }
 
 Result<std::string> SecretBox::seal(std::string_view secret, std::string_view context) const {
-  const Error failed{ErrorCode::internal, "a secret could not be sealed: OpenSSL refused"};
+  const Error failed{ErrorCode::internal, "a secret could not be encrypted: OpenSSL failed"};
   if (secret.size() > k_largest_secret || context.size() > k_largest_secret)
-    return Error{ErrorCode::too_large, "a secret of more than 16 MiB cannot be sealed"};
+    return Error{ErrorCode::too_large, "a secret of more than 16 MiB cannot be encrypted"};
   std::string sealed(k_nonce_bytes + secret.size() + k_tag_bytes, '\0');
   std::uint8_t* const nonce = bytes_of(sealed);
   std::uint8_t* const cipher_text = nonce + k_nonce_bytes;
@@ -105,11 +105,11 @@ Result<std::string> SecretBox::seal(std::string_view secret, std::string_view co
 
 Result<std::string> SecretBox::open(std::string_view sealed, std::string_view context) const {
   if (!sealed.starts_with(k_version))
-    return Error{ErrorCode::unsupported, "it was sealed by another version of this program"};
+    return Error{ErrorCode::unsupported, "it was encrypted by another version of Sightline"};
   auto bytes = base64_decode(sealed.substr(k_version.size()));
   if (!bytes || bytes->size() < k_nonce_bytes + k_tag_bytes || bytes->size() > 2 * k_largest_secret ||
       context.size() > k_largest_secret)
-    return Error{ErrorCode::corrupt_data, "the sealed text is damaged"};
+    return Error{ErrorCode::corrupt_data, "the encrypted text is damaged"};
   std::uint8_t* const nonce = bytes_of(*bytes);
   const std::size_t length = bytes->size() - k_nonce_bytes - k_tag_bytes;
   std::uint8_t* const tag = nonce + k_nonce_bytes + length;
@@ -127,9 +127,9 @@ Result<std::string> SecretBox::open(std::string_view sealed, std::string_view co
         EVP_DecryptFinal_ex(cipher.get(), bytes_of(secret) + length, &written) == 1;
     if (opened) return secret;
   }
-  return Error{ErrorCode::corrupt_data, keys_.size() == 1 ? "the key of the secret key file does not open it"
+  return Error{ErrorCode::corrupt_data, keys_.size() == 1 ? "the key of the secret key file does not decrypt it"
                                                           : "none of the " + std::to_string(keys_.size()) +
-                                                                " keys of the secret key file opens it"};
+                                                                " keys of the secret key file decrypts it"};
 }
 
 }  // namespace sightline::security

@@ -1,4 +1,4 @@
-// Secrets at rest: sealed with a key from the operator's file.
+// Secrets at rest: encrypted with a key from the operator's file.
 #pragma once
 
 #include <array>
@@ -12,11 +12,11 @@
 
 namespace sightline::security {
 
-/// Seals small texts with AES-256-GCM under a random nonce, and opens them again. A sealed text is bound to
-/// the `context` it was sealed for: it opens there only, so that nobody can move it elsewhere.
+/// Encrypts small texts with AES-256-GCM under a random nonce, and decrypts them. An encrypted text is bound to
+/// the `context` it was encrypted for: it can be decrypted only there, so it cannot be moved elsewhere.
 ///
-/// The file holds a key a line: 32 bytes as 64 hexadecimal digits or as base64. The first key seals, all of
-/// them open; so a key is changed by putting the new one on a line above the old. Lines that are blank or
+/// The file has one key per line: 32 bytes as 64 hexadecimal digits or as base64. The first key encrypts, all of
+/// them decrypt; so a key is changed by putting the new one on a line above the old. Lines that are blank or
 /// begin with # are skipped.
 /// Thread safety: all members may be called from any thread.
 class SecretBox {
@@ -31,7 +31,7 @@ class SecretBox {
   /// another key, for another context, or altered).
   Result<std::string> open(std::string_view sealed, std::string_view context) const;
 
-  /// What the operator should be told about the file, e.g. that others may read it; empty if nothing.
+  /// A warning about the file, e.g. that others may read it; empty if there is none.
   const std::string& warning() const { return warning_; }
 
  private:

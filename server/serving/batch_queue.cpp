@@ -462,7 +462,7 @@ Error BatchQueue::cause_of_death(const Entry& entry, Clock::time_point now) cons
   if (now >= entry.item.deadline) {
     return {ErrorCode::deadline_exceeded,
             "waited " + std::to_string(static_cast<long>(in_seconds(now - entry.arrived) * 1000)) +
-                " ms for the model, past the request's deadline: the server is busy, send it again later"};
+                " ms for the model, past the request's deadline: the server is busy, retry later"};
   }
   return cancelled_error(CancelReason::stopping);
 }

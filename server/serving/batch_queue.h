@@ -29,24 +29,24 @@ namespace sightline::serving {
 
 /// Gathers single inputs into batches and runs them, one batch at a time, on one thread: the model thread.
 ///
-/// Flow: 1. `admit` gives a request its places, one ticket an input, or refuses it at once: overloaded. The
+/// Flow: 1. `admit` gives a request its places, one ticket per input, or refuses it at once: overloaded. The
 ///          bounds are kept for each model apart. The inputs are prepared while the tickets are held.
 ///       2. `submit` hands in a prepared input with its ticket.
 ///       3. The model thread takes queries before documents, but after eight batches of queries one of
 ///          documents, so that these move under any load. A batch is of one model, one lane and one
-///          modality, in order of arrival, up to the limits of cost. It waits for company only while tickets
+///          modality, in order of arrival, up to the limits of cost. It waits for more inputs only while tickets
 ///          of its own lane are still out in preparation.
 ///       4. A running batch of documents yields to queries. Between the steps of its pass, the queries of any
-///          model that wait run in batches of their own, on the same thread and in the same way, one level
-///          deep. Those that wait for company let the pass go on meanwhile. Queries get at most eight times
+///          model that wait run in separate batches, on the same thread and in the same way, one level
+///          deep. While they wait for more inputs, the pass continues. Queries get at most eight times
 ///          the time that the pass itself has had, so that documents keep a ninth of the time under any load;
 ///          only the last batch of queries may go beyond that.
-///       5. Inputs past their deadline, or that are cancelled, are dropped unrun, and answered before the next
+///       5. Inputs past their deadline, or that are cancelled, are dropped, and answered before the next
 ///          batch begins; those cancelled, and queries, already at the next step of a batch of documents. A batch
 ///          whose inputs are all cancelled is abandoned between two steps.
-///       6. Every callback is called exactly once, in any order, on the model thread. Whatever throws there,
-///          the inputs at hand are answered and the thread goes on.
-/// Cost: nothing walks all that waits. `submit`, and to drop an input, take the logarithm of how many wait (they are
+///       6. Every callback is called exactly once, in any order, on the model thread. If one throws,
+///          the current inputs are answered and the thread continues.
+/// Cost: nothing iterates over all waiting inputs. `submit` and a drop take the logarithm of their number (they are
 /// in order of their deadlines); a batch takes as much as it has inputs; a step of a pass takes an atomic load where no
 /// query waits.
 /// Latency: the model thread is free for a query after one step of a running pass of documents (a pass has some
@@ -69,7 +69,7 @@ class BatchQueue {
     std::size_t max_batch_items = 64;
     std::size_t max_batch_tokens = 2048;
     std::size_t max_batch_pixels = std::size_t{32} * 224 * 224;
-    std::chrono::microseconds max_wait{2000};  ///< how long a batch waits for company; 0: never
+    std::chrono::microseconds max_wait{2000};  ///< how long a batch waits for more inputs; 0: never
     /// What a batch may take (BatchSize). 0: no limit.
     std::chrono::milliseconds target_batch_time{500};
   };
@@ -128,7 +128,7 @@ class BatchQueue {
   /// Throws std::bad_alloc; the callback is then not called.
   void submit(Ticket ticket, Item item);
 
-  /// Tells what one input of `cost` units (tokens, pixels) took, as a first guess for `target_batch_time`.
+  /// Reports the time of one input of `cost` units (tokens, pixels), as a first estimate for `target_batch_time`.
   void teach(Account& account, Modality modality, std::size_t cost, Clock::time_point::duration took);
 
   /// Runs `work` on the model thread, before any further batch but not within a running one, and waits for it.
@@ -187,13 +187,13 @@ class BatchQueue {
   Entries dead_;                     // cancelled, to be answered unrun
   std::array<std::size_t, k_lanes> waiting_{};
   std::uint64_t submitted_ = 0;  // inputs so far
-  /// The line whose next batch waits for company, while the model thread sleeps for that.
+  /// The line whose next batch waits for more inputs, while the model thread sleeps for that.
   const Entries* awaiting_ = nullptr;
   std::list<std::function<void()>> calls_;
   int query_batches_in_a_row_ = 0;
   bool stopping_ = false;
   Clock::time_point drain_until_ = Clock::time_point::max();
-  /// What a running batch of documents looks at between its steps: queries that wait, and `dead_`. Changed
+  /// What a running batch of documents checks between its steps: queries that wait, and `dead_`. Changed
   /// with the lock held.
   std::atomic<std::size_t> urgent_{0};
   std::thread model_thread_;

@@ -1,4 +1,4 @@
-// Time as a parameter, so that every rule that depends on it is tested without sleeping.
+// Time as a parameter, so that time-dependent rules are tested without sleeping.
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,4 @@
-// What models made of inputs, for inputs that come again.
+// Caches the embeddings of inputs.
 #pragma once
 
 #include <array>
@@ -15,10 +15,10 @@
 
 namespace sightline::serving {
 
-/// Keeps embeddings of texts and of pictures, each within a bound on memory of its own; the one that was not
-/// used for longest goes first. Both lanes share it: a title that was indexed is a query that is known.
+/// Caches embeddings of texts and of pictures, each within a separate limit on memory; the least recently
+/// used one is removed first. Both lanes share it: an indexed title is also a known query.
 ///
-/// An embedding is found again for the same bytes and, of a text, the same way to cut it, and only under the
+/// An embedding is found for the same bytes and, for a text, the same truncation, and only under the
 /// same edition of the model (ModelRegistry::Model::edition): whatever else makes a vector - weights,
 /// precision, device, preprocessing, the limit on tokens - is fixed for an edition, so nothing of another one
 /// is ever found. Keys are SHA-256 over all that and a secret of this cache: they are of one size however long
@@ -41,16 +41,16 @@ class EmbeddingCache {
     std::string hash;  ///< empty: nothing of this modality is kept
   };
 
-  /// What became of a request's inputs of one modality.
+  /// Hits and misses of a request's inputs of one modality.
   struct Counts {
     std::size_t hits = 0;    ///< known, or equal to another input of the request
     std::size_t misses = 0;  ///< to be computed, though such are kept
   };
 
-  /// What is known of a request's inputs. Known embeddings are shared with the cache until the request is
+  /// The cached embeddings of a request's inputs. They are shared with the cache until the request is
   /// answered: requests that wait hold no copies.
   struct KnownAnswers {
-    std::vector<LruCache<Embedding>::Shared> known;  ///< one an input; null where none is known
+    std::vector<LruCache<Embedding>::Shared> known;  ///< one per input; null where none is known
     std::vector<std::size_t> missing;                ///< inputs to be computed, ascending
     std::vector<Key> keys;                           ///< one for each of `missing`
     /// Inputs that equal an earlier one that has to be computed, and the place of that one in `missing`.

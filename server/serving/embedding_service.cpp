@@ -251,7 +251,7 @@ void EmbeddingService::embed(std::string_view name, std::vector<Input> inputs, E
   report((*model)->name(), known);
   if (known.missing.empty()) {
     if (stopping_)
-      return done(Error{ErrorCode::overloaded, "the server is stopping: send the request again"});
+      return done(Error{ErrorCode::overloaded, "the server is stopping: retry the request"});
     if (Status alive = check_alive((*model)->name(), options); !alive) return done(alive.error());
     return done(completed((*model)->name(), known, {}));
   }
@@ -313,7 +313,7 @@ Status EmbeddingService::check_alive(const std::string& model, const EmbedOption
   unharmed([&] { observer_.input_dropped(model, ErrorCode::deadline_exceeded); });
   return Error{
       ErrorCode::deadline_exceeded,
-      "the deadline passed before the inputs were prepared: the server is busy, send it again later"};
+      "the deadline passed before the inputs were prepared: the server is busy, retry later"};
 }
 
 void EmbeddingService::report(const std::string& model, const EmbeddingCache::KnownAnswers& known) {

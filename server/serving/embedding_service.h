@@ -1,4 +1,4 @@
-// The one door between request shapes and models.
+// The only connection between request formats and models.
 #pragma once
 
 #include <atomic>
@@ -32,8 +32,8 @@ namespace sightline::serving {
 ///       4. The batch queue runs what is ready, with inputs of other requests.
 ///       5. Results come back by index. When the last is there the callback gets them all, or one error:
 ///          that of the first bad input, with its place (`input 3: ...`, counted from 0). After an error
-///          the request's other inputs are not run; other requests in the same batch do not notice.
-///       5. The preparation pool calls back with vectors, as what is made of them would keep the model waiting.
+///          the request's other inputs are not run; other requests in the same batch are not affected.
+///       6. The preparation pool calls back with vectors, so that building answers does not delay the model.
 /// Thread safety: all members may be called from any thread.
 class EmbeddingService {
  public:
@@ -68,7 +68,7 @@ class EmbeddingService {
   void embed(std::string_view model, std::vector<Input> inputs, EmbedOptions options, Callback done);
 
   std::vector<ModelStatus> models() const { return registry_->list(); }
-  /// Why this server should get no requests now; empty: ready.
+  /// Why the server is not ready for requests; empty: ready.
   std::vector<std::string> problems() const { return watchdog_->problems(); }
 
   struct ModelLoad {

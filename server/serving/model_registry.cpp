@@ -63,7 +63,7 @@ Result<std::unique_ptr<ModelRegistry>> ModelRegistry::create(std::vector<ModelSp
                                                              BatchQueue& queue, Clock& clock,
                                                              Fingerprint fingerprint) {
   if (specs.empty())
-    return Error{ErrorCode::invalid_argument, "no model: give at least one with --model NAME=FOLDER"};
+    return Error{ErrorCode::invalid_argument, "no model: set at least one with --model NAME=FOLDER"};
   std::set<std::string> names;
   std::unique_ptr<ModelRegistry> registry(
       new ModelRegistry(std::move(loader), queue, clock, std::move(fingerprint)));
@@ -72,11 +72,11 @@ Result<std::unique_ptr<ModelRegistry>> ModelRegistry::create(std::vector<ModelSp
       return Error{ErrorCode::invalid_argument,
                    "model name [" + spec.name.substr(0, 2 * k_longest_name) +
                        "]: use up to 96 letters, digits, '.', '_' and '-', with single slashes between them "
-                       "where you like (google/siglip2-base-patch16-224)"};
+                       "if needed (google/siglip2-base-patch16-224)"};
     }
     if (!names.insert(spec.name).second) {
       return Error{ErrorCode::invalid_argument,
-                   "model name [" + spec.name + "] stands twice: names must differ"};
+                   "model name [" + spec.name + "] appears twice: names must differ"};
     }
     Model& model = registry->models_.emplace_back();
     model.status_.name = spec.name;
@@ -187,7 +187,7 @@ Result<ModelRegistry::Model*> ModelRegistry::find(std::string_view name) {
           return &model;
         case ModelState::loading:
           return Error{ErrorCode::overloaded,
-                       "model [" + model.name() + "] is still loading: send the request again"};
+                       "model [" + model.name() + "] is still loading: retry the request"};
         case ModelState::failed:
           return Error{ErrorCode::internal, model.status_.reason};
       }
@@ -195,7 +195,7 @@ Result<ModelRegistry::Model*> ModelRegistry::find(std::string_view name) {
     known += (known.empty() ? "" : ", ") + model.name();
   }
   return Error{ErrorCode::not_found,
-               "no model [" + std::string(name.substr(0, k_longest_name)) + "] here; there is: " + known};
+               "no model [" + std::string(name.substr(0, k_longest_name)) + "]; available: " + known};
 }
 
 std::vector<ModelRegistry::Model*> ModelRegistry::models() {

@@ -1,4 +1,4 @@
-// The models of this server: loading, state, and whether they still answer rightly.
+// The models of the server: loading, state, and whether they still answer correctly.
 #pragma once
 
 #include <atomic>
@@ -20,7 +20,7 @@
 namespace sightline::serving {
 
 enum class ModelState {
-  loading,  ///< not asked yet, or being read and warmed up
+  loading,  ///< not started, or being read and warmed up
   ready,
   failed,  ///< not loaded, or its watchdog vector is wrong; `ModelStatus::reason` says why
 };
@@ -32,7 +32,7 @@ struct ModelSpec {
   models::Embedder::Options embedder;
 };
 
-/// What is known of a model at a moment.
+/// The state of a model.
 struct ModelStatus {
   std::string name;
   ModelState state = ModelState::loading;
@@ -62,10 +62,10 @@ class ModelRegistry {
   class Model {
    public:
     const std::string& name() const { return spec_.name; }
-    /// What it was told to accept: limits on pictures, for one.
+    /// Its settings, such as limits on pictures.
     const models::Embedder::Options& options() const { return spec_.embedder; }
     ModelStatus status() const;
-    /// Which vectors may stand for each other: another number each time that the model is loaded, and each
+    /// Which vectors are interchangeable: another number each time that the model is loaded, and each
     /// time that the watchdog finds its vectors wrong or right again. No two models ever have the same.
     std::uint64_t edition() const;
 

@@ -1,4 +1,4 @@
-// Where the serving part tells what happens in it; metrics are made from this.
+// Receives the events of server/serving; metrics are made from this.
 #pragma once
 
 #include <cstddef>
@@ -33,7 +33,7 @@ class Observer {
   virtual void batch_interleaved(const std::string& /*model*/) {}
 };
 
-/// Runs what only observes: if it fails, nothing but a number is missing.
+/// Runs an observer: if it fails, only a number is missing.
 template <class Work>
 void unharmed(Work&& work) noexcept {
   try {

@@ -29,7 +29,7 @@ Status check_cost(const models::PictureCost& cost, std::size_t max_picture_bytes
     return Error{ErrorCode::too_large, "decoding the picture would take " + std::to_string(cost.bytes) +
                                            " bytes of memory; the limit is " +
                                            std::to_string(max_picture_bytes) +
-                                           " (--max-decode-bytes): send a smaller one"};
+                                           " (--max-decode-bytes): send a smaller picture"};
   }
   if (request_pixels > max_request_pixels) {
     return Error{ErrorCode::too_large, "the request's pictures up to this one have " +

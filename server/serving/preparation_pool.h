@@ -1,4 +1,4 @@
-// The threads that decode pictures, tokenize texts and make answers.
+// The threads that decode pictures, tokenize texts and build answers.
 #pragma once
 
 #include <array>
@@ -55,7 +55,7 @@ class PreparationPool {
   struct Work {
     Lane lane = Lane::document;
     std::vector<Task> tasks;
-    std::function<void(std::size_t index)> run;  ///< called once a task, from any thread; must not throw
+    std::function<void(std::size_t index)> run;  ///< called once per task, from any thread; must not throw
   };
 
   /// Throws std::system_error if no thread can be started.

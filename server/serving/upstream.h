@@ -1,4 +1,4 @@
-// Models that another server runs: what is asked of it, and what comes back.
+// Models that another server runs: requests and answers.
 #pragma once
 
 #include <chrono>
@@ -30,15 +30,15 @@ struct UpstreamFailure {
   std::optional<std::chrono::seconds> retry_after;  ///< for the field Retry-After
 };
 
-/// What is known of an upstream model without asking for it.
+/// The known properties of an upstream model.
 struct UpstreamModel {
   std::string name;
-  std::uint32_t dims = 0;        ///< floats a vector, where the client asks for no other number
+  std::uint32_t dims = 0;        ///< floats per vector, unless the client requests another number
   std::uint32_t max_tokens = 0;  ///< of a text
-  std::string description = {};  ///< what a reader should know of it; may be empty
+  std::string description = {};  ///< for users; may be empty
 };
 
-/// A server of other people's that embeds, beside the models that run here.
+/// Another server that embeds, in addition to the local models.
 /// Thread safety: all members may be called from any thread.
 class Upstream {
  public:
@@ -51,7 +51,7 @@ class Upstream {
   virtual bool serves(std::string_view model) const = 0;
   /// Those that it is known to have; it may serve others too.
   virtual std::vector<UpstreamModel> models() const = 0;
-  /// Answers one vector an input, in input order, or one failure that names the input.
+  /// Answers one vector per input, in input order, or one failure that names the input.
   virtual void embed(UpstreamRequest request, Callback done) = 0;
 };
 

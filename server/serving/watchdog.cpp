@@ -51,7 +51,7 @@ std::vector<std::string> Watchdog::problems() const {
     const std::lock_guard lock(probes_[i].mutex);
     const auto age = now - std::max(status.loaded_at, probes_[i].last_right);  // warm-up was the first probe
     if (age <= options_.max_age) continue;
-    problems.push_back("model [" + status.name + "] gave no right answer to the watchdog for " +
+    problems.push_back("model [" + status.name + "] gave no correct answer to the watchdog for " +
                        std::to_string(std::chrono::duration_cast<std::chrono::seconds>(age).count()) + " s");
   }
   return problems;
@@ -108,7 +108,7 @@ std::optional<Error> Watchdog::problem_of(const ModelRegistry::Model& model,
   const double off = distance(*vector, model.probe_vector());
   if (off <= options_.tolerance) return std::nullopt;
   return Error{ErrorCode::internal, "model [" + model.name() +
-                                        "] no longer gives the vector it gave after warm-up (1 - cosine is " +
+                                        "] no longer reproduces its vector from warm-up (1 - cosine is " +
                                         std::to_string(off) + "): restart the server, check memory and device"};
 }
 

@@ -1,4 +1,4 @@
-// Whether the models still answer, and rightly.
+// Whether the models still answer, and correctly.
 #pragma once
 
 #include <chrono>
@@ -34,7 +34,7 @@ class Watchdog {
   Watchdog(const Options& options, ModelRegistry& registry, BatchQueue& queue, Clock& clock);
   ~Watchdog();
 
-  /// Why the server should get no requests; empty: it is ready.
+  /// Why the server is not ready for requests; empty: it is ready.
   std::vector<std::string> problems() const;
 
   /// Ends the probes. To be called before the queue stops; the watchdog itself must outlive that.

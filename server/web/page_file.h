@@ -1,4 +1,4 @@
-// The files of the web page, which the program holds.
+// The files of the web page, compiled into the program.
 #pragma once
 
 #include <string>
@@ -22,7 +22,7 @@ const PageFile* find_page_file(std::string_view path);
 /// All of them, by path.
 const std::vector<PageFile>& page_files();
 
-/// What a browser must take a file of that name for; empty: no file of the page has such a name.
+/// The media type of a file of that name; empty: no file of the page has such a name.
 std::string_view page_content_type(std::string_view path);
 
 /// As CMake has found them, without type and tag.

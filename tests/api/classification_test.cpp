@@ -112,20 +112,20 @@ TEST_CASE("what is wrong with labels is said") {
   const std::pair<const char*, const char*> cases[] = {
       {R"({"model":"hash","input":"t"})", "[labels] are missing: send [labels], an array of strings, or"},
       {R"({"model":"hash","input":"t","labels":[]})", "[labels] are missing"},
-      {R"({"model":"hash","input":"t","labels":["x"]})", "1 labels: give 2 to 1000"},
-      {R"({"model":"hash","input":"t","labels":["x","x"]})", "label 1 [x] stands twice"},
+      {R"({"model":"hash","input":"t","labels":["x"]})", "1 labels: send 2 to 1000"},
+      {R"({"model":"hash","input":"t","labels":["x","x"]})", "label 1 [x] appears twice"},
       {R"({"model":"hash","input":"t","labels":["x","data:;base64,AAAA"]})",
-       "label 1 [data:;base64,AAAA...] is a picture: labels are texts"},
+       "label 1 [data:;base64,AAAA...] is a picture: labels must be texts"},
       {R"({"model":"hash","input":"t","labels":["x",""]})", "label 1 is empty"},
       {R"({"model":"hash","input":"t","labels":["x",1]})",
-       "[labels] must hold strings only; at 1 stands a number"},
+       "[labels] must contain only strings; at 1 is a number"},
       {R"({"model":"hash","input":"t","label_set":"cars"})", "no label set [cars] here"},
       {R"({"model":"hash","input":"t","label_set":"rooms","labels":["x","y"]})", "[labels] and [label_set]"},
       {R"({"model":"hash","input":"t","labels":["x","y"],"prompt_template":"none"})",
-       "the prompt template must hold"},
+       "the prompt template must contain"},
       {R"({"model":"hash","input":"t","labels":["x","y"],"prompt_template":"{}{}"})",
-       "the prompt template must hold"},
-      {R"({"model":"nope","input":"t","labels":["x","y"]})", "no model [nope] here"},
+       "the prompt template must contain"},
+      {R"({"model":"nope","input":"t","labels":["x","y"]})", "no model [nope]"},
   };
   for (const auto& [request, message] : cases) {
     const auto response = bench.post("/v1/classify", request);
@@ -139,7 +139,7 @@ TEST_CASE("what is wrong with labels is said") {
             .find("in [task_settings] [labels] are missing") == 0);
 }
 
-TEST_CASE("a label file has one label a line, comments, and a template of its own") {
+TEST_CASE("a label file has one label per line, comments, and its own template") {
   const TemporaryFolder folder;
   const auto written = [&](const std::string& text) {
     return read_label_file(folder.write("labels.txt", text).string());
@@ -150,8 +150,8 @@ TEST_CASE("a label file has one label a line, comments, and a template of its ow
   CHECK(set->prompt_template == "photo of {}");
   CHECK(set->prompt(1) == "photo of bath");
   CHECK(written("one\ntwo")->prompt(0) == "a photo of a one");
-  CHECK(written("one").error().message.find("labels.txt: 1 labels: give 2 to 1000") != std::string::npos);
-  CHECK(written("a\nb\na").error().message.find("label 2 [a] stands twice") != std::string::npos);
+  CHECK(written("one").error().message.find("labels.txt: 1 labels: send 2 to 1000") != std::string::npos);
+  CHECK(written("a\nb\na").error().message.find("label 2 [a] appears twice") != std::string::npos);
   CHECK(written("a\nb\nprompt_template: x").error().code == ErrorCode::invalid_argument);
   CHECK(written("a\nb\xFF").error().message.find("not UTF-8 at byte 3") != std::string::npos);
   CHECK(written(std::string((1u << 20) + 1, 'a')).error().code == ErrorCode::too_large);

@@ -72,9 +72,9 @@ TEST_CASE("errors have Elasticsearch's envelope") {
       {"/_inference/text_embedding/hash", R"({"input":["a","data:image/png;base64,aGVsbG8="]})", 400,
        "illegal_argument_exception", "input 1: not a picture"},
       {"/_inference/text_embedding/nope", R"({"input":"a"})", 404, "resource_not_found_exception",
-       "no model [nope] here; there is: hash"},
+       "no model [nope]; available: hash"},
       {"/_inference/sparse_embedding/hash", R"({"input":"a"})", 404, "resource_not_found_exception",
-       "no route /_inference/sparse_embedding/hash here"},
+       "no route /_inference/sparse_embedding/hash"},
       {"/_inference/text_embedding/hash", "[", 400, "illegal_argument_exception", "the body is not JSON"},
   };
   for (const Case& expected : cases) {

@@ -69,7 +69,7 @@ TEST_CASE("lines are written in their order") {
   CHECK(writer.dropped() == 0);
 }
 
-TEST_CASE("nobody waits for a log that is not read: lines are dropped and counted, and reported once it is") {
+TEST_CASE("nothing waits for a log that is not read: lines are dropped and counted, and reported once it is read") {
   Pipe pipe;
   pipe.fill();
   LogWriter writer(options_for(pipe));
@@ -88,7 +88,7 @@ TEST_CASE("nobody waits for a log that is not read: lines are dropped and counte
   CHECK(pipe.read_until("after\n") == "after\n");
 }
 
-TEST_CASE("a log that is not read keeps nobody from ending") {
+TEST_CASE("a log that is not read does not block the end of the process") {
   Pipe pipe;
   pipe.fill();
   const auto began = std::chrono::steady_clock::now();

@@ -164,34 +164,34 @@ TEST_CASE("what is wrong is said, with its place") {
   ApiBench bench;
   const Refusal refusals[] = {
       {"", 400, "the body is not JSON: the text is empty (at byte 0 of the body)"},
-      {"{", 400, "the body is not JSON: a member of an object has no name in quotes (at byte 1 of the body)"},
+      {"{", 400, "the body is not JSON: a key of an object is missing or not in quotes (at byte 1 of the body)"},
       {R"({"model":"hash","input":"a"} x)", 400,
        "the body is not JSON: more text follows the value (at byte 29"},
       {R"({"model":"hash","input":"a")", 400,
-       "the body is not JSON: a comma or } is missing behind a member of an object"},
+       "the body is not JSON: a comma or } is missing after a member of an object"},
       {R"({"model":"hash","input":NaN})", 400,
-       "the body is not JSON: there is no value where one should be (at byte 24"},
+       "the body is not JSON: a value is missing (at byte 24"},
       {R"({"model":"hash","input":1e999})", 400,
        "the body is not JSON: a number is too large for a double (at byte 24"},
       {"[]", 400, "the body must be a JSON object, not an array"},
       {"null", 400, "the body must be a JSON object, not null"},
-      {R"({"model":"hash","model":"hash","input":"a"})", 400, "[model] stands twice in the body", "model"},
+      {R"({"model":"hash","model":"hash","input":"a"})", 400, "[model] appears twice in the body", "model"},
       {R"({"input":"a"})", 400, "[model] is missing", "model"},
       {R"({"model":null,"input":"a"})", 400, "[model] is missing", "model"},
       {R"({"model":"","input":"a"})", 400, "[model] is missing", "model"},
       {R"({"model":7,"input":"a"})", 400, "[model] must be a string, not a number", "model"},
-      {R"({"model":"clip","input":"a"})", 404, "no model [clip] here; there is: hash", "model"},
+      {R"({"model":"clip","input":"a"})", 404, "no model [clip]; available: hash", "model"},
       {R"({"model":"hash"})", 400, "[input] is missing", "input"},
       {R"({"model":"hash","input":null})", 400, "[input] is missing", "input"},
       {R"({"model":"hash","input":[]})", 400, "[input] is an empty array", "input"},
-      {R"({"model":"hash","input":7})", 400, "input 0: a number where a string", "input"},
+      {R"({"model":"hash","input":7})", 400, "input 0: a number instead of a string", "input"},
       {R"({"model":"hash","input":true})", 400,
        "input 0: must be a string or a content object, not a boolean", "input"},
       {R"({"model":"hash","input":["a",null]})", 400,
        "input 1: must be a string or a content object, not null", "input"},
-      {R"({"model":"hash","input":["a",["b"]]})", 400, "input 1: an array where a string", "input"},
-      {R"({"model":"hash","input":[1,2,3]})", 400, "[input] holds token ids", "input"},
-      {R"({"model":"hash","input":[[1,2],[3]]})", 400, "[input] holds token ids", "input"},
+      {R"({"model":"hash","input":["a",["b"]]})", 400, "input 1: an array instead of a string", "input"},
+      {R"({"model":"hash","input":[1,2,3]})", 400, "[input] contains token ids", "input"},
+      {R"({"model":"hash","input":[[1,2],[3]]})", 400, "[input] contains token ids", "input"},
       {R"({"model":"hash","input":{}})", 400, "input 0: an object without [type]", "input"},
       {R"({"model":"hash","input":["a",{"type":"text"}]})", 400, "input 1: [text] is missing", "input"},
       {R"({"model":"hash","input":{"type":"text","text":7}})", 400,
@@ -258,26 +258,23 @@ TEST_CASE("what is wrong is said, with its place") {
        "SVG",
        "input"},
       {R"({"model":"hash","input":"https://example.org/a.jpg","modality":"image"})", 400,
-       "input 0: this looks like the address of a picture, [https://example.org/a.jpg]: this server fetches "
-       "nothing; "
-       "send the picture itself",
-       "input"},
+       "input 0: this looks like a link to a picture, [https://example.org/a.jpg]", "input"},
       {R"({"model":"hash","input":"/home/me/my house.jpg","modality":"image"})", 400,
-       "input 0: this looks like the address of a picture, [/home/me/my house.jpg]", "input"},
+       "input 0: this looks like a link to a picture, [/home/me/my house.jpg]", "input"},
       {R"({"model":"hash","input":{"type":"image_url","image_url":{"url":"http://x/a.jpg"}}})", 400,
-       "input 0: this looks like the address of a picture, [http://x/a.jpg]", "input"},
+       "input 0: this looks like a link to a picture, [http://x/a.jpg]", "input"},
       {R"({"model":"hash","input":{"type":"text","text":"data:image/png;base64,iVBORw0KGgo="}})", 400,
-       "input 0: a content object of type text holds a picture, [data:image/png;base64,iV]", "input"},
+       "input 0: a content object of type text contains a picture, [data:image/png;base64,iV]", "input"},
       {R"({"model":"hash","input":"a red house","modality":"image"})", 400,
-       "input 0: the picture is not base64: ' ' at offset 1; a picture is sent as data:image/jpeg;base64,...",
+       "input 0: the picture is not base64: ' ' at offset 1; send a picture as data:image/jpeg;base64,...",
        "input"},
       {"{\"model\":\"hash\",\"input\":\"caf\xE9\"}", 400, "the body is not UTF-8 (at byte 28 of the body)"},
       {"{\"model\":\"hash\",\"input\":\"\xED\xA0\x80\"}", 400,
        "the body is not UTF-8 (at byte 25 of the body)"},
-      {R"({"model":"hash","input":"\ud800"})", 400, "the body is not JSON: a \\u escape is broken"},
-      {R"({"model":"hash","input":"\udc00"})", 400, "the body is not JSON: a \\u escape is broken"},
+      {R"({"model":"hash","input":"\ud800"})", 400, "the body is not JSON: a \\u escape is malformed"},
+      {R"({"model":"hash","input":"\udc00"})", 400, "the body is not JSON: a \\u escape is malformed"},
       {"{\"model\":\"hash\",\"input\":\"a\nb\"}", 400,
-       "the body is not JSON: a string holds a control character that is not escaped (at byte 26"},
+       "the body is not JSON: a string contains a control character that is not escaped (at byte 26"},
   };
   for (const Refusal& refusal : refusals) {
     const auto response = bench.embeddings(refusal.body);
@@ -325,12 +322,12 @@ TEST_CASE("limits on inputs, text and pictures are kept") {
   CHECK(message_of(many) == "[input] has 4 inputs, the limit is 3: send several requests");
   const auto text = bench.embeddings(R"({"model":"hash","input":["a","123456789012345678901"]})");
   CHECK(text.status == 413);
-  CHECK(message_of(text) == "input 1: the text has 21 bytes, the limit is 20: cut it into shorter ones");
+  CHECK(message_of(text) == "input 1: the text has 21 bytes, the limit is 20: split it into shorter texts");
   const auto picture =
       bench.embeddings(R"({"model":"hash","input":"data:image/png;base64,)" + std::string(48, 'A') + R"("})");
   CHECK(picture.status == 413);
   CHECK(message_of(picture) ==
-        "input 0: the picture has about 36 bytes, the limit is 30: send a smaller one");
+        "input 0: the picture has about 36 bytes, the limit is 30: send a smaller picture");
 }
 
 TEST_CASE("overload is 429 at once, with the model still busy") {

@@ -88,7 +88,7 @@ TEST_CASE("label files are read at the start, and what is wrong with one ends it
   CHECK(std::get<int>(parse({"--model", "a=/a", "--labels", "x=" + rooms, "--labels", "x=" + rooms})) == 2);
 }
 
-TEST_CASE("a model's texts are cut to a number of its own, and the other models' to theirs") {
+TEST_CASE("each model's texts are truncated to its own limit") {
   const ServerOptions options =
       good({"--model", "clip=/a", "--model", "jina=/b", "--max-tokens", "jina=2048"});
   CHECK(options.models[0].embedder.max_tokens == 0);

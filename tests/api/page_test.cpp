@@ -98,7 +98,7 @@ TEST_CASE("a browser gets the page at /, a program the routes") {
   }
 }
 
-TEST_CASE("every file of the page is answered as it is, with its type and what a browser must know") {
+TEST_CASE("every file of the page is sent unchanged, with its type and the fields for browsers") {
   ApiBench bench;
   const auto& files = web::page_files();
   REQUIRE(files.size() > 5);
@@ -124,7 +124,7 @@ TEST_CASE("every file of the page is answered as it is, with its type and what a
   for (const auto& [path, type] : types) CHECK(bench.get("/page/" + path).content_type == type);
 }
 
-TEST_CASE("types are known of the files that a page has") {
+TEST_CASE("all files of the page have a known type") {
   CHECK(web::page_content_type("a/b.css") == "text/css; charset=utf-8");
   CHECK(web::page_content_type("icon.svg") == "image/svg+xml");
   CHECK(web::page_content_type("vendored/inter.woff2") == "font/woff2");
@@ -132,7 +132,7 @@ TEST_CASE("types are known of the files that a page has") {
   CHECK(web::page_content_type("a.exe").empty());
 }
 
-TEST_CASE("a file is packed for those who take gzip, under a tag of its own") {
+TEST_CASE("a file is compressed for clients that accept gzip, with a separate tag") {
   ApiBench bench;
   const std::string path = "/page/console/clip.console";
   const auto plain = bench.get(path);
@@ -198,7 +198,7 @@ TEST_CASE("a server with keys shows the page to all, and the routes to those wit
   CHECK(bench.get("/v1/page", field("Sightline-Key", "a-wrong-key-of-some-length")).status == 401);
 }
 
-TEST_CASE("the page is told what it needs in one call") {
+TEST_CASE("the page gets what it needs in one call") {
   Api::Options options;
   options.elasticsearch = {ElasticsearchSide::Kind::gateway, "https://es.example:9200"};
   options.limits.inputs.max_image_bytes = 7'000'000;
@@ -240,7 +240,7 @@ TEST_CASE("without an Elasticsearch side the answer says how to start one, and b
   CHECK(early.has("X-elastic-product: Elasticsearch\r\n"));
 }
 
-TEST_CASE("what is below /elasticsearch goes on as it came, less what is of this port alone") {
+TEST_CASE("requests below /elasticsearch are forwarded unchanged, without this port's own fields") {
   Port port(embedded());
   port.bench.api->elasticsearch().open(port.service);
   const auto put = port.ask("PUT /elasticsearch/a%2Fb/_doc/c%20d?refresh=true&x=%41",
@@ -283,7 +283,7 @@ TEST_CASE("requests below /elasticsearch are counted under one name, and logged 
   CHECK(port.bench.log[1].request_id == "page-1");
 }
 
-TEST_CASE("the key of what is below /elasticsearch is a field of its own, as Authorization is the cluster's") {
+TEST_CASE("the key for requests below /elasticsearch is in a separate field, because Authorization is for the cluster") {
   Port port(embedded(with_key()));
   port.bench.api->elasticsearch().open(port.service);
   const std::string key = std::string("Sightline-Key: ") + k_key + "\r\n";

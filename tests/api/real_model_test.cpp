@@ -182,7 +182,7 @@ TEST_CASE("data that are no picture are named by what they are") {
     CHECK(response.status == 400);
     return message_of(response);
   };
-  const std::string refusal = "not a picture this server reads (JPEG, PNG, WebP, GIF, BMP): it is ";
+  const std::string refusal = "not a supported picture (JPEG, PNG, WebP, GIF, BMP): it is ";
   const auto url = [](const std::string& bytes) { return "data:image/jpeg;base64," + base64_encode(bytes); };
   CHECK(fault(url("%PDF-1.7")) == "input 0: " + refusal + "PDF");
   CHECK(fault(url("<!DOCTYPE html><html>")) == "input 0: " + refusal + "HTML");
@@ -220,7 +220,7 @@ TEST_CASE("many clients at once each get their own vector") {
   }
 }
 
-TEST_CASE("a truncated picture fails alone and names its position") {
+TEST_CASE("only the truncated picture fails, and the error names its position") {
   const RealServer server;
   const std::string picture = read_file(k_fixtures + "pictures/jpeg_restart.jpg");
   const std::string whole = "\"data:image/jpeg;base64," + base64_encode(picture) + "\"";

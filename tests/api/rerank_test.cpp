@@ -32,7 +32,7 @@ TEST_CASE("documents come in the order of their cosine to the query") {
   }
 }
 
-TEST_CASE("a picture can be the query, equals keep their order, and documents come back when asked for") {
+TEST_CASE("a picture can be the query, equals keep their order, and documents are returned on request") {
   ApiBench bench;
   const std::string uri = picture_uri("1");
   const auto body = parsed(bench.post(
@@ -46,7 +46,7 @@ TEST_CASE("a picture can be the query, equals keep their order, and documents co
   CHECK(std::string(ranks[1]["text"].GetString()) == uri);
 }
 
-TEST_CASE("task settings are what the request leaves open") {
+TEST_CASE("task settings apply where the request has none") {
   ApiBench bench;
   const std::string request =
       R"({"query":"q","input":["a","b","c"],"task_settings":{"top_n":1,"return_documents":true})";
@@ -63,7 +63,7 @@ TEST_CASE("what is wrong with a rerank request is said, with its place") {
   const std::pair<const char*, const char*> cases[] = {
       {R"({"input":["a"]})", "Field [query] cannot be null for task type [rerank]"},
       {R"({"query":"q"})", "[input] is missing"},
-      {R"({"query":7,"input":["a"]})", "query: a number where a string"},
+      {R"({"query":7,"input":["a"]})", "query: a number instead of a string"},
       {R"({"query":"poison","input":["a"]})", "query: not UTF-8 at byte 0"},
       {R"({"query":"q","input":["a","poison"]})", "input 1: not UTF-8 at byte 0"},
       {R"({"query":"q","input":["a"],"top_n":0})", "[top_n] must be 1 or more"},

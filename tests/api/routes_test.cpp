@@ -7,7 +7,7 @@
 namespace sightline::api {
 namespace {
 
-TEST_CASE("the list of models tells what a user must know to make a mapping") {
+TEST_CASE("the list of models has what a user needs for a mapping") {
   ApiBench bench;
   const auto body = parsed(bench.get("/v1/models"));
   CHECK(std::string(body["object"].GetString()) == "list");
@@ -26,7 +26,7 @@ TEST_CASE("the list of models tells what a user must know to make a mapping") {
   CHECK(bench.get("/v1/models").body.find(bench.get("/v1/models/hash").body) != std::string::npos);
   const auto missing = bench.get("/v1/models/n%20o");
   CHECK(missing.status == 404);
-  CHECK(message_of(missing).find("no model [n o] here") == 0);
+  CHECK(message_of(missing).find("no model [n o]") == 0);
 }
 
 TEST_CASE("what keeps another part from its work turns readiness off") {
@@ -96,7 +96,7 @@ TEST_CASE("texts that look like addresses of pictures are named in a warning, on
     const std::string warning(response.headers.get("Warning").value_or(""));
     CAPTURE(warning);
     CHECK(warning.starts_with("299 Sightline-"));
-    CHECK(warning.find(" 1: embedded as text, but looks like the address of a picture") != std::string::npos);
+    CHECK(warning.find(" 1: embedded as text, but looks like a link to a picture") != std::string::npos);
     CHECK(warning.find(" 0: ") == std::string::npos);
   }
   CHECK_FALSE(bench.embeddings(R"({"model":"hash","input":"a house"})").headers.get("Warning"));
@@ -108,7 +108,7 @@ TEST_CASE("unknown routes are 404, wrong methods 405 with Allow") {
   ApiBench bench;
   CHECK(bench.get("/v1/nothing").status == 404);
   CHECK(bench.get("/v1/models/a/b").status == 404);
-  CHECK(message_of(bench.get("/v1/models/a/b")).find("no model [a/b] here") == 0);
+  CHECK(message_of(bench.get("/v1/models/a/b")).find("no model [a/b]") == 0);
   const auto wrong = bench.get("/v1/embeddings");
   CHECK(wrong.status == 405);
   CHECK(wrong.headers.get("Allow") == "POST");
@@ -140,7 +140,7 @@ TEST_CASE("a request id comes back, or is made") {
   CHECK(bench.get("/").headers.get("X-Request-Id") != made);
 }
 
-TEST_CASE("the access log has one line a request, without what was asked") {
+TEST_CASE("the access log has one line per request, without the request's content") {
   ApiBench bench;
   bench.embeddings(R"({"model":"hash","input":["a","b"]})");
   bench.get("/secret-path");
@@ -243,7 +243,7 @@ TEST_CASE("with keys all routes but health want one") {
   CHECK(bench.get("/v1/models", with("ApiKey key-of-team-b")).status == 200);
 }
 
-TEST_CASE("a key is judged by the head alone, and guessing gets slow while valid keys do not") {
+TEST_CASE("a key is checked when only the headers have arrived; guessing becomes slow, valid keys do not") {
   const auto file = std::filesystem::temp_directory_path() / ("sightline_guess_" + std::to_string(getpid()));
   std::ofstream(file) << "key-of-team-a\n";
   auto keys = security::ApiKeys::read(file);
@@ -285,7 +285,7 @@ TEST_CASE("a key file without a good key is refused") {
   CHECK(security::ApiKeys::read("/nonexistent/keys").error().code == ErrorCode::not_found);
   const auto file = std::filesystem::temp_directory_path() / ("sightline_keys_" + std::to_string(getpid()));
   std::ofstream(file) << "# nothing\n";
-  CHECK(security::ApiKeys::read(file).error().message.find("holds no key") != std::string::npos);
+  CHECK(security::ApiKeys::read(file).error().message.find("contains no key") != std::string::npos);
   std::ofstream(file) << "long-enough-key\nshort\n";
   CHECK(security::ApiKeys::read(file).error().message.find("line 2") != std::string::npos);
   std::filesystem::remove(file);

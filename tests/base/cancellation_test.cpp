@@ -58,7 +58,7 @@ TEST_CASE("a callback may take itself and others out") {
   CHECK(other_calls == 0);
 }
 
-TEST_CASE("whoever takes a callback out waits until it has run") {
+TEST_CASE("removing a callback waits until it has run") {
   const auto cancellation = std::make_shared<Cancellation>();
   std::atomic<bool> running{false}, leaving{false}, gone{false}, gone_meanwhile{false};
   std::optional<Cancellation::Registration> registration = Cancellation::on_cancel(cancellation, [&] {
@@ -77,7 +77,7 @@ TEST_CASE("whoever takes a callback out waits until it has run") {
   CHECK_FALSE(gone_meanwhile);
 }
 
-TEST_CASE("a part is cancelled with the whole, for its reason, and alone leaves the whole going") {
+TEST_CASE("a part is cancelled with the whole, for its reason; a part cancelled alone does not cancel the whole") {
   const auto whole = std::make_shared<Cancellation>(), part = std::make_shared<Cancellation>();
   const auto other = std::make_shared<Cancellation>(), former = std::make_shared<Cancellation>();
   const auto kept = Cancellation::follow(whole, part), kept_other = Cancellation::follow(whole, other);

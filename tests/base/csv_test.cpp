@@ -4,7 +4,7 @@
 
 using namespace sightline;
 
-TEST_CASE("quoted fields keep commas, quotes and line breaks; rows know their lines") {
+TEST_CASE("quoted fields keep commas, quotes and line breaks; rows have their line numbers") {
   const auto table = parse_csv(
       "\xEF\xBB\xBF"
       "a,b\r\n\r\n1,\"x, \"\"y\"\"\nz\"\r\n2,\r\n",
@@ -45,7 +45,7 @@ TEST_CASE("the separator is found in the first line, outside of quotes") {
   CHECK(table->rows[0].line == 3);
 }
 
-TEST_CASE("names lose the blanks around them, and empty columns at the end are dropped") {
+TEST_CASE("names are trimmed, and empty columns at the end are dropped") {
   const auto table = parse_csv("a; b ;;\n1; x ;;\n;;;\n", "t.csv", ';');
   REQUIRE(table.ok());
   CHECK(table->names == std::vector<std::string>{"a", "b"});
@@ -64,7 +64,7 @@ TEST_CASE("what is no table is refused, naming file and line") {
   CHECK(message("a,b\n1,2\n\n1,2,3\n") == "t.csv, line 4: 3 fields, but 2 columns");
   CHECK(message("a,,b\n") == "t.csv, line 1: column 2 has no name");
   CHECK(message("a,b,a\n") == "t.csv, line 1: column a occurs twice");
-  CHECK(message("a\n1\n\"2\n") == "t.csv, line 3: the quote opened here never ends");
+  CHECK(message("a\n1\n\"2\n") == "t.csv, line 3: the quote opened here is not closed");
   CHECK(message("a\n\xC3") == "t.csv is not UTF-8 text; save it as CSV UTF-8");
   CHECK(message("a\n\xED\xA0\x80\n").find("not UTF-8") != std::string::npos);
   CHECK(read_csv("/absent.csv").error().code == ErrorCode::not_found);

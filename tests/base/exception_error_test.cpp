@@ -20,7 +20,7 @@ Error error_of(const Exception& exception) {
 TEST_CASE("what is missing memory or threads may pass, all else is a fault") {
   const Error memory = error_of(std::bad_alloc());
   CHECK(memory.code == ErrorCode::overloaded);
-  CHECK(memory.message == "no memory left for reading it: send the request again later");
+  CHECK(memory.message == "out of memory for reading it: retry the request later");
   const auto system = [](std::errc code) { return error_of(std::system_error(std::make_error_code(code))).code; };
   CHECK(system(std::errc::resource_unavailable_try_again) == ErrorCode::overloaded);
   CHECK(system(std::errc::not_enough_memory) == ErrorCode::overloaded);

@@ -49,7 +49,7 @@ TEST_CASE("a data URL is read whatever its header holds besides ;base64") {
   }
 }
 
-TEST_CASE("a payload may have blanks, the URL-safe alphabet and percent-encoding") {
+TEST_CASE("a payload may have whitespace, the URL-safe alphabet and percent-encoding") {
   const std::string header = "data:image/jpeg;base64,";
   CHECK(decoded(header + " " + k_payload.substr(0, 10) + "\r\n\t" + k_payload.substr(10)) == k_jpeg);
   CHECK(decoded(header + url_safe(k_payload)) == k_jpeg);
@@ -86,7 +86,7 @@ TEST_CASE("a text that begins with data: stays a text") {
   }
 }
 
-TEST_CASE("what is no base64 is refused by its place, and blanks that were + by name") {
+TEST_CASE("invalid base64 is refused with its offset, and spaces that replaced + are named") {
   const auto fault = [](const std::string& text) {
     return decode_payload(*read_data_url(text)).error().message;
   };
@@ -101,14 +101,14 @@ TEST_CASE("what is no base64 is refused by its place, and blanks that were + by 
   CHECK(fault("data:;base64," + lost).find("where + was") == std::string::npos);
 }
 
-TEST_CASE("lines of one length may end in a blank") {
+TEST_CASE("lines of one length may end in a space") {
   std::string lines;
   for (int i = 0; i < 5; ++i) lines += std::string(76, 'A') + " ";
   CHECK(base64_decode_leniently(lines + "AAAA").value() == std::string(288, '\0'));
   CHECK(base64_decode_leniently("\n    " + std::string(76, 'A') + "\n    " + std::string(40, 'A')).ok());
 }
 
-TEST_CASE("bare base64 of a picture is known by its beginning, and short or other text is not") {
+TEST_CASE("bare base64 of a picture is detected by its beginning, short or other text is not") {
   CHECK(kind_of_text(k_payload) == TextKind::base64_picture);
   CHECK(kind_of_text("\n" + k_payload.substr(0, 20) + "\n" + k_payload.substr(20)) ==
         TextKind::base64_picture);
@@ -118,7 +118,7 @@ TEST_CASE("bare base64 of a picture is known by its beginning, and short or othe
   CHECK(kind_of_text("") == TextKind::text);
 }
 
-TEST_CASE("addresses of pictures are told from texts about them") {
+TEST_CASE("links to pictures are distinguished from texts about them") {
   for (const char* address :
        {"https://x.org/house.jpg", "HTTP://x.org/house", "s3://bucket/a/house.png", "gs://b/h",
         "file:///home/me/h.png", "file:/home/h.png", "/home/me/house.jpg", "/home/me/my house.JPEG",
@@ -136,7 +136,7 @@ TEST_CASE("addresses of pictures are told from texts about them") {
   }
 }
 
-TEST_CASE("headers are told from 30 bytes, and from less nothing is sure") {
+TEST_CASE("formats are detected from 30 bytes, and not from fewer") {
   std::string png("\x89PNG\r\n\x1A\n");
   CHECK(picture_format(png) == PictureFormat::png);
   CHECK_FALSE(sure_picture_format(png));

@@ -35,7 +35,7 @@ TEST_CASE("of a form that holds the secret itself nothing is left") {
   CHECK(without_secret(R"({"key":"abc\\"})", R"(abc\)") == R"({"key":"[hidden]"})");
 }
 
-TEST_CASE("a secret is hidden in base64, whatever stands before and behind it") {
+TEST_CASE("a secret is hidden in base64, with any text before and after it") {
   const std::string secret = "hush-hush-0123";
   for (const char* before : {"", "a", "ab", "abc", "user:", "Bearer "}) {
     for (const char* behind : {"", "z", "zz"}) {

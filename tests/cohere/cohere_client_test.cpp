@@ -113,7 +113,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("statuses that a client could not read are told as 502") {
+TEST_CASE("statuses that a client could not read become 502") {
   for (const int status : {302, 501}) {
     Bench bench;
     bench.cohere.put_first(answer_of(status, ""));
@@ -207,7 +207,7 @@ TEST_CASE(
   CHECK(bench.cohere.requests().size() == 1);
 }
 
-TEST_CASE("a call that nobody waits for any more is not made") {
+TEST_CASE("a call whose clients have disconnected is not made") {
   CohereClient::Options options;
   options.concurrency = 1;
   Bench bench(options);
@@ -226,7 +226,7 @@ TEST_CASE("a call that nobody waits for any more is not made") {
   CHECK(bench.cohere.requests().size() == 1);
 }
 
-TEST_CASE("a server that never answers is given up after the time of a call") {
+TEST_CASE("a server that never answers fails after the time limit of a call") {
   CohereClient::Options options;
   options.call_timeout = 50ms;
   StandIn::Options rules;
@@ -239,7 +239,7 @@ TEST_CASE("a server that never answers is given up after the time of a call") {
   CHECK(bench.outcomes == "timeout ");
 }
 
-TEST_CASE("a server that is not there is tried again, and told as 502") {
+TEST_CASE("a server that cannot be reached is retried, then 502") {
   ManualTimer timer;
   std::string gone;
   { gone = LoopbackCohere().url(); }

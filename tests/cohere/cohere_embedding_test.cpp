@@ -239,7 +239,7 @@ TEST_CASE("calls that are not made yet are dropped with the client, and with the
   leaving.options.cancellation = client;
   auto left = bench.start(leaving);
   bench.cohere.wait_for_held(1);
-  SUBCASE("the client leaves") {
+  SUBCASE("the client disconnects") {
     client->cancel(CancelReason::client_left);
     bench.cohere.release();
     const auto answer = left.get();

@@ -72,7 +72,7 @@ TEST_CASE(
     "everywhere else") {
   const auto text = fitted("not a picture", {});
   REQUIRE_FALSE(text);
-  CHECK(text.error().message.find("not a picture this server reads") != std::string::npos);
+  CHECK(text.error().message.find("not a supported picture") != std::string::npos);
   const auto cut = fitted(models::bmp_file(33, 21, 200).substr(0, 500), {});
   REQUIRE_FALSE(cut);
   CHECK(cut.error().code == ErrorCode::invalid_argument);

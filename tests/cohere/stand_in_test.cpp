@@ -60,7 +60,7 @@ TEST_CASE("the stand-in holds to Cohere's limits and types") {
   CHECK(outcome(texts + R"(["a"],"output_dimension":256)").starts_with("400"));
 }
 
-TEST_CASE("the stand-in asks for a key and for a model that there is") {
+TEST_CASE("the stand-in requires a key and a known model") {
   StandIn::Options options;
   options.key = "right";
   StandIn stand_in(options, hashed_all);

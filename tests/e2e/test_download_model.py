@@ -173,7 +173,7 @@ def test_shards_are_those_that_the_index_names(hub, tmp_path):
     assert held(tmp_path / "m") == hub.files
     hub.files["model.safetensors.index.json"] = json.dumps({"weight_map": {"a": "../../evil.safetensors"}}).encode()
     evil = download(hub, "clip-b32", tmp_path / "n")
-    assert evil.returncode == 1 and "which is no file name" in evil.stderr
+    assert evil.returncode == 1 and "which is not a file name" in evil.stderr
 
 
 def test_a_licence_that_is_not_known_must_be_accepted(hub, tmp_path):
@@ -203,7 +203,7 @@ def test_a_renamed_repository_is_followed_and_the_token_goes_to_the_hub_alone(hu
     assert "hf_secret" not in done.stdout + done.stderr
 
 
-def test_a_dry_run_prints_addresses_and_asks_nobody(hub, tmp_path):
+def test_a_dry_run_prints_addresses_and_sends_nothing(hub, tmp_path):
     done = download(hub, "clip-l14", tmp_path / "m", "--dry-run", "--revision", "refs/pr/7")
     assert done.returncode == 0 and f"{hub.url}/openai/clip-vit-large-patch14/resolve/refs%2Fpr%2F7/config.json\n" in done.stdout
     assert hub.log == [] and not (tmp_path / "m").exists()

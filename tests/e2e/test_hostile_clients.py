@@ -69,7 +69,7 @@ def test_the_elasticsearch_port_logs_each_request_without_its_query(sightline):
     assert "squirrel" not in sightline.log.read_text()
 
 
-def test_few_descriptors_and_many_idle_clients_keep_nobody_out_and_cost_nothing(tmp_path):
+def test_few_descriptors_and_many_idle_clients_block_no_client_and_cost_nothing(tmp_path):
     server = Shelled('ulimit -n 64; exec "$@"', tmp_path / "data", tmp_path / "server.log")
     try:
         idle = [connect(url) for _ in range(50) for url in (server.url, server.elasticsearch)]

@@ -69,7 +69,7 @@ def test_a_second_run_with_resume_sends_nothing(registered, demo_pictures, tmp_p
     assert versions[0] in (200, 400)
 
 
-def test_bad_files_fail_alone_and_stand_in_the_report_with_reasons(registered, demo_pictures, tmp_path):
+def test_only_bad_files_fail_and_the_report_has_their_reasons(registered, demo_pictures, tmp_path):
     folder = tmp_path / "pictures"
     folder.mkdir()
     for picture in demo_pictures[:10]:
@@ -131,7 +131,7 @@ def test_a_name_that_is_not_utf8_is_readable_in_the_report(registered, tmp_path)
     with open(os.path.join(os.fsencode(folder), b"caf\xe9\n.jpg"), "wb") as file:
         file.write(b"no picture")
     status, out, _ = load(registered, folder)
-    assert status == 1 and "caf\\xE9\\x0A.jpg: input 0: not a picture" in out
+    assert status == 1 and "caf\\xE9\\x0A.jpg: input 0: not a supported picture" in out
     assert report_of(folder)["caf\\xE9\\x0A.jpg"]["status"] == "400"
 
 
@@ -286,7 +286,7 @@ def test_pictures_with_an_exif_turn_are_counted(registered, demo_pictures, tmp_p
     assert "1 picture lies on its side or is mirrored (EXIF); start sightline-server with --exif-orientation to turn it\n  side.jpg" in out
 
 
-def test_the_cause_of_a_refusal_stands_first(registered, demo_pictures, tmp_path):
+def test_the_cause_of_a_refusal_comes_first(registered, demo_pictures, tmp_path):
     folder = folder_of(tmp_path, demo_pictures, ["a.jpg"])
     (folder / "cut.jpg").write_bytes(demo_pictures[0].read_bytes()[:300])
     assert load(registered, folder)[0] == 1

@@ -19,7 +19,7 @@ def test_texts_and_pictures_find_the_right_pictures(loaded):
     checked = run(["python3", ROOT / "scripts/demo_queries.py", "--elasticsearch", loaded.elasticsearch,
                    "--models", "clip,jina-clip", "--pictures", DEMO / "pictures", "--queries", DEMO / "queries.json"], loaded.environment())
     assert checked.returncode == 0, checked.stdout + checked.stderr
-    assert "all checks held" in checked.stdout
+    assert "all checks passed" in checked.stdout
 
 
 def test_one_document_written_alone_goes_the_same_way(registered, demo_pictures):

@@ -302,9 +302,9 @@ def test_two_models_stand_side_by_side(site, page):
 def test_a_map_that_cannot_be_made_says_so_and_is_asked_for_again(site, page, watch):
     watch.allow("status of 503")
     failing = {"on": True}
-    page.route("**/v1/projections/**", lambda route: route.fulfill(status=503, json={"error": {"message": "8 maps are being made: ask again later"}}) if failing["on"] else route.continue_())
+    page.route("**/v1/projections/**", lambda route: route.fulfill(status=503, json={"error": {"message": "8 maps are being made: retry later"}}) if failing["on"] else route.continue_())
     page.goto(site.view("compare", "tab=map"))
-    expect(page.get_by_role("alert")).to_contain_text("8 maps are being made: ask again later")
+    expect(page.get_by_role("alert")).to_contain_text("8 maps are being made: retry later")
     failing["on"] = False
     page.get_by_role("button", name="Try again").click()
     expect(page.locator(".map-frame canvas")).to_have_count(1)
@@ -434,7 +434,7 @@ def test_own_pictures_and_words_need_no_elasticsearch(bare_site, page, axe):
     page.get_by_label("Picture file").first.set_input_files(files)
     expect(page.locator(".matrix-head")).to_have_count(2)
     hostile = "<img src=x onerror=alert(1)>"
-    page.get_by_label("Texts, one a line").fill(f"a blue house in the snow\n\n  a pink bathroom \na pink bathroom\n{hostile}")
+    page.get_by_label("Texts, one per line").fill(f"a blue house in the snow\n\n  a pink bathroom \na pink bathroom\n{hostile}")
     wait_for_cells(page, 6)
     texts = ["a blue house in the snow", "a pink bathroom", hostile]
     assert page.locator(".matrix tbody th").all_inner_texts() == texts
@@ -446,7 +446,7 @@ def test_own_pictures_and_words_need_no_elasticsearch(bare_site, page, axe):
     page.reload()  # the pictures are this browser's, their digests in the address
     wait_for_cells(page, 6)
     expect(page.locator(".matrix-name").first).to_contain_text("000000.jpg")
-    for tab, says in (("quality", "This server has no Elasticsearch side"), ("map", "There are no pictures to map")):
+    for tab, says in (("quality", "No Elasticsearch side"), ("map", "No pictures to map")):
         page.goto(bare_site.view("compare", f"tab={tab}"))
         expect(page.get_by_text(says)).to_be_visible()
 
@@ -462,7 +462,7 @@ def test_a_picture_that_cannot_be_read_fails_alone(bare_site, page, watch, tmp_p
     # What is no picture at all is not sent.
     (tmp_path / "notes.txt").write_text("not a picture")
     page.get_by_label("Picture file").first.set_input_files(tmp_path / "notes.txt")
-    expect(page.get_by_text("“notes.txt” is not a picture that Sightline reads")).to_be_visible()
+    expect(page.get_by_text("“notes.txt” is not a supported picture")).to_be_visible()
     expect(page.locator(".matrix-head")).to_have_count(2)
 
 
@@ -485,7 +485,7 @@ def test_a_model_without_a_scale_has_cosines_alone(site, page):
     wait_for_cells(page, 4)
     assert all("%" not in text for row in cell_texts(page) for text in row)
     expect(page.get_by_role("radio", name="Which text fits")).to_be_disabled()
-    expect(page.get_by_text("Cohere has no logit scale of its own")).to_be_visible()
+    expect(page.get_by_text("Cohere has no logit scale")).to_be_visible()
 
 
 def test_the_matrix_scrolls_inside_a_phone(site, open_page, axe):

@@ -115,13 +115,13 @@ def test_requests_run_in_order_and_stop_at_the_first_failure(site, page, watch):
     page.get_by_role("button", name=re.compile("Run all")).click()
     expect(statuses(page)).to_have_text(["200", "200", "404", "not sent"])
     expect(page.locator(".answer.is-open")).to_contain_text("no such index [no-such-index]")
-    page.get_by_label("Go on after failures").check()
+    page.get_by_label("Continue after failures").check()
     page.get_by_role("button", name=re.compile("Run all")).click()
     expect(statuses(page)).to_have_text(["200", "200", "404", "200"])
     answers(page).nth(0).get_by_role("button").first.click()
     expect(page.locator(".answer.is-open")).to_contain_text(re.compile(r"health\s+status\s+index"))
     answers(page).nth(1).get_by_role("button").first.click()
-    expect(page.locator(".answer.is-open")).to_contain_text("200: it is there.")
+    expect(page.locator(".answer.is-open")).to_contain_text("200: it exists.")
 
 
 def test_faults_are_named_at_their_line_and_nothing_is_sent(site, page, watch):
@@ -305,7 +305,7 @@ def test_a_link_opens_its_request_in_a_scratch_and_runs_nothing(site, page, watc
     expect(answers(page)).to_have_count(0)
     assert all(request.method != "DELETE" for request in watch.requests)
     page.goto(site.view("console", "request=%25%25"))
-    expect(page.get_by_role("status").filter(has_text="no request that can be read")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="no valid request")).to_be_visible()
     page.goto(site.url + "/" + link)
     expect(page.get_by_role("link", name=re.compile("Opened request"))).to_have_count(1)
 
@@ -367,7 +367,7 @@ def test_a_click_beside_a_request_runs_it(site, page):
 
 @pytest.mark.parametrize("colours", ["light", "dark"])
 @pytest.mark.parametrize("viewport", [None, PHONE], ids=["desktop", "phone"])
-def test_nothing_keeps_anybody_out(site, open_page, axe, colours, viewport):
+def test_the_view_is_accessible(site, open_page, axe, colours, viewport):
     page = open_page(color_scheme=colours, **({"viewport": viewport} if viewport else {}))
     open_console(site, page, "file=clip.console")
     expect(editor(page)).to_contain_text("PUT _inference")

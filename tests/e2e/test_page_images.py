@@ -223,7 +223,7 @@ def test_search_by_name(page, shelf):
     expect(count(page)).to_have_text("10 pictures")
     expect(page).to_have_url(re.compile("q=00001"))
     page.get_by_label("Search by name").fill("no-such-name")
-    expect(page.get_by_role("heading", name="No picture fits")).to_be_visible()
+    expect(page.get_by_role("heading", name="No matching pictures")).to_be_visible()
     page.get_by_role("button", name="Show all").click()
     expect(count(page)).to_have_text(f"{PICTURES} pictures")
     expect(page.get_by_label("Search by name")).to_have_value("")
@@ -480,9 +480,9 @@ def test_a_picture_deleted_elsewhere(page, shelf, watch):
         open_gallery(page, shelf, f"index={index}")
         es(shelf, "DELETE", f"/{index}/_doc/one?refresh=true")
         tiles(page).first.click()
-        expect(page.get_by_role("heading", name="This picture is not there any more")).to_be_visible()
+        expect(page.get_by_role("heading", name="This picture no longer exists")).to_be_visible()
         page.keyboard.press("Escape")
-        page.get_by_role("button", name="Look for changes").click()
+        page.get_by_role("button", name="Refresh").click()
         expect(count(page)).to_have_text("1 picture")
 
 
@@ -533,7 +533,7 @@ def test_add_pictures_to_both_indices(page, shelf, subtle):
         rows = [row.split("\t") for row in failures.all_inner_texts()]
         assert {(row[0], row[1]) for row in rows} == {(name, index) for name in ("broken.jpg", "notes.jpg") for index in INDICES}
         assert all(row[2].startswith("input 0: JPEG") for row in rows if row[0] == "broken.jpg"), rows
-        assert all("not a picture" in row[2] for row in rows if row[0] == "notes.jpg"), rows
+        assert all("not a supported picture" in row[2] for row in rows if row[0] == "notes.jpg"), rows
         add_dialog(page).locator(".dialog-body").get_by_role("button", name="Close").click()
         expect(count(page)).to_have_text(f"{PICTURES + 3} pictures")
         page.get_by_label("Search by name").fill("added-")

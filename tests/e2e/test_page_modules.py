@@ -73,7 +73,7 @@ def test_kinds_of_files_are_told_by_their_first_bytes(module):
     assert [kind["readable"] for kind in kinds[5:7]] == [False, False] and kinds[7:] == [None, None]
 
 
-def test_errors_are_told_in_the_words_of_whoever_answered(module):
+def test_errors_show_the_message_of_the_answering_server(module):
     elastic = '{"error":{"type":"search_phase_execution_exception","reason":"all shards failed","root_cause":[{"reason":"outer"}],"caused_by":{"reason":"middle","caused_by":{"reason":"the true one"}}},"status":400}'
     assert module("server/request.js", f"(m) => m.errorOf(400, '/x', {elastic!r}).message") == "the true one"
     assert module("server/request.js", """(m) => m.errorOf(401, '/x', '{"error":{"message":"send a valid key","type":"unauthorized"}}').isKeyRefusal""") is True

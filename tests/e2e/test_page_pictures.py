@@ -118,7 +118,7 @@ def test_an_index_made_anew_and_an_alias_show_what_is_there_now(server, demo_pic
 def test_what_is_no_picture_is_refused_and_never_served_as_something_active(server, demo_pictures):
     script = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
     cut = demo_pictures[0].read_bytes()[:2000]
-    for content, words in ((script, "holds no JPEG, PNG, WebP, GIF or BMP"), (b"<html><script>1</script>", "holds no JPEG"),
+    for content, words in ((script, "contains no JPEG, PNG, WebP, GIF or BMP"), (b"<html><script>1</script>", "contains no JPEG"),
                            (cut, "JPEG ends after 2,000 bytes")):
         put(server, "houses", "1", content)
         answer = fetch(server, "/pictures/houses/1?size=160")
@@ -127,7 +127,7 @@ def test_what_is_no_picture_is_refused_and_never_served_as_something_active(serv
         assert {name: answer[1][name] for name in GUARDS} == GUARDS
     assert fetch(server, "/pictures/houses/1?size=160&field=image_name")[0] in (404, 422)
     answer = fetch(server, "/pictures/houses/1?field=absent.field")
-    assert answer[0] == 404 and "has nothing in field [absent.field]" in message(answer)
+    assert answer[0] == 404 and "has no value in field [absent.field]" in message(answer)
     answer = fetch(server, "/pictures/nowhere/1")
     assert answer[0] == 404 and "no such index [nowhere]" in message(answer)
     for path in ("/pictures/houses/1?size=9999", "/pictures/houses/1?position=x", "/pictures/houses/1?sizes=160"):

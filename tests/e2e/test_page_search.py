@@ -268,7 +268,7 @@ def test_thresholds_of_judged_queries_are_the_default(site, report, page):
         assert 0 < good < 20, "the query has right and wrong hits among twenty"
         expect(column(page, model).locator(".hit")).to_have_count(good)
     page.get_by_role("button", name="Settings").click()
-    expect(page.get_by_text(f"judged queries say {thresholds['clip']:.2f}")).to_be_visible()
+    expect(page.get_by_text(f"measured: {thresholds['clip']:.2f}")).to_be_visible()
 
 
 def test_filters_narrow_every_column(site, page):
@@ -286,7 +286,7 @@ def test_files_that_are_no_pictures_are_refused_in_words(site, page):
     page.goto(site.view("search"))
     page.get_by_label("Words to search for").wait_for()
     for name, content, reason in [
-        ("notes.txt", b"no picture at all", "is not a picture that Sightline reads"),
+        ("notes.txt", b"no picture at all", "is not a supported picture"),
         ("empty.jpg", b"", "is empty"),
         ("phone.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "is a HEIC picture"),
         ("scan.tif", b"II*\0\x08\0\0\0", "is a TIFF picture"),
@@ -299,7 +299,7 @@ def test_files_that_are_no_pictures_are_refused_in_words(site, page):
       transfer.items.add(new File([bytes], "huge.jpg", { type: "image/jpeg" }));
       document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true }));
     }""")
-    expect(page.get_by_text("“huge.jpg” has 30 MB; this server takes pictures of up to 20 MB")).to_be_visible()
+    expect(page.get_by_text("“huge.jpg” has 30 MB; the limit is 20 MB")).to_be_visible()
     expect(page.locator(".chosen-picture")).to_have_count(0)
 
 

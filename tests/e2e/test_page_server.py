@@ -181,7 +181,7 @@ def test_a_body_has_the_limit_of_the_elasticsearch_port_and_may_be_packed(pictur
     assert pictures.es("DELETE", "/page-large")[0] == 200
 
 
-def test_a_client_that_leaves_ends_what_its_request_waits_for(pictures):
+def test_a_client_that_disconnects_cancels_the_work_for_its_request(pictures):
     silent = SilentServer()
     put_endpoint(pictures)
     body = json.dumps({"input": ["a"], "task_settings": {"parameters": {"port": str(silent.port)}}})

@@ -295,7 +295,7 @@ def test_a_key_is_asked_for_tried_and_kept_for_the_session_alone(keyed_site, ope
     another_day.goto(keyed_site.view("images"))
     expect(key_dialog(another_day)).to_be_visible()
     another_day.keyboard.press("Escape")
-    expect(another_day.get_by_role("heading", name="This server asks for a key")).to_be_visible()
+    expect(another_day.get_by_role("heading", name="This server requires a key")).to_be_visible()
     axe(another_day)
     another_day.get_by_role("button", name="Enter a key").click()
     enter_key(another_day, keyed_site.key)
@@ -308,7 +308,7 @@ def test_a_key_can_be_forgotten(keyed_site, page, watch):
     enter_key(page, keyed_site.key)
     expect_view(page, "status")
     page.get_by_role("button", name="Keys and credentials").click()
-    key_dialog(page).get_by_role("button", name="Forget it").click()
+    key_dialog(page).get_by_role("button", name="Remove it").click()
     expect(key_dialog(page).get_by_label("Sightline's API key")).to_have_value("")
     assert keyed_site.key not in page.evaluate("JSON.stringify(sessionStorage)")
 

@@ -92,7 +92,7 @@ def test_charts_are_there_as_tables(site, page):
     expect(chart(page, "Memory").get_by_role("img")).to_be_hidden()
 
 
-def test_nothing_is_asked_while_nobody_looks(site, page, watch):
+def test_nothing_is_requested_while_the_page_is_hidden(site, page, watch):
     page.clock.install()
     open_status(site, page)
     asked = lambda: sum(request.url.endswith("/metrics") for request in watch.requests)
@@ -174,7 +174,7 @@ def test_nothing_moves_once_it_is_there(site, page):
 
 @pytest.mark.parametrize("colours", ["light", "dark"])
 @pytest.mark.parametrize("viewport", [None, PHONE], ids=["desktop", "phone"])
-def test_nothing_keeps_anybody_out(site, open_page, axe, colours, viewport):
+def test_the_view_is_accessible(site, open_page, axe, colours, viewport):
     page = open_page(color_scheme=colours, **({"viewport": viewport} if viewport else {}))
     open_status(site, page)
     expect(page.get_by_role("region", name="Indices").first).to_be_visible()

@@ -45,7 +45,7 @@ def embed(url, *inputs):
     return call("POST", url + "/v1/embeddings", {"model": "clip", "input": list(inputs)}, timeout=60)
 
 
-def test_a_log_that_nobody_reads_stops_nothing():
+def test_a_log_that_is_not_read_stops_nothing():
     reader, writer = os.pipe()
     process, url = start(stderr=writer, arguments=["--log-buffer-bytes", "4kB"])
     for _ in range(900):  # 150 bytes each: the pipe takes 64 kB
@@ -144,7 +144,7 @@ def test_a_world_readable_key_file_gets_a_warning(tmp_path):
     with open(log, "wb") as stderr:
         process, _ = start(stderr=stderr, arguments=["--api-key-file", keys])
     assert end(process) == 0
-    assert f"the API key file {keys} is open to other users of this machine: chmod 600 {keys}" in log.read_text()
+    assert f"the API key file {keys} is readable by other users of this machine: chmod 600 {keys}" in log.read_text()
 
 
 # ---- files that are wrong at the start, and signals
@@ -154,10 +154,10 @@ def test_a_world_readable_key_file_gets_a_warning(tmp_path):
     (["--elasticsearch-gateway", "https://127.0.0.1:1", "--elasticsearch-ca-file", "/no/such.crt"], "--elasticsearch-ca-file: cannot read the certificate file /no/such.crt: No such file"),
     (["--elasticsearch-gateway", "https://127.0.0.1:1", "--elasticsearch-ca-file", "/tmp"], "--elasticsearch-ca-file: cannot read the certificate file /tmp: it is a folder"),
     (["--elasticsearch-gateway", "https://127.0.0.1:1", "--elasticsearch-ca-file", __file__], "holds no certificate in PEM"),
-    (["--elasticsearch-gateway", "https://127.0.0.1:1", "--elasticsearch-ca-fingerprint", "zz"], "--elasticsearch-ca-fingerprint: 'zz' is no SHA-256 fingerprint"),
+    (["--elasticsearch-gateway", "https://127.0.0.1:1", "--elasticsearch-ca-fingerprint", "zz"], "--elasticsearch-ca-fingerprint: 'zz' is not a SHA-256 fingerprint"),
     (["--api-key-file", "/no/keys"], "--api-key-file: cannot read the API key file /no/keys: No such file"),
     (["--api-key-file", "/tmp"], "--api-key-file: cannot read the API key file /tmp: it is a folder"),
-    (["--api-key-file", "/dev/null"], "--api-key-file: /dev/null holds no key"),
+    (["--api-key-file", "/dev/null"], "--api-key-file: /dev/null contains no key"),
     (["--embedded-elasticsearch", "--secret-key-file", "/no/keys"], "cannot read the secret key file /no/keys: No such file"),
     (["--cohere-api-key-file", "/no/keys"], "--cohere-api-key-file: cannot read the Cohere key file /no/keys: No such file"),
 ], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
@@ -214,11 +214,11 @@ def test_sighup_reads_the_api_keys_anew_and_never_ends_the_server(tmp_path):
     assert status_with("the-first-key") == 200 and status_with("the-second-key") == 401
     keys.write_text("the-second-key\n# and another\nthe-third-key\n")
     process.send_signal(signal.SIGHUP)
-    wait_for("SIGHUP: 2 API keys read anew", log)
+    wait_for("SIGHUP: reloaded 2 API keys", log)
     assert status_with("the-second-key") == 200 and status_with("the-third-key") == 200 and status_with("the-first-key") == 401
     keys.write_text("short\n")
     process.send_signal(signal.SIGHUP)
-    assert "line 1" in wait_for("SIGHUP: the API keys stay as they are", log)
+    assert "line 1" in wait_for("SIGHUP: the API keys are unchanged", log)
     assert status_with("the-second-key") == 200
     assert process.poll() is None and end(process) == 0
 
@@ -229,7 +229,7 @@ def test_sighup_without_keys_is_harmless(tmp_path):
         process, url = start(stderr=stderr)
     for _ in range(3):
         process.send_signal(signal.SIGHUP)
-    wait_for("SIGHUP: without --api-key-file there is nothing to read anew", log)
+    wait_for("SIGHUP: nothing to reload without --api-key-file", log)
     assert embed(url, "a house")[0] == 200
     assert end(process) == 0
 
@@ -248,4 +248,4 @@ def test_a_store_that_other_machines_can_reach_is_named(tmp_path, host, warns):
     (tmp_path / "keys").chmod(0o600)
     server = Sightline(tmp_path / "data", tmp_path / "log", options=["--host", host, "--api-key-file", tmp_path / "keys"])
     server.stop()
-    assert ("it asks for no key, and --api-key-file is for the other port alone" in server.log.read_text()) == warns
+    assert ("it requires no key, and --api-key-file applies only to the other port" in server.log.read_text()) == warns

@@ -39,7 +39,7 @@ def test_words_and_pictures_find_hits_and_a_demo_model_is_named(filled, demo_pic
     assert by_words.returncode == 0, by_words.stderr
     lines = by_words.stdout.splitlines()
     assert len(lines) == 4 and [line.split()[0] for line in lines[:3]] == ["1", "2", "3"]
-    assert "clip is a demo model: it knows drawings only" in lines[3]
+    assert "clip is a demo model, trained only on drawings" in lines[3]
     scores = [float(line.split()[1]) for line in lines[:3]]
     assert scores == sorted(scores, reverse=True)
     assert search(filled, "a", "red", "house", "--size", "3").stdout == by_words.stdout
@@ -60,13 +60,13 @@ def test_a_picture_that_is_too_long_for_a_command_line_is_searched_with(filled, 
 
 @pytest.mark.parametrize("arguments, variables, says", [
     (["words"], {"ELASTICSEARCH_URL": "http://127.0.0.1:1"}, "nothing listens at http://127.0.0.1:1: Elasticsearch"),
-    (["--index", "nope", "words"], {}, "there is no index nope"),
+    (["--index", "nope", "words"], {}, "no index nope"),
     (["--endpoint", "nope", "words"], {}, "[nope] is not an inference service model"),
-    ([], {}, "what to look for?"),
+    ([], {}, "no query"),
     (["--size", "0", "words"], {}, "--size is '0'"),
-    ([ROOT / "README.md"], {}, "not a picture"),
-    (["/no/such/Photo.JPG"], {}, "there is no file /no/such/Photo.JPG"),
-    ([DEMO / "pictures/000001.jpg", "a", "house"], {}, "000001.jpg alone, or words alone"),
+    ([ROOT / "README.md"], {}, "not a supported picture"),
+    (["/no/such/Photo.JPG"], {}, "no file /no/such/Photo.JPG"),
+    ([DEMO / "pictures/000001.jpg", "a", "house"], {}, "pictures/000001.jpg, or only words"),
     (["words", "--sise", "3"], {}, "unknown option --sise"),
     (["words", "--size", "0"], {}, "--size is '0'"),
 ])
@@ -77,7 +77,7 @@ def test_a_search_that_fails_says_why(filled, arguments, variables, says):
 
 def test_an_index_that_does_not_name_its_model_needs_an_endpoint(filled):
     assert filled.es("PUT", "/plain", {"mappings": {"properties": {"image_embedding": {"type": "dense_vector", "dims": 128}}}})[0] == 200
-    assert "give --endpoint ID" in search(filled, "--index", "plain", "words").stderr
+    assert "use --endpoint ID" in search(filled, "--index", "plain", "words").stderr
     assert "no hits" in search(filled, "--index", "plain", "--endpoint", "clip-search", "words").stdout
     filled.es("DELETE", "/plain")
 
@@ -96,11 +96,11 @@ def test_the_python_of_the_readme_runs_as_it_is_shown(filled, demo_pictures, tmp
 def test_the_demo_claims_only_what_it_checked(filled):
     done = run(["python3", ROOT / "scripts/demo_queries.py", "--elasticsearch", filled.elasticsearch, "--models", "clip,jina-clip", "--pictures", filled.pictures], filled.environment())
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "all checks held" not in done.stdout and "A CHECK FAILED" not in done.stdout
+    assert "all checks passed" not in done.stdout and "A CHECK FAILED" not in done.stdout
     assert "holds 8 documents, the folder 9 pictures, 8 of them different" in done.stdout
     assert "not checked: whether the hits for words are right" in done.stdout
     for model in ("clip", "jina-clip"):
-        assert f"{model} is a demo model: it knows drawings only" in done.stdout
+        assert f"{model} is a demo model, trained only on drawings" in done.stdout
 
 
 def test_programs_have_help():
@@ -111,7 +111,7 @@ def test_programs_have_help():
         assert shown.returncode == 0 and f"scripts/{script}" in shown.stdout
 
 
-def test_an_endpoint_whose_key_sightline_refuses_is_told_from_a_cluster_that_asks_for_credentials(tmp_path):
+def test_a_key_refused_by_sightline_is_distinguished_from_missing_credentials_of_the_cluster(tmp_path):
     first = Sightline(tmp_path / "data", tmp_path / "first.log")
     try:
         assert first.register().returncode == 0

@@ -100,4 +100,4 @@ def test_wrong_usage_and_folders_that_are_no_model_are_told_apart(tmp_path):
     assert unknown.returncode == 2 and "--as NAME" in unknown.stderr
     (tmp_path / "config.json").write_text('{"model_type": "clip", "projection_dim": 512}')
     broken = verify(tmp_path)
-    assert broken.returncode == 1 and "the server does not load" in broken.stderr and "preprocessor_config.json" in broken.stderr, broken.stderr
+    assert broken.returncode == 1 and "the server cannot load" in broken.stderr and "preprocessor_config.json" in broken.stderr, broken.stderr

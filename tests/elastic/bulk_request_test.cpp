@@ -37,7 +37,7 @@ TEST_CASE("a bulk is read into its actions, sources untouched") {
   CHECK((*items)[3].operation == "update");
 }
 
-TEST_CASE("an action whose pipelines have run is written anew, the rest as it was") {
+TEST_CASE("an action whose pipelines have run is rewritten, the rest is unchanged") {
   auto items = parse_bulk(
       "{\"index\":{\"_index\":\"a\",\"pipeline\":\"p\",\"if_seq_no\":3,\"if_primary_term\":1}}\n{}\n", "");
   REQUIRE(items);

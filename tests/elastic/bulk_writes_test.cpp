@@ -78,7 +78,7 @@ TEST_CASE("a bulk that needs nothing here goes to the cluster as it came, readab
   CHECK(bench.upstream.count() == 1);  // when the endpoint was made
 }
 
-TEST_CASE("an index is asked for its pipelines once for a whole bulk") {
+TEST_CASE("an index's pipelines are read once for a whole bulk") {
   ClusterBench bench;
   bench.store.index_settings["pics"] = R"({"default_pipeline":"theirs"})";
   bench.store.indices["pics"];
@@ -198,7 +198,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("a store that is lost in the middle is not asked again, and every item says what is known of it") {
+TEST_CASE("after the store is lost, no more is sent, and every item has its known result") {
   ClusterBench bench;
   answer_bulk(bench.store, 1, ElasticError{502, "connect_exception", "the outcome is not known"}.response());
   const auto answer = parsed(bench.post("/_bulk?pipeline=embed", numbered(900)));
@@ -373,7 +373,7 @@ TEST_CASE("in updates of a bulk only what the cluster runs its final pipeline on
               none));
 }
 
-TEST_CASE("what bypasses a final pipeline that is kept here fails, whoever sends it") {
+TEST_CASE("writes that bypass a final pipeline of the gateway fail for all callers") {
   GuardedBench bench;
   const auto direct = store_request({}, http::Method::put, "/last/_doc/1", "", R"({"t":"abc"})");
   CHECK(reason(bench.store.handle(direct)) == k_bypassed);
@@ -441,7 +441,7 @@ TEST_CASE("a body that is not JSON is refused where a pipeline would have to rea
   const std::string refused =
       "406 Content-Type header [application/cbor] is not supported for documents that go through the "
       "pipeline "
-      "[embed], which Sightline runs and which reads JSON alone; send them as application/json, or as "
+      "[embed], which Sightline runs and which reads only JSON; send them as application/json, or as "
       "application/x-ndjson in _bulk";
   CHECK(send(http::Method::put, "/last/_doc/1") == refused);
   CHECK(send(http::Method::post, "/last/_doc") == refused);

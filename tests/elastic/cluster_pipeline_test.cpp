@@ -97,7 +97,7 @@ TEST_CASE("a list that holds inference comes to the rescue of a processor of the
             R"({"t":"hi"})") == "fail_processor_exception 500: boom");
 }
 
-TEST_CASE("a processor of the cluster in a list that runs here is told the failure") {
+TEST_CASE("a cluster's processor in a list that runs in the gateway gets the failure") {
   PipelineBench gateway;
   const std::string failing =
       R"({"inference":{"model_id":"clip","tag":"g","input_output":{"input_field":"none","output_field":"v"},"on_failure":[)";
@@ -149,7 +149,7 @@ TEST_CASE("a condition that fails is not caught by its own processor, but by the
 
 // ---- pipelines in pipelines
 
-TEST_CASE("pipelines call each other, whoever keeps them") {
+TEST_CASE("pipelines of cluster and gateway call each other") {
   PipelineBench gateway;
   CHECK(gateway.put("theirs", set("a") + "," + set("b", R"(,"tag":"later")")).status == 200);
   CHECK(!gateway.keeps("theirs"));
@@ -234,10 +234,10 @@ TEST_CASE("a cluster that refuses, breaks off or talks nonsense fails the docume
     if (request.path.ends_with("_simulate")) throw std::runtime_error("a fault");
     return {};
   };
-  CHECK(gateway.outcome("p", R"({"t":"hi"})") == "exception 500: a fault of this server: a fault");
+  CHECK(gateway.outcome("p", R"({"t":"hi"})") == "exception 500: internal error of Sightline: a fault");
 }
 
-TEST_CASE("a document whose pipeline throws fails alone, on whichever thread that is") {
+TEST_CASE("only the document whose pipeline throws fails, on any thread") {
   PipelineBench gateway;
   const auto throwing = [](auto... first) {
     Pipeline pipeline;
@@ -266,7 +266,7 @@ TEST_CASE("a document whose pipeline throws fails alone, on whichever thread tha
   for (std::size_t i = 0; i < 3; ++i) {
     CAPTURE(i);
     REQUIRE(tasks[i].failure);
-    CHECK(tasks[i].failure->reason == "a fault of this server: std::bad_alloc");
+    CHECK(tasks[i].failure->reason == "internal error of Sightline: std::bad_alloc");
   }
   CHECK_FALSE(tasks[3].failure);
   CHECK(documents[3]->source_json() == R"({"t":"embed","model_id":"clip","v":[5.0,1.0,0.5]})");
@@ -278,7 +278,7 @@ TEST_CASE("a pipeline that is absurdly long is refused, unless it is the cluster
   for (int i = 0; i < 10'000; ++i) list += "," + set("a");
   const auto response = gateway.put("long", list + "," + k_embed);
   CHECK(response.status == 400);
-  CHECK(reason(response).starts_with("pipeline [long] has 10002 processors, and this server takes 10000"));
+  CHECK(reason(response).starts_with("pipeline [long] has 10002 processors, the limit is 10000"));
   CHECK_FALSE(gateway.keeps("long"));
   CHECK(gateway.passed_on == 0);
   gateway.put("long", list);
@@ -379,8 +379,8 @@ TEST_CASE("an integer beyond 64 bits goes as a text where no processor looks at 
 
 TEST_CASE("an integer beyond 64 bits that a processor may look at goes as it is, and the cluster's error is explained") {
   const std::string explained =
-      "illegal_argument_exception 400: field [parcel] holds an integer beyond 64 bits, which the cluster's "
-      "processors of this pipeline cannot be shown by simulation; send it as a text, or run those processors in a "
+      "illegal_argument_exception 400: field [parcel] contains an integer beyond 64 bits, which cannot be passed to "
+      "the cluster's processors of this pipeline by simulation; send it as a string, or run those processors in a "
       "pipeline of the cluster";
   const std::string source = R"({"parcel":12345678901234567890123})";
   for (const std::string& processors :

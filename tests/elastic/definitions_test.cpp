@@ -75,7 +75,7 @@ TEST_CASE("without a key a cluster is given no secret, and endpoints without sec
   CHECK(gateway.post("/_inference/clip", R"({"input":"abc"})").status == 200);
 }
 
-TEST_CASE("a lost key is told when the endpoint is used; it can be shown and deleted all the same") {
+TEST_CASE("a lost key is reported when the endpoint is used; the endpoint can still be shown and deleted") {
   Upstream upstream;
   MemoryStore store;
   store.is_cluster = true;
@@ -88,7 +88,7 @@ TEST_CASE("a lost key is told when the endpoint is used; it can be shown and del
     CHECK(failed.status == 500);
     CHECK(reason(failed).find("inference endpoint [clip] cannot be read") != std::string::npos);
     CHECK(reason(failed).find("--secret-key-file") != std::string::npos);
-    CHECK(reason(failed).find("delete the endpoint and put it again") != std::string::npos);
+    CHECK(reason(failed).find("delete the endpoint and create it again") != std::string::npos);
     CHECK(gateway->get("/_inference/clip").body == before.get("/_inference/clip").body);
     CHECK(gateway->get("/_inference").status == 200);
   }
@@ -135,7 +135,7 @@ TEST_CASE("an embedded store without a key keeps secrets in clear, and with one 
   CHECK(upstream.requests().back().headers.get("Authorization") == "Bearer hush-hush");
 }
 
-TEST_CASE("of two fronts that put one endpoint one wins, and the other is told") {
+TEST_CASE("if two fronts put one endpoint, one wins and the other gets an error") {
   Upstream upstream;
   EmbeddedStore local;
   GatewayFront one(*local.store, k_key), two(*local.store, k_key);
@@ -157,7 +157,7 @@ TEST_CASE("of two fronts that put one endpoint one wins, and the other is told")
   CHECK(one.get("/_inference/clip").body == "{\"endpoints\":[" + answers[winner].body + "]}");
 }
 
-TEST_CASE("what one front changes another sees after a second, and not before it asks again") {
+TEST_CASE("another front sees a change after a second, when it reads again") {
   Upstream upstream;
   EmbeddedStore local;
   GatewayFront one(*local.store), two(*local.store);
@@ -245,12 +245,12 @@ TEST_CASE("a store that cannot tell is an error, and never an endpoint or a pipe
   };
   const std::vector<Case> cases = {
       {503, R"({"error":{"type":"no_shard_available_action_exception","reason":"red"},"status":503})",
-       "where inference endpoints and ingest pipelines are kept, does not answer: red"},
+       "which stores inference endpoints and ingest pipelines, does not answer: red"},
       {502, "bad gateway", "the store answered with status 502"},
       {404, "<html>who are you</html>", "the store answered with status 404"},
       {401, R"({"error":{"type":"security_exception","reason":"no token"},"status":401})", "no token"},
       {403, R"({"error":{"type":"security_exception","reason":"not yours"},"status":403})",
-       "not yours; inference endpoints and ingest pipelines are kept in the index [.sightline], on which the "
+       "not yours; inference endpoints and ingest pipelines are stored in the index [.sightline], on which the "
        "caller needs the privileges [read]"},
       {429, R"({"error":{"type":"circuit_breaking_exception","reason":"full"},"status":429})", "full"},
       {200, R"({"hits":)", "cannot be read"}};

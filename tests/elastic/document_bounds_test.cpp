@@ -82,7 +82,7 @@ TEST_CASE("a template that escapes what it puts in counts what comes out") {
   CHECK(reason(response).find("[--elasticsearch-max-pipeline-document-bytes]") != std::string::npos);
 }
 
-TEST_CASE("a template knows what it would make before it makes it") {
+TEST_CASE("a template computes the size of its result before it builds it") {
   const auto document = document_of(R"({"a":"\"\"\""})");
   const auto quoting = Template::compile("{{a}}");
   REQUIRE(quoting);
@@ -216,7 +216,7 @@ TEST_CASE("an answer to a bulk does not repeat long errors without end") {
   const auto answer = bench.post("/_bulk?pipeline=p", bulk);
   CHECK(answer.status == 200);
   CHECK(answer.body.size() < 24u << 20);
-  CHECK(answer.body.find("left out, since the answer is large already") != std::string::npos);
+  CHECK(answer.body.find("omitted, because the answer is already large") != std::string::npos);
 }
 
 TEST_CASE("what an error shows of a text is cut once, however often it is passed on") {

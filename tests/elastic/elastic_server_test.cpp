@@ -119,7 +119,7 @@ TEST_CASE("endpoints, pipelines and documents are there after a restart") {
   CHECK(bench.json(http::Method::get, "/pics/_count")["count"].GetInt() == 3);
 }
 
-TEST_CASE("endpoints and pipelines are made anew, listed and deleted in the real store") {
+TEST_CASE("endpoints and pipelines are replaced, listed and deleted in the real store") {
   PortBench bench;
   bench.set_up();
   CHECK(bench.call(http::Method::delete_, "/_inference/clip").status == 409);
@@ -198,7 +198,7 @@ TEST_CASE("a write is answered where answers hold all they may, and what only re
   CHECK(written.body.size() > 1u << 20);
 }
 
-TEST_CASE("a port that is taken and a folder that cannot be used are told") {
+TEST_CASE("a port in use and an unusable folder are errors") {
   PortBench bench;
   ElasticServer::Options options;
   options.port = bench.server->port();

@@ -131,7 +131,7 @@ TEST_CASE("what is no URL, and headers that break the line, are refused") {
   CHECK(target_of(asked).error().reason.find("[Authorization]") != std::string::npos);
 }
 
-TEST_CASE("missing, empty and wrong settings are all told in Elasticsearch's words") {
+TEST_CASE("missing, empty and wrong settings are all reported with Elasticsearch's messages") {
   CHECK(fault("{}") ==
         "Validation Failed: 1: [service_settings] does not contain the required setting [url];2: "
         "[service_settings] does not contain "
@@ -158,7 +158,7 @@ TEST_CASE("missing, empty and wrong settings are all told in Elasticsearch's wor
             .find("Invalid input type translation for key") != std::string::npos);
 }
 
-TEST_CASE("settings nobody knows are refused at every level") {
+TEST_CASE("unknown settings are refused at every level") {
   const std::string rest = k_rest;
   CHECK(fault("{" + rest + R"(,"foo":{"a":[1,"b"]}})") ==
         "Configuration contains settings [{foo={a=[1, b]}}] unknown to the [custom] service");
@@ -171,7 +171,7 @@ TEST_CASE("settings nobody knows are refused at every level") {
   CHECK(outer.error().reason == "Configuration contains settings [{foo=1}] unknown to the [custom] service");
 }
 
-TEST_CASE("services and tasks that are not served are refused, and say which") {
+TEST_CASE("unsupported services and tasks are refused and named") {
   CHECK(parse(R"({"service":"watsonx","service_settings":{}})").error().reason ==
         "Unknown service [watsonx]");
   CHECK(parse(R"({"service_settings":{}})").error().reason ==

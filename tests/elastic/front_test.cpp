@@ -47,7 +47,7 @@ TEST_CASE("an endpoint is made once, deleted, and then is not found") {
             .status == 200);
 }
 
-TEST_CASE("an endpoint that cannot be called is not made, and the cause is told") {
+TEST_CASE("an endpoint that cannot be called is not created, and the error has the cause") {
   FrontBench bench([](const http::Request&) {
     http::Response response;
     response.status = 404;
@@ -182,7 +182,7 @@ TEST_CASE("a pipeline is tried out on documents, each with its own outcome") {
 
 // ---- writes
 
-TEST_CASE("documents of a bulk go through the pipeline, and a failing one fails alone, in its place") {
+TEST_CASE("documents of a bulk go through the pipeline, and only a failing one fails, in its place") {
   FrontBench bench;
   bench.set_up();
   auto response =
@@ -275,7 +275,7 @@ TEST_CASE("all documents of a bulk are with the inference server before the firs
   }
 }
 
-TEST_CASE("default and final pipelines of an index are found, and seen anew when its settings change") {
+TEST_CASE("default and final pipelines of an index are found, and read again when its settings change") {
   FrontBench bench;
   bench.set_up();
   bench.put("/_ingest/pipeline/mark", R"({"processors":[{"set":{"field":"last","value":"{{v.0}}"}}]})");
@@ -412,7 +412,7 @@ TEST_CASE("queries that take something from the index of definitions are refused
             .status == 200);
 }
 
-TEST_CASE("other names, and wildcards without hidden indices, are nobody's concern") {
+TEST_CASE("other names, and wildcards without hidden indices, are not affected") {
   FrontBench bench;
   for (const auto& response :
        {bench.get("/%3Clogs-%7Bnow%2Fd%7D%3E/_search"), bench.get("/logs::data/_search"),

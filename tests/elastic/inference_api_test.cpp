@@ -112,7 +112,7 @@ TEST_CASE("an id that the cluster has as well is called there") {
   CHECK(bench.upstream.count() == calls);
 }
 
-TEST_CASE("where the cluster runs no inference, an unknown id is not asked of it") {
+TEST_CASE("if the cluster runs no inference, it gets no request for an unknown id") {
   Bench bench;
   for (const auto& response :
        {bench.gateway.get("/_inference/nope"), bench.gateway.remove("/_inference/nope"),
@@ -228,7 +228,7 @@ TEST_CASE("an inference server that repeats what it was sent shows no secret in 
 
 // ---- semantic_text
 
-TEST_CASE("semantic_text is refused where the cluster could not fill it, and left alone where it can") {
+TEST_CASE("semantic_text is refused where the cluster could not fill it, and accepted where it can") {
   Bench bench;
   REQUIRE(bench.make().status == 200);
   const std::string field = R"({"properties":{"a":{"properties":{"t":{"type":"semantic_text"}}}}})";

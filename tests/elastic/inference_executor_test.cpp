@@ -397,13 +397,13 @@ TEST_CASE("a call that a fault interrupts ends with an error, and the next one r
   CHECK(answer.error().status == 500);
   CHECK(
       answer.error().reason ==
-      "a fault of this server, such as a lack of memory, ended the call of inference entity id [clip]; send "
-      "the request again later");
+      "internal error of Sightline, such as a lack of memory, during the call of inference entity id [clip]; retry "
+      "the request later");
   busy = false;
   CHECK(bench.call(endpoint_at(upstream.url()), {"a"}).get());
 }
 
-TEST_CASE("an answer over the limit is an error and is not asked for again") {
+TEST_CASE("an answer over the limit is an error and is not retried") {
   Upstream upstream([](const http::Request&) { return with_status(200, std::string(5000, ' ')); });
   http::Client::Options client;
   client.max_response_bytes = 1000;

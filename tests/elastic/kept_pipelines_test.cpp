@@ -32,7 +32,7 @@ TEST_CASE("what the cluster does not accept of a pipeline that is kept here is r
         "[value] required property is missing");
   CHECK(reason(gateway.put("p", R"({"inference":{"model_id":"clip"}})"))
             .starts_with("[clip] is configured for the _inference API"));
-  CHECK(reason(gateway.put("p", k_embed + R"(,{"reroute":{}})")).starts_with("[reroute] cannot stand"));
+  CHECK(reason(gateway.put("p", k_embed + R"(,{"reroute":{}})")).starts_with("[reroute] cannot be"));
   CHECK(reason(gateway.put("p", R"({"foreach":{"field":"l","processor":)" + k_embed + "}}"))
             .starts_with("[foreach] cannot repeat"));
   CHECK(!gateway.keeps("p"));
@@ -114,7 +114,7 @@ void answer_puts(PipelineBench& gateway, const ElasticError& error) {
 
 }  // namespace
 
-TEST_CASE("a pipeline that is kept here has a guard in the cluster, which nobody is shown") {
+TEST_CASE("a pipeline that is kept here has a guard in the cluster, which is never shown") {
   PipelineBench gateway;
   const auto response = gateway.put("own", k_embed);
   CHECK(response.status == 200);

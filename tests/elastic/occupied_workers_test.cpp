@@ -110,7 +110,7 @@ TEST_CASE("documents and queries that wait for a slow inference server hold no w
   for (auto& one : waiting) CHECK(one.get()->status < 300);
 }
 
-TEST_CASE("a client that leaves has its call of an inference server ended") {
+TEST_CASE("the inference call of a client that disconnects is cancelled") {
   OccupiedBench bench;
   bench.upstream.hold();
   {
@@ -176,7 +176,7 @@ TEST_CASE("an endpoint that calls itself is refused after a few calls") {
       R"({"input":["a"],"task_settings":{"parameters":{"port":")" + std::to_string(bench.server->port()) +
           R"("}}})");
   CHECK(response.status == 400);
-  CHECK(reason(response).find("as where an endpoint calls itself") != std::string::npos);
+  CHECK(reason(response).find("as when an endpoint calls itself") != std::string::npos);
   CHECK(bench.upstream.count() == before);
 }
 

@@ -200,7 +200,7 @@ TEST_CASE("inputs that are missing or no text") {
   CHECK(inference->calls.at(0).texts == std::vector<std::string>{"x", ""});  // an empty text is one
 }
 
-TEST_CASE("inference that fails goes the way of every failure, and the innermost reason is told") {
+TEST_CASE("failed inference is handled like every failure, and the innermost reason is reported") {
   const auto inference = std::make_shared<Inference>();
   auto pipeline = Pipeline::parse(
       "p", json(R"({"processors":[{"inference":{"model_id":"m","input_output":{"input_field":"t",
@@ -255,7 +255,7 @@ TEST_CASE("configurations that cannot run are refused when they are stored") {
                                                                           {"processor_tag", "t"}});
 }
 
-TEST_CASE("a pipeline knows its models, those of its rescues too") {
+TEST_CASE("a pipeline lists its models, including those of its on_failure lists") {
   auto pipeline = Pipeline::parse(
       "p", json(R"({"processors":[{"set":{"field":"a","value":1,"on_failure":[{"inference":{"model_id":"b",
       "input_output":{"input_field":"x","output_field":"y"}}}]}}],"on_failure":[{"inference":{"model_id":"c","input_output":{"input_field":"x",
@@ -263,7 +263,7 @@ TEST_CASE("a pipeline knows its models, those of its rescues too") {
   CHECK((*pipeline)->model_ids() == std::vector<std::string>{"b", "c"});
 }
 
-TEST_CASE("a pipeline runs inside another, and its failures are told as its own") {
+TEST_CASE("a pipeline runs inside another, and its failures are reported as its own") {
   const auto host = std::make_shared<Inference>();
   host->keep(
       "inner",
@@ -355,16 +355,16 @@ TEST_CASE("pipelines that are absurdly long or deep are refused when they are st
     return refusal ? std::to_string(refusal->status) + " " + refusal->reason : "none";
   };
   const std::string advice =
-      " at most; put parts of it into pipelines of their own and call them with [pipeline] processors";
+      "; move parts of it to separate pipelines and call them with [pipeline] processors";
   CHECK(size_fault("[" + rescues(100) + "]") == "none");
   CHECK(size_fault("[" + rescues(101) + "]") ==
-        "400 pipeline [p] has [on_failure] lists 101 deep in each other, and this server takes 100" + advice);
+        "400 pipeline [p] has [on_failure] lists 101 levels deep, the limit is 100" + advice);
   CHECK(size_fault(repeated(R"({"drop":{}})", 10'000)) == "none");
   CHECK(size_fault(repeated(rescues(1), 5'001)) ==
-        "400 pipeline [p] has 10002 processors, and this server takes 10000" + advice);
+        "400 pipeline [p] has 10002 processors, the limit is 10000" + advice);
 }
 
-TEST_CASE("a step that throws ends the document with an error, whoever runs it") {
+TEST_CASE("a step that throws ends the document with an error, wherever it runs") {
   Pipeline pipeline;
   pipeline.id = "p";
   pipeline.processors.resize(2);
@@ -382,7 +382,7 @@ TEST_CASE("a step that throws ends the document with an error, whoever runs it")
   CHECK(ends == 0);
   inference->calls.at(0).answer(Embeddings{{1.0F}});
   CHECK(ends == 1);
-  CHECK(outcome == "a fault of this server: std::bad_alloc");
+  CHECK(outcome == "internal error of Sightline: std::bad_alloc");
 }
 
 // ---- numbers and half characters
@@ -423,7 +423,7 @@ TEST_CASE("a number is no text, however it is kept") {
     CHECK(after(one, std::string(R"({"t":)") + number + "}") ==
           "illegal_argument_exception 400: input field [t] cannot be processed because it is not a text field");
     CHECK(after(R"([{"set":{"field":"_id","copy_from":"t"}}])", std::string(R"({"t":)") + number + "}") ==
-          "illegal_argument_exception 400: [_id] must be a string, as all metadata that a pipeline sets");
+          "illegal_argument_exception 400: [_id] must be a string, like all metadata that a pipeline sets");
   }
   CHECK(after(R"([{"set":{"field":"t.x","value":1}}])", R"({"t":1.50})") ==
         "illegal_argument_exception 400: cannot set [x] with parent object of type [java.lang.Double] as part of "

@@ -127,7 +127,7 @@ TEST_CASE("builders that cannot be resolved are errors, and the store is not ask
         "[text_embedding] model_text must be a string");
   CHECK(fault(R"("query_vector_builder":{"lookup":{"id":"1"}})") == "Required [index]");
   CHECK(fault(R"("query_vector_builder":7)") ==
-        "[query_vector_builder] must be an object that holds exactly one builder");
+        "[query_vector_builder] must be an object with exactly one builder");
   CHECK(fault(builder("x", "gone")) == "[gone] is not an inference service model or a deployed ml model");
   CHECK(fault(builder("bad")).find("not an image") != std::string::npos);
   std::string many = "0";
@@ -182,7 +182,7 @@ TEST_CASE("inputs of an embedding builder that are not one text or picture are r
   CHECK(fault(R"({"type":"image","value":"AAAAAAAAAAAAAAAA"})").find("must be a data URI") !=
         std::string::npos);
   CHECK(fault(R"({"type":"image","value":"http://x/y.png"})")
-            .find("looks like the address of a picture, [http://x/y.png]") != std::string::npos);
+            .find("looks like a link to a picture, [http://x/y.png]") != std::string::npos);
   CHECK(
       fault(R"({"type":"image","format":"text","value":"data:x"})").find("has format [base64], not [text]") !=
       std::string::npos);
@@ -215,7 +215,7 @@ TEST_CASE("where it has none, queries that need it are refused with a way out") 
   NoNativeInference none;
   SearchBench bench(none);
   CHECK(bench.search(R"({"query":{"semantic":{"field":"s","query":"q"}}})") ==
-        "[semantic] needs inference by the store itself, which is not available; use [knn] with a "
+        "[semantic] requires inference by the store itself, which is not available; use [knn] with a "
         "[query_vector_builder] on a [dense_vector] field");
   const std::string named = R"({"query":{"term":{"semantic":"sparse_vector text_expansion"}}})";
   CHECK(bench.search(named) == named);

@@ -120,7 +120,7 @@ TEST_CASE("an update that fails on its way writes nothing and says why") {
   UpdateBench bench;
   const std::string before = bench.written();
   CHECK(reason(bench.update(R"({"doc":{"t":"bad"}})")).find("not an image") != std::string::npos);
-  CHECK(reason(bench.update(R"({"script":"ctx._source.t='x'"})")).find("no script can change them") !=
+  CHECK(reason(bench.update(R"({"script":"ctx._source.t='x'"})")).find("before a script of the cluster can change them") !=
         std::string::npos);
   bench.update("{broken");
   CHECK(bench.store.seen("/pics/_update/1").size() == 1);  // its word counts

@@ -66,8 +66,8 @@ TEST_CASE("what must be known of a model to read its column stands below the hea
   const TemporaryFolder folder;
   Evaluation made = evaluation(folder);
   CHECK(table_text(made).find("good is ") == std::string::npos);
-  made.models.front().description.remark = "a demo model: it knows drawings only";
-  CHECK(table_text(made).find("\n  good is a demo model: it knows drawings only\n") != std::string::npos);
+  made.models.front().description.remark = "a demo model, trained only on drawings";
+  CHECK(table_text(made).find("\n  good is a demo model, trained only on drawings\n") != std::string::npos);
 }
 
 TEST_CASE("a model that reads no pictures has a dash where they are asked for") {
@@ -80,7 +80,7 @@ TEST_CASE("a model that reads no pictures has a dash where they are asked for") 
   CHECK(json_text(made).find("\"poor\": null") != std::string::npos);
   made.models[0].retrieval[0].reset();
   made.models[0].labels[0].reset();
-  CHECK(table_text(made).find("no model reads what it takes") != std::string::npos);
+  CHECK(table_text(made).find("no model supports its inputs") != std::string::npos);
   CHECK(html_text(made, {}).find("Nothing could be measured") != std::string::npos);
 }
 

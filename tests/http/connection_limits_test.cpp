@@ -98,7 +98,7 @@ TEST_CASE("connections are counted by address, of IPv6 by the first 64 bits") {
   CHECK(network_of("::ffff:10.0.0.7") != network_of("::ffff:10.0.0.8"));
 }
 
-TEST_CASE("a newcomer takes the place of the idlest connection, and of none that is being answered") {
+TEST_CASE("a new connection replaces the least needed one, but never one that is being answered") {
   Server::Options options;
   options.max_connections = 2;
   Parked parked(options);

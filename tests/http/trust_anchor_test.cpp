@@ -141,7 +141,7 @@ TEST_CASE("without a certificate of the fingerprint, or a chain up to it, nothin
 
   TlsPeer true_peer(node, {&ca});
   check_refused(true_peer, fingerprint(other), "fingerprint");
-  check_refused(true_peer, "", "give the certificate of the CA");  // the system does not know it
+  check_refused(true_peer, "", "set the certificate of the CA");  // the system does not know it
   TlsPeer without_ca(node, {});
   check_refused(without_ca, fingerprint(ca), "fingerprint");
   // Whoever has no key of the CA can still present its certificate.

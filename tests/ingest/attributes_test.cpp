@@ -155,13 +155,13 @@ TEST_CASE("a faulty table is refused, naming the line") {
   CHECK(message("c.csv", "file,image_data\n").find("image_data is written by the loader") !=
         std::string::npos);
   CHECK(message("d.csv", "file,a,a\n").find("column a occurs twice") != std::string::npos);
-  CHECK(message("e.csv", "file,a\n1.jpg,\"x\n").find("line 2: the quote opened here never ends") !=
+  CHECK(message("e.csv", "file,a\n1.jpg,\"x\n").find("line 2: the quote opened here is not closed") !=
         std::string::npos);
   CHECK(message("f.csv", "file,a\n1.jpg,\xFF\n").find("not UTF-8") != std::string::npos);
   CHECK(message("g.csv", "").find("is empty") != std::string::npos);
-  CHECK(message("k.csv", "file,.a\n").find("column .a is no field name") != std::string::npos);
-  CHECK(message("l.csv", "file,a..b\n").find("column a..b is no field name") != std::string::npos);
-  CHECK(message("m.csv", "file,_id\n").find("column _id is a name that Elasticsearch keeps") != std::string::npos);
+  CHECK(message("k.csv", "file,.a\n").find("column .a is not a field name") != std::string::npos);
+  CHECK(message("l.csv", "file,a..b\n").find("column a..b is not a field name") != std::string::npos);
+  CHECK(message("m.csv", "file,_id\n").find("column _id is a name that Elasticsearch reserves") != std::string::npos);
   CHECK(message("n.ndjson", "{\"file\":\"1.jpg\",\"a\":1,\"a\":2}\n").find("key a appears twice") != std::string::npos);
   CHECK(message("o.ndjson", "[1]\n").find("line 1: not a JSON object") != std::string::npos);
   CHECK(message("h.ndjson", "{\"file\":\"1.jpg\"}\n{oops\n").find("line 2: not JSON") != std::string::npos);

@@ -52,7 +52,7 @@ TEST_CASE("values that a field does not take are named, with the first of them")
   CHECK(misfit(R"({"type":"long"})", "1.jpg,12\n2.jpg,12a\n") ==
         "a: the index maps it as long: Elasticsearch will refuse values such as line 3: \"12a\"");
   CHECK(misfit(R"({"type":"long"})", "1.jpg,12\n2.jpg,2.5\n") ==
-        "a: the index maps it as long: it is searched and summed without what follows the decimal point, such as in line "
+        "a: the index maps it as long: searches and sums ignore the digits after the decimal point, such as in line "
         "3: \"2.5\"");
   CHECK(misfit(R"({"type":"byte"})", "1.jpg,12\n2.jpg,128\n").find("line 3: \"128\"") != std::string::npos);
   CHECK(misfit(R"({"type":"byte"})", "1.jpg,12\n2.jpg, 300 \n").find("line 3: \" 300 \"") != std::string::npos);

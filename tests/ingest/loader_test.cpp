@@ -425,5 +425,5 @@ TEST_CASE("a file that vanishes or becomes something else fails alone") {
   CHECK(tally.indexed == 2);
   REQUIRE(loader.failures().size() == 2);
   CHECK(loader.failures()[0].reason.find("No such file") != std::string::npos);
-  CHECK(loader.failures()[1].reason.find("not a file any more") != std::string::npos);
+  CHECK(loader.failures()[1].reason.find("no longer a file") != std::string::npos);
 }

@@ -31,7 +31,7 @@ TEST_CASE("a folder that is not there and a file over the limit are named") {
   const TemporaryFolder folder;
   CHECK(find_pictures(folder.path() / "absent").error().message.ends_with("absent is not a folder"));
   std::filesystem::create_symlink("circle", folder.path() / "circle");
-  CHECK(find_pictures(folder.path() / "circle").error().message.find("cannot be looked at: Too many") !=
+  CHECK(find_pictures(folder.path() / "circle").error().message.find("cannot be inspected: Too many") !=
         std::string::npos);
   const auto file = folder.write("a.jpg", "12345");
   CHECK(read_file(file, 5).value() == "12345");

@@ -105,7 +105,7 @@ TEST_CASE("OpenCLIP's layout is recognised by file name and by tensor names") {
     folder.write(file, shard_of({"visual.proj"}));
     const std::string message = fault(folder.path(), ErrorCode::unsupported);
     has(message, std::string("holds only ") + file);
-    has(message, "take model.safetensors and config.json");
+    has(message, "use model.safetensors and config.json");
   }
   for (const char* tensor :
        {"visual.transformer.resblocks.0.attn.in_proj_weight", "transformer.resblocks.11.mlp.c_fc.weight",
@@ -120,5 +120,5 @@ TEST_CASE("OpenCLIP's layout is recognised by file name and by tensor names") {
 TEST_CASE("a folder without weights and no folder at all are told apart") {
   const TemporaryFolder folder;
   has(fault(folder.path(), ErrorCode::not_found), "neither model.safetensors nor");
-  has(fault(folder.path() / "nowhere", ErrorCode::not_found), "not a folder");
+  has(fault(folder.path() / "nowhere", ErrorCode::not_found), "not a readable folder");
 }

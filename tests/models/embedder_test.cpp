@@ -181,7 +181,7 @@ TEST_CASE("SigLIP2 is a SigLIP whose tokenizer is Gemma's, padded as its files s
   }
   std::filesystem::remove(folder.path() / "tokenizer.json");
   folder.write("vocab.txt", "[UNK]\n[CLS]\n[SEP]\na\n");
-  has(load_fault(folder.path()).message, "takes padded texts");
+  has(load_fault(folder.path()).message, "requires padded texts");
 }
 
 TEST_CASE("an input that is no input fails alone") {
@@ -251,7 +251,7 @@ TEST_CASE("weights that are not finite are refused by name") {
   folder.write("model.safetensors", weights);
   const Error fault = load_fault(folder.path());
   CHECK(fault.code == ErrorCode::corrupt_data);
-  has(fault.message, "wrong (1): text_projection.weight holds numbers that are not finite");
+  has(fault.message, "wrong (1): text_projection.weight contains numbers that are not finite");
 }
 
 TEST_CASE("a model goes on when its files are cut short or taken away") {
@@ -283,7 +283,7 @@ TEST_CASE("a file of weights that is cut short while it is loaded is an error") 
   CHECK(bytes.error().message == (folder.path() / "model.safetensors").string() + " ends after " +
                                      std::to_string(last.begin + 1) + " of " +
                                      std::to_string(last.begin + last.size_bytes) +
-                                     " bytes: it was changed while it was read; fetch it again");
+                                     " bytes: it was changed while it was read; download it again");
 }
 
 TEST_CASE("a text-only export embeds texts and refuses pictures") {

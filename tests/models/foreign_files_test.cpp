@@ -64,16 +64,16 @@ TEST_CASE("a Git LFS pointer is named in place of every file of a model, with th
 }
 
 TEST_CASE("other files in place of a model's are named by what they are") {
-  has(fault("config.json", "<!DOCTYPE html><html>"), "is a web page (HTML): the download got a page");
+  has(fault("config.json", "<!DOCTYPE html><html>"), "is a web page (HTML): the download returned a page");
   has(fault("config.json", "\n<html lang=en>"), "is a web page");
   has(fault("tokenizer.json", "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>"), "XML");
   has(fault("model.safetensors", "PK\3\4\x14\0\0\0\x08\0"s + "model/config.json"),
-      "is a ZIP archive: unpack it");
+      "is a ZIP archive: extract it");
   has(fault("model.safetensors", "PK\3\4\0\0\x08\x08\0\0\0\0"s + "archive/data.pkl"),
-      "is a PyTorch checkpoint, a pickle");
+      "is a PyTorch checkpoint (a pickle");
   has(fault("model.safetensors", "\x80\x02\x8A\x0A\x6C\xFC\x9C\x46\xF9\x20\x6A\xA8\x50\x19."s),
       "is a PyTorch checkpoint");
-  has(fault("model.safetensors", "\x1F\x8B\x08\0\0\0\0\0\0\x03"s), "is compressed with gzip: unpack it");
+  has(fault("model.safetensors", "\x1F\x8B\x08\0\0\0\0\0\0\x03"s), "is compressed with gzip: extract it");
   has(fault("model.safetensors", "GGUF\3\0\0\0"s), "is a file of the format GGUF");
   has(fault("model.safetensors", "\x89HDF\r\n\x1A\n"), "is a file of the format HDF5");
   has(fault("vocab.txt", ""), "is empty (0 bytes): its download failed");
@@ -85,7 +85,7 @@ TEST_CASE("a hub's error text is shown, with what a gated model takes") {
       "ask.";
   has(fault("config.json", gated),
       "is the error text of a model hub, \"Access to model google/siglip2 is restricted");
-  has(fault("config.json", "{\"error\":\"" + gated + "\"}"), "a gated model wants its licence accepted");
+  has(fault("config.json", "{\"error\":\"" + gated + "\"}"), "for a gated model, accept its licence");
   has(fault("config.json", "Entry not found"), "\"Entry not found\"");
   has(fault("model.safetensors", "Invalid username or password."), "HF_TOKEN");
 }
@@ -113,7 +113,7 @@ TEST_CASE("a folder of another layout is named with the folder or file to take")
   const auto loaded = Embedder::load(options);
   REQUIRE_FALSE(loaded.ok());
   has(loaded.error().message, "is a folder of sentence-transformers (modules.json)");
-  has(loaded.error().message, (folder.path() / "0_CLIPModel").string() + ", give that folder");
+  has(loaded.error().message, (folder.path() / "0_CLIPModel").string() + "; use that folder");
 
   const TemporaryFolder flax;
   flax.write("config.json", "{\"model_type\":\"clip\"}");

@@ -85,7 +85,7 @@ TEST_CASE("a header longer than 100 MB is refused before it is read") {
 }
 
 TEST_CASE("a header that is not one JSON object in UTF-8 is refused") {
-  says(fault(file_of("[]", 0)), "no JSON object");
+  says(fault(file_of("[]", 0)), "not a JSON object");
   says(fault(file_of(R"({"a":)", 0)), "not JSON");
   says(fault(file_of("{} {}", 0)), "not JSON");
   says(fault(file_of("{\"\xff\":{}}", 0)), "UTF-8");

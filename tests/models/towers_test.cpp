@@ -200,8 +200,8 @@ TEST_CASE("every missing, unknown and misshapen tensor is named in one error") {
   const std::string message = model.fault();
   has(message, "missing (2): text_model.encoder.layers.1.mlp.fc1.bias, visual_projection.weight");
   has(message, "unknown (2): extra.one, extra.two");
-  has(message, "text_model.final_layer_norm.bias is F16 [4, 8], config.json asks for a float [32]");
-  has(message, "text_model.final_layer_norm.weight is I64 [32], config.json asks for a float [32]");
+  has(message, "text_model.final_layer_norm.bias is F16 [4, 8], config.json requires a float [32]");
+  has(message, "text_model.final_layer_norm.weight is I64 [32], config.json requires a float [32]");
 }
 
 TEST_CASE(

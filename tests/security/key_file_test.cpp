@@ -16,7 +16,7 @@ TEST_CASE("a file of keys that others may read or change gets a warning that say
     CAPTURE(open);
     std::filesystem::permissions(file, perms(open));
     CHECK(key_file_warning("API key file", file) == "the API key file " + file.string() +
-                                                        " is open to other users of this machine: chmod 600 " +
+                                                        " is readable by other users of this machine: chmod 600 " +
                                                         file.string());
   }
   for (const int closed : {0600, 0400, 0640}) {

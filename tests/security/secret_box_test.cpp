@@ -88,7 +88,7 @@ TEST_CASE("a sealed secret does not open elsewhere, altered, cut, or with anothe
   const std::string sealed = *box.seal("hush", "endpoint:clip");
   CHECK(box.open(sealed, "endpoint:other").error().code == ErrorCode::corrupt_data);
   CHECK(box_of(k_second).open(sealed, "endpoint:clip").error().message ==
-        "the key of the secret key file does not open it");
+        "the key of the secret key file does not decrypt it");
   CHECK(box.open("v2:" + sealed.substr(3), "endpoint:clip").error().code == ErrorCode::unsupported);
   const std::string raw = *base64_decode(sealed.substr(3));
   for (std::size_t i = 0; i < raw.size(); ++i) {
@@ -109,7 +109,7 @@ TEST_CASE("the first key seals and all keys open, so that a key can be changed")
   CHECK(*box_of(k_first).open(new_text, "c") == "hush");
   CHECK(!old_box.open(new_text, "c").ok());
   const auto error = box_of(k_first + "\n" + std::string(64, 'c')).open(old_text, "c").error();
-  CHECK(error.message == "none of the 2 keys of the secret key file opens it");
+  CHECK(error.message == "none of the 2 keys of the secret key file decrypts it");
 }
 
 TEST_CASE("keys are read as hexadecimal or base64, with comments and blanks around them") {
@@ -134,7 +134,7 @@ TEST_CASE("a key file that is missing, empty or wrong is refused without showing
                                    std::string("correct horse battery staple")}) {
     const auto error = error_of(k_first + "\n" + wrong + "\n");
     CHECK(error.code == ErrorCode::invalid_argument);
-    CHECK(error.message.find("line 2: a key is 32 bytes") != std::string::npos);
+    CHECK(error.message.find("line 2: a key must have 32 bytes") != std::string::npos);
     CHECK(error.message.find(wrong) == std::string::npos);
   }
 }

@@ -158,7 +158,7 @@ TEST_CASE("a full queue refuses at once, and takes again when an input has been 
   REQUIRE_FALSE(refused.ok());
   CHECK(refused.error().code == ErrorCode::overloaded);
   CHECK(refused.error().message ==
-        "model [m] has 3 inputs waiting and no room for 1 more: send the request again later");
+        "model [m] has 3 inputs waiting, no room for 1 more: retry the request later");
   bench.gate.open();
   CHECK(first.get().ok());
   CHECK(bench.admit(Lane::document, 1).ok());
@@ -443,7 +443,7 @@ TEST_CASE("what is to be decoded is bounded like memory") {
   CHECK(bench.admit(Lane::document, 1, 10, 100).ok());
   const auto refused = bench.admit(Lane::document, 2, 10, 51);
   CHECK(refused.error().code == ErrorCode::too_large);
-  CHECK(refused.error().message.find("102 pixels do not fit into the queue") != std::string::npos);
+  CHECK(refused.error().message.find("102 pixels exceed the queue") != std::string::npos);
 }
 
 TEST_CASE("a callback that throws does not end the model thread") {
@@ -469,7 +469,7 @@ TEST_CASE("a model without memory is overloaded, and goes on") {
   const Vector refused = bench.send(Lane::document, "a").get();
   REQUIRE_FALSE(refused.ok());
   CHECK(refused.error().code == ErrorCode::overloaded);
-  CHECK(refused.error().message == "no memory left for model [m]: send the request again later");
+  CHECK(refused.error().message == "out of memory for model [m]: retry the request later");
 }
 
 TEST_CASE("an observer that throws harms no input") {
@@ -714,7 +714,7 @@ TEST_CASE("an input that is cancelled before it comes is not run, and one of a s
   const Vector dropped = bench.send(Lane::query, "q", Clock::time_point::max(), client).get();
   REQUIRE_FALSE(dropped.ok());
   CHECK(dropped.error().code == ErrorCode::overloaded);
-  CHECK(dropped.error().message == "the server is stopping: send the request again");
+  CHECK(dropped.error().message == "the server is stopping: retry the request");
   bench.queue->stop(Clock::time_point::max());
   CHECK(bench.batches.empty());
 }

@@ -107,7 +107,7 @@ TEST_CASE("an unknown model is not found, and the known ones are named") {
   const Answer answer = bench.send({{Modality::text, "x"}}, {}, "clip").get();
   REQUIRE_FALSE(answer.ok());
   CHECK(answer.error().code == ErrorCode::not_found);
-  CHECK(answer.error().message == "no model [clip] here; there is: one, two");
+  CHECK(answer.error().message == "no model [clip]; available: one, two");
 }
 
 TEST_CASE("before it is loaded a model asks to be tried again, and the service is not ready") {
@@ -239,7 +239,7 @@ TEST_CASE("a request whose pictures are too much to decode is refused before any
   CHECK(huge.error().code == ErrorCode::too_large);
   CHECK(huge.error().message ==
         "input 1: decoding the picture would take 1001 bytes of memory; the limit is 1000 (--max-decode-bytes): "
-        "send a smaller one");
+        "send a smaller picture");
   CHECK(prepared == 0);
   CHECK(bench.send({picture, picture}).get().ok());
 }
@@ -250,7 +250,7 @@ TEST_CASE("an input that cannot be prepared for want of memory is answered, and 
   const Answer refused = bench.send({{Modality::text, "a"}, {Modality::image, "picture:1"}}).get();
   REQUIRE_FALSE(refused.ok());
   CHECK(refused.error().code == ErrorCode::overloaded);
-  CHECK(refused.error().message == "input 1: no memory left for preparing it: send the request again later");
+  CHECK(refused.error().message == "input 1: out of memory for preparing it: retry the request later");
   CHECK(bench.send_texts({"a"}).get().ok());
 }
 
@@ -353,7 +353,7 @@ TEST_CASE("a model that hangs turns readiness off") {
   bench.clock.advance(61s);
   const auto problems = bench.service->problems();
   REQUIRE(problems.size() == 1);
-  CHECK(problems.front() == "model [hash] gave no right answer to the watchdog for 61 s");
+  CHECK(problems.front() == "model [hash] gave no correct answer to the watchdog for 61 s");
 }
 
 }  // namespace

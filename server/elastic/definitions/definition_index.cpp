@@ -81,13 +81,13 @@ ElasticError index_error(const http::Response& response) {
   if (response.status < 400) error.status = 502;
   const std::string index(k_definition_index);
   if (response.status == 403) {
-    error.reason += "; inference endpoints and ingest pipelines are kept in the index [" + index +
+    error.reason += "; inference endpoints and ingest pipelines are stored in the index [" + index +
                     "], on which the caller needs the privileges [read] to use them and [read, write, "
                     "create_index, view_index_metadata] to change them";
   } else {
     error.reason =
         "the index [" + index +
-        "], where inference endpoints and ingest pipelines are kept, does not answer: " + error.reason;
+        "], which stores inference endpoints and ingest pipelines, does not answer: " + error.reason;
   }
   return error;
 }
@@ -168,7 +168,7 @@ Answer<std::vector<Definition>> DefinitionIndex::list(const Caller& caller, Kind
     return ElasticError{500, "illegal_state_exception",
                         "the index [" + std::string(k_definition_index) + "] holds more than " +
                             std::to_string(k_most_definitions) + " definitions of kind [" + name_of(kind) +
-                            "], which cannot be listed: ask for one by its name"};
+                            "], too many to list: request one by its name"};
   }
   for (const auto& hit : hits->GetArray()) {
     check_cancelled();

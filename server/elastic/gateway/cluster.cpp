@@ -43,7 +43,7 @@ Result<std::string> checked_cluster_url(const std::string& url) {
                  "the Elasticsearch URL " + std::move(why) + ", as in https://es.example:9200"};
   };
   if (std::any_of(url.begin(), url.end(), [](unsigned char c) { return c <= ' ' || c == 0x7f; }))
-    return refused("must hold no blanks");
+    return refused("must not contain whitespace");
   std::string_view rest = url;
   if (rest.starts_with("https://"))
     rest.remove_prefix(8);
@@ -54,10 +54,10 @@ Result<std::string> checked_cluster_url(const std::string& url) {
   const std::string_view authority = rest.substr(0, rest.find_first_of("/?#"));
   if (authority.find('@') != std::string_view::npos)
     return refused(
-        "must hold no user and password: every request goes on with the credentials of its caller");
+        "must not contain user and password: every request is sent with the credentials of its caller");
   if (rest.find_first_of("?#") != std::string_view::npos)
-    return refused("must have no query and no fragment");
-  if (!is_authority(authority)) return refused("must name a host, and a port from 0 to 65535 if any");
+    return refused("must not have a query or fragment");
+  if (!is_authority(authority)) return refused("must have a host, and a port, if any, from 0 to 65535");
   return url.substr(0, url.find_last_not_of('/') + 1);
 }
 
@@ -105,7 +105,7 @@ ElasticError Cluster::failure(const Error& error) {
   ElasticError failure{
       502, "connection_closed_exception",
       "Elasticsearch at [" + options_.url +
-          "] did not answer whole, so that the outcome of the request is not known: " + error.message};
+          "] did not answer completely, so the outcome of the request is unknown: " + error.message};
   if (error.code == ErrorCode::unreachable) {
     failure = {503, "connect_exception",
                "Elasticsearch at [" + options_.url +
@@ -115,15 +115,15 @@ ElasticError Cluster::failure(const Error& error) {
   } else if (error.code == ErrorCode::deadline_exceeded) {
     failure = {504, "socket_timeout_exception",
                "Elasticsearch at [" + options_.url +
-                   "] took too long, so that the outcome of the request is not known: " + error.message};
+                   "] took too long, so the outcome of the request is unknown: " + error.message};
   } else if (error.code == ErrorCode::too_large) {
     failure = {502, "content_too_long_exception",
                "Elasticsearch at [" + options_.url +
-                   "] gave an answer that is too large to be read here, so that the outcome of the request is "
+                   "] sent an answer that is too large for the gateway, so the outcome of the request is "
                    "not known: " +
                    error.message};
   } else if (error.code == ErrorCode::invalid_argument) {
-    return {400, "illegal_argument_exception", "the request cannot be passed on: " + error.message};
+    return {400, "illegal_argument_exception", "the request cannot be forwarded: " + error.message};
   }
   count(GatewayEvent::cluster_failed);
   std::string warning;
@@ -134,7 +134,7 @@ ElasticError Cluster::failure(const Error& error) {
     if (!warned_ || now - *warned_ >= k_between_warnings) {
       warning = failure.reason;
       if (unsaid_ > 1)
-        warning += " (and " + std::to_string(unsaid_ - 1) + " failures more since the last warning)";
+        warning += " (and " + std::to_string(unsaid_ - 1) + " more failures since the last warning)";
       warned_ = now;
       unsaid_ = 0;
     }

@@ -116,16 +116,16 @@ ClusterProbe::Findings ClusterProbe::ask(const Caller& caller, bool& settled) {
   if (mode_ == GatewayMode::always) return refuse("the gateway was started to do all inference itself");
   if (info.status == 401 || info.status == 403) {
     settled = false;
-    return refuse("the cluster does not tell this caller what it is: " + error_in(info).reason);
+    return refuse("the cluster refuses GET / to this caller: " + error_in(info).reason);
   }
   if (!serverless) {
-    if (findings.version.empty()) return refuse("the cluster does not say its version");
+    if (findings.version.empty()) return refuse("the cluster's answer has no version");
     if (!calls_custom_servers(findings.version)) {
       return refuse("Elasticsearch " + findings.version +
-                    " cannot call inference servers of one's own; 8.19 and 9.1 can");
+                    " cannot call custom inference servers; 8.19 and 9.1 can");
     }
     if (findings.licence.empty())
-      return refuse("the cluster does not tell this caller its licence: " + error_in(licence).reason);
+      return refuse("the cluster refuses GET /_license to this caller: " + error_in(licence).reason);
     if (licence_status != "active" || (findings.licence != "enterprise" && findings.licence != "trial")) {
       return refuse("its licence (" + findings.licence + ", " + licence_status +
                     ") does not cover the inference API; an active enterprise or trial licence does");
@@ -134,7 +134,7 @@ ClusterProbe::Findings ClusterProbe::ask(const Caller& caller, bool& settled) {
   const auto endpoints = store_.handle(store_request(caller, http::Method::get, "/_inference/_all"));
   if (endpoints.status != 200) {
     settled = settled && !is_passing(endpoints.status);
-    return refuse("its inference API is not open to this caller: " + error_in(endpoints).reason);
+    return refuse("the cluster refuses its inference API to this caller: " + error_in(endpoints).reason);
   }
   findings.native = true;
   findings.reason = serverless ? "the cluster is serverless, which has the inference API"

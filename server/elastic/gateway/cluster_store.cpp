@@ -52,7 +52,7 @@ Result<http::Response> ClusterStore::call(http::ClientRequest request) {
   waiting_->changed.wait(lock, [&] { return answer->has_value() || waiting_->stopped; });
   check_cancelled();
   if (answer->has_value()) return *std::move(*answer);
-  return Error{ErrorCode::cancelled, "this server is stopping"};
+  return Error{ErrorCode::cancelled, "the server is stopping"};
 }
 
 http::Response ClusterStore::handle(const http::Request& request) {

@@ -12,7 +12,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// Requests under way at once; only past it one waits for another's answer.
+/// Simultaneous requests; only past it one waits for another's answer.
 constexpr int k_most_connections = 1000;
 /// A request that is sent again is held until its answer begins; larger ones are sent once.
 constexpr std::size_t k_largest_repeated_body = 1u << 20;

@@ -37,8 +37,8 @@ std::optional<StringPairs> read_secrets(const std::string& json) {
 ElasticError secrets_closed(const std::string& id, const std::string& why) {
   return {500, "illegal_state_exception",
           "the secrets of inference endpoint [" + id + "] cannot be read: " + why +
-              ". Start the server with --secret-key-file and the key that they were sealed with (a line of "
-              "its own below the newest key), or delete the endpoint and put it again"};
+              ". Start sightline-server with --secret-key-file and the key that encrypted them (on a line "
+              "below the newest key), or delete the endpoint and create it again"};
 }
 
 }  // namespace
@@ -79,9 +79,9 @@ Refusal Endpoints::refuse_secrets(const Endpoint& endpoint) const {
   return ElasticError{
       400, "illegal_argument_exception",
       "the secrets ([secret_parameters], [api_key]) of inference endpoint [" + endpoint.id +
-          "] cannot be kept: this server has no key to seal them with before they go to the cluster. Make "
-          "one with [openssl rand -hex 32 > FILE], start the server with [--secret-key-file FILE], and give "
-          "the same file to every server in front of this cluster; or use a [custom] endpoint without "
+          "] cannot be stored: there is no key to encrypt them before they are sent to the cluster. Make "
+          "one with [openssl rand -hex 32 > FILE], start sightline-server with [--secret-key-file FILE], and use "
+          "the same file for all gateways of this cluster; or use a [custom] endpoint without "
           "[secret_parameters]"};
 }
 
@@ -104,14 +104,14 @@ Answer<std::shared_ptr<const Endpoint>> Endpoints::opened(
   auto endpoint = endpoint_of(definition);
   if (!endpoint || definition.secrets.empty()) return endpoint;
   const std::string& id = definition.name;
-  if (!secret_box_) return secrets_closed(id, "they are sealed, and this server was started without a key");
+  if (!secret_box_) return secrets_closed(id, "they are encrypted, and sightline-server was started without a key");
   const auto json = secret_box_->open(definition.secrets, sealing_context(id, definition.config));
   if (!json) {
     return secrets_closed(
-        id, json.error().message + ": the key was changed or lost, or the endpoint was altered in the index");
+        id, json.error().message + ": the key was changed or lost, or the endpoint was modified in the index");
   }
   auto secrets = read_secrets(*json);
-  if (!secrets) return secrets_closed(id, "another version of this program wrote them");
+  if (!secrets) return secrets_closed(id, "another version of Sightline wrote them");
   Endpoint whole = **endpoint;
   whole.secrets = std::move(*secrets);
   return std::make_shared<const Endpoint>(std::move(whole));

@@ -16,8 +16,7 @@ namespace {
 
 constexpr const char* k_timeout_cut =
     "299 Sightline-" SIGHTLINE_VERSION
-    " \"[timeout] is longer than this server's [--elasticsearch-max-inference-timeout], which counts in its "
-    "place\"";
+    " \"[timeout] is longer than [--elasticsearch-max-inference-timeout], which is used instead\"";
 constexpr const char* k_put_parameters = "timeout master_timeout";
 
 using http::Method;
@@ -431,19 +430,18 @@ Refusal InferenceApi::refuse_semantic_text(const http::Request& request) {
   const Caller caller = caller_of(request);
   const auto explain = [](const SemanticText& field, const std::string& why) {
     return illegal_argument("field [" + field.name + "] of type [semantic_text] cannot be filled: " + why +
-                            "; use a [dense_vector] field with an ingest pipeline that holds an [inference] "
+                            "; use a [dense_vector] field with an ingest pipeline that has an [inference] "
                             "processor, and [query_vector_builder] in searches");
   };
   for (const auto& field : semantic_texts_in(request)) {
     if (!native_.available(caller))
-      return explain(field, "it needs inference by the cluster itself, which is not available");
+      return explain(field, "it requires inference by the cluster itself, which is not available");
     for (const auto& id : field.inference_ids) {
       const auto ours = endpoints_.shown(caller, id);
       if (!ours) return ours.error();
       if (*ours)
         return explain(field, "inference endpoint [" + id +
-                                  "] is kept in front of the cluster, which does not "
-                                  "know it");
+                                  "] is stored by the gateway, not by the cluster");
     }
   }
   return {};

@@ -33,19 +33,19 @@ ElasticError timed_out(milliseconds timeout, milliseconds longest) {
 
 ElasticError too_many_hops(const std::string& endpoint_id) {
   return illegal_argument("inference entity id [" + endpoint_id +
-                          "] is not called: the request comes out of [" + std::to_string(k_most_hops) +
-                          "] inference calls, each made by the one before, as where an endpoint calls "
-                          "itself; give the endpoint the URL of a server that runs models");
+                          "] is not called: the request is the result of [" + std::to_string(k_most_hops) +
+                          "] nested inference calls, as when an endpoint calls "
+                          "itself; set the endpoint's URL to a server that runs models");
 }
 
 ElasticError fault_of_server(const std::string& endpoint_id) {
   return {500, "status_exception",
-          "a fault of this server, such as a lack of memory, ended the call of inference entity id [" + endpoint_id +
-              "]; send the request again later"};
+          "internal error of Sightline, such as a lack of memory, during the call of inference entity id [" + endpoint_id +
+              "]; retry the request later"};
 }
 
 ElasticError shutting_down() {
-  return {503, "status_exception", "the server is shutting down, send the request again later"};
+  return {503, "status_exception", "the server is shutting down, retry the request later"};
 }
 
 ElasticError queue_full(const std::string& endpoint_id) {
@@ -181,7 +181,7 @@ class InferenceCall final : public http::OutboundCalls::Call {
 ElasticError too_many_waiting() {
   return {429, "es_rejected_execution_exception",
           "too many requests wait for inference or for the cluster: [--elasticsearch-max-waiting-requests] "
-          "bounds them; send the request again later"};
+          "bounds them; retry the request later"};
 }
 
 InferenceExecutor::InferenceExecutor(http::Client& client, Timer& timer, Options options)

@@ -181,15 +181,15 @@ Refusal refuse_unsplittable(const std::vector<Processor>& processors, bool rescu
       // It ends the whole pipeline, which a cluster that runs a part of it cannot.
       return unsplittable(
           processor,
-          "[reroute] cannot stand in one pipeline with an [inference] processor of this gateway; "
-          "set [_index] instead, or reroute in a pipeline of its own");
+          "[reroute] cannot be in the same pipeline as an [inference] processor of the gateway; "
+          "set [_index] instead, or reroute in a separate pipeline");
     }
     if (rescues && is_cluster_business(processor) && reads_failure(*processor.options)) {
       return unsplittable(
           processor,
           "processor [" + processor.type +
-              "] of an [on_failure] list of this gateway can read the failure only as "
-              "{{_ingest.on_failure_message}} and the like in a text; copy it to a field with [set] first");
+              "] of an [on_failure] list of the gateway can read the failure only as "
+              "{{_ingest.on_failure_message}} and similar fields in a text; copy it to a field with [set] first");
     }
     const bool runs_here = !is_cluster_business(processor) || processor.needs_rescue_here();
     if (!runs_here) continue;  // the list goes to the cluster with its processor

@@ -191,14 +191,14 @@ Refusal IngestDocument::take_room(std::size_t bytes) {
   if (bytes > allowed() / 2) recount();
   if (bytes > room()) {
     return illegal_argument("the document would take more than [" + std::to_string(allowed()) +
-                            "] bytes of memory, which [--elasticsearch-max-pipeline-document-bytes] allows "
-                            "pipelines to make of one");
+                            "] bytes of memory, the limit of [--elasticsearch-max-pipeline-document-bytes] "
+                            "for a document in a pipeline");
   }
   const std::size_t taken = allocator().Size() + bytes;
   if (share_ && taken > came_with_ && !share_->grow_to(taken - came_with_)) {
     return ElasticError{429, "es_rejected_execution_exception",
-                        "documents in pipelines have grown by as much as "
-                        "[--elasticsearch-max-pipeline-growth-bytes] allows for all of them at once; send the "
+                        "documents in pipelines have grown to the limit of "
+                        "[--elasticsearch-max-pipeline-growth-bytes] for all of them together; retry the "
                         "document again later"};
   }
   holds_ += bytes;
@@ -292,12 +292,12 @@ Refusal IngestDocument::set(std::string_view path, Value value) {
     at = &metadata_;
     if (!json::is_text(value))
       return illegal_argument(bracketed(names.front()) +
-                              " must be a string, as all metadata that a pipeline sets");
+                              " must be a string, like all metadata that a pipeline sets");
   }
   if (names.size() + depth_of(value) > static_cast<std::size_t>(rest::k_max_json_depth)) {
-    return illegal_argument("what is set at path " + bracketed(path.substr(0, k_shown_path)) +
-                            " would lie more than [" + std::to_string(rest::k_max_json_depth) +
-                            "] objects and lists deep");
+    return illegal_argument("the value set at path " + bracketed(path.substr(0, k_shown_path)) +
+                            " would be nested in more than [" + std::to_string(rest::k_max_json_depth) +
+                            "] objects and lists");
   }
   const std::string_view leaf = names.back();
   names.pop_back();

@@ -112,7 +112,7 @@ T contained(bool may_run, Call call) {
     // On a thread of the pool: the request's own thread ends with this, too.
     return T(ElasticError{503, "node_closed_exception", cancelled.what()});
   } catch (const std::exception& exception) {
-    return T(ElasticError{500, "exception", std::string("a fault of this server: ") + exception.what()});
+    return T(ElasticError{500, "exception", std::string("internal error of Sightline: ") + exception.what()});
   }
 }
 
@@ -296,10 +296,10 @@ void IngestService::run(const Caller& caller, std::vector<IngestTask>& tasks) {
     if (task.failure) continue;
     task.document->bound(bounds_);
     running.push_back(&task);
-    // What is told of it unless it ends otherwise: then there may be no memory to say so.
+    // The error if the pipeline does not finish; later there may be no memory to build one.
     task.failure = ElasticError{500, "exception",
-                                "a fault of this server ended the pipeline [" + task.pipeline_id +
-                                    "] before its end; the document was not written"};
+                                "internal error of Sightline: the pipeline [" + task.pipeline_id +
+                                    "] did not finish; the document was not written"};
   }
   const std::string model = host->awaited_model();
   const http::NetworkWait wait(model);

@@ -87,13 +87,13 @@ Refusal Pipeline::refusal_of_size() const {
   const std::size_t depth = std::max(depth_of(processors), depth_of(on_failure));
   if (count <= k_most_processors && depth <= k_deepest_rescue + 1) return {};
   const std::string found = count > k_most_processors
-                                ? "has " + std::to_string(count) + " processors, and this server takes " +
+                                ? "has " + std::to_string(count) + " processors, the limit is " +
                                       std::to_string(k_most_processors)
                                 : "has [on_failure] lists " + std::to_string(depth - 1) +
-                                      " deep in each other, and this server takes " +
+                                      " levels deep, the limit is " +
                                       std::to_string(k_deepest_rescue);
   return illegal_argument("pipeline [" + id + "] " + found +
-                          " at most; put parts of it into pipelines of their own and call them with "
+                          "; move parts of it to separate pipelines and call them with "
                           "[pipeline] processors");
 }
 

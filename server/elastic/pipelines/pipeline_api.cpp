@@ -31,8 +31,8 @@ constexpr const char* k_delete_parameters = "timeout master_timeout";
 constexpr const char* k_simulated_id = "_simulate_pipeline";
 constexpr const char* k_no_guard =
     "299 Sightline-" SIGHTLINE_VERSION
-    " \"the cluster has no stand-in that fails documents which do not come through the gateway: the caller "
-    "lacks the privilege manage_ingest_pipelines, or the cluster the processor remove; do not use this "
+    " \"the cluster has no guard that fails documents which bypass the gateway: the caller "
+    "has no privilege manage_ingest_pipelines, or the cluster has no processor remove; do not use this "
     "pipeline as an index's final_pipeline\"";
 
 Answer<rapidjson::Document> object_in(const http::Request& request) {
@@ -182,7 +182,7 @@ std::optional<http::Response> PipelineApi::refusal_of(const Caller& caller, cons
       const auto own = names_own_model(caller, options);
       if (own && !*own) return;
       refusal = own ? property_error({},
-                                     "[foreach] cannot repeat an [inference] processor of this gateway; name "
+                                     "[foreach] cannot repeat an [inference] processor of the gateway; list "
                                      "its fields in [input_output]",
                                      "foreach", processor.tag)
                     : own.error();
@@ -333,7 +333,7 @@ std::optional<http::Response> PipelineApi::simulate(const http::Request& request
   const Caller caller = caller_of(request);
   const Refusal unknown = rest::unknown_parameters(request, "verbose");
   const auto verbose = rest::query_flag(request, "verbose", false);
-  const auto no_verbose = illegal_argument("[verbose] is not supported here, leave it out");
+  const auto no_verbose = illegal_argument("[verbose] is not supported, remove it");
   if (!has_cluster()) {
     if (unknown) return unknown->response();
     if (!verbose) return verbose.error().response();

@@ -381,13 +381,13 @@ class PipelineRun : public std::enable_shared_from_this<PipelineRun> {
     frames_.clear();
     return end(illegal_argument("the document took more than [" + std::to_string(host_->max_steps()) +
                                 "] steps through pipelines, which [--elasticsearch-max-pipeline-steps] "
-                                "allows; look for a pipeline that calls another more than once"));
+                                "allows; check for a pipeline that calls another more than once"));
   }
 
   void end_by_fault(const char* what) noexcept {
     frames_.clear();
     try {
-      end(ElasticError{500, "exception", std::string("a fault of this server: ") + what});
+      end(ElasticError{500, "exception", std::string("internal error of Sightline: ") + what});
     } catch (...) {
       done_ = nullptr;  // who waits sees it go
     }

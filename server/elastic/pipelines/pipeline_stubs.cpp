@@ -27,8 +27,8 @@ std::string path_of(const std::string& name) {
 
 ElasticError pipeline_of_both(const std::string& name) {
   return illegal_argument("the cluster has a pipeline [" + name +
-                          "] of its own, and one of that name with an [inference] processor is for the "
-                          "Sightline gateway to keep; delete the cluster's first, or choose another name");
+                          "] itself, and a pipeline of that name with an [inference] processor must be stored by the "
+                          "Sightline gateway; delete the cluster's pipeline first, or choose another name");
 }
 
 Answer<PipelineStubs::InCluster> PipelineStubs::look(const Caller& caller, const std::string& name) {

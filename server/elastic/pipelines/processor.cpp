@@ -273,7 +273,7 @@ InferenceStep read_inference(PropertyReader& reader, const std::string& tag) {
   if (config && !config->ObjectEmpty()) {
     reader.refuse(
         "inference_config",
-        "is for trained models, which this server does not run; leave it out for inference endpoints");
+        "is for trained models, which Sightline does not run; remove it for inference endpoints");
   }
   return step;
 }
@@ -370,7 +370,7 @@ void visit_processors(const std::vector<Processor>& processors,
 }
 
 ElasticError condition_refusal(const Processor& processor) {
-  return property_error("if", "conditions are scripts, which this server does not run; leave [if] out",
+  return property_error("if", "conditions are scripts, which Sightline does not run; remove [if]",
                         processor.type, processor.tag);
 }
 

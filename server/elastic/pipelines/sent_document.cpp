@@ -201,8 +201,8 @@ ElasticError SentDocument::explained(ElasticError error) const {
   if (large_.empty() || error.reason.find("java.math.BigInteger") == std::string::npos) return error;
   return illegal_argument(
       "field [" + large_fields_.front() +
-      "] holds an integer beyond 64 bits, which the cluster's processors of this pipeline cannot be shown by "
-      "simulation; send it as a text, or run those processors in a pipeline of the cluster");
+      "] contains an integer beyond 64 bits, which cannot be passed to the cluster's processors of this pipeline by "
+      "simulation; send it as a string, or run those processors in a pipeline of the cluster");
 }
 
 }  // namespace sightline::elastic

@@ -56,7 +56,7 @@ Answer<Template> Template::compile(std::string_view text) {
     if (tag->end == 0) return illegal_argument("template [" + whole + "] has a tag that is not closed");
     if (tag->text.empty() || std::string_view("#^/>!=").find(tag->text.front()) != std::string_view::npos) {
       return illegal_argument("template [" + whole +
-                              "] has a tag other than {{field}}, which is not supported here");
+                              "] has a tag other than {{field}}, which is not supported");
     }
     compiled.parts_.push_back({std::string(tag->text), true, tag->raw});
     at = tag->end;
@@ -106,7 +106,7 @@ std::optional<std::string> Template::render(const IngestDocument& document, bool
 
 Answer<std::string> Template::name(const IngestDocument& document) const {
   if (auto text = render(document, false, k_longest_name)) return *std::move(text);
-  return illegal_argument("a path, name or message that a template makes of the document has more than [" +
+  return illegal_argument("a path, name or message that a template produces from the document has more than [" +
                           std::to_string(k_longest_name) + "] bytes");
 }
 

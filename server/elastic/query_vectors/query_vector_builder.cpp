@@ -56,10 +56,10 @@ Refusal read_picture(std::string_view value, EmbeddedInput& input) {
   if (read_data_url(value)) return {};
   if (is_picture_address(value)) {
     return illegal_argument(
-        "[embedding] the value of an [image] must be a data URI or base64, the picture itself; it looks like "
+        "[embedding] the value of an [image] must be the picture itself, as a data URI or base64; it looks like "
         "the "
-        "address of a picture, [" +
-        std::string(value.substr(0, 80)) + "], which is not fetched");
+        "link to a picture, [" +
+        std::string(value.substr(0, 80)) + "], which is not downloaded");
   }
   value = without_outer_blanks(value);
   const auto format = marked_base64_picture_format(value);
@@ -165,7 +165,7 @@ Answer<QueryVectorBuilder> read_query_vector_builder(std::string_view json) {
   auto tape = JsonTape::parse(json);
   if (!tape) return tape.error();
   if ((*tape)[0].kind != Kind::object || (*tape)[0].size != 1)
-    return parse_failed("[query_vector_builder] must be an object that holds exactly one builder");
+    return parse_failed("[query_vector_builder] must be an object with exactly one builder");
   const std::string_view kind = (*tape)[1].text;
   constexpr std::size_t k_body = 2;
   if (kind != "text_embedding" && kind != "embedding" && kind != "lookup")

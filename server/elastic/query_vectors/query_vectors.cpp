@@ -30,7 +30,7 @@ std::string vector_member(std::string_view list) {
 
 ElasticError needs_native(std::string_view query) {
   return illegal_argument("[" + std::string(query) +
-                          "] needs inference by the store itself, which is not available; use [knn] with a "
+                          "] requires inference by the store itself, which is not available; use [knn] with a "
                           "[query_vector_builder] on a [dense_vector] field");
 }
 
@@ -199,8 +199,8 @@ class QueryVectors::Resolution {
       return illegal_argument("cannot provide both [query_vector_builder] and [query_vector]");
     if (place.values > k_most_values) {
       return ElasticError{400, "x_content_parse_exception",
-                          "[query_vector_builder] holds " + std::to_string(place.values) +
-                              " values, more than any builder takes"};
+                          "[query_vector_builder] has " + std::to_string(place.values) +
+                              " values, more than any builder accepts"};
     }
     auto builder =
         read_query_vector_builder(search.text.substr(place.value_begin, place.end - place.value_begin));

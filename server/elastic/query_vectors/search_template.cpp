@@ -45,7 +45,7 @@ Refusal refused_template(std::string_view body) {
   TemplateVisitor visitor(body);
   if (!walk_json(body, visitor) || !visitor.needs_endpoint()) return {};
   return illegal_argument(
-      "[query_vector_builder] cannot be resolved in a search template; ask the endpoint for the vector, put "
+      "[query_vector_builder] cannot be resolved in a search template; request the vector from the endpoint, put "
       "it "
       "into [params] and use [query_vector] in the template, or send the search itself to _search");
 }

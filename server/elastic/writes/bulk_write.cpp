@@ -45,7 +45,7 @@ std::string failed_item(const BulkItem& item, const ElasticError& error) {
 /// answer could become too large to be held.
 ElasticError told_in(const std::string& items, ElasticError error) {
   if (items.size() < k_many_items_bytes) return error;
-  error.reason = "left out, since the answer is large already; see the first items that failed";
+  error.reason = "omitted, because the answer is already large; see the first items that failed";
   error.cause_type.clear();
   error.details.clear();
   error.causes.clear();
@@ -248,7 +248,7 @@ http::Response BulkWrite::send(std::string body) const {
   } catch (const WorkCancelled&) {
     throw;
   } catch (const std::exception& exception) {
-    return ElasticError{500, "exception", std::string("a fault of this server: ") + exception.what()}
+    return ElasticError{500, "exception", std::string("internal error of Sightline: ") + exception.what()}
         .response();
   }
 }
@@ -258,7 +258,7 @@ Refusal BulkWrite::failure_of(const http::Response& response) {
   const ElasticError error = error_in(response);
   if (response.status >= 502 && response.status <= 504) {
     gone_ = error;
-    gone_->reason = "not sent, since the store was lost before: " + error.reason;
+    gone_->reason = "not sent, because the connection to the store was lost before: " + error.reason;
   }
   return error;
 }

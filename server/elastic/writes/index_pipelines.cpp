@@ -59,7 +59,7 @@ Answer<rapidjson::Document> IndexPipelines::ask(const Caller& caller, const std:
   if (json::read_document(response.body, body) || !body.IsObject()) {
     return ElasticError{500, "exception",
                         "the store's answer to " + path +
-                            " cannot be read, so whether a write goes through a pipeline is not known"};
+                            " cannot be read, so it is unknown whether a write goes through a pipeline"};
   }
   return body;
 }

@@ -45,7 +45,7 @@ Answer<Stored> read_stored(const http::Response& response) {
     stored.routing = std::string((*tape)[routing].text);
   if (stored.source.empty()) {
     return ElasticError{400, "document_source_missing_exception",
-                        "the index keeps no _source, so a document of it cannot be updated in part"};
+                        "the index stores no _source, so its documents cannot be partially updated"};
   }
   if (stored.seq_no.empty() || stored.primary_term.empty()) return unreadable;
   return stored;
@@ -227,8 +227,8 @@ Outcome Writes::update(http::Request request, const std::string& index, const st
   if (!update->script.empty()) {
     return illegal_argument("documents of [" + index + "] go through the pipeline [" +
                             (plan->first.empty() ? plan->last : plan->first) +
-                            "], which runs before the cluster, where no script can change them first; send "
-                            "what is to be changed as [doc], or the whole document")
+                            "], which runs in the gateway, before a script of the cluster can change them; send "
+                            "the changes as [doc], or the whole document")
         .response();
   }
   const bool conditional = !update->if_seq_no.empty() || rest::query_parameter(request, "if_seq_no");

@@ -48,8 +48,8 @@ ElasticError not_by_query(const std::string& what, const std::string& index, con
   return illegal_argument(
       "[" + what + "] cannot write to [" + index + "] through the pipeline [" +
       (plan.first.empty() ? plan.last : plan.first) +
-      "], which runs before the cluster, where the documents of this request never come; read them with a "
-      "search (scroll, or a point in time) and write them with _bulk, or index the pictures anew");
+      "], which runs in the gateway, where the documents of this request do not pass; read them with a "
+      "search (scroll, or a point in time) and write them with _bulk, or index the pictures again");
 }
 
 /// `dest` of a `_reindex`.
@@ -146,7 +146,7 @@ Outcome Writes::unread(http::Request request, const std::string& index) {
       "Content-Type header [" + std::string(type.value_or("")) +
           "] is not supported for documents that go through the pipeline [" +
           (plan->first.empty() ? plan->last : plan->first) +
-          "], which Sightline runs and which reads JSON alone; send them as application/json, "
+          "], which Sightline runs and which reads only JSON; send them as application/json, "
           "or as application/x-ndjson in _bulk"}
       .response();
 }

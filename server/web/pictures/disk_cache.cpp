@@ -99,7 +99,7 @@ Status DiskCache::lock() {
   lock_file_ = ::open((folder_ / k_lock).c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (lock_file_ < 0) return folder_error(folder_, std::string("cannot be written: ") + std::strerror(errno));
   if (::flock(lock_file_, LOCK_EX | LOCK_NB) != 0)
-    return folder_error(folder_, "is in use by another server: give each a folder of its own");
+    return folder_error(folder_, "is in use by another server: use a separate folder for each");
   return {};
 }
 

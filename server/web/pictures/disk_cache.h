@@ -1,4 +1,4 @@
-// What was made once, kept on disk across restarts.
+// A cache on disk that outlives restarts.
 #pragma once
 
 #include <cstddef>
@@ -15,14 +15,14 @@
 
 namespace sightline::pictures {
 
-/// Files by name in a folder of their own, within a bound on disk space; the one that was not used for
-/// longest goes first, and a restart does not change whose turn it is.
+/// Files by name in a separate folder, within a limit on disk space; the least recently used one
+/// is removed first, also after a restart.
 ///
 /// A name is a SHA-256 in hexadecimal: nothing that comes from outside becomes a file's name. Each file
-/// begins with the checksum of the rest, so that one which was cut or changed is noticed, removed, and made
-/// anew. Files are written beside their place and put there whole; they are their owner's alone (0600, in a
-/// folder of 0700 if it was not there before). Nothing is synced: what a crash takes away is made again. The
-/// folder is locked, so that no second server counts its bytes.
+/// begins with the checksum of the rest, so that a truncated or changed one is detected, removed, and made
+/// again. Files are written under another name and then renamed; only their owner can read them (0600, in a
+/// folder of 0700 if it was not there before). Nothing is synced: files lost in a crash are made again. The
+/// folder is locked against a second server.
 /// Thread safety: all members may be called from any thread.
 class DiskCache {
  public:
@@ -33,9 +33,9 @@ class DiskCache {
   DiskCache(const DiskCache&) = delete;
   DiskCache& operator=(const DiskCache&) = delete;
 
-  /// nullopt: it is not there, or was damaged.
+  /// nullopt: missing or damaged.
   std::optional<std::string> get(const std::string& name);
-  /// Keeps `content`; what the disk does not take is not kept.
+  /// Stores `content`; ignored if it cannot be written.
   void put(const std::string& name, std::string_view content);
   std::size_t bytes() const;
 

@@ -35,7 +35,7 @@ Refusal not_found(std::string message) {
 
 Refusal unreadable(const PictureRequest& request) {
   return {502, "unavailable", 
-          "Elasticsearch's answer for " + place_of(request) + " is not what one looks like"};
+          "the answer of Elasticsearch for " + place_of(request) + " is malformed"};
 }
 
 std::string code_of_status(int status) {
@@ -158,10 +158,10 @@ Result<DocumentPictures::Found, Refusal> DocumentPictures::read(const PictureReq
   const Value* const source = member(body, "_source");
   if (!source)
     return not_found(place_of(request) +
-                     " has no _source to read a picture from: its index does not keep it");
+                     " has no _source to read a picture from: its index does not store it");
   std::vector<const Value*> values;
   collect(*source, request.field, values);
-  if (values.empty()) return not_found(place_of(request) + " has nothing in field [" + request.field + "]");
+  if (values.empty()) return not_found(place_of(request) + " has no value in field [" + request.field + "]");
   const std::string place = "field [" + request.field + "] of " + place_of(request);
   if (request.position >= values.size()) {
     return not_found(place + " has " + std::to_string(values.size()) +
@@ -169,17 +169,17 @@ Result<DocumentPictures::Found, Refusal> DocumentPictures::read(const PictureReq
                      std::to_string(request.position) + ", counted from 0");
   }
   const Value& value = *values[request.position];
-  if (!value.IsString()) return not_found(place + " holds " + kind_of(value) + ", no picture");
+  if (!value.IsString()) return not_found(place + " holds " + kind_of(value) + ", not a picture");
   if (value.GetStringLength() == 0) return not_found(place + " is empty: there is no picture");
   auto picture = read_encoded_picture(text_of(value), max_picture_bytes_);
   if (!picture && picture.error().code == ErrorCode::unsupported)
-    return not_found(place + " holds the address of a picture, " + shown(text_of(value)) +
-                     ", not the picture");
+    return not_found(place + " contains a link to a picture, " + shown(text_of(value)) +
+                     ", not the picture itself");
   if (!picture) return Refusal{422, to_string(picture.error().code), place + ": " + picture.error().message};
   if (!picture_format(picture->bytes)) {
     const auto other = other_kind(picture->bytes);
     return Refusal{422, "unsupported",
-                   place + " holds no JPEG, PNG, WebP, GIF or BMP: it " +
+                   place + " contains no JPEG, PNG, WebP, GIF or BMP: it " +
                        (other ? "is " + std::string(*other) : "begins with " + first_bytes(picture->bytes))};
   }
   return Found{*std::move(version), *std::move(picture)};

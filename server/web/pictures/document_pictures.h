@@ -1,4 +1,4 @@
-// Pictures in the fields of documents, read through the Elasticsearch side as whoever asks for them.
+// Pictures in the fields of documents, read through the Elasticsearch side with the caller's credentials.
 #pragma once
 
 #include <cstddef>
@@ -13,19 +13,19 @@
 
 namespace sightline::pictures {
 
-/// Asks the Elasticsearch side, and waits for its whole answer. Called from any thread. May throw
+/// Sends a request to the Elasticsearch side and waits for its answer. Called from any thread. May throw
 /// WorkCancelled.
 using Ask = std::function<http::Response(http::Request)>;
 
-/// Which document it is, as Elasticsearch counts: two writes never have the same in one index.
+/// A document's version, as counted by Elasticsearch: two writes in one index never have the same.
 struct DocumentVersion {
-  std::string index;  ///< the index itself, where an alias was asked
+  std::string index;  ///< the index itself, also if an alias was requested
   std::int64_t seq_no = -1;
   std::int64_t primary_term = -1;
 };
 
-/// Reads documents with the caller's own credentials: what the caller may not read is refused by whoever
-/// keeps the documents. Thread safety: all members may be called from any thread; they block.
+/// Reads documents with the caller's credentials: what the caller may not read is refused by the store of
+/// the documents. Thread safety: all members may be called from any thread; they block.
 class DocumentPictures {
  public:
   DocumentPictures(Ask ask, std::size_t max_picture_bytes)
@@ -35,7 +35,7 @@ class DocumentPictures {
   /// Elasticsearch side answers (401, 403, 429, ...).
   Result<DocumentVersion, Refusal> look(const PictureRequest& request) const;
 
-  /// What tells `index` from another that has had its name, or will. Empty: the caller may not know it.
+  /// Distinguishes `index` from earlier and later ones of its name. Empty: the caller may not see it.
   std::string index_uuid(const PictureRequest& request, const std::string& index) const;
 
   struct Found {

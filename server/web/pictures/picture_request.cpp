@@ -29,7 +29,7 @@ Result<std::uint32_t, Refusal> edge_of(const std::string& size) {
   const auto asked = number_from<std::uint32_t>(size);
   if (!asked || *asked < k_least_edge || *asked > k_greatest_edge) {
     return bad("[size] must be a number of pixels from 64 to 1024, not " + in_brackets(size) +
-               "; without it the picture itself is sent");
+               "; without [size] the original picture is sent");
   }
   return *std::find_if(std::begin(k_edges), std::end(k_edges),
                        [&](std::uint32_t edge) { return edge >= *asked; });
@@ -60,7 +60,7 @@ Result<bool, Refusal> take_parameter(const std::string& name, const std::string&
     request.versioned = !value.empty();
   } else {
     return bad("unknown parameter " + in_brackets(name) +
-               ": there are [field], [position], [size], [routing] and [v]");
+               ": the parameters are [field], [position], [size], [routing] and [v]");
   }
   return true;
 }

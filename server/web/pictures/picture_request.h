@@ -1,4 +1,4 @@
-// What a request for a picture asks for.
+// The parameters of a request for a picture.
 #pragma once
 
 #include <cstddef>

@@ -258,7 +258,7 @@ void PictureService::join_or_start(PictureRequest request, std::string uuid, std
     if (stopping_) {
       refused = Refusal{503, "cancelled", "the server is stopping"};
     } else if (waiting_ >= options_.max_waiting) {
-      refused = Refusal{429, "overloaded", "too many pictures are being made; ask again later"};
+      refused = Refusal{429, "overloaded", "too many thumbnails are being made; retry later"};
     } else {
       FlightPtr& place = flights_[name];
       if (!place) {

@@ -23,30 +23,30 @@
 
 namespace sightline::pictures {
 
-/// The way back to the client of one request.
+/// Answers the client of one request.
 struct Client {
   std::function<void(http::Response)> send;  ///< called once, from any thread
   std::function<void(const Refusal&)> fail;  ///< the same, instead of `send`
   std::shared_ptr<Cancellation> cancellation = {};  ///< of the request; may be null
 };
 
-/// Where an answer came from, for metrics.
+/// The source of an answer, for metrics.
 enum class Outcome { memory, disk, made, shared, original, not_modified, refused };
 const char* to_string(Outcome outcome);
 
 /// Answers requests for pictures.
 ///
 /// Flow: 1. `answer` asks the Elasticsearch side, as the caller, whether the document is there and which
-///          version it has. No cache answers before that: who may not read a document gets no picture of it.
-///       2. What a caller has once read is remembered by the index's identity, the document's version and the
+///          version it has. No cache answers before that: a caller who may not read a document gets no picture of it.
+///       2. What a caller has read is cached by the index's identity, the document's version and the
 ///          caller's credentials: as a hash of the picture's bytes. Thumbnails are kept by that hash and
 ///          their size, in memory and on disk. So a replaced document, or an index made anew under its name,
 ///          never shows an old picture; and what is hidden from one caller (field level security) is not
 ///          shown because another has seen it.
 ///       3. Otherwise the document's field is read and the thumbnail made, on a few threads of low priority:
 ///          reading and decoding for a gallery leaves searches and embeddings their time. Requests for the
-///          same at the same time are one piece of work, which ends when the last of their clients has left.
-/// A picture that cannot be decoded is remembered as such, so that each is tried once.
+///          same at the same time are one piece of work, which ends when the last of their clients has disconnected.
+/// A picture that cannot be decoded is cached as a failure, so that each is tried once.
 /// Thread safety: all members may be called from any thread. `stop` once, after the server of its requests
 /// has stopped.
 class PictureService {
@@ -60,7 +60,7 @@ class PictureService {
     std::size_t memory_bytes = 64u << 20;     ///< of thumbnails; 0: none are kept in memory
     std::filesystem::path folder;             ///< of thumbnails on disk; empty: none are kept there
     std::size_t disk_bytes = 256u << 20;      ///< of these; 0: as an empty `folder`
-    /// Told of each answer, and of each thumbnail made: how long from the request on. May be empty; any
+    /// Called for each answer, and for each thumbnail with its time since the request. May be empty; any
     /// thread.
     std::function<void(Outcome)> answered = {};
     std::function<void(double seconds)> made = {};

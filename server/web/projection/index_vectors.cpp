@@ -193,7 +193,7 @@ Read<VectorField> IndexReader::find_field(const std::string& index, const std::s
                            (type.empty() ? "object" : type) + ", not dense_vector; fields of that type there: " + listed(vectors)};
   if (nested)
     return ReadRefusal{400, "nested_field",
-                       "field [" + found.field.substr(0, 200) + "] is inside of nested documents; a map needs one vector a document"};
+                       "field [" + found.field.substr(0, 200) + "] is in nested documents; a map needs one vector per document"};
   if (text(member(mapping, "element_type")) == "bit")
     return ReadRefusal{400, "vectors_of_bits",
                        "field [" + found.field.substr(0, 200) + "] has vectors of bits; a map needs numbers (element_type float or byte)"};
@@ -266,7 +266,7 @@ Read<IndexVectors> IndexReader::read(const VectorField& field, const Scan& scan,
   if (bytes > max_bytes)
     return ReadRefusal{400, "too_many_vectors",
                        std::to_string(scan.documents.size()) + " vectors of " + std::to_string(dims) +
-                           " numbers take too much memory; ask for fewer (max=" +
+                           " numbers take too much memory; request fewer (max=" +
                            std::to_string(max_bytes / (dims * sizeof(float))) + ")"};
   vectors.values.reserve(scan.documents.size() * field.dims);
   const std::size_t at_once = std::clamp<std::size_t>(k_answer_bytes / (dims * k_bytes_per_number), 1, 1000);

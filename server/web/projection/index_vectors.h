@@ -14,7 +14,7 @@
 
 namespace sightline::web {
 
-/// Asks the Elasticsearch side of this server, and waits for the whole answer.
+/// Sends a request to the Elasticsearch side and waits for its answer.
 using AskElasticsearch = std::function<http::Response(http::Request)>;
 
 /// Why there are no vectors: an HTTP status, a short code, and what is wrong.

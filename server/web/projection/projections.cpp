@@ -92,7 +92,7 @@ Read<ProjectionRequest> read_projection_request(const std::string& index, const 
       if (value != "tsne" && value != "pca") return bad_parameter("method=" + value.substr(0, 50) + " is neither tsne nor pca");
       asked.method = value == "pca" ? ProjectionRequest::Method::pca : ProjectionRequest::Method::tsne;
     } else {
-      return bad_parameter("unknown parameter [" + name.substr(0, 50) + "]; there are field, max and method");
+      return bad_parameter("unknown parameter [" + name.substr(0, 50) + "]; the parameters are field, max and method");
     }
   }
   return asked;
@@ -155,7 +155,7 @@ void Projections::answer(const ProjectionRequest& request, const elastic::Caller
       return;
     }
   }
-  answered(ReadRefusal{429, "overloaded", "too many maps are waiting to be made; ask again later"});
+  answered(ReadRefusal{429, "overloaded", "too many maps are waiting to be made; retry later"});
 }
 
 void Projections::run() {

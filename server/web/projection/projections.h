@@ -1,4 +1,4 @@
-// GET /v1/projections/{index}: where the pictures of an index lie on a map.
+// GET /v1/projections/{index}: the places of an index's pictures on a map.
 #pragma once
 
 #include <condition_variable>
@@ -15,7 +15,7 @@
 
 namespace sightline::web {
 
-/// What is asked for.
+/// The parameters of a request.
 struct ProjectionRequest {
   enum class Method { tsne, pca };
   static constexpr std::size_t k_default_max = 5'000, k_largest_max = 20'000;
@@ -31,10 +31,10 @@ Read<ProjectionRequest> read_projection_request(const std::string& index, const 
 /// Makes maps of the vectors of indices.
 ///
 /// Flow: 1. `answer` describes the index and reads the ids of its documents, on the calling thread.
-///       2. Where the same caller has asked for the same documents before, the answer is there.
-///       3. Else the request waits for a thread of its own, of low priority, which makes one map at a time: it reads the
+///       2. If the same caller has requested the same documents before, the answer is cached.
+///       3. Else the request waits for a separate thread of low priority, which makes one map at a time: it reads the
 ///          vectors, finds their principal components, and places them (neighbour_map.h).
-///       4. What a client that has left waits for is not made, and is ended if it is being made.
+///       4. The work for a client that has disconnected is not started, or is aborted.
 /// The same documents give the same map. Thread safety: all members may be called from any thread.
 class Projections {
  public:

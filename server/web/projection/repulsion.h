@@ -1,4 +1,4 @@
-// How points in the plane push each other away, summed over all pairs without visiting each.
+// The repulsion between points in the plane, summed over all pairs without visiting each.
 #pragma once
 
 #include <cstddef>

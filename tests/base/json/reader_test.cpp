@@ -127,7 +127,7 @@ TEST_CASE("depth, values and bytes are bounded exactly") {
   CHECK(message(fault_of("[[[[]]]]", limits), limits) == "arrays and objects nest deeper than 3 levels");
 }
 
-TEST_CASE("comments are blanks where they are allowed") {
+TEST_CASE("comments count as whitespace where they are allowed") {
   const Limits limits{.comments = true};
   CHECK_FALSE(fault_of("// one\n[1, /* two */ 2] // end", limits));
   CHECK(fault_of("[1, /* open", limits).kind == Kind::bad_comment);
@@ -203,7 +203,7 @@ TEST_CASE("a text in UTF-16 or UTF-32 is named as one") {
   }
 }
 
-TEST_CASE("half of a surrogate pair is a fault, or a character of its own") {
+TEST_CASE("half of a surrogate pair is an error, or a separate character") {
   const Limits java{.lone_surrogates = true};
   const auto decoded = [&](const std::string& text) { return decoded_string("\"" + text + "\"", java).value_or("none"); };
   CHECK(decoded("a\\ud83db") == "a\xED\xA0\xBD" "b");

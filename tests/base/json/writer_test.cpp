@@ -8,7 +8,7 @@
 namespace sightline::json {
 namespace {
 
-TEST_CASE("UTF-8 is told from what is not") {
+TEST_CASE("invalid UTF-8 is detected") {
   for (const char* good : {"", "plain", "caf\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x8F\xA0", "\xF4\x8F\xBF\xBF",
                            "sixteen letters \xE2\x82\xAC and more behind"}) {
     CHECK_FALSE(find_invalid_utf8(good).has_value());
@@ -39,7 +39,7 @@ TEST_CASE("strings are written as JSON, whatever bytes they hold") {
   CHECK(json_string("cut \xE2\x82") == "\"cut \xEF\xBF\xBD\xEF\xBF\xBD\"");
 }
 
-TEST_CASE("the writer mends strings and keys that are not UTF-8") {
+TEST_CASE("the writer repairs strings and keys that are not UTF-8") {
   rapidjson::StringBuffer buffer;
   Writer writer(buffer);
   writer.StartObject();

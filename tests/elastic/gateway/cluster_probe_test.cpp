@@ -65,7 +65,7 @@ TEST_CASE("inference is the cluster's where version, licence and API allow it") 
   CHECK(!Bench("9.2.0", "enterprise", "active", GatewayMode::always).probe.available({}));
 }
 
-TEST_CASE("a serverless cluster is asked for nothing but its API") {
+TEST_CASE("a serverless cluster gets no request except for its API") {
   Bench bench("8.11.0");
   bench.cluster.answers["/"] = R"({"version":{"number":"8.11.0","build_flavor":"serverless"}})";
   bench.cluster.answers.erase("/_license");
@@ -101,7 +101,7 @@ TEST_CASE("findings are kept for a minute, and those of a cluster that is down f
   CHECK(bench.cluster.asked["/"] == 3);
 }
 
-TEST_CASE("what one caller may see is not told another") {
+TEST_CASE("what one caller may see is not shown to another") {
   Bench bench;
   CHECK(bench.probe.available(caller("somebody")));
   CHECK(!bench.probe.available(caller("nobody")));
@@ -133,7 +133,7 @@ TEST_CASE("endpoints that the licence does not cover are not the cluster's; its 
   CHECK(*bench.probe.knows({}, "lang_ident"));
 }
 
-TEST_CASE("whether the cluster knows an endpoint is an error while it cannot be asked") {
+TEST_CASE("whether the cluster has an endpoint is an error while it cannot be reached") {
   Bench bench;
   REQUIRE(bench.probe.available({}));
   bench.cluster.answers.clear();

@@ -36,7 +36,7 @@ struct Asking {
 
 }  // namespace
 
-TEST_CASE("the cluster is asked as the caller, for an answer that can be read") {
+TEST_CASE("the cluster gets the caller's credentials, and a request for a readable answer") {
   std::string seen;
   RawPeer cluster([&](PeerConnection& connection) {
     seen = connection.request();
@@ -92,7 +92,7 @@ TEST_CASE("a write whose answer broke off is not repeated, a read is") {
   Asking asking(cluster.port());
   const auto write = asking.ask(http::Method::post, "{}");
   CHECK(write.status == 502);
-  CHECK(write.body.find("outcome of the request is not known") != std::string::npos);
+  CHECK(write.body.find("outcome of the request is unknown") != std::string::npos);
   CHECK(arrived == 1);
   CHECK(asking.ask(http::Method::get).status == 502);
   CHECK(arrived > 2);

@@ -71,7 +71,7 @@ TEST_CASE("failures are warned of once a minute, with the number of those unsaid
   bench.timer.advance(milliseconds(60'000));
   CHECK(bench.cluster->failure({ErrorCode::unavailable, "broke"}).status == 502);
   REQUIRE(bench.warnings.size() == 2);
-  CHECK(bench.warnings[1].find("4 failures more") != std::string::npos);
+  CHECK(bench.warnings[1].find("4 more failures") != std::string::npos);
   CHECK(bench.cluster->failure({ErrorCode::deadline_exceeded, "late"}).status == 504);
 }
 

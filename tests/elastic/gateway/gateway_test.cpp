@@ -135,7 +135,7 @@ TEST_CASE("endpoints are kept in the cluster, and build the vectors of searches"
   CHECK(bench.caller.ask(second->port(), http::Method::delete_, "/_inference/clip").status == 200);
 }
 
-TEST_CASE("the index of endpoints is nobody's, and wildcards pass it by") {
+TEST_CASE("the index of endpoints is closed to all, and wildcards skip it") {
   GatewayBench bench;
   bench.make_endpoint();
   bench.ask(http::Method::put, "/pics/_doc/1?refresh=true", R"({"t":"x"})");
@@ -172,7 +172,7 @@ TEST_CASE("a body that is not JSON is for the cluster to judge") {
         bench.caller.ask(bench.cluster.port(), http::Method::post, "/pics/_search", "{\"query\":").body);
 }
 
-TEST_CASE("answers of the gateway's own have the shape that was asked for") {
+TEST_CASE("the gateway's own answers have the requested format") {
   GatewayBench bench;
   bench.make_endpoint();
   http::Headers headers;
@@ -232,7 +232,7 @@ TEST_CASE("requests for which the gateway waits for its cluster are bounded, and
   CHECK(http::eventually([&] { return first.second.client_left() && second.second.client_left(); }));
 }
 
-TEST_CASE("the status tells what is done where") {
+TEST_CASE("the status shows what is done where") {
   GatewayBench bench;
   bench.make_endpoint();
   const auto status = bench.json(bench.get("/_sightline/gateway"));
@@ -248,7 +248,7 @@ TEST_CASE("the status tells what is done where") {
   CHECK(bench.json(bench.get("/_sightline/gateway"))["cluster"]["reachable"].IsFalse());
 }
 
-TEST_CASE("a gateway starts without its cluster, and says so to everyone who asks") {
+TEST_CASE("a gateway starts without its cluster, and reports that to every caller") {
   const auto gateway = gateway_to(dead_port());
   Asker caller;
   const auto refused = caller.ask(gateway->port(), http::Method::get, "/pics/_search");

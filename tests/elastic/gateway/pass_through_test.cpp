@@ -133,7 +133,7 @@ TEST_CASE("gzip, text and chunks of the cluster are the client's") {
   }
 }
 
-TEST_CASE("HEAD keeps the length that the cluster tells, without a body") {
+TEST_CASE("HEAD keeps the cluster's length, without a body") {
   Echoing cluster("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 551\r\n\r\n");
   Passing passing(cluster.peer.port());
   RawClient client = passing.client();
@@ -144,7 +144,7 @@ TEST_CASE("HEAD keeps the length that the cluster tells, without a body") {
   }
 }
 
-TEST_CASE("a cluster that cannot be reached is told as Elasticsearch tells errors, and warned of once") {
+TEST_CASE("a cluster that cannot be reached gives an error in Elasticsearch's format, and one warning") {
   const std::uint16_t port = dead_port();
   Passing passing(port);
   RawClient client = passing.client();
@@ -173,7 +173,7 @@ TEST_CASE("a write that broke off is not sent again, and its outcome is said to 
   Passing passing(cluster.port());
   const auto answer = passing.client().ask(http::post("{}", "Content-Type: application/json\r\n"));
   CHECK(answer.status == 502);
-  CHECK(has(answer.body, "outcome of the request is not known"));
+  CHECK(has(answer.body, "outcome of the request is unknown"));
   CHECK(arrived == 1);
 }
 
@@ -221,7 +221,7 @@ TEST_CASE("a cluster that does not begin its answer in time gets the caller a 50
   CHECK(has(answer.body, "took too long"));
 }
 
-TEST_CASE("a client that leaves has its request cancelled") {
+TEST_CASE("the request of a client that disconnects is cancelled") {
   std::promise<void> arrived;
   std::promise<bool> ended;
   RawPeer cluster([&](PeerConnection& connection) {

@@ -17,7 +17,7 @@ void check_error(const std::string& bytes, ErrorCode code, const std::string& me
   CHECK(error.message == message);
 }
 
-constexpr const char* k_refusal = "not a picture this server reads (JPEG, PNG, WebP, GIF, BMP): it ";
+constexpr const char* k_refusal = "not a supported picture (JPEG, PNG, WebP, GIF, BMP): it ";
 
 }  // namespace
 
@@ -43,7 +43,7 @@ TEST_CASE("each broken file is refused by the name of its fault") {
       {"one_byte.png", ErrorCode::invalid_argument, std::string(k_refusal) + "begins with 89 (\".\")"},
       {"pdf.jpg", ErrorCode::unsupported, std::string(k_refusal) + "is PDF"},
       {"progressive_no_end.jpg", ErrorCode::invalid_argument,
-       "JPEG ends after 12,412 bytes, without the end mark of a picture in several scans (progressive)"},
+       "JPEG ends after 12,412 bytes, without the end mark, which a picture in several scans (progressive) must have"},
       {"riff_lies.webp", ErrorCode::invalid_argument, "WebP ends after 80 of 4,294,967,288 bytes"},
       {"short_pixels.png", ErrorCode::invalid_argument, "PNG is broken: IDAT stream too short"},
       {"sof_65535.jpg", ErrorCode::invalid_argument,
@@ -58,7 +58,7 @@ TEST_CASE("each broken file is refused by the name of its fault") {
       {"wrong_text_checksum.png", ErrorCode::invalid_argument,
        "PNG is broken: the checksum of the chunk tEXt at byte 33 is wrong"},
       {"zero.jpg", ErrorCode::invalid_argument, "picture is empty (0 bytes)"},
-      {"zero_width.png", ErrorCode::invalid_argument, "PNG is 0 x 100 pixels: it holds no picture"},
+      {"zero_width.png", ErrorCode::invalid_argument, "PNG is 0 x 100 pixels: it contains no picture"},
   };
   for (const Case& broken : cases) {
     CAPTURE(broken.file);
@@ -164,9 +164,9 @@ TEST_CASE("known foreign formats, and pictures still encoded as text, are named"
       {"\0\0\1\0\1\0"s, "is an ICO icon"},
       {"RIFF\4\0\0\0WAVE"s, "is a RIFF file other than WebP"},
       {"RIFF", "is a RIFF file other than WebP"},
-      {"data:image/png;base64,iVBORw0KGgo", "is a data URL, still encoded"},
-      {"/9j/4AAQSkZJRg==", "is base64, still encoded"},
-      {"iVBORw0KGgoAAAANSUhEUg==", "is base64, still encoded"},
+      {"data:image/png;base64,iVBORw0KGgo", "is a data URL"},
+      {"/9j/4AAQSkZJRg==", "is base64 text"},
+      {"iVBORw0KGgoAAAANSUhEUg==", "is base64 text"},
   };
   for (const auto& [bytes, name] : foreign) check_error(bytes, ErrorCode::unsupported, k_refusal + name);
 }

@@ -164,7 +164,7 @@ TEST_CASE("a picture that takes too long to decode is refused") {
     REQUIRE_FALSE(refused.ok());
     CHECK(refused.error().code == ErrorCode::invalid_argument);
     CHECK(refused.error().message ==
-          format + " takes more than 1 ms to decode (--image-timeout): send it smaller, or in another format");
+          format + " takes more than 1 ms to decode (--image-timeout): send it in a smaller size, or in another format");
   }
   limits.max_time = std::chrono::milliseconds(0);
   CHECK(decode_picture(bmp_file(3000, 3000, 7), limits).ok());
@@ -199,7 +199,7 @@ TEST_CASE("no memory for a picture is the server's fault, not the picture's") {
   REQUIRE(errors.size() == files.size());
   for (const Error& error : errors) {
     CHECK(error.code == ErrorCode::overloaded);
-    CHECK(error.message == "no memory left for decoding it: send the request again later");
+    CHECK(error.message == "out of memory for decoding it: retry the request later");
   }
 }
 #endif

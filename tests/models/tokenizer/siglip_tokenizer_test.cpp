@@ -160,7 +160,7 @@ TEST_CASE("a spiece.model that is broken or another model's is refused by file")
   const Error pad = fault({{"spiece.model", model}, {"tokenizer_config.json", R"({"pad_token":"<pad>"})"}});
   CHECK(pad.code == ErrorCode::unsupported);
   has(pad.message, "pad_token is \"<pad>\"");
-  has(fault({{"tokenizer.json", R"({"model":{"type":"Unigram"}})"}}).message, "fetch spiece.model");
+  has(fault({{"tokenizer.json", R"({"model":{"type":"Unigram"}})"}}).message, "download spiece.model");
 }
 
 TEST_CASE("a spiece.model of which any byte is wrong is refused or read, and does no harm") {

@@ -89,7 +89,7 @@ TEST_CASE("TemplateProcessing gives BOS and EOS as RobertaProcessing does") {
   CHECK(encode(*load(folder), "dog") == Ids{516, 515, 517});
 
   CHECK(load_error(replaced(json, "\"ids\":[517]", "\"ids\":[]"), ErrorCode::corrupt_data)
-            .ends_with("post_processor.special_tokens[\"E\"] has not exactly one id"));
+            .ends_with("post_processor.special_tokens[\"E\"] does not have exactly one id"));
   CHECK(load_error(replaced(json, R"({"SpecialToken":{"id":"B","type_id":0}},)", ""), ErrorCode::unsupported)
             .find("post_processor.single") != std::string::npos);
 }
@@ -131,7 +131,7 @@ TEST_CASE("a pipeline that is not CLIP's is refused by the name of the part") {
     CAPTURE(message);
     CHECK(message.find(part) != std::string::npos);
     CHECK(message.ends_with(
-        "CLIP's byte-level BPE, BERT's WordPiece and Gemma's BPE are read from tokenizer.json"));
+        "CLIP's byte-level BPE, BERT's WordPiece and Gemma's BPE are supported in tokenizer.json"));
   }
 }
 
@@ -166,7 +166,7 @@ TEST_CASE("a folder without a tokenizer says what it should hold") {
   CHECK(loaded.error().code == ErrorCode::not_found);
   CHECK(loaded.error().message ==
         folder.path().string() +
-            " holds no tokenizer: neither tokenizer.json, nor vocab.json with merges.txt, nor vocab.txt, nor "
+            " contains no tokenizer: neither tokenizer.json, nor vocab.json with merges.txt, nor vocab.txt, nor "
             "spiece.model");
 
   folder.write("vocab.json", vocabulary_json(few_tokens()));

@@ -120,7 +120,7 @@ TEST_CASE("bytes that are not UTF-8 are refused with their offset") {
   for (const auto& [text, offset] : broken) {
     const std::string message = error_of(text, 77, Truncate::end, ErrorCode::invalid_argument);
     CHECK(message == "text is not UTF-8: byte " + std::to_string(offset) + " of " +
-                         std::to_string(text.size()) + " does not belong");
+                         std::to_string(text.size()) + " is invalid");
   }
   CHECK(ids_of(std::string_view("a\0b", 3)).size() == 5);
 }
@@ -160,7 +160,7 @@ TEST_CASE("a word of a megabyte takes no quadratic time, and one above is refuse
   }
   const std::string message =
       error_of(std::string((1u << 20) + 1, 'a'), 77, Truncate::end, ErrorCode::too_large);
-  CHECK(message == "text has a word of more than 1048576 bytes; put spaces into it or cut it");
+  CHECK(message == "text has a word of more than 1048576 bytes; add spaces to it or shorten it");
 }
 
 TEST_CASE("threads share a tokenizer") {

@@ -127,7 +127,7 @@ TEST_CASE("a second server with the same folder is told so") {
   const auto first = opened(folder.path(), 1 << 20);
   const auto second = DiskCache::open(folder.path(), 1 << 20);
   REQUIRE_FALSE(second);
-  CHECK(second.error().message.find("is in use by another server: give each a folder of its own") !=
+  CHECK(second.error().message.find("is in use by another server: use a separate folder for each") !=
         std::string::npos);
   CHECK(DiskCache::open("/proc/nowhere", 1 << 20).error().code == ErrorCode::unavailable);
 }

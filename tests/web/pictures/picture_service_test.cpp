@@ -244,7 +244,7 @@ TEST_CASE("a field that is hidden from a caller stays hidden, though the documen
   REQUIRE(bench.get("1", "size=160", header("Authorization", "ApiKey a")).response.status == 200);
   const auto hidden = bench.get("1", "size=160", header("Authorization", "ApiKey b"));
   CHECK(hidden.response.status == 404);
-  CHECK(hidden.refusal->message.find("has nothing in field [image_data]") != std::string::npos);
+  CHECK(hidden.refusal->message.find("has no value in field [image_data]") != std::string::npos);
 }
 
 TEST_CASE("where a caller may not know which index it is, the picture is read each time and still made once") {
@@ -294,15 +294,15 @@ TEST_CASE("what is missing or no picture is named: 404 for nothing there, 422 fo
   };
   const auto in_base64 = [](const std::string& bytes) { return "\"" + base64_encode(bytes) + "\""; };
   for (const char* nothing : {"null", "[]", "[null]"})
-    CHECK(refusal(nothing) == "404 document [1] of index [houses] has nothing in field [image_data]");
-  CHECK(refusal("17") == "404 " + of_it + " holds a number, no picture");
+    CHECK(refusal(nothing) == "404 document [1] of index [houses] has no value in field [image_data]");
+  CHECK(refusal("17") == "404 " + of_it + " holds a number, not a picture");
   CHECK(refusal("\"\"") == "404 " + of_it + " is empty: there is no picture");
   CHECK(refusal("\"https://x.example/a.jpg\"") ==
-        "404 " + of_it + " holds the address of a picture, [https://x.example/a.jpg], not the picture");
+        "404 " + of_it + " contains a link to a picture, [https://x.example/a.jpg], not the picture itself");
   for (const char* query : {"", "size=160"}) {
     CHECK(refusal("\"no base64!\"", query).find("422 " + of_it + ": the picture is ") == 0);
     CHECK(refusal(in_base64("<svg xmlns='http://www.w3.org/2000/svg'><script>1</script></svg>"), query)
-              .find("422 " + of_it + " holds no JPEG, PNG, WebP, GIF or BMP: it ") == 0);
+              .find("422 " + of_it + " contains no JPEG, PNG, WebP, GIF or BMP: it ") == 0);
     CHECK(refusal(in_base64("<!DOCTYPE html><script>1</script>"), query).find("422 ") == 0);
     CHECK(refusal("\"data:image/svg+xml,<svg onload='x()'></svg>\"", query).find("422 ") == 0);
     CHECK(refusal(in_base64("\x89PNG\r\n\x1A\n" + std::string(20'000, 'x')), query).find("the limit is 10000") !=

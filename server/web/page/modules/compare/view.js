@@ -35,7 +35,7 @@ export default function View({ parameters }) {
   return html`<div class="compare">
     <div class="compare-head"><h1>Compare</h1><${Tabs} current=${name} parameters=${parameters} /></div>
     ${installation.state === "loading" && html`<${Skeleton} />`}
-    ${installation.state === "failed" && html`<${Failure} title="The server cannot be asked" error=${installation.error} />`}
+    ${installation.state === "failed" && html`<${Failure} title="The server does not answer" error=${installation.error} />`}
     ${installation.state === "ready" && html`<${Tab} key=${name} parameters=${parameters} installation=${installation} />`}
     ${installation.state === "ready" && html`<${OpenPicture} parameters=${parameters} />`}
   </div>`;

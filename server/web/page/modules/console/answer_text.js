@@ -30,7 +30,7 @@ function foldedAs(labels) {
     placeholderDOM: (view, onclick, label) => {
       const element = document.createElement("span");
       element.textContent = label;
-      element.title = "Show it all";
+      element.title = "Show all";
       element.className = "cm-foldPlaceholder";
       element.addEventListener("click", onclick);
       return element;

@@ -65,15 +65,15 @@ function Body({ request, answer }) {
 }
 
 function headNote({ status, ok }) {
-  if (ok) return `${status}: it is there.`;
-  return status === 404 ? "404: it is not there." : `The server answered ${status}.`;
+  if (ok) return `${status}: it exists.`;
+  return status === 404 ? "404: it does not exist." : `The server answered ${status}.`;
 }
 
 function Content({ request, answer }) {
   if (answer.state === "running") return html`<p class="answer-note row"><span class="spinner"></span>Waiting for the answer</p>`;
   if (answer.state === "waiting") return html`<p class="answer-note">Not sent yet.</p>`;
   if (answer.state === "skipped") return html`<p class="answer-note">Not sent: an earlier request failed or was stopped.</p>`;
-  if (answer.state === "stopped") return html`<p class="answer-note">Stopped. The server may have done it all the same.</p>`;
+  if (answer.state === "stopped") return html`<p class="answer-note">Stopped. The server may have processed it anyway.</p>`;
   if (answer.state !== "done") return html`<p class="answer-note">${answer.reason}</p>`;
   if (request.method === "HEAD") return html`<p class="answer-note">${headNote(answer)}</p>`;
   if (answer.text === "") return html`<p class="answer-note">The answer has no body.</p>`;

@@ -19,7 +19,7 @@ function Deletion({ names, indices }) {
   const more = indices.length - k_named;
   return html`<li><code>DELETE ${names.join(",")}</code>
     <p class="small soft">${indices.length === 0
-      ? "No index of that name is known to this page. Whatever has it is deleted with all its documents."
+      ? "This page has found no index of that name. Any index of that name is deleted with all its documents."
       : `Deletes with all documents: ${shown}${more > 0 ? ` and ${more} more` : ""}.`}</p></li>`;
 }
 

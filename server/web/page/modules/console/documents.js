@@ -3,7 +3,7 @@ import { keep, kept } from "../shell/kept.js";
 import { credentialHeaders } from "../server/credentials.js";
 import { errorOf } from "../server/request.js";
 
-const k_first_scratch = `# Your own requests. They are kept in this browser.
+const k_first_scratch = `# Your own requests. They are stored in this browser.
 # Ctrl+Enter runs the request at the cursor; Ctrl+Space offers what can stand there.
 
 GET _cat/indices?v

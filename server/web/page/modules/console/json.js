@@ -69,7 +69,7 @@ class Reader {
       throw new Fault(this.at, this.at + 1, this.at >= this.text.length ? "the JSON ends here: a value is missing" : "expected a value: an object, an array, a string in double quotes, a number, true, false or null");
     }
     if (word !== "true" && word !== "false" && word !== "null" && match(k_number, word, 0) !== word) {
-      throw new Fault(this.at, this.at + word.length, `'${word.slice(0, 40)}' is no JSON value: put strings in double quotes`);
+      throw new Fault(this.at, this.at + word.length, `'${word.slice(0, 40)}' is not a JSON value: put strings in double quotes`);
     }
     this.take(word, word.length);
   }
@@ -107,7 +107,7 @@ class Reader {
       this.take(close, 1);
       return false;
     }
-    if (next === undefined) throw new Fault(opened, opened + 1, `this bracket is never closed: '${close}' is missing`);
+    if (next === undefined) throw new Fault(opened, opened + 1, `this bracket is not closed: '${close}' is missing`);
     if (next !== ",") throw new Fault(this.at, this.at + 1, `expected ',' or '${close}'`);
     const comma = this.at;
     this.take(",", 1);
@@ -135,7 +135,7 @@ class Reader {
   member(names, opened) {
     this.at = skipBlanks(this.text, this.at);
     const from = this.at;
-    if (from >= this.text.length) throw new Fault(opened, opened + 1, "this bracket is never closed: '}' is missing");
+    if (from >= this.text.length) throw new Fault(opened, opened + 1, "this bracket is not closed: '}' is missing");
     if (this.text[from] !== '"') throw new Fault(from, from + 1, "expected a member's name in double quotes");
     const name = this.string();
     if (names.has(name)) this.problems.push({ from, to: this.at, message: `${name} appears twice in this object` });

@@ -23,7 +23,7 @@ export function sentPath(path) {
 
 function pathProblem(path) {
   if (path === "") return "expected a path after the method, for example clip-images/_search";
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(path)) return "expected a path alone: requests go to the Elasticsearch side of this server";
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(path)) return "expected only a path: requests go to Sightline's Elasticsearch side";
   if (/^kbn:/i.test(path)) return "kbn: is Kibana's own interface; requests here go to Elasticsearch";
   const segments = path.split("?")[0].split("/");
   if (segments.some((one) => /^(?:\.|%2e){1,2}$/i.test(one))) return "a path must not have '.' or '..' between slashes";

@@ -9,9 +9,9 @@ const k_time_limit_ms = 600000;
 export function whyNot(request, lineOf) {
   const problem = request.problems[0];
   if (problem) return `Not sent. Line ${lineOf(problem.from)}: ${problem.message}.`;
-  if (request.method === "HEAD" && request.body !== undefined) return "Not sent. HEAD takes no body: remove it.";
+  if (request.method === "HEAD" && request.body !== undefined) return "Not sent. HEAD has no body: remove it.";
   if (request.method === "GET" && request.body !== undefined && !takesPostForGet(request.path)) {
-    return "Not sent. Browsers cannot send a body with GET, and this path does not take POST in its place. Remove the body, or copy the request as curl and run it in a shell.";
+    return "Not sent. Browsers cannot send a body with GET, and this path does not accept POST instead. Remove the body, or copy the request as curl and run it in a shell.";
   }
   return undefined;
 }

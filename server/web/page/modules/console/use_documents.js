@@ -19,7 +19,7 @@ function takePassedIn(parameters, scratches, store) {
   if (encoded === null) return;
   const text = fromBase64Url(encoded);
   if (text === undefined || text.trim() === "") {
-    toast("The link holds no request that can be read: it may have been cut on its way.");
+    toast("The link contains no valid request: it may have been truncated.");
     return go("console", {}, { replace: true });
   }
   const same = Object.keys(scratches).find((name) => scratches[name] === text);
@@ -68,7 +68,7 @@ export function useDocuments(parameters) {
   const remember = (done) => {
     if (done !== false || warned.current) return;
     warned.current = true;
-    toast("This browser has no room to keep your requests: export those you need.");
+    toast("This browser has no space left for your requests: export those you need.");
   };
   const storeScratches = (next) => { setScratches(next); remember(keepScratches(next)); };
   const storeEdits = (next) => { setEdits(next); remember(keepEdits(next)); };

@@ -96,7 +96,7 @@ function RunBar({ run, count, goOn, setGoOn, onRun, onRunAll, requestsHere, targ
     <${Button} main small icon="play" disabled=${none || run.running} onClick=${onRun}>Run<//>
     <${Button} small disabled=${none || run.running} onClick=${onRunAll}>Run all ${none ? "" : `(${count})`}<//>
     <${Button} small icon="close" class="console-stop" disabled=${!run.running} onClick=${run.stop}>Stop<//>
-    <label class="check small"><input type="checkbox" checked=${goOn} onChange=${(event) => setGoOn(event.target.checked)} />Go on after failures</label>
+    <label class="check small"><input type="checkbox" checked=${goOn} onChange=${(event) => setGoOn(event.target.checked)} />Continue after failures</label>
     <span class="grow"></span>
     <${CopyButton} disabled=${none} text=${() => requestsHere().map((one) => curlOf(one, target.base, target.needs)).join("\n")}>Copy as curl<//>
   </div>`;

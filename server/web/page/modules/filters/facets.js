@@ -30,7 +30,7 @@ export function FacetChips({ values, onChange }) {
       ? value.map((one) => ({ field, text: one, without: value.filter((other) => other !== one) }))
       : [{ field, text: rangeText(value), without: undefined }]);
   if (chips.length === 0) return null;
-  return html`<div class="facet-chips" role="group" aria-label="Filters in use">
+  return html`<div class="facet-chips" role="group" aria-label="Active filters">
     ${chips.map(({ field, text, without }) => html`<button type="button" class="chip facet-chip" key=${field + text}
         aria-label=${`Remove the filter ${labelOf(field)}: ${text}`} onClick=${() => onChange(withValue(values, field, without))}>
       <span class="soft">${labelOf(field)}</span><span class="cut">${shortOf(text)}</span><${Icon} name="close" />
@@ -82,7 +82,7 @@ function Facet({ facet, open, chosen, onChange }) {
   const Kind = facet.kind === "terms" ? TermsFacet : RangeFacet;
   const set = (value) => onChange(facet.path, value);
   return html`<details class="facet" open=${open}>
-    <summary title=${facet.path}><span class="grow cut">${labelOf(facet.path)}</span>${chosen !== undefined && html`<span class="facet-mark">in use</span>`}<${Icon} name="down" /></summary>
+    <summary title=${facet.path}><span class="grow cut">${labelOf(facet.path)}</span>${chosen !== undefined && html`<span class="facet-mark">active</span>`}<${Icon} name="down" /></summary>
     <div class="facet-body" role="group" aria-label=${labelOf(facet.path)}><${Kind} facet=${facet} chosen=${chosen} onChange=${set} /></div>
   </details>`;
 }
@@ -115,7 +115,7 @@ export function Facets({ collection, values, onChange, clauses = [], revision = 
     ${chips && html`<${FacetChips} values=${values} onChange=${onChange} />`}
     ${error && html`<${Failure} title="The filters cannot be counted" error=${error} />`}
     ${!facets && !error && [0, 1, 2, 3].map((at) => html`<div class="skeleton facet-skeleton" key=${at}></div>`)}
-    ${facets?.length === 0 && html`<p class="small soft">${narrowable ? "No document is left to filter." : "This index has no fields to filter by. Load attributes with the pictures to get some."}</p>`}
+    ${facets?.length === 0 && html`<p class="small soft">${narrowable ? "No documents match." : "This index has no fields to filter by. Load attributes with the pictures to get some."}</p>`}
     ${facets?.map((facet, at) => html`<${Facet} key=${facet.path} facet=${facet} open=${at < k_open || values[facet.path] !== undefined}
       chosen=${values[facet.path]} onChange=${change} />`)}
   </section>`;

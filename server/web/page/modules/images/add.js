@@ -48,7 +48,7 @@ export function AddArea({ children }) {
   const [picked, setPicked] = useState(undefined);
   const over = useDroppedFiles(async (transfer) => {
     const found = await filesOfDrop(transfer);
-    if (isAdding()) toast("Pictures are being added. Drop these again when that has ended.");
+    if (isAdding()) toast("Pictures are being added. Drop these again when that is finished.");
     else forgetAdding();
     setPicked(found);
   });
@@ -99,8 +99,8 @@ function Choice({ picked, onPick }) {
   if (error) return html`<${Failure} title="The indices' pipelines cannot be read" error=${error} />`;
   if (!targets) return html`<div class="skeleton add-waiting"></div>`;
   if (targets.length === 0) {
-    return html`<${Message} kind="warn" title="No index embeds pictures by itself"><p>Pictures are added to indices with a default pipeline that embeds them.
-      Run <code>scripts/register_endpoints.sh</code>, which makes both.</p><//>`;
+    return html`<${Message} kind="warn" title="No index embeds pictures"><p>Pictures are added to indices with a default pipeline that embeds them.
+      Run <code>scripts/register_endpoints.sh</code>, which creates both.</p><//>`;
   }
   const without = left ?? targets.filter((one) => !one.standard).map((one) => one.collection.index);
   const chosen = targets.filter((one) => !without.includes(one.collection.index)).map((one) => one.collection);
@@ -130,7 +130,7 @@ function Failures({ failures }) {
 
 function Progress({ run }) {
   return html`<div class="add-progress">
-    <progress class="visually-hidden" max=${run.steps} value=${run.done} aria-label="Pictures dealt with">${run.done}</progress>
+    <progress class="visually-hidden" max=${run.steps} value=${run.done} aria-label="Pictures processed">${run.done}</progress>
     <div class="add-track" aria-hidden="true"><div class="add-fill" style=${{ width: `${run.steps > 0 ? (run.done / run.steps) * 100 : 100}%` }}></div></div>
   </div>`;
 }
@@ -150,7 +150,7 @@ function Run({ run, onMore, onClose }) {
     <${Progress} run=${run} />
     ${run.waiting && html`<p class="small soft">${run.waiting}</p>`}
     ${run.targets.length > 1 && html`<p class="small soft">One document per picture in each of ${run.targets.length} indices.</p>`}
-    ${run.phase === "cancelled" && html`<p class="small soft">What was added until then stays.</p>`}
+    ${run.phase === "cancelled" && html`<p class="small soft">Pictures added so far are kept.</p>`}
     <div class="row"><${RunControls} run=${run} />${ended && html`<${Button} main onClick=${onClose}>Close<//><${Button} onClick=${onMore}>Add more<//>`}</div>
     <${Failures} failures=${run.failures} />
   </div>`;

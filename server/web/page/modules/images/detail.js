@@ -134,9 +134,9 @@ export function Detail({ document: asked, onClose, onPrevious, onNext, position,
   useArrowKeys(onPrevious, onNext);
   const document = { index: asked.index, id: asked.id, field: collection?.pictureField, version: found && versionOf(found) };
   const name = found ? nameOf(found, collection) : "Picture";
-  const title = gone ? "Not there any more" : error ? "Picture" : found ? name : "Loading";
+  const title = gone ? "No longer there" : error ? "Picture" : found ? name : "Loading";
   return html`<${Dialog} title=${title} onClose=${onClose} class="detail-dialog" tools=${html`<${Steps} onPrevious=${onPrevious} onNext=${onNext} position=${position} />`}>
-    ${gone && html`<${Empty} title="This picture is not there any more">
+    ${gone && html`<${Empty} title="This picture no longer exists">
       <p>${asked.index} has no document with the id ${asked.id.slice(0, 80)}. It was deleted, perhaps in another tab, or the link is for another server.</p>
       <${Button} onClick=${onClose}>Close<//>
     <//>`}

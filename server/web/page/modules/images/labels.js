@@ -107,7 +107,7 @@ export function Labels({ document }) {
     keep("labels", next);
   };
   return html`<section class="detail-section" aria-label="Labels"><h3>Which label fits?</h3>
-    <p class="small soft">Each model gives the probability of each label, among these labels alone.</p>
+    <p class="small soft">Each model gives the probability of each label, compared only with these labels.</p>
     <${LabelList} labels=${labels} onChange=${change} />
     ${error && html`<${Failure} title="The picture cannot be classified" error=${error} />`}
     ${!error && labels.length > 0 && html`<div class="label-models">

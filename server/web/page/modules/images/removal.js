@@ -32,7 +32,7 @@ export async function removeDocuments(documents) {
       removed.push(whole);
     } catch (error) {
       if (error.status === 404) { gone.push(document); continue; }
-      throw Object.assign(error.status === 409 ? new Error(`Someone changed it in ${document.index} at the same moment. Look at it again first.`) : error, { removed });
+      throw Object.assign(error.status === 409 ? new Error(`It was changed in ${document.index} at the same time. Check it again first.`) : error, { removed });
     }
   }
   return { removed, gone };

@@ -37,7 +37,7 @@ const count = (number, one, many) => `${number} ${number === 1 ? one : many}`;
 /** What a run did, in a sentence. */
 export function summaryOf({ added, present, failures }) {
   const parts = [`${count(added, "document", "documents")} added`];
-  if (present > 0) parts.push(`${present} there already`);
+  if (present > 0) parts.push(`${present} already there`);
   if (failures.length > 0) parts.push(`${failures.length} failed`);
   return parts.join(", ") + ".";
 }

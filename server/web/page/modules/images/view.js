@@ -64,11 +64,11 @@ function OpenPicture({ document, listing, collection, onActive }) {
 function Nothing({ state, onChange }) {
   const narrowed = state.words.trim() !== "" || Object.keys(state.values).length > 0;
   if (narrowed) {
-    return html`<${Empty} icon="search" title="No picture fits"><p>No document of ${state.collection.index} has this name and these values.</p>
+    return html`<${Empty} icon="search" title="No matching pictures"><p>No document of ${state.collection.index} has this name and these values.</p>
       <${Button} onClick=${() => onChange({ words: "", values: {} })}>Show all<//><//>`;
   }
   return html`<${Empty} title=${`${state.collection.index} is empty`}>
-    <p>Drop pictures or a folder here, or add them with the button. Whole libraries are loaded faster by sightline-ingest:</p>
+    <p>Drop pictures or a folder here, or add them with the button. sightline-ingest loads large collections faster:</p>
     <pre class="code-block" tabindex="0">sightline-ingest FOLDER --index ${state.collection.index}</pre>
     <${AddButton} main />
   <//>`;
@@ -112,7 +112,7 @@ function Gallery({ parameters, galleries }) {
       <h1>All images</h1>
       <p class="soft number" role="status">${listing.total === undefined ? " " : pictures(listing.total)}</p>
       <div class="row gallery-head-tools">
-        <${Button} plain icon="refresh" label="Look for changes" onClick=${refresh} />
+        <${Button} plain icon="refresh" label="Refresh" onClick=${refresh} />
         <${AddButton} />
       </div>
     </div>
@@ -138,10 +138,10 @@ function Loading() {
 
 /** No index with vectors. */
 function NoGallery({ reload }) {
-  return html`<${Empty} title="There is no index of pictures yet">
-    <p>An index of pictures has a field for vectors. These commands make the indices and load a folder:</p>
+  return html`<${Empty} title="No index of pictures yet">
+    <p>An index of pictures has a field for vectors. These commands create the indices and load a folder:</p>
     <pre class="code-block" tabindex="0">scripts/register_endpoints.sh --models clip,jina-clip${"\n"}sightline-ingest FOLDER --index clip-images</pre>
-    <div><${Button} icon="refresh" onClick=${reload}>Look again<//></div>
+    <div><${Button} icon="refresh" onClick=${reload}>Refresh<//></div>
   <//>`;
 }
 

@@ -26,7 +26,7 @@ export function CopyButton({ text, children = "Copy", ...others }) {
     const copied = typeof text === "function" ? text() : text;
     if (copied === undefined) return;
     if (!(await copyText(copied))) {
-      return toast("The browser does not allow copying here: select the text and copy it by hand.");
+      return toast("The browser does not allow copying: select the text and copy it manually.");
     }
     setDone(true);
     setTimeout(() => setDone(false), 1500);

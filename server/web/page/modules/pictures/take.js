@@ -9,9 +9,9 @@ export function refusalOf({ name, size }, firstBytes, maxBytes) {
   const what = name ? `“${name}”` : "This file";
   if (size === 0) return `${what} is empty.`;
   const kind = pictureKind(firstBytes);
-  if (!kind) return `${what} is not a picture that Sightline reads. Use a JPEG, PNG, WebP, GIF or BMP file.`;
+  if (!kind) return `${what} is not a supported picture. Use a JPEG, PNG, WebP, GIF or BMP file.`;
   if (!kind.readable) return `${what} is ${kind.name}. Save it as JPEG, PNG or WebP first.`;
-  if (maxBytes && size > maxBytes) return `${what} has ${mebibytes(size)}; this server takes pictures of up to ${mebibytes(maxBytes)}. Make it smaller first: the models look at a few hundred pixels.`;
+  if (maxBytes && size > maxBytes) return `${what} has ${mebibytes(size)}; the limit is ${mebibytes(maxBytes)}. Make it smaller first: the models use only a few hundred pixels.`;
   return "";
 }
 
@@ -46,7 +46,7 @@ export async function takePicture(file, limits = {}) {
 export function filesOfTransfer(transfer) {
   const files = [...(transfer?.files ?? [])];
   if (files.length === 0 && [...(transfer?.types ?? [])].includes("text/uri-list")) {
-    throw new Error("This is the address of a picture, not the picture. Save it first, then drop the file.");
+    throw new Error("This is a link to a picture, not the picture. Save it first, then drop the file.");
   }
   return files;
 }

@@ -9,11 +9,11 @@ import { thresholdOf } from "./settings.js";
 
 /** What a failure means here, beyond the server's own words. */
 function advice(collection, state, error) {
-  if (state.mode === "rrf" && /rrf/.test(error.message)) return "Fusion by rank is not to be had here: choose “Vectors and text, added” in the settings.";
+  if (state.mode === "rrf" && /rrf/.test(error.message)) return "Fusion by rank is not available: choose “Vectors and text, added” in the settings.";
   if (collection.model === "cohere" && /key|401|unauthorized/i.test(error.message)) {
     return "Cohere: no valid key is set. Put COHERE_API_KEY into .env, then run scripts/register_endpoints.sh --models cohere.";
   }
-  if (error.status === 429) return "The server has too much to do: try again in a moment.";
+  if (error.status === 429) return "The server is busy: try again in a moment.";
   return "";
 }
 
@@ -56,7 +56,7 @@ function Hits({ column, collection, state, threshold, marks, pointed, onPoint, o
       ${shown.map((hit) => html`<${Hit} key=${hit.id} hit=${hit} collection=${collection} state=${state} mark=${marks.get(hit)}
         lit=${pointed !== undefined && marks.get(hit)?.key === pointed} onPoint=${onPoint} onOpen=${() => onOpen(hit, shown)} />`)}
     </ol>
-    ${hits.length === 0 && html`<${Message} title="No hits"><p>No document of ${collection.index} has a vector in ${collection.field} and fits the filters. Add pictures on “All images”, or take filters away.</p><//>`}
+    ${hits.length === 0 && html`<${Message} title="No hits"><p>No document of ${collection.index} has a vector in ${collection.field} and fits the filters. Add pictures on “All images”, or remove filters.</p><//>`}
     ${hidden > 0 && html`<p class="small faint hits-hidden">${hidden} of ${hits.length} hidden: cosine below ${threshold.toFixed(2)}.</p>`}
   `;
 }
@@ -82,7 +82,7 @@ export function Column({ collection, state, filters, searchKey, thresholds, mark
   return html`<section class="column" data-column=${collection.model ?? collection.id} data-state=${column.state} aria-label=${`${collection.title}: hits`} aria-busy=${column.state === "loading"}>
     <header class="column-head">
       <div class="row spread">
-        <h2><span class=${`column-dot series-${(place % 5) + 1}`} aria-hidden="true"></span>${collection.title}${collection.demo && html` <span class="tag tag-demo" title="A small model for the demo: it knows drawings only. On photos its hits are chance.">demo model</span>`}</h2>
+        <h2><span class=${`column-dot series-${(place % 5) + 1}`} aria-hidden="true"></span>${collection.title}${collection.demo && html` <span class="tag tag-demo" title="A small demo model, trained only on drawings. On photos its hits are random.">demo model</span>`}</h2>
         <${Button} plain small icon="code" label=${`Request of ${collection.title}`} disabled=${!column.result} onClick=${() => setRequest(true)} />
       </div>
       <div class="column-times small faint"><${Times} column=${column} /></div>

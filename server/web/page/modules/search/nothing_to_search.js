@@ -8,7 +8,7 @@ export function NothingToSearch({ reload }) {
   return html`<${Empty} icon="search" title="Nothing to search yet">
     <p>No index with vectors was found. This registers the models' endpoints, pipelines and indices, and loads a folder of pictures:</p>
     <pre class="code-block" tabindex="0">scripts/register_endpoints.sh --models clip,jina-clip${"\n"}sightline-ingest FOLDER --index clip-images</pre>
-    <div><${Button} icon="refresh" onClick=${reload}>Look again<//></div>
+    <div><${Button} icon="refresh" onClick=${reload}>Refresh<//></div>
   <//>`;
 }
 
@@ -16,6 +16,6 @@ export function NothingToSearch({ reload }) {
 export function MissingColumn({ title, help }) {
   return html`<section class="column column-missing" aria-label=${title}>
     <header class="column-head"><h2>${title}</h2><div class="column-times small faint">not set up</div></header>
-    <${Message} title=${`${title} is not set up`}><p>${help.startsWith("put") ? "To see this column " + help + "." : html`To see this column run <code>${help}</code>.`}</p><//>
+    <${Message} title=${`${title} is not set up`}><p>${help.startsWith("put") ? "To add this column, " + help + "." : html`To add this column, run <code>${help}</code>.`}</p><//>
   </section>`;
 }

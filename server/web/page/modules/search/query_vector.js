@@ -8,7 +8,7 @@ import { fuse } from "./vectors.js";
 function lacking(collection, what) {
   const model = collection.model ?? "its model";
   return new RequestError({
-    status: 0, path: "", reason: `no endpoint is registered that embeds ${what} for ${collection.index}: run scripts/register_endpoints.sh --models ${model}`,
+    status: 0, path: "", reason: `no registered endpoint embeds ${what} for ${collection.index}: run scripts/register_endpoints.sh --models ${model}`,
   });
 }
 
@@ -19,7 +19,7 @@ async function vectorOf(endpoint, input, what, collection, options) {
   if (!vector) throw new RequestError({ status: 200, path: "", reason: `[${endpoint}] answered without a vector` });
   if (collection.dims && vector.length !== collection.dims) {
     throw new RequestError({
-      status: 200, path: "", reason: `[${endpoint}] makes vectors of ${vector.length} dims, the field [${collection.field}] of [${collection.index}] has ${collection.dims}: the index was made for another model`,
+      status: 200, path: "", reason: `[${endpoint}] makes vectors of ${vector.length} dims, the field [${collection.field}] of [${collection.index}] has ${collection.dims}: the index was created for another model`,
     });
   }
   return vector;

@@ -15,8 +15,8 @@ export function RequestDialog({ collection, state, filters, vector, onClose }) {
     <div class="stack">
       <fieldset class="plain-fieldset row"><legend class="visually-hidden">Form</legend>${tab("dev-tools", "Dev Tools")}${tab("curl", "curl")}</fieldset>
       <pre class="code-block" tabindex="0" aria-label="Request">${shortened(text)}</pre>
-      ${kind === "curl" && html`<p class="small faint">The address is this server's way to Elasticsearch. For your own cluster put its address there, with your credentials.</p>`}
-      ${shortened(text) !== text && html`<p class="small faint">Pictures and vectors are shortened here; the copy has them whole.</p>`}
+      ${kind === "curl" && html`<p class="small faint">The address is Sightline's route to Elasticsearch. For your own cluster, use its address and your credentials.</p>`}
+      ${shortened(text) !== text && html`<p class="small faint">Pictures and vectors are shortened here; the copy has them in full.</p>`}
     </div>
   <//>`;
 }

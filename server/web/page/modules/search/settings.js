@@ -6,14 +6,14 @@ import { k_article } from "./state.js";
 const k_numbers = [
   { name: "size", title: "Size", help: "hits per column", least: 1, most: 100, step: 1 },
   { name: "k", title: "k", help: "nearest neighbours", least: 1, most: 10000, step: 1 },
-  { name: "candidates", title: "Candidates", help: "looked at per shard", least: 1, most: 10000, step: 1 },
+  { name: "candidates", title: "Candidates", help: "examined per shard", least: 1, most: 10000, step: 1 },
   { name: "boost", title: "Boost", help: "the score's factor", least: 0, most: 1e6, step: "any" },
 ];
 
 const k_modes = [
   ["vectors", "Vectors only", "nearest neighbours by the model's vectors"],
   ["weighted", "Vectors and text, added", "score = boost × kNN + weight × BM25"],
-  ["rrf", "Vectors and text, by rank", "reciprocal rank fusion; a real cluster with the licence for it"],
+  ["rrf", "Vectors and text, by rank", "reciprocal rank fusion; requires a real cluster with a licence for it"],
 ];
 
 function NumberField({ name, title, help, value, least, most, step, onValue }) {
@@ -42,11 +42,11 @@ function Threshold({ collection, value, standard, onValue }) {
     <span class="row"><input class="input grow" type="range" min="-0.2" max="1" step="0.01" value=${now}
       onInput=${(event) => setNow(Number(event.target.value))} onChange=${(event) => onValue(Number(event.target.value))} />
       <output class="number">${now.toFixed(2)}</output></span>
-    <small class="faint">${standard === undefined ? "not measured yet (sightline-eval)" : `judged queries say ${standard.toFixed(2)}`}</small></label>`;
+    <small class="faint">${standard === undefined ? "not measured yet (sightline-eval)" : `measured: ${standard.toFixed(2)}`}</small></label>`;
 }
 
 function Thresholds({ state, collections, thresholds, onChange }) {
-  return html`<fieldset class="plain-fieldset settings-group"><legend>Hide what is probably wrong</legend>
+  return html`<fieldset class="plain-fieldset settings-group"><legend>Hide probably wrong hits</legend>
     <label class="check"><input type="checkbox" checked=${state.hide} onChange=${(event) => onChange({ hide: event.target.checked })} />Hide hits below these cosines</label>
     ${collections.map((collection) => html`<${Threshold} key=${collection.id} collection=${collection} standard=${thresholds[collection.model]}
       value=${thresholdOf(collection, state, thresholds)} onValue=${(value) => onChange({ hide: true, thresholds: { ...state.thresholds, [collection.model]: value } })} />`)}

@@ -113,7 +113,7 @@ function Searching({ parameters }) {
       <${SearchBox} state=${state} picture=${chosen.picture} limits=${limits} dropping=${dropping} onSearch=${(changes) => change(changes)} onPicture=${choose} />
       ${hasQuery(state) && html`<${Toolbar} panel=${panel} onPanel=${setPanel} filterCount=${filterClauses(values).length} state=${state} />`}
     </div>
-    ${chosen.lost && html`<div class="search-note"><${Message} kind="warn" title="The picture of this search is not in this browser"><p>Uploaded pictures stay where they were chosen. Choose or drop it again to see its hits.</p><//></div>`}
+    ${chosen.lost && html`<div class="search-note"><${Message} kind="warn" title="The picture of this search is not in this browser"><p>Uploaded pictures are not stored. Choose or drop it again to see its hits.</p><//></div>`}
     ${panel === "settings" && html`<${Settings} state=${state} all=${collections} shown=${shown} thresholds=${thresholds} onChange=${(changes) => change(changes)} />`}
     <div class=${`search-body ${panel === "filters" ? "has-filters" : ""}`}>
       ${panel === "filters" && html`<aside class="search-filters card" tabindex="0" aria-label="Filters"><${Facets} collection=${shown[0]} values=${values} onChange=${(next) => change({}, next)} /></aside>`}

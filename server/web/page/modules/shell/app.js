@@ -44,7 +44,7 @@ function View({ view, parameters }) {
   useEffect(() => { if (broken) forget(); }, [view, parameters.toString()]);
   if (error || broken) {
     return html`<h1 class="visually-hidden">${view.title}</h1><${Failure} title="This view cannot be shown" error=${error ?? broken}>
-      <${Button} onClick=${() => location.reload()}>Load the page again<//>
+      <${Button} onClick=${() => location.reload()}>Reload the page<//>
     <//>`;
   }
   return Component ? html`<${Component} parameters=${parameters} />` : html`<div class="empty"><div class="spinner"></div></div>`;

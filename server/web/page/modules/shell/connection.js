@@ -38,5 +38,5 @@ export function useUnreachable(onBack) {
 /** A line below the header for as long as the server is gone. */
 export function UnreachableBanner() {
   return html`<div class="shell-banner" role="alert"><span class="spinner"></span>
-    <span>The server does not answer. Is sightline-server running? This page goes on when it is back.</span></div>`;
+    <span>The server does not answer. Is sightline-server running? This page continues when it is back.</span></div>`;
 }

@@ -9,11 +9,11 @@ import { pageInfo } from "../server/sightline.js";
 import { useInstallation } from "./installation.js";
 
 function reasonOf(why) {
-  if (why === "asked") return "Keys are kept in this tab until you close it, and are sent to this server alone.";
-  if (why === "cluster") return clusterAuthorization() ? "The cluster refuses the credentials that this tab keeps." : "The Elasticsearch cluster asks for your credentials.";
+  if (why === "asked") return "Keys are stored in this tab until you close it, and are sent only to this server.";
+  if (why === "cluster") return clusterAuthorization() ? "The cluster refuses the credentials stored in this tab." : "The Elasticsearch cluster requires your credentials.";
   return serverKey()
-    ? "The server refuses the key that this tab keeps: it may have been withdrawn."
-    : "This server asks for an API key: one of those in the file that its operator gave with --api-key-file.";
+    ? "The server refuses the key stored in this tab: it may have been revoked."
+    : "This server requires an API key from the file of --api-key-file.";
 }
 
 /** Tries keys before they are kept. run(ask, keep): `keep` once `ask` was answered; {busy, problem} meanwhile and after. */
@@ -52,8 +52,8 @@ function ServerKey({ onDone }) {
   };
   return html`<form class="stack" onSubmit=${save}>
     <${Field} title="Sightline's API key" name="server-key" autofocus value=${value} onInput=${setValue} />
-    <${Problem} problem=${problem} refused="The server refuses this key. Check that it was copied whole." />
-    <div class="row"><${Button} main type="submit" disabled=${busy}>Use this key<//>${serverKey() && html`<${Button} onClick=${() => { setServerKey(""); onDone(); }}>Forget it<//>`}</div>
+    <${Problem} problem=${problem} refused="The server refuses this key. Check that it was copied completely." />
+    <div class="row"><${Button} main type="submit" disabled=${busy}>Use this key<//>${serverKey() && html`<${Button} onClick=${() => { setServerKey(""); onDone(); }}>Remove it<//>`}</div>
   </form>`;
 }
 

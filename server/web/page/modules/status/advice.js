@@ -8,23 +8,23 @@ function aboutElasticsearch({ page, elasticsearchError }) {
   const kind = page.elasticsearch?.kind ?? "none";
   if (kind === "none") {
     return [{
-      id: "no-elasticsearch", title: "There is no Elasticsearch side",
-      text: "Pictures cannot be searched here. Start the server with a store of its own, or as a gateway in front of a cluster.",
+      id: "no-elasticsearch", title: "No Elasticsearch side",
+      text: "Pictures cannot be searched here. Start the server with an embedded store, or as a gateway in front of a cluster.",
       commands: ["sightline-server --model clip=FOLDER --embedded-elasticsearch", "sightline-server --model clip=FOLDER --elasticsearch-gateway https://my-cluster:9200"],
     }];
   }
   if (elasticsearchError) {
     const refused = elasticsearchError.isClusterRefusal;
     return [{
-      id: "elasticsearch-refuses", title: refused ? "The cluster asks for credentials" : "The Elasticsearch side does not answer",
-      text: refused ? "Give your own with the key button at the top of the page." : `${elasticsearchError.message}. Is the cluster running, and does this machine reach it?`,
+      id: "elasticsearch-refuses", title: refused ? "The cluster requires credentials" : "The Elasticsearch side does not answer",
+      text: refused ? "Enter yours with the key button at the top of the page." : `${elasticsearchError.message}. Is the cluster running, and can this machine reach it?`,
       commands: kind === "gateway" && !refused ? ["curl -sS https://my-cluster:9200"] : [],
     }];
   }
   if (kind === "gateway") {
     return [{
       id: "gateway", kind: "note", title: "This server is a gateway",
-      text: "Inference that the cluster's licence or version lacks is done here; all else is passed on with your own credentials. To have everything done here:",
+      text: "It does the inference that the cluster's licence or version lacks, and forwards everything else with your credentials. For all inference in the gateway:",
       commands: ["sightline-server --elasticsearch-gateway URL --gateway-mode always"],
     }];
   }
@@ -38,14 +38,14 @@ function aboutMissing({ page, models, missing, elasticsearchError }) {
       const enabled = page.cohere?.enabled !== false;
       return {
         id: "missing-cohere", title: "Cohere is not set up",
-        text: `${enabled ? "" : "The server does not pass requests on to Cohere yet: start it with --cohere. "}Then put your key into .env and register its endpoints.`,
+        text: `${enabled ? "" : "The server does not forward requests to Cohere yet: start it with --cohere. "}Then put your key into .env and register its endpoints.`,
         commands: [...(enabled ? [] : ["sightline-server --model clip=FOLDER --cohere"]), "echo 'COHERE_API_KEY=YOUR_KEY' >> .env", "scripts/register_endpoints.sh --models cohere"],
       };
     }
     const served = models.some((one) => one.id === model);
     return {
       id: `missing-${model}`, title: `No index for ${model} yet`,
-      text: served ? "The model is loaded. Register its endpoints, pipeline and index, then load pictures." : "The server has no model of that name. Download one and start the server with it.",
+      text: served ? "The model is loaded. Register its endpoints, pipeline and index, then load pictures." : "The server has no model of that name. Download it and start the server with it.",
       commands: [...(served ? [] : [`scripts/download_model.sh ${k_repositories[model]}`, `sightline-server --model ${model}=checkpoints/${k_repositories[model]}`]), `scripts/register_endpoints.sh --models ${model}`],
     };
   });
@@ -57,21 +57,21 @@ function aboutModels({ models }) {
   if (local.length > 0 && local.every((model) => model.demo)) {
     found.push({
       id: "demo-only", title: "Only demo models are loaded",
-      text: "They know the drawings of the demo and little else. For photographs, use a true checkpoint:",
+      text: "They are trained only on the drawings of the demo. For photographs, use a real model:",
       commands: ["scripts/download_model.sh clip-l14", "sightline-server --model clip=checkpoints/clip-l14 --embedded-elasticsearch"],
     });
   }
   const elsewhere = models.find((model) => !isLocal(model) && /not Cohere's own address/.test(model.description ?? ""));
   if (elsewhere) {
-    found.push({ id: "cohere-stand-in", title: "Cohere's models are not answered by Cohere", text: `They are ${elsewhere.description}. For Cohere's own, start the server without --cohere-url.`, commands: [] });
+    found.push({ id: "cohere-stand-in", title: "Requests for Cohere's models do not go to Cohere", text: `They are ${elsewhere.description}. For Cohere's own, start the server without --cohere-url.`, commands: [] });
   }
   return found;
 }
 
 function aboutFingerprints({ collections }) {
   return collections.filter((one) => one.fingerprint && one.served?.fingerprint && one.fingerprint !== one.served.fingerprint).map((one) => ({
-    id: `fingerprint-${one.id}`, title: `${one.index} was made by another ${one.served.id}`,
-    text: `Its vectors in ${one.field} are of the model with fingerprint ${one.fingerprint}; the one served now has ${one.served.fingerprint}. They do not compare: begin the index again, then load the pictures.`,
+    id: `fingerprint-${one.id}`, title: `${one.index} has vectors of another ${one.served.id}`,
+    text: `Its vectors in ${one.field} are of the model with fingerprint ${one.fingerprint}; the one served now has ${one.served.fingerprint}. They are not comparable: create the index again, then load the pictures.`,
     commands: [`scripts/register_endpoints.sh --models ${one.model} --remove --with-data`, `scripts/register_endpoints.sh --models ${one.model}`],
   }));
 }
@@ -79,8 +79,8 @@ function aboutFingerprints({ collections }) {
 function aboutKeys({ page, hostname }) {
   if (page.api_keys || k_loopback.test(hostname)) return [];
   return [{
-    id: "no-key", title: "Anybody who reaches this server can use it",
-    text: `You opened it as ${hostname}, not on its own machine, and it asks for no key. Give it a file of keys:`,
+    id: "no-key", title: "Anyone who can reach this server can use it",
+    text: `You opened it as ${hostname}, not on its own machine, and it requires no key. Start it with a file of keys:`,
     commands: ["(umask 077; openssl rand -hex 32 > keys)", "sightline-server --api-key-file keys"],
   }];
 }

@@ -12,7 +12,7 @@ const k_charts = [
   { id: "latency", title: "Time to answer, embedding requests", of: "latency", names: ["p50", "p95", "p99"], only: true, unit: " ms", digits: 0, least: 10 },
   { id: "inputs", title: "Embedded per second", of: "inputs", names: ["text", "image"], words: { text: "texts", image: "pictures" }, only: true, unit: "", digits: 1, least: 1 },
   { id: "queue", title: "Inputs in the queue", of: "queue", names: [], unit: "", digits: 0, least: 4 },
-  { id: "batch", title: "Inputs in a batch", of: "batch", names: ["text", "image"], words: { text: "texts", image: "pictures" }, only: true, unit: "", digits: 1, least: 4 },
+  { id: "batch", title: "Inputs per batch", of: "batch", names: ["text", "image"], words: { text: "texts", image: "pictures" }, only: true, unit: "", digits: 1, least: 4 },
   { id: "errors", title: "Errors per second", of: "errors", names: [], none: "errors", unit: "", digits: 2, least: 1 },
   { id: "pictures", title: "Thumbnails from the cache", of: "pictures", names: ["thumbnails"], only: true, unit: " %", digits: 0, least: 100, most: 100, needs: (latest) => Object.keys(latest.counters.pictures).length > 0 },
   { id: "memory", title: "Memory", of: "memory", names: ["resident"], words: { resident: "in RAM" }, only: true, unit: " MB", digits: 0, least: 100, scale: 1e-6 },

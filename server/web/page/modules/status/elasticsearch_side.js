@@ -58,7 +58,7 @@ function Health({ status }) {
 
 function Facts({ found, kind }) {
   const { about, health, license } = found;
-  const kinds = { embedded: "The embedded store of this server", gateway: "A cluster behind this server's gateway" };
+  const kinds = { embedded: "The embedded store", gateway: "A cluster behind the gateway" };
   const facts = [
     ["Kind", kinds[kind] ?? kind],
     ["Cluster", about.cluster_name ?? health.cluster_name],
@@ -86,7 +86,7 @@ const inConsole = (text, title) => html`<a href=${consoleLink(text)}>${title}</a
 
 function Indices({ answer }) {
   const rows = answer.error ? [] : answer.filter((one) => !one.index.startsWith("."));
-  return html`<${Listing} title="Indices" answer=${answer} rows=${rows} nothing="No index yet: scripts/register_endpoints.sh makes them." head=${[["Index", ""], ["Health", ""], ["Documents", "number"], ["Size", "number"]]}>
+  return html`<${Listing} title="Indices" answer=${answer} rows=${rows} nothing="No index yet: scripts/register_endpoints.sh creates them." head=${[["Index", ""], ["Health", ""], ["Documents", "number"], ["Size", "number"]]}>
     ${(one) => html`<tr key=${one.index}><td>${inConsole(`GET ${encodeURIComponent(one.index)}\n`, one.index)}</td><td><${Health} status=${one.health} /></td>
       <td class="number">${number(one["docs.count"])}</td><td class="number">${size(one["store.size"])}</td></tr>`}
   <//>`;
@@ -94,7 +94,7 @@ function Indices({ answer }) {
 
 function Endpoints({ answer }) {
   const rows = answer.error ? [] : (answer.endpoints ?? []);
-  return html`<${Listing} wide title="Inference endpoints" answer=${answer} rows=${rows} nothing="No endpoint yet: scripts/register_endpoints.sh makes them." head=${[["Endpoint", ""], ["Service", ""], ["Dimensions", "number"], ["Calls", ""]]}>
+  return html`<${Listing} wide title="Inference endpoints" answer=${answer} rows=${rows} nothing="No endpoint yet: scripts/register_endpoints.sh creates them." head=${[["Endpoint", ""], ["Service", ""], ["Dimensions", "number"], ["Calls", ""]]}>
     ${(one) => html`<tr key=${one.inference_id}><td>${inConsole(`GET _inference/${encodeURIComponent(one.inference_id)}\n`, one.inference_id)}</td>
       <td>${one.service} <span class="soft small">${one.task_type}</span></td>
       <td class="number">${one.service_settings?.dimensions ? number(one.service_settings.dimensions) : ""}</td><td class="soft small status-url">${one.service_settings?.url ?? one.service_settings?.model_id ?? ""}</td></tr>`}
@@ -103,7 +103,7 @@ function Endpoints({ answer }) {
 
 function Pipelines({ answer }) {
   const rows = answer.error ? [] : Object.entries(answer).filter(([name, one]) => !name.startsWith(".") && one?._meta?.managed !== true && !/@(?:default|custom|pipeline|json|lifecycle)/.test(name));
-  return html`<${Listing} title="Ingest pipelines" answer=${answer} rows=${rows} nothing="No pipeline yet: scripts/register_endpoints.sh makes them." head=${[["Pipeline", ""], ["What it does", ""]]}>
+  return html`<${Listing} title="Ingest pipelines" answer=${answer} rows=${rows} nothing="No pipeline yet: scripts/register_endpoints.sh creates them." head=${[["Pipeline", ""], ["What it does", ""]]}>
     ${([name, one]) => html`<tr key=${name}><td>${inConsole(`GET _ingest/pipeline/${encodeURIComponent(name)}\n`, name)}</td><td class="soft small">${one.description ?? `${one.processors?.length ?? 0} processors`}</td></tr>`}
   <//>`;
 }

@@ -42,7 +42,7 @@ function Health({ health, version, started }) {
     <span class=${`status-dot status-dot-${kind}`} aria-hidden="true"></span><b>${words}</b>
     <span class="soft">${version ? `Sightline ${version}` : ""}${started ? `, running for ${since(started)}` : ""}</span>
   </p>
-  ${health?.error && html`<${Failure} title="The server's health cannot be asked" error=${health.error} />`}
+  ${health?.error && html`<${Failure} title="The server's health cannot be read" error=${health.error} />`}
   ${health && !health.ready && health.reasons?.length > 0 && html`<${Message} kind="bad" title="Requests may be refused"><ul>${health.reasons.map((one) => html`<li key=${one}>${one}</li>`)}</ul><//>`}`;
 }
 

@@ -128,7 +128,7 @@ function ModelMap({ collection, parameters, looked, onLook, color, name, words, 
   }
   return html`<section class="map-column">
     <div class="row spread map-title"><h2>${collection.title}</h2><p class="faint small" role="status">${saidOf(shown, words, near) || countOf(points, collection)}</p></div>
-    ${near.error && html`<${Failure} title="The words cannot be searched for" error=${near.error} />`}
+    ${near.error && html`<${Failure} title="The search for these words failed" error=${near.error} />`}
     ${grouped.error && html`<${Failure} title="The values for the colours cannot be read" error=${grouped.error} />`}
     <${MapFrame} collection=${collection} points=${points} groups=${groups} shown=${shown} looked=${looked} onLook=${onLook} onOpen=${open} />
     <${PictureList} collection=${collection} points=${points} groups=${groups} shown=${shown} onOpen=${open} />
@@ -152,10 +152,10 @@ export function MapTab({ parameters, installation }) {
   const [legends, setLegends] = useState({});
   const again = useAgain();
   if (collections.length === 0) {
-    return html`<${Empty} icon="map" title="There are no pictures to map">${installation.elasticsearchError
+    return html`<${Empty} icon="map" title="No pictures to map">${installation.elasticsearchError
       ? html`<p>The Elasticsearch side does not answer: ${installation.elasticsearchError.message}</p>`
       : html`<p>A map shows the vectors of an index. Register the endpoints with <code>scripts/register_endpoints.sh</code>, then load pictures with <code>sightline-ingest</code>.</p>`}
-      <${Button} icon="refresh" onClick=${installation.reload}>Look again<//><//>`;
+      <${Button} icon="refresh" onClick=${installation.reload}>Refresh<//><//>`;
   }
   const chosen = chosenOf(parameters, collections);
   const fields = groupingFields(chosen[0]);
@@ -174,6 +174,6 @@ export function MapTab({ parameters, installation }) {
     <${Legend} groups=${color && legend} />
     <div class=${`maps maps-${chosen.length}`}>${chosen.map((one) => html`<${ModelMap} key=${`${one.id} ${again}`} collection=${one} ...${settings}
       onLegend=${(groups) => setLegends((all) => ({ ...all, [one.id]: groups }))} />`)}</div>
-    <p class="faint small">Pictures lie near each other if their vectors are alike. Directions and distances across the map mean little: only neighbourhoods do.</p>
+    <p class="faint small">Pictures with similar vectors are close together. Only neighbourhoods have a meaning: directions and large distances have none.</p>
   </div>`;
 }

@@ -11,7 +11,7 @@ export const k_shows = [
   { name: "cosine", title: "Cosine" },
   { name: "texts", title: "Which text fits", says: "Softmax over the texts: each picture's column adds up to 100 %." },
   { name: "pictures", title: "Which picture fits", says: "Softmax over the pictures: each text's row adds up to 100 %." },
-  { name: "pairs", title: "Fits or not", says: "The sigmoid that this model was trained with: each pair for itself." },
+  { name: "pairs", title: "Fits or not", says: "The sigmoid that this model was trained with: each pair separately." },
 ];
 
 /** A picture of the URL: {key, document: {index, id}} or {key, digest}; undefined if it is neither. */

@@ -41,7 +41,7 @@ function Texts({ texts, parameters }) {
     timer.current = setTimeout(() => put(text), k_typing_ms);
   };
   const rows = Math.min(24, Math.max(10, 2 * lines.length + 1));
-  return html`<label class="field"><span>Texts, one a line</span>
+  return html`<label class="field"><span>Texts, one per line</span>
     <textarea class="textarea" rows=${rows} value=${typed} spellcheck="false" placeholder=${"a red house at night\na kitchen with plants"} onInput=${input}
       onBlur=${(event) => put(event.target.value)}></textarea>
     ${distinct > k_most_texts && html`<span class="small" role="status">The first ${k_most_texts} are compared.</span>`}</label>`;
@@ -133,7 +133,7 @@ function Begin({ collections, parameters, limits, pictures, onChoose }) {
     setBusy(false);
   };
   return html`<${Empty} icon="table" title="Texts against pictures">
-    <p>Write some texts and add some pictures: each cell then says how well the two fit together, by the model you choose.
+    <p>Write some texts and add some pictures: each cell then shows how well the two fit together, according to the chosen model.
       ${collections.length === 0 ? " Your own pictures are not stored by the server." : ""} Drop or paste pictures anywhere on this page.</p>
     <div class="row">
       ${collections.length > 0 && html`<${Button} main disabled=${busy} onClick=${example}>Fill in an example<//><${Button} icon="grid" onClick=${onChoose}>Choose from the index<//>`}
@@ -165,7 +165,7 @@ function Result({ state, source, sources, shows, installation, parameters, pictu
     <div class="row spread">
       <p class="small soft matrix-legend"><span><${Icon} name="picture" /> best picture for its text</span><span><${Icon} name="text" /> best text for its picture</span>
         ${says && html`<span>${says}${show !== "pairs" ? ` Scale ${scale.toFixed(1)}.` : ""}</span>`}
-        ${!scale && html`<span>${source.title} has no logit scale of its own, so there are cosines alone.</span>`}</p>
+        ${!scale && html`<span>${source.title} has no logit scale, so only cosines are available.</span>`}</p>
       <${CopyButton} text=${() => asLines(state.texts, state.pictures, names, values, show)}>Copy for a spreadsheet<//>
     </div>
   </div>`;
@@ -179,7 +179,7 @@ export function MatrixTab({ parameters, installation }) {
   const sources = useMemo(() => sourcesOf(installation), [installation.standard, installation.models]);
   const state = readState(parameters);
   if (sources.length === 0) {
-    return html`<${Empty} icon="table" title="No model reads both texts and pictures"><p>Start sightline-server with <code>--model NAME=FOLDER</code>; <a href="#/status">Status</a> lists the models it has.</p><//>`;
+    return html`<${Empty} icon="table" title="No model embeds both texts and pictures"><p>Start sightline-server with <code>--model NAME=FOLDER</code>; <a href="#/status">Status</a> lists the models it has.</p><//>`;
   }
   const source = sources.find((one) => one.name === parameters.get("model")) ?? sources[0];
   const shows = showsOf(source);

@@ -61,7 +61,7 @@ async function askStored(source, pictures, options) {
 async function dataUrlOf(picture, fieldOf, signal) {
   if (picture.digest) {
     const own = await keptPicture(picture.digest);
-    if (!own) throw new Error("This picture of yours is not in this browser any more: add it again.");
+    if (!own) throw new Error("Your picture is no longer in this browser: add it again.");
     if (own.dataUrl) return own.dataUrl;
     return `data:${own.blob.type};base64,${base64Of(new Uint8Array(await own.blob.arrayBuffer()))}`;
   }

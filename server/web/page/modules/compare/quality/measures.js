@@ -10,10 +10,10 @@ export const k_measures = [
   { name: "hit@10", says: "with one among the best 10" },
   { name: "precision@4", says: "right ones among the best 4" },
   { name: "MRR", says: "mean of 1 / rank of the first right answer", plotted: true },
-  { name: "nDCG@10", says: "how near the order is to the best one", plotted: true },
+  { name: "nDCG@10", says: "how close the order is to the best one", plotted: true },
   { name: "accuracy", says: "pictures that got their label", plotted: true },
   { name: "mean_of_labels", title: "mean over labels", says: "each label counts the same", plotted: true },
-  { name: "most_frequent_label", title: "most frequent label", says: "what always naming it would reach", plotted: true, same: true },
+  { name: "most_frequent_label", title: "most frequent label", says: "accuracy of always choosing it", plotted: true, same: true },
 ];
 
 /** The measure that stands for a set where there is room for one. */

@@ -37,10 +37,10 @@ function commandOf(models) {
 function NothingSaved({ installation, look }) {
   const command = commandOf(installation.models);
   return html`<${Empty} icon="compare" title="No evaluation is saved yet">
-    <p>Measure the models on your own pictures, or on the demo's, and save the report in the index <code>${k_index}</code>. It then shows here.</p>
+    <p>Measure the models on your own pictures, or on the demo's, and save the report in the index <code>${k_index}</code>. It then appears here.</p>
     <pre class="code-block" tabindex="0">${command}</pre>
-    <div class="row"><${CopyButton} text=${command}>Copy the command<//><${Button} small icon="refresh" onClick=${look}>Look again<//></div>
-    <p class="small">Run it in the project's folder${serverKey() ? html`, with the server's key in <code>SIGHTLINE_API_KEY</code>` : ""}. docs/quality.md says what a table of your own pictures needs.</p>
+    <div class="row"><${CopyButton} text=${command}>Copy the command<//><${Button} small icon="refresh" onClick=${look}>Refresh<//></div>
+    <p class="small">Run it in the project's folder${serverKey() ? html`, with the server's key in <code>SIGHTLINE_API_KEY</code>` : ""}. docs/quality.md describes the table for your own pictures.</p>
   <//>`;
 }
 
@@ -68,7 +68,7 @@ function Measured({ models, titles, documents, served }) {
       ${one.model_fingerprint ? html`<code class="faint" title="Fingerprint of the weights that were measured">${one.model_fingerprint}</code>` : html`<span class="faint">no fingerprint</span>`}
       ${!served.some((now) => now.id === one.model) && html`<span class="tag">not served now</span>`}</li>`)}</ul>
     ${others.length > 0 && html`<${Message} kind="warn" title=${`${others.join(" and ")} ${others.length > 1 ? "answer" : "answers"} with other weights now`}>
-      <p>The fingerprint of the model that this server runs differs from the one measured: these numbers are not its own. Run sightline-eval again.</p><//>`}
+      <p>The fingerprint of the served model differs from the measured one: these numbers do not apply to it. Run sightline-eval again.</p><//>`}
   </div>`;
 }
 
@@ -139,7 +139,7 @@ export function QualityTab({ parameters, installation }) {
   const run = runs.data?.find((one) => one.name === wanted) ?? runs.data?.[0];
   const documents = useAnswer(run ? (signal) => loadRun(run.name, signal) : undefined, [looks, run?.name]);
   if (without) {
-    return html`<${Empty} icon="compare" title="This server has no Elasticsearch side"><p>Reports are kept in Elasticsearch. Start sightline-server with <code>--embedded-elasticsearch</code>,
+    return html`<${Empty} icon="compare" title="No Elasticsearch side"><p>Reports are stored in Elasticsearch. Start sightline-server with <code>--embedded-elasticsearch</code>,
       or with <code>--elasticsearch-gateway URL</code> in front of a cluster.</p><//>`;
   }
   const error = runs.error ?? documents.error;

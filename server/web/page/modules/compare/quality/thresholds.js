@@ -24,8 +24,8 @@ export function Thresholds({ titles, columns }) {
   const found = columns.map((one, i) => ({ title: titles[i], series: i, threshold: one?.threshold })).filter((one) => one.threshold);
   if (found.length === 0) return null;
   return html`<section class="quality-part">
-    <h3>Where to draw the line</h3>
-    <p class="soft small">Answers of at least this similarity, and no others, give the highest F1 on this set: precision is the share of right ones among those shown,
+    <h3>Threshold</h3>
+    <p class="soft small">Showing only answers of at least this similarity gives the highest F1 on this set: precision is the share of right answers among those shown,
       recall the share of right ones that are shown. On a field of similarity cosine <code>min_score</code> is (1 + cosine) / 2.</p>
     <ul class="thresholds">${found.map((one) => html`<${Threshold} key=${one.title} ...${one} />`)}</ul>
   </section>`;

@@ -107,8 +107,8 @@ function Column({ title, series, document, worst, collections }) {
   const Item = direction === "zero-shot" ? WrongLabel : WorstQuery;
   return html`<div class="worst-column">
     <h4><${Swatch} series=${series} />${title}</h4>
-    ${!collection && names.length > 0 && html`<p class="faint small">No index here holds pictures of this model: names are shown instead of pictures.</p>`}
-    ${worst.length === 0 && html`<p class="soft small">Nothing was taken for something else.</p>`}
+    ${!collection && names.length > 0 && html`<p class="faint small">No index has pictures of this model: names are shown instead of pictures.</p>`}
+    ${worst.length === 0 && html`<p class="soft small">No picture got a wrong label.</p>`}
     <ol class="worst-list" aria-busy=${found.loading ? "true" : undefined}>${shown.map((one, i) => html`<${Item} key=${i} one=${one} direction=${direction} place=${place} />`)}</ol>
     ${worst.length > k_first && html`<${Button} small onClick=${() => setAll(!all)} aria-expanded=${all}>${all ? "Show fewer" : `Show all ${worst.length}`}<//>`}
   </div>`;
@@ -118,7 +118,7 @@ function Column({ title, series, document, worst, collections }) {
 export function WorstQueries({ run, task, set, titles, columns, collections }) {
   const { loading, data, error } = useAnswer((signal) => loadWorst({ run, direction: task, set }, signal), [run, task, set]);
   return html`<section class="quality-part">
-    <h3>${task === "zero-shot" ? "Pictures that got a wrong label" : "The queries that went worst"}</h3>
+    <h3>${task === "zero-shot" ? "Pictures that got a wrong label" : "The worst queries"}</h3>
     ${error && html`<${Failure} title="The worst queries cannot be read" error=${error} />`}
     ${loading && html`<div class="skeleton compare-skeleton-block"></div>`}
     ${data && html`<div class="worst-columns">${columns.map((document, i) => document && html`<${Column} key=${document.model} title=${titles[i]} series=${i}
