@@ -122,8 +122,6 @@ void add_elasticsearch_limits(Table& table, elastic::Limits& limits) {
               "That all of them keep: 16 bytes a hit of a scroll, and what it is sorted by");
   table.time("--elasticsearch-max-keep-alive", limits.max_keep_alive, "24h",
              "How long one may be kept between two requests; as search.max_keep_alive");
-  table.count("--elasticsearch-max-analyzed-tokens", limits.max_analyzed_tokens,
-              "Tokens that one _analyze may give; as index.analyze.max_token_count");
   table.count("--elasticsearch-max-get-documents", limits.max_get_documents, "Documents in one _mget");
   table.count("--elasticsearch-max-bulk-items", limits.max_bulk_items, "Actions in one _bulk");
   table.count("--elasticsearch-max-document-words", limits.max_document_words,
