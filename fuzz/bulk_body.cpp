@@ -1,6 +1,6 @@
 // Bodies of _bulk.
 #include "fuzz/target.h"
-#include "server/elastic/writes/bulk_request.h"
+#include "server/elastic/rest/bulk_reader.h"
 
 using namespace sightline;
 

@@ -122,8 +122,6 @@ void add_elasticsearch_limits(Table& table, elastic::Limits& limits) {
               "Memory of all scrolls and points in time: 16 bytes per hit of a scroll, plus its sort values");
   table.time("--elasticsearch-max-keep-alive", limits.max_keep_alive, "24h",
              "Maximum time that one is kept between two requests; as search.max_keep_alive");
-  table.count("--elasticsearch-max-analyzed-tokens", limits.max_analyzed_tokens,
-              "Tokens per _analyze; as index.analyze.max_token_count");
   table.count("--elasticsearch-max-get-documents", limits.max_get_documents, "Documents per _mget");
   table.count("--elasticsearch-max-bulk-items", limits.max_bulk_items, "Actions per _bulk");
   table.count("--elasticsearch-max-document-words", limits.max_document_words,

@@ -29,7 +29,6 @@ struct Limits {
   std::size_t max_scrolls = 500;  ///< and points in time, open at once; as search.max_open_scroll_context
   std::size_t max_scroll_bytes = 64u << 20;  ///< that all of them keep
   std::chrono::milliseconds max_keep_alive{86'400'000};  ///< as search.max_keep_alive
-  std::size_t max_analyzed_tokens = 10'000;  ///< of one _analyze; as index.analyze.max_token_count
 
   // documents and indices
   std::size_t max_get_documents = 10'000;  ///< of one _mget

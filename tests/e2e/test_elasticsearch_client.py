@@ -47,7 +47,7 @@ def test_clients_that_sniff_find_the_one_node(tmp_path):
         assert sniffing.ping()
         assert [node.base_url for node in sniffing.transport.node_pool.all()] == [server.elasticsearch]
         assert sniffing.license.get()["license"]["type"] == "basic"
-        assert sniffing.cat.health(h="status") == "green\n"
+        assert sniffing.cluster.health()["status"] == "green"
 
 
 def fill_numbers(client, count):

@@ -100,7 +100,7 @@ def test_the_same_request_has_the_same_answer_at_both_ports(pictures):
         ("GET", "/", None), ("GET", "/clip-images", None), ("GET", "/clip-images/_mapping?pretty", None), ("GET", "/nothing/_search", None),
         ("POST", "/clip-images/_search?filter_path=hits.hits._source", json.dumps(knn("a pool"))), ("GET", "/_inference", None),
         ("POST", "/clip-images/_search", "{"), ("HEAD", "/clip-images", None), ("HEAD", "/nothing", None), ("GET", "/a%2Fb/_doc/c%20d", None),
-        ("POST", "/clip-images/_count?q=image_name:x", None), ("GET", "/_cat/indices/clip-images?h=index", None)]
+        ("POST", "/clip-images/_count", json.dumps({"query": {"match": {"image_name": "x"}}})), ("GET", "/_cat/indices/clip-images?h=index", None)]
     for method, path, body in requests:
         headers = {"X-Opaque-Id": "page", **({"Content-Type": "application/json"} if body else {})}
         port, at_port = ask(pictures.elasticsearch, method, path, body, headers)

@@ -1,4 +1,4 @@
-#include "server/elastic/writes/bulk_request.h"
+#include "server/elastic/rest/bulk_reader.h"
 
 #include <doctest/doctest.h>
 

@@ -16,7 +16,7 @@
 #include "server/elastic/elastic_error.h"
 #include "server/elastic/rest/router.h"
 #include "server/elastic/store.h"
-#include "server/elastic/writes/bulk_request.h"
+#include "server/elastic/rest/bulk_reader.h"
 
 namespace sightline::elastic {
 

@@ -47,7 +47,7 @@ void add_document_routes(rest::Router& router, StoreCore& store);
 void add_bulk_routes(rest::Router& router, StoreCore& store);
 /// GET /, cluster health, _cat, _license, _nodes/http.
 void add_cluster_routes(rest::Router& router, StoreCore& store);
-/// _search, _count, _msearch, _analyze: done by the search side.
+/// _search, _count, _msearch, scrolls and points in time: search/search_handler.cpp.
 void add_search_routes(rest::Router& router, StoreCore& store);
 
 http::Response json_answer(std::string body, int status = 200);

@@ -3,11 +3,14 @@
 #include <span>
 #include <vector>
 
+#include "base/cancellation.h"
+#include "base/number_text.h"
 #include "server/elastic/embedded/answer_size.h"
 #include "server/elastic/embedded/api.h"
-#include "server/elastic/embedded/bulk_action_reader.h"
 #include "server/elastic/embedded/document_writer.h"
 #include "server/elastic/embedded/update_body.h"
+#include "server/elastic/rest/bulk_reader.h"
+#include "server/elastic/rest/document_id.h"
 #include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
@@ -17,8 +20,79 @@ using http::Request;
 using http::Response;
 using rest::PathParameters;
 
+struct BulkParameters : RefreshParameters {
+  std::string pipeline;
+  bool wants_source = false;
+};
+
+bool show_source(std::string_view, const std::string& text) {
+  if (text != "true" && text != "false") refuse(illegal_argument(std::string(k_update_source_is_flag)));
+  return text == "true";
+}
+
+const rest::ParameterTable<BulkParameters> k_bulk_parameters{
+    {{{"pipeline", "text", rest::parameter::into<&BulkParameters::pipeline, rest::parameter::text>,
+       "of lines that name none"},
+      {"_source", "true or false", rest::parameter::into<&BulkParameters::wants_source, show_source>, "of updates"},
+      rest::parameter::no_effect("timeout", "time", rest::parameter::check_time, "nothing is waited for")},
+     refresh_rows<BulkParameters>()}};
+
+/// An action, and what is to be done for it.
+struct BulkLine {
+  std::string action;
+  DocumentWrite write;
+  bool ingest = false;  ///< it names a pipeline
+  Refusal refusal = {};  ///< why this line alone cannot be done
+};
+
+[[noreturn]] void refuse_item(const std::string& what) {
+  refuse({400, "action_request_validation_exception", "Validation Failed: 1: " + what + ";"});
+}
+
+std::optional<std::int64_t> sequence_number(const std::optional<std::string>& text) {
+  if (!text) return std::nullopt;
+  const auto number = number_from<std::int64_t>(*text);
+  if (!number || *number < 0)
+    refuse(illegal_argument("sequence numbers must be non negative numbers, found [" + shortened(*text) + "]"));
+  return number;
+}
+
+/// Throws Refused for what refuses the whole request.
+BulkLine line_of(const BulkItem& item, const BulkParameters& parameters) {
+  using enum DocumentWrite::Action;
+  if (!item.other.empty())
+    refuse(rest::not_supported("[" + item.other + "] of a bulk's [" + item.operation + "]"));
+  BulkLine line{item.operation, {}};
+  DocumentWrite& write = line.write;
+  write.action = item.operation == "index"    ? index
+                 : item.operation == "create" ? create
+                 : item.operation == "update" ? update
+                                              : remove;
+  write.index = item.index;
+  write.id = rest::document_id(item.id.value_or(""));
+  write.source = item.source_line;
+  write.if_seq_no = sequence_number(item.if_seq_no);
+  write.if_primary_term = sequence_number(item.if_primary_term);
+  if (write.if_seq_no.has_value() != (write.if_primary_term.value_or(0) > 0))
+    refuse_item("if_seq_no and if_primary_term must be given together");
+  write.wants_source = item.source ? show_source("_source", *item.source) : parameters.wants_source;
+  if (write.action == remove || write.action == update) {
+    if (write.id.empty()) refuse_item("id is missing");
+    if (write.action == remove) return line;
+    if (const auto body = parse_update_body(write.source); !body) refuse(body.error());
+    return line;
+  }
+  // Pipelines are run before requests come here; a line that still names one names one that does not exist.
+  const std::string pipeline = item.pipeline.value_or(parameters.pipeline);
+  line.ingest = !pipeline.empty() && pipeline != k_no_pipeline;
+  if (line.ingest) line.refusal = illegal_argument("pipeline with id [" + pipeline + "] does not exist");
+  if (item.id && item.id->empty()) line.refusal = illegal_argument("if _id is specified it must not be empty");
+  if (!item.id) write.id = random_name(15);
+  return line;
+}
+
 std::string item_json(const BulkLine& line, const Answer<WriteResult>& result, bool forced_refresh) {
-  std::string out = std::string("{\"") + line.action + "\":{";
+  std::string out = "{\"" + line.action + "\":{";
   if (result) {
     out += write_members(*result, forced_refresh, result->copies) +
            ",\"status\":" + std::to_string(result->status());
@@ -36,33 +110,31 @@ std::string item_json(const BulkLine& line, const Answer<WriteResult>& result, b
          ",\"error\":" + result.error().item_json() + "}}";
 }
 
-struct BulkParameters : RefreshParameters {
-  std::string pipeline;
-  bool wants_source = false;
+/// The body is read twice, in memory that does not grow with it: first all of it for its mistakes, the first of which
+/// refuses the whole request, then for the writes.
+struct CheckedBulk {
+  bool ingest = false;           ///< a line names a pipeline
+  std::size_t answer_bytes = 0;  ///< how long the answer will be about
 };
 
-bool show_source(std::string_view, const std::string& text) {
-  if (text != "true" && text != "false") refuse(illegal_argument(std::string(k_update_source_is_flag)));
-  return text == "true";
+CheckedBulk check_bulk(BulkReader reader, const BulkParameters& parameters, const Limits& limits) {
+  constexpr std::size_t k_item_bytes = 160;  // what an item of the answer has besides names, about
+  CheckedBulk checked;
+  for (std::size_t count = 1;; ++count) {
+    check_cancelled();
+    const auto item = reader.next();
+    if (!item) refuse(item.error());
+    if (*item == nullptr) return checked;
+    if (count > limits.max_bulk_items) {
+      refuse({413, "content_too_long_exception",
+              "a bulk may hold [" + std::to_string(limits.max_bulk_items) +
+                  "] actions; send it in parts, or raise --elasticsearch-max-bulk-items"});
+    }
+    const BulkLine line = line_of(**item, parameters);
+    checked.ingest = checked.ingest || line.ingest;
+    checked.answer_bytes += k_item_bytes + line.write.index.size() + line.write.id.size();
+  }
 }
-
-std::vector<rest::Parameter<BulkParameters>> bulk_rows() {
-  using namespace rest::parameter;
-  using P = BulkParameters;
-  return {{"pipeline", "text", into<&P::pipeline, text>, "of lines that name none"},
-          {"_source", "true or false", into<&P::wants_source, show_source>, "of updates"},
-          no_effect("timeout", "time", check_time, "nothing is waited for"),
-          no_effect("include_source_on_error", "flag", check_flag, "errors do not show the document"),
-          only_some("require_alias", "flag", only_false, "`false`"),
-          only_some("require_data_stream", "flag", only_false, "`false`"),
-          only_some("list_executed_pipelines", "flag", only_false, "`false`"),
-          refused("routing", "text", k_no_routing),
-          refused("_source_includes", "list"),
-          refused("_source_excludes", "list")};
-}
-
-const rest::ParameterTable<BulkParameters> k_bulk_parameters{
-    {bulk_rows(), refresh_rows<BulkParameters>(), active_shards_rows<BulkParameters>()}};
 
 /// Actions that are read and written together.
 constexpr std::size_t k_part_items = 10'000;
@@ -71,8 +143,8 @@ constexpr std::size_t k_part_bytes = 32u << 20;
 /// Writes a bulk part by part, and its answer with it.
 class BulkRun {
  public:
-  BulkRun(StoreCore& store, BulkActionReader reader, bool forced_refresh, std::size_t answer_bytes)
-      : writer_(store), reader_(std::move(reader)), limits_(store.limits()), forced_refresh_(forced_refresh) {
+  BulkRun(StoreCore& store, BulkReader reader, const BulkParameters& parameters, std::size_t answer_bytes)
+      : writer_(store), reader_(std::move(reader)), limits_(store.limits()), parameters_(parameters) {
     items_.reserve(answer_bytes);
   }
 
@@ -104,11 +176,11 @@ class BulkRun {
     results_.clear();
     std::size_t bytes = 0;
     while (lines_.size() < k_part_items && bytes < k_part_bytes) {
-      auto line = reader_.next();
-      if (!line) break;
-      bytes += line->write.source.size();
-      if (!line->refusal) writes_.push_back(line->write);
-      lines_.push_back(*std::move(line));
+      const auto item = reader_.next();
+      if (!item || *item == nullptr) break;
+      lines_.push_back(line_of(**item, parameters_));
+      bytes += lines_.back().write.source.size();
+      if (!lines_.back().refusal) writes_.push_back(lines_.back().write);
     }
     return !lines_.empty();
   }
@@ -120,15 +192,15 @@ class BulkRun {
           line.refusal ? Answer<WriteResult>(*line.refusal) : std::move(*next++);
       errors_ = errors_ || !result;
       if (!items_.empty()) items_ += ',';
-      items_ += item_json(line, result, forced_refresh_);
+      items_ += item_json(line, result, parameters_.forced_refresh);
       check_answer_size(items_, limits_);
     }
   }
 
   DocumentWriter writer_;
-  BulkActionReader reader_;
+  BulkReader reader_;
   const Limits& limits_;
-  const bool forced_refresh_;
+  const BulkParameters& parameters_;
   std::vector<BulkLine> lines_;
   std::vector<DocumentWrite> writes_;
   std::vector<Answer<WriteResult>> results_;
@@ -139,22 +211,18 @@ class BulkRun {
 Response bulk(StoreCore& store, const Request& request, const PathParameters& path,
               const BulkParameters& parameters) {
   const auto started = std::chrono::steady_clock::now();
-  if (request.body.empty())
-    return ElasticError{400, "parse_exception", "request body is required"}.response();
-  const BulkDefaults defaults{path.get("index"), parameters.pipeline, parameters.wants_source};
-  BulkActionReader checked(request.body, defaults);
-  if (auto refusal = checked.check(store.limits().max_bulk_items)) return refusal->response();
-  if (checked.answer_bytes() > store.limits().max_answer_bytes) throw AnswerTooLarge{};
+  const BulkReader reader(request.body, path.get("index"));
+  const CheckedBulk checked = check_bulk(reader, parameters, store.limits());
+  if (checked.answer_bytes > store.limits().max_answer_bytes) throw AnswerTooLarge{};
 
-  BulkRun run(store, BulkActionReader(request.body, defaults), parameters.forced_refresh,
-              checked.answer_bytes());
+  BulkRun run(store, reader, parameters, checked.answer_bytes);
   if (auto refusal = run.run()) return refusal->response();
   if (parameters.wants_refresh) run.refresh();
   const auto took = std::chrono::steady_clock::now() - started;
   std::string& items = run.items();
   items.insert(0, std::string("{\"errors\":") + (run.errors() ? "true" : "false") + ",\"took\":" +
                       std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(took).count()) +
-                      (checked.ingest() ? ",\"ingest_took\":0" : "") + ",\"items\":[");
+                      (checked.ingest ? ",\"ingest_took\":0" : "") + ",\"items\":[");
   items += "]}";
   return json_answer(std::move(items));
 }

@@ -4,10 +4,8 @@
 #include <chrono>
 #include <cstdio>
 
-#include "base/number_text.h"
+#include "server/elastic/embedded/answer_size.h"
 #include "server/elastic/embedded/api.h"
-#include "server/elastic/embedded/cat_table.h"
-#include "server/elastic/embedded/index_names.h"
 #include "server/elastic/embedded/search/search_errors.h"
 #include "server/elastic/rest/json_tape.h"
 
@@ -72,333 +70,241 @@ struct Copies {
     const std::size_t all = active + unassigned;
     return all == 0 ? 100.0 : 100.0 * static_cast<double>(active) / static_cast<double>(all);
   }
-  std::string percent_text() const {
-    std::array<char, 16> text{};
-    std::snprintf(text.data(), text.size(), "%.1f%%", percent());
-    return text.data();
-  }
 };
 
-Copies copies_of(const LocalIndex& index) {
+Copies copies_of(const StoredIndex& index) {
   return {1, static_cast<std::size_t>(replicas_of(index.settings()))};
 }
 
-Copies copies_of(const std::vector<IndexPtr>& indices) {
-  Copies all;
-  for (const IndexPtr& index : indices) {
-    const Copies copies = copies_of(*index);
-    all.active += copies.active;
-    all.unassigned += copies.unassigned;
-  }
-  return all;
+// _cluster/health
+
+constexpr std::array<std::string_view, 3> k_statuses = {"green", "yellow", "red"};
+
+/// How bad a status is; k_statuses.size() if it is none.
+std::size_t rank_of(std::string_view status) {
+  return static_cast<std::size_t>(std::find(k_statuses.begin(), k_statuses.end(), status) - k_statuses.begin());
 }
 
-/// How bad a status is; nothing if it is none.
-std::optional<int> rank_of(std::string_view status) {
-  constexpr std::array<std::string_view, 3> k_ranks = {"green", "yellow", "red"};
-  const auto found = std::find(k_ranks.begin(), k_ranks.end(), status);
-  if (found == k_ranks.end()) return std::nullopt;
-  return static_cast<int>(found - k_ranks.begin());
-}
-
-/// What a health request waits for.
 struct HealthParameters : IndicesParameters {
   HealthParameters() { indices.expand_hidden = true; }
-  int worst_rank = 2;  ///< wait_for_status
-  bool enough_nodes = true;
-  bool wants_all_shards = false;
-  std::int64_t wanted_shards = 0;
-  std::string level = "cluster";
-  bool human = false;
+  std::size_t worst_rank = 2;  ///< wait_for_status
 };
 
-/// `wait_for_nodes` (`2`, `>=2`, `ge(2)`, ...) of a cluster of one node.
-Answer<bool> has_nodes(std::string_view wanted) {
-  struct Comparison {
-    std::string_view begin, end;
-    bool (*holds)(std::size_t nodes, std::size_t wanted);
-  };
-  constexpr auto k_ge = [](std::size_t nodes, std::size_t number) { return nodes >= number; };
-  constexpr auto k_le = [](std::size_t nodes, std::size_t number) { return nodes <= number; };
-  constexpr auto k_gt = [](std::size_t nodes, std::size_t number) { return nodes > number; };
-  constexpr auto k_lt = [](std::size_t nodes, std::size_t number) { return nodes < number; };
-  constexpr auto k_same = [](std::size_t nodes, std::size_t number) { return nodes == number; };
-  constexpr std::array<Comparison, 9> k_comparisons = {{{">=", "", k_ge},
-                                                        {"ge(", ")", k_ge},
-                                                        {"<=", "", k_le},
-                                                        {"le(", ")", k_le},
-                                                        {">", "", k_gt},
-                                                        {"gt(", ")", k_gt},
-                                                        {"<", "", k_lt},
-                                                        {"lt(", ")", k_lt},
-                                                        {"", "", k_same}}};
-  for (const auto& [begin, end, holds] : k_comparisons) {
-    if (!wanted.starts_with(begin) || !wanted.ends_with(end) || wanted.size() <= begin.size() + end.size())
-      continue;
-    const auto digits = wanted.substr(begin.size(), wanted.size() - begin.size() - end.size());
-    const auto number = number_from<std::size_t>(digits);
-    if (!number)
-      return ElasticError{400, "number_format_exception",
-                          "For input string: \"" + std::string(digits) + "\""};
-    return holds(1, *number);
-  }
-  return ElasticError{400, "number_format_exception", "For input string: \"" + std::string(wanted) + "\""};
-}
-
-/// True if all that a health request waits for is there. What is not will never come on one machine, so
-/// nothing is waited for.
-bool reached(const HealthParameters& wanted, std::string_view status, const Copies& copies) {
-  if (*rank_of(status) > wanted.worst_rank || !wanted.enough_nodes) return false;
-  if (wanted.wants_all_shards) return copies.unassigned == 0;
-  return static_cast<std::int64_t>(copies.active) >= wanted.wanted_shards;
-}
-
-/// `"active_shards":..` to `"unassigned_primary_shards":0`, which every level has.
-std::string shards_members(const Copies& copies) {
-  return "\"active_shards\":" + std::to_string(copies.active) +
-         R"(,"relocating_shards":0,"initializing_shards":0,"unassigned_shards":)" +
-         std::to_string(copies.unassigned) + R"(,"unassigned_primary_shards":0)";
-}
-
-/// `,"indices":{..}` of the levels below the cluster's.
-std::string indices_member(const std::vector<IndexPtr>& indices, bool shards) {
-  std::string out = ",\"indices\":{";
-  for (const IndexPtr& index : indices) {
-    const Copies copies = copies_of(*index);
-    const std::string status = std::string("{\"status\":\"") + copies.status() + "\",";
-    if (out.back() != '{') out += ',';
-    append_key(out, index->name());
-    out += status + "\"number_of_shards\":1,\"number_of_replicas\":" + std::to_string(copies.unassigned) +
-           ",\"active_primary_shards\":1," + shards_members(copies);
-    if (shards)
-      out += ",\"shards\":{\"0\":" + status + "\"primary_active\":true," + shards_members(copies) + "}}";
-    out += '}';
-  }
-  return out + "}";
-}
-
+/// What is waited for and not there will never come on one machine, so nothing is waited for.
 Response health(StoreCore& store, const Request&, const PathParameters& path,
                 const HealthParameters& parameters) {
-  const std::string& level = parameters.level;
-  auto found = store.find_all(path.get("index"), parameters.indices);
+  const auto found = store.find_all(path.get("index"), parameters.indices);
   if (!found && found.error().status != 404) return found.error().response();
-  const bool missing = !found;
-  const std::vector<IndexPtr> indices = missing ? std::vector<IndexPtr>() : *std::move(found);
-  const Copies all = copies_of(indices);
-  const char* status = missing || !store.problem().empty() ? "red" : all.status();
-  const bool timed_out = missing || !reached(parameters, status, all);
+  Copies all;
+  if (found) {
+    for (const IndexPtr& index : *found) {
+      const Copies copies = copies_of(*index);
+      all.active += copies.active;
+      all.unassigned += copies.unassigned;
+    }
+  }
+  const char* status = !found || !store.problem().empty() ? "red" : all.status();
+  const bool timed_out = !found || rank_of(status) > parameters.worst_rank;
+  const std::string active = std::to_string(all.active);
   std::string out = std::string(R"({"cluster_name":"sightline","status":")") + status + R"(","timed_out":)" +
                     (timed_out ? "true" : "false") +
-                    R"(,"number_of_nodes":1,"number_of_data_nodes":1,"active_primary_shards":)" +
-                    std::to_string(all.active) + "," + shards_members(all) +
-                    R"(,"delayed_unassigned_shards":0,"number_of_pending_tasks":0,)"
-                    R"("number_of_in_flight_fetch":0,)" +
-                    (parameters.human ? R"("task_max_waiting_in_queue":"0s",)" : "") +
-                    R"("task_max_waiting_in_queue_millis":0,)";
-  if (parameters.human) out += R"("active_shards_percent":")" + all.percent_text() + "\",";
-  out += R"("active_shards_percent_as_number":)";
+                    R"(,"number_of_nodes":1,"number_of_data_nodes":1,"active_primary_shards":)" + active +
+                    R"(,"active_shards":)" + active +
+                    R"(,"relocating_shards":0,"initializing_shards":0,"unassigned_shards":)" +
+                    std::to_string(all.unassigned) +
+                    R"(,"unassigned_primary_shards":0,"delayed_unassigned_shards":0,"number_of_pending_tasks":0,)"
+                    R"("number_of_in_flight_fetch":0,"task_max_waiting_in_queue_millis":0,)"
+                    R"("active_shards_percent_as_number":)";
   append_decimal(out, all.percent());
-  if (level != "cluster") out += indices_member(indices, level == "shards");
   return json_answer(out + "}", timed_out ? 408 : 200);
 }
 
-struct CatIndicesParameters : CatParameters, IndicesParameters {
-  std::string health;  ///< empty: any
+// _cat
+
+struct CatParameters : IndicesParameters {
+  bool headed = false, as_json = false;
+  std::optional<std::string> shown, sorted;
+  bool in_bytes = false;  ///< `bytes=b`: else sizes have a unit
 };
 
+/// A table for terminals, or for programs as JSON.
+class CatTable {
+ public:
+  CatTable(std::vector<std::string> columns, std::size_t first_number)
+      : columns_(std::move(columns)), first_number_(first_number) {}
+  void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+
+  /// As text in columns, or with `format=json` (or JSON alone in Accept) as JSON. Throws AnswerTooLarge, Refused.
+  Response answer(const Request& request, const CatParameters& parameters, const Limits& limits) {
+    if (parameters.sorted) sort_by(*parameters.sorted);
+    std::vector<std::size_t> shown(columns_.size());
+    for (std::size_t i = 0; i < shown.size(); ++i) shown[i] = i;
+    if (parameters.shown) shown = columns_named(*parameters.shown);
+    const auto accept = request.headers.get("Accept").value_or("");
+    const bool accepts_json =
+        accept.find("json") != std::string_view::npos && accept.find("text/plain") == std::string_view::npos;
+    if (parameters.as_json || accepts_json) return json_answer(json(shown, limits));
+    Response response;
+    response.content_type = "text/plain; charset=UTF-8";
+    response.body = text(shown, parameters.headed, limits);
+    return response;
+  }
+
+ private:
+  std::vector<std::size_t> columns_named(const std::string& names) const {
+    std::vector<std::size_t> found;
+    for (const std::string& name : split_expression(names)) {
+      const auto column = std::find(columns_.begin(), columns_.end(), name);
+      if (column == columns_.end()) refuse(illegal_argument("there is no column [" + shortened(name) + "]"));
+      found.push_back(static_cast<std::size_t>(column - columns_.begin()));
+      if (found.size() > columns_.size()) refuse(illegal_argument("a column is named twice"));
+    }
+    return found;
+  }
+
+  /// Numbers by their digits first, as none has a sign.
+  void sort_by(const std::string& names) {
+    const std::vector<std::size_t> keys = columns_named(names);
+    std::sort(rows_.begin(), rows_.end(), [&](const auto& a, const auto& b) {
+      for (const std::size_t key : keys) {
+        if (key >= first_number_ && a[key].size() != b[key].size()) return a[key].size() < b[key].size();
+        if (a[key] != b[key]) return a[key] < b[key];
+      }
+      return false;
+    });
+  }
+
+  std::string json(const std::vector<std::size_t>& shown, const Limits& limits) const {
+    std::string out = "[";
+    for (const auto& row : rows_) {
+      out += out.size() > 1 ? ",{" : "{";
+      for (const std::size_t column : shown) {
+        if (out.back() != '{') out += ',';
+        append_key(out, columns_[column]);
+        rest::append_json_string(out, row[column]);
+      }
+      out += '}';
+      check_answer_size(out, limits);
+    }
+    return out + "]";
+  }
+
+  /// Each column is as wide as its widest cell; numbers stand to the right.
+  std::string text(const std::vector<std::size_t>& shown, bool headed, const Limits& limits) const {
+    std::vector<std::vector<std::string>> lines = rows_;
+    if (headed) lines.insert(lines.begin(), columns_);
+    std::string out;
+    for (const auto& line : lines) {
+      for (const std::size_t column : shown) {
+        std::size_t width = 0;
+        for (const auto& other : lines) width = std::max(width, other[column].size());
+        const std::string padding(width - line[column].size(), ' ');
+        const bool last = column == shown.back();
+        out += column >= first_number_ ? padding + line[column] : line[column] + (last ? "" : padding);
+        out += last ? '\n' : ' ';
+      }
+      check_answer_size(out, limits);
+    }
+    return out;
+  }
+
+  std::vector<std::string> columns_;
+  std::size_t first_number_;  // columns from this on hold numbers
+  std::vector<std::vector<std::string>> rows_;
+};
+
+/// "249b", "12.5kb", "3.1mb".
+std::string human_bytes(std::int64_t bytes) {
+  constexpr std::array<const char*, 5> k_units = {"kb", "mb", "gb", "tb", "pb"};
+  if (bytes < 1024) return std::to_string(bytes) + "b";
+  double size = static_cast<double>(bytes) / 1024;
+  std::size_t unit = 0;
+  for (; size >= 1024 && unit + 1 < k_units.size(); ++unit) size /= 1024;
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.1f", size);
+  return text.data() + std::string(k_units[unit]);
+}
+
 Response cat_indices(StoreCore& store, const Request& request, const PathParameters& path,
-                     const CatIndicesParameters& parameters) {
+                     const CatParameters& parameters) {
   const auto indices = store.find_all(path.get("index"), parameters.indices);
   if (!indices) return indices.error().response();
-  CatTable table({{"health", {"h"}, "current health status"},
-                  {"status", {"s"}, "open/close status"},
-                  {"index", {"i", "idx"}, "index name"},
-                  {"uuid", {"id", "uuid"}, "index uuid"},
-                  {"pri", {"p", "shards.primary", "shardsPrimary"}, "number of primary shards", true},
-                  {"rep", {"r", "shards.replica", "shardsReplica"}, "number of replica shards", true},
-                  {"docs.count", {"dc", "docsCount"}, "available docs", true},
-                  {"docs.deleted", {"dd", "docsDeleted"}, "deleted docs", true},
-                  {"store.size", {"ss", "storeSize"}, "store size of primaries & replicas", true},
-                  {"pri.store.size", {}, "store size of primaries", true},
-                  {"dataset.size", {}, "total size of dataset", true}});
+  CatTable table({"health", "status", "index", "uuid", "pri", "rep", "docs.count", "docs.deleted", "store.size",
+                  "pri.store.size", "dataset.size"},
+                 4);
   for (const IndexPtr& index : *indices) {
     const Copies copies = copies_of(*index);
-    if (!parameters.health.empty() && parameters.health != copies.status()) continue;
     const auto bytes = index->source_bytes();
     if (!bytes) return storage_error(bytes.error()).response();
-    const std::string size = human_bytes(*bytes, parameters.size_unit);
+    const std::string size = parameters.in_bytes ? std::to_string(*bytes) : human_bytes(*bytes);
     table.add({copies.status(), "open", index->name(), index->uuid(), "1", std::to_string(copies.unassigned),
                std::to_string(index->document_count()), "0", size, size, size});
   }
   return table.answer(request, parameters, store.limits());
 }
 
-/// "1795899832" and "21:03:52".
-std::array<std::string, 2> epoch_and_time() {
+Response cat_count(StoreCore& store, const Request& request, const PathParameters& path,
+                   const CatParameters& parameters) {
+  const auto indices = store.find_all(path.get("index"), {});
+  if (!indices) return indices.error().response();
+  std::size_t count = 0;
+  {
+    const auto lock = store.read_lock();
+    for (const IndexPtr& index : *indices) count += index->search().memory().live_count();
+  }
   const auto now =
       std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()).time_since_epoch().count();
   std::array<char, 16> time{};
   std::snprintf(time.data(), time.size(), "%02d:%02d:%02d", static_cast<int>(now / 3600 % 24),
                 static_cast<int>(now / 60 % 60), static_cast<int>(now % 60));
-  return {std::to_string(now), time.data()};
-}
-
-Response cat_count(StoreCore& store, const Request& request, const PathParameters& path,
-                   const CatParameters& parameters) {
-  const auto indices = store.find_all(path.get("index"), {});
-  if (!indices) return indices.error().response();
-  std::int64_t count = 0;
-  {
-    const auto lock = store.read_lock();
-    for (const IndexPtr& index : *indices) count += index->search().visible_count();
-  }
-  CatTable table({{"epoch", {"t", "time"}, "seconds since 1970-01-01 00:00:00"},
-                  {"timestamp", {"ts", "hms", "hhmmss"}, "time in HH:MM:SS"},
-                  {"count", {"dc", "docs.count", "docsCount"}, "the document count"}});
-  const auto [epoch, time] = epoch_and_time();
-  table.add({epoch, time, std::to_string(count)});
-  return table.answer(request, parameters, store.limits());
-}
-
-struct CatHealthParameters : CatParameters {
-  bool with_time = true;  ///< `ts`
-};
-
-Response cat_health(StoreCore& store, const Request& request, const PathParameters&,
-                    const CatHealthParameters& parameters) {
-  IndicesOptions every;
-  every.expand_hidden = true;
-  const auto indices = store.find_all("", every);
-  if (!indices) return indices.error().response();
-  const Copies all = copies_of(*indices);
-  const std::string shards = std::to_string(all.active);
-  std::vector<CatTable::Column> columns = {
-      {"cluster", {"cl"}, "cluster name"},
-      {"status", {"st"}, "health status"},
-      {"node.total", {"nt", "nodeTotal"}, "total number of nodes", true},
-      {"node.data", {"nd", "nodeData"}, "number of nodes that can store data", true},
-      {"shards", {"t", "sh", "shards.total", "shardsTotal"}, "total number of shards", true},
-      {"pri", {"p", "shards.primary", "shardsPrimary"}, "number of primary shards", true},
-      {"relo", {"r", "shards.relocating", "shardsRelocating"}, "number of relocating nodes", true},
-      {"init", {"i", "shards.initializing", "shardsInitializing"}, "number of initializing nodes", true},
-      {"unassign", {"u", "shards.unassigned", "shardsUnassigned"}, "number of unassigned shards", true},
-      {"unassign.pri",
-       {"up", "shards.unassigned.primary", "shardsUnassignedPrimary"},
-       "number of unassigned primary shards",
-       true},
-      {"pending_tasks", {"pt", "pendingTasks"}, "number of pending tasks", true},
-      {"max_task_wait_time", {"mtwt", "maxTaskWaitTime"}, "wait time of longest task pending", true},
-      {"active_shards_percent", {"asp", "activeShardsPercent"}, "active number of shards in percent", true}};
-  std::vector<std::string> row = {"sightline", store.problem().empty() ? all.status() : "red", "1", "1", shards, shards,
-                                  "0", "0", std::to_string(all.unassigned), "0", "0", "-", all.percent_text()};
-  if (parameters.with_time) {
-    columns.insert(columns.begin(), {{"epoch", {"t", "time"}, "seconds since 1970-01-01 00:00:00"},
-                                     {"timestamp", {"ts", "hms", "hhmmss"}, "time in HH:MM:SS"}});
-    const auto now = epoch_and_time();
-    row.insert(row.begin(), now.begin(), now.end());
-  }
-  CatTable table(std::move(columns));
-  table.add(std::move(row));
+  CatTable table({"epoch", "timestamp", "count"}, 2);
+  table.add({std::to_string(now), time.data(), std::to_string(count)});
   return table.answer(request, parameters, store.limits());
 }
 
 // The tables of parameters
 
-int worst_rank(std::string_view, const std::string& text) {
-  if (const auto rank = rank_of(text)) return *rank;
-  refuse(illegal_argument("wait_for_status must be one of [green], [yellow] or [red] but was [" +
-                          shortened(text) + "]"));
+std::size_t worst_rank(std::string_view name, const std::string& text) {
+  const std::size_t rank = rank_of(text);
+  if (rank == k_statuses.size())
+    refuse(illegal_argument("[" + std::string(name) + "] must be [green], [yellow] or [red], found [" +
+                            shortened(text) + "]"));
+  return rank;
 }
 
-bool enough_nodes(std::string_view, const std::string& text) {
-  if (text.empty()) return true;
-  auto enough = has_nodes(text);
-  if (!enough) refuse(std::move(enough).error());
-  return *enough;
+bool is_json(std::string_view name, const std::string& text) {
+  if (text != "json" && text != "text")
+    refuse(illegal_argument("[" + std::string(name) + "] must be [json] or [text], found [" + shortened(text) + "]"));
+  return text == "json";
 }
 
-void read_wanted_shards(std::string_view, const std::string& text, HealthParameters& parameters) {
-  parameters.wants_all_shards = text == "all";
-  if (text == "all") return;
-  const auto number = number_from<std::int64_t>(text);
-  if (!number || *number < 0)
-    refuse(not_a_number("cannot parse ActiveShardCount[" + shortened(text) + "]", text));
-  parameters.wanted_shards = *number;
+bool is_bytes(std::string_view name, const std::string& text) {
+  if (text != "b") refuse(illegal_argument("[" + std::string(name) + "] must be [b], found [" + shortened(text) + "]"));
+  return true;
 }
 
-std::string known_level(std::string_view, const std::string& text) {
-  if (text == "cluster" || text == "indices" || text == "shards") return text;
-  refuse(illegal_argument("level parameter must be one of [cluster] or [indices] or [shards] but was [" +
-                          shortened(text) + "]"));
-}
-
-void check_priority(std::string_view name, const std::string& text) {
-  for (const char* known : {"immediate", "urgent", "high", "normal", "low", "languid"}) {
-    if (text == known) return;
-  }
-  refuse(illegal_argument("No enum constant for [" + std::string(name) + "]: [" + shortened(text) + "]"));
-}
-
-std::string known_health(std::string_view, const std::string& text) {
-  if (rank_of(text)) return text;
-  refuse(illegal_argument("unknown cluster health status [" + shortened(text) + "]"));
-}
-
-std::vector<rest::Parameter<HealthParameters>> health_rows() {
+std::vector<rest::Parameter<CatParameters>> cat_rows() {
   using namespace rest::parameter;
-  using P = HealthParameters;
-  constexpr std::string_view k_settled = "nothing moves on one machine";
-  return {{"wait_for_status", "green, yellow or red", into<&P::worst_rank, worst_rank>,
-           "what is not there will never come: 408 at once"},
-          {"wait_for_nodes", "text", into<&P::enough_nodes, enough_nodes>, "likewise"},
-          {"wait_for_active_shards", "number or all", read_wanted_shards, "likewise"},
-          {"level", "cluster, indices or shards", into<&P::level, known_level>},
-          {"human", "flag", into<&P::human, flag>},
-          no_effect("wait_for_no_relocating_shards", "flag", check_flag, k_settled),
-          no_effect("wait_for_no_initializing_shards", "flag", check_flag, k_settled),
-          no_effect("wait_for_events", "priority", check_priority, "there is no queue of tasks")};
+  using P = CatParameters;
+  return {{"v", "flag", into<&P::headed, flag>, "adds a header"},
+          {"h", "list", into<&P::shown, text>, "the columns to show"},
+          {"s", "list", into<&P::sorted, text>, "the columns to sort by"},
+          {"format", "text or json", into<&P::as_json, is_json>, "also by the Accept header"}};
 }
 
 const rest::ParameterTable<NoParameters> k_no_parameters{{}};
-const rest::ParameterTable<HealthParameters> k_health_parameters{{health_rows(),
-                                                                  indices_rows<HealthParameters>(),
-                                                                  timeout_rows<HealthParameters>(true),
-                                                                  local_rows<HealthParameters>()}};
-
-std::vector<rest::Parameter<CatIndicesParameters>> cat_indices_rows() {
-  using namespace rest::parameter;
-  return {{"health", "green, yellow or red", into<&CatIndicesParameters::health, known_health>},
-          no_effect("pri", "flag", check_text, "the only copies are the primaries"),
-          no_effect("include_unloaded_segments", "flag", check_flag, "there are no segments")};
-}
-
-const rest::ParameterTable<CatIndicesParameters> k_cat_indices_parameters{
-    {cat_rows<CatIndicesParameters>(true), cat_indices_rows(), indices_rows<CatIndicesParameters>(),
-     timeout_rows<CatIndicesParameters>(false), local_rows<CatIndicesParameters>()}};
-const rest::ParameterTable<CatParameters> k_cat_count_parameters{{cat_rows<CatParameters>(false)}};
-
-std::vector<rest::Parameter<CatHealthParameters>> cat_health_rows() {
-  using namespace rest::parameter;
-  return {{"ts", "flag", into<&CatHealthParameters::with_time, flag>, "`false` leaves the time out"}};
-}
-
-const rest::ParameterTable<CatHealthParameters> k_cat_health_parameters{
-    {cat_rows<CatHealthParameters>(false), cat_health_rows()}};
-
-std::vector<rest::Parameter<NoParameters>> license_rows() {
-  using namespace rest::parameter;
-  return {no_effect("accept_enterprise", "flag", check_flag, "the licence is a basic one")};
-}
-
-std::vector<rest::Parameter<NoParameters>> nodes_rows() {
-  using namespace rest::parameter;
-  return {no_effect("flat_settings", "flag", check_flag, "no settings are shown"),
-          no_effect("timeout", "time", check_time, "no other node is asked")};
-}
-
-const rest::ParameterTable<NoParameters> k_license_parameters{
-    {license_rows(), local_rows<NoParameters>(), timeout_rows<NoParameters>(false)}};
-const rest::ParameterTable<NoParameters> k_nodes_parameters{{nodes_rows()}};
+const rest::ParameterTable<NoParameters> k_nodes_parameters{{{rest::parameter::no_effect(
+    "timeout", "time", rest::parameter::check_time, "no other node is asked; clients that sniff send it")}}};
+const rest::ParameterTable<HealthParameters> k_health_parameters{
+    {{{"wait_for_status", "green, yellow or red", rest::parameter::into<&HealthParameters::worst_rank, worst_rank>,
+       "what is not there will never come: 408 at once"}},
+     indices_rows<HealthParameters>(),
+     timeout_rows<HealthParameters>(true)}};
+const rest::ParameterTable<CatParameters> k_cat_indices_parameters{
+    {cat_rows(),
+     {{"bytes", "b", rest::parameter::into<&CatParameters::in_bytes, is_bytes>, "sizes without a unit"}},
+     indices_rows<CatParameters>()}};
+const rest::ParameterTable<CatParameters> k_cat_count_parameters{{cat_rows()}};
 
 }  // namespace
 
@@ -412,8 +318,7 @@ void add_cluster_routes(rest::Router& router, StoreCore& store) {
     add({get}, pattern, k_cat_indices_parameters, cat_indices);
   for (const char* pattern : {"/_cat/count", "/_cat/count/{index}"})
     add({get}, pattern, k_cat_count_parameters, cat_count);
-  add({get}, "/_cat/health", k_cat_health_parameters, cat_health);
-  add({get}, "/_license", k_license_parameters, license);
+  add({get}, "/_license", k_no_parameters, license);
   for (const char* pattern : {"/_nodes/http", "/_nodes/_all/http"})
     add({get}, pattern, k_nodes_parameters, nodes_http);
 }

@@ -11,28 +11,12 @@ namespace sightline::elastic {
 namespace {
 
 constexpr std::int64_t k_second = 1000, k_minute = 60 * k_second, k_hour = 60 * k_minute, k_day = 24 * k_hour;
+constexpr std::string_view k_slash_time = "yyyy/MM/dd HH:mm:ss", k_slash_day = "yyyy/MM/dd";
 
-/// A named format and the pattern it stands for. The `strict_` names are the same with all digits required,
-/// as patterns have it here.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 12> k_named_patterns = {{
-    {"date", "yyyy-MM-dd"},
-    {"basic_date", "yyyyMMdd"},
-    {"date_time", "yyyy-MM-dd'T'HH:mm:ss.SSSXXX"},
-    {"date_time_no_millis", "yyyy-MM-dd'T'HH:mm:ssXXX"},
-    {"date_hour_minute_second", "yyyy-MM-dd'T'HH:mm:ss"},
-    {"date_hour_minute_second_millis", "yyyy-MM-dd'T'HH:mm:ss.SSS"},
-    {"basic_date_time", "yyyyMMdd'T'HHmmss.SSSX"},
-    {"basic_date_time_no_millis", "yyyyMMdd'T'HHmmssX"},
-    {"year", "yyyy"},
-    {"year_month", "yyyy-MM"},
-    {"year_month_day", "yyyy-MM-dd"},
-    {"hour_minute_second", "HH:mm:ss"},
-}};
-
-/// Parts of a date; what the text left out is negative.
+/// Parts of a date; parts of the time that the text left out are negative.
 struct Parts {
-  int year = -1, month = -1, day = -1, hour = -1, minute = -1, second = -1;
-  int nanos = -1;
+  int year = 1970, month = 1, day = 1;
+  int hour = -1, minute = -1, second = -1, nanos = -1;
   int offset_minutes = 0;
 };
 
@@ -95,102 +79,19 @@ std::vector<std::string_view> alternatives(std::string_view format) {
   return parts;
 }
 
-bool is_iso(std::string_view format) {
-  return format == "strict_date_optional_time" || format == "date_optional_time" || format == "iso8601" ||
-         format == "strict_date_optional_time_nanos";
-}
-
-/// The pattern of a named format; a pattern is its own.
-std::string_view pattern_of(std::string_view format) {
-  std::string_view name = format;
-  if (name.starts_with("strict_")) name.remove_prefix(7);
-  for (const auto& [known, pattern] : k_named_patterns) {
-    if (name == known) return pattern;
-  }
-  return format;
-}
-
-/// One piece of a pattern: a run of a letter, or a literal.
-struct Piece {
-  char letter = '\0';  // '\0': literal
-  int width = 0;
-  std::string literal = {};
-};
-
-std::optional<std::vector<Piece>> pieces_of(std::string_view pattern) {
-  std::vector<Piece> pieces;
-  for (std::size_t i = 0; i < pattern.size();) {
-    const char c = pattern[i];
-    if (c == '\'') {
-      const std::size_t end = pattern.find('\'', i + 1);
-      if (end == std::string_view::npos) return std::nullopt;
-      pieces.push_back({'\0', 0, std::string(pattern.substr(i + 1, end - i - 1))});
-      i = end + 1;
-    } else if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) {
-      std::size_t end = i;
-      while (end < pattern.size() && pattern[end] == c) ++end;
-      const int width = static_cast<int>(end - i);
-      const bool known = ((c == 'y' || c == 'u') && width == 4) ||
-                         (std::string_view("MdHms").find(c) != std::string_view::npos && width <= 2) ||
-                         (c == 'S' && width <= 9) || c == 'X' || c == 'Z';
-      if (!known) return std::nullopt;
-      pieces.push_back({c, width});
-      i = end;
-    } else {
-      pieces.push_back({'\0', 0, std::string(1, c)});
-      ++i;
-    }
-  }
-  return pieces;
-}
-
-bool read_piece(Reader& reader, const Piece& piece, Parts& parts) {
-  switch (piece.letter) {
-    case 'y':
-    case 'u':
-      return reader.digits(4, 4, parts.year);
-    case 'M':
-      return reader.digits(piece.width, 2, parts.month);
-    case 'd':
-      return reader.digits(piece.width, 2, parts.day);
-    case 'H':
-      return reader.digits(piece.width, 2, parts.hour);
-    case 'm':
-      return reader.digits(piece.width, 2, parts.minute);
-    case 's':
-      return reader.digits(piece.width, 2, parts.second);
-    case 'S':
-      return reader.fraction(parts.nanos);
-    case 'X':
-    case 'Z':
-      return reader.zone(parts.offset_minutes);
-    default:
-      return std::all_of(piece.literal.begin(), piece.literal.end(), [&](char c) { return reader.take(c); });
-  }
-}
-
-std::optional<Parts> read_pattern(std::string_view text, std::string_view pattern) {
-  const auto pieces = pieces_of(pattern);
-  if (!pieces) return std::nullopt;
-  Reader reader(text);
-  Parts parts;
-  for (const Piece& piece : *pieces) {
-    if (!read_piece(reader, piece, parts)) return std::nullopt;
-  }
-  return reader.empty() ? std::optional(parts) : std::nullopt;
-}
-
 /// yyyy[-MM[-dd[THH[:mm[:ss[.fraction]]][zone]]]]; `strict` wants two digits where a lenient one takes one.
 std::optional<Parts> read_iso(std::string_view text, bool strict) {
   Reader reader(text);
   Parts parts;
   const int least = strict ? 2 : 1;
+  bool has_day = false;
   if (!reader.digits(4, 4, parts.year)) return std::nullopt;
   if (reader.take('-')) {
     if (!reader.digits(least, 2, parts.month)) return std::nullopt;
-    if (reader.take('-') && !reader.digits(least, 2, parts.day)) return std::nullopt;
+    has_day = reader.take('-');
+    if (has_day && !reader.digits(least, 2, parts.day)) return std::nullopt;
   }
-  if (parts.day >= 0 && reader.take('T') && !reader.empty()) {
+  if (has_day && reader.take('T') && !reader.empty()) {
     if (!reader.digits(least, 2, parts.hour)) return std::nullopt;
     if (reader.take(':')) {
       if (!reader.digits(least, 2, parts.minute)) return std::nullopt;
@@ -204,23 +105,28 @@ std::optional<Parts> read_iso(std::string_view text, bool strict) {
   return reader.empty() ? std::optional(parts) : std::nullopt;
 }
 
+/// yyyy/MM/dd, and HH:mm:ss behind it.
+std::optional<Parts> read_slashes(std::string_view text, bool with_time) {
+  Reader reader(text);
+  Parts parts;
+  bool fits = reader.digits(4, 4, parts.year) && reader.take('/') && reader.digits(2, 2, parts.month) &&
+              reader.take('/') && reader.digits(2, 2, parts.day);
+  if (with_time) {
+    fits = fits && reader.take(' ') && reader.digits(2, 2, parts.hour) && reader.take(':') &&
+           reader.digits(2, 2, parts.minute) && reader.take(':') && reader.digits(2, 2, parts.second);
+  }
+  return fits && reader.empty() ? std::optional(parts) : std::nullopt;
+}
+
 std::optional<std::int64_t> to_milliseconds(const Parts& parts, bool round_up) {
-  const auto part = [round_up](int given, int smallest, int largest) {
-    return given >= 0 ? given : (round_up ? largest : smallest);
-  };
   using namespace std::chrono;
-  const year year_part{parts.year >= 0 ? parts.year : 1970};
-  const month month_part{static_cast<unsigned>(part(parts.month, 1, 12))};
-  const int last_day =
-      month_part.ok() ? static_cast<int>(static_cast<unsigned>((year_part / month_part / last).day())) : 0;
-  const int day_part = part(parts.day, 1, last_day);
-  const int hour = part(parts.hour, 0, 23), minute = part(parts.minute, 0, 59),
-            second = part(parts.second, 0, 59);
-  if (!month_part.ok() || day_part < 1 || day_part > last_day || hour > 23 || minute > 59 || second > 59)
-    return std::nullopt;
-  const sys_days date = year_part / month_part / day{static_cast<unsigned>(day_part)};
+  const year_month_day date =
+      year{parts.year} / month{static_cast<unsigned>(parts.month)} / day{static_cast<unsigned>(parts.day)};
+  const auto part = [round_up](int given, int largest) { return given >= 0 ? given : (round_up ? largest : 0); };
+  const int hour = part(parts.hour, 23), minute = part(parts.minute, 59), second = part(parts.second, 59);
+  if (!date.ok() || hour > 23 || minute > 59 || second > 59) return std::nullopt;
   const int millis = parts.nanos >= 0 ? parts.nanos / 1'000'000 : (round_up ? 999 : 0);
-  return date.time_since_epoch().count() * k_day + hour * k_hour + minute * k_minute + second * k_second +
+  return sys_days(date).time_since_epoch().count() * k_day + hour * k_hour + minute * k_minute + second * k_second +
          millis - parts.offset_minutes * k_minute;
 }
 
@@ -244,23 +150,19 @@ std::optional<std::int64_t> read_epoch(std::string_view text, std::int64_t unit,
 bool is_date_format(std::string_view format) {
   const auto formats = alternatives(format);
   return std::all_of(formats.begin(), formats.end(), [](std::string_view part) {
-    if (is_iso(part) || part == "epoch_millis" || part == "epoch_second") return true;
-    const auto pieces = pieces_of(pattern_of(part));
-    return pieces && std::any_of(pieces->begin(), pieces->end(),
-                                 [](const Piece& piece) { return piece.letter != '\0'; });
+    return part == "strict_date_optional_time" || part == "date_optional_time" || part == "epoch_millis" ||
+           part == "epoch_second" || part == k_slash_time || part == k_slash_day;
   });
 }
 
 std::optional<std::int64_t> parse_date(std::string_view text, std::string_view format, bool round_up) {
   for (const std::string_view part : alternatives(format)) {
     std::optional<std::int64_t> time;
-    if (part == "epoch_millis") {
-      time = read_epoch(text, 1, round_up);
-    } else if (part == "epoch_second") {
-      time = read_epoch(text, k_second, round_up);
+    if (part.starts_with("epoch_")) {
+      time = read_epoch(text, part == "epoch_millis" ? 1 : k_second, round_up);
     } else {
-      const auto parts =
-          is_iso(part) ? read_iso(text, part.starts_with("strict_")) : read_pattern(text, pattern_of(part));
+      const auto parts = part.starts_with("yyyy/") ? read_slashes(text, part == k_slash_time)
+                                                   : read_iso(text, part.starts_with("strict_"));
       if (parts) time = to_milliseconds(*parts, round_up);
     }
     if (time) return time;
@@ -277,47 +179,16 @@ std::string format_date(std::int64_t milliseconds, std::string_view format) {
     --days;
   }
   if (first == "epoch_second") return std::to_string((milliseconds - rest % k_second) / k_second);
-  using namespace std::chrono;
-  const year_month_day date{sys_days{std::chrono::days{days}}};
-  const auto pieces = pieces_of(is_iso(first) ? "yyyy-MM-dd'T'HH:mm:ss.SSSX" : pattern_of(first));
-  std::string out;
-  const auto append = [&out](int value, int width) {
-    std::array<char, 16> text{};
-    std::snprintf(text.data(), text.size(), "%0*d", width, value);
-    out += text.data();
-  };
-  for (const Piece& piece : pieces.value_or(std::vector<Piece>())) {
-    switch (piece.letter) {
-      case 'y':
-      case 'u':
-        append(static_cast<int>(date.year()), 4);
-        break;
-      case 'M':
-        append(static_cast<int>(static_cast<unsigned>(date.month())), piece.width);
-        break;
-      case 'd':
-        append(static_cast<int>(static_cast<unsigned>(date.day())), piece.width);
-        break;
-      case 'H':
-        append(static_cast<int>(rest / k_hour), piece.width);
-        break;
-      case 'm':
-        append(static_cast<int>(rest / k_minute % 60), piece.width);
-        break;
-      case 's':
-        append(static_cast<int>(rest / k_second % 60), piece.width);
-        break;
-      case 'S':
-        append(static_cast<int>(rest % k_second), 3);
-        break;
-      case 'X':
-      case 'Z':
-        out += 'Z';
-        break;
-      default:
-        out += piece.literal;
-    }
-  }
+  const std::chrono::year_month_day date{std::chrono::sys_days{std::chrono::days{days}}};
+  const bool slashes = first.starts_with("yyyy/");
+  const char between = slashes ? '/' : '-';
+  std::array<char, 64> text{};
+  std::snprintf(text.data(), text.size(), "%04d%c%02u%c%02u%c%02d:%02d:%02d.%03dZ", static_cast<int>(date.year()), between,
+                static_cast<unsigned>(date.month()), between, static_cast<unsigned>(date.day()), slashes ? ' ' : 'T',
+                static_cast<int>(rest / k_hour), static_cast<int>(rest / k_minute % 60),
+                static_cast<int>(rest / k_second % 60), static_cast<int>(rest % k_second));
+  std::string out = text.data();
+  if (slashes) out.resize(first == k_slash_day ? k_slash_day.size() : k_slash_time.size());
   return out;
 }
 

@@ -10,15 +10,16 @@ namespace sightline::elastic {
 
 /// What a date field reads if its mapping names no format.
 constexpr std::string_view k_default_date_format = "strict_date_optional_time||epoch_millis";
+/// What a field has that a text such as "2026/03/01" made.
+constexpr std::string_view k_slash_date_format = "yyyy/MM/dd HH:mm:ss||yyyy/MM/dd||epoch_millis";
 
-/// True if every part of `format` ("a||b") is one that parse_date knows: strict_date_optional_time,
-/// date_optional_time, epoch_millis, epoch_second, strict_date, date, basic_date, strict_date_time,
-/// date_time, yyyy-MM-dd, yyyy/MM/dd, "yyyy-MM-dd HH:mm:ss" and the like.
+/// True if every part of `format` ("a||b") is one of strict_date_optional_time, date_optional_time, epoch_millis,
+/// epoch_second, "yyyy/MM/dd HH:mm:ss" and "yyyy/MM/dd".
 bool is_date_format(std::string_view format);
 
-/// Milliseconds since 1970-01-01T00:00:00Z; the first part of `format` (empty: the default) that fits the
-/// whole text decides. Parts of the time that the text leaves out are their smallest, or with `round_up`
-/// their largest ("2026-03" is then its last millisecond).
+/// Milliseconds since 1970-01-01T00:00:00Z; the first part of `format` (empty: the default) that fits the whole text
+/// decides. Parts of the time of day that the text leaves out are 0, or with `round_up` their largest ("2026-03" is
+/// then the last millisecond of March 1st).
 std::optional<std::int64_t> parse_date(std::string_view text, std::string_view format = {},
                                        bool round_up = false);
 

@@ -1,12 +1,10 @@
 // Single documents over REST.
 #include <memory>
-#include <set>
 
 #include "server/elastic/embedded/answer_size.h"
 #include "server/elastic/embedded/api.h"
 #include "server/elastic/embedded/document_writer.h"
 #include "server/elastic/embedded/index_names.h"
-#include "server/elastic/embedded/mapping_parser.h"
 #include "server/elastic/embedded/search/search_body.h"
 #include "server/elastic/embedded/update_body.h"
 #include "server/elastic/rest/document_id.h"
@@ -29,7 +27,6 @@ ElasticError validation_failed(const std::string& what) {
 
 struct WriteParameters : RefreshParameters {
   std::optional<std::int64_t> if_seq_no, if_primary_term;
-  bool require_alias = false;
   bool create = false;        ///< op_type
   bool wants_source = false;  ///< of an update
 };
@@ -46,15 +43,6 @@ Response write_one(StoreCore& store, const WriteParameters& parameters, Document
                                              : "ifSeqNo is unassigned, but primary term is [" +
                                                    std::to_string(*write.if_primary_term) + "]")
         .response();
-  }
-  if (parameters.require_alias) {
-    const auto target = store.find_for_write(write.index);
-    if (!target || (*target)->name() == write.index) {
-      ElasticError error = index_not_found(write.index);
-      std::erase_if(error.details, [](const auto& detail) { return detail.first.starts_with("resource."); });
-      error.reason += " and [require_alias] request flag is [true] and [" + write.index + "] is not an alias";
-      return error.response();
-    }
   }
   DocumentWriter writer(store);
   auto results = writer.write({&write, 1});
@@ -101,9 +89,7 @@ Response update_document(StoreCore& store, const Request& request, const PathPar
                     parameters.wants_source});
 }
 
-struct GetParameters : SourceParameters {
-  bool refresh = false, realtime = true;
-};
+struct GetParameters : SourceParameters {};
 
 /// `,"_version":..,"found":true,"_source":{..}` of a document that is there, `,"found":false` else.
 std::string found_members(const std::optional<StoredDocument>& document, const SourceFilter& filter) {
@@ -136,50 +122,33 @@ Answer<Found> find_document(const StoreCore& store, const std::string& name, con
   }
 }
 
-/// Reads see the last write at once; that they shall not is refused. With `refresh` searches see it, too.
-Refusal prepare_read(StoreCore& store, const GetParameters& parameters, const std::set<std::string>& names) {
-  if (!parameters.realtime && !parameters.refresh)
-    return rest::not_supported("[realtime=false]", "documents are read as last written");
-  if (!parameters.refresh) return std::nullopt;
-  for (const std::string& name : names) {
-    if (const auto index = store.find_one(name)) store.refresh({*index});
-  }
-  return std::nullopt;
-}
-
-Answer<Found> find_document(StoreCore& store, const PathParameters& path, const GetParameters& parameters) {
-  if (auto refusal = prepare_read(store, parameters, {path.get("index")})) return *std::move(refusal);
-  try {
-    auto filter = source_with(parameters, {}, store.limits().max_patterns);
-    return find_document(store, path.get("index"), path.get("id"),
-                         std::make_shared<const SourceFilter>(std::move(filter)));
-  } catch (Refused& refused) {
-    return std::move(refused.error);
-  }
+Found find_document(StoreCore& store, const PathParameters& path, const GetParameters& parameters) {
+  auto filter = source_with(parameters, {}, store.limits().max_patterns);
+  auto found = find_document(store, path.get("index"), path.get("id"),
+                             std::make_shared<const SourceFilter>(std::move(filter)));
+  if (!found) refuse(std::move(found).error());
+  return *std::move(found);
 }
 
 Response get_document(StoreCore& store, const Request&, const PathParameters& path,
                       const GetParameters& parameters) {
-  const auto found = find_document(store, path, parameters);
-  if (!found) return found.error().response();
+  const Found found = find_document(store, path, parameters);
   std::string out = "{\"_index\":";
-  rest::append_json_string(out, found->index->name());
+  rest::append_json_string(out, found.index->name());
   out += ",\"_id\":";
   rest::append_json_string(out, rest::document_id(path.get("id")));
-  return json_answer(out + found_members(found->document, *found->filter) + "}", found->document ? 200 : 404);
+  return json_answer(out + found_members(found.document, *found.filter) + "}", found.document ? 200 : 404);
 }
 
 Response get_source(StoreCore& store, const Request&, const PathParameters& path,
                     const GetParameters& parameters) {
-  const auto found = find_document(store, path, parameters);
-  if (!found) return found.error().response();
-  if (!found->document) {
-    return ElasticError{404, "resource_not_found_exception",
-                        "Document not found [" + path.get("index") + "]/[" + path.get("id") + "]"}
-        .response();
+  const Found found = find_document(store, path, parameters);
+  if (!found.document) {
+    refuse({404, "resource_not_found_exception",
+            "Document not found [" + path.get("index") + "]/[" + path.get("id") + "]"});
   }
-  if (!found->filter->enabled) return validation_failed("fetching source can not be disabled").response();
-  return json_answer(rest::filter_source(found->document->source, *found->filter));
+  if (!found.filter->enabled) refuse(validation_failed("fetching source can not be disabled"));
+  return json_answer(rest::filter_source(found.document->source, *found.filter));
 }
 
 /// One line of an _mget.
@@ -194,44 +163,21 @@ struct WantedReading {
   Wanted wanted;
 };
 
-void read_wanted_text(std::string Wanted::* field, const JsonView& key, const JsonView& value,
-                      WantedReading& reading) {
-  if (!value.is_null()) reading.wanted.*field = read_text(value, key.text());
-}
-
-ElasticError unknown_of_doc(const rest::MemberTableBase&, const JsonView& key, const JsonView&) {
-  return {400, "parse_exception",
-          "failed to parse multi get request. unknown field [" + std::string(key.text()) + "]"};
-}
-
-ElasticError wrong_kind_of_doc(const rest::MemberTableBase&, const JsonView& key, const JsonView& value) {
-  return {400, "parse_exception",
-          "failed to parse multi get request. [" + std::string(key.text()) + "] cannot be a " +
-              token_name(value)};
-}
-
-const rest::Dialect k_doc_dialect{unknown_of_doc, wrong_kind_of_doc};
-constexpr rest::Kinds k_name = rest::k_scalars | rest::k_null;
 const rest::MemberTable<WantedReading> k_doc{
-    "`_mget` body, `docs`", "mget", k_doc_dialect,
-    {{"_index", k_name,
+    "`_mget` body, `docs`", "mget", "parse_exception",
+    {{"_index", rest::k_scalars,
       [](const JsonView& key, const JsonView& value, WantedReading& reading) {
-        read_wanted_text(&Wanted::index, key, value, reading);
+        reading.wanted.index = read_text(value, key.text());
       }},
-     {"_id", k_name,
+     {"_id", rest::k_scalars,
       [](const JsonView& key, const JsonView& value, WantedReading& reading) {
-        read_wanted_text(&Wanted::id, key, value, reading);
+        reading.wanted.id = read_text(value, key.text());
       }},
-     {"_source", rest::k_flags | rest::k_array | rest::k_object | rest::k_null,
+     {"_source", rest::k_flags | rest::k_array | rest::k_object,
       [](const JsonView&, const JsonView& value, WantedReading& reading) {
-        if (value.is_null()) return;
         reading.wanted.filter = std::make_shared<const SourceFilter>(
             read_source_filter(value, reading.limits.max_patterns));
-      }},
-     rest::refused("routing", rest::k_any, k_no_routing),
-     rest::refused("stored_fields", rest::k_any, "ask with _source"),
-     rest::refused("version"),
-     rest::refused("version_type")}};
+      }}}};
 
 /// What the body of an _mget is read into.
 struct MultiGetReading {
@@ -270,35 +216,22 @@ void read_ids(const JsonView&, const JsonView& value, MultiGetReading& reading) 
   });
 }
 
-ElasticError unknown_of_multi_get(const rest::MemberTableBase&, const JsonView& key, const JsonView& value) {
-  return parsing_exception(value, "unknown key [" + std::string(key.text()) + "] for a " + token_name(value) +
-                                      ", expected [docs] or [ids]");
-}
-
-const rest::Dialect k_multi_get_dialect{unknown_of_multi_get, unknown_of_multi_get};
 const rest::MemberTable<MultiGetReading> k_multi_get_body{
-    "`_mget` body", "mget", k_multi_get_dialect,
+    "`_mget` body", "mget", rest::k_parsing_error,
     {{"docs", rest::k_array, read_docs}, {"ids", rest::k_array, read_ids}}};
 
-Answer<std::vector<Wanted>> read_multi_get(const Request& request, const std::string& index,
-                                           const GetParameters& parameters, const Limits& limits) {
+std::vector<Wanted> read_multi_get(const Request& request, const std::string& index,
+                                   const GetParameters& parameters, const Limits& limits) {
+  if (request.body.empty()) refuse({400, "parse_exception", "request body or source parameter is required"});
   const auto tape = rest::JsonTape::parse(request.body);
-  if (!tape) return tape.error();
+  if (!tape) refuse(tape.error());
   const JsonView root(*tape, 0);
-  if (!root.is_object()) {
-    return ElasticError{400, "parsing_exception",
-                        "unexpected token, expected an object with [docs] or [ids]"};
-  }
-  try {
-    const auto filter =
-        std::make_shared<const SourceFilter>(source_with(parameters, {}, limits.max_patterns));
-    MultiGetReading reading{index, filter, limits};
-    k_multi_get_body.read(root, reading);
-    if (reading.wanted.empty()) return validation_failed("no documents to get");
-    return std::move(reading.wanted);
-  } catch (Refused& refused) {
-    return std::move(refused.error);
-  }
+  if (!root.is_object()) refuse(parsing_exception(root, "expected an object with [docs] or [ids]"));
+  const auto filter = std::make_shared<const SourceFilter>(source_with(parameters, {}, limits.max_patterns));
+  MultiGetReading reading{index, filter, limits};
+  k_multi_get_body.read(root, reading);
+  if (reading.wanted.empty()) refuse(validation_failed("no documents to get"));
+  return std::move(reading.wanted);
 }
 
 /// The `error` object within an item of an _mget, root causes and all.
@@ -310,15 +243,8 @@ std::string error_object(const ElasticError& error) {
 
 Response multi_get(StoreCore& store, const Request& request, const PathParameters& path,
                    const GetParameters& parameters) {
-  if (request.body.empty())
-    return ElasticError{400, "parse_exception", "request body or source parameter is required"}.response();
-  const auto wanted = read_multi_get(request, path.get("index"), parameters, store.limits());
-  if (!wanted) return wanted.error().response();
-  std::set<std::string> names;
-  for (const Wanted& one : *wanted) names.insert(one.index);
-  if (auto refusal = prepare_read(store, parameters, names)) return refusal->response();
   std::string out = "{\"docs\":[";
-  for (const Wanted& one : *wanted) {
+  for (const Wanted& one : read_multi_get(request, path.get("index"), parameters, store.limits())) {
     check_answer_size(out, store.limits());
     if (out.back() == '}') out += ',';
     const auto found = find_document(store, one.index, one.id, one.filter);
@@ -362,25 +288,11 @@ WriteRows write_rows() {
   using P = WriteParameters;
   return {{"if_seq_no", "number", into<&P::if_seq_no, not_negative>},
           {"if_primary_term", "number", into<&P::if_primary_term, not_negative>},
-          no_effect("timeout", "time", check_time, "nothing is waited for"),
-          refused("routing", "text", k_no_routing),
-          refused("version", "number", "compare with if_seq_no and if_primary_term"),
-          refused("version_type", "text", "compare with if_seq_no and if_primary_term")};
+          no_effect("timeout", "time", check_time, "nothing is waited for")};
 }
 
-/// Those of writes that bring a document.
-WriteRows document_rows() {
-  using namespace rest::parameter;
-  return {{"require_alias", "flag", into<&WriteParameters::require_alias, flag>},
-          no_effect("include_source_on_error", "flag", check_flag, "errors do not show the document")};
-}
-
-WriteRows index_rows() {
-  using namespace rest::parameter;
-  return {only_some("pipeline", "text", check_pipeline,
-                    "pipelines have run before; `_none`, and none that does not exist"),
-          only_some("require_data_stream", "flag", only_false, "`false`")};
-}
+const WriteRows k_index_rows{rest::parameter::only_some(
+    "pipeline", "text", check_pipeline, "pipelines have run before; `_none`, and none that does not exist")};
 
 bool show_source(std::string_view, const std::string& text) {
   if (text != "true" && text != "false") refuse(illegal_argument(std::string(k_update_source_is_flag)));
@@ -390,41 +302,20 @@ bool show_source(std::string_view, const std::string& text) {
 WriteRows update_rows() {
   using namespace rest::parameter;
   return {{"_source", "true or false", into<&WriteParameters::wants_source, show_source>},
-          no_effect("retry_on_conflict", "number", check_integer, "updates are done one after the other"),
-          refused("_source_includes", "list"),
-          refused("_source_excludes", "list")};
-}
-
-template <class Target>
-std::vector<rest::Parameter<Target>> read_rows() {
-  using namespace rest::parameter;
-  return {{"refresh", "flag", into<&GetParameters::refresh, flag>},
-          {"realtime", "flag", into<&GetParameters::realtime, flag>, "`false` with `refresh` alone"},
-          no_effect("preference", "text", check_text, k_one_copy),
-          only_some("force_synthetic_source", "flag", only_false, "`false`"),
-          refused("routing", "text", k_no_routing),
-          refused("stored_fields", "list", "ask with _source"),
-          refused("version", "number"),
-          refused("version_type", "text")};
+          no_effect("retry_on_conflict", "number", check_integer, "updates are done one after the other")};
 }
 
 const rest::ParameterTable<WriteParameters> k_put_parameters{
     {{{"op_type", "index or create", rest::parameter::into<&WriteParameters::create, is_create>}},
      write_rows(),
-     document_rows(),
-     index_rows(),
-     refresh_rows<WriteParameters>(),
-     active_shards_rows<WriteParameters>()}};
-const rest::ParameterTable<WriteParameters> k_create_parameters{{write_rows(), document_rows(), index_rows(),
-                                                                 refresh_rows<WriteParameters>(),
-                                                                 active_shards_rows<WriteParameters>()}};
-const rest::ParameterTable<WriteParameters> k_delete_parameters{
-    {write_rows(), refresh_rows<WriteParameters>(), active_shards_rows<WriteParameters>()}};
-const rest::ParameterTable<WriteParameters> k_update_parameters{{write_rows(), document_rows(), update_rows(),
-                                                                 refresh_rows<WriteParameters>(),
-                                                                 active_shards_rows<WriteParameters>()}};
-const rest::ParameterTable<GetParameters> k_get_parameters{
-    {source_rows<GetParameters>(), read_rows<GetParameters>()}};
+     k_index_rows,
+     refresh_rows<WriteParameters>()}};
+const rest::ParameterTable<WriteParameters> k_create_parameters{
+    {write_rows(), k_index_rows, refresh_rows<WriteParameters>()}};
+const rest::ParameterTable<WriteParameters> k_delete_parameters{{write_rows(), refresh_rows<WriteParameters>()}};
+const rest::ParameterTable<WriteParameters> k_update_parameters{
+    {write_rows(), update_rows(), refresh_rows<WriteParameters>()}};
+const rest::ParameterTable<GetParameters> k_get_parameters{{source_rows<GetParameters>()}};
 
 }  // namespace
 

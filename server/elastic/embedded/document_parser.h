@@ -34,8 +34,7 @@ struct PreparedDocument {
 /// Reads `source` by `mapping`; unknown fields become fields as Elasticsearch would make them, within
 /// `limits`.
 /// `cut_vectors` false leaves vectors in the source (index.mapping.exclude_source_vectors). Errors:
-/// document_parsing_exception, strict_dynamic_mapping_exception, illegal_argument_exception, with
-/// Elasticsearch's texts and positions.
+/// document_parsing_exception, strict_dynamic_mapping_exception, illegal_argument_exception.
 Answer<PreparedDocument> prepare_document(std::string_view source, const std::string& id,
                                           std::shared_ptr<const Mapping> mapping, bool cut_vectors,
                                           const MappingLimits& limits = {});

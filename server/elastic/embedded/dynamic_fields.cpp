@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "server/elastic/embedded/date.h"
+#include "server/elastic/embedded/field_parser.h"
 #include "server/elastic/embedded/value_parser.h"
 
 namespace sightline::elastic {
@@ -13,27 +14,21 @@ using Kind = rest::JsonToken::Kind;
 constexpr std::size_t k_fewest_vector_dims = 128, k_most_vector_dims = 4096;
 constexpr const char* k_text =
     R"({"type":"text","fields":{"keyword":{"type":"keyword","ignore_above":256}}})";
-constexpr const char* k_slash_dates = "yyyy/MM/dd HH:mm:ss||yyyy/MM/dd||epoch_millis";
 
 bool is_whole(std::string_view number) {
   return number.find_first_of(".eE") == std::string_view::npos;
 }
 
-/// The mapping that one concrete value asks for, as JSON.
-std::string mapping_of_string(const Mapping& mapping, std::string_view text) {
-  const bool number = parse_double(text).has_value();
-  if (mapping.numeric_detection() && number)
-    return is_whole(text) ? R"({"type":"long"})" : R"({"type":"float"})";
-  if (mapping.date_detection() && !number) {
-    if (parse_date(text, "strict_date_optional_time")) return R"({"type":"date"})";
-    if (parse_date(text, "yyyy/MM/dd HH:mm:ss||yyyy/MM/dd")) {
-      return std::string(R"({"type":"date","format":")") + k_slash_dates + "\"}";
-    }
-  }
+/// The mapping that a text asks for, as JSON.
+std::string mapping_of_string(std::string_view text) {
+  if (parse_double(text)) return k_text;
+  if (parse_date(text, "strict_date_optional_time")) return R"({"type":"date"})";
+  if (parse_date(text, "yyyy/MM/dd HH:mm:ss||yyyy/MM/dd"))
+    return R"({"type":"date","format":")" + std::string(k_slash_date_format) + "\"}";
   return k_text;
 }
 
-std::string mapping_of(const Mapping& mapping, const rest::JsonToken& token) {
+std::string mapping_of(const rest::JsonToken& token) {
   switch (token.kind) {
     case Kind::true_:
     case Kind::false_:
@@ -41,7 +36,7 @@ std::string mapping_of(const Mapping& mapping, const rest::JsonToken& token) {
     case Kind::number:
       return is_whole(token.text) ? R"({"type":"long"})" : R"({"type":"float"})";
     default:
-      return mapping_of_string(mapping, token.text);
+      return mapping_of_string(token.text);
   }
 }
 
@@ -57,18 +52,18 @@ std::string type_in(const std::string& mapping) {
   return mapping.substr(begin, mapping.find('"', begin) - begin);
 }
 
-void survey_array(Survey& survey, const Mapping& mapping, const std::string& path, const rest::JsonTape& tape,
+void survey_array(Survey& survey, const std::string& path, const rest::JsonTape& tape,
                   std::size_t array) {
   for (std::size_t element = array + 1; element < tape[array].next && !survey.refusal;
        element = tape[element].next) {
     const rest::JsonToken& token = tape[element];
     if (token.kind == Kind::null) continue;
     if (token.kind == Kind::array) {
-      survey_array(survey, mapping, path, tape, element);
+      survey_array(survey, path, tape, element);
       continue;
     }
     const std::string found =
-        token.kind == Kind::object ? R"({"type":"ObjectMapper"})" : mapping_of(mapping, token);
+        token.kind == Kind::object ? R"({"type":"ObjectMapper"})" : mapping_of(token);
     if (survey.mapping.empty()) survey.mapping = found;
     survey.objects = survey.objects || token.kind == Kind::object;
     if (type_in(found) != type_in(survey.mapping)) {
@@ -80,14 +75,13 @@ void survey_array(Survey& survey, const Mapping& mapping, const std::string& pat
 
 }  // namespace
 
-Answer<InferredField> infer_field(const Mapping& mapping, const std::string& path, const rest::JsonTape& tape,
-                                  std::size_t value) {
+Answer<InferredField> infer_field(const std::string& path, const rest::JsonTape& tape, std::size_t value) {
   InferredField inferred;
   const rest::JsonToken& token = tape[value];
   std::string field_mapping;
   if (token.kind == Kind::array) {
     Survey survey;
-    survey_array(survey, mapping, path, tape, value);
+    survey_array(survey, path, tape, value);
     if (survey.refusal) return *survey.refusal;
     inferred.objects = survey.objects;
     if (survey.objects || survey.mapping.empty()) return inferred;
@@ -98,11 +92,10 @@ Answer<InferredField> infer_field(const Mapping& mapping, const std::string& pat
       field_mapping = R"({"type":"dense_vector","dims":)" + std::to_string(token.size) + "}";
     }
   } else {
-    field_mapping = mapping_of(mapping, token);
+    field_mapping = mapping_of(token);
   }
-  auto field = parse_field(path, field_mapping);
-  if (!field) return field.error();
-  inferred.field = *field;
+  const auto body = rest::JsonTape::parse(field_mapping);
+  inferred.field = parse_field(path, JsonView(*body, 0));  // the mappings above are right
   return inferred;
 }
 

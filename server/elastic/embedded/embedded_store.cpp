@@ -7,7 +7,6 @@
 
 #include "server/elastic/embedded/answer_size.h"
 #include "server/elastic/embedded/api.h"
-#include "server/elastic/embedded/search/search_handler.h"
 #include "server/elastic/rest/json_tape.h"
 #include "server/elastic/rest/rest_layer.h"
 #include "server/http/answer_budget.h"
@@ -58,14 +57,6 @@ Result<std::unique_ptr<Store>> open_embedded_store(const std::filesystem::path& 
   auto core = StoreCore::open(folder, std::move(now), limits, std::move(warn));
   if (!core) return core.error();
   return std::unique_ptr<Store>(std::make_unique<EmbeddedStore>(*std::move(core)));
-}
-
-void add_search_routes(rest::Router& router, StoreCore& store) {
-  add_search_handlers(router, store, store.search_contexts());
-  router.add({http::Method::post}, "/{index}/_delete_by_query",
-             [](const http::Request&, const rest::PathParameters&) {
-               return rest::not_supported("[_delete_by_query]", "delete documents by their _id").response();
-             });
 }
 
 void add_routes(rest::Router& router, StoreCore& store) {

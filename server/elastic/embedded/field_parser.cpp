@@ -1,29 +1,26 @@
 #include "server/elastic/embedded/field_parser.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "base/float_text.h"
-#include "base/number_text.h"
 #include "server/elastic/embedded/date.h"
-#include "server/elastic/embedded/mapping_parser.h"
-#include "server/elastic/embedded/mapping_table.h"
-#include "server/elastic/rest/json_tape.h"
+#include "server/elastic/rest/member_table.h"
 
 namespace sightline::elastic {
 namespace {
 
-constexpr int k_max_dims = 4096;
+using namespace rest;  // NOLINT: the tables below are made of its words
+
 /// From this many dimensions on Elasticsearch 9.1 and later keep binary-quantised vectors.
 constexpr int k_binary_quantised_dims = 384;
 constexpr double k_default_oversample = 3.0;
+constexpr std::array<std::string_view, 8> k_index_types = {"hnsw", "int8_hnsw", "int4_hnsw", "bbq_hnsw",
+                                                           "flat", "int8_flat", "int4_flat", "bbq_flat"};
 
-/// JSON booleans, and the strings "true" and "false": many mappings in the wild have `"index": "true"`.
-Answer<bool> lenient_bool(const rapidjson::Value& value) {
-  if (value.IsBool()) return value.GetBool();
-  const std::string text = shown(value);
-  if (text == "true" || text == "false") return text == "true";
-  return illegal_argument("Failed to parse value [" + text + "] as only [true] or [false] are allowed.");
+[[noreturn]] void refuse_mapping(std::string reason) {
+  refuse({400, std::string(k_mapper_error), std::move(reason)});
 }
 
 std::string decimal(double value) {
@@ -32,15 +29,187 @@ std::string decimal(double value) {
   return text.find_first_of(".e") == std::string::npos ? text + ".0" : text;
 }
 
-const std::vector<std::string>& index_option_types() {
-  static const std::vector<std::string> types = {"hnsw", "int8_hnsw", "int4_hnsw", "bbq_hnsw",
-                                                 "flat", "int8_flat", "int4_flat", "bbq_flat"};
-  return types;
+/// What the parameters of one field are read into.
+struct FieldReading {
+  Field field;
+  bool similarity_given = false;
+  std::vector<std::pair<std::string, std::string>> shown = {};  // name and JSON of what differs from the default
+};
+
+// The parameters of the types of fields
+
+void skip(const JsonView&, const JsonView&, FieldReading&) {}
+
+void keep(const JsonView& key, const JsonView& value, FieldReading& reading) {
+  reading.shown.emplace_back(key.text(), value.raw());
+}
+
+template <bool Field::* Flag>
+void read_flag(const JsonView& key, const JsonView& value, FieldReading& reading) {
+  bool& flag = reading.field.*Flag;
+  const bool before = std::exchange(flag, read_bool(value, key.text()));
+  if (flag != before) reading.shown.emplace_back(key.text(), flag ? "true" : "false");
+}
+
+void read_multi_fields(const JsonView& key, const JsonView& value, FieldReading& reading) {
+  if (reading.field.multi_field) refuse_mapping("a multi-field cannot have [" + std::string(key.text()) + "]");
+  value.each_member([&](const JsonView& name, const JsonView& body) {
+    if (!body.is_object()) refuse_mapping("the multi-field [" + shortened(name.text()) + "] must be an object");
+    reading.field.fields.push_back(parse_field(reading.field.path + "." + std::string(name.text()), body, true));
+  });
+}
+
+void read_ignore_above(const JsonView& key, const JsonView& value, FieldReading& reading) {
+  const std::int64_t most = read_integer(value, key.text());
+  if (most <= 0) refuse(illegal_argument("[ignore_above] must be positive, got [" + std::to_string(most) + "]"));
+  reading.field.ignore_above = most;
+  keep(key, value, reading);
+}
+
+void read_format(const JsonView& key, const JsonView& value, FieldReading& reading) {
+  reading.field.format = value.text();
+  if (!is_date_format(reading.field.format)) {
+    refuse(illegal_argument("[format] of field [" + reading.field.path + "]: [" + shortened(value.text()) +
+                            "] is not supported by " + std::string(k_store_name)));
+  }
+  keep(key, value, reading);
+}
+
+/// Values of parameters that ask for what is done anyway.
+template <const char* const& Word>
+void check_word(const JsonView& value, std::string_view name) {
+  if (value.text() != Word)
+    refuse_mapping("[" + std::string(name) + "] must be [" + Word + "] in " + std::string(k_store_name) + ", found [" +
+                   shortened(value.text()) + "]");
+}
+constexpr const char* k_standard = "standard";
+constexpr const char* k_float = "float";
+
+void read_dims(const JsonView& key, const JsonView& value, FieldReading& reading) {
+  const std::int64_t dims = read_integer(value, key.text());
+  if (dims < 1 || dims > k_max_dims)
+    refuse_mapping("The number of dimensions should be in the range [1, 4096] but was [" + std::to_string(dims) + "]");
+  reading.field.dims = static_cast<int>(dims);
+}
+
+void read_vector_index(const JsonView& key, const JsonView& value, FieldReading& reading) {
+  reading.field.indexed = read_bool(value, key.text());
+}
+
+void read_similarity(const JsonView&, const JsonView& value, FieldReading& reading) {
+  reading.similarity_given = true;
+  for (const auto similarity : {VectorSimilarity::l2_norm, VectorSimilarity::cosine, VectorSimilarity::dot_product,
+                                VectorSimilarity::max_inner_product}) {
+    if (value.text() == to_string(similarity)) return void(reading.field.similarity = similarity);
+  }
+  refuse_mapping("Unknown value [" + shortened(value.text()) +
+                 "] for field [similarity] - accepted values are [l2_norm, cosine, dot_product, max_inner_product]");
+}
+
+double read_oversample(const JsonView& value) {
+  const auto given = value.member("oversample");
+  if (!given || value.size() != 1) refuse_mapping("[rescore_vector] must hold [oversample]");
+  const double oversample = read_double(*given, "oversample");
+  if (!std::isfinite(oversample) || (oversample <= 1.0 && oversample != 0.0))
+    refuse(illegal_argument("oversample must be greater than 1 or exactly 0"));
+  return oversample;
+}
+
+void read_index_options(const JsonView&, const JsonView& value, FieldReading& reading) {
+  VectorIndexOptions options;
+  const auto type = value.member("type");
+  if (!type) refuse_mapping("[index_options] requires field [type] to be configured");
+  options.type = read_text(*type, "type");
+  if (std::find(k_index_types.begin(), k_index_types.end(), options.type) == k_index_types.end())
+    refuse_mapping("Unknown vector index options type [" + options.type + "] for field [" + reading.field.path + "]");
+  const bool scalar = options.type.starts_with("int");
+  const bool binary = options.type.starts_with("bbq");
+  if (binary) options.oversample = k_default_oversample;
+  value.each_member([&](const JsonView& key, const JsonView& part) {
+    const std::string_view name = key.text();
+    if (options.is_graph() && (name == "m" || name == "ef_construction")) {
+      const std::int64_t number = read_integer(part, name);
+      (name == "m" ? options.m : options.ef_construction) = static_cast<int>(std::clamp<std::int64_t>(number, 1, 10'000));
+    } else if (scalar && name == "confidence_interval") {
+      options.confidence_interval = read_double(part, name);
+    } else if ((scalar || binary) && name == "rescore_vector" && part.is_object()) {
+      options.oversample = read_oversample(part);
+    } else if (name != "type") {
+      refuse_mapping("Mapping definition for [" + reading.field.path + "] has unsupported parameters: [" +
+                     shortened(name) + "]");
+    }
+  });
+  reading.field.index_options = options;
+}
+
+using Table = MemberTable<FieldReading>;
+using Rows = Table::Rows;
+
+/// Those of every type.
+const Rows k_every{{"type", k_text, skip}, {"meta", k_object, keep, "kept and shown"}};
+const Rows k_indexed{{"index", k_flags, read_flag<&Field::indexed>}, {"fields", k_object, read_multi_fields}};
+/// Of types whose values are kept by document.
+const Rows k_valued{{"doc_values", k_flags, read_flag<&Field::doc_values>}};
+
+const Table k_text_field{"mapping of a `text` field", "text", k_mapper_error,
+                         {k_every, k_indexed, {only_some("analyzer", k_text, check_word<k_standard>, "`standard`")}}};
+const Table k_keyword_field{"mapping of a `keyword` field", "keyword", k_mapper_error,
+                            {k_every, k_indexed, k_valued, {{"ignore_above", k_numbers, read_ignore_above}}}};
+const Table k_date_field{"mapping of a `date` field", "date", k_mapper_error,
+                         {k_every, k_indexed, k_valued, {{"format", k_text, read_format}}}};
+const Table k_value_field{
+    "mapping of a number or `boolean` field", "field", k_mapper_error, {k_every, k_indexed, k_valued}};
+const Table k_binary_field{"mapping of a `binary` field", "binary", k_mapper_error, {k_every}};
+const Table k_vector_field{
+    "mapping of a `dense_vector` field", "dense_vector", k_mapper_error,
+    {k_every,
+     {{"dims", k_numbers, read_dims},
+      {"index", k_flags, read_vector_index},
+      {"similarity", k_text, read_similarity},
+      only_some("element_type", k_text, check_word<k_float>, "`float`"),
+      {"index_options", k_object, read_index_options,
+       "kept and shown; vectors are compared exactly, or by one graph"}}}};
+
+const Table& table_of(FieldType type) {
+  switch (type) {
+    case FieldType::text:
+      return k_text_field;
+    case FieldType::keyword:
+      return k_keyword_field;
+    case FieldType::date:
+      return k_date_field;
+    case FieldType::binary:
+      return k_binary_field;
+    case FieldType::dense_vector:
+      return k_vector_field;
+    default:
+      return k_value_field;
+  }
+}
+
+FieldType type_named(const std::string& name, const std::string& path) {
+  for (int type = 0; type <= static_cast<int>(FieldType::dense_vector); ++type) {
+    if (name == to_string(static_cast<FieldType>(type))) return static_cast<FieldType>(type);
+  }
+  refuse_mapping("The mapper type [" + shortened(name) + "] declared on field [" + path +
+                 "] does not exist, or is not supported by " + std::string(k_store_name));
+}
+
+void check_vector(const FieldReading& reading) {
+  const Field& field = reading.field;
+  if (!field.indexed && (reading.similarity_given || field.index_options)) {
+    refuse(illegal_argument(
+        "[similarity] and [index_options] can only be specified for a field of type [dense_vector] when it is indexed"));
+  }
+  if (!field.index_options || field.dims == 0) return;
+  const std::string& type = field.index_options->type;
+  if (type.starts_with("int4") && field.dims % 2 != 0)
+    refuse(illegal_argument(type + " only supports even dimensions; provided=" + std::to_string(field.dims)));
+  if (type.starts_with("bbq") && field.dims < 64)
+    refuse(illegal_argument(type + " does not support dimensions fewer than 64; provided=" + std::to_string(field.dims)));
 }
 
 }  // namespace
-
-const std::vector<std::string_view> k_analyzers = {"standard", "simple", "whitespace", "keyword", "stop"};
 
 VectorIndexOptions default_index_options(int dims) {
   VectorIndexOptions options;
@@ -49,375 +218,29 @@ VectorIndexOptions default_index_options(int dims) {
   return options;
 }
 
-FieldParser::FieldParser(std::string path, FieldType type)
-    : default_doc_values_(type != FieldType::text && type != FieldType::binary &&
-                          type != FieldType::dense_vector) {
-  field_.path = std::move(path);
-  field_.type = type;
-  field_.indexed = type != FieldType::binary;
-  field_.doc_values = default_doc_values_;
-}
-
-Refusal FieldParser::unknown(const std::string& name) const {
-  return mapper_error("unknown parameter [" + name + "] on mapper [" + field_.path + "] of type [" +
-                      to_string(field_.type) + "]");
-}
-
-Refusal FieldParser::not_supported(const std::string& name, const rapidjson::Value& value) const {
-  return mapper_error(rest::not_supported("parameter [" + name + "] with value [" + shown(value) +
-                                          "] on mapper [" + field_.path + "] of type [" +
-                                          to_string(field_.type) + "]")
-                          .reason);
-}
-
-Refusal FieldParser::read_flag(const std::string& name, const rapidjson::Value& value, bool& flag) {
-  const auto parsed = lenient_bool(value);
-  if (!parsed) return parsed.error();
-  if (*parsed != flag) shown_.emplace_back(name, *parsed ? "true" : "false");
-  flag = *parsed;
-  return std::nullopt;
-}
-
-Refusal FieldParser::read_null_value(const rapidjson::Value& value) {
-  if (value.IsNull()) return std::nullopt;
-  const std::string text = shown(value);
-  if (field_.type == FieldType::boolean) {
-    if (const auto parsed = lenient_bool(value); !parsed) return parsed.error();
-  } else if (is_number(field_.type) && !value.IsNumber()) {
-    return ElasticError{400, "number_format_exception", "For input string: \"" + text + "\""};
-  } else if (field_.type == FieldType::date && !parse_date(text, field_.format)) {
-    return mapper_error("Error parsing [null_value] on field [" + field_.path +
-                        "]: failed to parse date field [" + text + "]");
-  }
-  field_.null_value = text;
-  shown_.emplace_back("null_value", json_of(value));
-  return std::nullopt;
-}
-
-// The parameters of the types of fields
-
-/// The table of each type, and the functions that its rows read by.
-class FieldTables {
- public:
-  using Table = MappingTable<FieldParser>;
-  using Rows = Table::Rows;
-  using Value = rapidjson::Value;
-
-  static const Table& of(FieldType type) {
-    switch (type) {
-      case FieldType::text:
-        return k_text_field;
-      case FieldType::keyword:
-        return k_keyword_field;
-      case FieldType::date:
-        return k_date_field;
-      case FieldType::boolean:
-        return k_boolean_field;
-      case FieldType::binary:
-        return k_binary_field;
-      case FieldType::dense_vector:
-        return k_vector_field;
-      default:
-        return k_number_field;
-    }
-  }
-
- private:
-  template <bool Field::* Flag>
-  static Refusal flag(FieldParser& parser, const std::string& name, const Value& value) {
-    return parser.read_flag(name, value, parser.field_.*Flag);
-  }
-
-  static Refusal keep(FieldParser& parser, const std::string& name, const Value& value) {
-    parser.shown_.emplace_back(name, json_of(value));
-    return std::nullopt;
-  }
-
-  static Refusal keep_flag(FieldParser& parser, const std::string& name, const Value& value) {
-    if (const auto parsed = lenient_bool(value); !parsed) return parsed.error();
-    return keep(parser, name, value);
-  }
-
-  static Refusal meta(FieldParser& parser, const std::string& name, const Value& value) {
-    for (const auto& [key, text] : value.GetObject()) {
-      if (!text.IsString())
-        return mapper_error("[meta] values can only be strings, but got " + shown(text) + " for [" +
-                            shown(key) + "]");
-    }
-    return keep(parser, name, value);
-  }
-
-  static Refusal null_value(FieldParser& parser, const std::string&, const Value& value) {
-    return parser.read_null_value(value);
-  }
-
-  static Refusal ignore_above(FieldParser& parser, const std::string& name, const Value& value) {
-    if (!value.IsInt64())
-      return ElasticError{400, "number_format_exception", "For input string: \"" + shown(value) + "\""};
-    if (value.GetInt64() <= 0)
-      return illegal_argument("[ignore_above] must be positive, got [" + shown(value) + "]");
-    parser.field_.ignore_above = value.GetInt64();
-    return keep(parser, name, value);
-  }
-
-  static Refusal date_format(FieldParser& parser, const std::string& name, const Value& value) {
-    if (!is_date_format(value.GetString())) {
-      return illegal_argument("Error parsing [format] on field [" + parser.field_.path + "]: Invalid format: [" +
-                              shown(value) + "]: " + std::string(rest::k_store_name) + " does not know it");
-    }
-    parser.field_.format = value.GetString();
-    return keep(parser, name, value);
-  }
-
-  static Refusal analyzer(FieldParser& parser, const std::string& name, const Value& value) {
-    const std::string analyzer = shown(value);
-    if (std::find(k_analyzers.begin(), k_analyzers.end(), analyzer) == k_analyzers.end())
-      return illegal_argument("analyzer [" + analyzer + "] has not been configured in mappings");
-    (name == "analyzer" ? parser.field_.analyzer : parser.field_.search_analyzer) = analyzer;
-    return keep(parser, name, value);
-  }
-
-  /// Takes one of `words`, and keeps it where `kept`.
-  static Refusal word(FieldParser& parser, const std::string& name, const Value& value,
-                      std::initializer_list<std::string_view> words, bool kept = true) {
-    if (value.IsNull()) return std::nullopt;
-    if (std::find(words.begin(), words.end(), shown(value)) == words.end())
-      return parser.not_supported(name, value);
-    return kept ? keep(parser, name, value) : std::nullopt;
-  }
-
-  static Refusal bm25(FieldParser& parser, const std::string& name, const Value& value) {
-    return word(parser, name, value, {"BM25"});
-  }
-  static Refusal text_options(FieldParser& parser, const std::string& name, const Value& value) {
-    return word(parser, name, value, {"positions", "offsets"});
-  }
-  static Refusal keyword_options(FieldParser& parser, const std::string& name, const Value& value) {
-    return word(parser, name, value, {"docs"}, false);
-  }
-  static Refusal term_vector(FieldParser& parser, const std::string& name, const Value& value) {
-    return word(parser, name, value,
-                {"no", "yes", "with_positions", "with_offsets", "with_positions_offsets",
-                 "with_positions_payloads", "with_positions_offsets_payloads"});
-  }
-  static Refusal position_gap(FieldParser& parser, const std::string& name, const Value& value) {
-    const auto gap = number_from<int>(shown(value));
-    if (!gap || *gap < 0) return mapper_error("[position_increment_gap] must be positive, got [" + shown(value) + "]");
-    return keep(parser, name, value);
-  }
-  static Refusal only_false(FieldParser& parser, const std::string& name, const Value& value) {
-    const auto parsed = lenient_bool(value);
-    if (!parsed) return parsed.error();
-    return *parsed ? Refusal(parser.not_supported(name, value)) : std::nullopt;
-  }
-
-  // dense_vector
-
-  static Refusal dims(FieldParser& parser, const std::string&, const Value& value) {
-    const std::string& path = parser.field_.path;
-    if (!value.IsInt64())
-      return mapper_error("Property [dims] on field [" + path + "] must be an integer but got [" + shown(value) +
-                          "]");
-    if (value.GetInt64() < 1 || value.GetInt64() > k_max_dims) {
-      return mapper_error("The number of dimensions should be in the range [1, 4096] but was [" +
-                          shown(value) + "]");
-    }
-    parser.field_.dims = static_cast<int>(value.GetInt64());
-    return std::nullopt;
-  }
-
-  static Refusal vector_index(FieldParser& parser, const std::string&, const Value& value) {
-    const auto parsed = lenient_bool(value);
-    if (!parsed) return parsed.error();
-    parser.field_.indexed = *parsed;
-    return std::nullopt;
-  }
-
-  static Refusal vector_similarity(FieldParser& parser, const std::string&, const Value& value) {
-    if (value.IsNull()) return std::nullopt;
-    const std::string text = shown(value);
-    parser.similarity_given_ = true;
-    for (const auto similarity : {VectorSimilarity::l2_norm, VectorSimilarity::cosine,
-                                  VectorSimilarity::dot_product, VectorSimilarity::max_inner_product}) {
-      if (text == to_string(similarity)) return parser.field_.similarity = similarity, std::nullopt;
-    }
-    return mapper_error(
-        "Unknown value [" + text +
-        "] for field [similarity] - accepted values are [l2_norm, cosine, dot_product, max_inner_product]");
-  }
-
-  static Refusal element_type(FieldParser& parser, const std::string& name, const Value& value) {
-    const std::string text = shown(value);
-    if (text == "float") return std::nullopt;
-    if (text == "byte" || text == "bit") return parser.not_supported(name, value);
-    return mapper_error("invalid element_type [" + text + "]; available types are [byte, float, bit]");
-  }
-
-  static Refusal index_options(FieldParser& parser, const std::string&, const Value& value) {
-    return value.IsNull() ? std::nullopt : parser.read_index_options(value);
-  }
-
-  static constexpr rest::Kinds k_words = rest::k_text | rest::k_null;
-
-  /// Those of every type.
-  static Rows every() {
-    return {Table::kept("meta", rest::k_object, meta, "it is for people")};
-  }
-  /// Those of every type but dense_vector.
-  static Rows stored() {
-    return {Table::kept("store", rest::k_flags, flag<&Field::store>, "`stored_fields` are refused"),
-            Table::refused("copy_to")};
-  }
-  /// Those of types whose values are kept by document.
-  static Rows valued() {
-    return {Table::done("index", rest::k_flags, flag<&Field::indexed>),
-            Table::done("doc_values", rest::k_flags, flag<&Field::doc_values>),
-            Table::done("null_value", rest::k_scalars | rest::k_null, null_value),
-            Table::refused("script"),
-            Table::refused("time_series_dimension")};
-  }
-  static Rows malformed() {
-    return {Table::done("ignore_malformed", rest::k_flags, flag<&Field::ignore_malformed>)};
-  }
-
-  static const Table k_text_field, k_keyword_field, k_number_field, k_date_field, k_boolean_field,
-      k_binary_field, k_vector_field;
-};
-
-const FieldTables::Table FieldTables::k_text_field{
-    "mapping of a `text` field",
-    {every(),
-     stored(),
-     {Table::done("index", rest::k_flags, flag<&Field::indexed>),
-      Table::done("norms", rest::k_flags, flag<&Field::norms>),
-      Table::done("analyzer", rest::k_text, analyzer, "`standard`, `simple`, `whitespace`, `keyword`, `stop`"),
-      Table::done("search_analyzer", rest::k_text, analyzer),
-      Table::only("similarity", k_words, bm25, "`BM25`"),
-      Table::only("index_options", rest::k_text, text_options, "`positions` and `offsets`"),
-      Table::kept("term_vector", rest::k_text, term_vector, "nothing that is run reads term vectors"),
-      Table::kept("position_increment_gap", rest::k_numbers, position_gap, "it matters to phrases alone"),
-      Table::kept("eager_global_ordinals", rest::k_flags, keep_flag, "it is about speed"),
-      Table::kept("index_phrases", rest::k_flags, keep_flag, "it is about speed"),
-      Table::only("fielddata", rest::k_flags, only_false, "`false`"),
-      Table::refused("fielddata_frequency_filter"),
-      Table::refused("index_prefixes"),
-      Table::refused("search_quote_analyzer")}}};
-const FieldTables::Table FieldTables::k_keyword_field{
-    "mapping of a `keyword` field",
-    {every(),
-     stored(),
-     valued(),
-     {Table::done("ignore_above", rest::k_number, ignore_above),
-      Table::only("similarity", k_words, bm25, "`BM25`"),
-      Table::only("index_options", rest::k_text, keyword_options, "`docs`"),
-      Table::kept("eager_global_ordinals", rest::k_flags, keep_flag, "it is about speed"),
-      Table::only("norms", rest::k_flags, only_false, "`false`"),
-      Table::only("split_queries_on_whitespace", rest::k_flags, only_false, "`false`"),
-      Table::refused("normalizer")}}};
-const FieldTables::Table FieldTables::k_number_field{
-    "mapping of a number field",
-    {every(), stored(), valued(), malformed(),
-     {Table::done("coerce", rest::k_flags, flag<&Field::coerce>)}}};
-const FieldTables::Table FieldTables::k_date_field{
-    "mapping of a `date` field",
-    {every(), stored(), valued(), malformed(),
-     {Table::done("format", rest::k_text, date_format), Table::refused("locale")}}};
-const FieldTables::Table FieldTables::k_boolean_field{"mapping of a `boolean` field",
-                                                      {every(), stored(), valued(), malformed()}};
-const FieldTables::Table FieldTables::k_binary_field{
-    "mapping of a `binary` field",
-    {every(), stored(), {Table::done("doc_values", rest::k_flags, flag<&Field::doc_values>)}}};
-const FieldTables::Table FieldTables::k_vector_field{
-    "mapping of a `dense_vector` field",
-    {every(),
-     {Table::done("dims", rest::k_scalars, dims),
-      Table::done("index", rest::k_flags, vector_index),
-      Table::done("similarity", k_words, vector_similarity),
-      Table::only("element_type", rest::k_text, element_type, "`float`"),
-      Table::done("index_options", rest::k_object | rest::k_null, index_options,
-                  "kept and shown; vectors are compared exactly, or by one graph")}}};
-
-Refusal FieldParser::read(const std::string& name, const rapidjson::Value& value) {
-  const auto* row = FieldTables::of(field_.type).row(name);
-  if (row == nullptr) return unknown(name);
-  if ((row->info.kinds & kind_of(value)) == 0) {
-    return mapper_error("parameter [" + name + "] on mapper [" + field_.path + "] of type [" +
-                        to_string(field_.type) + "] cannot be [" + shortened(shown(value)) + "]");
-  }
-  return row->read ? row->read(*this, name, value) : not_supported(name, value);
-}
-
-Refusal FieldParser::read_index_options(const rapidjson::Value& value) {
-  if (!value.IsObject() || !value.HasMember("type")) {
-    return mapper_error("[index_options] requires field [type] to be configured");
-  }
-  VectorIndexOptions options;
-  options.type = shown(value["type"]);
-  const auto& types = index_option_types();
-  if (std::find(types.begin(), types.end(), options.type) == types.end()) {
-    return mapper_error("Unknown vector index options type [" + options.type + "] for field [" + field_.path +
-                        "]");
-  }
-  const bool scalar = options.type.starts_with("int");
-  const bool quantised = scalar || options.type.starts_with("bbq");
-  if (options.type.starts_with("bbq")) options.oversample = k_default_oversample;
-  std::string left_over;
-  for (const auto& [key, part] : value.GetObject()) {
-    const std::string name = shown(key);
-    if (name == "type") continue;
-    if (options.is_graph() && (name == "m" || name == "ef_construction") && part.IsInt()) {
-      (name == "m" ? options.m : options.ef_construction) = part.GetInt();
-    } else if (scalar && name == "confidence_interval" && part.IsNumber()) {
-      options.confidence_interval = part.GetDouble();
-    } else if (quantised && name == "rescore_vector" && part.IsObject() && part.MemberCount() == 1 &&
-               part.HasMember("oversample") && part["oversample"].IsNumber()) {
-      const double oversample = part["oversample"].GetDouble();
-      if (!std::isfinite(oversample) || (oversample <= 1.0 && oversample != 0.0)) {
-        return illegal_argument("oversample must be greater than 1 or exactly 0");
-      }
-      options.oversample = oversample;
-    } else {
-      left_over += " [" + name + " : " + shown(part) + "]";
-    }
-  }
-  if (!left_over.empty()) {
-    return mapper_error("Mapping definition for [" + field_.path +
-                        "] has unsupported parameters: " + left_over);
-  }
-  field_.index_options = options;
-  return std::nullopt;
-}
-
-Refusal FieldParser::check_vector() const {
-  for (const char* name : {"similarity", "index_options"}) {
-    if (!field_.indexed && (*name == 's' ? similarity_given_ : field_.index_options.has_value())) {
-      return illegal_argument(
-          std::string("Field [") + name +
-          "] can only be specified for a field of type [dense_vector] when it is indexed");
-    }
-  }
-  if (!field_.index_options || field_.dims == 0) return std::nullopt;
-  const std::string& type = field_.index_options->type;
-  if (type.starts_with("int4") && field_.dims % 2 != 0) {
-    return illegal_argument(type + " only supports even dimensions; provided=" + std::to_string(field_.dims));
-  }
-  if (type.starts_with("bbq") && field_.dims < 64) {
-    return illegal_argument(
-        type + " does not support dimensions fewer than 64; provided=" + std::to_string(field_.dims));
-  }
-  return std::nullopt;
-}
-
-Answer<Field> FieldParser::finish() {
-  std::sort(field_.fields.begin(), field_.fields.end(),
+FieldPtr parse_field(const std::string& path, const JsonView& body, bool multi_field) {
+  const auto type_name = body.member("type");
+  if (!type_name || type_name->is_null()) refuse_mapping("No type specified for field [" + path + "]");
+  FieldReading reading;
+  Field& field = reading.field;
+  field.path = path;
+  field.type = type_named(read_text(*type_name, "type"), path);
+  if (multi_field && (field.type == FieldType::object || field.type == FieldType::dense_vector))
+    refuse_mapping(std::string("Type [") + to_string(field.type) + "] cannot be used in multi field");
+  field.multi_field = multi_field;
+  field.indexed = field.type != FieldType::binary;
+  field.doc_values =
+      field.type != FieldType::text && field.type != FieldType::binary && field.type != FieldType::dense_vector;
+  table_of(field.type).read(body, reading);
+  std::sort(field.fields.begin(), field.fields.end(),
             [](const FieldPtr& a, const FieldPtr& b) { return a->path < b->path; });
-  if (field_.type == FieldType::dense_vector) {
-    if (auto refusal = check_vector()) return *refusal;
-    if (field_.indexed && field_.dims > 0 && !field_.index_options)
-      field_.index_options = default_index_options(field_.dims);
+  if (field.type == FieldType::dense_vector) {
+    check_vector(reading);
+    if (field.indexed && field.dims > 0 && !field.index_options)
+      field.index_options = default_index_options(field.dims);
   }
-  field_.parameters = render_parameters(field_, shown_);
-  return std::move(field_);
+  field.parameters = render_parameters(field, reading.shown);
+  return std::make_shared<const Field>(std::move(field));
 }
 
 std::string render_vector_parameters(const Field& field) {

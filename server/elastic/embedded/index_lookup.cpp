@@ -19,13 +19,6 @@ bool shown_by(const std::string& pattern, const std::string& name, bool hidden,
 
 }  // namespace
 
-Answer<std::vector<std::shared_ptr<Index>>> StoreCore::resolve(std::string_view expression,
-                                                               const IndicesOptions& options) const {
-  auto found = find_all(expression, options);
-  if (!found) return found.error();
-  return std::vector<std::shared_ptr<Index>>(found->begin(), found->end());
-}
-
 Answer<std::vector<IndexPtr>> StoreCore::find_all(std::string_view expression,
                                                   const IndicesOptions& options) const {
   const std::shared_lock<std::shared_mutex> lock(catalog_mutex_);

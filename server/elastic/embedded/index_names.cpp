@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cctype>
 
-#include "server/elastic/embedded/index.h"
 #include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/router.h"
 

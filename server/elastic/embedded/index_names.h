@@ -12,6 +12,19 @@ namespace sightline::elastic {
 /// Nothing if an index may be made under this name; else invalid_index_name_exception.
 Refusal check_new_index_name(const std::string& name);
 
+/// How an index expression ("l", "a,b", "log-*", "_all", "") is read.
+struct IndicesOptions {
+  bool ignore_unavailable = false;  ///< names without an index are skipped
+  bool allow_no_indices = true;     ///< wildcards may fit nothing
+  bool expand_open = true;          ///< wildcards find indices
+  bool expand_hidden = false;       ///< and hidden ones
+
+  bool operator==(const IndicesOptions&) const = default;
+};
+
+/// Reads expand_wildcards: a comma list of `open`, `closed`, `hidden`, `none`, `all`. Errors: other words.
+Refusal read_wildcard_states(std::string_view states, IndicesOptions& options);
+
 ElasticError invalid_index_name(const std::string& name, const std::string& why);
 ElasticError index_not_found(const std::string& name);
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <map>
-#include <rapidjson/document.h>
 #include <string>
 #include <string_view>
 
@@ -17,20 +16,21 @@ namespace sightline::elastic {
 using IndexSettings = std::map<std::string, std::string, std::less<>>;
 
 /// Reads settings flat, dotted, nested, with or without `index.`; a null value comes out as "\0" (see
-/// merge_settings). Errors: illegal_argument_exception for unknown names and bad values, and for settings
-/// that this server cannot honour or that go beyond `limits`.
-Answer<IndexSettings> parse_settings(const rapidjson::Value& body, const Limits& limits = {});
+/// updated_settings). Throws Refused: illegal_argument_exception for unknown names and bad values, and for settings that go
+/// beyond `limits`.
+IndexSettings parse_settings(const JsonView& body, const Limits& limits = {});
 
 /// `changes` put over `settings`; a null removes. Errors: settings that cannot change after creation.
 Answer<IndexSettings> updated_settings(const IndexSettings& settings, const IndexSettings& changes,
-                                       const std::string& index, const std::string& uuid);
+                                       const std::string& index);
 
 /// What a new index has besides the given ones: shards, replicas, name, uuid, dates.
 IndexSettings creation_settings(IndexSettings given, const std::string& name, const std::string& uuid);
 
-/// `{"index":{...}}`, nested; or with `flat` `{"index.number_of_shards":"1"}`. Only names that fit one of
-/// `names`, a comma list with wildcards.
-std::string settings_json(const IndexSettings& settings, bool flat, std::string_view names = "*");
+/// `{"index":{...}}`, as it is shown.
+std::string settings_json(const IndexSettings& settings);
+/// `{"index.number_of_shards":"1"}`, as it is stored.
+std::string flat_settings_json(const IndexSettings& settings);
 
 MappingLimits mapping_limits_of(const IndexSettings& settings);
 int replicas_of(const IndexSettings& settings);

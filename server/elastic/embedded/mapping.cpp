@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "server/elastic/embedded/field_parser.h"
-#include "server/elastic/embedded/mapping_parser.h"
 #include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/json_tape.h"
 
@@ -20,11 +19,6 @@ std::vector<std::string> levels_of(std::string_view path) {
   return levels;
 }
 
-/// The analyzer as messages name it; a field that names none has [default].
-std::string analyzer_text(const Field& field) {
-  return field.parameters.find("\"analyzer\":") == std::string::npos ? "default" : field.analyzer;
-}
-
 const char* flag_text(bool flag) {
   return flag ? "true" : "false";
 }
@@ -36,62 +30,24 @@ int rank(const VectorIndexOptions& options) {
   return static_cast<int>(std::find(order.begin(), order.end(), options.type) - order.begin());
 }
 
-std::string options_text(const Field& field) {
-  if (!field.index_options) return "null";
-  return "{type=" + field.index_options->type + ", m=" + std::to_string(field.index_options->m) +
-         ", ef_construction=" + std::to_string(field.index_options->ef_construction) + "}";
-}
-
-/// What a new definition of a field may not change; each line as Elasticsearch words it.
-class Conflicts {
- public:
-  void check(const char* parameter, const std::string& before, const std::string& now) {
-    if (before != now) refuse(parameter, before, now);
-  }
-  void refuse(const char* parameter, const std::string& before, const std::string& now) {
-    lines_ +=
-        std::string("\n\tCannot update parameter [") + parameter + "] from [" + before + "] to [" + now + "]";
-  }
-  const std::string& lines() const { return lines_; }
-
- private:
-  std::string lines_;
-};
-
-void check_vector(Conflicts& conflicts, const Field& before, const Field& now) {
-  if (before.dims != 0 && before.dims != now.dims) {
-    conflicts.refuse("dims", std::to_string(before.dims), now.dims == 0 ? "null" : std::to_string(now.dims));
-  }
-  conflicts.check("index", flag_text(before.indexed), flag_text(now.indexed));
-  if (before.indexed && now.indexed)
-    conflicts.check("similarity", to_string(before.similarity), to_string(now.similarity));
-  if (before.index_options && now.index_options &&
-      (rank(*now.index_options) < rank(*before.index_options) ||
-       now.index_options->m < before.index_options->m)) {
-    conflicts.refuse("index_options", options_text(before), options_text(now));
-  }
-}
-
+/// Why a field cannot get the definition `now`; nothing if it can.
 Refusal check_update(const Field& before, const Field& now) {
   if (before.type != now.type) {
     return illegal_argument("mapper [" + now.path + "] cannot be changed from type [" +
                             to_string(before.type) + "] to [" + to_string(now.type) + "]");
   }
-  Conflicts conflicts;
-  if (now.type == FieldType::dense_vector) {
-    check_vector(conflicts, before, now);
-  } else {
-    conflicts.check("index", flag_text(before.indexed), flag_text(now.indexed));
-    conflicts.check("doc_values", flag_text(before.doc_values), flag_text(now.doc_values));
-    conflicts.check("store", flag_text(before.store), flag_text(now.store));
-    conflicts.check("analyzer", analyzer_text(before), analyzer_text(now));
-    conflicts.check("format", before.format, now.format);
-    conflicts.check("null_value", before.null_value.value_or("null"), now.null_value.value_or("null"));
-    if (!before.norms && now.norms) conflicts.refuse("norms", "false", "true");
-  }
-  if (conflicts.lines().empty()) return std::nullopt;
-  return illegal_argument("Mapper for [" + now.path +
-                          "] conflicts with existing mapper:" + conflicts.lines());
+  const char* changed = nullptr;
+  if (before.indexed != now.indexed) changed = "index";
+  if (before.doc_values != now.doc_values) changed = "doc_values";
+  if (before.format != now.format) changed = "format";
+  if (before.dims != 0 && before.dims != now.dims) changed = "dims";
+  if (before.similarity != now.similarity) changed = "similarity";
+  if (before.index_options && now.index_options &&
+      (rank(*now.index_options) < rank(*before.index_options) || now.index_options->m < before.index_options->m))
+    changed = "index_options";
+  if (changed == nullptr) return std::nullopt;
+  return illegal_argument("Mapper for [" + now.path + "] conflicts with existing mapper: cannot update parameter [" +
+                          changed + "]");
 }
 
 /// `now`, with the multi-fields that only `before` has.
@@ -254,23 +210,16 @@ const char* to_string(VectorSimilarity similarity) {
   return k_names[static_cast<int>(similarity)];
 }
 
-Answer<Mapping> Mapping::parse(const rapidjson::Value& body) {
-  return MappingParser().parse(body);
-}
-
 Answer<Mapping> Mapping::parse_text(std::string_view json) {
-  const auto body = rest::parse_json(json);
-  if (!body) return body.error();
-  return parse(*body);
+  const auto tape = rest::JsonTape::parse(json);
+  if (!tape) return tape.error();
+  return parse(JsonView(*tape, 0));
 }
 
 Answer<Mapping> Mapping::merged_with(const Mapping& other, const MappingLimits& limits) const {
   Mapping merged = *this;
   if (auto refusal = merge_nodes(merged.root_, other.root_, "")) return *refusal;
   for (const auto& [name, json] : other.root_parameters_) merged.root_parameters_[name] = json;
-  if (other.root_parameters_.contains("date_detection")) merged.date_detection_ = other.date_detection_;
-  if (other.root_parameters_.contains("numeric_detection"))
-    merged.numeric_detection_ = other.numeric_detection_;
   merged.index_fields();
   // What is there already may exceed a limit that was lowered since; it may not grow.
   if (merged.size() > size()) {
@@ -395,12 +344,6 @@ void Mapping::index_fields() {
   objects_ = count_objects(root_) - 1;  // the root does not count
 }
 
-Answer<FieldPtr> parse_field(const std::string& path, std::string_view json) {
-  const auto body = rest::parse_json(json);
-  if (!body) return body.error();
-  return MappingParser().parse_field(path, *body, false);
-}
-
 FieldPtr with_dims(const Field& field, int dims) {
   Field known = field;
   const std::string before = render_vector_parameters(field);
@@ -412,11 +355,8 @@ FieldPtr with_dims(const Field& field, int dims) {
   return std::make_shared<const Field>(std::move(known));
 }
 
-ElasticError mapping_parse_error(ElasticError error) {
-  ElasticError outer{400, "mapper_parsing_exception", "Failed to parse mapping: " + error.reason};
-  outer.root_is_cause = error.type == "mapper_parsing_exception";
-  outer.causes.push_back(std::move(error));
-  return outer;
+ElasticError mapping_parse_error(const ElasticError& error) {
+  return {400, std::string(k_mapper_error), "Failed to parse mapping: " + error.reason};
 }
 
 }  // namespace sightline::elastic

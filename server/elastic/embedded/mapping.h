@@ -3,17 +3,16 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
-#include <rapidjson/document.h>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "server/elastic/elastic_error.h"
+#include "server/elastic/rest/json_view.h"
 
 namespace sightline::elastic {
 
@@ -62,15 +61,8 @@ struct Field {
   FieldType type = FieldType::object;
   bool indexed = true;     ///< `index`: searchable
   bool doc_values = true;  ///< sortable, fit for aggregations; false for text and binary
-  bool store = false;
-  bool norms = true;                         ///< text: length counts in scores
-  std::string analyzer = "standard";         ///< text; one of k_analyzers
-  std::string search_analyzer = {};          ///< text; empty: the same
   std::optional<std::int64_t> ignore_above;  ///< keyword: longer strings (in UTF-16 units) are not indexed
-  bool ignore_malformed = false;             ///< numbers, dates, booleans: bad values are skipped
-  bool coerce = true;                        ///< numbers: strings are read, decimals cut
   std::string format = {};                   ///< date; empty: strict_date_optional_time||epoch_millis
-  std::optional<std::string> null_value;     ///< stands for an explicit null; of a date or number as text
   // dense_vector
   int dims = 0;  ///< 0: not known before the first document
   VectorSimilarity similarity = VectorSimilarity::cosine;
@@ -81,8 +73,10 @@ struct Field {
 };
 using FieldPtr = std::shared_ptr<const Field>;
 
-/// Names of analyzers a text field may have.
-extern const std::vector<std::string_view> k_analyzers;
+/// The most dims that a dense_vector may have.
+constexpr int k_max_dims = 4096;
+/// The type of errors in mappings.
+constexpr std::string_view k_mapper_error = "mapper_parsing_exception";
 
 enum class Dynamic { yes, no, strict };
 
@@ -113,9 +107,8 @@ class Mapping {
   Mapping() = default;
 
   /// Reads a `mappings` object (or the body of PUT _mapping). Errors: mapper_parsing_exception and
-  /// illegal_argument_exception with Elasticsearch's texts, without the "Failed to parse mapping: " that
-  /// `mapping_parse_error` adds.
-  static Answer<Mapping> parse(const rapidjson::Value& body);
+  /// illegal_argument_exception, without the "Failed to parse mapping: " that `mapping_parse_error` adds.
+  static Answer<Mapping> parse(const JsonView& body);
   static Answer<Mapping> parse_text(std::string_view json);
 
   /// This mapping with `other` put over it. Errors: illegal_argument_exception naming the field and what
@@ -149,11 +142,8 @@ class Mapping {
   std::string to_json() const;
 
   const MappingNode& root() const { return root_; }
-  bool date_detection() const { return date_detection_; }
-  bool numeric_detection() const { return numeric_detection_; }
 
  private:
-  friend class MappingParser;
   void index_fields();
   /// The node of a path, made with those above it if they are missing.
   Answer<MappingNode*> place_for(const std::string& path);
@@ -164,18 +154,13 @@ class Mapping {
   MappingNode root_;
   std::size_t objects_ = 0;  // nodes that are no fields, the root aside
   std::map<std::string, FieldPtr, std::less<>> by_path_;
-  bool date_detection_ = true;
-  bool numeric_detection_ = false;
-  std::map<std::string, std::string> root_parameters_;  // _meta, date_detection, ...: shown as they came
+  std::map<std::string, std::string> root_parameters_;  // _meta: shown as it came
 };
-
-/// One field from its mapping, as JSON text: for dynamic mapping. Errors as Mapping::parse.
-Answer<FieldPtr> parse_field(const std::string& path, std::string_view json);
 
 /// A copy of a dense_vector field with its dimensions known, and the index options that follow from them.
 FieldPtr with_dims(const Field& field, int dims);
 
 /// "Failed to parse mapping: ..." around a mapping's error.
-ElasticError mapping_parse_error(ElasticError error);
+ElasticError mapping_parse_error(const ElasticError& error);
 
 }  // namespace sightline::elastic

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "server/elastic/embedded/index.h"
+#include "server/elastic/embedded/index_names.h"
 #include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/parameter_table.h"
 
@@ -50,13 +50,6 @@ std::vector<rest::Parameter<Target>> timeout_rows(bool changes) {
   std::vector<rest::Parameter<Target>> rows = {no_effect("master_timeout", "time", check_time, k_at_once)};
   if (changes) rows.emplace_back(no_effect("timeout", "time", check_time, k_at_once));
   return rows;
-}
-
-/// `local`, of clients that still send it.
-template <class Target>
-std::vector<rest::Parameter<Target>> local_rows() {
-  using namespace rest::parameter;
-  return {no_effect("local", "flag", check_flag, "there is one node")};
 }
 
 /// The parameters of `_source` as they came, to be put over what the body says.
@@ -108,20 +101,6 @@ std::vector<rest::Parameter<Target>> refresh_rows() {
            "`wait_for` refreshes at once"}};
 }
 
-constexpr std::string_view k_no_routing = "documents have no routing here";
 constexpr std::string_view k_one_copy = "there is one copy of each shard";
-
-/// Of writes: only what one copy of a shard can give.
-inline void check_active_shards(std::string_view name, const std::string& text) {
-  if (text != "all" && rest::parameter::integer(name, text) < 0)
-    refuse(illegal_argument("cannot parse ActiveShardCount[" + text + "]"));
-  if (text != "0" && text != "1")
-    refuse(rest::not_supported("[" + std::string(name) + "=" + text + "]", k_one_copy));
-}
-
-template <class Target>
-std::vector<rest::Parameter<Target>> active_shards_rows() {
-  return {rest::parameter::only_some("wait_for_active_shards", "number or all", check_active_shards, "0 and 1")};
-}
 
 }  // namespace sightline::elastic

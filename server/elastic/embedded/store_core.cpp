@@ -289,7 +289,7 @@ Status StoreCore::load_indices() {
 }
 
 Result<IndexPtr> StoreCore::load_index(sqlite::Query& row) {
-  LocalIndex::Definition definition;
+  StoredIndex::Definition definition;
   definition.number = row.integer(0);
   definition.name = row.text(1);
   definition.uuid = row.text(2);
@@ -298,23 +298,22 @@ Result<IndexPtr> StoreCore::load_index(sqlite::Query& row) {
     return Error{ErrorCode::corrupt_data, "store file " + file_ + ": the " + what + " of index " +
                                               definition.name + " cannot be read"};
   };
-  const auto settings_body = rest::parse_json(row.text(3));
-  if (!settings_body || !settings_body->IsObject()) return broken("settings");
-  for (const auto& [key, value] : settings_body->GetObject()) {
-    if (!value.IsString()) return broken("settings");
-    definition.settings.emplace(std::string(key.GetString(), key.GetStringLength()),
-                                std::string(value.GetString(), value.GetStringLength()));
-  }
+  const auto settings = rest::JsonTape::parse(row.text(3));
+  if (!settings || !JsonView(*settings, 0).is_object()) return broken("settings");
+  JsonView(*settings, 0).each_member([&](const JsonView& key, const JsonView& value) {
+    definition.settings.emplace(key.text(), value.text());
+  });
   auto mapping = Mapping::parse_text(row.text(4));
   if (!mapping) return broken("mapping");
   definition.mapping = std::make_shared<const Mapping>(*std::move(mapping));
-  const std::string aliases_text(row.text(5));
-  const auto aliases_body = rest::JsonTape::parse(aliases_text);
+  const auto aliases_body = rest::JsonTape::parse(row.text(5));
   if (!aliases_body) return broken("aliases");
-  auto aliases = parse_aliases(JsonView(*aliases_body, 0));
-  if (!aliases) return broken("aliases");
-  definition.aliases = *std::move(aliases);
-  return std::make_shared<LocalIndex>(std::move(definition), readers_);
+  try {
+    definition.aliases = parse_aliases(JsonView(*aliases_body, 0));
+  } catch (const Refused&) {
+    return broken("aliases");
+  }
+  return std::make_shared<StoredIndex>(std::move(definition), readers_);
 }
 
 Answer<IndexPtr> StoreCore::create_index(const std::string& name, IndexCreation creation) {
@@ -346,7 +345,7 @@ Refusal StoreCore::check_definition(const IndexSettings& settings, const Mapping
                             "]; remove some, or raise --elasticsearch-max-aliases");
   }
   const std::size_t bytes =
-      settings_json(settings, true).size() + mapping.to_json().size() + aliases_json(aliases).size();
+      flat_settings_json(settings).size() + mapping.to_json().size() + aliases_json(aliases).size();
   if (bytes > limits_.max_definition_bytes) return definition_too_large(bytes, limits_);
   return std::nullopt;
 }
@@ -364,12 +363,12 @@ Refusal StoreCore::check_shards(std::int64_t more) const {
                           "--elasticsearch-max-shards;"};
 }
 
-Result<std::int64_t> StoreCore::insert_index(const LocalIndex::Definition& definition) {
+Result<std::int64_t> StoreCore::insert_index(const StoredIndex::Definition& definition) {
   auto insert = writer_->query(
       "INSERT INTO indices(name, uuid, settings, mapping, aliases, next_seq_no) VALUES(?1, ?2, ?3, ?4, ?5, "
       "0) RETURNING number");
   if (!insert) return insert.error();
-  const std::string settings = settings_json(definition.settings, true),
+  const std::string settings = flat_settings_json(definition.settings),
                     mapping = definition.mapping->to_json(), aliases = aliases_json(definition.aliases);
   insert->bind(1, definition.name)
       .bind(2, definition.uuid)
@@ -399,7 +398,7 @@ Answer<IndexPtr> StoreCore::create_index_locked(const std::string& name, IndexCr
   }
   if (auto refusal = creation.mapping.check(mapping_limits_of(creation.settings))) return *refusal;
   if (auto refusal = check_definition(creation.settings, creation.mapping, creation.aliases)) return *refusal;
-  LocalIndex::Definition definition;
+  StoredIndex::Definition definition;
   definition.name = name;
   definition.uuid = random_name(16);
   definition.settings = creation_settings(std::move(creation.settings), name, definition.uuid);
@@ -412,7 +411,7 @@ Answer<IndexPtr> StoreCore::create_index_locked(const std::string& name, IndexCr
     return writer_->execute(index_schema(definition.number));
   });
   if (!status) return storage_error(status.error());
-  auto index = std::make_shared<LocalIndex>(std::move(definition), readers_);
+  auto index = std::make_shared<StoredIndex>(std::move(definition), readers_);
   if (Status opened = index->open_search(*writer_); !opened) {
     (void)writer_->execute("DELETE FROM indices WHERE number=" + std::to_string(index->number()));
     return storage_error(opened.error());
@@ -463,7 +462,7 @@ Refusal StoreCore::delete_indices(const std::vector<IndexPtr>& indices) {
   return std::nullopt;
 }
 
-Status StoreCore::save(const LocalIndex& index, const char* column, const std::string& value) {
+Status StoreCore::save(const StoredIndex& index, const char* column, const std::string& value) {
   auto update = writer_->query(std::string("UPDATE indices SET ") + column + "=?1 WHERE number=?2");
   if (!update) return update.error();
   return update->bind(1, value).bind(2, index.number()).run();
@@ -495,7 +494,7 @@ Refusal StoreCore::change_settings(const std::vector<IndexPtr>& indices, const I
   std::vector<IndexSettings> updated;
   std::int64_t more_shards = 0;
   for (const IndexPtr& index : indices) {
-    auto result = updated_settings(index->settings(), changes, index->name(), index->uuid());
+    auto result = updated_settings(index->settings(), changes, index->name());
     if (!result) return result.error();
     if (auto refusal = check_definition(*result, *index->mapping(), index->aliases())) return refusal;
     more_shards += shards_of(*result) - shards_of(index->settings());
@@ -507,7 +506,7 @@ Refusal StoreCore::change_settings(const std::vector<IndexPtr>& indices, const I
   }
   const Status status = in_transaction([&]() -> Status {
     for (std::size_t i = 0; i < indices.size(); ++i) {
-      if (Status saved = save(*indices[i], "settings", settings_json(updated[i], true)); !saved) return saved;
+      if (Status saved = save(*indices[i], "settings", flat_settings_json(updated[i])); !saved) return saved;
     }
     return {};
   });

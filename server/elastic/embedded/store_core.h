@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "server/elastic/embedded/index.h"
-#include "server/elastic/embedded/local_index.h"
+#include "server/elastic/embedded/index_names.h"
+#include "server/elastic/embedded/stored_index.h"
 #include "server/elastic/embedded/sqlite.h"
 #include "server/elastic/embedded/store_files.h"
 #include "server/elastic/embedded/store_health.h"
@@ -26,7 +26,6 @@
 namespace sightline::elastic {
 
 class SearchContexts;
-using IndexPtr = std::shared_ptr<LocalIndex>;
 
 /// What a new index is made of.
 struct IndexCreation {
@@ -49,7 +48,7 @@ struct AliasChange {
 /// number N `documents_N`, `vectors_N` (dense vectors, float32), `deleted_N` (versions of documents deleted
 /// lately), and the search side's own. Writing: one at a time, each one transaction: rows and search change
 /// together, and are seen by readers together. Thread safety: all members may be called from any thread.
-class StoreCore : public IndexLookup {
+class StoreCore {
  public:
   using Now = std::function<std::chrono::steady_clock::time_point()>;
   /// Makes the folder and the database if they are missing. `warn` may be empty. Errors: unavailable (another
@@ -57,16 +56,17 @@ class StoreCore : public IndexLookup {
   /// version), internal.
   static Result<std::unique_ptr<StoreCore>> open(const std::filesystem::path& folder, Now now,
                                                  const Limits& limits = {}, Warn warn = {});
-  ~StoreCore() override;
+  ~StoreCore();
 
-  Answer<std::vector<std::shared_ptr<Index>>> resolve(std::string_view expression,
-                                                      const IndicesOptions& options) const override;
+  /// While this is held no write becomes visible: counts, search() and fetch() of all indices show the same
+  /// moment. Writers wait, so hold it for one search and no longer, and never take it twice in one thread.
   /// Makes seen first what has waited for the refresh interval, unless a writer is at work, which will do it.
-  VisibilityLock::Reader read_lock() const override;
+  VisibilityLock::Reader read_lock() const;
   /// Makes seen what is committed.
   void refresh(const std::vector<IndexPtr>& indices);
 
-  /// As `resolve`, with what the store knows besides.
+  /// The indices that `expression` names, through aliases and wildcards too, each once. Errors:
+  /// index_not_found_exception.
   Answer<std::vector<IndexPtr>> find_all(std::string_view expression, const IndicesOptions& options) const;
   /// The one index that a name or alias stands for. Errors: index_not_found_exception,
   /// illegal_argument_exception for several.
@@ -81,7 +81,7 @@ class StoreCore : public IndexLookup {
   Refusal change_settings(const std::vector<IndexPtr>& indices, const IndexSettings& changes);
   Refusal change_aliases(const std::vector<AliasChange>& changes);
 
-  const Limits& limits() const override { return limits_; }
+  const Limits& limits() const { return limits_; }
   SearchContexts& search_contexts() const { return *search_contexts_; }
   const std::string& cluster_uuid() const { return cluster_uuid_; }
 
@@ -108,7 +108,7 @@ class StoreCore : public IndexLookup {
                            const Aliases& aliases) const;
   /// Beyond the limit on the shards of all indices if there were `more`.
   Refusal check_shards(std::int64_t more) const;
-  Result<std::int64_t> insert_index(const LocalIndex::Definition& definition);
+  Result<std::int64_t> insert_index(const StoredIndex::Definition& definition);
   /// Runs `work` in a transaction; an error rolls back.
   template <class Work>
   Status in_transaction(const Work& work);
@@ -117,7 +117,7 @@ class StoreCore : public IndexLookup {
   /// Whether a write reached the disk, for `problem`.
   void note(const Status& written);
   Status try_write();
-  Status save(const LocalIndex& index, const char* column, const std::string& value);
+  Status save(const StoredIndex& index, const char* column, const std::string& value);
   void drop_retired();
   bool refresh_is_due() const;
   /// Under write_mutex_ and with no search under way.

@@ -20,8 +20,6 @@ std::string treatment_text(Treatment treatment, std::string_view note) {
       return "checked, no effect: " + text;
     case Treatment::only_some:
       return "only " + text + "; else refused";
-    case Treatment::refused:
-      return text.empty() ? "refused" : "refused: " + text;
   }
   return text;
 }
@@ -30,22 +28,10 @@ void append_row(std::string& out, std::string_view name, std::string_view kinds,
   out += "| `" + std::string(name) + "` | " + std::string(kinds) + " | " + text + " |\n";
 }
 
-/// Long lists of names that are all refused stand in one line.
 void append_members(std::string& out, const rest::MemberTableBase& table) {
-  constexpr std::size_t k_many = 12;
-  const auto& members = table.members();
-  const auto refused = static_cast<std::size_t>(std::count_if(
-      members.begin(), members.end(), [](const auto& row) { return row.treatment == Treatment::refused; }));
-  std::string names;
   out += "\n### " + std::string(table.place()) + "\n\n| member | takes | |\n|---|---|---|\n";
-  for (const rest::MemberInfo& member : members) {
-    if (refused >= k_many && member.treatment == Treatment::refused) {
-      names += (names.empty() ? "`" : ", `") + std::string(member.name) + "`";
-      continue;
-    }
+  for (const rest::MemberInfo& member : table.members())
     append_row(out, member.name, rest::kinds_text(member.kinds), treatment_text(member.treatment, member.note));
-  }
-  if (!names.empty()) out += "| " + names + " | | refused |\n";
 }
 
 std::string methods_text(const std::vector<http::Method>& methods) {
@@ -59,13 +45,12 @@ std::string methods_text(const std::vector<http::Method>& methods) {
 std::string store_requests_page(const rest::Router& routes) {
   std::string out =
       "# What the embedded store does with requests\n\n"
-      "Each parameter of a URL and each member of a body is one of these. What is not listed is refused as unknown, in\n"
-      "Elasticsearch's own words.\n\n"
+      "Each parameter of a URL and each member of a body is one of these. What is not listed is refused with status 400.\n\n"
       "| | |\n|---|---|\n"
       "| done | does what Elasticsearch 9.2 does with it |\n"
       "| checked, no effect | a wrong value is refused; a right one could not change an answer here, for the reason given |\n"
-      "| only ... | these values are taken, all others are refused by name |\n"
-      "| refused | 400 `illegal_argument_exception` (in mappings `mapper_parsing_exception`) that names it |\n\n"
+      "| only ... | these values are taken, all others are refused |\n"
+      "\n"
       "This page is made of the tables that the store reads requests by (`server/elastic/embedded`); a test compares them.\n\n"
       "## Parameters of URLs\n\n### every request\n\n| parameter | takes | |\n|---|---|---|\n";
   for (const auto& row : rest::common_parameters())
@@ -79,8 +64,6 @@ std::string store_requests_page(const rest::Router& routes) {
   }
   for (const auto& [table, names] : tables) {
     out += "\n### " + names + "\n\n";
-    if (table == nullptr) out += "Refused as a whole.\n";
-    if (table == nullptr) continue;
     if (table->parameters().empty()) out += "None of its own.\n";
     if (table->parameters().empty()) continue;
     out += "| parameter | takes | |\n|---|---|---|\n";

@@ -22,8 +22,7 @@ struct UpdateBody {
   std::optional<bool> wants_source;  ///< empty: as the request says
 };
 
-/// Errors: x_content_parse_exception for unknown keys, action_request_validation_exception without `doc`,
-/// illegal_argument_exception for scripts, which this server has not.
+/// Errors: x_content_parse_exception for unknown keys, action_request_validation_exception without `doc`.
 Answer<UpdateBody> parse_update_body(std::string_view body);
 
 }  // namespace sightline::elastic

@@ -20,7 +20,7 @@ std::int64_t milliseconds_now() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
 }
 
-ElasticError shard_error(const LocalIndex& index, int status, const char* type, std::string reason) {
+ElasticError shard_error(const StoredIndex& index, int status, const char* type, std::string reason) {
   ElasticError error{status, type, std::move(reason)};
   error.details = {{"index_uuid", index.uuid()}, {"shard", "0"}, {"index", index.name()}};
   return error;
@@ -68,7 +68,7 @@ Answer<WriteTransaction::Staged*> WriteTransaction::stage(const std::string& nam
   if (const auto known = by_name_.find(name); known != by_name_.end()) return known->second;
   auto found = store_.find_for_write(name);
   if (!found) return found.error();
-  LocalIndex* index = found->get();
+  StoredIndex* index = found->get();
   const auto [place, is_new] = staged_.try_emplace(index);
   Staged& staged = place->second;
   if (is_new) staged = {*found, index->mapping(), index->next_seq_no, index->document_count()};

@@ -74,7 +74,7 @@ class WriteTransaction {
   std::unique_lock<TurnMutex> lock_;
   bool open_ = false;
   Status failure_;
-  std::map<LocalIndex*, Staged> staged_;
+  std::map<StoredIndex*, Staged> staged_;
   std::unordered_map<std::string, Staged*> by_name_;  // names and aliases do not change meanwhile
 };
 

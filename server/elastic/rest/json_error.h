@@ -10,9 +10,8 @@
 
 namespace sightline::elastic::rest {
 
-/// x_content_parse_exception around json_parse_exception, both with the position. `read` holds the tokens
-/// before the mistake.
-ElasticError json_syntax_error(std::string_view text, const JsonTape& read, const json::Fault& fault);
+/// x_content_parse_exception, or x_content_e_o_f_exception where the text ends too soon, with the position.
+ElasticError json_syntax_error(std::string_view text, const json::Fault& fault);
 ElasticError json_duplicate_key(std::string_view text, const JsonToken& key);
 
 }  // namespace sightline::elastic::rest

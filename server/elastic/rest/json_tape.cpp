@@ -14,7 +14,7 @@ Answer<rapidjson::Document> parse_document(std::string_view text, json::Numbers 
       json::read_document(text, document, k_json_limits, json::Strings::copied, numbers);
   if (!fault && json::find_duplicate_name(document) == nullptr) return document;
   const auto tape = JsonTape::parse(text);  // knows how Elasticsearch words it
-  return tape ? json_syntax_error(text, *tape, fault) : tape.error();
+  return tape ? json_syntax_error(text, fault) : tape.error();
 }
 
 }  // namespace
@@ -102,14 +102,13 @@ class JsonTapeBuilder {
   const JsonToken* duplicate_ = nullptr;
 };
 
-Answer<JsonTape> JsonTape::parse(std::string_view text, std::size_t* last_token) {
+Answer<JsonTape> JsonTape::parse(std::string_view text) {
   JsonTape tape;
   tape.text_ = text;
   JsonTapeBuilder builder(tape);
   const json::Fault fault = json::read(text, k_json_limits, builder);
-  if (last_token != nullptr) *last_token = tape.tokens_.empty() ? 0 : tape.tokens_.back().begin;
   if (builder.duplicate() != nullptr) return json_duplicate_key(text, *builder.duplicate());
-  if (fault) return json_syntax_error(text, tape, fault);
+  if (fault) return json_syntax_error(text, fault);
   return tape;
 }
 

@@ -41,13 +41,11 @@ struct JsonToken {
 
 /// A JSON text and its tokens, in order; token 0 is the root.
 /// Parsing uses no recursion, refuses nesting below k_max_json_depth, bytes that are not UTF-8, and duplicate
-/// keys. Errors: x_content_parse_exception with Elasticsearch's texts for the usual mistakes, and the
-/// position.
+/// keys. Errors: those of json_error.h.
 class JsonTape {
  public:
-  /// `text` must outlive the tape. After an error `last_token` (if given) is the offset of the last token
-  /// that was read well.
-  static Answer<JsonTape> parse(std::string_view text, std::size_t* last_token = nullptr);
+  /// `text` must outlive the tape.
+  static Answer<JsonTape> parse(std::string_view text);
 
   /// The same for a text that `parse` has accepted before, much faster where strings are long. Nothing if the
   /// text turns out to be broken after all; not every fault is noticed.

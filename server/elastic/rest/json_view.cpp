@@ -1,60 +1,23 @@
 #include "server/elastic/rest/json_view.h"
 
-#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
-#include <tuple>
-#include <vector>
 
 namespace sightline::elastic {
 namespace {
 
-ElasticError number_format(const JsonView& value, std::string_view name, const char* kind) {
-  if (value.is_string())
-    return {400, "number_format_exception", "For input string: \"" + std::string(value.text()) + "\""};
-  return content_exception(
-      value, "[" + std::string(name) + "] " + kind + " expected but found " + token_name(value));
-}
-
-/// Edits from one word to the other as a share of the longer, taken from one.
-double edit_likeness(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t corner = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t change = corner + (a[i - 1] == b[j - 1] ? 0 : 1);
-      corner = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, change});
-    }
-  }
-  const auto longest = static_cast<double>(std::max(a.size(), b.size()));
-  return longest == 0 ? 1 : 1.0 - static_cast<double>(row[b.size()]) / longest;
+/// What is expected, and what is there.
+ElasticError wrong_value(const JsonView& value, std::string_view name, const char* expected) {
+  return {400, value.is_string() ? "number_format_exception" : "x_content_parse_exception",
+          position_text(value) + " [" + std::string(name) + "] " + expected + " was expected but found " +
+              (value.is_string() ? "\"" + shortened(value.text()) + "\"" : token_name(value))};
 }
 
 }  // namespace
 
 const char* token_name(const JsonView& value) {
-  switch (value.kind()) {
-    case JsonView::Kind::null:
-      return "VALUE_NULL";
-    case JsonView::Kind::true_:
-    case JsonView::Kind::false_:
-      return "VALUE_BOOLEAN";
-    case JsonView::Kind::number:
-      return "VALUE_NUMBER";
-    case JsonView::Kind::string:
-      return "VALUE_STRING";
-    case JsonView::Kind::key:
-      return "FIELD_NAME";
-    case JsonView::Kind::array:
-      return "START_ARRAY";
-    case JsonView::Kind::object:
-      return "START_OBJECT";
-  }
-  return "";
+  return rest::event_name(value.kind());
 }
 
 std::string position_text(const JsonView& value) {
@@ -62,14 +25,8 @@ std::string position_text(const JsonView& value) {
   return "[" + std::to_string(line) + ":" + std::to_string(column) + "]";
 }
 
-ElasticError parsing_exception(const JsonView& where, std::string reason) {
-  ElasticError error{400, "parsing_exception", std::move(reason)};
-  std::tie(error.line, error.column) = where.position();
-  return error;
-}
-
-ElasticError content_exception(const JsonView& where, const std::string& reason) {
-  return {400, "x_content_parse_exception", position_text(where) + " " + reason};
+ElasticError parsing_exception(const JsonView& where, const std::string& reason) {
+  return {400, "parsing_exception", position_text(where) + " " + reason};
 }
 
 std::int64_t read_integer(const JsonView& value, std::string_view name) {
@@ -85,7 +42,7 @@ std::int64_t read_integer(const JsonView& value, std::string_view name) {
       return static_cast<std::int64_t>(decimal);
     }
   }
-  refuse(number_format(value, name, "an integer was"));
+  refuse(wrong_value(value, name, "an integer"));
 }
 
 double read_double(const JsonView& value, std::string_view name) {
@@ -101,7 +58,7 @@ double read_double(const JsonView& value, std::string_view name) {
   if ((value.is_number() || value.is_string()) && code == std::errc() && end == text.data() + text.size()) {
     return number;
   }
-  refuse(number_format(value, name, "a number was"));
+  refuse(wrong_value(value, name, "a number"));
 }
 
 bool read_bool(const JsonView& value, std::string_view name) {
@@ -113,40 +70,18 @@ bool read_bool(const JsonView& value, std::string_view name) {
     refuse(illegal_argument("Failed to parse value [" + shortened(value.text()) +
                             "] as only [true] or [false] are allowed."));
   }
-  refuse(content_exception(
-      value, "[" + std::string(name) + "] a boolean was expected but found " + token_name(value)));
+  refuse(wrong_value(value, name, "a boolean"));
 }
 
 std::string read_text(const JsonView& value, std::string_view name) {
   if (value.is_scalar()) return std::string(value.text());
-  refuse(content_exception(
-      value, "[" + std::string(name) + "] a string was expected but found " + token_name(value)));
+  refuse(wrong_value(value, name, "a string"));
 }
 
 std::string read_filled_text(const JsonView& value, std::string_view name) {
   std::string text = read_text(value, name);
   if (text.empty()) refuse(illegal_argument("[" + std::string(name) + "] must not be empty"));
   return text;
-}
-
-std::string did_you_mean(std::string_view name, const std::vector<std::string_view>& known) {
-  std::vector<std::pair<double, std::string_view>> near;
-  for (const std::string_view candidate : known) {
-    if (name.size() > 2 * candidate.size()) continue;  // less alike than half, and perhaps very long
-    const double like = edit_likeness(name, candidate);
-    if (like > 0.5) near.emplace_back(like, candidate);
-  }
-  if (near.empty()) return {};
-  std::sort(near.begin(), near.end(), [](const auto& a, const auto& b) {
-    return a.first != b.first ? a.first > b.first : a.second < b.second;
-  });
-  if (near.size() == 1) return " did you mean [" + std::string(near[0].second) + "]?";
-  std::string out = " did you mean any of [";
-  for (std::size_t i = 0; i < near.size(); ++i) {
-    if (i != 0) out += ", ";
-    out += near[i].second;
-  }
-  return out + "]?";
 }
 
 }  // namespace sightline::elastic

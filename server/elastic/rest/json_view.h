@@ -12,8 +12,8 @@
 
 namespace sightline::elastic {
 
-/// A failure on the way through a request: thrown where it is found, and turned into an answer by the
-/// functions that read requests (parse_search, parse_update_body, ...). It never leaves a handler.
+/// A failure on the way through a request: thrown where it is found, and turned into an answer by the router, or
+/// before by the functions that read parts of requests (parse_search, parse_update_body, ...).
 struct Refused {
   ElasticError error;
 };
@@ -46,8 +46,6 @@ class JsonView {
 
   /// Line and column of the value's first character.
   std::pair<int, int> position() const { return rest::line_and_column(tape_->text(), token().begin); }
-  /// Those behind the value's last character.
-  std::pair<int, int> end_position() const { return rest::line_and_column(tape_->text(), token().end); }
 
   std::optional<JsonView> member(std::string_view name) const {
     const std::size_t found = tape_->member(index_, name);
@@ -85,10 +83,8 @@ const char* token_name(const JsonView& value);
 /// "[2:17]" for the position of a value.
 std::string position_text(const JsonView& value);
 
-/// 400 parsing_exception with the value's line and column.
-ElasticError parsing_exception(const JsonView& where, std::string reason);
-/// 400 x_content_parse_exception; the reason gets the position in front.
-ElasticError content_exception(const JsonView& where, const std::string& reason);
+/// 400 parsing_exception; the reason gets the position in front.
+ElasticError parsing_exception(const JsonView& where, const std::string& reason);
 
 /// Reads of scalars as Elasticsearch's parser makes them: strings that hold a number or boolean are taken.
 /// They refuse (throw Refused) what is none.
@@ -99,26 +95,5 @@ std::string read_text(const JsonView& value, std::string_view name);
 
 /// The same for texts that mean nothing when empty: formats, time zones, ids.
 std::string read_filled_text(const JsonView& value, std::string_view name);
-
-/// Runs `read`; an error in it is wrapped as Elasticsearch's object parsers wrap it: "[1:9] [knn] failed to
-/// parse field [k]", with the inner error as the cause.
-template <class Read>
-void within(std::string_view parser, const JsonView& key, const JsonView& value, Read&& read) {
-  try {
-    read();
-  } catch (Refused& inner) {
-    ElasticError outer = content_exception(
-        value, "[" + std::string(parser) + "] failed to parse field [" + std::string(key.text()) + "]");
-    // Root causes are looked for in Elasticsearch's own exceptions alone.
-    outer.root_is_cause =
-        inner.error.type != "illegal_argument_exception" && inner.error.type != "number_format_exception";
-    outer.causes.push_back(std::move(inner.error));
-    refuse(std::move(outer));
-  }
-}
-
-/// " did you mean [match]?", " did you mean any of [a, b]?" or nothing: the known names that look like
-/// `name`.
-std::string did_you_mean(std::string_view name, const std::vector<std::string_view>& known);
 
 }  // namespace sightline::elastic

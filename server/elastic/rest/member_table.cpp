@@ -4,7 +4,6 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <utility>
 
 namespace sightline::elastic::rest {
 namespace {
@@ -22,68 +21,7 @@ Kinds kind_of(const JsonView& value) {
   return value.is_bool() ? k_flag : k_null;
 }
 
-// Not `quoted`: newer standard libraries would take std::quoted for a std::string.
-std::string bracketed(std::string_view text) {
-  return "[" + std::string(text) + "]";
-}
-
-ElasticError unknown_key(const MemberTableBase&, const JsonView& key, const JsonView& value) {
-  return parsing_exception(
-      value, std::string("Unknown key for a ") + token_name(value) + " in " + bracketed(key.text()) + ".");
-}
-
-ElasticError unsupported_by_query(const MemberTableBase& table, const JsonView& key, const JsonView&) {
-  return parsing_exception(key,
-                           bracketed(table.parser()) + " query does not support " + bracketed(key.text()));
-}
-
-/// Scalars of the wrong kind fail where they are read, all else where the parser looks for a name.
-ElasticError wrong_kind_in_query(const MemberTableBase& table, const JsonView& key, const JsonView& value) {
-  if (!value.is_scalar()) return unsupported_by_query(table, key, value);
-  return content_exception(
-      value, bracketed(table.parser()) + " " + bracketed(key.text()) + " cannot be a " + token_name(value));
-}
-
-ElasticError wrong_kind_in_leaf(const MemberTableBase& table, const JsonView& key, const JsonView& value) {
-  const Kinds wanted = table.info(key.text())->kinds;
-  if (wanted == k_scalars) return illegal_argument(std::string("Can't get text on a ") + token_name(value));
-  if ((wanted & k_scalars) == k_scalars) return unsupported_by_query(table, key, value);
-  return content_exception(
-      value, bracketed(table.parser()) + " " + bracketed(key.text()) + " cannot be a " + token_name(value));
-}
-
-ElasticError unknown_field(const MemberTableBase& table, const JsonView& key, const JsonView&) {
-  return content_exception(key, bracketed(table.parser()) + " unknown field " + bracketed(key.text()) +
-                                    did_you_mean(key.text(), table.names()));
-}
-
-ElasticError wrong_kind_of_field(const MemberTableBase& table, const JsonView& key, const JsonView& value) {
-  return content_exception(value, bracketed(table.parser()) + " " + std::string(key.text()) +
-                                      " doesn't support values of type: " + token_name(value));
-}
-
-ElasticError as_parsing_exception(const JsonView& where, ElasticError cause) {
-  ElasticError error = parsing_exception(where, cause.reason);
-  error.cause_type = std::move(cause.type);
-  error.cause_reason = std::move(cause.reason);
-  return error;
-}
-
-ElasticError unknown_wrapped(const MemberTableBase& table, const JsonView& key, const JsonView& value) {
-  return as_parsing_exception(key, unknown_field(table, key, value));
-}
-
-ElasticError wrong_kind_wrapped(const MemberTableBase& table, const JsonView& key, const JsonView& value) {
-  return as_parsing_exception(value, wrong_kind_of_field(table, key, value));
-}
-
 }  // namespace
-
-const Dialect k_key_dialect{unknown_key, unknown_key};
-const Dialect k_query_dialect{unsupported_by_query, wrong_kind_in_query};
-const Dialect k_leaf_query_dialect{unsupported_by_query, wrong_kind_in_leaf};
-const Dialect k_object_dialect{unknown_field, wrong_kind_of_field, Dialect::Wrap::content};
-const Dialect k_wrapped_object_dialect{unknown_wrapped, wrong_kind_wrapped, Dialect::Wrap::parsing};
 
 std::string kinds_text(Kinds kinds) {
   constexpr std::array<std::pair<Kinds, std::string_view>, 6> k_names = {{{k_flag, "flag"},
@@ -102,8 +40,8 @@ std::string kinds_text(Kinds kinds) {
   return out;
 }
 
-MemberTableBase::MemberTableBase(std::string_view place, std::string_view parser, const Dialect& dialect)
-    : place_(place), parser_(parser), dialect_(dialect) {
+MemberTableBase::MemberTableBase(std::string_view place, std::string_view parser, std::string_view error_type)
+    : place_(place), parser_(parser), error_type_(error_type) {
   registry().push_back(this);
 }
 
@@ -113,49 +51,33 @@ std::vector<const MemberTableBase*> MemberTableBase::all() {
   return tables;
 }
 
-std::vector<std::string_view> MemberTableBase::names() const {
-  std::vector<std::string_view> names;
-  for (const MemberInfo& member : members_) names.push_back(member.name);
-  return names;
-}
-
 const MemberInfo* MemberTableBase::info(std::string_view name) const {
   const auto row = std::find_if(members_.begin(), members_.end(),
                                 [&](const MemberInfo& member) { return member.name == name; });
   return row == members_.end() ? nullptr : &*row;
 }
 
+ElasticError MemberTableBase::error(const JsonView& where, const std::string& what) const {
+  return {400, std::string(error_type_),
+          position_text(where) + " [" + std::string(parser_) + "] " + what};
+}
+
 std::size_t MemberTableBase::find(const JsonView& key, const JsonView& value) const {
+  const std::string name = "[" + shortened(key.text()) + "]";
   const MemberInfo* row = info(key.text());
-  if (row == nullptr) refuse(dialect_.unknown(*this, key, value));
-  if ((row->kinds & kind_of(value)) == 0) refuse(dialect_.wrong_kind(*this, key, value));
-  if (row->treatment == Treatment::refused)
-    refuse(not_supported(bracketed(parser_) + " parameter " + bracketed(row->name), row->note));
+  if (row == nullptr)
+    refuse(error(key, "unknown field " + name + ", or one that " + std::string(k_store_name) + " does not support"));
+  if ((row->kinds & kind_of(value)) == 0) refuse(error(value, name + " cannot be a " + token_name(value)));
   return static_cast<std::size_t>(row - members_.data());
 }
 
-void check_flag(const JsonView& value, std::string_view name) {
-  read_bool(value, name);
-}
 void check_number(const JsonView& value, std::string_view name) {
   read_double(value, name);
-}
-void check_not_negative(const JsonView& value, std::string_view name) {
-  if (read_integer(value, name) < 0) refuse(illegal_argument(bracketed(name) + " must not be negative"));
 }
 void check_nothing(const JsonView&, std::string_view) {}
 
 void only_false(const JsonView& value, std::string_view name) {
   if (read_bool(value, name)) refuse(not_supported("[" + std::string(name) + ": true]"));
-}
-void only_true(const JsonView& value, std::string_view name) {
-  if (!read_bool(value, name)) refuse(not_supported("[" + std::string(name) + ": false]"));
-}
-
-void only_zero(const JsonView& value, std::string_view name) {
-  const std::int64_t number = read_integer(value, name);
-  if (number < 0) refuse(illegal_argument(std::string(name) + " must be > 0"));
-  if (number > 0) refuse(not_supported("[" + std::string(name) + ": " + std::to_string(number) + "]"));
 }
 void check_time(const JsonView& value, std::string_view name) {
   const std::string text = read_text(value, name);

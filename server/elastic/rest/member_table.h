@@ -16,12 +16,11 @@ namespace sightline::elastic::rest {
 /// How a request says who "we" are, in every message.
 inline constexpr std::string_view k_store_name = "the embedded store";
 
-/// What is done with a member of a body or a parameter of a URL.
+/// What is done with a member of a body or a parameter of a URL. Those that no table lists are refused as unknown.
 enum class Treatment {
   done,       ///< it does what Elasticsearch does with it
   no_effect,  ///< its value is checked; doing it could not change an answer here
   only_some,  ///< values that ask for nothing this store lacks are taken, others are refused
-  refused,    ///< by name
 };
 
 /// Kinds of JSON values, as a set.
@@ -42,17 +41,11 @@ struct MemberInfo {
   std::string_view note;  ///< how it is done, why nothing need be done, or which values are taken
 };
 
-class MemberTableBase;
-
-/// How one of Elasticsearch's parsers words its errors.
-struct Dialect {
-  using Say = ElasticError (*)(const MemberTableBase& table, const JsonView& key, const JsonView& value);
-  Say unknown;
-  Say wrong_kind;
-  /// How errors of a member's value are wrapped in "[parser] failed to parse field [name]".
-  enum class Wrap { none, content, parsing };
-  Wrap wrap = Wrap::none;
-};
+/// The type of errors in objects that Elasticsearch reads by its ObjectParser.
+inline constexpr std::string_view k_content_error = "x_content_parse_exception";
+/// Of those that it reads by hand: queries, and the body of a search.
+inline constexpr std::string_view k_parsing_error = "parsing_exception";
+inline constexpr std::string_view k_argument_error = "illegal_argument_exception";
 
 /// Every table registers itself, so that docs and tests know all there are.
 class MemberTableBase {
@@ -65,7 +58,6 @@ class MemberTableBase {
   /// The parser's name in messages: "match".
   std::string_view parser() const { return parser_; }
   const std::vector<MemberInfo>& members() const { return members_; }
-  std::vector<std::string_view> names() const;
   bool knows(std::string_view name) const { return info(name) != nullptr; }
   /// Null if there is no such member.
   const MemberInfo* info(std::string_view name) const;
@@ -73,34 +65,33 @@ class MemberTableBase {
   static std::vector<const MemberTableBase*> all();
 
  protected:
-  /// Both texts must outlive the table.
-  MemberTableBase(std::string_view place, std::string_view parser, const Dialect& dialect);
+  /// All texts must outlive the table. `error_type`: of the error for a member that is unknown or of the wrong
+  /// kind. Errors of a member's value keep their type, but for x_content_parse_exception, which they become.
+  MemberTableBase(std::string_view place, std::string_view parser, std::string_view error_type);
   ~MemberTableBase() = default;
   void add(MemberInfo member) { members_.push_back(member); }
-  /// The row of a member. Refuses unknown names, refused rows, and kinds of values that the row does not
-  /// take.
+  /// The row of a member. Refuses unknown names, and kinds of values that the row does not take.
   std::size_t find(const JsonView& key, const JsonView& value) const;
   /// Runs `read` and wraps its errors.
   template <class Read>
   void wrapped(const JsonView& key, const JsonView& value, Read&& read) const {
-    if (dialect_.wrap == Dialect::Wrap::none) return read();
     try {
-      within(parser_, key, value, read);
+      read();
     } catch (Refused& inner) {
-      if (dialect_.wrap == Dialect::Wrap::content) throw;
-      ElasticError outer = parsing_exception(value, inner.error.reason);
-      outer.causes.push_back(std::move(inner.error));
-      refuse(std::move(outer));
+      if (error_type_ != k_content_error) throw;
+      refuse(error(value, "[" + std::string(key.text()) + "]: " + inner.error.reason));
     }
   }
 
  private:
-  std::string_view place_, parser_;
-  const Dialect& dialect_;
+  /// 400 of the table's type, with the place in the body.
+  ElasticError error(const JsonView& where, const std::string& what) const;
+
+  std::string_view place_, parser_, error_type_;
   std::vector<MemberInfo> members_;
 };
 
-/// A row that writes nothing down; see `no_effect`, `only_some`, `refused`.
+/// A row that writes nothing down; see `no_effect`, `only_some`.
 struct UnreadMember {
   using Check = void (*)(const JsonView& value, std::string_view name);
   MemberInfo info;
@@ -111,9 +102,8 @@ struct UnreadMember {
 template <class Target>
 struct Member {
   using Read = void (*)(const JsonView& key, const JsonView& value, Target& target);
-  /// A row without a reader could only ignore the member: it is a row of a refused one.
   Member(std::string_view name, Kinds kinds, Read read_member, std::string_view note = {})
-      : info{name, kinds, read_member ? Treatment::done : Treatment::refused, note}, read(read_member) {}
+      : info{name, kinds, Treatment::done, note}, read(read_member) {}
   Member(const UnreadMember& unread) : info(unread.info), check(unread.check) {}  // NOLINT: implicit
 
   MemberInfo info;
@@ -133,9 +123,6 @@ inline UnreadMember only_some(std::string_view name, Kinds kinds, UnreadMember::
                               std::string_view which) {
   return {{name, kinds, Treatment::only_some, which}, check};
 }
-inline UnreadMember refused(std::string_view name, Kinds kinds = k_any, std::string_view note = {}) {
-  return {{name, kinds, Treatment::refused, note}};
-}
 
 /// The members of one kind of object. Made once, at namespace scope.
 template <class Target>
@@ -143,9 +130,9 @@ class MemberTable : public MemberTableBase {
  public:
   using Rows = std::vector<Member<Target>>;
 
-  MemberTable(std::string_view place, std::string_view parser, const Dialect& dialect,
+  MemberTable(std::string_view place, std::string_view parser, std::string_view error_type,
               std::initializer_list<Rows> groups)
-      : MemberTableBase(place, parser, dialect) {
+      : MemberTableBase(place, parser, error_type) {
     for (const Rows& rows : groups) {
       for (const Member<Target>& row : rows) {
         add(row.info);
@@ -153,9 +140,9 @@ class MemberTable : public MemberTableBase {
       }
     }
   }
-  MemberTable(std::string_view place, std::string_view parser, const Dialect& dialect,
+  MemberTable(std::string_view place, std::string_view parser, std::string_view error_type,
               std::initializer_list<Member<Target>> rows)
-      : MemberTable(place, parser, dialect, {Rows(rows)}) {}
+      : MemberTable(place, parser, error_type, {Rows(rows)}) {}
 
   /// Reads one member into `target`. Throws Refused.
   void read_member(const JsonView& key, const JsonView& value, Target& target) const {
@@ -188,26 +175,11 @@ void into(const JsonView& key, const JsonView& value, typename OwnerOfField<decl
   target.*Field = Read(value, key.text());
 }
 
-/// 400 parsing_exception "Unknown key for a START_OBJECT in [name].": bodies that are read by hand.
-extern const Dialect k_key_dialect;
-/// 400 parsing_exception "[match] query does not support [name]": queries that are read by hand.
-extern const Dialect k_query_dialect;
-/// The same of queries on one field, where values of the wrong kind fail as they are read.
-extern const Dialect k_leaf_query_dialect;
-/// 400 x_content_parse_exception "[bool] unknown field [name]": bodies read by Elasticsearch's ObjectParser.
-extern const Dialect k_object_dialect;
-/// The same as parsing_exception with the other as its cause.
-extern const Dialect k_wrapped_object_dialect;
-
 /// Checks for rows that have no reader. They throw Refused.
-void check_flag(const JsonView& value, std::string_view name);
 void check_number(const JsonView& value, std::string_view name);
-void check_not_negative(const JsonView& value, std::string_view name);
 void check_nothing(const JsonView& value, std::string_view name);  ///< for kinds of which any value will do
-/// Refuse true; else nothing.
+/// Refuses true.
 void only_false(const JsonView& value, std::string_view name);
-void only_true(const JsonView& value, std::string_view name);
-void only_zero(const JsonView& value, std::string_view name);
 void check_time(const JsonView& value, std::string_view name);
 
 /// A time as Elasticsearch writes it: "30s", "1.5h", "-1" (none), "0". Nothing if it is none.

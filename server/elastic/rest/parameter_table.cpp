@@ -68,14 +68,8 @@ std::string text(std::string_view, const std::string& text) {
 void check_flag(std::string_view name, const std::string& text) {
   flag(name, text);
 }
-void check_plain_flag(std::string_view name, const std::string& text) {
-  plain_flag(name, text);
-}
 void check_integer(std::string_view name, const std::string& text) {
   integer(name, text);
-}
-void check_positive(std::string_view name, const std::string& text) {
-  if (integer(name, text) < 1) refuse(illegal_argument(std::string(name) + " must be >= 1"));
 }
 void check_time(std::string_view name, const std::string& text) {
   if (read_time(text)) return;
@@ -91,14 +85,6 @@ void check_text(std::string_view, const std::string&) {}
 void only_false(std::string_view name, const std::string& text) {
   if (flag(name, text)) refuse(not_supported("[" + std::string(name) + "=true]"));
 }
-void only_true(std::string_view name, const std::string& text) {
-  if (!flag(name, text)) refuse(not_supported("[" + std::string(name) + "=false]"));
-}
-void only_zero(std::string_view name, const std::string& text) {
-  const std::int32_t number = integer(name, text);
-  if (number < 0) refuse(illegal_argument(std::string(name) + " must be > 0"));
-  if (number > 0) refuse(not_supported("[" + std::string(name) + "=" + text + "]"));
-}
 
 }  // namespace parameter
 
@@ -107,8 +93,7 @@ const std::vector<Parameter<bool>>& common_parameters() {
   static const std::vector<Parameter<bool>> rows = {
       {"pretty", "flag", parameter::into_nothing<parameter::flag>, "answers are laid out in lines"},
       {"filter_path", "list", parameter::into_nothing<parameter::text>, "parts of the answer to show"},
-      {"human", "flag", parameter::into_nothing<parameter::flag>,
-       "times and sizes as people write them, in settings and health; other answers have none"},
+      parameter::no_effect("human", "flag", parameter::check_flag, "answers show no times or sizes in other units"),
       parameter::no_effect("error_trace", "flag", parameter::check_flag, "there are no Java stack traces"),
       parameter::only_some("format", "text", check_format,
                            "`json`, and `text` for the tables of `_cat`; `yaml`, `cbor`, `smile` are refused")};
@@ -122,10 +107,6 @@ void ParameterTableBase::check(const http::Request& request,
   if (auto refusal = unknown_parameters(request, known)) refuse(*std::move(refusal));
   bool ignored = false;
   for (const auto& [name, text] : given) {
-    for (const ParameterInfo& parameter : parameters_) {
-      if (parameter.name == name && parameter.treatment == Treatment::refused)
-        refuse(not_supported("parameter " + bracketed(name), parameter.note));
-    }
     for (const Parameter<bool>& common : common_parameters()) {
       if (common.info.name != name) continue;
       if (common.read) common.read(name, text, ignored);

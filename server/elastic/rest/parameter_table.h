@@ -23,7 +23,7 @@ struct ParameterInfo {
   std::string_view note = {};
 };
 
-/// A row that writes nothing down; see `unread_parameter` and its fellows.
+/// A row that writes nothing down; see `no_effect`, `only_some`.
 struct UnreadParameter {
   using Check = void (*)(std::string_view name, const std::string& text);
   ParameterInfo info;
@@ -34,18 +34,9 @@ struct UnreadParameter {
 template <class Target>
 struct Parameter {
   using Read = std::function<void(std::string_view name, const std::string& text, Target& target)>;
-  /// A row without a reader could only ignore the parameter: it is a row of a refused one.
   Parameter(std::string_view name, std::string_view type, Read read_parameter, std::string_view note = {})
-      : info{name, type, read_parameter ? Treatment::done : Treatment::refused, note},
-        read(std::move(read_parameter)) {}
+      : info{name, type, Treatment::done, note}, read(std::move(read_parameter)) {}
   Parameter(const UnreadParameter& unread) : info(unread.info), check(unread.check) {}  // NOLINT: implicit
-
-  /// The same row, which also notes down that the parameter was given.
-  Parameter and_read(Read read_parameter) const {
-    Parameter row = *this;
-    row.read = std::move(read_parameter);
-    return row;
-  }
 
   ParameterInfo info;
   Read read;
@@ -82,14 +73,10 @@ void into_nothing(std::string_view name, const std::string& text, bool&) {
 // Checks of rows that have no reader. They throw Refused.
 
 void check_flag(std::string_view name, const std::string& text);
-void check_plain_flag(std::string_view name, const std::string& text);
 void check_integer(std::string_view name, const std::string& text);
-void check_positive(std::string_view name, const std::string& text);
 void check_time(std::string_view name, const std::string& text);
 void check_text(std::string_view name, const std::string& text);
 void only_false(std::string_view name, const std::string& text);
-void only_true(std::string_view name, const std::string& text);
-void only_zero(std::string_view name, const std::string& text);
 
 inline UnreadParameter no_effect(std::string_view name, std::string_view type, UnreadParameter::Check check,
                                  std::string_view why) {
@@ -99,11 +86,6 @@ inline UnreadParameter only_some(std::string_view name, std::string_view type, U
                                  std::string_view which) {
   return {{name, type, Treatment::only_some, which}, check};
 }
-inline UnreadParameter refused(std::string_view name, std::string_view type = "text",
-                               std::string_view note = {}) {
-  return {{name, type, Treatment::refused, note}};
-}
-
 }  // namespace parameter
 
 /// The table without its Target.
@@ -113,8 +95,8 @@ class ParameterTableBase {
   ParameterTableBase& operator=(const ParameterTableBase&) = delete;
 
   const std::vector<ParameterInfo>& parameters() const { return parameters_; }
-  /// Refuses (throws Refused) parameters that neither this table has nor every request may have, those of
-  /// refused rows, and wrong values of the common ones.
+  /// Refuses (throws Refused) parameters that neither this table has nor every request may have, and wrong values
+  /// of the common ones.
   void check(const http::Request& request,
              const std::vector<std::pair<std::string, std::string>>& given) const;
 

@@ -43,7 +43,7 @@ class Router {
 
   /// `parameters`: those that the route takes besides the ones that every request may have (pretty, human,
   /// error_trace, filter_path, format). They are read into a Target before the handler is called with it, so
-  /// that none is taken and not read. The table must outlive the router.
+  /// that none is taken and not read. The handler may throw Refused. The table must outlive the router.
   template <class Target>
   void add(std::initializer_list<http::Method> methods, std::string_view pattern,
            const ParameterTable<Target>& parameters,
@@ -52,13 +52,13 @@ class Router {
     add_route(methods, pattern, &parameters,
               [&parameters, handler = std::move(handler)](
                   const http::Request& request, const PathParameters& path) -> std::optional<http::Response> {
-                Target target{};
                 try {
+                  Target target{};
                   parameters.read(request, target);
+                  return handler(request, path, target);
                 } catch (const Refused& refused) {
                   return refused.error.response();
                 }
-                return handler(request, path, target);
               });
   }
   /// The same for a handler that checks the parameters itself, by `unknown_parameters`: once it knows that

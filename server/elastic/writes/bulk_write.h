@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "server/elastic/writes/bulk_request.h"
+#include "server/elastic/rest/bulk_reader.h"
 #include "server/elastic/writes/pipelined_write.h"
 
 namespace sightline::elastic {

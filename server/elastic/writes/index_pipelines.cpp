@@ -6,7 +6,7 @@
 
 #include "base/json/document.h"
 #include "server/elastic/definitions/definition_index.h"
-#include "server/elastic/writes/bulk_request.h"
+#include "server/elastic/rest/bulk_reader.h"
 
 namespace sightline::elastic {
 namespace {

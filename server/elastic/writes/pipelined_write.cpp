@@ -4,7 +4,7 @@
 #include "server/elastic/definitions/definition_index.h"
 #include "server/elastic/rest/document_id.h"
 #include "server/elastic/rest/json_tape.h"
-#include "server/elastic/writes/bulk_request.h"
+#include "server/elastic/rest/bulk_reader.h"
 
 namespace sightline::elastic {
 namespace {

@@ -9,7 +9,7 @@
 #include "server/elastic/rest/document_id.h"
 #include "server/elastic/rest/json_tape.h"
 #include "server/elastic/rest/router.h"
-#include "server/elastic/writes/bulk_request.h"
+#include "server/elastic/rest/bulk_reader.h"
 #include "server/elastic/writes/bulk_write.h"
 #include "server/elastic/writes/write_request.h"
 

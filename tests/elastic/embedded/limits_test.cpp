@@ -100,8 +100,7 @@ TEST_CASE("names and patterns of one list are counted") {
   limits.max_patterns = 10;
   const FilledStore store(limits);
   const std::string few = repeated("a*", 10, ","), many = repeated("a*", 11, ",");
-  for (const std::string target : {"/t/_doc/1?_source_includes=", "/t/_search?_source_excludes=", "/_cat/indices?h=",
-                                    "/_cat/indices?s=", "/t/_settings/", "/_alias/"}) {
+  for (const std::string target : {"/t/_doc/1?_source_includes=", "/t/_search?_source_excludes=", "/_alias/"}) {
     CAPTURE(target);
     CHECK_FALSE(names(store.get(target + few), "max-patterns"));
     const Reply refused = store.get(target + many);
@@ -128,8 +127,7 @@ TEST_CASE("an answer is given up where it grows too large") {
   store.put("/t/_doc/large", R"({"x":")" + std::string(1500, 'x') + "\"}");
   store.post("/t/_refresh");
   for (const Reply& reply : {store.post("/t/_search", "{}"), store.post("/t/_mget", R"({"ids":["large","large"]})"),
-                             store.post("/_msearch", repeated("{}\n{\"size\":4,\"sort\":\"n\"}\n", 5)),
-                             store.post("/_analyze", R"({"text":")" + repeated("a", 100, " ") + "\"}")}) {
+                             store.post("/_msearch", repeated("{}\n{\"size\":4,\"sort\":\"n\"}\n", 5))}) {
     CAPTURE(reply.body.substr(0, 200));
     CHECK(reply.status == 413);
     CHECK(reply.error_type() == "content_too_long_exception");
@@ -162,8 +160,6 @@ TEST_CASE("answers that are made of many small parts are given up, too") {
   CHECK(searched("\"a\":" + terms(15)).status == 200);
   refused(searched("\"a\":" + terms(40)));
   refused(searched("\"a\":" + terms(15) + ",\"b\":" + terms(15)));
-  refused(store.get("/_cat/indices?h=" + repeated("index,uuid", 80, ",")));
-  refused(store.get("/_cat/indices?format=json&h=" + repeated("index,uuid", 40, ",")));
   for (int i = 0; i < 10; ++i) store.put("/another" + std::to_string(i));
   refused(store.get("/_settings"));
   // What a bulk says of its failures is known only as they come.
@@ -171,7 +167,7 @@ TEST_CASE("answers that are made of many small parts are given up, too") {
   refused(store.post("/_bulk", repeated(failure, 10)));
 }
 
-TEST_CASE("a search of too many clauses fails in each index, as in Elasticsearch") {
+TEST_CASE("a search of too many clauses is refused") {
   Limits limits;
   limits.max_clauses = 20;
   const FilledStore store(limits);
@@ -194,9 +190,6 @@ TEST_CASE("a search of too many clauses fails in each index, as in Elasticsearch
     CAPTURE(body);
     const Reply reply = store.post("/t/_search", body);
     CHECK(reply.status == 400);
-    CHECK(reply.error_type() == "search_phase_execution_exception");
-    CHECK(reply.at("/error/failed_shards/0/reason/type") == "query_shard_exception");
-    CHECK(reply.at("/error/failed_shards/0/reason/caused_by/type") == "too_many_clauses");
     CHECK(names(reply, "max-clauses"));
   }
   CHECK(names(store.post("/t/_count", should(20)), "max-clauses"));
@@ -208,10 +201,7 @@ TEST_CASE("a search of too many clauses fails in each index, as in Elasticsearch
   CHECK(names(store.post("/t/_search", fields(repeated("\"none\"", 20, ","))), "max-clauses"));
   CHECK(store.post("/wide/_search", fields("\"w1*\"")).status == 200);
   CHECK(names(store.post("/wide/_search", fields("\"w*\"")), "max-clauses"));
-  CHECK(names(store.get("/t/_search?q=" + repeated("w", 21, "+")), "max-clauses"));
-  const Reply several = store.post("/_msearch", "{}\n" + should(20) + "\n{}\n{}\n");
-  CHECK(several.at("/responses/0/status") == "400");
-  CHECK(several.at("/responses/1/status") == "200");
+  CHECK(names(store.post("/_msearch", "{}\n" + should(20) + "\n{}\n{}\n"), "max-clauses"));
 }
 
 TEST_CASE("each part of a search has its limit") {
@@ -260,8 +250,8 @@ TEST_CASE("each part of a search has its limit") {
 
   const std::string deep = R"({"bool":{"must":{"bool":{"must":{"bool":{"must":)", ends = "}}}}}}";
   CHECK(search(R"({"query":)" + deep + R"({"match_all":{}})" + ends + "}").status == 200);
-  CHECK(search(R"({"query":)" + deep + R"({"bool":{"must":{"match_all":{}}}})" + ends + "}").body.find(
-            "indices.query.bool.max_nested_depth") != std::string::npos);
+  CHECK(names(search(R"({"query":)" + deep + R"({"bool":{"must":{"match_all":{}}}})" + ends + "}"),
+              "max-query-depth"));
 }
 
 TEST_CASE("buckets of all aggregations together are counted before they are written") {
@@ -275,25 +265,17 @@ TEST_CASE("buckets of all aggregations together are counted before they are writ
   CHECK(search(3, 2).at("/aggregations/a/buckets/2/key") == "k2");
   const Reply refused = search(3, 3);
   CHECK(refused.status == 400);
-  CHECK(refused.error_type() == "search_phase_execution_exception");
-  CHECK(refused.at("/error/caused_by/type") == "too_many_buckets_exception");
-  CHECK(refused.at("/error/caused_by/max_buckets") == "5");
+  CHECK(refused.error_type() == "too_many_buckets_exception");
   CHECK(names(refused, "max-buckets"));
 }
 
-TEST_CASE("_mget, _analyze and documents have their limits") {
+TEST_CASE("_mget and documents have their limits") {
   Limits limits;
   limits.max_get_documents = 2;
-  limits.max_analyzed_tokens = 3;
   limits.max_document_words = 4;
   const FilledStore store(limits);
   CHECK(store.post("/t/_mget", R"({"ids":["1","2"]})").status == 200);
   CHECK(names(store.post("/t/_mget", R"({"ids":["1","2","3"]})"), "max-get-documents"));
-  CHECK(store.post("/_analyze", R"({"text":"a b c"})").status == 200);
-  const Reply analyzed = store.post("/_analyze", R"({"text":["a b","c d"]})");
-  CHECK(analyzed.error_type() == "status_exception");
-  CHECK(names(analyzed, "max-analyzed-tokens"));
-
   CHECK(store.put("/t/_doc/w", R"({"t":["a b","c d"]})").status == 201);
   const Reply bulk = store.post("/t/_bulk", R"({"index":{"_id":"1"}}
 {"t":"a b c d e"}
@@ -341,7 +323,7 @@ TEST_CASE("the limits on mappings are those of the index's settings") {
   CHECK(store.put("/n/_mapping",
                   R"({"properties":{"a":{"type":"text","fields":{"abcdef":{"type":"keyword"}}}}})").reason() ==
         "Field name [abcdef] is longer than the limit of [5] characters");
-  CHECK(create("m", R"("index.mapping.depth.limit":101)").reason().ends_with("must be <= 100"));
+  CHECK(create("m", R"("index.mapping.depth.limit":101)").reason().find(" to 100,") != std::string::npos);
   CHECK(create("m", R"("index.mapping.total_fields.limit":100001)").reason().find("--elasticsearch-max-fields") !=
         std::string::npos);
 }

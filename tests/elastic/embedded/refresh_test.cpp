@@ -40,20 +40,6 @@ TEST_CASE_FIXTURE(StoppedClock, "refresh=true and refresh=wait_for show the writ
   CHECK(count("i") == "2");
 }
 
-TEST_CASE_FIXTURE(StoppedClock,
-                  "a get refreshes if asked, and cannot be asked to look at what searches see") {
-  CHECK(put("/i/_doc/1", R"({"a":1})").status == 201);
-  CHECK(get("/i/_doc/1?realtime=true").status == 200);
-  CHECK(get("/i/_doc/1?realtime=false").status == 400);
-  CHECK(count("i") == "0");
-  CHECK(get("/i/_doc/1?realtime=false&refresh=true").status == 200);
-  CHECK(count("i") == "1");
-  CHECK(put("/i/_doc/2", R"({"a":1})").status == 201);
-  CHECK(post("/_mget?refresh=true", R"({"docs":[{"_index":"i","_id":"2"},{"_index":"none","_id":"2"}]})")
-            .status == 200);
-  CHECK(count("i") == "2");
-}
-
 TEST_CASE_FIXTURE(StoppedClock, "what waits for a refresh can be replaced and deleted") {
   CHECK(put("/i/_doc/1", R"({"a":1})").status == 201);
   CHECK(put("/i/_doc/2", R"({"a":1})").status == 201);

@@ -39,7 +39,7 @@ constexpr const char* k_index =
   "listed":{"type":"date"},"tags":{"type":"keyword"},
   "v":{"type":"dense_vector","dims":2,"similarity":"cosine","index_options":{"type":"hnsw"}}}}})";
 constexpr const char* k_search =
-    R"({"query":{"match":{"title":{"query":"house","_name":"n"}}},"sort":["price"],
+    R"({"query":{"match":{"title":{"query":"house"}}},"sort":["price"],
   "aggs":{"a":{"terms":{"field":"city"}}}})";
 
 /// A store with two indices, and one request at a time.
@@ -106,101 +106,58 @@ const std::map<std::string, Place>& places() {
   static const std::map<std::string, Place> table = {
       {"search body", {.body = "{@}"}},
       {"search body|search_after", {.body = R"({"sort":["price"],@})"}},
-      {"search body|track_scores", {.body = R"({"sort":["price"],@})"}},
       {"search body|pit", {.target = "/_search", .body = "{@}"}},
       {"search body, `pit`", {.target = "/_search", .body = R"({"pit":{"id":"$PIT",@}})"}},
       {"search body, `pit`|id", {.target = "/_search", .body = R"({"pit":{@}})"}},
       {"`_search/scroll` body", {.target = "/_search/scroll", .body = R"({"scroll_id":"$SCROLL",@})"}},
       {"`_search/scroll` body|scroll_id", {.target = "/_search/scroll", .body = "{@}"}},
       {"`_search/scroll` body of a DELETE", {.method = Method::delete_, .target = "/_search/scroll", .body = "{@}"}},
-      {"`_pit` body", {.target = "/l/_pit?keep_alive=1m", .body = "{@}"}},
       {"`_pit` body of a DELETE", {.method = Method::delete_, .target = "/_pit", .body = "{@}"}},
-      {"search body, `knn`", {.body = R"({"knn":{)" + knn + ",@}}"}},
-      {"search body, `knn`|field", {.body = R"({"knn":{"query_vector":[1,0],@}})"}},
-      {"search body, `knn`|query_vector", {.body = R"({"knn":{"field":"v",@}})"}},
-      {"search body, `knn`|query_vector_builder", {.body = R"({"knn":{"field":"v",@}})"}},
-      {"search body, `knn`|k", {.body = R"({"knn":{"num_candidates":9,)" + knn + ",@}}"}},
-      {"search body, `fields`", {.body = R"({"fields":[{"field":"listed",@}]})"}},
-      {"search body, `fields`|field", {.body = R"({"fields":[{@}]})"}},
+      {"`knn`", {.body = R"({"knn":{)" + knn + ",@}}"}},
+      {"`knn`|field", {.body = R"({"knn":{"query_vector":[1,0],@}})"}},
+      {"`knn`|query_vector", {.body = R"({"knn":{"field":"v",@}})"}},
+      {"`knn`|query_vector_builder", {.body = R"({"knn":{"field":"v",@}})"}},
+      {"`knn`|k", {.body = R"({"knn":{"num_candidates":9,)" + knn + ",@}}"}},
       {"search body, `retriever`", {.body = R"({"retriever":{@}})"}},
       {"retriever `standard`", {.body = R"({"retriever":{"standard":{@}}})"}},
-      {"retriever `standard`|search_after", {.body = R"({"retriever":{"standard":{"sort":["price"],@}}})"}},
-      {"retriever `knn`", {.body = R"({"retriever":{"knn":{"k":2,"num_candidates":4,)" + knn + ",@}}}"}},
-      {"retriever `knn`|k", {.body = R"({"retriever":{"knn":{"num_candidates":9,)" + knn + ",@}}}"}},
-      {"retriever `knn`|num_candidates", {.body = R"({"retriever":{"knn":{"k":2,)" + knn + ",@}}}"}},
-      {"retriever `knn`|field", {.body = R"({"retriever":{"knn":{"query_vector":[1,0],"k":2,"num_candidates":4,@}}})"}},
-      {"retriever `knn`|query_vector", {.body = R"({"retriever":{"knn":{"field":"v","k":2,"num_candidates":4,@}}})"}},
-      {"retriever `knn`|query_vector_builder", {.body = R"({"retriever":{"knn":{"field":"v","k":2,"num_candidates":4,@}}})"}},
       {"query", {.body = R"({"query":{@}})"}},
       {"query `match_all`", query("match_all", "{@}")},
       {"query `match_none`", query("bool", R"({"should":[{"match_all":{}},{"match_none":{@}}]})")},
       {"query `match`", query("match", R"({"title":{"query":"white pool",@}})")},
       {"query `match`|query", query("match", R"({"title":{@}})")},
-      {"query `match`|lenient", query("match", R"({"price":{"query":"abc",@}})")},
-      {"query `match`|zero_terms_query", query("match", R"({"title":{"query":"",@}})")},
       {"query `multi_match`", query("multi_match", R"({"query":"white pool","fields":["title"],@})")},
       {"query `multi_match`|query", query("multi_match", R"({"fields":["title"],@})")},
       {"query `multi_match`|fields", query("multi_match", R"({"query":"white",@})")},
-      {"query `multi_match`|lenient", query("multi_match", R"({"query":"abc","fields":["price"],@})")},
-      {"query `multi_match`|zero_terms_query", query("multi_match", R"({"query":"","fields":["title"],@})")},
-      {"query `multi_match`|type", query("multi_match", R"({"query":"pool","fields":["title","tags"],@})")},
-      {"query `multi_match`|tie_breaker", query("multi_match", R"({"query":"pool","fields":["title","tags"],@})")},
       {"query `term`", query("term", R"({"city":{"value":"lyon",@}})")},
       {"query `term`|value", query("term", R"({"city":{@}})")},
-      {"query `term`|term", query("term", R"({"city":{@}})")},
       {"query `term`|boost", query("term", R"({"city":{"value":"Lyon",@}})")},
-      {"query `term`|_name", query("term", R"({"city":{"value":"Lyon",@}})")},
       {"query `terms`, beside the field", query("terms", R"({"city":["Lyon"],@})")},
       {"query `range`", query("range", R"({"price":{@}})")},
-      {"query `range`|format", query("range", R"({"listed":{"gte":"2026",@}})")},
-      {"query `range`|time_zone", query("range", R"({"listed":{"gte":"2026-01-05T03:00:00",@}})")},
       {"query `exists`", query("exists", R"({"field":"city",@})")},
       {"query `exists`|field", query("exists", "{@}")},
       {"query `ids`", query("ids", R"({"values":["1"],@})")},
       {"query `ids`|values", query("ids", "{@}")},
       {"query `prefix`", query("prefix", R"({"city":{"value":"L",@}})")},
       {"query `prefix`|value", query("prefix", R"({"city":{@}})")},
-      {"query `prefix`|case_insensitive", query("prefix", R"({"city":{"value":"l",@}})")},
       {"query `bool`", query("bool", "{@}")},
       {"query `bool`|minimum_should_match", query("bool", R"({"must":{"match_all":{}},"should":{"term":{"city":"Lyon"}},@})")},
-      {"query `bool`|adjust_pure_negative", query("bool", R"({"must_not":{"term":{"city":"Lyon"}},@})")},
       {"query `bool`|boost", query("bool", R"({"must":{"match_all":{}},@})")},
       {"query `constant_score`", query("constant_score", R"({"filter":{"match_all":{}},@})")},
       {"query `constant_score`|filter", query("constant_score", "{@}")},
-      {"query `dis_max`", query("dis_max", R"({"queries":[{"match_all":{}},{"term":{"city":"Lyon"}}],@})")},
-      {"query `dis_max`|queries", query("dis_max", "{@}")},
-      {"query `knn`", query("knn", "{" + knn + ",@}")},
-      {"query `knn`|k", query("knn", R"({"num_candidates":9,)" + knn + ",@}")},
-      {"query `knn`|field", query("knn", R"({"query_vector":[1,0],@})")},
-      {"query `knn`|query_vector", query("knn", R"({"field":"v",@})")},
-      {"query `knn`|query_vector_builder", query("knn", R"({"field":"v",@})")},
-      {"`knn`, `rescore_vector`", {.body = R"({"knn":{"field":"v","query_vector":[1,0],"rescore_vector":{@}}})"}},
+      {"sort", {.body = R"({"sort":[{"price":{@}}]})"}},
+      {"sort|missing", {.body = R"({"sort":[{"tags":{@}}]})"}},
+      {"sort|unmapped_type", {.body = R"({"sort":[{"nofield":{@}}]})"}},
       {"`_source`", {.body = R"({"_source":{@}})"}},
-      {"sort by a field", {.body = R"({"sort":[{"price":{@}}]})"}},
-      {"sort by a field|mode", {.body = R"({"sort":[{"tags":{@}}]})"}},
-      {"sort by a field|unmapped_type", {.body = R"({"sort":[{"nofield":{@}}]})"}},
-      {"sort by a field|format", {.body = R"({"sort":[{"listed":{@}}]})"}},
-      {"sort by `_doc` or `_shard_doc`", {.body = R"({"sort":[{"_doc":{@}}]})"}},
-      {"sort by `_score`", {.body = R"({"query":{"match":{"title":"house"}},"sort":[{"_score":{@}}]})"}},
       {"aggregation", {.body = R"({"size":0,"aggs":{"a":{@}}})"}},
-      {"aggregation|meta", {.body = R"({"size":0,"aggs":{"a":{"max":{"field":"price"},@}}})"}},
       {"aggregation `terms`", {.body = R"({"size":0,"aggs":{"a":{"terms":{"field":"city",@}}}})"}},
       {"aggregation `terms`|field", {.body = R"({"size":0,"aggs":{"a":{"terms":{@}}}})"}},
       {"aggregations `stats`, `avg`, `min`, `max`, `sum`, `value_count`",
        {.body = R"({"size":0,"aggs":{"a":{"stats":{@}}}})"}},
       {"`_count` body", {.target = "/l/_count", .body = "{@}"}},
       {"`_msearch` header", {.target = "/l/_msearch", .body = "{@}\n{\"size\":1}\n"}},
-      {"`_analyze` body", {.target = "/l/_analyze", .body = R"({"text":"White House",@})"}},
-      {"`_analyze` body|text", {.target = "/l/_analyze", .body = "{@}"}},
       {"`_mget` body", {.target = "/l/_mget", .body = "{@}"}},
       {"`_mget` body, `docs`", {.target = "/l/_mget", .body = R"({"docs":[{"_id":"1",@}]})"}},
       {"`_mget` body, `docs`|_id", {.target = "/l/_mget", .body = R"({"docs":[{@}]})"}},
-      {"`_bulk` line of an action", {.target = "/l/_bulk", .body = "{\"index\":{\"_id\":\"1\",@}}\n{\"city\":\"Lyon\"}\n"}},
-      {"`_bulk` line of an action|_id", {.target = "/l/_bulk", .body = "{\"delete\":{@}}\n"}},
-      {"`_bulk` line of an action|op_type", {.target = "/l/_bulk", .body = "{\"index\":{\"_id\":\"1\",@}}\n{\"city\":\"Lyon\"}\n"}},
-      {"`_bulk` line of an action|_source", {.target = "/l/_bulk", .body = "{\"update\":{\"_id\":\"1\",@}}\n{\"doc\":{\"price\":3}}\n"}},
-      {"`_bulk` line of an action|if_seq_no", {.target = "/l/_bulk", .body = "{\"delete\":{\"_id\":\"1\",\"if_primary_term\":1,@}}\n"}},
-      {"`_bulk` line of an action|if_primary_term", {.target = "/l/_bulk", .body = "{\"delete\":{\"_id\":\"1\",\"if_seq_no\":77,@}}\n"}},
       {"`_update` body", {.target = "/l/_update/1", .body = R"({"doc":{"price":3},@})"}},
       {"`_update` body|doc", {.target = "/l/_update/1?_source=true", .body = "{@}"}},
       {"`_update` body|upsert", {.target = "/l/_update/new?_source=true", .body = R"({"doc":{"price":3},@})"}},
@@ -226,9 +183,8 @@ const std::map<std::string, Place>& places() {
       {"mapping of an object|dynamic", creation(R"({"mappings":{"properties":{"o":{"type":"object",@}}}})")},
       {"mapping of a `text` field", creation(R"({"mappings":{"properties":{"f":{"type":"text",@}}}})")},
       {"mapping of a `keyword` field", creation(R"({"mappings":{"properties":{"f":{"type":"keyword",@}}}})")},
-      {"mapping of a number field", creation(R"({"mappings":{"properties":{"f":{"type":"long",@}}}})")},
+      {"mapping of a number or `boolean` field", creation(R"({"mappings":{"properties":{"f":{"type":"long",@}}}})")},
       {"mapping of a `date` field", creation(R"({"mappings":{"properties":{"f":{"type":"date",@}}}})")},
-      {"mapping of a `boolean` field", creation(R"({"mappings":{"properties":{"f":{"type":"boolean",@}}}})")},
       {"mapping of a `binary` field", creation(R"({"mappings":{"properties":{"f":{"type":"binary",@}}}})")},
       {"mapping of a `dense_vector` field", creation(R"({"mappings":{"properties":{"f":{"type":"dense_vector",@}}}})")}};
   return table;
@@ -245,55 +201,35 @@ std::vector<std::string> values_for(const std::string& name) {
       {"post_filter", {R"({"term":{"city":"Lyon"}})"}},
       {"must", {R"({"term":{"city":"Lyon"}})"}},
       {"must_not", {R"({"term":{"city":"Lyon"}})"}},
-      {"mustNot", {R"({"term":{"city":"Lyon"}})"}},
       {"should", {R"({"term":{"city":"Lyon"}})"}},
-      {"queries", {R"([{"match_all":{}}])", R"({"term":{"city":"Lyon"}})"}},
       {"knn", {R"({"field":"v","query_vector":[1,0],"k":2,"num_candidates":4})", R"({"field":"v","query_vector":[0,1]})"}},
-      {"retriever", {R"({"standard":{}})", R"({"standard":{"min_score":2}})"}},
-      {"standard", {R"({})", R"({"min_score":2})"}},
+      {"retriever", {R"({"standard":{}})", R"({"standard":{"query":{"term":{"city":"Lyon"}}}})"}},
+      {"standard", {R"({})", R"({"query":{"term":{"city":"Lyon"}}})"}},
       {"aggs", {R"({"a":{"max":{"field":"price"}}})"}},
       {"aggregations", {R"({"a":{"max":{"field":"price"}}})"}},
       {"sort", {R"(["price"])", R"([{"price":"desc"}])"}},
       {"search_after", {"[3]", "[5]"}},
-      {"fields", {R"(["city"])", R"(["price"])", R"(["title"])"}},
+      {"fields", {R"({"k":{"type":"keyword"}})", R"(["city"])", R"(["price"])", R"(["title"])"}},
       {"query_vector", {"[1,0]", "[0,1]"}},
       {"field", {R"("city")", R"("v")", R"("price")", R"("listed")", R"("title")"}},
-      {"format", {R"("yyyy")", R"("MM")", R"("yyyy-MM-dd")"}},
+      {"format", {R"("epoch_millis")", R"("epoch_second")"}},
       {"order", {R"("asc")", R"("desc")"}},
-      {"mode", {R"("min")", R"("max")"}},
       {"unmapped_type", {R"("long")", R"("keyword")"}},
       {"operator", {R"("and")"}},
-      {"type", {R"("most_fields")", R"("object")"}},
-      {"zero_terms_query", {R"("all")", R"("none")"}},
-      {"time_zone", {R"("+05:00")", R"("UTC")"}},
-      {"relation", {R"("within")"}},
-      {"rewrite", {R"("constant_score")"}},
-      {"fuzzy_rewrite", {R"("constant_score")"}},
-      {"rescore_vector", {R"({"oversample":2})"}},
-      {"collect_mode", {R"("breadth_first")"}},
-      {"search_type", {R"("query_then_fetch")"}},
-      {"searchType", {R"("query_then_fetch")"}},
+      {"type", {R"("object")", R"("text")", R"("keyword")", R"("long")"}},
       {"index", {R"("l")", R"("m")"}},
       {"indices", {R"("l")", R"("m")"}},
       {"ignore_unavailable", {}},
-      {"expand_wildcards", {R"("open")", R"("none")"}},
-      {"expandWildcards", {R"("open")", R"("none")"}},
-      {"analyzer", {R"("standard")", R"("keyword")"}},
-      {"search_analyzer", {R"("simple")"}},
-      {"text", {R"("one")", R"("two words")"}},
+      {"analyzer", {R"("standard")"}},
       {"docs", {R"([{"_id":"1"}])", R"([{"_id":"2"}])"}},
       {"ids", {R"(["1"])", R"(["2"])"}},
       {"values", {R"(["1"])", R"(["2"])"}},
       {"_index", {R"("l")", R"("m")"}},
       {"_id", {R"("1")", R"("2")"}},
-      {"op_type", {R"("create")", R"("index")"}},
       {"includes", {R"("city")"}},
-      {"include", {R"("city")"}},
       {"excludes", {R"("city")"}},
-      {"exclude", {R"("city")"}},
       {"_source", {R"(["city"])", R"({"enabled":true})"}},
       {"value", {R"("Lyon")", R"("Nice")"}},
-      {"term", {R"("Lyon")", R"("Nice")"}},
       {"doc", {R"({"price":4})", R"({"price":3})"}},
       {"upsert", {R"({"price":1})"}},
       {"alias", {R"("al")", R"("am")"}},
@@ -306,14 +242,12 @@ std::vector<std::string> values_for(const std::string& name) {
       {"properties", {R"({"a":{"type":"long"}})", "{}"}},
       {"_meta", {R"({"a":1})"}},
       {"meta", {R"({"a":"b"})", "{}"}},
-      {"similarity", {R"("l2_norm")", R"("BM25")", "0.9", "0.1"}},
-      {"index_options", {R"({"type":"flat"})", R"("offsets")", R"("docs")"}},
+      {"similarity", {R"("l2_norm")", "0.9", "0.1"}},
+      {"index_options", {R"({"type":"flat"})"}},
       {"element_type", {R"("float")"}},
-      {"term_vector", {R"("yes")"}},
       {"dims", {"4", "8"}},
-      {"null_value", {"7", "true", R"("2026-01-05")"}},
       {"auto_expand_replicas", {R"("0-1")"}},
-      {"missing", {"4", R"("_first")"}}};
+      {"missing", {R"("_last")", R"("_first")"}}};
   const auto found = known.find(name);
   return found == known.end() ? std::vector<std::string>() : found->second;
 }
@@ -337,19 +271,12 @@ bool shows_by_refusal(const std::string& where) {
                                              "`_aliases` action `remove`, alias",
                                              "`_aliases` action `remove`, index",
                                              "`_aliases` action `remove`, indices",
-                                             "`_bulk` line of an action, pipeline",
-                                             "`_bulk` line of an action, if_seq_no",
-                                             "`_bulk` line of an action, if_primary_term",
-                                             "`_bulk` line of an action, op_type",
                                              "`_update` body, doc_as_upsert",
                                              "search body, `pit`, id",
                                              "search body, `pit`, keep_alive",
                                              "`_search/scroll` body, scroll_id",
                                              "`_search/scroll` body of a DELETE, scroll_id",
-                                             "`_pit` body of a DELETE, id",
-                                             "query `match`, lenient",
-                                             "query `multi_match`, lenient",
-                                             "query `range`, format"};
+                                             "`_pit` body of a DELETE, id"};
   return rows.contains(where);
 }
 
@@ -372,14 +299,11 @@ class MemberCheck {
     place_ = own != places().end() ? own->second : usual->second;
     const std::string where = std::string(table_.place()) + ", " + name_;
     for (const auto& [kind, value] : k_kinds) {
-      // A null in the line of an action is as if it were not there.
-      if (kind == rest::k_null && table_.place() == "`_bulk` line of an action") continue;
-      if ((row.kinds & kind) == 0 || row.treatment == Treatment::refused)
-        CHECK_MESSAGE(is_refused(send(value)), where << ": " << value);
+      if ((row.kinds & kind) == 0) CHECK_MESSAGE(is_refused(send(value)), where << ": " << value);
     }
     // An unknown member beside it.
     CHECK_MESSAGE(is_refused(ask(filled(place_.body, "\"snowflake\":7"))), where << ": unknown member beside it");
-    if (row.treatment == Treatment::refused || is_list_of_names(std::string(table_.place()))) return;
+    if (is_list_of_names(std::string(table_.place()))) return;
     check_values(row, where);
   }
 
@@ -436,11 +360,10 @@ class MemberCheck {
 
 TEST_CASE_FIXTURE(RequestBench, "each member that a body may have is read, refused, or checked and without effect") {
   const Routes routes;  // all tables are linked in
-  REQUIRE(rest::MemberTableBase::all().size() > 40);
-  // What needs an endpoint, a graph of vectors, or indices that are not there: tested elsewhere.
-  const std::set<std::string> elsewhere = {"query_vector_builder", "num_candidates", "ignore_unavailable", "ignoreUnavailable",
-                                           "allow_no_indices", "allowNoIndices", "expand_wildcards",
-                                           "expandWildcards", "search_type", "searchType"};
+  REQUIRE(rest::MemberTableBase::all().size() > 35);
+  // What needs an endpoint, a graph of vectors, indices or fields that are not there, and the type that names its table.
+  const std::set<std::string> elsewhere = {"query_vector_builder", "num_candidates", "type", "unmapped_type", "ignore_unavailable",
+                                           "allow_no_indices"};
   for (const rest::MemberTableBase* table : rest::MemberTableBase::all()) {
     if (table->place() == "index settings") continue;  // has names with dots; below
     MemberCheck check(*this, *table);
@@ -460,7 +383,7 @@ struct RouteCall {
 
 RouteCall call_of(const rest::Router::RouteInfo& route, const std::string& index) {
   RouteCall call{route.methods.front(), route.pattern, ""};
-  for (const auto& [part, text] : {std::pair<std::string, std::string>{"{index}", index}, {"{id}", "1"}, {"{name}", "*"}, {"{scroll_id}", "$SCROLL"}}) {
+  for (const auto& [part, text] : {std::pair<std::string, std::string>{"{index}", index}, {"{id}", "1"}, {"{name}", "*"}}) {
     if (const std::size_t at = call.target.find(part); at != call.target.npos)
       call.target.replace(at, part.size(), text);
   }
@@ -468,9 +391,8 @@ RouteCall call_of(const rest::Router::RouteInfo& route, const std::string& index
   const bool writes = call.method == Method::put || call.method == Method::post;
   if (has("_search")) call.body = k_search;
   if (has("/_search/scroll"))
-    call.body = call.method == Method::get && !has("{scroll_id}") ? R"({"scroll_id":"$SCROLL"})" : "";
+    call.body = call.method == Method::get ? R"({"scroll_id":"$SCROLL"})" : "";
   if (has("_msearch")) call.body = std::string("{}\n") + std::regex_replace(k_search, std::regex("\n"), "") + "\n";
-  if (has("_analyze")) call.body = R"({"text":"White House","field":"city"})";
   if (has("_mget")) call.body = R"({"docs":[{"_index":"l","_id":"1"}]})";
   if (writes && (has("_doc") || has("_create"))) call.body = R"({"title":"new"})";
   if (has("_update")) call.body = R"({"doc":{"price":4}})";
@@ -485,21 +407,14 @@ RouteCall call_of(const rest::Router::RouteInfo& route, const std::string& index
 /// Values that a parameter takes, of which some differ in their effect.
 std::vector<std::string> values_of(const rest::ParameterInfo& row) {
   static const std::map<std::string, std::vector<std::string>> known = {
-      {"sort", {"price", "price:desc"}},       {"q", {"white", "pool"}},
-      {"df", {"title", "city"}},               {"default_operator", {"AND", "OR"}},
-      {"search_type", {"query_then_fetch", "dfs_query_then_fetch"}},
-      {"expand_wildcards", {"open", "none"}},  {"wait_for_status", {"green", "red"}},
-      {"level", {"cluster", "shards"}},        {"wait_for_nodes", {"1", ">2"}},
-      {"health", {"green", "yellow"}},         {"h", {"index", "health"}},
-      {"s", {"index", "index:desc"}},          {"bytes", {"b", "kb"}},
+      {"sort", {"price", "price:desc"}},       {"expand_wildcards", {"open", "none"}},
+      {"wait_for_status", {"green", "red"}},   {"h", {"index", "health"}},
+      {"s", {"index", "docs.count"}},          {"bytes", {"b"}},
       {"op_type", {"index", "create"}},        {"refresh", {"true", "false"}},
       {"_source", {"true", "false"}},          {"_source_includes", {"city", "price"}},
       {"_source_excludes", {"city", "price"}}, {"pipeline", {"_none", "missing"}},
-      {"wait_for_events", {"normal"}},         {"index", {"l", "missing"}},
       {"if_seq_no", {"0", "70"}},              {"if_primary_term", {"1", "2"}},
-      {"scroll_id", {"$SCROLL", "one"}},
-      {"format", {"json", "text"}},            {"batched_reduce_size", {"2"}},
-      {"wait_for_active_shards", {"1", "0", "all", "70"}}};
+      {"scroll_id", {"$SCROLL", "one"}},       {"format", {"json", "text"}}};
   if (const auto found = known.find(std::string(row.name)); found != known.end()) return found->second;
   if (row.type == "flag") return {"true", "false"};
   if (row.type == "time") return {"1s"};
@@ -509,8 +424,6 @@ std::vector<std::string> values_of(const rest::ParameterInfo& row) {
 
 /// What a parameter needs beside it to show its effect.
 std::string beside(std::string_view name) {
-  if (name == "df" || name == "default_operator") return "q=white%20pool&";
-  if (name == "lenient" || name == "analyze_wildcard") return "q=white&";
   if (name == "expand_wildcards") return "allow_no_indices=false&";
   if (name == "if_seq_no") return "if_primary_term=1&";
   if (name == "if_primary_term") return "if_seq_no=70&";
@@ -518,30 +431,26 @@ std::string beside(std::string_view name) {
 }
 
 bool takes_any_text(const rest::ParameterInfo& row) {
-  return row.type == "text" || row.type == "list" || row.type == "unit" || row.type == "flag or list" ||
-         row.type.starts_with("b, kb") || row.name == "pri" || row.name == "format";
+  return row.type == "text" || row.type == "list" || row.type == "flag or list";
 }
 
 }  // namespace
 
 TEST_CASE_FIXTURE(RequestBench, "each parameter that a URL may have is read, refused, or checked and without effect") {
   const Routes routes;
-  REQUIRE(routes.router.routes().size() > 50);
+  REQUIRE(routes.router.routes().size() > 40);
   for (const auto& route : routes.router.routes()) {
-    if (route.parameters == nullptr) continue;
     for (const rest::ParameterInfo& row : route.parameters->parameters()) {
       const bool of_indices = row.name == "ignore_unavailable" || row.name == "allow_no_indices" || row.name == "expand_wildcards";
       if (of_indices && route.pattern.find("{index}") == route.pattern.npos) continue;  // nothing is named
       // Nothing can be deleted by a pattern; the index of a path comes first; refresh_test has the refreshes.
       const Method method = route.methods.front();
       if (of_indices && method == Method::delete_ && row.name != "ignore_unavailable") continue;
-      if (row.name == "index" && route.pattern == "/{index}/_analyze") continue;
       if (row.name == "refresh" && method == Method::get) continue;
       if (row.name == "op_type" && route.pattern == "/{index}/_doc") continue;  // a new id is always created
       const std::string index = row.name == "ignore_unavailable" ? "l,missing"
                                 : row.name == "allow_no_indices" ? "missing*"
                                 : row.name == "expand_wildcards" ? "l*"
-                                : row.name == "search_type"      ? "l,m"
                                 : row.name == "s"                ? "l,m"
                                                                  : "l";
       const bool makes_index = route.methods.front() == Method::put && route.pattern == "/{index}";
@@ -561,13 +470,11 @@ TEST_CASE_FIXTURE(RequestBench, "each parameter that a URL may have is read, ref
       };
       const std::string where = std::string(to_string(request.method)) + " " + request.target + " " + std::string(row.name);
       const std::string name = needed + beside(row.name) + std::string(row.name) + "=";
-      if (row.treatment == Treatment::refused || !takes_any_text(row)) {
+      if (!takes_any_text(row)) {
         const std::string answer = ask(name + "snow");
         CHECK_MESSAGE(answer[0] == '4', where << "=snow: " << answer.substr(0, 200));
-        if (row.treatment == Treatment::refused) CHECK_MESSAGE(answer.find(row.name) != answer.npos, where);
       }
       CHECK_MESSAGE(ask(name + "1&snowflake=1")[0] == '4', where << ": unknown beside it");
-      if (row.treatment == Treatment::refused) continue;
       std::set<std::string> answers;
       for (const std::string& value : values_of(row)) {
         const std::string answer = ask(name + value);
@@ -586,7 +493,7 @@ TEST_CASE_FIXTURE(RequestBench, "each parameter that a URL may have is read, ref
   }
 }
 
-TEST_CASE_FIXTURE(RequestBench, "each setting of an index checks its value, or is refused by name") {
+TEST_CASE_FIXTURE(RequestBench, "each setting of an index that does something checks its value") {
   const Routes routes;
   std::size_t settings = 0;
   for (const rest::MemberTableBase* table : rest::MemberTableBase::all()) {
@@ -599,19 +506,12 @@ TEST_CASE_FIXTURE(RequestBench, "each setting of an index checks its value, or i
         return put("/x", "{\"settings\":{\"" + name + "\":" + value + "}}");
       };
       CAPTURE(name);
-      const bool any_text = row.kinds == (rest::k_scalars | rest::k_null) &&
-                            (name.ends_with("_pipeline") || name.starts_with("merge.") ||
-                             name.find(".query.warn") != name.npos || name.ends_with("_size") ||
-                             name.ends_with("source"));
-      if (row.treatment == Treatment::refused) {
-        CHECK(made("\"1\"").reason().find(name) != std::string::npos);
-      } else if (!any_text) {
-        CHECK(made("\"snow\"").status == 400);
-      }
+      const bool any_text = row.treatment == Treatment::no_effect || name.ends_with("_pipeline");
+      if (!any_text) CHECK(made("\"snow\"").status == 400);
       CHECK(put("/x", "{\"settings\":{\"" + name + "\":null,\"snowflake\":1}}").status == 400);
     }
   }
-  CHECK(settings > 40);
+  CHECK(settings > 15);
 }
 
 TEST_CASE("docs/store_requests.md says what the tables say") {

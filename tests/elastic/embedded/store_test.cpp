@@ -52,13 +52,11 @@ TEST_CASE("bad index names and bodies are refused with Elasticsearch's words") {
   CHECK(store.put("/_bad").reason() == "Invalid index name [_bad], must not start with '_', '-', or '+'");
   CHECK(store.put("/UPPER").reason() == "Invalid index name [UPPER], must be lowercase");
   CHECK(store.get("/_bad").reason() == "Invalid index name [_bad], must not start with '_'.");
-  CHECK(store.put("/x", R"({"mapping":{}})").reason() == "unknown key [mapping] for create index");
-  CHECK(store.put("/x", R"({"mappings":[]})").reason() == "key [mappings] must be an object");
-  CHECK(store.put("/x", R"({"settings":{"nosuch":1}})")
-            .reason()
-            .starts_with("unknown setting [index.nosuch] please check"));
+  CHECK(store.put("/x", R"({"mapping":{}})").error_type() == "parse_exception");
+  CHECK(store.put("/x", R"({"mappings":[]})").error_type() == "parse_exception");
+  CHECK(store.put("/x", R"({"settings":{"nosuch":1}})").reason().starts_with("unknown setting [index.nosuch]"));
   CHECK(store.put("/x", R"({"settings":{"number_of_shards":0}})").reason() ==
-        "Failed to parse value [0] for setting [index.number_of_shards] must be >= 1");
+        "setting [index.number_of_shards] must be a number from 1 to 1024, found [0]");
   CHECK(store.put("/x", R"({"mappings":{"properties":{"v":{"type":"nosuch"}}}})")
             .reason()
             .starts_with("Failed to parse mapping: The mapper type [nosuch]"));
@@ -72,14 +70,12 @@ TEST_CASE("settings come flat, dotted and nested, and change while the index liv
       "/s",
       R"({"settings":{"number_of_shards":1,"index.number_of_replicas":0,"index":{"default_pipeline":"p"},"mapping":{"exclude_source_vectors":false}}})");
   CHECK(store.get("/s/_settings").at("/s/settings/index/number_of_replicas") == "0");
-  CHECK(store.get("/s/_settings?flat_settings=true").at("/s/settings/index.default_pipeline") == "p");
-  CHECK(store.get("/s/_settings/index.num*").body ==
-        R"({"s":{"settings":{"index":{"number_of_replicas":"0","number_of_shards":"1"}}}})");
+  CHECK(store.get("/s/_settings").at("/s/settings/index/default_pipeline") == "p");
   CHECK(store.put("/s/_settings", R"({"index":{"refresh_interval":"5s"},"default_pipeline":null})").status ==
         200);
   CHECK(store.put("/s/_settings", R"({"number_of_shards":2})")
             .reason()
-            .starts_with("Can't update non dynamic settings [[index.number_of_shards]]"));
+            .starts_with("Can't update non dynamic settings [index.number_of_shards]"));
   store.reopen();
   const Reply settings = store.get("/s/_settings");
   CHECK(settings.at("/s/settings/index/refresh_interval") == "5s");
@@ -103,12 +99,11 @@ TEST_CASE("replicas expand to the nodes that there are") {
   CHECK(change("false").status == 200);
   CHECK(store.put("/s/_settings", R"({"number_of_replicas":3})").status == 200);
   CHECK(replicas() == "3");
-  CHECK(change(R"("many")").reason() ==
-        "failed to parse [index.auto_expand_replicas] from value: [many] at index -1");
-  CHECK(change(R"("0-x")").reason() ==
-        "failed to parse [index.auto_expand_replicas] from value: [0-x] at index 1");
-  CHECK(change(R"("3-1")").reason() ==
-        "[index.auto_expand_replicas] minReplicas must be =< maxReplicas but wasn't 3 > 1");
+  for (const char* wrong : {R"("many")", R"("0-x")", R"("3-1")", R"("-")", R"("")"}) {
+    const Reply refused = change(wrong);
+    CHECK(refused.status == 400);
+    CHECK(refused.reason().starts_with("setting [index.auto_expand_replicas] must be false or a range"));
+  }
 }
 
 TEST_CASE("wildcards find indices but hidden ones, and aliases stand for theirs") {
@@ -127,9 +122,7 @@ TEST_CASE("wildcards find indices but hidden ones, and aliases stand for theirs"
   CHECK(store.put("/logs/_doc/1", "{}").at("/_index") == "logs-2");
   CHECK(store.get("/logs/_doc/1").status == 400);
   CHECK(store.put("/logs").reason() == "Invalid index name [logs], already exists as alias");
-  CHECK(
-      store.remove("/logs").reason() ==
-      "The provided expression [logs] matches an alias, specify the corresponding concrete indices instead.");
+  CHECK(store.remove("/logs").reason() == "[logs] matches an alias, name its indices instead");
   CHECK(
       store
           .post(
@@ -142,22 +135,18 @@ TEST_CASE("wildcards find indices but hidden ones, and aliases stand for theirs"
   CHECK(store.get("/_alias/none").body == R"({"error":"alias [none] missing","status":404})");
 }
 
-TEST_CASE("aliases are asked for by names, patterns and exceptions, and missing names are told") {
+TEST_CASE("aliases are asked for by names and patterns, and missing names are told") {
   StoreFixture store;
   store.put("/one", R"({"aliases":{"test_a":{},"test_b":{},"other":{}}})");
   store.put("/two", R"({"aliases":{"other":{}}})");
   CHECK(store.get("/_alias/other").body ==
         R"({"one":{"aliases":{"other":{}}},"two":{"aliases":{"other":{}}}})");
-  CHECK(store.get("/_alias/test_*,-test_b").body == R"({"one":{"aliases":{"test_a":{}}}})");
-  CHECK(store.get("/_alias/test_a,other,-test*").at("/one/aliases") == R"({"other":{}})");
+  CHECK(store.get("/_alias/test_*").body == R"({"one":{"aliases":{"test_a":{},"test_b":{}}}})");
   CHECK(store.get("/_alias/none*").body == "{}");
 
   const Reply partly = store.get("/one/_alias/nope,test_a");
   CHECK(partly.status == 404);
   CHECK(partly.body == R"({"error":"alias [nope] missing","status":404,"one":{"aliases":{"test_a":{}}}})");
-  CHECK(store.get("/_alias/nope,test_*,never").at("/error") == "aliases [never,nope] missing");
-  CHECK(store.get("/_alias/nope,-no*").status == 200);
-  CHECK(store.get("/_alias/-test_a,test_*").at("/error") == "alias [-test_a] missing");
   CHECK(store.get("/_alias/nope").body == R"({"error":"alias [nope] missing","status":404})");
 
   CHECK(store.remove("/other?ignore_unavailable=true").status == 200);
@@ -278,6 +267,8 @@ TEST_CASE("what cannot be honoured is refused, never passed over") {
   CHECK(store.put("/r/_doc/1?pipeline=nope", "{}").reason() == "pipeline with id [nope] does not exist");
   CHECK(store.put("/r/_doc/1?pipeline=_none", "{}").status == 200);
   CHECK(store.put("/r/_doc/1?refresh=abc", "{}").reason() == "Unknown value for refresh: [abc].");
+  CHECK(store.get("/r/_search?q=x").status == 400);
+  CHECK(store.post("/r/_analyze", R"({"text":"x"})").status == 400);
   CHECK(store.post("/r/_update/1", R"({"script":{"source":"x"}})").status == 400);
   CHECK(store.post("/r/_delete_by_query", "{}").status == 400);
   CHECK(store.put("/r/_doc/1", "").reason() == "request body is required");
@@ -316,21 +307,13 @@ TEST_CASE("the cluster answers as one node of version 9.2.0") {
   CHECK(store.get("/_cat/indices?format=json&h=index").body == R"([{"index":"h"}])");
 }
 
-TEST_CASE("health is told for indices and shards, and what will not come is not waited for") {
+TEST_CASE("health counts the copies of shards, and what will not come is not waited for") {
   StoreFixture store;
   store.put("/whole", R"({"settings":{"number_of_replicas":0}})");
   CHECK(store.get("/_cluster/health").at("/active_shards_percent_as_number") == "100.0");
   store.put("/wanting", R"({"settings":{"number_of_replicas":2}})");
-  const Reply indices = store.get("/_cluster/health?level=indices");
-  CHECK(indices.at("/indices/whole/status") == "green");
-  CHECK(indices.at("/indices/wanting/unassigned_shards") == "2");
-  CHECK(indices.at("/indices/wanting/shards").empty());
-  CHECK(indices.at("/active_shards_percent_as_number") == "50.0");
-  CHECK(store.get("/_cluster/health/whole?level=shards").at("/indices/whole/shards/0/primary_active") ==
-        "true");
-  CHECK(store.get("/_cluster/health?level=rooms").reason() ==
-        "level parameter must be one of [cluster] or [indices] or [shards] but was [rooms]");
-
+  CHECK(store.get("/_cluster/health").at("/active_shards_percent_as_number") == "50.0");
+  CHECK(store.get("/_cluster/health/whole").at("/status") == "green");
   const auto waiting_for = [&](const char* what) {
     const Reply reply = store.get(std::string("/_cluster/health?") + what);
     CHECK(reply.at("/timed_out") == (reply.status == 408 ? "true" : reply.status == 200 ? "false" : ""));
@@ -339,50 +322,18 @@ TEST_CASE("health is told for indices and shards, and what will not come is not 
   CHECK(waiting_for("wait_for_status=yellow") == 200);
   CHECK(waiting_for("wait_for_status=green") == 408);
   CHECK(waiting_for("wait_for_status=blue") == 400);
-  CHECK(waiting_for("wait_for_nodes=1") == 200);
-  CHECK(waiting_for("wait_for_nodes=>=2") == 408);
-  CHECK(waiting_for("wait_for_nodes=le(3)") == 200);
-  CHECK(waiting_for("wait_for_nodes=<1") == 408);
-  CHECK(waiting_for("wait_for_nodes=few") == 400);
-  CHECK(waiting_for("wait_for_active_shards=2") == 200);
-  CHECK(waiting_for("wait_for_active_shards=3") == 408);
-  CHECK(waiting_for("wait_for_active_shards=all") == 408);
-  CHECK(waiting_for("wait_for_active_shards=most") == 400);
 }
 
-TEST_CASE("_cat filters, sorts and explains its columns, by all their names") {
+TEST_CASE("_cat chooses and sorts its columns") {
   StoreFixture store;
   store.put("/whole", R"({"settings":{"number_of_replicas":0}})");
   store.put("/wanting");
-  CHECK(store.get("/_cat/indices?h=i,rep&s=i:desc").body == "whole   0\nwanting 1\n");
-  CHECK(store.get("/_cat/indices?h=index&health=yellow").body == "wanting\n");
-  CHECK(store.get("/_cat/indices?health=blue").reason() == "unknown cluster health status [blue]");
-  CHECK(store.get("/_cat/indices?h=idx,none&v&health=green").body == "idx\nwhole\n");
-  CHECK(store.get("/_cat/indices?h=idx,dc&format=json&health=green").body == R"([{"idx":"whole","dc":"0"}])");
-  CHECK(store.get("/_cat/indices?s=mood").reason() == "Unable to sort by unknown sort key `mood`");
-  CHECK(store.get("/_cat/count?help").body ==
-        "epoch     | t,time                  | seconds since 1970-01-01 00:00:00\n"
-        "timestamp | ts,hms,hhmmss           | time in HH:MM:SS                 \n"
-        "count     | dc,docs.count,docsCount | the document count               \n");
-}
-
-TEST_CASE("_cat/health prints the health in columns") {
-  StoreFixture store;
-  store.put("/whole", R"({"settings":{"number_of_replicas":0}})");
-  CHECK(store.get("/_cat/health?h=cluster,st,nt,t,pri,u,asp").body == "sightline green 1 1 1 0 100.0%\n");
-  store.put("/wanting");
-  CHECK(store.get("/_cat/health?ts=false&v").body ==
-        "cluster   status node.total node.data shards pri relo init unassign unassign.pri pending_tasks "
-        "max_task_wait_time active_shards_percent\n"
-        "sightline yellow          1         1      2   2    0    0        1            0             0      "
-        "            -                 66.7%\n");
-  CHECK(store.get("/_cat/health?format=json&h=status,active_shards_percent").body ==
-        R"([{"status":"yellow","active_shards_percent":"66.7%"}])");
-  CHECK(store.get("/_cat/health?format=json").at("/0/timestamp").size() == 8);
-  CHECK(store.get("/_cat/health?help").body.starts_with(
-      "epoch                 | t,time                                               | seconds since 1970-01-01 "
-      "00:00:00  \n"));
-  CHECK(store.get("/_cat/health?ts=perhaps").status == 400);
+  CHECK(store.get("/_cat/indices?h=index,rep&s=index").body == "wanting 1\nwhole   0\n");
+  CHECK(store.get("/_cat/indices?h=index,rep&s=rep&v").body == "index   rep\nwhole     0\nwanting   1\n");
+  CHECK(store.get("/_cat/indices/whole?h=index,docs.count&format=json").body == R"([{"index":"whole","docs.count":"0"}])");
+  CHECK(store.get("/_cat/indices/whole?h=store.size&bytes=b").body == "0\n");
+  for (const char* wrong : {"h=none", "s=mood", "bytes=kb", "format=yaml", "help"})
+    CHECK(store.get(std::string("/_cat/indices?") + wrong).status == 400);
 }
 
 TEST_CASE("the indices of es_config are green on one machine") {
@@ -403,7 +354,6 @@ TEST_CASE("clients that ask for the licence and the nodes find one of each") {
   StoreFixture store;
   CHECK(store.get("/_license").at("/license/status") == "active");
   CHECK(store.get("/_license").at("/license/type") == "basic");
-  CHECK(store.get("/_license?accept_enterprise=maybe").status == 400);
   const auto published = [&](const std::string& host, const char* path = "/_nodes/http") {
     const Reply reply = store.call_with({{"Host", host}}, http::Method::get, path);
     CHECK(reply.at("/_nodes/total") == "1");
@@ -417,6 +367,7 @@ TEST_CASE("clients that ask for the licence and the nodes find one of each") {
   CHECK(published("[::1]") == "[::1]:80");
   CHECK(published("store.example") == "store.example:80");
   CHECK(published("") == "");
+  CHECK(store.get("/_nodes/_all/http?timeout=1s").status == 200);  // as clients that sniff send it
 }
 
 TEST_CASE("a folder is held by one store at a time") {

@@ -13,14 +13,9 @@ TEST_CASE_FIXTURE(Listings, "words are found with Elasticsearch's scores") {
   CHECK(half.score(0) == doctest::Approx(1.6519337 / 2).epsilon(1e-6));
 }
 
-TEST_CASE_FIXTURE(Listings, "operator and minimum_should_match narrow a match") {
+TEST_CASE_FIXTURE(Listings, "an operator narrows a match") {
   CHECK(found(R"({"match":{"title":{"query":"white pool","operator":"and"}}})") == Ids{"2"});
-  CHECK(found(R"({"match":{"title":{"query":"white pool garden","minimum_should_match":2}}})") ==
-        Ids{"2", "6"});
-  CHECK(found(R"({"match":{"title":{"query":"white pool garden","minimum_should_match":"100%"}}})") ==
-        Ids{"2"});
   CHECK(found(R"({"match":{"title":"..."}})").empty());
-  CHECK(found(R"({"match":{"title":{"query":"...","zero_terms_query":"all"}}})").size() == 7);
 }
 
 TEST_CASE_FIXTURE(Listings, "terms of keywords score by rarity; lists, prefixes and ranges are constant") {
@@ -33,7 +28,6 @@ TEST_CASE_FIXTURE(Listings, "terms of keywords score by rarity; lists, prefixes 
   CHECK(found(R"({"term":{"city":"lyon"}})").empty());
   CHECK(search(R"({"query":{"terms":{"city":["Lyon","Nice","Rome"],"boost":2}}})").score(0) == 2);
   CHECK(found(R"({"prefix":{"city":"P"}})") == Ids{"5", "7"});
-  CHECK(found(R"({"prefix":{"city":{"value":"p","case_insensitive":true}}})") == Ids{"5", "7"});
   CHECK(found(R"({"prefix":{"title":"gara"}})") == Ids{"6"});
   CHECK(found(R"({"range":{"city":{"gt":"Lyon","lte":"Nice"}}})") == Ids{"2", "6"});
 }
@@ -53,22 +47,13 @@ TEST_CASE_FIXTURE(Listings, "ranges of numbers keep their ends, decimals round t
   CHECK(found(R"({"terms":{"price":[1,"210000"]}})") == Ids{"3", "7"});
 }
 
-TEST_CASE_FIXTURE(Listings, "dates may leave parts out, count from now and round") {
+TEST_CASE_FIXTURE(Listings, "dates may leave parts out") {
   CHECK(found(R"({"range":{"listed":{"gte":"2026-03-01"}}})") == Ids{"4", "5", "6", "7"});
   CHECK(found(R"({"range":{"listed":{"lte":"2026-03"}}})") ==
         Ids{"1", "2", "3", "4"});  // until the first's last millisecond
   CHECK(found(R"({"range":{"listed":{"lt":"2026-03"}}})") == Ids{"1", "2", "3"});
   CHECK(found(R"({"range":{"listed":{"gt":"2026-03"}}})") == Ids{"5", "6", "7"});
-  CHECK(found(R"({"range":{"listed":{"gte":"2026-03-15||/M","lte":"2026-03-15||/M"}}})") == Ids{"4", "5"});
-  CHECK(found(R"({"range":{"listed":{"gte":"2026-03-15||/M","lt":"2026-03-15||/M+1M"}}})") == Ids{"4", "5"});
-  CHECK(found(R"({"range":{"listed":{"lt":"now-100y"}}})").empty());
-  CHECK(found(R"({"range":{"listed":{"lt":"now+100y/d"}}})").size() == 7);
-  for (const char* far :
-       {"2026-01-01||+900000000w+900000000w+900000000w", "9223372036854775807||/M", "now+99999y+99999y"}) {
-    CHECK(search(std::string(R"({"query":{"range":{"listed":{"gte":")") + far + R"("}}}})").status == 400);
-  }
   CHECK(found(R"({"term":{"listed":"2026-04-02"}})") == Ids{"6", "7"});
-  CHECK(found(R"({"range":{"listed":{"gte":"2026-04-02","time_zone":"-01:00"}}})").empty());
   CHECK(found(R"({"range":{"listed":{"gte":1775088000000}}})") == Ids{"6", "7"});
 }
 
@@ -112,8 +97,6 @@ TEST_CASE_FIXTURE(Listings, "the other queries") {
   CHECK(found(R"({"multi_match":{"query":"white pool","fields":["title","city"]}})") ==
         Ids{"2", "6", "1", "4"});
   CHECK(found(R"({"multi_match":{"query":"Lyon","fields":["c*^2"]}})") == Ids{"1", "4"});
-  CHECK(found(R"({"dis_max":{"queries":[{"term":{"city":"Lyon"}},{"match":{"title":"pool"}}]}})").size() ==
-        4);
 }
 
 TEST_CASE_FIXTURE(StoreBench, "a vector exists whether it is indexed or not") {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "server/elastic/embedded/search/analyzed_document.h"
-#include "server/elastic/embedded/search/local_search_index.h"
+#include "server/elastic/embedded/search/search_index.h"
 
 using namespace sightline;
 using namespace sightline::elastic;
@@ -57,18 +57,18 @@ struct Database {
   }
 };
 
-const LocalSearchIndex::Documents k_no_documents = [](const SearchIndex::Visit&) { return Status(); };
+const SearchIndex::Documents k_no_documents = [](const SearchIndex::Visit&) { return Status(); };
 
-std::unique_ptr<LocalSearchIndex> open(Database& database,
-                                       const LocalSearchIndex::Documents& documents = k_no_documents) {
-  auto index = LocalSearchIndex::open(database.connection, 7, documents);
+std::unique_ptr<SearchIndex> open(Database& database,
+                                       const SearchIndex::Documents& documents = k_no_documents) {
+  auto index = SearchIndex::open(database.connection, 7, documents);
   REQUIRE_MESSAGE(index.ok(), (index.ok() ? "" : index.error().message));
   return *std::move(index);
 }
 
 /// One transaction of the store.
 template <class Work>
-void write(Database& database, LocalSearchIndex& index, Work&& work) {
+void write(Database& database, SearchIndex& index, Work&& work) {
   database.run("BEGIN");
   work();
   database.run("COMMIT");
@@ -76,7 +76,7 @@ void write(Database& database, LocalSearchIndex& index, Work&& work) {
   index.refresh();
 }
 
-std::vector<std::string> ids(const LocalSearchIndex& index) {
+std::vector<std::string> ids(const SearchIndex& index) {
   std::vector<std::string> out;
   index.memory().live().for_each([&](Doc doc) { out.push_back(index.memory().id(doc)); });
   return out;
@@ -155,7 +155,7 @@ TEST_CASE("an index without records of its own is filled from the documents") {
 
 TEST_CASE("an index that cannot be filled leaves nothing behind") {
   Database database;
-  const auto failed = LocalSearchIndex::open(database.connection, 7, [](const SearchIndex::Visit& visit) {
+  const auto failed = SearchIndex::open(database.connection, 7, [](const SearchIndex::Visit& visit) {
     if (Status status = visit(1, document("a", "x", "Lyon", 1)); !status) return status;
     return Status(Error{ErrorCode::corrupt_data, "document 2 cannot be read"});
   });

@@ -18,13 +18,10 @@ struct Aggregation {
   std::string name;
   Kind kind = Kind::terms;
   std::string field;
-  int size = 10;                  ///< terms: buckets
-  std::size_t min_doc_count = 1;  ///< terms
-  std::string meta;               ///< a JSON object that the answer repeats; empty: none
+  int size = 10;  ///< terms: buckets
 };
 
-/// Reads an `aggs` object. Throws Refused: Elasticsearch's errors, and illegal_argument_exception for kinds
-/// and parameters that this store does not have, and for more aggregations than `limits` allows.
+/// Reads an `aggs` object. Throws Refused, for more aggregations than `limits` allows, too.
 std::vector<Aggregation> parse_aggregations(const JsonView& value, const Limits& limits);
 
 /// The hits of one index.
@@ -36,14 +33,9 @@ struct AggregatedShard {
 /// Throws ShardRefused if a field cannot be aggregated as asked in that index.
 void check_aggregations(const std::vector<Aggregation>& aggregations, const ShardView& shard);
 
-/// `{"name":{...},...}` over the hits of all indices together, once all of them passed check_aggregations.
-/// `typed_keys`: names are led by what the aggregation gives, as in `sterms#name`. Throws TooManyBuckets,
-/// AnswerTooLarge.
+/// `{"name":{...},...}` over the hits of all indices together, once all of them passed check_aggregations. Throws
+/// AnswerTooLarge, and Refused for more buckets than Limits::max_buckets.
 std::string aggregations_json(const std::vector<Aggregation>& aggregations,
-                              const std::vector<AggregatedShard>& shards, bool typed_keys,
-                              const Limits& limits);
-
-/// The answer would have more buckets than Limits::max_buckets.
-struct TooManyBuckets {};
+                              const std::vector<AggregatedShard>& shards, const Limits& limits);
 
 }  // namespace sightline::elastic

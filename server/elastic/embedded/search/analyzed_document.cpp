@@ -7,7 +7,7 @@
 #include <unordered_map>
 
 #include "base/cancellation.h"
-#include "server/elastic/embedded/search/analyzers.h"
+#include "server/elastic/embedded/search/standard_analyzer.h"
 
 namespace sightline::elastic {
 namespace {
@@ -44,29 +44,25 @@ Content content_of(FieldType type) {
   return Content::none;
 }
 
-/// `room`: words that the document may still have.
-Result<AnalyzedField> analyze_terms(const FieldValues& values, AnalyzedField out, std::size_t& room) {
+/// `room`: words that the document may still have. False if it has more.
+bool analyze_terms(const FieldValues& values, AnalyzedField& out, std::size_t& room) {
   std::unordered_map<std::string, std::size_t> places;
+  bool fits = true;
   for (const std::string& value : values.strings) {
-    bool fits = true;
-    const bool known = each_token(values.field->analyzer, value, [&](Token&& token) {
+    each_token(value, [&](std::string&& token) {
       check_cancelled();
       fits = room != 0;
       if (!fits) return false;
       --room;
       ++out.length;
-      const auto [place, is_new] = places.try_emplace(std::move(token.term), out.terms.size());
+      const auto [place, is_new] = places.try_emplace(std::move(token), out.terms.size());
       if (is_new) out.terms.push_back({place->first, 0});
       ++out.terms[place->second].frequency;
       return true;
     });
-    if (!fits) return Error{ErrorCode::too_large, "the text fields of the document have too many words"};
-    if (!known) {
-      return Error{ErrorCode::unsupported, "field " + out.path + " names the analyzer " +
-                                               values.field->analyzer + ", which is unknown"};
-    }
+    if (!fits) break;
   }
-  return out;
+  return fits;
 }
 
 class Writer {
@@ -223,12 +219,10 @@ Result<AnalyzedDocument> analyze(const ParsedDocument& document, std::size_t max
     switch (content_of(field.type)) {
       case Content::none:
         break;
-      case Content::terms: {
-        auto analyzed = analyze_terms(values, std::move(field), max_tokens);
-        if (!analyzed) return std::move(analyzed).error();
-        field = *std::move(analyzed);
+      case Content::terms:
+        if (!analyze_terms(values, field, max_tokens))
+          return Error{ErrorCode::too_large, "the text fields of the document have too many words"};
         break;
-      }
       case Content::strings:
         field.strings = values.strings;
         break;

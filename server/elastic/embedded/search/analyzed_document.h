@@ -39,7 +39,7 @@ struct AnalyzedDocument {
 };
 
 /// Analyzes the text fields and drops what no search looks at. Errors: too_large if they have more than
-/// `max_tokens` words together, unsupported, naming an analyzer that is unknown.
+/// `max_tokens` words together.
 Result<AnalyzedDocument> analyze(const ParsedDocument& document,
                                  std::size_t max_tokens = std::numeric_limits<std::size_t>::max());
 

@@ -6,15 +6,15 @@
 #include "base/json/number.h"
 #include "server/elastic/embedded/date.h"
 #include "server/elastic/embedded/search/search_errors.h"
+#include "server/elastic/embedded/value_parser.h"
 
 namespace sightline::elastic {
 namespace {
 
-/// Text and binary values are in the source alone. Keywords are in memory as they are looked for, and in the
-/// source as they were sent. All others are in memory.
+/// Text and binary values are in the source alone, and keywords as they were sent. All others are in memory.
 bool is_from_source(const Field& field) {
   return field.type == FieldType::text || field.type == FieldType::binary ||
-         (field.type == FieldType::keyword && !field.null_value);
+         field.type == FieldType::keyword;
 }
 
 /// A scalar as text, as Elasticsearch makes one of it.
@@ -35,10 +35,10 @@ std::string json_decimal(const Field& field, double value) {
   return out;
 }
 
-std::string json_integer(const Field& field, std::int64_t value, const std::string& format) {
+std::string json_integer(const Field& field, std::int64_t value) {
   if (field.type == FieldType::boolean) return value != 0 ? "true" : "false";
   if (field.type == FieldType::date)
-    return json_text(format_date(value, format.empty() ? field.format : format));
+    return json_text(format_date(value, field.format));
   return std::to_string(value);
 }
 
@@ -78,12 +78,7 @@ void append_member(std::string& object, const std::string& name, const std::vect
 bool is_within(const std::string& json, std::int64_t limit) {
   const auto tape = rest::JsonTape::parse(json);
   if (!tape) return false;
-  std::int64_t units = 0;
-  for (const char c : JsonView(*tape, 0).text()) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((byte & 0xC0) != 0x80) units += byte >= 0xF0 ? 2 : 1;
-  }
-  return units <= limit;
+  return utf16_length(JsonView(*tape, 0).text()) <= limit;
 }
 
 /// Where the source has the values of a field: a multi-field's are its parent's.
@@ -94,32 +89,18 @@ std::string_view source_path(const Field& field) {
 
 }  // namespace
 
-FieldFetcher::FieldFetcher(const ShardView& shard, const std::vector<FieldRequest>& requests)
-    : shard_(shard) {
-  for (const FieldRequest& request : requests) {
-    if (!request.format.empty() && !is_date_format(request.format)) {
-      refuse_shard("Invalid format: [" + request.format + "]: Unknown pattern");
-    }
-    if (request.pattern == "_id" || request.pattern == "_index" || request.pattern == "_ignored") {
-      metadata_.push_back(request.pattern);
-    }
-    for (const FieldPtr& field : shard.mapping->expand(request.pattern)) {
-      const auto same =
-          std::find_if(wanted_.begin(), wanted_.end(), [&](const Wanted& one) { return one.field == field; });
-      if (!request.format.empty() && field->type != FieldType::date) {
-        refuse_shard("error fetching [" + field->path + "]: Field [" + field->path + "] of type [" +
-                     to_string(field->type) + "] doesn't support formats.");
-      }
-      // The last request for a field decides its format.
-      same != wanted_.end() ? void(same->format = request.format) : wanted_.push_back({field, request.format});
+FieldFetcher::FieldFetcher(const ShardView& shard, const std::vector<std::string>& patterns) : shard_(shard) {
+  for (const std::string& pattern : patterns) {
+    for (const FieldPtr& field : shard.mapping->expand(pattern)) {
+      if (std::find(wanted_.begin(), wanted_.end(), field) != wanted_.end()) continue;
+      wanted_.push_back(field);
       reads_source_ = reads_source_ || is_from_source(*field);
     }
   }
 }
 
-Status FieldFetcher::append_values(const Wanted& wanted, Doc doc, const rest::JsonTape* source,
+Status FieldFetcher::append_values(const Field& field, Doc doc, const rest::JsonTape* source,
                                    std::vector<std::string>& values) const {
-  const Field& field = *wanted.field;
   const MemoryIndex& memory = shard_.memory();
   if (is_from_source(field)) {
     if (source) collect(JsonView(*source, 0), source_path(field), values);
@@ -129,62 +110,28 @@ Status FieldFetcher::append_values(const Wanted& wanted, Doc doc, const rest::Js
     auto vector = shard_.index->fetch_vector(memory.number(doc), field.path);
     if (!vector) return std::move(vector).error();
     for (const float x : *vector) append_decimal(values.emplace_back(), x);
-  } else if (const KeywordColumn* keywords = memory.keyword(field.path)) {
-    for (const auto term : keywords->of(doc)) values.push_back(json_text(keywords->text(term)));
   } else if (const IntegerColumn* integers = memory.integers(field.path)) {
-    for (const auto value : integers->of(doc)) values.push_back(json_integer(field, value, wanted.format));
+    for (const auto value : integers->of(doc)) values.push_back(json_integer(field, value));
   } else if (const DoubleColumn* doubles = memory.doubles(field.path)) {
     for (const auto value : doubles->of(doc)) values.push_back(json_decimal(field, value));
   }
   return {};
 }
 
-bool FieldFetcher::lost_values(const Wanted& wanted, Doc doc) const {
-  const auto& ignored = shard_.memory().ignored(doc);
-  return std::find(ignored.begin(), ignored.end(), wanted.field->path) != ignored.end();
-}
-
-bool FieldFetcher::needs_source(Doc doc) const {
-  return reads_source_ || std::any_of(wanted_.begin(), wanted_.end(),
-                                      [&](const Wanted& wanted) { return lost_values(wanted, doc); });
-}
-
-void FieldFetcher::append_metadata(std::string& out, Doc doc) const {
-  for (const std::string& name : metadata_) {
-    const MemoryIndex& memory = shard_.memory();
-    std::vector<std::string> values;
-    if (name == "_ignored") {
-      for (const std::string& path : memory.ignored(doc)) values.push_back(json_text(path));
-    } else {
-      values.push_back(json_text(name == "_id" ? memory.id(doc) : shard_.index->name()));
-    }
-    append_member(out, name, values);
-  }
-}
-
-Result<FieldFetcher::Fetched> FieldFetcher::fetch(Doc doc, std::string_view source) const {
+Result<std::string> FieldFetcher::fetch(Doc doc, std::string_view source) const {
   std::optional<rest::JsonTape> tape;
-  if (needs_source(doc)) {
+  if (reads_source_) {
     tape = rest::JsonTape::skim(source);
     if (!tape) return Error{ErrorCode::corrupt_data, "the stored source of a document is no JSON"};
   }
-  Fetched fetched;
-  append_metadata(fetched.fields, doc);
-  for (const Wanted& wanted : wanted_) {
-    std::vector<std::string> values, lost;
-    if (Status status = append_values(wanted, doc, tape ? &*tape : nullptr, values); !status)
+  std::string fields;
+  for (const FieldPtr& field : wanted_) {
+    std::vector<std::string> values;
+    if (Status status = append_values(*field, doc, tape ? &*tape : nullptr, values); !status)
       return status.error();
-    append_member(fetched.fields, wanted.field->path, values);
-    if (!lost_values(wanted, doc)) continue;
-    collect(JsonView(*tape, 0), source_path(*wanted.field), lost);
-    const std::int64_t limit = wanted.field->ignore_above.value_or(0);
-    std::erase_if(lost, [&](const std::string& text) { return is_within(text, limit); });
-    append_member(fetched.ignored_values, wanted.field->path, lost);
+    append_member(fields, field->path, values);
   }
-  for (std::string* object : {&fetched.fields, &fetched.ignored_values}) {
-    if (!object->empty()) *object += '}';
-  }
-  return fetched;
+  return fields.empty() ? fields : fields + "}";
 }
 
 }  // namespace sightline::elastic

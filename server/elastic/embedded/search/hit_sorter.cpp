@@ -1,14 +1,11 @@
 #include "server/elastic/embedded/search/hit_sorter.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <limits>
-#include <numeric>
 #include <optional>
 
 #include "base/cancellation.h"
-#include "server/elastic/embedded/date.h"
 #include "server/elastic/embedded/search/literals.h"
 #include "server/elastic/embedded/search/search_errors.h"
 #include "server/elastic/rest/json_view.h"
@@ -54,29 +51,10 @@ int order_of(const std::vector<SortKey>& sort, const std::vector<SortValue>& a,
   return 0;
 }
 
-/// One of several values, as `mode` says.
+/// Of several values the least, or the greatest.
 template <class T>
-T chosen(std::span<const T> values, SortKey::Mode mode, bool descending) {
-  using Mode = SortKey::Mode;
-  if (mode == Mode::usual) mode = descending ? Mode::max : Mode::min;
-  if (mode == Mode::min) return *std::min_element(values.begin(), values.end());
-  if (mode == Mode::max) return *std::max_element(values.begin(), values.end());
-  if (mode == Mode::sum || mode == Mode::avg) {
-    const double sum = std::accumulate(values.begin(), values.end(), 0.0);
-    const double result = mode == Mode::sum ? sum : sum / static_cast<double>(values.size());
-    if constexpr (std::is_same_v<T, double>) return result;
-    // The bounds of int64 as doubles: sums beyond them stay there.
-    return result >= 0x1p63    ? std::numeric_limits<std::int64_t>::max()
-           : result <= -0x1p63 ? std::numeric_limits<std::int64_t>::min()
-                               : static_cast<std::int64_t>(std::floor(result + 0.5));
-  }
-  std::vector<T> sorted(values.begin(), values.end());
-  std::sort(sorted.begin(), sorted.end());
-  const std::size_t middle = sorted.size() / 2;
-  if (sorted.size() % 2 == 1) return sorted[middle];
-  const double mean = (static_cast<double>(sorted[middle - 1]) + static_cast<double>(sorted[middle])) / 2;
-  if constexpr (std::is_same_v<T, double>) return mean;
-  return mean >= 0x1p63 ? sorted[middle] : static_cast<T>(std::floor(mean + 0.5));
+T chosen(std::span<const T> values, bool greatest) {
+  return greatest ? *std::max_element(values.begin(), values.end()) : *std::min_element(values.begin(), values.end());
 }
 
 /// Where the values of one sort key come from in one index.
@@ -87,29 +65,19 @@ class KeySource {
     if (key.kind != SortKey::Kind::field) return;
     const FieldPtr field = shard.mapping->find(key.field);
     if (!field) {
-      if (!key.unmapped_type) refuse_query("No mapping found for [" + key.field + "] in order to sort on");
-      if (!key.format.empty() && *key.unmapped_type != "date")
-        refuse_shard("Field [" + key.field + "] does not support custom formats here");
-      whole_ =
-          *key.unmapped_type != "keyword" && *key.unmapped_type != "float" && *key.unmapped_type != "double";
-      decimal_ = *key.unmapped_type == "float" || *key.unmapped_type == "double";
-      settle_missing(nullptr, shard.now);
+      if (!key.may_be_unmapped) refuse_query("No mapping found for [" + key.field + "] in order to sort on");
+      whole_ = true;
+      settle_missing();
       return;
     }
     refuse_without_values(shard, *field);
-    if (!key.format.empty() && field->type != FieldType::date) {
-      refuse_shard("Field [" + field->path + "] of type [" + to_string(field->type) +
-                   "] does not support custom formats here");
-    }
-    if (!key.format.empty() && !is_date_format(key.format))
-      refuse_shard("Invalid format: [" + key.format + "]: Unknown pattern");
     const MemoryIndex& memory = shard.memory();
     keywords_ = memory.keyword(field->path);
     integers_ = memory.integers(field->path);
     doubles_ = memory.doubles(field->path);
     decimal_ = is_decimal_number(field->type);
     whole_ = !decimal_ && field->type != FieldType::keyword;
-    settle_missing(field.get(), shard.now);
+    settle_missing();
   }
 
   SortValue value(Doc doc, float score) const {
@@ -119,10 +87,10 @@ class KeySource {
       return (static_cast<std::int64_t>(shard_number_) << k_place_bits) + shard_.place(doc);
     if (integers_) {
       if (const auto values = integers_->of(doc); !values.empty())
-        return chosen(values, key_.mode, key_.descending);
+        return chosen(values, key_.descending);
     } else if (doubles_) {
       if (const auto values = doubles_->of(doc); !values.empty())
-        return chosen(values, key_.mode, key_.descending);
+        return chosen(values, key_.descending);
     } else if (keywords_) {
       if (const auto values = keywords_->of(doc); !values.empty()) return word(values);
     }
@@ -132,20 +100,7 @@ class KeySource {
  private:
   /// Missing numbers are the greatest or least there are, so that they come last (or first); missing words
   /// are nothing.
-  void settle_missing(const Field* field, std::int64_t now) {
-    if (key_.missing_value) {
-      const Literal& value = *key_.missing_value;
-      if (decimal_) {
-        missing_ = decimal_number(FieldType::double_, value);
-      } else if (!whole_) {
-        missing_ = std::string_view(value.text);
-      } else if (field && field->type == FieldType::date && value.kind == Literal::Kind::string) {
-        missing_ = date_value(*field, value, key_.format, false, now, 0);
-      } else {
-        missing_ = whole_number(value).floor;
-      }
-      return;
-    }
+  void settle_missing() {
     const bool greatest = key_.missing_first == key_.descending;
     if (decimal_) {
       constexpr double k_infinity = std::numeric_limits<double>::infinity();
@@ -158,11 +113,9 @@ class KeySource {
 
   SortValue word(std::span<const KeywordColumn::Term> terms) const {
     std::string_view best = keywords_->text(terms[0]);
-    const bool greatest =
-        key_.mode == SortKey::Mode::max || (key_.mode == SortKey::Mode::usual && key_.descending);
     for (const auto term : terms.subspan(1)) {
       const std::string_view text = keywords_->text(term);
-      if (greatest ? text > best : text < best) best = text;
+      if (key_.descending ? text > best : text < best) best = text;
     }
     return best;
   }
@@ -184,7 +137,7 @@ SortValue after_value(const ShardView& shard, const SortKey& key, const std::opt
   const FieldPtr field = key.kind == SortKey::Kind::field ? shard.mapping->find(key.field) : nullptr;
   if (field && field->type == FieldType::keyword) return std::string_view(value->text);
   if (field && field->type == FieldType::date && value->kind == Literal::Kind::string) {
-    return date_value(*field, *value, key.format, false, shard.now, 0);
+    return date_value(*field, *value, false);
   }
   if (field && field->type == FieldType::boolean && value->kind != Literal::Kind::number) {
     return static_cast<std::int64_t>(boolean_value(*value));
@@ -192,15 +145,8 @@ SortValue after_value(const ShardView& shard, const SortKey& key, const std::opt
   if (value->text == "Infinity" || value->text == "-Infinity") {
     return std::copysign(std::numeric_limits<double>::infinity(), value->text[0] == '-' ? -1.0 : 1.0);
   }
-  try {
-    if (decimal_key || (field && is_decimal_number(field->type)))
-      return decimal_number(FieldType::double_, *value);
-    return whole_number(*value).floor;
-  } catch (const ShardRefused& refused) {
-    throw ShardRefused{"illegal_argument_exception",
-                       "Failed to parse search_after value for field [" + key.field + "].",
-                       refused.cause_type, refused.cause_reason};
-  }
+  if (decimal_key || (field && is_decimal_number(field->type))) return decimal_number(FieldType::double_, *value);
+  return whole_number(*value).floor;
 }
 
 std::vector<SortValue> after_values(const ShardView& shard, const SearchBody& body) {
@@ -262,9 +208,7 @@ void append_sort_values(std::string& out, const ShardView& shard, const std::vec
         sort[i].kind == SortKey::Kind::field ? shard.mapping->find(sort[i].field) : nullptr;
     const SortValue& value = hit.keys[i];
     if (const auto* integer = std::get_if<std::int64_t>(&value)) {
-      const bool as_text = field && field->type == FieldType::date && !sort[i].format.empty();
-      as_text ? rest::append_json_string(out, format_date(*integer, sort[i].format))
-              : void(out += std::to_string(*integer));
+      out += std::to_string(*integer);
     } else if (const auto* number = std::get_if<double>(&value)) {
       const bool narrow = !field || field->type != FieldType::double_;
       narrow ? append_decimal(out, static_cast<float>(*number)) : append_decimal(out, *number);

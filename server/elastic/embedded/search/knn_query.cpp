@@ -9,20 +9,20 @@ FieldPtr vector_field(const ShardView& shard, const KnnQuery& knn) {
   FieldPtr field = shard.mapping->find(knn.field);
   if (!field) return nullptr;
   if (field->type != FieldType::dense_vector) {
-    refuse_query_because("[knn] queries are only supported on [dense_vector] fields");
+    refuse_query("[knn] queries are only supported on [dense_vector] fields");
   }
   if (!field->indexed) {
-    refuse_query_because("to perform knn search on field [" + knn.field +
+    refuse_query("to perform knn search on field [" + knn.field +
                          "], its mapping must have [index] set to [true]");
   }
   if (field->dims == 0) return nullptr;  // no document has said how long its vectors are
   if (knn.vector.size() != static_cast<std::size_t>(field->dims)) {
-    refuse_query_because("The query vector has a different number of dimensions [" +
+    refuse_query("The query vector has a different number of dimensions [" +
                          std::to_string(knn.vector.size()) + "] than the document vectors [" +
                          std::to_string(field->dims) + "].");
   }
   if (std::string fault = unfit_for(field->similarity, knn.vector); !fault.empty())
-    refuse_query_because(std::move(fault));
+    refuse_query(std::move(fault));
   return field;
 }
 

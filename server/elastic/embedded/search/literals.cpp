@@ -5,37 +5,16 @@
 #include <limits>
 
 #include "server/elastic/embedded/date.h"
-#include "server/elastic/embedded/search/date_math.h"
 #include "server/elastic/embedded/search/shard_view.h"
+#include "server/elastic/embedded/value_parser.h"
 
 namespace sightline::elastic {
 namespace {
 
 double any_number(const Literal& value) {
-  const char* begin = value.text.data();
-  const char* end = begin + value.text.size();
-  if (begin != end && *begin == '+') ++begin;
-  double number = 0;
-  const auto [stop, code] = std::from_chars(begin, end, number);
-  if (value.kind != Literal::Kind::boolean && begin != end && stop == end && !std::isnan(number)) {
-    if (code == std::errc()) return number;
-    // Out of range: too large, or too small to tell from zero.
-    const bool small =
-        value.text.find("e-") != std::string::npos || value.text.find("E-") != std::string::npos;
-    return small ? 0.0 : std::copysign(std::numeric_limits<double>::infinity(), *begin == '-' ? -1.0 : 1.0);
-  }
-  refuse_query_because("For input string: \"" + value.text + "\"", "number_format_exception");
-}
-
-/// The nearest number of IEEE half precision (11 significant bits, exponents from -14 to 15).
-double to_half(double number) {
-  if (number == 0 || !std::isfinite(number)) return number;
-  int exponent;
-  std::frexp(number, &exponent);
-  const double step = std::ldexp(1.0, std::max(exponent - 11, -24));
-  const double rounded = std::nearbyint(number / step) * step;
-  return std::fabs(rounded) > 65504 ? std::copysign(std::numeric_limits<double>::infinity(), number)
-                                    : rounded;
+  const auto number = value.kind == Literal::Kind::boolean ? std::nullopt : parse_double(value.text);
+  if (!number) refuse_query("For input string: \"" + value.text + "\"");
+  return *number;
 }
 
 }  // namespace
@@ -62,29 +41,27 @@ WholeNumber whole_bound(FieldType type, const Literal& value) {
   if (type == FieldType::integer && !fits(INT32_MIN, INT32_MAX)) name = "an integer";
   if (type == FieldType::short_ && !fits(INT16_MIN, INT16_MAX)) name = "a short";
   if (type == FieldType::byte && !fits(INT8_MIN, INT8_MAX)) name = "a byte";
-  if (name) refuse_query_because("Value [" + value.text + "] is out of range for " + name);
+  if (name) refuse_query("Value [" + value.text + "] is out of range for " + name);
   return number;
 }
 
 double decimal_number(FieldType type, const Literal& value) {
   const double number = any_number(value);
   if (type == FieldType::float_) return static_cast<double>(static_cast<float>(number));
-  return type == FieldType::half_float ? to_half(number) : number;
+  return type == FieldType::half_float ? round_to_half(number) : number;
 }
 
 bool boolean_value(const Literal& value) {
   if (value.text == "true") return true;
   if (value.text == "false") return false;
-  refuse_query_because("Can't parse boolean value [" + value.text + "], expected [true] or [false]");
+  refuse_query("Can't parse boolean value [" + value.text + "], expected [true] or [false]");
 }
 
-std::int64_t date_value(const Field& field, const Literal& value, const std::string& format, bool round_up,
-                        std::int64_t now, std::int64_t offset_ms) {
-  std::string used = format.empty() ? field.format : format;
-  if (used.empty()) used = k_default_date_format;
-  if (const auto date = parse_date_math(value.text, used, round_up, now, offset_ms)) return *date;
-  const std::string what = "failed to parse date field [" + value.text + "] with format [" + used + "]";
-  throw ShardRefused{"parse_exception", what + ": [" + what + "]", "illegal_argument_exception", what};
+std::int64_t date_value(const Field& field, const Literal& value, bool round_up) {
+  if (const auto date = parse_date(value.text, field.format, round_up)) return *date;
+  throw ShardRefused{"parse_exception", "failed to parse date field [" + value.text + "] with format [" +
+                                            (field.format.empty() ? std::string(k_default_date_format) : field.format) +
+                                            "]"};
 }
 
 }  // namespace sightline::elastic

@@ -24,8 +24,7 @@ WholeNumber whole_bound(FieldType type, const Literal& value);
 double decimal_number(FieldType type, const Literal& value);
 /// Throws ShardRefused unless the text is "true" or "false".
 bool boolean_value(const Literal& value);
-/// Throws ShardRefused if the text is no date of that format (empty: the field's own).
-std::int64_t date_value(const Field& field, const Literal& value, const std::string& format, bool round_up,
-                        std::int64_t now, std::int64_t offset_ms);
+/// Throws ShardRefused if the text is no date of the field's format. `round_up`: see parse_date.
+std::int64_t date_value(const Field& field, const Literal& value, bool round_up);
 
 }  // namespace sightline::elastic

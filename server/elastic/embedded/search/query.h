@@ -28,17 +28,12 @@ struct MatchNoneQuery {};
 struct MatchQuery {
   std::string field;
   Literal text;
-  bool all_terms = false;             ///< operator: and
-  std::string minimum_should_match;   ///< "2", "-1", "75%", "2<75%"; empty: 1
-  bool zero_terms_match_all = false;  ///< zero_terms_query: all
-  /// Values that do not fit the field's type match nothing. Not given: so in fields chosen by a pattern.
-  std::optional<bool> lenient = {};
+  bool all_terms = false;  ///< operator: and
 };
 
+/// The best score of any field counts.
 struct MultiMatchQuery {
   std::vector<std::pair<std::string, float>> fields;  ///< names or patterns, and boosts
-  bool sum_of_fields = false;                         ///< most_fields; else best_fields
-  float tie_breaker = 0;
   MatchQuery match;  ///< what to look for in each; its `field` is empty
 };
 
@@ -61,8 +56,6 @@ struct RangeBound {
 struct RangeQuery {
   std::string field;
   std::optional<RangeBound> lower, upper;
-  std::string format;     ///< of dates; empty: the field's
-  std::string time_zone;  ///< "+02:00" or "UTC"; empty: UTC
 };
 
 struct ExistsQuery {
@@ -76,22 +69,15 @@ struct IdsQuery {
 struct PrefixQuery {
   std::string field;
   std::string value;
-  bool case_insensitive = false;
 };
 
 struct BoolQuery {
   std::vector<QueryPtr> must, filter, should, must_not;
   std::string minimum_should_match;  ///< empty: 1 if there is no must and no filter, else 0
-  bool adjust_pure_negative = true;  ///< false: with must_not alone nothing matches
 };
 
 struct ConstantScoreQuery {
   QueryPtr filter;
-};
-
-struct DisMaxQuery {
-  std::vector<QueryPtr> queries;
-  float tie_breaker = 0;
 };
 
 /// `knn`, beside the query or within it.
@@ -104,18 +90,11 @@ struct KnnQuery {
   std::vector<QueryPtr> filters;
 };
 
-/// Stands for a query that holds more clauses than a search may.
-struct TooManyClausesQuery {
-  std::size_t limit;
-};
-
 struct Query {
   std::variant<MatchAllQuery, MatchNoneQuery, MatchQuery, MultiMatchQuery, TermQuery, TermsQuery, RangeQuery,
-               ExistsQuery, IdsQuery, PrefixQuery, BoolQuery, ConstantScoreQuery, DisMaxQuery, KnnQuery,
-               TooManyClausesQuery>
+               ExistsQuery, IdsQuery, PrefixQuery, BoolQuery, ConstantScoreQuery, KnnQuery>
       node;
   float boost = 1;
-  std::optional<std::string> name = {};  ///< `_name`: hits say which named queries they match
 };
 
 }  // namespace sightline::elastic

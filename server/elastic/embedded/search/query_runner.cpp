@@ -1,25 +1,12 @@
 #include "server/elastic/embedded/search/query_runner.h"
 
-#include <cmath>
-
 #include "base/cancellation.h"
 #include "server/elastic/rest/json_view.h"
 
 namespace sightline::elastic {
 
-void refuse_boost(float boost) {
-  refuse_query_because(std::string("boost must be a positive float, got ") +
-                       (std::isnan(boost) ? "NaN" : "Infinity"));
-}
-
-void check_tie_breaker(float tie_breaker) {
-  if (tie_breaker >= 0 && tie_breaker <= 1) return;
-  refuse_query_because("tieBreakerMultiplier must be in [0, 1]");
-}
-
 ScoredDocs QueryRunner::run(const Query& query, float boost, bool scoring) const {
   check_cancelled();
-  if (!std::isfinite(query.boost)) refuse_boost(query.boost);
   return std::visit([&](const auto& node) { return run(node, boost * query.boost, scoring); }, query.node);
 }
 
@@ -49,8 +36,6 @@ ScoredDocs QueryRunner::run(const BoolQuery& query, float boost, bool scoring) c
   if (least == 0 && !required && any_should) least = 1;
 
   ScoredDocs out{memory_.live()};
-  const bool negative_alone = !required && !any_should && !query.must_not.empty();
-  if (negative_alone && !query.adjust_pure_negative) return {nothing()};
   const bool empty = !required && !any_should && query.must_not.empty();
   if (empty) return {memory_.live(), boost};
   ScoredDocs optional;
@@ -64,13 +49,6 @@ ScoredDocs QueryRunner::run(const BoolQuery& query, float boost, bool scoring) c
   return with_bonus(std::move(out), optional, scoring);
 }
 
-ScoredDocs QueryRunner::run(const DisMaxQuery& query, float boost, bool scoring) const {
-  check_tie_breaker(query.tie_breaker);
-  ClauseSum clauses(ClauseSum::Of::best, scoring, false, query.tie_breaker);
-  for (const QueryPtr& clause : query.queries) clauses.add(run(*clause, boost, scoring));
-  return std::move(clauses).finish();
-}
-
 ScoredDocs QueryRunner::run(const IdsQuery& query, float boost, bool) const {
   DocSet docs = nothing();
   for (const std::string& id : query.ids) {
@@ -81,10 +59,6 @@ ScoredDocs QueryRunner::run(const IdsQuery& query, float boost, bool) const {
     if (const auto doc = memory_.find(**number)) docs.set(*doc);
   }
   return constant(std::move(docs), boost);
-}
-
-ScoredDocs QueryRunner::run(const TooManyClausesQuery& query, float, bool) const {
-  refuse_clauses(query.limit);
 }
 
 ScoredDocs QueryRunner::run(const KnnQuery& query, float boost, bool) const {

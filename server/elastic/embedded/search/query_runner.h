@@ -25,17 +25,15 @@ class QueryRunner {
   ScoredDocs run(const MatchNoneQuery&, float boost, bool scoring) const;
   ScoredDocs run(const BoolQuery&, float boost, bool scoring) const;
   ScoredDocs run(const ConstantScoreQuery&, float boost, bool scoring) const;
-  ScoredDocs run(const DisMaxQuery&, float boost, bool scoring) const;
   ScoredDocs run(const IdsQuery&, float boost, bool scoring) const;
   ScoredDocs run(const KnnQuery&, float boost, bool scoring) const;
-  ScoredDocs run(const TooManyClausesQuery&, float boost, bool scoring) const;
   // text_queries.cpp
   ScoredDocs run(const MatchQuery&, float boost, bool scoring) const;
   ScoredDocs run(const MultiMatchQuery&, float boost, bool scoring) const;
   ScoredDocs run(const PrefixQuery&, float boost, bool scoring) const;
   ScoredDocs run(const TermQuery&, float boost, bool scoring) const;
   ScoredDocs match_text(const Field& field, const MatchQuery&, float boost, bool scoring) const;
-  ScoredDocs match_field(const FieldPtr& field, const MatchQuery&, float boost, bool scoring) const;
+  ScoredDocs match_field(const Field& field, const MatchQuery&, float boost, bool scoring) const;
   ScoredDocs text_term(const Field& field, std::string_view term, float boost, bool scoring) const;
   ScoredDocs keyword_term(const Field& field, std::string_view value, float boost, bool scoring) const;
   /// Documents with a term for which `wanted(std::string_view)` holds.
@@ -66,11 +64,6 @@ class QueryRunner {
   const ShardView& shard_;
   const MemoryIndex& memory_;
 };
-
-/// Throws ShardRefused: a boost that is not finite.
-[[noreturn]] void refuse_boost(float boost);
-/// Throws ShardRefused unless it is from 0 to 1.
-void check_tie_breaker(float tie_breaker);
 
 /// The nearest vectors of one field to `knn.vector`, restricted to the live documents that its filters let
 /// pass. Throws ShardRefused if the field is no dense_vector or the query vector does not fit it.

@@ -1,48 +1,11 @@
 #include "server/elastic/embedded/search/scored_docs.h"
 
 #include <algorithm>
-#include <string>
 
 #include "base/number_text.h"
-#include "base/trimmed.h"
 #include "server/elastic/embedded/search/shard_view.h"
 
 namespace sightline::elastic {
-namespace {
-
-/// Sums are made in double and rounded once, as Lucene makes them.
-std::vector<float> rounded(const std::vector<double>& sums) {
-  return std::vector<float>(sums.begin(), sums.end());
-}
-
-[[noreturn]] void refuse_number(std::string_view text) {
-  refuse_query_because("For input string: \"" + std::string(text) + "\"", "number_format_exception");
-}
-
-long whole_number(std::string_view text) {
-  if (text.starts_with('+')) text.remove_prefix(1);
-  const auto number = number_from<long>(text);
-  if (!number) refuse_number(text);
-  return *number;
-}
-
-/// "2", "-1", "75%", "-25%".
-std::size_t plain_least(std::string_view text, std::size_t clauses) {
-  const auto count = static_cast<long>(clauses);
-  long least;
-  if (text.ends_with('%')) {
-    const long percent = whole_number(text.substr(0, text.size() - 1));
-    const long part = count * std::clamp(percent, -1000L, 1000L) / 100;
-    least = percent < 0 ? count + part : part;
-  } else {
-    const long number = whole_number(text);
-    least = number < 0 ? count + std::max(number, -count) : number;
-  }
-  return static_cast<std::size_t>(std::max(least, 0L));
-}
-
-}  // namespace
-
 void ClauseSum::add(ScoredDocs clause) {
   ++clauses_;
   if (clauses_ == 1) {
@@ -52,7 +15,7 @@ void ClauseSum::add(ScoredDocs clause) {
   if (clauses_ == 2) {
     const std::size_t size = first_.docs.size();
     docs_ = first_.docs;
-    if (scoring_ && (of_ != Of::best || tie_breaker_ != 0)) sums_.resize(size);
+    if (scoring_ && of_ != Of::best) sums_.resize(size);
     if (scoring_ && of_ == Of::best) best_.resize(size);
     if (counts_matches_) counts_.resize(size);
     fold(first_);
@@ -70,17 +33,6 @@ void ClauseSum::fold(const ScoredDocs& clause) {
   if (!counts_.empty()) clause.docs.for_each([&](Doc doc) { ++counts_[doc]; });
 }
 
-std::vector<float> ClauseSum::scores() const {
-  if (of_ != Of::best) return rounded(sums_);
-  std::vector<float> scores = best_;
-  for (Doc doc = 0; doc < sums_.size(); ++doc) {
-    const double others = sums_[doc] - static_cast<double>(scores[doc]);
-    scores[doc] =
-        static_cast<float>(static_cast<double>(scores[doc]) + others * static_cast<double>(tie_breaker_));
-  }
-  return scores;
-}
-
 ScoredDocs ClauseSum::finish(std::size_t least) && {
   if (of_ == Of::any && least > clauses_) return {DocSet(clauses_ == 1 ? first_.docs.size() : docs_.size())};
   if (clauses_ == 1) return std::move(first_);
@@ -90,7 +42,8 @@ ScoredDocs ClauseSum::finish(std::size_t least) && {
       if (counts_[doc] < least) out.docs.reset(doc);
     }
   }
-  if (scoring_) out.scores = scores();
+  // Sums are made in double and rounded once, as Lucene makes them.
+  if (scoring_) out.scores = of_ == Of::best ? std::move(best_) : std::vector<float>(sums_.begin(), sums_.end());
   return out;
 }
 
@@ -101,21 +54,14 @@ ScoredDocs with_bonus(ScoredDocs required, const ScoredDocs& optional, bool scor
   return required;
 }
 
-std::size_t least_clauses(std::string_view specification, std::size_t clauses) {
-  std::string_view rest = trimmed(specification, " ");
-  if (rest.find('<') == std::string_view::npos) return plain_least(rest, clauses);
-  // "2<75% 9<-3": up to 2 clauses all must match, above that 75 %, above 9 all but 3.
-  std::size_t least = clauses;
-  while (!rest.empty()) {
-    const std::size_t blank = std::min(rest.find(' '), rest.size());
-    const std::string_view rule = rest.substr(0, blank);
-    rest = trimmed(rest.substr(blank), " ");
-    const std::size_t sign = rule.find('<');
-    if (sign == std::string_view::npos) refuse_number(rule);
-    if (static_cast<long>(clauses) <= whole_number(rule.substr(0, sign))) return least;
-    least = plain_least(rule.substr(sign + 1), clauses);
-  }
-  return least;
+std::size_t least_clauses(std::string_view text, std::size_t clauses) {
+  const bool percent = text.ends_with('%');
+  const auto given = number_from<long>(percent ? text.substr(0, text.size() - 1) : text);
+  if (!given)
+    refuse_query("[minimum_should_match] must be a number or a percentage, found [" + shortened(text) + "]");
+  const auto count = static_cast<long>(clauses);
+  const long least = percent ? count * std::clamp(*given, -1000L, 1000L) / 100 : std::max(*given, -count);
+  return static_cast<std::size_t>(std::max(least < 0 ? count + least : least, 0L));
 }
 
 }  // namespace sightline::elastic

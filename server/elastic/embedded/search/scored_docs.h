@@ -26,11 +26,10 @@ class ClauseSum {
   enum class Of {
     any,   ///< documents in enough of the clauses, scores added
     all,   ///< documents in all of them, scores added
-    best,  ///< documents in any of them: the best score, and `tie_breaker` times the others
+    best,  ///< documents in any of them: the best score
   };
   /// `counts`: `finish` will be called with more than 1.
-  ClauseSum(Of of, bool scoring, bool counts = false, float tie_breaker = 0)
-      : of_(of), scoring_(scoring), counts_matches_(counts), tie_breaker_(tie_breaker) {}
+  ClauseSum(Of of, bool scoring, bool counts = false) : of_(of), scoring_(scoring), counts_matches_(counts) {}
 
   void add(ScoredDocs clause);
   std::size_t clauses() const { return clauses_; }
@@ -39,11 +38,9 @@ class ClauseSum {
 
  private:
   void fold(const ScoredDocs& clause);
-  std::vector<float> scores() const;
 
   Of of_;
   bool scoring_, counts_matches_;
-  float tie_breaker_;
   std::size_t clauses_ = 0;
   ScoredDocs first_;  // as long as it is the only one
   DocSet docs_;
@@ -55,8 +52,8 @@ class ClauseSum {
 /// Adds to the scores of `required` those that its documents have in `optional`.
 ScoredDocs with_bonus(ScoredDocs required, const ScoredDocs& optional, bool scoring);
 
-/// How many of `clauses` optional clauses must match by a minimum_should_match such as "2", "-1", "75%",
-/// "-25%" or "2<75% 9<-3"; not below 0. Throws ShardRefused if the text is none of these.
+/// How many of `clauses` optional clauses must match by a minimum_should_match: "2", "-1", "75%", "-25%"; not below
+/// 0. Throws ShardRefused if the text is none of these.
 std::size_t least_clauses(std::string_view specification, std::size_t clauses);
 
 }  // namespace sightline::elastic

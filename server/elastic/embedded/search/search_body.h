@@ -19,32 +19,15 @@
 
 namespace sightline::elastic {
 
-/// One key to sort hits by.
+/// One key to sort hits by. Of several values the least counts, descending the greatest.
 struct SortKey {
   /// document: as they stand in their index; shard_document: and index by index.
   enum class Kind { score, document, shard_document, field };
-  enum class Mode {
-    usual,
-    min,
-    max,
-    sum,
-    avg,
-    median
-  };  ///< which of several values; usual: min ascending, else max
   Kind kind = Kind::field;
   std::string field;
   bool descending = false;
-  Mode mode = Mode::usual;
   bool missing_first = false;
-  std::optional<Literal> missing_value = {};      ///< stands for a missing value
-  std::optional<std::string> unmapped_type = {};  ///< an unmapped field counts as missing everywhere
-  std::string format = {};                        ///< of dates in `sort`
-};
-
-/// An entry of `fields`.
-struct FieldRequest {
-  std::string pattern;
-  std::string format = {};
+  bool may_be_unmapped = false;  ///< unmapped_type: an unmapped field counts as missing everywhere
 };
 
 /// `track_total_hits`: count up to this many hits.
@@ -58,23 +41,19 @@ struct PointInTimeUse {
 };
 
 struct SearchBody {
-  std::vector<QueryPtr> named;  ///< all queries that have a `_name`
-  bool named_queries_score = false;  ///< `matched_queries` with the score of each
   QueryPtr query;          ///< null: all documents, or none beside `knn`
   std::vector<Query> knn;  ///< each holds a KnnQuery
   int size = 10, from = 0;
   rest::SourceFilter source;
-  std::vector<FieldRequest> fields;
+  std::vector<std::string> fields;  ///< names or patterns
   std::optional<float> min_score;
   std::vector<SortKey> sort;                                        ///< empty: by score
   std::optional<std::vector<std::optional<Literal>>> search_after;  ///< an inner nullopt: null
   std::int64_t track_total_hits = 10'000;
   bool total_hits_as_int = false;
   QueryPtr post_filter;
-  bool version = false, seq_no_primary_term = false, track_scores = false;
+  bool version = false, seq_no_primary_term = false;
   std::vector<Aggregation> aggregations;
-  bool typed_keys = false;        ///< of aggregations
-  bool over_all_indices = false;  ///< dfs_query_then_fetch: words are counted over all indices
   std::optional<std::chrono::milliseconds> scroll;  ///< how long the rest of the hits is kept
   std::optional<PointInTimeUse> point_in_time;
   bool breaks_ties = false;  ///< the last key of `sort` is one that a point in time adds
@@ -83,45 +62,30 @@ struct SearchBody {
   bool sorts_by_score() const { return sort.empty(); }
 };
 
-/// `q` and the parameters that only mean something beside it.
-struct QueryStringParameters {
-  std::optional<std::string> q, default_field;
-  std::optional<bool> all_terms;  ///< default_operator: AND
-  std::optional<bool> lenient;
-  std::vector<std::string> beside_q;  ///< names of those that were given
-};
-
 /// The parameters of a search, which are put over its body.
-struct SearchParameters : IndicesParameters, SourceParameters, QueryStringParameters {
+struct SearchParameters : IndicesParameters, SourceParameters {
   std::optional<std::int32_t> size, from;
   std::optional<std::string> sort;
   std::optional<std::int64_t> track_total_hits;
-  std::optional<bool> version, seq_no_primary_term, track_scores, over_all_indices;
-  bool total_hits_as_int = false, typed_keys = false, named_queries_score = false;
+  std::optional<bool> version, seq_no_primary_term;
+  bool total_hits_as_int = false;
   std::optional<std::chrono::milliseconds> scroll;
 };
 
-struct CountParameters : IndicesParameters, QueryStringParameters {
-  std::optional<float> min_score;
-};
+struct CountParameters : IndicesParameters {};
 
 extern const rest::ParameterTable<SearchParameters> k_search_parameters;
 extern const rest::ParameterTable<CountParameters> k_count_parameters;
 
-/// Reads the body (empty: all defaults) and the parameters of a search request. Errors: Elasticsearch's own
-/// for what is wrong, illegal_argument_exception naming what this store does not do or the limit that is
-/// exceeded. With too many clauses the query becomes a TooManyClausesQuery.
+/// Reads the body (empty: all defaults) and the parameters of a search request. Errors: of Elasticsearch's type for
+/// what is wrong or unknown, illegal_argument_exception naming the limit that is exceeded.
 Answer<SearchBody> parse_search(std::string_view body, const SearchParameters& parameters, const Limits& limits);
 
 /// Reads a `_source`: true, false, "a", ["a","b*"], {"includes":..,"excludes":..,"exclude_vectors":..}. At most
 /// `max_patterns` patterns. Throws Refused.
 rest::SourceFilter read_source_filter(const JsonView& value, std::size_t max_patterns);
 
-/// True for the search type that counts words over all indices. Throws Refused for what is no search type.
-bool over_all_indices(std::string_view search_type);
-
-/// Reads a body that holds nothing but a query, as _count has it, and `q`, which wins. Null: no query.
-Answer<QueryPtr> parse_query_body(std::string_view body, const QueryStringParameters& parameters,
-                                  const Limits& limits);
+/// Reads a body that holds nothing but a query, as _count has it. Null: no query.
+Answer<QueryPtr> parse_query_body(std::string_view body, const Limits& limits);
 
 }  // namespace sightline::elastic

@@ -2,18 +2,14 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <functional>
-#include <map>
 #include <mutex>
-#include <span>
 #include <unordered_map>
 
 #include "base/cancellation.h"
 #include "server/elastic/embedded/answer_size.h"
 #include "server/elastic/embedded/search/field_fetcher.h"
 #include "server/elastic/embedded/search/hit_sorter.h"
-#include "server/elastic/embedded/search/matched_queries.h"
 #include "server/elastic/embedded/search/query_parser.h"
 #include "server/elastic/embedded/search/query_runner.h"
 
@@ -21,12 +17,6 @@ namespace sightline::elastic {
 namespace {
 
 constexpr std::int64_t k_default_window = 10'000;
-
-std::int64_t milliseconds_now() {
-  using std::chrono::system_clock;
-  return std::chrono::duration_cast<std::chrono::milliseconds>(system_clock::now().time_since_epoch())
-      .count();
-}
 
 /// Every shard of a phase is tried before any failure is told, as each may say something else.
 class PhaseFailed {
@@ -40,43 +30,27 @@ std::string shards_json(std::size_t count) {
   return "\"_shards\":{\"total\":" + n + ",\"successful\":" + n + ",\"skipped\":0,\"failed\":0}";
 }
 
-/// As Elasticsearch says it, whose shards are done by then.
-Reply too_many_buckets(std::size_t limit) {
-  const std::string most = std::to_string(limit);
-  return {400,
-          R"({"error":{"root_cause":[],"type":"search_phase_execution_exception","reason":"","phase":"fetch",)"
-          R"("grouped":true,"failed_shards":[],"caused_by":{"type":"too_many_buckets_exception","reason":)"
-          R"("Trying to create too many buckets. Must be less than or equal to: [)" +
-              most +
-              R"(] but this number of buckets was exceeded. This limit can be set by changing the )"
-              R"([search.max_buckets] cluster level setting, which is --elasticsearch-max-buckets here.",)"
-              R"("max_buckets":)" +
-              most + R"(}},"status":400})"};
-}
-
 class Search {
  public:
-  Search(const IndexLookup& indices, const SearchBody& body)
+  Search(const StoreCore& store, const SearchBody& body)
       : body_(body),
-        limits_(indices.limits()),
+        limits_(store.limits()),
         started_(std::chrono::steady_clock::now()),
-        lock_(indices.read_lock()) {}
+        lock_(store.read_lock()) {}
 
-  Reply run(const std::vector<std::shared_ptr<Index>>& indices) {
+  Reply run(const std::vector<IndexPtr>& indices) {
     find_all(indices);
-    name_matches();
     return {200, answer()};
   }
 
   /// The same, and keeps the hits that are not shown.
-  Reply run_and_keep(const std::vector<std::shared_ptr<Index>>& indices, SearchContexts& contexts) {
+  Reply run_and_keep(const std::vector<IndexPtr>& indices, SearchContexts& contexts) {
     if (auto refusal = contexts.check_room(0)) refuse(*std::move(refusal));
     contexts_ = &contexts;
     find_all(indices);
     const auto scroll = std::make_shared<Scroll>();
     keep_rest(*scroll);
     const std::string id = SearchContexts::new_id();
-    name_matches();
     head_ = "\"_scroll_id\":\"" + id + "\",";
     Reply reply{200, answer()};
     if (auto refusal = contexts.open(id, scroll, scroll->bytes(), *body_.scroll)) refuse(*std::move(refusal));
@@ -84,29 +58,27 @@ class Search {
   }
 
   /// Searches what there was at a point in time.
-  Reply run_at(const std::vector<std::shared_ptr<Index>>& indices, const PointInTime& point) {
+  Reply run_at(const std::vector<IndexPtr>& indices, const PointInTime& point) {
     moments_ = point.indices;
     head_ = "\"pit_id\":\"" + body_.point_in_time->id + "\",";
     return run(indices);
   }
 
   /// The next page of a scroll, whose body this search has.
-  Reply page(const std::vector<std::shared_ptr<Index>>& indices, Scroll& scroll, std::string head,
+  Reply page(const std::vector<IndexPtr>& indices, Scroll& scroll, std::string head,
              bool total_hits_as_int) {
     open(indices);
     each_shard("query", [&](std::size_t i) { fetchers_.emplace_back(shards_[i], body_.fields); });
-    find_nearest();
     const std::size_t next = take_hits(scroll);
     scroll_ = &scroll;
     total_hits_as_int_ = total_hits_as_int;
     head_ = std::move(head);
-    name_matches();
     Reply reply{200, answer()};
     scroll.next = next;  // a page that could not be made is still there
     return reply;
   }
 
-  Reply open_point(const std::vector<std::shared_ptr<Index>>& indices, SearchContexts& contexts,
+  Reply open_point(const std::vector<IndexPtr>& indices, SearchContexts& contexts,
                    std::chrono::milliseconds keep_alive) {
     open(indices);
     const auto point = std::make_shared<const PointInTime>(PointInTime{moments()});
@@ -115,7 +87,7 @@ class Search {
     return {200, "{\"id\":\"" + id + "\"," + shards_json(shards_.size()) + "}"};
   }
 
-  Reply count(const std::vector<std::shared_ptr<Index>>& indices) {
+  Reply count(const std::vector<IndexPtr>& indices) {
     open(indices);
     find_matches();
     return {200, "{\"count\":" + std::to_string(matched()) + "," + shards_json(shards_.size()) + "}"};
@@ -123,7 +95,7 @@ class Search {
 
  private:
   /// Up to the hits that are shown, or kept.
-  void find_all(const std::vector<std::shared_ptr<Index>>& indices) {
+  void find_all(const std::vector<IndexPtr>& indices) {
     open(indices);
     each_shard("query", [&](std::size_t i) { check_page(shards_[i]); });
     find_nearest();
@@ -131,15 +103,9 @@ class Search {
     collect_hits();
   }
 
-  void open(const std::vector<std::shared_ptr<Index>>& indices) {
-    const std::int64_t now = milliseconds_now();
+  void open(const std::vector<IndexPtr>& indices) {
     for (const auto& index : indices) {
-      const auto& search = static_cast<const LocalSearchIndex&>(index->search());  // the only kind there is
-      shards_.push_back({index, index->mapping(), &search, now, limits_.max_clauses});
-    }
-    if (body_.over_all_indices && shards_.size() > 1) {
-      refuse(rest::not_supported("[search_type=dfs_query_then_fetch] over more than one index",
-                                 "scores are those of each index"));
+      shards_.push_back({index, index->mapping(), &index->search(), limits_.max_clauses});
     }
     for (std::size_t i = 0; i < moments_.size(); ++i)
       shards_[i].at_moment = seen_at(shards_[i].memory(), moments_[i]);
@@ -185,8 +151,8 @@ class Search {
     scroll.body.aggregations.clear();
     scroll.body.search_after.reset();
     scroll.body.post_filter = nullptr;
-    scroll.body.query = nullptr;  // the named ones are in `named`
-    std::erase_if(scroll.body.knn, [](const Query& clause) { return !clause.name; });
+    scroll.body.query = nullptr;
+    scroll.body.knn.clear();
   }
 
   void check_kept(std::size_t bytes) const {
@@ -241,30 +207,19 @@ class Search {
     const std::int64_t window = shard.number_setting("index.max_result_window", k_default_window);
     const std::int64_t wanted = std::int64_t{body_.from} + body_.size;
     if (wanted <= window) return;
-    if (body_.scroll) {
-      refuse_shard("Batch size is too large, size must be less than or equal to: [" + std::to_string(window) +
-                   "] but was [" + std::to_string(wanted) +
-                   "]. Scroll batch sizes cost as much memory as result windows so they are controlled by the "
-                   "[index.max_result_window] index level setting.");
-    }
-    refuse_shard(
-        "Result window is too large, from + size must be less than or equal to: [" + std::to_string(window) +
-        "] but was [" + std::to_string(wanted) +
-        "]. See the scroll api for a more efficient way to request large data sets. This limit can be set by "
-        "changing the [index.max_result_window] index level setting.");
+    refuse_shard("Result window is too large, from + size must be less than or equal to: [" + std::to_string(window) +
+                 "] but was [" + std::to_string(wanted) +
+                 "]; page with search_after, or raise the setting [index.max_result_window]");
   }
 
   void find_nearest() {
     for (const Query& clause : body_.knn) {
       std::vector<ScoredDocs> found(shards_.size());
       each_shard("dfs", [&](std::size_t i) {
-        if (is_negative_boost(clause.boost))
-          refuse_shard(negative_boost(std::to_string(clause.boost)).reason);
         found[i] = QueryRunner(shards_[i]).run(clause);
       });
       if (shards_.size() > 1)
         keep_nearest(static_cast<std::size_t>(std::get<KnnQuery>(clause.node).k), found);
-      if (clause.name) named_nearest_[*clause.name] = found;
       for (std::size_t i = 0; i < shards_.size(); ++i) nearest_[i].add(std::move(found[i]));
     }
   }
@@ -307,7 +262,7 @@ class Search {
       std::vector<AggregatedShard> aggregated;
       for (std::size_t i = 0; i < shards_.size(); ++i) aggregated.push_back({&shards_[i], &matches_[i].docs});
       each_shard("query", [&](std::size_t i) { check_aggregations(body_.aggregations, shards_[i]); });
-      aggregations_ = aggregations_json(body_.aggregations, aggregated, body_.typed_keys, limits_);
+      aggregations_ = aggregations_json(body_.aggregations, aggregated, limits_);
     }
     if (body_.post_filter) {
       each_shard("query", [&](std::size_t i) {
@@ -330,31 +285,6 @@ class Search {
     if (hits_.size() > count) hits_.resize(count);
   }
 
-  /// Finds for each named query the hits that it matches, with the score that it alone gives them.
-  void name_matches() {
-    if ((body_.named.empty() && named_nearest_.empty()) || shown_hits().empty()) return;
-    MatchedQueries matched(shown_hits(), body_.named_queries_score, limits_);
-    std::map<std::string_view, const Query*> queries;  // the last of a name counts
-    std::vector<std::string_view> names;
-    const auto add = [&](std::string_view name, const Query* query) {
-      if (queries.insert_or_assign(name, query).second) names.push_back(name);
-    };
-    for (const QueryPtr& query : body_.named) add(*query->name, query.get());
-    for (const auto& [name, found] : named_nearest_) add(name, nullptr);
-    for (const std::string_view name : in_java_order(std::move(names))) {
-      const Query* query = queries[name];
-      each_shard("query", [&](std::size_t i) {
-        query ? matched.add(name, i, QueryRunner(shards_[i]).run(*query, 1, body_.named_queries_score))
-              : matched.add(name, i, named_nearest_.find(name)->second[i]);
-      });
-    }
-    matched_ = std::move(matched).members();
-  }
-
-  std::span<const Hit> shown_hits() const {
-    return std::span<const Hit>(hits_).subspan(std::min(static_cast<std::size_t>(body_.from), hits_.size()));
-  }
-
   std::int64_t matched() const {
     if (scroll_) return scroll_->total;
     std::size_t total = 0;
@@ -362,9 +292,9 @@ class Search {
     return static_cast<std::int64_t>(total);
   }
 
-  /// Hits carry a score if something asks for it: no sort, a sort by _score, or track_scores.
+  /// Hits carry a score if something asks for it: no sort, or a sort by _score.
   bool shows_scores() const {
-    return body_.sorts_by_score() || body_.track_scores ||
+    return body_.sorts_by_score() ||
            std::any_of(body_.sort.begin(), body_.sort.end(),
                        [](const SortKey& key) { return key.kind == SortKey::Kind::score; });
   }
@@ -372,18 +302,9 @@ class Search {
   std::string max_score_json() const {
     if (scroll_) return scroll_->max_score;
     if (shards_.empty()) return "0.0";
-    const bool by_score = body_.sorts_by_score();
-    if (body_.size == 0 || (!by_score && !body_.track_scores)) return "null";
-    if (by_score && hits_.empty()) return "null";
-    float best = by_score ? hits_[0].score : -1;
-    if (!by_score) {
-      for (const ScoredDocs& matches : matches_) {
-        matches.docs.for_each([&](Doc doc) { best = std::max(best, matches.score(doc)); });
-      }
-    }
+    if (body_.size == 0 || !body_.sorts_by_score() || hits_.empty()) return "null";
     std::string out;
-    if (best < 0) return "null";
-    append_decimal(out, best);
+    append_decimal(out, hits_[0].score);
     return out;
   }
 
@@ -435,10 +356,6 @@ class Search {
       check_answer_size(out, limits_);
       if (i != first) out += ',';
       append_hit(out, i);
-      if (!matched_.empty()) {
-        out.pop_back();
-        out += matched_[i - first] + "}";
-      }
     }
   }
 
@@ -447,7 +364,7 @@ class Search {
     const FieldFetcher& fetcher = fetchers_[hit.shard];
     const ShardView& shard = shards_[hit.shard];
     std::optional<StoredDocument> stored;
-    if (body_.source.enabled || fetcher.needs_source(hit.doc) || body_.version) {
+    if (body_.source.enabled || fetcher.needs_source() || body_.version) {
       auto fetched = shard.index->fetch(shard.memory().number(hit.doc), body_.source.needs_vectors());
       if (!fetched) refuse({500, "exception", fetched.error().message});
       if (!*fetched)
@@ -492,8 +409,7 @@ class Search {
     if (fetcher.empty()) return;
     const auto fields = fetcher.fetch(hit.doc, source);
     if (!fields) refuse({500, "exception", fields.error().message});
-    if (!fields->fields.empty()) out += ",\"fields\":" + fields->fields;
-    if (!fields->ignored_values.empty()) out += ",\"ignored_field_values\":" + fields->ignored_values;
+    if (!fields->empty()) out += ",\"fields\":" + *fields;
   }
 
   const SearchBody& body_;
@@ -506,43 +422,37 @@ class Search {
   std::vector<FieldFetcher> fetchers_;            // by index
   std::vector<Hit> hits_;
   std::string aggregations_;
-  std::map<std::string, std::vector<ScoredDocs>, std::less<>> named_nearest_;  // of named kNN clauses, by index
   std::string head_;                      // `"_scroll_id":".."` or `"pit_id":".."`
   bool total_hits_as_int_ = body_.total_hits_as_int;
   std::vector<IndexMoment> moments_;           // by index, of a point in time
   SearchContexts* contexts_ = nullptr;         // in which a scroll will be kept
   const Scroll* scroll_ = nullptr;             // of which this is a later page
   std::vector<std::string_view> sort_values_;  // of that page's hits
-  std::vector<std::string> matched_;  // `,"matched_queries":..` of each hit that is shown; empty: no names
 };
 
 /// Runs `search`, and gives what it says or refuses.
 template <class Run>
-Reply reply_from(const IndexLookup& indices, const Run& search) {
+Reply reply_from(const Run& search) {
   try {
     return search();
   } catch (const PhaseFailed& failed) {
     return failed.reply_;
-  } catch (const TooManyBuckets&) {
-    return too_many_buckets(indices.limits().max_buckets);
   } catch (const Refused& refused) {
     return reply_of(refused.error);
   }
 }
 
-using Indices = std::vector<std::shared_ptr<Index>>;
-
-Indices resolved(const IndexLookup& indices, std::string_view expression, const IndicesOptions& options) {
-  auto named = indices.resolve(expression, options);
+std::vector<IndexPtr> resolved(const StoreCore& store, std::string_view expression, const IndicesOptions& options) {
+  auto named = store.find_all(expression, options);
   if (!named) refuse(std::move(named).error());
   return *std::move(named);
 }
 
 /// The same indices as then. All must still be there.
-Indices found_again(const IndexLookup& indices, const std::vector<IndexMoment>& moments, const std::string& id) {
-  Indices found;
+std::vector<IndexPtr> found_again(const StoreCore& store, const std::vector<IndexMoment>& moments, const std::string& id) {
+  std::vector<IndexPtr> found;
   for (const IndexMoment& moment : moments) {
-    const auto named = indices.resolve(moment.name, {});
+    const auto named = store.find_all(moment.name, {});
     if (!named || named->size() != 1 || named->front()->number() != moment.number)
       throw PhaseFailed(context_missing(id));
     found.push_back(named->front());
@@ -551,15 +461,9 @@ Indices found_again(const IndexLookup& indices, const std::vector<IndexMoment>& 
 }
 
 void check_beside_point_in_time(std::string_view expression, const IndicesOptions& options) {
-  std::string faults;
-  int count = 0;
-  const auto fault = [&](bool is_one, const char* text) {
-    if (is_one) faults += " " + std::to_string(++count) + ": " + text + ";";
-  };
-  fault(!expression.empty(),
-        "[indices] cannot be used with point in time. Do not specify any index with point in time.");
-  fault(options != IndicesOptions{}, "[indicesOptions] cannot be used with point in time");
-  if (count > 0) refuse({400, "action_request_validation_exception", "Validation Failed:" + faults});
+  if (expression.empty() && options == IndicesOptions{}) return;
+  refuse({400, "action_request_validation_exception",
+          "Validation Failed: 1: indices and their options cannot be used with a point in time;"});
 }
 
 void check_keep_alive_of(SearchContexts::KeepAlive keep_alive, const Limits& limits) {
@@ -569,59 +473,58 @@ void check_keep_alive_of(SearchContexts::KeepAlive keep_alive, const Limits& lim
 
 }  // namespace
 
-Reply run_search(const IndexLookup& indices, SearchContexts& contexts, std::string_view expression,
+Reply run_search(const StoreCore& store, std::string_view expression,
                  const IndicesOptions& options, const SearchBody& body) {
-  return reply_from(indices, [&]() -> Reply {
-    check_keep_alive_of(body.scroll, indices.limits());
+  return reply_from([&]() -> Reply {
+    check_keep_alive_of(body.scroll, store.limits());
     if (!body.point_in_time) {
-      Search search(indices, body);  // holds the moment from here on
-      const Indices named = resolved(indices, expression, options);
-      return body.scroll ? search.run_and_keep(named, contexts) : search.run(named);
+      Search search(store, body);  // holds the moment from here on
+      const std::vector<IndexPtr> named = resolved(store, expression, options);
+      return body.scroll ? search.run_and_keep(named, store.search_contexts()) : search.run(named);
     }
     const auto& [id, keep_alive] = *body.point_in_time;
     check_beside_point_in_time(expression, options);
-    check_keep_alive_of(keep_alive, indices.limits());
+    check_keep_alive_of(keep_alive, store.limits());
     if (!SearchContexts::is_id(id)) refuse(illegal_argument("Cannot parse point in time id [" + shortened(id) + "]"));
-    const auto point = contexts.point_in_time(id, keep_alive);
+    const auto point = store.search_contexts().point_in_time(id, keep_alive);
     if (!point) return context_missing(id);
-    Search search(indices, body);
-    return search.run_at(found_again(indices, point->indices, id), *point);
+    Search search(store, body);
+    return search.run_at(found_again(store, point->indices, id), *point);
   });
 }
 
-Reply run_scroll(const IndexLookup& indices, SearchContexts& contexts, const std::string& id,
+Reply run_scroll(const StoreCore& store, const std::string& id,
                  SearchContexts::KeepAlive keep_alive, bool total_hits_as_int) {
-  return reply_from(indices, [&]() -> Reply {
-    check_keep_alive_of(keep_alive, indices.limits());
-    const auto scroll = contexts.scroll(id, keep_alive);
+  return reply_from([&]() -> Reply {
+    check_keep_alive_of(keep_alive, store.limits());
+    const auto scroll = store.search_contexts().scroll(id, keep_alive);
     if (!scroll) return context_missing(id);
     const std::lock_guard<std::mutex> one_page(scroll->mutex);
-    Search search(indices, scroll->body);
-    const Indices same = found_again(indices, scroll->indices, id);
+    Search search(store, scroll->body);
+    const std::vector<IndexPtr> same = found_again(store, scroll->indices, id);
     Reply reply = search.page(same, *scroll, keep_alive ? "\"_scroll_id\":\"" + id + "\"," : "", total_hits_as_int);
-    if (!keep_alive) contexts.close_scroll(id);
+    if (!keep_alive) store.search_contexts().close_scroll(id);
     return reply;
   });
 }
 
-Reply open_point_in_time(const IndexLookup& indices, SearchContexts& contexts, std::string_view expression,
+Reply open_point_in_time(const StoreCore& store, std::string_view expression,
                          const IndicesOptions& options, std::chrono::milliseconds keep_alive) {
-  return reply_from(indices, [&]() -> Reply {
-    check_keep_alive_of(keep_alive, indices.limits());
+  return reply_from([&]() -> Reply {
+    check_keep_alive_of(keep_alive, store.limits());
     const SearchBody body;
-    Search search(indices, body);
-    return search.open_point(resolved(indices, expression, options), contexts, keep_alive);
+    Search search(store, body);
+    return search.open_point(resolved(store, expression, options), store.search_contexts(), keep_alive);
   });
 }
 
-Reply run_count(const IndexLookup& indices, std::string_view expression, const IndicesOptions& options,
-                const QueryPtr& query, std::optional<float> min_score) {
+Reply run_count(const StoreCore& store, std::string_view expression, const IndicesOptions& options,
+                const QueryPtr& query) {
   SearchBody body;
   body.query = query;
-  body.min_score = min_score;
-  return reply_from(indices, [&]() -> Reply {
-    Search search(indices, body);
-    return search.count(resolved(indices, expression, options));
+  return reply_from([&]() -> Reply {
+    Search search(store, body);
+    return search.count(resolved(store, expression, options));
   });
 }
 

@@ -2,11 +2,10 @@
 #pragma once
 
 #include <chrono>
-#include <optional>
 #include <string>
 #include <string_view>
 
-#include "server/elastic/embedded/index.h"
+#include "server/elastic/embedded/store_core.h"
 #include "server/elastic/embedded/search/search_body.h"
 #include "server/elastic/embedded/search/search_contexts.h"
 #include "server/elastic/embedded/search/search_errors.h"
@@ -21,19 +20,19 @@ namespace sightline::elastic {
 ///       3. min_score, aggregations, post_filter, in this order; then the first from + size hits of all.
 ///       4. Fetch: source and fields of the hits that are shown. A scroll keeps the others.
 /// Thread safety: may be called from any thread.
-Reply run_search(const IndexLookup& indices, SearchContexts& contexts, std::string_view expression,
+Reply run_search(const StoreCore& store, std::string_view expression,
                  const IndicesOptions& options, const SearchBody& body);
 
 /// The next page of a scroll. Without `keep_alive` it is the last one.
-Reply run_scroll(const IndexLookup& indices, SearchContexts& contexts, const std::string& id,
+Reply run_scroll(const StoreCore& store, const std::string& id,
                  SearchContexts::KeepAlive keep_alive, bool total_hits_as_int);
 
 /// Keeps this moment of the indices.
-Reply open_point_in_time(const IndexLookup& indices, SearchContexts& contexts, std::string_view expression,
+Reply open_point_in_time(const StoreCore& store, std::string_view expression,
                          const IndicesOptions& options, std::chrono::milliseconds keep_alive);
 
-/// Counts the documents that match (null: all), with at least that score.
-Reply run_count(const IndexLookup& indices, std::string_view expression, const IndicesOptions& options,
-                const QueryPtr& query, std::optional<float> min_score);
+/// Counts the documents that match (null: all).
+Reply run_count(const StoreCore& store, std::string_view expression, const IndicesOptions& options,
+                const QueryPtr& query);
 
 }  // namespace sightline::elastic

@@ -7,17 +7,16 @@
 #include <string>
 #include <string_view>
 
-#include "server/elastic/embedded/index.h"
-#include "server/elastic/embedded/search/local_search_index.h"
+#include "server/elastic/embedded/stored_index.h"
+#include "server/elastic/embedded/search/search_index.h"
 
 namespace sightline::elastic {
 
-/// One index during one search, under IndexLookup::read_lock.
+/// One index during one search, under StoreCore::read_lock.
 struct ShardView {
-  std::shared_ptr<Index> index;
+  IndexPtr index;
   std::shared_ptr<const Mapping> mapping;
-  const LocalSearchIndex* search = nullptr;
-  std::int64_t now = 0;  ///< milliseconds since 1970: the `now` of date mathematics, one for the whole search
+  const SearchIndex* search = nullptr;
   std::size_t max_clauses = 0;        ///< Limits::max_clauses
   mutable std::size_t expanded = 0;   ///< clauses that words and field patterns have become
   std::optional<DocSet> at_moment = {};  ///< of a point in time: what was there when it was opened, and is still
@@ -40,23 +39,12 @@ struct ShardView {
 struct ShardRefused {
   std::string type;
   std::string reason;
-  std::string cause_type = {}, cause_reason = {};
-  bool names_index = false;  ///< query_shard_exception: `index` and `index_uuid` stand beside the reason
 };
 
-/// query_shard_exception without a cause.
+/// query_shard_exception: the query does not fit the mapping.
 [[noreturn]] inline void refuse_query(std::string reason) {
-  throw ShardRefused{"query_shard_exception", std::move(reason), {}, {}, true};
+  throw ShardRefused{"query_shard_exception", std::move(reason)};
 }
-/// query_shard_exception "failed to create query: ..." with its cause.
-[[noreturn]] inline void refuse_query_because(std::string cause_reason,
-                                              std::string cause_type = "illegal_argument_exception") {
-  std::string reason = "failed to create query: " + cause_reason;
-  throw ShardRefused{"query_shard_exception", std::move(reason), std::move(cause_type),
-                     std::move(cause_reason), true};
-}
-/// The same for a search of more clauses than `limit`.
-[[noreturn]] void refuse_clauses(std::size_t limit);
 /// illegal_argument_exception on the shard.
 [[noreturn]] inline void refuse_shard(std::string reason) {
   throw ShardRefused{"illegal_argument_exception", std::move(reason)};

@@ -9,54 +9,14 @@
 namespace sightline::elastic {
 namespace {
 
-/// What a character can do in the word rules of UAX #29, as far as they matter to the tokenizer.
-enum class WordClass : std::uint8_t {
-  other,
-  letter,
-  hebrew,
-  numeric,
-  katakana,
-  mid_letter,
-  mid_number,
-  mid_both,
-  single_quote,
-  double_quote,
-  connector,    // ExtendNumLet: the underscore and its kin
-  extend,       // Extend, Format, ZWJ: belongs to the character before it (rule WB4)
-  flag_letter,  // Regional_Indicator
-};
+/// What a character can do in the word rules of UAX #29: a UWordBreakValues. Format characters and joiners count as
+/// U_WB_EXTEND, as they belong to the character before them (rule WB4).
+using WordClass = std::uint8_t;
 
 WordClass classify(UChar32 c) {
-  switch (u_getIntPropertyValue(c, UCHAR_WORD_BREAK)) {
-    case U_WB_ALETTER:
-      return WordClass::letter;
-    case U_WB_HEBREW_LETTER:
-      return WordClass::hebrew;
-    case U_WB_NUMERIC:
-      return WordClass::numeric;
-    case U_WB_KATAKANA:
-      return WordClass::katakana;
-    case U_WB_MIDLETTER:
-      return WordClass::mid_letter;
-    case U_WB_MIDNUM:
-      return WordClass::mid_number;
-    case U_WB_MIDNUMLET:
-      return WordClass::mid_both;
-    case U_WB_SINGLE_QUOTE:
-      return WordClass::single_quote;
-    case U_WB_DOUBLE_QUOTE:
-      return WordClass::double_quote;
-    case U_WB_EXTENDNUMLET:
-      return WordClass::connector;
-    case U_WB_EXTEND:
-    case U_WB_FORMAT:
-    case U_WB_ZWJ:
-      return WordClass::extend;
-    case U_WB_REGIONAL_INDICATOR:
-      return WordClass::flag_letter;
-    default:
-      return c >= 0xFF10 && c <= 0xFF19 ? WordClass::numeric : WordClass::other;  // full-width digits
-  }
+  const int value = u_getIntPropertyValue(c, UCHAR_WORD_BREAK);
+  if (value == U_WB_FORMAT || value == U_WB_ZWJ) return U_WB_EXTEND;
+  return static_cast<WordClass>(c >= 0xFF10 && c <= 0xFF19 ? U_WB_NUMERIC : value);  // full-width digits
 }
 
 WordClass word_class(UChar32 c) {
@@ -69,10 +29,10 @@ WordClass word_class(UChar32 c) {
 }
 
 bool is_letter(WordClass k) {
-  return k == WordClass::letter || k == WordClass::hebrew;
+  return k == U_WB_ALETTER || k == U_WB_HEBREW_LETTER;
 }
 bool is_content(WordClass k) {
-  return is_letter(k) || k == WordClass::numeric || k == WordClass::katakana;
+  return is_letter(k) || k == U_WB_NUMERIC || k == U_WB_KATAKANA;
 }
 
 constexpr UChar32 k_joiner = 0x200D, k_text_style = 0xFE0E, k_emoji_style = 0xFE0F, k_keycap = 0x20E3;
@@ -115,45 +75,39 @@ struct Characters {
 
   std::size_t size() const { return at.size(); }
   UChar32 code(std::size_t i) const { return i < at.size() ? at[i].code : -1; }
-  WordClass kind(std::size_t i) const { return i < at.size() ? at[i].kind : WordClass::other; }
+  WordClass kind(std::size_t i) const { return i < at.size() ? at[i].kind : WordClass{U_WB_OTHER}; }
   std::uint32_t offset(std::size_t i) const { return i < at.size() ? at[i].utf16 : utf16_length; }
   /// Past what clings to the character before `i`.
   std::size_t past_extend(std::size_t i) const {
-    while (i < at.size() && at[i].kind == WordClass::extend) ++i;
+    while (i < at.size() && at[i].kind == U_WB_EXTEND) ++i;
     return i;
   }
-};
-
-struct Match {
-  std::size_t end = 0;  // 0: none
-  TokenType type = TokenType::alphanum;
 };
 
 /// Emoji sequences of Unicode Technical Standard 51: flags, key caps, modified and joined pictures.
 std::size_t emoji_unit(const Characters& text, std::size_t i) {
   if (!is_emoji(text.code(i))) return i;
   ++i;
-  while (text.kind(i) == WordClass::extend && text.code(i) != k_text_style && text.code(i) != k_emoji_style)
+  while (text.kind(i) == U_WB_EXTEND && text.code(i) != k_text_style && text.code(i) != k_emoji_style)
     ++i;
   if (text.code(i) == k_emoji_style) ++i;
   while (u_hasBinaryProperty(text.code(i), UCHAR_EMOJI_MODIFIER)) i = text.past_extend(i + 1);
   return i;
 }
 
-Match match_emoji(const Characters& text, std::size_t start) {
-  if (text.kind(start) == WordClass::flag_letter) {
+/// Where the token that begins at `start` ends; 0: there is none of that kind.
+std::size_t match_emoji(const Characters& text, std::size_t start) {
+  if (text.kind(start) == U_WB_REGIONAL_INDICATOR) {
     const std::size_t second = text.past_extend(start + 1);
-    if (text.kind(second) != WordClass::flag_letter) return {};
-    return {text.past_extend(second + 1), TokenType::emoji};
+    return text.kind(second) == U_WB_REGIONAL_INDICATOR ? text.past_extend(second + 1) : 0;
   }
   if (is_keycap_base(text.code(start))) {
     std::size_t i = start + 1;
     if (text.code(i) == k_emoji_style) ++i;
-    if (text.code(i) != k_keycap) return {};
-    return {text.past_extend(i + 1), TokenType::emoji};
+    return text.code(i) == k_keycap ? text.past_extend(i + 1) : 0;
   }
   std::size_t end = emoji_unit(text, start);
-  if (end == start) return {};
+  if (end == start) return 0;
   // A longer token is cut in any case.
   while (text.offset(end) - text.offset(start) <= k_max_token_length) {
     const bool joined = text.code(end - 1) == k_joiner;
@@ -163,64 +117,52 @@ Match match_emoji(const Characters& text, std::size_t start) {
     if (after == next) break;
     end = after;
   }
-  return {end, TokenType::emoji};
+  return end;
 }
 
 /// One step of rules WB5 to WB13b: the index of the character that the word goes on with after `i` of class
 /// `last`, or `i` itself if there is a boundary.
 std::size_t next_of_word(const Characters& text, std::size_t i, WordClass last) {
   const WordClass here = text.kind(i);
-  const bool after_letter = is_letter(last), after_number = last == WordClass::numeric;
-  if (here == WordClass::connector) return i + 1;
-  if (last == WordClass::connector && is_content(here)) return i + 1;
-  if ((after_letter || after_number) && (is_letter(here) || here == WordClass::numeric)) return i + 1;
-  if (last == WordClass::katakana && here == WordClass::katakana) return i + 1;
+  const bool after_letter = is_letter(last), after_number = last == U_WB_NUMERIC;
+  if (here == U_WB_EXTENDNUMLET) return i + 1;
+  if (last == U_WB_EXTENDNUMLET && is_content(here)) return i + 1;
+  if ((after_letter || after_number) && (is_letter(here) || here == U_WB_NUMERIC)) return i + 1;
+  if (last == U_WB_KATAKANA && here == U_WB_KATAKANA) return i + 1;
   const std::size_t beyond = text.past_extend(i + 1);
   const WordClass there = text.kind(beyond);
   const bool middle_of_letters =
-      here == WordClass::mid_letter || here == WordClass::mid_both || here == WordClass::single_quote;
+      here == U_WB_MIDLETTER || here == U_WB_MIDNUMLET || here == U_WB_SINGLE_QUOTE;
   const bool middle_of_numbers =
-      here == WordClass::mid_number || here == WordClass::mid_both || here == WordClass::single_quote;
+      here == U_WB_MIDNUM || here == U_WB_MIDNUMLET || here == U_WB_SINGLE_QUOTE;
   if (after_letter && middle_of_letters && is_letter(there)) return beyond + 1;
-  if (after_number && middle_of_numbers && there == WordClass::numeric) return beyond + 1;
-  if (last == WordClass::hebrew && here == WordClass::single_quote) return i + 1;
-  if (last == WordClass::hebrew && here == WordClass::double_quote && there == WordClass::hebrew)
+  if (after_number && middle_of_numbers && there == U_WB_NUMERIC) return beyond + 1;
+  if (last == U_WB_HEBREW_LETTER && here == U_WB_SINGLE_QUOTE) return i + 1;
+  if (last == U_WB_HEBREW_LETTER && here == U_WB_DOUBLE_QUOTE && there == U_WB_HEBREW_LETTER)
     return beyond + 1;
   return i;
 }
 
-Match match_word(const Characters& text, std::size_t start) {
+std::size_t match_word(const Characters& text, std::size_t start) {
   std::size_t first = start;
-  while (text.kind(first) == WordClass::connector) first = text.past_extend(first + 1);
-  if (!is_content(text.kind(first))) return {};
-  bool numbers_only = true, hangul_only = first == start, katakana_only = first == start;
-  WordClass last = WordClass::connector;
+  while (text.kind(first) == U_WB_EXTENDNUMLET) first = text.past_extend(first + 1);
+  if (!is_content(text.kind(first))) return 0;
+  WordClass last = U_WB_EXTENDNUMLET;
   std::size_t i = first;
   const std::uint32_t limit = text.offset(start) + k_max_token_length;
   while (i < text.size() && text.offset(i) <= limit) {
     const std::size_t next = i == first ? i + 1 : next_of_word(text, i, last);
     if (next == i) break;
     last = text.kind(next - 1);
-    if (last == WordClass::single_quote) last = WordClass::hebrew;  // WB7a: the quote goes with its letter
-    numbers_only = numbers_only && (last == WordClass::numeric || last == WordClass::connector);
-    katakana_only = katakana_only && last == WordClass::katakana;
-    if (hangul_only) {
-      UErrorCode error = U_ZERO_ERROR;
-      hangul_only = next == i + 1 && last == WordClass::letter &&
-                    uscript_getScript(text.code(i), &error) == USCRIPT_HANGUL;
-    }
+    if (last == U_WB_SINGLE_QUOTE) last = U_WB_HEBREW_LETTER;  // WB7a: the quote goes with its letter
     i = text.past_extend(next);
   }
-  const TokenType type = numbers_only    ? TokenType::num
-                         : hangul_only   ? TokenType::hangul
-                         : katakana_only ? TokenType::katakana
-                                         : TokenType::alphanum;
-  return {i, type};
+  return i;
 }
 
-Match match_script(const Characters& text, std::size_t start) {
+std::size_t match_script(const Characters& text, std::size_t start) {
   const UChar32 c = text.code(start);
-  if (c < 0x0E00) return {};  // the first script written without blanks is Thai
+  if (c < 0x0E00) return 0;  // the first script written without blanks is Thai
   if (u_getIntPropertyValue(c, UCHAR_LINE_BREAK) == U_LB_COMPLEX_CONTEXT) {
     std::size_t i = start;
     const std::uint32_t limit = text.offset(start) + k_max_token_length;
@@ -228,22 +170,11 @@ Match match_script(const Characters& text, std::size_t start) {
            u_getIntPropertyValue(text.code(i), UCHAR_LINE_BREAK) == U_LB_COMPLEX_CONTEXT) {
       i = text.past_extend(i + 1);
     }
-    return {i, TokenType::southeast_asian};
+    return i;
   }
   UErrorCode error = U_ZERO_ERROR;
   const UScriptCode script = uscript_getScript(c, &error);
-  if (script == USCRIPT_HAN) return {text.past_extend(start + 1), TokenType::ideographic};
-  if (script == USCRIPT_HIRAGANA) return {text.past_extend(start + 1), TokenType::hiragana};
-  return {};
-}
-
-/// The longest of the matches; of equals the first, as the rules of the grammar stand.
-Match longest_match(const Characters& text, std::size_t start) {
-  Match best = match_emoji(text, start);
-  for (const Match& other : {match_word(text, start), match_script(text, start)}) {
-    if (other.end > best.end) best = other;
-  }
-  return best;
+  return script == USCRIPT_HAN || script == USCRIPT_HIRAGANA ? text.past_extend(start + 1) : 0;
 }
 
 /// Texts are read in windows of this many bytes, the last k_margin characters of which are read once more in
@@ -267,30 +198,7 @@ void append_utf8(std::string& out, UChar32 c) {
 
 }  // namespace
 
-const char* to_string(TokenType type) {
-  switch (type) {
-    case TokenType::alphanum:
-      return "<ALPHANUM>";
-    case TokenType::num:
-      return "<NUM>";
-    case TokenType::southeast_asian:
-      return "<SOUTHEAST_ASIAN>";
-    case TokenType::ideographic:
-      return "<IDEOGRAPHIC>";
-    case TokenType::hiragana:
-      return "<HIRAGANA>";
-    case TokenType::katakana:
-      return "<KATAKANA>";
-    case TokenType::hangul:
-      return "<HANGUL>";
-    case TokenType::emoji:
-      return "<EMOJI>";
-  }
-  return "word";
-}
-
-void each_standard_token(std::string_view text, const TakeToken& take) {
-  std::uint32_t offset = 0, position = 0;  // of what is left
+void each_token(std::string_view text, const TakeToken& take) {
   while (!text.empty()) {
     const std::string_view window = first_window(text);
     const bool last = window.size() == text.size();
@@ -299,29 +207,18 @@ void each_standard_token(std::string_view text, const TakeToken& take) {
     const std::size_t until = last ? characters.size() : characters.size() - k_margin;
     std::size_t i = 0;
     while (i < until) {
-      Match match = longest_match(characters, i);
-      if (match.end <= i) {
+      std::size_t end = std::max({match_emoji(characters, i), match_word(characters, i), match_script(characters, i)});
+      if (end <= i) {
         ++i;
         continue;
       }
-      while (characters.offset(match.end) - characters.offset(i) > k_max_token_length) --match.end;
-      Token token;
-      token.start = offset + characters.offset(i);
-      token.end = offset + characters.offset(match.end);
-      token.position = position++;
-      token.type = match.type;
-      for (; i < match.end; ++i) append_utf8(token.term, u_tolower(characters.code(i)));
+      while (characters.offset(end) - characters.offset(i) > k_max_token_length) --end;
+      std::string token;
+      for (; i < end; ++i) append_utf8(token, u_tolower(characters.code(i)));
       if (!take(std::move(token))) return;
     }
-    offset += characters.offset(i);
     text.remove_prefix(i < characters.size() ? characters.at[i].byte : window.size());
   }
-}
-
-std::vector<Token> standard_tokens(std::string_view text) {
-  std::vector<Token> tokens;
-  each_standard_token(text, [&](Token&& token) { return tokens.push_back(std::move(token)), true; });
-  return tokens;
 }
 
 std::string lower_case(std::string_view text) {

@@ -5,34 +5,20 @@
 #include <functional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace sightline::elastic {
-
-enum class TokenType { alphanum, num, southeast_asian, ideographic, hiragana, katakana, hangul, emoji };
-
-/// "<ALPHANUM>", "<NUM>", ... as `_analyze` prints them.
-const char* to_string(TokenType type);
-
-struct Token {
-  std::string term;                  ///< lower-cased, UTF-8
-  std::uint32_t start = 0, end = 0;  ///< offsets in the text, in UTF-16 code units as Java counts them
-  std::uint32_t position = 0;
-  TokenType type = TokenType::alphanum;
-};
 
 /// Longest token in UTF-16 code units; a longer one is cut into pieces of this length.
 inline constexpr std::uint32_t k_max_token_length = 255;
 
-/// Takes a token; false: no more are wanted.
-using TakeToken = std::function<bool(Token&& token)>;
+/// Takes a token, lower-cased, in UTF-8; false: no more are wanted.
+using TakeToken = std::function<bool(std::string&& token)>;
 
 /// Gives the tokens of UTF-8 `text` one by one, in memory that does not grow with the text. Boundaries are
 /// those of Unicode Standard Annex 29 with Lucene's three choices: a Han or Hiragana character is a token of
 /// its own, a run of a script without blanks (Thai, Lao, Khmer, ...) is one token, and an emoji sequence is a
 /// token. Bytes that are no UTF-8 count as U+FFFD, which separates words.
-void each_standard_token(std::string_view text, const TakeToken& take);
-std::vector<Token> standard_tokens(std::string_view text);
+void each_token(std::string_view text, const TakeToken& take);
 
 /// The text with every character lower-cased by itself, as Lucene's filter does (no context, no expansion).
 std::string lower_case(std::string_view text);

@@ -1,11 +1,8 @@
 // Queries over numbers, dates and booleans, and whether a field is there at all.
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
 #include "base/cancellation.h"
-#include "server/elastic/embedded/date.h"
-#include "server/elastic/embedded/search/date_math.h"
 #include "server/elastic/embedded/search/literals.h"
 #include "server/elastic/embedded/search/query_runner.h"
 #include "server/elastic/rest/json_view.h"
@@ -35,16 +32,13 @@ constexpr std::int64_t k_max_terms = 65'536;
 void check_count(const ShardView& shard, const TermsQuery& query) {
   const std::int64_t most = shard.number_setting("index.max_terms_count", k_max_terms);
   if (static_cast<std::int64_t>(query.values.size()) <= most) return;
-  refuse_query_because(
-      "The number of terms [" + std::to_string(query.values.size()) +
-      "] used in the Terms Query request has exceeded the allowed maximum of [" + std::to_string(most) +
-      "]. This maximum can be set by changing the [index.max_terms_count] index level setting.");
+  refuse_query("[terms] of [" + query.field + "] has more than [" + std::to_string(most) +
+               "] values, which the setting [index.max_terms_count] allows");
 }
 
 void need_values(const Field& field) {
   if (field.indexed || field.doc_values) return;
-  refuse_query_because("Cannot search on field [" + field.path +
-                       "] since it is not indexed nor has doc values.");
+  refuse_query("Cannot search on field [" + field.path + "] since it is not indexed nor has doc values.");
 }
 
 /// A whole-number or date bound as the least value that passes.
@@ -127,13 +121,12 @@ ScoredDocs QueryRunner::value_term(const Field& field, const Literal& value, flo
     case FieldType::boolean:
       return boolean_term(field, boolean_value(value), boost, scoring);
     case FieldType::date: {
-      RangeQuery day{field.path, RangeBound{value}, RangeBound{value}, {}, {}};
+      RangeQuery day{field.path, RangeBound{value}, RangeBound{value}};
       return constant(date_range(field, day), boost);
     }
     case FieldType::binary:
-      refuse_query_because("Binary fields do not support searching");
     case FieldType::dense_vector:
-      refuse_query_because("Field [" + field.path + "] of type [dense_vector] doesn't support term queries");
+      refuse_query("Field [" + field.path + "] of type [" + to_string(field.type) + "] cannot be searched by value");
     case FieldType::object:
       return {nothing()};
     default:
@@ -193,19 +186,10 @@ DocSet QueryRunner::number_range(const Field& field, const RangeQuery& query) co
 }
 
 DocSet QueryRunner::date_range(const Field& field, const RangeQuery& query) const {
-  if (!query.format.empty() && !is_date_format(query.format)) {
-    refuse_query_because("Invalid format: [" + query.format + "]: Unknown pattern");
-  }
-  const auto offset = parse_zone(query.time_zone);
-  if (!offset) {
-    refuse_query_because("time_zone [" + query.time_zone +
-                         "] is not supported by the embedded store; give it as an offset such as +02:00");
-  }
   bool impossible = false;
   // "greater than March" begins after March, and "up to March" ends with it: both round up.
   const auto bound = [&](const RangeBound& end, bool round_up) {
-    return WholeNumber{date_value(field, end.value, query.format, round_up, shard_.now, *offset), false,
-                       false};
+    return WholeNumber{date_value(field, end.value, round_up), false, false};
   };
   const std::int64_t least =
       query.lower ? at_least(bound(*query.lower, !query.lower->inclusive), query.lower->inclusive, impossible)
@@ -238,8 +222,8 @@ ScoredDocs QueryRunner::run(const RangeQuery& query, float boost, bool) const {
       return constant(integers_between(*field, least, greatest), boost);
     }
     default:
-      refuse_query_because("Field [" + query.field + "] of type [" + to_string(field->type) +
-                           "] does not support range queries");
+      refuse_query("Field [" + query.field + "] of type [" + to_string(field->type) +
+                   "] does not support range queries");
   }
 }
 

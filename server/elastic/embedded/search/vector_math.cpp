@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 
 namespace sightline::elastic {
@@ -89,30 +88,6 @@ double squared_length(std::span<const float> vector) {
   return sum;
 }
 
-/// The first components as Java prints floats: "[0.5, 1.0E-4, ...]".
-std::string preview(std::span<const float> vector) {
-  constexpr std::size_t k_shown = 5;
-  std::string out = "[";
-  for (std::size_t i = 0; i < std::min(vector.size(), k_shown); ++i) {
-    if (i != 0) out += ", ";
-    std::array<char, 32> buffer;
-    const float size = std::fabs(vector[i]);
-    const bool plain = vector[i] == 0 || (size >= 1e-3f && size < 1e7f);
-    const auto form = plain ? std::chars_format::fixed : std::chars_format::scientific;
-    const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), vector[i], form).ptr;
-    std::string text(buffer.data(), end);
-    if (plain && text.find('.') == std::string::npos) text += ".0";
-    if (const std::size_t e = text.find('e'); e != std::string::npos) {
-      const int exponent = std::stoi(text.substr(e + 1));
-      text = text.substr(0, e);
-      if (text.find('.') == std::string::npos) text += ".0";
-      text += "E" + std::to_string(exponent);
-    }
-    out += text;
-  }
-  return out + (vector.size() > k_shown ? ", ...]" : "]");
-}
-
 }  // namespace
 
 float inner_product(const float* a, const float* b, std::size_t dims) {
@@ -153,27 +128,14 @@ float nearness_of_similarity(VectorSimilarity similarity, float limit) {
 
 std::string unfit_for(VectorSimilarity similarity, std::span<const float> vector) {
   for (std::size_t i = 0; i < vector.size(); ++i) {
-    if (std::isfinite(vector[i])) continue;
-    const char* kind = std::isnan(vector[i]) ? "NaN" : "infinite";
-    return std::string("element_type [float] vectors do not support ") + kind + " values but found [" +
-           (std::isnan(vector[i]) ? "NaN"
-            : vector[i] > 0       ? "Infinity"
-                                  : "-Infinity") +
-           "] at dim [" + std::to_string(i) + "]";
+    if (!std::isfinite(vector[i])) return "the vector has a value that is not finite at dim [" + std::to_string(i) + "]";
   }
   const double square = squared_length(vector);
-  if (similarity == VectorSimilarity::cosine && square == 0) {
-    return "The [cosine] similarity does not support vectors with zero magnitude. Preview of invalid "
-           "vector: " +
-           preview(vector);
-  }
-  // Elasticsearch's tolerance: a unit vector rounded to float32 passes, one that was never normalised does
-  // not.
-  if (similarity == VectorSimilarity::dot_product && std::fabs(square - 1.0) > 1e-3) {
-    return "The [dot_product] similarity can only be used with unit-length vectors. Preview of invalid "
-           "vector: " +
-           preview(vector);
-  }
+  if (similarity == VectorSimilarity::cosine && square == 0)
+    return "The [cosine] similarity does not support vectors with zero magnitude";
+  // Elasticsearch's tolerance: a unit vector rounded to float32 passes, one that was never normalised does not.
+  if (similarity == VectorSimilarity::dot_product && std::fabs(square - 1.0) > 1e-3)
+    return "The [dot_product] similarity can only be used with unit-length vectors";
   return {};
 }
 

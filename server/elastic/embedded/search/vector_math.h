@@ -34,8 +34,7 @@ float score_of_nearness(VectorSimilarity similarity, float nearness);
 /// The least nearness that a kNN clause's `similarity` lets pass; for l2_norm that is the greatest distance.
 float nearness_of_similarity(VectorSimilarity similarity, float limit);
 
-/// What is wrong with `vector` as a query vector for that similarity, in Elasticsearch's words; empty if
-/// nothing is.
+/// What is wrong with `vector` for that similarity, of a document or of a query; empty if nothing is.
 std::string unfit_for(VectorSimilarity similarity, std::span<const float> vector);
 
 }  // namespace sightline::elastic

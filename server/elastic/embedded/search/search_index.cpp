@@ -1,4 +1,4 @@
-#include "server/elastic/embedded/search/local_search_index.h"
+#include "server/elastic/embedded/search/search_index.h"
 
 #include <algorithm>
 #include <iterator>
@@ -33,7 +33,7 @@ std::vector<const float*> rows_from(const VectorColumn& column, std::size_t firs
 
 }  // namespace
 
-struct LocalSearchIndex::Statement {
+struct SearchIndex::Statement {
   sqlite3_stmt* handle = nullptr;
   ~Statement() { sqlite3_finalize(handle); }
 
@@ -54,26 +54,19 @@ struct LocalSearchIndex::Statement {
   }
 };
 
-Result<std::unique_ptr<SearchIndex>> SearchIndex::open(sqlite3* connection, std::int64_t index_number,
-                                                       const Documents& documents) {
-  auto index = LocalSearchIndex::open(connection, index_number, documents);
-  if (!index) return std::move(index).error();
-  return std::unique_ptr<SearchIndex>(*std::move(index));
-}
-
 Status SearchIndex::drop(sqlite3* connection, std::int64_t index_number) {
   return run(connection, "DROP TABLE IF EXISTS " + table_name(index_number));
 }
 
-LocalSearchIndex::LocalSearchIndex(sqlite3* connection, std::int64_t index_number)
+SearchIndex::SearchIndex(sqlite3* connection, std::int64_t index_number)
     : connection_(connection), table_(table_name(index_number)) {}
 
-LocalSearchIndex::~LocalSearchIndex() = default;
+SearchIndex::~SearchIndex() = default;
 
-Result<std::unique_ptr<LocalSearchIndex>> LocalSearchIndex::open(sqlite3* connection,
+Result<std::unique_ptr<SearchIndex>> SearchIndex::open(sqlite3* connection,
                                                                  std::int64_t index_number,
                                                                  const Documents& documents) {
-  std::unique_ptr<LocalSearchIndex> index(new LocalSearchIndex(connection, index_number));
+  std::unique_ptr<SearchIndex> index(new SearchIndex(connection, index_number));
   auto exists = Statement::prepare(
       connection, "SELECT 1 FROM sqlite_master WHERE type='table' AND name='" + index->table_ + "'");
   if (!exists) return std::move(exists).error();
@@ -84,7 +77,7 @@ Result<std::unique_ptr<LocalSearchIndex>> LocalSearchIndex::open(sqlite3* connec
   return index;
 }
 
-Status LocalSearchIndex::prepare() {
+Status SearchIndex::prepare() {
   auto insert = Statement::prepare(connection_, "INSERT INTO " + table_ + "(doc, record) VALUES(?, ?)");
   if (!insert) return insert.error();
   auto remove = Statement::prepare(connection_, "DELETE FROM " + table_ + " WHERE doc = ?");
@@ -94,7 +87,7 @@ Status LocalSearchIndex::prepare() {
   return {};
 }
 
-Status LocalSearchIndex::load() {
+Status SearchIndex::load() {
   auto rows = Statement::prepare(connection_, "SELECT doc, record FROM " + table_ + " ORDER BY doc");
   if (!rows) return rows.error();
   sqlite3_stmt* row = (*rows)->handle;
@@ -115,7 +108,7 @@ Status LocalSearchIndex::load() {
 }
 
 /// First opening: the table appears together with all records, or not at all.
-Status LocalSearchIndex::fill(const Documents& documents) {
+Status SearchIndex::fill(const Documents& documents) {
   if (Status status = run(connection_, "BEGIN IMMEDIATE"); !status) return status;
   Status status =
       run(connection_, "CREATE TABLE " + table_ + "(doc INTEGER PRIMARY KEY, record BLOB NOT NULL)");
@@ -136,13 +129,13 @@ Status LocalSearchIndex::fill(const Documents& documents) {
   return {};
 }
 
-Status LocalSearchIndex::write(std::int64_t doc, const std::string& record) {
+Status SearchIndex::write(std::int64_t doc, const std::string& record) {
   sqlite3_bind_int64(insert_->handle, 1, doc);
   sqlite3_bind_blob64(insert_->handle, 2, record.data(), record.size(), SQLITE_STATIC);
   return insert_->run(connection_);
 }
 
-Status LocalSearchIndex::add(std::int64_t doc, const ParsedDocument& document, std::size_t max_words) {
+Status SearchIndex::add(std::int64_t doc, const ParsedDocument& document, std::size_t max_words) {
   auto analyzed = analyze(document, max_words);
   if (!analyzed) return std::move(analyzed).error();
   if (!memory_.fits(*analyzed)) {
@@ -154,7 +147,7 @@ Status LocalSearchIndex::add(std::int64_t doc, const ParsedDocument& document, s
   return {};
 }
 
-Status LocalSearchIndex::remove(std::int64_t doc) {
+Status SearchIndex::remove(std::int64_t doc) {
   if (const auto added = find_in(added_, doc); added != added_.end()) {
     added_.erase(added);
   } else if (memory_.find(doc) || find_in(waiting_, doc) != waiting_.end()) {
@@ -167,7 +160,7 @@ Status LocalSearchIndex::remove(std::int64_t doc) {
   return delete_->run(connection_);
 }
 
-std::vector<LocalSearchIndex::Added>::iterator LocalSearchIndex::find_in(std::vector<Added>& documents,
+std::vector<SearchIndex::Added>::iterator SearchIndex::find_in(std::vector<Added>& documents,
                                                                          std::int64_t doc) {
   const auto found =
       std::lower_bound(documents.begin(), documents.end(), doc,
@@ -175,13 +168,13 @@ std::vector<LocalSearchIndex::Added>::iterator LocalSearchIndex::find_in(std::ve
   return found != documents.end() && found->doc == doc ? found : documents.end();
 }
 
-void LocalSearchIndex::commit() {
+void SearchIndex::commit() {
   std::move(added_.begin(), added_.end(), std::back_inserter(waiting_));
   added_.clear();
   if (!removed_.empty()) refresh();
 }
 
-void LocalSearchIndex::refresh() {
+void SearchIndex::refresh() {
   std::unordered_map<std::string, std::int64_t> origins;  // of documents that go, by their _id
   for (const std::int64_t number : removed_) {
     if (const auto doc = memory_.find(number)) origins.emplace(memory_.id(*doc), memory_.origin(*doc));
@@ -202,12 +195,12 @@ void LocalSearchIndex::refresh() {
   extend_graphs();
 }
 
-void LocalSearchIndex::rollback() {
+void SearchIndex::rollback() {
   removed_.clear();
   added_.clear();
 }
 
-const VectorGraph* LocalSearchIndex::graph(const Field& field) const {
+const VectorGraph* SearchIndex::graph(const Field& field) const {
   const VectorColumn* column = memory_.vectors(field.path);
   if (!column || column->size() < k_graph_from || !field.index_options || !field.index_options->is_graph()) {
     return nullptr;
@@ -223,7 +216,7 @@ const VectorGraph* LocalSearchIndex::graph(const Field& field) const {
   return graph.get();
 }
 
-void LocalSearchIndex::extend_graphs() {
+void SearchIndex::extend_graphs() {
   for (auto& [path, graph] : graphs_) {
     if (const VectorColumn* column = memory_.vectors(path)) graph->extend(rows_from(*column, graph->given()));
   }

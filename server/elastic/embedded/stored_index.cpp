@@ -1,8 +1,6 @@
-#include "server/elastic/embedded/local_index.h"
+#include "server/elastic/embedded/stored_index.h"
 
 #include <cstring>
-
-#include "server/elastic/rest/member_table.h"
 
 namespace sightline::elastic {
 namespace {
@@ -31,56 +29,21 @@ std::string aliases_json(const Aliases& aliases) {
   return out + "}";
 }
 
-namespace {
+const rest::MemberTable<Alias> k_alias{"alias", "alias", rest::k_argument_error,
+                                       {{"is_write_index", rest::k_flag, rest::into<&Alias::is_write_index, read_bool>}}};
 
-using namespace rest;  // NOLINT: the table below is made of its words
-
-ElasticError unknown_of_alias(const MemberTableBase&, const JsonView& key, const JsonView&) {
-  return illegal_argument("Unknown field [" + std::string(key.text()) + "] in alias");
-}
-
-ElasticError wrong_kind_of_alias(const MemberTableBase&, const JsonView& key, const JsonView& value) {
-  return illegal_argument("[" + std::string(key.text()) + "] of an alias cannot be a " + token_name(value));
-}
-
-constexpr std::string_view k_no_alias_routing = "documents have no routing here";
-const Dialect k_alias_dialect{unknown_of_alias, wrong_kind_of_alias};
-const MemberTable<Alias> k_alias{"alias", "alias", k_alias_dialect,
-                                 {{"is_write_index", k_flag, into<&Alias::is_write_index, read_bool>},
-                                  only_some("is_hidden", k_flag, only_false, "`false`"),
-                                  refused("filter", k_object),
-                                  refused("routing", k_scalars, k_no_alias_routing),
-                                  refused("index_routing", k_scalars, k_no_alias_routing),
-                                  refused("search_routing", k_scalars, k_no_alias_routing)}};
-
-}  // namespace
-
-Answer<Alias> parse_alias(const JsonView& body, std::string_view name) {
-  if (!body.is_object())
-    return ElasticError{400, "parse_exception", "alias [" + std::string(name) + "] must be an object"};
-  Alias alias;
-  try {
-    k_alias.read(body, alias);
-  } catch (Refused& refused) {
-    return std::move(refused.error);
-  }
-  return alias;
-}
-
-Answer<Aliases> parse_aliases(const JsonView& body) {
-  if (!body.is_object()) return ElasticError{400, "parse_exception", "key [aliases] must be an object"};
+Aliases parse_aliases(const JsonView& body) {
+  if (!body.is_object()) refuse({400, "parse_exception", "key [aliases] must be an object"});
   Aliases aliases;
-  std::optional<ElasticError> fault;
-  body.each_member([&](const JsonView& key, const JsonView& value) {
-    auto alias = parse_alias(value, key.text());
-    if (alias) aliases[std::string(key.text())] = *alias;
-    if (!alias && !fault) fault = std::move(alias).error();
+  body.each_member([&](const JsonView& name, const JsonView& value) {
+    if (!value.is_object())
+      refuse({400, "parse_exception", "alias [" + shortened(name.text()) + "] must be an object"});
+    k_alias.read(value, aliases[std::string(name.text())]);
   });
-  if (fault) return *std::move(fault);
   return aliases;
 }
 
-LocalIndex::LocalIndex(Definition definition, sqlite::ReaderPool& readers)
+StoredIndex::StoredIndex(Definition definition, sqlite::ReaderPool& readers)
     : next_seq_no(definition.next_seq_no),
       number_(definition.number),
       name_(std::move(definition.name)),
@@ -90,65 +53,65 @@ LocalIndex::LocalIndex(Definition definition, sqlite::ReaderPool& readers)
       settings_(std::move(definition.settings)),
       aliases_(std::move(definition.aliases)) {}
 
-std::shared_ptr<const Mapping> LocalIndex::mapping() const {
+std::shared_ptr<const Mapping> StoredIndex::mapping() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   return mapping_;
 }
 
-std::optional<std::string> LocalIndex::setting(std::string_view name) const {
+std::optional<std::string> StoredIndex::setting(std::string_view name) const {
   const std::lock_guard<std::mutex> lock(mutex_);
   const auto found = settings_.find(name);
   return found == settings_.end() ? std::nullopt : std::optional(found->second);
 }
 
-IndexSettings LocalIndex::settings() const {
+IndexSettings StoredIndex::settings() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   return settings_;
 }
 
-Aliases LocalIndex::aliases() const {
+Aliases StoredIndex::aliases() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   return aliases_;
 }
 
-bool LocalIndex::has_alias(std::string_view name) const {
+bool StoredIndex::has_alias(std::string_view name) const {
   const std::lock_guard<std::mutex> lock(mutex_);
   return aliases_.contains(name);
 }
 
-bool LocalIndex::cuts_vectors() const {
+bool StoredIndex::cuts_vectors() const {
   return setting("index.mapping.exclude_source_vectors") != "false";
 }
 
-MappingLimits LocalIndex::mapping_limits() const {
+MappingLimits StoredIndex::mapping_limits() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   return mapping_limits_of(settings_);
 }
 
-void LocalIndex::set_mapping(std::shared_ptr<const Mapping> mapping) {
+void StoredIndex::set_mapping(std::shared_ptr<const Mapping> mapping) {
   const std::lock_guard<std::mutex> lock(mutex_);
   mapping_ = std::move(mapping);
 }
 
-void LocalIndex::set_settings(IndexSettings settings) {
+void StoredIndex::set_settings(IndexSettings settings) {
   const std::lock_guard<std::mutex> lock(mutex_);
   settings_ = std::move(settings);
 }
 
-void LocalIndex::set_aliases(Aliases aliases) {
+void StoredIndex::set_aliases(Aliases aliases) {
   const std::lock_guard<std::mutex> lock(mutex_);
   aliases_ = std::move(aliases);
 }
 
-Result<std::optional<StoredDocument>> LocalIndex::fetch(std::int64_t number, bool with_vectors) const {
+Result<std::optional<StoredDocument>> StoredIndex::fetch(std::int64_t number, bool with_vectors) const {
   return fetch_where("number=?1", number, {}, with_vectors);
 }
 
-Result<std::optional<StoredDocument>> LocalIndex::fetch_by_id(std::string_view id, bool with_vectors) const {
+Result<std::optional<StoredDocument>> StoredIndex::fetch_by_id(std::string_view id, bool with_vectors) const {
   return fetch_where("id=?1", 0, id, with_vectors);
 }
 
-Result<std::optional<StoredDocument>> LocalIndex::fetch_where(const char* condition, std::int64_t number,
+Result<std::optional<StoredDocument>> StoredIndex::fetch_where(const char* condition, std::int64_t number,
                                                               std::string_view id, bool vectors_too) const {
   auto reader = readers_.borrow();
   if (!reader) return reader.error();
@@ -177,7 +140,7 @@ Result<std::optional<StoredDocument>> LocalIndex::fetch_where(const char* condit
   return std::optional(std::move(document));
 }
 
-Result<std::optional<std::int64_t>> LocalIndex::find(std::string_view id) const {
+Result<std::optional<std::int64_t>> StoredIndex::find(std::string_view id) const {
   auto reader = readers_.borrow();
   if (!reader) return reader.error();
   auto rows = (*reader)->query("SELECT number FROM " + documents_table() + " WHERE id=?1");
@@ -187,7 +150,7 @@ Result<std::optional<std::int64_t>> LocalIndex::find(std::string_view id) const 
   return *row ? std::optional(rows->integer(0)) : std::nullopt;
 }
 
-Result<std::vector<float>> LocalIndex::fetch_vector(std::int64_t number, std::string_view path) const {
+Result<std::vector<float>> StoredIndex::fetch_vector(std::int64_t number, std::string_view path) const {
   auto reader = readers_.borrow();
   if (!reader) return reader.error();
   auto rows = (*reader)->query("SELECT vector FROM " + vectors_table() + " WHERE document=?1 AND path=?2");
@@ -198,7 +161,7 @@ Result<std::vector<float>> LocalIndex::fetch_vector(std::int64_t number, std::st
   return floats_of(rows->text(0), "index " + name_ + ", document " + std::to_string(number));
 }
 
-Result<std::int64_t> LocalIndex::source_bytes() const {
+Result<std::int64_t> StoredIndex::source_bytes() const {
   auto reader = readers_.borrow();
   if (!reader) return reader.error();
   auto rows = (*reader)->query("SELECT TOTAL(LENGTH(CAST(source AS BLOB))) FROM " + documents_table());
@@ -208,7 +171,7 @@ Result<std::int64_t> LocalIndex::source_bytes() const {
   return *row ? rows->integer(0) : 0;
 }
 
-Status LocalIndex::open_search(sqlite::Connection& writer) {
+Status StoredIndex::open_search(sqlite::Connection& writer) {
   const auto documents = [&](const SearchIndex::Visit& visit) -> Status {
     auto rows = writer.query("SELECT number, id, source FROM " + documents_table() + " ORDER BY number");
     if (!rows) return rows.error();

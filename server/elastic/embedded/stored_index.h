@@ -12,11 +12,10 @@
 #include <vector>
 
 #include "server/elastic/embedded/document_parser.h"
-#include "server/elastic/embedded/index.h"
 #include "server/elastic/embedded/index_settings.h"
 #include "server/elastic/embedded/search/search_index.h"
 #include "server/elastic/embedded/sqlite.h"
-#include "server/elastic/rest/json_view.h"
+#include "server/elastic/rest/member_table.h"
 
 namespace sightline::elastic {
 
@@ -27,13 +26,25 @@ struct Alias {
 using Aliases = std::map<std::string, Alias, std::less<>>;
 
 std::string aliases_json(const Aliases& aliases);
-/// The `aliases` object of index creation, or what aliases_json wrote. Errors: filters and routing, which
-/// this server has not.
-Answer<Aliases> parse_aliases(const JsonView& body);
-/// The definition of one alias, as PUT /{index}/_alias/{name} has it. Errors as above.
-Answer<Alias> parse_alias(const JsonView& body, std::string_view name);
+/// The members of one alias, as PUT /{index}/_alias/{name} has them.
+extern const rest::MemberTable<Alias> k_alias;
+/// The `aliases` object of index creation, or what aliases_json wrote. Throws Refused.
+Aliases parse_aliases(const JsonView& body);
 
-class LocalIndex : public Index {
+/// A document as it is stored.
+struct StoredDocument {
+  std::int64_t number = 0;
+  std::string id;
+  std::string source;  ///< JSON text as it was sent, dense vectors cut out unless asked for
+  std::int64_t version = 0;
+  std::int64_t seq_no = 0;
+};
+
+/// One index. Its number is unique in the store and never used again.
+/// A document's number is its sequence number: unique in the index, growing with every write, new when a
+/// document is replaced; so ties in score are broken by it, as Lucene breaks them. Thread safety: const members
+/// may be called from any thread; see StoreCore::read_lock for what stays in step.
+class StoredIndex {
  public:
   struct Definition {
     std::int64_t number = 0;
@@ -44,18 +55,24 @@ class LocalIndex : public Index {
     std::int64_t next_seq_no = 0;
   };
 
-  LocalIndex(Definition definition, sqlite::ReaderPool& readers);
+  StoredIndex(Definition definition, sqlite::ReaderPool& readers);
 
-  const std::string& name() const override { return name_; }
-  const std::string& uuid() const override { return uuid_; }
-  std::int64_t number() const override { return number_; }
-  std::shared_ptr<const Mapping> mapping() const override;
-  std::optional<std::string> setting(std::string_view name) const override;
-  std::int64_t document_count() const override { return document_count_; }
-  SearchIndex& search() const override { return *search_; }
-  Result<std::optional<StoredDocument>> fetch(std::int64_t number, bool with_vectors) const override;
-  Result<std::optional<std::int64_t>> find(std::string_view id) const override;
-  Result<std::vector<float>> fetch_vector(std::int64_t number, std::string_view path) const override;
+  const std::string& name() const { return name_; }
+  const std::string& uuid() const { return uuid_; }
+  std::int64_t number() const { return number_; }
+  /// The mapping now. It does not change under the caller.
+  std::shared_ptr<const Mapping> mapping() const;
+  /// A setting by its full dotted name as text ("index.max_result_window"); nothing if it was not set.
+  std::optional<std::string> setting(std::string_view name) const;
+  std::int64_t document_count() const { return document_count_; }
+  SearchIndex& search() const { return *search_; }
+  /// A live document; nothing if there is none of that number. `with_vectors` puts dense vectors back into
+  /// the source. Errors: corrupt_data, internal (SQLite's message).
+  Result<std::optional<StoredDocument>> fetch(std::int64_t number, bool with_vectors) const;
+  /// The number of the live document with that _id.
+  Result<std::optional<std::int64_t>> find(std::string_view id) const;
+  /// One dense vector of a document; empty if it has none.
+  Result<std::vector<float>> fetch_vector(std::int64_t number, std::string_view path) const;
 
   /// The live document with that _id.
   Result<std::optional<StoredDocument>> fetch_by_id(std::string_view id, bool with_vectors) const;
@@ -104,6 +121,8 @@ class LocalIndex : public Index {
   IndexSettings settings_;
   Aliases aliases_;
 };
+
+using IndexPtr = std::shared_ptr<StoredIndex>;
 
 /// The vectors of one document, ready to be put back.
 Result<std::vector<CutVector>> read_vectors(sqlite::Connection& connection, const std::string& vectors_table,

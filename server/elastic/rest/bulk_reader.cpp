@@ -1,4 +1,4 @@
-#include "server/elastic/writes/bulk_request.h"
+#include "server/elastic/rest/bulk_reader.h"
 
 #include <algorithm>
 #include <array>
@@ -66,6 +66,12 @@ void take(BulkItem& item, std::string_view name, std::string_view value) {
   if (name == "routing") item.routing = value;
   if (name == "pipeline") item.pipeline = value;
   if (name == "op_type" && item.operation == "index" && value == "create") item.operation = "create";
+  if (name == "if_seq_no") item.if_seq_no = value;
+  if (name == "if_primary_term") item.if_primary_term = value;
+  if (name == "_source") item.source = value;
+  const bool changes_much = name.starts_with("version") || name == "dynamic_templates" || name == "routing";
+  if (changes_much || (value == "true" && (name.starts_with("require_") || name == "list_executed_pipelines")))
+    item.other = name;
 }
 
 /// Reads the usual action line, `{"index":{"_index":"a","_id":"1"}}`, at a fraction of what a JSON parser
@@ -207,14 +213,14 @@ Answer<std::optional<std::string_view>> BulkReader::next_line() {
 }
 
 Refusal BulkReader::read_action(std::string_view line) {
-  item_.index = default_index_;
-  item_.id.reset();
-  item_.routing.reset();
-  item_.pipeline.reset();
-  item_.action_line = line;
-  item_.source_line = {};
+  const auto begin = [&] {
+    item_ = BulkItem{};
+    item_.index = default_index_;
+    item_.action_line = line;
+  };
+  begin();
   if (PlainAction(line, item_).read()) return {};
-  item_.index = default_index_;
+  begin();
   const std::string where = "[" + std::to_string(line_) + "]";
   const auto malformed = [&](const std::string& what) {
     return illegal_argument("Malformed action/metadata line " + where + ", " + what);
