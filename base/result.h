@@ -1,7 +1,6 @@
 // Errors as values: the results of all interfaces of the project.
 #pragma once
 
-#include <cassert>
 #include <optional>
 #include <string>
 #include <utility>
@@ -33,7 +32,7 @@ struct Error {
   std::string message;
 };
 
-/// A value or an error. Reading the wrong one is a bug and asserts.
+/// A value or an error. Reading the wrong one is a bug and throws, in every build.
 /// `E` is Error but where a part speaks a foreign protocol's errors (server/elastic).
 template <class T, class E = Error>
 class [[nodiscard]] Result {
@@ -44,17 +43,17 @@ class [[nodiscard]] Result {
   bool ok() const { return held_.index() == 0; }
   explicit operator bool() const { return ok(); }
 
-  T& value() & { return assert(ok()), std::get<0>(held_); }
-  const T& value() const& { return assert(ok()), std::get<0>(held_); }
-  T&& value() && { return assert(ok()), std::get<0>(std::move(held_)); }
+  T& value() & { return std::get<0>(held_); }
+  const T& value() const& { return std::get<0>(held_); }
+  T&& value() && { return std::get<0>(std::move(held_)); }
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
   T&& operator*() && { return std::move(*this).value(); }
   T* operator->() { return &value(); }
   const T* operator->() const { return &value(); }
 
-  const E& error() const& { return assert(!ok()), std::get<1>(held_); }
-  E&& error() && { return assert(!ok()), std::get<1>(std::move(held_)); }
+  const E& error() const& { return std::get<1>(held_); }
+  E&& error() && { return std::get<1>(std::move(held_)); }
 
  private:
   std::variant<T, E> held_;
@@ -68,7 +67,7 @@ class [[nodiscard]] Status {
 
   bool ok() const { return !error_.has_value(); }
   explicit operator bool() const { return ok(); }
-  const Error& error() const { return assert(error_), *error_; }
+  const Error& error() const { return error_.value(); }
 
  private:
   std::optional<Error> error_;
