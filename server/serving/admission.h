@@ -18,7 +18,7 @@ struct AdmissionBounds {
   double query_share = 0.125;                ///< of these bounds, kept free of documents, 0 to 1
 };
 
-/// What an input asks for while it has a place.
+/// The cost of an input while it has a place.
 struct Claim {
   std::size_t bytes = 0;     ///< of memory, while it waits
   std::uint64_t pixels = 0;  ///< to decode, as models::PictureCost counts them
