@@ -98,7 +98,7 @@ TEST_CASE("a body that is no bulk is refused whole, in Elasticsearch's words") {
         "[START_ARRAY]");
   CHECK(fault("{\"index\":{}}\n{}\n") == "Validation Failed: 1: index is missing;");
   CHECK(fault("{\"index\":{\"_index\":\"a\"}}\n") == "Validation Failed: 1: no requests added;");
-  CHECK(fault("this is not json\n").find("Unrecognized token 'this'") != std::string::npos);
+  CHECK(fault("this is not json\n").find("[1:1]") != std::string::npos);
 }
 
 TEST_CASE("a byte order mark may stand before any line") {

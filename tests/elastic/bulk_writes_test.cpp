@@ -402,7 +402,7 @@ TEST_CASE("a final pipeline that the cluster has one of as well is run by neithe
   bench.store.pipelines["embed"] = R"({"processors":[]})";
   const auto response = bench.put("/last/_doc/1", R"({"t":"abc"})");
   CHECK(response.status == 400);
-  CHECK(reason(response).starts_with("the cluster has a pipeline [embed] of its own"));
+  CHECK(reason(response).starts_with("the cluster has a pipeline [embed] itself"));
   CHECK(bench.store.source("last", "1").empty());
 }
 

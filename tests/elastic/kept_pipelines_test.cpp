@@ -64,7 +64,7 @@ TEST_CASE("lists show both kinds, and the last that was stored counts") {
   CHECK(parsed(gateway.get("/_ingest/pipeline/plain")).HasMember("plain"));
   CHECK(gateway.get("/_ingest/pipeline/nope").status == 404);
 
-  CHECK(reason(gateway.put("plain", k_embed)).starts_with("the cluster has a pipeline [plain] of its own"));
+  CHECK(reason(gateway.put("plain", k_embed)).starts_with("the cluster has a pipeline [plain] itself"));
   CHECK(gateway.put("own", set("a")).status == 200);
   CHECK(!gateway.keeps("own"));
   CHECK(parsed(gateway.get("/_ingest/pipeline/own"))["own"]["processors"][0].HasMember("set"));
@@ -165,7 +165,7 @@ TEST_CASE("a pipeline that is refused leaves no guard behind, and one that the c
   CHECK(stand_in(gateway, "own") == "none");
   gateway.put("plain", set("a"));
   CHECK(*gateway.stubs.ensure({}, "plain", true) == PipelineStubs::InCluster::pipeline);
-  CHECK(reason(gateway.put("plain", k_embed)).starts_with("the cluster has a pipeline [plain] of its own"));
+  CHECK(reason(gateway.put("plain", k_embed)).starts_with("the cluster has a pipeline [plain] itself"));
   CHECK(!gateway.stubs.remove({}, "plain"));
   CHECK(gateway.get("/_ingest/pipeline/plain").status == 200);
 }

@@ -52,8 +52,8 @@ TEST_CASE("an answer that is not what was asked for is an error, never a vector"
   CHECK(says(message(R"({"data":[{"index":0,"embedding":[0,0]}]})", 1), "zeros"));
   CHECK(says(message(R"({"data":[{"index":0,"embedding":[]}]})", 1), "zeros"));
   CHECK(says(message(R"({"data":[{"index":0,"embedding":[1,"x"]}]})", 1), "not a number"));
-  CHECK(says(message(R"({"data":[{"index":0,"embedding":"A*"}]})", 1), "no base64"));
-  CHECK(says(message(R"({"data":[{"index":0,"embedding":"AAAA"}]})", 1), "no base64"));
+  CHECK(says(message(R"({"data":[{"index":0,"embedding":"A*"}]})", 1), "not base64"));
+  CHECK(says(message(R"({"data":[{"index":0,"embedding":"AAAA"}]})", 1), "not base64"));
   CHECK(says(message(R"({"data":[{"index":0,"embedding":"AADAfw=="}]})", 1), "not finite"));
 }
 

@@ -166,7 +166,7 @@ TEST_CASE("a wrong set is refused by name, saying what is wrong") {
   const auto says = [](const std::string& text, const char* part) {
     return text.find(part) != std::string::npos;
   };
-  CHECK(says(message(R"("query":[])"), "unknown member [query]; known members: about, captions"));
+  CHECK(says(message(R"("query":[])"), "unknown member [query]; known are: about, captions"));
   CHECK(says(message(R"("queries":[])"), "list of queries"));
   CHECK(says(message(R"("queries":[{"query":"x"}])"), "query 0 has no `right`"));
   CHECK(says(message(R"("queries":[{"query":"x","right":{"wall":"red"}}])"),

@@ -56,8 +56,7 @@ Refusal read_picture(std::string_view value, EmbeddedInput& input) {
   if (read_data_url(value)) return {};
   if (is_picture_address(value)) {
     return illegal_argument(
-        "[embedding] the value of an [image] must be the picture itself, as a data URI or base64; it looks like "
-        "the "
+        "[embedding] the value of an [image] must be the picture itself, as a data URI or base64; it looks like a "
         "link to a picture, [" +
         std::string(value.substr(0, 80)) + "], which is not downloaded");
   }
