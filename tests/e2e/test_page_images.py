@@ -546,7 +546,7 @@ def test_add_pictures_to_both_indices(page, shelf, subtle):
                 assert len(source["image_embedding"]) == 128 and source["model_id"]
         choose_files(page, files[:2])
         add(page)
-        expect(add_dialog(page).locator("[data-phase='finished']")).to_contain_text("0 documents added, 4 there already.")
+        expect(add_dialog(page).locator("[data-phase='finished']")).to_contain_text("0 documents added, 4 already there.")
     finally:
         page.close()
         delete(shelf, ids)

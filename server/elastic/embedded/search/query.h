@@ -69,6 +69,7 @@ struct IdsQuery {
 struct PrefixQuery {
   std::string field;
   std::string value;
+  bool case_insensitive = false;
 };
 
 struct BoolQuery {

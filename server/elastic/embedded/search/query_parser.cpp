@@ -276,7 +276,10 @@ void read_prefix(const JsonView& key, const JsonView& value, Reading<PrefixQuery
 }
 
 const MemberTable<Reading<PrefixQuery>> k_prefix{
-    "query `prefix`", "prefix", k_parsing_error, {{{"value", k_text, read_prefix}}, shared_rows<PrefixQuery>()}};
+    "query `prefix`", "prefix", k_parsing_error,
+    {{{"value", k_text, read_prefix},
+      {"case_insensitive", k_flags, into_node<&PrefixQuery::case_insensitive, read_bool>}},
+     shared_rows<PrefixQuery>()}};
 
 Query parse_prefix(const JsonView& body, const QueryContext& context) {
   Reading<PrefixQuery> reading{context};

@@ -125,7 +125,11 @@ ScoredDocs QueryRunner::run(const PrefixQuery& query, float boost, bool) const {
     refuse_query("Can only use prefix queries on keyword and text fields - not on [" + query.field +
                  "] which is of type [" + to_string(field->type) + "]");
   }
-  return {with_terms(*field, [&](std::string_view term) { return term.starts_with(query.value); }), boost};
+  const std::string prefix = query.case_insensitive ? lower_case(query.value) : query.value;
+  return {with_terms(*field, [&](std::string_view term) {
+            return query.case_insensitive ? lower_case(term).starts_with(prefix) : term.starts_with(prefix);
+          }),
+          boost};
 }
 
 ScoredDocs QueryRunner::run(const TermQuery& query, float boost, bool scoring) const {
