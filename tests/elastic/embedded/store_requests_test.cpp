@@ -139,6 +139,7 @@ const std::map<std::string, Place>& places() {
       {"query `ids`|values", query("ids", "{@}")},
       {"query `prefix`", query("prefix", R"({"city":{"value":"L",@}})")},
       {"query `prefix`|value", query("prefix", R"({"city":{@}})")},
+      {"query `prefix`|case_insensitive", query("prefix", R"({"city":{"value":"l",@}})")},
       {"query `bool`", query("bool", "{@}")},
       {"query `bool`|minimum_should_match", query("bool", R"({"must":{"match_all":{}},"should":{"term":{"city":"Lyon"}},@})")},
       {"query `bool`|boost", query("bool", R"({"must":{"match_all":{}},@})")},

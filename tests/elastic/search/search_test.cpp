@@ -129,6 +129,26 @@ TEST_CASE_FIXTURE(Listings, "figures over the hits") {
   CHECK(figures["none"]["value"].IsNull());
 }
 
+TEST_CASE_FIXTURE(Listings, "typed keys name the type of each aggregation, as Java and .NET clients ask for it") {
+  const auto typed = search(
+      R"({"size":0,"aggs":{"city":{"terms":{"field":"city"}},"price":{"terms":{"field":"price"}},
+      "area":{"terms":{"field":"area"}},"none":{"terms":{"field":"unknown"}},"mean":{"avg":{"field":"area"}}}})",
+      "l", "typed_keys=true");
+  REQUIRE_MESSAGE(typed.status == 200, typed.text);
+  for (const char* name : {"sterms#city", "lterms#price", "dterms#area", "sterms#none", "avg#mean"}) {
+    CAPTURE(name);
+    CHECK(typed.json["aggregations"].HasMember(name));
+  }
+  CHECK(search(R"({"size":1})", "l", "typed_keys=true").status == 200);
+}
+
+TEST_CASE_FIXTURE(Listings, "names of the gallery are found in small letters and capitals by a prefix") {
+  CHECK(search(R"({"query":{"prefix":{"city":{"value":"l"}}}})").total() == 0);
+  const int capitals = search(R"({"query":{"prefix":{"city":{"value":"L"}}}})").total();
+  CHECK(capitals > 0);
+  CHECK(search(R"({"query":{"prefix":{"city":{"value":"l","case_insensitive":true}}}})").total() == capitals);
+}
+
 TEST_CASE_FIXTURE(Listings, "more terms than the index allows are refused") {
   put("/l/_settings", R"({"index.max_terms_count":2})");
   CHECK(search(R"({"query":{"terms":{"city":["Nice","Rome"]}}})").status == 200);

@@ -225,6 +225,20 @@ const char* name_of(Kind kind) {
   return k_names[static_cast<int>(kind)];
 }
 
+/// What precedes the `#` of a typed key; buckets are named by the type of their keys.
+std::string type_of(const Aggregation& aggregation, const std::vector<AggregatedShard>& shards) {
+  if (aggregation.kind != Kind::terms) return name_of(aggregation.kind);
+  for (const AggregatedShard& one : shards) {
+    const FieldPtr field = one.shard->mapping->find(aggregation.field);
+    if (!field) continue;
+    if (field->type == FieldType::keyword) return "sterms";
+    const bool real = field->type == FieldType::double_ || field->type == FieldType::float_ ||
+                      field->type == FieldType::half_float;
+    return real ? "dterms" : "lterms";
+  }
+  return "sterms";
+}
+
 }  // namespace
 
 std::vector<Aggregation> parse_aggregations(const JsonView& value, const Limits& limits) {
@@ -253,12 +267,14 @@ void check_aggregations(const std::vector<Aggregation>& aggregations, const Shar
 }
 
 std::string aggregations_json(const std::vector<Aggregation>& aggregations,
-                              const std::vector<AggregatedShard>& shards, const Limits& limits) {
+                              const std::vector<AggregatedShard>& shards, bool typed_keys,
+                              const Limits& limits) {
   std::size_t room = limits.max_buckets;
   std::string out = "{";
   for (const Aggregation& aggregation : aggregations) {
     if (out.size() > 1) out += ',';
-    rest::append_json_string(out, aggregation.name);
+    rest::append_json_string(
+        out, typed_keys ? type_of(aggregation, shards) + "#" + aggregation.name : aggregation.name);
     out += ':';
     out += aggregation.kind == Kind::terms ? terms_json(aggregation, shards, room, limits)
                                            : figures_json(aggregation, figures_of(aggregation, shards));

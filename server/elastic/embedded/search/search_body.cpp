@@ -235,6 +235,7 @@ void read_parameters(const SearchParameters& parameters, const Limits& limits, S
   if (parameters.track_total_hits) body.track_total_hits = checked_tracking(*parameters.track_total_hits);
   body.version = parameters.version.value_or(body.version);
   body.seq_no_primary_term = parameters.seq_no_primary_term.value_or(body.seq_no_primary_term);
+  body.typed_keys = parameters.typed_keys;
   body.total_hits_as_int = parameters.total_hits_as_int;
   body.scroll = parameters.scroll;
 }
@@ -265,6 +266,7 @@ std::vector<Parameter<SearchParameters>> search_rows() {
           {"track_total_hits", "flag or number", parameter::into<&P::track_total_hits, tracking_from>},
           {"version", "flag", parameter::into<&P::version, parameter::flag>},
           {"seq_no_primary_term", "flag", parameter::into<&P::seq_no_primary_term, parameter::flag>},
+          {"typed_keys", "flag", parameter::into<&P::typed_keys, parameter::flag>},
           {"rest_total_hits_as_int", "flag", parameter::into<&P::total_hits_as_int, parameter::flag>},
           {"scroll", "time", parameter::into<&P::scroll, keep_alive>, "the rest of the hits is kept for that long"},
           parameter::no_effect("timeout", "time", parameter::check_time, "a search runs to its end"),

@@ -50,6 +50,7 @@ struct SearchBody {
   std::vector<SortKey> sort;                                        ///< empty: by score
   std::optional<std::vector<std::optional<Literal>>> search_after;  ///< an inner nullopt: null
   std::int64_t track_total_hits = 10'000;
+  bool typed_keys = false;  ///< of aggregations
   bool total_hits_as_int = false;
   QueryPtr post_filter;
   bool version = false, seq_no_primary_term = false;
@@ -68,6 +69,7 @@ struct SearchParameters : IndicesParameters, SourceParameters {
   std::optional<std::string> sort;
   std::optional<std::int64_t> track_total_hits;
   std::optional<bool> version, seq_no_primary_term;
+  bool typed_keys = false;
   bool total_hits_as_int = false;
   std::optional<std::chrono::milliseconds> scroll;
 };

@@ -65,7 +65,11 @@ SearchHeader read_header(std::string_view line, SearchHeader header) {
 struct MultiSearchParameters : SearchParameters {};
 
 const ParameterTable<MultiSearchParameters> k_multi_search_parameters{
-    {{{"rest_total_hits_as_int", "flag",
+    {{{"typed_keys", "flag",
+       [](std::string_view name, const std::string& text, MultiSearchParameters& p) {
+         p.typed_keys = parameter::flag(name, text);
+       }},
+      {"rest_total_hits_as_int", "flag",
        [](std::string_view name, const std::string& text, MultiSearchParameters& p) {
          p.total_hits_as_int = parameter::flag(name, text);
        }}},

@@ -262,7 +262,7 @@ class Search {
       std::vector<AggregatedShard> aggregated;
       for (std::size_t i = 0; i < shards_.size(); ++i) aggregated.push_back({&shards_[i], &matches_[i].docs});
       each_shard("query", [&](std::size_t i) { check_aggregations(body_.aggregations, shards_[i]); });
-      aggregations_ = aggregations_json(body_.aggregations, aggregated, limits_);
+      aggregations_ = aggregations_json(body_.aggregations, aggregated, body_.typed_keys, limits_);
     }
     if (body_.post_filter) {
       each_shard("query", [&](std::size_t i) {
