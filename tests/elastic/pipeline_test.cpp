@@ -53,6 +53,13 @@ struct Inference : PipelineHost {
   }
 };
 
+/// A run that waits keeps its host, and the host the answers that end the run: at its end a test drops them.
+struct OwnedInference : std::shared_ptr<Inference> {
+  OwnedInference() : std::shared_ptr<Inference>(std::make_shared<Inference>()) {}
+  OwnedInference(const OwnedInference&) = delete;
+  ~OwnedInference() { const auto dropped = std::move(get()->calls); }
+};
+
 std::string config_fault(std::string_view config) {
   auto pipeline = Pipeline::parse("p", json(config));
   if (!pipeline) return pipeline.error().reason;
@@ -62,7 +69,7 @@ std::string config_fault(std::string_view config) {
 
 /// The source after `processors` ran on it, or what failed.
 std::string after(std::string_view processors, std::string_view source,
-                  const std::shared_ptr<Inference>& inference = std::make_shared<Inference>()) {
+                  const std::shared_ptr<Inference>& inference = OwnedInference()) {
   auto pipeline = Pipeline::parse("p", json("{\"processors\":" + std::string(processors) + "}"));
   if (!pipeline) return "config: " + pipeline.error().reason;
   IngestDocument document({"pics", "7", {}}, json(source));
@@ -145,7 +152,7 @@ TEST_CASE("inference writes its vectors and the model's id beside the first of t
       {"input_field":"image","output_field":"v.image"},{"input_field":"text","output_field":"text_vector"}]}},{"remove":{"field":"image"}}]})"));
   REQUIRE(pipeline);
   IngestDocument document({"pics", {}, {}}, json(R"({"image":"data:image/png;base64,AAAA","text":"bike"})"));
-  const auto inference = std::make_shared<Inference>();
+  const OwnedInference inference;
   int finished = 0;
   run_pipeline(*pipeline, document, inference, [&](Refusal refusal) { finished += refusal ? 100 : 1; });
   REQUIRE(inference->calls.size() == 1);
@@ -159,7 +166,7 @@ TEST_CASE("inference writes its vectors and the model's id beside the first of t
 }
 
 TEST_CASE("an output that is there already is added to, as Elasticsearch does") {
-  const auto inference = std::make_shared<Inference>();
+  const OwnedInference inference;
   auto pipeline = Pipeline::parse(
       "p",
       json(
@@ -187,7 +194,7 @@ TEST_CASE("inputs that are missing or no text") {
            {R"({"t":"x","u":null})", R"({"t":"x","u":null,"model_id":"m","v":[1.0]})"},
            {R"({"u":"x"})", R"({"u":"x","model_id":"m","w":[1.0]})"},
            {R"({"t":null,"u":"x"})", R"({"t":null,"u":"x","model_id":"m","w":[1.0]})"}}) {
-    const auto inference = std::make_shared<Inference>();
+    const OwnedInference inference;
     auto pipeline = Pipeline::parse("p", json(R"({"processors":)" + ignoring + "}"));
     IngestDocument document({"pics", {}, {}}, json(source));
     run_pipeline(*pipeline, document, inference, [](Refusal refusal) { CHECK(!refusal); });
@@ -195,13 +202,13 @@ TEST_CASE("inputs that are missing or no text") {
     inference->calls[0].answer(Embeddings{{1}});
     CHECK(document.source_json() == then);
   }
-  const auto inference = std::make_shared<Inference>();
+  const OwnedInference inference;
   CHECK(after(ignoring, R"({"t":"x","u":""})", inference) == "unfinished");
   CHECK(inference->calls.at(0).texts == std::vector<std::string>{"x", ""});  // an empty text is one
 }
 
 TEST_CASE("failed inference is handled like every failure, and the innermost reason is reported") {
-  const auto inference = std::make_shared<Inference>();
+  const OwnedInference inference;
   auto pipeline = Pipeline::parse(
       "p", json(R"({"processors":[{"inference":{"model_id":"m","input_output":{"input_field":"t",
       "output_field":"v"},"on_failure":[{"set":{"field":"why","value":"{{_ingest.on_failure_message}}"}}]}}]})"));
@@ -264,7 +271,7 @@ TEST_CASE("a pipeline lists its models, including those of its on_failure lists"
 }
 
 TEST_CASE("a pipeline runs inside another, and its failures are reported as its own") {
-  const auto host = std::make_shared<Inference>();
+  const OwnedInference host;
   host->keep(
       "inner",
       R"({"processors":[{"set":{"field":"in","value":"{{_ingest.pipeline}}"}},{"fail":{"message":"x","tag":"t"}}]})");
@@ -285,7 +292,7 @@ TEST_CASE("a pipeline runs inside another, and its failures are reported as its 
 }
 
 TEST_CASE("pipelines that are missing, or call themselves") {
-  const auto host = std::make_shared<Inference>();
+  const OwnedInference host;
   host->keep("p", R"({"processors":[{"pipeline":{"name":"p"}}]})");
   host->keep("q", R"({"processors":[{"pipeline":{"name":"r"}}]})");
   host->keep("r", R"({"processors":[{"pipeline":{"name":"q"}}]})");
@@ -330,7 +337,7 @@ std::string rescues(int depth) {
 }  // namespace
 
 TEST_CASE("steps that end at once take no more of the stack, however many they are") {
-  const auto inference = std::make_shared<Inference>();
+  const OwnedInference inference;
   inference->answers_at_once = true;
   inference->keep("empty", R"({"processors":[]})");
   inference->keep("small", R"({"processors":[{"set":{"field":"a","value":1}}]})");
@@ -371,7 +378,7 @@ TEST_CASE("a step that throws ends the document with an error, wherever it runs"
   pipeline.processors[0].step = InferenceStep{"clip", {{"t", "v"}}};
   pipeline.processors[1].step = DocumentStep([](IngestDocument&) -> Refusal { throw std::bad_alloc(); });
   IngestDocument document({"pics", "7", {}}, json(R"({"t":"hi"})"));
-  const auto inference = std::make_shared<Inference>();
+  const OwnedInference inference;
   int ends = 0;
   std::string outcome;
   run_pipeline(std::make_shared<const Pipeline>(std::move(pipeline)), document, inference,
