@@ -68,23 +68,14 @@ bool ClusterProbe::available(const Caller& caller) {
 
 Answer<bool> ClusterProbe::knows(const Caller& caller, const std::string& model_id) {
   if (mode_ == GatewayMode::always || model_id.empty() || is_pattern(model_id)) return false;
-  const std::string key = caller.key() + " " + model_id;
-  if (const auto known = known_.get(key)) return *known;
-  const auto asked = timer_.now();
-  const std::string id = http::percent_encode(model_id);
-  bool known = false;
-  if (available(caller)) {
-    auto endpoint = exists(caller, "/_inference/" + id);
-    if (!endpoint) return endpoint;
-    known = *endpoint;
-  }
-  if (!known) {
-    auto model = exists(caller, "/_ml/trained_models/" + id + "/_stats");
-    if (!model) return model;
-    known = *model;
-  }
-  known_.put(key, known, asked);
-  return known;
+  return known_.look_up(caller.key() + " " + model_id, [&]() -> Answer<bool> {
+    const std::string id = http::percent_encode(model_id);
+    if (available(caller)) {
+      const auto endpoint = exists(caller, "/_inference/" + id);
+      if (!endpoint || *endpoint) return endpoint;
+    }
+    return exists(caller, "/_ml/trained_models/" + id + "/_stats");
+  });
 }
 
 Answer<bool> ClusterProbe::exists(const Caller& caller, const std::string& path) {

@@ -27,7 +27,6 @@ class Endpoints {
   Endpoints(Store& store, const Timer& timer, NativeInference& native,
             const security::SecretBox* secret_box = nullptr)
       : index_(store),
-        timer_(timer),
         native_(native),
         secret_box_(secret_box),
         clear_secrets_allowed_(!store.runs_pipelines()),
@@ -57,7 +56,6 @@ class Endpoints {
   Answer<std::shared_ptr<const Endpoint>> opened(const DefinitionIndex::Definition& definition) const;
 
   DefinitionIndex index_;
-  const Timer& timer_;
   NativeInference& native_;
   const security::SecretBox* secret_box_;
   bool clear_secrets_allowed_;

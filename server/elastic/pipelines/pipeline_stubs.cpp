@@ -65,18 +65,13 @@ Answer<bool> PipelineStubs::put_guard(const Caller& caller, const std::string& n
 
 Answer<PipelineStubs::InCluster> PipelineStubs::ensure(const Caller& caller, const std::string& name,
                                                        bool guarded) {
-  const std::string key = caller.key() + "/" + name;
-  if (const auto seen = seen_.get(key)) return *seen;
-  const auto asked = timer_.now();
-  auto there = look(caller, name);
-  if (!there) return there;
-  if (*there == InCluster::nothing) {
+  return seen_.look_up(caller.key() + "/" + name, [&]() -> Answer<InCluster> {
+    const auto there = look(caller, name);
+    if (!there || *there != InCluster::nothing) return there;
     const auto response = put(caller, name, guarded ? guard() : k_empty);
     if (response.status >= 400) return error_in(response);
-    there = guarded ? InCluster::guard : InCluster::empty;
-  }
-  seen_.put(key, *there, asked);
-  return there;
+    return guarded ? InCluster::guard : InCluster::empty;
+  });
 }
 
 Refusal PipelineStubs::remove(const Caller& caller, const std::string& name) {

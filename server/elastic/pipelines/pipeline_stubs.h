@@ -30,7 +30,7 @@ constexpr std::string_view k_ran_mark = "sent through the Sightline gateway";
 /// thread; they block.
 class PipelineStubs {
  public:
-  PipelineStubs(Store& store, const Timer& timer) : store_(store), timer_(timer), seen_(timer) {}
+  PipelineStubs(Store& store, const Timer& timer) : store_(store), seen_(timer) {}
 
   enum class InCluster { nothing, empty, guard, pipeline };
   /// What the cluster has of that name.
@@ -49,7 +49,6 @@ class PipelineStubs {
   http::Response put(const Caller& caller, const std::string& name, const std::string& body);
 
   Store& store_;
-  const Timer& timer_;
   ShortCache<InCluster> seen_;
 };
 

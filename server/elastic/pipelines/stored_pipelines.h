@@ -15,7 +15,7 @@ namespace sightline::elastic {
 /// must ask. Thread safety: all members may be called from any thread.
 class StoredPipelines {
  public:
-  StoredPipelines(Store& store, const Timer& timer) : index_(store), timer_(timer), cache_(timer) {}
+  StoredPipelines(Store& store, const Timer& timer) : index_(store), cache_(timer) {}
 
   /// Null if none of that id is kept here.
   Answer<std::shared_ptr<const Pipeline>> get(const Caller& caller, const std::string& id);
@@ -28,7 +28,6 @@ class StoredPipelines {
 
  private:
   DefinitionIndex index_;
-  const Timer& timer_;
   ShortCache<std::shared_ptr<const Pipeline>> cache_;
 };
 

@@ -71,9 +71,6 @@ std::size_t MemberTableBase::find(const JsonView& key, const JsonView& value) co
   return static_cast<std::size_t>(row - members_.data());
 }
 
-void check_number(const JsonView& value, std::string_view name) {
-  read_double(value, name);
-}
 void check_nothing(const JsonView&, std::string_view) {}
 
 void only_false(const JsonView& value, std::string_view name) {

@@ -176,7 +176,6 @@ void into(const JsonView& key, const JsonView& value, typename OwnerOfField<decl
 }
 
 /// Checks for rows that have no reader. They throw Refused.
-void check_number(const JsonView& value, std::string_view name);
 void check_nothing(const JsonView& value, std::string_view name);  ///< for kinds of which any value will do
 /// Refuses true.
 void only_false(const JsonView& value, std::string_view name);

@@ -123,14 +123,11 @@ Answer<IndexPipelines::Names> IndexPipelines::look_up(const Caller& caller, cons
 
 Answer<IndexPipelines::Names> IndexPipelines::of(const Caller& caller, const std::string& name) {
   if (name.empty() || name.find_first_of("*,") != std::string::npos || name.front() == '_') return Names{};
-  const std::string key = caller.key() + "/" + name;
-  if (auto kept = cache_.get(key)) return *kept;
-  const auto asked = timer_.now();
-  auto names = look_up(caller, name);
-  if (!names) return names.error();
-  if (names->index.empty()) names->index = name;
-  cache_.put(key, *names, asked);
-  return names;
+  return cache_.look_up(caller.key() + "/" + name, [&] {
+    auto names = look_up(caller, name);
+    if (names && names->index.empty()) names->index = name;
+    return names;
+  });
 }
 
 Answer<std::vector<IndexPipelines::Names>> IndexPipelines::all(const Caller& caller,

@@ -21,7 +21,7 @@ class IndexPipelines {
     std::string last;   ///< index.final_pipeline
     std::string index;  ///< that a write goes to: the name, or what an alias or a data stream writes to
   };
-  IndexPipelines(Store& store, const Timer& timer) : store_(store), timer_(timer), cache_(timer) {}
+  IndexPipelines(Store& store, const Timer& timer) : store_(store), cache_(timer) {}
 
   /// What a write to `name` (an index, an alias, a data stream, date math) meets. For one that does not exist
   /// that is what the index template says by which a cluster makes it, else none. A caller who may not see
@@ -39,7 +39,6 @@ class IndexPipelines {
                                   const rapidjson::Value& settings);
 
   Store& store_;
-  const Timer& timer_;
   ShortCache<Names> cache_;
 };
 
