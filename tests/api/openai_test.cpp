@@ -141,16 +141,20 @@ TEST_CASE("dimensions are the first so many floats, at unit length") {
   CHECK(floats(all["data"][0]["embedding"]) == bench.embedder->expected("a"));
 }
 
-TEST_CASE("a model of one tower refuses the other kind of input, with its position") {
+TEST_CASE("a model of texts alone refuses a picture, with its position") {
   ApiBench bench;
   bench.embedder->keep_only(serving::Modality::text);
   const auto picture = bench.embeddings(R"({"model":"hash","input":["a",")" + picture_uri("1") + R"("]})");
   CHECK(picture.status == 400);
   CHECK(message_of(picture) == "input 1: model [hash] has no vision tower: it embeds only texts");
+}
+
+TEST_CASE("a model of pictures alone refuses a text, with its position") {
+  ApiBench bench;
   bench.embedder->keep_only(serving::Modality::image);
-  const auto text = bench.embeddings(R"({"model":"hash","input":"a"})");
+  const auto text = bench.embeddings(R"({"model":"hash","input":[")" + picture_uri("1") + R"(","a"]})");
   CHECK(text.status == 400);
-  CHECK(message_of(text) == "input 0: model [hash] has no text tower: it embeds only pictures");
+  CHECK(message_of(text) == "input 1: model [hash] has no text tower: it embeds only pictures");
 }
 
 struct Refusal {
