@@ -19,7 +19,9 @@
 #include "server/api/api.h"
 #include "server/cohere/cohere_embedding.h"
 #include "server/elastic/elastic_server.h"
+#include "server/elastic/key_guard.h"
 #include "server/elastic/rest/rest_layer.h"
+#include "server/file_watch.h"
 #include "server/http/server.h"
 #include "server/http/trust_anchor.h"
 #include "server/http/web_guard.h"
@@ -37,6 +39,8 @@ namespace {
 
 /// How long the end of the process may wait for those who read its output.
 constexpr std::chrono::milliseconds k_log_patience{500};
+/// How often files that may be reloaded are looked at.
+constexpr std::chrono::seconds k_watch_interval{2};
 
 std::string url_of(const std::string& host, std::uint16_t port) {
   const bool ipv6 = host.find(':') != std::string::npos;
@@ -145,7 +149,22 @@ pictures::PictureService::Options picture_options(const ServerOptions& options) 
   return pictures;
 }
 
-Result<api::Api::Options> api_options(const ServerOptions& options) {
+/// Null: no keys are asked for.
+Result<std::shared_ptr<security::KeyCheck>> key_check(const ServerOptions& options) {
+  if (options.api_key_file.empty()) return std::shared_ptr<security::KeyCheck>();
+  auto keys = security::ApiKeys::read(options.api_key_file);
+  if (!keys) return error_of_option("--api-key-file", keys.error());
+  warn_about_key_file("API key file", options.api_key_file);
+  return std::make_shared<security::KeyCheck>(*std::move(keys));
+}
+
+/// The audit log: who changed what is set up.
+void log_managed(const std::string& key, const http::Request& head) {
+  spdlog::info("audit: key [{}] from {}: {} {}", key, head.peer, http::to_string(head.method),
+               http::logged_path(head.path));
+}
+
+api::Api::Options api_options(const ServerOptions& options, std::shared_ptr<security::KeyCheck> keys) {
   api::Api::Options api;
   api.limits.inputs = {options.max_inputs, options.max_text_bytes, options.max_image_bytes};
   api.limits.query_timeout = options.query_timeout;
@@ -158,12 +177,9 @@ Result<api::Api::Options> api_options(const ServerOptions& options) {
   api.page.max_body_bytes = options.max_body_bytes;
   api.page.max_elasticsearch_body_bytes = options.elasticsearch_limits.max_body_bytes;
   api.labels = options.labels;
-  if (!options.api_key_file.empty()) {
-    auto keys = security::ApiKeys::read(options.api_key_file);
-    if (!keys) return error_of_option("--api-key-file", keys.error());
-    api.keys = *std::move(keys);
-    warn_about_key_file("API key file", options.api_key_file);
-  }
+  api.keys = std::move(keys);
+  api.elasticsearch_scope = elastic::scope_of;
+  api.managed = log_managed;
   return api;
 }
 
@@ -322,9 +338,11 @@ class Program {
   /// Errors: whatever keeps the server from serving.
   Status start();
   void announce() const;
-  void warn_about_open_store() const;
-  /// Reads the API keys anew; wrong ones change nothing.
-  void reload();
+  void warn_about_open_ports() const;
+  /// Reads the API keys again; wrong ones change nothing. `reason` begins its lines in the log.
+  void reload(const std::string& reason);
+  /// From now on what changes on disk is reloaded.
+  void watch_files();
   void stop();
 
  private:
@@ -335,7 +353,9 @@ class Program {
   const ServerOptions& options_;
   api::Metrics metrics_;
   std::unique_ptr<serving::EmbeddingService> service_;
-  std::unique_ptr<Timer> timer_;                     // of the next
+  std::shared_ptr<security::KeyCheck> keys_;         // null: none are asked for
+  FileWatch watched_{{options_.api_key_file}};
+  std::unique_ptr<Timer> timer_;
   std::unique_ptr<cohere::CohereEmbedding> cohere_;  // null: not switched on
   std::unique_ptr<elastic::ElasticServer> elastic_;
   std::optional<InnerElasticsearch> inner_elastic_;
@@ -359,20 +379,22 @@ Status Program::start() {
   if (!service) return service.error();
   service_ = *std::move(service);
 
-  auto api = api_options(options_);
-  if (!api) return api.error();
+  auto keys = key_check(options_);
+  if (!keys) return keys.error();
+  keys_ = *std::move(keys);
+  timer_ = start_timer();
+  auto api = api_options(options_, keys_);
   if (options_.cohere) {
-    timer_ = start_timer();
     auto cohere = cohere_embedding(options_, *timer_, metrics_);
     if (!cohere) return cohere.error();
     cohere_ = *std::move(cohere);
-    api->upstream = cohere_.get();
+    api.upstream = cohere_.get();
   }
-  api->problem = [this] {
+  api.problem = [this] {
     elastic::ElasticServer* const elastic = serving_elastic_;
     return elastic ? elastic->problem() : std::string();
   };
-  api_ = std::make_unique<api::Api>(*std::move(api), *service_, serving::steady_clock(), metrics_);
+  api_ = std::make_unique<api::Api>(std::move(api), *service_, serving::steady_clock(), metrics_);
 
   // The port opens before the models are loaded: /health/live answers, and /health/ready says what it waits
   // for.
@@ -391,7 +413,13 @@ Status Program::start() {
 }
 
 Status Program::start_elastic() {
-  auto started = elastic::ElasticServer::start(elastic_options(options_, metrics_));
+  auto elastic = elastic_options(options_, metrics_);
+  if (keys_ && options_.embedded_elasticsearch) {  // at a gateway's port its cluster checks who calls
+    const auto refused = [this](const std::string& code) { metrics_.request_refused(code); };
+    elastic.check_head = [guard = elastic::KeyGuard({keys_, log_managed, refused})](
+                             const http::Request& head) { return guard.check_head(head); };
+  }
+  auto started = elastic::ElasticServer::start(elastic);
   if (!started) return started.error();
   elastic_ = *std::move(started);
   serving_elastic_ = elastic_.get();
@@ -436,27 +464,32 @@ void Program::compare_recorded_models() const {
   }
 }
 
-void Program::reload() try {
-  if (options_.api_key_file.empty())
-    return spdlog::info("SIGHUP: nothing to reload without --api-key-file");
+void Program::reload(const std::string& reason) try {
+  if (!keys_) return spdlog::info("{}: nothing to reload without --api-key-file", reason);
   auto keys = security::ApiKeys::read(options_.api_key_file);
-  if (!keys) return spdlog::error("SIGHUP: the API keys are unchanged: {}", keys.error().message);
-  spdlog::info("SIGHUP: reloaded {} API keys from {}", keys->size(), options_.api_key_file);
+  if (!keys) return spdlog::error("{}: the API keys are unchanged: {}", reason, keys.error().message);
+  spdlog::info("{}: reloaded {} API keys from {}", reason, keys->size(), options_.api_key_file);
   warn_about_key_file("API key file", options_.api_key_file);
-  api_->replace_keys(*std::move(keys));
+  keys_->replace(*std::move(keys));
 } catch (const std::exception& error) {
-  spdlog::error("SIGHUP: the API keys are unchanged: {}", error.what());
+  spdlog::error("{}: the API keys are unchanged: {}", reason, error.what());
 }
 
-/// The embedded store requires no key, even if the inference port does.
-void Program::warn_about_open_store() const {
-  if (!options_.embedded_elasticsearch || http::is_loopback(options_.host)) return;
-  spdlog::warn(
-      "the embedded store at {} can be read and changed by anyone who can reach port {} of this machine: it requires "
-      "no key{}. "
-      "Keep that port closed in the firewall, or listen on loopback (--host 127.0.0.1)",
-      url_of(options_.host, elastic_->port()), elastic_->port(),
-      options_.api_key_file.empty() ? "" : ", and --api-key-file applies only to the other port");
+void Program::watch_files() {
+  if (watched_.empty()) return;
+  timer_->run_at(timer_->now() + k_watch_interval, [this] {
+    watch_files();
+    if (watched_.changed()) reload("a file changed");
+  });
+}
+
+/// Only --insecure-no-auth allows that.
+void Program::warn_about_open_ports() const {
+  if (keys_ || http::is_loopback(options_.host)) return;
+  spdlog::warn("anyone who can reach {} can use this server{}: it requires no key (--insecure-no-auth). Keep its ports "
+               "closed in the firewall, or set --api-key-file",
+               url_of(options_.host, http_->port()),
+               options_.embedded_elasticsearch ? ", and read and change its documents" : "");
 }
 
 /// The lines that scripts wait for. Nobody need read them.
@@ -495,8 +528,9 @@ int serve(const ServerOptions& options, StopSignal& signal) {
     spdlog::error("{}", started.error().message);
     return EXIT_FAILURE;
   }
-  signal.serving(options.drain_timeout + k_ending_time, [&program] { program.reload(); });
-  program.warn_about_open_store();
+  signal.serving(options.drain_timeout + k_ending_time, [&program] { program.reload("SIGHUP"); });
+  program.warn_about_open_ports();
+  program.watch_files();
   program.announce();
   signal.wait();
   program.stop();

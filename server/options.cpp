@@ -13,6 +13,7 @@
 
 #include "base/number_text.h"
 #include "server/elastic/gateway/cluster.h"
+#include "server/http/web_guard.h"
 
 namespace sightline {
 namespace {
@@ -208,8 +209,11 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
   table.value("--workers", options.workers, "Threads that read requests and write answers")
       ->check(plain(CLI::Range(1, 256)));
   table.value("--api-key-file", options.api_key_file,
-              "File of keys, one per line, reloaded at SIGHUP. All routes except /health, /openapi.json, /docs and "
-              "the files of the web page then require Authorization: Bearer KEY, or Sightline-Key: KEY");
+              "File of keys, one per line (scripts/make_api_key.sh writes them), reloaded when it changes. All routes "
+              "except /health, /openapi.json, /docs and the files of the web page then require Authorization: Bearer "
+              "KEY, or Sightline-Key: KEY; the embedded store's port requires a key too");
+  table.flag("--insecure-no-auth", options.insecure_no_auth,
+             "Let other machines use the server without a key: allow a --host beyond loopback without --api-key-file");
   table
       .value("--allowed-hosts", options.clients.allowed_hosts,
              "Further host names that are accepted in URLs: NAME, *.NAME, * for all. Addresses and private "
@@ -432,6 +436,14 @@ void check_cohere(ServerOptions& options) {
   }
 }
 
+void check_access(const ServerOptions& options) {
+  if (http::is_loopback(options.host) || !options.api_key_file.empty() || options.insecure_no_auth) return;
+  throw CLI::ValidationError("--host",
+                             "at [" + options.host +
+                                 "] other machines could use this server without a key: set --api-key-file "
+                                 "(scripts/make_api_key.sh writes one), or allow it with --insecure-no-auth");
+}
+
 void check_gateway(ServerOptions& options) {
   if (options.embedded_elasticsearch) {
     throw CLI::ValidationError("--elasticsearch-gateway",
@@ -472,6 +484,7 @@ std::variant<ServerOptions, int> parse_options(int argc, char** argv) {
     read_dtypes(dtypes, options.models);
     for (const std::string& set : labels) read_labels(set, options);
     if (!options.elasticsearch_gateway.empty()) check_gateway(options);
+    check_access(options);
     check_cohere(options);
     if (options.picture_cache_dir.empty() && options.embedded_elasticsearch)
       options.picture_cache_dir = (std::filesystem::path(options.data_dir) / "pictures").string();

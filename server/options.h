@@ -26,6 +26,7 @@ struct ServerOptions {
   std::uint16_t port = 8080;
   int workers = 8;
   std::string api_key_file;
+  bool insecure_no_auth = false;  ///< other machines may use the server without a key
   http::ClientLimits clients;  ///< of both ports
 
   // the Elasticsearch port

@@ -65,15 +65,13 @@ std::string_view field(const http::Request& request, std::string_view name) {
   return request.headers.get(name).value_or("");
 }
 
-bool has_key(const security::ApiKeys& keys, const http::Request& request) {
-  if (keys.has(field(request, ElasticsearchSide::k_key_field))) return true;
-  return !passes_authorization_on(request) && keys.admit(field(request, "Authorization"));
-}
-
-/// True if the request tries a key, right or wrong.
-bool presents_key(const http::Request& request) {
-  return request.headers.get(ElasticsearchSide::k_key_field) ||
-         (!passes_authorization_on(request) && request.headers.get("Authorization"));
+/// The texts of a request that may be keys.
+std::vector<std::string> presented_keys(const http::Request& request) {
+  std::vector<std::string> keys;
+  if (const auto own = field(request, ElasticsearchSide::k_key_field); !own.empty()) keys.emplace_back(own);
+  if (passes_authorization_on(request)) return keys;
+  for (std::string& key : security::keys_in(field(request, "Authorization"))) keys.push_back(std::move(key));
+  return keys;
 }
 
 /// How a key is sent, in words.
@@ -84,9 +82,12 @@ std::string key_advice(const http::Request& request) {
 
 constexpr const char* k_elasticsearch_route = "/elasticsearch";
 
+using KeyOutcome = security::KeyCheck::Outcome;
+
 }  // namespace
 
 struct Api::Route {
+  using Scope = security::Scope;
   enum class Access {
     with_key,
     open,           ///< to everyone
@@ -97,10 +98,12 @@ struct Api::Route {
   void (*handle)(const Context&, ExchangePtr);
   void (Api::*own)(ExchangePtr) = nullptr;  ///< instead of `handle`
   Access access = Access::with_key;
+  Scope scope = Scope::infer;  ///< that a key must have
 };
 
 const std::vector<Api::Route>& Api::routes() {
   using Access = Route::Access;
+  using security::Scope;
   static const std::vector<Route> routes{
       {Method::post, "/v1/embeddings", openai_embeddings},
       {Method::post, "/v1/classify", classify},
@@ -113,16 +116,16 @@ const std::vector<Api::Route>& Api::routes() {
       {Method::post, "/_inference/completion/{model}", elastic_completion},
       {Method::get, "/v1/models", list_models},
       {Method::get, "/v1/models/{model}", show_model},
-      {Method::get, "/v1/page", nullptr, &Api::page_info},
-      {Method::get, "/v1/projections/{index}", nullptr, &Api::projection},
+      {Method::get, "/v1/page", nullptr, &Api::page_info, Access::with_key, Scope::any},
+      {Method::get, "/v1/projections/{index}", nullptr, &Api::projection, Access::with_key, Scope::search},
       {Method::get, "/health/live", nullptr, &Api::live, Access::open},
       {Method::get, "/health/ready", nullptr, &Api::ready, Access::open},
-      {Method::get, "/metrics", nullptr, &Api::metrics_text},
+      {Method::get, "/metrics", nullptr, &Api::metrics_text, Access::with_key, Scope::metrics},
       {Method::get, "/openapi.json", show_openapi, nullptr, Access::open},
       {Method::get, "/docs", show_docs, nullptr, Access::open},
-      {Method::get, "/pictures/{index}/{id}", nullptr, &Api::picture},
+      {Method::get, "/pictures/{index}/{id}", nullptr, &Api::picture, Access::with_key, Scope::search},
       {Method::get, "/page/{file}", nullptr, &Api::page_file, Access::open},
-      {Method::get, "/", nullptr, &Api::root, Access::open_as_page},
+      {Method::get, "/", nullptr, &Api::root, Access::open_as_page, Scope::any},
   };
   return routes;
 }
@@ -131,13 +134,12 @@ Api::Api(Options options, serving::EmbeddingService& service, serving::Clock& cl
     : options_(std::move(options)),
       labels_(options_.labels),
       elasticsearch_(options_.elasticsearch),
-      context_{service, clock, metrics, options_.limits, labels_, options_.upstream} {
-  if (options_.keys) keys_ = std::make_shared<const security::ApiKeys>(*options_.keys);
-}
+      context_{service, clock, metrics, options_.limits, labels_, options_.upstream} {}
 
 void Api::handle(http::Request request, http::Reply reply) {
   if (ElasticsearchSide::has(request.path)) {
-    if (!admits(nullptr, request)) return reply.send(key_refusal(request));
+    if (const auto verdict = judge(nullptr, request); verdict.outcome != KeyOutcome::admitted)
+      return reply.send(key_refusal(request, verdict.outcome));
     return elasticsearch_.handle(std::move(request), std::move(reply));
   }
   const auto shared = std::make_shared<http::Reply>(std::move(reply));
@@ -156,7 +158,8 @@ void Api::dispatch(ExchangePtr exchange) {
   const Route* found = find_route(path, exchange->wildcards);
   exchange->shape = shape_of(path);
   if (found) exchange->route = found->path;
-  if (!admits(found, exchange->request)) return exchange->reply(key_refusal(exchange->request));
+  if (const auto verdict = judge(found, exchange->request); verdict.outcome != KeyOutcome::admitted)
+    return exchange->reply(key_refusal(exchange->request, verdict.outcome));
   if (!found) {
     return exchange->fail({ErrorCode::not_found, "no route " + exchange->request.path.substr(0, 200) +
                                                      ": GET / lists the routes"});
@@ -179,33 +182,44 @@ const Api::Route* Api::find_route(const std::vector<std::string>& path, std::vec
   return nullptr;
 }
 
-bool Api::admits(const Route* route, const http::Request& request) const {
-  if (route && route->access == Route::Access::open) return true;
-  if (route && route->access == Route::Access::open_as_page && web::wants_page(request)) return true;
-  std::shared_ptr<const security::ApiKeys> keys;
-  {
-    const std::lock_guard lock(keys_mutex_);
-    keys = keys_;
+security::Scope Api::scope_of(const Route* route, const http::Request& request) const {
+  if (route) return route->scope;
+  if (!ElasticsearchSide::has(request.path) || !options_.elasticsearch_scope) return security::Scope::any;
+  http::Request head;
+  head.method = request.method;
+  head.path = request.path;
+  return options_.elasticsearch_scope(ElasticsearchSide::inner_request(std::move(head)));
+}
+
+security::KeyCheck::Verdict Api::judge(const Route* route, const http::Request& request) const {
+  const bool open = !options_.keys || (route && (route->access == Route::Access::open ||
+                                                 (route->access == Route::Access::open_as_page &&
+                                                  web::wants_page(request))));
+  if (open) return {KeyOutcome::admitted, ""};
+  return options_.keys->judge(presented_keys(request), scope_of(route, request));
+}
+
+http::Response Api::key_refusal(const http::Request& request, KeyOutcome why) const {
+  const bool forbidden = why == KeyOutcome::forbidden;
+  const int status = forbidden ? 403 : 401;
+  const char* const code = forbidden ? "forbidden" : "unauthorized";
+  std::string message = key_advice(request);
+  if (why == KeyOutcome::expired) message = "this key has expired: " + message;
+  if (forbidden) {
+    std::vector<std::string> wildcards;
+    message = std::string("this key lacks the scope [") +
+              to_string(scope_of(find_route(request.path_parts(), wildcards), request)) + "]: use one that has it";
   }
-  return !keys || has_key(*keys, request);
-}
-
-void Api::replace_keys(security::ApiKeys keys) {
-  auto shared = std::make_shared<const security::ApiKeys>(std::move(keys));
-  const std::lock_guard lock(keys_mutex_);
-  keys_ = std::move(shared);
-}
-
-http::Response Api::key_refusal(const http::Request& request) const {
-  context_.metrics.request_refused("unauthorized");
-  const bool own_field = passes_authorization_on(request);
+  context_.metrics.request_refused(code);
   auto response = ElasticsearchSide::has(request.path)
-                      ? elasticsearch_error(401, "sightline_key_exception", key_advice(request))
-                      : error_response(shape_of(request.path_parts()), 401, "unauthorized", key_advice(request));
-  response.headers.set("WWW-Authenticate", own_field ? "Sightline-Key" : "Bearer");
+                      ? elasticsearch_error(status, "sightline_key_exception", message)
+                      : error_response(shape_of(request.path_parts()), status, code, message);
+  if (!forbidden)
+    response.headers.set("WWW-Authenticate", passes_authorization_on(request) ? "Sightline-Key" : "Bearer");
   return response;
 }
 
+/// For a wrong key after several others from the same address.
 http::Response Api::guess_refusal(const http::Request& request) const {
   context_.metrics.request_refused("too_many_wrong_keys");
   const std::string message = "this key is wrong, like the previous keys from this address: " + key_advice(request);
@@ -220,12 +234,17 @@ std::optional<http::HeadAnswer> Api::check_head(const http::Request& head) {
   const std::vector<std::string> path = head.path_parts();
   std::vector<std::string> wildcards;
   const Route* const route = find_route(path, wildcards);
-  if (admits(route, head)) return {};
+  const auto verdict = judge(route, head);
+  if (verdict.outcome == KeyOutcome::admitted) {
+    if (options_.managed && !verdict.name.empty() && scope_of(route, head) == security::Scope::manage)
+      options_.managed(verdict.name, head);
+    return {};
+  }
 
   http::HeadAnswer answer;
-  if (presents_key(head)) answer.delay = guesses_.failure(http::network_of(head.peer));
+  if (verdict.outcome == KeyOutcome::wrong) answer.delay = options_.keys->wrong_key(http::network_of(head.peer));
   answer.close = answer.delay.count() > 0;
-  http::Response refusal = answer.close ? guess_refusal(head) : key_refusal(head);
+  http::Response refusal = answer.close ? guess_refusal(head) : key_refusal(head, verdict.outcome);
   if (ElasticsearchSide::has(head.path)) {  // `answered` writes its line
     answer.response = std::move(refusal);
     return answer;

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,8 +15,7 @@
 #include "server/api/page_info.h"
 #include "server/api/pictures.h"
 #include "server/http/server.h"
-#include "server/security/api_keys.h"
-#include "server/security/guess_brake.h"
+#include "server/security/key_check.h"
 #include "server/serving/embedding_service.h"
 #include "server/web/projection/projections.h"
 
@@ -34,9 +33,14 @@ class Api {
  public:
   struct Options {
     EmbedLimits limits;
-    /// nullopt: every route is open; /health/*, /openapi.json, /docs and the files of the page always are.
-    /// `replace_keys` changes them.
-    std::optional<security::ApiKeys> keys;
+    /// Null: every route is open; /health/*, /openapi.json, /docs and the files of the page always are.
+    std::shared_ptr<security::KeyCheck> keys;
+    /// What a request below /elasticsearch does, given as the Elasticsearch port would get it. May be empty:
+    /// every key may send them.
+    std::function<security::Scope(const http::Request&)> elasticsearch_scope;
+    /// Called with each request that a key was used for to change what is set up, and that key's name. May be
+    /// empty.
+    std::function<void(const std::string& key, const http::Request& head)> managed;
     std::map<std::string, LabelSet> labels;  ///< the operator's, by name
     AccessLog access_log;                    ///< may be empty
     serving::Upstream* upstream = nullptr;   ///< models that run elsewhere; must outlive the API
@@ -53,11 +57,8 @@ class Api {
   /// The same, for an http::Server.
   void handle(http::Request request, http::Reply reply);
   /// For http::Server::Options::check_head: a request without a valid key is answered by its head. Wrong keys
-  /// are counted by address, and after a few of them answered later (security::GuessBrake).
+  /// are counted by address, and after a few of them answered later (security::KeyCheck).
   std::optional<http::HeadAnswer> check_head(const http::Request& head);
-
-  /// From now on these keys open the routes; for a server that was started with keys.
-  void replace_keys(security::ApiKeys keys);
 
   /// Receives the requests below /elasticsearch once it is opened.
   ElasticsearchSide& elasticsearch() { return elasticsearch_; }
@@ -76,8 +77,9 @@ class Api {
   static const std::vector<Route>& routes();
   static const Route* find_route(const std::vector<std::string>& path, std::vector<std::string>& wildcards);
   void dispatch(ExchangePtr exchange);
-  bool admits(const Route* route, const http::Request& request) const;
-  http::Response key_refusal(const http::Request& request) const;
+  security::Scope scope_of(const Route* route, const http::Request& request) const;
+  security::KeyCheck::Verdict judge(const Route* route, const http::Request& request) const;
+  http::Response key_refusal(const http::Request& request, security::KeyCheck::Outcome why) const;
   http::Response guess_refusal(const http::Request& request) const;
 
   void root(ExchangePtr exchange);
@@ -91,12 +93,9 @@ class Api {
   std::vector<std::string> problems() const;
 
   const Options options_;
-  mutable std::mutex keys_mutex_;
-  std::shared_ptr<const security::ApiKeys> keys_;  // null: every route is open
   const LabelBook labels_;
   ElasticsearchSide elasticsearch_;
   std::atomic<pictures::PictureService*> pictures_{nullptr};  // null: not yet, or never
-  security::GuessBrake guesses_;
   const Context context_;
   std::atomic<bool> stopping_{false};
   web::Projections projections_{[this](http::Request request) { return elasticsearch_.ask(std::move(request)); }};

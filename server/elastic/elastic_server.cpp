@@ -87,6 +87,7 @@ class Running : public ElasticServer {
     static_cast<http::ClientLimits&>(http) = options.clients;
     http.descriptor_parts = options.descriptor_parts;
     http.access_log = options.access_log;
+    http.check_head = options.check_head;
     http.only_reads = only_reads;
     http.host = options.host;
     http.port = options.port;

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -53,7 +54,9 @@ class ElasticServer {
     Limits limits;
     http::ClientLimits clients;
     int descriptor_parts = 1;  ///< as in http::Server::Options
-    /// Told of every request that was answered. May be empty.
+    /// As in http::Server::Options: KeyGuard::check_head, or empty.
+    std::function<std::optional<http::HeadAnswer>(const http::Request& head)> check_head;
+    /// Called with every request that was answered. May be empty.
     std::function<void(const http::AccessRecord&)> access_log;
     std::chrono::milliseconds drain_timeout{10'000};  ///< of `stop`, for requests in flight
   };

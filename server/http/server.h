@@ -124,6 +124,10 @@ struct AccessRecord {
   std::size_t bytes_out = 0;  ///< of the answer's body
 };
 
+/// A path as it may be in a line of any log, JSON too: what is no plain URL character is percent-encoded, and what
+/// goes beyond 200 characters is left out.
+std::string logged_path(std::string_view path);
+
 /// How requests of one kind are processed.
 struct Workshop {
   int workers = 8;                           ///< handler calls that work at once

@@ -112,7 +112,8 @@ namespace {
 
 constexpr std::size_t k_longest_logged = 200;
 
-/// A path as it may stand in a line of any log: JSON too.
+}  // namespace
+
 std::string logged_path(std::string_view path) {
   std::string plain;
   for (const char c : path.substr(0, k_longest_logged)) {
@@ -121,6 +122,8 @@ std::string logged_path(std::string_view path) {
   }
   return plain;
 }
+
+namespace {
 
 std::string logged_id(const Request& request) {
   for (const char* name : {"X-Opaque-Id", "X-Request-Id"}) {

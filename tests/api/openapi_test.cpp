@@ -99,7 +99,7 @@ TEST_CASE("the contract can be read without a key") {
   const TemporaryFolder folder;
   const std::string file = folder.write("keys.txt", "a-key-of-sufficient-length-0123456789\n");
   Api::Options options;
-  options.keys = *security::ApiKeys::read(file);
+  options.keys = std::make_shared<security::KeyCheck>(*security::ApiKeys::read(file));
   ApiBench bench(std::move(options));
   CHECK(bench.get("/openapi.json").status == 200);
   CHECK(bench.get("/docs").status == 200);

@@ -15,7 +15,8 @@ constexpr const char* k_key = "a-key-of-sufficient-length-0123456789";
 Api::Options with_key() {
   const TemporaryFolder folder;
   Api::Options options;
-  options.keys = *security::ApiKeys::read(folder.write("keys.txt", std::string(k_key) + "\n"));
+  options.keys = std::make_shared<security::KeyCheck>(
+      *security::ApiKeys::read(folder.write("keys.txt", std::string(k_key) + "\n")));
   return options;
 }
 

@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/sha256.h"
 #include "tests/api/api_bench.h"
 
 namespace sightline::api {
@@ -218,7 +219,7 @@ TEST_CASE("with keys all routes but health want one") {
   std::filesystem::remove(file);
   REQUIRE(keys.ok());
   Api::Options options;
-  options.keys = *std::move(keys);
+  options.keys = std::make_shared<security::KeyCheck>(*std::move(keys));
   ApiBench bench(std::move(options));
   const auto with = [](std::string value) {
     http::Headers headers;
@@ -250,7 +251,7 @@ TEST_CASE("a key is checked when only the headers have arrived; guessing becomes
   std::filesystem::remove(file);
   REQUIRE(keys.ok());
   Api::Options options;
-  options.keys = *std::move(keys);
+  options.keys = std::make_shared<security::KeyCheck>(*std::move(keys));
   ApiBench bench(std::move(options));
   const auto head = [](const std::string& path, const std::string& key, const std::string& peer = "10.0.0.7") {
     http::Request request;
@@ -281,14 +282,47 @@ TEST_CASE("a key is checked when only the headers have arrived; guessing becomes
   }
 }
 
-TEST_CASE("a key file without a good key is refused") {
-  CHECK(security::ApiKeys::read("/nonexistent/keys").error().code == ErrorCode::not_found);
-  const auto file = std::filesystem::temp_directory_path() / ("sightline_keys_" + std::to_string(getpid()));
-  std::ofstream(file) << "# nothing\n";
-  CHECK(security::ApiKeys::read(file).error().message.find("contains no key") != std::string::npos);
-  std::ofstream(file) << "long-enough-key\nshort\n";
-  CHECK(security::ApiKeys::read(file).error().message.find("line 2") != std::string::npos);
+TEST_CASE("a key opens only the routes of its scopes") {
+  const auto file = std::filesystem::temp_directory_path() / ("sightline_scopes_" + std::to_string(getpid()));
+  std::ofstream(file) << "queries sha256:" + sha256_hex("the-key-of-queries") + " scopes=infer,search\n" +
+                             "watcher sha256:" + sha256_hex("the-key-of-watcher") + " scopes=metrics\n" +
+                             "old sha256:" + sha256_hex("the-key-of-old") + " expires=2020-02-29\n";
+  auto keys = security::ApiKeys::read(file);
   std::filesystem::remove(file);
+  REQUIRE(keys.ok());
+  std::vector<std::string> managed;
+  Api::Options options;
+  options.keys = std::make_shared<security::KeyCheck>(*std::move(keys));
+  options.elasticsearch_scope = [](const http::Request& inner) {
+    return inner.path == "/_search" ? security::Scope::search : security::Scope::manage;
+  };
+  options.managed = [&](const std::string& key, const http::Request& head) {
+    managed.push_back(key + " " + head.path);
+  };
+  ApiBench bench(std::move(options));
+  const auto status = [&](const char* path, const char* field, const std::string& value) {
+    http::Request head;
+    head.path = path;
+    head.headers.set(field, value);
+    const auto answer = bench.api->check_head(head);
+    return answer ? answer->response.status : 200;
+  };
+  CHECK(status("/v1/models", "Authorization", "Bearer the-key-of-queries") == 200);
+  CHECK(status("/metrics", "Authorization", "Bearer the-key-of-queries") == 403);
+  CHECK(status("/metrics", "Authorization", "Bearer the-key-of-watcher") == 200);
+  CHECK(status("/v1/models", "Authorization", "Bearer the-key-of-watcher") == 403);
+  CHECK(status("/v1/page", "Authorization", "Bearer the-key-of-watcher") == 200);
+  CHECK(status("/v1/models", "Authorization", "Bearer the-key-of-old") == 401);
+  CHECK(status("/elasticsearch/_search", "Sightline-Key", "the-key-of-queries") == 200);
+  CHECK(status("/elasticsearch/houses", "Sightline-Key", "the-key-of-queries") == 403);
+  CHECK(managed.empty());
+  const auto refused = bench.get("/metrics", [] {
+    http::Headers headers;
+    headers.set("Authorization", "Bearer the-key-of-queries");
+    return headers;
+  }());
+  CHECK(refused.status == 403);
+  CHECK(message_of(refused) == "this key lacks the scope [metrics]: use one that has it");
 }
 
 }  // namespace

@@ -1,0 +1,74 @@
+#!/bin/bash
+# Makes an API key: prints it once, and adds a line with its SHA-256 to a file for sightline-server --api-key-file.
+set -euo pipefail
+
+usage() {
+  cat <<'USAGE'
+Usage: scripts/make_api_key.sh [--file FILE] [--scopes SCOPE,...] [--expires DAYS] NAME
+
+Makes an API key for sightline-server --api-key-file. The key is printed once, on standard output; the file gets only
+its name and its SHA-256. A running server reads the file again within seconds.
+
+  --file FILE       file of keys, created with mode 0600 if missing (default: api-keys)
+  --scopes LIST     what the key may do (default: all):
+                      infer    embed, classify and rerank
+                      search   read documents and what is set up
+                      ingest   write documents
+                      manage   set up indices, pipelines and endpoints
+                      metrics  read /metrics
+  --expires DAYS    days until the key expires (default: never)
+
+To revoke a key, delete its line. Needs: openssl.
+USAGE
+}
+
+fail() {
+  printf 'make_api_key.sh: %s\n' "$1" >&2
+  exit 2
+}
+
+file=api-keys scopes='' days='' name=''
+while [ $# -gt 0 ]; do
+  case $1 in
+    --file | --scopes | --expires)
+      [ $# -ge 2 ] || fail "$1 needs a value"
+      case $1 in
+        --file) file=$2 ;;
+        --scopes) scopes=$2 ;;
+        --expires) days=$2 ;;
+      esac
+      shift 2
+      ;;
+    -h | --help) usage; exit 0 ;;
+    -*) fail "unknown option $1: see --help" ;;
+    *) [ -z "$name" ] || fail "one NAME per call: see --help"; name=$1; shift ;;
+  esac
+done
+
+[[ $name =~ ^[A-Za-z0-9][A-Za-z0-9._-]*$ ]] || fail "NAME must consist of letters, digits, '.', '_' and '-': see --help"
+if [ -n "$scopes" ]; then
+  IFS=, read -ra words <<<"$scopes"
+  for word in "${words[@]}"; do
+    case $word in
+      infer | search | ingest | manage | metrics) ;;
+      *) fail "unknown scope '$word': use infer, search, ingest, manage, metrics" ;;
+    esac
+  done
+fi
+[ -z "$days" ] || [[ $days =~ ^[1-9][0-9]{0,4}$ ]] || fail "--expires: '$days' must be a number of days"
+if [ -e "$file" ] && cut -s -d ' ' -f 1 -- "$file" | grep -qxF -- "$name"; then
+  fail "$file has a key named $name: choose another name, or delete that line"
+fi
+command -v openssl >/dev/null || fail "openssl is not installed"
+
+key=$(openssl rand -base64 32 | tr '+/' '-_' | tr -d '=\n')
+digest=$(printf '%s' "$key" | openssl dgst -sha256 -r | cut -d ' ' -f 1)
+line="$name sha256:$digest"
+[ -z "$scopes" ] || line+=" scopes=$scopes"
+[ -z "$days" ] || line+=" expires=$(date -u -d "+$days days" +%F)"
+
+umask 077
+# A file that does not end with a line break would join its last line with this one.
+if [ -s "$file" ] && [ -n "$(tail -c 1 -- "$file")" ]; then printf '\n' >>"$file"; fi
+printf '%s\n' "$line" >>"$file"
+printf '%s\n' "$key"
