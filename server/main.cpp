@@ -23,6 +23,7 @@
 #include "server/elastic/rest/rest_layer.h"
 #include "server/file_watch.h"
 #include "server/http/server.h"
+#include "server/http/tls.h"
 #include "server/http/trust_anchor.h"
 #include "server/http/web_guard.h"
 #include "server/log_writer.h"
@@ -42,9 +43,10 @@ constexpr std::chrono::milliseconds k_log_patience{500};
 /// How often files that may be reloaded are looked at.
 constexpr std::chrono::seconds k_watch_interval{2};
 
-std::string url_of(const std::string& host, std::uint16_t port) {
-  const bool ipv6 = host.find(':') != std::string::npos;
-  return "http://" + (ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+std::string url_of(const ServerOptions& options, std::uint16_t port) {
+  const bool ipv6 = options.host.find(':') != std::string::npos && options.host.front() != '[';
+  return (options.tls_certificate.empty() ? "http://" : "https://") + (ipv6 ? "[" + options.host + "]" : options.host) +
+         ":" + std::to_string(port);
 }
 
 /// Of the threads that work on documents: queries and the models come first.
@@ -158,6 +160,15 @@ Result<std::shared_ptr<security::KeyCheck>> key_check(const ServerOptions& optio
   return std::make_shared<security::KeyCheck>(*std::move(keys));
 }
 
+/// Null: plain HTTP.
+Result<std::shared_ptr<http::TlsServer>> tls_server(const ServerOptions& options) {
+  if (options.tls_certificate.empty()) return std::shared_ptr<http::TlsServer>();
+  auto tls = http::TlsServer::create({options.tls_certificate, options.tls_key, options.tls_client_ca});
+  if (!tls) return Error{tls.error().code, "TLS: " + tls.error().message};
+  warn_about_key_file("TLS key", options.tls_key);
+  return tls;
+}
+
 /// The audit log: who changed what is set up.
 void log_managed(const std::string& key, const http::Request& head) {
   spdlog::info("audit: key [{}] from {}: {} {}", key, head.peer, http::to_string(head.method),
@@ -244,10 +255,11 @@ http::Workshop elasticsearch_workshop(const ServerOptions& options) {
   return workshop;
 }
 
-http::Server::Options http_options(const ServerOptions& options) {
+http::Server::Options http_options(const ServerOptions& options, std::shared_ptr<http::TlsServer> tls) {
   http::Server::Options http;
   static_cast<http::ClientLimits&>(http) = options.clients;
   http.descriptor_parts = descriptor_parts(options);
+  http.tls = std::move(tls);
   http.host = options.host;
   http.port = options.port;
   http.workers = options.workers;
@@ -287,6 +299,7 @@ elastic::ElasticServer::Options elastic_options(const ServerOptions& options, ap
   elastic.limits = options.elasticsearch_limits;
   elastic.clients = options.clients;
   elastic.descriptor_parts = descriptor_parts(options);
+  elastic.trusted_certificates = options.tls_certificate;  // endpoints may be this server's own
   elastic.access_log = log_elasticsearch_access;
   elastic.workers = elasticsearch_workers(options);
   elastic.drain_timeout = options.drain_timeout;
@@ -339,7 +352,7 @@ class Program {
   Status start();
   void announce() const;
   void warn_about_open_ports() const;
-  /// Reads the API keys again; wrong ones change nothing. `reason` begins its lines in the log.
+  /// Reads the API keys and the certificate again; wrong ones change nothing. `reason` begins its lines in the log.
   void reload(const std::string& reason);
   /// From now on what changes on disk is reloaded.
   void watch_files();
@@ -354,7 +367,8 @@ class Program {
   api::Metrics metrics_;
   std::unique_ptr<serving::EmbeddingService> service_;
   std::shared_ptr<security::KeyCheck> keys_;         // null: none are asked for
-  FileWatch watched_{{options_.api_key_file}};
+  std::shared_ptr<http::TlsServer> tls_;             // null: plain HTTP
+  FileWatch watched_{{options_.api_key_file, options_.tls_certificate, options_.tls_key, options_.tls_client_ca}};
   std::unique_ptr<Timer> timer_;
   std::unique_ptr<cohere::CohereEmbedding> cohere_;  // null: not switched on
   std::unique_ptr<elastic::ElasticServer> elastic_;
@@ -382,6 +396,9 @@ Status Program::start() {
   auto keys = key_check(options_);
   if (!keys) return keys.error();
   keys_ = *std::move(keys);
+  auto tls = tls_server(options_);
+  if (!tls) return tls.error();
+  tls_ = *std::move(tls);
   timer_ = start_timer();
   auto api = api_options(options_, keys_);
   if (options_.cohere) {
@@ -398,7 +415,7 @@ Status Program::start() {
 
   // The port opens before the models are loaded: /health/live answers, and /health/ready says what it waits
   // for.
-  auto options = http_options(options_);
+  auto options = http_options(options_, tls_);
   options.check_head = [this](const http::Request& head) { return api_->check_head(head); };
   options.access_log = [this](const http::AccessRecord& record) { api_->answered(record); };
   auto http = http::Server::start(options, [this](http::Request&& request, http::Reply reply) {
@@ -414,6 +431,7 @@ Status Program::start() {
 
 Status Program::start_elastic() {
   auto elastic = elastic_options(options_, metrics_);
+  elastic.tls = tls_;
   if (keys_ && options_.embedded_elasticsearch) {  // at a gateway's port its cluster checks who calls
     const auto refused = [this](const std::string& code) { metrics_.request_refused(code); };
     elastic.check_head = [guard = elastic::KeyGuard({keys_, log_managed, refused})](
@@ -465,14 +483,22 @@ void Program::compare_recorded_models() const {
 }
 
 void Program::reload(const std::string& reason) try {
-  if (!keys_) return spdlog::info("{}: nothing to reload without --api-key-file", reason);
+  if (watched_.empty()) spdlog::info("{}: nothing to reload without --api-key-file or --tls-certificate", reason);
+  if (tls_) {
+    if (const Status loaded = tls_->reload(); loaded) {
+      spdlog::info("{}: reloaded the certificate {}", reason, options_.tls_certificate);
+    } else {
+      spdlog::error("{}: the certificate is unchanged: {}", reason, loaded.error().message);
+    }
+  }
+  if (!keys_) return;
   auto keys = security::ApiKeys::read(options_.api_key_file);
   if (!keys) return spdlog::error("{}: the API keys are unchanged: {}", reason, keys.error().message);
   spdlog::info("{}: reloaded {} API keys from {}", reason, keys->size(), options_.api_key_file);
   warn_about_key_file("API key file", options_.api_key_file);
   keys_->replace(*std::move(keys));
 } catch (const std::exception& error) {
-  spdlog::error("{}: the API keys are unchanged: {}", reason, error.what());
+  spdlog::error("{}: the rest is unchanged: {}", reason, error.what());
 }
 
 void Program::watch_files() {
@@ -488,14 +514,14 @@ void Program::warn_about_open_ports() const {
   if (keys_ || http::is_loopback(options_.host)) return;
   spdlog::warn("anyone who can reach {} can use this server{}: it requires no key (--insecure-no-auth). Keep its ports "
                "closed in the firewall, or set --api-key-file",
-               url_of(options_.host, http_->port()),
+               url_of(options_, http_->port()),
                options_.embedded_elasticsearch ? ", and read and change its documents" : "");
 }
 
 /// The lines that scripts wait for. Nobody need read them.
 void Program::announce() const {
-  std::string lines = "ready " + url_of(options_.host, http_->port()) + "\n";
-  if (elastic_) lines += "elasticsearch " + url_of(options_.host, elastic_->port()) + "\n";
+  std::string lines = "ready " + url_of(options_, http_->port()) + "\n";
+  if (elastic_) lines += "elasticsearch " + url_of(options_, elastic_->port()) + "\n";
   write_within(STDOUT_FILENO, lines, k_log_patience);
 }
 

@@ -214,6 +214,11 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
               "KEY, or Sightline-Key: KEY; the embedded store's port requires a key too");
   table.flag("--insecure-no-auth", options.insecure_no_auth,
              "Let other machines use the server without a key: allow a --host beyond loopback without --api-key-file");
+  table.value("--tls-certificate", options.tls_certificate,
+              "PEM file of the server's certificate and its chain: both ports then speak HTTPS. Read again when it changes");
+  table.value("--tls-key", options.tls_key, "PEM file of that certificate's private key, without a passphrase");
+  table.value("--tls-client-ca", options.tls_client_ca,
+              "PEM file of CAs: clients must then present a certificate signed by one of them");
   table
       .value("--allowed-hosts", options.clients.allowed_hosts,
              "Further host names that are accepted in URLs: NAME, *.NAME, * for all. Addresses and private "
@@ -444,6 +449,13 @@ void check_access(const ServerOptions& options) {
                                  "(scripts/make_api_key.sh writes one), or allow it with --insecure-no-auth");
 }
 
+void check_tls(const ServerOptions& options) {
+  if (options.tls_certificate.empty() != options.tls_key.empty())
+    throw CLI::ValidationError("--tls-certificate", "must be set together with --tls-key");
+  if (!options.tls_client_ca.empty() && options.tls_certificate.empty())
+    throw CLI::ValidationError("--tls-client-ca", "requires --tls-certificate and --tls-key");
+}
+
 void check_gateway(ServerOptions& options) {
   if (options.embedded_elasticsearch) {
     throw CLI::ValidationError("--elasticsearch-gateway",
@@ -485,6 +497,7 @@ std::variant<ServerOptions, int> parse_options(int argc, char** argv) {
     for (const std::string& set : labels) read_labels(set, options);
     if (!options.elasticsearch_gateway.empty()) check_gateway(options);
     check_access(options);
+    check_tls(options);
     check_cohere(options);
     if (options.picture_cache_dir.empty() && options.embedded_elasticsearch)
       options.picture_cache_dir = (std::filesystem::path(options.data_dir) / "pictures").string();

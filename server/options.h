@@ -26,6 +26,7 @@ struct ServerOptions {
   std::uint16_t port = 8080;
   int workers = 8;
   std::string api_key_file;
+  std::string tls_certificate, tls_key, tls_client_ca;
   bool insecure_no_auth = false;  ///< other machines may use the server without a key
   http::ClientLimits clients;  ///< of both ports
 

@@ -86,6 +86,7 @@ class Running : public ElasticServer {
     http::Server::Options http;
     static_cast<http::ClientLimits&>(http) = options.clients;
     http.descriptor_parts = options.descriptor_parts;
+    http.tls = options.tls;
     http.access_log = options.access_log;
     http.check_head = options.check_head;
     http.only_reads = only_reads;
@@ -219,7 +220,9 @@ Result<std::unique_ptr<ElasticServer>> ElasticServer::start(const Options& optio
   auto backend =
       std::visit([&](const auto& documents) { return open(documents, options, *timer); }, options.documents);
   if (!backend) return backend.error();
-  auto client = http::Client::create({});
+  http::Client::Options access;
+  access.also_trusted = options.trusted_certificates;
+  auto client = http::Client::create(access);
   if (!client) return client.error();
   auto running = std::make_unique<Running>(std::move(timer), *std::move(client), *std::move(backend),
                                            std::move(secret_box), options.limits);

@@ -54,6 +54,9 @@ class ElasticServer {
     Limits limits;
     http::ClientLimits clients;
     int descriptor_parts = 1;  ///< as in http::Server::Options
+    std::shared_ptr<http::TlsServer> tls;  ///< as in http::Server::Options
+    /// PEM file of certificates that endpoints are trusted by, besides the system's CAs; may be empty.
+    std::string trusted_certificates;
     /// As in http::Server::Options: KeyGuard::check_head, or empty.
     std::function<std::optional<http::HeadAnswer>(const http::Request& head)> check_head;
     /// Called with every request that was answered. May be empty.

@@ -84,6 +84,9 @@ class Client {
     /// a certificate with this fingerprint (the CA's, or the server's own) and names the host. Takes the
     /// place of `ca_file` and of the system's.
     std::string ca_fingerprint;
+    /// PEM file of certificates that are trusted besides `ca_file` or the system's, a server's own among them. Read
+    /// for each connection.
+    std::string also_trusted;
     std::string user_agent = "sightline/" SIGHTLINE_VERSION;  ///< empty: none
   };
   using Callback = std::function<void(Result<Response>)>;

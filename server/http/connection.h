@@ -18,6 +18,7 @@
 #include "server/http/request_parser.h"
 #include "server/http/server.h"
 #include "server/http/stream_buffer.h"
+#include "server/http/tls.h"
 #include "server/http/transfer_rate.h"
 
 namespace sightline::http {
@@ -58,6 +59,7 @@ struct Connection {
   const int descriptor;
   const std::string peer;
   const std::string network;  ///< what connections are counted by: see `network_of`
+  std::unique_ptr<TlsSession> tls;  ///< null: plain HTTP
   RequestParser parser;
   BufferShare share;  ///< what the body in `parser` is charged with
   Phase phase = Phase::receiving;

@@ -44,6 +44,11 @@ std::uint64_t bytes_under_way(int descriptor) {
   return ::ioctl(descriptor, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? static_cast<std::uint64_t>(bytes) : 0;
 }
 
+/// Bytes of answers that the client's side has acknowledged. TLS adds to those under way.
+std::uint64_t taken_by_client(const Connection& connection) {
+  return connection.written - std::min(connection.written, bytes_under_way(connection.descriptor));
+}
+
 /// This loop's part of a limit of the whole server.
 std::size_t part_of(std::size_t limit, const ServerCore& core) {
   return std::max<std::size_t>(limit / std::max<std::size_t>(core.mailboxes.size(), 1), 1);
@@ -130,7 +135,8 @@ void IoLoop::handle(const Pistache::Aio::FdSet::Entry& event) {
     accept_waiting();
   } else if (const auto connection = connections_.find(descriptor)) {
     if (event.isWritable()) flush(connection);
-    if (event.isReadable() || event.isHangup()) receive(connection);
+    // TLS may have waited to write before it can read.
+    if (event.isReadable() || event.isHangup() || (event.isWritable() && connection->tls)) receive(connection);
   } else {
     if (std::find(queues_.begin(), queues_.end(), tag) == queues_.end()) queues_.push_back(tag);
     pass_on(tag);
@@ -204,7 +210,8 @@ void IoLoop::check_request_time(const std::shared_ptr<Connection>& connection,
   const auto& options = core_->options;
   const auto still = now - connection->last_progress;
   if (connection->parser.idle()) {
-    if (still > options.idle_timeout) cut(*connection);
+    const bool handshake = connection->tls && !connection->tls->established();
+    if (still > (handshake ? options.header_timeout : options.idle_timeout)) cut(*connection);
     return;
   }
   const bool in_head = connection->parser.state() == RequestParser::State::head;
@@ -226,7 +233,7 @@ void IoLoop::check_request_time(const std::shared_ptr<Connection>& connection,
 void IoLoop::check_reply_time(Connection& connection, Connection::Clock::time_point now) {
   const auto& options = core_->options;
   if (connection.output.empty()) return;  // it is the sender of a stream who is slow, not the client
-  const auto taken = connection.written - bytes_under_way(connection.descriptor);
+  const auto taken = taken_by_client(connection);
   if (taken > connection.taken) {
     connection.taken = taken;
     connection.last_progress = now;
@@ -289,6 +296,7 @@ void IoLoop::connected(const std::shared_ptr<Pistache::Tcp::Peer>& peer) {
           options.max_header_bytes, options.max_body_bytes,
           [&core = *core_](const Request& head) { return core.workshop_of(head).max_body_bytes; }},
       core_->budget);
+  if (options.tls) connection->tls = options.tls->accept(connection->descriptor);
   const bool admitted = !core_->draining && admit(*connection);
   connections_.add(connection);
   core_->connections.add();
@@ -325,7 +333,7 @@ void IoLoop::turn_away(Connection& connection, const std::string& message) {
   if (!core_->draining) {
     const Framing framing{connection.parser.is_head(), connection.parser.http_1_0(), true};
     const std::string text = response_text(core_->error(core_->options, 503, message), framing);
-    [[maybe_unused]] const auto sent = ::send(connection.descriptor, text.data(), text.size(), MSG_NOSIGNAL);
+    [[maybe_unused]] const auto sent = put(connection, text.data(), text.size());
   }
   cut(connection);
 }
@@ -362,10 +370,11 @@ void IoLoop::receive(const std::shared_ptr<Connection>& connection) {
       if (hung_up(connection->descriptor)) cut(*connection);
       return;
     }
-    const auto count = ::recv(connection->descriptor, read_buffer_.data(), room, 0);
+    const auto count = take(*connection, read_buffer_.data(), room);
     if (count > 0) {
       received(connection, {read_buffer_.data(), static_cast<std::size_t>(count)});
     } else if (count == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) {
+      if (connection->tls) cut(*connection);  // what TLS has read Pistache cannot find again
       return pass_on(Tag(static_cast<std::uint64_t>(connection->descriptor)));
     } else if (errno != EINTR) {
       return;
@@ -373,6 +382,49 @@ void IoLoop::receive(const std::shared_ptr<Connection>& connection) {
   }
   // There may be more, and the others have waited.
   receive_later(connection);
+}
+
+/// As recv(2), of what the client has sent.
+ssize_t IoLoop::take(Connection& connection, char* buffer, std::size_t size) {
+  if (!connection.tls || connection.phase == Phase::closed) return ::recv(connection.descriptor, buffer, size, 0);
+  const auto transfer = connection.tls->read(buffer, size);
+  switch (transfer.outcome) {
+    case TlsSession::Outcome::done:
+      return static_cast<ssize_t>(transfer.count);
+    case TlsSession::Outcome::ended:
+      return 0;
+    case TlsSession::Outcome::wants_write:
+      watch_writes(connection, true);
+      [[fallthrough]];
+    case TlsSession::Outcome::wants_read:
+      errno = EAGAIN;
+      return -1;
+    case TlsSession::Outcome::no_tls:
+      tell_of_tls(connection);
+      [[fallthrough]];
+    case TlsSession::Outcome::broken:
+      break;
+  }
+  errno = EPROTO;
+  return -1;
+}
+
+/// As send(2), to the client.
+ssize_t IoLoop::put(Connection& connection, const char* bytes, std::size_t size) {
+  if (!connection.tls) return ::send(connection.descriptor, bytes, size, MSG_NOSIGNAL);
+  const auto transfer = connection.tls->write(bytes, size);
+  if (transfer.outcome == TlsSession::Outcome::done) return static_cast<ssize_t>(transfer.count);
+  const bool waits = transfer.outcome == TlsSession::Outcome::wants_read ||
+                     transfer.outcome == TlsSession::Outcome::wants_write;
+  errno = waits ? EAGAIN : EPIPE;
+  return -1;
+}
+
+/// The answer to a client that speaks plain HTTP to a TLS port, as far as the socket takes it.
+void IoLoop::tell_of_tls(const Connection& connection) {
+  const Response response = core_->error(core_->options, 400, "this port requires TLS: use https:// in the URL");
+  const std::string text = response_text(response, {false, false, true});
+  [[maybe_unused]] const auto sent = ::send(connection.descriptor, text.data(), text.size(), MSG_NOSIGNAL);
 }
 
 void IoLoop::receive_later(const std::shared_ptr<Connection>& connection) {
@@ -409,7 +461,7 @@ void IoLoop::read_request(const std::shared_ptr<Connection>& connection, std::st
     // Nothing else waits to be written, so there is room; a client that misses it goes on by itself after a
     // second.
     [[maybe_unused]] const auto sent =
-        ::send(connection->descriptor, k_continue.data(), k_continue.size(), MSG_NOSIGNAL);
+        put(*connection, k_continue.data(), k_continue.size());
     parser.continue_sent();
   }
 }
@@ -554,7 +606,7 @@ void IoLoop::write(const std::shared_ptr<Connection>& connection, std::string te
 /// The wait for the client begins.
 void IoLoop::begin_sending(Connection& connection) {
   connection.last_progress = Connection::Clock::now();
-  connection.taken = connection.written - bytes_under_way(connection.descriptor);
+  connection.taken = taken_by_client(connection);
   connection.rate.begin(connection.taken, connection.last_progress);
 }
 
@@ -593,8 +645,7 @@ void IoLoop::flush(const std::shared_ptr<Connection>& connection) {
 bool IoLoop::send_output(Connection& connection) {
   auto& output = connection.output;
   while (connection.sent < output.size()) {
-    const auto count = ::send(connection.descriptor, output.data() + connection.sent,
-                              output.size() - connection.sent, MSG_NOSIGNAL);
+    const auto count = put(connection, output.data() + connection.sent, output.size() - connection.sent);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
       watch_writes(connection, true);
@@ -638,11 +689,13 @@ void IoLoop::linger(Connection& connection) {
   if (core_->draining) return cut(connection);
   connection.phase = Phase::lingering;
   connection.ahead = {};
+  if (connection.tls) connection.tls->end();
   ::shutdown(connection.descriptor, SHUT_WR);
 }
 
 void IoLoop::cut(Connection& connection) {
   connections_.retire(connection);
+  if (connection.tls && connection.phase == Phase::receiving) connection.tls->end();
   connection.phase = Phase::closed;
   connection.share.clear();
   connection.ahead = {};

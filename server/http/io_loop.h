@@ -92,6 +92,9 @@ class IoLoop final : public Pistache::Tcp::Transport {
   void begin_sending(Connection& connection);
   void flush(const std::shared_ptr<Connection>& connection);
   bool send_output(Connection& connection);
+  ssize_t take(Connection& connection, char* buffer, std::size_t size);
+  ssize_t put(Connection& connection, const char* bytes, std::size_t size);
+  void tell_of_tls(const Connection& connection);
   void next_request(const std::shared_ptr<Connection>& connection);
   void watch_writes(Connection& connection, bool on);
   void linger(Connection& connection);

@@ -9,6 +9,7 @@
 #include "server/http/client_network.h"
 #include "server/http/content_encoding.h"
 #include "server/http/io_loop.h"
+#include "server/http/tls.h"
 
 namespace sightline::http {
 namespace {

@@ -16,6 +16,7 @@
 namespace sightline::http {
 
 class BufferShare;
+class TlsServer;
 
 /// An answer that is sent piece by piece, to the client of one request and never to another.
 ///
@@ -164,6 +165,7 @@ class Server {
     std::string host = "127.0.0.1";
     std::uint16_t port = 0;                    ///< 0: any free one, see `port()`
     int io_threads = 1;                        ///< event loops
+    std::shared_ptr<TlsServer> tls;            ///< null: plain HTTP
     /// True for requests that have a separate workshop, `apart`, and separate memory for their bodies: those
     /// that wait for other requests of this port, so that neither blocks the other. Called in the event loops.
     /// Empty: none.

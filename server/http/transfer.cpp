@@ -118,6 +118,10 @@ CURL* Transfer::prepare(const Client::Options& options, const TrustAnchor* ancho
   } else if (!options.ca_file.empty()) {
     set(CURLOPT_CAINFO, options.ca_file.c_str());
   }
+  if (anchor == nullptr && !options.also_trusted.empty()) {
+    set(CURLOPT_SSL_CTX_FUNCTION, &trust_also);
+    set(CURLOPT_SSL_CTX_DATA, const_cast<void*>(static_cast<const void*>(options.also_trusted.c_str())));
+  }
 
   const Method method = request_.method;
   if (!request_.body.empty() || method == Method::post || method == Method::put || method == Method::patch) {

@@ -34,4 +34,8 @@ class TrustAnchor {
   std::array<unsigned char, 32> sha256_{};
 };
 
+/// A CURLOPT_SSL_CTX_FUNCTION that trusts the certificates of a PEM file too, servers' own among them. `file` is its
+/// name (const char*). A file that cannot be read adds nothing.
+CURLcode trust_also(CURL* easy, void* ssl_context, void* file);
+
 }  // namespace sightline::http

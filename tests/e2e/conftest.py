@@ -29,12 +29,12 @@ if not importlib.util.find_spec("playwright"):
     collect_ignore_glob = ["test_page_*.py"]
 
 
-def call(method, url, body=None, content_type="application/json", timeout=120):
+def call(method, url, body=None, content_type="application/json", timeout=120, headers=None):
     """Sends one request; gives (status, parsed JSON or None)."""
     data = None
     if body is not None:
         data = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
-    request = urllib.request.Request(url, data=data, method=method, headers={"Content-Type": content_type} if data is not None else {})
+    request = urllib.request.Request(url, data=data, method=method, headers={**({"Content-Type": content_type} if data is not None else {}), **(headers or {})})
     try:
         with urllib.request.urlopen(request, timeout=timeout) as answer:
             status, raw = answer.status, answer.read()

@@ -159,7 +159,10 @@ def test_with_api_keys_the_key_has_a_field_of_its_own(tmp_path, demo_pictures):
     (tmp_path / "keys").write_text("a-key-of-this-server\n")
     (tmp_path / "keys").chmod(0o600)
     with running("embedded", tmp_path, ["--api-key-file", tmp_path / "keys"]) as server:
-        put(server, "houses", "1", demo_pictures[0].read_bytes())
+        document = {"image_data": base64.b64encode(demo_pictures[0].read_bytes()).decode(), "image_name": "1"}
+        assert server.es("PUT", "/houses/_doc/1", document)[0] == 401
+        key = {"Authorization": "ApiKey a-key-of-this-server"}
+        assert server.es("PUT", "/houses/_doc/1", document, headers=key)[0] == 201
         assert fetch(server, "/pictures/houses/1?size=160")[0] == 401
         assert fetch(server, "/pictures/houses/1?size=160", Sightline_Key="wrong")[0] == 401
         assert fetch(server, "/pictures/houses/1?size=160", Sightline_Key="a-key-of-this-server", Authorization="ApiKey x")[0] == 200

@@ -242,10 +242,3 @@ def test_the_help_text_is_the_one_in_the_docs():
     assert f"```\n{shown}\n" in page
 
 
-@pytest.mark.parametrize("host, warns", [("0.0.0.0", True), ("127.0.0.1", False), ("localhost", False)])
-def test_a_store_that_other_machines_can_reach_is_named(tmp_path, host, warns):
-    (tmp_path / "keys").write_text("a-key-of-the-other-port\n")
-    (tmp_path / "keys").chmod(0o600)
-    server = Sightline(tmp_path / "data", tmp_path / "log", options=["--host", host, "--api-key-file", tmp_path / "keys"])
-    server.stop()
-    assert ("it requires no key, and --api-key-file applies only to the other port" in server.log.read_text()) == warns

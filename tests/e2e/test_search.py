@@ -122,7 +122,9 @@ def test_a_key_refused_by_sightline_is_distinguished_from_missing_credentials_of
     (tmp_path / "keys").chmod(0o600)
     second = Sightline(tmp_path / "data", tmp_path / "second.log", port=port, options=["--api-key-file", tmp_path / "keys"])
     try:
-        refused = search(second, "a", "red", "house")
+        without = search(second, "a", "red", "house")
+        assert without.returncode == 1 and "Set ELASTICSEARCH_API_KEY" in without.stderr
+        refused = search(second, "a", "red", "house", ELASTICSEARCH_API_KEY="a-key-that-the-endpoints-lack")
         assert refused.returncode == 1
         assert "Sightline refused Elasticsearch's call" in refused.stderr and "Set SIGHTLINE_API_KEY" in refused.stderr
         assert "ELASTICSEARCH_API_KEY" not in refused.stderr
