@@ -10,8 +10,9 @@ import time
 import urllib.parse
 
 import pytest
+from elasticsearch import AuthenticationException, AuthorizationException, Elasticsearch
 
-from conftest import BIN, DEMO, Sightline
+from conftest import BIN, DEMO, ROOT, Sightline, run
 
 MODEL = f"clip={DEMO}/models/demo-clip"
 
@@ -200,6 +201,46 @@ def test_a_connection_that_breaks_within_tls_harms_nobody(secure, authority):
         connection.sendall(b"POST /v1/embeddings HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n" + b"x" * cut)
         connection.close()
     assert ask(secure.url, "/health/ready", context)[0] == 200
+
+
+def test_the_whole_set_up_runs_over_tls_with_keys(authority, tmp_path, demo_pictures):
+    put_in_place(*authority.sign("server", 4001), tmp_path)
+    make = [ROOT / "scripts/make_api_key.sh", "--file", tmp_path / "keys"]
+    keys = {name: subprocess.run([*make, "--scopes", scopes, name], check=True, capture_output=True, text=True, timeout=30).stdout.strip()
+            for name, scopes in (("endpoints", "infer"), ("operator", "search,ingest,manage,infer"), ("reader", "search"))}
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for picture in demo_pictures[:5]:
+        (pictures / picture.name).write_bytes(picture.read_bytes())
+    server = Sightline(tmp_path / "data", tmp_path / "log", options=[
+        "--tls-certificate", tmp_path / "server.crt", "--tls-key", tmp_path / "server.key", "--api-key-file", tmp_path / "keys"])
+    server.settings = {"ELASTICSEARCH_CA_FILE": str(authority.certificate), "SIGHTLINE_CA_FILE": str(authority.certificate),
+                       "ELASTICSEARCH_API_KEY": keys["operator"], "SIGHTLINE_API_KEY": keys["endpoints"]}
+    try:
+        registered = server.register("--models", "clip")
+        assert registered.returncode == 0, registered.stdout + registered.stderr
+        loaded = run([BIN / "sightline-ingest", pictures, "--index", "clip-images", "--env-file", "/dev/null"], server.environment())
+        assert loaded.returncode == 0, loaded.stdout + loaded.stderr
+        found = run([ROOT / "scripts/search.sh", "--env-file", "/dev/null", "--size", "3", "a", "red", "house"],
+                    {**server.environment(), "ELASTICSEARCH_API_KEY": keys["operator"]})
+        assert found.returncode == 0 and len(found.stdout.splitlines()) >= 3, found.stdout + found.stderr
+        client = Elasticsearch(server.elasticsearch, api_key=keys["reader"], ca_certs=str(authority.certificate))
+        assert client.count(index="clip-images")["count"] == 5
+        with pytest.raises(AuthorizationException):
+            client.index(index="clip-images", document={"image_name": "x"})
+        client.close()
+        client = Elasticsearch(server.elasticsearch, basic_auth=("elastic", keys["operator"]), ca_certs=str(authority.certificate))
+        assert client.indices.delete(index="clip-images")["acknowledged"]
+        client.close()
+        client = Elasticsearch(server.elasticsearch, ca_certs=str(authority.certificate))
+        with pytest.raises(AuthenticationException):
+            client.info()
+        client.close()
+        log = server.log.read_text()
+        assert "audit: key [operator] from 127.0.0.1: DELETE /clip-images" in log and "audit: key [operator] from 127.0.0.1: PUT /_inference/" in log
+        assert not any(key in log for key in keys.values())
+    finally:
+        assert server.stop() == 0
 
 
 def serial_of(url, context):
