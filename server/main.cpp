@@ -30,6 +30,7 @@
 #include "server/logging.h"
 #include "server/openmp.h"
 #include "server/options.h"
+#include "server/security/address_guard.h"
 #include "server/security/key_file.h"
 #include "server/stop_signal.h"
 #include "server/unhandled_exception.h"
@@ -323,6 +324,18 @@ elastic::ElasticServer::Options elastic_options(const ServerOptions& options, ap
   return elastic;
 }
 
+/// For calls of endpoints, whose URLs are their makers' choice.
+Result<std::function<Status(const sockaddr&)>> endpoint_addresses(const ServerOptions& options, std::uint16_t own_port) {
+  auto guard = security::AddressGuard::create(options.endpoint_addresses, own_port);
+  if (!guard) return error_of_option("--endpoint-addresses", guard.error());
+  return std::function<Status(const sockaddr&)>([guard = *std::move(guard)](const sockaddr& address) -> Status {
+    if (guard.allows(address)) return {};
+    return Error{ErrorCode::invalid_argument, "the address " + security::text_of(address) +
+                                                  " is neither public nor this server's, so endpoints may not call it: the "
+                                                  "server's operator can list it in --endpoint-addresses"};
+  });
+}
+
 void tell_of_models(const serving::EmbeddingService& service, api::Metrics& metrics) {
   for (const serving::ModelStatus& status : service.models()) {
     if (!status.info) continue;
@@ -432,6 +445,9 @@ Status Program::start() {
 Status Program::start_elastic() {
   auto elastic = elastic_options(options_, metrics_);
   elastic.tls = tls_;
+  auto check_address = endpoint_addresses(options_, http_->port());
+  if (!check_address) return check_address.error();
+  elastic.check_endpoint_address = *std::move(check_address);
   if (keys_ && options_.embedded_elasticsearch) {  // at a gateway's port its cluster checks who calls
     const auto refused = [this](const std::string& code) { metrics_.request_refused(code); };
     elastic.check_head = [guard = elastic::KeyGuard({keys_, log_managed, refused})](

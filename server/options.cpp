@@ -264,6 +264,14 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
       "File of 32 random bytes in base64 or hex, the key for the secrets of endpoints; the same file for "
       "all gateways of a cluster");
 
+  table
+      .value("--endpoint-addresses", options.endpoint_addresses,
+             "Addresses that calls of inference endpoints may go to, besides public ones and this server: 10.1.2.3, "
+             "10.0.0.0/8, 127.0.0.1:9000, * for all")
+      ->type_name("ADDRESS")
+      ->delimiter(',')
+      ->default_str("");
+
   table.group("Cohere");
   table.flag("--cohere", options.cohere,
              "Forward requests for models named embed-* to Cohere, with the caller's key");

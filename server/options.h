@@ -39,6 +39,7 @@ struct ServerOptions {
   std::string elasticsearch_ca_file, elasticsearch_ca_fingerprint;
   std::chrono::milliseconds elasticsearch_timeout{0};
   std::string secret_key_file;
+  std::vector<std::string> endpoint_addresses;
 
   // models that run at Cohere
   bool cohere = false;  ///< after parsing true too if there is a key file

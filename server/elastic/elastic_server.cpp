@@ -222,6 +222,7 @@ Result<std::unique_ptr<ElasticServer>> ElasticServer::start(const Options& optio
   if (!backend) return backend.error();
   http::Client::Options access;
   access.also_trusted = options.trusted_certificates;
+  access.check_address = options.check_endpoint_address;
   auto client = http::Client::create(access);
   if (!client) return client.error();
   auto running = std::make_unique<Running>(std::move(timer), *std::move(client), *std::move(backend),

@@ -57,6 +57,8 @@ class ElasticServer {
     std::shared_ptr<http::TlsServer> tls;  ///< as in http::Server::Options
     /// PEM file of certificates that endpoints are trusted by, besides the system's CAs; may be empty.
     std::string trusted_certificates;
+    /// Which addresses calls of endpoints may connect to, as in http::Client::Options. May be empty.
+    std::function<Status(const sockaddr& address)> check_endpoint_address;
     /// As in http::Server::Options: KeyGuard::check_head, or empty.
     std::function<std::optional<http::HeadAnswer>(const http::Request& head)> check_head;
     /// Called with every request that was answered. May be empty.

@@ -12,6 +12,8 @@
 #include "base/result.h"
 #include "server/http/message.h"
 
+struct sockaddr;
+
 namespace sightline::http {
 
 struct ClientRequest {
@@ -87,6 +89,9 @@ class Client {
     /// PEM file of certificates that are trusted besides `ca_file` or the system's, a server's own among them. Read
     /// for each connection.
     std::string also_trusted;
+    /// Judges each address before a connection to it is opened; after an error another address of the host is tried,
+    /// and if there is none the call ends with that error. Called on the client's thread; may be empty.
+    std::function<Status(const sockaddr& address)> check_address;
     std::string user_agent = "sightline/" SIGHTLINE_VERSION;  ///< empty: none
   };
   using Callback = std::function<void(Result<Response>)>;

@@ -1,6 +1,7 @@
 #include "server/http/transfer.h"
 
 #include <algorithm>
+#include <sys/socket.h>
 
 #include "base/exception_error.h"
 #include "base/number_text.h"
@@ -134,6 +135,11 @@ CURL* Transfer::prepare(const Client::Options& options, const TrustAnchor* ancho
   } else {
     set(CURLOPT_CUSTOMREQUEST, to_string(method));
   }
+  if (options.check_address) {
+    check_address_ = options.check_address;
+    set(CURLOPT_OPENSOCKETFUNCTION, &open_socket);
+    set(CURLOPT_OPENSOCKETDATA, static_cast<void*>(this));
+  }
   set(CURLOPT_PREREQFUNCTION, &before_sending);
   set(CURLOPT_PREREQDATA, static_cast<void*>(this));
   set(CURLOPT_WRITEFUNCTION, &on_body);
@@ -170,6 +176,20 @@ int Transfer::before_sending(void* self, char*, char*, int, int) {
   const auto& transfer = *static_cast<Transfer*>(self);
   return transfer.anything_sent() && !is_safe(transfer.request_.method) ? CURL_PREREQFUNC_ABORT
                                                                         : CURL_PREREQFUNC_OK;
+}
+
+/// The address is the one that will be connected to: a name is not resolved again.
+curl_socket_t Transfer::open_socket(void* self, curlsocktype, curl_sockaddr* address) {
+  auto& transfer = *static_cast<Transfer*>(self);
+  try {
+    if (const Status good = transfer.check_address_(address->addr); !good) {
+      transfer.refused_address_ = good.error();
+      return CURL_SOCKET_BAD;
+    }
+  } catch (...) {
+    return CURL_SOCKET_BAD;  // out of memory
+  }
+  return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 bool Transfer::anything_sent() const {
@@ -239,6 +259,7 @@ std::size_t Transfer::on_body(char* data, std::size_t size, std::size_t count, v
 Status Transfer::outcome(CURLcode code) {
   if (failure_) return *failure_;
   if (code == CURLE_OK && head_done_) return {};
+  if (code == CURLE_COULDNT_CONNECT && refused_address_) return *refused_address_;
   return connection_error(code);
 }
 

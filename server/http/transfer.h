@@ -70,6 +70,7 @@ class Transfer {
   static std::size_t on_line(char* data, std::size_t size, std::size_t count, void* self);
   static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* self);
   static int before_sending(void* self, char*, char*, int, int);
+  static curl_socket_t open_socket(void* self, curlsocktype purpose, curl_sockaddr* address);
   bool set_fields(const Client::Options& options);
   void read_line(std::string_view line);
   void read_field(std::string_view line);
@@ -86,6 +87,8 @@ class Transfer {
   curl_slist* fields_ = nullptr;
   char error_text_[CURL_ERROR_SIZE] = {};
   std::optional<Error> failure_;
+  std::function<Status(const sockaddr&)> check_address_;
+  std::optional<Error> refused_address_;  ///< the latest one
   ResponseHead head_;
   std::size_t head_bytes_ = 0;
   bool at_status_line_ = true;

@@ -83,10 +83,12 @@ class Cluster(Program):
 
 
 class Sightline(Program):
-    """A running sightline-server on free ports: with its embedded store, or as a gateway in front of a cluster."""
+    """A running sightline-server on free ports: with its embedded store, or as a gateway in front of a cluster. Its endpoints may call the tests' own servers."""
 
-    def __init__(self, data_dir, log, gateway_to=None, options=(), port=0, elasticsearch_port=0):
+    def __init__(self, data_dir, log, gateway_to=None, options=(), port=0, elasticsearch_port=0, endpoint_addresses="127.0.0.0/8"):
         behind = ["--elasticsearch-gateway", gateway_to] if gateway_to else ["--embedded-elasticsearch", "--data-dir", data_dir]
+        if endpoint_addresses:
+            options = ["--endpoint-addresses", endpoint_addresses, *options]
         super().__init__([BIN / "sightline-server", "--model", f"clip={DEMO / 'models/demo-clip'}",
                           "--model", f"jina-clip={DEMO / 'models/demo-jina-clip'}", "--port", port,
                           "--elasticsearch-port", elasticsearch_port, *behind, *options], log)
