@@ -136,21 +136,25 @@ const char* to_string(Scope scope) {
 Result<ApiKeys> ApiKeys::read(const std::filesystem::path& file) {
   auto text = read_key_file("API key file", file);
   if (!text) return text.error();
-  std::istringstream in(*std::move(text));
+  return parse(*text, file.string());
+}
+
+Result<ApiKeys> ApiKeys::parse(std::string_view text, const std::string& file) {
+  std::istringstream in{std::string(text)};
   ApiKeys keys;
   std::string line;
   for (int number = 1; std::getline(in, line); ++number) {
     const std::string_view written = trimmed(line, k_whitespace);
     if (written.empty() || written.front() == '#') continue;
     auto key = key_from(written, number);
-    const auto at = [&] { return file.string() + " line " + std::to_string(number) + ": "; };
+    const auto at = [&] { return file + " line " + std::to_string(number) + ": "; };
     if (!key) return invalid(at() + key.error().message);
     const bool named_before = std::any_of(keys.keys_.begin(), keys.keys_.end(),
                                           [&](const ApiKey& other) { return other.name == key->name; });
     if (named_before) return invalid(at() + "the name [" + key->name + "] appears twice");
     keys.keys_.push_back(*std::move(key));
   }
-  if (keys.keys_.empty()) return invalid(file.string() + " contains no key: write one per line");
+  if (keys.keys_.empty()) return invalid(file + " contains no key: write one per line");
   return keys;
 }
 

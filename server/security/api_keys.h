@@ -67,6 +67,8 @@ class ApiKeys {
   /// than 8 characters or with control characters inside, two keys of one name, or an unknown word, naming the
   /// line).
   static Result<ApiKeys> read(const std::filesystem::path& file);
+  /// The same of a text; errors begin with `file`.
+  static Result<ApiKeys> parse(std::string_view text, const std::string& file);
 
   std::size_t size() const { return keys_.size(); }
 
