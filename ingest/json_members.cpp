@@ -19,18 +19,21 @@ class MemberCollector {
   std::vector<JsonMember> members;
   bool is_object = false;
 
-  bool null(json::Place place) { return value(place); }
-  bool boolean(bool, json::Place place) { return value(place); }
-  bool number(std::string_view, json::Place place) { return value(place); }
-  bool string(std::string_view, json::Place place) { return value(place); }
+  bool scalar(json::Kind, std::string_view, json::Place place) { return value(place); }
   bool key(std::string_view name, json::Place) {
     if (depth_ == 1) members.push_back({std::string(name), {}});
     return true;
   }
-  bool open_object(std::size_t offset) { return open(offset, true); }
-  bool open_array(std::size_t offset) { return open(offset, false); }
-  bool close_object(std::size_t, std::size_t end) { return close(end); }
-  bool close_array(std::size_t, std::size_t end) { return close(end); }
+  bool open(json::Kind kind, std::size_t offset) {
+    if (depth_ == 0) is_object = kind == json::Kind::object;
+    if (depth_ == 1) begin_ = offset;
+    ++depth_;
+    return true;
+  }
+  bool close(json::Kind, std::size_t, std::size_t end) {
+    --depth_;
+    return depth_ != 1 || value({begin_, end});
+  }
 
  private:
   bool value(json::Place place) {
@@ -38,16 +41,6 @@ class MemberCollector {
     if (!is_object) members.emplace_back();
     members.back().value = text_.substr(place.begin, place.end - place.begin);
     return true;
-  }
-  bool open(std::size_t offset, bool object) {
-    if (depth_ == 0) is_object = object;
-    if (depth_ == 1) begin_ = offset;
-    ++depth_;
-    return true;
-  }
-  bool close(std::size_t end) {
-    --depth_;
-    return depth_ != 1 || value({begin_, end});
   }
 
   std::string_view text_;
@@ -59,15 +52,12 @@ class LeafVisitor {
  public:
   explicit LeafVisitor(const std::function<void(const std::string&, const JsonLeaf&)>& leaf) : leaf_(leaf) {}
 
-  bool null(json::Place) { return leave({}); }
-  bool boolean(bool truth, json::Place place) {
-    return leave({{JsonLeaf::Kind::boolean, truth ? "true" : "false", place, 0}});
-  }
-  bool number(std::string_view written, json::Place place) {
-    return leave({{JsonLeaf::Kind::number, written, place, 0}});
-  }
-  bool string(std::string_view text, json::Place place) {
-    return leave({{JsonLeaf::Kind::text, text, place, 0}});
+  bool scalar(json::Kind kind, std::string_view text, json::Place place) {
+    if (kind == json::Kind::null) return leave({});
+    return leave({{kind == json::Kind::number   ? JsonLeaf::Kind::number
+                   : kind == json::Kind::string ? JsonLeaf::Kind::text
+                                                : JsonLeaf::Kind::boolean,
+                   text, place, 0}});
   }
   bool key(std::string_view name, json::Place) {
     open_.back().before = path_.size();
@@ -75,16 +65,14 @@ class LeafVisitor {
     path_ += name;
     return true;
   }
-  bool open_object(std::size_t) {
-    open_.push_back({true, path_.size(), 0});
+  bool open(json::Kind kind, std::size_t) {
+    open_.push_back({kind == json::Kind::object, path_.size(), 0});
     return true;
   }
-  bool open_array(std::size_t) {
-    open_.push_back({false, path_.size(), 0});
-    return true;
+  bool close(json::Kind, std::size_t, std::size_t) {
+    open_.pop_back();
+    return leave({});
   }
-  bool close_object(std::size_t, std::size_t) { return close(); }
-  bool close_array(std::size_t, std::size_t) { return close(); }
 
  private:
   struct Level {
@@ -92,10 +80,6 @@ class LeafVisitor {
     std::size_t before;  // length of the path without the current key
     std::size_t elements;
   };
-  bool close() {
-    open_.pop_back();
-    return leave({});
-  }
   bool leave(std::optional<JsonLeaf> leaf) {
     if (open_.empty()) return true;
     Level& level = open_.back();

@@ -17,8 +17,33 @@ class DocumentBuilder {
   DocumentBuilder(rapidjson::Document& document, Strings strings, Numbers numbers)
       : document_(document), strings_(strings), numbers_(numbers) {}
 
-  bool null(Place) { return document_.Null(); }
-  bool boolean(bool value, Place) { return document_.Bool(value); }
+  bool scalar(Kind kind, std::string_view text, Place place) {
+    switch (kind) {
+      case Kind::null:
+        return document_.Null();
+      case Kind::number:
+        return number(text, place);
+      case Kind::string:
+        return document_.String(text.data(), static_cast<rapidjson::SizeType>(text.size()), must_copy(text, place));
+      default:
+        return document_.Bool(kind == Kind::true_);
+    }
+  }
+  bool key(std::string_view decoded, Place place) {
+    return document_.Key(decoded.data(), static_cast<rapidjson::SizeType>(decoded.size()),
+                         must_copy(decoded, place));
+  }
+  bool open(Kind kind, std::size_t) {
+    return kind == Kind::object ? document_.StartObject() : document_.StartArray();
+  }
+  bool close(Kind kind, std::size_t size, std::size_t) {
+    const auto count = static_cast<rapidjson::SizeType>(size);
+    return kind == Kind::object ? document_.EndObject(count) : document_.EndArray(count);
+  }
+
+  const Fault& too_large() const { return too_large_; }
+
+ private:
   bool number(std::string_view written, Place place) {
     if (numbers_ == Numbers::as_written) return as_written(written);
     const Number number = number_value(written);
@@ -35,26 +60,7 @@ class DocumentBuilder {
     too_large_ = {Fault::Kind::number_too_large, place.begin};
     return false;
   }
-  bool string(std::string_view decoded, Place place) {
-    return document_.String(decoded.data(), static_cast<rapidjson::SizeType>(decoded.size()),
-                            must_copy(decoded, place));
-  }
-  bool key(std::string_view decoded, Place place) {
-    return document_.Key(decoded.data(), static_cast<rapidjson::SizeType>(decoded.size()),
-                         must_copy(decoded, place));
-  }
-  bool open_object(std::size_t) { return document_.StartObject(); }
-  bool close_object(std::size_t members, std::size_t) {
-    return document_.EndObject(static_cast<rapidjson::SizeType>(members));
-  }
-  bool open_array(std::size_t) { return document_.StartArray(); }
-  bool close_array(std::size_t elements, std::size_t) {
-    return document_.EndArray(static_cast<rapidjson::SizeType>(elements));
-  }
 
-  const Fault& too_large() const { return too_large_; }
-
- private:
   bool as_written(std::string_view written) {
     const bool is_zero_with_sign = written == "-0";
     if (!is_zero_with_sign) {

@@ -28,6 +28,9 @@ struct Place {
   std::size_t end = 0;    ///< offset behind its last byte
 };
 
+/// What a token is.
+enum class Kind : std::uint8_t { null, true_, false_, number, string, key, array, object };
+
 /// Why a text could not be read, and where.
 struct Fault {
   enum class Kind : std::uint8_t {
@@ -111,14 +114,12 @@ class Scanner {
 
 /// Reads a text and passes its tokens to a handler, in order. Uses no recursion. The handler has:
 ///
-///   bool null(Place);  bool boolean(bool, Place);  bool number(std::string_view written, Place);
-///   bool string(std::string_view decoded, Place);  bool key(std::string_view decoded, Place);
-///   bool open_object(std::size_t offset);          bool close_object(std::size_t members, std::size_t end);
-///   bool open_array(std::size_t offset);           bool close_array(std::size_t elements, std::size_t end);
+///   bool scalar(Kind, std::string_view text, Place);  bool open(Kind, std::size_t offset);
+///   bool key(std::string_view decoded, Place);        bool close(Kind, std::size_t size, std::size_t end);
 ///
-/// Numbers are passed as written; `number_value` gives their values. Strings are UTF-8 (but see
-/// Limits::lone_surrogates). Each member returns false to end the reading. A byte order mark in front of the
-/// text is no part of it.
+/// `text` is a string decoded, else the value as written; `number_value` gives a number's value. `size` counts
+/// members or elements. Strings are UTF-8 (but see Limits::lone_surrogates). Each function returns false to end
+/// the reading. A byte order mark in front of the text is no part of it.
 template <class Handler>
 class Reader {
  public:
@@ -133,8 +134,9 @@ class Reader {
 
  private:
   struct Level {
-    bool is_object;
+    Kind kind;
     std::size_t size;  // members or elements so far
+    bool is_object() const { return kind == Kind::object; }
   };
 
   bool read() {
@@ -152,7 +154,7 @@ class Reader {
     if (scanner_.ended()) return scanner_.fail(Fault::Kind::bad_value);
     const char c = scanner_.peek();
     if (c == '{' || c == '[') {
-      if (!open(c == '{')) return false;
+      if (!open(c == '{' ? Kind::object : Kind::array)) return false;
       if (!scanner_.skip_blanks()) return false;
       const bool is_empty = !scanner_.ended() && scanner_.peek() == (c == '{' ? '}' : ']');
       if (!is_empty) return c == '[' || key();
@@ -170,7 +172,7 @@ class Reader {
   bool close_and_continue() {
     for (;;) {
       const Level& level = open_.back();
-      const bool closes = !scanner_.ended() && scanner_.peek() == (level.is_object ? '}' : ']');
+      const bool closes = !scanner_.ended() && scanner_.peek() == (level.is_object() ? '}' : ']');
       if (closes) {
         if (!close()) return false;
         if (open_.empty()) return true;
@@ -178,12 +180,12 @@ class Reader {
         continue;
       }
       if (scanner_.ended() || scanner_.peek() != ',') {
-        return scanner_.fail(level.is_object ? Fault::Kind::missing_comma_in_object
-                                             : Fault::Kind::missing_comma_in_array);
+        return scanner_.fail(level.is_object() ? Fault::Kind::missing_comma_in_object
+                                               : Fault::Kind::missing_comma_in_array);
       }
       scanner_.step();
       if (!scanner_.skip_blanks()) return false;
-      return !level.is_object || key();
+      return !level.is_object() || key();
     }
   }
 
@@ -192,12 +194,12 @@ class Reader {
     return by_handler || scanner_.fail(Fault::Kind::stopped, offset);
   }
 
-  bool open(bool is_object) {
+  bool open(Kind kind) {
     const std::size_t offset = scanner_.at();
     if (!count()) return false;
     if (open_.size() == limits_.max_depth) return scanner_.fail(Fault::Kind::too_deep);
-    if (!accepted(is_object ? handler_.open_object(offset) : handler_.open_array(offset), offset)) return false;
-    open_.push_back({is_object, 0});
+    if (!accepted(handler_.open(kind, offset), offset)) return false;
+    open_.push_back({kind, 0});
     scanner_.step();
     return true;
   }
@@ -208,9 +210,7 @@ class Reader {
     open_.pop_back();
     if (!open_.empty()) ++open_.back().size;
     scanner_.step();
-    return accepted(level.is_object ? handler_.close_object(level.size, offset + 1)
-                                    : handler_.close_array(level.size, offset + 1),
-                    offset);
+    return accepted(handler_.close(level.kind, level.size, offset + 1), offset);
   }
 
   bool key() {
@@ -227,20 +227,22 @@ class Reader {
   bool scalar(char c) {
     if (!count()) return false;
     Place place;
+    std::string_view text;
     switch (c) {
-      case '"': {
-        std::string_view decoded;
-        return scanner_.string(place, decoded) && accepted(handler_.string(decoded, place), place.begin);
-      }
+      case '"':
+        return scanner_.string(place, text) && accepted(handler_.scalar(Kind::string, text, place), place.begin);
       case 'n':
-        return scanner_.word("null", place) && accepted(handler_.null(place), place.begin);
+        return scanner_.word("null", place) && as_written(Kind::null, place);
       case 't':
-        return scanner_.word("true", place) && accepted(handler_.boolean(true, place), place.begin);
+        return scanner_.word("true", place) && as_written(Kind::true_, place);
       case 'f':
-        return scanner_.word("false", place) && accepted(handler_.boolean(false, place), place.begin);
+        return scanner_.word("false", place) && as_written(Kind::false_, place);
       default:
-        return scanner_.number(place) && accepted(handler_.number(scanner_.text(place), place), place.begin);
+        return scanner_.number(place) && as_written(Kind::number, place);
     }
+  }
+  bool as_written(Kind kind, const Place& place) {
+    return accepted(handler_.scalar(kind, scanner_.text(place), place), place.begin);
   }
 
   const std::size_t size_;

@@ -21,7 +21,7 @@ void append_surrogate(std::string& out, std::uint16_t unit) {
 
 void append_escaped(std::string& out, char c) {
   constexpr std::string_view k_plain = "\"\\\b\f\n\r\t", k_letters = "\"\\bfnrt";
-  constexpr char k_hex[] = "0123456789abcdef";
+  constexpr char k_hex[] = "0123456789ABCDEF";
   if (const std::size_t found = k_plain.find(c); found != std::string_view::npos) {
     out += {'\\', k_letters[found]};
     return;
@@ -33,6 +33,7 @@ void append_escaped(std::string& out, char c) {
 }  // namespace
 
 void append_json_string(std::string& out, std::string_view text) {
+  out.reserve(out.size() + text.size() + 2);
   out += '"';
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = plain_end(text, at);
@@ -61,10 +62,16 @@ std::string json_string(std::string_view text) {
   return out;
 }
 
-bool Writer::String(const char* text, rapidjson::SizeType size, bool copy) {
-  if (!find_invalid_utf8({text, size})) return Base::String(text, size, copy);
-  const std::string quoted = json_string({text, size});
-  return RawValue(quoted.data(), quoted.size(), rapidjson::kStringType);
+bool Writer::String(const char* text, rapidjson::SizeType size, bool) {
+  const auto raw = [this](std::string_view part) { part.copy(os_->Push(part.size()), part.size()); };
+  const std::string_view view(text, size);
+  Prefix(rapidjson::kStringType);
+  if (plain_end(view, 0) == size) {
+    raw("\""), raw(view), raw("\"");
+  } else {
+    raw(json_string(view));
+  }
+  return EndValue(true);
 }
 
 bool AsWrittenWriter::String(const char* text, rapidjson::SizeType size, bool copy) {

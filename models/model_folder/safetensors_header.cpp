@@ -18,17 +18,21 @@ class HeaderHandler {
   std::vector<HeaderEntry> entries;
   std::string fault;
 
-  bool open_object(std::size_t) {
-    switch (state_) {
-      case State::start:
-        return enter(State::names);
-      case State::metadata_value:
-        return enter(State::metadata);
-      case State::tensor_value:
-        has_dtype_ = has_shape_ = has_offsets_ = false;
-        return enter(State::fields);
+  bool open(json::Kind kind, std::size_t) { return kind == json::Kind::object ? open_object() : open_array(); }
+  bool close(json::Kind kind, std::size_t, std::size_t) {
+    return kind == json::Kind::object ? close_object() : close_array();
+  }
+
+  bool scalar(json::Kind kind, std::string_view text, json::Place) {
+    switch (kind) {
+      case json::Kind::string:
+        return string(text);
+      case json::Kind::number:
+        return number(text);
+      case json::Kind::null:
+        return refuse("null");
       default:
-        return refuse("an object");
+        return refuse("a boolean");
     }
   }
 
@@ -45,32 +49,47 @@ class HeaderHandler {
     }
   }
 
-  bool string(std::string_view decoded, json::Place) {
+ private:
+  bool open_object() {
+    switch (state_) {
+      case State::start:
+        return enter(State::names);
+      case State::metadata_value:
+        return enter(State::metadata);
+      case State::tensor_value:
+        has_dtype_ = has_shape_ = has_offsets_ = false;
+        return enter(State::fields);
+      default:
+        return refuse("an object");
+    }
+  }
+
+  bool string(std::string_view decoded) {
     if (state_ == State::metadata_text) return enter(State::metadata);
     if (state_ != State::dtype) return refuse("a string");
     entries.back().dtype = decoded;
     return enter(State::fields);
   }
 
-  bool open_array(std::size_t) {
+  bool open_array() {
     if (state_ == State::shape_value) return enter(State::shape);
     if (state_ == State::offsets_value) return offsets_ = 0, enter(State::offsets);
     return refuse("an array");
   }
 
-  bool number(std::string_view written, json::Place) {
+  bool number(std::string_view written) {
     if (written.starts_with('-')) return refuse("a negative number");
     const auto read = number_from<std::uint64_t>(written);
     if (!read) return refuse("a number that is not an unsigned integer");
     return natural(*read);
   }
 
-  bool close_array(std::size_t, std::size_t) {
+  bool close_array() {
     if (state_ == State::offsets && offsets_ != 2) return refuse("data_offsets without two numbers");
     return enter(State::fields);
   }
 
-  bool close_object(std::size_t, std::size_t) {
+  bool close_object() {
     switch (state_) {
       case State::fields:
         if (!has_dtype_ || !has_shape_ || !has_offsets_)
@@ -83,10 +102,6 @@ class HeaderHandler {
     }
   }
 
-  bool null(json::Place) { return refuse("null"); }
-  bool boolean(bool, json::Place) { return refuse("a boolean"); }
-
- private:
   enum class State {
     start,
     names,

@@ -33,18 +33,16 @@ class AnswerReader {
     key_ = decoded.substr(0, 64);
     return true;
   }
-  bool open_object(std::size_t) { return in_vector_ ? not_a_number() : enter("{"); }
-  bool close_object(std::size_t, std::size_t) { return leave(); }
-  bool open_array(std::size_t) {
+  bool open(json::Kind kind, std::size_t) {
     if (in_vector_) return not_a_number();
-    if (!enter("[")) return false;
+    enter(kind == json::Kind::object ? "{" : "[");
     if (path_ != "{embeddings{float[[") return true;
     if (vectors.size() == count_) return refuse("it has more than " + std::to_string(count_) + " vectors");
     in_vector_ = true;
     vectors.emplace_back().reserve(dims_);
     return true;
   }
-  bool close_array(std::size_t size, std::size_t) {
+  bool close(json::Kind, std::size_t size, std::size_t) {
     if (in_vector_) {
       in_vector_ = false;
       const std::size_t wanted = dims_ != 0 ? dims_ : vectors.front().size();
@@ -53,39 +51,32 @@ class AnswerReader {
                       " numbers, not " + std::to_string(wanted));
       }
     }
-    return leave();
+    path_.resize(sizes_.back());
+    sizes_.pop_back();
+    return true;
   }
-  bool number(std::string_view written, json::Place) {
+  bool scalar(json::Kind kind, std::string_view written, json::Place) {
+    if (kind != json::Kind::number) return in_vector_ ? not_a_number() : true;
     const auto value = json::double_value(written);
     if (value) return take(*value);
     return in_vector_ ? not_a_number() : refuse("a number is too large for a double");
   }
-  bool null(json::Place) { return other(); }
-  bool boolean(bool, json::Place) { return other(); }
-  bool string(std::string_view, json::Place) { return other(); }
 
  private:
   bool refuse(std::string problem) {
     problem_ = std::move(problem);
     return false;
   }
-  bool other() { return in_vector_ ? not_a_number() : true; }
   bool not_a_number() {
     return refuse("vector " + std::to_string(vectors.size() - 1) + " contains an element that is not a number");
   }
 
   /// The path is written as `{embeddings{float[[`: for each value that is open, the name under which it
   /// stands in its object, if it stands in one, and its opening bracket.
-  bool enter(const char* bracket) {
+  void enter(const char* bracket) {
     sizes_.push_back(path_.size());
     if (path_.ends_with('{')) path_ += key_;
     path_ += bracket;
-    return true;
-  }
-  bool leave() {
-    path_.resize(sizes_.back());
-    sizes_.pop_back();
-    return true;
   }
 
   bool take(double number) {

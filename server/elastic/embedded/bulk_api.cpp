@@ -78,8 +78,6 @@ BulkLine line_of(const BulkItem& item, const BulkParameters& parameters) {
   write.wants_source = item.source ? show_source("_source", *item.source) : parameters.wants_source;
   if (write.action == remove || write.action == update) {
     if (write.id.empty()) refuse_item("id is missing");
-    if (write.action == remove) return line;
-    if (const auto body = parse_update_body(write.source); !body) refuse(body.error());
     return line;
   }
   // Pipelines are run before requests come here; a line that still names one names one that does not exist.
@@ -131,6 +129,9 @@ CheckedBulk check_bulk(BulkReader reader, const BulkParameters& parameters, cons
                   "] actions; send it in parts, or raise --elasticsearch-max-bulk-items"});
     }
     const BulkLine line = line_of(**item, parameters);
+    if (line.write.action == DocumentWrite::Action::update) {
+      if (const auto body = parse_update_body(line.write.source); !body) refuse(body.error());
+    }
     checked.ingest = checked.ingest || line.ingest;
     checked.answer_bytes += k_item_bytes + line.write.index.size() + line.write.id.size();
   }

@@ -229,6 +229,7 @@ class DocumentParser {
   void cut(PreparedDocument& document) {
     std::sort(vectors_.begin(), vectors_.end(), [](const auto& a, const auto& b) { return a.key < b.key; });
     const std::string_view text = tape_.text();
+    document.source.reserve(text.size());
     std::size_t copied = 0;
     std::size_t kept_object = 0;       // the object of the last look below,
     bool member_stays_before = false;  // and whether a member that stays comes before

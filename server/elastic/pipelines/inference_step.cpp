@@ -1,19 +1,8 @@
-#include <charconv>
-#include <cmath>
-
 #include "base/float_text.h"
 #include "base/json/document.h"
 #include "server/elastic/pipelines/processor.h"
 
 namespace sightline::elastic {
-
-double shortest_double(float value) {
-  std::string text;
-  append_float(text, value);
-  double number = static_cast<double>(value);
-  std::from_chars(text.data(), text.data() + text.size(), number);
-  return number;
-}
 
 Answer<std::vector<const InferenceStep::Field*>> InferenceStep::present(
     const IngestDocument& document) const {
@@ -47,6 +36,7 @@ Refusal InferenceStep::write(IngestDocument& document, const std::vector<std::ve
   const auto sent = present(document);
   if (!sent) return sent.error();
   auto& allocator = document.allocator();
+  std::string written;
   for (std::size_t i = 0; i < sent->size() && i < vectors.size(); ++i) {
     const std::string& output = (*sent)[i]->output;
     if (i == 0) {
@@ -55,11 +45,18 @@ Refusal InferenceStep::write(IngestDocument& document, const std::vector<std::ve
       if (Refusal refusal = document.set(parent + "model_id", document.string_value(model_id)))
         return refusal;
     }
-    if (Refusal refusal = document.take_room((vectors[i].size() + 1) * sizeof(rapidjson::Value)))
+    // A number is kept as its text, which may need as much again.
+    if (Refusal refusal = document.take_room((vectors[i].size() + 1) * 2 * sizeof(rapidjson::Value)))
       return refusal;
     rapidjson::Value list(rapidjson::kArrayType);
     list.Reserve(static_cast<rapidjson::SizeType>(vectors[i].size()), allocator);
-    for (const float value : vectors[i]) list.PushBack(shortest_double(value), allocator);
+    for (const float value : vectors[i]) {
+      written.assign(1, json::k_number_mark);
+      append_float(written, value);
+      if (written.find_first_of(".e") == std::string::npos) written += ".0";  // as Java writes a float
+      list.PushBack(rapidjson::Value(written.data(), static_cast<rapidjson::SizeType>(written.size()), allocator),
+                    allocator);
+    }
     if (Refusal refusal = document.append(output, std::move(list))) return refusal;
   }
   return {};

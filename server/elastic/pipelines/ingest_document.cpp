@@ -32,16 +32,21 @@ std::string_view view(const Value& text) {
   return {text.GetString(), text.GetStringLength()};
 }
 
-/// What a copy of the value takes.
-std::size_t weight_of(const Value& value) {
+/// What a copy of the value takes, where `size` is that of a text.
+template <class TextSize>
+std::size_t weight_of(const Value& value, TextSize size) {
   std::size_t bytes = sizeof(Value);
-  if (value.IsString()) bytes += json_size(view(value));
+  if (value.IsString()) bytes += size(view(value));
   if (value.IsArray()) {
-    for (const auto& item : value.GetArray()) bytes += weight_of(item);
+    for (const auto& item : value.GetArray()) bytes += weight_of(item, size);
   } else if (value.IsObject()) {
-    for (const auto& member : value.GetObject()) bytes += weight_of(member.name) + weight_of(member.value);
+    for (const auto& member : value.GetObject())
+      bytes += weight_of(member.name, size) + weight_of(member.value, size);
   }
   return bytes;
+}
+std::size_t weight_of(const Value& value) {
+  return weight_of(value, json_size);
 }
 
 /// How many lists and objects lie in each other.
@@ -166,7 +171,8 @@ IngestDocument::IngestDocument(const Metadata& metadata, rapidjson::Document sou
     : source_(std::move(source)), ingest_(rapidjson::kObjectType) {
   put_metadata(metadata);
   ingest_.AddMember("timestamp", string_value(ingest_timestamp()), allocator());
-  came_with_ = holds_ = tidied_ = allocator().Size();
+  tidied_ = allocator().Size();
+  came_with_ = holds_ = std::max(tidied_, weight_of(source_, [](std::string_view text) { return text.size(); }));
 }
 
 void IngestDocument::bound(DocumentBounds bounds) {
@@ -372,11 +378,26 @@ Refusal IngestDocument::remove(std::string_view path) {
   return {};
 }
 
+void IngestDocument::append_source(std::string& json) const {
+  json += '{';
+  for (const auto& [name, value] : source_.GetObject()) {
+    if (json.back() != '{') json += ',';
+    json::append_json_string(json, view(name));
+    json += ':';
+    if (json::is_text(value)) {
+      json::append_json_string(json, view(value));  // of any size: written in its place
+    } else {
+      json += json::text_as_written(value);
+    }
+  }
+  json += '}';
+}
+
 std::string IngestDocument::source_json() const {
-  rapidjson::StringBuffer buffer(nullptr, holds_ + 1);  // a large one must not grow by copies
-  json::AsWrittenWriter writer(buffer);
-  source_.Accept(writer);
-  return {buffer.GetString(), buffer.GetSize()};
+  std::string json;
+  json.reserve(holds_);  // a large one must not grow by copies
+  append_source(json);
+  return json;
 }
 
 IngestDocument::Metadata IngestDocument::metadata() const {

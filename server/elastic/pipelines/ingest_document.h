@@ -38,7 +38,8 @@ class IngestDocument {
     std::optional<std::string> routing;
   };
 
-  /// `source` must be an object, read with json::Numbers::as_written.
+  /// `source` must be an object, read with json::Numbers::as_written. A text that its strings are borrowed
+  /// from must outlive the document.
   IngestDocument(const Metadata& metadata, rapidjson::Document source);
   IngestDocument(const IngestDocument&) = delete;
   IngestDocument& operator=(const IngestDocument&) = delete;
@@ -75,6 +76,7 @@ class IngestDocument {
   const Value& source() const { return source_; }
   Value& mutable_source() { return source_; }
   Value& mutable_ingest_metadata() { return ingest_; }
+  void append_source(std::string& json) const;
   std::string source_json() const;
   const Value& ingest_metadata() const { return ingest_; }
   /// As a pipeline may have changed it.
@@ -98,7 +100,7 @@ class IngestDocument {
   Value metadata_, ingest_;  // in the source's allocator
   DocumentBounds bounds_;
   std::unique_ptr<http::BufferShare> share_;  // null: charged with nothing
-  std::size_t came_with_ = 0;  // bytes, in the allocator
+  std::size_t came_with_ = 0;  // bytes, borrowed ones too
   std::size_t holds_ = 0;      // bytes; since `recount` only what was added
   std::size_t tidied_ = 0;     // the allocator's size when it was last looked at
 };

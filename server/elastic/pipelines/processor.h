@@ -88,8 +88,4 @@ ElasticError condition_refusal(const Processor& processor);
 ElasticError property_error(std::string_view property, const std::string& what, std::string_view type = {},
                             std::string_view tag = {});
 
-/// The double whose shortest decimal text is that of the float: written as JSON it reads 0.1 and not
-/// 0.10000000149011612, and read as float32 it is the same number.
-double shortest_double(float value);
-
 }  // namespace sightline::elastic

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "server/elastic/rest/json_walk.h"
+#include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
 namespace {
@@ -10,29 +10,34 @@ namespace {
 /// Finds the items of the root's list `responses`.
 class ResponsesVisitor {
  public:
-  void key(std::string_view name, std::size_t) { of_responses_ = depth_ == 1 && name == "responses"; }
-  void scalar(rest::JsonToken::Kind, std::size_t begin, std::size_t end) {
-    if (in_list_ && depth_ == 2) items.emplace_back(begin, end);
-    of_responses_ = false;
+  bool key(std::string_view name, json::Place) {
+    of_responses_ = depth_ == 1 && name == "responses";
+    return true;
   }
-  void open(bool array, std::size_t begin) {
-    if (depth_ == 1 && of_responses_ && array && !found) {
+  bool scalar(json::Kind, std::string_view, json::Place place) {
+    if (in_list_ && depth_ == 2) items.emplace_back(place.begin, place.end);
+    of_responses_ = false;
+    return true;
+  }
+  bool open(json::Kind kind, std::size_t begin) {
+    if (depth_ == 1 && of_responses_ && kind == json::Kind::array && !found) {
       in_list_ = found = true;
       list_begin = begin;
     } else if (in_list_ && depth_ == 2) {
       item_begin_ = begin;
     }
     of_responses_ = false;
-    ++depth_;
+    return ++depth_, true;
   }
-  void close(std::size_t end) {
+  bool close(json::Kind, std::size_t, std::size_t end) {
     --depth_;
-    if (!in_list_) return;
+    if (!in_list_) return true;
     if (depth_ == 2) items.emplace_back(item_begin_, end);
     if (depth_ == 1) {
       in_list_ = false;
       list_end = end;
     }
+    return true;
   }
 
   bool found = false;
@@ -67,7 +72,8 @@ std::optional<std::string> merge_failures(std::string_view answer, const std::ve
   ResponsesVisitor visitor;
   const auto asked = static_cast<std::size_t>(
       std::count_if(failures.begin(), failures.end(), [](const Refusal& failure) { return !failure; }));
-  if (!walk_json(answer, visitor) || !visitor.found || visitor.items.size() != asked) return std::nullopt;
+  if (json::read(answer, rest::k_json_limits, visitor) || !visitor.found || visitor.items.size() != asked)
+    return std::nullopt;
   std::string merged(answer.substr(0, visitor.list_begin + 1));
   auto item = visitor.items.begin();
   bool first = true;

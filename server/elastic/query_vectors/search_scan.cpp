@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <cstring>
 
-#include "server/elastic/rest/json_walk.h"
+#include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
 namespace {
 
-using Kind = rest::JsonToken::Kind;
+using json::Kind;
 
 /// What the members of an object are, or the items of a list.
 enum class Place {
@@ -87,7 +87,7 @@ class SearchVisitor {
  public:
   explicit SearchVisitor(SearchScan& scan) : scan_(scan) {}
 
-  void key(std::string_view name, std::size_t begin) {
+  bool key(std::string_view name, json::Place place) {
     Open& object = open_.back();
     next_ = {};
     if (object.place == Place::builder_holder) {
@@ -95,27 +95,29 @@ class SearchVisitor {
       if (name == "query_vector") object.has_vector = true;
     }
     note_parts_of_query(object, name);
-    next_.key_begin = begin;
+    next_.key_begin = place.begin;
     next_.place = next_.builder ? Place::data : place_below(object, name);
     next_.of_filters = name == "filters" || name == "adjacency_matrix";
+    return true;
   }
 
-  void scalar(Kind kind, std::size_t begin, std::size_t end) {
+  bool scalar(Kind kind, std::string_view, json::Place place) {
     count_value();
     if (next_.builder && kind != Kind::null) {
-      add_builder(begin);
-      scan_.builders.back().end = end;
+      add_builder(place.begin);
+      scan_.builders.back().end = place.end;
     }
     next_ = {};
+    return true;
   }
 
-  void open(bool array, std::size_t begin) {
+  bool open(Kind kind, std::size_t begin) {
     count_value();
     const bool item = !open_.empty() && open_.back().array;
     Open opened;
-    opened.array = array;
+    opened.array = kind == Kind::array;
     opened.place = open_.empty() ? Place::plain : item ? open_.back().place : next_.place;
-    if (array && opened.place == Place::names) opened.place = Place::plain;  // filters without names
+    if (opened.array && opened.place == Place::names) opened.place = Place::plain;  // filters without names
     opened.of_filters = !item && next_.of_filters;
     if (!item && next_.builder) {
       add_builder(begin);
@@ -124,9 +126,10 @@ class SearchVisitor {
     }
     next_ = {};
     open_.push_back(opened);
+    return true;
   }
 
-  void close(std::size_t end) {
+  bool close(Kind, std::size_t, std::size_t end) {
     const Open closed = open_.back();
     open_.pop_back();
     if (closed.is_builder) {
@@ -134,12 +137,13 @@ class SearchVisitor {
       in_builder_ = false;
     }
     if (closed.has_vector && closed.builder != 0) scan_.builders[closed.builder - 1].beside_vector = true;
-    if (closed.array || !scan_.inference_query.empty()) return;
+    if (closed.array || !scan_.inference_query.empty()) return true;
     if (closed.place == Place::semantic && closed.has_field && closed.has_query)
       scan_.inference_query = "semantic";
     if (closed.place == Place::sparse_vector && closed.has_field && closed.has_model)
       scan_.inference_query = "sparse_vector";
     if (closed.place == Place::expansion_field && closed.has_query) scan_.inference_query = "text_expansion";
+    return true;
   }
 
  private:
@@ -217,7 +221,7 @@ bool may_need_inference(std::string_view body) {
 std::optional<SearchScan> scan_search(std::string_view body) {
   SearchScan scan;
   SearchVisitor visitor(scan);
-  if (!walk_json(body, visitor)) return std::nullopt;
+  if (json::read(body, rest::k_json_limits, visitor)) return std::nullopt;
   return scan;
 }
 

@@ -2,15 +2,15 @@
 
 #include <algorithm>
 #include <array>
-#include <rapidjson/document.h>
 
-#include "base/json/document.h"
-#include "base/json/writer.h"
 #include "server/elastic/rest/document_id.h"
 #include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
 namespace {
+
+using rest::JsonTape;
+using Kind = rest::JsonToken::Kind;
 
 constexpr std::array<std::string_view, 16> k_metadata{"_index",
                                                       "_id",
@@ -33,31 +33,13 @@ ElasticError validation_failed(const std::string& what) {
   return {400, "action_request_validation_exception", "Validation Failed: 1: " + what + ";"};
 }
 
-std::string_view text_of(const rapidjson::Value& value) {
-  return {value.GetString(), value.GetStringLength()};
-}
-
-const char* token_of(const rapidjson::Value& value) {
-  if (value.IsArray()) return "START_ARRAY";
-  if (value.IsObject()) return "START_OBJECT";
-  if (json::is_text(value)) return "VALUE_STRING";
-  if (value.IsNumber() || value.IsString()) return "VALUE_NUMBER";
-  return value.IsBool() ? "VALUE_BOOLEAN" : "VALUE_NULL";
-}
-
-std::string plain_text(const rapidjson::Value& value) {
-  return json::is_text(value) ? std::string(text_of(value)) : json::text_as_written(value);
+/// "expected START_OBJECT but found [VALUE_NULL]"
+std::string expected(const std::string& what, std::string_view found) {
+  return "expected " + what + " but found [" + std::string(found) + "]";
 }
 
 bool is_blank(std::string_view line) {
   return json::without_byte_order_mark(line).find_first_not_of(" \t\r") == std::string_view::npos;
-}
-
-/// Stands for itself in a JSON string, and is no part of a longer UTF-8 sequence that would have to be
-/// checked.
-bool is_plain(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return byte >= 0x20 && byte < 0x80 && c != '"' && c != '\\';
 }
 
 void take(BulkItem& item, std::string_view name, std::string_view value) {
@@ -74,101 +56,23 @@ void take(BulkItem& item, std::string_view name, std::string_view value) {
     item.other = name;
 }
 
-/// Reads the usual action line, `{"index":{"_index":"a","_id":"1"}}`, at a fraction of what a JSON parser
-/// costs: a bulk may have a hundred thousand of them. Whatever is not plain it leaves to the parser.
-class PlainAction {
- public:
-  PlainAction(std::string_view line, BulkItem& item) : rest_(line), item_(item) {}
-
-  /// False: nothing can be said; the item is half read.
-  bool read() {
-    std::string_view operation;
-    if (!skip('{') || !text(operation) || !skip(':') || !skip('{')) return false;
-    item_.operation = operation;
-    if (operation != "index" && operation != "create" && operation != "update" && operation != "delete")
-      return false;
-    if (!peek('}') && !members()) return false;
-    return skip('}') && skip('}') && at_end();
-  }
-
- private:
-  void skip_blanks() {
-    while (!rest_.empty() && (rest_.front() == ' ' || rest_.front() == '\t')) rest_.remove_prefix(1);
-  }
-  bool peek(char c) {
-    skip_blanks();
-    return !rest_.empty() && rest_.front() == c;
-  }
-  bool skip(char c) {
-    if (!peek(c)) return false;
-    rest_.remove_prefix(1);
-    return true;
-  }
-  bool at_end() {
-    skip_blanks();
-    return rest_.empty();
-  }
-  bool text(std::string_view& out) {
-    if (!skip('"')) return false;
-    std::size_t end = 0;
-    while (end < rest_.size() && is_plain(rest_[end])) ++end;
-    if (end == rest_.size() || rest_[end] != '"') return false;
-    out = rest_.substr(0, end);
-    rest_.remove_prefix(end + 1);
-    return true;
-  }
-  bool whole_number(std::string_view& out) {
-    std::size_t end = 0;
-    while (end < rest_.size() && rest_[end] >= '0' && rest_[end] <= '9') ++end;
-    if (end == 0 || (end > 1 && rest_.front() == '0')) return false;
-    out = rest_.substr(0, end);
-    rest_.remove_prefix(end);
-    return true;
-  }
-  bool literal(std::string_view& out) {
-    for (const std::string_view word : {"true", "false"}) {
-      if (!rest_.starts_with(word)) continue;
-      out = word;
-      rest_.remove_prefix(word.size());
-      return true;
-    }
-    return false;
-  }
-  bool members() {
-    unsigned seen = 0;
-    do {
-      std::string_view name, value;
-      if (!text(name) || !skip(':')) return false;
-      const auto known = std::find(k_metadata.begin(), k_metadata.end(), name);
-      if (known == k_metadata.end()) return false;
-      const unsigned bit = 1u << (known - k_metadata.begin());
-      if ((seen & bit) != 0) return false;
-      seen |= bit;
-      const bool is_read = peek('"') ? text(value) : whole_number(value) || literal(value);
-      if (!is_read) return false;
-      take(item_, name, value);
-    } while (skip(','));
-    return true;
-  }
-
-  std::string_view rest_;
-  BulkItem& item_;
-};
-
-Refusal read_metadata(BulkItem& item, const rapidjson::Value& metadata, const std::string& where) {
-  for (const auto& member : metadata.GetObject()) {
-    const auto name = text_of(member.name);
+/// Reads the members of the object at `metadata`.
+Refusal read_metadata(BulkItem& item, const JsonTape& tape, std::size_t metadata, std::size_t line) {
+  const auto where = [line] { return "[" + std::to_string(line) + "]"; };
+  for (std::size_t key = metadata + 1; key < tape[metadata].next; key = tape[key + 1].next) {
+    const std::string_view name = tape[key].text;
+    const Kind kind = tape[key + 1].kind;
     if (std::find(k_metadata.begin(), k_metadata.end(), name) == k_metadata.end()) {
-      return illegal_argument("Action/metadata line " + where + " contains an unknown parameter [" +
+      return illegal_argument("Action/metadata line " + where() + " contains an unknown parameter [" +
                               std::string(name) + "]");
     }
-    const bool may_be_nested = name == "_source" || name == "dynamic_templates";
-    if ((member.value.IsArray() || member.value.IsObject()) && !may_be_nested) {
-      return illegal_argument("Malformed action/metadata line " + where +
-                              ", expected a simple value for field [" + std::string(name) + "] but found [" +
-                              token_of(member.value) + "]");
+    const bool is_nested = kind == Kind::array || kind == Kind::object;
+    if (is_nested && name != "_source" && name != "dynamic_templates") {
+      const std::string simple = "a simple value for field [" + std::string(name) + "]";
+      return illegal_argument("Malformed action/metadata line " + where() + ", " +
+                              expected(simple, rest::event_name(kind)));
     }
-    if (!member.value.IsNull()) take(item, name, plain_text(member.value));
+    if (kind != Kind::null) take(item, name, is_nested ? tape.raw(key + 1) : tape[key + 1].text);
   }
   return {};
 }
@@ -178,26 +82,25 @@ Refusal read_metadata(BulkItem& item, const rapidjson::Value& metadata, const st
 std::string BulkItem::action_after_pipelines(const std::string& new_index,
                                              const std::optional<std::string>& new_id,
                                              const std::optional<std::string>& new_routing) const {
-  rapidjson::StringBuffer buffer;
-  json::AsWrittenWriter writer(buffer);
-  writer.StartObject();
-  writer.Key(operation.c_str());
-  writer.StartObject();
-  writer.Key("_index"), writer.String(new_index);
-  if (new_id) writer.Key("_id"), writer.String(*new_id);
-  if (new_routing) writer.Key("routing"), writer.String(*new_routing);
-  writer.Key("pipeline"), writer.String(k_no_pipeline.data(), k_no_pipeline.size());
-  const auto action = rest::parse_as_written(action_line);  // it was read before
-  for (const auto& member : action->MemberBegin()->value.GetObject()) {
-    const auto name = text_of(member.name);
+  std::string json = "{\"" + operation + "\":{\"_index\":";
+  const auto add = [&json](std::string_view name, const std::optional<std::string>& value) {
+    if (!value) return;
+    json.append(",\"").append(name).append("\":");
+    rest::append_json_string(json, *value);
+  };
+  rest::append_json_string(json, new_index);
+  add("_id", new_id);
+  add("routing", new_routing);
+  add("pipeline", std::string(k_no_pipeline));
+  const auto tape = JsonTape::parse(action_line);  // it was read before
+  constexpr std::size_t k_action = 2;              // behind the root and the operation's name
+  for (std::size_t key = k_action + 1; key < (*tape)[k_action].next; key = (*tape)[key + 1].next) {
+    const auto name = (*tape)[key].text;
     if (name == "_index" || name == "_id" || name == "routing" || name == "pipeline" || name == "op_type")
       continue;
-    writer.Key(member.name.GetString(), member.name.GetStringLength());
-    member.value.Accept(writer);
+    json.append(",").append(tape->raw(key)).append(":").append(tape->raw(key + 1));
   }
-  writer.EndObject();
-  writer.EndObject();
-  return {buffer.GetString(), buffer.GetSize()};
+  return json + "}}";
 }
 
 Answer<std::optional<std::string_view>> BulkReader::next_line() {
@@ -213,35 +116,26 @@ Answer<std::optional<std::string_view>> BulkReader::next_line() {
 }
 
 Refusal BulkReader::read_action(std::string_view line) {
-  const auto begin = [&] {
-    item_ = BulkItem{};
-    item_.index = default_index_;
-    item_.action_line = line;
-  };
-  begin();
-  if (PlainAction(line, item_).read()) return {};
-  begin();
-  const std::string where = "[" + std::to_string(line_) + "]";
+  item_ = BulkItem{};
+  item_.index = default_index_;
+  item_.action_line = line;
   const auto malformed = [&](const std::string& what) {
-    return illegal_argument("Malformed action/metadata line " + where + ", " + what);
+    return illegal_argument("Malformed action/metadata line [" + std::to_string(line_) + "], " + what);
   };
-  const auto document = rest::parse_as_written(line);
-  if (!document) return document.error();
-  if (!document->IsObject())
-    return malformed(std::string("expected START_OBJECT but found [") + token_of(*document) + "]");
-  if (document->ObjectEmpty()) return malformed("expected FIELD_NAME but found [END_OBJECT]");
-  const auto& action = *document->MemberBegin();
-  item_.operation = text_of(action.name);
+  const auto tape = JsonTape::parse(line);
+  if (!tape) return tape.error();
+  const auto& root = (*tape)[0];
+  if (root.kind != Kind::object) return malformed(expected("START_OBJECT", rest::event_name(root.kind)));
+  if (root.size == 0) return malformed(expected("FIELD_NAME", "END_OBJECT"));
+  item_.operation = (*tape)[1].text;
   if (item_.operation != "index" && item_.operation != "create" && item_.operation != "update" &&
       item_.operation != "delete") {
-    return malformed("expected field [create], [delete], [index] or [update] but found [" + item_.operation +
-                     "]");
+    return malformed(expected("field [create], [delete], [index] or [update]", item_.operation));
   }
-  if (!action.value.IsObject()) {
-    return malformed(std::string("expected START_OBJECT but found [") + token_of(action.value) + "]");
-  }
-  if (document->MemberCount() > 1) return malformed("expected END_OBJECT but found [FIELD_NAME]");
-  return read_metadata(item_, action.value, where);
+  if ((*tape)[2].kind != Kind::object)
+    return malformed(expected("START_OBJECT", rest::event_name((*tape)[2].kind)));
+  if (root.size > 1) return malformed(expected("END_OBJECT", "FIELD_NAME"));
+  return read_metadata(item_, *tape, 2, line_);
 }
 
 Answer<const BulkItem*> BulkReader::next() {

@@ -185,7 +185,7 @@ Answer<SourceFilter> source_filter_of(const http::Request& request, std::size_t 
 
 std::string filter_source(std::string_view source, const SourceFilter& filter) {
   if (filter.shows_everything()) return std::string(source);
-  const auto tape = JsonTape::skim(source);
+  const auto tape = JsonTape::parse(source);
   if (!tape || (*tape)[0].kind != Kind::object) return std::string(source);
   SourceWriter writer(*tape, filter);
   writer.write_object(0, filter.includes.empty(), "");

@@ -2,16 +2,14 @@
 
 #include <algorithm>
 
-#include "base/json/document.h"
 #include "server/elastic/rest/json_error.h"
 
 namespace sightline::elastic::rest {
 namespace {
 
-Answer<rapidjson::Document> parse_document(std::string_view text, json::Numbers numbers) {
+Answer<rapidjson::Document> parse_document(std::string_view text, json::Numbers numbers, json::Strings strings) {
   rapidjson::Document document;
-  const json::Fault fault =
-      json::read_document(text, document, k_json_limits, json::Strings::copied, numbers);
+  const json::Fault fault = json::read_document(text, document, k_json_limits, strings, numbers);
   if (!fault && json::find_duplicate_name(document) == nullptr) return document;
   const auto tape = JsonTape::parse(text);  // knows how Elasticsearch words it
   return tape ? json_syntax_error(text, fault) : tape.error();
@@ -24,26 +22,33 @@ class JsonTapeBuilder {
  public:
   explicit JsonTapeBuilder(JsonTape& tape) : tape_(tape) {}
 
-  bool null(json::Place place) { return literal(JsonToken::Kind::null, place); }
-  bool boolean(bool value, json::Place place) {
-    return literal(value ? JsonToken::Kind::true_ : JsonToken::Kind::false_, place);
+  bool scalar(json::Kind kind, std::string_view text, json::Place place) {
+    JsonToken& token = append(kind, place);
+    const bool decoded = kind == json::Kind::string || kind == json::Kind::key;
+    const bool plain = !decoded || place.end - place.begin == text.size() + 2;
+    token.text = plain ? text : std::string_view(tape_.decoded_.emplace_back(text));
+    return true;
   }
-  bool number(std::string_view, json::Place place) {
-    return literal(JsonToken::Kind::number, place);
+  bool key(std::string_view decoded, json::Place place) { return scalar(json::Kind::key, decoded, place); }
+  bool open(json::Kind kind, std::size_t offset) {
+    open_.push_back(tape_.tokens_.size());
+    append(kind, {offset, offset + 1});
+    return true;
   }
-  bool string(std::string_view decoded, json::Place place) {
-    return text(JsonToken::Kind::string, decoded, place);
+  bool close(json::Kind kind, std::size_t size, std::size_t end) {
+    const std::size_t closed = open_.back();
+    open_.pop_back();
+    JsonToken& token = tape_.tokens_[closed];
+    token.size = static_cast<std::uint32_t>(size);
+    token.next = static_cast<std::uint32_t>(tape_.tokens_.size());
+    token.end = end;
+    return kind == json::Kind::array || keys_differ(closed);
   }
-  bool key(std::string_view decoded, json::Place place) { return text(JsonToken::Kind::key, decoded, place); }
-  bool open_object(std::size_t offset) { return open(JsonToken::Kind::object, offset); }
-  bool open_array(std::size_t offset) { return open(JsonToken::Kind::array, offset); }
-  bool close_object(std::size_t members, std::size_t end) { return close(members, end) && keys_differ(); }
-  bool close_array(std::size_t elements, std::size_t end) { return close(elements, end); }
 
   const JsonToken* duplicate() const { return duplicate_; }
 
  private:
-  JsonToken& append(JsonToken::Kind kind, json::Place place) {
+  JsonToken& append(json::Kind kind, json::Place place) {
     JsonToken token;
     token.kind = kind;
     token.begin = place.begin;
@@ -52,39 +57,11 @@ class JsonTapeBuilder {
     return tape_.tokens_.emplace_back(token);
   }
 
-  bool literal(JsonToken::Kind kind, json::Place place) {
-    append(kind, place).text = tape_.text_.substr(place.begin, place.end - place.begin);
-    return true;
-  }
-
-  bool text(JsonToken::Kind kind, std::string_view decoded, json::Place place) {
-    JsonToken& token = append(kind, place);
-    const bool plain = place.end - place.begin == decoded.size() + 2;
-    token.text = plain ? decoded : std::string_view(tape_.decoded_.emplace_back(decoded));
-    return true;
-  }
-
-  bool open(JsonToken::Kind kind, std::size_t offset) {
-    open_.push_back(tape_.tokens_.size());
-    append(kind, {offset, offset + 1});
-    return true;
-  }
-
-  bool close(std::size_t size, std::size_t end) {
-    closed_ = open_.back();
-    open_.pop_back();
-    JsonToken& token = tape_.tokens_[closed_];
-    token.size = static_cast<std::uint32_t>(size);
-    token.next = static_cast<std::uint32_t>(tape_.tokens_.size());
-    token.end = end;
-    return true;
-  }
-
-  bool keys_differ() {
+  bool keys_differ(std::size_t object) {
     const auto& tokens = tape_.tokens_;
+    if (tokens[object].size < 2) return true;
     keys_.clear();
-    for (std::size_t i = closed_ + 1; i < tokens[closed_].next; i = tokens[i + 1].next)
-      keys_.push_back(&tokens[i]);
+    for (std::size_t i = object + 1; i < tokens[object].next; i = tokens[i + 1].next) keys_.push_back(&tokens[i]);
     std::sort(keys_.begin(), keys_.end(), [](const JsonToken* a, const JsonToken* b) {
       return a->text != b->text ? a->text < b->text : a->begin < b->begin;
     });
@@ -98,13 +75,14 @@ class JsonTapeBuilder {
   JsonTape& tape_;
   std::vector<std::size_t> open_;
   std::vector<const JsonToken*> keys_;
-  std::size_t closed_ = 0;
   const JsonToken* duplicate_ = nullptr;
 };
 
 Answer<JsonTape> JsonTape::parse(std::string_view text) {
+  constexpr std::size_t k_few = 16;  // most texts are lines of a bulk
   JsonTape tape;
   tape.text_ = text;
+  tape.tokens_.reserve(k_few);
   JsonTapeBuilder builder(tape);
   const json::Fault fault = json::read(text, k_json_limits, builder);
   if (builder.duplicate() != nullptr) return json_duplicate_key(text, *builder.duplicate());
@@ -126,7 +104,7 @@ std::size_t JsonTape::member(std::size_t object, std::string_view name) const {
 }
 
 const char* event_name(JsonToken::Kind kind) {
-  using enum JsonToken::Kind;
+  using enum json::Kind;
   switch (kind) {
     case null:
       return "VALUE_NULL";
@@ -156,11 +134,11 @@ std::pair<int, int> line_and_column(std::string_view text, std::size_t offset) {
 }
 
 Answer<rapidjson::Document> parse_json(std::string_view text) {
-  return parse_document(text, json::Numbers::values);
+  return parse_document(text, json::Numbers::values, json::Strings::copied);
 }
 
-Answer<rapidjson::Document> parse_as_written(std::string_view text) {
-  return parse_document(text, json::Numbers::as_written);
+Answer<rapidjson::Document> parse_as_written(std::string_view text, json::Strings strings) {
+  return parse_document(text, json::Numbers::as_written, strings);
 }
 
 }  // namespace sightline::elastic::rest

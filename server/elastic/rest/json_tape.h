@@ -4,15 +4,14 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <limits>
-#include <optional>
+#include <list>
 #include <rapidjson/document.h>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/json/reader.h"
+#include "base/json/document.h"
 #include "base/json/writer.h"
 #include "server/elastic/elastic_error.h"
 
@@ -30,7 +29,7 @@ constexpr json::Limits k_json_limits{.max_depth = static_cast<std::size_t>(k_max
 /// One JSON value or key. Children of an array or object follow it directly; `next` is the token behind its
 /// last child.
 struct JsonToken {
-  enum class Kind : std::uint8_t { null, true_, false_, number, string, key, array, object };
+  using Kind = json::Kind;
   Kind kind = Kind::null;
   std::uint32_t next = 0;      ///< index of the following sibling
   std::uint32_t size = 0;      ///< members or elements
@@ -47,10 +46,6 @@ class JsonTape {
   /// `text` must outlive the tape.
   static Answer<JsonTape> parse(std::string_view text);
 
-  /// The same for a text that `parse` has accepted before, much faster where strings are long. Nothing if the
-  /// text turns out to be broken after all; not every fault is noticed.
-  static std::optional<JsonTape> skim(std::string_view checked);
-
   std::string_view text() const { return text_; }
   const JsonToken& operator[](std::size_t index) const { return tokens_[index]; }
   std::size_t size() const { return tokens_.size(); }
@@ -61,10 +56,9 @@ class JsonTape {
 
  private:
   friend class JsonTapeBuilder;
-  friend class JsonSkimmer;
   std::string_view text_;
   std::vector<JsonToken> tokens_;
-  std::deque<std::string> decoded_;  // strings that hold escapes; a deque, so that views stay good
+  std::list<std::string> decoded_;  // strings that hold escapes; a list, so that views stay good
 };
 
 /// How Elasticsearch's messages name a value's beginning: "START_OBJECT", "VALUE_STRING".
@@ -77,8 +71,8 @@ std::pair<int, int> line_and_column(std::string_view text, std::size_t offset);
 /// large for a double.
 Answer<rapidjson::Document> parse_json(std::string_view text);
 /// The same with json::Numbers::as_written: for what goes back to its sender, documents and pipelines. Takes
-/// numbers of any size.
-Answer<rapidjson::Document> parse_as_written(std::string_view text);
+/// numbers of any size. Borrowed strings are not copied, and have no NUL behind: `text` must outlive them.
+Answer<rapidjson::Document> parse_as_written(std::string_view text, json::Strings strings = json::Strings::copied);
 
 using json::append_json_string;
 

@@ -6,7 +6,6 @@
 #include "base/cancellation.h"
 #include "base/split.h"
 #include "server/elastic/rest/json_filter.h"
-#include "server/elastic/rest/json_walk.h"
 
 namespace sightline::elastic::rest {
 namespace {
@@ -42,10 +41,10 @@ class PathVisitor {
     next_ = {false, start(filter.includes_), start(filter.excludes_)};
   }
 
-  void key(std::string_view name, std::size_t begin) {
-    if (inside_ != 0) return;
+  bool key(std::string_view name, json::Place place) {
+    if (inside_ != 0) return true;
     check_cancelled();
-    key_begin_ = begin;
+    key_begin_ = place.begin;
     bool taken = false, dropped = false;
     Frame& object = open_.back();
     object.is_empty = false;
@@ -53,41 +52,48 @@ class PathVisitor {
     next_.excludes = step(object.excludes, name, dropped);
     next_.included = object.included || taken || filter_.includes_.empty();
     next_.dropped = dropped || (!next_.included && next_.includes.empty());
+    return true;
   }
 
-  void scalar(JsonToken::Kind, std::size_t begin, std::size_t end) {
-    if (inside_ != 0) return;
+  bool scalar(json::Kind, std::string_view, json::Place place) {
+    if (inside_ != 0) return true;
     next_as_element();
-    if (!next_.dropped && next_.included) append(begin, text_.substr(begin, end - begin));
+    if (!next_.dropped && next_.included) append(place.begin, text_.substr(place.begin, place.end - place.begin));
+    return true;
   }
 
-  void open(bool array, std::size_t begin) {
-    if (inside_ != 0) return void(++inside_);
+  bool open(json::Kind kind, std::size_t begin) {
+    if (inside_ != 0) return ++inside_, true;
     next_as_element();
     whole_ = !next_.dropped && next_.included && next_.excludes.empty();
     if (next_.dropped || whole_) {
       begin_ = begin;
       inside_ = 1;
-      return;
+      return true;
     }
     Frame frame = next_;
-    frame.array = array;
+    frame.array = kind == json::Kind::array;
     frame.is_empty = true;
     frame.rewind = out.size();
-    append(begin, array ? "[" : "{");
+    append(begin, frame.array ? "[" : "{");
     frame.inner = out.size();
     open_.push_back(std::move(frame));
+    return true;
   }
 
-  void close(std::size_t end) {
+  bool close(json::Kind, std::size_t, std::size_t end) {
     if (inside_ != 0) {
       if (--inside_ == 0 && whole_) append(begin_, text_.substr(begin_, end - begin_));
-      return;
+      return true;
     }
     const Frame closed = std::move(open_.back());
     open_.pop_back();
-    if (out.size() == closed.inner && !(closed.included && closed.is_empty)) return out.resize(closed.rewind);
-    out += closed.array ? ']' : '}';
+    if (out.size() == closed.inner && !(closed.included && closed.is_empty)) {
+      out.resize(closed.rewind);
+    } else {
+      out += closed.array ? ']' : '}';
+    }
+    return true;
   }
 
   std::string out = {};
@@ -193,7 +199,7 @@ void PathFilter::add(std::string_view path, std::vector<std::size_t>& first_leve
 std::string PathFilter::apply(std::string_view json) const {
   if (shows_everything()) return std::string(json);
   PathVisitor visitor(*this, json);
-  if (!walk_json(json, visitor)) return std::string(json);
+  if (json::read(json, k_json_limits, visitor)) return std::string(json);
   if (visitor.out.empty()) return json.starts_with('[') ? "[]" : "{}";
   return std::move(visitor.out);
 }

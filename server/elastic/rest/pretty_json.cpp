@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "base/cancellation.h"
-#include "server/elastic/rest/json_walk.h"
+#include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic::rest {
 namespace {
@@ -13,19 +13,25 @@ class PrettyVisitor {
  public:
   PrettyVisitor(std::string_view text, std::size_t max_bytes) : text_(text), max_bytes_(max_bytes) {}
 
-  void key(std::string_view, std::size_t begin) { key_begin_ = begin; }
-  void scalar(JsonToken::Kind, std::size_t begin, std::size_t end) {
-    append(begin, text_.substr(begin, end - begin));
+  bool key(std::string_view, json::Place place) {
+    key_begin_ = place.begin;
+    return true;
   }
-  void open(bool array, std::size_t begin) {
-    append(begin, array ? "[" : "{");
-    open_.push_back({array, true});
+  bool scalar(json::Kind, std::string_view, json::Place place) {
+    append(place.begin, text_.substr(place.begin, place.end - place.begin));
+    return true;
   }
-  void close(std::size_t) {
+  bool open(json::Kind kind, std::size_t begin) {
+    append(begin, kind == json::Kind::array ? "[" : "{");
+    open_.push_back({kind == json::Kind::array, true});
+    return true;
+  }
+  bool close(json::Kind, std::size_t, std::size_t) {
     const Open closed = open_.back();
     open_.pop_back();
     closed.empty ? add(" ") : new_line();
     add(closed.array ? "]" : "}");
+    return true;
   }
 
   bool too_large() const { return too_large_; }
@@ -75,7 +81,7 @@ class PrettyVisitor {
 std::optional<std::string> pretty_json(std::string_view json, std::size_t max_bytes) {
   PrettyVisitor visitor(json, max_bytes);
   visitor.out.reserve(std::min(max_bytes, json.size() + json.size() / 4));
-  const bool whole = walk_json(json, visitor);
+  const bool whole = !json::read(json, k_json_limits, visitor);
   if (visitor.too_large()) return std::nullopt;
   if (!whole) return std::string(json);
   visitor.out += '\n';

@@ -221,16 +221,19 @@ BulkWrite::Part BulkWrite::composed(std::vector<Prepared>&& items) {
     } else if (write && write->dropped) {
       slot = {{}, dropped_item(item), false};
     } else if (write) {
-      const auto source = write->source_json();
-      const auto unmarked = update && update->doc_as_upsert ? write->document->source_json() : std::string();
       const auto metadata =
           update ? IngestDocument::Metadata{item.index, item.id, item.routing} : write->document->metadata();
-      part.held.push_back(write->document->take_share());
-      write.reset();
       part.body += item.action_after_pipelines(metadata.index, metadata.id, metadata.routing);
       part.body += '\n';
-      part.body += update ? update->with_first_document(source, unmarked) : source;
+      if (update) {
+        const auto unmarked = update->doc_as_upsert ? write->document->source_json() : std::string();
+        part.body += update->with_first_document(write->source_json(), unmarked);
+      } else {
+        write->append_source(part.body);
+      }
       part.body += '\n';
+      part.held.push_back(write->document->take_share());
+      write.reset();
     } else {
       part.body.append(item.action_line) += '\n';
       if (item.operation != "delete") part.body.append(item.source_line) += '\n';

@@ -128,17 +128,23 @@ void run_pipelines(WritePlanner& planner, IngestService& ingest, const std::vect
   }
 }
 
+void PipelinedWrite::append_source(std::string& json) const {
+  document->append_source(json);
+  if (plan.last.empty() || !plan.last_guarded) return;
+  json.pop_back();
+  json.append(json.back() == '{' ? "\"" : ",\"").append(k_ran_mark).append("\":true}");
+}
+
 std::string PipelinedWrite::source_json() const {
-  std::string json = document->source_json();
-  if (plan.last.empty() || !plan.last_guarded) return json;
-  std::string mark = (json == "{}" ? "\"" : ",\"") + std::string(k_ran_mark) + "\":true";
-  return json.insert(json.size() - 1, mark);
+  std::string json;
+  append_source(json);
+  return json;
 }
 
 PipelinedWrite make_write(const WritePlan& plan, const IngestDocument::Metadata& metadata,
                           std::string_view text) {
   PipelinedWrite write{plan, metadata.index, nullptr, {}, false};
-  auto source = rest::parse_as_written(text);
+  auto source = rest::parse_as_written(text, json::Strings::borrowed);
   if (!source) {
     write.failure = not_a_document(source.error());
   } else if (!source->IsObject()) {

@@ -73,7 +73,8 @@ struct PipelinedWrite {
   Refusal failure;
   bool dropped = false;
 
-  /// What is to be written, with the mark where a guard asks for it.
+  /// Appends what is to be written, with the mark where a guard asks for it.
+  void append_source(std::string& json) const;
   std::string source_json() const;
 };
 
@@ -81,7 +82,7 @@ struct PipelinedWrite {
 /// dropped.
 void run_pipelines(WritePlanner& planner, IngestService& ingest, const std::vector<PipelinedWrite*>& writes);
 
-/// A document on its way, or why it cannot go, as Elasticsearch says it.
+/// A document on its way, or why it cannot go, as Elasticsearch says it. `source` must outlive it.
 PipelinedWrite make_write(const WritePlan& plan, const IngestDocument::Metadata& metadata,
                           std::string_view source);
 

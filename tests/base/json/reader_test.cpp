@@ -20,15 +20,15 @@ struct Recorder {
     seen += what + "@" + std::to_string(begin) + "-" + std::to_string(end) + " ";
     return ++calls < stop_after;
   }
-  bool null(Place p) { return note("null", p.begin, p.end); }
-  bool boolean(bool value, Place p) { return note(value ? "true" : "false", p.begin, p.end); }
-  bool number(std::string_view written, Place p) { return note(std::string(written), p.begin, p.end); }
-  bool string(std::string_view decoded, Place p) { return note("'" + std::string(decoded) + "'", p.begin, p.end); }
+  bool scalar(json::Kind kind, std::string_view text, Place p) {
+    const std::string quote = kind == json::Kind::string ? "'" : "";
+    return note(quote + std::string(text) + quote, p.begin, p.end);
+  }
   bool key(std::string_view decoded, Place p) { return note(std::string(decoded) + ":", p.begin, p.end); }
-  bool open_object(std::size_t at) { return note("{", at, at + 1); }
-  bool close_object(std::size_t n, std::size_t end) { return note(std::to_string(n) + "}", end - 1, end); }
-  bool open_array(std::size_t at) { return note("[", at, at + 1); }
-  bool close_array(std::size_t n, std::size_t end) { return note(std::to_string(n) + "]", end - 1, end); }
+  bool open(json::Kind kind, std::size_t at) { return note(kind == json::Kind::object ? "{" : "[", at, at + 1); }
+  bool close(json::Kind kind, std::size_t n, std::size_t end) {
+    return note(std::to_string(n) + (kind == json::Kind::object ? "}" : "]"), end - 1, end);
+  }
 };
 
 Fault fault_of(std::string_view text, const Limits& limits = {}) {

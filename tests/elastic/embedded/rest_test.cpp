@@ -88,6 +88,13 @@ TEST_CASE("a source filter keeps numbers byte by byte and drops what is left emp
   CHECK(filter_source(source, filter) == R"({"t":1.50,"o":{"x":1e3,"y":2}})");
 }
 
+TEST_CASE("a source is filtered without regard to what it leaves out") {
+  SourceFilter names;
+  names.includes = {"name", "o.x"};
+  const std::string source = R"({"data":"say \"hi\", {[","name":"a","o":{"x":[1,2],"y":3}})";
+  CHECK(filter_source(source, names) == R"({"name":"a","o":{"x":[1,2]}})");
+}
+
 TEST_CASE("filter_path takes names, wildcards and exclusions") {
   const std::string json = R"({"took":1,"hits":{"total":2,"hits":[{"_id":"1","_score":0.5},{"_id":"2"}]}})";
   CHECK(by_path(json, "hits.hits._id,took") ==

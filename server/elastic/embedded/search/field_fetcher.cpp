@@ -121,8 +121,9 @@ Status FieldFetcher::append_values(const Field& field, Doc doc, const rest::Json
 Result<std::string> FieldFetcher::fetch(Doc doc, std::string_view source) const {
   std::optional<rest::JsonTape> tape;
   if (reads_source_) {
-    tape = rest::JsonTape::skim(source);
-    if (!tape) return Error{ErrorCode::corrupt_data, "the stored source of a document is no JSON"};
+    auto read = rest::JsonTape::parse(source);
+    if (!read) return Error{ErrorCode::corrupt_data, "the stored source of a document is no JSON"};
+    tape = *std::move(read);
   }
   std::string fields;
   for (const FieldPtr& field : wanted_) {
