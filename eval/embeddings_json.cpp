@@ -6,7 +6,7 @@
 #include "base/base64.h"
 #include "base/json/document.h"
 #include "base/json/members.h"
-#include "base/json/writer.h"
+#include "base/json/builder.h"
 #include "eval/embedding_client.h"
 
 namespace sightline::eval {
@@ -50,24 +50,11 @@ Result<std::vector<float>> read_vector(const Value& json) {
 
 std::string embeddings_request(const std::string& model, EmbeddingClient::Kind kind,
                                const std::vector<std::string>& inputs) {
-  rapidjson::StringBuffer buffer;
-  json::Writer writer(buffer);
-  const bool picture = kind == EmbeddingClient::Kind::picture;
-  writer.StartObject();
-  writer.Key("model");
-  writer.String(model);
-  writer.Key("encoding_format");
-  writer.String("base64");
-  writer.Key("input_type");
-  writer.String(kind == EmbeddingClient::Kind::query_text ? "query" : "document");
-  writer.Key("modality");
-  writer.String(picture ? "image" : "text");
-  writer.Key("input");
-  writer.StartArray();
-  for (const std::string& input : inputs) writer.String(input);
-  writer.EndArray();
-  writer.EndObject();
-  return {buffer.GetString(), buffer.GetSize()};
+  json::Builder body;
+  body.object().member("model", model).member("encoding_format", "base64");
+  body.member("input_type", kind == EmbeddingClient::Kind::query_text ? "query" : "document");
+  body.member("modality", kind == EmbeddingClient::Kind::picture ? "image" : "text").member("input", inputs);
+  return body.text();
 }
 
 Result<EmbeddingsAnswer> read_embeddings(const std::string& body, std::size_t count) {

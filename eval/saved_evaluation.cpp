@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "base/json/writer.h"
+#include "base/json/builder.h"
 #include "base/sha256.h"
 #include "eval/json_members.h"
 
@@ -12,20 +12,18 @@ namespace {
 
 /// Longer keywords would be refused by Lucene (32,766 bytes); such a one is kept, but not found by its text.
 constexpr const char* k_keyword = R"({"type":"keyword","ignore_above":8191})";
+constexpr const char* k_double = R"({"type":"double"})";
 
-void append_fields(std::string& out, const std::vector<std::string>& names, std::string_view type) {
-  for (const std::string& name : names) {
-    if (!out.empty() && out.back() != '{') out += ',';
-    json::append_json_string(out, name);
-    out.append(":").append(type);
-  }
+void add_fields(json::Builder& out, const std::vector<std::string>& names, std::string_view type) {
+  for (const std::string& name : names) out.member(name, json::Raw{type});
 }
 
 std::string strict_object(const std::vector<std::string>& doubles, const std::vector<std::string>& longs = {}) {
-  std::string object = R"({"type":"object","dynamic":"strict","properties":{)";
-  append_fields(object, doubles, R"({"type":"double"})");
-  append_fields(object, longs, R"({"type":"long"})");
-  return object.append("}}");
+  json::Builder object;
+  object.object().member("type", "object").member("dynamic", "strict").object("properties");
+  add_fields(object, doubles, k_double);
+  add_fields(object, longs, R"({"type":"long"})");
+  return object.text();
 }
 
 /// Only what the embedded store has, too.
@@ -35,19 +33,20 @@ std::string properties() {
   metrics.insert(metrics.end(), {"accuracy", "mean_of_labels", "most_frequent_label"});
   const std::string threshold =
       strict_object({"cosine", "score", "precision", "recall", "f1"}, {"right_pairs", "wrong_pairs"});
-  std::string fields = "{";
-  append_fields(fields, {"run", "table", "sets", "set", "about", "direction", "model", "model_fingerprint"},
-                k_keyword);
-  append_fields(fields, {"date"}, R"({"type":"date"})");
-  append_fields(fields,
-                {"dims", "pictures", "left_out_pictures", "left_out_texts", "queries", "failed", "without_right",
-                 "without_wrong", "not_asked"},
-                R"({"type":"integer"})");
-  append_fields(fields, {"mean_right", "mean_candidates"}, R"({"type":"double"})");
-  append_fields(fields, {"metrics"}, strict_object(metrics));
-  append_fields(fields, {"threshold", "direction_threshold"}, threshold);
-  append_fields(fields, {"worst"}, R"({"type":"object","enabled":false})");
-  return fields.append("}");
+  json::Builder fields;
+  fields.object();
+  add_fields(fields, {"run", "table", "sets", "set", "about", "direction", "model", "model_fingerprint"},
+             k_keyword);
+  add_fields(fields, {"date"}, R"({"type":"date"})");
+  add_fields(fields,
+             {"dims", "pictures", "left_out_pictures", "left_out_texts", "queries", "failed", "without_right",
+              "without_wrong", "not_asked"},
+             R"({"type":"integer"})");
+  add_fields(fields, {"mean_right", "mean_candidates"}, k_double);
+  add_fields(fields, {"metrics"}, strict_object(metrics));
+  add_fields(fields, {"threshold", "direction_threshold"}, threshold);
+  add_fields(fields, {"worst"}, R"({"type":"object","enabled":false})");
+  return fields.text();
 }
 
 void write_threshold_if_any(json::Writer& writer, const char* name, const JudgedPairs& pairs,
@@ -168,11 +167,11 @@ Status prepare_evaluations_index(ingest::Cluster& cluster) {
   const auto state = cluster.index_state(k_evaluations_index);
   if (!state.ok()) return state.error();
   if (state->exists) return cluster.add_to_mapping(k_evaluations_index, properties());
-  return cluster.create_index(
-      k_evaluations_index, std::string(R"({"settings":{"index":{"number_of_shards":1,"auto_expand_replicas":"0-1"}},)"
-                                       R"("mappings":{"dynamic":"strict","properties":)")
-                               .append(properties())
-                               .append("}}"));
+  json::Builder index;
+  index.object().object("settings").object("index");
+  index.member("number_of_shards", 1).member("auto_expand_replicas", "0-1").end().end();
+  index.object("mappings").member("dynamic", "strict").member("properties", json::Raw{properties()});
+  return cluster.create_index(k_evaluations_index, index.text());
 }
 
 std::vector<SavedDocument> saved_documents(const Evaluation& evaluation, const SavedRun& run) {
@@ -214,9 +213,9 @@ Status save_evaluation(ingest::Cluster& cluster, const Evaluation& evaluation, c
   std::size_t actions = documents.size();
   for (const SavedDocument& document : documents) {
     stale.erase(document.id);
-    body += R"({"index":{"_id":")" + document.id + "\"}}\n" + document.body + "\n";
+    body += json::Builder().object().object("index").member("_id", document.id).text() + "\n" + document.body + "\n";
   }
-  for (const std::string& id : stale) body += R"({"delete":{"_id":)" + json::json_string(id) + "}}\n";
+  for (const std::string& id : stale) body += json::Builder().object().object("delete").member("_id", id).text() + "\n";
   actions += stale.size();
   if (actions == 0) return {};
   const auto answer = cluster.bulk(k_evaluations_index, std::move(body), actions);

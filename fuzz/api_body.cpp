@@ -1,4 +1,5 @@
 // Bodies of /v1/embeddings and its kin.
+#include "base/json/writer.h"
 #include "fuzz/target.h"
 #include "server/api/json.h"
 
@@ -14,6 +15,6 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fields.strings("input");
   fields.array("input");
   if (const auto* object = fields.object("parameters")) api::FieldReader(*object).string("truncate");
-  if (!fields.ok()) api::json_string(fields.error().message);
+  if (!fields.ok()) json::json_string(fields.error().message);
   return 0;
 }

@@ -8,7 +8,7 @@
 #include <set>
 #include <sstream>
 
-#include "base/json/writer.h"
+#include "base/json/builder.h"
 #include "ingest/json_members.h"
 
 namespace sightline::ingest {
@@ -64,13 +64,6 @@ std::string misfit(const Attributes::Field& field, std::string_view value) {
           : field.type == FieldType::boolean ? "true or false"
                                              : "a date such as 2026-01-31") +
          " (--column-type " + field.name + "=" + to_string(field.type) + ")";
-}
-
-void append_member(std::string& members, const std::string& name, std::string_view value) {
-  if (!members.empty()) members += ',';
-  json::append_json_string(members, name);
-  members += ':';
-  members += value;
 }
 
 /// The type asked for, else the one that its values have.
@@ -149,13 +142,15 @@ class Attributes::Table {
     for (const std::string& name : options_.file_columns)
       made.files.push_back(row.fields[*table_.column(name)]);
     if (!options_.id_column.empty()) made.id = row.fields[*table_.column(options_.id_column)];
+    json::Builder members;
     for (std::size_t column = 0; column < table_.names.size(); ++column) {
       const std::string& value = row.fields[column];
       if (!is_field(column) || is_blank(value)) continue;
       const auto ready = json_of(value, fields_[column].type);
       if (!ready) return bad_line(file_, row.line, misfit(fields_[column], value));
-      append_member(made.members, table_.names[column], *ready);
+      members.member(table_.names[column], json::Raw{*ready});
     }
+    made.members = members.text();
     attributes.rows_.push_back(std::move(made));
     return {};
   }
@@ -202,6 +197,7 @@ class Attributes::Lines {
     Row row;
     row.line = line;
     row.files.resize(options_.file_columns.size());
+    json::Builder kept;
     std::set<std::string_view> seen;
     for (const JsonMember& member : *members) {
       if (!seen.insert(member.name).second)
@@ -218,8 +214,9 @@ class Attributes::Lines {
       if (is_left_out(member.name)) continue;
       if (const auto name_fault = fault_of_name(member.name, options_))
         return bad_line(file_, line, "key " + member.name + " " + *name_fault);
-      append_member(row.members, member.name, member.value);
+      kept.member(member.name, json::Raw{member.value});
     }
+    row.members = kept.text();
     const auto is_empty = [](const std::string& name) { return name.empty(); };
     if (std::all_of(row.files.begin(), row.files.end(), is_empty)) {
       return bad_line(file_, line,

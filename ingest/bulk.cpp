@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "base/base64.h"
+#include "base/json/builder.h"
 #include "base/json/document.h"
 #include "base/json/members.h"
-#include "base/json/writer.h"
 #include "ingest/cluster.h"
 #include "ingest/json_members.h"
 
@@ -13,30 +13,24 @@ namespace sightline::ingest {
 
 namespace {
 
-std::string action_line(const char* operation, const std::string& id, const std::string& condition) {
-  std::string line("{\"");
-  line.append(operation).append("\":{\"_id\":").append(json::json_string(id)).append(condition).append("}}");
-  return line;
-}
-
-std::string picture_member(const std::string& field, std::string_view quoted) {
-  return std::string(",").append(json::json_string(field)).append(":").append(quoted);
+std::string action_line(const char* operation, const std::string& id, const StoredDocument& stored = {}) {
+  json::Builder line;
+  line.object().object(operation).member("_id", id);
+  if (stored.sequence_number && stored.primary_term) {
+    line.member("if_seq_no", *stored.sequence_number).member("if_primary_term", *stored.primary_term);
+  }
+  return line.text();
 }
 
 }  // namespace
 
 void BulkDocument::write_anew() {
-  action = action_line("index", id, "");
+  action = action_line("index", id);
   fields = attributes;
 }
 
 void BulkDocument::write_over(const StoredDocument& stored) {
-  std::string condition;
-  if (stored.sequence_number && stored.primary_term) {
-    condition = ",\"if_seq_no\":" + std::to_string(*stored.sequence_number) +
-                ",\"if_primary_term\":" + std::to_string(*stored.primary_term);
-  }
-  action = action_line(stored.found ? "index" : "create", id, condition);
+  action = action_line(stored.found ? "index" : "create", id, stored);
   std::vector<std::string> left_out = picture_fields;
   left_out.emplace_back("image_name");
   fields = merged_members(stored.members, attributes, left_out);
@@ -49,7 +43,7 @@ bool BulkDocument::changes(const StoredDocument& stored) const {
   return !members || std::any_of(members->begin(), members->end(), [&](const JsonMember& member) {
     const bool is_picture =
         std::find(picture_fields.begin(), picture_fields.end(), member.name) != picture_fields.end();
-    return is_picture && pictures.find(picture_member(member.name, member.value)) == std::string::npos;
+    return is_picture && pictures.find(json::Builder().member(member.name, json::Raw{member.value}).text()) == std::string::npos;
   });
 }
 
@@ -66,11 +60,13 @@ BulkDocument make_document(std::string id, const std::string& name,
   document.id = std::move(id);
   document.name = name;
   document.attributes = attributes;
-  document.pictures = "\"image_name\":" + json::json_string(name);
+  json::Builder members;
+  members.member("image_name", name);
   for (const auto& [field, content] : pictures) {
     document.picture_fields.push_back(field);
-    document.pictures += picture_member(field, std::string("\"").append(base64_encode(content)).append("\""));
+    members.member(field, base64_encode(content));
   }
+  document.pictures = members.text();
   return document;
 }
 

@@ -6,7 +6,7 @@
 #include "base/env_file.h"
 #include "base/json/document.h"
 #include "base/json/members.h"
-#include "base/json/writer.h"
+#include "base/json/builder.h"
 #include "base/number_text.h"
 #include "ingest/json_members.h"
 
@@ -83,15 +83,15 @@ std::optional<StoredDocument> stored_document(const std::vector<JsonMember>& ite
   const std::string_view source = value_in(item, "_source");
   const auto fields = source.empty() ? std::optional(std::vector<JsonMember>()) : members_of(source);
   if (!fields) return std::nullopt;
+  json::Builder members;
   for (const JsonMember& member : *fields) {
     if (member.name == "image_name") {
       stored.name = json::decoded_string(member.value, k_document_json).value_or("");
       continue;
     }
-    if (!stored.members.empty()) stored.members += ',';
-    json::append_json_string(stored.members, member.name);
-    stored.members.append(":").append(member.value);
+    members.member(member.name, json::Raw{member.value});
   }
+  stored.members = members.text();
   return stored;
 }
 
@@ -265,21 +265,13 @@ Result<std::string> Cluster::index_written_to(const std::string& alias) {
 Result<std::vector<StoredDocument>> Cluster::read_documents(const std::string& index,
                                                             const std::vector<std::string>& ids,
                                                             const std::vector<std::string>& left_out) {
-  rapidjson::StringBuffer buffer;
-  json::Writer writer(buffer);
-  writer.StartObject();
-  writer.Key("ids");
-  writer.StartArray();
-  for (const std::string& id : ids) writer.String(id);
-  writer.EndArray();
-  writer.EndObject();
   std::string fields;
   for (const std::string& field : left_out) {
     if (!fields.empty()) fields += ',';
     fields += http::percent_encode(field);
   }
   const std::string path = path_of(index, "/_mget?_source_excludes=").append(fields);
-  const std::string body(buffer.GetString(), buffer.GetSize());
+  const std::string body = json::Builder().object().member("ids", ids).text();
   const std::string with_vectors = std::string(path).append("&_source_exclude_vectors=false");
   auto response = exchange(http::Method::post, shows_vectors_ ? with_vectors : path, body);
   if (!response.ok() && shows_vectors_ &&
@@ -320,7 +312,7 @@ Result<std::string> Cluster::mapping(const std::string& index) {
 Status Cluster::add_to_mapping(const std::string& index, const std::string& properties) {
   const auto response =
       exchange(http::Method::put, path_of(index, "/_mapping"),
-               std::string("{\"properties\":").append(properties).append("}"));
+               json::Builder().object().member("properties", json::Raw{properties}).text());
   return response.ok() ? Status() : Status(response.error());
 }
 
@@ -336,9 +328,10 @@ Status Cluster::create_index(const std::string& index, const std::string& body) 
 Result<std::vector<std::string>> Cluster::find_ids(const std::string& index, const std::string& field,
                                                    const std::string& value) {
   const std::string path = path_of(index, "/_search");
-  const auto response = exchange(http::Method::post, path,
-                                 R"({"size":10000,"_source":false,"query":{"term":{)" + json::json_string(field) +
-                                     ":" + json::json_string(value) + "}}}");
+  json::Builder query;
+  query.object().member("size", 10'000).member("_source", false);
+  query.object("query").object("term").member(field, value);
+  const auto response = exchange(http::Method::post, path, query.text());
   if (!response.ok()) return response.error();
   rapidjson::Document document;
   json::read_document(response->body, document);

@@ -6,9 +6,9 @@
 #include <optional>
 #include <set>
 
+#include "base/json/builder.h"
 #include "base/json/document.h"
 #include "base/json/members.h"
-#include "base/json/writer.h"
 #include "base/number_text.h"
 
 namespace sightline::ingest {
@@ -114,13 +114,6 @@ bool takes_new_fields(const Value& mapping) {
 
 bool is_strict(const Value& mapping) { return json::text_at(mapping, "dynamic") == "strict"; }
 
-void append_property(std::string& out, std::string_view name, std::string_view mapping) {
-  out += out.empty() ? "{" : ",";
-  json::append_json_string(out, name);
-  out += ':';
-  out += mapping;
-}
-
 }  // namespace
 
 IndexFields compare_with_mapping(std::string_view mapping, const std::vector<Attributes::Field>& fields,
@@ -128,8 +121,9 @@ IndexFields compare_with_mapping(std::string_view mapping, const std::vector<Att
   IndexFields result;
   rapidjson::Document document;
   if (json::read_document(mapping, document) || !document.IsObject()) return result;
+  json::Builder properties;
   const auto add = [&](const std::string& name, std::string_view type) {
-    if (takes_new_fields(document)) append_property(result.new_properties, name, type);
+    if (takes_new_fields(document)) properties.member(name, json::Raw{type});
     if (is_strict(document)) {
       result.misfits.push_back({Note::Kind::misfit, name,
                                 "the index does not have this field and accepts no new ones (dynamic: strict): "
@@ -147,7 +141,8 @@ IndexFields compare_with_mapping(std::string_view mapping, const std::vector<Att
       result.misfits.push_back({Note::Kind::misfit, field.name, *reason});
     }
   }
-  if (!result.new_properties.empty()) result.new_properties += '}';
+  const std::string made = properties.text();
+  if (!made.empty()) result.new_properties = json::Builder().object().list(made).text();
   return result;
 }
 

@@ -5,7 +5,7 @@
 
 #include "base/json/document.h"
 #include "base/json/number.h"
-#include "base/json/writer.h"
+#include "base/json/builder.h"
 
 namespace sightline::ingest {
 namespace {
@@ -103,13 +103,6 @@ std::string joined(const std::string& path, const std::string& name) {
   return path.empty() ? name : std::string(path).append(".").append(name);
 }
 
-void append(std::string& out, std::string_view name, std::string_view value) {
-  if (!out.empty()) out += ',';
-  json::append_json_string(out, name);
-  out += ':';
-  out += value;
-}
-
 /// Merges members below a path. `places` are the full paths of all that is brought.
 class Merge {
  public:
@@ -117,13 +110,13 @@ class Merge {
 
   std::string members(const std::string& path, const std::vector<JsonMember>& held,
                       const std::vector<JsonMember>& brought) const {
-    std::string out;
+    json::Builder out;
     for (const JsonMember& member : held) {
       const auto same = std::find_if(brought.begin(), brought.end(),
                                      [&](const JsonMember& other) { return other.name == member.name; });
       if (same != brought.end()) continue;  // below, in its place among what is brought
       const auto kept = what_is_kept(joined(path, member.name), member.value);
-      if (kept) append(out, member.name, *kept);
+      if (kept) out.member(member.name, json::Raw{*kept});
     }
     for (const JsonMember& member : brought) {
       const auto same = std::find_if(held.begin(), held.end(),
@@ -131,12 +124,12 @@ class Merge {
       if (same != held.end() && is_object(same->value) && is_object(member.value)) {
         const auto inner_held = members_of(same->value), inner_brought = members_of(member.value);
         if (inner_held && inner_brought)
-          append(out, member.name, braced(members(joined(path, member.name), *inner_held, *inner_brought)));
+          out.object(member.name).list(members(joined(path, member.name), *inner_held, *inner_brought)).end();
       } else {
-        append(out, member.name, member.value);
+        out.member(member.name, json::Raw{member.value});
       }
     }
-    return out;
+    return out.text();
   }
 
  private:

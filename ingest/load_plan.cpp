@@ -3,15 +3,11 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include "base/json/writer.h"
+#include "base/json/builder.h"
 #include "ingest/row_matching.h"
 
 namespace sightline::ingest {
 namespace {
-
-std::string with_member(const std::string& members, std::string_view name, std::string_view text) {
-  return members + (members.empty() ? "" : ",") + json::json_string(name) + ":" + json::json_string(text);
-}
 
 class Planner {
  public:
@@ -48,7 +44,10 @@ class Planner {
     const Attributes::Row* const row = name ? &attributes_->rows()[name->row] : nullptr;
     if (row != nullptr) item.attributes = row->members;
     if (row != nullptr && options_.file_columns.size() > 1)
-      item.attributes = with_member(item.attributes, k_column_field, options_.file_columns[name->column]);
+      item.attributes = json::Builder()
+                            .list(item.attributes)
+                            .member(k_column_field, options_.file_columns[name->column])
+                            .text();
     add(std::move(item), row);
   }
 

@@ -7,7 +7,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
-#include "server/api/json.h"
+#include "base/json/builder.h"
 #include "server/log_writer.h"
 
 namespace sightline {
@@ -20,7 +20,7 @@ bool is_json = false;
 class JsonMessage final : public spdlog::custom_flag_formatter {
  public:
   void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {
-    const std::string text = api::json_string({message.payload.data(), message.payload.size()});
+    const std::string text = json::json_string({message.payload.data(), message.payload.size()});
     out.append(text.data(), text.data() + text.size());
   }
   std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<JsonMessage>(); }
@@ -95,12 +95,12 @@ void log_access(const api::AccessEntry& entry) {
   const auto level = routine ? spdlog::level::debug : spdlog::level::info;
   if (!logger || !logger->should_log(level)) return;
   if (is_json) {
-    logger->log(
-        level,
-        R"("message":"request","method":"{}","route":"{}","status":{},"milliseconds":{:.1f},"model":"{}",)"
-        R"("inputs":{},"bytes_in":{},"bytes_out":{},"request_id":"{}","peer":"{}")",
-        entry.method, entry.route, entry.status, entry.milliseconds, entry.model, entry.inputs,
-        entry.bytes_in, entry.bytes_out, entry.request_id, entry.peer);
+    json::Builder members;
+    members.member("message", "request").member("method", entry.method).member("route", entry.route);
+    members.member("status", entry.status).member("milliseconds", json::Raw{fmt::format("{:.1f}", entry.milliseconds)});
+    members.member("model", entry.model).member("inputs", entry.inputs).member("bytes_in", entry.bytes_in);
+    members.member("bytes_out", entry.bytes_out).member("request_id", entry.request_id).member("peer", entry.peer);
+    logger->log(level, "{}", members.text());
   } else {
     logger->log(level, "{} {} {} {:.1f} ms model={} inputs={} in={} out={} id={} peer={}", entry.method,
                 entry.route, entry.status, entry.milliseconds, entry.model.empty() ? "-" : entry.model,

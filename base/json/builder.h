@@ -4,6 +4,7 @@
 #include <concepts>
 #include <cstddef>
 #include <optional>
+#include <ranges>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,13 +24,11 @@ struct Raw {
 ///
 ///   json::Builder body;
 ///   body.object().member("model", name).member("size", 10);
-///   body.array("input");
-///   for (const std::string& text : texts) body.value(text);
-///   return body.text();  // {"model":"clip","size":10,"input":["a cat"]}
+///   body.object("query").member("words", "a \"cat\"");
+///   return body.text();  // {"model":"clip","size":10,"query":{"words":"a \"cat\""}}
 ///
-/// A value is a string, a bool, an integer, a `float` or `double` (finite), floats (an array of numbers),
-/// `nullptr`, a `Raw`, an optional of these (an empty one is null), or a function that appends JSON to a
-/// `std::string&`.
+/// A value is a string, a bool, an integer, a `float` or `double` (finite), `nullptr`, a `Raw`, a function that
+/// appends JSON to a `std::string&`, or a range of these (an array).
 class Builder {
  public:
   /// Opens an element, or the whole value.
@@ -44,6 +43,15 @@ class Builder {
   template <class Value>
   Builder& member(std::string_view name, const Value& value) {
     return key(name).value(value);
+  }
+  /// Null if the text is empty.
+  Builder& member_or_null(std::string_view name, std::string_view text) {
+    return text.empty() ? member(name, nullptr) : member(name, text);
+  }
+  /// No member if there is no value.
+  template <class Value>
+  Builder& member_if(std::string_view name, const std::optional<Value>& value) {
+    return value ? member(name, *value) : *this;
   }
   template <class Value>
   Builder& value(const Value& value) {
@@ -83,10 +91,12 @@ class Builder {
       append_json_string(out_, value);
     } else if constexpr (std::convertible_to<const Value&, std::span<const float>>) {
       append_float_array(out_, value);
-    } else if constexpr (std::invocable<const Value&, std::string&>) {
-      value(out_);
+    } else if constexpr (std::ranges::input_range<const Value&>) {
+      array();
+      for (const auto& element : value) this->value(element);
+      end();
     } else {
-      value ? append(*value) : append(nullptr);
+      value(out_);
     }
   }
 

@@ -1,5 +1,6 @@
 #include "server/api/api.h"
 
+#include "base/json/builder.h"
 #include "server/api/classification.h"
 #include "server/api/cohere.h"
 #include "server/api/elastic.h"
@@ -293,13 +294,11 @@ void Api::root(ExchangePtr exchange) {
   if (web::wants_page(exchange->request)) {
     if (auto page = web::page_file_answer(exchange->request, "index.html")) return exchange->reply(*std::move(page));
   }
-  std::string body = "{\"name\":\"sightline\",\"version\":\"" SIGHTLINE_VERSION "\",\"routes\":[";
-  for (const Route& route : routes()) {
-    body += (&route == routes().data() ? "" : ",") +
-            json_string(std::string(http::to_string(route.method)) + " " + route.path);
-  }
+  json::Builder body;
+  body.object().member("name", "sightline").member("version", SIGHTLINE_VERSION).array("routes");
+  for (const Route& route : routes()) body.value(std::string(http::to_string(route.method)) + " " + route.path);
   http::Response response;
-  response.body = body + "]}";
+  response.body = body.text();
   response.headers.set("Vary", "Accept");
   exchange->reply(std::move(response));
 }
@@ -332,10 +331,7 @@ void Api::ready(ExchangePtr exchange) {
   if (reasons.empty()) return exchange->reply_json("{\"status\":\"ready\"}");
   http::Response response;
   response.status = 503;
-  response.body = "{\"status\":\"not ready\",\"reasons\":[";
-  for (std::size_t i = 0; i < reasons.size(); ++i)
-    response.body += (i == 0 ? "" : ",") + json_string(reasons[i]);
-  response.body += "]}";
+  response.body = json::Builder().object().member("status", "not ready").member("reasons", reasons).text();
   exchange->reply(std::move(response));
 }
 

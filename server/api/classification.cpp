@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "base/float_text.h"
+#include "base/json/builder.h"
 #include "server/api/elastic.h"
 #include "server/api/embed.h"
 #include "server/api/vectors.h"
@@ -101,33 +101,32 @@ void classify_and_reply(const Context& context, ExchangePtr exchange, const std:
 
 http::Response render_completion(const LabelSet& set, const std::vector<Judgement>& judgements,
                                  std::span<const serving::Embedding> inputs) {
-  std::string out = "{\"completion\":[";
+  json::Builder answer;
+  answer.object().array("completion");
   for (const Judgement& judgement : judgements) {
-    out += (&judgement == judgements.data() ? "{\"result\":" : ",{\"result\":") +
-           json_string(set.labels[judgement.order.front()]) + "}";
+    answer.object().member("result", set.labels[judgement.order.front()]).end();
   }
-  return json_answer(out + "]}", inputs);
+  return json_answer(answer.text(), inputs);
 }
 
 http::Response render_classes(const std::string& model, const LabelSet& set,
                               const std::vector<Judgement>& judgements,
                               std::span<const serving::Embedding> inputs) {
-  std::string out = "{\"object\":\"list\",\"model\":" + json_string(model) + ",\"data\":[";
+  json::Builder answer;
+  answer.object().member("object", "list").member("model", model).array("data");
   for (std::size_t i = 0; i < judgements.size(); ++i) {
     const Judgement& judgement = judgements[i];
-    out += (i == 0 ? "" : ",") + ("{\"object\":\"classification\",\"index\":" + std::to_string(i)) +
-           ",\"label\":" + json_string(set.labels[judgement.order.front()]) + ",\"probabilities\":[";
+    answer.object().member("object", "classification").member("index", i);
+    answer.member("label", set.labels[judgement.order.front()]).array("probabilities");
     for (const std::size_t label : judgement.order) {
-      out += (label == judgement.order.front() ? "{\"label\":" : ",{\"label\":") +
-             json_string(set.labels[label]) + ",\"probability\":";
-      append_float(out, static_cast<float>(judgement.probabilities[label]));
-      out.push_back('}');
+      answer.object().member("label", set.labels[label]);
+      answer.member("probability", static_cast<float>(judgement.probabilities[label])).end();
     }
-    out += "]}";
+    answer.end().end();
   }
-  const std::string tokens = std::to_string(total_tokens(inputs));
-  out += "],\"usage\":{\"prompt_tokens\":" + tokens + ",\"total_tokens\":" + tokens + "}}";
-  return json_answer(std::move(out), inputs);
+  const std::size_t tokens = total_tokens(inputs);
+  answer.end().object("usage").member("prompt_tokens", tokens).member("total_tokens", tokens);
+  return json_answer(answer.text(), inputs);
 }
 
 }  // namespace

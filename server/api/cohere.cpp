@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/file_kind.h"
+#include "base/json/builder.h"
 #include "server/api/embed.h"
 #include "server/api/vector_text.h"
 
@@ -99,7 +100,7 @@ std::string picture_json(std::string_view bytes) {
   const std::string_view format = known ? name_of(*known) : "";
   // PNG alone can have more than 8 bits a sample: the byte after its header's width and height says how many.
   const int bit_depth = format == "png" ? static_cast<unsigned char>(bytes[24]) : 8;
-  return "\"format\":" + json_string(format) + ",\"bit_depth\":" + std::to_string(bit_depth);
+  return json::Builder().member("format", format).member("bit_depth", bit_depth).text();
 }
 
 void read_contents_of(FieldReader& fields, const Source& source, ModalityRule rule, const Context& context,
@@ -109,15 +110,16 @@ void read_contents_of(FieldReader& fields, const Source& source, ModalityRule ru
   auto contents = read_contents(*source.value, rule, context.limits.inputs, source.words);
   if (!contents) return fields.fail(source.words.member, contents.error());
   request.fields.contents = *std::move(contents);
+  json::Builder texts;
   for (const Content& content : request.fields.contents) {
     const serving::Input& first = content.parts.front();
     const bool lone_picture = content.parts.size() == 1 && first.modality == serving::Modality::image;
     if (lone_picture) request.pictures.push_back(picture_json(first.bytes));
     if (!lone_picture && source.words.member == std::string_view("texts")) {
-      if (!request.texts.empty()) request.texts.push_back(',');
-      append_json_string(request.texts, first.bytes);
+      texts.value(first.bytes);
     }
   }
+  request.texts = texts.text();
 }
 
 CohereRequest read_request(FieldReader& fields, Version version, const Context& context) {
@@ -143,55 +145,41 @@ CohereRequest read_request(FieldReader& fields, Version version, const Context& 
   return request;
 }
 
-void append_vectors(std::string& out, const serving::Embeddings& embeddings, VectorType type) {
-  out.push_back('[');
-  for (std::size_t i = 0; i < embeddings.size(); ++i) {
-    if (i > 0) out.push_back(',');
-    append_vector(out, embeddings[i].values, type);
-  }
-  out.push_back(']');
-}
-
-/// What Cohere would charge for: tokens of texts, and pictures.
-std::string billed_units(const serving::Embeddings& embeddings, std::size_t pictures) {
-  std::string out;
-  if (const std::size_t tokens = total_tokens(embeddings)) {
-    out = "\"input_tokens\":" + std::to_string(tokens);
-  }
-  if (pictures > 0) out += (out.empty() ? "" : ",") + ("\"images\":" + std::to_string(pictures));
-  return "{" + out + "}";
-}
-
-std::string pictures_json(const CohereRequest& request, const serving::Embeddings& embeddings) {
-  std::string out;
-  auto picture = request.pictures.begin();
-  for (const serving::Embedding& embedding : embeddings) {
-    if (embedding.width == 0) continue;
-    out += (out.empty() ? "" : ",") + ("{\"width\":" + std::to_string(embedding.width)) +
-           ",\"height\":" + std::to_string(embedding.height) + "," + *picture++ + "}";
-  }
-  return "[" + out + "]";
+void add_vectors(json::Builder& answer, const char* name, const serving::Embeddings& embeddings, VectorType type) {
+  answer.array(name);
+  for (const serving::Embedding& embedding : embeddings) answer.value(vector_json(embedding.values, type));
+  answer.end();
 }
 
 std::string render(const CohereRequest& request, const serving::Embeddings& embeddings,
                    std::size_t pictures) {
-  std::string out = "{\"id\":" + json_string(request.id) + ",\"embeddings\":";
+  json::Builder answer;
+  answer.object().member("id", request.id);
   const bool bare = request.types.empty();
   if (bare) {
-    append_vectors(out, embeddings, VectorType::float32);
+    add_vectors(answer, "embeddings", embeddings, VectorType::float32);
   } else {
-    for (const VectorType type : request.types) {
-      out += (type == request.types.front() ? "{\"" : ",\"") + std::string(to_string(type)) + "\":";
-      append_vectors(out, embeddings, type);
-    }
-    out.push_back('}');
+    answer.object("embeddings");
+    for (const VectorType type : request.types) add_vectors(answer, to_string(type), embeddings, type);
+    answer.end();
   }
-  out += ",\"texts\":[" + request.texts + "]";
-  if (!request.pictures.empty()) out += ",\"images\":" + pictures_json(request, embeddings);
-  out += ",\"meta\":{\"api_version\":{\"version\":\"" +
-         std::string(request.version == Version::v1 ? "1" : "2") +
-         "\"},\"billed_units\":" + billed_units(embeddings, pictures) + "},\"response_type\":";
-  return out + (bare ? "\"embeddings_floats\"}" : "\"embeddings_by_type\"}");
+  answer.array("texts").list(request.texts).end();
+  if (!request.pictures.empty()) {
+    answer.array("images");
+    auto picture = request.pictures.begin();
+    for (const serving::Embedding& embedding : embeddings) {
+      if (embedding.width == 0) continue;
+      answer.object().member("width", embedding.width).member("height", embedding.height).list(*picture++).end();
+    }
+    answer.end();
+  }
+  answer.object("meta");
+  answer.object("api_version").member("version", request.version == Version::v1 ? "1" : "2").end();
+  answer.object("billed_units");  // what Cohere would charge for: tokens of texts, and pictures
+  if (const std::size_t tokens = total_tokens(embeddings)) answer.member("input_tokens", tokens);
+  if (pictures > 0) answer.member("images", pictures);
+  answer.end().end().member("response_type", bare ? "embeddings_floats" : "embeddings_by_type");
+  return answer.text();
 }
 
 std::size_t count_pictures(const std::vector<Content>& contents) {

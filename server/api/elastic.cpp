@@ -1,19 +1,16 @@
 #include "server/api/elastic.h"
 
-#include "base/float_text.h"
+#include "base/json/builder.h"
 #include "server/api/embed.h"
 
 namespace sightline::api {
 namespace {
 
-std::string render(const serving::Embeddings& embeddings, const std::string& member) {
-  std::string out = "{\"" + member + "\":[";
-  for (std::size_t i = 0; i < embeddings.size(); ++i) {
-    out += i == 0 ? "{\"embedding\":" : ",{\"embedding\":";
-    append_float_array(out, embeddings[i].values);
-    out.push_back('}');
-  }
-  return out + "]}";
+std::string render(const serving::Embeddings& embeddings, const char* member) {
+  json::Builder answer;
+  answer.object().array(member);
+  for (const serving::Embedding& embedding : embeddings) answer.object().member("embedding", embedding.values).end();
+  return answer.text();
 }
 
 void embed_for_task(const Context& context, ExchangePtr exchange, const char* task, const char* member) {

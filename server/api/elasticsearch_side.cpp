@@ -3,7 +3,7 @@
 #include <utility>
 #include <vector>
 
-#include "server/api/json.h"
+#include "server/api/error_response.h"
 
 namespace sightline::api {
 namespace {
@@ -20,11 +20,9 @@ bool stays_here(std::string_view field) {
 }  // namespace
 
 http::Response elasticsearch_error(int status, std::string_view type, std::string_view reason) {
-  const std::string cause = "\"type\":" + json_string(type) + ",\"reason\":" + json_string(reason);
   http::Response response;
   response.status = status;
-  response.body =
-      "{\"error\":{\"root_cause\":[{" + cause + "}]," + cause + "},\"status\":" + std::to_string(status) + "}";
+  response.body = elastic_error_body(status, type, reason);
   response.headers.set("X-elastic-product", "Elasticsearch");
   return response;
 }

@@ -1,6 +1,6 @@
 #include "server/api/error_response.h"
 
-#include "server/api/json.h"
+#include "base/json/builder.h"
 
 namespace sightline::api {
 namespace {
@@ -63,27 +63,32 @@ http::Response error_response(ErrorShape shape, int status, std::string_view cod
                               std::string_view param) {
   http::Response response;
   response.status = status;
+  json::Builder body;
+  body.object();
   switch (shape) {
     case ErrorShape::openai:
-      response.body = "{\"error\":{\"message\":" + json_string(message) +
-                      ",\"type\":" + json_string(openai_type(status)) + ",\"code\":" + json_string(code) +
-                      ",\"param\":" + (param.empty() ? "null" : json_string(param)) + "}}";
+      body.object("error").member("message", message).member("type", openai_type(status)).member("code", code);
+      body.member_or_null("param", param);
       break;
     case ErrorShape::cohere:
-      response.body = "{\"message\":" + json_string(message) + "}";
+      body.member("message", message);
       break;
     case ErrorShape::hugging_face:
-      response.body = "{\"error\":" + json_string(message) + ",\"error_type\":" + json_string(code) + "}";
+      body.member("error", message).member("error_type", code);
       break;
-    case ErrorShape::elastic: {
-      const std::string cause =
-          "\"type\":" + json_string(elastic_type(status)) + ",\"reason\":" + json_string(message);
-      response.body = "{\"error\":{\"root_cause\":[{" + cause + "}]," + cause +
-                      "},\"status\":" + std::to_string(status) + "}";
-      break;
-    }
+    case ErrorShape::elastic:
+      response.body = elastic_error_body(status, elastic_type(status), message);
+      return response;
   }
+  response.body = body.text();
   return response;
+}
+
+std::string elastic_error_body(int status, std::string_view type, std::string_view reason) {
+  const std::string cause = json::Builder().member("type", type).member("reason", reason).text();
+  json::Builder body;
+  body.object().object("error").array("root_cause").object().list(cause).end().end().list(cause).end();
+  return body.member("status", status).text();
 }
 
 }  // namespace sightline::api

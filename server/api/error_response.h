@@ -31,4 +31,7 @@ http::Response error_response(ErrorShape shape, const Error& error, std::string_
 http::Response error_response(ErrorShape shape, int status, std::string_view code, std::string_view message,
                               std::string_view param = {});
 
+/// The body of an error in Elasticsearch's format.
+std::string elastic_error_body(int status, std::string_view type, std::string_view reason);
+
 }  // namespace sightline::api

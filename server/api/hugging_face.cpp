@@ -2,7 +2,7 @@
 
 #include <cctype>
 
-#include "base/float_text.h"
+#include "base/json/builder.h"
 #include "server/api/embed.h"
 
 namespace sightline::api {
@@ -63,12 +63,10 @@ EmbedFields read_request(FieldReader& fields, const Context& context, const std:
 }
 
 std::string render(const serving::Embeddings& embeddings) {
-  std::string out = "[";
-  for (const serving::Embedding& embedding : embeddings) {
-    if (out.size() > 1) out.push_back(',');
-    append_float_array(out, embedding.values);
-  }
-  return out + "]";
+  json::Builder answer;
+  answer.array();
+  for (const serving::Embedding& embedding : embeddings) answer.value(embedding.values);
+  return answer.text();
 }
 
 }  // namespace

@@ -7,7 +7,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/json/writer.h"
 #include "base/result.h"
 #include "rapidjson/document.h"
 
@@ -21,9 +20,6 @@ struct JsonLimits {
 /// The document's strings point into `text`, which must outlive it. Errors: invalid_argument naming the byte
 /// offset; too_large (too deep, too many values).
 Result<rapidjson::Document> parse_json(std::string_view text, const JsonLimits& limits = {});
-
-using json::append_json_string;
-using json::json_string;
 
 inline std::string_view as_view(const rapidjson::Value& string) {
   return {string.GetString(), string.GetStringLength()};

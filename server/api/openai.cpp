@@ -1,5 +1,6 @@
 #include "server/api/openai.h"
 
+#include "base/json/builder.h"
 #include "server/api/embed.h"
 #include "server/api/vector_text.h"
 
@@ -16,19 +17,17 @@ VectorType read_encoding(FieldReader& fields) {
 }
 
 std::string render(const serving::Embeddings& embeddings, const std::string& model, VectorType encoding) {
-  std::string out = "{\"object\":\"list\",\"model\":" + json_string(model) + ",\"data\":[";
+  json::Builder answer;
+  answer.object().member("object", "list").member("model", model).array("data");
   for (std::size_t i = 0; i < embeddings.size(); ++i) {
-    out += (i == 0 ? "" : ",") + std::string("{\"object\":\"embedding\",\"index\":") + std::to_string(i) +
-           ",\"embedding\":";
-    append_vector(out, embeddings[i].values, encoding);
-    out.push_back('}');
+    answer.object().member("object", "embedding").member("index", i);
+    answer.member("embedding", vector_json(embeddings[i].values, encoding)).end();
   }
-  const std::string count = std::to_string(total_tokens(embeddings));
-  out += "],\"usage\":{\"prompt_tokens\":" + count + ",\"total_tokens\":" + count + "}";
+  const std::size_t tokens = total_tokens(embeddings);
+  answer.end().object("usage").member("prompt_tokens", tokens).member("total_tokens", tokens).end();
   const std::string truncated = truncated_positions(embeddings);
-  if (!truncated.empty()) out += ",\"truncated\":[" + truncated + "]";
-  out.push_back('}');
-  return out;
+  if (!truncated.empty()) answer.array("truncated").list(truncated);
+  return answer.text();
 }
 
 }  // namespace

@@ -4,8 +4,7 @@
 #include <limits>
 #include <numeric>
 
-#include "base/float_text.h"
-#include "base/json/writer.h"
+#include "base/json/builder.h"
 #include "server/api/elastic.h"
 #include "server/api/embed.h"
 #include "server/api/vectors.h"
@@ -29,11 +28,7 @@ void read_settings(FieldReader& fields, RerankRequest& request) {
 }
 
 std::string document_text(const rapidjson::Value& document) {
-  if (document.IsString()) return std::string(as_view(document));
-  rapidjson::StringBuffer buffer;
-  json::Writer writer(buffer);
-  document.Accept(writer);
-  return {buffer.GetString(), buffer.GetSize()};
+  return document.IsString() ? std::string(as_view(document)) : json::text_of(document);
 }
 
 void read_query(FieldReader& fields, const InputLimits& limits, EmbedFields& read) {
@@ -85,15 +80,14 @@ http::Response render(const RerankRequest& request, const serving::Embeddings& e
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return scores[a] > scores[b]; });
   order.resize(std::min(order.size(), request.top_n));
-  std::string out = "{\"rerank\":[";
+  json::Builder answer;
+  answer.object().array("rerank");
   for (const std::size_t index : order) {
-    out += (index == order.front() ? "{\"index\":" : ",{\"index\":") + std::to_string(index) +
-           ",\"relevance_score\":";
-    append_float(out, static_cast<float>(scores[index]));
-    if (request.return_documents) out += ",\"text\":" + json_string(request.documents[index]);
-    out.push_back('}');
+    answer.object().member("index", index).member("relevance_score", static_cast<float>(scores[index]));
+    if (request.return_documents) answer.member("text", request.documents[index]);
+    answer.end();
   }
-  return json_answer(out + "]}", documents);
+  return json_answer(answer.text(), documents);
 }
 
 }  // namespace

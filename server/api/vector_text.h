@@ -32,4 +32,9 @@ std::optional<VectorType> vector_type(std::string_view name);
 /// floats do, and nothing has to be measured first or saturates.
 void append_vector(std::string& out, std::span<const float> values, VectorType type);
 
+/// The same, as a value for a `json::Builder`.
+inline auto vector_json(std::span<const float> values, VectorType type) {
+  return [=](std::string& out) { append_vector(out, values, type); };
+}
+
 }  // namespace sightline::api

@@ -1,48 +1,31 @@
 #include "server/elastic/elastic_error.h"
 
+#include "base/json/builder.h"
 #include "base/json/utf8.h"
-#include "base/json/writer.h"
 
 namespace sightline::elastic {
 namespace {
-
-using json::Writer;
 
 constexpr std::size_t k_longest_text_bytes = 8192;
 /// What the note of a cut takes at most, so that a text that was cut is not cut again.
 constexpr std::size_t k_note_bytes = 40;
 
-void write_fields(Writer& writer, const ElasticError& error) {
-  writer.Key("type");
-  writer.String(error.type);
-  writer.Key("reason");
-  writer.String(shortened(error.reason));
-  if (error.line > 0) {
-    writer.Key("line");
-    writer.Int(error.line);
-    writer.Key("col");
-    writer.Int(error.column);
-  }
-  for (const auto& [name, value] : error.details) {
-    writer.Key(name.data(), static_cast<rapidjson::SizeType>(name.size()));
-    writer.String(shortened(value));
-  }
+void add_fields(json::Builder& out, const ElasticError& error) {
+  out.member("type", error.type).member("reason", shortened(error.reason));
+  if (error.line > 0) out.member("line", error.line).member("col", error.column);
+  for (const auto& [name, value] : error.details) out.member(name, shortened(value));
 }
 
-void write_cause(Writer& writer, const ElasticError& error) {
+void add_cause(json::Builder& out, const ElasticError& error) {
   if (error.causes.empty() && error.cause_type.empty()) return;
-  writer.Key("caused_by");
-  writer.StartObject();
+  out.object("caused_by");
   if (!error.causes.empty()) {
-    write_fields(writer, error.causes.front());
-    write_cause(writer, error.causes.front());
+    add_fields(out, error.causes.front());
+    add_cause(out, error.causes.front());
   } else {
-    writer.Key("type");
-    writer.String(error.cause_type);
-    writer.Key("reason");
-    writer.String(shortened(error.cause_reason));
+    out.member("type", error.cause_type).member("reason", shortened(error.cause_reason));
   }
-  writer.EndObject();
+  out.end();
 }
 
 const ElasticError& root_of(const ElasticError& error) {
@@ -52,34 +35,21 @@ const ElasticError& root_of(const ElasticError& error) {
 }  // namespace
 
 std::string ElasticError::item_json() const {
-  rapidjson::StringBuffer buffer;
-  Writer writer(buffer);
-  writer.StartObject();
-  write_fields(writer, *this);
-  write_cause(writer, *this);
-  writer.EndObject();
-  return {buffer.GetString(), buffer.GetSize()};
+  json::Builder out;
+  out.object();
+  add_fields(out, *this);
+  add_cause(out, *this);
+  return out.text();
 }
 
 std::string ElasticError::envelope_json() const {
-  rapidjson::StringBuffer buffer;
-  Writer writer(buffer);
-  writer.StartObject();
-  writer.Key("error");
-  writer.StartObject();
-  writer.Key("root_cause");
-  writer.StartArray();
-  writer.StartObject();
-  write_fields(writer, root_of(*this));
-  writer.EndObject();
-  writer.EndArray();
-  write_fields(writer, *this);
-  write_cause(writer, *this);
-  writer.EndObject();
-  writer.Key("status");
-  writer.Int(status);
-  writer.EndObject();
-  return {buffer.GetString(), buffer.GetSize()};
+  json::Builder out;
+  out.object().object("error").array("root_cause").object();
+  add_fields(out, root_of(*this));
+  out.end().end();
+  add_fields(out, *this);
+  add_cause(out, *this);
+  return out.end().member("status", status).text();
 }
 
 http::Response ElasticError::response() const {

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <ctime>
 
+#include "base/json/builder.h"
+
 namespace sightline::http {
 namespace {
 
@@ -67,22 +69,6 @@ void append_end(std::string& out, const Framing& framing) {
     out += "Connection: keep-alive\r\n";
   }
   out += "\r\n";
-}
-
-std::string json_string(std::string_view text) {
-  static constexpr char k_digits[] = "0123456789abcdef";
-  std::string out = "\"";
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += {'\\', c};
-    } else if (byte < 0x20) {
-      out += {'\\', 'u', '0', '0', k_digits[byte >> 4], k_digits[byte & 15]};
-    } else {
-      out += c;
-    }
-  }
-  return out += '"';
 }
 
 }  // namespace
@@ -229,8 +215,7 @@ const char* reason_phrase(int status) {
 Response plain_error_response(int status, const std::string& message) {
   Response response;
   response.status = status;
-  response.body =
-      "{\"error\":{\"message\":" + json_string(message) + ",\"code\":" + std::to_string(status) + "}}";
+  response.body = json::Builder().object().object("error").member("message", message).member("code", status).text();
   return response;
 }
 

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "base/base64.h"
+#include "base/json/writer.h"
 #include "server/api/json.h"
 
 namespace sightline::api {
@@ -84,7 +85,7 @@ TEST_CASE("a picture is one however its data URL is written, in every form of in
          {"{\"image\":@}", "{\"type\":\"image_url\",\"image_url\":{\"url\":@}}",
           "{\"content\":[{\"type\":\"image\",\"format\":\"base64\",\"value\":@}]}", "[@]"}) {
       std::string json(form);
-      json.replace(json.find('@'), 1, json_string(url));
+      json.replace(json.find('@'), 1, sightline::json::json_string(url));
       rapidjson::Document document;
       document.Parse((json + std::string(16, '\0')).c_str());
       REQUIRE_FALSE(document.HasParseError());

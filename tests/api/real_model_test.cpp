@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "base/base64.h"
+#include "base/json/writer.h"
 #include "models/embedder.h"
 #include "server/api/json.h"
 #include "server/http/client.h"
@@ -95,7 +96,7 @@ TEST_CASE("texts and pictures in one request over the network get the reference'
   const auto expected = expected_vectors();
   std::string input;
   for (const auto& text : expected["texts"].GetArray())
-    input += (input.empty() ? "" : ",") + json_string(as_view(text["text"]));
+    input += (input.empty() ? "" : ",") + sightline::json::json_string(as_view(text["text"]));
   const auto pictures = expected["images"].GetArray();
   for (const auto& picture : pictures) {
     input += ",\"data:image/x;base64," +
@@ -138,7 +139,7 @@ TEST_CASE("a picture gets the reference's vector however its data URL is written
                               url_safe};
   for (const std::string& url : urls) {
     CAPTURE(url.substr(0, 60));
-    const std::string text = json_string(url);
+    const std::string text = sightline::json::json_string(url);
     const std::string object = "{\"type\":\"image_url\",\"image_url\":{\"url\":" + text + "}}";
     const auto check = [&](const http::Response& response, const auto& find) {
       REQUIRE_MESSAGE(response.status == 200, response.body);
@@ -178,7 +179,7 @@ TEST_CASE("data that are no picture are named by what they are") {
   const RealServer server;
   const auto fault = [&](const std::string& url) {
     const auto response =
-        server.send("/v1/embeddings", "{\"model\":\"clip\",\"input\":" + json_string(url) + "}");
+        server.send("/v1/embeddings", "{\"model\":\"clip\",\"input\":" + sightline::json::json_string(url) + "}");
     CHECK(response.status == 400);
     return message_of(response);
   };
@@ -207,7 +208,7 @@ TEST_CASE("many clients at once each get their own vector") {
       const char* type = (i + static_cast<unsigned>(round)) % 2 == 0 ? "query" : "document";
       server.client->send(
           server.request("/v1/embeddings", "{\"model\":\"clip\",\"input_type\":\"" + std::string(type) +
-                                               "\",\"input\":" + json_string(as_view(texts[i]["text"])) +
+                                               "\",\"input\":" + sightline::json::json_string(as_view(texts[i]["text"])) +
                                                "}"),
           [promise](Result<http::Response> response) { promise->set_value(std::move(response)); });
     }

@@ -4,10 +4,9 @@
 #include <chrono>
 #include <rapidjson/document.h>
 
-#include "base/json/document.h"
-#include "base/json/writer.h"
-
 #include "base/cancellation.h"
+#include "base/json/builder.h"
+#include "base/json/document.h"
 
 namespace sightline::elastic {
 namespace {
@@ -146,11 +145,11 @@ Answer<std::optional<Definition>> DefinitionIndex::get(const Caller& caller, Kin
 
 Answer<std::vector<Definition>> DefinitionIndex::list(const Caller& caller, Kind kind) {
   std::vector<Definition> definitions;
-  const std::string query = R"({"size":)" + std::to_string(k_most_definitions) +
-                            R"(,"track_total_hits":true,"query":{"term":{"kind":")" + name_of(kind) +
-                            R"("}}})";
+  json::Builder query;
+  query.object().member("size", k_most_definitions).member("track_total_hits", true);
+  query.object("query").object("term").member("kind", name_of(kind));
   const auto response = store_.handle(store_request(
-      caller, http::Method::post, "/" + std::string(k_definition_index) + "/_search", {}, query));
+      caller, http::Method::post, "/" + std::string(k_definition_index) + "/_search", {}, query.text()));
   if (says_nothing_is_there(response)) return definitions;
   if (response.status != 200) return index_error(response);
   rapidjson::Document body;
@@ -190,24 +189,19 @@ Refusal DefinitionIndex::ensure_index(const Caller& caller) {
 }
 
 http::Response DefinitionIndex::write(const Caller& caller, Kind kind, const Definition& definition) {
-  rapidjson::StringBuffer buffer;
-  json::Writer writer(buffer);
-  writer.StartObject();
-  writer.Key("kind"), writer.String(name_of(kind));
-  writer.Key("name"), writer.String(definition.name);
-  writer.Key("config"), writer.String(definition.config);
-  if (!definition.secrets.empty()) writer.Key("secrets"), writer.String(definition.secrets);
-  if (definition.guarded) writer.Key("guarded"), writer.Bool(true);
-  writer.Key("created"), writer.Int64(definition.created);
-  writer.Key("modified"), writer.Int64(definition.modified);
-  writer.EndObject();
+  json::Builder document;
+  document.object().member("kind", name_of(kind)).member("name", definition.name);
+  document.member("config", definition.config);
+  if (!definition.secrets.empty()) document.member("secrets", definition.secrets);
+  if (definition.guarded) document.member("guarded", true);
+  document.member("created", definition.created).member("modified", definition.modified);
   const bool is_new = definition.seq_no < 0;
   const std::string version = is_new ? ""
                                      : "&if_seq_no=" + std::to_string(definition.seq_no) +
                                            "&if_primary_term=" + std::to_string(definition.primary_term);
   return store_.handle(store_request(caller, http::Method::put,
                                      document_path(is_new ? "_create" : "_doc", kind, definition.name),
-                                     "refresh=true" + version, {buffer.GetString(), buffer.GetSize()}));
+                                     "refresh=true" + version, document.text()));
 }
 
 Answer<bool> DefinitionIndex::create(const Caller& caller, Kind kind, const std::string& name,

@@ -3,25 +3,17 @@
 #include <utility>
 #include <variant>
 
-#include "base/json/writer.h"
+#include "base/json/builder.h"
 #include "server/elastic/rest/rest_layer.h"
 
 namespace sightline::elastic {
 namespace {
-
-using json::Writer;
 
 constexpr std::string_view k_status_path = "/_sightline/gateway";
 
 bool asks_for_status(const http::Request& request) {
   return request.path == k_status_path &&
          (request.method == http::Method::get || request.method == http::Method::head);
-}
-
-/// null if the text is empty.
-void add(Writer& writer, const char* name, const std::string& text) {
-  writer.Key(name);
-  text.empty() ? writer.Null() : writer.String(text);
 }
 
 }  // namespace
@@ -75,38 +67,18 @@ Outcome Gateway::outcome_of(Front& front, const rest::AnswerShape& shape, http::
 http::Response Gateway::status(Front& front, const http::Request& request) {
   const Caller caller = caller_of(request);
   const ClusterProbe::Findings findings = probe_.findings(caller);
-  rapidjson::StringBuffer buffer;
-  Writer writer(buffer);
-  writer.StartObject();
-  add(writer, "sightline", SIGHTLINE_VERSION);
-  add(writer, "mode", mode_ == GatewayMode::always ? "always" : "auto");
-  writer.Key("cluster");
-  writer.StartObject();
-  add(writer, "url", cluster_->url());
-  writer.Key("reachable");
-  writer.Bool(findings.reachable);
-  add(writer, "version", findings.version);
-  add(writer, "licence", findings.licence);
-  writer.EndObject();
-  add(writer, "inference", findings.native ? "cluster" : "gateway");
-  add(writer, "reason", findings.reason);
-  writer.Key("kept_here");
+  json::Builder out;
+  out.object().member("sightline", SIGHTLINE_VERSION).member("mode", mode_ == GatewayMode::always ? "always" : "auto");
+  out.object("cluster").member_or_null("url", cluster_->url()).member("reachable", findings.reachable);
+  out.member_or_null("version", findings.version).member_or_null("licence", findings.licence).end();
+  out.member("inference", findings.native ? "cluster" : "gateway").member_or_null("reason", findings.reason);
   if (const auto kept = findings.reachable ? front.kept(caller) : Answer<Front::Kept>(ElasticError{})) {
-    writer.StartObject();
-    writer.Key("endpoints");
-    writer.Uint64(kept->endpoints);
-    writer.Key("pipelines");
-    writer.Uint64(kept->pipelines);
-    writer.Key("pipelines_without_guard");
-    writer.StartArray();
-    for (const auto& name : kept->unguarded) writer.String(name);
-    writer.EndArray();
-    writer.EndObject();
+    out.object("kept_here").member("endpoints", kept->endpoints).member("pipelines", kept->pipelines);
+    out.member("pipelines_without_guard", kept->unguarded);
   } else {
-    writer.Null();
+    out.member("kept_here", nullptr);
   }
-  writer.EndObject();
-  return json_response({buffer.GetString(), buffer.GetSize()});
+  return json_response(out.text());
 }
 
 }  // namespace sightline::elastic

@@ -55,7 +55,7 @@ Refusal read_chunking(Endpoint& endpoint, SettingsReader& body, ValidationFaults
     if (!reader.choice("strategy", {"none", "recursive", "sentence", "word"}) && faults.empty()) {
       faults.add("[chunking_settings] does not contain the required setting [strategy]");
     }
-    endpoint.chunking_settings = json_text(*object);
+    endpoint.chunking_settings = json::text_of(*object);
   }
   if (!faults.empty()) return faults.error();
   return {};
@@ -92,18 +92,15 @@ Answer<Endpoint> parse_endpoint(std::string id, std::string task_type, const rap
 }
 
 std::string endpoint_json(const Endpoint& endpoint, bool for_store) {
-  SettingsWriter writer;
-  writer.begin();
-  if (!for_store) writer.text("inference_id", endpoint.id);
-  writer.text("task_type", endpoint.task_type);
-  writer.text("service", std::string(endpoint.service->name()));
-  writer.begin("service_settings");
-  endpoint.service->write_service_settings(writer, endpoint, for_store);
-  writer.end();
-  endpoint.service->write_task_settings(writer);
-  writer.json("chunking_settings", endpoint.chunking_settings);
-  writer.end();
-  return writer.written();
+  json::Builder out;
+  out.object();
+  if (!for_store) out.member("inference_id", endpoint.id);
+  out.member("task_type", endpoint.task_type).member("service", endpoint.service->name());
+  out.object("service_settings");
+  endpoint.service->write_service_settings(out, endpoint, for_store);
+  out.end();
+  endpoint.service->write_task_settings(out);
+  return out.member("chunking_settings", json::Raw{endpoint.chunking_settings}).text();
 }
 
 Answer<std::shared_ptr<const Endpoint>> with_task_settings(std::shared_ptr<const Endpoint> endpoint,

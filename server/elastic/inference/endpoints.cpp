@@ -2,7 +2,7 @@
 
 #include <optional>
 
-#include "base/json/writer.h"
+#include "base/json/builder.h"
 #include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
@@ -14,12 +14,10 @@ std::string sealing_context(const std::string& id, const std::string& config) {
 }
 
 std::string secrets_json(const StringPairs& secrets) {
-  rapidjson::StringBuffer buffer;
-  json::Writer writer(buffer);
-  writer.StartObject();
-  for (const auto& [name, secret] : secrets) writer.String(name), writer.String(secret);
-  writer.EndObject();
-  return {buffer.GetString(), buffer.GetSize()};
+  json::Builder object;
+  object.object();
+  for (const auto& [name, secret] : secrets) object.member(name, secret);
+  return object.text();
 }
 
 std::optional<StringPairs> read_secrets(const std::string& json) {

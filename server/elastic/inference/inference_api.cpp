@@ -5,7 +5,7 @@
 #include <rapidjson/document.h>
 
 #include "base/cancellation.h"
-#include "base/float_text.h"
+#include "base/json/builder.h"
 #include "base/json/document.h"
 #include "server/elastic/inference/semantic_text.h"
 #include "server/elastic/inference/time_value.h"
@@ -113,13 +113,10 @@ Answer<InferenceInput> read_inference_body(const rapidjson::Value& body) {
 }
 
 std::string embeddings_json(const Embeddings& embeddings) {
-  std::string json = "{\"text_embedding\":[";
-  for (std::size_t i = 0; i < embeddings.size(); ++i) {
-    json += i == 0 ? "{\"embedding\":" : ",{\"embedding\":";
-    append_float_array(json, embeddings[i]);
-    json += '}';
-  }
-  return json + "]}";
+  json::Builder json;
+  json.object().array("text_embedding");
+  for (const auto& embedding : embeddings) json.object().member("embedding", embedding).end();
+  return json.text();
 }
 
 /// Nothing if the endpoint is of the task that a path names; an empty one is any.
@@ -157,15 +154,6 @@ void set_members(rapidjson::Value& object, const rapidjson::Value& changes,
       object.AddMember(rapidjson::Value(change.name, allocator), value, allocator);
     }
   }
-}
-
-std::string names_json(const std::vector<std::string>& names) {
-  std::string json = "[";
-  for (const auto& name : names) {
-    if (json.size() > 1) json += ',';
-    rest::append_json_string(json, name);
-  }
-  return json + "]";
 }
 
 }  // namespace
@@ -311,22 +299,23 @@ Answer<std::string> InferenceApi::native_endpoints(const Caller& caller, const s
       body && body->IsObject() && body->HasMember("endpoints") && (*body)["endpoints"].IsArray();
   if (!readable)
     return ElasticError{502, "exception", "the cluster's list of inference endpoints cannot be read"};
-  std::string list;
+  json::Builder list;
   for (const auto& endpoint : (*body)["endpoints"].GetArray()) {
     const bool named =
         endpoint.IsObject() && endpoint.HasMember("inference_id") && endpoint["inference_id"].IsString();
     if (named && std::find(ours.begin(), ours.end(), endpoint["inference_id"].GetString()) != ours.end())
       continue;
-    list += (list.empty() ? "" : ",") + json_text(endpoint);
+    list.list(json::text_of(endpoint));
   }
-  return list;
+  return list.text();
 }
 
 InferenceApi::Handled InferenceApi::list(const http::Request& request, const std::string& task_type) {
   const Caller caller = caller_of(request);
   const auto definitions = endpoints_.index().list(caller, DefinitionIndex::Kind::endpoint);
   if (!definitions) return definitions.error().response();
-  std::string shown;
+  json::Builder shown;
+  shown.object().array("endpoints");
   std::vector<std::string> ours;
   for (const auto& definition : *definitions) {
     check_cancelled();
@@ -334,7 +323,7 @@ InferenceApi::Handled InferenceApi::list(const http::Request& request, const std
     if (!endpoint) return endpoint.error().response();
     if (!is_any(task_type) && (*endpoint)->task_type != task_type) continue;
     ours.push_back(definition.name);
-    shown += (shown.empty() ? "" : ",") + endpoint_json(**endpoint);
+    shown.list(endpoint_json(**endpoint));
   }
   if (native_.available(caller)) {
     if (ours.empty()) return std::nullopt;
@@ -343,9 +332,9 @@ InferenceApi::Handled InferenceApi::list(const http::Request& request, const std
   if (native_.available(caller)) {
     const auto theirs = native_endpoints(caller, task_type, ours);
     if (!theirs) return theirs.error().response();
-    shown += (theirs->empty() ? "" : ",") + *theirs;
+    shown.list(*theirs);
   }
-  return json_response("{\"endpoints\":[" + shown + "]}");
+  return json_response(shown.text());
 }
 
 InferenceApi::Handled InferenceApi::get(const http::Request& request, const std::string& task_type,
@@ -359,7 +348,7 @@ InferenceApi::Handled InferenceApi::get(const http::Request& request, const std:
   if (const Refusal unknown = rest::unknown_parameters(request, "")) return unknown->response();
   if (!*endpoint) return endpoint_not_found(id).response();
   if (const Refusal refusal = check_task(**endpoint, task_type)) return refusal->response();
-  return json_response("{\"endpoints\":[" + endpoint_json(**endpoint) + "]}");
+  return json_response(json::Builder().object().array("endpoints").list(endpoint_json(**endpoint)).text());
 }
 
 InferenceApi::Handled InferenceApi::remove(const http::Request& request, const std::string& task_type,
@@ -377,9 +366,13 @@ InferenceApi::Handled InferenceApi::remove(const http::Request& request, const s
   if (const Refusal refusal = check_task(**endpoint, task_type)) return refusal->response();
   const auto users = pipelines_using_(caller, id);
   if (!users) return users.error().response();
-  const std::string pipelines = names_json(*users);
   if (*dry_run)
-    return json_response("{\"acknowledged\":false,\"pipelines\":" + pipelines + ",\"indexes\":[]}");
+    return json_response(json::Builder()
+                             .object()
+                             .member("acknowledged", false)
+                             .member("pipelines", *users)
+                             .array("indexes")
+                             .text());
   if (!users->empty() && !*force) {
     std::string names;
     for (const auto& name : *users) names += (names.empty() ? "" : ", ") + name;
@@ -393,7 +386,7 @@ InferenceApi::Handled InferenceApi::remove(const http::Request& request, const s
   const auto removed = endpoints_.remove(caller, id);
   if (!removed) return removed.error().response();
   if (!*removed) return endpoint_not_found(id).response();
-  return json_response("{\"acknowledged\":true,\"pipelines\":" + pipelines + "}");
+  return json_response(json::Builder().object().member("acknowledged", true).member("pipelines", *users).text());
 }
 
 InferenceApi::Handled InferenceApi::infer(const http::Request& request, const std::string& task_type,

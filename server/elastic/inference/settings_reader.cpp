@@ -31,14 +31,7 @@ std::string java_text(const rapidjson::Value& value) {
     for (const auto& item : value.GetArray()) text += (text.empty() ? "" : ", ") + java_text(item);
     return "[" + text + "]";
   }
-  return value.IsDouble() ? json::java_number_text(json_text(value)) : json_text(value);
-}
-
-std::string json_text(const rapidjson::Value& value) {
-  rapidjson::StringBuffer buffer;
-  json::Writer writer(buffer);
-  value.Accept(writer);
-  return {buffer.GetString(), buffer.GetSize()};
+  return value.IsDouble() ? json::java_number_text(json::text_of(value)) : json::text_of(value);
 }
 
 ElasticError ValidationFaults::error() const {

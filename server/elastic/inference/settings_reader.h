@@ -17,8 +17,6 @@ namespace sightline::elastic {
 /// A JSON value as Java prints a Map, a List or a number: `{a=1, b=[x, y]}`. Elasticsearch's messages hold
 /// such texts.
 std::string java_text(const rapidjson::Value& value);
-/// A JSON value as JSON.
-std::string json_text(const rapidjson::Value& value);
 
 /// The faults of one request, told together: 400 validation_exception "Validation Failed: 1: ...;2: ...;".
 class ValidationFaults {

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/cancellation.h"
-#include "base/float_text.h"
+#include "base/json/builder.h"
 #include "server/elastic/pipelines/ingest_service.h"
 #include "server/elastic/query_vectors/multi_search.h"
 #include "server/elastic/query_vectors/query_vector_builder.h"
@@ -23,10 +23,6 @@ namespace {
 
 constexpr std::size_t k_most_builders = 100;  // of one search; each is a call of its own
 constexpr std::size_t k_most_values = 100;    // of one builder
-
-std::string vector_member(std::string_view list) {
-  return "\"query_vector\":" + std::string(list);
-}
 
 ElasticError needs_native(std::string_view query) {
   return illegal_argument("[" + std::string(query) +
@@ -129,7 +125,7 @@ class QueryVectors::Resolution {
     const auto vectors = stored_vectors(owner_.store_, caller_, wanted_);
     for (std::size_t i = 0; i < stored_.size(); ++i) {
       if (vectors[i]) {
-        stored_[i].put(vector_member(*vectors[i]));
+        stored_[i].put(json::Raw{*vectors[i]});
       } else {
         stored_[i].fail(vectors[i].error());
       }
@@ -149,9 +145,7 @@ class QueryVectors::Resolution {
         embedded_[i].target.fail(made.error());
         continue;
       }
-      std::string member = vector_member("");
-      append_float_array(member, made->front());
-      embedded_[i].target.put(std::move(member));
+      embedded_[i].target.put(made->front());
     }
   }
 
@@ -160,7 +154,9 @@ class QueryVectors::Resolution {
   struct Target {
     Search* search = nullptr;
     std::size_t splice = 0;
-    void put(std::string text) const { search->splices[splice].text = std::move(text); }
+    void put(const auto& vector) const {
+      search->splices[splice].text = json::Builder().member("query_vector", vector).text();
+    }
     void fail(const ElasticError& error) const {
       if (!search->failure) search->failure = error;
     }

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/json/builder.h"
 #include "server/elastic/definitions/definition_index.h"
 #include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/json_tape.h"
@@ -12,7 +13,6 @@
 namespace sightline::elastic {
 namespace {
 
-using rest::append_json_string;
 using rest::JsonTape;
 using Kind = rest::JsonToken::Kind;
 
@@ -36,18 +36,12 @@ bool may_be_searched(std::string_view expression) {
   return true;
 }
 
-void append_search(std::string& searches, const StoredVector& wanted) {
-  searches += "{\"index\":";
-  append_json_string(searches, wanted.index);
-  if (wanted.routing) {
-    searches += ",\"routing\":";
-    append_json_string(searches, *wanted.routing);
-  }
-  searches += "}\n{\"query\":{\"ids\":{\"values\":[";
-  append_json_string(searches, wanted.id);
-  searches += "]}},\"fields\":[";
-  append_json_string(searches, wanted.path);
-  searches += "],\"_source\":false,\"size\":1}\n";
+std::string search_for(const StoredVector& wanted) {
+  json::Builder header, body;
+  header.object().member("index", wanted.index).member_if("routing", wanted.routing);
+  body.object().object("query").object("ids").array("values").value(wanted.id).end().end().end();
+  body.array("fields").value(wanted.path).end().member("_source", false).member("size", 1);
+  return header.text() + "\n" + body.text() + "\n";
 }
 
 ElasticError no_document(const StoredVector& wanted) {
@@ -122,7 +116,7 @@ std::vector<Answer<std::string>> stored_vectors(Store& store, const Caller& call
       vectors[i] = illegal_argument("[lookup] index [" + wanted[i].index + "] is not available for searches");
       continue;
     }
-    append_search(searches, wanted[i]);
+    searches += search_for(wanted[i]);
     asked.push_back(i);
   }
   if (asked.empty()) return vectors;

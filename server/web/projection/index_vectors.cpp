@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/cancellation.h"
+#include "base/json/builder.h"
 #include "base/json/document.h"
 #include "base/json/writer.h"
 
@@ -214,18 +215,18 @@ Read<Scan> IndexReader::scan(const VectorField& field, std::size_t max) {
   if (json::read_document(std::get<std::string>(opened), document, k_answer_json) || text(member(&document, "id")).empty())
     return faulty("has no point in time");
   std::string point = text(member(&document, "id"));
-  const std::string query = "{\"exists\":{\"field\":" + json::json_string(field.field) + "}}";
   Scan scan;
   std::string after;
   std::optional<ReadRefusal> refusal;
   std::size_t scanned = 0;
   for (bool more = true; more && !refusal && scanned < k_most_scanned;) {
-    std::string body = R"({"size":)" + std::to_string(k_ids_at_once) +
-                       R"(,"_source":false,"seq_no_primary_term":true,"sort":["_shard_doc"],"track_total_hits":)" +
-                       (after.empty() ? "true" : "false") + R"(,"query":)" + query +
-                       R"(,"pit":{"keep_alive":"1m","id":)" + json::json_string(point) +
-                       "}" + (after.empty() ? "" : ",\"search_after\":" + after) + "}";
-    auto page = call(http::Method::post, "/_search", std::move(body));
+    json::Builder body;
+    body.object().member("size", k_ids_at_once).member("_source", false).member("seq_no_primary_term", true);
+    body.array("sort").value("_shard_doc").end().member("track_total_hits", after.empty());
+    body.object("query").object("exists").member("field", field.field).end().end();
+    body.object("pit").member("keep_alive", "1m").member("id", point).end();
+    if (!after.empty()) body.member("search_after", json::Raw{after});
+    auto page = call(http::Method::post, "/_search", body.text());
     if (auto* wrong = std::get_if<ReadRefusal>(&page)) {
       refusal = std::move(*wrong);
       break;
@@ -251,7 +252,7 @@ Read<Scan> IndexReader::scan(const VectorField& field, std::size_t max) {
     more = hits->Size() == k_ids_at_once && !after.empty();
     draw(scan.documents, max);
   }
-  call(http::Method::delete_, "/_pit", R"({"id":)" + json::json_string(point) + "}");  // it would close by itself
+  call(http::Method::delete_, "/_pit", json::Builder().object().member("id", point).text());  // it would close by itself
   if (refusal) return std::move(*refusal);
   scan.total = std::max(scan.total, scan.documents.size());
   std::sort(scan.documents.begin(), scan.documents.end(),
@@ -270,15 +271,15 @@ Read<IndexVectors> IndexReader::read(const VectorField& field, const Scan& scan,
                            std::to_string(max_bytes / (dims * sizeof(float))) + ")"};
   vectors.values.reserve(scan.documents.size() * field.dims);
   const std::size_t at_once = std::clamp<std::size_t>(k_answer_bytes / (dims * k_bytes_per_number), 1, 1000);
-  std::string wanted = json::json_string(field.field);
-  if (!field.name_field.empty()) wanted += "," + json::json_string(field.name_field);
   for (std::size_t begin = 0; begin < scan.documents.size(); begin += at_once) {
     const std::size_t end = std::min(begin + at_once, scan.documents.size());
-    std::string ids;
-    for (std::size_t i = begin; i < end; ++i) ids += (ids.empty() ? "" : ",") + json::json_string(scan.documents[i].id);
-    auto page = call(http::Method::post, "/" + http::percent_encode(field.index) + "/_search",
-                     R"({"size":)" + std::to_string(end - begin) + R"(,"_source":false,"track_total_hits":false,"fields":[)" +
-                         wanted + R"(],"query":{"ids":{"values":[)" + ids + "]}}}");
+    json::Builder body;
+    body.object().member("size", end - begin).member("_source", false).member("track_total_hits", false);
+    body.array("fields").value(field.field);
+    if (!field.name_field.empty()) body.value(field.name_field);
+    body.end().object("query").object("ids").array("values");
+    for (std::size_t i = begin; i < end; ++i) body.value(scan.documents[i].id);
+    auto page = call(http::Method::post, "/" + http::percent_encode(field.index) + "/_search", body.text());
     if (auto* refusal = std::get_if<ReadRefusal>(&page)) return std::move(*refusal);
     rapidjson::Document document;
     const Value* hits = json::read_document(std::get<std::string>(page), document, k_answer_json) ? nullptr : hits_of(document);

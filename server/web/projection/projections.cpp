@@ -7,7 +7,7 @@
 
 #include "base/cancellation.h"
 #include "base/exception_error.h"
-#include "base/json/writer.h"
+#include "base/json/builder.h"
 #include "base/number_text.h"
 #include "base/sha256.h"
 #include "models/linear_algebra/principal_components.h"
@@ -44,22 +44,25 @@ std::string key_of(const ProjectionRequest& request, const elastic::Caller& call
   return hash.finish_hex();
 }
 
+/// A number with five decimals, for a `json::Builder`.
+auto coordinate(double value) {
+  return [value](std::string& out) {
+    std::array<char, 32> text{};
+    out.append(text.data(), static_cast<std::size_t>(std::snprintf(text.data(), text.size(), "%.5f", value)));
+  };
+}
+
 std::string json_of(const ProjectionRequest& request, const VectorField& field, std::size_t total,
                     const char* method, const IndexVectors& vectors, const std::vector<Point>& points) {
-  std::string out = "{\"index\":" + json::json_string(field.index);
-  out += ",\"field\":" + json::json_string(field.field) + ",\"method\":\"" + method + "\"";
-  out += ",\"documents\":" + std::to_string(total) + ",\"shown\":" + std::to_string(points.size());
-  out += std::string(",\"sampled\":") + (total > request.max ? "true" : "false") + ",\"points\":[";
+  json::Builder out;
+  out.object().member("index", field.index).member("field", field.field).member("method", method);
+  out.member("documents", total).member("shown", points.size()).member("sampled", total > request.max);
+  out.array("points");
   for (std::size_t i = 0; i < points.size(); ++i) {
-    out += i == 0 ? "{\"id\":" : ",{\"id\":";
-    json::append_json_string(out, vectors.ids[i]);
-    out += ",\"name\":";
-    vectors.names[i].empty() ? void(out += "null") : json::append_json_string(out, vectors.names[i]);
-    std::array<char, 64> place{};
-    const int size = std::snprintf(place.data(), place.size(), ",\"x\":%.5f,\"y\":%.5f}", points[i].x, points[i].y);
-    out.append(place.data(), static_cast<std::size_t>(size));
+    out.object().member("id", vectors.ids[i]).member_or_null("name", vectors.names[i]);
+    out.member("x", coordinate(points[i].x)).member("y", coordinate(points[i].y)).end();
   }
-  return out + "]}";
+  return out.text();
 }
 
 /// The components of vectors, the first two of each.

@@ -68,23 +68,23 @@ class CohereService final : public VendorService {
   std::string url() const override { return server_of(settings_.url.value_or(k_default_url)) + k_path; }
   std::string rate_limit_group() const override { return url() + '\n' + settings_.model_id; }
 
-  void write_service_settings(SettingsWriter& writer, const Endpoint& endpoint,
+  void write_service_settings(json::Builder& out, const Endpoint& endpoint,
                               bool for_store) const override {
-    writer.text("url", settings_.url);
-    write_vector_settings(writer, endpoint);
-    writer.text("model_id", settings_.model_id);
-    write_rate_limit(writer, endpoint);
-    writer.text("embedding_type", std::string("float"));
-    if (for_store) write_api_key(writer, endpoint);
+    out.member_if("url", settings_.url);
+    write_vector_settings(out, endpoint);
+    out.member("model_id", settings_.model_id);
+    write_rate_limit(out, endpoint);
+    out.member("embedding_type", "float");
+    if (for_store) write_api_key(out, endpoint);
   }
 
-  void write_task_settings(SettingsWriter& writer) const override {
+  void write_task_settings(json::Builder& out) const override {
     const auto& task = settings_.task;
     if (!task.input_type && !task.truncate) return;
-    writer.begin("task_settings");
-    writer.text("input_type", task.input_type);
-    writer.text("truncate", task.truncate);
-    writer.end();
+    out.object("task_settings");
+    out.member_if("input_type", task.input_type);
+    out.member_if("truncate", task.truncate);
+    out.end();
   }
 
   Answer<ServicePtr> with_task_settings(const rapidjson::Value& task_settings,
@@ -98,16 +98,10 @@ class CohereService final : public VendorService {
   }
 
   Answer<std::string> body(const Endpoint&, const InferenceInput& input) const override {
-    std::string json = "{\"texts\":";
-    append_string_list(json, input.texts);
-    json += ",\"model\":";
-    rest::append_json_string(json, settings_.model_id);
-    json += ",\"input_type\":";
-    rest::append_json_string(json, role(input.type));
-    json += R"(,"embedding_types":["float"])";
-    if (settings_.task.truncate)
-      json += ",\"truncate\":", rest::append_json_string(json, *settings_.task.truncate);
-    return json + "}";
+    json::Builder json;
+    json.object().member("texts", input.texts).member("model", settings_.model_id);
+    json.member("input_type", role(input.type)).array("embedding_types").value("float").end();
+    return json.member_if("truncate", settings_.task.truncate).text();
   }
 
  private:

@@ -156,7 +156,7 @@ Answer<TaskParameters> read_parameters(const rapidjson::Value* task_settings,
         continue;
       }
       parameters[member.name.GetString()] = {
-          json_text(value), value.IsString() ? std::optional<std::string>(value.GetString()) : std::nullopt};
+          json::text_of(value), value.IsString() ? std::optional<std::string>(value.GetString()) : std::nullopt};
     }
   }
   if (!faults.empty()) return faults.error();
@@ -185,9 +185,9 @@ class CustomService final : public Service {
   std::string url() const override { return settings_.url; }
   std::string rate_limit_group() const override { return settings_.url + '\n' + settings_.request; }
 
-  void write_service_settings(SettingsWriter& writer, const Endpoint& endpoint,
+  void write_service_settings(json::Builder& out, const Endpoint& endpoint,
                               bool for_store) const override;
-  void write_task_settings(SettingsWriter& writer) const override;
+  void write_task_settings(json::Builder& out) const override;
   Answer<ServicePtr> with_task_settings(const rapidjson::Value& task_settings,
                                         const Endpoint& endpoint) const override;
 
@@ -203,32 +203,36 @@ class CustomService final : public Service {
   CustomSettings settings_;
 };
 
-void CustomService::write_service_settings(SettingsWriter& writer, const Endpoint& endpoint,
+void CustomService::write_service_settings(json::Builder& out, const Endpoint& endpoint,
                                            bool for_store) const {
-  write_vector_settings(writer, endpoint);
-  writer.text("url", settings_.url);
-  if (!settings_.headers.empty()) writer.map("headers", settings_.headers);
-  if (!settings_.query_parameters.empty()) writer.pairs("query_parameters", settings_.query_parameters);
-  writer.text("request", settings_.request);
-  writer.begin("response");
-  writer.map("json_parser", {{"text_embeddings", settings_.embeddings_path}, {"embedding_type", "float"}});
-  writer.end();
-  writer.begin("input_type");
-  writer.map("translation", settings_.translation);
-  writer.text("default", settings_.default_input_type);
-  writer.end();
-  write_rate_limit(writer, endpoint);
-  writer.number("batch_size", settings_.batch_size);
-  if (for_store) writer.map("secret_parameters", endpoint.secrets);
+  write_vector_settings(out, endpoint);
+  out.member("url", settings_.url);
+  if (!settings_.headers.empty()) write_map(out, "headers", settings_.headers);
+  if (!settings_.query_parameters.empty()) {
+    out.array("query_parameters");
+    for (const auto& [name, value] : settings_.query_parameters) out.array().value(name).value(value).end();
+    out.end();
+  }
+  out.member("request", settings_.request);
+  out.object("response");
+  write_map(out, "json_parser", {{"text_embeddings", settings_.embeddings_path}, {"embedding_type", "float"}});
+  out.end();
+  out.object("input_type");
+  write_map(out, "translation", settings_.translation);
+  out.member("default", settings_.default_input_type);
+  out.end();
+  write_rate_limit(out, endpoint);
+  out.member("batch_size", settings_.batch_size);
+  if (for_store) write_map(out, "secret_parameters", endpoint.secrets);
 }
 
-void CustomService::write_task_settings(SettingsWriter& writer) const {
+void CustomService::write_task_settings(json::Builder& out) const {
   if (settings_.parameters.empty()) return;
-  writer.begin("task_settings");
-  writer.begin("parameters");
-  for (const auto& [name, parameter] : settings_.parameters) writer.json(name, parameter.json);
-  writer.end();
-  writer.end();
+  out.object("task_settings");
+  out.object("parameters");
+  for (const auto& [name, parameter] : settings_.parameters) out.member(name, json::Raw{parameter.json});
+  out.end();
+  out.end();
 }
 
 Answer<ServicePtr> CustomService::with_task_settings(const rapidjson::Value& task_settings,
@@ -280,12 +284,11 @@ Answer<http::ClientRequest> CustomService::target(const Endpoint& endpoint) cons
 
 Answer<std::string> CustomService::body(const Endpoint& endpoint, const InferenceInput& input) const {
   PlaceholderValues values;
-  append_string_list(values["input"], input.texts);
-  rest::append_json_string(values["input_type"], translated(input.type));
+  values["input"] = json::Builder().value(input.texts).text();
+  values["input_type"] = json::json_string(translated(input.type));
   for (const auto& [name, parameter] : settings_.parameters) values.emplace(name, parameter.json);
   for (const auto& [name, secret] : endpoint.secrets) {
-    if (std::string json; values.find(name) == values.end())
-      rest::append_json_string(json, secret), values.emplace(name, std::move(json));
+    if (values.find(name) == values.end()) values.emplace(name, json::json_string(secret));
   }
   return fill_placeholders(settings_.request, values, "request");
 }

@@ -27,15 +27,15 @@ class HuggingFaceService final : public VendorService {
   bool takes_input_type() const override { return false; }
   bool cuts_texts() const override { return true; }
 
-  void write_service_settings(SettingsWriter& writer, const Endpoint& endpoint,
+  void write_service_settings(json::Builder& out, const Endpoint& endpoint,
                               bool for_store) const override {
-    writer.text("url", url_);
-    write_vector_settings(writer, endpoint);
-    write_rate_limit(writer, endpoint);
-    if (for_store) write_api_key(writer, endpoint);
+    out.member("url", url_);
+    write_vector_settings(out, endpoint);
+    write_rate_limit(out, endpoint);
+    if (for_store) write_api_key(out, endpoint);
   }
 
-  void write_task_settings(SettingsWriter&) const override {}
+  void write_task_settings(json::Builder&) const override {}
 
   Answer<ServicePtr> with_task_settings(const rapidjson::Value& task_settings,
                                         const Endpoint& endpoint) const override {
@@ -44,9 +44,7 @@ class HuggingFaceService final : public VendorService {
   }
 
   Answer<std::string> body(const Endpoint&, const InferenceInput& input) const override {
-    std::string json = "{\"inputs\":";
-    append_string_list(json, input.texts);
-    return json + "}";
+    return json::Builder().object().member("inputs", input.texts).text();
   }
 
  private:

@@ -59,25 +59,25 @@ class OpenAiService final : public VendorService {
   bool takes_input_type() const override { return false; }
   bool cuts_texts() const override { return true; }
 
-  void write_service_settings(SettingsWriter& writer, const Endpoint& endpoint,
+  void write_service_settings(json::Builder& out, const Endpoint& endpoint,
                               bool for_store) const override {
-    writer.text("model_id", settings_.model_id);
-    writer.text("url", settings_.url);
-    writer.text("organization_id", settings_.organization_id);
-    write_vector_settings(writer, endpoint);
-    write_rate_limit(writer, endpoint);
+    out.member("model_id", settings_.model_id);
+    out.member_if("url", settings_.url);
+    out.member_if("organization_id", settings_.organization_id);
+    write_vector_settings(out, endpoint);
+    write_rate_limit(out, endpoint);
     if (!for_store) return;
-    writer.flag("dimensions_set_by_user", endpoint.dimensions_fixed);
-    write_api_key(writer, endpoint);
+    out.member("dimensions_set_by_user", endpoint.dimensions_fixed);
+    write_api_key(out, endpoint);
   }
 
-  void write_task_settings(SettingsWriter& writer) const override {
+  void write_task_settings(json::Builder& out) const override {
     const auto& task = settings_.task;
     if (!task.user && task.headers.empty()) return;
-    writer.begin("task_settings");
-    writer.text("user", task.user);
-    if (!task.headers.empty()) writer.map("headers", task.headers);
-    writer.end();
+    out.object("task_settings");
+    out.member_if("user", task.user);
+    if (!task.headers.empty()) write_map(out, "headers", task.headers);
+    out.end();
   }
 
   Answer<ServicePtr> with_task_settings(const rapidjson::Value& task_settings,
@@ -91,14 +91,11 @@ class OpenAiService final : public VendorService {
   }
 
   Answer<std::string> body(const Endpoint& endpoint, const InferenceInput& input) const override {
-    std::string json = "{\"input\":";
-    append_string_list(json, input.texts);
-    json += ",\"model\":";
-    rest::append_json_string(json, settings_.model_id);
-    if (settings_.task.user) json += ",\"user\":", rest::append_json_string(json, *settings_.task.user);
-    if (endpoint.dimensions_fixed && endpoint.dimensions)
-      json += ",\"dimensions\":" + std::to_string(*endpoint.dimensions);
-    return json + "}";
+    json::Builder json;
+    json.object().member("input", input.texts).member("model", settings_.model_id);
+    json.member_if("user", settings_.task.user);
+    if (endpoint.dimensions_fixed) json.member_if("dimensions", endpoint.dimensions);
+    return json.text();
   }
 
  private:

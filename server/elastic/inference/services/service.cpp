@@ -72,16 +72,10 @@ ElasticError illegal_state(std::string reason) {
   return {500, "illegal_state_exception", std::move(reason)};
 }
 
-void append_string_list(std::string& json, const std::vector<std::string_view>& texts) {
-  std::size_t bytes = 2;
-  for (const auto text : texts) bytes += text.size() + 3;
-  json.reserve(json.size() + bytes);
-  json += '[';
-  for (std::size_t i = 0; i < texts.size(); ++i) {
-    if (i > 0) json += ',';
-    rest::append_json_string(json, texts[i]);
-  }
-  json += ']';
+void write_map(json::Builder& out, std::string_view name, const StringPairs& pairs) {
+  out.object(name);
+  for (const auto& [field, value] : pairs) out.member(field, value);
+  out.end();
 }
 
 void read_vector_settings(Endpoint& endpoint, SettingsReader& settings) {
@@ -90,10 +84,10 @@ void read_vector_settings(Endpoint& endpoint, SettingsReader& settings) {
   endpoint.max_input_tokens = settings.positive_integer("max_input_tokens");
 }
 
-void write_vector_settings(SettingsWriter& writer, const Endpoint& endpoint) {
-  writer.text("similarity", endpoint.similarity);
-  writer.number("dimensions", endpoint.dimensions);
-  writer.number("max_input_tokens", endpoint.max_input_tokens);
+void write_vector_settings(json::Builder& out, const Endpoint& endpoint) {
+  out.member_if("similarity", endpoint.similarity);
+  out.member_if("dimensions", endpoint.dimensions);
+  out.member_if("max_input_tokens", endpoint.max_input_tokens);
 }
 
 Refusal read_rate_limit(Endpoint& endpoint, SettingsReader& settings, ValidationFaults& faults,
@@ -107,10 +101,10 @@ Refusal read_rate_limit(Endpoint& endpoint, SettingsReader& settings, Validation
   return nothing_unknown(reader, service);
 }
 
-void write_rate_limit(SettingsWriter& writer, const Endpoint& endpoint) {
-  writer.begin("rate_limit");
-  writer.number("requests_per_minute", endpoint.requests_per_minute);
-  writer.end();
+void write_rate_limit(json::Builder& out, const Endpoint& endpoint) {
+  out.object("rate_limit");
+  out.member("requests_per_minute", endpoint.requests_per_minute);
+  out.end();
 }
 
 Answer<const rapidjson::Value*> task_settings_object(const rapidjson::Value* task_settings) {

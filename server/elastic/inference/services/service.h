@@ -12,7 +12,8 @@
 #include "server/elastic/elastic_error.h"
 #include "server/elastic/inference/embedding_answer.h"
 #include "server/elastic/inference/inference_input.h"
-#include "server/elastic/inference/settings_writer.h"
+#include "base/json/builder.h"
+#include "server/elastic/inference/settings_reader.h"
 #include "server/http/client.h"
 
 namespace sightline::elastic {
@@ -41,10 +42,10 @@ class Service {
   virtual std::string_view name() const = 0;  ///< "custom"
 
   /// Members of `service_settings`, in Elasticsearch's order; `for_store` also those that are not shown.
-  virtual void write_service_settings(SettingsWriter& writer, const Endpoint& endpoint,
+  virtual void write_service_settings(json::Builder& out, const Endpoint& endpoint,
                                       bool for_store) const = 0;
   /// The member `task_settings`, if there are any.
-  virtual void write_task_settings(SettingsWriter& writer) const = 0;
+  virtual void write_task_settings(json::Builder& out) const = 0;
   /// The service with `task_settings` of a request, an object, over its own.
   virtual Answer<ServicePtr> with_task_settings(const rapidjson::Value& task_settings,
                                                 const Endpoint& endpoint) const = 0;
@@ -97,16 +98,16 @@ ElasticError construction_failed(std::string_view service, ElasticError cause);
 
 /// 500 for something that cannot be sent.
 ElasticError illegal_state(std::string reason);
-/// `["a","b"]`
-void append_string_list(std::string& json, const std::vector<std::string_view>& texts);
+/// An object of strings.
+void write_map(json::Builder& out, std::string_view name, const StringPairs& pairs);
 
 /// similarity, dimensions, max_input_tokens.
 void read_vector_settings(Endpoint& endpoint, SettingsReader& settings);
-void write_vector_settings(SettingsWriter& writer, const Endpoint& endpoint);
+void write_vector_settings(json::Builder& out, const Endpoint& endpoint);
 /// rate_limit.requests_per_minute, or the default.
 Refusal read_rate_limit(Endpoint& endpoint, SettingsReader& settings, ValidationFaults& faults,
                         std::string_view service, int default_rate);
-void write_rate_limit(SettingsWriter& writer, const Endpoint& endpoint);
+void write_rate_limit(json::Builder& out, const Endpoint& endpoint);
 /// `task_settings` as an object; null if there are none. Errors: it is something else.
 Answer<const rapidjson::Value*> task_settings_object(const rapidjson::Value* task_settings);
 /// 400 if there are settings that nobody has read.

@@ -57,8 +57,8 @@ Refusal read_api_key(Endpoint& endpoint, SettingsReader& settings, ValidationFau
   return {};
 }
 
-void write_api_key(SettingsWriter& writer, const Endpoint& endpoint) {
-  for (const auto& [name, secret] : endpoint.secrets) writer.text(name, secret);
+void write_api_key(json::Builder& out, const Endpoint& endpoint) {
+  for (const auto& [name, secret] : endpoint.secrets) out.member(name, secret);
 }
 
 std::string error_message(std::string_view body, std::initializer_list<const char*> path) {

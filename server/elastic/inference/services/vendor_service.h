@@ -27,7 +27,7 @@ std::optional<std::string> read_url(SettingsReader& settings, ValidationFaults& 
 /// `api_key` of service settings, into the endpoint's secrets. Errors: a request has none.
 Refusal read_api_key(Endpoint& endpoint, SettingsReader& settings, ValidationFaults& faults,
                      SettingsSource source);
-void write_api_key(SettingsWriter& writer, const Endpoint& endpoint);
+void write_api_key(json::Builder& out, const Endpoint& endpoint);
 
 /// The text at `path`, member by member, of an error's JSON; empty if there is none.
 std::string error_message(std::string_view body, std::initializer_list<const char*> path);
