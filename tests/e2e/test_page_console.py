@@ -1,6 +1,7 @@
 """The console: requests to the Elasticsearch side, typed and run as a person does."""
 
 import json
+import pathlib
 import re
 import shlex
 import subprocess
@@ -183,6 +184,30 @@ def test_whole_indices_are_deleted_only_after_a_question(site, page):
         assert site.es("GET", f"/{INDEX}")[0] == 404
     finally:
         site.es("DELETE", f"/{INDEX}?ignore_unavailable=true")
+
+
+def test_what_is_offered_for_the_embedded_store_is_what_it_takes(bare_site, page):
+    page.goto(bare_site.url)
+    offers = page.evaluate("import('/page/modules/console/apis.js').then(({ k_offers }) => k_offers)")
+    taken, section = {}, []
+    for line in (pathlib.Path(__file__).resolve().parents[2] / "docs" / "store_requests.md").read_text().split("## Members of bodies")[0].splitlines():
+        if line.startswith("###"):
+            listed = re.findall(r"((?:[A-Z]+, )*[A-Z]+) `/([^`]*)`", line)
+            section = [(method, path) for methods, path in listed for method in methods.split(", ")] or ["every request"]
+            taken |= {one: set() for one in section}
+        elif parameter := re.match(r"\| `(\w+)` \|", line):
+            for one in section:
+                taken[one].add(parameter[1])
+    for offer in offers:
+        path = "/".join(offer["segments"])
+        if path.startswith(("_inference", "_ingest")):
+            continue  # of the front, not of the store
+        requests = [(method, path) for method in offer["methods"]]
+        known = [one for one in requests if one in taken]
+        assert known == ([] if offer["onlyCluster"] else requests), path
+        parameters = set().union(taken["every request"], *(taken[one] for one in known))
+        assert offer["onlyCluster"] or parameters >= set(offer["parameters"]), path
+        assert not parameters & set(offer["clusterParameters"]), path
 
 
 def test_completion_knows_methods_paths_members_fields_and_endpoints(site, page):

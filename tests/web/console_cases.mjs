@@ -1,6 +1,6 @@
 // What the console's modules must do, for whatever runs it: node (unit.test.mjs) or a browser (tests/e2e/test_page_units.py).
 import { bodyType, typeAt } from "../../server/web/page/modules/console/body_members.js";
-import { takesPostForGet } from "../../server/web/page/modules/console/apis.js";
+import { parametersOf, pathsThatFit, takesPostForGet } from "../../server/web/page/modules/console/apis.js";
 import { curlOf } from "../../server/web/page/modules/console/curl.js";
 import { deletedIndices, indicesOf } from "../../server/web/page/modules/console/danger.js";
 import { parseConsole, requestAt, sentPath, takesLines } from "../../server/web/page/modules/console/parse.js";
@@ -119,6 +119,14 @@ export default function cases(test, assert, shipped) {
       assert.ok(takesPostForGet(path), path);
     }
     for (const path of ["a", "a/_mapping", "a/_doc/1", "_cat/indices", "_cluster/health", "_ingest/pipeline/p", "_inference/x", "_search_x"]) assert.ok(!takesPostForGet(path), path);
+  });
+
+  test("what only a cluster answers is not offered for the embedded store", () => {
+    const offered = (cluster) => pathsThatFit("GET", ["_cat", ""], cluster).map((one) => one.segments[1]);
+    assert.ok(offered(true).includes("health") && offered(true).includes("indices"));
+    assert.ok(!offered(false).includes("health") && offered(false).includes("indices"));
+    assert.ok(parametersOf("GET", "a/_search", true).includes("q") && !parametersOf("GET", "a/_search", false).includes("q"));
+    assert.ok(parametersOf("GET", "a/_search", false).includes("size"));
   });
 
   test("deletions of whole indices are seen however they are written", () => {

@@ -4,9 +4,10 @@ import { html, useMemo, useRef } from "/page/vendored/preact-htm.js";
 import { Button } from "../parts/button.js";
 import { CopyButton } from "../parts/copy.js";
 import { Icon } from "../parts/icon.js";
+import { sizeOf, timeOf } from "../parts/numbers.js";
 import { AnswerText } from "./answer_text.js";
 import { saveAs } from "./documents.js";
-import { prettyJson, sizeOf, timeOf } from "./pretty.js";
+import { prettyJson } from "./pretty.js";
 import { sentMethod } from "./run.js";
 
 const k_shown_characters = 4000000;

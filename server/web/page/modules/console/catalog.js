@@ -2,7 +2,7 @@
 import { flatFields } from "../server/collections.js";
 import { elasticsearch } from "../server/elasticsearch.js";
 
-const k_nothing = { indices: [], endpoints: [], pipelines: [], fields: {} };
+const k_nothing = { cluster: false, indices: [], endpoints: [], pipelines: [], fields: {} };
 
 /** The fields of the indices that a path names, each once; of all indices if it names none. */
 function fieldsOfPath(fields, path) {
@@ -19,12 +19,13 @@ const listing = (found) => ({ ...found, fieldsOf: (path) => fieldsOfPath(found.f
 
 export const emptyCatalog = listing(k_nothing);
 
-/** {indices, endpoints, pipelines, fieldsOf(path)}; what cannot be asked is empty. */
-export async function loadCatalog(signal) {
+/** {cluster, indices, endpoints, pipelines, fieldsOf(path)}; what cannot be asked is empty. `cluster`: not the embedded store. */
+export async function loadCatalog(cluster, signal) {
   const ask = (path) => elasticsearch(path, { signal }).then(({ data }) => data, () => undefined);
   const [mappings, inference, pipelines] = await Promise.all([ask("_mapping"), ask("_inference/_all"), ask("_ingest/pipeline")]);
   const shown = Object.entries(mappings ?? {}).filter(([index]) => !index.startsWith("."));
   return listing({
+    cluster,
     indices: shown.map(([index]) => index).sort(),
     fields: Object.fromEntries(shown.map(([index, { mappings: mapping }]) => [index, flatFields(mapping.properties)])),
     endpoints: inference?.endpoints ?? [],

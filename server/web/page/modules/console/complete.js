@@ -24,7 +24,7 @@ function pathOptions(method, path, catalog) {
   const segments = path.replace(/^\/+/, "").split("/");
   const before = segments.slice(0, -1);
   const seen = new Map();
-  for (const { segments: template } of pathsThatFit(method, segments)) {
+  for (const { segments: template } of pathsThatFit(method, segments, catalog.cluster)) {
     for (const option of namesFor(template[before.length], catalog, before)) {
       if (option.label === "") continue;
       const more = template.length > segments.length;
@@ -35,10 +35,10 @@ function pathOptions(method, path, catalog) {
   return [...seen.values()].map(({ whole, ...option }) => ({ ...option, type: option.detail ? "variable" : "function", boost: option.label.startsWith("_") ? 0 : 1 }));
 }
 
-function parameterOptions(method, path, typed) {
+function parameterOptions(method, path, typed, cluster) {
   const mark = typed.indexOf("=");
   if (mark >= 0) return parameterValues(typed.slice(0, mark)).map((label) => ({ label, type: "constant" }));
-  return parametersOf(method, path).map((label) => ({ label, type: "property", apply: parameterValues(label).includes("true") && label !== "refresh" ? label : label + "=" }));
+  return parametersOf(method, path, cluster).map((label) => ({ label, type: "property", apply: parameterValues(label).includes("true") && label !== "refresh" ? label : label + "=" }));
 }
 
 function completePath(line, method, typed, from, catalog) {
@@ -51,7 +51,7 @@ function completePath(line, method, typed, from, catalog) {
   const start = query.lastIndexOf("&") + 1;
   const last = query.slice(start);
   const value = last.indexOf("=") + 1;
-  return { from: from + mark + 1 + start + value, options: parameterOptions(method, typed.slice(0, mark), last), validFor: /^[^=&\s]*$/ };
+  return { from: from + mark + 1 + start + value, options: parameterOptions(method, typed.slice(0, mark), last, catalog.cluster), validFor: /^[^=&\s]*$/ };
 }
 
 /** Puts in `name` with quotes and what follows it, taking over quotes and a colon that are there already. */
@@ -108,7 +108,7 @@ function completeBody(context, request, catalog) {
   return options.length === 0 ? null : { from: context.pos - place.prefix.length, options, validFor: /^"?[\w.-]*$/ };
 }
 
-/** A CodeMirror completion source. parsed(state): of parseConsole(); catalog(): {indices, endpoints, pipelines, fieldsOf(path)}. */
+/** A CodeMirror completion source. parsed(state): of parseConsole(); catalog(): of loadCatalog(). */
 export function completion(parsed, catalog) {
   return (context) => {
     const line = context.state.doc.lineAt(context.pos);

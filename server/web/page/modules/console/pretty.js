@@ -1,4 +1,5 @@
 // Answers laid out in lines. Works on the text itself: numbers stay as the server wrote them, however long they are.
+import { grouped } from "../parts/numbers.js";
 
 const k_long_string = 240;
 const k_shown_of_string = 40;
@@ -39,7 +40,7 @@ class Printer {
     if (whole.length > k_long_string) {
       const from = this.length + k_shown_of_string;
       const to = this.length + whole.length - 1;
-      this.folds.push({ from, to, label: `… ${(to - from).toLocaleString("en")} more characters` });
+      this.folds.push({ from, to, label: `… ${grouped(to - from)} more characters` });
     }
     this.put(whole);
     return true;
@@ -56,7 +57,7 @@ class Printer {
     if (numbers.length > k_long_vector) {
       const from = this.length + shown.length;
       const rest = ", " + numbers.slice(k_shown_of_vector).join(", ");
-      this.folds.push({ from, to: from + rest.length, label: `, … ${(numbers.length - k_shown_of_vector).toLocaleString("en")} more` });
+      this.folds.push({ from, to: from + rest.length, label: `, … ${grouped(numbers.length - k_shown_of_vector)} more` });
       this.put(shown + rest + "]");
     } else {
       this.put("[" + numbers.join(", ") + "]");
@@ -142,17 +143,4 @@ class Printer {
  */
 export function prettyJson(text, limit = Infinity) {
   return new Printer(text, limit).run();
-}
-
-/** A size as people write it. */
-export function sizeOf(bytes) {
-  if (bytes < 1000) return `${bytes} B`;
-  if (bytes < 999500) return `${(bytes / 1000).toPrecision(3)} kB`;
-  return `${(bytes / 1e6).toPrecision(3)} MB`;
-}
-
-/** A time as people write it. */
-export function timeOf(milliseconds) {
-  if (milliseconds < 999.5) return `${milliseconds < 9.95 ? milliseconds.toFixed(1) : Math.round(milliseconds)} ms`;
-  return `${(milliseconds / 1000).toPrecision(3)} s`;
 }

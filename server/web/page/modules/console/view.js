@@ -26,13 +26,14 @@ const k_modifier = /Mac|iPhone|iPad/.test(navigator.platform) ? "⌘" : "Ctrl+";
 
 /** What completion offers, and reload(). */
 function useCatalog() {
+  const cluster = useInstallation().page?.elasticsearch?.kind === "gateway";
   const catalog = useRef(emptyCatalog);
   const [asked, setAsked] = useState(0);
   useEffect(() => {
     const abort = new AbortController();
-    loadCatalog(abort.signal).then((found) => { if (!abort.signal.aborted) catalog.current = found; });
+    loadCatalog(cluster, abort.signal).then((found) => { if (!abort.signal.aborted) catalog.current = found; });
     return () => abort.abort();
-  }, [asked]);
+  }, [asked, cluster]);
   return [catalog, () => setAsked((count) => count + 1)];
 }
 

@@ -3,6 +3,7 @@ import { html, useEffect, useId, useLayoutEffect, useRef, useState } from "/page
 import { Button } from "../parts/button.js";
 import { Icon } from "../parts/icon.js";
 import { Failure } from "../parts/message.js";
+import { grouped } from "../parts/numbers.js";
 import { loadStyles } from "../parts/stylesheet.js";
 import { loadFacets } from "./counts.js";
 import { countOf, labelOf, withValue } from "./values.js";
@@ -13,7 +14,6 @@ await loadStyles("filters");
 
 const k_short = 10; // values of a facet before "more"
 const k_open = 5; // facets that are open at first
-const numbers = new Intl.NumberFormat("en");
 
 const dayOf = (milliseconds) => new Date(milliseconds).toISOString().slice(0, 10);
 const shortOf = (text) => (text.length > 60 ? text.slice(0, 59) + "…" : text);
@@ -50,7 +50,7 @@ function TermsFacet({ facet, chosen = [], onChange }) {
       ${shown.map(({ value, count }) => html`<li key=${value}><label class="facet-value">
         <input type="checkbox" checked=${chosen.includes(value)} onChange=${() => toggle(value)} />
         <span class="cut" title=${value}>${value === "" ? "(empty)" : shortOf(value)}</span>
-        <span class="facet-count number">${numbers.format(count)}</span>
+        <span class="facet-count number">${grouped(count)}</span>
       </label></li>`)}
     </ul>
     ${buckets.length === 0 && html`<p class="small faint">No values under these filters</p>`}
@@ -75,7 +75,7 @@ function RangeFacet({ facet, chosen = {}, onChange }) {
   const bound = (side, title, hint) => html`<${Bound} title=${title} value=${chosen[side] ?? ""} placeholder=${text(hint)} ...${attributes}
     onValue=${(value) => onChange({ ...chosen, [side]: value === "" ? undefined : value })} />`;
   return html`<div class=${`facet-range ${date ? "facet-dates" : ""}`}>${bound("min", "From", min)}${bound("max", "To", max)}</div>
-    <p class="small faint">${facet.count === 0 ? "No values under these filters" : `${text(facet.min)} to ${text(facet.max)}, ${numbers.format(facet.count)} documents`}</p>`;
+    <p class="small faint">${facet.count === 0 ? "No values under these filters" : `${text(facet.min)} to ${text(facet.max)}, ${grouped(facet.count)} documents`}</p>`;
 }
 
 function Facet({ facet, open, chosen, onChange }) {

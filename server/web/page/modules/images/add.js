@@ -4,6 +4,7 @@ import { Button } from "../parts/button.js";
 import { Dialog } from "../parts/dialog.js";
 import { Icon } from "../parts/icon.js";
 import { Failure, Message } from "../parts/message.js";
+import { binarySizeOf, grouped } from "../parts/numbers.js";
 import { toast } from "../parts/toasts.js";
 import { useInstallation } from "../shell/installation.js";
 import { filesOfDrop, filesOfInput } from "./picked.js";
@@ -11,11 +12,9 @@ import { beginAdding, forgetAdding, isAdding, summaryOf, useAdding } from "./run
 import { useTargets } from "./targets.js";
 
 const AddContext = createContext(() => {});
-const numbers = new Intl.NumberFormat("en");
 const k_listed_failures = 200;
 
-const megabytes = (bytes) => (bytes < 2 ** 20 ? `${Math.ceil(bytes / 1024)} KB` : `${numbers.format(Math.round(bytes / 2 ** 20 * 10) / 10)} MB`);
-const filesText = (files) => `${numbers.format(files.length)} ${files.length === 1 ? "file" : "files"}, ${megabytes(files.reduce((sum, { file }) => sum + file.size, 0))}`;
+const filesText = (files) => `${grouped(files.length)} ${files.length === 1 ? "file" : "files"}, ${binarySizeOf(files.reduce((sum, { file }) => sum + file.size, 0))}`;
 
 /** True while files are dragged over the window; onDrop(DataTransfer). */
 function useDroppedFiles(onDrop) {
@@ -110,17 +109,17 @@ function Choice({ picked, onPick }) {
     <div class="add-drop"><${Icon} name="upload" />
       ${files.length > 0 ? html`<p><strong>${filesText(files)}</strong></p>` : html`<p class="soft">Drop pictures or folders here, or</p>`}
       <${Choosers} onPick=${onPick} />
-      <p class="small faint">JPEG, PNG, WebP, GIF or BMP${page.limits?.image_bytes ? `, up to ${megabytes(page.limits.image_bytes)} each` : ""}. The same file is never added twice.</p>
+      <p class="small faint">JPEG, PNG, WebP, GIF or BMP${page.limits?.image_bytes ? `, up to ${binarySizeOf(page.limits.image_bytes)} each` : ""}. The same file is never added twice.</p>
     </div>
     ${unread.length > 0 && html`<p class="small soft">${unread.length} more cannot be read.</p>`}
     <${Targets} targets=${targets} left=${without} onChange=${setLeft} />
-    <div class="row"><${Button} main disabled=${files.length === 0 || chosen.length === 0} onClick=${begin}>${files.length > 1 ? `Add ${numbers.format(files.length)} files` : "Add"}<//></div>
+    <div class="row"><${Button} main disabled=${files.length === 0 || chosen.length === 0} onClick=${begin}>${files.length > 1 ? `Add ${grouped(files.length)} files` : "Add"}<//></div>
   </div>`;
 }
 
 function Failures({ failures }) {
   if (failures.length === 0) return null;
-  return html`<details class="details" open><summary>${numbers.format(failures.length)} failed</summary>
+  return html`<details class="details" open><summary>${grouped(failures.length)} failed</summary>
     <div class="add-failures" tabindex="0" role="region" aria-label="What failed"><table class="table"><thead><tr><th>File</th><th>Index</th><th>Why</th></tr></thead><tbody>
       ${failures.slice(0, k_listed_failures).map(({ name, index, reason }, at) => html`<tr key=${at}><td>${name}</td><td>${index}</td><td>${reason}</td></tr>`)}
     </tbody></table></div>
@@ -146,7 +145,7 @@ const k_phases = { running: "Adding", paused: "Paused", finished: "Done", cancel
 function Run({ run, onMore, onClose }) {
   const ended = run.phase === "finished" || run.phase === "cancelled";
   return html`<div class="stack" data-phase=${run.phase}>
-    <p role="status"><strong>${k_phases[run.phase]}</strong> <span class="soft number">${ended ? summaryOf(run) : `${numbers.format(run.done)} of ${numbers.format(run.steps)}`}</span></p>
+    <p role="status"><strong>${k_phases[run.phase]}</strong> <span class="soft number">${ended ? summaryOf(run) : `${grouped(run.done)} of ${grouped(run.steps)}`}</span></p>
     <${Progress} run=${run} />
     ${run.waiting && html`<p class="small soft">${run.waiting}</p>`}
     ${run.targets.length > 1 && html`<p class="small soft">One document per picture in each of ${run.targets.length} indices.</p>`}
@@ -176,6 +175,6 @@ export function AddProgress() {
   const open = useContext(AddContext);
   const run = useAdding();
   if (!isAdding()) return null;
-  return html`<div class="add-strip card"><span class="small number">${k_phases[run.phase]} ${numbers.format(run.done)} of ${numbers.format(run.steps)}</span>
+  return html`<div class="add-strip card"><span class="small number">${k_phases[run.phase]} ${grouped(run.done)} of ${grouped(run.steps)}</span>
     <${Progress} run=${run} /><${RunControls} run=${run} small /><${Button} small plain onClick=${open}>Details<//></div>`;
 }

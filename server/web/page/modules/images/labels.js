@@ -3,6 +3,7 @@ import { html, useEffect, useMemo, useState } from "/page/vendored/preact-htm.js
 import { Button } from "../parts/button.js";
 import { Icon } from "../parts/icon.js";
 import { Failure } from "../parts/message.js";
+import { roughPercent } from "../parts/numbers.js";
 import { fetchPicture, pictureUrl } from "../pictures/picture.js";
 import { titleOf } from "../server/collections.js";
 import { classify } from "../server/sightline.js";
@@ -58,8 +59,6 @@ function useProbabilities(model, picture, labels) {
   return state.asked === asked ? state : {};
 }
 
-const percent = (share) => (share * 100).toFixed(share >= 0.0995 || share === 0 ? 0 : 1) + "%";
-
 function Bars({ model, series, picture, labels }) {
   const { probabilities, error } = useProbabilities(model.id, picture, labels);
   const best = probabilities && labels.reduce((a, b) => (probabilities[b] > probabilities[a] ? b : a), labels[0]);
@@ -71,7 +70,7 @@ function Bars({ model, series, picture, labels }) {
         return html`<li class=${`bar ${label === best ? "bar-best" : ""}`} key=${label}>
           <span class="bar-label cut" title=${label}>${label}</span>
           <span class="bar-track" aria-hidden="true"><span class=${`bar-fill bar-series-${series}`} style=${{ width: `${(share ?? 0) * 100}%` }}></span></span>
-          <span class="bar-number number">${share === undefined ? "–" : percent(share)}</span>
+          <span class="bar-number number">${share === undefined ? "–" : roughPercent(share)}</span>
         </li>`;
       })}
     </ul>`}

@@ -4,6 +4,7 @@ import { FacetChips, Facets, filterClauses } from "../filters/facets.js";
 import { Button } from "../parts/button.js";
 import { Dialog } from "../parts/dialog.js";
 import { Empty, Failure } from "../parts/message.js";
+import { grouped } from "../parts/numbers.js";
 import { useInstallation } from "../shell/installation.js";
 import { AddArea, AddButton, AddProgress } from "./add.js";
 import { Detail } from "./detail.js";
@@ -15,8 +16,7 @@ import { useKeptScroll } from "./scroll.js";
 import { galleriesOf, readState, showState } from "./state.js";
 import { Toolbar } from "./toolbar.js";
 
-const numbers = new Intl.NumberFormat("en");
-const pictures = (count) => `${numbers.format(count)} ${count === 1 ? "picture" : "pictures"}`;
+const pictures = (count) => `${grouped(count)} ${count === 1 ? "picture" : "pictures"}`;
 
 /** A number that changes when the list's documents may have changed, and a function that looks anew. */
 function useRevision(listing) {
@@ -57,7 +57,7 @@ function OpenPicture({ document, listing, collection, onActive }) {
     openDocument({ index: collection.index, id: hit.id }, { replace: true });
   };
   const known = at >= 0;
-  return html`<${Detail} document=${document} onClose=${closeDocument} position=${known ? `${numbers.format(at + 1)} of ${numbers.format(listing.total)}` : undefined}
+  return html`<${Detail} document=${document} onClose=${closeDocument} position=${known ? `${grouped(at + 1)} of ${grouped(listing.total)}` : undefined}
     onPrevious=${known && at > 0 ? step(-1) : undefined} onNext=${known && at + 1 < listing.total ? step(1) : undefined} />`;
 }
 

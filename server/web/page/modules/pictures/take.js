@@ -1,8 +1,7 @@
 // A file that the user gives, as a picture for a query.
+import { binarySizeOf } from "../parts/numbers.js";
 import { pictureKind } from "./kinds.js";
 import { sha256 } from "./sha256.js";
-
-const mebibytes = (bytes) => (bytes / 1048576).toFixed(bytes < 10485760 ? 1 : 0) + " MB";
 
 /** Why a file of these first bytes and this size is refused before it is sent; "" if it is not. */
 export function refusalOf({ name, size }, firstBytes, maxBytes) {
@@ -11,7 +10,7 @@ export function refusalOf({ name, size }, firstBytes, maxBytes) {
   const kind = pictureKind(firstBytes);
   if (!kind) return `${what} is not a supported picture. Use a JPEG, PNG, WebP, GIF or BMP file.`;
   if (!kind.readable) return `${what} is ${kind.name}. Save it as JPEG, PNG or WebP first.`;
-  if (maxBytes && size > maxBytes) return `${what} has ${mebibytes(size)}; the limit is ${mebibytes(maxBytes)}. Make it smaller first: the models use only a few hundred pixels.`;
+  if (maxBytes && size > maxBytes) return `${what} has ${binarySizeOf(size)}; the limit is ${binarySizeOf(maxBytes)}. Make it smaller first: the models use only a few hundred pixels.`;
   return "";
 }
 

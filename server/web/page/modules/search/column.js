@@ -2,6 +2,7 @@
 import { html, useEffect, useRef, useState } from "/page/vendored/preact-htm.js";
 import { Button } from "../parts/button.js";
 import { Failure, Message } from "../parts/message.js";
+import { timeOf } from "../parts/numbers.js";
 import { Hit } from "./hit.js";
 import { RequestDialog } from "./request_dialog.js";
 import { searchCollection } from "./run.js";
@@ -36,15 +37,13 @@ function useColumnSearch(collection, state, filters, key, attempt) {
   return column;
 }
 
-const milliseconds = (value) => (value < 1000 ? `${Math.round(value)} ms` : `${(value / 1000).toFixed(1)} s`);
-
 function Times({ column }) {
   const times = column.result?.milliseconds;
   if (column.state === "loading") {
-    return html`<span class="row"><span class="spinner" aria-hidden="true"></span>${column.embedded === undefined ? "embedding" : `embedding ${milliseconds(column.embedded)} · searching`}</span>`;
+    return html`<span class="row"><span class="spinner" aria-hidden="true"></span>${column.embedded === undefined ? "embedding" : `embedding ${timeOf(column.embedded)} · searching`}</span>`;
   }
   if (column.state !== "done") return html`<span> </span>`;
-  return html`<span class="number" title=${`Elasticsearch itself took ${times.took} ms`}>embedding ${milliseconds(times.embedding)} · search ${milliseconds(times.search)}</span>`;
+  return html`<span class="number" title=${`Elasticsearch itself took ${times.took} ms`}>embedding ${timeOf(times.embedding)} · search ${timeOf(times.search)}</span>`;
 }
 
 function Hits({ column, collection, state, threshold, marks, pointed, onPoint, onOpen }) {

@@ -1,6 +1,7 @@
 // What the search view shows before there is a query.
 import { html, useEffect, useState } from "/page/vendored/preact-htm.js";
 import { Message } from "../parts/message.js";
+import { grouped } from "../parts/numbers.js";
 import { Picture } from "../pictures/picture.js";
 import { search } from "../server/elasticsearch.js";
 import { format } from "../shell/router.js";
@@ -39,7 +40,7 @@ export function Start({ collections }) {
   }
   return html`<div class="start">
     <${Examples} words=${collections.some((one) => one.demo) ? k_drawings : k_photos} />
-    <div class="start-head"><h2>Or start from a picture</h2><a href="#/images">${total === undefined ? "All images" : `All ${total.toLocaleString("en")} images`}</a></div>
+    <div class="start-head"><h2>Or start from a picture</h2><a href="#/images">${total === undefined ? "All images" : `All ${grouped(total)} images`}</a></div>
     <ul class="start-pictures">${(hits ?? Array.from({ length: 12 }, () => undefined)).map((hit, i) => html`<li key=${hit?._id ?? i}>
       ${hit
         ? html`<a href=${likeLink(hit._index, hit._id)} aria-label=${`More like ${hit._source?.[first.nameField] ?? hit._id}`}><${Picture} document=${{ index: hit._index, id: hit._id, field: first.pictureField, version: `${hit._seq_no}-${hit._primary_term}` }} alt="" eager /></a>`

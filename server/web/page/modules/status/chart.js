@@ -1,6 +1,7 @@
 // One live chart: lines over the last five minutes, a legend with the values of now, and the same as a table.
 import uPlot from "/page/vendored/uplot.js";
 import { html, useEffect, useRef } from "/page/vendored/preact-htm.js";
+import { grouped } from "../parts/numbers.js";
 
 const k_height = 150;
 const k_span_s = 300;
@@ -26,7 +27,7 @@ function optionsOf({ names, least, most, digits }, width) {
     scales: { x: { range: (plot, low, high) => [high - k_span_s, high] }, y: { range: rangeFrom(least, most) } },
     axes: [
       axis({ size: 24, space: 80, values: (plot, times) => times.map((time) => new Date(time * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })), incrs: [60, 120, 300] }),
-      axis({ size: 46, space: 36, values: (plot, values) => values.map((value) => value.toLocaleString("en", { maximumFractionDigits: digits })) }),
+      axis({ size: 46, space: 36, values: (plot, values) => values.map((value) => grouped(value, digits)) }),
     ],
     series: [{}, ...names.map((name, place) => ({
       label: name, width: 2, dash: k_dashes[place % 5], stroke: () => seriesColour(place), points: { show: false }, spanGaps: false,
@@ -68,7 +69,7 @@ function usePlot(host, chart, points) {
   useEffect(() => plot.current.setData(data), [points.at(-1)?.time, key]);
 }
 
-const said = (value, { digits, unit }) => (value === undefined || value === null ? "–" : value.toLocaleString("en", { maximumFractionDigits: digits }) + unit);
+const said = (value, { digits, unit }) => (value === undefined || value === null ? "–" : grouped(value, digits) + unit);
 
 /** The chart in a sentence. */
 function inWords(chart, points) {

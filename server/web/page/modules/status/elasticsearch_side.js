@@ -3,6 +3,7 @@ import { html, useState } from "/page/vendored/preact-htm.js";
 import { consoleLink } from "../console/link.js";
 import { Button } from "../parts/button.js";
 import { Failure } from "../parts/message.js";
+import { grouped, sizeOf } from "../parts/numbers.js";
 import { elasticsearch } from "../server/elasticsearch.js";
 import { usePolling } from "./polling.js";
 
@@ -44,13 +45,6 @@ function useSide() {
   return [found, () => setAsked((count) => count + 1)];
 }
 
-const number = (value) => Number(value ?? 0).toLocaleString("en");
-
-function size(bytes) {
-  const value = Number(bytes ?? 0);
-  return value >= 1e9 ? `${(value / 1e9).toFixed(2)} GB` : value >= 1e6 ? `${(value / 1e6).toFixed(1)} MB` : `${Math.ceil(value / 1000)} kB`;
-}
-
 function Health({ status }) {
   const kind = { green: "good", yellow: "warn", red: "bad" }[status] ?? "";
   return html`<span class=${`status-state status-${kind}`}>${status}</span>`;
@@ -64,7 +58,7 @@ function Facts({ found, kind }) {
     ["Cluster", about.cluster_name ?? health.cluster_name],
     ["Version", about.error ? about.error.message : about.version?.number],
     ["Health", health.error ? health.error.message : html`<${Health} status=${health.status} />`],
-    ["Nodes", health.number_of_nodes && number(health.number_of_nodes)],
+    ["Nodes", health.number_of_nodes && grouped(health.number_of_nodes)],
     ["Licence", license.error ? license.error.message : license.license && `${license.license.type}, ${license.license.status}`],
   ].filter(([, value]) => value);
   return html`<dl class="facts facts-wide card">${facts.map(([what, value]) => html`<div key=${what}><dt>${what}</dt><dd>${value}</dd></div>`)}</dl>`;
@@ -88,7 +82,7 @@ function Indices({ answer }) {
   const rows = answer.error ? [] : answer.filter((one) => !one.index.startsWith("."));
   return html`<${Listing} title="Indices" answer=${answer} rows=${rows} nothing="No index yet: scripts/register_endpoints.sh creates them." head=${[["Index", ""], ["Health", ""], ["Documents", "number"], ["Size", "number"]]}>
     ${(one) => html`<tr key=${one.index}><td>${inConsole(`GET ${encodeURIComponent(one.index)}\n`, one.index)}</td><td><${Health} status=${one.health} /></td>
-      <td class="number">${number(one["docs.count"])}</td><td class="number">${size(one["store.size"])}</td></tr>`}
+      <td class="number">${grouped(Number(one["docs.count"] ?? 0))}</td><td class="number">${sizeOf(Number(one["store.size"] ?? 0))}</td></tr>`}
   <//>`;
 }
 
@@ -97,7 +91,7 @@ function Endpoints({ answer }) {
   return html`<${Listing} wide title="Inference endpoints" answer=${answer} rows=${rows} nothing="No endpoint yet: scripts/register_endpoints.sh creates them." head=${[["Endpoint", ""], ["Service", ""], ["Dimensions", "number"], ["Calls", ""]]}>
     ${(one) => html`<tr key=${one.inference_id}><td>${inConsole(`GET _inference/${encodeURIComponent(one.inference_id)}\n`, one.inference_id)}</td>
       <td>${one.service} <span class="soft small">${one.task_type}</span></td>
-      <td class="number">${one.service_settings?.dimensions ? number(one.service_settings.dimensions) : ""}</td><td class="soft small status-url">${one.service_settings?.url ?? one.service_settings?.model_id ?? ""}</td></tr>`}
+      <td class="number">${one.service_settings?.dimensions ? grouped(one.service_settings.dimensions) : ""}</td><td class="soft small status-url">${one.service_settings?.url ?? one.service_settings?.model_id ?? ""}</td></tr>`}
   <//>`;
 }
 

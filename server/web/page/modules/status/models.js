@@ -1,34 +1,24 @@
 // The models that the server has, a card each.
 import { html } from "/page/vendored/preact-htm.js";
-
-const number = (value) => value.toLocaleString("en");
-
-function megabytes(bytes) {
-  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(2)} GB` : `${(bytes / 1e6).toFixed(1)} MB`;
-}
-
-/** Limits are given in units of 1024, as the server's options are. */
-function limit(bytes) {
-  return bytes % 1048576 === 0 ? `${bytes / 1048576} MB` : `${number(Math.round(bytes / 1024))} kB`;
-}
+import { binarySizeOf, grouped, sizeOf } from "../parts/numbers.js";
 
 function parameters(count) {
   if (count >= 1e9) return `${(count / 1e9).toFixed(2)} billion`;
-  return count >= 1e6 ? `${(count / 1e6).toFixed(1)} million` : number(count);
+  return count >= 1e6 ? `${(count / 1e6).toFixed(1)} million` : grouped(count);
 }
 
 /** [[what, value]] of a model; those it does not tell are left out. */
 function factsOf(model) {
   const { limits = {} } = model;
   return [
-    ["Dimensions", model.dims && number(model.dims)],
+    ["Dimensions", model.dims && grouped(model.dims)],
     ["Takes", model.modalities?.map((one) => ({ text: "texts", image: "pictures" })[one] ?? one).join(" and ")],
-    ["Parameters", model.parameters && `${parameters(model.parameters)}${model.weight_bytes ? `, ${megabytes(model.weight_bytes)}` : ""}`],
+    ["Parameters", model.parameters && `${parameters(model.parameters)}${model.weight_bytes ? `, ${sizeOf(model.weight_bytes)}` : ""}`],
     ["Runs on", model.device && `${model.device}, ${model.dtype}`],
     ["Picture size", model.image_size && `${model.image_size} × ${model.image_size} pixels`],
-    ["Text limit", limits.tokens && `${number(limits.tokens)} tokens`],
-    ["Inputs per request", limits.inputs && number(limits.inputs)],
-    ["Picture limit", limits.image_bytes && limit(limits.image_bytes)],
+    ["Text limit", limits.tokens && `${grouped(limits.tokens)} tokens`],
+    ["Inputs per request", limits.inputs && grouped(limits.inputs)],
+    ["Picture limit", limits.image_bytes && binarySizeOf(limits.image_bytes)],
     ["Licence", model.license],
     ["Fingerprint", model.fingerprint],
   ].filter(([, value]) => value !== undefined && value !== "" && value !== 0);
@@ -54,8 +44,8 @@ function Remote({ models }) {
   if (models.length === 0) return null;
   return html`<div class="card status-scroll" tabindex="0" role="region" aria-label="Models at Cohere"><table class="table">
     <thead><tr><th scope="col">At Cohere</th><th scope="col" class="number">Dimensions</th><th scope="col" class="number">Text limit</th><th scope="col">Note</th></tr></thead>
-    <tbody>${models.map((model) => html`<tr key=${model.id}><td>${model.id}</td><td class="number">${number(model.dims)}</td>
-      <td class="number">${model.limits?.tokens ? `${number(model.limits.tokens)} tokens` : ""}</td><td class="soft">${model.description ?? ""}</td></tr>`)}</tbody>
+    <tbody>${models.map((model) => html`<tr key=${model.id}><td>${model.id}</td><td class="number">${grouped(model.dims)}</td>
+      <td class="number">${model.limits?.tokens ? `${grouped(model.limits.tokens)} tokens` : ""}</td><td class="soft">${model.description ?? ""}</td></tr>`)}</tbody>
   </table></div>`;
 }
 

@@ -1,6 +1,7 @@
 // One map with its buttons, and a card beside the point that is looked at.
 import { html, useEffect, useId, useLayoutEffect, useRef, useState } from "/page/vendored/preact-htm.js";
 import { Button } from "../../parts/button.js";
+import { grouped } from "../../parts/numbers.js";
 import { Picture } from "../../pictures/picture.js";
 import { useThemeNumber } from "../series.js";
 import { DrawnMap } from "./drawn_map.js";
@@ -66,7 +67,7 @@ export function MapFrame({ collection, points, groups, shown, looked, onLook, on
   useEffect(() => { map.current.setShown({ hovered: (looked !== undefined ? points.placeOf.get(looked) : undefined) ?? -1 }); }, [looked, points]);
   const size = map.current?.size ?? { width: 0, height: 0 };
   return html`<div class="map-frame card">
-    <canvas ref=${canvas} tabindex="0" role="application" aria-label=${`Map of ${points.ids.length.toLocaleString("en")} pictures by ${collection.title}`} aria-describedby=${help}></canvas>
+    <canvas ref=${canvas} tabindex="0" role="application" aria-label=${`Map of ${grouped(points.ids.length)} pictures by ${collection.title}`} aria-describedby=${help}></canvas>
     <p class="visually-hidden" id=${help}>Arrow keys move the map, plus and minus zoom, 0 shows everything, Enter opens the picture nearest to the middle. The pictures follow as a list.</p>
     <p class="visually-hidden" role="status">${card?.byKeyboard ? `${points.names[card.point]}${groups.field ? `, ${groups.values[card.point] ?? "no value"}` : ""}` : ""}</p>
     <${Controls} map=${map} title=${collection.title} />

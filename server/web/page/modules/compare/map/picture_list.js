@@ -1,6 +1,7 @@
 // The pictures of a map as a list, for those who do not use the map.
 import { html, useEffect, useState } from "/page/vendored/preact-htm.js";
 import { Button } from "../../parts/button.js";
+import { grouped } from "../../parts/numbers.js";
 import { Picture } from "../../pictures/picture.js";
 import { Mark } from "./shapes.js";
 
@@ -34,7 +35,7 @@ export function PictureList({ collection, points, groups, shown, onOpen }) {
   const listed = open ? order.slice(0, pages * k_page) : [];
   const what = shown.matches || shown.ranks.size > 0 ? "highlighted pictures" : "pictures";
   return html`<details class="details map-list" open=${open} onToggle=${(event) => setOpen(event.target.open)}>
-    <summary>List of the ${order.length.toLocaleString("en")} ${what} of ${collection.title}</summary>
+    <summary>List of the ${grouped(order.length)} ${what} of ${collection.title}</summary>
     <ol class="map-items">${listed.map((i) => html`<${Item} key=${points.ids[i]} i=${i} points=${points} groups=${groups} collection=${collection} ranks=${shown.ranks} onOpen=${onOpen} />`)}</ol>
     ${open && order.length > listed.length && html`<${Button} onClick=${() => setPages(pages + 1)}>Show ${Math.min(k_page, order.length - listed.length)} more<//>`}
   </details>`;

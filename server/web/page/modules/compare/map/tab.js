@@ -4,6 +4,7 @@ import { openDocument } from "../../images/opened.js";
 import { Button } from "../../parts/button.js";
 import { Icon } from "../../parts/icon.js";
 import { Empty, Failure } from "../../parts/message.js";
+import { grouped } from "../../parts/numbers.js";
 import { searchCollection } from "../../search/run.js";
 import { textOf } from "../../shell/router.js";
 import { useAnswer } from "../answer.js";
@@ -66,7 +67,7 @@ function Words({ parameters, name, label, placeholder, live, icon }) {
 function Legend({ groups }) {
   if (!groups?.field) return null;
   return html`<ul class="map-legend" aria-label="Legend">${groups.legend.map((group) => html`<li key=${group.title}>
-    <${Mark} group=${group} />${group.title}<span class="faint number">${group.count.toLocaleString("en")}</span></li>`)}</ul>`;
+    <${Mark} group=${group} />${group.title}<span class="faint number">${grouped(group.count)}</span></li>`)}</ul>`;
 }
 
 /** The pictures nearest to words: Map of a point's number to {rank, cosine}. */
@@ -85,17 +86,15 @@ function matchesOf({ names }, text) {
   return found;
 }
 
-const inNumbers = (number) => number.toLocaleString("en");
-
 /** What was looked for, and what was found; "" if nothing was. */
 function saidOf(shown, words, near) {
-  const names = shown.matches && `${inNumbers(shown.matches.size)} names match`;
+  const names = shown.matches && `${grouped(shown.matches.size)} names match`;
   const nearest = words && (near.loading ? "searching" : near.data && `the ${near.data.size} nearest to “${words}” are numbered`);
   return [names, nearest].filter(Boolean).join(" · ");
 }
 
 function countOf({ ids, total }, { description }) {
-  return `${inNumbers(ids.length)}${total > ids.length ? ` of ${inNumbers(total)}` : ""} pictures · ${description}`;
+  return `${grouped(ids.length)}${total > ids.length ? ` of ${grouped(total)}` : ""} pictures · ${description}`;
 }
 
 function Waiting({ collection }) {

@@ -3,12 +3,13 @@ import { html, useEffect, useState } from "/page/vendored/preact-htm.js";
 import { openDocument } from "../../images/opened.js";
 import { Button } from "../../parts/button.js";
 import { Icon } from "../../parts/icon.js";
+import { roughPercent } from "../../parts/numbers.js";
 import { keptPicture } from "../../pictures/kept_pictures.js";
 import { Picture } from "../../pictures/picture.js";
 import { bestOf, heatOf } from "./similarity.js";
 
 /** A cosine with three places (no "-0.000"), or a share in per cent. */
-export const inWords = (value, show) => (show === "cosine" ? value.toFixed(3).replace(/^-(?=0\.000$)/, "") : `${(value * 100).toFixed(value > 0 && value < 0.0995 ? 1 : 0)} %`);
+export const inWords = (value, show) => (show === "cosine" ? value.toFixed(3).replace(/^-(?=0\.000$)/, "") : roughPercent(value));
 
 /** The URL of a picture of the user's own, while it is shown. */
 function useOwnUrl(digest) {

@@ -3,6 +3,7 @@ import { html, useEffect, useReducer } from "/page/vendored/preact-htm.js";
 import { Button } from "../../parts/button.js";
 import { CopyButton } from "../../parts/copy.js";
 import { Empty, Failure, Message } from "../../parts/message.js";
+import { grouped } from "../../parts/numbers.js";
 import { titleOf } from "../../server/collections.js";
 import { serverKey } from "../../server/credentials.js";
 import { textOf } from "../../shell/router.js";
@@ -17,7 +18,6 @@ import { Thresholds } from "./thresholds.js";
 import { WorstQueries } from "./worst.js";
 
 const inDays = (date) => (Number.isNaN(Date.parse(date)) ? date : new Date(date).toLocaleDateString("en", { year: "numeric", month: "long", day: "numeric" }));
-const inNumbers = (number) => (number ?? 0).toLocaleString("en");
 
 function Skeleton() {
   return html`<div class="stack" aria-busy="true" aria-label="Loading">
@@ -88,8 +88,8 @@ function Plots({ titles, columns, names }) {
 function SetResult({ run, task, set, models, titles, installation, parameters }) {
   const columns = models.map((model) => set.documents.find((one) => one.model === model));
   const [any] = set.documents;
-  const facts = [`${inNumbers(any.queries)} ${task.name === "zero-shot" ? "pictures" : "queries"}`, any.mean_right && `on average ${any.mean_right.toFixed(1)} right of ${inNumbers(Math.round(any.mean_candidates))}`,
-    any.failed > 0 && `${inNumbers(any.failed)} failed`].filter(Boolean).join(" · ");
+  const facts = [`${grouped(any.queries ?? 0)} ${task.name === "zero-shot" ? "pictures" : "queries"}`, any.mean_right && `on average ${any.mean_right.toFixed(1)} right of ${grouped(Math.round(any.mean_candidates))}`,
+    any.failed > 0 && `${grouped(any.failed ?? 0)} failed`].filter(Boolean).join(" · ");
   return html`<article class="stack quality-set">
     <header><h2>${set.set}</h2>${set.about && html`<p class="soft">${set.about}</p>`}<p class="faint small">${facts}</p></header>
     <div class="quality-numbers">
@@ -111,7 +111,7 @@ function Run({ run, runs, documents, installation, parameters }) {
   const [any] = documents;
   return html`<div class="stack quality">
     <div class="row spread quality-head">
-      <p class="soft">Measured on ${inDays(any.date)} with <code>${any.table}</code>, ${inNumbers(any.pictures)} pictures${any.left_out_pictures > 0 ? `, ${inNumbers(any.left_out_pictures)} left out` : ""}</p>
+      <p class="soft">Measured on ${inDays(any.date)} with <code>${any.table}</code>, ${grouped(any.pictures ?? 0)} pictures${any.left_out_pictures > 0 ? `, ${grouped(any.left_out_pictures ?? 0)} left out` : ""}</p>
       <${RunChoice} runs=${runs} run=${run} parameters=${parameters} />
     </div>
     <${Measured} models=${models} titles=${titles} documents=${documents} served=${installation.models} />

@@ -1,6 +1,7 @@
 // The numbers of a run: all measures of one set, and one measure of all sets.
 import { html } from "/page/vendored/preact-htm.js";
 import { Icon } from "../../parts/icon.js";
+import { grouped, percent } from "../../parts/numbers.js";
 import { linkTo } from "../place.js";
 import { Swatch } from "../series.js";
 import { bestOf, inWords, k_measures, k_rank_names, firstRightRanks, mainMeasure, measuresOf } from "./measures.js";
@@ -35,7 +36,7 @@ export function RankTable({ titles, columns }) {
   return html`<table class="visually-hidden"><caption>Queries by the rank of their first right answer</caption>
     <thead><tr><th scope="col">Model</th>${k_rank_names.map((name) => html`<th scope="col" key=${name}>${name}</th>`)}</tr></thead>
     <tbody>${columns.map((one, i) => html`<tr key=${titles[i]}><th scope="row">${titles[i]}</th>
-      ${(firstRightRanks(one?.metrics) ?? []).map((share, rank) => html`<td key=${rank}>${(share * 100).toFixed(1)} %</td>`)}</tr>`)}</tbody>
+      ${(firstRightRanks(one?.metrics) ?? []).map((share, rank) => html`<td key=${rank}>${percent(share)}</td>`)}</tr>`)}</tbody>
   </table>`;
 }
 
@@ -50,7 +51,7 @@ export function SetTable({ task, chosen, models, titles, parameters }) {
       const best = bestOf(values);
       return html`<tr key=${set} class=${set === chosen ? "is-chosen" : ""}>
         <th scope="row"><a href=${linkTo(parameters, { task: task.name, set })} aria-current=${set === chosen ? "true" : undefined}>${set}</a></th>
-        <td class="number">${documents[0].queries.toLocaleString("en")}</td>
+        <td class="number">${grouped(documents[0].queries)}</td>
         ${values.map((value, i) => html`<${Value} key=${models[i]} value=${value} best=${best[i]} />`)}</tr>`;
     })}</tbody>
   </table></div>`;

@@ -1,9 +1,8 @@
 // From which similarity on an answer is worth showing, for each model.
 import { html } from "/page/vendored/preact-htm.js";
 import { CopyButton } from "../../parts/copy.js";
+import { percent } from "../../parts/numbers.js";
 import { Swatch } from "../series.js";
-
-const percent = (share) => `${(share * 100).toFixed(1)} %`;
 
 function Threshold({ title, series, threshold }) {
   const score = Number(threshold.score.toFixed(5));

@@ -4,6 +4,7 @@ import { openDocument } from "../../images/opened.js";
 import { Button } from "../../parts/button.js";
 import { Icon } from "../../parts/icon.js";
 import { Failure } from "../../parts/message.js";
+import { grouped } from "../../parts/numbers.js";
 import { Picture } from "../../pictures/picture.js";
 import { format } from "../../shell/router.js";
 import { useAnswer } from "../answer.js";
@@ -68,10 +69,10 @@ function Found({ one, direction, place }) {
 function Expected({ one, direction, place }) {
   const shown = one.expected.slice(0, k_expected);
   const more = one.right - shown.length;
-  const rest = more > 0 && html`<span class="faint small">and ${more.toLocaleString("en")} more</span>`;
+  const rest = more > 0 && html`<span class="faint small">and ${grouped(more)} more</span>`;
   if (!findsPictures(direction)) {
     return html`<ul class="worst-texts">${shown.slice(0, 3).map((text) => html`<li key=${text}><span class="grow">${text}</span></li>`)}</ul>
-      ${one.right > 3 && html`<span class="faint small">and ${(one.right - 3).toLocaleString("en")} more</span>`}`;
+      ${one.right > 3 && html`<span class="faint small">and ${grouped(one.right - 3)} more</span>`}`;
   }
   return html`<ul class="worst-pictures">${shown.map((name) => html`<li key=${name}><${NamedPicture} name=${name} place=${place} /></li>`)}</ul>${rest}`;
 }
