@@ -161,6 +161,11 @@ std::string id_of(const SavedRun& run, const ModelRun& model, const char* direct
   return hash.finish_hex();
 }
 
+/// A line of a _bulk body.
+void append_action(std::string& body, const char* action, const std::string& id) {
+  body += json::Builder().object().object(action).member("_id", id).text() + "\n";
+}
+
 }  // namespace
 
 Status prepare_evaluations_index(ingest::Cluster& cluster) {
@@ -213,9 +218,10 @@ Status save_evaluation(ingest::Cluster& cluster, const Evaluation& evaluation, c
   std::size_t actions = documents.size();
   for (const SavedDocument& document : documents) {
     stale.erase(document.id);
-    body += json::Builder().object().object("index").member("_id", document.id).text() + "\n" + document.body + "\n";
+    append_action(body, "index", document.id);
+    body += document.body + "\n";
   }
-  for (const std::string& id : stale) body += json::Builder().object().object("delete").member("_id", id).text() + "\n";
+  for (const std::string& id : stale) append_action(body, "delete", id);
   actions += stale.size();
   if (actions == 0) return {};
   const auto answer = cluster.bulk(k_evaluations_index, std::move(body), actions);

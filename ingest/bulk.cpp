@@ -43,7 +43,9 @@ bool BulkDocument::changes(const StoredDocument& stored) const {
   return !members || std::any_of(members->begin(), members->end(), [&](const JsonMember& member) {
     const bool is_picture =
         std::find(picture_fields.begin(), picture_fields.end(), member.name) != picture_fields.end();
-    return is_picture && pictures.find(json::Builder().member(member.name, json::Raw{member.value}).text()) == std::string::npos;
+    if (!is_picture) return false;
+    const std::string held_picture = json::Builder().member(member.name, json::Raw{member.value}).text();
+    return pictures.find(held_picture) == std::string::npos;
   });
 }
 

@@ -1,7 +1,5 @@
 #include "ingest/index_fields.h"
 
-#include <algorithm>
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <set>

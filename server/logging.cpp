@@ -97,7 +97,8 @@ void log_access(const api::AccessEntry& entry) {
   if (is_json) {
     json::Builder members;
     members.member("message", "request").member("method", entry.method).member("route", entry.route);
-    members.member("status", entry.status).member("milliseconds", json::Raw{fmt::format("{:.1f}", entry.milliseconds)});
+    members.member("status", entry.status);
+    members.member("milliseconds", json::Raw{fmt::format("{:.1f}", entry.milliseconds)});
     members.member("model", entry.model).member("inputs", entry.inputs).member("bytes_in", entry.bytes_in);
     members.member("bytes_out", entry.bytes_out).member("request_id", entry.request_id).member("peer", entry.peer);
     logger->log(level, "{}", members.text());

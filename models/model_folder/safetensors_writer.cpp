@@ -1,6 +1,6 @@
 #include "models/model_folder/safetensors_writer.h"
 
-#include "base/json/writer.h"
+#include "base/json/builder.h"
 
 namespace sightline::models {
 
@@ -11,31 +11,17 @@ std::uint64_t TensorSpec::elements() const {
 }
 
 std::string safetensors_header(std::span<const TensorSpec> tensors) {
-  rapidjson::StringBuffer buffer;
-  json::Writer writer(buffer);
+  json::Builder builder;
   std::uint64_t begin = 0;
-  writer.StartObject();
+  builder.object();
   for (const TensorSpec& tensor : tensors) {
     const std::uint64_t end = begin + tensor.elements() * bytes_per_element(tensor.dtype);
-    writer.Key(tensor.name.data(), static_cast<rapidjson::SizeType>(tensor.name.size()));
-    writer.StartObject();
-    writer.Key("dtype");
-    writer.String(to_string(tensor.dtype));
-    writer.Key("shape");
-    writer.StartArray();
-    for (const std::int64_t extent : tensor.shape) writer.Int64(extent);
-    writer.EndArray();
-    writer.Key("data_offsets");
-    writer.StartArray();
-    writer.Uint64(begin);
-    writer.Uint64(end);
-    writer.EndArray();
-    writer.EndObject();
+    builder.object(tensor.name).member("dtype", to_string(tensor.dtype)).member("shape", tensor.shape);
+    builder.array("data_offsets").value(begin).value(end).end().end();
     begin = end;
   }
-  writer.EndObject();
 
-  std::string json = buffer.GetString();
+  std::string json = builder.text();
   json.resize((json.size() + 7) / 8 * 8, ' ');
   std::string header;
   for (int shift = 0; shift < 64; shift += 8)

@@ -68,7 +68,8 @@ http::Response Gateway::status(Front& front, const http::Request& request) {
   const Caller caller = caller_of(request);
   const ClusterProbe::Findings findings = probe_.findings(caller);
   json::Builder out;
-  out.object().member("sightline", SIGHTLINE_VERSION).member("mode", mode_ == GatewayMode::always ? "always" : "auto");
+  out.object().member("sightline", SIGHTLINE_VERSION);
+  out.member("mode", mode_ == GatewayMode::always ? "always" : "auto");
   out.object("cluster").member_or_null("url", cluster_->url()).member("reachable", findings.reachable);
   out.member_or_null("version", findings.version).member_or_null("licence", findings.licence).end();
   out.member("inference", findings.native ? "cluster" : "gateway").member_or_null("reason", findings.reason);
