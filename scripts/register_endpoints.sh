@@ -63,13 +63,14 @@ needs="the cluster privileges monitor, manage_inference and manage_pipeline, and
 
 # What belongs to a model: its index and pipeline, its name at Sightline, and the dimensions of the model that it is named after
 # (used by --dry-run when Sightline cannot be asked).
+known_models="\
+clip       clip-images   clip                768
+jina-clip  jina-images   jina-clip           768
+cohere     embed-images  embed-english-v3.0  1024"
+model_names() { awk '{ print $1 }' <<<"$known_models"; }
 select_model() { # MODEL
-  case $1 in
-    clip)      index=clip-images;  served_as=clip;                true_dims=768 ;;
-    jina-clip) index=jina-images;  served_as=jina-clip;           true_dims=768 ;;
-    cohere)    index=embed-images; served_as=embed-english-v3.0;  true_dims=1024 ;;
-    *) fail "unknown model '$1' in --models; known: clip, jina-clip, cohere" ;;
-  esac
+  read -r index served_as true_dims < <(awk -v model="$1" '$1 == model { print $2, $3, $4 }' <<<"$known_models") ||
+    fail "unknown model '$1' in --models; known: $(model_names | paste -sd, - | sed 's/,/, /g')"
 }
 
 # Keys are read by jq from the environment, so that no process list shows them. --dry-run prints their names instead of their values.
@@ -372,7 +373,7 @@ print_index() { # NAME
 # that name a model which is not chosen.
 write_console() { # FILE REQUESTS
   local head tail absent='^$' model
-  for model in clip jina-clip cohere; do
+  for model in $(model_names); do
     [[ " ${chosen[*]} " = *" $model "* ]] || absent+="|[\"_]${model%-clip}[-_]"
   done
   head=$(sed -n '/^PUT /q; p' "$config/console/$1")

@@ -470,8 +470,8 @@ Status Program::start_elastic() {
 Status Program::start_pictures() {
   auto options = picture_options(options_);
   options.ask = [this](http::Request request) { return inner_elastic_->ask(std::move(request)); };
-  options.answered = [this](pictures::Outcome outcome) {
-    metrics_.picture_answered(pictures::to_string(outcome));
+  options.answered = [this](pictures::AnswerSource source) {
+    metrics_.picture_answered(pictures::to_string(source));
   };
   options.made = [this](double seconds) { metrics_.picture_made(seconds); };
   auto created = pictures::PictureService::create(std::move(options));

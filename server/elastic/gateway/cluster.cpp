@@ -1,17 +1,18 @@
 #include "server/elastic/gateway/cluster.h"
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <string_view>
 #include <utility>
+
+#include "server/http/retry_policy.h"
 
 namespace sightline::elastic {
 namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::array<milliseconds, 2> k_waits_before_retry = {milliseconds(100), milliseconds(400)};
+const http::RetryPolicy k_retry{3, milliseconds(200), milliseconds(400)};
 /// Attempts that fail slowly are not repeated: a client that waits for seconds is better told.
 constexpr milliseconds k_longest_retrying{1'000};
 constexpr milliseconds k_between_warnings{60'000};
@@ -96,9 +97,8 @@ std::optional<milliseconds> Cluster::wait_before_retry(const Error& error, http:
                                                        milliseconds since_first) const {
   const bool harmless =
       error.code == ErrorCode::unreachable || (error.code == ErrorCode::unavailable && only_reads(method));
-  const auto tried = static_cast<std::size_t>(attempts);
-  if (!harmless || tried > k_waits_before_retry.size() || since_first > k_longest_retrying) return {};
-  return k_waits_before_retry[tried - 1];
+  if (!harmless || attempts >= k_retry.max_attempts || since_first > k_longest_retrying) return {};
+  return k_retry.wait_after(attempts);
 }
 
 ElasticError Cluster::failure(const Error& error) {

@@ -81,21 +81,21 @@ serving::PreparationPool::Options pool_options(const PictureService::Options& op
 
 }  // namespace
 
-const char* to_string(Outcome outcome) {
-  switch (outcome) {
-    case Outcome::memory:
+const char* to_string(AnswerSource source) {
+  switch (source) {
+    case AnswerSource::memory:
       return "memory";
-    case Outcome::disk:
+    case AnswerSource::disk:
       return "disk";
-    case Outcome::made:
+    case AnswerSource::made:
       return "made";
-    case Outcome::shared:
+    case AnswerSource::shared:
       return "shared";
-    case Outcome::original:
+    case AnswerSource::original:
       return "original";
-    case Outcome::not_modified:
+    case AnswerSource::not_modified:
       return "not_modified";
-    case Outcome::refused:
+    case AnswerSource::refused:
       return "refused";
   }
   return "";
@@ -106,7 +106,7 @@ struct PictureService::Answer {
   Texts::Shared bytes;
   std::string content_type;
   std::string etag;
-  Outcome outcome = Outcome::made;
+  AnswerSource source = AnswerSource::made;
 };
 
 /// One client of a flight.
@@ -166,29 +166,29 @@ void PictureService::stop() {
   pool_.stop();
 }
 
-void PictureService::count(Outcome outcome) const {
-  if (options_.answered) options_.answered(outcome);
+void PictureService::count(AnswerSource source) const {
+  if (options_.answered) options_.answered(source);
 }
 
 void PictureService::refuse(const Client& client, const Refusal& refusal) const {
-  count(Outcome::refused);
+  count(AnswerSource::refused);
   client.fail(refusal);
 }
 
 void PictureService::send(const Client& client, const PictureRequest& request, const Answer& answer,
-                          Outcome outcome) const {
+                          AnswerSource source) const {
   http::Response response;
   response.headers.set("ETag", answer.etag);
   response.headers.set("Cache-Control",
                        request.versioned ? "private, max-age=31536000, immutable" : "private, no-cache");
   response.headers.set("Vary", "Authorization, es-security-runas-user");
   if (http::names_tag(request.if_none_match, answer.etag)) {
-    count(Outcome::not_modified);
+    count(AnswerSource::not_modified);
     response.status = 304;
     response.content_type.clear();
     return client.send(std::move(response));
   }
-  count(outcome);
+  count(source);
   response.content_type = answer.content_type;
   response.body = *answer.bytes;
   client.send(std::move(response));
@@ -210,14 +210,14 @@ void PictureService::answer(const std::string& index, const std::string& id, con
   join_or_start(*std::move(request), std::move(uuid), std::move(key), std::move(client));
 }
 
-/// A thumbnail that is kept; null: there is none. `outcome`: where.
-PictureService::Texts::Shared PictureService::kept_thumbnail(const std::string& key, Outcome& outcome) {
-  outcome = Outcome::memory;
+/// A thumbnail that is kept; null: there is none. `source`: where.
+PictureService::Texts::Shared PictureService::kept_thumbnail(const std::string& key, AnswerSource& source) {
+  source = AnswerSource::memory;
   if (auto kept = thumbnails_.get(key)) return kept;
   if (!disk_) return nullptr;
   auto bytes = disk_->get(key);
   if (!bytes) return nullptr;
-  outcome = Outcome::disk;
+  source = AnswerSource::disk;
   auto text = std::make_shared<const std::string>(*std::move(bytes));
   thumbnails_.put(key, text, text->size());
   return text;
@@ -229,7 +229,7 @@ bool PictureService::answer_from_cache(const PictureRequest& request, const std:
   if (request.edge == 0) {
     const Answer unchanged{nullptr, "", etag_of(content)};
     if (!http::names_tag(request.if_none_match, unchanged.etag)) return false;
-    send(client, request, unchanged, Outcome::original);
+    send(client, request, unchanged, AnswerSource::original);
     return true;
   }
   const std::string key = thumbnail_key(content, request.edge);
@@ -237,10 +237,10 @@ bool PictureService::answer_from_cache(const PictureRequest& request, const std:
     refuse(client, kept_refusal(request, *failure));
     return true;
   }
-  Outcome outcome{};
-  const Texts::Shared thumbnail = kept_thumbnail(key, outcome);
+  AnswerSource source{};
+  const Texts::Shared thumbnail = kept_thumbnail(key, source);
   if (!thumbnail) return false;
-  send(client, request, {thumbnail, k_thumbnail_type, etag_of(key)}, outcome);
+  send(client, request, {thumbnail, k_thumbnail_type, etag_of(key)}, source);
   return true;
 }
 
@@ -333,14 +333,14 @@ void PictureService::read(const FlightPtr& flight) {
   if (flight->request.edge == 0) {
     const std::string type(media_type_of(*picture_format(found->picture.bytes)));
     auto bytes = std::make_shared<const std::string>(std::move(found->picture.bytes));
-    return finish(flight, Answer{std::move(bytes), type, etag_of(content), Outcome::original});
+    return finish(flight, Answer{std::move(bytes), type, etag_of(content), AnswerSource::original});
   }
   flight->thumbnail = thumbnail_key(content, flight->request.edge);
   if (const Texts::Shared failure = failures_.get(flight->thumbnail))
     return finish(flight, kept_refusal(flight->request, *failure));
-  Outcome outcome{};
-  if (const Texts::Shared kept = kept_thumbnail(flight->thumbnail, outcome))
-    return finish(flight, Answer{kept, k_thumbnail_type, etag_of(flight->thumbnail), outcome});
+  AnswerSource source{};
+  if (const Texts::Shared kept = kept_thumbnail(flight->thumbnail, source))
+    return finish(flight, Answer{kept, k_thumbnail_type, etag_of(flight->thumbnail), source});
 
   models::PictureCost cost =
       models::cost_of_thumbnail(found->picture.bytes, flight->request.edge, options_.limits);
@@ -362,7 +362,7 @@ void PictureService::make(const FlightPtr& flight) {
   if (disk_) disk_->put(flight->thumbnail, *text);
   if (options_.made)
     options_.made(std::chrono::duration<double>(steady_clock::now() - flight->begun).count());
-  finish(flight, Answer{text, k_thumbnail_type, etag_of(flight->thumbnail), Outcome::made});
+  finish(flight, Answer{text, k_thumbnail_type, etag_of(flight->thumbnail), AnswerSource::made});
 }
 
 /// The picture cannot be shown; remembered, unless it could be later.
@@ -388,7 +388,7 @@ void PictureService::finish(const FlightPtr& flight, const Result<Answer, Refusa
       continue;
     }
     const bool is_first = one == waiting.front();
-    send(one->client, one->request, *answer, is_first ? answer->outcome : Outcome::shared);
+    send(one->client, one->request, *answer, is_first ? answer->source : AnswerSource::shared);
   }
 }
 

@@ -31,8 +31,8 @@ struct Client {
 };
 
 /// The source of an answer, for metrics.
-enum class Outcome { memory, disk, made, shared, original, not_modified, refused };
-const char* to_string(Outcome outcome);
+enum class AnswerSource { memory, disk, made, shared, original, not_modified, refused };
+const char* to_string(AnswerSource source);
 
 /// Answers requests for pictures.
 ///
@@ -62,7 +62,7 @@ class PictureService {
     std::size_t disk_bytes = 256u << 20;      ///< of these; 0: as an empty `folder`
     /// Called for each answer, and for each thumbnail with its time since the request. May be empty; any
     /// thread.
-    std::function<void(Outcome)> answered = {};
+    std::function<void(AnswerSource)> answered = {};
     std::function<void(double seconds)> made = {};
   };
 
@@ -102,9 +102,9 @@ class PictureService {
   void fail(const FlightPtr& flight, const Error& error);
   void finish(const FlightPtr& flight, const Result<Answer, Refusal>& answer);
   void refuse(const Client& client, const Refusal& refusal) const;
-  void send(const Client& client, const PictureRequest& request, const Answer& answer, Outcome outcome) const;
-  void count(Outcome outcome) const;
-  Texts::Shared kept_thumbnail(const std::string& key, Outcome& outcome);
+  void send(const Client& client, const PictureRequest& request, const Answer& answer, AnswerSource source) const;
+  void count(AnswerSource source) const;
+  Texts::Shared kept_thumbnail(const std::string& key, AnswerSource& source);
 
   const Options options_;
   const DocumentPictures documents_;

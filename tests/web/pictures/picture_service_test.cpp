@@ -33,7 +33,7 @@ struct Bench {
     options.ask = [this](http::Request request) { return asked(std::move(request)); };
     options.limits = limits;
     options.folder = std::move(cache);
-    options.answered = [this](Outcome outcome) { ++outcomes[static_cast<std::size_t>(outcome)]; };
+    options.answered = [this](AnswerSource source) { ++sources[static_cast<std::size_t>(source)]; };
     auto created = PictureService::create(std::move(options));
     REQUIRE(created);
     service = *std::move(created);
@@ -93,14 +93,14 @@ struct Bench {
                const std::string& index = "houses") {
     return start(id, query, std::move(headers), {}, index).get();
   }
-  int count(Outcome outcome) const { return outcomes[static_cast<std::size_t>(outcome)]; }
+  int count(AnswerSource source) const { return sources[static_cast<std::size_t>(source)]; }
 
   TemporaryFolder folder;
   std::unique_ptr<elastic::Store> store;
   std::function<void(const http::Request&)> hook;
   std::function<std::optional<http::Response>(const http::Request&)> judge;
   std::atomic<int> reads{0};
-  std::array<std::atomic<int>, 7> outcomes{};
+  std::array<std::atomic<int>, 7> sources{};
   std::unique_ptr<PictureService> service;
 };
 
@@ -157,8 +157,8 @@ TEST_CASE("a thumbnail is made once, and then comes from memory") {
   CHECK(std::abs(picture.row(40)[0] - 120) <= 2);
   const auto second = bench.get("1", "size=160");
   CHECK(second.response.body == first.response.body);
-  CHECK(bench.count(Outcome::made) == 1);
-  CHECK(bench.count(Outcome::memory) == 1);
+  CHECK(bench.count(AnswerSource::made) == 1);
+  CHECK(bench.count(AnswerSource::memory) == 1);
   CHECK(bench.reads == 1);
   CHECK(decoded(bench.get("1", "size=320").response.body).width() == 320);
   CHECK(decoded(bench.get("1", "size=1024").response.body).width() == 800);  // never larger than the picture
@@ -259,7 +259,7 @@ TEST_CASE("where a caller may not know which index it is, the picture is read ea
   };
   for (int i = 0; i < 3; ++i) REQUIRE(bench.get("1", "size=160").response.status == 200);
   CHECK(bench.reads == 3);
-  CHECK(bench.count(Outcome::made) == 1);
+  CHECK(bench.count(AnswerSource::made) == 1);
 }
 
 TEST_CASE("fields in objects, arrays of pictures, data URLs, and ids of any characters") {
@@ -332,8 +332,8 @@ TEST_CASE("requests for the same picture at the same time are one piece of work"
   for (auto& answer : answers) bodies.insert(answer.get().response.body);
   CHECK(bodies.size() == 1);
   CHECK(bench.reads == 1);
-  CHECK(bench.count(Outcome::made) == 1);
-  CHECK(bench.count(Outcome::shared) == 19);
+  CHECK(bench.count(AnswerSource::made) == 1);
+  CHECK(bench.count(AnswerSource::shared) == 19);
 }
 
 TEST_CASE("work that all clients have left is not done; while one stays it is") {
@@ -375,8 +375,8 @@ TEST_CASE("thumbnails on disk outlive the server, for those who may read the doc
   CHECK(bench.get("1", "size=160").response.status == 404);  // another store
   bench.put_picture("/houses/_doc/2", file);
   CHECK(bench.get("2", "size=160").response.body == body);
-  CHECK(bench.count(Outcome::disk) == 1);
-  CHECK(bench.count(Outcome::made) == 0);
+  CHECK(bench.count(AnswerSource::disk) == 1);
+  CHECK(bench.count(AnswerSource::made) == 0);
 }
 
 TEST_CASE("after stop a request is told that the server stops") {
