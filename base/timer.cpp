@@ -1,8 +1,6 @@
 #include "base/timer.h"
 
-#include <condition_variable>
 #include <map>
-#include <mutex>
 #include <thread>
 #include <utility>
 
@@ -22,9 +20,18 @@ class ThreadTimer : public Timer {
     thread_.join();
   }
 
-  Clock::time_point now() const override { return Clock::now(); }
+  TimePoint now() const override { return Clock::now(); }
 
-  void run_at(Clock::time_point when, std::function<void()> task) override {
+  void wait_until(std::condition_variable& condition, std::unique_lock<std::mutex>& lock,
+                  TimePoint until) override {
+    if (until == TimePoint::max()) {
+      condition.wait(lock);
+    } else {
+      condition.wait_until(lock, until);
+    }
+  }
+
+  void run_at(TimePoint when, std::function<void()> task) override {
     {
       std::lock_guard lock(mutex_);
       tasks_.emplace(when, std::move(task));
@@ -61,7 +68,7 @@ class ThreadTimer : public Timer {
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::multimap<Clock::time_point, std::function<void()>> tasks_;
+  std::multimap<TimePoint, std::function<void()>> tasks_;
   bool stopping_ = false;
   std::thread thread_;
 };

@@ -378,11 +378,11 @@ class Program {
 
   const ServerOptions& options_;
   api::Metrics metrics_;
-  std::unique_ptr<serving::EmbeddingService> service_;
   std::shared_ptr<security::KeyCheck> keys_;         // null: none are asked for
   std::shared_ptr<http::TlsServer> tls_;             // null: plain HTTP
   FileWatch watched_{{options_.api_key_file, options_.tls_certificate, options_.tls_key, options_.tls_client_ca}};
-  std::unique_ptr<Timer> timer_;
+  const std::unique_ptr<Timer> timer_ = start_timer();  // its tasks use what is above
+  std::unique_ptr<serving::EmbeddingService> service_;
   std::unique_ptr<cohere::CohereEmbedding> cohere_;  // null: not switched on
   std::unique_ptr<elastic::ElasticServer> elastic_;
   std::optional<InnerElasticsearch> inner_elastic_;
@@ -402,7 +402,7 @@ Status Program::start() {
       return error_of_option("--elasticsearch-ca-fingerprint", good.error());
   }
   auto service = serving::EmbeddingService::create(serving_options(options_), models::Embedder::load,
-                                                   serving::steady_clock(), metrics_);
+                                                   *timer_, metrics_);
   if (!service) return service.error();
   service_ = *std::move(service);
 
@@ -412,7 +412,6 @@ Status Program::start() {
   auto tls = tls_server(options_);
   if (!tls) return tls.error();
   tls_ = *std::move(tls);
-  timer_ = start_timer();
   auto api = api_options(options_, keys_);
   if (options_.cohere) {
     auto cohere = cohere_embedding(options_, *timer_, metrics_);
@@ -424,7 +423,7 @@ Status Program::start() {
     elastic::ElasticServer* const elastic = serving_elastic_;
     return elastic ? elastic->problem() : std::string();
   };
-  api_ = std::make_unique<api::Api>(std::move(api), *service_, serving::steady_clock(), metrics_);
+  api_ = std::make_unique<api::Api>(std::move(api), *service_, *timer_, metrics_);
 
   // The port opens before the models are loaded: /health/live answers, and /health/ready says what it waits
   // for.
@@ -549,8 +548,7 @@ void Program::stop() {
   http_->stop(deadline);
   if (pictures_) pictures_->stop();
   if (cohere_) cohere_->shut_down();
-  service_->stop(
-      serving::steady_clock().now());  // whoever still had a request here has been sent away by now
+  service_->stop(timer_->now());  // whoever still had a request here has been sent away by now
   spdlog::info("stopped");
 }
 

@@ -131,11 +131,11 @@ const std::vector<Api::Route>& Api::routes() {
   return routes;
 }
 
-Api::Api(Options options, serving::EmbeddingService& service, serving::Clock& clock, Metrics& metrics)
+Api::Api(Options options, serving::EmbeddingService& service, Timer& timer, Metrics& metrics)
     : options_(std::move(options)),
       labels_(options_.labels),
       elasticsearch_(options_.elasticsearch),
-      context_{service, clock, metrics, options_.limits, labels_, options_.upstream} {}
+      context_{service, timer, metrics, options_.limits, labels_, options_.upstream} {}
 
 void Api::handle(http::Request request, http::Reply reply) {
   if (ElasticsearchSide::has(request.path)) {
@@ -148,7 +148,7 @@ void Api::handle(http::Request request, http::Reply reply) {
 }
 
 void Api::handle(http::Request request, Responder responder) {
-  const auto exchange = std::make_shared<Exchange>(std::move(request), std::move(responder), context_.clock,
+  const auto exchange = std::make_shared<Exchange>(std::move(request), std::move(responder), context_.timer,
                                                    context_.metrics, options_.access_log);
   exchange->guard([&] { dispatch(exchange); });
 }
@@ -251,7 +251,7 @@ std::optional<http::HeadAnswer> Api::check_head(const http::Request& head) {
     return answer;
   }
   const Responder responder{[&answer](http::Response response) { answer.response = std::move(response); }};
-  Exchange exchange(head, responder, context_.clock, context_.metrics, options_.access_log);
+  Exchange exchange(head, responder, context_.timer, context_.metrics, options_.access_log);
   exchange.shape = shape_of(path);
   if (route) exchange.route = route->path;
   exchange.reply(std::move(refusal));

@@ -51,7 +51,7 @@ class Api {
     std::function<std::string()> problem;
   };
 
-  Api(Options options, serving::EmbeddingService& service, serving::Clock& clock, Metrics& metrics);
+  Api(Options options, serving::EmbeddingService& service, Timer& timer, Metrics& metrics);
 
   void handle(http::Request request, Responder responder);
   /// The same, for an http::Server.

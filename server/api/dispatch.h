@@ -24,7 +24,7 @@ struct EmbedLimits {
 /// What request handlers work with.
 struct Context {
   serving::EmbeddingService& service;
-  serving::Clock& clock;
+  Timer& timer;
   Metrics& metrics;
   EmbedLimits limits;
   const LabelBook& labels;

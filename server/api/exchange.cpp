@@ -36,14 +36,14 @@ std::string request_id_of(const http::Request& request) {
 
 }  // namespace
 
-Exchange::Exchange(http::Request incoming, Responder responder, serving::Clock& clock, Metrics& metrics,
+Exchange::Exchange(http::Request incoming, Responder responder, Timer& timer, Metrics& metrics,
                    const AccessLog& access_log)
     : request(std::move(incoming)),
       responder_(std::move(responder)),
-      clock_(clock),
+      timer_(timer),
       metrics_(metrics),
       access_log_(access_log),
-      arrived_(clock.now()),
+      arrived_(timer.now()),
       bytes_in_(request.body.size()),
       request_id_(request_id_of(request)) {}
 
@@ -52,7 +52,7 @@ void Exchange::reply(http::Response response) {
   response.headers.set("X-Request-Id", request_id_);
   // Elasticsearch's own clients take no answer without it.
   if (shape == ErrorShape::elastic) response.headers.set("X-elastic-product", "Elasticsearch");
-  const double seconds = serving::in_seconds(clock_.now() - arrived_);
+  const double seconds = in_seconds(timer_.now() - arrived_);
   serving::unharmed([&] {
     metrics_.request_done(route, http::to_string(request.method), response.status, seconds);
     if (!access_log_) return;

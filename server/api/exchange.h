@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/timer.h"
 #include "server/api/error_response.h"
 #include "server/api/metrics.h"
 #include "server/http/message.h"
-#include "server/serving/clock.h"
 
 namespace sightline::api {
 
@@ -32,7 +32,7 @@ using AccessLog = std::function<void(const AccessEntry&)>;
 /// A request on its way through the API. Held by shared pointer until it is answered.
 class Exchange {
  public:
-  Exchange(http::Request incoming, Responder responder, serving::Clock& clock, Metrics& metrics,
+  Exchange(http::Request incoming, Responder responder, Timer& timer, Metrics& metrics,
            const AccessLog& access_log);
 
   /// Sends the answer, counts it and logs it. Only the first answer is sent.
@@ -53,7 +53,7 @@ class Exchange {
     }
   }
 
-  serving::Clock::time_point arrived() const { return arrived_; }
+  Timer::TimePoint arrived() const { return arrived_; }
   const std::string& request_id() const { return request_id_; }
 
   http::Request request;
@@ -67,10 +67,10 @@ class Exchange {
   void fail_by_exception() noexcept;
 
   const Responder responder_;
-  serving::Clock& clock_;
+  Timer& timer_;
   Metrics& metrics_;
   const AccessLog& access_log_;
-  const serving::Clock::time_point arrived_;
+  const Timer::TimePoint arrived_;
   const std::size_t bytes_in_;
   const std::string request_id_;
   std::atomic<bool> answered_{false};

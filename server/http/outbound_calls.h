@@ -34,7 +34,7 @@ class OutboundCalls {
   class Core;
 
  public:
-  using TimePoint = Timer::Clock::time_point;
+  using TimePoint = Timer::TimePoint;
   static constexpr std::size_t k_lanes = 2;
 
   /// At most `calls` in any `span`, however they fall: what is not used does not add up. 0: no limit.

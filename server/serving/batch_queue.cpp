@@ -44,7 +44,7 @@ struct BatchQueue::Entry {
   enum class Place { arriving, waiting, taken };  // taken: out of its line
   Ticket ticket;
   Item item;
-  Clock::time_point arrived;
+  Timer::TimePoint arrived;
   std::uint64_t order = 0;  // of arrival
   Place place = Place::arriving;
   Deadlines::iterator due{};                // while it waits
@@ -75,10 +75,10 @@ class BatchQueue::Account {
 struct BatchQueue::Pass {
   BatchQueue& queue;
   Entries& batch;
-  const Clock::time_point began;
+  const Timer::TimePoint began;
   const bool yields;                      // to queries
   Entries::iterator wanted;               // what is before it is cancelled
-  Clock::time_point::duration lent{};     // what ran in between took
+  Timer::Clock::duration lent{};     // what ran in between took
   bool abandoned = false;
 };
 
@@ -123,7 +123,7 @@ void BatchQueue::Ticket::give_back() {
   queue_ = nullptr;
 }
 
-Result<std::unique_ptr<BatchQueue>> BatchQueue::create(const Options& options, Clock& clock,
+Result<std::unique_ptr<BatchQueue>> BatchQueue::create(const Options& options, Timer& timer,
                                                        Observer& observer) {
   const bool sound = options.places.max_items > 0 && options.places.max_bytes > 0 && options.places.max_pixels > 0 &&
                      options.places.query_share >= 0 && options.places.query_share < 1 && options.max_batch_items > 0 &&
@@ -135,16 +135,16 @@ Result<std::unique_ptr<BatchQueue>> BatchQueue::create(const Options& options, C
         ErrorCode::invalid_argument,
         "the queue's limits must be greater than 0, its times not negative and its query share below 1"};
   }
-  std::unique_ptr<BatchQueue> queue(new BatchQueue(options, clock, observer));
+  std::unique_ptr<BatchQueue> queue(new BatchQueue(options, timer, observer));
   queue->model_thread_ = std::thread([raw = queue.get()] { raw->run(); });
   return queue;
 }
 
-BatchQueue::BatchQueue(const Options& options, Clock& clock, Observer& observer)
-    : options_(options), clock_(clock), observer_(observer) {}
+BatchQueue::BatchQueue(const Options& options, Timer& timer, Observer& observer)
+    : options_(options), timer_(timer), observer_(observer) {}
 
 BatchQueue::~BatchQueue() {
-  stop(Clock::time_point::min());
+  stop(Timer::TimePoint::min());
 }
 
 BatchQueue::Account& BatchQueue::add_model(std::string name, models::Embedder& embedder) {
@@ -174,7 +174,7 @@ BatchQueue::Ticket BatchQueue::admit_probe(Account& account) {
 void BatchQueue::submit(Ticket ticket, Item item) {
   // Memory is taken before the lock is.
   Entries submitted;
-  submitted.push_back(Entry{std::move(ticket), std::move(item), clock_.now()});
+  submitted.push_back(Entry{std::move(ticket), std::move(item), timer_.now()});
   const Entries::iterator entry = submitted.begin();
   Deadlines one;
   auto due = one.extract(one.emplace(entry->item.deadline, entry));
@@ -208,7 +208,7 @@ void BatchQueue::drop(Entries::iterator entry) {
 }
 
 void BatchQueue::teach(Account& account, Modality modality, std::size_t cost,
-                       Clock::time_point::duration took) {
+                       Timer::Clock::duration took) {
   const std::lock_guard lock(mutex_);
   account.sizes[index(modality)].teach(cost, took);
 }
@@ -241,7 +241,7 @@ BatchQueue::Load BatchQueue::load(const Account& account) const {
   return load;
 }
 
-void BatchQueue::stop(Clock::time_point drain_until) {
+void BatchQueue::stop(Timer::TimePoint drain_until) {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -267,7 +267,7 @@ void BatchQueue::run() {
       unlocked(call);
       continue;
     }
-    if (Entries dead = take_dead(clock_.now()); !dead.empty()) {
+    if (Entries dead = take_dead(timer_.now()); !dead.empty()) {
       unlocked([&] { answer_dead(std::move(dead)); });
       continue;
     }
@@ -279,9 +279,9 @@ void BatchQueue::run() {
       continue;
     }
     const Cut next = next_batch(*line);
-    if (const Clock::time_point until = company_until(*line, next); clock_.now() < until) {
+    if (const Timer::TimePoint until = company_until(*line, next); timer_.now() < until) {
       awaiting_ = line;
-      clock_.wait_until(changed_, lock, until);
+      timer_.wait_until(changed_, lock, until);
       awaiting_ = nullptr;
       continue;
     }
@@ -292,7 +292,7 @@ void BatchQueue::run() {
 }
 
 /// Takes out what is late or cancelled.
-BatchQueue::Entries BatchQueue::take_dead(Clock::time_point now) {
+BatchQueue::Entries BatchQueue::take_dead(Timer::TimePoint now) {
   Entries dead;
   dead.splice(dead.end(), dead_);
   while (!deadlines_.empty() && now >= std::min(deadlines_.begin()->first, drain_until_))
@@ -360,11 +360,11 @@ BatchQueue::Entries BatchQueue::take(Entries& line, std::size_t items) {
 
 /// Until when the next batch of a line may wait for more: not at all if it is full or nothing is being
 /// prepared.
-Clock::time_point BatchQueue::company_until(const Entries& line, const Cut& batch) const {
+Timer::TimePoint BatchQueue::company_until(const Entries& line, const Cut& batch) const {
   const Entry& first = line.front();
   const bool company_expected = first.ticket.account_->expected[index(first.ticket.lane_)] > 0;
   return company_expected && !batch.full && !stopping_ ? first.arrived + options_.max_wait
-                                                       : Clock::time_point::min();
+                                                       : Timer::TimePoint::min();
 }
 
 /// Whether the model thread has something to do now that an input has come to that lane, or will not come: not
@@ -389,7 +389,7 @@ void BatchQueue::embed_and_answer(Entries& batch, bool interleaved) {
   Account& account = *batch.front().ticket.account_;
   const Modality modality = batch.front().modality();
   const bool yields = batch.front().ticket.lane_ == Lane::document && !interleaved;
-  Pass pass{*this, batch, clock_.now(), yields, batch.begin()};
+  Pass pass{*this, batch, timer_.now(), yields, batch.begin()};
   std::vector<models::Prepared> inputs;
   inputs.reserve(batch.size());
   std::size_t total_cost = 0;
@@ -402,7 +402,7 @@ void BatchQueue::embed_and_answer(Entries& batch, bool interleaved) {
   }
   auto vectors = embed(account, inputs, [&pass] { return pass.queue.between_steps(pass); });
   if (pass.abandoned) return answer_dead(std::move(batch));
-  const auto took = clock_.now() - pass.began - pass.lent;
+  const auto took = timer_.now() - pass.began - pass.lent;
   {
     const std::lock_guard lock(mutex_);
     account.sizes[index(modality)].ran(batch.size(), total_cost, took);
@@ -425,7 +425,7 @@ bool BatchQueue::between_steps(Pass& pass) noexcept {
 /// Lends the model thread to what is urgent, in the midst of a pass. False: nothing is, or the pass must go on
 /// first.
 bool BatchQueue::lend(Pass& pass) noexcept {
-  const Clock::time_point now = clock_.now();
+  const Timer::TimePoint now = timer_.now();
   if (pass.lent > k_queries_time_within_pass * (now - pass.began - pass.lent)) return false;
   std::unique_lock lock(mutex_);
   if (Entries dead = take_dead(now); !dead.empty()) {
@@ -440,12 +440,12 @@ bool BatchQueue::lend(Pass& pass) noexcept {
     lock.unlock();
     run_batch(std::move(batch), true);
   }
-  pass.lent += clock_.now() - now;
+  pass.lent += timer_.now() - now;
   return true;
 }
 
 void BatchQueue::answer_dead(Entries dead) noexcept {
-  const Clock::time_point now = clock_.now();
+  const Timer::TimePoint now = timer_.now();
   for (Entry& entry : dead) {
     try {
       Error error = cause_of_death(entry, now);
@@ -457,7 +457,7 @@ void BatchQueue::answer_dead(Entries dead) noexcept {
   }
 }
 
-Error BatchQueue::cause_of_death(const Entry& entry, Clock::time_point now) const {
+Error BatchQueue::cause_of_death(const Entry& entry, Timer::TimePoint now) const {
   if (entry.is_cancelled()) return cancelled_error(*entry.item.cancellation->reason());
   if (now >= entry.item.deadline) {
     return {ErrorCode::deadline_exceeded,

@@ -18,10 +18,10 @@
 
 #include "base/cancellation.h"
 #include "base/result.h"
+#include "base/timer.h"
 #include "models/embedder.h"
 #include "server/serving/admission.h"
 #include "server/serving/batch_size.h"
-#include "server/serving/clock.h"
 #include "server/serving/embed_request.h"
 #include "server/serving/observer.h"
 
@@ -100,7 +100,7 @@ class BatchQueue {
 
   struct Item {
     models::Prepared input;
-    Clock::time_point deadline = Clock::time_point::max();
+    Timer::TimePoint deadline = Timer::TimePoint::max();
     std::shared_ptr<Cancellation> cancellation;  ///< see EmbedOptions; may be null
     Callback done;
   };
@@ -113,7 +113,7 @@ class BatchQueue {
   };
 
   /// Starts the model thread. Errors: invalid_argument if an option makes no sense.
-  static Result<std::unique_ptr<BatchQueue>> create(const Options& options, Clock& clock, Observer& observer);
+  static Result<std::unique_ptr<BatchQueue>> create(const Options& options, Timer& timer, Observer& observer);
   ~BatchQueue();
 
   /// `embedder` must outlive the queue's last batch of it.
@@ -129,7 +129,7 @@ class BatchQueue {
   void submit(Ticket ticket, Item item);
 
   /// Reports the time of one input of `cost` units (tokens, pixels), as a first estimate for `target_batch_time`.
-  void teach(Account& account, Modality modality, std::size_t cost, Clock::time_point::duration took);
+  void teach(Account& account, Modality modality, std::size_t cost, Timer::Clock::duration took);
 
   /// Runs `work` on the model thread, before any further batch but not within a running one, and waits for it.
   /// False: stopping, `work` was not run. Throws what `work` throws.
@@ -140,23 +140,23 @@ class BatchQueue {
   /// Admits nothing more, runs what was submitted, and ends the model thread. What has not begun by
   /// `drain_until` is answered with ErrorCode::overloaded; a batch that runs then is still finished, unless its
   /// inputs are all cancelled. Tickets still out must be submitted or destroyed before.
-  void stop(Clock::time_point drain_until);
+  void stop(Timer::TimePoint drain_until);
 
  private:
   struct Entry;
   struct Pass;
   using Entries = std::list<Entry>;
-  using Deadlines = std::multimap<Clock::time_point, Entries::iterator>;
+  using Deadlines = std::multimap<Timer::TimePoint, Entries::iterator>;
   /// The next batch of a line.
   struct Cut {
     std::size_t items = 0;  ///< from the front
     bool full = false;      ///< no more would go in
   };
 
-  BatchQueue(const Options& options, Clock& clock, Observer& observer);
+  BatchQueue(const Options& options, Timer& timer, Observer& observer);
   void run();
   void drop(Entries::iterator entry);
-  Entries take_dead(Clock::time_point now);
+  Entries take_dead(Timer::TimePoint now);
   void move_out(Entries::iterator entry, Entries& to);
   void note_urgent();
   Lane next_lane() const;
@@ -164,20 +164,20 @@ class BatchQueue {
   static Entries& line_of(Entry& entry);
   Cut next_batch(const Entries& line) const;
   Entries take(Entries& line, std::size_t items);
-  Clock::time_point company_until(const Entries& line, const Cut& batch) const;
+  Timer::TimePoint company_until(const Entries& line, const Cut& batch) const;
   bool ends_wait(const Account& account, Lane lane) const;
   void run_batch(Entries batch, bool interleaved = false) noexcept;
   void embed_and_answer(Entries& batch, bool interleaved);
   bool between_steps(Pass& pass) noexcept;
   bool lend(Pass& pass) noexcept;
   void answer_dead(Entries dead) noexcept;
-  Error cause_of_death(const Entry& entry, Clock::time_point now) const;
+  Error cause_of_death(const Entry& entry, Timer::TimePoint now) const;
   std::vector<Result<std::vector<float>>> embed(Account& account, std::span<const models::Prepared> inputs,
                                                 const std::function<bool()>& between_steps);
   static std::size_t cost(const models::Prepared& input);
 
   const Options options_;
-  Clock& clock_;
+  Timer& timer_;
   Observer& observer_;
 
   mutable std::mutex mutex_;
@@ -192,7 +192,7 @@ class BatchQueue {
   std::list<std::function<void()>> calls_;
   int query_batches_in_a_row_ = 0;
   bool stopping_ = false;
-  Clock::time_point drain_until_ = Clock::time_point::max();
+  Timer::TimePoint drain_until_ = Timer::TimePoint::max();
   /// What a running batch of documents checks between its steps: queries that wait, and `dead_`. Changed
   /// with the lock held.
   std::atomic<std::size_t> urgent_{0};

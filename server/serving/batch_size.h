@@ -3,7 +3,7 @@
 
 #include <cstddef>
 
-#include "server/serving/clock.h"
+#include "base/timer.h"
 
 namespace sightline::serving {
 
@@ -16,19 +16,19 @@ namespace sightline::serving {
 class BatchSize {
  public:
   /// `most`: the limit never exceeds it, and starts there. `target` 0: the limit stays at `most`.
-  BatchSize(std::size_t most, Clock::time_point::duration target) : most_(most), target_(target), limit_(most) {}
+  BatchSize(std::size_t most, Timer::Clock::duration target) : most_(most), target_(target), limit_(most) {}
 
   std::size_t limit() const { return limit_; }
   /// A first guess: one input of `cost` took so long.
-  void teach(std::size_t cost, Clock::time_point::duration took);
+  void teach(std::size_t cost, Timer::Clock::duration took);
   /// A batch of `items` inputs and `cost` took so long.
-  void ran(std::size_t items, std::size_t cost, Clock::time_point::duration took);
+  void ran(std::size_t items, std::size_t cost, Timer::Clock::duration took);
 
  private:
   std::size_t most_;
-  Clock::time_point::duration target_;
+  Timer::Clock::duration target_;
   std::size_t limit_;
-  Clock::time_point::duration alone_{};  ///< what the last batch of one input took
+  Timer::Clock::duration alone_{};  ///< what the last batch of one input took
 };
 
 }  // namespace sightline::serving

@@ -10,8 +10,8 @@
 
 #include "base/cancellation.h"
 #include "base/result.h"
+#include "base/timer.h"
 #include "models/embedder.h"
-#include "server/serving/clock.h"
 
 namespace sightline::serving {
 
@@ -46,7 +46,7 @@ struct Input {
 struct EmbedOptions {
   Lane lane = Lane::document;
   models::Truncate truncate = models::Truncate::end;
-  Clock::time_point deadline = Clock::time_point::max();  ///< work that has not begun by then is dropped
+  Timer::TimePoint deadline = Timer::TimePoint::max();  ///< work that has not begun by then is dropped
   std::shared_ptr<Cancellation> cancellation;  ///< cancelled when the answer is no longer needed; null: never
 
   // For upstream models (upstream.h); local models use neither.

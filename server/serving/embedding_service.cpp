@@ -113,11 +113,11 @@ void EmbeddingService::Job::prepare_and_submit(std::size_t i) {
 
 Result<models::Prepared> EmbeddingService::Job::prepared(std::size_t i) {
   const Input& input = inputs_[i];
-  const Clock::time_point began = service_.clock_.now();
+  const Timer::TimePoint began = service_.timer_.now();
   const auto observe = [&] {
     unharmed([&] {
       service_.observer_.input_prepared(model_.name(), input.modality,
-                                        in_seconds(service_.clock_.now() - began), results_[i].truncated);
+                                        in_seconds(service_.timer_.now() - began), results_[i].truncated);
     });
   };
   const models::ModelInfo& info = model_.embedder().info();
@@ -213,27 +213,27 @@ void EmbeddingService::Job::call_back() noexcept {
 }
 
 Result<std::unique_ptr<EmbeddingService>> EmbeddingService::create(const Options& options,
-                                                                   ModelRegistry::Loader loader, Clock& clock,
+                                                                   ModelRegistry::Loader loader, Timer& timer,
                                                                    Observer& observer) {
-  std::unique_ptr<EmbeddingService> service(new EmbeddingService(options, clock, observer));
-  auto queue = BatchQueue::create(options.queue, clock, observer);
+  std::unique_ptr<EmbeddingService> service(new EmbeddingService(options, timer, observer));
+  auto queue = BatchQueue::create(options.queue, timer, observer);
   if (!queue) return queue.error();
   service->queue_ = *std::move(queue);
-  auto registry = ModelRegistry::create(options.models, std::move(loader), *service->queue_, clock,
+  auto registry = ModelRegistry::create(options.models, std::move(loader), *service->queue_, timer,
                                         options.fingerprint);
   if (!registry) return registry.error();
   service->registry_ = *std::move(registry);
   service->pool_ = std::make_unique<PreparationPool>(options.preparation);
   service->watchdog_ =
-      std::make_unique<Watchdog>(options.watchdog, *service->registry_, *service->queue_, clock);
+      std::make_unique<Watchdog>(options.watchdog, *service->registry_, *service->queue_, timer);
   return service;
 }
 
 EmbeddingService::~EmbeddingService() {
-  if (watchdog_) stop(Clock::time_point::min());
+  if (watchdog_) stop(Timer::TimePoint::min());
 }
 
-void EmbeddingService::stop(Clock::time_point drain_until) {
+void EmbeddingService::stop(Timer::TimePoint drain_until) {
   stopping_ = true;
   watchdog_->stop();
   pool_->stop();  // all it holds is in the queue afterwards
@@ -309,7 +309,7 @@ Status EmbeddingService::check_alive(const std::string& model, const EmbedOption
   if (options.cancellation && options.cancellation->requested()) {
     return cancelled_error(*options.cancellation->reason());
   }
-  if (clock_.now() < options.deadline) return {};
+  if (timer_.now() < options.deadline) return {};
   unharmed([&] { observer_.input_dropped(model, ErrorCode::deadline_exceeded); });
   return Error{
       ErrorCode::deadline_exceeded,

@@ -53,10 +53,10 @@ class EmbeddingService {
   /// Must not block.
   using Callback = std::function<void(Result<Embeddings>)>;
 
-  /// Errors: invalid_argument (options). Models are not loaded yet. `clock` and `observer` must outlive the
+  /// Errors: invalid_argument (options). Models are not loaded yet. `timer` and `observer` must outlive the
   /// service.
   static Result<std::unique_ptr<EmbeddingService>> create(const Options& options,
-                                                          ModelRegistry::Loader loader, Clock& clock,
+                                                          ModelRegistry::Loader loader, Timer& timer,
                                                           Observer& observer);
   ~EmbeddingService();
 
@@ -81,14 +81,14 @@ class EmbeddingService {
   EmbeddingCache::Stats kept(Modality modality) const { return cache_.stats(modality); }
 
   /// Finishes what was accepted; what has not reached the model by `drain_until` is answered `overloaded`.
-  void stop(Clock::time_point drain_until);
+  void stop(Timer::TimePoint drain_until);
 
  private:
   class Job;
-  EmbeddingService(const Options& options, Clock& clock, Observer& observer)
+  EmbeddingService(const Options& options, Timer& timer, Observer& observer)
       : max_picture_bytes_(options.preparation.max_bytes),
         max_request_pixels_(options.max_request_pixels),
-        clock_(clock),
+        timer_(timer),
         observer_(observer),
         cache_(options.cache) {}
   Result<std::vector<models::PictureCost>> costs_of(const models::Embedder& embedder,
@@ -103,7 +103,7 @@ class EmbeddingService {
 
   const std::size_t max_picture_bytes_;
   const std::uint64_t max_request_pixels_;
-  Clock& clock_;
+  Timer& timer_;
   Observer& observer_;
   EmbeddingCache cache_;
   std::atomic<bool> stopping_{false};

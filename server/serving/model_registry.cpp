@@ -60,13 +60,13 @@ std::uint64_t ModelRegistry::Model::edition() const {
 }
 
 Result<std::unique_ptr<ModelRegistry>> ModelRegistry::create(std::vector<ModelSpec> specs, Loader loader,
-                                                             BatchQueue& queue, Clock& clock,
+                                                             BatchQueue& queue, Timer& timer,
                                                              Fingerprint fingerprint) {
   if (specs.empty())
     return Error{ErrorCode::invalid_argument, "no model: set at least one with --model NAME=FOLDER"};
   std::set<std::string> names;
   std::unique_ptr<ModelRegistry> registry(
-      new ModelRegistry(std::move(loader), queue, clock, std::move(fingerprint)));
+      new ModelRegistry(std::move(loader), queue, timer, std::move(fingerprint)));
   for (ModelSpec& spec : specs) {
     if (!is_name(spec.name)) {
       return Error{ErrorCode::invalid_argument,
@@ -94,7 +94,7 @@ Status ModelRegistry::load_all() {
 }
 
 Status ModelRegistry::load(Model& model) {
-  const Clock::time_point began = clock_.now();
+  const Timer::TimePoint began = timer_.now();
   Status status;
   // Beside the loading, as both read the same files; after it where there is no thread for that.
   std::future<Result<std::string>> fingerprint;
@@ -127,7 +127,7 @@ Status ModelRegistry::load(Model& model) {
   if (!status) model.status_.reason = status.error().message;
   model.status_.fingerprint = std::move(known_by);
   model.status_.loaded = status.ok();
-  model.status_.loaded_at = clock_.now();
+  model.status_.loaded_at = timer_.now();
   model.status_.loaded_on = std::chrono::system_clock::now();
   model.status_.load_seconds = in_seconds(model.status_.loaded_at - began);
   model.edition_ = ++editions_;
@@ -152,9 +152,9 @@ Status ModelRegistry::probe_on_this_thread(Model& model) {
   const models::ModelInfo& info = model.embedder_->info();
   const auto timed = [&](const models::Prepared& input, Modality modality,
                          std::size_t cost) -> Result<std::vector<float>> {
-    const Clock::time_point began = clock_.now();
+    const Timer::TimePoint began = timer_.now();
     auto vectors = model.embedder_->embed({&input, 1});
-    queue_.teach(model.account(), modality, cost, clock_.now() - began);
+    queue_.teach(model.account(), modality, cost, timer_.now() - began);
     if (vectors.size() != 1) return Error{ErrorCode::internal, "the probe input did not give one vector"};
     return std::move(vectors.front());
   };

@@ -40,7 +40,7 @@ struct ModelStatus {
   std::optional<models::ModelInfo> info;  ///< once loaded
   std::string fingerprint;                ///< which model it is (models::model_fingerprint); once loaded
   bool loaded = false;                    ///< was ready once; stays true if it fails later
-  Clock::time_point loaded_at{};
+  Timer::TimePoint loaded_at{};
   std::chrono::system_clock::time_point loaded_on{};  ///< the same on the calendar
   double load_seconds = 0;                            ///< reading and warming up
 };
@@ -92,7 +92,7 @@ class ModelRegistry {
   /// A name has up to 96 letters, digits, '.', '_' and '-', and may have single slashes inside, as names at
   /// Hugging Face have. Errors: invalid_argument (no model, a name twice, another name).
   static Result<std::unique_ptr<ModelRegistry>> create(std::vector<ModelSpec> specs, Loader loader,
-                                                       BatchQueue& queue, Clock& clock,
+                                                       BatchQueue& queue, Timer& timer,
                                                        Fingerprint fingerprint = {});
 
   /// Loads all models, one after the other, and waits. A model that fails leaves the others alone; the error
@@ -111,11 +111,11 @@ class ModelRegistry {
   void report_probe(Model& model, const std::optional<Error>& problem);
 
  private:
-  ModelRegistry(Loader loader, BatchQueue& queue, Clock& clock, Fingerprint fingerprint)
+  ModelRegistry(Loader loader, BatchQueue& queue, Timer& timer, Fingerprint fingerprint)
       : loader_(std::move(loader)),
         fingerprint_(std::move(fingerprint)),
         queue_(queue),
-        clock_(clock) {}
+        timer_(timer) {}
   Status load(Model& model);
   Status load_on_this_thread(Model& model);
   Status probe_on_this_thread(Model& model);
@@ -123,7 +123,7 @@ class ModelRegistry {
   const Loader loader_;
   const Fingerprint fingerprint_;
   BatchQueue& queue_;
-  Clock& clock_;
+  Timer& timer_;
   std::atomic<std::uint64_t> editions_{0};
   std::deque<Model> models_;  // a Model never moves
 };

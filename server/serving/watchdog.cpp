@@ -17,11 +17,11 @@ double distance(const std::vector<float>& a, const std::vector<float>& b) {
 
 }  // namespace
 
-Watchdog::Watchdog(const Options& options, ModelRegistry& registry, BatchQueue& queue, Clock& clock)
+Watchdog::Watchdog(const Options& options, ModelRegistry& registry, BatchQueue& queue, Timer& timer)
     : options_(options),
       registry_(registry),
       queue_(queue),
-      clock_(clock),
+      timer_(timer),
       models_(registry.models()),
       probes_(models_.size()) {
   if (options_.interval.count() > 0) thread_ = std::thread([this] { run(); });
@@ -42,7 +42,7 @@ void Watchdog::stop() {
 
 std::vector<std::string> Watchdog::problems() const {
   std::vector<std::string> problems;
-  const Clock::time_point now = clock_.now();
+  const Timer::TimePoint now = timer_.now();
   for (std::size_t i = 0; i < models_.size(); ++i) {
     const ModelStatus status = models_[i]->status();
     if (status.state == ModelState::loading) problems.push_back("model [" + status.name + "] is loading");
@@ -59,13 +59,13 @@ std::vector<std::string> Watchdog::problems() const {
 
 void Watchdog::run() {
   std::unique_lock lock(mutex_);
-  Clock::time_point next = clock_.now() + options_.interval;
+  Timer::TimePoint next = timer_.now() + options_.interval;
   while (!stopping_) {
-    if (clock_.now() < next) {
-      clock_.wait_until(changed_, lock, next);
+    if (timer_.now() < next) {
+      timer_.wait_until(changed_, lock, next);
       continue;
     }
-    next = clock_.now() + options_.interval;
+    next = timer_.now() + options_.interval;
     lock.unlock();
     for (std::size_t i = 0; i < models_.size(); ++i) {
       try {
@@ -115,7 +115,7 @@ std::optional<Error> Watchdog::problem_of(const ModelRegistry::Model& model,
 void Watchdog::came_back(Probe& probe, bool right) {
   const std::lock_guard lock(probe.mutex);
   probe.running = false;
-  if (right) probe.last_right = clock_.now();
+  if (right) probe.last_right = timer_.now();
 }
 
 }  // namespace sightline::serving

@@ -31,7 +31,7 @@ class Watchdog {
     double tolerance = 1e-3;                    ///< of 1 - cosine: batches and short floats round differently
   };
 
-  Watchdog(const Options& options, ModelRegistry& registry, BatchQueue& queue, Clock& clock);
+  Watchdog(const Options& options, ModelRegistry& registry, BatchQueue& queue, Timer& timer);
   ~Watchdog();
 
   /// Why the server is not ready for requests; empty: it is ready.
@@ -44,7 +44,7 @@ class Watchdog {
   struct Probe {
     mutable std::mutex mutex;
     bool running = false;
-    Clock::time_point last_right{};
+    Timer::TimePoint last_right{};
   };
 
   void run();
@@ -56,7 +56,7 @@ class Watchdog {
   const Options options_;
   ModelRegistry& registry_;
   BatchQueue& queue_;
-  Clock& clock_;
+  Timer& timer_;
   const std::vector<ModelRegistry::Model*> models_;
   std::deque<Probe> probes_;  // by model
   std::mutex mutex_;

@@ -13,8 +13,8 @@
 #include "base/base64.h"
 #include "rapidjson/document.h"
 #include "server/api/api.h"
+#include "tests/base/manual_timer.h"
 #include "tests/serving/hash_embedder.h"
-#include "tests/serving/manual_clock.h"
 
 namespace sightline::api {
 
@@ -33,7 +33,7 @@ class ApiBench {
           embedder = loaded.get();
           return std::unique_ptr<models::Embedder>(std::move(loaded));
         },
-        clock, metrics);
+        timer, metrics);
     REQUIRE(made.ok());
     service = *std::move(made);
     if (load) REQUIRE(service->load_models().ok());
@@ -41,11 +41,11 @@ class ApiBench {
       const std::lock_guard lock(log_mutex);
       log.push_back(entry);
     };
-    api = std::make_unique<Api>(std::move(options), *service, clock, metrics);
+    api = std::make_unique<Api>(std::move(options), *service, timer, metrics);
   }
   ~ApiBench() {
     gate.open();
-    service->stop(serving::Clock::time_point::max());
+    service->stop(Timer::TimePoint::max());
   }
 
   /// The client leaves when `client` is cancelled.
@@ -85,7 +85,7 @@ class ApiBench {
     embedder->on_embed = [this](auto) { gate.pass(); };
   }
 
-  serving::ManualClock clock;
+  ManualTimer timer;
   Metrics metrics;
   std::mutex log_mutex;          // answers are given by several threads
   std::vector<AccessEntry> log;  // to be read when the answers are in

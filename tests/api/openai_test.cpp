@@ -360,7 +360,7 @@ TEST_CASE("a deadline that passes in the queue is 429, so that Elasticsearch tri
       bench.send_post("/v1/embeddings", R"({"model":"hash","input":"q","input_type":"search_query"})");
   auto hasty = bench.send_post("/v1/embeddings", R"({"model":"hash","input":"d"})", "timeout=9s");
   auto document = bench.send_post("/v1/embeddings", R"({"model":"hash","input":"d"})", "timeout=5m");
-  bench.clock.advance(std::chrono::seconds(10));
+  bench.timer.advance(std::chrono::seconds(10));
   bench.gate.open();
   for (auto* late : {&query, &hasty}) {
     const auto response = late->get();

@@ -35,13 +35,12 @@ class RealServer {
     serving.cache = {0, 0};  // each input reaches the model
     serving.models[0].embedder.folder = k_fixtures + "clip-quick-gelu-f32";
     serving.models[0].embedder.threads = 1;
-    auto made =
-        serving::EmbeddingService::create(serving, models::Embedder::load, serving::steady_clock(), metrics);
+    auto made = serving::EmbeddingService::create(serving, models::Embedder::load, *timer, metrics);
     REQUIRE(made.ok());
     service = *std::move(made);
     const Status loaded = service->load_models();
     REQUIRE_MESSAGE(loaded.ok(), loaded.error().message);
-    api = std::make_unique<Api>(Api::Options{}, *service, serving::steady_clock(), metrics);
+    api = std::make_unique<Api>(Api::Options{}, *service, *timer, metrics);
     auto started = http::Server::start({}, [this](http::Request&& request, http::Reply reply) {
       api->handle(std::move(request), std::move(reply));
     });
@@ -51,7 +50,7 @@ class RealServer {
   }
   ~RealServer() {
     http->stop();
-    service->stop(serving::Clock::time_point::max());
+    service->stop(Timer::TimePoint::max());
   }
 
   http::ClientRequest request(const std::string& path, std::string body) const {
@@ -68,6 +67,7 @@ class RealServer {
   }
 
   Metrics metrics;
+  const std::unique_ptr<Timer> timer = start_timer();
   std::unique_ptr<serving::EmbeddingService> service;
   std::unique_ptr<Api> api;
   std::unique_ptr<http::Server> http;

@@ -7,26 +7,41 @@
 #include <map>
 #include <mutex>
 #include <utility>
+#include <vector>
 
 #include "base/timer.h"
 
 namespace sightline {
 
-class ManualTimer : public Timer {
+class ManualTimer final : public Timer {
  public:
-  Clock::time_point now() const override {
+  TimePoint now() const override {
     std::lock_guard lock(mutex_);
     return now_;
   }
 
-  void run_at(Clock::time_point when, std::function<void()> task) override {
+  void run_at(TimePoint when, std::function<void()> task) override {
     std::lock_guard lock(mutex_);
     tasks_.emplace(when, std::move(task));
     changed_.notify_all();
   }
 
-  /// Moves on, running what falls due, in order, on the caller's thread.
-  void advance(std::chrono::milliseconds by) {
+  void wait_until(std::condition_variable& condition, std::unique_lock<std::mutex>& lock,
+                  TimePoint until) override {
+    {
+      const std::lock_guard own(mutex_);
+      if (now_ >= until) return;
+      waiters_.push_back({&condition, lock.mutex()});
+      waits_ += 1;
+      changed_.notify_all();
+    }
+    condition.wait(lock);
+    const std::lock_guard own(mutex_);
+    std::erase_if(waiters_, [&](const Waiter& w) { return w.condition == &condition; });
+  }
+
+  /// Moves on: runs what falls due, in order, on the caller's thread, then wakes the threads that wait.
+  void advance(Clock::duration by) {
     std::unique_lock lock(mutex_);
     const auto until = now_ + by;
     while (!tasks_.empty() && tasks_.begin()->first <= until) {
@@ -38,6 +53,25 @@ class ManualTimer : public Timer {
       lock.lock();
     }
     now_ = until;
+    const std::vector<Waiter> waiters = waiters_;
+    lock.unlock();
+    for (const Waiter& waiter : waiters) {
+      // A thread that holds this mutex does not wait yet: without taking it the notice could come too early.
+      { const std::lock_guard held(*waiter.mutex); }
+      waiter.condition->notify_all();
+    }
+  }
+
+  /// How often a thread has begun to wait.
+  std::size_t waits() const {
+    const std::lock_guard lock(mutex_);
+    return waits_;
+  }
+
+  /// Returns once `count` threads wait for this timer.
+  void await_waiters(std::size_t count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return waiters_.size() >= count; });
   }
 
   std::size_t waiting() const {
@@ -58,10 +92,16 @@ class ManualTimer : public Timer {
   }
 
  private:
+  struct Waiter {
+    std::condition_variable* condition;
+    std::mutex* mutex;
+  };
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::multimap<Clock::time_point, std::function<void()>> tasks_;
-  Clock::time_point now_{std::chrono::hours(1)};
+  std::multimap<TimePoint, std::function<void()>> tasks_;
+  TimePoint now_{std::chrono::hours(1)};
+  std::vector<Waiter> waiters_;
+  std::size_t waits_ = 0;
 };
 
 }  // namespace sightline

@@ -6,8 +6,8 @@
 #include <future>
 #include <stdexcept>
 
+#include "tests/base/manual_timer.h"
 #include "tests/serving/hash_embedder.h"
-#include "tests/serving/manual_clock.h"
 
 namespace sightline::serving {
 namespace {
@@ -43,7 +43,7 @@ bool is_there(const std::future<Answer>& answer) {
 class Bench {
  public:
   explicit Bench(BatchQueue::Options options = {}) {
-    auto made = BatchQueue::create(options, clock, observer);
+    auto made = BatchQueue::create(options, timer, observer);
     REQUIRE(made.ok());
     queue = *std::move(made);
     account = &queue->add_model("m", embedder);
@@ -54,7 +54,7 @@ class Bench {
   }
   ~Bench() {
     gate.open();
-    queue->stop(Clock::time_point::max());
+    queue->stop(Timer::TimePoint::max());
   }
 
   void record(std::span<const models::Prepared> batch) {
@@ -78,7 +78,7 @@ class Bench {
   }
 
   std::future<Vector> submit(BatchQueue::Ticket ticket, models::Prepared input,
-                             Clock::time_point deadline = Clock::time_point::max(),
+                             Timer::TimePoint deadline = Timer::TimePoint::max(),
                              std::shared_ptr<Cancellation> cancellation = {}) {
     const auto answer = std::make_shared<std::promise<Vector>>();
     queue->submit(std::move(ticket), {std::move(input), deadline, std::move(cancellation),
@@ -89,7 +89,7 @@ class Bench {
   models::Prepared text(std::string_view text) { return *embedder.prepare_text(text, models::Truncate::end); }
 
   std::future<Vector> send(Lane lane, std::string_view what,
-                           Clock::time_point deadline = Clock::time_point::max(),
+                           Timer::TimePoint deadline = Timer::TimePoint::max(),
                            std::shared_ptr<Cancellation> cancellation = {}) {
     auto tickets = admit(lane, 1);
     REQUIRE(tickets.ok());
@@ -138,7 +138,7 @@ class Bench {
     return answer;
   }
 
-  ManualClock clock;
+  ManualTimer timer;
   Notes observer;
   HashEmbedder embedder;
   Gate gate;
@@ -257,7 +257,7 @@ TEST_CASE("a batch holds texts or pictures, of one model") {
   bench.let_run(std::move(answers));
   CHECK(bench.batches == Batches{{"block"}, {"text", "text"}, {"<picture>", "<picture>"}});
   CHECK(batches_of_other == Batches{{"other", "other"}});
-  bench.queue->stop(Clock::time_point::max());
+  bench.queue->stop(Timer::TimePoint::max());
 }
 
 TEST_CASE("a batch is kept to what runs in the target time") {
@@ -275,7 +275,7 @@ TEST_CASE("batches shrink when they take too long, and grow again when there is 
   bench.embedder.on_embed = [&](std::span<const models::Prepared> batch) {
     bench.gate.pass();
     sizes.push_back(batch.size());
-    bench.clock.advance((sizes.size() < 4 ? 10ms : 1ms) * batch.size());
+    bench.timer.advance((sizes.size() < 4 ? 10ms : 1ms) * batch.size());
   };
   auto blocked = bench.block();
   bench.let_run(bench.send_pictures(16 + 8 + 8 + 16));
@@ -288,7 +288,7 @@ TEST_CASE("where one input takes as long as many, batches grow all the same") {
   bench.embedder.on_embed = [&](std::span<const models::Prepared> batch) {
     bench.gate.pass();
     sizes.push_back(batch.size());
-    bench.clock.advance(200ms);
+    bench.timer.advance(200ms);
   };
   auto blocked = bench.block();
   bench.let_run(bench.send_pictures(16 + 8 + 4 + 2 + 1 + 2 + 4 + 8 + 16));
@@ -300,7 +300,7 @@ TEST_CASE("a batch waits for company only while inputs of its lane are being pre
   bench.gate.open();
   auto tickets = bench.admit(Lane::document, 2);
   auto first = bench.submit(std::move((*tickets)[0]), bench.text("first"));
-  bench.clock.await_waiters(1);  // the model thread waits for the second ticket
+  bench.timer.await_waiters(1);  // the model thread waits for the second ticket
 
   SUBCASE("the company comes") {
     auto second = bench.submit(std::move((*tickets)[1]), bench.text("second"));
@@ -314,7 +314,7 @@ TEST_CASE("a batch waits for company only while inputs of its lane are being pre
     CHECK(bench.batches == Batches{{"first"}});
   }
   SUBCASE("the company is late") {
-    bench.clock.advance(2ms);
+    bench.timer.advance(2ms);
     CHECK(first.get().ok());
     auto second = bench.submit(std::move((*tickets)[1]), bench.text("second"));
     CHECK(second.get().ok());
@@ -331,9 +331,9 @@ TEST_CASE("what is late when its turn comes is dropped unrun") {
   Bench bench;
   auto blocked = bench.block();
   auto tickets = bench.admit(Lane::document, 2);
-  auto late = bench.submit(std::move((*tickets)[0]), bench.text("late"), bench.clock.now() + 5s);
-  auto in_time = bench.submit(std::move((*tickets)[1]), bench.text("in time"), bench.clock.now() + 7s);
-  bench.clock.advance(6s);
+  auto late = bench.submit(std::move((*tickets)[0]), bench.text("late"), bench.timer.now() + 5s);
+  auto in_time = bench.submit(std::move((*tickets)[1]), bench.text("in time"), bench.timer.now() + 7s);
+  bench.timer.advance(6s);
   bench.gate.open();
   const Vector dropped = late.get();
   REQUIRE_FALSE(dropped.ok());
@@ -348,7 +348,7 @@ TEST_CASE("what nobody waits for any more is dropped unrun") {
   auto blocked = bench.block();
   const auto client = std::make_shared<Cancellation>();
   auto ticket = bench.admit(Lane::document, 1);
-  auto answer = bench.submit(std::move(ticket->front()), bench.text("left"), Clock::time_point::max(),
+  auto answer = bench.submit(std::move(ticket->front()), bench.text("left"), Timer::TimePoint::max(),
                              client);
   client->cancel(CancelReason::client_left);
   bench.gate.open();
@@ -394,7 +394,7 @@ TEST_CASE("stop runs what was submitted and admits nothing more") {
   Bench bench;
   auto blocked = bench.block();
   auto waiting = bench.send(Lane::document, "waiting");
-  std::thread stopper([&] { bench.queue->stop(Clock::time_point::max()); });
+  std::thread stopper([&] { bench.queue->stop(Timer::TimePoint::max()); });
   while (bench.admit(Lane::document, 1).ok()) std::this_thread::yield();
   CHECK(bench.admit(Lane::document, 1).error().code == ErrorCode::overloaded);
   bench.gate.open();
@@ -407,7 +407,7 @@ TEST_CASE("stop does not wait past the end of the drain, but still answers every
   Bench bench;
   auto blocked = bench.block();
   auto waiting = bench.send(Lane::document, "waiting");
-  std::thread stopper([&] { bench.queue->stop(bench.clock.now()); });
+  std::thread stopper([&] { bench.queue->stop(bench.timer.now()); });
   while (bench.admit(Lane::document, 1).ok()) std::this_thread::yield();
   bench.gate.open();
   stopper.join();
@@ -419,14 +419,14 @@ TEST_CASE("stop does not wait past the end of the drain, but still answers every
 }
 
 TEST_CASE("limits that make no sense are refused") {
-  ManualClock clock;
+  ManualTimer timer;
   Observer observer;
   BatchQueue::Options options;
   options.max_batch_items = 0;
-  CHECK(BatchQueue::create(options, clock, observer).error().code == ErrorCode::invalid_argument);
+  CHECK(BatchQueue::create(options, timer, observer).error().code == ErrorCode::invalid_argument);
   options = {};
   options.places.query_share = 1.0;
-  CHECK(BatchQueue::create(options, clock, observer).error().code == ErrorCode::invalid_argument);
+  CHECK(BatchQueue::create(options, timer, observer).error().code == ErrorCode::invalid_argument);
 }
 
 TEST_CASE("what is to be decoded is bounded like memory") {
@@ -450,7 +450,7 @@ TEST_CASE("a callback that throws does not end the model thread") {
   Bench bench;
   auto tickets = bench.admit(Lane::document, 1);
   bench.queue->submit(std::move(tickets->front()),
-                      {bench.text("a"), Clock::time_point::max(), {}, [](const Vector&) { throw std::bad_alloc(); }});
+                      {bench.text("a"), Timer::TimePoint::max(), {}, [](const Vector&) { throw std::bad_alloc(); }});
   bench.gate.open();
   CHECK(bench.send(Lane::document, "b").get().ok());
 }
@@ -478,13 +478,13 @@ TEST_CASE("an observer that throws harms no input") {
     void input_dropped(const std::string&, ErrorCode) override { throw std::bad_alloc(); }
     void batch_ran(const std::string&, Modality, std::size_t, double) override { throw std::bad_alloc(); }
   };
-  ManualClock clock;
+  ManualTimer timer;
   Broken broken;
   HashEmbedder embedder;
-  auto queue = BatchQueue::create({}, clock, broken);
+  auto queue = BatchQueue::create({}, timer, broken);
   REQUIRE(queue.ok());
   BatchQueue::Account& account = (*queue)->add_model("m", embedder);
-  const auto send = [&](Clock::time_point deadline) {
+  const auto send = [&](Timer::TimePoint deadline) {
     const Claim claims[] = {{10}};
     auto tickets = (*queue)->admit(account, Lane::query, claims);
     const auto answer = std::make_shared<std::promise<Vector>>();
@@ -492,8 +492,8 @@ TEST_CASE("an observer that throws harms no input") {
                                                    [answer](Vector vector) { answer->set_value(std::move(vector)); }});
     return answer->get_future();
   };
-  CHECK(send(Clock::time_point::max()).get().ok());
-  CHECK(send(clock.now()).get().error().code == ErrorCode::deadline_exceeded);
+  CHECK(send(Timer::TimePoint::max()).get().ok());
+  CHECK(send(timer.now()).get().error().code == ErrorCode::deadline_exceeded);
 }
 
 TEST_CASE("queries that come while documents run are answered between the steps, together") {
@@ -513,7 +513,7 @@ TEST_CASE("queries that come while documents run are answered between the steps,
   CHECK(*a.get() == bench.embedder.expected("a"));
   CHECK(*b.get() == bench.embedder.expected("b"));
   CHECK(bench.batches == Batches{{"doc"}, {"a", "b"}, {"."}, {"."}});
-  bench.queue->stop(Clock::time_point::max());
+  bench.queue->stop(Timer::TimePoint::max());
   CHECK(bench.observer.interleaved == 1);
 }
 
@@ -541,7 +541,7 @@ TEST_CASE("queries of any model run while documents of one do, and of texts and 
   CHECK(bench.send(Lane::document, "doc").get().ok());
   CHECK(answered_within == 4);
   CHECK(bench.batches == Batches{{"doc"}, {"<picture>"}, {"."}, {"b"}, {"."}, {"."}});
-  bench.queue->stop(Clock::time_point::max());
+  bench.queue->stop(Timer::TimePoint::max());
   CHECK(sizes_of_other == std::vector<std::size_t>{1, 1});
 }
 
@@ -575,19 +575,19 @@ TEST_CASE("queries that never end leave documents a ninth of the time") {
   };
   bool keeps_bound = true;
   std::size_t queries_within = 0, documents_run = 0;
-  Clock::time_point began{};
+  Timer::TimePoint began{};
   bench.give_steps(k_steps, [&](std::size_t step) {
-    if (step == 0) began = bench.clock.now();
+    if (step == 0) began = bench.timer.now();
     if (step == 0 && documents_run == 0) ask();
-    bench.clock.advance(1ms);
+    bench.timer.advance(1ms);
     const auto own = (step + 1) * 1ms;
-    if (bench.clock.now() - began - own > 8 * own + k_query_time) keeps_bound = false;
+    if (bench.timer.now() - began - own > 8 * own + k_query_time) keeps_bound = false;
   });
   bench.embedder.on_embed = [&](std::span<const models::Prepared> batch) {
     bench.record(batch);
     if (Bench::name_of(batch.front()).starts_with("doc")) return;
     ask();  // the next is there before this one ends
-    bench.clock.advance(k_query_time);
+    bench.timer.advance(k_query_time);
     if (documents_run == 0) queries_within += 1;
   };
   bench.embedder.on_answer = [&, end = bench.embedder.on_answer](std::vector<Vector>& vectors) {
@@ -599,7 +599,7 @@ TEST_CASE("queries that never end leave documents a ninth of the time") {
   CHECK(first.get().ok());
   CHECK(second.get().ok());
   while (asked < k_queries) std::this_thread::yield();
-  bench.queue->stop(Clock::time_point::max());
+  bench.queue->stop(Timer::TimePoint::max());
   CHECK(keeps_bound);
   CHECK(queries_within == 22);  // 21 take less than eight times the 40 ms
   // Between the two batches of documents no more than eight of queries.
@@ -614,12 +614,12 @@ TEST_CASE("the time of what runs within a batch is not counted as the batch's") 
   Bench bench({.max_batch_items = 16, .target_batch_time = 100ms});
   std::vector<std::future<Vector>> queries;
   bench.give_steps(2, [&](std::size_t step) {
-    bench.clock.advance(40ms);
+    bench.timer.advance(40ms);
     if (step == 0) queries.push_back(bench.send(Lane::query, "q"));
   });
   bench.embedder.on_embed = [&](std::span<const models::Prepared> batch) {
     bench.record(batch);
-    if (Bench::name_of(batch.front()) == "q") bench.clock.advance(90ms);
+    if (Bench::name_of(batch.front()) == "q") bench.timer.advance(90ms);
   };
   auto tickets = bench.admit(Lane::document, 8);  // held until the last is submitted: one batch
   std::vector<std::future<Vector>> documents;
@@ -629,7 +629,7 @@ TEST_CASE("the time of what runs within a batch is not counted as the batch's") 
   documents.clear();
   for (auto& ticket : *tickets) documents.push_back(bench.submit(std::move(ticket), bench.text("doc")));
   for (auto& document : documents) CHECK(document.get().ok());
-  bench.queue->stop(Clock::time_point::max());
+  bench.queue->stop(Timer::TimePoint::max());
   REQUIRE(bench.observer.ran.size() == 4);  // each query's before that of the documents around it
   for (const std::size_t i : {0, 2}) {
     CHECK(bench.observer.ran[i].items == 1);
@@ -649,7 +649,7 @@ TEST_CASE("what throws within a batch harms neither the batch nor the thread") {
     bad = bench.send(Lane::query, "bad");
     good = bench.send(Lane::query, "good");
     auto tickets = bench.admit(Lane::query, 1);
-    bench.queue->submit(std::move(tickets->front()), {bench.text("loud"), Clock::time_point::max(), {},
+    bench.queue->submit(std::move(tickets->front()), {bench.text("loud"), Timer::TimePoint::max(), {},
                                                       [](const Vector&) { throw std::runtime_error("no"); }});
   });
   bench.embedder.on_embed = [&](std::span<const models::Prepared> batch) {
@@ -688,12 +688,12 @@ TEST_CASE("late and cancelled inputs are answered while documents run, and cost 
   bool answered_within = false;
   bench.give_steps(4, [&](std::size_t step) {
     if (step == 0) {
-      document_left = bench.send(Lane::document, "doc b", Clock::time_point::max(), client);
-      late = bench.send(Lane::query, "late", bench.clock.now());
+      document_left = bench.send(Lane::document, "doc b", Timer::TimePoint::max(), client);
+      late = bench.send(Lane::query, "late", bench.timer.now());
     }
     if (step == 1) {
       CHECK(is_there(late));
-      left = bench.send(Lane::query, "left", Clock::time_point::max(), client);
+      left = bench.send(Lane::query, "left", Timer::TimePoint::max(), client);
       client->cancel(CancelReason::client_left);
     }
     if (step == 2) answered_within = is_there(left) && is_there(document_left);
@@ -711,11 +711,11 @@ TEST_CASE("an input that is cancelled before it comes is not run, and one of a s
   bench.gate.open();
   const auto client = std::make_shared<Cancellation>();
   client->cancel(CancelReason::stopping);
-  const Vector dropped = bench.send(Lane::query, "q", Clock::time_point::max(), client).get();
+  const Vector dropped = bench.send(Lane::query, "q", Timer::TimePoint::max(), client).get();
   REQUIRE_FALSE(dropped.ok());
   CHECK(dropped.error().code == ErrorCode::overloaded);
   CHECK(dropped.error().message == "the server is stopping: retry the request");
-  bench.queue->stop(Clock::time_point::max());
+  bench.queue->stop(Timer::TimePoint::max());
   CHECK(bench.batches.empty());
 }
 
@@ -727,7 +727,7 @@ TEST_CASE("cancelled inputs make room before their turn comes") {
   bench.give_steps(3, [&](std::size_t step) {
     if (step == 0) {
       for (int i = 0; i < 2; ++i)
-        left.push_back(bench.send(Lane::document, "doc", Clock::time_point::max(), client));
+        left.push_back(bench.send(Lane::document, "doc", Timer::TimePoint::max(), client));
     }
     if (step == 1) {
       had_room = bench.admit(Lane::document, 1).ok();
@@ -755,7 +755,7 @@ TEST_CASE("inputs are cancelled from other threads while they run, wait and come
     }
   });
   for (std::size_t i = 0; i < clients.size(); ++i) {
-    answers.push_back(bench.send(i % 5 == 0 ? Lane::query : Lane::document, "doc", Clock::time_point::max(), clients[i]));
+    answers.push_back(bench.send(i % 5 == 0 ? Lane::query : Lane::document, "doc", Timer::TimePoint::max(), clients[i]));
     sent = i;
   }
   leaving.join();
@@ -776,16 +776,16 @@ TEST_CASE("a batch is abandoned once nobody waits for any of it") {
   SUBCASE("of queries") { lane = Lane::query; }
   bench.give_steps(10, [&](std::size_t step) {
     steps = step + 1;
-    bench.clock.advance(1s);
+    bench.timer.advance(1s);
     if (step == 2) one->cancel(CancelReason::client_left);
     if (step == 5) other->cancel(CancelReason::client_left);
   });
   auto tickets = bench.admit(lane, 2);
-  auto a = bench.submit(std::move((*tickets)[0]), bench.text("doc a"), Clock::time_point::max(), one);
-  auto b = bench.submit(std::move((*tickets)[1]), bench.text("doc b"), Clock::time_point::max(), other);
+  auto a = bench.submit(std::move((*tickets)[0]), bench.text("doc a"), Timer::TimePoint::max(), one);
+  auto b = bench.submit(std::move((*tickets)[1]), bench.text("doc b"), Timer::TimePoint::max(), other);
   CHECK(a.get().error().code == ErrorCode::cancelled);
   CHECK(b.get().error().code == ErrorCode::cancelled);
-  bench.queue->stop(Clock::time_point::max());
+  bench.queue->stop(Timer::TimePoint::max());
   CHECK(steps == 6);
   CHECK(bench.observer.ran.empty());
   CHECK(bench.observer.dropped == std::vector<ErrorCode>{ErrorCode::cancelled, ErrorCode::cancelled});
@@ -796,7 +796,7 @@ TEST_CASE("a batch of which one input is still waited for is finished") {
   const auto client = std::make_shared<Cancellation>();
   bench.give_steps(3, [&](std::size_t) { client->cancel(CancelReason::client_left); });
   auto tickets = bench.admit(Lane::document, 2);
-  auto left = bench.submit(std::move((*tickets)[0]), bench.text("doc a"), Clock::time_point::max(), client);
+  auto left = bench.submit(std::move((*tickets)[0]), bench.text("doc a"), Timer::TimePoint::max(), client);
   auto kept = bench.submit(std::move((*tickets)[1]), bench.text("doc b"));
   CHECK(*kept.get() == bench.embedder.expected("doc b"));
   CHECK(left.get().ok());  // it is there, so it is given
@@ -821,7 +821,7 @@ TEST_CASE("within a batch queries wait for company without holding it up") {
   SUBCASE("the company is late") {
     bench.give_steps(4, [&](std::size_t step) {
       if (step == 0) begin();
-      if (step == 1) bench.clock.advance(2ms);
+      if (step == 1) bench.timer.advance(2ms);
       if (step == 2) {
         CHECK(is_there(first));
         second = bench.submit(std::move(tickets[1]), bench.text("second"));
@@ -843,13 +843,13 @@ TEST_CASE("inputs that leave a batch waiting for company do not wake the model t
     answers.push_back(bench.submit(std::move((*tickets)[i]), bench.text("q")));
   };
   submit(0);
-  bench.clock.await_waiters(1);
+  bench.timer.await_waiters(1);
   submit(1);
   answers.push_back(bench.send(Lane::document, "doc"));  // after the queries in any case
   submit(2);
   submit(3);  // the batch is full
   for (auto& answer : answers) CHECK(answer.get().ok());
-  CHECK(bench.clock.waits() == 1);
+  CHECK(bench.timer.waits() == 1);
   CHECK(bench.batches == Batches{{"q", "q", "q", "q"}, {"doc"}});
 }
 
@@ -882,11 +882,11 @@ TEST_CASE("a queue that is stopped within an interrupted batch answers everyone"
   Bench bench;
   std::future<Vector> running_query, waiting_query, waiting_document;
   std::thread stopper;
-  Clock::time_point drain_until = Clock::time_point::max();
+  Timer::TimePoint drain_until = Timer::TimePoint::max();
   bool in_time = true;
   SUBCASE("there is time for all") {}
   SUBCASE("there is none") {
-    drain_until = bench.clock.now();
+    drain_until = bench.timer.now();
     in_time = false;
   }
   bench.give_steps(2, [&](std::size_t step) {

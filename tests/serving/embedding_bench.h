@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "server/serving/embedding_service.h"
+#include "tests/base/manual_timer.h"
 #include "tests/serving/hash_embedder.h"
-#include "tests/serving/manual_clock.h"
 
 namespace sightline::serving {
 
@@ -47,14 +47,14 @@ class Bench {
           embedder = loaded.get();
           return std::unique_ptr<models::Embedder>(std::move(loaded));
         },
-        clock, observer);
+        timer, observer);
     REQUIRE(made.ok());
     service = *std::move(made);
     if (load) REQUIRE(service->load_models().ok());
   }
   ~Bench() {
     gate.open();
-    service->stop(Clock::time_point::max());
+    service->stop(Timer::TimePoint::max());
   }
 
   std::future<Answer> send(std::vector<Input> inputs, EmbedOptions options = {},
@@ -80,7 +80,7 @@ class Bench {
   }
 
   static inline std::chrono::milliseconds watchdog_interval{0};
-  ManualClock clock;
+  ManualTimer timer;
   CountingObserver observer;
   Error load_error;
   HashEmbedder* embedder = nullptr;
@@ -105,8 +105,8 @@ struct ChangingModel {
   }
   /// Lets the watchdog look, and waits until the model has run for it.
   void probe() {
-    bench.clock.await_waiters(1);
-    bench.clock.advance(std::chrono::seconds(10));
+    bench.timer.await_waiters(1);
+    bench.timer.advance(std::chrono::seconds(10));
     ran.acquire();
   }
 

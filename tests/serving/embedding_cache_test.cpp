@@ -200,8 +200,8 @@ TEST_CASE("the watchdog's probe runs, though a client has sent the same text") {
   std::counting_semaphore<> ran{0};
   bench.embedder->on_embed = [&](auto) { ran.release(); };
   for (int i = 0; i < 3; ++i) {
-    bench.clock.await_waiters(1);
-    bench.clock.advance(10s);
+    bench.timer.await_waiters(1);
+    bench.timer.advance(10s);
     ran.acquire();
   }
 }
@@ -223,13 +223,13 @@ TEST_CASE("requests are refused for the same reasons whether their vectors are k
 
   CHECK(bench.send({{Modality::text, "a"}}, {}, "clip").get().error().code == ErrorCode::not_found);
   EmbedOptions late;
-  late.deadline = bench.clock.now();
+  late.deadline = bench.timer.now();
   CHECK(bench.send_texts({"a"}, late).get().error().code == ErrorCode::deadline_exceeded);
   EmbedOptions left;
   left.cancellation = std::make_shared<Cancellation>();
   left.cancellation->cancel(CancelReason::client_left);
   CHECK(bench.send_texts({"a"}, left).get().error().code == ErrorCode::cancelled);
-  bench.service->stop(Clock::time_point::max());
+  bench.service->stop(Timer::TimePoint::max());
   CHECK(bench.send_texts({"a"}).get().error().code == ErrorCode::overloaded);
   CHECK(bench.send_texts({"a"}).get().error().message == bench.send_texts({"new"}).get().error().message);
 }

@@ -153,10 +153,10 @@ TEST_CASE("inputs of a client that left, and late ones, do not reach the model")
   options.cancellation = std::make_shared<Cancellation>();
   auto abandoned = bench.send_texts({"a", "b"}, options);
   EmbedOptions in_a_second;
-  in_a_second.deadline = bench.clock.now() + 1s;
+  in_a_second.deadline = bench.timer.now() + 1s;
   auto late = bench.send_texts({"c"}, in_a_second);
   options.cancellation->cancel(CancelReason::client_left);
-  bench.clock.advance(1s);
+  bench.timer.advance(1s);
   bench.gate.open();
   CHECK(abandoned.get().error().code == ErrorCode::cancelled);
   CHECK(late.get().error().code == ErrorCode::deadline_exceeded);
@@ -171,7 +171,7 @@ TEST_CASE("stop answers every request that was accepted") {
   for (int i = 0; i < 20; ++i) answers.push_back(bench.send_texts({"a", "b", "c"}));
   bench.gate.await_arrival();
   bench.gate.open();
-  bench.service->stop(Clock::time_point::max());
+  bench.service->stop(Timer::TimePoint::max());
   for (auto& answer : answers) CHECK(answer.get().ok());
   CHECK(bench.send_texts({"late"}).get().error().code == ErrorCode::overloaded);
 }
@@ -193,7 +193,7 @@ TEST_CASE("a model carries its fingerprint, and one that cannot be told apart is
 }
 
 TEST_CASE("names of models must be plain and differ") {
-  ManualClock clock;
+  ManualTimer timer;
   Observer observer;
   const auto create = [&](std::vector<std::string> names) {
     EmbeddingService::Options options;
@@ -201,7 +201,7 @@ TEST_CASE("names of models must be plain and differ") {
     const auto loader = [](const auto&) -> Result<std::unique_ptr<models::Embedder>> {
       return std::unique_ptr<models::Embedder>(std::make_unique<HashEmbedder>());
     };
-    return EmbeddingService::create(options, loader, clock, observer);
+    return EmbeddingService::create(options, loader, timer, observer);
   };
   CHECK(create({"clip", "jina-clip_v1.0"}).ok());
   CHECK(create({}).error().code == ErrorCode::invalid_argument);
@@ -336,8 +336,8 @@ TEST_CASE("a model whose vectors change is refused until they are right again") 
   CHECK(bench.send_texts({"x"}).get().error().code == ErrorCode::internal);
   model.wrong = false;
   model.probe();
-  bench.clock.await_waiters(1);
-  bench.service->stop(Clock::time_point::max());  // every probe has been judged
+  bench.timer.await_waiters(1);
+  bench.service->stop(Timer::TimePoint::max());  // every probe has been judged
   CHECK(bench.service->models().front().state == ModelState::ready);
   CHECK(bench.service->problems().empty());
 }
@@ -349,8 +349,8 @@ TEST_CASE("a model that hangs turns readiness off") {
   auto stuck = bench.send_texts({"stuck"});
   bench.gate.await_arrival();
   CHECK(bench.service->problems().empty());
-  bench.clock.await_waiters(1);
-  bench.clock.advance(61s);
+  bench.timer.await_waiters(1);
+  bench.timer.advance(61s);
   const auto problems = bench.service->problems();
   REQUIRE(problems.size() == 1);
   CHECK(problems.front() == "model [hash] gave no correct answer to the watchdog for 61 s");

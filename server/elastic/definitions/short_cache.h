@@ -28,7 +28,7 @@ class ShortCache {
 
   /// `kept`: longer only for what no front changes. A value counts from the moment it was asked for: one that
   /// was read before `forget` must not come in after it.
-  void put(const std::string& key, T value, Timer::Clock::time_point asked,
+  void put(const std::string& key, T value, Timer::TimePoint asked,
            std::chrono::seconds kept = std::chrono::seconds(1)) {
     std::lock_guard lock(mutex_);
     if (asked < forgotten_) return;
@@ -56,13 +56,13 @@ class ShortCache {
   static constexpr std::size_t k_most_entries = 10'000;
   struct Entry {
     T value;
-    Timer::Clock::time_point until;
+    Timer::TimePoint until;
   };
 
   const Timer& timer_;
   mutable std::mutex mutex_;
   std::map<std::string, Entry> entries_;
-  Timer::Clock::time_point forgotten_ = Timer::Clock::time_point::min();
+  Timer::TimePoint forgotten_ = Timer::TimePoint::min();
 };
 
 }  // namespace sightline::elastic

@@ -75,7 +75,7 @@ class Cluster {
   const Options options_;
   const Timer& timer_;
   std::mutex mutex_;
-  std::optional<Timer::Clock::time_point> warned_;
+  std::optional<Timer::TimePoint> warned_;
   int unsaid_ = 0;  ///< failures since the last warning
 };
 

@@ -110,7 +110,7 @@ class Passage : public std::enable_shared_from_this<Passage> {
   const std::shared_ptr<Cancellation> work_;
   http::ClientRequest request_;
   const bool repeatable_;
-  const Timer::Clock::time_point begun_;
+  const Timer::TimePoint begun_;
   std::optional<http::Reply> reply_;
   std::optional<http::ReplyStream> stream_;
 
