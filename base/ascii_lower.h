@@ -15,4 +15,13 @@ inline std::string ascii_lower(std::string_view text) {
   return made;
 }
 
+/// Compares the beginning of `text` in any case with `prefix`, which is in small letters.
+constexpr bool starts_with_any_case(std::string_view text, std::string_view prefix) {
+  if (text.size() < prefix.size()) return false;
+  for (std::size_t i = 0; i < prefix.size(); ++i) {
+    if (ascii_lower(text[i]) != prefix[i]) return false;
+  }
+  return true;
+}
+
 }  // namespace sightline

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 
+#include "base/ascii_lower.h"
 #include "base/base64.h"
 #include "base/file_kind.h"
 #include "base/json/reader.h"
@@ -16,12 +16,6 @@ namespace {
 constexpr std::string_view k_scheme = "data:", k_base64 = "base64", k_blanks = " \t\r\n\f\v";
 constexpr std::size_t k_npos = std::string_view::npos;
 
-bool begins_with(std::string_view text, std::string_view prefix) {
-  return text.size() >= prefix.size() &&
-         std::equal(prefix.begin(), prefix.end(), text.begin(),
-                    [](char a, unsigned char b) { return a == static_cast<char>(std::tolower(b)); });
-}
-
 bool is_blank(char c) {
   return k_blanks.find(c) != k_npos;
 }
@@ -30,7 +24,7 @@ bool is_blank(char c) {
 bool ends_in_base64(std::string_view header) {
   header = trimmed(header, k_blanks);
   if (header.size() < k_base64.size() ||
-      !begins_with(header.substr(header.size() - k_base64.size()), k_base64))
+      !starts_with_any_case(header.substr(header.size() - k_base64.size()), k_base64))
     return false;
   header = trimmed(header.substr(0, header.size() - k_base64.size()), k_blanks);
   return header.empty() || header.back() == ';';
@@ -81,8 +75,8 @@ bool is_type(std::string_view type) {
   constexpr std::array<std::string_view, 11> k_types{"image",     "text",    "application", "audio",
                                                      "video",     "font",    "model",       "message",
                                                      "multipart", "example", "haptics"};
-  return begins_with(type, "x-") || std::any_of(k_types.begin(), k_types.end(), [&](std::string_view known) {
-           return type.size() == known.size() && begins_with(type, known);
+  return starts_with_any_case(type, "x-") || std::any_of(k_types.begin(), k_types.end(), [&](std::string_view known) {
+           return type.size() == known.size() && starts_with_any_case(type, known);
          });
 }
 
@@ -95,7 +89,7 @@ std::size_t comma_after_media_type(std::string_view rest, bool& is_base64) {
   while (take(rest, ';')) {
     const std::string_view name = take_token(rest);
     if (take(rest, '=') && !take_value(rest)) return k_npos;
-    is_base64 = is_base64 || (name.size() == k_base64.size() && begins_with(name, k_base64));
+    is_base64 = is_base64 || (name.size() == k_base64.size() && starts_with_any_case(name, k_base64));
   }
   return !rest.empty() && rest.front() == ',' ? whole.size() - rest.size() : k_npos;
 }
@@ -105,7 +99,7 @@ bool is_broken_url(std::string_view rest) {
   constexpr std::string_view k_marker = ";base64";
   const bool one_word = std::none_of(rest.begin(), rest.end(), is_blank);
   for (std::size_t at = one_word ? rest.find(';') : k_npos; at != k_npos; at = rest.find(';', at + 1)) {
-    if (begins_with(rest.substr(at), k_marker)) return true;
+    if (starts_with_any_case(rest.substr(at), k_marker)) return true;
   }
   return base64_picture_format(rest).has_value();
 }
@@ -118,7 +112,7 @@ std::string_view without_outer_blanks(std::string_view text) {
 
 std::optional<DataUrl> read_data_url(std::string_view text) {
   text = without_outer_blanks(text);
-  if (!begins_with(text, k_scheme)) return {};
+  if (!starts_with_any_case(text, k_scheme)) return {};
   const std::string_view rest = text.substr(k_scheme.size());
   const auto split = [&](std::size_t comma, bool is_base64) {
     return DataUrl{text.substr(0, k_scheme.size() + comma), rest.substr(comma + 1), is_base64, true};

@@ -5,6 +5,7 @@
 #include <cctype>
 #include <cstdint>
 
+#include "base/ascii_lower.h"
 #include "base/base64.h"
 #include "base/json/reader.h"
 
@@ -80,12 +81,6 @@ bool has_mark(std::string_view file, const Mark& mark) {
   return file.size() > mark.offset && file.substr(mark.offset).starts_with(mark.bytes);
 }
 
-bool begins_with_word(std::string_view text, std::string_view word) {
-  return text.size() >= word.size() && std::equal(word.begin(), word.end(), text.begin(), [](char a, char b) {
-           return a == std::tolower(static_cast<unsigned char>(b));
-         });
-}
-
 std::string_view without_blanks(std::string_view text) {
   text = json::without_byte_order_mark(text);
   return text.substr(std::min(text.size(), text.find_first_not_of(" \t\r\n\f")));
@@ -155,7 +150,7 @@ std::optional<std::string_view> other_kind(std::string_view bytes) {
   }
   const std::string_view text = without_blanks(bytes.substr(0, 1024));
   for (const Mark& word : k_words) {
-    if (begins_with_word(text, word.bytes)) return word.name;
+    if (starts_with_any_case(text, word.bytes)) return word.name;
   }
   return {};
 }

@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "base/base64.h"
+#include "base/file_kind.h"
 #include "eval/report.h"
 #include "ingest/picture_files.h"
 #include "server/http/message.h"
@@ -65,16 +66,6 @@ std::string escaped(std::string_view text) {
   std::string out;
   escape(out, text);
   return out;
-}
-
-/// "image/png" by the file's first bytes; empty: none that a browser shows.
-std::string_view media_type(std::string_view file) {
-  if (file.starts_with("\xFF\xD8\xFF")) return "image/jpeg";
-  if (file.starts_with("\x89PNG")) return "image/png";
-  if (file.starts_with("GIF8")) return "image/gif";
-  if (file.starts_with("BM")) return "image/bmp";
-  if (file.size() > 12 && file.starts_with("RIFF") && file.substr(8, 4) == "WEBP") return "image/webp";
-  return "";
 }
 
 /// A path as a URL, relative to the report's folder.
@@ -326,8 +317,8 @@ class Page {
       std::string source = link_to(picture.path, options_.folder);
       const auto content = ingest::read_file(picture.path, options_.max_embedded_bytes);
       if (content.ok()) {
-        if (const auto type = media_type(*content); !type.empty())
-          source = "data:" + std::string(type) + ";base64," + base64_encode(*content);
+        if (const auto format = picture_format(*content))
+          source = "data:" + std::string(media_type_of(*format)) + ";base64," + base64_encode(*content);
       }
       styles += ".p" + std::to_string(number) + "{background-image:url(\"" + source + "\")}\n";
     }

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "base/json/document.h"
+#include "base/json/members.h"
 #include "eval/sets.h"
 
 namespace sightline::eval {
@@ -30,9 +31,7 @@ Result<rapidjson::Document> parse_file(const std::filesystem::path& file) {
   return document;
 }
 
-std::string text_of(const Value& string) {
-  return {string.GetString(), string.GetStringLength()};
-}
+std::string text_of(const Value& string) { return std::string(json::text_or_empty(string)); }
 
 /// A text with names in braces: "a {kind} at {time}".
 struct Template {

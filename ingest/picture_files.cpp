@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -11,6 +10,7 @@
 #include <system_error>
 #include <unistd.h>
 
+#include "base/ascii_lower.h"
 #include "ingest/file_names.h"
 
 namespace sightline::ingest {
@@ -19,9 +19,7 @@ namespace {
 
 bool has_picture_name(const fs::path& path) {
   constexpr std::array<std::string_view, 6> k_endings{".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"};
-  std::string ending = path.extension().string();
-  std::transform(ending.begin(), ending.end(), ending.begin(),
-                 [](unsigned char c) { return std::tolower(c); });
+  const std::string ending = ascii_lower(path.extension().string());
   return std::find(k_endings.begin(), k_endings.end(), ending) != k_endings.end();
 }
 

@@ -1,5 +1,6 @@
 #include "ingest/picture_turn.h"
 
+#include "base/file_kind.h"
 #include "models/image/bytes.h"
 #include "models/image/orientation.h"
 
@@ -59,9 +60,10 @@ std::string_view exif_of_webp(std::string_view file) {
 
 bool is_turned(std::string_view file) {
   std::string_view exif;
-  if (file.starts_with("\xFF\xD8")) exif = exif_of_jpeg(file);
-  if (file.starts_with("\x89PNG\r\n\x1A\n")) exif = exif_of_png(file);
-  if (file.starts_with("RIFF") && file.size() > 12 && file.substr(8, 4) == "WEBP") exif = exif_of_webp(file);
+  const auto format = picture_format(file);
+  if (format == PictureFormat::jpeg) exif = exif_of_jpeg(file);
+  if (format == PictureFormat::png) exif = exif_of_png(file);
+  if (format == PictureFormat::webp) exif = exif_of_webp(file);
   return models::exif_orientation(exif) != 1;
 }
 

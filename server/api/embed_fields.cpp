@@ -1,22 +1,14 @@
 #include "server/api/embed_fields.h"
 
-#include <algorithm>
-#include <array>
-#include <cctype>
 #include <charconv>
+
+#include "base/ascii_lower.h"
 
 namespace sightline::api {
 namespace {
 
 using models::Truncate;
 using serving::Lane;
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
 
 template <class T>
 struct Word {
@@ -42,7 +34,7 @@ template <class T, std::size_t N>
 T read_word(FieldReader& fields, const char* name, const Word<T> (&words)[N], T otherwise) {
   const auto given = fields.string(name);
   if (!given || given->empty()) return otherwise;
-  const std::string word = lower(*given);
+  const std::string word = ascii_lower(*given);
   std::string known;
   for (const auto& candidate : words) {
     if (candidate.word == word) return candidate.meaning;
@@ -57,7 +49,7 @@ T read_word(FieldReader& fields, const char* name, const Word<T> (&words)[N], T 
 
 void read_input_type(FieldReader& fields, EmbedFields& read) {
   read.lane = read_word(fields, "input_type", k_input_types, Lane::document);
-  read.input_type = lower(fields.string("input_type").value_or(""));
+  read.input_type = ascii_lower(fields.string("input_type").value_or(""));
 }
 
 ModalityRule read_modality(FieldReader& fields) {

@@ -1,7 +1,6 @@
 #include "server/api/hugging_face.h"
 
-#include <cctype>
-
+#include "base/ascii_lower.h"
 #include "base/json/builder.h"
 #include "server/api/embed.h"
 
@@ -9,8 +8,7 @@ namespace sightline::api {
 namespace {
 
 models::Truncate read_truncation(FieldReader& fields) {
-  std::string direction(fields.string("truncation_direction").value_or("right"));
-  for (char& c : direction) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  const std::string direction = ascii_lower(fields.string("truncation_direction").value_or("right"));
   if (direction != "right" && direction != "left") {
     fields.fail("truncation_direction",
                 {ErrorCode::invalid_argument, "[truncation_direction] may be right or left"});

@@ -305,7 +305,7 @@ std::vector<serving::UpstreamModel> CohereEmbedding::models() const {
 Result<std::string, UpstreamFailure> CohereEmbedding::key_for(const std::string& authorization) const {
   if (!options_.key.empty()) return options_.key;
   constexpr std::string_view k_scheme = "bearer ";
-  const std::string_view key = ascii_lower(std::string_view(authorization).substr(0, k_scheme.size())) == k_scheme
+  const std::string_view key = starts_with_any_case(authorization, k_scheme)
                                    ? trimmed(std::string_view(authorization).substr(k_scheme.size()), " \t\r")
                                    : std::string_view();
   if (is_key(key)) return std::string(key);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "base/trimmed.h"
 #include "server/http/entity_tag.h"
 #include "server/web/page_file.h"
 
@@ -12,19 +13,14 @@ namespace {
 constexpr const char* k_content_security_policy =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
     "font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-std::string_view without_blanks(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
+constexpr std::string_view k_blanks = " \t";
 
 /// The piece in front of the first `mark`, taken off `rest` together with the mark.
 std::string_view next_piece(std::string_view& rest, char mark) {
   const auto end = std::min(rest.find(mark), rest.size());
   const auto piece = rest.substr(0, end);
   rest.remove_prefix(std::min(end + 1, rest.size()));
-  return without_blanks(piece);
+  return trimmed(piece, k_blanks);
 }
 
 /// Whether a weight of RFC 9110 12.4.2 ("0", "0.000") is nothing.
@@ -39,7 +35,7 @@ bool names(std::string_view list, std::string_view wanted) {
     if (!http::equal_ignoring_case(next_piece(member, ';'), wanted)) continue;
     while (!member.empty()) {
       std::string_view weight = next_piece(member, ';');
-      if (http::equal_ignoring_case(next_piece(weight, '='), "q") && is_nothing(without_blanks(weight)))
+      if (http::equal_ignoring_case(next_piece(weight, '='), "q") && is_nothing(trimmed(weight, k_blanks)))
         return false;
     }
     return true;

@@ -7,6 +7,7 @@
 #include "base/cancellation.h"
 #include "base/json/builder.h"
 #include "base/json/document.h"
+#include "base/json/members.h"
 
 namespace sightline::elastic {
 namespace {
@@ -35,29 +36,19 @@ std::int64_t milliseconds_now() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
 }
 
-const rapidjson::Value* member(const rapidjson::Value& object, const char* name) {
-  if (!object.IsObject()) return nullptr;
-  const auto found = object.FindMember(name);
-  return found == object.MemberEnd() ? nullptr : &found->value;
-}
-
 std::int64_t number_in(const rapidjson::Value& object, const char* name, std::int64_t otherwise) {
-  const auto* value = member(object, name);
-  return value && value->IsInt64() ? value->GetInt64() : otherwise;
+  const auto& value = json::member(object, name);
+  return value.IsInt64() ? value.GetInt64() : otherwise;
 }
 
 std::optional<Definition> definition_in(const rapidjson::Value& hit) {
-  const auto* source = member(hit, "_source");
-  if (!source) return {};
-  const auto* name = member(*source, "name");
-  const auto* config = member(*source, "config");
-  if (!name || !name->IsString() || !config || !config->IsString()) return {};
-  Definition definition{{{config->GetString(), config->GetStringLength()}}, name->GetString()};
-  if (const auto* secrets = member(*source, "secrets"); secrets && secrets->IsString())
-    definition.secrets.assign(secrets->GetString(), secrets->GetStringLength());
-  if (const auto* guarded = member(*source, "guarded")) definition.guarded = guarded->IsTrue();
-  definition.created = number_in(*source, "created", 0);
-  definition.modified = number_in(*source, "modified", 0);
+  const auto& source = json::member(hit, "_source");
+  if (!json::member(source, "name").IsString() || !json::member(source, "config").IsString()) return {};
+  Definition definition{{std::string(json::text_at(source, "config"))}, std::string(json::text_at(source, "name"))};
+  definition.secrets = json::text_at(source, "secrets");
+  definition.guarded = json::member(source, "guarded").IsTrue();
+  definition.created = number_in(source, "created", 0);
+  definition.modified = number_in(source, "modified", 0);
   definition.seq_no = number_in(hit, "_seq_no", -1);
   definition.primary_term = number_in(hit, "_primary_term", 0);
   return definition;
@@ -68,9 +59,8 @@ bool says_nothing_is_there(const http::Response& response) {
   if (response.status != 404) return false;
   rapidjson::Document body;
   if (json::read_document(response.body, body)) return false;
-  if (const auto* found = member(body, "found")) return found->IsFalse();
-  if (const auto* result = member(body, "result"))
-    return result->IsString() && std::string_view(result->GetString()) == "not_found";
+  if (body.IsObject() && body.HasMember("found")) return body["found"].IsFalse();
+  if (body.IsObject() && body.HasMember("result")) return json::text_at(body, "result") == "not_found";
   return error_in(response).type == "index_not_found_exception";
 }
 
@@ -103,11 +93,8 @@ ElasticError error_in(const http::Response& response) {
                      "the store answered with status " + std::to_string(response.status)};
   rapidjson::Document body;
   if (json::read_document(response.body, body)) return error;
-  const auto* inner = member(body, "error");
-  if (!inner) return error;
-  if (const auto* type = member(*inner, "type"); type && type->IsString()) error.type = type->GetString();
-  if (const auto* reason = member(*inner, "reason"); reason && reason->IsString())
-    error.reason = reason->GetString();
+  if (const auto type = json::text_at(body, "error", "type"); !type.empty()) error.type = type;
+  if (const auto reason = json::text_at(body, "error", "reason"); !reason.empty()) error.reason = reason;
   return error;
 }
 
@@ -153,23 +140,21 @@ Answer<std::vector<Definition>> DefinitionIndex::list(const Caller& caller, Kind
   if (says_nothing_is_there(response)) return definitions;
   if (response.status != 200) return index_error(response);
   rapidjson::Document body;
-  const bool readable = !json::read_document(response.body, body);
-  const auto* outer = readable ? member(body, "hits") : nullptr;
-  const auto* hits = outer ? member(*outer, "hits") : nullptr;
-  const auto* total = outer ? member(*outer, "total") : nullptr;
-  const auto* shards = readable ? member(body, "_shards") : nullptr;
-  if (!hits || !hits->IsArray() || !total) return unreadable("the list of definitions");
-  if (shards && number_in(*shards, "failed", 0) > 0) {
+  json::read_document(response.body, body);
+  const auto& hits = json::member(body, "hits", "hits");
+  const auto& total = json::member(body, "hits", "total");
+  if (!hits.IsArray() || total.IsNull()) return unreadable("the list of definitions");
+  if (number_in(json::member(body, "_shards"), "failed", 0) > 0) {
     return ElasticError{503, "search_phase_execution_exception",
                         "a shard of the index [" + std::string(k_definition_index) + "] did not answer"};
   }
-  if (number_in(*total, "value", -1) != static_cast<std::int64_t>(hits->Size())) {
+  if (number_in(total, "value", -1) != static_cast<std::int64_t>(hits.Size())) {
     return ElasticError{500, "illegal_state_exception",
                         "the index [" + std::string(k_definition_index) + "] holds more than " +
                             std::to_string(k_most_definitions) + " definitions of kind [" + name_of(kind) +
                             "], too many to list: request one by its name"};
   }
-  for (const auto& hit : hits->GetArray()) {
+  for (const auto& hit : hits.GetArray()) {
     check_cancelled();
     auto definition = definition_in(hit);
     if (!definition) return unreadable("a definition of kind [" + std::string(name_of(kind)) + "]");

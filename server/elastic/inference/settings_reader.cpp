@@ -1,8 +1,8 @@
 #include "server/elastic/inference/settings_reader.h"
 
 #include <algorithm>
-#include <cctype>
 
+#include "base/ascii_lower.h"
 #include "base/json/document.h"
 #include "base/json/members.h"
 #include "base/json/number.h"
@@ -109,9 +109,7 @@ std::optional<std::string> SettingsReader::choice(std::string_view key,
                                                   const std::vector<std::string>& allowed) {
   const auto text = optional_string(key);
   if (!text) return {};
-  std::string word = *text;
-  std::transform(word.begin(), word.end(), word.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string word = ascii_lower(*text);
   if (std::find(allowed.begin(), allowed.end(), word) != allowed.end()) return word;
   std::string list;
   for (const auto& one : allowed) list += (list.empty() ? "" : ", ") + one;

@@ -5,23 +5,20 @@
 #include <string_view>
 
 #include "base/json/document.h"
+#include "base/json/members.h"
 #include "server/elastic/definitions/definition_index.h"
 #include "server/elastic/rest/bulk_reader.h"
 
 namespace sightline::elastic {
 namespace {
 
-std::string_view text_of(const rapidjson::Value& value) {
-  return {value.GetString(), value.GetStringLength()};
-}
-
 /// The pipelines in `{"settings":{"index":{"default_pipeline":"p"}}}`.
 IndexPipelines::Names names_in(const rapidjson::Value& holder, std::string_view index) {
   const auto read = [&](const std::string& setting) -> std::string {
     const auto* value = rapidjson::Pointer(("/settings/index/" + setting).c_str()).Get(holder);
     if (!value) value = rapidjson::Pointer(("/settings/index." + setting).c_str()).Get(holder);
-    if (!value || !value->IsString() || text_of(*value) == k_no_pipeline) return {};
-    return std::string(text_of(*value));
+    if (!value || json::text_or_empty(*value) == k_no_pipeline) return {};
+    return std::string(json::text_or_empty(*value));
   };
   return {read("default_pipeline"), read("final_pipeline"), std::string(index)};
 }
@@ -33,7 +30,7 @@ std::optional<std::string> newest_backing_index(const rapidjson::Value& settings
   std::optional<std::string> newest;
   std::string newest_generation;
   for (const auto& member : settings.GetObject()) {
-    const auto name = text_of(member.name);
+    const auto name = json::text_or_empty(member.name);
     if (!name.starts_with(prefix)) continue;
     std::string generation(name.substr(name.rfind('-') + 1));
     const bool later = generation.size() != newest_generation.size()
@@ -80,7 +77,7 @@ Answer<std::string> IndexPipelines::write_index(const Caller& caller, const std:
     if (alias == writes->MemberEnd() || !alias->value.IsObject()) continue;
     const auto flag = alias->value.FindMember("is_write_index");
     if (flag == alias->value.MemberEnd() || !flag->value.IsTrue()) continue;
-    const std::string target(text_of(member.name));
+    const std::string target(json::text_or_empty(member.name));
     if (settings.HasMember(member.name)) return target;
     if (auto newest = newest_backing_index(settings, target)) return *newest;
   }
@@ -110,7 +107,7 @@ Answer<IndexPipelines::Names> IndexPipelines::look_up(const Caller& caller, cons
     return settings.error();
   }
   if (!settings->IsObject() || settings->ObjectEmpty()) return of_template(caller, name);
-  std::string target(text_of(settings->MemberBegin()->name));
+  std::string target(json::text_or_empty(settings->MemberBegin()->name));
   if (settings->MemberCount() > 1) {
     auto chosen = write_index(caller, name, *settings);
     if (!chosen) return chosen.error();
@@ -137,7 +134,7 @@ Answer<std::vector<IndexPipelines::Names>> IndexPipelines::all(const Caller& cal
   std::vector<Names> found;
   if (!settings->IsObject()) return found;
   for (const auto& member : settings->GetObject()) {
-    found.push_back(names_in(member.value, text_of(member.name)));
+    found.push_back(names_in(member.value, json::text_or_empty(member.name)));
   }
   return found;
 }

@@ -7,23 +7,12 @@
 
 #include "base/file_kind.h"
 #include "base/json/document.h"
+#include "base/json/members.h"
 
 namespace sightline::pictures {
 namespace {
 
 using rapidjson::Value;
-
-std::string_view text_of(const Value& value) {
-  return {value.GetString(), value.GetStringLength()};
-}
-
-const Value* member(const Value& object, std::string_view name) {
-  if (!object.IsObject()) return nullptr;
-  for (const auto& entry : object.GetObject()) {
-    if (text_of(entry.name) == name) return &entry.value;
-  }
-  return nullptr;
-}
 
 std::string place_of(const PictureRequest& request) {
   return "document [" + request.id + "] of index [" + request.index + "]";
@@ -59,13 +48,14 @@ std::string code_of_status(int status) {
 
 /// What an answer without a document means.
 Refusal refusal_of(const PictureRequest& request, const http::Response& answer, const Value& body) {
-  const Value* const error = member(body, "error");
-  const Value* const reason = error ? member(*error, "reason") : nullptr;
-  if (answer.status == 404 && !error)
+  const Value& error = json::member(body, "error");
+  const Value& reason = json::member(error, "reason");
+  if (answer.status == 404 && error.IsNull())
     return not_found("index [" + request.index + "] has no document [" + request.id + "]");
   std::string message = place_of(request) + ": Elasticsearch answers " + std::to_string(answer.status);
-  if (reason && reason->IsString()) message += ": " + std::string(text_of(*reason));
-  if (error && error->IsString()) message += ": " + std::string(text_of(*error));
+  for (const Value* const text : {&reason, &error}) {
+    if (text->IsString()) message.append(": ").append(json::text_or_empty(*text));
+  }
   const int status = answer.status < 400 ? 502 : answer.status;
   return {status, code_of_status(status), std::move(message)};
 }
@@ -81,13 +71,11 @@ Result<DocumentVersion, Refusal> version_in(const PictureRequest& request, const
                                             rapidjson::Document& body) {
   const json::Fault fault = read_answer(answer, body);
   if (answer.status != 200) return refusal_of(request, answer, body);
-  const Value* const index = member(body, "_index");
-  const Value* const seq_no = member(body, "_seq_no");
-  const Value* const term = member(body, "_primary_term");
-  const bool is_document = !fault && index && index->IsString() && seq_no && seq_no->IsInt64() && term &&
-                           term->IsInt64();
-  if (!is_document) return unreadable(request);
-  return DocumentVersion{std::string(text_of(*index)), seq_no->GetInt64(), term->GetInt64()};
+  const Value& index = json::member(body, "_index");
+  const Value& seq_no = json::member(body, "_seq_no");
+  const Value& term = json::member(body, "_primary_term");
+  if (fault || !index.IsString() || !seq_no.IsInt64() || !term.IsInt64()) return unreadable(request);
+  return DocumentVersion{std::string(json::text_or_empty(index)), seq_no.GetInt64(), term.GetInt64()};
 }
 
 /// The values behind `path`, in order. Objects and dots are the same, and arrays count as what is in them, as
@@ -99,7 +87,7 @@ void collect(const Value& value, std::string_view path, std::vector<const Value*
     if (!value.IsNull()) found.push_back(&value);
   } else if (value.IsObject()) {
     for (const auto& entry : value.GetObject()) {
-      const std::string_view name = text_of(entry.name);
+      const std::string_view name = json::text_or_empty(entry.name);
       if (path == name) collect(entry.value, {}, found);
       if (path.size() > name.size() && path.starts_with(name) && path[name.size()] == '.')
         collect(entry.value, path.substr(name.size() + 1), found);
@@ -138,13 +126,7 @@ std::string DocumentPictures::index_uuid(const PictureRequest& request, const st
   const http::Response answer = get(request, "/_settings", "filter_path=*.settings.index.uuid");
   rapidjson::Document body;
   if (answer.status != 200 || read_answer(answer, body)) return {};
-  const Value* value = &body;
-  for (const std::string_view name : {std::string_view(index), std::string_view("settings"),
-                                      std::string_view("index"), std::string_view("uuid")}) {
-    value = member(*value, name);
-    if (!value) return {};
-  }
-  return value->IsString() ? std::string(text_of(*value)) : std::string();
+  return std::string(json::text_at(body, index, "settings", "index", "uuid"));
 }
 
 Result<DocumentPictures::Found, Refusal> DocumentPictures::read(const PictureRequest& request) const {
@@ -155,12 +137,12 @@ Result<DocumentPictures::Found, Refusal> DocumentPictures::read(const PictureReq
   rapidjson::Document body;
   auto version = version_in(request, answer, body);
   if (!version) return version.error();
-  const Value* const source = member(body, "_source");
-  if (!source)
+  const Value& source = json::member(body, "_source");
+  if (source.IsNull())
     return not_found(place_of(request) +
                      " has no _source to read a picture from: its index does not store it");
   std::vector<const Value*> values;
-  collect(*source, request.field, values);
+  collect(source, request.field, values);
   if (values.empty()) return not_found(place_of(request) + " has no value in field [" + request.field + "]");
   const std::string place = "field [" + request.field + "] of " + place_of(request);
   if (request.position >= values.size()) {
@@ -171,9 +153,9 @@ Result<DocumentPictures::Found, Refusal> DocumentPictures::read(const PictureReq
   const Value& value = *values[request.position];
   if (!value.IsString()) return not_found(place + " holds " + kind_of(value) + ", not a picture");
   if (value.GetStringLength() == 0) return not_found(place + " is empty: there is no picture");
-  auto picture = read_encoded_picture(text_of(value), max_picture_bytes_);
+  auto picture = read_encoded_picture(json::text_or_empty(value), max_picture_bytes_);
   if (!picture && picture.error().code == ErrorCode::unsupported)
-    return not_found(place + " contains a link to a picture, " + shown(text_of(value)) +
+    return not_found(place + " contains a link to a picture, " + shown(json::text_or_empty(value)) +
                      ", not the picture itself");
   if (!picture) return Refusal{422, to_string(picture.error().code), place + ": " + picture.error().message};
   if (!picture_format(picture->bytes)) {

@@ -7,6 +7,7 @@
 #include "base/cancellation.h"
 #include "base/json/builder.h"
 #include "base/json/document.h"
+#include "base/json/members.h"
 #include "base/json/writer.h"
 
 namespace sightline::web {
@@ -20,21 +21,7 @@ constexpr std::size_t k_bytes_per_number = 14;  // "-0.123456789,"
 constexpr std::size_t k_most_dims = 4096;
 constexpr json::Limits k_answer_json{.max_values = 4'000'000, .lone_surrogates = true};
 
-/// The member, if `value` is an object that has it; else null.
-const Value* member(const Value* value, std::string_view name) {
-  if (!value || !value->IsObject()) return nullptr;
-  const auto found = value->FindMember(Value(rapidjson::StringRef(name.data(), static_cast<rapidjson::SizeType>(name.size()))));
-  return found == value->MemberEnd() ? nullptr : &found->value;
-}
-
-const Value* path(const Value* value, std::initializer_list<std::string_view> names) {
-  for (const std::string_view name : names) value = member(value, name);
-  return value;
-}
-
-std::string text(const Value* value) {
-  return value && value->IsString() ? std::string(value->GetString(), value->GetStringLength()) : std::string();
-}
+std::string text_at(const Value& value, auto... names) { return std::string(json::text_at(value, names...)); }
 
 ReadRefusal faulty(const std::string& what) {
   return {502, "elasticsearch_answer", "the Elasticsearch side's answer " + what};
@@ -44,34 +31,33 @@ ReadRefusal faulty(const std::string& what) {
 std::string reason(const std::string& body) {
   rapidjson::Document document;
   if (json::read_document(body, document, k_answer_json)) return body.substr(0, 300);
-  const Value* error = member(&document, "error");
-  if (error && error->IsString()) return text(error);
-  for (const Value* cause = error; cause; cause = member(cause, "caused_by")) {
-    if (!member(cause, "caused_by")) return text(member(cause, "reason"));
-  }
-  return body.substr(0, 300);
+  const Value* cause = &json::member(document, "error");
+  if (cause->IsNull()) return body.substr(0, 300);
+  if (cause->IsString()) return std::string(json::text_or_empty(*cause));
+  while (!json::member(*cause, "caused_by").IsNull()) cause = &json::member(*cause, "caused_by");
+  return text_at(*cause, "reason");
 }
 
-/// The mapping of the field at a dotted path; null: there is none. `nested`: it is inside of nested documents.
-const Value* mapped(const Value* mappings, std::string_view field, bool& nested) {
-  const Value* properties = member(mappings, "properties");
+/// The mapping of the field at a dotted path; a JSON null: there is none. `nested`: it is inside of nested documents.
+const Value& mapped(const Value& mappings, std::string_view field, bool& nested) {
+  const Value& properties = json::member(mappings, "properties");
   for (std::size_t end = field.find('.');; end = field.find('.', end + 1)) {
-    const Value* found = member(properties, field.substr(0, end));
+    const Value& found = json::member(properties, field.substr(0, end));
     if (end == std::string_view::npos) return found;
-    if (!found || !member(found, "properties")) continue;  // a name may have a dot itself
-    nested = nested || text(member(found, "type")) == "nested";
+    if (json::member(found, "properties").IsNull()) continue;  // a name may have a dot itself
+    nested = nested || json::text_at(found, "type") == "nested";
     return mapped(found, field.substr(end + 1), nested);
   }
 }
 
 /// The paths of all fields of type dense_vector.
-void collect_vectors(const Value* mappings, const std::string& above, std::vector<std::string>& found) {
-  const Value* properties = member(mappings, "properties");
-  if (!properties || !properties->IsObject()) return;
-  for (const auto& entry : properties->GetObject()) {
-    const std::string name = above + text(&entry.name);
-    if (text(member(&entry.value, "type")) == "dense_vector") found.push_back(name);
-    collect_vectors(&entry.value, name + ".", found);
+void collect_vectors(const Value& mappings, const std::string& above, std::vector<std::string>& found) {
+  const Value& properties = json::member(mappings, "properties");
+  if (!properties.IsObject()) return;
+  for (const auto& entry : properties.GetObject()) {
+    const std::string name = above + std::string(json::text_or_empty(entry.name));
+    if (json::text_at(entry.value, "type") == "dense_vector") found.push_back(name);
+    collect_vectors(entry.value, name + ".", found);
   }
 }
 
@@ -102,38 +88,38 @@ void draw(std::vector<ScannedDocument>& documents, std::size_t max) {
 }
 
 /// The first element of a field of a hit's `fields`, which are arrays.
-std::string first_text(const Value* values) {
-  return values && values->IsArray() && !values->Empty() ? text(values->Begin()) : std::string();
+std::string_view first_text(const Value& values) {
+  return values.IsArray() && !values.Empty() ? json::text_or_empty(values[0]) : std::string_view();
 }
 
 /// Appends a hit's vector, brought to unit length if that is wanted. nullopt: it is not a vector of `dims` numbers.
 std::optional<ReadRefusal> append_vector(const Value& hit, const VectorField& field, IndexVectors& vectors) {
-  const Value* fields = member(&hit, "fields");
-  const Value* vector = member(fields, field.field);
-  const std::string id = text(member(&hit, "_id"));
-  if (!vector || !vector->IsArray() || vector->Empty()) return {};
-  if (vectors.dims == 0) vectors.dims = vector->Size();
-  if (vector->Size() != vectors.dims || vectors.dims > k_most_dims)
-    return faulty("has a vector of " + std::to_string(vector->Size()) + " numbers in document " + id.substr(0, 100) +
+  const Value& fields = json::member(hit, "fields");
+  const Value& vector = json::member(fields, field.field);
+  const std::string id = text_at(hit, "_id");
+  if (!vector.IsArray() || vector.Empty()) return {};
+  if (vectors.dims == 0) vectors.dims = vector.Size();
+  if (vector.Size() != vectors.dims || vectors.dims > k_most_dims)
+    return faulty("has a vector of " + std::to_string(vector.Size()) + " numbers in document " + id.substr(0, 100) +
                   ", not of " + std::to_string(vectors.dims));
   double square = 0;
-  for (const Value& x : vector->GetArray()) {
+  for (const Value& x : vector.GetArray()) {
     if (!x.IsNumber()) return faulty("has a vector with something that is no number in document " + id.substr(0, 100));
     square += x.GetDouble() * x.GetDouble();
   }
   const double scale = field.unit_length && square > 0 ? 1 / std::sqrt(square) : 1;
-  for (const Value& x : vector->GetArray()) {
+  for (const Value& x : vector.GetArray()) {
     vectors.values.push_back(static_cast<float>(x.GetDouble() * scale));
     if (!std::isfinite(vectors.values.back())) return faulty("has a vector that is not finite");
   }
   vectors.ids.push_back(id);
-  vectors.names.push_back(field.name_field.empty() ? std::string() : first_text(member(fields, field.name_field)));
+  vectors.names.emplace_back(first_text(json::member(fields, field.name_field)));
   return {};
 }
 
 const Value* hits_of(const rapidjson::Document& document) {
-  const Value* hits = path(&document, {"hits", "hits"});
-  return hits && hits->IsArray() ? hits : nullptr;
+  const Value& hits = json::member(document, "hits", "hits");
+  return hits.IsArray() ? &hits : nullptr;
 }
 
 }  // namespace
@@ -167,10 +153,10 @@ Read<VectorField> IndexReader::find_field(const std::string& index, const std::s
   if (document.MemberCount() > 1)
     return ReadRefusal{400, "several_indices", "several indices are behind " + index.substr(0, 200) + "; name one of them"};
   const auto& entry = *document.MemberBegin();
-  const Value* mappings = member(&entry.value, "mappings");
+  const Value& mappings = json::member(entry.value, "mappings");
   VectorField found;
-  found.index = text(&entry.name);
-  found.index_uuid = text(path(&entry.value, {"settings", "index", "uuid"}));
+  found.index = json::text_or_empty(entry.name);
+  found.index_uuid = json::text_at(entry.value, "settings", "index", "uuid");
   std::vector<std::string> vectors;
   collect_vectors(mappings, "", vectors);
   std::sort(vectors.begin(), vectors.end());
@@ -183,28 +169,28 @@ Read<VectorField> IndexReader::find_field(const std::string& index, const std::s
     found.field = vectors.front();
   }
   bool nested = false;
-  const Value* mapping = mapped(mappings, found.field, nested);
-  if (!mapping)
+  const Value& mapping = mapped(mappings, found.field, nested);
+  if (mapping.IsNull())
     return ReadRefusal{404, "no_such_field",
                        "index " + found.index + " has no field [" + found.field.substr(0, 200) +
                            "]; fields of type dense_vector there: " + listed(vectors)};
-  if (const std::string type = text(member(mapping, "type")); type != "dense_vector")
+  if (const std::string type = text_at(mapping, "type"); type != "dense_vector")
     return ReadRefusal{400, "not_a_vector",
                        "field [" + found.field.substr(0, 200) + "] of " + found.index + " is of type " +
                            (type.empty() ? "object" : type) + ", not dense_vector; fields of that type there: " + listed(vectors)};
   if (nested)
     return ReadRefusal{400, "nested_field",
                        "field [" + found.field.substr(0, 200) + "] is in nested documents; a map needs one vector per document"};
-  if (text(member(mapping, "element_type")) == "bit")
+  if (json::text_at(mapping, "element_type") == "bit")
     return ReadRefusal{400, "vectors_of_bits",
                        "field [" + found.field.substr(0, 200) + "] has vectors of bits; a map needs numbers (element_type float or byte)"};
-  if (const Value* dims = member(mapping, "dims"); dims && dims->IsUint()) found.dims = dims->GetUint();
-  const std::string similarity = text(member(mapping, "similarity"));
+  if (const Value& dims = json::member(mapping, "dims"); dims.IsUint()) found.dims = dims.GetUint();
+  const std::string_view similarity = json::text_at(mapping, "similarity");
   found.unit_length = similarity != "l2_norm" && similarity != "max_inner_product";
-  const Value* name = path(mappings, {"properties", "image_name"});
-  if (text(member(name, "type")) == "keyword") found.name_field = "image_name";
-  else if (text(path(name, {"fields", "keyword", "type"})) == "keyword") found.name_field = "image_name.keyword";
-  else if (name) found.name_field = "image_name";
+  const Value& name = json::member(mappings, "properties", "image_name");
+  if (json::text_at(name, "type") == "keyword") found.name_field = "image_name";
+  else if (json::text_at(name, "fields", "keyword", "type") == "keyword") found.name_field = "image_name.keyword";
+  else if (!name.IsNull()) found.name_field = "image_name";
   return found;
 }
 
@@ -212,9 +198,9 @@ Read<Scan> IndexReader::scan(const VectorField& field, std::size_t max) {
   auto opened = call(http::Method::post, "/" + http::percent_encode(field.index) + "/_pit", {}, "keep_alive=1m");
   if (auto* refusal = std::get_if<ReadRefusal>(&opened)) return std::move(*refusal);
   rapidjson::Document document;
-  if (json::read_document(std::get<std::string>(opened), document, k_answer_json) || text(member(&document, "id")).empty())
-    return faulty("has no point in time");
-  std::string point = text(member(&document, "id"));
+  json::read_document(std::get<std::string>(opened), document, k_answer_json);
+  std::string point = text_at(document, "id");
+  if (point.empty()) return faulty("has no point in time");
   Scan scan;
   std::string after;
   std::optional<ReadRefusal> refusal;
@@ -236,17 +222,17 @@ Read<Scan> IndexReader::scan(const VectorField& field, std::size_t max) {
       refusal = faulty("to a search has no hits");
       break;
     }
-    if (const Value* total = path(&document, {"hits", "total", "value"}); total && total->IsUint64())
-      scan.total = total->GetUint64();
-    if (const std::string newer = text(member(&document, "pit_id")); !newer.empty()) point = newer;
+    if (const Value& total = json::member(document, "hits", "total", "value"); total.IsUint64())
+      scan.total = total.GetUint64();
+    if (const std::string newer = text_at(document, "pit_id"); !newer.empty()) point = newer;
     for (const Value& hit : hits->GetArray()) {
-      const Value* number = member(&hit, "_seq_no");
-      const Value* term = member(&hit, "_primary_term");
-      ScannedDocument one{text(member(&hit, "_id")), 0, 0};
-      if (number && number->IsUint64()) one.version = number->GetUint64() * 31 + (term && term->IsUint64() ? term->GetUint64() : 0);
+      const Value& number = json::member(hit, "_seq_no");
+      const Value& term = json::member(hit, "_primary_term");
+      ScannedDocument one{text_at(hit, "_id"), 0, 0};
+      if (number.IsUint64()) one.version = number.GetUint64() * 31 + (term.IsUint64() ? term.GetUint64() : 0);
       one.lot = lot_of(one.id);
       scan.documents.push_back(std::move(one));
-      if (const Value* sort = member(&hit, "sort")) after = json::text_of(*sort);
+      if (const Value& sort = json::member(hit, "sort"); !sort.IsNull()) after = json::text_of(sort);
     }
     scanned += hits->Size();
     more = hits->Size() == k_ids_at_once && !after.empty();
@@ -287,7 +273,9 @@ Read<IndexVectors> IndexReader::read(const VectorField& field, const Scan& scan,
     // They come in any order: points must not depend on it.
     std::vector<const Value*> by_id;
     for (const Value& hit : hits->GetArray()) by_id.push_back(&hit);
-    std::sort(by_id.begin(), by_id.end(), [](const Value* a, const Value* b) { return text(member(a, "_id")) < text(member(b, "_id")); });
+    std::sort(by_id.begin(), by_id.end(), [](const Value* a, const Value* b) {
+      return json::text_at(*a, "_id") < json::text_at(*b, "_id");
+    });
     for (const Value* hit : by_id) {
       if (auto wrong = append_vector(*hit, field, vectors)) return std::move(*wrong);
     }

@@ -1,10 +1,8 @@
 #include "server/elastic/inference/services/custom.h"
 
-#include <algorithm>
-#include <array>
-#include <cctype>
 #include <map>
 
+#include "base/ascii_lower.h"
 #include "server/elastic/inference/placeholders.h"
 #include "server/elastic/inference/request_target.h"
 #include "server/elastic/rest/json_tape.h"
@@ -94,9 +92,7 @@ Refusal read_input_type(CustomSettings& custom, SettingsReader& settings, Valida
                    java_text(member.value) + "].");
         continue;
       }
-      std::string word = key;
-      std::transform(word.begin(), word.end(), word.begin(),
-                     [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+      const std::string word = ascii_lower(key);
       const auto type = input_type_of(word);
       if (!type || *type == InputType::unspecified) {
         faults.add("Invalid input type translation for key: [" + key +
