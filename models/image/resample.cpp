@@ -5,7 +5,8 @@
 #include <cstring>
 
 // Where the compiler can choose at run time, the inner loops are built for AVX2 too: SSE2 has no 32-bit
-// multiplication. The sanitizers' run-time libraries are not ready when such a choice is made.
+// multiplication. The sanitizers' run-time libraries are not ready when such a choice is made. The compiler's
+// vector types and not Highway: a strip is 16 rows of bytes on every CPU, and the arithmetic must give Pillow's bytes.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__SANITIZE_ADDRESS__) && \
     !defined(__SANITIZE_THREAD__)
 #define SIGHTLINE_FOR_EACH_CPU __attribute__((target_clones("avx2", "default")))

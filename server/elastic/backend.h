@@ -1,4 +1,4 @@
-// What stands behind the front of an Elasticsearch port.
+// What is behind the front of an Elasticsearch port.
 #pragma once
 
 #include "server/elastic/front.h"
@@ -8,7 +8,7 @@
 
 namespace sightline::elastic {
 
-/// An embedded store or a cluster: what the front asks, and how what the front leaves alone is answered.
+/// An embedded store or a cluster: what answers the front's requests, and those that the front does not handle.
 /// Thread safety: all members may be called from any thread.
 class Backend {
  public:
@@ -19,7 +19,7 @@ class Backend {
   virtual void handle(Front& front, http::Request request, http::Reply reply) = 0;
   /// The same as one whole answer.
   virtual http::Response ask(Front& front, http::Request request) = 0;
-  /// Looks whether what it stands in front of answers, and warns if it does not. Blocks until it has, or
+  /// Checks that what is behind it answers, and warns if it does not. Blocks until it has, or
   /// until `shut_down`.
   virtual void look_behind() {}
   /// Ends what `store` still waits for, and waits for nothing any more. For stopping the server.

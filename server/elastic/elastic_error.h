@@ -13,7 +13,7 @@
 namespace sightline::elastic {
 
 /// An Elasticsearch exception: `type` and `reason` as Elasticsearch words them, the HTTP status, and what
-/// stands beside them.
+/// is beside them.
 struct ElasticError {
   int status = 400;
   std::string type;  ///< "index_not_found_exception"

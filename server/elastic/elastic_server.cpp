@@ -130,7 +130,7 @@ class Running : public ElasticServer {
   void stop(std::chrono::steady_clock::time_point deadline) override {
     if (stopped_.exchange(true) || !server_) return;
     looking_->cancel(CancelReason::stopping);
-    // Work without a request of its own may wait, too, and what waits for the turn of such work.
+    // Work that belongs to no request may wait, too, and what waits for the turn of such work.
     timer_->run_at(deadline, [this] { end_waiting(); });
     stopping_ = true;
     server_->stop(deadline);
@@ -140,7 +140,7 @@ class Running : public ElasticServer {
   }
 
  private:
-  /// What it finds out is for the log, and nobody waits for it.
+  /// What it finds is for the log, and no request waits for it.
   void look_behind() noexcept {
     try {
       const CancellationScope scope(looking_);

@@ -30,11 +30,11 @@ namespace sightline::elastic {
 ///       3. What is left (indices, documents, bulk, search) the embedded store answers; or it passes through to
 ///       the cluster, whose answer streams back untouched.
 ///       4. Answers of ours get the shape that was asked for: filter_path, pretty, media type.
-/// Inference goes by HTTP to the URL that an endpoint names, as Elasticsearch does it; this server knows no
-/// model. The same process may ask it without the port: `handle`, `ask`. Thread safety: all members may be called from any thread.
+/// Inference goes by HTTP to the URL that an endpoint names, as Elasticsearch does it; this library uses no
+/// model. The same process may send requests without the port: `handle`, `ask`. Thread safety: all members may be called from any thread.
 class ElasticServer {
  public:
-  /// Documents are kept on this machine.
+  /// Documents are stored on this machine.
   struct EmbeddedStore {
     std::filesystem::path data_dir;  ///< made if it is missing
   };
@@ -45,10 +45,10 @@ class ElasticServer {
   };
   struct Options {
     std::string host = "127.0.0.1";
-    std::uint16_t port = 9200;  ///< 0: any free one; `port()` tells
+    std::uint16_t port = 9200;  ///< 0: any free one; see `port()`
     std::variant<EmbeddedStore, Cluster> documents;
     std::filesystem::path secret_key_file;  ///< seals secrets of endpoints (security::SecretBox); empty: none
-    /// Told in words, for a log, what the operator should know; without credentials or bodies. May be empty.
+    /// Called, for a log, with what the operator should know; without credentials or bodies. May be empty.
     std::function<void(const std::string&)> warn;
     int workers = 16;  ///< requests handled at once; each may block on inference and on disk
     Limits limits;
@@ -69,7 +69,7 @@ class ElasticServer {
   /// Whether a request can have changed nothing: what its method or the last part of its path says. For
   /// http::Server::Options::only_reads.
   static bool only_reads(const http::Request& request);
-  /// Answered by a thread of its own: neither waits for anything. A gateway passes both on. For
+  /// Answered by a separate thread: neither waits for anything. A gateway passes both on. For
   /// http::Server::Options::urgent.
   static bool is_urgent(const http::Request& request);
 
@@ -86,7 +86,7 @@ class ElasticServer {
   /// The same as one whole answer. Throws WorkCancelled.
   virtual http::Response ask(http::Request request) = 0;
 
-  /// What keeps it from doing its work, in words, for /health/ready; empty if nothing is known to.
+  /// What prevents its work, in words, for /health/ready; empty if nothing is known to.
   virtual std::string problem() = 0;
   /// Which models made the vectors of an embedded store, as its indices say. Of a cluster nothing: its indices
   /// are its callers' to read.

@@ -88,7 +88,7 @@ Answer<Front::Kept> Front::kept(const Caller& caller) {
   return kept;
 }
 
-/// What is not JSON is not read: it is for the store to say what it makes of it.
+/// What is not JSON is not read: the store answers it.
 Outcome Front::unread(http::Request request, const std::vector<std::string>& parts) {
   const bool has_index = !parts.empty() && !parts[0].starts_with('_');
   if (!has_index || parts.size() < 2 || !is_write(request.method)) return request;

@@ -1,4 +1,4 @@
-// What stands before a store and does what the store cannot: inference.
+// What is in front of a store and does what the store cannot: inference.
 #pragma once
 
 #include <string>
@@ -21,12 +21,12 @@
 
 namespace sightline::elastic {
 
-/// Decides about every request of Elasticsearch's REST API, before a store that knows nothing of inference.
+/// Decides about every request of Elasticsearch's REST API, before a store without inference.
 ///
 /// Here: `/_inference`, `/_ingest/pipeline`, the pipelines of writes, and query vector builders in searches.
 /// All else is the store's, as it came, and so is every body that is not JSON, unless it would have to go
 /// through a pipeline here.
-/// The index that endpoints and pipelines are kept in cannot be reached through the front.
+/// The index that endpoints and pipelines are stored in cannot be reached through the front.
 /// It keeps no state but caches of a second, so any number of fronts may share a store.
 /// Thread safety: `decide` may be called from any thread; it blocks.
 class Front {

@@ -42,7 +42,7 @@ struct Limits {
 
   // inference and pipelines
   std::size_t max_waiting_requests = 256;  ///< for an inference server or the cluster, at once
-  /// Of one call of an inference server; longer ones that a request asks for are cut to it.
+  /// Of one call of an inference server; longer ones that a request sets are cut to it.
   std::chrono::milliseconds max_inference_timeout{600'000};
   std::size_t max_pipeline_steps = 1'000'000;            ///< processors that one document may run through
   std::size_t max_pipeline_document_bytes = 100u << 20;  ///< that pipelines may make of one, in memory

@@ -1,4 +1,4 @@
-// What the front makes of a request.
+// What the front decides about a request.
 #pragma once
 
 #include <variant>

@@ -15,7 +15,7 @@ struct RecordedModel {
   std::string fingerprint;  ///< models::model_fingerprint when the index was set up
 };
 
-/// What scripts/register_endpoints.sh keeps in the mappings: `_meta.sightline.FIELD` with `model` and
+/// What scripts/register_endpoints.sh writes into the mappings: `_meta.sightline.FIELD` with `model` and
 /// `fingerprint`. Fields without either are left out, and so is everything if the store does not answer.
 std::vector<RecordedModel> recorded_models(Store& store);
 

@@ -19,7 +19,7 @@ constexpr std::string_view k_all_but_definitions = "*,-.sightline*";
 enum class Touch { none, by_wildcard, by_name };
 
 /// True if date math ("<logs-{now/d}>") can give the index of definitions. Its dates may hold any text, so
-/// that only what stands before them rules it out.
+/// that only what comes before them rules it out.
 bool may_become_definitions(std::string_view math) {
   std::string fixed;
   for (const char c : math.substr(1)) {
@@ -87,7 +87,7 @@ bool names_definitions(const rapidjson::Value& value, bool is_index, bool with_h
   });
 }
 
-/// Bodies that name indices: one JSON object, or one a line.
+/// Bodies that name indices: one JSON object, or one per line.
 bool body_names_definitions(std::string_view body, bool with_hidden) {
   if (const auto whole = rest::parse_json(body)) return names_definitions(*whole, false, with_hidden);
   while (!body.empty()) {
@@ -136,7 +136,7 @@ bool body_touches_definitions(const http::Request& request, const std::vector<st
   return action != "_bulk" && body_names_definitions(request.body, with_hidden);
 }
 
-/// Takes the index of definitions out of what the path's wildcards stand for.
+/// Takes the index of definitions out of what the path's wildcards match.
 void narrow(std::string& path, const std::string& first, bool has_index) {
   if (!has_index) {
     path.insert(0, "/" + std::string(k_all_but_definitions));

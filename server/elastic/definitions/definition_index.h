@@ -1,4 +1,4 @@
-// Where inference endpoints and ingest pipelines are kept: as documents of a hidden index, behind the store.
+// Where inference endpoints and ingest pipelines are stored: as documents of a hidden index, behind the store.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@
 
 namespace sightline::elastic {
 
-/// Name of the hidden index. It holds secret parameters, so the front lets nobody address it from outside.
+/// Name of the hidden index. It holds secret parameters, so the front refuses requests that address it.
 constexpr std::string_view k_definition_index = ".sightline";
 
 /// Reads and writes definitions through Store::handle alone, so that they live where the documents live: a
@@ -28,7 +28,7 @@ constexpr std::string_view k_definition_index = ".sightline";
 class DefinitionIndex {
  public:
   enum class Kind { endpoint, pipeline };
-  /// What a definition says. `secrets` is a text of the caller's own making, kept beside the config.
+  /// What a definition says. `secrets` is any text of the caller, stored beside the config.
   struct Content {
     std::string config;  ///< JSON
     std::string secrets = {};

@@ -11,7 +11,7 @@
 
 namespace sightline::elastic {
 
-/// Keeps values for a second: long enough that a bulk does not ask for one thing a thousand times, short
+/// Caches values for a second: long enough that a bulk does not request one thing a thousand times, short
 /// enough that what another front changed is seen soon. Thread safety: all members may be called from any
 /// thread.
 template <class T>
@@ -36,7 +36,7 @@ class ShortCache {
     entries_[key] = {std::move(value), asked + kept};
   }
 
-  /// The value that is kept, else what `ask` (-> Result or Answer of T) gives; only a success is kept.
+  /// The value that is cached, else what `ask` (-> Result or Answer of T) gives; only a success is cached.
   template <class Ask>
   auto look_up(const std::string& key, Ask ask) -> decltype(ask()) {
     if (auto kept = get(key)) return *std::move(kept);

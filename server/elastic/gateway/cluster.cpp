@@ -13,7 +13,7 @@ namespace {
 using std::chrono::milliseconds;
 
 const http::RetryPolicy k_retry{3, milliseconds(200), milliseconds(400)};
-/// Attempts that fail slowly are not repeated: a client that waits for seconds is better told.
+/// Attempts that fail slowly are not repeated: a client that has waited for seconds should get the error.
 constexpr milliseconds k_longest_retrying{1'000};
 constexpr milliseconds k_between_warnings{60'000};
 

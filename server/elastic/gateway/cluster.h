@@ -22,7 +22,7 @@ Result<std::string> checked_cluster_url(const std::string& url);
 
 /// What a gateway counts.
 enum class GatewayEvent {
-  passed_on,       ///< a request, as it came or changed, to the cluster, whose answer is the client's
+  passed_on,       ///< a request, unchanged or changed, to the cluster, whose answer is the client's
   answered_here,   ///< a request
   cluster_failed,  ///< no answer, or half an answer, of the cluster
 };
@@ -37,7 +37,7 @@ class Cluster {
     /// How long an answer may take to begin; 0: as long as it takes, for searches, reindexing and merges may
     /// run for hours.
     std::chrono::milliseconds timeout{0};
-    /// Told of failures in words for a log, not more than once a minute; without credentials or bodies.
+    /// Called with failures in words for a log, at most once per minute; without credentials or bodies.
     std::function<void(const std::string&)> warn;
     /// Told of every request and every failure, for counters.
     std::function<void(GatewayEvent)> count;
@@ -65,8 +65,8 @@ class Cluster {
     if (options_.count) options_.count(event);
   }
 
-  /// 503 if the cluster was not reached, 504 if it took too long, 502 if it broke off or its answer is too large
-  /// to be read here. `warn` is told.
+  /// 503 if the cluster was not reached, 504 if it took too long, 502 if it disconnected or its answer is too large
+  /// to be read here. Calls `warn`.
   ElasticError failure(const Error& error);
 
  private:

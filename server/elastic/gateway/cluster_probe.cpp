@@ -32,7 +32,7 @@ std::optional<std::pair<int, int>> major_and_minor(std::string_view version) {
   return std::pair{major, minor};
 }
 
-/// Since these versions the inference API has the service `custom`, which calls servers of one's own.
+/// Since these versions the inference API has the service `custom`, which calls the user's own servers.
 bool calls_custom_servers(std::string_view version) {
   const auto parts = major_and_minor(version);
   if (!parts) return false;
@@ -45,7 +45,7 @@ bool is_passing(int status) {
   return status >= 500 || status == 429 || status == 408;
 }
 
-/// What would ask for several models, or for any.
+/// What would name several models, or any.
 bool is_pattern(std::string_view model_id) {
   return model_id == "_all" || model_id.find_first_of("*,") != std::string_view::npos;
 }

@@ -16,16 +16,16 @@ enum class GatewayMode {
 };
 
 /// Asks the cluster, as the caller: `GET /`, `GET /_license`, `GET /_inference/_all`. Inference is the
-/// cluster's if it can call servers of one's own (8.19, 9.1, serverless), has the API, and its licence
-/// (enterprise or trial, active) allows it; what cannot be found out counts as no. Answers are kept for a
-/// minute; a cluster that does not answer is asked again after a few seconds. `knows` is kept for a second.
+/// cluster's if it can call the user's own servers (8.19, 9.1, serverless), has the API, and its licence
+/// (enterprise or trial, active) allows it; what is unknown counts as no. Answers are cached for a
+/// minute; a cluster that does not answer is probed again after a few seconds. `knows` is cached for a second.
 /// Thread safety: all members may be called from any thread; they block.
 class ClusterProbe final : public NativeInference {
  public:
   struct Findings {
     bool reachable = false;
-    std::string version;  ///< "9.2.0"; empty if it does not say
-    std::string licence;  ///< "basic", "trial", ...; empty if it does not say
+    std::string version;  ///< "9.2.0"; empty if unknown
+    std::string licence;  ///< "basic", "trial", ...; empty if unknown
     bool native = false;
     std::string reason;  ///< of `native`: one sentence
   };

@@ -15,7 +15,7 @@ using std::chrono::milliseconds;
 
 constexpr int k_most_connections = 128;  // several for each worker: parts of one request are sent at once
 constexpr std::size_t k_largest_answer = 200u << 20;
-/// If the operator sets no time: nobody else would end a call of ours, and a worker waits on it.
+/// If the operator sets no time: nothing else would end a call of ours, and a worker waits for it.
 constexpr milliseconds k_longest_call{600'000};
 
 void wait_for(Timer& timer, milliseconds time) {

@@ -1,4 +1,4 @@
-// A cluster as a store: for what the front asks by itself.
+// A cluster as a store: for the front's own requests.
 #pragma once
 
 #include <condition_variable>
@@ -12,8 +12,8 @@
 namespace sightline::elastic {
 
 /// Answers each request by one of the cluster, held whole. What the cluster answers, errors too, is the
-/// answer; what keeps it from answering becomes `Cluster::failure`. So does an answer that would become more
-/// JSON values than a whole bulk may: the front reads what it asks for.
+/// answer; what prevents an answer becomes `Cluster::failure`. So does an answer that would become more
+/// JSON values than a whole bulk may: the front reads what it requests.
 class ClusterStore final : public Store {
  public:
   /// Errors: those of Cluster::connect. `timer` must outlive the store.

@@ -14,8 +14,8 @@
 
 namespace sightline::elastic {
 
-/// Puts the parts of a gateway together: what the front asks of the cluster goes through `store()` and
-/// `native()`, what the front leaves alone passes through. `GET /_sightline/gateway` tells what is done
+/// Puts the parts of a gateway together: what the front requests of the cluster goes through `store()` and
+/// `native()`, what the front leaves alone passes through. `GET /_sightline/gateway` shows what is done
 /// where. Thread safety: all members may be called from any thread.
 class Gateway final : public Backend {
  public:

@@ -16,7 +16,7 @@ using std::chrono::milliseconds;
 constexpr int k_most_connections = 1000;
 /// A request that is sent again is held until its answer begins; larger ones are sent once.
 constexpr std::size_t k_largest_repeated_body = 1u << 20;
-/// An answer that has begun and then stands still is broken, though one may take long to begin.
+/// An answer that has begun and then stops is broken, though one may take long to begin.
 constexpr milliseconds k_longest_silence{600'000};
 
 /// One request on its way. The client's callbacks follow each other; beside them only `resume` comes from other
@@ -42,7 +42,7 @@ class Passage : public std::enable_shared_from_this<Passage> {
 
   void attempt() {
     const auto client = client_.lock();
-    if (!client) return;  // the gateway is going; the dropped reply tells the caller
+    if (!client) return;  // the gateway stops; dropping the reply answers the caller
     int attempt;
     {
       const std::lock_guard lock(mutex_);

@@ -14,8 +14,8 @@ namespace sightline::elastic {
 ///          whole, so a slow client holds no connection of the cluster while it sends.
 ///       2. Status and fields of the answer go to the client as they came, gzip too; of the body never more
 ///          than a few MB are held: the cluster's connection is paused until the client has read on.
-///       3. A client that leaves has its request cancelled, which makes Elasticsearch give up the search.
-///          If the cluster breaks off, so does the client's connection: half an answer does not look whole.
+///       3. If a client disconnects, its request is cancelled, so that Elasticsearch ends the search.
+///          If the cluster disconnects, the client's connection is closed: half an answer must not look whole.
 ///       4. A cluster that does not answer becomes `Cluster::failure`, after the retries that it allows.
 /// Thread safety: `send` may be called from any thread; it does not block.
 class PassThrough {

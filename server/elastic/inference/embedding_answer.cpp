@@ -9,7 +9,7 @@
 namespace sightline::elastic {
 namespace {
 
-// 1,000 vectors of 8,192 numbers, and what stands around them.
+// 1,000 vectors of 8,192 numbers, and what is around them.
 constexpr json::Limits k_answer_limits{.max_values = 10'000'000};
 constexpr std::size_t k_max_path_bytes = 1000;  // following it recurses
 

@@ -26,7 +26,7 @@ struct Endpoint {
   std::optional<int> max_input_tokens;
   int requests_per_minute = 10'000;
   StringPairs secrets;            ///< `secret_parameters`, or `api_key`; never shown
-  std::string chunking_settings;  ///< JSON, kept as given for chunked inference, which is not done here
+  std::string chunking_settings;  ///< JSON, stored as given for chunked inference, which Sightline does not support
 
   /// The secret of that name; empty if there is none.
   std::string_view secret(std::string_view name) const;
@@ -38,7 +38,7 @@ struct Endpoint {
 Answer<Endpoint> parse_endpoint(std::string id, std::string task_type, const rapidjson::Value& body,
                                 SettingsSource source = SettingsSource::request);
 
-/// The endpoint as GET _inference shows it; `for_store` as it is kept, secrets included.
+/// The endpoint as GET _inference shows it; `for_store` as it is stored, secrets included.
 std::string endpoint_json(const Endpoint& endpoint, bool for_store = false);
 
 /// The endpoint with `task_settings` of a request over its own. Errors: those of the service.

@@ -1,4 +1,4 @@
-// The inference endpoints that are kept here, ready to use.
+// The inference endpoints that are stored here, ready to use.
 #pragma once
 
 #include <functional>
@@ -14,13 +14,13 @@
 
 namespace sightline::elastic {
 
-/// The endpoints of DefinitionIndex, parsed, and kept for a second for each caller. Blocks on the store when it
-/// must ask. Thread safety: all members may be called from any thread.
+/// The endpoints of DefinitionIndex, parsed, and cached for a second for each caller. Blocks on the store when it
+/// must be read. Thread safety: all members may be called from any thread.
 ///
-/// Secrets: with a box, the `secret_parameters` or the `api_key` of endpoints are kept sealed and the rest in
+/// Secrets: with a box, the `secret_parameters` or the `api_key` of endpoints are stored encrypted and the rest in
 /// clear. They open only for the endpoint, and with the settings, that they were given with: whoever writes
 /// to the index cannot send them elsewhere. Without a box an embedded store, whose files are the operator's,
-/// keeps them in clear; a cluster, which others read too, is not given any.
+/// stores them in clear; a cluster, which others read too, is not given any.
 class Endpoints {
  public:
   /// `secret_box` may be null, else it must outlive this.
@@ -35,18 +35,18 @@ class Endpoints {
   /// To be used here: null if there is none of that id, or if the store has one of that id and runs it
   /// itself. Errors: also 500 if its secrets do not open.
   Answer<std::shared_ptr<const Endpoint>> get(const Caller& caller, const std::string& id);
-  /// To be shown: null if none of that id is kept here. As the index has it now, without its secrets.
+  /// To be shown: null if none of that id is stored here. As the index has it now, without its secrets.
   Answer<std::shared_ptr<const Endpoint>> shown(const Caller& caller, const std::string& id);
 
   /// Adds an endpoint; false if there is one of that id. Errors: also those of `refuse_secrets`.
   Answer<bool> create(const Caller& caller, const Endpoint& endpoint);
-  /// Replaces an endpoint by what `change` makes of it, its secrets included; the outcome is what is kept.
+  /// Replaces an endpoint by what `change` makes of it, its secrets included; the result is what is stored.
   /// Errors: 404 if there is none, and those of `change`.
   using Change = std::function<Answer<Endpoint>(const Endpoint&)>;
   Answer<Endpoint> change(const Caller& caller, const std::string& id, const Change& change);
   /// False if there was none.
   Answer<bool> remove(const Caller& caller, const std::string& id);
-  /// 400 if the endpoint has secrets that must not be kept in clear and cannot be sealed.
+  /// 400 if the endpoint has secrets that must not be stored in clear and cannot be encrypted.
   Refusal refuse_secrets(const Endpoint& endpoint) const;
 
   DefinitionIndex& index() { return index_; }
@@ -62,7 +62,7 @@ class Endpoints {
   ShortCache<std::shared_ptr<const Endpoint>> cache_;
 };
 
-/// Reads a stored endpoint, but for sealed secrets. Errors: those of parsing, if another version wrote it.
+/// Reads a stored endpoint, without encrypted secrets. Errors: those of parsing, if another version wrote it.
 Answer<std::shared_ptr<const Endpoint>> endpoint_of(const DefinitionIndex::Definition& definition);
 
 /// 404, as Elasticsearch says it.

@@ -99,7 +99,7 @@ Answer<InferenceInput> read_inference_body(const rapidjson::Value& body) {
       if (!type) return illegal_argument("Unrecognized input_type [" + word + "]");
       input.type = *type;
     } else if (name == "task_settings") {
-      continue;  // the endpoint's service knows them
+      continue;  // the endpoint's service reads them
     } else if (name == "query" || name == "return_documents" || name == "top_n") {
       return invalid_request("Field [" + std::string(name) +
                              "] cannot be specified for task type [text_embedding]");
@@ -158,7 +158,7 @@ void set_members(rapidjson::Value& object, const rapidjson::Value& changes,
 
 }  // namespace
 
-/// Calls the endpoint once and keeps what its answer tells.
+/// Calls the endpoint once and stores what its answer shows.
 Answer<Endpoint> InferenceApi::measured(const Caller& caller, Endpoint endpoint, milliseconds timeout) {
   const InferenceInput probe{{"how big"}, InputType::internal_ingest, caller.hops};
   const auto invalid = [](const ElasticError& cause) {
@@ -248,7 +248,7 @@ Answer<Endpoint> InferenceApi::updated(const Caller& caller, const Endpoint& end
   const auto settings = changes.FindMember("service_settings");
   if (settings != changes.MemberEnd() && settings->value.IsObject()) {
     rapidjson::Value& kept = config["service_settings"];
-    // Secrets are not shown, so that nobody can send them all back: those that are not named stay.
+    // Secrets are not shown, so that no one can send them all back: those that are not named stay.
     const auto secrets = settings->value.FindMember("secret_parameters");
     if (secrets != settings->value.MemberEnd() && secrets->value.IsObject()) {
       set_members(kept["secret_parameters"], secrets->value, config.GetAllocator());

@@ -20,8 +20,8 @@ namespace sightline::elastic {
 /// `dimensions`, whatever the body says (but for services that ask for a length); `similarity` becomes the
 /// service's default if the body has none. An endpoint that cannot be called is not made.
 ///
-/// Where the store runs inference itself, new endpoints are made there, and so is all that asks for an
-/// endpoint that is not kept here; the list shows both. Thread safety: all members may be called from any
+/// Where the store runs inference itself, new endpoints are made there, and so is every request for an
+/// endpoint that is not stored here; the list shows both. Thread safety: all members may be called from any
 /// thread; they block.
 class InferenceApi {
  public:
@@ -39,7 +39,7 @@ class InferenceApi {
   void add_routes(rest::Router& router);
 
   /// 400 if the request makes an index, a mapping or a template with a `semantic_text` field that the store
-  /// cannot fill: it names an endpoint kept here, or the store runs no inference. Reads no body that does not
+  /// cannot fill: it names an endpoint stored here, or the store runs no inference. Reads no body that does not
   /// hold the word.
   Refusal refuse_semantic_text(const http::Request& request);
 

@@ -25,7 +25,7 @@ ElasticError too_many_waiting();
 
 /// Runs inference calls: one HTTP request per call, all its inputs in one list.
 ///
-/// Flow: 1. `infer` asks the endpoint's service for URL and headers, and starts an http::OutboundCalls::Call in the
+/// Flow: 1. `infer` gets URL and headers from the endpoint's service, and starts an http::OutboundCalls::Call in the
 ///          line of endpoints with equal settings. The line holds `queue_capacity` calls (429
 ///          es_rejected_execution_exception above).
 ///       2. A call is sent when its server has a free connection and its endpoint's rate limit allows one more.

@@ -14,8 +14,8 @@ namespace sightline::elastic {
 class NativeInference {
  public:
   virtual ~NativeInference() = default;
-  /// True if new endpoints are made, kept and called by the store: it has the API, its licence allows it, and
-  /// the operator has not said otherwise.
+  /// True if the store creates, stores and calls new endpoints: it has the API, its licence allows it, and
+  /// no option of the operator says otherwise.
   virtual bool available(const Caller& caller) = 0;
   /// True if the store can run inference with that id by itself: it has such an endpoint, and inference is
   /// `available`; or it has a trained model of that id, for which older licences are enough.

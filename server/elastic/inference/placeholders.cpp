@@ -17,10 +17,10 @@ ElasticError illegal_state(std::string reason) {
 /// A template taken apart: texts to put behind each other, of the template and of the values.
 struct Pieces {
   std::vector<std::string_view> texts;
-  std::string_view left;  ///< the first placeholder that stands for nothing, on one line
+  std::string_view left;  ///< the first placeholder without a value, on one line
 };
 
-/// What stands for the inside of a placeholder; nothing if there is no such name.
+/// What replaces the inside of a placeholder; nothing if there is no such name.
 std::optional<std::string_view> value_of(std::string_view expression, const PlaceholderValues& values) {
   std::string_view name = expression;
   std::optional<std::string_view> otherwise;

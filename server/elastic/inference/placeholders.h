@@ -10,7 +10,7 @@
 
 namespace sightline::elastic {
 
-/// What stands for each name.
+/// The value of each name.
 using PlaceholderValues = std::map<std::string, std::string, std::less<>>;
 
 /// True if a template of this text would hold a placeholder.
@@ -20,10 +20,10 @@ bool holds_placeholder(std::string_view text);
 /// Text:
 /// - `${name:-other}` is `other` where the name has no value;
 /// - `$${name}` is an escape: the first `$` goes, the rest stays (and is refused by the next rule);
-/// - a `${...}` on one line that stands for nothing is an error.
+/// - a `${...}` on one line without a value is an error.
 ///
-/// Unlike there, only `text` is a template. Values are put in as they are and never looked into, neither
-/// alone nor together with what stands beside them: text that is to be embedded, and parameters of a request,
+/// Unlike there, only `text` is a template. Values are put in unchanged and never inspected, neither
+/// alone nor together with what is beside them: text that is to be embedded, and parameters of a request,
 /// come from people who may use an endpoint and must not get its secrets sent. So whatever a value holds, no
 /// placeholder comes of it.
 ///

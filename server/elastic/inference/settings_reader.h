@@ -1,5 +1,5 @@
 // Reads settings out of a JSON object as Elasticsearch's inference services do: all faults are gathered, and
-// what nobody asked for is an error.
+// a setting that is not read is an error.
 #pragma once
 
 #include <optional>
@@ -18,7 +18,7 @@ namespace sightline::elastic {
 /// such texts.
 std::string java_text(const rapidjson::Value& value);
 
-/// The faults of one request, told together: 400 validation_exception "Validation Failed: 1: ...;2: ...;".
+/// The faults of one request, reported together: 400 validation_exception "Validation Failed: 1: ...;2: ...;".
 class ValidationFaults {
  public:
   void add(std::string fault) { faults_.push_back(std::move(fault)); }
@@ -51,14 +51,14 @@ class SettingsReader {
   /// An object, or nullptr.
   const rapidjson::Value* required_object(std::string_view key);
   const rapidjson::Value* optional_object(std::string_view key);
-  /// An object whose values are all strings; nulls are left out. Fields stand in the order given.
+  /// An object whose values are all strings; nulls are left out. Fields are in the order given.
   /// With `secret` no value is shown in a fault.
   StringPairs string_map(std::string_view key, bool secret = false);
   /// Marks a key as read and returns its value, or nullptr.
   const rapidjson::Value* take(std::string_view key);
 
   const std::string& scope() const { return scope_; }
-  /// The members nobody took, as java_text prints a map of them; empty if there are none.
+  /// The members that were not read, as java_text prints a map of them; empty if there are none.
   std::string left_over() const;
 
  private:

@@ -19,7 +19,7 @@ struct SearchLines {
   std::size_t end = 0;           ///< offset behind both
 };
 
-/// The searches of a body, `most` of them. What stands at its end without a line break is none, as in
+/// The searches of a body, `most` of them. What is at its end without a line break is none, as in
 /// Elasticsearch.
 std::vector<SearchLines> search_lines(std::string_view body, std::size_t most = std::string_view::npos);
 

@@ -1,4 +1,4 @@
-// What a `query_vector_builder` asks for.
+// What a `query_vector_builder` requests.
 #pragma once
 
 #include <chrono>

@@ -21,7 +21,7 @@
 namespace sightline::elastic {
 namespace {
 
-constexpr std::size_t k_most_builders = 100;  // of one search; each is a call of its own
+constexpr std::size_t k_most_builders = 100;  // of one search; each is a separate call
 constexpr std::size_t k_most_values = 100;    // of one builder
 
 ElasticError needs_native(std::string_view query) {
@@ -189,7 +189,7 @@ class QueryVectors::Resolution {
     return {};
   }
 
-  /// An error leaves the builder as it is.
+  /// An error leaves the builder unchanged.
   Refusal plan_builder(Search& search, const BuilderPlace& place) {
     if (place.beside_vector)
       return illegal_argument("cannot provide both [query_vector_builder] and [query_vector]");

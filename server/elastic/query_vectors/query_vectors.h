@@ -20,7 +20,7 @@ namespace sightline::elastic {
 /// Flow: 1. A body in which nothing can be found is passed on unread, one that is no JSON as it came: the
 ///       store's word counts.
 ///       2. The builders of all its searches are found and read. `text_embedding` and `embedding` need an
-///       endpoint that is kept here; one that is not is left to the store where that runs inference itself,
+///       endpoint that is stored here; any other is left to the store where that runs inference itself,
 ///       as are builders that cannot be read and searches with `semantic` and the like, which elsewhere are
 ///       errors. Kinds of builders that are not known here are left to the store, too.
 ///       3. All inference starts at once and may take 10 s (or the builder's `timeout`); meanwhile the store
@@ -30,7 +30,7 @@ namespace sightline::elastic {
 /// Thread safety: all members may be called from any thread; they block.
 class QueryVectors {
  public:
-  /// An _msearch of more searches than `max_searches` is refused if it has to be looked into.
+  /// An _msearch of more searches than `max_searches` is refused if it has to be inspected.
   QueryVectors(Store& store, NativeInference& native, Endpoints& endpoints, InferenceExecutor& executor,
                std::size_t max_searches)
       : store_(store),

@@ -27,7 +27,7 @@ struct Word {
   Place place;
 };
 
-/// Words with a meaning of their own where the search language stands; sorted. Leaf queries have fields'
+/// Words that have a meaning where the search language is expected; sorted. Leaf queries have fields'
 /// names within them, and scripts whatever their author likes.
 constexpr Word k_words[] = {
     {"_source", Place::data},
@@ -151,7 +151,7 @@ class SearchVisitor {
   struct Open {
     Place place = Place::plain;
     bool array = false;
-    bool of_filters = false;  ///< it stands under "filters": below it "filters" names its members
+    bool of_filters = false;  ///< it is under "filters": below it "filters" names its members
     bool is_builder = false;
     bool has_vector = false, has_field = false, has_query = false, has_model = false;
     std::size_t builder = 0;  ///< the one in it, counted from 1

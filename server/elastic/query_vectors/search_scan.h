@@ -15,12 +15,12 @@ struct BuilderPlace {
   std::size_t value_begin = 0;  ///< offset of its value
   std::size_t end = 0;          ///< offset behind its value
   std::size_t values = 0;       ///< JSON values in it, itself too
-  bool beside_vector = false;   ///< a `query_vector` stands in the same object
+  bool beside_vector = false;   ///< a `query_vector` is in the same object
 };
 
 struct SearchScan {
   std::vector<BuilderPlace> builders;  ///< in the order of the text; none within another
-  /// A query that the store answers only with inference of its own: "semantic", "sparse_vector",
+  /// A query that the store answers only with its own inference: "semantic", "sparse_vector",
   /// "text_expansion". Empty: there is none.
   std::string_view inference_query;
 };

@@ -22,7 +22,7 @@ ElasticError bad_answer() {
   return {502, "exception", "the store's answer to the search for stored vectors cannot be read"};
 }
 
-/// The index of definitions is nobody's to search; nor what a name may turn into there.
+/// Nobody may search the index of definitions, nor a name that may become it there.
 bool may_be_searched(std::string_view expression) {
   while (!expression.empty()) {
     auto name = expression.substr(0, expression.find(','));

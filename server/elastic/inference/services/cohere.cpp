@@ -105,7 +105,7 @@ class CohereService final : public VendorService {
   }
 
  private:
-  /// The request's own role goes before that of the task settings. Cohere wants one.
+  /// The request's own role goes before that of the task settings. Cohere requires one.
   std::string_view role(InputType type) const {
     if (const auto named = role_of(type); !named.empty()) return named;
     const auto& word = settings_.task.input_type;

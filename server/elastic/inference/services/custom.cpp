@@ -39,7 +39,7 @@ struct CustomSettings {
   std::string embeddings_path;  ///< response.json_parser.text_embeddings: "$.data[*].embedding"
   StringPairs translation;      ///< input_type.translation, e.g. {"ingest", "document"}
   std::string default_input_type;
-  int batch_size = 10;        ///< kept for chunked inference, which is not part of this server
+  int batch_size = 10;        ///< stored for chunked inference, which Sightline does not support
   TaskParameters parameters;  ///< task_settings.parameters
 };
 
@@ -192,7 +192,7 @@ class CustomService final : public Service {
   ServiceAnswer read(const http::Response& response, const Endpoint& endpoint) const override;
 
  private:
-  /// What ${input_type} stands for, without quotes. No translation knows the internal kinds, as in
+  /// What ${input_type} stands for, without quotes. No translation has the internal kinds, as in
   /// Elasticsearch.
   std::string translated(InputType type) const;
 

@@ -14,7 +14,7 @@
 namespace sightline::elastic {
 namespace {
 
-/// Statuses that Elasticsearch's RestStatus knows; others become 400.
+/// Statuses that Elasticsearch's RestStatus has; others become 400.
 bool is_known_status(int status) {
   static const std::set<int> known{300, 301, 302, 303, 304, 305, 307, 400, 401, 402, 403, 404, 405, 406, 407,
                                    408, 409, 410, 411, 412, 413, 414, 415, 416, 417, 421, 422, 423, 424, 429};

@@ -63,7 +63,7 @@ class Service {
 
   /// Where a request goes: URL and headers. Errors say what of the settings cannot be sent.
   virtual Answer<http::ClientRequest> target(const Endpoint& endpoint) const = 0;
-  /// The body that asks for all texts' vectors.
+  /// The body that requests all texts' vectors.
   virtual Answer<std::string> body(const Endpoint& endpoint, const InferenceInput& input) const = 0;
   /// The vectors of an answer of any status, or what it is instead, as Elasticsearch words it.
   virtual ServiceAnswer read(const http::Response& response, const Endpoint& endpoint) const = 0;
@@ -110,7 +110,7 @@ Refusal read_rate_limit(Endpoint& endpoint, SettingsReader& settings, Validation
 void write_rate_limit(json::Builder& out, const Endpoint& endpoint);
 /// `task_settings` as an object; null if there are none. Errors: it is something else.
 Answer<const rapidjson::Value*> task_settings_object(const rapidjson::Value* task_settings);
-/// 400 if there are settings that nobody has read.
+/// 400 if there are settings that were not read.
 Refusal nothing_unknown(const SettingsReader& reader, std::string_view service);
 
 }  // namespace sightline::elastic
