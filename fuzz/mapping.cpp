@@ -1,6 +1,7 @@
 // A mapping and a document for it, in two parts.
 #include "fuzz/target.h"
 #include "server/elastic/embedded/document_parser.h"
+#include "server/elastic/embedded/failures.h"
 #include "server/elastic/embedded/mapping.h"
 
 using namespace sightline;
@@ -11,7 +12,7 @@ namespace {
 void check_that_vectors_are_put_back(const elastic::PreparedDocument& prepared,
                                      const std::shared_ptr<const elastic::Mapping>& mapping) {
   const std::string whole = elastic::with_vectors(prepared.source, prepared.vectors);
-  const auto again = elastic::prepare_document(whole, "1", mapping, true);
+  const auto again = elastic::answer_of([&] { return elastic::prepare_document(whole, "1", mapping, true); });
   fuzz::require(again.ok(), "a document whose vectors are put back is one");
   fuzz::require(again->source == prepared.source, "nothing else changes");
   fuzz::require(elastic::with_vectors(again->source, again->vectors) == whole, "vectors are put back");
@@ -28,7 +29,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   }
   const auto shared = std::make_shared<const elastic::Mapping>(*std::move(mapping));
   for (const bool cut_vectors : {true, false}) {
-    const auto prepared = elastic::prepare_document(document, "1", shared, cut_vectors);
+    const auto prepared =
+        elastic::answer_of([&] { return elastic::prepare_document(document, "1", shared, cut_vectors); });
     if (!prepared)
       prepared.error().envelope_json();
     else if (cut_vectors)

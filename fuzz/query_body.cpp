@@ -9,8 +9,10 @@ using namespace sightline;
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto body = fuzz::text_of(data, size);
   const elastic::Limits limits;
-  if (const auto search = elastic::parse_search(body, {}, limits); !search) search.error().envelope_json();
-  if (const auto query = elastic::parse_query_body(body, limits); !query) query.error().envelope_json();
+  const auto search = elastic::answer_of([&] { return elastic::parse_search(body, {}, limits); });
+  if (!search) search.error().envelope_json();
+  const auto query = elastic::answer_of([&] { return elastic::parse_query_body(body, limits); });
+  if (!query) query.error().envelope_json();
   elastic::scan_search(body);
   elastic::read_query_vector_builder(body);
   return 0;

@@ -8,7 +8,6 @@
 #include "server/elastic/embedded/answer_size.h"
 #include "server/elastic/embedded/api.h"
 #include "server/elastic/embedded/document_writer.h"
-#include "server/elastic/embedded/update_body.h"
 #include "server/elastic/rest/bulk_reader.h"
 #include "server/elastic/rest/document_id.h"
 #include "server/elastic/rest/json_tape.h"
@@ -25,15 +24,14 @@ struct BulkParameters : RefreshParameters {
   bool wants_source = false;
 };
 
-bool show_source(std::string_view, const std::string& text) {
-  if (text != "true" && text != "false") refuse(illegal_argument(std::string(k_update_source_is_flag)));
-  return text == "true";
+bool read_shows_source(std::string_view, const std::string& text) {
+  return shows_source(text);
 }
 
 const rest::ParameterTable<BulkParameters> k_bulk_parameters{
     {{{"pipeline", "text", rest::parameter::into<&BulkParameters::pipeline, rest::parameter::text>,
        "of lines that name none"},
-      {"_source", "true or false", rest::parameter::into<&BulkParameters::wants_source, show_source>, "of updates"},
+      {"_source", "true or false", rest::parameter::into<&BulkParameters::wants_source, read_shows_source>, "of updates"},
       rest::parameter::no_effect("timeout", "time", rest::parameter::check_time, "nothing is waited for")},
      refresh_rows<BulkParameters>()}};
 
@@ -75,7 +73,7 @@ BulkLine line_of(const BulkItem& item, const BulkParameters& parameters) {
   write.if_primary_term = sequence_number(item.if_primary_term);
   if (write.if_seq_no.has_value() != (write.if_primary_term.value_or(0) > 0))
     refuse_item("if_seq_no and if_primary_term must be given together");
-  write.wants_source = item.source ? show_source("_source", *item.source) : parameters.wants_source;
+  write.wants_source = item.source ? shows_source(*item.source) : parameters.wants_source;
   if (write.action == remove || write.action == update) {
     if (write.id.empty()) refuse_item("id is missing");
     return line;
@@ -92,13 +90,8 @@ BulkLine line_of(const BulkItem& item, const BulkParameters& parameters) {
 std::string item_json(const BulkLine& line, const Answer<WriteResult>& result, bool forced_refresh) {
   std::string out = "{\"" + line.action + "\":{";
   if (result) {
-    out += write_members(*result, forced_refresh, result->copies) +
-           ",\"status\":" + std::to_string(result->status());
-    if (!result->source.empty()) {
-      out += ",\"get\":{\"_seq_no\":" + std::to_string(result->seq_no) +
-             ",\"_primary_term\":1,\"found\":true,\"_source\":" + result->source + "}";
-    }
-    return out + "}}";
+    out += write_members(*result, forced_refresh, result->copies);
+    return out + ",\"status\":" + std::to_string(result->status()) + "}}";
   }
   out += "\"_index\":";
   rest::append_json_string(out, shortened(line.write.index));
@@ -120,18 +113,15 @@ CheckedBulk check_bulk(BulkReader reader, const BulkParameters& parameters, cons
   CheckedBulk checked;
   for (std::size_t count = 1;; ++count) {
     check_cancelled();
-    const auto item = reader.next();
-    if (!item) refuse(item.error());
-    if (*item == nullptr) return checked;
+    const auto item = accepted(reader.next());
+    if (item == nullptr) return checked;
     if (count > limits.max_bulk_items) {
       refuse({413, "content_too_long_exception",
               "a bulk may hold [" + std::to_string(limits.max_bulk_items) +
                   "] actions; send it in parts, or raise --elasticsearch-max-bulk-items"});
     }
-    const BulkLine line = line_of(**item, parameters);
-    if (line.write.action == DocumentWrite::Action::update) {
-      if (const auto body = parse_update_body(line.write.source); !body) refuse(body.error());
-    }
+    const BulkLine line = line_of(*item, parameters);
+    if (line.write.action == DocumentWrite::Action::update) parse_update_body(line.write.source);
     checked.ingest = checked.ingest || line.ingest;
     checked.answer_bytes += k_item_bytes + line.write.index.size() + line.write.id.size();
   }
@@ -149,22 +139,23 @@ class BulkRun {
     items_.reserve(answer_bytes);
   }
 
-  /// An error before anything is written is one of the whole; later ones are the items' own.
-  Refusal run() {
+  /// Throws StorageFailed before anything is written; later failures are the items' own.
+  void run() {
     bool any = false;
     while (read_part()) {
-      for (std::size_t done = 0; done < writes_.size();) {
-        auto results = writer_.write(std::span<const DocumentWrite>(writes_).subspan(done));
-        if (!results && !any) return std::move(results).error();
-        const std::size_t count = results ? results->size() : writes_.size() - done;
-        for (std::size_t i = 0; i < count; ++i)
-          results_.push_back(results ? std::move((*results)[i]) : Answer<WriteResult>(results.error()));
-        done += count;
-        any = true;
+      try {
+        while (results_.size() < writes_.size()) {
+          auto results = writer_.write(std::span<const DocumentWrite>(writes_).subspan(results_.size()));
+          results_.insert(results_.end(), std::make_move_iterator(results.begin()),
+                          std::make_move_iterator(results.end()));
+          any = true;
+        }
+      } catch (const StorageFailed& failed) {
+        if (!any) throw;
+        results_.resize(writes_.size(), Answer<WriteResult>(storage_error(failed.error)));
       }
       append_part();
     }
-    return std::nullopt;
   }
   void refresh() { writer_.refresh(); }
   bool errors() const { return errors_; }
@@ -217,7 +208,7 @@ Response bulk(StoreCore& store, const Request& request, const PathParameters& pa
   if (checked.answer_bytes > store.limits().max_answer_bytes) throw AnswerTooLarge{};
 
   BulkRun run(store, reader, parameters, checked.answer_bytes);
-  if (auto refusal = run.run()) return refusal->response();
+  run.run();
   if (parameters.wants_refresh) run.refresh();
   const auto took = std::chrono::steady_clock::now() - started;
   std::string& items = run.items();

@@ -6,7 +6,7 @@
 
 #include "server/elastic/embedded/answer_size.h"
 #include "server/elastic/embedded/api.h"
-#include "server/elastic/embedded/search/search_errors.h"
+#include "server/elastic/embedded/search/decimal.h"
 #include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
@@ -93,8 +93,8 @@ struct HealthParameters : IndicesParameters {
 /// What is waited for and not there will never come on one machine, so nothing is waited for.
 Response health(StoreCore& store, const Request&, const PathParameters& path,
                 const HealthParameters& parameters) {
-  const auto found = store.find_all(path.get("index"), parameters.indices);
-  if (!found && found.error().status != 404) return found.error().response();
+  const auto found = answer_of([&] { return store.find_all(path.get("index"), parameters.indices); });
+  if (!found && found.error().status != 404) refuse(found.error());
   Copies all;
   if (found) {
     for (const IndexPtr& index : *found) {
@@ -227,16 +227,13 @@ std::string human_bytes(std::int64_t bytes) {
 
 Response cat_indices(StoreCore& store, const Request& request, const PathParameters& path,
                      const CatParameters& parameters) {
-  const auto indices = store.find_all(path.get("index"), parameters.indices);
-  if (!indices) return indices.error().response();
   CatTable table({"health", "status", "index", "uuid", "pri", "rep", "docs.count", "docs.deleted", "store.size",
                   "pri.store.size", "dataset.size"},
                  4);
-  for (const IndexPtr& index : *indices) {
+  for (const IndexPtr& index : store.find_all(path.get("index"), parameters.indices)) {
     const Copies copies = copies_of(*index);
-    const auto bytes = index->source_bytes();
-    if (!bytes) return storage_error(bytes.error()).response();
-    const std::string size = parameters.in_bytes ? std::to_string(*bytes) : human_bytes(*bytes);
+    const std::int64_t bytes = index->source_bytes();
+    const std::string size = parameters.in_bytes ? std::to_string(bytes) : human_bytes(bytes);
     table.add({copies.status(), "open", index->name(), index->uuid(), "1", std::to_string(copies.unassigned),
                std::to_string(index->document_count()), "0", size, size, size});
   }
@@ -246,11 +243,10 @@ Response cat_indices(StoreCore& store, const Request& request, const PathParamet
 Response cat_count(StoreCore& store, const Request& request, const PathParameters& path,
                    const CatParameters& parameters) {
   const auto indices = store.find_all(path.get("index"), {});
-  if (!indices) return indices.error().response();
   std::size_t count = 0;
   {
     const auto lock = store.read_lock();
-    for (const IndexPtr& index : *indices) count += index->search().memory().live_count();
+    for (const IndexPtr& index : indices) count += index->search().memory().live_count();
   }
   const auto now =
       std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()).time_since_epoch().count();

@@ -6,7 +6,6 @@
 #include "server/elastic/embedded/document_writer.h"
 #include "server/elastic/embedded/index_names.h"
 #include "server/elastic/embedded/search/search_body.h"
-#include "server/elastic/embedded/update_body.h"
 #include "server/elastic/rest/document_id.h"
 #include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/json_tape.h"
@@ -35,34 +34,24 @@ struct WriteParameters : RefreshParameters {
 Response write_one(StoreCore& store, const WriteParameters& parameters, DocumentWrite write) {
   write.id = rest::document_id(write.id);
   if (const auto problem = rest::id_problem(write.id); problem && write.action != Action::remove)
-    return validation_failed(*problem).response();
+    refuse(validation_failed(*problem));
   write.if_seq_no = parameters.if_seq_no;
   write.if_primary_term = parameters.if_primary_term;
   if (write.if_seq_no.has_value() != (write.if_primary_term.value_or(0) > 0)) {
-    return validation_failed(write.if_seq_no ? "ifSeqNo is set, but primary term is [0]"
-                                             : "ifSeqNo is unassigned, but primary term is [" +
-                                                   std::to_string(*write.if_primary_term) + "]")
-        .response();
+    refuse(validation_failed("if_seq_no and if_primary_term must be given together"));
   }
   DocumentWriter writer(store);
   auto results = writer.write({&write, 1});
-  if (!results) return results.error().response();
   if (parameters.wants_refresh) writer.refresh();
-  const Answer<WriteResult>& result = results->front();
-  if (!result) return result.error().response();
-  const bool noop = result->result == "noop";  // nothing was written, so no copy and no refresh is told of
-  std::string out = "{" + write_members(*result, parameters.forced_refresh && !noop, noop ? 0 : result->copies);
-  if (!result->source.empty()) {
-    out += ",\"get\":{\"_seq_no\":" + std::to_string(result->seq_no) +
-           ",\"_primary_term\":1,\"found\":true,\"_source\":" + result->source + "}";
-  }
-  return json_answer(out + "}", result->status());
+  const WriteResult result = accepted(std::move(results.front()));
+  const bool noop = result.result == "noop";  // nothing was written, so no copy and no refresh is told of
+  std::string out = "{" + write_members(result, parameters.forced_refresh && !noop, noop ? 0 : result.copies);
+  return json_answer(out + "}", result.status());
 }
 
 Response index_document(StoreCore& store, const Request& request, const PathParameters& path,
                         const WriteParameters& parameters, Action action) {
-  if (request.body.empty())
-    return ElasticError{400, "parse_exception", "request body is required"}.response();
+  if (request.body.empty()) refuse({400, "parse_exception", "request body is required"});
   if (parameters.create) action = Action::create;
   return write_one(store, parameters, {action, path.get("index"), path.get("id"), request.body, {}, {}});
 }
@@ -108,26 +97,24 @@ struct Found {
   std::optional<StoredDocument> document;
 };
 
-Answer<Found> find_document(const StoreCore& store, const std::string& name, const std::string& id,
-                            std::shared_ptr<const SourceFilter> filter) {
+Found find_document(const StoreCore& store, const std::string& name, const std::string& id,
+                    std::shared_ptr<const SourceFilter> filter) {
   for (;;) {
-    const auto index = store.find_one(name);
-    if (!index) return index.error();
-    auto document = (*index)->fetch_by_id(rest::document_id(id), filter->needs_vectors());
-    if (document) return Found{*index, std::move(filter), *std::move(document)};
-    // Its tables are missing if it was deleted meanwhile: then the name is another index's, or nobody's.
-    const auto deletions_ended = store.read_lock();
-    const auto now = store.find_one(name);
-    if (now && *now == *index) return storage_error(document.error());
+    const IndexPtr index = store.find_one(name);
+    try {
+      return {index, filter, index->fetch_by_id(rest::document_id(id), filter->needs_vectors())};
+    } catch (const StorageFailed&) {
+      // Its tables are missing if it was deleted meanwhile: then the name is another index's, or nobody's.
+      const auto deletions_ended = store.read_lock();
+      if (store.find_one(name) == index) throw;
+    }
   }
 }
 
 Found find_document(StoreCore& store, const PathParameters& path, const GetParameters& parameters) {
   auto filter = source_with(parameters, {}, store.limits().max_patterns);
-  auto found = find_document(store, path.get("index"), path.get("id"),
-                             std::make_shared<const SourceFilter>(std::move(filter)));
-  if (!found) refuse(std::move(found).error());
-  return *std::move(found);
+  return find_document(store, path.get("index"), path.get("id"),
+                       std::make_shared<const SourceFilter>(std::move(filter)));
 }
 
 Response get_document(StoreCore& store, const Request&, const PathParameters& path,
@@ -223,9 +210,8 @@ const rest::MemberTable<MultiGetReading> k_multi_get_body{
 std::vector<Wanted> read_multi_get(const Request& request, const std::string& index,
                                    const GetParameters& parameters, const Limits& limits) {
   if (request.body.empty()) refuse({400, "parse_exception", "request body or source parameter is required"});
-  const auto tape = rest::JsonTape::parse(request.body);
-  if (!tape) refuse(tape.error());
-  const JsonView root(*tape, 0);
+  const auto tape = accepted(rest::JsonTape::parse(request.body));
+  const JsonView root(tape, 0);
   if (!root.is_object()) refuse(parsing_exception(root, "expected an object with [docs] or [ids]"));
   const auto filter = std::make_shared<const SourceFilter>(source_with(parameters, {}, limits.max_patterns));
   MultiGetReading reading{index, filter, limits};
@@ -247,7 +233,7 @@ Response multi_get(StoreCore& store, const Request& request, const PathParameter
   for (const Wanted& one : read_multi_get(request, path.get("index"), parameters, store.limits())) {
     check_answer_size(out, store.limits());
     if (out.back() == '}') out += ',';
-    const auto found = find_document(store, one.index, one.id, one.filter);
+    const auto found = answer_of([&] { return find_document(store, one.index, one.id, one.filter); });
     out += "{\"_index\":";
     rest::append_json_string(out, found ? found->index->name() : shortened(one.index));
     out += ",\"_id\":";
@@ -294,14 +280,13 @@ WriteRows write_rows() {
 const WriteRows k_index_rows{rest::parameter::only_some(
     "pipeline", "text", check_pipeline, "pipelines have run before; `_none`, and none that does not exist")};
 
-bool show_source(std::string_view, const std::string& text) {
-  if (text != "true" && text != "false") refuse(illegal_argument(std::string(k_update_source_is_flag)));
-  return text == "true";
+bool read_shows_source(std::string_view, const std::string& text) {
+  return shows_source(text);
 }
 
 WriteRows update_rows() {
   using namespace rest::parameter;
-  return {{"_source", "true or false", into<&WriteParameters::wants_source, show_source>},
+  return {{"_source", "true or false", into<&WriteParameters::wants_source, read_shows_source>},
           no_effect("retry_on_conflict", "number", check_integer, "updates are done one after the other")};
 }
 
@@ -326,8 +311,10 @@ std::string write_members(const WriteResult& result, bool forced_refresh, int co
   rest::append_json_string(out, result.id);
   out += ",\"_version\":" + std::to_string(result.version) + ",\"result\":\"" + result.result + "\"";
   if (forced_refresh) out += ",\"forced_refresh\":true";
-  return out + "," + write_shards_json(copies) + ",\"_seq_no\":" + std::to_string(result.seq_no) +
-         ",\"_primary_term\":1";
+  const std::string numbers = "\"_seq_no\":" + std::to_string(result.seq_no) + ",\"_primary_term\":1";
+  out += "," + write_shards_json(copies) + "," + numbers;
+  if (!result.source.empty()) out += ",\"get\":{" + numbers + ",\"found\":true,\"_source\":" + result.source + "}";
+  return out;
 }
 
 void add_document_routes(rest::Router& router, StoreCore& store) {

@@ -22,6 +22,8 @@ using rest::JsonToken;
 /// How much of a value an error shows.
 constexpr std::size_t k_longest_shown_bytes = 200;
 
+constexpr std::string_view k_document_error = "document_parsing_exception";
+
 /// Where an object stands: the way to its mapping.
 struct Place {
   std::string prefix;  // "" or "a.b."
@@ -39,7 +41,7 @@ class DocumentParser {
         limits_(limits),
         known_(mapping_->size()) {}
 
-  Refusal parse() { return parse_object(0, {"", mapping_->root().dynamic.value_or(Dynamic::yes)}); }
+  void parse() { parse_object(0, {"", mapping_->root().dynamic.value_or(Dynamic::yes)}); }
 
   PreparedDocument finish() {
     PreparedDocument document;
@@ -64,25 +66,33 @@ class DocumentParser {
     return *grown_;
   }
 
-  Refusal parse_object(std::size_t object, const Place& place) {
-    for (std::size_t key = object + 1; key < tape_[object].next; key = tape_[key + 1].next) {
-      if (auto refusal = parse_member(object, key, place)) return refusal;
+  /// Changes it; what it refuses is refused with the place of the value.
+  template <class Change>
+  void grow(std::size_t value, const Change& change) {
+    try {
+      change(growing());
+    } catch (const Refused& refused) {
+      fail(value, refused.error.reason);
     }
-    return std::nullopt;
   }
 
-  Refusal parse_member(std::size_t object, std::size_t key, const Place& place) {
+  void parse_object(std::size_t object, const Place& place) {
+    for (std::size_t key = object + 1; key < tape_[object].next; key = tape_[key + 1].next)
+      parse_member(object, key, place);
+  }
+
+  void parse_member(std::size_t object, std::size_t key, const Place& place) {
     std::string name(tape_[key].text);
     check_cancelled();
-    if (auto refusal = check_name(name, key, place)) return refusal;
+    check_name(name, key, place);
     while (name.ends_with('.')) name.pop_back();
     const std::string path = place.prefix + name;
     Dynamic dynamic = place.dynamic;
     for (std::size_t dot = name.find('.'); dot != std::string::npos; dot = name.find('.', dot + 1)) {
       const MappingNode* parent = mapping_->node(place.prefix + name.substr(0, dot));
       if (parent == nullptr) continue;
-      if (parent->field) return field_error(*parent->field, key + 1, "an object stands where a value belongs");
-      if (!parent->enabled) return std::nullopt;
+      if (parent->field) fail_field(*parent->field, key + 1, "an object stands where a value belongs");
+      if (!parent->enabled) return;
       dynamic = parent->dynamic.value_or(dynamic);
     }
     const MappingNode* node = mapping_->node(path);
@@ -91,102 +101,92 @@ class DocumentParser {
       const FieldPtr field = node->field;  // the node may be replaced
       return parse_field(field, object, key, key + 1);
     }
-    if (!node->enabled) return std::nullopt;
+    if (!node->enabled) return;
     return parse_into_object(key + 1, path, name, node->dynamic.value_or(dynamic));
   }
 
-  Refusal check_name(const std::string& name, std::size_t key, const Place& place) const {
+  void check_name(const std::string& name, std::size_t key, const Place& place) const {
     if (name.find_first_not_of(' ') == std::string::npos || name.front() == '.' || name.find("..") != std::string::npos)
-      return error(key, "field name cannot be blank, begin with a dot or hold two: [" + shortened(name) + "]");
+      fail(key, "field name cannot be blank, begin with a dot or hold two: [" + shortened(name) + "]");
     const auto dots = std::count(place.prefix.begin(), place.prefix.end(), '.') +
                       std::count(name.begin(), name.end(), '.');
     if (static_cast<std::size_t>(dots) >= k_deepest_mapping) {
-      return error(key, "Limit of mapping depth [" + std::to_string(k_deepest_mapping) +
+      fail(key, "Limit of mapping depth [" + std::to_string(k_deepest_mapping) +
                             "] has been exceeded due to a field name of [" + std::to_string(dots + 1) + "] levels");
     }
     static const std::set<std::string, std::less<>> metadata = {
         "_id",           "_source",  "_routing",     "_index",     "_version",     "_seq_no",
         "_primary_term", "_ignored", "_field_names", "_doc_count", "_nested_path", "_data_stream_timestamp",
         "_tier"};
-    if (!place.prefix.empty() || !metadata.contains(name)) return std::nullopt;
-    return error(key, "Field [" + name + "] is a metadata field and cannot be added inside a document");
+    if (!place.prefix.empty() || !metadata.contains(name)) return;
+    fail(key, "Field [" + name + "] is a metadata field and cannot be added inside a document");
   }
 
   /// The value of a member that is mapped as an object.
-  Refusal parse_into_object(std::size_t value, const std::string& path, const std::string& name,
+  void parse_into_object(std::size_t value, const std::string& path, const std::string& name,
                             Dynamic dynamic) {
     switch (tape_[value].kind) {
       case Kind::null:
-        return std::nullopt;
+        return;
       case Kind::object:
         return parse_object(value, {path + ".", dynamic});
       case Kind::array:
-        for (std::size_t element = value + 1; element < tape_[value].next; element = tape_[element].next) {
-          if (auto refusal = parse_into_object(element, path, "null", dynamic)) return refusal;
-        }
-        return std::nullopt;
+        for (std::size_t element = value + 1; element < tape_[value].next; element = tape_[element].next)
+          parse_into_object(element, path, "null", dynamic);
+        return;
       default:
-        return error(value, "object mapping for [" + path + "] tried to parse field [" + name +
+        fail(value, "object mapping for [" + path + "] tried to parse field [" + name +
                                 "] as object, but found a concrete value");
     }
   }
 
-  Refusal parse_unmapped(std::size_t object, std::size_t key, const std::string& path, Dynamic dynamic) {
+  void parse_unmapped(std::size_t object, std::size_t key, const std::string& path, Dynamic dynamic) {
     const std::size_t value = key + 1;
-    if (dynamic == Dynamic::no) return std::nullopt;
+    if (dynamic == Dynamic::no) return;
     if (dynamic == Dynamic::strict) {
       const std::size_t dot = path.rfind('.');
       const std::string parent = dot == std::string::npos ? "_doc" : path.substr(0, dot);
-      return ElasticError{400, "strict_dynamic_mapping_exception",
-                          position(value) + "mapping set to strict, dynamic introduction of [" +
-                              path.substr(dot + 1) + "] within [" + parent + "] is not allowed"};
+      refuse({400, "strict_dynamic_mapping_exception",
+              position(value) + "mapping set to strict, dynamic introduction of [" + path.substr(dot + 1) +
+                  "] within [" + parent + "] is not allowed"});
     }
-    if (tape_[value].kind == Kind::null) return std::nullopt;
+    if (tape_[value].kind == Kind::null) return;
     if (tape_[value].kind == Kind::object) {
-      if (auto refusal = growing().add_object(path, limits_, known_))
-        return error(value, refusal->reason);
+      grow(value, [&](Mapping& mapping) { mapping.add_object(path, limits_, known_); });
       return parse_object(value, {path + ".", dynamic});
     }
-    auto inferred = infer_field(path, tape_, value);
-    if (!inferred) return inferred.error();
-    if (inferred->objects) return parse_into_object(value, path, path, dynamic);
-    if (!inferred->field) return std::nullopt;
-    if (auto refusal = growing().add(inferred->field, limits_, known_))
-      return error(value, refusal->reason);
-    return parse_field(inferred->field, object, key, value);
+    const InferredField inferred = infer_field(path, tape_, value);
+    if (inferred.objects) return parse_into_object(value, path, path, dynamic);
+    if (!inferred.field) return;
+    grow(value, [&](Mapping& mapping) { mapping.add(inferred.field, limits_, known_); });
+    parse_field(inferred.field, object, key, value);
   }
 
-  Refusal parse_field(const FieldPtr& field, std::size_t object, std::size_t key, std::size_t value) {
+  void parse_field(const FieldPtr& field, std::size_t object, std::size_t key, std::size_t value) {
     const JsonToken& token = tape_[value];
-    if (token.kind == Kind::null) return std::nullopt;
+    if (token.kind == Kind::null) return;
     if (field->type == FieldType::dense_vector) return parse_vector(field, object, key);
     if (token.kind == Kind::array) {
-      for (std::size_t element = value + 1; element < token.next; element = tape_[element].next) {
-        if (auto refusal = parse_field(field, object, key, element)) return refusal;
-      }
-      return std::nullopt;
+      for (std::size_t element = value + 1; element < token.next; element = tape_[element].next)
+        parse_field(field, object, key, element);
+      return;
     }
-    if (token.kind == Kind::object) return field_error(*field, value, "an object stands where a value belongs");
-    if (auto refusal = append(field, value)) return refusal;
-    for (const FieldPtr& sub_field : field->fields) {
-      if (auto refusal = append(sub_field, value)) return refusal;
-    }
-    return std::nullopt;
+    if (token.kind == Kind::object) fail_field(*field, value, "an object stands where a value belongs");
+    append(field, value);
+    for (const FieldPtr& sub_field : field->fields) append(sub_field, value);
   }
 
-  Refusal append(const FieldPtr& field, std::size_t value) {
-    const auto fault = append_value(values_of(field), tape_[value]);
-    return fault ? field_error(*field, value, *fault) : Refusal();
+  void append(const FieldPtr& field, std::size_t value) {
+    if (const auto fault = append_value(values_of(field), tape_[value])) fail_field(*field, value, *fault);
   }
 
-  Refusal parse_vector(FieldPtr field, std::size_t object, std::size_t key) {
+  void parse_vector(FieldPtr field, std::size_t object, std::size_t key) {
     const std::size_t array = key + 1;
-    if (values_index_.contains(field->path)) return field_error(*field, array, "a document may have one vector of it");
-    std::vector<float> vector;
-    if (auto refusal = read_vector(*field, array, vector)) return refusal;
+    if (values_index_.contains(field->path)) fail_field(*field, array, "a document may have one vector of it");
+    std::vector<float> vector = read_vector(*field, array);
     const int size = static_cast<int>(vector.size());
     if (size < 1 || (field->dims != 0 && size != field->dims)) {
-      return field_error(*field, array,
+      fail_field(*field, array,
                          "it has a different number of dimensions [" + std::to_string(size) +
                              "] than defined in the mapping [" + std::to_string(field->dims) + "]");
     }
@@ -197,26 +197,26 @@ class DocumentParser {
     // Vectors that are kept but not indexed may be any that are finite.
     const auto similarity = field->indexed ? field->similarity : VectorSimilarity::l2_norm;
     if (const std::string fault = unfit_for(similarity, vector); !fault.empty())
-      return field_error(*field, array, fault);
+      fail_field(*field, array, fault);
     if (cut_vectors_) vectors_.push_back({object, key, field->path, vector});
     values_of(field).vector = std::move(vector);
-    return std::nullopt;
   }
 
-  Refusal read_vector(const Field& field, std::size_t array, std::vector<float>& vector) const {
-    if (tape_[array].kind != Kind::array) return field_error(field, array, "a list of numbers was expected");
+  std::vector<float> read_vector(const Field& field, std::size_t array) const {
+    if (tape_[array].kind != Kind::array) fail_field(field, array, "a list of numbers was expected");
     const auto most = static_cast<std::size_t>(field.dims > 0 ? field.dims : k_max_dims);
     if (tape_[array].size > most) {
-      return field_error(field, array, "it has more dimensions [" + std::to_string(tape_[array].size) +
+      fail_field(field, array, "it has more dimensions [" + std::to_string(tape_[array].size) +
                                            "] than [" + std::to_string(most) + "]");
     }
+    std::vector<float> vector;
     vector.reserve(tape_[array].size);
     for (std::size_t element = array + 1; element < tape_[array].next; element = tape_[element].next) {
       const JsonToken& token = tape_[element];
-      if (token.kind != Kind::number) return field_error(field, element, "a number was expected");
+      if (token.kind != Kind::number) fail_field(field, element, "a number was expected");
       vector.push_back(parse_float(token.text).value_or(0.0F));  // a JSON number always parses
     }
-    return std::nullopt;
+    return vector;
   }
 
   FieldValues& values_of(const FieldPtr& field) {
@@ -268,13 +268,13 @@ class DocumentParser {
     return "[" + std::to_string(line) + ":" + std::to_string(column) + "] ";
   }
 
-  ElasticError error(std::size_t token, const std::string& what) const {
-    return {400, "document_parsing_exception", position(token) + "failed to parse: " + what};
+  [[noreturn]] void fail(std::size_t token, const std::string& what) const {
+    refuse({400, std::string(k_document_error), position(token) + "failed to parse: " + what});
   }
 
-  ElasticError field_error(const Field& field, std::size_t value, const std::string& what) const {
-    return error(value, "field [" + field.path + "] of type [" + to_string(field.type) + "] in document with id '" +
-                            id_ + "': " + what + ", found " + shortened(tape_.raw(value).substr(0, k_longest_shown_bytes)));
+  [[noreturn]] void fail_field(const Field& field, std::size_t value, const std::string& what) const {
+    fail(value, "field [" + field.path + "] of type [" + to_string(field.type) + "] in document with id '" + id_ +
+                    "': " + what + ", found " + shortened(tape_.raw(value).substr(0, k_longest_shown_bytes)));
   }
 
   const JsonTape& tape_;
@@ -291,23 +291,19 @@ class DocumentParser {
 
 }  // namespace
 
-Answer<PreparedDocument> prepare_document(std::string_view source, const std::string& id,
-                                          std::shared_ptr<const Mapping> mapping, bool cut_vectors,
-                                          const MappingLimits& limits) {
-  const ElasticError no_object{400, "document_parsing_exception",
-                               "Malformed content, must start with an object"};
-  if (source.find_first_not_of(" \t\r\n") == std::string_view::npos) return no_object;
+PreparedDocument prepare_document(std::string_view source, const std::string& id,
+                                  std::shared_ptr<const Mapping> mapping, bool cut_vectors,
+                                  const MappingLimits& limits) {
   auto tape = JsonTape::parse(source);
   // The mark is no part of what is kept.
   if (const auto unmarked = json::without_byte_order_mark(source); tape && unmarked.size() < source.size())
     tape = JsonTape::parse(unmarked);
-  if (!tape) {
-    if (tape.error().type == "illegal_argument_exception") return tape.error();
-    return ElasticError{400, "document_parsing_exception", "failed to parse: " + tape.error().reason};
-  }
-  if ((*tape)[0].kind != Kind::object) return no_object;
+  if (!tape && tape.error().type == "illegal_argument_exception") refuse(tape.error());
+  if (!tape) refuse({400, std::string(k_document_error), "failed to parse: " + tape.error().reason});
+  if ((*tape)[0].kind != Kind::object)
+    refuse({400, std::string(k_document_error), "Malformed content, must start with an object"});
   DocumentParser parser(*tape, id, std::move(mapping), cut_vectors, limits);
-  if (auto refusal = parser.parse()) return *refusal;
+  parser.parse();
   return parser.finish();
 }
 

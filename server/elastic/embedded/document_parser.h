@@ -33,11 +33,11 @@ struct PreparedDocument {
 
 /// Reads `source` by `mapping`; unknown fields become fields as Elasticsearch would make them, within
 /// `limits`.
-/// `cut_vectors` false leaves vectors in the source (index.mapping.exclude_source_vectors). Errors:
+/// `cut_vectors` false leaves vectors in the source (index.mapping.exclude_source_vectors). Throws Refused:
 /// document_parsing_exception, strict_dynamic_mapping_exception, illegal_argument_exception.
-Answer<PreparedDocument> prepare_document(std::string_view source, const std::string& id,
-                                          std::shared_ptr<const Mapping> mapping, bool cut_vectors,
-                                          const MappingLimits& limits = {});
+PreparedDocument prepare_document(std::string_view source, const std::string& id,
+                                  std::shared_ptr<const Mapping> mapping, bool cut_vectors,
+                                  const MappingLimits& limits = {});
 
 /// The source with its vectors put back.
 std::string with_vectors(std::string_view source, const std::vector<CutVector>& vectors);

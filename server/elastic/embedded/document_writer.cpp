@@ -4,18 +4,272 @@
 #include <chrono>
 
 #include "base/cancellation.h"
-#include "server/elastic/embedded/write_transaction.h"
+#include "server/elastic/rest/document_id.h"
+#include "server/elastic/rest/json_merge.h"
+#include "server/elastic/rest/member_table.h"
 
 namespace sightline::elastic {
 namespace {
 
+using namespace rest;  // NOLINT: the table below is made of its words
+
 /// One transaction keeps others waiting, and its documents in memory, no longer than about this.
 constexpr std::chrono::milliseconds k_longest_transaction{200};
 constexpr std::size_t k_largest_transaction_bytes = 32u << 20;
+/// How long the version of a deleted document is remembered (index.gc_deletes).
+constexpr std::int64_t k_remember_deleted_milliseconds = 60'000;
+constexpr std::int64_t k_primary_term = 1;
+constexpr std::chrono::seconds k_refresh_interval{1};  // Elasticsearch's default index.refresh_interval
+constexpr auto k_never = std::chrono::steady_clock::time_point::max();
+
+std::int64_t milliseconds_now() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+}
+
+[[noreturn]] void refuse_write(const StoredIndex& index, int status, const char* type, std::string reason) {
+  ElasticError error{status, type, std::move(reason)};
+  error.details = {{"index_uuid", index.uuid()}, {"shard", "0"}, {"index", index.name()}};
+  refuse(std::move(error));
+}
+
+bool read_shows_source(const JsonView& value, std::string_view) {
+  return shows_source(value.text());
+}
+
+std::string_view read_raw(const JsonView& value, std::string_view) {
+  return value.raw();
+}
+
+const MemberTable<UpdateBody> k_body{
+    "`_update` body", "UpdateRequest", k_content_error,
+    {{"doc", k_object, into<&UpdateBody::doc, read_raw>},
+     {"upsert", k_object, into<&UpdateBody::upsert, read_raw>},
+     {"doc_as_upsert", k_flags, into<&UpdateBody::doc_as_upsert, read_bool>},
+     {"detect_noop", k_flags, into<&UpdateBody::detect_noop, read_bool>},
+     {"_source", k_flags, into<&UpdateBody::wants_source, read_shows_source>, "true or false"}}};
 
 }  // namespace
 
-Answer<std::vector<Answer<WriteResult>>> DocumentWriter::write(std::span<const DocumentWrite> writes) {
+bool shows_source(std::string_view text) {
+  if (text != "true" && text != "false")
+    refuse(illegal_argument("[_source] of an update is supported as true or false only"));
+  return text == "true";
+}
+
+UpdateBody parse_update_body(std::string_view body) {
+  UpdateBody update;
+  if (!body.empty()) {
+    const auto tape = accepted(JsonTape::parse(body));
+    const JsonView root(tape, 0);
+    if (!root.is_object())
+      refuse({400, std::string(k_content_error), position_text(root) + " [UpdateRequest] must be an object"});
+    k_body.read(root, update);
+  }
+  if (update.doc.empty())
+    refuse({400, "action_request_validation_exception", "Validation Failed: 1: script or doc is missing;"});
+  return update;
+}
+
+WriteTransaction::~WriteTransaction() {
+  if (!open_) return;
+  store_.writer_->roll_back();
+  const VisibilityLock::Writer alone = store_.visibility_.write();
+  for (auto& [index, staged] : staged_) index->search().rollback();
+}
+
+void WriteTransaction::ensure_index(const std::string& name) {
+  const auto found = answer_of([&] { return store_.find_for_write(name); });
+  if (found) return;
+  if (found.error().type == "illegal_argument_exception") refuse(found.error());
+  store_.create_index_locked(name, {});
+}
+
+void WriteTransaction::begin() {
+  store_.drop_retired();
+  store_.check_files();
+  store_.writer_->execute("BEGIN IMMEDIATE");
+  open_ = true;
+}
+
+WriteResult WriteTransaction::result(const Staged& staged, const std::string& id, std::int64_t version,
+                                     std::int64_t seq_no, const char* what) const {
+  return {staged.index->name(), id, what, version, seq_no, 1 + replicas_of(staged.index->settings())};
+}
+
+WriteTransaction::Staged& WriteTransaction::stage(const std::string& name) {
+  if (const auto known = by_name_.find(name); known != by_name_.end()) return *known->second;
+  const IndexPtr index = store_.find_for_write(name);
+  const auto [place, is_new] = staged_.try_emplace(index.get());
+  Staged& staged = place->second;
+  if (is_new) staged = {index, index->mapping(), index->next_seq_no, index->document_count()};
+  by_name_.emplace(name, &staged);
+  return staged;
+}
+
+WriteResult WriteTransaction::apply(const DocumentWrite& write) {
+  using enum DocumentWrite::Action;
+  Staged& staged = stage(write.index);
+  const UpdateBody body = write.action == update ? parse_update_body(write.source) : UpdateBody();
+  const std::string id = write.id.empty() ? random_name(15) : write.id;
+  const Current before = current(staged, id);
+  const bool changes = write.action == update && before.live;
+  const std::string_view upsert = body.doc_as_upsert ? body.doc : body.upsert;
+  if (write.action == update && !changes && upsert.empty())
+    refuse_write(*staged.index, 404, "document_missing_exception", "[" + id + "]: document missing");
+  check_conflict(staged, write, before);
+  if (write.action == remove) return this->remove(staged, write, before);
+  if (changes) return this->update(staged, write, body, before);
+  WriteResult made = put(staged, id, write.action == update ? upsert : write.source, before);
+  if (write.action == update && body.wants_source.value_or(write.wants_source)) made.source = upsert;
+  return made;
+}
+
+WriteTransaction::Current WriteTransaction::current(const Staged& staged, const std::string& id) {
+  auto rows = store_.writer_->query("SELECT number, version FROM " + staged.index->documents_table() + " WHERE id=?1");
+  if (rows.bind(1, id).step()) return {rows.integer(0), rows.integer(1), true};
+  auto deleted = store_.writer_->query("SELECT version FROM " + staged.index->deleted_table() +
+                                       " WHERE id=?1 AND time>=?2");
+  deleted.bind(1, id).bind(2, milliseconds_now() - k_remember_deleted_milliseconds);
+  return {0, deleted.step() ? deleted.integer(0) : 0, false};
+}
+
+void WriteTransaction::check_conflict(const Staged& staged, const DocumentWrite& write, const Current& before) const {
+  const auto conflict = [&](const std::string& what) {
+    refuse_write(*staged.index, 409, "version_conflict_engine_exception",
+                 "[" + write.id + "]: version conflict, " + what);
+  };
+  if (write.action == DocumentWrite::Action::create && before.live)
+    conflict("document already exists (current version [" + std::to_string(before.version) + "])");
+  if (!write.if_seq_no) return;
+  const std::int64_t term = write.if_primary_term.value_or(k_primary_term);
+  if (before.live && before.number == *write.if_seq_no && term == k_primary_term) return;
+  const std::string required = "required seqNo [" + std::to_string(*write.if_seq_no) + "], primary term [" +
+                               std::to_string(term) + "]. ";
+  conflict(required + (before.live ? "current document has seqNo [" + std::to_string(before.number) +
+                                         "] and primary term [1]"
+                                   : "but no document was found"));
+}
+
+WriteResult WriteTransaction::put(Staged& staged, const std::string& id, std::string_view source,
+                                  const Current& before) {
+  PreparedDocument document =
+      prepare_document(source, id, staged.mapping, staged.index->cuts_vectors(), staged.index->mapping_limits());
+  const std::int64_t number = staged.next_seq_no;
+  staged.index->search().add(number, document.values, store_.limits().max_document_words);
+  ++staged.next_seq_no;
+  if (before.live) {
+    erase_rows(staged, before.number);
+  } else if (before.version != 0) {
+    store_.writer_->query("DELETE FROM " + staged.index->deleted_table() + " WHERE id=?1").bind(1, id).run();
+  }
+  insert_rows(staged, number, before.version + 1, id, document);
+  staged.mapping = std::move(document.mapping);
+  ++staged.count;
+  return result(staged, id, before.version + 1, number, before.live ? "updated" : "created");
+}
+
+void WriteTransaction::erase_rows(Staged& staged, std::int64_t number) {
+  for (const std::string& sql : {"DELETE FROM " + staged.index->documents_table() + " WHERE number=?1",
+                                 "DELETE FROM " + staged.index->vectors_table() + " WHERE document=?1"})
+    store_.writer_->query(sql).bind(1, number).run();
+  --staged.count;
+  staged.index->search().remove(number);
+}
+
+void WriteTransaction::insert_rows(Staged& staged, std::int64_t number, std::int64_t version,
+                                   const std::string& id, const PreparedDocument& document) {
+  store_.writer_
+      ->query("INSERT INTO " + staged.index->documents_table() + "(number, id, version, source) VALUES(?1, ?2, ?3, ?4)")
+      .bind(1, number)
+      .bind(2, id)
+      .bind(3, version)
+      .bind(4, document.source)
+      .run();
+  std::int64_t ordinal = 0;
+  for (const CutVector& vector : document.vectors) {
+    store_.writer_
+        ->query("INSERT INTO " + staged.index->vectors_table() +
+                "(document, ordinal, path, position, before, after, vector) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)")
+        .bind(1, number)
+        .bind(2, ordinal++)
+        .bind(3, vector.path)
+        .bind(4, static_cast<std::int64_t>(vector.offset))
+        .bind(5, vector.before)
+        .bind(6, vector.after)
+        .bind_blob(7, vector.values.data(), vector.values.size() * sizeof(float))
+        .run();
+  }
+}
+
+/// Once per transaction, as it looks at all of them.
+void WriteTransaction::prune(Staged& staged) {
+  if (std::exchange(staged.pruned, true)) return;
+  store_.writer_->query("DELETE FROM " + staged.index->deleted_table() + " WHERE time<?1")
+      .bind(1, milliseconds_now() - k_remember_deleted_milliseconds)
+      .run();
+}
+
+WriteResult WriteTransaction::remove(Staged& staged, const DocumentWrite& write, const Current& before) {
+  if (before.live) erase_rows(staged, before.number);
+  const std::int64_t version = before.version + 1;
+  prune(staged);
+  // One that no document can have is not remembered: it may be of any size.
+  if (!rest::id_problem(write.id)) {
+    store_.writer_->query("INSERT OR REPLACE INTO " + staged.index->deleted_table() + "(id, version, time) VALUES(?1, ?2, ?3)")
+        .bind(1, write.id)
+        .bind(2, version)
+        .bind(3, milliseconds_now())
+        .run();
+  }
+  return result(staged, write.id, version, staged.next_seq_no++, before.live ? "deleted" : "not_found");
+}
+
+WriteResult WriteTransaction::update(Staged& staged, const DocumentWrite& write, const UpdateBody& body,
+                                     const Current& before) {
+  auto rows = store_.writer_->query("SELECT source FROM " + staged.index->documents_table() + " WHERE number=?1");
+  rows.bind(1, before.number).step();
+  const auto vectors = staged.index->read_vectors(*store_.writer_, before.number);
+  auto merged = accepted(rest::merge_json(with_vectors(rows.text(0), vectors), body.doc));
+  WriteResult done = body.detect_noop && !merged.changed
+                         ? result(staged, write.id, before.version, before.number, "noop")
+                         : put(staged, write.id, merged.text, before);
+  if (body.wants_source.value_or(write.wants_source)) done.source = std::move(merged.text);
+  return done;
+}
+
+std::vector<IndexPtr> WriteTransaction::indices() const {
+  std::vector<IndexPtr> indices;
+  for (const auto& [index, staged] : staged_) indices.push_back(staged.index);
+  return indices;
+}
+
+void WriteTransaction::commit() {
+  for (auto& [index, staged] : staged_) {
+    if (staged.mapping != index->mapping()) store_.save(*index, "mapping", staged.mapping->to_json());
+    store_.writer_->query("UPDATE indices SET next_seq_no=?1 WHERE number=?2")
+        .bind(1, staged.next_seq_no)
+        .bind(2, index->number())
+        .run();
+  }
+  store_.check_files();
+  const VisibilityLock::Writer alone = store_.visibility_.write();
+  store_.writer_->execute("COMMIT");
+  open_ = false;
+  store_.health_.works();
+  for (auto& [index, staged] : staged_) {
+    index->search().commit();
+    index->next_seq_no = staged.next_seq_no;
+    index->set_mapping(staged.mapping);
+    index->set_document_count(staged.count);
+    if (index->search().needs_refresh() && store_.refresh_due_.load() == k_never) {
+      store_.refresh_due_ = store_.now_() + k_refresh_interval;
+    }
+  }
+  if (store_.refresh_is_due()) store_.refresh_all();
+}
+
+std::vector<Answer<WriteResult>> DocumentWriter::write(std::span<const DocumentWrite> writes) {
   WriteTransaction transaction(store_);
   const auto started = std::chrono::steady_clock::now();
   const auto lasts = [&] { return std::chrono::steady_clock::now() - started > k_longest_transaction; };
@@ -25,24 +279,27 @@ Answer<std::vector<Answer<WriteResult>>> DocumentWriter::write(std::span<const D
     check_cancelled();
     const DocumentWrite& write = writes[ready];
     if (write.action == DocumentWrite::Action::remove || indices_.contains(write.index)) continue;
-    indices_[write.index] = transaction.ensure_index(write.index);
+    const auto made = answer_of([&] { return transaction.ensure_index(write.index), true; });
+    indices_[write.index] = made ? Refusal() : made.error();
   }
-  if (Status status = transaction.begin(); !status) return storage_error(status.error());
   std::vector<Answer<WriteResult>> results;
-  std::size_t bytes = 0;
-  for (const DocumentWrite& write : writes.first(ready)) {
-    check_cancelled();
-    bytes += write.source.size();
-    if (!results.empty() && (bytes > k_largest_transaction_bytes || lasts())) break;
-    const auto named = indices_.find(write.index);
-    if (named != indices_.end() && named->second) {
-      results.push_back(*named->second);
-    } else {
-      results.push_back(transaction.apply(write));
+  try {
+    transaction.begin();
+    std::size_t bytes = 0;
+    for (const DocumentWrite& write : writes.first(ready)) {
+      check_cancelled();
+      bytes += write.source.size();
+      if (!results.empty() && (bytes > k_largest_transaction_bytes || lasts())) break;
+      results.push_back(answer_of([&] {
+        if (const auto named = indices_.find(write.index); named != indices_.end()) accepted(named->second);
+        return transaction.apply(write);
+      }));
     }
-    if (!transaction.failure()) return storage_error(transaction.failure().error());
+    transaction.commit();
+  } catch (const StorageFailed& failed) {
+    store_.note(failed);
+    throw;
   }
-  if (Status status = transaction.commit(); !status) return storage_error(status.error());
   for (IndexPtr& index : transaction.indices()) {
     if (std::find(written_.begin(), written_.end(), index) == written_.end())
       written_.push_back(std::move(index));

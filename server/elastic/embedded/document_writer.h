@@ -3,13 +3,14 @@
 
 #include <cstdint>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
-#include "server/elastic/elastic_error.h"
 #include "server/elastic/embedded/store_core.h"
 
 namespace sightline::elastic {
@@ -35,6 +36,74 @@ struct WriteResult {
   int status() const { return result == "created" ? 201 : result == "not_found" ? 404 : 200; }
 };
 
+/// The body of an update, `{"doc":{..},"doc_as_upsert":true,"upsert":{..},"detect_noop":true}`. Texts are views of
+/// the body, empty if absent.
+struct UpdateBody {
+  std::string_view doc, upsert;
+  bool doc_as_upsert = false;
+  bool detect_noop = true;
+  std::optional<bool> wants_source;  ///< empty: as the request says
+};
+
+/// Refuses unknown members, and a body without `doc`: action_request_validation_exception.
+UpdateBody parse_update_body(std::string_view body);
+/// The `_source` of an update, in its body, its URL or the line of a bulk. Refuses all but true and false.
+bool shows_source(std::string_view text);
+
+/// One write transaction: rows, mappings and search of all indices it touches. Holds the store's write lock while
+/// it lives. Without `commit` everything is as it was. Throws StorageFailed: then it cannot be committed.
+class WriteTransaction {
+ public:
+  explicit WriteTransaction(StoreCore& store) : store_(store), lock_(store.write_mutex_) {}
+  ~WriteTransaction();
+  WriteTransaction(const WriteTransaction&) = delete;
+  WriteTransaction& operator=(const WriteTransaction&) = delete;
+
+  /// Before `begin`: makes the index that `name` stands for if there is none. Throws Refused.
+  void ensure_index(const std::string& name);
+  void begin();
+  /// Throws Refused: then the write has changed nothing, and others may follow.
+  WriteResult apply(const DocumentWrite& write);
+  /// On disk; seen by searches within the refresh interval.
+  void commit();
+  /// Those that were written to.
+  std::vector<IndexPtr> indices() const;
+
+ private:
+  /// An index as this transaction leaves it.
+  struct Staged {
+    IndexPtr index;
+    std::shared_ptr<const Mapping> mapping;
+    std::int64_t next_seq_no = 0;
+    std::int64_t count = 0;
+    bool pruned = false;  // versions of documents deleted long ago are forgotten
+  };
+  /// A document as it is now, in the transaction's eyes.
+  struct Current {
+    std::int64_t number = 0, version = 0;  // version 0: never there, or long ago
+    bool live = false;                     // else: deleted lately, with that version
+  };
+
+  Staged& stage(const std::string& name);
+  void prune(Staged& staged);
+  Current current(const Staged& staged, const std::string& id);
+  WriteResult put(Staged& staged, const std::string& id, std::string_view source, const Current& before);
+  WriteResult remove(Staged& staged, const DocumentWrite& write, const Current& before);
+  WriteResult update(Staged& staged, const DocumentWrite& write, const UpdateBody& body, const Current& before);
+  void erase_rows(Staged& staged, std::int64_t number);
+  void insert_rows(Staged& staged, std::int64_t number, std::int64_t version, const std::string& id,
+                   const PreparedDocument& document);
+  void check_conflict(const Staged& staged, const DocumentWrite& write, const Current& before) const;
+  WriteResult result(const Staged& staged, const std::string& id, std::int64_t version, std::int64_t seq_no,
+                     const char* what) const;
+
+  StoreCore& store_;
+  std::unique_lock<TurnMutex> lock_;
+  bool open_ = false;
+  std::map<StoredIndex*, Staged> staged_;
+  std::unordered_map<std::string, Staged*> by_name_;  // names and aliases do not change meanwhile
+};
+
 /// Does the writes of one request, in order, in as many transactions as keep each short: other writers and
 /// searches get in between. A write that fails leaves the others alone.
 class DocumentWriter {
@@ -43,9 +112,8 @@ class DocumentWriter {
 
   /// Does the first of `writes`, at least one, in one transaction that is on disk when it returns. Missing
   /// indices are made first. The answers, one per write that was done: an item that failed has its error.
-  /// Errors of the whole: storage_error; then nothing of `writes` is done. Throws WorkCancelled with the same
-  /// effect.
-  Answer<std::vector<Answer<WriteResult>>> write(std::span<const DocumentWrite> writes);
+  /// Throws StorageFailed and WorkCancelled: then nothing of `writes` is done.
+  std::vector<Answer<WriteResult>> write(std::span<const DocumentWrite> writes);
   /// Searches see what was written; without it within the refresh interval of a second.
   void refresh();
 

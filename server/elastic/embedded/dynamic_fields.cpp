@@ -44,7 +44,6 @@ std::string mapping_of(const rest::JsonToken& token) {
 struct Survey {
   std::string mapping = {};  // of the first concrete value
   bool objects = false;
-  Refusal refusal = {};
 };
 
 std::string type_in(const std::string& mapping) {
@@ -54,8 +53,7 @@ std::string type_in(const std::string& mapping) {
 
 void survey_array(Survey& survey, const std::string& path, const rest::JsonTape& tape,
                   std::size_t array) {
-  for (std::size_t element = array + 1; element < tape[array].next && !survey.refusal;
-       element = tape[element].next) {
+  for (std::size_t element = array + 1; element < tape[array].next; element = tape[element].next) {
     const rest::JsonToken& token = tape[element];
     if (token.kind == Kind::null) continue;
     if (token.kind == Kind::array) {
@@ -67,22 +65,21 @@ void survey_array(Survey& survey, const std::string& path, const rest::JsonTape&
     if (survey.mapping.empty()) survey.mapping = found;
     survey.objects = survey.objects || token.kind == Kind::object;
     if (type_in(found) != type_in(survey.mapping)) {
-      survey.refusal = illegal_argument("mapper [" + path + "] cannot be changed from type [" +
-                                        type_in(survey.mapping) + "] to [" + type_in(found) + "]");
+      refuse(illegal_argument("mapper [" + path + "] cannot be changed from type [" + type_in(survey.mapping) +
+                              "] to [" + type_in(found) + "]"));
     }
   }
 }
 
 }  // namespace
 
-Answer<InferredField> infer_field(const std::string& path, const rest::JsonTape& tape, std::size_t value) {
+InferredField infer_field(const std::string& path, const rest::JsonTape& tape, std::size_t value) {
   InferredField inferred;
   const rest::JsonToken& token = tape[value];
   std::string field_mapping;
   if (token.kind == Kind::array) {
     Survey survey;
     survey_array(survey, path, tape, value);
-    if (survey.refusal) return *survey.refusal;
     inferred.objects = survey.objects;
     if (survey.objects || survey.mapping.empty()) return inferred;
     field_mapping = survey.mapping;

@@ -15,8 +15,8 @@ struct InferredField {
 };
 
 /// The field for a string, number, boolean or array. Strings become text with a `keyword` multi-field, or
-/// dates; whole numbers long, others float; 128 to 4096 decimal numbers in an array a dense_vector. Errors:
-/// illegal_argument_exception for an array of several types.
-Answer<InferredField> infer_field(const std::string& path, const rest::JsonTape& tape, std::size_t value);
+/// dates; whole numbers long, others float; 128 to 4096 decimal numbers in an array a dense_vector. Refuses an array
+/// of several types.
+InferredField infer_field(const std::string& path, const rest::JsonTape& tape, std::size_t value);
 
 }  // namespace sightline::elastic

@@ -28,6 +28,8 @@ class EmbeddedStore : public Store {
   http::Response handle(const http::Request& request) override {
     try {
       return router_.handle(request);
+    } catch (const StorageFailed& failed) {
+      return storage_error(failed.error).response();
     } catch (const AnswerTooLarge&) {
       return rest::answer_too_large(core_->limits().max_answer_bytes).response();
     } catch (const http::AnswersFull&) {

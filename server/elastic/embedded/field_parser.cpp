@@ -4,7 +4,6 @@
 #include <array>
 #include <cmath>
 
-#include "base/float_text.h"
 #include "server/elastic/embedded/date.h"
 #include "server/elastic/rest/member_table.h"
 
@@ -19,21 +18,10 @@ constexpr double k_default_oversample = 3.0;
 constexpr std::array<std::string_view, 8> k_index_types = {"hnsw", "int8_hnsw", "int4_hnsw", "bbq_hnsw",
                                                            "flat", "int8_flat", "int4_flat", "bbq_flat"};
 
-[[noreturn]] void refuse_mapping(std::string reason) {
-  refuse({400, std::string(k_mapper_error), std::move(reason)});
-}
-
-std::string decimal(double value) {
-  std::string text;
-  append_float(text, static_cast<float>(value));
-  return text.find_first_of(".e") == std::string::npos ? text + ".0" : text;
-}
-
 /// What the parameters of one field are read into.
 struct FieldReading {
   Field field;
   bool similarity_given = false;
-  std::vector<std::pair<std::string, std::string>> shown = {};  // name and JSON of what differs from the default
 };
 
 // The parameters of the types of fields
@@ -41,14 +29,14 @@ struct FieldReading {
 void skip(const JsonView&, const JsonView&, FieldReading&) {}
 
 void keep(const JsonView& key, const JsonView& value, FieldReading& reading) {
-  reading.shown.emplace_back(key.text(), value.raw());
+  reading.field.shown.emplace_back(key.text(), value.raw());
 }
 
 template <bool Field::* Flag>
 void read_flag(const JsonView& key, const JsonView& value, FieldReading& reading) {
   bool& flag = reading.field.*Flag;
   const bool before = std::exchange(flag, read_bool(value, key.text()));
-  if (flag != before) reading.shown.emplace_back(key.text(), flag ? "true" : "false");
+  if (flag != before) reading.field.shown.emplace_back(key.text(), flag ? "true" : "false");
 }
 
 void read_multi_fields(const JsonView& key, const JsonView& value, FieldReading& reading) {
@@ -132,6 +120,7 @@ void read_index_options(const JsonView&, const JsonView& value, FieldReading& re
       (name == "m" ? options.m : options.ef_construction) = static_cast<int>(std::clamp<std::int64_t>(number, 1, 10'000));
     } else if (scalar && name == "confidence_interval") {
       options.confidence_interval = read_double(part, name);
+      if (!std::isfinite(*options.confidence_interval)) refuse_mapping("[confidence_interval] must be finite");
     } else if ((scalar || binary) && name == "rescore_vector" && part.is_object()) {
       options.oversample = read_oversample(part);
     } else if (name != "type") {
@@ -239,42 +228,68 @@ FieldPtr parse_field(const std::string& path, const JsonView& body, bool multi_f
     if (field.indexed && field.dims > 0 && !field.index_options)
       field.index_options = default_index_options(field.dims);
   }
-  field.parameters = render_parameters(field, reading.shown);
   return std::make_shared<const Field>(std::move(field));
 }
 
-std::string render_vector_parameters(const Field& field) {
-  std::string out;
-  if (field.dims > 0) out += ",\"dims\":" + std::to_string(field.dims);
-  out += field.indexed ? ",\"index\":true" : ",\"index\":false";
-  if (!field.indexed) return out;
-  out += std::string(",\"similarity\":\"") + to_string(field.similarity) + "\"";
-  if (!field.index_options) return out;
+namespace {
+
+/// dims, index, similarity and index_options of a dense_vector.
+void write_vector(json::Writer& writer, const Field& field) {
+  const auto number = [&](const char* name, int value) {
+    writer.Key(name);
+    writer.Int(value);
+  };
+  if (field.dims > 0) number("dims", field.dims);
+  writer.Key("index");
+  writer.Bool(field.indexed);
+  if (!field.indexed) return;
+  writer.Key("similarity");
+  writer.String(to_string(field.similarity));
+  if (!field.index_options) return;
   const VectorIndexOptions& options = *field.index_options;
-  out += ",\"index_options\":{\"type\":\"" + options.type + "\"";
+  writer.Key("index_options");
+  writer.StartObject();
+  writer.Key("type");
+  writer.String(options.type);
   if (options.is_graph()) {
-    out += ",\"m\":" + std::to_string(options.m) +
-           ",\"ef_construction\":" + std::to_string(options.ef_construction);
+    number("m", options.m);
+    number("ef_construction", options.ef_construction);
   }
-  if (options.confidence_interval) out += ",\"confidence_interval\":" + decimal(*options.confidence_interval);
-  if (options.oversample) out += ",\"rescore_vector\":{\"oversample\":" + decimal(*options.oversample) + "}";
-  return out + "}";
+  if (options.confidence_interval) {
+    writer.Key("confidence_interval");
+    writer.Double(*options.confidence_interval);
+  }
+  if (options.oversample) {
+    writer.Key("rescore_vector");
+    writer.StartObject();
+    writer.Key("oversample");
+    writer.Double(*options.oversample);
+    writer.EndObject();
+  }
+  writer.EndObject();
 }
 
-std::string render_parameters(const Field& field,
-                              const std::vector<std::pair<std::string, std::string>>& given) {
-  std::string out = std::string("\"type\":\"") + to_string(field.type) + "\"";
-  if (field.type == FieldType::dense_vector) out += render_vector_parameters(field);
-  for (const auto& [name, json] : given) out += ",\"" + name + "\":" + json;
-  if (field.fields.empty()) return out;
-  out += ",\"fields\":{";
-  for (std::size_t i = 0; i < field.fields.size(); ++i) {
-    const std::string& path = field.fields[i]->path;
-    if (i > 0) out += ',';
-    rest::append_json_string(out, path.substr(path.rfind('.') + 1));
-    out += ":{" + field.fields[i]->parameters + "}";
+}  // namespace
+
+void write_field(json::Writer& writer, const Field& field) {
+  writer.StartObject();
+  writer.Key("type");
+  writer.String(to_string(field.type));
+  if (field.type == FieldType::dense_vector) write_vector(writer, field);
+  for (const auto& [name, json] : field.shown) {
+    writer.Key(name);
+    writer.RawValue(json.data(), json.size(), rapidjson::kObjectType);
   }
-  return out + "}";
+  if (!field.fields.empty()) {
+    writer.Key("fields");
+    writer.StartObject();
+    for (const FieldPtr& sub_field : field.fields) {
+      writer.Key(sub_field->path.substr(sub_field->path.rfind('.') + 1));
+      write_field(writer, *sub_field);
+    }
+    writer.EndObject();
+  }
+  writer.EndObject();
 }
 
 }  // namespace sightline::elastic

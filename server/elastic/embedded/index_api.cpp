@@ -29,15 +29,7 @@ const std::string& definition_body(const Request& request, const StoreCore& stor
 /// What many handlers begin with: the indices that the path names.
 std::vector<IndexPtr> named_indices(const StoreCore& store, const IndicesParameters& parameters,
                                     const PathParameters& path) {
-  auto indices = store.find_all(path.get("index"), parameters.indices);
-  if (!indices) refuse(std::move(indices).error());
-  return *std::move(indices);
-}
-
-/// Refuses what the store refuses.
-Response done(Refusal refusal) {
-  if (refusal) refuse(*std::move(refusal));
-  return acknowledged();
+  return store.find_all(path.get("index"), parameters.indices);
 }
 
 /// `{"a":{..},"b":{..}}`, a member an index.
@@ -67,9 +59,7 @@ void read_settings(const JsonView&, const JsonView& value, CreationReading& read
 }
 
 void read_mappings(const JsonView&, const JsonView& value, CreationReading& reading) {
-  auto mapping = Mapping::parse(value);
-  if (!mapping) refuse(mapping_parse_error(std::move(mapping).error()));
-  reading.creation.mapping = *std::move(mapping);
+  reading.creation.mapping = Mapping::parse(value);
 }
 
 void read_aliases(const JsonView&, const JsonView& value, CreationReading& reading) {
@@ -84,9 +74,8 @@ const MemberTable<CreationReading> k_creation{"index creation body", "create ind
 /// Calls `read` with a body that must be an object.
 template <class Read>
 void read_object(std::string_view body, const Read& read) {
-  const auto tape = JsonTape::parse(body);
-  if (!tape) refuse(tape.error());
-  const JsonView root(*tape, 0);
+  const auto tape = accepted(JsonTape::parse(body));
+  const JsonView root(tape, 0);
   if (!root.is_object()) refuse({400, "parse_exception", "the body must be an object"});
   read(root);
 }
@@ -97,8 +86,7 @@ Response create_index(StoreCore& store, const Request& request, const PathParame
   CreationReading reading{store.limits()};
   if (!request.body.empty())
     read_object(definition_body(request, store), [&](const JsonView& body) { k_creation.read(body, reading); });
-  const auto index = store.create_index(name, std::move(reading.creation));
-  if (!index) return index.error().response();
+  store.create_index(name, std::move(reading.creation));
   std::string out = "{\"acknowledged\":true,\"shards_acknowledged\":true,\"index\":";
   rest::append_json_string(out, name);
   return json_answer(out + "}");
@@ -108,8 +96,7 @@ Response delete_index(StoreCore& store, const Request&, const PathParameters& pa
                       const IndicesParameters& parameters) {
   const auto parts = split_expression(path.get("index"));
   for (const std::string& part : parts) {
-    if (is_wildcard(part))
-      return illegal_argument("Wildcard expressions or all indices are not allowed").response();
+    if (is_wildcard(part)) refuse(illegal_argument("Wildcard expressions or all indices are not allowed"));
   }
   std::vector<IndexPtr> indices = named_indices(store, parameters, path);
   // An alias is none of the indices that could be deleted.
@@ -118,7 +105,8 @@ Response delete_index(StoreCore& store, const Request&, const PathParameters& pa
   });
   if (any_alias && !parameters.indices.ignore_unavailable)
     refuse(illegal_argument("[" + path.get("index") + "] matches an alias, name its indices instead"));
-  return done(store.delete_indices(indices));
+  store.delete_indices(indices);
+  return acknowledged();
 }
 
 Response get_index(StoreCore& store, const Request&, const PathParameters& path,
@@ -143,9 +131,9 @@ Response get_mapping(StoreCore& store, const Request&, const PathParameters& pat
 
 Response put_mapping(StoreCore& store, const Request& request, const PathParameters& path,
                      const IndicesParameters& parameters) {
-  const auto mapping = Mapping::parse_text(definition_body(request, store));
-  if (!mapping) refuse(mapping_parse_error(mapping.error()));
-  return done(store.merge_mapping(named_indices(store, parameters, path), *mapping));
+  const Mapping mapping = accepted(Mapping::parse_text(definition_body(request, store)));
+  store.merge_mapping(named_indices(store, parameters, path), mapping);
+  return acknowledged();
 }
 
 Response get_settings(StoreCore& store, const Request&, const PathParameters& path,
@@ -162,7 +150,8 @@ Response put_settings(StoreCore& store, const Request& request, const PathParame
     const auto inner = body.size() == 1 ? body.member("settings") : std::nullopt;
     changes = parse_settings(inner.value_or(body), store.limits());
   });
-  return done(store.change_settings(named_indices(store, parameters, path), changes));
+  store.change_settings(named_indices(store, parameters, path), changes);
+  return acknowledged();
 }
 
 Response refresh(StoreCore& store, const Request&, const PathParameters& path,
@@ -189,8 +178,7 @@ Aliases chosen_aliases(const StoredIndex& index, const std::vector<std::string>&
 /// The patterns of a path's `{name}`, which are compared with many names.
 std::vector<std::string> alias_patterns(const StoreCore& store, const PathParameters& path) {
   auto patterns = split_expression(path.get("name"));
-  if (auto refusal = check_pattern_count("name", patterns.size(), store.limits().max_patterns))
-    refuse(*std::move(refusal));
+  accepted(check_pattern_count("name", patterns.size(), store.limits().max_patterns));
   return patterns;
 }
 
@@ -220,7 +208,7 @@ Response get_alias(StoreCore& store, const Request&, const PathParameters& path,
 }
 
 Response aliases_changed(StoreCore& store, const std::vector<AliasChange>& changes) {
-  if (auto refusal = store.change_aliases(changes)) refuse(*std::move(refusal));
+  store.change_aliases(changes);
   return json_answer("{\"acknowledged\":true,\"errors\":false}");
 }
 
@@ -286,9 +274,7 @@ struct AliasChanges {
               "Validation Failed: 1: an alias action needs [alias] or [aliases], and [index] or [indices];"});
     const std::size_t most = store.limits().max_alias_changes;
     for (const std::string& expression : action.expressions) {
-      const auto indices = store.find_all(expression, {});
-      if (!indices) refuse(indices.error());
-      for (const IndexPtr& index : *indices) {
+      for (const IndexPtr& index : store.find_all(expression, {})) {
         for (const std::string& name : action.aliases) {
           check_cancelled();
           if (changes.size() == most) {

@@ -4,7 +4,7 @@
 #include <cctype>
 
 #include "server/elastic/rest/json_filter.h"
-#include "server/elastic/rest/router.h"
+#include "server/elastic/rest/json_view.h"
 
 namespace sightline::elastic {
 
@@ -25,24 +25,18 @@ ElasticError index_not_found(const std::string& name) {
   return error;
 }
 
-Refusal check_new_index_name(const std::string& name) {
-  if (name.empty()) return invalid_index_name(name, "must not be empty");
-  if (name == "." || name == "..") return invalid_index_name(name, "must not be '.' or '..'");
-  if (name.find_first_of(" \"*,/<>?\\|") != std::string::npos) {
-    return invalid_index_name(
-        name, "must not contain the following characters [' ','\"','*',',','/','<','>','?','\\','|']");
-  }
-  if (name.find('#') != std::string::npos) return invalid_index_name(name, "must not contain '#'");
-  if (name.find(':') != std::string::npos) return invalid_index_name(name, "must not contain ':'");
-  if (name[0] == '_' || name[0] == '-' || name[0] == '+')
-    return invalid_index_name(name, "must not start with '_', '-', or '+'");
+std::optional<std::string> fault_of_name(const std::string& name) {
+  constexpr std::string_view k_forbidden = " \"*,/<>?\\|#:";
+  if (name.empty() || name == "." || name == "..") return "must not be empty, '.' or '..'";
+  if (const auto at = name.find_first_of(k_forbidden); at != std::string::npos)
+    return "must not contain '" + name.substr(at, 1) + "'";
+  if (name[0] == '_' || name[0] == '-' || name[0] == '+') return "must not start with '_', '-', or '+'";
   if (name.size() > k_longest_name_bytes) {
-    return invalid_index_name(name, "index name is too long, (" + std::to_string(name.size()) + " > 255)");
+    return "index name is too long, (" + std::to_string(name.size()) + " > " + std::to_string(k_longest_name_bytes) +
+           ")";
   }
-  if (std::any_of(name.begin(), name.end(), [](unsigned char c) { return std::isupper(c) != 0; })) {
-    return invalid_index_name(name, "must be lowercase");
-  }
-  return std::nullopt;
+  const bool upper = std::any_of(name.begin(), name.end(), [](unsigned char c) { return std::isupper(c) != 0; });
+  return upper ? std::optional<std::string>("must be lowercase") : std::nullopt;
 }
 
 std::vector<std::string> split_expression(std::string_view expression) {
@@ -64,22 +58,15 @@ bool part_fits(std::string_view part, std::string_view name) {
   return part == "_all" || rest::wildcard_match(part, name);
 }
 
-Refusal read_wildcard_states(std::string_view states, IndicesOptions& options) {
+void read_wildcard_states(std::string_view states, IndicesOptions& options) {
   options.expand_open = options.expand_hidden = false;
   for (const std::string& part : split_expression(states)) {
-    if (part == "all") {
-      options.expand_open = options.expand_hidden = true;
-    } else if (part == "open") {
-      options.expand_open = true;
-    } else if (part == "hidden") {
-      options.expand_hidden = true;
-    } else if (part == "none") {
-      options.expand_open = options.expand_hidden = false;
-    } else if (part != "closed") {
-      return illegal_argument("No valid expand wildcard value [" + shortened(part) + "]");
-    }
+    if (part == "none") options.expand_open = options.expand_hidden = false;
+    if (part == "all" || part == "open") options.expand_open = true;
+    if (part == "all" || part == "hidden") options.expand_hidden = true;
+    if (part != "all" && part != "open" && part != "hidden" && part != "none" && part != "closed")
+      refuse(illegal_argument("No valid expand wildcard value [" + shortened(part) + "]"));
   }
-  return std::nullopt;
 }
 
 }  // namespace sightline::elastic

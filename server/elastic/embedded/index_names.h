@@ -1,6 +1,7 @@
 // Which names an index may have, and how index expressions are read.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,8 +10,8 @@
 
 namespace sightline::elastic {
 
-/// Nothing if an index may be made under this name; else invalid_index_name_exception.
-Refusal check_new_index_name(const std::string& name);
+/// Why no index or alias can have this name; nothing if one can.
+std::optional<std::string> fault_of_name(const std::string& name);
 
 /// How an index expression ("l", "a,b", "log-*", "_all", "") is read.
 struct IndicesOptions {
@@ -22,8 +23,8 @@ struct IndicesOptions {
   bool operator==(const IndicesOptions&) const = default;
 };
 
-/// Reads expand_wildcards: a comma list of `open`, `closed`, `hidden`, `none`, `all`. Errors: other words.
-Refusal read_wildcard_states(std::string_view states, IndicesOptions& options);
+/// Reads expand_wildcards: a comma list of `open`, `closed`, `hidden`, `none`, `all`. Refuses other words.
+void read_wildcard_states(std::string_view states, IndicesOptions& options);
 
 ElasticError invalid_index_name(const std::string& name, const std::string& why);
 ElasticError index_not_found(const std::string& name);

@@ -104,32 +104,26 @@ std::int64_t greatest(const Setting& setting, const Limits& limits) {
   return std::numeric_limits<int>::max();
 }
 
-Refusal check_value(const std::string& name, const std::string& value, const Limits& limits) {
+void check_value(const std::string& name, const std::string& value, const Limits& limits) {
   const Setting* setting = name.size() > k_longest_name_bytes ? nullptr : find_setting(name);
   if (setting == nullptr) {
-    return illegal_argument("unknown setting [" + shortened(name) + "], or one that " +
-                            std::string(rest::k_store_name) + " does not support");
+    refuse(illegal_argument("unknown setting [" + shortened(name) + "], or one that " +
+                            std::string(rest::k_store_name) + " does not support"));
   }
-  if (value == k_null) return std::nullopt;
-  const auto wrong = [&](const std::string& expected) {
-    return illegal_argument("setting [" + name + "] must be " + expected + ", found [" + shortened(value) + "]");
+  if (value == k_null) return;
+  const auto check = [&](bool fits, const std::string& expected) {
+    if (!fits)
+      refuse(illegal_argument("setting [" + name + "] must be " + expected + ", found [" + shortened(value) + "]"));
   };
-  switch (setting->kind) {
-    case Kind::whole_number: {
-      const auto number = number_from<int>(value);
-      const std::int64_t most = greatest(*setting, limits);
-      if (number && *number >= setting->least && *number <= most) return std::nullopt;
-      return wrong("a number from " + std::to_string(setting->least) + " to " + std::to_string(most) +
-                   (setting->name == "mapping.total_fields.limit" ? " (--elasticsearch-max-fields)" : ""));
-    }
-    case Kind::flag:
-      return value == "true" || value == "false" ? std::nullopt : Refusal(wrong("true or false"));
-    case Kind::replicas:
-      return is_replicas(value) ? std::nullopt : Refusal(wrong("false or a range such as 0-1 or 0-all"));
-    case Kind::text:
-      return std::nullopt;
+  if (setting->kind == Kind::whole_number) {
+    const auto number = number_from<int>(value);
+    const std::int64_t most = greatest(*setting, limits);
+    check(number && *number >= setting->least && *number <= most,
+          "a number from " + std::to_string(setting->least) + " to " + std::to_string(most) +
+              (setting->name == "mapping.total_fields.limit" ? " (--elasticsearch-max-fields)" : ""));
   }
-  return std::nullopt;
+  if (setting->kind == Kind::flag) check(value == "true" || value == "false", "true or false");
+  if (setting->kind == Kind::replicas) check(is_replicas(value), "false or a range such as 0-1 or 0-all");
 }
 
 void flatten(IndexSettings& settings, const std::string& name, const JsonView& value) {
@@ -171,14 +165,11 @@ IndexSettings parse_settings(const JsonView& body, const Limits& limits) {
   if (!body.is_object()) refuse({400, "parse_exception", "key [settings] must be an object"});
   IndexSettings settings;
   flatten(settings, "", body);
-  for (const auto& [name, value] : settings) {
-    if (auto refusal = check_value(name, value, limits)) refuse(*std::move(refusal));
-  }
+  for (const auto& [name, value] : settings) check_value(name, value, limits);
   return settings;
 }
 
-Answer<IndexSettings> updated_settings(const IndexSettings& settings, const IndexSettings& changes,
-                                       const std::string& index) {
+IndexSettings updated_settings(const IndexSettings& settings, const IndexSettings& changes, const std::string& index) {
   IndexSettings updated = settings;
   std::string fixed;
   for (const auto& [name, value] : changes) {
@@ -192,9 +183,8 @@ Answer<IndexSettings> updated_settings(const IndexSettings& settings, const Inde
       updated[name] = value;
     }
   }
-  if (!fixed.empty()) {
-    return illegal_argument("Can't update non dynamic settings [" + fixed + "] of index [" + index + "]");
-  }
+  if (!fixed.empty())
+    refuse(illegal_argument("Can't update non dynamic settings [" + fixed + "] of index [" + index + "]"));
   expand_replicas(updated);
   return updated;
 }

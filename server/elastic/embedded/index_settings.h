@@ -20,9 +20,8 @@ using IndexSettings = std::map<std::string, std::string, std::less<>>;
 /// beyond `limits`.
 IndexSettings parse_settings(const JsonView& body, const Limits& limits = {});
 
-/// `changes` put over `settings`; a null removes. Errors: settings that cannot change after creation.
-Answer<IndexSettings> updated_settings(const IndexSettings& settings, const IndexSettings& changes,
-                                       const std::string& index);
+/// `changes` put over `settings`; a null removes. Refuses settings that cannot change after creation.
+IndexSettings updated_settings(const IndexSettings& settings, const IndexSettings& changes, const std::string& index);
 
 /// What a new index has besides the given ones: shards, replicas, name, uuid, dates.
 IndexSettings creation_settings(IndexSettings given, const std::string& name, const std::string& uuid);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/json/writer.h"
+#include "server/elastic/embedded/failures.h"
 #include "server/elastic/embedded/field_parser.h"
 #include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/json_tape.h"
@@ -19,10 +21,6 @@ std::vector<std::string> levels_of(std::string_view path) {
   return levels;
 }
 
-const char* flag_text(bool flag) {
-  return flag ? "true" : "false";
-}
-
 /// How far an index option type is along the way on which a dense_vector may be changed.
 int rank(const VectorIndexOptions& options) {
   static const std::vector<std::string> order = {"flat", "int8_flat", "int4_flat", "bbq_flat",
@@ -30,11 +28,11 @@ int rank(const VectorIndexOptions& options) {
   return static_cast<int>(std::find(order.begin(), order.end(), options.type) - order.begin());
 }
 
-/// Why a field cannot get the definition `now`; nothing if it can.
-Refusal check_update(const Field& before, const Field& now) {
+/// Refuses the definition `now` for a field if it cannot get it.
+void check_update(const Field& before, const Field& now) {
   if (before.type != now.type) {
-    return illegal_argument("mapper [" + now.path + "] cannot be changed from type [" +
-                            to_string(before.type) + "] to [" + to_string(now.type) + "]");
+    refuse(illegal_argument("mapper [" + now.path + "] cannot be changed from type [" + to_string(before.type) +
+                            "] to [" + to_string(now.type) + "]"));
   }
   const char* changed = nullptr;
   if (before.indexed != now.indexed) changed = "index";
@@ -45,96 +43,71 @@ Refusal check_update(const Field& before, const Field& now) {
   if (before.index_options && now.index_options &&
       (rank(*now.index_options) < rank(*before.index_options) || now.index_options->m < before.index_options->m))
     changed = "index_options";
-  if (changed == nullptr) return std::nullopt;
-  return illegal_argument("Mapper for [" + now.path + "] conflicts with existing mapper: cannot update parameter [" +
-                          changed + "]");
+  if (changed == nullptr) return;
+  refuse(illegal_argument("Mapper for [" + now.path + "] conflicts with existing mapper: cannot update parameter [" +
+                          changed + "]"));
 }
 
 /// `now`, with the multi-fields that only `before` has.
-Answer<FieldPtr> merge_fields(const Field& before, const FieldPtr& now) {
-  if (auto refusal = check_update(before, *now)) return *refusal;
-  Field merged = *now;
+FieldPtr merge_fields(const Field& before, const Field& now) {
+  check_update(before, now);
+  Field merged = now;
   for (const FieldPtr& old : before.fields) {
-    const auto twin = std::find_if(merged.fields.begin(), merged.fields.end(),
+    const auto twin = std::find_if(now.fields.begin(), now.fields.end(),
                                    [&](const FieldPtr& field) { return field->path == old->path; });
-    if (twin == merged.fields.end()) {
-      merged.fields.push_back(old);
-    } else if (auto refusal = check_update(*old, **twin)) {
-      return *refusal;
-    }
+    twin == now.fields.end() ? merged.fields.push_back(old) : check_update(*old, **twin);
   }
-  if (merged.fields.size() == now->fields.size()) return now;
   std::sort(merged.fields.begin(), merged.fields.end(),
             [](const FieldPtr& a, const FieldPtr& b) { return a->path < b->path; });
-  // The text before the multi-fields is the new definition's own; only they are written again.
-  const std::size_t fields_at = merged.parameters.find(",\"fields\":{");
-  std::string parameters = merged.parameters.substr(0, fields_at);
-  Field sub_fields;
-  sub_fields.fields = merged.fields;
-  const std::string rendered = render_parameters(sub_fields, {});
-  merged.parameters = parameters + rendered.substr(rendered.find(",\"fields\":{"));
-  return FieldPtr(std::make_shared<const Field>(std::move(merged)));
+  return std::make_shared<const Field>(std::move(merged));
 }
 
-Refusal merge_nodes(MappingNode& node, const MappingNode& other, const std::string& path) {
-  if (node.field && other.field) {
-    auto merged = merge_fields(*node.field, other.field);
-    if (!merged) return merged.error();
-    node.field = *merged;
-    return std::nullopt;
-  }
-  if (node.field || other.field) {
-    return illegal_argument("can't merge a non object mapping [" + path + "] with an object mapping");
-  }
+void merge_nodes(MappingNode& node, const MappingNode& other, const std::string& path) {
+  if (node.field && other.field) return void(node.field = merge_fields(*node.field, *other.field));
+  if (node.field || other.field)
+    refuse(illegal_argument("can't merge a non object mapping [" + path + "] with an object mapping"));
   if (other.dynamic) node.dynamic = other.dynamic;
   if (node.enabled != other.enabled && !path.empty()) {
-    return ElasticError{400, "mapper_exception",
-                        "the [enabled] parameter can't be updated for the object mapping [" + path + "]"};
+    refuse({400, "mapper_exception",
+            "the [enabled] parameter can't be updated for the object mapping [" + path + "]"});
   }
   for (const auto& [name, child] : other.children) {
     const auto [place, is_new] = node.children.try_emplace(name, child);
-    if (is_new) continue;
-    if (auto refusal = merge_nodes(place->second, child, path.empty() ? name : path + "." + name))
-      return refusal;
+    if (!is_new) merge_nodes(place->second, child, path.empty() ? name : path + "." + name);
   }
-  return std::nullopt;
 }
 
-void append_properties(std::string& out, const MappingNode& object);
+void write_node(json::Writer& writer, const MappingNode& node);
 
-void append_node(std::string& out, const MappingNode& node) {
-  out += '{';
-  if (node.field) {
-    out += node.field->parameters;
-  } else {
-    std::string inner;
-    if (node.children.empty()) inner += ",\"type\":\"object\"";
-    if (node.dynamic) {
-      inner += std::string(",\"dynamic\":\"") +
-               (*node.dynamic == Dynamic::strict ? "strict" : flag_text(*node.dynamic == Dynamic::yes)) +
-               "\"";
-    }
-    if (!node.enabled) inner += ",\"enabled\":false";
-    if (!node.children.empty()) {
-      inner += ",\"properties\":";
-      append_properties(inner, node);
-    }
-    out += inner.substr(1);
+/// `dynamic` and `properties` of an object.
+void write_members(json::Writer& writer, const MappingNode& object) {
+  if (object.dynamic) {
+    writer.Key("dynamic");
+    writer.String(*object.dynamic == Dynamic::yes ? "true" : *object.dynamic == Dynamic::no ? "false" : "strict");
   }
-  out += '}';
-}
-
-void append_properties(std::string& out, const MappingNode& object) {
-  out += '{';
-  bool first = true;
+  if (!object.enabled) {
+    writer.Key("enabled");
+    writer.Bool(false);
+  }
+  if (object.children.empty()) return;
+  writer.Key("properties");
+  writer.StartObject();
   for (const auto& [name, child] : object.children) {
-    if (!first) out += ',';
-    first = false;
-    rest::append_json_string(out, name);
-    out += ':';
-    append_node(out, child);
+    writer.Key(name);
+    write_node(writer, child);
   }
-  out += '}';
+  writer.EndObject();
+}
+
+void write_node(json::Writer& writer, const MappingNode& node) {
+  if (node.field) return write_field(writer, *node.field);
+  writer.StartObject();
+  if (node.children.empty()) {
+    writer.Key("type");
+    writer.String("object");
+  }
+  write_members(writer, node);
+  writer.EndObject();
 }
 
 std::size_t count_objects(const MappingNode& node) {
@@ -143,42 +116,37 @@ std::size_t count_objects(const MappingNode& node) {
   return count;
 }
 
-/// The path's first levels: the object that lies too deep.
-ElasticError too_deep(std::string_view path, const MappingLimits& limits) {
+/// Names the path's first levels: the object that lies too deep.
+[[noreturn]] void refuse_depth(std::string_view path, const MappingLimits& limits) {
   std::size_t end = 0;
   for (std::size_t level = 0; level < limits.depth && end != path.npos; ++level)
     end = path.find('.', end == 0 ? 0 : end + 1);
-  return illegal_argument("Limit of mapping depth [" + std::to_string(limits.depth) +
-                          "] has been exceeded due to object field [" + std::string(path.substr(0, end)) +
-                          "]");
+  refuse(illegal_argument("Limit of mapping depth [" + std::to_string(limits.depth) +
+                          "] has been exceeded due to object field [" + std::string(path.substr(0, end)) + "]"));
 }
 
-Refusal check_name_length(std::string_view name, const MappingLimits& limits) {
-  if (name.size() <= limits.field_name_length) return std::nullopt;
+void check_name_length(std::string_view name, const MappingLimits& limits) {
   const auto begins_character = [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; };
-  const auto characters = std::count_if(name.begin(), name.end(), begins_character);
-  if (static_cast<std::size_t>(characters) <= limits.field_name_length) return std::nullopt;
-  return illegal_argument("Field name [" + std::string(name) + "] is longer than the limit of [" +
-                          std::to_string(limits.field_name_length) + "] characters");
+  if (name.size() <= limits.field_name_length ||
+      static_cast<std::size_t>(std::count_if(name.begin(), name.end(), begins_character)) <= limits.field_name_length)
+    return;
+  refuse(illegal_argument("Field name [" + std::string(name) + "] is longer than the limit of [" +
+                          std::to_string(limits.field_name_length) + "] characters"));
 }
 
 /// `levels`: those of `path`.
-Refusal check_names(const MappingNode& node, const std::string& path, std::size_t levels,
-                    const MappingLimits& limits) {
-  if (!node.field && levels + 1 > limits.depth) return too_deep(path, limits);
+void check_names(const MappingNode& node, const std::string& path, std::size_t levels, const MappingLimits& limits) {
+  if (!node.field && levels + 1 > limits.depth) refuse_depth(path, limits);
   if (node.field) {
     for (const FieldPtr& sub_field : node.field->fields) {
       const std::string& whole = sub_field->path;
-      if (auto refusal = check_name_length(std::string_view(whole).substr(whole.rfind('.') + 1), limits))
-        return refusal;
+      check_name_length(std::string_view(whole).substr(whole.rfind('.') + 1), limits);
     }
   }
   for (const auto& [name, child] : node.children) {
-    if (auto refusal = check_name_length(name, limits)) return refusal;
-    if (auto refusal = check_names(child, path.empty() ? name : path + "." + name, levels + 1, limits))
-      return refusal;
+    check_name_length(name, limits);
+    check_names(child, path.empty() ? name : path + "." + name, levels + 1, limits);
   }
-  return std::nullopt;
 }
 
 void collect(std::map<std::string, FieldPtr, std::less<>>& by_path, const MappingNode& node) {
@@ -211,78 +179,65 @@ const char* to_string(VectorSimilarity similarity) {
 }
 
 Answer<Mapping> Mapping::parse_text(std::string_view json) {
-  const auto tape = rest::JsonTape::parse(json);
-  if (!tape) return tape.error();
-  return parse(JsonView(*tape, 0));
+  return answer_of([&] { return parse(JsonView(accepted(rest::JsonTape::parse(json)), 0)); });
 }
 
-Answer<Mapping> Mapping::merged_with(const Mapping& other, const MappingLimits& limits) const {
+Mapping Mapping::merged_with(const Mapping& other, const MappingLimits& limits) const {
   Mapping merged = *this;
-  if (auto refusal = merge_nodes(merged.root_, other.root_, "")) return *refusal;
+  merge_nodes(merged.root_, other.root_, "");
   for (const auto& [name, json] : other.root_parameters_) merged.root_parameters_[name] = json;
   merged.index_fields();
   // What is there already may exceed a limit that was lowered since; it may not grow.
-  if (merged.size() > size()) {
-    if (auto refusal = merged.check(limits)) return *std::move(refusal);
-  }
+  if (merged.size() > size()) merged.check(limits);
   return merged;
 }
 
-Refusal Mapping::check(const MappingLimits& limits) const {
+void Mapping::check(const MappingLimits& limits) const {
   if (size() > limits.total_fields) {
-    return illegal_argument("Limit of total fields [" + std::to_string(limits.total_fields) +
-                            "] has been exceeded");
+    refuse(illegal_argument("Limit of total fields [" + std::to_string(limits.total_fields) +
+                            "] has been exceeded"));
   }
-  return check_names(root_, "", 0, limits);
+  check_names(root_, "", 0, limits);
 }
 
-Answer<MappingNode*> Mapping::place_for(const std::string& path) {
+MappingNode& Mapping::place_for(const std::string& path) {
   MappingNode* node = &root_;
   for (const std::string& level : levels_of(path)) {
     if (node->field) {
-      return illegal_argument("field [" + path + "] lies under the field [" + node->field->path +
-                              "], which is no object");
+      refuse(illegal_argument("field [" + path + "] lies under the field [" + node->field->path +
+                              "], which is no object"));
     }
     const auto [place, is_new] = node->children.try_emplace(level);
     if (is_new) ++objects_;
     node = &place->second;
   }
-  return node;
+  return *node;
 }
 
-Refusal Mapping::check_new(const std::string& path, bool object, std::size_t more,
-                           const MappingLimits& limits, std::size_t known) const {
+void Mapping::check_new(const std::string& path, bool object, std::size_t more, const MappingLimits& limits,
+                        std::size_t known) const {
   if (size() + more > limits.total_fields) {
-    return illegal_argument("Limit of total fields [" + std::to_string(limits.total_fields) +
+    refuse(illegal_argument("Limit of total fields [" + std::to_string(limits.total_fields) +
                             "] has been exceeded while adding new fields [" +
-                            std::to_string(size() + more - std::min(known, size())) + "]");
+                            std::to_string(size() + more - std::min(known, size())) + "]"));
   }
   const std::vector<std::string> levels = levels_of(path);
-  if (levels.size() + (object ? 1 : 0) > limits.depth) return too_deep(path, limits);
-  for (const std::string& level : levels) {
-    if (auto refusal = check_name_length(level, limits)) return refusal;
-  }
-  return std::nullopt;
+  if (levels.size() + (object ? 1 : 0) > limits.depth) refuse_depth(path, limits);
+  for (const std::string& level : levels) check_name_length(level, limits);
 }
 
-Refusal Mapping::add(FieldPtr field, const MappingLimits& limits, std::size_t known) {
-  if (auto refusal = check_new(field->path, false, 1 + field->fields.size(), limits, known)) return refusal;
-  const auto place = place_for(field->path);
-  if (!place) return place.error();
-  MappingNode& node = **place;
-  if (node.field || !node.children.empty())
-    return illegal_argument("field [" + field->path + "] exists already");
+void Mapping::add(FieldPtr field, const MappingLimits& limits, std::size_t known) {
+  check_new(field->path, false, 1 + field->fields.size(), limits, known);
+  MappingNode& node = place_for(field->path);
+  if (node.field || !node.children.empty()) refuse(illegal_argument("field [" + field->path + "] exists already"));
   --objects_;
   node.field = std::move(field);
   collect(by_path_, node);
-  return std::nullopt;
 }
 
-Refusal Mapping::add_object(const std::string& path, const MappingLimits& limits, std::size_t known) {
-  if (auto refusal = check_new(path, true, 1, limits, known)) return refusal;
-  const auto place = place_for(path);
-  if (!place) return place.error();
-  return std::nullopt;
+void Mapping::add_object(const std::string& path, const MappingLimits& limits, std::size_t known) {
+  check_new(path, true, 1, limits, known);
+  place_for(path);
 }
 
 void Mapping::replace(FieldPtr field) {
@@ -308,10 +263,6 @@ const MappingNode* Mapping::node(std::string_view path) const {
   return place;
 }
 
-std::vector<FieldPtr> Mapping::fields() const {
-  return expand("*");
-}
-
 std::vector<FieldPtr> Mapping::expand(std::string_view pattern) const {
   std::vector<FieldPtr> fields;
   if (pattern.find('*') == std::string_view::npos) {
@@ -325,17 +276,16 @@ std::vector<FieldPtr> Mapping::expand(std::string_view pattern) const {
 }
 
 std::string Mapping::to_json() const {
-  std::string out;
-  if (root_.dynamic) {
-    out += std::string(",\"dynamic\":\"") +
-           (*root_.dynamic == Dynamic::strict ? "strict" : flag_text(*root_.dynamic == Dynamic::yes)) + "\"";
+  rapidjson::StringBuffer buffer;
+  json::Writer writer(buffer);
+  writer.StartObject();
+  for (const auto& [name, json] : root_parameters_) {
+    writer.Key(name);
+    writer.RawValue(json.data(), json.size(), rapidjson::kObjectType);
   }
-  for (const auto& [name, json] : root_parameters_) out += ",\"" + name + "\":" + json;
-  if (!root_.children.empty()) {
-    out += ",\"properties\":";
-    append_properties(out, root_);
-  }
-  return "{" + (out.empty() ? out : out.substr(1)) + "}";
+  write_members(writer, root_);
+  writer.EndObject();
+  return {buffer.GetString(), buffer.GetSize()};
 }
 
 void Mapping::index_fields() {
@@ -346,17 +296,9 @@ void Mapping::index_fields() {
 
 FieldPtr with_dims(const Field& field, int dims) {
   Field known = field;
-  const std::string before = render_vector_parameters(field);
   known.dims = dims;
   if (known.indexed && !known.index_options) known.index_options = default_index_options(dims);
-  if (const std::size_t at = known.parameters.find(before); at != std::string::npos) {
-    known.parameters.replace(at, before.size(), render_vector_parameters(known));
-  }
   return std::make_shared<const Field>(std::move(known));
-}
-
-ElasticError mapping_parse_error(const ElasticError& error) {
-  return {400, std::string(k_mapper_error), "Failed to parse mapping: " + error.reason};
 }
 
 }  // namespace sightline::elastic

@@ -69,7 +69,7 @@ struct Field {
   std::optional<VectorIndexOptions> index_options;  ///< absent if not indexed or dims unknown
   bool multi_field = false;  ///< under `fields` of another: its values are not in _source under its own path
   std::vector<std::shared_ptr<const Field>> fields = {};  ///< multi-fields, by name
-  std::string parameters = {};  ///< the field's mapping as GET shows it: `"type":"text","fields":{..}`
+  std::vector<std::pair<std::string, std::string>> shown = {};  ///< name and JSON of parameters that GET shows as given
 };
 using FieldPtr = std::shared_ptr<const Field>;
 
@@ -106,22 +106,22 @@ class Mapping {
  public:
   Mapping() = default;
 
-  /// Reads a `mappings` object (or the body of PUT _mapping). Errors: mapper_parsing_exception and
-  /// illegal_argument_exception, without the "Failed to parse mapping: " that `mapping_parse_error` adds.
-  static Answer<Mapping> parse(const JsonView& body);
+  /// Reads a `mappings` object, or the body of PUT _mapping. Refuses: mapper_parsing_exception.
+  static Mapping parse(const JsonView& body);
   static Answer<Mapping> parse_text(std::string_view json);
 
-  /// This mapping with `other` put over it. Errors: illegal_argument_exception naming the field and what
-  /// cannot change, or the limit that the result exceeds.
-  Answer<Mapping> merged_with(const Mapping& other, const MappingLimits& limits = {}) const;
-  /// Errors: illegal_argument_exception naming the limit that this mapping exceeds.
-  Refusal check(const MappingLimits& limits) const;
+  // What follows throws Refused: illegal_argument_exception.
+
+  /// This mapping with `other` put over it. Refuses what cannot change, and what exceeds a limit.
+  Mapping merged_with(const Mapping& other, const MappingLimits& limits = {}) const;
+  /// Refuses a mapping that exceeds a limit.
+  void check(const MappingLimits& limits) const;
   /// Puts a field that is not there yet under its path, and objects above it as needed. `known`: size()
-  /// before the document that brings it. Errors: illegal_argument_exception if the path leads through a
-  /// field, or beyond a limit; nothing is added then.
-  Refusal add(FieldPtr field, const MappingLimits& limits, std::size_t known);
-  /// Puts an object under this path, and those above it, if they are not there yet. Errors as `add`.
-  Refusal add_object(const std::string& path, const MappingLimits& limits, std::size_t known);
+  /// before the document that brings it. Refuses a path that leads through a field, or beyond a limit; nothing is
+  /// added then.
+  void add(FieldPtr field, const MappingLimits& limits, std::size_t known);
+  /// Puts an object under this path, and those above it, if they are not there yet. Refuses as `add`.
+  void add_object(const std::string& path, const MappingLimits& limits, std::size_t known);
   /// Fields, multi-fields and objects.
   std::size_t size() const { return by_path_.size() + objects_; }
   /// Puts another in the place of the field of the same path.
@@ -132,8 +132,6 @@ class Mapping {
   FieldPtr find(std::string_view path) const;
   /// The node of an object or field, not of a multi-field; null if there is none.
   const MappingNode* node(std::string_view path) const;
-  /// All fields, multi-fields too, ordered by path.
-  std::vector<FieldPtr> fields() const;
   /// Fields whose path fits `pattern` (`*` stands for any text), ordered by path; a plain name gives that
   /// field or none.
   std::vector<FieldPtr> expand(std::string_view pattern) const;
@@ -146,10 +144,10 @@ class Mapping {
  private:
   void index_fields();
   /// The node of a path, made with those above it if they are missing.
-  Answer<MappingNode*> place_for(const std::string& path);
+  MappingNode& place_for(const std::string& path);
   /// `more`: fields and objects that are to come, those above `path` left aside.
-  Refusal check_new(const std::string& path, bool object, std::size_t more, const MappingLimits& limits,
-                    std::size_t known) const;
+  void check_new(const std::string& path, bool object, std::size_t more, const MappingLimits& limits,
+                 std::size_t known) const;
 
   MappingNode root_;
   std::size_t objects_ = 0;  // nodes that are no fields, the root aside
@@ -159,8 +157,5 @@ class Mapping {
 
 /// A copy of a dense_vector field with its dimensions known, and the index options that follow from them.
 FieldPtr with_dims(const Field& field, int dims);
-
-/// "Failed to parse mapping: ..." around a mapping's error.
-ElasticError mapping_parse_error(const ElasticError& error);
 
 }  // namespace sightline::elastic

@@ -23,7 +23,7 @@ void skip(const JsonView&, const JsonView&, ObjectReading&) {}
 void read_dynamic(const JsonView& key, const JsonView& value, ObjectReading& reading) {
   const std::string text = read_text(value, key.text());
   if (text != "true" && text != "false" && text != "strict")
-    refuse({400, std::string(k_mapper_error), "[dynamic] must be true, false or strict, found [" + shortened(text) + "]"});
+    refuse_mapping("[dynamic] must be true, false or strict, found [" + shortened(text) + "]");
   reading.node.dynamic = text == "true" ? Dynamic::yes : text == "false" ? Dynamic::no : Dynamic::strict;
 }
 
@@ -58,7 +58,7 @@ void read_property(MappingNode& object, const std::string& prefix, const std::st
     if (child.field) refuse(illegal_argument("can't merge a non object mapping [" + path + "] with an object mapping"));
     return read_property(child, prefix + name.substr(0, dot + 1), name.substr(dot + 1), body);
   }
-  if (!body.is_object()) refuse({400, std::string(k_mapper_error), "the mapping of [" + path + "] must be an object"});
+  if (!body.is_object()) refuse_mapping("the mapping of [" + path + "] must be an object");
   const auto type = body.member("type");
   const bool is_object = type ? type->text() == "object"
                               : body.member("properties") || body.member("enabled") || body.member("dynamic");
@@ -76,16 +76,16 @@ void read_properties(const JsonView&, const JsonView& value, ObjectReading& read
 
 }  // namespace
 
-Answer<Mapping> Mapping::parse(const JsonView& body) {
+Mapping Mapping::parse(const JsonView& body) {
   try {
-    if (!body.is_object()) refuse({400, std::string(k_mapper_error), "a mapping must be an object"});
+    if (!body.is_object()) refuse_mapping("a mapping must be an object");
     Mapping mapping;
     ObjectReading reading{mapping.root_, "", &mapping.root_parameters_};
     k_root.read(body, reading);
     mapping.index_fields();
     return mapping;
-  } catch (Refused& refused) {
-    return std::move(refused.error);
+  } catch (const Refused& refused) {
+    refuse_mapping("Failed to parse mapping: " + refused.error.reason);
   }
 }
 

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/elastic/embedded/failures.h"
 #include "server/elastic/embedded/index_names.h"
 #include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/parameter_table.h"
@@ -36,8 +37,7 @@ std::vector<rest::Parameter<Target>> indices_rows() {
            "wildcards may fit nothing"},
           {"expand_wildcards", "list: open, closed, hidden, none, all",
            [](std::string_view, const std::string& text, Target& target) {
-             if (text.empty()) return;
-             if (auto refusal = read_wildcard_states(text, target.indices)) refuse(*std::move(refusal));
+             if (!text.empty()) read_wildcard_states(text, target.indices);
            },
            "no index here is closed"}};
 }
@@ -60,12 +60,8 @@ struct SourceParameters {
 /// `base` with the parameters put over it. Throws Refused.
 inline rest::SourceFilter source_with(const SourceParameters& parameters, rest::SourceFilter base,
                                       std::size_t max_patterns) {
-  for (const auto& [name, text] : parameters.source) {
-    if (auto refusal = rest::read_source_parameter(name, text, base)) refuse(*std::move(refusal));
-  }
-  if (auto refusal =
-          rest::check_pattern_count("_source", base.includes.size() + base.excludes.size(), max_patterns))
-    refuse(*std::move(refusal));
+  for (const auto& [name, text] : parameters.source) accepted(rest::read_source_parameter(name, text, base));
+  accepted(rest::check_pattern_count("_source", base.includes.size() + base.excludes.size(), max_patterns));
   return base;
 }
 

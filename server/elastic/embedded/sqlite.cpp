@@ -36,18 +36,12 @@ Query& Query::bind_blob(int parameter, const void* bytes, std::size_t size) {
   return *this;
 }
 
-Result<bool> Query::step() {
+bool Query::step() {
   const int code = sqlite3_step(statement_);
   if (code == SQLITE_ROW) return true;
   if (code == SQLITE_DONE) return false;
   if (code == SQLITE_INTERRUPT) check_cancelled();
-  return connection_->error("running a statement");
-}
-
-Status Query::run() {
-  const Result<bool> row = step();
-  if (!row) return row.error();
-  return {};
+  connection_->fail("running a statement");
 }
 
 std::int64_t Query::integer(int column) const {
@@ -61,19 +55,18 @@ std::string_view Query::text(int column) const {
                           : std::string_view(static_cast<const char*>(bytes), static_cast<std::size_t>(size));
 }
 
-Result<std::unique_ptr<Connection>> Connection::open(const std::string& file, Mode mode) {
+std::unique_ptr<Connection> Connection::open(const std::string& file, Mode mode) {
   std::unique_ptr<Connection> connection(new Connection());
   connection->file_ = file;
   const int access =
       mode == Mode::read_write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
   if (sqlite3_open_v2(file.c_str(), &connection->handle_, access | SQLITE_OPEN_NOMUTEX, nullptr) !=
       SQLITE_OK) {
-    return connection->error("opening it");
+    connection->fail("opening it");
   }
   sqlite3_extended_result_codes(connection->handle_, 1);
   sqlite3_busy_timeout(connection->handle_, k_busy_milliseconds);
-  Status status =
-      connection->execute("PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY");
+  connection->execute("PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY");
   if (mode == Mode::read_only) {
     // Writes are short; a read may look at every row.
     const auto cancelled = [](void*) {
@@ -82,10 +75,7 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::string& file, Mo
     };
     sqlite3_progress_handler(connection->handle_, k_steps_between_checks, cancelled, nullptr);
   }
-  if (status && mode == Mode::read_write) {
-    status = connection->execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL");
-  }
-  if (!status) return status.error();
+  if (mode == Mode::read_write) connection->execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL");
   return connection;
 }
 
@@ -94,27 +84,27 @@ Connection::~Connection() {
   sqlite3_close_v2(handle_);
 }
 
-Result<Query> Connection::query(const std::string& sql) {
+Query Connection::query(const std::string& sql) {
   const auto [place, is_new] = statements_.try_emplace(sql, nullptr);
   if (is_new && sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()),
                                    SQLITE_PREPARE_PERSISTENT, &place->second, nullptr) != SQLITE_OK) {
     statements_.erase(place);
-    return error("preparing `" + sql + "`");
+    fail("preparing `" + sql + "`");
   }
   return Query(*this, place->second);
 }
 
-Status Connection::execute(const std::string& sql) {
-  if (sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK) return {};
-  return error("running `" + sql + "`");
+void Connection::execute(const std::string& sql) {
+  if (sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) fail("running `" + sql + "`");
 }
 
-Result<std::int64_t> Connection::number(const std::string& sql) {
-  auto rows = query(sql);
-  if (!rows) return rows.error();
-  const auto row = rows->step();
-  if (!row) return row.error();
-  return *row ? rows->integer(0) : 0;
+void Connection::roll_back() {
+  sqlite3_exec(handle_, "ROLLBACK", nullptr, nullptr, nullptr);
+}
+
+std::int64_t Connection::number(const std::string& sql) {
+  Query rows = query(sql);
+  return rows.step() ? rows.integer(0) : 0;
 }
 
 void Connection::forget(std::string_view part) {
@@ -125,15 +115,15 @@ void Connection::forget(std::string_view part) {
   });
 }
 
-Error Connection::error(const std::string& action) const {
+void Connection::fail(const std::string& action) const {
   const int code = handle_ == nullptr ? SQLITE_NOMEM : sqlite3_errcode(handle_);
   const bool broken = (code & 0xFF) == SQLITE_CORRUPT || (code & 0xFF) == SQLITE_NOTADB;
   const std::string why = handle_ == nullptr ? "out of memory" : sqlite3_errmsg(handle_);
-  return {broken ? ErrorCode::corrupt_data : ErrorCode::internal,
-          "store file " + file_ + ", " + action + ": " + why};
+  throw StorageFailed{{broken ? ErrorCode::corrupt_data : ErrorCode::internal,
+                       "store file " + file_ + ", " + action + ": " + why}};
 }
 
-Result<ReaderPool::Loan> ReaderPool::borrow() {
+ReaderPool::Loan ReaderPool::borrow() {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (!idle_.empty()) {
@@ -142,9 +132,7 @@ Result<ReaderPool::Loan> ReaderPool::borrow() {
       return loan;
     }
   }
-  auto connection = Connection::open(file_, Connection::Mode::read_only);
-  if (!connection) return connection.error();
-  return Loan(*this, *std::move(connection));
+  return Loan(*this, Connection::open(file_, Connection::Mode::read_only));
 }
 
 void ReaderPool::give_back(std::unique_ptr<Connection> connection) {

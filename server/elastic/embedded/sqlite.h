@@ -1,4 +1,4 @@
-// SQLite with results as values.
+// SQLite. Failures are thrown as StorageFailed.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/result.h"
+#include "server/elastic/embedded/failures.h"
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -36,9 +36,9 @@ class Query {
   Query& bind_blob(int parameter, const void* bytes, std::size_t size);
 
   /// True: a row is there. False: the end. Throws WorkCancelled while reading for a request that is.
-  Result<bool> step();
+  bool step();
   /// Runs a statement that gives no rows.
-  Status run();
+  void run() { step(); }
 
   /// Columns of the row, from 0. Views are good until the next step.
   std::int64_t integer(int column) const;
@@ -55,23 +55,24 @@ class Connection {
   enum class Mode { read_write, read_only };
   /// Opens the file in WAL mode, with every commit forced to disk. Errors: corrupt_data if it is no database,
   /// internal.
-  static Result<std::unique_ptr<Connection>> open(const std::string& file, Mode mode);
+  static std::unique_ptr<Connection> open(const std::string& file, Mode mode);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
   /// Prepared once, then kept.
-  Result<Query> query(const std::string& sql);
+  Query query(const std::string& sql);
   /// Runs statements without parameters or rows.
-  Status execute(const std::string& sql);
+  void execute(const std::string& sql);
+  /// Without effect outside a transaction. Does not fail.
+  void roll_back();
   /// The single number that a statement gives; 0 if it gives no row.
-  Result<std::int64_t> number(const std::string& sql);
+  std::int64_t number(const std::string& sql);
   /// Forgets kept statements whose text contains `part`: those of a table that goes.
   void forget(std::string_view part);
 
-  sqlite3* handle() const { return handle_; }
-  /// The last failure, with what was tried.
-  Error error(const std::string& action) const;
+  /// Throws the last failure, with what was tried.
+  [[noreturn]] void fail(const std::string& action) const;
 
  private:
   Connection() = default;
@@ -97,12 +98,13 @@ class ReaderPool {
       if (connection_) pool_->give_back(std::move(connection_));
     }
     Connection* operator->() const { return connection_.get(); }
+    Connection& operator*() const { return *connection_; }
 
    private:
     ReaderPool* pool_;
     std::unique_ptr<Connection> connection_;
   };
-  Result<Loan> borrow();
+  Loan borrow();
 
  private:
   void give_back(std::unique_ptr<Connection> connection);

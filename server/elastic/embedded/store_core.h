@@ -65,21 +65,23 @@ class StoreCore {
   /// Makes seen what is committed.
   void refresh(const std::vector<IndexPtr>& indices);
 
-  /// The indices that `expression` names, through aliases and wildcards too, each once. Errors:
-  /// index_not_found_exception.
-  Answer<std::vector<IndexPtr>> find_all(std::string_view expression, const IndicesOptions& options) const;
-  /// The one index that a name or alias stands for. Errors: index_not_found_exception,
-  /// illegal_argument_exception for several.
-  Answer<IndexPtr> find_one(const std::string& name) const;
-  /// The index that writes to this name or alias go to. Errors as find_one.
-  Answer<IndexPtr> find_for_write(const std::string& name) const;
+  // What follows throws Refused and StorageFailed.
 
-  /// Errors: invalid_index_name_exception, resource_already_exists_exception, invalid_alias_name_exception.
-  Answer<IndexPtr> create_index(const std::string& name, IndexCreation creation);
-  Refusal delete_indices(const std::vector<IndexPtr>& indices);
-  Refusal merge_mapping(const std::vector<IndexPtr>& indices, const Mapping& mapping);
-  Refusal change_settings(const std::vector<IndexPtr>& indices, const IndexSettings& changes);
-  Refusal change_aliases(const std::vector<AliasChange>& changes);
+  /// The indices that `expression` names, through aliases and wildcards too, each once. Refuses:
+  /// index_not_found_exception.
+  std::vector<IndexPtr> find_all(std::string_view expression, const IndicesOptions& options) const;
+  /// The one index that a name or alias stands for. Refuses: index_not_found_exception,
+  /// illegal_argument_exception for several.
+  IndexPtr find_one(const std::string& name) const;
+  /// The index that writes to this name or alias go to. Refuses as find_one.
+  IndexPtr find_for_write(const std::string& name) const;
+
+  /// Refuses: invalid_index_name_exception, resource_already_exists_exception, invalid_alias_name_exception.
+  IndexPtr create_index(const std::string& name, IndexCreation creation);
+  void delete_indices(const std::vector<IndexPtr>& indices);
+  void merge_mapping(const std::vector<IndexPtr>& indices, const Mapping& mapping);
+  void change_settings(const std::vector<IndexPtr>& indices, const IndexSettings& changes);
+  void change_aliases(const std::vector<AliasChange>& changes);
 
   const Limits& limits() const { return limits_; }
   SearchContexts& search_contexts() const { return *search_contexts_; }
@@ -93,31 +95,31 @@ class StoreCore {
 
  private:
   friend class WriteTransaction;
+  friend class DocumentWriter;
 
-  StoreCore(const std::filesystem::path& folder, std::unique_ptr<StoreFiles> files, Now now,
-            const Limits& limits, Warn warn);
-  Status create_database();
-  Status prepare_database();
-  Status create_schema();
-  Status load_indices();
-  Result<IndexPtr> load_index(sqlite::Query& row);
-  Answer<IndexPtr> create_index_locked(const std::string& name, IndexCreation creation);
-  Refusal check_new_aliases(const Aliases& aliases, const std::string& index) const;
-  /// Beyond the limits on one index: aliases, and the size of all that describes it.
-  Refusal check_definition(const IndexSettings& settings, const Mapping& mapping,
-                           const Aliases& aliases) const;
-  /// Beyond the limit on the shards of all indices if there were `more`.
-  Refusal check_shards(std::int64_t more) const;
-  Result<std::int64_t> insert_index(const StoredIndex::Definition& definition);
-  /// Runs `work` in a transaction; an error rolls back.
+  StoreCore(const std::filesystem::path& folder, Now now, const Limits& limits, Warn warn);
+  void create_database();
+  void prepare_database();
+  void load_indices();
+  StoredIndex::Definition read_definition(const sqlite::Query& row) const;
+  IndexPtr create_index_locked(const std::string& name, IndexCreation creation);
+  /// The indices of one name or alias. Refuses wildcards and lists.
+  std::vector<IndexPtr> find_named(const std::string& name) const;
+  void check_new_aliases(const Aliases& aliases, const std::string& index) const;
+  /// Refuses what is beyond the limits on one index: aliases, and the size of all that describes it.
+  void check_definition(const IndexSettings& settings, const Mapping& mapping, const Aliases& aliases) const;
+  /// Refuses `more` shards beyond the limit on those of all indices.
+  void check_shards(std::int64_t more) const;
+  std::int64_t insert_index(const StoredIndex::Definition& definition);
+  /// Runs `work` in a transaction; an exception rolls back.
   template <class Work>
-  Status in_transaction(const Work& work);
-  /// Errors: unavailable, if the files are not those that were opened: a write would be lost.
-  Status check_files();
-  /// Whether a write reached the disk, for `problem`.
-  void note(const Status& written);
-  Status try_write();
-  Status save(const StoredIndex& index, const char* column, const std::string& value);
+  void in_transaction(const Work& work);
+  /// Throws StorageFailed, unavailable, if the files are not those that were opened: a write would be lost.
+  void check_files();
+  /// That a write failed, for `problem`.
+  void note(const StorageFailed& failed);
+  void try_write();
+  void save(const StoredIndex& index, const char* column, const std::string& value);
   void drop_retired();
   bool refresh_is_due() const;
   /// Under write_mutex_ and with no search under way.
@@ -125,8 +127,8 @@ class StoreCore {
 
   const Limits limits_;
   const std::filesystem::path folder_;
-  const std::unique_ptr<StoreFiles> files_;
-  const std::string file_;
+  StoreFiles files_;
+  const std::string& file_ = files_.database();
   StoreHealth health_;
   std::string cluster_uuid_;
   std::unique_ptr<sqlite::Connection> writer_;

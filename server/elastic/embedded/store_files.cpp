@@ -16,72 +16,58 @@ constexpr const char* k_uuid = "store.uuid";
 constexpr const char* k_lock = "lock";
 constexpr mode_t k_of_others = S_IRWXG | S_IRWXO;
 
-Error folder_error(const std::filesystem::path& folder, const std::string& what) {
-  return {ErrorCode::unavailable, "store folder " + folder.string() + ": " + what};
+[[noreturn]] void fail(const std::filesystem::path& folder, const std::string& what) {
+  throw StorageFailed{{ErrorCode::unavailable, "store folder " + folder.string() + ": " + what}};
 }
 
-Error lost(const std::filesystem::path& folder, const std::string& what) {
-  return {ErrorCode::corrupt_data,
-          "store folder " + folder.string() + ": " + what +
-              "; restore the folder from a copy, or name an empty folder to start anew"};
+[[noreturn]] void fail_lost(const std::filesystem::path& folder, const std::string& what) {
+  throw StorageFailed{{ErrorCode::corrupt_data,
+                       "store folder " + folder.string() + ": " + what +
+                           "; restore the folder from a copy, or name an empty folder to start anew"}};
 }
 
 std::string error_text() {
   return std::strerror(errno);
 }
 
-/// So that names which were made or changed outlive a crash.
-void sync_folder(int folder) {
-  ::fsync(folder);
-}
-
 }  // namespace
 
-StoreFiles::StoreFiles(std::filesystem::path folder)
-    : folder_(std::move(folder)), database_((folder_ / k_database).string()) {}
-
-StoreFiles::~StoreFiles() {
-  for (const int file : {lock_file_, folder_lock_}) {
-    if (file >= 0) ::close(file);
-  }
+StoreFiles::StoreFiles(std::filesystem::path folder, const Warn& warn)
+    : folder_(std::move(folder)), database_((folder_ / k_database).string()) {
+  lock();
+  check_database();
+  tighten(warn);
 }
 
-Result<std::unique_ptr<StoreFiles>> StoreFiles::claim(const std::filesystem::path& folder, const Warn& warn) {
-  std::unique_ptr<StoreFiles> files(new StoreFiles(folder));
-  if (Status status = files->lock(); !status) return status.error();
-  if (Status status = files->check_database(); !status) return status.error();
-  files->tighten(warn);
-  return files;
+StoreFiles::File::~File() {
+  if (descriptor >= 0) ::close(descriptor);
 }
 
-Status StoreFiles::lock() {
+void StoreFiles::lock() {
   std::error_code problem;
   const bool made = std::filesystem::create_directories(folder_, problem);
-  if (problem) return folder_error(folder_, "cannot be made: " + problem.message());
+  if (problem) fail(folder_, "cannot be made: " + problem.message());
   if (made) ::chmod(folder_.c_str(), S_IRWXU);
-  folder_lock_ = ::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder_lock_ < 0) return folder_error(folder_, "cannot be read: " + error_text());
-  lock_file_ = ::open((folder_ / k_lock).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
-  if (lock_file_ < 0) return folder_error(folder_, "cannot be written: " + error_text());
+  folder_lock_.descriptor = ::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder_lock_.descriptor < 0) fail(folder_, "cannot be read: " + error_text());
+  lock_file_.descriptor = ::open((folder_ / k_lock).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  if (lock_file_.descriptor < 0) fail(folder_, "cannot be written: " + error_text());
   // The lock of the folder holds even if somebody removes the file; that of the file keeps older versions
   // out.
-  for (const int file : {folder_lock_, lock_file_}) {
-    if (::flock(file, LOCK_EX | LOCK_NB) != 0)
-      return folder_error(folder_, "is in use by another server; stop it, or name another folder");
+  for (const File* file : {&folder_lock_, &lock_file_}) {
+    if (::flock(file->descriptor, LOCK_EX | LOCK_NB) != 0)
+      fail(folder_, "is in use by another server; stop it, or name another folder");
   }
-  return {};
 }
 
-Status StoreFiles::check_database() {
+void StoreFiles::check_database() {
   std::error_code problem;
   const bool had_store = std::filesystem::exists(folder_ / k_uuid, problem);
   const auto size = std::filesystem::file_size(database_, problem);
   is_new_ = problem == std::errc::no_such_file_or_directory;
-  if (problem && !is_new_) return folder_error(folder_, "store.db cannot be read: " + problem.message());
-  if (is_new_ && had_store)
-    return lost(folder_, "store.db is missing, but store.uuid says that there was a store");
-  if (!is_new_ && size == 0) return lost(folder_, "store.db is empty");
-  return {};
+  if (problem && !is_new_) fail(folder_, "store.db cannot be read: " + problem.message());
+  if (is_new_ && had_store) fail_lost(folder_, "store.db is missing, but store.uuid says that there was a store");
+  if (!is_new_ && size == 0) fail_lost(folder_, "store.db is empty");
 }
 
 void StoreFiles::tighten(const Warn& warn) {
@@ -101,21 +87,19 @@ void StoreFiles::tighten(const Warn& warn) {
   }
 }
 
-Status StoreFiles::finish() {
-  if (::rename(unfinished().c_str(), database_.c_str()) != 0)
-    return folder_error(folder_, "store.db cannot be made: " + error_text());
-  sync_folder(folder_lock_);
-  return {};
+void StoreFiles::finish() {
+  if (::rename(unfinished().c_str(), database_.c_str()) != 0) fail(folder_, "store.db cannot be made: " + error_text());
+  ::fsync(folder_lock_.descriptor);  // names which were made or changed outlive a crash
 }
 
-Status StoreFiles::check_uuid(const std::string& uuid) {
+void StoreFiles::check_uuid(const std::string& uuid) {
   const std::string path = (folder_ / k_uuid).string();
   if (std::ifstream file(path); file) {
     std::string kept;
     std::getline(file, kept);
-    if (kept == uuid) return {};
-    return lost(folder_, "store.db holds the store [" + uuid + "], but the folder is that of the store [" +
-                             kept + "], as store.uuid says");
+    if (kept == uuid) return;
+    fail_lost(folder_, "store.db holds the store [" + uuid + "], but the folder is that of the store [" + kept +
+                           "], as store.uuid says");
   }
   const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
   const std::string line = uuid + "\n";
@@ -126,10 +110,9 @@ Status StoreFiles::check_uuid(const std::string& uuid) {
   if (file >= 0) ::close(file);
   if (!written) {
     ::unlink(path.c_str());
-    return folder_error(folder_, "store.uuid cannot be written: " + why);
+    fail(folder_, "store.uuid cannot be written: " + why);
   }
-  sync_folder(folder_lock_);
-  return {};
+  ::fsync(folder_lock_.descriptor);
 }
 
 void StoreFiles::watch() {

@@ -4,14 +4,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <sys/types.h>
 #include <vector>
 
-#include "base/result.h"
+#include "server/elastic/embedded/failures.h"
 
 namespace sightline::elastic {
 
@@ -22,16 +21,15 @@ using Warn = std::function<void(const std::string&)>;
 /// that has lost its database from a new one) and `lock`. The folder and its files belong to their owner
 /// alone, since definitions may hold secrets.
 ///
-/// Flow: 1. `claim` makes the folder, tightens who may read what is there, and locks it.
+/// Flow: 1. The constructor makes the folder, tightens who may read what is there, and locks it.
 ///       2. The caller opens the database, and says so by `watch`.
 ///       3. `fault` compares what the names stand for now with what was opened.
 /// Thread safety: `fault` may be called from any thread after `watch`.
 class StoreFiles {
  public:
-  /// Errors: unavailable (another server holds the folder, or it cannot be written), corrupt_data (the
-  /// database is missing or empty although there was one).
-  static Result<std::unique_ptr<StoreFiles>> claim(const std::filesystem::path& folder, const Warn& warn);
-  ~StoreFiles();
+  /// Claims the folder. Throws StorageFailed: unavailable (another server holds the folder, or it cannot be written),
+  /// corrupt_data (the database is missing or empty although there was one).
+  StoreFiles(std::filesystem::path folder, const Warn& warn);
   StoreFiles(const StoreFiles&) = delete;
   StoreFiles& operator=(const StoreFiles&) = delete;
 
@@ -40,10 +38,10 @@ class StoreFiles {
   /// by `finish`: so an empty one was never whole.
   bool is_new() const { return is_new_; }
   std::string unfinished() const { return database_ + ".new"; }
-  Status finish();
+  void finish();
 
-  /// Errors: corrupt_data if the folder's uuid is another. Writes it if there is none.
-  Status check_uuid(const std::string& uuid);
+  /// Throws StorageFailed, corrupt_data, if the folder's uuid is another. Writes it if there is none.
+  void check_uuid(const std::string& uuid);
 
   /// From now on `fault` looks at the files as they are.
   void watch();
@@ -60,15 +58,19 @@ class StoreFiles {
     off_t least_size = -1;  ///< that it has had; -1: it may shrink
   };
 
-  explicit StoreFiles(std::filesystem::path folder);
-  Status lock();
-  Status check_database();
+  void lock();
+  void check_database();
   void tighten(const Warn& warn);
   std::optional<std::string> fault_of(Watched& file) const;
 
   const std::filesystem::path folder_;
   const std::string database_;
-  int folder_lock_ = -1, lock_file_ = -1;
+  /// A descriptor that is closed at the end of its life.
+  struct File {
+    int descriptor = -1;
+    ~File();
+  };
+  File folder_lock_, lock_file_;
   bool is_new_ = false;
   std::mutex mutex_;
   std::vector<Watched> watched_;

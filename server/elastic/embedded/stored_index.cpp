@@ -5,10 +5,9 @@
 namespace sightline::elastic {
 namespace {
 
-Result<std::vector<float>> floats_of(std::string_view bytes, const std::string& where) {
-  if (bytes.size() % sizeof(float) != 0) {
-    return Error{ErrorCode::corrupt_data, where + ": a vector of " + std::to_string(bytes.size()) + " bytes"};
-  }
+std::vector<float> floats_of(std::string_view bytes, const std::string& where) {
+  if (bytes.size() % sizeof(float) != 0)
+    throw StorageFailed{{ErrorCode::corrupt_data, where + ": a vector of " + std::to_string(bytes.size()) + " bytes"}};
   std::vector<float> values(bytes.size() / sizeof(float));
   if (!bytes.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
   return values;
@@ -43,20 +42,30 @@ Aliases parse_aliases(const JsonView& body) {
   return aliases;
 }
 
-StoredIndex::StoredIndex(Definition definition, sqlite::ReaderPool& readers)
+std::string StoredIndex::schema(std::int64_t number) {
+  const std::string n = std::to_string(number);
+  return "CREATE TABLE documents_" + n +
+         "(number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, version INTEGER NOT NULL, source TEXT NOT NULL);"
+         "CREATE TABLE vectors_" + n +
+         "(document INTEGER NOT NULL, ordinal INTEGER NOT NULL, path TEXT NOT NULL, position INTEGER NOT NULL,"
+         " before TEXT NOT NULL, after TEXT NOT NULL, vector BLOB NOT NULL, PRIMARY KEY(document, ordinal))"
+         " WITHOUT ROWID;"
+         "CREATE TABLE deleted_" + n +
+         "(id TEXT PRIMARY KEY, version INTEGER NOT NULL, time INTEGER NOT NULL) WITHOUT ROWID;" +
+         SearchIndex::schema(number);
+}
+
+StoredIndex::StoredIndex(Definition definition, sqlite::ReaderPool& readers, sqlite::Connection& writer)
     : next_seq_no(definition.next_seq_no),
       number_(definition.number),
       name_(std::move(definition.name)),
       uuid_(std::move(definition.uuid)),
       readers_(readers),
+      search_(writer, number_),
+      document_count_(writer.number("SELECT COUNT(*) FROM " + documents_table())),
       mapping_(std::move(definition.mapping)),
       settings_(std::move(definition.settings)),
       aliases_(std::move(definition.aliases)) {}
-
-std::shared_ptr<const Mapping> StoredIndex::mapping() const {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  return mapping_;
-}
 
 std::optional<std::string> StoredIndex::setting(std::string_view name) const {
   const std::lock_guard<std::mutex> lock(mutex_);
@@ -64,154 +73,56 @@ std::optional<std::string> StoredIndex::setting(std::string_view name) const {
   return found == settings_.end() ? std::nullopt : std::optional(found->second);
 }
 
-IndexSettings StoredIndex::settings() const {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  return settings_;
+std::optional<StoredDocument> StoredIndex::fetch(std::int64_t number, bool with_vectors) const {
+  return fetch_where("number=?1", number, with_vectors);
 }
 
-Aliases StoredIndex::aliases() const {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  return aliases_;
+std::optional<StoredDocument> StoredIndex::fetch_by_id(std::string_view id, bool with_vectors) const {
+  return fetch_where("id=?1", id, with_vectors);
 }
 
-bool StoredIndex::has_alias(std::string_view name) const {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  return aliases_.contains(name);
-}
-
-bool StoredIndex::cuts_vectors() const {
-  return setting("index.mapping.exclude_source_vectors") != "false";
-}
-
-MappingLimits StoredIndex::mapping_limits() const {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  return mapping_limits_of(settings_);
-}
-
-void StoredIndex::set_mapping(std::shared_ptr<const Mapping> mapping) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  mapping_ = std::move(mapping);
-}
-
-void StoredIndex::set_settings(IndexSettings settings) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  settings_ = std::move(settings);
-}
-
-void StoredIndex::set_aliases(Aliases aliases) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  aliases_ = std::move(aliases);
-}
-
-Result<std::optional<StoredDocument>> StoredIndex::fetch(std::int64_t number, bool with_vectors) const {
-  return fetch_where("number=?1", number, {}, with_vectors);
-}
-
-Result<std::optional<StoredDocument>> StoredIndex::fetch_by_id(std::string_view id, bool with_vectors) const {
-  return fetch_where("id=?1", 0, id, with_vectors);
-}
-
-Result<std::optional<StoredDocument>> StoredIndex::fetch_where(const char* condition, std::int64_t number,
-                                                              std::string_view id, bool vectors_too) const {
-  auto reader = readers_.borrow();
-  if (!reader) return reader.error();
-  auto rows = (*reader)->query("SELECT number, id, version, source FROM " + documents_table() + " WHERE " +
-                               condition);
-  if (!rows) return rows.error();
-  if (id.empty()) {
-    rows->bind(1, number);
-  } else {
-    rows->bind(1, id);
-  }
+template <class Key>
+std::optional<StoredDocument> StoredIndex::fetch_where(const char* condition, Key key, bool vectors_too) const {
+  const auto reader = readers_.borrow();
+  auto rows = reader->query("SELECT number, id, version, source FROM " + documents_table() + " WHERE " + condition);
   // While this row stands the connection sees one moment of the store, the vectors' table included.
-  const auto row = rows->step();
-  if (!row) return row.error();
-  if (!*row) return std::optional<StoredDocument>();
-  StoredDocument document;
-  document.number = document.seq_no = rows->integer(0);
-  document.id = rows->text(1);
-  document.version = rows->integer(2);
-  document.source = rows->text(3);
+  if (!rows.bind(1, key).step()) return std::nullopt;
+  StoredDocument document{std::string(rows.text(1)), std::string(rows.text(3)), rows.integer(2), rows.integer(0)};
   if (vectors_too) {
-    auto vectors = read_vectors(*reader->operator->(), vectors_table(), document.number);
-    if (!vectors) return vectors.error();
-    if (!vectors->empty()) document.source = with_vectors(document.source, *vectors);
+    const auto vectors = read_vectors(*reader, document.seq_no);
+    if (!vectors.empty()) document.source = with_vectors(document.source, vectors);
   }
-  return std::optional(std::move(document));
+  return document;
 }
 
-Result<std::optional<std::int64_t>> StoredIndex::find(std::string_view id) const {
-  auto reader = readers_.borrow();
-  if (!reader) return reader.error();
-  auto rows = (*reader)->query("SELECT number FROM " + documents_table() + " WHERE id=?1");
-  if (!rows) return rows.error();
-  const auto row = rows->bind(1, id).step();
-  if (!row) return row.error();
-  return *row ? std::optional(rows->integer(0)) : std::nullopt;
+std::optional<std::int64_t> StoredIndex::find(std::string_view id) const {
+  const auto reader = readers_.borrow();
+  auto rows = reader->query("SELECT number FROM " + documents_table() + " WHERE id=?1");
+  return rows.bind(1, id).step() ? std::optional(rows.integer(0)) : std::nullopt;
 }
 
-Result<std::vector<float>> StoredIndex::fetch_vector(std::int64_t number, std::string_view path) const {
-  auto reader = readers_.borrow();
-  if (!reader) return reader.error();
-  auto rows = (*reader)->query("SELECT vector FROM " + vectors_table() + " WHERE document=?1 AND path=?2");
-  if (!rows) return rows.error();
-  const auto row = rows->bind(1, number).bind(2, path).step();
-  if (!row) return row.error();
-  if (!*row) return std::vector<float>();
-  return floats_of(rows->text(0), "index " + name_ + ", document " + std::to_string(number));
+std::vector<float> StoredIndex::fetch_vector(std::int64_t number, std::string_view path) const {
+  const auto reader = readers_.borrow();
+  auto rows = reader->query("SELECT vector FROM " + vectors_table() + " WHERE document=?1 AND path=?2");
+  if (!rows.bind(1, number).bind(2, path).step()) return {};
+  return floats_of(rows.text(0), "index " + name_ + ", document " + std::to_string(number));
 }
 
-Result<std::int64_t> StoredIndex::source_bytes() const {
-  auto reader = readers_.borrow();
-  if (!reader) return reader.error();
-  auto rows = (*reader)->query("SELECT TOTAL(LENGTH(CAST(source AS BLOB))) FROM " + documents_table());
-  if (!rows) return rows.error();
-  const auto row = rows->step();
-  if (!row) return row.error();
-  return *row ? rows->integer(0) : 0;
+std::int64_t StoredIndex::source_bytes() const {
+  return readers_.borrow()->number("SELECT TOTAL(LENGTH(CAST(source AS BLOB))) FROM " + documents_table());
 }
 
-Status StoredIndex::open_search(sqlite::Connection& writer) {
-  const auto documents = [&](const SearchIndex::Visit& visit) -> Status {
-    auto rows = writer.query("SELECT number, id, source FROM " + documents_table() + " ORDER BY number");
-    if (!rows) return rows.error();
-    for (;;) {
-      const auto row = rows->step();
-      if (!row) return row.error();
-      if (!*row) return {};
-      auto vectors = read_vectors(writer, vectors_table(), rows->integer(0));
-      if (!vectors) return vectors.error();
-      const std::string source = with_vectors(rows->text(2), *vectors);
-      auto document = prepare_document(source, std::string(rows->text(1)), mapping(), false);
-      if (!document) {
-        return Error{ErrorCode::corrupt_data, "index " + name_ + ", document " + std::string(rows->text(1)) +
-                                                  " no longer fits its mapping: " + document.error().reason};
-      }
-      if (Status status = visit(rows->integer(0), document->values); !status) return status;
-    }
-  };
-  auto search = SearchIndex::open(writer.handle(), number_, documents);
-  if (!search) return search.error();
-  search_ = *std::move(search);
-  return {};
-}
-
-Result<std::vector<CutVector>> read_vectors(sqlite::Connection& connection, const std::string& vectors_table,
-                                            std::int64_t number) {
-  auto rows = connection.query("SELECT path, position, before, after, vector FROM " + vectors_table +
+std::vector<CutVector> StoredIndex::read_vectors(sqlite::Connection& connection, std::int64_t number) const {
+  auto rows = connection.query("SELECT path, position, before, after, vector FROM " + vectors_table() +
                                " WHERE document=?1 ORDER BY ordinal");
-  if (!rows) return rows.error();
-  rows->bind(1, number);
+  rows.bind(1, number);
   std::vector<CutVector> vectors;
-  for (;;) {
-    const auto row = rows->step();
-    if (!row) return row.error();
-    if (!*row) return vectors;
-    auto values = floats_of(rows->text(4), vectors_table + ", document " + std::to_string(number));
-    if (!values) return values.error();
-    vectors.push_back({std::string(rows->text(0)), static_cast<std::size_t>(rows->integer(1)),
-                       std::string(rows->text(2)), std::string(rows->text(3)), *std::move(values)});
+  while (rows.step()) {
+    vectors.push_back({std::string(rows.text(0)), static_cast<std::size_t>(rows.integer(1)),
+                       std::string(rows.text(2)), std::string(rows.text(3)),
+                       floats_of(rows.text(4), vectors_table() + ", document " + std::to_string(number))});
   }
+  return vectors;
 }
 
 }  // namespace sightline::elastic

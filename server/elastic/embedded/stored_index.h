@@ -33,7 +33,6 @@ Aliases parse_aliases(const JsonView& body);
 
 /// A document as it is stored.
 struct StoredDocument {
-  std::int64_t number = 0;
   std::string id;
   std::string source;  ///< JSON text as it was sent, dense vectors cut out unless asked for
   std::int64_t version = 0;
@@ -43,7 +42,7 @@ struct StoredDocument {
 /// One index. Its number is unique in the store and never used again.
 /// A document's number is its sequence number: unique in the index, growing with every write, new when a
 /// document is replaced; so ties in score are broken by it, as Lucene breaks them. Thread safety: const members
-/// may be called from any thread; see StoreCore::read_lock for what stays in step.
+/// may be called from any thread; see StoreCore::read_lock for what stays in step. Reading throws StorageFailed.
 class StoredIndex {
  public:
   struct Definition {
@@ -55,31 +54,36 @@ class StoredIndex {
     std::int64_t next_seq_no = 0;
   };
 
-  StoredIndex(Definition definition, sqlite::ReaderPool& readers);
+  /// Reads what is searched from the index's tables, which must be there (`schema`).
+  StoredIndex(Definition definition, sqlite::ReaderPool& readers, sqlite::Connection& writer);
 
   const std::string& name() const { return name_; }
   const std::string& uuid() const { return uuid_; }
   std::int64_t number() const { return number_; }
   /// The mapping now. It does not change under the caller.
-  std::shared_ptr<const Mapping> mapping() const;
+  std::shared_ptr<const Mapping> mapping() const { return locked(mapping_); }
   /// A setting by its full dotted name as text ("index.max_result_window"); nothing if it was not set.
   std::optional<std::string> setting(std::string_view name) const;
   std::int64_t document_count() const { return document_count_; }
-  SearchIndex& search() const { return *search_; }
+  SearchIndex& search() { return search_; }
+  const SearchIndex& search() const { return search_; }
   /// A live document; nothing if there is none of that number. `with_vectors` puts dense vectors back into
-  /// the source. Errors: corrupt_data, internal (SQLite's message).
-  Result<std::optional<StoredDocument>> fetch(std::int64_t number, bool with_vectors) const;
-  /// The number of the live document with that _id.
-  Result<std::optional<std::int64_t>> find(std::string_view id) const;
-  /// One dense vector of a document; empty if it has none.
-  Result<std::vector<float>> fetch_vector(std::int64_t number, std::string_view path) const;
-
+  /// the source.
+  std::optional<StoredDocument> fetch(std::int64_t number, bool with_vectors) const;
   /// The live document with that _id.
-  Result<std::optional<StoredDocument>> fetch_by_id(std::string_view id, bool with_vectors) const;
+  std::optional<StoredDocument> fetch_by_id(std::string_view id, bool with_vectors) const;
+  /// The number of the live document with that _id.
+  std::optional<std::int64_t> find(std::string_view id) const;
+  /// One dense vector of a document; empty if it has none.
+  std::vector<float> fetch_vector(std::int64_t number, std::string_view path) const;
+  /// The vectors of one document, ready to be put back.
+  std::vector<CutVector> read_vectors(sqlite::Connection& connection, std::int64_t number) const;
 
-  IndexSettings settings() const;
-  Aliases aliases() const;
-  bool has_alias(std::string_view name) const;
+  IndexSettings settings() const { return locked(settings_); }
+  Aliases aliases() const { return locked(aliases_); }
+  bool has_alias(std::string_view name) const {
+    return any_alias([&](const std::string& alias) { return alias == name; });
+  }
   /// True if `fits(name)` for one of its aliases.
   template <class Fits>
   bool any_alias(const Fits& fits) const {
@@ -89,32 +93,43 @@ class StoredIndex {
   }
   bool hidden() const { return is_hidden(settings()); }
   /// Vectors are kept outside the source (index.mapping.exclude_source_vectors).
-  bool cuts_vectors() const;
-  MappingLimits mapping_limits() const;
+  bool cuts_vectors() const { return setting("index.mapping.exclude_source_vectors") != "false"; }
+  MappingLimits mapping_limits() const { return mapping_limits_of(settings()); }
   /// Bytes of all sources, for _cat/indices.
-  Result<std::int64_t> source_bytes() const;
+  std::int64_t source_bytes() const;
 
   // For the store's writer, which calls them one at a time:
-  Status open_search(sqlite::Connection& writer);
-  void set_mapping(std::shared_ptr<const Mapping> mapping);
-  void set_settings(IndexSettings settings);
-  void set_aliases(Aliases aliases);
+  void set_mapping(std::shared_ptr<const Mapping> mapping) { set(mapping_, std::move(mapping)); }
+  void set_settings(IndexSettings settings) { set(settings_, std::move(settings)); }
+  void set_aliases(Aliases aliases) { set(aliases_, std::move(aliases)); }
   void set_document_count(std::int64_t count) { document_count_ = count; }
   std::int64_t next_seq_no = 0;
 
+  /// What makes the tables of an index.
+  static std::string schema(std::int64_t number);
   /// Names of its tables.
   std::string documents_table() const { return "documents_" + std::to_string(number_); }
   std::string vectors_table() const { return "vectors_" + std::to_string(number_); }
   std::string deleted_table() const { return "deleted_" + std::to_string(number_); }
 
  private:
-  Result<std::optional<StoredDocument>> fetch_where(const char* condition, std::int64_t number,
-                                                    std::string_view id, bool with_vectors) const;
+  template <class T>
+  T locked(const T& value) const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return value;
+  }
+  template <class T>
+  void set(T& value, T to) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    value = std::move(to);
+  }
+  template <class Key>
+  std::optional<StoredDocument> fetch_where(const char* condition, Key key, bool with_vectors) const;
 
   const std::int64_t number_;
   const std::string name_, uuid_;
   sqlite::ReaderPool& readers_;
-  std::unique_ptr<SearchIndex> search_;
+  SearchIndex search_;
   std::atomic<std::int64_t> document_count_ = 0;
   mutable std::mutex mutex_;  // guards what follows
   std::shared_ptr<const Mapping> mapping_;
@@ -123,9 +138,5 @@ class StoredIndex {
 };
 
 using IndexPtr = std::shared_ptr<StoredIndex>;
-
-/// The vectors of one document, ready to be put back.
-Result<std::vector<CutVector>> read_vectors(sqlite::Connection& connection, const std::string& vectors_table,
-                                            std::int64_t number);
 
 }  // namespace sightline::elastic

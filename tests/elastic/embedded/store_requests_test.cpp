@@ -7,7 +7,7 @@
 #include <sstream>
 
 #include "server/elastic/embedded/api.h"
-#include "server/elastic/embedded/store_requests.h"
+#include "tests/elastic/embedded/store_requests_page.h"
 #include "server/elastic/rest/member_table.h"
 #include "tests/elastic/embedded/store_fixture.h"
 #include "tests/source_folder.h"

@@ -10,7 +10,7 @@ namespace {
 
 std::vector<std::string> terms(std::string_view text) {
   std::vector<std::string> out;
-  each_token(text, [&](std::string&& token) { return out.push_back(std::move(token)), true; });
+  each_token(text, [&](std::string&& token) { out.push_back(std::move(token)); });
   return out;
 }
 

@@ -9,7 +9,7 @@
 #include "base/cancellation.h"
 #include "server/elastic/embedded/answer_size.h"
 #include "server/elastic/embedded/date.h"
-#include "server/elastic/embedded/search/search_errors.h"
+#include "server/elastic/embedded/search/decimal.h"
 #include "server/elastic/rest/member_table.h"
 
 namespace sightline::elastic {

@@ -2,11 +2,10 @@
 
 #include <bit>
 #include <cstring>
-#include <optional>
-#include <type_traits>
 #include <unordered_map>
 
 #include "base/cancellation.h"
+#include "server/elastic/embedded/failures.h"
 #include "server/elastic/embedded/search/standard_analyzer.h"
 
 namespace sightline::elastic {
@@ -19,61 +18,47 @@ static_assert(std::endian::native == std::endian::little, "records are little-en
 enum class Content { none, terms, strings, integers, doubles, vector };
 
 Content content_of(FieldType type) {
-  switch (type) {
-    case FieldType::text:
-      return Content::terms;
-    case FieldType::keyword:
-      return Content::strings;
-    case FieldType::long_:
-    case FieldType::integer:
-    case FieldType::short_:
-    case FieldType::byte:
-    case FieldType::boolean:
-    case FieldType::date:
-      return Content::integers;
-    case FieldType::double_:
-    case FieldType::float_:
-    case FieldType::half_float:
-      return Content::doubles;
-    case FieldType::dense_vector:
-      return Content::vector;
-    case FieldType::object:
-    case FieldType::binary:
-      return Content::none;
-  }
-  return Content::none;
+  if (type == FieldType::text) return Content::terms;
+  if (type == FieldType::keyword) return Content::strings;
+  if (type == FieldType::dense_vector) return Content::vector;
+  if (is_decimal_number(type)) return Content::doubles;
+  const bool whole = is_whole_number(type) || type == FieldType::boolean || type == FieldType::date;
+  return whole ? Content::integers : Content::none;
 }
 
-/// `room`: words that the document may still have. False if it has more.
-bool analyze_terms(const FieldValues& values, AnalyzedField& out, std::size_t& room) {
+/// The words that a document may still have.
+struct Room {
+  std::size_t most, left = most;
+};
+
+void analyze_terms(const FieldValues& values, AnalyzedField& out, Room& room) {
   std::unordered_map<std::string, std::size_t> places;
-  bool fits = true;
   for (const std::string& value : values.strings) {
     each_token(value, [&](std::string&& token) {
       check_cancelled();
-      fits = room != 0;
-      if (!fits) return false;
-      --room;
+      if (room.left == 0) {
+        refuse(illegal_argument("the text fields of the document have too many words; the limit is [" +
+                                std::to_string(room.most) + "], which --elasticsearch-max-document-words sets"));
+      }
+      --room.left;
       ++out.length;
       const auto [place, is_new] = places.try_emplace(std::move(token), out.terms.size());
       if (is_new) out.terms.push_back({place->first, 0});
       ++out.terms[place->second].frequency;
-      return true;
     });
-    if (!fits) break;
   }
-  return fits;
 }
 
+/// Writes a record: numbers in groups of seven bits, texts and lists behind their lengths.
 class Writer {
  public:
-  explicit Writer(std::string& out) : out_(out) {}
-
-  void number(std::uint64_t value) {
+  template <class T>
+  void number(T given) {
+    auto value = static_cast<std::uint64_t>(given);
     for (; value >= 0x80; value >>= 7) out_.push_back(static_cast<char>(value | 0x80));
     out_.push_back(static_cast<char>(value));
   }
-  void text(std::string_view value) {
+  void text(const std::string& value) {
     number(value.size());
     out_ += value;
   }
@@ -82,193 +67,152 @@ class Writer {
     number(values.size());
     if (!values.empty()) out_.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
   }
+  /// `least_bytes`: what each takes at least.
+  template <class T, class Each>
+  void list(const std::vector<T>& values, std::size_t /*least_bytes*/, const Each& each) {
+    number(values.size());
+    for (const T& value : values) each(value);
+  }
+  std::string finish() && { return std::move(out_); }
 
  private:
-  std::string& out_;
+  std::string out_;
 };
 
-/// Reads what Writer wrote; after a fault everything it returns is empty, and `failed` is true.
+/// Reads what Writer wrote. Throws StorageFailed.
 class Reader {
  public:
-  explicit Reader(std::string_view record) : rest_(record) {}
+  explicit Reader(std::string_view record) : rest_(record), size_(record.size()) {}
 
-  bool failed() const { return failed_; }
-  bool at_end() const { return rest_.empty(); }
-
-  std::uint64_t number() {
+  template <class T>
+  void number(T& out) {
     std::uint64_t value = 0;
     for (int shift = 0; shift < 64; shift += 7) {
       if (rest_.empty()) break;
       const auto byte = static_cast<std::uint8_t>(rest_.front());
       rest_.remove_prefix(1);
       value |= static_cast<std::uint64_t>(byte & 0x7F) << shift;
-      if (byte < 0x80) return value;
+      if (byte < 0x80) return void(out = static_cast<T>(value));
     }
-    return fail(), 0;
+    fail();
   }
-  /// A count of things that take at least `bytes_each`; checked against what is left before anything is
-  /// reserved.
-  std::size_t count(std::size_t bytes_each) {
-    const std::uint64_t n = number();
-    if (n > rest_.size() / bytes_each) return fail(), 0;
-    return static_cast<std::size_t>(n);
-  }
-  VectorSimilarity similarity() {
-    const std::uint64_t value = number();
-    if (value > static_cast<std::uint64_t>(VectorSimilarity::max_inner_product)) fail();
-    return static_cast<VectorSimilarity>(value);
-  }
-  std::string text() {
+  void text(std::string& out) {
     const std::size_t n = count(1);
-    std::string out(rest_.substr(0, n));
+    out = rest_.substr(0, n);
     rest_.remove_prefix(n);
-    return out;
   }
   template <class T>
-  std::vector<T> raw() {
-    std::vector<T> out(count(sizeof(T)));
+  void raw(std::vector<T>& out) {
+    out.resize(count(sizeof(T)));
     if (!out.empty()) std::memcpy(out.data(), rest_.data(), out.size() * sizeof(T));
     rest_.remove_prefix(out.size() * sizeof(T));
-    return out;
+  }
+  template <class T, class Each>
+  void list(std::vector<T>& out, std::size_t least_bytes, const Each& each) {
+    out.resize(count(least_bytes));
+    for (T& value : out) each(value);
+  }
+  void finish() {
+    if (!rest_.empty()) fail();
+  }
+  [[noreturn]] void fail() const {
+    throw StorageFailed{{ErrorCode::corrupt_data, "a search record of " + std::to_string(size_) +
+                                                      " bytes contradicts itself; the database is damaged"}};
   }
 
  private:
-  void fail() {
-    failed_ = true;
-    rest_ = {};
+  /// A count of things that take at least `bytes_each`; checked against what is left before anything is
+  /// reserved.
+  std::size_t count(std::size_t bytes_each) {
+    std::size_t n = 0;
+    number(n);
+    if (n > rest_.size() / bytes_each) fail();
+    return n;
   }
   std::string_view rest_;
-  bool failed_ = false;
+  const std::size_t size_;
 };
 
-void write_field(Writer& writer, const AnalyzedField& field) {
-  writer.text(field.path);
-  writer.number(static_cast<std::uint64_t>(field.type));
+/// What a record holds, in its order: for writing and for reading.
+template <class Archive, class Of>
+void pass_field(Archive& archive, Of& field) {
+  archive.text(field.path);
+  archive.number(field.type);
   switch (content_of(field.type)) {
     case Content::none:
       break;
     case Content::terms:
-      writer.number(field.length);
-      writer.number(field.terms.size());
-      for (const TermFrequency& term : field.terms) {
-        writer.text(term.term);
-        writer.number(term.frequency);
-      }
+      archive.number(field.length);
+      archive.list(field.terms, 2, [&](auto& term) {
+        archive.text(term.term);
+        archive.number(term.frequency);
+      });
       break;
     case Content::strings:
-      writer.number(field.strings.size());
-      for (const std::string& value : field.strings) writer.text(value);
+      archive.list(field.strings, 1, [&](auto& value) { archive.text(value); });
       break;
     case Content::integers:
-      writer.raw(field.integers);
+      archive.raw(field.integers);
       break;
     case Content::doubles:
-      writer.raw(field.doubles);
+      archive.raw(field.doubles);
       break;
     case Content::vector:
-      writer.number(static_cast<std::uint64_t>(field.similarity));
-      writer.raw(field.vector);
+      archive.number(field.similarity);
+      archive.raw(field.vector);
       break;
   }
 }
 
-AnalyzedField read_field(Reader& reader) {
-  AnalyzedField field;
-  field.path = reader.text();
-  field.type = static_cast<FieldType>(reader.number());
-  switch (content_of(field.type)) {
-    case Content::none:
-      break;
-    case Content::terms:
-      field.length = static_cast<std::uint32_t>(reader.number());
-      field.terms.resize(reader.count(2));
-      for (TermFrequency& term : field.terms) {
-        term.term = reader.text();
-        term.frequency = static_cast<std::uint32_t>(reader.number());
-      }
-      break;
-    case Content::strings:
-      field.strings.resize(reader.count(1));
-      for (std::string& value : field.strings) value = reader.text();
-      break;
-    case Content::integers:
-      field.integers = reader.raw<std::int64_t>();
-      break;
-    case Content::doubles:
-      field.doubles = reader.raw<double>();
-      break;
-    case Content::vector:
-      field.similarity = reader.similarity();
-      field.vector = reader.raw<float>();
-      break;
-  }
-  return field;
+template <class Archive, class Of>
+void pass_document(Archive& archive, Of& document) {
+  archive.text(document.id);
+  archive.list(document.fields, 2, [&](auto& field) { pass_field(archive, field); });
+  archive.list(document.ignored, 1, [&](auto& path) { archive.text(path); });
 }
 
 }  // namespace
 
-Result<AnalyzedDocument> analyze(const ParsedDocument& document, std::size_t max_tokens) {
+AnalyzedDocument analyze(const ParsedDocument& document, std::size_t max_tokens) {
   AnalyzedDocument out{document.id};
+  Room room{max_tokens};
   out.fields.reserve(document.fields.size());
   for (const FieldValues& values : document.fields) {
-    if (content_of(values.field->type) == Content::none) continue;
-    AnalyzedField field;
+    const Content content = content_of(values.field->type);
+    if (content == Content::none) continue;
+    if (values.ignored) out.ignored.push_back(values.field->path);
+    if (content == Content::vector && values.vector.size() != static_cast<std::size_t>(values.field->dims)) {
+      throw StorageFailed{{ErrorCode::internal, "field " + values.field->path + " has " +
+                                                    std::to_string(values.field->dims) + " dims, not " +
+                                                    std::to_string(values.vector.size())}};
+    }
+    AnalyzedField& field = out.fields.emplace_back();
     field.path = values.field->path;
     field.type = values.field->type;
-    if (values.ignored) out.ignored.push_back(field.path);
-    switch (content_of(field.type)) {
-      case Content::none:
-        break;
-      case Content::terms:
-        if (!analyze_terms(values, field, max_tokens))
-          return Error{ErrorCode::too_large, "the text fields of the document have too many words"};
-        break;
-      case Content::strings:
-        field.strings = values.strings;
-        break;
-      case Content::integers:
-        field.integers = values.integers;
-        break;
-      case Content::doubles:
-        field.doubles = values.doubles;
-        break;
-      case Content::vector:
-        if (values.vector.empty() || values.vector.size() != static_cast<std::size_t>(values.field->dims)) {
-          return Error{ErrorCode::internal, "field " + field.path + " has " +
-                                                std::to_string(values.field->dims) + " dims, not " +
-                                                std::to_string(values.vector.size())};
-        }
-        field.similarity = values.field->similarity;
-        field.vector = values.vector;
-        break;
-    }
-    out.fields.push_back(std::move(field));
+    field.similarity = values.field->similarity;
+    if (content == Content::terms) analyze_terms(values, field, room);
+    if (content == Content::strings) field.strings = values.strings;
+    field.integers = values.integers;
+    field.doubles = values.doubles;
+    field.vector = values.vector;
   }
   return out;
 }
 
 std::string encode(const AnalyzedDocument& document) {
-  std::string out;
-  Writer writer(out);
-  writer.text(document.id);
-  writer.number(document.fields.size());
-  for (const AnalyzedField& field : document.fields) write_field(writer, field);
-  writer.number(document.ignored.size());
-  for (const std::string& path : document.ignored) writer.text(path);
-  return out;
+  Writer writer;
+  pass_document(writer, document);
+  return std::move(writer).finish();
 }
 
-Result<AnalyzedDocument> decode(std::string_view record) {
+AnalyzedDocument decode(std::string_view record) {
   Reader reader(record);
   AnalyzedDocument document;
-  document.id = reader.text();
-  document.fields.resize(reader.count(2));
-  for (AnalyzedField& field : document.fields) field = read_field(reader);
-  document.ignored.resize(reader.count(1));
-  for (std::string& path : document.ignored) path = reader.text();
-  if (reader.failed() || !reader.at_end()) {
-    return Error{ErrorCode::corrupt_data, "a search record of " + std::to_string(record.size()) +
-                                              " bytes contradicts itself; the database is damaged"};
+  pass_document(reader, document);
+  reader.finish();
+  for (const AnalyzedField& field : document.fields) {
+    if (static_cast<unsigned>(field.similarity) > static_cast<unsigned>(VectorSimilarity::max_inner_product))
+      reader.fail();
   }
   return document;
 }

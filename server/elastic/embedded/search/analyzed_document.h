@@ -8,7 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/result.h"
 #include "server/elastic/embedded/document.h"
 
 namespace sightline::elastic {
@@ -38,14 +37,14 @@ struct AnalyzedDocument {
   std::vector<std::string> ignored = {};  ///< paths of fields that lost a value to ignore_above
 };
 
-/// Analyzes the text fields and drops what no search looks at. Errors: too_large if they have more than
-/// `max_tokens` words together.
-Result<AnalyzedDocument> analyze(const ParsedDocument& document,
-                                 std::size_t max_tokens = std::numeric_limits<std::size_t>::max());
+/// Analyzes the text fields and drops what no search looks at. Throws Refused if they have more than `max_tokens`
+/// words together.
+AnalyzedDocument analyze(const ParsedDocument& document,
+                         std::size_t max_tokens = std::numeric_limits<std::size_t>::max());
 
 /// A self-contained record: little-endian, lengths before contents, field paths in full.
 std::string encode(const AnalyzedDocument& document);
-/// Errors: corrupt_data if `record` is not exactly one record.
-Result<AnalyzedDocument> decode(std::string_view record);
+/// Throws StorageFailed, corrupt_data, if `record` is not exactly one record.
+AnalyzedDocument decode(std::string_view record);
 
 }  // namespace sightline::elastic

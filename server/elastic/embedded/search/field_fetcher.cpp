@@ -5,7 +5,7 @@
 #include "base/float_text.h"
 #include "base/json/number.h"
 #include "server/elastic/embedded/date.h"
-#include "server/elastic/embedded/search/search_errors.h"
+#include "server/elastic/embedded/search/decimal.h"
 #include "server/elastic/embedded/value_parser.h"
 
 namespace sightline::elastic {
@@ -99,39 +99,34 @@ FieldFetcher::FieldFetcher(const ShardView& shard, const std::vector<std::string
   }
 }
 
-Status FieldFetcher::append_values(const Field& field, Doc doc, const rest::JsonTape* source,
-                                   std::vector<std::string>& values) const {
+std::vector<std::string> FieldFetcher::values_of(const Field& field, Doc doc, const rest::JsonTape* source) const {
+  std::vector<std::string> values;
   const MemoryIndex& memory = shard_.memory();
   if (is_from_source(field)) {
     if (source) collect(JsonView(*source, 0), source_path(field), values);
     if (field.ignore_above)
       std::erase_if(values, [&](const std::string& text) { return !is_within(text, *field.ignore_above); });
   } else if (field.type == FieldType::dense_vector) {
-    auto vector = shard_.index->fetch_vector(memory.number(doc), field.path);
-    if (!vector) return std::move(vector).error();
-    for (const float x : *vector) append_decimal(values.emplace_back(), x);
+    for (const float x : shard_.index->fetch_vector(memory.number(doc), field.path))
+      append_decimal(values.emplace_back(), x);
   } else if (const IntegerColumn* integers = memory.integers(field.path)) {
     for (const auto value : integers->of(doc)) values.push_back(json_integer(field, value));
   } else if (const DoubleColumn* doubles = memory.doubles(field.path)) {
     for (const auto value : doubles->of(doc)) values.push_back(json_decimal(field, value));
   }
-  return {};
+  return values;
 }
 
-Result<std::string> FieldFetcher::fetch(Doc doc, std::string_view source) const {
+std::string FieldFetcher::fetch(Doc doc, std::string_view source) const {
   std::optional<rest::JsonTape> tape;
   if (reads_source_) {
     auto read = rest::JsonTape::parse(source);
-    if (!read) return Error{ErrorCode::corrupt_data, "the stored source of a document is no JSON"};
+    if (!read) throw StorageFailed{{ErrorCode::corrupt_data, "the stored source of a document is no JSON"}};
     tape = *std::move(read);
   }
   std::string fields;
-  for (const FieldPtr& field : wanted_) {
-    std::vector<std::string> values;
-    if (Status status = append_values(*field, doc, tape ? &*tape : nullptr, values); !status)
-      return status.error();
-    append_member(fields, field->path, values);
-  }
+  for (const FieldPtr& field : wanted_)
+    append_member(fields, field->path, values_of(*field, doc, tape ? &*tape : nullptr));
   return fields.empty() ? fields : fields + "}";
 }
 

@@ -20,13 +20,12 @@ class FieldFetcher {
   bool empty() const { return wanted_.empty(); }
   /// True if values have to be read from the source.
   bool needs_source() const { return reads_source_; }
-  /// `{"city":["Lyon"],...}`; empty if it would have no members. `source` is used only if needed. Errors: those of
-  /// fetching a vector.
-  Result<std::string> fetch(Doc doc, std::string_view source) const;
+  /// `{"city":["Lyon"],...}`; empty if it would have no members. `source` is used only if needed.
+  /// Throws StorageFailed.
+  std::string fetch(Doc doc, std::string_view source) const;
 
  private:
-  Status append_values(const Field& field, Doc doc, const rest::JsonTape* source,
-                       std::vector<std::string>& values) const;
+  std::vector<std::string> values_of(const Field& field, Doc doc, const rest::JsonTape* source) const;
 
   const ShardView& shard_;
   std::vector<FieldPtr> wanted_;

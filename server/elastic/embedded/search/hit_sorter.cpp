@@ -7,7 +7,7 @@
 
 #include "base/cancellation.h"
 #include "server/elastic/embedded/search/literals.h"
-#include "server/elastic/embedded/search/search_errors.h"
+#include "server/elastic/embedded/search/decimal.h"
 #include "server/elastic/rest/json_view.h"
 
 namespace sightline::elastic {

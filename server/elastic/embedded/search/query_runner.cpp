@@ -53,10 +53,9 @@ ScoredDocs QueryRunner::run(const IdsQuery& query, float boost, bool) const {
   DocSet docs = nothing();
   for (const std::string& id : query.ids) {
     check_cancelled();
-    auto number = shard_.index->find(id);
-    if (!number) refuse({500, "exception", number.error().message});
-    if (!*number) continue;
-    if (const auto doc = memory_.find(**number)) docs.set(*doc);
+    const auto number = shard_.index->find(id);
+    const auto doc = number ? memory_.find(*number) : std::nullopt;
+    if (doc) docs.set(*doc);
   }
   return constant(std::move(docs), boost);
 }

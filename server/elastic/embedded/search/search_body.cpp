@@ -56,8 +56,7 @@ const MemberTable<rest::SourceFilter> k_source{
      {"exclude_vectors", k_flags, into<&rest::SourceFilter::exclude_vectors, read_bool>}}};
 
 std::vector<std::string> read_fields(const JsonView& value, const Limits& limits) {
-  if (auto refusal = rest::check_pattern_count("fields", value.size(), limits.max_patterns))
-    refuse(*std::move(refusal));
+  accepted(rest::check_pattern_count("fields", value.size(), limits.max_patterns));
   std::vector<std::string> fields;
   value.each_element([&](const JsonView& item) {
     if (!item.is_string()) refuse(parsing_exception(item, "[fields] must hold names or patterns"));
@@ -348,48 +347,36 @@ rest::SourceFilter read_source_filter(const JsonView& value, std::size_t max_pat
   } else {
     read_patterns<&rest::SourceFilter::includes>(value, value, filter);
   }
-  if (auto refusal = rest::check_pattern_count("_source", filter.includes.size() + filter.excludes.size(),
-                                               max_patterns))
-    refuse(*std::move(refusal));
+  accepted(rest::check_pattern_count("_source", filter.includes.size() + filter.excludes.size(), max_patterns));
   return filter;
 }
 
-Answer<SearchBody> parse_search(std::string_view text, const SearchParameters& parameters,
-                                const Limits& limits) {
-  try {
-    SearchBody body;
-    QueryBudget budget(limits);
-    bool tracking_given = parameters.track_total_hits.has_value();
-    if (!text.empty()) {
-      const auto tape = rest::JsonTape::parse(text);
-      if (!tape) return tape.error();
-      const JsonView root(*tape, 0);
-      read_body(root, budget, body);
-      tracking_given = tracking_given || root.member("track_total_hits");
-    }
-    read_parameters(parameters, limits, body);
-    body.text_bytes = text.size();
-    check_whole(body, tracking_given);
-    return body;
-  } catch (Refused& refused) {
-    return std::move(refused.error);
+SearchBody parse_search(std::string_view text, const SearchParameters& parameters, const Limits& limits) {
+  SearchBody body;
+  QueryBudget budget(limits);
+  bool tracking_given = parameters.track_total_hits.has_value();
+  if (!text.empty()) {
+    const auto tape = accepted(rest::JsonTape::parse(text));
+    const JsonView root(tape, 0);
+    read_body(root, budget, body);
+    tracking_given = tracking_given || root.member("track_total_hits");
   }
+  read_parameters(parameters, limits, body);
+  body.text_bytes = text.size();
+  check_whole(body, tracking_given);
+  return body;
 }
 
-Answer<QueryPtr> parse_query_body(std::string_view text, const Limits& limits) {
-  try {
-    if (text.empty()) return QueryPtr();
-    const auto tape = rest::JsonTape::parse(text);
-    if (!tape) return ElasticError{400, "parsing_exception", tape.error().reason};
-    const JsonView root(*tape, 0);
-    if (!root.is_object()) refuse(parsing_exception(root, "the body of a count must be an object"));
-    QueryBudget budget(limits);
-    CountReading reading{{budget}};
-    k_count_body.read(root, reading);
-    return std::move(reading.query);
-  } catch (Refused& refused) {
-    return std::move(refused.error);
-  }
+QueryPtr parse_query_body(std::string_view text, const Limits& limits) {
+  if (text.empty()) return nullptr;
+  const auto tape = rest::JsonTape::parse(text);
+  if (!tape) refuse({400, "parsing_exception", tape.error().reason});
+  const JsonView root(*tape, 0);
+  if (!root.is_object()) refuse(parsing_exception(root, "the body of a count must be an object"));
+  QueryBudget budget(limits);
+  CountReading reading{{budget}};
+  k_count_body.read(root, reading);
+  return std::move(reading.query);
 }
 
 }  // namespace sightline::elastic

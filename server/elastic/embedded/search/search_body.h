@@ -79,15 +79,15 @@ struct CountParameters : IndicesParameters {};
 extern const rest::ParameterTable<SearchParameters> k_search_parameters;
 extern const rest::ParameterTable<CountParameters> k_count_parameters;
 
-/// Reads the body (empty: all defaults) and the parameters of a search request. Errors: of Elasticsearch's type for
-/// what is wrong or unknown, illegal_argument_exception naming the limit that is exceeded.
-Answer<SearchBody> parse_search(std::string_view body, const SearchParameters& parameters, const Limits& limits);
+/// Reads the body (empty: all defaults) and the parameters of a search request. Throws Refused: of Elasticsearch's type
+/// for what is wrong or unknown, illegal_argument_exception naming the limit that is exceeded.
+SearchBody parse_search(std::string_view body, const SearchParameters& parameters, const Limits& limits);
 
 /// Reads a `_source`: true, false, "a", ["a","b*"], {"includes":..,"excludes":..,"exclude_vectors":..}. At most
 /// `max_patterns` patterns. Throws Refused.
 rest::SourceFilter read_source_filter(const JsonView& value, std::size_t max_patterns);
 
-/// Reads a body that holds nothing but a query, as _count has it. Null: no query.
-Answer<QueryPtr> parse_query_body(std::string_view body, const Limits& limits);
+/// Reads a body that holds nothing but a query, as _count has it. Null: no query. Throws Refused.
+QueryPtr parse_query_body(std::string_view body, const Limits& limits);
 
 }  // namespace sightline::elastic

@@ -48,38 +48,35 @@ bool SearchContexts::is_id(std::string_view text) {
          });
 }
 
-Refusal SearchContexts::check_room_locked(std::size_t bytes) const {
+void SearchContexts::check_room_locked(std::size_t bytes) const {
   if (contexts_.size() >= limits_.max_scrolls) {
-    return ElasticError{429, "too_many_scroll_contexts_exception",
-                        "Trying to create too many scroll contexts. Must be less than or equal to: [" +
-                            std::to_string(limits_.max_scrolls) +
-                            "]. Close those that are done, or raise --elasticsearch-max-scrolls."};
+    refuse({429, "too_many_scroll_contexts_exception",
+            "Trying to create too many scroll contexts. Must be less than or equal to: [" +
+                std::to_string(limits_.max_scrolls) +
+                "]. Close those that are done, or raise --elasticsearch-max-scrolls."});
   }
   if (bytes > limits_.max_scroll_bytes || bytes_ > limits_.max_scroll_bytes - bytes) {
-    return ElasticError{429, "circuit_breaking_exception",
-                        "this scroll or point in time would keep [" + std::to_string(bytes) +
-                            "] bytes, beside [" + std::to_string(bytes_) + "] of others, and all may keep [" +
-                            std::to_string(limits_.max_scroll_bytes) +
-                            "]; close those that are done, page with a point in time and search_after, or "
-                            "raise --elasticsearch-max-scroll-bytes"};
+    refuse({429, "circuit_breaking_exception",
+            "this scroll or point in time would keep [" + std::to_string(bytes) + "] bytes, beside [" +
+                std::to_string(bytes_) + "] of others, and all may keep [" + std::to_string(limits_.max_scroll_bytes) +
+                "]; close those that are done, page with a point in time and search_after, or "
+                "raise --elasticsearch-max-scroll-bytes"});
   }
-  return std::nullopt;
 }
 
-Refusal SearchContexts::check_room(std::size_t bytes) {
+void SearchContexts::check_room(std::size_t bytes) {
   const std::lock_guard<std::mutex> lock(mutex_);
   drop_expired_locked();
-  return check_room_locked(bytes);
+  check_room_locked(bytes);
 }
 
-Refusal SearchContexts::open(const std::string& id, Context context, std::size_t bytes,
-                             std::chrono::milliseconds keep_alive) {
+void SearchContexts::open(const std::string& id, Context context, std::size_t bytes,
+                          std::chrono::milliseconds keep_alive) {
   const std::lock_guard<std::mutex> lock(mutex_);
   drop_expired_locked();
-  if (auto refusal = check_room_locked(bytes)) return refusal;
+  check_room_locked(bytes);
   contexts_.emplace(id, Kept{std::move(context), bytes, keep_alive, now_() + keep_alive});
   bytes_ += bytes;
-  return std::nullopt;
 }
 
 template <class Pointer>
@@ -151,12 +148,11 @@ SearchContexts::Contexts::iterator SearchContexts::erase(Contexts::iterator one)
   return contexts_.erase(one);
 }
 
-Refusal check_keep_alive(std::chrono::milliseconds keep_alive, const Limits& limits) {
-  if (keep_alive <= limits.max_keep_alive) return std::nullopt;
-  return illegal_argument("Keep alive for request (" + time_text(keep_alive) +
+void check_keep_alive(SearchContexts::KeepAlive keep_alive, const Limits& limits) {
+  if (!keep_alive || *keep_alive <= limits.max_keep_alive) return;
+  refuse(illegal_argument("Keep alive for request (" + time_text(*keep_alive) +
                           ") is too large. It must be less than (" + time_text(limits.max_keep_alive) +
-                          "). This limit can be set by changing the [search.max_keep_alive] cluster level "
-                          "setting, which is --elasticsearch-max-keep-alive here.");
+                          "). --elasticsearch-max-keep-alive sets this limit."));
 }
 
 }  // namespace sightline::elastic

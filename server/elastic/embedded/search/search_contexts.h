@@ -71,9 +71,9 @@ class SearchContexts {
   static bool is_id(std::string_view text);
 
   /// Refuses one more that keeps `bytes`: 429.
-  Refusal check_room(std::size_t bytes);
-  /// Keeps a context for `keep_alive`, and after each use for as long again. Errors: as check_room.
-  Refusal open(const std::string& id, Context context, std::size_t bytes, std::chrono::milliseconds keep_alive);
+  void check_room(std::size_t bytes);
+  /// Keeps a context for `keep_alive`, and after each use for as long again. Refuses as check_room.
+  void open(const std::string& id, Context context, std::size_t bytes, std::chrono::milliseconds keep_alive);
   /// Null if there is none of that id, or none any more. A longer `keep_alive` holds from now on.
   std::shared_ptr<Scroll> scroll(const std::string& id, KeepAlive keep_alive);
   std::shared_ptr<const PointInTime> point_in_time(const std::string& id, KeepAlive keep_alive);
@@ -94,7 +94,7 @@ class SearchContexts {
   };
   using Contexts = std::map<std::string, Kept, std::less<>>;
 
-  Refusal check_room_locked(std::size_t bytes) const;
+  void check_room_locked(std::size_t bytes) const;
   void drop_expired_locked();
   Contexts::iterator erase(Contexts::iterator one);
   template <class Pointer>
@@ -110,6 +110,6 @@ class SearchContexts {
 };
 
 /// Refuses a time longer than Limits::max_keep_alive.
-Refusal check_keep_alive(std::chrono::milliseconds keep_alive, const Limits& limits);
+void check_keep_alive(SearchContexts::KeepAlive keep_alive, const Limits& limits);
 
 }  // namespace sightline::elastic

@@ -52,9 +52,8 @@ const MemberTable<SearchHeader> k_header{
 
 SearchHeader read_header(std::string_view line, SearchHeader header) {
   if (line.empty()) return header;
-  const auto tape = rest::JsonTape::parse(line);
-  if (!tape) refuse(tape.error());
-  const JsonView root(*tape, 0);
+  const auto tape = accepted(rest::JsonTape::parse(line));
+  const JsonView root(tape, 0);
   if (!root.is_object())
     refuse(illegal_argument("Expected [START_OBJECT] but found [" + std::string(token_name(root)) + "]"));
   k_header.read(root, header);
@@ -93,9 +92,7 @@ class SearchReader {
     if (rest_.empty()) return std::nullopt;
     SearchHeader header = read_header(next_line(rest_), otherwise_);
     if (rest_.empty()) return std::nullopt;
-    auto body = parse_search(next_line(rest_), shared_, limits_);
-    if (!body) refuse(std::move(body).error());
-    return OneSearch{std::move(header), *std::move(body)};
+    return OneSearch{std::move(header), parse_search(next_line(rest_), shared_, limits_)};
   }
 
  private:
@@ -131,7 +128,7 @@ http::Response multi_search(StoreCore& store, const http::Request& request, cons
     refuse({400, "action_request_validation_exception", "Validation Failed: 1: no requests added;"});
   std::string responses;
   while (const auto one = reader.next()) {
-    Reply reply = run_search(store, one->header.expression, one->header.options, one->body);
+    http::Response reply = run_search(store, one->header.expression, one->header.options, one->body);
     if (reply.status == 200) reply.body.insert(reply.body.size() - 1, ",\"status\":200");
     check_answer_room(responses, reply.body.size(), limits);
     if (!responses.empty()) responses += ',';
@@ -145,16 +142,13 @@ http::Response multi_search(StoreCore& store, const http::Request& request, cons
 
 http::Response search(StoreCore& store, const http::Request& request, const PathParameters& path,
                       const SearchParameters& parameters) {
-  const auto body = parse_search(request.body, parameters, store.limits());
-  if (!body) return body.error().response();
-  return response_of(run_search(store, path.get("index"), parameters.indices, *body));
+  const SearchBody body = parse_search(request.body, parameters, store.limits());
+  return run_search(store, path.get("index"), parameters.indices, body);
 }
 
 http::Response count(StoreCore& store, const http::Request& request, const PathParameters& path,
                      const CountParameters& parameters) {
-  const auto query = parse_query_body(request.body, store.limits());
-  if (!query) return query.error().response();
-  return response_of(run_count(store, path.get("index"), parameters.indices, *query));
+  return run_count(store, path.get("index"), parameters.indices, parse_query_body(request.body, store.limits()));
 }
 
 // Scrolls and points in time
@@ -188,9 +182,8 @@ const MemberTable<ContextRequest> k_close_point_body{
 template <class Target>
 void read_body(const http::Request& request, const MemberTable<Target>& table, Target& target) {
   if (request.body.empty()) return;
-  const auto tape = JsonTape::parse(request.body);
-  if (!tape) refuse(tape.error());
-  const JsonView root(*tape, 0);
+  const auto tape = accepted(JsonTape::parse(request.body));
+  const JsonView root(tape, 0);
   if (!root.is_object()) refuse(illegal_argument("Malformed content, must start with an object"));
   table.read(root, target);
 }
@@ -250,13 +243,13 @@ http::Response next_page(StoreCore& store, const http::Request& request, const P
   read_body(request, k_scroll_body, wanted);
   if (wanted.ids.empty()) refuse_request("scrollId is missing");
   check_id(wanted.ids.front(), "scroll");
-  return response_of(run_scroll(store, wanted.ids.front(), wanted.keep_alive,
-                                wanted.total_hits_as_int));
+  return run_scroll(store, wanted.ids.front(), wanted.keep_alive, wanted.total_hits_as_int);
 }
 
 http::Response closed(bool succeeded, std::size_t count) {
-  return response_of({count == 0 ? 404 : 200, std::string("{\"succeeded\":") + (succeeded ? "true" : "false") +
-                                                  ",\"num_freed\":" + std::to_string(count) + "}"});
+  return json_answer(std::string("{\"succeeded\":") + (succeeded ? "true" : "false") +
+                         ",\"num_freed\":" + std::to_string(count) + "}",
+                     count == 0 ? 404 : 200);
 }
 
 http::Response close_scrolls(StoreCore& store, const http::Request& request, const PathParameters&,
@@ -275,8 +268,7 @@ http::Response open_point(StoreCore& store, const http::Request& request, const 
                           const PointParameters& parameters) {
   if (!request.body.empty()) refuse(illegal_argument("a body of [_pit] is not supported by the embedded store"));
   if (!parameters.keep_alive) refuse_request("[keep_alive] is not specified");
-  return response_of(open_point_in_time(store, path.get("index"), parameters.indices,
-                                        *parameters.keep_alive));
+  return open_point_in_time(store, path.get("index"), parameters.indices, *parameters.keep_alive);
 }
 
 http::Response close_point(StoreCore& store, const http::Request& request, const PathParameters&,

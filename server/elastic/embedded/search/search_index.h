@@ -3,24 +3,21 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <limits>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
-#include "base/result.h"
 #include "server/elastic/embedded/document.h"
+#include "server/elastic/embedded/sqlite.h"
 #include "server/elastic/embedded/search/memory_index.h"
 #include "server/elastic/embedded/search/vector_graph.h"
 
-struct sqlite3;
-
 namespace sightline::elastic {
 
-/// Each document has one record in the table `search_1_<index number>` of the store's own database, written
-/// in the store's transaction; `open` reads all records. Searches look at memory alone.
+/// Each document has one record in a table of the store's own database, written in the store's transaction; the
+/// constructor reads all records. Searches look at memory alone. Members throw StorageFailed.
 ///
 /// Writing: 1. Within the store's write transaction `add` and `remove` are called in the order of the writes;
 /// searches do not see them yet.
@@ -31,28 +28,19 @@ namespace sightline::elastic {
 /// runs (the writer holds StoreCore::read_lock's other side), so heavy work belongs into `add`.
 class SearchIndex {
  public:
-  using Visit = std::function<Status(std::int64_t doc, const ParsedDocument& document)>;
-  /// Calls `visit` for every live document of the index, by growing number, vectors included; stops at its
-  /// first error.
-  using Documents = std::function<Status(const Visit& visit)>;
+  /// `connection` is the store's writing connection, valid as long as the SearchIndex, used by one thread at a time.
+  SearchIndex(sqlite::Connection& connection, std::int64_t index_number);
 
-  /// Makes the index ready: from its records if it has any, else from `documents`. `connection` is the store's
-  /// writing connection, valid as long as the SearchIndex, used by one thread at a time; during `open` no
-  /// transaction is open on it. Errors: corrupt_data, internal.
-  static Result<std::unique_ptr<SearchIndex>> open(sqlite3* connection, std::int64_t index_number,
-                                                   const Documents& documents);
-  /// Removes what `open` or later writes put into the database for that index, within the store's
-  /// transaction.
-  static Status drop(sqlite3* connection, std::int64_t index_number);
-  ~SearchIndex();
+  /// What makes the table of an index.
+  static std::string schema(std::int64_t index_number);
+  const std::string& table() const { return table_; }
 
-  /// Takes in a document under a number that was never used. Errors: too_large if it has more than
-  /// `max_words` in its text fields; nothing has changed then. Any other error fails the whole transaction
-  /// (rollback follows).
-  Status add(std::int64_t doc, const ParsedDocument& document,
-             std::size_t max_words = std::numeric_limits<std::size_t>::max());
+  /// Takes in a document under a number that was never used. Throws Refused if it has more than `max_words` in its
+  /// text fields; nothing has changed then. StorageFailed fails the whole transaction (rollback follows).
+  void add(std::int64_t doc, const ParsedDocument& document,
+           std::size_t max_words = std::numeric_limits<std::size_t>::max());
   /// Takes out a document: one that is committed, or one added in the same transaction.
-  Status remove(std::int64_t doc);
+  void remove(std::int64_t doc);
   void commit();
   void rollback();
   void refresh();
@@ -69,23 +57,16 @@ class SearchIndex {
   static constexpr std::size_t k_graph_from = 50'000;
 
  private:
-  struct Statement;
   struct Added {
     std::int64_t doc;
     AnalyzedDocument document;
   };
 
-  SearchIndex(sqlite3* connection, std::int64_t index_number);
-  Status prepare();
-  Status load();
-  Status fill(const Documents& documents);
-  Status write(std::int64_t doc, const std::string& record);
   void extend_graphs();
   static std::vector<Added>::iterator find_in(std::vector<Added>& documents, std::int64_t doc);
 
-  sqlite3* connection_;
-  std::string table_;
-  std::unique_ptr<Statement> insert_, delete_;
+  sqlite::Connection& connection_;
+  const std::string table_;
 
   MemoryIndex memory_;
   std::vector<Added> waiting_;         // committed, and seen from the next refresh on

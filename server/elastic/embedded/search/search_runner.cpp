@@ -8,6 +8,8 @@
 
 #include "base/cancellation.h"
 #include "server/elastic/embedded/answer_size.h"
+#include "server/elastic/embedded/api.h"
+#include "server/elastic/embedded/search/decimal.h"
 #include "server/elastic/embedded/search/field_fetcher.h"
 #include "server/elastic/embedded/search/hit_sorter.h"
 #include "server/elastic/embedded/search/query_parser.h"
@@ -18,12 +20,30 @@ namespace {
 
 constexpr std::int64_t k_default_window = 10'000;
 
-/// Every shard of a phase is tried before any failure is told, as each may say something else.
-class PhaseFailed {
- public:
-  PhaseFailed(Reply reply) : reply_(std::move(reply)) {}  // NOLINT: implicit on purpose
-  Reply reply_;
+/// The answer to a search that failed on an index. Thrown within this file.
+struct PhaseFailed {
+  http::Response answer;
 };
+
+/// 400 search_phase_execution_exception. `phase`: "dfs" for top-level knn, else "query".
+[[noreturn]] void fail_on(const ShardView& shard, const ShardRefused& refused, const char* phase) {
+  ElasticError cause{400, refused.type, refused.reason};
+  cause.details = {{"index", shard.index->name()}};
+  const std::string json = cause.item_json();
+  throw PhaseFailed{json_answer(
+      R"({"error":{"root_cause":[)" + json + R"(],"type":"search_phase_execution_exception","reason":"shards failed",)" +
+          R"("phase":")" + phase + R"(","grouped":true,"failed_shards":[{"shard":0,"index":")" + shard.index->name() +
+          R"(","reason":)" + json + R"(}]},"status":400})",
+      400)};
+}
+
+/// 404: a scroll or a point in time that is closed, expired or none.
+[[noreturn]] void refuse_missing(std::string_view id) {
+  ElasticError error{404, "search_phase_execution_exception", "all shards failed"};
+  error.causes = {{404, "search_context_missing_exception", "No search context found for id [" + shortened(id) + "]"}};
+  error.root_is_cause = true;
+  refuse(std::move(error));
+}
 
 std::string shards_json(std::size_t count) {
   const std::string n = std::to_string(count);
@@ -38,34 +58,34 @@ class Search {
         started_(std::chrono::steady_clock::now()),
         lock_(store.read_lock()) {}
 
-  Reply run(const std::vector<IndexPtr>& indices) {
+  http::Response run(const std::vector<IndexPtr>& indices) {
     find_all(indices);
-    return {200, answer()};
+    return json_answer(answer());
   }
 
   /// The same, and keeps the hits that are not shown.
-  Reply run_and_keep(const std::vector<IndexPtr>& indices, SearchContexts& contexts) {
-    if (auto refusal = contexts.check_room(0)) refuse(*std::move(refusal));
+  http::Response run_and_keep(const std::vector<IndexPtr>& indices, SearchContexts& contexts) {
+    contexts.check_room(0);
     contexts_ = &contexts;
     find_all(indices);
     const auto scroll = std::make_shared<Scroll>();
     keep_rest(*scroll);
     const std::string id = SearchContexts::new_id();
     head_ = "\"_scroll_id\":\"" + id + "\",";
-    Reply reply{200, answer()};
-    if (auto refusal = contexts.open(id, scroll, scroll->bytes(), *body_.scroll)) refuse(*std::move(refusal));
+    http::Response reply = json_answer(answer());
+    contexts.open(id, scroll, scroll->bytes(), *body_.scroll);
     return reply;
   }
 
   /// Searches what there was at a point in time.
-  Reply run_at(const std::vector<IndexPtr>& indices, const PointInTime& point) {
+  http::Response run_at(const std::vector<IndexPtr>& indices, const PointInTime& point) {
     moments_ = point.indices;
     head_ = "\"pit_id\":\"" + body_.point_in_time->id + "\",";
     return run(indices);
   }
 
   /// The next page of a scroll, whose body this search has.
-  Reply page(const std::vector<IndexPtr>& indices, Scroll& scroll, std::string head,
+  http::Response page(const std::vector<IndexPtr>& indices, Scroll& scroll, std::string head,
              bool total_hits_as_int) {
     open(indices);
     each_shard("query", [&](std::size_t i) { fetchers_.emplace_back(shards_[i], body_.fields); });
@@ -73,24 +93,24 @@ class Search {
     scroll_ = &scroll;
     total_hits_as_int_ = total_hits_as_int;
     head_ = std::move(head);
-    Reply reply{200, answer()};
+    http::Response reply = json_answer(answer());
     scroll.next = next;  // a page that could not be made is still there
     return reply;
   }
 
-  Reply open_point(const std::vector<IndexPtr>& indices, SearchContexts& contexts,
+  http::Response open_point(const std::vector<IndexPtr>& indices, SearchContexts& contexts,
                    std::chrono::milliseconds keep_alive) {
     open(indices);
     const auto point = std::make_shared<const PointInTime>(PointInTime{moments()});
     const std::string id = SearchContexts::new_id();
-    if (auto refusal = contexts.open(id, point, point->bytes(), keep_alive)) refuse(*std::move(refusal));
-    return {200, "{\"id\":\"" + id + "\"," + shards_json(shards_.size()) + "}"};
+    contexts.open(id, point, point->bytes(), keep_alive);
+    return json_answer("{\"id\":\"" + id + "\"," + shards_json(shards_.size()) + "}");
   }
 
-  Reply count(const std::vector<IndexPtr>& indices) {
+  http::Response count(const std::vector<IndexPtr>& indices) {
     open(indices);
     find_matches();
-    return {200, "{\"count\":" + std::to_string(matched()) + "," + shards_json(shards_.size()) + "}"};
+    return json_answer("{\"count\":" + std::to_string(matched()) + "," + shards_json(shards_.size()) + "}");
   }
 
  private:
@@ -144,7 +164,7 @@ class Search {
       if (body_.sort.empty()) continue;
       append_sort_values(scroll.sort_values, shard, body_.sort, hit);
       scroll.sort_ends.push_back(scroll.sort_values.size());
-      if (scroll.sort_values.size() > limits_.max_scroll_bytes) check_kept(scroll.bytes());
+      if (scroll.sort_values.size() > limits_.max_scroll_bytes) contexts_->check_room(scroll.bytes());
     }
     hits_.resize(shown);
     scroll.body = body_;
@@ -153,10 +173,6 @@ class Search {
     scroll.body.post_filter = nullptr;
     scroll.body.query = nullptr;
     scroll.body.knn.clear();
-  }
-
-  void check_kept(std::size_t bytes) const {
-    if (auto refusal = contexts_->check_room(bytes)) refuse(*std::move(refusal));
   }
 
   /// Finds the documents of the next page, without those that are gone. Gives the entry after them.
@@ -184,16 +200,16 @@ class Search {
     return next;
   }
 
-  void each_shard(const char* phase, const std::function<void(std::size_t)>& work) {
-    std::vector<ShardFailure> failures;
+  /// The first index that `work` fails on fails the search.
+  template <class Work>
+  void each_shard(const char* phase, const Work& work) {
     for (std::size_t i = 0; i < shards_.size(); ++i) {
       try {
         work(i);
-      } catch (ShardRefused& refused) {
-        failures.push_back({&shards_[i], std::move(refused)});
+      } catch (const ShardRefused& refused) {
+        fail_on(shards_[i], refused, phase);
       }
     }
-    if (!failures.empty()) throw PhaseFailed(reply_of(failures, shards_.size(), phase));
   }
 
   void check_page(const ShardView& shard) const {
@@ -272,7 +288,7 @@ class Search {
     std::size_t count = static_cast<std::size_t>(body_.from) + static_cast<std::size_t>(body_.size);
     if (body_.scroll) {
       count = std::max(count, static_cast<std::size_t>(matched()));
-      check_kept(count * sizeof(Scroll::Entry));
+      contexts_->check_room(count * sizeof(Scroll::Entry));
     }
     each_shard("query", [&](std::size_t i) {
       auto best = best_hits(shards_[i], i, matches_[i], body_, body_.size == 0 ? 0 : count);
@@ -323,19 +339,12 @@ class Search {
            (total > limit ? "gte" : "eq") + "\"},";
   }
 
-  /// Elasticsearch says so of searches that count everything and do nothing else.
-  bool counts_only() const {
-    return body_.size == 0 && body_.track_total_hits == k_count_all && body_.aggregations.empty() &&
-           body_.knn.empty();
-  }
-
   std::string answer() const {
     // The time comes first, and is known last: room for it, so that large answers are not copied.
     const std::string begin = "{" + head_ + "\"took\":";
     constexpr std::size_t k_digits = 20;
     std::string out(begin.size() + k_digits, ' ');
     out += ",\"timed_out\":false,";
-    if (counts_only()) out += "\"terminated_early\":false,";
     out += shards_json(shards_.size()) + ",\"hits\":{";
     append_total(out);
     out += "\"max_score\":" + max_score_json() + ",\"hits\":[";
@@ -365,12 +374,11 @@ class Search {
     const ShardView& shard = shards_[hit.shard];
     std::optional<StoredDocument> stored;
     if (body_.source.enabled || fetcher.needs_source() || body_.version) {
-      auto fetched = shard.index->fetch(shard.memory().number(hit.doc), body_.source.needs_vectors());
-      if (!fetched) refuse({500, "exception", fetched.error().message});
-      if (!*fetched)
-        refuse(
-            {500, "exception", "document [" + shard.memory().id(hit.doc) + "] is searchable but not stored"});
-      stored = **std::move(fetched);
+      stored = shard.index->fetch(shard.memory().number(hit.doc), body_.source.needs_vectors());
+      if (!stored) {
+        throw StorageFailed{
+            {ErrorCode::corrupt_data, "document [" + shard.memory().id(hit.doc) + "] is searchable but not stored"}};
+      }
     }
     out += "{\"_index\":";
     rest::append_json_string(out, shard.index->name());
@@ -407,9 +415,8 @@ class Search {
   static void append_fields(std::string& out, const Hit& hit, const FieldFetcher& fetcher,
                             std::string_view source) {
     if (fetcher.empty()) return;
-    const auto fields = fetcher.fetch(hit.doc, source);
-    if (!fields) refuse({500, "exception", fields.error().message});
-    if (!fields->empty()) out += ",\"fields\":" + *fields;
+    const std::string fields = fetcher.fetch(hit.doc, source);
+    if (!fields.empty()) out += ",\"fields\":" + fields;
   }
 
   const SearchBody& body_;
@@ -432,29 +439,22 @@ class Search {
 
 /// Runs `search`, and gives what it says or refuses.
 template <class Run>
-Reply reply_from(const Run& search) {
+http::Response reply_from(const Run& search) {
   try {
     return search();
-  } catch (const PhaseFailed& failed) {
-    return failed.reply_;
+  } catch (PhaseFailed& failed) {
+    return std::move(failed.answer);
   } catch (const Refused& refused) {
-    return reply_of(refused.error);
+    return refused.error.response();
   }
-}
-
-std::vector<IndexPtr> resolved(const StoreCore& store, std::string_view expression, const IndicesOptions& options) {
-  auto named = store.find_all(expression, options);
-  if (!named) refuse(std::move(named).error());
-  return *std::move(named);
 }
 
 /// The same indices as then. All must still be there.
 std::vector<IndexPtr> found_again(const StoreCore& store, const std::vector<IndexMoment>& moments, const std::string& id) {
   std::vector<IndexPtr> found;
   for (const IndexMoment& moment : moments) {
-    const auto named = store.find_all(moment.name, {});
-    if (!named || named->size() != 1 || named->front()->number() != moment.number)
-      throw PhaseFailed(context_missing(id));
+    const auto named = answer_of([&] { return store.find_all(moment.name, {}); });
+    if (!named || named->size() != 1 || named->front()->number() != moment.number) refuse_missing(id);
     found.push_back(named->front());
   }
   return found;
@@ -466,65 +466,60 @@ void check_beside_point_in_time(std::string_view expression, const IndicesOption
           "Validation Failed: 1: indices and their options cannot be used with a point in time;"});
 }
 
-void check_keep_alive_of(SearchContexts::KeepAlive keep_alive, const Limits& limits) {
-  if (!keep_alive) return;
-  if (auto refusal = check_keep_alive(*keep_alive, limits)) refuse(*std::move(refusal));
-}
-
 }  // namespace
 
-Reply run_search(const StoreCore& store, std::string_view expression,
+http::Response run_search(const StoreCore& store, std::string_view expression,
                  const IndicesOptions& options, const SearchBody& body) {
-  return reply_from([&]() -> Reply {
-    check_keep_alive_of(body.scroll, store.limits());
+  return reply_from([&] {
+    check_keep_alive(body.scroll, store.limits());
     if (!body.point_in_time) {
       Search search(store, body);  // holds the moment from here on
-      const std::vector<IndexPtr> named = resolved(store, expression, options);
+      const std::vector<IndexPtr> named = store.find_all(expression, options);
       return body.scroll ? search.run_and_keep(named, store.search_contexts()) : search.run(named);
     }
     const auto& [id, keep_alive] = *body.point_in_time;
     check_beside_point_in_time(expression, options);
-    check_keep_alive_of(keep_alive, store.limits());
+    check_keep_alive(keep_alive, store.limits());
     if (!SearchContexts::is_id(id)) refuse(illegal_argument("Cannot parse point in time id [" + shortened(id) + "]"));
     const auto point = store.search_contexts().point_in_time(id, keep_alive);
-    if (!point) return context_missing(id);
+    if (!point) refuse_missing(id);
     Search search(store, body);
     return search.run_at(found_again(store, point->indices, id), *point);
   });
 }
 
-Reply run_scroll(const StoreCore& store, const std::string& id,
+http::Response run_scroll(const StoreCore& store, const std::string& id,
                  SearchContexts::KeepAlive keep_alive, bool total_hits_as_int) {
-  return reply_from([&]() -> Reply {
-    check_keep_alive_of(keep_alive, store.limits());
+  return reply_from([&] {
+    check_keep_alive(keep_alive, store.limits());
     const auto scroll = store.search_contexts().scroll(id, keep_alive);
-    if (!scroll) return context_missing(id);
+    if (!scroll) refuse_missing(id);
     const std::lock_guard<std::mutex> one_page(scroll->mutex);
     Search search(store, scroll->body);
     const std::vector<IndexPtr> same = found_again(store, scroll->indices, id);
-    Reply reply = search.page(same, *scroll, keep_alive ? "\"_scroll_id\":\"" + id + "\"," : "", total_hits_as_int);
+    http::Response reply = search.page(same, *scroll, keep_alive ? "\"_scroll_id\":\"" + id + "\"," : "", total_hits_as_int);
     if (!keep_alive) store.search_contexts().close_scroll(id);
     return reply;
   });
 }
 
-Reply open_point_in_time(const StoreCore& store, std::string_view expression,
+http::Response open_point_in_time(const StoreCore& store, std::string_view expression,
                          const IndicesOptions& options, std::chrono::milliseconds keep_alive) {
-  return reply_from([&]() -> Reply {
-    check_keep_alive_of(keep_alive, store.limits());
+  return reply_from([&] {
+    check_keep_alive(keep_alive, store.limits());
     const SearchBody body;
     Search search(store, body);
-    return search.open_point(resolved(store, expression, options), store.search_contexts(), keep_alive);
+    return search.open_point(store.find_all(expression, options), store.search_contexts(), keep_alive);
   });
 }
 
-Reply run_count(const StoreCore& store, std::string_view expression, const IndicesOptions& options,
+http::Response run_count(const StoreCore& store, std::string_view expression, const IndicesOptions& options,
                 const QueryPtr& query) {
   SearchBody body;
   body.query = query;
-  return reply_from([&]() -> Reply {
+  return reply_from([&] {
     Search search(store, body);
-    return search.count(resolved(store, expression, options));
+    return search.count(store.find_all(expression, options));
   });
 }
 

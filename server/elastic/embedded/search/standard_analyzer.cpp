@@ -215,7 +215,7 @@ void each_token(std::string_view text, const TakeToken& take) {
       while (characters.offset(end) - characters.offset(i) > k_max_token_length) --end;
       std::string token;
       for (; i < end; ++i) append_utf8(token, u_tolower(characters.code(i)));
-      if (!take(std::move(token))) return;
+      take(std::move(token));
     }
     text.remove_prefix(i < characters.size() ? characters.at[i].byte : window.size());
   }

@@ -11,8 +11,8 @@ namespace sightline::elastic {
 /// Longest token in UTF-16 code units; a longer one is cut into pieces of this length.
 inline constexpr std::uint32_t k_max_token_length = 255;
 
-/// Takes a token, lower-cased, in UTF-8; false: no more are wanted.
-using TakeToken = std::function<bool(std::string&& token)>;
+/// Takes a token, lower-cased, in UTF-8.
+using TakeToken = std::function<void(std::string&& token)>;
 
 /// Gives the tokens of UTF-8 `text` one by one, in memory that does not grow with the text. Boundaries are
 /// those of Unicode Standard Annex 29 with Lucene's three choices: a Han or Hiragana character is a token of

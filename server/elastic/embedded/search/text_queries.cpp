@@ -80,7 +80,6 @@ ScoredDocs QueryRunner::match_text(const Field& field, const MatchQuery& query, 
     check_cancelled();
     shard_.count_clauses(1);
     terms.add(text_term(field, token, boost, scoring));
-    return true;
   });
   return terms.clauses() == 0 ? ScoredDocs{nothing()} : std::move(terms).finish();
 }

@@ -1,4 +1,4 @@
-#include "server/elastic/embedded/store_requests.h"
+#include "tests/elastic/embedded/store_requests_page.h"
 
 #include <algorithm>
 #include <map>

@@ -1,0 +1,37 @@
+// How this folder fails: by exceptions, which become values where they leave it.
+#pragma once
+
+#include <utility>
+
+#include "base/result.h"
+#include "server/elastic/rest/json_view.h"
+
+namespace sightline::elastic {
+
+/// What the disk or SQLite did. Thrown beside Refused, which is for requests: EmbeddedStore::handle answers both,
+/// StoreCore::open returns this one.
+struct StorageFailed {
+  Error error;
+};
+
+/// The value. Throws Refused if there is none.
+template <class T>
+T accepted(Answer<T> answer) {
+  if (!answer) refuse(std::move(answer).error());
+  return *std::move(answer);
+}
+inline void accepted(Refusal refusal) {
+  if (refusal) refuse(*std::move(refusal));
+}
+
+/// What `work` gives, or refuses.
+template <class Work>
+auto answer_of(const Work& work) -> Answer<decltype(work())> {
+  try {
+    return work();
+  } catch (Refused& refused) {
+    return std::move(refused.error);
+  }
+}
+
+}  // namespace sightline::elastic
