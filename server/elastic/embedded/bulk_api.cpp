@@ -43,10 +43,6 @@ struct BulkLine {
   Refusal refusal = {};  ///< why this line alone cannot be done
 };
 
-[[noreturn]] void refuse_item(const std::string& what) {
-  refuse({400, "action_request_validation_exception", "Validation Failed: 1: " + what + ";"});
-}
-
 std::optional<std::int64_t> sequence_number(const std::optional<std::string>& text) {
   if (!text) return std::nullopt;
   const auto number = number_from<std::int64_t>(*text);
@@ -72,10 +68,10 @@ BulkLine line_of(const BulkItem& item, const BulkParameters& parameters) {
   write.if_seq_no = sequence_number(item.if_seq_no);
   write.if_primary_term = sequence_number(item.if_primary_term);
   if (write.if_seq_no.has_value() != (write.if_primary_term.value_or(0) > 0))
-    refuse_item("if_seq_no and if_primary_term must be given together");
+    refuse_invalid("if_seq_no and if_primary_term must be given together");
   write.wants_source = item.source ? shows_source(*item.source) : parameters.wants_source;
   if (write.action == remove || write.action == update) {
-    if (write.id.empty()) refuse_item("id is missing");
+    if (write.id.empty()) refuse_invalid("id is missing");
     return line;
   }
   // Pipelines are run before requests come here; a line that still names one names one that does not exist.

@@ -4,9 +4,9 @@
 #include <chrono>
 #include <cstdio>
 
+#include "base/json/writer.h"
 #include "server/elastic/embedded/answer_size.h"
 #include "server/elastic/embedded/api.h"
-#include "server/elastic/embedded/search/decimal.h"
 #include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
@@ -62,27 +62,23 @@ Response nodes_http(StoreCore& store, const Request& request, const PathParamete
   return json_answer(out + "}}}");
 }
 
-/// Copies of shards: here, and those that one machine has no place for.
-struct Copies {
-  std::size_t active = 0, unassigned = 0;
-  const char* status() const { return unassigned > 0 ? "yellow" : "green"; }
-  double percent() const {
-    const std::size_t all = active + unassigned;
-    return all == 0 ? 100.0 : 100.0 * static_cast<double>(active) / static_cast<double>(all);
-  }
-};
+/// Copies of shards that one machine has no place for.
+std::size_t unassigned_of(const StoredIndex& index) {
+  return static_cast<std::size_t>(replicas_of(index.settings()));
+}
 
-Copies copies_of(const StoredIndex& index) {
-  return {1, static_cast<std::size_t>(replicas_of(index.settings()))};
+const char* status_of(std::size_t unassigned) {
+  return unassigned > 0 ? "yellow" : "green";
 }
 
 // _cluster/health
 
-constexpr std::array<std::string_view, 3> k_statuses = {"green", "yellow", "red"};
+constexpr std::string_view k_statuses[] = {"green", "yellow", "red"};
 
-/// How bad a status is; k_statuses.size() if it is none.
+/// How bad a status is.
 std::size_t rank_of(std::string_view status) {
-  return static_cast<std::size_t>(std::find(k_statuses.begin(), k_statuses.end(), status) - k_statuses.begin());
+  return static_cast<std::size_t>(std::find(std::begin(k_statuses), std::end(k_statuses), status) -
+                                  std::begin(k_statuses));
 }
 
 struct HealthParameters : IndicesParameters {
@@ -95,28 +91,43 @@ Response health(StoreCore& store, const Request&, const PathParameters& path,
                 const HealthParameters& parameters) {
   const auto found = answer_of([&] { return store.find_all(path.get("index"), parameters.indices); });
   if (!found && found.error().status != 404) refuse(found.error());
-  Copies all;
+  std::size_t active = 0, unassigned = 0;
   if (found) {
-    for (const IndexPtr& index : *found) {
-      const Copies copies = copies_of(*index);
-      all.active += copies.active;
-      all.unassigned += copies.unassigned;
-    }
+    active = found->size();
+    for (const IndexPtr& index : *found) unassigned += unassigned_of(*index);
   }
-  const char* status = !found || !store.problem().empty() ? "red" : all.status();
+  const char* status = !found || !store.problem().empty() ? "red" : status_of(unassigned);
   const bool timed_out = !found || rank_of(status) > parameters.worst_rank;
-  const std::string active = std::to_string(all.active);
-  std::string out = std::string(R"({"cluster_name":"sightline","status":")") + status + R"(","timed_out":)" +
-                    (timed_out ? "true" : "false") +
-                    R"(,"number_of_nodes":1,"number_of_data_nodes":1,"active_primary_shards":)" + active +
-                    R"(,"active_shards":)" + active +
-                    R"(,"relocating_shards":0,"initializing_shards":0,"unassigned_shards":)" +
-                    std::to_string(all.unassigned) +
-                    R"(,"unassigned_primary_shards":0,"delayed_unassigned_shards":0,"number_of_pending_tasks":0,)"
-                    R"("number_of_in_flight_fetch":0,"task_max_waiting_in_queue_millis":0,)"
-                    R"("active_shards_percent_as_number":)";
-  append_decimal(out, all.percent());
-  return json_answer(out + "}", timed_out ? 408 : 200);
+  const std::size_t all = active + unassigned;
+  rapidjson::StringBuffer buffer;
+  json::Writer writer(buffer);
+  writer.StartObject();
+  writer.Key("cluster_name");
+  writer.String("sightline");
+  writer.Key("status");
+  writer.String(status);
+  writer.Key("timed_out");
+  writer.Bool(timed_out);
+  const std::pair<const char*, std::size_t> figures[] = {{"number_of_nodes", 1},
+                                                         {"number_of_data_nodes", 1},
+                                                         {"active_primary_shards", active},
+                                                         {"active_shards", active},
+                                                         {"relocating_shards", 0},
+                                                         {"initializing_shards", 0},
+                                                         {"unassigned_shards", unassigned},
+                                                         {"unassigned_primary_shards", 0},
+                                                         {"delayed_unassigned_shards", 0},
+                                                         {"number_of_pending_tasks", 0},
+                                                         {"number_of_in_flight_fetch", 0},
+                                                         {"task_max_waiting_in_queue_millis", 0}};
+  for (const auto& [name, value] : figures) {
+    writer.Key(name);
+    writer.Uint64(value);
+  }
+  writer.Key("active_shards_percent_as_number");
+  writer.Double(all == 0 ? 100.0 : 100.0 * static_cast<double>(active) / static_cast<double>(all));
+  writer.EndObject();
+  return json_answer({buffer.GetString(), buffer.GetSize()}, timed_out ? 408 : 200);
 }
 
 // _cat
@@ -231,10 +242,10 @@ Response cat_indices(StoreCore& store, const Request& request, const PathParamet
                   "pri.store.size", "dataset.size"},
                  4);
   for (const IndexPtr& index : store.find_all(path.get("index"), parameters.indices)) {
-    const Copies copies = copies_of(*index);
+    const std::size_t unassigned = unassigned_of(*index);
     const std::int64_t bytes = index->source_bytes();
     const std::string size = parameters.in_bytes ? std::to_string(bytes) : human_bytes(bytes);
-    table.add({copies.status(), "open", index->name(), index->uuid(), "1", std::to_string(copies.unassigned),
+    table.add({status_of(unassigned), "open", index->name(), index->uuid(), "1", std::to_string(unassigned),
                std::to_string(index->document_count()), "0", size, size, size});
   }
   return table.answer(request, parameters, store.limits());
@@ -260,22 +271,26 @@ Response cat_count(StoreCore& store, const Request& request, const PathParameter
 
 // The tables of parameters
 
+/// Refuses texts that are none of `words`, separated by blanks.
+void check_word(std::string_view name, const std::string& text, std::string_view words) {
+  if (text.find(' ') == std::string::npos && (" " + std::string(words) + " ").find(" " + text + " ") != std::string::npos)
+    return;
+  refuse(illegal_argument("[" + std::string(name) + "] must be one of [" + std::string(words) + "], found [" +
+                          shortened(text) + "]"));
+}
+
 std::size_t worst_rank(std::string_view name, const std::string& text) {
-  const std::size_t rank = rank_of(text);
-  if (rank == k_statuses.size())
-    refuse(illegal_argument("[" + std::string(name) + "] must be [green], [yellow] or [red], found [" +
-                            shortened(text) + "]"));
-  return rank;
+  check_word(name, text, "green yellow red");
+  return rank_of(text);
 }
 
 bool is_json(std::string_view name, const std::string& text) {
-  if (text != "json" && text != "text")
-    refuse(illegal_argument("[" + std::string(name) + "] must be [json] or [text], found [" + shortened(text) + "]"));
+  check_word(name, text, "json text");
   return text == "json";
 }
 
 bool is_bytes(std::string_view name, const std::string& text) {
-  if (text != "b") refuse(illegal_argument("[" + std::string(name) + "] must be [b], found [" + shortened(text) + "]"));
+  check_word(name, text, "b");
   return true;
 }
 

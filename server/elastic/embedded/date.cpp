@@ -84,37 +84,25 @@ std::optional<Parts> read_iso(std::string_view text, bool strict) {
   Reader reader(text);
   Parts parts;
   const int least = strict ? 2 : 1;
-  bool has_day = false;
-  if (!reader.digits(4, 4, parts.year)) return std::nullopt;
-  if (reader.take('-')) {
-    if (!reader.digits(least, 2, parts.month)) return std::nullopt;
-    has_day = reader.take('-');
-    if (has_day && !reader.digits(least, 2, parts.day)) return std::nullopt;
+  const auto part = [&](char before, int& value) { return !reader.take(before) || reader.digits(least, 2, value); };
+  bool fits = reader.digits(4, 4, parts.year) && part('-', parts.month);
+  const bool has_day = fits && reader.take('-');
+  fits = fits && (!has_day || reader.digits(least, 2, parts.day));
+  if (fits && has_day && reader.take('T') && !reader.empty()) {
+    fits = reader.digits(least, 2, parts.hour) && part(':', parts.minute) && part(':', parts.second);
+    if (fits && parts.second >= 0 && (reader.take('.') || reader.take(','))) fits = reader.fraction(parts.nanos);
+    fits = fits && (reader.empty() || reader.zone(parts.offset_minutes));
   }
-  if (has_day && reader.take('T') && !reader.empty()) {
-    if (!reader.digits(least, 2, parts.hour)) return std::nullopt;
-    if (reader.take(':')) {
-      if (!reader.digits(least, 2, parts.minute)) return std::nullopt;
-      if (reader.take(':')) {
-        if (!reader.digits(least, 2, parts.second)) return std::nullopt;
-        if ((reader.take('.') || reader.take(',')) && !reader.fraction(parts.nanos)) return std::nullopt;
-      }
-    }
-    if (!reader.empty() && !reader.zone(parts.offset_minutes)) return std::nullopt;
-  }
-  return reader.empty() ? std::optional(parts) : std::nullopt;
+  return fits && reader.empty() ? std::optional(parts) : std::nullopt;
 }
 
 /// yyyy/MM/dd, and HH:mm:ss behind it.
 std::optional<Parts> read_slashes(std::string_view text, bool with_time) {
   Reader reader(text);
   Parts parts;
-  bool fits = reader.digits(4, 4, parts.year) && reader.take('/') && reader.digits(2, 2, parts.month) &&
-              reader.take('/') && reader.digits(2, 2, parts.day);
-  if (with_time) {
-    fits = fits && reader.take(' ') && reader.digits(2, 2, parts.hour) && reader.take(':') &&
-           reader.digits(2, 2, parts.minute) && reader.take(':') && reader.digits(2, 2, parts.second);
-  }
+  const auto part = [&](char before, int& value) { return reader.take(before) && reader.digits(2, 2, value); };
+  bool fits = reader.digits(4, 4, parts.year) && part('/', parts.month) && part('/', parts.day);
+  if (with_time) fits = fits && part(' ', parts.hour) && part(':', parts.minute) && part(':', parts.second);
   return fits && reader.empty() ? std::optional(parts) : std::nullopt;
 }
 

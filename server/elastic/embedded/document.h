@@ -9,26 +9,35 @@
 
 namespace sightline::elastic {
 
+/// A term of a text field and how often it occurs there.
+struct TermFrequency {
+  std::string term;
+  std::uint32_t frequency = 0;
+};
+
 /// The values that one document has for one field, multi-fields listed on their own. Which of the lists is
 /// filled depends on the field's type; values of arrays and of objects in arrays stand in the order of the
 /// source.
 struct FieldValues {
-  FieldPtr field;
-  std::vector<std::string>
-      strings;  ///< text, keyword (those within ignore_above), binary (empty: values are not kept), as
-                ///< json::java_utf8
+  std::string path;
+  FieldType type = FieldType::object;
+  VectorSimilarity similarity = VectorSimilarity::cosine;  ///< dense_vector
+  /// keyword (those within ignore_above), text until it is analyzed; as json::java_utf8
+  std::vector<std::string> strings = {};
   std::vector<std::int64_t>
-      integers;  ///< long, integer, short, byte; boolean as 0 or 1; date as milliseconds since 1970 UTC
-  std::vector<double> doubles;  ///< double, float (already rounded to float32), half_float (rounded to half)
-  std::vector<float> vector;    ///< dense_vector: `dims` finite values, as sent (not normalised)
-  /// keyword: a value was left out for its length (ignore_above).
-  bool ignored = false;
+      integers = {};  ///< long, integer, short, byte; boolean as 0 or 1; date as milliseconds since 1970 UTC
+  std::vector<double> doubles = {};  ///< double, float (rounded to float32), half_float (rounded to half)
+  std::vector<float> vector = {};    ///< dense_vector: `dims` finite values, as sent (not normalised)
+  bool ignored = false;              ///< keyword: a value was left out for its length (ignore_above)
+  std::uint32_t length = 0;          ///< analyzed text: tokens in all values together
+  std::vector<TermFrequency> terms = {};  ///< analyzed text
 };
 
-/// One document, ready to be indexed. Fields without values are absent; no field occurs twice.
+/// One document. Fields without values are absent; no field occurs twice.
 struct ParsedDocument {
   std::string id;
-  std::vector<FieldValues> fields;
+  std::vector<FieldValues> fields = {};
+  std::vector<std::string> ignored = {};  ///< of an analyzed one: paths of fields that lost a value to ignore_above
 };
 
 }  // namespace sightline::elastic

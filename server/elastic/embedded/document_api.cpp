@@ -20,10 +20,6 @@ using rest::PathParameters;
 using rest::SourceFilter;
 using Action = DocumentWrite::Action;
 
-ElasticError validation_failed(const std::string& what) {
-  return {400, "action_request_validation_exception", "Validation Failed: 1: " + what + ";"};
-}
-
 struct WriteParameters : RefreshParameters {
   std::optional<std::int64_t> if_seq_no, if_primary_term;
   bool create = false;        ///< op_type
@@ -34,11 +30,11 @@ struct WriteParameters : RefreshParameters {
 Response write_one(StoreCore& store, const WriteParameters& parameters, DocumentWrite write) {
   write.id = rest::document_id(write.id);
   if (const auto problem = rest::id_problem(write.id); problem && write.action != Action::remove)
-    refuse(validation_failed(*problem));
+    refuse_invalid(*problem);
   write.if_seq_no = parameters.if_seq_no;
   write.if_primary_term = parameters.if_primary_term;
   if (write.if_seq_no.has_value() != (write.if_primary_term.value_or(0) > 0)) {
-    refuse(validation_failed("if_seq_no and if_primary_term must be given together"));
+    refuse_invalid("if_seq_no and if_primary_term must be given together");
   }
   DocumentWriter writer(store);
   auto results = writer.write({&write, 1});
@@ -134,7 +130,7 @@ Response get_source(StoreCore& store, const Request&, const PathParameters& path
     refuse({404, "resource_not_found_exception",
             "Document not found [" + path.get("index") + "]/[" + path.get("id") + "]"});
   }
-  if (!found.filter->enabled) refuse(validation_failed("fetching source can not be disabled"));
+  if (!found.filter->enabled) refuse_invalid("fetching source can not be disabled");
   return json_answer(rest::filter_source(found.document->source, *found.filter));
 }
 
@@ -181,8 +177,8 @@ struct MultiGetReading {
     }
     one.id = rest::document_id(one.id);
     const std::string position = std::to_string(wanted.size());
-    if (one.index.empty()) refuse(validation_failed("index is missing for doc " + position));
-    if (one.id.empty()) refuse(validation_failed("id is missing for doc " + position));
+    if (one.index.empty()) refuse_invalid("index is missing for doc " + position);
+    if (one.id.empty()) refuse_invalid("id is missing for doc " + position);
     wanted.push_back(std::move(one));
   }
 };
@@ -216,7 +212,7 @@ std::vector<Wanted> read_multi_get(const Request& request, const std::string& in
   const auto filter = std::make_shared<const SourceFilter>(source_with(parameters, {}, limits.max_patterns));
   MultiGetReading reading{index, filter, limits};
   k_multi_get_body.read(root, reading);
-  if (reading.wanted.empty()) refuse(validation_failed("no documents to get"));
+  if (reading.wanted.empty()) refuse_invalid("no documents to get");
   return std::move(reading.wanted);
 }
 
@@ -249,7 +245,7 @@ Response multi_get(StoreCore& store, const Request& request, const PathParameter
 // The tables of parameters
 
 void check_pipeline(std::string_view, const std::string& text) {
-  if (text.empty()) refuse(validation_failed("pipeline cannot be empty"));
+  if (text.empty()) refuse_invalid("pipeline cannot be empty");
   if (text != "_none") refuse(illegal_argument("pipeline with id [" + text + "] does not exist"));
 }
 

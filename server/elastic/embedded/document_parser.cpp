@@ -7,7 +7,9 @@
 
 #include "base/cancellation.h"
 #include "base/float_text.h"
-#include "server/elastic/embedded/dynamic_fields.h"
+#include "server/elastic/embedded/date.h"
+#include "server/elastic/embedded/failures.h"
+#include "server/elastic/embedded/field_parser.h"
 #include "server/elastic/embedded/search/vector_math.h"
 #include "server/elastic/embedded/value_parser.h"
 #include "server/elastic/rest/json_tape.h"
@@ -23,6 +25,41 @@ using rest::JsonToken;
 constexpr std::size_t k_longest_shown_bytes = 200;
 
 constexpr std::string_view k_document_error = "document_parsing_exception";
+
+constexpr std::size_t k_fewest_vector_dims = 128;
+constexpr const char* k_objects = R"({"type":"ObjectMapper"})";  // stands for an array of objects
+constexpr const char* k_text =
+    R"({"type":"text","fields":{"keyword":{"type":"keyword","ignore_above":256}}})";
+
+bool is_whole(std::string_view number) {
+  return number.find_first_of(".eE") == std::string_view::npos;
+}
+
+/// The mapping that a text asks for, as JSON.
+std::string mapping_of_string(std::string_view text) {
+  if (parse_double(text)) return k_text;
+  if (parse_date(text, "strict_date_optional_time")) return R"({"type":"date"})";
+  if (parse_date(text, "yyyy/MM/dd HH:mm:ss||yyyy/MM/dd"))
+    return R"({"type":"date","format":")" + std::string(k_slash_date_format) + "\"}";
+  return k_text;
+}
+
+std::string mapping_of(const JsonToken& token) {
+  switch (token.kind) {
+    case Kind::true_:
+    case Kind::false_:
+      return R"({"type":"boolean"})";
+    case Kind::number:
+      return is_whole(token.text) ? R"({"type":"long"})" : R"({"type":"float"})";
+    default:
+      return mapping_of_string(token.text);
+  }
+}
+
+std::string type_in(const std::string& mapping) {
+  const std::size_t begin = mapping.find(":\"") + 2;
+  return mapping.substr(begin, mapping.find('"', begin) - begin);
+}
 
 /// Where an object stands: the way to its mapping.
 struct Place {
@@ -140,6 +177,36 @@ class DocumentParser {
     }
   }
 
+  /// The mapping that the concrete values of an array ask for, through nested arrays: of the first of them. Refuses
+  /// an array of several types.
+  void survey(const std::string& path, std::size_t array, std::string& mapping) const {
+    for (std::size_t element = array + 1; element < tape_[array].next; element = tape_[element].next) {
+      const JsonToken& token = tape_[element];
+      if (token.kind == Kind::array) survey(path, element, mapping);
+      if (token.kind == Kind::array || token.kind == Kind::null) continue;
+      const std::string found = token.kind == Kind::object ? k_objects : mapping_of(token);
+      if (mapping.empty()) mapping = found;
+      if (type_in(found) != type_in(mapping)) {
+        refuse(illegal_argument("mapper [" + path + "] cannot be changed from type [" + type_in(mapping) + "] to [" +
+                                type_in(found) + "]"));
+      }
+    }
+  }
+
+  /// The mapping of an unknown field, by Elasticsearch's dynamic mapping: strings become text with a `keyword`
+  /// multi-field, or dates; whole numbers long, others float; 128 to 4096 decimal numbers in an array a dense_vector.
+  /// Empty if the value says nothing: only nulls, or empty.
+  std::string infer_mapping(const std::string& path, std::size_t value) const {
+    const JsonToken& token = tape_[value];
+    if (token.kind != Kind::array) return mapping_of(token);
+    std::string mapping;
+    survey(path, value, mapping);
+    const bool flat = token.next == value + 1 + token.size;  // no arrays within
+    const bool vector = flat && token.size >= k_fewest_vector_dims && token.size <= std::size_t{k_max_dims} &&
+                        tape_[value + 1].kind == Kind::number && type_in(mapping) == "float";
+    return vector ? R"({"type":"dense_vector","dims":)" + std::to_string(token.size) + "}" : mapping;
+  }
+
   void parse_unmapped(std::size_t object, std::size_t key, const std::string& path, Dynamic dynamic) {
     const std::size_t value = key + 1;
     if (dynamic == Dynamic::no) return;
@@ -155,11 +222,13 @@ class DocumentParser {
       grow(value, [&](Mapping& mapping) { mapping.add_object(path, limits_, known_); });
       return parse_object(value, {path + ".", dynamic});
     }
-    const InferredField inferred = infer_field(path, tape_, value);
-    if (inferred.objects) return parse_into_object(value, path, path, dynamic);
-    if (!inferred.field) return;
-    grow(value, [&](Mapping& mapping) { mapping.add(inferred.field, limits_, known_); });
-    parse_field(inferred.field, object, key, value);
+    const std::string inferred = infer_mapping(path, value);
+    if (inferred == k_objects) return parse_into_object(value, path, path, dynamic);
+    if (inferred.empty()) return;
+    const auto tape = accepted(JsonTape::parse(inferred));
+    const FieldPtr field = elastic::parse_field(path, JsonView(tape, 0));
+    grow(value, [&](Mapping& mapping) { mapping.add(field, limits_, known_); });
+    parse_field(field, object, key, value);
   }
 
   void parse_field(const FieldPtr& field, std::size_t object, std::size_t key, std::size_t value) {
@@ -177,7 +246,7 @@ class DocumentParser {
   }
 
   void append(const FieldPtr& field, std::size_t value) {
-    if (const auto fault = append_value(values_of(field), tape_[value])) fail_field(*field, value, *fault);
+    if (const auto fault = append_value(*field, values_of(*field), tape_[value])) fail_field(*field, value, *fault);
   }
 
   void parse_vector(FieldPtr field, std::size_t object, std::size_t key) {
@@ -199,7 +268,7 @@ class DocumentParser {
     if (const std::string fault = unfit_for(similarity, vector); !fault.empty())
       fail_field(*field, array, fault);
     if (cut_vectors_) vectors_.push_back({object, key, field->path, vector});
-    values_of(field).vector = std::move(vector);
+    values_of(*field).vector = std::move(vector);
   }
 
   std::vector<float> read_vector(const Field& field, std::size_t array) const {
@@ -219,9 +288,9 @@ class DocumentParser {
     return vector;
   }
 
-  FieldValues& values_of(const FieldPtr& field) {
-    const auto [place, is_new] = values_index_.try_emplace(field->path, values_.size());
-    if (is_new) values_.emplace_back().field = field;
+  FieldValues& values_of(const Field& field) {
+    const auto [place, is_new] = values_index_.try_emplace(field.path, values_.size());
+    if (is_new) values_.push_back({field.path, field.type, field.similarity});
     return values_[place->second];
   }
 

@@ -66,8 +66,7 @@ UpdateBody parse_update_body(std::string_view body) {
       refuse({400, std::string(k_content_error), position_text(root) + " [UpdateRequest] must be an object"});
     k_body.read(root, update);
   }
-  if (update.doc.empty())
-    refuse({400, "action_request_validation_exception", "Validation Failed: 1: script or doc is missing;"});
+  if (update.doc.empty()) refuse_invalid("script or doc is missing");
   return update;
 }
 
@@ -156,7 +155,7 @@ WriteResult WriteTransaction::put(Staged& staged, const std::string& id, std::st
   PreparedDocument document =
       prepare_document(source, id, staged.mapping, staged.index->cuts_vectors(), staged.index->mapping_limits());
   const std::int64_t number = staged.next_seq_no;
-  staged.index->search().add(number, document.values, store_.limits().max_document_words);
+  staged.index->search().add(number, std::move(document.values), store_.limits().max_document_words);
   ++staged.next_seq_no;
   if (before.live) {
     erase_rows(staged, before.number);

@@ -1,6 +1,7 @@
 // How this folder fails: by exceptions, which become values where they leave it.
 #pragma once
 
+#include <string>
 #include <utility>
 
 #include "base/result.h"
@@ -13,6 +14,11 @@ namespace sightline::elastic {
 struct StorageFailed {
   Error error;
 };
+
+/// 400 action_request_validation_exception.
+[[noreturn]] inline void refuse_invalid(const std::string& fault) {
+  refuse({400, "action_request_validation_exception", "Validation Failed: 1: " + fault + ";"});
+}
 
 /// The value. Throws Refused if there is none.
 template <class T>

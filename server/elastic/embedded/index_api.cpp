@@ -270,8 +270,7 @@ struct AliasChanges {
 
   void add(const ActionReading& action, const std::optional<Alias>& alias) {
     if (action.aliases.empty() || action.expressions.empty())
-      refuse({400, "action_request_validation_exception",
-              "Validation Failed: 1: an alias action needs [alias] or [aliases], and [index] or [indices];"});
+      refuse_invalid("an alias action needs [alias] or [aliases], and [index] or [indices]");
     const std::size_t most = store.limits().max_alias_changes;
     for (const std::string& expression : action.expressions) {
       for (const IndexPtr& index : store.find_all(expression, {})) {

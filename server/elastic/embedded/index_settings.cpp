@@ -4,6 +4,7 @@
 #include <chrono>
 #include <limits>
 
+#include "base/json/writer.h"
 #include "base/number_text.h"
 #include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/json_tape.h"
@@ -137,26 +138,22 @@ void flatten(IndexSettings& settings, const std::string& name, const JsonView& v
   settings[full_name] = value.is_null() ? k_null : read_text(value, name);
 }
 
-/// Appends the settings from `at` on that lie under `prefix`, nested.
-void append_nested(std::string& out, IndexSettings::const_iterator& at, IndexSettings::const_iterator end,
-                   const std::string& prefix) {
-  out += '{';
-  bool first = true;
+/// Writes the settings from `at` on that lie under `prefix`, nested.
+void write_nested(json::Writer& writer, IndexSettings::const_iterator& at, IndexSettings::const_iterator end,
+                  const std::string& prefix) {
+  writer.StartObject();
   while (at != end && at->first.starts_with(prefix)) {
     const std::string rest = at->first.substr(prefix.size());
     const std::size_t dot = rest.find('.');
-    if (!first) out += ',';
-    first = false;
-    rest::append_json_string(out, rest.substr(0, dot));
-    out += ':';
+    writer.Key(rest.substr(0, dot));
     if (dot == std::string::npos) {
-      rest::append_json_string(out, at->second);
+      writer.String(at->second);
       ++at;
     } else {
-      append_nested(out, at, end, prefix + rest.substr(0, dot + 1));
+      write_nested(writer, at, end, prefix + rest.substr(0, dot + 1));
     }
   }
-  out += '}';
+  writer.EndObject();
 }
 
 }  // namespace
@@ -205,44 +202,50 @@ IndexSettings creation_settings(IndexSettings given, const std::string& name, co
 }
 
 std::string settings_json(const IndexSettings& settings) {
-  std::string out;
+  rapidjson::StringBuffer buffer;
+  json::Writer writer(buffer);
   auto at = settings.cbegin();
-  append_nested(out, at, settings.cend(), "");
-  return out;
+  write_nested(writer, at, settings.cend(), "");
+  return {buffer.GetString(), buffer.GetSize()};
 }
 
 std::string flat_settings_json(const IndexSettings& settings) {
-  std::string out;
+  rapidjson::StringBuffer buffer;
+  json::Writer writer(buffer);
+  writer.StartObject();
   for (const auto& [name, value] : settings) {
-    out += out.empty() ? "{" : ",";
-    rest::append_json_string(out, name);
-    out += ':';
-    rest::append_json_string(out, value);
+    writer.Key(name);
+    writer.String(value);
   }
-  return out.empty() ? "{}" : out + "}";
+  writer.EndObject();
+  return {buffer.GetString(), buffer.GetSize()};
 }
+
+namespace {
+
+/// A setting that was checked to be a number when it was made.
+template <class Number>
+Number number_of(const IndexSettings& settings, const char* name, Number otherwise) {
+  const auto found = settings.find(name);
+  return found == settings.end() ? otherwise : number_from<Number>(found->second).value_or(otherwise);
+}
+
+}  // namespace
 
 MappingLimits mapping_limits_of(const IndexSettings& settings) {
   MappingLimits limits;
-  const auto read = [&](const char* name, std::size_t& limit) {
-    const auto found = settings.find(name);
-    if (found != settings.end()) limit = number_from<std::size_t>(found->second).value_or(limit);
-  };
-  read("index.mapping.total_fields.limit", limits.total_fields);
-  read("index.mapping.depth.limit", limits.depth);
-  read("index.mapping.field_name_length.limit", limits.field_name_length);
+  limits.total_fields = number_of(settings, "index.mapping.total_fields.limit", limits.total_fields);
+  limits.depth = number_of(settings, "index.mapping.depth.limit", limits.depth);
+  limits.field_name_length = number_of(settings, "index.mapping.field_name_length.limit", limits.field_name_length);
   return limits;
 }
 
 int replicas_of(const IndexSettings& settings) {
-  const auto found = settings.find("index.number_of_replicas");
-  return found == settings.end() ? 1 : std::atoi(found->second.c_str());
+  return number_of(settings, "index.number_of_replicas", 1);
 }
 
 std::int64_t shards_of(const IndexSettings& settings) {
-  const auto found = settings.find("index.number_of_shards");
-  const auto shards = found == settings.end() ? 1 : number_from<int>(found->second).value_or(1);
-  return static_cast<std::int64_t>(shards) * (1 + replicas_of(settings));
+  return number_of<std::int64_t>(settings, "index.number_of_shards", 1) * (1 + replicas_of(settings));
 }
 
 bool is_hidden(const IndexSettings& settings) {

@@ -40,7 +40,7 @@ Range range_of(FieldType type) {
 
 /// Strings that hold a number are taken, decimals are cut, and an empty string is no value.
 Fault append_whole_number(FieldValues& values, std::string_view text) {
-  const Range range = range_of(values.field->type);
+  const Range range = range_of(values.type);
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size()) {
@@ -56,7 +56,7 @@ Fault append_whole_number(FieldValues& values, std::string_view text) {
 }
 
 Fault append_decimal(FieldValues& values, std::string_view text) {
-  const FieldType type = values.field->type;
+  const FieldType type = values.type;
   std::optional<double> value = parse_double(text);
   if (!value) return "a number was expected";
   if (text == "-0") value = 0.0;  // an integer, which has no sign there
@@ -67,8 +67,7 @@ Fault append_decimal(FieldValues& values, std::string_view text) {
   return std::nullopt;
 }
 
-Fault append_keyword(FieldValues& values, std::string_view text) {
-  const Field& field = *values.field;
+Fault append_keyword(const Field& field, FieldValues& values, std::string_view text) {
   // A string never has more UTF-16 units than bytes.
   if (field.ignore_above && static_cast<std::int64_t>(text.size()) > *field.ignore_above &&
       utf16_length(text) > *field.ignore_above) {
@@ -131,23 +130,23 @@ std::optional<float> parse_float(std::string_view text) {
   return *wide < 0 ? -std::numeric_limits<float>::infinity() : std::numeric_limits<float>::infinity();
 }
 
-std::optional<std::string> append_value(FieldValues& values, const rest::JsonToken& token) {
+std::optional<std::string> append_value(const Field& field, FieldValues& values, const rest::JsonToken& token) {
   const std::string_view text = token.text;
-  const FieldType type = values.field->type;
+  const FieldType type = values.type;
   const bool flag = token.kind == Kind::true_ || token.kind == Kind::false_;
   switch (type) {
     case FieldType::text:
       values.strings.push_back(json::java_utf8(text));
       return std::nullopt;
     case FieldType::keyword:
-      return append_keyword(values, text);
+      return append_keyword(field, values, text);
     case FieldType::boolean:
       if (token.kind == Kind::number || (text != "true" && text != "false" && !text.empty()))
         return "true or false was expected";
       values.integers.push_back(text == "true" ? 1 : 0);
       return std::nullopt;
     case FieldType::date: {
-      const auto time = parse_date(text, values.field->format);
+      const auto time = parse_date(text, field.format);
       if (!time) return "a date was expected";
       values.integers.push_back(*time);
       return std::nullopt;

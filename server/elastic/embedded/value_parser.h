@@ -10,9 +10,9 @@
 
 namespace sightline::elastic {
 
-/// Adds a concrete value (string, number or boolean; not a vector) to `values` as its field's type reads it. Gives
+/// Adds a concrete value (string, number or boolean; not a vector) to `values` as the field's type reads it. Gives
 /// why it does not fit the field, or nothing.
-std::optional<std::string> append_value(FieldValues& values, const rest::JsonToken& token);
+std::optional<std::string> append_value(const Field& field, FieldValues& values, const rest::JsonToken& token);
 
 /// Reads the whole text as a float32; too large ones are infinite.
 std::optional<float> parse_float(std::string_view text);

@@ -42,7 +42,7 @@ std::string refusal(const std::string& source) {
 
 const FieldValues* values(const PreparedDocument& document, const std::string& path) {
   for (const FieldValues& field : document.values.fields) {
-    if (field.field->path == path) return &field;
+    if (field.path == path) return &field;
   }
   return nullptr;
 }

@@ -37,7 +37,7 @@ class Clusters {
 
 VectorColumn column_of(VectorSimilarity similarity, Clusters& clusters, std::size_t count) {
   VectorColumn column(similarity, clusters.dims());
-  AnalyzedField field;
+  FieldValues field;
   for (Doc doc = 0; doc < count; ++doc) {
     field.vector = clusters.next();
     column.append(doc, field);
@@ -111,7 +111,7 @@ TEST_CASE("comparing every vector finds what brute force in double finds, for ev
 
 TEST_CASE("equally near vectors come in the order of their documents, and k may exceed what there is") {
   VectorColumn column(VectorSimilarity::l2_norm, 2);
-  AnalyzedField field;
+  FieldValues field;
   for (const auto& vector : std::vector<std::vector<float>>{{0, 0}, {1, 0}, {0, 2}, {1, 1}}) {
     field.vector = vector;
     column.append(static_cast<Doc>(column.size()), field);

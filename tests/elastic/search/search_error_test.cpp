@@ -19,7 +19,7 @@ TEST_CASE_FIXTURE(Listings, "mistakes in a body have Elasticsearch's types and n
       {R"({"query":{"bool":{"mustt":[]}}})", "x_content_parse_exception", "[1:19] [bool] unknown field [mustt]"},
       {R"({"query":{"term":{"a":1,"b":2}}})", "parsing_exception", "found [a] and [b]"},
       {R"({"query":{"term":{"a":[1]}}})", "parsing_exception", "a text, number or flag was expected"},
-      {R"({"from":-1})", "illegal_argument_exception", "[from] parameter cannot be negative but was [-1]"},
+      {R"({"from":-1})", "illegal_argument_exception", "[from] parameter cannot be negative, found [-1]"},
       {R"({"size":-5})", "illegal_argument_exception", "[size] parameter cannot be negative, found [-5]"},
       {R"({"knn":{"field":"v","query_vector":[1,0,0,0],"k":0}})", "illegal_argument_exception",
        "[k] must be greater than 0"},

@@ -12,36 +12,19 @@ using namespace sightline::elastic;
 
 namespace {
 
-FieldPtr field(const std::string& path, FieldType type, int dims = 0) {
-  auto out = std::make_shared<Field>();
-  out->path = path;
-  out->type = type;
-  out->dims = dims;
-  return out;
-}
-
-const FieldPtr k_title = field("title", FieldType::text), k_city = field("city", FieldType::keyword),
-               k_price = field("price", FieldType::long_), k_area = field("area", FieldType::float_),
-               k_vector = field("v", FieldType::dense_vector, 3), k_data = field("data", FieldType::binary);
-
-FieldValues text(const FieldPtr& of, std::vector<std::string> values) {
-  FieldValues out;
-  out.field = of;
+FieldValues text(const std::string& path, FieldType type, std::vector<std::string> values) {
+  FieldValues out{path, type};
   out.strings = std::move(values);
   return out;
 }
 
 ParsedDocument document(const std::string& id, const std::string& title, const std::string& city,
                         std::int64_t price) {
-  ParsedDocument out;
-  out.id = id;
-  out.fields = {text(k_title, {title}), text(k_city, {city}), text(k_data, {})};
-  FieldValues prices, areas, vector;
-  prices.field = k_price;
+  ParsedDocument out{id, {text("title", FieldType::text, {title}), text("city", FieldType::keyword, {city}),
+                          text("data", FieldType::binary, {})}};
+  FieldValues prices{"price", FieldType::long_}, areas{"area", FieldType::float_}, vector{"v", FieldType::dense_vector};
   prices.integers = {price};
-  areas.field = k_area;
   areas.doubles = {static_cast<double>(price) / 2};
-  vector.field = k_vector;
   vector.vector = {1, static_cast<float>(price), 0};
   for (FieldValues* values : {&prices, &areas, &vector}) out.fields.push_back(std::move(*values));
   return out;
@@ -149,6 +132,7 @@ TEST_CASE("a document added and removed in one transaction was never there") {
 TEST_CASE("a vector of another length than its field is refused") {
   Database database;
   const auto index = open(database);
+  write(database, *index, [&] { index->add(0, document("a", "x", "Lyon", 1)); });
   ParsedDocument odd = document("a", "x", "Lyon", 1);
   odd.fields.back().vector = {1, 2};
   CHECK_THROWS_AS(index->add(1, odd), StorageFailed);
@@ -181,7 +165,8 @@ TEST_CASE("when most documents have been replaced, memory is tidied and says the
 }
 
 TEST_CASE("a damaged record is an error, never a crash") {
-  const AnalyzedDocument analyzed = analyze(document("a", "red house", "Lyon", 5));
+  ParsedDocument analyzed = document("a", "red house", "Lyon", 5);
+  analyze(analyzed);
   const std::string record = encode(analyzed);
   CHECK(decode(record).fields.size() == analyzed.fields.size());
   for (std::size_t length = 0; length < record.size(); ++length)

@@ -58,120 +58,90 @@ Aggregation read_aggregation(const JsonView& key, const JsonView& value) {
   return out;
 }
 
-/// Numbers and words of a document's field, each value once.
+/// A value of a field: words before numbers never meet, as fields of one name have one kind here.
+using Value = std::variant<std::int64_t, double, std::string_view>;
+
+/// Calls `visit(values)` for each hit, with the values of the aggregation's field there.
 template <class Visit>
-void each_number(const ShardView& shard, const Field& field, Doc doc, Visit&& visit) {
-  if (const auto* integers = shard.memory().integers(field.path)) {
-    for (const std::int64_t value : integers->of(doc)) visit(static_cast<double>(value));
-  } else if (const auto* doubles = shard.memory().doubles(field.path)) {
-    for (const double value : doubles->of(doc)) visit(value);
-  }
+void each_hit(const AggregatedShard& one, const Field& field, const Visit& visit) {
+  const MemoryIndex& memory = one.shard->memory();
+  const auto* words = memory.keyword(field.path);
+  const auto* integers = memory.integers(field.path);
+  const auto* doubles = memory.doubles(field.path);
+  std::vector<Value> values;
+  one.docs->for_each([&](Doc doc) {
+    check_cancelled();
+    values.clear();
+    if (words) {
+      for (const auto term : words->of(doc)) values.emplace_back(std::string_view(words->text(term)));
+    } else if (integers) {
+      values.assign(integers->of(doc).begin(), integers->of(doc).end());
+    } else if (doubles) {
+      values.assign(doubles->of(doc).begin(), doubles->of(doc).end());
+    }
+    visit(values);
+  });
 }
 
-struct Figures {
+std::string figures_json(const Aggregation& aggregation, const std::vector<AggregatedShard>& shards) {
   std::size_t count = 0;
   double sum = 0, min = std::numeric_limits<double>::infinity(), max = -min;
-};
-
-Figures figures_of(const Aggregation& aggregation, const std::vector<AggregatedShard>& shards) {
-  Figures figures;
   for (const AggregatedShard& one : shards) {
     const FieldPtr field = one.shard->mapping->find(aggregation.field);
     if (!field) continue;
-    const KeywordColumn* keywords = one.shard->memory().keyword(field->path);
-    one.docs->for_each([&](Doc doc) {
-      check_cancelled();
-      if (keywords) figures.count += keywords->of(doc).size();
-      each_number(*one.shard, *field, doc, [&](double value) {
-        ++figures.count;
-        figures.sum += value;
-        figures.min = std::min(figures.min, value);
-        figures.max = std::max(figures.max, value);
-      });
+    each_hit(one, *field, [&](const std::vector<Value>& values) {
+      count += values.size();
+      for (const Value& value : values) {
+        if (std::holds_alternative<std::string_view>(value)) continue;  // words are only counted
+        const auto* whole = std::get_if<std::int64_t>(&value);
+        const double number = whole ? static_cast<double>(*whole) : std::get<double>(value);
+        sum += number;
+        min = std::min(min, number);
+        max = std::max(max, number);
+      }
     });
   }
-  return figures;
+  const auto text = [](bool known, double value) {
+    std::string out;
+    known ? append_decimal(out, value) : void(out = "null");
+    return out;
+  };
+  const std::map<Kind, std::string> figures = {{Kind::value_count, std::to_string(count)},
+                                               {Kind::min, text(count != 0, min)},
+                                               {Kind::max, text(count != 0, max)},
+                                               {Kind::avg, text(count != 0, sum / static_cast<double>(count))},
+                                               {Kind::sum, text(true, sum)}};
+  if (aggregation.kind != Kind::stats) return "{\"value\":" + figures.at(aggregation.kind) + "}";
+  return "{\"count\":" + figures.at(Kind::value_count) + ",\"min\":" + figures.at(Kind::min) +
+         ",\"max\":" + figures.at(Kind::max) + ",\"avg\":" + figures.at(Kind::avg) +
+         ",\"sum\":" + figures.at(Kind::sum) + "}";
 }
 
-void append_or_null(std::string& out, const char* key, bool known, double value) {
-  out += std::string("\"") + key + "\":";
-  known ? append_decimal(out, value) : void(out += "null");
-}
-
-std::string figures_json(const Aggregation& aggregation, const Figures& figures) {
-  const bool any = figures.count != 0;
-  const double mean = figures.sum / static_cast<double>(figures.count);
-  std::string out = "{";
-  switch (aggregation.kind) {
-    case Kind::stats:
-      out += "\"count\":" + std::to_string(figures.count) + ",";
-      append_or_null(out, "min", any, figures.min);
-      append_or_null(out += ",", "max", any, figures.max);
-      append_or_null(out += ",", "avg", any, mean);
-      append_or_null(out += ",", "sum", true, figures.sum);
-      break;
-    case Kind::avg:
-      append_or_null(out, "value", any, mean);
-      break;
-    case Kind::min:
-      append_or_null(out, "value", any, figures.min);
-      break;
-    case Kind::max:
-      append_or_null(out, "value", any, figures.max);
-      break;
-    case Kind::sum:
-      append_or_null(out, "value", true, figures.sum);
-      break;
-    case Kind::value_count:
-      out += "\"value\":" + std::to_string(figures.count);
-      break;
-    case Kind::terms:
-      break;
-  }
-  return out + "}";
-}
-
-/// A bucket's key: words before numbers never meet, as fields of one name have one kind here.
-using BucketKey = std::variant<std::int64_t, double, std::string_view>;
 struct Bucket {
   std::size_t count = 0;
-  const Field* field = nullptr;
+  FieldPtr field = nullptr;
 };
 
-std::map<BucketKey, Bucket> buckets_of(const Aggregation& aggregation,
-                                       const std::vector<AggregatedShard>& shards,
-                                       std::vector<FieldPtr>& held) {
-  std::map<BucketKey, Bucket> buckets;
+std::map<Value, Bucket> buckets_of(const Aggregation& aggregation, const std::vector<AggregatedShard>& shards) {
+  std::map<Value, Bucket> buckets;
   for (const AggregatedShard& one : shards) {
     const FieldPtr field = one.shard->mapping->find(aggregation.field);
     if (!field) continue;
-    held.push_back(field);
-    const MemoryIndex& memory = one.shard->memory();
-    const auto* words = memory.keyword(field->path);
-    const auto* integers = memory.integers(field->path);
-    const auto* doubles = memory.doubles(field->path);
-    std::set<BucketKey> keys;
-    one.docs->for_each([&](Doc doc) {
-      check_cancelled();
+    std::set<Value> keys;  // each value counts once per document
+    each_hit(one, *field, [&](const std::vector<Value>& values) {
       keys.clear();
-      if (words) {
-        for (const auto term : words->of(doc)) keys.insert(std::string_view(words->text(term)));
-      } else if (integers) {
-        for (const auto value : integers->of(doc)) keys.insert(value);
-      } else if (doubles) {
-        for (const auto value : doubles->of(doc)) keys.insert(value);
-      }
-      for (const BucketKey& key : keys) {
+      keys.insert(values.begin(), values.end());
+      for (const Value& key : keys) {
         Bucket& bucket = buckets[key];
         ++bucket.count;
-        bucket.field = field.get();
+        if (!bucket.field) bucket.field = field;
       }
     });
   }
   return buckets;
 }
 
-void append_bucket(std::string& out, const BucketKey& key, const Bucket& bucket) {
+void append_bucket(std::string& out, const Value& key, const Bucket& bucket) {
   out += "{\"key\":";
   if (const auto* word = std::get_if<std::string_view>(&key)) {
     rest::append_json_string(out, *word);
@@ -193,9 +163,8 @@ void append_bucket(std::string& out, const BucketKey& key, const Bucket& bucket)
 /// `room`: buckets that the answer may still have.
 std::string terms_json(const Aggregation& aggregation, const std::vector<AggregatedShard>& shards,
                        std::size_t& room, const Limits& limits) {
-  std::vector<FieldPtr> held;
-  const auto all = buckets_of(aggregation, shards, held);
-  std::vector<std::pair<BucketKey, Bucket>> buckets(all.begin(), all.end());
+  const auto all = buckets_of(aggregation, shards);
+  std::vector<std::pair<Value, Bucket>> buckets(all.begin(), all.end());
   std::size_t others = 0;
   const std::size_t shown = std::min(buckets.size(), static_cast<std::size_t>(aggregation.size));
   if (shown > room) {
@@ -232,9 +201,7 @@ std::string type_of(const Aggregation& aggregation, const std::vector<Aggregated
     const FieldPtr field = one.shard->mapping->find(aggregation.field);
     if (!field) continue;
     if (field->type == FieldType::keyword) return "sterms";
-    const bool real = field->type == FieldType::double_ || field->type == FieldType::float_ ||
-                      field->type == FieldType::half_float;
-    return real ? "dterms" : "lterms";
+    return is_decimal_number(field->type) ? "dterms" : "lterms";
   }
   return "sterms";
 }
@@ -277,7 +244,7 @@ std::string aggregations_json(const std::vector<Aggregation>& aggregations,
         out, typed_keys ? type_of(aggregation, shards) + "#" + aggregation.name : aggregation.name);
     out += ':';
     out += aggregation.kind == Kind::terms ? terms_json(aggregation, shards, room, limits)
-                                           : figures_json(aggregation, figures_of(aggregation, shards));
+                                           : figures_json(aggregation, shards);
     check_answer_size(out, limits);
   }
   return out + "}";

@@ -14,7 +14,7 @@ namespace {
 // Vectors and numbers are copied as they lie in memory.
 static_assert(std::endian::native == std::endian::little, "records are little-endian");
 
-/// Which list of an AnalyzedField a type fills.
+/// Which list of FieldValues a type fills.
 enum class Content { none, terms, strings, integers, doubles, vector };
 
 Content content_of(FieldType type) {
@@ -31,7 +31,7 @@ struct Room {
   std::size_t most, left = most;
 };
 
-void analyze_terms(const FieldValues& values, AnalyzedField& out, Room& room) {
+void analyze_terms(FieldValues& values, Room& room) {
   std::unordered_map<std::string, std::size_t> places;
   for (const std::string& value : values.strings) {
     each_token(value, [&](std::string&& token) {
@@ -41,12 +41,13 @@ void analyze_terms(const FieldValues& values, AnalyzedField& out, Room& room) {
                                 std::to_string(room.most) + "], which --elasticsearch-max-document-words sets"));
       }
       --room.left;
-      ++out.length;
-      const auto [place, is_new] = places.try_emplace(std::move(token), out.terms.size());
-      if (is_new) out.terms.push_back({place->first, 0});
-      ++out.terms[place->second].frequency;
+      ++values.length;
+      const auto [place, is_new] = places.try_emplace(std::move(token), values.terms.size());
+      if (is_new) values.terms.push_back({place->first, 0});
+      ++values.terms[place->second].frequency;
     });
   }
+  values.strings.clear();
 }
 
 /// Writes a record: numbers in groups of seven bits, texts and lists behind their lengths.
@@ -173,44 +174,27 @@ void pass_document(Archive& archive, Of& document) {
 
 }  // namespace
 
-AnalyzedDocument analyze(const ParsedDocument& document, std::size_t max_tokens) {
-  AnalyzedDocument out{document.id};
+void analyze(ParsedDocument& document, std::size_t max_tokens) {
   Room room{max_tokens};
-  out.fields.reserve(document.fields.size());
-  for (const FieldValues& values : document.fields) {
-    const Content content = content_of(values.field->type);
-    if (content == Content::none) continue;
-    if (values.ignored) out.ignored.push_back(values.field->path);
-    if (content == Content::vector && values.vector.size() != static_cast<std::size_t>(values.field->dims)) {
-      throw StorageFailed{{ErrorCode::internal, "field " + values.field->path + " has " +
-                                                    std::to_string(values.field->dims) + " dims, not " +
-                                                    std::to_string(values.vector.size())}};
-    }
-    AnalyzedField& field = out.fields.emplace_back();
-    field.path = values.field->path;
-    field.type = values.field->type;
-    field.similarity = values.field->similarity;
-    if (content == Content::terms) analyze_terms(values, field, room);
-    if (content == Content::strings) field.strings = values.strings;
-    field.integers = values.integers;
-    field.doubles = values.doubles;
-    field.vector = values.vector;
+  std::erase_if(document.fields, [](const FieldValues& values) { return content_of(values.type) == Content::none; });
+  for (FieldValues& values : document.fields) {
+    if (values.ignored) document.ignored.push_back(values.path);
+    if (values.type == FieldType::text) analyze_terms(values, room);
   }
-  return out;
 }
 
-std::string encode(const AnalyzedDocument& document) {
+std::string encode(const ParsedDocument& document) {
   Writer writer;
   pass_document(writer, document);
   return std::move(writer).finish();
 }
 
-AnalyzedDocument decode(std::string_view record) {
+ParsedDocument decode(std::string_view record) {
   Reader reader(record);
-  AnalyzedDocument document;
+  ParsedDocument document;
   pass_document(reader, document);
   reader.finish();
-  for (const AnalyzedField& field : document.fields) {
+  for (const FieldValues& field : document.fields) {
     if (static_cast<unsigned>(field.similarity) > static_cast<unsigned>(VectorSimilarity::max_inner_product))
       reader.fail();
   }

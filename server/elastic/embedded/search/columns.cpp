@@ -6,7 +6,7 @@
 
 namespace sightline::elastic {
 
-void TextColumn::append(Doc doc, const AnalyzedField& field) {
+void TextColumn::append(Doc doc, const FieldValues& field) {
   for (const TermFrequency& term : field.terms) terms_[term.term].push_back({doc, term.frequency});
   lengths_.resize(static_cast<std::size_t>(doc) + 1);
   lengths_[doc] = field.length + 1;
@@ -48,7 +48,7 @@ const std::vector<Posting>* TextColumn::find(std::string_view term) const {
   return found == terms_.end() ? nullptr : &found->second;
 }
 
-void KeywordColumn::append(Doc doc, const AnalyzedField& field) {
+void KeywordColumn::append(Doc doc, const FieldValues& field) {
   if (field.strings.empty()) return;
   std::vector<Term> values;
   values.reserve(field.strings.size());
@@ -83,7 +83,7 @@ std::size_t KeywordColumn::distinct(Doc doc) const {
 
 void KeywordColumn::compact(const Renumbered& renumbered) {
   KeywordColumn kept;
-  AnalyzedField field;
+  FieldValues field;
   for (Doc doc = 0; doc < end(); ++doc) {
     if (renumbered[doc] == k_gone || of(doc).empty()) continue;
     field.strings.clear();
@@ -115,7 +115,7 @@ const float* VectorRows::add(std::span<const float> row) {
 VectorColumn::VectorColumn(VectorSimilarity similarity, std::size_t dims)
     : similarity_(similarity), rows_(std::make_shared<VectorRows>(dims)) {}
 
-void VectorColumn::append(Doc doc, const AnalyzedField& field) {
+void VectorColumn::append(Doc doc, const FieldValues& field) {
   rows_->add(compares_directions(similarity_) ? unit_length(field.vector) : field.vector);
   docs_.push_back(doc);
 }

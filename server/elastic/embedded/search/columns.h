@@ -71,7 +71,7 @@ struct Posting {
 /// text: postings by term, and lengths.
 class TextColumn {
  public:
-  void append(Doc doc, const AnalyzedField& field);
+  void append(Doc doc, const FieldValues& field);
   void forget(Doc doc);
   void compact(const Renumbered& renumbered);
 
@@ -96,7 +96,7 @@ class KeywordColumn {
  public:
   using Term = std::uint32_t;
 
-  void append(Doc doc, const AnalyzedField& field);
+  void append(Doc doc, const FieldValues& field);
   void forget(Doc doc);
   void compact(const Renumbered& renumbered);
 
@@ -124,7 +124,7 @@ class KeywordColumn {
 template <class T>
 class NumberColumn {
  public:
-  void append(Doc doc, const AnalyzedField& field) { values_.append(doc, values_in(field)); }
+  void append(Doc doc, const FieldValues& field) { values_.append(doc, values_in(field)); }
   void forget(Doc) {}
   void compact(const Renumbered& renumbered) { values_.compact(renumbered); }
 
@@ -132,7 +132,7 @@ class NumberColumn {
   Doc end() const { return values_.end(); }
 
  private:
-  static std::span<const T> values_in(const AnalyzedField& field) {
+  static std::span<const T> values_in(const FieldValues& field) {
     if constexpr (std::is_same_v<T, double>) {
       return field.doubles;
     } else {
@@ -166,7 +166,7 @@ class VectorColumn {
  public:
   VectorColumn(VectorSimilarity similarity, std::size_t dims);
 
-  void append(Doc doc, const AnalyzedField& field);
+  void append(Doc doc, const FieldValues& field);
   void forget(Doc) {}
   void compact(const Renumbered& renumbered);
 

@@ -51,12 +51,6 @@ int order_of(const std::vector<SortKey>& sort, const std::vector<SortValue>& a,
   return 0;
 }
 
-/// Of several values the least, or the greatest.
-template <class T>
-T chosen(std::span<const T> values, bool greatest) {
-  return greatest ? *std::max_element(values.begin(), values.end()) : *std::min_element(values.begin(), values.end());
-}
-
 /// Where the values of one sort key come from in one index.
 class KeySource {
  public:
@@ -66,18 +60,23 @@ class KeySource {
     const FieldPtr field = shard.mapping->find(key.field);
     if (!field) {
       if (!key.may_be_unmapped) refuse_query("No mapping found for [" + key.field + "] in order to sort on");
-      whole_ = true;
-      settle_missing();
-      return;
+    } else {
+      refuse_without_values(shard, *field);
+      const MemoryIndex& memory = shard.memory();
+      keywords_ = memory.keyword(field->path);
+      integers_ = memory.integers(field->path);
+      doubles_ = memory.doubles(field->path);
     }
-    refuse_without_values(shard, *field);
-    const MemoryIndex& memory = shard.memory();
-    keywords_ = memory.keyword(field->path);
-    integers_ = memory.integers(field->path);
-    doubles_ = memory.doubles(field->path);
-    decimal_ = is_decimal_number(field->type);
-    whole_ = !decimal_ && field->type != FieldType::keyword;
-    settle_missing();
+    // Missing numbers are the greatest or least there are, so that they come last (or first); missing words are
+    // nothing.
+    const bool greatest = key.missing_first == key.descending;
+    if (field && is_decimal_number(field->type)) {
+      constexpr double k_infinity = std::numeric_limits<double>::infinity();
+      missing_ = greatest ? k_infinity : -k_infinity;
+    } else if (!field || field->type != FieldType::keyword) {
+      using Limits = std::numeric_limits<std::int64_t>;
+      missing_ = greatest ? Limits::max() : Limits::min();
+    }
   }
 
   SortValue value(Doc doc, float score) const {
@@ -85,39 +84,25 @@ class KeySource {
     if (key_.kind == SortKey::Kind::document) return shard_.place(doc);
     if (key_.kind == SortKey::Kind::shard_document)
       return (static_cast<std::int64_t>(shard_number_) << k_place_bits) + shard_.place(doc);
-    if (integers_) {
-      if (const auto values = integers_->of(doc); !values.empty())
-        return chosen(values, key_.descending);
-    } else if (doubles_) {
-      if (const auto values = doubles_->of(doc); !values.empty())
-        return chosen(values, key_.descending);
-    } else if (keywords_) {
-      if (const auto values = keywords_->of(doc); !values.empty()) return word(values);
-    }
-    return missing_;
+    if (integers_) return chosen(integers_->of(doc));
+    if (doubles_) return chosen(doubles_->of(doc));
+    const auto words = keywords_ ? keywords_->of(doc) : std::span<const KeywordColumn::Term>();
+    return words.empty() ? missing_ : word(words);
   }
 
  private:
-  /// Missing numbers are the greatest or least there are, so that they come last (or first); missing words
-  /// are nothing.
-  void settle_missing() {
-    const bool greatest = key_.missing_first == key_.descending;
-    if (decimal_) {
-      constexpr double k_infinity = std::numeric_limits<double>::infinity();
-      missing_ = greatest ? k_infinity : -k_infinity;
-    } else if (whole_) {
-      using Limits = std::numeric_limits<std::int64_t>;
-      missing_ = greatest ? Limits::max() : Limits::min();
-    }
+  /// Of several values the least, or the greatest.
+  template <class T>
+  SortValue chosen(std::span<const T> values) const {
+    if (values.empty()) return missing_;
+    return key_.descending ? *std::max_element(values.begin(), values.end())
+                           : *std::min_element(values.begin(), values.end());
   }
 
   SortValue word(std::span<const KeywordColumn::Term> terms) const {
-    std::string_view best = keywords_->text(terms[0]);
-    for (const auto term : terms.subspan(1)) {
-      const std::string_view text = keywords_->text(term);
-      if (key_.descending ? text > best : text < best) best = text;
-    }
-    return best;
+    const auto before = [&](auto a, auto b) { return keywords_->text(a) < keywords_->text(b); };
+    const auto [least, greatest] = std::minmax_element(terms.begin(), terms.end(), before);
+    return std::string_view(keywords_->text(key_.descending ? *greatest : *least));
   }
 
   const ShardView& shard_;
@@ -126,7 +111,6 @@ class KeySource {
   const KeywordColumn* keywords_ = nullptr;
   const IntegerColumn* integers_ = nullptr;
   const DoubleColumn* doubles_ = nullptr;
-  bool whole_ = false, decimal_ = false;
   SortValue missing_;
 };
 
@@ -149,14 +133,6 @@ SortValue after_value(const ShardView& shard, const SortKey& key, const std::opt
   return whole_number(*value).floor;
 }
 
-std::vector<SortValue> after_values(const ShardView& shard, const SearchBody& body) {
-  std::vector<SortValue> values;
-  for (std::size_t i = 0; i < body.search_after->size(); ++i) {
-    values.push_back(after_value(shard, body.sort[i], (*body.search_after)[i]));
-  }
-  return values;
-}
-
 }  // namespace
 
 bool comes_before(const std::vector<SortKey>& sort, const Hit& a, const Hit& b) {
@@ -173,7 +149,8 @@ std::vector<Hit> best_hits(const ShardView& shard, std::size_t shard_number, con
   std::vector<KeySource> sources;
   for (const SortKey& key : body.sort) sources.emplace_back(shard, shard_number, key);
   std::vector<SortValue> after;
-  if (body.search_after) after = after_values(shard, body);
+  for (std::size_t i = 0; body.search_after && i < body.search_after->size(); ++i)
+    after.push_back(after_value(shard, body.sort[i], (*body.search_after)[i]));
   if (count == 0) return {};
 
   const auto before = [&](const Hit& a, const Hit& b) { return comes_before(body.sort, a, b); };

@@ -4,7 +4,7 @@
 
 namespace sightline::elastic {
 
-MemoryIndex::Column MemoryIndex::new_column(const AnalyzedField& field) {
+MemoryIndex::Column MemoryIndex::new_column(const FieldValues& field) {
   if (field.type == FieldType::text) return TextColumn();
   if (field.type == FieldType::keyword) return KeywordColumn();
   if (field.type == FieldType::dense_vector) return VectorColumn(field.similarity, field.vector.size());
@@ -12,8 +12,8 @@ MemoryIndex::Column MemoryIndex::new_column(const AnalyzedField& field) {
   return IntegerColumn();
 }
 
-bool MemoryIndex::fits(const AnalyzedDocument& document) const {
-  for (const AnalyzedField& field : document.fields) {
+bool MemoryIndex::fits(const ParsedDocument& document) const {
+  for (const FieldValues& field : document.fields) {
     if (field.type == FieldType::dense_vector && field.vector.empty()) return false;
     const auto found = columns_.find(field.path);
     if (found == columns_.end()) continue;
@@ -26,7 +26,7 @@ bool MemoryIndex::fits(const AnalyzedDocument& document) const {
   return true;
 }
 
-void MemoryIndex::append(std::int64_t number, AnalyzedDocument document, std::int64_t origin) {
+void MemoryIndex::append(std::int64_t number, ParsedDocument document, std::int64_t origin) {
   const auto doc = static_cast<Doc>(numbers_.size());
   numbers_.push_back(number);
   origins_.push_back(origin);
@@ -34,7 +34,7 @@ void MemoryIndex::append(std::int64_t number, AnalyzedDocument document, std::in
   live_.push_back(true);
   ++live_count_;
   if (!document.ignored.empty()) ignored_.emplace(doc, std::move(document.ignored));
-  for (const AnalyzedField& field : document.fields) {
+  for (const FieldValues& field : document.fields) {
     const auto found = columns_.find(field.path);
     Column& column = found != columns_.end() ? found->second
                                              : columns_.emplace(field.path, new_column(field)).first->second;

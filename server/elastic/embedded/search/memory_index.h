@@ -18,10 +18,10 @@ namespace sightline::elastic {
 class MemoryIndex {
  public:
   /// True if a document's fields have the types, similarities and dims that the columns have.
-  bool fits(const AnalyzedDocument& document) const;
+  bool fits(const ParsedDocument& document) const;
   /// Takes in a document that fits; `number` must be greater than all before it. `origin`: see below.
-  void append(std::int64_t number, AnalyzedDocument document, std::int64_t origin);
-  void append(std::int64_t number, AnalyzedDocument document) { append(number, std::move(document), number); }
+  void append(std::int64_t number, ParsedDocument document, std::int64_t origin);
+  void append(std::int64_t number, ParsedDocument document) { append(number, std::move(document), number); }
   /// False if there is no live document of that number.
   bool remove(std::int64_t number);
   /// Drops removed documents for good and renumbers the rest.
@@ -54,7 +54,7 @@ class MemoryIndex {
  private:
   using Column = std::variant<TextColumn, KeywordColumn, IntegerColumn, DoubleColumn, VectorColumn>;
 
-  static Column new_column(const AnalyzedField& field);
+  static Column new_column(const FieldValues& field);
   template <class C>
   const C* column(std::string_view path) const {
     const auto found = columns_.find(path);

@@ -7,6 +7,7 @@
 
 #include "base/cancellation.h"
 #include "base/json/utf8.h"
+#include "server/elastic/embedded/value_parser.h"
 #include "server/elastic/rest/document_id.h"
 
 namespace sightline::elastic {
@@ -29,16 +30,6 @@ void take_field(std::string_view query, const JsonView& key, std::string& field)
                                       field + "] and [" + std::string(key.text()) + "]"));
   }
   field = key.text();
-  if (field.empty()) refuse(illegal_argument("field name is null or empty"));
-}
-
-/// `{"field": value}` or `{"field": {...}}` with exactly one field: calls `visit(value)`.
-template <class Visit>
-void one_field(std::string_view query, const JsonView& body, std::string& field, Visit&& visit) {
-  body.each_member([&](const JsonView& key, const JsonView& value) {
-    take_field(query, key, field);
-    visit(value);
-  });
   if (field.empty()) refuse(illegal_argument("field name is null or empty"));
 }
 
@@ -74,10 +65,26 @@ std::vector<Member<Reading<Node>>> shared_rows() {
 }
 
 template <class Node>
-Query read_members(const MemberTable<Reading<Node>>& table, const JsonView& body,
-                   const QueryContext& context) {
+Query read_members(const MemberTable<Reading<Node>>& table, const JsonView& body, const QueryContext& context) {
   Reading<Node> reading{context};
   table.read(body, reading);
+  return std::move(reading).finish();
+}
+
+/// `{"field": {...}}` with exactly one field, or, if there is a `read_short`, `{"field": value}`; then there must be a
+/// value.
+template <class Node>
+Query read_field_query(const MemberTable<Reading<Node>>& table, typename Member<Reading<Node>>::Read read_short,
+                       const JsonView& body, const QueryContext& context) {
+  Reading<Node> reading{context};
+  body.each_member([&](const JsonView& key, const JsonView& value) {
+    take_field(table.parser(), key, reading.node.field);
+    if (value.is_object()) return table.read(value, reading);
+    if (!read_short) refuse(parsing_exception(value, "[" + std::string(table.parser()) + "] query needs an object"));
+    read_short(value, value, reading);
+  });
+  if (reading.node.field.empty() || (read_short && !reading.has_value))
+    refuse(illegal_argument("[" + std::string(table.parser()) + "] query needs a field and a value"));
   return std::move(reading).finish();
 }
 
@@ -92,14 +99,6 @@ void check_boost(const JsonView& value, std::string_view name) {
 const MemberTable<Reading<MatchNoneQuery>> k_match_none{
     "query `match_none`", "match_none", k_parsing_error,
     {no_effect("boost", k_numbers, check_boost, "it matches nothing")}};
-
-Query parse_match_all(const JsonView& body, const QueryContext& context) {
-  return read_members(k_match_all, body, context);
-}
-
-Query parse_match_none(const JsonView& body, const QueryContext& context) {
-  return read_members(k_match_none, body, context);
-}
 
 // match, multi_match
 
@@ -135,12 +134,7 @@ const MemberTable<Reading<MatchQuery>> k_match{
     "query `match`", "match", k_parsing_error, {match_rows<MatchQuery>(), shared_rows<MatchQuery>()}};
 
 Query parse_match(const JsonView& body, const QueryContext& context) {
-  Reading<MatchQuery> reading{context};
-  one_field("match", body, reading.node.field, [&](const JsonView& value) {
-    value.is_object() ? k_match.read(value, reading) : read_match_text(value, value, reading);
-  });
-  if (!reading.has_value) refuse(parsing_exception(body, "No text specified for text query"));
-  return std::move(reading).finish();
+  return read_field_query(k_match, read_match_text<MatchQuery>, body, context);
 }
 
 /// `title` or `title^2`.
@@ -191,12 +185,7 @@ const MemberTable<Reading<TermQuery>> k_term{
      shared_rows<TermQuery>()}};
 
 Query parse_term(const JsonView& body, const QueryContext& context) {
-  Reading<TermQuery> reading{context};
-  one_field("term", body, reading.node.field, [&](const JsonView& value) {
-    value.is_object() ? k_term.read(value, reading) : read_term(value, value, reading);
-  });
-  if (!reading.has_value) refuse(illegal_argument("value cannot be null"));
-  return std::move(reading).finish();
+  return read_field_query(k_term, read_term, body, context);
 }
 
 const MemberTable<Reading<TermsQuery>> k_terms{"query `terms`, beside the field", "terms", k_parsing_error,
@@ -235,12 +224,7 @@ const MemberTable<Reading<RangeQuery>> k_range{"query `range`", "range", k_parsi
                                                 shared_rows<RangeQuery>()}};
 
 Query parse_range(const JsonView& body, const QueryContext& context) {
-  Reading<RangeQuery> reading{context};
-  one_field("range", body, reading.node.field, [&](const JsonView& value) {
-    if (!value.is_object()) refuse(parsing_exception(value, "[range] query needs an object of bounds"));
-    k_range.read(value, reading);
-  });
-  return std::move(reading).finish();
+  return read_field_query<RangeQuery>(k_range, nullptr, body, context);
 }
 
 const MemberTable<Reading<ExistsQuery>> k_exists{
@@ -266,10 +250,6 @@ const MemberTable<Reading<IdsQuery>> k_ids{
     "query `ids`", "ids", k_parsing_error,
     {{{"values", k_text | k_array, read_ids}}, shared_rows<IdsQuery>()}};
 
-Query parse_ids(const JsonView& body, const QueryContext& context) {
-  return read_members(k_ids, body, context);
-}
-
 void read_prefix(const JsonView& key, const JsonView& value, Reading<PrefixQuery>& reading) {
   reading.node.value = json::java_utf8(read_text(value, key.text()));
   reading.has_value = true;
@@ -282,12 +262,7 @@ const MemberTable<Reading<PrefixQuery>> k_prefix{
      shared_rows<PrefixQuery>()}};
 
 Query parse_prefix(const JsonView& body, const QueryContext& context) {
-  Reading<PrefixQuery> reading{context};
-  one_field("prefix", body, reading.node.field, [&](const JsonView& value) {
-    value.is_object() ? k_prefix.read(value, reading) : read_prefix(value, value, reading);
-  });
-  if (!reading.has_value) refuse(illegal_argument("value cannot be null"));
-  return std::move(reading).finish();
+  return read_field_query(k_prefix, read_prefix, body, context);
 }
 
 // bool, constant_score
@@ -310,10 +285,6 @@ const MemberTable<Reading<BoolQuery>> k_bool{
        "`2`, `-1`, `75%`"}},
      shared_rows<BoolQuery>()}};
 
-Query parse_bool(const JsonView& body, const QueryContext& context) {
-  return read_members(k_bool, body, context);
-}
-
 void read_constant_filter(const JsonView&, const JsonView& value, Reading<ConstantScoreQuery>& reading) {
   reading.node.filter = parse_query(value, reading.context.inner());
 }
@@ -327,6 +298,91 @@ Query parse_constant_score(const JsonView& body, const QueryContext& context) {
   k_constant_score.read(body, reading);
   if (!reading.node.filter) refuse(parsing_exception(body, "[constant_score] requires a 'filter' element"));
   return std::move(reading).finish();
+}
+
+// knn
+
+constexpr std::int64_t k_max_candidates = 10'000;
+
+/// What one `knn` object is read into.
+struct KnnReading {
+  const QueryContext& context;
+  Query query = {};
+  KnnQuery knn = {};
+  std::optional<std::int64_t> k = {}, num_candidates = {};
+  bool has_vector = false;
+};
+
+float read_component(const JsonView& item) {
+  if (!item.is_number())
+    refuse({400, "number_format_exception", "[query_vector] must hold numbers, found " + shortened(item.raw())});
+  return parse_float(item.text()).value_or(0.0f);  // a JSON number always parses
+}
+
+void read_vector(const JsonView&, const JsonView& value, KnnReading& reading) {
+  if (value.size() > static_cast<std::size_t>(k_max_dims)) {
+    refuse(illegal_argument("[query_vector] has " + std::to_string(value.size()) + " dimensions; the most are " +
+                            std::to_string(k_max_dims)));
+  }
+  reading.has_vector = true;
+  reading.knn.vector.reserve(value.size());
+  value.each_element([&](const JsonView& item) { reading.knn.vector.push_back(read_component(item)); });
+}
+
+void read_knn_filter(const JsonView&, const JsonView& value, KnnReading& reading) {
+  value.each_or_self([&](const JsonView& clause) {
+    reading.knn.filters.push_back(parse_query(clause, reading.context.inner()));
+  });
+}
+
+void refuse_builder(const JsonView&, const JsonView&, KnnReading&) {
+  refuse(illegal_argument(
+      "[query_vector_builder] cannot be resolved here: the query vector must be given as [query_vector]"));
+}
+
+/// Whole numbers alone, as a decimal k would be cut.
+std::optional<std::int64_t> read_count(const JsonView& value, std::string_view name) {
+  return read_integer(value, name);
+}
+
+template <auto Field, auto Read>
+void into_knn(const JsonView& key, const JsonView& value, KnnReading& reading) {
+  reading.knn.*Field = Read(value, key.text());
+}
+
+float read_similarity(const JsonView& value, std::string_view name) {
+  return static_cast<float>(read_double(value, name));
+}
+
+const MemberTable<KnnReading> k_knn{
+    "`knn`", "knn", k_content_error,
+    {{"field", k_text, into_knn<&KnnQuery::field, read_text>},
+     {"query_vector", k_array, read_vector},
+     {"query_vector_builder", k_object, refuse_builder, "resolved before the search"},
+     {"k", k_numbers, into<&KnnReading::k, read_count>},
+     {"num_candidates", k_numbers, into<&KnnReading::num_candidates, read_count>},
+     {"similarity", k_numbers, into_knn<&KnnQuery::similarity, read_similarity>},
+     {"filter", k_object | k_array, read_knn_filter},
+     {"boost", k_numbers, [](const JsonView& key, const JsonView& value, KnnReading& reading) {
+        reading.query.boost = read_boost(value, key.text());
+      }, "multiplies scores; negative and infinite ones are refused"}}};
+
+/// The rules for k and num_candidates, in the order in which Elasticsearch checks them.
+void settle_sizes(KnnReading& parts, KnnPlace place) {
+  std::int64_t k = parts.context.size;
+  if (parts.k) {
+    k = *parts.k;
+  } else if (parts.num_candidates && place == KnnPlace::query) {
+    k = std::min(k, *parts.num_candidates);
+  }
+  if (k < 1) refuse(illegal_argument("[k] must be greater than 0"));
+  const std::int64_t candidates = parts.num_candidates.value_or(
+      std::llround(std::min(static_cast<double>(k_max_candidates), 1.5 * static_cast<double>(k))));
+  if (candidates < 1) refuse(illegal_argument("[num_candidates] must be greater than 0"));
+  if (candidates < k) refuse(illegal_argument("[num_candidates] cannot be less than [k]"));
+  if (candidates > k_max_candidates) refuse(illegal_argument("[num_candidates] cannot exceed [10000]"));
+  parts.knn.k = static_cast<int>(k);
+  parts.knn.num_candidates = static_cast<int>(candidates);
 }
 
 Query parse_knn_query(const JsonView& body, const QueryContext& context) {
@@ -345,18 +401,24 @@ void read_query(const JsonView&, const JsonView& body, ChosenQuery& chosen) {
   chosen.query = Reader(body, chosen.context);
 }
 
+/// For queries that are nothing but the members of a table.
+template <class Node, const MemberTable<Reading<Node>>& Table>
+void read_plain(const JsonView&, const JsonView& body, ChosenQuery& chosen) {
+  chosen.query = read_members(Table, body, chosen.context);
+}
+
 const MemberTable<ChosenQuery> k_queries{"query", "query", k_parsing_error,
-                                         {{"match_all", k_object, read_query<parse_match_all>},
-                                          {"match_none", k_object, read_query<parse_match_none>},
+                                         {{"match_all", k_object, read_plain<MatchAllQuery, k_match_all>},
+                                          {"match_none", k_object, read_plain<MatchNoneQuery, k_match_none>},
                                           {"match", k_object, read_query<parse_match>},
                                           {"multi_match", k_object, read_query<parse_multi_match>},
                                           {"term", k_object, read_query<parse_term>},
                                           {"terms", k_object, read_query<parse_terms>},
                                           {"range", k_object, read_query<parse_range>},
                                           {"exists", k_object, read_query<parse_exists>},
-                                          {"ids", k_object, read_query<parse_ids>},
+                                          {"ids", k_object, read_plain<IdsQuery, k_ids>},
                                           {"prefix", k_object, read_query<parse_prefix>},
-                                          {"bool", k_object, read_query<parse_bool>},
+                                          {"bool", k_object, read_plain<BoolQuery, k_bool>},
                                           {"constant_score", k_object, read_query<parse_constant_score>},
                                           {"knn", k_object, read_query<parse_knn_query>}}};
 
@@ -372,6 +434,18 @@ float read_boost(const JsonView& value, std::string_view name) {
   if (std::signbit(boost) || !std::isfinite(boost))
     refuse(illegal_argument("[boost] must be finite and not negative, found [" + shortened(value.text()) + "]"));
   return boost;
+}
+
+Query parse_knn(const JsonView& value, const QueryContext& context, KnnPlace place) {
+  KnnReading reading{context};
+  k_knn.read(value, reading);
+  if (reading.knn.field.empty()) refuse(illegal_argument("Required [field]"));
+  settle_sizes(reading, place);
+  if (!reading.has_vector)
+    refuse(illegal_argument("either [query_vector] or [query_vector_builder] must be provided"));
+  context.budget.knn(reading.knn.num_candidates);
+  reading.query.node = std::move(reading.knn);
+  return std::move(reading.query);
 }
 
 void QueryBudget::clause() {

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "server/elastic/embedded/search/query_parser.h"
-#include "server/elastic/embedded/search/sort_parser.h"
 #include "server/elastic/rest/member_table.h"
 
 namespace sightline::elastic {
@@ -11,16 +10,17 @@ namespace {
 
 using namespace rest;  // NOLINT: the tables below are made of its words
 
-int checked_size(std::int64_t size) {
-  if (size < 0)
-    refuse(illegal_argument("[size] parameter cannot be negative, found [" + std::to_string(size) + "]"));
-  return static_cast<int>(std::min<std::int64_t>(size, std::numeric_limits<int>::max()));
+/// A `size` or `from`.
+int not_negative(std::string_view name, std::int64_t number) {
+  if (number < 0) {
+    refuse(illegal_argument("[" + std::string(name) + "] parameter cannot be negative, found [" +
+                            std::to_string(number) + "]"));
+  }
+  return static_cast<int>(std::min<std::int64_t>(number, std::numeric_limits<int>::max()));
 }
 
-int checked_from(std::int64_t from) {
-  if (from < 0)
-    refuse(illegal_argument("[from] parameter cannot be negative but was [" + std::to_string(from) + "]"));
-  return static_cast<int>(std::min<std::int64_t>(from, std::numeric_limits<int>::max()));
+int read_count(const JsonView& value, std::string_view name) {
+  return not_negative(name, read_integer(value, name));
 }
 
 std::int64_t checked_tracking(std::int64_t limit) {
@@ -31,11 +31,82 @@ std::int64_t checked_tracking(std::int64_t limit) {
   return limit;
 }
 
-std::int64_t read_tracking(const JsonView& value) {
+std::int64_t read_tracking(const JsonView& value, std::string_view) {
   if (value.is_bool() || value.text() == "true" || value.text() == "false") {
     return value.text() == "true" || value.kind() == JsonView::Kind::true_ ? k_count_all : k_count_none;
   }
   return checked_tracking(read_integer(value, "track_total_hits"));
+}
+
+SortKey key_of(std::string_view name) {
+  SortKey key;
+  key.field = name;
+  if (name == "_score") key.kind = SortKey::Kind::score;
+  if (name == "_doc") key.kind = SortKey::Kind::document;
+  if (name == "_shard_doc") key.kind = SortKey::Kind::shard_document;
+  key.descending = key.kind == SortKey::Kind::score;
+  return key;
+}
+
+bool is_descending(std::string_view order) {
+  if (order != "asc" && order != "desc")
+    refuse(illegal_argument("the order of a sort must be [asc] or [desc], found [" + shortened(order) + "]"));
+  return order == "desc";
+}
+
+bool read_order(const JsonView& value, std::string_view name) {
+  return is_descending(read_text(value, name));
+}
+
+bool read_missing(const JsonView& value, std::string_view name) {
+  const std::string text = read_text(value, name);
+  if (text != "_first" && text != "_last")
+    refuse(illegal_argument("[missing] must be [_first] or [_last], found [" + shortened(text) + "]"));
+  return text == "_first";
+}
+
+bool read_unmapped(const JsonView&, std::string_view) {
+  return true;
+}
+
+const MemberTable<SortKey> k_sort{"sort", "field_sort", k_content_error,
+                                  {{"order", k_text, into<&SortKey::descending, read_order>},
+                                   {"missing", k_text, into<&SortKey::missing_first, read_missing>,
+                                    "`_first` or `_last`"},
+                                   {"unmapped_type", k_text, into<&SortKey::may_be_unmapped, read_unmapped>}}};
+
+void add_key(std::vector<SortKey>& keys, SortKey key, const Limits& limits) {
+  keys.push_back(std::move(key));
+  if (keys.size() <= limits.max_sort_keys) return;
+  refuse(illegal_argument("[sort] may have [" + std::to_string(limits.max_sort_keys) +
+                          "] keys; send fewer, or raise --elasticsearch-max-sort-keys"));
+}
+
+/// "price", {"price":"desc"}, {"price":{"order":"desc",...}}, or a list of these.
+std::vector<SortKey> parse_sort(const JsonView& value, const Limits& limits) {
+  std::vector<SortKey> keys;
+  value.each_or_self([&](const JsonView& item) {
+    if (item.is_string()) return add_key(keys, key_of(item.text()), limits);
+    if (!item.is_object()) refuse(illegal_argument("[sort] must hold names of fields and objects"));
+    item.each_member([&](const JsonView& name, const JsonView& options) {
+      SortKey key = key_of(name.text());
+      options.is_object() ? k_sort.read(options, key) : void(key.descending = read_order(options, "order"));
+      add_key(keys, std::move(key), limits);
+    });
+  });
+  return keys;
+}
+
+/// The URL's form: "price:desc,_score".
+std::vector<SortKey> parse_sort_parameter(std::string_view text, const Limits& limits) {
+  std::vector<SortKey> keys;
+  for (const std::string& one : split_expression(text)) {
+    const std::size_t colon = one.rfind(':');
+    SortKey key = key_of(one.substr(0, colon));
+    if (colon != std::string::npos) key.descending = is_descending(one.substr(colon + 1));
+    add_key(keys, std::move(key), limits);
+  }
+  return keys;
 }
 
 /// Lists of patterns of a `_source` object.
@@ -93,19 +164,25 @@ std::vector<Query> read_knn(const JsonView& value, const QueryContext& context) 
 struct BodyReading {
   const QueryContext& context;
   SearchBody& body;
+  const Limits& limits = context.budget.limits();
 };
 
+/// Readers of a member by `Read(value, name)`, `Read(value, limits)` or `Read(value, context)`.
 template <auto Field, auto Read>
 void into_body(const JsonView& key, const JsonView& value, BodyReading& reading) {
   reading.body.*Field = Read(value, key.text());
 }
+template <auto Field, auto Read>
+void into_body_within(const JsonView&, const JsonView& value, BodyReading& reading) {
+  reading.body.*Field = Read(value, reading.limits);
+}
+template <auto Field, auto Read>
+void into_body_by(const JsonView&, const JsonView& value, BodyReading& reading) {
+  reading.body.*Field = Read(value, reading.context);
+}
 
 float read_score(const JsonView& value, std::string_view name) {
   return static_cast<float>(read_double(value, name));
-}
-
-void read_main_query(const JsonView&, const JsonView& value, BodyReading& reading) {
-  reading.body.query = parse_query(value, reading.context);
 }
 
 /// A filter beside the query, which need not score. Comes behind `query`, whatever their order in the body.
@@ -119,7 +196,7 @@ void read_retriever_filter(const JsonView& value, BodyReading& reading) {
 
 const MemberTable<BodyReading> k_standard_retriever{
     "retriever `standard`", "standard", k_content_error,
-    {{"query", k_object, read_main_query},
+    {{"query", k_object, into_body_by<&SearchBody::query, parse_query>},
      {"filter", k_object | k_array, [](const JsonView&, const JsonView&, BodyReading&) {}}}};
 
 void read_standard_retriever(const JsonView&, const JsonView& value, BodyReading& reading) {
@@ -161,52 +238,28 @@ void read_point_in_time(const JsonView&, const JsonView& value, BodyReading& rea
   reading.body.point_in_time = std::move(use);
 }
 
-void read_aggregations(const JsonView&, const JsonView& value, BodyReading& reading) {
-  reading.body.aggregations = parse_aggregations(value, reading.context.budget.limits());
+SourceFilter read_source(const JsonView& value, const Limits& limits) {
+  return read_source_filter(value, limits.max_patterns);
 }
 
 const MemberTable<BodyReading> k_body{
     "search body", "search", k_parsing_error,
-    {{"query", k_object, read_main_query},
-     {"knn", k_object | k_array,
-      [](const JsonView&, const JsonView& value, BodyReading& reading) {
-        reading.body.knn = read_knn(value, reading.context);
-      }},
+    {{"query", k_object, into_body_by<&SearchBody::query, parse_query>},
+     {"knn", k_object | k_array, into_body_by<&SearchBody::knn, read_knn>},
      {"retriever", k_object, read_retriever},
-     {"size", k_numbers,
-      [](const JsonView& key, const JsonView& value, BodyReading& reading) {
-        reading.body.size = checked_size(read_integer(value, key.text()));
-      }},
-     {"from", k_numbers,
-      [](const JsonView& key, const JsonView& value, BodyReading& reading) {
-        reading.body.from = checked_from(read_integer(value, key.text()));
-      }},
-     {"_source", k_flags | k_object | k_array,
-      [](const JsonView&, const JsonView& value, BodyReading& reading) {
-        reading.body.source = read_source_filter(value, reading.context.budget.limits().max_patterns);
-      }},
-     {"fields", k_array,
-      [](const JsonView&, const JsonView& value, BodyReading& reading) {
-        reading.body.fields = read_fields(value, reading.context.budget.limits());
-      }, "names and patterns"},
+     {"size", k_numbers, into_body<&SearchBody::size, read_count>},
+     {"from", k_numbers, into_body<&SearchBody::from, read_count>},
+     {"_source", k_flags | k_object | k_array, into_body_within<&SearchBody::source, read_source>},
+     {"fields", k_array, into_body_within<&SearchBody::fields, read_fields>, "names and patterns"},
      {"min_score", k_numbers, into_body<&SearchBody::min_score, read_score>},
-     {"sort", k_text | k_object | k_array,
-      [](const JsonView&, const JsonView& value, BodyReading& reading) {
-        reading.body.sort = parse_sort(value, reading.context.budget.limits());
-      }},
+     {"sort", k_text | k_object | k_array, into_body_within<&SearchBody::sort, parse_sort>},
      {"search_after", k_array, into_body<&SearchBody::search_after, read_search_after>},
-     {"track_total_hits", k_scalars,
-      [](const JsonView&, const JsonView& value, BodyReading& reading) {
-        reading.body.track_total_hits = read_tracking(value);
-      }},
-     {"post_filter", k_object,
-      [](const JsonView&, const JsonView& value, BodyReading& reading) {
-        reading.body.post_filter = parse_query(value, reading.context);
-      }},
+     {"track_total_hits", k_scalars, into_body<&SearchBody::track_total_hits, read_tracking>},
+     {"post_filter", k_object, into_body_by<&SearchBody::post_filter, parse_query>},
      {"version", k_flags, into_body<&SearchBody::version, read_bool>},
      {"seq_no_primary_term", k_flags, into_body<&SearchBody::seq_no_primary_term, read_bool>},
-     {"aggs", k_object, read_aggregations},
-     {"aggregations", k_object, read_aggregations},
+     {"aggs", k_object, into_body_within<&SearchBody::aggregations, parse_aggregations>},
+     {"aggregations", k_object, into_body_within<&SearchBody::aggregations, parse_aggregations>},
      {"pit", k_object, read_point_in_time, "for searches without an index in the path"},
      no_effect("timeout", k_text, rest::check_time, "a search runs to its end")}};
 
@@ -214,21 +267,19 @@ void read_body(const JsonView& root, QueryBudget& budget, SearchBody& body) {
   if (!root.is_object()) refuse(parsing_exception(root, "the body of a search must be an object"));
   QueryContext context{budget};
   if (const auto size = root.member("size"); size && (size->is_number() || size->is_string())) {
-    context.size = checked_size(read_integer(*size, "size"));
+    context.size = read_count(*size, "size");
   }
   for (const char* other : {"query", "knn", "sort", "search_after", "min_score", "post_filter"}) {
-    if (root.member("retriever") && root.member(other)) {
-      refuse({400, "action_request_validation_exception",
-              std::string("Validation Failed: 1: cannot specify [retriever] and [") + other + "];"});
-    }
+    if (root.member("retriever") && root.member(other))
+      refuse_invalid(std::string("cannot specify [retriever] and [") + other + "]");
   }
   BodyReading reading{context, body};
   k_body.read(root, reading);
 }
 
 void read_parameters(const SearchParameters& parameters, const Limits& limits, SearchBody& body) {
-  if (parameters.from) body.from = checked_from(*parameters.from);
-  if (parameters.size) body.size = checked_size(*parameters.size);
+  if (parameters.from) body.from = not_negative("from", *parameters.from);
+  if (parameters.size) body.size = not_negative("size", *parameters.size);
   if (parameters.sort) body.sort = parse_sort_parameter(*parameters.sort, limits);
   body.source = source_with(parameters, std::move(body.source), limits.max_patterns);
   if (parameters.track_total_hits) body.track_total_hits = checked_tracking(*parameters.track_total_hits);
@@ -241,11 +292,9 @@ void read_parameters(const SearchParameters& parameters, const Limits& limits, S
 
 // The rows of the parameters
 
-/// Those that a search and a count share.
-template <class Target>
-std::vector<Parameter<Target>> shared_rows() {
-  return {parameter::no_effect("preference", "text", parameter::check_text, k_one_copy)};
-}
+/// Of a search and of a count.
+const UnreadParameter k_preference =
+    parameter::no_effect("preference", "text", parameter::check_text, k_one_copy);
 
 std::optional<std::int64_t> tracking_from(std::string_view name, const std::string& text) {
   if (text == "true") return k_count_all;
@@ -285,20 +334,13 @@ const MemberTable<CountReading> k_count_body{
         reading.query = parse_query(value, reading.context);
       }}}};
 
-/// What a scroll cannot have, all of it told at once.
 void check_scroll(const SearchBody& body, bool tracking_given) {
-  std::string faults;
-  int count = 0;
-  const auto fault = [&](bool is_one, const char* text) {
-    if (is_one) faults += " " + std::to_string(++count) + ": " + text + ";";
-  };
-  fault(tracking_given && body.track_total_hits != k_count_all,
-        "disabling [track_total_hits] is not allowed in a scroll context");
-  fault(body.from > 0, "using [from] is not allowed in a scroll context");
-  fault(body.size == 0, "[size] cannot be [0] in a scroll context");
-  fault(body.search_after.has_value(), "[search_after] cannot be used in a scroll context");
-  fault(body.point_in_time.has_value(), "using [point in time] is not allowed in a scroll context");
-  if (count > 0) refuse({400, "action_request_validation_exception", "Validation Failed:" + faults});
+  if (tracking_given && body.track_total_hits != k_count_all)
+    refuse_invalid("disabling [track_total_hits] is not allowed in a scroll context");
+  if (body.from > 0) refuse_invalid("using [from] is not allowed in a scroll context");
+  if (body.size == 0) refuse_invalid("[size] cannot be [0] in a scroll context");
+  if (body.search_after) refuse_invalid("[search_after] cannot be used in a scroll context");
+  if (body.point_in_time) refuse_invalid("using [point in time] is not allowed in a scroll context");
 }
 
 /// What can only be judged with body and parameters together.
@@ -315,12 +357,8 @@ void check_whole(SearchBody& body, bool tracking_given) {
     }
     if (!tracking_given) body.track_total_hits = k_count_all;
   }
-  if (body.search_after) {
-    if (body.from > 0) {
-      refuse({400, "action_request_validation_exception",
-              "Validation Failed: 1: [from] parameter must be set to 0 when [search_after] is used;"});
-    }
-  }
+  if (body.search_after && body.from > 0)
+    refuse_invalid("[from] parameter must be set to 0 when [search_after] is used");
   // By score alone, the best first, is what happens without `sort`.
   if (body.sort.size() == 1 && body.sort[0].kind == SortKey::Kind::score && body.sort[0].descending)
     body.sort.clear();
@@ -334,9 +372,9 @@ void check_whole(SearchBody& body, bool tracking_given) {
 }  // namespace
 
 const ParameterTable<SearchParameters> k_search_parameters{
-    {search_rows(), source_rows<SearchParameters>(), indices_rows<SearchParameters>(), shared_rows<SearchParameters>()}};
+    {search_rows(), source_rows<SearchParameters>(), indices_rows<SearchParameters>(), {k_preference}}};
 const ParameterTable<CountParameters> k_count_parameters{
-    {indices_rows<CountParameters>(), shared_rows<CountParameters>()}};
+    {indices_rows<CountParameters>(), {k_preference}}};
 
 rest::SourceFilter read_source_filter(const JsonView& value, std::size_t max_patterns) {
   rest::SourceFilter filter;

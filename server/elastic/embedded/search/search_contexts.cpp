@@ -12,12 +12,6 @@ constexpr std::size_t k_id_bytes = 24, k_id_letters = 32;
 /// What a body becomes in memory, for each byte of its text.
 constexpr std::size_t k_read_factor = 4;
 
-std::size_t bytes_of(const std::vector<IndexMoment>& indices) {
-  std::size_t bytes = 0;
-  for (const IndexMoment& index : indices) bytes += sizeof(IndexMoment) + index.name.size();
-  return bytes;
-}
-
 /// "24h", "90s".
 std::string time_text(std::chrono::milliseconds time) {
   const std::int64_t ms = time.count();
@@ -29,23 +23,23 @@ std::string time_text(std::chrono::milliseconds time) {
 
 }  // namespace
 
-std::size_t Scroll::bytes() const {
-  return sizeof(Scroll) + bytes_of(indices) + k_read_factor * body.text_bytes + max_score.size() +
-         entries.capacity() * sizeof(Entry) + sort_values.capacity() + sort_ends.capacity() * sizeof(std::size_t);
-}
-
-std::size_t PointInTime::bytes() const {
-  return sizeof(PointInTime) + bytes_of(indices);
+std::size_t SearchContext::bytes() const {
+  std::size_t bytes = sizeof(SearchContext) + k_read_factor * body.text_bytes + max_score.size() +
+                      entries.capacity() * sizeof(Entry) + sort_values.capacity() +
+                      sort_ends.capacity() * sizeof(std::size_t);
+  for (const IndexMoment& index : indices) bytes += sizeof(IndexMoment) + index.name.size();
+  return bytes;
 }
 
 std::string SearchContexts::new_id() {
   return random_name(k_id_bytes);
 }
 
-bool SearchContexts::is_id(std::string_view text) {
-  return text.size() == k_id_letters && std::all_of(text.begin(), text.end(), [](unsigned char c) {
-           return std::isalnum(c) != 0 || c == '-' || c == '_';
-         });
+void SearchContexts::check_id(const std::string& text, const char* what) {
+  const bool is_id = text.size() == k_id_letters && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+                       return std::isalnum(c) != 0 || c == '-' || c == '_';
+                     });
+  if (!is_id) refuse(illegal_argument(std::string("Cannot parse ") + what + " id [" + shortened(text) + "]"));
 }
 
 void SearchContexts::check_room_locked(std::size_t bytes) const {
@@ -70,65 +64,36 @@ void SearchContexts::check_room(std::size_t bytes) {
   check_room_locked(bytes);
 }
 
-void SearchContexts::open(const std::string& id, Context context, std::size_t bytes,
-                          std::chrono::milliseconds keep_alive) {
+void SearchContexts::open(const std::string& id, SearchContextPtr context, std::chrono::milliseconds keep_alive) {
   const std::lock_guard<std::mutex> lock(mutex_);
   drop_expired_locked();
+  const std::size_t bytes = context->bytes();
   check_room_locked(bytes);
   contexts_.emplace(id, Kept{std::move(context), bytes, keep_alive, now_() + keep_alive});
   bytes_ += bytes;
 }
 
-template <class Pointer>
-Pointer SearchContexts::find(const std::string& id, KeepAlive keep_alive) {
+SearchContextPtr SearchContexts::find(Kind kind, const std::string& id, KeepAlive keep_alive) {
   const std::lock_guard<std::mutex> lock(mutex_);
   drop_expired_locked();
   const auto found = contexts_.find(id);
-  if (found == contexts_.end()) return nullptr;
-  const auto* context = std::get_if<Pointer>(&found->second.context);
-  if (!context) return nullptr;
+  if (found == contexts_.end() || found->second.context->kind != kind) refuse_missing(id);
   Kept& kept = found->second;
   if (keep_alive) kept.keep_alive = std::max(kept.keep_alive, *keep_alive);
   kept.expires = now_() + kept.keep_alive;
-  return *context;
+  return kept.context;
 }
 
-std::shared_ptr<Scroll> SearchContexts::scroll(const std::string& id, KeepAlive keep_alive) {
-  return find<std::shared_ptr<Scroll>>(id, keep_alive);
-}
-
-std::shared_ptr<const PointInTime> SearchContexts::point_in_time(const std::string& id, KeepAlive keep_alive) {
-  return find<std::shared_ptr<const PointInTime>>(id, keep_alive);
-}
-
-template <class Pointer>
-bool SearchContexts::close(const std::string& id) {
+bool SearchContexts::close(Kind kind, const std::string& id) {
   const std::lock_guard<std::mutex> lock(mutex_);
   drop_expired_locked();
-  const auto found = contexts_.find(id);
-  if (found == contexts_.end() || !std::holds_alternative<Pointer>(found->second.context)) return false;
-  erase(found);
-  return true;
-}
-
-bool SearchContexts::close_scroll(const std::string& id) {
-  return close<std::shared_ptr<Scroll>>(id);
-}
-
-bool SearchContexts::close_point_in_time(const std::string& id) {
-  return close<std::shared_ptr<const PointInTime>>(id);
+  return erase_if([&](const std::string& of, const Kept& kept) { return of == id && kept.context->kind == kind; }) != 0;
 }
 
 std::size_t SearchContexts::close_all_scrolls() {
   const std::lock_guard<std::mutex> lock(mutex_);
   drop_expired_locked();
-  std::size_t count = 0;
-  for (auto one = contexts_.begin(); one != contexts_.end();) {
-    const bool is_scroll = std::holds_alternative<std::shared_ptr<Scroll>>(one->second.context);
-    count += is_scroll ? 1 : 0;
-    one = is_scroll ? erase(one) : std::next(one);
-  }
-  return count;
+  return erase_if([](const std::string&, const Kept& kept) { return kept.context->kind == Kind::scroll; });
 }
 
 void SearchContexts::drop_expired() {
@@ -139,13 +104,23 @@ void SearchContexts::drop_expired() {
 void SearchContexts::drop_expired_locked() {
   if (contexts_.empty()) return;
   const auto now = now_();
-  for (auto one = contexts_.begin(); one != contexts_.end();)
-    one = one->second.expires <= now ? erase(one) : std::next(one);
+  erase_if([&](const std::string&, const Kept& kept) { return kept.expires <= now; });
 }
 
-SearchContexts::Contexts::iterator SearchContexts::erase(Contexts::iterator one) {
-  bytes_ -= one->second.bytes;
-  return contexts_.erase(one);
+template <class Wanted>
+std::size_t SearchContexts::erase_if(const Wanted& wanted) {
+  return std::erase_if(contexts_, [&](const auto& one) {
+    if (!wanted(one.first, one.second)) return false;
+    bytes_ -= one.second.bytes;
+    return true;
+  });
+}
+
+void refuse_missing(std::string_view id) {
+  ElasticError error{404, "search_phase_execution_exception", "all shards failed"};
+  error.causes = {{404, "search_context_missing_exception", "No search context found for id [" + shortened(id) + "]"}};
+  error.root_is_cause = true;
+  refuse(std::move(error));
 }
 
 void check_keep_alive(SearchContexts::KeepAlive keep_alive, const Limits& limits) {

@@ -10,7 +10,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "server/elastic/elastic_error.h"
@@ -26,34 +25,32 @@ struct IndexMoment {
   std::int64_t last_number = 0;  ///< MemoryIndex::last_number: documents whose origin is greater came later
 };
 
-/// The hits of a search that have not been asked for yet. Documents are known by their origin (MemoryIndex),
-/// so that one that is written anew keeps its place, and is shown once, as it is then.
-struct Scroll {
+/// What is kept for a scroll: the hits of a search that have not been asked for yet. Documents are known by their
+/// origin (MemoryIndex), so that one that is written anew keeps its place, and is shown once, as it is then. Of a
+/// point in time only `indices`.
+struct SearchContext {
+  enum class Kind { scroll, point_in_time };
   struct Entry {
     std::int64_t origin;
     std::uint32_t shard;
     float score;
   };
 
+  Kind kind;
   std::vector<IndexMoment> indices;
-  SearchBody body;  ///< what later pages need of it
+  SearchBody body = {};  ///< what later pages need of it
   std::int64_t total = 0;
-  std::string max_score;
-  std::vector<Entry> entries;
-  std::string sort_values;             ///< of all entries, one after the other
-  std::vector<std::size_t> sort_ends;  ///< where those of each end; empty without `sort`
+  std::string max_score = {};
+  std::vector<Entry> entries = {};
+  std::string sort_values = {};             ///< of all entries, one after the other
+  std::vector<std::size_t> sort_ends = {};  ///< where those of each end; empty without `sort`
 
-  std::mutex mutex;      ///< one page at a time; taken before the store's locks
-  std::size_t next = 0;  ///< the first entry that is left
-
-  std::size_t bytes() const;
-};
-
-struct PointInTime {
-  std::vector<IndexMoment> indices;
+  std::mutex mutex = {};  ///< one page at a time; taken before the store's locks
+  std::size_t next = 0;   ///< the first entry that is left
 
   std::size_t bytes() const;
 };
+using SearchContextPtr = std::shared_ptr<SearchContext>;
 
 /// All that are open, by id; at most Limits::max_scrolls, which keep Limits::max_scroll_bytes together.
 /// Thread safety: all members may be called from any thread.
@@ -61,25 +58,23 @@ class SearchContexts {
  public:
   using Now = std::function<std::chrono::steady_clock::time_point()>;
   using KeepAlive = std::optional<std::chrono::milliseconds>;
-  using Context = std::variant<std::shared_ptr<Scroll>, std::shared_ptr<const PointInTime>>;
+  using Kind = SearchContext::Kind;
 
   SearchContexts(const Limits& limits, Now now) : limits_(limits), now_(std::move(now)) {}
 
   /// Not to be guessed.
   static std::string new_id();
-  /// False for what no id can look like.
-  static bool is_id(std::string_view text);
+  /// Refuses what no id can look like. `what`: of which it is one, for the message.
+  static void check_id(const std::string& text, const char* what);
 
   /// Refuses one more that keeps `bytes`: 429.
   void check_room(std::size_t bytes);
   /// Keeps a context for `keep_alive`, and after each use for as long again. Refuses as check_room.
-  void open(const std::string& id, Context context, std::size_t bytes, std::chrono::milliseconds keep_alive);
-  /// Null if there is none of that id, or none any more. A longer `keep_alive` holds from now on.
-  std::shared_ptr<Scroll> scroll(const std::string& id, KeepAlive keep_alive);
-  std::shared_ptr<const PointInTime> point_in_time(const std::string& id, KeepAlive keep_alive);
+  void open(const std::string& id, SearchContextPtr context, std::chrono::milliseconds keep_alive);
+  /// Refuses (404) an id of which there is none, or none any more. A longer `keep_alive` holds from now on.
+  SearchContextPtr find(Kind kind, const std::string& id, KeepAlive keep_alive);
   /// True if it was there.
-  bool close_scroll(const std::string& id);
-  bool close_point_in_time(const std::string& id);
+  bool close(Kind kind, const std::string& id);
   /// How many there were.
   std::size_t close_all_scrolls();
   /// Lets go of those that nobody has asked for in time. To be called every second or so.
@@ -87,28 +82,27 @@ class SearchContexts {
 
  private:
   struct Kept {
-    Context context;
+    SearchContextPtr context;
     std::size_t bytes;
     std::chrono::milliseconds keep_alive;
     std::chrono::steady_clock::time_point expires;
   };
-  using Contexts = std::map<std::string, Kept, std::less<>>;
 
   void check_room_locked(std::size_t bytes) const;
   void drop_expired_locked();
-  Contexts::iterator erase(Contexts::iterator one);
-  template <class Pointer>
-  Pointer find(const std::string& id, KeepAlive keep_alive);
-  template <class Pointer>
-  bool close(const std::string& id);
+  /// Lets go of all for which `wanted(id, kept)` holds. Gives how many.
+  template <class Wanted>
+  std::size_t erase_if(const Wanted& wanted);
 
   const Limits& limits_;
   const Now now_;
   std::mutex mutex_;
-  Contexts contexts_;
+  std::map<std::string, Kept, std::less<>> contexts_;
   std::size_t bytes_ = 0;
 };
 
+/// 404: a scroll or a point in time that is closed, expired or none.
+[[noreturn]] void refuse_missing(std::string_view id);
 /// Refuses a time longer than Limits::max_keep_alive.
 void check_keep_alive(SearchContexts::KeepAlive keep_alive, const Limits& limits);
 

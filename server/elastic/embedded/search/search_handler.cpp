@@ -60,80 +60,49 @@ SearchHeader read_header(std::string_view line, SearchHeader header) {
   return header;
 }
 
-/// The parameters of an _msearch, which hold for each of its searches.
-struct MultiSearchParameters : SearchParameters {};
+/// Those of an _msearch hold for each of its searches.
+const ParameterTable<SearchParameters> k_multi_search_parameters{
+    {{{"typed_keys", "flag", parameter::into<&SearchParameters::typed_keys, parameter::flag>},
+      {"rest_total_hits_as_int", "flag", parameter::into<&SearchParameters::total_hits_as_int, parameter::flag>}},
+     indices_rows<SearchParameters>()}};
 
-const ParameterTable<MultiSearchParameters> k_multi_search_parameters{
-    {{{"typed_keys", "flag",
-       [](std::string_view name, const std::string& text, MultiSearchParameters& p) {
-         p.typed_keys = parameter::flag(name, text);
-       }},
-      {"rest_total_hits_as_int", "flag",
-       [](std::string_view name, const std::string& text, MultiSearchParameters& p) {
-         p.total_hits_as_int = parameter::flag(name, text);
-       }}},
-     indices_rows<MultiSearchParameters>()}};
-
-struct OneSearch {
-  SearchHeader header;
-  SearchBody body;
-};
-
-/// The searches of an _msearch, one after the other.
-class SearchReader {
- public:
-  SearchReader(std::string_view lines, const SearchHeader& otherwise, const SearchParameters& shared,
-               const Limits& limits)
-      : rest_(lines), otherwise_(otherwise), shared_(shared), limits_(limits) {}
-
-  /// Nothing at the end. Throws Refused.
-  std::optional<OneSearch> next() {
+/// Calls `visit(header, body)` for each search of an _msearch.
+template <class Visit>
+void each_search(std::string_view lines, const SearchHeader& otherwise, const SearchParameters& shared,
+                 const Limits& limits, const Visit& visit) {
+  while (!lines.empty()) {
     check_cancelled();
-    if (rest_.empty()) return std::nullopt;
-    SearchHeader header = read_header(next_line(rest_), otherwise_);
-    if (rest_.empty()) return std::nullopt;
-    return OneSearch{std::move(header), parse_search(next_line(rest_), shared_, limits_)};
+    const SearchHeader header = read_header(next_line(lines), otherwise);
+    if (!lines.empty()) visit(header, parse_search(next_line(lines), shared, limits));
   }
-
- private:
-  std::string_view rest_;
-  const SearchHeader& otherwise_;
-  const SearchParameters& shared_;
-  const Limits& limits_;
-};
-
-/// All searches are read before the first is run: a mistake in one fails the request. They are not kept,
-/// since a thousand of the largest would not fit.
-std::size_t checked_searches(SearchReader reader, const Limits& limits) {
-  std::size_t count = 0;
-  for (; reader.next(); ++count) {
-    if (count == limits.max_searches) {
-      refuse(illegal_argument("an _msearch may hold [" + std::to_string(limits.max_searches) +
-                              "] searches; send fewer, or raise --elasticsearch-max-searches"));
-    }
-  }
-  return count;
 }
 
 http::Response multi_search(StoreCore& store, const http::Request& request, const PathParameters& path,
-                            const MultiSearchParameters& parameters) {
+                            const SearchParameters& parameters) {
   const auto started = std::chrono::steady_clock::now();
   const std::string_view lines = request.body;
   if (lines.empty()) refuse({400, "parse_exception", "request body or source parameter is required"});
   if (!lines.ends_with('\n')) refuse(illegal_argument("The msearch request must be terminated by a newline [\n]"));
   const SearchHeader otherwise{path.get("index"), parameters.indices};
   const Limits& limits = store.limits();
-  SearchReader reader(lines, otherwise, parameters, limits);
-  if (checked_searches(reader, limits) == 0)
-    refuse({400, "action_request_validation_exception", "Validation Failed: 1: no requests added;"});
+  // All searches are read before the first is run: a mistake in one fails the request. They are not kept, since a
+  // thousand of the largest would not fit.
+  std::size_t count = 0;
+  each_search(lines, otherwise, parameters, limits, [&](const SearchHeader&, const SearchBody&) {
+    if (++count > limits.max_searches) {
+      refuse(illegal_argument("an _msearch may hold [" + std::to_string(limits.max_searches) +
+                              "] searches; send fewer, or raise --elasticsearch-max-searches"));
+    }
+  });
+  if (count == 0) refuse_invalid("no requests added");
   std::string responses;
-  while (const auto one = reader.next()) {
-    http::Response reply = run_search(store, one->header.expression, one->header.options, one->body);
+  each_search(lines, otherwise, parameters, limits, [&](const SearchHeader& header, const SearchBody& body) {
+    http::Response reply = run_search(store, header.expression, header.options, body);
     if (reply.status == 200) reply.body.insert(reply.body.size() - 1, ",\"status\":200");
     check_answer_room(responses, reply.body.size(), limits);
     if (!responses.empty()) responses += ',';
     responses += reply.body;
-  }
+  });
   const auto took = std::chrono::steady_clock::now() - started;
   return json_answer("{\"took\":" +
                      std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(took).count()) +
@@ -188,61 +157,40 @@ void read_body(const http::Request& request, const MemberTable<Target>& table, T
   table.read(root, target);
 }
 
-struct ScrollParameters : ContextRequest {};
-
-std::vector<Parameter<ScrollParameters>> scroll_rows() {
-  using P = ScrollParameters;
-  return {{"scroll", "time",
-           [](std::string_view name, const std::string& text, P& p) { p.keep_alive = parameter::time(name, text); },
-           "without it this page is the last"},
-          {"rest_total_hits_as_int", "flag",
-           [](std::string_view name, const std::string& text, P& p) {
-             p.total_hits_as_int = parameter::flag(name, text);
-           }},
-          {"scroll_id", "text", [](std::string_view, const std::string& text, P& p) { p.ids = {text}; }}};
-}
-
-struct CloseParameters : ContextRequest {};
-
-std::vector<Parameter<CloseParameters>> close_rows() {
-  return {{"scroll_id", "list", [](std::string_view, const std::string& text, CloseParameters& p) {
-             p.ids = split_expression(text);
-           }}};
-}
-
 struct PointParameters : IndicesParameters {
   SearchContexts::KeepAlive keep_alive;
 };
 
-std::vector<Parameter<PointParameters>> point_rows() {
-  return {{"keep_alive", "time",
-           [](std::string_view name, const std::string& text, PointParameters& p) {
-             p.keep_alive = parameter::time(name, text);
-           },
-           "must be given"},
-          parameter::no_effect("preference", "text", parameter::check_text, k_one_copy)};
+std::optional<std::chrono::milliseconds> keep_alive(std::string_view name, const std::string& text) {
+  return parameter::time(name, text);
 }
 
-const ParameterTable<ScrollParameters> k_scroll_parameters{{scroll_rows()}};
-const ParameterTable<CloseParameters> k_close_parameters{{close_rows()}};
-const ParameterTable<PointParameters> k_point_parameters{{point_rows(), indices_rows<PointParameters>()}};
+std::vector<std::string> one_id(std::string_view, const std::string& text) {
+  return {text};
+}
+
+std::vector<std::string> ids(std::string_view, const std::string& text) {
+  return split_expression(text);
+}
+
+const ParameterTable<ContextRequest> k_scroll_parameters{
+    {{{"scroll", "time", parameter::into<&ContextRequest::keep_alive, keep_alive>, "without it this page is the last"},
+      {"rest_total_hits_as_int", "flag", parameter::into<&ContextRequest::total_hits_as_int, parameter::flag>},
+      {"scroll_id", "text", parameter::into<&ContextRequest::ids, one_id>}}}};
+const ParameterTable<ContextRequest> k_close_parameters{
+    {{{"scroll_id", "list", parameter::into<&ContextRequest::ids, ids>}}}};
+const ParameterTable<PointParameters> k_point_parameters{
+    {{{"keep_alive", "time", parameter::into<&PointParameters::keep_alive, keep_alive>, "must be given"},
+      parameter::no_effect("preference", "text", parameter::check_text, k_one_copy)},
+     indices_rows<PointParameters>()}};
 const ParameterTable<NoParameters> k_close_point_parameters{{}};
 
-void check_id(const std::string& id, const char* what) {
-  if (!SearchContexts::is_id(id))
-    refuse(illegal_argument(std::string("Cannot parse ") + what + " id [" + shortened(id) + "]"));
-}
-
-[[noreturn]] void refuse_request(const char* fault) {
-  refuse({400, "action_request_validation_exception", std::string("Validation Failed: 1: ") + fault + ";"});
-}
-
 http::Response next_page(StoreCore& store, const http::Request& request, const PathParameters&,
-                         const ScrollParameters& parameters) {
+                         const ContextRequest& parameters) {
   ContextRequest wanted = parameters;
   read_body(request, k_scroll_body, wanted);
-  if (wanted.ids.empty()) refuse_request("scrollId is missing");
-  check_id(wanted.ids.front(), "scroll");
+  if (wanted.ids.empty()) refuse_invalid("scrollId is missing");
+  SearchContexts::check_id(wanted.ids.front(), "scroll");
   return run_scroll(store, wanted.ids.front(), wanted.keep_alive, wanted.total_hits_as_int);
 }
 
@@ -253,21 +201,21 @@ http::Response closed(bool succeeded, std::size_t count) {
 }
 
 http::Response close_scrolls(StoreCore& store, const http::Request& request, const PathParameters&,
-                             const CloseParameters& parameters) {
+                             const ContextRequest& parameters) {
   ContextRequest wanted = parameters;
   read_body(request, k_close_scroll_body, wanted);
-  if (wanted.ids.empty()) refuse_request("no scroll ids specified");
+  if (wanted.ids.empty()) refuse_invalid("no scroll ids specified");
   if (wanted.ids == std::vector<std::string>{"_all"}) return closed(true, store.search_contexts().close_all_scrolls());
-  for (const std::string& id : wanted.ids) check_id(id, "scroll");
+  for (const std::string& id : wanted.ids) SearchContexts::check_id(id, "scroll");
   std::size_t count = 0;
-  for (const std::string& id : wanted.ids) count += store.search_contexts().close_scroll(id) ? 1 : 0;
+  for (const std::string& id : wanted.ids) count += store.search_contexts().close(SearchContexts::Kind::scroll, id) ? 1 : 0;
   return closed(true, count);
 }
 
 http::Response open_point(StoreCore& store, const http::Request& request, const PathParameters& path,
                           const PointParameters& parameters) {
   if (!request.body.empty()) refuse(illegal_argument("a body of [_pit] is not supported by the embedded store"));
-  if (!parameters.keep_alive) refuse_request("[keep_alive] is not specified");
+  if (!parameters.keep_alive) refuse_invalid("[keep_alive] is not specified");
   return open_point_in_time(store, path.get("index"), parameters.indices, *parameters.keep_alive);
 }
 
@@ -277,8 +225,8 @@ http::Response close_point(StoreCore& store, const http::Request& request, const
   ContextRequest wanted;
   read_body(request, k_close_point_body, wanted);
   if (wanted.ids.empty()) refuse(illegal_argument("search context id is is not provided"));
-  check_id(wanted.ids.front(), "point in time");
-  const bool was_there = store.search_contexts().close_point_in_time(wanted.ids.front());
+  SearchContexts::check_id(wanted.ids.front(), "point in time");
+  const bool was_there = store.search_contexts().close(SearchContexts::Kind::point_in_time, wanted.ids.front());
   return closed(was_there, was_there ? 1 : 0);
 }
 

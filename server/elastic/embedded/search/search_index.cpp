@@ -32,7 +32,7 @@ SearchIndex::SearchIndex(sqlite::Connection& connection, std::int64_t index_numb
   auto rows = connection.query("SELECT doc, record FROM " + table_ + " ORDER BY doc");
   while (rows.step()) {
     const std::int64_t doc = rows.integer(0);
-    AnalyzedDocument document = decode(rows.text(1));
+    ParsedDocument document = decode(rows.text(1));
     if (!memory_.fits(document)) {
       throw StorageFailed{{ErrorCode::corrupt_data, table_ + ": document " + std::to_string(doc) +
                                                         " does not fit the fields of those before it"}};
@@ -41,18 +41,18 @@ SearchIndex::SearchIndex(sqlite::Connection& connection, std::int64_t index_numb
   }
 }
 
-void SearchIndex::add(std::int64_t doc, const ParsedDocument& document, std::size_t max_words) {
-  AnalyzedDocument analyzed = analyze(document, max_words);
-  if (!memory_.fits(analyzed)) {
+void SearchIndex::add(std::int64_t doc, ParsedDocument document, std::size_t max_words) {
+  analyze(document, max_words);
+  if (!memory_.fits(document)) {
     throw StorageFailed{
         {ErrorCode::internal, "document [" + document.id + "] does not fit the fields of those before it"}};
   }
-  const std::string record = encode(analyzed);
+  const std::string record = encode(document);
   connection_.query("INSERT INTO " + table_ + "(doc, record) VALUES(?1, ?2)")
       .bind(1, doc)
       .bind_blob(2, record.data(), record.size())
       .run();
-  added_.push_back({doc, std::move(analyzed)});
+  added_.push_back({doc, std::move(document)});
 }
 
 void SearchIndex::remove(std::int64_t doc) {

@@ -37,8 +37,7 @@ class SearchIndex {
 
   /// Takes in a document under a number that was never used. Throws Refused if it has more than `max_words` in its
   /// text fields; nothing has changed then. StorageFailed fails the whole transaction (rollback follows).
-  void add(std::int64_t doc, const ParsedDocument& document,
-           std::size_t max_words = std::numeric_limits<std::size_t>::max());
+  void add(std::int64_t doc, ParsedDocument document, std::size_t max_words = std::numeric_limits<std::size_t>::max());
   /// Takes out a document: one that is committed, or one added in the same transaction.
   void remove(std::int64_t doc);
   void commit();
@@ -59,7 +58,7 @@ class SearchIndex {
  private:
   struct Added {
     std::int64_t doc;
-    AnalyzedDocument document;
+    ParsedDocument document;
   };
 
   void extend_graphs();

@@ -37,14 +37,6 @@ struct PhaseFailed {
       400)};
 }
 
-/// 404: a scroll or a point in time that is closed, expired or none.
-[[noreturn]] void refuse_missing(std::string_view id) {
-  ElasticError error{404, "search_phase_execution_exception", "all shards failed"};
-  error.causes = {{404, "search_context_missing_exception", "No search context found for id [" + shortened(id) + "]"}};
-  error.root_is_cause = true;
-  refuse(std::move(error));
-}
-
 std::string shards_json(std::size_t count) {
   const std::string n = std::to_string(count);
   return "\"_shards\":{\"total\":" + n + ",\"successful\":" + n + ",\"skipped\":0,\"failed\":0}";
@@ -68,25 +60,25 @@ class Search {
     contexts.check_room(0);
     contexts_ = &contexts;
     find_all(indices);
-    const auto scroll = std::make_shared<Scroll>();
+    const SearchContextPtr scroll(new SearchContext{SearchContext::Kind::scroll, moments()});
     keep_rest(*scroll);
     const std::string id = SearchContexts::new_id();
     head_ = "\"_scroll_id\":\"" + id + "\",";
     http::Response reply = json_answer(answer());
-    contexts.open(id, scroll, scroll->bytes(), *body_.scroll);
+    contexts.open(id, scroll, *body_.scroll);
     return reply;
   }
 
   /// Searches what there was at a point in time.
-  http::Response run_at(const std::vector<IndexPtr>& indices, const PointInTime& point) {
+  http::Response run_at(const std::vector<IndexPtr>& indices, const SearchContext& point) {
     moments_ = point.indices;
     head_ = "\"pit_id\":\"" + body_.point_in_time->id + "\",";
     return run(indices);
   }
 
   /// The next page of a scroll, whose body this search has.
-  http::Response page(const std::vector<IndexPtr>& indices, Scroll& scroll, std::string head,
-             bool total_hits_as_int) {
+  http::Response page(const std::vector<IndexPtr>& indices, SearchContext& scroll, std::string head,
+                      bool total_hits_as_int) {
     open(indices);
     each_shard("query", [&](std::size_t i) { fetchers_.emplace_back(shards_[i], body_.fields); });
     const std::size_t next = take_hits(scroll);
@@ -99,11 +91,11 @@ class Search {
   }
 
   http::Response open_point(const std::vector<IndexPtr>& indices, SearchContexts& contexts,
-                   std::chrono::milliseconds keep_alive) {
+                            std::chrono::milliseconds keep_alive) {
     open(indices);
-    const auto point = std::make_shared<const PointInTime>(PointInTime{moments()});
+    const SearchContextPtr point(new SearchContext{SearchContext::Kind::point_in_time, moments()});
     const std::string id = SearchContexts::new_id();
-    contexts.open(id, point, point->bytes(), keep_alive);
+    contexts.open(id, point, keep_alive);
     return json_answer("{\"id\":\"" + id + "\"," + shards_json(shards_.size()) + "}");
   }
 
@@ -149,8 +141,7 @@ class Search {
     return moments;
   }
 
-  void keep_rest(Scroll& scroll) {
-    scroll.indices = moments();
+  void keep_rest(SearchContext& scroll) {
     scroll.total = matched();
     scroll.max_score = max_score_json();
     const std::size_t shown = std::min(hits_.size(), static_cast<std::size_t>(body_.size));
@@ -176,9 +167,9 @@ class Search {
   }
 
   /// Finds the documents of the next page, without those that are gone. Gives the entry after them.
-  std::size_t take_hits(const Scroll& scroll) {
+  std::size_t take_hits(const SearchContext& scroll) {
     std::vector<std::optional<std::unordered_map<std::int64_t, Doc>>> replaced(shards_.size());
-    const auto find = [&](const Scroll::Entry& entry) -> std::optional<Doc> {
+    const auto find = [&](const SearchContext::Entry& entry) -> std::optional<Doc> {
       const MemoryIndex& memory = shards_[entry.shard].memory();
       if (const auto doc = memory.find(entry.origin)) return doc;
       auto& replacements = replaced[entry.shard];
@@ -189,7 +180,7 @@ class Search {
     std::size_t next = scroll.next;
     for (; next < scroll.entries.size() && hits_.size() < static_cast<std::size_t>(body_.size); ++next) {
       check_cancelled();
-      const Scroll::Entry& entry = scroll.entries[next];
+      const SearchContext::Entry& entry = scroll.entries[next];
       const auto doc = find(entry);
       if (!doc) continue;
       hits_.push_back({entry.shard, *doc, entry.score});
@@ -288,7 +279,7 @@ class Search {
     std::size_t count = static_cast<std::size_t>(body_.from) + static_cast<std::size_t>(body_.size);
     if (body_.scroll) {
       count = std::max(count, static_cast<std::size_t>(matched()));
-      contexts_->check_room(count * sizeof(Scroll::Entry));
+      contexts_->check_room(count * sizeof(SearchContext::Entry));
     }
     each_shard("query", [&](std::size_t i) {
       auto best = best_hits(shards_[i], i, matches_[i], body_, body_.size == 0 ? 0 : count);
@@ -433,7 +424,7 @@ class Search {
   bool total_hits_as_int_ = body_.total_hits_as_int;
   std::vector<IndexMoment> moments_;           // by index, of a point in time
   SearchContexts* contexts_ = nullptr;         // in which a scroll will be kept
-  const Scroll* scroll_ = nullptr;             // of which this is a later page
+  const SearchContext* scroll_ = nullptr;             // of which this is a later page
   std::vector<std::string_view> sort_values_;  // of that page's hits
 };
 
@@ -460,12 +451,6 @@ std::vector<IndexPtr> found_again(const StoreCore& store, const std::vector<Inde
   return found;
 }
 
-void check_beside_point_in_time(std::string_view expression, const IndicesOptions& options) {
-  if (expression.empty() && options == IndicesOptions{}) return;
-  refuse({400, "action_request_validation_exception",
-          "Validation Failed: 1: indices and their options cannot be used with a point in time;"});
-}
-
 }  // namespace
 
 http::Response run_search(const StoreCore& store, std::string_view expression,
@@ -478,11 +463,11 @@ http::Response run_search(const StoreCore& store, std::string_view expression,
       return body.scroll ? search.run_and_keep(named, store.search_contexts()) : search.run(named);
     }
     const auto& [id, keep_alive] = *body.point_in_time;
-    check_beside_point_in_time(expression, options);
+    if (!expression.empty() || options != IndicesOptions{})
+      refuse_invalid("indices and their options cannot be used with a point in time");
     check_keep_alive(keep_alive, store.limits());
-    if (!SearchContexts::is_id(id)) refuse(illegal_argument("Cannot parse point in time id [" + shortened(id) + "]"));
-    const auto point = store.search_contexts().point_in_time(id, keep_alive);
-    if (!point) refuse_missing(id);
+    SearchContexts::check_id(id, "point in time");
+    const auto point = store.search_contexts().find(SearchContexts::Kind::point_in_time, id, keep_alive);
     Search search(store, body);
     return search.run_at(found_again(store, point->indices, id), *point);
   });
@@ -492,13 +477,12 @@ http::Response run_scroll(const StoreCore& store, const std::string& id,
                  SearchContexts::KeepAlive keep_alive, bool total_hits_as_int) {
   return reply_from([&] {
     check_keep_alive(keep_alive, store.limits());
-    const auto scroll = store.search_contexts().scroll(id, keep_alive);
-    if (!scroll) refuse_missing(id);
+    const auto scroll = store.search_contexts().find(SearchContexts::Kind::scroll, id, keep_alive);
     const std::lock_guard<std::mutex> one_page(scroll->mutex);
     Search search(store, scroll->body);
     const std::vector<IndexPtr> same = found_again(store, scroll->indices, id);
     http::Response reply = search.page(same, *scroll, keep_alive ? "\"_scroll_id\":\"" + id + "\"," : "", total_hits_as_int);
-    if (!keep_alive) store.search_contexts().close_scroll(id);
+    if (!keep_alive) store.search_contexts().close(SearchContexts::Kind::scroll, id);
     return reply;
   });
 }
