@@ -13,18 +13,17 @@ namespace sightline::elastic {
 /// answers 413.
 struct AnswerTooLarge {};
 
+/// Before `more` bytes are appended to an answer.
+inline void check_answer_room(const std::string& answer, std::size_t more, const Limits& limits) {
+  if (answer.size() + more > limits.max_answer_bytes) throw AnswerTooLarge{};
+  http::reserve_answer(answer.size() + more);
+}
+
 /// For every loop that appends to an answer, once per turn: ends it when the answer is too large or nobody
 /// waits for it any more.
 inline void check_answer_size(const std::string& answer, const Limits& limits) {
   check_cancelled();
-  if (answer.size() > limits.max_answer_bytes) throw AnswerTooLarge{};
-  http::reserve_answer(answer.size());
-}
-
-/// The same before `more` bytes are appended.
-inline void check_answer_room(const std::string& answer, std::size_t more, const Limits& limits) {
-  if (answer.size() + more > limits.max_answer_bytes) throw AnswerTooLarge{};
-  http::reserve_answer(answer.size() + more);
+  check_answer_room(answer, 0, limits);
 }
 
 }  // namespace sightline::elastic

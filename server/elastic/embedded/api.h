@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/json/builder.h"
 #include "server/elastic/embedded/request_parameters.h"
 #include "server/elastic/embedded/store_core.h"
 #include "server/elastic/rest/router.h"
@@ -52,12 +53,8 @@ void add_search_routes(rest::Router& router, StoreCore& store);
 
 http::Response json_answer(std::string body, int status = 200);
 http::Response acknowledged();
-/// `"_shards":{"total":2,"successful":1,"failed":0}` of a write to one copy of `total`.
-std::string write_shards_json(int total);
-/// `"name":`
-void append_key(std::string& out, std::string_view name);
 
-/// The members of a write's answer, from `_index` to `_primary_term`, without braces.
-std::string write_members(const struct WriteResult& result, bool forced_refresh, int copies);
+/// The members of a write's answer, from `_index` to `_primary_term`, and the new source of an update.
+void write_result(json::Builder& out, const struct WriteResult& result, bool forced_refresh, int copies);
 
 }  // namespace sightline::elastic

@@ -84,17 +84,16 @@ BulkLine line_of(const BulkItem& item, const BulkParameters& parameters) {
 }
 
 std::string item_json(const BulkLine& line, const Answer<WriteResult>& result, bool forced_refresh) {
-  std::string out = "{\"" + line.action + "\":{";
+  json::Builder out;
+  out.object().object(line.action);
   if (result) {
-    out += write_members(*result, forced_refresh, result->copies);
-    return out + ",\"status\":" + std::to_string(result->status()) + "}}";
+    write_result(out, *result, forced_refresh, result->copies);
+    out.member("status", result->status());
+  } else {
+    out.member("_index", shortened(line.write.index)).member("_id", shortened(line.write.id));
+    out.member("status", result.error().status).member("error", json::Raw{result.error().item_json()});
   }
-  out += "\"_index\":";
-  rest::append_json_string(out, shortened(line.write.index));
-  out += ",\"_id\":";
-  rest::append_json_string(out, shortened(line.write.id));
-  return out + ",\"status\":" + std::to_string(result.error().status) +
-         ",\"error\":" + result.error().item_json() + "}}";
+  return out.text();
 }
 
 /// The body is read twice, in memory that does not grow with it: first all of it for its mistakes, the first of which

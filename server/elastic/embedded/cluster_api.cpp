@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cstdio>
 
-#include "base/json/writer.h"
 #include "server/elastic/embedded/answer_size.h"
 #include "server/elastic/embedded/api.h"
 #include "server/elastic/rest/json_tape.h"
@@ -49,17 +48,16 @@ std::optional<std::string> publish_address(const Request& request) {
 
 /// What clients that sniff ask for.
 Response nodes_http(StoreCore& store, const Request& request, const PathParameters&, const NoParameters&) {
-  std::string out =
-      R"({"_nodes":{"total":1,"successful":1,"failed":0},"cluster_name":"sightline","nodes":{)";
-  append_key(out, store.cluster_uuid());
-  out += R"({"name":"sightline","version":"9.2.0",)" + std::string(k_build) +
-         R"(,"roles":["data","ingest","master"])";
+  json::Builder out;
+  out.object().object("_nodes").member("total", 1).member("successful", 1).member("failed", 0).end();
+  out.member("cluster_name", "sightline").object("nodes").object(store.cluster_uuid());
+  out.member("name", "sightline").member("version", "9.2.0").list(k_build);
+  out.array("roles").value("data").value("ingest").value("master").end();
   if (const auto address = publish_address(request)) {
-    out += R"(,"http":{"publish_address":)";
-    rest::append_json_string(out, *address);
-    out += R"(,"max_content_length_in_bytes":)" + std::to_string(store.limits().max_body_bytes) + "}";
+    out.object("http").member("publish_address", *address);
+    out.member("max_content_length_in_bytes", store.limits().max_body_bytes);
   }
-  return json_answer(out + "}}}");
+  return json_answer(out.text());
 }
 
 /// Copies of shards that one machine has no place for.
@@ -99,35 +97,17 @@ Response health(StoreCore& store, const Request&, const PathParameters& path,
   const char* status = !found || !store.problem().empty() ? "red" : status_of(unassigned);
   const bool timed_out = !found || rank_of(status) > parameters.worst_rank;
   const std::size_t all = active + unassigned;
-  rapidjson::StringBuffer buffer;
-  json::Writer writer(buffer);
-  writer.StartObject();
-  writer.Key("cluster_name");
-  writer.String("sightline");
-  writer.Key("status");
-  writer.String(status);
-  writer.Key("timed_out");
-  writer.Bool(timed_out);
-  const std::pair<const char*, std::size_t> figures[] = {{"number_of_nodes", 1},
-                                                         {"number_of_data_nodes", 1},
-                                                         {"active_primary_shards", active},
-                                                         {"active_shards", active},
-                                                         {"relocating_shards", 0},
-                                                         {"initializing_shards", 0},
-                                                         {"unassigned_shards", unassigned},
-                                                         {"unassigned_primary_shards", 0},
-                                                         {"delayed_unassigned_shards", 0},
-                                                         {"number_of_pending_tasks", 0},
-                                                         {"number_of_in_flight_fetch", 0},
-                                                         {"task_max_waiting_in_queue_millis", 0}};
-  for (const auto& [name, value] : figures) {
-    writer.Key(name);
-    writer.Uint64(value);
-  }
-  writer.Key("active_shards_percent_as_number");
-  writer.Double(all == 0 ? 100.0 : 100.0 * static_cast<double>(active) / static_cast<double>(all));
-  writer.EndObject();
-  return json_answer({buffer.GetString(), buffer.GetSize()}, timed_out ? 408 : 200);
+  json::Builder out;
+  out.object().member("cluster_name", "sightline").member("status", status).member("timed_out", timed_out);
+  out.member("number_of_nodes", 1).member("number_of_data_nodes", 1).member("active_primary_shards", active);
+  out.member("active_shards", active).member("unassigned_shards", unassigned);
+  for (const char* none : {"relocating_shards", "initializing_shards", "unassigned_primary_shards",
+                           "delayed_unassigned_shards", "number_of_pending_tasks", "number_of_in_flight_fetch",
+                           "task_max_waiting_in_queue_millis"})
+    out.member(none, 0);
+  out.member("active_shards_percent_as_number",
+             all == 0 ? 100.0 : 100.0 * static_cast<double>(active) / static_cast<double>(all));
+  return json_answer(out.text(), timed_out ? 408 : 200);
 }
 
 // _cat
@@ -186,18 +166,15 @@ class CatTable {
   }
 
   std::string json(const std::vector<std::size_t>& shown, const Limits& limits) const {
-    std::string out = "[";
+    std::string rows;
     for (const auto& row : rows_) {
-      out += out.size() > 1 ? ",{" : "{";
-      for (const std::size_t column : shown) {
-        if (out.back() != '{') out += ',';
-        append_key(out, columns_[column]);
-        rest::append_json_string(out, row[column]);
-      }
-      out += '}';
-      check_answer_size(out, limits);
+      json::Builder out;
+      out.object();
+      for (const std::size_t column : shown) out.member(columns_[column], row[column]);
+      rows += (rows.empty() ? "" : ",") + out.text();
+      check_answer_size(rows, limits);
     }
-    return out + "]";
+    return "[" + rows + "]";
   }
 
   /// Each column is as wide as its widest cell; numbers stand to the right.

@@ -27,63 +27,36 @@ struct WriteParameters : RefreshParameters {
 };
 
 /// One write and its answer.
-Response write_one(StoreCore& store, const WriteParameters& parameters, DocumentWrite write) {
-  write.id = rest::document_id(write.id);
-  if (const auto problem = rest::id_problem(write.id); problem && write.action != Action::remove)
-    refuse_invalid(*problem);
-  write.if_seq_no = parameters.if_seq_no;
-  write.if_primary_term = parameters.if_primary_term;
-  if (write.if_seq_no.has_value() != (write.if_primary_term.value_or(0) > 0)) {
+template <Action Of>
+Response write_document(StoreCore& store, const Request& request, const PathParameters& path,
+                        const WriteParameters& parameters) {
+  const DocumentWrite write{parameters.create ? Action::create : Of, path.get("index"),
+                            rest::document_id(path.get("id")),       request.body,
+                            parameters.if_seq_no,                    parameters.if_primary_term,
+                            parameters.wants_source};
+  if (request.body.empty() && (Of == Action::index || Of == Action::create))
+    refuse({400, "parse_exception", "request body is required"});
+  if (const auto problem = rest::id_problem(write.id); problem && Of != Action::remove) refuse_invalid(*problem);
+  if (write.if_seq_no.has_value() != (write.if_primary_term.value_or(0) > 0))
     refuse_invalid("if_seq_no and if_primary_term must be given together");
-  }
   DocumentWriter writer(store);
   auto results = writer.write({&write, 1});
   if (parameters.wants_refresh) writer.refresh();
   const WriteResult result = accepted(std::move(results.front()));
   const bool noop = result.result == "noop";  // nothing was written, so no copy and no refresh is told of
-  std::string out = "{" + write_members(result, parameters.forced_refresh && !noop, noop ? 0 : result.copies);
-  return json_answer(out + "}", result.status());
-}
-
-Response index_document(StoreCore& store, const Request& request, const PathParameters& path,
-                        const WriteParameters& parameters, Action action) {
-  if (request.body.empty()) refuse({400, "parse_exception", "request body is required"});
-  if (parameters.create) action = Action::create;
-  return write_one(store, parameters, {action, path.get("index"), path.get("id"), request.body, {}, {}});
-}
-
-Response put_document(StoreCore& store, const Request& request, const PathParameters& path,
-                      const WriteParameters& parameters) {
-  return index_document(store, request, path, parameters, Action::index);
-}
-
-Response create_document(StoreCore& store, const Request& request, const PathParameters& path,
-                         const WriteParameters& parameters) {
-  return index_document(store, request, path, parameters, Action::create);
-}
-
-Response delete_document(StoreCore& store, const Request&, const PathParameters& path,
-                         const WriteParameters& parameters) {
-  return write_one(store, parameters, {Action::remove, path.get("index"), path.get("id"), {}, {}, {}});
-}
-
-Response update_document(StoreCore& store, const Request& request, const PathParameters& path,
-                         const WriteParameters& parameters) {
-  return write_one(store, parameters,
-                   {Action::update, path.get("index"), path.get("id"), request.body, {}, {},
-                    parameters.wants_source});
+  json::Builder out;
+  write_result(out.object(), result, parameters.forced_refresh && !noop, noop ? 0 : result.copies);
+  return json_answer(out.text(), result.status());
 }
 
 struct GetParameters : SourceParameters {};
 
-/// `,"_version":..,"found":true,"_source":{..}` of a document that is there, `,"found":false` else.
-std::string found_members(const std::optional<StoredDocument>& document, const SourceFilter& filter) {
-  if (!document) return ",\"found\":false";
-  std::string out = ",\"_version\":" + std::to_string(document->version) +
-                    ",\"_seq_no\":" + std::to_string(document->seq_no) +
-                    ",\"_primary_term\":1,\"found\":true";
-  if (filter.enabled) out += ",\"_source\":" + rest::filter_source(document->source, filter);
-  return out;
+/// `_version` to `_source` of a document that is there; `found`, whether it is.
+void write_found(json::Builder& out, const std::optional<StoredDocument>& document, const SourceFilter& filter) {
+  if (!document) return void(out.member("found", false));
+  out.member("_version", document->version).member("_seq_no", document->seq_no).member("_primary_term", 1);
+  out.member("found", true);
+  if (filter.enabled) out.member("_source", json::Raw{rest::filter_source(document->source, filter)});
 }
 
 /// The document of a path, and how to show it.
@@ -116,11 +89,10 @@ Found find_document(StoreCore& store, const PathParameters& path, const GetParam
 Response get_document(StoreCore& store, const Request&, const PathParameters& path,
                       const GetParameters& parameters) {
   const Found found = find_document(store, path, parameters);
-  std::string out = "{\"_index\":";
-  rest::append_json_string(out, found.index->name());
-  out += ",\"_id\":";
-  rest::append_json_string(out, rest::document_id(path.get("id")));
-  return json_answer(out + found_members(found.document, *found.filter) + "}", found.document ? 200 : 404);
+  json::Builder out;
+  out.object().member("_index", found.index->name()).member("_id", rest::document_id(path.get("id")));
+  write_found(out, found.document, *found.filter);
+  return json_answer(out.text(), found.document ? 200 : 404);
 }
 
 Response get_source(StoreCore& store, const Request&, const PathParameters& path,
@@ -225,21 +197,21 @@ std::string error_object(const ElasticError& error) {
 
 Response multi_get(StoreCore& store, const Request& request, const PathParameters& path,
                    const GetParameters& parameters) {
-  std::string out = "{\"docs\":[";
+  std::string docs;
   for (const Wanted& one : read_multi_get(request, path.get("index"), parameters, store.limits())) {
-    check_answer_size(out, store.limits());
-    if (out.back() == '}') out += ',';
+    check_answer_size(docs, store.limits());
     const auto found = answer_of([&] { return find_document(store, one.index, one.id, one.filter); });
-    out += "{\"_index\":";
-    rest::append_json_string(out, found ? found->index->name() : shortened(one.index));
-    out += ",\"_id\":";
-    rest::append_json_string(out, one.id);
-    out +=
-        found ? found_members(found->document, *found->filter) : ",\"error\":" + error_object(found.error());
-    out += '}';
+    json::Builder doc;
+    doc.object().member("_index", found ? found->index->name() : shortened(one.index)).member("_id", one.id);
+    if (found) {
+      write_found(doc, found->document, *found->filter);
+    } else {
+      doc.member("error", json::Raw{error_object(found.error())});
+    }
+    docs += (docs.empty() ? "" : ",") + doc.text();
   }
-  check_answer_size(out, store.limits());
-  return json_answer(out + "]}");
+  check_answer_size(docs, store.limits());
+  return json_answer("{\"docs\":[" + docs + "]}");
 }
 
 // The tables of parameters
@@ -300,29 +272,27 @@ const rest::ParameterTable<GetParameters> k_get_parameters{{source_rows<GetParam
 
 }  // namespace
 
-std::string write_members(const WriteResult& result, bool forced_refresh, int copies) {
-  std::string out = "\"_index\":";
-  rest::append_json_string(out, result.index);
-  out += ",\"_id\":";
-  rest::append_json_string(out, result.id);
-  out += ",\"_version\":" + std::to_string(result.version) + ",\"result\":\"" + result.result + "\"";
-  if (forced_refresh) out += ",\"forced_refresh\":true";
-  const std::string numbers = "\"_seq_no\":" + std::to_string(result.seq_no) + ",\"_primary_term\":1";
-  out += "," + write_shards_json(copies) + "," + numbers;
-  if (!result.source.empty()) out += ",\"get\":{" + numbers + ",\"found\":true,\"_source\":" + result.source + "}";
-  return out;
+void write_result(json::Builder& out, const WriteResult& result, bool forced_refresh, int copies) {
+  out.member("_index", result.index).member("_id", result.id).member("_version", result.version);
+  out.member("result", result.result);
+  if (forced_refresh) out.member("forced_refresh", true);
+  out.object("_shards").member("total", copies).member("successful", copies > 0 ? 1 : 0).member("failed", 0).end();
+  out.member("_seq_no", result.seq_no).member("_primary_term", 1);
+  if (result.source.empty()) return;
+  out.object("get").member("_seq_no", result.seq_no).member("_primary_term", 1).member("found", true);
+  out.member("_source", json::Raw{result.source}).end();
 }
 
 void add_document_routes(rest::Router& router, StoreCore& store) {
   using enum http::Method;
   const AddRoute add(router, store);
-  add({post}, "/{index}/_doc", k_put_parameters, put_document);
-  add({put, post}, "/{index}/_doc/{id}", k_put_parameters, put_document);
-  add({put, post}, "/{index}/_create/{id}", k_create_parameters, create_document);
-  add({delete_}, "/{index}/_doc/{id}", k_delete_parameters, delete_document);
+  add({post}, "/{index}/_doc", k_put_parameters, write_document<Action::index>);
+  add({put, post}, "/{index}/_doc/{id}", k_put_parameters, write_document<Action::index>);
+  add({put, post}, "/{index}/_create/{id}", k_create_parameters, write_document<Action::create>);
+  add({delete_}, "/{index}/_doc/{id}", k_delete_parameters, write_document<Action::remove>);
   add({get, head}, "/{index}/_doc/{id}", k_get_parameters, get_document);
   add({get, head}, "/{index}/_source/{id}", k_get_parameters, get_source);
-  add({post}, "/{index}/_update/{id}", k_update_parameters, update_document);
+  add({post}, "/{index}/_update/{id}", k_update_parameters, write_document<Action::update>);
   for (const char* pattern : {"/_mget", "/{index}/_mget"})
     add({get, post}, pattern, k_get_parameters, multi_get);
 }

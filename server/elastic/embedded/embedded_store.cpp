@@ -80,14 +80,4 @@ http::Response acknowledged() {
   return json_answer("{\"acknowledged\":true}");
 }
 
-std::string write_shards_json(int total) {
-  return "\"_shards\":{\"total\":" + std::to_string(total) + ",\"successful\":" + (total > 0 ? "1" : "0") +
-         ",\"failed\":0}";
-}
-
-void append_key(std::string& out, std::string_view name) {
-  rest::append_json_string(out, name);
-  out += ':';
-}
-
 }  // namespace sightline::elastic

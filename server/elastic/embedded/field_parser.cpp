@@ -234,62 +234,34 @@ FieldPtr parse_field(const std::string& path, const JsonView& body, bool multi_f
 namespace {
 
 /// dims, index, similarity and index_options of a dense_vector.
-void write_vector(json::Writer& writer, const Field& field) {
-  const auto number = [&](const char* name, int value) {
-    writer.Key(name);
-    writer.Int(value);
-  };
-  if (field.dims > 0) number("dims", field.dims);
-  writer.Key("index");
-  writer.Bool(field.indexed);
+void write_vector(json::Builder& out, const Field& field) {
+  if (field.dims > 0) out.member("dims", field.dims);
+  out.member("index", field.indexed);
   if (!field.indexed) return;
-  writer.Key("similarity");
-  writer.String(to_string(field.similarity));
+  out.member("similarity", to_string(field.similarity));
   if (!field.index_options) return;
   const VectorIndexOptions& options = *field.index_options;
-  writer.Key("index_options");
-  writer.StartObject();
-  writer.Key("type");
-  writer.String(options.type);
-  if (options.is_graph()) {
-    number("m", options.m);
-    number("ef_construction", options.ef_construction);
-  }
-  if (options.confidence_interval) {
-    writer.Key("confidence_interval");
-    writer.Double(*options.confidence_interval);
-  }
-  if (options.oversample) {
-    writer.Key("rescore_vector");
-    writer.StartObject();
-    writer.Key("oversample");
-    writer.Double(*options.oversample);
-    writer.EndObject();
-  }
-  writer.EndObject();
+  out.object("index_options").member("type", options.type);
+  if (options.is_graph()) out.member("m", options.m).member("ef_construction", options.ef_construction);
+  if (options.confidence_interval) out.member("confidence_interval", *options.confidence_interval);
+  if (options.oversample) out.object("rescore_vector").member("oversample", *options.oversample).end();
+  out.end();
 }
 
 }  // namespace
 
-void write_field(json::Writer& writer, const Field& field) {
-  writer.StartObject();
-  writer.Key("type");
-  writer.String(to_string(field.type));
-  if (field.type == FieldType::dense_vector) write_vector(writer, field);
-  for (const auto& [name, json] : field.shown) {
-    writer.Key(name);
-    writer.RawValue(json.data(), json.size(), rapidjson::kObjectType);
+void write_field(json::Builder& out, const Field& field) {
+  out.member("type", to_string(field.type));
+  if (field.type == FieldType::dense_vector) write_vector(out, field);
+  for (const auto& [name, json] : field.shown) out.member(name, json::Raw{json});
+  if (field.fields.empty()) return;
+  out.object("fields");
+  for (const FieldPtr& sub_field : field.fields) {
+    out.object(sub_field->path.substr(sub_field->path.rfind('.') + 1));
+    write_field(out, *sub_field);
+    out.end();
   }
-  if (!field.fields.empty()) {
-    writer.Key("fields");
-    writer.StartObject();
-    for (const FieldPtr& sub_field : field.fields) {
-      writer.Key(sub_field->path.substr(sub_field->path.rfind('.') + 1));
-      write_field(writer, *sub_field);
-    }
-    writer.EndObject();
-  }
-  writer.EndObject();
+  out.end();
 }
 
 }  // namespace sightline::elastic

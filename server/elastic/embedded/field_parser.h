@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-#include "base/json/writer.h"
+#include "base/json/builder.h"
 #include "server/elastic/embedded/mapping.h"
 #include "server/elastic/rest/json_view.h"
 
@@ -18,8 +18,8 @@ namespace sightline::elastic {
 /// or that this store cannot honour.
 FieldPtr parse_field(const std::string& path, const JsonView& body, bool multi_field = false);
 
-/// Writes a field's mapping as GET shows it: its type, the given parameters, multi-fields.
-void write_field(json::Writer& writer, const Field& field);
+/// Writes the members of a field's mapping as GET shows it: its type, the given parameters, multi-fields.
+void write_field(json::Builder& out, const Field& field);
 /// The index options that a dense_vector of so many dimensions gets if none were given.
 VectorIndexOptions default_index_options(int dims);
 

@@ -35,16 +35,14 @@ std::vector<IndexPtr> named_indices(const StoreCore& store, const IndicesParamet
 /// `{"a":{..},"b":{..}}`, a member an index.
 template <class Write>
 Response answer_by_index(const StoreCore& store, const std::vector<IndexPtr>& indices, const Write& write) {
-  std::string out = "{";
+  std::string members;
   for (const IndexPtr& index : indices) {
-    if (out.size() > 1) out += ',';
-    append_key(out, index->name());
-    out += '{';
-    write(out, *index);
-    out += '}';
-    check_answer_size(out, store.limits());
+    json::Builder one;
+    write(one.object(index->name()), *index);
+    members += (members.empty() ? "" : ",") + one.text();
+    check_answer_size(members, store.limits());
   }
-  return json_answer(out + "}");
+  return json_answer("{" + members + "}");
 }
 
 // The members of the body of an index creation
@@ -87,9 +85,9 @@ Response create_index(StoreCore& store, const Request& request, const PathParame
   if (!request.body.empty())
     read_object(definition_body(request, store), [&](const JsonView& body) { k_creation.read(body, reading); });
   store.create_index(name, std::move(reading.creation));
-  std::string out = "{\"acknowledged\":true,\"shards_acknowledged\":true,\"index\":";
-  rest::append_json_string(out, name);
-  return json_answer(out + "}");
+  json::Builder out;
+  out.object().member("acknowledged", true).member("shards_acknowledged", true).member("index", name);
+  return json_answer(out.text());
 }
 
 Response delete_index(StoreCore& store, const Request&, const PathParameters& path,
@@ -109,11 +107,13 @@ Response delete_index(StoreCore& store, const Request&, const PathParameters& pa
   return acknowledged();
 }
 
-Response get_index(StoreCore& store, const Request&, const PathParameters& path,
-                   const IndicesParameters& parameters) {
-  return answer_by_index(store, named_indices(store, parameters, path), [](std::string& out, const StoredIndex& index) {
-    out += "\"aliases\":" + aliases_json(index.aliases()) + ",\"mappings\":" + index.mapping()->to_json() +
-           ",\"settings\":" + settings_json(index.settings());
+/// What an index is made of, or a part of that.
+template <bool WithAliases, bool WithMappings, bool WithSettings>
+Response show(StoreCore& store, const Request&, const PathParameters& path, const IndicesParameters& parameters) {
+  return answer_by_index(store, named_indices(store, parameters, path), [](json::Builder& out, const StoredIndex& index) {
+    if (WithAliases) out.member("aliases", json::Raw{aliases_json(index.aliases())});
+    if (WithMappings) out.member("mappings", json::Raw{index.mapping()->to_json()});
+    if (WithSettings) out.member("settings", json::Raw{settings_json(index.settings())});
   });
 }
 
@@ -122,25 +122,11 @@ Response exists(StoreCore& store, const Request&, const PathParameters& path,
   return json_answer("", named_indices(store, parameters, path).empty() ? 404 : 200);
 }
 
-Response get_mapping(StoreCore& store, const Request&, const PathParameters& path,
-                     const IndicesParameters& parameters) {
-  return answer_by_index(store, named_indices(store, parameters, path), [](std::string& out, const StoredIndex& index) {
-    out += "\"mappings\":" + index.mapping()->to_json();
-  });
-}
-
 Response put_mapping(StoreCore& store, const Request& request, const PathParameters& path,
                      const IndicesParameters& parameters) {
   const Mapping mapping = accepted(Mapping::parse_text(definition_body(request, store)));
   store.merge_mapping(named_indices(store, parameters, path), mapping);
   return acknowledged();
-}
-
-Response get_settings(StoreCore& store, const Request&, const PathParameters& path,
-                      const IndicesParameters& parameters) {
-  return answer_by_index(store, named_indices(store, parameters, path), [](std::string& out, const StoredIndex& index) {
-    out += "\"settings\":" + settings_json(index.settings());
-  });
 }
 
 Response put_settings(StoreCore& store, const Request& request, const PathParameters& path,
@@ -160,8 +146,9 @@ Response refresh(StoreCore& store, const Request&, const PathParameters& path,
   store.refresh(indices);
   int total = 0;
   for (const IndexPtr& index : indices) total += 1 + replicas_of(index->settings());
-  return json_answer("{\"_shards\":{\"total\":" + std::to_string(total) +
-                     ",\"successful\":" + std::to_string(indices.size()) + ",\"failed\":0}}");
+  json::Builder out;
+  out.object().object("_shards").member("total", total).member("successful", indices.size()).member("failed", 0);
+  return json_answer(out.text());
 }
 
 /// The aliases that a comma list with wildcards chooses. Empty: all.
@@ -196,15 +183,14 @@ Response get_alias(StoreCore& store, const Request&, const PathParameters& path,
       return chosen.empty();
     });
   }
-  Response response = answer_by_index(store, indices, [&](std::string& out, const StoredIndex& index) {
-    out += "\"aliases\":" + aliases_json(chosen_aliases(index, patterns));
+  Response response = answer_by_index(store, indices, [&](json::Builder& out, const StoredIndex& index) {
+    out.member("aliases", json::Raw{aliases_json(chosen_aliases(index, patterns))});
   });
   if (missing.empty()) return response;
-  std::string out = "{\"error\":";
-  rest::append_json_string(out, "alias [" + *missing.begin() + "] missing");
-  out += ",\"status\":404";
-  // What is there follows.
-  return json_answer(out + (response.body == "{}" ? "" : ",") + response.body.substr(1), 404);
+  json::Builder out;
+  out.object().member("error", "alias [" + *missing.begin() + "] missing").member("status", 404);
+  out.list(std::string_view(response.body).substr(1, response.body.size() - 2));  // what is there follows
+  return json_answer(out.text(), 404);
 }
 
 Response aliases_changed(StoreCore& store, const std::vector<AliasChange>& changes) {
@@ -337,11 +323,13 @@ void add_index_routes(rest::Router& router, StoreCore& store) {
   const AddRoute add(router, store);
   add({put}, "/{index}", k_timeout_parameters, create_index);
   add({delete_}, "/{index}", k_change_parameters, delete_index);
-  add({get}, "/{index}", k_look_parameters, get_index);
+  add({get}, "/{index}", k_look_parameters, show<true, true, true>);
   add({head}, "/{index}", k_look_parameters, exists);
-  for (const char* pattern : {"/_mapping", "/{index}/_mapping"}) add({get}, pattern, k_look_parameters, get_mapping);
+  for (const char* pattern : {"/_mapping", "/{index}/_mapping"})
+    add({get}, pattern, k_look_parameters, show<false, true, false>);
   add({put, post}, "/{index}/_mapping", k_change_parameters, put_mapping);
-  for (const char* pattern : {"/_settings", "/{index}/_settings"}) add({get}, pattern, k_look_parameters, get_settings);
+  for (const char* pattern : {"/_settings", "/{index}/_settings"})
+    add({get}, pattern, k_look_parameters, show<false, false, true>);
   add({put}, "/{index}/_settings", k_change_parameters, put_settings);
   for (const char* pattern : {"/_refresh", "/{index}/_refresh"})
     add({get, post}, pattern, k_refresh_parameters, refresh);

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <limits>
 
-#include "base/json/writer.h"
+#include "base/json/builder.h"
 #include "base/number_text.h"
 #include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/json_tape.h"
@@ -139,21 +139,20 @@ void flatten(IndexSettings& settings, const std::string& name, const JsonView& v
 }
 
 /// Writes the settings from `at` on that lie under `prefix`, nested.
-void write_nested(json::Writer& writer, IndexSettings::const_iterator& at, IndexSettings::const_iterator end,
+void write_nested(json::Builder& out, IndexSettings::const_iterator& at, IndexSettings::const_iterator end,
                   const std::string& prefix) {
-  writer.StartObject();
   while (at != end && at->first.starts_with(prefix)) {
     const std::string rest = at->first.substr(prefix.size());
     const std::size_t dot = rest.find('.');
-    writer.Key(rest.substr(0, dot));
     if (dot == std::string::npos) {
-      writer.String(at->second);
+      out.member(rest, at->second);
       ++at;
-    } else {
-      write_nested(writer, at, end, prefix + rest.substr(0, dot + 1));
+      continue;
     }
+    out.object(rest.substr(0, dot));
+    write_nested(out, at, end, prefix + rest.substr(0, dot + 1));
+    out.end();
   }
-  writer.EndObject();
 }
 
 }  // namespace
@@ -202,23 +201,17 @@ IndexSettings creation_settings(IndexSettings given, const std::string& name, co
 }
 
 std::string settings_json(const IndexSettings& settings) {
-  rapidjson::StringBuffer buffer;
-  json::Writer writer(buffer);
+  json::Builder out;
   auto at = settings.cbegin();
-  write_nested(writer, at, settings.cend(), "");
-  return {buffer.GetString(), buffer.GetSize()};
+  write_nested(out.object(), at, settings.cend(), "");
+  return out.text();
 }
 
 std::string flat_settings_json(const IndexSettings& settings) {
-  rapidjson::StringBuffer buffer;
-  json::Writer writer(buffer);
-  writer.StartObject();
-  for (const auto& [name, value] : settings) {
-    writer.Key(name);
-    writer.String(value);
-  }
-  writer.EndObject();
-  return {buffer.GetString(), buffer.GetSize()};
+  json::Builder out;
+  out.object();
+  for (const auto& [name, value] : settings) out.member(name, value);
+  return out.text();
 }
 
 namespace {

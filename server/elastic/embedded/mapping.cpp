@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/json/writer.h"
+#include "base/json/builder.h"
 #include "server/elastic/embedded/failures.h"
 #include "server/elastic/embedded/field_parser.h"
 #include "server/elastic/rest/json_filter.h"
@@ -77,37 +77,27 @@ void merge_nodes(MappingNode& node, const MappingNode& other, const std::string&
   }
 }
 
-void write_node(json::Writer& writer, const MappingNode& node);
+void write_node(json::Builder& out, const MappingNode& node);
 
-/// `dynamic` and `properties` of an object.
-void write_members(json::Writer& writer, const MappingNode& object) {
-  if (object.dynamic) {
-    writer.Key("dynamic");
-    writer.String(*object.dynamic == Dynamic::yes ? "true" : *object.dynamic == Dynamic::no ? "false" : "strict");
-  }
-  if (!object.enabled) {
-    writer.Key("enabled");
-    writer.Bool(false);
-  }
+/// `dynamic` and `properties` of an object, within it.
+void write_members(json::Builder& out, const MappingNode& object) {
+  if (object.dynamic)
+    out.member("dynamic", *object.dynamic == Dynamic::yes ? "true" : *object.dynamic == Dynamic::no ? "false" : "strict");
+  if (!object.enabled) out.member("enabled", false);
   if (object.children.empty()) return;
-  writer.Key("properties");
-  writer.StartObject();
+  out.object("properties");
   for (const auto& [name, child] : object.children) {
-    writer.Key(name);
-    write_node(writer, child);
+    out.object(name);
+    write_node(out, child);
+    out.end();
   }
-  writer.EndObject();
+  out.end();
 }
 
-void write_node(json::Writer& writer, const MappingNode& node) {
-  if (node.field) return write_field(writer, *node.field);
-  writer.StartObject();
-  if (node.children.empty()) {
-    writer.Key("type");
-    writer.String("object");
-  }
-  write_members(writer, node);
-  writer.EndObject();
+void write_node(json::Builder& out, const MappingNode& node) {
+  if (node.field) return write_field(out, *node.field);
+  if (node.children.empty()) out.member("type", "object");
+  write_members(out, node);
 }
 
 std::size_t count_objects(const MappingNode& node) {
@@ -276,16 +266,11 @@ std::vector<FieldPtr> Mapping::expand(std::string_view pattern) const {
 }
 
 std::string Mapping::to_json() const {
-  rapidjson::StringBuffer buffer;
-  json::Writer writer(buffer);
-  writer.StartObject();
-  for (const auto& [name, json] : root_parameters_) {
-    writer.Key(name);
-    writer.RawValue(json.data(), json.size(), rapidjson::kObjectType);
-  }
-  write_members(writer, root_);
-  writer.EndObject();
-  return {buffer.GetString(), buffer.GetSize()};
+  json::Builder out;
+  out.object();
+  for (const auto& [name, json] : root_parameters_) out.member(name, json::Raw{json});
+  write_members(out, root_);
+  return out.text();
 }
 
 void Mapping::index_fields() {

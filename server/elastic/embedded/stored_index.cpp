@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "base/json/builder.h"
+
 namespace sightline::elastic {
 namespace {
 
@@ -16,16 +18,14 @@ std::vector<float> floats_of(std::string_view bytes, const std::string& where) {
 }  // namespace
 
 std::string aliases_json(const Aliases& aliases) {
-  std::string out = "{";
+  json::Builder out;
+  out.object();
   for (const auto& [name, alias] : aliases) {
-    if (out.size() > 1) out += ',';
-    rest::append_json_string(out, name);
-    out += ":{";
-    if (alias.is_write_index)
-      out += std::string("\"is_write_index\":") + (*alias.is_write_index ? "true" : "false");
-    out += '}';
+    out.object(name);
+    if (alias.is_write_index) out.member("is_write_index", *alias.is_write_index);
+    out.end();
   }
-  return out + "}";
+  return out.text();
 }
 
 const rest::MemberTable<Alias> k_alias{"alias", "alias", rest::k_argument_error,

@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "base/cancellation.h"
+#include "base/json/builder.h"
 #include "server/elastic/embedded/answer_size.h"
 #include "server/elastic/embedded/date.h"
 #include "server/elastic/embedded/search/decimal.h"
@@ -106,15 +107,20 @@ std::string figures_json(const Aggregation& aggregation, const std::vector<Aggre
     known ? append_decimal(out, value) : void(out = "null");
     return out;
   };
-  const std::map<Kind, std::string> figures = {{Kind::value_count, std::to_string(count)},
-                                               {Kind::min, text(count != 0, min)},
-                                               {Kind::max, text(count != 0, max)},
-                                               {Kind::avg, text(count != 0, sum / static_cast<double>(count))},
-                                               {Kind::sum, text(true, sum)}};
-  if (aggregation.kind != Kind::stats) return "{\"value\":" + figures.at(aggregation.kind) + "}";
-  return "{\"count\":" + figures.at(Kind::value_count) + ",\"min\":" + figures.at(Kind::min) +
-         ",\"max\":" + figures.at(Kind::max) + ",\"avg\":" + figures.at(Kind::avg) +
-         ",\"sum\":" + figures.at(Kind::sum) + "}";
+  const std::string lowest = text(count != 0, min), highest = text(count != 0, max), total = text(true, sum),
+                    mean = text(count != 0, sum / static_cast<double>(count));
+  json::Builder out;
+  out.object();
+  if (aggregation.kind == Kind::stats) {
+    out.member("count", count).member("min", json::Raw{lowest}).member("max", json::Raw{highest});
+    return out.member("avg", json::Raw{mean}).member("sum", json::Raw{total}).text();
+  }
+  if (aggregation.kind == Kind::value_count) return out.member("value", count).text();
+  return out.member("value", json::Raw{aggregation.kind == Kind::min   ? lowest
+                                       : aggregation.kind == Kind::max ? highest
+                                       : aggregation.kind == Kind::avg ? mean
+                                                                       : total})
+      .text();
 }
 
 struct Bucket {
@@ -141,23 +147,21 @@ std::map<Value, Bucket> buckets_of(const Aggregation& aggregation, const std::ve
   return buckets;
 }
 
-void append_bucket(std::string& out, const Value& key, const Bucket& bucket) {
-  out += "{\"key\":";
+std::string bucket_json(const Value& key, const Bucket& bucket) {
+  json::Builder out;
+  out.object();
   if (const auto* word = std::get_if<std::string_view>(&key)) {
-    rest::append_json_string(out, *word);
+    out.member("key", *word);
   } else if (const auto* number = std::get_if<double>(&key)) {
-    append_decimal(out, *number);
+    out.member("key", [&](std::string& text) { append_decimal(text, *number); });
   } else {
     const std::int64_t value = std::get<std::int64_t>(key);
-    out += std::to_string(value);
-    if (bucket.field->type == FieldType::boolean)
-      out += value != 0 ? ",\"key_as_string\":\"true\"" : ",\"key_as_string\":\"false\"";
-    if (bucket.field->type == FieldType::date) {
-      out += ",\"key_as_string\":";
-      rest::append_json_string(out, format_date(value, bucket.field->format));
-    }
+    out.member("key", value);
+    if (bucket.field->type == FieldType::boolean) out.member("key_as_string", value != 0 ? "true" : "false");
+    if (bucket.field->type == FieldType::date)
+      out.member("key_as_string", format_date(value, bucket.field->format));
   }
-  out += ",\"doc_count\":" + std::to_string(bucket.count) + "}";
+  return out.member("doc_count", bucket.count).text();
 }
 
 /// `room`: buckets that the answer may still have.
@@ -182,11 +186,11 @@ std::string terms_json(const Aggregation& aggregation, const std::vector<Aggrega
       others += buckets[i].second.count;
       continue;
     }
-    if (i != 0) list += ',';
-    append_bucket(list, buckets[i].first, buckets[i].second);
+    list += (i == 0 ? "" : ",") + bucket_json(buckets[i].first, buckets[i].second);
   }
-  return "{\"doc_count_error_upper_bound\":0,\"sum_other_doc_count\":" + std::to_string(others) +
-         ",\"buckets\":[" + list + "]}";
+  json::Builder out;
+  out.object().member("doc_count_error_upper_bound", 0).member("sum_other_doc_count", others);
+  return out.array("buckets").list(list).text();
 }
 
 const char* name_of(Kind kind) {
@@ -237,17 +241,16 @@ std::string aggregations_json(const std::vector<Aggregation>& aggregations,
                               const std::vector<AggregatedShard>& shards, bool typed_keys,
                               const Limits& limits) {
   std::size_t room = limits.max_buckets;
-  std::string out = "{";
+  std::string members;
   for (const Aggregation& aggregation : aggregations) {
-    if (out.size() > 1) out += ',';
-    rest::append_json_string(
-        out, typed_keys ? type_of(aggregation, shards) + "#" + aggregation.name : aggregation.name);
-    out += ':';
-    out += aggregation.kind == Kind::terms ? terms_json(aggregation, shards, room, limits)
-                                           : figures_json(aggregation, shards);
-    check_answer_size(out, limits);
+    json::Builder one;
+    one.member(typed_keys ? type_of(aggregation, shards) + "#" + aggregation.name : aggregation.name,
+               json::Raw{aggregation.kind == Kind::terms ? terms_json(aggregation, shards, room, limits)
+                                                         : figures_json(aggregation, shards)});
+    members += (members.empty() ? "" : ",") + one.text();
+    check_answer_size(members, limits);
   }
-  return out + "}";
+  return "{" + members + "}";
 }
 
 }  // namespace sightline::elastic

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/float_text.h"
+#include "base/json/builder.h"
 #include "base/json/number.h"
 #include "server/elastic/embedded/date.h"
 #include "server/elastic/embedded/search/decimal.h"
@@ -22,12 +22,6 @@ std::string text_of(const JsonView& value) {
   return value.is_number() ? json::java_number_text(value.text()) : std::string(value.text());
 }
 
-std::string json_text(std::string_view text) {
-  std::string out;
-  rest::append_json_string(out, text);
-  return out;
-}
-
 std::string json_decimal(const Field& field, double value) {
   std::string out;
   field.type == FieldType::double_ ? append_decimal(out, value)
@@ -38,7 +32,7 @@ std::string json_decimal(const Field& field, double value) {
 std::string json_integer(const Field& field, std::int64_t value) {
   if (field.type == FieldType::boolean) return value != 0 ? "true" : "false";
   if (field.type == FieldType::date)
-    return json_text(format_date(value, field.format));
+    return json::json_string(format_date(value, field.format));
   return std::to_string(value);
 }
 
@@ -47,7 +41,7 @@ void collect(const JsonView& value, std::string_view path, std::vector<std::stri
   if (value.is_array()) {
     value.each_element([&](const JsonView& item) { collect(item, path, values); });
   } else if (path.empty()) {
-    if (value.is_scalar()) values.push_back(json_text(text_of(value)));
+    if (value.is_scalar()) values.push_back(json::json_string(text_of(value)));
   } else if (value.is_object()) {
     value.each_member([&](const JsonView& key, const JsonView& item) {
       const std::string_view name = key.text();
@@ -59,19 +53,6 @@ void collect(const JsonView& value, std::string_view path, std::vector<std::stri
       }
     });
   }
-}
-
-/// Appends `"name":[values]` to an object that is still open; opens it with its first member.
-void append_member(std::string& object, const std::string& name, const std::vector<std::string>& values) {
-  if (values.empty()) return;
-  object += object.empty() ? '{' : ',';
-  rest::append_json_string(object, name);
-  object += ":[";
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    if (i != 0) object += ',';
-    object += values[i];
-  }
-  object += ']';
 }
 
 /// True if a string, given as JSON, has at most `limit` UTF-16 units.
@@ -124,10 +105,15 @@ std::string FieldFetcher::fetch(Doc doc, std::string_view source) const {
     if (!read) throw StorageFailed{{ErrorCode::corrupt_data, "the stored source of a document is no JSON"}};
     tape = *std::move(read);
   }
-  std::string fields;
-  for (const FieldPtr& field : wanted_)
-    append_member(fields, field->path, values_of(*field, doc, tape ? &*tape : nullptr));
-  return fields.empty() ? fields : fields + "}";
+  json::Builder fields;
+  for (const FieldPtr& field : wanted_) {
+    const std::vector<std::string> values = values_of(*field, doc, tape ? &*tape : nullptr);
+    if (values.empty()) continue;
+    fields.array(field->path);
+    for (const std::string& value : values) fields.value(json::Raw{value});
+    fields.end();
+  }
+  return fields.text();
 }
 
 }  // namespace sightline::elastic

@@ -20,7 +20,7 @@ class FieldFetcher {
   bool empty() const { return wanted_.empty(); }
   /// True if values have to be read from the source.
   bool needs_source() const { return reads_source_; }
-  /// `{"city":["Lyon"],...}`; empty if it would have no members. `source` is used only if needed.
+  /// `"city":["Lyon"],...`; empty if there are no values. `source` is used only if needed.
   /// Throws StorageFailed.
   std::string fetch(Doc doc, std::string_view source) const;
 

@@ -50,7 +50,10 @@ class QueryRunner {
   DocSet integers_of(const Field& field, const std::vector<Literal>& values) const;
   DocSet doubles_between(const Field& field, double least, bool with_least, double greatest,
                          bool with_greatest) const;
-  DocSet number_range(const Field& field, const RangeQuery&) const;
+  /// `read(bound, upper)` gives a bound as a number.
+  template <class Read>
+  DocSet whole_range(const Field& field, const RangeQuery&, const Read& read) const;
+  DocSet in_range(const Field& field, const RangeQuery&) const;
   DocSet date_range(const Field& field, const RangeQuery&) const;
   DocSet existing(const Field& field) const;
 

@@ -195,9 +195,9 @@ http::Response next_page(StoreCore& store, const http::Request& request, const P
 }
 
 http::Response closed(bool succeeded, std::size_t count) {
-  return json_answer(std::string("{\"succeeded\":") + (succeeded ? "true" : "false") +
-                         ",\"num_freed\":" + std::to_string(count) + "}",
-                     count == 0 ? 404 : 200);
+  json::Builder out;
+  out.object().member("succeeded", succeeded).member("num_freed", count);
+  return json_answer(out.text(), count == 0 ? 404 : 200);
 }
 
 http::Response close_scrolls(StoreCore& store, const http::Request& request, const PathParameters&,

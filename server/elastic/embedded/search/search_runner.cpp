@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "base/cancellation.h"
+#include "base/json/builder.h"
 #include "server/elastic/embedded/answer_size.h"
 #include "server/elastic/embedded/api.h"
 #include "server/elastic/embedded/search/decimal.h"
@@ -30,16 +31,17 @@ struct PhaseFailed {
   ElasticError cause{400, refused.type, refused.reason};
   cause.details = {{"index", shard.index->name()}};
   const std::string json = cause.item_json();
-  throw PhaseFailed{json_answer(
-      R"({"error":{"root_cause":[)" + json + R"(],"type":"search_phase_execution_exception","reason":"shards failed",)" +
-          R"("phase":")" + phase + R"(","grouped":true,"failed_shards":[{"shard":0,"index":")" + shard.index->name() +
-          R"(","reason":)" + json + R"(}]},"status":400})",
-      400)};
+  json::Builder out;
+  out.object().object("error").array("root_cause").value(json::Raw{json}).end();
+  out.member("type", "search_phase_execution_exception").member("reason", "shards failed").member("phase", phase);
+  out.member("grouped", true).array("failed_shards").object().member("shard", 0);
+  out.member("index", shard.index->name()).member("reason", json::Raw{json}).end().end().end();
+  throw PhaseFailed{json_answer(out.member("status", 400).text(), 400)};
 }
 
-std::string shards_json(std::size_t count) {
-  const std::string n = std::to_string(count);
-  return "\"_shards\":{\"total\":" + n + ",\"successful\":" + n + ",\"skipped\":0,\"failed\":0}";
+json::Builder& write_shards(json::Builder& out, std::size_t count) {
+  out.object("_shards").member("total", count).member("successful", count).member("skipped", 0).member("failed", 0);
+  return out.end();
 }
 
 class Search {
@@ -63,7 +65,7 @@ class Search {
     const SearchContextPtr scroll(new SearchContext{SearchContext::Kind::scroll, moments()});
     keep_rest(*scroll);
     const std::string id = SearchContexts::new_id();
-    head_ = "\"_scroll_id\":\"" + id + "\",";
+    head_ = {"_scroll_id", id};
     http::Response reply = json_answer(answer());
     contexts.open(id, scroll, *body_.scroll);
     return reply;
@@ -72,19 +74,19 @@ class Search {
   /// Searches what there was at a point in time.
   http::Response run_at(const std::vector<IndexPtr>& indices, const SearchContext& point) {
     moments_ = point.indices;
-    head_ = "\"pit_id\":\"" + body_.point_in_time->id + "\",";
+    head_ = {"pit_id", body_.point_in_time->id};
     return run(indices);
   }
 
   /// The next page of a scroll, whose body this search has.
-  http::Response page(const std::vector<IndexPtr>& indices, SearchContext& scroll, std::string head,
+  http::Response page(const std::vector<IndexPtr>& indices, SearchContext& scroll, const std::string& shown_id,
                       bool total_hits_as_int) {
     open(indices);
     each_shard("query", [&](std::size_t i) { fetchers_.emplace_back(shards_[i], body_.fields); });
     const std::size_t next = take_hits(scroll);
     scroll_ = &scroll;
     total_hits_as_int_ = total_hits_as_int;
-    head_ = std::move(head);
+    head_ = {"_scroll_id", shown_id};
     http::Response reply = json_answer(answer());
     scroll.next = next;  // a page that could not be made is still there
     return reply;
@@ -96,13 +98,15 @@ class Search {
     const SearchContextPtr point(new SearchContext{SearchContext::Kind::point_in_time, moments()});
     const std::string id = SearchContexts::new_id();
     contexts.open(id, point, keep_alive);
-    return json_answer("{\"id\":\"" + id + "\"," + shards_json(shards_.size()) + "}");
+    json::Builder out;
+    return json_answer(write_shards(out.object().member("id", id), shards_.size()).text());
   }
 
   http::Response count(const std::vector<IndexPtr>& indices) {
     open(indices);
     find_matches();
-    return json_answer("{\"count\":" + std::to_string(matched()) + "," + shards_json(shards_.size()) + "}");
+    json::Builder out;
+    return json_answer(write_shards(out.object().member("count", matched()), shards_.size()).text());
   }
 
  private:
@@ -315,48 +319,37 @@ class Search {
     return out;
   }
 
-  void append_total(std::string& out) const {
-    const std::int64_t limit = body_.track_total_hits;
-    if (limit == k_count_none) {
-      if (total_hits_as_int_) out += "\"total\":-1,";
-      return;
-    }
-    const std::int64_t total = matched();
+  void write_total(json::Builder& out) const {
+    const std::int64_t limit = body_.track_total_hits, total = limit == k_count_none ? -1 : matched();
     if (total_hits_as_int_) {
-      out += "\"total\":" + std::to_string(total) + ",";
-      return;
+      out.member("total", total);
+    } else if (limit != k_count_none) {
+      out.object("total").member("value", std::min(total, limit)).member("relation", total > limit ? "gte" : "eq").end();
     }
-    out += "\"total\":{\"value\":" + std::to_string(std::min(total, limit)) + ",\"relation\":\"" +
-           (total > limit ? "gte" : "eq") + "\"},";
   }
 
   std::string answer() const {
-    // The time comes first, and is known last: room for it, so that large answers are not copied.
-    const std::string begin = "{" + head_ + "\"took\":";
-    constexpr std::size_t k_digits = 20;
-    std::string out(begin.size() + k_digits, ' ');
-    out += ",\"timed_out\":false,";
-    out += shards_json(shards_.size()) + ",\"hits\":{";
-    append_total(out);
-    out += "\"max_score\":" + max_score_json() + ",\"hits\":[";
-    append_hits(out);
-    out += "]}";
-    if (!aggregations_.empty()) out += ",\"aggregations\":" + aggregations_;
-    out += '}';
+    json::Builder out;
+    out.object();
+    if (!head_.second.empty()) out.member(head_.first, head_.second);
+    write_shards(out.member("timed_out", false), shards_.size());
+    write_total(out.object("hits"));
+    out.member("max_score", json::Raw{max_score_json()});
+    out.member("hits", [&](std::string& text) { append_hits(text); }).end();
+    if (!aggregations_.empty()) out.member("aggregations", json::Raw{aggregations_});
     const auto took = std::chrono::steady_clock::now() - started_;
-    out.replace(0, begin.size() + k_digits,
-                begin +
-                    std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(took).count()));
-    return out;
+    return out.member("took", std::chrono::duration_cast<std::chrono::milliseconds>(took).count()).text();
   }
 
   void append_hits(std::string& out) const {
     const std::size_t first = std::min(static_cast<std::size_t>(body_.from), hits_.size());
+    out += '[';
     for (std::size_t i = first; i < hits_.size(); ++i) {
       check_answer_size(out, limits_);
       if (i != first) out += ',';
       append_hit(out, i);
     }
+    out += ']';
   }
 
   void append_hit(std::string& out, std::size_t i) const {
@@ -407,7 +400,7 @@ class Search {
                             std::string_view source) {
     if (fetcher.empty()) return;
     const std::string fields = fetcher.fetch(hit.doc, source);
-    if (!fields.empty()) out += ",\"fields\":" + fields;
+    if (!fields.empty()) out += ",\"fields\":{" + fields + "}";
   }
 
   const SearchBody& body_;
@@ -420,7 +413,7 @@ class Search {
   std::vector<FieldFetcher> fetchers_;            // by index
   std::vector<Hit> hits_;
   std::string aggregations_;
-  std::string head_;                      // `"_scroll_id":".."` or `"pit_id":".."`
+  std::pair<const char*, std::string> head_;  // `_scroll_id` or `pit_id`; empty: neither
   bool total_hits_as_int_ = body_.total_hits_as_int;
   std::vector<IndexMoment> moments_;           // by index, of a point in time
   SearchContexts* contexts_ = nullptr;         // in which a scroll will be kept
@@ -481,7 +474,7 @@ http::Response run_scroll(const StoreCore& store, const std::string& id,
     const std::lock_guard<std::mutex> one_page(scroll->mutex);
     Search search(store, scroll->body);
     const std::vector<IndexPtr> same = found_again(store, scroll->indices, id);
-    http::Response reply = search.page(same, *scroll, keep_alive ? "\"_scroll_id\":\"" + id + "\"," : "", total_hits_as_int);
+    http::Response reply = search.page(same, *scroll, keep_alive ? id : "", total_hits_as_int);
     if (!keep_alive) store.search_contexts().close(SearchContexts::Kind::scroll, id);
     return reply;
   });

@@ -168,63 +168,47 @@ ScoredDocs QueryRunner::run(const TermsQuery& query, float boost, bool) const {
   return constant(std::move(docs), boost);
 }
 
-DocSet QueryRunner::number_range(const Field& field, const RangeQuery& query) const {
+template <class Read>
+DocSet QueryRunner::whole_range(const Field& field, const RangeQuery& query, const Read& read) const {
+  bool impossible = false;
+  const std::int64_t least =
+      query.lower ? at_least(read(*query.lower, false), query.lower->inclusive, impossible) : k_least;
+  const std::int64_t greatest =
+      query.upper ? at_most(read(*query.upper, true), query.upper->inclusive, impossible) : k_greatest;
+  return impossible ? nothing() : integers_between(field, least, greatest);
+}
+
+DocSet QueryRunner::date_range(const Field& field, const RangeQuery& query) const {
+  return whole_range(field, query, [&](const RangeBound& bound, bool upper) {
+    // "greater than March" begins after March, and "up to March" ends with it: both round up.
+    return WholeNumber{date_value(field, bound.value, upper == bound.inclusive), false, false};
+  });
+}
+
+DocSet QueryRunner::in_range(const Field& field, const RangeQuery& query) const {
   if (is_decimal_number(field.type)) {
     const double least = query.lower ? decimal_number(field.type, query.lower->value) : -k_infinity;
     const double greatest = query.upper ? decimal_number(field.type, query.upper->value) : k_infinity;
     return doubles_between(field, least, !query.lower || query.lower->inclusive, greatest,
                            !query.upper || query.upper->inclusive);
   }
-  bool impossible = false;
-  const std::int64_t least =
-      query.lower ? at_least(whole_bound(field.type, query.lower->value), query.lower->inclusive, impossible)
-                  : k_least;
-  const std::int64_t greatest =
-      query.upper ? at_most(whole_bound(field.type, query.upper->value), query.upper->inclusive, impossible)
-                  : k_greatest;
-  return impossible ? nothing() : integers_between(field, least, greatest);
-}
-
-DocSet QueryRunner::date_range(const Field& field, const RangeQuery& query) const {
-  bool impossible = false;
-  // "greater than March" begins after March, and "up to March" ends with it: both round up.
-  const auto bound = [&](const RangeBound& end, bool round_up) {
-    return WholeNumber{date_value(field, end.value, round_up), false, false};
-  };
-  const std::int64_t least =
-      query.lower ? at_least(bound(*query.lower, !query.lower->inclusive), query.lower->inclusive, impossible)
-                  : k_least;
-  const std::int64_t greatest =
-      query.upper ? at_most(bound(*query.upper, query.upper->inclusive), query.upper->inclusive, impossible)
-                  : k_greatest;
-  return impossible ? nothing() : integers_between(field, least, greatest);
+  if (is_whole_number(field.type)) {
+    return whole_range(field, query,
+                       [&](const RangeBound& bound, bool) { return whole_bound(field.type, bound.value); });
+  }
+  if (field.type == FieldType::boolean) {
+    return whole_range(field, query, [](const RangeBound& bound, bool) {
+      return WholeNumber{boolean_value(bound.value), false, false};
+    });
+  }
+  if (field.type == FieldType::date) return date_range(field, query);
+  if (field.type == FieldType::text || field.type == FieldType::keyword) return term_range(field, query);
+  refuse_query("Field [" + query.field + "] of type [" + to_string(field.type) + "] does not support range queries");
 }
 
 ScoredDocs QueryRunner::run(const RangeQuery& query, float boost, bool) const {
   const FieldPtr field = shard_.mapping->find(query.field);
-  if (!field) return {nothing()};
-  if (is_number(field->type)) return constant(number_range(*field, query), boost);
-  switch (field->type) {
-    case FieldType::date:
-      return constant(date_range(*field, query), boost);
-    case FieldType::text:
-    case FieldType::keyword:
-      return constant(term_range(*field, query), boost);
-    case FieldType::boolean: {
-      bool impossible = false;
-      const auto bound = [](const RangeBound& end) {
-        return WholeNumber{boolean_value(end.value), false, false};
-      };
-      const std::int64_t least =
-          query.lower ? at_least(bound(*query.lower), query.lower->inclusive, impossible) : k_least;
-      const std::int64_t greatest =
-          query.upper ? at_most(bound(*query.upper), query.upper->inclusive, impossible) : k_greatest;
-      return constant(integers_between(*field, least, greatest), boost);
-    }
-    default:
-      refuse_query("Field [" + query.field + "] of type [" + to_string(field->type) +
-                   "] does not support range queries");
-  }
+  return field ? constant(in_range(*field, query), boost) : ScoredDocs{nothing()};
 }
 
 DocSet QueryRunner::existing(const Field& field) const {

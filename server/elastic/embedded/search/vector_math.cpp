@@ -19,68 +19,52 @@ constexpr std::size_t k_lanes = 32;
   return sums[0];
 }
 
-[[gnu::always_inline]] inline float product_body(const float* a, const float* b, std::size_t dims) {
+/// The sum of products, or of squared differences.
+template <bool Distance>
+[[gnu::always_inline]] inline float body(const float* a, const float* b, std::size_t dims) {
   std::array<float, k_lanes> lanes{};
+  const auto add = [&](std::size_t i, std::size_t lane) {
+    const float difference = Distance ? a[i] - b[i] : 0;
+    lanes[lane] += Distance ? difference * difference : a[i] * b[i];
+  };
   std::size_t i = 0;
   for (; i + k_lanes <= dims; i += k_lanes) {
-    for (std::size_t lane = 0; lane < k_lanes; ++lane) lanes[lane] += a[i + lane] * b[i + lane];
+    for (std::size_t lane = 0; lane < k_lanes; ++lane) add(i + lane, lane);
   }
-  for (std::size_t lane = 0; i < dims; ++i, ++lane) lanes[lane] += a[i] * b[i];
-  return sum_of(lanes);
-}
-
-[[gnu::always_inline]] inline float distance_body(const float* a, const float* b, std::size_t dims) {
-  std::array<float, k_lanes> lanes{};
-  std::size_t i = 0;
-  for (; i + k_lanes <= dims; i += k_lanes) {
-    for (std::size_t lane = 0; lane < k_lanes; ++lane) {
-      const float difference = a[i + lane] - b[i + lane];
-      lanes[lane] += difference * difference;
-    }
-  }
-  for (std::size_t lane = 0; i < dims; ++i, ++lane) {
-    const float difference = a[i] - b[i];
-    lanes[lane] += difference * difference;
-  }
+  for (std::size_t lane = 0; i < dims; ++i, ++lane) add(i, lane);
   return sum_of(lanes);
 }
 
 using Kernel = float (*)(const float*, const float*, std::size_t);
 
-float product_plain(const float* a, const float* b, std::size_t dims) {
-  return product_body(a, b, dims);
-}
-float distance_plain(const float* a, const float* b, std::size_t dims) {
-  return distance_body(a, b, dims);
+template <bool Distance>
+float plain(const float* a, const float* b, std::size_t dims) {
+  return body<Distance>(a, b, dims);
 }
 
 #if defined(__x86_64__) && defined(__GNUC__)
-[[gnu::target("avx2,fma")]] float product_avx2(const float* a, const float* b, std::size_t dims) {
-  return product_body(a, b, dims);
+template <bool Distance>
+[[gnu::target("avx2,fma")]] float avx2(const float* a, const float* b, std::size_t dims) {
+  return body<Distance>(a, b, dims);
 }
-[[gnu::target("avx2,fma")]] float distance_avx2(const float* a, const float* b, std::size_t dims) {
-  return distance_body(a, b, dims);
-}
-[[gnu::target("avx512f,prefer-vector-width=512")]] float product_avx512(const float* a, const float* b,
-                                                                        std::size_t dims) {
-  return product_body(a, b, dims);
-}
-[[gnu::target("avx512f,prefer-vector-width=512")]] float distance_avx512(const float* a, const float* b,
-                                                                         std::size_t dims) {
-  return distance_body(a, b, dims);
+template <bool Distance>
+[[gnu::target("avx512f,prefer-vector-width=512")]] float avx512(const float* a, const float* b, std::size_t dims) {
+  return body<Distance>(a, b, dims);
 }
 
-Kernel choose(Kernel plain, Kernel avx2, Kernel avx512) {
-  if (__builtin_cpu_supports("avx512f")) return avx512;
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return avx2;
-  return plain;
+template <bool Distance>
+Kernel widest() {
+  if (__builtin_cpu_supports("avx512f")) return avx512<Distance>;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return avx2<Distance>;
+  return plain<Distance>;
 }
-const Kernel k_product = choose(product_plain, product_avx2, product_avx512);
-const Kernel k_distance = choose(distance_plain, distance_avx2, distance_avx512);
 #else
-const Kernel k_product = product_plain;
-const Kernel k_distance = distance_plain;
+template <bool Distance>
+Kernel widest() {
+  return plain<Distance>;
+}
 #endif
+const Kernel k_product = widest<false>(), k_distance = widest<true>();
 
 double squared_length(std::span<const float> vector) {
   double sum = 0;
