@@ -24,14 +24,10 @@ struct BulkParameters : RefreshParameters {
   bool wants_source = false;
 };
 
-bool read_shows_source(std::string_view, const std::string& text) {
-  return shows_source(text);
-}
-
 const rest::ParameterTable<BulkParameters> k_bulk_parameters{
     {{{"pipeline", "text", rest::parameter::into<&BulkParameters::pipeline, rest::parameter::text>,
        "of lines that name none"},
-      {"_source", "true or false", rest::parameter::into<&BulkParameters::wants_source, read_shows_source>, "of updates"},
+      {"_source", "true or false", rest::parameter::into<&BulkParameters::wants_source, shows_source>, "of updates"},
       rest::parameter::no_effect("timeout", "time", rest::parameter::check_time, "nothing is waited for")},
      refresh_rows<BulkParameters>()}};
 
@@ -69,7 +65,7 @@ BulkLine line_of(const BulkItem& item, const BulkParameters& parameters) {
   write.if_primary_term = sequence_number(item.if_primary_term);
   if (write.if_seq_no.has_value() != (write.if_primary_term.value_or(0) > 0))
     refuse_invalid("if_seq_no and if_primary_term must be given together");
-  write.wants_source = item.source ? shows_source(*item.source) : parameters.wants_source;
+  write.wants_source = item.source ? shows_source("_source", *item.source) : parameters.wants_source;
   if (write.action == remove || write.action == update) {
     if (write.id.empty()) refuse_invalid("id is missing");
     return line;
@@ -126,88 +122,62 @@ CheckedBulk check_bulk(BulkReader reader, const BulkParameters& parameters, cons
 constexpr std::size_t k_part_items = 10'000;
 constexpr std::size_t k_part_bytes = 32u << 20;
 
-/// Writes a bulk part by part, and its answer with it.
-class BulkRun {
- public:
-  BulkRun(StoreCore& store, BulkReader reader, const BulkParameters& parameters, std::size_t answer_bytes)
-      : writer_(store), reader_(std::move(reader)), limits_(store.limits()), parameters_(parameters) {
-    items_.reserve(answer_bytes);
+std::vector<BulkLine> read_part(BulkReader& reader, const BulkParameters& parameters) {
+  std::vector<BulkLine> lines;
+  for (std::size_t bytes = 0; lines.size() < k_part_items && bytes < k_part_bytes;) {
+    const auto item = reader.next();
+    if (!item || *item == nullptr) break;
+    lines.push_back(line_of(**item, parameters));
+    bytes += lines.back().write.source.size();
   }
+  return lines;
+}
 
-  /// Throws StorageFailed before anything is written; later failures are the items' own.
-  void run() {
-    bool any = false;
-    while (read_part()) {
-      try {
-        while (results_.size() < writes_.size()) {
-          auto results = writer_.write(std::span<const DocumentWrite>(writes_).subspan(results_.size()));
-          results_.insert(results_.end(), std::make_move_iterator(results.begin()),
-                          std::make_move_iterator(results.end()));
-          any = true;
-        }
-      } catch (const StorageFailed& failed) {
-        if (!any) throw;
-        results_.resize(writes_.size(), Answer<WriteResult>(storage_error(failed.error)));
-      }
-      append_part();
+/// The results of those lines that can be written. A failure before anything is written (`any`) is thrown; later ones
+/// are the items' own.
+std::vector<Answer<WriteResult>> write_part(DocumentWriter& writer, const std::vector<BulkLine>& lines, bool& any) {
+  std::vector<DocumentWrite> writes;
+  for (const BulkLine& line : lines) {
+    if (!line.refusal) writes.push_back(line.write);
+  }
+  std::vector<Answer<WriteResult>> results;
+  try {
+    while (results.size() < writes.size()) {
+      auto some = writer.write(std::span<const DocumentWrite>(writes).subspan(results.size()));
+      results.insert(results.end(), std::make_move_iterator(some.begin()), std::make_move_iterator(some.end()));
+      any = true;
     }
+  } catch (const StorageFailed& failed) {
+    if (!any) throw;
+    results.resize(writes.size(), Answer<WriteResult>(storage_error(failed.error)));
   }
-  void refresh() { writer_.refresh(); }
-  bool errors() const { return errors_; }
-  std::string& items() { return items_; }
-
- private:
-  bool read_part() {
-    lines_.clear();
-    writes_.clear();
-    results_.clear();
-    std::size_t bytes = 0;
-    while (lines_.size() < k_part_items && bytes < k_part_bytes) {
-      const auto item = reader_.next();
-      if (!item || *item == nullptr) break;
-      lines_.push_back(line_of(**item, parameters_));
-      bytes += lines_.back().write.source.size();
-      if (!lines_.back().refusal) writes_.push_back(lines_.back().write);
-    }
-    return !lines_.empty();
-  }
-
-  void append_part() {
-    auto next = results_.begin();
-    for (const BulkLine& line : lines_) {
-      const Answer<WriteResult> result =
-          line.refusal ? Answer<WriteResult>(*line.refusal) : std::move(*next++);
-      errors_ = errors_ || !result;
-      if (!items_.empty()) items_ += ',';
-      items_ += item_json(line, result, parameters_.forced_refresh);
-      check_answer_size(items_, limits_);
-    }
-  }
-
-  DocumentWriter writer_;
-  BulkReader reader_;
-  const Limits& limits_;
-  const BulkParameters& parameters_;
-  std::vector<BulkLine> lines_;
-  std::vector<DocumentWrite> writes_;
-  std::vector<Answer<WriteResult>> results_;
-  bool errors_ = false;
-  std::string items_;
-};
+  return results;
+}
 
 Response bulk(StoreCore& store, const Request& request, const PathParameters& path,
               const BulkParameters& parameters) {
   const auto started = std::chrono::steady_clock::now();
-  const BulkReader reader(request.body, path.get("index"));
+  BulkReader reader(request.body, path.get("index"));
   const CheckedBulk checked = check_bulk(reader, parameters, store.limits());
   if (checked.answer_bytes > store.limits().max_answer_bytes) throw AnswerTooLarge{};
-
-  BulkRun run(store, reader, parameters, checked.answer_bytes);
-  run.run();
-  if (parameters.wants_refresh) run.refresh();
+  DocumentWriter writer(store);
+  bool any = false, errors = false;
+  std::string items;
+  items.reserve(checked.answer_bytes);
+  for (auto lines = read_part(reader, parameters); !lines.empty(); lines = read_part(reader, parameters)) {
+    auto results = write_part(writer, lines, any);
+    auto next = results.begin();
+    for (const BulkLine& line : lines) {
+      const Answer<WriteResult> result = line.refusal ? Answer<WriteResult>(*line.refusal) : std::move(*next++);
+      errors = errors || !result;
+      if (!items.empty()) items += ',';
+      items += item_json(line, result, parameters.forced_refresh);
+      check_answer_size(items, store.limits());
+    }
+  }
+  if (parameters.wants_refresh) writer.refresh();
   const auto took = std::chrono::steady_clock::now() - started;
-  std::string& items = run.items();
-  items.insert(0, std::string("{\"errors\":") + (run.errors() ? "true" : "false") + ",\"took\":" +
+  items.insert(0, std::string("{\"errors\":") + (errors ? "true" : "false") + ",\"took\":" +
                       std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(took).count()) +
                       (checked.ingest ? ",\"ingest_took\":0" : "") + ",\"items\":[");
   items += "]}";

@@ -71,17 +71,14 @@ const char* status_of(std::size_t unassigned) {
 
 // _cluster/health
 
-constexpr std::string_view k_statuses[] = {"green", "yellow", "red"};
-
 /// How bad a status is.
-std::size_t rank_of(std::string_view status) {
-  return static_cast<std::size_t>(std::find(std::begin(k_statuses), std::end(k_statuses), status) -
-                                  std::begin(k_statuses));
+int rank_of(std::string_view status) {
+  return status == "green" ? 0 : status == "yellow" ? 1 : 2;
 }
 
 struct HealthParameters : IndicesParameters {
   HealthParameters() { indices.expand_hidden = true; }
-  std::size_t worst_rank = 2;  ///< wait_for_status
+  int worst_rank = 2;  ///< wait_for_status
 };
 
 /// What is waited for and not there will never come on one machine, so nothing is waited for.
@@ -256,7 +253,7 @@ void check_word(std::string_view name, const std::string& text, std::string_view
                           shortened(text) + "]"));
 }
 
-std::size_t worst_rank(std::string_view name, const std::string& text) {
+int worst_rank(std::string_view name, const std::string& text) {
   check_word(name, text, "green yellow red");
   return rank_of(text);
 }

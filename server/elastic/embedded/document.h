@@ -28,7 +28,6 @@ struct FieldValues {
       integers = {};  ///< long, integer, short, byte; boolean as 0 or 1; date as milliseconds since 1970 UTC
   std::vector<double> doubles = {};  ///< double, float (rounded to float32), half_float (rounded to half)
   std::vector<float> vector = {};    ///< dense_vector: `dims` finite values, as sent (not normalised)
-  bool ignored = false;              ///< keyword: a value was left out for its length (ignore_above)
   std::uint32_t length = 0;          ///< analyzed text: tokens in all values together
   std::vector<TermFrequency> terms = {};  ///< analyzed text
 };
@@ -37,7 +36,6 @@ struct FieldValues {
 struct ParsedDocument {
   std::string id;
   std::vector<FieldValues> fields = {};
-  std::vector<std::string> ignored = {};  ///< of an analyzed one: paths of fields that lost a value to ignore_above
 };
 
 }  // namespace sightline::elastic

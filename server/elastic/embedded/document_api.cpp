@@ -49,8 +49,6 @@ Response write_document(StoreCore& store, const Request& request, const PathPara
   return json_answer(out.text(), result.status());
 }
 
-struct GetParameters : SourceParameters {};
-
 /// `_version` to `_source` of a document that is there; `found`, whether it is.
 void write_found(json::Builder& out, const std::optional<StoredDocument>& document, const SourceFilter& filter) {
   if (!document) return void(out.member("found", false));
@@ -80,14 +78,14 @@ Found find_document(const StoreCore& store, const std::string& name, const std::
   }
 }
 
-Found find_document(StoreCore& store, const PathParameters& path, const GetParameters& parameters) {
+Found find_document(StoreCore& store, const PathParameters& path, const SourceParameters& parameters) {
   auto filter = source_with(parameters, {}, store.limits().max_patterns);
   return find_document(store, path.get("index"), path.get("id"),
                        std::make_shared<const SourceFilter>(std::move(filter)));
 }
 
 Response get_document(StoreCore& store, const Request&, const PathParameters& path,
-                      const GetParameters& parameters) {
+                      const SourceParameters& parameters) {
   const Found found = find_document(store, path, parameters);
   json::Builder out;
   out.object().member("_index", found.index->name()).member("_id", rest::document_id(path.get("id")));
@@ -96,7 +94,7 @@ Response get_document(StoreCore& store, const Request&, const PathParameters& pa
 }
 
 Response get_source(StoreCore& store, const Request&, const PathParameters& path,
-                    const GetParameters& parameters) {
+                    const SourceParameters& parameters) {
   const Found found = find_document(store, path, parameters);
   if (!found.document) {
     refuse({404, "resource_not_found_exception",
@@ -110,28 +108,16 @@ Response get_source(StoreCore& store, const Request&, const PathParameters& path
 struct Wanted {
   std::string index, id;
   std::shared_ptr<const SourceFilter> filter;  // most have it in common
+  std::size_t max_patterns = 0;
 };
 
-/// What one entry of `docs` is read into.
-struct WantedReading {
-  const Limits& limits;
-  Wanted wanted;
-};
-
-const rest::MemberTable<WantedReading> k_doc{
+const rest::MemberTable<Wanted> k_doc{
     "`_mget` body, `docs`", "mget", "parse_exception",
-    {{"_index", rest::k_scalars,
-      [](const JsonView& key, const JsonView& value, WantedReading& reading) {
-        reading.wanted.index = read_text(value, key.text());
-      }},
-     {"_id", rest::k_scalars,
-      [](const JsonView& key, const JsonView& value, WantedReading& reading) {
-        reading.wanted.id = read_text(value, key.text());
-      }},
-     {"_source", rest::k_flags | rest::k_array | rest::k_object,
-      [](const JsonView&, const JsonView& value, WantedReading& reading) {
-        reading.wanted.filter = std::make_shared<const SourceFilter>(
-            read_source_filter(value, reading.limits.max_patterns));
+    {{"_index", rest::k_scalars, rest::into<&Wanted::index, read_text>},
+     {"_id", rest::k_scalars, rest::into<&Wanted::id, read_text>},
+     {"_source", rest::k_flags | rest::k_object | rest::k_array,
+      [](const JsonView&, const JsonView& value, Wanted& wanted) {
+        wanted.filter = std::make_shared<const SourceFilter>(read_source_filter(value, wanted.max_patterns));
       }}}};
 
 /// What the body of an _mget is read into.
@@ -158,9 +144,9 @@ struct MultiGetReading {
 void read_docs(const JsonView&, const JsonView& value, MultiGetReading& reading) {
   value.each_element([&](const JsonView& item) {
     if (!item.is_object()) refuse(illegal_argument("docs array element should include an object"));
-    WantedReading one{reading.limits, {reading.index, "", reading.filter}};
+    Wanted one{reading.index, "", reading.filter, reading.limits.max_patterns};
     k_doc.read(item, one);
-    reading.add(std::move(one.wanted));
+    reading.add(std::move(one));
   });
 }
 
@@ -176,7 +162,7 @@ const rest::MemberTable<MultiGetReading> k_multi_get_body{
     {{"docs", rest::k_array, read_docs}, {"ids", rest::k_array, read_ids}}};
 
 std::vector<Wanted> read_multi_get(const Request& request, const std::string& index,
-                                   const GetParameters& parameters, const Limits& limits) {
+                                   const SourceParameters& parameters, const Limits& limits) {
   if (request.body.empty()) refuse({400, "parse_exception", "request body or source parameter is required"});
   const auto tape = accepted(rest::JsonTape::parse(request.body));
   const JsonView root(tape, 0);
@@ -196,7 +182,7 @@ std::string error_object(const ElasticError& error) {
 }
 
 Response multi_get(StoreCore& store, const Request& request, const PathParameters& path,
-                   const GetParameters& parameters) {
+                   const SourceParameters& parameters) {
   std::string docs;
   for (const Wanted& one : read_multi_get(request, path.get("index"), parameters, store.limits())) {
     check_answer_size(docs, store.limits());
@@ -248,13 +234,9 @@ WriteRows write_rows() {
 const WriteRows k_index_rows{rest::parameter::only_some(
     "pipeline", "text", check_pipeline, "pipelines have run before; `_none`, and none that does not exist")};
 
-bool read_shows_source(std::string_view, const std::string& text) {
-  return shows_source(text);
-}
-
 WriteRows update_rows() {
   using namespace rest::parameter;
-  return {{"_source", "true or false", into<&WriteParameters::wants_source, read_shows_source>},
+  return {{"_source", "true or false", into<&WriteParameters::wants_source, shows_source>},
           no_effect("retry_on_conflict", "number", check_integer, "updates are done one after the other")};
 }
 
@@ -268,7 +250,7 @@ const rest::ParameterTable<WriteParameters> k_create_parameters{
 const rest::ParameterTable<WriteParameters> k_delete_parameters{{write_rows(), refresh_rows<WriteParameters>()}};
 const rest::ParameterTable<WriteParameters> k_update_parameters{
     {write_rows(), update_rows(), refresh_rows<WriteParameters>()}};
-const rest::ParameterTable<GetParameters> k_get_parameters{{source_rows<GetParameters>()}};
+const rest::ParameterTable<SourceParameters> k_get_parameters{{source_rows<SourceParameters>()}};
 
 }  // namespace
 

@@ -9,7 +9,7 @@
 #include "base/float_text.h"
 #include "server/elastic/embedded/date.h"
 #include "server/elastic/embedded/failures.h"
-#include "server/elastic/embedded/field_parser.h"
+#include "server/elastic/embedded/mapping_parser.h"
 #include "server/elastic/embedded/search/vector_math.h"
 #include "server/elastic/embedded/value_parser.h"
 #include "server/elastic/rest/json_tape.h"
@@ -300,19 +300,18 @@ class DocumentParser {
     const std::string_view text = tape_.text();
     document.source.reserve(text.size());
     std::size_t copied = 0;
-    std::size_t kept_object = 0;       // the object of the last look below,
-    bool member_stays_before = false;  // and whether a member that stays comes before
-    std::size_t looked_until = 0;
+    std::size_t object = 0, next = 0;   // of the member before, and the member behind it
+    bool member_stays_before = false;
     for (VectorMember& member : vectors_) {
-      if (member.object != kept_object || looked_until == 0) {
-        kept_object = member.object;
-        looked_until = member.object + 1;
+      if (member.object != object || next == 0) {
+        object = member.object;
+        next = object + 1;
         member_stays_before = false;
       }
-      member_stays_before = member_stays_before || looked_until < member.key;
+      member_stays_before = member_stays_before || next < member.key;
       const std::size_t value = member.key + 1;
-      looked_until = tape_[value].next;
-      const bool more = looked_until < tape_[member.object].next;
+      next = tape_[value].next;
+      const bool more = next < tape_[object].next;
       // The comma that goes is the one in front if a member stays there, else the one behind.
       std::size_t begin = tape_[member.key].begin, end = tape_[value].end;
       if (member_stays_before) {

@@ -33,8 +33,8 @@ std::int64_t milliseconds_now() {
   refuse(std::move(error));
 }
 
-bool read_shows_source(const JsonView& value, std::string_view) {
-  return shows_source(value.text());
+bool read_shows_source(const JsonView& value, std::string_view name) {
+  return shows_source(name, value.text());
 }
 
 std::string_view read_raw(const JsonView& value, std::string_view) {
@@ -51,9 +51,9 @@ const MemberTable<UpdateBody> k_body{
 
 }  // namespace
 
-bool shows_source(std::string_view text) {
+bool shows_source(std::string_view name, std::string_view text) {
   if (text != "true" && text != "false")
-    refuse(illegal_argument("[_source] of an update is supported as true or false only"));
+    refuse(illegal_argument("[" + std::string(name) + "] of an update is supported as true or false only"));
   return text == "true";
 }
 

@@ -48,7 +48,7 @@ struct UpdateBody {
 /// Refuses unknown members, and a body without `doc`: action_request_validation_exception.
 UpdateBody parse_update_body(std::string_view body);
 /// The `_source` of an update, in its body, its URL or the line of a bulk. Refuses all but true and false.
-bool shows_source(std::string_view text);
+bool shows_source(std::string_view name, std::string_view text);
 
 /// One write transaction: rows, mappings and search of all indices it touches. Holds the store's write lock while
 /// it lives. Without `commit` everything is as it was. Throws StorageFailed: then it cannot be committed.

@@ -4,7 +4,7 @@
 
 #include "base/json/builder.h"
 #include "server/elastic/embedded/failures.h"
-#include "server/elastic/embedded/field_parser.h"
+#include "server/elastic/embedded/mapping_parser.h"
 #include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/json_tape.h"
 
@@ -21,13 +21,6 @@ std::vector<std::string> levels_of(std::string_view path) {
   return levels;
 }
 
-/// How far an index option type is along the way on which a dense_vector may be changed.
-int rank(const VectorIndexOptions& options) {
-  static const std::vector<std::string> order = {"flat", "int8_flat", "int4_flat", "bbq_flat",
-                                                 "hnsw", "int8_hnsw", "int4_hnsw", "bbq_hnsw"};
-  return static_cast<int>(std::find(order.begin(), order.end(), options.type) - order.begin());
-}
-
 /// Refuses the definition `now` for a field if it cannot get it.
 void check_update(const Field& before, const Field& now) {
   if (before.type != now.type) {
@@ -41,7 +34,7 @@ void check_update(const Field& before, const Field& now) {
   if (before.dims != 0 && before.dims != now.dims) changed = "dims";
   if (before.similarity != now.similarity) changed = "similarity";
   if (before.index_options && now.index_options &&
-      (rank(*now.index_options) < rank(*before.index_options) || now.index_options->m < before.index_options->m))
+      (now.index_options->type != before.index_options->type || now.index_options->m < before.index_options->m))
     changed = "index_options";
   if (changed == nullptr) return;
   refuse(illegal_argument("Mapper for [" + now.path + "] conflicts with existing mapper: cannot update parameter [" +

@@ -49,7 +49,6 @@ struct VectorIndexOptions {
   std::string type;  ///< hnsw, int8_hnsw, int4_hnsw, bbq_hnsw, flat, int8_flat, int4_flat, bbq_flat
   int m = 16;
   int ef_construction = 100;
-  std::optional<double> confidence_interval;
   std::optional<double> oversample;  ///< rescore_vector.oversample
   bool is_graph() const { return type.ends_with("hnsw"); }
 };

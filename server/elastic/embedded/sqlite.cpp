@@ -127,12 +127,12 @@ ReaderPool::Loan ReaderPool::borrow() {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (!idle_.empty()) {
-      Loan loan(*this, std::move(idle_.back()));
+      Loan loan(idle_.back().release(), {this});
       idle_.pop_back();
       return loan;
     }
   }
-  return Loan(*this, Connection::open(file_, Connection::Mode::read_only));
+  return Loan(Connection::open(file_, Connection::Mode::read_only).release(), {this});
 }
 
 void ReaderPool::give_back(std::unique_ptr<Connection> connection) {

@@ -87,23 +87,12 @@ class ReaderPool {
  public:
   explicit ReaderPool(std::string file) : file_(std::move(file)) {}
 
-  /// A connection on loan; back in the pool at the end of its life.
-  class Loan {
-   public:
-    Loan(ReaderPool& pool, std::unique_ptr<Connection> connection)
-        : pool_(&pool), connection_(std::move(connection)) {}
-    Loan(Loan&&) = default;
-    Loan& operator=(Loan&&) = delete;
-    ~Loan() {
-      if (connection_) pool_->give_back(std::move(connection_));
-    }
-    Connection* operator->() const { return connection_.get(); }
-    Connection& operator*() const { return *connection_; }
-
-   private:
-    ReaderPool* pool_;
-    std::unique_ptr<Connection> connection_;
+  struct GiveBack {
+    ReaderPool* pool;
+    void operator()(Connection* connection) const { pool->give_back(std::unique_ptr<Connection>(connection)); }
   };
+  /// A connection that is back in the pool at the end of its life.
+  using Loan = std::unique_ptr<Connection, GiveBack>;
   Loan borrow();
 
  private:

@@ -15,12 +15,10 @@
 
 #include "base/result.h"
 #include "server/elastic/embedded/index_names.h"
+#include "server/elastic/embedded/locks.h"
 #include "server/elastic/embedded/stored_index.h"
 #include "server/elastic/embedded/sqlite.h"
 #include "server/elastic/embedded/store_files.h"
-#include "server/elastic/embedded/store_health.h"
-#include "server/elastic/embedded/turn_mutex.h"
-#include "server/elastic/embedded/visibility_lock.h"
 #include "server/elastic/limits.h"
 
 namespace sightline::elastic {

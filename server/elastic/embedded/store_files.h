@@ -1,4 +1,4 @@
-// The files of a store: who may read them, and whether they are still those that were opened.
+// The files of a store: who may read them, whether they are still those that were opened, and whether writing works.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +16,44 @@ namespace sightline::elastic {
 
 /// Says in words, for a log, what the operator should know.
 using Warn = std::function<void(const std::string&)>;
+
+/// Whether a store's writes work, and one log line when that changes. Thread safety: all members may be called from
+/// any thread.
+class StoreHealth {
+ public:
+  /// `warn` may be empty.
+  explicit StoreHealth(Warn warn) : warn_(std::move(warn)) {}
+
+  /// Something is wrong with the files.
+  void found(const std::string& problem) { change(problem, false); }
+  /// A write failed; until one works again.
+  void failed(const std::string& problem) { change("writing failed: " + problem, true); }
+  void works() { change("", false); }
+
+  std::string problem() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return problem_;
+  }
+  bool write_failed() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return write_failed_;
+  }
+
+ private:
+  void change(const std::string& problem, bool write_failed) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    write_failed_ = write_failed || (write_failed_ && !problem.empty());
+    // Writes fail in several ways for one cause: the first is enough for the log.
+    if (problem == problem_ || (write_failed && !problem_.empty())) return;
+    problem_ = problem;
+    if (warn_) warn_(problem.empty() ? "the store can be written again" : problem);
+  }
+
+  const Warn warn_;
+  mutable std::mutex mutex_;
+  std::string problem_;
+  bool write_failed_ = false;
+};
 
 /// A folder with `store.db`, what SQLite keeps beside it, `store.uuid` (the store's uuid, which tells a store
 /// that has lost its database from a new one) and `lock`. The folder and its files belong to their owner

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 
 #include "base/json/utf8.h"
@@ -18,29 +19,9 @@ using Fault = std::optional<std::string>;
 constexpr std::size_t k_longest_term_bytes = 32766;
 constexpr double k_largest_half_float = 65504;
 
-struct Range {
-  std::int64_t least, most;
-};
-
-template <class Integer>
-constexpr Range k_range{std::numeric_limits<Integer>::min(), std::numeric_limits<Integer>::max()};
-
-Range range_of(FieldType type) {
-  switch (type) {
-    case FieldType::integer:
-      return k_range<std::int32_t>;
-    case FieldType::short_:
-      return k_range<std::int16_t>;
-    case FieldType::byte:
-      return k_range<std::int8_t>;
-    default:
-      return k_range<std::int64_t>;
-  }
-}
-
 /// Strings that hold a number are taken, decimals are cut, and an empty string is no value.
 Fault append_whole_number(FieldValues& values, std::string_view text) {
-  const Range range = range_of(values.type);
+  const auto [least, most] = range_of(values.type);
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size()) {
@@ -50,7 +31,7 @@ Fault append_whole_number(FieldValues& values, std::string_view text) {
     if (!(cut >= -0x1p63 && cut < 0x1p63)) return "it is out of range";
     value = static_cast<std::int64_t>(cut);
   }
-  if (value < range.least || value > range.most) return "it is out of range";
+  if (value < least || value > most) return "it is out of range";
   values.integers.push_back(value);
   return std::nullopt;
 }
@@ -70,17 +51,24 @@ Fault append_decimal(FieldValues& values, std::string_view text) {
 Fault append_keyword(const Field& field, FieldValues& values, std::string_view text) {
   // A string never has more UTF-16 units than bytes.
   if (field.ignore_above && static_cast<std::int64_t>(text.size()) > *field.ignore_above &&
-      utf16_length(text) > *field.ignore_above) {
-    values.ignored = true;
+      utf16_length(text) > *field.ignore_above)
     return std::nullopt;
-  }
   if (text.size() > k_longest_term_bytes && (field.indexed || field.doc_values))
     return "a keyword may have " + std::to_string(k_longest_term_bytes) + " bytes";
   values.strings.push_back(json::java_utf8(text));
   return std::nullopt;
 }
 
+template <class Integer>
+constexpr WholeRange k_range{std::numeric_limits<Integer>::min(), std::numeric_limits<Integer>::max()};
+
 }  // namespace
+
+WholeRange range_of(FieldType type) {
+  if (type == FieldType::integer) return k_range<std::int32_t>;
+  if (type == FieldType::short_) return k_range<std::int16_t>;
+  return type == FieldType::byte ? k_range<std::int8_t> : k_range<std::int64_t>;
+}
 
 double round_to_half(double value) {
   if (value == 0 || !std::isfinite(value)) return value;
@@ -101,33 +89,31 @@ std::int64_t utf16_length(std::string_view text) {
   return units;
 }
 
+namespace {
+
+/// `slow` is for what std::from_chars leaves open: a sign in front, and numbers that are too large or too small.
+template <class Float>
+std::optional<Float> parse_decimal(std::string_view text, Float (*slow)(const char*, char**)) {
+  Float value = 0;
+  const char* behind = text.data() + text.size();
+  const auto [end, error] = std::from_chars(text.data(), behind, value);
+  if (error == std::errc() && end == behind && std::isfinite(value)) return value;
+  // "nan" and "inf" are not numbers here.
+  if (text.empty() || text.find_first_not_of("+-.0123456789eE") != std::string_view::npos) return std::nullopt;
+  const std::string whole(text);
+  char* stop = nullptr;
+  value = slow(whole.c_str(), &stop);
+  return stop == whole.c_str() + whole.size() ? std::optional(value) : std::nullopt;
+}
+
+}  // namespace
+
 std::optional<double> parse_double(std::string_view text) {
-  if (text.starts_with('+')) text.remove_prefix(1);
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (end != text.data() + text.size() || text.empty()) return std::nullopt;
-  if (error == std::errc::result_out_of_range) {  // too large, or too small to tell from zero
-    const std::size_t exponent = text.find_first_of("eE");
-    const bool tiny = exponent != std::string_view::npos
-                          ? exponent + 1 < text.size() && text[exponent + 1] == '-'
-                          : text.find_first_of("123456789") > text.find('.');
-    if (tiny) return 0.0;
-    return text.front() == '-' ? -std::numeric_limits<double>::infinity()
-                               : std::numeric_limits<double>::infinity();
-  }
-  if (error != std::errc() || !std::isfinite(value))
-    return std::nullopt;  // "nan" and "inf" are not numbers here
-  return value;
+  return parse_decimal<double>(text, std::strtod);
 }
 
 std::optional<float> parse_float(std::string_view text) {
-  float value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error == std::errc() && end == text.data() + text.size() && std::isfinite(value)) return value;
-  const auto wide = parse_double(text);
-  if (!wide) return std::nullopt;
-  if (std::abs(*wide) < 1.0) return static_cast<float>(*wide);  // below float32's range: a subnormal or zero
-  return *wide < 0 ? -std::numeric_limits<float>::infinity() : std::numeric_limits<float>::infinity();
+  return parse_decimal<float>(text, std::strtof);
 }
 
 std::optional<std::string> append_value(const Field& field, FieldValues& values, const rest::JsonToken& token) {

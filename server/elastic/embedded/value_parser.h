@@ -14,6 +14,12 @@ namespace sightline::elastic {
 /// why it does not fit the field, or nothing.
 std::optional<std::string> append_value(const Field& field, FieldValues& values, const rest::JsonToken& token);
 
+/// The values of a type of whole numbers.
+struct WholeRange {
+  std::int64_t least, most;
+};
+WholeRange range_of(FieldType type);
+
 /// Reads the whole text as a float32; too large ones are infinite.
 std::optional<float> parse_float(std::string_view text);
 std::optional<double> parse_double(std::string_view text);

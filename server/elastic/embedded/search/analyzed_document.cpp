@@ -169,7 +169,8 @@ template <class Archive, class Of>
 void pass_document(Archive& archive, Of& document) {
   archive.text(document.id);
   archive.list(document.fields, 2, [&](auto& field) { pass_field(archive, field); });
-  archive.list(document.ignored, 1, [&](auto& path) { archive.text(path); });
+  std::vector<std::string> unused;  // a list that older versions filled
+  archive.list(unused, 1, [&](auto& value) { archive.text(value); });
 }
 
 }  // namespace
@@ -178,7 +179,6 @@ void analyze(ParsedDocument& document, std::size_t max_tokens) {
   Room room{max_tokens};
   std::erase_if(document.fields, [](const FieldValues& values) { return content_of(values.type) == Content::none; });
   for (FieldValues& values : document.fields) {
-    if (values.ignored) document.ignored.push_back(values.path);
     if (values.type == FieldType::text) analyze_terms(values, room);
   }
 }

@@ -1,12 +1,26 @@
 // Decimal numbers in answers.
 #pragma once
 
+#include <array>
+#include <charconv>
+#include <cmath>
 #include <string>
+#include <string_view>
 
 namespace sightline::elastic {
 
 /// A number as Java prints a float or double that belongs into JSON: always with a point or an exponent.
-void append_decimal(std::string& out, float value);
-void append_decimal(std::string& out, double value);
+template <class Float>
+void append_decimal(std::string& out, Float value) {
+  if (!std::isfinite(value)) {
+    out += std::isnan(value) ? "\"NaN\"" : value > 0 ? "\"Infinity\"" : "\"-Infinity\"";
+    return;
+  }
+  std::array<char, 40> buffer;
+  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr;
+  const std::string_view text(buffer.data(), static_cast<std::size_t>(end - buffer.data()));
+  out += text;
+  if (text.find_first_of(".e") == std::string_view::npos) out += ".0";
+}
 
 }  // namespace sightline::elastic

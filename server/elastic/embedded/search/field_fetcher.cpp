@@ -36,30 +36,26 @@ std::string json_integer(const Field& field, std::int64_t value) {
   return std::to_string(value);
 }
 
-/// Appends the scalars that stand at `path` below `value`, through arrays and objects, dotted keys too.
-void collect(const JsonView& value, std::string_view path, std::vector<std::string>& values) {
+/// Appends the scalars that stand at `path` below `value`, through arrays and objects, dotted keys too. Leaves out what
+/// the field ignores.
+void collect(const JsonView& value, std::string_view path, const Field& field, std::vector<std::string>& values) {
   if (value.is_array()) {
-    value.each_element([&](const JsonView& item) { collect(item, path, values); });
+    value.each_element([&](const JsonView& item) { collect(item, path, field, values); });
   } else if (path.empty()) {
-    if (value.is_scalar()) values.push_back(json::json_string(text_of(value)));
+    const std::string text = value.is_scalar() ? text_of(value) : std::string();
+    if (value.is_scalar() && (!field.ignore_above || utf16_length(text) <= *field.ignore_above))
+      values.push_back(json::json_string(text));
   } else if (value.is_object()) {
     value.each_member([&](const JsonView& key, const JsonView& item) {
       const std::string_view name = key.text();
       if (!path.starts_with(name)) return;
       if (path.size() == name.size()) {
-        collect(item, {}, values);
+        collect(item, {}, field, values);
       } else if (path[name.size()] == '.') {
-        collect(item, path.substr(name.size() + 1), values);
+        collect(item, path.substr(name.size() + 1), field, values);
       }
     });
   }
-}
-
-/// True if a string, given as JSON, has at most `limit` UTF-16 units.
-bool is_within(const std::string& json, std::int64_t limit) {
-  const auto tape = rest::JsonTape::parse(json);
-  if (!tape) return false;
-  return utf16_length(JsonView(*tape, 0).text()) <= limit;
 }
 
 /// Where the source has the values of a field: a multi-field's are its parent's.
@@ -84,9 +80,7 @@ std::vector<std::string> FieldFetcher::values_of(const Field& field, Doc doc, co
   std::vector<std::string> values;
   const MemoryIndex& memory = shard_.memory();
   if (is_from_source(field)) {
-    if (source) collect(JsonView(*source, 0), source_path(field), values);
-    if (field.ignore_above)
-      std::erase_if(values, [&](const std::string& text) { return !is_within(text, *field.ignore_above); });
+    if (source) collect(JsonView(*source, 0), source_path(field), field, values);
   } else if (field.type == FieldType::dense_vector) {
     for (const float x : shard_.index->fetch_vector(memory.number(doc), field.path))
       append_decimal(values.emplace_back(), x);

@@ -81,8 +81,7 @@ class KeySource {
 
   SortValue value(Doc doc, float score) const {
     if (key_.kind == SortKey::Kind::score) return static_cast<double>(score);
-    if (key_.kind == SortKey::Kind::document) return shard_.place(doc);
-    if (key_.kind == SortKey::Kind::shard_document)
+    if (key_.kind == SortKey::Kind::document)
       return (static_cast<std::int64_t>(shard_number_) << k_place_bits) + shard_.place(doc);
     if (integers_) return chosen(integers_->of(doc));
     if (doubles_) return chosen(doubles_->of(doc));

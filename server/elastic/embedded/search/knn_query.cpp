@@ -28,23 +28,22 @@ FieldPtr vector_field(const ShardView& shard, const KnnQuery& knn) {
 
 }  // namespace
 
-ScoredDocs run_knn(const ShardView& shard, const QueryRunner& runner, const KnnQuery& knn, float boost) {
-  const MemoryIndex& memory = shard.memory();
-  ScoredDocs out{DocSet(memory.size())};
-  const FieldPtr field = vector_field(shard, knn);
-  const VectorColumn* column = field ? memory.vectors(field->path) : nullptr;
+ScoredDocs QueryRunner::run(const KnnQuery& knn, float boost, bool) const {
+  ScoredDocs out{nothing()};
+  const FieldPtr field = vector_field(shard_, knn);
+  const VectorColumn* column = field ? memory_.vectors(field->path) : nullptr;
   if (!column) return out;
 
-  DocSet allowed = shard.searchable();
-  for (const QueryPtr& filter : knn.filters) allowed &= runner.filter(*filter);
+  DocSet allowed = shard_.searchable();
+  for (const QueryPtr& filter : knn.filters) allowed &= this->filter(*filter);
   const std::vector<float> query =
       compares_directions(field->similarity) ? unit_length(knn.vector) : knn.vector;
   const auto neighbours =
-      nearest(*column, shard.search->graph(*field), query.data(), static_cast<std::size_t>(knn.k),
+      nearest(*column, shard_.search->graph(*field), query.data(), static_cast<std::size_t>(knn.k),
               static_cast<std::size_t>(knn.num_candidates), allowed);
 
   const float least = knn.similarity ? nearness_of_similarity(field->similarity, *knn.similarity) : 0;
-  out.scores.resize(memory.size());
+  out.scores.resize(memory_.size());
   for (const Neighbour& neighbour : neighbours) {
     if (knn.similarity && neighbour.nearness < least) continue;
     out.docs.set(neighbour.doc);

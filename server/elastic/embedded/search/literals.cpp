@@ -33,15 +33,9 @@ WholeNumber whole_number(const Literal& value) {
 
 WholeNumber whole_bound(FieldType type, const Literal& value) {
   const WholeNumber number = whole_number(value);
-  const auto fits = [&](std::int64_t least, std::int64_t greatest) {
-    return !number.beyond && number.floor >= least && number.floor <= greatest;
-  };
-  const char* name = nullptr;
-  if (type == FieldType::long_ && number.beyond) name = "a long";
-  if (type == FieldType::integer && !fits(INT32_MIN, INT32_MAX)) name = "an integer";
-  if (type == FieldType::short_ && !fits(INT16_MIN, INT16_MAX)) name = "a short";
-  if (type == FieldType::byte && !fits(INT8_MIN, INT8_MAX)) name = "a byte";
-  if (name) refuse_query("Value [" + value.text + "] is out of range for " + name);
+  const auto [least, most] = range_of(type);
+  if (number.beyond || number.floor < least || number.floor > most)
+    refuse_query("Value [" + value.text + "] is out of range for " + to_string(type));
   return number;
 }
 

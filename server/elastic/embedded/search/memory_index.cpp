@@ -33,7 +33,6 @@ void MemoryIndex::append(std::int64_t number, ParsedDocument document, std::int6
   ids_.push_back(std::move(document.id));
   live_.push_back(true);
   ++live_count_;
-  if (!document.ignored.empty()) ignored_.emplace(doc, std::move(document.ignored));
   for (const FieldValues& field : document.fields) {
     const auto found = columns_.find(field.path);
     Column& column = found != columns_.end() ? found->second
@@ -57,12 +56,6 @@ std::unordered_map<std::int64_t, Doc> MemoryIndex::replacements() const {
   return found;
 }
 
-const std::vector<std::string>& MemoryIndex::ignored(Doc doc) const {
-  static const std::vector<std::string> none;
-  const auto found = ignored_.find(doc);
-  return found == ignored_.end() ? none : found->second;
-}
-
 bool MemoryIndex::remove(std::int64_t number) {
   const auto doc = find(number);
   if (!doc) return false;
@@ -84,11 +77,6 @@ void MemoryIndex::compact() {
     if (next != doc) ids_[next] = std::move(ids_[doc]);
     ++next;
   });
-  std::unordered_map<Doc, std::vector<std::string>> ignored;
-  for (auto& [doc, paths] : ignored_) {
-    if (renumbered[doc] != k_gone) ignored.emplace(renumbered[doc], std::move(paths));
-  }
-  ignored_ = std::move(ignored);
   numbers_.resize(next);
   origins_.resize(next);
   ids_.resize(next);

@@ -41,9 +41,6 @@ class MemoryIndex {
   std::unordered_map<std::int64_t, Doc> replacements() const;
   /// The greatest number so far; -1 if there is none.
   std::int64_t last_number() const { return numbers_.empty() ? -1 : numbers_.back(); }
-  /// Fields of a document that lost a value to ignore_above.
-  const std::vector<std::string>& ignored(Doc doc) const;
-
   /// The column of a field, if any document ever had a value for it.
   const TextColumn* text(std::string_view path) const { return column<TextColumn>(path); }
   const KeywordColumn* keyword(std::string_view path) const { return column<KeywordColumn>(path); }
@@ -65,7 +62,6 @@ class MemoryIndex {
   std::vector<std::string> ids_;
   DocSet live_;
   std::size_t live_count_ = 0;
-  std::unordered_map<Doc, std::vector<std::string>> ignored_;  // of the few documents that have any
   StringMap<Column> columns_;
 };
 

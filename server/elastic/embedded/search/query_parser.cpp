@@ -133,10 +133,6 @@ std::vector<Member<Reading<Node>>> match_rows() {
 const MemberTable<Reading<MatchQuery>> k_match{
     "query `match`", "match", k_parsing_error, {match_rows<MatchQuery>(), shared_rows<MatchQuery>()}};
 
-Query parse_match(const JsonView& body, const QueryContext& context) {
-  return read_field_query(k_match, read_match_text<MatchQuery>, body, context);
-}
-
 /// `title` or `title^2`.
 std::pair<std::string, float> read_boosted_field(const JsonView& value) {
   const std::string name = read_text(value, "fields");
@@ -184,10 +180,6 @@ const MemberTable<Reading<TermQuery>> k_term{
       {"case_insensitive", k_flags, into_node<&TermQuery::case_insensitive, read_bool>}},
      shared_rows<TermQuery>()}};
 
-Query parse_term(const JsonView& body, const QueryContext& context) {
-  return read_field_query(k_term, read_term, body, context);
-}
-
 const MemberTable<Reading<TermsQuery>> k_terms{"query `terms`, beside the field", "terms", k_parsing_error,
                                                {shared_rows<TermsQuery>()}};
 
@@ -223,10 +215,6 @@ const MemberTable<Reading<RangeQuery>> k_range{"query `range`", "range", k_parsi
                                                  {"lt", k_bounds, read_bound}},
                                                 shared_rows<RangeQuery>()}};
 
-Query parse_range(const JsonView& body, const QueryContext& context) {
-  return read_field_query<RangeQuery>(k_range, nullptr, body, context);
-}
-
 const MemberTable<Reading<ExistsQuery>> k_exists{
     "query `exists`", "exists", k_parsing_error,
     {{{"field", k_text, into_node<&ExistsQuery::field, read_text>}}, shared_rows<ExistsQuery>()}};
@@ -260,10 +248,6 @@ const MemberTable<Reading<PrefixQuery>> k_prefix{
     {{{"value", k_text, read_prefix},
       {"case_insensitive", k_flags, into_node<&PrefixQuery::case_insensitive, read_bool>}},
      shared_rows<PrefixQuery>()}};
-
-Query parse_prefix(const JsonView& body, const QueryContext& context) {
-  return read_field_query(k_prefix, read_prefix, body, context);
-}
 
 // bool, constant_score
 
@@ -407,17 +391,23 @@ void read_plain(const JsonView&, const JsonView& body, ChosenQuery& chosen) {
   chosen.query = read_members(Table, body, chosen.context);
 }
 
+/// For queries of one field.
+template <class Node, const MemberTable<Reading<Node>>& Table, typename Member<Reading<Node>>::Read ReadShort>
+void read_fielded(const JsonView&, const JsonView& body, ChosenQuery& chosen) {
+  chosen.query = read_field_query(Table, ReadShort, body, chosen.context);
+}
+
 const MemberTable<ChosenQuery> k_queries{"query", "query", k_parsing_error,
                                          {{"match_all", k_object, read_plain<MatchAllQuery, k_match_all>},
                                           {"match_none", k_object, read_plain<MatchNoneQuery, k_match_none>},
-                                          {"match", k_object, read_query<parse_match>},
+                                          {"match", k_object, read_fielded<MatchQuery, k_match, read_match_text<MatchQuery>>},
                                           {"multi_match", k_object, read_query<parse_multi_match>},
-                                          {"term", k_object, read_query<parse_term>},
+                                          {"term", k_object, read_fielded<TermQuery, k_term, read_term>},
                                           {"terms", k_object, read_query<parse_terms>},
-                                          {"range", k_object, read_query<parse_range>},
+                                          {"range", k_object, read_fielded<RangeQuery, k_range, nullptr>},
                                           {"exists", k_object, read_query<parse_exists>},
                                           {"ids", k_object, read_plain<IdsQuery, k_ids>},
-                                          {"prefix", k_object, read_query<parse_prefix>},
+                                          {"prefix", k_object, read_fielded<PrefixQuery, k_prefix, read_prefix>},
                                           {"bool", k_object, read_plain<BoolQuery, k_bool>},
                                           {"constant_score", k_object, read_query<parse_constant_score>},
                                           {"knn", k_object, read_query<parse_knn_query>}}};

@@ -23,28 +23,23 @@ ScoredDocs QueryRunner::run(const ConstantScoreQuery& query, float boost, bool) 
 }
 
 ScoredDocs QueryRunner::run(const BoolQuery& query, float boost, bool scoring) const {
-  const bool any_should = !query.should.empty();
-  ClauseSum must(ClauseSum::Of::all, scoring);
-  ClauseSum should(ClauseSum::Of::any, scoring, !query.minimum_should_match.empty());
-  for (const QueryPtr& clause : query.must) must.add(run(*clause, boost, scoring));
-  for (const QueryPtr& clause : query.should) should.add(run(*clause, boost, scoring));
+  const bool any_should = !query.should.empty(), counts = !query.minimum_should_match.empty();
   const bool required = !query.must.empty() || !query.filter.empty();
-  std::size_t least = required || !any_should ? 0 : 1;
-  if (!query.minimum_should_match.empty())
-    least = least_clauses(query.minimum_should_match, query.should.size());
+  std::size_t least = counts ? least_clauses(query.minimum_should_match, query.should.size()) : 0;
   // A disjunction of optional clauses needs one of them.
-  if (least == 0 && !required && any_should) least = 1;
+  if (!required && any_should) least = std::max<std::size_t>(least, 1);
+  if (!required && !any_should && query.must_not.empty()) return {memory_.live(), boost};
+  if (least > 0 && !any_should) return {nothing()};
 
   ScoredDocs out{memory_.live()};
-  const bool empty = !required && !any_should && query.must_not.empty();
-  if (empty) return {memory_.live(), boost};
-  ScoredDocs optional;
-  if (any_should) optional = std::move(should).finish(std::max<std::size_t>(least, 1));
+  ClauseSum must(ClauseSum::Of::all, scoring), should(ClauseSum::Of::any, scoring, counts);
+  for (const QueryPtr& clause : query.must) must.add(run(*clause, boost, scoring));
+  for (const QueryPtr& clause : query.should) should.add(run(*clause, boost, scoring));
   if (!query.must.empty()) out = std::move(must).finish();
   for (const QueryPtr& clause : query.filter) out.docs &= filter(*clause);
   for (const QueryPtr& clause : query.must_not) out.docs -= filter(*clause);
-  if (least > 0 && !any_should) return {nothing()};
   if (!any_should) return out;
+  const ScoredDocs optional = std::move(should).finish(std::max<std::size_t>(least, 1));
   if (least > 0) out.docs &= optional.docs;
   return with_bonus(std::move(out), optional, scoring);
 }
@@ -58,10 +53,6 @@ ScoredDocs QueryRunner::run(const IdsQuery& query, float boost, bool) const {
     if (doc) docs.set(*doc);
   }
   return constant(std::move(docs), boost);
-}
-
-ScoredDocs QueryRunner::run(const KnnQuery& query, float boost, bool) const {
-  return run_knn(shard_, *this, query, boost);
 }
 
 }  // namespace sightline::elastic

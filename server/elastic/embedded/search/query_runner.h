@@ -26,6 +26,7 @@ class QueryRunner {
   ScoredDocs run(const BoolQuery&, float boost, bool scoring) const;
   ScoredDocs run(const ConstantScoreQuery&, float boost, bool scoring) const;
   ScoredDocs run(const IdsQuery&, float boost, bool scoring) const;
+  // knn_query.cpp: the nearest vectors of one field, restricted to the live documents that the filters let pass
   ScoredDocs run(const KnnQuery&, float boost, bool scoring) const;
   // text_queries.cpp
   ScoredDocs run(const MatchQuery&, float boost, bool scoring) const;
@@ -67,9 +68,5 @@ class QueryRunner {
   const ShardView& shard_;
   const MemoryIndex& memory_;
 };
-
-/// The nearest vectors of one field to `knn.vector`, restricted to the live documents that its filters let
-/// pass. Throws ShardRefused if the field is no dense_vector or the query vector does not fit it.
-ScoredDocs run_knn(const ShardView& shard, const QueryRunner& runner, const KnnQuery& knn, float boost);
 
 }  // namespace sightline::elastic

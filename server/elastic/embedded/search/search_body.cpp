@@ -42,8 +42,7 @@ SortKey key_of(std::string_view name) {
   SortKey key;
   key.field = name;
   if (name == "_score") key.kind = SortKey::Kind::score;
-  if (name == "_doc") key.kind = SortKey::Kind::document;
-  if (name == "_shard_doc") key.kind = SortKey::Kind::shard_document;
+  if (name == "_doc" || name == "_shard_doc") key.kind = SortKey::Kind::document;
   key.descending = key.kind == SortKey::Kind::score;
   return key;
 }
@@ -362,9 +361,9 @@ void check_whole(SearchBody& body, bool tracking_given) {
   // By score alone, the best first, is what happens without `sort`.
   if (body.sort.size() == 1 && body.sort[0].kind == SortKey::Kind::score && body.sort[0].descending)
     body.sort.clear();
-  const auto by_place = [](const SortKey& key) { return key.kind == SortKey::Kind::shard_document; };
+  const auto by_place = [](const SortKey& key) { return key.kind == SortKey::Kind::document; };
   if (body.point_in_time && !body.sort.empty() && std::none_of(body.sort.begin(), body.sort.end(), by_place)) {
-    body.sort.push_back({.kind = SortKey::Kind::shard_document, .field = "_shard_doc"});
+    body.sort.push_back({.kind = SortKey::Kind::document, .field = "_shard_doc"});
     body.breaks_ties = true;
   }
 }
@@ -373,8 +372,7 @@ void check_whole(SearchBody& body, bool tracking_given) {
 
 const ParameterTable<SearchParameters> k_search_parameters{
     {search_rows(), source_rows<SearchParameters>(), indices_rows<SearchParameters>(), {k_preference}}};
-const ParameterTable<CountParameters> k_count_parameters{
-    {indices_rows<CountParameters>(), {k_preference}}};
+const ParameterTable<IndicesParameters> k_count_parameters{{indices_rows<IndicesParameters>(), {k_preference}}};
 
 rest::SourceFilter read_source_filter(const JsonView& value, std::size_t max_patterns) {
   rest::SourceFilter filter;

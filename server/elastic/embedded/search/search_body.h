@@ -21,8 +21,8 @@ namespace sightline::elastic {
 
 /// One key to sort hits by. Of several values the least counts, descending the greatest.
 struct SortKey {
-  /// document: as they stand in their index; shard_document: and index by index.
-  enum class Kind { score, document, shard_document, field };
+  /// document: index by index, as they stand there.
+  enum class Kind { score, document, field };
   Kind kind = Kind::field;
   std::string field;
   bool descending = false;
@@ -74,10 +74,8 @@ struct SearchParameters : IndicesParameters, SourceParameters {
   std::optional<std::chrono::milliseconds> scroll;
 };
 
-struct CountParameters : IndicesParameters {};
-
 extern const rest::ParameterTable<SearchParameters> k_search_parameters;
-extern const rest::ParameterTable<CountParameters> k_count_parameters;
+extern const rest::ParameterTable<IndicesParameters> k_count_parameters;
 
 /// Reads the body (empty: all defaults) and the parameters of a search request. Throws Refused: of Elasticsearch's type
 /// for what is wrong or unknown, illegal_argument_exception naming the limit that is exceeded.

@@ -12,15 +12,6 @@ constexpr std::size_t k_id_bytes = 24, k_id_letters = 32;
 /// What a body becomes in memory, for each byte of its text.
 constexpr std::size_t k_read_factor = 4;
 
-/// "24h", "90s".
-std::string time_text(std::chrono::milliseconds time) {
-  const std::int64_t ms = time.count();
-  if (ms % 3'600'000 == 0) return std::to_string(ms / 3'600'000) + "h";
-  if (ms % 60'000 == 0) return std::to_string(ms / 60'000) + "m";
-  if (ms % 1000 == 0) return std::to_string(ms / 1000) + "s";
-  return std::to_string(ms) + "ms";
-}
-
 }  // namespace
 
 std::size_t SearchContext::bytes() const {
@@ -125,9 +116,9 @@ void refuse_missing(std::string_view id) {
 
 void check_keep_alive(SearchContexts::KeepAlive keep_alive, const Limits& limits) {
   if (!keep_alive || *keep_alive <= limits.max_keep_alive) return;
-  refuse(illegal_argument("Keep alive for request (" + time_text(*keep_alive) +
-                          ") is too large. It must be less than (" + time_text(limits.max_keep_alive) +
-                          "). --elasticsearch-max-keep-alive sets this limit."));
+  refuse(illegal_argument("the keep alive of a scroll or point in time is too large, the limit is [" +
+                          std::to_string(std::chrono::floor<std::chrono::seconds>(limits.max_keep_alive).count()) +
+                          "s], which --elasticsearch-max-keep-alive sets"));
 }
 
 }  // namespace sightline::elastic

@@ -116,7 +116,7 @@ http::Response search(StoreCore& store, const http::Request& request, const Path
 }
 
 http::Response count(StoreCore& store, const http::Request& request, const PathParameters& path,
-                     const CountParameters& parameters) {
+                     const IndicesParameters& parameters) {
   return run_count(store, path.get("index"), parameters.indices, parse_query_body(request.body, store.limits()));
 }
 
@@ -148,8 +148,7 @@ const MemberTable<ContextRequest> k_close_scroll_body{"`_search/scroll` body of 
 const MemberTable<ContextRequest> k_close_point_body{
     "`_pit` body of a DELETE", "pit", k_argument_error, {{"id", k_text, read_ids}}};
 
-template <class Target>
-void read_body(const http::Request& request, const MemberTable<Target>& table, Target& target) {
+void read_body(const http::Request& request, const MemberTable<ContextRequest>& table, ContextRequest& target) {
   if (request.body.empty()) return;
   const auto tape = accepted(JsonTape::parse(request.body));
   const JsonView root(tape, 0);
@@ -165,10 +164,6 @@ std::optional<std::chrono::milliseconds> keep_alive(std::string_view name, const
   return parameter::time(name, text);
 }
 
-std::vector<std::string> one_id(std::string_view, const std::string& text) {
-  return {text};
-}
-
 std::vector<std::string> ids(std::string_view, const std::string& text) {
   return split_expression(text);
 }
@@ -176,7 +171,7 @@ std::vector<std::string> ids(std::string_view, const std::string& text) {
 const ParameterTable<ContextRequest> k_scroll_parameters{
     {{{"scroll", "time", parameter::into<&ContextRequest::keep_alive, keep_alive>, "without it this page is the last"},
       {"rest_total_hits_as_int", "flag", parameter::into<&ContextRequest::total_hits_as_int, parameter::flag>},
-      {"scroll_id", "text", parameter::into<&ContextRequest::ids, one_id>}}}};
+      {"scroll_id", "text", parameter::into<&ContextRequest::ids, ids>}}}};
 const ParameterTable<ContextRequest> k_close_parameters{
     {{{"scroll_id", "list", parameter::into<&ContextRequest::ids, ids>}}}};
 const ParameterTable<PointParameters> k_point_parameters{
@@ -189,7 +184,7 @@ http::Response next_page(StoreCore& store, const http::Request& request, const P
                          const ContextRequest& parameters) {
   ContextRequest wanted = parameters;
   read_body(request, k_scroll_body, wanted);
-  if (wanted.ids.empty()) refuse_invalid("scrollId is missing");
+  if (wanted.ids.size() != 1) refuse_invalid("scrollId is missing");
   SearchContexts::check_id(wanted.ids.front(), "scroll");
   return run_scroll(store, wanted.ids.front(), wanted.keep_alive, wanted.total_hits_as_int);
 }

@@ -49,33 +49,29 @@ class Search {
   Search(const StoreCore& store, const SearchBody& body)
       : body_(body),
         limits_(store.limits()),
+        contexts_(store.search_contexts()),
         started_(std::chrono::steady_clock::now()),
         lock_(store.read_lock()) {}
 
-  http::Response run(const std::vector<IndexPtr>& indices) {
-    find_all(indices);
-    return json_answer(answer());
-  }
-
-  /// The same, and keeps the hits that are not shown.
-  http::Response run_and_keep(const std::vector<IndexPtr>& indices, SearchContexts& contexts) {
-    contexts.check_room(0);
-    contexts_ = &contexts;
-    find_all(indices);
+  /// With `point` searches what there was then. A scroll keeps the hits that are not shown.
+  http::Response run(const std::vector<IndexPtr>& indices, const SearchContext* point = nullptr) {
+    if (body_.scroll) contexts_.check_room(0);
+    if (point) {
+      moments_ = point->indices;
+      head_ = {"pit_id", body_.point_in_time->id};
+    }
+    open(indices);
+    each_shard("query", [&](std::size_t i) { check_page(shards_[i]); });
+    find_nearest();
+    find_matches();
+    collect_hits();
+    if (!body_.scroll) return json_answer(answer());
     const SearchContextPtr scroll(new SearchContext{SearchContext::Kind::scroll, moments()});
     keep_rest(*scroll);
-    const std::string id = SearchContexts::new_id();
-    head_ = {"_scroll_id", id};
+    head_ = {"_scroll_id", SearchContexts::new_id()};
     http::Response reply = json_answer(answer());
-    contexts.open(id, scroll, *body_.scroll);
+    contexts_.open(head_.second, scroll, *body_.scroll);
     return reply;
-  }
-
-  /// Searches what there was at a point in time.
-  http::Response run_at(const std::vector<IndexPtr>& indices, const SearchContext& point) {
-    moments_ = point.indices;
-    head_ = {"pit_id", body_.point_in_time->id};
-    return run(indices);
   }
 
   /// The next page of a scroll, whose body this search has.
@@ -92,12 +88,11 @@ class Search {
     return reply;
   }
 
-  http::Response open_point(const std::vector<IndexPtr>& indices, SearchContexts& contexts,
-                            std::chrono::milliseconds keep_alive) {
+  http::Response open_point(const std::vector<IndexPtr>& indices, std::chrono::milliseconds keep_alive) {
     open(indices);
     const SearchContextPtr point(new SearchContext{SearchContext::Kind::point_in_time, moments()});
     const std::string id = SearchContexts::new_id();
-    contexts.open(id, point, keep_alive);
+    contexts_.open(id, point, keep_alive);
     json::Builder out;
     return json_answer(write_shards(out.object().member("id", id), shards_.size()).text());
   }
@@ -110,15 +105,6 @@ class Search {
   }
 
  private:
-  /// Up to the hits that are shown, or kept.
-  void find_all(const std::vector<IndexPtr>& indices) {
-    open(indices);
-    each_shard("query", [&](std::size_t i) { check_page(shards_[i]); });
-    find_nearest();
-    find_matches();
-    collect_hits();
-  }
-
   void open(const std::vector<IndexPtr>& indices) {
     for (const auto& index : indices) {
       shards_.push_back({index, index->mapping(), &index->search(), limits_.max_clauses});
@@ -159,15 +145,10 @@ class Search {
       if (body_.sort.empty()) continue;
       append_sort_values(scroll.sort_values, shard, body_.sort, hit);
       scroll.sort_ends.push_back(scroll.sort_values.size());
-      if (scroll.sort_values.size() > limits_.max_scroll_bytes) contexts_->check_room(scroll.bytes());
+      if (scroll.sort_values.size() > limits_.max_scroll_bytes) contexts_.check_room(scroll.bytes());
     }
     hits_.resize(shown);
     scroll.body = body_;
-    scroll.body.aggregations.clear();
-    scroll.body.search_after.reset();
-    scroll.body.post_filter = nullptr;
-    scroll.body.query = nullptr;
-    scroll.body.knn.clear();
   }
 
   /// Finds the documents of the next page, without those that are gone. Gives the entry after them.
@@ -283,7 +264,7 @@ class Search {
     std::size_t count = static_cast<std::size_t>(body_.from) + static_cast<std::size_t>(body_.size);
     if (body_.scroll) {
       count = std::max(count, static_cast<std::size_t>(matched()));
-      contexts_->check_room(count * sizeof(SearchContext::Entry));
+      contexts_.check_room(count * sizeof(SearchContext::Entry));
     }
     each_shard("query", [&](std::size_t i) {
       auto best = best_hits(shards_[i], i, matches_[i], body_, body_.size == 0 ? 0 : count);
@@ -332,7 +313,11 @@ class Search {
     json::Builder out;
     out.object();
     if (!head_.second.empty()) out.member(head_.first, head_.second);
-    write_shards(out.member("timed_out", false), shards_.size());
+    out.member("timed_out", false);
+    // Elasticsearch says so of searches that count everything and do nothing else.
+    if (body_.size == 0 && body_.track_total_hits == k_count_all && body_.aggregations.empty() && body_.knn.empty())
+      out.member("terminated_early", false);
+    write_shards(out, shards_.size());
     write_total(out.object("hits"));
     out.member("max_score", json::Raw{max_score_json()});
     out.member("hits", [&](std::string& text) { append_hits(text); }).end();
@@ -373,7 +358,6 @@ class Search {
       out += ",\"_seq_no\":" + std::to_string(shard.memory().number(hit.doc)) + ",\"_primary_term\":1";
     out += ",\"_score\":";
     shows_scores() ? append_decimal(out, hit.score) : void(out += "null");
-    append_ignored(out, shard.memory().ignored(hit.doc));
     if (body_.source.enabled) {
       out += ",\"_source\":";
       check_answer_room(out, body_.source.shows_everything() ? stored->source.size() : 0, limits_);
@@ -388,14 +372,6 @@ class Search {
     out += "}";
   }
 
-  static void append_ignored(std::string& out, const std::vector<std::string>& ignored) {
-    for (std::size_t i = 0; i < ignored.size(); ++i) {
-      out += i == 0 ? ",\"_ignored\":[" : ",";
-      rest::append_json_string(out, ignored[i]);
-    }
-    if (!ignored.empty()) out += "]";
-  }
-
   static void append_fields(std::string& out, const Hit& hit, const FieldFetcher& fetcher,
                             std::string_view source) {
     if (fetcher.empty()) return;
@@ -405,6 +381,7 @@ class Search {
 
   const SearchBody& body_;
   const Limits& limits_;
+  SearchContexts& contexts_;
   std::chrono::steady_clock::time_point started_;
   VisibilityLock::Reader lock_;
   std::vector<ShardView> shards_;
@@ -416,7 +393,6 @@ class Search {
   std::pair<const char*, std::string> head_;  // `_scroll_id` or `pit_id`; empty: neither
   bool total_hits_as_int_ = body_.total_hits_as_int;
   std::vector<IndexMoment> moments_;           // by index, of a point in time
-  SearchContexts* contexts_ = nullptr;         // in which a scroll will be kept
   const SearchContext* scroll_ = nullptr;             // of which this is a later page
   std::vector<std::string_view> sort_values_;  // of that page's hits
 };
@@ -453,7 +429,7 @@ http::Response run_search(const StoreCore& store, std::string_view expression,
     if (!body.point_in_time) {
       Search search(store, body);  // holds the moment from here on
       const std::vector<IndexPtr> named = store.find_all(expression, options);
-      return body.scroll ? search.run_and_keep(named, store.search_contexts()) : search.run(named);
+      return search.run(named);
     }
     const auto& [id, keep_alive] = *body.point_in_time;
     if (!expression.empty() || options != IndicesOptions{})
@@ -462,7 +438,7 @@ http::Response run_search(const StoreCore& store, std::string_view expression,
     SearchContexts::check_id(id, "point in time");
     const auto point = store.search_contexts().find(SearchContexts::Kind::point_in_time, id, keep_alive);
     Search search(store, body);
-    return search.run_at(found_again(store, point->indices, id), *point);
+    return search.run(found_again(store, point->indices, id), point.get());
   });
 }
 
@@ -486,7 +462,7 @@ http::Response open_point_in_time(const StoreCore& store, std::string_view expre
     check_keep_alive(keep_alive, store.limits());
     const SearchBody body;
     Search search(store, body);
-    return search.open_point(store.find_all(expression, options), store.search_contexts(), keep_alive);
+    return search.open_point(store.find_all(expression, options), keep_alive);
   });
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/number_text.h"
 #include "server/elastic/embedded/stored_index.h"
 #include "server/elastic/embedded/search/search_index.h"
 
@@ -51,6 +52,24 @@ struct ShardRefused {
 }
 
 /// Throws ShardRefused unless the field has values by document, as sorting and aggregations need them.
-void refuse_without_values(const ShardView& shard, const Field& field);
+inline void refuse_without_values(const ShardView& shard, const Field& field) {
+  const bool has_values =
+      field.doc_values && field.type != FieldType::dense_vector && field.type != FieldType::binary;
+  if (has_values) return;
+  refuse_shard("Fielddata is disabled on [" + field.path + "] in [" + shard.index->name() + "], which is of type [" +
+               to_string(field.type) + "]: it has no values to sort or aggregate by; use a field with doc values");
+}
+
+inline std::int64_t ShardView::number_setting(std::string_view name, std::int64_t otherwise) const {
+  const auto text = index->setting(name);
+  return text ? number_from<std::int64_t>(*text).value_or(otherwise) : otherwise;
+}
+
+inline void ShardView::count_clauses(std::size_t more) const {
+  expanded += more;
+  if (expanded <= max_clauses) return;
+  refuse_query("the words and patterns of the query become more than [" + std::to_string(max_clauses) +
+               "] clauses; send a smaller query, or raise --elasticsearch-max-clauses");
+}
 
 }  // namespace sightline::elastic

@@ -9,24 +9,7 @@
 // hnswlib defines functions in its headers, so it is included here and nowhere else. Without its own vector
 // code, which is not used here, it also does not prefetch, for which it reads beyond the end of its lists.
 #define NO_MANUAL_VECTORIZATION
-#if defined(__GNUC__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wpragmas"
-#pragma GCC diagnostic ignored "-Wall"
-#pragma GCC diagnostic ignored "-Wextra"
-#pragma GCC diagnostic ignored "-Wpedantic"
-#pragma GCC diagnostic ignored "-Wshadow"
-#pragma GCC diagnostic ignored "-Woverloaded-virtual"
-#pragma GCC diagnostic ignored "-Wnon-virtual-dtor"
-#pragma GCC diagnostic ignored "-Wsign-compare"
-#pragma GCC diagnostic ignored "-Wunused-variable"
-#pragma GCC diagnostic ignored "-Wunused-parameter"
-#pragma GCC diagnostic ignored "-Wreorder"
-#endif
 #include <hnswlib/hnswlib.h>
-#if defined(__GNUC__)
-#pragma GCC diagnostic pop
-#endif
 
 #ifdef __SANITIZE_THREAD__
 // hnswlib locks its lists in changing order, which could only meet itself if two threads linked rows at once;
@@ -75,7 +58,6 @@ constexpr std::size_t k_first_capacity = 1024;
 struct VectorGraph::Graph {
   RowSpace space;
   hnswlib::HierarchicalNSW<float> links;
-  std::size_t capacity = k_first_capacity;
 
   Graph(Measure measure, const Options& options)
       : space(measure),
@@ -136,10 +118,7 @@ bool VectorGraph::link(const float* row) {
   const auto alone = graph_lock_.write();
   try {
     auto& links = graph_->links;
-    if (links.cur_element_count == graph_->capacity) {
-      links.resizeIndex(graph_->capacity * 2);
-      graph_->capacity *= 2;
-    }
+    if (links.cur_element_count == links.max_elements_) links.resizeIndex(links.max_elements_ * 2);
     links.addPoint(&row, links.cur_element_count);
     return true;
   } catch (const std::exception&) {

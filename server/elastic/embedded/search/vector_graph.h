@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "server/elastic/embedded/mapping.h"
-#include "server/elastic/embedded/visibility_lock.h"
+#include "server/elastic/embedded/locks.h"
 
 namespace sightline::elastic {
 

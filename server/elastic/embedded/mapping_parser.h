@@ -1,4 +1,4 @@
-// Reads the mapping of one field, and writes it as GET shows it.
+// Reads the mapping of one field, and writes it as GET shows it. Mapping::parse is beside them.
 #pragma once
 
 #include <string>

@@ -1,0 +1,62 @@
+// Locks that keep an order among those who wait for them.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <shared_mutex>
+
+namespace sightline::elastic {
+
+/// A mutex that threads get in the order in which they asked for it. Unlike std::mutex it cannot be taken again at
+/// once by the thread that released it while others wait: a bulk that writes part after part lets other writers in
+/// between.
+class TurnMutex {
+ public:
+  void lock() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    const std::uint64_t turn = next_++;
+    turned_.wait(lock, [&] { return turn == current_; });
+  }
+  bool try_lock() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (next_ != current_) return false;
+    ++next_;
+    return true;
+  }
+  void unlock() {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      ++current_;
+    }
+    turned_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable turned_;
+  std::uint64_t next_ = 0, current_ = 0;
+};
+
+/// A readers-writer lock in which a waiting writer goes before readers that come later. (The C library's lets
+/// readers pass, so that searches that overlap without end would hold up writes for ever.)
+class VisibilityLock {
+ public:
+  using Reader = std::shared_lock<std::shared_mutex>;
+  using Writer = std::unique_lock<std::shared_mutex>;
+
+  Reader read() const {
+    const std::lock_guard<std::mutex> in_turn(turnstile_);
+    return Reader(mutex_);
+  }
+  Writer write() {
+    const std::lock_guard<std::mutex> in_turn(turnstile_);
+    return Writer(mutex_);
+  }
+
+ private:
+  mutable std::mutex turnstile_;
+  mutable std::shared_mutex mutex_;
+};
+
+}  // namespace sightline::elastic
