@@ -198,18 +198,6 @@ class CatTable {
   std::vector<std::vector<std::string>> rows_;
 };
 
-/// "249b", "12.5kb", "3.1mb".
-std::string human_bytes(std::int64_t bytes) {
-  constexpr std::array<const char*, 5> k_units = {"kb", "mb", "gb", "tb", "pb"};
-  if (bytes < 1024) return std::to_string(bytes) + "b";
-  double size = static_cast<double>(bytes) / 1024;
-  std::size_t unit = 0;
-  for (; size >= 1024 && unit + 1 < k_units.size(); ++unit) size /= 1024;
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.1f", size);
-  return text.data() + std::string(k_units[unit]);
-}
-
 Response cat_indices(StoreCore& store, const Request& request, const PathParameters& path,
                      const CatParameters& parameters) {
   CatTable table({"health", "status", "index", "uuid", "pri", "rep", "docs.count", "docs.deleted", "store.size",
@@ -218,7 +206,7 @@ Response cat_indices(StoreCore& store, const Request& request, const PathParamet
   for (const IndexPtr& index : store.find_all(path.get("index"), parameters.indices)) {
     const std::size_t unassigned = unassigned_of(*index);
     const std::int64_t bytes = index->source_bytes();
-    const std::string size = parameters.in_bytes ? std::to_string(bytes) : human_bytes(bytes);
+    const std::string size = std::to_string(bytes) + (parameters.in_bytes ? "" : "b");
     table.add({status_of(unassigned), "open", index->name(), index->uuid(), "1", std::to_string(unassigned),
                std::to_string(index->document_count()), "0", size, size, size});
   }
@@ -245,26 +233,23 @@ Response cat_count(StoreCore& store, const Request& request, const PathParameter
 
 // The tables of parameters
 
-/// Refuses texts that are none of `words`, separated by blanks.
-void check_word(std::string_view name, const std::string& text, std::string_view words) {
-  if (text.find(' ') == std::string::npos && (" " + std::string(words) + " ").find(" " + text + " ") != std::string::npos)
-    return;
-  refuse(illegal_argument("[" + std::string(name) + "] must be one of [" + std::string(words) + "], found [" +
-                          shortened(text) + "]"));
+void check_word(std::string_view name, const std::string& text, std::initializer_list<std::string_view> words) {
+  if (std::find(words.begin(), words.end(), text) != words.end()) return;
+  refuse(illegal_argument("[" + std::string(name) + "] cannot be [" + shortened(text) + "]"));
 }
 
 int worst_rank(std::string_view name, const std::string& text) {
-  check_word(name, text, "green yellow red");
+  check_word(name, text, {"green", "yellow", "red"});
   return rank_of(text);
 }
 
 bool is_json(std::string_view name, const std::string& text) {
-  check_word(name, text, "json text");
+  check_word(name, text, {"json", "text"});
   return text == "json";
 }
 
 bool is_bytes(std::string_view name, const std::string& text) {
-  check_word(name, text, "b");
+  check_word(name, text, {"b"});
   return true;
 }
 

@@ -215,7 +215,8 @@ WriteResult WriteTransaction::remove(Staged& staged, const DocumentWrite& write,
   prune(staged);
   // One that no document can have is not remembered: it may be of any size.
   if (!rest::id_problem(write.id)) {
-    store_.writer_->query("INSERT OR REPLACE INTO " + staged.index->deleted_table() + "(id, version, time) VALUES(?1, ?2, ?3)")
+    store_.writer_
+        ->query("INSERT OR REPLACE INTO " + staged.index->deleted_table() + "(id, version, time) VALUES(?1, ?2, ?3)")
         .bind(1, write.id)
         .bind(2, version)
         .bind(3, milliseconds_now())

@@ -110,11 +110,12 @@ Response delete_index(StoreCore& store, const Request&, const PathParameters& pa
 /// What an index is made of, or a part of that.
 template <bool WithAliases, bool WithMappings, bool WithSettings>
 Response show(StoreCore& store, const Request&, const PathParameters& path, const IndicesParameters& parameters) {
-  return answer_by_index(store, named_indices(store, parameters, path), [](json::Builder& out, const StoredIndex& index) {
+  const auto write = [](json::Builder& out, const StoredIndex& index) {
     if (WithAliases) out.member("aliases", json::Raw{aliases_json(index.aliases())});
     if (WithMappings) out.member("mappings", json::Raw{index.mapping()->to_json()});
     if (WithSettings) out.member("settings", json::Raw{settings_json(index.settings())});
-  });
+  };
+  return answer_by_index(store, named_indices(store, parameters, path), write);
 }
 
 Response exists(StoreCore& store, const Request&, const PathParameters& path,

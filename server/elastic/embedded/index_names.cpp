@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "base/split.h"
 #include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/json_view.h"
 
@@ -40,12 +41,7 @@ std::optional<std::string> fault_of_name(const std::string& name) {
 }
 
 std::vector<std::string> split_expression(std::string_view expression) {
-  std::vector<std::string> parts;
-  for (std::size_t begin = 0; begin <= expression.size();) {
-    const std::size_t end = std::min(expression.find(',', begin), expression.size());
-    if (end > begin) parts.emplace_back(expression.substr(begin, end - begin));
-    begin = end + 1;
-  }
+  auto parts = split(expression, ',');
   if (parts.empty()) parts.emplace_back("_all");
   return parts;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/json/builder.h"
+#include "base/split.h"
 #include "server/elastic/embedded/failures.h"
 #include "server/elastic/embedded/mapping_parser.h"
 #include "server/elastic/rest/json_filter.h"
@@ -10,16 +11,6 @@
 
 namespace sightline::elastic {
 namespace {
-
-std::vector<std::string> levels_of(std::string_view path) {
-  std::vector<std::string> levels;
-  for (std::size_t begin = 0; begin <= path.size();) {
-    const std::size_t end = std::min(path.find('.', begin), path.size());
-    levels.emplace_back(path.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return levels;
-}
 
 /// Refuses the definition `now` for a field if it cannot get it.
 void check_update(const Field& before, const Field& now) {
@@ -74,8 +65,8 @@ void write_node(json::Builder& out, const MappingNode& node);
 
 /// `dynamic` and `properties` of an object, within it.
 void write_members(json::Builder& out, const MappingNode& object) {
-  if (object.dynamic)
-    out.member("dynamic", *object.dynamic == Dynamic::yes ? "true" : *object.dynamic == Dynamic::no ? "false" : "strict");
+  constexpr const char* k_dynamic[] = {"true", "false", "strict"};
+  if (object.dynamic) out.member("dynamic", k_dynamic[static_cast<int>(*object.dynamic)]);
   if (!object.enabled) out.member("enabled", false);
   if (object.children.empty()) return;
   out.object("properties");
@@ -185,7 +176,7 @@ void Mapping::check(const MappingLimits& limits) const {
 
 MappingNode& Mapping::place_for(const std::string& path) {
   MappingNode* node = &root_;
-  for (const std::string& level : levels_of(path)) {
+  for (const std::string& level : split(path, '.')) {
     if (node->field) {
       refuse(illegal_argument("field [" + path + "] lies under the field [" + node->field->path +
                               "], which is no object"));
@@ -204,7 +195,7 @@ void Mapping::check_new(const std::string& path, bool object, std::size_t more, 
                             "] has been exceeded while adding new fields [" +
                             std::to_string(size() + more - std::min(known, size())) + "]"));
   }
-  const std::vector<std::string> levels = levels_of(path);
+  const std::vector<std::string> levels = split(path, '.');
   if (levels.size() + (object ? 1 : 0) > limits.depth) refuse_depth(path, limits);
   for (const std::string& level : levels) check_name_length(level, limits);
 }
@@ -225,7 +216,7 @@ void Mapping::add_object(const std::string& path, const MappingLimits& limits, s
 
 void Mapping::replace(FieldPtr field) {
   MappingNode* place = &root_;
-  for (const std::string& level : levels_of(field->path)) place = &place->children[level];
+  for (const std::string& level : split(field->path, '.')) place = &place->children[level];
   place->field = std::move(field);
   collect(by_path_, *place);
 }
@@ -238,7 +229,7 @@ FieldPtr Mapping::find(std::string_view path) const {
 const MappingNode* Mapping::node(std::string_view path) const {
   const MappingNode* place = &root_;
   if (path.empty()) return place;
-  for (const std::string& level : levels_of(path)) {
+  for (const std::string& level : split(path, '.')) {
     const auto child = place->children.find(level);
     if (child == place->children.end()) return nullptr;
     place = &child->second;

@@ -203,7 +203,8 @@ http::Response close_scrolls(StoreCore& store, const http::Request& request, con
   if (wanted.ids == std::vector<std::string>{"_all"}) return closed(true, store.search_contexts().close_all_scrolls());
   for (const std::string& id : wanted.ids) SearchContexts::check_id(id, "scroll");
   std::size_t count = 0;
-  for (const std::string& id : wanted.ids) count += store.search_contexts().close(SearchContexts::Kind::scroll, id) ? 1 : 0;
+  for (const std::string& id : wanted.ids)
+    count += store.search_contexts().close(SearchContexts::Kind::scroll, id) ? 1 : 0;
   return closed(true, count);
 }
 

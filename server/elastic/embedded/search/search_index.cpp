@@ -95,8 +95,8 @@ void SearchIndex::refresh() {
   removed_.clear();
   const std::size_t gone = memory_.size() - memory_.live_count();
   if (gone >= k_compact_from && gone > memory_.live_count()) {
+    graphs_.clear();  // rows will move; the next search starts anew
     memory_.compact();
-    graphs_.clear();  // rows have moved; the next search starts anew
   }
   extend_graphs();
 }
