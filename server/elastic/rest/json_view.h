@@ -13,7 +13,7 @@
 namespace sightline::elastic {
 
 /// A failure on the way through a request: thrown where it is found, and turned into an answer by the router, or
-/// before by the functions that read parts of requests (parse_search, parse_update_body, ...).
+/// before where a part of a request fails alone (a line of a bulk, a search of an _msearch, ...).
 struct Refused {
   ElasticError error;
 };
