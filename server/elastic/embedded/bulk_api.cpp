@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "base/cancellation.h"
-#include "base/number_text.h"
 #include "server/elastic/embedded/answer_size.h"
 #include "server/elastic/embedded/api.h"
 #include "server/elastic/embedded/document_writer.h"
@@ -39,14 +38,6 @@ struct BulkLine {
   Refusal refusal = {};  ///< why this line alone cannot be done
 };
 
-std::optional<std::int64_t> sequence_number(const std::optional<std::string>& text) {
-  if (!text) return std::nullopt;
-  const auto number = number_from<std::int64_t>(*text);
-  if (!number || *number < 0)
-    refuse(illegal_argument("sequence numbers must be non negative numbers, found [" + shortened(*text) + "]"));
-  return number;
-}
-
 /// Throws Refused for what refuses the whole request.
 BulkLine line_of(const BulkItem& item, const BulkParameters& parameters) {
   using enum DocumentWrite::Action;
@@ -61,8 +52,8 @@ BulkLine line_of(const BulkItem& item, const BulkParameters& parameters) {
   write.index = item.index;
   write.id = rest::document_id(item.id.value_or(""));
   write.source = item.source_line;
-  write.if_seq_no = sequence_number(item.if_seq_no);
-  write.if_primary_term = sequence_number(item.if_primary_term);
+  if (item.if_seq_no) write.if_seq_no = sequence_number("if_seq_no", *item.if_seq_no);
+  if (item.if_primary_term) write.if_primary_term = sequence_number("if_primary_term", *item.if_primary_term);
   if (write.if_seq_no.has_value() != (write.if_primary_term.value_or(0) > 0))
     refuse_invalid("if_seq_no and if_primary_term must be given together");
   write.wants_source = item.source ? shows_source("_source", *item.source) : parameters.wants_source;

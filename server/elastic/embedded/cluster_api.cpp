@@ -1,11 +1,10 @@
 // The cluster, as far as one machine has one: GET /, health, _cat, nodes, licence.
 #include <algorithm>
-#include <array>
 #include <chrono>
-#include <cstdio>
 
 #include "server/elastic/embedded/answer_size.h"
 #include "server/elastic/embedded/api.h"
+#include "server/elastic/embedded/date.h"
 #include "server/elastic/rest/json_tape.h"
 
 namespace sightline::elastic {
@@ -221,13 +220,10 @@ Response cat_count(StoreCore& store, const Request& request, const PathParameter
     const auto lock = store.read_lock();
     for (const IndexPtr& index : indices) count += index->search().memory().live_count();
   }
-  const auto now =
+  const std::int64_t now =
       std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()).time_since_epoch().count();
-  std::array<char, 16> time{};
-  std::snprintf(time.data(), time.size(), "%02d:%02d:%02d", static_cast<int>(now / 3600 % 24),
-                static_cast<int>(now / 60 % 60), static_cast<int>(now % 60));
   CatTable table({"epoch", "timestamp", "count"}, 2);
-  table.add({std::to_string(now), time.data(), std::to_string(count)});
+  table.add({std::to_string(now), format_date(now * 1000).substr(11, 8), std::to_string(count)});
   return table.answer(request, parameters, store.limits());
 }
 

@@ -207,13 +207,6 @@ void check_pipeline(std::string_view, const std::string& text) {
   if (text != "_none") refuse(illegal_argument("pipeline with id [" + text + "] does not exist"));
 }
 
-std::optional<std::int64_t> not_negative(std::string_view name, const std::string& text) {
-  const std::int64_t number = rest::parameter::long_integer(name, text);
-  if (number < 0)
-    refuse(illegal_argument("sequence numbers must be non negative. got [" + std::to_string(number) + "]."));
-  return number;
-}
-
 bool is_create(std::string_view, const std::string& text) {
   if (text != "index" && text != "create")
     refuse(illegal_argument("opType must be 'create' or 'index', found: [" + shortened(text) + "]"));
@@ -226,8 +219,8 @@ using WriteRows = std::vector<rest::Parameter<WriteParameters>>;
 WriteRows write_rows() {
   using namespace rest::parameter;
   using P = WriteParameters;
-  return {{"if_seq_no", "number", into<&P::if_seq_no, not_negative>},
-          {"if_primary_term", "number", into<&P::if_primary_term, not_negative>},
+  return {{"if_seq_no", "number", into<&P::if_seq_no, sequence_number>},
+          {"if_primary_term", "number", into<&P::if_primary_term, sequence_number>},
           no_effect("timeout", "time", check_time, "nothing is waited for")};
 }
 

@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "base/cancellation.h"
+#include "base/number_text.h"
 #include "server/elastic/rest/document_id.h"
 #include "server/elastic/rest/json_merge.h"
 #include "server/elastic/rest/member_table.h"
@@ -50,6 +51,14 @@ const MemberTable<UpdateBody> k_body{
      {"_source", k_flags, into<&UpdateBody::wants_source, read_shows_source>, "true or false"}}};
 
 }  // namespace
+
+std::optional<std::int64_t> sequence_number(std::string_view name, const std::string& text) {
+  const auto number = number_from<std::int64_t>(text);
+  if (!number || *number < 0)
+    refuse(illegal_argument("[" + std::string(name) + "] must be a number that is not negative, found [" +
+                            shortened(text) + "]"));
+  return number;
+}
 
 bool shows_source(std::string_view name, std::string_view text) {
   if (text != "true" && text != "false")

@@ -47,6 +47,8 @@ struct UpdateBody {
 
 /// Refuses unknown members, and a body without `doc`: action_request_validation_exception.
 UpdateBody parse_update_body(std::string_view body);
+/// `if_seq_no` or `if_primary_term`. Refuses what is no number, and negative ones.
+std::optional<std::int64_t> sequence_number(std::string_view name, const std::string& text);
 /// The `_source` of an update, in its body, its URL or the line of a bulk. Refuses all but true and false.
 bool shows_source(std::string_view name, std::string_view text);
 

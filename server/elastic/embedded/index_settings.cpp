@@ -68,12 +68,8 @@ class SettingTable : public rest::MemberTableBase {
 };
 const SettingTable k_table;
 
-std::string_view without_prefix(std::string_view name) {
-  return name.starts_with("index.") ? name.substr(6) : name;
-}
-
 const Setting* find_setting(std::string_view full_name) {
-  const std::string_view name = without_prefix(full_name);
+  const std::string_view name = full_name.substr(full_name.starts_with("index.") ? 6 : 0);
   for (const Setting& setting : k_settings) {
     if (rest::wildcard_match(setting.name, name)) return &setting;
   }

@@ -113,19 +113,19 @@ const float* VectorRows::add(std::span<const float> row) {
 }
 
 VectorColumn::VectorColumn(VectorSimilarity similarity, std::size_t dims)
-    : similarity_(similarity), rows_(std::make_shared<VectorRows>(dims)) {}
+    : similarity_(similarity), rows_(dims) {}
 
 void VectorColumn::append(Doc doc, const FieldValues& field) {
-  rows_->add(compares_directions(similarity_) ? unit_length(field.vector) : field.vector);
+  rows_.add(compares_directions(similarity_) ? unit_length(field.vector) : field.vector);
   docs_.push_back(doc);
 }
 
 void VectorColumn::compact(const Renumbered& renumbered) {
-  auto rows = std::make_shared<VectorRows>(dims());
+  VectorRows rows(dims());
   std::vector<Doc> docs;
   for (std::size_t i = 0; i < docs_.size(); ++i) {
     if (renumbered[docs_[i]] == k_gone) continue;
-    rows->add(std::span<const float>(row(i), dims()));
+    rows.add(std::span<const float>(row(i), dims()));
     docs.push_back(renumbered[docs_[i]]);
   }
   rows_ = std::move(rows);

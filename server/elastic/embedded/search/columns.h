@@ -171,17 +171,15 @@ class VectorColumn {
   void compact(const Renumbered& renumbered);
 
   VectorSimilarity similarity() const { return similarity_; }
-  std::size_t dims() const { return rows_->dims(); }
+  std::size_t dims() const { return rows_.dims(); }
   std::size_t size() const { return docs_.size(); }
-  const float* row(std::size_t row) const { return (*rows_)[row]; }
+  const float* row(std::size_t row) const { return rows_[row]; }
   Doc doc(std::size_t row) const { return docs_[row]; }
   const std::vector<Doc>& documents() const { return docs_; }
-  /// The storage itself, for a graph that outlives a `compact`.
-  const std::shared_ptr<VectorRows>& rows() const { return rows_; }
 
  private:
   VectorSimilarity similarity_;
-  std::shared_ptr<VectorRows> rows_;
+  VectorRows rows_;
   std::vector<Doc> docs_;  // by row, growing
 };
 

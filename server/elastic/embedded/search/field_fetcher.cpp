@@ -22,18 +22,9 @@ std::string text_of(const JsonView& value) {
   return value.is_number() ? json::java_number_text(value.text()) : std::string(value.text());
 }
 
-std::string json_decimal(const Field& field, double value) {
-  std::string out;
-  field.type == FieldType::double_ ? append_decimal(out, value)
-                                   : append_decimal(out, static_cast<float>(value));
-  return out;
-}
-
 std::string json_integer(const Field& field, std::int64_t value) {
   if (field.type == FieldType::boolean) return value != 0 ? "true" : "false";
-  if (field.type == FieldType::date)
-    return json::json_string(format_date(value, field.format));
-  return std::to_string(value);
+  return field.type == FieldType::date ? json::json_string(format_date(value, field.format)) : std::to_string(value);
 }
 
 /// Appends the scalars that stand at `path` below `value`, through arrays and objects, dotted keys too. Leaves out what
@@ -87,7 +78,11 @@ std::vector<std::string> FieldFetcher::values_of(const Field& field, Doc doc, co
   } else if (const IntegerColumn* integers = memory.integers(field.path)) {
     for (const auto value : integers->of(doc)) values.push_back(json_integer(field, value));
   } else if (const DoubleColumn* doubles = memory.doubles(field.path)) {
-    for (const auto value : doubles->of(doc)) values.push_back(json_decimal(field, value));
+    const bool wide = field.type == FieldType::double_;
+    for (const auto value : doubles->of(doc)) {
+      std::string& text = values.emplace_back();
+      wide ? append_decimal(text, value) : append_decimal(text, static_cast<float>(value));
+    }
   }
   return values;
 }
