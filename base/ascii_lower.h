@@ -6,7 +6,9 @@
 
 namespace sightline {
 
-constexpr char ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+constexpr char ascii_lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 
 /// A to Z become a to z; all else is kept.
 inline std::string ascii_lower(std::string_view text) {

@@ -46,8 +46,7 @@ Result<std::string> decode(std::string_view text, const Values& values) {
       const std::uint8_t a = value_of(text[i]), b = value_of(text[i + 1]);
       const std::uint8_t c = value_of(text[i + 2]), d = value_of(text[i + 3]);
       if ((a | b | c | d) > 63) break;
-      const std::uint32_t word =
-          (std::uint32_t{a} << 18) | (std::uint32_t{b} << 12) | (std::uint32_t{c} << 6) | d;
+      const std::uint32_t word = (std::uint32_t{a} << 18) | (std::uint32_t{b} << 12) | (std::uint32_t{c} << 6) | d;
       out.push_back(static_cast<char>(word >> 16));
       out.push_back(static_cast<char>(word >> 8));
       out.push_back(static_cast<char>(word));
@@ -72,8 +71,8 @@ Result<std::string> decode(std::string_view text, const Values& values) {
     if (text[i] != '=' || ++padding > 2) return bad_character(text, i);
   }
   if (filled == 1 || (padding > 0 && filled + padding != 4)) {
-    return Error{ErrorCode::invalid_argument, "not base64: the last group of the " +
-                                                  std::to_string(text.size()) + " characters is incomplete"};
+    return Error{ErrorCode::invalid_argument,
+                 "not base64: the last group of the " + std::to_string(text.size()) + " characters is incomplete"};
   }
   if (filled == 2) out.push_back(static_cast<char>(group >> 4));
   if (filled == 3) {
@@ -108,9 +107,8 @@ Result<std::string> base64_decode(std::string_view text) {
 
 Result<std::string> base64_decode_leniently(std::string_view text) {
   if (has_lost_its_plus(text)) {
-    return Error{ErrorCode::invalid_argument,
-                 "not base64: whitespace, at offset " + std::to_string(text.find(' ')) +
-                     ", where + was: write + as %2B in a form or a query string"};
+    return Error{ErrorCode::invalid_argument, "not base64: whitespace, at offset " + std::to_string(text.find(' ')) +
+                                                  ", where + was: write + as %2B in a form or a query string"};
   }
   return decode(text, k_lenient);
 }
@@ -124,8 +122,7 @@ std::string base64_encode(std::string_view bytes) {
     for (std::size_t k = 0; k < 3; ++k) {
       word = (word << 8) | (k < count ? static_cast<std::uint8_t>(bytes[i + k]) : 0u);
     }
-    for (std::size_t k = 0; k < 4; ++k)
-      out.push_back(k <= count ? k_alphabet[(word >> (18 - 6 * k)) & 63] : '=');
+    for (std::size_t k = 0; k < 4; ++k) out.push_back(k <= count ? k_alphabet[(word >> (18 - 6 * k)) & 63] : '=');
   }
   return out;
 }

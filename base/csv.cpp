@@ -99,14 +99,12 @@ Error bad_line(const std::string& file, std::size_t line, const std::string& wha
 }
 
 Result<CsvTable> parse_csv(std::string_view text, const std::string& file, char separator) {
-  if (!is_utf8(text))
-    return Error{ErrorCode::invalid_argument, file + " is not UTF-8 text; save it as CSV UTF-8"};
+  if (!is_utf8(text)) return Error{ErrorCode::invalid_argument, file + " is not UTF-8 text; save it as CSV UTF-8"};
   text = json::without_byte_order_mark(text);
   std::size_t unfinished = 0;
   std::vector<CsvTable::Row> rows = split(text, separator, unfinished);
   if (unfinished > 0) return bad_line(file, unfinished, "the quote opened here is not closed");
-  if (rows.empty())
-    return Error{ErrorCode::invalid_argument, file + " is empty; its first row must name the columns"};
+  if (rows.empty()) return Error{ErrorCode::invalid_argument, file + " is empty; its first row must name the columns"};
 
   CsvTable table;
   const std::size_t head_line = rows.front().line;
@@ -117,15 +115,14 @@ Result<CsvTable> parse_csv(std::string_view text, const std::string& file, char 
   std::set<std::string_view> seen;
   for (std::size_t column = 0; column < table.names.size(); ++column) {
     const std::string& name = table.names[column];
-    if (name.empty())
-      return bad_line(file, head_line, "column " + std::to_string(column + 1) + " has no name");
+    if (name.empty()) return bad_line(file, head_line, "column " + std::to_string(column + 1) + " has no name");
     if (!seen.insert(name).second) return bad_line(file, head_line, "column " + name + " occurs twice");
   }
   for (const CsvTable::Row& row : rows) {
     if (row.fields.size() == table.names.size()) continue;
-    return bad_line(file, row.line,
-                    std::to_string(row.fields.size()) + " fields, but " + std::to_string(table.names.size()) +
-                        " columns");
+    return bad_line(
+        file, row.line,
+        std::to_string(row.fields.size()) + " fields, but " + std::to_string(table.names.size()) + " columns");
   }
   table.rows = std::move(rows);
   return table;

@@ -60,21 +60,19 @@ bool take(std::string_view& rest, char c) {
 /// A token or a quoted string; parameters of URLs hold slashes and the like, too.
 bool take_value(std::string_view& rest) {
   if (take(rest, '"')) {
-    while (!rest.empty() && rest.front() != '"')
-      rest.remove_prefix(rest.front() == '\\' && rest.size() > 1 ? 2 : 1);
+    while (!rest.empty() && rest.front() != '"') rest.remove_prefix(rest.front() == '\\' && rest.size() > 1 ? 2 : 1);
     return take(rest, '"');
   }
-  const auto end = std::find_if(rest.begin(), rest.end(),
-                                [](char c) { return c == ';' || c == ',' || c == '"' || is_blank(c); });
+  const auto end =
+      std::find_if(rest.begin(), rest.end(), [](char c) { return c == ';' || c == ',' || c == '"' || is_blank(c); });
   rest.remove_prefix(static_cast<std::size_t>(end - rest.begin()));
   return true;
 }
 
 /// RFC 2046's types and those that were registered later, and experimental ones.
 bool is_type(std::string_view type) {
-  constexpr std::array<std::string_view, 11> k_types{"image",     "text",    "application", "audio",
-                                                     "video",     "font",    "model",       "message",
-                                                     "multipart", "example", "haptics"};
+  constexpr std::array<std::string_view, 11> k_types{"image", "text",    "application", "audio",   "video",  "font",
+                                                     "model", "message", "multipart",   "example", "haptics"};
   return starts_with_any_case(type, "x-") || std::any_of(k_types.begin(), k_types.end(), [&](std::string_view known) {
            return type.size() == known.size() && starts_with_any_case(type, known);
          });
@@ -121,8 +119,7 @@ std::optional<DataUrl> read_data_url(std::string_view text) {
   if (const std::size_t comma = comma_after_media_type(rest, is_base64); comma != k_npos && is_base64)
     return split(comma, true);
   if (const std::size_t comma = comma_after_base64(rest); comma != k_npos) return split(comma, true);
-  if (const std::size_t comma = comma_after_media_type(rest, is_base64); comma != k_npos)
-    return split(comma, false);
+  if (const std::size_t comma = comma_after_media_type(rest, is_base64); comma != k_npos) return split(comma, false);
   if (is_broken_url(rest)) return DataUrl{text, {}, false, false};
   return {};
 }

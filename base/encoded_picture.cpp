@@ -37,9 +37,8 @@ Result<EncodedPicture> checked_picture(std::string bytes, std::size_t max_bytes)
 Error no_picture(const DataUrl& url, std::string_view bytes) {
   const auto kind = other_kind(bytes);
   const std::string what = kind ? "are " + std::string(*kind) : "begin with " + first_bytes(bytes);
-  return bad("the data URL " + shown_header(url) +
-             " holds no picture: its header does not say ;base64, and its data " + what +
-             "; send data:image/jpeg;base64,..., or set [modality] to text if this is a text");
+  return bad("the data URL " + shown_header(url) + " holds no picture: its header does not say ;base64, and its data " +
+             what + "; send data:image/jpeg;base64,..., or set [modality] to text if this is a text");
 }
 
 Result<EncodedPicture> data_url_picture(const DataUrl& url, std::size_t max_bytes) {
@@ -66,11 +65,10 @@ Result<EncodedPicture> data_url_picture(const DataUrl& url, std::size_t max_byte
 Result<EncodedPicture> read_encoded_picture(std::string_view text, std::size_t max_bytes) {
   if (const auto url = read_data_url(text)) return data_url_picture(*url, max_bytes);
   if (is_picture_address(text)) {
-    return Error{
-        ErrorCode::unsupported,
-        "this looks like a link to a picture, " + shown(text) +
-        ": Sightline does not download pictures; send the file itself, as data:image/jpeg;base64,... or "
-        "in bare base64"};
+    return Error{ErrorCode::unsupported,
+                 "this looks like a link to a picture, " + shown(text) +
+                     ": Sightline does not download pictures; send the file itself, as data:image/jpeg;base64,... or "
+                     "in bare base64"};
   }
   text = without_outer_blanks(text);
   if (text.empty()) {

@@ -15,8 +15,8 @@ Error described(std::string_view doing) {
   } catch (const std::bad_alloc&) {
     return {ErrorCode::overloaded, "out of memory for " + what + ": retry the request later"};
   } catch (const std::system_error& error) {
-    const bool passes = error.code() == std::errc::resource_unavailable_try_again ||
-                        error.code() == std::errc::not_enough_memory;
+    const bool passes =
+        error.code() == std::errc::resource_unavailable_try_again || error.code() == std::errc::not_enough_memory;
     return {passes ? ErrorCode::overloaded : ErrorCode::internal, what + " failed: " + error.what()};
   } catch (const std::exception& error) {
     return {ErrorCode::internal, what + " failed: " + error.what()};

@@ -16,9 +16,9 @@ constexpr std::size_t k_npos = std::string_view::npos;
 constexpr std::size_t k_longest_address = 4096;
 
 bool ends_as_picture(std::string_view path) {
-  static constexpr std::array<std::string_view, 16> k_endings{
-      ".jpg", ".jpeg", ".jpe",  ".jfif", ".png", ".apng", ".webp", ".gif",
-      ".bmp", ".heic", ".heif", ".avif", ".tif", ".tiff", ".svg",  ".jxl"};
+  static constexpr std::array<std::string_view, 16> k_endings{".jpg",  ".jpeg", ".jpe", ".jfif", ".png",  ".apng",
+                                                              ".webp", ".gif",  ".bmp", ".heic", ".heif", ".avif",
+                                                              ".tif",  ".tiff", ".svg", ".jxl"};
   const std::string end = ascii_lower(path.substr(path.size() - std::min<std::size_t>(path.size(), 5)));
   return std::any_of(k_endings.begin(), k_endings.end(), [&](std::string_view ending) {
     return path.size() > ending.size() && std::string_view(end).ends_with(ending);
@@ -39,8 +39,7 @@ bool is_lone_url(std::string_view text) {
 }
 
 bool begins_as_path(std::string_view text) {
-  constexpr std::array<std::string_view, 9> k_beginnings{"/",   "./",   "../",   "~/", "\\",
-                                                         ".\\", "..\\", "file:", "~\\"};
+  constexpr std::array<std::string_view, 9> k_beginnings{"/", "./", "../", "~/", "\\", ".\\", "..\\", "file:", "~\\"};
   const bool drive = text.size() > 2 && std::isalpha(static_cast<unsigned char>(text[0])) && text[1] == ':' &&
                      (text[2] == '\\' || text[2] == '/');
   return drive || std::any_of(k_beginnings.begin(), k_beginnings.end(),

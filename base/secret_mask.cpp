@@ -16,8 +16,7 @@ constexpr std::size_t k_shortest_secret = 3;
 constexpr std::size_t k_shortest_base64 = 6;
 
 void add(std::vector<std::string>& forms, std::string form) {
-  if (!form.empty() && std::find(forms.begin(), forms.end(), form) == forms.end())
-    forms.push_back(std::move(form));
+  if (!form.empty() && std::find(forms.begin(), forms.end(), form) == forms.end()) forms.push_back(std::move(form));
 }
 
 /// As JSON writes it: with or without `\/`, control characters by letter or by number.
@@ -88,8 +87,7 @@ std::vector<std::string> forms_of(std::string_view secret) {
     add(forms, std::move(form));
   }
   // A form that holds another goes first.
-  std::stable_sort(forms.begin(), forms.end(),
-                   [](const auto& a, const auto& b) { return a.size() > b.size(); });
+  std::stable_sort(forms.begin(), forms.end(), [](const auto& a, const auto& b) { return a.size() > b.size(); });
   return forms;
 }
 

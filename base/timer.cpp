@@ -22,8 +22,7 @@ class ThreadTimer : public Timer {
 
   TimePoint now() const override { return Clock::now(); }
 
-  void wait_until(std::condition_variable& condition, std::unique_lock<std::mutex>& lock,
-                  TimePoint until) override {
+  void wait_until(std::condition_variable& condition, std::unique_lock<std::mutex>& lock, TimePoint until) override {
     if (until == TimePoint::max()) {
       condition.wait(lock);
     } else {

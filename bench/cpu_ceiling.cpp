@@ -47,9 +47,7 @@ std::vector<double> time_runs(double seconds, Run run) {
   run();
   std::vector<double> times;
   const auto start = Clock::now();
-  const auto since = [](Clock::time_point then) {
-    return std::chrono::duration<double>(Clock::now() - then).count();
-  };
+  const auto since = [](Clock::time_point then) { return std::chrono::duration<double>(Clock::now() - then).count(); };
   while (times.size() < k_least_runs || since(start) < seconds) {
     const auto begin = Clock::now();
     run();
@@ -161,8 +159,7 @@ std::string run_command(const std::string& line) {
   words >> what;
   if (what == "product") return measure_product(words);
   if (what == "read") return measure_reading(words);
-  throw std::runtime_error("\"" + line +
-                           "\" is neither \"product DTYPE M K N SECONDS\" nor \"read SECONDS\"");
+  throw std::runtime_error("\"" + line + "\" is neither \"product DTYPE M K N SECONDS\" nor \"read SECONDS\"");
 }
 
 int run(int argc, char** argv) {
@@ -173,8 +170,8 @@ int run(int argc, char** argv) {
   if (threads > 0) omp_set_num_threads(threads);
   const dnnl_version_t* version = dnnl_version();
   std::cout << RoundAnswer()
-                   .add("onednn", std::to_string(version->major) + "." + std::to_string(version->minor) +
-                                      "." + std::to_string(version->patch))
+                   .add("onednn", std::to_string(version->major) + "." + std::to_string(version->minor) + "." +
+                                      std::to_string(version->patch))
                    .add("threads", std::uint64_t(omp_get_max_threads()))
                    .line()
             << std::flush;

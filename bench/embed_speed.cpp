@@ -34,8 +34,7 @@ PreparedImage picture_of(std::uint32_t edge, std::uint32_t seed) {
   PreparedImage image;
   image.width = image.height = image.source_width = image.source_height = edge;
   image.rgb.resize(std::size_t{3} * edge * edge);
-  for (std::uint8_t& value : image.rgb)
-    value = static_cast<std::uint8_t>((seed = seed * 1664525 + 1013904223) >> 24);
+  for (std::uint8_t& value : image.rgb) value = static_cast<std::uint8_t>((seed = seed * 1664525 + 1013904223) >> 24);
   return image;
 }
 
@@ -53,19 +52,16 @@ bool measure(Embedder& embedder, const char* what, const std::vector<Prepared>& 
     }
     times.push_back(seconds_since(begin));
   }
-  const double cpu =
-      static_cast<double>(std::clock() - cpu_start) / CLOCKS_PER_SEC / static_cast<double>(times.size());
+  const double cpu = static_cast<double>(std::clock() - cpu_start) / CLOCKS_PER_SEC / static_cast<double>(times.size());
   std::sort(times.begin(), times.end());
-  const double best = times.front(), middle = times[times.size() / 2],
-               inputs = static_cast<double>(batch.size());
+  const double best = times.front(), middle = times[times.size() / 2], inputs = static_cast<double>(batch.size());
   std::printf("%-22s best %8.1f ms, median %8.1f ms, cpu %8.1f ms, %7.2f inputs/s at best, %zu runs\n", what,
               best * 1e3, middle * 1e3, cpu * 1e3, inputs / best, times.size());
   return true;
 }
 
 /// Prints the line that says that the model is loaded, and then does what standard input asks for.
-int serve_rounds(Embedder& embedder, const std::string& rgb_file, const std::string& ids_file,
-                 double load_seconds) {
+int serve_rounds(Embedder& embedder, const std::string& rgb_file, const std::string& ids_file, double load_seconds) {
   const auto inputs = bench::read_round_inputs(rgb_file, ids_file, embedder.info());
   if (!inputs) return std::fprintf(stderr, "%s\n", inputs.error().message.c_str()), 1;
   std::cout << bench::RoundAnswer()
@@ -94,8 +90,7 @@ int run(int argc, char** argv) {
   bool rounds = false;
   CLI::Option* flag =
       app.add_flag("--serve-rounds", rounds, "load, then do what standard input asks for, line by line");
-  app.add_option("--rgb", rgb_file,
-                 "pictures for --serve-rounds: windows of the model's size, 3 bytes per pixel")
+  app.add_option("--rgb", rgb_file, "pictures for --serve-rounds: windows of the model's size, 3 bytes per pixel")
       ->needs(flag)
       ->check(CLI::ExistingFile);
   app.add_option("--ids", ids_file, "texts for --serve-rounds: one per line, token ids separated by blanks")
@@ -111,14 +106,12 @@ int run(int argc, char** argv) {
   if (!loaded) return std::fprintf(stderr, "%s\n", loaded.error().message.c_str()), 1;
   Embedder& embedder = **loaded;
   const double load_seconds = seconds_since(start);
-  if (Status warm = embedder.warm_up(); !warm)
-    return std::fprintf(stderr, "%s\n", warm.error().message.c_str()), 1;
+  if (Status warm = embedder.warm_up(); !warm) return std::fprintf(stderr, "%s\n", warm.error().message.c_str()), 1;
   if (rounds) return serve_rounds(embedder, rgb_file, ids_file, seconds_since(start));
   const ModelInfo& info = embedder.info();
   const double weights_mib = static_cast<double>(info.weight_bytes) / (1 << 20);
-  std::printf("load %.2f s, warm-up %.2f s; weights %.0f MiB, resident %.0f MiB, highest %.0f MiB\n",
-              load_seconds, seconds_since(start) - load_seconds, weights_mib, resident_mib("VmRSS"),
-              resident_mib("VmHWM"));
+  std::printf("load %.2f s, warm-up %.2f s; weights %.0f MiB, resident %.0f MiB, highest %.0f MiB\n", load_seconds,
+              seconds_since(start) - load_seconds, weights_mib, resident_mib("VmRSS"), resident_mib("VmHWM"));
 
   std::vector<Prepared> pictures, sentences;
   if (info.has_image) {

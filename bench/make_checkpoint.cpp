@@ -94,8 +94,7 @@ std::vector<TensorSpec> tensors_of(const Architecture& clip, Dtype dtype) {
   list.add_norm("text_model.final_layer_norm", clip.text.width);
   list.add("text_projection.weight", {clip.projection_dim, clip.text.width});
   list.add("vision_model.embeddings.class_embedding", {clip.vision.width});
-  list.add("vision_model.embeddings.patch_embedding.weight",
-           {clip.vision.width, 3, clip.patch_size, clip.patch_size});
+  list.add("vision_model.embeddings.patch_embedding.weight", {clip.vision.width, 3, clip.patch_size, clip.patch_size});
   list.add("vision_model.embeddings.position_embedding.weight", {grid * grid + 1, clip.vision.width});
   list.add_layers("vision_model", clip.vision);
   list.add_norm("vision_model.post_layernorm", clip.vision.width);
@@ -111,8 +110,7 @@ class Noise {
     state_ ^= state_ << 13;
     state_ ^= state_ >> 7;
     state_ ^= state_ << 17;
-    const std::uint64_t sum =
-        (state_ & 0xffff) + (state_ >> 16 & 0xffff) + (state_ >> 32 & 0xffff) + (state_ >> 48);
+    const std::uint64_t sum = (state_ & 0xffff) + (state_ >> 16 & 0xffff) + (state_ >> 32 & 0xffff) + (state_ >> 48);
     constexpr float k_mean = 2 * 65'535.0f, k_deviation = 37'837.2f;  // 65,536 * sqrt(4 / 12)
     return (static_cast<float>(sum) - k_mean) / k_deviation * 0.02f;
   }
@@ -156,11 +154,10 @@ void write_tensor(std::ofstream& out, const TensorSpec& tensor, Noise& noise) {
 }
 
 std::string tower_json(const TowerSize& size, const char* activation, const std::string& more) {
-  return "{\"hidden_size\":" + std::to_string(size.width) +
-         ",\"num_attention_heads\":" + std::to_string(size.heads) +
+  return "{\"hidden_size\":" + std::to_string(size.width) + ",\"num_attention_heads\":" + std::to_string(size.heads) +
          ",\"num_hidden_layers\":" + std::to_string(size.layers) +
-         ",\"intermediate_size\":" + std::to_string(size.mlp_width) + ",\"hidden_act\":\"" + activation +
-         "\"," + more + "}";
+         ",\"intermediate_size\":" + std::to_string(size.mlp_width) + ",\"hidden_act\":\"" + activation + "\"," + more +
+         "}";
 }
 
 void write_file(const fs::path& file, const std::string& content) {
@@ -180,11 +177,10 @@ void write_configs(const fs::path& folder, const std::string& name, const Archit
                  tower_json(clip.vision, clip.activation,
                             "\"image_size\":224,\"patch_size\":" + std::to_string(clip.patch_size)) +
                  "}\n");
-  write_file(
-      folder / "preprocessor_config.json",
-      "{\"image_processor_type\":\"CLIPImageProcessor\",\"size\":{\"shortest_edge\":224},"
-      "\"crop_size\":{\"height\":224,\"width\":224},\"resample\":3,"
-      "\"image_mean\":[0.48145466,0.4578275,0.40821073],\"image_std\":[0.26862954,0.26130258,0.27577711]}\n");
+  write_file(folder / "preprocessor_config.json",
+             "{\"image_processor_type\":\"CLIPImageProcessor\",\"size\":{\"shortest_edge\":224},"
+             "\"crop_size\":{\"height\":224,\"width\":224},\"resample\":3,"
+             "\"image_mean\":[0.48145466,0.4578275,0.40821073],\"image_std\":[0.26862954,0.26130258,0.27577711]}\n");
   write_file(folder / "README.md", "---\nlicense: cc0-1.0\n---\nRandom weights in the shape of " + name +
                                        ", for measuring; the vectors mean nothing.\n");
 }
@@ -197,8 +193,7 @@ void copy_tokenizer(const fs::path& from, const fs::path& to) {
     found = true;
     fs::copy_file(from / name, to / name, fs::copy_options::overwrite_existing);
   }
-  if (!found)
-    throw std::runtime_error(from.string() + " has neither tokenizer.json nor vocab.json and merges.txt");
+  if (!found) throw std::runtime_error(from.string() + " has neither tokenizer.json nor vocab.json and merges.txt");
 }
 
 /// The id that the tokenizer ends a text with, which the text tower is read at.
@@ -213,8 +208,7 @@ std::int32_t end_of_text_of(const fs::path& folder) {
   return text->ids.back();
 }
 
-void make_checkpoint(const std::string& name, Dtype dtype, const fs::path& tokenizer,
-                     const fs::path& folder) {
+void make_checkpoint(const std::string& name, Dtype dtype, const fs::path& tokenizer, const fs::path& folder) {
   const Architecture& clip = k_architectures.at(name);
   fs::create_directories(folder);
   copy_tokenizer(tokenizer, folder);

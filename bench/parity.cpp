@@ -52,7 +52,8 @@ std::string content_of(const fs::path& file) {
 rapidjson::Document json_of(const fs::path& file) {
   rapidjson::Document document;
   const std::string text = content_of(file);
-  if (json::read_document(text, document, {.max_values = 100'000'000})) throw std::runtime_error(file.string() + " is not JSON");
+  if (json::read_document(text, document, {.max_values = 100'000'000}))
+    throw std::runtime_error(file.string() + " is not JSON");
   return document;
 }
 
@@ -74,9 +75,8 @@ struct Count {
 
 bool same_ids(const Result<PreparedText>& text, const rapidjson::Value& ids) {
   if (!text || text->ids.size() != ids.Size()) return false;
-  return std::equal(
-      text->ids.begin(), text->ids.end(), ids.Begin(),
-      [](std::int32_t id, const rapidjson::Value& expected) { return id == expected.GetInt(); });
+  return std::equal(text->ids.begin(), text->ids.end(), ids.Begin(),
+                    [](std::int32_t id, const rapidjson::Value& expected) { return id == expected.GetInt(); });
 }
 
 /// `limit_key` names the ids of the strings cut to `limit` tokens.
@@ -100,11 +100,9 @@ PreprocessConfig config_of(const rapidjson::Value& json) {
   const std::string crop = json["crop"].GetString();
   const bool exact = std::string(json["mode"].GetString()) == "exact";
   config.resize = exact ? PreprocessConfig::Resize::exact : PreprocessConfig::Resize::shortest_edge;
-  config.resize_width = config.resize_height = config.crop_width = config.crop_height =
-      json["size"].GetUint();
+  config.resize_width = config.resize_height = config.crop_width = config.crop_height = json["size"].GetUint();
   config.crop = crop != "none";
-  config.crop_rule =
-      crop == "half_even" ? PreprocessConfig::CropRule::half_even : PreprocessConfig::CropRule::floor;
+  config.crop_rule = crop == "half_even" ? PreprocessConfig::CropRule::half_even : PreprocessConfig::CropRule::floor;
   return config;
 }
 
@@ -125,8 +123,7 @@ Count compare_crops(const fs::path& goldens) {
       const auto prepared = preprocess_image(file, config, limits);
       const bool equal = prepared && sha256_hex({reinterpret_cast<const char*>(prepared->rgb.data()),
                                                  prepared->rgb.size()}) == crop.value["sha256"].GetString();
-      count.add(equal,
-                name + " as " + crop.name.GetString() + (prepared ? "" : ": " + prepared.error().message));
+      count.add(equal, name + " as " + crop.name.GetString() + (prepared ? "" : ": " + prepared.error().message));
     }
   }
   return count;
@@ -136,8 +133,7 @@ Count refuse_bad_files(const fs::path& goldens) {
   Count count;
   for (const auto& entry : fs::directory_iterator(goldens / "images" / "bad")) {
     const auto prepared = preprocess_image(content_of(entry.path()), {}, {});
-    count.add(!prepared && !prepared.error().message.empty(),
-              entry.path().filename().string() + " was accepted");
+    count.add(!prepared && !prepared.error().message.empty(), entry.path().filename().string() + " was accepted");
   }
   return count;
 }
@@ -153,8 +149,7 @@ class VectorCheck {
  public:
   explicit VectorCheck(ModelReport& report) : report_(report) {}
 
-  void add(const std::string& name, const Result<std::vector<float>>& vector,
-           const rapidjson::Value& expected) {
+  void add(const std::string& name, const Result<std::vector<float>>& vector, const rapidjson::Value& expected) {
     double difference = vector && vector->size() == expected.Size() ? 0 : HUGE_VAL;
     for (rapidjson::SizeType k = 0; difference < HUGE_VAL && k < expected.Size(); ++k) {
       difference = std::max(difference, std::abs((*vector)[k] - expected[k].GetDouble()));
@@ -167,8 +162,7 @@ class VectorCheck {
   ModelReport& report_;
 };
 
-ModelReport compare_model(const fs::path& folder, const rapidjson::Document& expected,
-                          const fs::path& images) {
+ModelReport compare_model(const fs::path& folder, const rapidjson::Document& expected, const fs::path& images) {
   Embedder::Options options;
   options.folder = folder.string();
   const auto loaded = Embedder::load(options);
@@ -209,8 +203,7 @@ Result<std::vector<float>> unit_of(const Result<std::vector<float>>& raw) {
 
 /// Of a folder without a tokenizer, whose goldens give ids instead of strings: the towers are asked, which
 /// must take the ids.
-ModelReport compare_towers(const fs::path& path, const rapidjson::Document& expected,
-                           const fs::path& images) {
+ModelReport compare_towers(const fs::path& path, const rapidjson::Document& expected, const fs::path& images) {
   const auto folder = read_hugging_face_folder(path);
   if (!folder) throw std::runtime_error(folder.error().message);
   const PreprocessConfig& preprocess = folder->preprocess.value();
@@ -249,8 +242,7 @@ bool is_served(const fs::path& folder) {
 }
 
 bool compare_all(const fs::path& goldens) {
-  const Count clip =
-      compare_ids(goldens / "tokenizers" / "clip", goldens / "clip_tokens.json", 77, "ids_max_77");
+  const Count clip = compare_ids(goldens / "tokenizers" / "clip", goldens / "clip_tokens.json", 77, "ids_max_77");
   std::printf("CLIP token ids equal %d/%d\n", clip.agree, clip.all);
   const Count bert =
       compare_ids(goldens / "tokenizers" / "bert-uncased", goldens / "bert_tokens.json", 16, "ids_max_16");
@@ -269,10 +261,9 @@ bool compare_all(const fs::path& goldens) {
     const bool has_strings = expected["texts"].GetArray().Empty() || expected["texts"][0].HasMember("text");
     const ModelReport report = has_strings ? compare_model(folder, expected, goldens / "images")
                                            : compare_towers(folder, expected, goldens / "images");
-    std::printf("%s: ids %s %d/%d, vectors within %g: %d/%d, max abs difference %.2e\n",
-                folder.filename().c_str(), has_strings ? "equal" : "given and taken", report.ids.agree,
-                report.ids.all, k_allowed_difference, report.vectors.agree, report.vectors.all,
-                report.largest_difference);
+    std::printf("%s: ids %s %d/%d, vectors within %g: %d/%d, max abs difference %.2e\n", folder.filename().c_str(),
+                has_strings ? "equal" : "given and taken", report.ids.agree, report.ids.all, k_allowed_difference,
+                report.vectors.agree, report.vectors.all, report.largest_difference);
     good = good && report.ids.perfect() && report.vectors.perfect();
   }
   return good && !folders.empty();

@@ -35,8 +35,7 @@ std::vector<std::vector<float>> embed(models::Embedder& embedder, std::span<cons
 }
 
 std::span<const Prepared> first_of(const RoundInputs& inputs, const std::string& kind, std::size_t count) {
-  if (kind != "images" && kind != "texts")
-    throw std::runtime_error("\"" + kind + "\" is neither images nor texts");
+  if (kind != "images" && kind != "texts") throw std::runtime_error("\"" + kind + "\" is neither images nor texts");
   const std::vector<Prepared>& all = kind == "images" ? inputs.images : inputs.texts;
   if (count == 0 || count > all.size()) {
     throw std::runtime_error(std::to_string(count) + " " + kind + " asked for; the file of inputs has " +
@@ -80,8 +79,7 @@ std::string content_of(const std::string& file) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-std::string write_vectors(models::Embedder& embedder, std::span<const Prepared> batch,
-                          const std::string& file) {
+std::string write_vectors(models::Embedder& embedder, std::span<const Prepared> batch, const std::string& file) {
   const std::vector<std::vector<float>> vectors = embed(embedder, batch);
   std::vector<float> all;
   for (const std::vector<float>& vector : vectors) all.insert(all.end(), vector.begin(), vector.end());
@@ -98,14 +96,10 @@ models::PreparedImage prepare(const models::Embedder& embedder, const std::strin
   return std::move(*image);
 }
 
-std::string write_window(const models::Embedder& embedder, const std::string& picture,
-                         const std::string& file) {
+std::string write_window(const models::Embedder& embedder, const std::string& picture, const std::string& file) {
   const models::PreparedImage image = prepare(embedder, content_of(picture));
   write_file(file, {reinterpret_cast<const char*>(image.rgb.data()), image.rgb.size()});
-  return RoundAnswer()
-      .add("count", std::uint64_t{image.height})
-      .add("dims", std::uint64_t{3} * image.width)
-      .line();
+  return RoundAnswer().add("count", std::uint64_t{image.height}).add("dims", std::uint64_t{3} * image.width).line();
 }
 
 std::string run_command(models::Embedder& embedder, const RoundInputs& inputs, const std::string& line) {
@@ -141,8 +135,8 @@ std::vector<Prepared> read_windows(const std::string& file, std::uint32_t edge) 
   const std::size_t window = std::size_t{3} * edge * edge;
   if (bytes.empty() || bytes.size() % window != 0) {
     throw std::runtime_error(file + ": " + std::to_string(bytes.size()) +
-                             " bytes, which is no whole number of pictures of " + std::to_string(edge) +
-                             " x " + std::to_string(edge) + " pixels of 3 bytes");
+                             " bytes, which is no whole number of pictures of " + std::to_string(edge) + " x " +
+                             std::to_string(edge) + " pixels of 3 bytes");
   }
   std::vector<Prepared> images;
   for (std::size_t at = 0; at < bytes.size(); at += window) {
@@ -164,8 +158,7 @@ std::vector<Prepared> read_ids(const std::string& file) {
     models::PreparedText text;
     for (std::int32_t id = 0; words >> id;) text.ids.push_back(id);
     if (text.ids.empty() || !words.eof()) {
-      throw std::runtime_error(file + ": line " + std::to_string(texts.size() + 1) +
-                               " is no list of token ids");
+      throw std::runtime_error(file + ": line " + std::to_string(texts.size() + 1) + " is no list of token ids");
     }
     text.full_length = text.ids.size();
     texts.emplace_back(std::move(text));

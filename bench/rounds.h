@@ -34,7 +34,6 @@ Result<RoundInputs> read_round_inputs(const std::string& rgb_file, const std::st
 ///   window FILE OUT             writes what comes of it, [height, width, 3] bytes, to OUT: {"count", "dims"}
 ///
 /// A command that fails is answered with {"error"}, and the next one is read.
-void serve_rounds(models::Embedder& embedder, const RoundInputs& inputs, std::istream& commands,
-                  std::ostream& answers);
+void serve_rounds(models::Embedder& embedder, const RoundInputs& inputs, std::istream& commands, std::ostream& answers);
 
 }  // namespace sightline::bench

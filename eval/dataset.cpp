@@ -74,8 +74,7 @@ Result<Dataset> Dataset::read(const fs::path& table, const fs::path& pictures) {
       auto& values = data.attributes_[attribute].values;
       std::uint32_t number = k_unknown;
       if (!field.empty()) {
-        const auto [known, added] =
-            numbers[attribute].emplace(field, static_cast<std::uint32_t>(values.size()));
+        const auto [known, added] = numbers[attribute].emplace(field, static_cast<std::uint32_t>(values.size()));
         if (added) values.push_back(field);
         number = known->second;
       }
@@ -100,8 +99,8 @@ Result<std::uint32_t> Dataset::attribute(std::string_view name) const {
 Result<std::uint32_t> Dataset::caption_column(std::string_view name) const {
   const auto found = std::find(caption_columns_.begin(), caption_columns_.end(), name);
   if (found != caption_columns_.end()) return static_cast<std::uint32_t>(found - caption_columns_.begin());
-  return Error{ErrorCode::invalid_argument, "the table has no caption column [" + std::string(name) +
-                                                "]; it has: " + listed(caption_columns_)};
+  return Error{ErrorCode::invalid_argument,
+               "the table has no caption column [" + std::string(name) + "]; it has: " + listed(caption_columns_)};
 }
 
 }  // namespace sightline::eval

@@ -16,8 +16,7 @@ namespace sightline::eval {
 struct Picture {
   std::string name;  ///< as column `file` has it
   std::filesystem::path path;
-  std::vector<std::uint32_t>
-      values;  ///< for each attribute, the number of its value; k_unknown: the field is empty
+  std::vector<std::uint32_t> values;  ///< for each attribute, the number of its value; k_unknown: the field is empty
   std::vector<std::string> captions;  ///< for each caption column; empty: none
 };
 

@@ -26,8 +26,8 @@ bool refuses_us(int status) {
 /// One call of `embed`.
 class Run {
  public:
-  Run(const EmbeddingClient::Options& options, http::ClientRequest blank, std::string model,
-      EmbeddingClient::Kind kind, std::size_t count, const std::vector<std::size_t>& which)
+  Run(const EmbeddingClient::Options& options, http::ClientRequest blank, std::string model, EmbeddingClient::Kind kind,
+      std::size_t count, const std::vector<std::size_t>& which)
       : options_(options),
         blank_(std::move(blank)),
         model_(std::move(model)),
@@ -205,8 +205,8 @@ void Run::store(const Batch& batch, const EmbeddingsAnswer& answer) {
     vectors.values.resize(count_ * vectors.dims);
   }
   if (answer.vectors.front().size() != vectors.dims) {
-    fatal_ = "the server's answers have vectors of different lengths: " + std::to_string(vectors.dims) +
-             " and " + std::to_string(answer.vectors.front().size());
+    fatal_ = "the server's answers have vectors of different lengths: " + std::to_string(vectors.dims) + " and " +
+             std::to_string(answer.vectors.front().size());
     return;
   }
   for (std::size_t i = 0; i < batch.indices.size(); ++i) {
@@ -221,8 +221,8 @@ void Run::store(const Batch& batch, const EmbeddingsAnswer& answer) {
 ModelDescription described(const rapidjson::Value& entry, const std::string& name) {
   ModelDescription model;
   model.name = name;
-  for (const char* key : {"architecture", "description", "dims", "image_size", "preprocessing", "dtype",
-                          "device", "parameters", "license"}) {
+  for (const char* key : {"architecture", "description", "dims", "image_size", "preprocessing", "dtype", "device",
+                          "parameters", "license"}) {
     const auto& value = json::member(entry, key);
     if (value.IsString()) model.details.push_back(std::string(key) + ": " + value.GetString());
     if (value.IsUint64()) model.details.push_back(std::string(key) + ": " + std::to_string(value.GetUint64()));
@@ -293,8 +293,8 @@ Result<ModelDescription> EmbeddingClient::describe(const std::string& name) {
     model.name = name;
     return model;
   }
-  return Error{ErrorCode::not_found, "the server at " + options_.url + " has no model [" + name + "]: " +
-                                         (answer.ok() ? message_of(answer->body) : answer.error().message) +
+  return Error{ErrorCode::not_found, "the server at " + options_.url + " has no model [" + name +
+                                         "]: " + (answer.ok() ? message_of(answer->body) : answer.error().message) +
                                          "; it lists: " + (names.empty() ? "none" : names)};
 }
 

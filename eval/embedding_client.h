@@ -54,13 +54,13 @@ struct EmbedOutcome {
 class EmbeddingClient {
  public:
   struct Options {
-    std::string url;                             ///< without a trailing '/'
-    std::string api_key;                         ///< sent as a Bearer token; empty: none
-    std::string ca_file;                         ///< PEM of a private certificate authority
-    std::size_t max_texts = 64;                  ///< in one request
-    std::size_t max_pictures = 16;               ///< in one request
-    std::size_t max_request_bytes = 16u << 20;   ///< of inputs; a larger one goes alone
-    int max_in_flight = 4;                       ///< requests
+    std::string url;                            ///< without a trailing '/'
+    std::string api_key;                        ///< sent as a Bearer token; empty: none
+    std::string ca_file;                        ///< PEM of a private certificate authority
+    std::size_t max_texts = 64;                 ///< in one request
+    std::size_t max_pictures = 16;              ///< in one request
+    std::size_t max_request_bytes = 16u << 20;  ///< of inputs; a larger one goes alone
+    int max_in_flight = 4;                      ///< requests
     /// For each request.
     http::RetryPolicy retry{10, std::chrono::milliseconds(250), std::chrono::milliseconds(30'000)};
     std::chrono::milliseconds timeout{300'000};  ///< for one request
@@ -80,8 +80,8 @@ class EmbeddingClient {
   /// Embeds the inputs `which`; the vectors of all others among `count` are zeros. Errors: unavailable (the
   /// server is not there any more, or refuses us as a whole).
   Result<EmbedOutcome> embed(const std::string& model, Kind kind, std::size_t count,
-                             const std::vector<std::size_t>& which, const Load& load,
-                             const Progress& progress, const std::atomic<bool>& stop);
+                             const std::vector<std::size_t>& which, const Load& load, const Progress& progress,
+                             const std::atomic<bool>& stop);
 
  private:
   EmbeddingClient(Options options, std::unique_ptr<http::Client> client)

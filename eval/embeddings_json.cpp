@@ -4,9 +4,9 @@
 #include <cstring>
 
 #include "base/base64.h"
+#include "base/json/builder.h"
 #include "base/json/document.h"
 #include "base/json/members.h"
-#include "base/json/builder.h"
 #include "eval/embedding_client.h"
 
 namespace sightline::eval {
@@ -26,8 +26,7 @@ Result<std::vector<float>> read_vector(const Value& json) {
   std::vector<float> vector;
   if (json.IsString()) {
     const auto bytes = base64_decode({json.GetString(), json.GetStringLength()});
-    if (!bytes.ok() || bytes->size() % sizeof(float) != 0)
-      return bad_answer("has a vector that is not base64");
+    if (!bytes.ok() || bytes->size() % sizeof(float) != 0) return bad_answer("has a vector that is not base64");
     vector.resize(bytes->size() / sizeof(float));
     if (!vector.empty()) std::memcpy(vector.data(), bytes->data(), bytes->size());
   } else if (json.IsArray()) {
@@ -63,8 +62,7 @@ Result<EmbeddingsAnswer> read_embeddings(const std::string& body, std::size_t co
   const Value& data = json::member(document, "data");
   if (!data.IsArray()) return bad_answer("is not JSON with a list `data`");
   if (data.Size() != count) {
-    return bad_answer("has " + std::to_string(data.Size()) + " vectors for " + std::to_string(count) +
-                      " inputs");
+    return bad_answer("has " + std::to_string(data.Size()) + " vectors for " + std::to_string(count) + " inputs");
   }
   EmbeddingsAnswer answer;
   answer.vectors.resize(count);

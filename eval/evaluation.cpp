@@ -26,8 +26,7 @@ struct Field {
   std::size_t right_total = 0;
 };
 
-Field score(const Task& task, const Query& query, const Dataset& data, const Embedded& embedded,
-            const Usable& usable) {
+Field score(const Task& task, const Query& query, const Dataset& data, const Embedded& embedded, const Usable& usable) {
   const bool texts = answers_with_text(task.set.direction);
   const Vectors& vectors = texts ? embedded.texts : embedded.pictures;
   const auto asked =
@@ -92,8 +91,7 @@ std::span<const Measure> measures() {
   return k_measures;
 }
 
-RetrievalResult evaluate(const Task& task, const Dataset& data, const Embedded& embedded,
-                         const Usable& usable) {
+RetrievalResult evaluate(const Task& task, const Dataset& data, const Embedded& embedded, const Usable& usable) {
   RetrievalResult result;
   const auto& usable_queries = asks_with_text(task.set.direction) ? usable.texts : usable.pictures;
   for (std::uint32_t number = 0; number < task.queries.size(); ++number) {
@@ -116,8 +114,7 @@ RetrievalResult evaluate(const Task& task, const Dataset& data, const Embedded& 
   const auto count = static_cast<double>(result.outcomes.size());
   result.means.resize(k_measures.size());
   for (const QueryOutcome& outcome : result.outcomes) {
-    for (std::size_t i = 0; i < k_measures.size(); ++i)
-      result.means[i] += k_measures[i].of(outcome.ranking) / count;
+    for (std::size_t i = 0; i < k_measures.size(); ++i) result.means[i] += k_measures[i].of(outcome.ranking) / count;
     result.mean_right += static_cast<double>(outcome.ranking.right_total) / count;
     result.mean_candidates += static_cast<double>(outcome.candidates) / count;
   }

@@ -41,7 +41,7 @@ struct QueryOutcome {
   std::uint32_t query = 0;
   std::size_t candidates = 0;  ///< right and wrong together
   Ranking ranking;
-  std::vector<Hit> best;  ///< the best k_depth
+  std::vector<Hit> best;                ///< the best k_depth
   std::vector<std::uint32_t> expected;  ///< right candidates, the first k_depth by number
 };
 
@@ -62,8 +62,7 @@ struct RetrievalResult {
   double mean_right = 0, mean_candidates = 0;
   JudgedPairs pairs;  ///< of the queries measured, each with all its candidates
 };
-RetrievalResult evaluate(const Task& task, const Dataset& data, const Embedded& embedded,
-                         const Usable& usable);
+RetrievalResult evaluate(const Task& task, const Dataset& data, const Embedded& embedded, const Usable& usable);
 
 /// Picture and what it was taken for; numbers of labels.
 struct Labelled {

@@ -9,8 +9,8 @@
 #include <set>
 #include <unistd.h>
 
-#include "base/standard_streams.h"
 #include "base/env_file.h"
+#include "base/standard_streams.h"
 #include "eval/report.h"
 #include "eval/saved_evaluation.h"
 #include "ingest/picture_files.h"
@@ -20,13 +20,7 @@ namespace {
 using namespace sightline;
 using namespace sightline::eval;
 
-enum ExitCode {
-  k_all_measured = 0,
-  k_some_failed = 1,
-  k_bad_usage = 2,
-  k_no_server = 3,
-  k_interrupted = 130
-};
+enum ExitCode { k_all_measured = 0, k_some_failed = 1, k_bad_usage = 2, k_no_server = 3, k_interrupted = 130 };
 
 std::atomic<bool> stop{false};
 
@@ -87,12 +81,10 @@ class Embedding {
     if (run_.description.reads_pictures && evaluation_.inputs.needs_pictures) {
       std::vector<std::size_t> which(pictures.size());
       for (std::size_t i = 0; i < which.size(); ++i) which[i] = i;
-      const auto load = [&](std::size_t i) {
-        return ingest::read_file(pictures[i].path, options_.max_picture_bytes);
-      };
+      const auto load = [&](std::size_t i) { return ingest::read_file(pictures[i].path, options_.max_picture_bytes); };
       const auto name = [&](std::size_t i) { return pictures[i].name; };
-      auto vectors = some(EmbeddingClient::Kind::picture, "pictures", pictures.size(), which, load, name,
-                          usable_.pictures);
+      auto vectors =
+          some(EmbeddingClient::Kind::picture, "pictures", pictures.size(), which, load, name, usable_.pictures);
       if (!vectors.ok()) return vectors.error();
       embedded.pictures = std::move(*vectors);
     }
@@ -129,9 +121,9 @@ class Embedding {
     run_.truncated += outcome->truncated;
     const std::size_t dims = outcome->vectors.dims;
     if (dims > 0 && run_.dims > 0 && dims != run_.dims) {
-      return Error{ErrorCode::unavailable, "its vectors of " + std::string(what) + " have " +
-                                               std::to_string(dims) + " numbers, others " +
-                                               std::to_string(run_.dims) + "; they cannot be compared"};
+      return Error{ErrorCode::unavailable, "its vectors of " + std::string(what) + " have " + std::to_string(dims) +
+                                               " numbers, others " + std::to_string(run_.dims) +
+                                               "; they cannot be compared"};
     }
     run_.dims = std::max(run_.dims, dims);
     return std::move(outcome->vectors);
@@ -145,8 +137,7 @@ class Embedding {
     }
     for (const std::size_t i : which) {
       const auto vector = from.at(i);
-      std::copy(vector.begin(), vector.end(),
-                into.values.begin() + static_cast<std::ptrdiff_t>(i * into.dims));
+      std::copy(vector.begin(), vector.end(), into.values.begin() + static_cast<std::ptrdiff_t>(i * into.dims));
     }
   }
 
@@ -180,8 +171,7 @@ Status lay_out(const Options& options, Evaluation& evaluation) {
 void measure(Evaluation& evaluation, const std::vector<Embedded>& embedded, const Usable& usable) {
   evaluation.left_out_pictures =
       static_cast<std::size_t>(std::count(usable.pictures.begin(), usable.pictures.end(), false));
-  evaluation.left_out_texts =
-      static_cast<std::size_t>(std::count(usable.texts.begin(), usable.texts.end(), false));
+  evaluation.left_out_texts = static_cast<std::size_t>(std::count(usable.texts.begin(), usable.texts.end(), false));
   for (std::size_t i = 0; i < evaluation.models.size(); ++i) {
     ModelRun& run = evaluation.models[i];
     const ModelDescription& model = run.description;
@@ -251,9 +241,8 @@ void declare(CLI::App& app, Options& options) {
       ->required();
   app.add_option("--model", options.models, "A model of the server, one per column; repeatable, or several names")
       ->required();
-  app.add_option(
-      "--pictures", options.pictures,
-      "Folder that `file` is relative to (default: `pictures` beside the table, else the table's folder)");
+  app.add_option("--pictures", options.pictures,
+                 "Folder that `file` is relative to (default: `pictures` beside the table, else the table's folder)");
   app.add_option("--sets", options.sets,
                  "JSON file of test sets (default: captions find pictures, pictures find captions)");
   app.add_option("--server", options.server,
@@ -316,8 +305,7 @@ int run(int argc, char** argv) {
     return app.exit(error) == 0 ? k_all_measured : k_bad_usage;
   }
   options.save = app.count("--save") > 0;
-  if (options.save && options.save_as.empty())
-    options.save_as = std::filesystem::path(options.table).stem().string();
+  if (options.save && options.save_as.empty()) options.save_as = std::filesystem::path(options.table).stem().string();
   if (options.save_as.size() > k_longest_run_name)
     return refuse(k_bad_usage, "--save: the name has " + std::to_string(options.save_as.size()) +
                                    " bytes; give one of at most " + std::to_string(k_longest_run_name));
@@ -330,8 +318,7 @@ int run(int argc, char** argv) {
   options.client.ca_file = options.ca_file;
   if (options.pictures.empty()) {
     const auto beside = std::filesystem::path(options.table).parent_path();
-    options.pictures =
-        (std::filesystem::is_directory(beside / "pictures") ? beside / "pictures" : beside).string();
+    options.pictures = (std::filesystem::is_directory(beside / "pictures") ? beside / "pictures" : beside).string();
   }
   std::set<std::string> names;
   for (const std::string& name : options.models) {
@@ -367,8 +354,7 @@ int run(int argc, char** argv) {
   for (ModelRun& model : evaluation.models) {
     auto vectors = Embedding(options, **client, evaluation, model, usable).all();
     if (stop) return refuse(k_interrupted, "interrupted; nothing was written");
-    if (!vectors.ok())
-      return refuse(k_no_server, "model " + model.description.name + ": " + vectors.error().message);
+    if (!vectors.ok()) return refuse(k_no_server, "model " + model.description.name + ": " + vectors.error().message);
     embedded.push_back(std::move(*vectors));
   }
   measure(evaluation, embedded, usable);

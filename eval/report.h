@@ -23,9 +23,8 @@ struct ModelRun {
     std::string reason;
   };
   std::vector<Failure> failures;
-  std::vector<std::optional<RetrievalResult>>
-      retrieval;  ///< by task; nullopt: the model does not read what it takes
-  std::vector<std::optional<LabelResult>> labels;  ///< by label task
+  std::vector<std::optional<RetrievalResult>> retrieval;  ///< by task; nullopt: the model does not read what it takes
+  std::vector<std::optional<LabelResult>> labels;         ///< by label task
 };
 
 struct Evaluation {

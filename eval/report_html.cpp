@@ -84,8 +84,7 @@ std::string link_to(const std::filesystem::path& file, const std::filesystem::pa
 
 class Page {
  public:
-  Page(const Evaluation& evaluation, const HtmlOptions& options)
-      : evaluation_(evaluation), options_(options) {}
+  Page(const Evaluation& evaluation, const HtmlOptions& options) : evaluation_(evaluation), options_(options) {}
 
   std::string make() {
     overview();
@@ -112,8 +111,7 @@ class Page {
 
   void table_head() {
     body_ += "<table>\n<tr><th></th>";
-    for (const ModelRun& model : evaluation_.models)
-      body_ += "<th>" + escaped(model.description.name) + "</th>";
+    for (const ModelRun& model : evaluation_.models) body_ += "<th>" + escaped(model.description.name) + "</th>";
     body_ += "</tr>\n";
   }
 
@@ -122,8 +120,7 @@ class Page {
              " pictures of <code>" + escaped(evaluation_.table) + "</code>, the same for every model";
     if (evaluation_.left_out_pictures + evaluation_.left_out_texts > 0) {
       body_ += "; <a href=\"#failures\">" + std::to_string(evaluation_.left_out_pictures) + " pictures and " +
-               std::to_string(evaluation_.left_out_texts) +
-               " texts</a> for which a model failed are left out for all";
+               std::to_string(evaluation_.left_out_texts) + " texts</a> for which a model failed are left out for all";
     }
     body_ += ".</p>\n";
     for (const ModelRun& model : evaluation_.models) {
@@ -198,8 +195,8 @@ class Page {
     const auto order = worst_first(result.outcomes);
     const std::size_t count = std::min(options_.examples, order.size());
     if (count == 0) return;
-    body_ += "<details><summary>" + escaped(model.description.name) +
-             ": worst and best queries</summary>\n<h3>Worst</h3>\n";
+    body_ +=
+        "<details><summary>" + escaped(model.description.name) + ": worst and best queries</summary>\n<h3>Worst</h3>\n";
     for (std::size_t i = 0; i < count; ++i) example(task, *order[i]);
     body_ += "<h3>Best</h3>\n";
     for (std::size_t i = 0; i < count; ++i) example(task, *order[order.size() - 1 - i]);
@@ -228,15 +225,15 @@ class Page {
     const char* mark = hit.right ? "yes" : "no";
     body_ += "<div class=\"hit\">";
     if (answers_with_text(task.set.direction)) {
-      body_ += std::string("<span class=\"words ") + mark + "\">" +
-               escaped(evaluation_.inputs.texts()[input].text) + "</span>";
+      body_ += std::string("<span class=\"words ") + mark + "\">" + escaped(evaluation_.inputs.texts()[input].text) +
+               "</span>";
     } else {
       picture(input, mark);
       text(caption_of(input));
       body_ += "<br>";
     }
-    body_ += std::string(hit.right ? "right" : "wrong") + ", " + decimal(static_cast<double>(hit.score), 4) +
-             "</div>\n";
+    body_ +=
+        std::string(hit.right ? "right" : "wrong") + ", " + decimal(static_cast<double>(hit.score), 4) + "</div>\n";
   }
 
   std::string caption_of(std::uint32_t number) const {

@@ -71,8 +71,7 @@ void write_worst(Writer& writer, const Evaluation& evaluation, const Task& task,
   writer.EndArray();
 }
 
-void write_result(Writer& writer, const Evaluation& evaluation, const Task& task,
-                  const RetrievalResult& result) {
+void write_result(Writer& writer, const Evaluation& evaluation, const Task& task, const RetrievalResult& result) {
   writer.StartObject();
   writer.Key("means");
   writer.StartObject();

@@ -71,8 +71,8 @@ std::string threshold_rows(const Evaluation& evaluation) {
   std::vector<std::vector<DirectionThreshold>> columns;
   for (const ModelRun& model : evaluation.models) columns.push_back(direction_thresholds(evaluation, model));
   std::string text;
-  for (const Direction direction : {Direction::text_to_image, Direction::image_to_text, Direction::text_to_text,
-                                    Direction::image_to_image}) {
+  for (const Direction direction :
+       {Direction::text_to_image, Direction::image_to_text, Direction::text_to_text, Direction::image_to_image}) {
     bool any = false;
     const std::string line = row(evaluation, to_string(direction), [&](const ModelRun&, std::size_t i) {
       const auto found = std::find_if(columns[i].begin(), columns[i].end(),
@@ -92,8 +92,7 @@ std::string label_rows(const Evaluation& evaluation, std::size_t number) {
   for (const ModelRun& model : evaluation.models) {
     if (any == nullptr && model.labels[number]) any = &*model.labels[number];
   }
-  std::string text =
-      "\n" + task.set.name + " (zero-shot, " + std::to_string(task.set.labels.size()) + " labels";
+  std::string text = "\n" + task.set.name + " (zero-shot, " + std::to_string(task.set.labels.size()) + " labels";
   if (any == nullptr) return text + "): nothing could be measured\n";
   text += ", " + std::to_string(any->pictures.size()) + " pictures" + counted(any->failed, "failed") +
           "; the most frequent label is right for " + decimal(any->most_frequent, 4) + ")\n";
@@ -118,8 +117,8 @@ std::string decimal(double number, int decimals) {
 
 std::vector<DirectionThreshold> direction_thresholds(const Evaluation& evaluation, const ModelRun& model) {
   std::vector<DirectionThreshold> thresholds;
-  for (const Direction direction : {Direction::text_to_image, Direction::image_to_text, Direction::text_to_text,
-                                    Direction::image_to_image}) {
+  for (const Direction direction :
+       {Direction::text_to_image, Direction::image_to_text, Direction::text_to_text, Direction::image_to_image}) {
     DirectionThreshold of{direction, {}, {}};
     for (std::size_t i = 0; i < evaluation.tasks.size(); ++i) {
       const RetrievalSet& set = evaluation.tasks[i].set;
@@ -165,8 +164,7 @@ std::vector<const QueryOutcome*> worst_first(const std::vector<QueryOutcome>& ou
 std::string table_text(const Evaluation& evaluation) {
   std::string text = row(evaluation, std::to_string(evaluation.data.pictures().size()) + " pictures",
                          [](const ModelRun& model, std::size_t) { return model.description.name; });
-  text += row(evaluation, "dimensions",
-              [](const ModelRun& model, std::size_t) { return std::to_string(model.dims); });
+  text += row(evaluation, "dimensions", [](const ModelRun& model, std::size_t) { return std::to_string(model.dims); });
   text += row(evaluation, "texts truncated",
               [](const ModelRun& model, std::size_t) { return std::to_string(model.truncated); });
   for (const ModelRun& model : evaluation.models) {

@@ -35,8 +35,7 @@ std::string properties() {
       strict_object({"cosine", "score", "precision", "recall", "f1"}, {"right_pairs", "wrong_pairs"});
   json::Builder fields;
   fields.object();
-  add_fields(fields, {"run", "table", "sets", "set", "about", "direction", "model", "model_fingerprint"},
-             k_keyword);
+  add_fields(fields, {"run", "table", "sets", "set", "about", "direction", "model", "model_fingerprint"}, k_keyword);
   add_fields(fields, {"date"}, R"({"type":"date"})");
   add_fields(fields,
              {"dims", "pictures", "left_out_pictures", "left_out_texts", "queries", "failed", "without_right",
@@ -67,16 +66,14 @@ void write_run(json::Writer& writer, const Evaluation& evaluation, const SavedRu
   if (!about.empty()) member(writer, "about", about);
   member(writer, "direction", std::string(direction));
   member(writer, "model", model.description.name);
-  if (!model.description.fingerprint.empty())
-    member(writer, "model_fingerprint", model.description.fingerprint);
+  if (!model.description.fingerprint.empty()) member(writer, "model_fingerprint", model.description.fingerprint);
   member(writer, "dims", std::uint64_t{model.dims});
   member(writer, "pictures", std::uint64_t{evaluation.data.pictures().size()});
   member(writer, "left_out_pictures", std::uint64_t{evaluation.left_out_pictures});
   member(writer, "left_out_texts", std::uint64_t{evaluation.left_out_texts});
 }
 
-void write_worst(json::Writer& writer, const Evaluation& evaluation, const Task& task,
-                 const RetrievalResult& result) {
+void write_worst(json::Writer& writer, const Evaluation& evaluation, const Task& task, const RetrievalResult& result) {
   writer.Key("worst");
   writer.StartArray();
   const auto order = worst_first(result.outcomes);
@@ -229,9 +226,8 @@ Status save_evaluation(ingest::Cluster& cluster, const Evaluation& evaluation, c
   for (const ingest::BulkOutcome& outcome : *answer) {
     // A delete of what someone else has removed meanwhile is done.
     if (outcome.kind != ingest::BulkOutcome::Kind::stored && outcome.status != 404)
-      return Error{ErrorCode::unavailable, "index " + std::string(k_evaluations_index) +
-                                               " refused a document (" + std::to_string(outcome.status) +
-                                               "): " + outcome.reason};
+      return Error{ErrorCode::unavailable, "index " + std::string(k_evaluations_index) + " refused a document (" +
+                                               std::to_string(outcome.status) + "): " + outcome.reason};
   }
   return cluster.refresh(k_evaluations_index);
 }

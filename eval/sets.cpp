@@ -26,8 +26,8 @@ bool Condition::holds(const Picture& picture) const {
 }
 
 std::size_t count_broken(const Conditions& conditions, const Picture& picture) {
-  return static_cast<std::size_t>(std::count_if(conditions.begin(), conditions.end(),
-                                                [&](const Condition& c) { return !c.holds(picture); }));
+  return static_cast<std::size_t>(
+      std::count_if(conditions.begin(), conditions.end(), [&](const Condition& c) { return !c.holds(picture); }));
 }
 
 std::size_t count_words(std::string_view text) {

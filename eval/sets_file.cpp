@@ -25,13 +25,15 @@ Result<rapidjson::Document> parse_file(const std::filesystem::path& file) {
   const std::string text = content.str();
   rapidjson::Document document;
   if (const json::Fault fault = json::read_document(text, document, k_limits)) {
-    return Error{ErrorCode::invalid_argument, file.string() + ", byte " + std::to_string(fault.offset) + ": " +
-                                                  json::message(fault, k_limits)};
+    return Error{ErrorCode::invalid_argument,
+                 file.string() + ", byte " + std::to_string(fault.offset) + ": " + json::message(fault, k_limits)};
   }
   return document;
 }
 
-std::string text_of(const Value& string) { return std::string(json::text_or_empty(string)); }
+std::string text_of(const Value& string) {
+  return std::string(json::text_or_empty(string));
+}
 
 /// A text with names in braces: "a {kind} at {time}".
 struct Template {
@@ -96,8 +98,7 @@ bool SetReader::check_members(const Value& json, const char* what, const std::se
       for (const std::string& one : known) list += (list.empty() ? "" : ", ") + one;
       return fail(std::string(what) + " has an unknown member [" + name + "]; known are: " + list), false;
     }
-    if (!seen.insert(name).second)
-      return fail(std::string(what) + " has the member [" + name + "] twice"), false;
+    if (!seen.insert(name).second) return fail(std::string(what) + " has the member [" + name + "] twice"), false;
   }
   return true;
 }
@@ -114,8 +115,7 @@ std::string SetReader::name_of(const Value& set) {
 
 std::string SetReader::text(const Value& json, const char* name, bool must) {
   const Value* found = member(json, name);
-  if (found != nullptr && found->IsString() && (!must || found->GetStringLength() > 0))
-    return text_of(*found);
+  if (found != nullptr && found->IsString() && (!must || found->GetStringLength() > 0)) return text_of(*found);
   if (must || found != nullptr) fail(std::string("`") + name + "` must be a text");
   return "";
 }
@@ -212,8 +212,7 @@ void SetReader::fill_template(const Value& json, RetrievalSet& set) {
     if (!table->IsObject()) return fail("`words` must be an object");
     for (const auto& of_attribute : table->GetObject()) {
       const std::uint32_t number = attribute(text_of(of_attribute.name));
-      if (!of_attribute.value.IsObject())
-        return fail("`words` must have an object of values for each attribute");
+      if (!of_attribute.value.IsObject()) return fail("`words` must have an object of values for each attribute");
       for (const auto& said : of_attribute.value.GetObject()) {
         if (!said.value.IsString()) return fail("`words` must be texts");
         words[{number, value(number, text_of(said.name))}] = text_of(said.value);
@@ -284,9 +283,9 @@ void SetReader::read_negatives(const Value& json, RetrievalSet& set) {
     if (found == kinds.end())
       return fail("`negatives` must be all, hard, easy, {\"same\": [...]} or {\"other\": [...]}");
     set.negatives.kind = found->second;
-    const bool few = set.same_picture || set.equal.size() == 1 ||
-                     std::any_of(set.asked.begin(), set.asked.end(),
-                                 [](const AskedText& asked) { return asked.right.size() < 2; });
+    const bool few =
+        set.same_picture || set.equal.size() == 1 ||
+        std::any_of(set.asked.begin(), set.asked.end(), [](const AskedText& asked) { return asked.right.size() < 2; });
     if (set.negatives.kind != Kind::all && few) {
       fail(
           "hard and easy negatives differ in how many of two or more required attributes they lack; "
@@ -304,8 +303,8 @@ void SetReader::read_negatives(const Value& json, RetrievalSet& set) {
     for (const std::uint32_t number : set.negatives.attributes) {
       if (std::none_of(asked.right.begin(), asked.right.end(),
                        [&](const Condition& c) { return c.attribute == number; }))
-        return fail("query [" + asked.text + "] does not want the attribute " +
-                    data_.attributes()[number].name + " that `negatives` names");
+        return fail("query [" + asked.text + "] does not want the attribute " + data_.attributes()[number].name +
+                    " that `negatives` names");
     }
   }
 }
@@ -314,21 +313,20 @@ RetrievalSet SetReader::retrieval(const Value& json) {
   RetrievalSet set;
   set.name = name_of(json);
   if (!check_members(json, "the set",
-                     {"name", "about", "direction", "queries", "captions", "where", "least_words",
-                      "most_words", "right", "negatives"}))
+                     {"name", "about", "direction", "queries", "captions", "where", "least_words", "most_words",
+                      "right", "negatives"}))
     return set;
   set.about = text(json, "about", false);
   const std::string direction = text(json, "direction", true);
   bool known = false;
-  for (const Direction one : {Direction::text_to_image, Direction::image_to_text, Direction::text_to_text,
-                              Direction::image_to_image}) {
+  for (const Direction one :
+       {Direction::text_to_image, Direction::image_to_text, Direction::text_to_text, Direction::image_to_image}) {
     if (direction != to_string(one)) continue;
     set.direction = one;
     known = true;
   }
   if (!known) {
-    fail("`direction` must be text-to-image, image-to-text, text-to-text or image-to-image, not [" +
-         direction + "]");
+    fail("`direction` must be text-to-image, image-to-text, text-to-text or image-to-image, not [" + direction + "]");
   }
   for (const std::string& name : texts(json, "captions")) {
     const auto column = data_.caption_column(name);
@@ -355,16 +353,14 @@ RetrievalSet SetReader::retrieval(const Value& json) {
 LabelSet SetReader::zero_shot(const Value& json) {
   LabelSet set;
   set.name = name_of(json);
-  if (!check_members(json, "the set", {"name", "about", "attribute", "where", "template", "labels"}))
-    return set;
+  if (!check_members(json, "the set", {"name", "about", "attribute", "where", "template", "labels"})) return set;
   set.about = text(json, "about", false);
   set.attribute = attribute(text(json, "attribute", true));
   if (const Value* where = member(json, "where")) set.where = conditions(*where, "`where`");
   set.templates = texts(json, "template");
   if (set.templates.empty()) set.templates = {"a photo of a {}"};
   for (const std::string& one : set.templates) {
-    if (one.find("{}") == std::string::npos)
-      fail("the template [" + one + "] has no {} where the label goes");
+    if (one.find("{}") == std::string::npos) fail("the template [" + one + "] has no {} where the label goes");
   }
   const Value* labels = member(json, "labels");
   if (!error_.empty()) return set;
@@ -372,8 +368,7 @@ LabelSet SetReader::zero_shot(const Value& json) {
     const auto& values = data_.attributes()[set.attribute].values;
     for (std::uint32_t i = 0; i < values.size(); ++i) set.labels.emplace_back(i, values[i]);
   } else if (labels->IsArray()) {
-    for (const std::string& one : texts(json, "labels"))
-      set.labels.emplace_back(value(set.attribute, one), one);
+    for (const std::string& one : texts(json, "labels")) set.labels.emplace_back(value(set.attribute, one), one);
   } else if (labels->IsObject()) {
     for (const auto& entry : labels->GetObject()) {
       if (!entry.value.IsString()) return fail("`labels` must give a text for each value"), set;
@@ -416,8 +411,7 @@ Result<Sets> read_sets(const std::filesystem::path& file, const Dataset& data) {
         sets.zero_shot.push_back(reader.zero_shot(group.value[i]));
         set_name = sets.zero_shot.back().name;
       }
-      const std::string place =
-          name + " " + std::to_string(i) + (set_name.empty() ? "" : " [" + set_name + "]");
+      const std::string place = name + " " + std::to_string(i) + (set_name.empty() ? "" : " [" + set_name + "]");
       if (!reader.error().empty()) return refuse(place + ": " + reader.error());
       if (!names.insert(set_name).second) return refuse(place + ": another set has this name");
     }

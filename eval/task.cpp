@@ -11,16 +11,14 @@ Conditions like(const Picture& picture, const std::vector<std::uint32_t>& attrib
   Conditions conditions;
   for (const std::uint32_t attribute : attributes) {
     Condition condition{attribute, {}};
-    if (picture.values[attribute] != Dataset::k_unknown)
-      condition.values.push_back(picture.values[attribute]);
+    if (picture.values[attribute] != Dataset::k_unknown) condition.values.push_back(picture.values[attribute]);
     conditions.push_back(std::move(condition));
   }
   return conditions;
 }
 
 bool can_be_met(const Conditions& conditions) {
-  return std::none_of(conditions.begin(), conditions.end(),
-                      [](const Condition& c) { return c.values.empty(); });
+  return std::none_of(conditions.begin(), conditions.end(), [](const Condition& c) { return c.values.empty(); });
 }
 
 bool intersect(const std::vector<std::uint32_t>& a, const std::vector<std::uint32_t>& b) {
@@ -91,8 +89,7 @@ Query asked_query(const AskedText& asked, const RetrievalSet& set, Inputs& input
 }  // namespace
 
 std::uint32_t Inputs::add(const std::string& text, Role role) {
-  const auto [place, added] =
-      numbers_.emplace(std::pair(role, text), static_cast<std::uint32_t>(texts_.size()));
+  const auto [place, added] = numbers_.emplace(std::pair(role, text), static_cast<std::uint32_t>(texts_.size()));
   if (added) texts_.push_back({text, role});
   return place->second;
 }
@@ -101,8 +98,7 @@ Relation Task::relation(const Query& query, std::uint32_t number, const Dataset&
   if (query.self == number) return Relation::left_out;
   const Candidate& candidate = candidates[number];
   const Broken broken = broken_by(candidate, query.wanted, data);
-  const bool right =
-      query.wanted.empty() ? intersect(query.pictures, candidate.pictures) : broken.fewest == 0;
+  const bool right = query.wanted.empty() ? intersect(query.pictures, candidate.pictures) : broken.fewest == 0;
   if (right) return Relation::right;
   bool competes = true;
   switch (set.negatives.kind) {
@@ -138,9 +134,7 @@ Result<Task> make_task(const RetrievalSet& set, const Dataset& data, Inputs& inp
   }
   inputs.needs_pictures |= !answers_with_text(set.direction) || !asks_with_text(set.direction);
 
-  const auto where = [&](std::uint32_t picture) {
-    return count_broken(set.where, data.pictures()[picture]) == 0;
-  };
+  const auto where = [&](std::uint32_t picture) { return count_broken(set.where, data.pictures()[picture]) == 0; };
   const auto add = [&](Query query) {
     want_equals(query, set, data) ? task.queries.push_back(std::move(query)) : void(++task.not_asked);
   };
@@ -161,12 +155,10 @@ Result<Task> make_task(const RetrievalSet& set, const Dataset& data, Inputs& inp
   for (Query& query : task.queries) {
     if (set.direction == Direction::image_to_image) query.self = query.input;
     if (set.direction != Direction::text_to_text) continue;
-    if (const auto self = candidate_texts.find(query.words); self != candidate_texts.end())
-      query.self = self->second;
+    if (const auto self = candidate_texts.find(query.words); self != candidate_texts.end()) query.self = self->second;
   }
   if (task.queries.empty())
-    return Error{ErrorCode::invalid_argument,
-                 "set [" + set.name + "] asks nothing: no caption or picture fits"};
+    return Error{ErrorCode::invalid_argument, "set [" + set.name + "] asks nothing: no caption or picture fits"};
   return task;
 }
 
@@ -178,20 +170,17 @@ Result<LabelTask> make_label_task(const LabelSet& set, const Dataset& data, Inpu
     std::vector<std::uint32_t> prompts;
     for (const std::string& form : set.templates) {
       const std::size_t hole = form.find("{}");
-      prompts.push_back(
-          inputs.add(form.substr(0, hole) + words + form.substr(hole + 2), Inputs::Role::query));
+      prompts.push_back(inputs.add(form.substr(0, hole) + words + form.substr(hole + 2), Inputs::Role::query));
     }
     task.prompts.push_back(std::move(prompts));
   }
   for (std::uint32_t i = 0; i < data.pictures().size(); ++i) {
     const Picture& picture = data.pictures()[i];
-    const bool labelled = std::any_of(set.labels.begin(), set.labels.end(), [&](const auto& label) {
-      return label.first == picture.values[set.attribute];
-    });
+    const bool labelled = std::any_of(set.labels.begin(), set.labels.end(),
+                                      [&](const auto& label) { return label.first == picture.values[set.attribute]; });
     if (labelled && count_broken(set.where, picture) == 0) task.pictures.push_back(i);
   }
-  if (task.pictures.empty())
-    return Error{ErrorCode::invalid_argument, "label set [" + set.name + "] has no pictures"};
+  if (task.pictures.empty()) return Error{ErrorCode::invalid_argument, "label set [" + set.name + "] has no pictures"};
   return task;
 }
 

@@ -41,13 +41,12 @@ struct Candidate {
 };
 
 struct Query {
-  std::string words;        ///< the text, or the picture's name
-  std::uint32_t input = 0;  ///< number of a text or of a picture
-  std::vector<std::uint32_t>
-      pictures;  ///< its own: those whose caption it is, or itself; none if it was thought up
-  std::vector<Conditions> wanted;     ///< an answer is right if it meets all conditions of one of these
-  std::vector<Conditions> alike;      ///< the same for `Negatives::attributes`
-  std::optional<std::uint32_t> self;  ///< the candidate that is the query itself, and is no answer
+  std::string words;                    ///< the text, or the picture's name
+  std::uint32_t input = 0;              ///< number of a text or of a picture
+  std::vector<std::uint32_t> pictures;  ///< its own: those whose caption it is, or itself; none if it was thought up
+  std::vector<Conditions> wanted;       ///< an answer is right if it meets all conditions of one of these
+  std::vector<Conditions> alike;        ///< the same for `Negatives::attributes`
+  std::optional<std::uint32_t> self;    ///< the candidate that is the query itself, and is no answer
 };
 
 enum class Relation { right, wrong, left_out };

@@ -21,7 +21,8 @@ std::string read_stream(std::string_view stream, std::size_t piece) {
       const auto state = parser.feed(arrived);
       fuzz::require(parser.held_bytes() <= k_max_header_bytes + k_max_body_bytes + 64, "memory within the limits");
       if (state == http::RequestParser::State::failed) {
-        fuzz::require(parser.status() >= 400 && parser.status() < 600 && !parser.message().empty(), "a failure is an answer");
+        fuzz::require(parser.status() >= 400 && parser.status() < 600 && !parser.message().empty(),
+                      "a failure is an answer");
         return read + std::to_string(parser.status());
       }
       if (state == http::RequestParser::State::complete) {
@@ -30,14 +31,16 @@ std::string read_stream(std::string_view stream, std::size_t piece) {
         request.query_parameters();
         read += std::string(http::to_string(request.method)) + " " + request.path + "?" + request.query + "\n";
         for (const auto& [name, value] : request.headers.all()) {
-          fuzz::require(name.find_first_of("\r\n:") == name.npos && value.find_first_of("\r\n") == value.npos, "one field a line");
+          fuzz::require(name.find_first_of("\r\n:") == name.npos && value.find_first_of("\r\n") == value.npos,
+                        "one field a line");
           read += name + ":" + value + "\n";
         }
         read += request.body + "\n";
         const std::string sent = request.body;
         const Status decoded = http::decode_body(request, k_max_body_bytes);
         fuzz::require(request.body.size() <= k_max_body_bytes, "a body within the limit");
-        fuzz::require(decoded.ok() || request.body == sent || !request.body.empty() || sent.empty(), "a body that is refused is kept");
+        fuzz::require(decoded.ok() || request.body == sent || !request.body.empty() || sent.empty(),
+                      "a body that is refused is kept");
       } else {
         fuzz::require(arrived.size() < before, "the parser goes on");
       }

@@ -1,9 +1,10 @@
 // The tape of the Elasticsearch side, filters, and what Elasticsearch says about faults.
+#include "server/elastic/rest/json_tape.h"
+
 #include "base/json/document.h"
 #include "base/json/value_count.h"
 #include "fuzz/target.h"
 #include "server/elastic/rest/json_filter.h"
-#include "server/elastic/rest/json_tape.h"
 
 using namespace sightline;
 using elastic::rest::JsonTape;

@@ -1,8 +1,9 @@
 // A mapping and a document for it, in two parts.
+#include "server/elastic/embedded/mapping.h"
+
 #include "fuzz/target.h"
 #include "server/elastic/embedded/document_parser.h"
 #include "server/elastic/embedded/failures.h"
-#include "server/elastic/embedded/mapping.h"
 
 using namespace sightline;
 

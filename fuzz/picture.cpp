@@ -19,7 +19,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
       continue;
     }
     fuzz::require(picture->width() > 0 && picture->height() > 0, "a picture has pixels");
-    fuzz::require(std::uint64_t{picture->width()} * picture->height() <= limits.max_pixels, "a picture within the limit");
+    fuzz::require(std::uint64_t{picture->width()} * picture->height() <= limits.max_pixels,
+                  "a picture within the limit");
     std::uint64_t sum = 0;  // an uninitialised or missing row would be found by a sanitizer
     for (std::size_t y = 0; y < picture->height(); ++y) {
       for (std::size_t x = 0; x < picture->row_bytes(); ++x) sum += picture->row(y)[x];

@@ -1,6 +1,7 @@
 // A pipeline's definition and a document that runs through it, in two parts.
-#include "fuzz/target.h"
 #include "server/elastic/pipelines/pipeline.h"
+
+#include "fuzz/target.h"
 #include "server/elastic/rest/json_tape.h"
 
 using namespace sightline;
@@ -41,10 +42,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     pipeline.error().envelope_json();
     return 0;
   }
-  auto document = rest::parse_as_written(
-      source.empty() ? R"({"a":"x","b":[1,{"c":2.5}],"d":{"e":null}})" : source);
-  if (!document || !document->IsObject() || (*pipeline)->refusal_without_cluster() ||
-      (*pipeline)->refusal_of_size())
+  auto document = rest::parse_as_written(source.empty() ? R"({"a":"x","b":[1,{"c":2.5}],"d":{"e":null}})" : source);
+  if (!document || !document->IsObject() || (*pipeline)->refusal_without_cluster() || (*pipeline)->refusal_of_size())
     return 0;
   IngestDocument running({"index", "1", {}}, *std::move(document));
   run_pipeline(*pipeline, running, std::make_shared<Host>(), [](Refusal refusal) {

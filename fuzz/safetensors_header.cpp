@@ -1,6 +1,7 @@
 // Headers of safetensors files.
-#include "fuzz/target.h"
 #include "models/model_folder/safetensors_header.h"
+
+#include "fuzz/target.h"
 
 using namespace sightline;
 

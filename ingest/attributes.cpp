@@ -18,9 +18,9 @@ namespace {
 constexpr std::array<std::string_view, 5> k_written{"image_name", "image_data", "image_embedding", "model_id",
                                                     "model_fingerprint"};
 // Names that Elasticsearch takes in no document.
-constexpr std::array<std::string_view, 10> k_metadata{
-    "_id",     "_index",        "_source",      "_routing", "_version",
-    "_seq_no", "_primary_term", "_field_names", "_ignored", "_nested_path"};
+constexpr std::array<std::string_view, 10> k_metadata{"_id",      "_index",      "_source",       "_routing",
+                                                      "_version", "_seq_no",     "_primary_term", "_field_names",
+                                                      "_ignored", "_nested_path"};
 constexpr std::size_t k_fewest_vector_dims = 128;  // of an array that Elasticsearch maps as dense_vector
 
 template <class List>
@@ -28,12 +28,13 @@ bool contains(const List& list, std::string_view name) {
   return std::find(list.begin(), list.end(), name) != list.end();
 }
 
-bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") == std::string_view::npos; }
+bool is_blank(std::string_view text) {
+  return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
 
 /// What is wrong with a name as a field of Elasticsearch; nothing if it is fine.
 std::optional<std::string> fault_of_name(std::string_view name, const Attributes::Options& options) {
-  if (contains(k_written, name) || contains(options.reserved, name))
-    return "is written by the loader; rename it";
+  if (contains(k_written, name) || contains(options.reserved, name)) return "is written by the loader; rename it";
   if (contains(k_metadata, name)) return "is a name that Elasticsearch reserves; rename it";
   for (std::size_t begin = 0; begin <= name.size();) {
     const std::size_t end = std::min(name.find('.', begin), name.size());
@@ -59,7 +60,7 @@ Error no_column(const std::string& file, const std::string& column, const char* 
 
 std::string misfit(const Attributes::Field& field, std::string_view value) {
   return field.name + " is \"" + std::string(value.substr(0, 40)) + "\", which is not " +
-         (field.type == FieldType::integer ? "a whole number of 64 bits"
+         (field.type == FieldType::integer   ? "a whole number of 64 bits"
           : field.type == FieldType::decimal ? "a number"
           : field.type == FieldType::boolean ? "true or false"
                                              : "a date such as 2026-01-31") +
@@ -96,9 +97,7 @@ class Attributes::Table {
   }
 
  private:
-  bool is_file_column(std::size_t column) const {
-    return contains(options_.file_columns, table_.names[column]);
-  }
+  bool is_file_column(std::size_t column) const { return contains(options_.file_columns, table_.names[column]); }
   bool is_field(std::size_t column) const {
     if (is_file_column(column)) return options_.keep_file_columns;
     // `_id` is fine as the name of the ids' column: it is no field then.
@@ -139,8 +138,7 @@ class Attributes::Table {
   Status add_row(Attributes& attributes, const CsvTable::Row& row) {
     Row made;
     made.line = row.line;
-    for (const std::string& name : options_.file_columns)
-      made.files.push_back(row.fields[*table_.column(name)]);
+    for (const std::string& name : options_.file_columns) made.files.push_back(row.fields[*table_.column(name)]);
     if (!options_.id_column.empty()) made.id = row.fields[*table_.column(options_.id_column)];
     json::Builder members;
     for (std::size_t column = 0; column < table_.names.size(); ++column) {
@@ -190,8 +188,7 @@ class Attributes::Lines {
       if (!is_left_out(path)) survey(attributes, path, leaf, line);
     });
     if (fault)
-      return bad_line(file_, line,
-                      "not JSON: " + json::message(fault) + ", at byte " + std::to_string(fault.offset));
+      return bad_line(file_, line, "not JSON: " + json::message(fault) + ", at byte " + std::to_string(fault.offset));
     const auto members = members_of(object);
     if (!members) return bad_line(file_, line, "not a JSON object");
     Row row;
@@ -200,13 +197,11 @@ class Attributes::Lines {
     json::Builder kept;
     std::set<std::string_view> seen;
     for (const JsonMember& member : *members) {
-      if (!seen.insert(member.name).second)
-        return bad_line(file_, line, "key " + member.name + " appears twice");
+      if (!seen.insert(member.name).second) return bad_line(file_, line, "key " + member.name + " appears twice");
       const auto column = std::find(options_.file_columns.begin(), options_.file_columns.end(), member.name);
       if (column != options_.file_columns.end() && member.value != "null") {
         const auto name = json::decoded_string(member.value, k_document_json);
-        if (!name)
-          return bad_line(file_, line, "key " + member.name + " must be a string that names the picture");
+        if (!name) return bad_line(file_, line, "key " + member.name + " must be a string that names the picture");
         row.files[static_cast<std::size_t>(column - options_.file_columns.begin())] = *name;
       }
       if (member.name == options_.id_column)

@@ -40,8 +40,8 @@ class Attributes {
   struct Field {
     std::string name;  ///< a path, with dots, for values within objects
     FieldType type = FieldType::text;
-    bool asked_for = false;   ///< in Options::types
-    bool is_vector = false;   ///< arrays of 128 numbers or more: Elasticsearch finds a type for them itself
+    bool asked_for = false;  ///< in Options::types
+    bool is_vector = false;  ///< arrays of 128 numbers or more: Elasticsearch finds a type for them itself
     FieldSurvey survey;
   };
 

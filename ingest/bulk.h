@@ -23,12 +23,12 @@ struct StoredDocument {
 /// One document as the two lines it takes in a bulk body.
 struct BulkDocument {
   std::string id;
-  std::string name;        ///< `image_name`, for messages
-  std::string pictures;    ///< JSON members: `image_name`, `image_data` (base64) and what else holds bytes
+  std::string name;      ///< `image_name`, for messages
+  std::string pictures;  ///< JSON members: `image_name`, `image_data` (base64) and what else holds bytes
   std::vector<std::string> picture_fields;  ///< those that hold bytes
-  std::string attributes;  ///< JSON members of this load
-  std::string action;      ///< the first line; set by `write_anew` and `write_over`
-  std::string fields;      ///< JSON members: `attributes`, and what is kept of the stored document
+  std::string attributes;                   ///< JSON members of this load
+  std::string action;                       ///< the first line; set by `write_anew` and `write_over`
+  std::string fields;                       ///< JSON members: `attributes`, and what is kept of the stored document
 
   /// Replaces whatever the index holds.
   void write_anew();
@@ -38,9 +38,7 @@ struct BulkDocument {
   /// Writing it would change an attribute that this load brings, or a picture that `stored` has.
   bool changes(const StoredDocument& stored) const;
 
-  std::size_t bytes() const {
-    return action.size() + pictures.size() + fields.size() + (fields.empty() ? 4 : 5);
-  }
+  std::size_t bytes() const { return action.size() + pictures.size() + fields.size() + (fields.empty() ? 4 : 5); }
   void append_lines(std::string& body) const;
 };
 

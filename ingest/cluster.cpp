@@ -4,9 +4,9 @@
 
 #include "base/base64.h"
 #include "base/env_file.h"
+#include "base/json/builder.h"
 #include "base/json/document.h"
 #include "base/json/members.h"
-#include "base/json/builder.h"
 #include "base/number_text.h"
 #include "ingest/json_members.h"
 
@@ -69,8 +69,8 @@ std::string reason_of(const std::string& body) {
 namespace {
 
 std::string_view value_in(const std::vector<JsonMember>& members, std::string_view name) {
-  const auto found = std::find_if(members.begin(), members.end(),
-                                  [&](const JsonMember& member) { return member.name == name; });
+  const auto found =
+      std::find_if(members.begin(), members.end(), [&](const JsonMember& member) { return member.name == name; });
   return found == members.end() ? std::string_view() : found->value;
 }
 
@@ -98,8 +98,7 @@ std::optional<StoredDocument> stored_document(const std::vector<JsonMember>& ite
 /// Takes the answer to `_mget` apart without reading numbers: they keep their digits.
 Result<std::vector<StoredDocument>> documents_in(const std::string& body, const std::string& path,
                                                  std::size_t expected) {
-  const Error faulty =
-      unexpected(path, "does not list the " + std::to_string(expected) + " documents asked for");
+  const Error faulty = unexpected(path, "does not list the " + std::to_string(expected) + " documents asked for");
   const auto answer = members_of(body);
   if (!answer) return faulty;
   std::vector<StoredDocument> documents;
@@ -122,7 +121,9 @@ void add_new(std::vector<std::string>& list, const rapidjson::Value& name) {
 }
 
 /// `a` of `a.b.c`: what stands in an object is removed with it.
-std::string_view outermost(std::string_view path) { return path.substr(0, path.find('.')); }
+std::string_view outermost(std::string_view path) {
+  return path.substr(0, path.find('.'));
+}
 
 /// What is found of pipelines' processors, also of those within others.
 struct PipelineOutputs {
@@ -148,8 +149,8 @@ struct PipelineOutputs {
   void collect_rename(const rapidjson::Value& rename) {
     if (!json::member(rename, "field").IsString()) return;
     const std::string_view from = outermost(json::text_at(rename, "field"));
-    const bool inferred = std::any_of(fields.begin(), fields.end(),
-                                      [&](const std::string& field) { return outermost(field) == from; });
+    const bool inferred =
+        std::any_of(fields.begin(), fields.end(), [&](const std::string& field) { return outermost(field) == from; });
     if (inferred) add_new(fields, json::member(rename, "target_field"));
   }
 };
@@ -208,8 +209,7 @@ Result<http::Response> Cluster::judged(Result<http::Response> response, const st
                                        const std::vector<int>& accepted) const {
   if (!response.ok()) {
     return Error{response.error().code, "no answer from Elasticsearch at " + settings_.url + ": " +
-                                            response.error().message +
-                                            " (set ELASTICSEARCH_URL to where it runs)"};
+                                            response.error().message + " (set ELASTICSEARCH_URL to where it runs)"};
   }
   if (std::find(accepted.begin(), accepted.end(), response->status) == accepted.end()) {
     const bool may_pass = response->status == 429 || response->status >= 500;
@@ -229,8 +229,7 @@ Result<Cluster::IndexState> Cluster::index_state(const std::string& index) {
   IndexState state;
   if (response->status == 404) return state;
   rapidjson::Document document;
-  if (json::read_document(response->body, document) || !document.IsObject() ||
-      document.MemberCount() == 0) {
+  if (json::read_document(response->body, document) || !document.IsObject() || document.MemberCount() == 0) {
     return unexpected(path, "is not the expected JSON");
   }
   state.exists = true;
@@ -257,9 +256,8 @@ Result<std::string> Cluster::index_written_to(const std::string& alias) {
     if (json::member(index.value, "aliases", alias, "is_write_index").IsTrue())
       return std::string(index.name.GetString());
   }
-  return Error{ErrorCode::invalid_argument,
-               "several indices are behind " + alias +
-                   ", and none is the one to write to (is_write_index); name one of them"};
+  return Error{ErrorCode::invalid_argument, "several indices are behind " + alias +
+                                                ", and none is the one to write to (is_write_index); name one of them"};
 }
 
 Result<std::vector<StoredDocument>> Cluster::read_documents(const std::string& index,
@@ -310,9 +308,8 @@ Result<std::string> Cluster::mapping(const std::string& index) {
 }
 
 Status Cluster::add_to_mapping(const std::string& index, const std::string& properties) {
-  const auto response =
-      exchange(http::Method::put, path_of(index, "/_mapping"),
-               json::Builder().object().member("properties", json::Raw{properties}).text());
+  const auto response = exchange(http::Method::put, path_of(index, "/_mapping"),
+                                 json::Builder().object().member("properties", json::Raw{properties}).text());
   return response.ok() ? Status() : Status(response.error());
 }
 

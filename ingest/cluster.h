@@ -22,8 +22,7 @@ struct ClusterSettings {
   std::string user, password;  ///< else as basic authentication
   std::string ca_file;         ///< PEM of a private certificate authority
   int max_connections = 8;
-  std::chrono::milliseconds bulk_timeout{
-      600'000};  ///< for one bulk: its pictures are embedded before it is answered
+  std::chrono::milliseconds bulk_timeout{600'000};  ///< for one bulk: its pictures are embedded before it is answered
 
   /// Reads ELASTICSEARCH_URL, _API_KEY, _USER, _PASSWORD, _CA_FILE, else ES_LOCAL_URL and ES_LOCAL_API_KEY,
   /// from the environment or `env_file`. The URL defaults to http://127.0.0.1:9200.
@@ -46,8 +45,7 @@ class Cluster {
   /// What the index holds under `ids`, seen in real time (also what no refresh has shown yet), without the
   /// fields `left_out`. Vectors are there, although Elasticsearch leaves them out of what searches show.
   /// Errors: too_large (ask for fewer); invalid_argument; others, which may succeed later.
-  Result<std::vector<StoredDocument>> read_documents(const std::string& index,
-                                                     const std::vector<std::string>& ids,
+  Result<std::vector<StoredDocument>> read_documents(const std::string& index, const std::vector<std::string>& ids,
                                                      const std::vector<std::string>& left_out);
 
   /// The fields that the inference processors of a pipeline write, also of the pipelines that it calls. Of a

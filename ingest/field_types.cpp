@@ -18,7 +18,9 @@ constexpr std::string_view k_blanks = " \t\r\n";
 
 constexpr std::array<const char*, 5> k_type_names{"text", "integer", "decimal", "boolean", "date"};
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 bool all_digits(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), is_digit);
@@ -79,8 +81,7 @@ bool is_time(std::string_view text) {
 bool is_date(std::string_view text) {
   const auto year = digits(text, 0, 4), month = digits(text, 5, 2), day = digits(text, 8, 2);
   if (!year || !month || !day || text[4] != '-' || text[7] != '-') return false;
-  const std::chrono::year_month_day date{std::chrono::year(*year),
-                                         std::chrono::month(static_cast<unsigned>(*month)),
+  const std::chrono::year_month_day date{std::chrono::year(*year), std::chrono::month(static_cast<unsigned>(*month)),
                                          std::chrono::day(static_cast<unsigned>(*day))};
   return date.ok() && (text.size() == 10 || is_time(text.substr(10)));
 }
@@ -123,7 +124,9 @@ std::optional<std::string> as_boolean(std::string_view text) {
 
 }  // namespace
 
-const char* to_string(FieldType type) { return k_type_names[static_cast<std::size_t>(type)]; }
+const char* to_string(FieldType type) {
+  return k_type_names[static_cast<std::size_t>(type)];
+}
 
 std::optional<FieldType> field_type_named(std::string_view name) {
   const auto found = std::find(k_type_names.begin(), k_type_names.end(), name);
@@ -143,7 +146,9 @@ void FieldSurvey::add(ValueKind kind, std::string_view value, std::size_t line) 
   Example& first = firsts_[static_cast<std::size_t>(kind)];
   if (first.line == 0) first = {std::string(value), line};
   if (kind != ValueKind::whole) return;
-  const auto number_in = [](std::string_view text) { return json::number_value(completed(trimmed(text, k_blanks))).integer; };
+  const auto number_in = [](std::string_view text) {
+    return json::number_value(completed(trimmed(text, k_blanks))).integer;
+  };
   const auto number = number_in(value);
   if (smallest_.line == 0 || number < number_in(smallest_.value)) smallest_ = {std::string(value), line};
   if (largest_.line == 0 || number > number_in(largest_.value)) largest_ = {std::string(value), line};

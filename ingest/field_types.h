@@ -23,8 +23,8 @@ enum class ValueKind : std::uint8_t {
   whole,         ///< a whole number that a `long` holds
   beyond_long,   ///< a whole number that it does not hold
   decimal,
-  boolean,       ///< true or false, in any case
-  date,          ///< 2026-01-31, with a time or without
+  boolean,  ///< true or false, in any case
+  date,     ///< 2026-01-31, with a time or without
 };
 constexpr std::size_t k_value_kinds = 7;
 

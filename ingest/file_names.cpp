@@ -37,7 +37,9 @@ std::string escaped(std::string_view bytes, bool control_characters) {
 }
 
 /// Also what no one sees: the byte order mark and the space of no width.
-bool is_blank(UChar32 c) { return u_isUWhiteSpace(c) || u_iscntrl(c) || c == 0xFEFF || c == 0x200B; }
+bool is_blank(UChar32 c) {
+  return u_isUWhiteSpace(c) || u_iscntrl(c) || c == 0xFEFF || c == 0x200B;
+}
 
 std::string_view trimmed(std::string_view text) {
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(text.data());
@@ -70,9 +72,13 @@ std::string composed(const icu::UnicodeString& text) {
 
 }  // namespace
 
-std::string utf8_name(std::string_view bytes) { return escaped(bytes, false); }
+std::string utf8_name(std::string_view bytes) {
+  return escaped(bytes, false);
+}
 
-std::string printable(std::string_view bytes) { return escaped(bytes, true); }
+std::string printable(std::string_view bytes) {
+  return escaped(bytes, true);
+}
 
 std::string canonical_path(std::string_view path) {
   std::string slashed(trimmed(path));
@@ -97,7 +103,9 @@ std::string folded_path(std::string_view path) {
   return composed(icu::UnicodeString::fromUTF8(canonical_path(path)).foldCase(U_FOLD_CASE_DEFAULT));
 }
 
-std::string_view file_name_of(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+std::string_view file_name_of(std::string_view path) {
+  return path.substr(path.rfind('/') + 1);
+}
 
 std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t limit) {
   if (a.size() > b.size()) std::swap(a, b);

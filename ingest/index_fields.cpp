@@ -86,8 +86,7 @@ std::optional<std::string> misfit(const Attributes::Field& field, const Value& m
   const FieldSurvey& survey = field.survey;
   const std::string mapped = "the index maps it as " + std::string(type);
   for (const ValueKind kind : refused_kinds(type, mapping)) {
-    if (survey.has(kind))
-      return mapped + ": Elasticsearch will refuse values such as " + shown(survey.first(kind));
+    if (survey.has(kind)) return mapped + ": Elasticsearch will refuse values such as " + shown(survey.first(kind));
   }
   const auto range = range_of(type);
   if (!range) return std::nullopt;
@@ -110,7 +109,9 @@ bool takes_new_fields(const Value& mapping) {
   return dynamic.IsNull() || dynamic.IsTrue() || json::text_at(mapping, "dynamic") == "true";
 }
 
-bool is_strict(const Value& mapping) { return json::text_at(mapping, "dynamic") == "strict"; }
+bool is_strict(const Value& mapping) {
+  return json::text_at(mapping, "dynamic") == "strict";
+}
 
 }  // namespace
 

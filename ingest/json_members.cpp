@@ -3,14 +3,16 @@
 #include <algorithm>
 #include <set>
 
+#include "base/json/builder.h"
 #include "base/json/document.h"
 #include "base/json/number.h"
-#include "base/json/builder.h"
 
 namespace sightline::ingest {
 namespace {
 
-std::string braced(std::string_view members) { return std::string("{").append(members).append("}"); }
+std::string braced(std::string_view members) {
+  return std::string("{").append(members).append("}");
+}
 
 /// Collects the members of the outermost object, or the elements of the outermost array, without names.
 class MemberCollector {
@@ -97,7 +99,9 @@ class LeafVisitor {
   std::string path_;
 };
 
-bool is_object(std::string_view value) { return value.starts_with('{'); }
+bool is_object(std::string_view value) {
+  return value.starts_with('{');
+}
 
 std::string joined(const std::string& path, const std::string& name) {
   return path.empty() ? name : std::string(path).append(".").append(name);
@@ -119,8 +123,8 @@ class Merge {
       if (kept) out.member(member.name, json::Raw{*kept});
     }
     for (const JsonMember& member : brought) {
-      const auto same = std::find_if(held.begin(), held.end(),
-                                     [&](const JsonMember& other) { return other.name == member.name; });
+      const auto same =
+          std::find_if(held.begin(), held.end(), [&](const JsonMember& other) { return other.name == member.name; });
       if (same != held.end() && is_object(same->value) && is_object(member.value)) {
         const auto inner_held = members_of(same->value), inner_brought = members_of(member.value);
         if (inner_held && inner_brought)
@@ -200,8 +204,7 @@ json::Fault visit_leaves(std::string_view object,
   return json::read(object, k_document_json, visitor);
 }
 
-std::string merged_members(std::string_view held, std::string_view brought,
-                           const std::vector<std::string>& dropped) {
+std::string merged_members(std::string_view held, std::string_view brought, const std::vector<std::string>& dropped) {
   const std::string held_object = braced(held), brought_object = braced(brought);
   auto held_members = members_of(held_object);
   const auto brought_members = members_of(brought_object);

@@ -33,9 +33,9 @@ std::vector<std::string_view> elements_of(std::string_view array);
 struct JsonLeaf {
   enum class Kind : std::uint8_t { text, number, boolean };
   Kind kind = Kind::text;
-  std::string_view text;      ///< a string's characters, else the value as written; good during the call only
-  json::Place place;          ///< in the object's text
-  std::size_t array_size = 0; ///< position + 1 in the array that holds it; 0 outside of arrays
+  std::string_view text;       ///< a string's characters, else the value as written; good during the call only
+  json::Place place;           ///< in the object's text
+  std::size_t array_size = 0;  ///< position + 1 in the array that holds it; 0 outside of arrays
 };
 
 /// Calls `leaf` for every text, number and boolean below `object`, with its path: names joined by dots;

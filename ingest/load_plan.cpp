@@ -44,10 +44,8 @@ class Planner {
     const Attributes::Row* const row = name ? &attributes_->rows()[name->row] : nullptr;
     if (row != nullptr) item.attributes = row->members;
     if (row != nullptr && options_.file_columns.size() > 1)
-      item.attributes = json::Builder()
-                            .list(item.attributes)
-                            .member(k_column_field, options_.file_columns[name->column])
-                            .text();
+      item.attributes =
+          json::Builder().list(item.attributes).member(k_column_field, options_.file_columns[name->column]).text();
     add(std::move(item), row);
   }
 
@@ -82,19 +80,18 @@ class Planner {
     if (options_.id == PlanOptions::Id::column) {
       if (row == nullptr) return refuse(item, "it has no _id: no row of the attributes names this file");
       if (row->id.empty())
-        return refuse(item, "it has no _id: column " + options_.id_column + " of line " +
-                                std::to_string(row->line) + " is empty");
+        return refuse(item, "it has no _id: column " + options_.id_column + " of line " + std::to_string(row->line) +
+                                " is empty");
       item.id = row->id;
     }
     if (item.id.size() > k_longest_id_bytes)
-      return refuse(item, "its _id would have " + std::to_string(item.id.size()) +
-                              " bytes; Elasticsearch takes " + std::to_string(k_longest_id_bytes) + " (--id)");
+      return refuse(item, "its _id would have " + std::to_string(item.id.size()) + " bytes; Elasticsearch takes " +
+                              std::to_string(k_longest_id_bytes) + " (--id)");
     if (!item.id.empty()) {
       const std::string place = item.pictures.front().file.path.string();
       const auto [known, is_new] = places_.emplace(item.id, place);
       if (!is_new)
-        return refuse(item, place + " has the same _id, " + item.id + ", as " + known->second + "; " +
-                                way_out());
+        return refuse(item, place + " has the same _id, " + item.id + ", as " + known->second + "; " + way_out());
     }
     plan_.items.push_back(std::move(item));
   }
@@ -106,9 +103,7 @@ class Planner {
                                 : "give the folder above both instead of two folders";
   }
 
-  void refuse(const LoadItem& item, std::string reason) {
-    plan_.refusals.push_back({item.name, std::move(reason)});
-  }
+  void refuse(const LoadItem& item, std::string reason) { plan_.refusals.push_back({item.name, std::move(reason)}); }
 
   const std::vector<PictureFile>& pictures_;
   const Attributes* attributes_;
@@ -123,8 +118,7 @@ std::string data_field(const std::vector<std::string>& file_columns, std::size_t
   return column == 0 ? "image_data" : file_columns[column] + "_data";
 }
 
-LoadPlan plan_load(const std::vector<PictureFile>& pictures, const Attributes* attributes,
-                   const PlanOptions& options) {
+LoadPlan plan_load(const std::vector<PictureFile>& pictures, const Attributes* attributes, const PlanOptions& options) {
   return Planner(pictures, attributes, options).run();
 }
 

@@ -60,7 +60,6 @@ std::string data_field(const std::vector<std::string>& file_columns, std::size_t
 
 /// One document per picture, with the attributes of its row; or one per row, with its pictures. `attributes`
 /// is null if there is no table.
-LoadPlan plan_load(const std::vector<PictureFile>& pictures, const Attributes* attributes,
-                   const PlanOptions& options);
+LoadPlan plan_load(const std::vector<PictureFile>& pictures, const Attributes* attributes, const PlanOptions& options);
 
 }  // namespace sightline::ingest

@@ -85,9 +85,8 @@ std::optional<Loader::Pending> Loader::read_item(const LoadItem& item) {
     }
     hashes += sha256_hex(*content);
     if (is_turned(*content)) {
-      notes_.push_back(
-          {Note::Kind::turned_picture, picture.file.name,
-           "its EXIF orientation asks for a turn, which the server makes only with --exif-orientation"});
+      notes_.push_back({Note::Kind::turned_picture, picture.file.name,
+                        "its EXIF orientation asks for a turn, which the server makes only with --exif-orientation"});
     }
     contents.push_back(std::move(*content));
   }
@@ -97,8 +96,7 @@ std::optional<Loader::Pending> Loader::read_item(const LoadItem& item) {
   if (pending.has_hash_id) id = contents.size() == 1 ? hashes : sha256_hex(hashes);
   if (pending.has_hash_id && !is_first_of_its_bytes(item, id)) return std::nullopt;
   std::vector<std::pair<std::string, std::string_view>> fields;
-  for (std::size_t i = 0; i < contents.size(); ++i)
-    fields.emplace_back(item.pictures[i].data_field, contents[i]);
+  for (std::size_t i = 0; i < contents.size(); ++i) fields.emplace_back(item.pictures[i].data_field, contents[i]);
   pending.document = make_document(std::move(id), item.name, fields, item.attributes);
   return pending;
 }
@@ -109,9 +107,8 @@ bool Loader::is_first_of_its_bytes(const LoadItem& item, const std::string& id) 
   const LoadItem& first = *known->second;
   if (!same_members(first.attributes, item.attributes)) {
     notes_.push_back({Note::Kind::same_bytes, item.name,
-                      "has the same bytes as " + first.name +
-                          ", but other attributes: one document, with those of " + first.name +
-                          " (--id path or --id column:NAME keeps both)"});
+                      "has the same bytes as " + first.name + ", but other attributes: one document, with those of " +
+                          first.name + " (--id path or --id column:NAME keeps both)"});
   }
   const std::lock_guard lock(mutex_);
   ++tally_.duplicates;
@@ -130,8 +127,8 @@ void Loader::look_up_and_add(Batch window) {
   }
   // Pictures under an id that is not their hash may have changed: only their bytes tell.
   if (compares_pictures) left_out = options_.inferred_fields;
-  const auto stored = cluster_.read_documents(options_.lookup_index.empty() ? options_.index : options_.lookup_index,
-                                               ids, left_out);
+  const auto stored =
+      cluster_.read_documents(options_.lookup_index.empty() ? options_.index : options_.lookup_index, ids, left_out);
   if (!stored.ok() && stored.error().code == ErrorCode::too_large && window.size() > 1) {
     const auto middle = window.begin() + static_cast<std::ptrdiff_t>(window.size() / 2);
     Batch second(std::make_move_iterator(middle), std::make_move_iterator(window.end()));
@@ -157,8 +154,7 @@ void Loader::look_up_and_add(Batch window) {
 
 void Loader::add_or_skip(Pending pending, const StoredDocument& stored) {
   const bool has_other_name = stored.found && !stored.name.empty() && stored.name != pending.document.name;
-  const bool changes =
-      !stored.found || pending.document.changes(stored) || (has_other_name && !pending.has_hash_id);
+  const bool changes = !stored.found || pending.document.changes(stored) || (has_other_name && !pending.has_hash_id);
   if (options_.resume && !changes) {
     const std::lock_guard lock(mutex_);
     ++tally_.skipped;
@@ -166,9 +162,9 @@ void Loader::add_or_skip(Pending pending, const StoredDocument& stored) {
     return;
   }
   if (has_other_name && !pending.is_held) {
-    notes_.push_back({Note::Kind::other_name, pending.document.name,
-                      "the index had this document as " + stored.name +
-                          "; it has this file's name and attributes now"});
+    notes_.push_back(
+        {Note::Kind::other_name, pending.document.name,
+         "the index had this document as " + stored.name + "; it has this file's name and attributes now"});
   }
   if (!pending.is_held) pending.is_held = stored.found;
   pending.is_stale = false;
@@ -209,13 +205,11 @@ void Loader::send(Batch batch) {
     wait_until(lock, [&] { return in_flight_ < options_.max_in_flight; });
     ++in_flight_;
   }
-  auto shared =
-      std::make_shared<Batch>(std::move(batch));  // std::function wants something that can be copied
-  cluster_.send_bulk(
-      options_.index, options_.pipeline, std::move(body),
-      [this, shared, sent = Clock::now()](const Result<http::Response>& answer) {
-        on_answer(std::move(*shared), sent, answer);
-      });
+  auto shared = std::make_shared<Batch>(std::move(batch));  // std::function wants something that can be copied
+  cluster_.send_bulk(options_.index, options_.pipeline, std::move(body),
+                     [this, shared, sent = Clock::now()](const Result<http::Response>& answer) {
+                       on_answer(std::move(*shared), sent, answer);
+                     });
 }
 
 void Loader::on_answer(Batch batch, Clock::time_point sent, const Result<http::Response>& answer) {
@@ -293,8 +287,7 @@ void Loader::send_due_retries(bool wait) {
         while (!stopped() && !(retries_.empty() && in_flight_ == 0) &&
                (retries_.empty() || retries_.begin()->first > Clock::now())) {
           const auto look_again = Clock::now() + k_look_again;
-          changed_.wait_until(lock,
-                              retries_.empty() ? look_again : std::min(look_again, retries_.begin()->first));
+          changed_.wait_until(lock, retries_.empty() ? look_again : std::min(look_again, retries_.begin()->first));
           progress_->show(tally_);
         }
       }
@@ -302,8 +295,8 @@ void Loader::send_due_retries(bool wait) {
       batch = std::move(retries_.begin()->second);
       retries_.erase(retries_.begin());
     }
-    const auto stale = std::stable_partition(batch.begin(), batch.end(),
-                                             [](const Pending& pending) { return !pending.is_stale; });
+    const auto stale =
+        std::stable_partition(batch.begin(), batch.end(), [](const Pending& pending) { return !pending.is_stale; });
     Batch again(std::make_move_iterator(stale), std::make_move_iterator(batch.end()));
     batch.erase(stale, batch.end());
     if (!batch.empty()) send(std::move(batch));

@@ -16,13 +16,7 @@ namespace {
 using namespace sightline;
 using namespace sightline::ingest;
 
-enum ExitCode {
-  k_all_indexed = 0,
-  k_some_failed = 1,
-  k_bad_usage = 2,
-  k_no_cluster = 3,
-  k_interrupted = 130
-};
+enum ExitCode { k_all_indexed = 0, k_some_failed = 1, k_bad_usage = 2, k_no_cluster = 3, k_interrupted = 130 };
 
 constexpr const char* k_about =
     R"(Loads folders of pictures into Elasticsearch, through _bulk and an ingest pipeline that embeds them.
@@ -49,13 +43,15 @@ int refuse(ExitCode code, const std::string& message) {
   return code;
 }
 
-void note(const std::string& message) { std::cerr << "sightline-ingest: note: " << message << "\n"; }
+void note(const std::string& message) {
+  std::cerr << "sightline-ingest: note: " << message << "\n";
+}
 
 /// What the command line says.
 struct Command {
   std::vector<std::string> folders, file_columns{"file"}, column_types;
   std::string attributes_file, url, env_file = ".env", report = "sightline-ingest-report.csv", separator, id = "hash",
-                               document_per = "picture";
+                                    document_per = "picture";
   Loader::Options load;
   int timeout_s = 600;
   bool quiet = false;
@@ -96,8 +92,7 @@ void add_load_options(CLI::App& app, Command& command) {
   app.add_flag("--replace", load.replace,
                "Replace documents: fields from an earlier load that this one does not have are removed")
       ->excludes(resume);
-  app.add_option("--report", command.report,
-                 "File for failures and other notes, created only if there are any")
+  app.add_option("--report", command.report, "File for failures and other notes, created only if there are any")
       ->capture_default_str();
   app.add_option("--bulk-bytes", load.max_bulk_bytes, "Maximum size of one bulk body, in bytes")
       ->capture_default_str()
@@ -180,8 +175,7 @@ Result<Attributes::Options> attribute_options(const Command& command, const Plan
   } else if (command.separator.size() == 1 && command.separator != "\"") {
     options.separator = command.separator.front();
   } else if (!command.separator.empty()) {
-    return Error{ErrorCode::invalid_argument,
-                 "--separator " + command.separator + " is not one character, or tab"};
+    return Error{ErrorCode::invalid_argument, "--separator " + command.separator + " is not one character, or tab"};
   }
   return options;
 }
@@ -193,8 +187,7 @@ Result<FoundPictures> find_all(const std::vector<std::string>& folders) {
     auto in_folder = find_pictures(folder);
     if (!in_folder.ok()) return in_folder.error();
     std::move(in_folder->pictures.begin(), in_folder->pictures.end(), std::back_inserter(found.pictures));
-    std::move(in_folder->unreadable.begin(), in_folder->unreadable.end(),
-              std::back_inserter(found.unreadable));
+    std::move(in_folder->unreadable.begin(), in_folder->unreadable.end(), std::back_inserter(found.unreadable));
     std::move(in_folder->linked_folders.begin(), in_folder->linked_folders.end(),
               std::back_inserter(found.linked_folders));
     found.ignored += in_folder->ignored;
@@ -231,13 +224,11 @@ Result<Preparation> prepare(const Command& command) {
     ready.findings.failures.push_back({refusal.name, 0, 0, refusal.reason});
   ready.findings.notes = ready.plan.notes;
   for (const std::string& name : ready.found.linked_folders)
-    ready.findings.notes.push_back(
-        {Note::Kind::linked_folder, name,
-         "this folder is behind a symbolic link and was not entered; name it as a FOLDER"});
+    ready.findings.notes.push_back({Note::Kind::linked_folder, name,
+                                    "this folder is behind a symbolic link and was not entered; name it as a FOLDER"});
   if (ready.found.pictures.empty() && ready.findings.failures.empty())
-    return Error{ErrorCode::invalid_argument,
-                 "no pictures in " + command.folders.front() +
-                     " (names must end in .jpg, .jpeg, .png, .webp, .gif or .bmp)"};
+    return Error{ErrorCode::invalid_argument, "no pictures in " + command.folders.front() +
+                                                  " (names must end in .jpg, .jpeg, .png, .webp, .gif or .bmp)"};
   return ready;
 }
 
@@ -251,18 +242,17 @@ void print_types(const std::vector<Attributes::Field>& fields) {
 void prepare_mapping(Cluster& cluster, const Command& command, Preparation& ready) {
   const auto mapping = cluster.mapping(command.load.lookup_index);
   if (!mapping.ok())
-    return note("the mapping cannot be read, so Elasticsearch decides about new fields: " +
-                mapping.error().message);
+    return note("the mapping cannot be read, so Elasticsearch decides about new fields: " + mapping.error().message);
   std::vector<std::string> binary_fields{data_field(command.file_columns, 0)};
   for (std::size_t column = 1; command.one_per_row() && column < command.file_columns.size(); ++column)
     binary_fields.push_back(data_field(command.file_columns, column));
   std::vector<Attributes::Field> table_fields;
   if (ready.attributes) table_fields = ready.attributes->fields();
-  if (!command.one_per_row() && command.file_columns.size() > 1)
-    table_fields.emplace_back().name = k_column_field;
+  if (!command.one_per_row() && command.file_columns.size() > 1) table_fields.emplace_back().name = k_column_field;
   for (const std::string& model : demo_models(*mapping)) {
-    note(model + " is a demo model, trained only on drawings. On photos its hits are random, whatever their scores "
-                 "(docs/models.md, \"Which model\")");
+    note(model +
+         " is a demo model, trained only on drawings. On photos its hits are random, whatever their scores "
+         "(docs/models.md, \"Which model\")");
   }
   const IndexFields fields = compare_with_mapping(*mapping, table_fields, binary_fields);
   for (const Note& misfit : fields.misfits) {
@@ -271,8 +261,7 @@ void prepare_mapping(Cluster& cluster, const Command& command, Preparation& read
   }
   if (fields.new_properties.empty()) return;
   if (const Status added = cluster.add_to_mapping(command.load.lookup_index, fields.new_properties); !added.ok())
-    note("the new fields are not in the mapping, so Elasticsearch decides about them: " +
-         added.error().message);
+    note("the new fields are not in the mapping, so Elasticsearch decides about them: " + added.error().message);
 }
 
 void append(Findings& findings, const Loader& loader) {
@@ -301,8 +290,7 @@ int load(Cluster& cluster, const Command& command, Preparation ready) {
   Loader loader(cluster, command.load);
   const Tally tally = loader.load(ready.plan.items, progress, stop);
   append(ready.findings, loader);
-  if (const Status refreshed = cluster.refresh(command.load.index); !refreshed.ok())
-    note(refreshed.error().message);
+  if (const Status refreshed = cluster.refresh(command.load.index); !refreshed.ok()) note(refreshed.error().message);
   print_summary(std::cout, tally, ready.findings, command.report);
   const bool is_report_due = !ready.findings.failures.empty() || !ready.findings.notes.empty();
   if (is_report_due && !write_report(command.report, ready.findings)) {
@@ -338,11 +326,10 @@ int run(int argc, char** argv) {
   const auto index = (*cluster)->index_state(command.load.index);
   if (!index.ok()) return refuse(k_no_cluster, index.error().message);
   if (!index->exists)
-    return refuse(k_no_cluster, "no index " + command.load.index +
-                                    "; scripts/register_endpoints.sh creates those of the models");
+    return refuse(k_no_cluster,
+                  "no index " + command.load.index + "; scripts/register_endpoints.sh creates those of the models");
   command.load.lookup_index = index->read_from;
-  const std::string pipeline =
-      command.load.pipeline.empty() ? index->default_pipeline : command.load.pipeline;
+  const std::string pipeline = command.load.pipeline.empty() ? index->default_pipeline : command.load.pipeline;
   if (pipeline.empty()) {
     note("index " + command.load.index +
          " has no default pipeline and --pipeline is not given: the pictures will not be embedded");
@@ -363,7 +350,6 @@ int main(int argc, char** argv) {
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {
-    return refuse(k_some_failed,
-                  std::string("stopped: ") + error.what() + "; --resume continues from here");
+    return refuse(k_some_failed, std::string("stopped: ") + error.what() + "; --resume continues from here");
   }
 }

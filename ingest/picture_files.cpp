@@ -81,8 +81,7 @@ class Walk {
     std::error_code error;
     const bool is_link = fs::symlink_status(path, error).type() == fs::file_type::symlink;
     const fs::file_status status = error ? fs::file_status() : fs::status(path, error);
-    if (error || status.type() == fs::file_type::not_found)
-      return refuse(path, why_unseen(path, is_link, error));
+    if (error || status.type() == fs::file_type::not_found) return refuse(path, why_unseen(path, is_link, error));
     switch (status.type()) {
       case fs::file_type::directory:
         if (is_hidden(path)) return;

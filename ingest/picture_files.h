@@ -24,10 +24,10 @@ struct UnreadableEntry {
 };
 
 struct FoundPictures {
-  std::vector<PictureFile> pictures;          ///< in order of name
-  std::size_t ignored = 0;                    ///< files whose names do not end as a picture's
-  std::vector<UnreadableEntry> unreadable;    ///< in order of name
-  std::vector<std::string> linked_folders;    ///< behind symbolic links, not entered; in order of name
+  std::vector<PictureFile> pictures;        ///< in order of name
+  std::size_t ignored = 0;                  ///< files whose names do not end as a picture's
+  std::vector<UnreadableEntry> unreadable;  ///< in order of name
+  std::vector<std::string> linked_folders;  ///< behind symbolic links, not entered; in order of name
 };
 
 /// Walks `folder` and all below it. A picture is a file whose name ends in .jpg, .jpeg, .png, .webp, .gif or

@@ -20,8 +20,7 @@ std::string counts_text(const Tally& tally, std::chrono::duration<double> elapse
   std::string all = std::to_string(tally.done()) + "/" + std::to_string(tally.total);
   if (tally.indexed > 0 && elapsed.count() > 0) {
     char rate[48];
-    std::snprintf(rate, sizeof rate, ", %.1f documents/s",
-                  static_cast<double>(tally.indexed) / elapsed.count());
+    std::snprintf(rate, sizeof rate, ", %.1f documents/s", static_cast<double>(tally.indexed) / elapsed.count());
     all += rate + left_text(tally, elapsed);
   }
   if (tally.failed > 0) all += ", " + std::to_string(tally.failed) + " failed";

@@ -22,17 +22,13 @@ struct Heading {
 constexpr std::array<Heading, 9> k_headings{{
     {Note::Kind::row_without_file, "1 name in the attributes matches no file",
      " names in the attributes match no file"},
-    {Note::Kind::row_without_picture, "1 row lacks some of its pictures",
-     " rows lack some of their pictures"},
-    {Note::Kind::file_without_row, "1 file has no row in the attributes",
-     " files have no row in the attributes"},
+    {Note::Kind::row_without_picture, "1 row lacks some of its pictures", " rows lack some of their pictures"},
+    {Note::Kind::file_without_row, "1 file has no row in the attributes", " files have no row in the attributes"},
     {Note::Kind::same_file_twice, "1 file has more than one row", " files have more than one row"},
     {Note::Kind::same_bytes, "1 file has the bytes of another but other attributes",
      " files have the bytes of others but other attributes"},
-    {Note::Kind::other_name, "1 document had another file name before",
-     " documents had another file name before"},
-    {Note::Kind::misfit, "1 field does not fit the index's mapping",
-     " fields do not fit the index's mapping"},
+    {Note::Kind::other_name, "1 document had another file name before", " documents had another file name before"},
+    {Note::Kind::misfit, "1 field does not fit the index's mapping", " fields do not fit the index's mapping"},
     {Note::Kind::linked_folder, "1 folder behind a symbolic link was not entered",
      " folders behind symbolic links were not entered"},
     {Note::Kind::turned_picture,
@@ -81,13 +77,11 @@ bool write_report(const std::filesystem::path& file, const Findings& findings) {
     out << csv_field(failure.name) << ',' << failure.status << ',' << failure.attempts << ','
         << csv_field(failure.reason) << ",failed\n";
   }
-  for (const Note& note : findings.notes)
-    out << csv_field(note.name) << ",0,0," << csv_field(note.reason) << ",note\n";
+  for (const Note& note : findings.notes) out << csv_field(note.name) << ",0,0," << csv_field(note.reason) << ",note\n";
   return static_cast<bool>(out.flush());
 }
 
-void print_summary(std::ostream& out, const Tally& tally, const Findings& findings,
-                   const std::string& report) {
+void print_summary(std::ostream& out, const Tally& tally, const Findings& findings, const std::string& report) {
   print_counts(out, tally, findings.failures.size());
   std::vector<std::string> lines;
   for (const Failure& failure : findings.failures) lines.push_back(failure.name + ": " + failure.reason);

@@ -24,7 +24,6 @@ struct Findings {
 bool write_report(const std::filesystem::path& file, const Findings& findings);
 
 /// Prints counts, then the first few of each kind of finding. `report` is where all of them are.
-void print_summary(std::ostream& out, const Tally& tally, const Findings& findings,
-                   const std::string& report);
+void print_summary(std::ostream& out, const Tally& tally, const Findings& findings, const std::string& report);
 
 }  // namespace sightline::ingest

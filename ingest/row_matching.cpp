@@ -93,8 +93,7 @@ class Matcher {
 
   template <class List, class Text>
   static bool differ(const List& list, const Text& text) {
-    return std::any_of(list.begin(), list.end(),
-                       [&](const auto& item) { return text(item) != text(list.front()); });
+    return std::any_of(list.begin(), list.end(), [&](const auto& item) { return text(item) != text(list.front()); });
   }
 
   void take(const RowName& name, std::size_t picture) {
@@ -104,9 +103,7 @@ class Matcher {
     if (!known || known->row <= name.row) known = name;
   }
 
-  const std::string& name_at(const RowName& name) const {
-    return attributes_.rows()[name.row].files[name.column];
-  }
+  const std::string& name_at(const RowName& name) const { return attributes_.rows()[name.row].files[name.column]; }
   std::size_t line_of(const RowName& name) const { return attributes_.rows()[name.row].line; }
 
   void note(Note::Kind kind, const std::string& name, std::string reason) {
@@ -126,8 +123,7 @@ class Matcher {
         if (!matches_.of_row[row][column].empty()) continue;
         const std::string line = "line " + std::to_string(line_of(name));
         if (folded_path(name_at(name)).empty()) {
-          if (matches_.of_row[row].size() == 1)
-            note(Note::Kind::row_without_file, line, "this row names no file");
+          if (matches_.of_row[row].size() == 1) note(Note::Kind::row_without_file, line, "this row names no file");
           continue;
         }
         std::string reason = line + " names a file that is not in the folder";
@@ -169,8 +165,7 @@ class Matcher {
   void note_files_without_row() {
     for (std::size_t picture = 0; picture < pictures_.size(); ++picture) {
       if (names_of_picture_[picture].empty())
-        note(Note::Kind::file_without_row, pictures_[picture].name,
-             "no row of the attributes names this file");
+        note(Note::Kind::file_without_row, pictures_[picture].name, "no row of the attributes names this file");
     }
   }
 
@@ -181,8 +176,8 @@ class Matcher {
       std::string lines;
       for (const RowName& name : names) lines += (lines.empty() ? "" : ", ") + std::to_string(line_of(name));
       note(Note::Kind::same_file_twice, pictures_[picture].name,
-           "lines " + lines + " name this file; line " +
-               std::to_string(line_of(*matches_.of_picture[picture])) + " counts");
+           "lines " + lines + " name this file; line " + std::to_string(line_of(*matches_.of_picture[picture])) +
+               " counts");
     }
   }
 

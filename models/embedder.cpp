@@ -115,8 +115,7 @@ Status TowerEmbedder::check(const PreparedImage& image) const {
 void TowerEmbedder::pad(PreparedText& text) const {
   const std::optional<Padding> padding = tokenizer_->padding();  // there is one: load has seen to it
   text.padding = text_ids_ - text.ids.size();
-  text.ids.insert(padding->side == Padding::Side::right ? text.ids.end() : text.ids.begin(), text.padding,
-                  padding->id);
+  text.ids.insert(padding->side == Padding::Side::right ? text.ids.end() : text.ids.begin(), text.padding, padding->id);
 }
 
 /// The inputs of one tower in a batch, and where their results go.
@@ -180,8 +179,7 @@ Status TowerEmbedder::warm_up() {
   return {};
 }
 
-Result<std::unique_ptr<Tokenizer>> load_matching_tokenizer(const std::filesystem::path& folder,
-                                                           const TextInput& text) {
+Result<std::unique_ptr<Tokenizer>> load_matching_tokenizer(const std::filesystem::path& folder, const TextInput& text) {
   const std::size_t rows = text.vocabulary_size;
   Result<std::unique_ptr<Tokenizer>> tokenizer = load_tokenizer(folder);
   if (!tokenizer) return tokenizer.error();
@@ -192,11 +190,10 @@ Result<std::unique_ptr<Tokenizer>> load_matching_tokenizer(const std::filesystem
                                               "; the files are of different models"};
   }
   if (text.padded && !(*tokenizer)->padding()) {
-    return Error{ErrorCode::unsupported,
-                 folder.string() +
-                     ": this model requires padded texts, but its tokenizer is of a kind "
-                     "that does not pad; SigLIP's has spiece.model, SigLIP2's is "
-                     "Gemma's tokenizer.json"};
+    return Error{ErrorCode::unsupported, folder.string() +
+                                             ": this model requires padded texts, but its tokenizer is of a kind "
+                                             "that does not pad; SigLIP's has spiece.model, SigLIP2's is "
+                                             "Gemma's tokenizer.json"};
   }
   return tokenizer;
 }
@@ -206,8 +203,8 @@ Result<std::uint32_t> token_limit(const std::string& folder, const TextInput& te
   if (asked == 0) return text.usual_tokens;
   constexpr std::uint32_t k_least = 2;  // BOS and EOS
   if (asked >= k_least && asked <= text.max_tokens) return asked;
-  return Error{ErrorCode::invalid_argument, "max_tokens is " + std::to_string(asked) + "; the model in " +
-                                                folder + " takes from " + std::to_string(k_least) + " to " +
+  return Error{ErrorCode::invalid_argument, "max_tokens is " + std::to_string(asked) + "; the model in " + folder +
+                                                " takes from " + std::to_string(k_least) + " to " +
                                                 std::to_string(text.max_tokens)};
 }
 
@@ -224,9 +221,8 @@ struct Parts {
 Result<std::unique_ptr<Embedder>> make_embedder(const Parts& parts, const std::string& dtype,
                                                 const Calibration* calibration, Calibration* record) {
   const Embedder::Options& options = parts.options;
-  Result<std::unique_ptr<Towers>> towers =
-      Towers::load(parts.folder.checkpoint, parts.folder.config, parts.pixels,
-                   {options.device, dtype, options.threads, calibration, record});
+  Result<std::unique_ptr<Towers>> towers = Towers::load(parts.folder.checkpoint, parts.folder.config, parts.pixels,
+                                                        {options.device, dtype, options.threads, calibration, record});
   if (!towers) return towers.error();
   ModelInfo info = parts.info;
   info.dtype = dtype;
@@ -265,8 +261,7 @@ Result<std::unique_ptr<Embedder>> make_checked_embedder(const Parts& parts) {
     return Error{ErrorCode::unsupported,
                  parts.info.folder + ": computed in " + dtype + " the model's vectors have a cosine of " +
                      std::to_string(check->lowest_cosine) + " to those in float32, below " +
-                     std::to_string(k_least_cosine).substr(0, 4) +
-                     ": searches would have other hits; use --dtype " +
+                     std::to_string(k_least_cosine).substr(0, 4) + ": searches would have other hits; use --dtype " +
                      (dtype == "bfloat16" ? "" : "bfloat16 or ") + "float32 for it"};
   }
   static_cast<TowerEmbedder&>(**embedder).set_precision_check(*check);

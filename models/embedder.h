@@ -25,24 +25,24 @@ struct PrecisionCheck {
 
 /// The properties of a loaded model.
 struct ModelInfo {
-  std::string architecture;      ///< "clip", "jina-clip", "siglip"
-  std::string folder;            ///< where it was read from
-  std::string description;       ///< the model card's first sentence where there is one, else empty
-  std::string license;           ///< from the model card's front matter ("license: ..."), else empty
-  bool demo = false;             ///< a bundled demo model (front matter "demo: true")
-  std::uint32_t dims = 0;        ///< floats per vector
-  std::uint32_t max_tokens = 0;  ///< a text's limit, with BOS and EOS
-  std::uint32_t image_size = 0;  ///< edge of the window, pixels
-  std::string dtype;             ///< computed in: "float32", "bfloat16", "int8", "float16"
-  std::string products;          ///< the library that computes its products, see Towers::products
+  std::string architecture;                       ///< "clip", "jina-clip", "siglip"
+  std::string folder;                             ///< where it was read from
+  std::string description;                        ///< the model card's first sentence where there is one, else empty
+  std::string license;                            ///< from the model card's front matter ("license: ..."), else empty
+  bool demo = false;                              ///< a bundled demo model (front matter "demo: true")
+  std::uint32_t dims = 0;                         ///< floats per vector
+  std::uint32_t max_tokens = 0;                   ///< a text's limit, with BOS and EOS
+  std::uint32_t image_size = 0;                   ///< edge of the window, pixels
+  std::string dtype;                              ///< computed in: "float32", "bfloat16", "int8", "float16"
+  std::string products;                           ///< the library that computes its products, see Towers::products
   std::optional<PrecisionCheck> precision_check;  ///< unless the dtype is float32
-  std::string device;            ///< "cpu", "cuda:0"
+  std::string device;                             ///< "cpu", "cuda:0"
   std::string preprocessing;  ///< one line, e.g. "RGB, shortest edge 224 bicubic (Pillow), centre crop 224,
                               ///< mean ... std ..."
   std::uint64_t parameters = 0;
   std::uint64_t weight_bytes = 0;          ///< of the safetensors files
   bool has_text = true, has_image = true;  ///< single-tower exports lack one
-  float logit_scale = 0;  ///< factor of the cosines before a softmax over texts; 0: unknown
+  float logit_scale = 0;                   ///< factor of the cosines before a softmax over texts; 0: unknown
   /// SigLIP's: a text describes a picture with the probability sigmoid(logit_scale * cosine + logit_bias).
   std::optional<float> logit_bias;
 };
@@ -58,20 +58,18 @@ struct ModelInfo {
 class Embedder {
  public:
   struct Options {
-    std::string folder;             ///< Hugging Face folder: config.json, *.safetensors, ...
-    std::string device = "cpu";     ///< "cpu" or "cuda[:N]"
+    std::string folder;          ///< Hugging Face folder: config.json, *.safetensors, ...
+    std::string device = "cpu";  ///< "cpu" or "cuda[:N]"
     /// What the towers compute in: "float32", "bfloat16", "int8" (on the CPU) or "float16". A lower precision than float32
     /// is compared with float32 when the model is loaded, and refused if a cosine is below 0.99.
     std::string dtype = "float32";
-    int threads = 0;                ///< for the towers; 0: one per core
-    std::uint32_t max_tokens =
-        0;  ///< of a text, with BOS and EOS; 0: the model's default. A higher limit
-            ///< is for models that support it: jina-clip, default 512, up to 8192
-    std::size_t max_image_bytes = 20u << 20;  ///< of one encoded picture
-    std::size_t max_image_pixels =
-        50'000'000;  ///< width * height, checked from the header before memory is taken
-    int max_image_scans = 100;                          ///< of a JPEG
-    std::chrono::milliseconds max_image_time{10'000};   ///< of the processor, to decode one; 0: no limit
+    int threads = 0;                            ///< for the towers; 0: one per core
+    std::uint32_t max_tokens = 0;               ///< of a text, with BOS and EOS; 0: the model's default. A higher limit
+                                                ///< is for models that support it: jina-clip, default 512, up to 8192
+    std::size_t max_image_bytes = 20u << 20;    ///< of one encoded picture
+    std::size_t max_image_pixels = 50'000'000;  ///< width * height, checked from the header before memory is taken
+    int max_image_scans = 100;                  ///< of a JPEG
+    std::chrono::milliseconds max_image_time{10'000};  ///< of the processor, to decode one; 0: no limit
     bool apply_exif_orientation = false;  ///< rotate pictures according to their EXIF tag; the reference does not
   };
 

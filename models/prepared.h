@@ -20,8 +20,8 @@ struct PreparedText {
 
 /// One picture, prepared for the vision tower: the resized and cropped window, before normalisation.
 struct PreparedImage {
-  std::vector<std::uint8_t> rgb;  ///< [height, width, 3], row-major; height = width = ModelInfo::image_size
-  std::uint32_t width = 0, height = 0;                ///< of the window
+  std::vector<std::uint8_t> rgb;        ///< [height, width, 3], row-major; height = width = ModelInfo::image_size
+  std::uint32_t width = 0, height = 0;  ///< of the window
   std::uint32_t source_width = 0, source_height = 0;  ///< of the file's picture
 };
 

@@ -24,8 +24,7 @@ constexpr int k_max_threads = 64;
 int number_of(char** environment, const char* name) {
   const std::size_t length = std::strlen(name);
   for (char** entry = environment; *entry; ++entry) {
-    if (std::strncmp(*entry, name, length) == 0 && (*entry)[length] == '=')
-      return std::atoi(*entry + length + 1);
+    if (std::strncmp(*entry, name, length) == 0 && (*entry)[length] == '=') return std::atoi(*entry + length + 1);
   }
   return 0;
 }
@@ -48,8 +47,7 @@ bool has_room(int count) {
     room = blocks[i] != MAP_FAILED;
   }
   for (int i = 0; i <= count; ++i) {
-    if (blocks[i] && blocks[i] != MAP_FAILED)
-      ::munmap(blocks[i], i < count ? k_blas_buffer_bytes : k_other_bytes);
+    if (blocks[i] && blocks[i] != MAP_FAILED) ::munmap(blocks[i], i < count ? k_blas_buffer_bytes : k_other_bytes);
   }
   return room;
 }
@@ -65,7 +63,6 @@ void check_address_space(int, char**, char** environment) {
   ::_exit(EXIT_FAILURE);
 }
 
-[[gnu::section(".preinit_array"), gnu::used]] void (*const before_libraries)(int, char**, char**) =
-    check_address_space;
+[[gnu::section(".preinit_array"), gnu::used]] void (*const before_libraries)(int, char**, char**) = check_address_space;
 
 }  // namespace

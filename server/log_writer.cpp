@@ -49,11 +49,11 @@ struct LogWriter::State {
   std::mutex mutex;
   std::condition_variable changed;
   std::deque<std::string> lines;
-  std::size_t waiting_bytes = 0;      // of the lines queued, and of those being written
+  std::size_t waiting_bytes = 0;       // of the lines queued, and of those being written
   std::uint64_t queued = 0, done = 0;  // lines, since the start
   std::uint64_t dropped = 0, unreported = 0;
   std::uint64_t report_after = 0;  // the report comes where the first of those is missing
-  bool failing = false;  // the last write failed: a report would be lost as well
+  bool failing = false;            // the last write failed: a report would be lost as well
   bool ended = false;
 };
 

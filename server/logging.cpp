@@ -71,9 +71,8 @@ void set_up_logging(const std::string& format, const std::string& level, std::si
   const std::string head = R"({"time":")" + time + R"(Z","level":"%l",)";
   // An access line brings its own members; all else is a message.
   const std::string message_pattern = is_json ? head + R"("message":%*})" : time + "Z %l %v";
-  writer = new LogWriter({STDERR_FILENO, max_waiting_bytes, [message_pattern](std::uint64_t dropped) {
-                            return dropped_line(message_pattern, dropped);
-                          }});
+  writer = new LogWriter({STDERR_FILENO, max_waiting_bytes,
+                          [message_pattern](std::uint64_t dropped) { return dropped_line(message_pattern, dropped); }});
   auto messages = make_logger("sightline", message_pattern);
   auto access = make_logger("access", is_json ? head + "%v}" : time + "Z %l %v");
   for (const auto& logger : {messages, access}) logger->set_level(spdlog::level::from_str(level));
@@ -103,9 +102,9 @@ void log_access(const api::AccessEntry& entry) {
     members.member("bytes_out", entry.bytes_out).member("request_id", entry.request_id).member("peer", entry.peer);
     logger->log(level, "{}", members.text());
   } else {
-    logger->log(level, "{} {} {} {:.1f} ms model={} inputs={} in={} out={} id={} peer={}", entry.method,
-                entry.route, entry.status, entry.milliseconds, entry.model.empty() ? "-" : entry.model,
-                entry.inputs, entry.bytes_in, entry.bytes_out, entry.request_id, entry.peer);
+    logger->log(level, "{} {} {} {:.1f} ms model={} inputs={} in={} out={} id={} peer={}", entry.method, entry.route,
+                entry.status, entry.milliseconds, entry.model.empty() ? "-" : entry.model, entry.inputs, entry.bytes_in,
+                entry.bytes_out, entry.request_id, entry.peer);
   }
 }
 

@@ -89,8 +89,7 @@ Error error_of_option(const char* option, const Error& error) {
 }
 
 void warn_about_key_file(const char* kind, const std::string& file) {
-  if (const std::string warning = security::key_file_warning(kind, file); !warning.empty())
-    spdlog::warn("{}", warning);
+  if (const std::string warning = security::key_file_warning(kind, file); !warning.empty()) spdlog::warn("{}", warning);
 }
 
 models::ImageLimits image_limits(const ServerOptions& options) {
@@ -225,8 +224,7 @@ std::optional<http::Request> inner_head(const http::Request& request) {
 
 /// Answered by a thread of its own: none of them waits for anything.
 bool is_urgent(const http::Request& request) {
-  if (const auto inner = inner_head(request))
-    return request.body.empty() && elastic::ElasticServer::is_urgent(*inner);
+  if (const auto inner = inner_head(request)) return request.body.empty() && elastic::ElasticServer::is_urgent(*inner);
   const bool reads = request.method == http::Method::get || request.method == http::Method::head;
   return reads && request.body.empty() &&
          (request.path == "/" || request.path == "/metrics" || request.path.starts_with("/health/") ||
@@ -325,14 +323,16 @@ elastic::ElasticServer::Options elastic_options(const ServerOptions& options, ap
 }
 
 /// For calls of endpoints, whose URLs are their makers' choice.
-Result<std::function<Status(const sockaddr&)>> endpoint_addresses(const ServerOptions& options, std::uint16_t own_port) {
+Result<std::function<Status(const sockaddr&)>> endpoint_addresses(const ServerOptions& options,
+                                                                  std::uint16_t own_port) {
   auto guard = security::AddressGuard::create(options.endpoint_addresses, own_port);
   if (!guard) return error_of_option("--endpoint-addresses", guard.error());
   return std::function<Status(const sockaddr&)>([guard = *std::move(guard)](const sockaddr& address) -> Status {
     if (guard.allows(address)) return {};
-    return Error{ErrorCode::invalid_argument, "the address " + security::text_of(address) +
-                                                  " is neither public nor this server's, so endpoints may not call it: the "
-                                                  "server's operator can list it in --endpoint-addresses"};
+    return Error{ErrorCode::invalid_argument,
+                 "the address " + security::text_of(address) +
+                     " is neither public nor this server's, so endpoints may not call it: the "
+                     "server's operator can list it in --endpoint-addresses"};
   });
 }
 
@@ -342,15 +342,15 @@ void tell_of_models(const serving::EmbeddingService& service, api::Metrics& metr
     std::string precision;
     if (const auto& check = status.info->precision_check) {
       metrics.model_checked(status.name, *check);
-      precision = fmt::format(" (cosine to float32 {:.5f} on average, {:.5f} at least, over {} inputs)", check->mean_cosine,
-                              check->lowest_cosine, check->inputs);
+      precision = fmt::format(" (cosine to float32 {:.5f} on average, {:.5f} at least, over {} inputs)",
+                              check->mean_cosine, check->lowest_cosine, check->inputs);
     }
-    spdlog::info("model [{}]: {} of {} floats, {} tokens, {} px, {}{} on {} by {}, fingerprint {}, loaded in {:.2f} s "
-                 "from {}{}",
-                 status.name, status.info->architecture, status.info->dims, status.info->max_tokens,
-                 status.info->image_size, status.info->dtype, precision, status.info->device, status.info->products, status.fingerprint,
-                 status.load_seconds, status.info->folder,
-                 status.info->demo ? " (a demo model, trained only on drawings)" : "");
+    spdlog::info(
+        "model [{}]: {} of {} floats, {} tokens, {} px, {}{} on {} by {}, fingerprint {}, loaded in {:.2f} s "
+        "from {}{}",
+        status.name, status.info->architecture, status.info->dims, status.info->max_tokens, status.info->image_size,
+        status.info->dtype, precision, status.info->device, status.info->products, status.fingerprint,
+        status.load_seconds, status.info->folder, status.info->demo ? " (a demo model, trained only on drawings)" : "");
   }
 }
 
@@ -378,8 +378,8 @@ class Program {
 
   const ServerOptions& options_;
   api::Metrics metrics_;
-  std::shared_ptr<security::KeyCheck> keys_;         // null: none are asked for
-  std::shared_ptr<http::TlsServer> tls_;             // null: plain HTTP
+  std::shared_ptr<security::KeyCheck> keys_;  // null: none are asked for
+  std::shared_ptr<http::TlsServer> tls_;      // null: plain HTTP
   FileWatch watched_{{options_.api_key_file, options_.tls_certificate, options_.tls_key, options_.tls_client_ca}};
   const std::unique_ptr<Timer> timer_ = start_timer();  // its tasks use what is above
   std::unique_ptr<serving::EmbeddingService> service_;
@@ -401,8 +401,8 @@ Status Program::start() {
     if (const auto good = http::TrustAnchor::parse(fingerprint); !good)
       return error_of_option("--elasticsearch-ca-fingerprint", good.error());
   }
-  auto service = serving::EmbeddingService::create(serving_options(options_), models::Embedder::load,
-                                                   *timer_, metrics_);
+  auto service =
+      serving::EmbeddingService::create(serving_options(options_), models::Embedder::load, *timer_, metrics_);
   if (!service) return service.error();
   service_ = *std::move(service);
 
@@ -449,16 +449,16 @@ Status Program::start_elastic() {
   elastic.check_endpoint_address = *std::move(check_address);
   if (keys_ && options_.embedded_elasticsearch) {  // at a gateway's port its cluster checks who calls
     const auto refused = [this](const std::string& code) { metrics_.request_refused(code); };
-    elastic.check_head = [guard = elastic::KeyGuard({keys_, log_managed, refused})](
-                             const http::Request& head) { return guard.check_head(head); };
+    elastic.check_head = [guard = elastic::KeyGuard({keys_, log_managed, refused})](const http::Request& head) {
+      return guard.check_head(head);
+    };
   }
   auto started = elastic::ElasticServer::start(elastic);
   if (!started) return started.error();
   elastic_ = *std::move(started);
   serving_elastic_ = elastic_.get();
   if (!options_.elasticsearch_gateway.empty())
-    spdlog::info("gateway to Elasticsearch at {}, mode {}", options_.elasticsearch_gateway,
-                 options_.gateway_mode);
+    spdlog::info("gateway to Elasticsearch at {}, mode {}", options_.elasticsearch_gateway, options_.gateway_mode);
   inner_elastic_.emplace(*elastic_);
   api_->elasticsearch().open(*inner_elastic_);
   compare_recorded_models();
@@ -469,15 +469,12 @@ Status Program::start_elastic() {
 Status Program::start_pictures() {
   auto options = picture_options(options_);
   options.ask = [this](http::Request request) { return inner_elastic_->ask(std::move(request)); };
-  options.answered = [this](pictures::AnswerSource source) {
-    metrics_.picture_answered(pictures::to_string(source));
-  };
+  options.answered = [this](pictures::AnswerSource source) { metrics_.picture_answered(pictures::to_string(source)); };
   options.made = [this](double seconds) { metrics_.picture_made(seconds); };
   auto created = pictures::PictureService::create(std::move(options));
   if (!created) return error_of_option("--picture-cache-dir", created.error());
   pictures_ = *std::move(created);
-  metrics_.count_picture_bytes(
-      [this] { return std::pair(pictures_->memory_bytes(), pictures_->disk_bytes()); });
+  metrics_.count_picture_bytes([this] { return std::pair(pictures_->memory_bytes(), pictures_->disk_bytes()); });
   api_->open_pictures(*pictures_);
   return {};
 }
@@ -486,8 +483,8 @@ Status Program::start_pictures() {
 void Program::compare_recorded_models() const {
   const auto served = service_->models();
   for (const elastic::RecordedModel& record : elastic_->recorded_models()) {
-    const auto model = std::find_if(served.begin(), served.end(),
-                                    [&](const auto& status) { return status.name == record.model; });
+    const auto model =
+        std::find_if(served.begin(), served.end(), [&](const auto& status) { return status.name == record.model; });
     if (model == served.end() || model->fingerprint == record.fingerprint) continue;
     spdlog::warn(
         "index [{}] was set up for model [{}] with fingerprint {}, but the [{}] served now has {}: vectors "
@@ -527,10 +524,10 @@ void Program::watch_files() {
 /// Only --insecure-no-auth allows that.
 void Program::warn_about_open_ports() const {
   if (keys_ || http::is_loopback(options_.host)) return;
-  spdlog::warn("anyone who can reach {} can use this server{}: it requires no key (--insecure-no-auth). Keep its ports "
-               "closed in the firewall, or set --api-key-file",
-               url_of(options_, http_->port()),
-               options_.embedded_elasticsearch ? ", and read and change its documents" : "");
+  spdlog::warn(
+      "anyone who can reach {} can use this server{}: it requires no key (--insecure-no-auth). Keep its ports "
+      "closed in the firewall, or set --api-key-file",
+      url_of(options_, http_->port()), options_.embedded_elasticsearch ? ", and read and change its documents" : "");
 }
 
 /// The lines that scripts wait for. Nobody need read them.
@@ -556,8 +553,7 @@ void Program::stop() {
 constexpr std::chrono::milliseconds k_ending_time{800};
 
 int serve(const ServerOptions& options, StopSignal& signal) {
-  spdlog::info("sightline-server " SIGHTLINE_VERSION ", {} threads, {}", options.threads,
-               models::blas_description());
+  spdlog::info("sightline-server " SIGHTLINE_VERSION ", {} threads, {}", options.threads, models::blas_description());
   if (const std::string warning = models::blas_warning(); !warning.empty()) spdlog::warn("{}", warning);
   if (const Status taken = models::take_blas_buffer(); !taken) {
     spdlog::error("{}", taken.error().message);

@@ -43,14 +43,10 @@ class Table {
 
   template <class T>
   CLI::Option* value(const std::string& flag, T& target, const std::string& text) {
-    return app_.add_option(flag, target, text)
-        ->capture_default_str()
-        ->envname(environment_name(flag))
-        ->group(group_);
+    return app_.add_option(flag, target, text)->capture_default_str()->envname(environment_name(flag))->group(group_);
   }
 
-  void named_values(const std::string& flag, NamedValues& target, const std::string& type,
-                    const std::string& text) {
+  void named_values(const std::string& flag, NamedValues& target, const std::string& type, const std::string& text) {
     value(flag, target, text)->type_name("NAME=" + type)->delimiter(',')->default_str("");
   }
 
@@ -64,19 +60,14 @@ class Table {
   }
 
   /// A number of bytes: 20MB, 512kB, 1048576.
-  void bytes(const std::string& flag, std::size_t& target, const std::string& shown,
-             const std::string& text) {
-    value(flag, target, text)
-        ->transform(plain(CLI::AsSizeValue(false)))
-        ->default_str(shown)
-        ->type_name("SIZE");
+  void bytes(const std::string& flag, std::size_t& target, const std::string& shown, const std::string& text) {
+    value(flag, target, text)->transform(plain(CLI::AsSizeValue(false)))->default_str(shown)->type_name("SIZE");
   }
 
   /// A span of time: 500ms, 10s, 1m, 24h.
   void time(const std::string& flag, std::chrono::milliseconds& target, const std::string& shown,
             const std::string& text) {
-    static const std::map<std::string, std::int64_t> units{
-        {"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}};
+    static const std::map<std::string, std::int64_t> units{{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}};
     const auto read = [&target](const std::int64_t& ms) { target = std::chrono::milliseconds(ms); };
     app_.add_option_function<std::int64_t>(flag, read, text)
         ->transform(plain(CLI::AsNumberWithUnit(units, CLI::AsNumberWithUnit::UNIT_REQUIRED)))
@@ -114,8 +105,7 @@ void add_elasticsearch_limits(Table& table, elastic::Limits& limits) {
               "num_candidates per search, of all kNN clauses together");
   table.count("--elasticsearch-max-sort-keys", limits.max_sort_keys, "Sort keys per search");
   table.count("--elasticsearch-max-aggregations", limits.max_aggregations, "Aggregations per search");
-  table.count("--elasticsearch-max-buckets", limits.max_buckets,
-              "Buckets per answer; as search.max_buckets");
+  table.count("--elasticsearch-max-buckets", limits.max_buckets, "Buckets per answer; as search.max_buckets");
   table.count("--elasticsearch-max-searches", limits.max_searches, "Searches per _msearch");
   table.count("--elasticsearch-max-scrolls", limits.max_scrolls,
               "Scrolls and points in time open at once; as search.max_open_scroll_context");
@@ -132,8 +122,7 @@ void add_elasticsearch_limits(Table& table, elastic::Limits& limits) {
   table.count("--elasticsearch-max-shards", limits.max_shards,
               "Shards of all indices, including replicas; as cluster.max_shards_per_node");
   table.count("--elasticsearch-max-aliases", limits.max_aliases, "Aliases per index");
-  table.count("--elasticsearch-max-alias-changes", limits.max_alias_changes,
-              "Alias changes per request");
+  table.count("--elasticsearch-max-alias-changes", limits.max_alias_changes, "Alias changes per request");
   table.bytes("--elasticsearch-max-definition-bytes", limits.max_definition_bytes, "16MB",
               "Size of the settings, mapping and aliases of one index, as JSON");
 }
@@ -169,8 +158,7 @@ void add_pipeline_limits(Table& table, elastic::Limits& limits) {
       ->check(plain(CLI::Range(2, 10'000)));
   table.time("--elasticsearch-max-inference-timeout", limits.max_inference_timeout, "10m",
              "Maximum time of a call of an inference endpoint; a longer timeout of a request is reduced to it");
-  table.count("--elasticsearch-max-pipeline-steps", limits.max_pipeline_steps,
-              "Processors that may run per document");
+  table.count("--elasticsearch-max-pipeline-steps", limits.max_pipeline_steps, "Processors that may run per document");
   table.bytes("--elasticsearch-max-pipeline-document-bytes", limits.max_pipeline_document_bytes, "100MB",
               "Memory of one document in its pipelines");
   table.bytes("--elasticsearch-max-pipeline-growth-bytes", limits.max_pipeline_growth_bytes, "256MB",
@@ -178,20 +166,18 @@ void add_pipeline_limits(Table& table, elastic::Limits& limits) {
 }
 
 /// The option table. docs/server.md shows it as --help prints it.
-void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, NamedValues& max_tokens, NamedValues& dtypes,
-                 NamedValues& labels) {
+void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, NamedValues& max_tokens,
+                 NamedValues& dtypes, NamedValues& labels) {
   Table table(app);
   const CLI::Validator port = plain(CLI::Range(0, 65535)),
                        pixels = plain(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 50));
 
   table.group("Models");
-  table.named_values(
-      "--model", models, "FOLDER",
-      "A model: any name, and its Hugging Face folder; repeatable. A name has up to 96 letters, digits, "
-      "'.', '_' and '-', with slashes allowed inside: google/siglip2-base-patch16-224");
-  table.named_values(
-      "--labels", labels, "FILE",
-      "Labels for classification: any name, and a file with one label per line; repeatable");
+  table.named_values("--model", models, "FOLDER",
+                     "A model: any name, and its Hugging Face folder; repeatable. A name has up to 96 letters, digits, "
+                     "'.', '_' and '-', with slashes allowed inside: google/siglip2-base-patch16-224");
+  table.named_values("--labels", labels, "FILE",
+                     "Labels for classification: any name, and a file with one label per line; repeatable");
   table.named_values("--max-tokens", max_tokens, "NUMBER",
                      "Truncate texts for this model to NUMBER tokens, instead of its default: "
                      "jina-clip accepts up to 8192 (default: 512); repeatable");
@@ -204,7 +190,8 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
 
   table.group("Network");
   table.value("--host", options.host, "Address that both ports listen on");
-  table.value("--port", options.port, "Port of the inference API and the web page; 0: a free port, printed at the start")
+  table
+      .value("--port", options.port, "Port of the inference API and the web page; 0: a free port, printed at the start")
       ->check(port);
   table.value("--workers", options.workers, "Threads that read requests and write answers")
       ->check(plain(CLI::Range(1, 256)));
@@ -214,8 +201,9 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
               "KEY, or Sightline-Key: KEY; the embedded store's port requires a key too");
   table.flag("--insecure-no-auth", options.insecure_no_auth,
              "Let other machines use the server without a key: allow a --host beyond loopback without --api-key-file");
-  table.value("--tls-certificate", options.tls_certificate,
-              "PEM file of the server's certificate and its chain: both ports then speak HTTPS. Read again when it changes");
+  table.value(
+      "--tls-certificate", options.tls_certificate,
+      "PEM file of the server's certificate and its chain: both ports then speak HTTPS. Read again when it changes");
   table.value("--tls-key", options.tls_key, "PEM file of that certificate's private key, without a passphrase");
   table.value("--tls-client-ca", options.tls_client_ca,
               "PEM file of CAs: clients must then present a certificate signed by one of them");
@@ -240,9 +228,8 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
   table.flag("--embedded-elasticsearch", options.embedded_elasticsearch,
              "Also serve an Elasticsearch-compatible port with an embedded store");
   table
-      .value(
-          "--elasticsearch-gateway", options.elasticsearch_gateway,
-          "Also serve an Elasticsearch port in front of the cluster at this URL, and add what the cluster cannot do")
+      .value("--elasticsearch-gateway", options.elasticsearch_gateway,
+             "Also serve an Elasticsearch port in front of the cluster at this URL, and add what the cluster cannot do")
       ->type_name("URL");
   table
       .value("--elasticsearch-port", options.elasticsearch_port,
@@ -259,10 +246,9 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
               "Or the SHA-256 of that CA certificate, as Elasticsearch prints it at its first start");
   table.time("--elasticsearch-timeout", options.elasticsearch_timeout, "0ms",
              "Maximum time until an answer of the cluster begins; 0ms: no limit");
-  table.value(
-      "--secret-key-file", options.secret_key_file,
-      "File of 32 random bytes in base64 or hex, the key for the secrets of endpoints; the same file for "
-      "all gateways of a cluster");
+  table.value("--secret-key-file", options.secret_key_file,
+              "File of 32 random bytes in base64 or hex, the key for the secrets of endpoints; the same file for "
+              "all gateways of a cluster");
 
   table
       .value("--endpoint-addresses", options.endpoint_addresses,
@@ -273,8 +259,7 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
       ->default_str("");
 
   table.group("Cohere");
-  table.flag("--cohere", options.cohere,
-             "Forward requests for models named embed-* to Cohere, with the caller's key");
+  table.flag("--cohere", options.cohere, "Forward requests for models named embed-* to Cohere, with the caller's key");
   table.value("--cohere-api-key-file", options.cohere_api_key_file,
               "The same, with the key in this file; all calls are then charged to this key");
   table.value("--cohere-url", options.cohere_url, "URL of Cohere's API")->type_name("URL");
@@ -297,14 +282,10 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
   table.bytes("--max-text-bytes", options.max_text_bytes, "256kB",
               "Size of one text, before it is truncated to the model's tokens");
   table.bytes("--max-image-bytes", options.max_image_bytes, "20MB", "Size of one encoded picture");
-  table.count("--max-image-pixels", options.max_image_pixels,
-              "Width x height of one picture, from its header");
-  table
-      .value("--max-image-scans", options.max_image_scans,
-             "Scans per JPEG; each can cost as much as a whole picture")
+  table.count("--max-image-pixels", options.max_image_pixels, "Width x height of one picture, from its header");
+  table.value("--max-image-scans", options.max_image_scans, "Scans per JPEG; each can cost as much as a whole picture")
       ->check(plain(CLI::Range(1, 10'000)));
-  table.time("--image-timeout", options.image_timeout, "10s",
-             "Processor time to decode one picture; 0ms: no limit");
+  table.time("--image-timeout", options.image_timeout, "10s", "Processor time to decode one picture; 0ms: no limit");
   table
       .value("--max-request-pixels", options.max_request_pixels,
              "Pixels to decode per request; in a JPEG of several scans each scan counts an eighth more")
@@ -318,8 +299,7 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
       .value("--max-queue-pixels", options.max_queue_pixels,
              "Pixels to decode for these inputs, counted as for --max-request-pixels; with more: 429")
       ->check(pixels);
-  table.time("--query-timeout", options.query_timeout, "10s",
-             "Maximum time until a query starts to run; then: 429");
+  table.time("--query-timeout", options.query_timeout, "10s", "Maximum time until a query starts to run; then: 429");
   table.time("--document-timeout", options.document_timeout, "2m", "The same for documents");
 
   table.group("Speed");
@@ -340,8 +320,7 @@ void add_options(CLI::App& app, ServerOptions& options, NamedValues& models, Nam
 
   table.bytes("--vector-cache-texts", options.vector_cache.text_bytes, "16MB",
               "Memory for cached vectors of texts; 0MB: no cache");
-  table.bytes("--vector-cache-pictures", options.vector_cache.picture_bytes, "64MB",
-              "The same for pictures");
+  table.bytes("--vector-cache-pictures", options.vector_cache.picture_bytes, "64MB", "The same for pictures");
   table.bytes("--picture-cache-memory", options.picture_cache_memory, "64MB",
               "Memory for cached thumbnails of documents' pictures");
   table.bytes("--picture-cache-disk", options.picture_cache_disk, "256MB",
@@ -415,8 +394,8 @@ void read_dtypes(const NamedValues& texts, std::vector<serving::ModelSpec>& mode
       throw CLI::ValidationError("--dtype", "[" + dtype + "] must be float32, bfloat16, int8 or float16");
     }
     if (!given.insert(name).second) {
-      throw CLI::ValidationError("--dtype", named ? "the name [" + name + "] appears twice"
-                                                  : "a dtype for all models appears twice");
+      throw CLI::ValidationError(
+          "--dtype", named ? "the name [" + name + "] appears twice" : "a dtype for all models appears twice");
     }
     (named ? model_named("--dtype", name, models).embedder.dtype : for_all) = dtype;
   }
@@ -451,10 +430,9 @@ void check_cohere(ServerOptions& options) {
 
 void check_access(const ServerOptions& options) {
   if (http::is_loopback(options.host) || !options.api_key_file.empty() || options.insecure_no_auth) return;
-  throw CLI::ValidationError("--host",
-                             "at [" + options.host +
-                                 "] other machines could use this server without a key: set --api-key-file "
-                                 "(scripts/make_api_key.sh writes one), or allow it with --insecure-no-auth");
+  throw CLI::ValidationError("--host", "at [" + options.host +
+                                           "] other machines could use this server without a key: set --api-key-file "
+                                           "(scripts/make_api_key.sh writes one), or allow it with --insecure-no-auth");
 }
 
 void check_tls(const ServerOptions& options) {

@@ -28,7 +28,7 @@ struct ServerOptions {
   std::string api_key_file;
   std::string tls_certificate, tls_key, tls_client_ca;
   bool insecure_no_auth = false;  ///< other machines may use the server without a key
-  http::ClientLimits clients;  ///< of both ports
+  http::ClientLimits clients;     ///< of both ports
 
   // the Elasticsearch port
   bool embedded_elasticsearch = false;

@@ -30,12 +30,9 @@ class DocumentBuilder {
     }
   }
   bool key(std::string_view decoded, Place place) {
-    return document_.Key(decoded.data(), static_cast<rapidjson::SizeType>(decoded.size()),
-                         must_copy(decoded, place));
+    return document_.Key(decoded.data(), static_cast<rapidjson::SizeType>(decoded.size()), must_copy(decoded, place));
   }
-  bool open(Kind kind, std::size_t) {
-    return kind == Kind::object ? document_.StartObject() : document_.StartArray();
-  }
+  bool open(Kind kind, std::size_t) { return kind == Kind::object ? document_.StartObject() : document_.StartArray(); }
   bool close(Kind kind, std::size_t size, std::size_t) {
     const auto count = static_cast<rapidjson::SizeType>(size);
     return kind == Kind::object ? document_.EndObject(count) : document_.EndArray(count);
@@ -101,8 +98,8 @@ struct Generator {
 
 }  // namespace
 
-Fault read_document(std::string_view text, rapidjson::Document& document, const Limits& limits,
-                    Strings strings, Numbers numbers) {
+Fault read_document(std::string_view text, rapidjson::Document& document, const Limits& limits, Strings strings,
+                    Numbers numbers) {
   Generator generator{text, limits, strings, numbers};
   document.SetNull();
   document.Populate(generator);
@@ -143,8 +140,8 @@ const rapidjson::Value* find_duplicate_name(const rapidjson::Value& value) {
     return std::string_view(name->GetString(), name->GetStringLength());
   };
   std::sort(names.begin(), names.end(), [&](const auto* a, const auto* b) { return view(a) < view(b); });
-  const auto twin = std::adjacent_find(names.begin(), names.end(),
-                                       [&](const auto* a, const auto* b) { return view(a) == view(b); });
+  const auto twin =
+      std::adjacent_find(names.begin(), names.end(), [&](const auto* a, const auto* b) { return view(a) == view(b); });
   return twin == names.end() ? nullptr : *twin;
 }
 

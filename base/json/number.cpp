@@ -93,13 +93,11 @@ Number number_value(std::string_view written) {
   const char* const end = begin + written.size();
   Number number;
   number.kind = Number::Kind::signed_integer;
-  if (const auto read = std::from_chars(begin, end, number.integer);
-      read.ec == std::errc() && read.ptr == end) {
+  if (const auto read = std::from_chars(begin, end, number.integer); read.ec == std::errc() && read.ptr == end) {
     return number;
   }
   number.kind = Number::Kind::unsigned_integer;
-  if (const auto read = std::from_chars(begin, end, number.natural);
-      read.ec == std::errc() && read.ptr == end) {
+  if (const auto read = std::from_chars(begin, end, number.natural); read.ec == std::errc() && read.ptr == end) {
     return number;
   }
   double value = 0;

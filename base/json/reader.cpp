@@ -175,8 +175,7 @@ bool Scanner::decode_unicode() {
       at_ = behind_high;
     }
   }
-  if (code >= 0xD800 && code <= 0xDFFF && !lone_surrogates_)
-    return fail(Fault::Kind::bad_unicode_escape, offset);
+  if (code >= 0xD800 && code <= 0xDFFF && !lone_surrogates_) return fail(Fault::Kind::bad_unicode_escape, offset);
   append_utf8(decoded_, code);
   return true;
 }

@@ -16,7 +16,7 @@ struct Limits {
   std::size_t max_depth = 1000;        ///< of arrays and objects in each other; recursion over them is safe
   std::size_t max_values = 1'000'000;  ///< values and keys
   std::size_t max_bytes = std::numeric_limits<std::uint32_t>::max();  ///< RapidJSON counts in 32 bits
-  bool comments = false;               ///< /* */ and // count as whitespace
+  bool comments = false;                                              ///< /* */ and // count as whitespace
   /// Half of a surrogate pair, `\ud83d` alone, is a separate character, as in Java: three bytes of the form
   /// that UTF-8 would have for it (utf8.h). Else it is an error.
   bool lone_surrogates = false;
@@ -35,8 +35,8 @@ enum class Kind : std::uint8_t { null, true_, false_, number, string, key, array
 struct Fault {
   enum class Kind : std::uint8_t {
     none,
-    empty,             ///< only whitespace
-    bad_value,         ///< also a broken true, false or null, and where the text ends before a value
+    empty,      ///< only whitespace
+    bad_value,  ///< also a broken true, false or null, and where the text ends before a value
     bad_number,
     bad_comment,
     missing_key,
@@ -140,6 +140,7 @@ class Reader {
   };
 
   bool read() {
+    open_.reserve(k_usual_depth);
     if (!scanner_.begin() || !scanner_.skip_blanks()) return false;
     if (scanner_.ended()) return scanner_.fail(Fault::Kind::empty);
     do {
@@ -244,6 +245,8 @@ class Reader {
   bool as_written(Kind kind, const Place& place) {
     return accepted(handler_.scalar(kind, scanner_.text(place), place), place.begin);
   }
+
+  static constexpr std::size_t k_usual_depth = 8;  ///< few documents are deeper: room for them is taken once
 
   const std::size_t size_;
   Scanner scanner_;

@@ -35,8 +35,8 @@ class Writer : public rapidjson::Writer<rapidjson::StringBuffer> {
 /// text. Only for these: what a program puts into `String` may begin with any byte.
 class AsWrittenWriter : public Writer {
  public:
-  using Writer::Writer;
   using Writer::String;
+  using Writer::Writer;
 
   bool String(const char* text, rapidjson::SizeType size, bool copy = false);
 };

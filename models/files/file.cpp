@@ -46,10 +46,9 @@ Status File::read(std::uint64_t at, std::span<std::byte> into) const {
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return cannot(path_, "read");
     if (count == 0) {
-      return Error{ErrorCode::corrupt_data,
-                   path_.string() + " ends after " + std::to_string(at) + " of " +
-                       std::to_string(at + into.size()) +
-                       " bytes: it was changed while it was read; download it again"};
+      return Error{ErrorCode::corrupt_data, path_.string() + " ends after " + std::to_string(at) + " of " +
+                                                std::to_string(at + into.size()) +
+                                                " bytes: it was changed while it was read; download it again"};
     }
     into = into.subspan(static_cast<std::size_t>(count));
     at += static_cast<std::uint64_t>(count);

@@ -15,8 +15,7 @@ namespace {
 constexpr std::size_t k_npos = std::string_view::npos;
 constexpr std::uint64_t k_longest_error_text = 16'384;
 
-constexpr const char* k_fetch =
-    "download it again, with scripts/download_model.sh or `huggingface-cli download`";
+constexpr const char* k_fetch = "download it again, with scripts/download_model.sh or `huggingface-cli download`";
 
 Error foreign(const std::filesystem::path& file, const std::string& what, const std::string& remedy) {
   return {ErrorCode::corrupt_data, file.string() + " is " + what + ": " + remedy};
@@ -92,29 +91,26 @@ Status refuse_foreign_file(const std::filesystem::path& file, std::string_view b
   }
   const std::string_view text = without_mark_and_blanks(bytes);
   if (size <= k_longest_error_text && is_hub_error(text)) {
-    return foreign(
-        file, "the error text of a model hub, \"" + first_line(text) + "\"",
-        "for a gated model, accept its licence on its page and set a token (`huggingface-cli login`, "
-        "HF_TOKEN); check the model's name; then download it again");
+    return foreign(file, "the error text of a model hub, \"" + first_line(text) + "\"",
+                   "for a gated model, accept its licence on its page and set a token (`huggingface-cli login`, "
+                   "HF_TOKEN); check the model's name; then download it again");
   }
   const auto kind = other_kind(bytes);
   if (!kind) return {};
   if (*kind == "a Git LFS pointer") {
-    return foreign(file, "a Git LFS pointer and not the file itself",
-                   "run `git lfs install` and `git lfs pull` in the clone to get " + size_of_target(bytes) +
-                       ", or " + k_fetch);
+    return foreign(
+        file, "a Git LFS pointer and not the file itself",
+        "run `git lfs install` and `git lfs pull` in the clone to get " + size_of_target(bytes) + ", or " + k_fetch);
   }
   if (kind->find("HTML") != k_npos || kind->find("XML") != k_npos) {
-    return foreign(
-        file, *kind == "HTML" ? "a web page (HTML)" : "XML or a web page",
-        "the download returned a page instead of the file; use the URL with /resolve/ (not /blob/), "
-        "log in if the model is gated, or use scripts/download_model.sh");
+    return foreign(file, *kind == "HTML" ? "a web page (HTML)" : "XML or a web page",
+                   "the download returned a page instead of the file; use the URL with /resolve/ (not /blob/), "
+                   "log in if the model is gated, or use scripts/download_model.sh");
   }
   if (kind->find("archive") != k_npos || *kind == "gzip" || *kind == "xz" || *kind == "zstd")
     return foreign(file,
-                   *kind == "gzip" || *kind == "xz" || *kind == "zstd"
-                       ? "compressed with " + std::string(*kind)
-                       : std::string(*kind),
+                   *kind == "gzip" || *kind == "xz" || *kind == "zstd" ? "compressed with " + std::string(*kind)
+                                                                       : std::string(*kind),
                    "extract it, and use the folder with config.json and model.safetensors");
   if (*kind == "GGUF" || *kind == "HDF5") {
     return foreign(file, "a file of the format " + std::string(*kind),

@@ -17,7 +17,6 @@ inline constexpr std::size_t k_judged_bytes = 1024;
 /// error text of a model hub (a gated model, a wrong name), an archive, a pickle, an empty file. Checks the
 /// file's first bytes; `size` is of the whole file.
 /// Errors: corrupt_data, naming what the file is and how to get the right one.
-Status refuse_foreign_file(const std::filesystem::path& file, std::string_view first_bytes,
-                           std::uint64_t size);
+Status refuse_foreign_file(const std::filesystem::path& file, std::string_view first_bytes, std::uint64_t size);
 
 }  // namespace sightline::models

@@ -54,9 +54,8 @@ Result<JsonFile> JsonFile::read(const std::filesystem::path& file, std::size_t m
   result.path_ = file;
   result.document_ = std::make_unique<rapidjson::Document>();
   if (const json::Fault fault = json::read_document(*text, *result.document_, k_limits)) {
-    return Error{ErrorCode::corrupt_data, file.string() + " is not JSON in UTF-8: " +
-                                              json::message(fault, k_limits) + ", at byte " +
-                                              std::to_string(fault.offset)};
+    return Error{ErrorCode::corrupt_data, file.string() + " is not JSON in UTF-8: " + json::message(fault, k_limits) +
+                                              ", at byte " + std::to_string(fault.offset)};
   }
   if (!result.document_->IsObject())
     return Error{ErrorCode::corrupt_data, file.string() + " does not hold a JSON object"};
@@ -71,9 +70,8 @@ const rapidjson::Value* given_member(const rapidjson::Value& object, const char*
 
 std::string_view text_member(const rapidjson::Value& object, const char* key) {
   const rapidjson::Value* value = given_member(object, key);
-  return value != nullptr && value->IsString()
-             ? std::string_view(value->GetString(), value->GetStringLength())
-             : std::string_view();
+  return value != nullptr && value->IsString() ? std::string_view(value->GetString(), value->GetStringLength())
+                                               : std::string_view();
 }
 
 bool bool_member(const rapidjson::Value& object, const char* key, bool otherwise) {
@@ -96,14 +94,12 @@ void ObjectReader::refuse(const char* key, ErrorCode code, const std::string& wh
   if (status_) status_ = Error{code, place_ + "." + key + " " + what};
 }
 
-std::uint32_t ObjectReader::integer(const char* key, std::uint32_t fallback, std::uint32_t min,
-                                    std::uint32_t max) {
+std::uint32_t ObjectReader::integer(const char* key, std::uint32_t fallback, std::uint32_t min, std::uint32_t max) {
   const rapidjson::Value* value = member(key);
   if (value == nullptr) return fallback;
   if (!value->IsUint() || value->GetUint() < min || value->GetUint() > max) {
     refuse(key, ErrorCode::corrupt_data,
-           "is " + shown(*value) + ", not an integer from " + std::to_string(min) + " to " +
-               std::to_string(max));
+           "is " + shown(*value) + ", not an integer from " + std::to_string(min) + " to " + std::to_string(max));
     return fallback;
   }
   return value->GetUint();

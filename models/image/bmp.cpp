@@ -67,8 +67,7 @@ Result<BmpHeader> read_header(const Bytes& file) {
     header.bits = file.u16_le(24);
     header.colour_bytes = 3;
   } else {
-    const auto width = static_cast<std::int32_t>(file.u32_le(18)),
-               height = static_cast<std::int32_t>(file.u32_le(22));
+    const auto width = static_cast<std::int32_t>(file.u32_le(18)), height = static_cast<std::int32_t>(file.u32_le(22));
     if (width < 0) return broken("BMP", "its width is " + std::to_string(width));
     header.width = width;
     header.top_down = height < 0;
@@ -105,8 +104,7 @@ std::optional<std::array<Channel, 3>> channels_of(const BmpHeader& header) {
     // Masks of zero mean the usual order.
     if (!has_masks || masks == Masks{}) masks = {0xFF0000, 0xFF00, 0xFF};
     for (const std::uint32_t mask : masks) {
-      const bool is_one_byte =
-          mask != 0 && mask >> std::countr_zero(mask) == 0xFF && std::countr_zero(mask) % 8 == 0;
+      const bool is_one_byte = mask != 0 && mask >> std::countr_zero(mask) == 0xFF && std::countr_zero(mask) % 8 == 0;
       if (!is_one_byte) return std::nullopt;
     }
   }
@@ -159,8 +157,7 @@ class RunLengths {
       }
     }
     if (filled_ < indices_.size()) {
-      return broken("BMP",
-                    "its run lengths end at pixel " + grouped(filled_) + " of " + grouped(indices_.size()));
+      return broken("BMP", "its run lengths end at pixel " + grouped(filled_) + " of " + grouped(indices_.size()));
     }
     return std::move(indices_);
   }
@@ -175,8 +172,7 @@ class RunLengths {
   /// A run is cut at the end of its row.
   void repeat(std::uint32_t count, std::uint32_t value) {
     count = static_cast<std::uint32_t>(std::min<std::uint64_t>(count, width_ - std::min(x_, width_)));
-    for (std::uint32_t i = 0; i < count; ++i)
-      put(!half_bytes_ ? value : i % 2 == 0 ? value >> 4 : value & 15);
+    for (std::uint32_t i = 0; i < count; ++i) put(!half_bytes_ ? value : i % 2 == 0 ? value >> 4 : value & 15);
     x_ += count;
   }
 
@@ -211,8 +207,8 @@ void paint_indexed(const std::uint8_t* row, std::uint32_t bits, const Palette& p
   }
 }
 
-void paint_direct(const std::uint8_t* row, std::uint32_t bytes_a_pixel,
-                  const std::array<Channel, 3>& channels, Picture& picture, std::size_t y) {
+void paint_direct(const std::uint8_t* row, std::uint32_t bytes_a_pixel, const std::array<Channel, 3>& channels,
+                  Picture& picture, std::size_t y) {
   std::uint8_t* out = picture.row(y);
   for (std::uint32_t x = 0; x < picture.width(); ++x, out += 3, row += bytes_a_pixel) {
     std::uint32_t pixel = 0;
@@ -257,8 +253,7 @@ Result<Picture> read_rows(const Bytes& file, const BmpHeader& header, DecodeTime
 Result<BmpHeader> read_checked_header(const Bytes& file, const ImageLimits& limits) {
   Result<BmpHeader> header = read_header(file);
   if (!header) return header;
-  if (Status status = check_size("BMP", header->width, header->height, limits); !status)
-    return status.error();
+  if (Status status = check_size("BMP", header->width, header->height, limits); !status) return status.error();
   return header;
 }
 
@@ -280,8 +275,7 @@ Result<Picture> decode_bmp(std::string_view bytes, const ImageLimits& limits) {
   if (std::find(k_depths.begin(), k_depths.end(), header->bits) == k_depths.end()) {
     return unsupported("has " + std::to_string(header->bits) + " bits a pixel");
   }
-  if (header->colours > 65536)
-    return broken("BMP", "its palette has " + grouped(header->colours) + " colours");
+  if (header->colours > 65536) return broken("BMP", "its palette has " + grouped(header->colours) + " colours");
   const std::uint32_t compression = header->compression;
   const bool is_run_length =
       (compression == k_rle8 && header->bits == 8) || (compression == k_rle4 && header->bits == 4);

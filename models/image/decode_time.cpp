@@ -12,8 +12,7 @@ std::chrono::nanoseconds DecodeTime::thread_time() {
 }
 
 Error DecodeTime::error(std::string_view format) const {
-  return {ErrorCode::invalid_argument, std::string(format) + " takes more than " +
-                                           std::to_string(limit_.count()) +
+  return {ErrorCode::invalid_argument, std::string(format) + " takes more than " + std::to_string(limit_.count()) +
                                            " ms to decode (--image-timeout): send it in a smaller size, or in another "
                                            "format"};
 }

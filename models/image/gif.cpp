@@ -76,8 +76,7 @@ class GifReader {
     const Size size{static_cast<std::uint32_t>(std::max(gif_->SWidth, frame.Left + frame.Width)),
                     static_cast<std::uint32_t>(std::max(gif_->SHeight, frame.Top + frame.Height))};
     if (Status status = check_size("GIF", size.width, size.height, limits); !status) return status.error();
-    if (Status status = check_size("GIF frame", frame.Width, frame.Height, limits); !status)
-      return status.error();
+    if (Status status = check_size("GIF frame", frame.Width, frame.Height, limits); !status) return status.error();
     return size;
   }
 
@@ -165,10 +164,8 @@ class GifReader {
     if (is_covered) return;
     const std::size_t background = transparent_ >= 0 ? transparent_ : 0;
     std::uint8_t* const first = picture.row(0);
-    for (std::size_t at = 0; at < picture.row_bytes(); at += 3)
-      std::memcpy(first + at, &colours[background * 3], 3);
-    for (std::uint32_t y = 1; y < picture.height(); ++y)
-      std::memcpy(picture.row(y), first, picture.row_bytes());
+    for (std::size_t at = 0; at < picture.row_bytes(); at += 3) std::memcpy(first + at, &colours[background * 3], 3);
+    for (std::uint32_t y = 1; y < picture.height(); ++y) std::memcpy(picture.row(y), first, picture.row_bytes());
   }
 
   Status read_rows(const Palette& colours, Picture& picture, DecodeTime& time) {

@@ -4,9 +4,8 @@
 #include <csetjmp>
 #include <cstdio>
 #include <cstring>
-#include <jpeglib.h>
-
 #include <jerror.h>
+#include <jpeglib.h>
 #include <new>
 #include <string>
 #include <utility>
@@ -108,9 +107,7 @@ class JpegReader {
     if (!many_scans_) return cost;
     for (int i = 0; i < info_.num_components; ++i) {
       const jpeg_component_info& component = info_.comp_info[i];
-      const auto whole = [](std::uint64_t blocks, int factor) {
-        return (blocks + factor - 1) / factor * factor;
-      };
+      const auto whole = [](std::uint64_t blocks, int factor) { return (blocks + factor - 1) / factor * factor; };
       cost.bytes += whole(component.width_in_blocks, component.h_samp_factor) *
                     whole(component.height_in_blocks, component.v_samp_factor) * sizeof(JBLOCK);
     }
@@ -122,8 +119,8 @@ class JpegReader {
   /// After `read_header`: how many scans there are, counted up to one more than there may be.
   std::uint64_t scans() const {
     const Bytes file(file_);
-    constexpr std::uint32_t k_stuffed = 0, k_tem = 1, k_rst0 = 0xD0, k_rst7 = 0xD7, k_eoi = 0xD9,
-                            k_sos = 0xDA, k_fill = 0xFF;
+    constexpr std::uint32_t k_stuffed = 0, k_tem = 1, k_rst0 = 0xD0, k_rst7 = 0xD7, k_eoi = 0xD9, k_sos = 0xDA,
+                            k_fill = 0xFF;
     std::uint64_t scans = 1;  // the header ends inside the first
     std::size_t at = file_.size() - source_.bytes_in_buffer;
     while (scans <= static_cast<unsigned>(max_scans_)) {
@@ -171,8 +168,7 @@ class JpegReader {
     source_.term_source = [](j_decompress_ptr) {};
     source_.skip_input_data = [](j_decompress_ptr info, long count) {
       jpeg_source_mgr& source = *info->src;
-      const std::size_t skipped =
-          std::min(source.bytes_in_buffer, static_cast<std::size_t>(std::max(count, 0L)));
+      const std::size_t skipped = std::min(source.bytes_in_buffer, static_cast<std::size_t>(std::max(count, 0L)));
       source.next_input_byte += skipped;
       source.bytes_in_buffer -= skipped;
     };
@@ -254,12 +250,10 @@ Result<Picture> decode_jpeg(std::string_view file, const ImageLimits& limits) {
   if (Status status = read_checked_header(reader, file, limits); !status) return status.error();
   const int components = reader.components();
   if (components != 1 && components != 3 && components != 4) {
-    return Error{ErrorCode::unsupported,
-                 "JPEG has " + std::to_string(components) +
-                     " colour components; grey (1), colour (3) and CMYK (4) are supported"};
+    return Error{ErrorCode::unsupported, "JPEG has " + std::to_string(components) +
+                                             " colour components; grey (1), colour (3) and CMYK (4) are supported"};
   }
-  if (const Outcome outcome = reader.start(); outcome != Outcome::done)
-    return failure(reader, outcome, file.size());
+  if (const Outcome outcome = reader.start(); outcome != Outcome::done) return failure(reader, outcome, file.size());
 
   Picture picture(reader.output_width(), reader.output_height());
   picture.orientation = reader.orientation();
@@ -270,8 +264,7 @@ Result<Picture> decode_jpeg(std::string_view file, const ImageLimits& limits) {
     if (components == 1) grey_to_rgb(native.data(), picture.width(), picture.row(y));
     if (components == 4) inverted_cmyk_to_rgb(native.data(), picture.width(), picture.row(y));
   }
-  if (const Outcome outcome = reader.finish(); outcome != Outcome::done)
-    return failure(reader, outcome, file.size());
+  if (const Outcome outcome = reader.finish(); outcome != Outcome::done) return failure(reader, outcome, file.size());
   return picture;
 }
 

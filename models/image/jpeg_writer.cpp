@@ -65,14 +65,12 @@ class JpegWriter {
 
 Result<std::string> write_jpeg(const Picture& picture, int quality) {
   if (picture.width() > JPEG_MAX_DIMENSION || picture.height() > JPEG_MAX_DIMENSION) {
-    return Error{ErrorCode::unsupported, "the picture is too long for a JPEG (" +
-                                             std::to_string(picture.width()) + " x " +
-                                             std::to_string(picture.height()) + " pixels)"};
+    return Error{ErrorCode::unsupported, "the picture is too long for a JPEG (" + std::to_string(picture.width()) +
+                                             " x " + std::to_string(picture.height()) + " pixels)"};
   }
   JpegWriter writer;
   if (!writer.write(picture, quality)) {
-    return Error{ErrorCode::internal,
-                 std::string("the picture could not be written as JPEG: ") + writer.message()};
+    return Error{ErrorCode::internal, std::string("the picture could not be written as JPEG: ") + writer.message()};
   }
   return writer.file();
 }

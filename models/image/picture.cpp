@@ -39,8 +39,7 @@ void Picture::Recycle::operator()(std::uint8_t* bytes) const {
   kept_buffer.capacity = capacity;
 }
 
-void lay_over(const Background& background, const std::uint8_t* rgba, std::size_t pixels,
-              std::uint8_t* rgb) {
+void lay_over(const Background& background, const std::uint8_t* rgba, std::size_t pixels, std::uint8_t* rgb) {
   for (std::size_t i = 0; i < pixels; ++i, rgba += 4, rgb += 3) {
     const unsigned alpha = rgba[3];
     for (std::size_t channel = 0; channel < 3; ++channel)
@@ -54,19 +53,16 @@ void fill(Picture& picture, const Background& colour) {
   for (std::size_t at = 0; at < picture.size_bytes(); at += 3) std::memcpy(rgb + at, colour.data(), 3);
 }
 
-Status check_size(std::string_view format, std::uint64_t width, std::uint64_t height,
-                  const ImageLimits& limits) {
+Status check_size(std::string_view format, std::uint64_t width, std::uint64_t height, const ImageLimits& limits) {
   const std::string size = std::string(format) + " is " + grouped(width) + " x " + grouped(height);
-  if (width == 0 || height == 0)
-    return Error{ErrorCode::invalid_argument, size + " pixels: it contains no picture"};
+  if (width == 0 || height == 0) return Error{ErrorCode::invalid_argument, size + " pixels: it contains no picture"};
   if (width > limits.max_pixels / height) {
     // No format's edges exceed 32 bits: the product fits.
-    return Error{ErrorCode::too_large, size + " = " + grouped(width * height) + " pixels; the limit is " +
-                                           grouped(limits.max_pixels)};
+    return Error{ErrorCode::too_large,
+                 size + " = " + grouped(width * height) + " pixels; the limit is " + grouped(limits.max_pixels)};
   }
   if (std::max(width, height) > k_max_edge_pixels) {
-    return Error{ErrorCode::too_large,
-                 size + " pixels; the limit for an edge is " + grouped(k_max_edge_pixels)};
+    return Error{ErrorCode::too_large, size + " pixels; the limit for an edge is " + grouped(k_max_edge_pixels)};
   }
   return {};
 }

@@ -47,8 +47,7 @@ class Picture {
 
 /// Checks a header's size, before memory is taken for it. Errors: invalid_argument (an edge of zero),
 /// too_large (over limits.max_pixels, or an edge over a million pixels).
-Status check_size(std::string_view format, std::uint64_t width, std::uint64_t height,
-                  const ImageLimits& limits);
+Status check_size(std::string_view format, std::uint64_t width, std::uint64_t height, const ImageLimits& limits);
 
 /// 1234567 as "1,234,567".
 std::string grouped(std::uint64_t number);

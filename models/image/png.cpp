@@ -46,13 +46,11 @@ std::string chunk_name(std::string_view type) {
 
 /// A chunk's end is known, the file's is not.
 Error broken_off(std::uint64_t have, std::uint64_t need) {
-  return {ErrorCode::invalid_argument,
-          "PNG ends after " + grouped(have) + " of at least " + grouped(need) + " bytes"};
+  return {ErrorCode::invalid_argument, "PNG ends after " + grouped(have) + " of at least " + grouped(need) + " bytes"};
 }
 
 bool is_chunk_type(std::string_view type) {
-  return std::all_of(type.begin(), type.end(),
-                     [](char c) { return std::isalpha(static_cast<unsigned char>(c)); });
+  return std::all_of(type.begin(), type.end(), [](char c) { return std::isalpha(static_cast<unsigned char>(c)); });
 }
 
 std::array<char, 4> big_endian(std::uint64_t number) {
@@ -67,8 +65,7 @@ std::uint64_t checksum(std::uint64_t sum, std::string_view bytes) {
 
 /// `chunk` is whole.
 bool has_its_checksum(std::string_view chunk) {
-  return checksum(0, chunk.substr(4, chunk.size() - k_chunk_header_bytes)) ==
-         Bytes(chunk).u32_be(chunk.size() - 4);
+  return checksum(0, chunk.substr(4, chunk.size() - k_chunk_header_bytes)) == Bytes(chunk).u32_be(chunk.size() - 4);
 }
 
 /// A chunk of the picture's data. libspng checks its checksum, which Pillow does not, so it gets a right one.
@@ -123,8 +120,7 @@ Status find_parts(std::string_view file, bool with_transparency, PngParts& parts
     if (!is_chunk_type(type))
       return broken("PNG", "there is no chunk at byte " + grouped(at) + " but \"" + chunk_name(type) + "\"");
     if (!is_data && !has_its_checksum(chunk)) {
-      return broken(
-          "PNG", "the checksum of the chunk " + chunk_name(type) + " at byte " + grouped(at) + " is wrong");
+      return broken("PNG", "the checksum of the chunk " + chunk_name(type) + " at byte " + grouped(at) + " is wrong");
     }
     at = need;
   }
@@ -229,18 +225,15 @@ Result<Picture> decode_png(std::string_view file, const ImageLimits& limits) {
   Picture picture(header->width, header->height);
   const std::size_t pixels = std::size_t{header->width} * header->height;
   std::vector<std::uint16_t> grey(header->grey16 ? pixels : 0);
-  const bool lays_over = limits.background && !header->grey16 &&
-                         (header->has_alpha || parts.has_transparent_colours);
+  const bool lays_over = limits.background && !header->grey16 && (header->has_alpha || parts.has_transparent_colours);
   std::vector<char> rgba(lays_over ? pixels * 4 : 0);
   // RGB8 drops alpha without compositing, takes the high byte of 16-bit colour, looks palettes up.
   const std::optional<int> code =
-      header->grey16
-          ? decode_rows(context.get(), SPNG_FMT_PNG, reinterpret_cast<char*>(grey.data()),
-                        std::size_t{header->width} * 2, time)
-      : lays_over
-          ? decode_rows(context.get(), SPNG_FMT_RGBA8, rgba.data(), std::size_t{header->width} * 4, time)
-          : decode_rows(context.get(), SPNG_FMT_RGB8, reinterpret_cast<char*>(picture.row(0)),
-                        picture.row_bytes(), time);
+      header->grey16 ? decode_rows(context.get(), SPNG_FMT_PNG, reinterpret_cast<char*>(grey.data()),
+                                   std::size_t{header->width} * 2, time)
+      : lays_over    ? decode_rows(context.get(), SPNG_FMT_RGBA8, rgba.data(), std::size_t{header->width} * 4, time)
+                     : decode_rows(context.get(), SPNG_FMT_RGB8, reinterpret_cast<char*>(picture.row(0)),
+                                   picture.row_bytes(), time);
   if (!code) return time.error("PNG");
   if (*code != SPNG_EOI && parts.need > 0) return broken_off(file.size(), parts.need);
   if (*code != SPNG_EOI) return failure(*code);

@@ -63,10 +63,10 @@ Result<PreparedImage> window_of(const Picture& picture, const PreprocessConfig& 
   }
   constexpr std::uint64_t k_max_window_pixels = 1 << 22;
   if (columns.size > k_max_window_pixels || rows.size > k_max_window_pixels / columns.size) {
-    return Error{ErrorCode::too_large, "picture of " + grouped(picture.width()) + " x " +
-                                           grouped(picture.height()) + " would be resized to " +
-                                           grouped(columns.size) + " x " + grouped(rows.size) +
-                                           " pixels; the limit is " + grouped(k_max_window_pixels)};
+    return Error{ErrorCode::too_large, "picture of " + grouped(picture.width()) + " x " + grouped(picture.height()) +
+                                           " would be resized to " + grouped(columns.size) + " x " +
+                                           grouped(rows.size) + " pixels; the limit is " +
+                                           grouped(k_max_window_pixels)};
   }
 
   PreparedImage prepared;

@@ -36,8 +36,8 @@ struct PreprocessConfig {
 struct ImageLimits {
   std::size_t max_bytes = 20u << 20;
   std::size_t max_pixels = 50'000'000;
-  int max_scans = 100;                          ///< of a JPEG; each may be a pass over the whole picture
-  std::chrono::milliseconds max_time{10'000};   ///< of the processor, to decode one; 0: no limit
+  int max_scans = 100;                         ///< of a JPEG; each may be a pass over the whole picture
+  std::chrono::milliseconds max_time{10'000};  ///< of the processor, to decode one; 0: no limit
   bool apply_exif_orientation = false;
 
   // Only for thumbnails, not for towers.

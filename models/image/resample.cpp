@@ -7,8 +7,7 @@
 // Where the compiler can choose at run time, the inner loops are built for AVX2 too: SSE2 has no 32-bit
 // multiplication. The sanitizers' run-time libraries are not ready when such a choice is made. The compiler's
 // vector types and not Highway: a strip is 16 rows of bytes on every CPU, and the arithmetic must give Pillow's bytes.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__SANITIZE_ADDRESS__) && \
-    !defined(__SANITIZE_THREAD__)
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define SIGHTLINE_FOR_EACH_CPU __attribute__((target_clones("avx2", "default")))
 #else
 #define SIGHTLINE_FOR_EACH_CPU
@@ -40,8 +39,7 @@ void transpose_block(std::array<Block, k_strip_rows>& block) {
     for (std::size_t i = 0; i < k_strip_rows / 2; ++i) {
       const Block a = block[i], b = block[i + 8];
       next[2 * i] = __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-      next[2 * i + 1] =
-          __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+      next[2 * i + 1] = __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
     }
     block = next;
   }
@@ -52,8 +50,7 @@ void load_strip(const std::array<const std::uint8_t*, k_strip_rows>& rows, std::
                 std::vector<StripColumn>& strip) {
   for (std::size_t at = 0; at < strip.size(); at += k_strip_rows) {
     std::array<Block, k_strip_rows> block;
-    for (std::size_t r = 0; r < k_strip_rows; ++r)
-      std::memcpy(&block[r], rows[r] + begin + at, sizeof(Block));
+    for (std::size_t r = 0; r < k_strip_rows; ++r) std::memcpy(&block[r], rows[r] + begin + at, sizeof(Block));
     transpose_block(block);
     const std::size_t columns = std::min(k_strip_rows, strip.size() - at);
     std::memcpy(strip[at].data(), block.data(), columns * sizeof(Block));
@@ -95,10 +92,7 @@ void add_weighted(const std::uint8_t* row, std::size_t count, std::int32_t weigh
 class RowPass {
  public:
   RowPass(const Picture& picture, AxisWeights axis)
-      : picture_(picture),
-        axis_(std::move(axis)),
-        inputs_(axis_.inputs()),
-        is_copy_(axis_.weights.size() == 1) {
+      : picture_(picture), axis_(std::move(axis)), inputs_(axis_.inputs()), is_copy_(axis_.weights.size() == 1) {
     strip_.resize(inputs_.size * k_channels);
     for (auto& row : rows_) row.resize(axis_.taps.size() * k_channels);
   }

@@ -71,8 +71,7 @@ template <class Source>
 AxisWeights copies(Span window, Source source) {
   AxisWeights axis;
   axis.weights = {1 << AxisWeights::k_fraction_bits};
-  for (std::uint64_t i = window.begin; i < window.begin + window.size; ++i)
-    axis.taps.push_back({source(i), 1, 0});
+  for (std::uint64_t i = window.begin; i < window.begin + window.size; ++i) axis.taps.push_back({source(i), 1, 0});
   return axis;
 }
 
@@ -133,8 +132,7 @@ AxisWeights axis_weights(std::uint32_t in, std::uint64_t out, Span window, Filte
     }
     axis.taps.push_back(
         {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(weights.size()), axis.weights.size()});
-    for (const double weight : weights)
-      axis.weights.push_back(fixed_point(sum != 0.0 ? weight / sum : weight));
+    for (const double weight : weights) axis.weights.push_back(fixed_point(sum != 0.0 ? weight / sum : weight));
   }
   return axis;
 }

@@ -115,12 +115,10 @@ Result<Picture> decode_webp(std::string_view file, const ImageLimits& limits) {
   if (!lies_inside(it, picture) || webp.features.width != it.width || webp.features.height != it.height) {
     return broken("WebP", "its first frame does not have the size that its header gives");
   }
-  const bool fills_canvas =
-      it.width == static_cast<int>(webp.width) && it.height == static_cast<int>(webp.height);
+  const bool fills_canvas = it.width == static_cast<int>(webp.width) && it.height == static_cast<int>(webp.height);
   if (!fills_canvas) fill(picture, limits.background.value_or(Background{}));
   const bool lays_over = limits.background && webp.features.has_alpha;
-  const VP8StatusCode decoded =
-      lays_over ? lay_frame(it, *limits.background, picture) : decode_frame(it, picture);
+  const VP8StatusCode decoded = lays_over ? lay_frame(it, *limits.background, picture) : decode_frame(it, picture);
   if (decoded == VP8_STATUS_OUT_OF_MEMORY) throw std::bad_alloc();
   if (decoded != VP8_STATUS_OK) return broken("WebP", "its picture data cannot be decoded");
   if (limits.apply_exif_orientation) picture.orientation = read_orientation(webp.demuxer.get());

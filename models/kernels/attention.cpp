@@ -19,7 +19,7 @@ namespace sightline::models::kernels {
 
 /// One head of one sequence.
 struct Head {
-  const float *q, *k, *v;       ///< of the first query, key and value
+  const float *q, *k, *v;  ///< of the first query, key and value
   std::int64_t q_stride, k_stride, v_stride;
   std::int64_t queries, keys, width;
   float scale;
@@ -66,12 +66,18 @@ template <int V>
 HWY_INLINE void MultiplyRows(std::int64_t rows, const float* a, std::int64_t a_stride, const float* b,
                              std::int64_t b_stride, std::int64_t depth, float* c, std::int64_t c_stride) {
   switch (rows) {
-    case 1: return MultiplyBlock<1, V>(a, a_stride, b, b_stride, depth, c, c_stride);
-    case 2: return MultiplyBlock<2, V>(a, a_stride, b, b_stride, depth, c, c_stride);
-    case 3: return MultiplyBlock<3, V>(a, a_stride, b, b_stride, depth, c, c_stride);
-    case 4: return MultiplyBlock<4, V>(a, a_stride, b, b_stride, depth, c, c_stride);
-    case 5: return MultiplyBlock<5, V>(a, a_stride, b, b_stride, depth, c, c_stride);
-    default: return MultiplyBlock<k_block_rows, V>(a, a_stride, b, b_stride, depth, c, c_stride);
+    case 1:
+      return MultiplyBlock<1, V>(a, a_stride, b, b_stride, depth, c, c_stride);
+    case 2:
+      return MultiplyBlock<2, V>(a, a_stride, b, b_stride, depth, c, c_stride);
+    case 3:
+      return MultiplyBlock<3, V>(a, a_stride, b, b_stride, depth, c, c_stride);
+    case 4:
+      return MultiplyBlock<4, V>(a, a_stride, b, b_stride, depth, c, c_stride);
+    case 5:
+      return MultiplyBlock<5, V>(a, a_stride, b, b_stride, depth, c, c_stride);
+    default:
+      return MultiplyBlock<k_block_rows, V>(a, a_stride, b, b_stride, depth, c, c_stride);
   }
 }
 
@@ -103,7 +109,8 @@ float SharesOf(const Head& head, std::int64_t row, std::int64_t end, std::int64_
       score = hn::MulAdd(slope, hn::Abs(key), score);
     }
     if (i + lanes > end) {
-      score = hn::IfThenElse(hn::FirstN(d, static_cast<std::size_t>(std::max<std::int64_t>(0, end - i))), score, lowest);
+      score =
+          hn::IfThenElse(hn::FirstN(d, static_cast<std::size_t>(std::max<std::int64_t>(0, end - i))), score, lowest);
     }
     if (head.hidden != nullptr) {
       HWY_ALIGN float hidden[HWY_LANES(float)] = {};
@@ -209,8 +216,8 @@ void attend(const Rows& q, std::span<const Sequence> queries, const Rows& k, con
   const Arena::Frame frame(arena);
   constexpr std::int64_t k_block = 16;
   const std::int64_t work_floats = (HWY_DYNAMIC_DISPATCH(WorkOf)(longest, width) + k_block - 1) / k_block * k_block;
-  auto* const work = static_cast<float*>(
-      arena.take(static_cast<std::size_t>(work_floats * omp_get_max_threads()) * sizeof(float)));
+  auto* const work =
+      static_cast<float*>(arena.take(static_cast<std::size_t>(work_floats * omp_get_max_threads()) * sizeof(float)));
 #pragma omp parallel for schedule(dynamic) if (scores * q.columns > k_parallel_elements)
   for (std::int64_t at = 0; at < count; ++at) {
     const auto i = static_cast<std::size_t>(at / heads);
@@ -218,9 +225,8 @@ void attend(const Rows& q, std::span<const Sequence> queries, const Rows& k, con
     Rows result = context;
     result.rows = queries[i].length;
     result.columns = width;
-    result.data = context.element == Element::f32
-                      ? static_cast<void*>(context.f32(queries[i].begin) + column)
-                      : static_cast<void*>(context.bf16(queries[i].begin) + column);
+    result.data = context.element == Element::f32 ? static_cast<void*>(context.f32(queries[i].begin) + column)
+                                                  : static_cast<void*>(context.bf16(queries[i].begin) + column);
     HWY_DYNAMIC_DISPATCH(AttendHead)
     ({.q = q.f32(queries[i].begin) + column,
       .k = k.f32(keys[i].begin) + column,

@@ -2,9 +2,8 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "models/kernels/layer_norm.cpp"
-#include <hwy/foreach_target.h>
-
 #include <cmath>
+#include <hwy/foreach_target.h>
 
 #include "models/kernels/vectors-inl.h"
 

@@ -43,12 +43,23 @@ memory::desc bias_of(std::int64_t out, Precision precision) {
 dnnl::primitive_attr attributes_of(const MatmulShape& shape) {
   dnnl::post_ops operations;
   switch (shape.epilogue) {
-    case Epilogue::none: break;
-    case Epilogue::quick_gelu: append_activation(operations, dnnl::algorithm::eltwise_swish, 1.702f); break;
-    case Epilogue::gelu: append_activation(operations, dnnl::algorithm::eltwise_gelu_erf, 0); break;
-    case Epilogue::gelu_tanh: append_activation(operations, dnnl::algorithm::eltwise_gelu_tanh, 0); break;
-    case Epilogue::silu: append_activation(operations, dnnl::algorithm::eltwise_swish, 1); break;
-    case Epilogue::add: operations.append_sum(1); break;
+    case Epilogue::none:
+      break;
+    case Epilogue::quick_gelu:
+      append_activation(operations, dnnl::algorithm::eltwise_swish, 1.702f);
+      break;
+    case Epilogue::gelu:
+      append_activation(operations, dnnl::algorithm::eltwise_gelu_erf, 0);
+      break;
+    case Epilogue::gelu_tanh:
+      append_activation(operations, dnnl::algorithm::eltwise_gelu_tanh, 0);
+      break;
+    case Epilogue::silu:
+      append_activation(operations, dnnl::algorithm::eltwise_swish, 1);
+      break;
+    case Epilogue::add:
+      operations.append_sum(1);
+      break;
     case Epilogue::multiply:
       operations.append_binary(dnnl::algorithm::binary_mul, matrix(shape.rows, shape.out, type_of(shape.result)));
       break;
@@ -89,9 +100,9 @@ std::string describe(const MatmulCache& cache) {
 
 memory::desc MatmulCache::packed_layout(std::int64_t in, std::int64_t out, Precision precision) {
   const Types types(precision, input_element(precision));
-  const auto description = describe_matmul(
-      engine_, matrix(k_typical_rows, in, types.x), {{in, out}, types.weights, memory::format_tag::any},
-      bias_of(out, precision), matrix(k_typical_rows, out, types.y), {});
+  const auto description =
+      describe_matmul(engine_, matrix(k_typical_rows, in, types.x), {{in, out}, types.weights, memory::format_tag::any},
+                      bias_of(out, precision), matrix(k_typical_rows, out, types.y), {});
   return description.weights_desc();
 }
 

@@ -7,7 +7,8 @@ namespace sightline::models::kernels {
 
 inline dnnl::matmul::primitive_desc describe_matmul(const dnnl::engine& engine, const dnnl::memory::desc& x,
                                                     const dnnl::memory::desc& weights, const dnnl::memory::desc& bias,
-                                                    const dnnl::memory::desc& y, const dnnl::primitive_attr& attributes) {
+                                                    const dnnl::memory::desc& y,
+                                                    const dnnl::primitive_attr& attributes) {
 #if DNNL_VERSION_MAJOR >= 3
   if (bias.is_zero()) return {engine, x, weights, y, attributes};
   return {engine, x, weights, bias, y, attributes};

@@ -38,10 +38,14 @@ Bytes allocate(std::size_t size) {
 Epilogue epilogue_of(std::optional<Activation> activation) {
   if (!activation) return Epilogue::none;
   switch (*activation) {
-    case Activation::quick_gelu: return Epilogue::quick_gelu;
-    case Activation::gelu: return Epilogue::gelu;
-    case Activation::gelu_tanh: return Epilogue::gelu_tanh;
-    case Activation::silu: return Epilogue::silu;
+    case Activation::quick_gelu:
+      return Epilogue::quick_gelu;
+    case Activation::gelu:
+      return Epilogue::gelu;
+    case Activation::gelu_tanh:
+      return Epilogue::gelu_tanh;
+    case Activation::silu:
+      return Epilogue::silu;
   }
   return Epilogue::none;
 }

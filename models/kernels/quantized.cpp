@@ -2,10 +2,9 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "models/kernels/quantized.cpp"
-#include <hwy/foreach_target.h>
-
 #include <algorithm>
 #include <cmath>
+#include <hwy/foreach_target.h>
 
 #include "models/kernels/vectors-inl.h"
 
@@ -100,8 +99,7 @@ HWY_INLINE void FinishColumns(const std::int32_t* sums, const RowCode& row, cons
   const auto finish = [&](const std::int32_t* sum, const std::int32_t* column_sum, const float* scale,
                           const float* bias, const float* beside) {
     const auto exact = hn::Sub(hn::LoadU(i32, sum), hn::Mul(zeros, hn::LoadU(i32, column_sum)));
-    const Floats value =
-        hn::MulAdd(hn::ConvertTo(d, exact), hn::Mul(scales, hn::LoadU(d, scale)), hn::LoadU(d, bias));
+    const Floats value = hn::MulAdd(hn::ConvertTo(d, exact), hn::Mul(scales, hn::LoadU(d, scale)), hn::LoadU(d, bias));
     return Finish<E>(value, beside == nullptr ? hn::Zero(d) : hn::LoadU(d, beside));
   };
   std::int64_t i = 0;
@@ -128,13 +126,20 @@ HWY_INLINE void FinishColumns(const std::int32_t* sums, const RowCode& row, cons
 void FinishRow(const std::int32_t* sums, const RowCode& row, const ColumnCodes& columns, Epilogue epilogue,
                const float* factors, float* y, std::int64_t count) {
   switch (epilogue) {
-    case Epilogue::none: return FinishColumns<Epilogue::none>(sums, row, columns, nullptr, y, count);
-    case Epilogue::quick_gelu: return FinishColumns<Epilogue::quick_gelu>(sums, row, columns, nullptr, y, count);
-    case Epilogue::gelu: return FinishColumns<Epilogue::gelu>(sums, row, columns, nullptr, y, count);
-    case Epilogue::gelu_tanh: return FinishColumns<Epilogue::gelu_tanh>(sums, row, columns, nullptr, y, count);
-    case Epilogue::silu: return FinishColumns<Epilogue::silu>(sums, row, columns, nullptr, y, count);
-    case Epilogue::add: return FinishColumns<Epilogue::add>(sums, row, columns, y, y, count);
-    case Epilogue::multiply: return FinishColumns<Epilogue::multiply>(sums, row, columns, factors, y, count);
+    case Epilogue::none:
+      return FinishColumns<Epilogue::none>(sums, row, columns, nullptr, y, count);
+    case Epilogue::quick_gelu:
+      return FinishColumns<Epilogue::quick_gelu>(sums, row, columns, nullptr, y, count);
+    case Epilogue::gelu:
+      return FinishColumns<Epilogue::gelu>(sums, row, columns, nullptr, y, count);
+    case Epilogue::gelu_tanh:
+      return FinishColumns<Epilogue::gelu_tanh>(sums, row, columns, nullptr, y, count);
+    case Epilogue::silu:
+      return FinishColumns<Epilogue::silu>(sums, row, columns, nullptr, y, count);
+    case Epilogue::add:
+      return FinishColumns<Epilogue::add>(sums, row, columns, y, y, count);
+    case Epilogue::multiply:
+      return FinishColumns<Epilogue::multiply>(sums, row, columns, factors, y, count);
   }
 }
 

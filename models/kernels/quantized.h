@@ -20,8 +20,8 @@ void quantize(const Rows& x, const float* factors, std::uint8_t* codes, RowCode*
 
 /// Of a layer's weights in 8-bit integers, by output column.
 struct ColumnCodes {
-  const float* scales;           ///< weight = integer * scale
-  const std::int32_t* sums;      ///< of the integers
+  const float* scales;       ///< weight = integer * scale
+  const std::int32_t* sums;  ///< of the integers
   const float* bias;
 };
 

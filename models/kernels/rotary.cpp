@@ -2,9 +2,8 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "models/kernels/rotary.cpp"
-#include <hwy/foreach_target.h>
-
 #include <cmath>
+#include <hwy/foreach_target.h>
 
 #include "models/kernels/vectors-inl.h"
 
@@ -52,8 +51,8 @@ void Rotary::turn(const Rows& x) const {
   for (std::int64_t row = 0; row < x.rows; ++row) {
     const std::int64_t at = row % tokens_ * width_;
     for (std::int64_t column = 0; column < x.columns; column += width_) {
-      HWY_DYNAMIC_DISPATCH(TurnHead)(x.f32(row) + column, &cosines_[static_cast<std::size_t>(at)],
-                                     &sines_[static_cast<std::size_t>(at)], width_);
+      HWY_DYNAMIC_DISPATCH(TurnHead)
+      (x.f32(row) + column, &cosines_[static_cast<std::size_t>(at)], &sines_[static_cast<std::size_t>(at)], width_);
     }
   }
 }

@@ -19,7 +19,7 @@ class Rotary {
   void turn(const Rows& x) const;
 
  private:
-  std::int64_t tokens_, width_;       ///< width_: of a head
+  std::int64_t tokens_, width_;         ///< width_: of a head
   std::vector<float> cosines_, sines_;  ///< [tokens, width_]; each sine twice, the first one negative
 };
 

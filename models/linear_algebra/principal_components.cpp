@@ -65,7 +65,9 @@ at::Tensor fixed_start(std::size_t rows, std::size_t columns) {
   return start;
 }
 
-at::Tensor orthonormal(const at::Tensor& matrix) { return std::get<0>(at::linalg_qr(matrix)); }
+at::Tensor orthonormal(const at::Tensor& matrix) {
+  return std::get<0>(at::linalg_qr(matrix));
+}
 
 void make_largest_positive(Components& components, std::size_t count) {
   for (std::size_t column = 0; column < components.count; ++column) {
@@ -89,8 +91,8 @@ Result<Components> principal_components(std::vector<float>& vectors, std::size_t
     Components components;
     components.count = std::max<std::size_t>(1, std::min({wanted, dims, count - 1}));
     centre(vectors, count, dims);
-    const at::Tensor x = at::from_blob(
-        vectors.data(), {static_cast<std::int64_t>(count), static_cast<std::int64_t>(dims)}, at::kFloat);
+    const at::Tensor x =
+        at::from_blob(vectors.data(), {static_cast<std::int64_t>(count), static_cast<std::int64_t>(dims)}, at::kFloat);
     const std::size_t directions = std::min({components.count + k_spare, dims, count});
     at::Tensor axes = orthonormal(fixed_start(dims, directions));
     for (int round = 0; round < k_rounds; ++round) axes = orthonormal(x.t().mm(x.mm(axes)));

@@ -21,12 +21,11 @@ bool is_there(const std::filesystem::path& file) {
 
 /// `found` begins the message.
 Error open_clip_layout(const std::string& found) {
-  return {
-      ErrorCode::unsupported,
-      found +
-          ", which is OpenCLIP's layout; use model.safetensors and config.json with Hugging Face's names "
-          "(text_model..., vision_model...) of the same model: the repositories openai/clip-vit-... and "
-          "laion/CLIP-ViT-... have them, timm/... do not"};
+  return {ErrorCode::unsupported,
+          found +
+              ", which is OpenCLIP's layout; use model.safetensors and config.json with Hugging Face's names "
+              "(text_model..., vision_model...) of the same model: the repositories openai/clip-vit-... and "
+              "laion/CLIP-ViT-... have them, timm/... do not"};
 }
 
 /// The folder below a sentence-transformers folder (it has a modules.json) that holds the model itself, such
@@ -46,10 +45,9 @@ Error no_weights(const std::filesystem::path& folder) {
   const std::string where = folder.string();
   std::error_code error;
   if (!std::filesystem::is_directory(folder, error)) {
-    return {ErrorCode::not_found,
-            where +
-                " is not a readable folder; a model is a Hugging Face folder with "
-                "config.json and model.safetensors"};
+    return {ErrorCode::not_found, where +
+                                      " is not a readable folder; a model is a Hugging Face folder with "
+                                      "config.json and model.safetensors"};
   }
   for (const char* name : {"open_clip_model.safetensors", "open_clip_pytorch_model.safetensors",
                            "open_clip_pytorch_model.bin", "open_clip_config.json"}) {
@@ -67,8 +65,7 @@ Error no_weights(const std::filesystem::path& folder) {
                                           ", a pickle, which can run code when loaded and so is refused; "
                                           "convert it once: python3 -c \"from transformers import CLIPModel; "
                                           "CLIPModel.from_pretrained('" +
-                                          where + "').save_pretrained('" + where +
-                                          "', safe_serialization=True)\""};
+                                          where + "').save_pretrained('" + where + "', safe_serialization=True)\""};
     }
   }
   for (const char* name : {"tf_model.h5", "flax_model.msgpack", "model.onnx", "onnx", "rust_model.ot"}) {
@@ -92,9 +89,7 @@ bool is_plain_file_name(std::string_view name) {
 Result<std::map<std::string, std::string>> read_index(const std::filesystem::path& file) {
   const Result<JsonFile> json = JsonFile::read(file, k_max_index_bytes);
   if (!json) return json.error();
-  const auto bad = [&](const std::string& what) {
-    return Error{ErrorCode::corrupt_data, file.string() + ": " + what};
-  };
+  const auto bad = [&](const std::string& what) { return Error{ErrorCode::corrupt_data, file.string() + ": " + what}; };
   const rapidjson::Value* weight_map = given_member(json->root(), "weight_map");
   if (weight_map == nullptr || !weight_map->IsObject()) return bad("has no object \"weight_map\"");
   std::map<std::string, std::string> shards;
@@ -138,8 +133,7 @@ Status Checkpoint::add_file(const std::string& name) {
   for (TensorView& tensor : *tensors) {
     const auto [place, is_new] = tensors_.try_emplace(tensor.name);
     if (!is_new) {
-      return Error{ErrorCode::corrupt_data, (folder_ / name).string() + ": tensor \"" + tensor.name +
-                                                "\" is also in " +
+      return Error{ErrorCode::corrupt_data, (folder_ / name).string() + ": tensor \"" + tensor.name + "\" is also in " +
                                                 place->second.file->path().filename().string()};
     }
     place->second = std::move(tensor);
@@ -159,8 +153,7 @@ Result<Checkpoint> Checkpoint::open(const std::filesystem::path& folder) {
     for (const auto& [tensor, shard] : *index) shards.insert(shard);
     if (shards.size() > k_max_shards) {
       return Error{ErrorCode::corrupt_data, (folder / k_index_file).string() + ": names " +
-                                                std::to_string(shards.size()) +
-                                                " shards; at most 1000 are allowed"};
+                                                std::to_string(shards.size()) + " shards; at most 1000 are allowed"};
     }
     for (const std::string& shard : shards) {
       if (Status added = checkpoint.add_file(shard); !added) return added.error();

@@ -18,9 +18,8 @@ Result<ClipTextConfig> read_text(const rapidjson::Value* object, const std::stri
   const std::uint32_t eos = reader.integer("eos_token_id", 49'407, 0, k_max_vocabulary);
   if (eos != k_legacy_eos_token_id) {
     if (eos >= config.vocabulary_size) {
-      reader.refuse(
-          "eos_token_id", ErrorCode::corrupt_data,
-          "is " + std::to_string(eos) + ", not below vocab_size " + std::to_string(config.vocabulary_size));
+      reader.refuse("eos_token_id", ErrorCode::corrupt_data,
+                    "is " + std::to_string(eos) + ", not below vocab_size " + std::to_string(config.vocabulary_size));
     }
     config.eos_token_id = static_cast<std::int32_t>(eos);
   }

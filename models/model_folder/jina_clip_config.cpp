@@ -21,17 +21,16 @@ void require_flags(ObjectReader& reader, std::span<const Flag> flags) {
   for (const auto& [key, value] : flags) {
     if (reader.boolean(key, value) == value) continue;
     reader.refuse(key, ErrorCode::unsupported,
-                  std::string("is ") + (value ? "false" : "true") + "; jina-clip-v1 has " +
-                      (value ? "true" : "false") + ", the only value supported");
+                  std::string("is ") + (value ? "false" : "true") + "; jina-clip-v1 has " + (value ? "true" : "false") +
+                      ", the only value supported");
   }
 }
 
 void require_string(ObjectReader& reader, const char* key, std::string_view value) {
   const std::string given = reader.string(key, value);
   if (given == value) return;
-  reader.refuse(
-      key, ErrorCode::unsupported,
-      "is \"" + given + "\"; jina-clip-v1 has \"" + std::string(value) + "\", the only value supported");
+  reader.refuse(key, ErrorCode::unsupported,
+                "is \"" + given + "\"; jina-clip-v1 has \"" + std::string(value) + "\", the only value supported");
 }
 
 void require_absent(ObjectReader& reader, const char* key) {
@@ -60,13 +59,11 @@ void read_text_sizes(ObjectReader& reader, JinaTextConfig& config) {
   constexpr std::array k_flags{Flag{"use_qk_norm", false}};
   require_flags(reader, k_flags);
   if (reader.integer("pad_token_id", 0, 0, k_max_vocabulary) != 0) {
-    reader.refuse("pad_token_id", ErrorCode::unsupported,
-                  "is not 0, the id that jina-clip-v1 excludes from the mean");
+    reader.refuse("pad_token_id", ErrorCode::unsupported, "is not 0, the id that jina-clip-v1 excludes from the mean");
   }
 }
 
-Result<JinaTextConfig> read_text(const rapidjson::Value* object, const std::string& place,
-                                 std::uint32_t dims) {
+Result<JinaTextConfig> read_text(const rapidjson::Value* object, const std::string& place, std::uint32_t dims) {
   ObjectReader reader(object, place);
   JinaTextConfig config{k_text_defaults, 30'528, 2};
   refuse_other_text_towers(reader);
@@ -81,9 +78,9 @@ Result<JinaTextConfig> read_text(const rapidjson::Value* object, const std::stri
   if (const auto width = reader.integer("embed_dim", 768, 1, k_max_width);
       width != dims || config.transformer.width != dims) {
     reader.refuse("embed_dim", ErrorCode::corrupt_data,
-                  "is " + std::to_string(width) + " and hidden_size " +
-                      std::to_string(config.transformer.width) + "; without projections both must be " +
-                      std::to_string(dims) + ", the top level's projection_dim");
+                  "is " + std::to_string(width) + " and hidden_size " + std::to_string(config.transformer.width) +
+                      "; without projections both must be " + std::to_string(dims) +
+                      ", the top level's projection_dim");
   }
   if (!reader.status()) return reader.status().error();
   return config;
@@ -103,8 +100,7 @@ double read_rotary_step(ObjectReader& reader, std::uint32_t grid_edge) {
   return 1;
 }
 
-Result<EvaVisionConfig> read_vision(const rapidjson::Value* object, const std::string& place,
-                                    std::uint32_t dims) {
+Result<EvaVisionConfig> read_vision(const rapidjson::Value* object, const std::string& place, std::uint32_t dims) {
   ObjectReader reader(object, place);
   EvaVisionConfig config;
   config.grid = read_patch_grid(reader, {224, 16});
@@ -119,8 +115,7 @@ Result<EvaVisionConfig> read_vision(const rapidjson::Value* object, const std::s
     reader.refuse("head_width", ErrorCode::corrupt_data,
                   "is " + std::to_string(head_width) + "; the rotary embedding needs a multiple of 4");
   }
-  transformer.mlp_width =
-      static_cast<std::uint32_t>(transformer.width * reader.number("mlp_ratio", 2.6667, 0.1, 4));
+  transformer.mlp_width = static_cast<std::uint32_t>(transformer.width * reader.number("mlp_ratio", 2.6667, 0.1, 4));
   transformer.layer_norm_eps = 1e-6;
   transformer.activation = Activation::silu;
   // x_attention and fused_layer_norm choose among kernels of the same mathematics, patch_dropout is for
@@ -152,8 +147,7 @@ Result<JinaClipConfig> read_jina_clip_config(const JsonFile& json) {
   constexpr std::array k_flags{Flag{"add_projections", false}};
   require_flags(reader, k_flags);
   if (!reader.status()) return reader.status().error();
-  const Result<JinaTextConfig> text =
-      read_text(reader.member("text_config"), file + ": text_config", config.dims);
+  const Result<JinaTextConfig> text = read_text(reader.member("text_config"), file + ": text_config", config.dims);
   if (!text) return text.error();
   const Result<EvaVisionConfig> vision =
       read_vision(reader.member("vision_config"), file + ": vision_config", config.dims);

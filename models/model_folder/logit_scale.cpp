@@ -21,10 +21,9 @@ T read_as(const TensorView& tensor) {
 /// IEEE 754 binary16: sign, 5 bits of exponent, 10 of fraction.
 double half(std::uint16_t bits) {
   const int exponent = bits >> 10 & 31, fraction = bits & 1023;
-  const double magnitude = exponent == 0 ? std::ldexp(fraction, -24)
-                           : exponent == 31
-                               ? (fraction ? std::nan("") : std::numeric_limits<double>::infinity())
-                               : std::ldexp(1024 + fraction, exponent - 25);
+  const double magnitude = exponent == 0    ? std::ldexp(fraction, -24)
+                           : exponent == 31 ? (fraction ? std::nan("") : std::numeric_limits<double>::infinity())
+                                            : std::ldexp(1024 + fraction, exponent - 25);
   return bits >> 15 ? -magnitude : magnitude;
 }
 

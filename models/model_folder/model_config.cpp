@@ -50,18 +50,16 @@ Result<ModelConfig> read_model_config(const JsonFile& config) {
     return any(read_siglip_config(config));
   }
   if (model_type == "siglip2") {
-    return Error{
-        ErrorCode::unsupported,
-        file +
-            ": model_type is \"siglip2\", SigLIP2 NaFlex, which would need patch grids of any shape, "
-            "masks and positions resized for each picture; use a SigLIP2 of fixed resolution, such as "
-            "google/siglip2-base-patch16-224, whose model_type is siglip"};
+    return Error{ErrorCode::unsupported,
+                 file +
+                     ": model_type is \"siglip2\", SigLIP2 NaFlex, which would need patch grids of any shape, "
+                     "masks and positions resized for each picture; use a SigLIP2 of fixed resolution, such as "
+                     "google/siglip2-base-patch16-224, whose model_type is siglip"};
   }
-  return Error{
-      ErrorCode::unsupported,
-      file + ": model_type is \"" + model_type +
-          "\"; clip, siglip (and the halves of both, such as clip_text_model and siglip_vision_model) "
-          "and jina_clip are supported"};
+  return Error{ErrorCode::unsupported,
+               file + ": model_type is \"" + model_type +
+                   "\"; clip, siglip (and the halves of both, such as clip_text_model and siglip_vision_model) "
+                   "and jina_clip are supported"};
 }
 
 ModelShape shape_of(const ModelConfig& config) {

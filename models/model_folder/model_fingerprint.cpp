@@ -56,8 +56,8 @@ Result<std::string> model_fingerprint(const std::filesystem::path& folder, std::
     files.emplace(tensor.file->path().filename().string(), tensor.file);
 
   Sha256 whole;
-  whole.update("sightline model " + std::string(k_revision) + "\ndtype " + std::string(dtype) +
-               "\nexif " + (exif_orientation ? "1" : "0") + "\n");
+  whole.update("sightline model " + std::string(k_revision) + "\ndtype " + std::string(dtype) + "\nexif " +
+               (exif_orientation ? "1" : "0") + "\n");
   for (const auto& [name, file] : files) {
     const Result<std::string> digest = digest_of(*file);
     if (!digest) return digest.error();

@@ -49,8 +49,7 @@ void read_resize(ObjectReader& reader, PreprocessConfig& config) {
     }
     ObjectReader inner(size, "size");
     config.resize_width = inner.integer("shortest_edge", k_default_size, 1, k_max_size);
-    if (!inner.status())
-      reader.refuse("size", ErrorCode::corrupt_data, "is wrong: " + inner.status().error().message);
+    if (!inner.status()) reader.refuse("size", ErrorCode::corrupt_data, "is wrong: " + inner.status().error().message);
   } else {
     config.resize_width = reader.integer("size", k_default_size, 1, k_max_size);
   }
@@ -146,15 +145,13 @@ PreprocessConfig read_jina(ObjectReader& reader) {
     config.resize = PreprocessConfig::Resize::exact;
     config.crop = false;
   } else if (mode != "shortest") {
-    reader.refuse("resize_mode", ErrorCode::unsupported,
-                  "is \"" + mode + "\"; shortest and squash are supported");
+    reader.refuse("resize_mode", ErrorCode::unsupported, "is \"" + mode + "\"; shortest and squash are supported");
   }
   const std::string filter = reader.string("interpolation", "bicubic");
   if (filter == "bilinear") {
     config.filter = PreprocessConfig::Filter::bilinear;
   } else if (filter != "bicubic") {
-    reader.refuse("interpolation", ErrorCode::unsupported,
-                  "is \"" + filter + "\"; bicubic and bilinear are supported");
+    reader.refuse("interpolation", ErrorCode::unsupported, "is \"" + filter + "\"; bicubic and bilinear are supported");
   }
   read_channels(reader, "mean", -1000, config.mean);
   read_channels(reader, "std", 1e-6, config.std);
@@ -218,8 +215,7 @@ std::string extent_text(std::uint32_t width, std::uint32_t height) {
 
 }  // namespace
 
-Result<PreprocessConfig> read_preprocessor_config(const std::filesystem::path& folder,
-                                                  std::uint32_t image_size) {
+Result<PreprocessConfig> read_preprocessor_config(const std::filesystem::path& folder, std::uint32_t image_size) {
   const std::filesystem::path file = folder / "preprocessor_config.json";
   const std::filesystem::path combined = folder / "processor_config.json";
   std::error_code error;
@@ -238,13 +234,12 @@ std::string describe(const PreprocessConfig& config) {
   std::string text = "RGB";
   if (config.resize != PreprocessConfig::Resize::none) {
     text += config.resize == PreprocessConfig::Resize::exact ? ", resized to " : ", shortest edge ";
-    text +=
-        extent_text(config.resize_width, config.resize_height) + " " + name_of(config.filter) + " (Pillow)";
+    text += extent_text(config.resize_width, config.resize_height) + " " + name_of(config.filter) + " (Pillow)";
   }
   if (config.crop) text += ", centre crop " + extent_text(config.crop_width, config.crop_height);
   char values[160];
-  std::snprintf(values, sizeof values, ", mean %g %g %g, std %g %g %g", config.mean[0], config.mean[1],
-                config.mean[2], config.std[0], config.std[1], config.std[2]);
+  std::snprintf(values, sizeof values, ", mean %g %g %g, std %g %g %g", config.mean[0], config.mean[1], config.mean[2],
+                config.std[0], config.std[1], config.std[2]);
   return text + values;
 }
 

@@ -22,8 +22,7 @@ namespace sightline::models {
 /// - A missing file is an error: checkpoints differ in mean and standard deviation, and a guess would give
 /// wrong vectors. Errors: not_found; unsupported (another image processor, an unknown filter); corrupt_data;
 /// each names file and key.
-Result<PreprocessConfig> read_preprocessor_config(const std::filesystem::path& folder,
-                                                  std::uint32_t image_size);
+Result<PreprocessConfig> read_preprocessor_config(const std::filesystem::path& folder, std::uint32_t image_size);
 
 /// One line for people: "RGB, shortest edge 224 bicubic (Pillow), centre crop 224, mean ... std ...".
 std::string describe(const PreprocessConfig& config);

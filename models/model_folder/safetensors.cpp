@@ -31,8 +31,8 @@ Result<Dtype> parse_dtype(const std::filesystem::path& file, const HeaderEntry& 
   for (const Dtype dtype : {Dtype::f32, Dtype::f16, Dtype::bf16, Dtype::i64}) {
     if (entry.dtype == to_string(dtype)) return dtype;
   }
-  return Error{ErrorCode::unsupported, file.string() + ": tensor \"" + entry.name + "\" has dtype \"" +
-                                           entry.dtype + "\"; F32, F16, BF16 and I64 are supported"};
+  return Error{ErrorCode::unsupported, file.string() + ": tensor \"" + entry.name + "\" has dtype \"" + entry.dtype +
+                                           "\"; F32, F16, BF16 and I64 are supported"};
 }
 
 /// The number of bytes that dtype and shape ask for; false on overflow.
@@ -40,15 +40,13 @@ bool size_of(Dtype dtype, const std::vector<std::uint64_t>& shape, std::uint64_t
   size = bytes_per_element(dtype);
   for (const std::uint64_t extent : shape) {
     // An extent over int64 would also overflow where one of the others is 0.
-    if (extent > static_cast<std::uint64_t>(INT64_MAX) || __builtin_mul_overflow(size, extent, &size))
-      return false;
+    if (extent > static_cast<std::uint64_t>(INT64_MAX) || __builtin_mul_overflow(size, extent, &size)) return false;
   }
   return true;
 }
 
 /// `data`: where the tensors' bytes are in the file.
-Result<TensorView> check_entry(const std::shared_ptr<const File>& file, const Span& data,
-                               HeaderEntry& entry) {
+Result<TensorView> check_entry(const std::shared_ptr<const File>& file, const Span& data, HeaderEntry& entry) {
   const Result<Dtype> dtype = parse_dtype(file->path(), entry);
   if (!dtype) return dtype.error();
   const std::string tensor = "tensor \"" + entry.name + "\" ";
@@ -62,8 +60,8 @@ Result<TensorView> check_entry(const std::shared_ptr<const File>& file, const Sp
   view.dtype = *dtype;
   view.shape.assign(entry.shape.begin(), entry.shape.end());
   if (!size_of(*dtype, entry.shape, size) || size != entry.end - entry.begin) {
-    return corrupt(file->path(), tensor + "is " + to_string(*dtype) + " " + shape_text(view.shape) +
-                                     " but has " + std::to_string(entry.end - entry.begin) + " bytes");
+    return corrupt(file->path(), tensor + "is " + to_string(*dtype) + " " + shape_text(view.shape) + " but has " +
+                                     std::to_string(entry.end - entry.begin) + " bytes");
   }
   view.begin = data.begin + entry.begin;
   view.size_bytes = size;
@@ -109,8 +107,7 @@ Result<std::string> read_header(const File& file) {
                                     std::to_string(file.size()));
   }
   std::string header(length, '\0');
-  if (Status read = file.read(k_length_bytes, std::as_writable_bytes(std::span(header))); !read)
-    return read.error();
+  if (Status read = file.read(k_length_bytes, std::as_writable_bytes(std::span(header))); !read) return read.error();
   return header;
 }
 
@@ -168,9 +165,8 @@ Result<std::vector<TensorView>> read_safetensors(const std::filesystem::path& pa
 
   std::sort(entries->begin(), entries->end(),
             [](const HeaderEntry& a, const HeaderEntry& b) { return a.name < b.name; });
-  const auto twice =
-      std::adjacent_find(entries->begin(), entries->end(),
-                         [](const HeaderEntry& a, const HeaderEntry& b) { return a.name == b.name; });
+  const auto twice = std::adjacent_find(entries->begin(), entries->end(),
+                                        [](const HeaderEntry& a, const HeaderEntry& b) { return a.name == b.name; });
   if (twice != entries->end()) return corrupt(path, "tensor \"" + twice->name + "\" is listed twice");
   // Empty tensors sort before the tensor that begins at the same place.
   std::sort(entries->begin(), entries->end(), [](const HeaderEntry& a, const HeaderEntry& b) {

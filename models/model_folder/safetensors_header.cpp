@@ -92,8 +92,7 @@ class HeaderHandler {
   bool close_object() {
     switch (state_) {
       case State::fields:
-        if (!has_dtype_ || !has_shape_ || !has_offsets_)
-          return refuse("a tensor without dtype, shape or data_offsets");
+        if (!has_dtype_ || !has_shape_ || !has_offsets_) return refuse("a tensor without dtype, shape or data_offsets");
         return enter(State::names);
       case State::metadata:
         return enter(State::names);
@@ -170,9 +169,8 @@ Result<std::vector<HeaderEntry>> parse_safetensors_header(std::string_view text)
   const json::Fault fault = json::read(text, k_limits, handler);
   if (fault.kind == json::Fault::Kind::stopped) return Error{ErrorCode::corrupt_data, handler.fault};
   if (fault) {
-    return Error{ErrorCode::corrupt_data, "its header is not JSON in UTF-8: " +
-                                              json::message(fault, k_limits) + ", at byte " +
-                                              std::to_string(fault.offset)};
+    return Error{ErrorCode::corrupt_data, "its header is not JSON in UTF-8: " + json::message(fault, k_limits) +
+                                              ", at byte " + std::to_string(fault.offset)};
   }
   return std::move(handler.entries);
 }

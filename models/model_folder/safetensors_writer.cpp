@@ -24,8 +24,7 @@ std::string safetensors_header(std::span<const TensorSpec> tensors) {
   std::string json = builder.text();
   json.resize((json.size() + 7) / 8 * 8, ' ');
   std::string header;
-  for (int shift = 0; shift < 64; shift += 8)
-    header.push_back(static_cast<char>(json.size() >> shift & 0xff));
+  for (int shift = 0; shift < 64; shift += 8) header.push_back(static_cast<char>(json.size() >> shift & 0xff));
   return header + json;
 }
 

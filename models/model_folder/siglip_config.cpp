@@ -39,9 +39,9 @@ Result<SiglipConfig> read_siglip_config(const JsonFile& config) {
   const bool is_whole = model_type == "siglip";
   SiglipConfig siglip;
   if (is_whole || model_type == "siglip_text_model") {
-    Result<SiglipTextConfig> text =
-        is_whole ? read_text(given_member(config.root(), "text_config"), file + ": text_config")
-                 : read_text(&config.root(), top);
+    Result<SiglipTextConfig> text = is_whole
+                                        ? read_text(given_member(config.root(), "text_config"), file + ": text_config")
+                                        : read_text(&config.root(), top);
     if (!text) return text.error();
     siglip.text = *text;
     siglip.dims = text->dims;
@@ -53,10 +53,10 @@ Result<SiglipConfig> read_siglip_config(const JsonFile& config) {
     if (!vision) return vision.error();
     siglip.vision = *vision;
     if (siglip.text && siglip.dims != vision->transformer.width) {
-      return Error{ErrorCode::corrupt_data,
-                   file + ": text_config.projection_size is " + std::to_string(siglip.dims) +
-                       ", but vectors of pictures have length " + std::to_string(vision->transformer.width) +
-                       ", vision_config.hidden_size"};
+      return Error{ErrorCode::corrupt_data, file + ": text_config.projection_size is " + std::to_string(siglip.dims) +
+                                                ", but vectors of pictures have length " +
+                                                std::to_string(vision->transformer.width) +
+                                                ", vision_config.hidden_size"};
     }
     siglip.dims = vision->transformer.width;
   }

@@ -35,27 +35,23 @@ TransformerConfig read_transformer(ObjectReader& reader, const TransformerConfig
 
 void check_heads(ObjectReader& reader, const char* heads_key, std::uint32_t width, std::uint32_t heads) {
   if (heads > 0 && width % heads == 0) return;
-  reader.refuse(
-      heads_key, ErrorCode::corrupt_data,
-      "makes " + std::to_string(heads) + " heads, which does not divide the width " + std::to_string(width));
+  reader.refuse(heads_key, ErrorCode::corrupt_data,
+                "makes " + std::to_string(heads) + " heads, which does not divide the width " + std::to_string(width));
 }
 
 PatchGrid read_patch_grid(ObjectReader& reader, const PatchGrid& defaults) {
   const PatchGrid grid{reader.integer("image_size", defaults.image_size, 1, k_max_image_size),
                        reader.integer("patch_size", defaults.patch_size, 1, k_max_image_size)};
   if (grid.patch_size > grid.image_size) {
-    reader.refuse(
-        "patch_size", ErrorCode::corrupt_data,
-        "is " + std::to_string(grid.patch_size) + ", above image_size " + std::to_string(grid.image_size));
+    reader.refuse("patch_size", ErrorCode::corrupt_data,
+                  "is " + std::to_string(grid.patch_size) + ", above image_size " + std::to_string(grid.image_size));
   } else if (grid.patches() > k_max_patches) {
     reader.refuse("patch_size", ErrorCode::unsupported,
-                  "is " + std::to_string(grid.patch_size) + ", which gives " +
-                      std::to_string(grid.patches()) + " patches per picture; at most " +
-                      std::to_string(k_max_patches) + " are allowed");
+                  "is " + std::to_string(grid.patch_size) + ", which gives " + std::to_string(grid.patches()) +
+                      " patches per picture; at most " + std::to_string(k_max_patches) + " are allowed");
   }
   if (const auto channels = reader.integer("num_channels", 3, 1, 1024); channels != 3) {
-    reader.refuse("num_channels", ErrorCode::unsupported,
-                  "is " + std::to_string(channels) + "; pictures have 3");
+    reader.refuse("num_channels", ErrorCode::unsupported, "is " + std::to_string(channels) + "; pictures have 3");
   }
   return grid;
 }

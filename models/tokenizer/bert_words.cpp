@@ -11,8 +11,7 @@ namespace {
 /// table of "other" characters lacks them.
 bool is_dropped(UChar32 c) {
   if (c == '\t' || c == '\n' || c == '\r') return false;
-  return c == 0 || c == 0xFFFD ||
-         (category_in_unicode_8(c) & (U_GC_CC_MASK | U_GC_CF_MASK | U_GC_CO_MASK)) != 0;
+  return c == 0 || c == 0xFFFD || (category_in_unicode_8(c) & (U_GC_CC_MASK | U_GC_CF_MASK | U_GC_CO_MASK)) != 0;
 }
 
 /// The CJK blocks as the reference lists them, with its gap from U+2B820 to U+2B91F.
@@ -23,8 +22,7 @@ bool is_chinese_letter(UChar32 c) {
 }
 
 bool is_punctuation(UChar32 c) {
-  if (c < 0x80)
-    return (c >= 33 && c <= 47) || (c >= 58 && c <= 64) || (c >= 91 && c <= 96) || (c >= 123 && c <= 126);
+  if (c < 0x80) return (c >= 33 && c <= 47) || (c >= 58 && c <= 64) || (c >= 91 && c <= 96) || (c >= 123 && c <= 126);
   return (category_in_unicode_8(c) & U_GC_P_MASK) != 0;
 }
 

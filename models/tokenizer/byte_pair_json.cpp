@@ -18,8 +18,8 @@ class BytePairJson {
 
   Result<BytePairFiles> read() {
     using Step = Status (BytePairJson::*)();
-    for (const Step step : {&BytePairJson::read_model, &BytePairJson::read_specials,
-                            &BytePairJson::check_normalizer, &BytePairJson::check_pre_tokenizer}) {
+    for (const Step step : {&BytePairJson::read_model, &BytePairJson::read_specials, &BytePairJson::check_normalizer,
+                            &BytePairJson::check_pre_tokenizer}) {
       if (Status status = (this->*step)(); !status) return status.error();
     }
     return std::move(files_);
@@ -35,8 +35,8 @@ class BytePairJson {
       return unsupported("model.type is " + type_of(model) + ", not \"BPE\"");
     }
     if (text_member(*model, "end_of_word_suffix") != k_end_of_word) {
-      return unsupported("model.end_of_word_suffix is \"" +
-                         std::string(text_member(*model, "end_of_word_suffix")) + "\", not \"</w>\"");
+      return unsupported("model.end_of_word_suffix is \"" + std::string(text_member(*model, "end_of_word_suffix")) +
+                         "\", not \"</w>\"");
     }
     if (!text_member(*model, "continuing_subword_prefix").empty()) {
       return unsupported("model.continuing_subword_prefix is not empty");
@@ -88,8 +88,7 @@ class BytePairJson {
       }
     }
     const Value* pattern = given_member((*steps)[1], "pattern");
-    if (pattern == nullptr || text_member(*pattern, "Regex") != "\\s+" ||
-        text_member((*steps)[1], "content") != " ") {
+    if (pattern == nullptr || text_member(*pattern, "Regex") != "\\s+" || text_member((*steps)[1], "content") != " ") {
       return unsupported("normalizer.normalizers[1] does not replace \\s+ by one space");
     }
     return {};
@@ -98,9 +97,8 @@ class BytePairJson {
   Status check_pre_tokenizer() {
     const Value* pre_tokenizer = given_member(root_, "pre_tokenizer");
     const Value* steps = pre_tokenizer == nullptr ? nullptr : given_member(*pre_tokenizer, "pretokenizers");
-    if (type_of(pre_tokenizer) != "\"Sequence\"" || steps == nullptr || !steps->IsArray() ||
-        steps->Size() != 2 || text_member((*steps)[0], "type") != "Split" ||
-        text_member((*steps)[1], "type") != "ByteLevel") {
+    if (type_of(pre_tokenizer) != "\"Sequence\"" || steps == nullptr || !steps->IsArray() || steps->Size() != 2 ||
+        text_member((*steps)[0], "type") != "Split" || text_member((*steps)[1], "type") != "ByteLevel") {
       return unsupported("pre_tokenizer is not a sequence of Split and ByteLevel");
     }
     const Value& split = (*steps)[0];

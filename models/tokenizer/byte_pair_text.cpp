@@ -38,8 +38,7 @@ Result<Merges> read_merges(const fs::path& file) {
     if (line.empty() || line.starts_with("#version")) continue;
     const std::size_t space = line.find(' ');
     if (space == std::string_view::npos || line.find(' ', space + 1) != std::string_view::npos) {
-      return Error{ErrorCode::corrupt_data,
-                   file.string() + " line " + std::to_string(number) + " is not \"a b\""};
+      return Error{ErrorCode::corrupt_data, file.string() + " line " + std::to_string(number) + " is not \"a b\""};
     }
     merges.emplace_back(line.substr(0, space), line.substr(space + 1));
   }
@@ -57,10 +56,9 @@ Result<BytePairFiles> read_vocabulary_files(const fs::path& folder) {
   if (!settings) return settings.error();
 
   BytePairFiles files{.vocabulary = *std::move(vocabulary), .merges = *std::move(merges), .specials = {}};
-  const std::array specials{
-      std::tuple{"bos_token", "<|startoftext|>", &files.specials.frame.begin_id.emplace()},
-      std::tuple{"eos_token", "<|endoftext|>", &files.specials.frame.end_id},
-      std::tuple{"unk_token", "<|endoftext|>", &files.unknown_id}};
+  const std::array specials{std::tuple{"bos_token", "<|startoftext|>", &files.specials.frame.begin_id.emplace()},
+                            std::tuple{"eos_token", "<|endoftext|>", &files.specials.frame.end_id},
+                            std::tuple{"unk_token", "<|endoftext|>", &files.unknown_id}};
   for (const auto& [name, usual, id] : specials) {
     const std::string token = special_token(*settings, name, usual);
     const auto found = files.vocabulary.find(token);

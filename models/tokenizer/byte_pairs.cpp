@@ -31,8 +31,8 @@ Result<BytePairs> BytePairs::create(const Vocabulary& vocabulary, const Merges& 
     for (const auto& [symbol, ids] : {std::pair{inner, &pairs.inner_}, std::pair{last, &pairs.last_}}) {
       const auto found = vocabulary.find(symbol);
       if (found == vocabulary.end() && unknown == k_no_unknown) {
-        return Error{ErrorCode::corrupt_data, "the vocabulary lacks the byte symbol \"" + symbol +
-                                                  "\" and has no unknown token to replace it"};
+        return Error{ErrorCode::corrupt_data,
+                     "the vocabulary lacks the byte symbol \"" + symbol + "\" and has no unknown token to replace it"};
       }
       (*ids)[byte] = found == vocabulary.end() ? unknown : found->second;
     }

@@ -28,8 +28,7 @@ class ClipTokenizer final : public FramedTokenizer {
 }  // namespace
 
 Result<std::unique_ptr<Tokenizer>> make_clip_tokenizer(const BytePairFiles& files) {
-  Result<BytePairs> pairs =
-      BytePairs::create(files.vocabulary, files.merges, k_end_of_word, files.unknown_id);
+  Result<BytePairs> pairs = BytePairs::create(files.vocabulary, files.merges, k_end_of_word, files.unknown_id);
   if (!pairs) return pairs.error();
   return std::unique_ptr<Tokenizer>(std::make_unique<ClipTokenizer>(files, *std::move(pairs)));
 }

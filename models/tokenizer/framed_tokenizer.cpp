@@ -52,15 +52,13 @@ Result<PreparedText> fitted(std::vector<std::int32_t> ids, std::size_t begin_tok
   }
   if (truncate == Truncate::none) {
     return Error{ErrorCode::invalid_argument, "text has " + std::string(is_counted ? "" : "more than ") +
-                                                  std::to_string(prepared.full_length) +
-                                                  " tokens; the model takes " + std::to_string(max_tokens) +
-                                                  ". Shorten it, or allow truncation"};
+                                                  std::to_string(prepared.full_length) + " tokens; the model takes " +
+                                                  std::to_string(max_tokens) + ". Shorten it, or allow truncation"};
   }
   const std::int32_t end_id = prepared.ids.back();
   if (truncate == Truncate::start) {
     const std::size_t kept = max_tokens - begin_tokens;
-    prepared.ids.erase(prepared.ids.begin() + std::ptrdiff_t(begin_tokens),
-                       prepared.ids.end() - std::ptrdiff_t(kept));
+    prepared.ids.erase(prepared.ids.begin() + std::ptrdiff_t(begin_tokens), prepared.ids.end() - std::ptrdiff_t(kept));
   } else {
     prepared.ids.resize(max_tokens);
     prepared.ids.back() = end_id;
@@ -72,8 +70,8 @@ Result<PreparedText> fitted(std::vector<std::int32_t> ids, std::size_t begin_tok
 Status check_utf8(std::string_view text) {
   const auto at = first_invalid_utf8(text);
   if (!at) return {};
-  return Error{ErrorCode::invalid_argument, "text is not UTF-8: byte " + std::to_string(*at) + " of " +
-                                                std::to_string(text.size()) + " is invalid"};
+  return Error{ErrorCode::invalid_argument,
+               "text is not UTF-8: byte " + std::to_string(*at) + " of " + std::to_string(text.size()) + " is invalid"};
 }
 
 void LiteralTokens::add(std::string content, std::int32_t id) {
@@ -100,8 +98,7 @@ void FramedTokenizer::add_literals(const std::vector<AddedToken>& tokens) {
   }
 }
 
-Result<PreparedText> FramedTokenizer::encode(std::string_view text, std::size_t max_tokens,
-                                             Truncate truncate) const {
+Result<PreparedText> FramedTokenizer::encode(std::string_view text, std::size_t max_tokens, Truncate truncate) const {
   if (Status good = check_utf8(text); !good) return good.error();
   std::vector<std::int32_t> ids;
   if (frame_.begin_id) ids.push_back(*frame_.begin_id);

@@ -95,8 +95,8 @@ bool replaces_spaces(const Value& step) {
 Status check_normalizer(const Value& root) {
   const Value* normalizer = given_member(root, "normalizer");
   const auto wrong = [&] {
-    return unsupported_tokenizer("normalizer is " + type_of(normalizer) +
-                                 ", which does not replace \" \" by \"" + std::string(k_space_mark) + "\"");
+    return unsupported_tokenizer("normalizer is " + type_of(normalizer) + ", which does not replace \" \" by \"" +
+                                 std::string(k_space_mark) + "\"");
   };
   if (type_of(normalizer) != "\"Sequence\"") {
     return normalizer != nullptr && replaces_spaces(*normalizer) ? Status() : Status(wrong());
@@ -139,8 +139,7 @@ Status check_added_tokens(const Value& root) {
 Result<Frame> read_end(const Value& root, const Value& config, const std::vector<JsonFile>& settings,
                        const Vocabulary& vocabulary) {
   if (bool_member(config, "add_bos_token", false)) {
-    return unsupported_tokenizer(
-        "tokenizer_config.json: add_bos_token is true; SigLIP2 starts with the text");
+    return unsupported_tokenizer("tokenizer_config.json: add_bos_token is true; SigLIP2 starts with the text");
   }
   if (!bool_member(config, "add_eos_token", true)) {
     return unsupported_tokenizer("tokenizer_config.json: add_eos_token is false; SigLIP2 ends with <eos>");
@@ -154,8 +153,7 @@ Result<Frame> read_end(const Value& root, const Value& config, const std::vector
   return Frame{std::nullopt, id->second};
 }
 
-Result<Padding> read_padding(const Value& config, const std::vector<JsonFile>& settings,
-                             const Vocabulary& vocabulary) {
+Result<Padding> read_padding(const Value& config, const std::vector<JsonFile>& settings, const Vocabulary& vocabulary) {
   const std::string token = special_token(settings, "pad_token", "<pad>");
   const auto id = vocabulary.find(token);
   if (id == vocabulary.end()) return corrupt("model.vocab lacks \"" + token + "\", the pad_token");

@@ -64,11 +64,10 @@ Result<std::unique_ptr<Tokenizer>> load_tokenizer(const std::filesystem::path& f
     if (!files) return files.error();
     return make_bert_tokenizer(*files);
   }
-  return Error{
-      ErrorCode::not_found,
-      folder.string() +
-          " contains no tokenizer: neither tokenizer.json, nor vocab.json with merges.txt, nor vocab.txt, nor "
-          "spiece.model"};
+  return Error{ErrorCode::not_found,
+               folder.string() +
+                   " contains no tokenizer: neither tokenizer.json, nor vocab.json with merges.txt, nor vocab.txt, nor "
+                   "spiece.model"};
 }
 
 }  // namespace sightline::models

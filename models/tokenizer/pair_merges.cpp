@@ -59,14 +59,12 @@ Result<PairMerges> PairMerges::create(const Vocabulary& vocabulary, const Merges
     const auto merged_id = vocabulary.find(left + right);
     for (const auto& [token, id] : {std::pair{left, left_id}, {right, right_id}, {left + right, merged_id}}) {
       if (id == vocabulary.end()) {
-        return Error{ErrorCode::corrupt_data, "merge " + std::to_string(rank + 1) + " (\"" + left +
-                                                  "\" + \"" + right + "\") needs \"" + token +
-                                                  "\", which the vocabulary lacks"};
+        return Error{ErrorCode::corrupt_data, "merge " + std::to_string(rank + 1) + " (\"" + left + "\" + \"" + right +
+                                                  "\") needs \"" + token + "\", which the vocabulary lacks"};
       }
     }
     // Of a pair listed twice the reference keeps the last rank.
-    pairs.merges_[pair_key(left_id->second, right_id->second)] = {static_cast<std::uint32_t>(rank),
-                                                                  merged_id->second};
+    pairs.merges_[pair_key(left_id->second, right_id->second)] = {static_cast<std::uint32_t>(rank), merged_id->second};
   }
   return pairs;
 }
@@ -106,8 +104,7 @@ void PairMerges::append_merged(const std::vector<std::int32_t>& all, std::vector
     consider(left.previous);
     consider(best.at);
   }
-  for (std::int32_t at = count > 0 ? 0 : k_end; at != k_end; at = symbols[at].next)
-    ids.push_back(symbols[at].id);
+  for (std::int32_t at = count > 0 ? 0 : k_end; at != k_end; at = symbols[at].next) ids.push_back(symbols[at].id);
 }
 
 }  // namespace sightline::models

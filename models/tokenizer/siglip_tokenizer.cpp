@@ -59,8 +59,7 @@ class SiglipTokenizer final : public Tokenizer {
     literals_.add(file.pieces[file.end_id].text, file.end_id);
   }
 
-  Result<PreparedText> encode(std::string_view text, std::size_t max_tokens,
-                              Truncate truncate) const override {
+  Result<PreparedText> encode(std::string_view text, std::size_t max_tokens, Truncate truncate) const override {
     if (Status good = check_utf8(text); !good) return good.error();
     std::vector<std::int32_t> ids;
     Status status;
@@ -70,8 +69,7 @@ class SiglipTokenizer final : public Tokenizer {
       return status && is_counted;
     };
     literals_.split(
-        marked(text, lower_case_),
-        [&](std::string_view stretch) { status = append_stretch(stretch, ids, may_go_on); },
+        marked(text, lower_case_), [&](std::string_view stretch) { status = append_stretch(stretch, ids, may_go_on); },
         [&](std::int32_t id) {
           if (may_go_on()) ids.push_back(id);
         });
@@ -115,15 +113,13 @@ Result<bool> read_lower_case(const std::vector<JsonFile>& settings, const Senten
   for (const JsonFile& json : settings) {
     const std::string_view kind = text_member(json.root(), "tokenizer_class");
     if (!kind.empty() && kind != "SiglipTokenizer") {
-      return Error{ErrorCode::unsupported,
-                   json.path().string() + ": tokenizer_class is \"" + std::string(kind) +
-                       "\"; with a spiece.model, only SiglipTokenizer is supported"};
+      return Error{ErrorCode::unsupported, json.path().string() + ": tokenizer_class is \"" + std::string(kind) +
+                                               "\"; with a spiece.model, only SiglipTokenizer is supported"};
     }
   }
   const std::string& end = file.pieces[file.end_id].text;
   const std::string& unknown = file.pieces[file.unknown_id].text;
-  for (const auto& [name, piece] :
-       {std::pair{"eos_token", end}, {"unk_token", unknown}, {"pad_token", end}}) {
+  for (const auto& [name, piece] : {std::pair{"eos_token", end}, {"unk_token", unknown}, {"pad_token", end}}) {
     if (const std::string given = special_token(settings, name, piece.c_str()); given != piece) {
       return Error{ErrorCode::unsupported, settings.front().path().string() + ": " + name + " is \"" + given +
                                                "\"; SigLIP's is \"" + piece + "\""};
@@ -157,9 +153,7 @@ std::string siglip_canonical(std::string_view text) {
 
 Result<std::unique_ptr<Tokenizer>> load_siglip_tokenizer(const std::filesystem::path& folder) {
   const std::filesystem::path file = folder / "spiece.model";
-  const auto named = [&](const Error& error) {
-    return Error{error.code, file.string() + ": " + error.message};
-  };
+  const auto named = [&](const Error& error) { return Error{error.code, file.string() + ": " + error.message}; };
   const Result<std::string> bytes = read_text_file(file, k_max_tokenizer_bytes);
   if (!bytes) return bytes.error();
   const Result<SentencePieceFile> model = read_sentence_piece_file(*bytes);
@@ -170,8 +164,7 @@ Result<std::unique_ptr<Tokenizer>> load_siglip_tokenizer(const std::filesystem::
   if (!settings) return settings.error();
   const Result<bool> lower_case = read_lower_case(*settings, *model);
   if (!lower_case) return lower_case.error();
-  return std::unique_ptr<Tokenizer>(
-      std::make_unique<SiglipTokenizer>(*model, *std::move(unigram), *lower_case));
+  return std::unique_ptr<Tokenizer>(std::make_unique<SiglipTokenizer>(*model, *std::move(unigram), *lower_case));
 }
 
 }  // namespace sightline::models

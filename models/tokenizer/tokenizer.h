@@ -26,8 +26,7 @@ class Tokenizer {
 
   /// Ids without padding. `max_tokens` counts BOS and EOS. Errors: invalid_argument (not UTF-8, naming the
   /// byte offset; too long with Truncate::none, giving both numbers).
-  virtual Result<PreparedText> encode(std::string_view text, std::size_t max_tokens,
-                                      Truncate truncate) const = 0;
+  virtual Result<PreparedText> encode(std::string_view text, std::size_t max_tokens, Truncate truncate) const = 0;
 
   /// Size of the vocabulary: every id is below it.
   virtual std::size_t vocabulary_size() const = 0;

@@ -16,8 +16,7 @@ Error corrupt(const std::string& what) {
 Result<AddedToken> read_added_token(const Value& entry, const std::string& where) {
   const Value* id_value = given_member(entry, "id");
   const std::optional<std::int32_t> id = id_value == nullptr ? std::nullopt : as_token_id(*id_value);
-  AddedToken token{std::string(text_member(entry, "content")), id.value_or(0),
-                   bool_member(entry, "normalized", true)};
+  AddedToken token{std::string(text_member(entry, "content")), id.value_or(0), bool_member(entry, "normalized", true)};
   if (!id || token.content.empty()) return corrupt(where + " lacks an id or a content");
   if (bool_member(entry, "single_word", false)) return unsupported_tokenizer(where + ".single_word is true");
   constexpr const char* k_white = " \t\n\v\f\r";
@@ -103,8 +102,7 @@ Error unsupported_tokenizer(const std::string& what) {
 }
 
 std::string type_of(const Value* part) {
-  const std::string_view type =
-      part == nullptr || !part->IsObject() ? std::string_view() : text_member(*part, "type");
+  const std::string_view type = part == nullptr || !part->IsObject() ? std::string_view() : text_member(*part, "type");
   if (type.empty()) return "nothing";
   std::string quoted = "\"";
   return quoted.append(type).append("\"");
@@ -175,8 +173,7 @@ std::string special_token(const std::vector<JsonFile>& settings, const char* nam
   for (const JsonFile& json : settings) {
     const Value* value = given_member(json.root(), name);
     if (value == nullptr) continue;
-    const std::string_view text =
-        value->IsObject() ? text_member(*value, "content") : text_member(json.root(), name);
+    const std::string_view text = value->IsObject() ? text_member(*value, "content") : text_member(json.root(), name);
     if (!text.empty()) return std::string(text);
   }
   return absent;

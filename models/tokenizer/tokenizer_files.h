@@ -21,8 +21,7 @@ using Vocabulary = std::unordered_map<std::string, std::int32_t>;
 struct AddedToken {
   std::string content;
   std::int32_t id = 0;
-  bool normalized =
-      true;  ///< searched in normalised text (so in any case of letters), else in the original text
+  bool normalized = true;  ///< searched in normalised text (so in any case of letters), else in the original text
 };
 
 /// The tokens around every text.

@@ -76,8 +76,7 @@ Result<WordPieceFiles> read_vocabulary_text(const std::filesystem::path& folder)
   const std::array specials{std::tuple{"cls_token", "[CLS]", &files.specials.frame.begin_id.emplace()},
                             std::tuple{"sep_token", "[SEP]", &files.specials.frame.end_id},
                             std::tuple{"unk_token", "[UNK]", &files.unknown_id},
-                            std::tuple{"pad_token", "[PAD]", &other},
-                            std::tuple{"mask_token", "[MASK]", &other}};
+                            std::tuple{"pad_token", "[PAD]", &other}, std::tuple{"mask_token", "[MASK]", &other}};
   for (const auto& [name, usual, id] : specials) {
     const std::string token = special_token(*settings, name, usual);
     const auto found = files.vocabulary.find(token);

@@ -11,8 +11,8 @@ bool begins_letter(char byte) {
 
 }  // namespace
 
-WordPieces::WordPieces(const Vocabulary& vocabulary, std::string_view continuing_prefix,
-                       std::int32_t unknown_id, std::size_t max_word_letters)
+WordPieces::WordPieces(const Vocabulary& vocabulary, std::string_view continuing_prefix, std::int32_t unknown_id,
+                       std::size_t max_word_letters)
     : unknown_id_(unknown_id), max_word_letters_(max_word_letters) {
   const auto add = [](Pieces& pieces, std::string_view text, std::int32_t id) {
     pieces.ids.emplace(text, id);

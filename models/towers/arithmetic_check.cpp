@@ -70,8 +70,9 @@ void check_product(const Linear& layer, const at::Tensor& weight, const at::Tens
         const double got = y[row][column].item<double>();
         const double allowed = tolerance(compute) * (length(values) * length(factors) + std::abs(shift)) + 1e-20;
         if (std::abs(got - wanted) <= allowed || !std::isfinite(wanted)) continue;  // weights are looked at elsewhere
-        refuse(compute, "a product of [" + std::to_string(rows) + ", " + std::to_string(in) + "] and [" +
-                            std::to_string(in) + ", " + std::to_string(out) + "]",
+        refuse(compute,
+               "a product of [" + std::to_string(rows) + ", " + std::to_string(in) + "] and [" + std::to_string(in) +
+                   ", " + std::to_string(out) + "]",
                got, wanted);
       }
     }
@@ -94,9 +95,9 @@ void check_attention_and_norm(const Compute& compute) {
       const auto begin = static_cast<std::size_t>(column / k_head_width * k_head_width);
       double sum = 0, total = 0;
       for (std::int64_t key = 0; key <= row; ++key) {
-        const double share = std::exp(
-            0.3 * kernels::reference::product(row_of(all, row).subspan(begin, k_head_width),
-                                              row_of(all, key).subspan(k_width + begin, k_head_width), 0));
+        const double share =
+            std::exp(0.3 * kernels::reference::product(row_of(all, row).subspan(begin, k_head_width),
+                                                       row_of(all, key).subspan(k_width + begin, k_head_width), 0));
         total += share;
         sum += share * all[key][2 * k_width + column].item<double>();
       }
@@ -105,7 +106,8 @@ void check_attention_and_norm(const Compute& compute) {
     }
   }
 
-  const at::Tensor weight = at::full({k_width}, 0.5, compute.options()), bias = at::full({k_width}, 2, compute.options());
+  const at::Tensor weight = at::full({k_width}, 0.5, compute.options()),
+                   bias = at::full({k_width}, 2, compute.options());
   const LayerNorm norm{weight, bias, 1e-5, compute.products != nullptr};
   const at::Tensor normed = floats(norm(on_device.narrow(1, 0, k_width).contiguous()));
   const at::Tensor x = floats(all.narrow(1, 0, k_width));

@@ -64,8 +64,7 @@ Status take_blas_buffer() {
   // which waits for ever for a thread that could not be started.
   constexpr std::size_t k_threads_bytes = std::size_t{320} << 20;
   constexpr std::size_t k_room_bytes = k_blas_buffer_bytes + k_threads_bytes;
-  void* const room =
-      ::mmap(nullptr, k_room_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* const room = ::mmap(nullptr, k_room_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (room == MAP_FAILED) {
     return Error{ErrorCode::overloaded,
                  "out of memory for OpenBLAS: raise the limit on address space (ulimit -v), or "

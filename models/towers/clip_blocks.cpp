@@ -4,8 +4,8 @@
 
 namespace sightline::models {
 
-Transformer clip_transformer(WeightBinder& weights, const std::string& prefix,
-                             const TransformerConfig& config, bool pooled, const Compute& compute) {
+Transformer clip_transformer(WeightBinder& weights, const std::string& prefix, const TransformerConfig& config,
+                             bool pooled, const Compute& compute) {
   const std::int64_t width = config.width;
   Transformer::Parts parts{.heads = config.heads};
   for (std::uint32_t i = 0; i < config.layers; ++i) {

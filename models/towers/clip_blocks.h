@@ -9,7 +9,7 @@ namespace sightline::models {
 
 /// The pre-norm layers PREFIX.encoder.layers.N with layer_norm1/2, self_attn.{q,k,v,out}_proj and mlp.fc1/2. `pooled`:
 /// for Transformer::run_pooled.
-Transformer clip_transformer(WeightBinder& weights, const std::string& prefix,
-                             const TransformerConfig& config, bool pooled, const Compute& compute);
+Transformer clip_transformer(WeightBinder& weights, const std::string& prefix, const TransformerConfig& config,
+                             bool pooled, const Compute& compute);
 
 }  // namespace sightline::models

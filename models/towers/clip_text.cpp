@@ -17,7 +17,7 @@ class ClipTextTower final : public TextTower {
       : config_(config),
         compute_(compute),
         token_embedding_(weights.take_table("text_model.embeddings.token_embedding.weight",
-                                      {config.vocabulary_size, config.transformer.width})),
+                                            {config.vocabulary_size, config.transformer.width})),
         positions_(weights.take("text_model.embeddings.position_embedding.weight",
                                 {config.max_tokens, config.transformer.width})),
         transformer_(clip_transformer(weights, "text_model", config.transformer, true, compute)),
@@ -30,9 +30,8 @@ class ClipTextTower final : public TextTower {
   /// The ids up to and with the one that is pooled. The mask is causal: what follows has no say.
   Result<Ids> accept(Ids ids) const override {
     if (Status good = check_ids(ids, config_.max_tokens, config_.vocabulary_size); !good) return good.error();
-    const auto end = config_.eos_token_id
-                         ? std::find(ids.begin(), ids.end(), *config_.eos_token_id)
-                         : std::max_element(ids.begin(), ids.end());  // the first of the largest
+    const auto end = config_.eos_token_id ? std::find(ids.begin(), ids.end(), *config_.eos_token_id)
+                                          : std::max_element(ids.begin(), ids.end());  // the first of the largest
     if (end == ids.end()) {
       return Error{ErrorCode::invalid_argument,
                    "token ids without the end-of-text id " + std::to_string(*config_.eos_token_id)};

@@ -28,8 +28,7 @@ class ClipVisionTower final : public VisionTower {
     const std::vector<Sequence> sequences = embedding_.sequences(pictures.size());
     std::vector<std::int64_t> pooled;
     for (const Sequence& picture : sequences) pooled.push_back(picture.begin);  // the class token
-    const at::Tensor x =
-        transformer_.run_pooled(pre_norm_(embedding_.run(pictures)), sequences, pooled, {}, steps);
+    const at::Tensor x = transformer_.run_pooled(pre_norm_(embedding_.run(pictures)), sequences, pooled, {}, steps);
     return projection_(post_norm_(x), compute_);
   }
 

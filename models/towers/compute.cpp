@@ -23,15 +23,13 @@ Result<at::Device> parse_device(std::string_view name) {
     const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), index);
     if (number.empty() || error != std::errc() || end != number.data() + number.size() || index < 0 ||
         index >= k_max_devices) {
-      return Error{ErrorCode::invalid_argument,
-                   "device \"" + std::string(name) + "\" is not cpu, cuda or cuda:N"};
+      return Error{ErrorCode::invalid_argument, "device \"" + std::string(name) + "\" is not cpu, cuda or cuda:N"};
     }
   }
   if (!at::hasCUDA()) {
-    return Error{ErrorCode::unsupported,
-                 "device \"" + std::string(name) +
-                     "\" requires CUDA, but this libtorch was built without CUDA or finds no "
-                     "graphics card; use cpu, or build with a libtorch with CUDA"};
+    return Error{ErrorCode::unsupported, "device \"" + std::string(name) +
+                                             "\" requires CUDA, but this libtorch was built without CUDA or finds no "
+                                             "graphics card; use cpu, or build with a libtorch with CUDA"};
   }
   return at::Device(at::kCUDA, static_cast<at::DeviceIndex>(index));
 }
@@ -72,8 +70,7 @@ void use_kernels(Compute& compute, std::optional<kernels::Precision> precision) 
   if (!compute.products) return;
   compute.precision = *precision;
   compute.dtype = at::kFloat;
-  compute.product_dtype =
-      kernels::input_element(*precision) == kernels::Element::bf16 ? at::kBFloat16 : at::kFloat;
+  compute.product_dtype = kernels::input_element(*precision) == kernels::Element::bf16 ? at::kBFloat16 : at::kFloat;
   compute.table_dtype = *precision == kernels::Precision::f32 ? at::kFloat : at::kBFloat16;
 }
 
@@ -97,12 +94,11 @@ Result<Compute> make_compute(const ComputeOptions& options) {
   const Result<NamedDtype> dtype = parse_dtype(options.dtype);
   if (!dtype) return dtype.error();
   if (options.threads < 0 || options.threads > k_max_threads) {
-    return Error{ErrorCode::invalid_argument, "threads is " + std::to_string(options.threads) +
-                                                  ", not from 0 to " + std::to_string(k_max_threads)};
+    return Error{ErrorCode::invalid_argument,
+                 "threads is " + std::to_string(options.threads) + ", not from 0 to " + std::to_string(k_max_threads)};
   }
-  const int threads = options.threads > 0
-                          ? options.threads
-                          : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  const int threads =
+      options.threads > 0 ? options.threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   Compute compute{.device = *device,
                   .dtype = dtype->libtorch,
                   .product_dtype = dtype->libtorch,

@@ -30,9 +30,9 @@ struct Compute {
   at::ScalarType product_dtype = at::kFloat;  ///< of the inputs of products
   at::ScalarType table_dtype = at::kFloat;    ///< of tables in which single rows are looked up
   int threads = 1;
-  std::shared_ptr<kernels::MatmulCache> products;  ///< null: libtorch computes, all in `dtype`
+  std::shared_ptr<kernels::MatmulCache> products;          ///< null: libtorch computes, all in `dtype`
   kernels::Precision precision = kernels::Precision::f32;  ///< of products that are not libtorch's
-  std::shared_ptr<LoadState> load;  ///< of the layers that are being made; unused after the load
+  std::shared_ptr<LoadState> load;                         ///< of the layers that are being made; unused after the load
 
   at::TensorOptions options() const { return at::TensorOptions().device(device).dtype(dtype); }
 };

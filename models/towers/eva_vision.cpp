@@ -22,8 +22,8 @@ constexpr double k_rotary_tolerance = 5e-3;
 /// patch's row, the second with its column, each with frequencies base^(-2i / (head_width / 2)). The class
 /// token is not turned.
 at::Tensor rotary_angles(const EvaVisionConfig& config) {
-  const std::int64_t grid = config.grid.edge(),
-                     pairs = config.transformer.width / config.transformer.heads / 2, half = pairs / 2;
+  const std::int64_t grid = config.grid.edge(), pairs = config.transformer.width / config.transformer.heads / 2,
+                     half = pairs / 2;
   at::Tensor angles = at::zeros({grid * grid + 1, pairs}, at::kFloat);
   auto angle = angles.accessor<float, 2>();
   for (std::int64_t patch = 0; patch < grid * grid; ++patch) {
@@ -42,8 +42,7 @@ at::Tensor rotary_angles(const EvaVisionConfig& config) {
 /// are computed here.
 void check_stored_tables(WeightBinder& weights, const at::Tensor& angles) {
   const at::Tensor patches = angles.narrow(0, 1, angles.size(0) - 1).repeat_interleave(2, 1);
-  for (const auto& [ending, table] :
-       {std::pair{"rope.freqs_cos", patches.cos()}, {"rope.freqs_sin", patches.sin()}}) {
+  for (const auto& [ending, table] : {std::pair{"rope.freqs_cos", patches.cos()}, {"rope.freqs_sin", patches.sin()}}) {
     for (const std::string& name : weights.names("vision_model.", ending)) {
       const at::Tensor stored = weights.take(name, {table.size(0), table.size(1)});
       if (stored.is_meta()) continue;  // of another shape
@@ -92,8 +91,7 @@ Transformer eva_transformer(WeightBinder& weights, const EvaVisionConfig& config
 
 class EvaVisionTower final : public VisionTower {
  public:
-  EvaVisionTower(WeightBinder& weights, const EvaVisionConfig& config, const PixelScale& pixels,
-                 const Compute& compute)
+  EvaVisionTower(WeightBinder& weights, const EvaVisionConfig& config, const PixelScale& pixels, const Compute& compute)
       : embedding_(take_embedding(weights, config), config.grid, pixels, compute),
         transformer_(eva_transformer(weights, config, compute)),
         norm_(LayerNorm::bind(weights, "vision_model.norm", config.transformer.width,

@@ -26,7 +26,8 @@ Transformer jina_transformer(WeightBinder& weights, const TransformerConfig& con
     parts.blocks.push_back({
         .norm1 = LayerNorm::bind(weights, block + "norm1", width, config.layer_norm_eps),
         .norm2 = LayerNorm::bind(weights, block + "norm2", width, config.layer_norm_eps),
-        .projections = Projections::of(projections, weights.take(block + "mixer.Wqkv.bias", {3 * width}), false, compute),
+        .projections =
+            Projections::of(projections, weights.take(block + "mixer.Wqkv.bias", {3 * width}), false, compute),
         .context_norm = {},
         .out = Linear::with_bias(weights, block + "mixer.out_proj", width, width),
         .mlp = {.up = Linear(gated.narrow(0, mlp_width, mlp_width), {}, compute),
@@ -45,7 +46,7 @@ class JinaTextTower final : public TextTower {
       : config_(config),
         compute_(compute),
         words_(weights.take_table("text_model.transformer.embeddings.word_embeddings.weight",
-                            {config.vocabulary_size, config.transformer.width})),
+                                  {config.vocabulary_size, config.transformer.width})),
         token_types_(weights.take("text_model.transformer.embeddings.token_type_embeddings.weight",
                                   {config.token_types, config.transformer.width})),
         norm_(LayerNorm::bind(weights, "text_model.transformer.emb_ln", config.transformer.width,
@@ -78,8 +79,7 @@ class JinaTextTower final : public TextTower {
 
  private:
   /// [sequences, width], in float32 as a sum of many rows should be.
-  static at::Tensor means(const at::Tensor& x, std::span<const Sequence> sequences,
-                          const at::Tensor& padding) {
+  static at::Tensor means(const at::Tensor& x, std::span<const Sequence> sequences, const at::Tensor& padding) {
     std::vector<at::Tensor> rows;
     for (const Sequence& text : sequences) {
       at::Tensor tokens = x.narrow(0, text.begin, text.length);
@@ -103,8 +103,7 @@ class JinaTextTower final : public TextTower {
 
 }  // namespace
 
-std::unique_ptr<TextTower> make_jina_text(WeightBinder& weights, const JinaTextConfig& config,
-                                          const Compute& compute) {
+std::unique_ptr<TextTower> make_jina_text(WeightBinder& weights, const JinaTextConfig& config, const Compute& compute) {
   return std::make_unique<JinaTextTower>(weights, config, compute);
 }
 

@@ -49,8 +49,8 @@ class Linear {
   void pack(const at::Tensor& weight, const at::Tensor& bias, const Compute& compute, Place place);
 
   std::int64_t out_ = 0;
-  Calibration* record_ = nullptr;  ///< of the inputs that are seen; null: none
-  std::size_t number_ = 0;         ///< of this layer in it
+  Calibration* record_ = nullptr;                        ///< of the inputs that are seen; null: none
+  std::size_t number_ = 0;                               ///< of this layer in it
   std::shared_ptr<const kernels::PackedLinear> packed_;  ///< null: libtorch computes with
   at::Tensor weight_t_;                                  ///< [in, out], a transposed view of the stored [out, in]
   at::Tensor bias_;                                      ///< [out]; undefined: none

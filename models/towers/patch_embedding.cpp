@@ -21,7 +21,7 @@ std::array<std::array<float, 256>, 3> scale_table(const PixelScale& pixels) {
 }  // namespace
 
 PatchEmbedding::PatchEmbedding(const Weights& weights, const PatchGrid& grid, const PixelScale& pixels,
-                                   const Compute& compute)
+                               const Compute& compute)
     : grid_(grid),
       compute_(compute),
       scaled_(scale_table(pixels)),
@@ -33,8 +33,7 @@ PatchEmbedding::PatchEmbedding(const Weights& weights, const PatchGrid& grid, co
 /// (channel, y, x): the convolution is a matrix product of these.
 at::Tensor PatchEmbedding::cut_patches(std::span<const std::uint8_t* const> pictures) const {
   const std::int64_t grid = grid_.edge(), patch = grid_.patch_size, edge = grid_.image_size;
-  const std::int64_t rows = static_cast<std::int64_t>(pictures.size()) * grid * grid,
-                     row_floats = 3 * patch * patch;
+  const std::int64_t rows = static_cast<std::int64_t>(pictures.size()) * grid * grid, row_floats = 3 * patch * patch;
   at::Tensor patches = at::empty({rows, row_floats}, at::kFloat);
   float* const out = patches.data_ptr<float>();
   at::parallel_for(0, rows, 64, [&](std::int64_t begin, std::int64_t end) {

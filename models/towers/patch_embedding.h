@@ -24,8 +24,7 @@ class PatchEmbedding {
     at::Tensor positions;    ///< [tokens, width]
   };
 
-  PatchEmbedding(const Weights& weights, const PatchGrid& grid, const PixelScale& pixels,
-                   const Compute& compute);
+  PatchEmbedding(const Weights& weights, const PatchGrid& grid, const PixelScale& pixels, const Compute& compute);
 
   /// [pictures * tokens, width]; each picture is [image_size, image_size, 3] bytes.
   at::Tensor run(std::span<const std::uint8_t* const> pictures) const;

@@ -18,14 +18,14 @@ class SiglipTextTower final : public TextTower {
       : config_(config),
         compute_(compute),
         token_embedding_(weights.take_table("text_model.embeddings.token_embedding.weight",
-                                      {config.vocabulary_size, config.transformer.width})),
-        positions_(weights.take("text_model.embeddings.position_embedding.weight",
-                                {config.tokens, config.transformer.width})),
+                                            {config.vocabulary_size, config.transformer.width})),
+        positions_(
+            weights.take("text_model.embeddings.position_embedding.weight", {config.tokens, config.transformer.width})),
         transformer_(clip_transformer(weights, "text_model", config.transformer, true, compute)),
         final_norm_(LayerNorm::bind(weights, "text_model.final_layer_norm", config.transformer.width,
                                     config.transformer.layer_norm_eps)),
-        head_(Linear::with_bias(weights, "text_model.head", config.transformer.width, config.dims,
-                                Linear::Place::last)) {
+        head_(
+            Linear::with_bias(weights, "text_model.head", config.transformer.width, config.dims, Linear::Place::last)) {
     weights.ignore("text_model.embeddings.position_ids");  // older files carry 0, 1, 2, ...
   }
 

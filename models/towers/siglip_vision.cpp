@@ -17,8 +17,9 @@ class AttentionPooling {
                    const Compute& compute)
       : heads_(config.heads),
         compute_(compute),
-        projections_(Projections::of(weights.take(name + ".attention.in_proj_weight", {3 * width(config), width(config)}),
-                                     weights.take(name + ".attention.in_proj_bias", {3 * width(config)}), true, compute)),
+        projections_(
+            Projections::of(weights.take(name + ".attention.in_proj_weight", {3 * width(config), width(config)}),
+                            weights.take(name + ".attention.in_proj_bias", {3 * width(config)}), true, compute)),
         out_(Linear::with_bias(weights, name + ".attention.out_proj", config.width, config.width)),
         norm_(LayerNorm::bind(weights, name + ".layernorm", config.width, config.layer_norm_eps)),
         mlp_{.up = Linear::with_bias(weights, name + ".mlp.fc1", config.width, config.mlp_width),
@@ -38,7 +39,8 @@ class AttentionPooling {
     const at::Tensor context = at::empty({count, width}, x.options());
     for (std::int64_t i = 0; i < count; ++i) {
       attend(query, k_query, key_value.narrow(1, 0, width), key_value.narrow(1, width, width),
-             pictures.subspan(static_cast<std::size_t>(i), 1), heads_, score_scale_, {}, compute_, context.narrow(0, i, 1));
+             pictures.subspan(static_cast<std::size_t>(i), 1), heads_, score_scale_, {}, compute_,
+             context.narrow(0, i, 1));
     }
     const at::Tensor result = out_(context, compute_);
     mlp_.accumulate(norm_(result).to(compute_.product_dtype), Mlp::Workspace(mlp_, count, compute_), result);

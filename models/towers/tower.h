@@ -59,8 +59,7 @@ std::unique_ptr<TextTower> make_clip_text(WeightBinder& weights, const ClipTextC
 std::unique_ptr<VisionTower> make_clip_vision(WeightBinder& weights, const ClipVisionConfig& config,
                                               std::int64_t projection_dim, const PixelScale& pixels,
                                               const Compute& compute);
-std::unique_ptr<TextTower> make_jina_text(WeightBinder& weights, const JinaTextConfig& config,
-                                          const Compute& compute);
+std::unique_ptr<TextTower> make_jina_text(WeightBinder& weights, const JinaTextConfig& config, const Compute& compute);
 std::unique_ptr<VisionTower> make_eva_vision(WeightBinder& weights, const EvaVisionConfig& config,
                                              const PixelScale& pixels, const Compute& compute);
 std::unique_ptr<TextTower> make_siglip_text(WeightBinder& weights, const SiglipTextConfig& config,

@@ -33,8 +33,7 @@ bool is_out_of_memory(const std::exception& error, std::string_view words) {
 /// What an exception of libtorch becomes where it would leave the towers.
 Error failure(const char* doing, const std::exception& error) {
   if (is_out_of_memory(error, message_of(error))) {
-    return {ErrorCode::overloaded,
-            std::string("out of memory for ") + doing + ": retry the request later"};
+    return {ErrorCode::overloaded, std::string("out of memory for ") + doing + ": retry the request later"};
   }
   return {ErrorCode::internal, std::string(doing) + " failed inside libtorch: " + message_of(error)};
 }
@@ -51,8 +50,7 @@ struct Pair {
   std::unique_ptr<VisionTower> vision;
 };
 
-Pair make_pair(WeightBinder& weights, const ClipConfig& config, const PixelScale& pixels,
-               const Compute& compute) {
+Pair make_pair(WeightBinder& weights, const ClipConfig& config, const PixelScale& pixels, const Compute& compute) {
   Pair pair;
   if (config.text) pair.text = make_clip_text(weights, *config.text, config.projection_dim, compute);
   if (config.vision) {
@@ -61,14 +59,11 @@ Pair make_pair(WeightBinder& weights, const ClipConfig& config, const PixelScale
   return pair;
 }
 
-Pair make_pair(WeightBinder& weights, const JinaClipConfig& config, const PixelScale& pixels,
-               const Compute& compute) {
-  return {make_jina_text(weights, config.text, compute),
-          make_eva_vision(weights, config.vision, pixels, compute)};
+Pair make_pair(WeightBinder& weights, const JinaClipConfig& config, const PixelScale& pixels, const Compute& compute) {
+  return {make_jina_text(weights, config.text, compute), make_eva_vision(weights, config.vision, pixels, compute)};
 }
 
-Pair make_pair(WeightBinder& weights, const SiglipConfig& config, const PixelScale& pixels,
-               const Compute& compute) {
+Pair make_pair(WeightBinder& weights, const SiglipConfig& config, const PixelScale& pixels, const Compute& compute) {
   Pair pair;
   if (config.text) pair.text = make_siglip_text(weights, *config.text, compute);
   if (config.vision) pair.vision = make_siglip_vision(weights, *config.vision, pixels, compute);
@@ -77,8 +72,7 @@ Pair make_pair(WeightBinder& weights, const SiglipConfig& config, const PixelSca
 
 class TorchTowers final : public Towers {
  public:
-  TorchTowers(const Compute& compute, WeightBinder& weights, const ModelConfig& config,
-              const PixelScale& pixels)
+  TorchTowers(const Compute& compute, WeightBinder& weights, const ModelConfig& config, const PixelScale& pixels)
       : compute_(compute), device_(compute.device.str()), dims_(shape_of(config).dims) {
     auto [text, vision] =
         std::visit([&](const auto& family) { return make_pair(weights, family, pixels, compute); }, config);
@@ -90,7 +84,8 @@ class TorchTowers final : public Towers {
     parameters_ = weights.parameters();
     products_ = compute.products ? kernels::describe(*compute.products) : "libtorch";
     if (const LoadState& load = *compute.load; load.float_layers > 0) {
-      products_ += ", " + std::to_string(load.float_layers) + " of " + std::to_string(load.layers) + " layers in float32";
+      products_ +=
+          ", " + std::to_string(load.float_layers) + " of " + std::to_string(load.layers) + " layers in float32";
     }
   }
 
@@ -100,7 +95,8 @@ class TorchTowers final : public Towers {
     return text ? Status() : Status(text.error());
   }
 
-  Result<std::vector<float>> encode_texts(std::span<const std::span<const std::int32_t>> ids, const BetweenSteps& between_steps) override {
+  Result<std::vector<float>> encode_texts(std::span<const std::span<const std::int32_t>> ids,
+                                          const BetweenSteps& between_steps) override {
     if (!text_) return Error{ErrorCode::unsupported, "the model has no text tower: it embeds only pictures"};
     std::vector<Ids> texts;
     for (std::size_t i = 0; i < ids.size(); ++i) {
@@ -115,11 +111,14 @@ class TorchTowers final : public Towers {
         });
   }
 
-  Result<std::vector<float>> encode_images(std::span<const std::uint8_t* const> pictures, const BetweenSteps& between_steps) override {
+  Result<std::vector<float>> encode_images(std::span<const std::uint8_t* const> pictures,
+                                           const BetweenSteps& between_steps) override {
     if (!vision_) return Error{ErrorCode::unsupported, "the model has no vision tower: it embeds only texts"};
     return in_passes(
         "embedding pictures", pictures.size(), [&](std::size_t) { return vision_->tokens_per_picture(); },
-        [&](std::size_t begin, std::size_t count) { return vision_->run(pictures.subspan(begin, count), {between_steps}); });
+        [&](std::size_t begin, std::size_t count) {
+          return vision_->run(pictures.subspan(begin, count), {between_steps});
+        });
   }
 
   const std::string& products() const override { return products_; }
@@ -178,14 +177,12 @@ void use_one_inter_op_thread() {
 
 Status check_ids(Ids ids, std::size_t max_tokens, std::uint32_t vocabulary_size) {
   if (ids.empty() || ids.size() > max_tokens) {
-    return Error{ErrorCode::invalid_argument, "a text of " + std::to_string(ids.size()) +
-                                                  " tokens; from 1 to " + std::to_string(max_tokens) +
-                                                  " are taken"};
+    return Error{ErrorCode::invalid_argument, "a text of " + std::to_string(ids.size()) + " tokens; from 1 to " +
+                                                  std::to_string(max_tokens) + " are taken"};
   }
   for (const std::int32_t id : ids) {
     if (id < 0 || static_cast<std::uint32_t>(id) >= vocabulary_size) {
-      return Error{ErrorCode::invalid_argument, "token id " + std::to_string(id) +
-                                                    " is outside the vocabulary of " +
+      return Error{ErrorCode::invalid_argument, "token id " + std::to_string(id) + " is outside the vocabulary of " +
                                                     std::to_string(vocabulary_size)};
     }
   }

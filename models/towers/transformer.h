@@ -61,8 +61,8 @@ class Transformer {
   /// projections are apart, computes queries, MLP and all that follows for that token alone. Returns [sequences,
   /// width]: the same numbers for a twelfth (12 layers) less work. `bias` must leave the pooled token all tokens of its
   /// sequence, unchanged, and a rotary embedding must not turn it.
-  at::Tensor run_pooled(at::Tensor x, std::span<const Sequence> sequences,
-                        const std::vector<std::int64_t>& pooled, const ScoreBias& bias, const Steps& steps) const;
+  at::Tensor run_pooled(at::Tensor x, std::span<const Sequence> sequences, const std::vector<std::int64_t>& pooled,
+                        const ScoreBias& bias, const Steps& steps) const;
 
  private:
   struct Workspace;

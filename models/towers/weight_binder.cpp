@@ -33,8 +33,7 @@ bool all_finite(const at::Tensor& tensor) {
 std::string listed(const char* what, const std::vector<std::string>& names) {
   if (names.empty()) return {};
   std::string text = std::string("\n  ") + what + " (" + std::to_string(names.size()) + "): ";
-  for (std::size_t i = 0; i < std::min(names.size(), k_max_listed); ++i)
-    text += (i > 0 ? ", " : "") + names[i];
+  for (std::size_t i = 0; i < std::min(names.size(), k_max_listed); ++i) text += (i > 0 ? ", " : "") + names[i];
   if (names.size() > k_max_listed) text += ", and " + std::to_string(names.size() - k_max_listed) + " more";
   return text;
 }
@@ -67,8 +66,7 @@ const TensorView* WeightBinder::find(const std::string& name, std::initializer_l
     missing_.push_back(name);
     return nullptr;
   }
-  if (view->dtype == Dtype::i64 ||
-      !std::equal(shape.begin(), shape.end(), view->shape.begin(), view->shape.end())) {
+  if (view->dtype == Dtype::i64 || !std::equal(shape.begin(), shape.end(), view->shape.begin(), view->shape.end())) {
     misshapen_.push_back(name + " is " + to_string(view->dtype) + " " + shape_text(view->shape) +
                          ", config.json requires a float " + shape_text(std::vector<std::int64_t>(shape)));
     return nullptr;
@@ -105,16 +103,14 @@ Status WeightBinder::finish() const {
   std::vector<std::string> wrong;
   for (const auto& [name, why] : rejected_) wrong.push_back(name + " " + why);
   if (missing_.empty() && misshapen_.empty() && rejected_.empty() && unknown.empty()) return {};
-  return Error{ErrorCode::corrupt_data,
-               checkpoint_.folder().string() + ": the tensors do not match config.json" +
-                   listed("missing", missing_) + listed("of another shape", misshapen_) +
-                   listed("wrong", wrong) + listed("unknown", unknown)};
+  return Error{ErrorCode::corrupt_data, checkpoint_.folder().string() + ": the tensors do not match config.json" +
+                                            listed("missing", missing_) + listed("of another shape", misshapen_) +
+                                            listed("wrong", wrong) + listed("unknown", unknown)};
 }
 
 std::uint64_t WeightBinder::parameters() const {
   std::uint64_t count = 0;
-  for (const auto& [name, view] : checkpoint_.tensors())
-    count += view.dtype == Dtype::i64 ? 0 : view.elements();
+  for (const auto& [name, view] : checkpoint_.tensors()) count += view.dtype == Dtype::i64 ? 0 : view.elements();
   return count;
 }
 

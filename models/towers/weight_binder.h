@@ -20,8 +20,7 @@ namespace sightline::models {
 /// `finish` reports all errors together.
 class WeightBinder {
  public:
-  WeightBinder(const Checkpoint& checkpoint, const Compute& compute)
-      : checkpoint_(checkpoint), compute_(compute) {}
+  WeightBinder(const Checkpoint& checkpoint, const Compute& compute) : checkpoint_(checkpoint), compute_(compute) {}
 
   /// The tensor on the device in the compute type, read from its file. An empty tensor if it is missing, of
   /// another shape, or cannot be read; `finish` reports it.

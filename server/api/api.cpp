@@ -19,8 +19,7 @@ using http::Method;
 
 /// True if `path` fits `pattern`, whose parts in braces stand for anything; what stands there is put into
 /// `wildcards`. One at the end takes all that is left: names of models may have slashes, encoded or not.
-bool matches(std::string_view pattern, const std::vector<std::string>& path,
-             std::vector<std::string>& wildcards) {
+bool matches(std::string_view pattern, const std::vector<std::string>& path, std::vector<std::string>& wildcards) {
   wildcards.clear();
   for (auto part = path.begin(); part != path.end(); ++part) {
     if (pattern.size() < 2) return false;
@@ -91,7 +90,7 @@ struct Api::Route {
   using Scope = security::Scope;
   enum class Access {
     with_key,
-    open,           ///< to everyone
+    open,          ///< to everyone
     open_as_page,  ///< to who wants the page (web::wants_page)
   };
   Method method;
@@ -162,15 +161,14 @@ void Api::dispatch(ExchangePtr exchange) {
   if (const auto verdict = judge(found, exchange->request); verdict.outcome != KeyOutcome::admitted)
     return exchange->reply(key_refusal(exchange->request, verdict.outcome));
   if (!found) {
-    return exchange->fail({ErrorCode::not_found, "no route " + exchange->request.path.substr(0, 200) +
-                                                     ": GET / lists the routes"});
+    return exchange->fail(
+        {ErrorCode::not_found, "no route " + exchange->request.path.substr(0, 200) + ": GET / lists the routes"});
   }
   if (method != found->method) {
     http::Headers headers;
     headers.set("Allow", found->method == Method::get ? "GET, HEAD" : http::to_string(found->method));
     return exchange->fail(405, "method_not_allowed",
-                          std::string(found->path) + " takes " + http::to_string(found->method),
-                          std::move(headers));
+                          std::string(found->path) + " takes " + http::to_string(found->method), std::move(headers));
   }
   if (found->own) return (this->*found->own)(std::move(exchange));
   found->handle(context_, std::move(exchange));
@@ -193,9 +191,9 @@ security::Scope Api::scope_of(const Route* route, const http::Request& request) 
 }
 
 security::KeyCheck::Verdict Api::judge(const Route* route, const http::Request& request) const {
-  const bool open = !options_.keys || (route && (route->access == Route::Access::open ||
-                                                 (route->access == Route::Access::open_as_page &&
-                                                  web::wants_page(request))));
+  const bool open =
+      !options_.keys || (route && (route->access == Route::Access::open ||
+                                   (route->access == Route::Access::open_as_page && web::wants_page(request))));
   if (open) return {KeyOutcome::admitted, ""};
   return options_.keys->judge(presented_keys(request), scope_of(route, request));
 }

@@ -18,8 +18,8 @@ struct Judgement {
 };
 
 /// What becomes of the judgements of a request's inputs.
-using RenderJudgements = std::function<http::Response(const LabelSet&, const std::vector<Judgement>&,
-                                                      std::span<const serving::Embedding>)>;
+using RenderJudgements =
+    std::function<http::Response(const LabelSet&, const std::vector<Judgement>&, std::span<const serving::Embedding>)>;
 
 LabelSet read_labels(FieldReader& fields, const LabelBook& book) {
   LabelSet set;
@@ -37,8 +37,7 @@ LabelSet read_labels(FieldReader& fields, const LabelBook& book) {
         name ? "no label set [" + std::string(name->substr(0, 64)) + "] here" : "[labels] are missing";
     fields.fail(name ? "label_set" : "labels",
                 {ErrorCode::invalid_argument,
-                 problem + ": send [labels], an array of strings, or [label_set], one of (" +
-                     sets + ")"});
+                 problem + ": send [labels], an array of strings, or [label_set], one of (" + sets + ")"});
   }
   if (const auto prompt = fields.string("prompt_template")) set.prompt_template = *prompt;
   if (!fields.ok()) return set;
@@ -46,8 +45,7 @@ LabelSet read_labels(FieldReader& fields, const LabelBook& book) {
   return set;
 }
 
-Judgement judge(std::span<const float> input, std::span<const serving::Embedding> labels,
-                double logit_scale) {
+Judgement judge(std::span<const float> input, std::span<const serving::Embedding> labels, double logit_scale) {
   Judgement judgement;
   for (const serving::Embedding& label : labels) {
     judgement.probabilities.push_back(logit_scale * cosine(input, label.values));
@@ -86,8 +84,7 @@ void classify_and_reply(const Context& context, ExchangePtr exchange, const std:
   const auto finish = [&context, model, inputs, set = std::move(set),
                        render = std::move(render)](serving::Embeddings embeddings) -> Result<http::Response> {
     const auto now = model_info(context, model);  // of a model that has just answered
-    if (!now || now->logit_scale <= 0)
-      return Error{ErrorCode::overloaded, "the model is not ready: retry"};
+    if (!now || now->logit_scale <= 0) return Error{ErrorCode::overloaded, "the model is not ready: retry"};
     const auto all = std::span<const serving::Embedding>(embeddings);
     const auto judged = all.first(inputs), labels = all.subspan(inputs);
     std::vector<Judgement> judgements;
@@ -109,8 +106,7 @@ http::Response render_completion(const LabelSet& set, const std::vector<Judgemen
   return json_answer(answer.text(), inputs);
 }
 
-http::Response render_classes(const std::string& model, const LabelSet& set,
-                              const std::vector<Judgement>& judgements,
+http::Response render_classes(const std::string& model, const LabelSet& set, const std::vector<Judgement>& judgements,
                               std::span<const serving::Embedding> inputs) {
   json::Builder answer;
   answer.object().member("object", "list").member("model", model).array("data");
@@ -153,8 +149,7 @@ void elastic_completion(const Context& context, ExchangePtr exchange) {
   inputs.contents = read_input(fields, inputs.modality, context.limits.inputs);
   if (!fields.ok()) return exchange->fail(fields.error(), fields.field());
   const std::string model = exchange->wildcards.front();
-  classify_and_reply(context, std::move(exchange), model, std::move(set), std::move(inputs),
-                     render_completion);
+  classify_and_reply(context, std::move(exchange), model, std::move(set), std::move(inputs), render_completion);
 }
 
 void classify(const Context& context, ExchangePtr exchange) {

@@ -28,9 +28,9 @@ std::vector<VectorType> read_types(FieldReader& fields, Version version) {
   for (const std::string_view name : *names) {
     const auto type = vector_type(name);
     if (!type) {
-      fields.fail("embedding_types", {ErrorCode::invalid_argument,
-                                      "[embedding_types] holds [" + std::string(name.substr(0, 40)) +
-                                          "]; it may hold float, int8, uint8, binary, ubinary, base64"});
+      fields.fail("embedding_types",
+                  {ErrorCode::invalid_argument, "[embedding_types] holds [" + std::string(name.substr(0, 40)) +
+                                                    "]; it may hold float, int8, uint8, binary, ubinary, base64"});
       return types;
     }
     if (std::find(types.begin(), types.end(), *type) == types.end()) types.push_back(*type);
@@ -62,24 +62,22 @@ Source find_source(FieldReader& fields) {
     const rapidjson::Value* const value = fields.array(words.member);
     if (!value || value->Empty()) continue;
     if (found.value) {
-      fields.fail(words.member,
-                  {ErrorCode::invalid_argument,
-                   std::string("[") + found.words.member + "] and [" + words.member + "]: send one of them"});
+      fields.fail(words.member, {ErrorCode::invalid_argument, std::string("[") + found.words.member + "] and [" +
+                                                                  words.member + "]: send one of them"});
     }
     found = {words, value};
   }
   if (!found.value) {
-    fields.fail("texts",
-                {ErrorCode::invalid_argument, "no input: send [texts], [images] or [inputs]"});
+    fields.fail("texts", {ErrorCode::invalid_argument, "no input: send [texts], [images] or [inputs]"});
   }
   return found;
 }
 
 /// What Cohere's API says, and Elasticsearch's cohere service looks for, when there are too many.
 Error too_many(const Source& source) {
-  return {ErrorCode::invalid_argument,
-          std::string("invalid request: total number of ") + source.words.member + " must be at most " +
-              std::to_string(k_cohere_max_inputs) + " - received " + std::to_string(source.value->Size())};
+  return {ErrorCode::invalid_argument, std::string("invalid request: total number of ") + source.words.member +
+                                           " must be at most " + std::to_string(k_cohere_max_inputs) + " - received " +
+                                           std::to_string(source.value->Size())};
 }
 
 /// Texts and images are strings; only inputs are objects.
@@ -89,8 +87,8 @@ Status check_items(const Source& source) {
     const rapidjson::Value& item = (*source.value)[i];
     if (strings ? item.IsString() : item.IsObject()) continue;
     return Error{ErrorCode::invalid_argument, source.words.item + (" " + std::to_string(i)) + ": must be " +
-                                                  (strings ? "a string" : "an object with [content]") +
-                                                  ", not " + type_name(item)};
+                                                  (strings ? "a string" : "an object with [content]") + ", not " +
+                                                  type_name(item)};
   }
   return {};
 }
@@ -138,8 +136,7 @@ CohereRequest read_request(FieldReader& fields, Version version, const Context& 
   request.fields.dimensions = read_dimensions(fields, "output_dimension", context, request.model);
   const Source source = find_source(fields);
   if (!fields.ok()) return request;
-  const bool pictures =
-      source.words.member == std::string_view("images") || fields.string("input_type") == "image";
+  const bool pictures = source.words.member == std::string_view("images") || fields.string("input_type") == "image";
   const ModalityRule rule = pictures ? ModalityRule::image : request.fields.modality;
   read_contents_of(fields, source, rule, context, request);
   return request;
@@ -151,8 +148,7 @@ void add_vectors(json::Builder& answer, const char* name, const serving::Embeddi
   answer.end();
 }
 
-std::string render(const CohereRequest& request, const serving::Embeddings& embeddings,
-                   std::size_t pictures) {
+std::string render(const CohereRequest& request, const serving::Embeddings& embeddings, std::size_t pictures) {
   json::Builder answer;
   answer.object().member("id", request.id);
   const bool bare = request.types.empty();

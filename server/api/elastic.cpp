@@ -21,10 +21,9 @@ void embed_for_task(const Context& context, ExchangePtr exchange, const char* ta
   const std::string model = exchange->wildcards.front();
   EmbedFields inputs = read_embed_fields(fields, context, model);
   if (!fields.ok()) return exchange->fail(fields.error(), fields.field());
-  embed_and_reply(context, std::move(exchange), model, std::move(inputs),
-                  [member](const serving::Embeddings& embeddings) {
-                    return json_answer(render(embeddings, member), embeddings);
-                  });
+  embed_and_reply(
+      context, std::move(exchange), model, std::move(inputs),
+      [member](const serving::Embeddings& embeddings) { return json_answer(render(embeddings, member), embeddings); });
 }
 
 }  // namespace
@@ -32,9 +31,9 @@ void embed_for_task(const Context& context, ExchangePtr exchange, const char* ta
 void refuse_members(FieldReader& fields, std::string_view task, std::initializer_list<const char*> members) {
   for (const char* const member : members) {
     if (!fields.has(member)) continue;
-    fields.fail(member, {ErrorCode::invalid_argument, std::string("Field [") + member +
-                                                          "] cannot be specified for task type [" +
-                                                          std::string(task) + "]"});
+    fields.fail(member,
+                {ErrorCode::invalid_argument,
+                 std::string("Field [") + member + "] cannot be specified for task type [" + std::string(task) + "]"});
   }
 }
 

@@ -55,9 +55,7 @@ Result<Embeddings> Flattened::joined(Embeddings embeddings, std::optional<std::s
   contents.reserve(groups_.size());
   std::span<Embedding> rest(embeddings);
   for (const Group& group : groups_) {
-    const auto at_place = [&](const Error& error) {
-      return Error{error.code, group.place + ": " + error.message};
-    };
+    const auto at_place = [&](const Error& error) { return Error{error.code, group.place + ": " + error.message}; };
     auto content = joined_parts(rest.first(group.parts));
     if (!content) return at_place(content.error());
     if (dimensions) {
@@ -71,10 +69,9 @@ Result<Embeddings> Flattened::joined(Embeddings embeddings, std::optional<std::s
   return contents;
 }
 
-void count_inputs(const Context& context, const std::string& model,
-                  const std::vector<serving::Input>& inputs) {
-  const auto texts = static_cast<std::size_t>(std::count_if(
-      inputs.begin(), inputs.end(), [](const auto& input) { return input.modality == Modality::text; }));
+void count_inputs(const Context& context, const std::string& model, const std::vector<serving::Input>& inputs) {
+  const auto texts = static_cast<std::size_t>(
+      std::count_if(inputs.begin(), inputs.end(), [](const auto& input) { return input.modality == Modality::text; }));
   if (texts > 0) context.metrics.inputs_received(model, Modality::text, texts);
   if (texts < inputs.size()) context.metrics.inputs_received(model, Modality::image, inputs.size() - texts);
 }
@@ -145,8 +142,8 @@ http::Response json_answer(std::string body, std::span<const Embedding> inputs) 
   return response;
 }
 
-void embed_and_reply(const Context& context, ExchangePtr exchange, const std::string& model,
-                     EmbedFields fields, Render render) {
+void embed_and_reply(const Context& context, ExchangePtr exchange, const std::string& model, EmbedFields fields,
+                     Render render) {
   const auto wish = read_timeout(exchange->request);
   if (!wish) return exchange->fail(wish.error(), "timeout");
   const auto limit =
@@ -171,8 +168,8 @@ void embed_and_reply(const Context& context, ExchangePtr exchange, const std::st
   }
   exchange->request.body = {};  // a body of base64 is not needed any more; it may be large and the queue long
   std::vector<serving::Input> inputs = std::move(flattened.inputs);
-  auto done = [exchange, flattened = std::move(flattened), dimensions = fields.dimensions,
-               warning = std::move(warning), render = std::move(render)](Result<Embeddings> embeddings) {
+  auto done = [exchange, flattened = std::move(flattened), dimensions = fields.dimensions, warning = std::move(warning),
+               render = std::move(render)](Result<Embeddings> embeddings) {
     const auto fail = [&](const Error& error) { exchange->fail(error, blamed_field(error.code)); };
     exchange->guard([&] {
       if (!embeddings) return fail(embeddings.error());

@@ -16,8 +16,8 @@ using Render = std::function<Result<http::Response>(serving::Embeddings)>;
 /// Embeds `fields` with the model of that name and sends the answer of `render`; errors are answered in
 /// the route's shape. A content of several parts gets one vector (see `fused`); vectors are shortened after
 /// that. A header `Warning: 299` names the texts that look like addresses of pictures.
-void embed_and_reply(const Context& context, ExchangePtr exchange, const std::string& model,
-                     EmbedFields fields, Render render);
+void embed_and_reply(const Context& context, ExchangePtr exchange, const std::string& model, EmbedFields fields,
+                     Render render);
 
 /// An answer in JSON. A header `X-Truncated-Inputs: 0,4` names those of `inputs` that were cut.
 http::Response json_answer(std::string body, std::span<const serving::Embedding> inputs);

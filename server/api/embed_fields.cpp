@@ -26,8 +26,7 @@ constexpr Word<Lane> k_input_types[] = {
 };
 constexpr Word<ModalityRule> k_modalities[] = {
     {"auto", ModalityRule::automatic}, {"text", ModalityRule::text}, {"image", ModalityRule::image}};
-constexpr Word<Truncate> k_truncates[] = {
-    {"end", Truncate::end}, {"start", Truncate::start}, {"none", Truncate::none}};
+constexpr Word<Truncate> k_truncates[] = {{"end", Truncate::end}, {"start", Truncate::start}, {"none", Truncate::none}};
 
 /// The meaning of a member that is one of a few words.
 template <class T, std::size_t N>
@@ -40,8 +39,8 @@ T read_word(FieldReader& fields, const char* name, const Word<T> (&words)[N], T 
     if (candidate.word == word) return candidate.meaning;
     known += (known.empty() ? "" : ", ") + std::string(candidate.word);
   }
-  fields.fail(name, {ErrorCode::invalid_argument, std::string("[") + name + "] is [" + word.substr(0, 40) +
-                                                      "]; it may be one of: " + known});
+  fields.fail(name, {ErrorCode::invalid_argument,
+                     std::string("[") + name + "] is [" + word.substr(0, 40) + "]; it may be one of: " + known});
   return otherwise;
 }
 
@@ -63,8 +62,8 @@ Truncate read_truncate(FieldReader& fields) {
 std::string read_model(FieldReader& fields) {
   std::string model(fields.string("model").value_or(""));
   if (model.empty()) {
-    fields.fail("model", {ErrorCode::invalid_argument,
-                          "[model] is missing: send one of the names that GET /v1/models lists"});
+    fields.fail("model",
+                {ErrorCode::invalid_argument, "[model] is missing: send one of the names that GET /v1/models lists"});
   }
   return model;
 }
@@ -106,8 +105,7 @@ EmbedFields read_embed_fields(FieldReader& fields, const Context& context, const
   read.truncate = read_truncate(fields);
   read.modality = read_modality(fields);
   // A picture that is broken must not be taken for a text.
-  if (read.input_type == "image" && read.modality == ModalityRule::automatic)
-    read.modality = ModalityRule::image;
+  if (read.input_type == "image" && read.modality == ModalityRule::automatic) read.modality = ModalityRule::image;
   read.contents = read_input(fields, read.modality, context.limits.inputs);
   return read;
 }

@@ -14,10 +14,9 @@ namespace {
 constexpr std::size_t k_longest_request_id = 128;
 
 bool is_request_id(std::string_view id) {
-  return !id.empty() && id.size() <= k_longest_request_id &&
-         std::all_of(id.begin(), id.end(), [](unsigned char c) {
-           return std::isalnum(c) || c == '-' || c == '_' || c == '.' || c == ':';
-         });
+  return !id.empty() && id.size() <= k_longest_request_id && std::all_of(id.begin(), id.end(), [](unsigned char c) {
+    return std::isalnum(c) || c == '-' || c == '_' || c == '.' || c == ':';
+  });
 }
 
 std::string new_request_id() {

@@ -32,8 +32,7 @@ using AccessLog = std::function<void(const AccessEntry&)>;
 /// A request on its way through the API. Held by shared pointer until it is answered.
 class Exchange {
  public:
-  Exchange(http::Request incoming, Responder responder, Timer& timer, Metrics& metrics,
-           const AccessLog& access_log);
+  Exchange(http::Request incoming, Responder responder, Timer& timer, Metrics& metrics, const AccessLog& access_log);
 
   /// Sends the answer, counts it and logs it. Only the first answer is sent.
   void reply(http::Response response);

@@ -10,8 +10,7 @@ namespace {
 models::Truncate read_truncation(FieldReader& fields) {
   const std::string direction = ascii_lower(fields.string("truncation_direction").value_or("right"));
   if (direction != "right" && direction != "left") {
-    fields.fail("truncation_direction",
-                {ErrorCode::invalid_argument, "[truncation_direction] may be right or left"});
+    fields.fail("truncation_direction", {ErrorCode::invalid_argument, "[truncation_direction] may be right or left"});
   }
   if (!fields.boolean("truncate").value_or(true)) return models::Truncate::none;
   return direction == "left" ? models::Truncate::start : models::Truncate::end;
@@ -19,12 +18,11 @@ models::Truncate read_truncation(FieldReader& fields) {
 
 void refuse_other_vectors(FieldReader& fields) {
   if (!fields.boolean("normalize").value_or(true)) {
-    fields.fail("normalize",
-                {ErrorCode::unsupported, "[normalize] is false: all vectors have unit length"});
+    fields.fail("normalize", {ErrorCode::unsupported, "[normalize] is false: all vectors have unit length"});
   }
   if (fields.has("prompt_name")) {
-    fields.fail("prompt_name", {ErrorCode::unsupported,
-                                "[prompt_name]: the models have no prompts; put the prompt before the text"});
+    fields.fail("prompt_name",
+                {ErrorCode::unsupported, "[prompt_name]: the models have no prompts; put the prompt before the text"});
   }
 }
 
@@ -50,8 +48,7 @@ EmbedFields read_request(FieldReader& fields, const Context& context, const std:
   }
   const rapidjson::Value* const inputs = fields.any("inputs");
   if (!inputs) {
-    fields.fail("inputs",
-                {ErrorCode::invalid_argument, "[inputs] is missing: send a string or an array of strings"});
+    fields.fail("inputs", {ErrorCode::invalid_argument, "[inputs] is missing: send a string or an array of strings"});
     return read;
   }
   if (!fields.ok()) return read;
@@ -76,9 +73,8 @@ void hugging_face_embeddings(const Context& context, ExchangePtr exchange) {
   const std::string model = exchange->wildcards.front();
   EmbedFields inputs = read_request(fields, context, model);
   if (!fields.ok()) return exchange->fail(fields.error(), fields.field());
-  embed_and_reply(
-      context, std::move(exchange), model, std::move(inputs),
-      [](const serving::Embeddings& embeddings) { return json_answer(render(embeddings), embeddings); });
+  embed_and_reply(context, std::move(exchange), model, std::move(inputs),
+                  [](const serving::Embeddings& embeddings) { return json_answer(render(embeddings), embeddings); });
 }
 
 }  // namespace sightline::api

@@ -27,9 +27,8 @@ Error unsupported(std::string message) {
 
 Result<Input> text_input(std::string_view text, const InputLimits& limits) {
   if (text.size() > limits.max_text_bytes) {
-    return Error{ErrorCode::too_large, "the text has " + std::to_string(text.size()) +
-                                           " bytes, the limit is " + std::to_string(limits.max_text_bytes) +
-                                           ": split it into shorter texts"};
+    return Error{ErrorCode::too_large, "the text has " + std::to_string(text.size()) + " bytes, the limit is " +
+                                           std::to_string(limits.max_text_bytes) + ": split it into shorter texts"};
   }
   return Input{Modality::text, std::string(text)};
 }
@@ -61,8 +60,7 @@ Result<Input> declared_text(std::string_view text, ModalityRule rule, const Inpu
 }
 
 /// The string behind `name`, or behind `name`.`inner` if that is an object.
-Result<std::string_view> text_member(const rapidjson::Value& object, const char* name,
-                                     const char* inner = nullptr) {
+Result<std::string_view> text_member(const rapidjson::Value& object, const char* name, const char* inner = nullptr) {
   const auto member = object.FindMember(name);
   if (member == object.MemberEnd()) return bad(std::string("[") + name + "] is missing");
   if (inner && member->value.IsObject()) return text_member(member->value, inner);
@@ -99,8 +97,7 @@ Result<Input> part_input(const rapidjson::Value& part, ModalityRule rule, const 
     return bad(std::string("[content] must be an object with type and value, not ") + type_name(part));
   }
   if (const auto type = part.FindMember("type"); type != part.MemberEnd()) {
-    if (!type->value.IsString())
-      return bad(std::string("[type] must be a string, not ") + type_name(type->value));
+    if (!type->value.IsString()) return bad(std::string("[type] must be a string, not ") + type_name(type->value));
     return typed_object(part, as_view(type->value), rule, limits);
   }
   const bool text = part.HasMember("text"), image = part.HasMember("image");
@@ -118,8 +115,7 @@ Result<Input> part_input(const rapidjson::Value& part, ModalityRule rule, const 
 /// What is wrong with something that is neither a string nor an object.
 Error neither(const rapidjson::Value& value) {
   if (value.IsNumber() || value.IsArray()) {
-    return bad(std::string(type_name(value)) +
-               " instead of a string or a content object: token ids are not accepted");
+    return bad(std::string(type_name(value)) + " instead of a string or a content object: token ids are not accepted");
   }
   return bad(std::string("must be a string or a content object, not ") + type_name(value));
 }
@@ -162,8 +158,8 @@ Result<Content> read_content(const rapidjson::Value& value, ModalityRule rule, c
   return content;
 }
 
-Result<std::vector<Content>> read_contents(const rapidjson::Value& input, ModalityRule rule,
-                                           const InputLimits& limits, const InputWords& words) {
+Result<std::vector<Content>> read_contents(const rapidjson::Value& input, ModalityRule rule, const InputLimits& limits,
+                                           const InputWords& words) {
   const bool many = input.IsArray();
   const std::string member = std::string("[") + words.member + "]";
   const rapidjson::SizeType count = many ? input.Size() : 1;

@@ -61,8 +61,8 @@ struct InputWords {
 /// Errors name the input, counted from 0 (`input 3: ...`, `input 3, part 1: ...`): invalid_argument (wrong
 /// type, broken base64 with its offset, token ids, nothing in the array), too_large, unsupported (URLs, other
 /// media).
-Result<std::vector<Content>> read_contents(const rapidjson::Value& input, ModalityRule rule,
-                                           const InputLimits& limits, const InputWords& words = {});
+Result<std::vector<Content>> read_contents(const rapidjson::Value& input, ModalityRule rule, const InputLimits& limits,
+                                           const InputWords& words = {});
 
 /// The same for one string or content object, named `place` in errors.
 Result<Content> read_content(const rapidjson::Value& value, ModalityRule rule, const InputLimits& limits,

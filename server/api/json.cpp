@@ -18,8 +18,8 @@ Error unreadable(const json::Fault& fault, const JsonLimits& limits) {
               "the body nests deeper than " + std::to_string(limits.max_depth) + " levels" + place};
     case Kind::too_many_values:
     case Kind::too_many_bytes:
-      return {ErrorCode::too_large, "the body has more than " + std::to_string(limits.max_values) +
-                                        " JSON values" + place + ": send less"};
+      return {ErrorCode::too_large,
+              "the body has more than " + std::to_string(limits.max_values) + " JSON values" + place + ": send less"};
     case Kind::invalid_utf8:
       return {ErrorCode::invalid_argument, "the body is not UTF-8" + place};
     default:
@@ -58,8 +58,7 @@ const char* type_name(const rapidjson::Value& value) {
 
 FieldReader::FieldReader(const rapidjson::Value& body) : body_(body) {
   if (!body.IsObject()) {
-    fail("", {ErrorCode::invalid_argument,
-              std::string("the body must be a JSON object, not ") + type_name(body)});
+    fail("", {ErrorCode::invalid_argument, std::string("the body must be a JSON object, not ") + type_name(body)});
     return;
   }
   std::vector<std::string_view> names;
@@ -67,8 +66,7 @@ FieldReader::FieldReader(const rapidjson::Value& body) : body_(body) {
   std::sort(names.begin(), names.end());
   const auto twice = std::adjacent_find(names.begin(), names.end());
   if (twice == names.end()) return;
-  fail(std::string(*twice),
-       {ErrorCode::invalid_argument, "[" + std::string(*twice) + "] appears twice in the body"});
+  fail(std::string(*twice), {ErrorCode::invalid_argument, "[" + std::string(*twice) + "] appears twice in the body"});
 }
 
 const rapidjson::Value* FieldReader::any(const char* name) const {
@@ -81,8 +79,8 @@ const rapidjson::Value* FieldReader::typed(const char* name, bool (rapidjson::Va
                                            const char* type) {
   const rapidjson::Value* const value = any(name);
   if (!value || (value->*is_type)()) return value;
-  fail(name, {ErrorCode::invalid_argument,
-              std::string("[") + name + "] must be " + type + ", not " + type_name(*value)});
+  fail(name,
+       {ErrorCode::invalid_argument, std::string("[") + name + "] must be " + type + ", not " + type_name(*value)});
   return nullptr;
 }
 

@@ -53,8 +53,7 @@ class FieldReader {
 
  private:
   /// The member if it is of that type; fails if it is of another.
-  const rapidjson::Value* typed(const char* name, bool (rapidjson::Value::*is_type)() const,
-                                const char* type);
+  const rapidjson::Value* typed(const char* name, bool (rapidjson::Value::*is_type)() const, const char* type);
 
   const rapidjson::Value& body_;
   std::optional<Error> error_;

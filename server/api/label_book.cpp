@@ -73,8 +73,7 @@ Result<LabelSet> read_label_file(const std::string& path) {
     return Error{ErrorCode::too_large, "label file " + path + " has more than 1 MB"};
   }
   if (const auto at = json::find_invalid_utf8(text)) {
-    return Error{ErrorCode::invalid_argument,
-                 "label file " + path + " is not UTF-8 at byte " + std::to_string(*at)};
+    return Error{ErrorCode::invalid_argument, "label file " + path + " is not UTF-8 at byte " + std::to_string(*at)};
   }
   LabelSet set = parse_labels(text);
   if (const Status good = check(set); !good) {

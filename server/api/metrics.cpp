@@ -20,8 +20,7 @@ std::string name_of(serving::Modality modality) {
 }
 
 /// What the caches of vectors hold.
-void add_cache_state(std::vector<prometheus::MetricFamily>& families,
-                     const serving::EmbeddingService& service) {
+void add_cache_state(std::vector<prometheus::MetricFamily>& families, const serving::EmbeddingService& service) {
   using serving::Modality;
   std::vector<std::pair<std::string, double>> bytes, entries, evictions;
   for (const Modality modality : {Modality::text, Modality::image}) {
@@ -42,8 +41,7 @@ void add_cache_state(std::vector<prometheus::MetricFamily>& families,
 }  // namespace
 
 Metrics::Metrics()
-    : requests_(
-          BuildCounter().Name("sightline_http_requests_total").Help("Requests answered").Register(registry_)),
+    : requests_(BuildCounter().Name("sightline_http_requests_total").Help("Requests answered").Register(registry_)),
       request_seconds_(BuildHistogram()
                            .Name("sightline_http_request_seconds")
                            .Help("Time from the start of a request's handler to its answer")
@@ -52,10 +50,7 @@ Metrics::Metrics()
                    .Name("sightline_requests_refused_total")
                    .Help("Requests answered with an error, by the code in its body")
                    .Register(registry_)),
-      inputs_(BuildCounter()
-                  .Name("sightline_inputs_total")
-                  .Help("Inputs of well-formed requests")
-                  .Register(registry_)),
+      inputs_(BuildCounter().Name("sightline_inputs_total").Help("Inputs of well-formed requests").Register(registry_)),
       truncated_(BuildCounter()
                      .Name("sightline_inputs_truncated_total")
                      .Help("Texts cut to the model's limit")
@@ -80,8 +75,7 @@ Metrics::Metrics()
                          .Name("sightline_queue_seconds")
                          .Help("Time that a prepared input waited for the model")
                          .Register(registry_)),
-      batch_size_(
-          BuildHistogram().Name("sightline_batch_size").Help("Inputs in a batch").Register(registry_)),
+      batch_size_(BuildHistogram().Name("sightline_batch_size").Help("Inputs in a batch").Register(registry_)),
       inference_seconds_(BuildHistogram()
                              .Name("sightline_inference_seconds")
                              .Help("Time of a batch in the model, without batches of queries in between")
@@ -126,23 +120,15 @@ Metrics::Metrics()
                             .Name("sightline_model_precision_cosine")
                             .Help("Cosine between vectors in the model's precision and in float32, measured at load")
                             .Register(registry_)),
-      queue_items_(BuildGauge()
-                       .Name("sightline_queue_items")
-                       .Help("Inputs accepted and not yet answered")
-                       .Register(registry_)),
-      queue_bytes_(BuildGauge()
-                       .Name("sightline_queue_bytes")
-                       .Help("Memory reserved for these inputs")
-                       .Register(registry_)),
+      queue_items_(
+          BuildGauge().Name("sightline_queue_items").Help("Inputs accepted and not yet answered").Register(registry_)),
+      queue_bytes_(
+          BuildGauge().Name("sightline_queue_bytes").Help("Memory reserved for these inputs").Register(registry_)),
       queue_waiting_(BuildGauge()
                          .Name("sightline_queue_waiting")
                          .Help("Those of them that are prepared and wait for the model")
                          .Register(registry_)),
-      ready_(BuildGauge()
-                 .Name("sightline_ready")
-                 .Help("1 if /health/ready answers 200")
-                 .Register(registry_)
-                 .Add({})) {
+      ready_(BuildGauge().Name("sightline_ready").Help("1 if /health/ready answers 200").Register(registry_).Add({})) {
   BuildGauge()
       .Name("sightline_build_info")
       .Help("Always 1")
@@ -192,8 +178,7 @@ void Metrics::picture_made(double seconds) {
   picture_seconds_.Add({}, k_seconds).Observe(seconds);
 }
 
-void Metrics::input_prepared(const std::string& model, serving::Modality modality, double seconds,
-                             bool truncated) {
+void Metrics::input_prepared(const std::string& model, serving::Modality modality, double seconds, bool truncated) {
   preparation_seconds_.Add({{"model", model}, {"modality", name_of(modality)}}, k_seconds).Observe(seconds);
   if (truncated) truncated_.Add({{"model", model}}).Increment();
 }
@@ -222,8 +207,7 @@ void Metrics::input_dropped(const std::string& model, ErrorCode reason) {
   dropped_.Add({{"model", model}, {"reason", to_string(reason)}}).Increment();
 }
 
-void Metrics::batch_ran(const std::string& model, serving::Modality modality, std::size_t items,
-                        double seconds) {
+void Metrics::batch_ran(const std::string& model, serving::Modality modality, std::size_t items, double seconds) {
   const prometheus::Labels labels{{"model", model}, {"modality", name_of(modality)}};
   batch_size_.Add(labels, k_batch_sizes).Observe(static_cast<double>(items));
   inference_seconds_.Add(labels, k_seconds).Observe(seconds);
@@ -251,8 +235,7 @@ std::string Metrics::text(const serving::EmbeddingService& service, bool ready) 
   std::vector<prometheus::MetricFamily> families = registry_.Collect();
   families.push_back(single_value("sightline_log_lines_dropped_total",
                                   "Log lines dropped because they were not read fast enough or could not be written",
-                                  prometheus::MetricType::Counter,
-                                  static_cast<double>(dropped_log_lines_())));
+                                  prometheus::MetricType::Counter, static_cast<double>(dropped_log_lines_())));
   add_cache_state(families, service);
   auto process = process_metrics();
   std::move(process.begin(), process.end(), std::back_inserter(families));

@@ -31,15 +31,13 @@ class Metrics final : public serving::Observer {
   void request_refused(const std::string& code);
   void inputs_received(const std::string& model, serving::Modality modality, std::size_t count);
 
-  void input_prepared(const std::string& model, serving::Modality modality, double seconds,
-                      bool truncated) override;
+  void input_prepared(const std::string& model, serving::Modality modality, double seconds, bool truncated) override;
   void inputs_looked_up(const std::string& model, serving::Modality modality, std::size_t hits,
                         std::size_t misses) override;
   void truncated_texts_reused(const std::string& model, std::size_t count) override;
   void input_waited(const std::string& model, serving::Lane lane, double seconds) override;
   void input_dropped(const std::string& model, ErrorCode reason) override;
-  void batch_ran(const std::string& model, serving::Modality modality, std::size_t items,
-                 double seconds) override;
+  void batch_ran(const std::string& model, serving::Modality modality, std::size_t items, double seconds) override;
   void batch_interleaved(const std::string& model) override;
 
   /// A request at the gateway's port; `way` is one of our names.
@@ -108,13 +106,11 @@ class Metrics final : public serving::Observer {
 };
 
 /// A family of one value without labels, for a number that is counted elsewhere.
-prometheus::MetricFamily single_value(const char* name, const char* help, prometheus::MetricType type,
-                                      double value);
+prometheus::MetricFamily single_value(const char* name, const char* help, prometheus::MetricType type, double value);
 
 /// The same of one value for each of a label's values.
 prometheus::MetricFamily labelled_values(const char* name, const char* help, prometheus::MetricType type,
-                                         const char* label,
-                                         const std::vector<std::pair<std::string, double>>& values);
+                                         const char* label, const std::vector<std::pair<std::string, double>>& values);
 
 /// This process' memory, processor time, descriptors and start, in the names that Prometheus' own libraries
 /// use; values that the system does not provide are left out.

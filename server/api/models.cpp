@@ -22,8 +22,7 @@ void add_modalities_and_limits(json::Builder& out, const models::ModelInfo& info
 std::string model_json(const serving::ModelStatus& status, const InputLimits& limits) {
   json::Builder out;
   out.object().member("id", status.name).member("object", "model");
-  const auto since_epoch =
-      std::chrono::duration_cast<std::chrono::seconds>(status.loaded_on.time_since_epoch());
+  const auto since_epoch = std::chrono::duration_cast<std::chrono::seconds>(status.loaded_on.time_since_epoch());
   out.member("created", since_epoch.count()).member("owned_by", "sightline");
   out.member("state", serving::to_string(status.state));
   if (!status.reason.empty()) out.member("reason", status.reason);
@@ -80,13 +79,13 @@ void list_models(const Context& context, ExchangePtr exchange) {
 
 void show_model(const Context& context, ExchangePtr exchange) {
   const auto all = context.service.models();
-  const auto found = std::find_if(
-      all.begin(), all.end(), [&](const auto& model) { return model.name == exchange->wildcards.front(); });
+  const auto found = std::find_if(all.begin(), all.end(),
+                                  [&](const auto& model) { return model.name == exchange->wildcards.front(); });
   if (found != all.end()) return exchange->reply_json(model_json(*found, context.limits.inputs));
   const auto upstream = upstream_model(context, exchange->wildcards.front());
   if (upstream) return exchange->reply_json(model_json(*upstream, context.limits.inputs));
-  exchange->fail({ErrorCode::not_found, "no model [" + exchange->wildcards.front().substr(0, 64) +
-                                            "]: GET /v1/models lists the models"},
+  exchange->fail({ErrorCode::not_found,
+                  "no model [" + exchange->wildcards.front().substr(0, 64) + "]: GET /v1/models lists the models"},
                  "model");
 }
 

@@ -11,10 +11,10 @@ namespace sightline::api {
 
 /// Of models that run at Cohere, and of the port.
 struct PageFacts {
-  bool cohere = false;             ///< switched on
-  bool cohere_key = false;         ///< the operator's is set, so that callers need none
-  bool api_keys = false;           ///< requests need a key
-  std::size_t max_body_bytes = 0;  ///< of a request to this server's own routes
+  bool cohere = false;                           ///< switched on
+  bool cohere_key = false;                       ///< the operator's is set, so that callers need none
+  bool api_keys = false;                         ///< requests need a key
+  std::size_t max_body_bytes = 0;                ///< of a request to this server's own routes
   std::size_t max_elasticsearch_body_bytes = 0;  ///< of one below /elasticsearch
 };
 

@@ -44,14 +44,12 @@ double boot_time() {
 
 }  // namespace
 
-prometheus::MetricFamily single_value(const char* name, const char* help, prometheus::MetricType type,
-                                      double value) {
+prometheus::MetricFamily single_value(const char* name, const char* help, prometheus::MetricType type, double value) {
   return {name, help, type, {metric_of(type, value)}};
 }
 
 prometheus::MetricFamily labelled_values(const char* name, const char* help, prometheus::MetricType type,
-                                         const char* label,
-                                         const std::vector<std::pair<std::string, double>>& values) {
+                                         const char* label, const std::vector<std::pair<std::string, double>>& values) {
   prometheus::MetricFamily family{name, help, type, {}};
   for (const auto& [of, value] : values) {
     family.metric.push_back(metric_of(type, value));
@@ -84,8 +82,7 @@ std::vector<prometheus::MetricFamily> process_metrics() {
   std::filesystem::directory_iterator descriptors("/proc/self/fd", error);
   if (!error) {
     const auto count = static_cast<double>(std::distance(begin(descriptors), end(descriptors)));
-    families.push_back(
-        single_value("process_open_fds", "Open file descriptors", MetricType::Gauge, count));
+    families.push_back(single_value("process_open_fds", "Open file descriptors", MetricType::Gauge, count));
   }
   return families;
 }

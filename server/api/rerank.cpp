@@ -34,8 +34,7 @@ std::string document_text(const rapidjson::Value& document) {
 void read_query(FieldReader& fields, const InputLimits& limits, EmbedFields& read) {
   const rapidjson::Value* const query = fields.any("query");
   if (!query) {
-    return fields.fail("query",
-                       {ErrorCode::invalid_argument, "Field [query] cannot be null for task type [rerank]"});
+    return fields.fail("query", {ErrorCode::invalid_argument, "Field [query] cannot be null for task type [rerank]"});
   }
   auto content = read_content(*query, read.modality, limits, "query");
   if (!content) return fields.fail("query", content.error());
@@ -63,8 +62,7 @@ RerankRequest read_request(FieldReader& fields, const InputLimits& limits) {
   if (!input.IsArray()) {
     request.documents.push_back(document_text(input));
   } else {
-    for (const rapidjson::Value& document : input.GetArray())
-      request.documents.push_back(document_text(document));
+    for (const rapidjson::Value& document : input.GetArray()) request.documents.push_back(document_text(document));
   }
   return request;
 }
@@ -77,8 +75,7 @@ http::Response render(const RerankRequest& request, const serving::Embeddings& e
   }
   std::vector<std::size_t> order(scores.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return scores[a] > scores[b]; });
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return scores[a] > scores[b]; });
   order.resize(std::min(order.size(), request.top_n));
   json::Builder answer;
   answer.object().array("rerank");
@@ -98,17 +95,17 @@ void elastic_rerank(const Context& context, ExchangePtr exchange) {
   FieldReader fields(*body);
   const std::string model = exchange->wildcards.front();
   if (is_upstream(context, model)) {
-    fields.fail("model", {ErrorCode::unsupported, "model [" + model +
-                                                      "] runs at Cohere, which embeds queries and "
-                                                      "documents separately: rerank with a model that runs on Sightline"});
+    fields.fail("model",
+                {ErrorCode::unsupported, "model [" + model +
+                                             "] runs at Cohere, which embeds queries and "
+                                             "documents separately: rerank with a model that runs on Sightline"});
   }
   RerankRequest request = read_request(fields, context.limits.inputs);
   if (!fields.ok()) return exchange->fail(fields.error(), fields.field());
   EmbedFields inputs = std::move(request.fields);
-  embed_and_reply(context, std::move(exchange), model, std::move(inputs),
-                  [request = std::move(request)](const serving::Embeddings& embeddings) {
-                    return render(request, embeddings);
-                  });
+  embed_and_reply(
+      context, std::move(exchange), model, std::move(inputs),
+      [request = std::move(request)](const serving::Embeddings& embeddings) { return render(request, embeddings); });
 }
 
 }  // namespace sightline::api

@@ -70,8 +70,7 @@ void append_vector(std::string& out, std::span<const float> values, VectorType t
     case VectorType::int8:
       return append_integers(out, values.size(), [&](std::size_t i) { return scaled(values[i]); });
     case VectorType::uint8:
-      return append_integers(out, values.size(),
-                             [&](std::size_t i) { return scaled(values[i]) + k_signed_offset; });
+      return append_integers(out, values.size(), [&](std::size_t i) { return scaled(values[i]) + k_signed_offset; });
     case VectorType::binary:
       return append_integers(out, bytes, [&](std::size_t i) { return packed(values, i) - k_signed_offset; });
     case VectorType::ubinary:

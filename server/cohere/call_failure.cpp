@@ -60,8 +60,7 @@ CallFailure failure_of_exchange(const Error& error, std::chrono::milliseconds ti
   switch (error.code) {
     case ErrorCode::deadline_exceeded:
       return {{504,
-               "Cohere did not answer in time (at most " + std::to_string(timeout.count()) +
-                   " ms, --cohere-timeout)",
+               "Cohere did not answer in time (at most " + std::to_string(timeout.count()) + " ms, --cohere-timeout)",
                std::nullopt}};
     case ErrorCode::unreachable:
     case ErrorCode::unavailable:

@@ -52,8 +52,8 @@ class EmbedCall final : public http::OutboundCalls::Call {
       answer_ = std::move(result->body);
       return std::nullopt;
     }
-    CallFailure failed = result ? failure_of_answer(*result, call_.key)
-                                : failure_of_exchange(result.error(), options_->call_timeout);
+    CallFailure failed =
+        result ? failure_of_answer(*result, call_.key) : failure_of_exchange(result.error(), options_->call_timeout);
     failure_ = std::move(failed.failure);
     const auto asked = failure_->retry_after;
     const milliseconds wait = asked ? milliseconds(*asked) : options_->retry.wait_after(attempts);
@@ -98,7 +98,8 @@ class EmbedCall final : public http::OutboundCalls::Call {
                          " calls per minute is used up (--cohere-calls-per-minute); send less at once";
       failure.retry_after = std::chrono::ceil<std::chrono::seconds>(end.wait);
     } else {
-      failure.message += std::to_string(end.in_flight) + " calls are in progress (--cohere-concurrency); send less at once";
+      failure.message +=
+          std::to_string(end.in_flight) + " calls are in progress (--cohere-concurrency); send less at once";
     }
     return failure;
   }

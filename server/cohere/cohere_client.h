@@ -28,10 +28,9 @@ namespace sightline::cohere {
 class CohereClient {
  public:
   struct Options {
-    std::string url =
-        "https://api.cohere.com";  ///< scheme, host, and a path before /v2/embed if there is one
-    int concurrency = 8;           ///< calls out at once
-    int calls_per_minute = 0;      ///< attempts count; 0: no limit
+    std::string url = "https://api.cohere.com";      ///< scheme, host, and a path before /v2/embed if there is one
+    int concurrency = 8;                             ///< calls out at once
+    int calls_per_minute = 0;                        ///< attempts count; 0: no limit
     std::chrono::milliseconds call_timeout{30'000};  ///< of one attempt
     http::RetryPolicy retry{5, std::chrono::milliseconds(500), std::chrono::milliseconds(8'000)};
     std::chrono::seconds longest_retry_after{60};  ///< a call for which Cohere asks more is not retried

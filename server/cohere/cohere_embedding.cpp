@@ -37,8 +37,8 @@ constexpr Known k_known[] = {
 };
 
 const Known* find_known(std::string_view model) {
-  const auto* const found = std::find_if(std::begin(k_known), std::end(k_known),
-                                         [model](const Known& known) { return model == known.name; });
+  const auto* const found =
+      std::find_if(std::begin(k_known), std::end(k_known), [model](const Known& known) { return model == known.name; });
   return found == std::end(k_known) ? nullptr : found;
 }
 
@@ -49,8 +49,7 @@ UpstreamFailure failure_of(const Error& error) {
 }
 
 bool is_key(std::string_view text) {
-  return !text.empty() &&
-         std::all_of(text.begin(), text.end(), [](unsigned char c) { return c > 0x20 && c < 0x7F; });
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) { return c > 0x20 && c < 0x7F; });
 }
 
 UpstreamFailure too_many() {
@@ -141,8 +140,7 @@ class CohereEmbedding::Job : public std::enable_shared_from_this<Job> {
     for (std::size_t i = 0; i < request_.inputs.size(); ++i) {
       if (request_.inputs[i].modality == Modality::image && fits(request_.inputs[i].bytes)) send(client, {i});
     }
-    pool.post({request_.options.lane, std::move(to_fit_),
-               [self = shared_from_this(), &client, &limits](std::size_t i) {
+    pool.post({request_.options.lane, std::move(to_fit_), [self = shared_from_this(), &client, &limits](std::size_t i) {
                  self->fit_and_send(client, i, limits);
                }});
   }
@@ -171,21 +169,18 @@ class CohereEmbedding::Job : public std::enable_shared_from_this<Job> {
     call.options = request_.options;
     call.options.cancellation = cancellation_;
     call.body = [self = shared_from_this(), indices] { return self->body(indices); };
-    client.send(std::move(call),
-                [self = shared_from_this(), indices](Result<std::string, UpstreamFailure> answer) {
-                  self->take(indices, std::move(answer));
-                });
+    client.send(std::move(call), [self = shared_from_this(), indices](Result<std::string, UpstreamFailure> answer) {
+      self->take(indices, std::move(answer));
+    });
   }
 
   std::string body(const std::vector<std::size_t>& indices) const {
     const auto& inputs = request_.inputs;
-    if (inputs[indices.front()].modality == Modality::image)
-      return picture_body(head_, inputs[indices.front()].bytes);
+    if (inputs[indices.front()].modality == Modality::image) return picture_body(head_, inputs[indices.front()].bytes);
     std::vector<std::string_view> texts;
     texts.reserve(indices.size());
     for (const std::size_t i : indices) texts.emplace_back(inputs[i].bytes);
-    return text_body(head_, input_type_of_texts(request_.options.input_type), request_.options.truncate,
-                     texts);
+    return text_body(head_, input_type_of_texts(request_.options.input_type), request_.options.truncate, texts);
   }
 
   void take(const std::vector<std::size_t>& indices, Result<std::string, UpstreamFailure> answer) {
@@ -210,8 +205,7 @@ class CohereEmbedding::Job : public std::enable_shared_from_this<Job> {
     const std::size_t size = embeddings_.front().values.size();
     for (std::size_t i = 0; i < embeddings_.size(); ++i) {
       if (embeddings_[i].values.size() == size) continue;
-      return fail({i},
-                  {502, "Cohere's answers cannot be used: their vectors differ in length", std::nullopt});
+      return fail({i}, {502, "Cohere's answers cannot be used: their vectors differ in length", std::nullopt});
     }
     finish(std::move(embeddings_));
   }
@@ -222,9 +216,9 @@ class CohereEmbedding::Job : public std::enable_shared_from_this<Job> {
   }
 
   void fail(const std::vector<std::size_t>& indices, UpstreamFailure failure) {
-    const std::string where =
-        indices.size() == 1 ? place(indices.front())
-                            : "the texts from " + place(indices.front()) + " to " + place(indices.back());
+    const std::string where = indices.size() == 1
+                                  ? place(indices.front())
+                                  : "the texts from " + place(indices.front()) + " to " + place(indices.back());
     failure.message = where + ": " + failure.message;
     finish(std::move(failure));
   }
@@ -297,8 +291,7 @@ std::vector<serving::UpstreamModel> CohereEmbedding::models() const {
   const bool elsewhere = options_.client.url != CohereClient::Options().url;
   const std::string description =
       elsewhere ? "answered by " + options_.client.url + ", which is not Cohere's own address" : "";
-  for (const Known& known : k_known)
-    models.push_back({known.name, known.dims, known.max_tokens, description});
+  for (const Known& known : k_known) models.push_back({known.name, known.dims, known.max_tokens, description});
   return models;
 }
 
@@ -309,11 +302,10 @@ Result<std::string, UpstreamFailure> CohereEmbedding::key_for(const std::string&
                                    ? trimmed(std::string_view(authorization).substr(k_scheme.size()), " \t\r")
                                    : std::string_view();
   if (is_key(key)) return std::string(key);
-  return UpstreamFailure{
-      401,
-      "this model runs at Cohere: send your Cohere key as Authorization: Bearer KEY, or start "
-      "the server with --cohere-api-key-file",
-      std::nullopt};
+  return UpstreamFailure{401,
+                         "this model runs at Cohere: send your Cohere key as Authorization: Bearer KEY, or start "
+                         "the server with --cohere-api-key-file",
+                         std::nullopt};
 }
 
 void CohereEmbedding::embed(serving::UpstreamRequest request, Callback done) {

@@ -33,12 +33,12 @@ class CohereEmbedding final : public serving::Upstream {
  public:
   struct Options {
     CohereClient::Options client;
-    std::string key;                     ///< the operator's; empty: the caller's own
-    models::ImageLimits pictures;        ///< of what comes in
+    std::string key;                                   ///< the operator's; empty: the caller's own
+    models::ImageLimits pictures;                      ///< of what comes in
     serving::PreparationPool::Options preparation;     ///< of pictures that do not fit
     std::uint64_t max_request_pixels = 1'000'000'000;  ///< to decode for one request (models::PictureCost)
-    std::size_t max_items = 2048;        ///< inputs accepted and not yet answered; more: 429
-    std::size_t max_bytes = 256u << 20;  ///< their texts and pictures; more: 429
+    std::size_t max_items = 2048;                      ///< inputs accepted and not yet answered; more: 429
+    std::size_t max_bytes = 256u << 20;                ///< their texts and pictures; more: 429
     std::uint64_t max_pixels = 8'000'000'000;          ///< to decode for them; more: 429
   };
 

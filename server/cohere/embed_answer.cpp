@@ -128,13 +128,12 @@ Result<serving::Embeddings> read_embed_answer(std::string_view body, std::size_t
                       json::message(fault, k_limits));
   }
   if (answer.vectors.size() != count) {
-    return bad_answer("it has " + std::to_string(answer.vectors.size()) +
-                      " vectors in embeddings.float, not " + std::to_string(count));
+    return bad_answer("it has " + std::to_string(answer.vectors.size()) + " vectors in embeddings.float, not " +
+                      std::to_string(count));
   }
   serving::Embeddings embeddings(count);
   for (std::size_t i = 0; i < count; ++i) {
-    if (!bring_to_unit_length(answer.vectors[i]))
-      return bad_answer("vector " + std::to_string(i) + " is zero");
+    if (!bring_to_unit_length(answer.vectors[i])) return bad_answer("vector " + std::to_string(i) + " is zero");
     embeddings[i].values = std::move(answer.vectors[i]);
   }
   embeddings.front().tokens = whole<std::size_t>(answer.tokens);

@@ -21,11 +21,9 @@ struct ElasticError {
   std::vector<std::pair<std::string, std::string>> details =
       {};                                          ///< "index", "index_uuid", "resource.id", "shard", ...
   std::string cause_type = {}, cause_reason = {};  ///< caused_by, if cause_type is not empty
-  int line = 0, column = 0;  ///< position in the body, counted from 1; written if line is not 0
-  std::vector<ElasticError> causes =
-      {};  ///< caused_by where it has details or a cause of its own; at most one
-  bool root_is_cause =
-      false;  ///< root_cause shows the innermost of `causes`, as for wrapped Elasticsearch exceptions
+  int line = 0, column = 0;                        ///< position in the body, counted from 1; written if line is not 0
+  std::vector<ElasticError> causes = {};  ///< caused_by where it has details or a cause of its own; at most one
+  bool root_is_cause = false;  ///< root_cause shows the innermost of `causes`, as for wrapped Elasticsearch exceptions
 
   /// `{"type":...,"reason":...,details...,"caused_by":{...}}`: an item error of _bulk.
   std::string item_json() const;

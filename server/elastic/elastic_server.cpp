@@ -48,15 +48,15 @@ class EmbeddedBackend final : public Backend {
   NoNativeInference native_;
 };
 
-Result<std::unique_ptr<Backend>> open(const ElasticServer::EmbeddedStore& local,
-                                      const ElasticServer::Options& options, Timer&) {
+Result<std::unique_ptr<Backend>> open(const ElasticServer::EmbeddedStore& local, const ElasticServer::Options& options,
+                                      Timer&) {
   auto store = open_embedded_store(local.data_dir, std::chrono::steady_clock::now, options.limits, options.warn);
   if (!store) return store.error();
   return std::unique_ptr<Backend>(std::make_unique<EmbeddedBackend>(*std::move(store)));
 }
 
-Result<std::unique_ptr<Backend>> open(const ElasticServer::Cluster& cluster,
-                                      const ElasticServer::Options& options, Timer& timer) {
+Result<std::unique_ptr<Backend>> open(const ElasticServer::Cluster& cluster, const ElasticServer::Options& options,
+                                      Timer& timer) {
   Cluster::Options access = cluster.access;
   access.warn = options.warn;
   auto gateway = Gateway::create(std::move(access), cluster.mode, timer, options.limits);
@@ -68,16 +68,15 @@ constexpr const char* k_stopping = "the server is stopping; retry the request la
 
 class Running : public ElasticServer {
  public:
-  Running(std::unique_ptr<Timer> timer, std::unique_ptr<http::Client> client,
-          std::unique_ptr<Backend> backend, std::optional<security::SecretBox> secret_box,
-          const Limits& limits)
+  Running(std::unique_ptr<Timer> timer, std::unique_ptr<http::Client> client, std::unique_ptr<Backend> backend,
+          std::optional<security::SecretBox> secret_box, const Limits& limits)
       : secret_box_(std::move(secret_box)),
         timer_(std::move(timer)),
         client_(std::move(client)),
         backend_(std::move(backend)),
         executor_(*client_, *timer_, executor_options(limits)),
-        front_(backend_->store(), backend_->native(), executor_, *timer_,
-               secret_box_ ? &*secret_box_ : nullptr, limits) {}
+        front_(backend_->store(), backend_->native(), executor_, *timer_, secret_box_ ? &*secret_box_ : nullptr,
+               limits) {}
 
   ~Running() override { Running::stop(); }
 
@@ -201,8 +200,7 @@ bool ElasticServer::is_urgent(const http::Request& request) {
 bool ElasticServer::only_reads(const http::Request& request) {
   if (request.method == http::Method::get || request.method == http::Method::head) return true;
   const auto name = std::string_view(request.path).substr(request.path.rfind('/') + 1);
-  for (const char* reading :
-       {"_search", "_msearch", "_mget", "_count", "_analyze", "_field_caps", "_simulate"}) {
+  for (const char* reading : {"_search", "_msearch", "_mget", "_count", "_analyze", "_field_caps", "_simulate"}) {
     if (name == reading) return true;
   }
   return false;
@@ -217,8 +215,7 @@ Result<std::unique_ptr<ElasticServer>> ElasticServer::start(const Options& optio
     if (options.warn && !secret_box->warning().empty()) options.warn(secret_box->warning());
   }
   auto timer = start_timer();
-  auto backend =
-      std::visit([&](const auto& documents) { return open(documents, options, *timer); }, options.documents);
+  auto backend = std::visit([&](const auto& documents) { return open(documents, options, *timer); }, options.documents);
   if (!backend) return backend.error();
   http::Client::Options access;
   access.also_trusted = options.trusted_certificates;

@@ -53,7 +53,7 @@ class ElasticServer {
     int workers = 16;  ///< requests handled at once; each may block on inference and on disk
     Limits limits;
     http::ClientLimits clients;
-    int descriptor_parts = 1;  ///< as in http::Server::Options
+    int descriptor_parts = 1;              ///< as in http::Server::Options
     std::shared_ptr<http::TlsServer> tls;  ///< as in http::Server::Options
     /// PEM file of certificates that endpoints are trusted by, besides the system's CAs; may be empty.
     std::string trusted_certificates;

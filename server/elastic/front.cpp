@@ -45,10 +45,9 @@ Front::Front(Store& store, NativeInference& native, InferenceExecutor& executor,
       index_pipelines_(store, timer),
       writes_(store, pipelines_, stubs_, ingest_, index_pipelines_, limits_),
       query_vectors_(store, native, endpoints_, executor, limits_.max_searches),
-      inference_api_(store, native, endpoints_, executor,
-                     [this](const Caller& caller, const std::string& id) {
-                       return pipelines_.using_endpoint(caller, id);
-                     }),
+      inference_api_(
+          store, native, endpoints_, executor,
+          [this](const Caller& caller, const std::string& id) { return pipelines_.using_endpoint(caller, id); }),
       pipeline_api_(pipelines_, ingest_, store, stubs_) {
   inference_api_.add_routes(router_);
   pipeline_api_.add_routes(router_);
@@ -60,8 +59,7 @@ Outcome Front::decide(http::Request request) {
     const auto types = rest::check_media_types(request);
     if (types && !types->unsupported_content) {
       const bool is_bulk = !parts.empty() && parts.back() == "_bulk";
-      if (const Refusal refusal = rest::check_json_bounds(request.body, is_bulk, limits_))
-        return refusal->response();
+      if (const Refusal refusal = rest::check_json_bounds(request.body, is_bulk, limits_)) return refusal->response();
     }
     if (const Refusal refusal = keep_from_definitions(request, parts)) return refusal->response();
     if (!types) return request;  // the store says what is wrong
@@ -71,8 +69,7 @@ Outcome Front::decide(http::Request request) {
   } catch (const WorkCancelled&) {
     throw;
   } catch (const std::exception& exception) {
-    return ElasticError{500, "exception", std::string("internal error of Sightline: ") + exception.what()}
-        .response();
+    return ElasticError{500, "exception", std::string("internal error of Sightline: ") + exception.what()}.response();
   }
 }
 
@@ -119,17 +116,15 @@ Outcome Front::plain(http::Request request, const std::vector<std::string>& part
       return writes_.document(std::move(request), index, detail, create);
   }
   if (request.method == Method::post) {
-    if (has_index && count == 2 && action == "_update")
-      return writes_.update(std::move(request), index, detail);
+    if (has_index && count == 2 && action == "_update") return writes_.update(std::move(request), index, detail);
     if (count == 1 && action == (has_index ? "_update_by_query" : "_reindex"))
       return writes_.by_query(std::move(request), parts);
   }
   if (is_read(request.method)) {
-    if (detail == "template" ? action == "_search" || action == "_msearch" || action == "_render"
-                             : action == "_render")
+    if (detail == "template" ? action == "_search" || action == "_msearch" || action == "_render" : action == "_render")
       return query_vectors_.search_template(std::move(request));
-    const bool is_search = count == 1 ? action == "_search" || action == "_async_search" ||
-                                            action == "_count" || (has_index && action == "_delete_by_query")
+    const bool is_search = count == 1 ? action == "_search" || action == "_async_search" || action == "_count" ||
+                                            (has_index && action == "_delete_by_query")
                                       : count == 2 && ((action == "_validate" && detail == "query") ||
                                                        (has_index && action == "_explain"));
     if (is_search) return query_vectors_.search(std::move(request));

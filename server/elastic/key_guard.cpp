@@ -16,11 +16,11 @@ using Outcome = security::KeyCheck::Outcome;
 
 /// Commands that only read, whatever the method.
 constexpr std::array<std::string_view, 14> k_reads{
-    "_search",     "_msearch",  "_mget",         "_count",   "_source",  "_pit",          "_field_caps",
-    "_validate",   "_explain",  "_termvectors",  "_resolve", "_analyze", "_async_search", "_rank_eval"};
+    "_search",   "_msearch", "_mget",        "_count",   "_source",  "_pit",          "_field_caps",
+    "_validate", "_explain", "_termvectors", "_resolve", "_analyze", "_async_search", "_rank_eval"};
 /// Commands that write documents.
-constexpr std::array<std::string_view, 7> k_writes{"_bulk",    "_doc",           "_create",         "_update",
-                                                   "_refresh", "_delete_by_query", "_update_by_query"};
+constexpr std::array<std::string_view, 7> k_writes{
+    "_bulk", "_doc", "_create", "_update", "_refresh", "_delete_by_query", "_update_by_query"};
 
 template <std::size_t N>
 bool is_one_of(const std::array<std::string_view, N>& names, std::string_view name) {
@@ -63,8 +63,7 @@ Scope scope_of(const http::Request& head) {
 
 std::optional<http::HeadAnswer> KeyGuard::check_head(const http::Request& head) const {
   const Scope scope = scope_of(head);
-  const auto verdict = options_.keys->judge(
-      security::keys_in(head.headers.get("Authorization").value_or("")), scope);
+  const auto verdict = options_.keys->judge(security::keys_in(head.headers.get("Authorization").value_or("")), scope);
   const auto refused = [&](const char* code) {
     if (options_.refused) options_.refused(code);
   };
@@ -80,16 +79,17 @@ std::optional<http::HeadAnswer> KeyGuard::check_head(const http::Request& head) 
       return refusal(401, "the key [" + verdict.name + "] has expired");
     case Outcome::missing:
       refused("unauthorized");
-      return refusal(401, "missing authentication credentials for REST request [" + shortened(head.path) + "]" +
-                              k_advice);
+      return refusal(401,
+                     "missing authentication credentials for REST request [" + shortened(head.path) + "]" + k_advice);
     case Outcome::wrong:
       break;
   }
   const auto delay = options_.keys->wrong_key(http::network_of(head.peer));
   const bool slowed = delay.count() > 0;
   refused(slowed ? "too_many_wrong_keys" : "unauthorized");
-  auto answer = slowed ? refusal(429, std::string("this key is wrong, like the previous keys from this address") + k_advice)
-                       : refusal(401, std::string("unable to authenticate with the provided credentials") + k_advice);
+  auto answer =
+      slowed ? refusal(429, std::string("this key is wrong, like the previous keys from this address") + k_advice)
+             : refusal(401, std::string("unable to authenticate with the provided credentials") + k_advice);
   answer.delay = delay;
   answer.close = slowed;
   if (slowed) answer.response.headers.set("Retry-After", "1");

@@ -43,9 +43,7 @@ bool AnswerBudget::full(const std::string& client) const {
 }
 
 AnswerShare::AnswerShare(AnswerShare&& other) noexcept
-    : budget_(std::move(other.budget_)),
-      client_(std::move(other.client_)),
-      bytes_(std::exchange(other.bytes_, 0)) {}
+    : budget_(std::move(other.budget_)), client_(std::move(other.client_)), bytes_(std::exchange(other.bytes_, 0)) {}
 
 AnswerShare& AnswerShare::operator=(AnswerShare&& other) noexcept {
   std::swap(budget_, other.budget_);

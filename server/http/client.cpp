@@ -109,8 +109,7 @@ class CurlClient final : public Client {
   int max_connections_per_host() const override { return options_.max_connections_per_host; }
 
   void send(ClientRequest request, Callback callback) override {
-    start(
-        std::make_unique<WholeAnswer>(std::move(request), std::move(callback), options_.max_response_bytes));
+    start(std::make_unique<WholeAnswer>(std::move(request), std::move(callback), options_.max_response_bytes));
   }
 
   std::shared_ptr<StreamedCall> stream(ClientRequest request, StreamHandlers handlers) override {
@@ -134,8 +133,7 @@ class CurlClient final : public Client {
       // If it comes before the transfer has arrived, `enqueue` sees it.
       transfer->keep(Cancellation::on_cancel(cancellation, [call = std::move(call)] { call->cancel(); }));
     }
-    const bool put =
-        inbox_->put([&](Inbox::Content& content) { content.arrived.push_back(std::move(transfer)); });
+    const bool put = inbox_->put([&](Inbox::Content& content) { content.arrived.push_back(std::move(transfer)); });
     if (!put) end(std::move(transfer), shut_down());  // a callback sends while the client ends
   }
 
@@ -292,8 +290,8 @@ class CurlClient final : public Client {
     const auto host = hosts_.find(asked.origin());
     if (host == hosts_.end()) return;  // it has not arrived yet
     auto& line = host->second.waiting;
-    const auto place = std::find_if(line.begin(), line.end(),
-                                    [&asked](const auto& transfer) { return transfer.get() == &asked; });
+    const auto place =
+        std::find_if(line.begin(), line.end(), [&asked](const auto& transfer) { return transfer.get() == &asked; });
     if (place == line.end()) return;
     auto transfer = std::move(*place);
     line.erase(place);
@@ -315,9 +313,7 @@ class CurlClient final : public Client {
   }
 
   static Error cancelled() { return {ErrorCode::cancelled, "the call was cancelled"}; }
-  static Error shut_down() {
-    return {ErrorCode::cancelled, "the HTTP client was shut down before the answer arrived"};
-  }
+  static Error shut_down() { return {ErrorCode::cancelled, "the HTTP client was shut down before the answer arrived"}; }
 
   static void end(std::unique_ptr<Transfer> transfer, Status outcome) {
     try {
@@ -355,8 +351,7 @@ Result<std::unique_ptr<Client>> Client::create(const Options& options) {
   }
   CURLM* multi = curl_multi_init();
   if (multi == nullptr) return Error{ErrorCode::internal, "curl could not be started"};
-  curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS,
-                    static_cast<long>(options.max_connections_per_host));
+  curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, static_cast<long>(options.max_connections_per_host));
   // Kept open after use: as many as one host may have, for a few hosts.
   curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, static_cast<long>(options.max_connections_per_host) * 4);
   return std::unique_ptr<Client>(std::make_unique<CurlClient>(options, anchor, multi));

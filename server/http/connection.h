@@ -58,21 +58,21 @@ struct Connection {
 
   const int descriptor;
   const std::string peer;
-  const std::string network;  ///< what connections are counted by: see `network_of`
+  const std::string network;        ///< what connections are counted by: see `network_of`
   std::unique_ptr<TlsSession> tls;  ///< null: plain HTTP
   RequestParser parser;
   BufferShare share;  ///< what the body in `parser` is charged with
   Phase phase = Phase::receiving;
   bool counted = false;  ///< by the ConnectionTable
-  std::string ahead;    ///< received, but behind the request at hand
-  bool unread = false;  ///< `ahead` is full, so that more may wait in the socket; there will be no event for it
+  std::string ahead;     ///< received, but behind the request at hand
+  bool unread = false;   ///< `ahead` is full, so that more may wait in the socket; there will be no event for it
   /// What its head decided about the request at hand, while its body is read and thrown away, or while the
   /// answer is delayed.
   std::optional<HeadAnswer> head_answer;
   Clock::time_point answer_due = Clock::time_point::max();  ///< of a delayed answer
   std::string output;
-  std::string body_output;   ///< sent after `output`
-  AnswerShare answer_share;  ///< what these are charged with
+  std::string body_output;               ///< sent after `output`
+  AnswerShare answer_share;              ///< what these are charged with
   std::shared_ptr<StreamBuffer> stream;  ///< where the rest of a streamed reply comes from
   std::shared_ptr<Cancellation> work;    ///< for the request at hand, until its answer is complete
   std::size_t sent = 0;                  ///< of `output`

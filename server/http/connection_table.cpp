@@ -66,9 +66,7 @@ std::vector<ConnectionTable::Pointer> ConnectionTable::least_needed(std::size_t 
     int worth;
     Connection::Clock::time_point since;
     const Pointer* connection;
-    bool operator<(const Candidate& other) const {
-      return std::tie(worth, since) < std::tie(other.worth, other.since);
-    }
+    bool operator<(const Candidate& other) const { return std::tie(worth, since) < std::tie(other.worth, other.since); }
   };
   std::unordered_map<std::string_view, std::vector<Candidate>> by_network;
   const std::vector<Candidate>* most = nullptr;
@@ -84,8 +82,7 @@ std::vector<ConnectionTable::Pointer> ConnectionTable::least_needed(std::size_t 
   if (most == nullptr) return chosen;
   auto candidates = *most;
   count = std::min(count, candidates.size());
-  std::partial_sort(candidates.begin(), candidates.begin() + static_cast<std::ptrdiff_t>(count),
-                    candidates.end());
+  std::partial_sort(candidates.begin(), candidates.begin() + static_cast<std::ptrdiff_t>(count), candidates.end());
   for (std::size_t i = 0; i < count; ++i) chosen.push_back(*candidates[i].connection);
   return chosen;
 }

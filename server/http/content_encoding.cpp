@@ -43,15 +43,12 @@ Result<std::string> gzip_decode(std::string_view packed, std::size_t max_bytes, 
     const std::size_t count = k_piece_bytes - stream.avail_out;
     if (count > max_bytes - plain.size()) {
       return Error{ErrorCode::too_large, "the gzip request body decompresses to more than " +
-                                             std::to_string(max_bytes) +
-                                             " bytes, the limit; send it in smaller parts"};
+                                             std::to_string(max_bytes) + " bytes, the limit; send it in smaller parts"};
     }
     if (plain.capacity() - plain.size() < count) {
       const std::size_t wanted = std::min(std::max(plain.size() + count, 2 * plain.capacity()), max_bytes);
       if (room && !room(packed_bytes + wanted)) {
-        return Error{
-            ErrorCode::overloaded,
-            "too many request bodies are in memory (--max-request-buffer); retry"};
+        return Error{ErrorCode::overloaded, "too many request bodies are in memory (--max-request-buffer); retry"};
       }
       plain.reserve(wanted);
     }
@@ -75,8 +72,8 @@ Status decode_body(Request& request, std::size_t max_bytes, const Room& room) {
   if (encoding.empty()) return {};
   if (!equal_ignoring_case(encoding, "identity")) {
     if (!equal_ignoring_case(encoding, "gzip") && !equal_ignoring_case(encoding, "x-gzip")) {
-      return Error{ErrorCode::unsupported, "Content-Encoding " + encoding.substr(0, 64) +
-                                               " is not supported; send gzip, or no encoding"};
+      return Error{ErrorCode::unsupported,
+                   "Content-Encoding " + encoding.substr(0, 64) + " is not supported; send gzip, or no encoding"};
     }
     auto plain = gzip_decode(request.body, max_bytes, room);
     if (!plain) return plain.error();

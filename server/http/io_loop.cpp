@@ -27,8 +27,8 @@ constexpr std::chrono::seconds k_linger_time{5};
 
 /// How often the loop looks at its clocks.
 std::chrono::milliseconds tick_period(const Server::Options& options) {
-  const auto shortest = std::min(
-      {options.idle_timeout, options.header_timeout, options.receive_timeout, options.send_timeout});
+  const auto shortest =
+      std::min({options.idle_timeout, options.header_timeout, options.receive_timeout, options.send_timeout});
   return std::clamp(shortest / 4, std::chrono::milliseconds(10), std::chrono::milliseconds(1000));
 }
 
@@ -107,8 +107,7 @@ void IoLoop::registerPoller(Pistache::Polling::Epoll& poller) {
   ::timerfd_settime(timer_, 0, &repeated, nullptr);
   for (const int descriptor : {timer_, mailbox_->descriptor(), listening_}) {
     if (descriptor < 0) continue;
-    poller.addFd(descriptor, Pistache::Flags<NotifyOn>(NotifyOn::Read),
-                 Tag(static_cast<std::uint64_t>(descriptor)));
+    poller.addFd(descriptor, Pistache::Flags<NotifyOn>(NotifyOn::Read), Tag(static_cast<std::uint64_t>(descriptor)));
   }
 }
 
@@ -205,8 +204,7 @@ void IoLoop::check_time(const std::shared_ptr<Connection>& connection, Connectio
   }
 }
 
-void IoLoop::check_request_time(const std::shared_ptr<Connection>& connection,
-                                Connection::Clock::time_point now) {
+void IoLoop::check_request_time(const std::shared_ptr<Connection>& connection, Connection::Clock::time_point now) {
   const auto& options = core_->options;
   const auto still = now - connection->last_progress;
   if (connection->parser.idle()) {
@@ -215,13 +213,12 @@ void IoLoop::check_request_time(const std::shared_ptr<Connection>& connection,
     return;
   }
   const bool in_head = connection->parser.state() == RequestParser::State::head;
-  if (still > options.receive_timeout ||
-      (in_head && now - connection->request_began > options.header_timeout)) {
+  if (still > options.receive_timeout || (in_head && now - connection->request_began > options.header_timeout)) {
     refuse(connection, 408,
            in_head ? "the headers of the request did not arrive in time (--header-timeout); retry"
                    : "the request did not arrive in time (--receive-timeout); retry");
-  } else if (!in_head && !connection->rate.holds(connection->parser.body_bytes(), now,
-                                                 options.min_transfer_rate, options.receive_timeout)) {
+  } else if (!in_head && !connection->rate.holds(connection->parser.body_bytes(), now, options.min_transfer_rate,
+                                                 options.receive_timeout)) {
     refuse(connection, 408,
            "the body arrives slower than " + std::to_string(options.min_transfer_rate) +
                " bytes per second (--min-transfer-rate); send it faster, or in smaller parts");
@@ -268,15 +265,14 @@ void IoLoop::accept_waiting() {
 void IoLoop::watch_accepts(bool on) {
   if (listening_ < 0 || watching_accepts_ == on) return;
   watching_accepts_ = on;
-  reactor()->modifyFd(key(), listening_, on ? NotifyOn::Read : NotifyOn::None,
-                      Pistache::Polling::Mode::Level);
+  reactor()->modifyFd(key(), listening_, on ? NotifyOn::Read : NotifyOn::None, Pistache::Polling::Mode::Level);
 }
 
 void IoLoop::adopt(int descriptor, const sockaddr_storage& address) {
   try {
     auto copy = address;
-    handleNewPeer(Pistache::Tcp::Peer::Create(
-        descriptor, Pistache::Address::fromUnix(reinterpret_cast<sockaddr*>(&copy))));
+    handleNewPeer(
+        Pistache::Tcp::Peer::Create(descriptor, Pistache::Address::fromUnix(reinterpret_cast<sockaddr*>(&copy))));
   } catch (const std::exception&) {
     // Out of memory. Pistache may know the connection by now, and then closes it itself.
     if (const auto connection = connections_.find(descriptor)) {
@@ -292,16 +288,17 @@ void IoLoop::connected(const std::shared_ptr<Pistache::Tcp::Peer>& peer) {
   const std::string host = peer->address().host();
   const auto connection = std::make_shared<Connection>(
       peer->fd(), host, network_of(host),
-      RequestParser::Limits{
-          options.max_header_bytes, options.max_body_bytes,
-          [&core = *core_](const Request& head) { return core.workshop_of(head).max_body_bytes; }},
+      RequestParser::Limits{options.max_header_bytes, options.max_body_bytes,
+                            [&core = *core_](const Request& head) { return core.workshop_of(head).max_body_bytes; }},
       core_->budget);
   if (options.tls) connection->tls = options.tls->accept(connection->descriptor);
   const bool admitted = !core_->draining && admit(*connection);
   connections_.add(connection);
   core_->connections.add();
-  if (!admitted) turn_away(*connection, "the maximum number of connections is reached (--max-connections, "
-                                        "--max-connections-per-address), and all are busy; retry");
+  if (!admitted)
+    turn_away(*connection,
+              "the maximum number of connections is reached (--max-connections, "
+              "--max-connections-per-address), and all are busy; retry");
 }
 
 /// False if there is no room for a newcomer, and none can be made.
@@ -319,8 +316,9 @@ bool IoLoop::make_room(const std::string* network) {
   const auto chosen = connections_.least_needed(count, network);
   for (const auto& connection : chosen) {
     if (connection->phase == Phase::receiving && !connection->parser.idle()) {
-      turn_away(*connection, "this connection is closed to accept others (--max-connections, "
-                             "--max-connections-per-address); retry the request, faster");
+      turn_away(*connection,
+                "this connection is closed to accept others (--max-connections, "
+                "--max-connections-per-address); retry the request, faster");
     } else {
       cut(*connection);
     }
@@ -356,8 +354,8 @@ void IoLoop::disconnected(int descriptor) {
 /// How many bytes may be read now. While a request is handled only few are kept that lie behind it: the rest
 /// stays in the socket, and its client waits.
 std::size_t IoLoop::room_for(const Connection& connection) const {
-  const bool busy = connection.phase == Phase::handling || connection.phase == Phase::sending ||
-                    connection.phase == Phase::streaming;
+  const bool busy =
+      connection.phase == Phase::handling || connection.phase == Phase::sending || connection.phase == Phase::streaming;
   if (!busy || connection.must_close) return read_buffer_.size();
   return k_max_ahead_bytes - std::min(k_max_ahead_bytes, connection.ahead.size());
 }
@@ -414,8 +412,8 @@ ssize_t IoLoop::put(Connection& connection, const char* bytes, std::size_t size)
   if (!connection.tls) return ::send(connection.descriptor, bytes, size, MSG_NOSIGNAL);
   const auto transfer = connection.tls->write(bytes, size);
   if (transfer.outcome == TlsSession::Outcome::done) return static_cast<ssize_t>(transfer.count);
-  const bool waits = transfer.outcome == TlsSession::Outcome::wants_read ||
-                     transfer.outcome == TlsSession::Outcome::wants_write;
+  const bool waits =
+      transfer.outcome == TlsSession::Outcome::wants_read || transfer.outcome == TlsSession::Outcome::wants_write;
   errno = waits ? EAGAIN : EPIPE;
   return -1;
 }
@@ -444,24 +442,22 @@ void IoLoop::received(const std::shared_ptr<Connection>& connection, std::string
 void IoLoop::read_request(const std::shared_ptr<Connection>& connection, std::string_view& bytes) {
   auto& parser = connection->parser;
   if (parser.idle()) connection->request_began = connection->last_progress;
-  if (parser.state() == RequestParser::State::head &&
-      parser.feed_head(bytes) == RequestParser::State::body && !accept_head(connection)) {
+  if (parser.state() == RequestParser::State::head && parser.feed_head(bytes) == RequestParser::State::body &&
+      !accept_head(connection)) {
     return;
   }
   const auto state = parser.feed(bytes);
   if (state == RequestParser::State::failed) {
     refuse(connection, parser.status(), parser.message());
   } else if (!connection->share.grow_to(parser.held_bytes())) {
-    refuse(connection, 429,
-           "too many request bodies are in memory (--max-request-buffer); retry");
+    refuse(connection, 429, "too many request bodies are in memory (--max-request-buffer); retry");
   } else if (state == RequestParser::State::complete) {
     dispatch(connection);
   } else if (parser.expects_continue()) {
     static constexpr std::string_view k_continue = "HTTP/1.1 100 Continue\r\n\r\n";
     // Nothing else waits to be written, so there is room; a client that misses it goes on by itself after a
     // second.
-    [[maybe_unused]] const auto sent =
-        put(*connection, k_continue.data(), k_continue.size());
+    [[maybe_unused]] const auto sent = put(*connection, k_continue.data(), k_continue.size());
     parser.continue_sent();
   }
 }
@@ -534,8 +530,7 @@ void IoLoop::dispatch(const std::shared_ptr<Connection>& connection) {
   connection->work = std::make_shared<Cancellation>();
   Request request = parser.take();
   Reply reply(std::make_shared<Reply::Channel>(core_, mailbox_, connection, request, framing));
-  HandlerCall call{std::move(request), std::move(reply),
-                   std::exchange(connection->share, BufferShare(core_->budget))};
+  HandlerCall call{std::move(request), std::move(reply), std::exchange(connection->share, BufferShare(core_->budget))};
   call.request.cancellation = connection->work;
   core_->submit(call);
 }
@@ -580,13 +575,12 @@ void IoLoop::begin_stream(const std::shared_ptr<Connection>& connection, std::sh
   flush(connection);
 }
 
-void IoLoop::go_on(const std::shared_ptr<Connection>& connection,
-                   const std::shared_ptr<StreamBuffer>& stream) {
+void IoLoop::go_on(const std::shared_ptr<Connection>& connection, const std::shared_ptr<StreamBuffer>& stream) {
   if (connection->stream == stream) flush(connection);
 }
 
-void IoLoop::end_stream(const std::shared_ptr<Connection>& connection,
-                        const std::shared_ptr<StreamBuffer>& stream, bool complete) {
+void IoLoop::end_stream(const std::shared_ptr<Connection>& connection, const std::shared_ptr<StreamBuffer>& stream,
+                        bool complete) {
   if (connection->stream != stream) return;
   connection->work.reset();
   if (!complete) return reset(*connection);

@@ -47,11 +47,10 @@ class IoLoop final : public Pistache::Tcp::Transport {
   void receive(const std::shared_ptr<Connection>& connection);
 
   /// Writes a reply, unless its client has disconnected.
-  void deliver(const std::shared_ptr<Connection>& connection, std::string head, std::string body,
-               AnswerShare share, bool close);
+  void deliver(const std::shared_ptr<Connection>& connection, std::string head, std::string body, AnswerShare share,
+               bool close);
   /// Begins a streamed reply; without effect, but that `stream` is abandoned, if its client has disconnected.
-  void begin_stream(const std::shared_ptr<Connection>& connection, std::shared_ptr<StreamBuffer> stream,
-                    bool close);
+  void begin_stream(const std::shared_ptr<Connection>& connection, std::shared_ptr<StreamBuffer> stream, bool close);
   /// Sends the new data of `stream`.
   void go_on(const std::shared_ptr<Connection>& connection, const std::shared_ptr<StreamBuffer>& stream);
   /// Ends a streamed reply: once all is sent, or at once by cutting the connection.

@@ -75,8 +75,7 @@ std::uint16_t ListeningSocket::port() const {
 ListeningSocket::Outcome ListeningSocket::accept(int& descriptor, sockaddr_storage& peer) {
   for (;;) {
     socklen_t size = sizeof peer;
-    descriptor =
-        ::accept4(descriptor_, reinterpret_cast<sockaddr*>(&peer), &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    descriptor = ::accept4(descriptor_, reinterpret_cast<sockaddr*>(&peer), &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (descriptor >= 0) {
       const int one = 1;
       ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);

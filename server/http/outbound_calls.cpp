@@ -36,9 +36,7 @@ class Line {
     sent_.push_back(now);
   }
   /// Nothing would be lost if the line were made anew.
-  bool is_blank(TimePoint now) const {
-    return size() == 0 && (sent_.empty() || sent_.back() + pace_.span <= now);
-  }
+  bool is_blank(TimePoint now) const { return size() == 0 && (sent_.empty() || sent_.back() + pace_.span <= now); }
 
  private:
   const OutboundCalls::Pace pace_;
@@ -55,8 +53,7 @@ std::string outcome_of(const Result<Response>& result) {
 /// What the calls share; they keep it alive until the last of them is over.
 class OutboundCalls::Core : public std::enable_shared_from_this<Core> {
  public:
-  Core(Client& client, Timer& timer, Options options)
-      : client_(client), timer_(timer), options_(std::move(options)) {}
+  Core(Client& client, Timer& timer, Options options) : client_(client), timer_(timer), options_(std::move(options)) {}
 
   void start(const CallPtr& call);
   void shut_down();
@@ -132,8 +129,7 @@ void OutboundCalls::Core::admit(const CallPtr& call) {
     };
   };
   if (terms.deadline != TimePoint::max()) timer_.run_at(terms.deadline, ending(Reason::late));
-  if (terms.cancellation)
-    call->registration_ = Cancellation::on_cancel(terms.cancellation, ending(Reason::cancelled));
+  if (terms.cancellation) call->registration_ = Cancellation::on_cancel(terms.cancellation, ending(Reason::cancelled));
   send_ready();
 }
 

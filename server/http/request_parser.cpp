@@ -70,8 +70,8 @@ RequestParser::State RequestParser::read_head(std::string_view& input) {
   const auto end = line_.find(k_head_end, from);
   const std::size_t head_size = end == std::string::npos ? line_.size() : end + k_head_end.size();
   if (head_size > limits_.max_header_bytes) {
-    return fail(431, "request line and header fields are longer than " +
-                         std::to_string(limits_.max_header_bytes) + " bytes; send fewer or shorter ones");
+    return fail(431, "request line and header fields are longer than " + std::to_string(limits_.max_header_bytes) +
+                         " bytes; send fewer or shorter ones");
   }
   input.remove_prefix(head_size - old_size);
   line_.resize(head_size);
@@ -144,8 +144,7 @@ bool RequestParser::parse_target(std::string_view target) {
   const bool asterisk = target == "*" && request_.method == Method::options;
   const bool path = !target.empty() && (target.front() == '/' || target.front() == '?');
   if (bad_character || !(asterisk || path)) {
-    fail(400,
-         "the request target is not a path such as /v1/models; encode spaces and control characters as %XX");
+    fail(400, "the request target is not a path such as /v1/models; encode spaces and control characters as %XX");
     return false;
   }
   const auto question = target.find('?');
@@ -197,8 +196,8 @@ bool RequestParser::decide_framing() {
   part_ = BodyPart::by_length;
   left_ = 0;
   if (lengths == 0) return true;
-  const bool digits = !length.empty() && std::all_of(length.begin(), length.end(),
-                                                     [](unsigned char c) { return c >= '0' && c <= '9'; });
+  const bool digits = !length.empty() &&
+                      std::all_of(length.begin(), length.end(), [](unsigned char c) { return c >= '0' && c <= '9'; });
   if (!digits) {
     fail(400, "Content-Length is not a decimal number");
     return false;
@@ -263,8 +262,7 @@ RequestParser::State RequestParser::read_chunked(std::string_view& input) {
         if (line_.empty()) {
           state_ = State::complete;
         } else if (trailer_bytes_ > limits_.max_header_bytes) {
-          fail(431,
-               "the trailer fields are longer than " + std::to_string(limits_.max_header_bytes) + " bytes");
+          fail(431, "the trailer fields are longer than " + std::to_string(limits_.max_header_bytes) + " bytes");
         }
         line_.clear();
         break;
@@ -318,9 +316,8 @@ bool RequestParser::read_line(std::string_view& input, std::size_t max_bytes) {
   line_.append(piece);
   input.remove_prefix(piece.size());
   if (end == std::string_view::npos) return false;
-  const bool bad =
-      !line_.ends_with("\r\n") ||
-      std::any_of(line_.begin(), line_.end() - 2, [](unsigned char c) { return is_control(c) && c != '\t'; });
+  const bool bad = !line_.ends_with("\r\n") || std::any_of(line_.begin(), line_.end() - 2,
+                                                           [](unsigned char c) { return is_control(c) && c != '\t'; });
   if (bad) {
     fail(400, "a line of the chunked body does not end in CR LF or holds a control character");
     return true;

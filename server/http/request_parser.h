@@ -100,7 +100,7 @@ class RequestParser {
   Request request_;
   std::size_t max_body_bytes_ = 0;  ///< of this request
   std::size_t head_bytes_ = 0;      ///< once the head is accepted
-  std::string line_;            ///< the head so far, or the chunk line or trailer being read
+  std::string line_;                ///< the head so far, or the chunk line or trailer being read
   BodyPart part_ = BodyPart::by_length;
   std::uint64_t left_ = 0;  ///< bytes of the body or of this chunk still to come
   std::size_t trailer_bytes_ = 0;

@@ -36,9 +36,9 @@ void append_date(std::string& out) {
   std::tm utc{};
   gmtime_r(&now, &utc);
   std::array<char, 64> text{};
-  const int size = std::snprintf(text.data(), text.size(), "Date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n",
-                                 k_days[utc.tm_wday], utc.tm_mday, k_months[utc.tm_mon], utc.tm_year + 1900,
-                                 utc.tm_hour, utc.tm_min, utc.tm_sec);
+  const int size =
+      std::snprintf(text.data(), text.size(), "Date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n", k_days[utc.tm_wday],
+                    utc.tm_mday, k_months[utc.tm_mon], utc.tm_year + 1900, utc.tm_hour, utc.tm_min, utc.tm_sec);
   out.append(text.data(), static_cast<std::size_t>(std::max(size, 0)));
 }
 
@@ -97,11 +97,9 @@ std::string response_head_text(const Response& response, const Framing& framing)
   if (!bodiless && !response.content_type.empty()) append_field(out, "Content-Type", response.content_type);
   if (!bodiless) {
     const auto announced = response.headers.get("Content-Length");
-    const bool of_get =
-        framing.head_only && response.body.empty() && announced && !announced->empty() &&
-        std::all_of(announced->begin(), announced->end(), [](char c) { return c >= '0' && c <= '9'; });
-    append_field(out, "Content-Length",
-                 of_get ? std::string(*announced) : std::to_string(response.body.size()));
+    const bool of_get = framing.head_only && response.body.empty() && announced && !announced->empty() &&
+                        std::all_of(announced->begin(), announced->end(), [](char c) { return c >= '0' && c <= '9'; });
+    append_field(out, "Content-Length", of_get ? std::string(*announced) : std::to_string(response.body.size()));
   }
   append_date(out);
   append_end(out, framing);

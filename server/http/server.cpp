@@ -33,15 +33,14 @@ std::string bare_host(const std::string& host) {
 
 Status check(const Server::Options& options) {
   if (options.io_threads < 1 || options.workers < 1 || options.apart.workers < 1 || options.max_header_bytes < 1024 ||
-      options.max_connections < 1 || options.max_connections_per_address < 1 ||
-      options.descriptor_parts < 1) {
+      options.max_connections < 1 || options.max_connections_per_address < 1 || options.descriptor_parts < 1) {
     return Error{ErrorCode::invalid_argument,
                  "HTTP server on " + place(options) +
                      ": io_threads, workers, max_connections, max_connections_per_address and "
                      "descriptor_parts must be 1 or more, max_header_bytes 1024 or more"};
   }
-  if (std::min({options.idle_timeout, options.header_timeout, options.receive_timeout, options.send_timeout})
-          .count() <= 0) {
+  if (std::min({options.idle_timeout, options.header_timeout, options.receive_timeout, options.send_timeout}).count() <=
+      0) {
     return Error{ErrorCode::invalid_argument,
                  "HTTP server on " + place(options) +
                      ": --idle-timeout, --header-timeout, --receive-timeout and --send-timeout must be above 0ms"};
@@ -67,8 +66,7 @@ constexpr std::size_t k_other_descriptors = 64;
 /// As many connections as were asked for, but no more than this server's part of the open files.
 std::size_t connections_within_limits(const Server::Options& options) {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
-    return options.max_connections;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return options.max_connections;
   const std::size_t others = std::min<std::size_t>(k_other_descriptors, limit.rlim_cur / 2);
   const std::size_t part = (limit.rlim_cur - others) / static_cast<std::size_t>(options.descriptor_parts);
   return std::min(options.max_connections, std::max<std::size_t>(part, 1));
@@ -220,9 +218,8 @@ Result<std::unique_ptr<Server>> Server::start(const Options& options, Handler ha
   } catch (const std::exception& exception) {
     why = exception.what();
   }
-  return Error{ErrorCode::unavailable,
-               "cannot listen on " + place(options) + ": " + why +
-                   "; choose another port or address, or stop the program that uses it"};
+  return Error{ErrorCode::unavailable, "cannot listen on " + place(options) + ": " + why +
+                                           "; choose another port or address, or stop the program that uses it"};
 }
 
 }  // namespace sightline::http

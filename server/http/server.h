@@ -85,7 +85,7 @@ struct ClientLimits {
   /// Beyond this, the least needed is closed for a new one: idle before half a head before half a
   /// body, and never one whose request is being handled. Kept below the limit on open files.
   std::size_t max_connections = 4096;
-  std::size_t max_connections_per_address = 2048;  ///< of IPv6 per /64; the same then happens among these
+  std::size_t max_connections_per_address = 2048;   ///< of IPv6 per /64; the same then happens among these
   std::chrono::milliseconds idle_timeout{120'000};  ///< kept-alive connection without a request
   /// From a request's first byte to its head's last; else 408.
   std::chrono::milliseconds header_timeout{10'000};
@@ -102,8 +102,8 @@ struct ClientLimits {
   /// streamed ones wait for their clients sooner.
   std::size_t max_answer_bytes = 256u << 20;
   std::size_t max_answer_bytes_per_client = 128u << 20;  ///< the same of one address
-  std::vector<std::string> allowed_hosts;    ///< names that URLs of this server may have; see WebGuard
-  std::vector<std::string> allowed_origins;  ///< sites whose pages may call this server; see WebGuard
+  std::vector<std::string> allowed_hosts;                ///< names that URLs of this server may have; see WebGuard
+  std::vector<std::string> allowed_origins;              ///< sites whose pages may call this server; see WebGuard
 };
 
 /// An answer that needs no more of a request than its head.
@@ -131,10 +131,10 @@ std::string logged_path(std::string_view path);
 
 /// How requests of one kind are processed.
 struct Workshop {
-  int workers = 8;                           ///< handler calls that work at once
-  std::size_t max_waiting = 256;             ///< calls more, which wait for the network (NetworkWait)
-  std::size_t max_queued_requests = 1024;    ///< waiting for a worker; more get 429
-  std::size_t max_body_bytes = 64u << 20;    ///< larger ones get 413
+  int workers = 8;                         ///< handler calls that work at once
+  std::size_t max_waiting = 256;           ///< calls more, which wait for the network (NetworkWait)
+  std::size_t max_queued_requests = 1024;  ///< waiting for a worker; more get 429
+  std::size_t max_body_bytes = 64u << 20;  ///< larger ones get 413
   /// Body of the server's own errors (413, 429, 500 of a dropped reply ...), so that each kind of clients gets the
   /// format it expects. May be called from any thread. Empty: a short JSON object.
   std::function<Response(int status, const std::string& message)> error_response;
@@ -163,9 +163,9 @@ class Server {
  public:
   struct Options : ClientLimits, Workshop {
     std::string host = "127.0.0.1";
-    std::uint16_t port = 0;                    ///< 0: any free one, see `port()`
-    int io_threads = 1;                        ///< event loops
-    std::shared_ptr<TlsServer> tls;            ///< null: plain HTTP
+    std::uint16_t port = 0;          ///< 0: any free one, see `port()`
+    int io_threads = 1;              ///< event loops
+    std::shared_ptr<TlsServer> tls;  ///< null: plain HTTP
     /// True for requests that have a separate workshop, `apart`, and separate memory for their bodies: those
     /// that wait for other requests of this port, so that neither blocks the other. Called in the event loops.
     /// Empty: none.

@@ -59,8 +59,8 @@ void LoopMailbox::close() {
 Response ServerCore::error(const Workshop& workshop, int status, const std::string& message) const {
   Response response;
   try {
-    response = workshop.error_response ? workshop.error_response(status, message)
-                                       : plain_error_response(status, message);
+    response =
+        workshop.error_response ? workshop.error_response(status, message) : plain_error_response(status, message);
   } catch (...) {
     response = plain_error_response(status, message);
   }
@@ -87,13 +87,11 @@ std::optional<HeadAnswer> ServerCore::judge(const Request& head) const {
 }
 
 void ServerCore::submit(HandlerCall& call) const {
-  const bool packed =
-      call.request.headers.get("Content-Encoding") && call.request.body.size() > k_quickly_unpacked;
+  const bool packed = call.request.headers.get("Content-Encoding") && call.request.body.size() > k_quickly_unpacked;
   const bool urgent = !packed && options.urgent && options.urgent(call.request);
   WorkerPool* const workers = is_apart(call.request) ? apart_pool : pool;
   if (!(packed ? unpackers : urgent ? urgent_pool : workers)->submit(call)) {
-    call.reply.send(error(workshop_of(call.request), 429,
-                          "the server is busy: its queue of requests is full; retry"));
+    call.reply.send(error(workshop_of(call.request), 429, "the server is busy: its queue of requests is full; retry"));
   }
 }
 
@@ -152,8 +150,7 @@ void AccessNote::write(const Server::Options& options, int status, std::size_t b
     AccessRecord line = *record;
     line.status = status;
     line.bytes_out = bytes_out;
-    line.milliseconds =
-        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - began_).count();
+    line.milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - began_).count();
     options.access_log(line);
   } catch (...) {
     // A request is answered, whatever becomes of its line.
@@ -200,9 +197,8 @@ void Reply::Channel::pass_on(Response response) {
   if (!head.empty() && has_body_text(response, framing)) body = std::move(response.body);
   // A large body is passed on, not copied; a small one goes out with its head.
   if (body.size() <= k_copied_body_bytes) head += std::exchange(body, {});
-  mailbox_->post([core = core_, connection = connection_, head = std::move(head),
-                  body = std::move(body), close = framing.close,
-                  held = std::make_shared<AnswerShare>(std::move(share))](IoLoop& loop) mutable {
+  mailbox_->post([core = core_, connection = connection_, head = std::move(head), body = std::move(body),
+                  close = framing.close, held = std::make_shared<AnswerShare>(std::move(share))](IoLoop& loop) mutable {
     // Counted down before the first byte leaves: who has read the reply finds it gone from the count.
     core->in_flight.remove();
     loop.deliver(connection, std::move(head), std::move(body), std::move(*held), close);
@@ -219,8 +215,7 @@ std::shared_ptr<ReplyStream::Channel> Reply::Channel::stream(const ResponseHead&
   Framing framing = framing_;
   framing.close = must_close();
   if (page_.empty()) {
-    return std::make_shared<ReplyStream::Channel>(core_, mailbox_, connection_, work_, head, framing,
-                                                  std::move(note_));
+    return std::make_shared<ReplyStream::Channel>(core_, mailbox_, connection_, work_, head, framing, std::move(note_));
   }
   ResponseHead readable = head;
   allow_page(readable.headers, page_);
@@ -229,15 +224,13 @@ std::shared_ptr<ReplyStream::Channel> Reply::Channel::stream(const ResponseHead&
 }
 
 ReplyStream::Channel::Channel(std::shared_ptr<ServerCore> core, std::shared_ptr<LoopMailbox> mailbox,
-                              std::shared_ptr<Connection> connection,
-                              const std::shared_ptr<Cancellation>& work, const ResponseHead& head,
-                              Framing framing, AccessNote note)
+                              std::shared_ptr<Connection> connection, const std::shared_ptr<Cancellation>& work,
+                              const ResponseHead& head, Framing framing, AccessNote note)
     : core_(std::move(core)),
       mailbox_(std::move(mailbox)),
       connection_(std::move(connection)),
       body_framing_(body_framing(head, framing)),
-      room_(body_framing_ == BodyFraming::by_length ? *head.content_length
-                                                    : std::numeric_limits<std::uint64_t>::max()),
+      room_(body_framing_ == BodyFraming::by_length ? *head.content_length : std::numeric_limits<std::uint64_t>::max()),
       whole_(body_framing_ == BodyFraming::none || room_ == 0),
       note_(std::move(note)),
       status_(head.status) {
@@ -278,8 +271,7 @@ bool ReplyStream::Channel::pass_on(std::initializer_list<std::string_view> parts
   bool first = false;
   if (!buffer_->append(parts, last, first)) return false;
   if (first) {
-    mailbox_->post(
-        [connection = connection_, buffer = buffer_](IoLoop& loop) { loop.go_on(connection, buffer); });
+    mailbox_->post([connection = connection_, buffer = buffer_](IoLoop& loop) { loop.go_on(connection, buffer); });
   }
   return true;
 }

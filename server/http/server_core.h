@@ -87,9 +87,9 @@ struct ServerCore {
   Gauge connections;
   std::atomic<bool> draining{false};
   WorkerPool* pool = nullptr;
-  WorkerPool* apart_pool = nullptr;   ///< for Options::is_apart
-  WorkerPool* urgent_pool = nullptr;  ///< for Options::urgent
-  WorkerPool* unpackers = nullptr;  ///< for bodies that take long to unpack
+  WorkerPool* apart_pool = nullptr;                     ///< for Options::is_apart
+  WorkerPool* urgent_pool = nullptr;                    ///< for Options::urgent
+  WorkerPool* unpackers = nullptr;                      ///< for bodies that take long to unpack
   std::vector<std::shared_ptr<LoopMailbox>> mailboxes;  ///< one per loop; filled before the loops run
 };
 
@@ -145,8 +145,8 @@ class ReplyStream::Channel {
  public:
   /// `close`: the connection ends after this answer.
   Channel(std::shared_ptr<ServerCore> core, std::shared_ptr<LoopMailbox> mailbox,
-          std::shared_ptr<Connection> connection, const std::shared_ptr<Cancellation>& work,
-          const ResponseHead& head, Framing framing, AccessNote note);
+          std::shared_ptr<Connection> connection, const std::shared_ptr<Cancellation>& work, const ResponseHead& head,
+          Framing framing, AccessNote note);
   ~Channel();
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;

@@ -30,7 +30,8 @@ std::string reason() {
 
 Status readable(const std::filesystem::path& file) {
   std::error_code unknown;
-  if (std::filesystem::is_directory(file, unknown)) return Error{ErrorCode::not_found, file.string() + ": it is a folder"};
+  if (std::filesystem::is_directory(file, unknown))
+    return Error{ErrorCode::not_found, file.string() + ": it is a folder"};
   errno = 0;
   const std::ifstream in(file);
   if (in.is_open()) return {};
@@ -38,7 +39,9 @@ Status readable(const std::filesystem::path& file) {
 }
 
 /// Without it OpenSSL would ask at the terminal.
-int no_passphrase(char*, int, int, void*) { return 0; }
+int no_passphrase(char*, int, int, void*) {
+  return 0;
+}
 
 int choose_protocol(SSL*, const unsigned char** chosen, unsigned char* length, const unsigned char* offered,
                     unsigned int offered_length, void*) {
@@ -105,7 +108,9 @@ TlsSession::TlsSession(ssl_ctx_st* context, int descriptor) : session_(SSL_new(c
   SSL_set_accept_state(session_.get());
 }
 
-void TlsSession::Free::operator()(ssl_st* session) const { SSL_free(session); }
+void TlsSession::Free::operator()(ssl_st* session) const {
+  SSL_free(session);
+}
 
 TlsSession::Transfer TlsSession::read(char* buffer, std::size_t size) {
   std::size_t count = 0;
@@ -124,17 +129,23 @@ TlsSession::Transfer TlsSession::write(const char* bytes, std::size_t size) {
 TlsSession::Transfer TlsSession::result(int returned, std::size_t count) {
   if (returned == 1) return {Outcome::done, count};
   switch (SSL_get_error(session_.get(), returned)) {
-    case SSL_ERROR_WANT_READ: return {Outcome::wants_read};
-    case SSL_ERROR_WANT_WRITE: return {Outcome::wants_write};
-    case SSL_ERROR_ZERO_RETURN: return {Outcome::ended};
-    default: break;
+    case SSL_ERROR_WANT_READ:
+      return {Outcome::wants_read};
+    case SSL_ERROR_WANT_WRITE:
+      return {Outcome::wants_write};
+    case SSL_ERROR_ZERO_RETURN:
+      return {Outcome::ended};
+    default:
+      break;
   }
   const bool plain = ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_HTTP_REQUEST;
   ERR_clear_error();
   return {plain ? Outcome::no_tls : Outcome::broken};
 }
 
-bool TlsSession::established() const { return SSL_is_init_finished(session_.get()) == 1; }
+bool TlsSession::established() const {
+  return SSL_is_init_finished(session_.get()) == 1;
+}
 
 void TlsSession::end() {
   if (!established()) return;
@@ -170,8 +181,8 @@ Result<std::shared_ptr<ssl_ctx_st>> TlsServer::load() const {
                                          SSL_OP_PRIORITIZE_CHACHA | SSL_OP_IGNORE_UNEXPECTED_EOF);
   // A part is written as far as the socket takes it, and the rest may lie elsewhere by then; idle connections hold no
   // buffers.
-  SSL_CTX_set_mode(context.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                                      SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_mode(context.get(),
+                   SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_default_passwd_cb(context.get(), no_passphrase);
   SSL_CTX_set_alpn_select_cb(context.get(), choose_protocol, nullptr);
   static constexpr unsigned char k_sessions[] = "sightline";

@@ -17,12 +17,12 @@ namespace sightline::http {
 class TlsSession {
  public:
   enum class Outcome {
-    done,          ///< `count` bytes were read or written
-    wants_read,    ///< again once the socket is readable
-    wants_write,   ///< again once the socket is writable
-    ended,         ///< the peer has said that it sends nothing more
-    broken,        ///< the connection must be closed
-    no_tls,        ///< what came is plain HTTP
+    done,         ///< `count` bytes were read or written
+    wants_read,   ///< again once the socket is readable
+    wants_write,  ///< again once the socket is writable
+    ended,        ///< the peer has said that it sends nothing more
+    broken,       ///< the connection must be closed
+    no_tls,       ///< what came is plain HTTP
   };
   struct Transfer {
     Outcome outcome = Outcome::broken;

@@ -24,11 +24,31 @@ bool breaks_line(std::string_view text) {
 /// away (RFC 9110 7.6.1), but these it cannot mean: a client could else have a proxy drop the caller's name, or
 /// read the body as something else, before the server behind it decides.
 bool is_of_message(std::string_view name) {
-  for (const char* field :
-       {"Accept", "Accept-Encoding", "Authorization", "Cache-Control", "Content-Encoding", "Content-Type",
-        "Cookie", "ETag", "Forwarded", "Host", "If-Match", "If-None-Match", "Location", "Origin", "Range",
-        "Retry-After", "Set-Cookie", "Vary", "Warning", "WWW-Authenticate", "X-Opaque-Id", "X-Request-Id",
-        "es-security-runas-user", "traceparent", "tracestate"}) {
+  for (const char* field : {"Accept",
+                            "Accept-Encoding",
+                            "Authorization",
+                            "Cache-Control",
+                            "Content-Encoding",
+                            "Content-Type",
+                            "Cookie",
+                            "ETag",
+                            "Forwarded",
+                            "Host",
+                            "If-Match",
+                            "If-None-Match",
+                            "Location",
+                            "Origin",
+                            "Range",
+                            "Retry-After",
+                            "Set-Cookie",
+                            "Vary",
+                            "Warning",
+                            "WWW-Authenticate",
+                            "X-Opaque-Id",
+                            "X-Request-Id",
+                            "es-security-runas-user",
+                            "traceparent",
+                            "tracestate"}) {
     if (equal_ignoring_case(name, field)) return true;
   }
   for (const std::string_view family : {"X-Elastic-", "X-Forwarded-", "X-Found-"}) {
@@ -79,14 +99,12 @@ Transfer::~Transfer() {
 
 Status Transfer::check() const {
   if (origin_.empty()) {
-    return Error{
-        ErrorCode::invalid_argument,
-        "'" + request_.url.substr(0, 200) + "' is not a URL of the form http://host:port/path or https://..."};
+    return Error{ErrorCode::invalid_argument,
+                 "'" + request_.url.substr(0, 200) + "' is not a URL of the form http://host:port/path or https://..."};
   }
   for (const auto& [name, value] : request_.headers.all()) {
     if (name.empty() || name.find_first_of(":; \t") != name.npos || breaks_line(name) || breaks_line(value)) {
-      return Error{ErrorCode::invalid_argument,
-                   "a header of the request has an invalid name or contains a line break"};
+      return Error{ErrorCode::invalid_argument, "a header of the request has an invalid name or contains a line break"};
     }
   }
   return {};
@@ -96,9 +114,7 @@ CURL* Transfer::prepare(const Client::Options& options, const TrustAnchor* ancho
   CURL* easy = easy_ = curl_easy_init();
   if (easy == nullptr) return nullptr;
   bool ok = true;
-  const auto set = [&](CURLoption option, auto value) {
-    ok = ok && curl_easy_setopt(easy, option, value) == CURLE_OK;
-  };
+  const auto set = [&](CURLoption option, auto value) { ok = ok && curl_easy_setopt(easy, option, value) == CURLE_OK; };
 
   set(CURLOPT_URL, request_.url.c_str());
   set(CURLOPT_PROTOCOLS_STR, "http,https");
@@ -174,8 +190,7 @@ bool Transfer::set_fields(const Client::Options& options) {
 /// server may have acted on it all the same, so that is for those requests alone that change nothing.
 int Transfer::before_sending(void* self, char*, char*, int, int) {
   const auto& transfer = *static_cast<Transfer*>(self);
-  return transfer.anything_sent() && !is_safe(transfer.request_.method) ? CURL_PREREQFUNC_ABORT
-                                                                        : CURL_PREREQFUNC_OK;
+  return transfer.anything_sent() && !is_safe(transfer.request_.method) ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
 /// The address is the one that will be connected to: a name is not resolved again.
@@ -211,8 +226,8 @@ void Transfer::read_line(std::string_view line) {
   if (head_done_) return;  // a trailer behind the body
   head_bytes_ += line.size();
   if (head_bytes_ > k_max_head_bytes) {
-    fail({ErrorCode::too_large, "the head of the answer of " + origin_ + " has more than " +
-                                    std::to_string(k_max_head_bytes) + " bytes"});
+    fail({ErrorCode::too_large,
+          "the head of the answer of " + origin_ + " has more than " + std::to_string(k_max_head_bytes) + " bytes"});
   } else if (at_status_line_) {
     at_status_line_ = false;
     head_ = {};
@@ -329,8 +344,7 @@ Transfer::Clock::time_point StreamedAnswer::due() const {
 Error StreamedAnswer::late() const {
   if (!head_done_) return Transfer::late();
   return {ErrorCode::deadline_exceeded, "no data from " + origin() + " for " +
-                                            std::to_string(request_.silence_timeout.count()) +
-                                            " ms within its answer"};
+                                            std::to_string(request_.silence_timeout.count()) + " ms within its answer"};
 }
 
 void StreamedAnswer::take_head(ResponseHead head) {

@@ -18,8 +18,7 @@ class TransferRate {
     began_ = now;
   }
   /// False if a window has ended in which fewer than `least` bytes per second moved.
-  bool holds(std::uint64_t moved, Clock::time_point now, std::uint64_t least,
-             std::chrono::milliseconds window) {
+  bool holds(std::uint64_t moved, Clock::time_point now, std::uint64_t least, std::chrono::milliseconds window) {
     if (now - began_ < window) return true;
     const auto seconds = std::chrono::duration<double>(now - began_).count();
     const bool enough = static_cast<double>(moved - moved_) >= static_cast<double>(least) * seconds;

@@ -25,8 +25,7 @@ bool is_anchor(const TrustAnchor& anchor, const X509* certificate) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned int size = 0;
   return certificate != nullptr && X509_digest(certificate, EVP_sha256(), digest.data(), &size) == 1 &&
-         size == anchor.sha256().size() &&
-         std::equal(anchor.sha256().begin(), anchor.sha256().end(), digest.begin());
+         size == anchor.sha256().size() && std::equal(anchor.sha256().begin(), anchor.sha256().end(), digest.begin());
 }
 
 /// The presented certificate that `anchor` knows; null if there is none.
@@ -63,16 +62,13 @@ int verify(X509_STORE_CTX* context, void* anchor) {
 Status check_ca_file(const std::filesystem::path& file) {
   const std::string cannot = "cannot read the certificate file " + file.string() + ": ";
   std::error_code unknown;
-  if (std::filesystem::is_directory(file, unknown))
-    return Error{ErrorCode::not_found, cannot + "it is a folder"};
+  if (std::filesystem::is_directory(file, unknown)) return Error{ErrorCode::not_found, cannot + "it is a folder"};
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> open(std::fopen(file.c_str(), "re"), std::fclose);
   if (!open) return Error{ErrorCode::not_found, cannot + std::generic_category().message(errno)};
-  const std::unique_ptr<X509, void (*)(X509*)> first(PEM_read_X509(open.get(), nullptr, nullptr, nullptr),
-                                                     X509_free);
+  const std::unique_ptr<X509, void (*)(X509*)> first(PEM_read_X509(open.get(), nullptr, nullptr, nullptr), X509_free);
   ERR_clear_error();
   if (first) return {};
-  return Error{ErrorCode::corrupt_data,
-               file.string() + " holds no certificate in PEM (-----BEGIN CERTIFICATE-----)"};
+  return Error{ErrorCode::corrupt_data, file.string() + " holds no certificate in PEM (-----BEGIN CERTIFICATE-----)"};
 }
 
 Result<TrustAnchor> TrustAnchor::parse(std::string_view fingerprint) {

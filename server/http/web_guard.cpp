@@ -116,10 +116,8 @@ bool WebGuard::serves_host(std::string_view host) const {
 bool WebGuard::serves_origin(std::string_view origin) const {
   const std::string site = ascii_lower(origin);
   const auto scheme = site.find("://");
-  if (scheme != std::string::npos && is_loopback(without_port(std::string_view(site).substr(scheme + 3))))
-    return true;
-  return std::any_of(origins_.begin(), origins_.end(),
-                     [&](const std::string& pattern) { return fits(pattern, site); });
+  if (scheme != std::string::npos && is_loopback(without_port(std::string_view(site).substr(scheme + 3)))) return true;
+  return std::any_of(origins_.begin(), origins_.end(), [&](const std::string& pattern) { return fits(pattern, site); });
 }
 
 namespace {
@@ -144,8 +142,7 @@ bool is_link(const Request& head) {
 std::optional<std::string> WebGuard::refusal(const Request& head) const {
   const auto host = head.headers.get("Host").value_or("");
   if (!serves_host(host)) {
-    return "the Host " + shown(host) +
-           " is neither an address nor an accepted name; add it to --allowed-hosts";
+    return "the Host " + shown(host) + " is neither an address nor an accepted name; add it to --allowed-hosts";
   }
   if (const auto origin = head.headers.get("Origin")) {
     if (is_own_page(head, *origin) || serves_origin(*origin)) return {};

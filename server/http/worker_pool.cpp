@@ -112,8 +112,7 @@ void WorkerPool::work() {
   for (;;) {
     ++idle_;
     ready_.wait(lock, [this] {
-      return stopped_ || (!queue_.empty() && returning_ == 0 &&
-                          running_ < static_cast<std::size_t>(options_.places));
+      return stopped_ || (!queue_.empty() && returning_ == 0 && running_ < static_cast<std::size_t>(options_.places));
     });
     --idle_;
     if (stopped_) return;

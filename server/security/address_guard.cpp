@@ -43,12 +43,12 @@ struct Range {
 };
 
 /// IANA IPv4 Special-Purpose Address Registry, and multicast.
-constexpr std::array k_special_ipv4{
-    Range{"0.0.0.0", 8},      Range{"10.0.0.0", 8},     Range{"100.64.0.0", 10},   Range{"127.0.0.0", 8},
-    Range{"169.254.0.0", 16}, Range{"172.16.0.0", 12},  Range{"192.0.0.0", 24},    Range{"192.0.2.0", 24},
-    Range{"192.31.196.0", 24}, Range{"192.52.193.0", 24}, Range{"192.88.99.0", 24}, Range{"192.168.0.0", 16},
-    Range{"192.175.48.0", 24}, Range{"198.18.0.0", 15}, Range{"198.51.100.0", 24}, Range{"203.0.113.0", 24},
-    Range{"224.0.0.0", 4},    Range{"240.0.0.0", 4}};
+constexpr std::array k_special_ipv4{Range{"0.0.0.0", 8},       Range{"10.0.0.0", 8},     Range{"100.64.0.0", 10},
+                                    Range{"127.0.0.0", 8},     Range{"169.254.0.0", 16}, Range{"172.16.0.0", 12},
+                                    Range{"192.0.0.0", 24},    Range{"192.0.2.0", 24},   Range{"192.31.196.0", 24},
+                                    Range{"192.52.193.0", 24}, Range{"192.88.99.0", 24}, Range{"192.168.0.0", 16},
+                                    Range{"192.175.48.0", 24}, Range{"198.18.0.0", 15},  Range{"198.51.100.0", 24},
+                                    Range{"203.0.113.0", 24},  Range{"224.0.0.0", 4},    Range{"240.0.0.0", 4}};
 
 /// Of 2000::/3, the only part of IPv6 that is assigned to hosts: IANA IPv6 Special-Purpose Address Registry.
 constexpr std::array k_special_ipv6{Range{"2001::", 23}, Range{"2001:db8::", 32}, Range{"2620:4f:8000::", 48},
@@ -77,9 +77,8 @@ bool is_public(const in6_addr& address) {
     return is_public_ipv4(address.s6_addr + 12);
   if (is_within(address, parsed_ipv6("2002::"), 16)) return is_public_ipv4(address.s6_addr + 2);
   if (!is_within(address, parsed_ipv6("2000::"), 3)) return false;
-  return std::none_of(k_special_ipv6.begin(), k_special_ipv6.end(), [&](const Range& range) {
-    return is_within(address, parsed_ipv6(range.network), range.bits);
-  });
+  return std::none_of(k_special_ipv6.begin(), k_special_ipv6.end(),
+                      [&](const Range& range) { return is_within(address, parsed_ipv6(range.network), range.bits); });
 }
 
 /// Loopback, or an address of one of this machine's interfaces.
@@ -98,9 +97,9 @@ bool is_of_this_machine(const in6_addr& address) {
 }
 
 Error invalid(std::string_view text) {
-  return {ErrorCode::invalid_argument,
-          "[" + std::string(text.substr(0, 200)) +
-              "] is no address or network; write 10.1.2.3, 10.0.0.0/8, 10.1.2.3:8080, fd00::/8, [fd00::1]:8080, or * for all"};
+  return {ErrorCode::invalid_argument, "[" + std::string(text.substr(0, 200)) +
+                                           "] is no address or network; write 10.1.2.3, 10.0.0.0/8, 10.1.2.3:8080, "
+                                           "fd00::/8, [fd00::1]:8080, or * for all"};
 }
 
 }  // namespace

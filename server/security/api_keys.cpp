@@ -33,7 +33,9 @@ bool is_printable(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](unsigned char c) { return c > 0x20 && c < 0x7F; });
 }
 
-Error invalid(std::string message) { return {ErrorCode::invalid_argument, std::move(message)}; }
+Error invalid(std::string message) {
+  return {ErrorCode::invalid_argument, std::move(message)};
+}
 
 Result<Scopes> scopes_from(std::string_view text) {
   Scopes scopes{};
@@ -123,12 +125,18 @@ std::string secret_part(std::string_view encoded) {
 
 const char* to_string(Scope scope) {
   switch (scope) {
-    case Scope::any: return "any";
-    case Scope::infer: return "infer";
-    case Scope::search: return "search";
-    case Scope::ingest: return "ingest";
-    case Scope::manage: return "manage";
-    case Scope::metrics: return "metrics";
+    case Scope::any:
+      return "any";
+    case Scope::infer:
+      return "infer";
+    case Scope::search:
+      return "search";
+    case Scope::ingest:
+      return "ingest";
+    case Scope::manage:
+      return "manage";
+    case Scope::metrics:
+      return "metrics";
   }
   return "any";
 }
@@ -149,8 +157,8 @@ Result<ApiKeys> ApiKeys::parse(std::string_view text, const std::string& file) {
     auto key = key_from(written, number);
     const auto at = [&] { return file + " line " + std::to_string(number) + ": "; };
     if (!key) return invalid(at() + key.error().message);
-    const bool named_before = std::any_of(keys.keys_.begin(), keys.keys_.end(),
-                                          [&](const ApiKey& other) { return other.name == key->name; });
+    const bool named_before =
+        std::any_of(keys.keys_.begin(), keys.keys_.end(), [&](const ApiKey& other) { return other.name == key->name; });
     if (named_before) return invalid(at() + "the name [" + key->name + "] appears twice");
     keys.keys_.push_back(*std::move(key));
   }

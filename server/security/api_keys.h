@@ -33,9 +33,7 @@ class Scopes {
   Scopes(std::initializer_list<Scope> scopes) {
     for (const Scope scope : scopes) add(scope);
   }
-  static Scopes all() {
-    return {Scope::infer, Scope::search, Scope::ingest, Scope::manage, Scope::metrics};
-  }
+  static Scopes all() { return {Scope::infer, Scope::search, Scope::ingest, Scope::manage, Scope::metrics}; }
 
   void add(Scope scope) { bits_ |= bit(scope); }
   bool has(Scope scope) const { return scope == Scope::any || (bits_ & bit(scope)) != 0; }

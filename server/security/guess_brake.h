@@ -18,10 +18,10 @@ class GuessBrake {
   using Clock = std::chrono::steady_clock;
 
   struct Options {
-    std::size_t free_failures = 10;               ///< of one address, answered at once
-    std::chrono::milliseconds delay{1'000};       ///< of the answers to further ones
+    std::size_t free_failures = 10;                  ///< of one address, answered at once
+    std::chrono::milliseconds delay{1'000};          ///< of the answers to further ones
     std::chrono::milliseconds forget_after{60'000};  ///< without a failure, an address is as new
-    std::size_t max_addresses = 4096;             ///< remembered; past it, all are forgotten
+    std::size_t max_addresses = 4096;                ///< remembered; past it, all are forgotten
   };
 
   explicit GuessBrake(const Options& options) : options_(options) {}

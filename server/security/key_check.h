@@ -19,8 +19,8 @@ class KeyCheck {
 
   enum class Outcome {
     admitted,
-    missing,    ///< the request has no key
-    wrong,      ///< no such key
+    missing,  ///< the request has no key
+    wrong,    ///< no such key
     expired,
     forbidden,  ///< the key lacks the scope
   };

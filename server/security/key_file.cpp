@@ -10,8 +10,7 @@ namespace sightline::security {
 Result<std::string> read_key_file(const std::string& kind, const std::filesystem::path& file) {
   const std::string cannot = "cannot read the " + kind + " " + file.string();
   std::error_code unknown;
-  if (std::filesystem::is_directory(file, unknown))
-    return Error{ErrorCode::not_found, cannot + ": it is a folder"};
+  if (std::filesystem::is_directory(file, unknown)) return Error{ErrorCode::not_found, cannot + ": it is a folder"};
   errno = 0;
   std::ifstream in(file);
   std::ostringstream text;
@@ -26,8 +25,7 @@ std::string key_file_warning(const std::string& kind, const std::filesystem::pat
   using std::filesystem::perms;
   std::error_code unknown;
   const auto mode = std::filesystem::status(file, unknown).permissions();
-  if (unknown || (mode & (perms::others_read | perms::others_write | perms::group_write)) == perms::none)
-    return {};
+  if (unknown || (mode & (perms::others_read | perms::others_write | perms::group_write)) == perms::none) return {};
   return "the " + kind + " " + file.string() + " is readable by other users of this machine: chmod 600 " +
          file.string();
 }

@@ -75,8 +75,7 @@ Result<SecretBox> SecretBox::read(const std::filesystem::path& file) {
     Key& key = box.keys_.emplace_back();
     std::memcpy(key.data(), bytes->data(), key.size());
   }
-  if (box.keys_.empty())
-    return Error{ErrorCode::invalid_argument, file.string() + " holds no key; " + k_how_to_make};
+  if (box.keys_.empty()) return Error{ErrorCode::invalid_argument, file.string() + " holds no key; " + k_how_to_make};
   box.warning_ = key_file_warning("secret key file", file);
   return box;
 }
@@ -93,10 +92,8 @@ Result<std::string> SecretBox::seal(std::string_view secret, std::string_view co
   const bool done =
       cipher && RAND_bytes(nonce, k_nonce_bytes) == 1 &&
       EVP_EncryptInit_ex(cipher.get(), EVP_aes_256_gcm(), nullptr, keys_.front().data(), nonce) == 1 &&
-      EVP_EncryptUpdate(cipher.get(), nullptr, &written, bytes_of(context),
-                        static_cast<int>(context.size())) == 1 &&
-      EVP_EncryptUpdate(cipher.get(), cipher_text, &written, bytes_of(secret),
-                        static_cast<int>(secret.size())) == 1 &&
+      EVP_EncryptUpdate(cipher.get(), nullptr, &written, bytes_of(context), static_cast<int>(context.size())) == 1 &&
+      EVP_EncryptUpdate(cipher.get(), cipher_text, &written, bytes_of(secret), static_cast<int>(secret.size())) == 1 &&
       EVP_EncryptFinal_ex(cipher.get(), cipher_text + secret.size(), &written) == 1 &&
       EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_GCM_GET_TAG, k_tag_bytes, cipher_text + secret.size()) == 1;
   if (!done) return failed;
@@ -119,10 +116,9 @@ Result<std::string> SecretBox::open(std::string_view sealed, std::string_view co
     int written = 0;
     const bool opened =
         cipher && EVP_DecryptInit_ex(cipher.get(), EVP_aes_256_gcm(), nullptr, key.data(), nonce) == 1 &&
-        EVP_DecryptUpdate(cipher.get(), nullptr, &written, bytes_of(context),
-                          static_cast<int>(context.size())) == 1 &&
-        EVP_DecryptUpdate(cipher.get(), bytes_of(secret), &written, nonce + k_nonce_bytes,
-                          static_cast<int>(length)) == 1 &&
+        EVP_DecryptUpdate(cipher.get(), nullptr, &written, bytes_of(context), static_cast<int>(context.size())) == 1 &&
+        EVP_DecryptUpdate(cipher.get(), bytes_of(secret), &written, nonce + k_nonce_bytes, static_cast<int>(length)) ==
+            1 &&
         EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_GCM_SET_TAG, k_tag_bytes, tag) == 1 &&
         EVP_DecryptFinal_ex(cipher.get(), bytes_of(secret) + length, &written) == 1;
     if (opened) return secret;

@@ -20,16 +20,15 @@ Status Admission::take(Lane lane, std::span<const Claim> claims, const std::stri
            pixels + total.pixels > pixel_limit;
   };
   if (exceeds(0, 0, 0)) {
-    return Error{ErrorCode::too_large,
-                 std::to_string(claims.size()) + " inputs that take " + std::to_string(total.bytes) +
-                     " bytes and " + std::to_string(total.pixels) + " pixels exceed the queue (" +
-                     std::to_string(item_limit) + " inputs, " + std::to_string(byte_limit) + " bytes, " +
-                     std::to_string(pixel_limit) + " pixels): send fewer in one request"};
+    return Error{ErrorCode::too_large, std::to_string(claims.size()) + " inputs that take " +
+                                           std::to_string(total.bytes) + " bytes and " + std::to_string(total.pixels) +
+                                           " pixels exceed the queue (" + std::to_string(item_limit) + " inputs, " +
+                                           std::to_string(byte_limit) + " bytes, " + std::to_string(pixel_limit) +
+                                           " pixels): send fewer in one request"};
   }
   if (exceeds(items_, bytes_, pixels_)) {
     return Error{ErrorCode::overloaded, "model [" + model + "] has " + std::to_string(items_) +
-                                            " inputs waiting, no room for " +
-                                            std::to_string(claims.size()) +
+                                            " inputs waiting, no room for " + std::to_string(claims.size()) +
                                             " more: retry the request later"};
   }
   items_ += claims.size();

@@ -14,7 +14,7 @@ namespace {
 
 constexpr int k_query_batches_before_documents = 8;
 constexpr int k_queries_time_within_pass = 8;  // at the most, times what the pass has had itself
-constexpr float k_norm_tolerance = 1e-3f;  // of bfloat16 results widened to float32
+constexpr float k_norm_tolerance = 1e-3f;      // of bfloat16 results widened to float32
 
 std::size_t index(Lane lane) {
   return static_cast<std::size_t>(lane);
@@ -33,9 +33,9 @@ Result<std::vector<float>> checked(Result<std::vector<float>> vector, std::uint3
   double squares = 0;
   for (const float value : *vector) squares += static_cast<double>(value) * value;
   if (vector->size() == dims && std::abs(std::sqrt(squares) - 1.0) <= k_norm_tolerance) return vector;
-  return Error{ErrorCode::internal, "the model returned " + std::to_string(vector->size()) +
-                                        " floats of norm " + std::to_string(std::sqrt(squares)) +
-                                        " instead of a unit vector of " + std::to_string(dims)};
+  return Error{ErrorCode::internal, "the model returned " + std::to_string(vector->size()) + " floats of norm " +
+                                        std::to_string(std::sqrt(squares)) + " instead of a unit vector of " +
+                                        std::to_string(dims)};
 }
 
 }  // namespace
@@ -47,7 +47,7 @@ struct BatchQueue::Entry {
   Timer::TimePoint arrived;
   std::uint64_t order = 0;  // of arrival
   Place place = Place::arriving;
-  Deadlines::iterator due{};                // while it waits
+  Deadlines::iterator due{};                  // while it waits
   Cancellation::Registration registration{};  // last: its callback uses the rest
   Modality modality() const { return modality_of(item.input); }
   bool is_cancelled() const { return item.cancellation && item.cancellation->requested(); }
@@ -76,9 +76,9 @@ struct BatchQueue::Pass {
   BatchQueue& queue;
   Entries& batch;
   const Timer::TimePoint began;
-  const bool yields;                      // to queries
-  Entries::iterator wanted;               // what is before it is cancelled
-  Timer::Clock::duration lent{};     // what ran in between took
+  const bool yields;              // to queries
+  Entries::iterator wanted;       // what is before it is cancelled
+  Timer::Clock::duration lent{};  // what ran in between took
   bool abandoned = false;
 };
 
@@ -123,17 +123,14 @@ void BatchQueue::Ticket::give_back() {
   queue_ = nullptr;
 }
 
-Result<std::unique_ptr<BatchQueue>> BatchQueue::create(const Options& options, Timer& timer,
-                                                       Observer& observer) {
+Result<std::unique_ptr<BatchQueue>> BatchQueue::create(const Options& options, Timer& timer, Observer& observer) {
   const bool sound = options.places.max_items > 0 && options.places.max_bytes > 0 && options.places.max_pixels > 0 &&
                      options.places.query_share >= 0 && options.places.query_share < 1 && options.max_batch_items > 0 &&
-                     options.max_batch_tokens > 0 &&
-                     options.max_batch_pixels > 0 && options.max_wait.count() >= 0 &&
+                     options.max_batch_tokens > 0 && options.max_batch_pixels > 0 && options.max_wait.count() >= 0 &&
                      options.target_batch_time.count() >= 0;
   if (!sound) {
-    return Error{
-        ErrorCode::invalid_argument,
-        "the queue's limits must be greater than 0, its times not negative and its query share below 1"};
+    return Error{ErrorCode::invalid_argument,
+                 "the queue's limits must be greater than 0, its times not negative and its query share below 1"};
   }
   std::unique_ptr<BatchQueue> queue(new BatchQueue(options, timer, observer));
   queue->model_thread_ = std::thread([raw = queue.get()] { raw->run(); });
@@ -152,8 +149,7 @@ BatchQueue::Account& BatchQueue::add_model(std::string name, models::Embedder& e
   return accounts_.emplace_back(std::move(name), embedder, options_);
 }
 
-Result<std::vector<BatchQueue::Ticket>> BatchQueue::admit(Account& account, Lane lane,
-                                                          std::span<const Claim> claims) {
+Result<std::vector<BatchQueue::Ticket>> BatchQueue::admit(Account& account, Lane lane, std::span<const Claim> claims) {
   std::vector<Ticket> tickets;
   tickets.reserve(claims.size());
   const std::lock_guard lock(mutex_);
@@ -179,8 +175,7 @@ void BatchQueue::submit(Ticket ticket, Item item) {
   Deadlines one;
   auto due = one.extract(one.emplace(entry->item.deadline, entry));
   if (entry->item.cancellation) {
-    entry->registration =
-        Cancellation::on_cancel(entry->item.cancellation, [this, entry] { drop(entry); });
+    entry->registration = Cancellation::on_cancel(entry->item.cancellation, [this, entry] { drop(entry); });
   }
   const std::lock_guard lock(mutex_);
   Ticket& own = entry->ticket;
@@ -207,8 +202,7 @@ void BatchQueue::drop(Entries::iterator entry) {
   changed_.notify_one();
 }
 
-void BatchQueue::teach(Account& account, Modality modality, std::size_t cost,
-                       Timer::Clock::duration took) {
+void BatchQueue::teach(Account& account, Modality modality, std::size_t cost, Timer::Clock::duration took) {
   const std::lock_guard lock(mutex_);
   account.sizes[index(modality)].teach(cost, took);
 }
@@ -336,8 +330,7 @@ BatchQueue::Entries& BatchQueue::line_of(Entry& entry) {
 
 /// Of a line that is not empty: in order, within the limits.
 BatchQueue::Cut BatchQueue::next_batch(const Entries& line) const {
-  const std::size_t cost_limit =
-      line.front().ticket.account_->sizes[index(line.front().modality())].limit();
+  const std::size_t cost_limit = line.front().ticket.account_->sizes[index(line.front().modality())].limit();
   Cut batch;
   std::size_t total = 0;
   for (const Entry& entry : line) {
@@ -363,8 +356,7 @@ BatchQueue::Entries BatchQueue::take(Entries& line, std::size_t items) {
 Timer::TimePoint BatchQueue::company_until(const Entries& line, const Cut& batch) const {
   const Entry& first = line.front();
   const bool company_expected = first.ticket.account_->expected[index(first.ticket.lane_)] > 0;
-  return company_expected && !batch.full && !stopping_ ? first.arrived + options_.max_wait
-                                                       : Timer::TimePoint::min();
+  return company_expected && !batch.full && !stopping_ ? first.arrived + options_.max_wait : Timer::TimePoint::min();
 }
 
 /// Whether the model thread has something to do now that an input has come to that lane, or will not come: not
@@ -373,8 +365,7 @@ bool BatchQueue::ends_wait(const Account& account, Lane lane) const {
   if (!awaiting_ || awaiting_->empty()) return true;
   const Ticket& first = awaiting_->front().ticket;
   if (lane != first.lane_) return lane == Lane::query;
-  return &account == first.account_ &&
-         (account.expected[index(lane)] == 0 || next_batch(*awaiting_).full);
+  return &account == first.account_ && (account.expected[index(lane)] == 0 || next_batch(*awaiting_).full);
 }
 
 void BatchQueue::run_batch(Entries batch, bool interleaved) noexcept {
@@ -394,9 +385,7 @@ void BatchQueue::embed_and_answer(Entries& batch, bool interleaved) {
   inputs.reserve(batch.size());
   std::size_t total_cost = 0;
   for (Entry& entry : batch) {
-    unharmed([&] {
-      observer_.input_waited(account.name, entry.ticket.lane_, in_seconds(pass.began - entry.arrived));
-    });
+    unharmed([&] { observer_.input_waited(account.name, entry.ticket.lane_, in_seconds(pass.began - entry.arrived)); });
     total_cost += cost(entry.item.input);
     inputs.push_back(std::move(entry.item.input));
   }
@@ -469,8 +458,7 @@ Error BatchQueue::cause_of_death(const Entry& entry, Timer::TimePoint now) const
 
 /// One answer an input, whatever the model does: if a batch throws, each input is tried alone, so that the
 /// one that cannot be run does not take its neighbours with it.
-std::vector<Result<std::vector<float>>> BatchQueue::embed(Account& account,
-                                                          std::span<const models::Prepared> inputs,
+std::vector<Result<std::vector<float>>> BatchQueue::embed(Account& account, std::span<const models::Prepared> inputs,
                                                           const std::function<bool()>& between_steps) {
   Error fault;
   try {

@@ -31,8 +31,7 @@ inline const char* to_string(Lane lane) {
 
 /// The error for cancelled work.
 inline Error cancelled_error(CancelReason reason) {
-  if (reason == CancelReason::stopping)
-    return {ErrorCode::overloaded, "the server is stopping: retry the request"};
+  if (reason == CancelReason::stopping) return {ErrorCode::overloaded, "the server is stopping: retry the request"};
   return {ErrorCode::cancelled, "the client disconnected"};
 }
 
@@ -47,7 +46,7 @@ struct EmbedOptions {
   Lane lane = Lane::document;
   models::Truncate truncate = models::Truncate::end;
   Timer::TimePoint deadline = Timer::TimePoint::max();  ///< work that has not begun by then is dropped
-  std::shared_ptr<Cancellation> cancellation;  ///< cancelled when the answer is no longer needed; null: never
+  std::shared_ptr<Cancellation> cancellation;           ///< cancelled when the answer is no longer needed; null: never
 
   // For upstream models (upstream.h); local models use neither.
   /// The client's input type, a word in lower case (`query`, `search_document`, `clustering` ...);

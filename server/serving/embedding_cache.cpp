@@ -23,13 +23,11 @@ EmbeddingCache::EmbeddingCache(const Options& options)
       kept_{LruCache<Embedding>(options.text_bytes), LruCache<Embedding>(options.picture_bytes)} {}
 
 /// What is hashed begins with parts of fixed size, so that no two inputs look alike.
-EmbeddingCache::Key EmbeddingCache::key_of(std::uint64_t edition, models::Truncate truncate,
-                                           const Input& input) const {
+EmbeddingCache::Key EmbeddingCache::key_of(std::uint64_t edition, models::Truncate truncate, const Input& input) const {
   if (!on_[index(input.modality)]) return {input.modality, {}};
   const bool is_text = input.modality == Modality::text;
   const std::array<std::uint64_t, 4> about{edition, index(input.modality),
-                                           is_text ? static_cast<std::uint64_t>(truncate) : 0,
-                                           input.bytes.size()};
+                                           is_text ? static_cast<std::uint64_t>(truncate) : 0, input.bytes.size()};
   Sha256 hash;
   hash.update(std::as_bytes(std::span(secret_)));
   hash.update(std::as_bytes(std::span(about)));

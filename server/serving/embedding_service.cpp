@@ -54,9 +54,7 @@ class EmbeddingService::Job : public std::enable_shared_from_this<Job> {
   Result<models::Prepared> prepared(std::size_t i);
   void submit(std::size_t i, models::Prepared input);
   /// `error` with the place of the input that it is about.
-  Error placed(std::size_t i, const Error& error) const {
-    return {error.code, places_[i] + ": " + error.message};
-  }
+  Error placed(std::size_t i, const Error& error) const { return {error.code, places_[i] + ": " + error.message}; }
   void take(std::size_t i, Result<std::vector<float>> vector);
   void fail(std::size_t i, Error error) noexcept;
   void finish_one() noexcept;
@@ -116,16 +114,16 @@ Result<models::Prepared> EmbeddingService::Job::prepared(std::size_t i) {
   const Timer::TimePoint began = service_.timer_.now();
   const auto observe = [&] {
     unharmed([&] {
-      service_.observer_.input_prepared(model_.name(), input.modality,
-                                        in_seconds(service_.timer_.now() - began), results_[i].truncated);
+      service_.observer_.input_prepared(model_.name(), input.modality, in_seconds(service_.timer_.now() - began),
+                                        results_[i].truncated);
     });
   };
   const models::ModelInfo& info = model_.embedder().info();
   const bool is_text = input.modality == Modality::text;
   if (!(is_text ? info.has_text : info.has_image)) {
-    return Error{ErrorCode::unsupported, "model [" + std::string(model_.name()) + "] has no " +
-                                             (is_text ? "text tower: it embeds only pictures"
-                                                      : "vision tower: it embeds only texts")};
+    return Error{ErrorCode::unsupported,
+                 "model [" + std::string(model_.name()) + "] has no " +
+                     (is_text ? "text tower: it embeds only pictures" : "vision tower: it embeds only texts")};
   }
   try {
     if (is_text) {
@@ -152,9 +150,7 @@ void EmbeddingService::Job::submit(std::size_t i, models::Prepared input) {
   item.input = std::move(input);
   item.deadline = options_.deadline;
   item.cancellation = cancellation_;
-  item.done = [job = shared_from_this(), i](Result<std::vector<float>> vector) {
-    job->take(i, std::move(vector));
-  };
+  item.done = [job = shared_from_this(), i](Result<std::vector<float>> vector) { job->take(i, std::move(vector)); };
   service_.queue_->submit(std::move(tickets_[i]), std::move(item));
 }
 
@@ -191,9 +187,8 @@ void EmbeddingService::Job::finish_one() noexcept {
   if (error_) return call_back();  // that is soon done
   try {
     // Like a text: short, and not to wait for pictures.
-    service_.pool_->post({options_.lane, {{0, Modality::text, {}}}, [job = shared_from_this()](std::size_t) {
-                            job->call_back();
-                          }});
+    service_.pool_->post(
+        {options_.lane, {{0, Modality::text, {}}}, [job = shared_from_this()](std::size_t) { job->call_back(); }});
   } catch (...) {  // no memory
     call_back();
   }
@@ -212,20 +207,18 @@ void EmbeddingService::Job::call_back() noexcept {
   }
 }
 
-Result<std::unique_ptr<EmbeddingService>> EmbeddingService::create(const Options& options,
-                                                                   ModelRegistry::Loader loader, Timer& timer,
-                                                                   Observer& observer) {
+Result<std::unique_ptr<EmbeddingService>> EmbeddingService::create(const Options& options, ModelRegistry::Loader loader,
+                                                                   Timer& timer, Observer& observer) {
   std::unique_ptr<EmbeddingService> service(new EmbeddingService(options, timer, observer));
   auto queue = BatchQueue::create(options.queue, timer, observer);
   if (!queue) return queue.error();
   service->queue_ = *std::move(queue);
-  auto registry = ModelRegistry::create(options.models, std::move(loader), *service->queue_, timer,
-                                        options.fingerprint);
+  auto registry =
+      ModelRegistry::create(options.models, std::move(loader), *service->queue_, timer, options.fingerprint);
   if (!registry) return registry.error();
   service->registry_ = *std::move(registry);
   service->pool_ = std::make_unique<PreparationPool>(options.preparation);
-  service->watchdog_ =
-      std::make_unique<Watchdog>(options.watchdog, *service->registry_, *service->queue_, timer);
+  service->watchdog_ = std::make_unique<Watchdog>(options.watchdog, *service->registry_, *service->queue_, timer);
   return service;
 }
 
@@ -240,8 +233,7 @@ void EmbeddingService::stop(Timer::TimePoint drain_until) {
   queue_->stop(drain_until);
 }
 
-void EmbeddingService::embed(std::string_view name, std::vector<Input> inputs, EmbedOptions options,
-                             Callback done) {
+void EmbeddingService::embed(std::string_view name, std::vector<Input> inputs, EmbedOptions options, Callback done) {
   if (inputs.empty()) return done(Error{ErrorCode::invalid_argument, "there is no input"});
   const auto model = registry_->find(name);
   if (!model) return done(model.error());
@@ -250,8 +242,7 @@ void EmbeddingService::embed(std::string_view name, std::vector<Input> inputs, E
   auto known = cache_.look_up((*model)->edition(), options.truncate, inputs);
   report((*model)->name(), known);
   if (known.missing.empty()) {
-    if (stopping_)
-      return done(Error{ErrorCode::overloaded, "the server is stopping: retry the request"});
+    if (stopping_) return done(Error{ErrorCode::overloaded, "the server is stopping: retry the request"});
     if (Status alive = check_alive((*model)->name(), options); !alive) return done(alive.error());
     return done(completed((*model)->name(), known, {}));
   }
@@ -274,14 +265,13 @@ void EmbeddingService::embed(std::string_view name, std::vector<Input> inputs, E
     }
     done(std::move(all));
   };
-  compute(**model, std::move(missing), missing_costs, std::move(keys), std::move(options),
-          std::move(complete));
+  compute(**model, std::move(missing), missing_costs, std::move(keys), std::move(options), std::move(complete));
 }
 
 /// Takes places in the queue and starts the work. `inputs` carry their places.
 void EmbeddingService::compute(ModelRegistry::Model& model, std::vector<Input> inputs,
-                               const std::vector<models::PictureCost>& costs,
-                               std::vector<EmbeddingCache::Key> keys, EmbedOptions options, Callback done) {
+                               const std::vector<models::PictureCost>& costs, std::vector<EmbeddingCache::Key> keys,
+                               EmbedOptions options, Callback done) {
   // While it waits an input is either its bytes, or what its tower takes.
   const models::ModelInfo& info = model.embedder().info();
   const std::size_t window_bytes = std::size_t{info.image_size} * info.image_size * 3;
@@ -289,8 +279,7 @@ void EmbeddingService::compute(ModelRegistry::Model& model, std::vector<Input> i
   std::vector<PreparationPool::Task> tasks;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const std::size_t size = inputs[i].bytes.size();
-    claims.push_back({inputs[i].modality == Modality::image ? std::max(size, window_bytes) : size,
-                      costs[i].pixels});
+    claims.push_back({inputs[i].modality == Modality::image ? std::max(size, window_bytes) : size, costs[i].pixels});
     tasks.push_back({i, inputs[i].modality, costs[i]});
   }
   auto tickets = queue_->admit(model.account(), options.lane, claims);
@@ -311,9 +300,8 @@ Status EmbeddingService::check_alive(const std::string& model, const EmbedOption
   }
   if (timer_.now() < options.deadline) return {};
   unharmed([&] { observer_.input_dropped(model, ErrorCode::deadline_exceeded); });
-  return Error{
-      ErrorCode::deadline_exceeded,
-      "the deadline passed before the inputs were prepared: the server is busy, retry later"};
+  return Error{ErrorCode::deadline_exceeded,
+               "the deadline passed before the inputs were prepared: the server is busy, retry later"};
 }
 
 void EmbeddingService::report(const std::string& model, const EmbeddingCache::KnownAnswers& known) {

@@ -46,7 +46,7 @@ class EmbeddingService {
     /// To decode for one request (models::PictureCost), pictures whose vectors are kept included: whether a
     /// request is too large must not depend on what came before.
     std::uint64_t max_request_pixels = 1'000'000'000;
-    ModelRegistry::Fingerprint fingerprint;            ///< may be empty
+    ModelRegistry::Fingerprint fingerprint;  ///< may be empty
   };
   /// Called exactly once: with vectors on a preparation thread, on the caller's where all were kept, or on the model
   /// thread where there is none of the first any more (no memory, or after `stop`); with an error on one of these.
@@ -55,9 +55,8 @@ class EmbeddingService {
 
   /// Errors: invalid_argument (options). Models are not loaded yet. `timer` and `observer` must outlive the
   /// service.
-  static Result<std::unique_ptr<EmbeddingService>> create(const Options& options,
-                                                          ModelRegistry::Loader loader, Timer& timer,
-                                                          Observer& observer);
+  static Result<std::unique_ptr<EmbeddingService>> create(const Options& options, ModelRegistry::Loader loader,
+                                                          Timer& timer, Observer& observer);
   ~EmbeddingService();
 
   /// Loads and warms up all models; until then `embed` answers `overloaded`. Errors: that of the first model
@@ -95,11 +94,9 @@ class EmbeddingService {
                                                     const std::vector<Input>& inputs) const;
   void report(const std::string& model, const EmbeddingCache::KnownAnswers& known);
   Status check_alive(const std::string& model, const EmbedOptions& options);
-  Embeddings completed(const std::string& model, const EmbeddingCache::KnownAnswers& known,
-                       Embeddings computed);
-  void compute(ModelRegistry::Model& model, std::vector<Input> inputs,
-               const std::vector<models::PictureCost>& costs, std::vector<EmbeddingCache::Key> keys,
-               EmbedOptions options, Callback done);
+  Embeddings completed(const std::string& model, const EmbeddingCache::KnownAnswers& known, Embeddings computed);
+  void compute(ModelRegistry::Model& model, std::vector<Input> inputs, const std::vector<models::PictureCost>& costs,
+               std::vector<EmbeddingCache::Key> keys, EmbedOptions options, Callback done);
 
   const std::size_t max_picture_bytes_;
   const std::uint64_t max_request_pixels_;

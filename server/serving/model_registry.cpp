@@ -16,8 +16,8 @@ constexpr std::uint8_t k_probe_grey = 128;
 /// A part of a name: what stands between slashes. `.` and `..` would be taken out of a URL's path.
 bool is_name_part(std::string_view part) {
   const auto is_allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '_' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+           c == '-';
   };
   return !part.empty() && part != "." && part != ".." && std::all_of(part.begin(), part.end(), is_allowed);
 }
@@ -60,13 +60,10 @@ std::uint64_t ModelRegistry::Model::edition() const {
 }
 
 Result<std::unique_ptr<ModelRegistry>> ModelRegistry::create(std::vector<ModelSpec> specs, Loader loader,
-                                                             BatchQueue& queue, Timer& timer,
-                                                             Fingerprint fingerprint) {
-  if (specs.empty())
-    return Error{ErrorCode::invalid_argument, "no model: set at least one with --model NAME=FOLDER"};
+                                                             BatchQueue& queue, Timer& timer, Fingerprint fingerprint) {
+  if (specs.empty()) return Error{ErrorCode::invalid_argument, "no model: set at least one with --model NAME=FOLDER"};
   std::set<std::string> names;
-  std::unique_ptr<ModelRegistry> registry(
-      new ModelRegistry(std::move(loader), queue, timer, std::move(fingerprint)));
+  std::unique_ptr<ModelRegistry> registry(new ModelRegistry(std::move(loader), queue, timer, std::move(fingerprint)));
   for (ModelSpec& spec : specs) {
     if (!is_name(spec.name)) {
       return Error{ErrorCode::invalid_argument,
@@ -75,8 +72,7 @@ Result<std::unique_ptr<ModelRegistry>> ModelRegistry::create(std::vector<ModelSp
                        "if needed (google/siglip2-base-patch16-224)"};
     }
     if (!names.insert(spec.name).second) {
-      return Error{ErrorCode::invalid_argument,
-                   "model name [" + spec.name + "] appears twice: names must differ"};
+      return Error{ErrorCode::invalid_argument, "model name [" + spec.name + "] appears twice: names must differ"};
     }
     Model& model = registry->models_.emplace_back();
     model.status_.name = spec.name;
@@ -119,8 +115,8 @@ Status ModelRegistry::load(Model& model) {
     }
   }
   if (!status) {
-    status = Error{status.error().code, "model [" + model.name() + "] from " + model.options().folder + ": " +
-                                            status.error().message};
+    status = Error{status.error().code,
+                   "model [" + model.name() + "] from " + model.options().folder + ": " + status.error().message};
   }
   const std::lock_guard lock(model.mutex_);
   model.status_.state = status ? ModelState::ready : ModelState::failed;
@@ -158,8 +154,7 @@ Status ModelRegistry::probe_on_this_thread(Model& model) {
     if (vectors.size() != 1) return Error{ErrorCode::internal, "the probe input did not give one vector"};
     return std::move(vectors.front());
   };
-  Result<std::vector<float>> vector =
-      Error{ErrorCode::corrupt_data, "the model has neither a text nor a vision tower"};
+  Result<std::vector<float>> vector = Error{ErrorCode::corrupt_data, "the model has neither a text nor a vision tower"};
   if (info.has_image) {
     model.probe_ = grey_window(info.image_size);
     vector = timed(model.probe_, Modality::image, std::size_t{info.image_size} * info.image_size);
@@ -186,8 +181,7 @@ Result<ModelRegistry::Model*> ModelRegistry::find(std::string_view name) {
         case ModelState::ready:
           return &model;
         case ModelState::loading:
-          return Error{ErrorCode::overloaded,
-                       "model [" + model.name() + "] is still loading: retry the request"};
+          return Error{ErrorCode::overloaded, "model [" + model.name() + "] is still loading: retry the request"};
         case ModelState::failed:
           return Error{ErrorCode::internal, model.status_.reason};
       }

@@ -54,8 +54,7 @@ struct ModelStatus {
 /// Thread safety: all members may be called from any thread.
 class ModelRegistry {
  public:
-  using Loader =
-      std::function<Result<std::unique_ptr<models::Embedder>>(const models::Embedder::Options& options)>;
+  using Loader = std::function<Result<std::unique_ptr<models::Embedder>>(const models::Embedder::Options& options)>;
   /// Which model a folder holds (models::model_fingerprint). Empty: not asked.
   using Fingerprint = std::function<Result<std::string>(const models::Embedder::Options& options)>;
 
@@ -91,9 +90,8 @@ class ModelRegistry {
   /// `queue` must outlive the registry's use, and be stopped before the registry goes.
   /// A name has up to 96 letters, digits, '.', '_' and '-', and may have single slashes inside, as names at
   /// Hugging Face have. Errors: invalid_argument (no model, a name twice, another name).
-  static Result<std::unique_ptr<ModelRegistry>> create(std::vector<ModelSpec> specs, Loader loader,
-                                                       BatchQueue& queue, Timer& timer,
-                                                       Fingerprint fingerprint = {});
+  static Result<std::unique_ptr<ModelRegistry>> create(std::vector<ModelSpec> specs, Loader loader, BatchQueue& queue,
+                                                       Timer& timer, Fingerprint fingerprint = {});
 
   /// Loads all models, one after the other, and waits. A model that fails leaves the others alone; the error
   /// is of the first that failed.
@@ -112,10 +110,7 @@ class ModelRegistry {
 
  private:
   ModelRegistry(Loader loader, BatchQueue& queue, Timer& timer, Fingerprint fingerprint)
-      : loader_(std::move(loader)),
-        fingerprint_(std::move(fingerprint)),
-        queue_(queue),
-        timer_(timer) {}
+      : loader_(std::move(loader)), fingerprint_(std::move(fingerprint)), queue_(queue), timer_(timer) {}
   Status load(Model& model);
   Status load_on_this_thread(Model& model);
   Status probe_on_this_thread(Model& model);

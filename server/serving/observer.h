@@ -15,12 +15,10 @@ class Observer {
  public:
   virtual ~Observer() = default;
   /// A text was tokenized or a picture decoded, resized and cropped.
-  virtual void input_prepared(const std::string& /*model*/, Modality, double /*seconds*/,
-                              bool /*truncated*/) {}
+  virtual void input_prepared(const std::string& /*model*/, Modality, double /*seconds*/, bool /*truncated*/) {}
   /// The cache of vectors was asked for a request's inputs of one modality: `hits` need not be computed,
   /// `misses` must.
-  virtual void inputs_looked_up(const std::string& /*model*/, Modality, std::size_t /*hits*/,
-                                std::size_t /*misses*/) {}
+  virtual void inputs_looked_up(const std::string& /*model*/, Modality, std::size_t /*hits*/, std::size_t /*misses*/) {}
   /// A request was answered in which as many of the hits are texts that had been cut.
   virtual void truncated_texts_reused(const std::string& /*model*/, std::size_t /*count*/) {}
   /// A prepared input left the queue for the model after `seconds`.

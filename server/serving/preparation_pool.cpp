@@ -23,19 +23,16 @@ void lower_priority(int niceness) {
 
 }  // namespace
 
-Status check_cost(const models::PictureCost& cost, std::size_t max_picture_bytes,
-                  std::uint64_t request_pixels, std::uint64_t max_request_pixels) {
+Status check_cost(const models::PictureCost& cost, std::size_t max_picture_bytes, std::uint64_t request_pixels,
+                  std::uint64_t max_request_pixels) {
   if (cost.bytes > max_picture_bytes) {
     return Error{ErrorCode::too_large, "decoding the picture would take " + std::to_string(cost.bytes) +
-                                           " bytes of memory; the limit is " +
-                                           std::to_string(max_picture_bytes) +
+                                           " bytes of memory; the limit is " + std::to_string(max_picture_bytes) +
                                            " (--max-decode-bytes): send a smaller picture"};
   }
   if (request_pixels > max_request_pixels) {
-    return Error{ErrorCode::too_large, "the request's pictures up to this one have " +
-                                           std::to_string(request_pixels) +
-                                           " pixels to decode; the limit is " +
-                                           std::to_string(max_request_pixels) +
+    return Error{ErrorCode::too_large, "the request's pictures up to this one have " + std::to_string(request_pixels) +
+                                           " pixels to decode; the limit is " + std::to_string(max_request_pixels) +
                                            " (--max-request-pixels): send fewer in one request"};
   }
   return {};
@@ -49,8 +46,7 @@ PreparationPool::PreparationPool(const Options& options)
   try {
     for (int i = 0; i < std::max(1, options.threads); ++i) threads_.emplace_back([this] { run(Role::all); });
     threads_.emplace_back([this] { run(Role::texts); });
-    for (std::size_t i = 0; i < free_query_threads_; ++i)
-      threads_.emplace_back([this] { run(Role::queries); });
+    for (std::size_t i = 0; i < free_query_threads_; ++i) threads_.emplace_back([this] { run(Role::queries); });
   } catch (...) {
     stop();
     throw;

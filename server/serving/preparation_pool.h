@@ -20,8 +20,8 @@ namespace sightline::serving {
 
 /// Whether a picture may be decoded: `cost` is its own, `request_pixels` that of all of its request up to it.
 /// Errors: too_large, with the limit's name.
-Status check_cost(const models::PictureCost& cost, std::size_t max_picture_bytes,
-                  std::uint64_t request_pixels, std::uint64_t max_request_pixels);
+Status check_cost(const models::PictureCost& cost, std::size_t max_picture_bytes, std::uint64_t request_pixels,
+                  std::uint64_t max_request_pixels);
 
 /// Prepares the inputs of requests on a fixed number of threads.
 ///
@@ -107,8 +107,8 @@ class PreparationPool {
   std::array<std::uint64_t, k_lanes> spent_{};  // of the line that had the last turn
   std::size_t bytes_ = 0;                       // of the pictures that are being decoded
   bool lacking_memory_ = false;                 // a thread waits for that to become less
-  std::array<std::size_t, k_lanes> tasks_{};  // not begun
-  std::size_t free_query_threads_;            // that work on nothing
+  std::array<std::size_t, k_lanes> tasks_{};    // not begun
+  std::size_t free_query_threads_;              // that work on nothing
   bool stopping_ = false;
   std::vector<std::thread> threads_;
 };

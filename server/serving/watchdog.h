@@ -25,10 +25,9 @@ namespace sightline::serving {
 class Watchdog {
  public:
   struct Options {
-    std::chrono::milliseconds interval{
-        10'000};  ///< 0: no probes; readiness is then that of the models' states
-    std::chrono::milliseconds max_age{60'000};  ///< longer than any batch may take
-    double tolerance = 1e-3;                    ///< of 1 - cosine: batches and short floats round differently
+    std::chrono::milliseconds interval{10'000};  ///< 0: no probes; readiness is then that of the models' states
+    std::chrono::milliseconds max_age{60'000};   ///< longer than any batch may take
+    double tolerance = 1e-3;                     ///< of 1 - cosine: batches and short floats round differently
   };
 
   Watchdog(const Options& options, ModelRegistry& registry, BatchQueue& queue, Timer& timer);
@@ -49,8 +48,7 @@ class Watchdog {
 
   void run();
   void send(std::size_t index);
-  std::optional<Error> problem_of(const ModelRegistry::Model& model,
-                                  const Result<std::vector<float>>& vector) const;
+  std::optional<Error> problem_of(const ModelRegistry::Model& model, const Result<std::vector<float>>& vector) const;
   void came_back(Probe& probe, bool right);
 
   const Options options_;

@@ -34,12 +34,10 @@ std::vector<double> expected(const ApiBench& bench, const std::vector<float>& in
 TEST_CASE("classification gives the softmax over the labels, the likeliest first") {
   ApiBench bench;
   const LabelSet set{{"x", "y", "z"}, "a {}"};
-  const auto body =
-      parsed(bench.post("/v1/classify", R"({"model":"hash","input":["t",")" + picture_uri("1") +
-                                            R"("],"labels":["x","y","z"],"prompt_template":"a {}"})"));
+  const auto body = parsed(bench.post("/v1/classify", R"({"model":"hash","input":["t",")" + picture_uri("1") +
+                                                          R"("],"labels":["x","y","z"],"prompt_template":"a {}"})"));
   REQUIRE(body["data"].Size() == 2);
-  const std::vector<float> inputs[] = {bench.embedder->expected("t"),
-                                       bench.embedder->expected_image("picture:1")};
+  const std::vector<float> inputs[] = {bench.embedder->expected("t"), bench.embedder->expected_image("picture:1")};
   for (unsigned i = 0; i < 2; ++i) {
     const auto probabilities = expected(bench, inputs[i], set);
     const auto& one = body["data"][i];
@@ -53,24 +51,22 @@ TEST_CASE("classification gives the softmax over the labels, the likeliest first
       sum += entry["probability"].GetDouble();
     }
     CHECK(sum == doctest::Approx(1));
-    CHECK(one["probabilities"][0]["probability"].GetDouble() >=
-          one["probabilities"][1]["probability"].GetDouble());
+    CHECK(one["probabilities"][0]["probability"].GetDouble() >= one["probabilities"][1]["probability"].GetDouble());
   }
   CHECK(body["usage"]["total_tokens"].GetInt() == 3);  // of the inputs alone
 }
 
 TEST_CASE("completion gives the best label, of the operator's set or of the request's") {
   ApiBench bench(with_rooms());
-  const auto rooms =
-      parsed(bench.post(k_completion, R"({"input":"t","task_settings":{"label_set":"rooms"}})"));
+  const auto rooms = parsed(bench.post(k_completion, R"({"input":"t","task_settings":{"label_set":"rooms"}})"));
   const LabelSet set = with_rooms().labels["rooms"];
   const auto probabilities = expected(bench, bench.embedder->expected("t"), set);
   const auto best = std::max_element(probabilities.begin(), probabilities.end()) - probabilities.begin();
   CHECK(rooms.MemberCount() == 1);
   REQUIRE(rooms["completion"].Size() == 1);
   CHECK(rooms["completion"][0]["result"].GetString() == set.labels[best]);
-  const auto own = parsed(bench.post(
-      k_completion, R"({"input":["t","u"],"task_settings":{"labels":["only","two"]},"modality":"text"})"));
+  const auto own = parsed(
+      bench.post(k_completion, R"({"input":["t","u"],"task_settings":{"labels":["only","two"]},"modality":"text"})"));
   CHECK(own["completion"].Size() == 2);
 }
 
@@ -93,8 +89,8 @@ TEST_CASE("the vector of a label is made once for a model and a template") {
 TEST_CASE("a label that cannot be embedded fails the request with its place, and is not kept") {
   ApiBench bench;
   for (int round = 0; round < 2; ++round) {
-    const auto response = bench.post(
-        "/v1/classify", R"({"model":"hash","input":"t","labels":["x","poison"],"prompt_template":"{}"})");
+    const auto response =
+        bench.post("/v1/classify", R"({"model":"hash","input":"t","labels":["x","poison"],"prompt_template":"{}"})");
     CHECK(response.status == 400);
     CHECK(message_of(response) == "label 1: not UTF-8 at byte 0");
   }
@@ -117,8 +113,7 @@ TEST_CASE("what is wrong with labels is said") {
       {R"({"model":"hash","input":"t","labels":["x","data:;base64,AAAA"]})",
        "label 1 [data:;base64,AAAA...] is a picture: labels must be texts"},
       {R"({"model":"hash","input":"t","labels":["x",""]})", "label 1 is empty"},
-      {R"({"model":"hash","input":"t","labels":["x",1]})",
-       "[labels] must contain only strings; at 1 is a number"},
+      {R"({"model":"hash","input":"t","labels":["x",1]})", "[labels] must contain only strings; at 1 is a number"},
       {R"({"model":"hash","input":"t","label_set":"cars"})", "no label set [cars] here"},
       {R"({"model":"hash","input":"t","label_set":"rooms","labels":["x","y"]})", "[labels] and [label_set]"},
       {R"({"model":"hash","input":"t","labels":["x","y"],"prompt_template":"none"})",
@@ -135,8 +130,7 @@ TEST_CASE("what is wrong with labels is said") {
   }
   const auto bare = bench.post(k_completion, R"({"input":"t"})");
   CHECK(bare.status == 400);
-  CHECK(std::string(parsed(bare)["error"]["reason"].GetString())
-            .find("in [task_settings] [labels] are missing") == 0);
+  CHECK(std::string(parsed(bare)["error"]["reason"].GetString()).find("in [task_settings] [labels] are missing") == 0);
 }
 
 TEST_CASE("a label file has one label per line, comments, and its own template") {

@@ -12,8 +12,7 @@ http::Response v2(ApiBench& bench, const std::string& members) {
 
 TEST_CASE("texts get Cohere's answer with the vectors by type") {
   ApiBench bench;
-  const auto response =
-      v2(bench, R"("texts":["ab","c"],"embedding_types":["float","int8","base64","float"])");
+  const auto response = v2(bench, R"("texts":["ab","c"],"embedding_types":["float","int8","base64","float"])");
   REQUIRE_MESSAGE(response.status == 200, response.body);
   const auto body = parsed(response);
   CHECK(response.headers.get("X-Request-Id") == std::string(body["id"].GetString()));
@@ -33,9 +32,8 @@ TEST_CASE("texts get Cohere's answer with the vectors by type") {
 
 TEST_CASE("images are described as they came, and billed as images") {
   ApiBench bench;
-  const auto body =
-      parsed(bench.post("/v2/embed", R"({"model":"hash","input_type":"image","images":[")" +
-                                         picture_uri("1") + R"(",")" + picture_uri("2") + R"("]})"));
+  const auto body = parsed(bench.post("/v2/embed", R"({"model":"hash","input_type":"image","images":[")" +
+                                                       picture_uri("1") + R"(",")" + picture_uri("2") + R"("]})"));
   CHECK(floats(body["embeddings"]["float"][0]) == bench.embedder->expected_image("picture:1"));
   CHECK(floats(body["embeddings"]["float"][1]) == bench.embedder->expected_image("picture:2"));
   CHECK(body["texts"].Empty());
@@ -48,12 +46,10 @@ TEST_CASE("images are described as they came, and billed as images") {
 
 TEST_CASE("parts of one input get one fused vector, cut to the length asked for") {
   ApiBench bench;
-  const auto body =
-      parsed(v2(bench, R"("output_dimension":4,"inputs":[{"content":[{"type":"text","text":"a"},)"
-                       R"({"type":"image_url","image_url":{"url":")" +
-                           picture_uri("1") + R"("}}]},{"content":[{"type":"text","text":"b"}]}])"));
-  const std::vector<float> parts[] = {bench.embedder->expected("a"),
-                                      bench.embedder->expected_image("picture:1")};
+  const auto body = parsed(v2(bench, R"("output_dimension":4,"inputs":[{"content":[{"type":"text","text":"a"},)"
+                                     R"({"type":"image_url","image_url":{"url":")" +
+                                         picture_uri("1") + R"("}}]},{"content":[{"type":"text","text":"b"}]}])"));
+  const std::vector<float> parts[] = {bench.embedder->expected("a"), bench.embedder->expected_image("picture:1")};
   CHECK(floats(body["embeddings"]["float"][0]) == *shortened(*fused(parts), 4));
   CHECK(floats(body["embeddings"]["float"][1]) == *shortened(bench.embedder->expected("b"), 4));
   CHECK(body["meta"]["billed_units"]["images"].GetInt() == 1);
@@ -62,8 +58,7 @@ TEST_CASE("parts of one input get one fused vector, cut to the length asked for"
 
 TEST_CASE("texts that are data URIs are pictures, so that Elasticsearch's cohere service can send them") {
   ApiBench bench;
-  const auto body =
-      parsed(v2(bench, R"("texts":["a",")" + picture_uri("1") + R"("],"embedding_types":["float"])"));
+  const auto body = parsed(v2(bench, R"("texts":["a",")" + picture_uri("1") + R"("],"embedding_types":["float"])"));
   CHECK(floats(body["embeddings"]["float"][0]) == bench.embedder->expected("a"));
   CHECK(floats(body["embeddings"]["float"][1]) == bench.embedder->expected_image("picture:1"));
   CHECK(body["images"].Size() == 1);
@@ -76,8 +71,7 @@ TEST_CASE("v1 answers a bare array without embedding_types, and by type with the
   CHECK(std::string(bare["response_type"].GetString()) == "embeddings_floats");
   CHECK(floats(bare["embeddings"][0]) == bench.embedder->expected("a"));
   CHECK(std::string(bare["meta"]["api_version"]["version"].GetString()) == "1");
-  const auto typed =
-      parsed(bench.post("/v1/embed", R"({"model":"hash","texts":["a"],"embedding_types":["ubinary"]})"));
+  const auto typed = parsed(bench.post("/v1/embed", R"({"model":"hash","texts":["a"],"embedding_types":["ubinary"]})"));
   CHECK(std::string(typed["response_type"].GetString()) == "embeddings_by_type");
   CHECK(typed["embeddings"]["ubinary"][0].Size() == 1);
 }
@@ -105,8 +99,7 @@ TEST_CASE("Cohere's limits and rules are kept, with Cohere's kind of error") {
   const Case cases[] = {
       {"/v2/embed", R"({"model":"hash","texts":["a"]})", 400, "[input_type] is missing"},
       {"/v2/embed", R"({"input_type":"search_query","texts":["a"]})", 400, "[model] is missing"},
-      {"/v2/embed", head + many + "]}", 400,
-       "invalid request: total number of texts must be at most 96 - received 97"},
+      {"/v2/embed", head + many + "]}", 400, "invalid request: total number of texts must be at most 96 - received 97"},
       {"/v2/embed", head + R"("texts":[]})", 400, "no input: send [texts], [images] or [inputs]"},
       {"/v2/embed", head + R"("texts":"a"})", 400, "[texts] must be an array, not a string"},
       {"/v2/embed", head + R"("texts":["a",7]})", 400, "text 1: must be a string, not a number"},
@@ -115,11 +108,9 @@ TEST_CASE("Cohere's limits and rules are kept, with Cohere's kind of error") {
       {"/v2/embed", head + R"("images":["no picture"]})", 400, "image 0: the picture is not base64"},
       {"/v2/embed", head + R"("images":["https://x/a.jpg"]})", 400,
        "image 0: this looks like a link to a picture, [https://x/a.jpg]"},
-      {"/v2/embed", head + R"("inputs":["a"]})", 400,
-       "input 0: must be an object with [content], not a string"},
+      {"/v2/embed", head + R"("inputs":["a"]})", 400, "input 0: must be an object with [content], not a string"},
       {"/v2/embed", head + R"("inputs":[{"content":[]}]})", 400, "input 0: [content] has no parts"},
-      {"/v2/embed", R"({"model":"hash","input_type":"image","texts":["a b"]})", 400,
-       "text 0: the picture is not"},
+      {"/v2/embed", R"({"model":"hash","input_type":"image","texts":["a b"]})", 400, "text 0: the picture is not"},
       {"/v2/embed", head + R"("texts":["a"],"embedding_types":["int4"]})", 400,
        "[embedding_types] holds [int4]; it may hold float, int8, uint8, binary, ubinary, base64"},
       {"/v2/embed", head + R"("texts":["a"],"embedding_types":[1]})", 400,
@@ -127,8 +118,7 @@ TEST_CASE("Cohere's limits and rules are kept, with Cohere's kind of error") {
       {"/v2/embed", head + R"("texts":["a"],"output_dimension":1024})", 400,
        "model [hash] gives vectors of 8 floats, not of 1024"},
       {"/v2/embed", head + R"("texts":["a","poison"]})", 400, "text 1: not UTF-8 at byte 0"},
-      {"/v2/embed", R"({"model":"embed","input_type":"image","texts":["how big"]})", 404,
-       "no model [embed]"},
+      {"/v2/embed", R"({"model":"embed","input_type":"image","texts":["how big"]})", 404, "no model [embed]"},
       {"/v1/embed", "[", 400, "the body is not JSON"},
       {"/v2/chat", "{}", 404, "no route /v2/chat"},
   };

@@ -27,9 +27,8 @@ TEST_CASE("a lone string, content objects and pictures are taken too") {
   ApiBench bench;
   const std::string uri = "data:image/png;base64," + base64_encode(std::string_view("picture:1"));
   CHECK(parsed(bench.post(k_route, R"({"input":"a","input_type":""})"))["text_embedding"].Size() == 1);
-  const auto body =
-      parsed(bench.post(k_route, R"({"input":[{"content":{"type":"image","format":"base64","value":")" + uri +
-                                     R"("}},")" + uri + R"("]})"));
+  const auto body = parsed(bench.post(k_route, R"({"input":[{"content":{"type":"image","format":"base64","value":")" +
+                                                   uri + R"("}},")" + uri + R"("]})"));
   for (unsigned i = 0; i < 2; ++i) {
     CHECK(floats(body["text_embedding"][i]["embedding"]) == bench.embedder->expected_image("picture:1"));
   }
@@ -51,8 +50,7 @@ TEST_CASE("the embedding task gives one vector a content, fused from its parts")
   CHECK(body.MemberCount() == 1);
   REQUIRE(body["embeddings"].Size() == 2);
   CHECK(floats(body["embeddings"][0]["embedding"]) == bench.embedder->expected("a"));
-  const std::vector<float> parts[] = {bench.embedder->expected("b"),
-                                      bench.embedder->expected_image("picture:1")};
+  const std::vector<float> parts[] = {bench.embedder->expected("b"), bench.embedder->expected_image("picture:1")};
   CHECK(floats(body["embeddings"][1]["embedding"]) == *fused(parts));
 }
 
@@ -85,8 +83,7 @@ TEST_CASE("errors have Elasticsearch's envelope") {
     CHECK(body["status"].GetInt() == expected.status);
     CHECK(std::string(body["error"]["type"].GetString()) == expected.type);
     CHECK(std::string(body["error"]["reason"].GetString()).find(expected.reason) == 0);
-    CHECK(std::string(body["error"]["root_cause"][0]["reason"].GetString()) ==
-          body["error"]["reason"].GetString());
+    CHECK(std::string(body["error"]["root_cause"][0]["reason"].GetString()) == body["error"]["reason"].GetString());
   }
 }
 

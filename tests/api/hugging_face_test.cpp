@@ -26,8 +26,8 @@ TEST_CASE("parameters stand in the body or in an object of their own") {
         bench.embedder->expected("0123456789abcd"));
   CHECK(floats(parsed(bench.post(k_route, text + R"("truncation_direction":"Left"})"))[0]) ==
         bench.embedder->expected("23456789abcdef"));
-  CHECK(floats(parsed(bench.post(
-            k_route, text + R"("parameters":{"truncation_direction":"left","dimensions":4}})"))[0]) ==
+  CHECK(floats(
+            parsed(bench.post(k_route, text + R"("parameters":{"truncation_direction":"left","dimensions":4}})"))[0]) ==
         *shortened(bench.embedder->expected("23456789abcdef"), 4));
   CHECK(bench.post(k_route, text + R"("parameters":{"truncate":false}})").status == 400);
 }
@@ -44,8 +44,7 @@ TEST_CASE("errors have the shape of text-embeddings-inference") {
       {"/hugging_face/hash", R"({"inputs":[]})", 400, "invalid_argument", "[inputs] is an empty array"},
       {"/hugging_face/hash", R"({"inputs":["a",7]})", 400, "invalid_argument", "input 1: a number instead"},
       {"/hugging_face/hash", R"({"inputs":["a","poison"]})", 400, "invalid_argument", "input 1: not UTF-8"},
-      {"/hugging_face/hash", R"({"inputs":"a","normalize":false})", 400, "unsupported",
-       "[normalize] is false"},
+      {"/hugging_face/hash", R"({"inputs":"a","normalize":false})", 400, "unsupported", "[normalize] is false"},
       {"/hugging_face/hash", R"({"inputs":"a","normalize":"yes"})", 400, "invalid_argument",
        "[normalize] must be true or false, not a string"},
       {"/hugging_face/hash", R"({"inputs":"a","prompt_name":"query"})", 400, "unsupported", "[prompt_name]"},

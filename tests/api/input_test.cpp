@@ -81,9 +81,8 @@ TEST_CASE("a picture is one however its data URL is written, in every form of in
     CHECK(one(url).modality == Modality::image);
     CHECK(one(url).bytes == picture);
     CHECK(one(url, ModalityRule::image).bytes == picture);
-    for (const char* form :
-         {"{\"image\":@}", "{\"type\":\"image_url\",\"image_url\":{\"url\":@}}",
-          "{\"content\":[{\"type\":\"image\",\"format\":\"base64\",\"value\":@}]}", "[@]"}) {
+    for (const char* form : {"{\"image\":@}", "{\"type\":\"image_url\",\"image_url\":{\"url\":@}}",
+                             "{\"content\":[{\"type\":\"image\",\"format\":\"base64\",\"value\":@}]}", "[@]"}) {
       std::string json(form);
       json.replace(json.find('@'), 1, sightline::json::json_string(url));
       rapidjson::Document document;
@@ -103,8 +102,7 @@ TEST_CASE("what a header hides is named with the input when the bytes turn out t
 
 TEST_CASE("the address of a picture is a text with a mark, and refused where a picture belongs") {
   rapidjson::Document document;
-  document.Parse(
-      R"(["https://example.org/house.jpg","a house",{"content":["a house",{"text":"C:\\h.png"}]}])");
+  document.Parse(R"(["https://example.org/house.jpg","a house",{"content":["a house",{"text":"C:\\h.png"}]}])");
   const auto contents = read_contents(document, ModalityRule::automatic, {});
   REQUIRE(contents.ok());
   CHECK((*contents)[0].has_address);

@@ -19,8 +19,7 @@ TEST_CASE("depth and number of values are bounded exactly") {
   std::string fits = "[[[1]]]", deep = "[[[[]]]]", many = "[1,2,3,4,5]", full = "[1,2,3,4]";
   CHECK(parse_json(fits, limits).ok());
   CHECK(parse_json(full, limits).ok());
-  CHECK(parse_json(deep, limits).error().message ==
-        "the body nests deeper than 3 levels (at byte 3 of the body)");
+  CHECK(parse_json(deep, limits).error().message == "the body nests deeper than 3 levels (at byte 3 of the body)");
   CHECK(parse_json(many, limits).error().code == ErrorCode::too_large);
 }
 

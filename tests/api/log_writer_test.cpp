@@ -55,8 +55,7 @@ class Pipe {
 };
 
 LogWriter::Options options_for(const Pipe& pipe) {
-  return {pipe.writer(), 16u << 10,
-          [](std::uint64_t dropped) { return std::to_string(dropped) + " dropped\n"; }};
+  return {pipe.writer(), 16u << 10, [](std::uint64_t dropped) { return std::to_string(dropped) + " dropped\n"; }};
 }
 
 TEST_CASE("lines are written in their order") {

@@ -79,9 +79,9 @@ TEST_CASE("pictures come as data URI, as content object, and in bare base64 wher
 TEST_CASE("texts come as content objects, mixed with pictures") {
   ApiBench bench;
   const std::string uri = "data:image/png;base64," + base64_encode(std::string_view("picture:1"));
-  const auto body = parsed(
-      bench.embeddings(R"({"model":"hash","input":[{"type":"text","text":"a"},{"type":"image","image":")" +
-                       uri + R"("},{"content":{"type":"text","value":"b"}},{"text":"c"},"d"]})"));
+  const auto body =
+      parsed(bench.embeddings(R"({"model":"hash","input":[{"type":"text","text":"a"},{"type":"image","image":")" + uri +
+                              R"("},{"content":{"type":"text","value":"b"}},{"text":"c"},"d"]})"));
   REQUIRE(body["data"].Size() == 5);
   CHECK(floats(body["data"][0]["embedding"]) == bench.embedder->expected("a"));
   CHECK(floats(body["data"][1]["embedding"]) == bench.embedder->expected_image("picture:1"));
@@ -99,8 +99,7 @@ TEST_CASE("a text over the limit is cut and reported, or refused with NONE") {
   const auto body = parsed(response);
   REQUIRE(body["truncated"].Size() == 2);
   CHECK(body["truncated"][1].GetInt() == 2);
-  CHECK(bench.get("/metrics").body.find("sightline_inputs_truncated_total{model=\"hash\"} 2") !=
-        std::string::npos);
+  CHECK(bench.get("/metrics").body.find("sightline_inputs_truncated_total{model=\"hash\"} 2") != std::string::npos);
   const auto refused = bench.embeddings(R"({"model":"hash","truncate":"NONE",)" + inputs + "}");
   CHECK(refused.status == 400);
   CHECK(message_of(refused) == "input 0: 18 tokens; the model takes 16");
@@ -108,8 +107,7 @@ TEST_CASE("a text over the limit is cut and reported, or refused with NONE") {
 
 TEST_CASE("a text over the limit can be cut at its start") {
   ApiBench bench;
-  const auto response =
-      bench.embeddings(R"({"model":"hash","truncate":"START","input":["0123456789abcdef","short"]})");
+  const auto response = bench.embeddings(R"({"model":"hash","truncate":"START","input":["0123456789abcdef","short"]})");
   CHECK(response.headers.get("X-Truncated-Inputs") == "0");
   CHECK(floats(parsed(response)["data"][0]["embedding"]) == bench.embedder->expected("23456789abcdef"));
 }
@@ -169,12 +167,10 @@ TEST_CASE("what is wrong is said, with its place") {
   const Refusal refusals[] = {
       {"", 400, "the body is not JSON: the text is empty (at byte 0 of the body)"},
       {"{", 400, "the body is not JSON: a key of an object is missing or not in quotes (at byte 1 of the body)"},
-      {R"({"model":"hash","input":"a"} x)", 400,
-       "the body is not JSON: more text follows the value (at byte 29"},
+      {R"({"model":"hash","input":"a"} x)", 400, "the body is not JSON: more text follows the value (at byte 29"},
       {R"({"model":"hash","input":"a")", 400,
        "the body is not JSON: a comma or } is missing after a member of an object"},
-      {R"({"model":"hash","input":NaN})", 400,
-       "the body is not JSON: a value is missing (at byte 24"},
+      {R"({"model":"hash","input":NaN})", 400, "the body is not JSON: a value is missing (at byte 24"},
       {R"({"model":"hash","input":1e999})", 400,
        "the body is not JSON: a number is too large for a double (at byte 24"},
       {"[]", 400, "the body must be a JSON object, not an array"},
@@ -189,46 +185,41 @@ TEST_CASE("what is wrong is said, with its place") {
       {R"({"model":"hash","input":null})", 400, "[input] is missing", "input"},
       {R"({"model":"hash","input":[]})", 400, "[input] is an empty array", "input"},
       {R"({"model":"hash","input":7})", 400, "input 0: a number instead of a string", "input"},
-      {R"({"model":"hash","input":true})", 400,
-       "input 0: must be a string or a content object, not a boolean", "input"},
-      {R"({"model":"hash","input":["a",null]})", 400,
-       "input 1: must be a string or a content object, not null", "input"},
+      {R"({"model":"hash","input":true})", 400, "input 0: must be a string or a content object, not a boolean",
+       "input"},
+      {R"({"model":"hash","input":["a",null]})", 400, "input 1: must be a string or a content object, not null",
+       "input"},
       {R"({"model":"hash","input":["a",["b"]]})", 400, "input 1: an array instead of a string", "input"},
       {R"({"model":"hash","input":[1,2,3]})", 400, "[input] contains token ids", "input"},
       {R"({"model":"hash","input":[[1,2],[3]]})", 400, "[input] contains token ids", "input"},
       {R"({"model":"hash","input":{}})", 400, "input 0: an object without [type]", "input"},
       {R"({"model":"hash","input":["a",{"type":"text"}]})", 400, "input 1: [text] is missing", "input"},
-      {R"({"model":"hash","input":{"type":"text","text":7}})", 400,
-       "input 0: [text] must be a string, not a number", "input"},
+      {R"({"model":"hash","input":{"type":"text","text":7}})", 400, "input 0: [text] must be a string, not a number",
+       "input"},
       {R"({"model":"hash","input":{"type":7}})", 400, "input 0: [type] must be a string", "input"},
-      {R"({"model":"hash","input":{"type":"audio","audio":"x"}})", 400, "input 0: content of type [audio]",
-       "input"},
+      {R"({"model":"hash","input":{"type":"audio","audio":"x"}})", 400, "input 0: content of type [audio]", "input"},
       {R"({"model":"hash","input":{"type":"image"}})", 400, "input 0: [image_url] is missing", "input"},
-      {R"({"model":"hash","input":{"type":"image_url","image_url":{}}})", 400, "input 0: [url] is missing",
-       "input"},
-      {R"({"model":"hash","input":{"text":"a","image":"b"}})", 400, "input 0: both [text] and [image]",
-       "input"},
+      {R"({"model":"hash","input":{"type":"image_url","image_url":{}}})", 400, "input 0: [url] is missing", "input"},
+      {R"({"model":"hash","input":{"text":"a","image":"b"}})", 400, "input 0: both [text] and [image]", "input"},
       {R"({"model":"hash","input":{"content":[]}})", 400, "input 0: [content] has no parts", "input"},
       {R"({"model":"hash","input":["x",{"content":[{"text":"a"},{"text":7}]}]})", 400,
        "input 1, part 1: [text] must be a string, not a number", "input"},
       {R"({"model":"hash","input":[{"content":[{"text":"a"},{"image":"aGVsbG8="}]}]})", 400,
        "input 0, part 1: not a picture", "input"},
-      {R"({"model":"hash","input":{"content":{"content":{"text":"a"}}}})", 400,
-       "input 0: [content] must be an object", "input"},
+      {R"({"model":"hash","input":{"content":{"content":{"text":"a"}}}})", 400, "input 0: [content] must be an object",
+       "input"},
       {R"({"model":"hash","input":{"content":7}})", 400, "input 0: [content] must be an object", "input"},
-      {R"({"model":"hash","input":"a","encoding_format":"int8"})", 400,
-       "[encoding_format] may be float or base64", "encoding_format"},
+      {R"({"model":"hash","input":"a","encoding_format":"int8"})", 400, "[encoding_format] may be float or base64",
+       "encoding_format"},
       {R"({"model":"hash","input":"a","encoding_format":1})", 400, "[encoding_format] must be a string",
        "encoding_format"},
       {R"({"model":"hash","input":"a","dimensions":9})", 400,
-       "model [hash] gives vectors of 8 floats, not of 9: ask for 1 to 8, or leave [dimensions] out",
+       "model [hash] gives vectors of 8 floats, not of 9: ask for 1 to 8, or leave [dimensions] out", "dimensions"},
+      {R"({"model":"hash","input":"a","dimensions":0})", 400, "model [hash] gives vectors of 8 floats, not of 0",
        "dimensions"},
-      {R"({"model":"hash","input":"a","dimensions":0})", 400,
-       "model [hash] gives vectors of 8 floats, not of 0", "dimensions"},
-      {R"({"model":"hash","input":"a","dimensions":8.5})", 400, "[dimensions] must be a whole number",
+      {R"({"model":"hash","input":"a","dimensions":8.5})", 400, "[dimensions] must be a whole number", "dimensions"},
+      {R"({"model":"hash","input":"a","dimensions":-8})", 400, "model [hash] gives vectors of 8 floats, not of -8",
        "dimensions"},
-      {R"({"model":"hash","input":"a","dimensions":-8})", 400,
-       "model [hash] gives vectors of 8 floats, not of -8", "dimensions"},
       {R"({"model":"hash","input":"a","input_type":"internal_ingest"})", 400,
        "[input_type] is [internal_ingest]; it may be one of: document, query", "input_type"},
       {R"({"model":"hash","input":"a","input_type":[]})", 400, "[input_type] must be a string, not an array",
@@ -243,8 +234,7 @@ TEST_CASE("what is wrong is said, with its place") {
        "input 1: the picture is not base64: '*' at offset 2", "input"},
       {R"({"model":"hash","input":["a","data:;base64,AA*A"]})", 400,
        "input 1: the data URL [data:;base64] cannot be read: not base64: '*' at offset 2", "input"},
-      {R"({"model":"hash","input":["data:;base64,aGVsbG8="]})", 400, "input 0 [data:;base64]: not a picture",
-       "input"},
+      {R"({"model":"hash","input":["data:;base64,aGVsbG8="]})", 400, "input 0 [data:;base64]: not a picture", "input"},
       {R"({"model":"hash","input":["data:image/png;base64"]})", 400,
        "input 0: the data URL [data:image/png;base64] cannot be read: it has no comma", "input"},
       {R"({"model":"hash","input":["data:text/plain,a%20house"]})", 400,
@@ -252,10 +242,8 @@ TEST_CASE("what is wrong is said, with its place") {
        "data begin "
        "with 61 20 68 6f 75 73 65 (\"a house\")",
        "input"},
-      {R"({"model":"hash","input":["data:image/png;base64,"]})", 400, "input 0: the picture is empty",
-       "input"},
-      {R"({"model":"hash","input":["data:image/png;base64,aGVsbG8="]})", 400, "input 0: not a picture",
-       "input"},
+      {R"({"model":"hash","input":["data:image/png;base64,"]})", 400, "input 0: the picture is empty", "input"},
+      {R"({"model":"hash","input":["data:image/png;base64,aGVsbG8="]})", 400, "input 0: not a picture", "input"},
       {R"({"model":"hash","input":["data:image/svg+xml,<svg/>"]})", 400,
        "input 0: the data URL [data:image/svg+xml] holds no picture: its header does not say ;base64, and "
        "its data are "
@@ -270,11 +258,9 @@ TEST_CASE("what is wrong is said, with its place") {
       {R"({"model":"hash","input":{"type":"text","text":"data:image/png;base64,iVBORw0KGgo="}})", 400,
        "input 0: a content object of type text contains a picture, [data:image/png;base64,iV]", "input"},
       {R"({"model":"hash","input":"a red house","modality":"image"})", 400,
-       "input 0: the picture is not base64: ' ' at offset 1; send a picture as data:image/jpeg;base64,...",
-       "input"},
+       "input 0: the picture is not base64: ' ' at offset 1; send a picture as data:image/jpeg;base64,...", "input"},
       {"{\"model\":\"hash\",\"input\":\"caf\xE9\"}", 400, "the body is not UTF-8 (at byte 28 of the body)"},
-      {"{\"model\":\"hash\",\"input\":\"\xED\xA0\x80\"}", 400,
-       "the body is not UTF-8 (at byte 25 of the body)"},
+      {"{\"model\":\"hash\",\"input\":\"\xED\xA0\x80\"}", 400, "the body is not UTF-8 (at byte 25 of the body)"},
       {R"({"model":"hash","input":"\ud800"})", 400, "the body is not JSON: a \\u escape is malformed"},
       {R"({"model":"hash","input":"\udc00"})", 400, "the body is not JSON: a \\u escape is malformed"},
       {"{\"model\":\"hash\",\"input\":\"a\nb\"}", 400,
@@ -330,8 +316,7 @@ TEST_CASE("limits on inputs, text and pictures are kept") {
   const auto picture =
       bench.embeddings(R"({"model":"hash","input":"data:image/png;base64,)" + std::string(48, 'A') + R"("})");
   CHECK(picture.status == 413);
-  CHECK(message_of(picture) ==
-        "input 0: the picture has about 36 bytes, the limit is 30: send a smaller picture");
+  CHECK(message_of(picture) == "input 0: the picture has about 36 bytes, the limit is 30: send a smaller picture");
 }
 
 TEST_CASE("overload is 429 at once, with the model still busy") {
@@ -356,8 +341,7 @@ TEST_CASE("a deadline that passes in the queue is 429, so that Elasticsearch tri
   bench.hold_model();
   auto blocked = bench.send_post("/v1/embeddings", R"({"model":"hash","input":"block"})");
   bench.gate.await_arrival();
-  auto query =
-      bench.send_post("/v1/embeddings", R"({"model":"hash","input":"q","input_type":"search_query"})");
+  auto query = bench.send_post("/v1/embeddings", R"({"model":"hash","input":"q","input_type":"search_query"})");
   auto hasty = bench.send_post("/v1/embeddings", R"({"model":"hash","input":"d"})", "timeout=9s");
   auto document = bench.send_post("/v1/embeddings", R"({"model":"hash","input":"d"})", "timeout=5m");
   bench.timer.advance(std::chrono::seconds(10));

@@ -76,8 +76,7 @@ TEST_CASE("the document's examples are answered as it says, but for the model's 
       replace(body, gif, picture_uri("1"));
       replace(route, "{model}", "hash");
       const auto response = bench.post(route, body);
-      CHECK_MESSAGE(response.status == 200,
-                    route << " " << example.name.GetString() << ": " << response.body);
+      CHECK_MESSAGE(response.status == 200, route << " " << example.name.GetString() << ": " << response.body);
       ++examples;
     }
   }
@@ -105,8 +104,7 @@ TEST_CASE("the contract can be read without a key") {
   CHECK(bench.get("/docs").status == 200);
   CHECK(bench.get("/").status == 401);
   CHECK(bench.get("/v1/models").status == 401);
-  for (const char* path : {"/v2/embed", "/v1/embed"})
-    CHECK(parsed(bench.post(path, "{}")).HasMember("message"));
+  for (const char* path : {"/v2/embed", "/v1/embed"}) CHECK(parsed(bench.post(path, "{}")).HasMember("message"));
   CHECK(parsed(bench.post("/hugging_face/hash", "{}")).HasMember("error_type"));
 }
 

@@ -31,12 +31,32 @@ struct Variable {
 };
 
 TEST_CASE("what clients may cost is for both ports, and each is an option") {
-  const ServerOptions options = good(
-      {"--model", "clip=/models/clip", "--max-connections", "77", "--max-connections-per-address", "7",
-       "--header-timeout", "3s", "--receive-timeout", "4s", "--send-timeout", "5s", "--idle-timeout", "1m",
-       "--min-transfer-rate", "1kB", "--max-request-buffer", "300MB", "--max-answer-buffer", "200MB",
-       "--max-answer-buffer-per-address", "50MB", "--allowed-hosts", "a.example,*.b.example",
-       "--allowed-origins", "https://app.example"});
+  const ServerOptions options = good({"--model",
+                                      "clip=/models/clip",
+                                      "--max-connections",
+                                      "77",
+                                      "--max-connections-per-address",
+                                      "7",
+                                      "--header-timeout",
+                                      "3s",
+                                      "--receive-timeout",
+                                      "4s",
+                                      "--send-timeout",
+                                      "5s",
+                                      "--idle-timeout",
+                                      "1m",
+                                      "--min-transfer-rate",
+                                      "1kB",
+                                      "--max-request-buffer",
+                                      "300MB",
+                                      "--max-answer-buffer",
+                                      "200MB",
+                                      "--max-answer-buffer-per-address",
+                                      "50MB",
+                                      "--allowed-hosts",
+                                      "a.example,*.b.example",
+                                      "--allowed-origins",
+                                      "https://app.example"});
   const auto& clients = options.clients;
   CHECK(clients.max_connections == 77);
   CHECK(clients.max_connections_per_address == 7);
@@ -78,8 +98,7 @@ TEST_CASE("memory for vectors that are kept is an option for texts and for pictu
 
 TEST_CASE("label files are read at the start, and what is wrong with one ends it") {
   const TemporaryFolder folder;
-  const std::string rooms = folder.write("rooms.txt", "kitchen\nbath\n"),
-                    bad = folder.write("bad.txt", "one");
+  const std::string rooms = folder.write("rooms.txt", "kitchen\nbath\n"), bad = folder.write("bad.txt", "one");
   const ServerOptions options = good({"--model", "a=/a", "--labels", "rooms=" + rooms});
   CHECK(options.labels.at("rooms").labels == std::vector<std::string>{"kitchen", "bath"});
   for (const std::string& wrong : {rooms, "x=" + bad, "x=" + rooms + ".none", std::string("=")}) {
@@ -89,12 +108,10 @@ TEST_CASE("label files are read at the start, and what is wrong with one ends it
 }
 
 TEST_CASE("each model's texts are truncated to its own limit") {
-  const ServerOptions options =
-      good({"--model", "clip=/a", "--model", "jina=/b", "--max-tokens", "jina=2048"});
+  const ServerOptions options = good({"--model", "clip=/a", "--model", "jina=/b", "--max-tokens", "jina=2048"});
   CHECK(options.models[0].embedder.max_tokens == 0);
   CHECK(options.models[1].embedder.max_tokens == 2048);
-  for (const char* wrong :
-       {"jina", "jina=", "=5", "jina=0", "jina=-1", "jina=12x", "jina=99999999999", "other=9"}) {
+  for (const char* wrong : {"jina", "jina=", "=5", "jina=0", "jina=-1", "jina=12x", "jina=99999999999", "other=9"}) {
     INFO(wrong);
     CHECK(std::get<int>(parse({"--model", "jina=/b", "--max-tokens", wrong})) == 2);
   }
@@ -102,10 +119,9 @@ TEST_CASE("each model's texts are truncated to its own limit") {
 }
 
 TEST_CASE("flags set what they name, units included, for every model") {
-  const ServerOptions options =
-      good({"--model", "a=/a", "--model", "b=/b=c", "--port", "0", "--max-image-bytes", "5MB",
-            "--query-timeout", "1500ms", "--document-timeout", "1m", "--exif-orientation", "--dtype",
-            "bfloat16", "--threads", "3", "--embedded-elasticsearch"});
+  const ServerOptions options = good({"--model", "a=/a", "--model", "b=/b=c", "--port", "0", "--max-image-bytes", "5MB",
+                                      "--query-timeout", "1500ms", "--document-timeout", "1m", "--exif-orientation",
+                                      "--dtype", "bfloat16", "--threads", "3", "--embedded-elasticsearch"});
   CHECK(options.port == 0);
   CHECK(options.embedded_elasticsearch);
   CHECK(options.query_timeout == std::chrono::milliseconds(1500));

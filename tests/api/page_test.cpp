@@ -60,9 +60,7 @@ class Port {
     http.check_head = [this](const http::Request& head) { return bench.api->check_head(head); };
     http.access_log = [this](const http::AccessRecord& record) { bench.api->answered(record); };
     server = http::serve(
-        [this](http::Request&& request, http::Reply reply) {
-          bench.api->handle(std::move(request), std::move(reply));
-        },
+        [this](http::Request&& request, http::Reply reply) { bench.api->handle(std::move(request), std::move(reply)); },
         http);
   }
 
@@ -91,7 +89,8 @@ TEST_CASE("a browser gets the page at /, a program the routes") {
     CHECK(page.body.starts_with("<!doctype html>"));
     CHECK(page.headers.get("Vary") == "Accept, Accept-Encoding");
   }
-  for (const char* accept : {"*/*", "application/json", "text/html;q=0", "text/html;level=1;q=0.000", "text/htmlx", ""}) {
+  for (const char* accept :
+       {"*/*", "application/json", "text/html;q=0", "text/html;level=1;q=0.000", "text/htmlx", ""}) {
     CAPTURE(accept);
     const auto list = bench.get("/", field("Accept", accept));
     CHECK(std::string(parsed(list)["name"].GetString()) == "sightline");
@@ -115,7 +114,8 @@ TEST_CASE("every file of the page is sent unchanged, with its type and the field
     CHECK(answer.headers.get("X-Content-Type-Options") == "nosniff");
     CHECK(answer.headers.get("Referrer-Policy") == "no-referrer");
     CHECK(answer.headers.get("Cross-Origin-Opener-Policy") == "same-origin");
-    CHECK(answer.headers.get("Content-Security-Policy").value_or("").find("default-src 'none'; script-src 'self'") == 0);
+    CHECK(answer.headers.get("Content-Security-Policy").value_or("").find("default-src 'none'; script-src 'self'") ==
+          0);
     CHECK(tag_of(answer).size() > 20);
   }
   const std::map<std::string, std::string> types{{"index.html", "text/html; charset=utf-8"},
@@ -170,7 +170,8 @@ TEST_CASE("a client that has the file gets 304, and none of the other form") {
 
 TEST_CASE("what is no file of the page is 404, and names no file outside of it") {
   ApiBench bench;
-  for (const char* path : {"/page/nothing.js", "/page/../main.cpp", "/page/%2e%2e/page.cpp", "/page/modules", "/page"}) {
+  for (const char* path :
+       {"/page/nothing.js", "/page/../main.cpp", "/page/%2e%2e/page.cpp", "/page/modules", "/page"}) {
     CAPTURE(path);
     const auto answer = bench.get(path);
     CHECK(answer.status == 404);
@@ -244,11 +245,12 @@ TEST_CASE("without an Elasticsearch side the answer says how to start one, and b
 TEST_CASE("requests below /elasticsearch are forwarded unchanged, without this port's own fields") {
   Port port(embedded());
   port.bench.api->elasticsearch().open(port.service);
-  const auto put = port.ask("PUT /elasticsearch/a%2Fb/_doc/c%20d?refresh=true&x=%41",
-                            "Authorization: ApiKey cluster\r\nsightline-key: " + std::string(k_key) +
-                                "\r\nOrigin: http://h\r\nReferer: http://h/\r\nCookie: a=b\r\nSec-Fetch-Site: same-origin\r\n"
-                                "X-Opaque-Id: page\r\n",
-                            "{\"a\":1}");
+  const auto put =
+      port.ask("PUT /elasticsearch/a%2Fb/_doc/c%20d?refresh=true&x=%41",
+               "Authorization: ApiKey cluster\r\nsightline-key: " + std::string(k_key) +
+                   "\r\nOrigin: http://h\r\nReferer: http://h/\r\nCookie: a=b\r\nSec-Fetch-Site: same-origin\r\n"
+                   "X-Opaque-Id: page\r\n",
+               "{\"a\":1}");
   CHECK(put.status == 200);
   CHECK(put.body.starts_with("PUT /a%2Fb/_doc/c%20d?refresh=true&x=%41\n"));
   CHECK(put.body.ends_with("\n{\"a\":1}"));
@@ -284,7 +286,8 @@ TEST_CASE("requests below /elasticsearch are counted under one name, and logged 
   CHECK(port.bench.log[1].request_id == "page-1");
 }
 
-TEST_CASE("the key for requests below /elasticsearch is in a separate field, because Authorization is for the cluster") {
+TEST_CASE(
+    "the key for requests below /elasticsearch is in a separate field, because Authorization is for the cluster") {
   Port port(embedded(with_key()));
   port.bench.api->elasticsearch().open(port.service);
   const std::string key = std::string("Sightline-Key: ") + k_key + "\r\n";

@@ -41,9 +41,8 @@ class RealServer {
     const Status loaded = service->load_models();
     REQUIRE_MESSAGE(loaded.ok(), loaded.error().message);
     api = std::make_unique<Api>(Api::Options{}, *service, *timer, metrics);
-    auto started = http::Server::start({}, [this](http::Request&& request, http::Reply reply) {
-      api->handle(std::move(request), std::move(reply));
-    });
+    auto started = http::Server::start(
+        {}, [this](http::Request&& request, http::Reply reply) { api->handle(std::move(request), std::move(reply)); });
     REQUIRE(started.ok());
     http = *std::move(started);
     client = *http::Client::create({});
@@ -85,8 +84,7 @@ double largest_difference(const rapidjson::Value& got, const rapidjson::Value& e
 
 rapidjson::Document expected_vectors() {
   rapidjson::Document expected;
-  expected.Parse(
-      (read_file(k_fixtures + "clip-quick-gelu-f32/expected.json") + std::string(16, '\0')).c_str());
+  expected.Parse((read_file(k_fixtures + "clip-quick-gelu-f32/expected.json") + std::string(16, '\0')).c_str());
   REQUIRE_FALSE(expected.HasParseError());
   return expected;
 }
@@ -103,9 +101,8 @@ TEST_CASE("texts and pictures in one request over the network get the reference'
              base64_encode(read_file(k_fixtures + "pictures/" + picture["file"].GetString())) + "\"";
   }
   for (const bool elastic : {false, true}) {
-    const auto response =
-        elastic ? server.send("/_inference/text_embedding/clip", "{\"input\":[" + input + "]}")
-                : server.send("/v1/embeddings", "{\"model\":\"clip\",\"input\":[" + input + "]}");
+    const auto response = elastic ? server.send("/_inference/text_embedding/clip", "{\"input\":[" + input + "]}")
+                                  : server.send("/v1/embeddings", "{\"model\":\"clip\",\"input\":[" + input + "]}");
     REQUIRE_MESSAGE(response.status == 200, response.body);
     const auto body = parsed(response);
     const auto& items = body[elastic ? "text_embedding" : "data"];
@@ -122,13 +119,11 @@ TEST_CASE("a picture gets the reference's vector however its data URL is written
   const RealServer server;
   const auto expected = expected_vectors();
   const auto& reference = expected["images"][0];
-  const std::string base64 =
-      base64_encode(read_file(k_fixtures + "pictures/" + reference["file"].GetString()));
+  const std::string base64 = base64_encode(read_file(k_fixtures + "pictures/" + reference["file"].GetString()));
   std::string lines, url_safe = base64, percent;
   for (std::size_t at = 0; at < base64.size(); at += 76) lines += base64.substr(at, 76) + "\r\n";
   for (char& c : url_safe) c = c == '+' ? '-' : c == '/' ? '_' : c;
-  for (const char c : base64)
-    percent += c == '+' ? "%2B" : c == '/' ? "%2F" : c == '=' ? "%3D" : std::string(1, c);
+  for (const char c : base64) percent += c == '+' ? "%2B" : c == '/' ? "%2F" : c == '=' ? "%3D" : std::string(1, c);
   const std::string urls[] = {"data:application/octet-stream;base64," + base64,
                               "data:;base64," + base64,
                               "DATA:image/x;name=\"a, b\"; charset=utf-8 ;BASE64," + base64,
@@ -150,9 +145,8 @@ TEST_CASE("a picture gets the reference's vector however its data URL is written
       return body["data"][0]["embedding"];
     };
     check(server.send("/v1/embeddings", "{\"model\":\"clip\",\"input\":" + text + "}"), openai);
-    check(
-        server.send("/v1/embeddings", "{\"model\":\"clip\",\"modality\":\"image\",\"input\":[" + text + "]}"),
-        openai);
+    check(server.send("/v1/embeddings", "{\"model\":\"clip\",\"modality\":\"image\",\"input\":[" + text + "]}"),
+          openai);
     check(server.send("/v1/embeddings", "{\"model\":\"clip\",\"input\":[" + object + "]}"), openai);
     check(
         server.send("/v1/embed", "{\"model\":\"clip\",\"texts\":[" + text + "]}"),
@@ -166,8 +160,8 @@ TEST_CASE("a picture gets the reference's vector however its data URL is written
     check(
         server.send("/_inference/text_embedding/clip", "{\"input\":[" + text + "]}"),
         [](const auto& body) -> const auto& { return body["text_embedding"][0]["embedding"]; });
-    const auto ranked = server.send("/_inference/rerank/clip",
-                                    "{\"query\":" + text + ",\"input\":[\"a house\"," + text + "]}");
+    const auto ranked =
+        server.send("/_inference/rerank/clip", "{\"query\":" + text + ",\"input\":[\"a house\"," + text + "]}");
     REQUIRE_MESSAGE(ranked.status == 200, ranked.body);
     const auto body = parsed(ranked);
     CHECK(body["rerank"][0]["index"].GetInt() == 1);
@@ -206,11 +200,10 @@ TEST_CASE("many clients at once each get their own vector") {
       const auto promise = std::make_shared<std::promise<Result<http::Response>>>();
       pending.push_back({i, promise->get_future()});
       const char* type = (i + static_cast<unsigned>(round)) % 2 == 0 ? "query" : "document";
-      server.client->send(
-          server.request("/v1/embeddings", "{\"model\":\"clip\",\"input_type\":\"" + std::string(type) +
-                                               "\",\"input\":" + sightline::json::json_string(as_view(texts[i]["text"])) +
-                                               "}"),
-          [promise](Result<http::Response> response) { promise->set_value(std::move(response)); });
+      server.client->send(server.request("/v1/embeddings",
+                                         "{\"model\":\"clip\",\"input_type\":\"" + std::string(type) + "\",\"input\":" +
+                                             sightline::json::json_string(as_view(texts[i]["text"])) + "}"),
+                          [promise](Result<http::Response> response) { promise->set_value(std::move(response)); });
     }
   }
   for (Pending& one : pending) {
@@ -225,14 +218,11 @@ TEST_CASE("only the truncated picture fails, and the error names its position") 
   const RealServer server;
   const std::string picture = read_file(k_fixtures + "pictures/jpeg_restart.jpg");
   const std::string whole = "\"data:image/jpeg;base64," + base64_encode(picture) + "\"";
-  const std::string cut =
-      "\"data:image/jpeg;base64," + base64_encode(picture.substr(0, picture.size() / 2)) + "\"";
-  const auto bad =
-      server.send("/v1/embeddings", "{\"model\":\"clip\",\"input\":[" + whole + "," + cut + ",\"text\"]}");
+  const std::string cut = "\"data:image/jpeg;base64," + base64_encode(picture.substr(0, picture.size() / 2)) + "\"";
+  const auto bad = server.send("/v1/embeddings", "{\"model\":\"clip\",\"input\":[" + whole + "," + cut + ",\"text\"]}");
   CHECK(bad.status == 400);
   CHECK(message_of(bad).find("input 1: ") == 0);
-  CHECK(server.send("/v1/embeddings", "{\"model\":\"clip\",\"input\":[" + whole + ",\"text\"]}").status ==
-        200);
+  CHECK(server.send("/v1/embeddings", "{\"model\":\"clip\",\"input\":[" + whole + ",\"text\"]}").status == 200);
 }
 
 TEST_CASE("a text over the real model's limit is cut or refused") {
@@ -242,8 +232,8 @@ TEST_CASE("a text over the real model's limit is cut or refused") {
   const auto cut = server.send("/v1/embeddings", "{\"model\":\"clip\",\"input\":[\"a\",\"" + text + "\"]}");
   CHECK(cut.status == 200);
   CHECK(cut.headers.get("X-Truncated-Inputs") == "1");
-  const auto refused = server.send(
-      "/v1/embeddings", "{\"model\":\"clip\",\"truncate\":\"NONE\",\"input\":[\"a\",\"" + text + "\"]}");
+  const auto refused =
+      server.send("/v1/embeddings", "{\"model\":\"clip\",\"truncate\":\"NONE\",\"input\":[\"a\",\"" + text + "\"]}");
   CHECK(refused.status == 400);
   CHECK(message_of(refused).find("input 1: ") == 0);
 }

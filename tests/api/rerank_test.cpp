@@ -13,14 +13,12 @@ const std::string k_route = "/_inference/rerank/hash";
 TEST_CASE("documents come in the order of their cosine to the query") {
   ApiBench bench;
   const std::string uri = picture_uri("1");
-  const auto body =
-      parsed(bench.post(k_route, R"({"query":"q","input":["a",")" + uri + R"(",{"text":"c"},"q"]})"));
+  const auto body = parsed(bench.post(k_route, R"({"query":"q","input":["a",")" + uri + R"(",{"text":"c"},"q"]})"));
   CHECK(body.MemberCount() == 1);
   const auto ranks = body["rerank"].GetArray();
   REQUIRE(ranks.Size() == 4);
   const auto query = bench.embedder->expected("q");
-  const std::vector<float> documents[] = {bench.embedder->expected("a"),
-                                          bench.embedder->expected_image("picture:1"),
+  const std::vector<float> documents[] = {bench.embedder->expected("a"), bench.embedder->expected_image("picture:1"),
                                           bench.embedder->expected("c"), query};
   CHECK(ranks[0]["index"].GetInt() == 3);
   CHECK(ranks[0]["relevance_score"].GetDouble() == doctest::Approx(1));
@@ -35,9 +33,9 @@ TEST_CASE("documents come in the order of their cosine to the query") {
 TEST_CASE("a picture can be the query, equals keep their order, and documents are returned on request") {
   ApiBench bench;
   const std::string uri = picture_uri("1");
-  const auto body = parsed(bench.post(
-      k_route, R"({"query":{"type":"image","image":")" + uri + R"("},"input":["a",{"content":{"image":")" +
-                   uri + R"("}},")" + uri + R"("],"top_n":2,"return_documents":true})"));
+  const auto body = parsed(bench.post(k_route, R"({"query":{"type":"image","image":")" + uri +
+                                                   R"("},"input":["a",{"content":{"image":")" + uri + R"("}},")" + uri +
+                                                   R"("],"top_n":2,"return_documents":true})"));
   const auto ranks = body["rerank"].GetArray();
   REQUIRE(ranks.Size() == 2);
   CHECK(ranks[0]["index"].GetInt() == 1);

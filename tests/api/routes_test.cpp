@@ -65,8 +65,7 @@ TEST_CASE("a model's name may have slashes, which a path has as they are or enco
   const auto own = bench.embeddings(R"({"model":"google/siglip2","input":"a"})");
   REQUIRE(own.status == 200);
   const auto vector = floats(parsed(own)["data"][0]["embedding"]);
-  for (const std::string name :
-       {"google/siglip2", "google%2Fsiglip2", "google%2fsiglip2", "google/siglip2/"}) {
+  for (const std::string name : {"google/siglip2", "google%2Fsiglip2", "google%2fsiglip2", "google/siglip2/"}) {
     CAPTURE(name);
     CHECK(std::string(parsed(bench.get("/v1/models/" + name))["id"].GetString()) == "google/siglip2");
     CHECK(floats(parsed(bench.post("/hugging_face/" + name, R"({"inputs":"a"})"))[0]) == vector);
@@ -101,8 +100,7 @@ TEST_CASE("texts that look like addresses of pictures are named in a warning, on
     CHECK(warning.find(" 0: ") == std::string::npos);
   }
   CHECK_FALSE(bench.embeddings(R"({"model":"hash","input":"a house"})").headers.get("Warning"));
-  CHECK_FALSE(
-      bench.embeddings(R"({"model":"hash","input":"house.jpg","modality":"text"})").headers.get("Warning"));
+  CHECK_FALSE(bench.embeddings(R"({"model":"hash","input":"house.jpg","modality":"text"})").headers.get("Warning"));
 }
 
 TEST_CASE("unknown routes are 404, wrong methods 405 with Allow") {
@@ -232,9 +230,8 @@ TEST_CASE("with keys all routes but health want one") {
   CHECK(refused.status == 401);
   CHECK(refused.headers.get("WWW-Authenticate") == "Bearer");
   CHECK(std::string(parsed(refused)["error"]["type"].GetString()) == "authentication_error");
-  for (const char* wrong :
-       {"Bearer", "Bearer ", "Bearer key-of-team-", "Bearer key-of-team-aa", "Basic key-of-team-a",
-        "key-of-team-a", "Bearer # team a", "Bearerkey-of-team-a"}) {
+  for (const char* wrong : {"Bearer", "Bearer ", "Bearer key-of-team-", "Bearer key-of-team-aa", "Basic key-of-team-a",
+                            "key-of-team-a", "Bearer # team a", "Bearerkey-of-team-a"}) {
     CHECK(bench.get("/v1/models", with(wrong)).status == 401);
   }
   CHECK(bench.get("/nothing/here").status == 401);
@@ -272,7 +269,7 @@ TEST_CASE("a key is checked when only the headers have arrived; guessing becomes
   CHECK(slowed->response.status == 429);
   CHECK(slowed->delay == std::chrono::seconds(1));
   CHECK(slowed->close);
-  CHECK_FALSE(bench.api->check_head(head("/v1/embeddings", "key-of-team-a")));  // from the same address
+  CHECK_FALSE(bench.api->check_head(head("/v1/embeddings", "key-of-team-a")));   // from the same address
   CHECK(bench.api->check_head(head("/v1/embeddings", ""))->delay.count() == 0);  // no guess
   CHECK(bench.api->check_head(head("/v1/embeddings", "guess-12", "10.0.0.8"))->delay.count() == 0);
   // One client has all the addresses of an IPv6 network.

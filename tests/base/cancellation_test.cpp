@@ -34,7 +34,9 @@ TEST_CASE("registered callbacks are called once, at once where it has happened, 
   const auto cancellation = std::make_shared<Cancellation>();
   int calls = 0, dropped_calls = 0;
   const auto kept = Cancellation::on_cancel(cancellation, [&] { ++calls; });
-  { const auto dropped = Cancellation::on_cancel(cancellation, [&] { ++dropped_calls; }); }
+  {
+    const auto dropped = Cancellation::on_cancel(cancellation, [&] { ++dropped_calls; });
+  }
   cancellation->cancel(CancelReason::client_left);
   cancellation->cancel(CancelReason::client_left);
   const auto late = Cancellation::on_cancel(cancellation, [&] { ++calls; });

@@ -19,8 +19,7 @@ struct TemporaryFile {
 }  // namespace
 
 TEST_CASE("keys, comments, quotes and export are read") {
-  const TemporaryFile file(
-      "# a comment\n\nA=1\nexport B = two words \nC=\"quoted # not a comment\"\nD='x=y'\n");
+  const TemporaryFile file("# a comment\n\nA=1\nexport B = two words \nC=\"quoted # not a comment\"\nD='x=y'\n");
   const auto values = read_env_file(file.path);
   REQUIRE(values.ok());
   CHECK(values->at("A") == "1");

@@ -26,8 +26,7 @@ class ManualTimer final : public Timer {
     changed_.notify_all();
   }
 
-  void wait_until(std::condition_variable& condition, std::unique_lock<std::mutex>& lock,
-                  TimePoint until) override {
+  void wait_until(std::condition_variable& condition, std::unique_lock<std::mutex>& lock, TimePoint until) override {
     {
       const std::lock_guard own(mutex_);
       if (now_ >= until) return;

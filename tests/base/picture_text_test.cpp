@@ -13,8 +13,7 @@ using namespace std::string_view_literals;
 
 namespace {
 
-const std::string k_jpeg(
-    "\xFF\xD8\xFF\xE0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0\xFF\xDB\0C\0+/>?\0\0\0\0\0\0\0"sv);
+const std::string k_jpeg("\xFF\xD8\xFF\xE0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0\xFF\xDB\0C\0+/>?\0\0\0\0\0\0\0"sv);
 const std::string k_payload = base64_encode(k_jpeg);
 
 std::string decoded(const std::string& text) {
@@ -35,11 +34,10 @@ std::string url_safe(std::string text) {
 TEST_CASE("a data URL is read whatever its header holds besides ;base64") {
   const std::string long_name(3000, 'x');
   for (const std::string header :
-       {"data:image/jpeg;base64", "data:;base64", "data:application/octet-stream;base64",
-        "DATA:IMAGE/JPEG;BASE64", "data:image/jpeg;charset=utf-8;base64",
-        "data:image/jpeg; name=my house.jpg ;base64", "data:image/jpeg;name=\"a,b;c.jpg\";base64",
-        "data:image/jpeg;name=a,b.jpg;base64", "data:image/jpeg; base64 ", "data: image/jpeg ;base64",
-        "data:image/jpeg;base64;charset=utf-8", "data:base64", "data:house;base64"}) {
+       {"data:image/jpeg;base64", "data:;base64", "data:application/octet-stream;base64", "DATA:IMAGE/JPEG;BASE64",
+        "data:image/jpeg;charset=utf-8;base64", "data:image/jpeg; name=my house.jpg ;base64",
+        "data:image/jpeg;name=\"a,b;c.jpg\";base64", "data:image/jpeg;name=a,b.jpg;base64", "data:image/jpeg; base64 ",
+        "data: image/jpeg ;base64", "data:image/jpeg;base64;charset=utf-8", "data:base64", "data:house;base64"}) {
     CAPTURE(header);
     CHECK(decoded(header + "," + k_payload) == k_jpeg);
   }
@@ -55,8 +53,7 @@ TEST_CASE("a payload may have whitespace, the URL-safe alphabet and percent-enco
   CHECK(decoded(header + url_safe(k_payload)) == k_jpeg);
   CHECK(decoded(header + k_payload.substr(0, k_payload.find('='))) == k_jpeg);
   std::string encoded;
-  for (const char c : k_payload)
-    encoded += c == '+' ? "%2B" : c == '/' ? "%2f" : c == '=' ? "%3D" : std::string(1, c);
+  for (const char c : k_payload) encoded += c == '+' ? "%2B" : c == '/' ? "%2f" : c == '=' ? "%3D" : std::string(1, c);
   CHECK(decoded(header + encoded) == k_jpeg);
   CHECK(decoded("data:image/jpeg,%FF%D8%FF%e0+x") == "\xFF\xD8\xFF\xE0+x");
   CHECK(decoded("data:text/plain,a%20house") == "a house");
@@ -64,8 +61,7 @@ TEST_CASE("a payload may have whitespace, the URL-safe alphabet and percent-enco
 }
 
 TEST_CASE("a data URL without its comma is one all the same, and broken") {
-  for (const std::string text :
-       {"data:image/jpeg;base64", "data:image/png;base64iVBORw0KGgo", "data:;base64"}) {
+  for (const std::string text : {"data:image/jpeg;base64", "data:image/png;base64iVBORw0KGgo", "data:;base64"}) {
     const auto url = read_data_url(text);
     REQUIRE(url);
     CHECK_FALSE(url->has_comma);
@@ -78,8 +74,8 @@ TEST_CASE("a text that begins with data: stays a text") {
   for (const char* text :
        {"data:", "data", "data: the house has two rooms, a garden and a pool", "Data: 3 rooms, 80 m2",
         "data:house,garden", "data:rooms/baths,3", "data:image/", "data:image/png",
-        "data:image/png is how such a URI begins, ;base64 or not", "data;base64,AAAA",
-        "metadata:image/png;base64,AAAA", "data:text, and more", "data: image/png, a format of pictures"}) {
+        "data:image/png is how such a URI begins, ;base64 or not", "data;base64,AAAA", "metadata:image/png;base64,AAAA",
+        "data:text, and more", "data: image/png, a format of pictures"}) {
     CAPTURE(text);
     CHECK_FALSE(read_data_url(text));
     CHECK(kind_of_text(text) == TextKind::text);
@@ -87,9 +83,7 @@ TEST_CASE("a text that begins with data: stays a text") {
 }
 
 TEST_CASE("invalid base64 is refused with its offset, and spaces that replaced + are named") {
-  const auto fault = [](const std::string& text) {
-    return decode_payload(*read_data_url(text)).error().message;
-  };
+  const auto fault = [](const std::string& text) { return decode_payload(*read_data_url(text)).error().message; };
   CHECK(fault("data:;base64,AA*A") == "not base64: '*' at offset 2");
   CHECK(fault("data:;base64,AAAAA") == "not base64: the last group of the 5 characters is incomplete");
   std::string lost = k_payload + k_payload.substr(0, 40);
@@ -110,8 +104,7 @@ TEST_CASE("lines of one length may end in a space") {
 
 TEST_CASE("bare base64 of a picture is detected by its beginning, short or other text is not") {
   CHECK(kind_of_text(k_payload) == TextKind::base64_picture);
-  CHECK(kind_of_text("\n" + k_payload.substr(0, 20) + "\n" + k_payload.substr(20)) ==
-        TextKind::base64_picture);
+  CHECK(kind_of_text("\n" + k_payload.substr(0, 20) + "\n" + k_payload.substr(20)) == TextKind::base64_picture);
   CHECK(kind_of_text(url_safe(k_payload)) == TextKind::base64_picture);
   CHECK(kind_of_text("/9j/4AAQSkZJRg") == TextKind::text);
   CHECK(kind_of_text(std::string(4000, 'A')) == TextKind::text);
@@ -120,17 +113,17 @@ TEST_CASE("bare base64 of a picture is detected by its beginning, short or other
 
 TEST_CASE("links to pictures are distinguished from texts about them") {
   for (const char* address :
-       {"https://x.org/house.jpg", "HTTP://x.org/house", "s3://bucket/a/house.png", "gs://b/h",
-        "file:///home/me/h.png", "file:/home/h.png", "/home/me/house.jpg", "/home/me/my house.JPEG",
-        "C:\\pics\\my house.jpg", "c:/pics/h.webp", "\\\\server\\share\\h.gif", "./h.bmp", "../h.heic",
-        "~/h.avif", "house.jpg", "photos/house.TIFF", "  https://x.org/house.jpg\n"}) {
+       {"https://x.org/house.jpg", "HTTP://x.org/house", "s3://bucket/a/house.png", "gs://b/h", "file:///home/me/h.png",
+        "file:/home/h.png", "/home/me/house.jpg", "/home/me/my house.JPEG", "C:\\pics\\my house.jpg", "c:/pics/h.webp",
+        "\\\\server\\share\\h.gif", "./h.bmp", "../h.heic", "~/h.avif", "house.jpg", "photos/house.TIFF",
+        "  https://x.org/house.jpg\n"}) {
     CAPTURE(address);
     CHECK(is_picture_address(address));
     CHECK(kind_of_text(address) == TextKind::picture_address);
   }
-  for (const char* text : {"a photo of a house", "house", ".jpg", "my house.jpg",
-                           "see https://x.org/house.jpg", "/home/me/notes.txt", "jpg", "and/or", "C:\\pics",
-                           "://", "house.jpg is mine", "a/b", "what is a .png"}) {
+  for (const char* text :
+       {"a photo of a house", "house", ".jpg", "my house.jpg", "see https://x.org/house.jpg", "/home/me/notes.txt",
+        "jpg", "and/or", "C:\\pics", "://", "house.jpg is mine", "a/b", "what is a .png"}) {
     CAPTURE(text);
     CHECK_FALSE(is_picture_address(text));
   }

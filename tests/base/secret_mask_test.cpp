@@ -16,8 +16,7 @@ TEST_CASE("a secret is hidden however a text repeats it") {
         std::string("s%2fe%22c%20r%2bet%09%26%c3%bc"), std::string("s%2Fe%22c+r%2Bet%09%26%C3%BC"),
         std::string("s/e%22c%20r+et%09&%C3%BC")}) {
     CAPTURE(form);
-    CHECK(without_secret("before " + form + " between " + form + ".", secret) ==
-          "before [hidden] between [hidden].");
+    CHECK(without_secret("before " + form + " between " + form + ".", secret) == "before [hidden] between [hidden].");
   }
 }
 

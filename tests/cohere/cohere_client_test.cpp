@@ -13,8 +13,7 @@ namespace {
 using namespace std::chrono_literals;
 using Outcome = Result<std::string, serving::UpstreamFailure>;
 
-const std::string k_query_body =
-    R"({"model":"embed-english-v3.0","input_type":"search_query","texts":["q"]})";
+const std::string k_query_body = R"({"model":"embed-english-v3.0","input_type":"search_query","texts":["q"]})";
 const std::string k_body = R"({"model":"embed-english-v3.0","input_type":"search_query","texts":["a"]})";
 
 http::Headers retry_after(const std::string& value) {
@@ -127,9 +126,8 @@ TEST_CASE("statuses that a client could not read become 502") {
 TEST_CASE(
     "a key that Cohere repeats in its words is not told on, also where "
     "they are long or no JSON") {
-  for (const std::string& body :
-       {std::string(R"({"message":"bad token secret-key, secret-key!"})"),
-        std::string("bad token secret-key"), std::string(498, 'x') + "secret-key"}) {
+  for (const std::string& body : {std::string(R"({"message":"bad token secret-key, secret-key!"})"),
+                                  std::string("bad token secret-key"), std::string(498, 'x') + "secret-key"}) {
     Bench bench;
     bench.cohere.put_first(answer_of(401, body));
     const auto failed = bench.send().get();

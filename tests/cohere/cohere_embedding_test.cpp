@@ -19,8 +19,7 @@ using serving::Modality;
 using Answer = serving::Upstream::Answer;
 
 struct Bench {
-  explicit Bench(CohereEmbedding::Options options = {}, StandIn::Options rules = {},
-                 Timer* other_timer = nullptr)
+  explicit Bench(CohereEmbedding::Options options = {}, StandIn::Options rules = {}, Timer* other_timer = nullptr)
       : cohere(std::move(rules)) {
     options.client.url = cohere.url();
     options.client.retry.random = [] { return 0.5; };
@@ -96,8 +95,7 @@ TEST_CASE("texts go out 96 a call, and their vectors come back in order") {
 TEST_CASE("calls of long texts stay within some megabytes") {
   Bench bench;
   std::vector<Input> inputs;
-  for (int i = 0; i < 20; ++i)
-    inputs.push_back({Modality::text, std::string(1 << 20, static_cast<char>('a' + i)), ""});
+  for (int i = 0; i < 20; ++i) inputs.push_back({Modality::text, std::string(1 << 20, static_cast<char>('a' + i)), ""});
   const auto answer = bench.embed(asking(inputs));
   REQUIRE(answer);
   for (std::size_t i = 0; i < 20; ++i) CHECK(is_vector_of((*answer)[i], inputs[i]));
@@ -205,8 +203,7 @@ TEST_CASE(
     const auto failed = bench.embed(asking(texts(3)));
     REQUIRE_FALSE(failed);
     CHECK(failed.error().status == 502);
-    CHECK(failed.error().message.starts_with(
-        "the texts from input 0 to input 2: Cohere's answer cannot be used"));
+    CHECK(failed.error().message.starts_with("the texts from input 0 to input 2: Cohere's answer cannot be used"));
   }
   Bench bench;
   bench.cohere.put_first(answer_of(200, R"({"embeddings":{"float":[[0.6,0.8]]}})"));
@@ -278,8 +275,7 @@ TEST_CASE(
   Bench bench;
   REQUIRE(bench.embed(asking(texts(1))));
   CHECK(bench.cohere.requests()[0].headers.get("Authorization") == "Bearer callers-key");
-  for (const char* none :
-       {"", "Bearer", "Bearer ", "Basic abc", "ApiKey abc", "Bearer a b", "Bearer a\x01"}) {
+  for (const char* none : {"", "Bearer", "Bearer ", "Basic abc", "ApiKey abc", "Bearer a b", "Bearer a\x01"}) {
     auto request = asking(texts(1));
     request.authorization = none;
     const auto failed = bench.embed(request);
@@ -350,9 +346,7 @@ TEST_CASE("ending with pictures on their way answers each request once") {
 
 TEST_CASE("a key file holds one key; its messages do not show it") {
   const TemporaryFolder folder;
-  const auto read = [&folder](const std::string& content) {
-    return read_key_file(folder.write("key", content));
-  };
+  const auto read = [&folder](const std::string& content) { return read_key_file(folder.write("key", content)); };
   CHECK(*read("# of production\n\n  the-key \r\n") == "the-key");
   CHECK_FALSE(read("# nothing\n\n"));
   const auto odd = read("my secret\n");

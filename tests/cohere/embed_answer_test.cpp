@@ -39,10 +39,8 @@ TEST_CASE("a vector that is not of unit length is brought to it") {
 TEST_CASE("an answer that does not match the request is refused") {
   CHECK(problem(with_vectors("[[1,0]]"), 2, 2).find("has 1 vectors") != std::string::npos);
   CHECK(problem(with_vectors("[[1,0],[1,0]]"), 1, 2).find("more than 1") != std::string::npos);
-  CHECK(problem(with_vectors("[[1,0],[1,0,0]]"), 2, 2).find("vector 1 has 3 numbers, not 2") !=
-        std::string::npos);
-  CHECK(problem(with_vectors("[[1,0],[1]]"), 2, 0).find("vector 1 has 1 numbers, not 2") !=
-        std::string::npos);
+  CHECK(problem(with_vectors("[[1,0],[1,0,0]]"), 2, 2).find("vector 1 has 3 numbers, not 2") != std::string::npos);
+  CHECK(problem(with_vectors("[[1,0],[1]]"), 2, 0).find("vector 1 has 1 numbers, not 2") != std::string::npos);
   CHECK(problem(with_vectors("[[]]"), 1, 0).find("vector 0 has 0") != std::string::npos);
   CHECK(problem(with_vectors("[[0,0]]"), 1, 2).find("vector 0 is zero") != std::string::npos);
   CHECK(problem(with_vectors("[[1,null]]"), 1, 2).find("not a number") != std::string::npos);
@@ -58,8 +56,7 @@ TEST_CASE("an answer that is not JSON, or truncated, is refused") {
   CHECK(problem("", 1, 2).find("at byte 0: the text is empty") != std::string::npos);
   CHECK(problem("<html>", 1, 2).find("at byte 0: a value is missing") != std::string::npos);
   const std::string whole = with_vectors("[[0.6,0.8]]");
-  for (std::size_t size = 0; size < whole.size(); ++size)
-    CHECK_FALSE(read_embed_answer(whole.substr(0, size), 1, 2));
+  for (std::size_t size = 0; size < whole.size(); ++size) CHECK_FALSE(read_embed_answer(whole.substr(0, size), 1, 2));
   CHECK(read_embed_answer(whole, 1, 2));
 }
 

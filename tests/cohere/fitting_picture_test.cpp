@@ -14,8 +14,7 @@ models::Picture noise(std::uint32_t width, std::uint32_t height) {
   std::mt19937 random(1);
   models::Picture picture(width, height);
   for (std::uint32_t y = 0; y < height; ++y)
-    for (std::size_t x = 0; x < picture.row_bytes(); ++x)
-      picture.row(y)[x] = static_cast<std::uint8_t>(random());
+    for (std::size_t x = 0; x < picture.row_bytes(); ++x) picture.row(y)[x] = static_cast<std::uint8_t>(random());
   return picture;
 }
 

@@ -50,9 +50,8 @@ class LoopbackCohere {
   explicit LoopbackCohere(StandIn::Options options = {}) : stand_in_(std::move(options), hashed_all) {
     http::Server::Options http;
     http.drain_timeout = std::chrono::milliseconds(0);
-    server_ = std::move(*http::Server::start(http, [this](http::Request&& request, http::Reply reply) {
-      take(std::move(request), std::move(reply));
-    }));
+    server_ = std::move(*http::Server::start(
+        http, [this](http::Request&& request, http::Reply reply) { take(std::move(request), std::move(reply)); }));
   }
   ~LoopbackCohere() {
     {

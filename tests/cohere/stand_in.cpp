@@ -56,8 +56,7 @@ bool is_picture(std::string_view type, std::string_view bytes) {
   if (type == "image/jpeg" || type == "image/jpg") return bytes.starts_with("\xFF\xD8\xFF");
   if (type == "image/png") return bytes.starts_with("\x89PNG\r\n\x1A\n");
   if (type == "image/gif") return bytes.starts_with("GIF8");
-  return type == "image/webp" && bytes.size() > 12 && bytes.starts_with("RIFF") &&
-         bytes.substr(8, 4) == "WEBP";
+  return type == "image/webp" && bytes.size() > 12 && bytes.starts_with("RIFF") && bytes.substr(8, 4) == "WEBP";
 }
 
 Refused read_picture(const Value& value, Asked& asked) {
@@ -79,8 +78,7 @@ Refused read_picture(const Value& value, Asked& asked) {
 
 Refused read_pictures(const Value& body, Asked& asked) {
   const auto& images = body["images"];
-  if (!images.IsArray() || images.Empty())
-    return error(400, "invalid request: images must be a non-empty array");
+  if (!images.IsArray() || images.Empty()) return error(400, "invalid request: images must be a non-empty array");
   const std::size_t most = asked.model == "embed-v4.0" ? 96 : 1;
   if (images.Size() > most) {
     return error(400, "invalid request: total number of images must be at most " + std::to_string(most) +
@@ -94,8 +92,7 @@ Refused read_pictures(const Value& body, Asked& asked) {
 
 Refused read_texts(const Value& body, Asked& asked) {
   const auto& texts = body["texts"];
-  if (!texts.IsArray() || texts.Empty())
-    return error(400, "invalid request: texts must be a non-empty array");
+  if (!texts.IsArray() || texts.Empty()) return error(400, "invalid request: texts must be a non-empty array");
   if (texts.Size() > k_texts_a_call) {
     return error(400,
                  "invalid request: total number of texts must be at most "
@@ -133,8 +130,7 @@ Refused read_outputs(const Value& body, Asked& asked) {
   if (body.HasMember("output_dimension")) {
     const auto& wanted = body["output_dimension"];
     if (asked.model != "embed-v4.0" || !wanted.IsUint() ||
-        !(wanted.GetUint() == 256 || wanted.GetUint() == 512 || wanted.GetUint() == 1024 ||
-          wanted.GetUint() == 1536))
+        !(wanted.GetUint() == 256 || wanted.GetUint() == 512 || wanted.GetUint() == 1024 || wanted.GetUint() == 1536))
       return error(400,
                    "invalid request: output_dimension is not supported "
                    "with this value and model");
@@ -159,10 +155,8 @@ Refused read_outputs(const Value& body, Asked& asked) {
 
 Refused read_body(const std::string& text, Asked& asked) {
   rapidjson::Document body;
-  body.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag>(text.data(),
-                                                                                     text.size());
-  if (body.HasParseError() || !body.IsObject())
-    return error(400, "invalid request: the body is not a JSON object");
+  body.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag>(text.data(), text.size());
+  if (body.HasParseError() || !body.IsObject()) return error(400, "invalid request: the body is not a JSON object");
   asked.model = string_of(body, "model");
   if (asked.model.empty()) return error(400, "invalid request: model is required");
   if (dims_of(asked.model) == 0) {
@@ -237,8 +231,7 @@ std::optional<http::Response> StandIn::answer(const http::Request& request) {
   if (request.method != http::Method::post) return error(405, "method not allowed");
   const std::string authorization(request.headers.get("Authorization").value_or(""));
   if (!authorization.starts_with("Bearer ")) return error(401, "no api key supplied");
-  if (!options_.key.empty() && authorization != "Bearer " + options_.key)
-    return error(401, "invalid api token");
+  if (!options_.key.empty() && authorization != "Bearer " + options_.key) return error(401, "invalid api token");
   const Fate fate = draw();
   if (fate == Fate::silent) return std::nullopt;
   if (fate == Fate::unavailable) return error(503, "the service is currently unavailable");

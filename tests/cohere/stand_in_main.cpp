@@ -107,8 +107,7 @@ int run(int argc, char** argv) {
       "is not Cohere.",
       "cohere-stand-in");
   const auto rate = CLI::Range(0.0, 1.0);
-  app.add_option("--model", arguments.model.folder,
-                 "Hugging Face folder of the model whose vectors are given")
+  app.add_option("--model", arguments.model.folder, "Hugging Face folder of the model whose vectors are given")
       ->required();
   app.add_option("--host", arguments.http.host, "Address to listen on")->capture_default_str();
   app.add_option("--port", arguments.http.port, "Port; 0: any free one, printed at the start");

@@ -53,8 +53,7 @@ TEST_CASE("the stand-in holds to Cohere's limits and types") {
   CHECK(outcome(images + R"(["data:image/jpeg;base64,iVBORw0KGgoAAAAA"])").starts_with("400"));
   std::string large = "\x89PNG\r\n\x1A\n";
   large.resize(5'000'001);
-  CHECK(outcome(images + "[\"data:image/png;base64," + base64_encode(large) + "\"]").find("5MB") !=
-        std::string::npos);
+  CHECK(outcome(images + "[\"data:image/png;base64," + base64_encode(large) + "\"]").find("5MB") != std::string::npos);
   CHECK(outcome(texts + R"(["a"],"truncate":"MIDDLE")").starts_with("400"));
   CHECK(outcome(texts + R"(["a"],"truncate":"start")").starts_with("200"));
   CHECK(outcome(texts + R"(["a"],"output_dimension":256)").starts_with("400"));
@@ -84,8 +83,7 @@ TEST_CASE(
     std::vector<int> list;
     for (int i = 0; i < 2000; ++i)
       list.push_back(
-          stand_in
-              .answer(embed_request(R"({"model":"embed-v4.0","input_type":"search_query","texts":["a"]})"))
+          stand_in.answer(embed_request(R"({"model":"embed-v4.0","input_type":"search_query","texts":["a"]})"))
               ->status);
     return list;
   };

@@ -105,7 +105,7 @@ def keyed_site(tmp_path_factory, demo_pictures):
     for picture in demo_pictures[:24]:
         shutil.copy(picture, folder / "pictures")
     server = Sightline(folder / "data", folder / "server.log", options=["--api-key-file", folder / "keys", "--secret-key-file", folder / "secret.key"])
-    server.settings = {"SIGHTLINE_API_KEY": key}
+    server.settings = {"SIGHTLINE_API_KEY": key, "ELASTICSEARCH_API_KEY": key}
     ok(server.register("--models", "clip"))
     ok(server.ingest(folder / "pictures", "--index", "clip-images"))
     yield Site(server, key)

@@ -1,8 +1,7 @@
-#include "server/elastic/rest/bulk_reader.h"
-
 #include <doctest/doctest.h>
 
 #include "memory_store.h"
+#include "server/elastic/rest/bulk_reader.h"
 
 using namespace sightline::elastic;
 
@@ -38,21 +37,20 @@ TEST_CASE("a bulk is read into its actions, sources untouched") {
 }
 
 TEST_CASE("an action whose pipelines have run is rewritten, the rest is unchanged") {
-  auto items = parse_bulk(
-      "{\"index\":{\"_index\":\"a\",\"pipeline\":\"p\",\"if_seq_no\":3,\"if_primary_term\":1}}\n{}\n", "");
+  auto items =
+      parse_bulk("{\"index\":{\"_index\":\"a\",\"pipeline\":\"p\",\"if_seq_no\":3,\"if_primary_term\":1}}\n{}\n", "");
   REQUIRE(items);
   CHECK((*items)[0].action_after_pipelines("b", "9", std::nullopt) ==
         R"({"index":{"_index":"b","_id":"9","pipeline":"_none","if_seq_no":3,"if_primary_term":1}})");
 }
 
 TEST_CASE("an unusual way of writing an action says the same as the usual one") {
-  for (
-      const char* line : {
-          R"({"index":{"_index":"a","_id":"7","routing":"r","pipeline":"p","require_alias":true}})",
-          R"( { "index" : { "_index" : "a" , "_id" : 7 , "routing" : "r" , "pipeline":"p" } } )",
-          R"({"\u0069ndex":{"_\u0069ndex":"\u0061","_id":"7","routing":"r","pipeline":"p"}})",
-          R"({"index":{"_index":"a","_id":"7","routing":"r","pipeline":"p","_source":["x"],"version":null}})",
-      }) {
+  for (const char* line : {
+           R"({"index":{"_index":"a","_id":"7","routing":"r","pipeline":"p","require_alias":true}})",
+           R"( { "index" : { "_index" : "a" , "_id" : 7 , "routing" : "r" , "pipeline":"p" } } )",
+           R"({"\u0069ndex":{"_\u0069ndex":"\u0061","_id":"7","routing":"r","pipeline":"p"}})",
+           R"({"index":{"_index":"a","_id":"7","routing":"r","pipeline":"p","_source":["x"],"version":null}})",
+       }) {
     CAPTURE(line);
     const auto items = parse_bulk(std::string(line) + "\n{}\n", "d");
     REQUIRE(items);
@@ -69,9 +67,7 @@ TEST_CASE("an unusual way of writing an action says the same as the usual one") 
   CHECK(fault("{\"index\":{\"_id\":\"1\",\"_id\":\"2\"}}\n{}\n", "d") != "none");
   CHECK(fault("{\"index\":{\"_id\":\"1\"}} x\n{}\n", "d") != "none");
   CHECK(fault("{\"index\":{\"_id\":\"1\",}}\n{}\n", "d") != "none");
-  CHECK(parse_bulk("{\"index\":{\"_index\":\"a\",\"_id\":\"1\"}}\n{}\n{\"index\":{}}\n{}\n", "d")
-            ->back()
-            .index == "d");
+  CHECK(parse_bulk("{\"index\":{\"_index\":\"a\",\"_id\":\"1\"}}\n{}\n{\"index\":{}}\n{}\n", "d")->back().index == "d");
 }
 
 TEST_CASE("a usual action that is not quite JSON is refused, not guessed") {
@@ -84,13 +80,11 @@ TEST_CASE("a usual action that is not quite JSON is refused, not guessed") {
 
 TEST_CASE("a body that is no bulk is refused whole, in Elasticsearch's words") {
   CHECK(fault("") == "request body is required");
-  CHECK(fault("{\"index\":{\"_index\":\"a\"}}\n{}") ==
-        "The bulk request must be terminated by a newline [\\n]");
+  CHECK(fault("{\"index\":{\"_index\":\"a\"}}\n{}") == "The bulk request must be terminated by a newline [\\n]");
   CHECK(fault("{\"nothing\":{}}\n{}\n") ==
         "Malformed action/metadata line [1], expected field [create], [delete], [index] or [update] but "
         "found [nothing]");
-  CHECK(fault("[1]\n{}\n") ==
-        "Malformed action/metadata line [1], expected START_OBJECT but found [START_ARRAY]");
+  CHECK(fault("[1]\n{}\n") == "Malformed action/metadata line [1], expected START_OBJECT but found [START_ARRAY]");
   CHECK(fault("{\"index\":{\"_index\":\"a\"}}\n{}\n{\"index\":{\"_index\":\"a\",\"nosuch\":1}}\n{}\n") ==
         "Action/metadata line [3] contains an unknown parameter [nosuch]");
   CHECK(fault("{\"index\":{\"_index\":[\"a\"]}}\n{}\n") ==
@@ -102,7 +96,10 @@ TEST_CASE("a body that is no bulk is refused whole, in Elasticsearch's words") {
 }
 
 TEST_CASE("a byte order mark may stand before any line") {
-  auto items = parse_bulk("\xEF\xBB\xBF{\"index\":{\"_id\":\"1\"}}\n\xEF\xBB\xBF{}\n\xEF\xBB\xBF\n\xEF\xBB\xBF{\"delete\":{\"_id\":\"2\"}}\n", "a");
+  auto items = parse_bulk(
+      "\xEF\xBB\xBF{\"index\":{\"_id\":\"1\"}}\n\xEF\xBB\xBF{}\n\xEF\xBB\xBF\n\xEF\xBB\xBF{\"delete\":{\"_id\":\"2\"}}"
+      "\n",
+      "a");
   REQUIRE(items);
   REQUIRE(items->size() == 2);
   CHECK((*items)[0].id == "1");
@@ -111,11 +108,13 @@ TEST_CASE("a byte order mark may stand before any line") {
 }
 
 TEST_CASE("an id is as it was written, and not too long") {
-  auto items = parse_bulk("{\"index\":{\"_id\":12345678901234567890123}}\n{}\n{\"index\":{\"_id\":1.50,\"version\":1e2}}\n{}\n", "a");
+  auto items = parse_bulk(
+      "{\"index\":{\"_id\":12345678901234567890123}}\n{}\n{\"index\":{\"_id\":1.50,\"version\":1e2}}\n{}\n", "a");
   REQUIRE(items);
   CHECK((*items)[0].id == "12345678901234567890123");
   CHECK((*items)[1].id == "1.50");
-  CHECK((*items)[1].action_after_pipelines("a", "1.50", {}) == R"({"index":{"_index":"a","_id":"1.50","pipeline":"_none","version":1e2}})");
+  CHECK((*items)[1].action_after_pipelines("a", "1.50", {}) ==
+        R"({"index":{"_index":"a","_id":"1.50","pipeline":"_none","version":1e2}})");
   const std::string id(513, 'a');
   // Elasticsearch 9.2.0 answers this to all operations but delete.
   CHECK(fault("{\"index\":{\"_id\":\"" + id + "\"}}\n{}\n", "a") ==

@@ -25,15 +25,13 @@ std::string line(const std::string& id, const std::string& text, const std::stri
 
 std::string numbered(int count) {
   std::string body;
-  for (int i = 0; i < count; ++i)
-    body += line(std::to_string(i), std::string(static_cast<std::size_t>(i % 7), 'x'));
+  for (int i = 0; i < count; ++i) body += line(std::to_string(i), std::string(static_cast<std::size_t>(i % 7), 'x'));
   return body;
 }
 
 /// Answers the n-th bulk (from 0) with `response`.
 void answer_bulk(MemoryStore& store, int n, http::Response response) {
-  store.instead = [n, response,
-                   seen = 0](const http::Request& request) mutable -> std::optional<http::Response> {
+  store.instead = [n, response, seen = 0](const http::Request& request) mutable -> std::optional<http::Response> {
     if (!request.path.ends_with("_bulk") || seen++ != n) return {};
     return response;
   };
@@ -47,11 +45,10 @@ std::string text_at(const rapidjson::Value& item, const char* name) {
 
 TEST_CASE("what ran here reaches a cluster with the pipeline _none, and its own pipelines stay with it") {
   ClusterBench bench;
-  const auto answer =
-      parsed(bench.post("/_bulk?pipeline=theirs&refresh=true&pretty&filter_path=items",
-                        line("1", "abc", R"(,"pipeline":"embed","if_seq_no":3)") + line("2", "plain") +
-                            line("3", "plain", R"(,"pipeline":"_none")") +
-                            "{\"delete\":{\"_index\":\"pics\",\"_id\":\"4\"}}\n"));
+  const auto answer = parsed(bench.post("/_bulk?pipeline=theirs&refresh=true&pretty&filter_path=items",
+                                        line("1", "abc", R"(,"pipeline":"embed","if_seq_no":3)") + line("2", "plain") +
+                                            line("3", "plain", R"(,"pipeline":"_none")") +
+                                            "{\"delete\":{\"_index\":\"pics\",\"_id\":\"4\"}}\n"));
   CHECK(answer["errors"].IsFalse());
   REQUIRE(bench.bulks().size() == 1);
   const auto sent = bench.bulks()[0];
@@ -65,9 +62,9 @@ TEST_CASE("what ran here reaches a cluster with the pipeline _none, and its own 
 
 TEST_CASE("a bulk that needs nothing here goes to the cluster as it came, readable or not") {
   ClusterBench bench;
-  for (const std::string& body : {line("1", "a") + line("2", "b", R"(,"pipeline":"theirs")"),
-                                  line("1", "a") + "{\"nonsense\":{}}\n{}\n", std::string("\x01\x02 no json"),
-                                  line("1", "a", R"(,"of_later_version":1)")}) {
+  for (const std::string& body :
+       {line("1", "a") + line("2", "b", R"(,"pipeline":"theirs")"), line("1", "a") + "{\"nonsense\":{}}\n{}\n",
+        std::string("\x01\x02 no json"), line("1", "a", R"(,"of_later_version":1)")}) {
     CAPTURE(body);
     bench.store.requests.clear();
     bench.post("/_bulk?pipeline=theirs&pretty", body);
@@ -87,8 +84,7 @@ TEST_CASE("an index's pipelines are read once for a whole bulk") {
   CHECK(bench.bulks().size() == 1);
 }
 
-TEST_CASE(
-    "a fault in the lines after a document that would go through a pipeline refuses the bulk, unwritten") {
+TEST_CASE("a fault in the lines after a document that would go through a pipeline refuses the bulk, unwritten") {
   ClusterBench bench;
   const auto refused = bench.post("/_bulk?pipeline=embed", numbered(300) + "{\"nonsense\":{}}\n{}\n");
   CHECK(refused.status == 400);
@@ -107,11 +103,9 @@ TEST_CASE("a large bulk is written in parts, in order, and the last of two docum
   const auto parts = bench.bulks("/pics/_bulk");
   REQUIRE(parts.size() == 3);
   for (const auto& part : parts) CHECK(part.query == "refresh=wait_for");
-  for (rapidjson::SizeType i = 0; i < 200; ++i)
-    CHECK(text_at(answer["items"][i], "_id") == std::to_string(i));
+  for (rapidjson::SizeType i = 0; i < 200; ++i) CHECK(text_at(answer["items"][i], "_id") == std::to_string(i));
   CHECK(text_at(answer["items"][200], "_id") == "twice");
-  for (rapidjson::SizeType i = 0; i < 400; ++i)
-    CHECK(text_at(answer["items"][201 + i], "_id") == std::to_string(i));
+  for (rapidjson::SizeType i = 0; i < 400; ++i) CHECK(text_at(answer["items"][201 + i], "_id") == std::to_string(i));
   CHECK(bench.store.source("pics", "twice").find("second") != std::string::npos);
 }
 
@@ -136,14 +130,12 @@ TEST_CASE("documents of the next part are embedded while the store writes one") 
     if (request.body.find("behind") != std::string::npos && !told.exchange(true)) of_second_part.set_value();
     return Upstream::embed(request);
   });
-  bench.timer.advance(
-      std::chrono::milliseconds(1));  // so that the lookups for the first part count for the next
+  bench.timer.advance(std::chrono::milliseconds(1));  // so that the lookups for the first part count for the next
   auto embedded = of_second_part.get_future();
   bool first = true;
   std::future_status status = std::future_status::timeout;
   bench.store.instead = [&](const http::Request& request) -> std::optional<http::Response> {
-    if (request.path == "/_bulk" && std::exchange(first, false))
-      status = embedded.wait_for(std::chrono::seconds(10));
+    if (request.path == "/_bulk" && std::exchange(first, false)) status = embedded.wait_for(std::chrono::seconds(10));
     return {};
   };
   const auto answer = parsed(bench.post("/_bulk?pipeline=embed", numbered(256) + line("b", "behind")));
@@ -154,8 +146,7 @@ TEST_CASE("documents of the next part are embedded while the store writes one") 
 TEST_CASE("items of the store's answer are the client's byte by byte") {
   ClusterBench bench;
   const std::string item = R"({"index":{"_id":"1", "_seq_no":90071992547409931234,"x":1.50,"status":201}})";
-  http::Response made =
-      json_response(R"({"took":7,"errors":false,"ingest_took":2,"items":[ )" + item + " ]}");
+  http::Response made = json_response(R"({"took":7,"errors":false,"ingest_took":2,"items":[ )" + item + " ]}");
   made.headers.add("Warning", "299 - \"old\"");
   answer_bulk(bench.store, 0, made);
   const auto response = bench.post("/_bulk?pipeline=embed", line("1", "a"));
@@ -166,8 +157,7 @@ TEST_CASE("items of the store's answer are the client's byte by byte") {
 
 TEST_CASE("a first part that is refused whole is the answer to the bulk, as the store gave it") {
   ClusterBench bench;
-  http::Response refusal =
-      json_response(R"({"error":{"type":"security_exception","reason":"who"},"status":401})", 401);
+  http::Response refusal = json_response(R"({"error":{"type":"security_exception","reason":"who"},"status":401})", 401);
   refusal.headers.add("WWW-Authenticate", "Basic");
   answer_bulk(bench.store, 0, refusal);
   const auto response = bench.post("/_bulk?pipeline=embed", numbered(600));
@@ -177,11 +167,9 @@ TEST_CASE("a first part that is refused whole is the answer to the bulk, as the 
   CHECK(bench.bulks().size() == 1);
 }
 
-TEST_CASE(
-    "a later part that is refused fails its own items with that status, and the next is still written") {
+TEST_CASE("a later part that is refused fails its own items with that status, and the next is still written") {
   ClusterBench bench;
-  answer_bulk(bench.store, 1,
-              ElasticError{429, "es_rejected_execution_exception", "too many operations"}.response());
+  answer_bulk(bench.store, 1, ElasticError{429, "es_rejected_execution_exception", "too many operations"}.response());
   const auto response = bench.post("/_bulk?pipeline=embed", numbered(600));
   CHECK(response.status == 200);
   const auto answer = parsed(response);
@@ -213,8 +201,7 @@ TEST_CASE("after the store is lost, no more is sent, and every item has its know
 }
 
 TEST_CASE("an answer that cannot be read fails the items that it is about") {
-  for (const std::string& body :
-       {std::string("<html>"), std::string(R"({"took":1,"errors":false,"items":[]})")}) {
+  for (const std::string& body : {std::string("<html>"), std::string(R"({"took":1,"errors":false,"items":[]})")}) {
     ClusterBench bench;
     answer_bulk(bench.store, 0, json_response(body));
     const auto answer = parsed(bench.post("/_bulk?pipeline=embed", line("1", "a") + line("2", "bad")));
@@ -233,17 +220,15 @@ TEST_CASE("an index whose settings the caller may not see is written to all the 
     if (request.path != "/secret/_settings") return {};
     return ElasticError{403, "security_exception", "action is unauthorized"}.response();
   };
-  const auto answer = parsed(
-      bench.post("/_bulk?pipeline=embed",
-                 line("1", "a") + "{\"index\":{\"_index\":\"secret\",\"_id\":\"2\"}}\n{\"t\":\"a\"}\n"));
+  const auto answer = parsed(bench.post(
+      "/_bulk?pipeline=embed", line("1", "a") + "{\"index\":{\"_index\":\"secret\",\"_id\":\"2\"}}\n{\"t\":\"a\"}\n"));
   CHECK(answer["items"][0]["index"]["status"].GetInt() == 201);
   CHECK(answer["items"][1]["index"]["status"].GetInt() == 201);
   const auto plain = bench.post("/secret/_bulk", "{\"index\":{\"_id\":\"3\"}}\n{\"t\":\"a\"}\n");
   CHECK(plain.status == 200);
 }
 
-TEST_CASE(
-    "who may not look at kept pipelines still writes through those of the cluster, but past no final one") {
+TEST_CASE("who may not look at kept pipelines still writes through those of the cluster, but past no final one") {
   ClusterBench bench;
   bench.store.index_settings["pics"] = R"({"default_pipeline":"theirs"})";
   bench.store.index_settings["last"] = R"({"final_pipeline":"embed"})";
@@ -267,12 +252,11 @@ TEST_CASE("the first documents of updates in a bulk go through pipelines, change
     return "{\"update\":{\"_index\":\"pics\",\"_id\":\"" + id + "\"" + more + "}}\n" + body + "\n";
   };
   const std::string plain = update("1", R"({"doc":{"t":"abc"}})");
-  const std::string theirs =
-      update("5", R"({"doc":{"t":"abc"},"upsert":{"t":"a"}})", R"(,"pipeline":"theirs")");
-  const auto answer = parsed(bench.post(
-      "/_bulk", plain + update("2", R"({"doc":{"t":"abc"},"upsert":{"t":"a"},"_source":true})") +
-                    update("3", R"({"doc":{"t":"ab"},"doc_as_upsert":true})", R"(,"retry_on_conflict":3)") +
-                    update("4", R"({"doc":{"t":"bad"},"doc_as_upsert":true})") + theirs));
+  const std::string theirs = update("5", R"({"doc":{"t":"abc"},"upsert":{"t":"a"}})", R"(,"pipeline":"theirs")");
+  const auto answer = parsed(
+      bench.post("/_bulk", plain + update("2", R"({"doc":{"t":"abc"},"upsert":{"t":"a"},"_source":true})") +
+                               update("3", R"({"doc":{"t":"ab"},"doc_as_upsert":true})", R"(,"retry_on_conflict":3)") +
+                               update("4", R"({"doc":{"t":"bad"},"doc_as_upsert":true})") + theirs));
   CHECK(answer["errors"].IsTrue());
   REQUIRE(answer["items"].Size() == 5);
   CHECK(answer["items"][3]["update"]["status"].GetInt() == 400);
@@ -280,10 +264,8 @@ TEST_CASE("the first documents of updates in a bulk go through pipelines, change
   CHECK(
       bench.bulks()[0].body ==
       plain +
-          update(
-              "2",
-              R"({"doc":{"t":"abc"},"_source":true,"upsert":{"t":"a","model_id":"clip","v":[1.0,1.0,0.5]}})",
-              R"(,"pipeline":"_none")") +
+          update("2", R"({"doc":{"t":"abc"},"_source":true,"upsert":{"t":"a","model_id":"clip","v":[1.0,1.0,0.5]}})",
+                 R"(,"pipeline":"_none")") +
           "{\"update\":{\"_index\":\"pics\",\"_id\":\"3\",\"pipeline\":\"_none\",\"retry_on_conflict\":3}}\n"
           R"({"doc":{"t":"ab","model_id":"clip","v":[2.0,1.0,0.5]},"upsert":{"t":"ab","model_id":"clip","v":[2.0,1.0,0.5]}})"
           "\n" +
@@ -301,8 +283,7 @@ TEST_CASE(
   bench.store.index_settings["theirs"] = R"({"default_pipeline":"embed","final_pipeline":"theirs"})";
   bench.store.indices["ours"], bench.store.indices["theirs"];
   bench.put("/ours/_doc/1", R"({"t":"abc"})");
-  CHECK(bench.store.source("ours", "1") ==
-        R"({"t":"abc","model_id":"clip","v":[3.0,1.0,0.5],"w":[4.0,1.0,0.5]})");
+  CHECK(bench.store.source("ours", "1") == R"({"t":"abc","model_id":"clip","v":[3.0,1.0,0.5],"w":[4.0,1.0,0.5]})");
   bench.put("/theirs/_doc/1", R"({"t":"abc"})");
   CHECK(bench.store.source("theirs", "1") == R"({"t":"abc","model_id":"clip","v":[3.0,1.0,0.5]})");
   for (const char* path : {"/ours/_doc/1", "/theirs/_doc/1"}) {
@@ -344,8 +325,7 @@ TEST_CASE("documents that went through a final pipeline here get past its guard,
 
 TEST_CASE("a document without anything in it carries the mark as well") {
   GuardedBench bench;
-  bench.put("/_ingest/pipeline/mark",
-            R"({"processors":[{"pipeline":{"name":"embed","ignore_failure":true}}]})");
+  bench.put("/_ingest/pipeline/mark", R"({"processors":[{"pipeline":{"name":"embed","ignore_failure":true}}]})");
   bench.store.index_settings["last"] = R"({"final_pipeline":"mark"})";
   CHECK(bench.put("/last/_doc/1", "{}").status == 201);
   CHECK(bench.store.source("last", "1") == "{}");

@@ -12,8 +12,7 @@ using namespace sightline::elastic;
 TEST_CASE("processors of the cluster run in their place between those that run here") {
   PipelineBench gateway;
   CHECK(gateway.after(R"({"x_set":{"field":"t","value":"{{a}}!"}},)" + k_embed +
-                          R"(,{"x_rename":{"field":"v","target_field":"w"}},{"remove":{"field":"a"}},)" +
-                          set("z"),
+                          R"(,{"x_rename":{"field":"v","target_field":"w"}},{"remove":{"field":"a"}},)" + set("z"),
                       R"({"a":"x"})") == R"({"t":"x!","model_id":"clip","w":[2.0,1.0,0.5],"z":1})");
   CHECK(gateway.upstream.count() == 1);
 }
@@ -40,8 +39,7 @@ TEST_CASE("the cluster may move a document, and numbers and texts come back as t
   const std::string same = gateway.after(set("x") + "," + k_embed, source);
   CHECK(same == source.substr(0, source.size() - 1) + R"(,"x":1,)" + k_vector + "}");
   gateway.put("move",
-              R"({"x_set":{"field":"_index","value":"other"}},{"x_set":{"field":"_routing","value":"r"}},)" +
-                  k_embed);
+              R"({"x_set":{"field":"_index","value":"other"}},{"x_set":{"field":"_routing","value":"r"}},)" + k_embed);
   rapidjson::Document source_of_one;
   source_of_one.Parse(R"({"t":"hi"})");
   IngestDocument document({"pics", {}, {}}, std::move(source_of_one));
@@ -86,16 +84,15 @@ TEST_CASE("a pipeline's list sees which processor of the cluster failed, and wha
 
 TEST_CASE("a list that holds inference comes to the rescue of a processor of the cluster") {
   PipelineBench gateway;
-  CHECK(gateway.after(set("a") + R"(,{"x_fail":{"message":"m","tag":"g","on_failure":[)" + k_why + "," +
-                          k_embed + "," + set("b") + R"(]}},)" + set("c"),
+  CHECK(gateway.after(set("a") + R"(,{"x_fail":{"message":"m","tag":"g","on_failure":[)" + k_why + "," + k_embed + "," +
+                          set("b") + R"(]}},)" + set("c"),
                       R"({"t":"hi"})") ==
         R"({"t":"hi","a":1,"why":"m/x_fail/g/tried",)" + k_vector + R"(,"b":1,"c":1})");
-  CHECK(gateway.after(R"({"x_fail":{"message":"m","ignore_failure":true,"on_failure":[)" + k_embed +
-                          R"(]}},)" + set("c"),
-                      R"({"t":"hi"})") == R"({"t":"hi","c":1})");
-  CHECK(gateway.after(
-            R"({"x_fail":{"message":"m","on_failure":[)" + k_embed + "," + k_boom + R"(]}},)" + set("c"),
-            R"({"t":"hi"})") == "fail_processor_exception 500: boom");
+  CHECK(
+      gateway.after(R"({"x_fail":{"message":"m","ignore_failure":true,"on_failure":[)" + k_embed + R"(]}},)" + set("c"),
+                    R"({"t":"hi"})") == R"({"t":"hi","c":1})");
+  CHECK(gateway.after(R"({"x_fail":{"message":"m","on_failure":[)" + k_embed + "," + k_boom + R"(]}},)" + set("c"),
+                      R"({"t":"hi"})") == "fail_processor_exception 500: boom");
 }
 
 TEST_CASE("a cluster's processor in a list that runs in the gateway gets the failure") {
@@ -107,10 +104,8 @@ TEST_CASE("a cluster's processor in a list that runs in the gateway gets the fai
           failing +
               R"({"x_set":{"field":"why","value":"{{{_ingest.on_failure_message}}} {{t}} {{_ingest.on_failure_processor_tag}}"}}]}},)" +
               set("c"),
-          R"({"t":"hi"})") ==
-      R"({"t":"hi","why":"field [none] not present as part of path [none] hi g","c":1})");
-  CHECK(gateway
-            .after(failing + R"({"x_set":{"field":"why","copy_from":"_ingest.on_failure_message"}}]}})", "{}")
+          R"({"t":"hi"})") == R"({"t":"hi","why":"field [none] not present as part of path [none] hi g","c":1})");
+  CHECK(gateway.after(failing + R"({"x_set":{"field":"why","copy_from":"_ingest.on_failure_message"}}]}})", "{}")
             .find("can read the failure only as {{_ingest.on_failure_message}}") != std::string::npos);
 }
 
@@ -118,15 +113,12 @@ TEST_CASE("a cluster's processor in a list that runs in the gateway gets the fai
 
 TEST_CASE("a condition of a processor that runs here is evaluated by the cluster") {
   PipelineBench gateway;
-  gateway.cluster.scripts["ctx.t != null"] = [](const rapidjson::Value& source) {
-    return source.HasMember("t");
-  };
+  gateway.cluster.scripts["ctx.t != null"] = [](const rapidjson::Value& source) { return source.HasMember("t"); };
   const std::string embed =
       R"({"inference":{"if":"ctx.t != null","model_id":"clip","input_output":{"input_field":"t","output_field":"v"}}})";
   CHECK(gateway.after(embed + "," + set("c"), R"({"t":"hi"})") == R"({"t":"hi",)" + k_vector + R"(,"c":1})");
   CHECK(gateway.after(embed + "," + set("c"), R"({"u":"hi"})") == R"({"u":"hi","c":1})");
-  CHECK(gateway.after(R"({"terminate":{"if":"ctx.t != null"}},)" + k_embed, R"({"t":"hi"})") ==
-        R"({"t":"hi"})");
+  CHECK(gateway.after(R"({"terminate":{"if":"ctx.t != null"}},)" + k_embed, R"({"t":"hi"})") == R"({"t":"hi"})");
   CHECK(gateway.after(set("s", R"(,"if":"ctx.t != null")", "set") + "," + k_embed, R"({"t":"hi"})") ==
         R"({"t":"hi","s":1,)" + k_vector + "}");
 }
@@ -139,9 +131,8 @@ TEST_CASE("a condition that fails is not caught by its own processor, but by the
   CHECK(gateway.put("p", embed, R"(,"on_failure":[)" + k_why + "]").status == 200);
   gateway.cluster.on_request = [](const http::Request& request) -> std::optional<http::Response> {
     if (!request.path.ends_with("_simulate")) return {};
-    return json_response(
-        R"({"docs":[{"error":{"root_cause":[],"type":"script_exception","reason":"runtime error",)"
-        R"("caused_by":{"type":"null_pointer_exception","reason":"y of null"}}}]})");
+    return json_response(R"({"docs":[{"error":{"root_cause":[],"type":"script_exception","reason":"runtime error",)"
+                         R"("caused_by":{"type":"null_pointer_exception","reason":"y of null"}}}]})");
   };
   CHECK(gateway.outcome("p", R"({"t":"hi"})") == R"({"t":"hi","why":"y of null/conditional/g/p"})");
   CHECK(gateway.put("q", embed).status == 200);
@@ -155,9 +146,8 @@ TEST_CASE("pipelines of cluster and gateway call each other") {
   CHECK(gateway.put("theirs", set("a") + "," + set("b", R"(,"tag":"later")")).status == 200);
   CHECK(!gateway.keeps("theirs"));
   CHECK(gateway.put("own", k_embed).status == 200);
-  CHECK(gateway.after(
-            R"({"pipeline":{"name":"theirs"}},{"pipeline":{"name":"own"}},{"pipeline":{"name":"{{which}}"}})",
-            R"({"t":"hi","which":"theirs"})") ==
+  CHECK(gateway.after(R"({"pipeline":{"name":"theirs"}},{"pipeline":{"name":"own"}},{"pipeline":{"name":"{{which}}"}})",
+                      R"({"t":"hi","which":"theirs"})") ==
         R"({"t":"hi","which":"theirs","a":1,"b":1,)" + k_vector + "}");
   CHECK(gateway.after(k_embed + R"(,{"pipeline":{"name":"nope","tag":"n"}},)" + set("c"), R"({"t":"hi"})") ==
         "illegal_state_exception 500: Pipeline processor configured for non-existent pipeline [nope]");
@@ -171,8 +161,7 @@ TEST_CASE("a pipeline of the cluster's runs there, for a write that has one of b
   PipelineBench gateway;
   CHECK(gateway.put("theirs", set("a")).status == 200);
   CHECK(gateway.outcome("theirs", "{}") == R"({"a":1})");
-  CHECK(gateway.outcome("nope", "{}") ==
-        "illegal_argument_exception 400: pipeline with id [nope] does not exist");
+  CHECK(gateway.outcome("nope", "{}") == "illegal_argument_exception 400: pipeline with id [nope] does not exist");
 }
 
 // ---- many at once, and the end
@@ -200,8 +189,7 @@ TEST_CASE("steps of many documents are with the cluster at once, as the caller, 
   for (int i = 0; i < 100; ++i) {
     rapidjson::Document source;
     source.Parse((R"({"t":")" + std::string(static_cast<std::size_t>(i + 1), 'x') + "\"}").c_str());
-    documents.push_back(
-        std::make_unique<IngestDocument>(IngestDocument::Metadata{"pics", {}, {}}, std::move(source)));
+    documents.push_back(std::make_unique<IngestDocument>(IngestDocument::Metadata{"pics", {}, {}}, std::move(source)));
     tasks.push_back({documents.back().get(), "p"});
   }
   Caller caller;
@@ -255,12 +243,10 @@ TEST_CASE("only the document whose pipeline throws fails, on any thread") {
   CHECK(gateway.put("embed", k_embed).status == 200);
   std::vector<std::unique_ptr<IngestDocument>> documents;
   std::vector<IngestTask> tasks;
-  for (const auto& pipeline :
-       {throwing(), throwing(embed), throwing(look_up), std::shared_ptr<const Pipeline>()}) {
+  for (const auto& pipeline : {throwing(), throwing(embed), throwing(look_up), std::shared_ptr<const Pipeline>()}) {
     rapidjson::Document source;
     source.Parse(R"({"t":"embed"})");
-    documents.push_back(
-        std::make_unique<IngestDocument>(IngestDocument::Metadata{"pics", "7", {}}, std::move(source)));
+    documents.push_back(std::make_unique<IngestDocument>(IngestDocument::Metadata{"pics", "7", {}}, std::move(source)));
     tasks.push_back({documents.back().get(), "embed", pipeline});
   }
   gateway.ingest.run({}, tasks);
@@ -309,8 +295,7 @@ TEST_CASE("steps that wait when the server stops fail, and those that run go on"
   for (int i = 0; i < 40; ++i) {
     rapidjson::Document source;
     source.Parse(R"({"t":"hi"})");
-    documents.push_back(
-        std::make_unique<IngestDocument>(IngestDocument::Metadata{"pics", {}, {}}, std::move(source)));
+    documents.push_back(std::make_unique<IngestDocument>(IngestDocument::Metadata{"pics", {}, {}}, std::move(source)));
     tasks.push_back({documents.back().get(), "p"});
   }
   gateway.ingest.run({}, tasks);
@@ -335,8 +320,7 @@ void answer_with(PipelineBench& gateway, const std::string& source, std::string*
   gateway.cluster.on_request = [=](const http::Request& request) -> std::optional<http::Response> {
     if (!request.path.ends_with("/_simulate")) return {};
     if (sent) *sent = request.body;
-    return json_response(R"({"docs":[{"doc":{"_index":"pics","_id":"7","_source":)" + source +
-                         R"(,"_ingest":{}}}]})");
+    return json_response(R"({"docs":[{"doc":{"_index":"pics","_id":"7","_source":)" + source + R"(,"_ingest":{}}}]})");
   };
 }
 
@@ -368,9 +352,11 @@ TEST_CASE("an integer beyond 64 bits goes as a text where no processor looks at 
   CHECK(gateway.put("p", set("x") + "," + k_embed_if_there).status == 200);
   std::string sent;
   answer_with(gateway, R"({"moved":"sightline-integer-0-0","n":["sightline-integer-0-1"],"x":1})", &sent);
-  CHECK(gateway.outcome("p", R"({"parcel":12345678901234567890123,"n":[9223372036854775808],"s":9223372036854775807})") ==
-        R"({"moved":12345678901234567890123,"n":[9223372036854775808],"x":1})");
-  CHECK(sent.find(R"("_source":{"parcel":"sightline-integer-0-0","n":["sightline-integer-0-1"],"s":9223372036854775807})") !=
+  CHECK(
+      gateway.outcome("p", R"({"parcel":12345678901234567890123,"n":[9223372036854775808],"s":9223372036854775807})") ==
+      R"({"moved":12345678901234567890123,"n":[9223372036854775808],"x":1})");
+  CHECK(sent.find(
+            R"("_source":{"parcel":"sightline-integer-0-0","n":["sightline-integer-0-1"],"s":9223372036854775807})") !=
         std::string::npos);
   // A document that holds such a text itself gets another one.
   answer_with(gateway, R"({"parcel":"sightline-integer-1-0","t2":"sightline-integer-0-0"})", &sent);
@@ -378,14 +364,15 @@ TEST_CASE("an integer beyond 64 bits goes as a text where no processor looks at 
         R"({"parcel":12345678901234567890123,"t2":"sightline-integer-0-0"})");
 }
 
-TEST_CASE("an integer beyond 64 bits that a processor may look at goes as it is, and the cluster's error is explained") {
+TEST_CASE(
+    "an integer beyond 64 bits that a processor may look at goes as it is, and the cluster's error is explained") {
   const std::string explained =
       "illegal_argument_exception 400: field [parcel] contains an integer beyond 64 bits, which cannot be passed to "
       "the cluster's processors of this pipeline by simulation; send it as a string, or run those processors in a "
       "pipeline of the cluster";
   const std::string source = R"({"parcel":12345678901234567890123})";
-  for (const std::string& processors :
-       {std::string(R"({"x_set":{"field":"a","value":"{{parcel}}"}},)"), std::string(R"({"x_rename":{"field":"parcel","target_field":"b"}},)")}) {
+  for (const std::string& processors : {std::string(R"({"x_set":{"field":"a","value":"{{parcel}}"}},)"),
+                                        std::string(R"({"x_rename":{"field":"parcel","target_field":"b"}},)")}) {
     PipelineBench gateway;
     CHECK(gateway.put("p", processors + k_embed_if_there).status == 200);
     std::string sent;

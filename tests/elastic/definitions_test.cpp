@@ -31,8 +31,7 @@ bool shows_secret(const http::Response& response) {
   return response.body.find("hush") != std::string::npos;
 }
 
-Refusal put(DefinitionIndex& index, DefinitionIndex::Kind kind, const std::string& name,
-            const std::string& config) {
+Refusal put(DefinitionIndex& index, DefinitionIndex::Kind kind, const std::string& name, const std::string& config) {
   return index.change({}, kind, name, [&](const auto*) -> Answer<DefinitionIndex::Content> {
     return DefinitionIndex::Content{config};
   });
@@ -106,8 +105,7 @@ TEST_CASE("sealed secrets open for no other endpoint and no other url") {
   MemoryStore store;
   store.is_cluster = true;
   GatewayFront gateway(store, k_key);
-  REQUIRE(gateway.put("/_inference/text_embedding/clip", endpoint_at(upstream.url(), k_header)).status ==
-          200);
+  REQUIRE(gateway.put("/_inference/text_embedding/clip", endpoint_at(upstream.url(), k_header)).status == 200);
   std::string moved = stored(store);
   moved.replace(moved.find(R"("name":"clip")"), 13, R"("name":"mine")");
   std::string redirected = stored(store);
@@ -126,8 +124,7 @@ TEST_CASE("an embedded store without a key keeps secrets in clear, and with one 
   EmbeddedStore local;
   {
     GatewayFront keyless(*local.store);
-    REQUIRE(keyless.put("/_inference/text_embedding/clip", endpoint_at(upstream.url(), k_header)).status ==
-            200);
+    REQUIRE(keyless.put("/_inference/text_embedding/clip", endpoint_at(upstream.url(), k_header)).status == 200);
     CHECK(keyless.post("/_inference/clip", R"({"input":"abc"})").status == 200);
   }
   GatewayFront keyed(*local.store, k_key);
@@ -141,12 +138,10 @@ TEST_CASE("if two fronts put one endpoint, one wins and the other gets an error"
   GatewayFront one(*local.store, k_key), two(*local.store, k_key);
   http::Response answers[2];
   upstream.hold();  // both have been measured before either is stored
-  std::thread first([&] {
-    answers[0] = one.put("/_inference/text_embedding/clip", endpoint_at(upstream.url("/one"), k_header));
-  });
-  std::thread second([&] {
-    answers[1] = two.put("/_inference/text_embedding/clip", endpoint_at(upstream.url("/two"), k_header));
-  });
+  std::thread first(
+      [&] { answers[0] = one.put("/_inference/text_embedding/clip", endpoint_at(upstream.url("/one"), k_header)); });
+  std::thread second(
+      [&] { answers[1] = two.put("/_inference/text_embedding/clip", endpoint_at(upstream.url("/two"), k_header)); });
   CHECK(upstream.wait_for_held(2));
   upstream.release();
   first.join(), second.join();
@@ -228,8 +223,7 @@ TEST_CASE("the index is hidden, copied where there is a second node, and maps no
   MemoryStore store;
   GatewayFront gateway(store);
   REQUIRE(gateway.put("/_ingest/pipeline/p", R"({"processors":[]})").status == 200);
-  CHECK(store.index_settings[".sightline"] ==
-        R"({"hidden":true,"number_of_shards":1,"auto_expand_replicas":"0-1"})");
+  CHECK(store.index_settings[".sightline"] == R"({"hidden":true,"number_of_shards":1,"auto_expand_replicas":"0-1"})");
   std::string body;
   for (const auto& request : store.seen("/.sightline")) body += request.body;
   CHECK(body.find(R"("dynamic":false)") != std::string::npos);

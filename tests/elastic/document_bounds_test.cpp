@@ -48,10 +48,10 @@ IngestDocument document_of(const char* json) {
 
 TEST_CASE("a document that processors double again and again is refused at its bound") {
   FrontBench bench({}, limits_with(&Limits::max_pipeline_document_bytes, 2u << 20));
-  for (const char* doubling : {R"({"set":{"field":"a","value":"{{a}}{{a}}"}})",
-                               R"({"set":{"field":"a","value":"{{{a}}}{{{a}}}","media_type":"text/plain"}})",
-                               R"({"set":{"field":"o.%","copy_from":"o"}})",
-                               R"({"set":{"field":"a","value":["{{a}}","{{a}}"]}})"}) {
+  for (const char* doubling :
+       {R"({"set":{"field":"a","value":"{{a}}{{a}}"}})",
+        R"({"set":{"field":"a","value":"{{{a}}}{{{a}}}","media_type":"text/plain"}})",
+        R"({"set":{"field":"o.%","copy_from":"o"}})", R"({"set":{"field":"a","value":["{{a}}","{{a}}"]}})"}) {
     CAPTURE(doubling);
     const auto response = after(bench, repeated(22, doubling));
     CHECK(response.status == 400);
@@ -190,8 +190,8 @@ TEST_CASE("what documents have grown by counts until the store has them") {
   CHECK(one().status == 201);
   int meanwhile = 0;
   store.at_bulk = [&] { meanwhile = one().status; };
-  const auto bulk = call(http::Method::post, "/_bulk", "pipeline=p",
-                         "{\"index\":{\"_index\":\"pics\"}}\n{\"a\":\"0123456789\"}\n");
+  const auto bulk =
+      call(http::Method::post, "/_bulk", "pipeline=p", "{\"index\":{\"_index\":\"pics\"}}\n{\"a\":\"0123456789\"}\n");
   CHECK(bulk.status == 200);
   CHECK(meanwhile == 429);
   CHECK(one().status == 200);
@@ -251,9 +251,9 @@ TEST_CASE("nothing is set deeper than JSON may be") {
 TEST_CASE("paths and messages that a template makes are bounded") {
   FrontBench bench;
   const std::string large = R"({"a":")" + std::string(70'000, 'x') + "\"}";
-  for (const char* processor : {R"({"set":{"field":"{{a}}","value":1}})", R"({"remove":{"field":"{{a}}"}})",
-                                R"({"fail":{"message":"{{a}}"}})", R"({"pipeline":{"name":"{{a}}"}})",
-                                R"({"rename":{"field":"a","target_field":"{{a}}"}})"}) {
+  for (const char* processor :
+       {R"({"set":{"field":"{{a}}","value":1}})", R"({"remove":{"field":"{{a}}"}})", R"({"fail":{"message":"{{a}}"}})",
+        R"({"pipeline":{"name":"{{a}}"}})", R"({"rename":{"field":"a","target_field":"{{a}}"}})"}) {
     CAPTURE(processor);
     bench.put("/_ingest/pipeline/p", "{\"processors\":[" + std::string(processor) + "]}");
     const auto response = bench.call(http::Method::put, "/pics/_doc/1?pipeline=p", large);
@@ -285,8 +285,7 @@ TEST_CASE("a document may take so many steps and no more, whatever would rescue 
             R"({"processors":[{"pipeline":{"name":"p0","ignore_failure":true}},{"set":{"field":"c","value":1}}],)"
             R"("on_failure":[{"set":{"field":"d","value":1}}]})");
   for (const char* pipeline : {"p0", "rescued"}) {
-    const auto response =
-        bench.call(http::Method::put, std::string("/pics/_doc/1?pipeline=") + pipeline, "{}");
+    const auto response = bench.call(http::Method::put, std::string("/pics/_doc/1?pipeline=") + pipeline, "{}");
     CHECK(response.status == 400);
     CHECK(reason(response).find("[--elasticsearch-max-pipeline-steps]") != std::string::npos);
   }
@@ -303,8 +302,7 @@ TEST_CASE("a document on a way without end stops when its request is cancelled")
   {
     const CancellationScope scope(work);
     CHECK_THROWS_AS(bench.put("/pics/_doc/1?pipeline=p0", "{}"), WorkCancelled);
-    CHECK_THROWS_AS(bench.post("/_bulk?pipeline=p0", "{\"index\":{\"_index\":\"pics\"}}\n{}\n"),
-                    WorkCancelled);
+    CHECK_THROWS_AS(bench.post("/_bulk?pipeline=p0", "{\"index\":{\"_index\":\"pics\"}}\n{}\n"), WorkCancelled);
   }
   client.join();
 }

@@ -135,8 +135,7 @@ TEST_CASE("endpoints and pipelines are replaced, listed and deleted in the real 
 TEST_CASE("every answer carries the product header, and the definitions stay hidden") {
   PortBench bench;
   bench.set_up();
-  for (const char* target :
-       {"/", "/_inference/nope", "/nope/_search", "/_nothing/at/all", "/.sightline/_search"}) {
+  for (const char* target : {"/", "/_inference/nope", "/nope/_search", "/_nothing/at/all", "/.sightline/_search"}) {
     CHECK(bench.call(http::Method::get, target).headers.get("X-elastic-product") == "Elasticsearch");
   }
   CHECK(bench.call(http::Method::get, "/.sightline/_search").status == 403);

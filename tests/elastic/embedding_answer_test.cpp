@@ -26,8 +26,7 @@ TEST_CASE("every path that leads to a list of lists of numbers gives the vectors
 }
 
 TEST_CASE("order is that of the answer, an index field is not read") {
-  CHECK(parse_embeddings(R"({"data":[{"index":1,"embedding":[2]},{"index":0,"embedding":[1]}]})",
-                         "$.data[*].embedding")
+  CHECK(parse_embeddings(R"({"data":[{"index":1,"embedding":[2]},{"index":0,"embedding":[1]}]})", "$.data[*].embedding")
             ->front() == std::vector<float>{2.0F});
 }
 
@@ -42,8 +41,7 @@ TEST_CASE("paths that do not fit the answer say where") {
         "Current path [.b] matched the dot field pattern but the current object is not a map, found invalid "
         "type [String] instead.");
   CHECK(fault(R"({"a":[]})", "$.a[0]") == "Invalid path received [[0]], unable to extract a field name.");
-  CHECK(fault(R"({"a":1})", "$.a") ==
-        "Extracted field [a] is an invalid type, expected a list but received [Integer]");
+  CHECK(fault(R"({"a":1})", "$.a") == "Extracted field [a] is an invalid type, expected a list but received [Integer]");
   CHECK(fault(R"({"a":[1]})", "$." + std::string(2000, 'a')).find("longer than") != std::string::npos);
 }
 
@@ -60,8 +58,7 @@ TEST_CASE("entries that are no vectors name their place") {
         "[data.embedding] of type [Boolean] to Number");
   CHECK(fault(R"({"data":[{"embedding":[1,null]}]})", "$.data[*].embedding[*]").find("list entry [1]") !=
         std::string::npos);
-  CHECK(fault(R"({"data":[{"embedding":[]}]})", "$.data[*].embedding").find("empty vector") !=
-        std::string::npos);
+  CHECK(fault(R"({"data":[{"embedding":[]}]})", "$.data[*].embedding").find("empty vector") != std::string::npos);
   CHECK(fault(R"({"data":[{"embedding":[1e300]}]})", "$.data[*].embedding").find("outside of float32") !=
         std::string::npos);
   CHECK(fault(R"({"data":[{"embedding":5}]})", "$.data[*].embedding") ==

@@ -65,9 +65,8 @@ constexpr const char* k_rest =
 }  // namespace
 
 TEST_CASE("an endpoint shows its settings with their defaults, and never its secrets") {
-  auto endpoint =
-      parse(std::string(R"({"service":"custom","service_settings":{"secret_parameters":{"k":"hush"},)") +
-            k_rest + "}}");
+  auto endpoint = parse(std::string(R"({"service":"custom","service_settings":{"secret_parameters":{"k":"hush"},)") +
+                        k_rest + "}}");
   REQUIRE(endpoint);
   CHECK(
       endpoint_json(*endpoint) ==
@@ -96,8 +95,7 @@ TEST_CASE("URL, query and headers are filled raw, the body with JSON") {
   CHECK(target->headers.get("content-type") == "application/json");
   auto body = body_of(endpoint, {{"a \"red\"\nbicycle", "\x01", ""}, InputType::search});
   REQUIRE(body);
-  CHECK(*body ==
-        R"({"input":["a \"red\"\nbicycle","\u0001",""],"input_type":"query","key":"k-\"123\"","n":3})");
+  CHECK(*body == R"({"input":["a \"red\"\nbicycle","\u0001",""],"input_type":"query","key":"k-\"123\"","n":3})");
 }
 
 TEST_CASE("one input is a list too, and internal kinds of input are never translated") {
@@ -142,9 +140,8 @@ TEST_CASE("missing, empty and wrong settings are all reported with Elasticsearch
         "string;2: field [request] is not "
         "of the expected type. The value [1] cannot be converted to a [String];");
   const std::string rest = k_rest;
-  CHECK(
-      fault("{" + rest + R"(,"batch_size":0})") ==
-      "Validation Failed: 1: [service_settings] Invalid value [0]. [batch_size] must be a positive integer;");
+  CHECK(fault("{" + rest + R"(,"batch_size":0})") ==
+        "Validation Failed: 1: [service_settings] Invalid value [0]. [batch_size] must be a positive integer;");
   CHECK(fault("{" + rest + R"(,"similarity":"manhattan"})") ==
         "Validation Failed: 1: [service_settings] Invalid value [manhattan] received. [similarity] must be "
         "one of [cosine, dot_product, "
@@ -162,18 +159,15 @@ TEST_CASE("unknown settings are refused at every level") {
   const std::string rest = k_rest;
   CHECK(fault("{" + rest + R"(,"foo":{"a":[1,"b"]}})") ==
         "Configuration contains settings [{foo={a=[1, b]}}] unknown to the [custom] service");
-  CHECK(
-      fault(
-          R"({"url":"http://x/","request":"r","response":{"json_parser":{"text_embeddings":"$.a","x":1}}})") ==
-      "Configuration contains unknown settings [{x=1}] while parsing field [json_parser] for settings "
-      "[custom_service_settings]");
+  CHECK(fault(R"({"url":"http://x/","request":"r","response":{"json_parser":{"text_embeddings":"$.a","x":1}}})") ==
+        "Configuration contains unknown settings [{x=1}] while parsing field [json_parser] for settings "
+        "[custom_service_settings]");
   auto outer = parse(R"({"service":"custom","foo":1,"service_settings":{)" + rest + "}}");
   CHECK(outer.error().reason == "Configuration contains settings [{foo=1}] unknown to the [custom] service");
 }
 
 TEST_CASE("unsupported services and tasks are refused and named") {
-  CHECK(parse(R"({"service":"watsonx","service_settings":{}})").error().reason ==
-        "Unknown service [watsonx]");
+  CHECK(parse(R"({"service":"watsonx","service_settings":{}})").error().reason == "Unknown service [watsonx]");
   CHECK(parse(R"({"service_settings":{}})").error().reason ==
         "Inference endpoint configuration is missing the [service] setting");
   CHECK(parse(R"({"service":"custom"})").error().reason == "Missing required field [service_settings]");

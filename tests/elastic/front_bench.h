@@ -51,8 +51,7 @@ inline rapidjson::Document parsed(const http::Response& response) {
 /// error.reason of an answer.
 inline std::string reason(const http::Response& response) {
   const auto body = parsed(response);
-  if (body.HasParseError() || !body.IsObject() || !body.HasMember("error"))
-    return "no error: " + response.body;
+  if (body.HasParseError() || !body.IsObject() || !body.HasMember("error")) return "no error: " + response.body;
   return body["error"].IsObject() ? body["error"]["reason"].GetString() : body["error"].GetString();
 }
 

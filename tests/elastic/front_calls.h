@@ -25,9 +25,8 @@ struct FrontCalls {
                       const Caller& caller = {}) {
     auto& bench = static_cast<Bench&>(*this);
     const auto mark = target.find('?');
-    Outcome outcome =
-        bench.front.decide(store_request(caller, method, target.substr(0, mark),
-                                         mark == std::string::npos ? "" : target.substr(mark + 1), body));
+    Outcome outcome = bench.front.decide(store_request(caller, method, target.substr(0, mark),
+                                                       mark == std::string::npos ? "" : target.substr(mark + 1), body));
     if (auto* response = std::get_if<http::Response>(&outcome)) return std::move(*response);
     return bench.store.handle(std::get<http::Request>(outcome));
   }

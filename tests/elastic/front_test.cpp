@@ -43,8 +43,8 @@ TEST_CASE("an endpoint is made once, deleted, and then is not found") {
     CHECK(response.status == 404);
     CHECK(reason(response) == "Inference endpoint not found [clip]");
   }
-  CHECK(bench.put("/_inference/clip", R"({"task_type":"text_embedding",)" + bench.endpoint_body().substr(1))
-            .status == 200);
+  CHECK(bench.put("/_inference/clip", R"({"task_type":"text_embedding",)" + bench.endpoint_body().substr(1)).status ==
+        200);
 }
 
 TEST_CASE("an endpoint that cannot be called is not created, and the error has the cause") {
@@ -70,8 +70,8 @@ TEST_CASE("an endpoint that cannot be called is not created, and the error has t
 
 TEST_CASE("wrong endpoint requests are refused before anything is called") {
   FrontBench bench;
-  CHECK(reason(bench.put("/_inference/text_embedding/Clip", bench.endpoint_body()))
-            .find("lowercase alphanumeric") != std::string::npos);
+  CHECK(reason(bench.put("/_inference/text_embedding/Clip", bench.endpoint_body())).find("lowercase alphanumeric") !=
+        std::string::npos);
   CHECK(reason(bench.put("/_inference/text_embedding/clip", "")) == "request body is required");
   CHECK(reason(bench.put("/_inference/text_embedding/clip", "{")).find("Unexpected") != std::string::npos);
   CHECK(reason(bench.put("/_inference/text_embedding/clip", R"({"service":"nope","service_settings":{}})")) ==
@@ -92,15 +92,12 @@ TEST_CASE("inference by hand validates, calls and answers as Elasticsearch does"
         R"({"text_embedding":[{"embedding":[1,1,0.5]},{"embedding":[3,1,0.5]}]})");
   CHECK(bench.post("/_inference/clip", R"({"input":"abcd","input_type":"search"})").body ==
         R"({"text_embedding":[{"embedding":[4,1,0.5]}]})");
-  const auto fault = [&](const char* body) {
-    return reason(bench.post("/_inference/text_embedding/clip", body));
-  };
+  const auto fault = [&](const char* body) { return reason(bench.post("/_inference/text_embedding/clip", body)); };
   CHECK(fault("{}") == "Validation Failed: 1: Field [input] cannot be null;");
   CHECK(fault(R"({"input":[]})") == "Validation Failed: 1: Field [input] cannot be an empty array;");
   CHECK(fault(R"({"input":"x","query":"y"})") ==
         "Validation Failed: 1: Field [query] cannot be specified for task type [text_embedding];");
-  CHECK(fault(R"({"input":"x","input_type":"internal_search"})") ==
-        "Unrecognized input_type [internal_search]");
+  CHECK(fault(R"({"input":"x","input_type":"internal_search"})") == "Unrecognized input_type [internal_search]");
   CHECK(fault(R"({"input":[1]})").find("entry [0]") != std::string::npos);
   auto wrong_task = bench.post("/_inference/rerank/clip", R"({"input":"x"})");
   CHECK(wrong_task.status == 400);
@@ -161,11 +158,9 @@ TEST_CASE("a pipeline is tried out on documents, each with its own outcome") {
   CHECK(first["_source"]["v"][0].GetDouble() == 3);
   CHECK(first["_source"]["model_id"].GetString() == std::string("clip"));
   CHECK(first["_ingest"]["timestamp"].IsString());
-  CHECK(std::string(body["docs"][1]["error"]["reason"].GetString()).find("not an image") !=
-        std::string::npos);
+  CHECK(std::string(body["docs"][1]["error"]["reason"].GetString()).find("not an image") != std::string::npos);
   CHECK(body["docs"][1]["error"]["root_cause"][0]["type"].GetString() == std::string("status_exception"));
-  CHECK(body["docs"][2]["error"]["reason"].GetString() ==
-        std::string("field [t] not present as part of path [t]"));
+  CHECK(body["docs"][2]["error"]["reason"].GetString() == std::string("field [t] not present as part of path [t]"));
 
   auto inline_one = bench.post(
       "/_ingest/pipeline/_simulate",
@@ -174,8 +169,7 @@ TEST_CASE("a pipeline is tried out on documents, each with its own outcome") {
   CHECK(inline_one.body == R"({"docs":[null]})");
   CHECK(reason(bench.post("/_ingest/pipeline/nope/_simulate", R"({"docs":[{"_source":{}}]})")) ==
         "pipeline [nope] does not exist");
-  CHECK(reason(bench.post("/_ingest/pipeline/embed/_simulate", "{}")) ==
-        "[docs] required property is missing");
+  CHECK(reason(bench.post("/_ingest/pipeline/embed/_simulate", "{}")) == "[docs] required property is missing");
   CHECK(reason(bench.post("/_ingest/pipeline/embed/_simulate", R"({"docs":[]})")) ==
         "must specify at least one document in [docs]");
 }
@@ -212,10 +206,8 @@ TEST_CASE("documents of a bulk go through the pipeline, and only a failing one f
                     "[{\"error\":\"input 0: not an image\"}]"));
   CHECK(!items[1]["index"]["error"].HasMember("root_cause"));
   CHECK(items[2].HasMember("delete"));
-  CHECK(items[3]["create"]["error"]["reason"].GetString() ==
-        std::string("field [t] not present as part of path [t]"));
-  CHECK(items[4]["index"]["error"]["reason"].GetString() ==
-        std::string("pipeline with id [nope] does not exist"));
+  CHECK(items[3]["create"]["error"]["reason"].GetString() == std::string("field [t] not present as part of path [t]"));
+  CHECK(items[4]["index"]["error"]["reason"].GetString() == std::string("pipeline with id [nope] does not exist"));
   CHECK(items[5]["index"]["status"].GetInt() == 201);
   CHECK(items[6]["index"]["error"]["type"].GetString() == std::string("document_parsing_exception"));
   CHECK(items[7]["index"]["_id"].GetString() == std::string("7"));
@@ -230,8 +222,8 @@ TEST_CASE("documents of a bulk go through the pipeline, and only a failing one f
 TEST_CASE("the index of a bulk may stand among its parameters") {
   FrontBench bench;
   bench.set_up();
-  const auto response = bench.post("/_bulk?index=pics&pipeline=none&pipeline=embed",
-                                   "{\"index\":{\"_id\":\"1\"}}\n{\"t\":\"a\"}\n");
+  const auto response =
+      bench.post("/_bulk?index=pics&pipeline=none&pipeline=embed", "{\"index\":{\"_id\":\"1\"}}\n{\"t\":\"a\"}\n");
   CHECK(response.status == 200);
   CHECK(bench.store.source("pics", "1") == R"({"t":"a","model_id":"clip","v":[1.0,1.0,0.5]})");
 }
@@ -299,15 +291,13 @@ TEST_CASE("default and final pipelines of an index are found, and read again whe
   CHECK(bench.store.source("pics", "5") == R"({"t":"abc","last":""})");
 }
 
-TEST_CASE(
-    "a single document that fails in its pipeline is not written, and answers with the failure's status") {
+TEST_CASE("a single document that fails in its pipeline is not written, and answers with the failure's status") {
   FrontBench bench;
   bench.set_up();
   auto bad = bench.put("/pics/_doc/1?pipeline=embed", R"({"t":"bad"})");
   CHECK(bad.status == 400);
   CHECK(reason(bad).find("not an image") != std::string::npos);
-  CHECK(reason(bench.put("/pics/_doc/1?pipeline=nope", R"({"t":"a"})")) ==
-        "pipeline with id [nope] does not exist");
+  CHECK(reason(bench.put("/pics/_doc/1?pipeline=nope", R"({"t":"a"})")) == "pipeline with id [nope] does not exist");
   CHECK(parsed(bench.put("/pics/_doc/1?pipeline=embed", "{bad")).IsObject());
   bench.put(
       "/_ingest/pipeline/lost",
@@ -329,10 +319,9 @@ TEST_CASE("a pipeline may send a document elsewhere or drop it") {
   auto dropped = bench.put("/pics/_doc/2?pipeline=drop", R"({"a":1})");
   CHECK(dropped.status == 200);
   CHECK(parsed(dropped)["result"].GetString() == std::string("noop"));
-  auto bulk = parsed(
-      bench.post("/_bulk",
-                 "{\"index\":{\"_index\":\"pics\",\"_id\":\"3\",\"pipeline\":\"move\"}}\n{\"a\":2}\n"
-                 "{\"index\":{\"_index\":\"pics\",\"_id\":\"4\",\"pipeline\":\"drop\"}}\n{\"a\":3}\n"));
+  auto bulk = parsed(bench.post("/_bulk",
+                                "{\"index\":{\"_index\":\"pics\",\"_id\":\"3\",\"pipeline\":\"move\"}}\n{\"a\":2}\n"
+                                "{\"index\":{\"_index\":\"pics\",\"_id\":\"4\",\"pipeline\":\"drop\"}}\n{\"a\":3}\n"));
   CHECK(bulk["errors"].IsFalse());
   CHECK(bench.store.source("other", "x3") == R"({"a":2})");
   CHECK(bulk["items"][1]["index"]["result"].GetString() == std::string("noop"));
@@ -354,8 +343,7 @@ TEST_CASE("numbers and texts of a document are the same after a pipeline") {
 
 TEST_CASE("the index that holds the secrets cannot be reached") {
   FrontBench bench;
-  bench.put("/_inference/text_embedding/clip",
-            bench.endpoint_body(R"(,"secret_parameters":{"api_key":"hush"})"));
+  bench.put("/_inference/text_embedding/clip", bench.endpoint_body(R"(,"secret_parameters":{"api_key":"hush"})"));
   for (const auto& response :
        {bench.get("/.sightline/_search"), bench.get("/.sightline/_doc/endpoint:clip"),
         bench.get("/a,.sightline/_search"), bench.get("/*,.sightline/_search?expand_wildcards=all"),
@@ -379,11 +367,9 @@ TEST_CASE("the index of definitions cannot be reached by another spelling of its
   const std::string header = R"({"index":"*","expand_wildcards":["all"]})";
   for (const auto& response :
        {bench.get("/%3C.sightline%3E/_search"), bench.get("/%3C.sight%7Bnow%7B'line'%7D%7D%3E/_search"),
-        bench.get("/.sightline::data/_search"), bench.get("/here:.sightline/_search"),
-        bench.get("/.sightline//"), bench.get("/_search?index=.sightline"),
-        bench.get("/_count//?index=pics;index=.sightline"),
-        bench.put("/_alias/a", R"({"index":".sightline"})"),
-        bench.put("/pics/_alias/a", R"({"index":".sightline"})"),
+        bench.get("/.sightline::data/_search"), bench.get("/here:.sightline/_search"), bench.get("/.sightline//"),
+        bench.get("/_search?index=.sightline"), bench.get("/_count//?index=pics;index=.sightline"),
+        bench.put("/_alias/a", R"({"index":".sightline"})"), bench.put("/pics/_alias/a", R"({"index":".sightline"})"),
         bench.post("/_msearch/template", "{\"index\":\".sightline\"}\n{}\n"),
         bench.post("/_msearch", header + "\n{}\n"),
         bench.post("/_msearch?expand_wildcards=open&expand_wildcards=all", "{\"index\":\"*\"}\n{}\n"),
@@ -408,8 +394,8 @@ TEST_CASE("queries that take something from the index of definitions are refused
     for (const char* path : {"/pics/_search", "/_search", "/pics/_count", "/pics/_delete_by_query"})
       CHECK(bench.post(path, "{\"query\":" + std::string(query) + "}").status == 403);
   }
-  CHECK(bench.post("/pics/_search", R"({"query":{"match":{"text":"where is the .sightline index? \u00e9"}}})")
-            .status == 200);
+  CHECK(bench.post("/pics/_search", R"({"query":{"match":{"text":"where is the .sightline index? \u00e9"}}})").status ==
+        200);
 }
 
 TEST_CASE("other names, and wildcards without hidden indices, are not affected") {
@@ -418,8 +404,7 @@ TEST_CASE("other names, and wildcards without hidden indices, are not affected")
        {bench.get("/%3Clogs-%7Bnow%2Fd%7D%3E/_search"), bench.get("/logs::data/_search"),
         bench.get("/east:logs/_search"), bench.get("/_search?index=pics"),
         bench.put("/_alias/a", R"({"index":"pics"})"),
-        bench.post("/_msearch",
-                   "{\"index\":\"*\"}\n{}\n{\"index\":\".kib*\",\"expand_wildcards\":\"all\"}\n{}\n"),
+        bench.post("/_msearch", "{\"index\":\"*\"}\n{}\n{\"index\":\".kib*\",\"expand_wildcards\":\"all\"}\n{}\n"),
         bench.post("/_sql", R"({"query":"select 1"})")}) {
     CHECK(response.status != 403);
   }

@@ -34,8 +34,7 @@ struct Asked {
 };
 
 std::string settings(const std::string& first, const std::string& last = "_none") {
-  return R"({"settings":{"index":{"default_pipeline":")" + first + R"(","final_pipeline":")" + last +
-         R"("}}})";
+  return R"({"settings":{"index":{"default_pipeline":")" + first + R"(","final_pipeline":")" + last + R"("}}})";
 }
 
 }  // namespace
@@ -56,8 +55,7 @@ TEST_CASE("an alias counts by the index that it writes to") {
   CHECK(cluster.of("one").first == "p");
   CHECK(cluster.of("one").index == "real");
   cluster.put("/many/_settings", "{\"a\":" + settings("p") + ",\"b\":" + settings("q") + "}");
-  cluster.put("/many/_alias/many",
-              R"({"a":{"aliases":{"many":{}}},"b":{"aliases":{"many":{"is_write_index":true}}}})");
+  cluster.put("/many/_alias/many", R"({"a":{"aliases":{"many":{}}},"b":{"aliases":{"many":{"is_write_index":true}}}})");
   CHECK(cluster.of("many").first == "q");
   CHECK(cluster.of("many").index == "b");
   // Without a write index the cluster refuses the write.

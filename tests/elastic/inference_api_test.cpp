@@ -76,8 +76,7 @@ TEST_CASE("endpoints kept here stay here when the cluster can run inference too"
   CHECK(bench.passed.empty());
 }
 
-TEST_CASE(
-    "a parameter that is not known here is refused for endpoints kept here, and left to the cluster else") {
+TEST_CASE("a parameter that is not known here is refused for endpoints kept here, and left to the cluster else") {
   Bench bench;
   REQUIRE(bench.make().status == 200);
   bench.gateway.native.on = true;
@@ -85,9 +84,9 @@ TEST_CASE(
   const std::string text = R"({"input":"abc"})";
   for (const auto& response :
        {bench.gateway.put("/_inference/text_embedding/clip?new=1", bench.body()),
-        bench.gateway.put("/_inference/clip/_update?new=1", bench.body()),
-        bench.gateway.get("/_inference/clip?new=1"), bench.gateway.get("/_inference?new=1"),
-        bench.gateway.post("/_inference/clip?new=1", text), bench.gateway.remove("/_inference/clip?new=1")}) {
+        bench.gateway.put("/_inference/clip/_update?new=1", bench.body()), bench.gateway.get("/_inference/clip?new=1"),
+        bench.gateway.get("/_inference?new=1"), bench.gateway.post("/_inference/clip?new=1", text),
+        bench.gateway.remove("/_inference/clip?new=1")}) {
     CHECK(response.status == 400);
     CHECK(response.body.find("contains unrecognized parameter: [new]") != std::string::npos);
   }
@@ -114,10 +113,9 @@ TEST_CASE("an id that the cluster has as well is called there") {
 
 TEST_CASE("if the cluster runs no inference, it gets no request for an unknown id") {
   Bench bench;
-  for (const auto& response :
-       {bench.gateway.get("/_inference/nope"), bench.gateway.remove("/_inference/nope"),
-        bench.gateway.post("/_inference/nope", R"({"input":"x"})"),
-        bench.gateway.put("/_inference/nope/_update", "{}")}) {
+  for (const auto& response : {bench.gateway.get("/_inference/nope"), bench.gateway.remove("/_inference/nope"),
+                               bench.gateway.post("/_inference/nope", R"({"input":"x"})"),
+                               bench.gateway.put("/_inference/nope/_update", "{}")}) {
     CHECK(response.status == 404);
     CHECK(reason(response) == "Inference endpoint not found [nope]");
   }
@@ -148,19 +146,16 @@ TEST_CASE("an update that cannot be called, or would give other vectors, changes
   Bench bench;
   Upstream keyed([](const http::Request& request) {
     const bool wide = request.headers.get("X-Key") == "wide";
-    return json_response(wide ? R"({"data":[{"embedding":[1,2,3,4]}]})"
-                              : R"({"data":[{"embedding":[1,2,3]}]})");
+    return json_response(wide ? R"({"data":[{"embedding":[1,2,3,4]}]})" : R"({"data":[{"embedding":[1,2,3]}]})");
   });
-  const auto keyed_endpoint =
-      endpoint_at(keyed.url(), std::string(k_secret) + R"(,"headers":{"X-Key":"${api_key}"})");
+  const auto keyed_endpoint = endpoint_at(keyed.url(), std::string(k_secret) + R"(,"headers":{"X-Key":"${api_key}"})");
   REQUIRE(bench.gateway.put("/_inference/text_embedding/clip", keyed_endpoint).status == 200);
   const auto before = bench.gateway.get("/_inference/clip").body;
   const auto fault = [&](const std::string& changes) {
     return reason(bench.gateway.put("/_inference/clip/_update", changes));
   };
-  CHECK(
-      fault(R"({"service_settings":{"secret_parameters":{"api_key":"wide"}}})").find("would now give [4]") !=
-      std::string::npos);
+  CHECK(fault(R"({"service_settings":{"secret_parameters":{"api_key":"wide"}}})").find("would now give [4]") !=
+        std::string::npos);
   // The secrets were given for that address and that request.
   for (const std::string setting : {"url", "headers", "query_parameters", "request", "dimensions", "nope"}) {
     CHECK(fault(R"({"service_settings":{")" + setting + R"(":"x"}})") ==
@@ -185,9 +180,9 @@ TEST_CASE("no error shows a secret") {
   check(bench.make(R"(,"secret_parameters":["hush"])"));
   check(bench.gateway.put("/_inference/text_embedding/clip",
                           endpoint_at("${api_key}://host", R"(,"secret_parameters":{"api_key":"hush"})")));
-  check(bench.gateway.put("/_inference/text_embedding/clip",
-                          endpoint_at(bench.upstream.url("/?key=${api_key}"),
-                                      R"(,"secret_parameters":{"api_key":"hush hush"})")));
+  check(bench.gateway.put(
+      "/_inference/text_embedding/clip",
+      endpoint_at(bench.upstream.url("/?key=${api_key}"), R"(,"secret_parameters":{"api_key":"hush hush"})")));
   check(bench.gateway.put("/_inference/text_embedding/clip",
                           endpoint_at("http://" + std::string(300, 'a') + "/?key=${api_key}",
                                       R"(,"secret_parameters":{"api_key":"hush"})")));
@@ -202,8 +197,8 @@ TEST_CASE("a text that looks like a placeholder is sent as it is, and a paramete
     CHECK(bench.upstream.requests().back().body.find(text) != std::string::npos);
   }
   const auto calls = bench.upstream.count();
-  const auto refused = bench.gateway.post(
-      "/_inference/clip", R"({"input":"a","task_settings":{"parameters":{"p":"${api_key}"}}})");
+  const auto refused =
+      bench.gateway.post("/_inference/clip", R"({"input":"a","task_settings":{"parameters":{"p":"${api_key}"}}})");
   CHECK(refused.status == 400);
   CHECK(refused.body.find("holds a placeholder") != std::string::npos);
   CHECK(bench.upstream.count() == calls);
@@ -217,9 +212,9 @@ TEST_CASE("an inference server that repeats what it was sent shows no secret in 
     response.body = std::string(request.headers.get("X-Key").value_or("")) + " was sent with " + request.body;
     return response;
   });
-  const auto refused = bench.gateway.put(
-      "/_inference/text_embedding/clip",
-      endpoint_at(echo.url(), std::string(k_secret) + R"(,"headers":{"X-Key":"Bearer ${api_key}"})"));
+  const auto refused =
+      bench.gateway.put("/_inference/text_embedding/clip",
+                        endpoint_at(echo.url(), std::string(k_secret) + R"(,"headers":{"X-Key":"Bearer ${api_key}"})"));
   CHECK(refused.status >= 400);
   CHECK(refused.body.find("was sent with") != std::string::npos);
   CHECK(refused.body.find("[hidden]") != std::string::npos);
@@ -239,8 +234,7 @@ TEST_CASE("semantic_text is refused where the cluster could not fill it, and acc
   const auto in_index = [](const std::string& mapping) { return "{\"mappings\":" + mapping + "}"; };
   const auto refused = [&](const std::string& target, const std::string& body) {
     const auto response = bench.gateway.put(target, body);
-    const bool is_ours =
-        response.body.find("use a [dense_vector] field with an ingest pipeline") != std::string::npos;
+    const bool is_ours = response.body.find("use a [dense_vector] field with an ingest pipeline") != std::string::npos;
     if (is_ours) CHECK(response.status == 400);
     return is_ours;
   };

@@ -18,8 +18,7 @@ namespace {
 
 struct Bench {
   explicit Bench(InferenceExecutor::Options options = {}, http::Client::Options client_options = {})
-      : client(std::move(*http::Client::create(client_options))),
-        executor(*client, timer, std::move(options)) {}
+      : client(std::move(*http::Client::create(client_options))), executor(*client, timer, std::move(options)) {}
 
   std::future<Answer<Embeddings>> call(const Endpoint& endpoint, std::vector<std::string_view> texts,
                                        milliseconds timeout = {}) {
@@ -45,16 +44,14 @@ Endpoint parsed_endpoint(const std::string& json) {
 
 /// No pace, but where a test sets one.
 Endpoint endpoint_at(const std::string& url, const std::string& request = R"({\"input\":${input}})") {
-  return parsed_endpoint(R"({"service":"custom","service_settings":{"url":")" + url + R"(","request":")" +
-                         request +
+  return parsed_endpoint(R"({"service":"custom","service_settings":{"url":")" + url + R"(","request":")" + request +
                          R"(","response":{"json_parser":{"text_embeddings":"$.data[*].embedding[*]"}},)"
                          R"("rate_limit":{"requests_per_minute":2000000000}}})");
 }
 
 Endpoint openai_at(const std::string& url) {
-  return parsed_endpoint(
-      R"({"service":"openai","service_settings":{"url":")" + url +
-      R"(","model_id":"m","api_key":"k","rate_limit":{"requests_per_minute":2000000000}}})");
+  return parsed_endpoint(R"({"service":"openai","service_settings":{"url":")" + url +
+                         R"(","model_id":"m","api_key":"k","rate_limit":{"requests_per_minute":2000000000}}})");
 }
 
 http::Response with_status(int status, std::string body = "why") {
@@ -88,16 +85,14 @@ TEST_CASE("every status becomes the error that Elasticsearch makes of it") {
     if (const auto* failure = std::get_if<Failure>(&answer)) return failure->error;
     return {};
   };
-  for (const Row row : {Row{300, 300, "Unhandled redirection"}, Row{399, 400, "Unhandled redirection"},
-                        Row{400, 400, "Received an unsuccessful status code"},
-                        Row{401, 401, "Received an authentication error status code"},
-                        Row{404, 404, "Received an unsuccessful status code"},
-                        Row{413, 413, "Received an unsuccessful status code"},
-                        Row{422, 422, "Received an unsuccessful status code"},
-                        Row{425, 400, "Received an unsuccessful status code"},
-                        Row{429, 429, "Received a rate limit status code"},
-                        Row{500, 400, "Received a server error status code"},
-                        Row{503, 400, "Received a server error status code"}}) {
+  for (const Row row :
+       {Row{300, 300, "Unhandled redirection"}, Row{399, 400, "Unhandled redirection"},
+        Row{400, 400, "Received an unsuccessful status code"},
+        Row{401, 401, "Received an authentication error status code"},
+        Row{404, 404, "Received an unsuccessful status code"}, Row{413, 413, "Received an unsuccessful status code"},
+        Row{422, 422, "Received an unsuccessful status code"}, Row{425, 400, "Received an unsuccessful status code"},
+        Row{429, 429, "Received a rate limit status code"}, Row{500, 400, "Received a server error status code"},
+        Row{503, 400, "Received a server error status code"}}) {
     const auto error = read(with_status(row.status, R"({"e":"x"})"));
     REQUIRE(error);
     CHECK(error->status == row.expected);
@@ -145,9 +140,8 @@ TEST_CASE("429 is sent again, three times in all, after waits that double") {
 
 TEST_CASE("a call that meets 429 once comes through") {
   std::atomic<int> calls = 0;
-  Upstream upstream([&](const http::Request& request) {
-    return ++calls == 1 ? with_status(429) : Upstream::embed(request);
-  });
+  Upstream upstream(
+      [&](const http::Request& request) { return ++calls == 1 ? with_status(429) : Upstream::embed(request); });
   Bench bench;
   auto answer = bench.call(endpoint_at(upstream.url()), {"abc"});
   bench.timer.wait_for_tasks(1);
@@ -194,13 +188,10 @@ TEST_CASE("texts are cut to the tokens that an endpoint takes, by three characte
   auto endpoint = openai_at(upstream.url());
   endpoint.max_input_tokens = 2;
   const std::string picture = "/9j/4AAQSkZJRgABAQAA";
-  CHECK(bench
-            .call(endpoint,
-                  {"0123456789", "\xC3\xA4\xC3\xB6\xC3\xBC\xC3\x9F", "01234\xF0\x9F\x8F\xA0", picture})
-            .get());
+  CHECK(
+      bench.call(endpoint, {"0123456789", "\xC3\xA4\xC3\xB6\xC3\xBC\xC3\x9F", "01234\xF0\x9F\x8F\xA0", picture}).get());
   CHECK(upstream.requests()[0].body ==
-        "{\"input\":[\"012345\",\"\xC3\xA4\xC3\xB6\xC3\xBC\xC3\x9F\",\"01234\",\"" + picture +
-            "\"],\"model\":\"m\"}");
+        "{\"input\":[\"012345\",\"\xC3\xA4\xC3\xB6\xC3\xBC\xC3\x9F\",\"01234\",\"" + picture + "\"],\"model\":\"m\"}");
 }
 
 TEST_CASE("a server that cannot be reached is tried three times") {
@@ -259,8 +250,7 @@ TEST_CASE("a template that cannot be filled fails before anything is sent") {
   CHECK(outcome.error().status == 400);
   CHECK(outcome.error().reason == "Failed to construct the custom service request");
   CHECK(outcome.error().causes[0].reason.find("[${nope}] in field [") != std::string::npos);
-  CHECK(bench.call(endpoint_at("^"), {"a"}).get().error().reason ==
-        "Failed to construct the custom service request");
+  CHECK(bench.call(endpoint_at("^"), {"a"}).get().error().reason == "Failed to construct the custom service request");
   CHECK(upstream.count() == 0);
 }
 
@@ -316,8 +306,7 @@ TEST_CASE("a rate limit spaces the calls evenly") {
   Bench bench;
   auto endpoint = endpoint_at(upstream.url());
   endpoint.requests_per_minute = 60;
-  auto first = bench.call(endpoint, {"x"}), second = bench.call(endpoint, {"x"}),
-       third = bench.call(endpoint, {"x"});
+  auto first = bench.call(endpoint, {"x"}), second = bench.call(endpoint, {"x"}), third = bench.call(endpoint, {"x"});
   CHECK(first.get());
   CHECK(upstream.count() == 1);
   bench.timer.advance(milliseconds(999));
@@ -387,18 +376,16 @@ TEST_CASE("shutting down ends every call, also those that wait to be sent again"
 
 TEST_CASE("a call that a fault interrupts ends with an error, and the next one runs") {
   std::atomic<bool> busy = true;
-  Upstream upstream(
-      [&](const http::Request& request) { return busy ? with_status(429) : Upstream::embed(request); });
+  Upstream upstream([&](const http::Request& request) { return busy ? with_status(429) : Upstream::embed(request); });
   InferenceExecutor::Options options;
   options.retry.random = []() -> double { throw std::bad_alloc(); };  // on the client's thread
   Bench bench(std::move(options));
   const auto answer = bench.call(endpoint_at(upstream.url()), {"a"}).get();
   REQUIRE_FALSE(answer);
   CHECK(answer.error().status == 500);
-  CHECK(
-      answer.error().reason ==
-      "internal error of Sightline, such as a lack of memory, during the call of inference entity id [clip]; retry "
-      "the request later");
+  CHECK(answer.error().reason ==
+        "internal error of Sightline, such as a lack of memory, during the call of inference entity id [clip]; retry "
+        "the request later");
   busy = false;
   CHECK(bench.call(endpoint_at(upstream.url()), {"a"}).get());
 }

@@ -40,8 +40,7 @@ TEST_CASE("paths that lead nowhere say where they end") {
   CHECK(doc->get("a.x.y").error().reason == "field [x] not present as part of path [a.x.y]");
   CHECK(doc->get("a.b.z").error().reason ==
         "[z] is not an integer, cannot be used as an index as part of path [a.b.z]");
-  CHECK(doc->get("a.b.5").error().reason ==
-        "[5] is out of bounds for array with length [1] as part of path [a.b.5]");
+  CHECK(doc->get("a.b.5").error().reason == "[5] is out of bounds for array with length [1] as part of path [a.b.5]");
   CHECK(doc->get("s.x").error().reason ==
         "cannot resolve [x] from object of type [java.lang.String] as part of path [s.x]");
   CHECK(doc->get("n.x").error().reason == "cannot resolve [x] from null as part of path [n.x]");
@@ -81,8 +80,7 @@ TEST_CASE("remove takes fields and list items, and keeps the order of the rest")
   CHECK(!doc->remove("b.c.1"));
   CHECK(doc->source_json() == R"({"b":{"c":[1,3]},"d":4,"e":5})");
   CHECK(fault(doc->remove("a")) == "field [a] not present as part of path [a]");
-  CHECK(fault(doc->remove("d.x")) ==
-        "cannot remove [x] from object of type [java.lang.Integer] as part of path [d.x]");
+  CHECK(fault(doc->remove("d.x")) == "cannot remove [x] from object of type [java.lang.Integer] as part of path [d.x]");
 }
 
 TEST_CASE("templates put values of the document into text") {
@@ -101,8 +99,7 @@ TEST_CASE("templates put values of the document into text") {
 
 TEST_CASE("what another engine made of a document takes its place, and _ingest stays") {
   IngestDocument document({"pics", {}, "r"}, json(R"({"a":1})"));
-  document.set("_ingest.on_failure_message",
-               document.string_value("a text that is longer than fits in place"));
+  document.set("_ingest.on_failure_message", document.string_value("a text that is longer than fits in place"));
   const std::string timestamp = (*document.get("_ingest.timestamp"))->GetString();
   document.replace({"other", "7", {}}, json(R"({"b":{"c":[1,2]}})"));
   CHECK(document.source_json() == R"({"b":{"c":[1,2]}})");

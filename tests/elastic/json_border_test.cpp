@@ -20,9 +20,9 @@ http::Request request(Method method, const std::string& path, std::string body) 
 }
 
 const std::vector<std::string>& hostile_numbers() {
-  static const std::vector<std::string> numbers{"0." + std::string(25, '0') + "1e-323",
-                                                "0." + std::string(400, '3'), "1e99999999999", "-0e-99999999999",
-                                                "0." + std::string(2000, '0') + "1e2000", std::string(400, '9')};
+  static const std::vector<std::string> numbers{
+      "0." + std::string(25, '0') + "1e-323",   "0." + std::string(400, '3'), "1e99999999999", "-0e-99999999999",
+      "0." + std::string(2000, '0') + "1e2000", std::string(400, '9')};
   return numbers;
 }
 
@@ -60,8 +60,8 @@ TEST_CASE("no number in an inference server's answer ends the process") {
       response.body = R"({"data":[{"embedding":[0.5,)" + number + R"(]}]})";
       return response;
     });
-    const auto made = bench.front.decide(
-        request(Method::put, "/_inference/text_embedding/clip", bench.endpoint_body()));
+    const auto made =
+        bench.front.decide(request(Method::put, "/_inference/text_embedding/clip", bench.endpoint_body()));
     CHECK(status_of(made) < 600);
   }
 }

@@ -21,8 +21,7 @@ TEST_CASE("pipelines without inference are the cluster's, in its own words") {
 
 TEST_CASE("what the cluster does not accept of a pipeline that is kept here is refused in its words") {
   PipelineBench gateway;
-  CHECK(reason(gateway.put("p", k_embed + R"(,{"grok":{"tag":"g"}})")) ==
-        "No processor type exists with name [grok]");
+  CHECK(reason(gateway.put("p", k_embed + R"(,{"grok":{"tag":"g"}})")) == "No processor type exists with name [grok]");
   CHECK(
       reason(gateway.put(
           "p",
@@ -97,8 +96,7 @@ namespace {
 
 /// The first processor of what stands in the cluster; "none" if nothing does, "empty" if it has no processor.
 std::string stand_in(PipelineBench& gateway, const std::string& name) {
-  const auto all =
-      parsed(gateway.cluster.handle(store_request({}, http::Method::get, "/_ingest/pipeline/" + name)));
+  const auto all = parsed(gateway.cluster.handle(store_request({}, http::Method::get, "/_ingest/pipeline/" + name)));
   if (!all.HasMember(name.c_str())) return "none";
   const auto& processors = all[name.c_str()]["processors"];
   return processors.Empty() ? "empty" : processors[0].MemberBegin()->name.GetString();
@@ -120,10 +118,8 @@ TEST_CASE("a pipeline that is kept here has a guard in the cluster, which is nev
   CHECK(response.status == 200);
   CHECK_FALSE(response.headers.get("Warning"));
   CHECK(stand_in(gateway, "own") == "remove");
-  CHECK(
-      std::string(
-          parsed(gateway.get("/_ingest/pipeline"))["own"]["processors"][0].MemberBegin()->name.GetString()) ==
-      "inference");
+  CHECK(std::string(parsed(gateway.get("/_ingest/pipeline"))["own"]["processors"][0].MemberBegin()->name.GetString()) ==
+        "inference");
   CHECK(gateway.put("own", k_embed + "," + set("a")).status == 200);
   CHECK(gateway.call(http::Method::delete_, "/_ingest/pipeline/own").status == 200);
   CHECK(stand_in(gateway, "own") == "none");
@@ -158,10 +154,8 @@ TEST_CASE("a pipeline is not kept while the cluster cannot say whether it takes 
 
 TEST_CASE("a pipeline that is refused leaves no guard behind, and one that the cluster has is left alone") {
   PipelineBench gateway;
-  CHECK(
-      gateway
-          .call(http::Method::put, "/_ingest/pipeline/own?if_version=1", "{\"processors\":[" + k_embed + "]}")
-          .status == 400);
+  CHECK(gateway.call(http::Method::put, "/_ingest/pipeline/own?if_version=1", "{\"processors\":[" + k_embed + "]}")
+            .status == 400);
   CHECK(stand_in(gateway, "own") == "none");
   gateway.put("plain", set("a"));
   CHECK(*gateway.stubs.ensure({}, "plain", true) == PipelineStubs::InCluster::pipeline);
@@ -185,8 +179,7 @@ TEST_CASE("if_version is compared with the version of a pipeline that is kept he
   };
   CHECK(put("1") == "400 version conflict, required version [1] for pipeline [p] but no pipeline was found");
   CHECK(gateway.put("p", k_embed).status == 200);
-  CHECK(put("1") ==
-        "400 version conflict, required version [1] for pipeline [p] but current version is [null]");
+  CHECK(put("1") == "400 version conflict, required version [1] for pipeline [p] but current version is [null]");
   CHECK(gateway.put("p", k_embed, R"(,"version":3)").status == 200);
   CHECK(put("2") == "400 version conflict, required version [2] for pipeline [p] but current version is [3]");
   CHECK(put("3", R"(,"version":3)") == "400 cannot update pipeline [p] with the same version [3]");

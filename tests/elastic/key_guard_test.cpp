@@ -67,18 +67,19 @@ TEST_CASE("what a request does follows from its method and its command") {
 
 TEST_CASE("only requests with a key that has the scope pass") {
   const TemporaryFolder folder;
-  const auto keys = std::make_shared<security::KeyCheck>(*security::ApiKeys::read(folder.write(
-      "keys", "key-of-admin\nreader sha256:" + sha256_hex("key-of-reader") +
-                  " scopes=search\nold sha256:" + sha256_hex("key-of-old") + " expires=2020-01-01\n")));
+  const auto keys = std::make_shared<security::KeyCheck>(*security::ApiKeys::read(
+      folder.write("keys", "key-of-admin\nreader sha256:" + sha256_hex("key-of-reader") +
+                               " scopes=search\nold sha256:" + sha256_hex("key-of-old") + " expires=2020-01-01\n")));
   std::vector<std::string> managed, refused;
-  const KeyGuard guard({keys, [&](const std::string& key, const http::Request& head) { managed.push_back(key + " " + head.path); },
-                        [&](const std::string& code) { refused.push_back(code); }});
+  const KeyGuard guard(
+      {keys, [&](const std::string& key, const http::Request& head) { managed.push_back(key + " " + head.path); },
+       [&](const std::string& code) { refused.push_back(code); }});
   const auto answer = [&](Method method, const char* path, const std::string& authorization) {
     return guard.check_head(head(method, path, authorization));
   };
-  for (const std::string& good : {std::string("ApiKey key-of-admin"), std::string("Bearer key-of-admin"),
-                                  "Basic " + base64_encode("elastic:key-of-admin"),
-                                  "ApiKey " + base64_encode("some-id:key-of-admin")}) {
+  for (const std::string& good :
+       {std::string("ApiKey key-of-admin"), std::string("Bearer key-of-admin"),
+        "Basic " + base64_encode("elastic:key-of-admin"), "ApiKey " + base64_encode("some-id:key-of-admin")}) {
     CAPTURE(good);
     CHECK_FALSE(answer(Method::post, "/_bulk", good));
   }

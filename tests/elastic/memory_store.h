@@ -14,9 +14,9 @@
 
 #include "server/elastic/definitions/definition_index.h"
 #include "server/elastic/elastic_error.h"
+#include "server/elastic/rest/bulk_reader.h"
 #include "server/elastic/rest/router.h"
 #include "server/elastic/store.h"
-#include "server/elastic/rest/bulk_reader.h"
 
 namespace sightline::elastic {
 
@@ -147,8 +147,7 @@ class MemoryStore : public Store {
 
   http::Response index(const http::Request& request, const std::string& name) {
     if (request.method == http::Method::put) {
-      if (indices.contains(name))
-        return ElasticError{400, "resource_already_exists_exception", "exists"}.response();
+      if (indices.contains(name)) return ElasticError{400, "resource_already_exists_exception", "exists"}.response();
       indices[name];
       rapidjson::Document body;
       body.Parse(request.body.data(), request.body.size());
@@ -182,25 +181,21 @@ class MemoryStore : public Store {
       ++total;
       hits += (hits.empty() ? "" : ",") + std::string("{\"_id\":\"") + id + "\",\"_source\":" + text + "}";
     }
-    return json_response("{\"hits\":{\"total\":{\"value\":" + std::to_string(total) + "},\"hits\":[" + hits +
-                         "]}}");
+    return json_response("{\"hits\":{\"total\":{\"value\":" + std::to_string(total) + "},\"hits\":[" + hits + "]}}");
   }
 
-  http::Response document(const http::Request& request, const std::string& name, const std::string& id,
-                          bool create) {
+  http::Response document(const http::Request& request, const std::string& name, const std::string& id, bool create) {
     const auto found = indices[name].find(id);
     const bool exists = found != indices[name].end() && !found->second.empty();
     int& seq_no = seq_nos_[name + "/" + id];
     if (request.method == http::Method::get) {
       if (!exists) return json_response(R"({"found":false})", 404);
-      return json_response("{\"found\":true,\"_id\":\"" + id +
-                           "\",\"_version\":1,\"_seq_no\":" + std::to_string(seq_no) +
-                           ",\"_primary_term\":1,\"_source\":" + found->second + "}");
+      return json_response("{\"found\":true,\"_id\":\"" + id + "\",\"_version\":1,\"_seq_no\":" +
+                           std::to_string(seq_no) + ",\"_primary_term\":1,\"_source\":" + found->second + "}");
     }
     std::string source = request.body;
     if (request.method != http::Method::delete_ && name != k_definition_index) {
-      if (auto fault = pipeline_fault(name, rest::query_parameter(request, "pipeline")))
-        return fault->response();
+      if (auto fault = pipeline_fault(name, rest::query_parameter(request, "pipeline"))) return fault->response();
       if (auto fault = run_final(name, source)) return fault->response();
     }
     if (const auto expected = rest::query_parameter(request, "if_seq_no");
@@ -209,8 +204,7 @@ class MemoryStore : public Store {
     ++seq_no;
     if (request.method == http::Method::delete_) {
       if (exists) indices[name].erase(found);
-      return json_response(exists ? R"({"result":"deleted"})" : R"({"result":"not_found"})",
-                           exists ? 200 : 404);
+      return json_response(exists ? R"({"result":"deleted"})" : R"({"result":"not_found"})", exists ? 200 : 404);
     }
     if (create && exists) return ElasticError{409, "version_conflict_engine_exception", "exists"}.response();
     indices[name][id] = source;
@@ -242,8 +236,8 @@ class MemoryStore : public Store {
       answers += (answers.empty() ? "{\"" : ",{\"") + item.operation + "\":{\"_index\":\"" + item.index +
                  "\",\"_id\":\"" + id + "\",\"status\":" + (refused ? "409,\"error\":{}" : "201") + "}}";
     }
-    return json_response(std::string("{\"errors\":") + (errors ? "true" : "false") +
-                         ",\"took\":5,\"items\":[" + answers + "]}");
+    return json_response(std::string("{\"errors\":") + (errors ? "true" : "false") + ",\"took\":5,\"items\":[" +
+                         answers + "]}");
   }
 
   std::mutex mutex_;

@@ -25,10 +25,9 @@ TEST_CASE("failures go in their places between items that stay byte by byte") {
   const std::vector<Refusal> failures{illegal_argument("one"), {}, illegal_argument("two"), {}};
   const auto merged = merge_failures(R"( {"_shards":{"responses":[1]}, "took":0003e0 })", failures);
   CHECK_FALSE(merged.has_value());  // no JSON, and no responses
-  const std::string first = R"({"hits":{"x":1.50, "y":"\u00e9[{"}, "z":[1e400]})",
-                    second = R"({"status" : 404})";
-  const auto good = merge_failures(
-      "{\"took\" : 7,\"responses\" : [ " + first + " ,\n" + second + "], \"more\":1.0}", failures);
+  const std::string first = R"({"hits":{"x":1.50, "y":"\u00e9[{"}, "z":[1e400]})", second = R"({"status" : 404})";
+  const auto good =
+      merge_failures("{\"took\" : 7,\"responses\" : [ " + first + " ,\n" + second + "], \"more\":1.0}", failures);
   REQUIRE(good.has_value());
   CHECK(*good == "{\"took\" : 7,\"responses\" : [" + failures[0]->envelope_json() + "," + first + "," +
                      failures[2]->envelope_json() + "," + second + "], \"more\":1.0}");

@@ -38,13 +38,13 @@ struct OccupiedBench {
   void make_endpoint(const std::string& name) {
     const std::string own = std::to_string(server->port());
     const std::string upstreams = upstream.url("").substr(upstream.url("").rfind(':') + 1);
-    const auto made = call(
-        http::Method::put, "/_inference/text_embedding/" + name,
-        R"({"service":"custom","service_settings":{"url":"http://127.0.0.1:${port}/_inference/text_embedding/)" +
-            name + R"(","request":"{\"input\":${input},\"task_settings\":{\"parameters\":{\"port\":\")" + own +
-            R"(\"}}}","response":{"json_parser":{"text_embeddings":"$.data[*].embedding[*]"}},)"
-            R"("similarity":"cosine"},"task_settings":{"parameters":{"port":")" +
-            upstreams + R"("}}})");
+    const auto made =
+        call(http::Method::put, "/_inference/text_embedding/" + name,
+             R"({"service":"custom","service_settings":{"url":"http://127.0.0.1:${port}/_inference/text_embedding/)" +
+                 name + R"(","request":"{\"input\":${input},\"task_settings\":{\"parameters\":{\"port\":\")" + own +
+                 R"(\"}}}","response":{"json_parser":{"text_embeddings":"$.data[*].embedding[*]"}},)"
+                 R"("similarity":"cosine"},"task_settings":{"parameters":{"port":")" +
+                 upstreams + R"("}}})");
     REQUIRE_MESSAGE(made.status == 200, made.body);
   }
 
@@ -92,8 +92,9 @@ TEST_CASE("calls of a slow inference server hold no worker") {
 
 TEST_CASE("documents and queries that wait for a slow inference server hold no worker") {
   OccupiedBench bench;
-  bench.call(http::Method::put, "/_ingest/pipeline/embed",
-             R"({"processors":[{"inference":{"model_id":"clip","input_output":{"input_field":"t","output_field":"v"}}}]})");
+  bench.call(
+      http::Method::put, "/_ingest/pipeline/embed",
+      R"({"processors":[{"inference":{"model_id":"clip","input_output":{"input_field":"t","output_field":"v"}}}]})");
   bench.call(http::Method::put, "/pics",
              R"({"mappings":{"properties":{"v":{"type":"dense_vector","dims":3,"similarity":"cosine"}}}})");
   bench.upstream.hold();
@@ -160,8 +161,9 @@ TEST_CASE("documents wait no longer for an inference server than the longest cal
   Limits limits;
   limits.max_inference_timeout = 50ms;
   OccupiedBench bench(limits);
-  bench.call(http::Method::put, "/_ingest/pipeline/embed",
-             R"({"processors":[{"inference":{"model_id":"clip","input_output":{"input_field":"t","output_field":"v"}}}]})");
+  bench.call(
+      http::Method::put, "/_ingest/pipeline/embed",
+      R"({"processors":[{"inference":{"model_id":"clip","input_output":{"input_field":"t","output_field":"v"}}}]})");
   bench.upstream.hold();
   const auto late = bench.call(http::Method::post, "/pics/_doc?pipeline=embed", R"({"t":"abc"})");
   CHECK(late.status == 408);
@@ -173,8 +175,7 @@ TEST_CASE("an endpoint that calls itself is refused after a few calls") {
   const auto before = bench.upstream.count();
   const auto response = bench.call(
       http::Method::post, "/_inference/clip",
-      R"({"input":["a"],"task_settings":{"parameters":{"port":")" + std::to_string(bench.server->port()) +
-          R"("}}})");
+      R"({"input":["a"],"task_settings":{"parameters":{"port":")" + std::to_string(bench.server->port()) + R"("}}})");
   CHECK(response.status == 400);
   CHECK(reason(response).find("as when an endpoint calls itself") != std::string::npos);
   CHECK(bench.upstream.count() == before);

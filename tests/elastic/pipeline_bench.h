@@ -42,8 +42,7 @@ struct PipelineBench {
     return cluster.handle(request);
   }
   http::Response put(const std::string& name, const std::string& processors, const std::string& more = "") {
-    return call(http::Method::put, "/_ingest/pipeline/" + name,
-                "{\"processors\":[" + processors + "]" + more + "}");
+    return call(http::Method::put, "/_ingest/pipeline/" + name, "{\"processors\":[" + processors + "]" + more + "}");
   }
   http::Response get(const std::string& target) { return call(http::Method::get, target); }
   bool keeps(const std::string& name) {
@@ -57,8 +56,7 @@ struct PipelineBench {
     tasks.push_back({&document, pipeline});
     ingest.run({}, tasks);
     if (tasks[0].failure)
-      return tasks[0].failure->type + " " + std::to_string(tasks[0].failure->status) + ": " +
-             tasks[0].failure->reason;
+      return tasks[0].failure->type + " " + std::to_string(tasks[0].failure->status) + ": " + tasks[0].failure->reason;
     return document.dropped ? "dropped" : document.source_json();
   }
 
@@ -92,8 +90,7 @@ inline const std::string k_why =
     R"({"set":{"field":"why","value":"{{_ingest.on_failure_message}}/{{_ingest.on_failure_processor_type}}/{{_ingest.on_failure_processor_tag}}/{{_ingest.on_failure_pipeline}}"}})";
 inline const std::string k_vector = R"("model_id":"clip","v":[2.0,1.0,0.5])";
 
-inline std::string set(const std::string& field, const std::string& more = "",
-                       const std::string& type = "x_set") {
+inline std::string set(const std::string& field, const std::string& more = "", const std::string& type = "x_set") {
   return R"({")" + type + R"(":{"field":")" + field + R"(","value":1)" + more + "}}";
 }
 

@@ -48,9 +48,7 @@ struct Inference : PipelineHost {
     done(ElasticError{500, "exception", "there is no cluster"});
   }
 
-  void keep(const std::string& id, std::string_view config) {
-    pipelines[id] = *Pipeline::parse(id, json(config));
-  }
+  void keep(const std::string& id, std::string_view config) { pipelines[id] = *Pipeline::parse(id, json(config)); }
 };
 
 /// A run that waits keeps its host, and the host the answers that end the run: at its end a test drops them.
@@ -75,7 +73,7 @@ std::string after(std::string_view processors, std::string_view source,
   IngestDocument document({"pics", "7", {}}, json(source));
   std::string outcome = "unfinished";
   run_pipeline(*pipeline, document, inference, [&](Refusal refusal) {
-    outcome = refusal ? refusal->type + " " + std::to_string(refusal->status) + ": " + refusal->reason
+    outcome = refusal            ? refusal->type + " " + std::to_string(refusal->status) + ": " + refusal->reason
               : document.dropped ? "dropped"
                                  : document.source_json();
   });
@@ -88,10 +86,8 @@ TEST_CASE("set writes values and templates, and respects override and empty valu
   CHECK(after(R"([{"set":{"field":"a.b","value":{"x":[1,"{{s}}"]}}}])", R"({"s":"y"})") ==
         R"({"s":"y","a":{"b":{"x":[1,"y"]}}})");
   CHECK(after(R"([{"set":{"field":"{{s}}","value":true}}])", R"({"s":"y"})") == R"({"s":"y","y":true})");
-  CHECK(
-      after(
-          R"([{"set":{"field":"a","value":2,"override":false}},{"set":{"field":"n","value":2,"override":false}}])",
-          R"({"a":1,"n":null})") == R"({"a":1,"n":2})");
+  CHECK(after(R"([{"set":{"field":"a","value":2,"override":false}},{"set":{"field":"n","value":2,"override":false}}])",
+              R"({"a":1,"n":null})") == R"({"a":1,"n":2})");
   CHECK(after(R"([{"set":{"field":"b","copy_from":"a.x"}}])", R"({"a":{"x":[1,2]}})") ==
         R"({"a":{"x":[1,2]},"b":[1,2]})");
   CHECK(
@@ -100,8 +96,7 @@ TEST_CASE("set writes values and templates, and respects override and empty valu
           "{}") == R"({"c":""})");
   CHECK(after(R"([{"set":{"field":"b","copy_from":"x"}}])", "{}") ==
         "illegal_argument_exception 400: field [x] not present as part of path [x]");
-  CHECK(after(R"([{"set":{"field":"q","value":"{{{s}}}"}}])", R"({"s":"a\"b"})") ==
-        R"({"s":"a\"b","q":"a\"b"})");
+  CHECK(after(R"([{"set":{"field":"q","value":"{{{s}}}"}}])", R"({"s":"a\"b"})") == R"({"s":"a\"b","q":"a\"b"})");
 }
 
 TEST_CASE("remove, rename, fail and drop do what they say") {
@@ -117,8 +112,7 @@ TEST_CASE("remove, rename, fail and drop do what they say") {
   CHECK(after(R"([{"rename":{"field":"x","target_field":"b","ignore_missing":true}}])", "{}") == "{}");
   CHECK(after(R"([{"rename":{"field":"a","target_field":"b"}}])", R"({"a":1,"b":2})") ==
         "illegal_argument_exception 400: field [b] already exists");
-  CHECK(after(R"([{"rename":{"field":"a","target_field":"b","override":true}}])", R"({"a":1,"b":2})") ==
-        R"({"b":1})");
+  CHECK(after(R"([{"rename":{"field":"a","target_field":"b","override":true}}])", R"({"a":1,"b":2})") == R"({"b":1})");
   CHECK(after(R"([{"fail":{"message":"no {{a}}"}}])", R"({"a":1})") == "fail_processor_exception 500: no 1");
   CHECK(after(R"([{"drop":{}},{"fail":{"message":"not reached"}}])", "{}") == "dropped");
 }
@@ -131,14 +125,12 @@ TEST_CASE("a failing processor is skipped, rescued by its own list, or ends the 
                {"set":{"field":"after","value":"{{_ingest.on_failure_message}}."}}])",
               "{}") == R"({"why":"x/fail/t1","after":"."})");
   CHECK(
-      after(
-          R"([{"fail":{"message":"x","on_failure":[{"fail":{"message":"worse"}}]}},{"set":{"field":"a","value":1}}])",
-          "{}") == "fail_processor_exception 500: worse");
+      after(R"([{"fail":{"message":"x","on_failure":[{"fail":{"message":"worse"}}]}},{"set":{"field":"a","value":1}}])",
+            "{}") == "fail_processor_exception 500: worse");
 }
 
 TEST_CASE("a pipeline's own list takes the place of the rest") {
-  auto pipeline =
-      Pipeline::parse("p", json(R"({"processors":[{"set":{"field":"a","value":1}},{"fail":{"message":"x"}},
+  auto pipeline = Pipeline::parse("p", json(R"({"processors":[{"set":{"field":"a","value":1}},{"fail":{"message":"x"}},
       {"set":{"field":"b","value":1}}],"on_failure":[{"set":{"field":"error","value":"{{_ingest.on_failure_message}}"}}]})"));
   IngestDocument document({"pics", {}, {}}, json("{}"));
   bool good = false;
@@ -161,16 +153,14 @@ TEST_CASE("inference writes its vectors and the model's id beside the first of t
   CHECK(inference->calls[0].texts == std::vector<std::string>{"data:image/png;base64,AAAA", "bike"});
   inference->calls[0].answer(Embeddings{{0.1F, -2}, {3}});
   CHECK(finished == 1);
-  CHECK(document.source_json() ==
-        R"({"text":"bike","v":{"model_id":"clip","image":[0.1,-2.0]},"text_vector":[3.0]})");
+  CHECK(document.source_json() == R"({"text":"bike","v":{"model_id":"clip","image":[0.1,-2.0]},"text_vector":[3.0]})");
 }
 
 TEST_CASE("an output that is there already is added to, as Elasticsearch does") {
   const OwnedInference inference;
   auto pipeline = Pipeline::parse(
       "p",
-      json(
-          R"({"processors":[{"inference":{"model_id":"m","input_output":{"input_field":"t","output_field":"v"}}}]})"));
+      json(R"({"processors":[{"inference":{"model_id":"m","input_output":{"input_field":"t","output_field":"v"}}}]})"));
   IngestDocument document({"pics", {}, {}}, json(R"({"t":"x","v":[9]})"));
   run_pipeline(*pipeline, document, inference, [](Refusal) {});
   inference->calls.at(0).answer(Embeddings{{1, 2}});
@@ -178,8 +168,7 @@ TEST_CASE("an output that is there already is added to, as Elasticsearch does") 
 }
 
 TEST_CASE("inputs that are missing or no text") {
-  const std::string one =
-      R"([{"inference":{"model_id":"m","input_output":{"input_field":"t","output_field":"v"}}}])";
+  const std::string one = R"([{"inference":{"model_id":"m","input_output":{"input_field":"t","output_field":"v"}}}])";
   CHECK(after(one, "{}") == "illegal_argument_exception 400: field [t] not present as part of path [t]");
   CHECK(after(one, R"({"t":[1]})") ==
         "illegal_argument_exception 400: input field [t] cannot be processed because it is not a text field");
@@ -209,8 +198,8 @@ TEST_CASE("inputs that are missing or no text") {
 
 TEST_CASE("failed inference is handled like every failure, and the innermost reason is reported") {
   const OwnedInference inference;
-  auto pipeline = Pipeline::parse(
-      "p", json(R"({"processors":[{"inference":{"model_id":"m","input_output":{"input_field":"t",
+  auto pipeline =
+      Pipeline::parse("p", json(R"({"processors":[{"inference":{"model_id":"m","input_output":{"input_field":"t",
       "output_field":"v"},"on_failure":[{"set":{"field":"why","value":"{{_ingest.on_failure_message}}"}}]}}]})"));
   IngestDocument document({"pics", {}, {}}, json(R"({"t":"x"})"));
   bool good = false;
@@ -224,8 +213,7 @@ TEST_CASE("failed inference is handled like every failure, and the innermost rea
 
 TEST_CASE("configurations that cannot run are refused when they are stored") {
   CHECK(config_fault("{}") == "[processors] required property is missing");
-  CHECK(config_fault(R"({"processors":{}})") ==
-        "[processors] property isn't a list, but of type [java.util.HashMap]");
+  CHECK(config_fault(R"({"processors":{}})") == "[processors] property isn't a list, but of type [java.util.HashMap]");
   CHECK(config_fault(R"({"processors":[],"foo":1,"bar":2})") ==
         "pipeline [p] doesn't support one or more provided configuration parameters [foo, bar]");
   CHECK(config_fault(R"({"processors":[],"on_failure":[]})") ==
@@ -244,22 +232,17 @@ TEST_CASE("configurations that cannot run are refused when they are stored") {
   CHECK(config_fault(R"({"processors":[{"inference":{}}]})") == "[model_id] required property is missing");
   CHECK(config_fault(R"({"processors":[{"inference":{"model_id":"m","input_output":[]}}]})") ==
         "[input_output] property cannot be empty at least one is required");
-  CHECK(
-      config_fault(R"({"processors":[{"inference":{"model_id":"m","input_output":{"input_field":"a"}}}]})") ==
-      "[output_field] required property is missing");
-  CHECK(
-      config_fault(
-          R"({"processors":[{"inference":{"model_id":"m","input_output":[{"input_field":"a","output_field":"b"},
-        {"input_field":"a","output_field":"c"}]}}]})") ==
-      "[input_field] names must be unique but [a] is repeated");
+  CHECK(config_fault(R"({"processors":[{"inference":{"model_id":"m","input_output":{"input_field":"a"}}}]})") ==
+        "[output_field] required property is missing");
+  CHECK(config_fault(
+            R"({"processors":[{"inference":{"model_id":"m","input_output":[{"input_field":"a","output_field":"b"},
+        {"input_field":"a","output_field":"c"}]}}]})") == "[input_field] names must be unique but [a] is repeated");
   CHECK(config_fault(R"({"processors":[{"inference":{"model_id":"m","field_map":{}}}]})")
             .starts_with("[m] is configured for the _inference API and does not accept documents as input"));
-  auto error =
-      *(*Pipeline::parse("p", json(R"({"processors":[{"remove":{"tag":"t"}}]})")))->refusal_without_cluster();
+  auto error = *(*Pipeline::parse("p", json(R"({"processors":[{"remove":{"tag":"t"}}]})")))->refusal_without_cluster();
   CHECK(error.type == "parse_exception");
-  CHECK(error.details == std::vector<std::pair<std::string, std::string>>{{"property_name", "keep"},
-                                                                          {"processor_type", "remove"},
-                                                                          {"processor_tag", "t"}});
+  CHECK(error.details == std::vector<std::pair<std::string, std::string>>{
+                             {"property_name", "keep"}, {"processor_type", "remove"}, {"processor_tag", "t"}});
 }
 
 TEST_CASE("a pipeline lists its models, including those of its on_failure lists") {
@@ -275,20 +258,18 @@ TEST_CASE("a pipeline runs inside another, and its failures are reported as its 
   host->keep(
       "inner",
       R"({"processors":[{"set":{"field":"in","value":"{{_ingest.pipeline}}"}},{"fail":{"message":"x","tag":"t"}}]})");
-  host->keep(
-      "fine",
-      R"({"processors":[{"set":{"field":"f","value":1}},{"terminate":{}},{"set":{"field":"g","value":1}}]})");
+  host->keep("fine",
+             R"({"processors":[{"set":{"field":"f","value":1}},{"terminate":{}},{"set":{"field":"g","value":1}}]})");
   host->keep("dropping", R"({"processors":[{"drop":{}}]})");
   CHECK(after(R"([{"pipeline":{"name":"{{which}}"}},{"set":{"field":"p","value":"{{_ingest.pipeline}}"}}])",
               R"({"which":"fine"})", host) == R"({"which":"fine","f":1,"p":"p"})");
-  CHECK(after(R"([{"pipeline":{"name":"dropping"}},{"fail":{"message":"not reached"}}])", "{}", host) ==
-        "dropped");
+  CHECK(after(R"([{"pipeline":{"name":"dropping"}},{"fail":{"message":"not reached"}}])", "{}", host) == "dropped");
   CHECK(after(R"([{"pipeline":{"name":"inner"}}])", "{}", host) == "fail_processor_exception 500: x");
   CHECK(after(R"([{"pipeline":{"name":"inner","tag":"outer","on_failure":[{"set":{"field":"why","value":
       "{{_ingest.on_failure_message}}/{{_ingest.on_failure_processor_type}}/{{_ingest.on_failure_processor_tag}}/{{_ingest.on_failure_pipeline}}"}}]}}])",
               "{}", host) == R"({"in":"inner","why":"x/fail/t/inner"})");
-  CHECK(after(R"([{"pipeline":{"name":"inner","ignore_failure":true}},{"set":{"field":"b","value":1}}])",
-              "{}", host) == R"({"in":"inner","b":1})");
+  CHECK(after(R"([{"pipeline":{"name":"inner","ignore_failure":true}},{"set":{"field":"b","value":1}}])", "{}", host) ==
+        R"({"in":"inner","b":1})");
 }
 
 TEST_CASE("pipelines that are missing, or call themselves") {
@@ -308,13 +289,11 @@ TEST_CASE("pipelines that are missing, or call themselves") {
   for (int depth = 1; depth < 100; ++depth) {
     const std::string outer = "n" + std::to_string(depth);
     host->keep(outer, R"({"processors":[{"pipeline":{"name":")" + name + R"("}}]})");
-    if (depth == 99)
-      CHECK(after(R"([{"pipeline":{"name":")" + name + R"("}}])", "{}", host) == R"({"deep":1})");
+    if (depth == 99) CHECK(after(R"([{"pipeline":{"name":")" + name + R"("}}])", "{}", host) == R"({"deep":1})");
     name = outer;
   }
-  CHECK(
-      after(R"([{"pipeline":{"name":")" + name + R"("}}])", "{}", host) ==
-      "graph_structure_exception 500: Too many nested pipelines. Cannot have more than 100 nested pipelines");
+  CHECK(after(R"([{"pipeline":{"name":")" + name + R"("}}])", "{}", host) ==
+        "graph_structure_exception 500: Too many nested pipelines. Cannot have more than 100 nested pipelines");
 }
 
 // ---- what no pipeline may do to the server
@@ -347,8 +326,7 @@ TEST_CASE("steps that end at once take no more of the stack, however many they a
       R"({"inference":{"model_id":"clip","input_output":{"input_field":"none","output_field":"v"},"ignore_failure":true}},)"
       R"({"fail":{"message":"x","on_failure":[{"set":{"field":"b","value":1}}]}},)"
       R"({"pipeline":{"name":"empty"}},{"pipeline":{"name":"small"}},{"pipeline":{"name":"none","ignore_missing_pipeline":true}})";
-  CHECK(after(repeated(steps, 50'000), R"({"t":"hi"})", inference) ==
-        R"({"t":"hi","model_id":"clip","b":1,"a":1})");
+  CHECK(after(repeated(steps, 50'000), R"({"t":"hi"})", inference) == R"({"t":"hi","model_id":"clip","b":1,"a":1})");
 }
 
 TEST_CASE("lists that rescue each other deeply end as they should") {
@@ -357,12 +335,10 @@ TEST_CASE("lists that rescue each other deeply end as they should") {
 
 TEST_CASE("pipelines that are absurdly long or deep are refused when they are stored") {
   const auto size_fault = [](const std::string& processors) {
-    const Refusal refusal =
-        (*Pipeline::parse("p", json("{\"processors\":" + processors + "}")))->refusal_of_size();
+    const Refusal refusal = (*Pipeline::parse("p", json("{\"processors\":" + processors + "}")))->refusal_of_size();
     return refusal ? std::to_string(refusal->status) + " " + refusal->reason : "none";
   };
-  const std::string advice =
-      "; move parts of it to separate pipelines and call them with [pipeline] processors";
+  const std::string advice = "; move parts of it to separate pipelines and call them with [pipeline] processors";
   CHECK(size_fault("[" + rescues(100) + "]") == "none");
   CHECK(size_fault("[" + rescues(101) + "]") ==
         "400 pipeline [p] has [on_failure] lists 101 levels deep, the limit is 100" + advice);
@@ -381,11 +357,10 @@ TEST_CASE("a step that throws ends the document with an error, wherever it runs"
   const OwnedInference inference;
   int ends = 0;
   std::string outcome;
-  run_pipeline(std::make_shared<const Pipeline>(std::move(pipeline)), document, inference,
-               [&](Refusal refusal) {
-                 ++ends;
-                 outcome = refusal ? refusal->reason : "none";
-               });
+  run_pipeline(std::make_shared<const Pipeline>(std::move(pipeline)), document, inference, [&](Refusal refusal) {
+    ++ends;
+    outcome = refusal ? refusal->reason : "none";
+  });
   CHECK(ends == 0);
   inference->calls.at(0).answer(Embeddings{{1.0F}});
   CHECK(ends == 1);
@@ -407,8 +382,10 @@ TEST_CASE("a number leaves a pipeline as it came, byte by byte, wherever it is m
 }
 
 TEST_CASE("a number of a pipeline's configuration is set as it was written") {
-  CHECK(after(R"([{"set":{"field":"a","value":12345678901234567890123}},{"set":{"field":"b","value":[1.50,{"c":1E400}]}}])",
-              "{}") == R"({"a":12345678901234567890123,"b":[1.50,{"c":1E400}]})");
+  CHECK(
+      after(
+          R"([{"set":{"field":"a","value":12345678901234567890123}},{"set":{"field":"b","value":[1.50,{"c":1E400}]}}])",
+          "{}") == R"({"a":12345678901234567890123,"b":[1.50,{"c":1E400}]})");
   CHECK(config_fault(R"({"processors":[{"set":{"field":1.5,"value":1}}]})") ==
         "[field] property isn't a string, but of type [java.lang.Double]");
   CHECK(config_fault(R"({"processors":[{"set":{"field":12345678901234567890123,"value":1}}]})") ==
@@ -418,14 +395,14 @@ TEST_CASE("a number of a pipeline's configuration is set as it was written") {
 }
 
 TEST_CASE("a template prints a number as Java prints it") {
-  CHECK(after(R"([{"set":{"field":"t","value":"{{a}} {{b}} {{c}} {{d}} {{n}}"}}])",
-              R"({"a":1.50,"b":1e5,"c":12345678901234567890123,"d":-0,"n":[1.0,{"x":1e-7}]})") ==
-        R"({"a":1.50,"b":1e5,"c":12345678901234567890123,"d":-0,"n":[1.0,{"x":1e-7}],"t":"1.5 100000.0 12345678901234567890123 0 [1.0, {x=1.0E-7}]"})");
+  CHECK(
+      after(R"([{"set":{"field":"t","value":"{{a}} {{b}} {{c}} {{d}} {{n}}"}}])",
+            R"({"a":1.50,"b":1e5,"c":12345678901234567890123,"d":-0,"n":[1.0,{"x":1e-7}]})") ==
+      R"({"a":1.50,"b":1e5,"c":12345678901234567890123,"d":-0,"n":[1.0,{"x":1e-7}],"t":"1.5 100000.0 12345678901234567890123 0 [1.0, {x=1.0E-7}]"})");
 }
 
 TEST_CASE("a number is no text, however it is kept") {
-  const std::string one =
-      R"([{"inference":{"model_id":"m","input_output":{"input_field":"t","output_field":"v"}}}])";
+  const std::string one = R"([{"inference":{"model_id":"m","input_output":{"input_field":"t","output_field":"v"}}}])";
   for (const char* number : {"1.50", "12345678901234567890123", "1E400", "-0"}) {
     CHECK(after(one, std::string(R"({"t":)") + number + "}") ==
           "illegal_argument_exception 400: input field [t] cannot be processed because it is not a text field");
@@ -438,11 +415,19 @@ TEST_CASE("a number is no text, however it is kept") {
 }
 
 TEST_CASE("an id that is no UTF-8 never becomes JSON of its own") {
-  auto pipeline =
-      Pipeline::parse("p", json(R"({"processors":[{"set":{"field":"a","copy_from":"_id"}},{"set":{"field":"b","value":"{{{_id}}}"}}]})"));
-  IngestDocument document({"pics", "\xFF" "1,\"x\":2", {}}, json("{}"));
+  auto pipeline = Pipeline::parse(
+      "p",
+      json(R"({"processors":[{"set":{"field":"a","copy_from":"_id"}},{"set":{"field":"b","value":"{{{_id}}}"}}]})"));
+  IngestDocument document({"pics",
+                           "\xFF"
+                           "1,\"x\":2",
+                           {}},
+                          json("{}"));
   run_pipeline(*pipeline, document, std::make_shared<Inference>(), [](Refusal refusal) { CHECK(!refusal); });
-  CHECK(document.source_json() == "{\"a\":\"\xEF\xBF\xBD" "1,\\\"x\\\":2\",\"b\":\"\xEF\xBF\xBD" "1,\\\"x\\\":2\"}");
+  CHECK(document.source_json() ==
+        "{\"a\":\"\xEF\xBF\xBD"
+        "1,\\\"x\\\":2\",\"b\":\"\xEF\xBF\xBD"
+        "1,\\\"x\\\":2\"}");
 }
 
 TEST_CASE("half an emoji passes through a pipeline, and is written as Elasticsearch writes it") {

@@ -20,10 +20,10 @@ TEST_CASE("placeholders are replaced by their values, as often as they occur") {
 }
 
 TEST_CASE("no value makes a placeholder, alone or with what stands beside it") {
-  const PlaceholderValues values{{"key", "hush"},       {"whole", "${key}"},  {"dollar", "$"},
-                                 {"name", "{key}"},     {"open", "${"},       {"opened", "${key"},
-                                 {"inside", "key"},     {"close", "}"},       {"default", "${x:-${key}}"},
-                                 {"two", "$${key}"},    {"line", "${key\n}"}, {"self", "${self}"}};
+  const PlaceholderValues values{{"key", "hush"},    {"whole", "${key}"},  {"dollar", "$"},
+                                 {"name", "{key}"},  {"open", "${"},       {"opened", "${key"},
+                                 {"inside", "key"},  {"close", "}"},       {"default", "${x:-${key}}"},
+                                 {"two", "$${key}"}, {"line", "${key\n}"}, {"self", "${self}"}};
   for (const auto& [text, expected] : PlaceholderValues{{"${whole}", "${key}"},
                                                         {"${dollar}${name}", "${key}"},
                                                         {"${dollar}{key}", "${key}"},
@@ -55,8 +55,7 @@ TEST_CASE("what is left over is an error that names it and its field") {
         "error: illegal_state_exception: Found placeholder [${nope}] in field [request] after replacement "
         "call, please check that "
         "all templates have a corresponding field definition.");
-  CHECK(
-      filled("$${x}", {{"x", "1"}}).starts_with("error: illegal_state_exception: Found placeholder [${x}]"));
+  CHECK(filled("$${x}", {{"x", "1"}}).starts_with("error: illegal_state_exception: Found placeholder [${x}]"));
 }
 
 TEST_CASE("an opening mark without an end on its line is text") {

@@ -10,16 +10,14 @@ using namespace sightline::elastic;
 
 namespace {
 
-constexpr const char* k_builder =
-    R"("query_vector_builder":{"text_embedding":{"model_id":"m","model_text":"t"}})";
+constexpr const char* k_builder = R"("query_vector_builder":{"text_embedding":{"model_id":"m","model_text":"t"}})";
 
 /// `body` with every builder that is found replaced; "not JSON" if it is none.
 std::string replaced(const std::string& body) {
   const auto scan = scan_search(body);
   if (!scan) return "not JSON";
   std::vector<Splice> splices;
-  for (const auto& place : scan->builders)
-    splices.push_back({place.begin, place.end, R"("query_vector":[])"});
+  for (const auto& place : scan->builders) splices.push_back({place.begin, place.end, R"("query_vector":[])"});
   return spliced(body, splices);
 }
 
@@ -70,9 +68,7 @@ class RandomSearch {
                 member("semantic", [&] {
                   object([&] {
                     member("filters", [&] {
-                      object([&] {
-                        member("filters", [&] { object([&] { member("terms", [&] { query(1); }); }); });
-                      });
+                      object([&] { member("filters", [&] { object([&] { member("terms", [&] { query(1); }); }); }); });
                     });
                   });
                 });
@@ -81,9 +77,7 @@ class RandomSearch {
             break;
           case 4:
             member("rescore", [&] {
-              object([&] {
-                member("query", [&] { object([&] { member("rescore_query", [&] { query(1); }); }); });
-              });
+              object([&] { member("query", [&] { object([&] { member("rescore_query", [&] { query(1); }); }); }); });
             });
             break;
           case 5:
@@ -190,8 +184,7 @@ class RandomSearch {
             object([&] {
               member("query", [&] { query(depth + 1); });
               member("script_score", [&] {
-                object(
-                    [&] { member("script", [&] { object([&] { member("params", [&] { data(); }); }); }); });
+                object([&] { member("script", [&] { object([&] { member("params", [&] { data(); }); }); }); });
               });
             });
           });
@@ -206,9 +199,7 @@ class RandomSearch {
   }
   /// Free data that looks like a knn.
   void data() {
-    object([&] {
-      member("knn", [&] { object([&] { member("query_vector_builder", [&] { object([] {}); }); }); });
-    });
+    object([&] { member("knn", [&] { object([&] { member("query_vector_builder", [&] { object([] {}); }); }); }); });
   }
   void knn(int depth) {
     object([&] {
@@ -239,9 +230,7 @@ class RandomSearch {
           member("standard", [&] { object([&] { member("query", [&] { query(depth); }); }); });
           break;
         case 2:
-          member("rrf", [&] {
-            object([&] { member("retrievers", [&] { list([&] { retriever(depth + 1); }); }); });
-          });
+          member("rrf", [&] { object([&] { member("retrievers", [&] { list([&] { retriever(depth + 1); }); }); }); });
           break;
         default:
           member("text_similarity_reranker", [&] {
@@ -264,17 +253,14 @@ TEST_CASE("a builder is found wherever a search may hold one") {
   check_all_found(R"({"knn":{"field":"v",B,"k":3}})");
   check_all_found(R"({"knn":[{B},{"field":"w",B}]})");
   check_all_found(R"({"query":{"knn":{B}}})");
-  check_all_found(
-      R"({"query":{"bool":{"must":[{"knn":{B}}],"should":{"knn":{B}},"filter":[{"match_all":{}}]}}})");
-  check_all_found(
-      R"({"query":{"function_score":{"query":{"knn":{B}},"functions":[{"filter":{"knn":{B}}}]}}})");
+  check_all_found(R"({"query":{"bool":{"must":[{"knn":{B}}],"should":{"knn":{B}},"filter":[{"match_all":{}}]}}})");
+  check_all_found(R"({"query":{"function_score":{"query":{"knn":{B}},"functions":[{"filter":{"knn":{B}}}]}}})");
   check_all_found(R"({"query":{"constant_score":{"filter":{"knn":{B}}}}})");
   check_all_found(R"({"query":{"dis_max":{"queries":[{"knn":{B}},{"knn":{B}}]}}})");
   check_all_found(
       R"({"query":{"nested":{"path":"p","query":{"knn":{B}},"inner_hits":{"sort":[{"f":{"nested":{"filter":{"knn":{B}}}}}]}}}})");
   check_all_found(R"({"query":{"knn":{"filter":{"knn":{B}},B}}})");
-  check_all_found(
-      R"({"aggs":{"a":{"filter":{"knn":{B}},"aggs":{"b":{"filters":{"filters":[{"knn":{B}}]}}}}}})");
+  check_all_found(R"({"aggs":{"a":{"filter":{"knn":{B}},"aggs":{"b":{"filters":{"filters":[{"knn":{B}}]}}}}}})");
   check_all_found(
       R"({"aggs":{"a":{"filters":{"filters":{"x":{"knn":{B}}}}},"c":{"adjacency_matrix":{"filters":{"params":{"knn":{B}}}}}}})");
   check_all_found(R"({"aggs":{"params":{"filter":{"knn":{B}}},"knn":{"filter":{"knn":{B}}}}})");
@@ -308,36 +294,31 @@ TEST_CASE("a builder says whether a vector stands beside it, and how much it hol
   REQUIRE(before->builders.size() == 1);
   CHECK(before->builders[0].beside_vector);
   CHECK(before->builders[0].values == 5);
-  const auto after = scan_search(
-      R"({"knn":{"query_vector_builder":{},"filter":{"knn":{"query_vector":[]}},"query_vector":[1]}})");
+  const auto after =
+      scan_search(R"({"knn":{"query_vector_builder":{},"filter":{"knn":{"query_vector":[]}},"query_vector":[1]}})");
   CHECK(after->builders[0].beside_vector);
-  const auto apart =
-      scan_search(R"({"knn":{"query_vector_builder":{},"filter":{"knn":{"query_vector":[]}}}})");
+  const auto apart = scan_search(R"({"knn":{"query_vector_builder":{},"filter":{"knn":{"query_vector":[]}}}})");
   CHECK(!apart->builders[0].beside_vector);
 }
 
 TEST_CASE("queries that need the store's own inference are told from fields of their names") {
   CHECK(inference_query(R"({"query":{"semantic":{"field":"s","query":"q"}}})") == "semantic");
-  CHECK(
-      inference_query(
-          R"({"query":{"bool":{"should":[{"sparse_vector":{"field":"s","inference_id":"e","query":"q"}}]}}})") ==
-      "sparse_vector");
-  CHECK(inference_query(R"({"query":{"text_expansion":{"s":{"model_id":"m","model_text":"q"}}}})") ==
-        "text_expansion");
+  CHECK(inference_query(
+            R"({"query":{"bool":{"should":[{"sparse_vector":{"field":"s","inference_id":"e","query":"q"}}]}}})") ==
+        "sparse_vector");
+  CHECK(inference_query(R"({"query":{"text_expansion":{"s":{"model_id":"m","model_text":"q"}}}})") == "text_expansion");
   CHECK(inference_query(R"({"query":{"sparse_vector":{"field":"s","query_vector":{"a":1}}}})").empty());
   CHECK(inference_query(R"({"query":{"match":{"semantic":{"field":"s","query":"q"}}}})").empty());
-  CHECK(inference_query(R"({"query":{"term":{"semantic":"x"}},"sort":[{"semantic":{"order":"asc"}}]})")
+  CHECK(inference_query(R"({"query":{"term":{"semantic":"x"}},"sort":[{"semantic":{"order":"asc"}}]})").empty());
+  CHECK(inference_query(
+            R"({"highlight":{"fields":{"semantic":{"type":"semantic"}}},"aggs":{"semantic":{"terms":{"field":"x"}}}})")
             .empty());
-  CHECK(
-      inference_query(
-          R"({"highlight":{"fields":{"semantic":{"type":"semantic"}}},"aggs":{"semantic":{"terms":{"field":"x"}}}})")
-          .empty());
 }
 
 TEST_CASE("a text that is not one JSON value is none") {
-  for (const std::string body : {"", "{", "{\"knn\":{\"query_vector_builder\" {}}}", "{} {}", "{'a':1}",
-                                 "knn: {}", "{\"a\":01}", "{\"a\":1.}", "[1,]", "{\"a\":1,}", "[1}", "-",
-                                 "{\"\\x\":1}", "\"\\\"", "{\"a\"}", "nul", "]", ","}) {
+  for (const std::string body :
+       {"", "{", "{\"knn\":{\"query_vector_builder\" {}}}", "{} {}", "{'a':1}", "knn: {}", "{\"a\":01}", "{\"a\":1.}",
+        "[1,]", "{\"a\":1,}", "[1}", "-", "{\"\\x\":1}", "\"\\\"", "{\"a\"}", "nul", "]", ","}) {
     CHECK_FALSE(scan_search(body).has_value());
   }
   CHECK_FALSE(scan_search(std::string("{}\0x", 4)).has_value());

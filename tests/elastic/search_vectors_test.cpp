@@ -11,8 +11,7 @@ using namespace sightline::elastic;
 namespace {
 
 std::string builder(const std::string& text, const std::string& model = "clip") {
-  return R"("query_vector_builder":{"text_embedding":{"model_id":")" + model + R"(","model_text":")" + text +
-         R"("}})";
+  return R"("query_vector_builder":{"text_embedding":{"model_id":")" + model + R"(","model_text":")" + text + R"("}})";
 }
 
 std::string embedding(const std::string& input) {
@@ -45,9 +44,7 @@ struct SearchBench : FrontBench {
     if (const auto* response = std::get_if<http::Response>(&outcome)) return reason(*response);
     return std::get<http::Request>(outcome).body;
   }
-  std::string search(const std::string& body) {
-    return outcome(searches.search(request("/pics/_search", body)));
-  }
+  std::string search(const std::string& body) { return outcome(searches.search(request("/pics/_search", body))); }
   std::string search_template(const std::string& path, const std::string& body) {
     return outcome(searches.search_template(request(path, body)));
   }
@@ -78,11 +75,10 @@ TEST_CASE("builders become vectors wherever a knn stands") {
   bench.set_up();
   CHECK(sent_search(bench, R"({"knn":{"field":"v","k":3,)" + builder("abc") + R"(},"size":5})") ==
         R"({"knn":{"field":"v","k":3,"query_vector":[3,1,0.5]},"size":5})");
-  CHECK(sent_search(bench, R"({"knn":[{"field":"v",)" + builder("a") + R"(},{"field":"w",)" + builder("ab") +
-                               "}]}") ==
+  CHECK(sent_search(bench, R"({"knn":[{"field":"v",)" + builder("a") + R"(},{"field":"w",)" + builder("ab") + "}]}") ==
         R"({"knn":[{"field":"v","query_vector":[1,1,0.5]},{"field":"w","query_vector":[2,1,0.5]}]})");
-  CHECK(sent_search(bench, R"({"query":{"bool":{"must":[{"knn":{"field":"v",)" +
-                               builder("data:image/png;base64,AA==") + "}}]}}}") ==
+  CHECK(sent_search(bench, R"({"query":{"bool":{"must":[{"knn":{"field":"v",)" + builder("data:image/png;base64,AA==") +
+                               "}}]}}}") ==
         R"({"query":{"bool":{"must":[{"knn":{"field":"v","query_vector":[26,1,0.5]}}]}}})");
   CHECK(sent_search(bench, R"({"retriever":{"knn":{"field":"v","k":1,)" + builder("a") + "}}}")
             .find("query_vector\":[1,") != std::string::npos);
@@ -121,13 +117,11 @@ TEST_CASE("builders that cannot be resolved are errors, and the store is not ask
   CHECK(fault(R"("query_vector":[1],)" + builder("a")) ==
         "cannot provide both [query_vector_builder] and [query_vector]");
   CHECK(fault(R"("query_vector_builder":{"text_embedding":{"model_id":"clip"}})") == "Required [model_text]");
-  CHECK(fault(R"("query_vector_builder":{"text_embedding":{"model_text":"x"}})") ==
-        "[model_id] must not be null");
+  CHECK(fault(R"("query_vector_builder":{"text_embedding":{"model_text":"x"}})") == "[model_id] must not be null");
   CHECK(fault(R"("query_vector_builder":{"text_embedding":{"model_id":"clip","model_text":["x"]}})") ==
         "[text_embedding] model_text must be a string");
   CHECK(fault(R"("query_vector_builder":{"lookup":{"id":"1"}})") == "Required [index]");
-  CHECK(fault(R"("query_vector_builder":7)") ==
-        "[query_vector_builder] must be an object with exactly one builder");
+  CHECK(fault(R"("query_vector_builder":7)") == "[query_vector_builder] must be an object with exactly one builder");
   CHECK(fault(builder("x", "gone")) == "[gone] is not an inference service model or a deployed ml model");
   CHECK(fault(builder("bad")).find("not an image") != std::string::npos);
   std::string many = "0";
@@ -151,9 +145,8 @@ TEST_CASE("an embedding builder takes a text or a picture in each of its forms")
   CHECK(vector(R"(["abcd"])") == length(4));
   CHECK(vector(R"({"type":"text","value":"abcd"})") == length(4));
   CHECK(vector(R"({"content":{"type":"text","format":"text","value":"abcd"}})") == length(4));
-  CHECK(
-      vector(R"([{"content":[{"type":"image","format":"base64","value":"data:image/png;base64,AA=="}]}])") ==
-      length(26));
+  CHECK(vector(R"([{"content":[{"type":"image","format":"base64","value":"data:image/png;base64,AA=="}]}])") ==
+        length(26));
   const std::pair<const char*, std::string> pictures[] = {{"image/png", "\x89PNG\r\n\x1a\n0000"},
                                                           {"image/jpeg", "\xff\xd8\xff\xe0 0000000"},
                                                           {"image/gif", "GIF89a000000"},
@@ -171,21 +164,17 @@ TEST_CASE("an embedding builder takes a text or a picture in each of its forms")
 TEST_CASE("inputs of an embedding builder that are not one text or picture are refused") {
   NoNativeInference none;
   SearchBench bench(none);
-  const auto fault = [&](const std::string& input) {
-    return bench.search("{\"knn\":{" + embedding(input) + "}}");
-  };
-  CHECK(fault(R"(["a","b"])") ==
-        "[embedding] a query has one vector: [input] must hold one text or picture, not 2");
+  const auto fault = [&](const std::string& input) { return bench.search("{\"knn\":{" + embedding(input) + "}}"); };
+  CHECK(fault(R"(["a","b"])") == "[embedding] a query has one vector: [input] must hold one text or picture, not 2");
   CHECK(fault("[]").find("not 0") != std::string::npos);
   CHECK(fault(R"({"content":[{"type":"text","value":"a"},{"type":"text","value":"b"}]})").find("not 2") !=
         std::string::npos);
-  CHECK(fault(R"({"type":"image","value":"AAAAAAAAAAAAAAAA"})").find("must be a data URI") !=
-        std::string::npos);
-  CHECK(fault(R"({"type":"image","value":"http://x/y.png"})")
-            .find("looks like a link to a picture, [http://x/y.png]") != std::string::npos);
+  CHECK(fault(R"({"type":"image","value":"AAAAAAAAAAAAAAAA"})").find("must be a data URI") != std::string::npos);
   CHECK(
-      fault(R"({"type":"image","format":"text","value":"data:x"})").find("has format [base64], not [text]") !=
+      fault(R"({"type":"image","value":"http://x/y.png"})").find("looks like a link to a picture, [http://x/y.png]") !=
       std::string::npos);
+  CHECK(fault(R"({"type":"image","format":"text","value":"data:x"})").find("has format [base64], not [text]") !=
+        std::string::npos);
   CHECK(fault(R"({"type":"video","value":"x"})").find("[video] are not supported") != std::string::npos);
   CHECK(fault(R"({"type":"text"})") == "Required [value]");
   CHECK(fault("[[[[[\"x\"]]]]]").find("must be a string") != std::string::npos);
@@ -202,8 +191,7 @@ TEST_CASE("where the store has inference, what is its own is left to it") {
   CHECK(bench.search("{\"knn\":[{" + foreign + "},{" + builder("ab") + "},{" + unnamed + "}]}") ==
         "{\"knn\":[{" + foreign + "},{\"query_vector\":[2,1,0.5]},{" + unnamed + "}]}");
   for (const std::string body :
-       {R"({"query":{"semantic":{"field":"s","query":"q"}}})",
-        R"({"knn":{"query_vector_builder":{"new":{}}}})",
+       {R"({"query":{"semantic":{"field":"s","query":"q"}}})", R"({"knn":{"query_vector_builder":{"new":{}}}})",
         R"({"knn":{"query_vector_builder":{"embedding":{"inference_id":"theirs","input":["a","b"]}}}})"}) {
     CHECK(bench.search(body) == body);
   }
@@ -228,13 +216,13 @@ TEST_CASE("inline templates with a builder are refused, others are passed on") {
   const std::string as_text =
       R"({"source":"{\"knn\":{\"query_vector_builder\":{\"text_embedding\":{\"model_id\":\"clip\",\"model_text\":\"{{q}}\"}}}}"})";
   for (const auto& body : {as_object, as_text}) {
-    CHECK(bench.search_template("/pics/_search/template", body)
-              .find("cannot be resolved in a search template") != std::string::npos);
+    CHECK(bench.search_template("/pics/_search/template", body).find("cannot be resolved in a search template") !=
+          std::string::npos);
     CHECK(bench.search_template("/_render/template", body) == body);
   }
-  for (const std::string body : {R"({"id":"stored","params":{"query_vector_builder":{"text_embedding":{}}}})",
-                                 R"({"source":{"knn":{"query_vector_builder":{"lookup":{"id":"1"}}}}})",
-                                 R"({"source":"query_vector_builder)"}) {
+  for (const std::string body :
+       {R"({"id":"stored","params":{"query_vector_builder":{"text_embedding":{}}}})",
+        R"({"source":{"knn":{"query_vector_builder":{"lookup":{"id":"1"}}}}})", R"({"source":"query_vector_builder)"}) {
     CHECK(bench.search_template("/_search/template", body) == body);
   }
   auto outcome = bench.searches.search_template(
@@ -264,8 +252,7 @@ TEST_CASE("a search in the parameter source becomes a body when its vector is pu
 TEST_CASE("a search of many fails alone when its vector cannot be built") {
   FrontBench bench;
   bench.set_up();
-  auto response =
-      bench.post("/_msearch", "{\"index\":\"pics\"}\n{\"knn\":{\"field\":\"v\"," + builder("bad") + "}}\n");
+  auto response = bench.post("/_msearch", "{\"index\":\"pics\"}\n{\"knn\":{\"field\":\"v\"," + builder("bad") + "}}\n");
   CHECK(response.status == 200);
   const auto body = parsed(response);
   REQUIRE(body["responses"].Size() == 1);
@@ -276,21 +263,20 @@ TEST_CASE("an _msearch without failures is passed on with its vectors") {
   NoNativeInference none;
   SearchBench bench(none);
   const std::string body = "\r\n{\"knn\":{" + builder("ab") +
-                           "}}\r\n{\"index\":\"x\"}\n{\"size\":1e0}\n{}\n{\"knn\":{" + builder("a") +
-                           "}}\n\n";
+                           "}}\r\n{\"index\":\"x\"}\n{\"size\":1e0}\n{}\n{\"knn\":{" + builder("a") + "}}\n\n";
   CHECK(SearchBench::outcome(bench.searches.multi_search(SearchBench::request("/_msearch", body))) ==
         "\r\n{\"knn\":{\"query_vector\":[2,1,0.5]}}\r\n{\"index\":\"x\"}\n{\"size\":1e0}\n{}\n{\"knn\":{"
         "\"query_vector\":[1,1,0.5]}}\n\n");
   const std::string unended = "{}\n{\"knn\":{" + builder("ab") + "}}";
-  CHECK(SearchBench::outcome(bench.searches.multi_search(SearchBench::request("/_msearch", unended))) ==
-        unended);
+  CHECK(SearchBench::outcome(bench.searches.multi_search(SearchBench::request("/_msearch", unended))) == unended);
 }
 
 TEST_CASE("an _msearch of too many searches is refused before it is taken apart") {
   NoNativeInference none;
   SearchBench bench(none);
   const std::string body = "{}\n{\"knn\":{\"field\":\"v\"," + builder("abc") + "}}\n\n\n\n\n\n\n";
-  CHECK(SearchBench::outcome(bench.searches.multi_search(SearchBench::request("/_msearch", body))).starts_with("{}\n{"));
+  CHECK(
+      SearchBench::outcome(bench.searches.multi_search(SearchBench::request("/_msearch", body))).starts_with("{}\n{"));
   const auto refused =
       SearchBench::outcome(bench.searches.multi_search(SearchBench::request("/_msearch", body + "\n\n")));
   CHECK(refused.find("--elasticsearch-max-searches") != std::string::npos);
@@ -303,12 +289,11 @@ TEST_CASE("failures of an _msearch are put between the store's own answers") {
   Endpoints endpoints(bench.store, bench.timer, bench.native);
   QueryVectors searches(store, bench.native, endpoints, bench.executor, 100);
   const auto knn = [](const std::string& text) { return "{\"knn\":{" + builder(text) + "}}\n"; };
-  http::Request request =
-      SearchBench::request("/pics/_msearch",
-                           "{}\n" + knn("bad") + "{\"preference\":\"x\"}\n" + knn("ab") + "{}\n" +
-                               knn("bad2") + "\n{\"size\":1.50}\n",
-                           "filter_path=responses.status&pretty&human=true&typed_keys=true&format=yaml&error_"
-                           "trace&search_type=dfs_query_then_fetch");
+  http::Request request = SearchBench::request(
+      "/pics/_msearch",
+      "{}\n" + knn("bad") + "{\"preference\":\"x\"}\n" + knn("ab") + "{}\n" + knn("bad2") + "\n{\"size\":1.50}\n",
+      "filter_path=responses.status&pretty&human=true&typed_keys=true&format=yaml&error_"
+      "trace&search_type=dfs_query_then_fetch");
   request.headers.add("Accept-Encoding", "gzip");
   request.headers.add("Accept", "application/yaml");
   request.headers.add("Content-Length", "1");
@@ -317,8 +302,7 @@ TEST_CASE("failures of an _msearch are put between the store's own answers") {
   const auto& response = std::get<http::Response>(outcome);
   REQUIRE(store.asked.size() == 1);
   CHECK(store.asked[0].query == "typed_keys=true&search_type=dfs_query_then_fetch");
-  CHECK(store.asked[0].body ==
-        "{\"preference\":\"x\"}\n{\"knn\":{\"query_vector\":[2,1,0.5]}}\n\n{\"size\":1.50}\n");
+  CHECK(store.asked[0].body == "{\"preference\":\"x\"}\n{\"knn\":{\"query_vector\":[2,1,0.5]}}\n\n{\"size\":1.50}\n");
   CHECK(store.asked[0].headers.get("Content-Length") == std::to_string(store.asked[0].body.size()));
   CHECK_FALSE(store.asked[0].headers.get("Accept-Encoding").has_value());
   CHECK(store.asked[0].headers.get("Accept") == "application/json");
@@ -328,8 +312,7 @@ TEST_CASE("failures of an _msearch are put between the store's own answers") {
   REQUIRE(body["responses"].Size() == 4);
   CHECK(body["responses"][0]["status"].GetInt() == 400);
   CHECK(body["responses"][2]["error"]["reason"].IsString());
-  CHECK(response.body.find(R"(,{"hits":{"max_score":0.10000000000000000001}},{"error")") !=
-        std::string::npos);
+  CHECK(response.body.find(R"(,{"hits":{"max_score":0.10000000000000000001}},{"error")") != std::string::npos);
   CHECK(response.body.ends_with(R"(,{"status":200}]})"));
 
   store.answer = R"({"took":9,"responses":[{}]})";
@@ -344,8 +327,7 @@ TEST_CASE("all vectors of a request are asked for at once") {
   bench.set_up();
   bench.upstream.hold();
   const std::string knn = "{\"knn\":{" + builder("a") + "}}\n";
-  auto response =
-      std::async(std::launch::async, [&] { return bench.post("/_msearch", "{}\n" + knn + "{}\n" + knn); });
+  auto response = std::async(std::launch::async, [&] { return bench.post("/_msearch", "{}\n" + knn + "{}\n" + knn); });
   CHECK(bench.upstream.wait_for_held(2));
   bench.upstream.release();
   CHECK(response.get().status == 200);
@@ -366,9 +348,8 @@ TEST_CASE("a query gives up after ten seconds, or after the time that its builde
   bench.set_up();
   const auto timed = [&](const std::string& knn, int milliseconds) {
     bench.upstream.hold();
-    auto response = std::async(std::launch::async, [&] {
-      return bench.post("/pics/_search", "{\"knn\":{\"field\":\"v\"," + knn + "}}");
-    });
+    auto response = std::async(std::launch::async,
+                               [&] { return bench.post("/pics/_search", "{\"knn\":{\"field\":\"v\"," + knn + "}}"); });
     CHECK(bench.upstream.wait_for_held(1));
     bench.timer.advance(std::chrono::milliseconds(milliseconds - 1));
     CHECK(response.wait_for(std::chrono::seconds(0)) == std::future_status::timeout);
@@ -378,6 +359,6 @@ TEST_CASE("a query gives up after ten seconds, or after the time that its builde
     return why;
   };
   CHECK(timed(builder("a"), 10'000) == "Request timed out after [10s]");
-  CHECK(timed(R"("query_vector_builder":{"embedding":{"inference_id":"clip","input":"a","timeout":"30s"}})",
-              30'000) == "Request timed out after [30s]");
+  CHECK(timed(R"("query_vector_builder":{"embedding":{"inference_id":"clip","input":"a","timeout":"30s"}})", 30'000) ==
+        "Request timed out after [30s]");
 }

@@ -21,20 +21,17 @@ http::Response answer(const http::Request& request) {
   const auto vectors = [&](const char* key, const std::string& before, const std::string& after) {
     std::string list;
     for (const auto& text : body[key].GetArray()) {
-      list += (list.empty() ? "" : ",") + before + "[" + std::to_string(text.GetStringLength()) + ",1,0.5]" +
-              after;
+      list += (list.empty() ? "" : ",") + before + "[" + std::to_string(text.GetStringLength()) + ",1,0.5]" + after;
     }
     return "[" + list + "]";
   };
   if (body.HasMember("inputs")) {
     const bool object = request.path == "/object";
-    return json_response((object ? R"({"embeddings":)" : "") + vectors("inputs", "", "") +
-                         (object ? "}" : ""));
+    return json_response((object ? R"({"embeddings":)" : "") + vectors("inputs", "", "") + (object ? "}" : ""));
   }
   if (body.HasMember("texts"))
     return json_response(R"({"id":"x","embeddings":{"float":)" + vectors("texts", "", "") + "}}");
-  return json_response(R"({"object":"list","data":)" + vectors("input", R"({"index":0,"embedding":)", "}") +
-                       "}");
+  return json_response(R"({"object":"list","data":)" + vectors("input", R"({"index":0,"embedding":)", "}") + "}");
 }
 
 struct Bench : FrontBench {
@@ -44,15 +41,14 @@ struct Bench : FrontBench {
   http::Response make(const std::string& service, const std::string& path, const std::string& more = {},
                       const std::string& beside = {}) {
     return put("/_inference/text_embedding/clip",
-               R"({"service":")" + service + R"(","service_settings":{"api_key":"hush","url":")" +
-                   upstream.url(path) + R"(","rate_limit":{"requests_per_minute":2000000000})" + more + "}" +
-                   beside + "}");
+               R"({"service":")" + service + R"(","service_settings":{"api_key":"hush","url":")" + upstream.url(path) +
+                   R"(","rate_limit":{"requests_per_minute":2000000000})" + more + "}" + beside + "}");
   }
   http::Request last() { return upstream.requests().back(); }
 };
 
-Answer<Endpoint> parse(const std::string& service, const std::string& settings,
-                       const std::string& beside = {}, const std::string& task = "text_embedding") {
+Answer<Endpoint> parse(const std::string& service, const std::string& settings, const std::string& beside = {},
+                       const std::string& task = "text_embedding") {
   rapidjson::Document body;
   const std::string json = R"({"service":")" + service + R"(","service_settings":)" + settings + beside + "}";
   body.Parse(json.data(), json.size());
@@ -89,8 +85,8 @@ std::string outcome(const Endpoint& endpoint, int status, const std::string& bod
 }
 
 std::string told(const char* lead, int status, const std::string& message = {}) {
-  return std::string(lead) + " for request from inference entity id [clip] status [" +
-         std::to_string(status) + "]" + (message.empty() ? "" : ". Error message: [" + message + "]");
+  return std::string(lead) + " for request from inference entity id [clip] status [" + std::to_string(status) + "]" +
+         (message.empty() ? "" : ". Error message: [" + message + "]");
 }
 
 constexpr const char* k_server_error = "Received a server error status code";
@@ -130,21 +126,19 @@ TEST_CASE("openai: what is sent, and what is shown") {
 
 TEST_CASE("openai: organization, user, headers and dimensions go along") {
   Bench bench;
-  const auto made = bench.make(
-      "openai", "/v1/embeddings",
-      R"(,"model_id":"m","organization_id":"org","dimensions":3,"similarity":"COSINE","max_input_tokens":2)",
-      R"(,"task_settings":{"user":"u","headers":{"X-Team":"a"}})");
+  const auto made =
+      bench.make("openai", "/v1/embeddings",
+                 R"(,"model_id":"m","organization_id":"org","dimensions":3,"similarity":"COSINE","max_input_tokens":2)",
+                 R"(,"task_settings":{"user":"u","headers":{"X-Team":"a"}})");
   REQUIRE_MESSAGE(made.status == 200, made.body);
-  CHECK(made.body.find(
-            R"("organization_id":"org","similarity":"cosine","dimensions":3,"max_input_tokens":2,)") !=
+  CHECK(made.body.find(R"("organization_id":"org","similarity":"cosine","dimensions":3,"max_input_tokens":2,)") !=
         std::string::npos);
   CHECK(made.body.find(R"("task_settings":{"user":"u","headers":{"X-Team":"a"}})") != std::string::npos);
   CHECK(made.body.find("dimensions_set_by_user") == std::string::npos);
   CHECK(bench.last().body == R"({"input":["how bi"],"model":"m","user":"u","dimensions":3})");
   CHECK(bench.last().headers.get("OpenAI-Organization") == "org");
   CHECK(bench.last().headers.get("X-Team") == "a");
-  bench.post("/_inference/clip",
-             R"({"input":"abc","task_settings":{"user":"v","headers":{"Authorization":"mine"}}})");
+  bench.post("/_inference/clip", R"({"input":"abc","task_settings":{"user":"v","headers":{"Authorization":"mine"}}})");
   CHECK(bench.last().body == R"({"input":["abc"],"model":"m","user":"v","dimensions":3})");
   CHECK(bench.last().headers.get("Authorization") == "Bearer hush");
   CHECK(!bench.last().headers.get("X-Team"));
@@ -176,10 +170,9 @@ TEST_CASE("openai: statuses") {
   const auto check = [&](int status, const std::string& expected) {
     CHECK(outcome(endpoint, status, body) == expected);
   };
-  check(429,
-        "429 again: " + told("Received a rate limit status code. Token limit [unknown], remaining tokens "
-                             "[unknown]. Request limit [unknown], remaining requests [unknown]",
-                             429, "why"));
+  check(429, "429 again: " + told("Received a rate limit status code. Token limit [unknown], remaining tokens "
+                                  "[unknown]. Request limit [unknown], remaining requests [unknown]",
+                                  429, "why"));
   check(500, "400 again: " + told(k_server_error, 500, "why"));
   check(503, "400 again: " + told("Received a server busy error status code", 503, "why"));
   check(502, "400: " + told(k_server_error, 502, "why"));
@@ -198,9 +191,8 @@ TEST_CASE("openai: statuses") {
   http::Response limited;
   limited.status = 429;
   limited.headers.set("x-ratelimit-limit-requests", "60");
-  CHECK(
-      std::get<Failure>(endpoint.service->read(limited, endpoint)).error.reason.find("Request limit [60]") !=
-      std::string::npos);
+  CHECK(std::get<Failure>(endpoint.service->read(limited, endpoint)).error.reason.find("Request limit [60]") !=
+        std::string::npos);
 }
 
 // ---- hugging_face
@@ -214,8 +206,7 @@ TEST_CASE("hugging_face: what is sent, and what is shown") {
         made.body ==
         R"({"inference_id":"clip","task_type":"text_embedding","service":"hugging_face","service_settings":{"url":")" +
             bench.upstream.url(path) +
-            R"(","similarity":"cosine","dimensions":3,"rate_limit":{"requests_per_minute":2000000000}},)" +
-            k_chunking);
+            R"(","similarity":"cosine","dimensions":3,"rate_limit":{"requests_per_minute":2000000000}},)" + k_chunking);
     CHECK(bench.get("/_inference/clip").body == "{\"endpoints\":[" + made.body + "]}");
     CHECK(bench.post("/_inference/clip", R"({"input":["abc",""]})").body ==
           R"({"text_embedding":[{"embedding":[3,1,0.5]},{"embedding":[0,1,0.5]}]})");
@@ -256,14 +247,13 @@ TEST_CASE("cohere: what is sent, and what is shown") {
   const auto made = bench.make("cohere", "/some/path?x=y", R"(,"model_id":"embed-english-v3.0")",
                                R"(,"task_settings":{"truncate":"START"})");
   REQUIRE_MESSAGE(made.status == 200, made.body);
-  CHECK(
-      made.body ==
-      R"({"inference_id":"clip","task_type":"text_embedding","service":"cohere","service_settings":{"url":")" +
-          bench.upstream.url("/some/path?x=y") +
-          R"(","similarity":"dot_product","dimensions":3,"model_id":"embed-english-v3.0",)"
-          R"("rate_limit":{"requests_per_minute":2000000000},"embedding_type":"float"},)"
-          R"("task_settings":{"truncate":"start"},)" +
-          k_chunking);
+  CHECK(made.body ==
+        R"({"inference_id":"clip","task_type":"text_embedding","service":"cohere","service_settings":{"url":")" +
+            bench.upstream.url("/some/path?x=y") +
+            R"(","similarity":"dot_product","dimensions":3,"model_id":"embed-english-v3.0",)"
+            R"("rate_limit":{"requests_per_minute":2000000000},"embedding_type":"float"},)"
+            R"("task_settings":{"truncate":"start"},)" +
+            k_chunking);
   CHECK(bench.get("/_inference/clip").body == "{\"endpoints\":[" + made.body + "]}");
   CHECK(bench.post("/_inference/clip", R"({"input":["abc","d"],"input_type":"ingest"})").body ==
         R"({"text_embedding":[{"embedding":[3,1,0.5]},{"embedding":[1,1,0.5]}]})");
@@ -338,8 +328,7 @@ TEST_CASE("cohere: statuses, and a bare array of vectors") {
 
 TEST_CASE("a native service wants its settings, and tells what is wrong with them as Elasticsearch does") {
   const auto missing = [](const char* name, int position = 1) {
-    return std::to_string(position) + ": [service_settings] does not contain the required setting [" + name +
-           "];";
+    return std::to_string(position) + ": [service_settings] does not contain the required setting [" + name + "];";
   };
   CHECK(fault("openai", "{}") == "Validation Failed: " + missing("model_id"));
   CHECK(fault("openai", R"({"model_id":"m"})") == "Validation Failed: " + missing("api_key"));
@@ -348,15 +337,14 @@ TEST_CASE("a native service wants its settings, and tells what is wrong with the
   CHECK(fault("cohere", "{}") ==
         "Validation Failed: 1: The [service_settings.model_id] field is required for the Cohere V2 API.;");
   CHECK(fault("cohere", R"({"model_id":"m"})") == "Validation Failed: " + missing("api_key"));
-  for (const auto& [service, good] : {std::pair("openai", k_openai), std::pair("cohere", k_cohere),
-                                      std::pair("hugging_face", k_hugging_face)}) {
+  for (const auto& [service, good] :
+       {std::pair("openai", k_openai), std::pair("cohere", k_cohere), std::pair("hugging_face", k_hugging_face)}) {
     CAPTURE(service);
     const std::string name = service;
     CHECK(fault(service, json_of(good)) == "none");
     CHECK(fault(service, json_of(good, R"(,"foo":1)")) ==
           "Configuration contains settings [{foo=1}] unknown to the [" + name + "] service");
-    CHECK(fault(service, json_of(good, R"(,"dimensions_set_by_user":true)")).find("unknown to") !=
-          std::string::npos);
+    CHECK(fault(service, json_of(good, R"(,"dimensions_set_by_user":true)")).find("unknown to") != std::string::npos);
     CHECK(fault(service, json_of(good, R"(,"rate_limit":{"per_hour":1})")) ==
           "Configuration contains settings [{per_hour=1}] unknown to the [" + name + "] service");
     CHECK(fault(service, json_of(good), R"(,"task_settings":{"foo":1})") ==
@@ -368,18 +356,16 @@ TEST_CASE("a native service wants its settings, and tells what is wrong with the
           "one "
           "of [cosine, dot_product, l2_norm];2: [service_settings] Invalid value [0]. [dimensions] must be a "
           "positive integer;");
-    CHECK(
-        fault(service, R"({"api_key":"k","model_id":"m","url":"^"})") ==
-        "Validation Failed: 1: [service_settings] Invalid url [^] received for field [url]. Error: unable to "
-        "parse url [^]. Reason: Illegal character in path at index 0;");
+    CHECK(fault(service, R"({"api_key":"k","model_id":"m","url":"^"})") ==
+          "Validation Failed: 1: [service_settings] Invalid url [^] received for field [url]. Error: unable to "
+          "parse url [^]. Reason: Illegal character in path at index 0;");
     CHECK(fault(service, R"({"api_key":"k","model_id":"m","url":"file:///etc/passwd"})").find("http://") !=
           std::string::npos);
     CHECK(parse(service, json_of(good), "", "rerank")
               .error()
               .reason.find(service == std::string("openai")
                                ? "The [openai] service does not support task type [rerank]"
-                               : "Task type [rerank] of the [" + name + "] service is not supported here") ==
-          0);
+                               : "Task type [rerank] of the [" + name + "] service is not supported here") == 0);
     CHECK(parse(service, json_of(good), "", "embedding").error().reason ==
           "The [" + name + "] service does not support task type [embedding]");
   }
@@ -389,16 +375,14 @@ TEST_CASE("a native service wants its settings, and tells what is wrong with the
         "Validation Failed: 1: [service_settings] Invalid value [double] received. [embedding_type] must be "
         "one "
         "of [binary, bit, byte, float, int8];");
-  CHECK(
-      fault("cohere", json_of(k_cohere), R"(,"task_settings":{"input_type":"internal_search"})") ==
-      "Validation Failed: 1: [task_settings] Invalid value [internal_search] received. [input_type] must be "
-      "one of [classification, clustering, ingest, search];");
+  CHECK(fault("cohere", json_of(k_cohere), R"(,"task_settings":{"input_type":"internal_search"})") ==
+        "Validation Failed: 1: [task_settings] Invalid value [internal_search] received. [input_type] must be "
+        "one of [classification, clustering, ingest, search];");
   CHECK(fault("cohere", json_of(k_cohere), R"(,"task_settings":{"truncate":"middle"})") ==
         "Validation Failed: 1: [task_settings] Invalid value [middle] received. [truncate] must be one of "
         "[end, "
         "none, start];");
-  CHECK(fault("openai", json_of(k_openai), R"(,"task_settings":{"user":1})").find("[user]") !=
-        std::string::npos);
+  CHECK(fault("openai", json_of(k_openai), R"(,"task_settings":{"user":1})").find("[user]") != std::string::npos);
   CHECK(fault("openai", json_of(k_openai), R"(,"task_settings":{"headers":{"A":"b\r\nC: d"}})")
             .find("header [A] holds a character") != std::string::npos);
 }
@@ -409,16 +393,14 @@ TEST_CASE("no error of a native service shows its key") {
       CAPTURE(service);
       CAPTURE(key);
       const std::string told_fault = fault(
-          service,
-          std::string(R"({"url":"http://x/","model_id":"m","similarity":"cosine","api_key":)") + key + "}");
+          service, std::string(R"({"url":"http://x/","model_id":"m","similarity":"cosine","api_key":)") + key + "}");
       CHECK(told_fault != "none");
-      if (service == std::string("hugging_face") && told_fault.find("unknown to") != std::string::npos)
-        continue;
+      if (service == std::string("hugging_face") && told_fault.find("unknown to") != std::string::npos) continue;
       CHECK(told_fault.find("[api_key]") != std::string::npos);
       CHECK(told_fault.find("4711") == std::string::npos);
     }
-    CHECK(fault(service, R"({"url":"http://x/","model_id":"m","api_key":""})")
-              .find("empty string. [api_key]") != std::string::npos);
+    CHECK(fault(service, R"({"url":"http://x/","model_id":"m","api_key":""})").find("empty string. [api_key]") !=
+          std::string::npos);
   }
 }
 
@@ -436,8 +418,7 @@ TEST_CASE("a native service's settings come back from their stored form as they 
     REQUIRE(again);
     CHECK(endpoint_json(*again, true) == stored);
     CHECK(again->secret("api_key") == "k");
-    CHECK(again->service->body(*again, {{"x"}}).value() ==
-          endpoint->service->body(*endpoint, {{"x"}}).value());
+    CHECK(again->service->body(*again, {{"x"}}).value() == endpoint->service->body(*endpoint, {{"x"}}).value());
     CHECK(endpoint_json(*endpoint).find("api_key") == std::string::npos);
     Endpoint bare = *endpoint;
     bare.secrets.clear();
@@ -454,28 +435,22 @@ TEST_CASE("answers of a native service that hold no vectors say so, and are wort
     const char *service, *body, *why;
   };
   for (const Row row :
-       {Row{"openai", R"({"embeddings":[]})",
-            "Failed to find required field [data] in OpenAI embeddings response"},
-        Row{"openai", R"({"data":[{"embedding":"AAA="}]})", "expected a list"},
-        Row{"openai", "oops", "[1:1]"},
+       {Row{"openai", R"({"embeddings":[]})", "Failed to find required field [data] in OpenAI embeddings response"},
+        Row{"openai", R"({"data":[{"embedding":"AAA="}]})", "expected a list"}, Row{"openai", "oops", "[1:1]"},
         Row{"hugging_face", R"({"data":[]})",
             "Failed to find required field [embeddings] in Hugging Face embeddings response"},
-        Row{"hugging_face", "[[1,null]]", "Unable to convert"},
-        Row{"hugging_face", "[1,2]", "expected a list"},
+        Row{"hugging_face", "[[1,null]]", "Unable to convert"}, Row{"hugging_face", "[1,2]", "expected a list"},
         Row{"cohere", "[]", "Failed to find required field [embeddings] in Cohere embeddings response"},
         Row{"cohere", R"({"embeddings":{"int8":[[1]]}})", "Failed to find a supported embedding type"},
         Row{"cohere", R"({"embeddings":7})", "Failed to find a supported embedding type"}}) {
     CAPTURE(row.body);
     const auto endpoint =
-        *parse(row.service,
-               row.service == std::string("hugging_face") ? json_of(k_hugging_face) : json_of(k_openai));
+        *parse(row.service, row.service == std::string("hugging_face") ? json_of(k_hugging_face) : json_of(k_openai));
     const std::string told_outcome = outcome(endpoint, 200, row.body);
     CHECK(told_outcome.starts_with("500 again: Failed to send "));
-    CHECK(told_outcome.find("text_embedding request from inference entity id [clip]. Cause: ") !=
-          std::string::npos);
+    CHECK(told_outcome.find("text_embedding request from inference entity id [clip]. Cause: ") != std::string::npos);
     CHECK_MESSAGE(told_outcome.find(row.why) != std::string::npos, told_outcome);
-    CHECK(outcome(endpoint, 200, "") ==
-          "400: Response body was empty for request from inference entity id [clip]");
+    CHECK(outcome(endpoint, 200, "") == "400: Response body was empty for request from inference entity id [clip]");
   }
 }
 
@@ -505,8 +480,7 @@ TEST_CASE("task settings of a request that a native service does not know are re
   REQUIRE(bench.make("hugging_face", "/").status == 200);
   const auto calls = bench.upstream.count();
   const auto refused = [&](const char* settings) {
-    return reason(
-        bench.post("/_inference/clip", R"({"input":"a","task_settings":)" + std::string(settings) + "}"));
+    return reason(bench.post("/_inference/clip", R"({"input":"a","task_settings":)" + std::string(settings) + "}"));
   };
   CHECK(refused(R"({"user":"u"})") ==
         "Configuration contains settings [{user=u}] unknown to the [hugging_face] service");
@@ -529,20 +503,17 @@ TEST_CASE("an update of a native service changes its key, its limit and its task
   CHECK(bench.last().headers.get("Authorization") == "Bearer hush2");
   CHECK(bench.last().body == R"({"input":["abc"],"model":"m","user":"u","dimensions":3})");
   const auto calls = bench.upstream.count();
-  for (const std::string setting :
-       {"url", "model_id", "similarity", "dimensions", "dimensions_set_by_user", "nope"}) {
-    CHECK(
-        reason(bench.put("/_inference/clip/_update", R"({"service_settings":{")" + setting + R"(":"x"}})")) ==
-        "[service_settings] [" + setting + "] cannot be updated: make another endpoint");
+  for (const std::string setting : {"url", "model_id", "similarity", "dimensions", "dimensions_set_by_user", "nope"}) {
+    CHECK(reason(bench.put("/_inference/clip/_update", R"({"service_settings":{")" + setting + R"(":"x"}})")) ==
+          "[service_settings] [" + setting + "] cannot be updated: make another endpoint");
   }
   CHECK(bench.upstream.count() == calls);
 }
 
 TEST_CASE("in front of a cluster a native service's key is sealed, or the endpoint is refused") {
   Upstream upstream(answer);
-  const std::string body =
-      R"({"service":"cohere","service_settings":{"api_key":"hush-hush","model_id":"m","url":")" +
-      upstream.url() + R"(","rate_limit":{"requests_per_minute":2000000000}}})";
+  const std::string body = R"({"service":"cohere","service_settings":{"api_key":"hush-hush","model_id":"m","url":")" +
+                           upstream.url() + R"(","rate_limit":{"requests_per_minute":2000000000}}})";
   MemoryStore store;
   store.is_cluster = true;
   GatewayFront keyless(store);
@@ -554,8 +525,7 @@ TEST_CASE("in front of a cluster a native service's key is sealed, or the endpoi
   REQUIRE(one.put("/_inference/text_embedding/clip", body).status == 200);
   for (const auto& request : store.requests) CHECK(request.body.find("hush") == std::string::npos);
   CHECK(two.get("/_inference/clip").body.find("hush") == std::string::npos);
-  CHECK(two.post("/_inference/clip", R"({"input":"abc"})").body ==
-        R"({"text_embedding":[{"embedding":[3,1,0.5]}]})");
+  CHECK(two.post("/_inference/clip", R"({"input":"abc"})").body == R"({"text_embedding":[{"embedding":[3,1,0.5]}]})");
   CHECK(upstream.requests().back().headers.get("Authorization") == "Bearer hush-hush");
   CHECK(keyless.get("/_inference/clip").status == 200);
   CHECK(keyless.post("/_inference/clip", R"({"input":"abc"})").status == 500);

@@ -23,17 +23,14 @@ struct VectorBench {
     call(sightline::http::Method::post, "/pics/_refresh");
     put("/pics/_doc/late", R"({"v":[1,2,3]})");
   }
-  sightline::http::Response call(sightline::http::Method method, const std::string& path,
-                                 std::string body = {}) {
+  sightline::http::Response call(sightline::http::Method method, const std::string& path, std::string body = {}) {
     return store->handle(store_request({}, method, path, {}, std::move(body)));
   }
   void put(const std::string& path, std::string body) {
     const auto response = call(sightline::http::Method::put, path, std::move(body));
     REQUIRE_MESSAGE(response.status < 300, response.body);
   }
-  Answer<std::string> vector(StoredVector wanted) {
-    return stored_vectors(*store, {}, {std::move(wanted)})[0];
-  }
+  Answer<std::string> vector(StoredVector wanted) { return stored_vectors(*store, {}, {std::move(wanted)})[0]; }
 
   sightline::TemporaryFolder folder;
   std::unique_ptr<Store> store;
@@ -61,9 +58,8 @@ TEST_CASE("a stored vector comes as it was stored, though sources leave it out")
 
 TEST_CASE("each vector that is not there is an error of its own") {
   VectorBench bench;
-  const std::vector<StoredVector> wanted{{"gone", "pics", "v"}, {"1", "pics", "v"},
-                                         {"none", "pics", "v"}, {"1", "nowhere", "v"},
-                                         {"1", "pics", "t"},    {"1", "pics", "responses"}};
+  const std::vector<StoredVector> wanted{{"gone", "pics", "v"}, {"1", "pics", "v"}, {"none", "pics", "v"},
+                                         {"1", "nowhere", "v"}, {"1", "pics", "t"}, {"1", "pics", "responses"}};
   const auto vectors = stored_vectors(*bench.store, {}, wanted);
   REQUIRE(vectors.size() == 6);
   REQUIRE(!vectors[0].ok());
@@ -75,8 +71,7 @@ TEST_CASE("each vector that is not there is an error of its own") {
   CHECK(vectors[1].ok());
   REQUIRE(!vectors[2].ok());
   CHECK(vectors[2].error().status == 404);
-  CHECK(vectors[2].error().reason ==
-        "Field [v] not found in document with id [none] for lookup query vector builder.");
+  CHECK(vectors[2].error().reason == "Field [v] not found in document with id [none] for lookup query vector builder.");
   REQUIRE(!vectors[3].ok());
   CHECK(vectors[3].error().status == 404);
   CHECK(vectors[3].error().type == "index_not_found_exception");

@@ -51,8 +51,7 @@ TEST_CASE("a partial update runs the pipeline on the whole document, and writes 
   UpdateBench bench;
   const auto response = bench.update(R"({"doc":{"t":"abcde","n":{"b":[3]}}})", "1", "?refresh=true&pretty");
   CHECK(response.status == 200);
-  CHECK(bench.written() ==
-        R"({"t":"abcde","n":{"a":1.50,"b":[3]},"model_id":"clip","v":[3.0,1.0,0.5,5.0,1.0,0.5]})");
+  CHECK(bench.written() == R"({"t":"abcde","n":{"a":1.50,"b":[3]},"model_id":"clip","v":[3.0,1.0,0.5,5.0,1.0,0.5]})");
   const auto seen = bench.store.seen("/pics/_doc/1");
   REQUIRE(seen.size() == 2);
   CHECK(seen[0].query == "_source_exclude_vectors=false");
@@ -91,8 +90,7 @@ TEST_CASE("a document that changed in between is read again as often as the requ
       if (request.method != http::Method::put || ++writes > 2) return {};
       return ElasticError{409, "version_conflict_engine_exception", "changed"}.response();
     };
-    const auto response =
-        bench.update(R"({"doc":{"t":"ab"}})", "1", "?retry_on_conflict=" + std::to_string(retries));
+    const auto response = bench.update(R"({"doc":{"t":"ab"}})", "1", "?retry_on_conflict=" + std::to_string(retries));
     CHECK(response.status == (retries == 0 ? 409 : 200));
     CHECK(writes == retries + 1);
   }
@@ -108,8 +106,7 @@ TEST_CASE("a cluster that knows nothing of vectors left out of _source is asked 
   UpdateBench bench;
   bench.store.instead = [](const http::Request& request) -> std::optional<http::Response> {
     if (request.query.find("_source_exclude_vectors") == std::string::npos) return {};
-    return illegal_argument(
-               "request [/pics/_doc/1] contains unrecognized parameter: [_source_exclude_vectors]")
+    return illegal_argument("request [/pics/_doc/1] contains unrecognized parameter: [_source_exclude_vectors]")
         .response();
   };
   CHECK(bench.update(R"({"doc":{"t":"abcd"}})").status == 200);
@@ -120,8 +117,8 @@ TEST_CASE("an update that fails on its way writes nothing and says why") {
   UpdateBench bench;
   const std::string before = bench.written();
   CHECK(reason(bench.update(R"({"doc":{"t":"bad"}})")).find("not an image") != std::string::npos);
-  CHECK(reason(bench.update(R"({"script":"ctx._source.t='x'"})")).find("before a script of the cluster can change them") !=
-        std::string::npos);
+  CHECK(reason(bench.update(R"({"script":"ctx._source.t='x'"})"))
+            .find("before a script of the cluster can change them") != std::string::npos);
   bench.update("{broken");
   CHECK(bench.store.seen("/pics/_update/1").size() == 1);  // its word counts
   CHECK(bench.written() == before);
@@ -145,8 +142,7 @@ TEST_CASE("updates before the embedded store: vectors are made anew, and the doc
   bench.ask(put, "/pics",
             R"({"settings":{"index":{"default_pipeline":"embed"}},)"
             R"("mappings":{"properties":{"v":{"type":"dense_vector","dims":3,"similarity":"l2_norm"}}}})");
-  const auto made =
-      bench.ask(post, "/pics/_update/1?_source=true", R"({"doc":{"t":"abc"},"doc_as_upsert":true})");
+  const auto made = bench.ask(post, "/pics/_update/1?_source=true", R"({"doc":{"t":"abc"},"doc_as_upsert":true})");
   REQUIRE(made.HasMember("result"));
   CHECK(made["result"].GetString() == std::string("created"));
   CHECK(made["get"]["_source"]["t"].GetString() == std::string("abc"));
@@ -162,11 +158,10 @@ TEST_CASE("updates before the embedded store: vectors are made anew, and the doc
   CHECK(bench.ask(post, "/pics/_update/2", R"({"doc":{"t":"a"}})")["error"]["type"].GetString() ==
         std::string("document_missing_exception"));
 
-  const auto bulk =
-      bench.ask(post, "/pics/_bulk",
-                "{\"update\":{\"_id\":\"3\"}}\n{\"doc\":{\"t\":\"abcd\"},\"doc_as_upsert\":true}\n"
-                "{\"update\":{\"_id\":\"1\"}}\n{\"doc\":{\"o\":{\"x\":2}}}\n"
-                "{\"index\":{\"_id\":\"4\"}}\n{\"t\":\"ab\"}\n");
+  const auto bulk = bench.ask(post, "/pics/_bulk",
+                              "{\"update\":{\"_id\":\"3\"}}\n{\"doc\":{\"t\":\"abcd\"},\"doc_as_upsert\":true}\n"
+                              "{\"update\":{\"_id\":\"1\"}}\n{\"doc\":{\"o\":{\"x\":2}}}\n"
+                              "{\"index\":{\"_id\":\"4\"}}\n{\"t\":\"ab\"}\n");
   CHECK(bulk["errors"].IsFalse());
   CHECK(bench.ask(get, "/pics/_doc/3?_source_exclude_vectors=false")["_source"]["v"][0].GetDouble() == 4.0);
   CHECK(bench.ask(get, "/pics/_doc/1?_source_exclude_vectors=false")["_source"]["v"][0].GetDouble() == 6.0);

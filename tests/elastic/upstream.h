@@ -27,9 +27,8 @@ class Upstream {
     if (!respond_) respond_ = embed;
     http::Server::Options options;
     options.workers = workers;
-    auto server = http::Server::start(options, [this](http::Request&& request, http::Reply reply) {
-      take(std::move(request), std::move(reply));
-    });
+    auto server = http::Server::start(
+        options, [this](http::Request&& request, http::Reply reply) { take(std::move(request), std::move(reply)); });
     server_ = std::move(*server);
   }
   ~Upstream() {
@@ -109,8 +108,7 @@ class Upstream {
         response.body = R"({"error":"input )" + std::to_string(position) + R"(: not an image"})";
         return response;
       }
-      data += (data.empty() ? "" : ",") + std::string(R"({"embedding":[)") + std::to_string(text.size()) +
-              ",1,0.5]}";
+      data += (data.empty() ? "" : ",") + std::string(R"({"embedding":[)") + std::to_string(text.size()) + ",1,0.5]}";
       ++position;
     }
     response.body = "{\"data\":[" + data + "]}";

@@ -18,8 +18,8 @@ namespace {
 class FakeModel {
  public:
   FakeModel() {
-    auto started = http::Server::start(
-        {}, [this](http::Request request, http::Reply reply) { reply.send(answer(request)); });
+    auto started =
+        http::Server::start({}, [this](http::Request request, http::Reply reply) { reply.send(answer(request)); });
     REQUIRE_MESSAGE(started.ok(), (started.ok() ? "" : started.error().message));
     server_ = std::move(*started);
   }

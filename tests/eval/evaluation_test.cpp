@@ -49,8 +49,7 @@ TEST_CASE("means are those of the queries' hand-worked values") {
   REQUIRE(result.outcomes.size() == 2);
   CHECK(result.outcomes[0].ranking.first_right_rank == 2);
   CHECK(result.outcomes[0].best[0].candidate == 2);
-  CHECK(static_cast<double>(result.outcomes[0].best[0].score) ==
-        doctest::Approx(std::cos(5 * 3.14159265358979 / 180)));
+  CHECK(static_cast<double>(result.outcomes[0].best[0].score) == doctest::Approx(std::cos(5 * 3.14159265358979 / 180)));
   CHECK_FALSE(result.outcomes[0].best[0].right);
   CHECK(mean_of(result, "recall@1") == 0);
   CHECK(mean_of(result, "recall@5") == doctest::Approx(1));
@@ -65,8 +64,7 @@ TEST_CASE("means are those of the queries' hand-worked values") {
   CHECK(result.mean_candidates == doctest::Approx(6));
 }
 
-TEST_CASE(
-    "what a model failed at takes no part, and queries left without a right or wrong answer are counted") {
+TEST_CASE("what a model failed at takes no part, and queries left without a right or wrong answer are counted") {
   const TemporaryFolder folder;
   const Dataset data = dataset(folder);
   Inputs inputs;

@@ -26,8 +26,7 @@ Evaluation evaluation(const TemporaryFolder& folder) {
                       "\"c \"\"d\"\".jpg\",c,kitchen\n");
   folder.write("a.jpg", "\xFF\xD8\xFF a picture, for all that a page cares");
   folder.write("b.jpg", "\xFF\xD8\xFF" + std::string(200, 'b'));
-  made.tasks.push_back(
-      task(folder, made.data, made.inputs, R"({"name":"own <picture>","direction":"text-to-image"})"));
+  made.tasks.push_back(task(folder, made.data, made.inputs, R"({"name":"own <picture>","direction":"text-to-image"})"));
   const auto read = sets(folder, made.data, R"({"zero_shot":[{"name":"kinds","attribute":"kind"}]})");
   REQUIRE(read.ok());
   auto labels = make_label_task(read->zero_shot.front(), made.data, made.inputs);
@@ -55,8 +54,7 @@ Evaluation evaluation(const TemporaryFolder& folder) {
 TEST_CASE("the table has a line a measure and a column a model") {
   const TemporaryFolder folder;
   const std::string text = table_text(evaluation(folder));
-  CHECK(text.find("own <picture> (text-to-image, 3 queries, on average 1.0 right of 3.0)") !=
-        std::string::npos);
+  CHECK(text.find("own <picture> (text-to-image, 3 queries, on average 1.0 right of 3.0)") != std::string::npos);
   CHECK(text.find("  recall@1                    1.0000    0.0000\n") != std::string::npos);
   CHECK(text.find("hit@") == std::string::npos);  // one right answer each: recall says it
   CHECK(text.find("  accuracy                    1.0000    0.3333\n") != std::string::npos);

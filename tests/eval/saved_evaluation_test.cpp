@@ -15,8 +15,11 @@ Evaluation evaluation(const TemporaryFolder& folder) {
   Evaluation made;
   made.table = "table.csv";
   made.data = dataset(folder);
-  made.tasks.push_back(task(folder, made.data, made.inputs, R"({"name":"alike","direction":"image-to-image","right":["kind"]})"));
-  made.tasks.push_back(task(folder, made.data, made.inputs, R"({"name":"captions","direction":"text-to-image","captions":"caption","where":{"kind":"house"}})"));
+  made.tasks.push_back(
+      task(folder, made.data, made.inputs, R"({"name":"alike","direction":"image-to-image","right":["kind"]})"));
+  made.tasks.push_back(
+      task(folder, made.data, made.inputs,
+           R"({"name":"captions","direction":"text-to-image","captions":"caption","where":{"kind":"house"}})"));
   const auto read = sets(folder, made.data, R"({"zero_shot":[{"name":"kinds","attribute":"kind"}]})");
   REQUIRE(read.ok());
   auto labels = make_label_task(read->zero_shot.front(), made.data, made.inputs);
@@ -99,5 +102,6 @@ TEST_CASE("ids are the same for the same run, model and set, and others for othe
     for (const auto& document : saved_documents(made, {name, "2026-01-02T03:04:05Z", ""})) ids.insert(document.id);
   }
   CHECK(ids.size() == 12);
-  for (const auto& document : saved_documents(made, {"b", "2027-01-02T03:04:05Z", "x"})) CHECK(ids.contains(document.id));
+  for (const auto& document : saved_documents(made, {"b", "2027-01-02T03:04:05Z", "x"}))
+    CHECK(ids.contains(document.id));
 }

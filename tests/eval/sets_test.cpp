@@ -102,8 +102,7 @@ TEST_CASE("a picture asks for others that equal it, and is not asked where it la
   const TemporaryFolder folder;
   const Dataset data = dataset(folder);
   Inputs inputs;
-  const Task made =
-      task(folder, data, inputs, R"({"name":"q","direction":"image-to-image","right":["kind","color"]})");
+  const Task made = task(folder, data, inputs, R"({"name":"q","direction":"image-to-image","right":["kind","color"]})");
   CHECK(made.queries.size() == 5);
   CHECK(made.not_asked == 1);
   CHECK(in_relation(made, data, 0, Relation::right) == "b");
@@ -115,8 +114,7 @@ TEST_CASE("captions are chosen by their length and their picture") {
   const Dataset data = dataset(folder);
   Inputs inputs;
   const auto count = [&](const std::string& members) {
-    return task(folder, data, inputs, R"({"name":"q","direction":"text-to-image",)" + members + "}")
-        .queries.size();
+    return task(folder, data, inputs, R"({"name":"q","direction":"text-to-image",)" + members + "}").queries.size();
   };
   CHECK(count(R"("captions":"caption","least_words":5)") == 5);
   CHECK(count(R"("most_words":2)") == 5);
@@ -157,24 +155,18 @@ TEST_CASE("a wrong set is refused by name, saying what is wrong") {
   const TemporaryFolder folder;
   const Dataset data = dataset(folder);
   const auto message = [&](const std::string& set) {
-    const auto read =
-        sets(folder, data, R"({"sets":[{"name":"s","direction":"text-to-image",)" + set + "}]}");
+    const auto read = sets(folder, data, R"({"sets":[{"name":"s","direction":"text-to-image",)" + set + "}]}");
     REQUIRE_FALSE(read.ok());
     CHECK_MESSAGE(read.error().message.find("sets 0 [s]: ") != std::string::npos, read.error().message);
     return read.error().message;
   };
-  const auto says = [](const std::string& text, const char* part) {
-    return text.find(part) != std::string::npos;
-  };
+  const auto says = [](const std::string& text, const char* part) { return text.find(part) != std::string::npos; };
   CHECK(says(message(R"("query":[])"), "unknown member [query]; known are: about, captions"));
   CHECK(says(message(R"("queries":[])"), "list of queries"));
   CHECK(says(message(R"("queries":[{"query":"x"}])"), "query 0 has no `right`"));
-  CHECK(says(message(R"("queries":[{"query":"x","right":{"wall":"red"}}])"),
-             "no attribute [wall]; it has: kind"));
-  CHECK(
-      says(message(R"("queries":[{"query":"x","right":{"color":"pink"}}])"), "no picture's color is [pink]"));
-  CHECK(says(message(R"("queries":[{"query":"x","right":{"color":"red"}}],"negatives":"hard")"),
-             "two or more"));
+  CHECK(says(message(R"("queries":[{"query":"x","right":{"wall":"red"}}])"), "no attribute [wall]; it has: kind"));
+  CHECK(says(message(R"("queries":[{"query":"x","right":{"color":"pink"}}])"), "no picture's color is [pink]"));
+  CHECK(says(message(R"("queries":[{"query":"x","right":{"color":"red"}}],"negatives":"hard")"), "two or more"));
   CHECK(says(message(R"("queries":[{"query":"x","right":{"color":"red"}}],"negatives":{"same":["kind"]})"),
              "does not want the attribute kind"));
   CHECK(says(message(R"("negatives":"nasty")"), "must be all, hard, easy"));

@@ -1,4 +1,6 @@
 // The memory of answers and of bodies that are unpacked.
+#include "server/http/answer_budget.h"
+
 #include <atomic>
 #include <doctest/doctest.h>
 #include <optional>
@@ -7,7 +9,6 @@
 #include <zlib.h>
 
 #include "base/cancellation.h"
-#include "server/http/answer_budget.h"
 #include "server/http/content_encoding.h"
 #include "tests/http/serving.h"
 

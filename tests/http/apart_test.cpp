@@ -39,9 +39,9 @@ class Nested {
           ++waiting;
           REQUIRE(eventually([this] { return waiting >= wanted; }));
           RawClient client(server->port());
-          reply.send(text(client.ask("POST /other HTTP/1.1\r\nHost: h\r\nContent-Length: 40000\r\n\r\n" +
-                                     std::string(40000, 'x'))
-                              .body));
+          reply.send(text(
+              client.ask("POST /other HTTP/1.1\r\nHost: h\r\nContent-Length: 40000\r\n\r\n" + std::string(40000, 'x'))
+                  .body));
         },
         options);
   }

@@ -1,9 +1,8 @@
-#include "base/cancellation.h"
-
 #include <doctest/doctest.h>
 #include <future>
 #include <optional>
 
+#include "base/cancellation.h"
 #include "tests/http/serving.h"
 
 using namespace sightline;

@@ -14,8 +14,7 @@ namespace {
 std::future<Result<Response>> send(Client& client, ClientRequest request) {
   auto promise = std::make_shared<std::promise<Result<Response>>>();
   auto answer = promise->get_future();
-  client.send(std::move(request),
-              [promise](Result<Response> result) { promise->set_value(std::move(result)); });
+  client.send(std::move(request), [promise](Result<Response> result) { promise->set_value(std::move(result)); });
   return answer;
 }
 
@@ -106,8 +105,7 @@ TEST_CASE("requests over the connection limit wait in line, in order") {
   }
   a.second.send(text(a.first));
   b.second.send(text(b.first));
-  for (int i = 0; i < 8; ++i)
-    CHECK(answers[static_cast<std::size_t>(i)].get()->body == "/" + std::to_string(i));
+  for (int i = 0; i < 8; ++i) CHECK(answers[static_cast<std::size_t>(i)].get()->body == "/" + std::to_string(i));
 }
 
 TEST_CASE("a request that is late ends with deadline_exceeded, sent or still in line") {
@@ -163,8 +161,7 @@ TEST_CASE("redirects are handed out, not followed") {
 
 TEST_CASE("what cannot be asked says why") {
   const auto client = client_with();
-  for (const char* bad :
-       {"file:///etc/passwd", "ftp://127.0.0.1/", "gopher://127.0.0.1/", "", "no url", "http://"}) {
+  for (const char* bad : {"file:///etc/passwd", "ftp://127.0.0.1/", "gopher://127.0.0.1/", "", "no url", "http://"}) {
     const auto result = client->send_and_wait(request_to(bad));
     REQUIRE_MESSAGE(!result.ok(), bad);
     CHECK(result.error().code == ErrorCode::invalid_argument);

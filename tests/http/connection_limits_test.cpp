@@ -369,7 +369,7 @@ TEST_CASE("with descriptors gone and every connection busy the server waits for 
   std::this_thread::sleep_for(500ms);
   const auto spent = processor_time() - before;
   none.reset();
-  CHECK(spent < 20ms);  // little: a busy machine gives a thread that spins not much more
+  CHECK(spent < 20ms);                          // little: a busy machine gives a thread that spins not much more
   parked.next().second.send(text("accepted"));  // though no connection has gone meanwhile
   CHECK(client.receive().body == "accepted");
   reply.send(text("busy"));

@@ -115,8 +115,8 @@ TEST_CASE("under a storm of clients that give up, every answer is the client's o
         RawClient client(server->port());
         const std::string path = "/" + std::to_string(t) + "/" + std::to_string(i);
         const std::string body(random() % 20, 'x');  // how long the handler takes
-        client.send("POST " + path + " HTTP/1.1\r\nHost: h\r\nContent-Length: " +
-                    std::to_string(body.size()) + "\r\n\r\n" + body);
+        client.send("POST " + path + " HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(body.size()) +
+                    "\r\n\r\n" + body);
         if (random() % 2 == 0) {
           const auto response = client.receive();
           ++(response.status == 0 ? unanswered : response.body == path ? answered : wrong);
@@ -139,13 +139,12 @@ TEST_CASE("a client that does not read its reply holds up nobody, and gets all o
   Server::Options options;
   options.io_threads = 1;
   const auto server = serve(
-      [&](Request&& request, Reply reply) { reply.send(text(request.path == "/big" ? big : request.path)); },
-      options);
+      [&](Request&& request, Reply reply) { reply.send(text(request.path == "/big" ? big : request.path)); }, options);
   RawClient slow(server->port(), 4096);
   slow.send(get("/big"));
   RawClient quick(server->port());
-  REQUIRE(eventually(
-      [&] { return server->in_flight() == 0; }));  // the reply is with the loop, the client reads nothing
+  REQUIRE(
+      eventually([&] { return server->in_flight() == 0; }));  // the reply is with the loop, the client reads nothing
   for (int i = 0; i < 200; ++i) REQUIRE(quick.ask(get("/quick")).body == "/quick");
   CHECK(slow.receive().body == big);
   CHECK(slow.ask(get("/after")).body == "/after");
@@ -157,8 +156,7 @@ TEST_CASE("a client that never reads its reply is cut, and its place is free aga
   options.max_connections = 1;
   options.send_timeout = 100ms;
   const auto server =
-      serve([&](Request&& request, Reply reply) { reply.send(text(request.path == "/big" ? big : "small")); },
-            options);
+      serve([&](Request&& request, Reply reply) { reply.send(text(request.path == "/big" ? big : "small")); }, options);
   RawClient client(server->port(), 4096);
   client.send(get("/big"));
   CHECK(eventually([&] { return RawClient(server->port()).ask(get("/small")).status == 200; }));
@@ -169,8 +167,7 @@ TEST_CASE("timeouts end idle and halting clients, and never a reply that is pend
   Kept kept;
   Server::Options options;
   options.idle_timeout = options.receive_timeout = options.send_timeout = 100ms;
-  const auto server =
-      serve([&](Request&& request, Reply reply) { kept.add(request.path, std::move(reply)); }, options);
+  const auto server = serve([&](Request&& request, Reply reply) { kept.add(request.path, std::move(reply)); }, options);
   RawClient pending(server->port());
   pending.send(get("/pending"));
   REQUIRE(eventually([&] { return kept.size() == 1; }));
@@ -268,8 +265,7 @@ TEST_CASE("many servers start and stop at once, with clients at work") {
         Server::Options options;
         options.io_threads = 1 + (t + i) % 3;
         options.workers = 2;
-        const auto server =
-            serve([](Request&& request, Reply reply) { reply.send(text(request.path)); }, options);
+        const auto server = serve([](Request&& request, Reply reply) { reply.send(text(request.path)); }, options);
         RawClient client(server->port());
         if (i % 2 == 0 && client.ask(get("/x")).body == "/x") ++answered;
       }

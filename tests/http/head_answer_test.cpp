@@ -33,8 +33,7 @@ TEST_CASE("a large body without a key is refused by its head, and never read") {
   for (const char* framing : {"Content-Length: 60000000\r\n", "Transfer-Encoding: chunked\r\n",
                               "Content-Length: 5\r\nExpect: 100-continue\r\n"}) {
     RawClient client(server->port());
-    const auto response =
-        client.ask("POST / HTTP/1.1\r\nHost: h\r\n" + std::string(framing) + "\r\n");  // and no body
+    const auto response = client.ask("POST / HTTP/1.1\r\nHost: h\r\n" + std::string(framing) + "\r\n");  // and no body
     CHECK_MESSAGE(response.status == 401, framing);
     CHECK(response.body == "no key");
     CHECK(response.has("Connection: close\r\n"));
@@ -46,7 +45,8 @@ TEST_CASE("with a key the body is asked for, and a client refused with a short b
   RawClient client(server->port());
   CHECK(client.ask(post("short")).status == 401);
   CHECK(client.ask(post("body", "Key: right\r\n")).body == "got body");
-  const std::string head = "POST / HTTP/1.1\r\nHost: h\r\nKey: right\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n";
+  const std::string head =
+      "POST / HTTP/1.1\r\nHost: h\r\nKey: right\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n";
   CHECK(client.ask(head, true).status == 100);
   CHECK(client.ask("late").body == "got late");
 }

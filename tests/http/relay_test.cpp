@@ -20,12 +20,11 @@ struct Relayed : std::enable_shared_from_this<Relayed> {
   Relayed(Reply given, std::atomic<std::size_t>& most) : reply(std::move(given)), most_waiting(most) {}
 
   void start(Client& client, ClientRequest request) {
-    auto started = client.stream(std::move(request),
-                                 {[self = shared_from_this()](ResponseHead head) {
-                                    self->answer = self->reply.stream(std::move(head));
-                                  },
-                                  [self = shared_from_this()](std::string_view piece) { return self->pass_on(piece); },
-                                  [self = shared_from_this()](const Status& status) { self->end(status); }});
+    auto started = client.stream(
+        std::move(request),
+        {[self = shared_from_this()](ResponseHead head) { self->answer = self->reply.stream(std::move(head)); },
+         [self = shared_from_this()](std::string_view piece) { return self->pass_on(piece); },
+         [self = shared_from_this()](const Status& status) { self->end(status); }});
     const std::lock_guard lock(mutex);
     call = std::move(started);
     if (resumed) call->resume();
@@ -104,8 +103,7 @@ TEST_CASE("a large answer is handed on whole while little of it is held") {
   CHECK(relay.most_waiting < k_high + (128u << 10));
 }
 
-TEST_CASE(
-    "an upstream that dies in the middle of its answer cuts the client, and one that is not there is told") {
+TEST_CASE("an upstream that dies in the middle of its answer cuts the client, and one that is not there is told") {
   for (const char* answer : {"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf",
                              "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"}) {
     RawPeer upstream([&](PeerConnection& connection) {
@@ -152,9 +150,8 @@ TEST_CASE("a client that vanishes, or takes nothing, does not hold the upstream'
 }
 
 TEST_CASE("many relayed requests at once all get their own answers") {
-  const auto upstream = serve([](Request&& request, Reply reply) {
-    reply.send(text(request.path + std::string(request.body.size(), 'x')));
-  });
+  const auto upstream = serve(
+      [](Request&& request, Reply reply) { reply.send(text(request.path + std::string(request.body.size(), 'x'))); });
   Relay relay(upstream->port());
   std::atomic<int> wrong{0};
   std::vector<std::thread> threads;

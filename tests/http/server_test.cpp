@@ -47,8 +47,7 @@ TEST_CASE("every method reaches the handler with path, query and body") {
   const auto server = serve(echo);
   RawClient client(server->port());
   for (const std::string method : {"GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"}) {
-    const auto response =
-        client.ask(method + " /a%20b?x=1 HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc");
+    const auto response = client.ask(method + " /a%20b?x=1 HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc");
     CHECK(response.status == 200);
     CHECK(response.body == method + " /a%20b?x=1 abc");
     CHECK(response.has("Content-Type: text/plain; charset=utf-8\r\n"));
@@ -147,8 +146,7 @@ TEST_CASE("100-continue is answered before the body comes, and not when the body
   client.send("POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n");
   CHECK(client.receive().status == 100);
   CHECK(client.ask("abc").body == "POST /p? abc");
-  CHECK(client.ask("POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 101\r\nExpect: 100-continue\r\n\r\n")
-            .status == 413);
+  CHECK(client.ask("POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 101\r\nExpect: 100-continue\r\n\r\n").status == 413);
   CHECK(RawClient(server->port()).ask(get("/", "Expect: a-miracle\r\n")).status == 417);
 }
 

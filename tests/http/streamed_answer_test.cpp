@@ -149,9 +149,8 @@ TEST_CASE("a streamed head goes out as it is, in order, but for what frames the 
   for (int i = 0; i < 2; ++i) {
     const auto response = client.ask(get("/"));
     CHECK(response.body == "ok");
-    CHECK(response.head.find(
-              "Content-Type: text/plain\r\nWarning: 299 one\r\nX-Between: \r\nwarning: 299 two\r\n"
-              "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n") != std::string::npos);
+    CHECK(response.head.find("Content-Type: text/plain\r\nWarning: 299 one\r\nX-Between: \r\nwarning: 299 two\r\n"
+                             "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n") != std::string::npos);
     for (const char* absent : {"999", "chunked", "Connection", "Keep-Alive", "\nX-Split"})
       CHECK_FALSE(response.has(absent));
   }
@@ -183,8 +182,8 @@ TEST_CASE("no more bytes go out than the length announces") {
 
 TEST_CASE("half an answer is seen as half: the connection is cut, however it is framed") {
   const auto server = serve([](Request&& request, Reply reply) {
-    auto answer = reply.stream(
-        head_of(200, request.path == "/chunked" ? std::nullopt : std::optional<std::uint64_t>(100)));
+    auto answer =
+        reply.stream(head_of(200, request.path == "/chunked" ? std::nullopt : std::optional<std::uint64_t>(100)));
     answer.write("half");
     if (request.path == "/short") answer.finish();
   });

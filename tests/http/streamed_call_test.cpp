@@ -56,8 +56,7 @@ struct Seen {
   Status outcome() { return ended.get_future().get(); }
 };
 
-std::unique_ptr<Seen> stream(Client& client, ClientRequest request,
-                             std::size_t pause_after = std::string::npos) {
+std::unique_ptr<Seen> stream(Client& client, ClientRequest request, std::size_t pause_after = std::string::npos) {
   auto seen = std::make_unique<Seen>();
   seen->pause_after = pause_after;
   request.cancellation = seen->work;
@@ -227,12 +226,10 @@ TEST_CASE("a streamed call is late without a head in time, and when its answer f
   CHECK(silent->body == "half");
 }
 
-TEST_CASE(
-    "a call can be cancelled in line, before the head, in the body, while paused, and after the client") {
+TEST_CASE("a call can be cancelled in line, before the head, in the body, while paused, and after the client") {
   RawPeer peer([](PeerConnection& connection) {
     const auto request = connection.request();
-    if (request.starts_with("GET /body "))
-      connection.send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf");
+    if (request.starts_with("GET /body ")) connection.send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf");
     CHECK(connection.sees_end());  // a call that is cancelled keeps no connection
   });
   Client::Options options;
@@ -324,8 +321,7 @@ TEST_CASE("a request goes out exactly as it was given") {
     CHECK(sent(plain) == to_string(method) + rest + "Content-Length: 4\r\n\r\nbody");
   }
   for (const Method method : {Method::post, Method::put, Method::patch}) {
-    CHECK(sent(request_to(url(peer.port()), method)) ==
-          to_string(method) + rest + "Content-Length: 0\r\n\r\n");
+    CHECK(sent(request_to(url(peer.port()), method)) == to_string(method) + rest + "Content-Length: 0\r\n\r\n");
   }
   CHECK(sent(request_to(url(peer.port()), Method::head)) == "HEAD" + rest + "\r\n");
 

@@ -1,4 +1,6 @@
 // Trust by the fingerprint of a certificate, against TLS servers with certificates made here.
+#include "server/http/trust_anchor.h"
+
 #include <array>
 #include <atomic>
 #include <doctest/doctest.h>
@@ -8,7 +10,6 @@
 #include <openssl/x509v3.h>
 #include <vector>
 
-#include "server/http/trust_anchor.h"
 #include "tests/base/temporary_folder.h"
 #include "tests/http/raw_peer.h"
 #include "tests/http/serving.h"
@@ -100,8 +101,7 @@ class TlsPeer {
   Result<Response> ask(const std::string& ca_fingerprint) {
     Client::Options options;
     options.ca_fingerprint = ca_fingerprint;
-    return client_with(options)->send_and_wait(
-        request_to("https://127.0.0.1:" + std::to_string(peer_.port()) + "/"));
+    return client_with(options)->send_and_wait(request_to("https://127.0.0.1:" + std::to_string(peer_.port()) + "/"));
   }
   std::atomic<int> requests{0};
 
@@ -161,8 +161,8 @@ TEST_CASE("a trusted certificate of another host is refused") {
 
 TEST_CASE("what is no fingerprint is refused before anything is sent") {
   const std::string right(64, 'a');
-  for (const std::string& wrong : {right.substr(1), right + "a", right.substr(1) + "g", ":" + right,
-                                   right + ":", "a:" + right.substr(1), std::string("sha256")}) {
+  for (const std::string& wrong : {right.substr(1), right + "a", right.substr(1) + "g", ":" + right, right + ":",
+                                   "a:" + right.substr(1), std::string("sha256")}) {
     Client::Options options;
     options.ca_fingerprint = wrong;
     const auto client = Client::create(options);

@@ -65,7 +65,8 @@ TEST_CASE("an Origin is served if it is this server, this machine or listed") {
     CHECK_FALSE_MESSAGE(serves(plain, {{"Host", "10.0.0.7"}, {"Origin", origin}}), origin);
 
   const auto listed = guard({}, {"https://app.example.com", "https://*.corp.example:8443", "null"});
-  for (const char* origin : {"https://app.example.com", "https://APP.example.com", "https://a.corp.example:8443", "null"})
+  for (const char* origin :
+       {"https://app.example.com", "https://APP.example.com", "https://a.corp.example:8443", "null"})
     CHECK_MESSAGE(serves(listed, {{"Host", "h"}, {"Origin", origin}}), origin);
   for (const char* origin : {"http://app.example.com", "https://app.example.com:444", "https://corp.example:8443"})
     CHECK_FALSE_MESSAGE(serves(listed, {{"Host", "h"}, {"Origin", origin}}), origin);
@@ -76,10 +77,8 @@ TEST_CASE("an Origin is served if it is this server, this machine or listed") {
 TEST_CASE("pictures, frames and links of other sites bring no Origin, and are refused by Sec-Fetch-Site") {
   const auto plain = guard();
   const auto with = [](const char* site, const char* mode, const char* destination) {
-    return Fields{{"Host", "127.0.0.1"},
-                  {"Sec-Fetch-Site", site},
-                  {"Sec-Fetch-Mode", mode},
-                  {"Sec-Fetch-Dest", destination}};
+    return Fields{
+        {"Host", "127.0.0.1"}, {"Sec-Fetch-Site", site}, {"Sec-Fetch-Mode", mode}, {"Sec-Fetch-Dest", destination}};
   };
   CHECK_FALSE(serves(plain, with("cross-site", "no-cors", "image")));
   CHECK_FALSE(serves(plain, with("same-site", "no-cors", "image")));

@@ -50,8 +50,8 @@ TEST_CASE("a column has one type over the whole table") {
                                               "1.jpg,12,94110,250000,true,2,1,2026-01-31,\n"
                                               "2.jpg,12a,01234,199999.5,maybe,6.5,2,2026-02-28T12:00:00Z,\n"
                                               "3.jpg,7,N1 9GU,0.75,false,3,-3,2026-03-01,\n");
-  CHECK(types_of(attributes) == Texts{"unit=text", "zip=text", "price=decimal", "flag=text", "baths=decimal",
-                                      "number=integer", "when=date"});
+  CHECK(types_of(attributes) ==
+        Texts{"unit=text", "zip=text", "price=decimal", "flag=text", "baths=decimal", "number=integer", "when=date"});
   CHECK(attributes.rows()[0].members ==
         R"("unit":"12","zip":"94110","price":250000.0,"flag":"true","baths":2.0,"number":1,"when":"2026-01-31")");
   CHECK(describe(attributes.fields()[0]) == "unit: text (line 3: \"12a\")");
@@ -62,7 +62,8 @@ TEST_CASE("a column has one type over the whole table") {
 
 TEST_CASE("a type that is asked for is taken, and a value that does not fit it is named with its line") {
   Attributes::Options options;
-  options.types = {{"a", FieldType::text}, {"b", FieldType::decimal}, {"c", FieldType::integer}, {"d", FieldType::boolean}};
+  options.types = {
+      {"a", FieldType::text}, {"b", FieldType::decimal}, {"c", FieldType::integer}, {"d", FieldType::boolean}};
   const char* const table = "file,a,b,c,d\n1.jpg,12,3,007,yes\n2.jpg,13,4,8,0\n";
   CHECK(members_of_rows(attributes_of("a.csv", table, options)) ==
         Texts{R"("a":"12","b":3.0,"c":7,"d":true)", R"("a":"13","b":4.0,"c":8,"d":false)"});
@@ -79,7 +80,9 @@ TEST_CASE("a type that is asked for is taken, and a value that does not fit it i
 }
 
 TEST_CASE("tables of spreadsheets are read: separators, marks, line ends, blanks around names, empty columns") {
-  CHECK(members_of_rows(attributes_of("a.csv", "\xEF\xBB\xBF" "file,city\r\n1.jpg,Lyon\r\n")) == Texts{R"("city":"Lyon")"});
+  CHECK(members_of_rows(attributes_of("a.csv",
+                                      "\xEF\xBB\xBF"
+                                      "file,city\r\n1.jpg,Lyon\r\n")) == Texts{R"("city":"Lyon")"});
   CHECK(members_of_rows(attributes_of("b.csv", "file;city;size\r\n1.jpg;Lyon, France;1,5\r\n")) ==
         Texts{R"("city":"Lyon, France","size":"1,5")"});
   CHECK(members_of_rows(attributes_of("c.tsv", "file\tcity\n1.jpg\tLyon\n")) == Texts{R"("city":"Lyon")"});
@@ -111,8 +114,9 @@ TEST_CASE("several columns may name pictures, and one may hold ids") {
 }
 
 TEST_CASE("NDJSON keeps values as they are written") {
-  CHECK(members_of_rows(attributes_of(
-            "a.ndjson", "\xEF\xBB\xBF{\"file\":\"1.jpg\",\"tags\":[\"a\",\"b\"],\"price\":3,\"lot\":0.12345678901234567890,\"n\":null}\n\n")) ==
+  CHECK(members_of_rows(attributes_of("a.ndjson",
+                                      "\xEF\xBB\xBF{\"file\":\"1.jpg\",\"tags\":[\"a\",\"b\"],\"price\":3,\"lot\":0."
+                                      "12345678901234567890,\"n\":null}\n\n")) ==
         Texts{R"("tags":["a","b"],"price":3,"lot":0.12345678901234567890,"n":null)"});
 }
 
@@ -123,9 +127,11 @@ TEST_CASE("where rows of NDJSON disagree about a field, its values get one type"
       "\n"
       R"({"file":"2.jpg","unit":"12a","price":199999.50,"ok":"maybe","in":{"a":"x","b":3},"big":1,"s":"6"})"
       "\n");
-  CHECK(members_of_rows(attributes) ==
-        Texts{R"("unit":"12","price":250000.0,"ok":"true","in":{"a":"1","b":[1.0,2.5]},"big":"12345678901234567890","s":"5")",
-              R"("unit":"12a","price":199999.50,"ok":"maybe","in":{"a":"x","b":3.0},"big":"1","s":"6")"});
+  CHECK(
+      members_of_rows(attributes) ==
+      Texts{
+          R"("unit":"12","price":250000.0,"ok":"true","in":{"a":"1","b":[1.0,2.5]},"big":"12345678901234567890","s":"5")",
+          R"("unit":"12a","price":199999.50,"ok":"maybe","in":{"a":"x","b":3.0},"big":"1","s":"6")"});
   CHECK(types_of(attributes) ==
         Texts{"unit=text", "price=decimal", "ok=text", "in.a=text", "in.b=decimal", "big=text", "s=text"});
 }
@@ -152,8 +158,7 @@ TEST_CASE("a faulty table is refused, naming the line") {
   CHECK(message("a.csv", "file,city\n1.jpg\n").ends_with("line 2: 1 fields, but 2 columns"));
   CHECK(message("b.csv", "name,city\n")
             .ends_with("has no column named file (--file-column); its columns are: name, city"));
-  CHECK(message("c.csv", "file,image_data\n").find("image_data is written by the loader") !=
-        std::string::npos);
+  CHECK(message("c.csv", "file,image_data\n").find("image_data is written by the loader") != std::string::npos);
   CHECK(message("d.csv", "file,a,a\n").find("column a occurs twice") != std::string::npos);
   CHECK(message("e.csv", "file,a\n1.jpg,\"x\n").find("line 2: the quote opened here is not closed") !=
         std::string::npos);

@@ -17,7 +17,9 @@ std::string lines_of(const BulkDocument& document) {
   return lines;
 }
 
-StoredDocument stored(const std::string& members) { return {true, "a.jpg", members, 7, 2}; }
+StoredDocument stored(const std::string& members) {
+  return {true, "a.jpg", members, 7, 2};
+}
 
 }  // namespace
 
@@ -31,14 +33,14 @@ TEST_CASE("a document written anew is its action and its source") {
 TEST_CASE("a document that the index lacks is created, so that another writer's is not overwritten") {
   BulkDocument document = make_document("i", "a.jpg", {{"image_data", "foobar"}}, "");
   document.write_over({});
-  CHECK(lines_of(document) ==
-        "{\"create\":{\"_id\":\"i\"}}\n{\"image_name\":\"a.jpg\",\"image_data\":\"Zm9vYmFy\"}\n");
+  CHECK(lines_of(document) == "{\"create\":{\"_id\":\"i\"}}\n{\"image_name\":\"a.jpg\",\"image_data\":\"Zm9vYmFy\"}\n");
 }
 
 TEST_CASE("a document that the index holds keeps the fields that are not brought, to the last digit") {
-  BulkDocument document = make_document("i", "b.jpg", {{"image_data", "foobar"}}, R"("price":3,"where":{"city":"Lyon"})");
-  document.write_over(stored(
-      R"("price":2,"lot":12345678901234567890.5,"where":{"zip":"69001","city":"Paris"},"image_data":"b2xk")"));
+  BulkDocument document =
+      make_document("i", "b.jpg", {{"image_data", "foobar"}}, R"("price":3,"where":{"city":"Lyon"})");
+  document.write_over(
+      stored(R"("price":2,"lot":12345678901234567890.5,"where":{"zip":"69001","city":"Paris"},"image_data":"b2xk")"));
   CHECK(lines_of(document) ==
         "{\"index\":{\"_id\":\"i\",\"if_seq_no\":7,\"if_primary_term\":2}}\n"
         "{\"image_name\":\"b.jpg\",\"image_data\":\"Zm9vYmFy\",\"lot\":12345678901234567890.5,\"price\":3,"
@@ -89,7 +91,8 @@ TEST_CASE("the innermost sentence comes first, whatever it is wrapped in") {
   const auto wrapped = [&](const std::string& inner) {
     const std::string sentence =
         "Received an unsuccessful status code for request from inference entity id [clip-ingest] status [400]. "
-        "Error message: [" + inner + "]";
+        "Error message: [" +
+        inner + "]";
     rapidjson::Value error(rapidjson::kObjectType);
     error.AddMember("reason", rapidjson::Value(sentence, body.GetAllocator()), body.GetAllocator());
     return reason_of(json::text_of(error));

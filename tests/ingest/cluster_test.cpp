@@ -18,7 +18,8 @@ Fields inferred(const std::map<std::string, std::string>& pipelines, const std::
     const auto found = pipelines.find(request.path.substr(request.path.rfind('/') + 1));
     http::Response response;
     response.status = found == pipelines.end() ? 404 : 200;
-    response.body = found == pipelines.end() ? "{}" : "{\"" + found->first + "\":{\"processors\":[" + found->second + "]}}";
+    response.body =
+        found == pipelines.end() ? "{}" : "{\"" + found->first + "\":{\"processors\":[" + found->second + "]}}";
     reply.send(std::move(response));
   });
   REQUIRE(server.ok());
@@ -43,7 +44,8 @@ TEST_CASE("what a pipeline's inference processors write is found, also in pipeli
 }
 
 TEST_CASE("so is what a vector is renamed to, and what was made beside it") {
-  const std::string made = R"({"inference":{"model_id":"m","input_output":[{"input_field":"i","output_field":"new.v"}]}},
+  const std::string made =
+      R"({"inference":{"model_id":"m","input_output":[{"input_field":"i","output_field":"new.v"}]}},
       {"rename":{"field":"new.made_by_{{new.model_id}}","target_field":"model_fingerprint","override":true}},
       {"rename":{"field":"new.v","target_field":"image_embedding","override":true}},
       {"rename":{"field":"old_name","target_field":"name"}})";

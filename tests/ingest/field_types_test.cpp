@@ -14,7 +14,9 @@ FieldSurvey survey_of(const std::vector<std::string>& values) {
   return survey;
 }
 
-std::string type_of(const std::vector<std::string>& values) { return to_string(survey_of(values).type()); }
+std::string type_of(const std::vector<std::string>& values) {
+  return to_string(survey_of(values).type());
+}
 
 }  // namespace
 
@@ -84,7 +86,8 @@ TEST_CASE("the smallest and the largest whole number are kept") {
 }
 
 TEST_CASE("types have names") {
-  for (const FieldType type : {FieldType::text, FieldType::integer, FieldType::decimal, FieldType::boolean, FieldType::date})
+  for (const FieldType type :
+       {FieldType::text, FieldType::integer, FieldType::decimal, FieldType::boolean, FieldType::date})
     CHECK(field_type_named(to_string(type)) == type);
   CHECK_FALSE(field_type_named("number"));
 }

@@ -73,8 +73,9 @@ TEST_CASE("values that a field does not take are named, with the first of them")
 
 TEST_CASE("fields within objects are found, and those of a point are its own") {
   const std::string line = R"({"file":"1.jpg","in":{"a":1,"b":2},"where":{"lat":45.5,"lon":4.8}})";
-  const IndexFields fields = compare(R"({"properties":{"in":{"properties":{"a":{"type":"long"}}},"where":{"type":"geo_point"}}})",
-                                     line, {}, "a.ndjson");
+  const IndexFields fields =
+      compare(R"({"properties":{"in":{"properties":{"a":{"type":"long"}}},"where":{"type":"geo_point"}}})", line, {},
+              "a.ndjson");
   CHECK(fields.new_properties == R"({"in.b":{"type":"long"}})");
   CHECK(fields.misfits.empty());
   std::string vector = "0.5";

@@ -16,17 +16,18 @@ TEST_CASE("members and elements come as they are written") {
   CHECK_FALSE(members_of("[1]"));
   CHECK_FALSE(members_of("{\"a\":}"));
   CHECK(members_of("{}")->empty());
-  CHECK(elements_of(R"([1, {"a":[2]}, [3,4], "x"])") == std::vector<std::string_view>{"1", R"({"a":[2]})", "[3,4]", "\"x\""});
+  CHECK(elements_of(R"([1, {"a":[2]}, [3,4], "x"])") ==
+        std::vector<std::string_view>{"1", R"({"a":[2]})", "[3,4]", "\"x\""});
   CHECK(elements_of("{}").empty());
 }
 
 TEST_CASE("leaves have the path that leads to them") {
   std::string seen;
-  const auto fault = visit_leaves(
-      R"({"a":{"b":1,"c":[true,{"d":"x"},[2]]},"e.f":"y","g":null,"h":3})",
-      [&](const std::string& path, const JsonLeaf& leaf) {
-        seen += path + "=" + std::string(leaf.text) + "@" + std::to_string(leaf.array_size) + " ";
-      });
+  const auto fault =
+      visit_leaves(R"({"a":{"b":1,"c":[true,{"d":"x"},[2]]},"e.f":"y","g":null,"h":3})",
+                   [&](const std::string& path, const JsonLeaf& leaf) {
+                     seen += path + "=" + std::string(leaf.text) + "@" + std::to_string(leaf.array_size) + " ";
+                   });
   CHECK_FALSE(fault);
   CHECK(seen == "a.b=1@0 a.c=true@1 a.c.d=x@0 a.c=2@1 e.f=y@0 h=3@0 ");
 }
@@ -36,7 +37,8 @@ TEST_CASE("a merge keeps what is not brought, in every spelling of a path") {
   CHECK(merged_members("", R"("b":3)") == R"("b":3)");
   CHECK(merged_members(R"("a":1)", "") == R"("a":1)");
   CHECK(merged_members(R"("a":1,"v":[1],"b":2)", R"("c":3)", {"v", "b"}) == R"("a":1,"c":3)");
-  CHECK(merged_members(R"("a":{"x":1,"y":{"p":1,"q":2}})", R"("a":{"y":{"q":3}})") == R"("a":{"x":1,"y":{"p":1,"q":3}})");
+  CHECK(merged_members(R"("a":{"x":1,"y":{"p":1,"q":2}})", R"("a":{"y":{"q":3}})") ==
+        R"("a":{"x":1,"y":{"p":1,"q":3}})");
   CHECK(merged_members(R"("a":{"x":1,"y":2})", R"("a.y":3)") == R"("a":{"x":1},"a.y":3)");
   CHECK(merged_members(R"("a.y":2,"a.x":1)", R"("a":{"y":3})") == R"("a.x":1,"a":{"y":3})");
   CHECK(merged_members(R"("a":{"y":2})", R"("a.y":3)") == R"("a.y":3)");

@@ -18,8 +18,8 @@ namespace {
 class ScriptedCluster {
  public:
   ScriptedCluster() {
-    auto started = http::Server::start(
-        {}, [this](http::Request&& request, http::Reply reply) { reply.send(answer(request)); });
+    auto started =
+        http::Server::start({}, [this](http::Request&& request, http::Reply reply) { reply.send(answer(request)); });
     REQUIRE(started.ok());
     server_ = std::move(*started);
   }
@@ -58,7 +58,8 @@ class ScriptedCluster {
     while (std::getline(in, action) && std::getline(in, source)) {
       rapidjson::Document acted;
       acted.Parse(action.data(), action.size());
-      items += (items.empty() ? "" : ",") + write(acted.MemberBegin()->name.GetString(), acted.MemberBegin()->value, source);
+      items +=
+          (items.empty() ? "" : ",") + write(acted.MemberBegin()->name.GetString(), acted.MemberBegin()->value, source);
     }
     response.body = "{\"errors\":true,\"took\":1,\"items\":[" + items + "]}";
     return response;
@@ -68,8 +69,9 @@ class ScriptedCluster {
     rapidjson::Document parsed;
     parsed.Parse(source.data(), source.size());
     const std::string name = parsed["image_name"].GetString(), id = action["_id"].GetString();
-    const bool conflict = operation == "create" ? stored.contains(id)
-                                                : action.HasMember("if_seq_no") && action["if_seq_no"].GetInt() != versions[id];
+    const bool conflict = operation == "create"
+                              ? stored.contains(id)
+                              : action.HasMember("if_seq_no") && action["if_seq_no"].GetInt() != versions[id];
     std::string result = "\"status\":201";
     if (refusals[name] > 0) {
       --refusals[name];
@@ -92,7 +94,8 @@ class ScriptedCluster {
       return {503, {}, "text/plain", "starting"};
     }
     if (!knows_vectors && request.query.find("_source_exclude_vectors") != std::string::npos)
-      return {400, {}, "application/json", R"({"error":{"reason":"unrecognized parameter: [_source_exclude_vectors]"}})"};
+      return {
+          400, {}, "application/json", R"({"error":{"reason":"unrecognized parameter: [_source_exclude_vectors]"}})"};
     rapidjson::Document body;
     body.Parse(request.body.data(), request.body.size());
     if (body["ids"].Size() > max_lookups) return {413, {}, "text/plain", "too much"};
@@ -100,9 +103,11 @@ class ScriptedCluster {
     for (const auto& id : body["ids"].GetArray()) {
       const auto found = stored.find(id.GetString());
       response.body += std::string(response.body.empty() ? "" : ",") + "{\"_id\":\"" + id.GetString() + "\",";
-      response.body += found == stored.end() ? std::string("\"found\":false}")
-                                             : "\"found\":true,\"_primary_term\":1,\"_seq_no\":" +
-                                                   std::to_string(versions[found->first]) + ",\"_source\":" + found->second + "}";
+      response.body +=
+          found == stored.end()
+              ? std::string("\"found\":false}")
+              : "\"found\":true,\"_primary_term\":1,\"_seq_no\":" + std::to_string(versions[found->first]) +
+                    ",\"_source\":" + found->second + "}";
     }
     response.body = "{\"docs\":[" + response.body + "]}";
     return response;
@@ -123,8 +128,7 @@ struct Fixture {
     options.retry.longest_wait = std::chrono::milliseconds(4);
   }
   void write(int count) {
-    for (int i = 0; i < count; ++i)
-      folder.write(std::to_string(100 + i) + ".jpg", "picture " + std::to_string(i));
+    for (int i = 0; i < count; ++i) folder.write(std::to_string(100 + i) + ".jpg", "picture " + std::to_string(i));
   }
   Tally load() {
     const auto found = find_pictures(folder.path());
@@ -313,7 +317,8 @@ TEST_CASE("what another writer does between the look-up and the write is kept") 
   fixture.write(2);
   fixture.load();
   const std::string id = fixture.elasticsearch.stored.begin()->first;
-  const std::string name = fixture.elasticsearch.stored[id].find("100.jpg") != std::string::npos ? "100.jpg" : "101.jpg";
+  const std::string name =
+      fixture.elasticsearch.stored[id].find("100.jpg") != std::string::npos ? "100.jpg" : "101.jpg";
   bool written = false;
   fixture.elasticsearch.before_bulk = [&] {
     if (std::exchange(written, true)) return;

@@ -16,27 +16,34 @@ std::string big_endian(std::size_t number, int bytes) {
 
 /// An EXIF block with nothing but that orientation.
 std::string exif(int orientation) {
-  return std::string("II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0", 18) + static_cast<char>(orientation) + std::string(7, '\0');
+  return std::string("II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0", 18) + static_cast<char>(orientation) +
+         std::string(7, '\0');
 }
 
 std::string segment(char marker, const std::string& data) {
   return std::string("\xFF") + marker + big_endian(data.size() + 2, 2) + data;
 }
 
-std::string jpeg(const std::string& segments) { return "\xFF\xD8" + segments + segment('\xDA', "scan") + "pixels"; }
+std::string jpeg(const std::string& segments) {
+  return "\xFF\xD8" + segments + segment('\xDA', "scan") + "pixels";
+}
 
 std::string chunk(const std::string& type, const std::string& data) {
   return big_endian(data.size(), 4) + type + data + "crc.";
 }
 
-std::string png(const std::string& chunks) { return "\x89PNG\r\n\x1A\n" + chunk("IHDR", std::string(13, 'x')) + chunks + chunk("IEND", ""); }
+std::string png(const std::string& chunks) {
+  return "\x89PNG\r\n\x1A\n" + chunk("IHDR", std::string(13, 'x')) + chunks + chunk("IEND", "");
+}
 
 std::string riff_chunk(const std::string& type, const std::string& data) {
   const std::string size = big_endian(data.size(), 4);
   return type + std::string(size.rbegin(), size.rend()) + data + (data.size() % 2 == 1 ? std::string(1, '\0') : "");
 }
 
-std::string webp(const std::string& chunks) { return "RIFFsizeWEBP" + chunks; }
+std::string webp(const std::string& chunks) {
+  return "RIFFsizeWEBP" + chunks;
+}
 
 }  // namespace
 

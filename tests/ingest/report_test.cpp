@@ -19,7 +19,8 @@ TEST_CASE("the report is a table of readable lines, whatever the names hold") {
   if (!table.ok()) FAIL(table.error().message);
   CHECK(table->names == std::vector<std::string>{"file", "status", "attempts", "reason", "kind"});
   REQUIRE(table->rows.size() == 3);
-  CHECK(table->rows[0].fields == std::vector<std::string>{"caf\\xE9.jpg", "400", "1", "a \"bad\"\\x0Areason", "failed"});
+  CHECK(table->rows[0].fields ==
+        std::vector<std::string>{"caf\\xE9.jpg", "400", "1", "a \"bad\"\\x0Areason", "failed"});
   CHECK(table->rows[1].fields[0] == "a,b.jpg");
   CHECK(table->rows[2].fields == std::vector<std::string>{"n\\x1B.jpg", "0", "0", "no row", "note"});
   CHECK_FALSE(write_report("/nowhere/report.csv", {}));
@@ -33,7 +34,8 @@ TEST_CASE("the summary counts, names what failed, and gives examples of the rest
   Findings findings;
   findings.failures.push_back({"broken.jpg", 0, 0, "this link leads in a circle"});
   for (int i = 0; i < 7; ++i)
-    findings.notes.push_back({Note::Kind::file_without_row, std::to_string(i) + ".jpg", "no row of the attributes names this file"});
+    findings.notes.push_back(
+        {Note::Kind::file_without_row, std::to_string(i) + ".jpg", "no row of the attributes names this file"});
   findings.notes.push_back({Note::Kind::row_without_file, "typo.jpg", "line 2 names a file that is not in the folder"});
   std::ostringstream out;
   print_summary(out, tally, findings, "r.csv");

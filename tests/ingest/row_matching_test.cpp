@@ -28,7 +28,8 @@ Matched match(const std::vector<std::string>& pictures, const std::vector<std::s
   Matched matched;
   for (std::size_t i = 0; i < files.size(); ++i) {
     if (matches.of_picture[i])
-      matched.lines.push_back(files[i].name + "=" + std::to_string(attributes->rows()[matches.of_picture[i]->row].line));
+      matched.lines.push_back(files[i].name + "=" +
+                              std::to_string(attributes->rows()[matches.of_picture[i]->row].line));
   }
   for (const Note& note : matches.notes) {
     if (note.kind == Note::Kind::file_without_row) {
@@ -41,16 +42,30 @@ Matched match(const std::vector<std::string>& pictures, const std::vector<std::s
 }
 
 using Texts = std::vector<std::string>;
-const std::string k_composed = "K\xC3\xBC" "che.jpg", k_decomposed = "Ku\xCC\x88" "che.jpg";
+const std::string k_composed =
+                      "K\xC3\xBC"
+                      "che.jpg",
+                  k_decomposed =
+                      "Ku\xCC\x88"
+                      "che.jpg";
 
 }  // namespace
 
 TEST_CASE("a row finds its picture in every spelling of the name") {
   for (const auto& [picture, row] : std::vector<std::pair<std::string, std::string>>{
-           {k_decomposed, k_composed}, {k_composed, k_decomposed}, {"a.jpg", "./a.jpg"}, {"sub/a.jpg", "sub\\a.jpg"},
-           {"A.JPG", "a.jpg"}, {"a.jpg", "A.JPG"}, {"a.jpg", "a.jpg  "}, {"a.jpg", "\ta.jpg\xC2\xA0"},
-           {"sub/a.jpg", "a.jpg"}, {"sub/A.JPG", "a.jpg"}, {"sub/" + k_decomposed, k_composed},
-           {"sub/a.jpg", "photos/sub/a.jpg"}, {"sub/a.jpg", "SUB//A.jpg"},
+           {k_decomposed, k_composed},
+           {k_composed, k_decomposed},
+           {"a.jpg", "./a.jpg"},
+           {"sub/a.jpg", "sub\\a.jpg"},
+           {"A.JPG", "a.jpg"},
+           {"a.jpg", "A.JPG"},
+           {"a.jpg", "a.jpg  "},
+           {"a.jpg", "\ta.jpg\xC2\xA0"},
+           {"sub/a.jpg", "a.jpg"},
+           {"sub/A.JPG", "a.jpg"},
+           {"sub/" + k_decomposed, k_composed},
+           {"sub/a.jpg", "photos/sub/a.jpg"},
+           {"sub/a.jpg", "SUB//A.jpg"},
            {"sub/a.jpg", (std::filesystem::current_path() / "photos/sub/a.jpg").string()}}) {
     CAPTURE(picture);
     CAPTURE(row);
@@ -82,9 +97,10 @@ TEST_CASE("rows that match no file are named, with what may have been meant") {
               "nothing-like-it.jpg: line 4 names a file that is not in the folder"});
   CHECK(match({"a.jpg"}, {"a.jpg", "./a.jpg"}).notes ==
         Texts{"./a.jpg: line 3 names a file that is not in the folder; a.jpg belongs to line 2"});
-  CHECK(match({"A.JPG", "A.jpg"}, {"a.jpg"}).notes ==
-        Texts{"a.jpg: line 2 names a file that is not in the folder; several files or rows are spelled like it, but for "
-              "capital and small letters"});
+  CHECK(
+      match({"A.JPG", "A.jpg"}, {"a.jpg"}).notes ==
+      Texts{"a.jpg: line 2 names a file that is not in the folder; several files or rows are spelled like it, but for "
+            "capital and small letters"});
   CHECK(match({"a.jpg"}, {""}).notes == Texts{"line 2: this row names no file"});
   CHECK(match({"a.jpg", "b.jpg"}, {"a.jpg"}).files_without_row == 1);
 }

@@ -51,8 +51,7 @@ std::vector<Compute> computes() {
 }
 
 template <class Bias>
-void check(std::span<const Sequence> sequences, const ScoreBias& score_bias, const Compute& compute,
-           Bias bias) {
+void check(std::span<const Sequence> sequences, const ScoreBias& score_bias, const Compute& compute, Bias bias) {
   const c10::InferenceMode inference;
   const std::int64_t tokens = sequences.back().begin + sequences.back().length;
   const at::Tensor q = noise(tokens, 1), k = noise(tokens, 2), v = noise(tokens, 3);
@@ -65,9 +64,8 @@ void check(std::span<const Sequence> sequences, const ScoreBias& score_bias, con
       for (std::int64_t head = 0; head < k_heads; ++head) {
         CAPTURE(row);
         CAPTURE(head);
-        const double wanted = expected(q, k, v, sequence, row, head, 1, [&](std::int64_t i, std::int64_t j) {
-          return bias(sequence, head, i, j);
-        });
+        const double wanted = expected(q, k, v, sequence, row, head, 1,
+                                       [&](std::int64_t i, std::int64_t j) { return bias(sequence, head, i, j); });
         CHECK(std::abs(result[sequence.begin + row][head * k_head_width + 1] - wanted) < 1e-5);
       }
     }
@@ -121,9 +119,8 @@ TEST_CASE("hidden tokens have no share, and the others keep their distances") {
     check(k_sequences, {.slopes = slopes, .hidden = hidden}, compute,
           [](const Sequence& sequence, std::int64_t head, std::int64_t i, std::int64_t j) {
             const std::int64_t key = sequence.begin + j;
-            return key == 3 || key == 500 || key == 1110
-                       ? -std::numeric_limits<double>::infinity()
-                       : -slope_of(head) * static_cast<double>(std::abs(i - j));
+            return key == 3 || key == 500 || key == 1110 ? -std::numeric_limits<double>::infinity()
+                                                         : -slope_of(head) * static_cast<double>(std::abs(i - j));
           });
   }
 }

@@ -60,9 +60,8 @@ TEST_CASE("shards are joined through the index") {
 }
 
 TEST_CASE("an index that names a file outside the folder is refused") {
-  for (const std::string name :
-       {"../model.safetensors", "/etc/passwd", "a/b.safetensors", "..", "", "model.bin",
-        ".hidden.safetensors", "a\\\\b.safetensors", "a\\u0000.safetensors"}) {
+  for (const std::string name : {"../model.safetensors", "/etc/passwd", "a/b.safetensors", "..", "", "model.bin",
+                                 ".hidden.safetensors", "a\\\\b.safetensors", "a\\u0000.safetensors"}) {
     INFO(name);
     const TemporaryFolder folder;
     folder.write("model.safetensors.index.json", R"({"weight_map":{"a":")" + name + R"("}})");
@@ -79,14 +78,12 @@ TEST_CASE("an index that lies about its shards is refused, naming the tensor") {
     folder.write("model.safetensors.index.json", R"({"weight_map":)" + map + "}");
     return folder.path();
   };
-  has(fault(with_map(R"({"a":"two.safetensors"})"), ErrorCode::corrupt_data),
-      "\"a\" is not in two.safetensors");
+  has(fault(with_map(R"({"a":"two.safetensors"})"), ErrorCode::corrupt_data), "\"a\" is not in two.safetensors");
   has(fault(with_map(R"({"a":"one.safetensors","x":"one.safetensors"})"), ErrorCode::corrupt_data), "\"x\"");
   has(fault(with_map(R"({"a":"one.safetensors","z":"again.safetensors"})"), ErrorCode::corrupt_data),
       "\"a\" is also in");
   has(fault(with_map(R"({"a":"none.safetensors"})"), ErrorCode::not_found), "none.safetensors");
-  has(fault(with_map(R"({"a":"one.safetensors","a":"one.safetensors"})"), ErrorCode::corrupt_data),
-      "\"a\" twice");
+  has(fault(with_map(R"({"a":"one.safetensors","a":"one.safetensors"})"), ErrorCode::corrupt_data), "\"a\" twice");
   has(fault(with_map(R"({"a":7})"), ErrorCode::corrupt_data), "\"a\" is not a file name");
   has(fault(with_map("{}"), ErrorCode::corrupt_data), "empty");
   has(fault(with_map("[]"), ErrorCode::corrupt_data), "weight_map");
@@ -112,8 +109,7 @@ TEST_CASE("OpenCLIP's layout is recognised by file name and by tensor names") {
         "visual.trunk.patch_embed.proj.weight", "text.transformer.resblocks.0.ln_1.weight"}) {
     const TemporaryFolder folder;
     folder.write("model.safetensors", shard_of({"logit_scale", tensor}));
-    has(fault(folder.path(), ErrorCode::unsupported),
-        "\"" + std::string(tensor) + "\", which is OpenCLIP's layout");
+    has(fault(folder.path(), ErrorCode::unsupported), "\"" + std::string(tensor) + "\", which is OpenCLIP's layout");
   }
 }
 

@@ -50,8 +50,7 @@ std::string config_of(const Size& size) {
     "text_config":{"hidden_size":128,"num_attention_heads":2,"num_hidden_layers":2,"intermediate_size":256,
                    "hidden_act":"gelu","vocab_size":50,"eos_token_id":49,"max_position_embeddings":16},
     "vision_config":{"hidden_size":)" +
-         std::to_string(size.width) +
-         R"(,"num_attention_heads":2,"num_hidden_layers":2,"intermediate_size":)" +
+         std::to_string(size.width) + R"(,"num_attention_heads":2,"num_hidden_layers":2,"intermediate_size":)" +
          std::to_string(size.mlp_width) + R"(,"hidden_act":"gelu","image_size":56,"patch_size":14}})";
 }
 
@@ -93,8 +92,8 @@ std::vector<TensorSpec> specs_of(const Size& size) {
 std::vector<float> values_of(const TensorSpec& spec) {
   std::uint32_t seed = 2166136261u;
   for (const char c : spec.name) seed = (seed ^ static_cast<unsigned char>(c)) * 16777619u;
-  const bool is_norm = spec.name.ends_with("norm.weight") || spec.name.ends_with("norm1.weight") ||
-                       spec.name.ends_with("norm2.weight");
+  const bool is_norm =
+      spec.name.ends_with("norm.weight") || spec.name.ends_with("norm1.weight") || spec.name.ends_with("norm2.weight");
   std::vector<float> values;
   for (std::uint32_t i = 0; i < spec.elements(); ++i) {
     std::uint32_t hash = i * 2654435761u + seed;
@@ -120,8 +119,7 @@ std::uint16_t to_f16(float value) {
 
 float from_f16(std::uint16_t bits) {
   const int exponent = bits >> 10 & 31;
-  const float magnitude =
-      exponent == 0 ? 0 : std::ldexp(static_cast<float>(1024 + (bits & 1023)), exponent - 25);
+  const float magnitude = exponent == 0 ? 0 : std::ldexp(static_cast<float>(1024 + (bits & 1023)), exponent - 25);
   return bits >> 15 ? -magnitude : magnitude;
 }
 
@@ -154,8 +152,7 @@ std::string file_of(std::span<const TensorSpec> specs, Dtype stored, Dtype round
 
 std::vector<std::uint8_t> picture() {
   std::vector<std::uint8_t> bytes(k_edge * k_edge * 3);
-  for (std::size_t i = 0; i < bytes.size(); ++i)
-    bytes[i] = static_cast<std::uint8_t>((i * 7 + i / 168) % 251);
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>((i * 7 + i / 168) % 251);
   return bytes;
 }
 
@@ -219,8 +216,7 @@ TEST_CASE("a model in shards, of different element types too, gives the vectors 
     const std::size_t begin = specs.size() * shard / k_shards, end = specs.size() * (shard + 1) / k_shards;
     const auto part = std::span(specs).subspan(begin, end - begin);
     folder.write(name, file_of(part, shard == 1 ? Dtype::bf16 : Dtype::f32, Dtype::bf16));
-    for (const TensorSpec& spec : part)
-      map += (map.empty() ? "\"" : ",\"") + spec.name + "\":\"" + name + "\"";
+    for (const TensorSpec& spec : part) map += (map.empty() ? "\"" : ",\"") + spec.name + "\":\"" + name + "\"";
   }
   folder.write("model.safetensors.index.json", R"({"weight_map":{)" + map + "}}");
   const Vectors shards = embed(folder), whole = embed_one_file(k_sizes[1], Dtype::f32, Dtype::bf16);

@@ -168,8 +168,7 @@ TEST_CASE("SigLIP2 is a SigLIP whose tokenizer is Gemma's, padded as its files s
   }
   folder.write("tokenizer.json", content_of(fixture("../tokenizer/gemma_tokenizer.json")));
   for (const bool left : {false, true}) {
-    folder.write("tokenizer_config.json",
-                 left ? R"({"padding_side":"left"})" : R"({"padding_side":"right"})");
+    folder.write("tokenizer_config.json", left ? R"({"padding_side":"left"})" : R"({"padding_side":"right"})");
     const auto embedder = load(folder.path());
     REQUIRE(embedder->warm_up().ok());
     const auto text = embedder->prepare_text("A Cat", Truncate::end);
@@ -313,9 +312,8 @@ TEST_CASE("a text-only export embeds texts and refuses pictures") {
 TEST_CASE("a vision-only export embeds pictures, needs no tokenizer and refuses texts") {
   const char* const k_model = "clip-gelu-f16";
   const TemporaryFolder folder;
-  write_single_tower(
-      folder, k_model, "clip_vision_model", "vision_model.", "visual_projection.",
-      R"("hidden_size":96,"num_attention_heads":3,"num_hidden_layers":2,"intermediate_size":192,
+  write_single_tower(folder, k_model, "clip_vision_model", "vision_model.", "visual_projection.",
+                     R"("hidden_size":96,"num_attention_heads":3,"num_hidden_layers":2,"intermediate_size":192,
                         "hidden_act":"gelu","patch_size":32,"projection_dim":40)");
   folder.write("preprocessor_config.json", "{}");
   const auto embedder = load(folder.path());
@@ -346,7 +344,7 @@ TEST_CASE("a folder that lacks or mixes files is refused, naming the file") {
   has(load_fault(folder.path()).message, "tokenizer");
   folder.write("tokenizer.json", content_of(fixture("clip-gelu-f16/tokenizer.json")));
   CHECK(load(folder.path())->warm_up().ok());
-  folder.write("config.json", replaced(content_of(fixture("clip-gelu-f16/config.json")),
-                                       "\"vocab_size\": 790", "\"vocab_size\": 789, \"eos_token_id\": 2"));
+  folder.write("config.json", replaced(content_of(fixture("clip-gelu-f16/config.json")), "\"vocab_size\": 790",
+                                       "\"vocab_size\": 789, \"eos_token_id\": 2"));
   has(load_fault(folder.path()).message, "the tokenizer has 790 ids");
 }

@@ -93,8 +93,8 @@ TEST_CASE("an eos_token_id of 2 asks for the largest id, any other for itself") 
 }
 
 TEST_CASE("single-tower exports have their one tower") {
-  const auto text = config_of(
-      R"({"model_type":"clip_text_model","hidden_size":96,"num_attention_heads":3,"projection_dim":64})");
+  const auto text =
+      config_of(R"({"model_type":"clip_text_model","hidden_size":96,"num_attention_heads":3,"projection_dim":64})");
   REQUIRE(text.ok());
   CHECK(text->text->transformer.width == 96);
   CHECK(text->projection_dim == 64);
@@ -112,8 +112,8 @@ TEST_CASE("single-tower exports have their one tower") {
 TEST_CASE("a config that cannot be computed is unsupported, naming file and key") {
   refuses(config_of(R"({"model_type":"bert"})"), ErrorCode::unsupported, "config.json", "\"bert\"");
   refuses(config_of("{}"), ErrorCode::unsupported, "config.json", "model_type");
-  refuses(config_of(R"({"model_type":"clip","vision_config":{"hidden_act":"gelu_new"}})"),
-          ErrorCode::unsupported, "config.json: vision_config.hidden_act", "\"gelu_new\"");
+  refuses(config_of(R"({"model_type":"clip","vision_config":{"hidden_act":"gelu_new"}})"), ErrorCode::unsupported,
+          "config.json: vision_config.hidden_act", "\"gelu_new\"");
   refuses(config_of(R"({"model_type":"clip","vision_config":{"num_channels":1}})"), ErrorCode::unsupported,
           "config.json: vision_config.num_channels", "1");
 }
@@ -137,8 +137,8 @@ TEST_CASE("a config of senseless sizes is refused before memory is taken, naming
           ErrorCode::unsupported, "config.json", "4194304 patches");
   refuses(config_of(R"({"model_type":"clip","text_config":{"vocab_size":100}})"), ErrorCode::corrupt_data,
           "config.json", "eos_token_id is 49407");
-  refuses(config_of(R"({"model_type":"clip","text_config":[]})"), ErrorCode::corrupt_data,
-          "config.json: text_config", "not an object");
+  refuses(config_of(R"({"model_type":"clip","text_config":[]})"), ErrorCode::corrupt_data, "config.json: text_config",
+          "not an object");
   refuses(config_of(R"({"model_type":"clip","projection_dim":0})"), ErrorCode::corrupt_data, "config.json",
           "projection_dim is 0");
 }
@@ -199,8 +199,7 @@ TEST_CASE("mean, deviation and factor are read, and are neutral where they are s
 
 TEST_CASE("transformers 5 keeps the preprocessing inside processor_config.json") {
   const TemporaryFolder folder;
-  folder.write("processor_config.json",
-               R"({"image_processor":{"size":{"shortest_edge":224},"image_std":[1,1,1]}})");
+  folder.write("processor_config.json", R"({"image_processor":{"size":{"shortest_edge":224},"image_std":[1,1,1]}})");
   const auto config = read_preprocessor_config(folder.path(), 224);
   REQUIRE(config.ok());
   CHECK(config->std[0] == 1);
@@ -210,14 +209,12 @@ TEST_CASE("preprocessing that is absent, strange or does not fit is refused, nam
   const std::string file = "preprocessor_config.json";
   const TemporaryFolder empty;
   refuses(read_preprocessor_config(empty.path(), 224), ErrorCode::not_found, file, "opened");
-  refuses(preprocess_of(R"({"image_processor_type":"ViTImageProcessor"})"), ErrorCode::unsupported, file,
-          "ViT");
+  refuses(preprocess_of(R"({"image_processor_type":"ViTImageProcessor"})"), ErrorCode::unsupported, file, "ViT");
   refuses(preprocess_of("{}", 336), ErrorCode::corrupt_data, file, "336 x 336");
   refuses(preprocess_of(R"({"do_center_crop":false})"), ErrorCode::corrupt_data, file, "224 x 224");
   refuses(preprocess_of(R"({"size":{"longest_edge":224}})"), ErrorCode::unsupported, file, "longest edge");
   refuses(preprocess_of(R"({"size":{"height":224}})"), ErrorCode::corrupt_data, file, "size");
-  refuses(preprocess_of(R"({"crop_size":{"height":224,"width":1e9}})"), ErrorCode::corrupt_data, file,
-          "crop_size");
+  refuses(preprocess_of(R"({"crop_size":{"height":224,"width":1e9}})"), ErrorCode::corrupt_data, file, "crop_size");
   refuses(preprocess_of(R"({"size":0})"), ErrorCode::corrupt_data, file, "size is 0");
   refuses(preprocess_of(R"({"resample":9})"), ErrorCode::corrupt_data, file, "resample is 9");
   refuses(preprocess_of(R"({"image_std":[0,1,1]})"), ErrorCode::corrupt_data, file, "image_std");
@@ -232,10 +229,9 @@ TEST_CASE("the preprocessing is told in one line") {
 
 TEST_CASE("licence, demo flag and first sentence are read from the model card") {
   const TemporaryFolder folder;
-  folder.write(
-      "README.md",
-      "---\nlicense: \"mit\"\ndemo: true\ntags:\n- clip\n---\n\n# A model\n\n[badge](x)\nA small CLIP. It "
-      "knows v1.5 houses.\nMore.\n");
+  folder.write("README.md",
+               "---\nlicense: \"mit\"\ndemo: true\ntags:\n- clip\n---\n\n# A model\n\n[badge](x)\nA small CLIP. It "
+               "knows v1.5 houses.\nMore.\n");
   const ModelCard card = read_model_card(folder.path());
   CHECK(card.license == "mit");
   CHECK(card.demo);

@@ -53,8 +53,7 @@ std::string load_fault(const std::string& name, const std::string& content) {
 }  // namespace
 
 TEST_CASE("a Git LFS pointer is named in place of every file of a model, with the way to the file") {
-  for (const char* name :
-       {"config.json", "model.safetensors", "tokenizer.json", "preprocessor_config.json"}) {
+  for (const char* name : {"config.json", "model.safetensors", "tokenizer.json", "preprocessor_config.json"}) {
     CAPTURE(name);
     const std::string message = load_fault(name, k_pointer);
     has(message, std::string(name) + " is a Git LFS pointer and not the file itself");
@@ -67,8 +66,7 @@ TEST_CASE("other files in place of a model's are named by what they are") {
   has(fault("config.json", "<!DOCTYPE html><html>"), "is a web page (HTML): the download returned a page");
   has(fault("config.json", "\n<html lang=en>"), "is a web page");
   has(fault("tokenizer.json", "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>"), "XML");
-  has(fault("model.safetensors", "PK\3\4\x14\0\0\0\x08\0"s + "model/config.json"),
-      "is a ZIP archive: extract it");
+  has(fault("model.safetensors", "PK\3\4\x14\0\0\0\x08\0"s + "model/config.json"), "is a ZIP archive: extract it");
   has(fault("model.safetensors", "PK\3\4\0\0\x08\x08\0\0\0\0"s + "archive/data.pkl"),
       "is a PyTorch checkpoint (a pickle");
   has(fault("model.safetensors", "\x80\x02\x8A\x0A\x6C\xFC\x9C\x46\xF9\x20\x6A\xA8\x50\x19."s),
@@ -83,8 +81,7 @@ TEST_CASE("a hub's error text is shown, with what a gated model takes") {
   const std::string gated =
       "Access to model google/siglip2 is restricted and you are not in the authorized list. Visit ... to "
       "ask.";
-  has(fault("config.json", gated),
-      "is the error text of a model hub, \"Access to model google/siglip2 is restricted");
+  has(fault("config.json", gated), "is the error text of a model hub, \"Access to model google/siglip2 is restricted");
   has(fault("config.json", "{\"error\":\"" + gated + "\"}"), "for a gated model, accept its licence");
   has(fault("config.json", "Entry not found"), "\"Entry not found\"");
   has(fault("model.safetensors", "Invalid username or password."), "HF_TOKEN");

@@ -39,8 +39,7 @@ void refuses(const Result<T>& result, ErrorCode code, const std::string& what) {
 
 Result<PreprocessConfig> preprocess_of(const std::string& fields, std::uint32_t image_size = 224) {
   const TemporaryFolder folder;
-  folder.write("preprocessor_config.json",
-               R"({"image_processor_type":"JinaCLIPImageProcessor",)" + fields + "}");
+  folder.write("preprocessor_config.json", R"({"image_processor_type":"JinaCLIPImageProcessor",)" + fields + "}");
   return read_preprocessor_config(folder.path(), image_size);
 }
 
@@ -69,9 +68,9 @@ TEST_CASE("the published jina-clip-v1 config has its text tower's sizes by defau
 }
 
 TEST_CASE("hf_model_config_kwargs stand above text_config, and both above the defaults") {
-  const auto config = config_of(replaced(
-      replaced(k_published, "\"use_flash_attn\":false", "\"num_hidden_layers\":4"), "\"pooler_type\"",
-      "\"num_hidden_layers\":3,\"intermediate_size\":100,\"vocab_size\":500,\"pooler_type\""));
+  const auto config = config_of(
+      replaced(replaced(k_published, "\"use_flash_attn\":false", "\"num_hidden_layers\":4"), "\"pooler_type\"",
+               "\"num_hidden_layers\":3,\"intermediate_size\":100,\"vocab_size\":500,\"pooler_type\""));
   REQUIRE_MESSAGE(config.ok(), config.error().message);
   CHECK(config->text.transformer.layers == 4);
   CHECK(config->text.transformer.mlp_width == 100);
@@ -84,8 +83,8 @@ TEST_CASE("with intp_freq the rotary positions of the first training are spread 
                                          "\"pt_hw_seq_len\":14", "\"pt_hw_seq_len\":16"));
   REQUIRE(config.ok());
   CHECK(config->vision.rotary_step == doctest::Approx(16.0 / 14));
-  refuses(config_of(replaced(k_published, "\"pt_hw_seq_len\":14", "\"pt_hw_seq_len\":16")),
-          ErrorCode::corrupt_data, "vision_config.pt_hw_seq_len is 16");
+  refuses(config_of(replaced(k_published, "\"pt_hw_seq_len\":14", "\"pt_hw_seq_len\":16")), ErrorCode::corrupt_data,
+          "vision_config.pt_hw_seq_len is 16");
 }
 
 TEST_CASE("what jina-clip-v1 is not is unsupported, naming the key") {
@@ -102,15 +101,12 @@ TEST_CASE("what jina-clip-v1 is not is unsupported, naming the key") {
   changed("\"ls_init_value\":null", "\"ls_init_value\":0.1", "vision_config.ls_init_value");
   changed("\"proj_type\":null", "\"proj_type\":\"linear\"", "text_config.proj_type");
   changed("mean_pooler", "cls_pooler", "text_config.pooler_type");
-  changed("\"use_flash_attn\":false", "\"use_qk_norm\":true",
-          "text_config.hf_model_config_kwargs.use_qk_norm");
-  changed("\"use_flash_attn\":false", "\"hidden_act\":\"relu\"",
-          "text_config.hf_model_config_kwargs.hidden_act");
+  changed("\"use_flash_attn\":false", "\"use_qk_norm\":true", "text_config.hf_model_config_kwargs.use_qk_norm");
+  changed("\"use_flash_attn\":false", "\"hidden_act\":\"relu\"", "text_config.hf_model_config_kwargs.hidden_act");
 }
 
 TEST_CASE("jina-clip-v2 is refused with what it would need") {
-  const std::string v2 =
-      replaced(k_published, "jinaai/jina-bert-flash-implementation", "jinaai/jina-embeddings-v3");
+  const std::string v2 = replaced(k_published, "jinaai/jina-bert-flash-implementation", "jinaai/jina-embeddings-v3");
   refuses(config_of(v2), ErrorCode::unsupported, "jina-clip-v2 would need the XLM-RoBERTa tower");
   refuses(config_of(v2), ErrorCode::unsupported, "use jinaai/jina-clip-v1");
 }
@@ -138,8 +134,7 @@ TEST_CASE("JinaCLIPImageProcessor's keys are read") {
   CHECK(usual->crop_rule == PreprocessConfig::CropRule::half_even);
   CHECK(usual->mean == std::array<float, 3>{0.1f, 0.2f, 0.3f});
   CHECK(usual->std == std::array<float, 3>{0.4f, 0.5f, 0.6f});
-  const auto squash =
-      preprocess_of(R"("size":[96,96],"resize_mode":"squash","interpolation":"bilinear")", 96);
+  const auto squash = preprocess_of(R"("size":[96,96],"resize_mode":"squash","interpolation":"bilinear")", 96);
   REQUIRE_MESSAGE(squash.ok(), squash.error().message);
   CHECK(squash->resize == PreprocessConfig::Resize::exact);
   CHECK(squash->resize_width == 96);

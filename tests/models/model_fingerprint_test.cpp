@@ -49,8 +49,8 @@ TEST_CASE("a fingerprint is of what is in a folder, not of where it is") {
 TEST_CASE("one bit of the weights, of a configuration or of a tokenizer changes a fingerprint") {
   const std::string whole = Copy().fingerprint();
   int tried = 0;
-  for (const char* file : {"model.safetensors", "config.json", "preprocessor_config.json", "tokenizer.json",
-                           "vocab.json", "merges.txt"}) {
+  for (const char* file :
+       {"model.safetensors", "config.json", "preprocessor_config.json", "tokenizer.json", "vocab.json", "merges.txt"}) {
     const Copy copy;
     if (!fs::exists(copy.path() / file)) continue;
     CAPTURE(file);

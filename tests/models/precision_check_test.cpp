@@ -12,7 +12,8 @@ using namespace sightline::models;
 using namespace sightline::models::testing;
 
 TEST_CASE("cosines are taken input by input: the lowest, and the mean") {
-  const Vectors exact{std::vector<float>{1, 0}, std::vector<float>{0, 1}}, lower{std::vector<float>{1, 0}, std::vector<float>{0.6f, 0.8f}};
+  const Vectors exact{std::vector<float>{1, 0}, std::vector<float>{0, 1}},
+      lower{std::vector<float>{1, 0}, std::vector<float>{0.6f, 0.8f}};
   const Result<PrecisionCheck> check = compare_precisions(exact, lower);
   REQUIRE(check.ok());
   CHECK(check->inputs == 2);
@@ -45,7 +46,8 @@ TEST_CASE("the inputs differ from each other and are the same in each run") {
       texts.insert(text->ids);
       CHECK(text->ids == std::get<PreparedText>((*second)[i]).ids);
     } else {
-      const std::vector<std::uint8_t>&one = std::get<PreparedImage>((*first)[i]).rgb, &same = std::get<PreparedImage>((*second)[i]).rgb;
+      const std::vector<std::uint8_t>&one = std::get<PreparedImage>((*first)[i]).rgb,
+            &same = std::get<PreparedImage>((*second)[i]).rgb;
       pictures.emplace(one.begin(), one.end());
       CHECK(std::equal(one.begin(), one.end(), same.begin(), same.end()));
     }

@@ -142,11 +142,9 @@ TEST_CASE("a shape whose size overflows is refused, even where a zero would hide
 }
 
 TEST_CASE("a range outside the file, or backwards, is refused") {
-  says(fault(file_of(R"({"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 7)),
-       "claims bytes 0 to 8 of 7");
+  says(fault(file_of(R"({"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 7)), "claims bytes 0 to 8 of 7");
   says(fault(file_of(R"({"w":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}})", 8)), "claims bytes 8 to 0");
-  fault(file_of(
-      R"({"w":{"dtype":"F32","shape":[1],"data_offsets":[18446744073709551612,18446744073709551615]}})", 8));
+  fault(file_of(R"({"w":{"dtype":"F32","shape":[1],"data_offsets":[18446744073709551612,18446744073709551615]}})", 8));
 }
 
 TEST_CASE("ranges that overlap or leave bytes to nobody are refused") {
@@ -158,8 +156,7 @@ TEST_CASE("ranges that overlap or leave bytes to nobody are refused") {
                      R"("b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})",
                      8)),
        "overlap");
-  says(fault(file_of(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", 8)),
-       "4 bytes before tensor \"a\"");
+  says(fault(file_of(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", 8)), "4 bytes before tensor \"a\"");
   says(fault(file_of(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 8)), "last 4 bytes");
 }
 

@@ -72,8 +72,7 @@ TEST_CASE("so400m's sizes are read: heads of 72, 27 x 27 patches, 16 tokens") {
 }
 
 TEST_CASE("halves of a SigLIP have their one tower") {
-  const SiglipConfig text =
-      config_of(R"({"model_type":"siglip_text_model","hidden_size":96,"projection_size":64})");
+  const SiglipConfig text = config_of(R"({"model_type":"siglip_text_model","hidden_size":96,"projection_size":64})");
   CHECK(text.dims == 64);
   CHECK_FALSE(text.vision);
   const SiglipConfig vision = config_of(R"({"model_type":"siglip_vision_model","hidden_size":96})");
@@ -86,8 +85,7 @@ TEST_CASE("a SigLIP that cannot be computed is refused, naming file and key") {
           "projection_size is 512");
   refuses(R"({"model_type":"siglip","vision_config":{"vision_use_head":false}})", ErrorCode::unsupported,
           "vision_use_head");
-  refuses(R"({"model_type":"siglip","vision_config":{"hidden_act":"gelu_new"}})", ErrorCode::unsupported,
-          "gelu_new");
+  refuses(R"({"model_type":"siglip","vision_config":{"hidden_act":"gelu_new"}})", ErrorCode::unsupported, "gelu_new");
   refuses(R"({"model_type":"siglip","text_config":{"num_attention_heads":7}})", ErrorCode::corrupt_data,
           "num_attention_heads");
 }
@@ -98,8 +96,7 @@ TEST_CASE("SigLIP2 NaFlex is refused with what it would need and what to use ins
 }
 
 TEST_CASE("SigLIP's pictures are resized to the exact size without a crop, by the filter that is named") {
-  const auto usual =
-      preprocess_of(R"({"image_processor_type":"SiglipImageProcessor","do_convert_rgb":null})", 224);
+  const auto usual = preprocess_of(R"({"image_processor_type":"SiglipImageProcessor","do_convert_rgb":null})", 224);
   REQUIRE_MESSAGE(usual.ok(), usual.error().message);
   CHECK(usual->resize == PreprocessConfig::Resize::exact);
   CHECK_FALSE(usual->crop);
@@ -107,8 +104,7 @@ TEST_CASE("SigLIP's pictures are resized to the exact size without a crop, by th
   CHECK(usual->std[2] == 0.5f);
   CHECK(usual->filter == PreprocessConfig::Filter::bicubic);
   const auto second = preprocess_of(
-      R"({"image_processor_type":"SiglipImageProcessorFast","resample":2,"size":{"height":384,"width":384}})",
-      384);
+      R"({"image_processor_type":"SiglipImageProcessorFast","resample":2,"size":{"height":384,"width":384}})", 384);
   REQUIRE(second.ok());
   CHECK(second->filter == PreprocessConfig::Filter::bilinear);
   CHECK(second->resize_width == 384);

@@ -140,10 +140,8 @@ TEST_CASE("what follows the first end of text has no say") {
     padded.resize(70, text.ids.back());
     padded.push_back(5);
     const Ids plain_batch[] = {text.ids}, padded_batch[] = {padded};
-    const auto plain_rows = (*towers)->encode_texts(plain_batch),
-               padded_rows = (*towers)->encode_texts(padded_batch);
-    const auto from_plain = row(plain_rows, 0, text.unit.size()),
-               from_padded = row(padded_rows, 0, text.unit.size());
+    const auto plain_rows = (*towers)->encode_texts(plain_batch), padded_rows = (*towers)->encode_texts(padded_batch);
+    const auto from_plain = row(plain_rows, 0, text.unit.size()), from_padded = row(padded_rows, 0, text.unit.size());
     CHECK(from_plain == from_padded);
   }
 }
@@ -204,8 +202,7 @@ TEST_CASE("every missing, unknown and misshapen tensor is named in one error") {
   has(message, "text_model.final_layer_norm.weight is I64 [32], config.json requires a float [32]");
 }
 
-TEST_CASE(
-    "a checkpoint with everything else than a CLIP's tensors is refused in a message that can be read") {
+TEST_CASE("a checkpoint with everything else than a CLIP's tensors is refused in a message that can be read") {
   EditableModel model("clip-gelu-f16");
   model.tensors.clear();
   for (int i = 0; i < 500; ++i) model.tensors["other." + std::to_string(i)] = {{"", Dtype::f32, {1}}, "1234"};
@@ -218,10 +215,8 @@ TEST_CASE(
 TEST_CASE("position_ids of older files and an absent logit_scale are no faults") {
   EditableModel model("clip-gelu-f16");
   model.tensors.erase("logit_scale");
-  model.tensors["text_model.embeddings.position_ids"] = {{"", Dtype::i64, {1, 77}},
-                                                         std::string(77 * 8, '\0')};
-  model.tensors["vision_model.embeddings.position_ids"] = {{"", Dtype::i64, {1, 50}},
-                                                           std::string(50 * 8, '\0')};
+  model.tensors["text_model.embeddings.position_ids"] = {{"", Dtype::i64, {1, 77}}, std::string(77 * 8, '\0')};
+  model.tensors["vision_model.embeddings.position_ids"] = {{"", Dtype::i64, {1, 50}}, std::string(50 * 8, '\0')};
   model.write();
   CHECK(load(model.folder.path()).ok());
 }
@@ -327,8 +322,7 @@ TEST_CASE("a rotary table is found under whichever block owns it") {
 TEST_CASE("tensors that contradict jina-clip's sizes are named with both shapes") {
   EditableModel model("jina-clip-f32");
   const std::string config = content_of(model.folder.path() / "config.json");
-  model.folder.write("config.json",
-                     replaced(config, "\"intermediate_size\": 96", "\"intermediate_size\": 98"));
+  model.folder.write("config.json", replaced(config, "\"intermediate_size\": 96", "\"intermediate_size\": 98"));
   const std::string message = model.fault();
   has(message, "text_model.transformer.encoder.layers.0.mlp.gated_layers.weight is F32 [192, 48]");
   has(message, "[196, 48]");
@@ -347,8 +341,7 @@ TEST_CASE("a spelled-out [PAD] has no say beyond its place, and a text of nothin
   CHECK(max_difference(unit_of(row(rows, 2, 48)), unit_of(plain_row)) < 1e-6);
   CHECK(max_difference(unit_of(row(rows, 0, 48)), unit_of(plain_row)) > 1e-3);
   CHECK((*towers)->check_text(std::vector<std::int32_t>{0, 0}).error().code == ErrorCode::invalid_argument);
-  CHECK((*towers)->check_text(std::vector<std::int32_t>(8193, 5)).error().code ==
-        ErrorCode::invalid_argument);
+  CHECK((*towers)->check_text(std::vector<std::int32_t>(8193, 5)).error().code == ErrorCode::invalid_argument);
 }
 
 TEST_CASE("a text of two thousand tokens embeds, and its vector does not depend on its neighbours") {

@@ -53,8 +53,8 @@ TEST_CASE("a file with a bad line is refused, and the line named") {
         "line 2: a key must have at least 8 printable ASCII characters, without spaces");
   const std::string form =
       "a key must have no spaces, or be written as NAME sha256:DIGEST, as scripts/make_api_key.sh does";
-  for (const std::string bad : {"two words", "name sha256:", "name sha256:12ab", "name sha512:1234",
-                                "name sha256:zz"}) {
+  for (const std::string bad :
+       {"two words", "name sha256:", "name sha256:12ab", "name sha512:1234", "name sha256:zz"}) {
     CAPTURE(bad);
     CHECK(error_of(bad) == "line 1: " + form);
   }
@@ -86,8 +86,8 @@ TEST_CASE("keys are read from Authorization as Elasticsearch's clients send them
 
 TEST_CASE("a verdict follows the key, its scopes and its last day") {
   const TemporaryFolder folder;
-  KeyCheck check(*ApiKeys::read(
-      folder.write("keys", line("reader", "reader-key", " scopes=search expires=2026-03-01"))));
+  KeyCheck check(
+      *ApiKeys::read(folder.write("keys", line("reader", "reader-key", " scopes=search expires=2026-03-01"))));
   const auto day = [](unsigned month, unsigned number) {
     return std::chrono::sys_days(std::chrono::year(2026) / std::chrono::month(month) / std::chrono::day(number));
   };

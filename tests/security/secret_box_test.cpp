@@ -76,8 +76,7 @@ TEST_CASE("a text sealed by another program after the same recipe opens") {
                                  "522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa"
                                  "8cb08e48590dbb3da7b08b1056828838c5f61e6393ba7a0abcc9f662") +
                              bytes("76fc6ece0f4e1768cddf8853bb2d551b");
-  const auto opened =
-      box.open("v1:" + base64_encode(sealed), bytes("feedfacedeadbeeffeedfacedeadbeefabaddad2"));
+  const auto opened = box.open("v1:" + base64_encode(sealed), bytes("feedfacedeadbeeffeedfacedeadbeefabaddad2"));
   REQUIRE(opened.ok());
   CHECK(*opened == bytes("d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a72"
                          "1c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657ba637b39"));

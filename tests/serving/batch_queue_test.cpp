@@ -88,8 +88,7 @@ class Bench {
 
   models::Prepared text(std::string_view text) { return *embedder.prepare_text(text, models::Truncate::end); }
 
-  std::future<Vector> send(Lane lane, std::string_view what,
-                           Timer::TimePoint deadline = Timer::TimePoint::max(),
+  std::future<Vector> send(Lane lane, std::string_view what, Timer::TimePoint deadline = Timer::TimePoint::max(),
                            std::shared_ptr<Cancellation> cancellation = {}) {
     auto tickets = admit(lane, 1);
     REQUIRE(tickets.ok());
@@ -157,8 +156,7 @@ TEST_CASE("a full queue refuses at once, and takes again when an input has been 
   const auto refused = bench.admit(Lane::document, 1);
   REQUIRE_FALSE(refused.ok());
   CHECK(refused.error().code == ErrorCode::overloaded);
-  CHECK(refused.error().message ==
-        "model [m] has 3 inputs waiting, no room for 1 more: retry the request later");
+  CHECK(refused.error().message == "model [m] has 3 inputs waiting, no room for 1 more: retry the request later");
   bench.gate.open();
   CHECK(first.get().ok());
   CHECK(bench.admit(Lane::document, 1).ok());
@@ -348,8 +346,7 @@ TEST_CASE("what nobody waits for any more is dropped unrun") {
   auto blocked = bench.block();
   const auto client = std::make_shared<Cancellation>();
   auto ticket = bench.admit(Lane::document, 1);
-  auto answer = bench.submit(std::move(ticket->front()), bench.text("left"), Timer::TimePoint::max(),
-                             client);
+  auto answer = bench.submit(std::move(ticket->front()), bench.text("left"), Timer::TimePoint::max(), client);
   client->cancel(CancelReason::client_left);
   bench.gate.open();
   CHECK(answer.get().error().code == ErrorCode::cancelled);
@@ -488,8 +485,10 @@ TEST_CASE("an observer that throws harms no input") {
     const Claim claims[] = {{10}};
     auto tickets = (*queue)->admit(account, Lane::query, claims);
     const auto answer = std::make_shared<std::promise<Vector>>();
-    (*queue)->submit(std::move(tickets->front()), {*embedder.prepare_text("a", models::Truncate::end), deadline, {},
-                                                   [answer](Vector vector) { answer->set_value(std::move(vector)); }});
+    (*queue)->submit(std::move(tickets->front()),
+                     {*embedder.prepare_text("a", models::Truncate::end), deadline, {}, [answer](Vector vector) {
+                        answer->set_value(std::move(vector));
+                      }});
     return answer->get_future();
   };
   CHECK(send(Timer::TimePoint::max()).get().ok());
@@ -649,8 +648,9 @@ TEST_CASE("what throws within a batch harms neither the batch nor the thread") {
     bad = bench.send(Lane::query, "bad");
     good = bench.send(Lane::query, "good");
     auto tickets = bench.admit(Lane::query, 1);
-    bench.queue->submit(std::move(tickets->front()), {bench.text("loud"), Timer::TimePoint::max(), {},
-                                                      [](const Vector&) { throw std::runtime_error("no"); }});
+    bench.queue->submit(
+        std::move(tickets->front()),
+        {bench.text("loud"), Timer::TimePoint::max(), {}, [](const Vector&) { throw std::runtime_error("no"); }});
   });
   bench.embedder.on_embed = [&](std::span<const models::Prepared> batch) {
     bench.record(batch);
@@ -726,8 +726,7 @@ TEST_CASE("cancelled inputs make room before their turn comes") {
   bool had_room = true, has_room = false;
   bench.give_steps(3, [&](std::size_t step) {
     if (step == 0) {
-      for (int i = 0; i < 2; ++i)
-        left.push_back(bench.send(Lane::document, "doc", Timer::TimePoint::max(), client));
+      for (int i = 0; i < 2; ++i) left.push_back(bench.send(Lane::document, "doc", Timer::TimePoint::max(), client));
     }
     if (step == 1) {
       had_room = bench.admit(Lane::document, 1).ok();
@@ -755,7 +754,8 @@ TEST_CASE("inputs are cancelled from other threads while they run, wait and come
     }
   });
   for (std::size_t i = 0; i < clients.size(); ++i) {
-    answers.push_back(bench.send(i % 5 == 0 ? Lane::query : Lane::document, "doc", Timer::TimePoint::max(), clients[i]));
+    answers.push_back(
+        bench.send(i % 5 == 0 ? Lane::query : Lane::document, "doc", Timer::TimePoint::max(), clients[i]));
     sent = i;
   }
   leaving.join();
@@ -773,7 +773,9 @@ TEST_CASE("a batch is abandoned once nobody waits for any of it") {
   std::size_t steps = 0;
   Lane lane = Lane::document;
   SUBCASE("of documents") {}
-  SUBCASE("of queries") { lane = Lane::query; }
+  SUBCASE("of queries") {
+    lane = Lane::query;
+  }
   bench.give_steps(10, [&](std::size_t step) {
     steps = step + 1;
     bench.timer.advance(1s);

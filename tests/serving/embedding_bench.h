@@ -34,8 +34,7 @@ class CountingObserver final : public Observer {
 /// A service with one model, "hash". It keeps no vectors unless `cache` says so: inputs reach the model.
 class Bench {
  public:
-  explicit Bench(EmbeddingService::Options options = {}, bool load = true,
-                 EmbeddingCache::Options cache = {0, 0}) {
+  explicit Bench(EmbeddingService::Options options = {}, bool load = true, EmbeddingCache::Options cache = {0, 0}) {
     options.cache = cache;
     if (options.models.empty()) options.models = {{"hash", {}}};
     options.watchdog.interval = watchdog_interval;
@@ -57,8 +56,7 @@ class Bench {
     service->stop(Timer::TimePoint::max());
   }
 
-  std::future<Answer> send(std::vector<Input> inputs, EmbedOptions options = {},
-                           std::string_view model = "hash") {
+  std::future<Answer> send(std::vector<Input> inputs, EmbedOptions options = {}, std::string_view model = "hash") {
     const auto answer = std::make_shared<std::promise<Answer>>();
     service->embed(model, std::move(inputs), std::move(options),
                    [answer](Answer embeddings) { answer->set_value(std::move(embeddings)); });

@@ -80,11 +80,8 @@ TEST_CASE("only what is not kept is computed, and answers stay in input order") 
   CachingBench bench;
   REQUIRE(bench.send({{Modality::text, "b"}, k_picture}).get().ok());
   bench.count_runs();
-  const std::vector<Input> inputs{{Modality::text, "a"},
-                                  {Modality::text, "b"},
-                                  {Modality::image, "picture:2"},
-                                  k_picture,
-                                  {Modality::text, "c"}};
+  const std::vector<Input> inputs{
+      {Modality::text, "a"}, {Modality::text, "b"}, {Modality::image, "picture:2"}, k_picture, {Modality::text, "c"}};
   const Answer answer = bench.send(inputs).get();
   REQUIRE(answer.ok());
   REQUIRE(answer->size() == inputs.size());
@@ -99,8 +96,7 @@ TEST_CASE("only what is not kept is computed, and answers stay in input order") 
 TEST_CASE("beside kept neighbours a bad input is still called by its own position or name") {
   CachingBench bench;
   REQUIRE(bench.send_texts({"a", "b"}).get().ok());
-  CHECK(bench.send_texts({"a", "b", "poison", "poison"}).get().error().message ==
-        "input 2: not UTF-8 at byte 0");
+  CHECK(bench.send_texts({"a", "b", "poison", "poison"}).get().error().message == "input 2: not UTF-8 at byte 0");
   const Answer named =
       bench.send({{Modality::text, "a", "query"}, {Modality::image, "no picture", "document 0"}}).get();
   REQUIRE_FALSE(named.ok());
@@ -133,8 +129,7 @@ TEST_CASE("errors are not kept, nor what is no unit vector") {
   EmbedOptions uncut;
   uncut.truncate = models::Truncate::none;
   for (int i = 0; i < 2; ++i)
-    CHECK(bench.send_texts({k_long_text}, uncut).get().error().code ==
-          ErrorCode::invalid_argument);
+    CHECK(bench.send_texts({k_long_text}, uncut).get().error().code == ErrorCode::invalid_argument);
 }
 
 TEST_CASE("where a text is cut, and whether bytes are a text or a picture, tells vectors apart") {
@@ -237,8 +232,9 @@ TEST_CASE("requests are refused for the same reasons whether their vectors are k
 TEST_CASE("memory stays within its bound, however many texts come and however long they are") {
   CachingBench bench(with_cache(4000, 4000));
   for (int i = 0; i < 100; ++i) {
-    REQUIRE(bench.send({{Modality::text, std::to_string(i) + std::string(100'000, 'x')},
-                        {Modality::image, "picture:" + std::to_string(i) + std::string(100'000, 'x')}})
+    REQUIRE(bench
+                .send({{Modality::text, std::to_string(i) + std::string(100'000, 'x')},
+                       {Modality::image, "picture:" + std::to_string(i) + std::string(100'000, 'x')}})
                 .get()
                 .ok());
   }

@@ -58,8 +58,7 @@ class HashEmbedder final : public models::Embedder {
     models::PreparedText prepared;
     prepared.full_length = text.size() + 2;
     if (prepared.full_length > info_.max_tokens && truncate == models::Truncate::none) {
-      return Error{ErrorCode::invalid_argument, std::to_string(prepared.full_length) +
-                                                    " tokens; the model takes " +
+      return Error{ErrorCode::invalid_argument, std::to_string(prepared.full_length) + " tokens; the model takes " +
                                                     std::to_string(info_.max_tokens)};
     }
     const std::size_t room = info_.max_tokens - 2;

@@ -33,11 +33,9 @@ Touch touch_of_one(std::string_view name, bool with_hidden) {
   name = name.substr(0, name.find("::"));  // of what is in the index: "logs::data"
   const std::size_t colon = name.starts_with('<') ? name.npos : name.find(':');
   if (colon != name.npos) name.remove_prefix(colon + 1);  // another cluster's; or this one's, by a detour
-  if (name == k_definition_index || (name.starts_with('<') && may_become_definitions(name)))
-    return Touch::by_name;
+  if (name == k_definition_index || (name.starts_with('<') && may_become_definitions(name))) return Touch::by_name;
   const bool hidden_counts = name.starts_with('.') || (with_hidden && colon == name.npos);
-  if (!hidden_counts || (name != "_all" && !rest::wildcard_match(name, k_definition_index)))
-    return Touch::none;
+  if (!hidden_counts || (name != "_all" && !rest::wildcard_match(name, k_definition_index))) return Touch::none;
   return colon == name.npos ? Touch::by_wildcard : Touch::by_name;
 }
 
@@ -74,9 +72,8 @@ bool names_definitions(const rapidjson::Value& value, bool is_index, bool with_h
     return is_index && touch_of({value.GetString(), value.GetStringLength()}, with_hidden) != Touch::none;
   }
   if (value.IsArray()) {
-    return std::any_of(value.Begin(), value.End(), [&](const rapidjson::Value& item) {
-      return names_definitions(item, is_index, with_hidden);
-    });
+    return std::any_of(value.Begin(), value.End(),
+                       [&](const rapidjson::Value& item) { return names_definitions(item, is_index, with_hidden); });
   }
   if (!value.IsObject()) return false;
   const auto expand = value.FindMember("expand_wildcards");
@@ -114,24 +111,21 @@ bool query_names_definitions(std::string_view body) {
 }
 
 /// Writes that are done here are looked through as they are done; the others name indices in their bodies.
-bool body_touches_definitions(const http::Request& request, const std::vector<std::string>& parts,
-                              bool has_index, bool with_hidden) {
+bool body_touches_definitions(const http::Request& request, const std::vector<std::string>& parts, bool has_index,
+                              bool with_hidden) {
   const std::string& action = parts[has_index && parts.size() > 1 ? 1 : 0];
   const bool in_query_language = has({"_query", "_sql"}, parts.front());
   // Queries take values, documents and queries from indices that they name: terms, more_like_this, percolate.
   const bool searches = has(
-      {"_search", "_async_search", "_count", "_validate", "_explain", "_delete_by_query", "_update_by_query"},
-      action);
+      {"_search", "_async_search", "_count", "_validate", "_explain", "_delete_by_query", "_update_by_query"}, action);
   if (searches && !may_name_definitions(request.body)) return false;
   if (!in_query_language && !searches &&
-      !has({"_bulk", "_mget", "_mtermvectors", "_msearch", "_fleet", "_alias", "_aliases", "_reindex"},
-           action))
+      !has({"_bulk", "_mget", "_mtermvectors", "_msearch", "_fleet", "_alias", "_aliases", "_reindex"}, action))
     return false;
   const auto types = rest::check_media_types(request);
   // YAML, CBOR and the like are not read.
   if (!types || types->unsupported_content)
-    return searches ? request.body.find(k_definition_index) != std::string::npos
-                    : may_name_definitions(request.body);
+    return searches ? request.body.find(k_definition_index) != std::string::npos : may_name_definitions(request.body);
   if (in_query_language) return query_names_definitions(request.body);
   return action != "_bulk" && body_names_definitions(request.body, with_hidden);
 }
@@ -186,8 +180,8 @@ Refusal keep_from_definitions(http::Request& request, const std::vector<std::str
   const Touch touch = has_index                                            ? touch_of(first, with_hidden)
                       : (searches_all || changes_all) && parts.size() == 1 ? touch_of("_all", with_hidden)
                                                                            : Touch::none;
-  const bool makes_it = parts.size() == 3 && has({"_clone", "_split", "_shrink", "_rollover"}, parts[1]) &&
-                        is_definition_index(parts[2]);
+  const bool makes_it =
+      parts.size() == 3 && has({"_clone", "_split", "_shrink", "_rollover"}, parts[1]) && is_definition_index(parts[2]);
   if (touch == Touch::by_name || makes_it || body_touches_definitions(request, parts, has_index, with_hidden))
     return restricted_index();
   if (touch == Touch::by_wildcard) narrow(request.path, first, has_index);

@@ -74,23 +74,20 @@ ElasticError index_error(const http::Response& response) {
                     "], on which the caller needs the privileges [read] to use them and [read, write, "
                     "create_index, view_index_metadata] to change them";
   } else {
-    error.reason =
-        "the index [" + index +
-        "], which stores inference endpoints and ingest pipelines, does not answer: " + error.reason;
+    error.reason = "the index [" + index +
+                   "], which stores inference endpoints and ingest pipelines, does not answer: " + error.reason;
   }
   return error;
 }
 
 ElasticError unreadable(const std::string& what) {
-  return {500, "corrupt_data",
-          what + " in the index [" + std::string(k_definition_index) + "] cannot be read"};
+  return {500, "corrupt_data", what + " in the index [" + std::string(k_definition_index) + "] cannot be read"};
 }
 
 }  // namespace
 
 ElasticError error_in(const http::Response& response) {
-  ElasticError error{response.status, "exception",
-                     "the store answered with status " + std::to_string(response.status)};
+  ElasticError error{response.status, "exception", "the store answered with status " + std::to_string(response.status)};
   rapidjson::Document body;
   if (json::read_document(response.body, body)) return error;
   if (const auto type = json::text_at(body, "error", "type"); !type.empty()) error.type = type;
@@ -117,10 +114,8 @@ http::Response json_response(std::string body, int status) {
   return response;
 }
 
-Answer<std::optional<Definition>> DefinitionIndex::get(const Caller& caller, Kind kind,
-                                                       const std::string& name) {
-  const auto response =
-      store_.handle(store_request(caller, http::Method::get, document_path("_doc", kind, name)));
+Answer<std::optional<Definition>> DefinitionIndex::get(const Caller& caller, Kind kind, const std::string& name) {
+  const auto response = store_.handle(store_request(caller, http::Method::get, document_path("_doc", kind, name)));
   if (says_nothing_is_there(response)) return std::optional<Definition>();
   if (response.status != 200) return index_error(response);
   rapidjson::Document body;
@@ -135,8 +130,8 @@ Answer<std::vector<Definition>> DefinitionIndex::list(const Caller& caller, Kind
   json::Builder query;
   query.object().member("size", k_most_definitions).member("track_total_hits", true);
   query.object("query").object("term").member("kind", name_of(kind));
-  const auto response = store_.handle(store_request(
-      caller, http::Method::post, "/" + std::string(k_definition_index) + "/_search", {}, query.text()));
+  const auto response = store_.handle(
+      store_request(caller, http::Method::post, "/" + std::string(k_definition_index) + "/_search", {}, query.text()));
   if (says_nothing_is_there(response)) return definitions;
   if (response.status != 200) return index_error(response);
   rapidjson::Document body;
@@ -160,8 +155,7 @@ Answer<std::vector<Definition>> DefinitionIndex::list(const Caller& caller, Kind
     if (!definition) return unreadable("a definition of kind [" + std::string(name_of(kind)) + "]");
     definitions.push_back(std::move(*definition));
   }
-  std::sort(definitions.begin(), definitions.end(),
-            [](const auto& a, const auto& b) { return a.name < b.name; });
+  std::sort(definitions.begin(), definitions.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   return definitions;
 }
 
@@ -189,8 +183,7 @@ http::Response DefinitionIndex::write(const Caller& caller, Kind kind, const Def
                                      "refresh=true" + version, document.text()));
 }
 
-Answer<bool> DefinitionIndex::create(const Caller& caller, Kind kind, const std::string& name,
-                                     const Content& content) {
+Answer<bool> DefinitionIndex::create(const Caller& caller, Kind kind, const std::string& name, const Content& content) {
   if (Refusal refusal = ensure_index(caller)) return *refusal;
   const auto now = milliseconds_now();
   const auto response = write(caller, kind, {content, name, now, now});
@@ -199,8 +192,7 @@ Answer<bool> DefinitionIndex::create(const Caller& caller, Kind kind, const std:
   return true;
 }
 
-Refusal DefinitionIndex::change(const Caller& caller, Kind kind, const std::string& name,
-                                const Change& change) {
+Refusal DefinitionIndex::change(const Caller& caller, Kind kind, const std::string& name, const Change& change) {
   if (Refusal refusal = ensure_index(caller)) return refusal;
   http::Response response;
   for (int attempt = 0; attempt < k_most_attempts; ++attempt) {
@@ -219,8 +211,8 @@ Refusal DefinitionIndex::change(const Caller& caller, Kind kind, const std::stri
 }
 
 Answer<bool> DefinitionIndex::remove(const Caller& caller, Kind kind, const std::string& name) {
-  const auto response = store_.handle(
-      store_request(caller, http::Method::delete_, document_path("_doc", kind, name), "refresh=true"));
+  const auto response =
+      store_.handle(store_request(caller, http::Method::delete_, document_path("_doc", kind, name), "refresh=true"));
   if (says_nothing_is_there(response)) return false;
   if (response.status >= 300) return index_error(response);
   return true;

@@ -68,8 +68,8 @@ class DefinitionIndex {
 ElasticError error_in(const http::Response& response);
 
 /// A request to the store for a caller, with a JSON body if `body` is not empty.
-http::Request store_request(const Caller& caller, http::Method method, std::string path,
-                            std::string query = {}, std::string body = {});
+http::Request store_request(const Caller& caller, http::Method method, std::string path, std::string query = {},
+                            std::string body = {});
 
 http::Response json_response(std::string body, int status = 200);
 

@@ -16,8 +16,7 @@ namespace sightline::elastic {
 class AddRoute {
  public:
   template <class Parameters>
-  using Handler = http::Response (*)(StoreCore&, const http::Request&, const rest::PathParameters&,
-                                     const Parameters&);
+  using Handler = http::Response (*)(StoreCore&, const http::Request&, const rest::PathParameters&, const Parameters&);
 
   /// Both must outlive the routes.
   AddRoute(rest::Router& router, StoreCore& store) : router_(router), store_(store) {}
@@ -25,12 +24,10 @@ class AddRoute {
   template <class Parameters>
   void operator()(std::initializer_list<http::Method> methods, std::string_view pattern,
                   const rest::ParameterTable<Parameters>& table, Handler<Parameters> handler) const {
-    router_.add<Parameters>(methods, pattern, table,
-                            [&store = store_, handler](const http::Request& request,
-                                                       const rest::PathParameters& path,
-                                                       const Parameters& parameters) {
-                              return handler(store, request, path, parameters);
-                            });
+    router_.add<Parameters>(
+        methods, pattern, table,
+        [&store = store_, handler](const http::Request& request, const rest::PathParameters& path,
+                                   const Parameters& parameters) { return handler(store, request, path, parameters); });
   }
 
  private:

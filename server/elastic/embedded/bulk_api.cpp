@@ -34,15 +34,14 @@ const rest::ParameterTable<BulkParameters> k_bulk_parameters{
 struct BulkLine {
   std::string action;
   DocumentWrite write;
-  bool ingest = false;  ///< it names a pipeline
+  bool ingest = false;   ///< it names a pipeline
   Refusal refusal = {};  ///< why this line alone cannot be done
 };
 
 /// Throws Refused for what refuses the whole request.
 BulkLine line_of(const BulkItem& item, const BulkParameters& parameters) {
   using enum DocumentWrite::Action;
-  if (!item.other.empty())
-    refuse(rest::not_supported("[" + item.other + "] of a bulk's [" + item.operation + "]"));
+  if (!item.other.empty()) refuse(rest::not_supported("[" + item.other + "] of a bulk's [" + item.operation + "]"));
   BulkLine line{item.operation, {}};
   DocumentWrite& write = line.write;
   write.action = item.operation == "index"    ? index
@@ -145,8 +144,7 @@ std::vector<Answer<WriteResult>> write_part(DocumentWriter& writer, const std::v
   return results;
 }
 
-Response bulk(StoreCore& store, const Request& request, const PathParameters& path,
-              const BulkParameters& parameters) {
+Response bulk(StoreCore& store, const Request& request, const PathParameters& path, const BulkParameters& parameters) {
   const auto started = std::chrono::steady_clock::now();
   BulkReader reader(request.body, path.get("index"));
   const CheckedBulk checked = check_bulk(reader, parameters, store.limits());

@@ -21,18 +21,18 @@ constexpr const char* k_build =
 Response root(StoreCore& store, const Request&, const PathParameters&, const NoParameters&) {
   return json_answer(
       R"({"name":"sightline","cluster_name":"sightline","cluster_uuid":")" + store.cluster_uuid() +
-      R"(","version":{"number":"9.2.0",)" + k_build + R"(,"build_date":"2025-10-21T00:00:00.000000000Z",)"
+      R"(","version":{"number":"9.2.0",)" + k_build +
+      R"(,"build_date":"2025-10-21T00:00:00.000000000Z",)"
       R"("build_snapshot":false,"lucene_version":"10.3.1","minimum_wire_compatibility_version":"8.19.0",)"
       R"("minimum_index_compatibility_version":"8.0.0"},"tagline":"You Know, for Search"})");
 }
 
 /// The licence that tools ask for before they start: nothing here depends on it, and it has no end.
 Response license(StoreCore& store, const Request&, const PathParameters&, const NoParameters&) {
-  return json_answer(
-      R"({"license":{"status":"active","uid":")" + store.cluster_uuid() +
-      R"(","type":"basic","issue_date":"2025-10-21T00:00:00.000Z","issue_date_in_millis":1761004800000,)"
-      R"("max_nodes":1,"max_resource_units":null,"issued_to":"sightline","issuer":"sightline",)"
-      R"("start_date_in_millis":-1}})");
+  return json_answer(R"({"license":{"status":"active","uid":")" + store.cluster_uuid() +
+                     R"(","type":"basic","issue_date":"2025-10-21T00:00:00.000Z","issue_date_in_millis":1761004800000,)"
+                     R"("max_nodes":1,"max_resource_units":null,"issued_to":"sightline","issuer":"sightline",)"
+                     R"("start_date_in_millis":-1}})");
 }
 
 /// Where clients find this node: the address by which this one did, whatever lies between (a container's
@@ -81,8 +81,7 @@ struct HealthParameters : IndicesParameters {
 };
 
 /// What is waited for and not there will never come on one machine, so nothing is waited for.
-Response health(StoreCore& store, const Request&, const PathParameters& path,
-                const HealthParameters& parameters) {
+Response health(StoreCore& store, const Request&, const PathParameters& path, const HealthParameters& parameters) {
   const auto found = answer_of([&] { return store.find_all(path.get("index"), parameters.indices); });
   if (!found && found.error().status != 404) refuse(found.error());
   std::size_t active = 0, unassigned = 0;
@@ -97,9 +96,9 @@ Response health(StoreCore& store, const Request&, const PathParameters& path,
   out.object().member("cluster_name", "sightline").member("status", status).member("timed_out", timed_out);
   out.member("number_of_nodes", 1).member("number_of_data_nodes", 1).member("active_primary_shards", active);
   out.member("active_shards", active).member("unassigned_shards", unassigned);
-  for (const char* none : {"relocating_shards", "initializing_shards", "unassigned_primary_shards",
-                           "delayed_unassigned_shards", "number_of_pending_tasks", "number_of_in_flight_fetch",
-                           "task_max_waiting_in_queue_millis"})
+  for (const char* none :
+       {"relocating_shards", "initializing_shards", "unassigned_primary_shards", "delayed_unassigned_shards",
+        "number_of_pending_tasks", "number_of_in_flight_fetch", "task_max_waiting_in_queue_millis"})
     out.member(none, 0);
   out.member("active_shards_percent_as_number",
              all == 0 ? 100.0 : 100.0 * static_cast<double>(active) / static_cast<double>(all));
@@ -285,8 +284,7 @@ void add_cluster_routes(rest::Router& router, StoreCore& store) {
   for (const char* pattern : {"/_cat/count", "/_cat/count/{index}"})
     add({get}, pattern, k_cat_count_parameters, cat_count);
   add({get}, "/_license", k_no_parameters, license);
-  for (const char* pattern : {"/_nodes/http", "/_nodes/_all/http"})
-    add({get}, pattern, k_nodes_parameters, nodes_http);
+  for (const char* pattern : {"/_nodes/http", "/_nodes/_all/http"}) add({get}, pattern, k_nodes_parameters, nodes_http);
 }
 
 }  // namespace sightline::elastic

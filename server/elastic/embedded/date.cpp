@@ -123,8 +123,7 @@ std::optional<std::int64_t> read_epoch(std::string_view text, std::int64_t unit,
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end == text.data()) return std::nullopt;
   if (end != text.data() + text.size()) {  // a decimal part is cut, as a double in the source has one
-    if (*end != '.' ||
-        std::any_of(end + 1, text.data() + text.size(), [](char c) { return c < '0' || c > '9'; })) {
+    if (*end != '.' || std::any_of(end + 1, text.data() + text.size(), [](char c) { return c < '0' || c > '9'; })) {
       return std::nullopt;
     }
   }
@@ -171,9 +170,9 @@ std::string format_date(std::int64_t milliseconds, std::string_view format) {
   const bool slashes = first.starts_with("yyyy/");
   const char between = slashes ? '/' : '-';
   std::array<char, 64> text{};
-  std::snprintf(text.data(), text.size(), "%04d%c%02u%c%02u%c%02d:%02d:%02d.%03dZ", static_cast<int>(date.year()), between,
-                static_cast<unsigned>(date.month()), between, static_cast<unsigned>(date.day()), slashes ? ' ' : 'T',
-                static_cast<int>(rest / k_hour), static_cast<int>(rest / k_minute % 60),
+  std::snprintf(text.data(), text.size(), "%04d%c%02u%c%02u%c%02d:%02d:%02d.%03dZ", static_cast<int>(date.year()),
+                between, static_cast<unsigned>(date.month()), between, static_cast<unsigned>(date.day()),
+                slashes ? ' ' : 'T', static_cast<int>(rest / k_hour), static_cast<int>(rest / k_minute % 60),
                 static_cast<int>(rest / k_second % 60), static_cast<int>(rest % k_second));
   std::string out = text.data();
   if (slashes) out.resize(first == k_slash_day ? k_slash_day.size() : k_slash_time.size());

@@ -20,8 +20,7 @@ bool is_date_format(std::string_view format);
 /// Milliseconds since 1970-01-01T00:00:00Z; the first part of `format` (empty: the default) that fits the whole text
 /// decides. Parts of the time of day that the text leaves out are 0, or with `round_up` their largest ("2026-03" is
 /// then the last millisecond of March 1st).
-std::optional<std::int64_t> parse_date(std::string_view text, std::string_view format = {},
-                                       bool round_up = false);
+std::optional<std::int64_t> parse_date(std::string_view text, std::string_view format = {}, bool round_up = false);
 
 /// The time as `format` (its first part) writes it: "2026-03-01T00:00:00.000Z", or digits for epoch_millis.
 std::string format_date(std::int64_t milliseconds, std::string_view format = {});

@@ -24,11 +24,11 @@ struct FieldValues {
   VectorSimilarity similarity = VectorSimilarity::cosine;  ///< dense_vector
   /// keyword (those within ignore_above), text until it is analyzed; as json::java_utf8
   std::vector<std::string> strings = {};
-  std::vector<std::int64_t>
-      integers = {};  ///< long, integer, short, byte; boolean as 0 or 1; date as milliseconds since 1970 UTC
-  std::vector<double> doubles = {};  ///< double, float (rounded to float32), half_float (rounded to half)
-  std::vector<float> vector = {};    ///< dense_vector: `dims` finite values, as sent (not normalised)
-  std::uint32_t length = 0;          ///< analyzed text: tokens in all values together
+  std::vector<std::int64_t> integers =
+      {};  ///< long, integer, short, byte; boolean as 0 or 1; date as milliseconds since 1970 UTC
+  std::vector<double> doubles = {};       ///< double, float (rounded to float32), half_float (rounded to half)
+  std::vector<float> vector = {};         ///< dense_vector: `dims` finite values, as sent (not normalised)
+  std::uint32_t length = 0;               ///< analyzed text: tokens in all values together
   std::vector<TermFrequency> terms = {};  ///< analyzed text
 };
 

@@ -30,9 +30,12 @@ struct WriteParameters : RefreshParameters {
 template <Action Of>
 Response write_document(StoreCore& store, const Request& request, const PathParameters& path,
                         const WriteParameters& parameters) {
-  const DocumentWrite write{parameters.create ? Action::create : Of, path.get("index"),
-                            rest::document_id(path.get("id")),       request.body,
-                            parameters.if_seq_no,                    parameters.if_primary_term,
+  const DocumentWrite write{parameters.create ? Action::create : Of,
+                            path.get("index"),
+                            rest::document_id(path.get("id")),
+                            request.body,
+                            parameters.if_seq_no,
+                            parameters.if_primary_term,
                             parameters.wants_source};
   if (request.body.empty() && (Of == Action::index || Of == Action::create))
     refuse({400, "parse_exception", "request body is required"});
@@ -93,8 +96,7 @@ Response get_document(StoreCore& store, const Request&, const PathParameters& pa
   return json_answer(out.text(), found.document ? 200 : 404);
 }
 
-Response get_source(StoreCore& store, const Request&, const PathParameters& path,
-                    const SourceParameters& parameters) {
+Response get_source(StoreCore& store, const Request&, const PathParameters& path, const SourceParameters& parameters) {
   const Found found = find_document(store, path, parameters);
   if (!found.document) {
     refuse({404, "resource_not_found_exception",
@@ -112,7 +114,9 @@ struct Wanted {
 };
 
 const rest::MemberTable<Wanted> k_doc{
-    "`_mget` body, `docs`", "mget", "parse_exception",
+    "`_mget` body, `docs`",
+    "mget",
+    "parse_exception",
     {{"_index", rest::k_scalars, rest::into<&Wanted::index, read_text>},
      {"_id", rest::k_scalars, rest::into<&Wanted::id, read_text>},
      {"_source", rest::k_flags | rest::k_object | rest::k_array,
@@ -158,11 +162,13 @@ void read_ids(const JsonView&, const JsonView& value, MultiGetReading& reading) 
 }
 
 const rest::MemberTable<MultiGetReading> k_multi_get_body{
-    "`_mget` body", "mget", rest::k_parsing_error,
+    "`_mget` body",
+    "mget",
+    rest::k_parsing_error,
     {{"docs", rest::k_array, read_docs}, {"ids", rest::k_array, read_ids}}};
 
-std::vector<Wanted> read_multi_get(const Request& request, const std::string& index,
-                                   const SourceParameters& parameters, const Limits& limits) {
+std::vector<Wanted> read_multi_get(const Request& request, const std::string& index, const SourceParameters& parameters,
+                                   const Limits& limits) {
   if (request.body.empty()) refuse({400, "parse_exception", "request body or source parameter is required"});
   const auto tape = accepted(rest::JsonTape::parse(request.body));
   const JsonView root(tape, 0);
@@ -268,8 +274,7 @@ void add_document_routes(rest::Router& router, StoreCore& store) {
   add({get, head}, "/{index}/_doc/{id}", k_get_parameters, get_document);
   add({get, head}, "/{index}/_source/{id}", k_get_parameters, get_source);
   add({post}, "/{index}/_update/{id}", k_update_parameters, write_document<Action::update>);
-  for (const char* pattern : {"/_mget", "/{index}/_mget"})
-    add({get, post}, pattern, k_get_parameters, multi_get);
+  for (const char* pattern : {"/_mget", "/{index}/_mget"}) add({get, post}, pattern, k_get_parameters, multi_get);
 }
 
 }  // namespace sightline::elastic

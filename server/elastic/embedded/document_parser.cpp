@@ -28,8 +28,7 @@ constexpr std::string_view k_document_error = "document_parsing_exception";
 
 constexpr std::size_t k_fewest_vector_dims = 128;
 constexpr const char* k_objects = R"({"type":"ObjectMapper"})";  // stands for an array of objects
-constexpr const char* k_text =
-    R"({"type":"text","fields":{"keyword":{"type":"keyword","ignore_above":256}}})";
+constexpr const char* k_text = R"({"type":"text","fields":{"keyword":{"type":"keyword","ignore_above":256}}})";
 
 bool is_whole(std::string_view number) {
   return number.find_first_of(".eE") == std::string_view::npos;
@@ -69,8 +68,8 @@ struct Place {
 
 class DocumentParser {
  public:
-  DocumentParser(const JsonTape& tape, std::string id, std::shared_ptr<const Mapping> mapping,
-                 bool cut_vectors, const MappingLimits& limits)
+  DocumentParser(const JsonTape& tape, std::string id, std::shared_ptr<const Mapping> mapping, bool cut_vectors,
+                 const MappingLimits& limits)
       : tape_(tape),
         id_(std::move(id)),
         mapping_(std::move(mapping)),
@@ -145,11 +144,11 @@ class DocumentParser {
   void check_name(const std::string& name, std::size_t key, const Place& place) const {
     if (name.find_first_not_of(' ') == std::string::npos || name.front() == '.' || name.find("..") != std::string::npos)
       fail(key, "field name cannot be blank, begin with a dot or hold two: [" + shortened(name) + "]");
-    const auto dots = std::count(place.prefix.begin(), place.prefix.end(), '.') +
-                      std::count(name.begin(), name.end(), '.');
+    const auto dots =
+        std::count(place.prefix.begin(), place.prefix.end(), '.') + std::count(name.begin(), name.end(), '.');
     if (static_cast<std::size_t>(dots) >= k_deepest_mapping) {
       fail(key, "Limit of mapping depth [" + std::to_string(k_deepest_mapping) +
-                            "] has been exceeded due to a field name of [" + std::to_string(dots + 1) + "] levels");
+                    "] has been exceeded due to a field name of [" + std::to_string(dots + 1) + "] levels");
     }
     static const std::set<std::string, std::less<>> metadata = {
         "_id",           "_source",  "_routing",     "_index",     "_version",     "_seq_no",
@@ -160,8 +159,7 @@ class DocumentParser {
   }
 
   /// The value of a member that is mapped as an object.
-  void parse_into_object(std::size_t value, const std::string& path, const std::string& name,
-                            Dynamic dynamic) {
+  void parse_into_object(std::size_t value, const std::string& path, const std::string& name, Dynamic dynamic) {
     switch (tape_[value].kind) {
       case Kind::null:
         return;
@@ -173,7 +171,7 @@ class DocumentParser {
         return;
       default:
         fail(value, "object mapping for [" + path + "] tried to parse field [" + name +
-                                "] as object, but found a concrete value");
+                        "] as object, but found a concrete value");
     }
   }
 
@@ -256,8 +254,8 @@ class DocumentParser {
     const int size = static_cast<int>(vector.size());
     if (size < 1 || (field->dims != 0 && size != field->dims)) {
       fail_field(*field, array,
-                         "it has a different number of dimensions [" + std::to_string(size) +
-                             "] than defined in the mapping [" + std::to_string(field->dims) + "]");
+                 "it has a different number of dimensions [" + std::to_string(size) +
+                     "] than defined in the mapping [" + std::to_string(field->dims) + "]");
     }
     if (field->dims == 0) {
       field = with_dims(*field, size);
@@ -265,8 +263,7 @@ class DocumentParser {
     }
     // Vectors that are kept but not indexed may be any that are finite.
     const auto similarity = field->indexed ? field->similarity : VectorSimilarity::l2_norm;
-    if (const std::string fault = unfit_for(similarity, vector); !fault.empty())
-      fail_field(*field, array, fault);
+    if (const std::string fault = unfit_for(similarity, vector); !fault.empty()) fail_field(*field, array, fault);
     if (cut_vectors_) vectors_.push_back({object, key, field->path, vector});
     values_of(*field).vector = std::move(vector);
   }
@@ -275,8 +272,9 @@ class DocumentParser {
     if (tape_[array].kind != Kind::array) fail_field(field, array, "a list of numbers was expected");
     const auto most = static_cast<std::size_t>(field.dims > 0 ? field.dims : k_max_dims);
     if (tape_[array].size > most) {
-      fail_field(field, array, "it has more dimensions [" + std::to_string(tape_[array].size) +
-                                           "] than [" + std::to_string(most) + "]");
+      fail_field(
+          field, array,
+          "it has more dimensions [" + std::to_string(tape_[array].size) + "] than [" + std::to_string(most) + "]");
     }
     std::vector<float> vector;
     vector.reserve(tape_[array].size);
@@ -300,7 +298,7 @@ class DocumentParser {
     const std::string_view text = tape_.text();
     document.source.reserve(text.size());
     std::size_t copied = 0;
-    std::size_t object = 0, next = 0;   // of the member before, and the member behind it
+    std::size_t object = 0, next = 0;  // of the member before, and the member behind it
     bool member_stays_before = false;
     for (VectorMember& member : vectors_) {
       if (member.object != object || next == 0) {

@@ -27,8 +27,7 @@ struct PreparedDocument {
   ParsedDocument values;
   std::string source;  ///< with the vectors cut out
   std::vector<CutVector> vectors;
-  std::shared_ptr<const Mapping>
-      mapping;  ///< the given one, or a new one with the fields that the document brought
+  std::shared_ptr<const Mapping> mapping;  ///< the given one, or a new one with the fields that the document brought
 };
 
 /// Reads `source` by `mapping`; unknown fields become fields as Elasticsearch would make them, within

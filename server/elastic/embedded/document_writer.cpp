@@ -43,7 +43,9 @@ std::string_view read_raw(const JsonView& value, std::string_view) {
 }
 
 const MemberTable<UpdateBody> k_body{
-    "`_update` body", "UpdateRequest", k_content_error,
+    "`_update` body",
+    "UpdateRequest",
+    k_content_error,
     {{"doc", k_object, into<&UpdateBody::doc, read_raw>},
      {"upsert", k_object, into<&UpdateBody::upsert, read_raw>},
      {"doc_as_upsert", k_flags, into<&UpdateBody::doc_as_upsert, read_bool>},
@@ -82,7 +84,7 @@ UpdateBody parse_update_body(std::string_view body) {
 WriteTransaction::~WriteTransaction() {
   if (!open_) return;
   store_.writer_->roll_back();
-  const VisibilityLock::Writer alone = store_.visibility_.write();
+  const WriterFirstLock::Writer alone = store_.visibility_.write();
   for (auto& [index, staged] : staged_) index->search().rollback();
 }
 
@@ -136,8 +138,8 @@ WriteResult WriteTransaction::apply(const DocumentWrite& write) {
 WriteTransaction::Current WriteTransaction::current(const Staged& staged, const std::string& id) {
   auto rows = store_.writer_->query("SELECT number, version FROM " + staged.index->documents_table() + " WHERE id=?1");
   if (rows.bind(1, id).step()) return {rows.integer(0), rows.integer(1), true};
-  auto deleted = store_.writer_->query("SELECT version FROM " + staged.index->deleted_table() +
-                                       " WHERE id=?1 AND time>=?2");
+  auto deleted =
+      store_.writer_->query("SELECT version FROM " + staged.index->deleted_table() + " WHERE id=?1 AND time>=?2");
   deleted.bind(1, id).bind(2, milliseconds_now() - k_remember_deleted_milliseconds);
   return {0, deleted.step() ? deleted.integer(0) : 0, false};
 }
@@ -152,11 +154,11 @@ void WriteTransaction::check_conflict(const Staged& staged, const DocumentWrite&
   if (!write.if_seq_no) return;
   const std::int64_t term = write.if_primary_term.value_or(k_primary_term);
   if (before.live && before.number == *write.if_seq_no && term == k_primary_term) return;
-  const std::string required = "required seqNo [" + std::to_string(*write.if_seq_no) + "], primary term [" +
-                               std::to_string(term) + "]. ";
-  conflict(required + (before.live ? "current document has seqNo [" + std::to_string(before.number) +
-                                         "] and primary term [1]"
-                                   : "but no document was found"));
+  const std::string required =
+      "required seqNo [" + std::to_string(*write.if_seq_no) + "], primary term [" + std::to_string(term) + "]. ";
+  conflict(required + (before.live
+                           ? "current document has seqNo [" + std::to_string(before.number) + "] and primary term [1]"
+                           : "but no document was found"));
 }
 
 WriteResult WriteTransaction::put(Staged& staged, const std::string& id, std::string_view source,
@@ -185,8 +187,8 @@ void WriteTransaction::erase_rows(Staged& staged, std::int64_t number) {
   staged.index->search().remove(number);
 }
 
-void WriteTransaction::insert_rows(Staged& staged, std::int64_t number, std::int64_t version,
-                                   const std::string& id, const PreparedDocument& document) {
+void WriteTransaction::insert_rows(Staged& staged, std::int64_t number, std::int64_t version, const std::string& id,
+                                   const PreparedDocument& document) {
   store_.writer_
       ->query("INSERT INTO " + staged.index->documents_table() + "(number, id, version, source) VALUES(?1, ?2, ?3, ?4)")
       .bind(1, number)
@@ -262,7 +264,7 @@ void WriteTransaction::commit() {
         .run();
   }
   store_.check_files();
-  const VisibilityLock::Writer alone = store_.visibility_.write();
+  const WriterFirstLock::Writer alone = store_.visibility_.write();
   store_.writer_->execute("COMMIT");
   open_ = false;
   store_.health_.works();
@@ -310,8 +312,7 @@ std::vector<Answer<WriteResult>> DocumentWriter::write(std::span<const DocumentW
     throw;
   }
   for (IndexPtr& index : transaction.indices()) {
-    if (std::find(written_.begin(), written_.end(), index) == written_.end())
-      written_.push_back(std::move(index));
+    if (std::find(written_.begin(), written_.end(), index) == written_.end()) written_.push_back(std::move(index));
   }
   return results;
 }

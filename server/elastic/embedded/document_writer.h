@@ -100,7 +100,7 @@ class WriteTransaction {
                      const char* what) const;
 
   StoreCore& store_;
-  std::unique_lock<TurnMutex> lock_;
+  std::unique_lock<FairMutex> lock_;
   bool open_ = false;
   std::map<StoredIndex*, Staged> staged_;
   std::unordered_map<std::string, Staged*> by_name_;  // names and aliases do not change meanwhile

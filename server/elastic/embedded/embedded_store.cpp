@@ -55,7 +55,7 @@ class EmbeddedStore : public Store {
 }  // namespace
 
 Result<std::unique_ptr<Store>> open_embedded_store(const std::filesystem::path& folder, StoreCore::Now now,
-                                                const Limits& limits, Warn warn) {
+                                                   const Limits& limits, Warn warn) {
   auto core = StoreCore::open(folder, std::move(now), limits, std::move(warn));
   if (!core) return core.error();
   return std::unique_ptr<Store>(std::make_unique<EmbeddedStore>(*std::move(core)));

@@ -64,7 +64,9 @@ void read_aliases(const JsonView&, const JsonView& value, CreationReading& readi
   reading.creation.aliases = parse_aliases(value);
 }
 
-const MemberTable<CreationReading> k_creation{"index creation body", "create index", "parse_exception",
+const MemberTable<CreationReading> k_creation{"index creation body",
+                                              "create index",
+                                              "parse_exception",
                                               {{"settings", k_object, read_settings},
                                                {"mappings", k_object, read_mappings},
                                                {"aliases", k_object, read_aliases}}};
@@ -78,8 +80,7 @@ void read_object(std::string_view body, const Read& read) {
   read(root);
 }
 
-Response create_index(StoreCore& store, const Request& request, const PathParameters& path,
-                      const NoParameters&) {
+Response create_index(StoreCore& store, const Request& request, const PathParameters& path, const NoParameters&) {
   const std::string& name = path.get("index");
   CreationReading reading{store.limits()};
   if (!request.body.empty())
@@ -118,8 +119,7 @@ Response show(StoreCore& store, const Request&, const PathParameters& path, cons
   return answer_by_index(store, named_indices(store, parameters, path), write);
 }
 
-Response exists(StoreCore& store, const Request&, const PathParameters& path,
-                const IndicesParameters& parameters) {
+Response exists(StoreCore& store, const Request&, const PathParameters& path, const IndicesParameters& parameters) {
   return json_answer("", named_indices(store, parameters, path).empty() ? 404 : 200);
 }
 
@@ -141,8 +141,7 @@ Response put_settings(StoreCore& store, const Request& request, const PathParame
   return acknowledged();
 }
 
-Response refresh(StoreCore& store, const Request&, const PathParameters& path,
-                 const IndicesParameters& parameters) {
+Response refresh(StoreCore& store, const Request&, const PathParameters& path, const IndicesParameters& parameters) {
   const std::vector<IndexPtr> indices = named_indices(store, parameters, path);
   store.refresh(indices);
   int total = 0;
@@ -170,8 +169,7 @@ std::vector<std::string> alias_patterns(const StoreCore& store, const PathParame
   return patterns;
 }
 
-Response get_alias(StoreCore& store, const Request&, const PathParameters& path,
-                   const IndicesParameters& parameters) {
+Response get_alias(StoreCore& store, const Request&, const PathParameters& path, const IndicesParameters& parameters) {
   std::vector<IndexPtr> indices = named_indices(store, parameters, path);
   const std::vector<std::string> patterns = alias_patterns(store, path);
   std::set<std::string> missing;
@@ -199,8 +197,7 @@ Response aliases_changed(StoreCore& store, const std::vector<AliasChange>& chang
   return json_answer("{\"acknowledged\":true,\"errors\":false}");
 }
 
-Response put_alias(StoreCore& store, const Request& request, const PathParameters& path,
-                   const NoParameters&) {
+Response put_alias(StoreCore& store, const Request& request, const PathParameters& path, const NoParameters&) {
   Alias alias;
   if (!request.body.empty())
     read_object(definition_body(request, store), [&](const JsonView& body) { k_alias.read(body, alias); });
@@ -209,8 +206,7 @@ Response put_alias(StoreCore& store, const Request& request, const PathParameter
   return aliases_changed(store, changes);
 }
 
-Response delete_alias(StoreCore& store, const Request&, const PathParameters& path,
-                      const NoParameters&) {
+Response delete_alias(StoreCore& store, const Request&, const PathParameters& path, const NoParameters&) {
   const std::vector<std::string> patterns = alias_patterns(store, path);
   const std::vector<IndexPtr> indices = named_indices(store, {}, path);
   std::vector<AliasChange> changes;
@@ -230,7 +226,7 @@ struct ActionReading {
   Alias alias = {};
 };
 
-template <std::vector<std::string> ActionReading::* List>
+template <std::vector<std::string> ActionReading::*List>
 void read_names(const JsonView& key, const JsonView& value, ActionReading& reading) {
   value.each_or_self([&](const JsonView& item) { (reading.*List).push_back(read_filled_text(item, key.text())); });
 }
@@ -242,12 +238,14 @@ std::vector<Member<ActionReading>> action_rows() {
           {"aliases", k_text | k_array, read_names<&ActionReading::aliases>}};
 }
 
-const MemberTable<ActionReading> k_add{"`_aliases` action `add`", "alias_action", k_argument_error,
-                                       {action_rows(),
-                                        {{"is_write_index", k_flags,
-                                          [](const JsonView& key, const JsonView& value, ActionReading& reading) {
-                                            reading.alias.is_write_index = read_bool(value, key.text());
-                                          }}}}};
+const MemberTable<ActionReading> k_add{
+    "`_aliases` action `add`",
+    "alias_action",
+    k_argument_error,
+    {action_rows(),
+     {{"is_write_index", k_flags, [](const JsonView& key, const JsonView& value, ActionReading& reading) {
+         reading.alias.is_write_index = read_bool(value, key.text());
+       }}}}};
 const MemberTable<ActionReading> k_remove{
     "`_aliases` action `remove`", "alias_action", k_argument_error, {action_rows()}};
 
@@ -275,15 +273,16 @@ struct AliasChanges {
 };
 
 const MemberTable<AliasChanges> k_action{
-    "`_aliases` actions", "alias_action", k_argument_error,
+    "`_aliases` actions",
+    "alias_action",
+    k_argument_error,
     {{"add", k_object,
       [](const JsonView&, const JsonView& value, AliasChanges& changes) {
         ActionReading action;
         k_add.read(value, action);
         changes.add(action, action.alias);
       }},
-     {"remove", k_object,
-      [](const JsonView&, const JsonView& value, AliasChanges& changes) {
+     {"remove", k_object, [](const JsonView&, const JsonView& value, AliasChanges& changes) {
         ActionReading action;
         k_remove.read(value, action);
         changes.add(action, std::nullopt);
@@ -300,8 +299,7 @@ void read_actions(const JsonView&, const JsonView& value, AliasChanges& changes)
 const MemberTable<AliasChanges> k_aliases_body{
     "`_aliases` body", "aliases", k_argument_error, {{"actions", k_array, read_actions}}};
 
-Response change_aliases(StoreCore& store, const Request& request, const PathParameters&,
-                        const NoParameters&) {
+Response change_aliases(StoreCore& store, const Request& request, const PathParameters&, const NoParameters&) {
   AliasChanges changes{store};
   read_object(definition_body(request, store), [&](const JsonView& body) { k_aliases_body.read(body, changes); });
   if (changes.changes.empty()) refuse(illegal_argument("No action specified"));

@@ -21,8 +21,7 @@ ElasticError invalid_index_name(const std::string& name, const std::string& why)
 
 ElasticError index_not_found(const std::string& name) {
   ElasticError error{404, "index_not_found_exception", "no such index [" + name + "]"};
-  error.details = {
-      {"resource.type", "index_or_alias"}, {"resource.id", name}, {"index_uuid", "_na_"}, {"index", name}};
+  error.details = {{"resource.type", "index_or_alias"}, {"resource.id", name}, {"index_uuid", "_na_"}, {"index", name}};
   return error;
 }
 

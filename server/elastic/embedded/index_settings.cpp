@@ -189,8 +189,7 @@ IndexSettings creation_settings(IndexSettings given, const std::string& name, co
   given.try_emplace("index.number_of_replicas", "1");
   expand_replicas(given);
   given["index.provided_name"] = name;
-  given["index.creation_date"] =
-      std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+  given["index.creation_date"] = std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
   given["index.uuid"] = uuid;
   given["index.version.created"] = "9039001";
   return given;

@@ -52,8 +52,7 @@ void merge_nodes(MappingNode& node, const MappingNode& other, const std::string&
     refuse(illegal_argument("can't merge a non object mapping [" + path + "] with an object mapping"));
   if (other.dynamic) node.dynamic = other.dynamic;
   if (node.enabled != other.enabled && !path.empty()) {
-    refuse({400, "mapper_exception",
-            "the [enabled] parameter can't be updated for the object mapping [" + path + "]"});
+    refuse({400, "mapper_exception", "the [enabled] parameter can't be updated for the object mapping [" + path + "]"});
   }
   for (const auto& [name, child] : other.children) {
     const auto [place, is_new] = node.children.try_emplace(name, child);
@@ -168,8 +167,7 @@ Mapping Mapping::merged_with(const Mapping& other, const MappingLimits& limits) 
 
 void Mapping::check(const MappingLimits& limits) const {
   if (size() > limits.total_fields) {
-    refuse(illegal_argument("Limit of total fields [" + std::to_string(limits.total_fields) +
-                            "] has been exceeded"));
+    refuse(illegal_argument("Limit of total fields [" + std::to_string(limits.total_fields) + "] has been exceeded"));
   }
   check_names(root_, "", 0, limits);
 }

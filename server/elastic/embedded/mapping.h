@@ -58,8 +58,8 @@ struct VectorIndexOptions {
 struct Field {
   std::string path;  ///< dotted, of a multi-field with its parent: "image_name.keyword"
   FieldType type = FieldType::object;
-  bool indexed = true;     ///< `index`: searchable
-  bool doc_values = true;  ///< sortable, fit for aggregations; false for text and binary
+  bool indexed = true;                       ///< `index`: searchable
+  bool doc_values = true;                    ///< sortable, fit for aggregations; false for text and binary
   std::optional<std::int64_t> ignore_above;  ///< keyword: longer strings (in UTF-16 units) are not indexed
   std::string format = {};                   ///< date; empty: strict_date_optional_time||epoch_millis
   // dense_vector
@@ -67,7 +67,7 @@ struct Field {
   VectorSimilarity similarity = VectorSimilarity::cosine;
   std::optional<VectorIndexOptions> index_options;  ///< absent if not indexed or dims unknown
   bool multi_field = false;  ///< under `fields` of another: its values are not in _source under its own path
-  std::vector<std::shared_ptr<const Field>> fields = {};  ///< multi-fields, by name
+  std::vector<std::shared_ptr<const Field>> fields = {};        ///< multi-fields, by name
   std::vector<std::pair<std::string, std::string>> shown = {};  ///< name and JSON of parameters that GET shows as given
 };
 using FieldPtr = std::shared_ptr<const Field>;
@@ -81,9 +81,9 @@ enum class Dynamic { yes, no, strict };
 
 /// One node of the tree of objects and fields.
 struct MappingNode {
-  FieldPtr field;                       ///< null: an object
-  std::optional<Dynamic> dynamic = {};  ///< of an object; absent: as its parent
-  bool enabled = true;                  ///< of an object; false: kept in _source, otherwise not looked at
+  FieldPtr field;                                    ///< null: an object
+  std::optional<Dynamic> dynamic = {};               ///< of an object; absent: as its parent
+  bool enabled = true;                               ///< of an object; false: kept in _source, otherwise not looked at
   std::map<std::string, MappingNode> children = {};  ///< of an object
 };
 

@@ -33,7 +33,7 @@ void keep(const JsonView& key, const JsonView& value, FieldReading& reading) {
   reading.field.shown.emplace_back(key.text(), value.raw());
 }
 
-template <bool Field::* Flag>
+template <bool Field::*Flag>
 void read_flag(const JsonView& key, const JsonView& value, FieldReading& reading) {
   bool& flag = reading.field.*Flag;
   const bool before = std::exchange(flag, read_bool(value, key.text()));
@@ -117,7 +117,8 @@ void read_index_options(const JsonView&, const JsonView& value, FieldReading& re
     const std::string_view name = key.text();
     if (options.is_graph() && (name == "m" || name == "ef_construction")) {
       const std::int64_t number = read_integer(part, name);
-      (name == "m" ? options.m : options.ef_construction) = static_cast<int>(std::clamp<std::int64_t>(number, 1, 10'000));
+      (name == "m" ? options.m : options.ef_construction) =
+          static_cast<int>(std::clamp<std::int64_t>(number, 1, 10'000));
     } else if (quantised && name == "rescore_vector" && part.is_object()) {
       options.oversample = read_oversample(part);
     } else if (name != "type") {
@@ -137,24 +138,31 @@ const Rows k_indexed{{"index", k_flags, read_flag<&Field::indexed>}, {"fields", 
 /// Of types whose values are kept by document.
 const Rows k_valued{{"doc_values", k_flags, read_flag<&Field::doc_values>}};
 
-const Table k_text_field{"mapping of a `text` field", "text", k_mapper_error,
+const Table k_text_field{"mapping of a `text` field",
+                         "text",
+                         k_mapper_error,
                          {k_every, k_indexed, {only_some("analyzer", k_text, check_word<k_standard>, "`standard`")}}};
-const Table k_keyword_field{"mapping of a `keyword` field", "keyword", k_mapper_error,
+const Table k_keyword_field{"mapping of a `keyword` field",
+                            "keyword",
+                            k_mapper_error,
                             {k_every, k_indexed, k_valued, {{"ignore_above", k_numbers, read_ignore_above}}}};
-const Table k_date_field{"mapping of a `date` field", "date", k_mapper_error,
+const Table k_date_field{"mapping of a `date` field",
+                         "date",
+                         k_mapper_error,
                          {k_every, k_indexed, k_valued, {{"format", k_text, read_format}}}};
 const Table k_value_field{
     "mapping of a number or `boolean` field", "field", k_mapper_error, {k_every, k_indexed, k_valued}};
 const Table k_binary_field{"mapping of a `binary` field", "binary", k_mapper_error, {k_every}};
-const Table k_vector_field{
-    "mapping of a `dense_vector` field", "dense_vector", k_mapper_error,
-    {k_every,
-     {{"dims", k_numbers, read_dims},
-      {"index", k_flags, read_vector_index},
-      {"similarity", k_text, read_similarity},
-      only_some("element_type", k_text, check_word<k_float>, "`float`"),
-      {"index_options", k_object, read_index_options,
-       "kept and shown; vectors are compared exactly, or by one graph"}}}};
+const Table k_vector_field{"mapping of a `dense_vector` field",
+                           "dense_vector",
+                           k_mapper_error,
+                           {k_every,
+                            {{"dims", k_numbers, read_dims},
+                             {"index", k_flags, read_vector_index},
+                             {"similarity", k_text, read_similarity},
+                             only_some("element_type", k_text, check_word<k_float>, "`float`"),
+                             {"index_options", k_object, read_index_options,
+                              "kept and shown; vectors are compared exactly, or by one graph"}}}};
 
 const Table& table_of(FieldType type) {
   switch (type) {
@@ -184,15 +192,17 @@ FieldType type_named(const std::string& name, const std::string& path) {
 void check_vector(const FieldReading& reading) {
   const Field& field = reading.field;
   if (!field.indexed && (reading.similarity_given || field.index_options)) {
-    refuse(illegal_argument(
-        "[similarity] and [index_options] can only be specified for a field of type [dense_vector] when it is indexed"));
+    refuse(
+        illegal_argument("[similarity] and [index_options] can only be specified for a field of type [dense_vector] "
+                         "when it is indexed"));
   }
   if (!field.index_options || field.dims == 0) return;
   const std::string& type = field.index_options->type;
   if (type.starts_with("int4") && field.dims % 2 != 0)
     refuse(illegal_argument(type + " only supports even dimensions; provided=" + std::to_string(field.dims)));
   if (type.starts_with("bbq") && field.dims < 64)
-    refuse(illegal_argument(type + " does not support dimensions fewer than 64; provided=" + std::to_string(field.dims)));
+    refuse(
+        illegal_argument(type + " does not support dimensions fewer than 64; provided=" + std::to_string(field.dims)));
 }
 
 // Objects
@@ -200,7 +210,7 @@ void check_vector(const FieldReading& reading) {
 /// What the parameters of an object are read into, the root's too.
 struct ObjectReading {
   MappingNode& node;
-  std::string prefix;  ///< "" or "a.b."
+  std::string prefix;                                   ///< "" or "a.b."
   std::map<std::string, std::string>* shown = nullptr;  ///< of the root: parameters that are shown as they came
 };
 
@@ -226,7 +236,9 @@ const MemberTable<ObjectReading>::Rows k_both{{"properties", k_object, read_prop
 const MemberTable<ObjectReading> k_root{
     "mapping", "mapping", k_mapper_error, {k_both, {{"_meta", k_object, read_shown, "kept and shown"}}}};
 const MemberTable<ObjectReading> k_object_mapping{
-    "mapping of an object", "object", k_mapper_error,
+    "mapping of an object",
+    "object",
+    k_mapper_error,
     {k_both, {{"type", k_text, skip<ObjectReading>, "`object`"}, {"enabled", k_flags, read_enabled}}}};
 
 void read_property(MappingNode& object, const std::string& prefix, const std::string& name, const JsonView& body) {
@@ -244,8 +256,8 @@ void read_property(MappingNode& object, const std::string& prefix, const std::st
   }
   if (!body.is_object()) refuse_mapping("the mapping of [" + path + "] must be an object");
   const auto type = body.member("type");
-  const bool is_object = type ? type->text() == "object"
-                              : body.member("properties") || body.member("enabled") || body.member("dynamic");
+  const bool is_object =
+      type ? type->text() == "object" : body.member("properties") || body.member("enabled") || body.member("dynamic");
   MappingNode& child = object.children[name];
   if (!is_object) return void(child.field = parse_field(path, body));
   ObjectReading reading{child, path + "."};

@@ -26,8 +26,7 @@ Query& Query::bind(int parameter, std::int64_t value) {
 
 Query& Query::bind(int parameter, std::string_view text) {
   // A null pointer would bind NULL instead of an empty text.
-  sqlite3_bind_text64(statement_, parameter, text.empty() ? "" : text.data(), text.size(), SQLITE_STATIC,
-                      SQLITE_UTF8);
+  sqlite3_bind_text64(statement_, parameter, text.empty() ? "" : text.data(), text.size(), SQLITE_STATIC, SQLITE_UTF8);
   return *this;
 }
 
@@ -58,10 +57,8 @@ std::string_view Query::text(int column) const {
 std::unique_ptr<Connection> Connection::open(const std::string& file, Mode mode) {
   std::unique_ptr<Connection> connection(new Connection());
   connection->file_ = file;
-  const int access =
-      mode == Mode::read_write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
-  if (sqlite3_open_v2(file.c_str(), &connection->handle_, access | SQLITE_OPEN_NOMUTEX, nullptr) !=
-      SQLITE_OK) {
+  const int access = mode == Mode::read_write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
+  if (sqlite3_open_v2(file.c_str(), &connection->handle_, access | SQLITE_OPEN_NOMUTEX, nullptr) != SQLITE_OK) {
     connection->fail("opening it");
   }
   sqlite3_extended_result_codes(connection->handle_, 1);
@@ -86,8 +83,8 @@ Connection::~Connection() {
 
 Query Connection::query(const std::string& sql) {
   const auto [place, is_new] = statements_.try_emplace(sql, nullptr);
-  if (is_new && sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()),
-                                   SQLITE_PREPARE_PERSISTENT, &place->second, nullptr) != SQLITE_OK) {
+  if (is_new && sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT,
+                                   &place->second, nullptr) != SQLITE_OK) {
     statements_.erase(place);
     fail("preparing `" + sql + "`");
   }
@@ -119,8 +116,8 @@ void Connection::fail(const std::string& action) const {
   const int code = handle_ == nullptr ? SQLITE_NOMEM : sqlite3_errcode(handle_);
   const bool broken = (code & 0xFF) == SQLITE_CORRUPT || (code & 0xFF) == SQLITE_NOTADB;
   const std::string why = handle_ == nullptr ? "out of memory" : sqlite3_errmsg(handle_);
-  throw StorageFailed{{broken ? ErrorCode::corrupt_data : ErrorCode::internal,
-                       "store file " + file_ + ", " + action + ": " + why}};
+  throw StorageFailed{
+      {broken ? ErrorCode::corrupt_data : ErrorCode::internal, "store file " + file_ + ", " + action + ": " + why}};
 }
 
 ReaderPool::Loan ReaderPool::borrow() {

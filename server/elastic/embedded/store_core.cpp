@@ -31,8 +31,7 @@ constexpr const char* k_schema = R"(
 
 /// Hidden indices are left out of wildcards, unless asked for or unless the pattern itself starts with a dot
 /// as they do.
-bool shown_by(const std::string& pattern, const std::string& name, bool hidden,
-              const IndicesOptions& options) {
+bool shown_by(const std::string& pattern, const std::string& name, bool hidden, const IndicesOptions& options) {
   if (!hidden) return options.expand_open;
   return options.expand_hidden || (options.expand_open && pattern.starts_with('.') && name.starts_with('.'));
 }
@@ -104,11 +103,11 @@ void StoreCore::refresh_all() const {
   refresh_due_ = std::chrono::steady_clock::time_point::max();
 }
 
-VisibilityLock::Reader StoreCore::read_lock() const {
+WriterFirstLock::Reader StoreCore::read_lock() const {
   if (refresh_is_due()) {
-    const std::unique_lock<TurnMutex> writing(write_mutex_, std::try_to_lock);
+    const std::unique_lock<FairMutex> writing(write_mutex_, std::try_to_lock);
     if (writing) {
-      const VisibilityLock::Writer alone = visibility_.write();
+      const WriterFirstLock::Writer alone = visibility_.write();
       refresh_all();
     }
   }
@@ -116,13 +115,13 @@ VisibilityLock::Reader StoreCore::read_lock() const {
 }
 
 void StoreCore::refresh(const std::vector<IndexPtr>& indices) {
-  const std::lock_guard<TurnMutex> writing(write_mutex_);
-  const VisibilityLock::Writer alone = visibility_.write();
+  const std::lock_guard<FairMutex> writing(write_mutex_);
+  const WriterFirstLock::Writer alone = visibility_.write();
   for (const IndexPtr& index : indices) index->search().refresh();
 }
 
-Result<std::unique_ptr<StoreCore>> StoreCore::open(const std::filesystem::path& folder, Now now,
-                                                   const Limits& limits, Warn warn) {
+Result<std::unique_ptr<StoreCore>> StoreCore::open(const std::filesystem::path& folder, Now now, const Limits& limits,
+                                                   Warn warn) {
   try {
     return std::unique_ptr<StoreCore>(new StoreCore(folder, std::move(now), limits, std::move(warn)));
   } catch (StorageFailed& failed) {
@@ -193,7 +192,7 @@ std::string StoreCore::problem() {
 void StoreCore::check() {
   search_contexts_->drop_expired();
   if (!problem().empty() && health_.write_failed()) {
-    const std::unique_lock<TurnMutex> writing(write_mutex_, std::try_to_lock);
+    const std::unique_lock<FairMutex> writing(write_mutex_, std::try_to_lock);
     if (writing) try_write();
   }
 }
@@ -256,14 +255,15 @@ StoredIndex::Definition StoreCore::read_definition(const sqlite::Query& row) con
     const auto aliases = accepted(rest::JsonTape::parse(row.text(5)));
     definition.aliases = parse_aliases(JsonView(aliases, 0));
   } catch (const Refused& refused) {
-    throw StorageFailed{{ErrorCode::corrupt_data, "store file " + file_ + ": the settings, mapping or aliases of index " +
-                                                      definition.name + " cannot be read: " + refused.error.reason}};
+    throw StorageFailed{{ErrorCode::corrupt_data, "store file " + file_ +
+                                                      ": the settings, mapping or aliases of index " + definition.name +
+                                                      " cannot be read: " + refused.error.reason}};
   }
   return definition;
 }
 
 IndexPtr StoreCore::create_index(const std::string& name, IndexCreation creation) {
-  const std::lock_guard<TurnMutex> lock(write_mutex_);
+  const std::lock_guard<FairMutex> lock(write_mutex_);
   return create_index_locked(name, std::move(creation));
 }
 
@@ -278,12 +278,10 @@ void StoreCore::check_new_aliases(const Aliases& aliases, const std::string& ind
   }
 }
 
-void StoreCore::check_definition(const IndexSettings& settings, const Mapping& mapping,
-                                 const Aliases& aliases) const {
+void StoreCore::check_definition(const IndexSettings& settings, const Mapping& mapping, const Aliases& aliases) const {
   if (aliases.size() > limits_.max_aliases) {
-    refuse(illegal_argument("an index may have [" + std::to_string(limits_.max_aliases) +
-                            "] aliases but would have [" + std::to_string(aliases.size()) +
-                            "]; remove some, or raise --elasticsearch-max-aliases"));
+    refuse(illegal_argument("an index may have [" + std::to_string(limits_.max_aliases) + "] aliases but would have [" +
+                            std::to_string(aliases.size()) + "]; remove some, or raise --elasticsearch-max-aliases"));
   }
   const std::size_t bytes =
       flat_settings_json(settings).size() + mapping.to_json().size() + aliases_json(aliases).size();
@@ -302,8 +300,8 @@ void StoreCore::check_shards(std::int64_t more) const {
 }
 
 std::int64_t StoreCore::insert_index(const StoredIndex::Definition& definition) {
-  const std::string settings = flat_settings_json(definition.settings),
-                    mapping = definition.mapping->to_json(), aliases = aliases_json(definition.aliases);
+  const std::string settings = flat_settings_json(definition.settings), mapping = definition.mapping->to_json(),
+                    aliases = aliases_json(definition.aliases);
   auto insert = writer_->query(
       "INSERT INTO indices(name, uuid, settings, mapping, aliases, next_seq_no) VALUES(?1, ?2, ?3, ?4, ?5, "
       "0) RETURNING number");
@@ -350,9 +348,9 @@ void StoreCore::drop_retired() {
 }
 
 void StoreCore::delete_indices(const std::vector<IndexPtr>& indices) {
-  const std::lock_guard<TurnMutex> write_lock(write_mutex_);
+  const std::lock_guard<FairMutex> write_lock(write_mutex_);
   drop_retired();
-  const VisibilityLock::Writer alone = visibility_.write();  // no search is under way
+  const WriterFirstLock::Writer alone = visibility_.write();  // no search is under way
   std::vector<IndexPtr> live;
   {
     const std::shared_lock<std::shared_mutex> lock(catalog_mutex_);
@@ -386,7 +384,7 @@ void StoreCore::save(const StoredIndex& index, const char* column, const std::st
 }
 
 void StoreCore::merge_mapping(const std::vector<IndexPtr>& indices, const Mapping& mapping) {
-  const std::lock_guard<TurnMutex> write_lock(write_mutex_);
+  const std::lock_guard<FairMutex> write_lock(write_mutex_);
   std::vector<std::shared_ptr<const Mapping>> merged;
   for (const IndexPtr& index : indices) {
     check_cancelled();
@@ -400,7 +398,7 @@ void StoreCore::merge_mapping(const std::vector<IndexPtr>& indices, const Mappin
 }
 
 void StoreCore::change_settings(const std::vector<IndexPtr>& indices, const IndexSettings& changes) {
-  const std::lock_guard<TurnMutex> write_lock(write_mutex_);
+  const std::lock_guard<FairMutex> write_lock(write_mutex_);
   std::vector<IndexSettings> updated;
   std::int64_t more_shards = 0;
   for (const IndexPtr& index : indices) {
@@ -419,7 +417,7 @@ void StoreCore::change_settings(const std::vector<IndexPtr>& indices, const Inde
 }
 
 void StoreCore::change_aliases(const std::vector<AliasChange>& changes) {
-  const std::lock_guard<TurnMutex> write_lock(write_mutex_);
+  const std::lock_guard<FairMutex> write_lock(write_mutex_);
   std::map<IndexPtr, Aliases> updated;
   for (const AliasChange& change : changes) {
     Aliases& aliases = updated.try_emplace(change.index, change.index->aliases()).first->second;
@@ -457,8 +455,8 @@ std::vector<IndexPtr> StoreCore::find_all(std::string_view expression, const Ind
       wildcard_seen = true;
       for (const auto& [index_name, index] : indices_) {
         check_cancelled();
-        const bool fits = part_fits(name, index_name) ||
-                          index->any_alias([&](const auto& alias) { return part_fits(name, alias); });
+        const bool fits =
+            part_fits(name, index_name) || index->any_alias([&](const auto& alias) { return part_fits(name, alias); });
         if (!fits) continue;
         if (excludes) {
           std::erase(chosen, index);

@@ -13,12 +13,12 @@
 #include <string_view>
 #include <vector>
 
+#include "base/fair_locks.h"
 #include "base/result.h"
 #include "server/elastic/embedded/index_names.h"
-#include "server/elastic/embedded/locks.h"
-#include "server/elastic/embedded/stored_index.h"
 #include "server/elastic/embedded/sqlite.h"
 #include "server/elastic/embedded/store_files.h"
+#include "server/elastic/embedded/stored_index.h"
 #include "server/elastic/limits.h"
 
 namespace sightline::elastic {
@@ -59,7 +59,7 @@ class StoreCore {
   /// While this is held no write becomes visible: counts, search() and fetch() of all indices show the same
   /// moment. Writers wait, so hold it for one search and no longer, and never take it twice in one thread.
   /// Makes seen first what has waited for the refresh interval, unless a writer is at work, which will do it.
-  VisibilityLock::Reader read_lock() const;
+  WriterFirstLock::Reader read_lock() const;
   /// Makes seen what is committed.
   void refresh(const std::vector<IndexPtr>& indices);
 
@@ -131,13 +131,12 @@ class StoreCore {
   std::string cluster_uuid_;
   std::unique_ptr<sqlite::Connection> writer_;
   mutable sqlite::ReaderPool readers_;
-  mutable VisibilityLock visibility_;
+  mutable WriterFirstLock visibility_;
   const Now now_;
   const std::unique_ptr<SearchContexts> search_contexts_;
-  mutable TurnMutex write_mutex_;  // one writer: guards writer_ and retired_; taken before the other two
+  mutable FairMutex write_mutex_;  // one writer: guards writer_ and retired_; taken before the other two
   /// When what was committed first without being seen shall be; max: nothing waits.
-  mutable std::atomic<std::chrono::steady_clock::time_point> refresh_due_{
-      std::chrono::steady_clock::time_point::max()};
+  mutable std::atomic<std::chrono::steady_clock::time_point> refresh_due_{std::chrono::steady_clock::time_point::max()};
   std::vector<IndexPtr> retired_;            // deleted, but perhaps still looked at
   mutable std::shared_mutex catalog_mutex_;  // guards indices_; taken last
   std::map<std::string, IndexPtr, std::less<>> indices_;

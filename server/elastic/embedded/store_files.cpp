@@ -21,9 +21,9 @@ constexpr mode_t k_of_others = S_IRWXG | S_IRWXO;
 }
 
 [[noreturn]] void fail_lost(const std::filesystem::path& folder, const std::string& what) {
-  throw StorageFailed{{ErrorCode::corrupt_data,
-                       "store folder " + folder.string() + ": " + what +
-                           "; restore the folder from a copy, or name an empty folder to start anew"}};
+  throw StorageFailed{
+      {ErrorCode::corrupt_data, "store folder " + folder.string() + ": " + what +
+                                    "; restore the folder from a copy, or name an empty folder to start anew"}};
 }
 
 std::string error_text() {
@@ -104,8 +104,7 @@ void StoreFiles::check_uuid(const std::string& uuid) {
   const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
   const std::string line = uuid + "\n";
   const bool written =
-      file >= 0 && ::write(file, line.data(), line.size()) == static_cast<ssize_t>(line.size()) &&
-      ::fsync(file) == 0;
+      file >= 0 && ::write(file, line.data(), line.size()) == static_cast<ssize_t>(line.size()) && ::fsync(file) == 0;
   const std::string why = error_text();
   if (file >= 0) ::close(file);
   if (!written) {
@@ -146,12 +145,11 @@ std::optional<std::string> StoreFiles::fault_of(Watched& file) const {
     file.device = found.st_dev;
     file.inode = found.st_ino;
   }
-  if (found.st_dev != file.device || found.st_ino != file.inode)
-    return shown + " has been replaced by another";
+  if (found.st_dev != file.device || found.st_ino != file.inode) return shown + " has been replaced by another";
   if (file.least_size < 0) return std::nullopt;
   if (found.st_size < file.least_size) {
-    return shown + " has been cut from " + std::to_string(file.least_size) + " to " +
-           std::to_string(found.st_size) + " bytes";
+    return shown + " has been cut from " + std::to_string(file.least_size) + " to " + std::to_string(found.st_size) +
+           " bytes";
   }
   file.least_size = found.st_size;
   return std::nullopt;

@@ -88,7 +88,7 @@ class StoreFiles {
 
  private:
   struct Watched {
-    std::string name;  ///< within the folder; empty: the folder
+    std::string name;             ///< within the folder; empty: the folder
     bool may_be_missing = false;  ///< until it is there for the first time
     bool known = false;
     dev_t device = 0;

@@ -28,8 +28,11 @@ std::string aliases_json(const Aliases& aliases) {
   return out.text();
 }
 
-const rest::MemberTable<Alias> k_alias{"alias", "alias", rest::k_argument_error,
-                                       {{"is_write_index", rest::k_flag, rest::into<&Alias::is_write_index, read_bool>}}};
+const rest::MemberTable<Alias> k_alias{
+    "alias",
+    "alias",
+    rest::k_argument_error,
+    {{"is_write_index", rest::k_flag, rest::into<&Alias::is_write_index, read_bool>}}};
 
 Aliases parse_aliases(const JsonView& body) {
   if (!body.is_object()) refuse({400, "parse_exception", "key [aliases] must be an object"});
@@ -46,12 +49,13 @@ std::string StoredIndex::schema(std::int64_t number) {
   const std::string n = std::to_string(number);
   return "CREATE TABLE documents_" + n +
          "(number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, version INTEGER NOT NULL, source TEXT NOT NULL);"
-         "CREATE TABLE vectors_" + n +
+         "CREATE TABLE vectors_" +
+         n +
          "(document INTEGER NOT NULL, ordinal INTEGER NOT NULL, path TEXT NOT NULL, position INTEGER NOT NULL,"
          " before TEXT NOT NULL, after TEXT NOT NULL, vector BLOB NOT NULL, PRIMARY KEY(document, ordinal))"
          " WITHOUT ROWID;"
-         "CREATE TABLE deleted_" + n +
-         "(id TEXT PRIMARY KEY, version INTEGER NOT NULL, time INTEGER NOT NULL) WITHOUT ROWID;" +
+         "CREATE TABLE deleted_" +
+         n + "(id TEXT PRIMARY KEY, version INTEGER NOT NULL, time INTEGER NOT NULL) WITHOUT ROWID;" +
          SearchIndex::schema(number);
 }
 
@@ -118,8 +122,8 @@ std::vector<CutVector> StoredIndex::read_vectors(sqlite::Connection& connection,
   rows.bind(1, number);
   std::vector<CutVector> vectors;
   while (rows.step()) {
-    vectors.push_back({std::string(rows.text(0)), static_cast<std::size_t>(rows.integer(1)),
-                       std::string(rows.text(2)), std::string(rows.text(3)),
+    vectors.push_back({std::string(rows.text(0)), static_cast<std::size_t>(rows.integer(1)), std::string(rows.text(2)),
+                       std::string(rows.text(3)),
                        floats_of(rows.text(4), vectors_table() + ", document " + std::to_string(number))});
   }
   return vectors;

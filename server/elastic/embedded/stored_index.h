@@ -88,8 +88,7 @@ class StoredIndex {
   template <class Fits>
   bool any_alias(const Fits& fits) const {
     const std::lock_guard<std::mutex> lock(mutex_);
-    return std::any_of(aliases_.begin(), aliases_.end(),
-                       [&](const auto& alias) { return fits(alias.first); });
+    return std::any_of(aliases_.begin(), aliases_.end(), [&](const auto& alias) { return fits(alias.first); });
   }
   bool hidden() const { return is_hidden(settings()); }
   /// Vectors are kept outside the source (index.mapping.exclude_source_vectors).

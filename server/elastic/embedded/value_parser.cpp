@@ -77,7 +77,8 @@ double round_to_half(double value) {
   // Half floats have 11 significant bits; below 2^-14 their step stays 2^-24.
   const double step = std::ldexp(1.0, std::max(exponent - 11, -24));
   const double rounded = std::nearbyint(value / step) * step;
-  return std::abs(rounded) > k_largest_half_float ? std::copysign(std::numeric_limits<double>::infinity(), value) : rounded;
+  return std::abs(rounded) > k_largest_half_float ? std::copysign(std::numeric_limits<double>::infinity(), value)
+                                                  : rounded;
 }
 
 std::int64_t utf16_length(std::string_view text) {

@@ -22,9 +22,9 @@ bool only_reads(http::Method method) {
 }
 
 bool is_port(std::string_view text) {
-  return !text.empty() && text.size() <= 5 && std::all_of(text.begin(), text.end(), [](char c) {
-    return std::isdigit(static_cast<unsigned char>(c));
-  }) && std::stoi(std::string(text)) <= 65535;
+  return !text.empty() && text.size() <= 5 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return std::isdigit(static_cast<unsigned char>(c)); }) &&
+         std::stoi(std::string(text)) <= 65535;
 }
 
 /// "host", "host:9200", "[::1]:9200".
@@ -54,10 +54,8 @@ Result<std::string> checked_cluster_url(const std::string& url) {
     return refused("must begin with http:// or https://");
   const std::string_view authority = rest.substr(0, rest.find_first_of("/?#"));
   if (authority.find('@') != std::string_view::npos)
-    return refused(
-        "must not contain user and password: every request is sent with the credentials of its caller");
-  if (rest.find_first_of("?#") != std::string_view::npos)
-    return refused("must not have a query or fragment");
+    return refused("must not contain user and password: every request is sent with the credentials of its caller");
+  if (rest.find_first_of("?#") != std::string_view::npos) return refused("must not have a query or fragment");
   if (!is_authority(authority)) return refused("must have a host, and a port, if any, from 0 to 65535");
   return url.substr(0, url.find_last_not_of('/') + 1);
 }
@@ -69,8 +67,7 @@ Result<std::shared_ptr<Cluster>> Cluster::create(Options options, const Timer& t
   return std::shared_ptr<Cluster>(new Cluster(std::move(options), timer));
 }
 
-Result<std::unique_ptr<http::Client>> Cluster::connect(int max_connections,
-                                                       std::size_t max_response_bytes) const {
+Result<std::unique_ptr<http::Client>> Cluster::connect(int max_connections, std::size_t max_response_bytes) const {
   http::Client::Options client;
   client.max_connections_per_host = max_connections;
   client.max_response_bytes = max_response_bytes;
@@ -102,14 +99,13 @@ std::optional<milliseconds> Cluster::wait_before_retry(const Error& error, http:
 }
 
 ElasticError Cluster::failure(const Error& error) {
-  ElasticError failure{
-      502, "connection_closed_exception",
-      "Elasticsearch at [" + options_.url +
-          "] did not answer completely, so the outcome of the request is unknown: " + error.message};
+  ElasticError failure{502, "connection_closed_exception",
+                       "Elasticsearch at [" + options_.url +
+                           "] did not answer completely, so the outcome of the request is unknown: " + error.message};
   if (error.code == ErrorCode::unreachable) {
-    failure = {503, "connect_exception",
-               "Elasticsearch at [" + options_.url +
-                   "] cannot be reached, and nothing was sent to it: " + error.message};
+    failure = {
+        503, "connect_exception",
+        "Elasticsearch at [" + options_.url + "] cannot be reached, and nothing was sent to it: " + error.message};
     if (error.message.find("certificate") != std::string::npos)
       failure.reason += " (the gateway's --elasticsearch-ca-file, --elasticsearch-ca-fingerprint)";
   } else if (error.code == ErrorCode::deadline_exceeded) {
@@ -133,8 +129,7 @@ ElasticError Cluster::failure(const Error& error) {
     const auto now = timer_.now();
     if (!warned_ || now - *warned_ >= k_between_warnings) {
       warning = failure.reason;
-      if (unsaid_ > 1)
-        warning += " (and " + std::to_string(unsaid_ - 1) + " more failures since the last warning)";
+      if (unsaid_ > 1) warning += " (and " + std::to_string(unsaid_ - 1) + " more failures since the last warning)";
       warned_ = now;
       unsaid_ = 0;
     }

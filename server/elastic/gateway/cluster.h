@@ -31,8 +31,8 @@ enum class GatewayEvent {
 class Cluster {
  public:
   struct Options {
-    std::string url;      ///< "https://es.example:9200", or with a path in front of Elasticsearch's own
-    std::string ca_file;  ///< PEM of the authority behind its certificate; empty: the system's
+    std::string url;             ///< "https://es.example:9200", or with a path in front of Elasticsearch's own
+    std::string ca_file;         ///< PEM of the authority behind its certificate; empty: the system's
     std::string ca_fingerprint;  ///< or that authority's SHA-256, as Elasticsearch prints it
     /// How long an answer may take to begin; 0: as long as it takes, for searches, reindexing and merges may
     /// run for hours.
@@ -57,8 +57,7 @@ class Cluster {
 
   /// How long to wait before a request that failed is sent again; nothing if it must not be: it may have been
   /// carried out, or enough was tried. Sent again is what never left, and what only reads.
-  std::optional<std::chrono::milliseconds> wait_before_retry(const Error& error, http::Method method,
-                                                             int attempts,
+  std::optional<std::chrono::milliseconds> wait_before_retry(const Error& error, http::Method method, int attempts,
                                                              std::chrono::milliseconds since_first) const;
 
   void count(GatewayEvent event) const {

@@ -112,8 +112,7 @@ ClusterProbe::Findings ClusterProbe::ask(const Caller& caller, bool& settled) {
   if (!serverless) {
     if (findings.version.empty()) return refuse("the cluster's answer has no version");
     if (!calls_custom_servers(findings.version)) {
-      return refuse("Elasticsearch " + findings.version +
-                    " cannot call custom inference servers; 8.19 and 9.1 can");
+      return refuse("Elasticsearch " + findings.version + " cannot call custom inference servers; 8.19 and 9.1 can");
     }
     if (findings.licence.empty())
       return refuse("the cluster refuses GET /_license to this caller: " + error_in(licence).reason);

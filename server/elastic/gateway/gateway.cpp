@@ -12,8 +12,7 @@ namespace {
 constexpr std::string_view k_status_path = "/_sightline/gateway";
 
 bool asks_for_status(const http::Request& request) {
-  return request.path == k_status_path &&
-         (request.method == http::Method::get || request.method == http::Method::head);
+  return request.path == k_status_path && (request.method == http::Method::get || request.method == http::Method::head);
 }
 
 }  // namespace

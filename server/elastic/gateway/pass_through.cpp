@@ -23,8 +23,8 @@ constexpr milliseconds k_longest_silence{600'000};
 /// threads, and it touches nothing but what the mutex guards. The call ends with the request's cancellation.
 class Passage : public std::enable_shared_from_this<Passage> {
  public:
-  Passage(std::shared_ptr<Cluster> cluster, Timer& timer, std::weak_ptr<http::Client> client,
-          http::Request request, http::Reply reply)
+  Passage(std::shared_ptr<Cluster> cluster, Timer& timer, std::weak_ptr<http::Client> client, http::Request request,
+          http::Reply reply)
       : cluster_(std::move(cluster)),
         timer_(timer),
         client_(std::move(client)),

@@ -47,8 +47,7 @@ std::string list_name(std::string_view path, int depth) {
   return names;
 }
 
-std::string not_a(const char* pattern, const char* kind, std::string_view path,
-                  const rapidjson::Value& value) {
+std::string not_a(const char* pattern, const char* kind, std::string_view path, const rapidjson::Value& value) {
   return "Current path [" + std::string(path) + "] matched the " + pattern +
          " pattern but the current object is not a " + kind + ", found invalid type [" + java_class(value) +
          "] instead.";
@@ -70,15 +69,12 @@ Answer<Extracted> follow(const rapidjson::Value& value, std::string_view path) {
     }
     return list;
   }
-  const auto name =
-      path.front() == '.' ? path.substr(1, std::min(path.find_first_of(".[", 1), path.size()) - 1) : "";
+  const auto name = path.front() == '.' ? path.substr(1, std::min(path.find_first_of(".[", 1), path.size()) - 1) : "";
   if (name.empty()) {
-    return illegal_argument("Invalid path received [" + std::string(path) +
-                            "], unable to extract a field name.");
+    return illegal_argument("Invalid path received [" + std::string(path) + "], unable to extract a field name.");
   }
   if (!value.IsObject()) return illegal_argument(not_a("dot field", "map", path, value));
-  const rapidjson::Value key(
-      rapidjson::StringRef(name.data(), static_cast<rapidjson::SizeType>(name.size())));
+  const rapidjson::Value key(rapidjson::StringRef(name.data(), static_cast<rapidjson::SizeType>(name.size())));
   const auto found = value.FindMember(key);
   if (found == value.MemberEnd() || found->value.IsNull()) {
     return illegal_argument("Unable to find field [" + std::string(name) + "] in map");
@@ -88,8 +84,7 @@ Answer<Extracted> follow(const rapidjson::Value& value, std::string_view path) {
 
 Answer<float> to_float(const rapidjson::Value& value, const std::string& name) {
   if (!value.IsNumber()) {
-    return illegal_argument("Unable to convert field [" + name + "] of type [" + java_class(value) +
-                            "] to Number");
+    return illegal_argument("Unable to convert field [" + name + "] of type [" + java_class(value) + "] to Number");
   }
   const double number = value.GetDouble();
   if (!(std::abs(number) <= static_cast<double>(std::numeric_limits<float>::max()))) {
@@ -100,8 +95,7 @@ Answer<float> to_float(const rapidjson::Value& value, const std::string& name) {
 
 Answer<std::vector<float>> to_vector(const Extracted& entry, const std::string& name) {
   if (!entry.is_list()) {
-    return illegal_argument("Extracted field [" + name +
-                            "] is an invalid type, expected a list but received [" +
+    return illegal_argument("Extracted field [" + name + "] is an invalid type, expected a list but received [" +
                             java_class(*entry.value) + "]");
   }
   const std::size_t size = entry.value ? entry.value->Size() : entry.items.size();
@@ -111,9 +105,9 @@ Answer<std::vector<float>> to_vector(const Extracted& entry, const std::string& 
   for (std::size_t i = 0; i < size; ++i) {
     const rapidjson::Value* item =
         entry.value ? &(*entry.value)[static_cast<rapidjson::SizeType>(i)] : entry.items[i].value;
-    auto number = item ? to_float(*item, name)
-                       : Answer<float>(illegal_argument("Unable to convert field [" + name +
-                                                        "] of type [ArrayList] to Number"));
+    auto number =
+        item ? to_float(*item, name)
+             : Answer<float>(illegal_argument("Unable to convert field [" + name + "] of type [ArrayList] to Number"));
     if (!number) {
       return illegal_argument("Failed to parse list entry [" + std::to_string(i) +
                               "], error: " + number.error().reason);
@@ -130,17 +124,16 @@ Answer<rapidjson::Document> parse_answer(std::string_view body) {
   const json::Fault fault = json::read_document(body, document, k_answer_limits);
   if (!fault) return document;
   return ElasticError{400, "x_content_parse_exception",
-                      "[1:" + std::to_string(fault.offset + 1) + "] the answer cannot be read as JSON: " +
-                          json::message(fault, k_answer_limits)};
+                      "[1:" + std::to_string(fault.offset + 1) +
+                          "] the answer cannot be read as JSON: " + json::message(fault, k_answer_limits)};
 }
 
 Answer<Embeddings> parse_embeddings(std::string_view body, std::string_view path) {
   const auto document = parse_answer(body);
   if (!document) return document.error();
   if (!document->IsObject()) {
-    return ElasticError{
-        400, "x_content_parse_exception",
-        std::string("the answer must be a JSON object but is of type [") + java_class(*document) + "]"};
+    return ElasticError{400, "x_content_parse_exception",
+                        std::string("the answer must be a JSON object but is of type [") + java_class(*document) + "]"};
   }
   return embeddings_at(*document, path);
 }
@@ -154,16 +147,15 @@ Answer<Embeddings> embeddings_at(const rapidjson::Value& answer, std::string_vie
   if (!extracted) return extracted.error();
   if (!extracted->is_list()) {
     return illegal_argument("Extracted field [" + list_name(path, 0) +
-                            "] is an invalid type, expected a list but received [" +
-                            java_class(*extracted->value) + "]");
+                            "] is an invalid type, expected a list but received [" + java_class(*extracted->value) +
+                            "]");
   }
   Embeddings embeddings;
   const std::size_t size = extracted->value ? extracted->value->Size() : extracted->items.size();
   embeddings.reserve(size);
   for (std::size_t i = 0; i < size; ++i) {
-    const Extracted entry = extracted->value
-                                ? Extracted{&(*extracted->value)[static_cast<rapidjson::SizeType>(i)]}
-                                : std::move(extracted->items[i]);
+    const Extracted entry = extracted->value ? Extracted{&(*extracted->value)[static_cast<rapidjson::SizeType>(i)]}
+                                             : std::move(extracted->items[i]);
     auto vector = to_vector(entry, list_name(path, 1));
     if (!vector) {
       return illegal_argument("Failed to parse text embedding entry [" + std::to_string(i) +

@@ -5,8 +5,7 @@
 namespace sightline::elastic {
 namespace {
 
-constexpr std::string_view k_default_chunking =
-    R"({"strategy":"sentence","max_chunk_size":250,"sentence_overlap":1})";
+constexpr std::string_view k_default_chunking = R"({"strategy":"sentence","max_chunk_size":250,"sentence_overlap":1})";
 
 ElasticError refused(std::string reason) {
   return {400, "status_exception", std::move(reason)};
@@ -19,8 +18,8 @@ Refusal read_task_type(Endpoint& endpoint, SettingsReader& body, ValidationFault
   if (!faults.empty()) return faults.error();
   const bool named_in_path = !endpoint.task_type.empty() && endpoint.task_type != "any";
   if (given && named_in_path && *given != endpoint.task_type) {
-    return refused("Cannot resolve conflicting task_type parameter in the request URL [" +
-                   endpoint.task_type + "] and the request body [" + *given + "]");
+    return refused("Cannot resolve conflicting task_type parameter in the request URL [" + endpoint.task_type +
+                   "] and the request body [" + *given + "]");
   }
   if (!named_in_path) endpoint.task_type = given.value_or("");
   if (endpoint.task_type.empty()) return refused("model is missing required setting [task_type]");
@@ -71,8 +70,7 @@ std::string_view Endpoint::secret(std::string_view name) const {
 
 Answer<Endpoint> parse_endpoint(std::string id, std::string task_type, const rapidjson::Value& body,
                                 SettingsSource source) {
-  if (!body.IsObject())
-    return refused("the configuration of inference endpoint [" + id + "] must be a JSON object");
+  if (!body.IsObject()) return refused("the configuration of inference endpoint [" + id + "] must be a JSON object");
   Endpoint endpoint;
   endpoint.id = std::move(id);
   endpoint.task_type = std::move(task_type);
@@ -85,8 +83,7 @@ Answer<Endpoint> parse_endpoint(std::string id, std::string task_type, const rap
   if (!faults.empty()) return faults.error();
   if (!settings) return refused("Missing required field [service_settings]");
   if (Refusal refusal = read_chunking(endpoint, reader, faults)) return *refusal;
-  if (Refusal refusal = (*kind)->read(endpoint, *settings, reader.take("task_settings"), source))
-    return *refusal;
+  if (Refusal refusal = (*kind)->read(endpoint, *settings, reader.take("task_settings"), source)) return *refusal;
   if (Refusal unknown = nothing_unknown(reader, (*kind)->name)) return *unknown;
   return endpoint;
 }

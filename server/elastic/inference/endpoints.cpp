@@ -85,20 +85,17 @@ Refusal Endpoints::refuse_secrets(const Endpoint& endpoint) const {
 
 Answer<DefinitionIndex::Content> Endpoints::sealed(const Endpoint& endpoint) const {
   if (Refusal refusal = refuse_secrets(endpoint)) return *refusal;
-  if (endpoint.secrets.empty() || !secret_box_)
-    return DefinitionIndex::Content{endpoint_json(endpoint, true)};
+  if (endpoint.secrets.empty() || !secret_box_) return DefinitionIndex::Content{endpoint_json(endpoint, true)};
   Endpoint bare = endpoint;
   bare.secrets.clear();
   DefinitionIndex::Content content{endpoint_json(bare, true)};
-  auto secrets =
-      secret_box_->seal(secrets_json(endpoint.secrets), sealing_context(endpoint.id, content.config));
+  auto secrets = secret_box_->seal(secrets_json(endpoint.secrets), sealing_context(endpoint.id, content.config));
   if (!secrets) return ElasticError{500, "illegal_state_exception", secrets.error().message};
   content.secrets = std::move(*secrets);
   return content;
 }
 
-Answer<std::shared_ptr<const Endpoint>> Endpoints::opened(
-    const DefinitionIndex::Definition& definition) const {
+Answer<std::shared_ptr<const Endpoint>> Endpoints::opened(const DefinitionIndex::Definition& definition) const {
   auto endpoint = endpoint_of(definition);
   if (!endpoint || definition.secrets.empty()) return endpoint;
   const std::string& id = definition.name;

@@ -24,8 +24,7 @@ namespace sightline::elastic {
 class Endpoints {
  public:
   /// `secret_box` may be null, else it must outlive this.
-  Endpoints(Store& store, const Timer& timer, NativeInference& native,
-            const security::SecretBox* secret_box = nullptr)
+  Endpoints(Store& store, const Timer& timer, NativeInference& native, const security::SecretBox* secret_box = nullptr)
       : index_(store),
         native_(native),
         secret_box_(secret_box),

@@ -23,8 +23,8 @@ using http::Method;
 using std::chrono::milliseconds;
 
 constexpr milliseconds k_default_timeout{30'000};
-constexpr std::array<std::string_view, 7> k_task_types{
-    "text_embedding", "sparse_embedding", "rerank", "completion", "chat_completion", "embedding", "any"};
+constexpr std::array<std::string_view, 7> k_task_types{"text_embedding",  "sparse_embedding", "rerank", "completion",
+                                                       "chat_completion", "embedding",        "any"};
 
 ElasticError refused(std::string reason) {
   return {400, "status_exception", std::move(reason)};
@@ -46,8 +46,7 @@ bool is_any(std::string_view task_type) {
 bool is_valid_id(std::string_view id) {
   const auto alphanumeric = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
   return !id.empty() && id.size() <= 512 && alphanumeric(id.front()) && alphanumeric(id.back()) &&
-         std::all_of(id.begin(), id.end(),
-                     [&](char c) { return alphanumeric(c) || c == '-' || c == '_' || c == '.'; });
+         std::all_of(id.begin(), id.end(), [&](char c) { return alphanumeric(c) || c == '-' || c == '_' || c == '.'; });
 }
 
 Answer<milliseconds> timeout_of(const http::Request& request) {
@@ -58,8 +57,7 @@ Answer<milliseconds> timeout_of(const http::Request& request) {
 Answer<rapidjson::Document> object_in(const http::Request& request) {
   if (request.body.empty()) return ElasticError{400, "parse_exception", "request body is required"};
   auto body = rest::parse_json(request.body);
-  if (body && !body->IsObject())
-    return ElasticError{400, "x_content_parse_exception", "[1:1] expected a JSON object"};
+  if (body && !body->IsObject()) return ElasticError{400, "x_content_parse_exception", "[1:1] expected a JSON object"};
   return body;
 }
 
@@ -101,8 +99,7 @@ Answer<InferenceInput> read_inference_body(const rapidjson::Value& body) {
     } else if (name == "task_settings") {
       continue;  // the endpoint's service reads them
     } else if (name == "query" || name == "return_documents" || name == "top_n") {
-      return invalid_request("Field [" + std::string(name) +
-                             "] cannot be specified for task type [text_embedding]");
+      return invalid_request("Field [" + std::string(name) + "] cannot be specified for task type [text_embedding]");
     } else {
       return ElasticError{400, "x_content_parse_exception",
                           "[inference_request] unknown field [" + std::string(name) + "]"};
@@ -122,8 +119,8 @@ std::string embeddings_json(const Embeddings& embeddings) {
 /// Nothing if the endpoint is of the task that a path names; an empty one is any.
 Refusal check_task(const Endpoint& endpoint, const std::string& task_type) {
   if (is_any(task_type) || task_type == endpoint.task_type) return {};
-  return refused("Incompatible task_type, the requested type [" + task_type +
-                 "] does not match the model type [" + endpoint.task_type + "]");
+  return refused("Incompatible task_type, the requested type [" + task_type + "] does not match the model type [" +
+                 endpoint.task_type + "]");
 }
 
 /// Not the address, nor what is sent there: the secrets were given for these, and the vectors in use are
@@ -138,8 +135,7 @@ Refusal check_input_type(const Endpoint& endpoint, InputType type) {
   const auto word = word_of(type);
   if (type == InputType::unspecified || word.empty() || endpoint.service->takes_input_type()) return {};
   ValidationFaults faults;
-  faults.add("Invalid input_type [" + std::string(word) +
-             "]. The input_type option is not supported by this service");
+  faults.add("Invalid input_type [" + std::string(word) + "]. The input_type option is not supported by this service");
   return faults.error();
 }
 
@@ -171,8 +167,8 @@ Answer<Endpoint> InferenceApi::measured(const Caller& caller, Endpoint endpoint,
   if (auto body = service.body(endpoint, probe); !body) return invalid(body.error());
   auto vectors = executor_.infer_and_wait(std::make_shared<const Endpoint>(endpoint), probe, timeout);
   if (!vectors) {
-    ElasticError error = refused(
-        "Could not complete inference endpoint creation as validation call to service threw an exception.");
+    ElasticError error =
+        refused("Could not complete inference endpoint creation as validation call to service threw an exception.");
     error.causes.push_back(vectors.error());
     error.root_is_cause = true;
     return error;
@@ -181,8 +177,8 @@ Answer<Endpoint> InferenceApi::measured(const Caller& caller, Endpoint endpoint,
   if (endpoint.dimensions_fixed && endpoint.dimensions != size) {
     return refused("The retrieved embeddings size [" + std::to_string(size) +
                    "] does not match the size specified in the settings [" +
-                   std::to_string(endpoint.dimensions.value_or(0)) + "]. Please recreate the [" +
-                   endpoint.id + "] configuration with the correct dimensions");
+                   std::to_string(endpoint.dimensions.value_or(0)) + "]. Please recreate the [" + endpoint.id +
+                   "] configuration with the correct dimensions");
   }
   endpoint.dimensions = size;
   if (!endpoint.similarity) endpoint.similarity = service.default_similarity();
@@ -218,15 +214,14 @@ InferenceApi::Handled InferenceApi::put(const http::Request& request, const std:
   const auto made = endpoints_.create(caller, *endpoint);
   if (!made) return made.error().response();
   if (!*made) {
-    return ElasticError{400, "resource_already_exists_exception",
-                        "Inference endpoint [" + id + "] already exists"}
+    return ElasticError{400, "resource_already_exists_exception", "Inference endpoint [" + id + "] already exists"}
         .response();
   }
   return json_response(endpoint_json(*endpoint));
 }
 
-Answer<Endpoint> InferenceApi::updated(const Caller& caller, const Endpoint& endpoint,
-                                       const rapidjson::Value& body, milliseconds timeout) {
+Answer<Endpoint> InferenceApi::updated(const Caller& caller, const Endpoint& endpoint, const rapidjson::Value& body,
+                                       milliseconds timeout) {
   rapidjson::Document config;
   const std::string stored = endpoint_json(endpoint, true);
   json::read_document(stored, config);
@@ -239,8 +234,7 @@ Answer<Endpoint> InferenceApi::updated(const Caller& caller, const Endpoint& end
     if (!settings || !member.value.IsObject()) continue;
     for (const auto& setting : member.value.GetObject()) {
       if (const std::string_view key = setting.name.GetString(); !may_update(key))
-        return refused("[service_settings] [" + std::string(key) +
-                       "] cannot be updated: make another endpoint");
+        return refused("[service_settings] [" + std::string(key) + "] cannot be updated: make another endpoint");
     }
   }
   rapidjson::Document changes;
@@ -295,16 +289,12 @@ Answer<std::string> InferenceApi::native_endpoints(const Caller& caller, const s
   const auto response = store_.handle(store_request(caller, Method::get, path));
   if (response.status != 200) return error_in(response);
   const auto body = rest::parse_json(response.body);
-  const bool readable =
-      body && body->IsObject() && body->HasMember("endpoints") && (*body)["endpoints"].IsArray();
-  if (!readable)
-    return ElasticError{502, "exception", "the cluster's list of inference endpoints cannot be read"};
+  const bool readable = body && body->IsObject() && body->HasMember("endpoints") && (*body)["endpoints"].IsArray();
+  if (!readable) return ElasticError{502, "exception", "the cluster's list of inference endpoints cannot be read"};
   json::Builder list;
   for (const auto& endpoint : (*body)["endpoints"].GetArray()) {
-    const bool named =
-        endpoint.IsObject() && endpoint.HasMember("inference_id") && endpoint["inference_id"].IsString();
-    if (named && std::find(ours.begin(), ours.end(), endpoint["inference_id"].GetString()) != ours.end())
-      continue;
+    const bool named = endpoint.IsObject() && endpoint.HasMember("inference_id") && endpoint["inference_id"].IsString();
+    if (named && std::find(ours.begin(), ours.end(), endpoint["inference_id"].GetString()) != ours.end()) continue;
     list.list(json::text_of(endpoint));
   }
   return list.text();
@@ -367,12 +357,8 @@ InferenceApi::Handled InferenceApi::remove(const http::Request& request, const s
   const auto users = pipelines_using_(caller, id);
   if (!users) return users.error().response();
   if (*dry_run)
-    return json_response(json::Builder()
-                             .object()
-                             .member("acknowledged", false)
-                             .member("pipelines", *users)
-                             .array("indexes")
-                             .text());
+    return json_response(
+        json::Builder().object().member("acknowledged", false).member("pipelines", *users).array("indexes").text());
   if (!users->empty() && !*force) {
     std::string names;
     for (const auto& name : *users) names += (names.empty() ? "" : ", ") + name;
@@ -408,8 +394,7 @@ InferenceApi::Handled InferenceApi::infer(const http::Request& request, const st
   if (const Refusal refusal = check_task(**endpoint, task_type)) return refusal->response();
   if (const Refusal refusal = check_input_type(**endpoint, input->type)) return refusal->response();
   const auto settings = body->FindMember("task_settings");
-  const auto set_up =
-      settings == body->MemberEnd() ? endpoint : with_task_settings(*endpoint, settings->value);
+  const auto set_up = settings == body->MemberEnd() ? endpoint : with_task_settings(*endpoint, settings->value);
   if (!set_up) return set_up.error().response();
   input->hops = caller.hops;
   const auto vectors = executor_.infer_and_wait(*set_up, std::move(*input), *timeout);
@@ -432,9 +417,7 @@ Refusal InferenceApi::refuse_semantic_text(const http::Request& request) {
     for (const auto& id : field.inference_ids) {
       const auto ours = endpoints_.shown(caller, id);
       if (!ours) return ours.error();
-      if (*ours)
-        return explain(field, "inference endpoint [" + id +
-                                  "] is stored by the gateway, not by the cluster");
+      if (*ours) return explain(field, "inference endpoint [" + id + "] is stored by the gateway, not by the cluster");
     }
   }
   return {};
@@ -446,10 +429,9 @@ void InferenceApi::add_routes(rest::Router& router) {
     router.add({method}, "/_inference/{id}", [handler](const http::Request& request, const Parameters& path) {
       return handler(request, "", path.get("id"));
     });
-    router.add({method}, "/_inference/{task}/{id}",
-               [handler](const http::Request& request, const Parameters& path) {
-                 return handler(request, path.get("task"), path.get("id"));
-               });
+    router.add({method}, "/_inference/{task}/{id}", [handler](const http::Request& request, const Parameters& path) {
+      return handler(request, path.get("task"), path.get("id"));
+    });
   };
   using Text = const std::string&;
   both(Method::put, [this](const http::Request& r, Text task, Text id) { return put(r, task, id); });
@@ -458,10 +440,9 @@ void InferenceApi::add_routes(rest::Router& router) {
   both(Method::post, [this](const http::Request& r, Text task, Text id) { return infer(r, task, id); });
   router.add({Method::get}, "/_inference",
              [this](const http::Request& request, const Parameters&) { return list(request, ""); });
-  router.add({Method::put}, "/_inference/{id}/_update",
-             [this](const http::Request& request, const Parameters& path) {
-               return update(request, "", path.get("id"));
-             });
+  router.add({Method::put}, "/_inference/{id}/_update", [this](const http::Request& request, const Parameters& path) {
+    return update(request, "", path.get("id"));
+  });
   router.add({Method::put}, "/_inference/{task}/{id}/_update",
              [this](const http::Request& request, const Parameters& path) {
                return update(request, path.get("task"), path.get("id"));

@@ -32,16 +32,16 @@ ElasticError timed_out(milliseconds timeout, milliseconds longest) {
 }
 
 ElasticError too_many_hops(const std::string& endpoint_id) {
-  return illegal_argument("inference entity id [" + endpoint_id +
-                          "] is not called: the request is the result of [" + std::to_string(k_most_hops) +
+  return illegal_argument("inference entity id [" + endpoint_id + "] is not called: the request is the result of [" +
+                          std::to_string(k_most_hops) +
                           "] nested inference calls, as when an endpoint calls "
                           "itself; set the endpoint's URL to a server that runs models");
 }
 
 ElasticError fault_of_server(const std::string& endpoint_id) {
   return {500, "status_exception",
-          "internal error of Sightline, such as a lack of memory, during the call of inference entity id [" + endpoint_id +
-              "]; retry the request later"};
+          "internal error of Sightline, such as a lack of memory, during the call of inference entity id [" +
+              endpoint_id + "]; retry the request later"};
 }
 
 ElasticError shutting_down() {
@@ -50,12 +50,10 @@ ElasticError shutting_down() {
 
 ElasticError queue_full(const std::string& endpoint_id) {
   return {429, "es_rejected_execution_exception",
-          "Failed to execute task for inference id [" + endpoint_id +
-              "] because the request service queue is full"};
+          "Failed to execute task for inference id [" + endpoint_id + "] because the request service queue is full"};
 }
 
-Failure failure_of_exchange(const Error& error, const Endpoint& endpoint, milliseconds timeout,
-                            milliseconds longest) {
+Failure failure_of_exchange(const Error& error, const Endpoint& endpoint, milliseconds timeout, milliseconds longest) {
   switch (error.code) {
     case ErrorCode::deadline_exceeded:
       return {timed_out(timeout, longest), false};
@@ -68,9 +66,8 @@ Failure failure_of_exchange(const Error& error, const Endpoint& endpoint, millis
       return {{400, "status_exception", error.message}, false};
   }
   if (error.message.find("resolve host") != std::string::npos) {
-    ElasticError unknown_host{
-        400, "status_exception",
-        "Invalid host [" + endpoint.service->url() + "], please check that the URL is correct."};
+    ElasticError unknown_host{400, "status_exception",
+                              "Invalid host [" + endpoint.service->url() + "], please check that the URL is correct."};
     unknown_host.cause_type = "unknown_host_exception";
     unknown_host.cause_reason = error.message;
     return {std::move(unknown_host), false};
@@ -190,17 +187,16 @@ InferenceExecutor::InferenceExecutor(http::Client& client, Timer& timer, Options
       calls_(client, timer,
              {options_->queue_capacity, options_->longest_call, options_->retry, options_->retry_timeout}) {}
 
-void InferenceExecutor::infer(std::shared_ptr<const Endpoint> endpoint, InferenceInput input,
-                              milliseconds timeout, Callback callback) {
+void InferenceExecutor::infer(std::shared_ptr<const Endpoint> endpoint, InferenceInput input, milliseconds timeout,
+                              Callback callback) {
   const Service& service = *endpoint->service;
   if (input.hops >= k_most_hops) return callback(too_many_hops(endpoint->id));
   auto target = service.target(*endpoint);
-  if (!target)
-    return callback(without_secrets(construction_failed(service.name(), target.error()), *endpoint));
+  if (!target) return callback(without_secrets(construction_failed(service.name(), target.error()), *endpoint));
   if (service.cuts_texts() && endpoint->max_input_tokens) cut_to_tokens(input, *endpoint->max_input_tokens);
   target->headers.set(k_hops_header, std::to_string(input.hops + 1));
-  http::OutboundCalls::Terms terms{
-      target->url, service.rate_limit_group() + '\n' + std::to_string(endpoint->requests_per_minute)};
+  http::OutboundCalls::Terms terms{target->url,
+                                   service.rate_limit_group() + '\n' + std::to_string(endpoint->requests_per_minute)};
   terms.pace = {1, std::chrono::microseconds(60'000'000 / endpoint->requests_per_minute)};
   terms.cancellation = current_cancellation();
   const bool limited = timeout.count() > 0;
@@ -210,8 +206,8 @@ void InferenceExecutor::infer(std::shared_ptr<const Endpoint> endpoint, Inferenc
                                                *std::move(target), timeout, options_, std::move(callback)));
 }
 
-Answer<Embeddings> InferenceExecutor::infer_and_wait(std::shared_ptr<const Endpoint> endpoint,
-                                                     InferenceInput input, milliseconds timeout) {
+Answer<Embeddings> InferenceExecutor::infer_and_wait(std::shared_ptr<const Endpoint> endpoint, InferenceInput input,
+                                                     milliseconds timeout) {
   const http::NetworkWait wait(endpoint->id);
   if (!wait.granted()) return too_many_waiting();
   std::promise<Answer<Embeddings>> promise;

@@ -52,8 +52,8 @@ class InferenceExecutor {
 
   /// `timeout` covers waiting in line and all attempts; 0: none, but each attempt has `longest_call`. The
   /// texts must stay until the callback. The call ends when the current thread's work is cancelled.
-  void infer(std::shared_ptr<const Endpoint> endpoint, InferenceInput input,
-             std::chrono::milliseconds timeout, Callback callback);
+  void infer(std::shared_ptr<const Endpoint> endpoint, InferenceInput input, std::chrono::milliseconds timeout,
+             Callback callback);
   /// The same, waiting for the outcome in a NetworkWait: 429 where too many wait. Throws WorkCancelled.
   Answer<Embeddings> infer_and_wait(std::shared_ptr<const Endpoint> endpoint, InferenceInput input,
                                     std::chrono::milliseconds timeout);

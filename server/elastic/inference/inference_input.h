@@ -9,15 +9,7 @@
 namespace sightline::elastic {
 
 /// Why a text is embedded. The internal kinds come from pipelines and queries.
-enum class InputType {
-  unspecified,
-  ingest,
-  search,
-  classification,
-  clustering,
-  internal_ingest,
-  internal_search
-};
+enum class InputType { unspecified, ingest, search, classification, clustering, internal_ingest, internal_search };
 
 /// "ingest", ...; nothing for words that a request may not use.
 std::optional<InputType> input_type_of(std::string_view word);

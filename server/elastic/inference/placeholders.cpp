@@ -39,8 +39,7 @@ Pieces taken_apart(std::string_view text, const PlaceholderValues& values) {
   Pieces pieces;
   const auto leave = [&](std::string_view placeholder) {
     pieces.texts.push_back(placeholder);
-    if (pieces.left.empty() && placeholder.find_first_of("\n\r") == std::string_view::npos)
-      pieces.left = placeholder;
+    if (pieces.left.empty() && placeholder.find_first_of("\n\r") == std::string_view::npos) pieces.left = placeholder;
   };
   while (true) {
     const std::size_t begin = text.find(k_prefix);
@@ -73,13 +72,11 @@ bool holds_placeholder(std::string_view text) {
   return begin != std::string_view::npos && text.find('}', begin) != std::string_view::npos;
 }
 
-Answer<std::string> fill_placeholders(std::string_view text, const PlaceholderValues& values,
-                                      std::string_view field) {
+Answer<std::string> fill_placeholders(std::string_view text, const PlaceholderValues& values, std::string_view field) {
   const Pieces pieces = taken_apart(text, values);
   if (!pieces.left.empty()) {
     return illegal_state(
-        "Found placeholder [" + std::string(pieces.left.substr(0, 256)) + "] in field [" +
-        std::string(field) +
+        "Found placeholder [" + std::string(pieces.left.substr(0, 256)) + "] in field [" + std::string(field) +
         "] after replacement call, please check that all templates have a corresponding field definition.");
   }
   std::size_t bytes = 0;

@@ -29,7 +29,6 @@ bool holds_placeholder(std::string_view text);
 ///
 /// `field` names the text in errors. Errors: illegal_state_exception (left over), illegal_argument_exception
 /// (too large).
-Answer<std::string> fill_placeholders(std::string_view text, const PlaceholderValues& values,
-                                      std::string_view field);
+Answer<std::string> fill_placeholders(std::string_view text, const PlaceholderValues& values, std::string_view field);
 
 }  // namespace sightline::elastic

@@ -48,8 +48,7 @@ const rapidjson::Value* SettingsReader::take(std::string_view key) {
   return &found->value;
 }
 
-void SettingsReader::wrong_kind(std::string_view key, const rapidjson::Value& value,
-                                std::string_view expected) {
+void SettingsReader::wrong_kind(std::string_view key, const rapidjson::Value& value, std::string_view expected) {
   faults_.add("field [" + std::string(key) + "] is not of the expected type. The value [" + java_text(value) +
               "] cannot be converted to a [" + std::string(expected) + "]");
 }
@@ -59,8 +58,7 @@ std::optional<std::string> SettingsReader::optional_string(std::string_view key,
   if (!value) return {};
   if (!value->IsString()) return wrong_kind(key, *value, "String"), std::nullopt;
   if (!may_be_empty && value->GetStringLength() == 0) {
-    faults_.add("[" + scope_ + "] Invalid value empty string. [" + std::string(key) +
-                "] must be a non-empty string");
+    faults_.add("[" + scope_ + "] Invalid value empty string. [" + std::string(key) + "] must be a non-empty string");
     return {};
   }
   return std::string(json::text_or_empty(*value));
@@ -105,16 +103,15 @@ std::optional<int> SettingsReader::positive_integer(std::string_view key) {
   return number;
 }
 
-std::optional<std::string> SettingsReader::choice(std::string_view key,
-                                                  const std::vector<std::string>& allowed) {
+std::optional<std::string> SettingsReader::choice(std::string_view key, const std::vector<std::string>& allowed) {
   const auto text = optional_string(key);
   if (!text) return {};
   const std::string word = ascii_lower(*text);
   if (std::find(allowed.begin(), allowed.end(), word) != allowed.end()) return word;
   std::string list;
   for (const auto& one : allowed) list += (list.empty() ? "" : ", ") + one;
-  faults_.add("[" + scope_ + "] Invalid value [" + *text + "] received. [" + std::string(key) +
-              "] must be one of [" + list + "]");
+  faults_.add("[" + scope_ + "] Invalid value [" + *text + "] received. [" + std::string(key) + "] must be one of [" +
+              list + "]");
   return {};
 }
 

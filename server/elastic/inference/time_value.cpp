@@ -12,13 +12,8 @@ namespace sightline::elastic {
 using std::chrono::milliseconds;
 
 Answer<milliseconds> parse_time_value(std::string_view text, std::string_view setting) {
-  static constexpr std::array<std::pair<std::string_view, long long>, 7> k_units{{{"nanos", 0},
-                                                                                  {"micros", 0},
-                                                                                  {"ms", 1},
-                                                                                  {"s", 1000},
-                                                                                  {"m", 60'000},
-                                                                                  {"h", 3'600'000},
-                                                                                  {"d", 86'400'000}}};
+  static constexpr std::array<std::pair<std::string_view, long long>, 7> k_units{
+      {{"nanos", 0}, {"micros", 0}, {"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}}};
   const std::string value(text);
   for (const auto& [unit, factor] : k_units) {
     if (!text.ends_with(unit)) continue;

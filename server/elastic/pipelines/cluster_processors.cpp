@@ -41,16 +41,13 @@ int status_of_type(const std::string& type) {
 }
 
 IngestFailure unreadable(const std::string& what) {
-  return {{502, "exception", "the cluster's answer to " + std::string(k_path) + " cannot be read: " + what},
-          {},
-          {},
-          {}};
+  return {
+      {502, "exception", "the cluster's answer to " + std::string(k_path) + " cannot be read: " + what}, {}, {}, {}};
 }
 
 /// Makes `document`, which went as `sent`, what `shown` (`{"_index":...,"_source":{...}}`) says. `holder`
 /// owns `shown`.
-Refusal take_over(IngestDocument& document, const SentDocument& sent, rapidjson::Document& holder,
-                  Value& shown) {
+Refusal take_over(IngestDocument& document, const SentDocument& sent, rapidjson::Document& holder, Value& shown) {
   if (Refusal refusal = sent.restore(shown["_source"], holder.GetAllocator())) return refusal;
   auto metadata = document.metadata();
   metadata.index = text_in(shown, "_index");
@@ -98,9 +95,8 @@ ElasticError read_error(const Value& value, int status) {
 
 http::Response ClusterProcessors::simulate(const Caller& caller, const std::string& processors,
                                            const std::string& document, const char* query) {
-  return store_.handle(
-      store_request(caller, http::Method::post, k_path, query,
-                    R"({"pipeline":{"processors":)" + processors + R"(},"docs":[)" + document + "]}"));
+  return store_.handle(store_request(caller, http::Method::post, k_path, query,
+                                     R"({"pipeline":{"processors":)" + processors + R"(},"docs":[)" + document + "]}"));
 }
 
 std::optional<IngestFailure> ClusterProcessors::run(const Caller& caller, const std::string& processors,
@@ -130,10 +126,8 @@ std::optional<IngestFailure> ClusterProcessors::run(const Caller& caller, const 
 /// Simulation tells no more of a failure than its error. What a list that comes to the rescue sees, the
 /// processor and what the ones before it have done, is in the verbose answer, which is large and so asked for
 /// only now.
-std::optional<IngestFailure> ClusterProcessors::trace_failure(const Caller& caller,
-                                                              const std::string& processors,
-                                                              IngestDocument& document,
-                                                              const SentDocument& sent,
+std::optional<IngestFailure> ClusterProcessors::trace_failure(const Caller& caller, const std::string& processors,
+                                                              IngestDocument& document, const SentDocument& sent,
                                                               IngestFailure failure) {
   const auto response = simulate(caller, processors, sent.json(), "verbose=true");
   if (response.status != 200) return IngestFailure{error_in(response), {}, {}, {}};
@@ -172,8 +166,7 @@ Answer<bool> ClusterProcessors::holds(const Caller& caller, const std::string& c
   return result->IsNull();
 }
 
-std::optional<http::Response> ClusterProcessors::refusal(const Caller& caller,
-                                                         const std::string& processors) {
+std::optional<http::Response> ClusterProcessors::refusal(const Caller& caller, const std::string& processors) {
   auto response = simulate(caller, processors, R"({"_source":{}})");
   if (response.status == 200) return {};
   return response;

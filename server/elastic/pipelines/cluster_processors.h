@@ -42,8 +42,8 @@ class ClusterProcessors {
 
   /// Runs `processors` (a JSON list) on the document and takes over what has become of it. With `trace`, a
   /// failure tells its processor, and leaves the document as that processor found it; without, as it was.
-  std::optional<IngestFailure> run(const Caller& caller, const std::string& processors,
-                                   IngestDocument& document, bool trace);
+  std::optional<IngestFailure> run(const Caller& caller, const std::string& processors, IngestDocument& document,
+                                   bool trace);
 
   /// True if the script `condition` (JSON of an `if`) holds for the document.
   Answer<bool> holds(const Caller& caller, const std::string& condition, const IngestDocument& document);
@@ -55,8 +55,7 @@ class ClusterProcessors {
   http::Response simulate(const Caller& caller, const std::string& processors, const std::string& document,
                           const char* query = "");
   std::optional<IngestFailure> trace_failure(const Caller& caller, const std::string& processors,
-                                             IngestDocument& document, const SentDocument& sent,
-                                             IngestFailure failure);
+                                             IngestDocument& document, const SentDocument& sent, IngestFailure failure);
 
   Store& store_;
   NativeInference& native_;

@@ -115,13 +115,11 @@ bool is_cluster_business(const Processor& processor) {
   return std::holds_alternative<ForeignStep>(processor.step) || !processor.condition.empty();
 }
 
-void append_cluster_parts(std::string& json, const std::vector<Processor>& processors,
-                          const IngestDocument& document) {
+void append_cluster_parts(std::string& json, const std::vector<Processor>& processors, const IngestDocument& document) {
   const auto append = [&json](const std::string& part) { json += (json.size() > 1 ? "," : "") + part; };
   for (const auto& processor : processors) {
     const bool goes_whole = is_cluster_business(processor) && !processor.needs_rescue_here();
-    if (goes_whole && processor.type != "inference" && processor.type != "pipeline" &&
-        processor.type != "terminate") {
+    if (goes_whole && processor.type != "inference" && processor.type != "pipeline" && processor.type != "terminate") {
       append(foreign_json(processor, document, false));
       continue;
     }
@@ -165,8 +163,7 @@ std::string foreign_json(const Processor& processor, const IngestDocument& docum
   return {buffer.GetString(), buffer.GetSize()};
 }
 
-std::string cluster_parts(const std::vector<Processor>& processors,
-                          const std::vector<Processor>& on_failure) {
+std::string cluster_parts(const std::vector<Processor>& processors, const std::vector<Processor>& on_failure) {
   rapidjson::Document nothing(rapidjson::kObjectType);
   const IngestDocument document({}, std::move(nothing));
   std::string json = "[";
@@ -179,10 +176,9 @@ Refusal refuse_unsplittable(const std::vector<Processor>& processors, bool rescu
   for (const auto& processor : processors) {
     if (processor.type == "reroute") {
       // It ends the whole pipeline, which a cluster that runs a part of it cannot.
-      return unsplittable(
-          processor,
-          "[reroute] cannot be in the same pipeline as an [inference] processor of the gateway; "
-          "set [_index] instead, or reroute in a separate pipeline");
+      return unsplittable(processor,
+                          "[reroute] cannot be in the same pipeline as an [inference] processor of the gateway; "
+                          "set [_index] instead, or reroute in a separate pipeline");
     }
     if (rescues && is_cluster_business(processor) && reads_failure(*processor.options)) {
       return unsplittable(

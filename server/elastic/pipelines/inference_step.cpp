@@ -4,16 +4,14 @@
 
 namespace sightline::elastic {
 
-Answer<std::vector<const InferenceStep::Field*>> InferenceStep::present(
-    const IngestDocument& document) const {
+Answer<std::vector<const InferenceStep::Field*>> InferenceStep::present(const IngestDocument& document) const {
   std::vector<const Field*> present;
   for (const auto& field : fields) {
     const auto value = document.get(field.input);
     if (!value && !ignore_missing) return value.error();
     if (!value || (*value)->IsNull()) continue;
     if (!json::is_text(**value)) {
-      return illegal_argument("input field [" + field.input +
-                              "] cannot be processed because it is not a text field");
+      return illegal_argument("input field [" + field.input + "] cannot be processed because it is not a text field");
     }
     present.push_back(&field);
   }
@@ -42,12 +40,10 @@ Refusal InferenceStep::write(IngestDocument& document, const std::vector<std::ve
     if (i == 0) {
       const auto dot = output.rfind('.');
       const std::string parent = dot == std::string::npos ? "" : output.substr(0, dot + 1);
-      if (Refusal refusal = document.set(parent + "model_id", document.string_value(model_id)))
-        return refusal;
+      if (Refusal refusal = document.set(parent + "model_id", document.string_value(model_id))) return refusal;
     }
     // A number is kept as its text, which may need as much again.
-    if (Refusal refusal = document.take_room((vectors[i].size() + 1) * 2 * sizeof(rapidjson::Value)))
-      return refusal;
+    if (Refusal refusal = document.take_room((vectors[i].size() + 1) * 2 * sizeof(rapidjson::Value))) return refusal;
     rapidjson::Value list(rapidjson::kArrayType);
     list.Reserve(static_cast<rapidjson::SizeType>(vectors[i].size()), allocator);
     for (const float value : vectors[i]) {

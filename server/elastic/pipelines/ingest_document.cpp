@@ -18,8 +18,8 @@ namespace {
 
 using Value = rapidjson::Value;
 
-constexpr std::array<std::string_view, 7> k_metadata_names{
-    "_index", "_id", "_routing", "_version", "_version_type", "_if_seq_no", "_if_primary_term"};
+constexpr std::array<std::string_view, 7> k_metadata_names{"_index",        "_id",        "_routing",        "_version",
+                                                           "_version_type", "_if_seq_no", "_if_primary_term"};
 
 /// What a document may grow by that came larger than pipelines make one.
 constexpr std::size_t k_least_growth = 1u << 20;
@@ -40,8 +40,7 @@ std::size_t weight_of(const Value& value, TextSize size) {
   if (value.IsArray()) {
     for (const auto& item : value.GetArray()) bytes += weight_of(item, size);
   } else if (value.IsObject()) {
-    for (const auto& member : value.GetObject())
-      bytes += weight_of(member.name, size) + weight_of(member.value, size);
+    for (const auto& member : value.GetObject()) bytes += weight_of(member.name, size) + weight_of(member.value, size);
   }
   return bytes;
 }
@@ -95,8 +94,8 @@ Answer<FieldPath> parse_path(std::string_view path) {
   }
   while (!parsed.names.empty() && parsed.names.back().empty()) parsed.names.pop_back();
   if (parsed.names.empty()) return illegal_argument("path " + bracketed(path) + " is not valid");
-  if (parsed.root == FieldPath::Root::source && std::find(k_metadata_names.begin(), k_metadata_names.end(),
-                                                          parsed.names.front()) != k_metadata_names.end()) {
+  if (parsed.root == FieldPath::Root::source &&
+      std::find(k_metadata_names.begin(), k_metadata_names.end(), parsed.names.front()) != k_metadata_names.end()) {
     parsed.root = FieldPath::Root::metadata;
   }
   return parsed;
@@ -105,8 +104,7 @@ Answer<FieldPath> parse_path(std::string_view path) {
 Answer<rapidjson::SizeType> list_index(std::string_view name, const Value& list, std::string_view path) {
   const auto index = number_from<int>(name);
   if (!index) {
-    return illegal_argument(bracketed(name) +
-                            " is not an integer, cannot be used as an index as part of path " +
+    return illegal_argument(bracketed(name) + " is not an integer, cannot be used as an index as part of path " +
                             bracketed(path));
   }
   if (*index < 0 || static_cast<rapidjson::SizeType>(*index) >= list.Size()) {
@@ -120,10 +118,9 @@ Answer<rapidjson::SizeType> list_index(std::string_view name, const Value& list,
 ElasticError cannot(const char* what, const char* preposition, std::string_view name, const Value& parent,
                     std::string_view path) {
   std::string reason = std::string("cannot ") + what + " " + bracketed(name) + " " + preposition;
-  reason += parent.IsNull()
-                ? std::string(preposition) == "from" ? " null" : " null parent"
-                : (std::string(preposition) == "from" ? " object of type [" : " parent object of type [") +
-                      std::string(java_class(parent)) + "]";
+  reason += parent.IsNull() ? std::string(preposition) == "from" ? " null" : " null parent"
+                            : (std::string(preposition) == "from" ? " object of type [" : " parent object of type [") +
+                                  std::string(java_class(parent)) + "]";
   return illegal_argument(reason + " as part of path " + bracketed(path));
 }
 
@@ -297,8 +294,7 @@ Refusal IngestDocument::set(std::string_view path, Value value) {
   if (parsed->root == FieldPath::Root::metadata) {
     at = &metadata_;
     if (!json::is_text(value))
-      return illegal_argument(bracketed(names.front()) +
-                              " must be a string, like all metadata that a pipeline sets");
+      return illegal_argument(bracketed(names.front()) + " must be a string, like all metadata that a pipeline sets");
   }
   if (names.size() + depth_of(value) > static_cast<std::size_t>(rest::k_max_json_depth)) {
     return illegal_argument("the value set at path " + bracketed(path.substr(0, k_shown_path)) +

@@ -18,7 +18,7 @@ namespace sightline::elastic {
 /// JSON.
 struct DocumentBounds {
   std::size_t max_bytes = Limits().max_pipeline_document_bytes;  ///< one that came larger may grow by 1 MB
-  std::shared_ptr<http::BufferBudget> growth = {};      ///< of all documents together; null: no bound
+  std::shared_ptr<http::BufferBudget> growth = {};               ///< of all documents together; null: no bound
 };
 
 /// Source, metadata and ingest metadata of one document, and paths into them as Elasticsearch's
@@ -100,9 +100,9 @@ class IngestDocument {
   Value metadata_, ingest_;  // in the source's allocator
   DocumentBounds bounds_;
   std::unique_ptr<http::BufferShare> share_;  // null: charged with nothing
-  std::size_t came_with_ = 0;  // bytes, borrowed ones too
-  std::size_t holds_ = 0;      // bytes; since `recount` only what was added
-  std::size_t tidied_ = 0;     // the allocator's size when it was last looked at
+  std::size_t came_with_ = 0;                 // bytes, borrowed ones too
+  std::size_t holds_ = 0;                     // bytes; since `recount` only what was added
+  std::size_t tidied_ = 0;                    // the allocator's size when it was last looked at
 };
 
 /// What Elasticsearch's parser makes of a value, as its messages name it: "java.lang.Double".

@@ -95,9 +95,8 @@ ElasticError missing_pipeline(const std::string& id) {
 
 /// A pipeline that the cluster was to run, and has not, is told as one that a write names.
 Refusal as_missing(Refusal refusal, const std::string& id) {
-  const bool is_missing =
-      refusal && refusal->type == "illegal_state_exception" &&
-      refusal->reason == "Pipeline processor configured for non-existent pipeline [" + id + "]";
+  const bool is_missing = refusal && refusal->type == "illegal_state_exception" &&
+                          refusal->reason == "Pipeline processor configured for non-existent pipeline [" + id + "]";
   return is_missing ? missing_pipeline(id) : std::move(refusal);
 }
 
@@ -214,22 +213,20 @@ class IngestService::Host : public PipelineHost, public std::enable_shared_from_
   void run_in_cluster(std::string processors, IngestDocument& document, bool trace,
                       std::function<void(std::optional<IngestFailure>)> done) override {
     post([self = shared_from_this(), processors = std::move(processors), &document, trace,
-                         done = std::move(done)](bool may_run) {
+          done = std::move(done)](bool may_run) {
       using Result = Answer<std::optional<IngestFailure>>;
-      auto result = contained<Result>(may_run, [&]() -> Result {
-        return self->service_.cluster_.run(self->caller_, processors, document, trace);
-      });
+      auto result = contained<Result>(
+          may_run, [&]() -> Result { return self->service_.cluster_.run(self->caller_, processors, document, trace); });
       done(result ? std::move(*result) : IngestFailure{result.error(), {}, {}, {}});
     });
   }
 
   void evaluate(const std::string& condition, const IngestDocument& document,
                 std::function<void(Answer<bool>)> done) override {
-    post(
-        [self = shared_from_this(), condition, &document, done = std::move(done)](bool may_run) {
-          done(contained<Answer<bool>>(
-              may_run, [&] { return self->service_.cluster_.holds(self->caller_, condition, document); }));
-        });
+    post([self = shared_from_this(), condition, &document, done = std::move(done)](bool may_run) {
+      done(contained<Answer<bool>>(may_run,
+                                   [&] { return self->service_.cluster_.holds(self->caller_, condition, document); }));
+    });
   }
 
  private:

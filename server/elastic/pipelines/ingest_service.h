@@ -26,8 +26,8 @@ struct IngestTask {
 /// Thread safety: all members may be called from any thread.
 class IngestService {
  public:
-  IngestService(StoredPipelines& pipelines, Endpoints& endpoints, InferenceExecutor& executor, Store& store, NativeInference& native,
-                const Limits& limits = {})
+  IngestService(StoredPipelines& pipelines, Endpoints& endpoints, InferenceExecutor& executor, Store& store,
+                NativeInference& native, const Limits& limits = {})
       : pipelines_(pipelines),
         endpoints_(endpoints),
         executor_(executor),

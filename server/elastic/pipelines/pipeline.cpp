@@ -28,8 +28,7 @@ std::size_t depth_of(const std::vector<Processor>& list) {
 
 }  // namespace
 
-Answer<std::shared_ptr<const Pipeline>> Pipeline::parse(std::string id, rapidjson::Document config,
-                                                        bool guarded) {
+Answer<std::shared_ptr<const Pipeline>> Pipeline::parse(std::string id, rapidjson::Document config, bool guarded) {
   if (!config.IsObject()) return property_error({}, "a pipeline must be a JSON object");
   auto pipeline = std::make_shared<Pipeline>();
   pipeline->id = std::move(id);
@@ -49,16 +48,15 @@ Answer<std::shared_ptr<const Pipeline>> Pipeline::parse(std::string id, rapidjso
   pipeline->processors = std::move(*processors);
   if (on_failure) {
     if (on_failure->Empty()) {
-      return property_error({},
-                            "pipeline [" + pipeline->id + "] cannot have an empty on_failure option defined");
+      return property_error({}, "pipeline [" + pipeline->id + "] cannot have an empty on_failure option defined");
     }
     auto rescue = parse_processors(*on_failure);
     if (!rescue) return rescue.error();
     pipeline->on_failure = std::move(*rescue);
   }
   if (const auto left = reader.left_over(); !left.empty()) {
-    return property_error({}, "pipeline [" + pipeline->id +
-                                  "] doesn't support one or more provided configuration parameters " + left);
+    return property_error(
+        {}, "pipeline [" + pipeline->id + "] doesn't support one or more provided configuration parameters " + left);
   }
   return std::shared_ptr<const Pipeline>(std::move(pipeline));
 }
@@ -86,12 +84,11 @@ Refusal Pipeline::refusal_of_size() const {
   visit([&count](const Processor&) { ++count; });
   const std::size_t depth = std::max(depth_of(processors), depth_of(on_failure));
   if (count <= k_most_processors && depth <= k_deepest_rescue + 1) return {};
-  const std::string found = count > k_most_processors
-                                ? "has " + std::to_string(count) + " processors, the limit is " +
-                                      std::to_string(k_most_processors)
-                                : "has [on_failure] lists " + std::to_string(depth - 1) +
-                                      " levels deep, the limit is " +
-                                      std::to_string(k_deepest_rescue);
+  const std::string found =
+      count > k_most_processors
+          ? "has " + std::to_string(count) + " processors, the limit is " + std::to_string(k_most_processors)
+          : "has [on_failure] lists " + std::to_string(depth - 1) + " levels deep, the limit is " +
+                std::to_string(k_deepest_rescue);
   return illegal_argument("pipeline [" + id + "] " + found +
                           "; move parts of it to separate pipelines and call them with "
                           "[pipeline] processors");

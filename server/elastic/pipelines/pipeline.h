@@ -23,8 +23,7 @@ constexpr std::size_t k_deepest_rescue = 100;      ///< `on_failure` lists, each
 
 struct Pipeline {
   std::string id;
-  bool guarded =
-      false;  ///< the cluster has a stand-in that knows documents which ran through it: PipelineStubs
+  bool guarded = false;  ///< the cluster has a stand-in that knows documents which ran through it: PipelineStubs
   std::vector<Processor> processors;
   std::vector<Processor> on_failure;
   rapidjson::Document config;  ///< what the processors' values point into

@@ -38,8 +38,7 @@ constexpr const char* k_no_guard =
 Answer<rapidjson::Document> object_in(const http::Request& request) {
   if (request.body.empty()) return ElasticError{400, "parse_exception", "request body is required"};
   auto body = rest::parse_as_written(request.body);
-  if (body && !body->IsObject())
-    return ElasticError{400, "parse_exception", "the body must be a JSON object"};
+  if (body && !body->IsObject()) return ElasticError{400, "parse_exception", "the body must be a JSON object"};
   return body;
 }
 
@@ -83,8 +82,7 @@ Answer<std::optional<int>> version_condition(const http::Request& request) {
   const auto text = rest::query_parameter(request, "if_version");
   if (!text) return std::optional<int>();
   if (const auto version = number_from<int>(*text)) return version;
-  return illegal_argument("invalid value [" + *text +
-                          "] specified for [if_version]. must be an integer value");
+  return illegal_argument("invalid value [" + *text + "] specified for [if_version]. must be an integer value");
 }
 
 std::optional<int> version_in(const rapidjson::Document& config) {
@@ -97,20 +95,19 @@ std::optional<int> version_in(const rapidjson::Document& config) {
 /// `config` as it replaces `old` (null: nothing) of that version: with the next one, unless it has its own.
 Answer<std::string> with_next_version(const std::string& id, const std::string& config, int if_version,
                                       const Definition* old) {
-  const std::string conflict = "version conflict, required version [" + std::to_string(if_version) +
-                               "] for pipeline [" + id + "] but ";
+  const std::string conflict =
+      "version conflict, required version [" + std::to_string(if_version) + "] for pipeline [" + id + "] but ";
   if (!old) return illegal_argument(conflict + "no pipeline was found");
   const auto before = rest::parse_as_written(old->config);
   const auto current = before ? version_in(*before) : std::nullopt;
   if (current != if_version) {
-    return illegal_argument(conflict + "current version is [" +
-                            (current ? std::to_string(*current) : "null") + "]");
+    return illegal_argument(conflict + "current version is [" + (current ? std::to_string(*current) : "null") + "]");
   }
   auto after = rest::parse_as_written(config);
   if (!after) return after.error();
   if (version_in(*after) == current)
-    return illegal_argument("cannot update pipeline [" + id + "] with the same version [" +
-                            std::to_string(if_version) + "]");
+    return illegal_argument("cannot update pipeline [" + id + "] with the same version [" + std::to_string(if_version) +
+                            "]");
   if (after->HasMember("version")) return config;
   // One further than the greatest is the least, as in Elasticsearch.
   const int next = static_cast<int>(static_cast<unsigned>(if_version) + 1U);
@@ -272,8 +269,8 @@ std::optional<http::Response> PipelineApi::merged_list(const http::Request& requ
                                                        const std::vector<Definition>& own) {
   const auto summary = rest::query_flag(request, "summary", false);
   if (!summary) return summary.error().response();
-  auto response = store_.handle(
-      store_request(caller_of(request), Method::get, request.path, *summary ? "summary=true" : ""));
+  auto response =
+      store_.handle(store_request(caller_of(request), Method::get, request.path, *summary ? "summary=true" : ""));
   if (response.status == 404) response.body = "{}";
   if (response.status >= 400 && response.status != 404) return response;
   const auto theirs = rest::JsonTape::parse(response.body);
@@ -387,22 +384,17 @@ std::optional<http::Response> PipelineApi::simulate_here(const Caller& caller, c
 
 void PipelineApi::add_routes(rest::Router& router) {
   using Parameters = rest::PathParameters;
-  router.add(
-      {Method::put}, "/_ingest/pipeline/{id}",
-      [this](const http::Request& request, const Parameters& path) { return put(request, path.get("id")); });
-  router.add(
-      {Method::get}, "/_ingest/pipeline/{id}",
-      [this](const http::Request& request, const Parameters& path) { return get(request, path.get("id")); });
+  router.add({Method::put}, "/_ingest/pipeline/{id}",
+             [this](const http::Request& request, const Parameters& path) { return put(request, path.get("id")); });
+  router.add({Method::get}, "/_ingest/pipeline/{id}",
+             [this](const http::Request& request, const Parameters& path) { return get(request, path.get("id")); });
   router.add({Method::get}, "/_ingest/pipeline",
              [this](const http::Request& request, const Parameters&) { return get(request, ""); });
   router.add({Method::delete_}, "/_ingest/pipeline/{id}",
-             [this](const http::Request& request, const Parameters& path) {
-               return remove(request, path.get("id"));
-             });
-  router.add({Method::get, Method::post}, "/_ingest/pipeline/{id}/_simulate",
-             [this](const http::Request& request, const Parameters& path) {
-               return simulate(request, path.get("id"));
-             });
+             [this](const http::Request& request, const Parameters& path) { return remove(request, path.get("id")); });
+  router.add(
+      {Method::get, Method::post}, "/_ingest/pipeline/{id}/_simulate",
+      [this](const http::Request& request, const Parameters& path) { return simulate(request, path.get("id")); });
   router.add({Method::get, Method::post}, "/_ingest/pipeline/_simulate",
              [this](const http::Request& request, const Parameters&) { return simulate(request, ""); });
 }

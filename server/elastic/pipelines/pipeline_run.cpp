@@ -152,8 +152,7 @@ class PipelineRun : public std::enable_shared_from_this<PipelineRun> {
   bool settle(Answer<bool>& holds) {
     if (holds) return *holds ? run_step() : skip();
     // The condition stands around the processor, its ignore_failure and on_failure.
-    return after(Over::list,
-                 IngestFailure{holds.error(), "conditional", current().tag, frames_.back().pipeline->id});
+    return after(Over::list, IngestFailure{holds.error(), "conditional", current().tag, frames_.back().pipeline->id});
   }
 
   // ---- the loop's steps. False: an answer has to come first.
@@ -190,9 +189,8 @@ class PipelineRun : public std::enable_shared_from_this<PipelineRun> {
     auto texts = step.inputs(document_);
     if (!texts) return refuse(texts.error());
     if (texts->empty()) return skip();
-    host_->infer(step.model_id, std::move(*texts), [self = shared_from_this()](Answer<Embeddings> vectors) {
-      self->arrive(std::move(vectors));
-    });
+    host_->infer(step.model_id, std::move(*texts),
+                 [self = shared_from_this()](Answer<Embeddings> vectors) { self->arrive(std::move(vectors)); });
     return false;
   }
 
@@ -202,8 +200,7 @@ class PipelineRun : public std::enable_shared_from_this<PipelineRun> {
     const std::string& name = *made;
     const auto found = host_->pipeline(name);
     if (!found || !*found)
-      return refuse(found ? found->error()
-                          : ElasticError{500, "exception", "pipeline [" + name + "] is lost"});
+      return refuse(found ? found->error() : ElasticError{500, "exception", "pipeline [" + name + "] is lost"});
     if (!**found) {
       if (host_->has_cluster()) return run_alone_in_cluster();
       if (step.ignore_missing) return skip();
@@ -219,13 +216,12 @@ class PipelineRun : public std::enable_shared_from_this<PipelineRun> {
         return refuse(ElasticError{500, "graph_structure_exception", "Cycle detected for pipeline: " + name});
     }
     if (open_pipelines >= k_most_nested) {
-      return refuse(ElasticError{500, "graph_structure_exception",
-                                 "Too many nested pipelines. Cannot have more than " +
-                                     std::to_string(k_most_nested) + " nested pipelines"});
+      return refuse(ElasticError{
+          500, "graph_structure_exception",
+          "Too many nested pipelines. Cannot have more than " + std::to_string(k_most_nested) + " nested pipelines"});
     }
     const Processor& processor = current();
-    const bool is_rescued =
-        frames_.back().is_rescued || processor.ignore_failure || !processor.on_failure.empty();
+    const bool is_rescued = frames_.back().is_rescued || processor.ignore_failure || !processor.on_failure.empty();
     return open(**found, is_rescued);
   }
 
@@ -250,8 +246,7 @@ class PipelineRun : public std::enable_shared_from_this<PipelineRun> {
 
   bool runs_in_cluster(const Processor& processor) {
     if (!host_->has_cluster()) return false;
-    if (const auto* step = std::get_if<InferenceStep>(&processor.step))
-      return host_->leaves_model(step->model_id);
+    if (const auto* step = std::get_if<InferenceStep>(&processor.step)) return host_->leaves_model(step->model_id);
     if (const auto* step = std::get_if<PipelineStep>(&processor.step)) {
       const auto name = step->name.name(document_);
       const auto found = name ? host_->pipeline(*name) : std::nullopt;
@@ -292,8 +287,7 @@ class PipelineRun : public std::enable_shared_from_this<PipelineRun> {
 
   bool run_alone_in_cluster() {
     const Processor& processor = current();
-    host_->run_in_cluster("[" + foreign_json(processor, document_, true) + "]", document_,
-                          has_inner_steps(processor),
+    host_->run_in_cluster("[" + foreign_json(processor, document_, true) + "]", document_, has_inner_steps(processor),
                           [self = shared_from_this()](std::optional<IngestFailure> failure) {
                             self->arrive(StepRan{std::move(failure)});
                           });

@@ -54,8 +54,7 @@ Answer<SimulatedDocuments> read_simulated_documents(const Value& body) {
     if (!item.IsObject()) return illegal_argument("malformed [docs] section, should include an inner object");
     const auto source = item.FindMember("_source");
     if (source == item.MemberEnd()) return property_error("_source", "required property is missing");
-    if (!source->value.IsObject())
-      return property_error("_source", "property isn't a map, but of another type");
+    if (!source->value.IsObject()) return property_error("_source", "property isn't a map, but of another type");
     IngestDocument::Metadata metadata{text_or(item, "_index", "_index"), text_or(item, "_id", "_id"), {}};
     if (const auto routing = text_or(item, "_routing", ""); !routing.empty()) metadata.routing = routing;
     rapidjson::Document copy;

@@ -37,8 +37,7 @@ Answer<PipelineStubs::InCluster> PipelineStubs::look(const Caller& caller, const
   if (response.status >= 400) return error_in(response);
   const auto body = rest::parse_json(response.body);
   if (!body) return body.error();
-  if (!body->IsObject())
-    return ElasticError{502, "exception", "the cluster's list of pipelines cannot be read"};
+  if (!body->IsObject()) return ElasticError{502, "exception", "the cluster's list of pipelines cannot be read"};
   const auto found = body->FindMember(name.c_str());
   if (found == body->MemberEnd()) return InCluster::nothing;
   const auto* mark = rapidjson::Pointer("/_meta/sightline_stub").Get(found->value);
@@ -63,8 +62,7 @@ Answer<bool> PipelineStubs::put_guard(const Caller& caller, const std::string& n
   return true;
 }
 
-Answer<PipelineStubs::InCluster> PipelineStubs::ensure(const Caller& caller, const std::string& name,
-                                                       bool guarded) {
+Answer<PipelineStubs::InCluster> PipelineStubs::ensure(const Caller& caller, const std::string& name, bool guarded) {
   return seen_.look_up(caller.key() + "/" + name, [&]() -> Answer<InCluster> {
     const auto there = look(caller, name);
     if (!there || *there != InCluster::nothing) return there;

@@ -82,8 +82,7 @@ DocumentStep read_set(PropertyReader& reader) {
   const auto copy_from = reader.optional_string("copy_from");
   const auto* value = reader.take("value");
   if (!copy_from && !value) reader.refuse("value", "required property is missing");
-  if (copy_from && value)
-    reader.refuse("copy_from", "cannot set both `copy_from` and `value` in the same processor");
+  if (copy_from && value) reader.refuse("copy_from", "cannot set both `copy_from` and `value` in the same processor");
   const bool override_value = reader.boolean("override", true);
   const bool ignore_empty = reader.boolean("ignore_empty_value", false);
   const auto media_type = reader.optional_string("media_type").value_or("application/json");
@@ -142,8 +141,8 @@ void keep_only(Value& object, const std::string& prefix, const std::vector<std::
       return keep == path || path.starts_with(keep + ".");
     });
     if (stays) continue;
-    const bool above = std::any_of(kept.begin(), kept.end(),
-                                   [&](const std::string& keep) { return keep.starts_with(path + "."); });
+    const bool above =
+        std::any_of(kept.begin(), kept.end(), [&](const std::string& keep) { return keep.starts_with(path + "."); });
     if (above && member.value.IsObject()) {
       keep_only(member.value, path + ".", kept);
     } else if (!above) {
@@ -158,8 +157,7 @@ DocumentStep read_remove(PropertyReader& reader) {
   const auto keep = read_fields(reader, "keep");
   const bool ignore_missing = reader.boolean("ignore_missing", false);
   if (fields.empty() && keep.empty()) reader.refuse("keep", "or [field] must be specified");
-  if (!fields.empty() && !keep.empty())
-    reader.refuse("keep", "and [field] cannot both be used in the same processor");
+  if (!fields.empty() && !keep.empty()) reader.refuse("keep", "and [field] cannot both be used in the same processor");
   if (!keep.empty()) {
     return [=](IngestDocument& document) -> Refusal {
       std::vector<std::string> kept;
@@ -195,8 +193,7 @@ DocumentStep read_rename(PropertyReader& reader) {
     const auto from = field.name(document), to = target.name(document);
     if (!from || !to) return from ? to.error() : from.error();
     const auto value = document.get(*from);
-    if (!value)
-      return ignore_missing ? Refusal() : Refusal(illegal_argument("field [" + *from + "] doesn't exist"));
+    if (!value) return ignore_missing ? Refusal() : Refusal(illegal_argument("field [" + *from + "] doesn't exist"));
     if (!override_target && document.has(*to)) return illegal_argument("field [" + *to + "] already exists");
     auto moved = document.copy_of(**value);
     if (!moved) return moved.error();
@@ -244,18 +241,16 @@ InferenceStep read_inference(PropertyReader& reader, const std::string& tag) {
   const auto* config = reader.take("inference_config");
   const auto* input_output = reader.take("input_output");
   if (!input_output) {
-    reader.refuse(
-        {400, "status_exception",
-         "[" + step.model_id +
-             "] is configured for the _inference API and does not accept documents as input. If using an "
-             "inference ingest processor configure it with the [input_output] option instead of "
-             "[field_map]."});
+    reader.refuse({400, "status_exception",
+                   "[" + step.model_id +
+                       "] is configured for the _inference API and does not accept documents as input. If using an "
+                       "inference ingest processor configure it with the [input_output] option instead of "
+                       "[field_map]."});
     return step;
   }
   std::set<std::string> inputs, outputs;
   if (input_output->IsArray()) {
-    if (input_output->Empty())
-      reader.refuse("input_output", "property cannot be empty at least one is required");
+    if (input_output->Empty()) reader.refuse("input_output", "property cannot be empty at least one is required");
     for (const auto& pair : input_output->GetArray())
       read_input_output(step, pair, "inference", tag, reader, inputs, outputs);
   } else if (input_output->IsObject()) {
@@ -265,15 +260,13 @@ InferenceStep read_inference(PropertyReader& reader, const std::string& tag) {
   }
   step.ignore_missing = reader.boolean("ignore_missing", false);
   if (reader.optional_string("target_field")) {
-    reader.refuse(
-        "target_field",
-        "option is incompatible with [input_output]. Use the [output_field] option to specify where to write "
-        "the inference results to.");
+    reader.refuse("target_field",
+                  "option is incompatible with [input_output]. Use the [output_field] option to specify where to write "
+                  "the inference results to.");
   }
   if (config && !config->ObjectEmpty()) {
-    reader.refuse(
-        "inference_config",
-        "is for trained models, which Sightline does not run; remove it for inference endpoints");
+    reader.refuse("inference_config",
+                  "is for trained models, which Sightline does not run; remove it for inference endpoints");
   }
   return step;
 }
@@ -294,9 +287,9 @@ DocumentStep read_terminate(PropertyReader&) {
 // ---- any processor
 
 using ReadStep = DocumentStep (*)(PropertyReader&);
-const std::map<std::string, ReadStep, std::less<>> k_steps{
-    {"set", read_set},   {"remove", read_remove}, {"rename", read_rename},
-    {"fail", read_fail}, {"drop", read_drop},     {"terminate", read_terminate}};
+const std::map<std::string, ReadStep, std::less<>> k_steps{{"set", read_set},       {"remove", read_remove},
+                                                           {"rename", read_rename}, {"fail", read_fail},
+                                                           {"drop", read_drop},     {"terminate", read_terminate}};
 
 void read_step(Processor& processor, PropertyReader& reader) {
   if (processor.type == "inference") {
@@ -340,8 +333,8 @@ Processor parse_processor(const std::string& type, const Value& options) {
   read_step(processor, reader);
   if (const auto left = reader.left_over(); !left.empty()) {
     reader.refuse(property_error(
-        {}, "processor [" + type + "] doesn't support one or more provided configuration parameters " + left,
-        type, processor.tag));
+        {}, "processor [" + type + "] doesn't support one or more provided configuration parameters " + left, type,
+        processor.tag));
   }
   if (reader.failed()) processor.step = ForeignStep{*reader.refusal()};
   return processor;
@@ -361,8 +354,7 @@ Answer<std::vector<Processor>> parse_processors(const Value& list) {
   return processors;
 }
 
-void visit_processors(const std::vector<Processor>& processors,
-                      const std::function<void(const Processor&)>& visit) {
+void visit_processors(const std::vector<Processor>& processors, const std::function<void(const Processor&)>& visit) {
   for (const auto& processor : processors) {
     visit_processors(processor.on_failure, visit);
     visit(processor);
@@ -370,15 +362,14 @@ void visit_processors(const std::vector<Processor>& processors,
 }
 
 ElasticError condition_refusal(const Processor& processor) {
-  return property_error("if", "conditions are scripts, which Sightline does not run; remove [if]",
-                        processor.type, processor.tag);
+  return property_error("if", "conditions are scripts, which Sightline does not run; remove [if]", processor.type,
+                        processor.tag);
 }
 
 bool Processor::needs_rescue_here() const {
   bool needed = false;
   visit_processors(on_failure, [&](const Processor& processor) {
-    needed = needed || processor.type == "inference" || processor.type == "pipeline" ||
-             processor.type == "terminate";
+    needed = needed || processor.type == "inference" || processor.type == "pipeline" || processor.type == "terminate";
   });
   return needed;
 }

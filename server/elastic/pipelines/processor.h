@@ -60,7 +60,7 @@ using DocumentStep = std::function<Refusal(IngestDocument&)>;
 struct Processor {
   std::string type, tag;
   const rapidjson::Value* options = nullptr;  ///< what stands behind the type, as it was given
-  std::string condition;  ///< JSON of `if`, a script that only a cluster runs; empty: none
+  std::string condition;                      ///< JSON of `if`, a script that only a cluster runs; empty: none
   bool ignore_failure = false;
   std::vector<Processor> on_failure;  ///< run instead of giving up; empty: give up
   std::variant<DocumentStep, InferenceStep, PipelineStep, ForeignStep> step;
@@ -78,8 +78,7 @@ struct Processor {
 Answer<std::vector<Processor>> parse_processors(const rapidjson::Value& list);
 
 /// Calls `visit` for every processor, those of `on_failure` lists (before their owner) too.
-void visit_processors(const std::vector<Processor>& processors,
-                      const std::function<void(const Processor&)>& visit);
+void visit_processors(const std::vector<Processor>& processors, const std::function<void(const Processor&)>& visit);
 
 /// Why a processor with an `if` cannot run where no cluster evaluates it.
 ElasticError condition_refusal(const Processor& processor);

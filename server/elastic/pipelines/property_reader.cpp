@@ -7,8 +7,7 @@ namespace sightline::elastic {
 
 ElasticError property_error(std::string_view property, const std::string& what, std::string_view type,
                             std::string_view tag) {
-  ElasticError error{400, "parse_exception",
-                     property.empty() ? what : "[" + std::string(property) + "] " + what};
+  ElasticError error{400, "parse_exception", property.empty() ? what : "[" + std::string(property) + "] " + what};
   if (!property.empty()) error.details.emplace_back("property_name", property);
   if (!type.empty()) error.details.emplace_back("processor_type", type);
   if (!tag.empty()) error.details.emplace_back("processor_tag", tag);
@@ -25,8 +24,7 @@ void PropertyReader::refuse(std::string_view name, const std::string& what) {
 
 const rapidjson::Value* PropertyReader::take(std::string_view name) {
   taken_.emplace(name);
-  const rapidjson::Value key(
-      rapidjson::StringRef(name.data(), static_cast<rapidjson::SizeType>(name.size())));
+  const rapidjson::Value key(rapidjson::StringRef(name.data(), static_cast<rapidjson::SizeType>(name.size())));
   const auto found = object_.FindMember(key);
   return found == object_.MemberEnd() || found->value.IsNull() ? nullptr : &found->value;
 }

@@ -75,8 +75,7 @@ bool holds_unknown(const Value& value) {
 /// Walks through what came back beside what was sent.
 class SentDocument::Restorer {
  public:
-  Restorer(const SentDocument& sent, IngestDocument::Allocator& allocator)
-      : sent_(sent), allocator_(allocator) {}
+  Restorer(const SentDocument& sent, IngestDocument::Allocator& allocator) : sent_(sent), allocator_(allocator) {}
 
   /// `before`: what was sent in this place; null: nothing.
   Refusal restore(Value& value, const Value* before) {
@@ -102,8 +101,7 @@ class SentDocument::Restorer {
     }
     for (auto& member : object.GetObject()) {
       const auto found = members.find(view(member.name));
-      if (Refusal refusal = restore(member.value, found == members.end() ? nullptr : found->second))
-        return refusal;
+      if (Refusal refusal = restore(member.value, found == members.end() ? nullptr : found->second)) return refusal;
     }
     return {};
   }
@@ -122,24 +120,20 @@ class SentDocument::Restorer {
 
   Refusal restore_large(Value& value) {
     const std::string_view text = view(value);
-    const auto index = text.starts_with(sent_.mark_)
-                           ? number_from<std::size_t>(text.substr(sent_.mark_.size()))
-                           : std::nullopt;
+    const auto index =
+        text.starts_with(sent_.mark_) ? number_from<std::size_t>(text.substr(sent_.mark_.size())) : std::nullopt;
     if (!index || *index >= sent_.large_.size()) return changed();
     value.CopyFrom(*sent_.large_[*index], allocator_);
     return {};
   }
 
-  Refusal changed() const {
-    return sent_.explained(illegal_argument("a processor has changed java.math.BigInteger"));
-  }
+  Refusal changed() const { return sent_.explained(illegal_argument("a processor has changed java.math.BigInteger")); }
 
   const SentDocument& sent_;
   IngestDocument::Allocator& allocator_;
 };
 
-SentDocument::SentDocument(const IngestDocument& document, std::string_view processors)
-    : document_(document) {
+SentDocument::SentDocument(const IngestDocument& document, std::string_view processors) : document_(document) {
   for (const auto& member : document.source().GetObject()) find_numbers(member.value, view(member.name));
   const auto metadata = document.metadata();
   rapidjson::StringBuffer buffer;

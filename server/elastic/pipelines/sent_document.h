@@ -53,7 +53,7 @@ class SentDocument {
   std::map<std::string, const Value*, std::less<>> decimals_;
   std::vector<const Value*> large_;        ///< integers beyond 64 bits with their sign
   std::vector<std::string> large_fields_;  ///< the top fields that they are in
-  std::string mark_;  ///< what the texts in place of them begin with; empty: there are none
+  std::string mark_;                       ///< what the texts in place of them begin with; empty: there are none
 };
 
 }  // namespace sightline::elastic

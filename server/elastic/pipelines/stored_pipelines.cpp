@@ -26,8 +26,7 @@ Answer<std::shared_ptr<const Pipeline>> StoredPipelines::get(const Caller& calle
   });
 }
 
-Answer<std::vector<std::string>> StoredPipelines::using_endpoint(const Caller& caller,
-                                                                 const std::string& endpoint_id) {
+Answer<std::vector<std::string>> StoredPipelines::using_endpoint(const Caller& caller, const std::string& endpoint_id) {
   auto definitions = index_.list(caller, DefinitionIndex::Kind::pipeline);
   if (!definitions) return definitions.error();
   std::vector<std::string> names;

@@ -7,9 +7,7 @@
 #include "server/elastic/inference/settings_reader.h"
 
 namespace sightline::elastic {
-namespace {
-
-}  // namespace
+namespace {}  // namespace
 
 std::string escaped_for_json(const std::string& text) {
   std::string escaped;
@@ -55,8 +53,7 @@ Answer<Template> Template::compile(std::string_view text) {
     if (tag->begin > at) compiled.parts_.push_back({whole.substr(at, tag->begin - at)});
     if (tag->end == 0) return illegal_argument("template [" + whole + "] has a tag that is not closed");
     if (tag->text.empty() || std::string_view("#^/>!=").find(tag->text.front()) != std::string_view::npos) {
-      return illegal_argument("template [" + whole +
-                              "] has a tag other than {{field}}, which is not supported");
+      return illegal_argument("template [" + whole + "] has a tag other than {{field}}, which is not supported");
     }
     compiled.parts_.push_back({std::string(tag->text), true, tag->raw});
     at = tag->end;

@@ -22,8 +22,7 @@ class Template {
   std::optional<std::string> plain_text() const;
   /// With `json_escape` values of `{{path}}` (not of `{{{path}}}`) are escaped as inside a JSON string.
   /// Nothing if the text would have more than `max_bytes`; no more memory is taken then.
-  std::optional<std::string> render(const IngestDocument& document, bool json_escape,
-                                    std::size_t max_bytes) const;
+  std::optional<std::string> render(const IngestDocument& document, bool json_escape, std::size_t max_bytes) const;
   /// The same for a path, a name or a message, which have 64 KiB at most. Errors: it has more.
   Answer<std::string> name(const IngestDocument& document) const;
 

@@ -102,9 +102,8 @@ Refusal read_input(const JsonTape& tape, std::size_t at, int wraps, EmbeddedInpu
   }
   if (wraps < k_most_wraps && token.kind == Kind::array) {
     if (token.size == 1) return read_input(tape, at + 1, wraps + 1, input);
-    return illegal_argument(
-        "[embedding] a query has one vector: [input] must hold one text or picture, not " +
-        std::to_string(token.size));
+    return illegal_argument("[embedding] a query has one vector: [input] must hold one text or picture, not " +
+                            std::to_string(token.size));
   }
   if (wraps < k_most_wraps && token.kind == Kind::object) {
     const std::size_t content = token.size == 1 ? tape.member(at, "content") : 0;
@@ -167,10 +166,8 @@ Answer<QueryVectorBuilder> read_query_vector_builder(std::string_view json) {
     return parse_failed("[query_vector_builder] must be an object with exactly one builder");
   const std::string_view kind = (*tape)[1].text;
   constexpr std::size_t k_body = 2;
-  if (kind != "text_embedding" && kind != "embedding" && kind != "lookup")
-    return QueryVectorBuilder(UnknownBuilder());
-  if ((*tape)[k_body].kind != Kind::object)
-    return parse_failed("[" + std::string(kind) + "] must be an object");
+  if (kind != "text_embedding" && kind != "embedding" && kind != "lookup") return QueryVectorBuilder(UnknownBuilder());
+  if ((*tape)[k_body].kind != Kind::object) return parse_failed("[" + std::string(kind) + "] must be an object");
   if (kind == "text_embedding") return read_text_embedding(std::move(*tape), k_body);
   if (kind == "embedding") return read_embedding(std::move(*tape), k_body);
   return read_lookup(*tape, k_body);

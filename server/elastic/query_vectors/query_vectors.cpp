@@ -38,8 +38,7 @@ ElasticError too_many_searches(std::size_t most) {
 
 void replace_body(http::Request& request, std::string body) {
   request.body = std::move(body);
-  if (request.headers.get("Content-Length"))
-    request.headers.set("Content-Length", std::to_string(request.body.size()));
+  if (request.headers.get("Content-Length")) request.headers.set("Content-Length", std::to_string(request.body.size()));
 }
 
 /// `query` without the parameters of these names; the others as they were written.
@@ -82,8 +81,8 @@ class Flights {
     }
   }
 
-  void start(InferenceExecutor& executor, std::shared_ptr<const Endpoint> endpoint,
-             const EmbeddedInput& input, int hops) {
+  void start(InferenceExecutor& executor, std::shared_ptr<const Endpoint> endpoint, const EmbeddedInput& input,
+             int hops) {
     auto promise = std::make_shared<std::promise<Answer<Embeddings>>>();
     flights_.push_back(promise->get_future());
     executor.infer(std::move(endpoint), {{input.text()}, InputType::internal_search, hops}, input.timeout,
@@ -119,8 +118,7 @@ class QueryVectors::Resolution {
     const bool embeds = embedded_.empty() || wait.granted();
     Flights flights;
     if (embeds) {
-      for (const Embedded& one : embedded_)
-        flights.start(owner_.executor_, one.endpoint, one.input, caller_.hops);
+      for (const Embedded& one : embedded_) flights.start(owner_.executor_, one.endpoint, one.input, caller_.hops);
     }
     const auto vectors = stored_vectors(owner_.store_, caller_, wanted_);
     for (std::size_t i = 0; i < stored_.size(); ++i) {
@@ -191,15 +189,13 @@ class QueryVectors::Resolution {
 
   /// An error leaves the builder unchanged.
   Refusal plan_builder(Search& search, const BuilderPlace& place) {
-    if (place.beside_vector)
-      return illegal_argument("cannot provide both [query_vector_builder] and [query_vector]");
+    if (place.beside_vector) return illegal_argument("cannot provide both [query_vector_builder] and [query_vector]");
     if (place.values > k_most_values) {
-      return ElasticError{400, "x_content_parse_exception",
-                          "[query_vector_builder] has " + std::to_string(place.values) +
-                              " values, more than any builder accepts"};
+      return ElasticError{
+          400, "x_content_parse_exception",
+          "[query_vector_builder] has " + std::to_string(place.values) + " values, more than any builder accepts"};
     }
-    auto builder =
-        read_query_vector_builder(search.text.substr(place.value_begin, place.end - place.value_begin));
+    auto builder = read_query_vector_builder(search.text.substr(place.value_begin, place.end - place.value_begin));
     if (!builder) return builder.error();
     if (std::holds_alternative<UnknownBuilder>(*builder)) return {};
     const Target target{&search, search.splices.size()};
@@ -309,8 +305,7 @@ Outcome QueryVectors::with_failures(http::Request request, const std::vector<Spl
     return json_response(*merge_failures(R"({"took":0,"responses":[]})", failures));
   replace_body(request, spliced(request.body, splices));
   // The answer must be one that can be read; what shapes it is done to the merged one.
-  static constexpr std::array<std::string_view, 5> k_shaping{"filter_path", "pretty", "human", "format",
-                                                             "error_trace"};
+  static constexpr std::array<std::string_view, 5> k_shaping{"filter_path", "pretty", "human", "format", "error_trace"};
   request.query = without_parameters(request.query, k_shaping);
   request.headers.remove("Accept-Encoding");
   if (const auto accept = request.headers.get("Accept"); accept && accept->find("json") == std::string::npos)

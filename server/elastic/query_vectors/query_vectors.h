@@ -33,11 +33,7 @@ class QueryVectors {
   /// An _msearch of more searches than `max_searches` is refused if it has to be inspected.
   QueryVectors(Store& store, NativeInference& native, Endpoints& endpoints, InferenceExecutor& executor,
                std::size_t max_searches)
-      : store_(store),
-        native_(native),
-        endpoints_(endpoints),
-        executor_(executor),
-        max_searches_(max_searches) {}
+      : store_(store), native_(native), endpoints_(endpoints), executor_(executor), max_searches_(max_searches) {}
 
   /// `_search`, `_count` and whatever else has a body of one JSON object that holds queries, or has it in the
   /// parameter `source`.

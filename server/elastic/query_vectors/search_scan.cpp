@@ -77,9 +77,8 @@ constexpr bool k_words_sorted = std::is_sorted(std::begin(k_words), std::end(k_w
 static_assert(k_words_sorted);
 
 Place place_of_word(std::string_view word) {
-  const auto* found =
-      std::lower_bound(std::begin(k_words), std::end(k_words), word,
-                       [](const Word& known, std::string_view name) { return known.name < name; });
+  const auto* found = std::lower_bound(std::begin(k_words), std::end(k_words), word,
+                                       [](const Word& known, std::string_view name) { return known.name < name; });
   return found != std::end(k_words) && found->name == word ? found->place : Place::plain;
 }
 
@@ -138,8 +137,7 @@ class SearchVisitor {
     }
     if (closed.has_vector && closed.builder != 0) scan_.builders[closed.builder - 1].beside_vector = true;
     if (closed.array || !scan_.inference_query.empty()) return true;
-    if (closed.place == Place::semantic && closed.has_field && closed.has_query)
-      scan_.inference_query = "semantic";
+    if (closed.place == Place::semantic && closed.has_field && closed.has_query) scan_.inference_query = "semantic";
     if (closed.place == Place::sparse_vector && closed.has_field && closed.has_model)
       scan_.inference_query = "sparse_vector";
     if (closed.place == Place::expansion_field && closed.has_query) scan_.inference_query = "text_expansion";
@@ -214,8 +212,8 @@ bool contains(std::string_view body, std::string_view word) {
 
 bool may_need_inference(std::string_view body) {
   // All names are ASCII, so another spelling of one has \u00 in it.
-  return contains(body, "query_vector_builder") || contains(body, "\"semantic\"") ||
-         contains(body, "sparse_vector") || contains(body, "text_expansion") || contains(body, "\\u00");
+  return contains(body, "query_vector_builder") || contains(body, "\"semantic\"") || contains(body, "sparse_vector") ||
+         contains(body, "text_expansion") || contains(body, "\\u00");
 }
 
 std::optional<SearchScan> scan_search(std::string_view body) {

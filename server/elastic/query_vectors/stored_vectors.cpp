@@ -27,8 +27,7 @@ bool may_be_searched(std::string_view expression) {
   while (!expression.empty()) {
     auto name = expression.substr(0, expression.find(','));
     expression.remove_prefix(std::min(expression.size(), name.size() + 1));
-    if (const auto cluster = name.find(':'); cluster != std::string_view::npos)
-      name.remove_prefix(cluster + 1);
+    if (const auto cluster = name.find(':'); cluster != std::string_view::npos) name.remove_prefix(cluster + 1);
     if (name.starts_with('<') || name.starts_with(k_definition_index) ||
         (name.starts_with('.') && rest::wildcard_match(name, k_definition_index)))
       return false;
@@ -52,9 +51,9 @@ ElasticError no_document(const StoredVector& wanted) {
 }
 
 ElasticError no_field(const StoredVector& wanted) {
-  return {404, "status_exception",
-          "Field [" + wanted.path + "] not found in document with id [" + wanted.id +
-              "] for lookup query vector builder."};
+  return {
+      404, "status_exception",
+      "Field [" + wanted.path + "] not found in document with id [" + wanted.id + "] for lookup query vector builder."};
 }
 
 ElasticError no_vector(const StoredVector& wanted, const std::string& why) {

@@ -79,8 +79,7 @@ Refusal read_metadata(BulkItem& item, const JsonTape& tape, std::size_t metadata
 
 }  // namespace
 
-std::string BulkItem::action_after_pipelines(const std::string& new_index,
-                                             const std::optional<std::string>& new_id,
+std::string BulkItem::action_after_pipelines(const std::string& new_index, const std::optional<std::string>& new_id,
                                              const std::optional<std::string>& new_routing) const {
   std::string json = "{\"" + operation + "\":{\"_index\":";
   const auto add = [&json](std::string_view name, const std::optional<std::string>& value) {
@@ -96,8 +95,7 @@ std::string BulkItem::action_after_pipelines(const std::string& new_index,
   constexpr std::size_t k_action = 2;              // behind the root and the operation's name
   for (std::size_t key = k_action + 1; key < (*tape)[k_action].next; key = (*tape)[key + 1].next) {
     const auto name = (*tape)[key].text;
-    if (name == "_index" || name == "_id" || name == "routing" || name == "pipeline" || name == "op_type")
-      continue;
+    if (name == "_index" || name == "_id" || name == "routing" || name == "pipeline" || name == "op_type") continue;
     json.append(",").append(tape->raw(key)).append(":").append(tape->raw(key + 1));
   }
   return json + "}}";
@@ -106,8 +104,7 @@ std::string BulkItem::action_after_pipelines(const std::string& new_index,
 Answer<std::optional<std::string_view>> BulkReader::next_line() {
   if (rest_.empty()) return std::optional<std::string_view>();
   const std::size_t end = rest_.find('\n');
-  if (end == std::string_view::npos)
-    return illegal_argument("The bulk request must be terminated by a newline [\\n]");
+  if (end == std::string_view::npos) return illegal_argument("The bulk request must be terminated by a newline [\\n]");
   std::string_view line = rest_.substr(0, end);
   rest_.remove_prefix(end + 1);
   ++line_;
@@ -132,8 +129,7 @@ Refusal BulkReader::read_action(std::string_view line) {
       item_.operation != "delete") {
     return malformed(expected("field [create], [delete], [index] or [update]", item_.operation));
   }
-  if ((*tape)[2].kind != Kind::object)
-    return malformed(expected("START_OBJECT", rest::event_name((*tape)[2].kind)));
+  if ((*tape)[2].kind != Kind::object) return malformed(expected("START_OBJECT", rest::event_name((*tape)[2].kind)));
   if (root.size > 1) return malformed(expected("END_OBJECT", "FIELD_NAME"));
   return read_metadata(item_, *tape, 2, line_);
 }

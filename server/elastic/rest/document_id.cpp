@@ -12,8 +12,8 @@ std::string document_id(std::string_view given) {
 
 std::optional<std::string> id_problem(std::string_view id) {
   if (id.size() <= k_longest_id_bytes) return std::nullopt;
-  return "id [" + std::string(id) + "] is too long, must be no longer than " +
-         std::to_string(k_longest_id_bytes) + " bytes but was: " + std::to_string(id.size());
+  return "id [" + std::string(id) + "] is too long, must be no longer than " + std::to_string(k_longest_id_bytes) +
+         " bytes but was: " + std::to_string(id.size());
 }
 
 }  // namespace sightline::elastic::rest

@@ -8,8 +8,7 @@ namespace sightline::elastic::rest {
 namespace {
 
 std::string more_than(const char* what, std::size_t limit, const char* option) {
-  return std::string(what) + " has more than " + std::to_string(limit) + " JSON values and keys (" + option +
-         ")";
+  return std::string(what) + " has more than " + std::to_string(limit) + " JSON values and keys (" + option + ")";
 }
 
 ElasticError too_many(const char* what, std::size_t limit, const char* option) {

@@ -83,8 +83,7 @@ Refusal append_patterns(const rapidjson::Value& value, std::vector<std::string>&
   }
   if (value.IsArray()) {
     for (const auto& item : value.GetArray()) {
-      if (!json::is_text(item))
-        return ElasticError{400, "parsing_exception", "Unknown key for a value in [_source]."};
+      if (!json::is_text(item)) return ElasticError{400, "parsing_exception", "Unknown key for a value in [_source]."};
       patterns.emplace_back(item.GetString(), item.GetStringLength());
     }
     return std::nullopt;
@@ -145,8 +144,7 @@ Answer<SourceFilter> parse_source_filter(const rapidjson::Value& value, std::siz
     }
     if (refusal) return *refusal;
   }
-  if (auto refusal =
-          check_pattern_count("_source", filter.includes.size() + filter.excludes.size(), max_patterns))
+  if (auto refusal = check_pattern_count("_source", filter.includes.size() + filter.excludes.size(), max_patterns))
     return *refusal;
   return filter;
 }
@@ -170,15 +168,13 @@ Refusal read_source_parameter(std::string_view name, const std::string& text, So
   return std::nullopt;
 }
 
-Answer<SourceFilter> source_filter_of(const http::Request& request, std::size_t max_patterns,
-                                      SourceFilter base) {
+Answer<SourceFilter> source_filter_of(const http::Request& request, std::size_t max_patterns, SourceFilter base) {
   for (const char* name : {"_source", "_source_includes", "_source_excludes", "_source_exclude_vectors"}) {
     const auto text = query_parameter(request, name);
     if (!text) continue;
     if (auto refusal = read_source_parameter(name, *text, base)) return *std::move(refusal);
   }
-  if (auto refusal =
-          check_pattern_count("_source", base.includes.size() + base.excludes.size(), max_patterns))
+  if (auto refusal = check_pattern_count("_source", base.includes.size() + base.excludes.size(), max_patterns))
     return *refusal;
   return base;
 }

@@ -38,8 +38,7 @@ Refusal read_source_parameter(std::string_view name, const std::string& text, So
 
 /// The parameters _source, _source_includes, _source_excludes and _source_exclude_vectors, over what `base`
 /// says. Errors as above.
-Answer<SourceFilter> source_filter_of(const http::Request& request, std::size_t max_patterns,
-                                      SourceFilter base = {});
+Answer<SourceFilter> source_filter_of(const http::Request& request, std::size_t max_patterns, SourceFilter base = {});
 
 /// The parts of `source` (a JSON object that was checked when it came in) that the filter shows; numbers and
 /// strings byte by byte.

@@ -65,9 +65,8 @@ class JsonTapeBuilder {
     std::sort(keys_.begin(), keys_.end(), [](const JsonToken* a, const JsonToken* b) {
       return a->text != b->text ? a->text < b->text : a->begin < b->begin;
     });
-    const auto twin =
-        std::adjacent_find(keys_.begin(), keys_.end(),
-                           [](const JsonToken* a, const JsonToken* b) { return a->text == b->text; });
+    const auto twin = std::adjacent_find(keys_.begin(), keys_.end(),
+                                         [](const JsonToken* a, const JsonToken* b) { return a->text == b->text; });
     if (twin != keys_.end()) duplicate_ = *(twin + 1);
     return twin == keys_.end();
   }

@@ -65,8 +65,7 @@ bool read_bool(const JsonView& value, std::string_view name) {
   if (value.is_bool()) return value.kind() == JsonView::Kind::true_;
   if (value.is_string()) {
     // "" is false, as in Elasticsearch.
-    if (value.text() == "true" || value.text() == "false" || value.text().empty())
-      return value.text() == "true";
+    if (value.text() == "true" || value.text() == "false" || value.text().empty()) return value.text() == "true";
     refuse(illegal_argument("Failed to parse value [" + shortened(value.text()) +
                             "] as only [true] or [false] are allowed."));
   }

@@ -42,13 +42,12 @@ Answer<MediaType> parse_media_type(std::string_view value, const char* header) {
   const std::string name = text.substr(0, text.find(';'));
   const std::size_t slash = name.find('/');
   if (slash == 0 || slash == std::string::npos || slash + 1 == name.size()) {
-    return header_error(header, "illegal_argument_exception",
-                        "invalid media-type [" + std::string(value) + "]");
+    return header_error(header, "illegal_argument_exception", "invalid media-type [" + std::string(value) + "]");
   }
   type.vendored = name.starts_with("application/vnd.elasticsearch+");
   type.json = name == "application/json" || name == "application/x-ndjson" ||
-              name == "application/vnd.elasticsearch+json" ||
-              name == "application/vnd.elasticsearch+x-ndjson" || name == "application/*" || name == "*/*";
+              name == "application/vnd.elasticsearch+json" || name == "application/vnd.elasticsearch+x-ndjson" ||
+              name == "application/*" || name == "*/*";
   constexpr std::string_view k_version = ";compatible-with=";
   if (const std::size_t at = text.find(k_version); type.vendored && at != std::string::npos) {
     int version = 0;
@@ -84,23 +83,21 @@ Answer<MediaTypes> check_media_types(const http::Request& request) {
       accept.vendored || accept.json ? std::string(accept_header.value_or("null")) : std::string("null");
   if (accept.version && !is_served(*accept.version)) {
     return header_error("Accept, Content-Type", "status_exception",
-                        "Accept version must be either version 9 or 8, but found " +
-                            std::to_string(*accept.version) + ". Accept=" + accept_text);
+                        "Accept version must be either version 9 or 8, but found " + std::to_string(*accept.version) +
+                            ". Accept=" + accept_text);
   }
   if (has_body && content.version && !is_served(*content.version)) {
     return header_error("Accept, Content-Type", "status_exception",
                         "Content-Type version must be either version 9 or 8, but found " +
-                            std::to_string(*content.version) +
-                            ". Content-Type=" + std::string(*content_header));
+                            std::to_string(*content.version) + ". Content-Type=" + std::string(*content_header));
   }
   if (has_body && accept.version != content.version) {
     const bool both = accept.version && content.version;
-    return header_error(
-        "Accept, Content-Type", "status_exception",
-        std::string("A compatible version is required on both Content-Type and Accept headers if "
-                    "either one has requested a compatible version") +
-            (both ? " and the compatible versions must match" : "") + ". Accept=" + accept_text +
-            ", Content-Type=" + std::string(content_header.value_or("null")));
+    return header_error("Accept, Content-Type", "status_exception",
+                        std::string("A compatible version is required on both Content-Type and Accept headers if "
+                                    "either one has requested a compatible version") +
+                            (both ? " and the compatible versions must match" : "") + ". Accept=" + accept_text +
+                            ", Content-Type=" + std::string(content_header.value_or("null")));
   }
   types.compatible_with = accept.version.value_or(0);
   if (has_body && !content.json) types.unsupported_content = content_header.value_or("");

@@ -52,14 +52,13 @@ std::vector<const MemberTableBase*> MemberTableBase::all() {
 }
 
 const MemberInfo* MemberTableBase::info(std::string_view name) const {
-  const auto row = std::find_if(members_.begin(), members_.end(),
-                                [&](const MemberInfo& member) { return member.name == name; });
+  const auto row =
+      std::find_if(members_.begin(), members_.end(), [&](const MemberInfo& member) { return member.name == name; });
   return row == members_.end() ? nullptr : &*row;
 }
 
 ElasticError MemberTableBase::error(const JsonView& where, const std::string& what) const {
-  return {400, std::string(error_type_),
-          position_text(where) + " [" + std::string(parser_) + "] " + what};
+  return {400, std::string(error_type_), position_text(where) + " [" + std::string(parser_) + "] " + what};
 }
 
 std::size_t MemberTableBase::find(const JsonView& key, const JsonView& value) const {
@@ -92,8 +91,7 @@ std::optional<std::chrono::milliseconds> read_time(std::string_view text) {
   const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
   constexpr std::array<std::pair<std::string_view, double>, 7> k_units = {
       {{"nanos", 1e-6}, {"micros", 1e-3}, {"ms", 1}, {"s", 1e3}, {"m", 6e4}, {"h", 3.6e6}, {"d", 8.64e7}}};
-  const auto found =
-      std::find_if(k_units.begin(), k_units.end(), [&](const auto& one) { return one.first == unit; });
+  const auto found = std::find_if(k_units.begin(), k_units.end(), [&](const auto& one) { return one.first == unit; });
   if (found == k_units.end()) return std::nullopt;
   constexpr double k_longest = 1e15;  // far beyond every limit, and within what the clock can count
   return milliseconds(static_cast<std::int64_t>(std::clamp(number * found->second, -k_longest, k_longest)));

@@ -27,8 +27,8 @@ enum class Treatment {
 using Kinds = unsigned;
 inline constexpr Kinds k_null = 1, k_flag = 2, k_number = 4, k_text = 8, k_array = 16, k_object = 32;
 /// "true" counts as a flag, and "7" as a number, as everywhere in Elasticsearch.
-inline constexpr Kinds k_flags = k_flag | k_text, k_numbers = k_number | k_text,
-                       k_scalars = k_flag | k_number | k_text, k_any = 63;
+inline constexpr Kinds k_flags = k_flag | k_text, k_numbers = k_number | k_text, k_scalars = k_flag | k_number | k_text,
+                       k_any = 63;
 
 /// "a flag, a number or a text".
 std::string kinds_text(Kinds kinds);
@@ -113,14 +113,12 @@ struct Member {
 
 /// A member that Elasticsearch has and that could not change an answer of this store. `check` throws Refused
 /// for values that Elasticsearch refuses; `why` says why nothing need be done.
-inline UnreadMember no_effect(std::string_view name, Kinds kinds, UnreadMember::Check check,
-                              std::string_view why) {
+inline UnreadMember no_effect(std::string_view name, Kinds kinds, UnreadMember::Check check, std::string_view why) {
   return {{name, kinds, Treatment::no_effect, why}, check};
 }
 /// A member of which only some values are taken: those that ask for what is done anyway. `check` throws
 /// Refused for all others; `which` says which are taken.
-inline UnreadMember only_some(std::string_view name, Kinds kinds, UnreadMember::Check check,
-                              std::string_view which) {
+inline UnreadMember only_some(std::string_view name, Kinds kinds, UnreadMember::Check check, std::string_view which) {
   return {{name, kinds, Treatment::only_some, which}, check};
 }
 
@@ -154,8 +152,7 @@ class MemberTable : public MemberTableBase {
   }
   /// Reads all members of an object.
   void read(const JsonView& object, Target& target) const {
-    object.each_member(
-        [&](const JsonView& key, const JsonView& value) { read_member(key, value, target); });
+    object.each_member([&](const JsonView& key, const JsonView& value) { read_member(key, value, target); });
   }
 
  private:

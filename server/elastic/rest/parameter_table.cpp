@@ -17,8 +17,8 @@ std::string bracketed(std::string_view text) {
 template <class Number>
 Number number(const char* kind, std::string_view name, const std::string& text) {
   if (const auto value = number_from<Number>(text)) return *value;
-  refuse(not_a_number(std::string("Failed to parse ") + kind + " parameter " + bracketed(name) +
-                          " with value " + bracketed(shortened(text)),
+  refuse(not_a_number(std::string("Failed to parse ") + kind + " parameter " + bracketed(name) + " with value " +
+                          bracketed(shortened(text)),
                       text));
 }
 
@@ -39,8 +39,7 @@ bool flag(std::string_view name, const std::string& text) {
 }
 
 bool plain_flag(std::string_view name, const std::string& text) {
-  if (text.empty())
-    refuse(illegal_argument("Could not convert " + bracketed(name) + " to boolean: it has no value"));
+  if (text.empty()) refuse(illegal_argument("Could not convert " + bracketed(name) + " to boolean: it has no value"));
   return flag(name, text);
 }
 
@@ -56,9 +55,8 @@ float decimal(std::string_view name, const std::string& text) {
   float value = 0;
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (code == std::errc() && end == text.data() + text.size()) return value;
-  refuse(not_a_number("Failed to parse float parameter " + bracketed(name) + " with value " +
-                          bracketed(shortened(text)),
-                      text));
+  refuse(not_a_number(
+      "Failed to parse float parameter " + bracketed(name) + " with value " + bracketed(shortened(text)), text));
 }
 
 std::string text(std::string_view, const std::string& text) {
@@ -73,8 +71,8 @@ void check_integer(std::string_view name, const std::string& text) {
 }
 void check_time(std::string_view name, const std::string& text) {
   if (read_time(text)) return;
-  refuse(illegal_argument("failed to parse setting " + bracketed(name) + " with value " +
-                          bracketed(shortened(text)) + " as a time value: unit is missing or unrecognized"));
+  refuse(illegal_argument("failed to parse setting " + bracketed(name) + " with value " + bracketed(shortened(text)) +
+                          " as a time value: unit is missing or unrecognized"));
 }
 std::chrono::milliseconds time(std::string_view name, const std::string& text) {
   check_time(name, text);

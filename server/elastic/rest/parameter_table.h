@@ -59,8 +59,7 @@ std::chrono::milliseconds time(std::string_view name, const std::string& text);
 
 /// Reads by `Read` into a field of the Target.
 template <auto Field, auto Read>
-void into(std::string_view name, const std::string& text,
-          typename OwnerOfField<decltype(Field)>::Type& target) {
+void into(std::string_view name, const std::string& text, typename OwnerOfField<decltype(Field)>::Type& target) {
   target.*Field = Read(name, text);
 }
 
@@ -97,8 +96,7 @@ class ParameterTableBase {
   const std::vector<ParameterInfo>& parameters() const { return parameters_; }
   /// Refuses (throws Refused) parameters that neither this table has nor every request may have, and wrong values
   /// of the common ones.
-  void check(const http::Request& request,
-             const std::vector<std::pair<std::string, std::string>>& given) const;
+  void check(const http::Request& request, const std::vector<std::pair<std::string, std::string>>& given) const;
 
  protected:
   ParameterTableBase() = default;

@@ -105,7 +105,7 @@ class PathVisitor {
     LevelSet includes, excludes;
     bool dropped = false;
     bool array = false;
-    bool is_empty = true;  ///< in the answer itself
+    bool is_empty = true;               ///< in the answer itself
     std::size_t rewind = 0, inner = 0;  ///< of `out`: before it with its name, and behind its bracket
   };
 
@@ -172,12 +172,10 @@ Answer<PathFilter> PathFilter::parse(std::string_view filter_path, std::size_t m
   PathFilter filter;
   for (const std::string& path : split(filter_path, ',')) {
     const bool excludes = path[0] == '-';
-    filter.add(std::string_view(path).substr(excludes ? 1 : 0),
-               excludes ? filter.excludes_ : filter.includes_);
+    filter.add(std::string_view(path).substr(excludes ? 1 : 0), excludes ? filter.excludes_ : filter.includes_);
     if (filter.levels_.size() > max_levels) {
       return illegal_argument("[filter_path] has more levels in its paths than the limit of [" +
-                              std::to_string(max_levels) +
-                              "]; name fewer, or raise --elasticsearch-max-patterns");
+                              std::to_string(max_levels) + "]; name fewer, or raise --elasticsearch-max-patterns");
     }
   }
   return filter;

@@ -25,8 +25,7 @@ AnswerShape::AnswerShape(const http::Request& request, const Limits& limits)
     : is_head_(request.method == http::Method::head),
       pretty_(wants_pretty(request)),
       max_answer_bytes_(limits.max_answer_bytes) {
-  auto filter =
-      PathFilter::parse(query_parameter(request, "filter_path").value_or(""), limits.max_patterns);
+  auto filter = PathFilter::parse(query_parameter(request, "filter_path").value_or(""), limits.max_patterns);
   if (filter) {
     filter_path_ = *std::move(filter);
   } else {
@@ -39,16 +38,14 @@ AnswerShape::AnswerShape(const http::Request& request, const Limits& limits)
 void AnswerShape::apply(http::Response& response) const {
   if (is_json(response) && !response.body.empty()) {
     // Errors are shown whole, as Elasticsearch shows them.
-    if (response.status < 400 && !filter_path_.shows_everything())
-      response.body = filter_path_.apply(response.body);
+    if (response.status < 400 && !filter_path_.shows_everything()) response.body = filter_path_.apply(response.body);
     if (pretty_) {
       auto laid_out = pretty_json(response.body, max_answer_bytes_);
       if (!laid_out) response = answer_too_large(max_answer_bytes_).response();
       if (laid_out) response.body = *std::move(laid_out);
     }
     if (compatible_with_ != 0) {
-      response.content_type =
-          "application/vnd.elasticsearch+json;compatible-with=" + std::to_string(compatible_with_);
+      response.content_type = "application/vnd.elasticsearch+json;compatible-with=" + std::to_string(compatible_with_);
     }
   }
   if (is_head_) response.body.clear();
@@ -59,11 +56,10 @@ void AnswerShape::apply(http::Response& response) const {
 http::Response RestLayer::operator()(http::Request&& request) const {
   const AnswerShape shape(request, limits_);
   const Answer<MediaTypes> types = check_media_types(request);
-  http::Response response = shape.refusal() ? shape.refusal()->response()
-                            : !types        ? types.error().response()
-                            : types->unsupported_content
-                                ? unsupported_content_type(*types->unsupported_content)
-                                : handler_(std::move(request));
+  http::Response response = shape.refusal()              ? shape.refusal()->response()
+                            : !types                     ? types.error().response()
+                            : types->unsupported_content ? unsupported_content_type(*types->unsupported_content)
+                                                         : handler_(std::move(request));
   shape.apply(response);
   return response;
 }

@@ -47,8 +47,7 @@ class RestLayer {
  public:
   using Handler = std::function<http::Response(http::Request&&)>;
 
-  explicit RestLayer(Handler handler, const Limits& limits = {})
-      : handler_(std::move(handler)), limits_(limits) {}
+  explicit RestLayer(Handler handler, const Limits& limits = {}) : handler_(std::move(handler)), limits_(limits) {}
   http::Response operator()(http::Request&& request) const;
 
  private:

@@ -49,8 +49,7 @@ http::Response framework_error(int status, const std::string& message, bool with
   http::Response response;
   response.status = status;
   response.body = "{\"error\":\"";
-  for (const char c :
-       message) {  // paths come percent-encoded, so quotes and backslashes are all that matters
+  for (const char c : message) {  // paths come percent-encoded, so quotes and backslashes are all that matters
     if (c == '"' || c == '\\') response.body += '\\';
     if (static_cast<unsigned char>(c) >= 0x20) response.body += c;
   }
@@ -71,11 +70,10 @@ http::Response wrong_method(const http::Request& request, const std::vector<Meth
   if (request.method == Method::options) {
     response.content_type = "text/plain; charset=UTF-8";
   } else {
-    response =
-        framework_error(405,
-                        "Incorrect HTTP method for uri [" + uri(request) + "] and method [" +
-                            http::to_string(request.method) + "], allowed: [" + join(allowed, ", ") + "]",
-                        true);
+    response = framework_error(405,
+                               "Incorrect HTTP method for uri [" + uri(request) + "] and method [" +
+                                   http::to_string(request.method) + "], allowed: [" + join(allowed, ", ") + "]",
+                               true);
   }
   response.headers.set("Allow", join(allowed, ","));
   return response;
@@ -136,8 +134,7 @@ Router::Found Router::find(const std::vector<std::string>& parts, Method method)
     if (score > best_fit) found = {};
     best_fit = score;
     found.methods.insert(found.methods.end(), route.methods.begin(), route.methods.end());
-    if (std::find(route.methods.begin(), route.methods.end(), method) != route.methods.end())
-      found.route = &route;
+    if (std::find(route.methods.begin(), route.methods.end(), method) != route.methods.end()) found.route = &route;
   }
   return found;
 }
@@ -147,8 +144,7 @@ std::optional<http::Response> Router::call(const Route& route, const http::Reque
   PathParameters parameters;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const std::string& part = route.parts[i];
-    if (is_variable(part))
-      parameters.add(std::string_view(part).substr(1, part.size() - 2), std::move(parts[i]));
+    if (is_variable(part)) parameters.add(std::string_view(part).substr(1, part.size() - 2), std::move(parts[i]));
   }
   return route.handler(request, parameters);
 }
@@ -162,8 +158,7 @@ http::Response Router::handle(const http::Request& request) const {
     return wrong_method(request, found.methods);
   }
   return framework_error(
-      400,
-      "no handler found for uri [" + uri(request) + "] and method [" + http::to_string(request.method) + "]",
+      400, "no handler found for uri [" + uri(request) + "] and method [" + http::to_string(request.method) + "]",
       false);
 }
 

@@ -50,8 +50,8 @@ class Router {
            std::function<std::optional<http::Response>(const http::Request&, const PathParameters&, const Target&)>
                handler) {
     add_route(methods, pattern, &parameters,
-              [&parameters, handler = std::move(handler)](
-                  const http::Request& request, const PathParameters& path) -> std::optional<http::Response> {
+              [&parameters, handler = std::move(handler)](const http::Request& request,
+                                                          const PathParameters& path) -> std::optional<http::Response> {
                 try {
                   Target target{};
                   parameters.read(request, target);

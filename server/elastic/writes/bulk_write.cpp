@@ -37,8 +37,7 @@ std::string item_head(const BulkItem& item) {
 }
 
 std::string failed_item(const BulkItem& item, const ElasticError& error) {
-  return item_head(item) + ",\"status\":" + std::to_string(error.status) + ",\"error\":" + error.item_json() +
-         "}}";
+  return item_head(item) + ",\"status\":" + std::to_string(error.status) + ",\"error\":" + error.item_json() + "}}";
 }
 
 /// The error as it is told behind these items: its reasons are left out where so many have been told that the
@@ -185,9 +184,9 @@ BulkWrite::Part BulkWrite::prepare() {
 void BulkWrite::add_document(Prepared& prepared, const BulkItem& item) {
   const auto& plan = planner_.plan(item.index, item.pipeline ? item.pipeline : of_request_);
   if (plan && !plan->here()) return;
-  prepared.write = std::make_unique<PipelinedWrite>(
-      plan ? make_write(*plan, {item.index, item.id, item.routing}, item.source_line)
-           : PipelinedWrite{{}, item.index, nullptr, plan.error(), false});
+  prepared.write =
+      std::make_unique<PipelinedWrite>(plan ? make_write(*plan, {item.index, item.id, item.routing}, item.source_line)
+                                            : PipelinedWrite{{}, item.index, nullptr, plan.error(), false});
 }
 
 void BulkWrite::add_update(Prepared& prepared, const BulkItem& item) {
@@ -251,8 +250,7 @@ http::Response BulkWrite::send(std::string body) const {
   } catch (const WorkCancelled&) {
     throw;
   } catch (const std::exception& exception) {
-    return ElasticError{500, "exception", std::string("internal error of Sightline: ") + exception.what()}
-        .response();
+    return ElasticError{500, "exception", std::string("internal error of Sightline: ") + exception.what()}.response();
   }
 }
 
@@ -278,8 +276,8 @@ void BulkWrite::settle(const Part& part, std::optional<http::Response> response)
     failure = failure_of(*response);
   } else if (response) {
     written_ = true;
-    const auto sent = std::count_if(part.slots.begin(), part.slots.end(),
-                                    [](const auto& slot) { return slot.answer.empty(); });
+    const auto sent =
+        std::count_if(part.slots.begin(), part.slots.end(), [](const auto& slot) { return slot.answer.empty(); });
     stored = read_answer(response->body);
     if (!stored || stored->items.size() != static_cast<std::size_t>(sent)) {
       stored.reset();
@@ -313,8 +311,7 @@ void BulkWrite::settle(const Part& part, std::optional<http::Response> response)
 }
 
 http::Response BulkWrite::answer() const {
-  std::string body =
-      std::string("{\"errors\":") + (errors_ ? "true" : "false") + ",\"took\":" + std::to_string(took_);
+  std::string body = std::string("{\"errors\":") + (errors_ ? "true" : "false") + ",\"took\":" + std::to_string(took_);
   if (ingest_took_ >= 0) body += ",\"ingest_took\":" + std::to_string(ingest_took_);
   body.append(",\"items\":[").append(items_).append("]}");
   http::Response response = json_response(std::move(body));

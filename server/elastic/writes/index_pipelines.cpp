@@ -33,9 +33,8 @@ std::optional<std::string> newest_backing_index(const rapidjson::Value& settings
     const auto name = json::text_or_empty(member.name);
     if (!name.starts_with(prefix)) continue;
     std::string generation(name.substr(name.rfind('-') + 1));
-    const bool later = generation.size() != newest_generation.size()
-                           ? generation.size() > newest_generation.size()
-                           : generation > newest_generation;
+    const bool later = generation.size() != newest_generation.size() ? generation.size() > newest_generation.size()
+                                                                     : generation > newest_generation;
     if (!newest || later) {
       newest = std::string(name);
       newest_generation = std::move(generation);
@@ -47,16 +46,15 @@ std::optional<std::string> newest_backing_index(const rapidjson::Value& settings
 }  // namespace
 
 /// An object that the store answers; null if it has none (404, or 400: no name of an index).
-Answer<rapidjson::Document> IndexPipelines::ask(const Caller& caller, const std::string& path,
-                                                http::Method method) {
+Answer<rapidjson::Document> IndexPipelines::ask(const Caller& caller, const std::string& path, http::Method method) {
   const auto response = store_.handle(store_request(caller, method, path));
   rapidjson::Document body;
   if (response.status == 400 || response.status == 404) return body;
   if (response.status >= 400) return error_in(response);
   if (json::read_document(response.body, body) || !body.IsObject()) {
-    return ElasticError{500, "exception",
-                        "the store's answer to " + path +
-                            " cannot be read, so it is unknown whether a write goes through a pipeline"};
+    return ElasticError{
+        500, "exception",
+        "the store's answer to " + path + " cannot be read, so it is unknown whether a write goes through a pipeline"};
   }
   return body;
 }
@@ -113,8 +111,7 @@ Answer<IndexPipelines::Names> IndexPipelines::look_up(const Caller& caller, cons
     if (!chosen) return chosen.error();
     target = std::move(*chosen);
   }
-  const auto found =
-      settings->FindMember(rapidjson::Value(rapidjson::StringRef(target.data(), target.size())));
+  const auto found = settings->FindMember(rapidjson::Value(rapidjson::StringRef(target.data(), target.size())));
   return found == settings->MemberEnd() ? Names{} : names_in(found->value, target);
 }
 
@@ -127,8 +124,7 @@ Answer<IndexPipelines::Names> IndexPipelines::of(const Caller& caller, const std
   });
 }
 
-Answer<std::vector<IndexPipelines::Names>> IndexPipelines::all(const Caller& caller,
-                                                               const std::string& expression) {
+Answer<std::vector<IndexPipelines::Names>> IndexPipelines::all(const Caller& caller, const std::string& expression) {
   const auto settings = ask(caller, "/" + http::percent_encode(expression) + "/_settings", http::Method::get);
   if (!settings) return settings.error();
   std::vector<Names> found;

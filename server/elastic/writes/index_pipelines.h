@@ -35,8 +35,7 @@ class IndexPipelines {
   Answer<rapidjson::Document> ask(const Caller& caller, const std::string& path, http::Method method);
   Answer<Names> look_up(const Caller& caller, const std::string& name);
   Answer<Names> of_template(const Caller& caller, const std::string& name);
-  Answer<std::string> write_index(const Caller& caller, const std::string& name,
-                                  const rapidjson::Value& settings);
+  Answer<std::string> write_index(const Caller& caller, const std::string& name, const rapidjson::Value& settings);
 
   Store& store_;
   ShortCache<Names> cache_;

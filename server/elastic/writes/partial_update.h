@@ -31,8 +31,7 @@ struct PartialUpdate {
   std::string with_first_document(std::string_view document, std::string_view as_doc) const;
 
  private:
-  std::vector<std::pair<std::string_view, std::string_view>>
-      members_;  // but doc_as_upsert; names with their quotes
+  std::vector<std::pair<std::string_view, std::string_view>> members_;  // but doc_as_upsert; names with their quotes
 };
 
 }  // namespace sightline::elastic

@@ -2,9 +2,9 @@
 
 #include "server/elastic/definitions/definition_guard.h"
 #include "server/elastic/definitions/definition_index.h"
+#include "server/elastic/rest/bulk_reader.h"
 #include "server/elastic/rest/document_id.h"
 #include "server/elastic/rest/json_tape.h"
-#include "server/elastic/rest/bulk_reader.h"
 
 namespace sightline::elastic {
 namespace {
@@ -18,8 +18,8 @@ ElasticError not_a_document(ElasticError cause) {
 
 ElasticError moved_by_final(const PipelinedWrite& write, const std::string& index) {
   return {500, "illegal_state_exception",
-          "final pipeline [" + write.plan.last + "] can't change the target index (from [" + write.index +
-              "] to [" + index + "]) for document [" + write.document->metadata().id.value_or("null") + "]"};
+          "final pipeline [" + write.plan.last + "] can't change the target index (from [" + write.index + "] to [" +
+              index + "]) for document [" + write.document->metadata().id.value_or("null") + "]"};
 }
 
 void run(const Caller& caller, IngestService& ingest, const std::vector<PipelinedWrite*>& writes,
@@ -94,8 +94,7 @@ Answer<WritePlan> WritePlanner::make_plan(const Key& key) {
   return plan;
 }
 
-const Answer<WritePlan>& WritePlanner::plan(const std::string& index,
-                                            const std::optional<std::string>& given) {
+const Answer<WritePlan>& WritePlanner::plan(const std::string& index, const std::optional<std::string>& given) {
   if (latest_ && latest_->first.first == index && latest_->first.second == given) return latest_->second;
   const Key key{index, given};
   auto found = plans_.find(key);
@@ -141,15 +140,13 @@ std::string PipelinedWrite::source_json() const {
   return json;
 }
 
-PipelinedWrite make_write(const WritePlan& plan, const IngestDocument::Metadata& metadata,
-                          std::string_view text) {
+PipelinedWrite make_write(const WritePlan& plan, const IngestDocument::Metadata& metadata, std::string_view text) {
   PipelinedWrite write{plan, metadata.index, nullptr, {}, false};
   auto source = rest::parse_as_written(text, json::Strings::borrowed);
   if (!source) {
     write.failure = not_a_document(source.error());
   } else if (!source->IsObject()) {
-    write.failure =
-        ElasticError{400, "document_parsing_exception", "Malformed content, must start with an object"};
+    write.failure = ElasticError{400, "document_parsing_exception", "Malformed content, must start with an object"};
   } else {
     write.document = std::make_unique<IngestDocument>(metadata, std::move(*source));
   }

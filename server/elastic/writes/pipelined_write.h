@@ -33,13 +33,8 @@ struct WritePlan {
 /// store that runs no pipelines all of them are run here. Thread safety: none; one thread at a time.
 class WritePlanner {
  public:
-  WritePlanner(Store& store, StoredPipelines& kept, PipelineStubs& stubs, IndexPipelines& pipelines,
-               Caller caller)
-      : store_(store),
-        kept_(kept),
-        stubs_(stubs),
-        pipelines_(pipelines),
-        caller_(std::move(caller)) {}
+  WritePlanner(Store& store, StoredPipelines& kept, PipelineStubs& stubs, IndexPipelines& pipelines, Caller caller)
+      : store_(store), kept_(kept), stubs_(stubs), pipelines_(pipelines), caller_(std::move(caller)) {}
 
   /// `given` is the pipeline that the write names; without one the index's default_pipeline counts. Errors:
   /// those of asking the store. The answer stays good as long as the planner.
@@ -83,8 +78,7 @@ struct PipelinedWrite {
 void run_pipelines(WritePlanner& planner, IngestService& ingest, const std::vector<PipelinedWrite*>& writes);
 
 /// A document on its way, or why it cannot go, as Elasticsearch says it. `source` must outlive it.
-PipelinedWrite make_write(const WritePlan& plan, const IngestDocument::Metadata& metadata,
-                          std::string_view source);
+PipelinedWrite make_write(const WritePlan& plan, const IngestDocument::Metadata& metadata, std::string_view source);
 
 /// What Elasticsearch shows as the id of a document that failed or was dropped before it had one.
 constexpr std::string_view k_no_id = "auto-generated";

@@ -4,12 +4,12 @@
 
 #include "base/number_text.h"
 #include "server/elastic/definitions/definition_index.h"
+#include "server/elastic/rest/bulk_reader.h"
 #include "server/elastic/rest/document_id.h"
 #include "server/elastic/rest/json_filter.h"
 #include "server/elastic/rest/json_merge.h"
 #include "server/elastic/rest/json_tape.h"
 #include "server/elastic/rest/router.h"
-#include "server/elastic/rest/bulk_reader.h"
 #include "server/elastic/writes/partial_update.h"
 #include "server/elastic/writes/write_request.h"
 #include "server/elastic/writes/writes.h"
@@ -30,8 +30,7 @@ struct Stored {
 
 Answer<Stored> read_stored(const http::Response& response) {
   const auto tape = rest::JsonTape::parse(response.body);
-  const ElasticError unreadable{500, "exception",
-                                "the store's answer cannot be read; the document was not updated"};
+  const ElasticError unreadable{500, "exception", "the store's answer cannot be read; the document was not updated"};
   if (!tape || (*tape)[0].kind != Kind::object) return unreadable;
   const std::size_t found = tape->member(0, "found");
   if (found == 0) return unreadable;
@@ -41,8 +40,7 @@ Answer<Stored> read_stored(const http::Response& response) {
     return token == 0 ? std::string() : std::string(tape->raw(token));
   };
   Stored stored{text("_source"), text("_version"), text("_seq_no"), text("_primary_term"), {}};
-  if (const std::size_t routing = tape->member(0, "_routing"))
-    stored.routing = std::string((*tape)[routing].text);
+  if (const std::size_t routing = tape->member(0, "_routing")) stored.routing = std::string((*tape)[routing].text);
   if (stored.source.empty()) {
     return ElasticError{400, "document_source_missing_exception",
                         "the index stores no _source, so its documents cannot be partially updated"};
@@ -52,8 +50,7 @@ Answer<Stored> read_stored(const http::Response& response) {
 }
 
 /// The answer to an update, `answer` (an object) with what the request wants to see of the document.
-std::string with_source(const std::string& answer, const std::string& source,
-                        const rest::SourceFilter& filter) {
+std::string with_source(const std::string& answer, const std::string& source, const rest::SourceFilter& filter) {
   if (!filter.enabled) return answer;
   const auto tape = rest::JsonTape::parse(answer);
   if (!tape || (*tape)[0].kind != Kind::object) return answer;
@@ -76,11 +73,9 @@ Answer<rest::SourceFilter> shown_source(const http::Request& request, const Part
     if (!value) return value.error();
     return rest::parse_source_filter(*value, max_patterns);
   }
-  const bool asked = rest::query_parameter(request, "_source") ||
-                     rest::query_parameter(request, "_source_includes") ||
+  const bool asked = rest::query_parameter(request, "_source") || rest::query_parameter(request, "_source_includes") ||
                      rest::query_parameter(request, "_source_excludes");
-  return asked ? rest::source_filter_of(request, max_patterns)
-               : Answer<rest::SourceFilter>(none);
+  return asked ? rest::source_filter_of(request, max_patterns) : Answer<rest::SourceFilter>(none);
 }
 
 Answer<int> retries_of(const http::Request& request) {
@@ -169,9 +164,8 @@ class PipelinedUpdate {
     return json_response(with_source(json, stored.source, shown_));
   }
 
-  http::Response write(const std::string& document, const std::optional<std::string>& routing,
-                       const char* action, std::optional<std::string_view> seq_no,
-                       std::optional<std::string_view> term) {
+  http::Response write(const std::string& document, const std::optional<std::string>& routing, const char* action,
+                       std::optional<std::string_view> seq_no, std::optional<std::string_view> term) {
     PipelinedWrite write = make_write(plan_, {target_.index, target_.id, routing}, document);
     run_pipelines(planner_, ingest_, {&write});
     if (write.failure) return write.failure->response();

@@ -29,14 +29,12 @@ http::Request head_for_pieces(const http::Request& request) {
   head.method = request.method;
   head.path = request.path;
   head.query = with_parameters(
-      request.query,
-      {{"filter_path", {}}, {"pretty", {}}, {"human", {}}, {"format", {}}, {"error_trace", {}}});
+      request.query, {{"filter_path", {}}, {"pretty", {}}, {"human", {}}, {"format", {}}, {"error_trace", {}}});
   head.headers = request.headers;
   head.headers.remove("Accept-Encoding");
   head.headers.remove("Content-Length");
   const auto accept = head.headers.get("Accept");
-  if (accept && accept->find("json") == std::string_view::npos)
-    head.headers.set("Accept", "application/json");
+  if (accept && accept->find("json") == std::string_view::npos) head.headers.set("Accept", "application/json");
   head.peer = request.peer;
   return head;
 }

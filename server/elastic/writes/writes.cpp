@@ -6,10 +6,10 @@
 #include "base/cancellation.h"
 #include "server/elastic/definitions/definition_guard.h"
 #include "server/elastic/definitions/definition_index.h"
+#include "server/elastic/rest/bulk_reader.h"
 #include "server/elastic/rest/document_id.h"
 #include "server/elastic/rest/json_tape.h"
 #include "server/elastic/rest/router.h"
-#include "server/elastic/rest/bulk_reader.h"
 #include "server/elastic/writes/bulk_write.h"
 #include "server/elastic/writes/write_request.h"
 
@@ -31,8 +31,7 @@ ElasticError too_many_items(std::size_t most) {
 }
 
 /// Whether an item of a bulk needs more than to be passed on.
-Answer<bool> concerns_us(WritePlanner& planner, const BulkItem& item,
-                         const std::optional<std::string>& of_request) {
+Answer<bool> concerns_us(WritePlanner& planner, const BulkItem& item, const std::optional<std::string>& of_request) {
   const auto plan_is_ours = [&](const std::optional<std::string>& given) -> Answer<bool> {
     const auto& plan = planner.plan(item.index, given);
     if (!plan && !fails_alone(plan.error())) return plan.error();
@@ -105,14 +104,13 @@ Outcome Writes::bulk(http::Request request, const std::string& index) {
   return BulkWrite(store_, ingest_, planner, request, index).run();
 }
 
-Outcome Writes::document(http::Request request, const std::string& index,
-                         const std::optional<std::string>& id, bool create) {
+Outcome Writes::document(http::Request request, const std::string& index, const std::optional<std::string>& id,
+                         bool create) {
   WritePlanner planner = planner_for(request);
   const auto& plan = planner.plan(index, rest::query_parameter(request, "pipeline"));
   if (!plan) return plan.error().response();
   if (!plan->here()) return request;
-  if (request.body.empty())
-    return ElasticError{400, "parse_exception", "request body is required"}.response();
+  if (request.body.empty()) return ElasticError{400, "parse_exception", "request body is required"}.response();
   if (const auto problem = rest::id_problem(rest::document_id(id.value_or("")))) {
     return ElasticError{400, "action_request_validation_exception", "Validation Failed: 1: " + *problem + ";"}
         .response();
@@ -129,8 +127,7 @@ Outcome Writes::document(http::Request request, const std::string& index,
     request.method = after.id ? http::Method::put : http::Method::post;
   }
   request.query = with_parameters(request.query, {{"pipeline", k_no_pipeline}});
-  if (after.routing != before.routing)
-    request.query = with_parameters(request.query, {{"routing", after.routing}});
+  if (after.routing != before.routing) request.query = with_parameters(request.query, {{"routing", after.routing}});
   request.body = write.source_json();
   return request;
 }
@@ -141,13 +138,12 @@ Outcome Writes::unread(http::Request request, const std::string& index) {
   if (!plan) return plan.error().response();
   if (!plan->here()) return request;
   const auto type = request.headers.get("Content-Type");
-  return ElasticError{
-      406, "status_exception",
-      "Content-Type header [" + std::string(type.value_or("")) +
-          "] is not supported for documents that go through the pipeline [" +
-          (plan->first.empty() ? plan->last : plan->first) +
-          "], which Sightline runs and which reads only JSON; send them as application/json, "
-          "or as application/x-ndjson in _bulk"}
+  return ElasticError{406, "status_exception",
+                      "Content-Type header [" + std::string(type.value_or("")) +
+                          "] is not supported for documents that go through the pipeline [" +
+                          (plan->first.empty() ? plan->last : plan->first) +
+                          "], which Sightline runs and which reads only JSON; send them as application/json, "
+                          "or as application/x-ndjson in _bulk"}
       .response();
 }
 

@@ -20,22 +20,16 @@ namespace sightline::elastic {
 /// Thread safety: all members may be called from any thread; they block.
 class Writes {
  public:
-  Writes(Store& store, StoredPipelines& kept, PipelineStubs& stubs, IngestService& ingest,
-         IndexPipelines& pipelines, const Limits& limits = {})
-      : store_(store),
-        kept_(kept),
-        stubs_(stubs),
-        ingest_(ingest),
-        pipelines_(pipelines),
-        limits_(limits) {}
+  Writes(Store& store, StoredPipelines& kept, PipelineStubs& stubs, IngestService& ingest, IndexPipelines& pipelines,
+         const Limits& limits = {})
+      : store_(store), kept_(kept), stubs_(stubs), ingest_(ingest), pipelines_(pipelines), limits_(limits) {}
 
   /// `index` is that of the path, or empty. In a bulk a pipeline runs on whole documents, and on those that
   /// an update makes where there is none yet (`upsert`, `doc_as_upsert`), as in Elasticsearch. A body that is
   /// no bulk goes to the store, which says so, unless a pipeline would have to run here before the fault.
   Outcome bulk(http::Request request, const std::string& index);
   /// PUT or POST of /{index}/_doc[/{id}] and /{index}/_create/{id}.
-  Outcome document(http::Request request, const std::string& index, const std::optional<std::string>& id,
-                   bool create);
+  Outcome document(http::Request request, const std::string& index, const std::optional<std::string>& id, bool create);
   /// POST of /{index}/_update/{id}: the whole document goes through the pipelines after the change, as in
   /// Elasticsearch. So it is read, changed and written back under the condition that nobody else has changed
   /// it; `retry_on_conflict` says how often that is tried again. Scripts are refused where a pipeline runs

@@ -37,8 +37,7 @@ Error folder_error(const std::filesystem::path& folder, const std::string& what)
 /// Closes what it holds.
 class File {
  public:
-  File(const std::string& path, int flags)
-      : number_(::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0600)) {}
+  File(const std::string& path, int flags) : number_(::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0600)) {}
   ~File() {
     if (number_ >= 0) ::close(number_);
   }
@@ -78,8 +77,7 @@ bool write_all(const File& file, std::string_view bytes) {
 
 }  // namespace
 
-Result<std::unique_ptr<DiskCache>> DiskCache::open(const std::filesystem::path& folder,
-                                                   std::size_t max_bytes) {
+Result<std::unique_ptr<DiskCache>> DiskCache::open(const std::filesystem::path& folder, std::size_t max_bytes) {
   std::unique_ptr<DiskCache> cache(new DiskCache(folder, max_bytes));
   if (Status status = cache->lock(); !status) return status.error();
   if (Status status = cache->list(); !status) return status.error();

@@ -45,8 +45,7 @@ class DiskCache {
     std::size_t bytes = 0;
   };
 
-  DiskCache(std::filesystem::path folder, std::size_t max_bytes)
-      : folder_(std::move(folder)), max_bytes_(max_bytes) {}
+  DiskCache(std::filesystem::path folder, std::size_t max_bytes) : folder_(std::move(folder)), max_bytes_(max_bytes) {}
   Status lock();
   Status list();
   std::string path_of(const std::string& name) const { return (folder_ / name).string(); }

@@ -23,8 +23,7 @@ Refusal not_found(std::string message) {
 }
 
 Refusal unreadable(const PictureRequest& request) {
-  return {502, "unavailable", 
-          "the answer of Elasticsearch for " + place_of(request) + " is malformed"};
+  return {502, "unavailable", "the answer of Elasticsearch for " + place_of(request) + " is malformed"};
 }
 
 std::string code_of_status(int status) {
@@ -114,10 +113,8 @@ http::Response DocumentPictures::get(const PictureRequest& request, const std::s
 }
 
 Result<DocumentVersion, Refusal> DocumentPictures::look(const PictureRequest& request) const {
-  const std::string routing =
-      request.routing.empty() ? "" : "&routing=" + http::percent_encode(request.routing);
-  const http::Response answer =
-      get(request, "/_doc/" + http::percent_encode(request.id), "_source=false" + routing);
+  const std::string routing = request.routing.empty() ? "" : "&routing=" + http::percent_encode(request.routing);
+  const http::Response answer = get(request, "/_doc/" + http::percent_encode(request.id), "_source=false" + routing);
   rapidjson::Document body;
   return version_in(request, answer, body);
 }
@@ -130,8 +127,7 @@ std::string DocumentPictures::index_uuid(const PictureRequest& request, const st
 }
 
 Result<DocumentPictures::Found, Refusal> DocumentPictures::read(const PictureRequest& request) const {
-  const std::string routing =
-      request.routing.empty() ? "" : "&routing=" + http::percent_encode(request.routing);
+  const std::string routing = request.routing.empty() ? "" : "&routing=" + http::percent_encode(request.routing);
   const http::Response answer = get(request, "/_doc/" + http::percent_encode(request.id),
                                     "_source_includes=" + http::percent_encode(request.field) + routing);
   rapidjson::Document body;
@@ -139,16 +135,14 @@ Result<DocumentPictures::Found, Refusal> DocumentPictures::read(const PictureReq
   if (!version) return version.error();
   const Value& source = json::member(body, "_source");
   if (source.IsNull())
-    return not_found(place_of(request) +
-                     " has no _source to read a picture from: its index does not store it");
+    return not_found(place_of(request) + " has no _source to read a picture from: its index does not store it");
   std::vector<const Value*> values;
   collect(source, request.field, values);
   if (values.empty()) return not_found(place_of(request) + " has no value in field [" + request.field + "]");
   const std::string place = "field [" + request.field + "] of " + place_of(request);
   if (request.position >= values.size()) {
-    return not_found(place + " has " + std::to_string(values.size()) +
-                     (values.size() == 1 ? " value" : " values") + ", and none at position " +
-                     std::to_string(request.position) + ", counted from 0");
+    return not_found(place + " has " + std::to_string(values.size()) + (values.size() == 1 ? " value" : " values") +
+                     ", and none at position " + std::to_string(request.position) + ", counted from 0");
   }
   const Value& value = *values[request.position];
   if (!value.IsString()) return not_found(place + " holds " + kind_of(value) + ", not a picture");

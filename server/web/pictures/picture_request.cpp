@@ -31,8 +31,7 @@ Result<std::uint32_t, Refusal> edge_of(const std::string& size) {
     return bad("[size] must be a number of pixels from 64 to 1024, not " + in_brackets(size) +
                "; without [size] the original picture is sent");
   }
-  return *std::find_if(std::begin(k_edges), std::end(k_edges),
-                       [&](std::uint32_t edge) { return edge >= *asked; });
+  return *std::find_if(std::begin(k_edges), std::end(k_edges), [&](std::uint32_t edge) { return edge >= *asked; });
 }
 
 /// Elasticsearch would read these as a pattern or a list, and other fields than the one named would do.
@@ -40,8 +39,7 @@ bool is_one_field(const std::string& field) {
   return !field.empty() && field.size() <= k_longest_name && field.find_first_of("*,") == std::string::npos;
 }
 
-Result<bool, Refusal> take_parameter(const std::string& name, const std::string& value,
-                                     PictureRequest& request) {
+Result<bool, Refusal> take_parameter(const std::string& name, const std::string& value, PictureRequest& request) {
   if (name == "field") {
     if (!is_one_field(value)) return bad("[field] must be the name of one field, not " + in_brackets(value));
     request.field = value;
@@ -77,8 +75,7 @@ bool is_one_index(const std::string& index) {
 Result<PictureRequest, Refusal> read_picture_request(const std::string& index, const std::string& id,
                                                      const http::Request& request) {
   PictureRequest read;
-  if (!is_one_index(index))
-    return Refusal{404, "not_found", in_brackets(index) + " is not the name of one index"};
+  if (!is_one_index(index)) return Refusal{404, "not_found", in_brackets(index) + " is not the name of one index"};
   if (id.empty() || id.size() > k_longest_name)
     return Refusal{404, "not_found", in_brackets(id) + " is not the id of a document"};
   read.index = index;

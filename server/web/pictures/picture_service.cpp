@@ -224,8 +224,7 @@ PictureService::Texts::Shared PictureService::kept_thumbnail(const std::string& 
 }
 
 /// The caller has read the picture with the hash `content` before. False: the document has to be read again.
-bool PictureService::answer_from_cache(const PictureRequest& request, const std::string& content,
-                                       Client& client) {
+bool PictureService::answer_from_cache(const PictureRequest& request, const std::string& content, Client& client) {
   if (request.edge == 0) {
     const Answer unchanged{nullptr, "", etag_of(content)};
     if (!http::names_tag(request.if_none_match, unchanged.etag)) return false;
@@ -253,8 +252,8 @@ void PictureService::join_or_start(PictureRequest request, std::string uuid, std
   std::optional<Refusal> refused;
   {
     const std::lock_guard lock(mutex_);
-    const std::string name = key.empty() ? "unshared " + std::to_string(++unshared_)
-                                         : key + " " + std::to_string(mine->request.edge);
+    const std::string name =
+        key.empty() ? "unshared " + std::to_string(++unshared_) : key + " " + std::to_string(mine->request.edge);
     if (stopping_) {
       refused = Refusal{503, "cancelled", "the server is stopping"};
     } else if (waiting_ >= options_.max_waiting) {
@@ -283,8 +282,7 @@ void PictureService::join_or_start(PictureRequest request, std::string uuid, std
 /// The work ends with the last client. A client that has left by now counts at once.
 void PictureService::watch(const FlightPtr& flight, Waiting& waiting) {
   if (!waiting.client.cancellation) return;
-  waiting.registration =
-      Cancellation::on_cancel(waiting.client.cancellation, [this, flight] { client_left(flight); });
+  waiting.registration = Cancellation::on_cancel(waiting.client.cancellation, [this, flight] { client_left(flight); });
 }
 
 void PictureService::client_left(const FlightPtr& flight) {
@@ -327,8 +325,8 @@ void PictureService::read(const FlightPtr& flight) {
   if (!found) return finish(flight, found.error());
   const std::string content = sha256_hex(found->picture.bytes);
   if (!flight->uuid.empty()) {
-    seen_.put(seen_key(flight->request, flight->uuid, found->version),
-              std::make_shared<const std::string>(content), content.size());
+    seen_.put(seen_key(flight->request, flight->uuid, found->version), std::make_shared<const std::string>(content),
+              content.size());
   }
   if (flight->request.edge == 0) {
     const std::string type(media_type_of(*picture_format(found->picture.bytes)));
@@ -342,10 +340,9 @@ void PictureService::read(const FlightPtr& flight) {
   if (const Texts::Shared kept = kept_thumbnail(flight->thumbnail, source))
     return finish(flight, Answer{kept, k_thumbnail_type, etag_of(flight->thumbnail), source});
 
-  models::PictureCost cost =
-      models::cost_of_thumbnail(found->picture.bytes, flight->request.edge, options_.limits);
-  const Status fits = serving::check_cost(cost, options_.max_decode_bytes, cost.pixels,
-                                          std::numeric_limits<std::uint64_t>::max());
+  models::PictureCost cost = models::cost_of_thumbnail(found->picture.bytes, flight->request.edge, options_.limits);
+  const Status fits =
+      serving::check_cost(cost, options_.max_decode_bytes, cost.pixels, std::numeric_limits<std::uint64_t>::max());
   if (!fits) return fail(flight, fits.error());
   cost.bytes += found->picture.bytes.size();
   flight->picture = std::move(found->picture);
@@ -360,8 +357,7 @@ void PictureService::make(const FlightPtr& flight) {
   const auto text = std::make_shared<const std::string>(*std::move(made));
   thumbnails_.put(flight->thumbnail, text, text->size());
   if (disk_) disk_->put(flight->thumbnail, *text);
-  if (options_.made)
-    options_.made(std::chrono::duration<double>(steady_clock::now() - flight->begun).count());
+  if (options_.made) options_.made(std::chrono::duration<double>(steady_clock::now() - flight->begun).count());
   finish(flight, Answer{text, k_thumbnail_type, etag_of(flight->thumbnail), AnswerSource::made});
 }
 

@@ -25,8 +25,8 @@ namespace sightline::pictures {
 
 /// Answers the client of one request.
 struct Client {
-  std::function<void(http::Response)> send;  ///< called once, from any thread
-  std::function<void(const Refusal&)> fail;  ///< the same, instead of `send`
+  std::function<void(http::Response)> send;         ///< called once, from any thread
+  std::function<void(const Refusal&)> fail;         ///< the same, instead of `send`
   std::shared_ptr<Cancellation> cancellation = {};  ///< of the request; may be null
 };
 
@@ -53,13 +53,13 @@ class PictureService {
  public:
   struct Options {
     Ask ask;
-    models::ImageLimits limits;               ///< of decoding; `max_bytes` also for pictures sent as they are
+    models::ImageLimits limits;                 ///< of decoding; `max_bytes` also for pictures sent as they are
     std::size_t max_decode_bytes = 512u << 20;  ///< memory of pictures being read and decoded at the same time
-    int threads = 1;                          ///< that read and decode; one more only decodes
-    std::size_t max_waiting = 2048;           ///< requests beyond the caches, waiting or at work; more get 429
-    std::size_t memory_bytes = 64u << 20;     ///< of thumbnails; 0: none are kept in memory
-    std::filesystem::path folder;             ///< of thumbnails on disk; empty: none are kept there
-    std::size_t disk_bytes = 256u << 20;      ///< of these; 0: as an empty `folder`
+    int threads = 1;                            ///< that read and decode; one more only decodes
+    std::size_t max_waiting = 2048;             ///< requests beyond the caches, waiting or at work; more get 429
+    std::size_t memory_bytes = 64u << 20;       ///< of thumbnails; 0: none are kept in memory
+    std::filesystem::path folder;               ///< of thumbnails on disk; empty: none are kept there
+    std::size_t disk_bytes = 256u << 20;        ///< of these; 0: as an empty `folder`
     /// Called for each answer, and for each thumbnail with its time since the request. May be empty; any
     /// thread.
     std::function<void(AnswerSource)> answered = {};
@@ -77,9 +77,7 @@ class PictureService {
   /// Ends the work that is under way; later requests get 503.
   void stop();
 
-  std::size_t memory_bytes() const {
-    return thumbnails_.stats().bytes + seen_.stats().bytes + failures_.stats().bytes;
-  }
+  std::size_t memory_bytes() const { return thumbnails_.stats().bytes + seen_.stats().bytes + failures_.stats().bytes; }
   std::size_t disk_bytes() const { return disk_ ? disk_->bytes() : 0; }
 
  private:

@@ -21,7 +21,9 @@ constexpr std::size_t k_bytes_per_number = 14;  // "-0.123456789,"
 constexpr std::size_t k_most_dims = 4096;
 constexpr json::Limits k_answer_json{.max_values = 4'000'000, .lone_surrogates = true};
 
-std::string text_at(const Value& value, auto... names) { return std::string(json::text_at(value, names...)); }
+std::string text_at(const Value& value, auto... names) {
+  return std::string(json::text_at(value, names...));
+}
 
 ReadRefusal faulty(const std::string& what) {
   return {502, "elasticsearch_answer", "the Elasticsearch side's answer " + what};
@@ -83,7 +85,8 @@ bool draws_before(const ScannedDocument& a, const ScannedDocument& b) {
 /// Keeps the `max` documents with the smallest lots.
 void draw(std::vector<ScannedDocument>& documents, std::size_t max) {
   if (documents.size() <= max) return;
-  std::nth_element(documents.begin(), documents.begin() + static_cast<std::ptrdiff_t>(max), documents.end(), draws_before);
+  std::nth_element(documents.begin(), documents.begin() + static_cast<std::ptrdiff_t>(max), documents.end(),
+                   draws_before);
   documents.resize(max);
 }
 
@@ -124,7 +127,8 @@ const Value* hits_of(const rapidjson::Document& document) {
 
 }  // namespace
 
-Read<std::string> IndexReader::call(http::Method method, std::string url_path, std::string body, std::string_view query) {
+Read<std::string> IndexReader::call(http::Method method, std::string url_path, std::string body,
+                                    std::string_view query) {
   check_cancelled();
   http::Request request;
   request.method = method;
@@ -139,8 +143,9 @@ Read<std::string> IndexReader::call(http::Method method, std::string url_path, s
   const bool is_theirs = response.status >= 400 && response.status < 500;
   // What fails there is no fault of this server; 429 and 503 may pass.
   const int status = is_theirs || response.status == 503 ? response.status : 502;
-  return ReadRefusal{status, "elasticsearch_refused",
-                     "the Elasticsearch side answered " + std::to_string(response.status) + ": " + reason(response.body)};
+  return ReadRefusal{
+      status, "elasticsearch_refused",
+      "the Elasticsearch side answered " + std::to_string(response.status) + ": " + reason(response.body)};
 }
 
 Read<VectorField> IndexReader::find_field(const std::string& index, const std::string& field) {
@@ -151,7 +156,8 @@ Read<VectorField> IndexReader::find_field(const std::string& index, const std::s
       document.ObjectEmpty())
     return faulty("describes no index");
   if (document.MemberCount() > 1)
-    return ReadRefusal{400, "several_indices", "several indices are behind " + index.substr(0, 200) + "; name one of them"};
+    return ReadRefusal{400, "several_indices",
+                       "several indices are behind " + index.substr(0, 200) + "; name one of them"};
   const auto& entry = *document.MemberBegin();
   const Value& mappings = json::member(entry.value, "mappings");
   VectorField found;
@@ -177,20 +183,26 @@ Read<VectorField> IndexReader::find_field(const std::string& index, const std::s
   if (const std::string type = text_at(mapping, "type"); type != "dense_vector")
     return ReadRefusal{400, "not_a_vector",
                        "field [" + found.field.substr(0, 200) + "] of " + found.index + " is of type " +
-                           (type.empty() ? "object" : type) + ", not dense_vector; fields of that type there: " + listed(vectors)};
+                           (type.empty() ? "object" : type) +
+                           ", not dense_vector; fields of that type there: " + listed(vectors)};
   if (nested)
-    return ReadRefusal{400, "nested_field",
-                       "field [" + found.field.substr(0, 200) + "] is in nested documents; a map needs one vector per document"};
+    return ReadRefusal{
+        400, "nested_field",
+        "field [" + found.field.substr(0, 200) + "] is in nested documents; a map needs one vector per document"};
   if (json::text_at(mapping, "element_type") == "bit")
     return ReadRefusal{400, "vectors_of_bits",
-                       "field [" + found.field.substr(0, 200) + "] has vectors of bits; a map needs numbers (element_type float or byte)"};
+                       "field [" + found.field.substr(0, 200) +
+                           "] has vectors of bits; a map needs numbers (element_type float or byte)"};
   if (const Value& dims = json::member(mapping, "dims"); dims.IsUint()) found.dims = dims.GetUint();
   const std::string_view similarity = json::text_at(mapping, "similarity");
   found.unit_length = similarity != "l2_norm" && similarity != "max_inner_product";
   const Value& name = json::member(mappings, "properties", "image_name");
-  if (json::text_at(name, "type") == "keyword") found.name_field = "image_name";
-  else if (json::text_at(name, "fields", "keyword", "type") == "keyword") found.name_field = "image_name.keyword";
-  else if (!name.IsNull()) found.name_field = "image_name";
+  if (json::text_at(name, "type") == "keyword")
+    found.name_field = "image_name";
+  else if (json::text_at(name, "fields", "keyword", "type") == "keyword")
+    found.name_field = "image_name.keyword";
+  else if (!name.IsNull())
+    found.name_field = "image_name";
   return found;
 }
 
@@ -217,7 +229,8 @@ Read<Scan> IndexReader::scan(const VectorField& field, std::size_t max) {
       refusal = std::move(*wrong);
       break;
     }
-    const Value* hits = json::read_document(std::get<std::string>(page), document, k_answer_json) ? nullptr : hits_of(document);
+    const Value* hits =
+        json::read_document(std::get<std::string>(page), document, k_answer_json) ? nullptr : hits_of(document);
     if (!hits) {
       refusal = faulty("to a search has no hits");
       break;
@@ -238,7 +251,8 @@ Read<Scan> IndexReader::scan(const VectorField& field, std::size_t max) {
     more = hits->Size() == k_ids_at_once && !after.empty();
     draw(scan.documents, max);
   }
-  call(http::Method::delete_, "/_pit", json::Builder().object().member("id", point).text());  // it would close by itself
+  call(http::Method::delete_, "/_pit",
+       json::Builder().object().member("id", point).text());  // it would close by itself
   if (refusal) return std::move(*refusal);
   scan.total = std::max(scan.total, scan.documents.size());
   std::sort(scan.documents.begin(), scan.documents.end(),
@@ -268,14 +282,14 @@ Read<IndexVectors> IndexReader::read(const VectorField& field, const Scan& scan,
     auto page = call(http::Method::post, "/" + http::percent_encode(field.index) + "/_search", body.text());
     if (auto* refusal = std::get_if<ReadRefusal>(&page)) return std::move(*refusal);
     rapidjson::Document document;
-    const Value* hits = json::read_document(std::get<std::string>(page), document, k_answer_json) ? nullptr : hits_of(document);
+    const Value* hits =
+        json::read_document(std::get<std::string>(page), document, k_answer_json) ? nullptr : hits_of(document);
     if (!hits) return faulty("to a search has no hits");
     // They come in any order: points must not depend on it.
     std::vector<const Value*> by_id;
     for (const Value& hit : hits->GetArray()) by_id.push_back(&hit);
-    std::sort(by_id.begin(), by_id.end(), [](const Value* a, const Value* b) {
-      return json::text_at(*a, "_id") < json::text_at(*b, "_id");
-    });
+    std::sort(by_id.begin(), by_id.end(),
+              [](const Value* a, const Value* b) { return json::text_at(*a, "_id") < json::text_at(*b, "_id"); });
     for (const Value* hit : by_id) {
       if (auto wrong = append_vector(*hit, field, vectors)) return std::move(*wrong);
     }

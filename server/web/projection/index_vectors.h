@@ -31,9 +31,9 @@ struct VectorField {
   std::string index;       ///< the index itself, if an alias was asked for
   std::string index_uuid;  ///< another for each index that ever had the name
   std::string field;
-  std::size_t dims = 0;          ///< 0: not known before the first vector
-  bool unit_length = true;       ///< vectors are compared by their direction alone
-  std::string name_field;        ///< which holds the picture's name; empty: none does
+  std::size_t dims = 0;     ///< 0: not known before the first vector
+  bool unit_length = true;  ///< vectors are compared by their direction alone
+  std::string name_field;   ///< which holds the picture's name; empty: none does
 };
 
 /// A document that has a vector, as a scan found it.

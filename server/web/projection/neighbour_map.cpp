@@ -112,9 +112,8 @@ class Attraction {
 
   /// Adds up edges of the same two.
   void gather(std::vector<Edge>& edges, std::size_t count) {
-    std::stable_sort(edges.begin(), edges.end(), [](const Edge& a, const Edge& b) {
-      return a.from != b.from ? a.from < b.from : a.to < b.to;
-    });
+    std::stable_sort(edges.begin(), edges.end(),
+                     [](const Edge& a, const Edge& b) { return a.from != b.from ? a.from < b.from : a.to < b.to; });
     begins_.assign(count + 1, 0);
     for (std::size_t i = 0; i < edges.size(); ++i) {
       if (i > 0 && edges[i].from == edges[i - 1].from && edges[i].to == edges[i - 1].to) {

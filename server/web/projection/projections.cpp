@@ -23,7 +23,9 @@ const char* to_string(ProjectionRequest::Method method) {
   return method == ProjectionRequest::Method::pca ? "pca" : "tsne";
 }
 
-ReadRefusal bad_parameter(std::string message) { return {400, "invalid_parameter", std::move(message)}; }
+ReadRefusal bad_parameter(std::string message) {
+  return {400, "invalid_parameter", std::move(message)};
+}
 
 /// What the map is made of, and for whom: equal keys have equal answers.
 std::string key_of(const ProjectionRequest& request, const elastic::Caller& caller, const VectorField& field,
@@ -33,7 +35,8 @@ std::string key_of(const ProjectionRequest& request, const elastic::Caller& call
     hash.update(std::to_string(part.size()) + ":");
     hash.update(part);
   };
-  for (const std::string& part : {caller.key(), request.index, field.index, field.index_uuid, field.field, field.name_field})
+  for (const std::string& part :
+       {caller.key(), request.index, field.index, field.index_uuid, field.field, field.name_field})
     add(part);
   add(std::string(to_string(request.method)) + (field.unit_length ? " unit" : ""));
   for (const std::size_t number : {request.max, field.dims, scan.total}) add(std::to_string(number));
@@ -52,8 +55,8 @@ auto coordinate(double value) {
   };
 }
 
-std::string json_of(const ProjectionRequest& request, const VectorField& field, std::size_t total,
-                    const char* method, const IndexVectors& vectors, const std::vector<Point>& points) {
+std::string json_of(const ProjectionRequest& request, const VectorField& field, std::size_t total, const char* method,
+                    const IndexVectors& vectors, const std::vector<Point>& points) {
   json::Builder out;
   out.object().member("index", field.index).member("field", field.field).member("method", method);
   out.member("documents", total).member("shown", points.size()).member("sampled", total > request.max);
@@ -82,17 +85,21 @@ Read<ProjectionRequest> read_projection_request(const std::string& index, const 
   asked.index = index;
   if (index.empty() || index.size() > 255 || index.find_first_of("*,/\\?\"<>| #") != std::string::npos ||
       index.front() == '_' || index.front() == '-' || index.front() == '+')
-    return ReadRefusal{400, "invalid_index", "[" + index.substr(0, 200) + "] is not the name of one index, as in /v1/projections/clip-images"};
+    return ReadRefusal{
+        400, "invalid_index",
+        "[" + index.substr(0, 200) + "] is not the name of one index, as in /v1/projections/clip-images"};
   for (const auto& [name, value] : request.query_parameters()) {
     if (name == "field") {
       asked.field = value;
     } else if (name == "max") {
       const auto number = number_from<std::size_t>(value);
       if (!number || *number < 1 || *number > ProjectionRequest::k_largest_max)
-        return bad_parameter("max=" + value.substr(0, 50) + " is not a number from 1 to " + std::to_string(ProjectionRequest::k_largest_max));
+        return bad_parameter("max=" + value.substr(0, 50) + " is not a number from 1 to " +
+                             std::to_string(ProjectionRequest::k_largest_max));
       asked.max = *number;
     } else if (name == "method") {
-      if (value != "tsne" && value != "pca") return bad_parameter("method=" + value.substr(0, 50) + " is neither tsne nor pca");
+      if (value != "tsne" && value != "pca")
+        return bad_parameter("method=" + value.substr(0, 50) + " is neither tsne nor pca");
       asked.method = value == "pca" ? ProjectionRequest::Method::pca : ProjectionRequest::Method::tsne;
     } else {
       return bad_parameter("unknown parameter [" + name.substr(0, 50) + "]; the parameters are field, max and method");
@@ -112,10 +119,7 @@ struct Projections::Job {
 };
 
 Projections::Projections(AskElasticsearch ask, Options options)
-    : ask_(std::move(ask)),
-      options_(options),
-      answers_(options.max_cached_bytes),
-      thread_([this] { run(); }) {}
+    : ask_(std::move(ask)), options_(options), answers_(options.max_cached_bytes), thread_([this] { run(); }) {}
 
 Projections::~Projections() {
   {
@@ -139,8 +143,9 @@ void Projections::answer(const ProjectionRequest& request, const elastic::Caller
   if (auto* refusal = std::get_if<ReadRefusal>(&scan)) return answered(std::move(*refusal));
   job->scan = std::move(std::get<Scan>(scan));
   if (job->scan.documents.empty())
-    return answered(ReadRefusal{404, "no_vectors",
-                                "no document of " + job->field.index + " has a vector in [" + job->field.field.substr(0, 200) + "]"});
+    return answered(ReadRefusal{
+        404, "no_vectors",
+        "no document of " + job->field.index + " has a vector in [" + job->field.field.substr(0, 200) + "]"});
   job->key = key_of(request, caller, job->field, job->scan);
   if (const auto text = answers_.get(job->key)) return answered(*text);
   job->cancellation = current_cancellation() ? current_cancellation() : std::make_shared<Cancellation>();
@@ -198,10 +203,12 @@ Projections::Answer Projections::make(const Job& job) {
   if (auto* refusal = std::get_if<ReadRefusal>(&read)) return std::move(*refusal);
   auto& vectors = std::get<IndexVectors>(read);
   const std::size_t count = vectors.ids.size();
-  if (count == 0) return ReadRefusal{404, "no_vectors", "the documents of " + job.field.index + " were removed meanwhile"};
+  if (count == 0)
+    return ReadRefusal{404, "no_vectors", "the documents of " + job.field.index + " were removed meanwhile"};
   auto components = models::principal_components(vectors.values, count, vectors.dims, k_components);
   if (!components.ok())
-    return ReadRefusal{components.error().code == ErrorCode::overloaded ? 429 : 500, "not_made", components.error().message};
+    return ReadRefusal{components.error().code == ErrorCode::overloaded ? 429 : 500, "not_made",
+                       components.error().message};
   vectors.values = {};
   const std::size_t total = job.scan.total > job.request.max ? job.scan.total : count;
   const bool mapped = job.request.method == ProjectionRequest::Method::tsne && count >= k_least_mapped;

@@ -39,9 +39,9 @@ Read<ProjectionRequest> read_projection_request(const std::string& index, const 
 class Projections {
  public:
   struct Options {
-    std::size_t max_waiting = 8;                  ///< maps to be made; a further one is refused with 429
-    std::size_t max_vector_bytes = 128u << 20;    ///< of one map; more is refused before any is read
-    std::size_t max_cached_bytes = 32u << 20;     ///< of answers
+    std::size_t max_waiting = 8;                ///< maps to be made; a further one is refused with 429
+    std::size_t max_vector_bytes = 128u << 20;  ///< of one map; more is refused before any is read
+    std::size_t max_cached_bytes = 32u << 20;   ///< of answers
   };
   using Answer = Read<std::string>;  ///< JSON
   using Answered = std::function<void(Answer)>;
@@ -66,7 +66,7 @@ class Projections {
   LruCache<std::string> answers_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  bool stopping_ = false;                 ///< this and what follows: under mutex_
+  bool stopping_ = false;  ///< this and what follows: under mutex_
   std::deque<std::unique_ptr<Job>> waiting_;
   std::shared_ptr<Cancellation> current_;  ///< of the map that is being made
   std::thread thread_;

@@ -22,7 +22,7 @@ class Repulsion {
  private:
   /// A square with points in it. Its parts follow it, and behind all of them comes the node `behind`.
   struct Node {
-    Point centre;         ///< of its points
+    Point centre;  ///< of its points
     double width_squared = 0;
     std::uint32_t begin = 0, count = 0;  ///< its points: a stretch of `order_`
     std::uint32_t behind = 0;

@@ -25,12 +25,16 @@ TEST_CASE("a builder writes each kind of value") {
   body.member("float", 0.1f).member("double", 1.0).member("third", 1.0 / 3);
   body.member("vector", std::vector<float>{0.5f, -1.0f}).member("raw", Raw{"[1, 2]"});
   body.member_if("some", std::optional<std::string>("{[:")).member_if("none", std::optional<int>());
-  body.member("names", std::vector<std::string>{"a", "\n"}).member("list", std::vector<int>{}).member_or_null("empty", "");
+  body.member("names", std::vector<std::string>{"a", "\n"})
+      .member("list", std::vector<int>{})
+      .member_or_null("empty", "");
   body.member_or_null("full", "x").member("own", [](std::string& out) { out += "7"; });
-  CHECK(body.text() == "{\"text\":\"a\\\"b\\\\\xEF\xBF\xBD\",\"a\\\"b\\\\\xEF\xBF\xBD\":\"v\",\"yes\":true,\"no\":false,"
-                       "\"null\":null,\"large\":18446744073709551615,\"small\":-5,"
-                       "\"float\":0.1,\"double\":1.0,\"third\":0.3333333333333333,"
-                       "\"vector\":[0.5,-1],\"raw\":[1, 2],\"some\":\"{[:\",\"names\":[\"a\",\"\\n\"],\"list\":[],\"empty\":null,\"full\":\"x\",\"own\":7}");
+  CHECK(body.text() ==
+        "{\"text\":\"a\\\"b\\\\\xEF\xBF\xBD\",\"a\\\"b\\\\\xEF\xBF\xBD\":\"v\",\"yes\":true,\"no\":false,"
+        "\"null\":null,\"large\":18446744073709551615,\"small\":-5,"
+        "\"float\":0.1,\"double\":1.0,\"third\":0.3333333333333333,"
+        "\"vector\":[0.5,-1],\"raw\":[1, "
+        "2],\"some\":\"{[:\",\"names\":[\"a\",\"\\n\"],\"list\":[],\"empty\":null,\"full\":\"x\",\"own\":7}");
 }
 
 TEST_CASE("a builder that opens nothing makes a list for another") {

@@ -205,13 +205,19 @@ TEST_CASE("a text in UTF-16 or UTF-32 is named as one") {
 
 TEST_CASE("half of a surrogate pair is an error, or a separate character") {
   const Limits java{.lone_surrogates = true};
-  const auto decoded = [&](const std::string& text) { return decoded_string("\"" + text + "\"", java).value_or("none"); };
-  CHECK(decoded("a\\ud83db") == "a\xED\xA0\xBD" "b");
+  const auto decoded = [&](const std::string& text) {
+    return decoded_string("\"" + text + "\"", java).value_or("none");
+  };
+  CHECK(decoded("a\\ud83db") ==
+        "a\xED\xA0\xBD"
+        "b");
   CHECK(decoded("\\ude00") == "\xED\xB8\x80");
   CHECK(decoded("\\ude00\\ud83d") == "\xED\xB8\x80\xED\xA0\xBD");
   CHECK(decoded("\\ud83d\\ude00") == "\xF0\x9F\x98\x80");
   CHECK(decoded("\\ud83d\\ud83d\\ude00") == "\xED\xA0\xBD\xF0\x9F\x98\x80");
-  CHECK(decoded("\\ud83d\\u0041") == "\xED\xA0\xBD" "A");
+  CHECK(decoded("\\ud83d\\u0041") ==
+        "\xED\xA0\xBD"
+        "A");
   CHECK(decoded("\\ud83d\\n") == "\xED\xA0\xBD\n");
   CHECK(decoded("\\ud83d\\u00") == "none");
   CHECK(decoded("\\ud83") == "none");

@@ -48,25 +48,32 @@ TEST_CASE("the writer repairs strings and keys that are not UTF-8") {
   writer.Key("n", 1);
   writer.String(std::string("caf\xC3\xA9"));
   writer.EndObject();
-  CHECK(std::string(buffer.GetString()) ==
-        "{\"k\xEF\xBF\xBD\":\"v\\uD800\",\"n\":\"caf\xC3\xA9\"}");
+  CHECK(std::string(buffer.GetString()) == "{\"k\xEF\xBF\xBD\":\"v\\uD800\",\"n\":\"caf\xC3\xA9\"}");
   rapidjson::Value broken(rapidjson::StringRef("\xFF"));
   CHECK(text_of(broken) == "\"\xEF\xBF\xBD\"");
 }
 
 TEST_CASE("half of a surrogate pair is written as Elasticsearch writes it") {
-  CHECK(json_string("a\xED\xA0\xBD" "b") == R"("a\uD83Db")");
+  CHECK(json_string("a\xED\xA0\xBD"
+                    "b") == R"("a\uD83Db")");
   CHECK(json_string("\xED\xB8\x80\xED\xA0\xBD") == R"("\uDE00\uD83D")");
   CHECK(json_string("cut \xED\xA0") == "\"cut \xEF\xBF\xBD\xEF\xBF\xBD\"");
   std::string valid;
-  append_valid_utf8(valid, "a\xED\xA0\xBD" "b\xFF");
-  CHECK(valid == "a\xEF\xBF\xBD" "b\xEF\xBF\xBD");
-  CHECK(java_utf8("a\xED\xA0\xBD" "b \xED\x95\x9C \xF0\x9F\x98\x80") == "a?b \xED\x95\x9C \xF0\x9F\x98\x80");
+  append_valid_utf8(valid,
+                    "a\xED\xA0\xBD"
+                    "b\xFF");
+  CHECK(valid ==
+        "a\xEF\xBF\xBD"
+        "b\xEF\xBF\xBD");
+  CHECK(java_utf8("a\xED\xA0\xBD"
+                  "b \xED\x95\x9C \xF0\x9F\x98\x80") == "a?b \xED\x95\x9C \xF0\x9F\x98\x80");
 }
 
 TEST_CASE("no text that a program writes passes for a number") {
   const std::string text = std::string(1, k_number_mark) + "1,\"x\":2";
-  CHECK(json_string(text) == "\"\xEF\xBF\xBD" "1,\\\"x\\\":2\"");
+  CHECK(json_string(text) ==
+        "\"\xEF\xBF\xBD"
+        "1,\\\"x\\\":2\"");
   rapidjson::StringBuffer buffer;
   AsWrittenWriter writer(buffer);
   writer.String(text);

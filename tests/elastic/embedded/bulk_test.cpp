@@ -96,9 +96,7 @@ TEST_CASE("a body that is no bulk is refused whole") {
 
 TEST_CASE("a bulk makes missing indices, takes the path's, and knows no pipelines") {
   StoreFixture store;
-  CHECK(store
-            .post("/auto/_bulk",
-                  "{\"index\":{}}\n{\"a\":1}\n\n{\"index\":{\"_index\":\"other\"}}\r\n{\"a\":2}\r\n")
+  CHECK(store.post("/auto/_bulk", "{\"index\":{}}\n{\"a\":1}\n\n{\"index\":{\"_index\":\"other\"}}\r\n{\"a\":2}\r\n")
             .at("/errors") == "false");
   CHECK(store.count("auto") == "1");
   CHECK(store.count("other") == "1");
@@ -113,8 +111,7 @@ TEST_CASE("a bulk makes missing indices, takes the path's, and knows no pipeline
 TEST_CASE("fields that a bulk brings are mapped once, in order") {
   StoreFixture store;
   const Reply reply = store.post(
-      "/g/_bulk",
-      "{\"index\":{}}\n{\"n\":1}\n{\"index\":{}}\n{\"n\":\"abc\"}\n{\"index\":{}}\n{\"n\":2,\"m\":true}\n");
+      "/g/_bulk", "{\"index\":{}}\n{\"n\":1}\n{\"index\":{}}\n{\"n\":\"abc\"}\n{\"index\":{}}\n{\"n\":2,\"m\":true}\n");
   CHECK(reply.at("/items/1/index/error/type") == "document_parsing_exception");
   CHECK(store.get("/g/_mapping").body ==
         R"({"g":{"mappings":{"properties":{"m":{"type":"boolean"},"n":{"type":"long"}}}}})");
@@ -134,8 +131,8 @@ TEST_CASE("fields that a bulk brings are mapped once, in order") {
     request.path = "/k/_bulk";
     for (int i = 0; i < per_bulk; ++i) {
       const std::string n = std::to_string(bulk * per_bulk + i);
-      request.body += "{\"index\":{\"_id\":\"" + n + "\"}}\n{\"n\":" + n + ",\"t\":\"picture\",\"v\":[1," +
-                      n + ",0.5]}\n";
+      request.body +=
+          "{\"index\":{\"_id\":\"" + n + "\"}}\n{\"n\":" + n + ",\"t\":\"picture\",\"v\":[1," + n + ",0.5]}\n";
     }
     const http::Response response = (*store)->handle(request);
     if (response.body.find("\"errors\":false") == std::string::npos) _exit(1);
@@ -176,11 +173,10 @@ TEST_CASE("after SIGKILL in the middle of a bulk every answered document is ther
   }
   CHECK(store.post("/k/_search", R"({"query":{"match":{"t":"picture"}},"size":0})").at("/hits/total/value") ==
         std::to_string(count));
-  CHECK(
-      store
-          .post("/k/_search",
-                R"({"knn":{"field":"v","query_vector":[1,0,0.5],"k":1,"num_candidates":50},"_source":["n"]})")
-          .at("/hits/hits/0/_source/n") == "0");
+  CHECK(store
+            .post("/k/_search",
+                  R"({"knn":{"field":"v","query_vector":[1,0,0.5],"k":1,"num_candidates":50},"_source":["n"]})")
+            .at("/hits/hits/0/_source/n") == "0");
   CHECK(store.put("/k/_doc/new", R"({"n":1,"v":[1,2,3]})").status == 201);
 }
 

@@ -151,9 +151,7 @@ TEST_CASE("answers that are made of many small parts are given up, too") {
   }
   store.post("/m/_refresh");
   refused(store.post("/m/_search", R"({"size":40,"_source":false})"));
-  const auto terms = [](int size) {
-    return R"({"terms":{"field":"k.keyword","size":)" + std::to_string(size) + "}}";
-  };
+  const auto terms = [](int size) { return R"({"terms":{"field":"k.keyword","size":)" + std::to_string(size) + "}}"; };
   const auto searched = [&](const std::string& aggregations) {
     return store.post("/m/_search", R"({"size":0,"aggs":{)" + aggregations + "}}");
   };
@@ -172,8 +170,7 @@ TEST_CASE("a search of too many clauses is refused") {
   limits.max_clauses = 20;
   const FilledStore store(limits);
   std::string keywords;
-  for (int i = 0; i < 21; ++i)
-    keywords += (i == 0 ? "\"w" : ",\"w") + std::to_string(i) + R"(":{"type":"keyword"})";
+  for (int i = 0; i < 21; ++i) keywords += (i == 0 ? "\"w" : ",\"w") + std::to_string(i) + R"(":{"type":"keyword"})";
   store.put("/wide", R"({"mappings":{"properties":{)" + keywords + "}}}");
   const auto should = [](int count) {
     return R"({"query":{"bool":{"should":[)" + repeated(R"({"match":{"t":"word"}})", count, ",") + "]}}}";
@@ -250,8 +247,7 @@ TEST_CASE("each part of a search has its limit") {
 
   const std::string deep = R"({"bool":{"must":{"bool":{"must":{"bool":{"must":)", ends = "}}}}}}";
   CHECK(search(R"({"query":)" + deep + R"({"match_all":{}})" + ends + "}").status == 200);
-  CHECK(names(search(R"({"query":)" + deep + R"({"bool":{"must":{"match_all":{}}}})" + ends + "}"),
-              "max-query-depth"));
+  CHECK(names(search(R"({"query":)" + deep + R"({"bool":{"must":{"match_all":{}}}})" + ends + "}"), "max-query-depth"));
 }
 
 TEST_CASE("buckets of all aggregations together are counted before they are written") {
@@ -299,7 +295,8 @@ TEST_CASE("the limits on mappings are those of the index's settings") {
   CHECK(document.reason() ==
         "[1:24] failed to parse: Limit of total fields [3] has been exceeded while adding new fields [4]");
   CHECK(store.get("/f/_mapping").at("/f/mappings") == "{}");
-  const std::string four = R"({"properties":{"a":{"type":"long"},"b":{"type":"long"},"c":{"type":"long"},"d":{"type":"long"}}})";
+  const std::string four =
+      R"({"properties":{"a":{"type":"long"},"b":{"type":"long"},"c":{"type":"long"},"d":{"type":"long"}}})";
   CHECK(store.put("/f/_mapping", four).reason() == "Limit of total fields [3] has been exceeded");
   CHECK(store.put("/g", R"({"settings":{"index.mapping.total_fields.limit":3},"mappings":)" + four + "}").reason() ==
         "Limit of total fields [3] has been exceeded");
@@ -311,18 +308,19 @@ TEST_CASE("the limits on mappings are those of the index's settings") {
 
   REQUIRE(create("d", R"("index.mapping.depth.limit":2)").status == 200);
   CHECK(store.put("/d/_doc/1", R"({"a":{"b":1}})").status == 201);
-  CHECK(store.put("/d/_doc/1", R"({"x":{"y":{"z":1}}})").reason().ends_with(
-      "Limit of mapping depth [2] has been exceeded due to object field [x.y]"));
+  CHECK(store.put("/d/_doc/1", R"({"x":{"y":{"z":1}}})")
+            .reason()
+            .ends_with("Limit of mapping depth [2] has been exceeded due to object field [x.y]"));
   CHECK(store.put("/d/_mapping", R"({"properties":{"x.y.z":{"type":"long"}}})").reason() ==
         "Limit of mapping depth [2] has been exceeded due to object field [x.y]");
 
   REQUIRE(create("n", R"("index.mapping.field_name_length.limit":5)").status == 200);
   CHECK(store.put("/n/_doc/1", R"({"ééééé":1})").status == 201);
-  CHECK(store.put("/n/_doc/1", R"({"abcdef":1})").reason().ends_with(
-      "Field name [abcdef] is longer than the limit of [5] characters"));
-  CHECK(store.put("/n/_mapping",
-                  R"({"properties":{"a":{"type":"text","fields":{"abcdef":{"type":"keyword"}}}}})").reason() ==
-        "Field name [abcdef] is longer than the limit of [5] characters");
+  CHECK(store.put("/n/_doc/1", R"({"abcdef":1})")
+            .reason()
+            .ends_with("Field name [abcdef] is longer than the limit of [5] characters"));
+  CHECK(store.put("/n/_mapping", R"({"properties":{"a":{"type":"text","fields":{"abcdef":{"type":"keyword"}}}}})")
+            .reason() == "Field name [abcdef] is longer than the limit of [5] characters");
   CHECK(create("m", R"("index.mapping.depth.limit":101)").reason().find(" to 100,") != std::string::npos);
   CHECK(create("m", R"("index.mapping.total_fields.limit":100001)").reason().find("--elasticsearch-max-fields") !=
         std::string::npos);
@@ -364,11 +362,10 @@ TEST_CASE("a bulk of too many actions, or with too long an answer, is refused be
 TEST_CASE("an error shows no more than the beginning of what it quotes") {
   const StoreFixture store;
   const std::string name(1'000'000, 'x');
-  for (const Reply& reply : {store.post("/t/_search", "{\"" + name + "\":1}"),
-                             store.post("/t/_search", "{\"query\":{\"" + name + "\":{}}}"),
-                             store.post("/_bulk", "{\"index\":{\"_index\":\"" + name + "\"}}\n{}\n"),
-                             store.put("/i/_doc/1", "{\"a\":{\"" + name + "\":1},\"a.b.c\":1,\"a.b\":[\"" + name +
-                                                        "\"]}")}) {
+  for (const Reply& reply :
+       {store.post("/t/_search", "{\"" + name + "\":1}"), store.post("/t/_search", "{\"query\":{\"" + name + "\":{}}}"),
+        store.post("/_bulk", "{\"index\":{\"_index\":\"" + name + "\"}}\n{}\n"),
+        store.put("/i/_doc/1", "{\"a\":{\"" + name + "\":1},\"a.b.c\":1,\"a.b\":[\"" + name + "\"]}")}) {
     CHECK(reply.body.size() < 100'000);
     CHECK(reply.body.find("bytes more)") != std::string::npos);
   }
@@ -378,13 +375,12 @@ TEST_CASE("every part of an error that may be a client's own text is shown by it
   const StoreFixture store;
   store.put("/t", R"({"mappings":{"properties":{"n":{"type":"long"}}}})");
   const std::string name(1'000'000, 'x');
-  for (const Reply& reply :
-       {store.get("/" + name + "/_count"),                       // details
-        store.put("/t/_doc/1?if_seq_no=" + name, "{}"),          // a cause
-        store.post("/t/_search", R"({"query":{"term":{"n":")" + name + "\"}}}"),  // of a shard
-        store.post("/_mget", R"({"docs":[{"_index":")" + name + R"(","_id":"1"}]})"),
-        store.post("/_bulk", "{\"index\":{\"_index\":\"" + name + "\",\"_id\":\"1\"}}\n{}\n"),
-        store.post("/_bulk", "{\"index\":{\"_index\":\"t\",\"_id\":\"" + name + "\"}}\n{}\n")}) {
+  for (const Reply& reply : {store.get("/" + name + "/_count"),                                        // details
+                             store.put("/t/_doc/1?if_seq_no=" + name, "{}"),                           // a cause
+                             store.post("/t/_search", R"({"query":{"term":{"n":")" + name + "\"}}}"),  // of a shard
+                             store.post("/_mget", R"({"docs":[{"_index":")" + name + R"(","_id":"1"}]})"),
+                             store.post("/_bulk", "{\"index\":{\"_index\":\"" + name + "\",\"_id\":\"1\"}}\n{}\n"),
+                             store.post("/_bulk", "{\"index\":{\"_index\":\"t\",\"_id\":\"" + name + "\"}}\n{}\n")}) {
     CAPTURE(reply.body.substr(0, 300));
     CHECK(reply.body.size() < 100'000);
     CHECK(reply.body.find("bytes more)") != std::string::npos);
@@ -402,8 +398,9 @@ TEST_CASE("indices, their aliases and their definitions are bounded") {
   CHECK(store.put("/b").status == 200);
   const Reply refused = store.put("/c");
   CHECK(refused.error_type() == "validation_exception");
-  CHECK(refused.reason().starts_with("Validation Failed: 1: this action would add [2] shards, but this cluster "
-                                     "currently has [4]/[5] maximum normal shards open;"));
+  CHECK(
+      refused.reason().starts_with("Validation Failed: 1: this action would add [2] shards, but this cluster "
+                                   "currently has [4]/[5] maximum normal shards open;"));
   CHECK(names(refused, "max-shards"));
   CHECK(names(store.put("/a/_settings", R"({"index.number_of_replicas":3})"), "max-shards"));
   CHECK(store.put("/c", R"({"settings":{"index.number_of_replicas":0}})").status == 200);

@@ -37,9 +37,13 @@ TEST_CASE("broken JSON is described with its position") {
     REQUIRE_FALSE(tape.ok());
     return tape.error();
   };
-  for (const auto& [json, position] : {std::pair("{bad", "[1:2] "), {"this is not json", "[1:1] "}, {"{\"a\" 1}", "[1:6] "},
-                                       {"{\"a\":1 \"b\":2}", "[1:8] "}, {"{\"a\":[1 2]}", "[1:9] "},
-                                       {"{\"a\":1,\"a\":2}", "[1:8] Duplicate field 'a'"}, {"{\"a\":\n\n  nope}", "[3:3] "}}) {
+  for (const auto& [json, position] : {std::pair("{bad", "[1:2] "),
+                                       {"this is not json", "[1:1] "},
+                                       {"{\"a\" 1}", "[1:6] "},
+                                       {"{\"a\":1 \"b\":2}", "[1:8] "},
+                                       {"{\"a\":[1 2]}", "[1:9] "},
+                                       {"{\"a\":1,\"a\":2}", "[1:8] Duplicate field 'a'"},
+                                       {"{\"a\":\n\n  nope}", "[3:3] "}}) {
     CAPTURE(json);
     CHECK(error(json).type == "x_content_parse_exception");
     CHECK_MESSAGE(error(json).reason.starts_with(position), error(json).reason);
@@ -97,8 +101,7 @@ TEST_CASE("a source is filtered without regard to what it leaves out") {
 
 TEST_CASE("filter_path takes names, wildcards and exclusions") {
   const std::string json = R"({"took":1,"hits":{"total":2,"hits":[{"_id":"1","_score":0.5},{"_id":"2"}]}})";
-  CHECK(by_path(json, "hits.hits._id,took") ==
-        R"({"took":1,"hits":{"hits":[{"_id":"1"},{"_id":"2"}]}})");
+  CHECK(by_path(json, "hits.hits._id,took") == R"({"took":1,"hits":{"hits":[{"_id":"1"},{"_id":"2"}]}})");
   CHECK(by_path(json, "hits.*._score") == R"({"hits":{"hits":[{"_score":0.5}]}})");
   CHECK(by_path(json, "**._id") == R"({"hits":{"hits":[{"_id":"1"},{"_id":"2"}]}})");
   CHECK(by_path(json, "-hits.hits") == R"({"took":1,"hits":{"total":2}})");
@@ -125,8 +128,7 @@ TEST_CASE("the router answers unknown paths, methods and parameters as Elasticse
   const ParameterTable<Read> none{{}};
   const auto ok = [](const http::Request&, const PathParameters& path, const Read& parameters) {
     http::Response response;
-    response.body = path.get("index") + "/" + path.get("id") + parameters.routing +
-                    (parameters.flag ? "!" : "");
+    response.body = path.get("index") + "/" + path.get("id") + parameters.routing + (parameters.flag ? "!" : "");
     return response;
   };
   router.add<Read>({http::Method::get, http::Method::head}, "/{index}/_doc/{id}", read, ok);
@@ -148,8 +150,7 @@ TEST_CASE("the router answers unknown paths, methods and parameters as Elasticse
   }
   const auto unknown = router.handle(request(http::Method::get, "/a/_doc/b", "foo=1&bar"));
   CHECK(unknown.status == 400);
-  CHECK(unknown.body.find("request [/a/_doc/b] contains unrecognized parameters: [bar], [foo]") !=
-        std::string::npos);
+  CHECK(unknown.body.find("request [/a/_doc/b] contains unrecognized parameters: [bar], [foo]") != std::string::npos);
   const auto method = router.handle(request(http::Method::patch, "/a/_doc/b"));
   CHECK(method.status == 405);
   CHECK(header(method, "Allow") == "GET,PUT,HEAD");

@@ -30,9 +30,7 @@ class Pipelines {
     api_.add_routes(router_);
   }
 
-  std::optional<http::Response> try_handle(const http::Request& request) const {
-    return router_.try_handle(request);
-  }
+  std::optional<http::Response> try_handle(const http::Request& request) const { return router_.try_handle(request); }
 
  private:
   static elastic::InferenceExecutor::Options options() {
@@ -56,11 +54,7 @@ int serve(const std::filesystem::path& folder, std::uint16_t port) {
   auto own = elastic::open_embedded_store(folder / "pipelines");
   auto client = http::Client::create({});
   if (!store || !own || !client) {
-    std::fprintf(stderr, "%s\n",
-                 (!store ? store.error()
-                  : !own ? own.error()
-                         : client.error())
-                     .message.c_str());
+    std::fprintf(stderr, "%s\n", (!store ? store.error() : !own ? own.error() : client.error()).message.c_str());
     return 1;
   }
   const auto timer = start_timer();

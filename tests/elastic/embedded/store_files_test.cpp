@@ -145,10 +145,11 @@ TEST_CASE("writes into files that are no longer there are refused, and said once
                  aside = store.folder() / "aside";
   const auto refused = [&](const char* what) {
     for (int i = 0; i < 2; ++i) {
-      for (const Reply& reply : {store.put("/i/_doc/2", "{}"), store.post("/_bulk", "{\"index\":{\"_index\":\"i\"}}\n{}\n"),
-                                 store.put("/new"), store.remove("/i"), store.put("/i/_alias/a"),
-                                 store.put("/i/_mapping", R"({"properties":{"b":{"type":"long"}}})"),
-                                 store.put("/i/_settings", R"({"index.priority":2})")}) {
+      for (const Reply& reply :
+           {store.put("/i/_doc/2", "{}"), store.post("/_bulk", "{\"index\":{\"_index\":\"i\"}}\n{}\n"),
+            store.put("/new"), store.remove("/i"), store.put("/i/_alias/a"),
+            store.put("/i/_mapping", R"({"properties":{"b":{"type":"long"}}})"),
+            store.put("/i/_settings", R"({"index.priority":2})")}) {
         CHECK(reply.status == 503);
         CHECK(reply.error_type() == "cluster_block_exception");
         CHECK(has(reply.reason(), what));

@@ -45,21 +45,24 @@ std::string methods_text(const std::vector<http::Method>& methods) {
 std::string store_requests_page(const rest::Router& routes) {
   std::string out =
       "# What the embedded store does with requests\n\n"
-      "Each parameter of a URL and each member of a body is one of these. What is not listed is refused with status 400.\n\n"
+      "Each parameter of a URL and each member of a body is one of these. What is not listed is refused with status "
+      "400.\n\n"
       "| | |\n|---|---|\n"
       "| done | does what Elasticsearch 9.2 does with it |\n"
-      "| checked, no effect | a wrong value is refused; a right one could not change an answer here, for the reason given |\n"
+      "| checked, no effect | a wrong value is refused; a right one could not change an answer here, for the reason "
+      "given |\n"
       "| only ... | these values are taken, all others are refused |\n"
       "\n"
-      "This page is made of the tables that the store reads requests by (`server/elastic/embedded`); a test compares them.\n\n"
+      "This page is made of the tables that the store reads requests by (`server/elastic/embedded`); a test compares "
+      "them.\n\n"
       "## Parameters of URLs\n\n### every request\n\n| parameter | takes | |\n|---|---|---|\n";
   for (const auto& row : rest::common_parameters())
     append_row(out, row.info.name, row.info.type, treatment_text(row.info.treatment, row.info.note));
   std::vector<std::pair<const rest::ParameterTableBase*, std::string>> tables;  // in the order of the routes
   for (const auto& route : routes.routes()) {
     const std::string name = methods_text(route.methods) + " `" + route.pattern + "`";
-    const auto same = std::find_if(tables.begin(), tables.end(),
-                                   [&](const auto& table) { return table.first == route.parameters; });
+    const auto same =
+        std::find_if(tables.begin(), tables.end(), [&](const auto& table) { return table.first == route.parameters; });
     same == tables.end() ? void(tables.emplace_back(route.parameters, name)) : void(same->second += ", " + name);
   }
   for (const auto& [table, names] : tables) {

@@ -7,9 +7,9 @@
 #include <sstream>
 
 #include "server/elastic/embedded/api.h"
-#include "tests/elastic/embedded/store_requests_page.h"
 #include "server/elastic/rest/member_table.h"
 #include "tests/elastic/embedded/store_fixture.h"
+#include "tests/elastic/embedded/store_requests_page.h"
 #include "tests/source_folder.h"
 
 namespace sightline::elastic {
@@ -51,7 +51,8 @@ class RequestBench : public StoreFixture {
     fill();
   }
   void fill() {
-    put("/l/_doc/1", R"({"title":"white house","city":"Lyon","price":3,"listed":"2026-01-05","v":[1,0.1],"tags":["a","z"]})");
+    put("/l/_doc/1",
+        R"({"title":"white house","city":"Lyon","price":3,"listed":"2026-01-05","v":[1,0.1],"tags":["a","z"]})");
     put("/l/_doc/2", R"({"title":"red house garden","city":"Nice","price":9,"listed":"2026-02-05","v":[0.2,1]})");
     put("/l/_doc/3", R"({"title":"pool","city":"Lyon","price":5,"v":[0.5,0.5],"tags":["b"]})");
     put("/l/_doc/4", R"({"title":"the pool of a house","tags":["pool"]})");
@@ -141,7 +142,8 @@ const std::map<std::string, Place>& places() {
       {"query `prefix`|value", query("prefix", R"({"city":{@}})")},
       {"query `prefix`|case_insensitive", query("prefix", R"({"city":{"value":"l",@}})")},
       {"query `bool`", query("bool", "{@}")},
-      {"query `bool`|minimum_should_match", query("bool", R"({"must":{"match_all":{}},"should":{"term":{"city":"Lyon"}},@})")},
+      {"query `bool`|minimum_should_match",
+       query("bool", R"({"must":{"match_all":{}},"should":{"term":{"city":"Lyon"}},@})")},
       {"query `bool`|boost", query("bool", R"({"must":{"match_all":{}},@})")},
       {"query `constant_score`", query("constant_score", R"({"filter":{"match_all":{}},@})")},
       {"query `constant_score`|filter", query("constant_score", "{@}")},
@@ -167,16 +169,22 @@ const std::map<std::string, Place>& places() {
       {"alias", creation(R"({"aliases":{"ax":{@}}})")},
       {"`_aliases` body", {.target = "/_aliases", .body = "{@}"}},
       {"`_aliases` actions", {.target = "/_aliases", .body = R"({"actions":[{@}]})"}},
-      {"`_aliases` action `add`", {.target = "/_aliases", .body = R"({"actions":[{"add":{"index":"l","alias":"al",@}}]})"}},
+      {"`_aliases` action `add`",
+       {.target = "/_aliases", .body = R"({"actions":[{"add":{"index":"l","alias":"al",@}}]})"}},
       {"`_aliases` action `add`|index", {.target = "/_aliases", .body = R"({"actions":[{"add":{"alias":"al",@}}]})"}},
       {"`_aliases` action `add`|indices", {.target = "/_aliases", .body = R"({"actions":[{"add":{"alias":"al",@}}]})"}},
       {"`_aliases` action `add`|alias", {.target = "/_aliases", .body = R"({"actions":[{"add":{"index":"l",@}}]})"}},
       {"`_aliases` action `add`|aliases", {.target = "/_aliases", .body = R"({"actions":[{"add":{"index":"l",@}}]})"}},
-      {"`_aliases` action `remove`", {.target = "/_aliases", .body = R"({"actions":[{"remove":{"index":"l","alias":"al",@}}]})"}},
-      {"`_aliases` action `remove`|index", {.target = "/_aliases", .body = R"({"actions":[{"remove":{"alias":"al",@}}]})"}},
-      {"`_aliases` action `remove`|indices", {.target = "/_aliases", .body = R"({"actions":[{"remove":{"alias":"al",@}}]})"}},
-      {"`_aliases` action `remove`|alias", {.target = "/_aliases", .body = R"({"actions":[{"remove":{"index":"l",@}}]})"}},
-      {"`_aliases` action `remove`|aliases", {.target = "/_aliases", .body = R"({"actions":[{"remove":{"index":"l",@}}]})"}},
+      {"`_aliases` action `remove`",
+       {.target = "/_aliases", .body = R"({"actions":[{"remove":{"index":"l","alias":"al",@}}]})"}},
+      {"`_aliases` action `remove`|index",
+       {.target = "/_aliases", .body = R"({"actions":[{"remove":{"alias":"al",@}}]})"}},
+      {"`_aliases` action `remove`|indices",
+       {.target = "/_aliases", .body = R"({"actions":[{"remove":{"alias":"al",@}}]})"}},
+      {"`_aliases` action `remove`|alias",
+       {.target = "/_aliases", .body = R"({"actions":[{"remove":{"index":"l",@}}]})"}},
+      {"`_aliases` action `remove`|aliases",
+       {.target = "/_aliases", .body = R"({"actions":[{"remove":{"index":"l",@}}]})"}},
       {"index settings", creation(R"({"settings":{@}})")},
       {"mapping", creation(R"({"mappings":{@}})")},
       {"mapping of an object", creation(R"({"mappings":{"properties":{"o":{"dynamic":true,"properties":{},@}}}})")},
@@ -187,7 +195,8 @@ const std::map<std::string, Place>& places() {
       {"mapping of a number or `boolean` field", creation(R"({"mappings":{"properties":{"f":{"type":"long",@}}}})")},
       {"mapping of a `date` field", creation(R"({"mappings":{"properties":{"f":{"type":"date",@}}}})")},
       {"mapping of a `binary` field", creation(R"({"mappings":{"properties":{"f":{"type":"binary",@}}}})")},
-      {"mapping of a `dense_vector` field", creation(R"({"mappings":{"properties":{"f":{"type":"dense_vector",@}}}})")}};
+      {"mapping of a `dense_vector` field",
+       creation(R"({"mappings":{"properties":{"f":{"type":"dense_vector",@}}}})")}};
   return table;
 }
 
@@ -203,7 +212,8 @@ std::vector<std::string> values_for(const std::string& name) {
       {"must", {R"({"term":{"city":"Lyon"}})"}},
       {"must_not", {R"({"term":{"city":"Lyon"}})"}},
       {"should", {R"({"term":{"city":"Lyon"}})"}},
-      {"knn", {R"({"field":"v","query_vector":[1,0],"k":2,"num_candidates":4})", R"({"field":"v","query_vector":[0,1]})"}},
+      {"knn",
+       {R"({"field":"v","query_vector":[1,0],"k":2,"num_candidates":4})", R"({"field":"v","query_vector":[0,1]})"}},
       {"retriever", {R"({"standard":{}})", R"({"standard":{"query":{"term":{"city":"Lyon"}}}})"}},
       {"standard", {R"({})", R"({"query":{"term":{"city":"Lyon"}}})"}},
       {"aggs", {R"({"a":{"max":{"field":"price"}}})"}},
@@ -263,8 +273,8 @@ std::string filled(const std::string& body, const std::string& member) {
 
 /// One of each kind of JSON value.
 const std::vector<std::pair<rest::Kinds, std::string>> k_kinds = {
-    {rest::k_null, "null"},        {rest::k_flag, "true"},         {rest::k_number, "7"},
-    {rest::k_text, "\"snow\""},    {rest::k_array, "[\"snow\"]"},  {rest::k_object, "{\"snow\":1}"}};
+    {rest::k_null, "null"},     {rest::k_flag, "true"},        {rest::k_number, "7"},
+    {rest::k_text, "\"snow\""}, {rest::k_array, "[\"snow\"]"}, {rest::k_object, "{\"snow\":1}"}};
 
 /// Members of which one value alone is taken here, or none: that they are read shows in what is refused.
 bool shows_by_refusal(const std::string& where) {
@@ -363,8 +373,8 @@ TEST_CASE_FIXTURE(RequestBench, "each member that a body may have is read, refus
   const Routes routes;  // all tables are linked in
   REQUIRE(rest::MemberTableBase::all().size() > 35);
   // What needs an endpoint, a graph of vectors, indices or fields that are not there, and the type that names its table.
-  const std::set<std::string> elsewhere = {"query_vector_builder", "num_candidates", "type", "unmapped_type", "ignore_unavailable",
-                                           "allow_no_indices"};
+  const std::set<std::string> elsewhere = {"query_vector_builder", "num_candidates",     "type",
+                                           "unmapped_type",        "ignore_unavailable", "allow_no_indices"};
   for (const rest::MemberTableBase* table : rest::MemberTableBase::all()) {
     if (table->place() == "index settings") continue;  // has names with dots; below
     MemberCheck check(*this, *table);
@@ -384,20 +394,23 @@ struct RouteCall {
 
 RouteCall call_of(const rest::Router::RouteInfo& route, const std::string& index) {
   RouteCall call{route.methods.front(), route.pattern, ""};
-  for (const auto& [part, text] : {std::pair<std::string, std::string>{"{index}", index}, {"{id}", "1"}, {"{name}", "*"}}) {
+  for (const auto& [part, text] :
+       {std::pair<std::string, std::string>{"{index}", index}, {"{id}", "1"}, {"{name}", "*"}}) {
     if (const std::size_t at = call.target.find(part); at != call.target.npos)
       call.target.replace(at, part.size(), text);
   }
   const auto has = [&](const char* part) { return route.pattern.find(part) != route.pattern.npos; };
   const bool writes = call.method == Method::put || call.method == Method::post;
   if (has("_search")) call.body = k_search;
-  if (has("/_search/scroll"))
-    call.body = call.method == Method::get ? R"({"scroll_id":"$SCROLL"})" : "";
+  if (has("/_search/scroll")) call.body = call.method == Method::get ? R"({"scroll_id":"$SCROLL"})" : "";
   if (has("_msearch")) call.body = std::string("{}\n") + std::regex_replace(k_search, std::regex("\n"), "") + "\n";
   if (has("_mget")) call.body = R"({"docs":[{"_index":"l","_id":"1"}]})";
   if (writes && (has("_doc") || has("_create"))) call.body = R"({"title":"new"})";
   if (has("_update")) call.body = R"({"doc":{"price":4}})";
-  if (has("_bulk")) call.body = "{\"update\":{\"_index\":\"l\",\"_id\":\"1\"}}\n{\"doc\":{\"price\":4}}\n{\"index\":{\"_index\":\"l\",\"_id\":\"1\"}}\n{}\n";
+  if (has("_bulk"))
+    call.body =
+        "{\"update\":{\"_index\":\"l\",\"_id\":\"1\"}}\n{\"doc\":{\"price\":4}}\n{\"index\":{\"_index\":\"l\",\"_id\":"
+        "\"1\"}}\n{}\n";
   if (writes && has("_mapping")) call.body = R"({"properties":{"more":{"type":"long"}}})";
   if (writes && has("_settings")) call.body = R"({"index.priority":2})";
   if (has("/_aliases")) call.body = R"({"actions":[{"add":{"index":"l","alias":"al"}}]})";
@@ -407,15 +420,22 @@ RouteCall call_of(const rest::Router::RouteInfo& route, const std::string& index
 
 /// Values that a parameter takes, of which some differ in their effect.
 std::vector<std::string> values_of(const rest::ParameterInfo& row) {
-  static const std::map<std::string, std::vector<std::string>> known = {
-      {"sort", {"price", "price:desc"}},       {"expand_wildcards", {"open", "none"}},
-      {"wait_for_status", {"green", "red"}},   {"h", {"index", "health"}},
-      {"s", {"index", "docs.count"}},          {"bytes", {"b"}},
-      {"op_type", {"index", "create"}},        {"refresh", {"true", "false"}},
-      {"_source", {"true", "false"}},          {"_source_includes", {"city", "price"}},
-      {"_source_excludes", {"city", "price"}}, {"pipeline", {"_none", "missing"}},
-      {"if_seq_no", {"0", "70"}},              {"if_primary_term", {"1", "2"}},
-      {"scroll_id", {"$SCROLL", "one"}},       {"format", {"json", "text"}}};
+  static const std::map<std::string, std::vector<std::string>> known = {{"sort", {"price", "price:desc"}},
+                                                                        {"expand_wildcards", {"open", "none"}},
+                                                                        {"wait_for_status", {"green", "red"}},
+                                                                        {"h", {"index", "health"}},
+                                                                        {"s", {"index", "docs.count"}},
+                                                                        {"bytes", {"b"}},
+                                                                        {"op_type", {"index", "create"}},
+                                                                        {"refresh", {"true", "false"}},
+                                                                        {"_source", {"true", "false"}},
+                                                                        {"_source_includes", {"city", "price"}},
+                                                                        {"_source_excludes", {"city", "price"}},
+                                                                        {"pipeline", {"_none", "missing"}},
+                                                                        {"if_seq_no", {"0", "70"}},
+                                                                        {"if_primary_term", {"1", "2"}},
+                                                                        {"scroll_id", {"$SCROLL", "one"}},
+                                                                        {"format", {"json", "text"}}};
   if (const auto found = known.find(std::string(row.name)); found != known.end()) return found->second;
   if (row.type == "flag") return {"true", "false"};
   if (row.type == "time") return {"1s"};
@@ -442,7 +462,8 @@ TEST_CASE_FIXTURE(RequestBench, "each parameter that a URL may have is read, ref
   REQUIRE(routes.router.routes().size() > 40);
   for (const auto& route : routes.router.routes()) {
     for (const rest::ParameterInfo& row : route.parameters->parameters()) {
-      const bool of_indices = row.name == "ignore_unavailable" || row.name == "allow_no_indices" || row.name == "expand_wildcards";
+      const bool of_indices =
+          row.name == "ignore_unavailable" || row.name == "allow_no_indices" || row.name == "expand_wildcards";
       if (of_indices && route.pattern.find("{index}") == route.pattern.npos) continue;  // nothing is named
       // Nothing can be deleted by a pattern; the index of a path comes first; refresh_test has the refreshes.
       const Method method = route.methods.front();
@@ -457,8 +478,7 @@ TEST_CASE_FIXTURE(RequestBench, "each parameter that a URL may have is read, ref
       const bool makes_index = route.methods.front() == Method::put && route.pattern == "/{index}";
       RouteCall request = call_of(route, makes_index ? "x" : index);
       if (row.name == "scroll_id") request.body.clear();  // the one in the body comes first
-      const std::string needed =
-          route.pattern == "/{index}/_pit" && row.name != "keep_alive" ? "keep_alive=1m&" : "";
+      const std::string needed = route.pattern == "/{index}/_pit" && row.name != "keep_alive" ? "keep_alive=1m&" : "";
       const auto ask = [&](const std::string& parameters) {
         if (makes_index) remove("/x");
         std::string answer =
@@ -469,7 +489,8 @@ TEST_CASE_FIXTURE(RequestBench, "each parameter that a URL may have is read, ref
         if (makes_index) remove("/x");
         return answer;
       };
-      const std::string where = std::string(to_string(request.method)) + " " + request.target + " " + std::string(row.name);
+      const std::string where =
+          std::string(to_string(request.method)) + " " + request.target + " " + std::string(row.name);
       const std::string name = needed + beside(row.name) + std::string(row.name) + "=";
       if (!takes_any_text(row)) {
         const std::string answer = ask(name + "snow");
@@ -486,9 +507,8 @@ TEST_CASE_FIXTURE(RequestBench, "each parameter that a URL may have is read, ref
         CHECK_MESSAGE(answers.size() > 1, where << ": no value changes the answer");
       } else {
         const std::string only = *answers.begin();
-        CHECK_MESSAGE(answers.size() == 1,
-                      where << ": a value changes the answer: " << only.substr(0, 150) << " / "
-                            << answers.rbegin()->substr(0, 150));
+        CHECK_MESSAGE(answers.size() == 1, where << ": a value changes the answer: " << only.substr(0, 150) << " / "
+                                                 << answers.rbegin()->substr(0, 150));
       }
     }
   }

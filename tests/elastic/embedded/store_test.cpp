@@ -18,8 +18,7 @@ TEST_CASE("an index is made, shown, changed and deleted") {
   StoreFixture store;
   CHECK(store.call(http::Method::head, "/pics").status == 404);
   CHECK(store.get("/pics").error_type() == "index_not_found_exception");
-  CHECK(store.put("/pics", k_pictures).body ==
-        R"({"acknowledged":true,"shards_acknowledged":true,"index":"pics"})");
+  CHECK(store.put("/pics", k_pictures).body == R"({"acknowledged":true,"shards_acknowledged":true,"index":"pics"})");
   const Reply again = store.put("/pics", k_pictures);
   CHECK(again.status == 400);
   CHECK(again.error_type() == "resource_already_exists_exception");
@@ -46,9 +45,7 @@ TEST_CASE("an index is made, shown, changed and deleted") {
 
 TEST_CASE("bad index names and bodies are refused with Elasticsearch's words") {
   StoreFixture store;
-  CHECK(
-      store.put("/Bad%20Name").reason() ==
-      R"(Invalid index name [Bad Name], must not contain ' ')");
+  CHECK(store.put("/Bad%20Name").reason() == R"(Invalid index name [Bad Name], must not contain ' ')");
   CHECK(store.put("/_bad").reason() == "Invalid index name [_bad], must not start with '_', '-', or '+'");
   CHECK(store.put("/UPPER").reason() == "Invalid index name [UPPER], must be lowercase");
   CHECK(store.get("/_bad").reason() == "Invalid index name [_bad], must not start with '_'.");
@@ -71,8 +68,7 @@ TEST_CASE("settings come flat, dotted and nested, and change while the index liv
       R"({"settings":{"number_of_shards":1,"index.number_of_replicas":0,"index":{"default_pipeline":"p"},"mapping":{"exclude_source_vectors":false}}})");
   CHECK(store.get("/s/_settings").at("/s/settings/index/number_of_replicas") == "0");
   CHECK(store.get("/s/_settings").at("/s/settings/index/default_pipeline") == "p");
-  CHECK(store.put("/s/_settings", R"({"index":{"refresh_interval":"5s"},"default_pipeline":null})").status ==
-        200);
+  CHECK(store.put("/s/_settings", R"({"index":{"refresh_interval":"5s"},"default_pipeline":null})").status == 200);
   CHECK(store.put("/s/_settings", R"({"number_of_shards":2})")
             .reason()
             .starts_with("Can't update non dynamic settings [index.number_of_shards]"));
@@ -90,8 +86,7 @@ TEST_CASE("replicas expand to the nodes that there are") {
   const auto change = [&](const std::string& value) {
     return store.put("/s/_settings", R"({"index.auto_expand_replicas":)" + value + "}");
   };
-  CHECK(store.put("/s", R"({"settings":{"number_of_replicas":2,"auto_expand_replicas":"0-1"}})").status ==
-        200);
+  CHECK(store.put("/s", R"({"settings":{"number_of_replicas":2,"auto_expand_replicas":"0-1"}})").status == 200);
   CHECK(replicas() == "0");
   CHECK(store.get("/_cluster/health/s?wait_for_status=green").status == 200);
   CHECK(change(R"("1-all")").status == 200);
@@ -139,8 +134,7 @@ TEST_CASE("aliases are asked for by names and patterns, and missing names are to
   StoreFixture store;
   store.put("/one", R"({"aliases":{"test_a":{},"test_b":{},"other":{}}})");
   store.put("/two", R"({"aliases":{"other":{}}})");
-  CHECK(store.get("/_alias/other").body ==
-        R"({"one":{"aliases":{"other":{}}},"two":{"aliases":{"other":{}}}})");
+  CHECK(store.get("/_alias/other").body == R"({"one":{"aliases":{"other":{}}},"two":{"aliases":{"other":{}}}})");
   CHECK(store.get("/_alias/test_*").body == R"({"one":{"aliases":{"test_a":{},"test_b":{}}}})");
   CHECK(store.get("/_alias/none*").body == "{}");
 
@@ -186,8 +180,7 @@ TEST_CASE("a document lives through create, update, get and delete with its vers
   CHECK(
       store.put("/docs/_doc/1?refresh=true", R"({"image_name":"a.jpg","image_embedding":[1,0,0,0]})").body ==
       R"({"_index":"docs","_id":"1","_version":1,"result":"created","forced_refresh":true,"_shards":{"total":2,"successful":1,"failed":0},"_seq_no":0,"_primary_term":1})");
-  CHECK(store.put("/docs/_doc/1", R"({"image_name":"b.jpg","image_embedding":[1,0,0,0]})").at("/result") ==
-        "updated");
+  CHECK(store.put("/docs/_doc/1", R"({"image_name":"b.jpg","image_embedding":[1,0,0,0]})").at("/result") == "updated");
   const Reply twin = store.put("/docs/_create/1", "{}");
   CHECK(twin.status == 409);
   CHECK(twin.reason() == "[1]: version conflict, document already exists (current version [2])");
@@ -204,8 +197,7 @@ TEST_CASE("a document lives through create, update, get and delete with its vers
   CHECK(store.call(http::Method::head, "/docs/_doc/9").status == 404);
 
   CHECK(store.post("/docs/_update/1", R"({"doc":{"image_name":"c.jpg"}})").at("/_seq_no") == "2");
-  CHECK(store.get("/docs/_doc/1?_source_exclude_vectors=false").at("/_source/image_embedding") ==
-        "[1,0,0,0]");
+  CHECK(store.get("/docs/_doc/1?_source_exclude_vectors=false").at("/_source/image_embedding") == "[1,0,0,0]");
   const Reply noop = store.post("/docs/_update/1", R"({"doc":{"image_name":"c.jpg"}})");
   CHECK(noop.at("/result") == "noop");
   CHECK(noop.at("/_version") == "3");
@@ -253,8 +245,7 @@ TEST_CASE("ids are made of 20 URL-safe characters") {
   StoreFixture store;
   const std::string id = store.post("/ids/_doc", "{}").at("/_id");
   CHECK(id.size() == 20);
-  CHECK(id.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") ==
-        std::string::npos);
+  CHECK(id.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") == std::string::npos);
   CHECK(store.get("/ids/_doc/" + id).at("/found") == "true");
 }
 
@@ -272,8 +263,7 @@ TEST_CASE("what cannot be honoured is refused, never passed over") {
   CHECK(store.post("/r/_update/1", R"({"script":{"source":"x"}})").status == 400);
   CHECK(store.post("/r/_delete_by_query", "{}").status == 400);
   CHECK(store.put("/r/_doc/1", "").reason() == "request body is required");
-  CHECK(store.get("/r/_doc/1?foo=bar").reason() ==
-        "request [/r/_doc/1] contains unrecognized parameter: [foo]");
+  CHECK(store.get("/r/_doc/1?foo=bar").reason() == "request [/r/_doc/1] contains unrecognized parameter: [foo]");
   CHECK(
       store.call(http::Method::patch, "/r/_doc/1", "{}").body ==
       R"({"error":"Incorrect HTTP method for uri [/r/_doc/1] and method [PATCH], allowed: [GET, POST, PUT, DELETE, HEAD]","status":405})");
@@ -285,8 +275,8 @@ TEST_CASE("many documents are fetched at once, with an error for each that canno
   CHECK(
       store.post("/m/_mget", R"({"ids":["1","zz"]})").body ==
       R"({"docs":[{"_index":"m","_id":"1","_version":1,"_seq_no":0,"_primary_term":1,"found":true,"_source":{"a":1,"b":2}},{"_index":"m","_id":"zz","found":false}]})");
-  const Reply mixed = store.post(
-      "/_mget", R"({"docs":[{"_index":"m","_id":"1","_source":["a"]},{"_index":"nope","_id":"1"}]})");
+  const Reply mixed =
+      store.post("/_mget", R"({"docs":[{"_index":"m","_id":"1","_source":["a"]},{"_index":"nope","_id":"1"}]})");
   CHECK(mixed.at("/docs/0/_source") == R"({"a":1})");
   CHECK(mixed.at("/docs/1/error/root_cause/0/type") == "index_not_found_exception");
   CHECK(store.post("/_mget", R"({"docs":[{"_id":"1"}]})").reason() ==
@@ -330,7 +320,8 @@ TEST_CASE("_cat chooses and sorts its columns") {
   store.put("/wanting");
   CHECK(store.get("/_cat/indices?h=index,rep&s=index").body == "wanting 1\nwhole   0\n");
   CHECK(store.get("/_cat/indices?h=index,rep&s=rep&v").body == "index   rep\nwhole     0\nwanting   1\n");
-  CHECK(store.get("/_cat/indices/whole?h=index,docs.count&format=json").body == R"([{"index":"whole","docs.count":"0"}])");
+  CHECK(store.get("/_cat/indices/whole?h=index,docs.count&format=json").body ==
+        R"([{"index":"whole","docs.count":"0"}])");
   CHECK(store.get("/_cat/indices/whole?h=store.size&bytes=b").body == "0\n");
   for (const char* wrong : {"h=none", "s=mood", "bytes=kb", "format=yaml", "help"})
     CHECK(store.get(std::string("/_cat/indices?") + wrong).status == 400);
@@ -380,8 +371,7 @@ TEST_CASE("a folder is held by one store at a time") {
 
 TEST_CASE("a broken or foreign file is named at start") {
   StoreFixture store;
-  for (int i = 0; i < 50; ++i)
-    store.put("/x/_doc/" + std::to_string(i), "{\"a\":\"" + std::string(2000, 'x') + "\"}");
+  for (int i = 0; i < 50; ++i) store.put("/x/_doc/" + std::to_string(i), "{\"a\":\"" + std::string(2000, 'x') + "\"}");
   store.close();
   const auto file = store.folder() / "store.db";
   {
@@ -435,8 +425,10 @@ TEST_CASE("a byte order mark before a document or a body is skipped, and not kep
   CHECK(store.get("/m/_source/1").body == R"({"a":1.50})");
   CHECK(store.post("/m/_update/1", mark + R"({"doc":{"b":1e5}})").status == 200);
   CHECK(store.get("/m/_source/1").body == R"({"a":1.50,"b":1e5})");
-  CHECK(store.post("/_bulk", mark + R"({"index":{"_index":"m","_id":"2"}})" + "\n" + mark + R"({"a":"x"})" + "\n" + mark + "\n" + mark +
-                                 R"({"delete":{"_index":"m","_id":"1"}})" + "\n").at("/errors") == "false");
+  CHECK(store
+            .post("/_bulk", mark + R"({"index":{"_index":"m","_id":"2"}})" + "\n" + mark + R"({"a":"x"})" + "\n" +
+                                mark + "\n" + mark + R"({"delete":{"_index":"m","_id":"1"}})" + "\n")
+            .at("/errors") == "false");
   CHECK(store.get("/m/_source/2").body == R"({"a":"x"})");
   CHECK(store.get("/m/_doc/1").status == 404);
   CHECK(store.post("/m/_mget", mark + R"({"ids":["2"]})").at("/docs/0/found") == "true");
@@ -447,18 +439,27 @@ TEST_CASE("a byte order mark before a document or a body is skipped, and not kep
 
 TEST_CASE("an id is kept as Elasticsearch keeps it, whichever way it is written") {
   StoreFixture store;
-  CHECK(store.post("/_bulk", R"({"index":{"_index":"m","_id":"i\ud83dd"}})" "\n{}\n" R"({"index":{"_index":"m","_id":12345678901234567890123}})" "\n{}\n"
-                             R"({"index":{"_index":"m","_id":1.50}})" "\n{}\n").at("/errors") == "false");
-  for (const char* id : {"i%ED%A0%BDd", "i%EF%BF%BDd", "i%FFd", "12345678901234567890123", "1.50"}) CHECK(store.get(std::string("/m/_doc/") + id).status == 200);
+  CHECK(store
+            .post("/_bulk", R"({"index":{"_index":"m","_id":"i\ud83dd"}})"
+                            "\n{}\n"
+                            R"({"index":{"_index":"m","_id":12345678901234567890123}})"
+                            "\n{}\n"
+                            R"({"index":{"_index":"m","_id":1.50}})"
+                            "\n{}\n")
+            .at("/errors") == "false");
+  for (const char* id : {"i%ED%A0%BDd", "i%EF%BF%BDd", "i%FFd", "12345678901234567890123", "1.50"})
+    CHECK(store.get(std::string("/m/_doc/") + id).status == 200);
   const Reply found = store.post("/m/_mget", R"({"ids":["i\ud83dd",1.50,12345678901234567890123]})");
-  for (const char* place : {"/docs/0/found", "/docs/1/found", "/docs/2/found"}) CHECK_MESSAGE(found.at(place) == "true", found.body);
+  for (const char* place : {"/docs/0/found", "/docs/1/found", "/docs/2/found"})
+    CHECK_MESSAGE(found.at(place) == "true", found.body);
 }
 
 TEST_CASE("an id of more than 512 bytes refuses writes, and finds nothing") {
   StoreFixture store;
   store.put("/m");
   const std::string most(512, 'a'), id = most + "a";
-  const std::string reason = "Validation Failed: 1: id [" + id + "] is too long, must be no longer than 512 bytes but was: 513;";
+  const std::string reason =
+      "Validation Failed: 1: id [" + id + "] is too long, must be no longer than 512 bytes but was: 513;";
   CHECK(store.put("/m/_doc/" + most, "{}").status == 201);
   CHECK(store.put("/m/_doc/" + id, "{}").reason() == reason);
   CHECK(store.put("/m/_create/" + id, "{}").reason() == reason);
@@ -466,9 +467,12 @@ TEST_CASE("an id of more than 512 bytes refuses writes, and finds nothing") {
   CHECK(store.get("/m/_doc/" + id).status == 404);
   CHECK(store.call(http::Method::delete_, "/m/_doc/" + id).at("/result") == "not_found");
   const auto bulk = [&](const std::string& operation, const std::string& source) {
-    return store.post("/_bulk", R"({"index":{"_index":"m","_id":"good"}})" "\n{}\n{\"" + operation + R"(":{"_index":"m","_id":")" + id + "\"}}\n" + source);
+    return store.post("/_bulk", R"({"index":{"_index":"m","_id":"good"}})"
+                                "\n{}\n{\"" +
+                                    operation + R"(":{"_index":"m","_id":")" + id + "\"}}\n" + source);
   };
-  for (const char* operation : {"index", "create", "update"}) CHECK(bulk(operation, "{\"doc\":{}}\n").reason() == reason);
+  for (const char* operation : {"index", "create", "update"})
+    CHECK(bulk(operation, "{\"doc\":{}}\n").reason() == reason);
   CHECK(store.get("/m/_doc/good").status == 404);
   CHECK(bulk("delete", "").at("/items/1/delete/status") == "404");
 }

@@ -13,8 +13,7 @@ using http::RawPeer;
 namespace {
 
 struct Asking {
-  explicit Asking(std::uint16_t port, Cluster::Options options = {}, const Limits& limits = {})
-      : timer(start_timer()) {
+  explicit Asking(std::uint16_t port, Cluster::Options options = {}, const Limits& limits = {}) : timer(start_timer()) {
     options.url = "http://127.0.0.1:" + std::to_string(port);
     store = *ClusterStore::create(*Cluster::create(options, *timer), *timer, limits);
   }
@@ -40,8 +39,7 @@ TEST_CASE("the cluster gets the caller's credentials, and a request for a readab
   std::string seen;
   RawPeer cluster([&](PeerConnection& connection) {
     seen = connection.request();
-    connection.send(
-        "HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n{\"a\":1}\n");
+    connection.send("HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n{\"a\":1}\n");
     connection.sees_end();
   });
   {
@@ -78,8 +76,7 @@ TEST_CASE("an answer of more values than a bulk may have is not read, by the lim
   const auto refused = asking.ask(http::Method::get);
   CHECK(refused.status == 502);
   CHECK(refused.body.find("content_too_long_exception") != std::string::npos);
-  CHECK(refused.body.find("more than 10 JSON values and keys (--elasticsearch-max-bulk-values)") !=
-        std::string::npos);
+  CHECK(refused.body.find("more than 10 JSON values and keys (--elasticsearch-max-bulk-values)") != std::string::npos);
   CHECK(warnings.count() == 1);
   cluster->stop();
 }

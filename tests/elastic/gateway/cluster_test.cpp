@@ -32,9 +32,9 @@ TEST_CASE("URLs of clusters are checked, and lose the slash at their end") {
   CHECK(*checked_cluster_url("http://localhost:9200") == "http://localhost:9200");
   CHECK(*checked_cluster_url("https://es.example/elastic/") == "https://es.example/elastic");
   CHECK(*checked_cluster_url("https://[::1]:9200//") == "https://[::1]:9200");
-  for (const char* wrong : {"", "localhost:9200", "ftp://es", "http://", "https:///x",
-                            "http://es:", "http://es:99999", "http://es:9x", "http://es?x=1", "http://es/#a",
-                            "http://e s", "http://:9200", "http://[::1", "http://es\n:9200"}) {
+  for (const char* wrong :
+       {"", "localhost:9200", "ftp://es", "http://", "https:///x", "http://es:", "http://es:99999", "http://es:9x",
+        "http://es?x=1", "http://es/#a", "http://e s", "http://:9200", "http://[::1", "http://es\n:9200"}) {
     CHECK_MESSAGE(!checked_cluster_url(wrong).ok(), wrong);
   }
 }

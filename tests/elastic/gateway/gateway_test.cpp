@@ -20,13 +20,12 @@ class ClusterOnDisk {
  public:
   ClusterOnDisk() {
     store_ = *open_embedded_store(folder_.path());
-    const auto rest = std::make_shared<rest::RestLayer>(
-        [this](http::Request&& request) { return store_->handle(request); });
+    const auto rest =
+        std::make_shared<rest::RestLayer>([this](http::Request&& request) { return store_->handle(request); });
     http::Server::Options options;
     options.error_response = rest::error_response;
     server_ = http::serve(
-        [rest](http::Request&& request, http::Reply reply) { reply.send((*rest)(std::move(request))); },
-        options);
+        [rest](http::Request&& request, http::Reply reply) { reply.send((*rest)(std::move(request))); }, options);
   }
   ~ClusterOnDisk() { server_->stop(); }
   std::uint16_t port() const { return server_->port(); }
@@ -52,12 +51,11 @@ std::unique_ptr<ElasticServer> gateway_to(std::uint16_t port, const Limits& limi
 }
 
 struct Asker {
-  http::Response ask(std::uint16_t port, http::Method method, const std::string& target,
-                     std::string body = {}, http::Headers headers = {}) {
+  http::Response ask(std::uint16_t port, http::Method method, const std::string& target, std::string body = {},
+                     http::Headers headers = {}) {
     http::ClientRequest request = http::request_to(http::url(port, target), method);
     request.headers = std::move(headers);
-    if (!body.empty() && !request.headers.get("Content-Type"))
-      request.headers.set("Content-Type", "application/json");
+    if (!body.empty() && !request.headers.get("Content-Type")) request.headers.set("Content-Type", "application/json");
     request.body = std::move(body);
     auto response = client->send_and_wait(std::move(request));
     REQUIRE(response.ok());
@@ -97,14 +95,11 @@ struct GatewayBench {
 
 TEST_CASE("what the cluster can do is done by the cluster") {
   GatewayBench bench;
-  CHECK(
-      bench.ask(http::Method::put, "/pics", R"({"mappings":{"properties":{"t":{"type":"text"}}}})").status ==
-      200);
+  CHECK(bench.ask(http::Method::put, "/pics", R"({"mappings":{"properties":{"t":{"type":"text"}}}})").status == 200);
   CHECK(bench.ask(http::Method::put, "/pics/_doc/1?refresh=true", R"({"t":"red bicycle"})").status == 201);
   CHECK(bench.ask(http::Method::put, "/pics/_create/1", R"({"t":"again"})").status == 409);
-  for (const char* target :
-       {"/pics/_search?q=t:red&filter_path=hits.hits._id", "/pics/_doc/1", "/pics/_mapping?pretty",
-        "/nowhere/_search", "/_no/such/thing", "/pics/_count?foo=1"}) {
+  for (const char* target : {"/pics/_search?q=t:red&filter_path=hits.hits._id", "/pics/_doc/1", "/pics/_mapping?pretty",
+                             "/nowhere/_search", "/_no/such/thing", "/pics/_count?foo=1"}) {
     const auto direct = bench.caller.ask(bench.cluster.port(), http::Method::get, target);
     const auto through = bench.get(target);
     CHECK(through.status == direct.status);
@@ -139,8 +134,7 @@ TEST_CASE("the index of endpoints is closed to all, and wildcards skip it") {
   GatewayBench bench;
   bench.make_endpoint();
   bench.ask(http::Method::put, "/pics/_doc/1?refresh=true", R"({"t":"x"})");
-  for (const char* target :
-       {"/.sightline/_search", "/.sightline", "/pics,.sightline/_search", "/%2Esightline/_doc/x"})
+  for (const char* target : {"/.sightline/_search", "/.sightline", "/pics,.sightline/_search", "/%2Esightline/_doc/x"})
     CHECK_MESSAGE(bench.get(target).status == 403, target);
   const auto yaml = bench.ask(http::Method::post, "/_mget", "docs: [{_index: .sightline, _id: x}]", [] {
     http::Headers headers;
@@ -161,15 +155,13 @@ TEST_CASE("a body that is not JSON is for the cluster to judge") {
   GatewayBench bench;
   http::Headers headers;
   headers.set("Content-Type", "text/plain");
-  const auto direct =
-      bench.caller.ask(bench.cluster.port(), http::Method::post, "/pics/_bulk", "not json", headers);
+  const auto direct = bench.caller.ask(bench.cluster.port(), http::Method::post, "/pics/_bulk", "not json", headers);
   const auto through = bench.ask(http::Method::post, "/pics/_bulk", "not json", headers);
   CHECK(through.status == 406);
   CHECK(through.body == direct.body);
   const auto broken = bench.ask(http::Method::post, "/pics/_search", "{\"query\":");
   CHECK(broken.status == 400);
-  CHECK(broken.body ==
-        bench.caller.ask(bench.cluster.port(), http::Method::post, "/pics/_search", "{\"query\":").body);
+  CHECK(broken.body == bench.caller.ask(bench.cluster.port(), http::Method::post, "/pics/_search", "{\"query\":").body);
 }
 
 TEST_CASE("the gateway's own answers have the requested format") {

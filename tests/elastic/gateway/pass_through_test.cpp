@@ -60,12 +60,11 @@ TEST_CASE("a request reaches the cluster as it came, but for Host and what belon
   const std::string seen = cluster.request(0);
   CHECK(seen.starts_with("POST /a%2Fb//c/../_search?q=%20x&pretty&filter_path=a.* HTTP/1.1\r\n"));
   CHECK(seen.ends_with("\r\n\r\n" + body));
-  for (const char* field : {"\r\nAuthorization: ApiKey c2VjcmV0\r\n", "\r\nX-Opaque-Id: 7\r\n",
-                            "\r\ntraceparent: 00-ab-cd-01\r\n",
-                            "\r\nContent-Type: application/vnd.elasticsearch+json; compatible-with=9\r\n",
-                            "\r\nAccept: application/vnd.elasticsearch+json; compatible-with=9\r\n",
-                            "\r\nAccept-Encoding: gzip\r\n", "\r\nX-Twice: one\r\n", "\r\nX-Twice: two\r\n",
-                            "\r\nUser-Agent: es/9\r\n"})
+  for (const char* field :
+       {"\r\nAuthorization: ApiKey c2VjcmV0\r\n", "\r\nX-Opaque-Id: 7\r\n", "\r\ntraceparent: 00-ab-cd-01\r\n",
+        "\r\nContent-Type: application/vnd.elasticsearch+json; compatible-with=9\r\n",
+        "\r\nAccept: application/vnd.elasticsearch+json; compatible-with=9\r\n", "\r\nAccept-Encoding: gzip\r\n",
+        "\r\nX-Twice: one\r\n", "\r\nX-Twice: two\r\n", "\r\nUser-Agent: es/9\r\n"})
     CHECK_MESSAGE(has(seen, field), field);
   CHECK(has(seen, "\r\nHost: 127.0.0.1:" + std::to_string(cluster.peer.port()) + "\r\n"));
   CHECK(!has(seen, "gateway:1"));
@@ -80,8 +79,7 @@ TEST_CASE("every method is passed on, and a path in the cluster's URL goes befor
   RawClient client = passing.client();
   std::size_t count = 0;
   for (const std::string method : {"GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"}) {
-    const auto answer =
-        client.ask(method + " /x HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n", method == "HEAD");
+    const auto answer = client.ask(method + " /x HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n", method == "HEAD");
     CHECK(answer.status == 200);
     CHECK(cluster.request(count++).starts_with(method + " /es/x HTTP/1.1\r\n"));
   }
@@ -261,9 +259,8 @@ TEST_CASE("of an answer that the client does not read only a few MB are taken fr
 }
 
 TEST_CASE("many requests are on their way at once, and each gets its own answer") {
-  const auto cluster = http::serve([](http::Request&& request, http::Reply reply) {
-    reply.send(http::text(request.path + " " + request.body));
-  });
+  const auto cluster = http::serve(
+      [](http::Request&& request, http::Reply reply) { reply.send(http::text(request.path + " " + request.body)); });
   Passing passing(cluster->port());
   std::vector<std::future<int>> clients;
   for (int number = 0; number < 16; ++number) {
@@ -272,8 +269,7 @@ TEST_CASE("many requests are on their way at once, and each gets its own answer"
       int right = 0;
       for (int turn = 0; turn < 50; ++turn) {
         // Large enough that it cannot arrive before the answer to the one before is settled.
-        const std::string body =
-            std::to_string(number) + ":" + std::to_string(turn) + std::string(100'000, 'b');
+        const std::string body = std::to_string(number) + ":" + std::to_string(turn) + std::string(100'000, 'b');
         right += client.ask(http::post(body)).body == "/p " + body ? 1 : 0;
       }
       return right;

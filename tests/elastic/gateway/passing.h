@@ -42,10 +42,9 @@ struct Passing {
     options.warn = warnings.sink();
     cluster = *Cluster::create(options, *timer);
     pass_through = *PassThrough::create(cluster, *timer);
-    server =
-        http::serve([this](http::Request&& request,
-                           http::Reply reply) { pass_through->send(std::move(request), std::move(reply)); },
-                    server_options);
+    server = http::serve([this](http::Request&& request,
+                                http::Reply reply) { pass_through->send(std::move(request), std::move(reply)); },
+                         server_options);
   }
   ~Passing() { server->stop(); }
 

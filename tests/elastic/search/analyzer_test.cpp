@@ -71,4 +71,3 @@ TEST_CASE("nothing, blanks and broken UTF-8 give no token and do no harm") {
   CHECK(terms("a\xFF\xFE"
               "b\xC3") == Terms{"a", "b"});
 }
-

@@ -62,12 +62,9 @@ class StoreBench {
     const Answer answer = request(sightline::http::Method::put, path, std::move(body));
     REQUIRE_MESSAGE((answer.status == 200 || answer.status == 201), answer.text);
   }
-  void remove(const std::string& path) {
-    REQUIRE(request(sightline::http::Method::delete_, path, "").status == 200);
-  }
+  void remove(const std::string& path) { REQUIRE(request(sightline::http::Method::delete_, path, "").status == 200); }
   Answer search(std::string body, const std::string& index = "l", std::string query = {}) {
-    return request(sightline::http::Method::post, "/" + index + "/_search", std::move(body),
-                   std::move(query));
+    return request(sightline::http::Method::post, "/" + index + "/_search", std::move(body), std::move(query));
   }
 
  private:

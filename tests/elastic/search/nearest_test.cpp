@@ -60,13 +60,11 @@ double exact_nearness(VectorSimilarity similarity, const float* a, const float* 
   return sum;
 }
 
-std::vector<Doc> brute_force(const VectorColumn& column, const float* query, std::size_t k,
-                             const DocSet& allowed) {
+std::vector<Doc> brute_force(const VectorColumn& column, const float* query, std::size_t k, const DocSet& allowed) {
   std::vector<std::pair<double, Doc>> all;
   for (std::size_t row = 0; row < column.size(); ++row) {
     if (!allowed.test(column.doc(row))) continue;
-    all.emplace_back(-exact_nearness(column.similarity(), query, column.row(row), column.dims()),
-                     column.doc(row));
+    all.emplace_back(-exact_nearness(column.similarity(), query, column.row(row), column.dims()), column.doc(row));
   }
   std::sort(all.begin(), all.end());
   std::vector<Doc> docs;
@@ -90,8 +88,8 @@ double recall(const std::vector<Doc>& expected, const std::vector<Doc>& found) {
 }  // namespace
 
 TEST_CASE("comparing every vector finds what brute force in double finds, for every similarity") {
-  for (const auto similarity : {VectorSimilarity::cosine, VectorSimilarity::dot_product,
-                                VectorSimilarity::l2_norm, VectorSimilarity::max_inner_product}) {
+  for (const auto similarity : {VectorSimilarity::cosine, VectorSimilarity::dot_product, VectorSimilarity::l2_norm,
+                                VectorSimilarity::max_inner_product}) {
     Clusters clusters(48, 20);
     const VectorColumn column = column_of(similarity, clusters, 3'000);
     DocSet allowed(3'000, true);
@@ -117,13 +115,11 @@ TEST_CASE("equally near vectors come in the order of their documents, and k may 
     column.append(static_cast<Doc>(column.size()), field);
   }
   const std::vector<float> query = {1, 1};
-  CHECK(docs_of(nearest(column, nullptr, query.data(), 10, 10, DocSet(4, true))) ==
-        std::vector<Doc>{3, 1, 0, 2});
+  CHECK(docs_of(nearest(column, nullptr, query.data(), 10, 10, DocSet(4, true))) == std::vector<Doc>{3, 1, 0, 2});
   CHECK(nearest(column, nullptr, query.data(), 10, 10, DocSet(4)).empty());
 }
 
-TEST_CASE(
-    "the graph finds at least 95 of 100 true neighbours, filtered or not, and while it is being built") {
+TEST_CASE("the graph finds at least 95 of 100 true neighbours, filtered or not, and while it is being built") {
   // More vectors than a graph needs are slow to link under sanitizers; the number may be set for a longer
   // run.
   const char* wanted = std::getenv("SIGHTLINE_TEST_VECTORS");

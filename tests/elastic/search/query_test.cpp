@@ -22,9 +22,7 @@ TEST_CASE_FIXTURE(Listings, "terms of keywords score by rarity; lists, prefixes 
   const auto lyon = search(R"({"query":{"term":{"city":"Lyon"}}})");
   CHECK(lyon.ids() == Ids{"1", "4"});
   CHECK(lyon.score(0) == doctest::Approx(1.1631508).epsilon(1e-7));
-  CHECK(
-      search(R"({"query":{"term":{"city":{"value":"lyon","case_insensitive":true,"boost":3}}}})").score(0) ==
-      3);
+  CHECK(search(R"({"query":{"term":{"city":{"value":"lyon","case_insensitive":true,"boost":3}}}})").score(0) == 3);
   CHECK(found(R"({"term":{"city":"lyon"}})").empty());
   CHECK(search(R"({"query":{"terms":{"city":["Lyon","Nice","Rome"],"boost":2}}})").score(0) == 2);
   CHECK(found(R"({"prefix":{"city":"P"}})") == Ids{"5", "7"});
@@ -58,20 +56,16 @@ TEST_CASE_FIXTURE(Listings, "dates may leave parts out") {
 }
 
 TEST_CASE_FIXTURE(Listings, "bool: must and should score, filter and must_not do not") {
-  const auto filtered = search(
-      R"({"query":{"bool":{"filter":[{"term":{"garden":true}}],"must_not":{"term":{"city":"Nice"}}}}})");
+  const auto filtered =
+      search(R"({"query":{"bool":{"filter":[{"term":{"garden":true}}],"must_not":{"term":{"city":"Nice"}}}}})");
   CHECK(filtered.ids() == Ids{"1"});
   CHECK(filtered.score(0) == 0);
-  CHECK(found(R"({"bool":{"must":{"match":{"title":"house"}},"filter":{"term":{"city":"Nice"}}}})") ==
-        Ids{"6", "2"});
+  CHECK(found(R"({"bool":{"must":{"match":{"title":"house"}},"filter":{"term":{"city":"Nice"}}}})") == Ids{"6", "2"});
   // Beside a must or a filter, should only adds; alone, one of it must match.
-  CHECK(found(R"({"bool":{"must":{"match":{"title":"house"}},"should":{"term":{"city":"Lyon"}}}})").size() ==
-        3);
+  CHECK(found(R"({"bool":{"must":{"match":{"title":"house"}},"should":{"term":{"city":"Lyon"}}}})").size() == 3);
   CHECK(found(R"({"bool":{"should":[{"term":{"city":"Lyon"}},{"term":{"city":"Nice"}}]}})").size() == 4);
-  CHECK(
-      found(
-          R"({"bool":{"filter":{"match_all":{}},"should":{"term":{"city":"Lyon"}},"minimum_should_match":1}})") ==
-      Ids{"1", "4"});
+  CHECK(found(R"({"bool":{"filter":{"match_all":{}},"should":{"term":{"city":"Lyon"}},"minimum_should_match":1}})") ==
+        Ids{"1", "4"});
   CHECK(found(R"({"bool":{"should":{"term":{"city":"Lyon"}},"minimum_should_match":2}})").empty());
   CHECK(found(R"({"bool":{"must_not":{"term":{"city":"Lyon"}}}})") == Ids{"2", "3", "5", "6", "7"});
   CHECK(search(R"({"query":{"bool":{"must_not":{"term":{"city":"Lyon"}}}}})").score(0) == 0);
@@ -92,10 +86,8 @@ TEST_CASE_FIXTURE(Listings, "the other queries") {
   CHECK(found(R"({"exists":{"field":"nothing"}})").empty());
   CHECK(found(R"({"match":{"nothing":"x"}})").empty());
   CHECK(found(R"({"range":{"nothing":{"gte":1}}})").empty());
-  CHECK(search(R"({"query":{"constant_score":{"filter":{"term":{"city":"Nice"}},"boost":2}}})").score(1) ==
-        2);
-  CHECK(found(R"({"multi_match":{"query":"white pool","fields":["title","city"]}})") ==
-        Ids{"2", "6", "1", "4"});
+  CHECK(search(R"({"query":{"constant_score":{"filter":{"term":{"city":"Nice"}},"boost":2}}})").score(1) == 2);
+  CHECK(found(R"({"multi_match":{"query":"white pool","fields":["title","city"]}})") == Ids{"2", "6", "1", "4"});
   CHECK(found(R"({"multi_match":{"query":"Lyon","fields":["c*^2"]}})") == Ids{"1", "4"});
 }
 
@@ -110,8 +102,7 @@ TEST_CASE_FIXTURE(StoreBench, "absent, null and several values of a field") {
   put("/m",
       R"({"mappings":{"properties":{"tags":{"type":"keyword"},"n":{"type":"integer"},"t":{"type":"text"},
       "o":{"properties":{"x":{"type":"keyword"}}},"b":{"type":"boolean"}}}})");
-  put("/m/_doc/1",
-      R"({"tags":["a","b","a"],"n":[1,5],"t":["red house","blue house"],"o":{"x":"y"},"b":true})");
+  put("/m/_doc/1", R"({"tags":["a","b","a"],"n":[1,5],"t":["red house","blue house"],"o":{"x":"y"},"b":true})");
   put("/m/_doc/2", R"({"tags":[],"n":null,"t":"","b":false})");
   put("/m/_doc/3", R"({"tags":"b","n":3})");
   const auto ids = [&](const std::string& query) { return search(R"({"query":)" + query + "}", "m").ids(); };

@@ -11,8 +11,7 @@
 using namespace sightline::elastic;
 
 TEST_CASE("lengths survive their byte exactly while short, and to four bits when long") {
-  for (std::uint32_t length = 0; length <= 40; ++length)
-    CHECK(byte_to_length(length_to_byte(length)) == length);
+  for (std::uint32_t length = 0; length <= 40; ++length) CHECK(byte_to_length(length_to_byte(length)) == length);
   std::uint32_t last = 0;
   for (int byte = 0; byte < 256; ++byte) {
     const std::uint32_t length = byte_to_length(static_cast<std::uint8_t>(byte));
@@ -114,12 +113,10 @@ TEST_CASE("scores of clauses are added, the best taken, or given as a bonus") {
   CHECK(two.docs.count() == 2);
   CHECK(two.score(1) == 7);
   CHECK(sum_of_any({scored({0}, 1)}, 2).docs.empty());
-  const ScoredDocs all = 
-      put_together(ClauseSum(ClauseSum::Of::all, true), {scored({0, 1}, 1), scored({1, 2}, 2)});
+  const ScoredDocs all = put_together(ClauseSum(ClauseSum::Of::all, true), {scored({0, 1}, 1), scored({1, 2}, 2)});
   CHECK(all.docs.count() == 1);
   CHECK(all.score(1) == 3);
-  const ScoredDocs best = put_together(ClauseSum(ClauseSum::Of::best, true),
-                                       {scored({0, 1}, 1), scored({1, 2}, 2)});
+  const ScoredDocs best = put_together(ClauseSum(ClauseSum::Of::best, true), {scored({0, 1}, 1), scored({1, 2}, 2)});
   CHECK(best.score(1) == 2);
   const ScoredDocs bonus = with_bonus(scored({0, 1}, 1), scored({1, 2}, 2), true);
   CHECK(bonus.docs.count() == 2);

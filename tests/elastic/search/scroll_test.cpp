@@ -16,11 +16,13 @@ constexpr const char* k_missing = "search_context_missing_exception";
 class ScrollBench : public StoreFixture {
  public:
   explicit ScrollBench(const Limits& limits = {}) : StoreFixture(limits) {
-    put("/l", R"({"settings":{"number_of_replicas":0},"mappings":{"properties":{"n":{"type":"long"},"w":{"type":"text"}}}})");
+    put("/l",
+        R"({"settings":{"number_of_replicas":0},"mappings":{"properties":{"n":{"type":"long"},"w":{"type":"text"}}}})");
   }
   void fill(int count, int from = 0) {
     std::string lines;
-    for (int i = from; i < from + count; ++i) lines += action(i) + "{\"n\":" + std::to_string(i) + ",\"w\":\"house\"}\n";
+    for (int i = from; i < from + count; ++i)
+      lines += action(i) + "{\"n\":" + std::to_string(i) + ",\"w\":\"house\"}\n";
     REQUIRE(post("/l/_bulk?refresh=true", lines).at("/errors") == "false");
   }
   static std::string action(int id) { return "{\"index\":{\"_id\":\"" + std::to_string(id) + "\"}}\n"; }
@@ -93,9 +95,8 @@ TEST_CASE_FIXTURE(ScrollBench, "a scroll shows each document once, while others 
 
 TEST_CASE_FIXTURE(ScrollBench, "pages of a scroll have the scores, sort values and fields of the search") {
   fill(5);
-  const std::string whole =
-      R"({"sort":[{"n":"desc"},"_score"],"version":true,"fields":["n"],"_source":false,)"
-      R"("query":{"match":{"w":{"query":"house"}}},"aggs":{"a":{"max":{"field":"n"}}},)";
+  const std::string whole = R"({"sort":[{"n":"desc"},"_score"],"version":true,"fields":["n"],"_source":false,)"
+                            R"("query":{"match":{"w":{"query":"house"}}},"aggs":{"a":{"max":{"field":"n"}}},)";
   const Reply all = post("/l/_search", whole + R"("size":5})");
   const Reply first = post("/l/_search?scroll=10m", whole + R"("size":3})");
   CHECK(first.at("/hits/hits") != "");
@@ -221,7 +222,8 @@ TEST_CASE_FIXTURE(ScrollBench, "a point in time is paged by search_after, while 
     }
     CHECK(seen.size() == 120);
     CHECK(all_once(seen));
-    CHECK(call(http::Method::delete_, "/_pit", "{\"id\":\"" + id + "\"}").body == R"({"succeeded":true,"num_freed":1})");
+    CHECK(call(http::Method::delete_, "/_pit", "{\"id\":\"" + id + "\"}").body ==
+          R"({"succeeded":true,"num_freed":1})");
     CHECK(call(http::Method::delete_, "/_pit", "{\"id\":\"" + id + "\"}").status == 404);
     CHECK(post("/_search", "{" + pit(id) + "}").at("/error/root_cause/0/type") == k_missing);
     remove("/l/_doc/new");
@@ -238,7 +240,8 @@ TEST_CASE_FIXTURE(ScrollBench, "a point in time holds when many documents go and
   fill(10, 5000);
   CHECK(post("/_search", "{" + pit(id) + "}").at("/hits/total/value") == "1000");
   CHECK(post("/_search", "{" + pit(id) + R"(,"sort":["_shard_doc"],"size":1})").at("/hits/hits/0/_id") == "2000");
-  CHECK(post("/_search", "{" + pit(id) + R"(,"sort":[{"_shard_doc":"desc"}],"size":1})").at("/hits/hits/0/_id") == "2999");
+  CHECK(post("/_search", "{" + pit(id) + R"(,"sort":[{"_shard_doc":"desc"}],"size":1})").at("/hits/hits/0/_id") ==
+        "2999");
 }
 
 TEST_CASE_FIXTURE(ScrollBench, "nearest neighbours of a point in time are of its documents") {
@@ -276,8 +279,8 @@ TEST_CASE_FIXTURE(ScrollBench, "what a point in time cannot be asked is refused 
   CHECK(tied.at("/hits/hits/0/sort/0") == "4");
   CHECK(tied.at("/hits/hits/0/sort/1") != "");
   CHECK(post("/_search", "{" + pit(id) + R"(,"sort":["n"],"search_after":[3]})").at("/hits/hits/0/_id") == "4");
-  CHECK(post("/_search", "{" + pit(id) + R"(,"sort":["n"],"search_after":[3,1,4]})").body.find(
-            "search_after has 3 value(s) but sort has 1.") != std::string::npos);
+  CHECK(post("/_search", "{" + pit(id) + R"(,"sort":["n"],"search_after":[3,1,4]})")
+            .body.find("search_after has 3 value(s) but sort has 1.") != std::string::npos);
   CHECK(get("/l/_search?sort=_shard_doc&size=2").at("/hits/hits/1/sort") == "[1]");
 }
 

@@ -23,10 +23,10 @@ TEST_CASE_FIXTURE(Listings, "mistakes in a body have Elasticsearch's types and n
       {R"({"size":-5})", "illegal_argument_exception", "[size] parameter cannot be negative, found [-5]"},
       {R"({"knn":{"field":"v","query_vector":[1,0,0,0],"k":0}})", "illegal_argument_exception",
        "[k] must be greater than 0"},
-      {R"({"knn":{"field":"v","query_vector":[1,0,0,0],"k":5,"num_candidates":2}})",
-       "illegal_argument_exception", "[num_candidates] cannot be less than [k]"},
-      {R"({"knn":{"field":"v","query_vector":[1,0,0,0],"k":5,"num_candidates":20000}})",
-       "illegal_argument_exception", "[num_candidates] cannot exceed [10000]"},
+      {R"({"knn":{"field":"v","query_vector":[1,0,0,0],"k":5,"num_candidates":2}})", "illegal_argument_exception",
+       "[num_candidates] cannot be less than [k]"},
+      {R"({"knn":{"field":"v","query_vector":[1,0,0,0],"k":5,"num_candidates":20000}})", "illegal_argument_exception",
+       "[num_candidates] cannot exceed [10000]"},
       {R"({"knn":{"field":"v","k":3}})", "illegal_argument_exception", "must be provided"},
       {R"({"query":{"bool":{"must":[{"matchh":{}}]}}})", "x_content_parse_exception", "unknown field [matchh]"},
       {R"({"sort":[{"price":{"ordr":"asc"}}]})", "x_content_parse_exception", "[field_sort] unknown field [ordr]"},
@@ -70,11 +70,9 @@ TEST_CASE_FIXTURE(Listings, "what this store does not do is refused, never guess
       const char* body :
       {R"({"query":{"match_phrase":{"title":"white house"}}})", R"({"query":{"wildcard":{"city":"L*"}}})",
        R"({"query":{"match":{"title":{"query":"whit","fuzziness":1}}}})", R"({"query":{"script_score":{}}})",
-       R"({"highlight":{}})", R"({"collapse":{"field":"city"}})",
-       R"({"aggs":{"x":{"cardinality":{"field":"city"}}}})",
+       R"({"highlight":{}})", R"({"collapse":{"field":"city"}})", R"({"aggs":{"x":{"cardinality":{"field":"city"}}}})",
        R"({"aggs":{"x":{"terms":{"field":"city"},"aggs":{}}}})", R"({"retriever":{"rrf":{}}})",
-       R"({"terminate_after":1})",
-       R"({"explain":true})", R"({"query":{"match":{"title":{"query":"x","_name":"n"}}}})",
+       R"({"terminate_after":1})", R"({"explain":true})", R"({"query":{"match":{"title":{"query":"x","_name":"n"}}}})",
        R"({"query":{"geo_distance":{"distance":"1km","place":{"lat":1,"lon":2}}}})",
        R"({"query":{"dis_max":{"queries":[]}}})", R"({"sort":[{"price":{"mode":"avg"}}]})",
        R"({"query":{"range":{"listed":{"gte":"now-1d"}}}})",
@@ -108,7 +106,5 @@ TEST_CASE_FIXTURE(Listings, "nesting and numbers out of all bounds do no harm") 
   CHECK(search(R"({"from":2147483647,"size":2147483647})").status == 400);
   CHECK(search(R"({"query":{"term":{"price":99999999999999999999}}})").ids().empty());
   CHECK(search(R"({"query":{"match_all":{"boost":-1}}})").status == 400);
-  CHECK(search(R"({"knn":{"field":"v","query_vector":[1e400,0,0,0],"k":1,"num_candidates":2}})").status ==
-        400);
+  CHECK(search(R"({"knn":{"field":"v","query_vector":[1e400,0,0,0],"k":1,"num_candidates":2}})").status == 400);
 }
-

@@ -1,3 +1,5 @@
+#include "server/elastic/embedded/search/search_index.h"
+
 #include <cmath>
 #include <doctest/doctest.h>
 #include <memory>
@@ -5,7 +7,6 @@
 #include <vector>
 
 #include "server/elastic/embedded/search/analyzed_document.h"
-#include "server/elastic/embedded/search/search_index.h"
 
 using namespace sightline;
 using namespace sightline::elastic;
@@ -18,10 +19,10 @@ FieldValues text(const std::string& path, FieldType type, std::vector<std::strin
   return out;
 }
 
-ParsedDocument document(const std::string& id, const std::string& title, const std::string& city,
-                        std::int64_t price) {
-  ParsedDocument out{id, {text("title", FieldType::text, {title}), text("city", FieldType::keyword, {city}),
-                          text("data", FieldType::binary, {})}};
+ParsedDocument document(const std::string& id, const std::string& title, const std::string& city, std::int64_t price) {
+  ParsedDocument out{id,
+                     {text("title", FieldType::text, {title}), text("city", FieldType::keyword, {city}),
+                      text("data", FieldType::binary, {})}};
   FieldValues prices{"price", FieldType::long_}, areas{"area", FieldType::float_}, vector{"v", FieldType::dense_vector};
   prices.integers = {price};
   areas.doubles = {static_cast<double>(price) / 2};
@@ -95,8 +96,7 @@ TEST_CASE("what was committed is there after opening again, every kind of value"
       index->add(5, document("b", "garden", "Nice", 20));
     });
     write(database, *index, [&] { index->remove(3); });
-    write(database, *index,
-          [&] { index->add(9, document("a", "red house, red door", "Lille", 30)); });
+    write(database, *index, [&] { index->add(9, document("a", "red house, red door", "Lille", 30)); });
   }
   const auto index = open(database);
   const MemoryIndex& memory = index->memory();

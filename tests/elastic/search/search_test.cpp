@@ -29,8 +29,8 @@ TEST_CASE_FIXTURE(Listings, "kNN gives exact scores, and filters before it choos
   CHECK(lyon.ids() == Ids{"1", "4"});
   CHECK(search(R"({"knn":{"field":"w","query_vector":[1,1],"k":4,"num_candidates":10}})").ids() ==
         Ids{"7", "2", "1", "3"});
-  CHECK(search(R"({"knn":{"field":"v","query_vector":[1,0,0,0],"k":7,"num_candidates":50,"similarity":0.5}})")
-            .ids() == Ids{"1", "2", "6"});
+  CHECK(search(R"({"knn":{"field":"v","query_vector":[1,0,0,0],"k":7,"num_candidates":50,"similarity":0.5}})").ids() ==
+        Ids{"1", "2", "6"});
 }
 
 TEST_CASE_FIXTURE(Listings, "kNN and a query are united and their scores added") {
@@ -49,8 +49,7 @@ TEST_CASE_FIXTURE(Listings, "kNN over several indices keeps the k nearest of all
       R"({"mappings":{"properties":{"v":{"type":"dense_vector","dims":4,"similarity":"cosine","index_options":{"type":"hnsw"}}}}})");
   put("/other/_doc/x", R"({"v":[0.95,0.05,0,0]})");
   put("/other/_doc/y", R"({"v":[0,0,1,0]})");
-  const auto all =
-      search(R"({"knn":{"field":"v","query_vector":[1,0,0,0],"k":3,"num_candidates":10}})", "l,other");
+  const auto all = search(R"({"knn":{"field":"v","query_vector":[1,0,0,0],"k":3,"num_candidates":10}})", "l,other");
   CHECK(all.ids() == Ids{"1", "x", "2"});
   CHECK(all.total() == 3);
   CHECK(all.json["_shards"]["total"].GetInt() == 2);
@@ -90,14 +89,13 @@ TEST_CASE_FIXTURE(Listings, "pages, totals and the least score") {
   CHECK(std::string(three.json["hits"]["total"]["relation"].GetString()) == "gte");
   CHECK_FALSE(search(R"({"track_total_hits":false})").json["hits"].HasMember("total"));
   CHECK(search(R"({"query":{"match":{"title":"house"}},"min_score":0.9})").ids() == Ids{"3"});
-  CHECK(search(R"({"query":{"match":{"title":"pool"}},"post_filter":{"term":{"_id":"2"}}})").ids() ==
-        Ids{"2"});
+  CHECK(search(R"({"query":{"match":{"title":"pool"}},"post_filter":{"term":{"_id":"2"}}})").ids() == Ids{"2"});
   CHECK(search(R"({"size":1})", "l", "rest_total_hits_as_int=true").json["hits"]["total"].GetInt() == 7);
 }
 
 TEST_CASE_FIXTURE(Listings, "sources and fields are shown as asked") {
-  const auto some = search(
-      R"({"query":{"ids":{"values":["1"]}},"_source":{"includes":["t*","price"],"excludes":["title"]}})");
+  const auto some =
+      search(R"({"query":{"ids":{"values":["1"]}},"_source":{"includes":["t*","price"],"excludes":["title"]}})");
   CHECK(some.text.find(R"("_source":{"price":320000})") != std::string::npos);
   const auto whole = search(R"({"query":{"ids":{"values":["2"]}},"_source":{"exclude_vectors":false}})");
   REQUIRE(whole.hits()[0]["_source"].HasMember("v"));
@@ -157,27 +155,23 @@ TEST_CASE_FIXTURE(Listings, "more terms than the index allows are refused") {
   CHECK(refused.reason().find("index.max_terms_count") != std::string::npos);
 }
 
-TEST_CASE_FIXTURE(Listings,
-                  "replaced and deleted documents are gone from words, values, vectors and statistics") {
+TEST_CASE_FIXTURE(Listings, "replaced and deleted documents are gone from words, values, vectors and statistics") {
   put("/l/_doc/6", R"({"title":"Just a shed","city":"Rome","price":5,"v":[0,0,1,0]})");
   remove("/l/_doc/1");
   CHECK(found(R"({"match":{"title":"pool"}})") == Ids{"2"});
   CHECK(found(R"({"term":{"city":"Nice"}})") == Ids{"2"});
-  CHECK(search(R"({"knn":{"field":"v","query_vector":[1,0,0,0],"k":2,"num_candidates":9}})").ids() ==
-        Ids{"2", "4"});
+  CHECK(search(R"({"knn":{"field":"v","query_vector":[1,0,0,0],"k":2,"num_candidates":9}})").ids() == Ids{"2", "4"});
   CHECK(search("").ids() == Ids{"2", "3", "4", "5", "7", "6"});  // a replaced document is the newest
   const double before = search(R"({"query":{"match":{"title":"pool"}}})").score(0);
   reopen();
   CHECK(search(R"({"query":{"match":{"title":"pool"}}})").score(0) == before);
   CHECK(search("").ids() == Ids{"2", "3", "4", "5", "7", "6"});
-  CHECK(search(R"({"knn":{"field":"v","query_vector":[1,0,0,0],"k":2,"num_candidates":9}})").ids() ==
-        Ids{"2", "4"});
+  CHECK(search(R"({"knn":{"field":"v","query_vector":[1,0,0,0],"k":2,"num_candidates":9}})").ids() == Ids{"2", "4"});
 }
 
 TEST_CASE_FIXTURE(Listings, "_count and _msearch") {
   using sightline::http::Method;
-  CHECK(request(Method::post, "/l/_count", R"({"query":{"term":{"city":"Lyon"}}})").json["count"].GetInt() ==
-        2);
+  CHECK(request(Method::post, "/l/_count", R"({"query":{"term":{"city":"Lyon"}}})").json["count"].GetInt() == 2);
   CHECK(request(Method::get, "/l/_count", "").json["count"].GetInt() == 7);
   const auto many = request(Method::post, "/_msearch",
                             "{\"index\":\"l\"}\n{\"size\":1}\n{\"index\":\"nope\"}\n{}\n{\"index\":\"l\"}\n"
@@ -197,8 +191,7 @@ TEST_CASE_FIXTURE(Listings, "searches beside writes always see whole writes") {
   for (int i = 0; i < 3; ++i) {
     searchers.emplace_back([&] {
       while (!done) {
-        const auto answer =
-            search(R"({"query":{"match_all":{}},"track_total_hits":true,"size":20})", "pairs");
+        const auto answer = search(R"({"query":{"match_all":{}},"track_total_hits":true,"size":20})", "pairs");
         torn += answer.total() % 2 != 0 || answer.total() < static_cast<std::int64_t>(answer.hits().Size());
         ++searched;
       }
@@ -209,8 +202,8 @@ TEST_CASE_FIXTURE(Listings, "searches beside writes always see whole writes") {
     const std::string n = std::to_string(i % 20);
     const auto answer = request(sightline::http::Method::post, "/_bulk",
                                 "{\"index\":{\"_index\":\"pairs\",\"_id\":\"l" + n + "\"}}\n{\"n\":" + n +
-                                    ",\"side\":\"left\"}\n" + "{\"index\":{\"_index\":\"pairs\",\"_id\":\"r" +
-                                    n + "\"}}\n{\"n\":" + n + ",\"side\":\"right\"}\n");
+                                    ",\"side\":\"left\"}\n" + "{\"index\":{\"_index\":\"pairs\",\"_id\":\"r" + n +
+                                    "\"}}\n{\"n\":" + n + ",\"side\":\"right\"}\n");
     CHECK_FALSE(answer.json["errors"].GetBool());
   }
   while (searched < 3) std::this_thread::yield();

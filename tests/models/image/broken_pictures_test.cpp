@@ -33,8 +33,7 @@ TEST_CASE("each broken file is refused by the name of its fault") {
        "PNG is 60,000 x 60,000 = 3,600,000,000 pixels; the limit is 50,000,000"},
       {"bomb_wide.png", ErrorCode::too_large,
        "PNG is 2,147,483,647 x 1 = 2,147,483,647 pixels; the limit is 50,000,000"},
-      {"gif_zero.gif", ErrorCode::invalid_argument,
-       "GIF ends after 13 bytes, before its first picture is complete"},
+      {"gif_zero.gif", ErrorCode::invalid_argument, "GIF ends after 13 bytes, before its first picture is complete"},
       {"html.jpg", ErrorCode::unsupported, std::string(k_refusal) + "is HTML"},
       {"huffman.jpg", ErrorCode::invalid_argument, "JPEG is broken: Bogus Huffman table definition"},
       {"no_idat.png", ErrorCode::invalid_argument, "PNG is broken: it has no picture data (IDAT)"},
@@ -77,12 +76,10 @@ TEST_CASE("a picture that is cut short says how much of it there is") {
               "JPEG ends after 30 bytes, inside its header");
   check_error(first_half("rgb_223x225.png"), ErrorCode::invalid_argument,
               "PNG ends after 53,553 of at least 65,581 bytes");
-  check_error(first_half("webp_lossy.webp"), ErrorCode::invalid_argument,
-              "WebP ends after 7,506 of 15,012 bytes");
+  check_error(first_half("webp_lossy.webp"), ErrorCode::invalid_argument, "WebP ends after 7,506 of 15,012 bytes");
   check_error(first_half("made_gif_local.gif"), ErrorCode::invalid_argument,
               "GIF ends after 1,702 bytes, before its first picture is complete");
-  check_error(first_half("made_bmp_24_1.bmp"), ErrorCode::invalid_argument,
-              "BMP ends after 3,431 of 6,861 bytes");
+  check_error(first_half("made_bmp_24_1.bmp"), ErrorCode::invalid_argument, "BMP ends after 3,431 of 6,861 bytes");
   check_error(first_half("made_rle8_0.bmp").substr(0, 1400), ErrorCode::invalid_argument,
               "BMP is broken: its run lengths end at pixel 310 of 2,257");
 }
@@ -90,8 +87,7 @@ TEST_CASE("a picture that is cut short says how much of it there is") {
 TEST_CASE("bytes and pixels over the operator's limits are refused before decoding") {
   ImageLimits limits;
   limits.max_bytes = 1000;
-  CHECK(error_of(picture_file("jpeg_q30.jpg"), limits).message ==
-        "picture has 5,344 bytes; the limit is 1,000");
+  CHECK(error_of(picture_file("jpeg_q30.jpg"), limits).message == "picture has 5,344 bytes; the limit is 1,000");
   CHECK(error_of(picture_file("jpeg_q30.jpg"), limits).code == ErrorCode::too_large);
   limits.max_bytes = 1 << 20;
   limits.max_pixels = 317 * 241 - 1;
@@ -125,9 +121,8 @@ TEST_CASE("a picture bomb of every format is refused by what its header says") {
 TEST_CASE("an edge of more than a million pixels is refused, however thin the picture") {
   check_error(png_file(1'000'001, 2, ""), ErrorCode::too_large,
               "PNG is 1,000,001 x 2 pixels; the limit for an edge is 1,000,000");
-  check_error(
-      png_file(0xFFFFFFFF, 0xFFFFFFFF, ""), ErrorCode::too_large,
-      "PNG is 4,294,967,295 x 4,294,967,295 = 18,446,744,065,119,617,025 pixels; the limit is 50,000,000");
+  check_error(png_file(0xFFFFFFFF, 0xFFFFFFFF, ""), ErrorCode::too_large,
+              "PNG is 4,294,967,295 x 4,294,967,295 = 18,446,744,065,119,617,025 pixels; the limit is 50,000,000");
 }
 
 TEST_CASE("a window that no crop bounds is bounded all the same") {
@@ -173,15 +168,13 @@ TEST_CASE("known foreign formats, and pictures still encoded as text, are named"
 
 TEST_CASE("BMP variants outside the common ones are refused by what is unusual") {
   const std::string bmp = bmp_file(4, 4, 0);
-  check_error(patched(bmp, 14, "\x29"), ErrorCode::unsupported,
-              "BMP has a header of 41 bytes, which is not read");
+  check_error(patched(bmp, 14, "\x29"), ErrorCode::unsupported, "BMP has a header of 41 bytes, which is not read");
   check_error(patched(bmp, 28, "\x02"), ErrorCode::unsupported, "BMP has 2 bits a pixel, which is not read");
   check_error(patched(bmp, 30, "\x04"), ErrorCode::unsupported,
               "BMP has compression 4 at 24 bits a pixel, which is not read");
   check_error(patched(patched(bmp, 28, "\x10"), 30, "\x03"), ErrorCode::unsupported,
               "BMP has unusual bit fields, which is not read");
-  check_error(patched(bmp, 18, "\xFB\xFF\xFF\xFF"), ErrorCode::invalid_argument,
-              "BMP is broken: its width is -5");
+  check_error(patched(bmp, 18, "\xFB\xFF\xFF\xFF"), ErrorCode::invalid_argument, "BMP is broken: its width is -5");
   check_error(patched(bmp, 10, "\xFF\xFF\xFF\xFF"), ErrorCode::invalid_argument,
               "BMP ends after 102 of 4,294,967,343 bytes");
 }

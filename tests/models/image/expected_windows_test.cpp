@@ -29,14 +29,13 @@ Expectation parse(const std::string& line) {
   Expectation expected;
   std::string resize, crop, filter, orientation;
   PreprocessConfig& config = expected.config;
-  words >> expected.file >> resize >> config.resize_width >> config.resize_height >> crop >>
-      config.crop_width >> config.crop_height >> filter >> orientation >> expected.sha256;
+  words >> expected.file >> resize >> config.resize_width >> config.resize_height >> crop >> config.crop_width >>
+      config.crop_height >> filter >> orientation >> expected.sha256;
   REQUIRE(!words.fail());
   config.resize = resizes.at(resize);
   config.filter = filters.at(filter);
   config.crop = crop != "none";
-  config.crop_rule =
-      crop == "half_even" ? PreprocessConfig::CropRule::half_even : PreprocessConfig::CropRule::floor;
+  config.crop_rule = crop == "half_even" ? PreprocessConfig::CropRule::half_even : PreprocessConfig::CropRule::floor;
   expected.limits.apply_exif_orientation = orientation == "upright";
   return expected;
 }

@@ -38,8 +38,7 @@ TEST_CASE("a file cut anywhere is an error or a picture, never a crash") {
     CHECK(reads(bytes));
     const std::size_t step = std::max<std::size_t>(1, bytes.size() / 2000);
     std::size_t read = 0;
-    for (std::size_t length = 0; length < bytes.size(); length += step)
-      read += reads(bytes.substr(0, length));
+    for (std::size_t length = 0; length < bytes.size(); length += step) read += reads(bytes.substr(0, length));
     // Only what comes after the pixels may be missing: checksums, end marks, other frames.
     const bool has_more_frames = name.find("apng") != std::string::npos;
     if (!has_more_frames) CHECK(read <= 32 / step + 1);
@@ -57,8 +56,7 @@ TEST_CASE("random damage is an error or a picture, never a crash") {
       std::string damaged = bytes;
       // Headers are small: half of the damage goes to the first bytes.
       const std::size_t reach = up_to(2) == 0 ? std::min<std::size_t>(damaged.size(), 200) : damaged.size();
-      for (std::size_t hits = 1 + up_to(8); hits > 0; --hits)
-        damaged[up_to(reach)] = static_cast<char>(random());
+      for (std::size_t hits = 1 + up_to(8); hits > 0; --hits) damaged[up_to(reach)] = static_cast<char>(random());
       reads(damaged);
     }
   }

@@ -57,8 +57,7 @@ std::string gif_file(std::uint32_t width, std::uint32_t height, std::uint32_t fr
   }
   return "GIF89a" + little_endian16(width) + little_endian16(height) + std::string("\x80\0\0", 3) +
          std::string("\x10\x20\x30\xFF\xFF\xFF", 6) + "," + little_endian16(0) + little_endian16(0) +
-         little_endian16(frame) + little_endian16(frame) + std::string("\0\x02", 2) + blocks +
-         std::string("\0;", 2);
+         little_endian16(frame) + little_endian16(frame) + std::string("\0\x02", 2) + blocks + std::string("\0;", 2);
 }
 
 /// zlib's format without compression. Its check sum at the end is left out: the picture is complete before.
@@ -138,8 +137,7 @@ TEST_CASE("a JPEG of more scans than may be is refused before it is decoded") {
   const auto refused = preprocess_image(file, PreprocessConfig(), {});
   REQUIRE_FALSE(refused.ok());
   CHECK(refused.error().code == ErrorCode::too_large);
-  CHECK(refused.error().message ==
-        "JPEG has more than 100 scans, the limit (--max-image-scans): save it with fewer");
+  CHECK(refused.error().message == "JPEG has more than 100 scans, the limit (--max-image-scans): save it with fewer");
   CHECK(picture_cost(file, {}).pixels == 0);
   ImageLimits limits;
   limits.max_scans = 11;
@@ -164,7 +162,8 @@ TEST_CASE("a picture that takes too long to decode is refused") {
     REQUIRE_FALSE(refused.ok());
     CHECK(refused.error().code == ErrorCode::invalid_argument);
     CHECK(refused.error().message ==
-          format + " takes more than 1 ms to decode (--image-timeout): send it in a smaller size, or in another format");
+          format +
+              " takes more than 1 ms to decode (--image-timeout): send it in a smaller size, or in another format");
   }
   limits.max_time = std::chrono::milliseconds(0);
   CHECK(decode_picture(bmp_file(3000, 3000, 7), limits).ok());

@@ -61,8 +61,8 @@ std::string png_file(std::uint32_t width, std::uint32_t height, const std::strin
 std::string bmp_file(std::int32_t width, std::int32_t height, std::uint8_t grey) {
   const std::size_t stride = (static_cast<std::size_t>(width) * 3 + 3) / 4 * 4;
   const std::string pixels(stride * static_cast<std::size_t>(height), static_cast<char>(grey));
-  return "BM" + little_endian(static_cast<std::uint32_t>(54 + pixels.size())) + little_endian(0) +
-         little_endian(54) + little_endian(40) + little_endian(static_cast<std::uint32_t>(width)) +
+  return "BM" + little_endian(static_cast<std::uint32_t>(54 + pixels.size())) + little_endian(0) + little_endian(54) +
+         little_endian(40) + little_endian(static_cast<std::uint32_t>(width)) +
          little_endian(static_cast<std::uint32_t>(height)) + little_endian(1, 2) + little_endian(24, 2) +
          std::string(24, '\0') + pixels;
 }

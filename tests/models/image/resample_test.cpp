@@ -22,8 +22,8 @@ Picture random_picture(std::uint32_t width, std::uint32_t height) {
   return picture;
 }
 
-std::vector<std::uint8_t> window(const Picture& picture, std::uint64_t width, std::uint64_t height,
-                                 Span columns, Span rows, Filter filter) {
+std::vector<std::uint8_t> window(const Picture& picture, std::uint64_t width, std::uint64_t height, Span columns,
+                                 Span rows, Filter filter) {
   std::vector<std::uint8_t> out(columns.size * rows.size * 3);
   resample(picture, width, height, columns, rows, filter, out.data(), columns.size * 3);
   return out;
@@ -36,8 +36,7 @@ TEST_CASE("a window holds the same bytes as that part of the whole") {
   struct Sizes {
     std::uint32_t width, height, to_width, to_height;
   };
-  for (const Sizes& s :
-       {Sizes{61, 43, 30, 21}, {20, 91, 30, 40}, {7, 5, 60, 50}, {90, 33, 33, 60}, {33, 47, 33, 20}}) {
+  for (const Sizes& s : {Sizes{61, 43, 30, 21}, {20, 91, 30, 40}, {7, 5, 60, 50}, {90, 33, 33, 60}, {33, 47, 33, 20}}) {
     const Picture picture = random_picture(s.width, s.height);
     for (const Filter filter : k_filters) {
       const auto whole = window(picture, s.to_width, s.to_height, {0, s.to_width}, {0, s.to_height}, filter);
@@ -53,8 +52,7 @@ TEST_CASE("a window holds the same bytes as that part of the whole") {
 
 TEST_CASE("the weights of an output sum to one, and reach no sample outside the picture") {
   for (const Filter filter : k_filters) {
-    for (const auto& [in, out] :
-         {std::pair{640u, 224u}, {224u, 640u}, {1u, 50u}, {50u, 1u}, {223u, 224u}, {9u, 9u}}) {
+    for (const auto& [in, out] : {std::pair{640u, 224u}, {224u, 640u}, {1u, 50u}, {50u, 1u}, {223u, 224u}, {9u, 9u}}) {
       const AxisWeights axis = axis_weights(in, out, {0, out}, filter);
       REQUIRE(axis.taps.size() == out);
       for (const AxisWeights::Taps& taps : axis.taps) {

@@ -26,8 +26,8 @@ TEST_CASE("pairs are turned by their token's angles, head by head, input by inpu
         const double angle = angles[static_cast<std::size_t>(row % k_tokens * pairs + column % width / 2)];
         const auto even = at - static_cast<std::size_t>(column % 2);
         const double a = before[even], b = before[even + 1];
-        const double wanted = column % 2 == 0 ? a * std::cos(angle) - b * std::sin(angle)
-                                              : b * std::cos(angle) + a * std::sin(angle);
+        const double wanted =
+            column % 2 == 0 ? a * std::cos(angle) - b * std::sin(angle) : b * std::cos(angle) + a * std::sin(angle);
         REQUIRE(std::abs(x[at] - wanted) < 1e-6);
       }
     }

@@ -38,8 +38,7 @@ std::vector<std::pair<std::string, std::string>> clip_merges() {
 std::vector<std::string> clip_tokens_by_id(const std::vector<std::pair<std::string, std::string>>& merges) {
   std::vector<std::string> tokens;
   const auto add_range = [&](int first, int last) {
-    for (int byte = first; byte <= last; ++byte)
-      tokens.push_back(byte_symbol(static_cast<std::uint8_t>(byte)));
+    for (int byte = first; byte <= last; ++byte) tokens.push_back(byte_symbol(static_cast<std::uint8_t>(byte)));
   };
   constexpr std::pair<int, int> k_ranges[] = {{'!', '~'}, {0xA1, 0xAC}, {0xAE, 0xFF},
                                               {0, 0x20},  {0x7F, 0xA0}, {0xAD, 0xAD}};
@@ -71,21 +70,17 @@ std::string vocabulary_json(const std::vector<std::string>& tokens_by_id) {
 }
 
 std::string tokenizer_json(const std::vector<std::string>& tokens_by_id,
-                           const std::vector<std::pair<std::string, std::string>>& merges,
-                           MergeSpelling spelling) {
-  const std::string begin = std::to_string(tokens_by_id.size() - 2),
-                    end = std::to_string(tokens_by_id.size() - 1);
+                           const std::vector<std::pair<std::string, std::string>>& merges, MergeSpelling spelling) {
+  const std::string begin = std::to_string(tokens_by_id.size() - 2), end = std::to_string(tokens_by_id.size() - 1);
   std::string listed;
   for (const auto& [left, right] : merges) {
     listed += listed.empty() ? "" : ",";
-    listed += spelling == MergeSpelling::text ? quoted(left + " " + right)
-                                              : "[" + quoted(left) + "," + quoted(right) + "]";
+    listed +=
+        spelling == MergeSpelling::text ? quoted(left + " " + right) : "[" + quoted(left) + "," + quoted(right) + "]";
   }
-  const std::string flags =
-      R"("single_word":false,"lstrip":false,"rstrip":false,"normalized":true,"special":true)";
+  const std::string flags = R"("single_word":false,"lstrip":false,"rstrip":false,"normalized":true,"special":true)";
   return R"({"version":"1.0","truncation":null,"padding":null,"added_tokens":[{"id":)" + begin +
-         R"(,"content":"<|startoftext|>",)" + flags + R"(},{"id":)" + end + R"(,"content":"<|endoftext|>",)" +
-         flags +
+         R"(,"content":"<|startoftext|>",)" + flags + R"(},{"id":)" + end + R"(,"content":"<|endoftext|>",)" + flags +
          R"(}],"normalizer":{"type":"Sequence","normalizers":[{"type":"NFC"},)"
          R"({"type":"Replace","pattern":{"Regex":"\\s+"},"content":" "},{"type":"Lowercase"}]},)"
          R"("pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":)"

@@ -24,8 +24,7 @@ enum class MergeSpelling { text, pair };
 
 /// tokenizer.json as Hugging Face exports it for CLIP.
 std::string tokenizer_json(const std::vector<std::string>& tokens_by_id,
-                           const std::vector<std::pair<std::string, std::string>>& merges,
-                           MergeSpelling spelling);
+                           const std::vector<std::pair<std::string, std::string>>& merges, MergeSpelling spelling);
 
 /// `text` as a JSON string, quotes included.
 std::string quoted(const std::string& text);

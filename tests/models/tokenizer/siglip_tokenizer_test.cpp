@@ -32,8 +32,7 @@ std::string gemma_json() {
   return read_file(fixture_path("gemma_tokenizer.json"));
 }
 
-std::unique_ptr<Tokenizer> gemma(const std::string& config = k_gemma_config,
-                                 const std::string& json = gemma_json()) {
+std::unique_ptr<Tokenizer> gemma(const std::string& config = k_gemma_config, const std::string& json = gemma_json()) {
   const TemporaryFolder folder;
   folder.write("tokenizer.json", json);
   folder.write("tokenizer_config.json", config);
@@ -153,8 +152,7 @@ TEST_CASE("a spiece.model that is broken or another model's is refused by file")
   CHECK(fault({{"spiece.model", ""}}).code == ErrorCode::corrupt_data);
   CHECK(fault({{"spiece.model", "no model"}}).code == ErrorCode::corrupt_data);
   CHECK(fault({{"spiece.model", model.substr(0, model.size() / 2)}}).code == ErrorCode::corrupt_data);
-  const Error t5 =
-      fault({{"spiece.model", model}, {"tokenizer_config.json", R"({"tokenizer_class":"T5Tokenizer"})"}});
+  const Error t5 = fault({{"spiece.model", model}, {"tokenizer_config.json", R"({"tokenizer_class":"T5Tokenizer"})"}});
   CHECK(t5.code == ErrorCode::unsupported);
   has(t5.message, "tokenizer_class is \"T5Tokenizer\"");
   const Error pad = fault({{"spiece.model", model}, {"tokenizer_config.json", R"({"pad_token":"<pad>"})"}});
@@ -211,15 +209,13 @@ TEST_CASE("a tokenizer.json that is not Gemma's, or does not say how to pad, is 
       {R"("<0x41>":)", R"("<0x4_>":)", "lacks \"<0x41>\""},
       {R"("ignore_merges":false)", R"("ignore_merges":true)", "ignore_merges"},
       {R"("end_of_word_suffix":null)", R"("end_of_word_suffix":"</w>")", "byte_fallback is true"},
-      {R"("continuing_subword_prefix":null)", R"("continuing_subword_prefix":"##")",
-       "continuing_subword_prefix"},
+      {R"("continuing_subword_prefix":null)", R"("continuing_subword_prefix":"##")", "continuing_subword_prefix"},
       {R"("normalizer":{"type":"Replace")", R"("normalizer":{"type":"Prepend")", "normalizer is \"Prepend\""},
       {R"("pre_tokenizer":{"type":"Split")", R"("pre_tokenizer":{"type":"ByteLevel")", "pre_tokenizer"},
       {R"("content":"<h1>","single_word":false,"lstrip":false)",
        R"("content":"<h1>","single_word":false,"lstrip":true)", "lstrip is true"},
       {R"("single":[{"Sequence":{"id":"A","type_id":0}},)",
-       R"("single":[{"SpecialToken":{"id":"<eos>"}},{"Sequence":{"id":"A","type_id":0}},)",
-       "post_processor.single"},
+       R"("single":[{"SpecialToken":{"id":"<eos>"}},{"Sequence":{"id":"A","type_id":0}},)", "post_processor.single"},
   };
   for (const auto& [from, to, part] : changes) {
     has(fault({{"tokenizer.json", replaced(json, from, to)}, {"tokenizer_config.json", side}}).message, part);

@@ -72,8 +72,7 @@ TEST_CASE("a vocabulary of any size is taken; ids come from it and not from thei
 
 TEST_CASE("a pattern that begins with the special tokens is CLIP's too") {
   const TemporaryFolder folder;
-  folder.write("tokenizer.json",
-               replaced(small_json(), "\"'s|'t", R"("<\\|startoftext\\|>|<\\|endoftext\\|>|'s|'t)"));
+  folder.write("tokenizer.json", replaced(small_json(), "\"'s|'t", R"("<\\|startoftext\\|>|<\\|endoftext\\|>|'s|'t)"));
   CHECK(encode(*load(folder), "cat<|endoftext|>") == Ids{516, 513, 517, 517});
 }
 
@@ -96,9 +95,8 @@ TEST_CASE("TemplateProcessing gives BOS and EOS as RobertaProcessing does") {
 
 TEST_CASE("an added token that is not normalised is found only as it is written") {
   const TemporaryFolder folder;
-  folder.write("tokenizer.json",
-               replaced(small_json(), "\"added_tokens\":[",
-                        R"("added_tokens":[{"id":600,"content":"CaT","normalized":false},)"));
+  folder.write("tokenizer.json", replaced(small_json(), "\"added_tokens\":[",
+                                          R"("added_tokens":[{"id":600,"content":"CaT","normalized":false},)"));
   const auto tokenizer = load(folder);
   CHECK(encode(*tokenizer, "CaT cat") == Ids{516, 600, 513, 517});
   CHECK(tokenizer->vocabulary_size() == 601);
@@ -108,8 +106,7 @@ TEST_CASE("a pipeline that is not CLIP's is refused by the name of the part") {
   const std::vector<std::tuple<std::string, std::string, std::string>> changes{
       {R"("type":"BPE")", R"("type":"Unigram")", "model.type is \"Unigram\""},
       {R"("end_of_word_suffix":"</w>")", R"("end_of_word_suffix":null)", "model.end_of_word_suffix"},
-      {R"("continuing_subword_prefix":"")", R"("continuing_subword_prefix":"##")",
-       "model.continuing_subword_prefix"},
+      {R"("continuing_subword_prefix":"")", R"("continuing_subword_prefix":"##")", "model.continuing_subword_prefix"},
       {R"("byte_fallback":false)", R"("byte_fallback":true)", "model.byte_fallback is true"},
       {R"("ignore_merges":false)", R"("ignore_merges":true)", "model.ignore_merges is true"},
       {R"("dropout":null)", R"("dropout":0.1)", "model.dropout"},
@@ -130,8 +127,7 @@ TEST_CASE("a pipeline that is not CLIP's is refused by the name of the part") {
     const std::string message = load_error(replaced(small_json(), from, to), ErrorCode::unsupported);
     CAPTURE(message);
     CHECK(message.find(part) != std::string::npos);
-    CHECK(message.ends_with(
-        "CLIP's byte-level BPE, BERT's WordPiece and Gemma's BPE are supported in tokenizer.json"));
+    CHECK(message.ends_with("CLIP's byte-level BPE, BERT's WordPiece and Gemma's BPE are supported in tokenizer.json"));
   }
 }
 
@@ -155,8 +151,7 @@ TEST_CASE("a file that contradicts itself is refused by file and place") {
   }
   CHECK(load_error("{\"model\": ", ErrorCode::corrupt_data).find("is not JSON") != std::string::npos);
   CHECK(load_error("[]", ErrorCode::corrupt_data).find("does not hold a JSON object") != std::string::npos);
-  CHECK(load_error(std::string(1 << 20, '['), ErrorCode::corrupt_data).find("is not JSON") !=
-        std::string::npos);
+  CHECK(load_error(std::string(1 << 20, '['), ErrorCode::corrupt_data).find("is not JSON") != std::string::npos);
 }
 
 TEST_CASE("a folder without a tokenizer says what it should hold") {

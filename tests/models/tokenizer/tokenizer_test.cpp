@@ -119,8 +119,8 @@ TEST_CASE("bytes that are not UTF-8 are refused with their offset") {
                                                         {"\xF4\x90\x80\x80", 0}};
   for (const auto& [text, offset] : broken) {
     const std::string message = error_of(text, 77, Truncate::end, ErrorCode::invalid_argument);
-    CHECK(message == "text is not UTF-8: byte " + std::to_string(offset) + " of " +
-                         std::to_string(text.size()) + " is invalid");
+    CHECK(message ==
+          "text is not UTF-8: byte " + std::to_string(offset) + " of " + std::to_string(text.size()) + " is invalid");
   }
   CHECK(ids_of(std::string_view("a\0b", 3)).size() == 5);
 }
@@ -158,8 +158,7 @@ TEST_CASE("a word of a megabyte takes no quadratic time, and one above is refuse
     while (word.size() + 3 < (1u << 20)) word += unit;
     CHECK(clip().encode(word, 77, Truncate::end)->ids.size() == 77);
   }
-  const std::string message =
-      error_of(std::string((1u << 20) + 1, 'a'), 77, Truncate::end, ErrorCode::too_large);
+  const std::string message = error_of(std::string((1u << 20) + 1, 'a'), 77, Truncate::end, ErrorCode::too_large);
   CHECK(message == "text has a word of more than 1048576 bytes; add spaces to it or shorten it");
 }
 

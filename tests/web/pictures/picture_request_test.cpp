@@ -22,7 +22,8 @@ TEST_CASE("without parameters a request is for the picture itself, in image_data
 }
 
 TEST_CASE("sizes are rounded up to a few steps, and others are refused") {
-  for (const auto& [asked, edge] : {std::pair("64", 160u), {"160", 160u}, {"161", 320u}, {"640", 640u}, {"1024", 1024u}}) {
+  for (const auto& [asked, edge] :
+       {std::pair("64", 160u), {"160", 160u}, {"161", 320u}, {"640", 640u}, {"1024", 1024u}}) {
     const auto request = read(std::string("size=") + asked);
     REQUIRE(request);
     CHECK(request->edge == edge);
@@ -36,11 +37,13 @@ TEST_CASE("sizes are rounded up to a few steps, and others are refused") {
 }
 
 TEST_CASE("a parameter that is unknown, given twice or no field's name is refused by its name") {
-  for (const auto& [query, message] :
-       {std::pair("sise=64", "unknown parameter [sise]"), {"size=64&size=64", "parameter [size] appears twice"},
-        {"field=", "[field] must be the name of one field"}, {"field=a*", "[field] must be the name of one field"},
-        {"field=a,b", "[field] must be the name of one field"}, {"position=-1", "[position] must be a number"},
-        {"position=10000", "[position] must be a number"}}) {
+  for (const auto& [query, message] : {std::pair("sise=64", "unknown parameter [sise]"),
+                                       {"size=64&size=64", "parameter [size] appears twice"},
+                                       {"field=", "[field] must be the name of one field"},
+                                       {"field=a*", "[field] must be the name of one field"},
+                                       {"field=a,b", "[field] must be the name of one field"},
+                                       {"position=-1", "[position] must be a number"},
+                                       {"position=10000", "[position] must be a number"}}) {
     const auto request = read(query);
     REQUIRE_FALSE(request);
     CHECK(request.error().status == 400);

@@ -38,9 +38,7 @@ struct Bench {
     REQUIRE(created);
     service = *std::move(created);
   }
-  ~Bench() {
-    service->stop();
-  }
+  ~Bench() { service->stop(); }
 
   http::Response asked(http::Request request) {
     if (hook) hook(request);
@@ -131,9 +129,11 @@ std::string etag(const Answered& answered) {
 
 TEST_CASE("a picture comes as it is, with the type that its bytes have") {
   Bench bench;
-  for (const auto& [file, type] :
-       {std::pair("jpeg_q30.jpg", "image/jpeg"), {"one_bit.png", "image/png"}, {"made_gif_sub.gif", "image/gif"},
-        {"made_bytes_after_end.webp", "image/webp"}, {"made_bmp_24_1.bmp", "image/bmp"}}) {
+  for (const auto& [file, type] : {std::pair("jpeg_q30.jpg", "image/jpeg"),
+                                   {"one_bit.png", "image/png"},
+                                   {"made_gif_sub.gif", "image/gif"},
+                                   {"made_bytes_after_end.webp", "image/webp"},
+                                   {"made_bmp_24_1.bmp", "image/bmp"}}) {
     const std::string bytes = models::picture_file(file);
     bench.put_picture("/houses/_doc/1", bytes);
     const auto answered = bench.get("1");

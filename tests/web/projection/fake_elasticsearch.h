@@ -23,14 +23,17 @@ struct FakeElasticsearch {
       R"({"properties":{"image_name":{"type":"text","fields":{"keyword":{"type":"keyword"}}},"v":{"type":"dense_vector","dims":3,"similarity":"cosine"}}})";
   std::string index = "pictures";
   std::vector<Document> documents;
-  std::vector<http::Request> requests;  ///< all that came
+  std::vector<http::Request> requests;            ///< all that came
   std::map<std::string, http::Response> instead;  ///< by path: what is answered in its place
   std::mutex mutex;
 
   void add(std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) {
       const auto x = static_cast<float>(i % 7), y = static_cast<float>(i % 5);
-      documents.push_back({"id" + std::to_string(i), "picture " + std::to_string(i) + ".jpg", {1 + x, 1 + y, static_cast<float>(i)}, i});
+      documents.push_back({"id" + std::to_string(i),
+                           "picture " + std::to_string(i) + ".jpg",
+                           {1 + x, 1 + y, static_cast<float>(i)},
+                           i});
     }
   }
 
@@ -40,7 +43,8 @@ struct FakeElasticsearch {
 
   std::size_t searches() {
     const std::lock_guard lock(mutex);
-    return static_cast<std::size_t>(std::count_if(requests.begin(), requests.end(), [](const http::Request& r) { return r.path.ends_with("/_search"); }));
+    return static_cast<std::size_t>(std::count_if(requests.begin(), requests.end(),
+                                                  [](const http::Request& r) { return r.path.ends_with("/_search"); }));
   }
 
  private:
@@ -50,7 +54,8 @@ struct FakeElasticsearch {
     http::Response response;
     if (const auto found = instead.find(request.path); found != instead.end()) return found->second;
     if (request.path == "/" + index) {
-      response.body = "{" + json::json_string(index) + R"(:{"aliases":{},"mappings":)" + mappings + R"(,"settings":{"index":{"uuid":"u1"}}}})";
+      response.body = "{" + json::json_string(index) + R"(:{"aliases":{},"mappings":)" + mappings +
+                      R"(,"settings":{"index":{"uuid":"u1"}}}})";
     } else if (request.path.ends_with("/_pit")) {
       response.body = R"({"id":"point"})";
     } else if (request.path == "/_search") {
@@ -71,9 +76,11 @@ struct FakeElasticsearch {
     if (asked.HasMember("search_after")) from = asked["search_after"][0].GetUint64() + 1;
     std::string hits;
     for (std::size_t i = from; i < std::min(documents.size(), from + asked["size"].GetUint64()); ++i)
-      hits += (hits.empty() ? "" : ",") + std::string("{\"_id\":") + json::json_string(documents[i].id) + ",\"_seq_no\":" +
-              std::to_string(documents[i].seq_no) + ",\"_primary_term\":1,\"sort\":[" + std::to_string(i) + "]}";
-    return R"({"pit_id":"point","hits":{"total":{"value":)" + std::to_string(documents.size()) + R"(},"hits":[)" + hits + "]}}";
+      hits += (hits.empty() ? "" : ",") + std::string("{\"_id\":") + json::json_string(documents[i].id) +
+              ",\"_seq_no\":" + std::to_string(documents[i].seq_no) + ",\"_primary_term\":1,\"sort\":[" +
+              std::to_string(i) + "]}";
+    return R"({"pit_id":"point","hits":{"total":{"value":)" + std::to_string(documents.size()) + R"(},"hits":[)" +
+           hits + "]}}";
   }
 
   std::string vectors(const std::string& body) const {
@@ -81,12 +88,14 @@ struct FakeElasticsearch {
     asked.Parse(body.c_str());
     std::string hits;
     for (const auto& id : asked["query"]["ids"]["values"].GetArray()) {
-      const auto found = std::find_if(documents.begin(), documents.end(), [&](const Document& d) { return d.id == id.GetString(); });
+      const auto found =
+          std::find_if(documents.begin(), documents.end(), [&](const Document& d) { return d.id == id.GetString(); });
       if (found == documents.end()) continue;
       std::string numbers;
       for (const float x : found->vector) numbers += (numbers.empty() ? "" : ",") + std::to_string(x);
-      hits.insert(0, "{\"_id\":" + json::json_string(found->id) + R"(,"fields":{"v":[)" + numbers + R"(],"image_name.keyword":[)" +
-                         json::json_string(found->name) + "]}}" + (hits.empty() ? "" : ","));
+      hits.insert(0, "{\"_id\":" + json::json_string(found->id) + R"(,"fields":{"v":[)" + numbers +
+                         R"(],"image_name.keyword":[)" + json::json_string(found->name) + "]}}" +
+                         (hits.empty() ? "" : ","));
     }
     return R"({"hits":{"hits":[)" + hits + "]}}";
   }

@@ -11,7 +11,8 @@ namespace {
 
 template <class Value>
 Value& value(Read<Value>& read) {
-  REQUIRE_MESSAGE(std::holds_alternative<Value>(read), (std::holds_alternative<ReadRefusal>(read) ? std::get<ReadRefusal>(read).message : ""));
+  REQUIRE_MESSAGE(std::holds_alternative<Value>(read),
+                  (std::holds_alternative<ReadRefusal>(read) ? std::get<ReadRefusal>(read).message : ""));
   return std::get<Value>(read);
 }
 
@@ -31,9 +32,11 @@ struct Reading {
 
 TEST_CASE("a field without vectors is refused with those that have some") {
   Reading one;
-  one.cluster.mappings = R"({"properties":{"t":{"type":"text"},"a":{"properties":{"b.c":{"type":"dense_vector"}}},"bits":{"type":"dense_vector","element_type":"bit"},"n":{"type":"nested","properties":{"v":{"type":"dense_vector"}}}}})";
+  one.cluster.mappings =
+      R"({"properties":{"t":{"type":"text"},"a":{"properties":{"b.c":{"type":"dense_vector"}}},"bits":{"type":"dense_vector","element_type":"bit"},"n":{"type":"nested","properties":{"v":{"type":"dense_vector"}}}}})";
   CHECK(one.refused("pictures", "nope").status == 404);
-  CHECK(one.refused("pictures", "nope").message.find("[nope]; fields of type dense_vector there: a.b.c, bits, n.v") != std::string::npos);
+  CHECK(one.refused("pictures", "nope").message.find("[nope]; fields of type dense_vector there: a.b.c, bits, n.v") !=
+        std::string::npos);
   CHECK(one.refused("pictures", "t").message.find("of type text, not dense_vector") != std::string::npos);
   CHECK(one.refused("pictures", "a").message.find("of type object") != std::string::npos);
   CHECK(one.refused("pictures", "bits").code == "vectors_of_bits");
@@ -123,7 +126,8 @@ TEST_CASE("a vector of another length, and one that is none, is refused by its d
   auto read = one.reader.read(value(field), value(scan), 1u << 20);
   REQUIRE(std::holds_alternative<ReadRefusal>(read));
   CHECK(std::get<ReadRefusal>(read).message.find("2 numbers in document id2") != std::string::npos);
-  one.cluster.instead["/pictures/_search"] = {200, {}, "application/json", R"({"hits":{"hits":[{"_id":"id1","fields":{"v":["x",1,2]}}]}})"};
+  one.cluster.instead["/pictures/_search"] = {
+      200, {}, "application/json", R"({"hits":{"hits":[{"_id":"id1","fields":{"v":["x",1,2]}}]}})"};
   read = one.reader.read(value(field), value(scan), 1u << 20);
   CHECK(std::holds_alternative<ReadRefusal>(read));
 }
@@ -136,7 +140,10 @@ TEST_CASE("a vector with a number beyond floats is refused, wherever it stands")
   auto scan = one.reader.scan(value(field), 100);
   for (const char* numbers : {"1e39,1,2", "1,1e39,2", "1,2,1e39"}) {
     one.cluster.instead["/pictures/_search"] = {
-        200, {}, "application/json", std::string(R"({"hits":{"hits":[{"_id":"id0","fields":{"v":[)") + numbers + "]}}]}}"};
+        200,
+        {},
+        "application/json",
+        std::string(R"({"hits":{"hits":[{"_id":"id0","fields":{"v":[)") + numbers + "]}}]}}"};
     auto read = one.reader.read(value(field), value(scan), 1u << 20);
     REQUIRE(std::holds_alternative<ReadRefusal>(read));
     CHECK(std::get<ReadRefusal>(read).message.find("not finite") != std::string::npos);

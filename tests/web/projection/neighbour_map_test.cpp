@@ -51,7 +51,8 @@ TEST_CASE("principal components are the directions of most variance, in order") 
   // 3 in the first direction of a turned pair of axes, 1 in the second, nothing in the third.
   std::vector<float> vectors;
   for (const auto& [a, b] : {std::pair(3.0, 1.0), {3, -1}, {-3, 1}, {-3, -1}}) {
-    vectors.insert(vectors.end(), {static_cast<float>(0.6 * a - 0.8 * b + 5), static_cast<float>(0.8 * a + 0.6 * b), 2});
+    vectors.insert(vectors.end(),
+                   {static_cast<float>(0.6 * a - 0.8 * b + 5), static_cast<float>(0.8 * a + 0.6 * b), 2});
   }
   const auto components = components_of(vectors, 4, 3, 2);
   REQUIRE(components.count == 2);
@@ -69,10 +70,12 @@ TEST_CASE("components keep distances where there are enough of them, and there a
   CHECK(all.count == 20);
   const auto distance = [](const std::vector<float>& values, std::size_t dims, std::size_t a, std::size_t b) {
     double sum = 0;
-    for (std::size_t k = 0; k < dims; ++k) sum += std::pow(static_cast<double>(values[a * dims + k] - values[b * dims + k]), 2);
+    for (std::size_t k = 0; k < dims; ++k)
+      sum += std::pow(static_cast<double>(values[a * dims + k] - values[b * dims + k]), 2);
     return std::sqrt(sum);
   };
-  for (std::size_t i = 1; i < 60; ++i) CHECK(distance(all.values, 20, 0, i) == doctest::Approx(distance(vectors, 20, 0, i)).epsilon(1e-4));
+  for (std::size_t i = 1; i < 60; ++i)
+    CHECK(distance(all.values, 20, 0, i) == doctest::Approx(distance(vectors, 20, 0, i)).epsilon(1e-4));
   CHECK(components_of(vectors, 3, 400, 50).count == 2);
   CHECK(components_of({1, 2, 3}, 1, 3, 50).count == 1);
   CHECK(components_of(std::vector<float>(30, 1), 10, 3, 2).values == std::vector<float>(20, 0));
@@ -115,7 +118,8 @@ TEST_CASE("the same vectors give the same map, on any thread") {
 }
 
 TEST_CASE("vectors that are all the same, and vectors of one number, have a map") {
-  for (const auto& [vectors, dims] : {std::pair(std::vector<float>(20 * 8, 0), std::size_t{8}), {std::vector<float>{1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 1}, 1}}) {
+  for (const auto& [vectors, dims] : {std::pair(std::vector<float>(20 * 8, 0), std::size_t{8}),
+                                      {std::vector<float>{1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 1}, 1}}) {
     auto map = neighbour_map(vectors, vectors.size() / dims, dims);
     fit_into_unit_square(map);
     for (const Point& point : map) {

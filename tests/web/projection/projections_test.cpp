@@ -20,10 +20,13 @@ std::string ask(Projections& projections, const ProjectionRequest& request, cons
   std::promise<Projections::Answer> promise;
   projections.answer(request, caller, [&](Projections::Answer answer) { promise.set_value(std::move(answer)); });
   auto answer = promise.get_future().get();
-  return std::holds_alternative<std::string>(answer) ? std::get<std::string>(answer) : std::get<ReadRefusal>(answer).code;
+  return std::holds_alternative<std::string>(answer) ? std::get<std::string>(answer)
+                                                     : std::get<ReadRefusal>(answer).code;
 }
 
-ProjectionRequest request_for(std::size_t max = 5'000) { return {"pictures", "v", max, ProjectionRequest::Method::tsne}; }
+ProjectionRequest request_for(std::size_t max = 5'000) {
+  return {"pictures", "v", max, ProjectionRequest::Method::tsne};
+}
 
 std::string refusal_of(const std::string& index, const std::string& query) {
   http::Request request;

@@ -31,8 +31,8 @@ using Rows = std::vector<Member<Aggregation>>;
 const Rows k_field{{"field", k_text, into<&Aggregation::field, read_text>}};
 const MemberTable<Aggregation> k_terms{
     "aggregation `terms`", "terms", k_content_error, {k_field, {{"size", k_numbers, read_size}}}};
-const MemberTable<Aggregation> k_metric{"aggregations `stats`, `avg`, `min`, `max`, `sum`, `value_count`",
-                                        "aggregation", k_content_error, {k_field}};
+const MemberTable<Aggregation> k_metric{
+    "aggregations `stats`, `avg`, `min`, `max`, `sum`, `value_count`", "aggregation", k_content_error, {k_field}};
 
 template <Kind K>
 void read_kind(const JsonView&, const JsonView& body, Aggregation& out) {
@@ -41,7 +41,9 @@ void read_kind(const JsonView&, const JsonView& body, Aggregation& out) {
   if (out.field.empty()) refuse(illegal_argument("the aggregation [" + out.name + "] names no [field]"));
 }
 
-const MemberTable<Aggregation> k_kinds{"aggregation", "aggregation", k_parsing_error,
+const MemberTable<Aggregation> k_kinds{"aggregation",
+                                       "aggregation",
+                                       k_parsing_error,
                                        {{"terms", k_object, read_kind<Kind::terms>},
                                         {"stats", k_object, read_kind<Kind::stats>},
                                         {"avg", k_object, read_kind<Kind::avg>},
@@ -116,10 +118,11 @@ std::string figures_json(const Aggregation& aggregation, const std::vector<Aggre
     return out.member("avg", json::Raw{mean}).member("sum", json::Raw{total}).text();
   }
   if (aggregation.kind == Kind::value_count) return out.member("value", count).text();
-  return out.member("value", json::Raw{aggregation.kind == Kind::min   ? lowest
-                                       : aggregation.kind == Kind::max ? highest
-                                       : aggregation.kind == Kind::avg ? mean
-                                                                       : total})
+  return out
+      .member("value", json::Raw{aggregation.kind == Kind::min   ? lowest
+                                 : aggregation.kind == Kind::max ? highest
+                                 : aggregation.kind == Kind::avg ? mean
+                                                                 : total})
       .text();
 }
 
@@ -158,15 +161,14 @@ std::string bucket_json(const Value& key, const Bucket& bucket) {
     const std::int64_t value = std::get<std::int64_t>(key);
     out.member("key", value);
     if (bucket.field->type == FieldType::boolean) out.member("key_as_string", value != 0 ? "true" : "false");
-    if (bucket.field->type == FieldType::date)
-      out.member("key_as_string", format_date(value, bucket.field->format));
+    if (bucket.field->type == FieldType::date) out.member("key_as_string", format_date(value, bucket.field->format));
   }
   return out.member("doc_count", bucket.count).text();
 }
 
 /// `room`: buckets that the answer may still have.
-std::string terms_json(const Aggregation& aggregation, const std::vector<AggregatedShard>& shards,
-                       std::size_t& room, const Limits& limits) {
+std::string terms_json(const Aggregation& aggregation, const std::vector<AggregatedShard>& shards, std::size_t& room,
+                       const Limits& limits) {
   const auto all = buckets_of(aggregation, shards);
   std::vector<std::pair<Value, Bucket>> buckets(all.begin(), all.end());
   std::size_t others = 0;
@@ -219,9 +221,8 @@ std::vector<Aggregation> parse_aggregations(const JsonView& value, const Limits&
                             "] aggregations but has [" + std::to_string(value.size()) +
                             "]; send fewer, or raise --elasticsearch-max-aggregations"));
   }
-  value.each_member([&](const JsonView& key, const JsonView& body) {
-    aggregations.push_back(read_aggregation(key, body));
-  });
+  value.each_member(
+      [&](const JsonView& key, const JsonView& body) { aggregations.push_back(read_aggregation(key, body)); });
   return aggregations;
 }
 
@@ -237,9 +238,8 @@ void check_aggregations(const std::vector<Aggregation>& aggregations, const Shar
   }
 }
 
-std::string aggregations_json(const std::vector<Aggregation>& aggregations,
-                              const std::vector<AggregatedShard>& shards, bool typed_keys,
-                              const Limits& limits) {
+std::string aggregations_json(const std::vector<Aggregation>& aggregations, const std::vector<AggregatedShard>& shards,
+                              bool typed_keys, const Limits& limits) {
   std::size_t room = limits.max_buckets;
   std::string members;
   for (const Aggregation& aggregation : aggregations) {

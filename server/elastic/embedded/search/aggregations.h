@@ -36,8 +36,7 @@ void check_aggregations(const std::vector<Aggregation>& aggregations, const Shar
 /// `{"name":{...},...}` over the hits of all indices together, once all of them passed check_aggregations. Throws
 /// AnswerTooLarge, and Refused for more buckets than Limits::max_buckets. `typed_keys`: names are preceded by the type
 /// of the result, as in `sterms#name`; Java and .NET clients always ask for that.
-std::string aggregations_json(const std::vector<Aggregation>& aggregations,
-                              const std::vector<AggregatedShard>& shards, bool typed_keys,
-                              const Limits& limits);
+std::string aggregations_json(const std::vector<Aggregation>& aggregations, const std::vector<AggregatedShard>& shards,
+                              bool typed_keys, const Limits& limits);
 
 }  // namespace sightline::elastic

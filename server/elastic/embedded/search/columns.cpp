@@ -99,8 +99,7 @@ const std::vector<Doc>* KeywordColumn::find(std::string_view value) const {
 }
 
 VectorRows::VectorRows(std::size_t dims)
-    : dims_(dims),
-      rows_per_chunk_(std::max<std::size_t>(1, (std::size_t{1} << 20) / (dims * sizeof(float)))) {}
+    : dims_(dims), rows_per_chunk_(std::max<std::size_t>(1, (std::size_t{1} << 20) / (dims * sizeof(float)))) {}
 
 const float* VectorRows::add(std::span<const float> row) {
   if (size_ % rows_per_chunk_ == 0) {
@@ -112,8 +111,7 @@ const float* VectorRows::add(std::span<const float> row) {
   return place;
 }
 
-VectorColumn::VectorColumn(VectorSimilarity similarity, std::size_t dims)
-    : similarity_(similarity), rows_(dims) {}
+VectorColumn::VectorColumn(VectorSimilarity similarity, std::size_t dims) : similarity_(similarity), rows_(dims) {}
 
 void VectorColumn::append(Doc doc, const FieldValues& field) {
   rows_.add(compares_directions(similarity_) ? unit_length(field.vector) : field.vector);

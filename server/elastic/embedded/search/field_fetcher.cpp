@@ -13,8 +13,7 @@ namespace {
 
 /// Text and binary values are in the source alone, and keywords as they were sent. All others are in memory.
 bool is_from_source(const Field& field) {
-  return field.type == FieldType::text || field.type == FieldType::binary ||
-         field.type == FieldType::keyword;
+  return field.type == FieldType::text || field.type == FieldType::binary || field.type == FieldType::keyword;
 }
 
 /// A scalar as text, as Elasticsearch makes one of it.

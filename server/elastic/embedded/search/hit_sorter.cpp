@@ -6,8 +6,8 @@
 #include <optional>
 
 #include "base/cancellation.h"
-#include "server/elastic/embedded/search/literals.h"
 #include "server/elastic/embedded/search/decimal.h"
+#include "server/elastic/embedded/search/literals.h"
 #include "server/elastic/rest/json_view.h"
 
 namespace sightline::elastic {
@@ -42,8 +42,7 @@ int order_of(const SortKey& key, const SortValue& a, const SortValue& b) {
   return key.descending ? -order : order;
 }
 
-int order_of(const std::vector<SortKey>& sort, const std::vector<SortValue>& a,
-             const std::vector<SortValue>& b) {
+int order_of(const std::vector<SortKey>& sort, const std::vector<SortValue>& a, const std::vector<SortValue>& b) {
   // search_after may leave out the key that only breaks ties.
   for (std::size_t i = 0; i < std::min(sort.size(), b.size()); ++i) {
     if (const int order = order_of(sort[i], a[i], b[i]); order != 0) return order;
@@ -175,13 +174,11 @@ std::vector<Hit> best_hits(const ShardView& shard, std::size_t shard_number, con
   return heap;
 }
 
-void append_sort_values(std::string& out, const ShardView& shard, const std::vector<SortKey>& sort,
-                        const Hit& hit) {
+void append_sort_values(std::string& out, const ShardView& shard, const std::vector<SortKey>& sort, const Hit& hit) {
   out += '[';
   for (std::size_t i = 0; i < sort.size(); ++i) {
     if (i != 0) out += ',';
-    const FieldPtr field =
-        sort[i].kind == SortKey::Kind::field ? shard.mapping->find(sort[i].field) : nullptr;
+    const FieldPtr field = sort[i].kind == SortKey::Kind::field ? shard.mapping->find(sort[i].field) : nullptr;
     const SortValue& value = hit.keys[i];
     if (const auto* integer = std::get_if<std::int64_t>(&value)) {
       out += std::to_string(*integer);

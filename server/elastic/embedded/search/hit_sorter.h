@@ -33,7 +33,6 @@ std::vector<Hit> best_hits(const ShardView& shard, std::size_t shard_number, con
                            const SearchBody& body, std::size_t count);
 
 /// `[320000,"Lyon",null]`: the `sort` of a hit.
-void append_sort_values(std::string& out, const ShardView& shard, const std::vector<SortKey>& sort,
-                        const Hit& hit);
+void append_sort_values(std::string& out, const ShardView& shard, const std::vector<SortKey>& sort, const Hit& hit);
 
 }  // namespace sightline::elastic

@@ -12,17 +12,14 @@ FieldPtr vector_field(const ShardView& shard, const KnnQuery& knn) {
     refuse_query("[knn] queries are only supported on [dense_vector] fields");
   }
   if (!field->indexed) {
-    refuse_query("to perform knn search on field [" + knn.field +
-                         "], its mapping must have [index] set to [true]");
+    refuse_query("to perform knn search on field [" + knn.field + "], its mapping must have [index] set to [true]");
   }
   if (field->dims == 0) return nullptr;  // no document has said how long its vectors are
   if (knn.vector.size() != static_cast<std::size_t>(field->dims)) {
-    refuse_query("The query vector has a different number of dimensions [" +
-                         std::to_string(knn.vector.size()) + "] than the document vectors [" +
-                         std::to_string(field->dims) + "].");
+    refuse_query("The query vector has a different number of dimensions [" + std::to_string(knn.vector.size()) +
+                 "] than the document vectors [" + std::to_string(field->dims) + "].");
   }
-  if (std::string fault = unfit_for(field->similarity, knn.vector); !fault.empty())
-    refuse_query(std::move(fault));
+  if (std::string fault = unfit_for(field->similarity, knn.vector); !fault.empty()) refuse_query(std::move(fault));
   return field;
 }
 
@@ -36,11 +33,9 @@ ScoredDocs QueryRunner::run(const KnnQuery& knn, float boost, bool) const {
 
   DocSet allowed = shard_.searchable();
   for (const QueryPtr& filter : knn.filters) allowed &= this->filter(*filter);
-  const std::vector<float> query =
-      compares_directions(field->similarity) ? unit_length(knn.vector) : knn.vector;
-  const auto neighbours =
-      nearest(*column, shard_.search->graph(*field), query.data(), static_cast<std::size_t>(knn.k),
-              static_cast<std::size_t>(knn.num_candidates), allowed);
+  const std::vector<float> query = compares_directions(field->similarity) ? unit_length(knn.vector) : knn.vector;
+  const auto neighbours = nearest(*column, shard_.search->graph(*field), query.data(), static_cast<std::size_t>(knn.k),
+                                  static_cast<std::size_t>(knn.num_candidates), allowed);
 
   const float least = knn.similarity ? nearness_of_similarity(field->similarity, *knn.similarity) : 0;
   out.scores.resize(memory_.size());

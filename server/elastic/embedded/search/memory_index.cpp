@@ -35,8 +35,8 @@ void MemoryIndex::append(std::int64_t number, ParsedDocument document, std::int6
   ++live_count_;
   for (const FieldValues& field : document.fields) {
     const auto found = columns_.find(field.path);
-    Column& column = found != columns_.end() ? found->second
-                                             : columns_.emplace(field.path, new_column(field)).first->second;
+    Column& column =
+        found != columns_.end() ? found->second : columns_.emplace(field.path, new_column(field)).first->second;
     std::visit([&](auto& values) { values.append(doc, field); }, column);
   }
 }

@@ -57,8 +57,8 @@ constexpr std::size_t k_comparisons_per_candidate = 10;
 
 }  // namespace
 
-std::vector<Neighbour> nearest(const VectorColumn& column, const VectorGraph* graph, const float* query,
-                               std::size_t k, std::size_t candidates, const DocSet& allowed) {
+std::vector<Neighbour> nearest(const VectorColumn& column, const VectorGraph* graph, const float* query, std::size_t k,
+                               std::size_t candidates, const DocSet& allowed) {
   const std::size_t passing = graph ? allowed.count() : 0;
   if (graph && passing > k_compare_below) {
     const double share = std::min(1.0, static_cast<double>(passing) / static_cast<double>(column.size()));

@@ -21,7 +21,7 @@ struct Neighbour {
 /// as wide as `candidates` and the share of allowed documents ask for, is made wider while it finds fewer
 /// than k, and gives way to comparing all of them before it would cost more than that; vectors that the graph
 /// does not hold yet are always compared.
-std::vector<Neighbour> nearest(const VectorColumn& column, const VectorGraph* graph, const float* query,
-                               std::size_t k, std::size_t candidates, const DocSet& allowed);
+std::vector<Neighbour> nearest(const VectorColumn& column, const VectorGraph* graph, const float* query, std::size_t k,
+                               std::size_t candidates, const DocSet& allowed);
 
 }  // namespace sightline::elastic

@@ -34,7 +34,7 @@ struct MatchQuery {
 /// The best score of any field counts.
 struct MultiMatchQuery {
   std::vector<std::pair<std::string, float>> fields;  ///< names or patterns, and boosts
-  MatchQuery match;  ///< what to look for in each; its `field` is empty
+  MatchQuery match;                                   ///< what to look for in each; its `field` is empty
 };
 
 struct TermQuery {

@@ -16,8 +16,7 @@ namespace {
 using namespace rest;  // NOLINT: the tables below are made of its words
 
 Literal read_literal(const JsonView& value) {
-  if (value.is_bool())
-    return {Literal::Kind::boolean, value.kind() == JsonView::Kind::true_ ? "true" : "false"};
+  if (value.is_bool()) return {Literal::Kind::boolean, value.kind() == JsonView::Kind::true_ ? "true" : "false"};
   if (value.is_number()) return {Literal::Kind::number, std::string(value.text())};
   if (!value.is_string()) refuse(parsing_exception(value, "a text, number or flag was expected"));
   return {Literal::Kind::string, json::java_utf8(value.text())};  // as in the index
@@ -90,14 +89,16 @@ Query read_field_query(const MemberTable<Reading<Node>>& table, typename Member<
 
 // match_all, match_none
 
-const MemberTable<Reading<MatchAllQuery>> k_match_all{"query `match_all`", "match_all", k_parsing_error,
-                                                      {shared_rows<MatchAllQuery>()}};
+const MemberTable<Reading<MatchAllQuery>> k_match_all{
+    "query `match_all`", "match_all", k_parsing_error, {shared_rows<MatchAllQuery>()}};
 void check_boost(const JsonView& value, std::string_view name) {
   read_boost(value, name);
 }
 
 const MemberTable<Reading<MatchNoneQuery>> k_match_none{
-    "query `match_none`", "match_none", k_parsing_error,
+    "query `match_none`",
+    "match_none",
+    k_parsing_error,
     {no_effect("boost", k_numbers, check_boost, "it matches nothing")}};
 
 // match, multi_match
@@ -125,9 +126,11 @@ void read_match_text(const JsonView&, const JsonView& value, Reading<Node>& read
 template <class Node>
 std::vector<Member<Reading<Node>>> match_rows() {
   return {{"query", k_scalars, read_match_text<Node>},
-          {"operator", k_text, [](const JsonView& key, const JsonView& value, Reading<Node>& reading) {
+          {"operator", k_text,
+           [](const JsonView& key, const JsonView& value, Reading<Node>& reading) {
              match_of(reading).all_terms = read_operator(value, key.text());
-           }, "`and` or `or`"}};
+           },
+           "`and` or `or`"}};
 }
 
 const MemberTable<Reading<MatchQuery>> k_match{
@@ -154,7 +157,9 @@ void read_multi_match_fields(const JsonView&, const JsonView& value, Reading<Mul
 }
 
 const MemberTable<Reading<MultiMatchQuery>> k_multi_match{
-    "query `multi_match`", "multi_match", k_parsing_error,
+    "query `multi_match`",
+    "multi_match",
+    k_parsing_error,
     {{{"fields", k_text | k_array, read_multi_match_fields, "names, patterns, and boosts as in `title^2`"}},
      match_rows<MultiMatchQuery>(),
      shared_rows<MultiMatchQuery>()}};
@@ -175,13 +180,15 @@ void read_term(const JsonView&, const JsonView& value, Reading<TermQuery>& readi
 }
 
 const MemberTable<Reading<TermQuery>> k_term{
-    "query `term`", "term", k_parsing_error,
+    "query `term`",
+    "term",
+    k_parsing_error,
     {{{"value", k_scalars, read_term},
       {"case_insensitive", k_flags, into_node<&TermQuery::case_insensitive, read_bool>}},
      shared_rows<TermQuery>()}};
 
-const MemberTable<Reading<TermsQuery>> k_terms{"query `terms`, beside the field", "terms", k_parsing_error,
-                                               {shared_rows<TermsQuery>()}};
+const MemberTable<Reading<TermsQuery>> k_terms{
+    "query `terms`, beside the field", "terms", k_parsing_error, {shared_rows<TermsQuery>()}};
 
 Query parse_terms(const JsonView& body, const QueryContext& context) {
   Reading<TermsQuery> reading{context};
@@ -208,7 +215,9 @@ void read_bound(const JsonView& key, const JsonView& value, Reading<RangeQuery>&
 }
 
 constexpr Kinds k_bounds = k_scalars | k_null;
-const MemberTable<Reading<RangeQuery>> k_range{"query `range`", "range", k_parsing_error,
+const MemberTable<Reading<RangeQuery>> k_range{"query `range`",
+                                               "range",
+                                               k_parsing_error,
                                                {{{"gte", k_bounds, read_bound},
                                                  {"gt", k_bounds, read_bound},
                                                  {"lte", k_bounds, read_bound},
@@ -216,14 +225,15 @@ const MemberTable<Reading<RangeQuery>> k_range{"query `range`", "range", k_parsi
                                                 shared_rows<RangeQuery>()}};
 
 const MemberTable<Reading<ExistsQuery>> k_exists{
-    "query `exists`", "exists", k_parsing_error,
+    "query `exists`",
+    "exists",
+    k_parsing_error,
     {{{"field", k_text, into_node<&ExistsQuery::field, read_text>}}, shared_rows<ExistsQuery>()}};
 
 Query parse_exists(const JsonView& body, const QueryContext& context) {
   Reading<ExistsQuery> reading{context};
   k_exists.read(body, reading);
-  if (reading.node.field.empty())
-    refuse(parsing_exception(body, "[exists] must be provided with a [field]"));
+  if (reading.node.field.empty()) refuse(parsing_exception(body, "[exists] must be provided with a [field]"));
   return std::move(reading).finish();
 }
 
@@ -235,8 +245,7 @@ void read_ids(const JsonView& key, const JsonView& value, Reading<IdsQuery>& rea
 }
 
 const MemberTable<Reading<IdsQuery>> k_ids{
-    "query `ids`", "ids", k_parsing_error,
-    {{{"values", k_text | k_array, read_ids}}, shared_rows<IdsQuery>()}};
+    "query `ids`", "ids", k_parsing_error, {{{"values", k_text | k_array, read_ids}}, shared_rows<IdsQuery>()}};
 
 void read_prefix(const JsonView& key, const JsonView& value, Reading<PrefixQuery>& reading) {
   reading.node.value = json::java_utf8(read_text(value, key.text()));
@@ -244,7 +253,9 @@ void read_prefix(const JsonView& key, const JsonView& value, Reading<PrefixQuery
 }
 
 const MemberTable<Reading<PrefixQuery>> k_prefix{
-    "query `prefix`", "prefix", k_parsing_error,
+    "query `prefix`",
+    "prefix",
+    k_parsing_error,
     {{{"value", k_text, read_prefix},
       {"case_insensitive", k_flags, into_node<&PrefixQuery::case_insensitive, read_bool>}},
      shared_rows<PrefixQuery>()}};
@@ -253,14 +264,15 @@ const MemberTable<Reading<PrefixQuery>> k_prefix{
 
 template <auto Clauses>
 void read_clauses(const JsonView&, const JsonView& value, Reading<BoolQuery>& reading) {
-  value.each_or_self([&](const JsonView& clause) {
-    (reading.node.*Clauses).push_back(parse_query(clause, reading.context.inner()));
-  });
+  value.each_or_self(
+      [&](const JsonView& clause) { (reading.node.*Clauses).push_back(parse_query(clause, reading.context.inner())); });
 }
 
 constexpr Kinds k_clauses = k_object | k_array;
 const MemberTable<Reading<BoolQuery>> k_bool{
-    "query `bool`", "bool", k_content_error,
+    "query `bool`",
+    "bool",
+    k_content_error,
     {{{"must", k_clauses, read_clauses<&BoolQuery::must>},
       {"filter", k_clauses, read_clauses<&BoolQuery::filter>},
       {"should", k_clauses, read_clauses<&BoolQuery::should>},
@@ -274,7 +286,9 @@ void read_constant_filter(const JsonView&, const JsonView& value, Reading<Consta
 }
 
 const MemberTable<Reading<ConstantScoreQuery>> k_constant_score{
-    "query `constant_score`", "constant_score", k_parsing_error,
+    "query `constant_score`",
+    "constant_score",
+    k_parsing_error,
     {{{"filter", k_object, read_constant_filter}}, shared_rows<ConstantScoreQuery>()}};
 
 Query parse_constant_score(const JsonView& body, const QueryContext& context) {
@@ -314,9 +328,8 @@ void read_vector(const JsonView&, const JsonView& value, KnnReading& reading) {
 }
 
 void read_knn_filter(const JsonView&, const JsonView& value, KnnReading& reading) {
-  value.each_or_self([&](const JsonView& clause) {
-    reading.knn.filters.push_back(parse_query(clause, reading.context.inner()));
-  });
+  value.each_or_self(
+      [&](const JsonView& clause) { reading.knn.filters.push_back(parse_query(clause, reading.context.inner())); });
 }
 
 void refuse_builder(const JsonView&, const JsonView&, KnnReading&) {
@@ -338,18 +351,21 @@ float read_similarity(const JsonView& value, std::string_view name) {
   return static_cast<float>(read_double(value, name));
 }
 
-const MemberTable<KnnReading> k_knn{
-    "`knn`", "knn", k_content_error,
-    {{"field", k_text, into_knn<&KnnQuery::field, read_text>},
-     {"query_vector", k_array, read_vector},
-     {"query_vector_builder", k_object, refuse_builder, "resolved before the search"},
-     {"k", k_numbers, into<&KnnReading::k, read_count>},
-     {"num_candidates", k_numbers, into<&KnnReading::num_candidates, read_count>},
-     {"similarity", k_numbers, into_knn<&KnnQuery::similarity, read_similarity>},
-     {"filter", k_object | k_array, read_knn_filter},
-     {"boost", k_numbers, [](const JsonView& key, const JsonView& value, KnnReading& reading) {
-        reading.query.boost = read_boost(value, key.text());
-      }, "multiplies scores; negative and infinite ones are refused"}}};
+const MemberTable<KnnReading> k_knn{"`knn`",
+                                    "knn",
+                                    k_content_error,
+                                    {{"field", k_text, into_knn<&KnnQuery::field, read_text>},
+                                     {"query_vector", k_array, read_vector},
+                                     {"query_vector_builder", k_object, refuse_builder, "resolved before the search"},
+                                     {"k", k_numbers, into<&KnnReading::k, read_count>},
+                                     {"num_candidates", k_numbers, into<&KnnReading::num_candidates, read_count>},
+                                     {"similarity", k_numbers, into_knn<&KnnQuery::similarity, read_similarity>},
+                                     {"filter", k_object | k_array, read_knn_filter},
+                                     {"boost", k_numbers,
+                                      [](const JsonView& key, const JsonView& value, KnnReading& reading) {
+                                        reading.query.boost = read_boost(value, key.text());
+                                      },
+                                      "multiplies scores; negative and infinite ones are refused"}}};
 
 /// The rules for k and num_candidates, in the order in which Elasticsearch checks them.
 void settle_sizes(KnnReading& parts, KnnPlace place) {
@@ -397,21 +413,23 @@ void read_fielded(const JsonView&, const JsonView& body, ChosenQuery& chosen) {
   chosen.query = read_field_query(Table, ReadShort, body, chosen.context);
 }
 
-const MemberTable<ChosenQuery> k_queries{"query", "query", k_parsing_error,
-                                         {{"match_all", k_object, read_plain<MatchAllQuery, k_match_all>},
-                                          {"match_none", k_object, read_plain<MatchNoneQuery, k_match_none>},
-                                          {"match", k_object,
-                                           read_fielded<MatchQuery, k_match, read_match_text<MatchQuery>>},
-                                          {"multi_match", k_object, read_query<parse_multi_match>},
-                                          {"term", k_object, read_fielded<TermQuery, k_term, read_term>},
-                                          {"terms", k_object, read_query<parse_terms>},
-                                          {"range", k_object, read_fielded<RangeQuery, k_range, nullptr>},
-                                          {"exists", k_object, read_query<parse_exists>},
-                                          {"ids", k_object, read_plain<IdsQuery, k_ids>},
-                                          {"prefix", k_object, read_fielded<PrefixQuery, k_prefix, read_prefix>},
-                                          {"bool", k_object, read_plain<BoolQuery, k_bool>},
-                                          {"constant_score", k_object, read_query<parse_constant_score>},
-                                          {"knn", k_object, read_query<parse_knn_query>}}};
+const MemberTable<ChosenQuery> k_queries{
+    "query",
+    "query",
+    k_parsing_error,
+    {{"match_all", k_object, read_plain<MatchAllQuery, k_match_all>},
+     {"match_none", k_object, read_plain<MatchNoneQuery, k_match_none>},
+     {"match", k_object, read_fielded<MatchQuery, k_match, read_match_text<MatchQuery>>},
+     {"multi_match", k_object, read_query<parse_multi_match>},
+     {"term", k_object, read_fielded<TermQuery, k_term, read_term>},
+     {"terms", k_object, read_query<parse_terms>},
+     {"range", k_object, read_fielded<RangeQuery, k_range, nullptr>},
+     {"exists", k_object, read_query<parse_exists>},
+     {"ids", k_object, read_plain<IdsQuery, k_ids>},
+     {"prefix", k_object, read_fielded<PrefixQuery, k_prefix, read_prefix>},
+     {"bool", k_object, read_plain<BoolQuery, k_bool>},
+     {"constant_score", k_object, read_query<parse_constant_score>},
+     {"knn", k_object, read_query<parse_knn_query>}}};
 
 ElasticError beyond(const char* what, std::size_t limit, const char* option) {
   return illegal_argument("a search may hold [" + std::to_string(limit) + "] " + what + "; send fewer, or raise " +
@@ -432,16 +450,14 @@ Query parse_knn(const JsonView& value, const QueryContext& context, KnnPlace pla
   k_knn.read(value, reading);
   if (reading.knn.field.empty()) refuse(illegal_argument("Required [field]"));
   settle_sizes(reading, place);
-  if (!reading.has_vector)
-    refuse(illegal_argument("either [query_vector] or [query_vector_builder] must be provided"));
+  if (!reading.has_vector) refuse(illegal_argument("either [query_vector] or [query_vector_builder] must be provided"));
   context.budget.knn(reading.knn.num_candidates);
   reading.query.node = std::move(reading.knn);
   return std::move(reading.query);
 }
 
 void QueryBudget::clause() {
-  if (++clauses_ > limits_.max_clauses)
-    refuse(beyond("clauses", limits_.max_clauses, "--elasticsearch-max-clauses"));
+  if (++clauses_ > limits_.max_clauses) refuse(beyond("clauses", limits_.max_clauses, "--elasticsearch-max-clauses"));
 }
 
 void QueryBudget::value() {
@@ -458,8 +474,7 @@ void QueryBudget::knn(int num_candidates) {
 }
 
 QueryPtr parse_query(const JsonView& value, const QueryContext& context) {
-  if (!value.is_object())
-    refuse(parsing_exception(value, "[_na] query malformed, must start with start_object"));
+  if (!value.is_object()) refuse(parsing_exception(value, "[_na] query malformed, must start with start_object"));
   if (value.size() == 0) refuse(illegal_argument("query malformed, empty clause found at " + position_text(value)));
   if (value.size() > 1) refuse(parsing_exception(value, "malformed query, a clause must have one query"));
   if (context.depth > context.budget.limits().max_query_depth) {

@@ -49,8 +49,7 @@ class QueryRunner {
   ScoredDocs boolean_term(const Field& field, bool value, float boost, bool scoring) const;
   DocSet integers_between(const Field& field, std::int64_t least, std::int64_t greatest) const;
   DocSet integers_of(const Field& field, const std::vector<Literal>& values) const;
-  DocSet doubles_between(const Field& field, double least, bool with_least, double greatest,
-                         bool with_greatest) const;
+  DocSet doubles_between(const Field& field, double least, bool with_least, double greatest, bool with_greatest) const;
   /// `read(bound, upper)` gives a bound as a number.
   template <class Read>
   DocSet whole_range(const Field& field, const RangeQuery&, const Read& read) const;

@@ -26,10 +26,8 @@ void ClauseSum::add(ScoredDocs clause) {
 
 void ClauseSum::fold(const ScoredDocs& clause) {
   of_ == Of::all ? docs_ &= clause.docs : docs_ |= clause.docs;
-  if (!sums_.empty())
-    clause.docs.for_each([&](Doc doc) { sums_[doc] += static_cast<double>(clause.score(doc)); });
-  if (!best_.empty())
-    clause.docs.for_each([&](Doc doc) { best_[doc] = std::max(best_[doc], clause.score(doc)); });
+  if (!sums_.empty()) clause.docs.for_each([&](Doc doc) { sums_[doc] += static_cast<double>(clause.score(doc)); });
+  if (!best_.empty()) clause.docs.for_each([&](Doc doc) { best_[doc] = std::max(best_[doc], clause.score(doc)); });
   if (!counts_.empty()) clause.docs.for_each([&](Doc doc) { ++counts_[doc]; });
 }
 
@@ -57,8 +55,7 @@ ScoredDocs with_bonus(ScoredDocs required, const ScoredDocs& optional, bool scor
 std::size_t least_clauses(std::string_view text, std::size_t clauses) {
   const bool percent = text.ends_with('%');
   const auto given = number_from<long>(percent ? text.substr(0, text.size() - 1) : text);
-  if (!given)
-    refuse_query("[minimum_should_match] must be a number or a percentage, found [" + shortened(text) + "]");
+  if (!given) refuse_query("[minimum_should_match] must be a number or a percentage, found [" + shortened(text) + "]");
   const auto count = static_cast<long>(clauses);
   const long least = percent ? count * std::clamp(*given, -1000L, 1000L) / 100 : std::max(*given, -count);
   return static_cast<std::size_t>(std::max(least < 0 ? count + least : least, 0L));

@@ -68,11 +68,13 @@ bool read_unmapped(const JsonView&, std::string_view) {
   return true;
 }
 
-const MemberTable<SortKey> k_sort{"sort", "field_sort", k_content_error,
-                                  {{"order", k_text, into<&SortKey::descending, read_order>},
-                                   {"missing", k_text, into<&SortKey::missing_first, read_missing>,
-                                    "`_first` or `_last`"},
-                                   {"unmapped_type", k_text, into<&SortKey::may_be_unmapped, read_unmapped>}}};
+const MemberTable<SortKey> k_sort{
+    "sort",
+    "field_sort",
+    k_content_error,
+    {{"order", k_text, into<&SortKey::descending, read_order>},
+     {"missing", k_text, into<&SortKey::missing_first, read_missing>, "`_first` or `_last`"},
+     {"unmapped_type", k_text, into<&SortKey::may_be_unmapped, read_unmapped>}}};
 
 void add_key(std::vector<SortKey>& keys, SortKey key, const Limits& limits) {
   keys.push_back(std::move(key));
@@ -109,7 +111,7 @@ std::vector<SortKey> parse_sort_parameter(std::string_view text, const Limits& l
 }
 
 /// Lists of patterns of a `_source` object.
-template <std::vector<std::string> rest::SourceFilter::* List>
+template <std::vector<std::string> rest::SourceFilter::*List>
 void read_patterns(const JsonView& key, const JsonView& value, rest::SourceFilter& filter) {
   value.each_or_self([&](const JsonView& item) {
     if (!item.is_string())
@@ -120,7 +122,9 @@ void read_patterns(const JsonView& key, const JsonView& value, rest::SourceFilte
 
 constexpr Kinds k_patterns = k_text | k_array;
 const MemberTable<rest::SourceFilter> k_source{
-    "`_source`", "_source", k_parsing_error,
+    "`_source`",
+    "_source",
+    k_parsing_error,
     {{"includes", k_patterns, read_patterns<&rest::SourceFilter::includes>},
      {"excludes", k_patterns, read_patterns<&rest::SourceFilter::excludes>},
      {"exclude_vectors", k_flags, into<&rest::SourceFilter::exclude_vectors, read_bool>}}};
@@ -188,13 +192,14 @@ float read_score(const JsonView& value, std::string_view name) {
 void read_retriever_filter(const JsonView& value, BodyReading& reading) {
   BoolQuery both;
   if (reading.body.query) both.must.push_back(std::move(reading.body.query));
-  value.each_or_self(
-      [&](const JsonView& clause) { both.filter.push_back(parse_query(clause, reading.context)); });
+  value.each_or_self([&](const JsonView& clause) { both.filter.push_back(parse_query(clause, reading.context)); });
   reading.body.query = std::make_shared<const Query>(Query{std::move(both)});
 }
 
 const MemberTable<BodyReading> k_standard_retriever{
-    "retriever `standard`", "standard", k_content_error,
+    "retriever `standard`",
+    "standard",
+    k_content_error,
     {{"query", k_object, into_body_by<&SearchBody::query, parse_query>},
      {"filter", k_object | k_array, [](const JsonView&, const JsonView&, BodyReading&) {}}}};
 
@@ -211,12 +216,13 @@ void read_knn_retriever(const JsonView&, const JsonView& value, BodyReading& rea
 }
 
 const MemberTable<BodyReading> k_retrievers{
-    "search body, `retriever`", "retriever", k_parsing_error,
+    "search body, `retriever`",
+    "retriever",
+    k_parsing_error,
     {{"standard", k_object, read_standard_retriever}, {"knn", k_object, read_knn_retriever}}};
 
 void read_retriever(const JsonView&, const JsonView& value, BodyReading& reading) {
-  if (value.size() != 1)
-    refuse(parsing_exception(value, "retriever malformed, must hold exactly one retriever"));
+  if (value.size() != 1) refuse(parsing_exception(value, "retriever malformed, must hold exactly one retriever"));
   k_retrievers.read(value, reading);
 }
 
@@ -226,7 +232,9 @@ std::optional<std::chrono::milliseconds> read_keep_alive(const JsonView& value, 
 }
 
 const MemberTable<PointInTimeUse> k_point_in_time{
-    "search body, `pit`", "pit", k_content_error,
+    "search body, `pit`",
+    "pit",
+    k_content_error,
     {{"id", k_text, into<&PointInTimeUse::id, read_text>},
      {"keep_alive", k_text, into<&PointInTimeUse::keep_alive, read_keep_alive>}}};
 
@@ -242,7 +250,9 @@ SourceFilter read_source(const JsonView& value, const Limits& limits) {
 }
 
 const MemberTable<BodyReading> k_body{
-    "search body", "search", k_parsing_error,
+    "search body",
+    "search",
+    k_parsing_error,
     {{"query", k_object, into_body_by<&SearchBody::query, parse_query>},
      {"knn", k_object | k_array, into_body_by<&SearchBody::knn, read_knn>},
      {"retriever", k_object, read_retriever},
@@ -292,8 +302,7 @@ void read_parameters(const SearchParameters& parameters, const Limits& limits, S
 // The rows of the parameters
 
 /// Of a search and of a count.
-const UnreadParameter k_preference =
-    parameter::no_effect("preference", "text", parameter::check_text, k_one_copy);
+const UnreadParameter k_preference = parameter::no_effect("preference", "text", parameter::check_text, k_one_copy);
 
 std::optional<std::int64_t> tracking_from(std::string_view name, const std::string& text) {
   if (text == "true") return k_count_all;
@@ -328,7 +337,9 @@ struct CountReading {
 };
 
 const MemberTable<CountReading> k_count_body{
-    "`_count` body", "count", k_parsing_error,
+    "`_count` body",
+    "count",
+    k_parsing_error,
     {{"query", k_object, [](const JsonView&, const JsonView& value, CountReading& reading) {
         reading.query = parse_query(value, reading.context);
       }}}};
@@ -359,8 +370,7 @@ void check_whole(SearchBody& body, bool tracking_given) {
   if (body.search_after && body.from > 0)
     refuse_invalid("[from] parameter must be set to 0 when [search_after] is used");
   // By score alone, the best first, is what happens without `sort`.
-  if (body.sort.size() == 1 && body.sort[0].kind == SortKey::Kind::score && body.sort[0].descending)
-    body.sort.clear();
+  if (body.sort.size() == 1 && body.sort[0].kind == SortKey::Kind::score && body.sort[0].descending) body.sort.clear();
   const auto by_place = [](const SortKey& key) { return key.kind == SortKey::Kind::document; };
   if (body.point_in_time && !body.sort.empty() && std::none_of(body.sort.begin(), body.sort.end(), by_place)) {
     body.sort.push_back({.kind = SortKey::Kind::document, .field = "_shard_doc"});

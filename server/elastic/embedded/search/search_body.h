@@ -57,7 +57,7 @@ struct SearchBody {
   std::vector<Aggregation> aggregations;
   std::optional<std::chrono::milliseconds> scroll;  ///< how long the rest of the hits is kept
   std::optional<PointInTimeUse> point_in_time;
-  bool breaks_ties = false;  ///< the last key of `sort` is one that a point in time adds
+  bool breaks_ties = false;    ///< the last key of `sort` is one that a point in time adds
   std::size_t text_bytes = 0;  ///< what the body took as it came
 
   bool sorts_by_score() const { return sort.empty(); }

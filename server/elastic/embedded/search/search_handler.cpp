@@ -38,13 +38,15 @@ void read_indices(const JsonView& key, const JsonView& value, SearchHeader& head
   });
 }
 
-template <bool IndicesOptions::* Option>
+template <bool IndicesOptions::*Option>
 void read_option(const JsonView& key, const JsonView& value, SearchHeader& header) {
   header.options.*Option = read_bool(value, key.text());
 }
 
 const MemberTable<SearchHeader> k_header{
-    "`_msearch` header", "msearch", k_argument_error,
+    "`_msearch` header",
+    "msearch",
+    k_argument_error,
     {{"index", k_text | k_array, read_indices},
      {"ignore_unavailable", k_flags, read_option<&IndicesOptions::ignore_unavailable>},
      {"allow_no_indices", k_flags, read_option<&IndicesOptions::allow_no_indices>},
@@ -104,9 +106,9 @@ http::Response multi_search(StoreCore& store, const http::Request& request, cons
     responses += reply.body;
   });
   const auto took = std::chrono::steady_clock::now() - started;
-  return json_answer("{\"took\":" +
-                     std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(took).count()) +
-                     ",\"responses\":[" + responses + "]}");
+  return json_answer(
+      "{\"took\":" + std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(took).count()) +
+      ",\"responses\":[" + responses + "]}");
 }
 
 http::Response search(StoreCore& store, const http::Request& request, const PathParameters& path,
@@ -140,11 +142,12 @@ void read_keep_alive(const JsonView& key, const JsonView& value, ContextRequest&
 }
 
 const MemberTable<ContextRequest> k_scroll_body{
-    "`_search/scroll` body", "scroll", k_argument_error,
+    "`_search/scroll` body",
+    "scroll",
+    k_argument_error,
     {{"scroll_id", k_text, read_ids}, {"scroll", k_text, read_keep_alive, "without it this page is the last"}}};
-const MemberTable<ContextRequest> k_close_scroll_body{"`_search/scroll` body of a DELETE", "scroll",
-                                                      k_argument_error,
-                                                      {{"scroll_id", k_text | k_array, read_ids}}};
+const MemberTable<ContextRequest> k_close_scroll_body{
+    "`_search/scroll` body of a DELETE", "scroll", k_argument_error, {{"scroll_id", k_text | k_array, read_ids}}};
 const MemberTable<ContextRequest> k_close_point_body{
     "`_pit` body of a DELETE", "pit", k_argument_error, {{"id", k_text, read_ids}}};
 
@@ -215,8 +218,7 @@ http::Response open_point(StoreCore& store, const http::Request& request, const 
   return open_point_in_time(store, path.get("index"), parameters.indices, *parameters.keep_alive);
 }
 
-http::Response close_point(StoreCore& store, const http::Request& request, const PathParameters&,
-                           const NoParameters&) {
+http::Response close_point(StoreCore& store, const http::Request& request, const PathParameters&, const NoParameters&) {
   if (request.body.empty()) refuse({400, "parse_exception", "request body or source parameter is required"});
   ContextRequest wanted;
   read_body(request, k_close_point_body, wanted);
@@ -231,8 +233,7 @@ http::Response close_point(StoreCore& store, const http::Request& request, const
 void add_search_routes(Router& router, StoreCore& store) {
   using enum http::Method;
   const AddRoute add(router, store);
-  for (const char* pattern : {"/_search", "/{index}/_search"})
-    add({get, post}, pattern, k_search_parameters, search);
+  for (const char* pattern : {"/_search", "/{index}/_search"}) add({get, post}, pattern, k_search_parameters, search);
   for (const char* pattern : {"/_count", "/{index}/_count"}) add({get, post}, pattern, k_count_parameters, count);
   for (const char* pattern : {"/_msearch", "/{index}/_msearch"})
     add({get, post}, pattern, k_multi_search_parameters, multi_search);

@@ -61,16 +61,14 @@ void SearchIndex::remove(std::int64_t doc) {
   } else if (memory_.find(doc) || find_in(waiting_, doc) != waiting_.end()) {
     removed_.push_back(doc);
   } else {
-    throw StorageFailed{
-        {ErrorCode::internal, table_ + ": there is no document " + std::to_string(doc) + " to remove"}};
+    throw StorageFailed{{ErrorCode::internal, table_ + ": there is no document " + std::to_string(doc) + " to remove"}};
   }
   connection_.query("DELETE FROM " + table_ + " WHERE doc=?1").bind(1, doc).run();
 }
 
 std::vector<SearchIndex::Added>::iterator SearchIndex::find_in(std::vector<Added>& documents, std::int64_t doc) {
-  const auto found =
-      std::lower_bound(documents.begin(), documents.end(), doc,
-                       [](const Added& added, std::int64_t number) { return added.doc < number; });
+  const auto found = std::lower_bound(documents.begin(), documents.end(), doc,
+                                      [](const Added& added, std::int64_t number) { return added.doc < number; });
   return found != documents.end() && found->doc == doc ? found : documents.end();
 }
 
@@ -87,8 +85,7 @@ void SearchIndex::refresh() {
   }
   for (Added& added : waiting_) {
     const auto replaced = origins.find(added.document.id);
-    memory_.append(added.doc, std::move(added.document),
-                   replaced == origins.end() ? added.doc : replaced->second);
+    memory_.append(added.doc, std::move(added.document), replaced == origins.end() ? added.doc : replaced->second);
   }
   for (const std::int64_t doc : removed_) memory_.remove(doc);
   waiting_.clear();

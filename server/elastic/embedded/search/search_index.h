@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "server/elastic/embedded/document.h"
-#include "server/elastic/embedded/sqlite.h"
 #include "server/elastic/embedded/search/memory_index.h"
 #include "server/elastic/embedded/search/vector_graph.h"
+#include "server/elastic/embedded/sqlite.h"
 
 namespace sightline::elastic {
 

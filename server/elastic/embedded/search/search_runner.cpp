@@ -109,8 +109,7 @@ class Search {
     for (const auto& index : indices) {
       shards_.push_back({index, index->mapping(), &index->search(), limits_.max_clauses});
     }
-    for (std::size_t i = 0; i < moments_.size(); ++i)
-      shards_[i].at_moment = seen_at(shards_[i].memory(), moments_[i]);
+    for (std::size_t i = 0; i < moments_.size(); ++i) shards_[i].at_moment = seen_at(shards_[i].memory(), moments_[i]);
     matches_.resize(shards_.size());
     nearest_.resize(shards_.size(), ClauseSum(ClauseSum::Of::any, true));
   }
@@ -140,8 +139,7 @@ class Search {
       check_cancelled();
       const Hit& hit = hits_[i];
       const ShardView& shard = shards_[hit.shard];
-      scroll.entries.push_back(
-          {shard.memory().origin(hit.doc), static_cast<std::uint32_t>(hit.shard), hit.score});
+      scroll.entries.push_back({shard.memory().origin(hit.doc), static_cast<std::uint32_t>(hit.shard), hit.score});
       if (body_.sort.empty()) continue;
       append_sort_values(scroll.sort_values, shard, body_.sort, hit);
       scroll.sort_ends.push_back(scroll.sort_values.size());
@@ -191,10 +189,9 @@ class Search {
   void check_page(const ShardView& shard) const {
     if (body_.search_after && body_.sort.empty()) refuse_shard("Sort must contain at least one field.");
     const std::size_t keys = body_.sort.size() - (body_.breaks_ties ? 1 : 0);
-    if (body_.search_after && body_.search_after->size() != keys &&
-        body_.search_after->size() != body_.sort.size()) {
-      refuse_shard("search_after has " + std::to_string(body_.search_after->size()) +
-                   " value(s) but sort has " + std::to_string(keys) + ".");
+    if (body_.search_after && body_.search_after->size() != keys && body_.search_after->size() != body_.sort.size()) {
+      refuse_shard("search_after has " + std::to_string(body_.search_after->size()) + " value(s) but sort has " +
+                   std::to_string(keys) + ".");
     }
     const std::int64_t window = shard.number_setting("index.max_result_window", k_default_window);
     const std::int64_t wanted = std::int64_t{body_.from} + body_.size;
@@ -207,11 +204,8 @@ class Search {
   void find_nearest() {
     for (const Query& clause : body_.knn) {
       std::vector<ScoredDocs> found(shards_.size());
-      each_shard("dfs", [&](std::size_t i) {
-        found[i] = QueryRunner(shards_[i]).run(clause);
-      });
-      if (shards_.size() > 1)
-        keep_nearest(static_cast<std::size_t>(std::get<KnnQuery>(clause.node).k), found);
+      each_shard("dfs", [&](std::size_t i) { found[i] = QueryRunner(shards_[i]).run(clause); });
+      if (shards_.size() > 1) keep_nearest(static_cast<std::size_t>(std::get<KnnQuery>(clause.node).k), found);
       for (std::size_t i = 0; i < shards_.size(); ++i) nearest_[i].add(std::move(found[i]));
     }
   }
@@ -257,9 +251,8 @@ class Search {
       aggregations_ = aggregations_json(body_.aggregations, aggregated, body_.typed_keys, limits_);
     }
     if (body_.post_filter) {
-      each_shard("query", [&](std::size_t i) {
-        matches_[i].docs &= QueryRunner(shards_[i]).filter(*body_.post_filter);
-      });
+      each_shard("query",
+                 [&](std::size_t i) { matches_[i].docs &= QueryRunner(shards_[i]).filter(*body_.post_filter); });
     }
     std::size_t count = static_cast<std::size_t>(body_.from) + static_cast<std::size_t>(body_.size);
     if (body_.scroll) {
@@ -271,8 +264,7 @@ class Search {
       hits_.insert(hits_.end(), std::make_move_iterator(best.begin()), std::make_move_iterator(best.end()));
     });
     if (shards_.size() > 1) {
-      std::sort(hits_.begin(), hits_.end(),
-                [&](const Hit& a, const Hit& b) { return comes_before(body_.sort, a, b); });
+      std::sort(hits_.begin(), hits_.end(), [&](const Hit& a, const Hit& b) { return comes_before(body_.sort, a, b); });
     }
     if (hits_.size() > count) hits_.resize(count);
   }
@@ -286,9 +278,8 @@ class Search {
 
   /// Hits carry a score if something asks for it: no sort, or a sort by _score.
   bool shows_scores() const {
-    return body_.sorts_by_score() ||
-           std::any_of(body_.sort.begin(), body_.sort.end(),
-                       [](const SortKey& key) { return key.kind == SortKey::Kind::score; });
+    return body_.sorts_by_score() || std::any_of(body_.sort.begin(), body_.sort.end(),
+                                                 [](const SortKey& key) { return key.kind == SortKey::Kind::score; });
   }
 
   std::string max_score_json() const {
@@ -305,7 +296,10 @@ class Search {
     if (total_hits_as_int_) {
       out.member("total", total);
     } else if (limit != k_count_none) {
-      out.object("total").member("value", std::min(total, limit)).member("relation", total > limit ? "gte" : "eq").end();
+      out.object("total")
+          .member("value", std::min(total, limit))
+          .member("relation", total > limit ? "gte" : "eq")
+          .end();
     }
   }
 
@@ -361,8 +355,7 @@ class Search {
     if (body_.source.enabled) {
       out += ",\"_source\":";
       check_answer_room(out, body_.source.shows_everything() ? stored->source.size() : 0, limits_);
-      out += body_.source.shows_everything() ? stored->source
-                                             : rest::filter_source(stored->source, body_.source);
+      out += body_.source.shows_everything() ? stored->source : rest::filter_source(stored->source, body_.source);
     }
     append_fields(out, hit, fetcher, stored ? std::string_view(stored->source) : std::string_view());
     if (!body_.sort.empty()) {
@@ -372,8 +365,7 @@ class Search {
     out += "}";
   }
 
-  static void append_fields(std::string& out, const Hit& hit, const FieldFetcher& fetcher,
-                            std::string_view source) {
+  static void append_fields(std::string& out, const Hit& hit, const FieldFetcher& fetcher, std::string_view source) {
     if (fetcher.empty()) return;
     const std::string fields = fetcher.fetch(hit.doc, source);
     if (!fields.empty()) out += ",\"fields\":{" + fields + "}";
@@ -383,17 +375,17 @@ class Search {
   const Limits& limits_;
   SearchContexts& contexts_;
   std::chrono::steady_clock::time_point started_;
-  VisibilityLock::Reader lock_;
+  WriterFirstLock::Reader lock_;
   std::vector<ShardView> shards_;
-  std::vector<ClauseSum> nearest_;                // by index: what kNN found, and then the query
-  std::vector<ScoredDocs> matches_;               // by index
-  std::vector<FieldFetcher> fetchers_;            // by index
+  std::vector<ClauseSum> nearest_;      // by index: what kNN found, and then the query
+  std::vector<ScoredDocs> matches_;     // by index
+  std::vector<FieldFetcher> fetchers_;  // by index
   std::vector<Hit> hits_;
   std::string aggregations_;
   std::pair<const char*, std::string> head_;  // `_scroll_id` or `pit_id`; empty: neither
   bool total_hits_as_int_ = body_.total_hits_as_int;
   std::vector<IndexMoment> moments_;           // by index, of a point in time
-  const SearchContext* scroll_ = nullptr;             // of which this is a later page
+  const SearchContext* scroll_ = nullptr;      // of which this is a later page
   std::vector<std::string_view> sort_values_;  // of that page's hits
 };
 
@@ -410,7 +402,8 @@ http::Response reply_from(const Run& search) {
 }
 
 /// The same indices as then. All must still be there.
-std::vector<IndexPtr> found_again(const StoreCore& store, const std::vector<IndexMoment>& moments, const std::string& id) {
+std::vector<IndexPtr> found_again(const StoreCore& store, const std::vector<IndexMoment>& moments,
+                                  const std::string& id) {
   std::vector<IndexPtr> found;
   for (const IndexMoment& moment : moments) {
     const auto named = answer_of([&] { return store.find_all(moment.name, {}); });
@@ -422,8 +415,8 @@ std::vector<IndexPtr> found_again(const StoreCore& store, const std::vector<Inde
 
 }  // namespace
 
-http::Response run_search(const StoreCore& store, std::string_view expression,
-                 const IndicesOptions& options, const SearchBody& body) {
+http::Response run_search(const StoreCore& store, std::string_view expression, const IndicesOptions& options,
+                          const SearchBody& body) {
   return reply_from([&] {
     check_keep_alive(body.scroll, store.limits());
     if (!body.point_in_time) {
@@ -442,8 +435,8 @@ http::Response run_search(const StoreCore& store, std::string_view expression,
   });
 }
 
-http::Response run_scroll(const StoreCore& store, const std::string& id,
-                 SearchContexts::KeepAlive keep_alive, bool total_hits_as_int) {
+http::Response run_scroll(const StoreCore& store, const std::string& id, SearchContexts::KeepAlive keep_alive,
+                          bool total_hits_as_int) {
   return reply_from([&] {
     check_keep_alive(keep_alive, store.limits());
     const auto scroll = store.search_contexts().find(SearchContexts::Kind::scroll, id, keep_alive);
@@ -456,8 +449,8 @@ http::Response run_scroll(const StoreCore& store, const std::string& id,
   });
 }
 
-http::Response open_point_in_time(const StoreCore& store, std::string_view expression,
-                         const IndicesOptions& options, std::chrono::milliseconds keep_alive) {
+http::Response open_point_in_time(const StoreCore& store, std::string_view expression, const IndicesOptions& options,
+                                  std::chrono::milliseconds keep_alive) {
   return reply_from([&] {
     check_keep_alive(keep_alive, store.limits());
     const SearchBody body;
@@ -467,7 +460,7 @@ http::Response open_point_in_time(const StoreCore& store, std::string_view expre
 }
 
 http::Response run_count(const StoreCore& store, std::string_view expression, const IndicesOptions& options,
-                const QueryPtr& query) {
+                         const QueryPtr& query) {
   SearchBody body;
   body.query = query;
   return reply_from([&] {

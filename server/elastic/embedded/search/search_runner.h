@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
-#include "server/elastic/embedded/store_core.h"
 #include "server/elastic/embedded/search/search_body.h"
 #include "server/elastic/embedded/search/search_contexts.h"
+#include "server/elastic/embedded/store_core.h"
 #include "server/http/message.h"
 
 namespace sightline::elastic {
@@ -20,19 +20,19 @@ namespace sightline::elastic {
 ///       3. min_score, aggregations, post_filter, in this order; then the first from + size hits of all.
 ///       4. Fetch: source and fields of the hits that are shown. A scroll keeps the others.
 /// What is refused is answered. Thread safety: may be called from any thread.
-http::Response run_search(const StoreCore& store, std::string_view expression,
-                 const IndicesOptions& options, const SearchBody& body);
+http::Response run_search(const StoreCore& store, std::string_view expression, const IndicesOptions& options,
+                          const SearchBody& body);
 
 /// The next page of a scroll. Without `keep_alive` it is the last one.
-http::Response run_scroll(const StoreCore& store, const std::string& id,
-                 SearchContexts::KeepAlive keep_alive, bool total_hits_as_int);
+http::Response run_scroll(const StoreCore& store, const std::string& id, SearchContexts::KeepAlive keep_alive,
+                          bool total_hits_as_int);
 
 /// Keeps this moment of the indices.
-http::Response open_point_in_time(const StoreCore& store, std::string_view expression,
-                         const IndicesOptions& options, std::chrono::milliseconds keep_alive);
+http::Response open_point_in_time(const StoreCore& store, std::string_view expression, const IndicesOptions& options,
+                                  std::chrono::milliseconds keep_alive);
 
 /// Counts the documents that match (null: all).
 http::Response run_count(const StoreCore& store, std::string_view expression, const IndicesOptions& options,
-                const QueryPtr& query);
+                         const QueryPtr& query);
 
 }  // namespace sightline::elastic

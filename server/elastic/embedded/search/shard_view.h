@@ -8,8 +8,8 @@
 #include <string_view>
 
 #include "base/number_text.h"
-#include "server/elastic/embedded/stored_index.h"
 #include "server/elastic/embedded/search/search_index.h"
+#include "server/elastic/embedded/stored_index.h"
 
 namespace sightline::elastic {
 
@@ -18,8 +18,8 @@ struct ShardView {
   IndexPtr index;
   std::shared_ptr<const Mapping> mapping;
   const SearchIndex* search = nullptr;
-  std::size_t max_clauses = 0;        ///< Limits::max_clauses
-  mutable std::size_t expanded = 0;   ///< clauses that words and field patterns have become
+  std::size_t max_clauses = 0;           ///< Limits::max_clauses
+  mutable std::size_t expanded = 0;      ///< clauses that words and field patterns have become
   std::optional<DocSet> at_moment = {};  ///< of a point in time: what was there when it was opened, and is still
 
   /// Counts clauses that a query becomes in this index besides those that were sent. Throws ShardRefused.
@@ -28,9 +28,7 @@ struct ShardView {
   /// The documents that the search may find.
   const DocSet& searchable() const { return at_moment ? *at_moment : memory().live(); }
   /// Where a document stands among the others. At a point in time it keeps its place when it is replaced.
-  std::int64_t place(Doc doc) const {
-    return at_moment ? memory().origin(doc) : static_cast<std::int64_t>(doc);
-  }
+  std::int64_t place(Doc doc) const { return at_moment ? memory().origin(doc) : static_cast<std::int64_t>(doc); }
   /// A setting of the index that was checked to be a number when it was made.
   std::int64_t number_setting(std::string_view name, std::int64_t otherwise) const;
 };
@@ -53,8 +51,7 @@ struct ShardRefused {
 
 /// Throws ShardRefused unless the field has values by document, as sorting and aggregations need them.
 inline void refuse_without_values(const ShardView& shard, const Field& field) {
-  const bool has_values =
-      field.doc_values && field.type != FieldType::dense_vector && field.type != FieldType::binary;
+  const bool has_values = field.doc_values && field.type != FieldType::dense_vector && field.type != FieldType::binary;
   if (has_values) return;
   refuse_shard("Fielddata is disabled on [" + field.path + "] in [" + shard.index->name() + "], which is of type [" +
                to_string(field.type) + "]: it has no values to sort or aggregate by; use a field with doc values");

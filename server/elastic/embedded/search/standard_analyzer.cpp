@@ -44,8 +44,8 @@ bool is_keycap_base(UChar32 c) {
 bool is_emoji(UChar32 c) {
   if (c < 0xA9) return false;
   if (u_hasBinaryProperty(c, UCHAR_EXTENDED_PICTOGRAPHIC)) return true;
-  return u_hasBinaryProperty(c, UCHAR_EMOJI) && !u_hasBinaryProperty(c, UCHAR_REGIONAL_INDICATOR) &&
-         c != 0x3030 && c != 0x303D;
+  return u_hasBinaryProperty(c, UCHAR_EMOJI) && !u_hasBinaryProperty(c, UCHAR_REGIONAL_INDICATOR) && c != 0x3030 &&
+         c != 0x303D;
 }
 
 /// The text as characters. `cursor` members index into `at`.
@@ -88,8 +88,7 @@ struct Characters {
 std::size_t emoji_unit(const Characters& text, std::size_t i) {
   if (!is_emoji(text.code(i))) return i;
   ++i;
-  while (text.kind(i) == U_WB_EXTEND && text.code(i) != k_text_style && text.code(i) != k_emoji_style)
-    ++i;
+  while (text.kind(i) == U_WB_EXTEND && text.code(i) != k_text_style && text.code(i) != k_emoji_style) ++i;
   if (text.code(i) == k_emoji_style) ++i;
   while (u_hasBinaryProperty(text.code(i), UCHAR_EMOJI_MODIFIER)) i = text.past_extend(i + 1);
   return i;
@@ -131,15 +130,12 @@ std::size_t next_of_word(const Characters& text, std::size_t i, WordClass last) 
   if (last == U_WB_KATAKANA && here == U_WB_KATAKANA) return i + 1;
   const std::size_t beyond = text.past_extend(i + 1);
   const WordClass there = text.kind(beyond);
-  const bool middle_of_letters =
-      here == U_WB_MIDLETTER || here == U_WB_MIDNUMLET || here == U_WB_SINGLE_QUOTE;
-  const bool middle_of_numbers =
-      here == U_WB_MIDNUM || here == U_WB_MIDNUMLET || here == U_WB_SINGLE_QUOTE;
+  const bool middle_of_letters = here == U_WB_MIDLETTER || here == U_WB_MIDNUMLET || here == U_WB_SINGLE_QUOTE;
+  const bool middle_of_numbers = here == U_WB_MIDNUM || here == U_WB_MIDNUMLET || here == U_WB_SINGLE_QUOTE;
   if (after_letter && middle_of_letters && is_letter(there)) return beyond + 1;
   if (after_number && middle_of_numbers && there == U_WB_NUMERIC) return beyond + 1;
   if (last == U_WB_HEBREW_LETTER && here == U_WB_SINGLE_QUOTE) return i + 1;
-  if (last == U_WB_HEBREW_LETTER && here == U_WB_DOUBLE_QUOTE && there == U_WB_HEBREW_LETTER)
-    return beyond + 1;
+  if (last == U_WB_HEBREW_LETTER && here == U_WB_DOUBLE_QUOTE && there == U_WB_HEBREW_LETTER) return beyond + 1;
   return i;
 }
 

@@ -14,8 +14,7 @@ void need_index(const Field& field) {
 
 }  // namespace
 
-ScoredDocs QueryRunner::text_term(const Field& field, std::string_view term, float boost,
-                                  bool scoring) const {
+ScoredDocs QueryRunner::text_term(const Field& field, std::string_view term, float boost, bool scoring) const {
   need_index(field);
   ScoredDocs out{nothing()};
   const TextColumn* column = memory_.text(field.path);
@@ -36,8 +35,7 @@ ScoredDocs QueryRunner::text_term(const Field& field, std::string_view term, flo
   return out;
 }
 
-ScoredDocs QueryRunner::keyword_term(const Field& field, std::string_view value, float boost,
-                                     bool scoring) const {
+ScoredDocs QueryRunner::keyword_term(const Field& field, std::string_view value, float boost, bool scoring) const {
   need_index(field);
   ScoredDocs out{nothing()};
   const KeywordColumn* column = memory_.keyword(field.path);
@@ -72,8 +70,7 @@ DocSet QueryRunner::with_terms(const Field& field, Wanted&& wanted) const {
   return docs;
 }
 
-ScoredDocs QueryRunner::match_text(const Field& field, const MatchQuery& query, float boost,
-                                   bool scoring) const {
+ScoredDocs QueryRunner::match_text(const Field& field, const MatchQuery& query, float boost, bool scoring) const {
   need_index(field);
   ClauseSum terms(query.all_terms ? ClauseSum::Of::all : ClauseSum::Of::any, scoring);
   each_token(query.text.text, [&](std::string&& token) {
@@ -84,8 +81,7 @@ ScoredDocs QueryRunner::match_text(const Field& field, const MatchQuery& query, 
   return terms.clauses() == 0 ? ScoredDocs{nothing()} : std::move(terms).finish();
 }
 
-ScoredDocs QueryRunner::match_field(const Field& field, const MatchQuery& query, float boost,
-                                    bool scoring) const {
+ScoredDocs QueryRunner::match_field(const Field& field, const MatchQuery& query, float boost, bool scoring) const {
   return field.type == FieldType::text ? match_text(field, query, boost, scoring)
                                        : value_term(field, query.text, boost, scoring);
 }
@@ -125,9 +121,10 @@ ScoredDocs QueryRunner::run(const PrefixQuery& query, float boost, bool) const {
                  "] which is of type [" + to_string(field->type) + "]");
   }
   const std::string prefix = query.case_insensitive ? lower_case(query.value) : query.value;
-  return {with_terms(*field, [&](std::string_view term) {
-            return query.case_insensitive ? lower_case(term).starts_with(prefix) : term.starts_with(prefix);
-          }),
+  return {with_terms(*field,
+                     [&](std::string_view term) {
+                       return query.case_insensitive ? lower_case(term).starts_with(prefix) : term.starts_with(prefix);
+                     }),
           boost};
 }
 

@@ -79,9 +79,8 @@ DocSet QueryRunner::integers_of(const Field& field, const std::vector<Literal>& 
     if (!number.fraction && !number.beyond) wanted.push_back(number.floor);
   }
   std::sort(wanted.begin(), wanted.end());
-  return with_values(memory_.integers(field.path), memory_.size(), [&](std::int64_t value) {
-    return std::binary_search(wanted.begin(), wanted.end(), value);
-  });
+  return with_values(memory_.integers(field.path), memory_.size(),
+                     [&](std::int64_t value) { return std::binary_search(wanted.begin(), wanted.end(), value); });
 }
 
 DocSet QueryRunner::doubles_between(const Field& field, double least, bool with_least, double greatest,
@@ -111,8 +110,7 @@ ScoredDocs QueryRunner::boolean_term(const Field& field, bool value, float boost
   return out;
 }
 
-ScoredDocs QueryRunner::value_term(const Field& field, const Literal& value, float boost,
-                                   bool scoring) const {
+ScoredDocs QueryRunner::value_term(const Field& field, const Literal& value, float boost, bool scoring) const {
   switch (field.type) {
     case FieldType::text:
       return text_term(field, value.text, boost, scoring);
@@ -235,8 +233,7 @@ DocSet QueryRunner::existing(const Field& field) const {
 ScoredDocs QueryRunner::run(const ExistsQuery& query, float boost, bool) const {
   DocSet docs = nothing();
   std::vector<FieldPtr> fields = shard_.mapping->expand(query.field);
-  if (fields.empty())
-    fields = shard_.mapping->expand(query.field + ".*");  // an object exists if anything in it does
+  if (fields.empty()) fields = shard_.mapping->expand(query.field + ".*");  // an object exists if anything in it does
   shard_.count_clauses(fields.size());
   for (const FieldPtr& field : fields) {
     check_cancelled();

@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/fair_locks.h"
 #include "server/elastic/embedded/mapping.h"
-#include "server/elastic/embedded/locks.h"
 
 namespace sightline::elastic {
 
@@ -54,7 +54,7 @@ class VectorGraph {
   bool link(const float* row);
 
   std::unique_ptr<Graph> graph_;
-  mutable VisibilityLock graph_lock_;
+  mutable WriterFirstLock graph_lock_;
   mutable std::atomic<int> searches_waiting_{0};
 
   mutable std::mutex line_mutex_;

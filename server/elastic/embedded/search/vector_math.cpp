@@ -112,7 +112,8 @@ float nearness_of_similarity(VectorSimilarity similarity, float limit) {
 
 std::string unfit_for(VectorSimilarity similarity, std::span<const float> vector) {
   for (std::size_t i = 0; i < vector.size(); ++i) {
-    if (!std::isfinite(vector[i])) return "the vector has a value that is not finite at dim [" + std::to_string(i) + "]";
+    if (!std::isfinite(vector[i]))
+      return "the vector has a value that is not finite at dim [" + std::to_string(i) + "]";
   }
   const double square = squared_length(vector);
   if (similarity == VectorSimilarity::cosine && square == 0)

@@ -68,8 +68,7 @@ class CohereService final : public VendorService {
   std::string url() const override { return server_of(settings_.url.value_or(k_default_url)) + k_path; }
   std::string rate_limit_group() const override { return url() + '\n' + settings_.model_id; }
 
-  void write_service_settings(json::Builder& out, const Endpoint& endpoint,
-                              bool for_store) const override {
+  void write_service_settings(json::Builder& out, const Endpoint& endpoint, bool for_store) const override {
     out.member_if("url", settings_.url);
     write_vector_settings(out, endpoint);
     out.member("model_id", settings_.model_id);
@@ -87,8 +86,7 @@ class CohereService final : public VendorService {
     out.end();
   }
 
-  Answer<ServicePtr> with_task_settings(const rapidjson::Value& task_settings,
-                                        const Endpoint&) const override {
+  Answer<ServicePtr> with_task_settings(const rapidjson::Value& task_settings, const Endpoint&) const override {
     auto given = read_task_settings(&task_settings);
     if (!given) return given.error();
     CohereSettings merged = settings_;
@@ -133,8 +131,7 @@ class CohereService final : public VendorService {
     const int status = response.status;
     const std::string message = error_message(response.body, {"message"});
     const bool too_many =
-        status == 400 &&
-        message.find("invalid request: total number of texts must be at most") != std::string::npos;
+        status == 400 && message.find("invalid request: total number of texts must be at most") != std::string::npos;
     const auto lead = too_many ? "Received a texts array too large response" : usual_lead(status);
     return {error_of_status(lead, status, message, endpoint), status == 429 || status == 500};
   }
@@ -151,8 +148,8 @@ void read_embedding_type(SettingsReader& settings, ValidationFaults& faults) {
 
 }  // namespace
 
-Refusal read_cohere(Endpoint& endpoint, const rapidjson::Value& service_settings,
-                    const rapidjson::Value* task_settings, SettingsSource source) {
+Refusal read_cohere(Endpoint& endpoint, const rapidjson::Value& service_settings, const rapidjson::Value* task_settings,
+                    SettingsSource source) {
   CohereSettings cohere;
   ValidationFaults faults;
   SettingsReader settings(service_settings, "service_settings", faults);
@@ -160,11 +157,9 @@ Refusal read_cohere(Endpoint& endpoint, const rapidjson::Value& service_settings
   read_vector_settings(endpoint, settings);
   const auto old_name = settings.optional_string("model");
   const auto model_id = settings.optional_string("model_id");
-  if (!model_id && !old_name)
-    faults.add("The [service_settings.model_id] field is required for the Cohere V2 API.");
+  if (!model_id && !old_name) faults.add("The [service_settings.model_id] field is required for the Cohere V2 API.");
   cohere.model_id = model_id ? *model_id : old_name.value_or("");
-  if (Refusal refusal = read_rate_limit(endpoint, settings, faults, k_name, k_requests_per_minute))
-    return refusal;
+  if (Refusal refusal = read_rate_limit(endpoint, settings, faults, k_name, k_requests_per_minute)) return refusal;
   read_embedding_type(settings, faults);
   if (!faults.empty()) return faults.error();
   const auto task_object = task_settings_object(task_settings);

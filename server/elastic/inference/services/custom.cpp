@@ -49,13 +49,11 @@ void read_query_parameters(CustomSettings& custom, SettingsReader& settings, Val
   const auto fault = [&](const std::string& what) {
     faults.add("[service_settings] failed to parse [query_parameters]: " + what);
   };
-  if (!list->IsArray())
-    return fault("expected a list of [key, value] pairs but found [" + java_text(*list) + "]");
+  if (!list->IsArray()) return fault("expected a list of [key, value] pairs but found [" + java_text(*list) + "]");
   for (rapidjson::SizeType i = 0; i < list->Size(); ++i) {
     const auto& pair = (*list)[i];
     if (!pair.IsArray() || pair.Size() != 2 || !pair[0].IsString() || !pair[1].IsString()) {
-      return fault("entry [" + std::to_string(i) + "] must be a list of two strings but is [" +
-                   java_text(pair) + "]");
+      return fault("entry [" + std::to_string(i) + "] must be a list of two strings but is [" + java_text(pair) + "]");
     }
     custom.query_parameters.emplace_back(pair[0].GetString(), pair[1].GetString());
   }
@@ -71,11 +69,9 @@ Refusal read_response(CustomSettings& custom, SettingsReader& settings, Validati
   custom.embeddings_path = json_parser.required_string("text_embeddings").value_or("");
   const auto type = json_parser.choice("embedding_type", {"binary", "bit", "byte", "float"});
   if (type && *type != "float") {
-    faults.add("[" + json_parser.scope() + "] embedding_type [" + *type +
-               "] is not supported here, use [float]");
+    faults.add("[" + json_parser.scope() + "] embedding_type [" + *type + "] is not supported here, use [float]");
   }
-  if (Refusal unknown = nothing_unknown_in("json_parser", "custom_service_settings", json_parser))
-    return unknown;
+  if (Refusal unknown = nothing_unknown_in("json_parser", "custom_service_settings", json_parser)) return unknown;
   return nothing_unknown_in("response", "custom_service_settings", reader);
 }
 
@@ -88,8 +84,7 @@ Refusal read_input_type(CustomSettings& custom, SettingsReader& settings, Valida
       const std::string key = member.name.GetString();
       if (!member.value.IsString() || member.value.GetStringLength() == 0) {
         faults.add("Input type translation value for key [" + key +
-                   "] must be a String that is not null and not empty, received: [" +
-                   java_text(member.value) + "].");
+                   "] must be a String that is not null and not empty, received: [" + java_text(member.value) + "].");
         continue;
       }
       const std::string word = ascii_lower(key);
@@ -115,8 +110,7 @@ Refusal read_settings(Endpoint& endpoint, CustomSettings& custom, const rapidjso
   custom.headers = settings.string_map("headers");
   custom.request = settings.required_string("request").value_or("");
   if (Refusal refusal = read_response(custom, settings, faults)) return refusal;
-  if (Refusal refusal = read_rate_limit(endpoint, settings, faults, k_name, k_requests_per_minute))
-    return refusal;
+  if (Refusal refusal = read_rate_limit(endpoint, settings, faults, k_name, k_requests_per_minute)) return refusal;
   if (Refusal refusal = read_input_type(custom, settings, faults)) return refusal;
   if (const auto size = settings.positive_integer("batch_size")) custom.batch_size = *size;
   endpoint.secrets = settings.string_map("secret_parameters", true);
@@ -139,8 +133,8 @@ Answer<TaskParameters> read_parameters(const rapidjson::Value* task_settings,
       const bool plain = value.IsString() || value.IsBool() || value.IsInt() || value.IsDouble();
       if (!plain) {
         const std::string text = java_text(value).substr(0, 256);
-        faults.add("Map field [parameters] has an entry that is not valid, [" +
-                   std::string(member.name.GetString()) + " => " + text + "]. Value type of [" + text +
+        faults.add("Map field [parameters] has an entry that is not valid, [" + std::string(member.name.GetString()) +
+                   " => " + text + "]. Value type of [" + text +
                    "] is not one of [Boolean, Double, Float, Integer, String].");
         continue;
       }
@@ -181,11 +175,9 @@ class CustomService final : public Service {
   std::string url() const override { return settings_.url; }
   std::string rate_limit_group() const override { return settings_.url + '\n' + settings_.request; }
 
-  void write_service_settings(json::Builder& out, const Endpoint& endpoint,
-                              bool for_store) const override;
+  void write_service_settings(json::Builder& out, const Endpoint& endpoint, bool for_store) const override;
   void write_task_settings(json::Builder& out) const override;
-  Answer<ServicePtr> with_task_settings(const rapidjson::Value& task_settings,
-                                        const Endpoint& endpoint) const override;
+  Answer<ServicePtr> with_task_settings(const rapidjson::Value& task_settings, const Endpoint& endpoint) const override;
 
   Answer<http::ClientRequest> target(const Endpoint& endpoint) const override;
   Answer<std::string> body(const Endpoint& endpoint, const InferenceInput& input) const override;
@@ -199,8 +191,7 @@ class CustomService final : public Service {
   CustomSettings settings_;
 };
 
-void CustomService::write_service_settings(json::Builder& out, const Endpoint& endpoint,
-                                           bool for_store) const {
+void CustomService::write_service_settings(json::Builder& out, const Endpoint& endpoint, bool for_store) const {
   write_vector_settings(out, endpoint);
   out.member("url", settings_.url);
   if (!settings_.headers.empty()) write_map(out, "headers", settings_.headers);
@@ -231,8 +222,7 @@ void CustomService::write_task_settings(json::Builder& out) const {
   out.end();
 }
 
-Answer<ServicePtr> CustomService::with_task_settings(const rapidjson::Value& task_settings,
-                                                     const Endpoint&) const {
+Answer<ServicePtr> CustomService::with_task_settings(const rapidjson::Value& task_settings, const Endpoint&) const {
   auto given = read_parameters(&task_settings);
   if (!given) return given.error();
   CustomSettings merged = settings_;
@@ -296,18 +286,17 @@ ServiceAnswer CustomService::read(const http::Response& response, const Endpoint
   if (response.body.empty()) return empty_answer(endpoint);
   auto embeddings = parse_embeddings(response.body, settings_.embeddings_path);
   if (embeddings) return std::move(*embeddings);
-  ElasticError error{
-      400, "status_exception",
-      "Failed to parse custom model response, please check that the response parser path matches the "
-      "response format."};
+  ElasticError error{400, "status_exception",
+                     "Failed to parse custom model response, please check that the response parser path matches the "
+                     "response format."};
   error.causes.push_back(embeddings.error());
   return Failure{std::move(error)};
 }
 
 }  // namespace
 
-Refusal read_custom(Endpoint& endpoint, const rapidjson::Value& service_settings,
-                    const rapidjson::Value* task_settings, SettingsSource source) {
+Refusal read_custom(Endpoint& endpoint, const rapidjson::Value& service_settings, const rapidjson::Value* task_settings,
+                    SettingsSource source) {
   CustomSettings custom;
   auto parameters = read_parameters(task_settings, source);
   if (!parameters) return parameters.error();

@@ -11,7 +11,7 @@ namespace sightline::elastic {
 /// URL, header and query values are filled raw, from secret parameters and string-typed task parameters; the
 /// body is filled with JSON: `${input}` is a list of strings even for one input, `${input_type}` a string.
 /// Only 429 is retried. The body of an error is shown unchanged.
-Refusal read_custom(Endpoint& endpoint, const rapidjson::Value& service_settings,
-                    const rapidjson::Value* task_settings, SettingsSource source);
+Refusal read_custom(Endpoint& endpoint, const rapidjson::Value& service_settings, const rapidjson::Value* task_settings,
+                    SettingsSource source);
 
 }  // namespace sightline::elastic

@@ -27,8 +27,7 @@ class HuggingFaceService final : public VendorService {
   bool takes_input_type() const override { return false; }
   bool cuts_texts() const override { return true; }
 
-  void write_service_settings(json::Builder& out, const Endpoint& endpoint,
-                              bool for_store) const override {
+  void write_service_settings(json::Builder& out, const Endpoint& endpoint, bool for_store) const override {
     out.member("url", url_);
     write_vector_settings(out, endpoint);
     write_rate_limit(out, endpoint);
@@ -51,8 +50,7 @@ class HuggingFaceService final : public VendorService {
   Answer<Embeddings> vectors_in(const rapidjson::Value& answer) const override {
     if (answer.IsArray()) return embeddings_at(answer, "$");
     if (!answer.IsObject() || !answer.HasMember("embeddings")) {
-      return illegal_argument(
-          "Failed to find required field [embeddings] in Hugging Face embeddings response");
+      return illegal_argument("Failed to find required field [embeddings] in Hugging Face embeddings response");
     }
     return embeddings_at(answer, "$.embeddings");
   }
@@ -63,8 +61,7 @@ class HuggingFaceService final : public VendorService {
     const auto lead = busy            ? usual_lead(429)
                       : status == 413 ? "Received a content too large status code"
                                       : usual_lead(status);
-    return {error_of_status(lead, status, error_message(response.body, {"error"}), endpoint), busy,
-            status == 413};
+    return {error_of_status(lead, status, error_message(response.body, {"error"}), endpoint), busy, status == 413};
   }
 
   std::string url_;
@@ -78,8 +75,7 @@ Refusal read_hugging_face(Endpoint& endpoint, const rapidjson::Value& service_se
   SettingsReader settings(service_settings, "service_settings", faults);
   const auto url = read_url(settings, faults, true);
   read_vector_settings(endpoint, settings);
-  if (Refusal refusal = read_rate_limit(endpoint, settings, faults, k_name, k_requests_per_minute))
-    return refusal;
+  if (Refusal refusal = read_rate_limit(endpoint, settings, faults, k_name, k_requests_per_minute)) return refusal;
   if (!faults.empty()) return faults.error();
   if (Refusal refusal = read_api_key(endpoint, settings, faults, source)) return refusal;
   if (Refusal unknown = nothing_unknown(settings, k_name)) return unknown;

@@ -42,10 +42,9 @@ std::string rate_limit_lead(const http::Response& response) {
   const auto field = [&](const char* name) {
     return "[" + std::string(response.headers.get(name).value_or("unknown")) + "]";
   };
-  return std::string(usual_lead(429)) + ". Token limit " + field("x-ratelimit-limit-tokens") +
-         ", remaining tokens " + field("x-ratelimit-remaining-tokens") + ". Request limit " +
-         field("x-ratelimit-limit-requests") + ", remaining requests " +
-         field("x-ratelimit-remaining-requests");
+  return std::string(usual_lead(429)) + ". Token limit " + field("x-ratelimit-limit-tokens") + ", remaining tokens " +
+         field("x-ratelimit-remaining-tokens") + ". Request limit " + field("x-ratelimit-limit-requests") +
+         ", remaining requests " + field("x-ratelimit-remaining-requests");
 }
 
 class OpenAiService final : public VendorService {
@@ -59,8 +58,7 @@ class OpenAiService final : public VendorService {
   bool takes_input_type() const override { return false; }
   bool cuts_texts() const override { return true; }
 
-  void write_service_settings(json::Builder& out, const Endpoint& endpoint,
-                              bool for_store) const override {
+  void write_service_settings(json::Builder& out, const Endpoint& endpoint, bool for_store) const override {
     out.member("model_id", settings_.model_id);
     out.member_if("url", settings_.url);
     out.member_if("organization_id", settings_.organization_id);
@@ -80,8 +78,7 @@ class OpenAiService final : public VendorService {
     out.end();
   }
 
-  Answer<ServicePtr> with_task_settings(const rapidjson::Value& task_settings,
-                                        const Endpoint&) const override {
+  Answer<ServicePtr> with_task_settings(const rapidjson::Value& task_settings, const Endpoint&) const override {
     auto given = read_task_settings(&task_settings);
     if (!given) return given.error();
     OpenAiSettings merged = settings_;
@@ -114,8 +111,8 @@ class OpenAiService final : public VendorService {
     const int status = response.status;
     const std::string message = error_message(response.body, {"error", "message"});
     const bool too_long =
-        status == 413 || (status == 400 && message.find("Please reduce your prompt; or completion length.") !=
-                                               std::string::npos);
+        status == 413 ||
+        (status == 400 && message.find("Please reduce your prompt; or completion length.") != std::string::npos);
     const std::string lead = too_long        ? "Received a content too large status code"
                              : status == 503 ? "Received a server busy error status code"
                              : status == 429 ? rate_limit_lead(response)
@@ -132,8 +129,8 @@ class OpenAiService final : public VendorService {
 
 }  // namespace
 
-Refusal read_openai(Endpoint& endpoint, const rapidjson::Value& service_settings,
-                    const rapidjson::Value* task_settings, SettingsSource source) {
+Refusal read_openai(Endpoint& endpoint, const rapidjson::Value& service_settings, const rapidjson::Value* task_settings,
+                    SettingsSource source) {
   OpenAiSettings openai;
   ValidationFaults faults;
   SettingsReader settings(service_settings, "service_settings", faults);
@@ -141,15 +138,13 @@ Refusal read_openai(Endpoint& endpoint, const rapidjson::Value& service_settings
   openai.organization_id = settings.optional_string("organization_id");
   read_vector_settings(endpoint, settings);
   openai.model_id = settings.required_string("model_id").value_or("");
-  if (Refusal refusal = read_rate_limit(endpoint, settings, faults, k_name, k_requests_per_minute))
-    return refusal;
+  if (Refusal refusal = read_rate_limit(endpoint, settings, faults, k_name, k_requests_per_minute)) return refusal;
   if (openai.organization_id) {
     if (const auto fault = header_fault("OpenAI-Organization", *openai.organization_id))
       faults.add("[service_settings] " + *fault);
   }
-  endpoint.dimensions_fixed = source == SettingsSource::stored
-                                  ? settings.flag("dimensions_set_by_user").value_or(false)
-                                  : endpoint.dimensions.has_value();
+  endpoint.dimensions_fixed = source == SettingsSource::stored ? settings.flag("dimensions_set_by_user").value_or(false)
+                                                               : endpoint.dimensions.has_value();
   if (!faults.empty()) return faults.error();
   const auto task_object = task_settings_object(task_settings);
   if (!task_object) return task_object.error();

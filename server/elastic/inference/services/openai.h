@@ -11,7 +11,7 @@ namespace sightline::elastic {
 /// Requests are `{"input":[...],"model":...}` to `url` unchanged, with `user` and with the `dimensions`
 /// that the user requests; no role is sent, so that only endpoints distinguish queries and documents.
 /// 429, 500 and 503 are worth another try.
-Refusal read_openai(Endpoint& endpoint, const rapidjson::Value& service_settings,
-                    const rapidjson::Value* task_settings, SettingsSource source);
+Refusal read_openai(Endpoint& endpoint, const rapidjson::Value& service_settings, const rapidjson::Value* task_settings,
+                    SettingsSource source);
 
 }  // namespace sightline::elastic

@@ -31,15 +31,13 @@ const ServiceKind* service_kind(std::string_view name) {
         {"text_embedding", "sparse_embedding", "rerank", "completion", "chat_completion"},
         read_hugging_face},
        {"openai", {"text_embedding", "completion", "chat_completion"}, read_openai}}};
-  const auto found =
-      std::find_if(kinds.begin(), kinds.end(), [&](const auto& kind) { return kind.name == name; });
+  const auto found = std::find_if(kinds.begin(), kinds.end(), [&](const auto& kind) { return kind.name == name; });
   return found == kinds.end() ? nullptr : &*found;
 }
 
-ElasticError error_of_status(std::string_view lead, int status, std::string_view message,
-                             const Endpoint& endpoint) {
-  std::string reason = std::string(lead) + " for request from inference entity id [" + endpoint.id +
-                       "] status [" + std::to_string(status) + "]";
+ElasticError error_of_status(std::string_view lead, int status, std::string_view message, const Endpoint& endpoint) {
+  std::string reason = std::string(lead) + " for request from inference entity id [" + endpoint.id + "] status [" +
+                       std::to_string(status) + "]";
   if (!message.empty()) reason += ". Error message: [" + std::string(message) + "]";
   return {is_known_status(status) ? status : 400, "status_exception", std::move(reason)};
 }
@@ -57,13 +55,12 @@ bool is_success(int status) {
 }
 
 Failure empty_answer(const Endpoint& endpoint) {
-  return {{400, "status_exception",
-           "Response body was empty for request from inference entity id [" + endpoint.id + "]"}};
+  return {
+      {400, "status_exception", "Response body was empty for request from inference entity id [" + endpoint.id + "]"}};
 }
 
 ElasticError construction_failed(std::string_view service, ElasticError cause) {
-  ElasticError error{400, "status_exception",
-                     "Failed to construct the " + std::string(service) + " service request"};
+  ElasticError error{400, "status_exception", "Failed to construct the " + std::string(service) + " service request"};
   error.causes.push_back(std::move(cause));
   return error;
 }
@@ -96,8 +93,7 @@ Refusal read_rate_limit(Endpoint& endpoint, SettingsReader& settings, Validation
   const auto* limit = settings.optional_object("rate_limit");
   if (!limit) return {};
   SettingsReader reader(*limit, "service_settings.rate_limit", faults);
-  endpoint.requests_per_minute =
-      reader.positive_integer("requests_per_minute").value_or(endpoint.requests_per_minute);
+  endpoint.requests_per_minute = reader.positive_integer("requests_per_minute").value_or(endpoint.requests_per_minute);
   return nothing_unknown(reader, service);
 }
 

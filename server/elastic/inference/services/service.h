@@ -9,10 +9,10 @@
 #include <variant>
 #include <vector>
 
+#include "base/json/builder.h"
 #include "server/elastic/elastic_error.h"
 #include "server/elastic/inference/embedding_answer.h"
 #include "server/elastic/inference/inference_input.h"
-#include "base/json/builder.h"
 #include "server/elastic/inference/settings_reader.h"
 #include "server/http/client.h"
 
@@ -42,8 +42,7 @@ class Service {
   virtual std::string_view name() const = 0;  ///< "custom"
 
   /// Members of `service_settings`, in Elasticsearch's order; `for_store` also those that are not shown.
-  virtual void write_service_settings(json::Builder& out, const Endpoint& endpoint,
-                                      bool for_store) const = 0;
+  virtual void write_service_settings(json::Builder& out, const Endpoint& endpoint, bool for_store) const = 0;
   /// The member `task_settings`, if there are any.
   virtual void write_task_settings(json::Builder& out) const = 0;
   /// The service with `task_settings` of a request, an object, over its own.
@@ -74,8 +73,8 @@ struct ServiceKind {
   std::string_view name;
   std::vector<std::string_view> task_types;  ///< Elasticsearch's; done here is text_embedding
   /// Reads `service_settings` and `task_settings` (null: none) into the endpoint and gives it its service.
-  Refusal (*read)(Endpoint& endpoint, const rapidjson::Value& service_settings,
-                  const rapidjson::Value* task_settings, SettingsSource source);
+  Refusal (*read)(Endpoint& endpoint, const rapidjson::Value& service_settings, const rapidjson::Value* task_settings,
+                  SettingsSource source);
 };
 
 /// Null: there is no such service.
@@ -85,8 +84,7 @@ const ServiceKind* service_kind(std::string_view name);
 
 /// "{lead} for request from inference entity id [clip] status [500]. Error message: [{message}]", with the
 /// status that Elasticsearch makes of it.
-ElasticError error_of_status(std::string_view lead, int status, std::string_view message,
-                             const Endpoint& endpoint);
+ElasticError error_of_status(std::string_view lead, int status, std::string_view message, const Endpoint& endpoint);
 /// The lead of statuses that a service does not word in its own way: "Unhandled redirection", ...
 std::string_view usual_lead(int status);
 /// 2xx.

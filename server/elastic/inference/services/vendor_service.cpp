@@ -25,9 +25,8 @@ ServiceAnswer VendorService::read(const http::Response& response, const Endpoint
   auto vectors = answer ? vectors_in(*answer) : Answer<Embeddings>(answer.error());
   if (vectors) return std::move(*vectors);
   ElasticError error{500, "status_exception",
-                     "Failed to send " + std::string(title()) +
-                         " text_embedding request from inference entity id [" + endpoint.id +
-                         "]. Cause: " + vectors.error().reason};
+                     "Failed to send " + std::string(title()) + " text_embedding request from inference entity id [" +
+                         endpoint.id + "]. Cause: " + vectors.error().reason};
   error.causes.push_back(vectors.error());
   return Failure{std::move(error), true};
 }
@@ -36,14 +35,13 @@ std::optional<std::string> read_url(SettingsReader& settings, ValidationFaults& 
   auto url = required ? settings.required_string("url") : settings.optional_string("url");
   if (!url) return {};
   if (const auto fault = url_fault(*url)) {
-    faults.add("[service_settings] Invalid url [" + *url +
-               "] received for field [url]. Error: unable to parse url [" + *url + "]. Reason: " + *fault);
+    faults.add("[service_settings] Invalid url [" + *url + "] received for field [url]. Error: unable to parse url [" +
+               *url + "]. Reason: " + *fault);
   }
   return url;
 }
 
-Refusal read_api_key(Endpoint& endpoint, SettingsReader& settings, ValidationFaults& faults,
-                     SettingsSource source) {
+Refusal read_api_key(Endpoint& endpoint, SettingsReader& settings, ValidationFaults& faults, SettingsSource source) {
   const bool given = settings.take("api_key") != nullptr;
   if (!given && source == SettingsSource::stored) return {};
   if (!given) faults.add("[service_settings] does not contain the required setting [api_key]");

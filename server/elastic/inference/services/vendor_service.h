@@ -25,8 +25,7 @@ class VendorService : public Service {
 /// `url` of service settings. Adds to the faults what cannot be called.
 std::optional<std::string> read_url(SettingsReader& settings, ValidationFaults& faults, bool required);
 /// `api_key` of service settings, into the endpoint's secrets. Errors: a request has none.
-Refusal read_api_key(Endpoint& endpoint, SettingsReader& settings, ValidationFaults& faults,
-                     SettingsSource source);
+Refusal read_api_key(Endpoint& endpoint, SettingsReader& settings, ValidationFaults& faults, SettingsSource source);
 void write_api_key(json::Builder& out, const Endpoint& endpoint);
 
 /// The text at `path`, member by member, of an error's JSON; empty if there is none.

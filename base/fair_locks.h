@@ -6,12 +6,12 @@
 #include <mutex>
 #include <shared_mutex>
 
-namespace sightline::elastic {
+namespace sightline {
 
 /// A mutex that threads get in the order in which they asked for it. Unlike std::mutex it cannot be taken again at
 /// once by the thread that released it while others wait: a bulk that writes part after part lets other writers in
 /// between.
-class TurnMutex {
+class FairMutex {
  public:
   void lock() {
     std::unique_lock<std::mutex> lock(mutex_);
@@ -40,7 +40,7 @@ class TurnMutex {
 
 /// A readers-writer lock in which a waiting writer goes before readers that come later. (The C library's lets
 /// readers pass, so that searches that overlap without end would hold up writes for ever.)
-class VisibilityLock {
+class WriterFirstLock {
  public:
   using Reader = std::shared_lock<std::shared_mutex>;
   using Writer = std::unique_lock<std::shared_mutex>;
@@ -59,4 +59,4 @@ class VisibilityLock {
   mutable std::shared_mutex mutex_;
 };
 
-}  // namespace sightline::elastic
+}  // namespace sightline
