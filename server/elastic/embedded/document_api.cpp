@@ -192,7 +192,7 @@ Response multi_get(StoreCore& store, const Request& request, const PathParameter
   std::string docs;
   for (const Wanted& one : read_multi_get(request, path.get("index"), parameters, store.limits())) {
     check_answer_size(docs, store.limits());
-    const auto found = answer_of([&] { return find_document(store, one.index, one.id, one.filter); });
+    const auto found = part_of_request([&] { return find_document(store, one.index, one.id, one.filter); });
     json::Builder doc;
     doc.object().member("_index", found ? found->index->name() : shortened(one.index)).member("_id", one.id);
     if (found) {

@@ -290,7 +290,7 @@ std::vector<Answer<WriteResult>> DocumentWriter::write(std::span<const DocumentW
     check_cancelled();
     const DocumentWrite& write = writes[ready];
     if (write.action == DocumentWrite::Action::remove || indices_.contains(write.index)) continue;
-    const auto made = answer_of([&] { return transaction.ensure_index(write.index), true; });
+    const auto made = part_of_request([&] { return transaction.ensure_index(write.index), true; });
     indices_[write.index] = made ? Refusal() : made.error();
   }
   std::vector<Answer<WriteResult>> results;

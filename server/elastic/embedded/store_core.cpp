@@ -235,6 +235,8 @@ void StoreCore::load_indices() {
     while (rows.step()) definitions.push_back(read_definition(rows));
   }
   for (StoredIndex::Definition& definition : definitions) {
+    // Earlier versions made this table after the index, so that it may be missing after a crash between the two.
+    writer_->execute(SearchIndex::schema(definition.number));
     auto index = std::make_shared<StoredIndex>(std::move(definition), readers_, *writer_);
     indices_[index->name()] = std::move(index);
   }
@@ -248,6 +250,7 @@ StoredIndex::Definition StoreCore::read_definition(const sqlite::Query& row) con
   definition.next_seq_no = row.integer(6);
   try {
     const auto settings = accepted(rest::JsonTape::parse(row.text(3)));
+    if (!JsonView(settings, 0).is_object()) refuse({400, "parse_exception", "the settings are no object"});
     JsonView(settings, 0).each_member([&](const JsonView& key, const JsonView& value) {
       definition.settings.emplace(key.text(), value.text());
     });

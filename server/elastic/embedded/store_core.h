@@ -148,6 +148,16 @@ ElasticError definition_too_large(std::size_t bytes, const Limits& limits);
 /// 500 for what the disk or SQLite did; 503 for what cannot be written at all (unavailable).
 ElasticError storage_error(const Error& error);
 
+/// What `work` gives, or why it fails: for a part of a request whose other parts go on.
+template <class Work>
+auto part_of_request(const Work& work) -> Answer<decltype(work())> {
+  try {
+    return answer_of(work);
+  } catch (const StorageFailed& failed) {
+    return storage_error(failed.error);
+  }
+}
+
 /// `bytes` random bytes in URL-safe base64 without padding: uuids (16) and document ids (15).
 std::string random_name(std::size_t bytes);
 

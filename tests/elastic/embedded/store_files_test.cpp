@@ -234,6 +234,19 @@ TEST_CASE("a store that has lost its database does not start empty") {
   }
 }
 
+TEST_CASE("an index of an earlier version whose table of search records was not made yet is opened") {
+  StoreFixture store;
+  store.put("/i/_doc/1", "{}");
+  store.put("/unfinished", "{}");
+  store.close();
+  sqlite::Connection::open((store.folder() / "store.db").string(), sqlite::Connection::Mode::read_write)
+      ->execute("DROP TABLE search_1_2");
+  store.reopen();
+  CHECK(store.count("i") == "1");
+  CHECK(store.put("/unfinished/_doc/1", "{}").status == 201);
+  CHECK(store.count("unfinished") == "1");
+}
+
 TEST_CASE("a start that was broken off before the store was whole is begun again") {
   TemporaryFolder folder;
   std::ofstream(folder.path() / "store.db.new") << "half";

@@ -24,7 +24,7 @@ std::vector<const float*> rows_from(const VectorColumn& column, std::size_t firs
 }  // namespace
 
 std::string SearchIndex::schema(std::int64_t index_number) {
-  return "CREATE TABLE " + table_name(index_number) + "(doc INTEGER PRIMARY KEY, record BLOB NOT NULL);";
+  return "CREATE TABLE IF NOT EXISTS " + table_name(index_number) + "(doc INTEGER PRIMARY KEY, record BLOB NOT NULL);";
 }
 
 SearchIndex::SearchIndex(sqlite::Connection& connection, std::int64_t index_number)
@@ -113,15 +113,17 @@ const VectorGraph* SearchIndex::graph(const Field& field) const {
   if (!graph) {
     const VectorGraph::Options options{static_cast<std::size_t>(field.index_options->m),
                                        static_cast<std::size_t>(field.index_options->ef_construction)};
-    graph = std::make_unique<VectorGraph>(column->similarity(), column->dims(), options);
-    graph->extend(rows_from(*column, 0));
+    auto made = std::make_unique<VectorGraph>(column->similarity(), column->dims(), options);
+    made->extend(rows_from(*column, 0));
+    graph = std::move(made);
   }
   return graph.get();
 }
 
 void SearchIndex::extend_graphs() {
   for (auto& [path, graph] : graphs_) {
-    if (const VectorColumn* column = memory_.vectors(path)) graph->extend(rows_from(*column, graph->given()));
+    const VectorColumn* const column = memory_.vectors(path);
+    if (graph && column) graph->extend(rows_from(*column, graph->given()));
   }
 }
 

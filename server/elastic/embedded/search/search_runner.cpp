@@ -398,6 +398,8 @@ http::Response reply_from(const Run& search) {
     return std::move(failed.answer);
   } catch (const Refused& refused) {
     return refused.error.response();
+  } catch (const StorageFailed& failed) {
+    return storage_error(failed.error).response();
   }
 }
 
