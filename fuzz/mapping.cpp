@@ -22,8 +22,8 @@ void check_that_vectors_are_put_back(const elastic::PreparedDocument& prepared,
 }  // namespace
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const auto [mapping_text, document] = fuzz::halves_of(fuzz::text_of(data, size));
-  auto mapping = elastic::Mapping::parse_text(mapping_text);
+  const auto halves = fuzz::halves_of(fuzz::text_of(data, size));
+  auto mapping = elastic::Mapping::parse_text(halves.first);
   if (!mapping) {
     mapping.error().envelope_json();
     mapping = elastic::Mapping::parse_text("{}");
@@ -31,7 +31,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto shared = std::make_shared<const elastic::Mapping>(*std::move(mapping));
   for (const bool cut_vectors : {true, false}) {
     const auto prepared =
-        elastic::answer_of([&] { return elastic::prepare_document(document, "1", shared, cut_vectors); });
+        elastic::answer_of([&] { return elastic::prepare_document(halves.second, "1", shared, cut_vectors); });
     if (!prepared)
       prepared.error().envelope_json();
     else if (cut_vectors)
