@@ -2,12 +2,13 @@
 
 #include <array>
 #include <cstring>
-#include <fstream>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <string>
+
+#include "base/readable_file.h"
 
 namespace sightline::http {
 namespace {
@@ -29,13 +30,8 @@ std::string reason() {
 }
 
 Status readable(const std::filesystem::path& file) {
-  std::error_code unknown;
-  if (std::filesystem::is_directory(file, unknown))
-    return Error{ErrorCode::not_found, file.string() + ": it is a folder"};
-  errno = 0;
-  const std::ifstream in(file);
-  if (in.is_open()) return {};
-  return Error{ErrorCode::not_found, file.string() + ": " + std::generic_category().message(errno)};
+  const std::string trouble = trouble_reading(file);
+  return trouble.empty() ? Status() : Error{ErrorCode::not_found, file.string() + ": " + trouble};
 }
 
 /// Without it OpenSSL would ask at the terminal.

@@ -51,6 +51,7 @@ class TlsSession {
 
 /// What a TLS server presents and demands: TLS 1.2 and 1.3, forward secrecy and authenticated encryption only, no
 /// renegotiation, HTTP/1.1 by ALPN.
+/// A write to a connection that is gone raises SIGPIPE: the process must ignore it, as sightline-server does.
 /// Thread safety: all members may be called from any thread.
 class TlsServer {
  public:

@@ -1,7 +1,6 @@
 #include "server/http/trust_anchor.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
 #include <memory>
 #include <openssl/err.h>
@@ -9,7 +8,8 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <string>
-#include <system_error>
+
+#include "base/readable_file.h"
 
 namespace sightline::http {
 namespace {
@@ -60,12 +60,11 @@ int verify(X509_STORE_CTX* context, void* anchor) {
 }  // namespace
 
 Status check_ca_file(const std::filesystem::path& file) {
-  const std::string cannot = "cannot read the certificate file " + file.string() + ": ";
-  std::error_code unknown;
-  if (std::filesystem::is_directory(file, unknown)) return Error{ErrorCode::not_found, cannot + "it is a folder"};
+  if (const std::string trouble = trouble_reading(file); !trouble.empty())
+    return Error{ErrorCode::not_found, "cannot read the certificate file " + file.string() + ": " + trouble};
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> open(std::fopen(file.c_str(), "re"), std::fclose);
-  if (!open) return Error{ErrorCode::not_found, cannot + std::generic_category().message(errno)};
-  const std::unique_ptr<X509, void (*)(X509*)> first(PEM_read_X509(open.get(), nullptr, nullptr, nullptr), X509_free);
+  const std::unique_ptr<X509, void (*)(X509*)> first(
+      open ? PEM_read_X509(open.get(), nullptr, nullptr, nullptr) : nullptr, X509_free);
   ERR_clear_error();
   if (first) return {};
   return Error{ErrorCode::corrupt_data, file.string() + " holds no certificate in PEM (-----BEGIN CERTIFICATE-----)"};

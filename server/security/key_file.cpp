@@ -5,12 +5,14 @@
 #include <sstream>
 #include <system_error>
 
+#include "base/readable_file.h"
+
 namespace sightline::security {
 
 Result<std::string> read_key_file(const std::string& kind, const std::filesystem::path& file) {
   const std::string cannot = "cannot read the " + kind + " " + file.string();
-  std::error_code unknown;
-  if (std::filesystem::is_directory(file, unknown)) return Error{ErrorCode::not_found, cannot + ": it is a folder"};
+  if (const std::string trouble = trouble_reading(file); !trouble.empty())
+    return Error{ErrorCode::not_found, cannot + ": " + trouble};
   errno = 0;
   std::ifstream in(file);
   std::ostringstream text;
