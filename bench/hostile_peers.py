@@ -12,6 +12,7 @@ the server's memory look at its own metrics. Needs only the standard library, an
 import argparse
 import http.client
 import json
+import multiprocessing
 import socket
 import ssl
 import statistics
@@ -96,8 +97,11 @@ class Peers:
         peer.sendall(b" " * 10)
 
 
-def measure(place, context, key, seconds):
-    """Milliseconds of each kind of request."""
+def measure(url, ca, key, seconds):
+    """Milliseconds of each kind of request. Runs in a process of its own, so that the threads of the peers do not hold it up."""
+    parts = urllib.parse.urlsplit(url)
+    place = (parts.hostname, parts.port)
+    context = ssl.create_default_context(cafile=ca) if parts.scheme == "https" else None
     fields = {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
     times = {"health": [], "text": []}
     end, number, connection = time.monotonic() + seconds, 0, None
@@ -131,8 +135,10 @@ def main():
     place = (parts.hostname, parts.port)
     context = ssl.create_default_context(cafile=arguments.ca) if parts.scheme == "https" else None
 
-    measure(place, context, arguments.key, 2)
-    idle = measure(place, context, arguments.key, arguments.seconds)
+    measuring = multiprocessing.get_context("spawn").Pool(1)
+    measured = (arguments.url, arguments.ca, arguments.key)
+    measuring.apply(measure, (*measured, 2))
+    idle = measuring.apply(measure, (*measured, arguments.seconds))
     peers = Peers(place, context, f"Authorization: Bearer {arguments.key}\r\n" if arguments.key else "")
     kinds = [(500, peers.silent, peers.alive), (300, peers.trickle, peers.trickle_on), (200, peers.reader, peers.read_on), (100, peers.announcer, peers.announce_on)]
     threads = [threading.Thread(target=peers.keep, args=kind) for kind in kinds]
@@ -148,8 +154,9 @@ def main():
     sampler = threading.Thread(target=sample)
     sampler.start()
     try:
-        meanwhile = measure(place, context, arguments.key, arguments.seconds)
+        meanwhile = measuring.apply(measure, (*measured, arguments.seconds))
     finally:
+        measuring.terminate()
         sampling.set()
         peers.ended.set()
         for thread in [sampler, *threads]:

@@ -16,7 +16,7 @@ namespace {
 constexpr const char* k_time = "%Y-%m-%dT%H:%M:%S.%e";
 bool is_json = false;
 
-/// The message as a JSON string, for a pattern that stands in JSON.
+/// The message as a JSON string, for a pattern that is in JSON.
 class JsonMessage final : public spdlog::custom_flag_formatter {
  public:
   void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {
@@ -26,9 +26,28 @@ class JsonMessage final : public spdlog::custom_flag_formatter {
   std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<JsonMessage>(); }
 };
 
+/// The message on one line: control characters, with which a text from outside could forge a line or steer a terminal,
+/// are written as escapes.
+class TextMessage final : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {
+    for (const char c : message.payload) {
+      const auto byte = static_cast<unsigned char>(c);
+      if (c == '\n') {
+        out.append(std::string_view("\\n"));
+      } else if (byte < 0x20 || byte == 0x7f) {
+        fmt::format_to(std::back_inserter(out), "\\x{:02x}", byte);
+      } else {
+        out.push_back(c);
+      }
+    }
+  }
+  std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<TextMessage>(); }
+};
+
 std::unique_ptr<spdlog::pattern_formatter> formatter(const std::string& pattern) {
   auto made = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
-  made->add_flag<JsonMessage>('*').set_pattern(pattern);
+  made->add_flag<JsonMessage>('*').add_flag<TextMessage>('~').set_pattern(pattern);
   return made;
 }
 
@@ -70,11 +89,11 @@ void set_up_logging(const std::string& format, const std::string& level, std::si
   const std::string time = k_time;
   const std::string head = R"({"time":")" + time + R"(Z","level":"%l",)";
   // An access line brings its own members; all else is a message.
-  const std::string message_pattern = is_json ? head + R"("message":%*})" : time + "Z %l %v";
+  const std::string message_pattern = is_json ? head + R"("message":%*})" : time + "Z %l %~";
   writer = new LogWriter({STDERR_FILENO, max_waiting_bytes,
                           [message_pattern](std::uint64_t dropped) { return dropped_line(message_pattern, dropped); }});
   auto messages = make_logger("sightline", message_pattern);
-  auto access = make_logger("access", is_json ? head + "%v}" : time + "Z %l %v");
+  auto access = make_logger("access", is_json ? head + "%v}" : time + "Z %l %~");
   for (const auto& logger : {messages, access}) logger->set_level(spdlog::level::from_str(level));
   spdlog::register_logger(access);
   spdlog::set_default_logger(std::move(messages));
