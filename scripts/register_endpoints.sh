@@ -21,8 +21,8 @@
 #                           cannot call a model itself: its version or its licence lacks the inference API
 #   SIGHTLINE_URL           Sightline as Elasticsearch reaches it (default http://127.0.0.1:8080)
 #   SIGHTLINE_CHECK_URL     Sightline as this machine reaches it, if that differs (a cluster in a container sees another host)
-#   SIGHTLINE_CA_FILE       PEM file of a private certificate authority, if a proxy serves Sightline by https
-#   SIGHTLINE_API_KEY       key that Elasticsearch must send, if Sightline requires one
+#   SIGHTLINE_CA_FILE       PEM file of the private certificate authority that signed Sightline's certificate
+#   SIGHTLINE_API_KEY       a key of Sightline with the scope infer, if it requires keys: this script sends it, and so do the endpoints
 #   COHERE_API_KEY          for cohere: stored only in Elasticsearch's secret settings
 #   COHERE_URL              for cohere: another server with Cohere's API, for Elasticsearch's own connector
 #
