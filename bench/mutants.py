@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Sends mutated pictures and bodies to a server of its own, and checks that it refuses what is broken, stays up and does not grow.
 
-    bench/mutants.py [--bin build/release/bin] [--requests 100000] [--clients 8] [--seed 1]
+    bench/mutants.py [--bin build/release/bin] [--requests 100000] [--clients 8] [--pictures 0.5] [--seed 1]
 
-Half of the requests are embeddings of pictures: the demo's JPEGs, PNGs and WebPs, and GIFs, changed in one of two ways. Broken for sure: cut within the first nine tenths, or without
+Half of the requests (--pictures) are embeddings of pictures: the demo's JPEGs, PNGs and WebPs, and GIFs, changed in one of two ways. Broken for sure: cut within the first nine tenths, or without
 their first bytes, or a PNG with a wrong checksum: these must be answered 4xx. Changed anywhere by flipped, removed, doubled or exchanged bytes: these may be answered with a vector
 of unit length or with 4xx, as decoders do not notice each change. The other half are bodies for all kinds of routes at both ports (embeddings, rerank, bulk, searches, mappings,
 pipelines, endpoints), changed the same way or by other values, names and numbers of members; any status below 500 is right, and so is 501. After each tenth of the requests a good picture must still get its own vector.
@@ -14,6 +14,7 @@ Prints what was answered, and the resident memory after each tenth; the third te
 import argparse
 import base64
 import collections
+import copy
 import http.client
 import json
 import math
@@ -97,7 +98,7 @@ def reshaped(line, numbers):
         container, key = numbers.choice(places)
         match numbers.randrange(5):
             case 0 | 1:
-                container[key] = numbers.choice(VALUES)
+                container[key] = copy.deepcopy(numbers.choice(VALUES))
             case 2:
                 del container[key]
             case 3:
@@ -130,7 +131,7 @@ class Client(threading.Thread):
     def run(self):
         while self.bench.next():
             try:
-                self.picture() if self.numbers.random() < 0.5 else self.body()
+                self.picture() if self.numbers.random() < self.bench.options.pictures else self.body()
             except Exception as error:
                 self.bench.fault(f"no answer: {error!r}")
                 self.connections.clear()
@@ -184,7 +185,8 @@ class Bench:
         self.faults, self.resident = [], []
         self.pictures = [path.read_bytes() for path in sorted((ROOT / "demo/pictures").iterdir())[:60] if path.suffix in (".jpg", ".png", ".webp")] + [GIF]
         command = [options.bin / "sightline-server", "--model", f"m={ROOT / 'demo/models/demo-clip'}", "--port", "0", "--elasticsearch-port", "0",
-                   "--embedded-elasticsearch", "--data-dir", folder / "data", "--log-level", "error"]  # fmt: skip
+                   "--embedded-elasticsearch", "--data-dir", folder / "data", "--log-level", "error",
+                   "--vector-cache-texts", "1MB", "--vector-cache-pictures", "4MB"]  # full before memory is compared  # fmt: skip
         self.server = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, stderr=open(folder / "log", "wb"), text=True)
         self.places = {port: urllib.parse.urlsplit(self.server.stdout.readline().split()[-1]) for port in "ie"}
         self.right = self.good_vector()
@@ -233,6 +235,7 @@ def main():
     parser.add_argument("--bin", type=pathlib.Path, default=ROOT / "build/release/bin", help="folder of sightline-server")
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--clients", type=int, default=8)
+    parser.add_argument("--pictures", type=float, default=0.5, help="part of the requests that are pictures, 0 to 1")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=pathlib.Path, help="folder for what was sent when there was a fault")
     options = parser.parse_args()

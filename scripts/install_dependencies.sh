@@ -19,6 +19,8 @@ packages=(
   libtorch-dev libopenblas0-openmp
   # products with packed weights, and vector instructions chosen at run time; oneDNN's CMake file looks for OpenCL, which its package only recommends
   libdnnl-dev ocl-icd-opencl-dev libhwy-dev
+  # memory
+  libjemalloc-dev
   # HTTP, JSON, logs, options, metrics
   libpistache-dev libcurl4-openssl-dev libssl-dev zlib1g-dev rapidjson-dev libspdlog-dev libfmt-dev libcli11-dev prometheus-cpp-dev
   # pictures and text

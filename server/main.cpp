@@ -3,7 +3,6 @@
 #include <chrono>
 #include <cstdlib>
 #include <exception>
-#include <malloc.h>
 #include <memory>
 #include <optional>
 #include <spdlog/spdlog.h>
@@ -573,12 +572,6 @@ int serve(const ServerOptions& options, StopSignal& signal) {
   return EXIT_SUCCESS;
 }
 
-/// Pictures pass through many threads, and glibc would keep what each of them freed in an arena of its own: a
-/// bulk of 90 MB then leaves half as much again behind as with two arenas.
-void settle_allocator() {
-  mallopt(M_ARENA_MAX, 2);
-}
-
 /// As many open files as the system allows this process: a gateway needs two for each client.
 void settle_open_files() {
   rlimit limit{};
@@ -591,7 +584,6 @@ int run(int argc, char** argv) {
   open_missing_standard_streams();
   settle_unhandled_exceptions();
   settle_openmp(argv);
-  settle_allocator();
   settle_open_files();
   const auto parsed = parse_options(argc, argv);
   if (const int* const exit_code = std::get_if<int>(&parsed)) return *exit_code;

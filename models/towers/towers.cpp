@@ -2,7 +2,6 @@
 
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
-#include <malloc.h>
 #include <mutex>
 #include <new>
 #include <string>
@@ -208,7 +207,6 @@ Result<std::unique_ptr<Towers>> Towers::load(const Checkpoint& checkpoint, const
     WeightBinder weights(checkpoint, *compute);
     auto towers = std::make_unique<TorchTowers>(*compute, weights, config, pixels);
     if (Status complete = weights.finish(); !complete) return complete.error();
-    ::malloc_trim(0);  // the tensors as stored, which have been packed
     return std::unique_ptr<Towers>(std::move(towers));
   } catch (const WrongArithmetic& error) {
     return Error{ErrorCode::internal, error.what()};

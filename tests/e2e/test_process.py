@@ -45,6 +45,43 @@ def embed(url, *inputs):
     return call("POST", url + "/v1/embeddings", {"model": "clip", "input": list(inputs)}, timeout=60)
 
 
+def resident_megabytes(pid):
+    with open(f"/proc/{pid}/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:")) / 1024
+
+
+def test_memory_is_flat_while_new_pictures_arrive(demo_pictures):
+    """Small vectors that are cached must not keep the large bodies' memory that lay beside them from being used again."""
+    process, url = start()
+    files = [path.read_bytes() for path in demo_pictures[:60]]
+
+    def embed_new_pictures(part):
+        for number in range(part, part + 375):  # a comment makes each picture a new one
+            file, comment = files[number % len(files)], f"{number}".encode() + bytes(number % 3000)
+            new = file[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + file[2:]
+            status, answer = embed(url, "data:image/jpeg;base64," + base64.b64encode(new).decode())
+            assert status == 200, answer
+
+    def megabytes_after_3000(first):
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            list(pool.map(embed_new_pictures, range(first, first + 3000, 375)))
+        return resident_megabytes(process.pid)
+
+    before = megabytes_after_3000(0)
+    assert megabytes_after_3000(3000) < before + 30
+    assert end(process) == 0
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_what_is_logged_stays_on_one_line(form, tmp_path):
+    """A text from outside, here a path, can neither forge a line of the log nor steer a terminal."""
+    folder = f"{tmp_path}/none\n2026-01-01T00:00:00.000Z info forged \x1b[2J"
+    ended = subprocess.run([*COMMAND, f"clip={folder}", "--log-format", form], capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 1
+    lines = [line for line in ended.stderr.splitlines() if "forged" in line]
+    assert len(lines) == 1 and "none\\n2026" in lines[0] and "\x1b" not in ended.stderr
+
+
 def test_a_log_that_is_not_read_stops_nothing():
     reader, writer = os.pipe()
     process, url = start(stderr=writer, arguments=["--log-buffer-bytes", "4kB"])
