@@ -279,7 +279,8 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("--max-picture-bytes", options.max_picture_bytes, "Larger files are reported, not sent")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
-  app.add_option("--ca-file", options.ca_file, "PEM file of the CA of an https server's certificate");
+  app.add_option("--ca-file", options.ca_file,
+                 "PEM file of the CA of an https server's certificate (default: SIGHTLINE_CA_FILE)");
   app.add_option("--env-file", options.env_file, "Settings file")->capture_default_str();
   app.add_flag("--quiet", options.quiet, "No progress, only the table");
   app.set_version_flag("--version", SIGHTLINE_VERSION);
@@ -291,10 +292,9 @@ int run(int argc, char** argv) {
       "Measures how well models find pictures by text, texts by picture, texts by text and pictures by "
       "picture:\n"
       "recall, precision, MRR, nDCG, zero-shot accuracy; one column per model, all on the same pictures.\n"
-      "Settings from the environment or .env: SIGHTLINE_URL, SIGHTLINE_API_KEY; for --save ELASTICSEARCH_URL,\n"
-      "ELASTICSEARCH_API_KEY (else ES_LOCAL_URL, ES_LOCAL_API_KEY), ELASTICSEARCH_USER and "
-      "ELASTICSEARCH_PASSWORD,\n"
-      "ELASTICSEARCH_CA_FILE.\n"
+      "Settings from the environment or .env: SIGHTLINE_URL, SIGHTLINE_API_KEY, SIGHTLINE_CA_FILE; for --save\n"
+      "ELASTICSEARCH_URL, ELASTICSEARCH_API_KEY (else ES_LOCAL_URL, ES_LOCAL_API_KEY), ELASTICSEARCH_USER,\n"
+      "ELASTICSEARCH_PASSWORD and ELASTICSEARCH_CA_FILE.\n"
       "Exit codes: 0 all measured; 1 some inputs failed (they are named); 2 wrong usage; 3 no server, no such "
       "model,\n"
       "or the report could not be saved; 130 interrupted.");
@@ -315,7 +315,7 @@ int run(int argc, char** argv) {
   if (options.client.url.empty()) options.client.url = "http://127.0.0.1:8080";
   while (options.client.url.ends_with('/')) options.client.url.pop_back();
   options.client.api_key = setting(*settings, "SIGHTLINE_API_KEY");
-  options.client.ca_file = options.ca_file;
+  options.client.ca_file = options.ca_file.empty() ? setting(*settings, "SIGHTLINE_CA_FILE") : options.ca_file;
   if (options.pictures.empty()) {
     const auto beside = std::filesystem::path(options.table).parent_path();
     options.pictures = (std::filesystem::is_directory(beside / "pictures") ? beside / "pictures" : beside).string();

@@ -21,8 +21,8 @@ enum ExitCode { k_all_indexed = 0, k_some_failed = 1, k_bad_usage = 2, k_no_clus
 constexpr const char* k_about =
     R"(Loads folders of pictures into Elasticsearch, through _bulk and an ingest pipeline that embeds them.
 Each picture becomes a document with image_name, image_data (base64) and the attributes of its row in a table. Its _id is
-the SHA-256 of its bytes, so loading a picture twice leaves one document. What the index holds already keeps the fields
-that this load does not bring.
+the SHA-256 of its bytes, so loading a picture twice leaves one document. Documents that the index
+already has keep the fields that this load does not set.
 What cannot be read (a broken link, a folder without permission, a socket) is named in the report; the rest is loaded.
 Settings from the environment or .env: ELASTICSEARCH_URL, ELASTICSEARCH_API_KEY (else ES_LOCAL_URL, ES_LOCAL_API_KEY),
 ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD, ELASTICSEARCH_CA_FILE.
@@ -77,8 +77,9 @@ void add_table_options(CLI::App& app, Command& command) {
                  "values; repeatable")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  app.add_option("--separator", command.separator,
-                 "Separator of the fields of a CSV file: one character, or tab (default: found in its first line)");
+  app.add_option(
+      "--separator", command.separator,
+      "Separator of the fields of a CSV file: one character, or tab (default: detected from its first line)");
 }
 
 void add_load_options(CLI::App& app, Command& command) {
@@ -98,7 +99,7 @@ void add_load_options(CLI::App& app, Command& command) {
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
   app.add_option("--bulk-documents", load.max_bulk_documents,
-                 "Maximum documents in one bulk. Fewer go at first, and where a bulk takes more than 4 s")
+                 "Maximum documents in one bulk. Bulks begin smaller, and shrink if one takes more than 4 s")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
   app.add_option("--in-flight", load.max_in_flight, "Simultaneous bulks")

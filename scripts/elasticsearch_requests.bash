@@ -99,7 +99,7 @@ es() {
   local why; why=$(reason)
   case $status in
     401) if [[ $why = *"inference entity id"* ]]; then fail "Sightline refused Elasticsearch's call: $why
-  Set SIGHTLINE_API_KEY ($where) to a line of the server's --api-key-file, and run scripts/register_endpoints.sh again: it sets that key in the endpoints."
+  Set SIGHTLINE_API_KEY ($where) to a key of that server (scripts/make_api_key.sh makes one), and run scripts/register_endpoints.sh again: it sets that key in the endpoints."
          elif [ -n "$api_key" ]; then fail "Elasticsearch at $elasticsearch refuses the API key: $why
   Set ELASTICSEARCH_API_KEY ($where) to the \`encoded\` value of a valid one."
          elif [ -n "${ELASTICSEARCH_USER:-}" ]; then fail "Elasticsearch at $elasticsearch refuses the user '$ELASTICSEARCH_USER': $why

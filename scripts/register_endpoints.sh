@@ -212,8 +212,8 @@ ask_sightline() { # MODEL
     model_trouble="the model '$1' at $sightline_here is not ready: $(jq -r '.state + (if .reason then ", " + .reason else "" end)' <<<"$answer"). Wait until the server has printed 'ready'."
   elif is_sightlines_error; then
     case $status in
-      401) if [ -n "${SIGHTLINE_API_KEY:-}" ]; then model_trouble="$at refuses the key in SIGHTLINE_API_KEY ($where): set it to a line of the server's --api-key-file."
-           else model_trouble="$at requires a key: set SIGHTLINE_API_KEY ($where) to a line of the server's --api-key-file."; fi ;;
+      401) if [ -n "${SIGHTLINE_API_KEY:-}" ]; then model_trouble="$at refuses the key in SIGHTLINE_API_KEY ($where): set it to a valid key of that server (scripts/make_api_key.sh makes one)."
+           else model_trouble="$at requires a key: set SIGHTLINE_API_KEY ($where) to a key of that server (scripts/make_api_key.sh makes one)."; fi ;;
       404) if [[ $answer = *"no model"* ]]; then model_trouble="$at does not serve a model named '$1'; it serves: $(served_names). Start it with $how."
            else model_trouble="Sightline answers at $sightline_here, but there is no route below that path: set $check_variable ($where) to http://HOST:PORT without a path."; fi ;;
       *) model_trouble="$at answered $status: $(reason)" ;;
@@ -229,7 +229,7 @@ served_names() { ask sightline_config GET "$sightline_here/v1/models" && jq -r '
 # Why the cluster could not create an endpoint: to create one, it calls Sightline.
 endpoint_trouble() {
   case $(reason) in
-    *"[401]"*|*"valid key"*) say "Sightline refused Elasticsearch's call: set SIGHTLINE_API_KEY ($where) to a line of the server's --api-key-file." ;;
+    *"[401]"*|*"valid key"*) say "Sightline refused Elasticsearch's call: set SIGHTLINE_API_KEY ($where) to a key of that server (scripts/make_api_key.sh makes one)." ;;
     *PKIX*|*certificat*) say "Elasticsearch does not trust the certificate at $sightline: its CA must be in the trust store of the JVM of every node, or SIGHTLINE_URL ($where) must be an http:// address." ;;
     *"onnection refused"*|*"ame or service not known"*|*UnknownHost*|*"imed out"*|*"nreachable"*|*"ailed to connect"*|*"ot resolve"*|*"be reached"*)
       say "Elasticsearch cannot reach Sightline at $sightline: set SIGHTLINE_URL ($where) to Sightline's address as Elasticsearch sees it, and SIGHTLINE_CHECK_URL to the one that this machine uses. For a cluster in a container this is http://host.docker.internal:8080, and Sightline must not listen only on loopback (--host 0.0.0.0)." ;;

@@ -1,5 +1,6 @@
 """TLS at both ports: what is offered and refused, certificates that change, clients' certificates, silent peers."""
 
+import csv
 import http.client
 import json
 import socket
@@ -205,7 +206,7 @@ def test_a_connection_that_breaks_within_tls_harms_nobody(secure, authority):
     assert ask(secure.url, "/health/ready", context)[0] == 200
 
 
-def test_the_whole_set_up_runs_over_tls_with_keys(authority, tmp_path, demo_pictures):
+def test_the_whole_set_up_runs_over_tls_with_keys(authority, tmp_path, demo_pictures, demo_rows):
     put_in_place(*authority.sign("server", 4001), tmp_path)
     make = [ROOT / "scripts/make_api_key.sh", "--file", tmp_path / "keys"]
     keys = {name: subprocess.run([*make, "--scopes", scopes, name], check=True, capture_output=True, text=True, timeout=30).stdout.strip()
@@ -226,6 +227,14 @@ def test_the_whole_set_up_runs_over_tls_with_keys(authority, tmp_path, demo_pict
         found = run([ROOT / "scripts/search.sh", "--env-file", "/dev/null", "--size", "3", "a", "red", "house"],
                     {**server.environment(), "ELASTICSEARCH_API_KEY": keys["operator"]})
         assert found.returncode == 0 and len(found.stdout.splitlines()) >= 3, found.stdout + found.stderr
+        with open(tmp_path / "table.csv", "w", newline="", encoding="utf-8") as out:
+            rows = [demo_rows[picture.name] for picture in demo_pictures[:5]]
+            table = csv.DictWriter(out, rows[0].keys())
+            table.writeheader()
+            table.writerows(rows)
+        measured = run([BIN / "sightline-eval", tmp_path / "table.csv", "--pictures", pictures, "--model", "clip", "--env-file", "/dev/null", "--quiet"],
+                       server.environment())
+        assert measured.returncode == 0, measured.stdout + measured.stderr
         client = Elasticsearch(server.elasticsearch, api_key=keys["reader"], ca_certs=str(authority.certificate))
         assert client.count(index="clip-images")["count"] == 5
         with pytest.raises(AuthorizationException):

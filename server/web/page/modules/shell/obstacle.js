@@ -6,7 +6,7 @@ import { Empty, Failure } from "../parts/message.js";
 const again = (installation) => html`<div class="row"><${Button} icon="refresh" onClick=${installation.reload}>Try again<//></div>`;
 
 const NoKey = ({ onSignIn }) => html`<${Empty} icon="key" title="This server requires a key">
-  <p>The keys are in the file of <code>--api-key-file</code>.</p>
+  <p>The server's operator can make one with <code>scripts/make_api_key.sh</code>.</p>
   <${Button} main onClick=${() => onSignIn("server")}>Enter a key<//>
 <//>`;
 

@@ -13,7 +13,7 @@ function reasonOf(why) {
   if (why === "cluster") return clusterAuthorization() ? "The cluster refuses the credentials stored in this tab." : "The Elasticsearch cluster requires your credentials.";
   return serverKey()
     ? "The server refuses the key stored in this tab: it may have been revoked."
-    : "This server requires an API key from the file of --api-key-file.";
+    : "This server requires an API key. Its operator can make one with scripts/make_api_key.sh.";
 }
 
 /** Tries keys before they are kept. run(ask, keep): `keep` once `ask` was answered; {busy, problem} meanwhile and after. */

@@ -81,7 +81,7 @@ function aboutKeys({ page, hostname }) {
   return [{
     id: "no-key", title: "Anyone who can reach this server can use it",
     text: `You opened it as ${hostname}, not on its own machine, and it requires no key. Start it with a file of keys:`,
-    commands: ["(umask 077; openssl rand -hex 32 > keys)", "sightline-server --api-key-file keys"],
+    commands: ["scripts/make_api_key.sh --file keys NAME", "sightline-server --api-key-file keys"],
   }];
 }
 
