@@ -1,7 +1,10 @@
-"""What was acknowledged survives SIGKILL."""
+"""What was acknowledged survives SIGKILL, and is in a copy that is made while the server runs."""
 
 import base64
+import contextlib
 import json
+import shutil
+import sqlite3
 import threading
 
 from conftest import Sightline
@@ -53,5 +56,42 @@ def test_every_acknowledged_document_is_there_after_sigkill_in_the_middle_of_a_b
             "knn": {"field": "image_embedding", "k": 10000, "num_candidates": 10000,
                     "query_vector_builder": {"text_embedding": {"model_id": "clip-search", "model_text": "a house"}}}})[1]
         assert set(acknowledged) <= {hit["_id"] for hit in searched["hits"]["hits"]}
+    finally:
+        assert server.stop() == 0
+
+
+def test_a_copy_that_sqlite_makes_while_the_server_writes_is_a_whole_store(tmp_path):
+    """What docs/operations.md says about backups."""
+    server = Sightline(tmp_path / "data", tmp_path / "server.log")
+    copy, stop = tmp_path / "copy", threading.Event()
+    copy.mkdir(mode=0o700)
+    acknowledged = []
+
+    def write():
+        while not stop.is_set():
+            lines = [line for i in range(50) for line in ({"index": {"_id": f"{len(acknowledged) + i}"}}, {"n": i, "filler": "x" * 2000})]
+            status, answer = server.es("POST", "/things/_bulk", "\n".join(map(json.dumps, lines)) + "\n", content_type="application/x-ndjson")
+            assert status == 200 and not answer["errors"], answer
+            acknowledged.extend(item["index"]["_id"] for item in answer["items"])
+
+    try:
+        writer = threading.Thread(target=write)
+        writer.start()
+        while len(acknowledged) < 500 and writer.is_alive():
+            stop.wait(0.01)
+        before = list(acknowledged)
+        with contextlib.closing(sqlite3.connect(tmp_path / "data/store.db")) as source, contextlib.closing(sqlite3.connect(copy / "store.db")) as target:
+            source.backup(target)
+        shutil.copy(tmp_path / "data/store.uuid", copy)
+        stop.set()
+        writer.join()
+        assert server.es("GET", "/_cluster/health")[1]["status"] != "red"
+    finally:
+        stop.set()
+        assert server.stop() == 0
+    server = Sightline(copy, tmp_path / "copy.log")
+    try:
+        answer = server.es("POST", "/things/_mget?_source=false", {"ids": before})[1]
+        assert [document["_id"] for document in answer["docs"] if not document["found"]] == []
     finally:
         assert server.stop() == 0
