@@ -43,6 +43,12 @@ def call(method, url, body=None, content_type="application/json", timeout=120, h
     return status, json.loads(raw) if raw else None
 
 
+def memory_of(process):
+    """Bytes of a running program that are resident now (VmRSS), and the most so far (VmHWM)."""
+    status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+    return {line.split(":")[0]: int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith(("VmRSS", "VmHWM"))}
+
+
 class Program:
     """A program of ours that announces where it listens, and ends on SIGTERM."""
 

@@ -12,7 +12,7 @@ import zlib
 
 import pytest
 
-from conftest import BIN, DEMO, Cluster, Sightline, call
+from conftest import BIN, DEMO, Cluster, Sightline, call, memory_of
 
 MEMORY_BYTES = 200 << 20  # above idle, for a bulk of 90 MB
 BULK_BYTES = 90 << 20
@@ -164,10 +164,6 @@ def test_a_cluster_that_dies_in_the_middle_of_a_bulk_loses_nothing(tmp_path, dem
 
 
 def test_a_bulk_of_ninety_megabytes_takes_little_memory(cluster, tmp_path):
-    def resident(process):
-        status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
-        return {line.split(":")[0]: int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith(("VmRSS", "VmHWM"))}
-
     with gateway(cluster, tmp_path) as server:
         assert server.register("--models", "clip").returncode == 0
         pictures = [base64.b64encode(noise_png(seed, 500)).decode() for seed in range(8)]
@@ -179,12 +175,12 @@ def test_a_bulk_of_ninety_megabytes_takes_little_memory(cluster, tmp_path):
         # Once small, so that what the first use of everything takes counts as idle.
         status, answer = server.es("POST", "/clip-images/_bulk", "\n".join(lines[:80]) + "\n", content_type="application/x-ndjson")
         assert status == 200 and not answer["errors"], json.dumps(answer)[:1000]
-        idle = resident(server.process)["VmRSS"]
+        idle = memory_of(server.process)["VmRSS"]
         pathlib.Path(f"/proc/{server.process.pid}/clear_refs").write_text("5")  # VmHWM starts again
         body = ("\n".join(lines) + "\n").encode()
         status, answer = server.es("POST", "/clip-images/_bulk", body, content_type="application/x-ndjson", timeout=300)
         assert status == 200 and not answer["errors"] and len(answer["items"]) == len(lines) // 2
-        grown = resident(server.process)["VmHWM"] - idle
+        grown = memory_of(server.process)["VmHWM"] - idle
         print(f"{grown >> 20} MiB above idle")
         assert grown < MEMORY_BYTES
 

@@ -17,7 +17,7 @@ import urllib.request
 
 import pytest
 
-from conftest import BIN, DEMO, ROOT, Sightline, call
+from conftest import BIN, DEMO, ROOT, Sightline, call, memory_of
 
 MEGABYTE = 1 << 20
 COMMAND = [BIN / "sightline-server", "--port", "0", "--model"]
@@ -45,11 +45,6 @@ def embed(url, *inputs):
     return call("POST", url + "/v1/embeddings", {"model": "clip", "input": list(inputs)}, timeout=60)
 
 
-def resident_megabytes(pid):
-    with open(f"/proc/{pid}/status") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:")) / 1024
-
-
 def test_memory_is_flat_while_new_pictures_arrive(demo_pictures):
     """Small vectors that are cached must not keep the large bodies' memory that lay beside them from being used again."""
     process, url = start()
@@ -62,13 +57,13 @@ def test_memory_is_flat_while_new_pictures_arrive(demo_pictures):
             status, answer = embed(url, "data:image/jpeg;base64," + base64.b64encode(new).decode())
             assert status == 200, answer
 
-    def megabytes_after_3000(first):
+    def memory_after_3000(first):
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
             list(pool.map(embed_new_pictures, range(first, first + 3000, 375)))
-        return resident_megabytes(process.pid)
+        return memory_of(process)["VmRSS"]
 
-    before = megabytes_after_3000(0)
-    assert megabytes_after_3000(3000) < before + 30
+    before = memory_after_3000(0)
+    assert memory_after_3000(3000) < before + 30 * MEGABYTE
     assert end(process) == 0
 
 
