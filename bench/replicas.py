@@ -8,9 +8,9 @@ HAProxy's address. sightline-ingest loads pictures that differ from each other.
 
 kill     loads --pictures pictures; when a third is indexed one Sightline is ended by SIGKILL. The loader must report no failure, and every picture must be in the index, with a vector
          that equals the one of a server that was not disturbed.
-speed    documents per second with one Sightline and with two, by turns, and how that compares with a simulation: `docs/sizing.md` has its formula.
+speed    documents per second with one Sightline and with two, by turns, and what replica_model.py says for two.
 
-Needs haproxy, at least three cores for speed to mean something, and Python's standard library. Exit code 1 if there was a fault.
+Needs haproxy and Python's standard library. For speed take a model of true size, and let nothing else run. Exit code 1 if there was a fault.
 """
 
 import argparse
@@ -27,6 +27,7 @@ import tempfile
 import time
 import urllib.parse
 
+import replica_model
 from query_latency import ROOT, jpeg
 
 
@@ -157,10 +158,15 @@ def kill(options, folder):
     return faults
 
 
+def cpu_seconds(process):
+    fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def speed(options, folder):
     pictures = folder / "pictures"
     write_pictures(pictures, 20_000)
-    rates = {1: [], 2: []}
+    rates, others = {1: [], 2: []}, []
     for turn in range(3):
         for replicas in rates:
             place = folder / f"{turn}-{replicas}"
@@ -169,16 +175,26 @@ def speed(options, folder):
             try:
                 loader = bench.load(pictures)
                 time.sleep(options.seconds / 4)
+                others_before = cpu_seconds(loader) + cpu_seconds(bench.store.process) + cpu_seconds(bench.haproxy)
                 begun, first = time.monotonic(), bench.count()
                 time.sleep(options.seconds)
-                rates[replicas].append((bench.count() - first) / (time.monotonic() - begun))
+                documents = bench.count() - first
+                rates[replicas].append(documents / (time.monotonic() - begun))
+                if replicas == 1:
+                    others.append((cpu_seconds(loader) + cpu_seconds(bench.store.process) + cpu_seconds(bench.haproxy) - others_before) / documents)
                 loader.terminate()
                 loader.communicate(timeout=300)
             finally:
                 bench.end()
             print(f"  {replicas} Sightlines: {rates[replicas][-1]:.1f} documents/s", flush=True)
-    one, two = (sorted(found)[1] for found in rates.values())
-    print(f"speed: {one:.1f} documents/s with one Sightline, {two:.1f} with two: {two / one:.2f} x")
+    one, two, other = (sorted(found)[1] for found in (*rates.values(), others))
+    # Two replicas on two cores leave none to the store and the loader, which then take their time from both.
+    cores = len(os.sched_getaffinity(0))
+    rate = one if cores > 2 else 1 / (1 / one + other)
+    settings = replica_model.parser().parse_args(["--rate", str(rate), "--other-ms", str(1000 * other)])
+    simulated = replica_model.Simulation(settings, 2).run().documents_per_second()
+    print(f"speed: {one:.1f} documents/s with one Sightline, {two:.1f} with two: {two / one:.2f} x; {1000 * other:.1f} ms of CPU per document elsewhere, {cores} cores; "
+          f"simulated with two: {simulated:.1f}, {simulated / two:.2f} x what was measured")
     return []
 
 
