@@ -1,4 +1,4 @@
-// The REST API of the embedded store, a group of routes a file.
+// The REST API of the embedded store, one group of routes per file.
 #pragma once
 
 #include <initializer_list>
@@ -20,7 +20,7 @@ class AddRoute {
 
   /// Both must outlive the routes.
   AddRoute(rest::Router& router, StoreCore& store) : router_(router), store_(store) {}
-  /// As Router::add.
+  /// The same as Router::add.
   template <class Parameters>
   void operator()(std::initializer_list<http::Method> methods, std::string_view pattern,
                   const rest::ParameterTable<Parameters>& table, Handler<Parameters> handler) const {
@@ -35,7 +35,7 @@ class AddRoute {
   StoreCore& store_;
 };
 
-/// All of them.
+/// Adds all routes of the store.
 void add_routes(rest::Router& router, StoreCore& store);
 /// Indices, mappings, settings, aliases, refresh.
 void add_index_routes(rest::Router& router, StoreCore& store);

@@ -30,15 +30,15 @@ const rest::ParameterTable<BulkParameters> k_bulk_parameters{
       rest::parameter::no_effect("timeout", "time", rest::parameter::check_time, "nothing is waited for")},
      refresh_rows<BulkParameters>()}};
 
-/// An action, and what is to be done for it.
+/// An action, and the write that it requests.
 struct BulkLine {
   std::string action;
   DocumentWrite write;
-  bool ingest = false;   ///< it names a pipeline
-  Refusal refusal = {};  ///< why this line alone cannot be done
+  bool ingest = false;   ///< the line names a pipeline
+  Refusal refusal = {};  ///< why this line fails; the others are still written
 };
 
-/// Throws Refused for what refuses the whole request.
+/// Throws Refused for an error that fails the whole request.
 BulkLine line_of(const BulkItem& item, const BulkParameters& parameters) {
   using enum DocumentWrite::Action;
   if (!item.other.empty()) refuse(rest::not_supported("[" + item.other + "] of a bulk's [" + item.operation + "]"));
@@ -60,7 +60,7 @@ BulkLine line_of(const BulkItem& item, const BulkParameters& parameters) {
     if (write.id.empty()) refuse_invalid("id is missing");
     return line;
   }
-  // Pipelines are run before requests come here; a line that still names one names one that does not exist.
+  // Pipelines run before requests come here. A line that still names a pipeline names one that does not exist.
   const std::string pipeline = item.pipeline.value_or(parameters.pipeline);
   line.ingest = !pipeline.empty() && pipeline != k_no_pipeline;
   if (line.ingest) line.refusal = illegal_argument("pipeline with id [" + pipeline + "] does not exist");
@@ -82,15 +82,15 @@ std::string item_json(const BulkLine& line, const Answer<WriteResult>& result, b
   return out.text();
 }
 
-/// The body is read twice, in memory that does not grow with it: first all of it for its mistakes, the first of which
-/// refuses the whole request, then for the writes.
+/// The body is read twice, so that memory does not grow with it: first to check all of it (the first error fails the
+/// whole request), then to write.
 struct CheckedBulk {
   bool ingest = false;           ///< a line names a pipeline
-  std::size_t answer_bytes = 0;  ///< how long the answer will be about
+  std::size_t answer_bytes = 0;  ///< approximate length of the answer
 };
 
 CheckedBulk check_bulk(BulkReader reader, const BulkParameters& parameters, const Limits& limits) {
-  constexpr std::size_t k_item_bytes = 160;  // what an item of the answer has besides names, about
+  constexpr std::size_t k_item_bytes = 160;  // bytes of an item of the answer besides names, approximately
   CheckedBulk checked;
   for (std::size_t count = 1;; ++count) {
     check_cancelled();
@@ -123,8 +123,8 @@ std::vector<BulkLine> read_part(BulkReader& reader, const BulkParameters& parame
   return lines;
 }
 
-/// The results of those lines that can be written. A failure before anything is written (`any`) is thrown; later ones
-/// are the items' own.
+/// The results of the lines that can be written. A failure before the first write (`any` is false) is thrown. Later
+/// failures are reported per item.
 std::vector<Answer<WriteResult>> write_part(DocumentWriter& writer, const std::vector<BulkLine>& lines, bool& any) {
   std::vector<DocumentWrite> writes;
   for (const BulkLine& line : lines) {

@@ -1,4 +1,4 @@
-// The cluster, as far as one machine has one: GET /, health, _cat, nodes, licence.
+// Information about the cluster, which has one node here: GET /, health, _cat, nodes, licence.
 #include <algorithm>
 #include <chrono>
 
@@ -14,7 +14,7 @@ using http::Request;
 using http::Response;
 using rest::PathParameters;
 
-/// What builds of Elasticsearch say of themselves, in GET / and of each node.
+/// Build information, as Elasticsearch gives it in GET / and for each node.
 constexpr const char* k_build =
     R"("build_flavor":"default","build_type":"tar","build_hash":"0000000000000000000000000000000000000000")";
 
@@ -27,7 +27,7 @@ Response root(StoreCore& store, const Request&, const PathParameters&, const NoP
       R"("minimum_index_compatibility_version":"8.0.0"},"tagline":"You Know, for Search"})");
 }
 
-/// The licence that tools ask for before they start: nothing here depends on it, and it has no end.
+/// Some tools request the licence before they start. Nothing here depends on it, and it does not expire.
 Response license(StoreCore& store, const Request&, const PathParameters&, const NoParameters&) {
   return json_answer(R"({"license":{"status":"active","uid":")" + store.cluster_uuid() +
                      R"(","type":"basic","issue_date":"2025-10-21T00:00:00.000Z","issue_date_in_millis":1761004800000,)"
@@ -35,8 +35,8 @@ Response license(StoreCore& store, const Request&, const PathParameters&, const 
                      R"("start_date_in_millis":-1}})");
 }
 
-/// Where clients find this node: the address by which this one did, whatever lies between (a container's
-/// port, a proxy). Nothing if the request names none.
+/// The address of this node for clients: the one by which this request reached it, so that it is right behind a
+/// container's port or a proxy. Nothing if the request has no Host.
 std::optional<std::string> publish_address(const Request& request) {
   const auto host = request.headers.get("Host");
   if (!host || host->empty()) return std::nullopt;
@@ -45,7 +45,7 @@ std::optional<std::string> publish_address(const Request& request) {
   return std::string(*host) + (request.headers.get("X-Forwarded-Proto") == "https" ? ":443" : ":80");
 }
 
-/// What clients that sniff ask for.
+/// For clients that sniff.
 Response nodes_http(StoreCore& store, const Request& request, const PathParameters&, const NoParameters&) {
   json::Builder out;
   out.object().object("_nodes").member("total", 1).member("successful", 1).member("failed", 0).end();
@@ -59,7 +59,7 @@ Response nodes_http(StoreCore& store, const Request& request, const PathParamete
   return json_answer(out.text());
 }
 
-/// Copies of shards that one machine has no place for.
+/// Replicas, which one node cannot assign.
 std::size_t unassigned_of(const StoredIndex& index) {
   return static_cast<std::size_t>(replicas_of(index.settings()));
 }
@@ -80,7 +80,7 @@ struct HealthParameters : IndicesParameters {
   int worst_rank = 2;  ///< wait_for_status
 };
 
-/// What is waited for and not there will never come on one machine, so nothing is waited for.
+/// Does not wait: on one node a status that is not reached now will not be reached later.
 Response health(StoreCore& store, const Request&, const PathParameters& path, const HealthParameters& parameters) {
   const auto found = answer_of([&] { return store.find_all(path.get("index"), parameters.indices); });
   if (!found && found.error().status != 404) refuse(found.error());
@@ -110,17 +110,18 @@ Response health(StoreCore& store, const Request&, const PathParameters& path, co
 struct CatParameters : IndicesParameters {
   bool headed = false, as_json = false;
   std::optional<std::string> shown, sorted;
-  bool in_bytes = false;  ///< `bytes=b`: else sizes have a unit
+  bool in_bytes = false;  ///< `bytes=b`; without it sizes have a unit
 };
 
-/// A table for terminals, or for programs as JSON.
+/// A table: text for terminals, or JSON for programs.
 class CatTable {
  public:
   CatTable(std::vector<std::string> columns, std::size_t first_number)
       : columns_(std::move(columns)), first_number_(first_number) {}
   void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
 
-  /// As text in columns, or with `format=json` (or JSON alone in Accept) as JSON. Throws AnswerTooLarge, Refused.
+  /// The answer: text in columns, or JSON if `format=json` is given or Accept has only JSON. Throws AnswerTooLarge,
+  /// Refused.
   Response answer(const Request& request, const CatParameters& parameters, const Limits& limits) {
     if (parameters.sorted) sort_by(*parameters.sorted);
     std::vector<std::size_t> shown(columns_.size());
@@ -148,7 +149,7 @@ class CatTable {
     return found;
   }
 
-  /// Numbers by their digits first, as none has a sign.
+  /// Numbers are compared by their number of digits first, since they have no sign.
   void sort_by(const std::string& names) {
     const std::vector<std::size_t> keys = columns_named(names);
     std::sort(rows_.begin(), rows_.end(), [&](const auto& a, const auto& b) {
@@ -172,7 +173,7 @@ class CatTable {
     return "[" + rows + "]";
   }
 
-  /// Each column is as wide as its widest cell; numbers stand to the right.
+  /// Each column is as wide as its widest cell. Numbers are right-aligned.
   std::string text(const std::vector<std::size_t>& shown, bool headed, const Limits& limits) const {
     std::vector<std::vector<std::string>> lines = rows_;
     if (headed) lines.insert(lines.begin(), columns_);
@@ -192,7 +193,7 @@ class CatTable {
   }
 
   std::vector<std::string> columns_;
-  std::size_t first_number_;  // columns from this on hold numbers
+  std::size_t first_number_;  // first column of numbers; all later ones are numbers too
   std::vector<std::vector<std::string>> rows_;
 };
 

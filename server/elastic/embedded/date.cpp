@@ -13,7 +13,7 @@ namespace {
 constexpr std::int64_t k_second = 1000, k_minute = 60 * k_second, k_hour = 60 * k_minute, k_day = 24 * k_hour;
 constexpr std::string_view k_slash_time = "yyyy/MM/dd HH:mm:ss", k_slash_day = "yyyy/MM/dd";
 
-/// Parts of a date; parts of the time that the text left out are negative.
+/// Parts of a date. Parts of the time that the text omits are negative.
 struct Parts {
   int year = 1970, month = 1, day = 1;
   int hour = -1, minute = -1, second = -1, nanos = -1;
@@ -50,7 +50,7 @@ class Reader {
     for (std::size_t read = before - rest_.size(); read < 9; ++read) nanos *= 10;
     return true;
   }
-  /// Z, +02, +0200 or +02:00.
+  /// Reads Z, +02, +0200 or +02:00.
   bool zone(int& offset_minutes) {
     if (take('Z')) return true;
     const bool minus = peek() == '-';
@@ -79,7 +79,8 @@ std::vector<std::string_view> alternatives(std::string_view format) {
   return parts;
 }
 
-/// yyyy[-MM[-dd[THH[:mm[:ss[.fraction]]][zone]]]]; `strict` wants two digits where a lenient one takes one.
+/// Reads yyyy[-MM[-dd[THH[:mm[:ss[.fraction]]][zone]]]]; `strict` requires two digits where a lenient format accepts
+/// one.
 std::optional<Parts> read_iso(std::string_view text, bool strict) {
   Reader reader(text);
   Parts parts;
@@ -96,7 +97,7 @@ std::optional<Parts> read_iso(std::string_view text, bool strict) {
   return fits && reader.empty() ? std::optional(parts) : std::nullopt;
 }
 
-/// yyyy/MM/dd, and HH:mm:ss behind it.
+/// Reads yyyy/MM/dd, with HH:mm:ss after it if `with_time`.
 std::optional<Parts> read_slashes(std::string_view text, bool with_time) {
   Reader reader(text);
   Parts parts;
@@ -122,7 +123,7 @@ std::optional<std::int64_t> read_epoch(std::string_view text, std::int64_t unit,
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end == text.data()) return std::nullopt;
-  if (end != text.data() + text.size()) {  // a decimal part is cut, as a double in the source has one
+  if (end != text.data() + text.size()) {  // a decimal part is dropped: a double in the source has one
     if (*end != '.' || std::any_of(end + 1, text.data() + text.size(), [](char c) { return c < '0' || c > '9'; })) {
       return std::nullopt;
     }

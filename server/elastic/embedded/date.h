@@ -8,21 +8,21 @@
 
 namespace sightline::elastic {
 
-/// What a date field reads if its mapping names no format.
+/// The format of a date field whose mapping gives none.
 constexpr std::string_view k_default_date_format = "strict_date_optional_time||epoch_millis";
-/// What a field has that a text such as "2026/03/01" made.
+/// The format of a field that dynamic mapping creates for a text such as "2026/03/01".
 constexpr std::string_view k_slash_date_format = "yyyy/MM/dd HH:mm:ss||yyyy/MM/dd||epoch_millis";
 
 /// True if every part of `format` ("a||b") is one of strict_date_optional_time, date_optional_time, epoch_millis,
 /// epoch_second, "yyyy/MM/dd HH:mm:ss" and "yyyy/MM/dd".
 bool is_date_format(std::string_view format);
 
-/// Milliseconds since 1970-01-01T00:00:00Z; the first part of `format` (empty: the default) that fits the whole text
-/// decides. Parts of the time of day that the text leaves out are 0, or with `round_up` their largest ("2026-03" is
-/// then the last millisecond of March 1st).
+/// Milliseconds since 1970-01-01T00:00:00Z, read by the first part of `format` (empty: the default) that matches the
+/// whole text; nothing if none matches. Parts of the time of day that the text omits are 0, or with `round_up` their
+/// largest value ("2026-03" is then the last millisecond of March 1st).
 std::optional<std::int64_t> parse_date(std::string_view text, std::string_view format = {}, bool round_up = false);
 
-/// The time as `format` (its first part) writes it: "2026-03-01T00:00:00.000Z", or digits for epoch_millis.
+/// The time in the first part of `format`: "2026-03-01T00:00:00.000Z", or digits for epoch_millis and epoch_second.
 std::string format_date(std::int64_t milliseconds, std::string_view format = {});
 
 }  // namespace sightline::elastic

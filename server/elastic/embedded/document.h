@@ -1,4 +1,4 @@
-// A document as the search side sees it: values by field.
+// A document as the search uses it: values by field.
 #pragma once
 
 #include <cstdint>
@@ -15,9 +15,8 @@ struct TermFrequency {
   std::uint32_t frequency = 0;
 };
 
-/// The values that one document has for one field, multi-fields listed on their own. Which of the lists is
-/// filled depends on the field's type; values of arrays and of objects in arrays stand in the order of the
-/// source.
+/// The values of one document for one field. Multi-fields have separate entries. The field's type decides which of the
+/// lists is filled. Values of arrays, and of objects in arrays, keep the order of the source.
 struct FieldValues {
   std::string path;
   FieldType type = FieldType::object;

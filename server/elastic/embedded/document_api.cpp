@@ -46,13 +46,13 @@ Response write_document(StoreCore& store, const Request& request, const PathPara
   auto results = writer.write({&write, 1});
   if (parameters.wants_refresh) writer.refresh();
   const WriteResult result = accepted(std::move(results.front()));
-  const bool noop = result.result == "noop";  // nothing was written, so no copy and no refresh is told of
+  const bool noop = result.result == "noop";  // nothing was written: the answer reports no copies and no refresh
   json::Builder out;
   write_result(out.object(), result, parameters.forced_refresh && !noop, noop ? 0 : result.copies);
   return json_answer(out.text(), result.status());
 }
 
-/// `_version` to `_source` of a document that is there; `found`, whether it is.
+/// Writes `_version` to `_source` of a document that exists; `found` in both cases.
 void write_found(json::Builder& out, const std::optional<StoredDocument>& document, const SourceFilter& filter) {
   if (!document) return void(out.member("found", false));
   out.member("_version", document->version).member("_seq_no", document->seq_no).member("_primary_term", 1);
@@ -74,7 +74,7 @@ Found find_document(const StoreCore& store, const std::string& name, const std::
     try {
       return {index, filter, index->fetch_by_id(rest::document_id(id), filter->needs_vectors())};
     } catch (const StorageFailed&) {
-      // Its tables are missing if it was deleted meanwhile: then the name is another index's, or nobody's.
+      // Its tables are missing if the index was deleted meanwhile. The name then belongs to another index or to none.
       const auto deletions_ended = store.read_lock();
       if (store.find_one(name) == index) throw;
     }
@@ -109,7 +109,7 @@ Response get_source(StoreCore& store, const Request&, const PathParameters& path
 /// One line of an _mget.
 struct Wanted {
   std::string index, id;
-  std::shared_ptr<const SourceFilter> filter;  // most have it in common
+  std::shared_ptr<const SourceFilter> filter;  // shared by most lines
   std::size_t max_patterns = 0;
 };
 
@@ -180,7 +180,7 @@ std::vector<Wanted> read_multi_get(const Request& request, const std::string& in
   return std::move(reading.wanted);
 }
 
-/// The `error` object within an item of an _mget, root causes and all.
+/// The `error` object within an item of an _mget, with its root causes.
 std::string error_object(const ElasticError& error) {
   const std::string envelope = error.envelope_json();
   const std::size_t begin = envelope.find('{', 1);
@@ -221,7 +221,7 @@ bool is_create(std::string_view, const std::string& text) {
 
 using WriteRows = std::vector<rest::Parameter<WriteParameters>>;
 
-/// Those of every write.
+/// Parameters of every write.
 WriteRows write_rows() {
   using namespace rest::parameter;
   using P = WriteParameters;

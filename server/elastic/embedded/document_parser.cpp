@@ -21,20 +21,20 @@ using Kind = rest::JsonToken::Kind;
 using rest::JsonTape;
 using rest::JsonToken;
 
-/// How much of a value an error shows.
+/// Bytes of a value that an error shows.
 constexpr std::size_t k_longest_shown_bytes = 200;
 
 constexpr std::string_view k_document_error = "document_parsing_exception";
 
 constexpr std::size_t k_fewest_vector_dims = 128;
-constexpr const char* k_objects = R"({"type":"ObjectMapper"})";  // stands for an array of objects
+constexpr const char* k_objects = R"({"type":"ObjectMapper"})";  // marks an array of objects
 constexpr const char* k_text = R"({"type":"text","fields":{"keyword":{"type":"keyword","ignore_above":256}}})";
 
 bool is_whole(std::string_view number) {
   return number.find_first_of(".eE") == std::string_view::npos;
 }
 
-/// The mapping that a text asks for, as JSON.
+/// The mapping for a text, as JSON.
 std::string mapping_of_string(std::string_view text) {
   if (parse_double(text)) return k_text;
   if (parse_date(text, "strict_date_optional_time")) return R"({"type":"date"})";
@@ -60,7 +60,7 @@ std::string type_in(const std::string& mapping) {
   return mapping.substr(begin, mapping.find('"', begin) - begin);
 }
 
-/// Where an object stands: the way to its mapping.
+/// The place of an object in the document: the path to its mapping.
 struct Place {
   std::string prefix;  // "" or "a.b."
   Dynamic dynamic = Dynamic::yes;
@@ -89,20 +89,20 @@ class DocumentParser {
   }
 
  private:
-  /// A member that holds a vector, to be cut from the source.
+  /// A member with a vector, which will be cut from the source.
   struct VectorMember {
     std::size_t object, key;
     std::string path;
     std::vector<float> values;
   };
 
-  /// The mapping, for fields that this document brings: a copy of the given one, made with the first.
+  /// The mapping, for adding new fields of this document. The first call copies the given mapping.
   Mapping& growing() {
     if (!grown_) mapping_ = grown_ = std::make_shared<Mapping>(*mapping_);
     return *grown_;
   }
 
-  /// Changes it; what it refuses is refused with the place of the value.
+  /// Changes the mapping. An error gets the position of the value.
   template <class Change>
   void grow(std::size_t value, const Change& change) {
     try {
@@ -175,8 +175,8 @@ class DocumentParser {
     }
   }
 
-  /// The mapping that the concrete values of an array ask for, through nested arrays: of the first of them. Refuses
-  /// an array of several types.
+  /// The mapping for the concrete values of an array, through nested arrays: that of the first value. Refuses an array
+  /// of several types.
   void survey(const std::string& path, std::size_t array, std::string& mapping) const {
     for (std::size_t element = array + 1; element < tape_[array].next; element = tape_[element].next) {
       const JsonToken& token = tape_[element];
@@ -193,7 +193,7 @@ class DocumentParser {
 
   /// The mapping of an unknown field, by Elasticsearch's dynamic mapping: strings become text with a `keyword`
   /// multi-field, or dates; whole numbers long, others float; 128 to 4096 decimal numbers in an array a dense_vector.
-  /// Empty if the value says nothing: only nulls, or empty.
+  /// Empty if the value has no type: only nulls, or empty.
   std::string infer_mapping(const std::string& path, std::size_t value) const {
     const JsonToken& token = tape_[value];
     if (token.kind != Kind::array) return mapping_of(token);
@@ -261,7 +261,7 @@ class DocumentParser {
       field = with_dims(*field, size);
       growing().replace(field);
     }
-    // Vectors that are kept but not indexed may be any that are finite.
+    // Vectors that are stored but not indexed only have to be finite.
     const auto similarity = field->indexed ? field->similarity : VectorSimilarity::l2_norm;
     if (const std::string fault = unfit_for(similarity, vector); !fault.empty()) fail_field(*field, array, fault);
     if (cut_vectors_) vectors_.push_back({object, key, field->path, vector});
@@ -292,13 +292,13 @@ class DocumentParser {
     return values_[place->second];
   }
 
-  /// Removes the vectors' members from the source and notes how each goes back.
+  /// Removes the vectors' members from the source, and records how to put each back.
   void cut(PreparedDocument& document) {
     std::sort(vectors_.begin(), vectors_.end(), [](const auto& a, const auto& b) { return a.key < b.key; });
     const std::string_view text = tape_.text();
     document.source.reserve(text.size());
     std::size_t copied = 0;
-    std::size_t object = 0, next = 0;  // of the member before, and the member behind it
+    std::size_t object = 0, next = 0;  // of the previous member, and the token after it
     bool member_stays_before = false;
     for (VectorMember& member : vectors_) {
       if (member.object != object || next == 0) {
@@ -310,7 +310,7 @@ class DocumentParser {
       const std::size_t value = member.key + 1;
       next = tape_[value].next;
       const bool more = next < tape_[object].next;
-      // The comma that goes is the one in front if a member stays there, else the one behind.
+      // A comma is removed with the member: the one before it if a member remains there, else the one after it.
       std::size_t begin = tape_[member.key].begin, end = tape_[value].end;
       if (member_stays_before) {
         begin = text.rfind(',', begin);
@@ -346,7 +346,7 @@ class DocumentParser {
   const JsonTape& tape_;
   std::string id_;
   std::shared_ptr<const Mapping> mapping_;
-  std::shared_ptr<Mapping> grown_;  // what mapping_ is, once it is a copy
+  std::shared_ptr<Mapping> grown_;  // the same object as mapping_, once that is a copy
   bool cut_vectors_;
   const MappingLimits& limits_;
   const std::size_t known_;  // fields of the given mapping
@@ -361,7 +361,7 @@ PreparedDocument prepare_document(std::string_view source, const std::string& id
                                   std::shared_ptr<const Mapping> mapping, bool cut_vectors,
                                   const MappingLimits& limits) {
   auto tape = JsonTape::parse(source);
-  // The mark is no part of what is kept.
+  // The byte order mark is not stored.
   if (const auto unmarked = json::without_byte_order_mark(source); tape && unmarked.size() < source.size())
     tape = JsonTape::parse(unmarked);
   if (!tape && tape.error().type == "illegal_argument_exception") refuse(tape.error());

@@ -13,25 +13,24 @@
 
 namespace sightline::elastic {
 
-/// A dense vector that is kept outside the stored source. Put back: `before`, the array, `after`, at `offset`
-/// of the stored text; several at one offset in their order.
+/// A dense vector that is stored outside the source. To restore the source, insert `before`, the array and `after` at
+/// `offset` of the stored text. Vectors with the same offset are inserted in their order.
 struct CutVector {
   std::string path;
   std::size_t offset = 0;
-  std::string before, after;  ///< the member's name, colon and comma as they stood in the source
+  std::string before, after;  ///< the member's name, colon and comma as they were in the source
   std::vector<float> values;
 };
 
-/// A document that is fit to be written.
+/// A document that is ready to be written.
 struct PreparedDocument {
   ParsedDocument values;
   std::string source;  ///< with the vectors cut out
   std::vector<CutVector> vectors;
-  std::shared_ptr<const Mapping> mapping;  ///< the given one, or a new one with the fields that the document brought
+  std::shared_ptr<const Mapping> mapping;  ///< the given one, or a new one with the document's new fields
 };
 
-/// Reads `source` by `mapping`; unknown fields become fields as Elasticsearch would make them, within
-/// `limits`.
+/// Reads `source` by `mapping`. Unknown fields are added as Elasticsearch would add them, within `limits`.
 /// `cut_vectors` false leaves vectors in the source (index.mapping.exclude_source_vectors). Throws Refused:
 /// document_parsing_exception, strict_dynamic_mapping_exception, illegal_argument_exception.
 PreparedDocument prepare_document(std::string_view source, const std::string& id,

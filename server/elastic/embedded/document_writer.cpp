@@ -14,7 +14,7 @@ namespace {
 
 using namespace rest;  // NOLINT: the table below is made of its words
 
-/// One transaction keeps others waiting, and its documents in memory, no longer than about this.
+/// Approximate limits of one transaction: how long other requests wait for it, and the size of its documents in memory.
 constexpr std::chrono::milliseconds k_longest_transaction{200};
 constexpr std::size_t k_largest_transaction_bytes = 32u << 20;
 /// How long the version of a deleted document is remembered (index.gc_deletes).
@@ -212,7 +212,7 @@ void WriteTransaction::insert_rows(Staged& staged, std::int64_t number, std::int
   }
 }
 
-/// Once per transaction, as it looks at all of them.
+/// At most once per transaction and index, because the query scans the whole table.
 void WriteTransaction::prune(Staged& staged) {
   if (std::exchange(staged.pruned, true)) return;
   store_.writer_->query("DELETE FROM " + staged.index->deleted_table() + " WHERE time<?1")
@@ -224,7 +224,7 @@ WriteResult WriteTransaction::remove(Staged& staged, const DocumentWrite& write,
   if (before.live) erase_rows(staged, before.number);
   const std::int64_t version = before.version + 1;
   prune(staged);
-  // One that no document can have is not remembered: it may be of any size.
+  // An id that no document can have is not remembered: it could have any size.
   if (!rest::id_problem(write.id)) {
     store_.writer_
         ->query("INSERT OR REPLACE INTO " + staged.index->deleted_table() + "(id, version, time) VALUES(?1, ?2, ?3)")
@@ -284,7 +284,7 @@ std::vector<Answer<WriteResult>> DocumentWriter::write(std::span<const DocumentW
   WriteTransaction transaction(store_);
   const auto started = std::chrono::steady_clock::now();
   const auto lasts = [&] { return std::chrono::steady_clock::now() - started > k_longest_transaction; };
-  // An index is made by a transaction of its own.
+  // An index is created in a separate transaction.
   std::size_t ready = 0;
   for (; ready < writes.size() && (ready == 0 || !lasts()); ++ready) {
     check_cancelled();

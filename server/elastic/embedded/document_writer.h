@@ -15,15 +15,15 @@
 
 namespace sightline::elastic {
 
-/// One thing to be done to one document.
+/// One write of one document.
 struct DocumentWrite {
   enum class Action { index, create, update, remove };
   Action action = Action::index;
   std::string index;        ///< name or alias
-  std::string id;           ///< empty: one is made
-  std::string_view source;  ///< the document; of an update its body: `{"doc":{..}}`
+  std::string id;           ///< empty: an id is generated
+  std::string_view source;  ///< the document; for an update its body: `{"doc":{..}}`
   std::optional<std::int64_t> if_seq_no, if_primary_term;
-  bool wants_source = false;  ///< of an update: give back the new source
+  bool wants_source = false;  ///< of an update: return the new source
 };
 
 struct WriteResult {
@@ -31,7 +31,7 @@ struct WriteResult {
   std::string result;  ///< created, updated, deleted, not_found, noop
   std::int64_t version = 0, seq_no = 0;
   int copies = 2;           ///< shards that a write goes to: `_shards.total`
-  std::string source = {};  ///< of an update, if wanted: the new one, vectors included
+  std::string source = {};  ///< of an update, if requested: the new source with its vectors
 
   int status() const { return result == "created" ? 201 : result == "not_found" ? 404 : 200; }
 };
@@ -42,18 +42,18 @@ struct UpdateBody {
   std::string_view doc, upsert;
   bool doc_as_upsert = false;
   bool detect_noop = true;
-  std::optional<bool> wants_source;  ///< empty: as the request says
+  std::optional<bool> wants_source;  ///< empty: the request decides
 };
 
 /// Refuses unknown members, and a body without `doc`: action_request_validation_exception.
 UpdateBody parse_update_body(std::string_view body);
-/// `if_seq_no` or `if_primary_term`. Refuses what is no number, and negative ones.
+/// `if_seq_no` or `if_primary_term`. Refuses texts that are not numbers, and negative numbers.
 std::optional<std::int64_t> sequence_number(std::string_view name, const std::string& text);
-/// The `_source` of an update, in its body, its URL or the line of a bulk. Refuses all but true and false.
+/// The `_source` of an update, in its body, its URL or the line of a bulk. Refuses all values but true and false.
 bool shows_source(std::string_view name, std::string_view text);
 
-/// One write transaction: rows, mappings and search of all indices it touches. Holds the store's write lock while
-/// it lives. Without `commit` everything is as it was. Throws StorageFailed: then it cannot be committed.
+/// One write transaction: rows, mappings and search of all indices that it touches. Holds the store's write lock for
+/// its lifetime. Without `commit` nothing changes. Throws StorageFailed: then it cannot be committed.
 class WriteTransaction {
  public:
   explicit WriteTransaction(StoreCore& store) : store_(store), lock_(store.write_mutex_) {}
@@ -61,29 +61,29 @@ class WriteTransaction {
   WriteTransaction(const WriteTransaction&) = delete;
   WriteTransaction& operator=(const WriteTransaction&) = delete;
 
-  /// Before `begin`: makes the index that `name` stands for if there is none. Throws Refused.
+  /// Call before `begin`: creates the index `name` if no index or alias has this name. Throws Refused.
   void ensure_index(const std::string& name);
   void begin();
   /// Throws Refused: then the write has changed nothing, and others may follow.
   WriteResult apply(const DocumentWrite& write);
-  /// On disk; seen by searches within the refresh interval.
+  /// Writes the changes to disk. Searches see them within the refresh interval.
   void commit();
-  /// Those that were written to.
+  /// The indices that were written to.
   std::vector<IndexPtr> indices() const;
 
  private:
-  /// An index as this transaction leaves it.
+  /// The state of an index within this transaction.
   struct Staged {
     IndexPtr index;
     std::shared_ptr<const Mapping> mapping;
     std::int64_t next_seq_no = 0;
     std::int64_t count = 0;
-    bool pruned = false;  // versions of documents deleted long ago are forgotten
+    bool pruned = false;  // old versions of deleted documents are removed
   };
-  /// A document as it is now, in the transaction's eyes.
+  /// The current state of a document within the transaction.
   struct Current {
-    std::int64_t number = 0, version = 0;  // version 0: never there, or long ago
-    bool live = false;                     // else: deleted lately, with that version
+    std::int64_t number = 0, version = 0;  // version 0: never existed, or deleted long ago
+    bool live = false;                     // false: deleted recently, with that version
   };
 
   Staged& stage(const std::string& name);
@@ -106,22 +106,23 @@ class WriteTransaction {
   std::unordered_map<std::string, Staged*> by_name_;  // names and aliases do not change meanwhile
 };
 
-/// Does the writes of one request, in order, in as many transactions as keep each short: other writers and
-/// searches get in between. A write that fails leaves the others alone.
+/// Does the writes of one request, in order, in several short transactions: other writers and searches can run between
+/// them. A failed write does not affect the others.
 class DocumentWriter {
  public:
   explicit DocumentWriter(StoreCore& store) : store_(store) {}
 
-  /// Does the first of `writes`, at least one, in one transaction that is on disk when it returns. Missing
-  /// indices are made first. The answers, one per write that was done: an item that failed has its error.
-  /// Throws StorageFailed and WorkCancelled: then nothing of `writes` is done.
+  /// Does the first of `writes`, at least one, in one transaction that is on disk when this returns. Creates missing
+  /// indices first. Returns one answer per write that was done: a failed item has its error. Throws StorageFailed and
+  /// WorkCancelled: then nothing of `writes` is done.
   std::vector<Answer<WriteResult>> write(std::span<const DocumentWrite> writes);
-  /// Searches see what was written; without it within the refresh interval of a second.
+  /// Makes the writes visible to searches now. Without this call they become visible within the refresh interval of a
+  /// second.
   void refresh();
 
  private:
   StoreCore& store_;
-  std::map<std::string, Refusal> indices_;  // named so far, and why one could not be made
+  std::map<std::string, Refusal> indices_;  // indices named so far, and why one could not be created
   std::vector<IndexPtr> written_;
 };
 

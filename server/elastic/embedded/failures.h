@@ -1,4 +1,4 @@
-// How this folder fails: by exceptions, which become values where they leave it.
+// Errors in this folder: exceptions, which become values where they leave it.
 #pragma once
 
 #include <string>
@@ -9,8 +9,8 @@
 
 namespace sightline::elastic {
 
-/// What the disk or SQLite did. Thrown beside Refused, which is for requests: EmbeddedStore::handle answers both,
-/// StoreCore::open returns this one.
+/// A failure of the disk or SQLite. Refused, by contrast, is for errors in requests. EmbeddedStore::handle answers
+/// both; StoreCore::open returns this one.
 struct StorageFailed {
   Error error;
 };
@@ -30,7 +30,7 @@ inline void accepted(Refusal refusal) {
   if (refusal) refuse(*std::move(refusal));
 }
 
-/// What `work` gives, or refuses.
+/// What `work` returns, or its Refused as a value.
 template <class Work>
 auto answer_of(const Work& work) -> Answer<decltype(work())> {
   try {

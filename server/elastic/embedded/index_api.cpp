@@ -18,7 +18,7 @@ using http::Request;
 using http::Response;
 using namespace rest;  // NOLINT: the tables below are made of its words
 
-/// The body, which must be there. Definitions take several times their size when they are read.
+/// The body, which is required. A definition takes several times its size in memory while it is read.
 const std::string& definition_body(const Request& request, const StoreCore& store) {
   if (request.body.empty()) refuse({400, "parse_exception", "request body is required"});
   if (request.body.size() > store.limits().max_definition_bytes)
@@ -26,13 +26,13 @@ const std::string& definition_body(const Request& request, const StoreCore& stor
   return request.body;
 }
 
-/// What many handlers begin with: the indices that the path names.
+/// The indices that the path names.
 std::vector<IndexPtr> named_indices(const StoreCore& store, const IndicesParameters& parameters,
                                     const PathParameters& path) {
   return store.find_all(path.get("index"), parameters.indices);
 }
 
-/// `{"a":{..},"b":{..}}`, a member an index.
+/// `{"a":{..},"b":{..}}`, one member per index.
 template <class Write>
 Response answer_by_index(const StoreCore& store, const std::vector<IndexPtr>& indices, const Write& write) {
   std::string members;
@@ -98,7 +98,7 @@ Response delete_index(StoreCore& store, const Request&, const PathParameters& pa
     if (is_wildcard(part)) refuse(illegal_argument("Wildcard expressions or all indices are not allowed"));
   }
   std::vector<IndexPtr> indices = named_indices(store, parameters, path);
-  // An alias is none of the indices that could be deleted.
+  // An alias cannot be deleted here, only an index.
   const bool any_alias = std::erase_if(indices, [&](const IndexPtr& index) {
     return std::find(parts.begin(), parts.end(), index->name()) == parts.end();
   });
@@ -108,7 +108,7 @@ Response delete_index(StoreCore& store, const Request&, const PathParameters& pa
   return acknowledged();
 }
 
-/// What an index is made of, or a part of that.
+/// The definition of an index, or a part of it.
 template <bool WithAliases, bool WithMappings, bool WithSettings>
 Response show(StoreCore& store, const Request&, const PathParameters& path, const IndicesParameters& parameters) {
   const auto write = [](json::Builder& out, const StoredIndex& index) {
@@ -151,7 +151,7 @@ Response refresh(StoreCore& store, const Request&, const PathParameters& path, c
   return json_answer(out.text());
 }
 
-/// The aliases that a comma list with wildcards chooses. Empty: all.
+/// The aliases of an index that match a comma list with wildcards. An empty list: all.
 Aliases chosen_aliases(const StoredIndex& index, const std::vector<std::string>& patterns) {
   Aliases all = index.aliases();
   std::erase_if(all, [&](const auto& alias) {
@@ -162,7 +162,7 @@ Aliases chosen_aliases(const StoredIndex& index, const std::vector<std::string>&
   return all;
 }
 
-/// The patterns of a path's `{name}`, which are compared with many names.
+/// The patterns of a path's `{name}`, limited in number because each is compared with many names.
 std::vector<std::string> alias_patterns(const StoreCore& store, const PathParameters& path) {
   auto patterns = split_expression(path.get("name"));
   accepted(check_pattern_count("name", patterns.size(), store.limits().max_patterns));
@@ -188,7 +188,7 @@ Response get_alias(StoreCore& store, const Request&, const PathParameters& path,
   if (missing.empty()) return response;
   json::Builder out;
   out.object().member("error", "alias [" + *missing.begin() + "] missing").member("status", 404);
-  out.list(std::string_view(response.body).substr(1, response.body.size() - 2));  // what is there follows
+  out.list(std::string_view(response.body).substr(1, response.body.size() - 2));  // the aliases that were found follow
   return json_answer(out.text(), 404);
 }
 
@@ -214,13 +214,13 @@ Response delete_alias(StoreCore& store, const Request&, const PathParameters& pa
     for (const auto& [name, alias] : chosen_aliases(*index, patterns)) changes.push_back({index, name, std::nullopt});
   }
   if (changes.empty() && !indices.empty())
-    changes.push_back({indices.front(), path.get("name"), std::nullopt});  // gives the error
+    changes.push_back({indices.front(), path.get("name"), std::nullopt});  // reports the missing alias
   return aliases_changed(store, changes);
 }
 
 // The members of the body of POST /_aliases
 
-/// What one action is read into.
+/// The members of one action.
 struct ActionReading {
   std::vector<std::string> aliases = {}, expressions = {};
   Alias alias = {};

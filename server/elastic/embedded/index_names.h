@@ -10,15 +10,15 @@
 
 namespace sightline::elastic {
 
-/// Why no index or alias can have this name; nothing if one can.
+/// Why an index or alias cannot have this name; nothing if it can.
 std::optional<std::string> fault_of_name(const std::string& name);
 
 /// How an index expression ("l", "a,b", "log-*", "_all", "") is read.
 struct IndicesOptions {
   bool ignore_unavailable = false;  ///< names without an index are skipped
-  bool allow_no_indices = true;     ///< wildcards may fit nothing
-  bool expand_open = true;          ///< wildcards find indices
-  bool expand_hidden = false;       ///< and hidden ones
+  bool allow_no_indices = true;     ///< wildcards may match nothing
+  bool expand_open = true;          ///< wildcards match indices
+  bool expand_hidden = false;       ///< wildcards also match hidden indices
 
   bool operator==(const IndicesOptions&) const = default;
 };
@@ -33,7 +33,7 @@ ElasticError index_not_found(const std::string& name);
 std::vector<std::string> split_expression(std::string_view expression);
 /// `*`, `_all`, "" or anything with a `*`.
 bool is_wildcard(std::string_view part);
-/// True if a part chooses `name`: by wildcards, or as `_all`.
+/// True if a part matches `name`: by wildcards, or as `_all`.
 bool part_fits(std::string_view part, std::string_view name);
 
 }  // namespace sightline::elastic

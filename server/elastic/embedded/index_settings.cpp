@@ -15,22 +15,22 @@ namespace {
 
 constexpr int k_max_shards = 1024;
 constexpr std::size_t k_longest_name_bytes = 512;
-/// Stands for a JSON null in parsed settings: "back to the default".
+/// Represents a JSON null in parsed settings: "back to the default".
 const std::string k_null(1, '\0');
 
 enum class Kind { whole_number, flag, replicas, text };
 
 struct Setting {
-  std::string_view name;  // without "index."; a name that ends in '*' takes all below
+  std::string_view name;  // without "index."; a name that ends in '*' matches all below
   Kind kind;
-  bool dynamic;  // may change after creation
+  bool dynamic;  // can change after creation
   int least = 0;
-  std::string_view why = {};  // nothing need be done for it; empty: it is done
+  std::string_view why = {};  // why it has no effect; empty: it has one
 };
 
 constexpr std::string_view k_no_effect = "kept and shown; nothing here depends on it";
 
-/// Settings that are kept. Those that change nothing here are kept all the same: many scripts set them.
+/// Settings that are stored. Settings without an effect here are stored too, because many scripts set them.
 constexpr Setting k_settings[] = {
     {"number_of_shards", Kind::whole_number, false, 1},
     {"number_of_replicas", Kind::whole_number, true},
@@ -52,7 +52,7 @@ constexpr Setting k_settings[] = {
     {"merge.*", Kind::text, true, 0, k_no_effect},
 };
 
-/// Lists them all, for docs and tests.
+/// Lists all settings, for docs and tests.
 class SettingTable : public rest::MemberTableBase {
  public:
   SettingTable() : MemberTableBase("index settings", "settings", rest::k_argument_error) {
@@ -86,14 +86,15 @@ bool is_replicas(std::string_view value) {
   return least && most && *least <= *most;
 }
 
-/// With auto_expand_replicas there are as many replicas as other nodes, within its bounds: here the least.
+/// auto_expand_replicas gives as many replicas as there are other nodes, within its bounds: with one node the lower
+/// bound.
 void expand_replicas(IndexSettings& settings) {
   const auto bounds = settings.find("index.auto_expand_replicas");
   if (bounds == settings.end() || bounds->second == "false") return;
   settings["index.number_of_replicas"] = bounds->second.substr(0, bounds->second.find('-'));
 }
 
-/// Clients may raise a setting no further than this server can bear.
+/// The largest value that a client may set, given what the server can handle.
 std::int64_t greatest(const Setting& setting, const Limits& limits) {
   if (setting.name == "number_of_shards") return k_max_shards;
   if (setting.name == "mapping.total_fields.limit") return static_cast<std::int64_t>(limits.max_fields);
@@ -134,7 +135,7 @@ void flatten(IndexSettings& settings, const std::string& name, const JsonView& v
   settings[full_name] = value.is_null() ? k_null : read_text(value, name);
 }
 
-/// Writes the settings from `at` on that lie under `prefix`, nested.
+/// Writes the settings under `prefix`, starting at `at`, as nested objects.
 void write_nested(json::Builder& out, IndexSettings::const_iterator& at, IndexSettings::const_iterator end,
                   const std::string& prefix) {
   while (at != end && at->first.starts_with(prefix)) {
@@ -211,7 +212,7 @@ std::string flat_settings_json(const IndexSettings& settings) {
 
 namespace {
 
-/// A setting that was checked to be a number when it was made.
+/// A setting that was checked to be a number when it was set.
 template <class Number>
 Number number_of(const IndexSettings& settings, const char* name, Number otherwise) {
   const auto found = settings.find(name);

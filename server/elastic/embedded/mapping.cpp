@@ -12,7 +12,7 @@
 namespace sightline::elastic {
 namespace {
 
-/// Refuses the definition `now` for a field if it cannot get it.
+/// Refuses the new definition `now` of a field if the field cannot change to it.
 void check_update(const Field& before, const Field& now) {
   if (before.type != now.type) {
     refuse(illegal_argument("mapper [" + now.path + "] cannot be changed from type [" + to_string(before.type) +
@@ -32,7 +32,7 @@ void check_update(const Field& before, const Field& now) {
                           changed + "]"));
 }
 
-/// `now`, with the multi-fields that only `before` has.
+/// `now`, with the multi-fields that are only in `before`.
 FieldPtr merge_fields(const Field& before, const Field& now) {
   check_update(before, now);
   Field merged = now;
@@ -62,7 +62,7 @@ void merge_nodes(MappingNode& node, const MappingNode& other, const std::string&
 
 void write_node(json::Builder& out, const MappingNode& node);
 
-/// `dynamic` and `properties` of an object, within it.
+/// Writes `dynamic`, `enabled` and `properties` of an object.
 void write_members(json::Builder& out, const MappingNode& object) {
   constexpr const char* k_dynamic[] = {"true", "false", "strict"};
   if (object.dynamic) out.member("dynamic", k_dynamic[static_cast<int>(*object.dynamic)]);
@@ -89,7 +89,7 @@ std::size_t count_objects(const MappingNode& node) {
   return count;
 }
 
-/// Names the path's first levels: the object that lies too deep.
+/// The error names the first object that is too deep.
 [[noreturn]] void refuse_depth(std::string_view path, const MappingLimits& limits) {
   std::size_t end = 0;
   for (std::size_t level = 0; level < limits.depth && end != path.npos; ++level)
@@ -107,7 +107,7 @@ void check_name_length(std::string_view name, const MappingLimits& limits) {
                           std::to_string(limits.field_name_length) + "] characters"));
 }
 
-/// `levels`: those of `path`.
+/// `levels`: the number of levels of `path`.
 void check_names(const MappingNode& node, const std::string& path, std::size_t levels, const MappingLimits& limits) {
   if (!node.field && levels + 1 > limits.depth) refuse_depth(path, limits);
   if (node.field) {
@@ -160,7 +160,7 @@ Mapping Mapping::merged_with(const Mapping& other, const MappingLimits& limits) 
   merge_nodes(merged.root_, other.root_, "");
   for (const auto& [name, json] : other.root_parameters_) merged.root_parameters_[name] = json;
   merged.index_fields();
-  // What is there already may exceed a limit that was lowered since; it may not grow.
+  // An existing mapping may exceed a limit that was lowered later. It may not grow.
   if (merged.size() > size()) merged.check(limits);
   return merged;
 }

@@ -12,13 +12,13 @@ namespace {
 
 using namespace rest;  // NOLINT: the tables below are made of its words
 
-/// From this many dimensions on Elasticsearch 9.1 and later keep binary-quantised vectors.
+/// From this many dimensions on, Elasticsearch 9.1 and later store binary-quantised vectors by default.
 constexpr int k_binary_quantised_dims = 384;
 constexpr double k_default_oversample = 3.0;
 constexpr std::array<std::string_view, 8> k_index_types = {"hnsw", "int8_hnsw", "int4_hnsw", "bbq_hnsw",
                                                            "flat", "int8_flat", "int4_flat", "bbq_flat"};
 
-/// What the parameters of one field are read into.
+/// The parameters of one field.
 struct FieldReading {
   Field field;
   bool similarity_given = false;
@@ -64,7 +64,7 @@ void read_format(const JsonView& key, const JsonView& value, FieldReading& readi
   keep(key, value, reading);
 }
 
-/// Values of parameters that ask for what is done anyway.
+/// For parameters with one supported value, which is also the default.
 template <const char* const& Word>
 void check_word(const JsonView& value, std::string_view name) {
   if (value.text() != Word)
@@ -132,10 +132,10 @@ void read_index_options(const JsonView&, const JsonView& value, FieldReading& re
 using Table = MemberTable<FieldReading>;
 using Rows = Table::Rows;
 
-/// Those of every type.
+/// Parameters of every type.
 const Rows k_every{{"type", k_text, skip<FieldReading>}, {"meta", k_object, keep, "kept and shown"}};
 const Rows k_indexed{{"index", k_flags, read_flag<&Field::indexed>}, {"fields", k_object, read_multi_fields}};
-/// Of types whose values are kept by document.
+/// Parameters of types whose values are stored by document.
 const Rows k_valued{{"doc_values", k_flags, read_flag<&Field::doc_values>}};
 
 const Table k_text_field{"mapping of a `text` field",
@@ -207,11 +207,11 @@ void check_vector(const FieldReading& reading) {
 
 // Objects
 
-/// What the parameters of an object are read into, the root's too.
+/// The parameters of an object or of the root.
 struct ObjectReading {
   MappingNode& node;
   std::string prefix;                                   ///< "" or "a.b."
-  std::map<std::string, std::string>* shown = nullptr;  ///< of the root: parameters that are shown as they came
+  std::map<std::string, std::string>* shown = nullptr;  ///< of the root: parameters that are shown unchanged
 };
 
 void read_dynamic(const JsonView& key, const JsonView& value, ObjectReading& reading) {
@@ -318,7 +318,7 @@ Mapping Mapping::parse(const JsonView& body) {
 
 namespace {
 
-/// dims, index, similarity and index_options of a dense_vector.
+/// Writes dims, index, similarity and index_options of a dense_vector.
 void write_vector(json::Builder& out, const Field& field) {
   if (field.dims > 0) out.member("dims", field.dims);
   out.member("index", field.indexed);

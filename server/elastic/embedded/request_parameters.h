@@ -14,7 +14,7 @@
 
 namespace sightline::elastic {
 
-/// Of routes that take none of their own.
+/// For routes without parameters.
 struct NoParameters {};
 
 struct IndicesParameters {
@@ -42,7 +42,7 @@ std::vector<rest::Parameter<Target>> indices_rows() {
            "no index here is closed"}};
 }
 
-/// master_timeout, and timeout of requests that change something.
+/// master_timeout, and for requests that change something (`changes`) also timeout.
 template <class Target>
 std::vector<rest::Parameter<Target>> timeout_rows(bool changes) {
   using namespace rest::parameter;
@@ -52,12 +52,12 @@ std::vector<rest::Parameter<Target>> timeout_rows(bool changes) {
   return rows;
 }
 
-/// The parameters of `_source` as they came, to be put over what the body says.
+/// The parameters of `_source` as they were sent. They override the body.
 struct SourceParameters {
   std::vector<std::pair<std::string, std::string>> source = {};
 };
 
-/// `base` with the parameters put over it. Throws Refused.
+/// `base`, overridden by the parameters. Throws Refused.
 inline rest::SourceFilter source_with(const SourceParameters& parameters, rest::SourceFilter base,
                                       std::size_t max_patterns) {
   for (const auto& [name, text] : parameters.source) accepted(rest::read_source_parameter(name, text, base));
@@ -78,7 +78,7 @@ std::vector<rest::Parameter<Target>> source_rows() {
 
 /// `refresh` of writes.
 struct RefreshParameters {
-  bool forced_refresh = false;  ///< the answer says `forced_refresh`
+  bool forced_refresh = false;  ///< the answer has `forced_refresh`
   bool wants_refresh = false;   ///< searches see the write when it is answered
 };
 

@@ -7,7 +7,7 @@
 namespace sightline::elastic::sqlite {
 namespace {
 
-constexpr int k_steps_between_checks = 10'000;  // of SQLite's machine
+constexpr int k_steps_between_checks = 10'000;  // steps of SQLite's virtual machine
 constexpr int k_busy_milliseconds = 10'000;
 constexpr std::size_t k_most_idle_readers = 32;
 
@@ -25,7 +25,7 @@ Query& Query::bind(int parameter, std::int64_t value) {
 }
 
 Query& Query::bind(int parameter, std::string_view text) {
-  // A null pointer would bind NULL instead of an empty text.
+  // A null pointer would bind NULL, not an empty text.
   sqlite3_bind_text64(statement_, parameter, text.empty() ? "" : text.data(), text.size(), SQLITE_STATIC, SQLITE_UTF8);
   return *this;
 }
@@ -65,7 +65,7 @@ std::unique_ptr<Connection> Connection::open(const std::string& file, Mode mode)
   sqlite3_busy_timeout(connection->handle_, k_busy_milliseconds);
   connection->execute("PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY");
   if (mode == Mode::read_only) {
-    // Writes are short; a read may look at every row.
+    // Only reads can be cancelled: writes are short, but a read may scan all rows.
     const auto cancelled = [](void*) {
       const auto& cancellation = current_cancellation();
       return cancellation && cancellation->requested() ? 1 : 0;

@@ -19,8 +19,8 @@ namespace sightline::elastic::sqlite {
 
 class Connection;
 
-/// One run of a prepared statement: bind, then step. Given back to its connection's cache, reset, at the end
-/// of its life.
+/// One run of a prepared statement: bind, then step. The destructor resets the statement, which stays in its
+/// connection's cache.
 class Query {
  public:
   Query(Connection& connection, sqlite3_stmt* statement) : connection_(&connection), statement_(statement) {}
@@ -30,17 +30,17 @@ class Query {
   Query& operator=(Query&&) = delete;
   ~Query();
 
-  /// Parameters from 1. Texts and blobs must outlive the run.
+  /// Parameters start at 1. Texts and blobs must outlive the run.
   Query& bind(int parameter, std::int64_t value);
   Query& bind(int parameter, std::string_view text);
   Query& bind_blob(int parameter, const void* bytes, std::size_t size);
 
-  /// True: a row is there. False: the end. Throws WorkCancelled while reading for a request that is.
+  /// True: there is a row. False: the end. Throws WorkCancelled while reading for a cancelled request.
   bool step();
-  /// Runs a statement that gives no rows.
+  /// Runs a statement without result rows.
   void run() { step(); }
 
-  /// Columns of the row, from 0. Views are good until the next step.
+  /// Columns of the row start at 0. Views are valid until the next step.
   std::int64_t integer(int column) const;
   std::string_view text(int column) const;
 
@@ -53,25 +53,25 @@ class Query {
 class Connection {
  public:
   enum class Mode { read_write, read_only };
-  /// Opens the file in WAL mode, with every commit forced to disk. Errors: corrupt_data if it is no database,
-  /// internal.
+  /// Opens the file in WAL mode, with every commit forced to disk. Throws StorageFailed: corrupt_data if it is not a
+  /// database, internal.
   static std::unique_ptr<Connection> open(const std::string& file, Mode mode);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  /// Prepared once, then kept.
+  /// Prepares a statement once, then caches it.
   Query query(const std::string& sql);
   /// Runs statements without parameters or rows.
   void execute(const std::string& sql);
-  /// Without effect outside a transaction. Does not fail.
+  /// No effect outside a transaction. Does not fail.
   void roll_back();
-  /// The single number that a statement gives; 0 if it gives no row.
+  /// The single number that a statement returns; 0 if it returns no row.
   std::int64_t number(const std::string& sql);
-  /// Forgets kept statements whose text contains `part`: those of a table that goes.
+  /// Deletes cached statements whose text contains `part`: those of a table that will be dropped.
   void forget(std::string_view part);
 
-  /// Throws the last failure, with what was tried.
+  /// Throws SQLite's last error. `action`: what was tried.
   [[noreturn]] void fail(const std::string& action) const;
 
  private:
@@ -82,7 +82,7 @@ class Connection {
   std::unordered_map<std::string, sqlite3_stmt*> statements_;
 };
 
-/// Read connections for whoever needs one; grows to as many as are used at once.
+/// A pool of read connections; grows to as many as are used at once.
 class ReaderPool {
  public:
   explicit ReaderPool(std::string file) : file_(std::move(file)) {}
@@ -91,7 +91,7 @@ class ReaderPool {
     ReaderPool* pool;
     void operator()(Connection* connection) const { pool->give_back(std::unique_ptr<Connection>(connection)); }
   };
-  /// A connection that is back in the pool at the end of its life.
+  /// A connection whose destructor returns it to the pool.
   using Loan = std::unique_ptr<Connection, GiveBack>;
   Loan borrow();
 

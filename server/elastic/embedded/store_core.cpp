@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::int64_t k_schema_version = 1;
 constexpr std::int64_t k_application_id = 0x53474C54;  // "SGLT"
-/// Larger files are not read through at start; SQLite still finds broken pages when it comes to them.
+/// Larger files are not checked at start. SQLite still finds broken pages when it reads them.
 constexpr std::uintmax_t k_largest_checked_bytes = std::uintmax_t{1} << 30;
 
 constexpr const char* k_schema = R"(
@@ -29,14 +29,15 @@ constexpr const char* k_schema = R"(
                        settings TEXT NOT NULL, mapping TEXT NOT NULL, aliases TEXT NOT NULL, next_seq_no INTEGER NOT NULL);
 )";
 
-/// Hidden indices are left out of wildcards, unless asked for or unless the pattern itself starts with a dot
-/// as they do.
+/// Wildcards do not match hidden indices, unless options request them, or the pattern and the name both start with a
+/// dot.
 bool shown_by(const std::string& pattern, const std::string& name, bool hidden, const IndicesOptions& options) {
   if (!hidden) return options.expand_open;
   return options.expand_hidden || (options.expand_open && pattern.starts_with('.') && name.starts_with('.'));
 }
 
-/// Ids must never meet, but may be guessed: seeded from the system once per thread, which is what takes time.
+/// Ids must never collide, but may be guessed. The generator is seeded from the system once per thread, because seeding
+/// is slow.
 std::mt19937_64 seeded_generator() {
   std::random_device system;
   std::array<std::random_device::result_type, 32> words;  // 1,024 bits
@@ -129,12 +130,12 @@ Result<std::unique_ptr<StoreCore>> StoreCore::open(const std::filesystem::path& 
   }
 }
 
-/// Under another name until it is whole.
+/// The database has another name until it is complete.
 void StoreCore::create_database() {
   const std::string unfinished = files_.unfinished();
   for (const char* suffix : {"", "-wal", "-shm"}) ::unlink((unfinished + suffix).c_str());
   const int file = ::open(unfinished.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
-  if (file >= 0) ::close(file);  // SQLite's own would be readable to others
+  if (file >= 0) ::close(file);  // created here because SQLite's file would be readable to others
   auto database = sqlite::Connection::open(unfinished, sqlite::Connection::Mode::read_write);
   database->execute(std::string("BEGIN;") + k_schema + "INSERT INTO store(key, value) VALUES('cluster_uuid', '" +
                     random_name(16) + "'); PRAGMA application_id=" + std::to_string(k_application_id) +
@@ -197,7 +198,7 @@ void StoreCore::check() {
   }
 }
 
-/// As much as a small write takes: a full disk may still have a few bytes.
+/// Tries to write as much as a small write needs: a full disk may still have a few bytes.
 void StoreCore::try_write() {
   try {
     check_files();
@@ -235,7 +236,7 @@ void StoreCore::load_indices() {
     while (rows.step()) definitions.push_back(read_definition(rows));
   }
   for (StoredIndex::Definition& definition : definitions) {
-    // Earlier versions made this table after the index, so that it may be missing after a crash between the two.
+    // Earlier versions created this table after the index. It may be missing after a crash between the two.
     writer_->execute(SearchIndex::schema(definition.number));
     auto index = std::make_shared<StoredIndex>(std::move(definition), readers_, *writer_);
     indices_[index->name()] = std::move(index);

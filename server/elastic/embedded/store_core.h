@@ -1,4 +1,4 @@
-// The embedded store's indices, and the one place that changes them.
+// The embedded store's indices, and the only code that changes them.
 #pragma once
 
 #include <atomic>
@@ -25,7 +25,7 @@ namespace sightline::elastic {
 
 class SearchContexts;
 
-/// What a new index is made of.
+/// The definition of a new index.
 struct IndexCreation {
   IndexSettings settings = {};
   Mapping mapping = {};
@@ -36,42 +36,43 @@ struct IndexCreation {
 struct AliasChange {
   IndexPtr index;
   std::string name;
-  std::optional<Alias> alias;  ///< absent: the alias goes
+  std::optional<Alias> alias;  ///< absent: the alias is removed
 };
 
 /// All indices of one folder.
 ///
-/// On disk: `store.db`, an SQLite database in WAL mode with every commit forced to disk, and what StoreFiles
-/// keeps beside it. Tables: `store` (what is said once), `indices` (a row an index), and for index
-/// number N `documents_N`, `vectors_N` (dense vectors, float32), `deleted_N` (versions of documents deleted
-/// lately), and the search side's own. Writing: one at a time, each one transaction: rows and search change
-/// together, and are seen by readers together. Thread safety: all members may be called from any thread.
+/// On disk: `store.db`, an SQLite database in WAL mode with every commit forced to disk, and the files of StoreFiles.
+/// Tables: `store` (single values), `indices` (one row per index), and for index number N `documents_N`, `vectors_N`
+/// (dense vectors, float32), `deleted_N` (versions of recently deleted documents), and the table of SearchIndex.
+///
+/// Writing: one at a time, each one transaction. Rows and search change together, and readers see the changes together.
+///
+/// Thread safety: all members may be called from any thread.
 class StoreCore {
  public:
   using Now = std::function<std::chrono::steady_clock::time_point()>;
-  /// Makes the folder and the database if they are missing. `warn` may be empty. Errors: unavailable (another
-  /// server holds the folder), corrupt_data (a broken, missing or foreign file), unsupported (made by a newer
-  /// version), internal.
+  /// Creates the folder and the database if they are missing. `warn` may be empty. Errors: unavailable (another server
+  /// uses the folder), corrupt_data (a broken, missing or foreign file), unsupported (made by a newer version),
+  /// internal.
   static Result<std::unique_ptr<StoreCore>> open(const std::filesystem::path& folder, Now now,
                                                  const Limits& limits = {}, Warn warn = {});
   ~StoreCore();
 
-  /// While this is held no write becomes visible: counts, search() and fetch() of all indices show the same
-  /// moment. Writers wait, so hold it for one search and no longer, and never take it twice in one thread.
-  /// Makes seen first what has waited for the refresh interval, unless a writer is at work, which will do it.
+  /// While this lock is held no write becomes visible: counts, search() and fetch() of all indices show the same
+  /// moment. Writers wait, so hold it for one search only, and never take it twice in one thread. Before locking, makes
+  /// writes visible that have waited for the refresh interval, unless a writer is running, which will do it.
   WriterFirstLock::Reader read_lock() const;
-  /// Makes seen what is committed.
+  /// Makes committed writes visible.
   void refresh(const std::vector<IndexPtr>& indices);
 
   // What follows throws Refused and StorageFailed.
 
-  /// The indices that `expression` names, through aliases and wildcards too, each once. Refuses:
+  /// The indices that `expression` names, also through aliases and wildcards, each once. Refuses:
   /// index_not_found_exception.
   std::vector<IndexPtr> find_all(std::string_view expression, const IndicesOptions& options) const;
-  /// The one index that a name or alias stands for. Refuses: index_not_found_exception,
-  /// illegal_argument_exception for several.
+  /// The one index of a name or alias. Refuses: index_not_found_exception, illegal_argument_exception for several.
   IndexPtr find_one(const std::string& name) const;
-  /// The index that writes to this name or alias go to. Refuses as find_one.
+  /// The index for writes to this name or alias. Refuses as find_one does.
   IndexPtr find_for_write(const std::string& name) const;
 
   /// Refuses: invalid_index_name_exception, resource_already_exists_exception, invalid_alias_name_exception.
@@ -85,10 +86,10 @@ class StoreCore {
   SearchContexts& search_contexts() const { return *search_contexts_; }
   const std::string& cluster_uuid() const { return cluster_uuid_; }
 
-  /// Why writes are refused or failed last, in words; empty if they work.
+  /// Why writes are refused, or why the last write failed; empty if writes work.
   std::string problem();
-  /// The same, and tries whether writes work again after they failed; lets go of scrolls that have expired. To
-  /// be called every second or so.
+  /// The same as `problem`. Also tries whether writes work again after they failed, and releases expired scrolls. To be
+  /// called about once per second.
   void check();
 
  private:
@@ -104,9 +105,9 @@ class StoreCore {
   /// The indices of one name or alias. Refuses wildcards and lists.
   std::vector<IndexPtr> find_named(const std::string& name) const;
   void check_new_aliases(const Aliases& aliases, const std::string& index) const;
-  /// Refuses what is beyond the limits on one index: aliases, and the size of all that describes it.
+  /// Refuses a definition beyond the limits for one index: number of aliases, size of the whole definition.
   void check_definition(const IndexSettings& settings, const Mapping& mapping, const Aliases& aliases) const;
-  /// Refuses `more` shards beyond the limit on those of all indices.
+  /// Refuses `more` shards if all indices together would exceed the limit.
   void check_shards(std::int64_t more) const;
   std::int64_t insert_index(const StoredIndex::Definition& definition);
   /// Runs `work` in a transaction; an exception rolls back.
@@ -114,13 +115,13 @@ class StoreCore {
   void in_transaction(const Work& work);
   /// Throws StorageFailed, unavailable, if the files are not those that were opened: a write would be lost.
   void check_files();
-  /// That a write failed, for `problem`.
+  /// Records a failed write for `problem`.
   void note(const StorageFailed& failed);
   void try_write();
   void save(const StoredIndex& index, const char* column, const std::string& value);
   void drop_retired();
   bool refresh_is_due() const;
-  /// Under write_mutex_ and with no search under way.
+  /// To be called under write_mutex_ and while no search runs.
   void refresh_all() const;
 
   const Limits limits_;
@@ -134,21 +135,21 @@ class StoreCore {
   mutable WriterFirstLock visibility_;
   const Now now_;
   const std::unique_ptr<SearchContexts> search_contexts_;
-  mutable FairMutex write_mutex_;  // one writer: guards writer_ and retired_; taken before the other two
-  /// When what was committed first without being seen shall be; max: nothing waits.
+  mutable FairMutex write_mutex_;  // one writer: guards writer_ and retired_; locked before the other two
+  /// When the next refresh is due for committed writes that are not visible yet; max: nothing waits.
   mutable std::atomic<std::chrono::steady_clock::time_point> refresh_due_{std::chrono::steady_clock::time_point::max()};
-  std::vector<IndexPtr> retired_;            // deleted, but perhaps still looked at
-  mutable std::shared_mutex catalog_mutex_;  // guards indices_; taken last
+  std::vector<IndexPtr> retired_;            // deleted, but perhaps still in use
+  mutable std::shared_mutex catalog_mutex_;  // guards indices_; locked last
   std::map<std::string, IndexPtr, std::less<>> indices_;
 };
 
 /// 413 for an index whose settings, mapping and aliases would take more than Limits::max_definition_bytes.
 ElasticError definition_too_large(std::size_t bytes, const Limits& limits);
 
-/// 500 for what the disk or SQLite did; 503 for what cannot be written at all (unavailable).
+/// 500 for a failure of the disk or SQLite; 503 if the store cannot be written at all (unavailable).
 ElasticError storage_error(const Error& error);
 
-/// What `work` gives, or why it fails: for a part of a request whose other parts go on.
+/// What `work` returns, or its error: for a part of a request whose other parts continue.
 template <class Work>
 auto part_of_request(const Work& work) -> Answer<decltype(work())> {
   try {

@@ -52,8 +52,8 @@ void StoreFiles::lock() {
   if (folder_lock_.descriptor < 0) fail(folder_, "cannot be read: " + error_text());
   lock_file_.descriptor = ::open((folder_ / k_lock).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
   if (lock_file_.descriptor < 0) fail(folder_, "cannot be written: " + error_text());
-  // The lock of the folder holds even if somebody removes the file; that of the file keeps older versions
-  // out.
+  // The lock of the folder works even if somebody deletes the lock file. The lock of the file excludes older versions
+  // of the server.
   for (const File* file : {&folder_lock_, &lock_file_}) {
     if (::flock(file->descriptor, LOCK_EX | LOCK_NB) != 0)
       fail(folder_, "is in use by another server; stop it, or name another folder");
@@ -89,7 +89,7 @@ void StoreFiles::tighten(const Warn& warn) {
 
 void StoreFiles::finish() {
   if (::rename(unfinished().c_str(), database_.c_str()) != 0) fail(folder_, "store.db cannot be made: " + error_text());
-  ::fsync(folder_lock_.descriptor);  // names which were made or changed outlive a crash
+  ::fsync(folder_lock_.descriptor);  // new and changed names survive a crash
 }
 
 void StoreFiles::check_uuid(const std::string& uuid) {

@@ -89,7 +89,7 @@ template <class Key>
 std::optional<StoredDocument> StoredIndex::fetch_where(const char* condition, Key key, bool vectors_too) const {
   const auto reader = readers_.borrow();
   auto rows = reader->query("SELECT number, id, version, source FROM " + documents_table() + " WHERE " + condition);
-  // While this row stands the connection sees one moment of the store, the vectors' table included.
+  // While this query has a row, the connection reads one moment of the store, including the vectors' table.
   if (!rows.bind(1, key).step()) return std::nullopt;
   StoredDocument document{std::string(rows.text(1)), std::string(rows.text(3)), rows.integer(2), rows.integer(0)};
   if (vectors_too) {

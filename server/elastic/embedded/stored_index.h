@@ -1,4 +1,4 @@
-// An index with its parts: what is in memory, and where its rows are.
+// One index: its content in memory, and its rows on disk.
 #pragma once
 
 #include <algorithm>
@@ -34,15 +34,18 @@ Aliases parse_aliases(const JsonView& body);
 /// A document as it is stored.
 struct StoredDocument {
   std::string id;
-  std::string source;  ///< JSON text as it was sent, dense vectors cut out unless asked for
+  std::string source;  ///< JSON text as it was sent, without dense vectors unless requested
   std::int64_t version = 0;
   std::int64_t seq_no = 0;
 };
 
 /// One index. Its number is unique in the store and never used again.
-/// A document's number is its sequence number: unique in the index, growing with every write, new when a
-/// document is replaced; so ties in score are broken by it, as Lucene breaks them. Thread safety: const members
-/// may be called from any thread; see StoreCore::read_lock for what stays in step. Reading throws StorageFailed.
+///
+/// A document's number is its sequence number: unique in the index, growing with every write, new when a document is
+/// replaced. Ties in score are broken by it, as in Lucene.
+///
+/// Thread safety: const members may be called from any thread; StoreCore::read_lock describes which of them are
+/// consistent with each other. Reading throws StorageFailed.
 class StoredIndex {
  public:
   struct Definition {
@@ -54,27 +57,27 @@ class StoredIndex {
     std::int64_t next_seq_no = 0;
   };
 
-  /// Reads what is searched from the index's tables, which must be there (`schema`).
+  /// Loads the searchable content from the index's tables, which must exist (`schema`).
   StoredIndex(Definition definition, sqlite::ReaderPool& readers, sqlite::Connection& writer);
 
   const std::string& name() const { return name_; }
   const std::string& uuid() const { return uuid_; }
   std::int64_t number() const { return number_; }
-  /// The mapping now. It does not change under the caller.
+  /// The current mapping. The returned object does not change.
   std::shared_ptr<const Mapping> mapping() const { return locked(mapping_); }
-  /// A setting by its full dotted name as text ("index.max_result_window"); nothing if it was not set.
+  /// A setting by its full dotted name ("index.max_result_window") as text; nothing if it is not set.
   std::optional<std::string> setting(std::string_view name) const;
   std::int64_t document_count() const { return document_count_; }
   SearchIndex& search() { return search_; }
   const SearchIndex& search() const { return search_; }
-  /// A live document; nothing if there is none of that number. `with_vectors` puts dense vectors back into
-  /// the source.
+  /// A live document; nothing if there is none with that number. `with_vectors` puts dense vectors back into the
+  /// source.
   std::optional<StoredDocument> fetch(std::int64_t number, bool with_vectors) const;
   /// The live document with that _id.
   std::optional<StoredDocument> fetch_by_id(std::string_view id, bool with_vectors) const;
   /// The number of the live document with that _id.
   std::optional<std::int64_t> find(std::string_view id) const;
-  /// One dense vector of a document; empty if it has none.
+  /// One dense vector of a document; empty if the document has none.
   std::vector<float> fetch_vector(std::int64_t number, std::string_view path) const;
   /// The vectors of one document, ready to be put back.
   std::vector<CutVector> read_vectors(sqlite::Connection& connection, std::int64_t number) const;
@@ -91,20 +94,20 @@ class StoredIndex {
     return std::any_of(aliases_.begin(), aliases_.end(), [&](const auto& alias) { return fits(alias.first); });
   }
   bool hidden() const { return is_hidden(settings()); }
-  /// Vectors are kept outside the source (index.mapping.exclude_source_vectors).
+  /// True if vectors are stored outside the source (index.mapping.exclude_source_vectors).
   bool cuts_vectors() const { return setting("index.mapping.exclude_source_vectors") != "false"; }
   MappingLimits mapping_limits() const { return mapping_limits_of(settings()); }
   /// Bytes of all sources, for _cat/indices.
   std::int64_t source_bytes() const;
 
-  // For the store's writer, which calls them one at a time:
+  // Only for the store's writer, which makes one call at a time:
   void set_mapping(std::shared_ptr<const Mapping> mapping) { set(mapping_, std::move(mapping)); }
   void set_settings(IndexSettings settings) { set(settings_, std::move(settings)); }
   void set_aliases(Aliases aliases) { set(aliases_, std::move(aliases)); }
   void set_document_count(std::int64_t count) { document_count_ = count; }
   std::int64_t next_seq_no = 0;
 
-  /// What makes the tables of an index.
+  /// SQL that creates the tables of an index.
   static std::string schema(std::int64_t number);
   /// Names of its tables.
   std::string documents_table() const { return "documents_" + std::to_string(number_); }
@@ -130,7 +133,7 @@ class StoredIndex {
   sqlite::ReaderPool& readers_;
   SearchIndex search_;
   std::atomic<std::int64_t> document_count_ = 0;
-  mutable std::mutex mutex_;  // guards what follows
+  mutable std::mutex mutex_;  // guards the members below
   std::shared_ptr<const Mapping> mapping_;
   IndexSettings settings_;
   Aliases aliases_;

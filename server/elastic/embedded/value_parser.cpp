@@ -15,11 +15,11 @@ namespace {
 using Kind = rest::JsonToken::Kind;
 using Fault = std::optional<std::string>;
 
-/// Lucene's longest term.
+/// The longest term in Lucene.
 constexpr std::size_t k_longest_term_bytes = 32766;
 constexpr double k_largest_half_float = 65504;
 
-/// Strings that hold a number are taken, decimals are cut, and an empty string is no value.
+/// Accepts numbers in strings. Truncates decimals.
 Fault append_whole_number(FieldValues& values, std::string_view text) {
   const auto [least, most] = range_of(values.type);
   std::int64_t value = 0;
@@ -40,7 +40,7 @@ Fault append_decimal(FieldValues& values, std::string_view text) {
   const FieldType type = values.type;
   std::optional<double> value = parse_double(text);
   if (!value) return "a number was expected";
-  if (text == "-0") value = 0.0;  // an integer, which has no sign there
+  if (text == "-0") value = 0.0;  // an integer in JSON, which has no negative zero
   if (type == FieldType::float_) value = static_cast<double>(parse_float(text).value_or(0.0F));
   if (type == FieldType::half_float) value = round_to_half(*value);
   if (!std::isfinite(*value)) return "it is out of range";
@@ -74,7 +74,7 @@ double round_to_half(double value) {
   if (value == 0 || !std::isfinite(value)) return value;
   int exponent = 0;
   std::frexp(value, &exponent);
-  // Half floats have 11 significant bits; below 2^-14 their step stays 2^-24.
+  // Half floats have 11 significant bits; below 2^-14 their step is 2^-24.
   const double step = std::ldexp(1.0, std::max(exponent - 11, -24));
   const double rounded = std::nearbyint(value / step) * step;
   return std::abs(rounded) > k_largest_half_float ? std::copysign(std::numeric_limits<double>::infinity(), value)
@@ -92,7 +92,7 @@ std::int64_t utf16_length(std::string_view text) {
 
 namespace {
 
-/// `slow` is for what std::from_chars leaves open: a sign in front, and numbers that are too large or too small.
+/// `slow` handles what std::from_chars does not: a plus sign, and numbers that are too large or too small.
 template <class Float>
 std::optional<Float> parse_decimal(std::string_view text, Float (*slow)(const char*, char**)) {
   Float value = 0;

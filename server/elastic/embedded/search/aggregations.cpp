@@ -61,10 +61,11 @@ Aggregation read_aggregation(const JsonView& key, const JsonView& value) {
   return out;
 }
 
-/// A value of a field: words before numbers never meet, as fields of one name have one kind here.
+/// A value of a field. Words and numbers are never compared in one aggregation, because fields with one name have one
+/// kind here.
 using Value = std::variant<std::int64_t, double, std::string_view>;
 
-/// Calls `visit(values)` for each hit, with the values of the aggregation's field there.
+/// Calls `visit(values)` for each hit, with its values of the aggregation's field.
 template <class Visit>
 void each_hit(const AggregatedShard& one, const Field& field, const Visit& visit) {
   const MemoryIndex& memory = one.shard->memory();
@@ -95,7 +96,7 @@ std::string figures_json(const Aggregation& aggregation, const std::vector<Aggre
     each_hit(one, *field, [&](const std::vector<Value>& values) {
       count += values.size();
       for (const Value& value : values) {
-        if (std::holds_alternative<std::string_view>(value)) continue;  // words are only counted
+        if (std::holds_alternative<std::string_view>(value)) continue;  // words only count
         const auto* whole = std::get_if<std::int64_t>(&value);
         const double number = whole ? static_cast<double>(*whole) : std::get<double>(value);
         sum += number;
@@ -166,7 +167,7 @@ std::string bucket_json(const Value& key, const Bucket& bucket) {
   return out.member("doc_count", bucket.count).text();
 }
 
-/// `room`: buckets that the answer may still have.
+/// `room`: how many more buckets the answer may have.
 std::string terms_json(const Aggregation& aggregation, const std::vector<AggregatedShard>& shards, std::size_t& room,
                        const Limits& limits) {
   const auto all = buckets_of(aggregation, shards);
@@ -200,7 +201,7 @@ const char* name_of(Kind kind) {
   return k_names[static_cast<int>(kind)];
 }
 
-/// What precedes the `#` of a typed key; buckets are named by the type of their keys.
+/// The text before the `#` of a typed key. For buckets it is the type of their keys.
 std::string type_of(const Aggregation& aggregation, const std::vector<AggregatedShard>& shards) {
   if (aggregation.kind != Kind::terms) return name_of(aggregation.kind);
   for (const AggregatedShard& one : shards) {

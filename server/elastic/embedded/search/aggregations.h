@@ -1,4 +1,4 @@
-// Figures over all hits of a search: the few kinds that cost little.
+// Aggregations over all hits of a search. Only inexpensive kinds are supported.
 #pragma once
 
 #include <string>
@@ -21,7 +21,7 @@ struct Aggregation {
   int size = 10;  ///< terms: buckets
 };
 
-/// Reads an `aggs` object. Throws Refused, for more aggregations than `limits` allows, too.
+/// Reads an `aggs` object. Throws Refused, also for more aggregations than `limits` allows.
 std::vector<Aggregation> parse_aggregations(const JsonView& value, const Limits& limits);
 
 /// The hits of one index.
@@ -30,12 +30,12 @@ struct AggregatedShard {
   const DocSet* docs;
 };
 
-/// Throws ShardRefused if a field cannot be aggregated as asked in that index.
+/// Throws ShardRefused if a field of that index cannot be aggregated this way.
 void check_aggregations(const std::vector<Aggregation>& aggregations, const ShardView& shard);
 
-/// `{"name":{...},...}` over the hits of all indices together, once all of them passed check_aggregations. Throws
-/// AnswerTooLarge, and Refused for more buckets than Limits::max_buckets. `typed_keys`: names are preceded by the type
-/// of the result, as in `sterms#name`; Java and .NET clients always ask for that.
+/// `{"name":{...},...}` over the hits of all indices together. Every index must have passed check_aggregations. Throws
+/// AnswerTooLarge, and Refused for more buckets than Limits::max_buckets. `typed_keys`: a name is preceded by the type
+/// of its result, as in `sterms#name`; Java and .NET clients always request that.
 std::string aggregations_json(const std::vector<Aggregation>& aggregations, const std::vector<AggregatedShard>& shards,
                               bool typed_keys, const Limits& limits);
 

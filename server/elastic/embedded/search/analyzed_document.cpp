@@ -11,10 +11,10 @@
 namespace sightline::elastic {
 namespace {
 
-// Vectors and numbers are copied as they lie in memory.
+// Vectors and numbers are copied in their memory layout.
 static_assert(std::endian::native == std::endian::little, "records are little-endian");
 
-/// Which list of FieldValues a type fills.
+/// The list of FieldValues that a type fills.
 enum class Content { none, terms, strings, integers, doubles, vector };
 
 Content content_of(FieldType type) {
@@ -26,7 +26,7 @@ Content content_of(FieldType type) {
   return whole ? Content::integers : Content::none;
 }
 
-/// The words that a document may still have.
+/// The number of words that a document may still have.
 struct Room {
   std::size_t most, left = most;
 };
@@ -50,7 +50,7 @@ void analyze_terms(FieldValues& values, Room& room) {
   values.strings.clear();
 }
 
-/// Writes a record: numbers in groups of seven bits, texts and lists behind their lengths.
+/// Writes a record: numbers in groups of seven bits, texts and lists after their lengths.
 class Writer {
  public:
   template <class T>
@@ -68,7 +68,7 @@ class Writer {
     number(values.size());
     if (!values.empty()) out_.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
   }
-  /// `least_bytes`: what each takes at least.
+  /// `least_bytes`: the minimum size of an element.
   template <class T, class Each>
   void list(const std::vector<T>& values, std::size_t /*least_bytes*/, const Each& each) {
     number(values.size());
@@ -80,7 +80,7 @@ class Writer {
   std::string out_;
 };
 
-/// Reads what Writer wrote. Throws StorageFailed.
+/// Reads the records of Writer. Throws StorageFailed.
 class Reader {
  public:
   explicit Reader(std::string_view record) : rest_(record), size_(record.size()) {}
@@ -122,8 +122,7 @@ class Reader {
   }
 
  private:
-  /// A count of things that take at least `bytes_each`; checked against what is left before anything is
-  /// reserved.
+  /// A count of elements of at least `bytes_each`. Checked against the bytes that remain before memory is reserved.
   std::size_t count(std::size_t bytes_each) {
     std::size_t n = 0;
     number(n);
@@ -134,7 +133,7 @@ class Reader {
   const std::size_t size_;
 };
 
-/// What a record holds, in its order: for writing and for reading.
+/// The content of a record, in order; used for writing and for reading.
 template <class Archive, class Of>
 void pass_field(Archive& archive, Of& field) {
   archive.text(field.path);
@@ -169,7 +168,7 @@ template <class Archive, class Of>
 void pass_document(Archive& archive, Of& document) {
   archive.text(document.id);
   archive.list(document.fields, 2, [&](auto& field) { pass_field(archive, field); });
-  std::vector<std::string> unused;  // a list that older versions filled
+  std::vector<std::string> unused;  // older versions filled this list
   archive.list(unused, 1, [&](auto& value) { archive.text(value); });
 }
 

@@ -1,4 +1,4 @@
-// What a document is searched by, and how that is kept on disk.
+// The searchable form of a document, and how it is stored on disk.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@
 
 namespace sightline::elastic {
 
-/// Puts terms in the place of texts, and drops what no search looks at. Throws Refused if the texts have more than
+/// Replaces texts by terms, and drops fields that searches do not use. Throws Refused if the texts have more than
 /// `max_tokens` words together.
 void analyze(ParsedDocument& document, std::size_t max_tokens = std::numeric_limits<std::size_t>::max());
 

@@ -9,7 +9,7 @@ namespace {
 constexpr float k_k1 = 1.2f;
 constexpr float k_b = 0.75f;
 
-/// Four significant bits of `value` and where they stand, as a number that grows with `value`
+/// Packs the four most significant bits of `value` and their position into a number that grows with `value`
 /// (SmallFloat.longToInt4).
 constexpr std::uint32_t to_int4(std::uint64_t value) {
   const int bits = 64 - std::countl_zero(value);
@@ -25,7 +25,7 @@ constexpr std::uint64_t from_int4(std::uint32_t packed) {
   return shift < 0 ? bits : (bits | 0x08u) << shift;
 }
 
-/// Values that the packed form does not need, and that count exactly instead.
+/// The number of values that the packed form does not need. They encode short lengths exactly.
 constexpr std::uint32_t k_free_values = 255 - to_int4(0x7FFFFFFF);
 
 }  // namespace

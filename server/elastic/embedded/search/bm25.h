@@ -7,19 +7,19 @@
 
 namespace sightline::elastic {
 
-/// A field's length as Lucene keeps it in one byte (SmallFloat.intToByte4): exact for short fields, then four
+/// A field's length in one byte, as Lucene stores it (SmallFloat.intToByte4): exact for short fields, else four
 /// significant bits.
 std::uint8_t length_to_byte(std::uint32_t length);
 std::uint32_t byte_to_length(std::uint8_t byte);
 
-/// What BM25 knows of a field: documents that have it, and the tokens in all of them together.
+/// Statistics of a field for BM25: documents that have it, and the tokens in all of them together.
 struct FieldStatistics {
   std::uint64_t documents = 0;
   std::uint64_t tokens = 0;
 };
 
-/// Scores one term of one field. All arithmetic is float32 in Lucene's order, so scores agree to the last
-/// digit.
+/// Scores one term of one field. The arithmetic is Lucene's, in its order (float32, idf and the average length in
+/// double), so scores agree to the last digit.
 class Bm25Scorer {
  public:
   /// `document_frequency`: documents that have the term, 1 <= document_frequency <= statistics.documents.
@@ -30,7 +30,7 @@ class Bm25Scorer {
     const float inverse = inverse_norm_[length_to_byte(length)];
     return weight_ - weight_ / (1.0f + static_cast<float>(frequency) * inverse);
   }
-  /// For fields that keep neither frequencies nor lengths: keyword, boolean, text without norms.
+  /// For fields without stored frequencies and lengths: keyword, boolean, text without norms.
   float score_without_length(std::uint32_t frequency = 1) const { return score(frequency, 1); }
 
  private:

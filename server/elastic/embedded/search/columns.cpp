@@ -10,7 +10,7 @@ void TextColumn::append(Doc doc, const FieldValues& field) {
   for (const TermFrequency& term : field.terms) terms_[term.term].push_back({doc, term.frequency});
   lengths_.resize(static_cast<std::size_t>(doc) + 1);
   lengths_[doc] = field.length + 1;
-  if (field.length == 0) return;  // as Lucene counts: a document without tokens has no terms of the field
+  if (field.length == 0) return;  // as in Lucene: a document without tokens does not count
   ++statistics_.documents;
   statistics_.tokens += field.length;
 }

@@ -1,9 +1,9 @@
 // The values of one field over all documents, in memory, arranged for searching.
 //
 // Every column has the same three members, called in the order of the documents:
-//   append(doc, field)    the document's values; docs grow, and may skip documents without the field
-//   forget(doc)           the document was removed: statistics no longer count it (values stay until
-//   `compact`) compact(renumbered)   documents get new numbers; k_gone takes the document's values out
+//   append(doc, field)    the document's values; docs ascend, and may skip documents without the field
+//   forget(doc)           the document was removed: statistics no longer count it (its values stay until `compact`)
+//   compact(renumbered)   documents get new numbers; k_gone removes the document's values
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,7 @@ namespace sightline::elastic {
 
 inline constexpr Doc k_gone = std::numeric_limits<Doc>::max();
 
-/// For each old number the new one, or k_gone. New numbers keep the order of the old.
+/// The new number for each old one, or k_gone. New numbers keep the order of the old.
 using Renumbered = std::vector<Doc>;
 
 /// Lists of values by document, one after the other in memory.
@@ -40,7 +40,7 @@ class ValueLists {
     const std::size_t end = doc + 1 < starts_.size() ? starts_[doc + 1] : values_.size();
     return std::span<const T>(values_).subspan(starts_[doc], end - starts_[doc]);
   }
-  /// Documents from this on have no values.
+  /// This document and all later ones have no values.
   Doc end() const { return static_cast<Doc>(starts_.size()); }
   void compact(const Renumbered& renumbered) {
     ValueLists kept;
@@ -68,14 +68,14 @@ struct Posting {
   std::uint32_t frequency = 0;
 };
 
-/// text: postings by term, and lengths.
+/// For text: postings by term, and lengths.
 class TextColumn {
  public:
   void append(Doc doc, const FieldValues& field);
   void forget(Doc doc);
   void compact(const Renumbered& renumbered);
 
-  /// By growing document; null if no document ever had the term.
+  /// In ascending order of documents; null if no document ever had the term.
   const std::vector<Posting>* find(std::string_view term) const;
   const StringMap<std::vector<Posting>>& terms() const { return terms_; }
   /// Of live documents.
@@ -91,7 +91,7 @@ class TextColumn {
   FieldStatistics statistics_;
 };
 
-/// keyword: documents by value, and values by document.
+/// For keyword: documents by value, and values by document.
 class KeywordColumn {
  public:
   using Term = std::uint32_t;
@@ -100,14 +100,14 @@ class KeywordColumn {
   void forget(Doc doc);
   void compact(const Renumbered& renumbered);
 
-  /// Documents with that value, by growing number; null if none ever had it.
+  /// Documents with that value, in ascending order; null if no document ever had it.
   const std::vector<Doc>* find(std::string_view value) const;
   std::size_t term_count() const { return texts_.size(); }
   const std::string& text(Term term) const { return *texts_[term]; }
   const std::vector<Doc>& documents(Term term) const { return documents_[term]; }
   std::span<const Term> of(Doc doc) const { return values_.of(doc); }
   Doc end() const { return values_.end(); }
-  /// Of live documents; a value counts as one token of its document, however often it stands there.
+  /// Of live documents. A value counts as one token of its document, even if it occurs there several times.
   FieldStatistics statistics() const { return statistics_; }
 
  private:
@@ -120,7 +120,7 @@ class KeywordColumn {
   FieldStatistics statistics_;
 };
 
-/// Numbers, dates and booleans.
+/// For numbers, dates and booleans.
 template <class T>
 class NumberColumn {
  public:
@@ -144,8 +144,7 @@ class NumberColumn {
 using IntegerColumn = NumberColumn<std::int64_t>;
 using DoubleColumn = NumberColumn<double>;
 
-/// Rows of floats whose addresses never change. Rows are added by one thread; rows that are there may be read
-/// by others.
+/// Rows of floats whose addresses never change. One thread adds rows; other threads may read existing rows meanwhile.
 class VectorRows {
  public:
   explicit VectorRows(std::size_t dims);
@@ -161,7 +160,7 @@ class VectorRows {
   std::vector<std::unique_ptr<float[]>> chunks_;
 };
 
-/// dense_vector: one row a document that has the field. With cosine the rows have length one.
+/// For dense_vector: one row per document that has the field. With cosine the rows have length one.
 class VectorColumn {
  public:
   VectorColumn(VectorSimilarity similarity, std::size_t dims);
@@ -180,7 +179,7 @@ class VectorColumn {
  private:
   VectorSimilarity similarity_;
   VectorRows rows_;
-  std::vector<Doc> docs_;  // by row, growing
+  std::vector<Doc> docs_;  // by row, ascending
 };
 
 }  // namespace sightline::elastic

@@ -9,7 +9,7 @@
 
 namespace sightline::elastic {
 
-/// A number as Java prints a float or double that belongs into JSON: always with a point or an exponent.
+/// Appends a number as Java prints a float or double in JSON: always with a point or an exponent.
 template <class Float>
 void append_decimal(std::string& out, Float value) {
   if (!std::isfinite(value)) {

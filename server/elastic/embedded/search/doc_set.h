@@ -8,7 +8,7 @@
 
 namespace sightline::elastic {
 
-/// A document's place in memory: 0, 1, 2, ... in the order of the writes.
+/// A document's position in memory: 0, 1, 2, ... in the order of the writes.
 using Doc = std::uint32_t;
 
 /// A set of documents out of 0 .. size()-1. Operands of the binary operations must be of the same size.
@@ -51,13 +51,13 @@ class DocSet {
     for (std::size_t i = 0; i < words_.size(); ++i) words_[i] |= other.words_[i];
     return *this;
   }
-  /// Takes out the members of `other`.
+  /// Removes the members of `other`.
   DocSet& operator-=(const DocSet& other) {
     for (std::size_t i = 0; i < words_.size(); ++i) words_[i] &= ~other.words_[i];
     return *this;
   }
 
-  /// Calls `visit(Doc)` for every member, by growing number.
+  /// Calls `visit(Doc)` for every member in ascending order.
   template <class Visit>
   void for_each(Visit&& visit) const {
     for (std::size_t i = 0; i < words_.size(); ++i) {

@@ -11,12 +11,12 @@
 namespace sightline::elastic {
 namespace {
 
-/// Text and binary values are in the source alone, and keywords as they were sent. All others are in memory.
+/// Text and binary values are only in the source, and so are keywords in their original form. All others are in memory.
 bool is_from_source(const Field& field) {
   return field.type == FieldType::text || field.type == FieldType::binary || field.type == FieldType::keyword;
 }
 
-/// A scalar as text, as Elasticsearch makes one of it.
+/// A scalar as text, in Elasticsearch's form.
 std::string text_of(const JsonView& value) {
   return value.is_number() ? json::java_number_text(value.text()) : std::string(value.text());
 }
@@ -26,8 +26,8 @@ std::string json_integer(const Field& field, std::int64_t value) {
   return field.type == FieldType::date ? json::json_string(format_date(value, field.format)) : std::to_string(value);
 }
 
-/// Appends the scalars that stand at `path` below `value`, through arrays and objects, dotted keys too. Leaves out what
-/// the field ignores.
+/// Appends the scalars at `path` below `value`, through arrays, objects and dotted keys. Omits values that the field
+/// ignores.
 void collect(const JsonView& value, std::string_view path, const Field& field, std::vector<std::string>& values) {
   if (value.is_array()) {
     value.each_element([&](const JsonView& item) { collect(item, path, field, values); });
@@ -48,7 +48,7 @@ void collect(const JsonView& value, std::string_view path, const Field& field, s
   }
 }
 
-/// Where the source has the values of a field: a multi-field's are its parent's.
+/// The path of a field's values in the source: for a multi-field its parent's path.
 std::string_view source_path(const Field& field) {
   const std::string_view path = field.path;
   return field.multi_field ? path.substr(0, path.rfind('.')) : path;

@@ -11,17 +11,16 @@
 
 namespace sightline::elastic {
 
-/// Prints the values of the fields that a search's `fields` names, as their fields' types hold them: dates in their
-/// format, numbers as numbers, vectors as one flat list of what was sent.
+/// Prints the values of the fields that a search's `fields` names, by the type of each field: dates in their format,
+/// numbers as numbers, a vector as one flat list of the values that were sent.
 class FieldFetcher {
  public:
   FieldFetcher(const ShardView& shard, const std::vector<std::string>& patterns);
 
   bool empty() const { return wanted_.empty(); }
-  /// True if values have to be read from the source.
+  /// True if values must be read from the source.
   bool needs_source() const { return reads_source_; }
-  /// `"city":["Lyon"],...`; empty if there are no values. `source` is used only if needed.
-  /// Throws StorageFailed.
+  /// `"city":["Lyon"],...`; empty if there are no values. `source` is only used if needed. Throws StorageFailed.
   std::string fetch(Doc doc, std::string_view source) const;
 
  private:

@@ -19,10 +19,11 @@ double as_double(const SortValue& value) {
   return 0;
 }
 
-/// Places in indices one after the other, in numbers that every client's JSON can hold.
+/// Bits for the position of a document in its index. With the number of the index above them, positions fit the numbers
+/// of every client's JSON.
 constexpr int k_place_bits = 40;
 
-/// Negative, zero or positive as `a` comes before, with or behind `b` when sorting by that key.
+/// Negative if `a` sorts before `b` by that key, positive if after, zero if equal.
 int order_of(const SortKey& key, const SortValue& a, const SortValue& b) {
   const bool a_missing = a.index() == 0, b_missing = b.index() == 0;
   if (a_missing || b_missing) {
@@ -33,7 +34,7 @@ int order_of(const SortKey& key, const SortValue& a, const SortValue& b) {
   if (a.index() == b.index()) {
     order = a < b ? -1 : b < a ? 1 : 0;
   } else {
-    // Indices that disagree about a field's type: numbers compare as numbers, and come before words.
+    // Indices may have different types for a field: numbers compare as numbers, and come before words.
     const bool a_word = std::holds_alternative<std::string_view>(a),
                b_word = std::holds_alternative<std::string_view>(b);
     const double x = as_double(a), y = as_double(b);
@@ -43,14 +44,14 @@ int order_of(const SortKey& key, const SortValue& a, const SortValue& b) {
 }
 
 int order_of(const std::vector<SortKey>& sort, const std::vector<SortValue>& a, const std::vector<SortValue>& b) {
-  // search_after may leave out the key that only breaks ties.
+  // search_after may omit the key that only breaks ties.
   for (std::size_t i = 0; i < std::min(sort.size(), b.size()); ++i) {
     if (const int order = order_of(sort[i], a[i], b[i]); order != 0) return order;
   }
   return 0;
 }
 
-/// Where the values of one sort key come from in one index.
+/// The source of the values of one sort key in one index.
 class KeySource {
  public:
   KeySource(const ShardView& shard, std::size_t shard_number, const SortKey& key)
@@ -66,8 +67,8 @@ class KeySource {
       integers_ = memory.integers(field->path);
       doubles_ = memory.doubles(field->path);
     }
-    // Missing numbers are the greatest or least there are, so that they come last (or first); missing words are
-    // nothing.
+    // A missing number is the greatest or the least value, so that it sorts last (or first). A missing word is no
+    // value.
     const bool greatest = key.missing_first == key.descending;
     if (field && is_decimal_number(field->type)) {
       constexpr double k_infinity = std::numeric_limits<double>::infinity();
@@ -89,7 +90,7 @@ class KeySource {
   }
 
  private:
-  /// Of several values the least, or the greatest.
+  /// The least of several values, or the greatest if descending.
   template <class T>
   SortValue chosen(std::span<const T> values) const {
     if (values.empty()) return missing_;
@@ -112,7 +113,7 @@ class KeySource {
   SortValue missing_;
 };
 
-/// A value of search_after as the key's field compares.
+/// A value of search_after, converted to the type of the key's field.
 SortValue after_value(const ShardView& shard, const SortKey& key, const std::optional<Literal>& value) {
   if (!value) return {};
   const bool decimal_key = key.kind == SortKey::Kind::score;
@@ -152,7 +153,7 @@ std::vector<Hit> best_hits(const ShardView& shard, std::size_t shard_number, con
   if (count == 0) return {};
 
   const auto before = [&](const Hit& a, const Hit& b) { return comes_before(body.sort, a, b); };
-  std::vector<Hit> heap;  // the last of the best in front
+  std::vector<Hit> heap;  // the worst of the best hits in front
   Hit hit{shard_number};
   matches.docs.for_each([&](Doc doc) {
     check_cancelled();

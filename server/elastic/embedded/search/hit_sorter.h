@@ -13,22 +13,22 @@
 
 namespace sightline::elastic {
 
-/// A value to sort by; nothing stands for a missing keyword. Strings are views of the index's memory.
+/// A value to sort by; std::monostate for a missing keyword. Strings are views of the index's memory.
 using SortValue = std::variant<std::monostate, std::int64_t, double, std::string_view>;
 
 struct Hit {
-  std::size_t shard = 0;  ///< which of the search's indices
+  std::size_t shard = 0;  ///< position among the search's indices
   Doc doc = 0;
   float score = 0;
   std::vector<SortValue> keys = {};  ///< one for each SortKey
 };
 
-/// True if `a` comes before `b`: by the keys, or the higher score if there are none; equals by index, then by
-/// document.
+/// True if `a` comes before `b`: by the keys, or by the higher score if there are none. Ties are broken by index, then
+/// by document.
 bool comes_before(const std::vector<SortKey>& sort, const Hit& a, const Hit& b);
 
-/// The first `count` of `matches` in that order, leaving out those up to `search_after`. Throws ShardRefused
-/// for fields that cannot be sorted by, and Refused for values of search_after that do not fit.
+/// The first `count` of `matches` in that order, after the position of `search_after`. Throws ShardRefused for fields
+/// that cannot be sorted by, and Refused for values of search_after that do not fit.
 std::vector<Hit> best_hits(const ShardView& shard, std::size_t shard_number, const ScoredDocs& matches,
                            const SearchBody& body, std::size_t count);
 

@@ -14,7 +14,7 @@ FieldPtr vector_field(const ShardView& shard, const KnnQuery& knn) {
   if (!field->indexed) {
     refuse_query("to perform knn search on field [" + knn.field + "], its mapping must have [index] set to [true]");
   }
-  if (field->dims == 0) return nullptr;  // no document has said how long its vectors are
+  if (field->dims == 0) return nullptr;  // no document has set the dimensions yet
   if (knn.vector.size() != static_cast<std::size_t>(field->dims)) {
     refuse_query("The query vector has a different number of dimensions [" + std::to_string(knn.vector.size()) +
                  "] than the document vectors [" + std::to_string(field->dims) + "].");

@@ -1,4 +1,4 @@
-// What a query's value means to a field.
+// The values of queries, converted to the types of fields.
 #pragma once
 
 #include <cstdint>
@@ -10,21 +10,22 @@
 
 namespace sightline::elastic {
 
-/// A whole number, or the one below it with `fraction` set: 3.5 is {3, true}. Numbers beyond int64 are the
-/// nearest int64 with `beyond` set.
+/// A whole number, or the next lower one with `fraction` set: 3.5 is {3, true}. A number beyond int64 is the nearest
+/// int64 with `beyond` set.
 struct WholeNumber {
   std::int64_t floor = 0;
   bool fraction = false, beyond = false;
 };
-/// Throws ShardRefused (number_format_exception) if the text is no number.
+/// Throws ShardRefused (query_shard_exception) if the text is not a number.
 WholeNumber whole_number(const Literal& value);
-/// The same as an end of a range over a field of that type. Throws ShardRefused if the type cannot hold it.
+/// The same for a bound of a range over a field of that type. Throws ShardRefused if the type cannot hold it.
 WholeNumber whole_bound(FieldType type, const Literal& value);
-/// The number as a field of that type holds it: rounded to float32 or half precision. Throws as above.
+/// The number in the precision of a field of that type: rounded to float32 or half precision. Throws as whole_number
+/// does.
 double decimal_number(FieldType type, const Literal& value);
 /// Throws ShardRefused unless the text is "true" or "false".
 bool boolean_value(const Literal& value);
-/// Throws ShardRefused if the text is no date of the field's format. `round_up`: see parse_date.
+/// Throws ShardRefused if the text is not a date in the field's format. `round_up`: see parse_date.
 std::int64_t date_value(const Field& field, const Literal& value, bool round_up);
 
 }  // namespace sightline::elastic

@@ -13,29 +13,29 @@
 
 namespace sightline::elastic {
 
-/// Documents and their values. Removed documents stay, unseen, until `compact`.
-/// Thread safety: members that are const may run in parallel with each other.
+/// Documents and their values. Removed documents stay in memory, but are not searched, until `compact`. Thread safety:
+/// const members may run in parallel with each other.
 class MemoryIndex {
  public:
   /// True if a document's fields have the types, similarities and dims that the columns have.
   bool fits(const ParsedDocument& document) const;
-  /// Takes in a document that fits; `number` must be greater than all before it. `origin`: see below.
+  /// Adds a document that fits; `number` must be greater than all before it. `origin`: see below.
   void append(std::int64_t number, ParsedDocument document, std::int64_t origin);
   void append(std::int64_t number, ParsedDocument document) { append(number, std::move(document), number); }
   /// False if there is no live document of that number.
   bool remove(std::int64_t number);
-  /// Drops removed documents for good and renumbers the rest.
+  /// Deletes removed documents from memory and renumbers the rest.
   void compact();
 
-  /// Documents, removed ones too; valid Docs are 0 .. size()-1.
+  /// Number of documents including removed ones; valid Docs are 0 .. size()-1.
   std::size_t size() const { return numbers_.size(); }
   const DocSet& live() const { return live_; }
   std::size_t live_count() const { return live_count_; }
   std::int64_t number(Doc doc) const { return numbers_[doc]; }
   const std::string& id(Doc doc) const { return ids_[doc]; }
   std::optional<Doc> find(std::int64_t number) const;
-  /// The number of the first of the documents that replaced each other down to this one, since the index was
-  /// loaded: what stays the same when a document is written anew.
+  /// The number of the first document in the chain of replacements that led to this one since the index was loaded. It
+  /// stays the same when a document is replaced.
   std::int64_t origin(Doc doc) const { return origins_[doc]; }
   /// Live documents that have replaced others, by their origin.
   std::unordered_map<std::int64_t, Doc> replacements() const;

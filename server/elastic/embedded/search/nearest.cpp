@@ -12,7 +12,7 @@ bool nearer(const Neighbour& a, const Neighbour& b) {
   return a.nearness != b.nearness ? a.nearness > b.nearness : a.doc < b.doc;
 }
 
-/// Keeps the best k of what it is offered.
+/// Collects the best k of all offered neighbours.
 class Best {
  public:
   explicit Best(std::size_t k) : k_(k) {}
@@ -50,9 +50,9 @@ void compare_rows(const VectorColumn& column, std::size_t first, const float* qu
   }
 }
 
-/// Fewer vectors than this are compared faster than a filtered graph is walked.
+/// Below this many vectors, comparing all of them is faster than searching a filtered graph.
 constexpr std::size_t k_compare_below = 10'000;
-/// A walk compares about this many vectors for each candidate it keeps.
+/// A graph search compares about this many vectors per candidate.
 constexpr std::size_t k_comparisons_per_candidate = 10;
 
 }  // namespace

@@ -15,12 +15,12 @@ struct Neighbour {
 };
 
 /// The `k` documents of `allowed` whose vectors are nearest to `query` (of length one if the column compares
-/// directions), nearest first, equals by growing document.
+/// directions), nearest first, ties by ascending document.
 ///
-/// Without a graph, or where few vectors are allowed, every one of them is compared. With a graph the walk is
-/// as wide as `candidates` and the share of allowed documents ask for, is made wider while it finds fewer
-/// than k, and gives way to comparing all of them before it would cost more than that; vectors that the graph
-/// does not hold yet are always compared.
+/// Without a graph, or if few vectors are allowed, all of them are compared. With a graph, the width of the search
+/// depends on `candidates` and on the share of allowed documents. It grows while the search finds fewer than k. When
+/// the search would cost more than comparing all vectors, all are compared instead. Vectors that the graph does not
+/// hold yet are always compared.
 std::vector<Neighbour> nearest(const VectorColumn& column, const VectorGraph* graph, const float* query, std::size_t k,
                                std::size_t candidates, const DocSet& allowed);
 

@@ -1,4 +1,4 @@
-// Queries as the request says them, before any index is looked at.
+// Queries as the request gives them, before they are resolved for an index.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,7 @@ namespace sightline::elastic {
 struct Query;
 using QueryPtr = std::shared_ptr<const Query>;
 
-/// A value as it was written: what it means depends on the field's type.
+/// A value as it was written. Its meaning depends on the field's type.
 struct Literal {
   enum class Kind { string, number, boolean };
   Kind kind = Kind::string;
@@ -33,8 +33,8 @@ struct MatchQuery {
 
 /// The best score of any field counts.
 struct MultiMatchQuery {
-  std::vector<std::pair<std::string, float>> fields;  ///< names or patterns, and boosts
-  MatchQuery match;                                   ///< what to look for in each; its `field` is empty
+  std::vector<std::pair<std::string, float>> fields;  ///< names or patterns, with boosts
+  MatchQuery match;                                   ///< the query for each field; its `field` is empty
 };
 
 struct TermQuery {
@@ -81,13 +81,13 @@ struct ConstantScoreQuery {
   QueryPtr filter;
 };
 
-/// `knn`, beside the query or within it.
+/// `knn`, next to the query or within it.
 struct KnnQuery {
   std::string field;
   std::vector<float> vector;
   int k = 10;
   int num_candidates = 15;
-  std::optional<float> similarity;  ///< least similarity (for l2_norm: greatest distance) of a hit
+  std::optional<float> similarity;  ///< minimum similarity (for l2_norm: maximum distance) of a hit
   std::vector<QueryPtr> filters;
 };
 

@@ -19,10 +19,10 @@ Literal read_literal(const JsonView& value) {
   if (value.is_bool()) return {Literal::Kind::boolean, value.kind() == JsonView::Kind::true_ ? "true" : "false"};
   if (value.is_number()) return {Literal::Kind::number, std::string(value.text())};
   if (!value.is_string()) refuse(parsing_exception(value, "a text, number or flag was expected"));
-  return {Literal::Kind::string, json::java_utf8(value.text())};  // as in the index
+  return {Literal::Kind::string, json::java_utf8(value.text())};  // the encoding of the index
 }
 
-/// Members that stand for a field's name: one each query.
+/// Reads a member whose key is a field's name. A query may have one.
 void take_field(std::string_view query, const JsonView& key, std::string& field) {
   if (!field.empty()) {
     refuse(parsing_exception(key, "[" + std::string(query) + "] query doesn't support multiple fields, found [" +
@@ -32,7 +32,7 @@ void take_field(std::string_view query, const JsonView& key, std::string& field)
   if (field.empty()) refuse(illegal_argument("field name is null or empty"));
 }
 
-/// What one query is read into. `Node` is the kind of query.
+/// The result of reading one query. `Node` is the kind of query.
 template <class Node>
 struct Reading {
   const QueryContext& context;
@@ -46,14 +46,14 @@ struct Reading {
   }
 };
 
-/// Reads a value by `Read(value, name)` into a field of the query.
+/// Stores `Read(value, name)` in a field of the query.
 template <auto Field, auto Read>
 void into_node(const JsonView& key, const JsonView& value,
                Reading<typename OwnerOfField<decltype(Field)>::Type>& reading) {
   reading.node.*Field = Read(value, key.text());
 }
 
-/// What every query has.
+/// Members that every query has.
 template <class Node>
 std::vector<Member<Reading<Node>>> shared_rows() {
   return {{"boost", k_numbers,
@@ -70,7 +70,7 @@ Query read_members(const MemberTable<Reading<Node>>& table, const JsonView& body
   return std::move(reading).finish();
 }
 
-/// `{"field": {...}}` with exactly one field, or, if there is a `read_short`, `{"field": value}`; then there must be a
+/// Reads `{"field": {...}}` with exactly one field. With a `read_short`, also reads `{"field": value}`, and requires a
 /// value.
 template <class Node>
 Query read_field_query(const MemberTable<Reading<Node>>& table, typename Member<Reading<Node>>::Read read_short,
@@ -206,7 +206,7 @@ Query parse_terms(const JsonView& body, const QueryContext& context) {
   return std::move(reading).finish();
 }
 
-/// gte, gt, lte, lt, and null for an open end.
+/// Reads gte, gt, lte, lt. Null means no bound.
 void read_bound(const JsonView& key, const JsonView& value, Reading<RangeQuery>& reading) {
   const std::string_view name = key.text();
   auto& bound = name[0] == 'g' ? reading.node.lower : reading.node.upper;
@@ -302,7 +302,7 @@ Query parse_constant_score(const JsonView& body, const QueryContext& context) {
 
 constexpr std::int64_t k_max_candidates = 10'000;
 
-/// What one `knn` object is read into.
+/// The members of one `knn` object.
 struct KnnReading {
   const QueryContext& context;
   Query query = {};
@@ -337,7 +337,7 @@ void refuse_builder(const JsonView&, const JsonView&, KnnReading&) {
       "[query_vector_builder] cannot be resolved here: the query vector must be given as [query_vector]"));
 }
 
-/// Whole numbers alone, as a decimal k would be cut.
+/// Only whole numbers: a decimal k would be truncated.
 std::optional<std::int64_t> read_count(const JsonView& value, std::string_view name) {
   return read_integer(value, name);
 }
@@ -401,7 +401,7 @@ void read_query(const JsonView&, const JsonView& body, ChosenQuery& chosen) {
   chosen.query = Reader(body, chosen.context);
 }
 
-/// For queries that are nothing but the members of a table.
+/// For queries that consist only of the members of a table.
 template <class Node, const MemberTable<Reading<Node>>& Table>
 void read_plain(const JsonView&, const JsonView& body, ChosenQuery& chosen) {
   chosen.query = read_members(Table, body, chosen.context);

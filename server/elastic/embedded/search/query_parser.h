@@ -7,8 +7,8 @@
 
 namespace sightline::elastic {
 
-/// Counts what the queries of one search hold while they are read, before memory is taken for it. Its members
-/// throw Refused where a limit is exceeded.
+/// Counts the parts of the queries of one search while they are read, before memory is allocated for them. Its members
+/// throw Refused when a limit is exceeded.
 class QueryBudget {
  public:
   explicit QueryBudget(const Limits& limits) : limits_(limits) {}
@@ -25,26 +25,26 @@ class QueryBudget {
   std::size_t clauses_ = 0, values_ = 0, knn_clauses_ = 0, candidates_ = 0;
 };
 
-/// What a query is read in.
+/// The context in which a query is read.
 struct QueryContext {
   QueryBudget& budget;
   int size = 10;          ///< `size` of the search: the default of a knn query's k
-  std::size_t depth = 0;  ///< how deep in other queries
+  std::size_t depth = 0;  ///< depth of nesting in other queries
 
-  /// For a query within the one that is read.
+  /// The context of a query nested in this one.
   QueryContext inner() const { return {budget, size, depth + 1}; }
 };
 
 /// Reads one query: an object with the query's name as its only key. Throws Refused.
 QueryPtr parse_query(const JsonView& value, const QueryContext& context);
 
-/// Where a `knn` object stands: k and num_candidates have other defaults within a query.
+/// The place of a `knn` object: within a query, k and num_candidates have other defaults.
 enum class KnnPlace { top, query };
 
 /// Reads one `knn` object. Throws Refused.
 Query parse_knn(const JsonView& value, const QueryContext& context, KnnPlace place);
 
-/// Throws Refused for negative ones and those that are not finite.
+/// Reads a boost. Throws Refused for negative values and those that are not finite.
 float read_boost(const JsonView& value, std::string_view name);
 
 }  // namespace sightline::elastic

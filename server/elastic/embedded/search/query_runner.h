@@ -10,13 +10,13 @@
 
 namespace sightline::elastic {
 
-/// Finds the live documents of one index that match a query, with Elasticsearch's scores.
-/// Members throw Refused or ShardRefused (both inside this folder) for what cannot be run.
+/// Finds the live documents of one index that match a query, with Elasticsearch's scores. Members throw Refused or
+/// ShardRefused (both inside this folder) for queries that cannot run.
 class QueryRunner {
  public:
   explicit QueryRunner(const ShardView& shard) : shard_(shard), memory_(shard.memory()) {}
 
-  /// `boost` multiplies the query's own. Without `scoring` scores may be anything.
+  /// `boost` multiplies the query's boost. Without `scoring` the scores have no meaning.
   ScoredDocs run(const Query& query, float boost = 1, bool scoring = true) const;
   DocSet filter(const Query& query) const { return run(query, 1, false).docs; }
 
@@ -26,7 +26,7 @@ class QueryRunner {
   ScoredDocs run(const BoolQuery&, float boost, bool scoring) const;
   ScoredDocs run(const ConstantScoreQuery&, float boost, bool scoring) const;
   ScoredDocs run(const IdsQuery&, float boost, bool scoring) const;
-  // knn_query.cpp: the nearest vectors of one field, restricted to the live documents that the filters let pass
+  // knn_query.cpp: the nearest vectors of one field, restricted to the live documents that pass the filters
   ScoredDocs run(const KnnQuery&, float boost, bool scoring) const;
   // text_queries.cpp
   ScoredDocs run(const MatchQuery&, float boost, bool scoring) const;
@@ -50,7 +50,7 @@ class QueryRunner {
   DocSet integers_between(const Field& field, std::int64_t least, std::int64_t greatest) const;
   DocSet integers_of(const Field& field, const std::vector<Literal>& values) const;
   DocSet doubles_between(const Field& field, double least, bool with_least, double greatest, bool with_greatest) const;
-  /// `read(bound, upper)` gives a bound as a number.
+  /// `read(bound, upper)` returns a bound as a number.
   template <class Read>
   DocSet whole_range(const Field& field, const RangeQuery&, const Read& read) const;
   DocSet in_range(const Field& field, const RangeQuery&) const;

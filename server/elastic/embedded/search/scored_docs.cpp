@@ -40,7 +40,7 @@ ScoredDocs ClauseSum::finish(std::size_t least) && {
       if (counts_[doc] < least) out.docs.reset(doc);
     }
   }
-  // Sums are made in double and rounded once, as Lucene makes them.
+  // Sums are computed in double and rounded once, as in Lucene.
   if (scoring_) out.scores = of_ == Of::best ? std::move(best_) : std::vector<float>(sums_.begin(), sums_.end());
   return out;
 }

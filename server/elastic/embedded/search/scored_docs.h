@@ -9,31 +9,30 @@
 
 namespace sightline::elastic {
 
-/// The documents that match a query. All have the score `constant`, or, if `scores` is not empty, each its
-/// own.
+/// The documents that match a query. All have the score `constant`, or, if `scores` is not empty, a score per document.
 struct ScoredDocs {
   DocSet docs;
   float constant = 0;
-  std::vector<float> scores = {};  ///< by document; only members of `docs` count
+  std::vector<float> scores = {};  ///< only valid for members of `docs`
 
   float score(Doc doc) const { return scores.empty() ? constant : scores[doc]; }
 };
 
-/// Puts clauses together one by one, so that many take no more memory than two. Without `scoring` all scores
-/// are 0.
+/// Combines clauses one by one, so that many clauses use no more memory than two. Without `scoring` all scores of the
+/// result are 0 once there are two clauses; the scores of a single clause have no meaning.
 class ClauseSum {
  public:
   enum class Of {
     any,   ///< documents in enough of the clauses, scores added
     all,   ///< documents in all of them, scores added
-    best,  ///< documents in any of them: the best score
+    best,  ///< documents in any of them, with the best score
   };
-  /// `counts`: `finish` will be called with more than 1.
+  /// `counts`: `finish` will be called with `least` > 1.
   ClauseSum(Of of, bool scoring, bool counts = false) : of_(of), scoring_(scoring), counts_matches_(counts) {}
 
   void add(ScoredDocs clause);
   std::size_t clauses() const { return clauses_; }
-  /// `least`: how many of the clauses a document must be in, of Of::any. After at least one `add`.
+  /// `least`: how many of the clauses a document must match (only for Of::any). Requires at least one `add`.
   ScoredDocs finish(std::size_t least = 1) &&;
 
  private:
@@ -42,18 +41,18 @@ class ClauseSum {
   Of of_;
   bool scoring_, counts_matches_;
   std::size_t clauses_ = 0;
-  ScoredDocs first_;  // as long as it is the only one
+  ScoredDocs first_;  // while it is the only clause
   DocSet docs_;
   std::vector<double> sums_;
   std::vector<float> best_;
   std::vector<std::uint32_t> counts_;
 };
 
-/// Adds to the scores of `required` those that its documents have in `optional`.
+/// Adds the scores of `optional` to those of the same documents in `required`.
 ScoredDocs with_bonus(ScoredDocs required, const ScoredDocs& optional, bool scoring);
 
-/// How many of `clauses` optional clauses must match by a minimum_should_match: "2", "-1", "75%", "-25%"; not below
-/// 0. Throws ShardRefused if the text is none of these.
+/// How many of `clauses` optional clauses must match for a minimum_should_match of "2", "-1", "75%", "-25%"; at least
+/// 0. Throws ShardRefused for other texts.
 std::size_t least_clauses(std::string_view specification, std::size_t clauses);
 
 }  // namespace sightline::elastic

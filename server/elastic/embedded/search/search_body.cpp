@@ -98,7 +98,7 @@ std::vector<SortKey> parse_sort(const JsonView& value, const Limits& limits) {
   return keys;
 }
 
-/// The URL's form: "price:desc,_score".
+/// The form in a URL: "price:desc,_score".
 std::vector<SortKey> parse_sort_parameter(std::string_view text, const Limits& limits) {
   std::vector<SortKey> keys;
   for (const std::string& one : split_expression(text)) {
@@ -163,14 +163,14 @@ std::vector<Query> read_knn(const JsonView& value, const QueryContext& context) 
   return knn;
 }
 
-/// What the members of a search body, or of its retriever, are read into.
+/// The result of reading the members of a search body or of its retriever.
 struct BodyReading {
   const QueryContext& context;
   SearchBody& body;
   const Limits& limits = context.budget.limits();
 };
 
-/// Readers of a member by `Read(value, name)`, `Read(value, limits)` or `Read(value, context)`.
+/// Read a member by `Read(value, name)`, `Read(value, limits)` or `Read(value, context)`.
 template <auto Field, auto Read>
 void into_body(const JsonView& key, const JsonView& value, BodyReading& reading) {
   reading.body.*Field = Read(value, key.text());
@@ -188,7 +188,7 @@ float read_score(const JsonView& value, std::string_view name) {
   return static_cast<float>(read_double(value, name));
 }
 
-/// A filter beside the query, which need not score. Comes behind `query`, whatever their order in the body.
+/// A filter next to the query, without scores. Must be read after `query`, whatever their order in the body.
 void read_retriever_filter(const JsonView& value, BodyReading& reading) {
   BoolQuery both;
   if (reading.body.query) both.must.push_back(std::move(reading.body.query));
@@ -301,7 +301,7 @@ void read_parameters(const SearchParameters& parameters, const Limits& limits, S
 
 // The rows of the parameters
 
-/// Of a search and of a count.
+/// For a search and for a count.
 const UnreadParameter k_preference = parameter::no_effect("preference", "text", parameter::check_text, k_one_copy);
 
 std::optional<std::int64_t> tracking_from(std::string_view name, const std::string& text) {
@@ -353,7 +353,7 @@ void check_scroll(const SearchBody& body, bool tracking_given) {
   if (body.point_in_time) refuse_invalid("using [point in time] is not allowed in a scroll context");
 }
 
-/// What can only be judged with body and parameters together.
+/// Checks that need both body and parameters.
 void check_whole(SearchBody& body, bool tracking_given) {
   if (body.scroll) {
     check_scroll(body, tracking_given);
@@ -369,7 +369,7 @@ void check_whole(SearchBody& body, bool tracking_given) {
   }
   if (body.search_after && body.from > 0)
     refuse_invalid("[from] parameter must be set to 0 when [search_after] is used");
-  // By score alone, the best first, is what happens without `sort`.
+  // A sort by score alone, best first, is the order without `sort`.
   if (body.sort.size() == 1 && body.sort[0].kind == SortKey::Kind::score && body.sort[0].descending) body.sort.clear();
   const auto by_place = [](const SortKey& key) { return key.kind == SortKey::Kind::document; };
   if (body.point_in_time && !body.sort.empty() && std::none_of(body.sort.begin(), body.sort.end(), by_place)) {

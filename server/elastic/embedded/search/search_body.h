@@ -19,9 +19,9 @@
 
 namespace sightline::elastic {
 
-/// One key to sort hits by. Of several values the least counts, descending the greatest.
+/// One key to sort hits by. If a document has several values, the least counts, or the greatest if descending.
 struct SortKey {
-  /// document: index by index, as they stand there.
+  /// document: by index, then in the order of the documents.
   enum class Kind { score, document, field };
   Kind kind = Kind::field;
   std::string field;
@@ -55,15 +55,15 @@ struct SearchBody {
   QueryPtr post_filter;
   bool version = false, seq_no_primary_term = false;
   std::vector<Aggregation> aggregations;
-  std::optional<std::chrono::milliseconds> scroll;  ///< how long the rest of the hits is kept
+  std::optional<std::chrono::milliseconds> scroll;  ///< how long the other hits stay available
   std::optional<PointInTimeUse> point_in_time;
-  bool breaks_ties = false;    ///< the last key of `sort` is one that a point in time adds
-  std::size_t text_bytes = 0;  ///< what the body took as it came
+  bool breaks_ties = false;    ///< the last key of `sort` was added for a point in time
+  std::size_t text_bytes = 0;  ///< length of the body as it was sent
 
   bool sorts_by_score() const { return sort.empty(); }
 };
 
-/// The parameters of a search, which are put over its body.
+/// The parameters of a search, which override its body.
 struct SearchParameters : IndicesParameters, SourceParameters {
   std::optional<std::int32_t> size, from;
   std::optional<std::string> sort;
@@ -77,15 +77,15 @@ struct SearchParameters : IndicesParameters, SourceParameters {
 extern const rest::ParameterTable<SearchParameters> k_search_parameters;
 extern const rest::ParameterTable<IndicesParameters> k_count_parameters;
 
-/// Reads the body (empty: all defaults) and the parameters of a search request. Throws Refused: of Elasticsearch's type
-/// for what is wrong or unknown, illegal_argument_exception naming the limit that is exceeded.
+/// Reads the body (empty: all defaults) and the parameters of a search request. Throws Refused: with Elasticsearch's
+/// type for invalid or unknown members, illegal_argument_exception with the limit that is exceeded.
 SearchBody parse_search(std::string_view body, const SearchParameters& parameters, const Limits& limits);
 
 /// Reads a `_source`: true, false, "a", ["a","b*"], {"includes":..,"excludes":..,"exclude_vectors":..}. At most
 /// `max_patterns` patterns. Throws Refused.
 rest::SourceFilter read_source_filter(const JsonView& value, std::size_t max_patterns);
 
-/// Reads a body that holds nothing but a query, as _count has it. Null: no query. Throws Refused.
+/// Reads a body with only a query, as _count has it. Null: no query. Throws Refused.
 QueryPtr parse_query_body(std::string_view body, const Limits& limits);
 
 }  // namespace sightline::elastic

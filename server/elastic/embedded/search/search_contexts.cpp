@@ -9,7 +9,7 @@ namespace sightline::elastic {
 namespace {
 
 constexpr std::size_t k_id_bytes = 24, k_id_letters = 32;
-/// What a body becomes in memory, for each byte of its text.
+/// Estimated memory of a parsed body per byte of its text.
 constexpr std::size_t k_read_factor = 4;
 
 }  // namespace

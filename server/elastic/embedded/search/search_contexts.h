@@ -1,4 +1,4 @@
-// What is kept between the requests of one client: scrolls, and points in time.
+// State between the requests of one client: scrolls and points in time.
 #pragma once
 
 #include <chrono>
@@ -18,16 +18,16 @@
 
 namespace sightline::elastic {
 
-/// An index as it was at a moment. It is found again by its name, so that nothing keeps it from being deleted.
+/// An index at a moment. It is found again by its name, so that it can still be deleted.
 struct IndexMoment {
   std::string name;
-  std::int64_t number = 0;       ///< Index::number
-  std::int64_t last_number = 0;  ///< MemoryIndex::last_number: documents whose origin is greater came later
+  std::int64_t number = 0;       ///< StoredIndex::number
+  std::int64_t last_number = 0;  ///< MemoryIndex::last_number: documents with a greater origin came later
 };
 
-/// What is kept for a scroll: the hits of a search that have not been asked for yet. Documents are known by their
-/// origin (MemoryIndex), so that one that is written anew keeps its place, and is shown once, as it is then. Of a
-/// point in time only `indices`.
+/// A scroll: the hits of a search that have not been returned yet. A hit holds its document's origin (MemoryIndex), so
+/// a document that is replaced keeps its place and is returned once, in its new form. A point in time has only
+/// `indices`.
 struct SearchContext {
   enum class Kind { scroll, point_in_time };
   struct Entry {
@@ -38,22 +38,22 @@ struct SearchContext {
 
   Kind kind;
   std::vector<IndexMoment> indices;
-  SearchBody body = {};  ///< what later pages need of it
+  SearchBody body = {};  ///< for later pages
   std::int64_t total = 0;
   std::string max_score = {};
   std::vector<Entry> entries = {};
-  std::string sort_values = {};             ///< of all entries, one after the other
-  std::vector<std::size_t> sort_ends = {};  ///< where those of each end; empty without `sort`
+  std::string sort_values = {};             ///< of all entries, concatenated
+  std::vector<std::size_t> sort_ends = {};  ///< end offset of each entry's values; empty without `sort`
 
-  std::mutex mutex = {};  ///< one page at a time; taken before the store's locks
-  std::size_t next = 0;   ///< the first entry that is left
+  std::mutex mutex = {};  ///< one page at a time; locked before the store's locks
+  std::size_t next = 0;   ///< the first entry that has not been returned
 
   std::size_t bytes() const;
 };
 using SearchContextPtr = std::shared_ptr<SearchContext>;
 
-/// All that are open, by id; at most Limits::max_scrolls, which keep Limits::max_scroll_bytes together.
-/// Thread safety: all members may be called from any thread.
+/// All open contexts by id: at most Limits::max_scrolls, of Limits::max_scroll_bytes together. Thread safety: all
+/// members may be called from any thread.
 class SearchContexts {
  public:
   using Now = std::function<std::chrono::steady_clock::time_point()>;
@@ -62,22 +62,22 @@ class SearchContexts {
 
   SearchContexts(const Limits& limits, Now now) : limits_(limits), now_(std::move(now)) {}
 
-  /// Not to be guessed.
+  /// An id for a new context.
   static std::string new_id();
-  /// Refuses what no id can look like. `what`: of which it is one, for the message.
+  /// Refuses a text that cannot be an id. `what`: the kind of context, for the message.
   static void check_id(const std::string& text, const char* what);
 
-  /// Refuses one more that keeps `bytes`: 429.
+  /// Refuses (429) if one more context of `bytes` exceeds a limit.
   void check_room(std::size_t bytes);
-  /// Keeps a context for `keep_alive`, and after each use for as long again. Refuses as check_room.
+  /// Adds a context. It expires `keep_alive` after its last use. Refuses as check_room does.
   void open(const std::string& id, SearchContextPtr context, std::chrono::milliseconds keep_alive);
-  /// Refuses (404) an id of which there is none, or none any more. A longer `keep_alive` holds from now on.
+  /// Refuses (404) an id without an open context of this kind. A longer `keep_alive` replaces the earlier one.
   SearchContextPtr find(Kind kind, const std::string& id, KeepAlive keep_alive);
-  /// True if it was there.
+  /// True if it was open.
   bool close(Kind kind, const std::string& id);
-  /// How many there were.
+  /// Returns how many were closed.
   std::size_t close_all_scrolls();
-  /// Lets go of those that nobody has asked for in time. To be called every second or so.
+  /// Releases expired contexts. To be called about once per second.
   void drop_expired();
 
  private:
@@ -90,7 +90,7 @@ class SearchContexts {
 
   void check_room_locked(std::size_t bytes) const;
   void drop_expired_locked();
-  /// Lets go of all for which `wanted(id, kept)` holds. Gives how many.
+  /// Removes all for which `wanted(id, kept)` is true. Returns how many.
   template <class Wanted>
   std::size_t erase_if(const Wanted& wanted);
 
@@ -101,7 +101,7 @@ class SearchContexts {
   std::size_t bytes_ = 0;
 };
 
-/// 404: a scroll or a point in time that is closed, expired or none.
+/// 404: the scroll or point in time does not exist, is closed or has expired.
 [[noreturn]] void refuse_missing(std::string_view id);
 /// Refuses a time longer than Limits::max_keep_alive.
 void check_keep_alive(SearchContexts::KeepAlive keep_alive, const Limits& limits);

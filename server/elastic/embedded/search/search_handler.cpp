@@ -15,7 +15,7 @@ namespace {
 
 using namespace rest;  // NOLINT: the table below is made of its words
 
-/// Line by line; the last may lack its end.
+/// The next line. The last may lack its line end.
 std::string_view next_line(std::string_view& rest) {
   const std::size_t end = rest.find('\n');
   std::string_view line = rest.substr(0, end);
@@ -62,7 +62,7 @@ SearchHeader read_header(std::string_view line, SearchHeader header) {
   return header;
 }
 
-/// Those of an _msearch hold for each of its searches.
+/// The parameters of an _msearch apply to each of its searches.
 const ParameterTable<SearchParameters> k_multi_search_parameters{
     {{{"typed_keys", "flag", parameter::into<&SearchParameters::typed_keys, parameter::flag>},
       {"rest_total_hits_as_int", "flag", parameter::into<&SearchParameters::total_hits_as_int, parameter::flag>}},
@@ -87,8 +87,8 @@ http::Response multi_search(StoreCore& store, const http::Request& request, cons
   if (!lines.ends_with('\n')) refuse(illegal_argument("The msearch request must be terminated by a newline [\n]"));
   const SearchHeader otherwise{path.get("index"), parameters.indices};
   const Limits& limits = store.limits();
-  // All searches are read before the first is run: a mistake in one fails the request. They are not kept, since a
-  // thousand of the largest would not fit.
+  // All searches are checked before the first one runs: an error in one fails the request. They are not stored, because
+  // a thousand of the largest would not fit into memory.
   std::size_t count = 0;
   each_search(lines, otherwise, parameters, limits, [&](const SearchHeader&, const SearchBody&) {
     if (++count > limits.max_searches) {
@@ -124,7 +124,7 @@ http::Response count(StoreCore& store, const http::Request& request, const PathP
 
 // Scrolls and points in time
 
-/// The next page that a client asks for, or the contexts that it closes.
+/// A request for the next page, or to close contexts.
 struct ContextRequest {
   std::vector<std::string> ids;
   SearchContexts::KeepAlive keep_alive;
@@ -132,7 +132,7 @@ struct ContextRequest {
 };
 
 void read_ids(const JsonView&, const JsonView& value, ContextRequest& request) {
-  request.ids.clear();  // the body goes before the URL
+  request.ids.clear();  // the body overrides the URL
   value.each_or_self([&](const JsonView& item) { request.ids.push_back(read_text(item, "id")); });
 }
 

@@ -8,7 +8,7 @@
 namespace sightline::elastic {
 namespace {
 
-/// Removed documents are dropped from memory when they outnumber the live ones, and are worth the work.
+/// Removed documents are deleted from memory when there are at least this many and they outnumber the live ones.
 constexpr std::size_t k_compact_from = 1'000;
 
 std::string table_name(std::int64_t index_number) {
@@ -79,7 +79,7 @@ void SearchIndex::commit() {
 }
 
 void SearchIndex::refresh() {
-  std::unordered_map<std::string, std::int64_t> origins;  // of documents that go, by their _id
+  std::unordered_map<std::string, std::int64_t> origins;  // of removed documents, by their _id
   for (const std::int64_t number : removed_) {
     if (const auto doc = memory_.find(number)) origins.emplace(memory_.id(*doc), memory_.origin(*doc));
   }
@@ -92,7 +92,7 @@ void SearchIndex::refresh() {
   removed_.clear();
   const std::size_t gone = memory_.size() - memory_.live_count();
   if (gone >= k_compact_from && gone > memory_.live_count()) {
-    graphs_.clear();  // rows will move; the next search starts anew
+    graphs_.clear();  // rows will move; the next search builds a new graph
     memory_.compact();
   }
   extend_graphs();

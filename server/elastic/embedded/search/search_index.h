@@ -1,4 +1,4 @@
-// Everything that makes one index searchable: memory to search in, a table to fill it from.
+// The searchable content of one index: the memory that searches use, and a table to load it from.
 #pragma once
 
 #include <cstddef>
@@ -16,43 +16,44 @@
 
 namespace sightline::elastic {
 
-/// Each document has one record in a table of the store's own database, written in the store's transaction; the
-/// constructor reads all records. Searches look at memory alone. Members throw StorageFailed.
+/// Each document has one record in a table of the store's database, written in the store's transaction. The constructor
+/// reads all records. Searches use only memory. Members throw StorageFailed.
 ///
-/// Writing: 1. Within the store's write transaction `add` and `remove` are called in the order of the writes;
-/// searches do not see them yet.
-///          2. Just after the transaction is on disk comes `commit`, or `rollback` if it failed.
-///          3. `refresh` makes what is committed seen. A commit that removed anything does so itself: the
-///          rows of what searches found before are gone.
-/// `add` and `remove` come from one thread at a time while others search; the others come while no search
-/// runs (the writer holds StoreCore::read_lock's other side), so heavy work belongs into `add`.
+/// Writing: 1. Within the store's write transaction `add` and `remove` are called in the order of the writes. Searches
+///             do not see them yet.
+///          2. Right after the transaction is on disk, `commit` is called, or `rollback` if it failed.
+///          3. `refresh` makes committed changes visible. A commit that removed anything does so itself, because the
+///             rows of what searches found before no longer exist.
+///
+/// `add` and `remove` are called by one thread at a time, while searches may run. The others are called while no search
+/// runs (the writer holds the write side of StoreCore::read_lock's lock), so expensive work belongs in `add`.
 class SearchIndex {
  public:
   /// `connection` is the store's writing connection, valid as long as the SearchIndex, used by one thread at a time.
   SearchIndex(sqlite::Connection& connection, std::int64_t index_number);
 
-  /// What makes the table of an index.
+  /// SQL that creates the table of an index.
   static std::string schema(std::int64_t index_number);
   const std::string& table() const { return table_; }
 
-  /// Takes in a document under a number that was never used. Throws Refused if it has more than `max_words` in its
+  /// Adds a document under a number that was never used. Throws Refused if it has more than `max_words` words in its
   /// text fields; nothing has changed then. StorageFailed fails the whole transaction (rollback follows).
   void add(std::int64_t doc, ParsedDocument document, std::size_t max_words = std::numeric_limits<std::size_t>::max());
-  /// Takes out a document: one that is committed, or one added in the same transaction.
+  /// Removes a document: one that is committed, or one added in the same transaction.
   void remove(std::int64_t doc);
   void commit();
   void rollback();
   void refresh();
-  /// True while a committed document is not seen yet.
+  /// True while searches do not see a committed document yet.
   bool needs_refresh() const { return !waiting_.empty(); }
 
-  /// What searches see. Under StoreCore::read_lock it does not change.
+  /// The documents that searches see. Constant under StoreCore::read_lock.
   const MemoryIndex& memory() const { return memory_; }
 
-  /// The graph of a dense_vector field whose mapping asks for one, or null while the field has too few
-  /// vectors. The first call that finds enough starts building it. Under StoreCore::read_lock.
+  /// The graph of a dense_vector field whose mapping has a graph type, or null while the field has too few vectors. The
+  /// first call with enough vectors starts building it. To be called under StoreCore::read_lock.
   const VectorGraph* graph(const Field& field) const;
-  /// Vectors of a field from which on searches use a graph.
+  /// Number of vectors of a field from which searches use a graph.
   static constexpr std::size_t k_graph_from = 50'000;
 
  private:
@@ -68,9 +69,9 @@ class SearchIndex {
   const std::string table_;
 
   MemoryIndex memory_;
-  std::vector<Added> waiting_;         // committed, and seen from the next refresh on
+  std::vector<Added> waiting_;         // committed, visible from the next refresh on
   std::vector<Added> added_;           // since the last commit
-  std::vector<std::int64_t> removed_;  // of the committed ones
+  std::vector<std::int64_t> removed_;  // committed documents
 
   mutable std::mutex graphs_mutex_;
   mutable StringMap<std::unique_ptr<VectorGraph>> graphs_;

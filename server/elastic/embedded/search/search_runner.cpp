@@ -53,7 +53,7 @@ class Search {
         started_(std::chrono::steady_clock::now()),
         lock_(store.read_lock()) {}
 
-  /// With `point` searches what there was then. A scroll keeps the hits that are not shown.
+  /// With `point`, searches the documents of that moment. A scroll stores the hits that are not returned.
   http::Response run(const std::vector<IndexPtr>& indices, const SearchContext* point = nullptr) {
     if (body_.scroll) contexts_.check_room(0);
     if (point) {
@@ -74,7 +74,7 @@ class Search {
     return reply;
   }
 
-  /// The next page of a scroll, whose body this search has.
+  /// The next page of a scroll, which also has the body of this search.
   http::Response page(const std::vector<IndexPtr>& indices, SearchContext& scroll, const std::string& shown_id,
                       bool total_hits_as_int) {
     open(indices);
@@ -84,7 +84,7 @@ class Search {
     total_hits_as_int_ = total_hits_as_int;
     head_ = {"_scroll_id", shown_id};
     http::Response reply = json_answer(answer());
-    scroll.next = next;  // a page that could not be made is still there
+    scroll.next = next;  // only now: a page that failed can be requested again
     return reply;
   }
 
@@ -114,7 +114,7 @@ class Search {
     nearest_.resize(shards_.size(), ClauseSum(ClauseSum::Of::any, true));
   }
 
-  /// The documents that were there and still are, perhaps written anew.
+  /// The documents of that moment that still exist, including replaced ones.
   static DocSet seen_at(const MemoryIndex& memory, const IndexMoment& moment) {
     DocSet seen = memory.live();
     memory.live().for_each([&](Doc doc) {
@@ -149,7 +149,7 @@ class Search {
     scroll.body = body_;
   }
 
-  /// Finds the documents of the next page, without those that are gone. Gives the entry after them.
+  /// Finds the documents of the next page, without deleted ones. Returns the entry after them.
   std::size_t take_hits(const SearchContext& scroll) {
     std::vector<std::optional<std::unordered_map<std::int64_t, Doc>>> replaced(shards_.size());
     const auto find = [&](const SearchContext::Entry& entry) -> std::optional<Doc> {
@@ -174,7 +174,7 @@ class Search {
     return next;
   }
 
-  /// The first index that `work` fails on fails the search.
+  /// Calls `work` per index. The first index that it fails on fails the search.
   template <class Work>
   void each_shard(const char* phase, const Work& work) {
     for (std::size_t i = 0; i < shards_.size(); ++i) {
@@ -210,7 +210,7 @@ class Search {
     }
   }
 
-  /// Of each index's k nearest the k nearest of all.
+  /// Reduces the k nearest of each index to the k nearest of all.
   static void keep_nearest(std::size_t k, std::vector<ScoredDocs>& found) {
     std::vector<Hit> hits;
     for (std::size_t i = 0; i < found.size(); ++i) {
@@ -276,7 +276,7 @@ class Search {
     return static_cast<std::int64_t>(total);
   }
 
-  /// Hits carry a score if something asks for it: no sort, or a sort by _score.
+  /// Hits have a score without `sort`, and with a sort by _score.
   bool shows_scores() const {
     return body_.sorts_by_score() || std::any_of(body_.sort.begin(), body_.sort.end(),
                                                  [](const SortKey& key) { return key.kind == SortKey::Kind::score; });
@@ -308,7 +308,7 @@ class Search {
     out.object();
     if (!head_.second.empty()) out.member(head_.first, head_.second);
     out.member("timed_out", false);
-    // Elasticsearch says so of searches that count everything and do nothing else.
+    // Elasticsearch reports this for searches that only count all hits.
     if (body_.size == 0 && body_.track_total_hits == k_count_all && body_.aggregations.empty() && body_.knn.empty())
       out.member("terminated_early", false);
     write_shards(out, shards_.size());
@@ -377,7 +377,7 @@ class Search {
   std::chrono::steady_clock::time_point started_;
   WriterFirstLock::Reader lock_;
   std::vector<ShardView> shards_;
-  std::vector<ClauseSum> nearest_;      // by index: what kNN found, and then the query
+  std::vector<ClauseSum> nearest_;      // by index: the kNN results, and then the query
   std::vector<ScoredDocs> matches_;     // by index
   std::vector<FieldFetcher> fetchers_;  // by index
   std::vector<Hit> hits_;
@@ -385,11 +385,11 @@ class Search {
   std::pair<const char*, std::string> head_;  // `_scroll_id` or `pit_id`; empty: neither
   bool total_hits_as_int_ = body_.total_hits_as_int;
   std::vector<IndexMoment> moments_;           // by index, of a point in time
-  const SearchContext* scroll_ = nullptr;      // of which this is a later page
-  std::vector<std::string_view> sort_values_;  // of that page's hits
+  const SearchContext* scroll_ = nullptr;      // set if this is a later page of a scroll
+  std::vector<std::string_view> sort_values_;  // of the page's hits
 };
 
-/// Runs `search`, and gives what it says or refuses.
+/// Runs `search`. Returns its answer or its error.
 template <class Run>
 http::Response reply_from(const Run& search) {
   try {
@@ -403,7 +403,7 @@ http::Response reply_from(const Run& search) {
   }
 }
 
-/// The same indices as then. All must still be there.
+/// The indices of `moments`. Refuses if one no longer exists.
 std::vector<IndexPtr> found_again(const StoreCore& store, const std::vector<IndexMoment>& moments,
                                   const std::string& id) {
   std::vector<IndexPtr> found;
@@ -422,7 +422,7 @@ http::Response run_search(const StoreCore& store, std::string_view expression, c
   return reply_from([&] {
     check_keep_alive(body.scroll, store.limits());
     if (!body.point_in_time) {
-      Search search(store, body);  // holds the moment from here on
+      Search search(store, body);  // locks this moment from here on
       const std::vector<IndexPtr> named = store.find_all(expression, options);
       return search.run(named);
     }

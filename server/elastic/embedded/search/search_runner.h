@@ -12,14 +12,14 @@
 
 namespace sightline::elastic {
 
-/// Searches the indices that `expression` names, at one moment of all of them; or, with a point in time, those
-/// that it holds.
+/// Searches the indices that `expression` names, all at one moment; or, with a point in time, its indices.
 ///
 /// Flow: 1. kNN: each clause's k nearest over all indices together.
-///       2. Query: in each index the documents that match, kNN's among them, scores added.
+///       2. Query: in each index the documents that match, including those of kNN, scores added.
 ///       3. min_score, aggregations, post_filter, in this order; then the first from + size hits of all.
-///       4. Fetch: source and fields of the hits that are shown. A scroll keeps the others.
-/// What is refused is answered. Thread safety: may be called from any thread.
+///       4. Fetch: source and fields of the hits that are returned. A scroll stores the others.
+///
+/// Errors become answers. Thread safety: may be called from any thread.
 http::Response run_search(const StoreCore& store, std::string_view expression, const IndicesOptions& options,
                           const SearchBody& body);
 
@@ -27,7 +27,7 @@ http::Response run_search(const StoreCore& store, std::string_view expression, c
 http::Response run_scroll(const StoreCore& store, const std::string& id, SearchContexts::KeepAlive keep_alive,
                           bool total_hits_as_int);
 
-/// Keeps this moment of the indices.
+/// Opens a point in time of the indices, which expires `keep_alive` after its last use.
 http::Response open_point_in_time(const StoreCore& store, std::string_view expression, const IndicesOptions& options,
                                   std::chrono::milliseconds keep_alive);
 

@@ -1,4 +1,4 @@
-// What a search sees of one index, and what can go wrong there.
+// The view of one index during a search, and the errors that can occur there.
 #pragma once
 
 #include <cstdint>
@@ -19,17 +19,17 @@ struct ShardView {
   std::shared_ptr<const Mapping> mapping;
   const SearchIndex* search = nullptr;
   std::size_t max_clauses = 0;           ///< Limits::max_clauses
-  mutable std::size_t expanded = 0;      ///< clauses that words and field patterns have become
-  std::optional<DocSet> at_moment = {};  ///< of a point in time: what was there when it was opened, and is still
+  mutable std::size_t expanded = 0;      ///< clauses that words and field patterns expanded to
+  std::optional<DocSet> at_moment = {};  ///< of a point in time: the documents from when it was opened that still exist
 
-  /// Counts clauses that a query becomes in this index besides those that were sent. Throws ShardRefused.
+  /// Counts the clauses that a query expands to in this index, besides those that were sent. Throws ShardRefused.
   void count_clauses(std::size_t more) const;
   const MemoryIndex& memory() const { return search->memory(); }
   /// The documents that the search may find.
   const DocSet& searchable() const { return at_moment ? *at_moment : memory().live(); }
-  /// Where a document stands among the others. At a point in time it keeps its place when it is replaced.
+  /// The position of a document among the others. Within a point in time a replaced document keeps its position.
   std::int64_t place(Doc doc) const { return at_moment ? memory().origin(doc) : static_cast<std::int64_t>(doc); }
-  /// A setting of the index that was checked to be a number when it was made.
+  /// A setting of the index that was checked to be a number when it was set.
   std::int64_t number_setting(std::string_view name, std::int64_t otherwise) const;
 };
 
@@ -49,7 +49,7 @@ struct ShardRefused {
   throw ShardRefused{"illegal_argument_exception", std::move(reason)};
 }
 
-/// Throws ShardRefused unless the field has values by document, as sorting and aggregations need them.
+/// Throws ShardRefused unless the field has values by document, which sorting and aggregations need.
 inline void refuse_without_values(const ShardView& shard, const Field& field) {
   const bool has_values = field.doc_values && field.type != FieldType::dense_vector && field.type != FieldType::binary;
   if (has_values) return;

@@ -9,8 +9,8 @@
 namespace sightline::elastic {
 namespace {
 
-/// What a character can do in the word rules of UAX #29: a UWordBreakValues. Format characters and joiners count as
-/// U_WB_EXTEND, as they belong to the character before them (rule WB4).
+/// The class of a character in the word rules of UAX #29: a UWordBreakValues. Format characters and joiners count as
+/// U_WB_EXTEND, because they belong to the character before them (rule WB4).
 using WordClass = std::uint8_t;
 
 WordClass classify(UChar32 c) {
@@ -48,7 +48,7 @@ bool is_emoji(UChar32 c) {
          c != 0x303D;
 }
 
-/// The text as characters. `cursor` members index into `at`.
+/// The text as characters.
 struct Characters {
   struct Character {
     UChar32 code;
@@ -77,14 +77,14 @@ struct Characters {
   UChar32 code(std::size_t i) const { return i < at.size() ? at[i].code : -1; }
   WordClass kind(std::size_t i) const { return i < at.size() ? at[i].kind : WordClass{U_WB_OTHER}; }
   std::uint32_t offset(std::size_t i) const { return i < at.size() ? at[i].utf16 : utf16_length; }
-  /// Past what clings to the character before `i`.
+  /// Skips characters that extend the one before `i`.
   std::size_t past_extend(std::size_t i) const {
     while (i < at.size() && at[i].kind == U_WB_EXTEND) ++i;
     return i;
   }
 };
 
-/// Emoji sequences of Unicode Technical Standard 51: flags, key caps, modified and joined pictures.
+/// The end of one emoji of a sequence (Unicode Technical Standard 51), with its modifiers; `i` if none starts there.
 std::size_t emoji_unit(const Characters& text, std::size_t i) {
   if (!is_emoji(text.code(i))) return i;
   ++i;
@@ -94,7 +94,7 @@ std::size_t emoji_unit(const Characters& text, std::size_t i) {
   return i;
 }
 
-/// Where the token that begins at `start` ends; 0: there is none of that kind.
+/// The end of the token that starts at `start`; 0 if there is none of that kind.
 std::size_t match_emoji(const Characters& text, std::size_t start) {
   if (text.kind(start) == U_WB_REGIONAL_INDICATOR) {
     const std::size_t second = text.past_extend(start + 1);
@@ -107,7 +107,7 @@ std::size_t match_emoji(const Characters& text, std::size_t start) {
   }
   std::size_t end = emoji_unit(text, start);
   if (end == start) return 0;
-  // A longer token is cut in any case.
+  // A longer token is split anyway.
   while (text.offset(end) - text.offset(start) <= k_max_token_length) {
     const bool joined = text.code(end - 1) == k_joiner;
     const std::size_t next = joined ? end : text.code(end) == k_joiner ? end + 1 : end;
@@ -119,8 +119,8 @@ std::size_t match_emoji(const Characters& text, std::size_t start) {
   return end;
 }
 
-/// One step of rules WB5 to WB13b: the index of the character that the word goes on with after `i` of class
-/// `last`, or `i` itself if there is a boundary.
+/// One step of rules WB5 to WB13b: the index after the character that continues the word at `i`, where `last` is the
+/// class of the character before; `i` if there is a boundary.
 std::size_t next_of_word(const Characters& text, std::size_t i, WordClass last) {
   const WordClass here = text.kind(i);
   const bool after_letter = is_letter(last), after_number = last == U_WB_NUMERIC;
@@ -158,7 +158,7 @@ std::size_t match_word(const Characters& text, std::size_t start) {
 
 std::size_t match_script(const Characters& text, std::size_t start) {
   const UChar32 c = text.code(start);
-  if (c < 0x0E00) return 0;  // the first script written without blanks is Thai
+  if (c < 0x0E00) return 0;  // the first script without spaces is Thai
   if (u_getIntPropertyValue(c, UCHAR_LINE_BREAK) == U_LB_COMPLEX_CONTEXT) {
     std::size_t i = start;
     const std::uint32_t limit = text.offset(start) + k_max_token_length;
@@ -173,8 +173,7 @@ std::size_t match_script(const Characters& text, std::size_t start) {
   return script == USCRIPT_HAN || script == USCRIPT_HIRAGANA ? text.past_extend(start + 1) : 0;
 }
 
-/// Texts are read in windows of this many bytes, the last k_margin characters of which are read once more in
-/// the next.
+/// Texts are read in windows of this many bytes. The last k_margin characters of a window are read again in the next.
 constexpr std::size_t k_window_bytes = 64 << 10;
 constexpr std::size_t k_margin = 1024;
 
@@ -199,7 +198,7 @@ void each_token(std::string_view text, const TakeToken& take) {
     const std::string_view window = first_window(text);
     const bool last = window.size() == text.size();
     const Characters characters(window);
-    // A token is found by what follows it for little more than its greatest length.
+    // Finding a token requires little more than the maximum token length of text after its start.
     const std::size_t until = last ? characters.size() : characters.size() - k_margin;
     std::size_t i = 0;
     while (i < until) {

@@ -105,7 +105,7 @@ ScoredDocs QueryRunner::run(const MultiMatchQuery& query, float boost, bool scor
       try {
         clauses.add(match_field(*field, query.match, boost * field_boost, scoring));
       } catch (const ShardRefused&) {
-        if (!pattern) throw;  // else the words fit no value of that field's type
+        if (!pattern) throw;  // with a pattern, fields whose type the words do not fit are skipped
       }
     }
   }

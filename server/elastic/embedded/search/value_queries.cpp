@@ -1,4 +1,4 @@
-// Queries over numbers, dates and booleans, and whether a field is there at all.
+// Queries over numbers, dates and booleans, and whether a field exists.
 #include <algorithm>
 #include <limits>
 
@@ -14,7 +14,7 @@ constexpr std::int64_t k_least = std::numeric_limits<std::int64_t>::min();
 constexpr std::int64_t k_greatest = std::numeric_limits<std::int64_t>::max();
 constexpr double k_infinity = std::numeric_limits<double>::infinity();
 
-/// Documents of a number column one of whose values is wanted.
+/// Documents with at least one `wanted` value in a number column.
 template <class Column, class Wanted>
 DocSet with_values(const Column* column, std::size_t size, Wanted&& wanted) {
   DocSet docs(size);
@@ -41,7 +41,7 @@ void need_values(const Field& field) {
   refuse_query("Cannot search on field [" + field.path + "] since it is not indexed nor has doc values.");
 }
 
-/// A whole-number or date bound as the least value that passes.
+/// A whole-number or date bound as the least value that matches.
 std::int64_t at_least(const WholeNumber& bound, bool inclusive, bool& impossible) {
   if (bound.beyond) {
     impossible = impossible || bound.floor == k_greatest;
@@ -70,7 +70,7 @@ DocSet QueryRunner::integers_between(const Field& field, std::int64_t least, std
                      [=](std::int64_t value) { return value >= least && value <= greatest; });
 }
 
-/// In one pass over the documents, however many values there are.
+/// Makes one pass over the documents, for any number of values.
 DocSet QueryRunner::integers_of(const Field& field, const std::vector<Literal>& values) const {
   need_values(field);
   std::vector<std::int64_t> wanted;
@@ -95,7 +95,7 @@ DocSet QueryRunner::doubles_between(const Field& field, double least, bool with_
 ScoredDocs QueryRunner::boolean_term(const Field& field, bool value, float boost, bool scoring) const {
   ScoredDocs out = constant(integers_between(field, value, value), boost);
   if (!scoring) return out;
-  // A boolean is a term like any other: it scores by how rare it is.
+  // A boolean is a term like any other: its score depends on how rare it is.
   const IntegerColumn* column = memory_.integers(field.path);
   FieldStatistics statistics;
   memory_.live().for_each([&](Doc doc) {
@@ -178,7 +178,7 @@ DocSet QueryRunner::whole_range(const Field& field, const RangeQuery& query, con
 
 DocSet QueryRunner::date_range(const Field& field, const RangeQuery& query) const {
   return whole_range(field, query, [&](const RangeBound& bound, bool upper) {
-    // "greater than March" begins after March, and "up to March" ends with it: both round up.
+    // "greater than March" starts after March, and "up to March" ends with it: both round up.
     return WholeNumber{date_value(field, bound.value, upper == bound.inclusive), false, false};
   });
 }
@@ -211,7 +211,7 @@ ScoredDocs QueryRunner::run(const RangeQuery& query, float boost, bool) const {
 
 DocSet QueryRunner::existing(const Field& field) const {
   DocSet docs = nothing();
-  // Elasticsearch does not see such values either; vectors it always keeps.
+  // Elasticsearch does not find such values either, except vectors, which it always stores.
   if (!field.indexed && !field.doc_values && field.type != FieldType::dense_vector) return docs;
   if (const TextColumn* text = memory_.text(field.path)) {
     for (Doc doc = 0; doc < text->end(); ++doc) {

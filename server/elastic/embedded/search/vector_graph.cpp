@@ -6,14 +6,14 @@
 
 #include "server/elastic/embedded/search/vector_math.h"
 
-// hnswlib defines functions in its headers, so it is included here and nowhere else. Without its own vector
-// code, which is not used here, it also does not prefetch, for which it reads beyond the end of its lists.
+// hnswlib defines functions in its headers, so it is only included here. Its own vector code is not used. Disabling
+// that code also disables its prefetching, which reads beyond the end of its lists.
 #define NO_MANUAL_VECTORIZATION
 #include <hnswlib/hnswlib.h>
 
 #ifdef __SANITIZE_THREAD__
-// hnswlib locks its lists in changing order, which could only meet itself if two threads linked rows at once;
-// one does.
+// hnswlib locks its lists in varying order. This could only deadlock if two threads linked rows at once, but one thread
+// does.
 extern "C" const char* __tsan_default_suppressions();
 extern "C" const char* __tsan_default_suppressions() {
   return "deadlock:hnswlib\n";
@@ -28,7 +28,7 @@ struct Measure {
   std::size_t dims;
 };
 
-/// hnswlib's items are addresses of rows, so that vectors are not held twice; it does not keep them aligned.
+/// hnswlib's items are addresses of rows, so that vectors are stored once. hnswlib does not align its items.
 const float* row_at(const void* item) {
   const float* row;
   std::memcpy(&row, item, sizeof row);
@@ -107,7 +107,7 @@ void VectorGraph::link_rows() {
     if (linked) {
       ++linked_;
     } else {
-      failed_ = true;  // searches go on with what is linked, and look at the rest one by one
+      failed_ = true;  // searches use the linked rows, and compare the rest one by one
     }
     if (linked_ == line_.size() || failed_) line_changed_.notify_all();
   }

@@ -1,4 +1,4 @@
-// A navigable graph over vectors (HNSW), built beside the searches that use it.
+// A navigable graph over vectors (HNSW), built while searches use it.
 #pragma once
 
 #include <atomic>
@@ -15,27 +15,27 @@
 
 namespace sightline::elastic {
 
-/// Finds rows near a query without looking at all of them; now and then it misses one.
+/// Finds rows near a query without comparing all of them. It may miss some.
 ///
-/// Flow: 1. `extend` puts rows in line and returns at once.
-///       2. The graph's own thread links them in, one at a time, between searches.
-///       3. `search` answers from the rows linked in so far and says how many they are; the caller looks at
-///       the rest.
-/// Rows are kept by address: they must stay where they are as long as the graph lives.
-/// Thread safety: all members may be called from any thread.
+/// Flow: 1. `extend` queues rows and returns at once.
+///       2. The graph's thread links them, one at a time, between searches.
+///       3. `search` searches the rows linked so far and returns their number; the caller compares the rest.
+///
+/// Rows are stored by address: they must not move while the graph exists. Thread safety: all members may be called from
+/// any thread.
 class VectorGraph {
  public:
   struct Options {
     std::size_t links = 16;             ///< `m`: neighbours of a row, in 2..512
-    std::size_t ef_construction = 100;  ///< candidates looked at while linking
+    std::size_t ef_construction = 100;  ///< candidates compared while linking
   };
   struct Found {
-    std::vector<std::pair<std::size_t, float>> nearest;  ///< row and nearness (vector_math.h), in no order
+    std::vector<std::pair<std::size_t, float>> nearest;  ///< unordered
     std::size_t covered = 0;                             ///< rows 0 .. covered-1 are linked in
   };
 
   VectorGraph(VectorSimilarity similarity, std::size_t dims, const Options& options);
-  /// Stops linking; rows still in line are dropped.
+  /// Stops linking; queued rows are dropped.
   ~VectorGraph();
   VectorGraph(const VectorGraph&) = delete;
   VectorGraph& operator=(const VectorGraph&) = delete;
@@ -43,9 +43,9 @@ class VectorGraph {
   void extend(const std::vector<const float*>& rows);
   /// Rows given to `extend` so far.
   std::size_t given() const;
-  /// The best `candidates` rows that a walk of that width finds.
+  /// The best `candidates` rows that a search of that width finds.
   Found search(const float* query, std::size_t candidates) const;
-  /// Returns when all rows in line are linked in, or linking has failed.
+  /// Returns when all queued rows are linked, or linking has failed.
   void wait_until_linked() const;
 
  private:
@@ -62,7 +62,7 @@ class VectorGraph {
   std::vector<const float*> line_;  // all rows ever given; the first `linked_` are in the graph
   std::size_t linked_ = 0;
   bool stopping_ = false, failed_ = false;
-  std::thread linker_;  // last: it uses all of the above
+  std::thread linker_;  // last: the thread uses all members above
 };
 
 }  // namespace sightline::elastic

@@ -7,8 +7,8 @@
 namespace sightline::elastic {
 namespace {
 
-// Sums are kept in 32 lanes: a fixed order that compilers turn into vector instructions without being allowed
-// to reorder floating-point sums. The same bodies are compiled for wider instruction sets below.
+// Sums are computed in 32 lanes: a fixed order that compilers can turn into vector instructions without reordering
+// floating-point sums. The same bodies are compiled for wider instruction sets below.
 constexpr std::size_t k_lanes = 32;
 
 [[gnu::always_inline]] inline float sum_of(const std::array<float, k_lanes>& lanes) {
@@ -118,7 +118,7 @@ std::string unfit_for(VectorSimilarity similarity, std::span<const float> vector
   const double square = squared_length(vector);
   if (similarity == VectorSimilarity::cosine && square == 0)
     return "The [cosine] similarity does not support vectors with zero magnitude";
-  // Elasticsearch's tolerance: a unit vector rounded to float32 passes, one that was never normalised does not.
+  // Elasticsearch's tolerance: a unit vector rounded to float32 passes, a vector that was never normalised does not.
   if (similarity == VectorSimilarity::dot_product && std::fabs(square - 1.0) > 1e-3)
     return "The [dot_product] similarity can only be used with unit-length vectors";
   return {};
