@@ -10,7 +10,7 @@ namespace {
 constexpr std::string_view k_alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 constexpr std::uint8_t k_invalid = 0xFF, k_skipped = 0xFE;
 
-/// Of each character its six bits, or what becomes of it.
+/// The six bits of each character, or k_invalid or k_skipped.
 using Values = std::array<std::uint8_t, 256>;
 
 constexpr Values make_values(std::string_view skipped, bool url_safe_too) {
@@ -41,7 +41,7 @@ Result<std::string> decode(std::string_view text, const Values& values) {
   int filled = 0;
   std::size_t i = 0;
   for (; i < text.size(); ++i) {
-    // Whole groups of four, the common case, without a branch a character.
+    // Whole groups of four, the common case, without a branch per character.
     while (filled == 0 && i + 4 <= text.size()) {
       const std::uint8_t a = value_of(text[i]), b = value_of(text[i + 1]);
       const std::uint8_t c = value_of(text[i + 2]), d = value_of(text[i + 3]);
@@ -82,7 +82,7 @@ Result<std::string> decode(std::string_view text, const Values& values) {
   return out;
 }
 
-/// True if blanks stand where `+` was: there is no `+`, and there are blanks that do not end lines of one
+/// True if spaces replaced `+`: there is no `+`, and there are spaces that do not end lines of equal
 /// length.
 bool has_lost_its_plus(std::string_view text) {
   constexpr std::size_t k_enough_to_tell = 64;  // every 64th character of a picture is a plus

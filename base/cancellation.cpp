@@ -16,7 +16,7 @@ void Cancellation::cancel(CancelReason reason) {
   std::uint8_t open = 0;
   if (!state_.compare_exchange_strong(open, static_cast<std::uint8_t>(1 + static_cast<int>(reason)))) return;
   const std::lock_guard lock(mutex_);
-  // Looked at anew each time, since a callback may take any of them out.
+  // The list is read again each time, because a callback may remove any entry.
   while (!callbacks_.empty() && callbacks_.front()) {
     const auto once = std::exchange(callbacks_.front(), nullptr);
     callbacks_.splice(callbacks_.end(), callbacks_, callbacks_.begin());
@@ -32,7 +32,7 @@ Cancellation::Registration Cancellation::on_cancel(const std::shared_ptr<Cancell
                                                    std::function<void()> callback) {
   const std::lock_guard lock(cancellation->mutex_);
   if (cancellation->requested()) {
-    // Registered empty: `cancel` may be walking the list on another thread, or has done so.
+    // Registered empty: `cancel` may be traversing the list on another thread, or may have finished.
     callback();
     callback = nullptr;
   }

@@ -14,7 +14,7 @@
 namespace sightline {
 
 enum class CancelReason {
-  client_left,  ///< the connection that the answer would go to is gone
+  client_left,  ///< the client disconnected
   stopping,     ///< the server stops, and its drain time is over
 };
 
@@ -73,8 +73,8 @@ class Cancellation {
   /// Throws WorkCancelled if the work should end.
   void check() const;
 
-  /// Calls `callback` once when the work is cancelled: at once, on this thread, if it has been. It must not
-  /// block or throw; it may destroy registrations, its own too.
+  /// Calls `callback` once when the work is cancelled, or at once, on this thread, if it already is. It must not block
+  /// or throw. It may destroy registrations, including its own.
   static Registration on_cancel(const std::shared_ptr<Cancellation>& cancellation, std::function<void()> callback);
 
   /// While the registration lives, `part` is cancelled with `whole`, for the same reason. `whole` may be null.
@@ -83,7 +83,7 @@ class Cancellation {
  private:
   std::atomic<std::uint8_t> state_{0};  // 0, or 1 + the reason
   std::recursive_mutex mutex_;          // held while callbacks run
-  Callbacks callbacks_;                 // those that have been called are empty, and stand last
+  Callbacks callbacks_;                 // callbacks that were called are empty and last
 };
 
 /// Sets the request that the current thread works for, until it is destroyed. May be nested.
@@ -98,7 +98,7 @@ class CancellationScope {
   std::shared_ptr<Cancellation> outer_;
 };
 
-/// Of the request that the current thread works for; null outside of one.
+/// The cancellation of the current thread's request; null outside of a request.
 const std::shared_ptr<Cancellation>& current_cancellation();
 
 /// Throws WorkCancelled if the current thread's request is cancelled. One atomic load: call it in every loop

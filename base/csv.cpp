@@ -25,7 +25,7 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
-/// Splits text into rows of fields; `unfinished` becomes the line of a quote that never ends.
+/// Splits text into rows of fields; `unfinished` becomes the line of a quote that is not closed, else 0.
 std::vector<CsvTable::Row> split(std::string_view text, char separator, std::size_t& unfinished) {
   std::vector<CsvTable::Row> rows;
   std::size_t line = 1, quote_line = 0;
@@ -71,7 +71,7 @@ std::vector<CsvTable::Row> split(std::string_view text, char separator, std::siz
   return rows;
 }
 
-/// Drops the columns at the end that have neither name nor values: spreadsheets leave them behind.
+/// Drops the columns at the end that have neither name nor values: spreadsheets write such columns.
 void drop_empty_columns(std::vector<std::string>& names, std::vector<CsvTable::Row>& rows) {
   while (names.size() > 1 && names.back().empty()) {
     const std::size_t last = names.size() - 1;

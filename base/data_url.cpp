@@ -30,7 +30,7 @@ bool ends_in_base64(std::string_view header) {
   return header.empty() || header.back() == ';';
 }
 
-/// Where the comma is that ends a header in `;base64`.
+/// The offset of the comma that ends a header with `;base64`.
 std::size_t comma_after_base64(std::string_view rest) {
   for (std::size_t comma = rest.find(','); comma != k_npos; comma = rest.find(',', comma + 1)) {
     if (ends_in_base64(rest.substr(0, comma))) return comma;
@@ -38,7 +38,7 @@ std::size_t comma_after_base64(std::string_view rest) {
   return k_npos;
 }
 
-/// RFC 2045's token characters, and those of RFC 2397's `urlchar` that are none.
+/// RFC 2045's token characters.
 bool is_token_character(char c) {
   constexpr std::string_view k_others = "!#$%&'*+-.^_`{|}~";
   return std::isalnum(static_cast<unsigned char>(c)) || k_others.find(c) != k_npos;
@@ -57,7 +57,7 @@ bool take(std::string_view& rest, char c) {
   return true;
 }
 
-/// A token or a quoted string; parameters of URLs hold slashes and the like, too.
+/// A quoted string, or all up to the next separator: parameters may hold slashes and the like.
 bool take_value(std::string_view& rest) {
   if (take(rest, '"')) {
     while (!rest.empty() && rest.front() != '"') rest.remove_prefix(rest.front() == '\\' && rest.size() > 1 ? 2 : 1);
@@ -69,7 +69,7 @@ bool take_value(std::string_view& rest) {
   return true;
 }
 
-/// RFC 2046's types and those that were registered later, and experimental ones.
+/// The types of RFC 2046, types that were registered later, and experimental types.
 bool is_type(std::string_view type) {
   constexpr std::array<std::string_view, 11> k_types{"image", "text",    "application", "audio",   "video",  "font",
                                                      "model", "message", "multipart",   "example", "haptics"};
@@ -78,7 +78,7 @@ bool is_type(std::string_view type) {
          });
 }
 
-/// Reads a header of RFC 2397's form: its length up to the comma; npos: it is none.
+/// Reads a header of RFC 2397's form. Returns the offset of the comma that ends it; npos if it is not such a header.
 std::size_t comma_after_media_type(std::string_view rest, bool& is_base64) {
   const std::string_view whole = rest;
   if (!rest.empty() && rest.front() != ';' && rest.front() != ',') {
@@ -92,7 +92,7 @@ std::size_t comma_after_media_type(std::string_view rest, bool& is_base64) {
   return !rest.empty() && rest.front() == ',' ? whole.size() - rest.size() : k_npos;
 }
 
-/// Without a comma: `;base64` in one word, or nothing but base64.
+/// For a text without a comma: `;base64` in a text without whitespace, or bare base64 of a picture.
 bool is_broken_url(std::string_view rest) {
   constexpr std::string_view k_marker = ";base64";
   const bool one_word = std::none_of(rest.begin(), rest.end(), is_blank);

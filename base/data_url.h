@@ -12,7 +12,7 @@ namespace sightline {
 /// A data URL. Its parts point into the text that was read.
 struct DataUrl {
   std::string_view header;   ///< "data:image/jpeg;base64": all before the comma
-  std::string_view payload;  ///< all after it, encoded; nothing where there is no comma
+  std::string_view payload;  ///< all after it, encoded; empty if there is no comma
   bool is_base64 = false;    ///< according to the header
   bool has_comma = true;     ///< false: the URL is broken
 };

@@ -20,9 +20,9 @@ Error too_large_picture(std::size_t bytes, std::size_t max_bytes) {
                                     std::to_string(max_bytes) + ": send a smaller picture"};
 }
 
-/// Encoded data that cannot become less than the limit are refused before memory is taken for them.
+/// Refuses encoded data that cannot decode to less than the limit, before memory is allocated for it.
 Status check_encoded_size(std::string_view encoded, std::size_t max_bytes) {
-  constexpr std::size_t k_most_blanks = 32;  // one in so many characters, with lines of 76
+  constexpr std::size_t k_most_blanks = 32;  // at most one in this many characters, with lines of 76
   const std::size_t bytes = encoded.size() / 4 * 3;
   if (bytes <= max_bytes + max_bytes / k_most_blanks + 4) return {};
   return too_large_picture(bytes, max_bytes);
@@ -54,8 +54,8 @@ Result<EncodedPicture> data_url_picture(const DataUrl& url, std::size_t max_byte
   }
   if (!url.is_base64 && !picture_format(*bytes)) return no_picture(url, *bytes);
   auto picture = checked_picture(*std::move(bytes), max_bytes);
-  // What is wrong with the bytes shows when they are decoded: a header that hides what they are is named
-  // then.
+  // Errors in the bytes are only found when they are decoded. The message then names a header that hides what the bytes
+  // are.
   if (picture && !is_usual) picture->place = " " + shown_header(url);
   return picture;
 }
@@ -78,7 +78,7 @@ Result<EncodedPicture> read_encoded_picture(std::string_view text, std::size_t m
         "string for a missing field: use a separate processor for each field");
   }
   if (const Status fits = check_encoded_size(text, max_bytes); !fits) return fits.error();
-  // Words are base64 too if their blanks do not count.
+  // Words are valid base64 too if their whitespace is ignored.
   const bool begins_as_picture = base64_picture_format(text).has_value();
   const bool may_be_words = !begins_as_picture && text.find_first_of(" \t") != std::string_view::npos;
   auto bytes = may_be_words ? base64_decode(text) : base64_decode_leniently(text);

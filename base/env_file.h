@@ -14,7 +14,7 @@ namespace sightline {
 /// invalid_argument naming file and line of a line that is none of these.
 Result<std::map<std::string, std::string>> read_env_file(const std::filesystem::path& file);
 
-/// The process environment first, then `file_values`; nullopt-like empty string if neither has it.
+/// The value of the process environment, else of `file_values`; empty if neither has one.
 std::string setting(const std::map<std::string, std::string>& file_values, const std::string& key);
 
 }  // namespace sightline

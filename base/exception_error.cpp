@@ -31,7 +31,7 @@ Error error_of_exception(std::string_view doing) noexcept {
   try {
     return described(doing);
   } catch (...) {
-    // No memory for the words: these few are kept inside std::string.
+    // No memory for the message: this short text fits inside std::string.
     return {ErrorCode::overloaded, "out of memory"};
   }
 }

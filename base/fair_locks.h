@@ -1,4 +1,4 @@
-// Locks that keep an order among those who wait for them.
+// Locks that are acquired in a defined order.
 #pragma once
 
 #include <condition_variable>
@@ -8,9 +8,9 @@
 
 namespace sightline {
 
-/// A mutex that threads get in the order in which they asked for it. Unlike std::mutex it cannot be taken again at
-/// once by the thread that released it while others wait: a bulk that writes part after part lets other writers in
-/// between.
+/// A mutex that threads acquire in the order in which they requested it. Unlike with std::mutex, a thread that
+/// released it cannot take it again at once while others wait: a bulk that writes part after part lets other writers
+/// in between.
 class FairMutex {
  public:
   void lock() {
@@ -38,8 +38,8 @@ class FairMutex {
   std::uint64_t next_ = 0, current_ = 0;
 };
 
-/// A readers-writer lock in which a waiting writer goes before readers that come later. (The C library's lets
-/// readers pass, so that searches that overlap without end would hold up writes for ever.)
+/// A readers-writer lock in which a waiting writer goes before later readers. (The C library's lock prefers readers, so
+/// searches that overlap without end would block writes forever.)
 class WriterFirstLock {
  public:
   using Reader = std::shared_lock<std::shared_mutex>;

@@ -64,7 +64,7 @@ constexpr std::array k_marks{
     Mark{0, "UklGR"sv, "base64 text"},
 };
 
-/// Written in any case, after blanks and a byte order mark.
+/// Matched in any case, after whitespace and a byte order mark.
 constexpr std::array k_words{
     Mark{0, "data:"sv, "a data URL"},
     Mark{0, "<svg"sv, "SVG"},
@@ -123,8 +123,8 @@ std::optional<PictureFormat> sure_picture_format(std::string_view bytes) {
 }
 
 std::optional<PictureFormat> base64_picture_format(std::string_view text) {
-  // Enough for the first bytes, with a line break in them. What is no base64 there is found at its first
-  // characters in nearly every text.
+  // Enough for the first bytes, with a line break among them. In nearly every text the first characters already show
+  // that it is not base64.
   constexpr std::size_t k_characters = 60, k_digits = k_sure_bytes / 3 * 4;
   text = without_blanks(text);
   constexpr std::string_view k_firsts = "/_iURQ";  // of JPEG, PNG, RIFF, GIF and BMP
@@ -139,7 +139,7 @@ std::optional<PictureFormat> base64_picture_format(std::string_view text) {
 }
 
 std::optional<PictureFormat> marked_base64_picture_format(std::string_view text) {
-  constexpr std::size_t k_characters = 16, k_bytes = 12;  // which is as far as marks go
+  constexpr std::size_t k_characters = 16, k_bytes = 12;  // enough for all magic bytes
   const auto bytes = base64_decode_leniently(without_blanks(text).substr(0, k_characters));
   return bytes && bytes->size() >= k_bytes ? picture_format(*bytes) : std::nullopt;
 }

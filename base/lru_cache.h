@@ -84,7 +84,7 @@ class LruCache {
 
   const std::size_t max_bytes_;
   mutable std::mutex mutex_;
-  Entries entries_;                                                          // the last used first
+  Entries entries_;                                                          // the most recently used first
   std::unordered_map<std::string_view, typename Entries::iterator> places_;  // by the keys of the entries
   std::size_t bytes_ = 0;
   std::uint64_t evictions_ = 0;

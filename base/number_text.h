@@ -1,4 +1,4 @@
-// Numbers out of texts.
+// Numbers from texts.
 #pragma once
 
 #include <charconv>

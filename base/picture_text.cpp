@@ -29,7 +29,7 @@ bool has_blank(std::string_view text) {
   return text.find_first_of(" \t\r\n\f\v") != k_npos;
 }
 
-/// `scheme://...`, a scheme as RFC 3986 has it.
+/// `scheme://...` without whitespace, with a scheme of RFC 3986.
 bool is_lone_url(std::string_view text) {
   const std::size_t colon = text.find("://");
   return colon != k_npos && colon > 0 && text.size() > colon + 3 && !has_blank(text) &&

@@ -6,8 +6,8 @@
 
 namespace sightline {
 
-/// Why `file` cannot be read: "it is a folder", or what the system says. Empty if it can. It is not opened, as a pipe
-/// can be read only once.
+/// Why `file` cannot be read: "it is a folder", or the system's message. Empty if it can. Does not open the file,
+/// because a pipe can be read only once.
 std::string trouble_reading(const std::filesystem::path& file);
 
 }  // namespace sightline

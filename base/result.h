@@ -15,7 +15,7 @@ enum class ErrorCode {
   too_large,          ///< over a limit on bytes, pixels, items
   unsupported,        ///< well formed, but of a kind that is not supported
   overloaded,         ///< a queue is full; the same request may succeed later
-  deadline_exceeded,  ///< too late to be of use
+  deadline_exceeded,  ///< the deadline has passed
   cancelled,          ///< the client disconnected
   unreachable,        ///< another server could not be connected to: nothing was sent, retrying is safe
   unavailable,        ///< another server disconnected or answered badly; it may have processed the request
@@ -32,8 +32,8 @@ struct Error {
   std::string message;
 };
 
-/// A value or an error. Reading the wrong one is a bug and throws, in every build.
-/// `E` is Error but where a part speaks a foreign protocol's errors (server/elastic).
+/// A value or an error. Reading the wrong one is a bug and throws, in every build. `E` is Error, except where a part
+/// uses the errors of a foreign protocol (server/elastic).
 template <class T, class E = Error>
 class [[nodiscard]] Result {
  public:

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::string_view k_mask = "[hidden]";
 constexpr std::size_t k_shortest_secret = 3;
-/// Less of something in base64 is found in texts by chance.
+/// Shorter pieces of base64 occur in texts by chance.
 constexpr std::size_t k_shortest_base64 = 6;
 
 void add(std::vector<std::string>& forms, std::string form) {
@@ -40,7 +40,7 @@ std::string in_json(std::string_view secret, bool escape_slash, bool letters) {
   return text;
 }
 
-/// Percent-encoded; `kept`: what stays beside letters and digits.
+/// Percent-encoded; `kept`: characters besides letters and digits that are not encoded.
 std::string in_url(std::string_view secret, std::string_view kept, const char* format, bool blank_as_plus) {
   std::string text;
   for (const char c : secret) {
@@ -58,7 +58,7 @@ std::string in_url(std::string_view secret, std::string_view kept, const char* f
   return text;
 }
 
-/// The characters that the secret alone decides, with `before` other bytes in front of it.
+/// The base64 characters that depend only on the secret, with `before` other bytes before it.
 std::string in_base64(std::string_view secret, std::size_t before) {
   const std::size_t bytes = before + secret.size();
   const std::string whole = base64_encode(std::string(before, '\0') + std::string(secret));
@@ -86,7 +86,7 @@ std::vector<std::string> forms_of(std::string_view secret) {
     std::replace(form.begin(), form.end(), '/', '_');
     add(forms, std::move(form));
   }
-  // A form that holds another goes first.
+  // A form that contains another one is masked first.
   std::stable_sort(forms.begin(), forms.end(), [](const auto& a, const auto& b) { return a.size() > b.size(); });
   return forms;
 }

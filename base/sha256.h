@@ -12,7 +12,7 @@ namespace sightline {
 /// SHA-256 of `bytes` as 64 lower-case hexadecimal digits.
 std::string sha256_hex(std::string_view bytes);
 
-/// The same of bytes that come in parts.
+/// The same for bytes that arrive in parts.
 class Sha256 {
  public:
   Sha256();
@@ -22,7 +22,7 @@ class Sha256 {
 
   void update(std::span<const std::byte> bytes);
   void update(std::string_view bytes) { update(std::as_bytes(std::span(bytes))); }
-  /// Of all parts so far, as 64 lower-case hexadecimal digits. Either of both is to be called once.
+  /// The hash of all parts, as 64 lower-case hexadecimal digits. Call one of the two functions, once.
   std::string finish_hex();
   /// The same as 32 bytes.
   std::string finish_bytes();

@@ -10,7 +10,7 @@ namespace sightline {
 void open_missing_standard_streams() {
   for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (::fcntl(stream, F_GETFD) != -1 || errno != EBADF) continue;
-    // The system gives the lowest number that is free: this one, as those below are open.
+    // The system assigns the lowest free number: this one, because the lower ones are open.
     ::open("/dev/null", stream == STDIN_FILENO ? O_RDONLY : O_WRONLY);
   }
 }

@@ -39,12 +39,12 @@ class ThreadTimer : public Timer {
   }
 
  private:
-  /// What the task holds is destroyed here, too: outside the lock.
+  /// Also destroys the task here, outside the lock.
   static void run_quietly(std::function<void()> task) {
     try {
       task();
     } catch (...) {
-      // Whoever gave the task must look after its faults; the tasks of others go on.
+      // A task must handle its own errors. Other tasks continue.
     }
   }
 

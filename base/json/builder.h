@@ -59,11 +59,11 @@ class Builder {
     append(value);
     return *this;
   }
-  /// Members or elements that are JSON text already, with commas between them; may be empty. Such a list is
-  /// what a builder makes that opens nothing.
+  /// Members or elements that are JSON text already, with commas between them; may be empty. A builder that opens
+  /// nothing makes such a list.
   Builder& list(std::string_view text);
 
-  /// Closes all that is open and gives the text away.
+  /// Closes all that is open and returns the text, which the builder then no longer has.
   std::string text();
 
  private:

@@ -11,7 +11,7 @@
 namespace sightline::json {
 namespace {
 
-/// Hands tokens on to a document.
+/// Passes tokens to a document.
 class DocumentBuilder {
  public:
   DocumentBuilder(rapidjson::Document& document, Strings strings, Numbers numbers)
@@ -80,7 +80,7 @@ class DocumentBuilder {
   Fault too_large_;
 };
 
-/// What Document::Populate wants: something that produces the events.
+/// The generator of events that Document::Populate requires.
 struct Generator {
   std::string_view text;
   const Limits& limits;

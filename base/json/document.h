@@ -18,9 +18,9 @@ enum class Strings {
 /// How a document stores its numbers.
 enum class Numbers {
   values,  ///< what `number_value` has: one that is too large for a double is an error (number_too_large)
-  /// All of them, digit by digit. Integers of 64 bits are values, unless they are written in another way than
-  /// a writer does it (-0). Each other number is kept as its text, behind a byte that no text begins with:
-  /// RapidJSON takes it for a string, so use `is_text` and `written_number`, and write with AsWrittenWriter.
+  /// All of them, with all digits. Integers of 64 bits are values, except -0, which a writer would not write so. Every
+  /// other number is stored as its text, after a byte that no text begins with. RapidJSON treats it as a string, so use
+  /// `is_text` and `written_number`, and write with AsWrittenWriter.
   as_written,
 };
 
@@ -28,12 +28,12 @@ enum class Numbers {
 Fault read_document(std::string_view text, rapidjson::Document& document, const Limits& limits = {},
                     Strings strings = Strings::copied, Numbers numbers = Numbers::values);
 
-/// The number that a string of a document is the text of, by Numbers::as_written; nothing if it is a text.
+/// The text of the number that a string stores (Numbers::as_written); nothing if the string is a text.
 std::optional<std::string_view> written_number(std::string_view string);
 std::optional<std::string_view> written_number(const rapidjson::Value& value);
-/// True for a string that is one, and not the text of a number.
+/// True for a string that is a text, and not a stored number.
 bool is_text(const rapidjson::Value& value);
-/// The first byte of a number that is kept as its text; none of UTF-8.
+/// The first byte of a number that is stored as its text. It does not occur in UTF-8.
 constexpr char k_number_mark = '\xFF';
 
 /// The name of a member that an object of `value` has twice, wherever that object is; null if there is none.

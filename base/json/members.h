@@ -1,4 +1,4 @@
-// What stands where in JSON of another server: reading it without asking at each level whether it is there.
+// Reads members of another server's JSON without checking at each level whether they exist.
 #pragma once
 
 #include <rapidjson/document.h>

@@ -11,10 +11,10 @@
 namespace sightline::json {
 namespace {
 
-// Digits that can decide how a double is rounded (768), and one more for all behind them.
+// More digits than can affect how a double is rounded (768). One more digit replaces all digits after these.
 constexpr std::size_t k_deciding_digits = 800;
-// Up to here std::from_chars is asked at once. It reads exponents of up to five digits exactly, so no shorter
-// number can have so many zeros that an exponent beyond that matters.
+// Up to this length std::from_chars is tried first. It reads exponents of up to five digits exactly. A number this
+// short cannot have so many zeros that a larger exponent matters.
 constexpr std::size_t k_plain_bytes = 1024;
 
 bool is_digit(char c) {
@@ -24,7 +24,7 @@ bool is_digit(char c) {
 /// A number as 0.DIGITS times ten to the power of `exponent`; the first digit is not 0.
 struct Decimal {
   bool negative = false;
-  std::string digits;         // without zeros in front; cut, with a 1 in place of what was cut
+  std::string digits;         // without leading zeros; if cut, a 1 replaces the digits cut off
   std::int64_t exponent = 0;  // saturates far outside of a double's range
 };
 
@@ -70,7 +70,7 @@ Number real(double value) {
   return number;
 }
 
-/// The slow way, which is right for every length and exponent.
+/// Slow, but correct for every length and exponent.
 Number real_of(const Decimal& decimal) {
   constexpr std::int64_t k_largest = 310, k_smallest = -330;
   const double zero = decimal.negative ? -0.0 : 0.0;

@@ -22,16 +22,16 @@ struct Number {
   double real = 0;
 };
 
-/// The value of `written`, a number of JSON's grammar. An integer stays one if 64 bits hold it. All else is
-/// the nearest double; what is too small for one becomes a denormal, or a zero that keeps its sign. Takes
-/// linear time, whatever the number of digits and the exponent.
+/// The value of `written`, a number of JSON's grammar. An integer stays an integer if it fits 64 bits. Any other number
+/// is the nearest double; one that is too small becomes a denormal, or a zero with its sign. Takes linear time,
+/// whatever the number of digits and the exponent.
 Number number_value(std::string_view written);
 
 /// The same as a double, also if it is an integer; nothing if it is too large for one.
 std::optional<double> double_value(std::string_view written);
 
-/// The number as Java prints what Elasticsearch's parser makes of it: an integer with all its digits, all
-/// else as Double.toString ("1.5" for 1.50, "100000.0" for 1e5, "1.0E-7", "Infinity").
+/// The number as Elasticsearch (Java) prints it after parsing: an integer with all its digits, any other number as
+/// Double.toString ("1.5" for 1.50, "100000.0" for 1e5, "1.0E-7", "Infinity").
 std::string java_number_text(std::string_view written);
 
 }  // namespace sightline::json

@@ -8,7 +8,7 @@
 namespace sightline::json {
 
 std::size_t plain_end(std::string_view text, std::size_t at) {
-  // 16 bytes at a time. As signed numbers all that are not ASCII are below the blank, too.
+  // 16 bytes at a time. As signed numbers, bytes that are not ASCII are also below the space.
   static_assert(std::endian::native == std::endian::little);
   using Block = signed char __attribute__((vector_size(16)));
   for (; at + sizeof(Block) <= text.size(); at += sizeof(Block)) {

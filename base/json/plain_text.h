@@ -6,8 +6,8 @@
 
 namespace sightline::json {
 
-/// Offset of the first byte of `text` from `at` on that is a quote, a backslash, a control character or no
-/// ASCII; the text's size if there is none.
+/// Offset of the first byte of `text` from `at` on that is a quote, a backslash, a control character or not ASCII; the
+/// size of the text if there is none.
 std::size_t plain_end(std::string_view text, std::size_t at);
 
 }  // namespace sightline::json

@@ -12,8 +12,8 @@ bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-/// True for what begins with a byte order mark of UTF-16 or UTF-32, or has a NUL beside its first character,
-/// which in JSON is ASCII.
+/// True for a text that begins with a byte order mark of UTF-16 or UTF-32, or has a NUL among its first two bytes. JSON
+/// begins with an ASCII character.
 bool is_other_encoding(std::string_view text) {
   const std::string_view first = text.substr(0, 2);
   return first == "\xFE\xFF" || first == "\xFF\xFE" || first.find('\0') != std::string_view::npos;
@@ -121,7 +121,7 @@ bool Scanner::string(Place& place, std::string_view& decoded) {
   return true;
 }
 
-/// Goes on at the first backslash of a string.
+/// Continues at the first backslash of a string.
 bool Scanner::decode(Place& place, std::string_view& decoded) {
   decoded_.assign(text_.substr(place.begin + 1, at_ - place.begin - 1));
   for (;;) {
@@ -159,7 +159,7 @@ bool Scanner::decode_escape(std::size_t string_begin) {
   return true;
 }
 
-/// At the `u`. A surrogate must come with its other half, unless it may stand alone.
+/// Starts at the `u`. A surrogate needs its other half, unless lone surrogates are allowed.
 bool Scanner::decode_unicode() {
   const std::size_t offset = at_ - 1;
   step();

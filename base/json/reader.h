@@ -25,7 +25,7 @@ struct Limits {
 /// The place of a token in the text.
 struct Place {
   std::size_t begin = 0;  ///< offset of its first byte; of a string's quote
-  std::size_t end = 0;    ///< offset behind its last byte
+  std::size_t end = 0;    ///< offset after its last byte
 };
 
 /// What a token is.
@@ -87,7 +87,7 @@ class Scanner {
   bool skip_blanks();
   bool word(std::string_view word, Place& place);
   bool number(Place& place);
-  /// `decoded` is a part of the text where it holds no escapes; else it is good until the next string.
+  /// `decoded` is a part of the text if it has no escapes; else it is valid until the next string.
   bool string(Place& place, std::string_view& decoded);
 
   bool fail(Fault::Kind kind) { return fail(kind, at_); }
@@ -119,7 +119,7 @@ class Scanner {
 ///
 /// `text` is a string decoded, else the value as written; `number_value` gives a number's value. `size` counts
 /// members or elements. Strings are UTF-8 (but see Limits::lone_surrogates). Each function returns false to end
-/// the reading. A byte order mark in front of the text is no part of it.
+/// the reading. A byte order mark before the text is skipped.
 template <class Handler>
 class Reader {
  public:
@@ -169,7 +169,7 @@ class Reader {
     return close_and_continue();
   }
 
-  /// At what may follow a value: closes what ends here, until there is a comma, or nothing is open.
+  /// After a value: closes what ends here, until there is a comma, or nothing is open.
   bool close_and_continue() {
     for (;;) {
       const Level& level = open_.back();
@@ -246,7 +246,7 @@ class Reader {
     return accepted(handler_.scalar(kind, scanner_.text(place), place), place.begin);
   }
 
-  static constexpr std::size_t k_usual_depth = 8;  ///< few documents are deeper: room for them is taken once
+  static constexpr std::size_t k_usual_depth = 8;  ///< few documents are deeper: memory is allocated once
 
   const std::size_t size_;
   Scanner scanner_;

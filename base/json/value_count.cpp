@@ -9,15 +9,15 @@
 namespace sightline::json {
 namespace {
 
-/// The bytes outside of strings that a value or key follows.
+/// The bytes outside of strings after which a value or key follows.
 constexpr std::array<std::uint8_t, 256> k_leads = [] {
   std::array<std::uint8_t, 256> leads{};
   leads['['] = leads['{'] = leads[','] = leads[':'] = 1;
   return leads;
 }();
 
-/// Offset behind the string that begins at `at`. A line's end ends it, too: JSON has none within a string, so
-/// a quote that is never closed hides nothing of the lines behind.
+/// Offset after the string that begins at `at`. A line end also ends it: JSON strings contain none, so an unclosed
+/// quote does not hide the following lines.
 std::size_t string_end(std::string_view text, std::size_t at) {
   for (++at;; ++at) {
     at = plain_end(text, at);

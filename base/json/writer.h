@@ -31,8 +31,8 @@ class Writer : public rapidjson::Writer<rapidjson::StringBuffer> {
   bool Key(const char* text) { return String(text); }
 };
 
-/// Writes documents that were read with Numbers::as_written: each number that is kept as its text as that
-/// text. Only for these: what a program puts into `String` may begin with any byte.
+/// Writes documents that were read with Numbers::as_written: a number that is stored as text is written unchanged. Only
+/// for such documents: other strings may begin with any byte.
 class AsWrittenWriter : public Writer {
  public:
   using Writer::String;
