@@ -16,7 +16,7 @@ namespace {
 
 const std::string k_exact_dtype = "float32";
 
-/// All but what depends on the precision.
+/// Everything except what depends on the precision.
 ModelInfo describe_model(const HuggingFaceFolder& folder, const ModelShape& shape) {
   ModelInfo info;
   info.architecture = shape.architecture;
@@ -35,8 +35,8 @@ ModelInfo describe_model(const HuggingFaceFolder& folder, const ModelShape& shap
   return info;
 }
 
-/// Divides by the 2-norm, taken in double. Errors: internal (not finite, or zero: there is no direction to
-/// keep).
+/// Divides by the 2-norm, computed in double. Errors: internal (not finite, or zero: a zero vector has no
+/// direction).
 Result<std::vector<float>> unit_vector(std::span<const float> raw) {
   double squares = 0;
   for (const float value : raw) squares += static_cast<double>(value) * value;
@@ -96,7 +96,7 @@ class TowerEmbedder final : public Embedder {
   void pad(PreparedText& text) const;
 
   ModelInfo info_;
-  std::size_t text_ids_;  ///< that the tower takes of every text; 0: any number
+  std::size_t text_ids_;  ///< that every text must have for the tower; 0: any number
   std::optional<PreprocessConfig> preprocess_;
   ImageLimits limits_;
   std::shared_ptr<const Tokenizer> tokenizer_;
@@ -113,12 +113,12 @@ Status TowerEmbedder::check(const PreparedImage& image) const {
 }
 
 void TowerEmbedder::pad(PreparedText& text) const {
-  const std::optional<Padding> padding = tokenizer_->padding();  // there is one: load has seen to it
+  const std::optional<Padding> padding = tokenizer_->padding();  // never empty: load checks it
   text.padding = text_ids_ - text.ids.size();
   text.ids.insert(padding->side == Padding::Side::right ? text.ids.end() : text.ids.begin(), text.padding, padding->id);
 }
 
-/// The inputs of one tower in a batch, and where their results go.
+/// The inputs of one tower in a batch, and the positions of their results.
 template <class Input>
 struct Share {
   std::vector<Input> inputs;
@@ -198,7 +198,7 @@ Result<std::unique_ptr<Tokenizer>> load_matching_tokenizer(const std::filesystem
   return tokenizer;
 }
 
-/// The limit on a text's tokens; `asked` 0 asks for the model's usual one.
+/// The limit on a text's tokens; `asked` 0: the model's default.
 Result<std::uint32_t> token_limit(const std::string& folder, const TextInput& text, std::uint32_t asked) {
   if (asked == 0) return text.usual_tokens;
   constexpr std::uint32_t k_least = 2;  // BOS and EOS
@@ -208,11 +208,11 @@ Result<std::uint32_t> token_limit(const std::string& folder, const TextInput& te
                                                 std::to_string(text.max_tokens)};
 }
 
-/// What `load` makes embedders of, one per precision.
+/// The parts from which `load` makes embedders, one per precision.
 struct Parts {
   const Embedder::Options& options;
   const HuggingFaceFolder& folder;
-  ModelInfo info;  ///< all but what depends on the precision
+  ModelInfo info;  ///< everything except what depends on the precision
   PixelScale pixels;
   std::shared_ptr<const Tokenizer> tokenizer;
   std::size_t text_ids;
@@ -235,14 +235,14 @@ Result<std::unique_ptr<Embedder>> make_embedder(const Parts& parts, const std::s
       std::move(info), parts.folder.preprocess, limits, parts.tokenizer, parts.text_ids, std::move(*towers)));
 }
 
-/// The model in a lower precision, held against float32, in which it is loaded first and released again.
+/// The model in a lower precision, compared with float32. It is first loaded in float32 and released again.
 Result<std::unique_ptr<Embedder>> make_checked_embedder(const Parts& parts) {
   const std::string& dtype = parts.options.dtype;
   if (Status possible = Towers::check({parts.options.device, dtype, parts.options.threads}); !possible) {
     return possible.error();
   }
   Calibration calibration;
-  Calibration* const record = dtype == "int8" ? &calibration : nullptr;  // nothing else asks for it
+  Calibration* const record = dtype == "int8" ? &calibration : nullptr;  // only int8 uses it
   std::vector<Prepared> inputs;
   Vectors exact;
   {

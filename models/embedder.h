@@ -1,4 +1,4 @@
-// The public face of the models: from strings and picture files to unit vectors.
+// The public interface of the models: from strings and picture files to unit vectors.
 #pragma once
 
 #include <chrono>
@@ -26,8 +26,8 @@ struct PrecisionCheck {
 /// The properties of a loaded model.
 struct ModelInfo {
   std::string architecture;                       ///< "clip", "jina-clip", "siglip"
-  std::string folder;                             ///< where it was read from
-  std::string description;                        ///< the model card's first sentence where there is one, else empty
+  std::string folder;                             ///< the folder it was read from
+  std::string description;                        ///< the model card's first sentence, or empty
   std::string license;                            ///< from the model card's front matter ("license: ..."), else empty
   bool demo = false;                              ///< a bundled demo model (front matter "demo: true")
   std::uint32_t dims = 0;                         ///< floats per vector

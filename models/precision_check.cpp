@@ -17,7 +17,7 @@ constexpr const char* k_texts[] = {
     "faces south, and parking for one car in front of the house.",
 };
 
-/// A byte of picture `kind` at x, y and channel: gradients, stripes, grain, and patches of one colour.
+/// A byte of picture `kind` at x, y and channel: gradients, stripes, noise, or tiles of one colour.
 std::uint8_t pixel(std::size_t kind, std::uint32_t x, std::uint32_t y, std::uint32_t channel, std::uint32_t edge) {
   const auto grain = [&] {
     std::uint32_t seed = (x * 2654435761u) ^ (y * 40503u) ^ (channel * 977u);

@@ -1,4 +1,4 @@
-// What the preparation of inputs (models/tokenizer, models/image) hands to the towers.
+// The prepared inputs (from models/tokenizer and models/image) for the towers.
 #pragma once
 
 #include <cstddef>
@@ -10,10 +10,10 @@ namespace sightline::models {
 
 /// One string, prepared for the text tower.
 struct PreparedText {
-  std::vector<std::int32_t> ids;  ///< BOS ... EOS, and padding where the model takes a fixed number (SigLIP)
+  std::vector<std::int32_t> ids;  ///< BOS ... EOS, and padding if the model requires a fixed number (SigLIP)
   std::size_t full_length = 0;    ///< ids before truncation and padding
-  std::size_t padding = 0;        ///< of `ids`, those that only fill up
-  /// Of the text, as it is embedded.
+  std::size_t padding = 0;        ///< the number of `ids` that are padding
+  /// The number of tokens that are embedded.
   std::size_t tokens() const { return ids.size() - padding; }
   bool truncated() const { return full_length > tokens(); }
 };
@@ -25,11 +25,11 @@ struct PreparedImage {
   std::uint32_t source_width = 0, source_height = 0;  ///< of the file's picture
 };
 
-/// The cost of decoding a picture, as far as its header shows it.
+/// The cost of decoding a picture, estimated from its header.
 struct PictureCost {
-  std::size_t bytes = 0;  ///< of memory, at the most, until it is resized
-  /// Width x height; for a JPEG in several scans an eighth more for each of them. Some 7 ns each on a machine
-  /// of 2023.
+  std::size_t bytes = 0;  ///< maximum memory until it is resized
+  /// Width x height; for a JPEG in several scans an eighth more per scan. About 7 ns each on a machine of
+  /// 2023.
   std::uint64_t pixels = 0;
 };
 

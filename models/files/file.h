@@ -14,8 +14,8 @@ namespace sightline::models {
 
 /// A regular file that is open for reading.
 ///
-/// Its bytes are copied out and never mapped: the system ends a program that reads a mapped page past the new
-/// end of a file that was cut short. Thread safety: all members may be called from any thread.
+/// Its bytes are copied and never mapped: the system ends a program that reads a mapped page beyond the new end of a
+/// file that was cut short. Thread safety: all members may be called from any thread.
 class File {
  public:
   /// Errors: not_found (absent, unreadable), unsupported (no regular file), those of refuse_foreign_file.
@@ -25,10 +25,10 @@ class File {
   File& operator=(const File&) = delete;
 
   const std::filesystem::path& path() const { return path_; }
-  /// When it was opened.
+  /// The size when it was opened.
   std::uint64_t size() const { return size_; }
 
-  /// Fills `into` from byte `at` on. Errors: corrupt_data (it ends before), not_found (it cannot be read).
+  /// Fills `into` from byte `at` on. Errors: corrupt_data (the file ends before), not_found (it cannot be read).
   Status read(std::uint64_t at, std::span<std::byte> into) const;
 
  private:

@@ -21,7 +21,7 @@ Error foreign(const std::filesystem::path& file, const std::string& what, const 
   return {ErrorCode::corrupt_data, file.string() + " is " + what + ": " + remedy};
 }
 
-/// One line of `text`, cut to what a message bears, without control characters.
+/// The first line of `text`, shortened for a message, without control characters.
 std::string first_line(std::string_view text) {
   constexpr std::size_t k_shown = 120;
   std::string line(text.substr(0, std::min(text.find('\n'), k_shown)));
@@ -39,14 +39,14 @@ std::string size_of_target(std::string_view pointer) {
   return size ? "the file of " + std::to_string(*size) + " bytes" : "the file";
 }
 
-/// A safetensors file begins with the length of its header, of which the upper half is zero, and the header:
-/// its first bytes may be another kind's by chance.
+/// A safetensors file begins with the length of its header, whose upper half is zero, and the header. Its first bytes
+/// may match another kind of file by chance.
 bool is_safetensors(std::string_view bytes) {
   constexpr std::string_view k_zeros("\0\0\0\0", 4);
   return bytes.size() > 8 && bytes.substr(4, 4) == k_zeros && bytes[8] == '{';
 }
 
-/// What hubs answer, with whatever status, where a model is gated or not there.
+/// Answers of hubs, with any status, for a model that is gated or does not exist.
 bool is_hub_error(std::string_view text) {
   constexpr std::array<std::string_view, 12> k_beginnings{"Access to model",
                                                           "Access to this model",

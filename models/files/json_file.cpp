@@ -11,10 +11,10 @@
 namespace sightline::models {
 namespace {
 
-// Room for the tokenizer of 256,000 tokens and as many merges, with what each says about itself.
+// Enough for a tokenizer of 256,000 tokens and as many merges, with their properties.
 constexpr json::Limits k_limits{.max_values = 20'000'000};
 
-/// The value as JSON in ASCII, cut to what a message can bear.
+/// The value as JSON in ASCII, shortened for a message.
 std::string shown(const rapidjson::Value& value) {
   rapidjson::StringBuffer buffer;
   rapidjson::Writer<rapidjson::StringBuffer, rapidjson::UTF8<>, rapidjson::ASCII<>> writer(buffer);

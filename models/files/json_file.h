@@ -31,19 +31,19 @@ class JsonFile {
   std::unique_ptr<rapidjson::Document> document_;
 };
 
-/// The member of an object; null where it is absent or JSON null (Hugging Face's classes take null as not
+/// The member of an object; null if it is absent or JSON null (Hugging Face's classes take null as not
 /// given).
 const rapidjson::Value* given_member(const rapidjson::Value& object, const char* key);
 
-/// The member as text; empty where it is absent or not text.
+/// The member as text; empty if it is absent or not text.
 std::string_view text_member(const rapidjson::Value& object, const char* key);
 
-/// The member as true or false; `otherwise` where it is neither.
+/// The member as true or false; `otherwise` if it is neither.
 bool bool_member(const rapidjson::Value& object, const char* key, bool otherwise);
 
-/// Reads typed keys of one JSON object. An absent or null key gives the fallback, which is how Hugging Face's
-/// classes fill in defaults. The first wrong key is kept as the error; reading continues with
-/// fallbacks, so that a caller checks `status` once at the end.
+/// Reads typed keys of one JSON object. An absent or null key gives the fallback, as Hugging Face's classes fill in
+/// defaults. The first wrong key is stored as the error. Reading continues with fallbacks, so that a caller checks
+/// `status` once at the end.
 class ObjectReader {
  public:
   /// `place` names the object in messages: "FOLDER/config.json: text_config". An absent object (null) has no
@@ -58,7 +58,7 @@ class ObjectReader {
   std::string string(const char* key, std::string_view fallback);
 
   const rapidjson::Value* member(const char* key) const;
-  /// Keeps an error found by the caller; `what` completes "PLACE.KEY ".
+  /// Records an error found by the caller; `what` completes "PLACE.KEY ".
   void refuse(const char* key, ErrorCode code, const std::string& what);
   const Status& status() const { return status_; }
 

@@ -1,5 +1,5 @@
-// BMP, in the variants that Pillow reads: 1, 4, 8, 16, 24 and 32 bits a pixel, run lengths, bit fields,
-// either way up.
+// BMP in the variants that Pillow reads: 1, 4, 8, 16, 24 and 32 bits per pixel, run lengths, bit fields, both row
+// orders.
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -20,7 +20,7 @@ constexpr std::size_t k_file_header_bytes = 14, k_core_header_bytes = 12, k_info
 struct BmpHeader {
   std::uint64_t width = 0, height = 0;
   bool top_down = false;
-  std::uint32_t bits = 0;  ///< a pixel
+  std::uint32_t bits = 0;  ///< per pixel
   std::uint32_t compression = k_plain;
   std::array<std::uint32_t, 3> masks{0xFF0000, 0xFF00, 0xFF};  ///< red, green, blue
   std::uint64_t colours = 0;                                   ///< entries of the palette, 0 without one
@@ -35,7 +35,7 @@ Error unsupported(const std::string& what) {
   return {ErrorCode::unsupported, "BMP " + what + ", which is not read"};
 }
 
-/// Where the palette and the pixels are, and how many colours there are, with the repairs that Pillow makes.
+/// Finds the palette and the pixels, and the number of colours, with Pillow's repairs.
 void locate_parts(const Bytes& file, std::size_t header_bytes, BmpHeader& header) {
   const std::uint64_t header_end = k_file_header_bytes + header_bytes;
   const bool masks_follow = header_bytes == k_info_header_bytes && header.compression == k_bit_fields;
@@ -44,7 +44,7 @@ void locate_parts(const Bytes& file, std::size_t header_bytes, BmpHeader& header
   if (header.bits <= 8) {
     header.colours = header_bytes == k_core_header_bytes ? 0 : file.u32_le(46);
     if (header.colours == 0) header.colours = 1u << header.bits;
-    // Writers that forget the palette give the end of the header.
+    // Some writers ignore the palette and give the end of the header.
     if (header.pixels_at == header_end) header.pixels_at += 4 * header.colours;
   }
   if (header.pixels_at == 0) header.pixels_at = header.palette_at + header.colour_bytes * header.colours;
@@ -82,7 +82,7 @@ Result<BmpHeader> read_header(const Bytes& file) {
   return header;
 }
 
-/// How many bits to the right a colour's value lies in a pixel, and how to widen it to eight bits.
+/// The position of a colour's value in a pixel, and how to widen it to eight bits.
 struct Channel {
   int shift = 0;
   std::uint32_t largest = 255;
@@ -91,7 +91,7 @@ struct Channel {
   }
 };
 
-/// The channels of a pixel without palette; nullopt where the masks are not among those in use.
+/// The channels of a pixel without palette; nullopt if the masks are not among those in use.
 std::optional<std::array<Channel, 3>> channels_of(const BmpHeader& header) {
   using Masks = std::array<std::uint32_t, 3>;
   Masks masks = header.masks;
@@ -118,7 +118,7 @@ std::optional<std::array<Channel, 3>> channels_of(const BmpHeader& header) {
 
 using Palette = std::array<std::array<std::uint8_t, 3>, 256>;
 
-/// Entries that the file lacks are black.
+/// Entries that the file does not have are black.
 Palette read_palette(const Bytes& file, const BmpHeader& header) {
   Palette palette{};
   for (std::uint64_t i = 0; i < std::min<std::uint64_t>(header.colours, palette.size()); ++i) {
@@ -128,7 +128,7 @@ Palette read_palette(const Bytes& file, const BmpHeader& header) {
   return palette;
 }
 
-/// Undoes run-length encoding: one index a pixel, rows in file order.
+/// Decodes run lengths: one index per pixel, rows in file order.
 class RunLengths {
  public:
   RunLengths(const Bytes& file, const BmpHeader& header)
@@ -166,17 +166,17 @@ class RunLengths {
   void put(std::uint32_t index) {
     if (filled_ < indices_.size()) indices_[filled_++] = static_cast<std::uint8_t>(index);
   }
-  /// Pixels that are skipped have index 0.
+  /// Skipped pixels have index 0.
   void skip_to(std::uint64_t pixel) { filled_ = std::min<std::uint64_t>(pixel, indices_.size()); }
 
-  /// A run is cut at the end of its row.
+  /// A run ends at the end of its row at the latest.
   void repeat(std::uint32_t count, std::uint32_t value) {
     count = static_cast<std::uint32_t>(std::min<std::uint64_t>(count, width_ - std::min(x_, width_)));
     for (std::uint32_t i = 0; i < count; ++i) put(!half_bytes_ ? value : i % 2 == 0 ? value >> 4 : value & 15);
     x_ += count;
   }
 
-  /// Indices as they are; what follows begins at an even place of the file.
+  /// Plain indices. The data after them begins at an even offset of the file.
   bool copy(std::uint32_t count) {
     const std::uint32_t bytes = half_bytes_ ? (count + 1) / 2 : count;
     if (at_ + bytes > file_.size()) return false;

@@ -67,7 +67,7 @@ PictureCost picture_cost(std::string_view file, const ImageLimits& limits) {
   if (!format || file.size() > limits.max_bytes) return {};
   const Result<PictureCost> cost = format->cost(file, limits);
   if (!cost) return {};
-  // Turning it upright takes a second picture.
+  // Rotating it upright needs a second picture.
   return {limits.apply_exif_orientation ? cost->bytes * 2 : cost->bytes, cost->pixels};
 }
 

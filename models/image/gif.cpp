@@ -1,4 +1,4 @@
-// GIF through giflib: the first frame, laid on the screen as Pillow does it.
+// GIF by giflib: the first frame on the screen, as in Pillow.
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -13,16 +13,16 @@
 namespace sightline::models {
 namespace {
 
-/// What is left to read, and whether giflib asked for more than there was.
+/// The rest of the file, and whether giflib requested more than there was.
 ///
-/// A frame's data are blocks, each with its length before it, up to an empty one. giflib asks for all of
-/// them; Pillow stops when it has all rows. So where the file ends before the next block does, giflib gets
-/// the empty one: what has all rows by then is a picture, and all else lacks data.
+/// A frame's data are blocks, each with its length before it, up to an empty one. giflib reads all of them; Pillow
+/// stops when it has all rows. If the file ends before the next block does, giflib therefore gets an empty block. A
+/// frame that has all rows by then is accepted; any other one lacks data.
 struct GifStream {
   std::string_view rest;
   bool ran_out = false;
-  bool in_blocks = false;  ///< where a frame's data are
-  std::size_t block = 0;   ///< bytes of the present block that are not read yet
+  bool in_blocks = false;  ///< within a frame's data
+  std::size_t block = 0;   ///< bytes of the current block that are not read yet
 
   /// The length of the next block.
   GifByteType next_block() {
@@ -67,12 +67,12 @@ class GifReader {
     std::uint32_t width = 0, height = 0;
   };
 
-  /// Reads up to the first frame, and gives the size of the whole picture.
+  /// Reads up to the first frame. Returns the size of the whole picture.
   Result<Size> read_size(const ImageLimits& limits) {
     if (gif_ == nullptr) return failure(open_error_);
     if (Status status = find_first_frame(); !status) return status.error();
     const GifImageDesc& frame = gif_->Image;
-    // A frame that sticks out of the screen makes the picture larger.
+    // A frame that is partly outside the screen makes the picture larger.
     const Size size{static_cast<std::uint32_t>(std::max(gif_->SWidth, frame.Left + frame.Width)),
                     static_cast<std::uint32_t>(std::max(gif_->SHeight, frame.Top + frame.Height))};
     if (Status status = check_size("GIF", size.width, size.height, limits); !status) return status.error();
@@ -103,7 +103,7 @@ class GifReader {
     return broken("GIF", text == nullptr ? "it cannot be decoded" : text);
   }
 
-  /// Reads up to the first frame's description, and the transparent colour on the way.
+  /// Reads up to the first frame's description, including the transparent colour.
   Status find_first_frame() {
     while (true) {
       GifRecordType type = UNDEFINED_RECORD_TYPE;
@@ -128,7 +128,7 @@ class GifReader {
     return {};
   }
 
-  /// The colours to show. The transparent one is the background, where one is asked for.
+  /// The colours to show. With a background, it replaces the transparent colour.
   Palette palette(const ImageLimits& limits) const {
     Palette colours = file_palette();
     if (limits.background && transparent_ >= 0)
@@ -136,7 +136,7 @@ class GifReader {
     return colours;
   }
 
-  /// The frame's own colours, else the screen's; grey steps where the file has none. Missing entries are
+  /// The frame's colours, else the screen's, else grey steps. Missing entries are
   /// black.
   Palette file_palette() const {
     Palette colours{};
@@ -155,7 +155,7 @@ class GifReader {
     return colours;
   }
 
-  /// Outside the frame shows the transparent colour, or colour 0 where there is none.
+  /// The area outside the frame has the transparent colour, or colour 0 if there is none.
   void paint_background(const Palette& colours, Picture& picture) const {
     const GifImageDesc& frame = gif_->Image;
     const bool is_covered = frame.Left == 0 && frame.Top == 0 &&

@@ -1,4 +1,4 @@
-// JPEG through libjpeg-turbo with its defaults (accurate integer DCT, fancy upsampling): Pillow's pixels.
+// JPEG by libjpeg-turbo with its defaults (accurate integer DCT, fancy upsampling): Pillow's pixels.
 #include <algorithm>
 #include <array>
 #include <csetjmp>
@@ -21,8 +21,8 @@ namespace {
 
 constexpr int k_exif_marker = JPEG_APP0 + 1;
 
-/// One decompression. libjpeg reports errors by longjmp: each member that calls it sets the target itself and
-/// holds no object with a destructor while libjpeg runs.
+/// One decompression. libjpeg reports errors by longjmp: each member that calls it sets the target, and has no object
+/// with a destructor while libjpeg runs.
 class JpegReader {
  public:
   JpegReader(std::string_view file, const ImageLimits& limits)
@@ -72,25 +72,25 @@ class JpegReader {
     return jpeg_start_decompress(&info_) ? Outcome::done : Outcome::cut_short;
   }
 
-  /// Reads the next row, components() bytes a pixel.
+  /// Reads the next row, components() bytes per pixel.
   Outcome read_row(std::uint8_t* row) {
     if (setjmp(target_) != 0) return failure_;
     JSAMPROW rows[] = {row};
     return jpeg_read_scanlines(&info_, rows, 1) == 1 ? Outcome::done : Outcome::cut_short;
   }
 
-  /// After the last row: reads up to the end mark, if there is one. Without it the picture is whole all the
-  /// same, as Pillow has it too: cameras and phones leave it out, or write data of their own in its place.
+  /// After the last row: reads up to the end mark, if there is one. Without it the picture is still complete, as in
+  /// Pillow: some cameras and phones omit it, or write their own data in its place.
   Outcome finish() {
     if (setjmp(target_) != 0) return failure_;
     jpeg_finish_decompress(&info_);
     return Outcome::done;
   }
 
-  // As the file has it.
+  // In the file.
   std::uint32_t width() const { return info_.image_width; }
   std::uint32_t height() const { return info_.image_height; }
-  // As it is decoded.
+  // As decoded.
   std::uint32_t output_width() const { return info_.output_width; }
   std::uint32_t output_height() const { return info_.output_height; }
   int components() const { return info_.num_components; }
@@ -99,11 +99,11 @@ class JpegReader {
   int max_scans() const { return max_scans_; }
   Error too_slow() const { return time_.error("JPEG"); }
 
-  /// After `read_header`: what decoding takes. A file of several scans is kept whole as coefficients, and
-  /// each scan is a pass over them.
+  /// After `read_header`: the cost of decoding. A file of several scans is stored as coefficients as a whole, and each
+  /// scan is a pass over them.
   PictureCost cost() {
     PictureCost cost = cost_of_size(output_width(), output_height());
-    cost.pixels = std::uint64_t{width()} * height();  // a draft leaves out the least of the work
+    cost.pixels = std::uint64_t{width()} * height();  // a draft saves little of the work
     if (!many_scans_) return cost;
     for (int i = 0; i < info_.num_components; ++i) {
       const jpeg_component_info& component = info_.comp_info[i];
@@ -121,7 +121,7 @@ class JpegReader {
     const Bytes file(file_);
     constexpr std::uint32_t k_stuffed = 0, k_tem = 1, k_rst0 = 0xD0, k_rst7 = 0xD7, k_eoi = 0xD9, k_sos = 0xDA,
                             k_fill = 0xFF;
-    std::uint64_t scans = 1;  // the header ends inside the first
+    std::uint64_t scans = 1;  // the header ends within the first scan
     std::size_t at = file_.size() - source_.bytes_in_buffer;
     while (scans <= static_cast<unsigned>(max_scans_)) {
       at = file_.find('\xFF', at);
@@ -159,8 +159,8 @@ class JpegReader {
     jpeg_calc_output_dimensions(&info_);
   }
 
-  /// The whole file at once. Asked for more, it suspends libjpeg, where libjpeg's own source would make up an
-  /// end mark and leave the rest of the picture grey.
+  /// Provides the whole file at once. When libjpeg requests more, it is suspended: libjpeg's own source would add an
+  /// end mark, and the rest of the picture would be grey.
   void set_source() {
     source_.init_source = [](j_decompress_ptr) {};
     source_.fill_input_buffer = [](j_decompress_ptr) -> boolean { return FALSE; };
@@ -182,7 +182,7 @@ class JpegReader {
   const std::uint32_t draft_edge_;
   DecodeTime time_;
   bool many_scans_ = false;
-  Outcome failure_ = Outcome::broken;  // what a jump to `target_` means
+  Outcome failure_ = Outcome::broken;  // the result after a jump to `target_`
   jpeg_decompress_struct info_{};
   jpeg_error_mgr errors_{};
   jpeg_progress_mgr progress_{};
@@ -195,7 +195,7 @@ void grey_to_rgb(const std::uint8_t* grey, std::uint32_t width, std::uint8_t* rg
   for (std::uint32_t x = 0; x < width; ++x, rgb += 3) std::memset(rgb, grey[x], 3);
 }
 
-/// Inks are stored inverted, as Adobe does it and Pillow assumes of every file; then Pillow's convert("RGB"):
+/// Inks are stored inverted, as Adobe writes them and Pillow assumes for every file. Then Pillow's convert("RGB"):
 /// channel = K' - ink * K' / 255 rounded, with K' = 255 - K.
 void inverted_cmyk_to_rgb(const std::uint8_t* cmyk, std::uint32_t width, std::uint8_t* rgb) {
   for (std::uint32_t x = 0; x < width; ++x, cmyk += 4, rgb += 3) {

@@ -9,7 +9,7 @@
 namespace sightline::models {
 namespace {
 
-/// One compression. libjpeg reports errors by longjmp: `write` holds no object with a destructor while it
+/// One compression. libjpeg reports errors by longjmp: `write` has no object with a destructor while libjpeg
 /// runs.
 class JpegWriter {
  public:

@@ -8,7 +8,7 @@
 
 namespace sightline::models {
 
-/// Errors: unsupported (an edge over JPEG's 65,500 pixels), internal (libjpeg's own, as out of memory).
+/// Errors: unsupported (an edge over JPEG's 65,500 pixels), internal (libjpeg's errors, such as out of memory).
 Result<std::string> write_jpeg(const Picture& picture, int quality);
 
 }  // namespace sightline::models

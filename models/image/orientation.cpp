@@ -33,7 +33,7 @@ int exif_orientation(std::string_view exif) {
 Picture turned_upright(Picture picture) {
   const int orientation = std::exchange(picture.orientation, 1);
   if (orientation == 1) return picture;
-  // What each value means, as where the turned picture's pixel (x, y) comes from: (EXIF 2.32, 4.6.4 A).
+  // The position in the source of the turned picture's pixel (x, y), for each value (EXIF 2.32, 4.6.4 A).
   const bool swaps_axes = orientation >= 5;
   const bool from_right = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
   const bool from_bottom = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;

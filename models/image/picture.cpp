@@ -7,10 +7,10 @@
 namespace sightline::models {
 namespace {
 
-/// Bounds the tables that resizing needs, which grow with an edge and not with the area.
+/// Limits the tables for resizing, which grow with an edge and not with the area.
 constexpr std::uint64_t k_max_edge_pixels = 1'000'000;
 
-/// The largest buffer a thread keeps between pictures: some ten megapixels.
+/// The largest buffer that a thread reuses for its next picture: about ten megapixels.
 constexpr std::size_t k_max_kept_bytes = 32 << 20;
 
 struct KeptBuffer {
@@ -68,7 +68,7 @@ Status check_size(std::string_view format, std::uint64_t width, std::uint64_t he
 }
 
 PictureCost cost_of_size(std::uint64_t width, std::uint64_t height, std::uint64_t bytes_a_pixel) {
-  constexpr std::uint64_t k_table_bytes = 32;  // to resize, for each column and row (resample.h)
+  constexpr std::uint64_t k_table_bytes = 32;  // for resizing, per column and row (resample.h)
   return {width * height * (3 + bytes_a_pixel) + (width + height) * k_table_bytes, width * height};
 }
 

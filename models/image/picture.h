@@ -36,8 +36,8 @@ class Picture {
  private:
   std::uint32_t width_ = 0, height_ = 0;
 
-  /// Returns a buffer to its thread, which keeps one for the next picture: new pages cost as much as
-  /// half a decode.
+  /// Returns a buffer to its thread, which reuses one for the next picture: allocating new pages costs as much as half
+  /// a decode.
   struct Recycle {
     std::size_t capacity;
     void operator()(std::uint8_t* bytes) const;
@@ -45,8 +45,8 @@ class Picture {
   std::unique_ptr<std::uint8_t[], Recycle> rgb_;
 };
 
-/// Checks a header's size, before memory is taken for it. Errors: invalid_argument (an edge of zero),
-/// too_large (over limits.max_pixels, or an edge over a million pixels).
+/// Checks the size in a header before memory is allocated. Errors: invalid_argument (an edge of zero), too_large (over
+/// limits.max_pixels, or an edge over a million pixels).
 Status check_size(std::string_view format, std::uint64_t width, std::uint64_t height, const ImageLimits& limits);
 
 /// 1234567 as "1,234,567".
@@ -63,7 +63,7 @@ using Background = std::array<std::uint8_t, 3>;
 /// Writes `pixels` of RGBA, whose colours are not multiplied by their alpha, over `background` as RGB.
 void lay_over(const Background& background, const std::uint8_t* rgba, std::size_t pixels, std::uint8_t* rgb);
 
-/// All of the picture in one colour.
+/// Fills the picture with one colour.
 void fill(Picture& picture, const Background& colour);
 
 // The decoders. Each takes a file that begins with its format's mark. Errors: invalid_argument, too_large,
@@ -74,18 +74,18 @@ Result<Picture> decode_webp(std::string_view file, const ImageLimits& limits);
 Result<Picture> decode_gif(std::string_view file, const ImageLimits& limits);
 Result<Picture> decode_bmp(std::string_view file, const ImageLimits& limits);
 
-// What each of them will take, by the same reading of the header. Errors: those of the header.
+// The cost of each decoder, from the same header. Errors: those of the header.
 Result<PictureCost> cost_of_jpeg(std::string_view file, const ImageLimits& limits);
 Result<PictureCost> cost_of_png(std::string_view file, const ImageLimits& limits);
 Result<PictureCost> cost_of_webp(std::string_view file, const ImageLimits& limits);
 Result<PictureCost> cost_of_gif(std::string_view file, const ImageLimits& limits);
 Result<PictureCost> cost_of_bmp(std::string_view file, const ImageLimits& limits);
 
-/// The cost of a picture of that size whose decoder needs `bytes_a_pixel` beside the pixels themselves.
+/// The cost of a picture of that size whose decoder needs `bytes_a_pixel` in addition to the pixels.
 PictureCost cost_of_size(std::uint64_t width, std::uint64_t height, std::uint64_t bytes_a_pixel = 0);
 
-/// Any of them, detected by the first bytes, rotated upright if `limits` requires it. Errors also: overloaded
-/// (no memory).
+/// Decodes any of these formats, detected by the first bytes, and rotates upright if `limits` requires it. Further
+/// error: overloaded (no memory).
 Result<Picture> decode_picture(std::string_view file, const ImageLimits& limits);
 
 }  // namespace sightline::models

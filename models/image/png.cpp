@@ -1,5 +1,5 @@
-// PNG through libspng. Only the chunks that make up the first picture reach it, so that what Pillow ignores
-// (the checksums of the data, all that follows them, a file's end inside the checksum) refuses no picture.
+// PNG by libspng. Only the chunks of the first picture reach it. So no picture is refused for parts that Pillow ignores
+// (the checksums of the data, all that follows the data, a file's end inside the checksum).
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -30,11 +30,11 @@ struct PngParts {
   std::vector<std::string_view> spans;
   std::string_view exif;
   bool has_transparent_colours = false;
-  /// Where the file ends inside a chunk of the data: the bytes that it would need at the least, and the
-  /// chunk's header by the bytes that it has.
+  /// If the file ends inside a chunk of the data: the least number of bytes that it needs, and the chunk's header with
+  /// the number of bytes that it has.
   std::uint64_t need = 0;
   std::array<char, k_chunk_header_bytes> last_header{};
-  /// Of the chunks of the data, as they ought to be.
+  /// The right checksums of the data chunks.
   std::deque<std::array<char, 4>> checksums;
 };
 
@@ -44,7 +44,7 @@ std::string chunk_name(std::string_view type) {
   return name;
 }
 
-/// A chunk's end is known, the file's is not.
+/// The end of a chunk is known, but not that of the file.
 Error broken_off(std::uint64_t have, std::uint64_t need) {
   return {ErrorCode::invalid_argument, "PNG ends after " + grouped(have) + " of at least " + grouped(need) + " bytes"};
 }
@@ -63,13 +63,13 @@ std::uint64_t checksum(std::uint64_t sum, std::string_view bytes) {
   return crc32_z(sum, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size());
 }
 
-/// `chunk` is whole.
+/// `chunk` must be complete.
 bool has_its_checksum(std::string_view chunk) {
   return checksum(0, chunk.substr(4, chunk.size() - k_chunk_header_bytes)) == Bytes(chunk).u32_be(chunk.size() - 4);
 }
 
-/// A chunk of the picture's data. libspng checks its checksum, which Pillow does not, so it gets a right one.
-/// The one in the data themselves is checked by both.
+/// A chunk of the picture's data. libspng verifies its checksum, but Pillow does not, so it gets the right one here.
+/// Both verify the checksum within the data.
 void take_data(std::string_view header, std::string_view data, PngParts& parts) {
   parts.checksums.push_back(big_endian(checksum(checksum(0, header.substr(4)), data)));
   parts.spans.push_back(header);
@@ -77,7 +77,7 @@ void take_data(std::string_view header, std::string_view data, PngParts& parts) 
   parts.spans.emplace_back(parts.checksums.back().data(), parts.checksums.back().size());
 }
 
-/// The part of a chunk of data that the file still has, as a chunk of its own.
+/// The available part of a truncated data chunk, as a complete chunk.
 void take_cut_data(std::string_view rest, std::uint64_t need, PngParts& parts) {
   parts.need = need;
   const std::string_view data = rest.substr(k_chunk_header_bytes);
@@ -87,7 +87,7 @@ void take_cut_data(std::string_view rest, std::uint64_t need, PngParts& parts) {
   take_data({parts.last_header.data(), parts.last_header.size()}, data, parts);
 }
 
-/// Walks the chunks up to the end of the first picture's data.
+/// Reads the chunks up to the end of the first picture's data.
 Status find_parts(std::string_view file, bool with_transparency, PngParts& parts) {
   const Bytes bytes(file);
   parts.spans.push_back(file.substr(0, k_signature_bytes + k_header_chunk_bytes));
@@ -129,7 +129,7 @@ Status find_parts(std::string_view file, bool with_transparency, PngParts& parts
   return {};
 }
 
-/// Hands the parts to libspng as one stream.
+/// Passes the parts to libspng as one stream.
 struct PartStream {
   const std::vector<std::string_view>& spans;
   std::size_t span = 0, at = 0;
@@ -168,7 +168,7 @@ void clip_grey16(const std::vector<std::uint16_t>& grey, Picture& picture) {
 struct PngHeader {
   std::uint32_t width = 0, height = 0;
   bool grey16 = false;
-  bool has_alpha = false;  ///< a channel of it; a palette or one colour may be transparent all the same (tRNS)
+  bool has_alpha = false;  ///< an alpha channel; a palette or one colour can also be transparent (tRNS)
 };
 
 Result<PngHeader> read_header(std::string_view file, const ImageLimits& limits) {
@@ -186,8 +186,8 @@ Result<PngHeader> read_header(std::string_view file, const ImageLimits& limits) 
   return header;
 }
 
-/// Decodes all rows into `out`, of `row_bytes` each; those of an interlaced picture in several passes.
-/// An error of libspng's, or SPNG_EOI; std::nullopt: it took too long.
+/// Decodes all rows into `out`, of `row_bytes` each; those of an interlaced picture in several passes. Returns an error
+/// of libspng, or SPNG_EOI; std::nullopt: it took too long.
 std::optional<int> decode_rows(spng_ctx* context, spng_format format, char* out, std::size_t row_bytes,
                                DecodeTime& time) {
   const int transparency = format == SPNG_FMT_RGBA8 ? SPNG_DECODE_TRNS : 0;
@@ -227,7 +227,7 @@ Result<Picture> decode_png(std::string_view file, const ImageLimits& limits) {
   std::vector<std::uint16_t> grey(header->grey16 ? pixels : 0);
   const bool lays_over = limits.background && !header->grey16 && (header->has_alpha || parts.has_transparent_colours);
   std::vector<char> rgba(lays_over ? pixels * 4 : 0);
-  // RGB8 drops alpha without compositing, takes the high byte of 16-bit colour, looks palettes up.
+  // RGB8 drops alpha without compositing, uses the high byte of 16-bit colour, and looks up palettes.
   const std::optional<int> code =
       header->grey16 ? decode_rows(context.get(), SPNG_FMT_PNG, reinterpret_cast<char*>(grey.data()),
                                    std::size_t{header->width} * 2, time)

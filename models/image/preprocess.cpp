@@ -33,7 +33,7 @@ Size resized_size(const Picture& picture, const PreprocessConfig& config) {
   return {edge * source.width / source.height, edge};
 }
 
-/// Along one axis: which of the resized samples are kept, and how many zeros come before and after them.
+/// Along one axis: the resized samples that are used, and the number of zeros before and after them.
 struct AxisWindow {
   Span kept;
   std::uint64_t zeros_before = 0;
@@ -46,7 +46,7 @@ AxisWindow centre_crop(std::uint64_t resized, std::uint64_t crop, CropRule rule)
     const bool rounds_up = rule == CropRule::half_even && margin % 4 == 3;
     return {{margin / 2 + (rounds_up ? 1 : 0), crop}, 0, crop};
   }
-  // CLIPImageProcessor gives the odd row of zeros to the front, torchvision to the back.
+  // CLIPImageProcessor puts the odd row of zeros first, torchvision last.
   const std::uint64_t missing = crop - resized;
   return {{0, resized}, rule == CropRule::floor ? (missing + 1) / 2 : missing / 2, crop};
 }

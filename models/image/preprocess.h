@@ -18,8 +18,8 @@ struct PreprocessConfig {
   enum class Resize { shortest_edge, exact, none };
   /// Pillow's codes in `resample`.
   enum class Filter { nearest = 0, lanczos = 1, bilinear = 2, bicubic = 3, box = 4, hamming = 5 };
-  /// Where the crop begins for an odd margin d: floor(d/2) (Hugging Face), or round-half-even(d/2)
-  /// (torchvision, jina).
+  /// Start of the crop for an odd margin d: floor(d/2) (Hugging Face), or round-half-even(d/2) (torchvision,
+  /// jina).
   enum class CropRule { floor, half_even };
 
   Resize resize = Resize::shortest_edge;
@@ -37,15 +37,15 @@ struct ImageLimits {
   std::size_t max_bytes = 20u << 20;
   std::size_t max_pixels = 50'000'000;
   int max_scans = 100;                         ///< of a JPEG; each may be a pass over the whole picture
-  std::chrono::milliseconds max_time{10'000};  ///< of the processor, to decode one; 0: no limit
+  std::chrono::milliseconds max_time{10'000};  ///< processor time to decode one; 0: no limit
   bool apply_exif_orientation = false;
 
   // Only for thumbnails, not for towers.
-  /// What shows through transparent pixels, as red, green, blue. Without: their alpha is dropped, as Pillow
-  /// does it, and the colour that they hide shows.
+  /// The colour behind transparent pixels, as red, green, blue. Without it alpha is dropped, as in Pillow, and the
+  /// hidden colour of the pixels shows.
   std::optional<std::array<std::uint8_t, 3>> background = {};
-  /// A JPEG may be decoded at 1/2, 1/4 or 1/8 of its size as long as its longer edge keeps so many pixels; 0:
-  /// no.
+  /// A JPEG may be decoded at 1/2, 1/4 or 1/8 of its size as long as its longer edge still has this many pixels; 0:
+  /// never.
   std::uint32_t draft_edge = 0;
 };
 
@@ -54,8 +54,8 @@ struct ImageLimits {
 Result<PreparedImage> preprocess_image(std::string_view encoded, const PreprocessConfig& config,
                                        const ImageLimits& limits);
 
-/// The cost of decoding, from the header alone and, for a JPEG of several scans, a search for where each
-/// begins. Nothing for what is refused by its header.
+/// The cost of decoding, from the header alone and, for a JPEG of several scans, a search for their starts. Nothing if
+/// the header is refused.
 PictureCost picture_cost(std::string_view encoded, const ImageLimits& limits);
 
 }  // namespace sightline::models

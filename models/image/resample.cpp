@@ -4,9 +4,9 @@
 #include <array>
 #include <cstring>
 
-// Where the compiler can choose at run time, the inner loops are built for AVX2 too: SSE2 has no 32-bit
-// multiplication. The sanitizers' run-time libraries are not ready when such a choice is made. The compiler's
-// vector types and not Highway: a strip is 16 rows of bytes on every CPU, and the arithmetic must give Pillow's bytes.
+// If the compiler can choose code at run time, the inner loops are also built for AVX2: SSE2 has no 32-bit
+// multiplication. The sanitizers' run-time libraries are not ready when that choice is made. These are the compiler's
+// vector types, not Highway's: a strip is 16 rows of bytes on every CPU, and the arithmetic must give Pillow's bytes.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define SIGHTLINE_FOR_EACH_CPU __attribute__((target_clones("avx2", "default")))
 #else
@@ -16,12 +16,12 @@
 namespace sightline::models {
 namespace {
 
-/// Rows that the horizontal pass works on at once: one a lane.
+/// Rows that the horizontal pass processes at once: one per lane.
 constexpr std::size_t k_strip_rows = 16;
 constexpr std::size_t k_channels = 3;
 constexpr std::int32_t k_half = 1 << (AxisWeights::k_fraction_bits - 1);
 
-/// A column of a strip: one byte a row.
+/// A column of a strip: one byte per row.
 using StripColumn = std::array<std::uint8_t, k_strip_rows>;
 using Block = std::uint8_t __attribute__((vector_size(k_strip_rows)));
 using Words = std::uint16_t __attribute__((vector_size(32)));
@@ -32,7 +32,7 @@ std::uint8_t to_byte(std::int32_t sum) {
   return static_cast<std::uint8_t>(std::clamp(sum >> AxisWeights::k_fraction_bits, 0, 255));
 }
 
-/// Turns 16 x 16 bytes: four rounds of interleaving the upper half with the lower.
+/// Transposes 16 x 16 bytes: four rounds of interleaving the upper half with the lower.
 void transpose_block(std::array<Block, k_strip_rows>& block) {
   for (int round = 0; round < 4; ++round) {
     std::array<Block, k_strip_rows> next;
@@ -61,7 +61,7 @@ void load_strip(const std::array<const std::uint8_t*, k_strip_rows>& rows, std::
 SIGHTLINE_FOR_EACH_CPU
 void sum_pixel(const StripColumn* columns, const std::int32_t* weights, std::size_t count,
                std::array<std::int32_t, k_channels * k_strip_rows>& sums) {
-  // Two vectors a channel. Widening by one step at a time is what compilers turn into single instructions.
+  // Two vectors per channel. Compilers turn widening by one step at a time into single instructions.
   std::array<Lanes, k_channels> low, high;
   low.fill(Lanes{} + k_half);
   high.fill(Lanes{} + k_half);
@@ -137,8 +137,8 @@ class RowPass {
   std::array<std::vector<std::uint8_t>, k_strip_rows> rows_;
 };
 
-/// The column pass: takes rows in order and adds each to the outputs that look at it. Integer sums may be
-/// made in any order, so that no row need be kept.
+/// The column pass: reads rows in order and adds each to the outputs that depend on it. Integer sums may be computed in
+/// any order, so rows need not be stored.
 class ColumnPass {
  public:
   ColumnPass(AxisWeights axis, std::size_t row_bytes)
@@ -166,7 +166,7 @@ class ColumnPass {
   AxisWeights axis_;
   std::size_t row_bytes_;
   std::vector<std::int32_t> sums_;
-  std::size_t first_active_ = 0;  ///< outputs before it have all their rows
+  std::size_t first_active_ = 0;  ///< outputs before this one have all their rows
 };
 
 /// Rows first, then columns.
@@ -184,8 +184,8 @@ void two_passes(const Picture& picture, AxisWeights columns, AxisWeights rows, s
   column_pass.finish(out, out_stride);
 }
 
-/// Pillow's choice (since 13.0): columns first where the height shrinks by more than twice what the width
-/// does.
+/// Pillow's choice (since 13.0): columns first if the height shrinks by more than twice as much as the
+/// width.
 bool takes_columns_first(const Picture& picture, std::uint64_t width, std::uint64_t height) {
   const std::uint64_t narrower = picture.width() > width ? picture.width() - width : 0;
   return picture.height() > height && picture.height() - height > 2 * narrower;
@@ -200,7 +200,7 @@ void resample(const Picture& picture, std::uint64_t width, std::uint64_t height,
   if (!takes_columns_first(picture, width, height)) {
     return two_passes(picture, std::move(column_weights), std::move(row_weights), out, out_stride);
   }
-  // Two half-jobs, each of which copies along the other axis.
+  // Two passes, each of which copies along the other axis.
   const Span needed = column_weights.inputs();
   Picture shrunk(static_cast<std::uint32_t>(needed.size), static_cast<std::uint32_t>(rows.size));
   two_passes(picture, axis_copies(needed), std::move(row_weights), shrunk.row(0), shrunk.row_bytes());

@@ -28,7 +28,7 @@ double hamming(double x) {
   if (x == 0.0) return 1.0;
   if (x >= 1.0) return 0.0;
   x *= std::numbers::pi;
-  return std::sin(x) / x * (0.54f + 0.46f * std::cos(x));  // single precision constants, as Pillow has them
+  return std::sin(x) / x * (0.54f + 0.46f * std::cos(x));  // single-precision constants, as in Pillow
 }
 
 /// R. Keys, "Cubic convolution interpolation for digital image processing", with a = -0.5.
@@ -46,7 +46,7 @@ double lanczos(double x) {
 
 struct Kernel {
   double (*at)(double);
-  double support;  ///< how far from its centre it is not zero, in output samples
+  double support;  ///< distance from its centre up to which it is not zero, in output samples
 };
 
 Kernel kernel_of(Filter filter) {
@@ -66,7 +66,7 @@ Kernel kernel_of(Filter filter) {
   return {bicubic, 2.0};
 }
 
-/// Each output takes input `source(i)` as it is.
+/// Each output is a copy of input `source(i)`.
 template <class Source>
 AxisWeights copies(Span window, Source source) {
   AxisWeights axis;
@@ -75,7 +75,7 @@ AxisWeights copies(Span window, Source source) {
   return axis;
 }
 
-/// Pillow walks by repeated addition, and so rounds as repeated addition does (ImagingScaleAffine).
+/// Pillow computes positions by repeated addition, so rounding must be that of repeated addition (ImagingScaleAffine).
 AxisWeights nearest_weights(std::uint32_t in, std::uint64_t out, Span window) {
   const double scale = static_cast<double>(in) / static_cast<double>(out);
   double position = scale * 0.5;

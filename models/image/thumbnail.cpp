@@ -12,8 +12,8 @@ namespace {
 
 constexpr int k_quality = 85;
 constexpr Background k_light_grey{236, 236, 236};
-/// Of a draft's edge, to the thumbnail's: the resize then still sees enough to look as if it saw all
-/// (Pillow's `reducing_gap` of Image.thumbnail).
+/// The ratio of a draft's edge to the thumbnail's: the resized draft then looks like the resized original (Pillow's
+/// `reducing_gap` of Image.thumbnail).
 constexpr std::uint32_t k_draft_gap = 2;
 
 ImageLimits for_display(ImageLimits limits, std::uint32_t edge) {
@@ -49,7 +49,7 @@ Result<std::string> make_thumbnail(std::string_view encoded, std::uint32_t edge,
 
 PictureCost cost_of_thumbnail(std::string_view encoded, std::uint32_t edge, ImageLimits limits) {
   PictureCost cost = picture_cost(encoded, for_display(limits, edge));
-  // The picture shrunk, its JPEG, and the sums of the resize.
+  // The smaller picture, its JPEG, and the sums of the resize.
   constexpr std::uint64_t k_bytes_a_pixel = 18;
   if (cost.pixels > 0) cost.bytes += std::uint64_t{edge} * edge * k_bytes_a_pixel;
   return cost;

@@ -10,17 +10,16 @@
 
 namespace sightline::models {
 
-/// Changes whenever `make_thumbnail` makes other bytes of the same picture, so that caches keep none of
-/// before.
+/// Changes whenever `make_thumbnail` makes other bytes of the same picture, so that caches do not return thumbnails of
+/// an older version.
 inline constexpr std::string_view k_thumbnail_version = "1";
 
-/// A JPEG of `encoded`, no larger than `edge` pixels on its longer side, and no larger than the picture
-/// itself.
+/// A JPEG of `encoded`, no larger than `edge` pixels on its longer side, and no larger than the picture itself.
 ///
-/// It is rotated according to its EXIF, has a light grey background if it is transparent, and contains only
-/// pixels: no place, no date, no camera. Large JPEGs are decoded at a part of their size, twice `edge` at the
-/// least. `limits` are those of decoding; their settings for EXIF, background and drafts are ignored.
-/// Errors: those of decode_picture, and overloaded (no memory).
+/// It is rotated by its EXIF orientation, has a light grey background if it is transparent, and contains only pixels:
+/// no place, no date, no camera. Large JPEGs are decoded at a part of their size, at least twice `edge`. `limits` are
+/// those of decoding; their settings for EXIF, background and drafts are ignored. Errors: those of decode_picture, and
+/// overloaded (no memory).
 Result<std::string> make_thumbnail(std::string_view encoded, std::uint32_t edge, ImageLimits limits);
 
 /// Its cost in memory and work. Nothing if the header is refused.

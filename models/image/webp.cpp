@@ -1,4 +1,4 @@
-// WebP through libwebp; of an animation the first frame, on a black canvas.
+// WebP by libwebp. For an animation the first frame, on a black canvas (or on limits.background).
 #include <algorithm>
 #include <memory>
 #include <new>
@@ -37,7 +37,7 @@ struct WebpFile {
   WebPBitstreamFeatures features{};     // of the first
 };
 
-/// All but the picture data.
+/// Reads everything except the picture data.
 Status read_header(std::string_view file, const ImageLimits& limits, WebpFile& webp) {
   constexpr std::uint64_t k_riff_header_bytes = 8;
   const std::uint64_t need = k_riff_header_bytes + Bytes(file).u32_le(4);
@@ -106,7 +106,7 @@ Result<PictureCost> cost_of_webp(std::string_view file, const ImageLimits& limit
   return cost_of_size(webp.width, webp.height, bytes_a_pixel + alpha_bytes);
 }
 
-/// The time that it takes is bounded by the number of pixels alone: the library cannot be interrupted.
+/// Its time is limited only by the number of pixels: the library cannot be interrupted.
 Result<Picture> decode_webp(std::string_view file, const ImageLimits& limits) {
   WebpFile webp;
   if (Status status = read_header(file, limits, webp); !status) return status.error();

@@ -57,7 +57,7 @@ void Arena::release(std::size_t block, std::size_t used) {
   free_blocks();
   try {
     add_block(total);
-  } catch (const std::bad_alloc&) {  // the next pass takes blocks as it needs them
+  } catch (const std::bad_alloc&) {  // the next pass allocates blocks as it needs them
   }
 }
 

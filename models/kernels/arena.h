@@ -27,10 +27,10 @@ class Arena {
     std::size_t block_, used_;
   };
 
-  /// So many bytes, aligned to 64, not initialised, until the innermost frame ends. Throws std::bad_alloc.
+  /// `bytes` bytes, aligned to 64, not initialised, valid until the innermost frame ends. Throws std::bad_alloc.
   void* take(std::size_t bytes);
 
-  /// What the arena holds.
+  /// The size of the arena's blocks.
   std::size_t bytes() const;
 
   Arena() = default;
@@ -48,7 +48,7 @@ class Arena {
   void free_blocks();
 
   std::vector<Block> blocks_;
-  std::size_t block_ = 0, used_ = 0;  ///< the block in use, and how much of it
+  std::size_t block_ = 0, used_ = 0;  ///< the current block, and the used bytes of it
   std::size_t frames_ = 0;
 };
 

@@ -94,8 +94,8 @@ void Multiply(std::int64_t rows, std::int64_t columns, const float* a, std::int6
   }
 }
 
-/// Turns the scores of a query into shares, not yet divided by their sum, which it returns. `row` is the query's place;
-/// `length` (whole vectors) scores are written, those from `end` on 0.
+/// Turns the scores of a query into shares that are not yet divided by their sum, which it returns. `row` is the
+/// query's position; `length` (whole vectors) scores are written, those from `end` on as 0.
 float SharesOf(const Head& head, std::int64_t row, std::int64_t end, std::int64_t length, float* scores) {
   const FloatTag d;
   constexpr auto lanes = static_cast<std::int64_t>(HWY_LANES(float));
@@ -123,7 +123,7 @@ float SharesOf(const Head& head, std::int64_t row, std::int64_t end, std::int64_
   const Floats top = hn::MaxOfLanes(d, largest);
   Floats sum = hn::Zero(d);
   for (std::int64_t i = 0; i < length; i += lanes) {
-    // Highway's Exp is not defined for -inf. In this order what is no number stays none.
+    // Highway's Exp is not defined for -inf. In this order of arguments NaN stays NaN.
     const Floats distance = hn::Max(hn::Set(d, -200.0f), hn::Sub(hn::Load(d, scores + i), top));
     const Floats share = hn::Exp(d, distance);
     hn::Store(share, d, scores + i);
@@ -153,7 +153,7 @@ std::int64_t WholeVectors(std::int64_t count) {
   return (count + lanes - 1) / lanes * lanes;
 }
 
-/// Floats that AttendHead works in.
+/// The number of floats that AttendHead needs as work space.
 std::int64_t WorkOf(std::int64_t head_keys, std::int64_t head_width) {
   const std::int64_t keys = WholeVectors(head_keys), width = WholeVectors(head_width);
   return head_width * keys + head_keys * width + k_block_rows * (keys + width);
@@ -211,7 +211,7 @@ void attend(const Rows& q, std::span<const Sequence> queries, const Rows& k, con
     scores += queries[i].length * keys[i].length;
     longest = std::max(longest, keys[i].length);
   }
-  // Taken before the threads part, which could not report that there is none. Shares are whole blocks of 64 bytes.
+  // Allocated before the threads start, which could not report a failure. Each thread's part is a multiple of 64 bytes.
   Arena& arena = Arena::of_this_thread();
   const Arena::Frame frame(arena);
   constexpr std::int64_t k_block = 16;

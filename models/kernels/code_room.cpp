@@ -6,7 +6,7 @@
 namespace sightline::models::kernels {
 namespace {
 
-/// A product has code for whole blocks and for each kind of rest, a quarter of a megabyte at most each.
+/// A product has code for whole blocks and for each kind of remainder, each at most a quarter of a megabyte.
 constexpr std::size_t k_bytes = std::size_t{16} << 20;
 
 }  // namespace

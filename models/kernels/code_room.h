@@ -5,7 +5,7 @@
 
 namespace sightline::models::kernels {
 
-/// Keeps address space free for generated code: where there is none, oneDNN writes its code to address 0.
+/// Reserves address space for generated code: without free address space, oneDNN writes its code to address 0.
 class CodeRoom {
  public:
   CodeRoom() = default;
@@ -13,8 +13,8 @@ class CodeRoom {
   CodeRoom(const CodeRoom&) = delete;
   CodeRoom& operator=(const CodeRoom&) = delete;
 
-  /// Runs `generate` with the room free for it, and keeps it again afterwards. Throws std::bad_alloc where there is none,
-  /// and what `generate` throws.
+  /// Runs `generate` with the reserved space released for it, and reserves it again afterwards. Throws std::bad_alloc
+  /// if there is none, and what `generate` throws.
   template <class Generate>
   auto use(Generate generate) {
     keep();

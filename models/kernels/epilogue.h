@@ -1,4 +1,4 @@
-// What is done with a product's results while they are in registers.
+// The operation on a product's results while they are in registers.
 #pragma once
 
 #include <cstdint>

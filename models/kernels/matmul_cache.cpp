@@ -22,7 +22,7 @@ memory::desc matrix(std::int64_t rows, std::int64_t columns, memory::data_type t
   return {{rows, columns}, type, memory::format_tag::ab};
 }
 
-/// Of x, the weights and y.
+/// The data types of x, the weights and y.
 struct Types {
   memory::data_type x, weights, y;
 
@@ -35,7 +35,7 @@ struct Types {
   }
 };
 
-/// Integers are summed without a bias: what their codes add is taken off first.
+/// Integers are summed without a bias: finish_quantized adds it after it has removed the offset of the codes.
 memory::desc bias_of(std::int64_t out, Precision precision) {
   return precision == Precision::int8 ? memory::desc() : matrix(1, out, memory::data_type::f32);
 }
@@ -121,7 +121,7 @@ MatmulCache::Entry MatmulCache::make(const MatmulShape& shape, const memory::des
           .scratchpad_bytes = scratchpad.get_size()};
 }
 
-/// The quarter that was not met for longest goes.
+/// Removes the quarter that was not used for longest.
 void MatmulCache::make_room() {
   if (entries_.size() < k_max_entries) return;
   std::vector<std::uint64_t> used;

@@ -21,8 +21,9 @@ struct MatmulShape {
   auto operator<=>(const MatmulShape&) const = default;
 };
 
-/// The code of a model's products, made when a number of rows is first met (about a millisecond), kept for those met
-/// last: texts have any number of tokens, and code for each number must not accumulate. One thread at a time.
+/// The code of a model's products, generated when a number of rows first occurs (about a millisecond) and cached for
+/// the most recently used ones: texts have any number of tokens, and code for each number must not accumulate. One
+/// thread at a time.
 class MatmulCache {
  public:
   MatmulCache() : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {}
@@ -45,7 +46,7 @@ class MatmulCache {
     dnnl::matmul matmul;
     dnnl::memory x, y, factors, scratchpad;
     std::size_t scratchpad_bytes = 0;
-    std::uint64_t used = 0;  ///< when last, in calls
+    std::uint64_t used = 0;  ///< number of the call that last used it
   };
 
   Entry make(const MatmulShape& shape, const dnnl::memory::desc& weights);

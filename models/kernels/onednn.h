@@ -18,7 +18,7 @@ inline dnnl::matmul::primitive_desc describe_matmul(const dnnl::engine& engine, 
 #endif
 }
 
-/// Whether products of 8-bit integers are summed exactly: without such instructions pairs of them saturate at 16 bits.
+/// True if products of 8-bit integers are summed exactly: without such instructions pairs of them saturate at 16 bits.
 inline bool sums_bytes_exactly() {
   const auto has = [isa = static_cast<unsigned>(dnnl::get_effective_cpu_isa())](dnnl::cpu_isa wanted) {
     const auto bits = static_cast<unsigned>(wanted);

@@ -17,7 +17,7 @@ namespace {
 
 using dnnl::memory;
 
-/// Weights are read from end to end in every pass: large pages spare the processor most of its address translation.
+/// Weights are read from start to end in every pass: large pages avoid most of the processor's address translation.
 constexpr std::size_t k_large_page = std::size_t{2} << 20;
 
 struct Free {
@@ -50,8 +50,8 @@ Epilogue epilogue_of(std::optional<Activation> activation) {
   return Epilogue::none;
 }
 
-/// [in]: what each input's weights are multiplied with, and its numbers divided by. Halves the distance between inputs,
-/// as SmoothQuant does with alpha = 0.5.
+/// [in]: the factor of each input's weights, by which the input's values are divided: sqrt(largest input / largest
+/// weight), which is SmoothQuant with alpha = 0.5.
 std::vector<float> smoothing(const LinearWeights& weights) {
   std::vector<float> factors(static_cast<std::size_t>(weights.in), 1);
   if (weights.largest_inputs == nullptr) return factors;

@@ -16,19 +16,19 @@ namespace sightline::models::kernels {
 enum class Precision : std::uint8_t {
   f32,   ///< all in float32
   bf16,  ///< weights and activations in bfloat16, sums in float32
-  /// weights in 8-bit integers with a scale for each output, activations with one for each row, measured on the fly;
-  /// sums in 32-bit integers
+  /// weights in 8-bit integers with a scale for each output, activations with one for each row, measured per call; sums
+  /// in 32-bit integers
   int8,
 };
 
-/// The element type of what goes into a product; 8-bit integers are made of float32 within it.
+/// The element type of a product's input; 8-bit integers are made from float32 within the product.
 constexpr Element input_element(Precision precision) {
   return precision == Precision::bf16 ? Element::bf16 : Element::f32;
 }
 
 class MatmulCache;
 
-/// Sets the number of threads that kernels called from this thread share their work among.
+/// Sets the number of threads for kernels that are called from this thread.
 void use_threads(int threads);
 
 /// Null if oneDNN has no code for the precision on this processor.
@@ -37,22 +37,22 @@ std::shared_ptr<MatmulCache> make_matmul_cache(Precision precision);
 /// The library and the code that it chose for the last product made, e.g. "oneDNN 2.6.3 (brg:avx512_core)".
 std::string describe(const MatmulCache& cache);
 
-/// What a layer is made of, row-major, float32. Copied when it is packed.
+/// The weights of a layer, row-major, float32. Copied when it is packed.
 struct LinearWeights {
   const float* weight = nullptr;  ///< [out, in]
   const float* bias = nullptr;    ///< [out]; null: none
   std::int64_t in = 0, out = 0;
-  /// [in], Precision::int8 only: the largest size that each input is known to take. Inputs that take much larger numbers
-  /// than others are made smaller and their weights larger by the same factor (G. Xiao et al., "SmoothQuant"). Null: not
-  /// known.
+  /// [in], Precision::int8 only: the largest known absolute value of each input. Inputs with much larger values than
+  /// others are made smaller and their weights larger by the same factor (G. Xiao et al., "SmoothQuant"). Null:
+  /// unknown.
   const float* largest_inputs = nullptr;
 };
 
 /// y = x W^T + b, [rows, in] -> [rows, out], for any number of rows.
 ///
-/// The weights are packed once, into the layout that oneDNN prefers on this processor. What follows a product is done
-/// while its results are in registers. Rows are contiguous. A call is not safe beside others of the same
-/// `MatmulCache`. Throws dnnl::error, std::bad_alloc.
+/// The weights are packed once, into the layout that oneDNN prefers on this processor. The operation after a product is
+/// done while its results are in registers. Rows are contiguous. Only one call at a time per `MatmulCache`. Throws
+/// dnnl::error, std::bad_alloc.
 class PackedLinear {
  public:
   PackedLinear(const LinearWeights& weights, Precision precision, std::shared_ptr<MatmulCache> cache);
@@ -65,7 +65,7 @@ class PackedLinear {
 
   /// y = f(x W^T + b); f: `activation`, none: the identity. `y` is float32 or bfloat16.
   void apply(const Rows& x, std::optional<Activation> activation, const Rows& y) const;
-  /// y = (x W^T + b) * factors, element by element; `factors` is of y's type.
+  /// y = (x W^T + b) * factors, element by element; `factors` has the type of y.
   void multiply(const Rows& x, const Rows& factors, const Rows& y) const;
   /// y += x W^T + b, in float32.
   void accumulate(const Rows& x, const Rows& y) const;

@@ -56,7 +56,7 @@ HWY_INLINE Floats Sigmoid(Floats x) {
   return hn::Div(one, hn::Add(one, hn::Exp(d, hn::Max(hn::Neg(x), hn::Set(d, -100.0f)))));
 }
 
-/// M. Abramowitz, I. Stegun, "Handbook of Mathematical Functions", 7.1.26; off by 1.5e-7 at most.
+/// M. Abramowitz, I. Stegun, "Handbook of Mathematical Functions", 7.1.26; the error is at most 1.5e-7.
 HWY_INLINE Floats Erf(Floats x) {
   const FloatTag d;
   const Floats one = hn::Set(d, 1.0f), size = hn::Abs(x);
@@ -109,7 +109,7 @@ HWY_INLINE void FinishColumns(const std::int32_t* sums, const RowCode& row, cons
                d, y + i);
   }
   if (i == count) return;
-  // The rest, in vectors that are filled up.
+  // The remaining columns, in vectors padded with zeros.
   HWY_ALIGN std::int32_t sum[HWY_LANES(float)] = {}, column_sum[HWY_LANES(float)] = {};
   HWY_ALIGN float scale[HWY_LANES(float)] = {}, bias[HWY_LANES(float)] = {}, beside[HWY_LANES(float)] = {},
                   result[HWY_LANES(float)];

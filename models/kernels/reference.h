@@ -1,4 +1,4 @@
-// What the kernels compute, in plain loops and float64: the reference for the tests and the check at start.
+// The kernels' operations as plain loops in float64: the reference for the tests and for the check at start.
 #pragma once
 
 #include <cstdint>

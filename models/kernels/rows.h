@@ -12,7 +12,7 @@ constexpr std::int64_t size_of(Element element) {
   return element == Element::f32 ? 4 : 2;
 }
 
-/// [rows, columns], each row contiguous, one `stride` elements behind the other.
+/// [rows, columns], each row contiguous, rows `stride` elements apart.
 struct Rows {
   void* data = nullptr;
   std::int64_t rows = 0, columns = 0, stride = 0;
@@ -23,7 +23,7 @@ struct Rows {
   bool contiguous() const { return stride == columns || rows <= 1; }
 };
 
-/// to = from, rounded to the nearest (ties to even) where `to` is bfloat16. Both of the same size.
+/// to = from, rounded to the nearest (ties to even) if `to` is bfloat16. Both of the same size.
 void convert(const Rows& from, const Rows& to);
 
 }  // namespace sightline::models::kernels

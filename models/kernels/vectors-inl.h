@@ -8,7 +8,7 @@
 
 namespace sightline::models::kernels {
 
-/// Work on fewer elements is not worth waking other threads for.
+/// Below this many elements, starting other threads costs more than it saves.
 constexpr std::int64_t k_parallel_elements = 16 * 1024;
 
 inline float to_f32(std::uint16_t value) {

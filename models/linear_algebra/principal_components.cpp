@@ -13,15 +13,15 @@
 namespace sightline::models {
 namespace {
 
-constexpr std::size_t k_spare = 10;  ///< directions beside the wanted ones, which make those exact (4.2 there)
+constexpr std::size_t k_spare = 10;  ///< additional directions, which make the wanted ones exact (4.2 of the paper)
 constexpr int k_rounds = 6;
 
-/// Matrix products of this thread run on this thread alone, so that sums are always added in the same order.
-/// `at::set_num_threads` would be heard by other threads, too; OpenMP's own number is each thread's.
+/// Matrix products of this thread run only on this thread, so that sums are always added in the same order.
+/// `at::set_num_threads` would also affect other threads; OpenMP's number is per thread.
 class OneThread {
  public:
   OneThread() : get_(function<int()>("omp_get_max_threads")), set_(function<void(int)>("omp_set_num_threads")) {
-    at::get_num_threads();  // the first call of a thread sets the number for it
+    at::get_num_threads();  // a thread's first call sets its number
     if (!get_ || !set_) return;
     before_ = get_();
     set_(1);
@@ -50,7 +50,7 @@ void centre(std::vector<float>& vectors, std::size_t count, std::size_t dims) {
   for (std::size_t i = 0; i < vectors.size(); ++i) vectors[i] -= static_cast<float>(mean[i % dims]);
 }
 
-/// Numbers in [-1, 1) that are always the same (splitmix64: Steele, Lea, Flood, OOPSLA 2014).
+/// The same numbers in [-1, 1) in every call (splitmix64: Steele, Lea, Flood, OOPSLA 2014).
 at::Tensor fixed_start(std::size_t rows, std::size_t columns) {
   std::uint64_t state = 0;
   at::Tensor start = at::empty({static_cast<std::int64_t>(rows), static_cast<std::int64_t>(columns)}, at::kFloat);
@@ -97,7 +97,7 @@ Result<Components> principal_components(std::vector<float>& vectors, std::size_t
     at::Tensor axes = orthonormal(fixed_start(dims, directions));
     for (int round = 0; round < k_rounds; ++round) axes = orthonormal(x.t().mm(x.mm(axes)));
     const at::Tensor inner = x.mm(axes);  // [count, directions]
-    // Within the directions found: the eigenvectors of their small covariance, whose values come smallest first.
+    // Within the directions found: the eigenvectors of their small covariance, in ascending order of their values.
     const at::Tensor wide = inner.to(at::kDouble);
     const at::Tensor turn = std::get<1>(at::linalg_eigh(wide.t().mm(wide)))
                                 .flip(1)

@@ -28,8 +28,8 @@ Error open_clip_layout(const std::string& found) {
               "laion/CLIP-ViT-... have them, timm/... do not"};
 }
 
-/// The folder below a sentence-transformers folder (it has a modules.json) that holds the model itself, such
-/// as 0_CLIPModel; empty: it is no such folder.
+/// The folder inside a sentence-transformers folder (which has a modules.json) that has the model itself, such as
+/// 0_CLIPModel; empty if it is not such a folder.
 std::string sentence_transformers_part(const std::filesystem::path& folder) {
   if (!is_there(folder / "modules.json")) return {};
   std::error_code error;
@@ -40,7 +40,7 @@ std::string sentence_transformers_part(const std::filesystem::path& folder) {
   return parts.empty() ? std::string() : *parts.begin();
 }
 
-/// Why there is nothing to load, from what else lies in the folder.
+/// Why there are no weights to load, judged by the other files of the folder.
 Error no_weights(const std::filesystem::path& folder) {
   const std::string where = folder.string();
   std::error_code error;
@@ -79,7 +79,7 @@ Error no_weights(const std::filesystem::path& folder) {
                                     "`huggingface-cli download`"};
 }
 
-/// A shard is a file beside the index and nothing else: the index comes from outside.
+/// A shard must be a file beside the index, because the index comes from outside.
 bool is_plain_file_name(std::string_view name) {
   return name.ends_with(".safetensors") && name.size() <= 255 && !name.starts_with('.') &&
          name.find_first_of(std::string_view("/\\\0", 3)) == std::string_view::npos;

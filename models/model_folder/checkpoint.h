@@ -23,9 +23,9 @@ class Checkpoint {
 
   const std::filesystem::path& folder() const { return folder_; }
   const std::map<std::string, TensorView, std::less<>>& tensors() const { return tensors_; }
-  /// Null where there is none of that name.
+  /// Null if there is none of that name.
   const TensorView* find(std::string_view name) const;
-  /// Of the files, headers included.
+  /// Size of the files including headers.
   std::uint64_t file_bytes() const { return file_bytes_; }
 
  private:

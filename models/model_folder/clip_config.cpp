@@ -3,7 +3,7 @@
 namespace sightline::models {
 namespace {
 
-/// The value that marks the files whose eos_token_id is not to be believed.
+/// The value of files whose eos_token_id must be ignored.
 constexpr std::uint32_t k_legacy_eos_token_id = 2;
 
 constexpr TransformerConfig k_text_defaults{512, 8, 12, 2048, 1e-5, Activation::quick_gelu};
@@ -45,7 +45,7 @@ bool has_architecture(const rapidjson::Value& root, std::string_view name) {
   return false;
 }
 
-/// The half of a two-tower config: the legacy spelling wins.
+/// One half of a two-tower config: the legacy key has priority.
 struct Half {
   const rapidjson::Value* object;
   std::string place;

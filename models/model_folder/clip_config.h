@@ -14,8 +14,8 @@ namespace sightline::models {
 struct ClipTextConfig {
   TransformerConfig transformer;
   std::uint32_t vocabulary_size = 0;
-  std::uint32_t max_tokens = 0;  ///< rows of the position table, BOS and EOS counted
-  /// The id whose first place is pooled; absent: the largest id's first place (see read_clip_config).
+  std::uint32_t max_tokens = 0;  ///< rows of the position table, including BOS and EOS
+  /// The id whose first position is pooled; absent: the first position of the largest id (see read_clip_config).
   std::optional<std::int32_t> eos_token_id;
 };
 
@@ -31,21 +31,18 @@ struct ClipConfig {
   std::optional<ClipVisionConfig> vision;  ///< absent in a text-only export
 };
 
-/// Reads a `config.json` of model_type clip, clip_text_model or clip_vision_model as transformers' CLIPConfig
-/// does:
+/// Reads a `config.json` of model_type clip, clip_text_model or clip_vision_model as transformers' CLIPConfig does:
 /// - Missing keys take the classes' defaults, those of ViT-B/32; a legal file can omit almost everything.
-/// - Where the legacy `text_config_dict` (`vision_config_dict`) is given, it and the defaults replace
-/// `text_config`
-///   (`vision_config`) as a whole.
+/// - If the legacy `text_config_dict` (`vision_config_dict`) is given, it and the defaults replace `text_config`
+///   (`vision_config`) completely.
 /// - The top-level `projection_dim` decides the projections.
-/// - `eos_token_id` 2 is the wrong value of the first published files: it means that the largest id is
-/// pooled, which is
+/// - `eos_token_id` 2 is the wrong value of the first published files. It means that the largest id is pooled, which is
 ///   EOS in CLIP's own vocabulary. Any other value is the id of EOS itself.
-/// - A single tower is read from its own model_type, or from `architectures` naming
-/// CLIPTextModelWithProjection or
-///   CLIPVisionModelWithProjection.
-/// All sizes are checked against limits before memory is allocated for them. Errors: unsupported
-/// (another activation or number of channels), corrupt_data; each names file and key.
+/// - A single tower is read by its own model_type, or by CLIPTextModelWithProjection or CLIPVisionModelWithProjection
+///   in `architectures`.
+///
+/// All sizes are checked against limits before memory is allocated for them. Errors: unsupported (another activation or
+/// number of channels), corrupt_data; each names file and key.
 Result<ClipConfig> read_clip_config(const JsonFile& config);
 
 }  // namespace sightline::models

@@ -10,7 +10,7 @@ namespace sightline::models {
 Result<HuggingFaceFolder> read_hugging_face_folder(const std::filesystem::path& folder) {
   const Result<JsonFile> json = JsonFile::read(folder / "config.json");
   if (!json) {
-    // A folder without config.json may be one of another kind altogether: say which, where that can be seen.
+    // A folder without config.json may be of another kind: report the kind if it can be detected.
     const Result<Checkpoint> checkpoint = Checkpoint::open(folder);
     return !checkpoint && json.error().code == ErrorCode::not_found ? checkpoint.error() : json.error();
   }

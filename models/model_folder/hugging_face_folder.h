@@ -1,4 +1,4 @@
-// A Hugging Face folder of a model, read whole and checked before any tower is built from it.
+// A Hugging Face folder of a model, read and checked completely before any tower is built from it.
 #pragma once
 
 #include <filesystem>
@@ -16,7 +16,7 @@ namespace sightline::models {
 struct HuggingFaceFolder {
   std::filesystem::path path;
   ModelConfig config;
-  std::optional<PreprocessConfig> preprocess;  ///< where there is a vision tower
+  std::optional<PreprocessConfig> preprocess;  ///< only with a vision tower
   Checkpoint checkpoint;
   ModelCard card;
 };

@@ -11,7 +11,7 @@ namespace {
 
 constexpr TransformerConfig k_text_defaults{768, 12, 12, 3072, 1e-12, Activation::gelu};
 
-/// Keys with one value that is computed here.
+/// Keys with one supported value.
 struct Flag {
   const char* key;
   bool value;
@@ -38,7 +38,7 @@ void require_absent(ObjectReader& reader, const char* key) {
   reader.refuse(key, ErrorCode::unsupported, "is set; jina-clip-v1 has none, and none is supported");
 }
 
-/// jina-clip-v2 has the same model_type: its text tower tells.
+/// jina-clip-v2 has the same model_type; its text tower distinguishes it.
 void refuse_other_text_towers(ObjectReader& reader) {
   const std::string name = reader.string("hf_model_name_or_path", "jinaai/jina-bert-flash-implementation");
   if (name.find("jina-bert") != std::string::npos) return;
@@ -86,8 +86,8 @@ Result<JinaTextConfig> read_text(const rapidjson::Value* object, const std::stri
   return config;
 }
 
-/// The distance of two neighbouring patches in rotary positions: 1, or, with `intp_freq`, that of the grid
-/// which the model was first trained with, spread over this one.
+/// The distance of neighbouring patches in rotary positions: 1, or with `intp_freq` the grid of the first training
+/// spread over this one.
 double read_rotary_step(ObjectReader& reader, std::uint32_t grid_edge) {
   if (reader.boolean("intp_freq", false)) {
     return static_cast<double>(reader.integer("pt_hw_seq_len", 16, 1, 4096)) / grid_edge;
@@ -110,7 +110,7 @@ Result<EvaVisionConfig> read_vision(const rapidjson::Value* object, const std::s
   const std::uint32_t head_width = reader.integer("head_width", 64, 4, k_max_width);
   transformer.heads = transformer.width / head_width;
   check_heads(reader, "head_width", transformer.width, transformer.heads);
-  // Two halves, for rows and columns, of pairs.
+  // Two halves, for rows and columns, each of pairs.
   if (transformer.heads > 0 && transformer.width / transformer.heads % 4 != 0) {
     reader.refuse("head_width", ErrorCode::corrupt_data,
                   "is " + std::to_string(head_width) + "; the rotary embedding needs a multiple of 4");

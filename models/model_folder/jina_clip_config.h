@@ -12,7 +12,7 @@ namespace sightline::models {
 /// JinaBERT v2: bidirectional, ALiBi instead of positions, gated MLP, mean over the tokens.
 struct JinaTextConfig {
   TransformerConfig transformer;
-  std::uint32_t vocabulary_size = 0;  ///< rows of the word table, more than the tokenizer has tokens
+  std::uint32_t vocabulary_size = 0;  ///< rows of the word table, more than the tokenizer's tokens
   std::uint32_t token_types = 0;      ///< rows of the token-type table; the first is used
 };
 
@@ -36,13 +36,12 @@ inline constexpr std::uint32_t k_jina_usual_tokens = 512;
 inline constexpr std::uint32_t k_jina_max_tokens = 8'192;
 
 /// Reads a `config.json` of model_type jina_clip, version 1.
-/// - The published file leaves the text tower's sizes to another repository (`hf_model_name_or_path`): those
-/// of
-///   jinaai/jina-bert-flash-implementation are the defaults. text_config and, above it,
-///   hf_model_config_kwargs may give others; the checkpoint's tensors must agree.
-/// - What is published as v1 is computed. Every other choice that the file can express (no sub-LayerNorm,
-/// plain MLP,
-///   fused qkv, layer scale, post-norm, projections, jina-clip-v2's towers) is unsupported, naming the key.
+/// - The published file refers to another repository for the text tower's sizes (`hf_model_name_or_path`). The defaults
+///   are those of jinaai/jina-bert-flash-implementation. text_config, and before it hf_model_config_kwargs, may
+///   override them; the checkpoint's tensors must agree.
+/// - The architecture published as v1 is supported. Every other choice that the file can express (no sub-LayerNorm,
+///   plain MLP, fused qkv, layer scale, post-norm, projections, jina-clip-v2's towers) is unsupported; the error names
+///   the key.
 Result<JinaClipConfig> read_jina_clip_config(const JsonFile& config);
 
 }  // namespace sightline::models

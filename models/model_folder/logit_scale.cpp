@@ -10,7 +10,8 @@
 namespace sightline::models {
 namespace {
 
-/// Zero where the file was cut short meanwhile: as good as any number that is not allowed.
+/// Zero if it cannot be read because the file was cut short meanwhile. Callers cannot distinguish that from a stored
+/// zero.
 template <class T>
 T read_as(const TensorView& tensor) {
   T value{};

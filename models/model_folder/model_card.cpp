@@ -26,7 +26,7 @@ std::string_view unquoted(std::string_view value) {
   return quoted ? value.substr(1, value.size() - 2) : value;
 }
 
-/// A line of the YAML between the two "---"; only plain `key: value` at the left margin counts.
+/// A line of the YAML between the two "---". Only plain `key: value` lines without indentation count.
 void read_front_matter_line(std::string_view line, ModelCard& card) {
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos) return;
@@ -35,7 +35,7 @@ void read_front_matter_line(std::string_view line, ModelCard& card) {
   if (line.substr(0, colon) == "demo") card.demo = value == "true";
 }
 
-/// Ends at the first full stop that a blank or the end follows.
+/// Ends at the first full stop before a space or the end.
 std::string_view first_sentence(std::string_view paragraph) {
   for (std::size_t i = 0; i < paragraph.size(); ++i) {
     const bool stop = paragraph[i] == '.' || paragraph[i] == '!' || paragraph[i] == '?';
@@ -44,7 +44,7 @@ std::string_view first_sentence(std::string_view paragraph) {
   return paragraph;
 }
 
-/// Headings, tables, lists, quotes, HTML, pictures and code are no sentences.
+/// Excludes headings, tables, lists, quotes, HTML, pictures and code.
 bool is_prose(std::string_view line) {
   return !line.empty() && std::string_view("#|-*+>!<`=[").find(line.front()) == std::string_view::npos;
 }

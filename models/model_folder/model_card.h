@@ -7,7 +7,7 @@
 namespace sightline::models {
 
 struct ModelCard {
-  std::string description;  ///< first sentence of the text, without markup; empty where there is none
+  std::string description;  ///< first sentence of the text, without markup; empty if there is none
   std::string license;      ///< front matter "license:"
   bool demo = false;        ///< front matter "demo: true"
 };

@@ -23,7 +23,7 @@ struct TextInput {
   std::uint32_t vocabulary_size = 0;
   std::uint32_t usual_tokens = 0;  ///< default limit of a text, including BOS and EOS
   std::uint32_t max_tokens = 0;    ///< the highest limit that can be set
-  bool padded = false;             ///< every text has max_tokens ids, the rest of which is padding
+  bool padded = false;             ///< every text has max_tokens ids: short texts are padded
 };
 
 /// The inputs and outputs of a model.

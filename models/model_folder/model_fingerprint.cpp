@@ -15,13 +15,13 @@
 namespace sightline::models {
 namespace {
 
-/// To be raised when the code makes other vectors of the same files.
+/// Increase it when the code makes other vectors from the same files.
 constexpr std::string_view k_revision = "1";
 
 constexpr std::size_t k_digits = 16;
 constexpr std::size_t k_part_bytes = 1u << 20;
 
-/// What is read of a folder beside its weights, as far as it is there.
+/// The files that are read besides the weights, if they exist.
 constexpr std::array<const char*, 10> k_files{
     "config.json",    "merges.txt",   "preprocessor_config.json", "processor_config.json",
     "tokenizer.json", "spiece.model", "special_tokens_map.json",  "tokenizer_config.json",

@@ -1,4 +1,4 @@
-// Which model a folder holds, in a few characters.
+// A short fingerprint of the model in a folder.
 #pragma once
 
 #include <filesystem>
@@ -9,14 +9,14 @@
 
 namespace sightline::models {
 
-/// 16 hexadecimal digits that change with anything that affects vectors: a SHA-256 over the bytes of
-/// config.json, of the preprocessor's and the tokenizer's files and of all weights, and over how they are
-/// used. Vectors of equal fingerprints are comparable; others may not be. The model card is not part
-/// of it, nor is what does not change vectors: the device, threads, limits.
+/// 16 hexadecimal digits that change with anything that affects vectors: a SHA-256 over the bytes of config.json, of
+/// the preprocessor's and the tokenizer's files and of all weights, and over how they are used. Vectors of equal
+/// fingerprints are comparable; others may not be. The model card is not included, nor are settings that do not change
+/// vectors: the device, threads, limits.
 ///
-/// `dtype` is what the towers compute in, `exif_orientation` whether pictures are rotated according to EXIF. Reads
-/// every byte of the weights: some 0.8 s per GB where the processor has SHA instructions and the files are in
-/// memory. Errors: those of Checkpoint::open and of reading the files.
+/// `dtype` is the type that the towers compute in, `exif_orientation` whether pictures are rotated by their EXIF
+/// orientation. Reads every byte of the weights: about 0.8 s per GB if the processor has SHA instructions and the files
+/// are in memory. Errors: those of Checkpoint::open and of reading the files.
 Result<std::string> model_fingerprint(const std::filesystem::path& folder, std::string_view dtype,
                                       bool exif_orientation);
 

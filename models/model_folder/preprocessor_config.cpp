@@ -96,10 +96,10 @@ void read_values(ObjectReader& reader, PreprocessConfig& config) {
   config.filter = static_cast<PreprocessConfig::Filter>(filter);
 }
 
-/// Whose keys and defaults a file has.
+/// The processor that defines a file's keys and defaults.
 enum class Processor { clip, siglip };
 
-/// Older files name a feature extractor, and the oldest nothing at all.
+/// Older files name a feature extractor, and the oldest name nothing.
 Processor read_type(ObjectReader& reader) {
   const char* key =
       reader.member("image_processor_type") != nullptr ? "image_processor_type" : "feature_extractor_type";
@@ -122,7 +122,7 @@ bool is_jina(const ObjectReader& reader) {
   return type != nullptr && *type == "JinaCLIPImageProcessor";
 }
 
-/// `size` is an edge, or [height, width] of which a square is taken.
+/// `size` is an edge, or [height, width], which must be a square.
 std::uint32_t read_jina_size(ObjectReader& reader) {
   const rapidjson::Value* size = reader.member("size");
   if (size == nullptr || !size->IsArray()) return reader.integer("size", k_default_size, 1, k_max_size);
@@ -134,7 +134,7 @@ std::uint32_t read_jina_size(ObjectReader& reader) {
   return k_default_size;
 }
 
-/// JinaCLIPImageProcessor has keys of its own, and torchvision's centre crop.
+/// JinaCLIPImageProcessor has different keys, and torchvision's centre crop.
 PreprocessConfig read_jina(ObjectReader& reader) {
   PreprocessConfig config;
   const std::uint32_t edge = read_jina_size(reader);
@@ -171,7 +171,7 @@ PreprocessConfig read_transformers(ObjectReader& reader) {
   return config;
 }
 
-/// Whether every picture comes out as `image_size` squared.
+/// True if every picture becomes a square of `image_size`.
 bool gives_window(const PreprocessConfig& config, std::uint32_t image_size) {
   if (config.crop) return config.crop_width == image_size && config.crop_height == image_size;
   return config.resize == PreprocessConfig::Resize::exact && config.resize_width == image_size &&

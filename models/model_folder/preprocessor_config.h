@@ -11,17 +11,15 @@
 namespace sightline::models {
 
 /// Reads `folder`/preprocessor_config.json, or the `image_processor` of `folder`/processor_config.json
-/// (transformers 5), as transformers' CLIPImageProcessor and SiglipImageProcessor do, and checks that what
-/// comes out is the square of `image_size` pixels that the vision tower takes.
-/// - `size` and `crop_size` may be an integer (older files) or an object: {"shortest_edge"}, {"height",
-/// "width"}.
-/// - JinaCLIPImageProcessor has `resize_mode`, `interpolation`, `mean` and `std` instead, and another centre
-/// crop.
-/// - Missing keys take the class's defaults: 224, bicubic, for CLIP OpenAI's mean and standard deviation, for
-/// SigLIP no crop and 0.5.
-/// - A missing file is an error: checkpoints differ in mean and standard deviation, and a guess would give
-/// wrong vectors. Errors: not_found; unsupported (another image processor, an unknown filter); corrupt_data;
-/// each names file and key.
+/// (transformers 5), as transformers' CLIPImageProcessor and SiglipImageProcessor do, and checks that the result is the
+/// square of `image_size` pixels that the vision tower requires.
+/// - `size` and `crop_size` may be an integer (older files) or an object: {"shortest_edge"}, {"height", "width"}.
+/// - JinaCLIPImageProcessor has `resize_mode`, `interpolation`, `mean` and `std` instead, and another centre crop.
+/// - Missing keys take the class's defaults: 224, bicubic, for CLIP OpenAI's mean and standard deviation, for SigLIP no
+///   crop and 0.5.
+/// - A missing file is an error: checkpoints differ in mean and standard deviation, and a guess would give wrong
+///   vectors.
+/// Errors: not_found; unsupported (another image processor, an unknown filter); corrupt_data; each names file and key.
 Result<PreprocessConfig> read_preprocessor_config(const std::filesystem::path& folder, std::uint32_t image_size);
 
 /// One line for people: "RGB, shortest edge 224 bicubic (Pillow), centre crop 224, mean ... std ...".

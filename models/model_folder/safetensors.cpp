@@ -35,17 +35,17 @@ Result<Dtype> parse_dtype(const std::filesystem::path& file, const HeaderEntry& 
                                            "\"; F32, F16, BF16 and I64 are supported"};
 }
 
-/// The number of bytes that dtype and shape ask for; false on overflow.
+/// The number of bytes for dtype and shape; false on overflow.
 bool size_of(Dtype dtype, const std::vector<std::uint64_t>& shape, std::uint64_t& size) {
   size = bytes_per_element(dtype);
   for (const std::uint64_t extent : shape) {
-    // An extent over int64 would also overflow where one of the others is 0.
+    // An extent over int64 is refused even if another one is 0, when the product would not overflow.
     if (extent > static_cast<std::uint64_t>(INT64_MAX) || __builtin_mul_overflow(size, extent, &size)) return false;
   }
   return true;
 }
 
-/// `data`: where the tensors' bytes are in the file.
+/// `data`: the position of the tensors' bytes in the file.
 Result<TensorView> check_entry(const std::shared_ptr<const File>& file, const Span& data, HeaderEntry& entry) {
   const Result<Dtype> dtype = parse_dtype(file->path(), entry);
   if (!dtype) return dtype.error();
@@ -69,7 +69,7 @@ Result<TensorView> check_entry(const std::shared_ptr<const File>& file, const Sp
   return view;
 }
 
-/// With the entries sorted by place: each begins where the last one ended, and the last ends with the data.
+/// Requires entries sorted by position: each must begin where the last one ended, and the last must end with the data.
 Status check_cover(const std::filesystem::path& file, const std::vector<HeaderEntry>& entries,
                    std::uint64_t data_bytes) {
   std::uint64_t covered = 0;
@@ -168,7 +168,7 @@ Result<std::vector<TensorView>> read_safetensors(const std::filesystem::path& pa
   const auto twice = std::adjacent_find(entries->begin(), entries->end(),
                                         [](const HeaderEntry& a, const HeaderEntry& b) { return a.name == b.name; });
   if (twice != entries->end()) return corrupt(path, "tensor \"" + twice->name + "\" is listed twice");
-  // Empty tensors sort before the tensor that begins at the same place.
+  // Empty tensors sort before the tensor that begins at the same offset.
   std::sort(entries->begin(), entries->end(), [](const HeaderEntry& a, const HeaderEntry& b) {
     return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
   });

@@ -25,7 +25,7 @@ enum class Dtype { f32, f16, bf16, i64 };
 const char* to_string(Dtype dtype);
 std::size_t bytes_per_element(Dtype dtype);
 
-/// One tensor, its bytes still in the file.
+/// One tensor, whose bytes stay in the file.
 struct TensorView {
   std::string name;
   Dtype dtype = Dtype::f32;
@@ -34,7 +34,7 @@ struct TensorView {
   std::shared_ptr<const File> file;
 
   std::uint64_t elements() const { return size_bytes / bytes_per_element(dtype); }
-  /// Copies its bytes, of which `into` has as many. Errors: those of File::read.
+  /// Copies its bytes; `into` must have exactly that size. Errors: those of File::read.
   Status read(std::span<std::byte> into) const { return file->read(begin, into); }
   /// The same into new memory.
   Result<std::string> bytes() const;
@@ -43,11 +43,11 @@ struct TensorView {
 /// "[512, 768]"
 std::string shape_text(std::span<const std::int64_t> shape);
 
-/// Reads the header of `file` and validates all of it before it is used: its length (100 MB at
-/// most, as the reference implementation has it) and its UTF-8, no name twice, no key twice, dtype x shape
-/// equal to the length of the range without overflow, and ranges that together cover the data exactly, so
-/// that none overlap and none are hidden. Tensors are in the order of their bytes. Errors: not_found;
-/// unsupported (a dtype not listed above); corrupt_data; each names the file and, where one is at fault, the
+/// Reads the header of `file` and validates all of it before use: its length (at most 100 MB, as in
+/// the reference implementation) and its UTF-8, no name twice, no key twice, dtype x shape equal to
+/// the length of the range without overflow, and ranges that together cover the data exactly, so that
+/// none overlap and none are hidden. Tensors are in the order of their bytes. Errors: not_found;
+/// unsupported (a dtype not listed above); corrupt_data; each names the file and, if one is wrong, the
 /// tensor.
 Result<std::vector<TensorView>> read_safetensors(const std::filesystem::path& file);
 

@@ -12,7 +12,7 @@ constexpr std::size_t k_max_rank = 8;
 constexpr std::size_t k_max_tensors = 200'000;
 constexpr json::Limits k_limits{.max_depth = 8, .max_values = k_max_tensors * 20};
 
-/// Walks the events of the parser. Every event that the format has no place for ends the parse.
+/// Handles the events of the parser. An event that the format does not allow ends the parse.
 class HeaderHandler {
  public:
   std::vector<HeaderEntry> entries;

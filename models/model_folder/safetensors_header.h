@@ -18,8 +18,8 @@ struct HeaderEntry {
   std::uint64_t begin = 0, end = 0;  ///< bytes, counted from the end of the header
 };
 
-/// Parses the header in one pass that keeps nothing but the entries: nesting and size cannot exhaust memory.
-/// Errors: corrupt_data, the message without the file's name.
+/// Parses the header in one pass that stores only the entries: nesting and size cannot exhaust memory. Errors:
+/// corrupt_data, the message without the file's name.
 Result<std::vector<HeaderEntry>> parse_safetensors_header(std::string_view json);
 
 }  // namespace sightline::models

@@ -19,8 +19,8 @@ struct TensorSpec {
   std::uint64_t elements() const;
 };
 
-/// The length and the header, padded so that what follows is aligned to 8 bytes. The caller writes after it
-/// the bytes of each tensor, in this order and without gaps.
+/// The length and the header, padded so that the data is aligned to 8 bytes. The caller writes the bytes of each tensor
+/// after it, in this order and without gaps.
 std::string safetensors_header(std::span<const TensorSpec> tensors);
 
 }  // namespace sightline::models

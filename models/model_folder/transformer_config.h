@@ -7,7 +7,7 @@
 
 namespace sightline::models {
 
-/// The MLP's non-linearity. They give plausible but different vectors, so it is never guessed.
+/// The MLP's non-linearity. It is never guessed, because a wrong one gives plausible but different vectors.
 enum class Activation {
   quick_gelu,  ///< x * sigmoid(1.702 x)
   gelu,        ///< exact: x * Phi(x), with erf
@@ -47,7 +47,7 @@ inline constexpr std::uint32_t k_max_tokens = 8'192;
 /// hidden_act, with `defaults` for what is missing.
 TransformerConfig read_transformer(ObjectReader& reader, const TransformerConfig& defaults);
 
-/// Keeps an error in `reader` unless `heads` divides `width`; `heads_key` is named.
+/// Records an error in `reader` unless `heads` divides `width`; the error names `heads_key`.
 void check_heads(ObjectReader& reader, const char* heads_key, std::uint32_t width, std::uint32_t heads);
 
 /// Reads image_size, patch_size and num_channels.

@@ -11,7 +11,7 @@
 
 namespace sightline::models {
 
-/// BERT's tokenizer, whichever files it came from.
+/// The content of BERT's tokenizer files, in either form.
 struct WordPieceFiles {
   Vocabulary vocabulary;
   SpecialTokens specials;
@@ -25,8 +25,8 @@ struct WordPieceFiles {
 /// the pipeline that is not BERT's, named).
 Result<WordPieceFiles> read_word_piece_json(const rapidjson::Value& root);
 
-/// Reads vocab.txt, one token per line, and the rest from tokenizer_config.json and special_tokens_map.json where
-/// they are. Errors: not_found, too_large, corrupt_data, each naming its file.
+/// Reads vocab.txt, one token per line, and the rest from tokenizer_config.json and special_tokens_map.json if they
+/// exist. Errors: not_found, too_large, corrupt_data, each naming its file.
 Result<WordPieceFiles> read_vocabulary_text(const std::filesystem::path& folder);
 
 std::unique_ptr<Tokenizer> make_bert_tokenizer(const WordPieceFiles& files);

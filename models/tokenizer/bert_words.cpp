@@ -7,14 +7,14 @@
 namespace sightline::models {
 namespace {
 
-/// Unassigned code points count as letters here, and so do those that came after Unicode 8.0: the reference's
-/// table of "other" characters lacks them.
+/// Unassigned code points count as letters here, and so do those added after Unicode 8.0: the reference's table of
+/// "other" characters does not have them.
 bool is_dropped(UChar32 c) {
   if (c == '\t' || c == '\n' || c == '\r') return false;
   return c == 0 || c == 0xFFFD || (category_in_unicode_8(c) & (U_GC_CC_MASK | U_GC_CF_MASK | U_GC_CO_MASK)) != 0;
 }
 
-/// The CJK blocks as the reference lists them, with its gap from U+2B820 to U+2B91F.
+/// The CJK blocks of the reference, with its gap from U+2B820 to U+2B91F.
 bool is_chinese_letter(UChar32 c) {
   return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) || (c >= 0x20000 && c <= 0x2A6DF) ||
          (c >= 0x2A700 && c <= 0x2B73F) || (c >= 0x2B740 && c <= 0x2B81F) || (c >= 0x2B920 && c <= 0x2CEAF) ||

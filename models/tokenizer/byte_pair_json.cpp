@@ -1,4 +1,4 @@
-// CLIP's tokenizer.json: the pipeline is checked part by part, so that no other tokenizer is taken for
+// CLIP's tokenizer.json: the pipeline is checked part by part, so that no other tokenizer is used as
 // CLIP's.
 #include <array>
 #include <initializer_list>
@@ -11,7 +11,7 @@ namespace {
 
 using rapidjson::Value;
 
-/// Reads one file; every member returns what is wrong, without the file's name.
+/// Reads one file. Errors of the members do not have the file's name.
 class BytePairJson {
  public:
   explicit BytePairJson(const Value& root) : root_(root) {}
@@ -116,8 +116,8 @@ class BytePairJson {
     return {};
   }
 
-  /// CLIP's pattern, with or without the added tokens as first alternatives: those were cut out before, so
-  /// that their alternatives never match.
+  /// CLIP's pattern, with or without the added tokens as first alternatives. Those tokens were cut out before, so their
+  /// alternatives never match.
   bool is_clip_regex(std::string_view regex) const {
     constexpr std::string_view k_regex = R"('s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+)";
     if (!regex.ends_with(k_regex)) return false;

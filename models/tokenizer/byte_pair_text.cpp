@@ -1,4 +1,4 @@
-// vocab.json and merges.txt, as slow tokenizers and older checkpoints have them.
+// vocab.json and merges.txt, the files of slow tokenizers and older checkpoints.
 #include <array>
 #include <tuple>
 #include <utility>

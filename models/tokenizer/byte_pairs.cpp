@@ -12,7 +12,7 @@ bool is_printable(int byte) {
 }  // namespace
 
 std::string byte_symbol(std::uint8_t byte) {
-  // Printable bytes stand for themselves; the others take the code points from U+0100 on, in byte order.
+  // Printable bytes map to themselves; the others map to the code points from U+0100 on, in byte order.
   int code_point = byte;
   if (!is_printable(byte)) {
     code_point = 0x100;

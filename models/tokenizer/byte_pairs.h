@@ -13,13 +13,13 @@
 
 namespace sightline::models {
 
-/// Byte-level BPE with an end-of-word mark (R. Sennrich et al., "Neural Machine Translation of Rare Words
-/// with Subword Units"; the byte alphabet is GPT-2's).
+/// Byte-level BPE with an end-of-word mark (R. Sennrich et al., "Neural Machine Translation of Rare Words with Subword
+/// Units"; the byte alphabet is GPT-2's).
 ///
-/// Flow: 1. Each byte of the piece becomes a symbol; the last one carries the mark.
+/// Flow: 1. Each byte of the piece becomes a symbol; the last one has the mark.
 ///       2. Neighbours are merged (PairMerges).
-/// A byte whose symbol the vocabulary lacks becomes `unknown`, which merges with nothing.
-/// Thread safety: immutable after create.
+/// A byte whose symbol is not in the vocabulary becomes `unknown`, which merges with nothing. Thread safety: immutable
+/// after create.
 class BytePairs {
  public:
   /// Errors: corrupt_data (a merge whose parts or whole are not in the vocabulary; a byte without a symbol

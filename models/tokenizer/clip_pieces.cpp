@@ -60,7 +60,7 @@ void for_each_clip_piece(std::string_view text, const std::function<void(std::st
     } else {
       const Kind kind = kind_of(next_code_point(text, at));
       if (kind == Kind::space) continue;
-      if (kind != Kind::number) skip_run(kind);  // numbers go digit by digit
+      if (kind != Kind::number) skip_run(kind);  // each digit is a separate piece
     }
     take(text.substr(start, at - start));
   }

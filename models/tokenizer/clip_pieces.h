@@ -9,8 +9,8 @@ namespace sightline::models {
 
 /// Unicode NFC, then every code point lower-cased on its own. `text` is well-formed UTF-8.
 ///
-/// The reference also turns each run of whitespace into one space. Whitespace separates pieces and is
-/// dropped from them, so its spelling never reaches an id, and it is left as it is here.
+/// The reference also turns each run of whitespace into one space. Whitespace separates pieces and is dropped, so it
+/// never affects an id, and it is unchanged here.
 std::string clip_normalize(std::string_view text);
 
 /// Calls `take` with each piece of normalised text that

@@ -11,7 +11,7 @@
 
 namespace sightline::models {
 
-/// CLIP's tokenizer, whichever files it came from.
+/// The content of CLIP's tokenizer files, in either form.
 struct BytePairFiles {
   Vocabulary vocabulary;
   Merges merges;
@@ -21,12 +21,12 @@ struct BytePairFiles {
 
 inline constexpr const char* k_end_of_word = "</w>";
 
-/// Reads the root of a tokenizer.json. Errors, without the file's name: corrupt_data (what it lacks or
-/// contradicts), unsupported (a part of the pipeline that is not CLIP's, named).
+/// Reads the root of a tokenizer.json. Errors, without the file's name: corrupt_data (missing or inconsistent parts),
+/// unsupported (a part of the pipeline that is not CLIP's, named).
 Result<BytePairFiles> read_byte_pair_json(const rapidjson::Value& root);
 
-/// Reads vocab.json and merges.txt, and the special tokens from tokenizer_config.json and
-/// special_tokens_map.json where they are. Errors: not_found, too_large, corrupt_data, each naming its file.
+/// Reads vocab.json and merges.txt, and the special tokens from tokenizer_config.json and special_tokens_map.json if
+/// they exist. Errors: not_found, too_large, corrupt_data, each naming its file.
 Result<BytePairFiles> read_vocabulary_files(const std::filesystem::path& folder);
 
 /// Errors: corrupt_data, without a file's name.

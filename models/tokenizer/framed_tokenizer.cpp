@@ -8,14 +8,14 @@
 namespace sightline::models {
 namespace {
 
-/// White space at which every family's words end.
+/// Whitespace that ends words in every family.
 constexpr std::string_view k_blank = " \t\n\r";
 constexpr std::size_t k_slice_bytes = 64 << 10;
-/// The longest stretch without white space that is still taken as one slice.
+/// The longest stretch without whitespace that is still processed as one slice.
 constexpr std::size_t k_max_word_bytes = 1 << 20;
 
-/// Where a run of white space begins, else where there is white space, from k_slice_bytes on: Gemma's tokens
-/// may be several blanks long, and are not cut where that can be helped.
+/// The start of a run of whitespace, else any whitespace, from k_slice_bytes on. Gemma's tokens may contain several
+/// spaces, and are not split if that can be avoided.
 std::size_t slice_end(std::string_view text) {
   const std::size_t any = text.find_first_of(k_blank, k_slice_bytes);
   for (std::size_t at = any; at <= k_max_word_bytes; at = text.find_first_of(k_blank, at + 1)) {
@@ -103,7 +103,7 @@ Result<PreparedText> FramedTokenizer::encode(std::string_view text, std::size_t 
   std::vector<std::int32_t> ids;
   if (frame_.begin_id) ids.push_back(*frame_.begin_id);
   const std::size_t begin_tokens = ids.size();
-  // Where the beginning goes the end must be known, however long the text is.
+  // If the beginning is cut, the end must be known, however long the text is.
   const bool whole = truncate == Truncate::start;
   while (!text.empty() && (whole || ids.size() < k_max_counted_ids)) {
     const std::string_view slice = first_slice(text);

@@ -19,7 +19,7 @@ class LiteralTokens {
  public:
   void add(std::string content, std::int32_t id);
 
-  /// Calls `text` with each stretch between tokens, and `token` with each token's id, in order.
+  /// Calls `on_text` with each stretch between tokens, and `on_token` with each token's id, in order.
   template <class OnText, class OnToken>
   void split(std::string_view input, OnText on_text, OnToken on_token) const {
     std::size_t start = 0;
@@ -46,32 +46,29 @@ class LiteralTokens {
   std::array<std::vector<Token>, 256> by_first_byte_;
 };
 
-/// No model takes this many ids: counting stops here.
+/// No model accepts this many ids: counting stops here.
 inline constexpr std::size_t k_max_counted_ids = 100'000;
 
-/// The first stretch of `text` to work on, which ends before whitespace; empty if there is none to end at
-/// within reach.
+/// The first stretch of `text` to process, which ends before whitespace; empty if there is no whitespace within
+/// k_max_word_bytes.
 std::string_view first_slice(std::string_view text);
-/// too_large, for where `first_slice` found nothing.
+/// too_large, for texts of which `first_slice` returns nothing.
 Error too_long_a_word();
 
 /// Errors: invalid_argument, naming the byte offset.
 Status check_utf8(std::string_view text);
 
-/// `ids` without what is too much of them: the first `begin_tokens` and the last one stay. `is_counted`
-/// false: the text has more tokens than `ids`. Errors: invalid_argument (too long with Truncate::none).
+/// `ids`, cut to `max_tokens`: the first `begin_tokens` and the last id stay. `is_counted` false: the text has more
+/// tokens than `ids`. Errors: invalid_argument (too long with Truncate::none).
 Result<PreparedText> fitted(std::vector<std::int32_t> ids, std::size_t begin_tokens, std::size_t max_tokens,
                             Truncate truncate, bool is_counted);
 
-/// Flow: 1. Text is checked to be UTF-8 and worked on in slices that end before whitespace, so that memory
-/// stays small
+/// Flow: 1. Text is checked to be UTF-8 and processed in slices that end before whitespace, so that memory stays small
 ///          whatever its size.
-///       2. Added tokens are cut out of the raw text, what is left is normalised, and added tokens of the
-///       other kind
-///          are cut out of that.
-///       3. A family turns what is left into ids.
-///       4. The begin token, where there is one, and the end token go around, and what is too much is cut
-///       between them.
+///       2. Added tokens are cut out of the raw text, the rest is normalised, and added tokens of the other kind are
+///          cut out of that.
+///       3. A family turns the rest into ids.
+///       4. The begin token, if there is one, and the end token are added, and excess ids between them are cut.
 class FramedTokenizer : public Tokenizer {
  public:
   Result<PreparedText> encode(std::string_view text, std::size_t max_tokens, Truncate truncate) const final;

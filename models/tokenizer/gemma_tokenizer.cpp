@@ -18,7 +18,7 @@ Error corrupt(const std::string& what) {
   return {ErrorCode::corrupt_data, what};
 }
 
-/// The token that stands for a byte of a character that has none.
+/// The token for a byte of a character that has no token.
 std::string byte_token(int byte) {
   std::array<char, 8> text{};
   std::snprintf(text.data(), text.size(), "<0x%02X>", byte);
@@ -91,7 +91,7 @@ bool replaces_spaces(const Value& step) {
          text_member(*pattern, "String") == " " && text_member(step, "content") == k_space_mark;
 }
 
-/// A blank becomes its mark; the file may lower-case first, as this program does anyhow.
+/// A space must become its mark. The file may lower-case before, as this program always does.
 Status check_normalizer(const Value& root) {
   const Value* normalizer = given_member(root, "normalizer");
   const auto wrong = [&] {
@@ -109,7 +109,7 @@ Status check_normalizer(const Value& root) {
   return replaces_spaces((*steps)[steps->Size() - 1]) ? Status() : Status(wrong());
 }
 
-/// None, or a split at blanks, of which the normalizer has left none.
+/// None, or a split at spaces, which the normalizer has already replaced.
 Status check_pre_tokenizer(const Value& root) {
   const Value* pre_tokenizer = given_member(root, "pre_tokenizer");
   if (pre_tokenizer == nullptr) return {};
@@ -134,7 +134,7 @@ Status check_added_tokens(const Value& root) {
   return {};
 }
 
-/// The one token behind a text. As in transformers tokenizer_config.json, where it says, overrules the
+/// The one token after a text. As in transformers, tokenizer_config.json, if it sets both options, overrides the
 /// template of tokenizer.json.
 Result<Frame> read_end(const Value& root, const Value& config, const std::vector<JsonFile>& settings,
                        const Vocabulary& vocabulary) {

@@ -18,9 +18,9 @@ struct GemmaFiles {
   Padding padding;
 };
 
-/// Reads the root of a tokenizer.json, and padding and what goes around a text from `settings`
-/// (tokenizer_config.json, which must be among them: only it has the padding side of SigLIP2).
-/// Errors, without the file's name: corrupt_data, unsupported (a part of the pipeline that is not Gemma's,
+/// Reads the root of a tokenizer.json, and the padding and the tokens around a text from `settings`
+/// (tokenizer_config.json, which must be among them: only it has the padding side of SigLIP2). Errors,
+/// without the file's name: corrupt_data, unsupported (a part of the pipeline that is not Gemma's,
 /// named).
 Result<GemmaFiles> read_gemma_json(const rapidjson::Value& root, const std::vector<JsonFile>& settings);
 

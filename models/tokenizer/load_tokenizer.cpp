@@ -1,4 +1,4 @@
-// Which tokenizer a folder holds.
+// Detects the tokenizer of a folder.
 #include <string_view>
 
 #include "models/tokenizer/bert_tokenizer.h"

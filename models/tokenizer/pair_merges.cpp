@@ -63,7 +63,7 @@ Result<PairMerges> PairMerges::create(const Vocabulary& vocabulary, const Merges
                                                   "\") needs \"" + token + "\", which the vocabulary lacks"};
       }
     }
-    // Of a pair listed twice the reference keeps the last rank.
+    // If a pair is listed twice, the last rank counts, as in the reference.
     pairs.merges_[pair_key(left_id->second, right_id->second)] = {static_cast<std::uint32_t>(rank), merged_id->second};
   }
   return pairs;

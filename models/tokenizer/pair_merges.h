@@ -1,4 +1,4 @@
-// The part of byte pair encoding that every flavour shares: merging neighbours.
+// The part of byte pair encoding that all variants share: merging neighbours.
 #pragma once
 
 #include <cstdint>
@@ -19,14 +19,14 @@ using Merges = std::vector<std::pair<std::string, std::string>>;
 /// corrupt_data, without the file's name.
 Result<Merges> read_json_merges(const rapidjson::Value& model);
 
-/// While a pair of neighbours is in the list of merges, the pair of lowest rank (the leftmost of equals) is
+/// While any neighbouring pair is in the list of merges, the pair of lowest rank (the leftmost if there are several) is
 /// replaced by its merged symbol. Thread safety: immutable after create.
 class PairMerges {
  public:
   /// Errors: corrupt_data (a merge whose parts or whole are not in the vocabulary).
   static Result<PairMerges> create(const Vocabulary& vocabulary, const Merges& merges);
 
-  /// Appends what is left of `symbols` after all merges. Time and memory grow as n log n in their number.
+  /// Appends the symbols that remain after all merges. Time and memory grow as n log n in their number.
   void append_merged(const std::vector<std::int32_t>& symbols, std::vector<std::int32_t>& ids) const;
 
  private:

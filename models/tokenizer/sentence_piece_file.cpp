@@ -26,7 +26,7 @@ struct Field {
   bool has_bytes = false;
 };
 
-/// Hands out the fields of a message one by one; hostile bytes end it with `failed`.
+/// Returns the fields of a message one by one. Malformed bytes end it with `failed`.
 class Fields {
  public:
   explicit Fields(std::string_view bytes) : rest_(bytes) {}
@@ -72,7 +72,7 @@ class Fields {
     return 0;
   }
 
-  /// Little-endian, as this program's machines are.
+  /// Little-endian, as all supported machines are.
   std::uint64_t fixed(std::size_t size) {
     const std::string_view bytes = take(size);
     std::uint64_t value = 0;
@@ -102,7 +102,7 @@ Status for_each_field(std::string_view message, Take take) {
   return fields.failed() ? Status(corrupt("a field is cut off")) : Status();
 }
 
-/// The longest that can be searched for at every character of a text; SentencePiece's own trainer stops at
+/// The longest piece that is practical to search for at every character of a text. SentencePiece's trainer stops at
 /// 512.
 constexpr std::size_t k_max_piece_bytes = 1024;
 
@@ -136,7 +136,7 @@ Status check_trainer(std::string_view message) {
   });
 }
 
-/// add_dummy_prefix (3) is not looked at: SiglipTokenizer turns it off.
+/// add_dummy_prefix (3) is ignored: SiglipTokenizer turns it off.
 Status read_normalizer(std::string_view message, SentencePieceFile& file) {
   return for_each_field(message, [&](const Field& field) -> Status {
     if (field.number == 2) file.character_map = field.bytes;

@@ -14,7 +14,7 @@
 
 namespace sightline::models {
 
-/// What sentencepiece_model.proto calls ModelProto, as far as texts are encoded with it.
+/// The parts of ModelProto (sentencepiece_model.proto) that encoding needs.
 struct SentencePieceFile {
   enum class Kind { normal = 1, unknown = 2, control = 3, user_defined = 4, unused = 5, byte = 6 };
   struct Piece {
@@ -26,7 +26,7 @@ struct SentencePieceFile {
   std::vector<Piece> pieces;    ///< in the order of their ids
   std::int32_t unknown_id = 0;  ///< of the one piece of kind unknown
   std::int32_t end_id = 0;      ///< of </s>
-  std::string character_map;    ///< normalizer_spec.precompiled_charsmap; empty: characters stay as they are
+  std::string character_map;    ///< normalizer_spec.precompiled_charsmap; empty: characters are not replaced
 };
 
 /// Reads the bytes of a unigram model. Errors, without the file's name: corrupt_data (no such file, or a

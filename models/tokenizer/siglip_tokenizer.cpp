@@ -16,7 +16,7 @@ namespace {
 constexpr std::string_view k_space_mark = "\u2581";
 constexpr UChar32 k_space_mark_letter = 0x2581;
 
-/// Python's str.isspace, which takes four separators for white space that Unicode does not.
+/// Python's str.isspace, which counts four separators as whitespace that Unicode does not.
 bool is_white(UChar32 c) {
   return u_isUWhiteSpace(c) || (c >= 0x1C && c <= 0x1F);
 }
@@ -25,7 +25,8 @@ bool is_ascii_punctuation(UChar32 c) {
   return c < 0x80 && u_isgraph(c) && !u_isalnum(c);
 }
 
-/// What becomes of a text before anything is cut out of it. The mark, where a text has it, is a blank.
+/// The text before tokens are cut out of it: the mark of a space is put before it, and a mark within it becomes a
+/// space.
 std::string marked(std::string_view text, bool lower_case) {
   std::string out(k_space_mark);
   for (std::size_t at = 0; at < text.size();) {
@@ -41,11 +42,11 @@ std::string marked(std::string_view text, bool lower_case) {
   return out;
 }
 
-/// Flow: 1. A text is lower-cased and has the mark of a blank put before it.
-///       2. </s> and <unk> are cut out of it; what is left is made canonical, stretch by stretch.
-///       3. The unigram model sees each stretch behind "<unk>", whose pieces are then dropped: its own
-///          normalisation would take a mark or a blank from the stretch's beginning.
-///       4. </s> goes behind, unless it is there already.
+/// Flow: 1. A text is lower-cased, and the mark of a space is put before it.
+///       2. </s> and <unk> are cut out of it; the rest is made canonical, stretch by stretch.
+///       3. The unigram model encodes each stretch after "<unk>", whose pieces are then dropped: its own normalisation
+///          would otherwise remove a mark or a space at the start of the stretch.
+///       4. </s> is added at the end, unless it is there already.
 class SiglipTokenizer final : public Tokenizer {
  public:
   SiglipTokenizer(const SentencePieceFile& file, Unigram unigram, bool lower_case)
@@ -104,11 +105,11 @@ class SiglipTokenizer final : public Tokenizer {
   std::size_t vocabulary_size_;
   std::string unknown_;
   std::int32_t end_id_;
-  std::size_t unknown_pieces_;  ///< that the text "<unk>" itself makes
+  std::size_t unknown_pieces_;  ///< number of pieces of the text "<unk>" itself
   LiteralTokens literals_;
 };
 
-/// What SiglipTokenizer is given and this program computes with.
+/// Checks that the settings are those of SiglipTokenizer. Returns do_lower_case.
 Result<bool> read_lower_case(const std::vector<JsonFile>& settings, const SentencePieceFile& file) {
   for (const JsonFile& json : settings) {
     const std::string_view kind = text_member(json.root(), "tokenizer_class");

@@ -14,8 +14,8 @@ namespace sightline::models {
 /// transformers' SiglipTokenizer make it. `text` is well-formed UTF-8.
 std::string siglip_canonical(std::string_view text);
 
-/// Reads spiece.model, and tokenizer_config.json where it is there. Errors: corrupt_data, unsupported
-/// (another tokenizer's spiece.model, such as T5's), each naming file and place.
+/// Reads spiece.model, and tokenizer_config.json if it exists. Errors: corrupt_data, unsupported (another tokenizer's
+/// spiece.model, such as T5's), each naming file and place.
 Result<std::unique_ptr<Tokenizer>> load_siglip_tokenizer(const std::filesystem::path& folder);
 
 }  // namespace sightline::models

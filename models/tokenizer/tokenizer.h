@@ -31,7 +31,7 @@ class Tokenizer {
   /// Size of the vocabulary: every id is below it.
   virtual std::size_t vocabulary_size() const = 0;
 
-  /// Absent: it is not in the files, and no model of this kind needs it.
+  /// Absent: the files do not have it, and no model of this kind needs it.
   virtual std::optional<Padding> padding() const { return std::nullopt; }
 };
 

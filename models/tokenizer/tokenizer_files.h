@@ -21,12 +21,12 @@ using Vocabulary = std::unordered_map<std::string, std::int32_t>;
 struct AddedToken {
   std::string content;
   std::int32_t id = 0;
-  bool normalized = true;  ///< searched in normalised text (so in any case of letters), else in the original text
+  bool normalized = true;  ///< searched in normalised text (so in upper or lower case), else in the original text
 };
 
 /// The tokens around every text.
 struct Frame {
-  std::optional<std::int32_t> begin_id;  ///< BOS, [CLS]; absent: nothing goes before
+  std::optional<std::int32_t> begin_id;  ///< BOS, [CLS]; absent: no token before
   std::int32_t end_id = 0;               ///< EOS, [SEP]
 };
 
@@ -38,10 +38,10 @@ struct SpecialTokens {
   std::size_t vocabulary_size(const Vocabulary& vocabulary) const;
 };
 
-/// No file of a tokenizer is larger: those of vocabularies of 256,000 tokens have 35 MB.
+/// No tokenizer file is larger: with 256,000 tokens a file has 35 MB.
 inline constexpr std::size_t k_max_tokenizer_bytes = 256u << 20;
 
-/// An id that a vocabulary may hold, or nullopt. Bounded so that a damaged file cannot cause absurdly large tables.
+/// An id within the supported range, or nullopt. The limit prevents absurdly large tables from a damaged file.
 std::optional<std::int32_t> as_token_id(const rapidjson::Value& value);
 
 // Parts of tokenizer.json. Errors are without the file's name.
@@ -65,12 +65,12 @@ Result<std::vector<AddedToken>> read_added_tokens(const rapidjson::Value& root);
 /// corrupt_data, unsupported.
 Result<Frame> read_frame(const rapidjson::Value& root, Framing framing);
 
-/// Both, of a family with tokens at both ends.
+/// added_tokens and post_processor, for a family with tokens at both ends.
 Result<SpecialTokens> read_special_tokens(const rapidjson::Value& root);
 
 // Files beside vocab.json and vocab.txt.
 
-/// tokenizer_config.json first, then special_tokens_map.json, where they are there. Errors: those of
+/// tokenizer_config.json, then special_tokens_map.json, if they exist. Errors: those of
 /// JsonFile::read.
 Result<std::vector<JsonFile>> read_settings(const std::filesystem::path& folder);
 

@@ -16,7 +16,7 @@ namespace {
 
 using Instance = const icu::Normalizer2* (*)(UErrorCode&);
 
-/// Null where ICU's data cannot be loaded: load_tokenizer finds out before any text is encoded.
+/// Null if ICU's data cannot be loaded. load_tokenizer detects that before any text is encoded.
 std::unique_ptr<const icu::Normalizer2> reference_normalizer(Instance instance) {
   UErrorCode status = U_ZERO_ERROR;
   const icu::Normalizer2* current = instance(status);
@@ -58,7 +58,7 @@ bool is_known_to(UChar32 c, std::uint8_t major_version) {
 }
 
 // What Unicode 15.1 and 16.0 added, for ICU with the tables of 15.0 (Debian 12's): from Unicode's
-// DerivedAge.txt and DerivedGeneralCategory.txt. tests/models/tokenizer holds all code points against the
+// DerivedAge.txt and DerivedGeneralCategory.txt. tests/models/tokenizer compares all code points with the
 // reference.
 constexpr std::array<Range, 22> k_letters_after_15{{
     {0x1C89, 0x1C8A},   {0xA7CB, 0xA7CD},   {0xA7DA, 0xA7DC},   {0x105C0, 0x105F3}, {0x10D4A, 0x10D65},
@@ -79,9 +79,9 @@ constexpr std::array<Range, 7> k_numbers_after_15{{
 
 struct Lower {
   UChar32 first, last;  ///< capitals
-  UChar32 lower;        ///< of the first; the others follow
+  UChar32 lower;        ///< of the first capital; those of the others follow
 };
-/// From Unicode 17.0's UnicodeData.txt: what has come since 15.0.
+/// From Unicode 17.0's UnicodeData.txt: the additions since 15.0.
 constexpr std::array<Lower, 10> k_lower_after_15{{
     {0x1C89, 0x1C89, 0x1C8A},
     {0xA7CB, 0xA7CB, 0x264},
@@ -155,7 +155,7 @@ void append_lower(std::string& out, UChar32 c) {
 }
 
 std::uint32_t category_in_unicode_8(UChar32 c) {
-  switch (c) {     // those whose category has changed since
+  switch (c) {     // those whose category changed later
     case 0x166D:   // Canadian syllabics chi sign
     case 0x111C9:  // Sharada sandhi mark
       return U_GC_PO_MASK;

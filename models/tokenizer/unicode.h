@@ -1,4 +1,4 @@
-// Unicode as the reference tokenizers see it.
+// Unicode as the reference tokenizers use it.
 #pragma once
 
 #include <cstddef>
@@ -23,22 +23,22 @@ bool has_unicode_tables();  ///< false: ICU's data cannot be loaded, and texts m
 UChar32 next_code_point(std::string_view text, std::size_t& at);
 void append_code_point(std::string& out, UChar32 c);
 
-/// Normal forms by the tables of Unicode 9.0, which the reference has: later combining marks neither move nor
+/// Normal forms by the tables of Unicode 9.0, as in the reference: later combining marks neither move nor
 /// compose.
 std::string to_nfc(std::string_view text);
 std::string to_nfd(std::string_view text);
 
-/// Appends `c` in lower case, on its own: one-to-many, without context, so that a capital sigma at the end of
-/// a word becomes σ, as in Rust's char::to_lowercase, which the reference uses.
-/// The mappings are those of Unicode 17.0, whatever ICU has: the reference's Rust has them.
+/// Appends `c` in lower case, without context, possibly as several code points: a capital sigma at the end of a word
+/// becomes σ, as in Rust's char::to_lowercase, which the reference uses. The mappings are those of Unicode 17.0, as in
+/// the reference's Rust, whatever ICU has.
 void append_lower(std::string& out, UChar32 c);
 
-/// The general category as a mask (U_GC_L_MASK ...) in Unicode 8.0, which BERT's pipeline in the reference
-/// has (the crate unicode_categories 0.1.1). Code points that came later are unassigned.
+/// The general category as a mask (U_GC_L_MASK ...) in Unicode 8.0, the version of BERT's pipeline in the reference
+/// (the crate unicode_categories 0.1.1). Code points added later are unassigned.
 std::uint32_t category_in_unicode_8(UChar32 c);
 
-/// The same in Unicode 16.0, which the reference's regular expressions have (Oniguruma), as far as letters
-/// and numbers go: others among the code points that came after ICU's tables are unassigned.
+/// The same in Unicode 16.0, the version of the reference's regular expressions (Oniguruma), for letters and numbers.
+/// Of the code points added after ICU's tables, all others are unassigned.
 std::uint32_t category_in_unicode_16(UChar32 c);
 
 }  // namespace sightline::models

@@ -116,7 +116,7 @@ std::string Unigram::normalize(std::string_view text) const {
 std::vector<std::int32_t> Unigram::encode(std::string_view text) const {
   const std::string normalized = normalize(text);
   const std::string_view all = normalized;
-  /// The best way found to the byte before which it ends.
+  /// The best segmentation found so far that ends before this byte.
   struct Way {
     float score = 0;
     std::int32_t id = 0;

@@ -23,8 +23,8 @@ class CharacterMap {
     std::string_view replacement;
     std::size_t length = 0;  ///< bytes replaced; 0: nothing is
   };
-  /// The longest stretch at the beginning of `text` that is replaced. Never reads outside of the map,
-  /// whatever is in it.
+  /// The longest stretch at the beginning of `text` that is replaced. Never reads outside of the map, even if the map
+  /// is malformed.
   Match longest(std::string_view text) const;
 
  private:

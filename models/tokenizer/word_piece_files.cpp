@@ -1,4 +1,4 @@
-// BERT's vocabularies: tokenizer.json, or vocab.txt with what tokenizer_config.json says.
+// BERT's vocabularies: tokenizer.json, or vocab.txt with tokenizer_config.json.
 #include <array>
 #include <tuple>
 #include <utility>
@@ -11,7 +11,7 @@ namespace {
 
 using rapidjson::Value;
 
-/// Accents go with the case unless it is said otherwise.
+/// strip_accents defaults to the value of lowercase.
 BertNormalizer read_normalizer(const Value& json, const char* chinese_key, const char* lowercase_key) {
   BertNormalizer normalizer;
   normalizer.clean_text = bool_member(json, "clean_text", true);
@@ -70,7 +70,7 @@ Result<WordPieceFiles> read_vocabulary_text(const std::filesystem::path& folder)
     std::string_view line = rest.substr(0, end);
     rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
     if (line.ends_with('\r')) line.remove_suffix(1);
-    files.vocabulary[std::string(line)] = id;  // of a token that is there twice the last one counts
+    files.vocabulary[std::string(line)] = id;  // if a token occurs twice, the last id counts
   }
   std::int32_t other = 0;
   const std::array specials{std::tuple{"cls_token", "[CLS]", &files.specials.frame.begin_id.emplace()},

@@ -19,7 +19,7 @@ WordPieces::WordPieces(const Vocabulary& vocabulary, std::string_view continuing
     pieces.longest = std::max(pieces.longest, text.size());
   };
   for (const auto& [token, id] : vocabulary) {
-    add(first_, token, id);  // "##s" is also what a text may spell out
+    add(first_, token, id);  // a text may also contain "##s" literally
     if (token.starts_with(continuing_prefix))
       add(continuing_, std::string_view(token).substr(continuing_prefix.size()), id);
   }

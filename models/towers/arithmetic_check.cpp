@@ -13,7 +13,7 @@
 namespace sightline::models {
 namespace {
 
-/// Of the largest error that rounding may make, as a share of the lengths of both factors of a product.
+/// The largest error that rounding may cause, as a share of the lengths of both factors of a product.
 double tolerance(const Compute& compute) {
   if (compute.products && compute.precision == kernels::Precision::int8) return 0.05;
   return compute.product_dtype == at::kFloat ? 1e-5 : 0.02;
@@ -69,7 +69,7 @@ void check_product(const Linear& layer, const at::Tensor& weight, const at::Tens
         const double wanted = kernels::reference::product(values, factors, shift);
         const double got = y[row][column].item<double>();
         const double allowed = tolerance(compute) * (length(values) * length(factors) + std::abs(shift)) + 1e-20;
-        if (std::abs(got - wanted) <= allowed || !std::isfinite(wanted)) continue;  // weights are looked at elsewhere
+        if (std::abs(got - wanted) <= allowed || !std::isfinite(wanted)) continue;  // WeightBinder checks the weights
         refuse(compute,
                "a product of [" + std::to_string(rows) + ", " + std::to_string(in) + "] and [" + std::to_string(in) +
                    ", " + std::to_string(out) + "]",

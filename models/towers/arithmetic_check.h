@@ -1,4 +1,4 @@
-// Whether this processor and these libraries compute correctly. Private to models/towers.
+// Checks that this processor and these libraries compute correctly. Private to models/towers.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -14,8 +14,8 @@ class WrongArithmetic : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// Compares `layer` with the plain formula for some numbers of rows, at some outputs; `weight` [out, in] and
-/// `bias` [out] (undefined: none) are float32 or what the layer is computed in. Throws WrongArithmetic.
+/// Compares `layer` with the plain formula for some numbers of rows, at some outputs; `weight` [out, in] and `bias`
+/// [out] (undefined: none) are float32 or of the type that the layer is computed in. Throws WrongArithmetic.
 void check_product(const Linear& layer, const at::Tensor& weight, const at::Tensor& bias, const Compute& compute);
 
 /// The same for attention and layer norm, on small matrices. Throws WrongArithmetic.

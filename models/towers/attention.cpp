@@ -9,7 +9,7 @@
 namespace sightline::models {
 namespace {
 
-/// So many scores are taken at once where libtorch computes.
+/// The maximum number of scores at once if libtorch computes them.
 constexpr std::int64_t k_max_scores = std::int64_t{64} * 1024 * 1024;
 
 /// All heads of a sequence's rows, [heads, length, head_width], without a copy.
@@ -17,7 +17,7 @@ at::Tensor heads_of(const at::Tensor& rows, const Sequence& sequence, std::int64
   return rows.narrow(0, sequence.begin, sequence.length).unflatten(1, {heads, rows.size(1) / heads}).transpose(0, 1);
 }
 
-/// Of queries [row, row + rows) of a sequence: [heads or 1, rows, keys], float32.
+/// The bias of queries [row, row + rows) of a sequence: [heads or 1, rows, keys], float32.
 at::Tensor block_of(const ScoreBias& bias, const Sequence& keys, std::int64_t row, std::int64_t rows,
                     const at::TensorOptions& options) {
   const at::Tensor distances = at::arange(keys.length, options).unsqueeze(0) -
@@ -61,7 +61,7 @@ void attend(const at::Tensor& q, std::span<const Sequence> queries, const at::Te
       const Sequence rows{queries[i].begin + row, std::min(run, queries[i].length - row)};
       at::Tensor scores = at::bmm(heads_of(q, rows, heads), key_t).to(at::kFloat).mul_(scale);
       scores.add_(block_of(bias, keys[i], row, rows.length, scores.options()));
-      // Softmax in float32 whatever the rest is computed in, as the reference does.
+      // Softmax in float32 in every precision, as in the reference.
       const at::Tensor shares = at::softmax(scores, -1).to(compute.dtype);
       heads_of(context, rows, heads).copy_(at::bmm(shares, value));
     }

@@ -23,12 +23,12 @@ struct ScoreBias {
   at::Tensor hidden{};
 };
 
-/// 2^(-8 i / h), i = 1 ... h, for a power of two h; for another number of heads those of the next power of two below,
-/// then every other one of the next above, from its first.
+/// 2^(-8 i / h), i = 1 ... h, for a power of two h. For another number of heads those of the next lower power of two,
+/// then every other one of the next higher power, from its first.
 std::vector<float> alibi_slopes(std::int64_t heads);
 
 /// softmax(scale q k^T + bias) v of each sequence, head by head, into `context`. Sequence i has its queries and results
-/// at rows `queries[i]`, its keys and values at rows `keys[i]`. Memory: scores are taken in pieces of bounded size,
+/// at rows `queries[i]`, its keys and values at rows `keys[i]`. Memory: scores are computed in pieces of bounded size,
 /// whatever a sequence's length.
 void attend(const at::Tensor& q, std::span<const Sequence> queries, const at::Tensor& k, const at::Tensor& v,
             std::span<const Sequence> keys, std::int64_t heads, double scale, const ScoreBias& bias,

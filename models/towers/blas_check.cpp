@@ -13,7 +13,7 @@
 namespace sightline::models {
 namespace {
 
-/// What openblas_get_parallel() answers.
+/// The return values of openblas_get_parallel().
 enum class OpenBlasThreads { none = 0, own = 1, openmp = 2 };
 
 struct Blas {
@@ -23,7 +23,7 @@ struct Blas {
   std::string description;
 };
 
-/// The file that a matrix product goes to, symbolic links resolved (Debian's alternatives are such links).
+/// The library file of the matrix product, symbolic links resolved (Debian's alternatives are such links).
 std::string file_of(void* function) {
   Dl_info found{};
   if (function == nullptr || dladdr(function, &found) == 0 || found.dli_fname == nullptr) return {};
@@ -61,7 +61,7 @@ std::string blas_description() {
 
 Status take_blas_buffer() {
   // Stacks and arenas of the threads that start next: OpenMP's, the server's, and those of libtorch's pthreadpool,
-  // which waits for ever for a thread that could not be started.
+  // which waits forever for a thread that could not start.
   constexpr std::size_t k_threads_bytes = std::size_t{320} << 20;
   constexpr std::size_t k_room_bytes = k_blas_buffer_bytes + k_threads_bytes;
   void* const room = ::mmap(nullptr, k_room_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

@@ -1,4 +1,4 @@
-// Which matrix library libtorch uses, and whether it is a fast one.
+// The matrix library of libtorch, and whether it is a fast one.
 #pragma once
 
 #include <string>
@@ -16,8 +16,8 @@ std::string blas_warning();
 /// /usr/lib/x86_64-linux-gnu/openblas-openmp/libblas.so.3".
 std::string blas_description();
 
-/// Multiplies once, so that OpenBLAS takes the buffer of its caller now, while there is room for it: where
-/// there is none it tries for ever. Its other buffers it takes before `main`. Errors: overloaded (no room).
+/// Multiplies once, so that OpenBLAS allocates the buffer of the calling thread now, while there is memory: without
+/// memory it retries forever. It allocates its other buffers before `main`. Errors: overloaded (no memory).
 Status take_blas_buffer();
 
 }  // namespace sightline::models

@@ -7,8 +7,8 @@ namespace sightline::models {
 
 /// The recorded inputs of one linear layer.
 struct LayerInputs {
-  std::vector<float> largest;  ///< [in], the largest size of each input
-  std::vector<float> rows;     ///< [rows, in], some rows as they were
+  std::vector<float> largest;  ///< [in], the largest absolute value of each input
+  std::vector<float> rows;     ///< [rows, in], some unchanged rows
 };
 
 /// Of each linear layer, in the order in which the towers load their weights.

@@ -24,10 +24,10 @@ class ClipTextTower final : public TextTower {
         final_norm_(LayerNorm::bind(weights, "text_model.final_layer_norm", config.transformer.width,
                                     config.transformer.layer_norm_eps)),
         projection_(Linear::projection(weights, "text_projection", config.transformer.width, projection_dim)) {
-    weights.ignore("text_model.embeddings.position_ids");  // older files carry 0, 1, 2, ...
+    weights.ignore("text_model.embeddings.position_ids");  // older files contain 0, 1, 2, ...
   }
 
-  /// The ids up to and with the one that is pooled. The mask is causal: what follows has no say.
+  /// The ids up to and including the one that is pooled. The mask is causal: later ids have no effect.
   Result<Ids> accept(Ids ids) const override {
     if (Status good = check_ids(ids, config_.max_tokens, config_.vocabulary_size); !good) return good.error();
     const auto end = config_.eos_token_id ? std::find(ids.begin(), ids.end(), *config_.eos_token_id)

@@ -13,7 +13,7 @@ class ClipVisionTower final : public VisionTower {
   ClipVisionTower(WeightBinder& weights, const ClipVisionConfig& config, std::int64_t projection_dim,
                   const PixelScale& pixels, const Compute& compute)
       : embedding_(take_embedding(weights, config), config.grid, pixels, compute),
-        // The published tensors' own spelling.
+        // The spelling of the published tensors.
         pre_norm_(LayerNorm::bind(weights, "vision_model.pre_layrnorm", config.transformer.width,
                                   config.transformer.layer_norm_eps)),
         transformer_(clip_transformer(weights, "vision_model", config.transformer, true, compute)),
@@ -21,7 +21,7 @@ class ClipVisionTower final : public VisionTower {
                                    config.transformer.layer_norm_eps)),
         projection_(Linear::projection(weights, "visual_projection", config.transformer.width, projection_dim)),
         compute_(compute) {
-    weights.ignore("vision_model.embeddings.position_ids");  // older files carry 0, 1, 2, ...
+    weights.ignore("vision_model.embeddings.position_ids");  // older files contain 0, 1, 2, ...
   }
 
   at::Tensor run(std::span<const std::uint8_t* const> pictures, const Steps& steps) const override {

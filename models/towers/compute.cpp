@@ -34,10 +34,10 @@ Result<at::Device> parse_device(std::string_view name) {
   return at::Device(at::kCUDA, static_cast<at::DeviceIndex>(index));
 }
 
-/// What a name of --dtype stands for.
+/// The meaning of a name of --dtype.
 struct NamedDtype {
-  at::ScalarType libtorch;                      ///< what libtorch computes it in
-  std::optional<kernels::Precision> precision;  ///< what the kernels do; none: they do not have it
+  at::ScalarType libtorch;                      ///< the type in libtorch
+  std::optional<kernels::Precision> precision;  ///< the precision of the kernels; none: not supported by them
 };
 
 Result<NamedDtype> parse_dtype(std::string_view name) {
@@ -63,7 +63,7 @@ void try_operations(const Compute& compute) {
   x.to(at::kCPU, at::kFloat).sum().item<float>();
 }
 
-/// On the processor, where oneDNN has the precision, kernels compute the products, and all else is float32.
+/// On the CPU, if oneDNN supports the precision, kernels compute the products, and everything else is float32.
 void use_kernels(Compute& compute, std::optional<kernels::Precision> precision) {
   if (!compute.device.is_cpu() || !precision) return;
   compute.products = kernels::make_matmul_cache(*precision);
@@ -84,7 +84,8 @@ std::string message_of(const std::exception& error) {
 
 void use_threads(const Compute& compute) {
   kernels::use_threads(compute.threads);
-  // Only where libtorch does not share OpenMP's threads: it would make its second pool anew, whose threads spin.
+  // Only if libtorch does not share OpenMP's threads: otherwise it would create its second pool again, whose threads
+  // spin.
   if (at::get_num_threads() != compute.threads) at::set_num_threads(compute.threads);
 }
 

@@ -1,4 +1,4 @@
-// EVA02's vision tower, as jina-clip has it (Y. Fang et al., "EVA-02"; baaivision/EVA, eva_vit_model.py and
+// EVA02's vision tower in jina-clip (Y. Fang et al., "EVA-02"; baaivision/EVA, eva_vit_model.py and
 // rope.py).
 #include <cmath>
 #include <string>
@@ -14,13 +14,13 @@ namespace {
 
 constexpr double k_rotary_base = 10'000;
 
-/// Rounding of a table stored in bfloat16 is 0.004; positions of another step differ by more than 0.01 at
-/// once.
+/// Rounding of a table stored in bfloat16 is 0.004; positions with another step differ by more than 0.01 from the
+/// start.
 constexpr double k_rotary_tolerance = 5e-3;
 
-/// [tokens, head_width / 2]: the angle of each pair of dimensions. The first half of the pairs turns with the
-/// patch's row, the second with its column, each with frequencies base^(-2i / (head_width / 2)). The class
-/// token is not turned.
+/// [tokens, head_width / 2]: the angle of each pair of dimensions. The first half of the pairs rotates with the patch's
+/// row, the second with its column, each with frequencies base^(-2i / (head_width / 2)). The class token is not
+/// rotated.
 at::Tensor rotary_angles(const EvaVisionConfig& config) {
   const std::int64_t grid = config.grid.edge(), pairs = config.transformer.width / config.transformer.heads / 2,
                      half = pairs / 2;
@@ -37,9 +37,9 @@ at::Tensor rotary_angles(const EvaVisionConfig& config) {
   return angles;
 }
 
-/// Checkpoints carry the reference's tables of cosines and sines [patches, head_width], each value for both
-/// dimensions of its pair; once, under whichever module owns them. They are not used, but must be those that
-/// are computed here.
+/// Checkpoints contain the reference's tables of cosines and sines [patches, head_width], each value for both
+/// dimensions of its pair, once, under the module that owns them. They are not used, but must equal those computed
+/// here.
 void check_stored_tables(WeightBinder& weights, const at::Tensor& angles) {
   const at::Tensor patches = angles.narrow(0, 1, angles.size(0) - 1).repeat_interleave(2, 1);
   for (const auto& [ending, table] : {std::pair{"rope.freqs_cos", patches.cos()}, {"rope.freqs_sin", patches.sin()}}) {
@@ -70,7 +70,7 @@ Transformer eva_transformer(WeightBinder& weights, const EvaVisionConfig& config
     };
     const auto bias = [&](const char* name) { return weights.take(block + "attn." + name, {width}); };
     const at::Tensor projections = weights.joined({projection("q_proj"), projection("k_proj"), projection("v_proj")});
-    // A bias of all keys would change no softmax.
+    // A bias of all keys would not change the softmax.
     const at::Tensor no_bias = at::zeros({width}, compute.options());
     const at::Tensor biases = weights.joined({bias("q_bias"), no_bias, bias("v_bias")});
     parts.blocks.push_back({

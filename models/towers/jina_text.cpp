@@ -12,7 +12,7 @@
 namespace sightline::models {
 namespace {
 
-/// Tokens of this id, which only a text that spells out "[PAD]" has, are neither looked at nor counted in the
+/// Tokens of this id occur only in a text that contains "[PAD]". They are ignored by attention and not counted in the
 /// mean.
 constexpr std::int32_t k_padding_id = 0;
 
@@ -78,7 +78,7 @@ class JinaTextTower final : public TextTower {
   }
 
  private:
-  /// [sequences, width], in float32 as a sum of many rows should be.
+  /// [sequences, width], in float32, as required for a sum of many rows.
   static at::Tensor means(const at::Tensor& x, std::span<const Sequence> sequences, const at::Tensor& padding) {
     std::vector<at::Tensor> rows;
     for (const Sequence& text : sequences) {
@@ -95,7 +95,7 @@ class JinaTextTower final : public TextTower {
   JinaTextConfig config_;
   Compute compute_;
   at::Tensor words_;        ///< [vocabulary, width]
-  at::Tensor token_types_;  ///< [types, width]; a text is of type 0 throughout
+  at::Tensor token_types_;  ///< [types, width]; all tokens have type 0
   LayerNorm norm_;
   Transformer transformer_;
   at::Tensor slopes_;  ///< [heads], of ALiBi

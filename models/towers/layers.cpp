@@ -27,14 +27,14 @@ void activate(Activation activation, const at::Tensor& x) {
   }
 }
 
-/// Rows of each layer that a calibration keeps: two of each pass.
+/// The most rows of each layer that a calibration records: two per pass.
 constexpr std::int64_t k_calibration_rows = 16;
 
-/// How far a layer's results in integers may lie from float32's, as a share of their length. Even inputs and weights
-/// come to about 0.013.
+/// The largest error of a layer's results in integers compared with float32, as a share of their length. Evenly
+/// distributed inputs and weights give about 0.013.
 constexpr double k_max_integer_error = 0.05;
 
-/// That share, for the rows that `seen` has; `weight` is contiguous.
+/// That share, for the rows in `seen`; `weight` is contiguous.
 double integer_error(const kernels::PackedLinear& layer, const at::Tensor& weight, const at::Tensor& bias,
                      const LayerInputs& seen, const Compute& compute) {
   const kernels::Arena::Frame frame(kernels::Arena::of_this_thread());
@@ -60,7 +60,7 @@ at::Tensor scratch(std::int64_t rows, std::int64_t columns, at::ScalarType dtype
   return at::from_blob(kernels::Arena::of_this_thread().take(bytes), {rows, columns}, dtype);
 }
 
-/// In the precision that the model is computed in, or float32 where that would blur it.
+/// Packs in the model's precision, or in float32 if that precision would lose too much.
 void Linear::pack(const at::Tensor& weight, const at::Tensor& bias, const Compute& compute, Place place) {
   LoadState& load = *compute.load;
   const LayerInputs* const seen = load.calibration == nullptr ? nullptr : &load.calibration->layers.at(number_);
@@ -111,7 +111,7 @@ void Linear::see(const at::Tensor& x) const {
   for (std::size_t i = 0; i < seen.largest.size(); ++i) {
     seen.largest[i] = std::max(seen.largest[i], largest.data_ptr<float>()[i]);
   }
-  // Of each sequence the first token often takes numbers that no other takes.
+  // The first token of a sequence often has values that no other token has.
   for (const std::int64_t row : {std::int64_t{0}, x.size(0) / 2}) {
     if (std::ssize(seen.rows) >= k_calibration_rows * x.size(1)) return;
     const at::Tensor floats = x[row].to(at::kCPU, at::kFloat).contiguous();

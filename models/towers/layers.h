@@ -1,4 +1,4 @@
-// The small parts that all towers are made of. Private to models/towers.
+// The small parts of all towers. Private to models/towers.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -49,9 +49,9 @@ class Linear {
   void pack(const at::Tensor& weight, const at::Tensor& bias, const Compute& compute, Place place);
 
   std::int64_t out_ = 0;
-  Calibration* record_ = nullptr;                        ///< of the inputs that are seen; null: none
-  std::size_t number_ = 0;                               ///< of this layer in it
-  std::shared_ptr<const kernels::PackedLinear> packed_;  ///< null: libtorch computes with
+  Calibration* record_ = nullptr;                        ///< where inputs are recorded; null: nowhere
+  std::size_t number_ = 0;                               ///< number of this layer in the calibration
+  std::shared_ptr<const kernels::PackedLinear> packed_;  ///< null: libtorch computes, with the following
   at::Tensor weight_t_;                                  ///< [in, out], a transposed view of the stored [out, in]
   at::Tensor bias_;                                      ///< [out]; undefined: none
 };
@@ -71,7 +71,7 @@ struct LayerNorm {
 /// From tokens to their queries, keys and values, in one product.
 struct Projections {
   Linear all;               ///< [width -> 3 width]: query, key, value
-  Linear query, key_value;  ///< [width -> width], [width -> 2 width], instead of `all` where few tokens have queries
+  Linear query, key_value;  ///< [width -> width], [width -> 2 width], instead of `all` if few tokens have queries
 
   /// `weight` [3 width, width], `bias` [3 width], in this order.
   static Projections of(const at::Tensor& weight, const at::Tensor& bias, bool apart, const Compute& compute);
@@ -94,10 +94,10 @@ struct Mlp {
   void accumulate(const at::Tensor& input, const Workspace& work, const at::Tensor& x) const;
 };
 
-/// A matrix of the arena of this thread, or of libtorch where it computes; not initialised.
+/// A matrix in the arena of this thread, or of libtorch if that computes; not initialised.
 at::Tensor scratch(std::int64_t rows, std::int64_t columns, at::ScalarType dtype, const Compute& compute);
 
-/// `tensor` [rows, columns], on the processor, as the kernels take it.
+/// `tensor` [rows, columns], on the CPU, as an argument for the kernels.
 kernels::Rows rows_of(const at::Tensor& tensor);
 
 }  // namespace sightline::models

@@ -5,7 +5,7 @@
 namespace sightline::models {
 namespace {
 
-/// In the order of transformers' image processor: times the factor in float64, rounded to float32, then
+/// In the order of transformers' image processor: multiplied by the factor in float64, rounded to float32, then
 /// normalised in float32. Equal inputs give equal bits.
 std::array<std::array<float, 256>, 3> scale_table(const PixelScale& pixels) {
   std::array<std::array<float, 256>, 3> table{};
@@ -29,8 +29,8 @@ PatchEmbedding::PatchEmbedding(const Weights& weights, const PatchGrid& grid, co
       class_token_(weights.class_token),
       positions_(weights.positions) {}
 
-/// One row a patch, [pictures * patches, 3 * patch * patch] in the order of the convolution's weights
-/// (channel, y, x): the convolution is a matrix product of these.
+/// One row per patch, [pictures * patches, 3 * patch * patch] in the order of the convolution's weights (channel, y,
+/// x): the convolution is a matrix product of these.
 at::Tensor PatchEmbedding::cut_patches(std::span<const std::uint8_t* const> pictures) const {
   const std::int64_t grid = grid_.edge(), patch = grid_.patch_size, edge = grid_.image_size;
   const std::int64_t rows = static_cast<std::int64_t>(pictures.size()) * grid * grid, row_floats = 3 * patch * patch;

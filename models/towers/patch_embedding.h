@@ -30,7 +30,7 @@ class PatchEmbedding {
   at::Tensor run(std::span<const std::uint8_t* const> pictures) const;
 
   std::int64_t tokens() const { return grid_.patches() + (class_token_.defined() ? 1 : 0); }
-  /// Where the tokens of `pictures` pictures are.
+  /// The positions of the tokens of `pictures` pictures.
   std::vector<Sequence> sequences(std::size_t pictures) const;
 
  private:
@@ -38,7 +38,7 @@ class PatchEmbedding {
 
   PatchGrid grid_;
   Compute compute_;
-  std::array<std::array<float, 256>, 3> scaled_{};  ///< of each channel, each byte as the tower takes it
+  std::array<std::array<float, 256>, 3> scaled_{};  ///< [channel][byte]: the input of the tower
   Linear convolution_;                              ///< [3 * patch * patch -> width]
   at::Tensor class_token_, positions_;              ///< as in Weights
 };

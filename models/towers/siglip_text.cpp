@@ -10,8 +10,8 @@
 namespace sightline::models {
 namespace {
 
-/// Attention is masked neither before nor after: the padding behind a text has its say, and the last place,
-/// as a rule padding itself, is read.
+/// Attention is not masked: the padding after a text affects the vector, and the last position, usually padding itself,
+/// is pooled.
 class SiglipTextTower final : public TextTower {
  public:
   SiglipTextTower(WeightBinder& weights, const SiglipTextConfig& config, const Compute& compute)
@@ -26,7 +26,7 @@ class SiglipTextTower final : public TextTower {
                                     config.transformer.layer_norm_eps)),
         head_(
             Linear::with_bias(weights, "text_model.head", config.transformer.width, config.dims, Linear::Place::last)) {
-    weights.ignore("text_model.embeddings.position_ids");  // older files carry 0, 1, 2, ...
+    weights.ignore("text_model.embeddings.position_ids");  // older files contain 0, 1, 2, ...
   }
 
   Result<Ids> accept(Ids ids) const override {

@@ -1,5 +1,5 @@
-// SigLIP's vision tower: pictures -> patches -> transformer -> attention pooling (X. Zhai et al., "Scaling
-// Vision Transformers": one learned query, the probe, looks at all patches).
+// SigLIP's vision tower: pictures -> patches -> transformer -> attention pooling (X. Zhai et al., "Scaling Vision
+// Transformers": one learned query, the probe, attends to all patches).
 #include <cmath>
 #include <vector>
 
@@ -52,7 +52,7 @@ class AttentionPooling {
 
   std::int64_t heads_;
   Compute compute_;
-  Projections projections_;  ///< torch's MultiheadAttention keeps them in one matrix
+  Projections projections_;  ///< torch's MultiheadAttention stores them in one matrix
   Linear out_;
   LayerNorm norm_;
   Mlp mlp_;
@@ -69,7 +69,7 @@ class SiglipVisionTower final : public VisionTower {
         post_norm_(LayerNorm::bind(weights, "vision_model.post_layernorm", config.transformer.width,
                                    config.transformer.layer_norm_eps)),
         pooling_(weights, "vision_model.head", config.transformer, compute) {
-    weights.ignore("vision_model.embeddings.position_ids");  // older files carry 0, 1, 2, ...
+    weights.ignore("vision_model.embeddings.position_ids");  // older files contain 0, 1, 2, ...
   }
 
   at::Tensor run(std::span<const std::uint8_t* const> pictures, const Steps& steps) const override {

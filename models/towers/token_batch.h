@@ -14,7 +14,7 @@ struct TokenBatch {
   TokenBatch(std::span<const Ids> texts, const Compute& compute);
 
   std::vector<Sequence> sequences;  ///< where each text's tokens are
-  at::Tensor ids, places;           ///< [tokens]: each token's id, and its place in its own text
+  at::Tensor ids, places;           ///< [tokens]: each token's id, and its position in its text
 };
 
 }  // namespace sightline::models

@@ -17,7 +17,7 @@ using Ids = std::span<const std::int32_t>;
 /// Thrown when a pass is abandoned.
 struct Abandoned {};
 
-/// What a pass calls between its products; see BetweenSteps. Throws Abandoned.
+/// A pass calls this between its products; see BetweenSteps. Throws Abandoned.
 struct Steps {
   const BetweenSteps& call;
   void operator()() const {
@@ -34,7 +34,7 @@ class TextTower {
   /// vocabulary, none where the tower reads its vector).
   virtual Result<Ids> accept(Ids ids) const = 0;
 
-  /// [texts, dims], of ids as `accept` gives them.
+  /// [texts, dims], from ids that `accept` returned.
   virtual at::Tensor run(std::span<const Ids> texts, const Steps& steps) const = 0;
 };
 

@@ -16,11 +16,11 @@
 namespace sightline::models {
 namespace {
 
-/// Bounds the memory of a pass: about 60 MB for ViT-L/14, and no matrix above the 32 MiB from which the C
-/// library would give memory back to the system, and fault it in again, at every layer.
+/// Limits the memory of a pass: about 60 MB for ViT-L/14, and no matrix above 32 MiB. From that size on the C library
+/// would return memory to the system, and fault it in again, at every layer.
 constexpr std::int64_t k_tokens_a_pass = 1536;
 
-/// libtorch has no type of exception for it on the CPU, only words.
+/// On the CPU libtorch has no exception type for it, only messages.
 bool is_out_of_memory(const std::exception& error, std::string_view words) {
   if (dynamic_cast<const std::bad_alloc*>(&error)) return true;
   for (const char* said : {"can't allocate memory", "not enough memory", "out of memory"}) {
@@ -29,7 +29,7 @@ bool is_out_of_memory(const std::exception& error, std::string_view words) {
   return false;
 }
 
-/// What an exception of libtorch becomes where it would leave the towers.
+/// The error for an exception of libtorch.
 Error failure(const char* doing, const std::exception& error) {
   if (is_out_of_memory(error, message_of(error))) {
     return {ErrorCode::overloaded, std::string("out of memory for ") + doing + ": retry the request later"};
@@ -43,7 +43,7 @@ void append_rows(const at::Tensor& rows, std::vector<float>& out) {
   out.insert(out.end(), data, data + floats.numel());
 }
 
-/// The towers of one family; null where the model has none.
+/// The towers of one family; null if the model does not have them.
 struct Pair {
   std::unique_ptr<TextTower> text;
   std::unique_ptr<VisionTower> vision;
@@ -125,7 +125,7 @@ class TorchTowers final : public Towers {
   std::uint64_t parameters() const override { return parameters_; }
 
  private:
-  /// Cuts [0, inputs) into runs of at most k_tokens_a_pass tokens, but at least one input, and joins their
+  /// Splits [0, inputs) into runs of at most k_tokens_a_pass tokens, but at least one input, and joins their
   /// results.
   template <class TokensOf, class Run>
   Result<std::vector<float>> in_passes(const char* doing, std::size_t inputs, TokensOf tokens_of, Run run) {
@@ -160,8 +160,8 @@ class TorchTowers final : public Towers {
   std::unique_ptr<VisionTower> vision_;
 };
 
-/// Operations run one after the other here; libtorch's second pool would only hold threads. May be set once,
-/// and not after the first parallel work of another part of the program, which is then no fault of ours.
+/// Operations run one after the other here; libtorch's second pool would only use threads. The number can be set once,
+/// and not after another part of the program did parallel work; then setting it fails and the failure is ignored.
 void use_one_inter_op_thread() {
   static std::once_flag once;
   std::call_once(once, [] {

@@ -18,12 +18,12 @@ namespace sightline::models {
 
 /// Where and how the towers compute.
 struct ComputeOptions {
-  std::string device = "cpu";     ///< "cpu", "cuda" (the first one) or "cuda:N"
+  std::string device = "cpu";     ///< "cpu", "cuda" (the first GPU) or "cuda:N"
   std::string dtype = "float32";  ///< "float32", "bfloat16", "int8" or "float16"
   int threads = 0;                ///< for operations on the CPU; 0: one per core
   /// Only "int8": the inputs of the model's products, from passes of the same model in float32; null: unknown.
   const Calibration* calibration = nullptr;
-  Calibration* record = nullptr;  ///< is filled by every pass; must outlive the towers. null: no
+  Calibration* record = nullptr;  ///< every pass fills it; must outlive the towers; null: no recording
 };
 
 /// From a byte of a picture to the input of the vision tower: (value * rescale_factor - mean) / std, channel by
@@ -35,32 +35,32 @@ struct PixelScale {
 };
 
 /// Called on the calling thread between the products of a pass, some hundred times; may be empty. It may run another
-/// pass, of these towers or of others, and must not throw. False: the pass is abandoned.
+/// pass, of these towers or of others, and must not throw. False abandons the pass.
 using BetweenSteps = std::function<bool()>;
 
 /// Both towers of a model, or its only one.
 ///
-/// Flow: 1. `load` takes every tensor that the configuration requires from the checkpoint: each is read from
-///          its file once, and converted where it is stored in another type.
-///       2. `encode_*` lays the inputs of a batch end to end in one matrix [tokens, width]: nothing is
-///       padded, so the
-///          linear layers run over real tokens only and attention is taken input by input. A result does not
-///          depend on its neighbours beyond rounding (about 1e-7).
-///       3. Long batches are cut into passes of bounded memory.
-/// Thread safety: one call at a time, but for those that `between_steps` makes.
+/// Flow: 1. `load` reads every tensor that the configuration requires from the checkpoint, each
+///          once, and converts it if it is stored in another type.
+///       2. `encode_*` concatenates the inputs of a batch in one matrix [tokens, width]. Nothing
+///          is padded: the linear layers process only real tokens, and attention is computed
+///          input by input. A result does not depend on its neighbours beyond rounding (about
+///          1e-7).
+///       3. Long batches are split into passes of bounded memory.
+/// Thread safety: one call at a time, except those that `between_steps` makes.
 class Towers {
  public:
   /// Errors: unsupported (device or dtype that is not available); corrupt_data, one error
   /// that lists every tensor missing, left over or of another shape.
   static Result<std::unique_ptr<Towers>> load(const Checkpoint& checkpoint, const ModelConfig& config,
                                               const PixelScale& pixels, const ComputeOptions& options);
-  /// Whether this machine supports `options`; the errors of `load` that do not depend on a model.
+  /// Checks that this machine supports `options`: the errors of `load` that do not depend on a model.
   static Status check(const ComputeOptions& options);
   virtual ~Towers() = default;
 
-  /// Whether `encode_texts` takes a text: 1 to max_tokens ids below vocabulary_size, for CLIP an
-  /// end-of-text id among them, for SigLIP as many as it has places. Errors: invalid_argument, unsupported
-  /// (no text tower). Safe from any thread.
+  /// Checks a text for `encode_texts`: 1 to max_tokens ids below vocabulary_size; for CLIP an end-of-text id among
+  /// them; for SigLIP exactly as many as it has positions. Errors: invalid_argument, unsupported (no text tower). Safe
+  /// from any thread.
   virtual Status check_text(std::span<const std::int32_t> ids) const = 0;
 
   /// Vectors of texts, [texts, dims] row-major, not normalised. Errors: those of check_text, naming the
@@ -73,8 +73,8 @@ class Towers {
   virtual Result<std::vector<float>> encode_images(std::span<const std::uint8_t* const> pictures,
                                                    const BetweenSteps& between_steps = {}) = 0;
 
-  /// What computes the products: "oneDNN 2.6.3 (brg:avx512_core)", "libtorch"; with integers followed by how many layers
-  /// are kept in float32, e.g. ", 2 of 98 layers in float32".
+  /// The library of the products: "oneDNN 2.6.3 (brg:avx512_core)", "libtorch"; with int8 followed by the number of
+  /// layers in float32, e.g. ", 2 of 98 layers in float32".
   virtual const std::string& products() const = 0;
   /// "cpu", "cuda:0"
   virtual const std::string& device() const = 0;

@@ -22,9 +22,9 @@ void Rotary::turn(const at::Tensor& x) const {
   x.copy_(floats);
 }
 
-/// What the blocks write into, taken once a pass.
+/// The matrices that the blocks write into, allocated once per pass.
 struct Transformer::Workspace {
-  at::Tensor normed;             ///< [tokens, width], what goes into a product
+  at::Tensor normed;             ///< [tokens, width], the input of a product
   at::Tensor projected;          ///< [tokens, 3 width]
   at::Tensor query, key, value;  ///< views of it
   at::Tensor context;            ///< [tokens, width]

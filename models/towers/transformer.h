@@ -19,29 +19,29 @@ namespace sightline::models {
 struct Block {
   LayerNorm norm1, norm2;
   Projections projections;
-  LayerNorm context_norm;  ///< over what attention gives, before `out`; undefined: none
+  LayerNorm context_norm;  ///< over the result of attention, before `out`; undefined: none
   Linear out;
   Mlp mlp;
 };
 
-/// Rotary position embedding of neighbouring pairs: pair i of each head of token t is turned by an angle of
-/// its own.
+/// Rotary position embedding of neighbouring pairs: pair i of each head of token t is rotated by a separate
+/// angle.
 class Rotary {
  public:
   /// `angles` [tokens, head_width / 2], float32.
   Rotary(const at::Tensor& angles, std::int64_t heads, const Compute& compute);
 
-  /// Turns `x` [inputs * tokens, width] in place.
+  /// Rotates `x` [inputs * tokens, width] in place.
   void turn(const at::Tensor& x) const;
 
  private:
   std::int64_t tokens_, heads_;
-  std::optional<kernels::Rotary> kernel_;  ///< none: libtorch computes with
+  std::optional<kernels::Rotary> kernel_;  ///< none: libtorch computes, with the following
   at::Tensor turns_;                       ///< [tokens, 1, head_width / 2], complex numbers of length 1
 };
 
-/// Layers over the inputs of a batch laid end to end: x += attention(norm1(x)); x += mlp(norm2(x)), or, with
-/// the norms behind, x = norm1(x + attention(x)); x = norm2(x + mlp(x)).
+/// Layers over the concatenated inputs of a batch: x += attention(norm1(x)); x += mlp(norm2(x)), or, with
+/// Norms::behind, x = norm1(x + attention(x)); x = norm2(x + mlp(x)).
 class Transformer {
  public:
   enum class Norms { before, behind };
@@ -49,7 +49,7 @@ class Transformer {
     std::vector<Block> blocks{};
     std::int64_t heads = 0;
     Norms norms = Norms::before;
-    std::optional<Rotary> rotary{};  ///< of queries and keys; all inputs then have as many tokens
+    std::optional<Rotary> rotary{};  ///< of queries and keys; all inputs must then have the same number of tokens
   };
 
   Transformer(Parts parts, const Compute& compute);
@@ -57,10 +57,10 @@ class Transformer {
   /// `x` [tokens, width] holds the tokens of all `sequences` and is overwritten. Returns all tokens [tokens, width].
   at::Tensor run(at::Tensor x, std::span<const Sequence> sequences, const ScoreBias& bias, const Steps& steps) const;
 
-  /// The same where one token of each sequence is read in the end, row `pooled[i]` of `x`: the last block, whose
-  /// projections are apart, computes queries, MLP and all that follows for that token alone. Returns [sequences,
-  /// width]: the same numbers for a twelfth (12 layers) less work. `bias` must leave the pooled token all tokens of its
-  /// sequence, unchanged, and a rotary embedding must not turn it.
+  /// The same if only one token of each sequence is used in the end, row `pooled[i]` of `x`. The last block, whose
+  /// projections are separate, computes queries, MLP and all later steps only for that token. Returns [sequences,
+  /// width]: the same numbers for a twelfth (12 layers) less work. Every token of its sequence must be visible to the
+  /// pooled token without a bias, and a rotary embedding must not rotate the pooled token.
   at::Tensor run_pooled(at::Tensor x, std::span<const Sequence> sequences, const std::vector<std::int64_t>& pooled,
                         const ScoreBias& bias, const Steps& steps) const;
 
@@ -71,7 +71,7 @@ class Transformer {
                  Workspace& work, const Steps& steps) const;
   /// Writes `x`, normalised by `norm` for the next products, to `work.normed`.
   void take_input(const LayerNorm& norm, const at::Tensor& x, Workspace& work) const;
-  /// What follows attention, which has left its result in `work.context`.
+  /// The steps after attention, whose result is in `work.context`.
   void finish_block(const Block& block, const at::Tensor& x, Workspace& work, const Steps& steps) const;
 
   Parts parts_;

@@ -7,7 +7,7 @@
 namespace sightline::models {
 namespace {
 
-/// Names beyond these are counted, not listed: a message has to be read.
+/// Further names are counted, not listed, so that a message stays readable.
 constexpr std::size_t k_max_listed = 60;
 
 at::ScalarType torch_type(Dtype dtype) {
@@ -24,7 +24,7 @@ at::ScalarType torch_type(Dtype dtype) {
   return at::kFloat;
 }
 
-/// Faster than looking at each: what is not finite shows in the sum.
+/// Faster than checking each number: values that are not finite make the sum not finite.
 bool all_finite(const at::Tensor& tensor) {
   if (!tensor.is_floating_point()) return true;
   return std::isfinite(tensor.sum(at::kFloat).item<float>()) || at::isfinite(tensor).all().item<bool>();
@@ -58,7 +58,7 @@ at::Tensor WeightBinder::joined(const std::vector<at::Tensor>& parts) {
   return complete ? at::cat(parts) : at::empty(shape, at::TensorOptions(at::kMeta));
 }
 
-/// The tensor of this name and shape; null, and accounted for, if there is none.
+/// The tensor of this name and shape. Null if there is none, which is recorded for `finish`.
 const TensorView* WeightBinder::find(const std::string& name, std::initializer_list<std::int64_t> shape) {
   taken_.insert(name);
   const TensorView* view = checkpoint_.find(name);
@@ -79,7 +79,7 @@ at::Tensor WeightBinder::place(const TensorView& view, at::ScalarType dtype) {
   const Status read = view.read({static_cast<std::byte*>(stored.data_ptr()), view.size_bytes});
   if (!read && read_) read_ = read;
   if (read && !all_finite(stored)) reject(view.name, "contains numbers that are not finite");
-  const at::Tensor placed = stored.to(compute_.device, dtype);  // the same tensor where it is right already
+  const at::Tensor placed = stored.to(compute_.device, dtype);  // the same tensor if nothing changes
   if (read && dtype == at::kHalf && stored.scalar_type() != at::kHalf && !all_finite(placed)) {
     reject(view.name, "contains numbers beyond the range of float16: use bfloat16 or float32");
   }

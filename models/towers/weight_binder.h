@@ -26,26 +26,26 @@ class WeightBinder {
   /// another shape, or cannot be read; `finish` reports it.
   at::Tensor take(const std::string& name, std::initializer_list<std::int64_t> shape);
 
-  /// The same for a table of which a pass looks up single rows: of `table_dtype`, since it is
-  /// only held.
+  /// The same for a table in which a pass looks up single rows: of `table_dtype`, because it is only
+  /// stored.
   at::Tensor take_table(const std::string& name, std::initializer_list<std::int64_t> shape);
 
-  /// `parts` of one number of columns (or none) on top of each other; a tensor without memory if one of them is.
+  /// `parts` with equal numbers of columns (or none), concatenated by rows; a tensor without memory if one part is.
   static at::Tensor joined(const std::vector<at::Tensor>& parts);
 
   const Compute& compute() const { return compute_; }
 
-  /// A tensor that may be there and is of no use.
+  /// Accepts a tensor that may exist but is not used.
   void ignore(std::string_view name) { taken_.emplace(name); }
 
-  /// Names of the checkpoint that begin and end so, for a tensor that lies under one name or another.
+  /// Names of the checkpoint that begin and end so, for a tensor with several possible names.
   std::vector<std::string> names(std::string_view begin, std::string_view end) const;
 
-  /// A tensor whose values cannot be right; `why` completes "NAME ". The first reason given stays.
+  /// Reports a tensor with wrong values; `why` completes "NAME ". The first reason per tensor counts.
   void reject(const std::string& name, const std::string& why) { rejected_.emplace(name, why); }
 
-  /// corrupt_data, one error that lists all of it by name; ok if each tensor was taken or ignored. The error
-  /// of the first tensor that could not be read goes before.
+  /// corrupt_data: one error that lists all problems by name; ok if each tensor was taken or ignored. If a tensor could
+  /// not be read, its error is returned instead.
   Status finish() const;
 
   /// Elements of the floating-point tensors.

@@ -13,7 +13,7 @@ namespace sightline::elastic {
 struct ScoredDocs {
   DocSet docs;
   float constant = 0;
-  std::vector<float> scores = {};  ///< only valid for members of `docs`
+  std::vector<float> scores = {};  ///< by document; only valid for members of `docs`
 
   float score(Doc doc) const { return scores.empty() ? constant : scores[doc]; }
 };

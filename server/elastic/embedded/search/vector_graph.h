@@ -30,7 +30,7 @@ class VectorGraph {
     std::size_t ef_construction = 100;  ///< candidates compared while linking
   };
   struct Found {
-    std::vector<std::pair<std::size_t, float>> nearest;  ///< unordered
+    std::vector<std::pair<std::size_t, float>> nearest;  ///< row and nearness (vector_math.h), unordered
     std::size_t covered = 0;                             ///< rows 0 .. covered-1 are linked in
   };
 
