@@ -18,7 +18,7 @@ bool may_succeed_later(int status) {
   return status == 408 || status == 425 || status == 429 || status >= 500;
 }
 
-/// The request as a whole is refused, whatever it holds.
+/// True if the status refuses the whole request, whatever its content.
 bool refuses_us(int status) {
   return status == 401 || status == 403 || status == 404 || status == 405 || (status >= 300 && status < 400);
 }
@@ -60,19 +60,19 @@ class Run {
   const EmbeddingClient::Kind kind_;
   const std::size_t count_;
   const std::vector<std::size_t>& which_;
-  std::size_t next_ = 0;  ///< of which_; the caller's thread alone
+  std::size_t next_ = 0;  ///< of which_; used only by the caller's thread
 
   // Shared with the calls, under mutex_.
   std::mutex mutex_;
   std::condition_variable changed_;
-  int open_ = 0;               ///< calls that are not over
-  std::vector<Batch> halves_;  ///< to be sent
+  int open_ = 0;               ///< unfinished calls
+  std::vector<Batch> halves_;  ///< waiting to be sent
   std::size_t done_ = 0;
   EmbedOutcome outcome_;
   std::string fatal_;
 };
 
-/// One request, until it is answered for good.
+/// One request, until its final answer.
 class Run::BatchCall final : public http::OutboundCalls::Call {
  public:
   BatchCall(Run& run, Batch batch) : Call({run.blank_.url, {}}), run_(run), batch_(std::move(batch)) {}
@@ -156,7 +156,7 @@ Result<EmbedOutcome> Run::all(http::Client& client, Timer& timer, const Embeddin
       lock.lock();
       if (empty) --open_;
     } else {
-      changed_.wait_for(lock, 200ms);  // for the terminal, and for `stop`
+      changed_.wait_for(lock, 200ms);  // wakes up for progress and for `stop`
     }
   }
   if (!fatal_.empty()) return Error{ErrorCode::unavailable, fatal_};
@@ -217,7 +217,7 @@ void Run::store(const Batch& batch, const EmbeddingsAnswer& answer) {
   done_ += batch.indices.size();
 }
 
-/// What GET /v1/models says of one model.
+/// The description of one model in GET /v1/models.
 ModelDescription described(const rapidjson::Value& entry, const std::string& name) {
   ModelDescription model;
   model.name = name;
@@ -284,7 +284,7 @@ Result<ModelDescription> EmbeddingClient::describe(const std::string& name) {
       names.append(names.empty() ? "" : ", ").append(json::text_at(entry, "id"));
     }
   }
-  // A model that the server only passes on to another one need not be listed.
+  // A model that the server only forwards to another one need not be listed.
   auto probe = request(http::Method::post, "/v1/embeddings");
   probe.body = embeddings_request(name, Kind::query_text, {"a house"});
   const auto answer = client_->send_and_wait(std::move(probe));

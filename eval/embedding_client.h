@@ -1,4 +1,4 @@
-// A server's models, asked for many vectors.
+// Requests many vectors from the models of a server.
 #pragma once
 
 #include <atomic>
@@ -18,18 +18,18 @@
 
 namespace sightline::eval {
 
-/// What is known of a model, as the server says it.
+/// A model, as the server describes it.
 struct ModelDescription {
   std::string name;
-  std::string fingerprint;  ///< of its files and precision, as the server says it; empty: not said
+  std::string fingerprint;  ///< of its files and precision, from the server; empty: unknown
   bool reads_text = true, reads_pictures = true;
   /// Lines for a reader: "architecture: clip".
   std::vector<std::string> details;
-  /// What must be known to read its column rightly: that it is a demo model, or not Cohere. May be empty.
+  /// What a reader must know about its column: that it is a demo model, or not Cohere. May be empty.
   std::string remark;
 };
 
-/// An input that got no vector, and why.
+/// An input without a vector, and the reason.
 struct InputFailure {
   std::size_t index = 0;
   std::string reason;
@@ -38,18 +38,18 @@ struct InputFailure {
 struct EmbedOutcome {
   Vectors vectors;
   std::vector<InputFailure> failures;  ///< in order of index
-  std::size_t truncated = 0;           ///< texts that the model cut to its length
-  bool stopped = false;                ///< before all were asked
+  std::size_t truncated = 0;           ///< texts that the model truncated
+  bool stopped = false;                ///< stopped before all inputs were sent
 };
 
-/// Embeds through `POST /v1/embeddings` of a sightline-server, or of any server that speaks OpenAI's shape.
+/// Embeds through `POST /v1/embeddings` of a sightline-server, or of any server with OpenAI's format.
 ///
 /// Flow: 1. Inputs are loaded and put into requests of `max_inputs` or `max_request_bytes`, in order.
-///       2. Up to `max_in_flight` requests are under way or waiting to be sent again, which bounds memory.
-///       3. A request that is refused for load or gets lost is retried after a growing pause, or after what
-///          Retry-After says.
-///       4. A request that is refused for its content is halved until the input to blame is alone: that one fails
-///          with the server's words.
+///       2. Up to `max_in_flight` requests are in flight or waiting for a retry, which limits memory.
+///       3. A request that is refused because of load or gets lost is retried after a growing pause, or after
+///          Retry-After.
+///       4. A request that is refused because of its content is halved until the bad input is alone. That input fails
+///          with the server's message.
 /// Thread safety: `embed` from one thread at a time.
 class EmbeddingClient {
  public:
@@ -59,7 +59,7 @@ class EmbeddingClient {
     std::string ca_file;                        ///< PEM of a private certificate authority
     std::size_t max_texts = 64;                 ///< in one request
     std::size_t max_pictures = 16;              ///< in one request
-    std::size_t max_request_bytes = 16u << 20;  ///< of inputs; a larger one goes alone
+    std::size_t max_request_bytes = 16u << 20;  ///< of inputs; a larger input is sent alone
     int max_in_flight = 4;                      ///< requests
     /// For each request.
     http::RetryPolicy retry{10, std::chrono::milliseconds(250), std::chrono::milliseconds(30'000)};
@@ -73,12 +73,12 @@ class EmbeddingClient {
   /// Errors: invalid_argument.
   static Result<std::unique_ptr<EmbeddingClient>> connect(const Options& options);
 
-  /// What the server says of a model. Errors: unavailable (no server, or it refuses us), not_found (the
+  /// The server's description of a model. Errors: unavailable (no server, or it refuses the request), not_found (the
   /// server neither lists the model nor embeds with it).
   Result<ModelDescription> describe(const std::string& model);
 
-  /// Embeds the inputs `which`; the vectors of all others among `count` are zeros. Errors: unavailable (the
-  /// server is not there any more, or refuses us as a whole).
+  /// Embeds the inputs `which`; the vectors of all others among `count` are zeros. Errors: unavailable (the server no
+  /// longer answers, or refuses all requests).
   Result<EmbedOutcome> embed(const std::string& model, Kind kind, std::size_t count,
                              const std::vector<std::size_t>& which, const Load& load, const Progress& progress,
                              const std::atomic<bool>& stop);
@@ -97,13 +97,13 @@ class EmbeddingClient {
 std::string embeddings_request(const std::string& model, EmbeddingClient::Kind kind,
                                const std::vector<std::string>& inputs);
 
-/// Vectors of one answer, in order of input, each brought to unit length.
+/// Vectors of one answer, in order of input, each normalised to unit length.
 struct EmbeddingsAnswer {
   std::vector<std::vector<float>> vectors;
   std::size_t truncated = 0;
 };
-/// Errors: unavailable, saying what is wrong with the answer: not JSON, not `count` vectors each once,
-/// lengths that differ, a number that is not finite, a vector of zeros.
+/// Errors: unavailable, with what is wrong in the answer: not JSON, not `count` vectors each once, lengths that differ,
+/// a number that is not finite, a vector of zeros.
 Result<EmbeddingsAnswer> read_embeddings(const std::string& body, std::size_t count);
 
 /// The readable part of an error body: `error.message`, `error.reason`, `message`, `detail`, else the body's

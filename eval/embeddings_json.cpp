@@ -16,7 +16,7 @@ static_assert(std::endian::native == std::endian::little, "vectors must be littl
 
 using Value = rapidjson::Value;
 constexpr std::size_t k_shown_bytes = 300;
-constexpr json::Limits k_limits{.max_values = 10'000'000};  // vectors may come as lists of numbers
+constexpr json::Limits k_limits{.max_values = 10'000'000};  // vectors may be lists of numbers
 
 Error bad_answer(const std::string& what) {
   return {ErrorCode::unavailable, "the server's answer " + what};

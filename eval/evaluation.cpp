@@ -19,7 +19,7 @@ constexpr std::array<Measure, 9> k_measures{{
     {"nDCG@10", [](const Ranking& r) { return ndcg_at(r, 10); }},
 }};
 
-/// Scores of the candidates that take part, and which of them are right.
+/// Scores of the participating candidates, and which of them are right.
 struct Field {
   std::vector<Scored> scored;
   std::vector<bool> right;  ///< by candidate number
@@ -70,7 +70,7 @@ QueryOutcome rank(std::uint32_t number, Field field) {
   return outcome;
 }
 
-/// The mean of unit vectors, brought to unit length.
+/// The mean of unit vectors, normalised to unit length.
 std::vector<float> mean_direction(const Vectors& vectors, const std::vector<std::uint32_t>& numbers) {
   std::vector<double> sum(vectors.dims);
   for (const std::uint32_t number : numbers) {
@@ -80,7 +80,7 @@ std::vector<float> mean_direction(const Vectors& vectors, const std::vector<std:
   double square = 0;
   for (const double x : sum) square += x * x;
   std::vector<float> mean(sum.size());
-  if (square == 0) return mean;  // prompts that cancel out: as far from every picture
+  if (square == 0) return mean;  // prompts that cancel each other: the same similarity to every picture
   for (std::size_t i = 0; i < sum.size(); ++i) mean[i] = static_cast<float>(sum[i] / std::sqrt(square));
   return mean;
 }

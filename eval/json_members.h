@@ -1,4 +1,4 @@
-// Members that the report and the saved evaluation have in common. `Writer` is any of RapidJSON's writers.
+// Members that the report and the saved evaluation share. `Writer` is any of RapidJSON's writers.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ void member(Writer& writer, const char* name, double number) {
   writer.Double(number);
 }
 
-/// A threshold as an object, with the pairs that it was found on.
+/// Writes a threshold as an object, with the pairs that determine it.
 template <class Writer>
 void write_threshold(Writer& writer, const JudgedPairs& pairs, const Threshold& threshold) {
   writer.StartObject();

@@ -29,7 +29,7 @@ int refuse(ExitCode code, const std::string& message) {
   return code;
 }
 
-/// A line that is redrawn on a terminal, else one every ten seconds.
+/// A progress line: redrawn on a terminal, else printed every ten seconds.
 class ProgressLine {
  public:
   ProgressLine(bool quiet, std::string what, std::size_t total)
@@ -66,7 +66,7 @@ struct Options {
   bool quiet = false;
 };
 
-/// Embeds one group of inputs; failures go into `run`, `usable` and `why`.
+/// Embeds the inputs for one model; failures go into `run` and `usable`.
 class Embedding {
  public:
   Embedding(const Options& options, EmbeddingClient& client, const Evaluation& evaluation, ModelRun& run,
@@ -203,7 +203,7 @@ std::string date_now() {
   return text;
 }
 
-/// The cluster that the report is saved in, with the index for it.
+/// Opens the cluster for the report, and prepares the index.
 Result<std::unique_ptr<ingest::Cluster>> open_cluster(const Options& options) {
   auto settings = ingest::ClusterSettings::read(options.env_file);
   if (!settings.ok()) return settings.error();
@@ -337,14 +337,14 @@ int run(int argc, char** argv) {
   }
 
   std::unique_ptr<ingest::Cluster> cluster;
-  if (options.save) {  // before hours of embedding, not after
+  if (options.save) {  // checked before hours of embedding, not after
     auto opened = open_cluster(options);
     if (!opened.ok()) return refuse(k_no_server, opened.error().message);
     cluster = std::move(*opened);
   }
 
   const auto on_signal = [](int) {
-    if (stop.exchange(true)) _exit(k_interrupted);  // asked twice: do not wait for what is in flight
+    if (stop.exchange(true)) _exit(k_interrupted);  // second signal: do not wait for requests in flight
   };
   std::signal(SIGINT, on_signal);
   std::signal(SIGTERM, on_signal);

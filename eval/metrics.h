@@ -1,5 +1,5 @@
-// What a ranked list of answers is worth: the measures of information retrieval, for answers that are right
-// or wrong.
+// The measures of information retrieval for a ranked list of right and wrong
+// answers.
 #pragma once
 
 #include <cstddef>
@@ -9,10 +9,10 @@
 
 namespace sightline::eval {
 
-/// How deep the measures look: all k below are at most this.
+/// The depth of the measures: all k below are at most this.
 inline constexpr std::size_t k_depth = 10;
 
-/// One query's ranked candidates, as far as the measures need them.
+/// The part of one query's ranking that the measures need.
 struct Ranking {
   std::vector<bool> right;           ///< of the best min(k_depth, candidates), best first
   std::size_t right_total = 0;       ///< right candidates in all; at least 1
@@ -23,8 +23,8 @@ struct Ranking {
 /// Introduction to Information Retrieval (2008), 8.3 and 8.4.
 double recall_at(const Ranking& ranking, std::size_t k);
 
-/// 1 if one of the best k is right, else 0: what papers on image-text retrieval call R@k (Karpathy and
-/// Fei-Fei 2015, section 4.2; Radford et al. 2021). The same as recall_at where one answer alone is right.
+/// 1 if one of the best k is right, else 0: R@k in papers on image-text retrieval (Karpathy and Fei-Fei 2015, section
+/// 4.2; Radford et al. 2021). The same as recall_at if only one answer is right.
 double hit_at(const Ranking& ranking, std::size_t k);
 
 /// Right answers among the best k, divided by k, even if there are fewer candidates (Manning et al. 8.4).
@@ -38,11 +38,11 @@ double reciprocal_rank(const Ranking& ranking);
 /// (Järvelin and Kekäläinen, ACM TOIS 20(4), 2002, with the discount of Burges et al., ICML 2005).
 double ndcg_at(const Ranking& ranking, std::size_t k);
 
-/// Dot product of `a` and `b`, of the same length: sixteen partial sums, always added in the same order, so
-/// that equal input gives equal bits.
+/// Dot product of `a` and `b`, of the same length: sixteen partial sums, always added in the same order, so that equal
+/// inputs give equal bits.
 float dot(std::span<const float> a, std::span<const float> b);
 
-/// A candidate and how near it is.
+/// A candidate and its similarity.
 struct Scored {
   float score = 0;
   std::uint32_t candidate = 0;
@@ -53,7 +53,7 @@ inline bool before(const Scored& a, const Scored& b) {
   return a.score != b.score ? a.score > b.score : a.candidate < b.candidate;
 }
 
-/// Brings the best min(k, size) to the front, in order; the order of the rest is left open.
+/// Moves the best min(k, size) to the front, in order; the order of the others is undefined.
 void put_best_first(std::vector<Scored>& scored, std::size_t k);
 
 }  // namespace sightline::eval

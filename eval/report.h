@@ -1,4 +1,4 @@
-// What was measured, for a terminal, for programs and for a browser.
+// The results, for a terminal, for programs and for a browser.
 #pragma once
 
 #include <cstddef>
@@ -17,13 +17,13 @@ namespace sightline::eval {
 struct ModelRun {
   ModelDescription description;
   std::size_t dims = 0;
-  std::size_t truncated = 0;  ///< texts cut to the model's length
+  std::size_t truncated = 0;  ///< texts truncated to the model's limit
   struct Failure {
     std::string input;  ///< a picture's name or a text
     std::string reason;
   };
   std::vector<Failure> failures;
-  std::vector<std::optional<RetrievalResult>> retrieval;  ///< by task; nullopt: the model does not read what it takes
+  std::vector<std::optional<RetrievalResult>> retrieval;  ///< by task; nullopt: the model does not support its inputs
   std::vector<std::optional<LabelResult>> labels;         ///< by label task
 };
 
@@ -34,7 +34,7 @@ struct Evaluation {
   std::vector<Task> tasks;
   std::vector<LabelTask> label_tasks;
   std::vector<ModelRun> models;
-  std::size_t left_out_pictures = 0, left_out_texts = 0;  ///< because some model failed at them
+  std::size_t left_out_pictures = 0, left_out_texts = 0;  ///< because a model failed for them
 };
 
 /// A direction's threshold for one model.
@@ -43,15 +43,15 @@ struct DirectionThreshold {
   JudgedPairs pairs;
   std::optional<Threshold> best;  ///< nullopt: too few pairs
 };
-/// For each direction that was measured, in the order of `Direction`: the threshold over all its sets whose wrong
-/// answers are all wrong ones; those of hard or easy negatives would move it. A pair that several sets judge counts
-/// once a set.
+/// For each measured direction, in the order of `Direction`: the threshold over all its sets in which all wrong
+/// answers are negatives. Sets with hard or easy negatives would change it. A pair that is in several sets counts once
+/// per set.
 std::vector<DirectionThreshold> direction_thresholds(const Evaluation& evaluation, const ModelRun& model);
 
-/// A table: a line a measure, a column a model.
+/// A table: one line per measure, one column per model.
 std::string table_text(const Evaluation& evaluation);
 
-/// All of it, each query's rank and best hits included. The same input gives the same bytes.
+/// All results, including each query's rank and best hits. The same input gives the same bytes.
 std::string json_text(const Evaluation& evaluation);
 
 struct HtmlOptions {
@@ -59,25 +59,25 @@ struct HtmlOptions {
   std::size_t examples = 3;                    ///< best, and worst, queries shown for each set and model
   std::size_t max_embedded_bytes = 64u << 10;  ///< a larger picture file is linked, not put into the page
 };
-/// One page without scripts and without anything from elsewhere but large pictures, which it links.
+/// One page without scripts. It contains everything except large pictures, which it links.
 std::string html_text(const Evaluation& evaluation, const HtmlOptions& options);
 
 /// Worst first: by nDCG@10, then by the first right answer's rank, then by number. `outcomes` stays in order.
 std::vector<const QueryOutcome*> worst_first(const std::vector<QueryOutcome>& outcomes);
 
-/// How many of them reports for programs list for each set and model.
+/// Number of the worst queries that reports for programs list per set and model.
 inline constexpr std::size_t k_listed_worst = 10;
 
 /// A candidate's name for a reader: the picture's, or the text itself.
 std::string candidate_name(const Evaluation& evaluation, const Task& task, std::uint32_t candidate);
 
-/// The first of them that a model has; null: none has.
+/// The result of the first model that has one; null: no model has one.
 const RetrievalResult* any_result(const Evaluation& evaluation, std::size_t task);
 
-/// True if every query measured has one right answer: then recall@k and hit@k are the same.
+/// True if every measured query has one right answer: then recall@k and hit@k are the same.
 bool one_right_each(const RetrievalResult& result);
 
-/// "0.1234" to a number of decimals.
+/// The number with that many decimals: "0.1234".
 std::string decimal(double number, int decimals);
 
 }  // namespace sightline::eval

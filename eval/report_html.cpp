@@ -97,7 +97,7 @@ class Page {
  private:
   void text(std::string_view words) { escape(body_, words); }
 
-  /// A row with the best of its numbers in bold; a negative number: no value.
+  /// A row with its best number in bold. A negative number means no value.
   void row(const std::string& name, const std::vector<double>& values) {
     const double best = *std::max_element(values.begin(), values.end());
     body_ += "<tr><th>" + escaped(name) + "</th>";
@@ -176,7 +176,7 @@ class Page {
     }
   }
 
-  /// The similarity from which on an answer is worth showing; no row has a winner.
+  /// The similarity from which on an answer is worth showing. No value in these rows is marked as best.
   void threshold_rows(std::size_t number) {
     const auto add = [&](const char* name, double Threshold::*value) {
       body_ += std::string("<tr><th>") + name + "</th>";
@@ -306,7 +306,7 @@ class Page {
     body_ += "</ul>\n";
   }
 
-  /// Each picture that is shown stands in the page once, as a style.
+  /// Each shown picture is in the page once, as a style.
   std::string picture_styles() const {
     std::string styles = "<style>\n";
     for (const std::uint32_t number : shown_) {

@@ -50,7 +50,7 @@ void write_names(Writer& writer, const char* key, const std::vector<std::string>
   writer.EndArray();
 }
 
-/// The queries that did worst, with what they found and what they should have found.
+/// The worst queries, with what they found and what they should have found.
 void write_worst(Writer& writer, const Evaluation& evaluation, const Task& task, const RetrievalResult& result) {
   writer.Key("worst");
   writer.StartArray();

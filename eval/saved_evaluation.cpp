@@ -10,7 +10,7 @@
 namespace sightline::eval {
 namespace {
 
-/// Longer keywords would be refused by Lucene (32,766 bytes); such a one is kept, but not found by its text.
+/// Lucene would refuse longer keywords (32,766 bytes). A longer one is stored, but not searchable.
 constexpr const char* k_keyword = R"({"type":"keyword","ignore_above":8191})";
 constexpr const char* k_double = R"({"type":"double"})";
 
@@ -26,7 +26,7 @@ std::string strict_object(const std::vector<std::string>& doubles, const std::ve
   return object.text();
 }
 
-/// Only what the embedded store has, too.
+/// Uses only what the embedded store supports too.
 std::string properties() {
   std::vector<std::string> metrics;
   for (const Measure& measure : measures()) metrics.emplace_back(measure.name);
@@ -55,7 +55,7 @@ void write_threshold_if_any(json::Writer& writer, const char* name, const Judged
   write_threshold(writer, pairs, *best);
 }
 
-/// What all documents have.
+/// Writes the members that all documents have.
 void write_run(json::Writer& writer, const Evaluation& evaluation, const SavedRun& run, const ModelRun& model,
                const std::string& set, const std::string& about, const char* direction) {
   member(writer, "run", run.name);
@@ -125,7 +125,7 @@ void write_retrieval(json::Writer& writer, const Evaluation& evaluation, const M
   write_worst(writer, evaluation, task, result);
 }
 
-/// The worst of a label set are the pictures taken for something else, the first of them.
+/// For a label set, the worst are the first pictures with a wrong label.
 void write_labels(json::Writer& writer, const Evaluation& evaluation, const LabelTask& task,
                   const LabelResult& result) {
   member(writer, "queries", std::uint64_t{result.pictures.size()});
@@ -150,7 +150,7 @@ void write_labels(json::Writer& writer, const Evaluation& evaluation, const Labe
   writer.EndArray();
 }
 
-/// No two triples give the same: lengths stand before the names.
+/// Different runs, models, directions and sets have different ids: each name is preceded by its length.
 std::string id_of(const SavedRun& run, const ModelRun& model, const char* direction, const std::string& set) {
   Sha256 hash;
   for (const std::string& part : {run.name, model.description.name, std::string(direction), set})
@@ -206,7 +206,7 @@ std::vector<SavedDocument> saved_documents(const Evaluation& evaluation, const S
 
 Status save_evaluation(ingest::Cluster& cluster, const Evaluation& evaluation, const SavedRun& run) {
   const std::vector<SavedDocument> documents = saved_documents(evaluation, run);
-  // What an earlier run wrote must be visible to the search for it.
+  // The documents of an earlier run must be visible to the search below.
   if (const Status refreshed = cluster.refresh(k_evaluations_index); !refreshed.ok()) return refreshed;
   const auto stored = cluster.find_ids(k_evaluations_index, "run", run.name);
   if (!stored.ok()) return stored.error();
@@ -224,7 +224,7 @@ Status save_evaluation(ingest::Cluster& cluster, const Evaluation& evaluation, c
   const auto answer = cluster.bulk(k_evaluations_index, std::move(body), actions);
   if (!answer.ok()) return answer.error();
   for (const ingest::BulkOutcome& outcome : *answer) {
-    // A delete of what someone else has removed meanwhile is done.
+    // A delete is also done if another program has already removed the document.
     if (outcome.kind != ingest::BulkOutcome::Kind::stored && outcome.status != 404)
       return Error{ErrorCode::unavailable, "index " + std::string(k_evaluations_index) + " refused a document (" +
                                                std::to_string(outcome.status) + "): " + outcome.reason};

@@ -1,4 +1,4 @@
-// What is asked of the models: test sets, as a JSON file defines them.
+// Test sets, as a JSON file defines them.
 #pragma once
 
 #include <cstdint>
@@ -32,23 +32,23 @@ struct Condition {
 };
 using Conditions = std::vector<Condition>;
 
-/// How many of them do not hold for a picture; one whose attribute is unknown does not.
+/// The number of conditions that do not hold for a picture. A condition does not hold if the attribute is unknown.
 std::size_t count_broken(const Conditions& conditions, const Picture& picture);
 
 /// Which wrong answers compete with the right ones.
 struct Negatives {
   enum class Kind {
-    all,    ///< every wrong one
-    hard,   ///< those that miss exactly one of the wanted attributes
-    easy,   ///< those that miss every wanted attribute
-    same,   ///< those that equal the query in all of `attributes`
-    other,  ///< those that differ from the query in one of `attributes` at least
+    all,    ///< all wrong answers
+    hard,   ///< those that lack exactly one of the wanted attributes
+    easy,   ///< those that lack every wanted attribute
+    same,   ///< those that equal the query in all `attributes`
+    other,  ///< those that differ from the query in at least one of `attributes`
   };
   Kind kind = Kind::all;
   std::vector<std::uint32_t> attributes;  ///< for same and other
 };
 
-/// A query with the attributes that a right answer has.
+/// A query with the attributes of a right answer.
 struct AskedText {
   std::string text;
   Conditions right;
@@ -58,16 +58,16 @@ struct AskedText {
 struct RetrievalSet {
   std::string name, about;
   Direction direction = Direction::text_to_image;
-  std::vector<AskedText> asked;         ///< else the queries are captions, or pictures
-  std::vector<std::uint32_t> captions;  ///< columns whose texts are queries or answers
-  Conditions where;                     ///< the pictures whose captions, or which themselves, are queries
+  std::vector<AskedText> asked;                        ///< empty: the queries are captions or pictures
+  std::vector<std::uint32_t> captions;                 ///< columns whose texts are queries or answers
+  Conditions where;                                    ///< pictures that are queries, or whose captions are
   std::size_t least_words = 0, most_words = SIZE_MAX;  ///< of a caption that is a query
-  bool same_picture = false;                           ///< right is what belongs to the query's own picture
-  std::vector<std::uint32_t> equal;                    ///< else: what equals the query in these attributes
+  bool same_picture = false;                           ///< right answers belong to the query's picture
+  std::vector<std::uint32_t> equal;                    ///< otherwise right answers equal the query in these attributes
   Negatives negatives;
 };
 
-/// A set of labels, one of which fits each picture.
+/// A set of labels, exactly one of which fits each picture.
 struct LabelSet {
   std::string name, about;
   std::uint32_t attribute = 0;  ///< whose values are the truth
@@ -82,16 +82,16 @@ struct Sets {
 };
 
 /// Reads a file of sets; docs/quality.md describes it. Errors: not_found; invalid_argument naming the file,
-/// the set and what is wrong with it: members that are not known are refused, as are attributes and values
-/// that no picture has.
+/// the set and what is wrong with it. Unknown members are refused, and attributes and values that no picture
+/// has.
 Result<Sets> read_sets(const std::filesystem::path& file, const Dataset& data);
 
-/// What is measured without such a file: captions find their pictures, pictures their captions, and captions
-/// the other captions of their pictures if there are several columns of them. Errors: invalid_argument (no
+/// The sets without such a file: captions find their pictures, pictures their captions, and captions the
+/// other captions of their pictures if there are several caption columns. Errors: invalid_argument (no
 /// captions).
 Result<Sets> default_sets(const Dataset& data);
 
-/// Words of a text: what blanks separate.
+/// The number of words of a text, separated by whitespace.
 std::size_t count_words(std::string_view text);
 
 }  // namespace sightline::eval

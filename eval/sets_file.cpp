@@ -54,7 +54,7 @@ bool read_template(const std::string& text, Template& out) {
   }
 }
 
-/// Reads one set. The first error is kept; what is read after it does not count.
+/// Reads one set. The first error is stored; what is read after it has no effect.
 class SetReader {
  public:
   SetReader(const Dataset& data, std::filesystem::path folder) : data_(data), folder_(std::move(folder)) {}
@@ -108,7 +108,7 @@ const Value* SetReader::member(const Value& json, const char* name) const {
   return found == json.MemberEnd() || found->value.IsNull() ? nullptr : &found->value;
 }
 
-// Read first, so that whatever else is wrong can be said by name.
+// Read first, so that later errors can name the set.
 std::string SetReader::name_of(const Value& set) {
   return set.IsObject() ? text(set, "name", true) : "";
 }
@@ -197,7 +197,7 @@ void SetReader::read_asked(const Value& list, const std::string& place, Retrieva
   }
 }
 
-// Every combination of values that some picture has becomes a query, in order of the first such picture.
+// Every combination of values of a picture becomes a query, in order of the first such picture.
 void SetReader::fill_template(const Value& json, RetrievalSet& set) {
   if (!check_members(json, "`queries`", {"template", "words", "least_right"})) return;
   Template parts;
@@ -206,7 +206,7 @@ void SetReader::fill_template(const Value& json, RetrievalSet& set) {
     return fail("`template` must have attributes in braces, as in \"a {kind} at {time}\"");
   const std::vector<std::uint32_t> named = attributes(parts.names);
   const std::size_t least = count(json, "least_right", 1);
-  // How values are said: "words": {"time": {"day": "by day"}}
+  // The words for values: "words": {"time": {"day": "by day"}}
   std::map<std::pair<std::uint32_t, std::uint32_t>, std::string> words;
   if (const Value* table = member(json, "words")) {
     if (!table->IsObject()) return fail("`words` must be an object");

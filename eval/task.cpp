@@ -5,8 +5,8 @@
 namespace sightline::eval {
 namespace {
 
-/// The conditions that equal a picture in these attributes. One that is unknown makes a condition that
-/// nothing meets.
+/// The conditions of equality with a picture in these attributes. An unknown attribute gives a condition that nothing
+/// meets.
 Conditions like(const Picture& picture, const std::vector<std::uint32_t>& attributes) {
   Conditions conditions;
   for (const std::uint32_t attribute : attributes) {
@@ -26,11 +26,11 @@ bool intersect(const std::vector<std::uint32_t>& a, const std::vector<std::uint3
                      [&](std::uint32_t one) { return std::find(b.begin(), b.end(), one) != b.end(); });
 }
 
-/// Fewest and most conditions that an answer breaks, over the ways to be right and the pictures it belongs
-/// to.
+/// The fewest conditions that an answer breaks, and whether it breaks all, over the ways to be right and the pictures
+/// of the answer.
 struct Broken {
   std::size_t fewest = SIZE_MAX;
-  bool all = true;  ///< every condition, in every way
+  bool all = true;  ///< breaks every condition, in every way
 };
 Broken broken_by(const Candidate& candidate, const std::vector<Conditions>& ways, const Dataset& data) {
   Broken broken;
@@ -62,7 +62,7 @@ std::vector<std::pair<std::string, std::vector<std::uint32_t>>> distinct_caption
   return captions;
 }
 
-/// What a query wants by the attributes of its own pictures; false: none of them has all that `right` names.
+/// Sets what a query wants, by the attributes of its pictures. False: no picture has all attributes that `right` names.
 bool want_equals(Query& query, const RetrievalSet& set, const Dataset& data) {
   for (const std::uint32_t picture : query.pictures) {
     if (!set.same_picture) {

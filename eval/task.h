@@ -1,5 +1,5 @@
-// Sets laid out over the pictures: which texts and pictures are asked, which may be answered, and which
-// answers are right.
+// Sets applied to the pictures: the queries, the candidates, and which answers are
+// right.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@
 
 namespace sightline::eval {
 
-/// All that has to be embedded, each thing once. Some models embed a text differently as a query and as a
+/// All inputs to embed, each once. Some models embed a text differently as a query and as a
 /// document.
 class Inputs {
  public:
@@ -34,7 +34,7 @@ class Inputs {
   std::map<std::pair<Role, std::string>, std::uint32_t> numbers_;
 };
 
-/// What may come back: a picture, or a distinct text with the pictures whose caption it is.
+/// A possible answer: a picture, or a distinct text with the pictures whose caption it is.
 struct Candidate {
   std::uint32_t input = 0;  ///< number of a picture or of a text
   std::vector<std::uint32_t> pictures;
@@ -43,10 +43,10 @@ struct Candidate {
 struct Query {
   std::string words;                    ///< the text, or the picture's name
   std::uint32_t input = 0;              ///< number of a text or of a picture
-  std::vector<std::uint32_t> pictures;  ///< its own: those whose caption it is, or itself; none if it was thought up
+  std::vector<std::uint32_t> pictures;  ///< those whose caption it is, or itself; empty for a written query
   std::vector<Conditions> wanted;       ///< an answer is right if it meets all conditions of one of these
   std::vector<Conditions> alike;        ///< the same for `Negatives::attributes`
-  std::optional<std::uint32_t> self;    ///< the candidate that is the query itself, and is no answer
+  std::optional<std::uint32_t> self;    ///< the candidate that is the query itself, which is not an answer
 };
 
 enum class Relation { right, wrong, left_out };
@@ -61,13 +61,13 @@ struct Task {
   Relation relation(const Query& query, std::uint32_t candidate, const Dataset& data) const;
 };
 
-/// Adds what the set needs to `inputs`. Errors: invalid_argument (the set asks nothing).
+/// Adds the inputs of the set to `inputs`. Errors: invalid_argument (the set has no queries).
 Result<Task> make_task(const RetrievalSet& set, const Dataset& data, Inputs& inputs);
 
 /// A label set with the numbers of its prompts.
 struct LabelTask {
   LabelSet set;
-  std::vector<std::vector<std::uint32_t>> prompts;  ///< for each label, a text for each template
+  std::vector<std::vector<std::uint32_t>> prompts;  ///< for each label, one text per template
   std::vector<std::uint32_t> pictures;              ///< those whose attribute is one of the labels
 };
 Result<LabelTask> make_label_task(const LabelSet& set, const Dataset& data, Inputs& inputs);

@@ -9,7 +9,7 @@ namespace {
 constexpr std::int64_t k_steps_per_unit = 10'000;
 constexpr std::int64_t k_last_step = 2 * k_steps_per_unit;
 
-/// The step of a cosine; vectors whose length is not quite 1 may lie just outside of [-1, 1].
+/// The step of a cosine. Vectors whose length is not exactly 1 may give a cosine just outside of [-1, 1].
 std::size_t step_of(float cosine) {
   const auto step = static_cast<std::int64_t>(std::floor(static_cast<double>(cosine) * k_steps_per_unit));
   return static_cast<std::size_t>(std::clamp<std::int64_t>(step + k_steps_per_unit, 0, k_last_step));
@@ -54,9 +54,9 @@ std::optional<Threshold> JudgedPairs::best() const {
     best.precision = static_cast<double>(shown_right) / static_cast<double>(shown);
     best.recall = static_cast<double>(shown_right) / static_cast<double>(right_);
   }
-  std::size_t next = best_step;  // the nearest lower step with a pair, which is not shown
+  std::size_t next = best_step;  // the step above the nearest lower pair, which is not shown
   while (next > 0 && steps_[next - 1].right + steps_[next - 1].wrong == 0) --next;
-  // Below the lowest pair nothing is known: the threshold stays at that pair.
+  // There are no pairs below: the threshold stays at the lowest pair.
   const std::size_t middle = next == 0 ? best_step : next + (best_step - next) / 2;
   best.cosine = cosine_of(middle);
   return best;

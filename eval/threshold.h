@@ -1,4 +1,4 @@
-// From which similarity on an answer is worth showing.
+// The similarity from which on an answer is worth showing.
 #pragma once
 
 #include <cstddef>
@@ -8,12 +8,13 @@
 
 namespace sightline::eval {
 
-/// Fewer right, or fewer wrong, pairs than these give no threshold: one more picture could move it anywhere.
+/// There is no threshold with fewer right, or fewer wrong, pairs than this: one more picture could change it
+/// completely.
 inline constexpr std::uint64_t k_least_pairs = 10;
 
-/// The similarity that parts right from wrong answers best, and how well it does.
+/// The similarity that best separates right from wrong answers, and how well it does.
 struct Threshold {
-  double cosine = 0;     ///< a multiple of 0.0001: shown is what has this cosine or more
+  double cosine = 0;     ///< a multiple of 0.0001: answers with this cosine or more are shown
   double precision = 0;  ///< right pairs among those shown
   double recall = 0;     ///< shown pairs among the right ones
   double f1 = 0;         ///< harmonic mean of both: 2 shown_right / (shown + right)
@@ -32,8 +33,8 @@ class JudgedPairs {
   std::uint64_t wrong() const { return wrong_; }
 
   /// The threshold with the highest F1 over all pairs together (van Rijsbergen, Information Retrieval, 1979, chapter
-  /// 7). Of equal ones the highest. It lies in the middle of the empty steps below the last pair shown, where there
-  /// are any. nullopt: fewer than `k_least_pairs` pairs are right, or wrong.
+  /// 7); the highest of several equal ones. It is in the middle of the empty steps below the last shown pair, if there
+  /// are any. nullopt: fewer than `k_least_pairs` right or wrong pairs.
   std::optional<Threshold> best() const;
 
  private:
