@@ -1,4 +1,4 @@
-// Bodies of /v1/embeddings and its kin.
+// Bodies of /v1/embeddings and similar routes.
 #include "base/json/writer.h"
 #include "fuzz/target.h"
 #include "server/api/json.h"

@@ -1,4 +1,4 @@
-// Answers of Cohere, good and bad.
+// Answers of Cohere, successes and errors.
 #include "fuzz/target.h"
 #include "server/cohere/embed_answer.h"
 

@@ -1,4 +1,4 @@
-// The bytes of one connection: requests one after the other, and gzip bodies.
+// The bytes of one connection: successive requests, and gzip bodies.
 #include "fuzz/target.h"
 #include "server/http/content_encoding.h"
 #include "server/http/request_parser.h"
@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::size_t k_max_header_bytes = 4096, k_max_body_bytes = 8192;
 
-/// What the parser makes of a stream that arrives in pieces of `piece` bytes.
+/// The parser's result for a stream that arrives in pieces of `piece` bytes.
 std::string read_stream(std::string_view stream, std::size_t piece) {
   http::RequestParser parser({k_max_header_bytes, k_max_body_bytes});
   std::string read;

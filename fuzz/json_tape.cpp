@@ -1,4 +1,4 @@
-// The tape of the Elasticsearch side, filters, and what Elasticsearch says about faults.
+// The tape of the Elasticsearch side, filters, and error messages in Elasticsearch's format.
 #include "server/elastic/rest/json_tape.h"
 
 #include "base/json/document.h"

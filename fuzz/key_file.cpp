@@ -1,4 +1,4 @@
-// A file of API keys, and the field Authorization, in two parts.
+// A file of API keys, and the header Authorization, in two parts.
 #include "fuzz/target.h"
 #include "server/security/address_guard.h"
 #include "server/security/api_keys.h"

@@ -9,7 +9,8 @@ using namespace sightline;
 
 namespace {
 
-/// What is put back are floats, in their own shortest digits, whatever digits came: read again, it is the same document.
+/// Restored vectors have the shortest digits of their floats, whatever digits the source had. Read again, the document
+/// is the same.
 void check_that_vectors_are_put_back(const elastic::PreparedDocument& prepared,
                                      const std::shared_ptr<const elastic::Mapping>& mapping) {
   const std::string whole = elastic::with_vectors(prepared.source, prepared.vectors);

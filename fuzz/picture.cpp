@@ -1,4 +1,4 @@
-// Files of pictures, of any format and turned upright or not.
+// Files of pictures, of any format, rotated upright or not.
 #include "models/image/picture.h"
 
 #include "fuzz/target.h"
@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     fuzz::require(picture->width() > 0 && picture->height() > 0, "a picture has pixels");
     fuzz::require(std::uint64_t{picture->width()} * picture->height() <= limits.max_pixels,
                   "a picture within the limit");
-    std::uint64_t sum = 0;  // an uninitialised or missing row would be found by a sanitizer
+    std::uint64_t sum = 0;  // a sanitizer would find an uninitialised or missing row
     for (std::size_t y = 0; y < picture->height(); ++y) {
       for (std::size_t x = 0; x < picture->row_bytes(); ++x) sum += picture->row(y)[x];
     }

@@ -1,4 +1,4 @@
-// A string that stands where a text or a picture may: data URLs, base64, addresses; and a file's first bytes.
+// A string that may be a text or a picture: data URLs, base64, links; and a file's first bytes.
 #include "base/picture_text.h"
 
 #include <string>
@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto strict = base64_decode(text);
   const auto lenient = base64_decode_leniently(text);
   fuzz::require(!strict || !lenient || *strict == *lenient, "leniency changes no bytes");
-  // What is written by the book is read.
+  // A correctly written data URL must be read.
   const std::string written = "data:image/jpeg;base64," + base64_encode(text);
   const auto whole = read_data_url(written);
   fuzz::require(whole && decode_payload(*whole).value() == text, "a data URL by the book");

@@ -1,4 +1,4 @@
-// A pipeline's definition and a document that runs through it, in two parts.
+// A pipeline's definition and a document for it, in two parts.
 #include "server/elastic/pipelines/pipeline.h"
 
 #include "fuzz/target.h"
@@ -9,7 +9,7 @@ using namespace sightline::elastic;
 
 namespace {
 
-/// Knows one vector for every text, and no other pipeline.
+/// Returns the same vector for every text, and has no other pipeline.
 class Host final : public PipelineHost {
  public:
   void infer(const std::string&, std::vector<std::string_view> texts,

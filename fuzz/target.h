@@ -1,5 +1,5 @@
-// What the fuzz targets share. A target is a function that is called with inputs without end; whatever ends the
-// process, or is found by a sanitizer, is a fault.
+// Shared by the fuzz targets. A target is a function that is called with endless inputs. An input that ends the
+// process, or that a sanitizer reports, is a fault.
 #pragma once
 
 #include <cstddef>
@@ -16,14 +16,14 @@ inline std::string_view text_of(const std::uint8_t* data, std::size_t size) {
   return {reinterpret_cast<const char*>(data), size};
 }
 
-/// Ends the process, as a finding, where a property does not hold.
+/// Ends the process, as a finding, if a property does not hold.
 inline void require(bool holds, const char* property) {
   if (holds) return;
   std::fprintf(stderr, "does not hold: %s\n", property);
   std::abort();
 }
 
-/// The part before the first line that is only "---", and the part behind it: for targets with two inputs.
+/// The part before the first line that is only "---", and the part after it: for targets with two inputs.
 struct Halves {
   std::string_view first, second;
 };
